@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// The front-end `tl`: Triton-language Python source to TTIR.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ir/ir.h"
+
+namespace nereid::tl {
+
+// Reads a file that the source imports; the core itself has no files.
+using FileReader = std::function<std::optional<std::string>(const std::string& path)>;
+
+struct Request {
+  std::string path;    // of the kernel's file, as diagnostics show it
+  std::string kernel;  // name of the @triton.jit function; empty: the only one that nothing in the file calls
+  // One item a parameter, in the order of declaration, in the language of Triton's AOT tool: "*fp32:16", "i32", "1024".
+  // An empty item: a constexpr that `constants` or a default value supplies. Fewer items than parameters: the rest are empty.
+  std::vector<std::string> signature;
+  // Constexprs by name, as Python literals: {"BLOCK", "1024"}, {"ACT", "'relu'"}.
+  std::map<std::string, std::string> constants;
+};
+
+// What a kernel's `def` line says, before any types: for callers that match arguments to parameters.
+struct Parameter {
+  std::string name;
+  bool isConstexpr = false;
+  bool hasDefault = false;
+  std::string annotation;  // "tl.int64", "*fp16", or empty
+  bool doNotSpecialize = false;
+  bool doNotSpecializeOnAlignment = false;
+  Loc loc;
+};
+struct Signature {
+  std::string kernel;
+  std::vector<Parameter> parameters;
+  Loc loc;
+};
+
+Result<Signature> signature(Sources& sources, const std::string& path, const std::string& kernel, const FileReader& read, Diags& diags);
+// The module with the kernel as its public function and its callees as private ones; verified.
+Result<Module> compile(Sources& sources, const Request& request, const FileReader& read, Diags& diags);
+// The text of the stages before the IR.
+Result<std::string> dumpTokens(Sources& sources, const std::string& path, const FileReader& read, Diags& diags);
+Result<std::string> dumpAst(Sources& sources, const std::string& path, const FileReader& read, Diags& diags);
+
+}  // namespace nereid::tl

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+#include "ir/builder.h"
+
+#include "ir/bits.h"
+
+namespace nereid {
+
+Inst* Builder::create(Op op, std::vector<Value*> operands, std::vector<Type> results,
+                      std::vector<std::pair<Attr, AttrValue>> attrs) {
+  Inst* inst = module_.newInst(op, loc_);
+  inst->operands = std::move(operands);
+  inst->attrs = std::move(attrs);
+  inst->parent = block_;
+  for (Type t : results) module_.addResult(*inst, t);
+  block_->insts.push_back(inst);
+  return inst;
+}
+
+Value* Builder::make(Op op, std::vector<Value*> operands, std::vector<std::pair<Attr, AttrValue>> attrs) {
+  Type type = operands[0]->type;
+  switch (info(op).sig) {
+    case Sig::CmpInt: case Sig::CmpFloat: case Sig::FloatTest: type = type.withElement(Elem::I1); break;
+    case Sig::Select: type = operands[1]->type; break;
+    default: break;
+  }
+  return create(op, std::move(operands), {type}, std::move(attrs))->result();
+}
+
+Value* Builder::cmpI(CmpIPred pred, Value* a, Value* b) {
+  return make(Op::CmpI, {a, b}, {{Attr::Predicate, static_cast<int64_t>(pred)}});
+}
+
+Value* Builder::cmpF(CmpFPred pred, Value* a, Value* b) {
+  return make(Op::CmpF, {a, b}, {{Attr::Predicate, static_cast<int64_t>(pred)}});
+}
+
+Value* Builder::constant(Type type, uint64_t bits) {
+  return constant(Dense{type, {zeroExtend(bits, bitWidth(type))}});
+}
+
+Value* Builder::constant(Dense dense) {
+  Type type = dense.type;
+  return create(Op::Constant, {}, {type}, {{Attr::Value, std::move(dense)}})->result();
+}
+
+Value* Builder::floating(Type type, double value) { return constant(type, encodeFloat(type.elem, value)); }
+
+Value* Builder::splat(Value* scalar, std::span<const int64_t> shape) {
+  return create(Op::Splat, {scalar}, {Type::tile(scalar->type, shape)})->result();
+}
+
+Value* Builder::expandDims(Value* v, int axis) {
+  auto shape = v->type.shape();
+  shape.insert(shape.begin() + axis, 1);
+  return create(Op::ExpandDims, {v}, {Type::tile(v->type.element(), shape)}, {{Attr::Axis, int64_t{axis}}})->result();
+}
+
+Value* Builder::broadcast(Value* v, std::span<const int64_t> shape) {
+  return create(Op::Broadcast, {v}, {Type::tile(v->type.element(), shape)})->result();
+}
+
+Value* Builder::reshape(Value* v, std::span<const int64_t> shape, bool allowReorder) {
+  Inst* inst = create(Op::Reshape, {v}, {Type::tile(v->type.element(), shape)});
+  if (allowReorder) inst->set(Attr::AllowReorder, std::monostate{});
+  return inst->result();
+}
+
+Value* Builder::trans(Value* v, std::vector<int64_t> order) {
+  std::vector<int64_t> shape;
+  for (int64_t axis : order) shape.push_back(v->type.dim(static_cast<int>(axis)));
+  return create(Op::Trans, {v}, {Type::tile(v->type.element(), shape)}, {{Attr::Order, std::move(order)}})->result();
+}
+
+Value* Builder::range(int64_t start, int64_t end) {
+  int64_t size = end - start;
+  return create(Op::MakeRange, {}, {Type::tile(Type::scalar(Elem::I32), std::span(&size, 1))}, {{Attr::Start, start}, {Attr::End, end}})
+      ->result();
+}
+
+Value* Builder::load(Value* ptr, Value* mask, Value* other) {
+  std::vector<Value*> operands{ptr};
+  if (mask) operands.push_back(mask);
+  if (other) operands.push_back(other);
+  Inst* inst = create(Op::Load, std::move(operands), {ptr->type.pointee()});
+  inst->segments = {1, mask != nullptr, other != nullptr};
+  return inst->result();
+}
+
+Inst* Builder::store(Value* ptr, Value* value, Value* mask) {
+  std::vector<Value*> operands{ptr, value};
+  if (mask) operands.push_back(mask);
+  Inst* inst = create(Op::Store, std::move(operands), {});
+  inst->segments = {1, 1, mask != nullptr};
+  return inst;
+}
+
+Inst* Builder::forLoop(Value* lower, Value* upper, Value* step, std::vector<Value*> inits) {
+  std::vector<Type> types;
+  for (Value* v : inits) types.push_back(v->type);
+  std::vector<Value*> operands{lower, upper, step};
+  operands.insert(operands.end(), inits.begin(), inits.end());
+  Inst* loop = create(Op::For, std::move(operands), types);
+  auto& body = loop->regions.emplace_back(std::make_unique<Region>());
+  body->parent = loop;
+  Block* block = module_.newBlock(*body);
+  module_.addArg(*block, lower->type);
+  for (Type t : types) module_.addArg(*block, t);
+  return loop;
+}
+
+Inst* Builder::ifElse(Value* condition, std::vector<Type> results, bool withElse) {
+  Inst* inst = create(Op::If, {condition}, std::move(results));
+  for (int i = 0; i < (withElse ? 2 : 1); ++i) {
+    auto& region = inst->regions.emplace_back(std::make_unique<Region>());
+    region->parent = inst;
+    module_.newBlock(*region);
+  }
+  return inst;
+}
+
+}  // namespace nereid

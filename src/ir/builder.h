@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// Appends instructions to a block, with result types worked out from the operands.
+#pragma once
+
+#include "ir/ir.h"
+
+namespace nereid {
+
+class Builder {
+ public:
+  Builder(Module& m, Block* block, Loc loc = {}) : module_(m), block_(block), loc_(loc) {}
+
+  Module& module() const { return module_; }
+  Block* block() const { return block_; }
+  void setBlock(Block* block) { block_ = block; }
+  Loc loc() const { return loc_; }
+  void setLoc(Loc loc) { loc_ = loc; }
+
+  // The general form: everything else is spelled with it.
+  Inst* create(Op op, std::vector<Value*> operands, std::vector<Type> results,
+               std::vector<std::pair<Attr, AttrValue>> attrs = {});
+
+  // Element-wise operations: the result type follows from the signature.
+  Value* make(Op op, std::vector<Value*> operands, std::vector<std::pair<Attr, AttrValue>> attrs = {});
+  Value* cast(Op op, Value* v, Type to) { return create(op, {v}, {to})->result(); }
+  Value* cmpI(CmpIPred pred, Value* a, Value* b);
+  Value* cmpF(CmpFPred pred, Value* a, Value* b);
+  Value* select(Value* condition, Value* a, Value* b) { return make(Op::Select, {condition, a, b}); }
+
+  // Constants; a shaped type gives a splat.
+  Value* constant(Type type, uint64_t bits);
+  Value* constant(Dense dense);
+  Value* integer(Type type, int64_t value) { return constant(type, static_cast<uint64_t>(value)); }
+  Value* i32(int64_t value) { return integer(Type::scalar(Elem::I32), value); }
+  Value* i64(int64_t value) { return integer(Type::scalar(Elem::I64), value); }
+  Value* boolean(bool value) { return integer(Type::scalar(Elem::I1), value); }
+  Value* floating(Type type, double value);
+
+  // Tile layout.
+  Value* splat(Value* scalar, std::span<const int64_t> shape);
+  Value* expandDims(Value* v, int axis);
+  Value* broadcast(Value* v, std::span<const int64_t> shape);
+  Value* reshape(Value* v, std::span<const int64_t> shape, bool allowReorder = false);
+  Value* trans(Value* v, std::vector<int64_t> order);
+  Value* range(int64_t start, int64_t end);
+
+  // Memory. A null mask or other means none.
+  Value* addPtr(Value* ptr, Value* offset) { return make(Op::AddPtr, {ptr, offset}); }
+  Value* load(Value* ptr, Value* mask = nullptr, Value* other = nullptr);
+  Inst* store(Value* ptr, Value* value, Value* mask = nullptr);
+
+  // Control. The bodies are made with an entry block (with arguments) and no terminator.
+  Inst* forLoop(Value* lower, Value* upper, Value* step, std::vector<Value*> inits);
+  Inst* ifElse(Value* condition, std::vector<Type> results, bool withElse);
+  void yield(std::vector<Value*> values) { create(Op::Yield, std::move(values), {}); }
+
+ private:
+  Module& module_;
+  Block* block_;
+  Loc loc_;
+};
+
+}  // namespace nereid

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// Types of the IR, by value: no context, no interning.
+//
+// Triton demands that the element count of every tile is a power of two, so each dimension is one too and a shape is a list of
+// logarithms. That keeps a type at 32 bytes, and makes every layout change (reshape, trans, join, broadcast) a map between index bits.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace nereid {
+
+enum class Elem : uint8_t { I1, I8, I16, I32, I64, Index, F16, BF16, F32, F64, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ };
+
+enum class Form : uint8_t {
+  None,      // no value: the result of nothing
+  Scalar,    // i32, f32, !tt.ptr<f32>
+  Tile,      // tensor<128x64xf16>, tensor<16x!tt.ptr<f32>>
+  BlockPtr,  // !tt.ptr<tensor<64x32xf16>>, the block pointers of Triton up to 3.7
+  Desc,      // !tt.tensordesc<64x64xf16>
+  Vector,    // vector<8xf32>: lower form only, one machine vector
+};
+
+// Signedness shows in tensor descriptors alone; everywhere else operations carry it.
+enum class Sign : uint8_t { None, Signed, Unsigned };
+
+constexpr int kMaxRank = 24;
+constexpr int kMaxTileBits = 20;  // TRITON_MAX_TENSOR_NUMEL is 2^20
+
+struct Type {
+  Form form = Form::None;
+  Elem elem = Elem::I32;
+  uint8_t pointerDepth = 0;  // 1 for a pointer to `elem`, 2 for a pointer to such a pointer
+  uint8_t addressSpace = 1;
+  Sign sign = Sign::None;
+  uint8_t rank = 0;
+  std::array<uint8_t, kMaxRank> log2{};
+
+  static Type scalar(Elem elem) { return {.form = Form::Scalar, .elem = elem}; }
+  static Type pointer(Elem elem, int depth = 1) {
+    return {.form = Form::Scalar, .elem = elem, .pointerDepth = static_cast<uint8_t>(depth)};
+  }
+  static Type tile(Type element, std::span<const int64_t> dims);  // dims must be powers of two
+  static Type vector(Type element, int lanes);
+
+  bool operator==(const Type&) const = default;
+  explicit operator bool() const { return form != Form::None; }
+
+  bool isTile() const { return form == Form::Tile; }
+  bool isScalar() const { return form == Form::Scalar; }
+  bool isVector() const { return form == Form::Vector; }
+  bool isShaped() const { return form != Form::Scalar && form != Form::None; }
+  bool isPointer() const { return pointerDepth > 0; }  // also tiles and vectors of pointers
+  bool isInt() const { return !isPointer() && elem <= Elem::Index; }
+  bool isFloat() const { return !isPointer() && elem >= Elem::F16; }
+  bool isFp8() const { return !isPointer() && elem >= Elem::F8E4M3FN; }
+  bool isBool() const { return !isPointer() && elem == Elem::I1; }
+
+  int64_t dim(int axis) const { return int64_t{1} << log2[static_cast<size_t>(axis)]; }
+  int bits() const {  // log2 of the element count
+    int total = 0;
+    for (int i = 0; i < rank; ++i) total += log2[static_cast<size_t>(i)];
+    return total;
+  }
+  int64_t numel() const { return int64_t{1} << bits(); }
+  std::vector<int64_t> shape() const;
+
+  // The same element type without a shape.
+  Type element() const {
+    Type t{.form = Form::Scalar, .elem = elem, .pointerDepth = pointerDepth, .addressSpace = addressSpace};
+    return t;
+  }
+  // The same shape (or none) with another element type.
+  Type withElement(Type element) const {
+    Type t = *this;
+    t.elem = element.elem;
+    t.pointerDepth = element.pointerDepth;
+    t.addressSpace = element.addressSpace;
+    return t;
+  }
+  Type withElement(Elem e) const { return withElement(scalar(e)); }
+  // What a pointer points to, keeping the shape: tensor<16x!tt.ptr<f32>> gives tensor<16xf32>.
+  Type pointee() const {
+    Type t = *this;
+    --t.pointerDepth;
+    return t;
+  }
+  Type pointerTo() const {
+    Type t = *this;
+    ++t.pointerDepth;
+    return t;
+  }
+};
+
+// Bits of one element as a value: i1 is 1, pointers and index are 64.
+int bitWidth(Type type);
+int bitWidth(Elem elem);
+// Bytes of one element in memory: i1 takes one.
+int byteSize(Type type);
+std::string_view elemName(Elem elem);
+std::optional<Elem> elemFromName(std::string_view name);
+void append(std::string& out, const Type& type);
+
+// Layout of a float format; conversion between its bits and double lives in ir/bits.h.
+struct FloatFormat {
+  int exponentBits, mantissaBits, bias;
+  enum Special : uint8_t { Ieee, FiniteNan, Fnuz } special;  // FiniteNan: no infinities, all-ones is NaN; Fnuz: NaN is -0
+};
+FloatFormat floatFormat(Elem elem);
+
+}  // namespace nereid

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+// Source files, locations in them, and diagnostics about the user's program.
+//
+// A diagnostic is returned, never printed: the caller that owns the Diags renders them.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "support/text.h"
+
+namespace nereid {
+
+// A place in a source file: line and column count from 1, `length` is what a caret underlines. File 0 is "nowhere".
+struct Loc {
+  uint32_t file = 0;
+  uint32_t line = 0;
+  uint16_t col = 0;
+  uint16_t length = 0;
+  explicit operator bool() const { return file != 0; }
+  bool operator==(const Loc&) const = default;
+};
+
+// The files that locations point into.
+class Sources {
+ public:
+  // Registers a file; `text` may be empty for a file that is only named (a TTIR location).
+  uint32_t add(std::string path, std::string text);
+  // The id of a file already added, or one new with no text.
+  uint32_t find(std::string_view path);
+  const std::string& path(uint32_t file) const { return files_[file - 1].path; }
+  const std::string& text(uint32_t file) const { return files_[file - 1].text; }
+  std::string_view line(uint32_t file, uint32_t line) const;
+  // "path:line:col", or empty for nowhere.
+  std::string describe(Loc loc) const;
+
+ private:
+  struct File {
+    std::string path, text;
+  };
+  std::deque<File> files_;
+};
+
+enum class Err : uint16_t {
+#define ERR(name, id, doc) name,
+#include "support/errors.def"
+#undef ERR
+};
+std::string_view errorId(Err err);
+
+struct Label {
+  Loc loc;
+  std::string text;
+};
+
+struct Diag {
+  Err err;
+  Loc loc;
+  std::string text;
+  std::vector<Label> labels;
+  std::string hint;
+};
+
+// The error type of Result: what went wrong is in the Diags.
+struct Failed {};
+template <class T = void>
+using Result = std::expected<T, Failed>;
+
+// Builds one diagnostic in place; converts to the error of any Result, so that `return diags.error(...).says(...)` reads well.
+class DiagBuilder {
+ public:
+  DiagBuilder(std::deque<Diag>& all, size_t index) : all_(all), index_(index) {}
+  template <class... Parts>
+  DiagBuilder& says(const Parts&... parts) {
+    diag().text = cat(parts...);
+    return *this;
+  }
+  template <class... Parts>
+  DiagBuilder& label(Loc loc, const Parts&... parts) {
+    if (loc) diag().labels.push_back({loc, cat(parts...)});
+    return *this;
+  }
+  template <class... Parts>
+  DiagBuilder& hint(const Parts&... parts) {
+    diag().hint = cat(parts...);
+    return *this;
+  }
+  operator std::unexpected<Failed>() const { return std::unexpected(Failed{}); }  // NOLINT: implicit by design
+  template <class T>
+  operator Result<T>() const {  // NOLINT: implicit by design
+    return std::unexpected(Failed{});
+  }
+
+ private:
+  Diag& diag() { return all_[index_]; }
+  std::deque<Diag>& all_;
+  size_t index_;
+};
+
+class Diags {
+ public:
+  DiagBuilder error(Err err, Loc loc);
+  bool empty() const { return diags_.empty(); }
+  size_t size() const { return diags_.size(); }
+  const Diag& operator[](size_t i) const { return diags_[i]; }
+  void clear() { diags_.clear(); }
+  // Forgets everything after the first `count`: for attempts that may fail quietly.
+  void truncate(size_t count) { diags_.resize(count, Diag{}); }
+  // All of them as the user reads them: position, text, source line, carets, labels, hint.
+  std::string render(const Sources& sources) const;
+
+ private:
+  std::deque<Diag> diags_;
+};
+
+// Our own faults: says where, what, and stops. Never for what a user wrote.
+[[noreturn]] void internalError(const char* file, int line, std::string_view text);
+#define NEREID_CHECK(condition, ...) \
+  ((condition) ? void() : ::nereid::internalError(__FILE__, __LINE__, ::nereid::cat("" __VA_OPT__(, ) __VA_ARGS__)))
+
+}  // namespace nereid

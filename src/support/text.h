@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// Small text helpers: cat() joins anything printable; nothing here allocates more than its result.
+#pragma once
+
+#include <charconv>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+namespace nereid {
+
+// The shortest decimal text that reads back as the same double.
+std::string shortest(double value);
+// `bits` as 0x… with `digits` hexadecimal digits.
+std::string hex(uint64_t bits, int digits);
+// Quotes as MLIR and JSON both accept: backslash escapes for quotes, backslashes and control bytes.
+std::string quoted(std::string_view text);
+std::vector<std::string_view> splitLines(std::string_view text);
+std::string_view trim(std::string_view text);
+// The candidate nearest to `word` by edit distance, or empty when none is near enough to be a likely slip.
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+inline void append(std::string& out, std::string_view text) { out += text; }
+inline void append(std::string& out, const char* text) { out += text; }
+inline void append(std::string& out, const std::string& text) { out += text; }
+inline void append(std::string& out, char c) { out += c; }
+inline void append(std::string& out, bool b) { out += b ? "true" : "false"; }
+template <class T>
+  requires(std::is_integral_v<T>)
+void append(std::string& out, T value) {
+  char buffer[24];
+  auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
+  out.append(buffer, end);
+}
+inline void append(std::string& out, double value) { out += shortest(value); }
+
+// Joins its arguments. Types opt in by an overload of append(std::string&, T), found by argument-dependent lookup.
+template <class... Parts>
+std::string cat(const Parts&... parts) {
+  std::string out;
+  (append(out, parts), ...);
+  return out;
+}
+
+}  // namespace nereid
