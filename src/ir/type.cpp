@@ -85,7 +85,7 @@ void append(std::string& out, const Type& type) {
     case Form::Scalar: out += element; break;
     case Form::Tile: out += cat("tensor<", dims, element, ">"); break;
     case Form::BlockPtr: out += cat("!tt.ptr<tensor<", dims, element, ">>"); break;
-    case Form::Desc: out += cat("!tt.tensordesc<", dims, element, ">"); break;
+    case Form::Desc: out += cat("!tt.tensordesc<tensor<", dims, element, ">>"); break;  // as up to 3.7
     case Form::Vector: out += cat("vector<", dims, element, ">"); break;
   }
 }

@@ -1,0 +1,767 @@
+// SPDX-License-Identifier: MIT
+// Operations in their custom forms. Most follow from their signature in the table; the others are read by hand, together with the
+// spellings that they had in older versions of Triton.
+#include "frontends/ttir/parser.h"
+#include "ir/enums.h"
+
+namespace nereid::ttir {
+
+bool Parser::parseCustom(Token name, Inst*& out) {
+  Depth depth(*this);
+  if (tooDeep()) return false;
+  std::string_view spelling = name.text;
+  Op op;
+  if (!findOp(spelling, locOf(name), op)) return false;
+  Inst* inst = out = module_.newInst(op, locOf(name));
+  inst->parent = instBlock_;
+  return info(op).sig == Sig::ByHand ? byHand(*inst, spelling) : bySignature(*inst);
+}
+
+// ---- pieces
+
+bool Parser::attrs(Inst& inst) {
+  Attrs dict;
+  if (at("{") && !parseAttrDict(dict)) return false;
+  return applyAttrs(inst, dict);
+}
+
+bool Parser::hints(Inst& inst) {
+  while (atWord("cacheModifier") || atWord("evictionPolicy")) {
+    Attr attr = atWord("cacheModifier") ? Attr::Cache : Attr::Evict;
+    advance();
+    if (!expect("=") || !enumWord(inst, attr)) return false;
+  }
+  return true;
+}
+
+bool Parser::enumWord(Inst& inst, Attr attr) {
+  if (tok_.kind == Tok::Integer) {
+    int64_t number = 0;
+    if (!toInteger({tok_, false}, number)) return false;
+    advance();
+    inst.set(attr, number);
+    return true;
+  }
+  auto number = tok_.kind == Tok::Word ? enumFromKeyword(attr, tok_.text) : std::nullopt;
+  if (!number) return syntax(cat("the keyword of ", attrName(attr)));
+  advance();
+  inst.set(attr, *number);
+  return true;
+}
+
+bool Parser::add(Inst& inst, const Use& use, Type type) {
+  Value* v = resolve(use, type);
+  if (!v) return false;
+  inst.operands.push_back(v);
+  return true;
+}
+
+bool Parser::addAll(Inst& inst, const std::vector<Use>& uses, const std::vector<Type>& types) {
+  if (uses.size() != types.size()) {
+    error(Err::Syntax, inst.loc).says(uses.size(), " operands, but ", types.size(), " types");
+    return false;
+  }
+  for (size_t i = 0; i < uses.size(); ++i)
+    if (!add(inst, uses[i], types[i])) return false;
+  return true;
+}
+
+bool Parser::addSame(Inst& inst, const std::vector<Use>& uses, Type type) {
+  for (const Use& use : uses)
+    if (!add(inst, use, type)) return false;
+  return true;
+}
+
+bool Parser::addKnown(Inst& inst, const Use& use) {
+  Value* v = lookup(use);
+  if (!v) {
+    error(Err::UnknownName, use.loc).says("unknown value `", use.name, "`");
+    return false;
+  }
+  inst.operands.push_back(v);
+  return true;
+}
+
+void Parser::result(Inst& inst, Type type) { module_.addResult(inst, type); }
+
+bool Parser::uses(std::vector<Use>& out, size_t count) {
+  Loc loc = here();
+  if (!parseUses(out)) return false;
+  if (out.size() == count) return true;
+  if (out.empty()) return syntax("a value such as %x");
+  error(Err::Syntax, loc).says("expected ", count, " operands, found ", out.size());
+  return false;
+}
+
+bool Parser::useList(std::vector<Use>& out) { return expect("[") && parseUses(out) && expect("]"); }
+
+bool Parser::prefixedType(Type& out, Form form) {
+  if (!at("<")) return parseType(out);
+  if (form == Form::Desc) return parseDescBody(out);
+  return parsePointerBody(out);  // of scalars and of tiles
+}
+
+Region& Parser::newRegion(Inst& inst) {
+  auto& region = inst.regions.emplace_back(std::make_unique<Region>());
+  region->parent = &inst;
+  return *region;
+}
+
+void Parser::addYield(Region& region, Loc loc) {
+  if (region.empty()) module_.newBlock(region);
+  Block* last = region.blocks.back();
+  if (last->terminator() && info(last->terminator()->op).effects == Effects::Exit) return;
+  Inst* yield = module_.newInst(Op::Yield, loc);
+  yield->parent = last;
+  last->insts.push_back(yield);
+}
+
+// %a, %b {..} : T -> U, or T to U; the old form has (T) -> U.
+bool Parser::conversion(Inst& inst, std::string_view between) {
+  std::vector<Use> values;
+  std::vector<Type> types;
+  if (!parseUses(values) || !attrs(inst) || !expect(":")) return false;
+  bool parenthesized = at("(");
+  if (parenthesized) {
+    if (!parseParenTypes(types)) return false;
+  } else if (!parseTypeList(types)) {
+    return false;
+  }
+  if (between == "to" ? !expectWord("to") : !expect(between)) return false;
+  Type to;
+  if (!parseType(to)) return false;
+  // One type may stand for all operands: tt.join %a, %b : T -> U.
+  if (types.size() == 1)
+    for (size_t i = 1; i < values.size(); ++i) types.push_back(types[0]);
+  if (!addAll(inst, values, types)) return false;
+  result(inst, to);
+  return true;
+}
+
+bool Parser::functional(Inst& inst) {
+  std::vector<Use> values;
+  std::vector<Type> in, out;
+  if (!parseUses(values) || !attrs(inst) || !expect(":") || !parseFunctionType(in, out) || !addAll(inst, values, in)) return false;
+  for (Type type : out) result(inst, type);
+  return true;
+}
+
+// ---- by signature
+
+bool Parser::bySignature(Inst& inst) {
+  // fastmath<..> and overflow<..> promise what we do not make use of; some versions write them before the dictionary, some after.
+  auto flags = [&] {
+    while (atWord("fastmath") || atWord("overflow") || atWord("exact") || atWord("disjoint") || atWord("nneg") || atWord("nonNeg") ||
+           atWord("round_to_nearest_even")) {
+      advance();
+      if (at("<") && !skipBalanced()) return false;
+    }
+    return true;
+  };
+  Sig sig = info(inst.op).sig;
+  std::vector<Use> values;
+  size_t count = 1;
+  switch (sig) {
+    case Sig::Int2: case Sig::Float2: case Sig::CmpInt: case Sig::CmpFloat: count = 2; break;
+    case Sig::Float3: case Sig::Select: count = 3; break;
+    default: break;
+  }
+  if (sig == Sig::Terminator) {
+    std::vector<Type> types;
+    if (!parseUses(values) || !attrs(inst)) return false;
+    if (!values.empty() && (!expect(":") || !parseTypeList(types))) return false;
+    return addAll(inst, values, types);
+  }
+  if (sig == Sig::CmpInt || sig == Sig::CmpFloat) {
+    if (tok_.kind != Tok::Word && tok_.kind != Tok::String) return syntax("a predicate");
+    Token word = advance();
+    std::string keyword = word.kind == Tok::String ? unquote(word.text) : std::string(word.text);
+    auto predicate = sig == Sig::CmpInt ? cmpIFromKeyword(keyword) : cmpFFromKeyword(keyword);
+    if (!predicate) {
+      error(Err::Syntax, locOf(word)).says("`", keyword, "` is no predicate of `", info(inst.op).spelling, "`");
+      return false;
+    }
+    inst.set(Attr::Predicate, *predicate);
+    if (!expect(",")) return false;
+  }
+  if (!uses(values, count)) return false;
+  if (sig == Sig::FloatToInt || sig == Sig::CastFloat) {
+    // arith.truncf %x to_nearest_even
+    static constexpr std::string_view kModes[] = {"to_nearest_even", "downward", "upward", "toward_zero", "to_nearest_away"};
+    for (std::string_view mode : kModes)
+      if (atWord(mode)) {
+        if (mode != kModes[0]) {
+          error(Err::Unsupported, here()).says("rounding `", mode, "`");
+          return false;
+        }
+        advance();
+      }
+  }
+  if (!flags() || !attrs(inst) || !flags() || !expect(":")) return false;
+  Type type;
+  if (!parseType(type)) return false;
+  switch (sig) {
+    case Sig::CmpInt: case Sig::CmpFloat: case Sig::FloatTest:
+      if (!addSame(inst, values, type)) return false;
+      result(inst, type.withElement(Elem::I1));
+      return true;
+    case Sig::Select: {
+      // The condition's type is written where it is no scalar.
+      Type condition = Type::scalar(Elem::I1);
+      if (take(",")) {
+        condition = type;
+        if (!parseType(type)) return false;
+      }
+      if (!add(inst, values[0], condition) || !add(inst, values[1], type) || !add(inst, values[2], type)) return false;
+      result(inst, type);
+      return true;
+    }
+    case Sig::CastInt: case Sig::CastFloat: case Sig::IntToFloat: case Sig::FloatToInt: case Sig::Bitcast: {
+      Type to;
+      if (!expectWord("to") || !parseType(to) || !add(inst, values[0], type)) return false;
+      result(inst, to);
+      return true;
+    }
+    default:
+      if (!addSame(inst, values, type)) return false;
+      result(inst, type);
+      return true;
+  }
+}
+
+// ---- by hand
+
+bool Parser::byHand(Inst& inst, std::string_view spelling) {
+  std::vector<Use> values;
+  std::vector<Type> types;
+  Type type;
+  switch (inst.op) {
+    case Op::Constant: return constant(inst);
+    case Op::ClampF:
+      for (size_t i = 0; i < 3; ++i)
+        if (!parseUse(values.emplace_back()) || !expect(",")) return false;
+      if (!expectWord("propagateNan") || !expect("=") || !enumWord(inst, Attr::PropagateNan) || !attrs(inst) || !expect(":")) return false;
+      if (!parseType(type) || !addSame(inst, values, type)) return false;
+      result(inst, type);
+      return true;
+    case Op::FPowI:
+      if (!uses(values, 2)) return false;
+      if (atWord("fastmath")) {
+        advance();
+        if (!skipBalanced()) return false;
+      }
+      if (!attrs(inst) || !expect(":") || !parseTypeList(types) || !addAll(inst, values, types)) return false;
+      result(inst, types[0]);
+      return true;
+    case Op::MulSIExt: case Op::MulUIExt:
+      if (!uses(values, 2) || !attrs(inst) || !expect(":") || !parseType(type) || !addSame(inst, values, type)) return false;
+      result(inst, type);
+      result(inst, type);
+      return true;
+    case Op::AddPtr:
+      if (!uses(values, 2) || !attrs(inst) || !expect(":") || !parseTypeList(types) || !addAll(inst, values, types)) return false;
+      result(inst, types[0]);
+      return true;
+    case Op::IntToPtr: case Op::PtrToInt: case Op::Bitcast: case Op::Splat: case Op::ExpandDims: case Op::Broadcast: case Op::Join:
+    case Op::Cat:
+      return conversion(inst, "->");
+    case Op::Histogram:
+      if (!parseUses(values) || !attrs(inst) || !expect(":") || !parseType(type)) return false;
+      if (values.empty() || values.size() > 2) return syntax("a value and perhaps a mask");
+      if (!add(inst, values[0], type) || (values.size() > 1 && !add(inst, values[1], type.withElement(Elem::I1)))) return false;
+      inst.segments = {1, values.size() > 1};
+      if (!expect("->") || !parseType(type)) return false;
+      result(inst, type);
+      return true;
+    case Op::Trans:
+      if (!conversion(inst, "->")) return false;
+      if (!inst.has(Attr::Order)) inst.set(Attr::Order, std::vector<int64_t>{1, 0});
+      return true;
+    case Op::Split:
+      if (!conversion(inst, "->")) return false;
+      result(inst, inst.result()->type);
+      return true;
+    case Op::Reshape:
+      if (!parseUses(values)) return false;
+      if (takeWord("allow_reorder")) inst.set(Attr::AllowReorder, int64_t{1});
+      if (takeWord("efficient_layout")) inst.set(Attr::EfficientLayout, int64_t{1});
+      if (values.size() != 1) return syntax("one value");
+      if (!attrs(inst) || !expect(":")) return false;
+      if (at("(") ? !parseParenTypes(types) : !parseTypeList(types)) return false;
+      if (!expect("->") || !parseType(type) || !addAll(inst, values, types)) return false;
+      if (spelling == "tt.view") inst.set(Attr::AllowReorder, int64_t{1});
+      result(inst, type);
+      return true;
+    case Op::Unsplat:
+      if (!uses(values, 1) || !attrs(inst) || !expect(":") || !parseType(type) || !add(inst, values[0], type)) return false;
+      if (take("->") && !parseType(type)) return false;
+      result(inst, type.element());
+      return true;
+    case Op::MakeRange: case Op::Poison:
+      if (!attrs(inst) || !expect(":") || !parseType(type)) return false;
+      result(inst, type);
+      return true;
+    case Op::Gather: {
+      Use source, indices;
+      if (!parseUse(source) || !expect("[") || !parseUse(indices) || !expect("]") || !attrs(inst) || !expect(":")) return false;
+      std::vector<Type> out;
+      if (!parseFunctionType(types, out) || !addAll(inst, {source, indices}, types)) return false;
+      for (Type t : out) result(inst, t);
+      return true;
+    }
+    case Op::ExternElementwise:
+      return functional(inst);
+    case Op::InlineAsm: return inlineAsm(inst);
+    case Op::GetProgramId: case Op::GetNumPrograms:
+      if (tok_.kind == Tok::Word && !enumWord(inst, Attr::Axis)) return false;
+      if (!attrs(inst) || !expect(":") || !parseType(type)) return false;
+      result(inst, type);
+      return true;
+    case Op::Dot: return dot(inst);
+    case Op::DotScaled: return dotScaled(inst);
+    case Op::Load: return load(inst);
+    case Op::Store: return store(inst);
+    case Op::AtomicRMW: case Op::AtomicCAS: case Op::AtomicPoll: case Op::LoAtomicRMW: return atomic(inst);
+    case Op::MakeTensorPtr: return makeTensorPtr(inst);
+    case Op::Advance: {
+      Use pointer;
+      if (!parseUse(pointer) || !expect(",") || !useList(values) || !attrs(inst) || !expect(":") || !prefixedType(type, Form::BlockPtr)) return false;
+      if (!add(inst, pointer, type) || !addSame(inst, values, Type::scalar(Elem::I32))) return false;
+      result(inst, type);
+      return true;
+    }
+    case Op::MakeTensorDesc: return makeTensorDesc(inst);
+    case Op::DescLoad: case Op::DescStore: case Op::DescReduce: return descriptor(inst);
+    case Op::DescGather: case Op::DescScatter: return descGather(inst);
+    case Op::Print: return printOp(inst);
+    case Op::Assert: return assertOp(inst);
+    case Op::Assume:
+      if (!uses(values, 1)) return false;
+      if (at("[")) {  // operand bundles
+        if (!skipBalanced()) return false;
+      }
+      return attrs(inst) && expect(":") && parseTypeList(types) && addAll(inst, values, types);
+    case Op::Barrier:
+      while (tok_.kind == Tok::Word && (atWord("all") || atWord("local") || atWord("global_read") || atWord("global_write") || atWord("none"))) {
+        advance();
+        if (!take("|")) break;
+      }
+      return attrs(inst);
+    case Op::GridWait: case Op::GridLaunch: return attrs(inst);
+    case Op::Call: return callOp(inst);
+    case Op::For: return forLoop(inst);
+    case Op::If: return ifOp(inst);
+    case Op::While: return whileLoop(inst);
+    case Op::Condition: {
+      Use condition;
+      if (!expect("(") || !parseUse(condition) || !expect(")") || !attrs(inst) || !parseUses(values)) return false;
+      if (!values.empty() && (!expect(":") || !parseTypeList(types))) return false;
+      return add(inst, condition, Type::scalar(Elem::I1)) && addAll(inst, values, types);
+    }
+    case Op::Br: case Op::CondBr: return branch(inst);
+    case Op::FpToFp: {
+      Use value;
+      if (!parseUse(value)) return false;
+      if (take(",")) {
+        if (!expectWord("rounding") || !expect("=") || !enumWord(inst, Attr::Rounding)) return false;
+      }
+      Type to;
+      if (!attrs(inst) || !expect(":") || !parseType(type) || !expect("->") || !parseType(to) || !add(inst, value, type)) return false;
+      result(inst, to);
+      return true;
+    }
+    case Op::Reduce: case Op::Scan: case Op::MapElementwise:
+      error(Err::Syntax, inst.loc).says("`", spelling, "` is written in its generic form, in quotes");
+      return false;
+    default: break;
+  }
+  return lower(inst);
+}
+
+bool Parser::constant(Inst& inst) {
+  Attrs dict;
+  if (at("{") && !parseAttrDict(dict)) return false;
+  AnyAttr value;
+  if (!parseAttr(value)) return false;
+  dict.emplace_back("value", std::move(value));
+  if (!applyAttrs(inst, dict)) return false;
+  result(inst, inst.dense().type);
+  return true;
+}
+
+bool Parser::load(Inst& inst) {
+  std::vector<Use> values;
+  Type type;
+  if (!parseUses(values)) return false;
+  if (values.empty() || values.size() > 3) return syntax("a pointer, a mask and a value for elsewhere");
+  if (!hints(inst) || !attrs(inst) || !expect(":") || !parseType(type)) return false;
+  // Before 3.0 the type was that of the result.
+  Type pointer = type;
+  auto actual = typeOf(values[0]);
+  if (actual && actual->isPointer() && *actual != type && actual->pointee() == type) pointer = *actual;
+  if (actual && actual->form == Form::BlockPtr) pointer = *actual;
+  if (!add(inst, values[0], pointer)) return false;
+  Type element;
+  if (pointer.form == Form::BlockPtr) {
+    element = pointer;
+    element.form = Form::Tile;
+  } else if (pointer.isPointer()) {
+    element = pointer.pointee();
+  } else {
+    error(Err::Type, inst.loc).says("`tt.load` of ", pointer, ", which is no pointer");
+    return false;
+  }
+  if (values.size() > 1 && !add(inst, values[1], element.withElement(Elem::I1))) return false;
+  if (values.size() > 2 && !add(inst, values[2], element)) return false;
+  inst.segments = {1, values.size() > 1, values.size() > 2};
+  result(inst, element);
+  return true;
+}
+
+bool Parser::store(Inst& inst) {
+  std::vector<Use> values;
+  Type type;
+  if (!parseUses(values)) return false;
+  if (values.size() < 2 || values.size() > 3) return syntax("a pointer, a value and perhaps a mask");
+  if (!hints(inst) || !attrs(inst) || !expect(":") || !parseType(type)) return false;
+  if (take(",")) {  // tt.store %p, %v : P, T
+    Type again;
+    if (!parseType(again)) return false;
+  }
+  Type pointer = type;
+  auto actual = typeOf(values[0]);
+  if (actual && actual->isPointer() && *actual != type && actual->pointee() == type) pointer = *actual;
+  if (actual && actual->form == Form::BlockPtr) pointer = *actual;
+  if (!add(inst, values[0], pointer)) return false;
+  Type element;
+  if (pointer.form == Form::BlockPtr) {
+    element = pointer;
+    element.form = Form::Tile;
+  } else if (pointer.isPointer()) {
+    element = pointer.pointee();
+  } else {
+    error(Err::Type, inst.loc).says("`tt.store` to ", pointer, ", which is no pointer");
+    return false;
+  }
+  if (!add(inst, values[1], element)) return false;
+  if (values.size() > 2 && !add(inst, values[2], element.withElement(Elem::I1))) return false;
+  inst.segments = {1, 1, values.size() > 2};
+  return true;
+}
+
+bool Parser::atomic(Inst& inst) {
+  std::vector<Use> values;
+  std::vector<Type> in, out;
+  bool scoped = inst.op != Op::LoAtomicRMW;
+  if (inst.op == Op::AtomicRMW || !scoped)
+    if (!enumWord(inst, Attr::RmwOp) || !expect(",")) return false;
+  if (!enumWord(inst, Attr::Sem) || !expect(",")) return false;
+  if (scoped && (!enumWord(inst, Attr::Scope) || !expect(","))) return false;
+  if (!parseUses(values)) return false;
+  if (inst.op == Op::AtomicPoll) {
+    Use timeout;
+    bool timed = takeWord("timeout");
+    if (timed && !parseUse(timeout)) return false;
+    if (!attrs(inst) || !expect(":") || !parseTypeList(in) || !expect("->") || !parseResultTypes(out)) return false;
+    if (!addAll(inst, values, in) || (timed && !addKnown(inst, timeout))) return false;
+  } else {
+    if (!attrs(inst) || !expect(":")) return false;
+    if (at("(") ? !parseParenTypes(in) : !parseTypeList(in)) return false;
+    if (!expect("->") || !parseResultTypes(out) || !addAll(inst, values, in)) return false;
+  }
+  for (Type type : out) result(inst, type);
+  return true;
+}
+
+bool Parser::dot(Inst& inst) {
+  Use operands[3];
+  for (size_t i = 0; i < 3; ++i)
+    if ((i > 0 && !expect(",")) || !parseUse(operands[i])) return false;
+  while (take(",")) {
+    if (takeWord("inputPrecision")) {
+      if (!expect("=") || !enumWord(inst, Attr::InputPrecision)) return false;
+    } else {
+      return syntax("inputPrecision");
+    }
+  }
+  Type a, b, d;
+  if (!attrs(inst) || !expect(":") || !parseType(a) || !expect("*") || !parseType(b) || !expect("->") || !parseType(d)) return false;
+  if (!add(inst, operands[0], a) || !add(inst, operands[1], b) || !add(inst, operands[2], d)) return false;
+  result(inst, d);
+  return true;
+}
+
+bool Parser::dotScaled(Inst& inst) {
+  Use a, b, c, lhsScale, rhsScale;
+  bool hasLhs = false, hasRhs = false;
+  if (!parseUse(a)) return false;
+  if (takeWord("scale")) {
+    hasLhs = true;
+    if (!parseUse(lhsScale)) return false;
+  }
+  if (!expect(",") || !parseUse(b)) return false;
+  if (takeWord("scale")) {
+    hasRhs = true;
+    if (!parseUse(rhsScale)) return false;
+  }
+  if (!expect(",") || !parseUse(c)) return false;
+  if (take(",")) {  // 3.2: %a, %a_scale, %b[, %b_scale], %c
+    std::vector<Use> rest;
+    if (!parseUses(rest)) return false;
+    hasLhs = true;
+    lhsScale = b;
+    b = c;
+    if (rest.size() == 2) {
+      hasRhs = true;
+      rhsScale = rest[0];
+    } else if (rest.size() != 1) {
+      return syntax("the accumulator");
+    }
+    c = rest.back();
+  }
+  if (!expectWord("lhs") || !expect("=") || !enumWord(inst, Attr::LhsElem) || !expectWord("rhs") || !expect("=") || !enumWord(inst, Attr::RhsElem))
+    return false;
+  Type aType, bType, lhsType, rhsType, d;
+  if (!attrs(inst) || !expect(":") || !parseType(aType)) return false;
+  if (hasLhs && (!expect(",") || !parseType(lhsType))) return false;
+  if (!expect("*") || !parseType(bType)) return false;
+  if (hasRhs && (!expect(",") || !parseType(rhsType))) return false;
+  if (!expect("->") || !parseType(d)) return false;
+  if (!add(inst, a, aType) || !add(inst, b, bType) || !add(inst, c, d)) return false;
+  if (hasLhs && !add(inst, lhsScale, lhsType)) return false;
+  if (hasRhs && !add(inst, rhsScale, rhsType)) return false;
+  inst.segments = {1, 1, 1, hasLhs, hasRhs};
+  result(inst, d);
+  return true;
+}
+
+// %base, [shape], [strides], [offsets] {order = ..} : <tensor<..>>
+bool Parser::makeTensorPtr(Inst& inst) {
+  Use base;
+  std::vector<Use> shape, strides, offsets;
+  Type type;
+  if (!parseUse(base) || !expect(",") || !useList(shape) || !expect(",") || !useList(strides) || !expect(",") || !useList(offsets)) return false;
+  if (!attrs(inst) || !expect(":") || !prefixedType(type, Form::BlockPtr)) return false;
+  if (!add(inst, base, Type::pointer(type.elem)) || !addSame(inst, shape, Type::scalar(Elem::I64)) ||
+      !addSame(inst, strides, Type::scalar(Elem::I64)) || !addSame(inst, offsets, Type::scalar(Elem::I32)))
+    return false;
+  inst.segments = {1, static_cast<int32_t>(shape.size()), static_cast<int32_t>(strides.size()), static_cast<int32_t>(offsets.size())};
+  result(inst, type);
+  return true;
+}
+
+bool Parser::makeTensorDesc(Inst& inst) {
+  Use base;
+  std::vector<Use> shape, strides;
+  Type pointer, type;
+  if (!parseUse(base) || !expect(",") || !useList(shape) || !expect(",") || !useList(strides) || !attrs(inst) || !expect(":")) return false;
+  if (!prefixedType(pointer, Form::Scalar) || !expect(",") || !prefixedType(type, Form::Desc)) return false;
+  if (!add(inst, base, pointer) || !addSame(inst, shape, Type::scalar(Elem::I32)) || !addSame(inst, strides, Type::scalar(Elem::I64))) return false;
+  inst.segments = {1, static_cast<int32_t>(shape.size()), static_cast<int32_t>(strides.size())};
+  result(inst, type);
+  return true;
+}
+
+// Load, store, reduce: [kind,] %d[%i, %j][, %v] : desc -> tile, or desc, tile
+bool Parser::descriptor(Inst& inst) {
+  Use desc, value;
+  std::vector<Use> indices;
+  Type type, tile;
+  if (inst.op == Op::DescReduce && (!enumWord(inst, Attr::Kind) || !expect(","))) return false;
+  if (!parseUse(desc) || !useList(indices)) return false;
+  bool loads = inst.op == Op::DescLoad;
+  if (!loads && (!expect(",") || !parseUse(value))) return false;
+  if (!hints(inst) || !attrs(inst) || !expect(":") || !prefixedType(type, Form::Desc) || !expect(loads ? "->" : ",") || !parseType(tile)) return false;
+  if (!add(inst, desc, type) || (!loads && !add(inst, value, tile)) || !addSame(inst, indices, Type::scalar(Elem::I32))) return false;
+  if (loads)
+    result(inst, tile);
+  else
+    inst.segments = {1, 1, static_cast<int32_t>(indices.size())};
+  return true;
+}
+
+bool Parser::descGather(Inst& inst) {
+  Use desc, x, y, value;
+  std::vector<Type> types;
+  bool loads = inst.op == Op::DescGather;
+  if (!parseUse(desc) || !expect("[") || !parseUse(x) || !expect(",") || !parseUse(y) || !expect("]")) return false;
+  if (!loads && (!expect(",") || !parseUse(value))) return false;
+  if (!attrs(inst) || !expect(":")) return false;
+  if (loads) {
+    std::vector<Type> out;
+    if (!parseFunctionType(types, out) || !addAll(inst, {desc, x, y}, types)) return false;
+    for (Type type : out) result(inst, type);
+    return true;
+  }
+  return parseTypeList(types) && addAll(inst, {desc, x, y, value}, types);
+}
+
+bool Parser::printOp(Inst& inst) {
+  if (tok_.kind != Tok::String) return syntax("a text in quotes");
+  inst.set(Attr::Prefix, unquote(advance().text));
+  if (!attrs(inst)) return false;
+  if (!take(":")) return true;
+  std::vector<Use> values;
+  std::vector<Type> types;
+  return parseUses(values) && expect(":") && parseTypeList(types) && addAll(inst, values, types);
+}
+
+bool Parser::assertOp(Inst& inst) {
+  Use condition;
+  Type type;
+  if (!parseUse(condition) || !expect(",")) return false;
+  if (tok_.kind != Tok::String) return syntax("a text in quotes");
+  inst.set(Attr::Message, unquote(advance().text));
+  while (take(",")) advance();  // up to 3.0: file, function and line
+  return attrs(inst) && expect(":") && parseType(type) && add(inst, condition, type);
+}
+
+bool Parser::callOp(Inst& inst) {
+  if (tok_.kind != Tok::Symbol) return syntax("a function such as @f");
+  std::string_view name = advance().text.substr(1);
+  inst.set(Attr::Callee, name.starts_with("\"") ? unquote(name) : std::string(name));
+  std::vector<Use> values;
+  std::vector<Type> in, out;
+  if (!expect("(") || !parseUses(values) || !expect(")") || !attrs(inst) || !expect(":") || !parseFunctionType(in, out)) return false;
+  if (!addAll(inst, values, in)) return false;
+  for (Type type : out) result(inst, type);
+  return true;
+}
+
+bool Parser::inlineAsm(Inst& inst) {
+  if (tok_.kind != Tok::String) return syntax("the assembly in quotes");
+  inst.set(Attr::AsmString, unquote(advance().text));
+  std::vector<Use> values;
+  std::vector<Type> in, out;
+  if (!attrs(inst) || !parseUses(values)) return false;
+  if (!values.empty() && (!expect(":") || !parseTypeList(in))) return false;
+  if (!expect("->")) return false;
+  if (at("(") ? !parseParenTypes(out) : !parseTypeList(out)) return false;
+  if (!addAll(inst, values, in)) return false;
+  for (Type type : out) result(inst, type);
+  return true;
+}
+
+// ---- control
+
+bool Parser::forLoop(Inst& inst) {
+  if (takeWord("unsigned")) {
+    error(Err::Unsupported, inst.loc).says("an unsigned scf.for");
+    return false;
+  }
+  if (tok_.kind != Tok::Value) return syntax("the induction variable");
+  Token iv = advance();
+  Use bounds[3];
+  if (!expect("=") || !parseUse(bounds[0]) || !expectWord("to") || !parseUse(bounds[1]) || !expectWord("step") || !parseUse(bounds[2])) return false;
+  std::vector<Token> names;
+  std::vector<Use> inits;
+  std::vector<Type> types;
+  if (takeWord("iter_args")) {
+    if (!expect("(")) return false;
+    if (!at(")")) do {
+        if (tok_.kind != Tok::Value) return syntax("a carried value");
+        names.push_back(advance());
+        if (!expect("=") || !parseUse(inits.emplace_back())) return false;
+      } while (take(","));
+    if (!expect(")") || !expect("->") || !parseResultTypes(types)) return false;
+  }
+  Type ivType = Type::scalar(Elem::Index);
+  if (take(":") && !parseType(ivType)) return false;
+  if (names.size() != types.size()) {
+    error(Err::Syntax, inst.loc).says(names.size(), " carried values, but ", types.size(), " types");
+    return false;
+  }
+  for (const Use& bound : bounds)
+    if (!add(inst, bound, ivType)) return false;
+  if (!addAll(inst, inits, types)) return false;
+  Region& region = newRegion(inst);
+  Block* body = module_.newBlock(region);
+  size_t mark = scope_.size();
+  auto argument = [&](const Token& name, Type type) {
+    bool numbered = name.text[1] >= '0' && name.text[1] <= '9';
+    Value* v = module_.addArg(*body, type, numbered ? std::string_view() : name.text.substr(1), locOf(name));
+    return define(name.text, {v}, locOf(name));
+  };
+  if (!argument(iv, ivType)) return false;
+  for (size_t i = 0; i < names.size(); ++i)
+    if (!argument(names[i], types[i])) return false;
+  if (!parseRegion(region, &inst)) return false;
+  endScope(mark);
+  if (types.empty()) addYield(region, inst.loc);
+  for (Type type : types) result(inst, type);
+  return attrs(inst);
+}
+
+bool Parser::ifOp(Inst& inst) {
+  Use condition;
+  std::vector<Type> types;
+  if (!parseUse(condition) || !add(inst, condition, Type::scalar(Elem::I1))) return false;
+  if (take("->") && !parseResultTypes(types)) return false;
+  if (!parseRegion(newRegion(inst), &inst)) return false;
+  if (takeWord("else") && !parseRegion(newRegion(inst), &inst)) return false;
+  if (types.empty())
+    for (auto& region : inst.regions) addYield(*region, inst.loc);
+  for (Type type : types) result(inst, type);
+  return attrs(inst);
+}
+
+bool Parser::whileLoop(Inst& inst) {
+  std::vector<Token> names;
+  std::vector<Use> inits;
+  if (take("(")) {
+    if (!at(")")) do {
+        if (tok_.kind != Tok::Value) return syntax("a carried value");
+        names.push_back(advance());
+        if (!expect("=") || !parseUse(inits.emplace_back())) return false;
+      } while (take(","));
+    if (!expect(")")) return false;
+  }
+  std::vector<Type> in, out;
+  if (!expect(":") || !parseFunctionType(in, out)) return false;
+  if (!addAll(inst, inits, in)) return false;
+  Region& test = newRegion(inst);
+  Block* entry = module_.newBlock(test);
+  size_t mark = scope_.size();
+  for (size_t i = 0; i < names.size(); ++i) {
+    bool numbered = names[i].text[1] >= '0' && names[i].text[1] <= '9';
+    Value* v = module_.addArg(*entry, in[i], numbered ? std::string_view() : names[i].text.substr(1), locOf(names[i]));
+    if (!define(names[i].text, {v}, locOf(names[i]))) return false;
+  }
+  if (!parseRegion(test, &inst)) return false;
+  endScope(mark);
+  if (!expectWord("do")) return false;
+  Region& body = newRegion(inst);
+  if (!parseRegion(body, &inst)) return false;
+  if (body.empty()) addYield(body, inst.loc);
+  for (Type type : out) result(inst, type);
+  takeWord("attributes");
+  return attrs(inst);
+}
+
+bool Parser::branch(Inst& inst) {
+  if (inst.op == Op::CondBr) {
+    Use condition;
+    if (!parseUse(condition) || !add(inst, condition, Type::scalar(Elem::I1))) return false;
+    if (takeWord("weights")) {
+      if (!skipBalanced()) return false;
+    }
+    if (!expect(",")) return false;
+  }
+  if (!parseSuccessor(inst, false)) return false;
+  if (inst.op == Op::CondBr && (!expect(",") || !parseSuccessor(inst, false))) return false;
+  return attrs(inst);
+}
+
+// The lo operations: operands, attributes, all types.
+bool Parser::lower(Inst& inst) {
+  std::vector<Use> values;
+  std::vector<Type> in, out;
+  if (!parseUses(values) || !attrs(inst)) return false;
+  if (!values.empty() && (!expect(":") || !parseTypeList(in))) return false;
+  if (take("->") && !parseTypeList(out)) return false;
+  if (!addAll(inst, values, in)) return false;
+  for (Type type : out) result(inst, type);
+  return normalise(inst, inst.loc);
+}
+
+}  // namespace nereid::ttir

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+// The parser of MLIR text, shared by its files: types.cpp (types, attributes, locations), parser.cpp (modules, functions, regions,
+// generic operations) and ops.cpp (custom forms).
+//
+// Every function that can fail returns bool (false: a diagnostic was added) or a Result. Values are resolved after their types are
+// read, since MLIR writes types last; one that is used before its definition gets a stand-in that is replaced at the function's end.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "frontends/ttir/lexer.h"
+#include "ir/ir.h"
+
+namespace nereid::ttir {
+
+// A use of a value, before its type is known.
+struct Use {
+  std::string_view name;  // with the %
+  uint32_t number = 0;    // of %x#number
+  Loc loc;
+};
+
+// A literal inside dense<> or a constant.
+struct Literal {
+  Token token;
+  bool negative = false;
+};
+
+// What an attribute may hold that the IR does not: kept only as long as one operation is read.
+struct AnyAttr {
+  AttrValue value;                 // monostate: unit, or something that is read past
+  std::optional<Type> type;        // of a typed attribute, or a type attribute
+  std::vector<Literal> literals;   // of dense<> and numbers, converted once the type is known
+  bool isDense = false, isUnit = false, isFloat = false;
+  std::string keyword;             // of #tt<...>: the last word in it
+  std::vector<Type> inputs, outputs;  // of a function type
+  bool isFunctionType = false;
+  Loc loc;
+};
+
+class Parser {
+ public:
+  Parser(Sources& sources, uint32_t file, Diags& diags);
+  Result<Module> run();
+
+ private:
+  static constexpr int kMaxDepth = 128;
+
+  // ---- tokens (parser.cpp)
+  Token advance();  // gives the current token and moves on
+  void seek(uint32_t offset);
+  bool at(std::string_view punctuation) const { return tok_.is(punctuation); }
+  bool atWord(std::string_view word) const { return tok_.word(word); }
+  bool take(std::string_view punctuation);
+  bool takeWord(std::string_view word);
+  bool expect(std::string_view punctuation);
+  bool expectWord(std::string_view word);
+  Loc locOf(const Token& token) const;
+  Loc here() const { return locOf(tok_); }
+  DiagBuilder error(Err err, Loc loc) { return diags_.error(err, loc); }
+  bool syntax(std::string_view wanted);  // "expected X, found Y"
+  bool skipBalanced();                   // past one bracketed group that the current token opens
+  std::string unquote(std::string_view literal) const;
+
+  struct Depth {
+    explicit Depth(Parser& p) : parser(p) { ++parser.depth_; }
+    ~Depth() { --parser.depth_; }
+    Parser& parser;
+  };
+  bool tooDeep();
+
+  // ---- types, attributes, locations (types.cpp)
+  bool parseType(Type& out);
+  bool parseShaped(Type& out, Form form);                      // after tensor/vector: <dims x element [, encoding]>
+  bool parseShapedBody(Type& out, Form form);                  // after the <
+  bool parsePointerBody(Type& out);                            // after !tt.ptr
+  bool parseDescBody(Type& out);                               // after !tt.tensordesc
+  bool parseTypeList(std::vector<Type>& out);                  // T, U
+  bool parseParenTypes(std::vector<Type>& out);                // (T, U)
+  bool parseResultTypes(std::vector<Type>& out);               // T or (T, U)
+  bool parseFunctionType(std::vector<Type>& in, std::vector<Type>& out);
+  bool parseAttr(AnyAttr& out);
+  bool parseDense(AnyAttr& out);
+  bool parseLiterals(std::vector<Literal>& out);
+  bool toBits(const Literal& literal, Type type, uint64_t& bits);
+  bool toDense(const AnyAttr& attr, Type type, Dense& out);
+  bool hexData(const AnyAttr& attr, Type type, Dense& out);
+  bool toInteger(const Literal& literal, int64_t& out);
+  bool parseIntegerList(std::vector<int64_t>& out);            // 1, -2 (no brackets)
+  using Attrs = std::vector<std::pair<std::string, AnyAttr>>;
+  bool parseAttrDict(Attrs& out);                              // at {
+  bool parseOptionalAttrDict(Attrs& out);                      // maybe at {
+  void findAliases();
+  bool parseOptionalLoc(Loc& out);
+  bool parseLocBody(Loc& out);                                 // what stands inside loc( )
+
+  // ---- structure (parser.cpp)
+  bool parseTop();
+  bool parseModule();
+  bool parseFunc();
+  bool parseGenericFunc(Loc loc);
+  bool finishFunc();
+  bool parseRegion(Region& region, Inst* parent);              // { blocks }, the entry has been given arguments if any
+  bool parseBlockArgs(Block& block);
+  bool parseInst(Block& block);
+  bool parseGeneric(Token name, Inst*& out, std::vector<Type>& results);
+  bool findOp(std::string_view spelling, Loc loc, Op& out);
+  bool applyAttrs(Inst& inst, Attrs& attrs);
+  bool normalise(Inst& inst, Loc loc);                         // segments and defaults of a generic operation
+  Block* blockNamed(std::string_view label, Region& region, Loc loc);
+  bool parseSuccessor(Inst& inst, bool generic);
+  void endScope(size_t mark);
+  bool define(std::string_view name, const std::vector<Value*>& values, Loc loc);
+  bool parseUse(Use& out);
+  bool parseUses(std::vector<Use>& out);                       // %a, %b; none if the current token is no value
+  Value* resolve(const Use& use, Type type);                   // null after an error
+  Value* lookup(const Use& use);                               // null when not defined (yet)
+  std::optional<Type> typeOf(const Use& use);
+
+  static uint64_t zeroExtendTo(Type type, int64_t value);
+
+  // ---- custom forms (ops.cpp)
+  bool parseCustom(Token name, Inst*& out);
+  bool bySignature(Inst& inst);
+  bool byHand(Inst& inst, std::string_view spelling);
+  bool constant(Inst& inst);
+  bool load(Inst& inst);
+  bool store(Inst& inst);
+  bool atomic(Inst& inst);
+  bool dot(Inst& inst);
+  bool dotScaled(Inst& inst);
+  bool makeTensorPtr(Inst& inst);
+  bool makeTensorDesc(Inst& inst);
+  bool descriptor(Inst& inst);
+  bool descGather(Inst& inst);
+  bool printOp(Inst& inst);
+  bool assertOp(Inst& inst);
+  bool callOp(Inst& inst);
+  bool inlineAsm(Inst& inst);
+  bool forLoop(Inst& inst);
+  bool ifOp(Inst& inst);
+  bool whileLoop(Inst& inst);
+  bool branch(Inst& inst);
+  bool conversion(Inst& inst, std::string_view between);       // %a, %b {..} : T -> U
+  bool functional(Inst& inst);                                 // %a, %b {..} : (T, U) -> V
+  bool lower(Inst& inst);
+  bool attrs(Inst& inst);                                      // an optional dictionary, applied
+  bool hints(Inst& inst);                                      // cacheModifier = .., evictionPolicy = ..
+  bool enumWord(Inst& inst, Attr attr);
+  bool add(Inst& inst, const Use& use, Type type);
+  bool addAll(Inst& inst, const std::vector<Use>& uses, const std::vector<Type>& types);
+  bool addSame(Inst& inst, const std::vector<Use>& uses, Type type);
+  bool addKnown(Inst& inst, const Use& use);                   // of whatever type it has
+  void result(Inst& inst, Type type);
+  bool uses(std::vector<Use>& out, size_t count);
+  bool useList(std::vector<Use>& out);                         // [%a, %b]
+  bool prefixedType(Type& out, Form form);                     // <f32> or !tt.ptr<f32>
+  Region& newRegion(Inst& inst);
+  void addYield(Region& region, Loc loc);
+
+  Sources& sources_;
+  uint32_t file_;
+  Diags& diags_;
+  std::string_view text_;
+  Lexer lexer_;
+  Token tok_;
+  std::vector<uint32_t> lines_;  // offset of each line's first byte
+  int depth_ = 0;
+  Module module_;
+  std::unordered_map<std::string_view, uint32_t> aliases_;  // #loc3, !alias: offset of what it stands for
+  std::unordered_map<std::string_view, Loc> locAliases_;    // those already read
+  std::unordered_map<std::string_view, std::vector<Value*>> values_;
+  std::vector<std::string_view> scope_;                     // names in values_, innermost last
+  struct Forward {
+    Value* standIn;
+    Use use;
+  };
+  std::unordered_map<std::string, Forward> forward_;
+  Replacements replaced_;
+  struct PendingBlock {
+    Block* block;
+    bool defined;
+    Loc loc;
+  };
+  std::vector<std::unordered_map<std::string_view, PendingBlock>> blocks_;  // by label, a map for each open region
+  Block* instBlock_ = nullptr;                                              // where the operation being read will stand
+  int module_depth_ = 0;
+};
+
+}  // namespace nereid::ttir

@@ -1,0 +1,602 @@
+// SPDX-License-Identifier: MIT
+// The IR as text: TTIR as Triton 3.6 spells it, which stock Triton parses; the `lo` operations in the same style.
+//
+// Values keep the names they have in the source, made unique with a number; the others are numbered. What is printed reads back
+// as the same module, and prints the same again.
+#include <algorithm>
+#include <cmath>
+#include <unordered_set>
+
+#include "ir/bits.h"
+#include "ir/enums.h"
+#include "ir/ir.h"
+
+namespace nereid {
+
+namespace {
+
+// A float with at least six decimals, as MLIR has it: it always needs a dot, and infinities and NaNs are bit patterns.
+std::string floatText(Elem elem, uint64_t bits) {
+  bits = zeroExtend(bits, bitWidth(elem));
+  double value = decodeFloat(elem, bits);
+  int digits = bitWidth(elem) / 4;
+  if (std::isnan(value) || std::isinf(value)) return hex(bits, digits);
+  auto scientific = [](auto number) {
+    char buffer[40];
+    auto end = std::to_chars(buffer, buffer + sizeof buffer, number, std::chars_format::scientific).ptr;
+    std::string text(buffer, end);
+    size_t e = text.find('e');
+    size_t dot = text.find('.');
+    size_t decimals = dot == std::string::npos ? 0 : e - dot - 1;
+    std::string padding = dot == std::string::npos ? "." : "";
+    if (decimals < 6) padding.append(6 - decimals, '0');
+    return text.insert(e, padding);
+  };
+  if (elem != Elem::F64) {
+    // The short text of the float, if it survives the way through a double.
+    auto narrow = static_cast<float>(value);
+    std::string text = scientific(narrow);
+    double back = 0;
+    std::from_chars(text.data(), text.data() + text.size(), back);
+    if (encodeFloat(elem, back) == bits) return text;
+  }
+  return scientific(value);
+}
+
+std::string elementText(Type type, uint64_t bits, bool keywords) {
+  if (type.isFloat()) return floatText(type.elem, bits);
+  if (type.isBool() && keywords) return bits & 1 ? "true" : "false";
+  return cat(signExtend(bits, bitWidth(type)));
+}
+
+bool isName(std::string_view name) {
+  if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' || c == '.' || c == '-';
+  });
+}
+
+std::string symbol(std::string_view name) {
+  bool bare = !name.empty() && !(name[0] >= '0' && name[0] <= '9') && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' || c == '.';
+  });
+  return bare ? cat("@", name) : cat("@", quoted(name));
+}
+
+// How an attribute's integers are spelled in a dictionary.
+enum class Spelling : uint8_t { I32, I64, Bool, Unit, Array, Hint };
+Spelling spellingOf(Attr attr) {
+  switch (attr) {
+    case Attr::Reverse: case Attr::IsVolatile: case Attr::FastMath: case Attr::LhsKPack: case Attr::RhsKPack: case Attr::Pure:
+    case Attr::Hex:
+      return Spelling::Bool;
+    case Attr::AllowReorder: case Attr::EfficientLayout: return Spelling::Unit;
+    case Attr::Order: case Attr::BoundaryCheck: case Attr::IsSigned: case Attr::Lanes: return Spelling::Array;
+    case Attr::Divisibility: case Attr::Contiguity: case Attr::Constancy: return Spelling::Hint;
+    case Attr::Bytes: case Attr::Offset: case Attr::Align: return Spelling::I64;
+    default: return Spelling::I32;
+  }
+}
+
+std::string listText(const std::vector<int64_t>& list) {
+  std::string out;
+  for (size_t i = 0; i < list.size(); ++i) out += cat(i ? ", " : "", list[i]);
+  return out;
+}
+
+// An operation's attributes as a dictionary with a leading space; `shown` are those that its syntax has already said.
+std::string dictionary(const Inst& inst, std::initializer_list<Attr> shown = {}) {
+  std::vector<std::pair<std::string_view, std::string>> items;
+  for (auto& [attr, value] : inst.attrs) {
+    if (std::find(shown.begin(), shown.end(), attr) != shown.end()) continue;
+    std::string text;
+    if (auto* number = std::get_if<int64_t>(&value)) {
+      switch (spellingOf(attr)) {
+        case Spelling::Bool: text = *number ? " = true" : " = false"; break;
+        case Spelling::Unit:
+          if (!*number) continue;
+          break;
+        case Spelling::I64: text = cat(" = ", *number); break;
+        case Spelling::Hint: text = cat(" = dense<", *number, "> : tensor<1xi32>"); break;
+        default: text = cat(" = ", *number, " : i32"); break;
+      }
+    } else if (auto* string = std::get_if<std::string>(&value)) {
+      text = cat(" = ", quoted(*string));
+    } else if (auto* list = std::get_if<std::vector<int64_t>>(&value)) {
+      if (spellingOf(attr) == Spelling::Hint)
+        text = cat(" = dense<[", listText(*list), "]> : tensor<", list->size(), "xi32>");
+      else
+        text = list->empty() ? " = array<i32>" : cat(" = array<i32: ", listText(*list), ">");
+    } else if (std::holds_alternative<Dense>(value)) {
+      continue;
+    }
+    items.emplace_back(attrName(attr), std::move(text));
+  }
+  if (items.empty()) return "";
+  std::sort(items.begin(), items.end());
+  std::string out = " {";
+  for (size_t i = 0; i < items.size(); ++i) out += cat(i ? ", " : "", items[i].first, items[i].second);
+  return out + "}";
+}
+
+class Printer {
+ public:
+  std::string module(const Module& m) {
+    out_ = "module {\n";
+    indent_ = 1;
+    for (auto& f : m.funcs) func(*f);
+    out_ += "}\n";
+    return std::move(out_);
+  }
+
+  std::string one(const Inst& i) {
+    loose_ = true;
+    inst(i);
+    if (!out_.empty() && out_.back() == '\n') out_.pop_back();
+    return std::move(out_);
+  }
+
+ private:
+  // ---- names
+
+  void claim(const Value* v, std::string hint) {
+    std::string name = hint;
+    if (!used_.insert(name).second) {
+      int& n = suffixes_[hint];
+      do name = cat(hint, "_", n++);
+      while (!used_.insert(name).second);
+    }
+    names_[v] = std::move(name);
+  }
+
+  void nameArg(const Value* v) {
+    if (isName(v->name)) return claim(v, std::string(v->name));
+    std::string name;
+    do name = cat("arg", nextArg_++);
+    while (used_.contains(name));
+    claim(v, std::move(name));
+  }
+
+  void nameResults(const Inst& inst) {
+    for (const Value* r : inst.results) {
+      if (isName(r->name)) {
+        claim(r, std::string(r->name));
+      } else if (r->index > 0) {
+        bool listed = listsResults(inst);
+        if (listed) names_[r] = cat(next_++);
+      } else if (inst.op == Op::Constant) {
+        claim(r, constantName(inst));
+      } else {
+        names_[r] = cat(next_++);
+      }
+    }
+  }
+
+  // Results are one name with a count, unless the later ones have names of their own.
+  static bool listsResults(const Inst& inst) {
+    for (size_t i = 1; i < inst.results.size(); ++i)
+      if (isName(inst.results[i]->name)) return true;
+    return false;
+  }
+
+  static std::string constantName(const Inst& inst) {
+    Type type = inst.result()->type;
+    if (!type.isScalar() || !type.isInt()) return "cst";
+    uint64_t bits = inst.dense().at(0);
+    if (type.isBool()) return bits & 1 ? "true" : "false";
+    std::string name = cat("c", signExtend(bits, bitWidth(type)));
+    return type.elem == Elem::Index ? name : cat(name, "_", type);
+  }
+
+  void nameRegion(const Region& region) {
+    for (const Block* block : region.blocks) {
+      blocks_[block] = static_cast<int>(blocks_.size());
+      for (const Value* arg : block->args) nameArg(arg);
+      for (const Inst* i : block->insts) {
+        nameResults(*i);
+        for (auto& r : i->regions) nameRegion(*r);
+      }
+    }
+  }
+
+  std::string name(const Value* v) {
+    if (!v) return "%<null>";
+    if (auto it = names_.find(v); it != names_.end()) return cat("%", it->second);
+    if (v->def && v->index > 0)
+      if (auto it = names_.find(v->def->results[0]); it != names_.end()) return cat("%", it->second, "#", v->index);
+    if (loose_) {  // one instruction alone: the names that the source gave, or a stand-in
+      if (isName(v->name)) return cat("%", v->name);
+      return v->def ? cat("%<", info(v->def->op).spelling, ">") : cat("%<arg ", v->index, ">");
+    }
+    return "%<unknown>";
+  }
+
+  template <class Values>
+  std::string names(const Values& values) {
+    std::string out;
+    for (size_t i = 0; i < values.size(); ++i) out += cat(i ? ", " : "", name(values[i]));
+    return out;
+  }
+
+  template <class Values>
+  static std::string types(const Values& values) {
+    std::string out;
+    for (size_t i = 0; i < values.size(); ++i) out += cat(i ? ", " : "", values[i]->type);
+    return out;
+  }
+
+  static std::string resultList(const Inst& i) {
+    return i.results.size() == 1 && i.results[0]->type.form != Form::None ? cat(i.results[0]->type) : cat("(", types(i.results), ")");
+  }
+
+  // ---- structure
+
+  template <class... Parts>
+  void text(const Parts&... parts) {
+    out_ += cat(parts...);
+  }
+  void pad() { out_.append(static_cast<size_t>(indent_) * 2, ' '); }
+
+  void func(const Func& f) {
+    names_.clear();
+    used_.clear();
+    suffixes_.clear();
+    blocks_.clear();
+    next_ = nextArg_ = 0;
+    nameRegion(f.body);
+    pad();
+    text("tt.func ", f.isPublic ? "public " : "private ", symbol(f.name), "(");
+    if (!f.body.empty())
+      for (size_t i = 0; i < f.args().size(); ++i) {
+        text(i ? ", " : "", name(f.args()[i]), ": ", f.args()[i]->type);
+        if (i < f.params.size() && f.params[i].divisibility > 0) text(" {tt.divisibility = ", f.params[i].divisibility, " : i32}");
+      }
+    text(")");
+    if (f.results.size() == 1) text(" -> ", f.results[0]);
+    if (f.results.size() > 1) {
+      text(" -> (");
+      for (size_t i = 0; i < f.results.size(); ++i) text(i ? ", " : "", f.results[i]);
+      text(")");
+    }
+    text(" attributes {noinline = ", f.noinline, "} ");
+    region(f.body, Entry::Hidden);
+    text("\n");
+  }
+
+  enum class Entry : uint8_t { Hidden, Labelled };
+
+  // `{ ... }`; the arguments of a hidden entry stand in the header of the operation. A yield of nothing at its end is left out
+  // where `implicitYield` says that the reader puts it back.
+  void region(const Region& r, Entry entry, bool implicitYield = false) {
+    text("{\n");
+    ++indent_;
+    for (size_t b = 0; b < r.blocks.size(); ++b) {
+      const Block& block = *r.blocks[b];
+      if (b > 0 || (entry == Entry::Labelled && !block.args.empty())) label(block);
+      for (const Inst* i : block.insts) {
+        if (implicitYield && i == block.insts.back() && i->op == Op::Yield && i->operands.empty()) continue;
+        inst(*i);
+      }
+    }
+    --indent_;
+    pad();
+    text("}");
+  }
+
+  void label(const Block& block) {
+    --indent_;
+    pad();
+    text("^bb", blockNumber(&block));
+    if (!block.args.empty()) {
+      text("(");
+      for (size_t i = 0; i < block.args.size(); ++i) text(i ? ", " : "", name(block.args[i]), ": ", block.args[i]->type);
+      text(")");
+    }
+    text(":\n");
+    ++indent_;
+  }
+
+  int blockNumber(const Block* block) {
+    auto it = blocks_.find(block);
+    return it == blocks_.end() ? -1 : it->second;
+  }
+
+  std::string successor(const Successor& s) {
+    std::string out = cat("^bb", blockNumber(s.block));
+    if (!s.args.empty()) out += cat("(", names(s.args), " : ", types(s.args), ")");
+    return out;
+  }
+
+  void inst(const Inst& i) {
+    if (loose_ && names_.empty()) nameLoose(i);
+    pad();
+    if (!i.results.empty()) {
+      if (i.results.size() == 1)
+        text(name(i.results[0]));
+      else if (listsResults(i))
+        text(names(i.results));
+      else
+        text(name(i.results[0]), ":", i.results.size());
+      text(" = ");
+    }
+    body(i);
+    text("\n");
+  }
+
+  void nameLoose(const Inst& i) {
+    nameResults(i);
+    for (auto& r : i.regions) nameRegion(*r);
+  }
+
+  void body(const Inst& i) {
+    std::string_view op = info(i.op).spelling;
+    switch (info(i.op).sig) {
+      case Sig::Int1: case Sig::Int2: case Sig::Float1: case Sig::Float2: case Sig::Float3:
+        return text(op, " ", names(i.operands), dictionary(i), " : ", i.result()->type);
+      case Sig::FloatTest: return text(op, " ", names(i.operands), dictionary(i), " : ", i.operand(0)->type);
+      case Sig::CmpInt: case Sig::CmpFloat: {
+        int64_t predicate = i.integer(Attr::Predicate);
+        return text(op, " ", i.op == Op::CmpI ? cmpIKeyword(predicate) : cmpFKeyword(predicate), ", ", names(i.operands),
+                    dictionary(i, {Attr::Predicate}), " : ", i.operand(0)->type);
+      }
+      case Sig::Select: {
+        text(op, " ", names(i.operands), dictionary(i), " : ");
+        if (i.operand(0)->type.isShaped()) text(i.operand(0)->type, ", ");
+        return text(i.result()->type);
+      }
+      case Sig::CastInt: case Sig::CastFloat: case Sig::IntToFloat: case Sig::FloatToInt: case Sig::Bitcast:
+        return text(op, " ", names(i.operands), dictionary(i), " : ", i.operand(0)->type, " to ", i.result()->type);
+      case Sig::Terminator:
+        text(op);
+        if (!i.operands.empty()) text(" ", names(i.operands));
+        text(dictionary(i));
+        if (!i.operands.empty()) text(" : ", types(i.operands));
+        return;
+      case Sig::ByHand: break;
+    }
+    byHand(i, op);
+  }
+
+  std::string keyword(const Inst& i, Attr attr, int64_t otherwise) { return std::string(enumKeyword(attr, i.integer(attr, otherwise))); }
+
+  // `cacheModifier = ca evictionPolicy = evict_last`, where they are not the defaults.
+  std::string hints(const Inst& i) {
+    std::string out;
+    if (int64_t cache = i.integer(Attr::Cache, 1); cache != 1) out += cat(" cacheModifier = ", enumKeyword(Attr::Cache, cache));
+    if (int64_t evict = i.integer(Attr::Evict, 1); evict != 1) out += cat(" evictionPolicy = ", enumKeyword(Attr::Evict, evict));
+    return out;
+  }
+
+  void generic(const Inst& i, std::string_view op) {
+    text("\"", op, "\"(", names(i.operands), ")");
+    if (std::string attrs = dictionary(i); !attrs.empty()) text(" <", std::string_view(attrs).substr(1), ">");
+    text(" (");
+    for (size_t r = 0; r < i.regions.size(); ++r) {
+      if (r) text(", ");
+      region(*i.regions[r], Entry::Labelled);
+    }
+    text(") : (", types(i.operands), ") -> ", resultList(i));
+  }
+
+  // The short form of a type whose kind the operation knows: <f32> for !tt.ptr<f32>.
+  static std::string shortType(Type type) {
+    std::string full = cat(type);
+    return full.substr(full.find('<'));
+  }
+
+  void byHand(const Inst& i, std::string_view op) {
+    switch (i.op) {
+      case Op::Constant: {
+        const Dense& dense = i.dense();
+        Type type = i.result()->type;
+        text(op, dictionary(i, {Attr::Value}), " ");
+        if (!type.isShaped()) {
+          text(elementText(type, dense.at(0), true));
+          if (type.isBool()) return;
+        } else {
+          text("dense<");
+          if (dense.isSplat())
+            text(elementText(type, dense.bits[0], true));
+          else
+            denseText(type, dense, 0, 0, dense.bits.size());
+          text(">");
+        }
+        return text(" : ", type);
+      }
+      case Op::ClampF:
+        return text(op, " ", names(i.operands), ", propagateNan = ", keyword(i, Attr::PropagateNan, 0), dictionary(i, {Attr::PropagateNan}), " : ",
+                    i.result()->type);
+      case Op::FpToFp:
+        text(op, " ", names(i.operands));
+        if (i.has(Attr::Rounding)) text(", rounding = ", keyword(i, Attr::Rounding, 1));
+        return text(dictionary(i, {Attr::Rounding}), " : ", i.operand(0)->type, " -> ", i.result()->type);
+      case Op::FPowI: return text(op, " ", names(i.operands), dictionary(i), " : ", types(i.operands));
+      case Op::MulSIExt: case Op::MulUIExt: return text(op, " ", names(i.operands), dictionary(i), " : ", i.result()->type);
+      case Op::AddPtr: return text(op, " ", names(i.operands), dictionary(i), " : ", types(i.operands));
+      case Op::IntToPtr: case Op::PtrToInt: case Op::Bitcast: case Op::Splat: case Op::ExpandDims: case Op::Broadcast:
+      case Op::Trans: case Op::Cat: case Op::Histogram: case Op::Join: case Op::Split:
+        return text(op, " ", names(i.operands), dictionary(i), " : ", i.operand(0)->type, " -> ", i.result()->type);
+      case Op::Unsplat: return text(op, " ", names(i.operands), dictionary(i), " : ", i.operand(0)->type);
+      case Op::Reshape:
+        return text(op, " ", names(i.operands), i.integer(Attr::AllowReorder) ? " allow_reorder" : "",
+                    i.integer(Attr::EfficientLayout) ? " efficient_layout" : "", dictionary(i, {Attr::AllowReorder, Attr::EfficientLayout}), " : ",
+                    i.operand(0)->type, " -> ", i.result()->type);
+      case Op::MakeRange: return text(op, dictionary(i), " : ", i.result()->type);
+      case Op::Gather:
+        return text(op, " ", name(i.operand(0)), "[", name(i.operand(1)), "]", dictionary(i), " : (", types(i.operands), ") -> ", i.result()->type);
+      case Op::ExternElementwise: return text(op, " ", names(i.operands), dictionary(i), " : (", types(i.operands), ") -> ", i.result()->type);
+      case Op::InlineAsm:
+        text(op, " ", quoted(i.text(Attr::AsmString)), dictionary(i, {Attr::AsmString}));
+        if (!i.operands.empty()) text(" ", names(i.operands), " : ", types(i.operands));
+        return text(" -> ", types(i.results));
+      case Op::GetProgramId: case Op::GetNumPrograms:
+        return text(op, " ", keyword(i, Attr::Axis, 0), dictionary(i, {Attr::Axis}), " : ", i.result()->type);
+      case Op::Dot: {
+        text(op, " ", names(i.operands));
+        if (i.has(Attr::InputPrecision)) text(", inputPrecision = ", keyword(i, Attr::InputPrecision, 2));
+        bool exact = i.integer(Attr::MaxNumImpreciseAcc) == 0;
+        text(exact ? dictionary(i, {Attr::InputPrecision, Attr::MaxNumImpreciseAcc}) : dictionary(i, {Attr::InputPrecision}));
+        return text(" : ", i.operand(0)->type, " * ", i.operand(1)->type, " -> ", i.result()->type);
+      }
+      case Op::DotScaled: {
+        const Value* lhsScale = i.optional(3);
+        const Value* rhsScale = i.optional(4);
+        text(op, " ", name(i.operand(0)));
+        if (lhsScale) text(" scale ", name(lhsScale));
+        text(", ", name(i.operand(1)));
+        if (rhsScale) text(" scale ", name(rhsScale));
+        text(", ", name(i.operand(2)), " lhs = ", keyword(i, Attr::LhsElem, 0), " rhs = ", keyword(i, Attr::RhsElem, 0),
+             dictionary(i, {Attr::LhsElem, Attr::RhsElem}), " : ", i.operand(0)->type);
+        if (lhsScale) text(", ", lhsScale->type);
+        text(" * ", i.operand(1)->type);
+        if (rhsScale) text(", ", rhsScale->type);
+        return text(" -> ", i.result()->type);
+      }
+      case Op::Reduce: case Op::Scan: case Op::MapElementwise: return generic(i, op);
+      case Op::Load:
+        return text(op, " ", names(i.operands), hints(i), dictionary(i, {Attr::Cache, Attr::Evict}), " : ", i.operand(0)->type);
+      case Op::Store:
+        return text(op, " ", names(i.operands), hints(i), dictionary(i, {Attr::Cache, Attr::Evict}), " : ", i.operand(0)->type);
+      case Op::AtomicRMW:
+        return text(op, " ", keyword(i, Attr::RmwOp, 4), ", ", keyword(i, Attr::Sem, 4), ", ", keyword(i, Attr::Scope, 1), ", ",
+                    names(i.operands), dictionary(i, {Attr::RmwOp, Attr::Sem, Attr::Scope}), " : (", types(i.operands), ") -> ", i.result()->type);
+      case Op::AtomicCAS:
+        return text(op, " ", keyword(i, Attr::Sem, 4), ", ", keyword(i, Attr::Scope, 1), ", ", names(i.operands),
+                    dictionary(i, {Attr::Sem, Attr::Scope}), " : (", types(i.operands), ") -> ", i.result()->type);
+      case Op::AtomicPoll: {
+        text(op, " ", keyword(i, Attr::Sem, 2), ", ", keyword(i, Attr::Scope, 1), ", ", name(i.operand(0)), ", ", name(i.operand(1)));
+        if (i.operands.size() > 2) text(" timeout ", name(i.operand(2)));
+        return text(dictionary(i, {Attr::Sem, Attr::Scope}), " : ", i.operand(0)->type, ", ", i.operand(1)->type, " -> ", i.result()->type);
+      }
+      case Op::MakeTensorPtr:
+        return text(op, " ", name(i.operand(0)), ", [", names(i.group(1)), "], [", names(i.group(2)), "], [", names(i.group(3)), "]",
+                    dictionary(i), " : ", shortType(i.result()->type));
+      case Op::Advance:
+        return text(op, " ", name(i.operand(0)), ", [", names(std::span(i.operands).subspan(1)), "]", dictionary(i), " : ",
+                    shortType(i.result()->type));
+      case Op::MakeTensorDesc: {
+        bool plain = i.integer(Attr::Padding, 1) <= 1;
+        return text(op, " ", name(i.operand(0)), ", [", names(i.group(1)), "], [", names(i.group(2)), "]",
+                    plain ? dictionary(i, {Attr::Padding}) : dictionary(i), " : ", shortType(i.operand(0)->type), ", ",
+                    shortType(i.result()->type));
+      }
+      case Op::DescLoad:
+        return text(op, " ", name(i.operand(0)), "[", names(std::span(i.operands).subspan(1)), "]", hints(i),
+                    dictionary(i, {Attr::Cache, Attr::Evict}), " : ", i.operand(0)->type, " -> ", i.result()->type);
+      case Op::DescStore:
+        return text(op, " ", name(i.operand(0)), "[", names(i.group(2)), "], ", name(i.operand(1)), dictionary(i), " : ", i.operand(0)->type,
+                    ", ", i.operand(1)->type);
+      case Op::DescReduce:
+        return text(op, " ", keyword(i, Attr::Kind, 1), ", ", name(i.operand(0)), "[", names(i.group(2)), "], ", name(i.operand(1)),
+                    dictionary(i, {Attr::Kind}), " : ", i.operand(0)->type, ", ", i.operand(1)->type);
+      case Op::DescGather:
+        return text(op, " ", name(i.operand(0)), "[", name(i.operand(1)), ", ", name(i.operand(2)), "]", dictionary(i), " : (",
+                    types(i.operands), ") -> ", i.result()->type);
+      case Op::DescScatter:
+        return text(op, " ", name(i.operand(0)), "[", name(i.operand(1)), ", ", name(i.operand(2)), "], ", name(i.operand(3)), dictionary(i),
+                    " : ", types(i.operands));
+      case Op::Print:
+        text(op, " ", quoted(i.text(Attr::Prefix)), dictionary(i, {Attr::Prefix}));
+        if (!i.operands.empty()) text(" : ", names(i.operands), " : ", types(i.operands));
+        return;
+      case Op::Assert:
+        return text(op, " ", names(i.operands), ", ", quoted(i.text(Attr::Message)), dictionary(i, {Attr::Message}), " : ", types(i.operands));
+      case Op::Assume: return text(op, " ", names(i.operands), dictionary(i), " : ", types(i.operands));
+      case Op::Barrier: return text("gpu.barrier");  // as up to 3.6
+      case Op::GridWait: case Op::GridLaunch: return text(op, dictionary(i));
+      case Op::Call:
+        return text(op, " ", symbol(i.text(Attr::Callee)), "(", names(i.operands), ")", dictionary(i, {Attr::Callee}), " : (", types(i.operands),
+                    ") -> ", resultList(i));
+      case Op::For: return forLoop(i);
+      case Op::If:
+        text(op, " ", name(i.operand(0)));
+        if (!i.results.empty()) text(" -> (", types(i.results), ")");
+        text(" ");
+        region(*i.regions[0], Entry::Hidden, i.results.empty());
+        if (i.regions.size() > 1 && !i.regions[1]->empty()) {
+          text(" else ");
+          region(*i.regions[1], Entry::Hidden, i.results.empty());
+        }
+        return text(dictionary(i));
+      case Op::While: return whileLoop(i);
+      case Op::Condition: {
+        auto values = std::span(i.operands).subspan(1);
+        text(op, "(", name(i.operand(0)), ")", dictionary(i));
+        if (!values.empty()) text(" ", names(values), " : ", types(values));
+        return;
+      }
+      case Op::Br: return text(op, " ", successor(i.successors[0]), dictionary(i));
+      case Op::CondBr: return text(op, " ", name(i.operand(0)), ", ", successor(i.successors[0]), ", ", successor(i.successors[1]), dictionary(i));
+      case Op::Poison: return text(op, dictionary(i), " : ", i.result()->type);
+      case Op::LoAtomicRMW:
+        return text(op, " ", keyword(i, Attr::RmwOp, 4), ", ", keyword(i, Attr::Sem, 4), ", ", names(i.operands),
+                    dictionary(i, {Attr::RmwOp, Attr::Sem}), " : ", types(i.operands), " -> ", i.result()->type);
+      default: break;
+    }
+    // The lo operations: operands, attributes, all types.
+    text(op);
+    if (!i.operands.empty()) text(" ", names(i.operands));
+    text(dictionary(i));
+    if (!i.operands.empty()) text(" : ", types(i.operands));
+    if (!i.results.empty()) text(" -> ", types(i.results));
+  }
+
+  void denseText(Type type, const Dense& dense, int axis, size_t begin, size_t count) {
+    text("[");
+    size_t parts = axis < type.rank ? static_cast<size_t>(type.dim(axis)) : 1;
+    size_t step = count / parts;
+    for (size_t p = 0; p < parts; ++p) {
+      if (p) text(", ");
+      if (axis + 1 < type.rank)
+        denseText(type, dense, axis + 1, begin + p * step, step);
+      else
+        text(elementText(type, dense.at(begin + p), true));
+    }
+    text("]");
+  }
+
+  void forLoop(const Inst& i) {
+    const Block& body = i.regions[0]->entry();
+    text("scf.for ", name(body.args[0]), " = ", name(i.operand(0)), " to ", name(i.operand(1)), " step ", name(i.operand(2)));
+    if (i.operands.size() > 3) {
+      text(" iter_args(");
+      for (size_t k = 3; k < i.operands.size(); ++k) text(k > 3 ? ", " : "", name(body.args[k - 2]), " = ", name(i.operand(k)));
+      text(") -> (", types(i.results), ")");
+    }
+    text(" ");
+    if (i.operand(0)->type.elem != Elem::Index) text(" : ", i.operand(0)->type, " ");
+    region(*i.regions[0], Entry::Hidden, i.results.empty());
+    text(dictionary(i));
+  }
+
+  void whileLoop(const Inst& i) {
+    const Block& test = i.regions[0]->entry();
+    text("scf.while");
+    if (!i.operands.empty()) {
+      text(" (");
+      for (size_t k = 0; k < i.operands.size(); ++k) text(k ? ", " : "", name(test.args[k]), " = ", name(i.operand(k)));
+      text(")");
+    }
+    text(" : (", types(i.operands), ") -> ", resultList(i), " ");
+    region(*i.regions[0], Entry::Hidden);
+    text(" do ");
+    region(*i.regions[1], Entry::Labelled, false);
+    text(dictionary(i));
+  }
+
+  std::string out_;
+  int indent_ = 0;
+  bool loose_ = false;
+  int next_ = 0, nextArg_ = 0;
+  std::unordered_map<const Value*, std::string> names_;
+  std::unordered_set<std::string> used_;
+  std::unordered_map<std::string, int> suffixes_;
+  std::unordered_map<const Block*, int> blocks_;
+};
+
+}  // namespace
+
+std::string print(const Module& m) { return Printer().module(m); }
+std::string print(const Inst& inst) { return Printer().one(inst); }
+
+}  // namespace nereid
