@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: MIT
+// Operand and result types and attributes, by signature and by hand.
+#include <algorithm>
+
+#include "ir/enums.h"
+#include "ir/verify.h"
+
+namespace nereid {
+
+namespace {
+
+bool sameShape(const Type& a, const Type& b) { return a.form == b.form && a.rank == b.rank && a.log2 == b.log2; }
+
+class OpVerifier {
+ public:
+  OpVerifier(const Module& m, const Inst& i, Diags& diags) : module_(m), i_(i), diags_(diags) {}
+
+  bool run() {
+    if (info(i_.op).sig == Sig::ByHand ? byHand() : bySignature()) return true;
+    if (!said_) says("the types do not fit: ", list());
+    return false;
+  }
+
+ private:
+  template <class... Parts>
+  bool says(const Parts&... parts) {
+    said_ = true;
+    diags_.error(Err::Type, i_.loc).says("`", info(i_.op).spelling, "`: ", parts...);
+    return false;
+  }
+  template <class... Parts>
+  bool shape(const Parts&... parts) {
+    said_ = true;
+    diags_.error(Err::Shape, i_.loc).says("`", info(i_.op).spelling, "`: ", parts...);
+    return false;
+  }
+  template <class... Parts>
+  bool attribute(const Parts&... parts) {
+    said_ = true;
+    diags_.error(Err::Verify, i_.loc).says("`", info(i_.op).spelling, "`: ", parts...);
+    return false;
+  }
+
+  std::string list() const {
+    std::string out = "(";
+    for (size_t k = 0; k < i_.operands.size(); ++k) out += cat(k ? ", " : "", i_.operands[k]->type);
+    out += ") -> (";
+    for (size_t k = 0; k < i_.results.size(); ++k) out += cat(k ? ", " : "", i_.results[k]->type);
+    return out + ")";
+  }
+
+  const Type& in(size_t k) const { return i_.operands[k]->type; }
+  const Type& out(size_t k = 0) const { return i_.results[k]->type; }
+  bool counts(size_t operands, size_t results) {
+    if (i_.operands.size() == operands && i_.results.size() == results) return true;
+    return attribute(i_.operands.size(), " operands and ", i_.results.size(), " results; it takes ", operands, " and gives ", results);
+  }
+  bool countsBetween(size_t least, size_t most, size_t results) {
+    if (i_.operands.size() >= least && i_.operands.size() <= most && i_.results.size() == results) return true;
+    return attribute(i_.operands.size(), " operands and ", i_.results.size(), " results");
+  }
+  bool groups(size_t n, std::initializer_list<size_t> single = {}) {
+    int64_t total = 0;
+    for (int32_t s : i_.segments) total += s < 0 ? 1 << 30 : s;
+    if (i_.segments.size() != n || total != static_cast<int64_t>(i_.operands.size())) return attribute("its operands are not grouped as they should be");
+    for (size_t g : single)
+      if (i_.segments[g] != 1) return attribute("its operands are not grouped as they should be");
+    return true;
+  }
+  static bool scalarOrTile(const Type& t) { return t.isScalar() || t.isTile() || t.isVector(); }
+  bool axisIn(int64_t axis, int rank) { return (axis >= 0 && axis < rank) || attribute("axis ", axis, " of a tile of rank ", rank); }
+  bool enumValue(Attr attr, int64_t otherwise) {
+    int64_t value = i_.integer(attr, otherwise);
+    return !enumKeyword(attr, value).empty() || attribute(attrName(attr), " = ", value);
+  }
+
+  bool bySignature() {
+    Sig sig = info(i_.op).sig;
+    if (sig == Sig::Terminator) return i_.results.empty();
+    static constexpr size_t kCounts[] = {1, 2, 1, 2, 3, 1, 2, 2, 3, 1, 1, 1, 1, 1};
+    if (!counts(kCounts[static_cast<size_t>(sig)], 1)) return false;
+    Type a = in(0), r = out();
+    for (const Value* v : i_.operands)
+      if (!scalarOrTile(v->type)) return false;
+    bool alike = std::all_of(i_.operands.begin(), i_.operands.end(), [&](const Value* v) { return v->type == a; });
+    switch (sig) {
+      case Sig::Int1: case Sig::Int2: return alike && a.isInt() && r == a;
+      case Sig::Float1: case Sig::Float2: case Sig::Float3: return alike && a.isFloat() && r == a;
+      case Sig::FloatTest: return a.isFloat() && r == a.withElement(Elem::I1);
+      case Sig::CmpInt:
+        if (cmpIKeyword(i_.integer(Attr::Predicate, -1)).empty()) return attribute("no such predicate");
+        return alike && (a.isInt() || a.isPointer()) && r == a.withElement(Elem::I1);
+      case Sig::CmpFloat:
+        if (cmpFKeyword(i_.integer(Attr::Predicate, -1)).empty()) return attribute("no such predicate");
+        return alike && a.isFloat() && r == a.withElement(Elem::I1);
+      case Sig::Select:
+        return in(1) == r && in(2) == r && a.isBool() && (a.isScalar() || sameShape(a, r));
+      case Sig::CastInt: {
+        if (!a.isInt() || !r.isInt() || !sameShape(a, r)) return false;
+        int from = bitWidth(a), to = bitWidth(r);
+        if (i_.op == Op::IndexCast || i_.op == Op::IndexCastUI) return (a.elem == Elem::Index) != (r.elem == Elem::Index) || a.elem == r.elem;
+        return i_.op == Op::TruncI ? to < from : to > from;
+      }
+      case Sig::CastFloat:
+        if (!a.isFloat() || !r.isFloat() || !sameShape(a, r)) return false;
+        return i_.op == Op::TruncF ? bitWidth(r) < bitWidth(a) : bitWidth(r) > bitWidth(a);
+      case Sig::IntToFloat: return a.isInt() && r.isFloat() && sameShape(a, r);
+      case Sig::FloatToInt: return a.isFloat() && r.isInt() && sameShape(a, r);
+      case Sig::Bitcast: return sameShape(a, r) && bitWidth(a) == bitWidth(r);
+      default: return false;
+    }
+  }
+
+  // The elements that an access through this pointer gives.
+  static Type accessed(const Type& pointer) {
+    if (pointer.form != Form::BlockPtr) return pointer.pointee();
+    Type t = pointer;
+    t.form = Form::Tile;
+    return t;
+  }
+  static bool accessible(const Type& t) { return t.form == Form::BlockPtr || (t.isPointer() && (t.isScalar() || t.isTile())); }
+
+  bool regions(size_t n) { return i_.regions.size() == n || attribute(i_.regions.size(), " regions; it has ", n); }
+  bool oneBlock(size_t region) {
+    return i_.regions[region]->blocks.size() == 1 || attribute("a region of ", i_.regions[region]->blocks.size(), " blocks");
+  }
+  // The entry of a region takes exactly these.
+  bool entryTypes(size_t region, const std::vector<Type>& types) {
+    if (i_.regions[region]->empty()) return attribute("an empty region");
+    auto& args = i_.regions[region]->entry().args;
+    if (args.size() != types.size()) return attribute("its region takes ", args.size(), " arguments, not ", types.size());
+    for (size_t k = 0; k < types.size(); ++k)
+      if (args[k]->type != types[k]) return says("its region takes ", args[k]->type, " where ", types[k], " is given");
+    return true;
+  }
+
+  bool constant() {
+    if (!counts(0, 1)) return false;
+    auto* dense = i_.find(Attr::Value) ? std::get_if<Dense>(i_.find(Attr::Value)) : nullptr;
+    if (!dense || dense->bits.empty()) return attribute("no value");
+    if (dense->type != out()) return says("a value of ", dense->type, " as ", out());
+    if (!scalarOrTile(out())) return false;
+    size_t n = dense->bits.size();
+    return n == 1 || n == static_cast<size_t>(out().numel()) || shape(n, " elements for ", out());
+  }
+
+  bool dot() {
+    if (!counts(3, 1)) return false;
+    const Type &a = in(0), &b = in(1), &c = in(2);
+    if (!a.isTile() || !b.isTile() || c != out() || a.isPointer() || b.isPointer() || c.isPointer()) return false;
+    int r = a.rank;
+    if ((r != 2 && r != 3) || b.rank != r || c.rank != r) return shape("ranks ", int{a.rank}, ", ", int{b.rank}, " and ", int{c.rank}, "; they are 2 or 3, and equal");
+    bool fits = a.dim(r - 1) == b.dim(r - 2) && a.dim(r - 2) == c.dim(r - 2) && b.dim(r - 1) == c.dim(r - 1);
+    if (r == 3) fits = fits && a.dim(0) == b.dim(0) && a.dim(0) == c.dim(0);
+    if (!fits) return shape(a, " times ", b, " is not ", c);
+    if (a.isInt() != b.isInt() || a.isInt() != c.isInt()) return false;
+    return enumValue(Attr::InputPrecision, 2);
+  }
+
+  bool dotScaled() {
+    if (!groups(5, {0, 1, 2}) || i_.results.size() != 1) return attribute("its operands are not grouped as they should be");
+    const Type &a = in(0), &b = in(1), &c = in(2);
+    if (!a.isTile() || !b.isTile() || c != out() || a.rank != b.rank || a.rank != c.rank || a.rank < 2 || a.rank > 3) return false;
+    if (!c.isFloat()) return false;
+    if (!enumValue(Attr::LhsElem, 0) || !enumValue(Attr::RhsElem, 0)) return false;
+    auto element = [&](int64_t kind, const Type& t) {
+      if (kind == 5) return t.elem == Elem::BF16;
+      if (kind == 6) return t.elem == Elem::F16;
+      return bitWidth(t) == 8;
+    };
+    int64_t ka = i_.integer(Attr::LhsElem), kb = i_.integer(Attr::RhsElem);
+    if (!element(ka, a) || !element(kb, b)) return false;
+    if (ka == 2 || ka == 3 || kb == 2 || kb == 3) return attribute("e2m3 and e3m2 have no layout in memory");
+    int r = a.rank;
+    bool packA = ka == 4, packB = kb == 4;
+    bool kA = i_.integer(Attr::LhsKPack, 1), kB = i_.integer(Attr::RhsKPack, 1);
+    int64_t m = a.dim(r - 2) * (packA && !kA ? 2 : 1), k = a.dim(r - 1) * (packA && kA ? 2 : 1);
+    int64_t k2 = b.dim(r - 2) * (packB && kB ? 2 : 1), n = b.dim(r - 1) * (packB && !kB ? 2 : 1);
+    if (k != k2 || m != c.dim(r - 2) || n != c.dim(r - 1)) return shape(a, " times ", b, " is not ", c);
+    auto scale = [&](const Value* s, int64_t rows) {
+      if (!s) return true;
+      const Type& t = s->type;
+      return (t.isTile() && t.rank == r && t.dim(r - 2) == rows && k % t.dim(r - 1) == 0 && bitWidth(t) == 8 && !t.isPointer()) ||
+             shape("scales of ", t, " for ", rows, " rows of ", k);
+    };
+    return scale(i_.optional(3), m) && scale(i_.optional(4), n);
+  }
+
+  bool combine() {
+    size_t n = i_.operands.size();
+    bool scan = i_.op == Op::Scan;
+    if (n == 0 || i_.results.size() != n || !regions(1) || !oneBlock(0)) return attribute("one result an operand, and one region");
+    int64_t axis = i_.integer(Attr::Axis, -1);
+    std::vector<Type> types;
+    for (size_t k = 0; k < n; ++k) {
+      if (!in(k).isTile() || !sameShape(in(k), in(0))) return false;
+      if (!axisIn(axis, in(k).rank)) return false;
+      Type wanted = in(k);
+      if (!scan) {
+        auto dims = in(k).shape();
+        dims.erase(dims.begin() + axis);
+        wanted = dims.empty() ? in(k).element() : Type::tile(in(k).element(), dims);
+      }
+      Type got = out(k);
+      if (got != wanted && !(got.isTile() && got.rank == 0 && got.element() == wanted)) return shape("along axis ", axis, " of ", in(k), " it gives ", wanted, ", not ", out(k));
+    }
+    for (int twice = 0; twice < 2; ++twice)
+      for (size_t k = 0; k < n; ++k) types.push_back(in(k).element());
+    return entryTypes(0, types);
+  }
+
+  bool mapElementwise() {
+    if (i_.operands.empty() || i_.results.empty() || !regions(1)) return attribute("operands, results and one region");
+    int64_t pack = i_.integer(Attr::Pack, 1);
+    if (pack < 1 || pack > 1024 || in(0).numel() % pack) return attribute("pack = ", pack);
+    std::vector<Type> types;
+    for (size_t k = 0; k < i_.operands.size(); ++k) {
+      if (!in(k).isTile() || !sameShape(in(k), in(0))) return false;
+      for (int64_t p = 0; p < pack; ++p) types.push_back(in(k).element());
+    }
+    for (const Value* r : i_.results)
+      if (!sameShape(r->type, in(0))) return false;
+    return entryTypes(0, types);
+  }
+
+  // Dimensions, strides and the like of block pointers and descriptors.
+  bool integers(std::span<Value* const> values, int rank) {
+    if (static_cast<int>(values.size()) != rank) return shape(values.size(), " numbers for ", rank, " axes");
+    return std::all_of(values.begin(), values.end(), [](const Value* v) { return v->type.isScalar() && v->type.isInt(); });
+  }
+
+  bool descriptorTile(const Type& desc, const Type& tile) {
+    // A tile may drop axes of size 1.
+    if (desc.form != Form::Desc || !tile.isTile() || tile.isPointer()) return false;
+    if (tile.numel() != desc.numel() || bitWidth(tile) != bitWidth(desc)) return shape(tile, " through ", desc);
+    return true;
+  }
+
+  bool byHand();
+  bool lower();
+  bool control();
+
+  const Module& module_;
+  const Inst& i_;
+  Diags& diags_;
+  bool said_ = false;
+};
+
+bool OpVerifier::byHand() {
+  Type r = i_.results.empty() ? Type{} : out();
+  switch (i_.op) {
+    case Op::Constant: return constant();
+    case Op::Poison: return counts(0, 1);
+    case Op::ClampF: return counts(3, 1) && in(0).isFloat() && in(0) == in(1) && in(0) == in(2) && in(0) == r && enumValue(Attr::PropagateNan, 0);
+    case Op::FPowI: return counts(2, 1) && in(0).isFloat() && in(1).isInt() && sameShape(in(0), in(1)) && r == in(0);
+    case Op::MulSIExt: case Op::MulUIExt: return counts(2, 2) && in(0).isInt() && in(0) == in(1) && out(0) == in(0) && out(1) == in(0);
+    case Op::FpToFp: return counts(1, 1) && in(0).isFloat() && r.isFloat() && sameShape(in(0), r) && enumValue(Attr::Rounding, 1);
+    case Op::IntToPtr: return counts(1, 1) && in(0).isInt() && bitWidth(in(0)) == 64 && r.isPointer() && sameShape(in(0), r);
+    case Op::PtrToInt: return counts(1, 1) && in(0).isPointer() && r.isInt() && bitWidth(r) == 64 && sameShape(in(0), r);
+    case Op::Bitcast: return counts(1, 1) && scalarOrTile(in(0)) && sameShape(in(0), r) && bitWidth(in(0)) == bitWidth(r);
+    case Op::AddPtr:
+      return counts(2, 1) && in(0).isPointer() && scalarOrTile(in(0)) && in(1).isInt() && !in(1).isBool() && sameShape(in(0), in(1)) && r == in(0);
+    case Op::ExternElementwise: {
+      if (i_.operands.empty() || i_.results.size() != 1) return attribute("no operands, or not one result");
+      if (i_.text(Attr::Symbol).empty()) return attribute("no symbol");
+      for (const Value* v : i_.operands)
+        if (!sameShape(v->type, r) || !scalarOrTile(v->type)) return false;
+      return true;
+    }
+    case Op::InlineAsm: return true;  // refused where it would run
+    case Op::Splat: case Op::LoSplat:
+      return counts(1, 1) && in(0).isScalar() && (i_.op == Op::Splat ? r.isTile() : r.isVector()) && r.element() == in(0);
+    case Op::Unsplat: return counts(1, 1) && in(0).isTile() && in(0).numel() == 1 && r == in(0).element();
+    case Op::ExpandDims: {
+      if (!counts(1, 1) || !in(0).isTile() || !r.isTile()) return false;
+      int64_t axis = i_.integer(Attr::Axis, -1);
+      if (!axisIn(axis, in(0).rank + 1)) return false;
+      auto dims = in(0).shape();
+      dims.insert(dims.begin() + axis, 1);
+      return dims.size() <= kMaxRank && r == Type::tile(in(0).element(), dims);
+    }
+    case Op::Reshape: return counts(1, 1) && in(0).isTile() && r.isTile() && r.element() == in(0).element() && (r.numel() == in(0).numel() || shape(in(0), " as ", r));
+    case Op::Broadcast: {
+      if (!counts(1, 1) || !in(0).isTile() || !r.isTile() || r.element() != in(0).element() || r.rank != in(0).rank) return false;
+      for (int d = 0; d < r.rank; ++d)
+        if (in(0).dim(d) != r.dim(d) && in(0).dim(d) != 1) return shape(in(0), " to ", r);
+      return true;
+    }
+    case Op::Cat:
+      return counts(2, 1) && in(0).isTile() && in(0).rank >= 1 && in(0) == in(1) && r.isTile() && r.element() == in(0).element() && r.numel() == 2 * in(0).numel();
+    case Op::Join: {
+      if (!counts(2, 1) || !in(0).isTile() || in(0) != in(1)) return false;
+      auto dims = in(0).shape();
+      dims.push_back(2);
+      return dims.size() <= kMaxRank && r == Type::tile(in(0).element(), dims);
+    }
+    case Op::Split: {
+      if (!counts(1, 2) || !in(0).isTile() || in(0).rank < 1 || in(0).dim(in(0).rank - 1) != 2) return false;
+      auto dims = in(0).shape();
+      dims.pop_back();
+      Type half = Type::tile(in(0).element(), dims);
+      auto fits = [&](const Type& t) { return t == half || (dims.empty() && t == half.element()); };
+      return fits(out(0)) && fits(out(1));
+    }
+    case Op::Trans: {
+      if (!counts(1, 1) || !in(0).isTile()) return false;
+      auto& order = i_.list(Attr::Order);
+      if (static_cast<int>(order.size()) != in(0).rank) return attribute("order has ", order.size(), " axes, the tile ", int{in(0).rank});
+      std::vector<bool> seen(order.size());
+      std::vector<int64_t> dims;
+      for (int64_t axis : order) {
+        if (axis < 0 || axis >= in(0).rank || seen[static_cast<size_t>(axis)]) return attribute("order is no permutation");
+        seen[static_cast<size_t>(axis)] = true;
+        dims.push_back(in(0).dim(static_cast<int>(axis)));
+      }
+      return r == Type::tile(in(0).element(), dims) || shape(in(0), " to ", r);
+    }
+    case Op::MakeRange: {
+      if (!counts(0, 1) || !r.isTile() || r.rank != 1 || !r.isInt()) return false;
+      int64_t start = i_.integer(Attr::Start), end = i_.integer(Attr::End);
+      return (end - start == r.numel()) || attribute(start, " to ", end, " as ", r);
+    }
+    case Op::Gather:
+      if (!counts(2, 1) || !in(0).isTile() || !in(1).isTile() || !in(1).isInt() || in(0).rank != in(1).rank) return false;
+      if (!axisIn(i_.integer(Attr::Axis, -1), in(0).rank)) return false;
+      for (int d = 0; d < in(0).rank; ++d)
+        if (d != i_.integer(Attr::Axis) && in(0).dim(d) != in(1).dim(d)) return shape(in(0), " by ", in(1));
+      return r == in(1).withElement(in(0).element());
+    case Op::GetProgramId: case Op::GetNumPrograms: return counts(0, 1) && r.isScalar() && r.isInt() && axisIn(i_.integer(Attr::Axis), 3);
+    case Op::Dot: return dot();
+    case Op::DotScaled: return dotScaled();
+    case Op::Reduce: case Op::Scan: return combine();
+    case Op::MapElementwise: return mapElementwise();
+    case Op::Histogram: {
+      if (!groups(2, {0}) || i_.results.size() != 1) return attribute("its operands are not grouped as they should be");
+      const Value* mask = i_.optional(1);
+      return in(0).isTile() && in(0).isInt() && r.isTile() && r.rank == 1 && r.isInt() && (!mask || mask->type == in(0).withElement(Elem::I1));
+    }
+    case Op::Load: {
+      if (!groups(3, {0}) || i_.results.size() != 1) return attribute("its operands are not grouped as they should be");
+      if (!accessible(in(0))) return false;
+      Type t = accessed(in(0));
+      const Value *mask = i_.optional(1), *other = i_.optional(2);
+      if (r != t) return says("gives ", r, " from ", in(0));
+      if (mask && mask->type != t.withElement(Elem::I1)) return shape("the mask is ", mask->type, ", but the pointers are ", in(0));
+      return !other || other->type == t || says("the value for elsewhere is ", other->type, ", not ", t);
+    }
+    case Op::Store: {
+      if (!groups(3, {0, 1}) || !i_.results.empty()) return attribute("its operands are not grouped as they should be");
+      if (!accessible(in(0))) return false;
+      Type t = accessed(in(0));
+      const Value* mask = i_.optional(2);
+      if (in(1) != t) return says("stores ", in(1), " through ", in(0));
+      return !mask || mask->type == t.withElement(Elem::I1) || shape("the mask is ", mask->type, ", but the pointers are ", in(0));
+    }
+    case Op::AtomicRMW: {
+      if (!countsBetween(2, 3, 1) || !accessible(in(0)) || in(0).form == Form::BlockPtr) return false;
+      Type t = accessed(in(0));
+      int64_t kind = i_.integer(Attr::RmwOp, 4);
+      if (!enumValue(Attr::RmwOp, -1) || !enumValue(Attr::Sem, 4) || !enumValue(Attr::Scope, 1)) return false;
+      if (in(1) != t || r != t || t.isPointer()) return false;
+      if (kind != 10 && t.isFloat() != (kind == 5)) return says("`", enumKeyword(Attr::RmwOp, kind), "` of ", t);
+      return i_.operands.size() == 2 || in(2) == t.withElement(Elem::I1);
+    }
+    case Op::AtomicCAS: {
+      if (!counts(3, 1) || !accessible(in(0)) || in(0).form == Form::BlockPtr || !enumValue(Attr::Sem, 4) || !enumValue(Attr::Scope, 1)) return false;
+      Type t = accessed(in(0));
+      return in(1) == t && in(2) == t && r == t;
+    }
+    case Op::AtomicPoll: return countsBetween(2, 3, 1) && in(0).isPointer();
+    case Op::MakeTensorPtr:
+      return groups(4, {0}) && i_.results.size() == 1 && r.form == Form::BlockPtr && in(0) == Type::pointer(r.elem) && integers(i_.group(1), r.rank) &&
+             integers(i_.group(2), r.rank) && integers(i_.group(3), r.rank);
+    case Op::Advance:
+      return i_.operands.size() >= 1 && i_.results.size() == 1 && in(0).form == Form::BlockPtr && r == in(0) &&
+             integers(std::span(i_.operands).subspan(1), r.rank);
+    case Op::MakeTensorDesc:
+      return groups(3, {0}) && i_.results.size() == 1 && r.form == Form::Desc && in(0).isScalar() && in(0).pointerDepth == 1 && in(0).elem == r.elem &&
+             integers(i_.group(1), r.rank) && integers(i_.group(2), r.rank) && enumValue(Attr::Padding, 1);
+    case Op::DescLoad:
+      return i_.operands.size() >= 1 && i_.results.size() == 1 && descriptorTile(in(0), r) && integers(std::span(i_.operands).subspan(1), in(0).rank);
+    case Op::DescStore: case Op::DescReduce:
+      return groups(3, {0, 1}) && i_.results.empty() && descriptorTile(in(0), in(1)) && integers(i_.group(2), in(0).rank) &&
+             (i_.op == Op::DescStore || enumValue(Attr::Kind, -1));
+    case Op::DescGather: case Op::DescScatter: {
+      bool gather = i_.op == Op::DescGather;
+      if (!counts(gather ? 3 : 4, gather ? 1 : 0)) return false;
+      const Type& tile = gather ? r : in(3);
+      return in(0).form == Form::Desc && in(0).rank == 2 && in(0).dim(0) == 1 && in(1).isTile() && in(1).rank == 1 && in(1).isInt() &&
+             in(2).isScalar() && in(2).isInt() && tile.isTile() && tile.rank == 2 && tile.dim(0) == in(1).dim(0) && tile.dim(1) == in(0).dim(1) &&
+             bitWidth(tile) == bitWidth(in(0));
+    }
+    case Op::Print: return i_.results.empty();
+    case Op::Assert: return counts(1, 0) && in(0).isInt() && scalarOrTile(in(0));
+    case Op::Assume: return i_.operands.size() >= 1 && i_.results.empty() && in(0).isBool();
+    case Op::Barrier: case Op::GridWait: case Op::GridLaunch: return counts(0, 0);
+    case Op::Call: case Op::For: case Op::If: case Op::While: case Op::Condition: case Op::Br: case Op::CondBr: return control();
+    default: return lower();
+  }
+}
+
+bool OpVerifier::control() {
+  switch (i_.op) {
+    case Op::Call: {
+      const Func* callee = module_.find(i_.text(Attr::Callee));
+      if (!callee) return attribute("there is no function @", i_.text(Attr::Callee));
+      bool fits = !callee->body.empty() && callee->args().size() == i_.operands.size() && callee->results.size() == i_.results.size();
+      for (size_t k = 0; fits && k < i_.operands.size(); ++k) fits = callee->args()[k]->type == in(k);
+      for (size_t k = 0; fits && k < i_.results.size(); ++k) fits = callee->results[k] == out(k);
+      return fits || says("@", callee->name, " does not take or give these types");
+    }
+    case Op::For: {
+      if (i_.operands.size() < 3 || i_.results.size() != i_.operands.size() - 3) return attribute("carried values and results differ in number");
+      if (!in(0).isScalar() || !in(0).isInt() || in(1) != in(0) || in(2) != in(0) || !regions(1) || !oneBlock(0)) return false;
+      std::vector<Type> types{in(0)};
+      for (size_t k = 3; k < i_.operands.size(); ++k) {
+        if (in(k) != out(k - 3)) return says("carries ", in(k), " and gives ", out(k - 3));
+        types.push_back(in(k));
+      }
+      return entryTypes(0, types);
+    }
+    case Op::If:
+      if (i_.operands.size() != 1 || in(0) != Type::scalar(Elem::I1)) return false;
+      if (i_.regions.empty() || i_.regions.size() > 2 || (i_.regions.size() == 1 && !i_.results.empty())) return attribute("one region, or two if it has results");
+      for (size_t k = 0; k < i_.regions.size(); ++k)
+        if (!oneBlock(k) || !entryTypes(k, {})) return false;
+      return true;
+    case Op::While: {
+      if (!regions(2) || !oneBlock(0) || !oneBlock(1)) return false;
+      std::vector<Type> before, after;
+      for (const Value* v : i_.operands) before.push_back(v->type);
+      for (const Value* v : i_.results) after.push_back(v->type);
+      return entryTypes(0, before) && entryTypes(1, after);
+    }
+    case Op::Condition: return i_.operands.size() >= 1 && in(0) == Type::scalar(Elem::I1) && i_.results.empty();
+    case Op::Br: return i_.successors.size() == 1 && counts(0, 0);
+    case Op::CondBr: return i_.successors.size() == 2 && counts(1, 0) && in(0) == Type::scalar(Elem::I1);
+    default: return false;
+  }
+}
+
+bool OpVerifier::lower() {
+  Type r = i_.results.empty() ? Type{} : out();
+  auto maskFor = [](const Value* mask, const Type& value) { return !mask || mask->type == value.withElement(Elem::I1); };
+  auto pointerTo = [](const Type& p, const Type& value) { return p.isScalar() && p.isPointer() && p.pointee() == value.element(); };
+  switch (i_.op) {
+    case Op::LoAlloc: {
+      int64_t align = i_.integer(Attr::Align, 1);
+      if (i_.integer(Attr::Bytes, -1) < 0 || align < 1 || (align & (align - 1))) return attribute("bytes and align");
+      return counts(0, 1) && r.isScalar() && r.isPointer();
+    }
+    case Op::LoLoad:
+      return groups(3, {0}) && i_.results.size() == 1 && (r.isScalar() || r.isVector()) && pointerTo(in(0), r) && maskFor(i_.optional(1), r) &&
+             (!i_.optional(2) || i_.optional(2)->type == r);
+    case Op::LoStore:
+      return groups(3, {0, 1}) && i_.results.empty() && (in(1).isScalar() || in(1).isVector()) && pointerTo(in(0), in(1)) && maskFor(i_.optional(2), in(1));
+    case Op::LoGather:
+      return countsBetween(1, 3, 1) && in(0).isVector() && in(0).isPointer() && r == in(0).pointee() &&
+             (i_.operands.size() < 2 || in(1) == r.withElement(Elem::I1)) && (i_.operands.size() < 3 || in(2) == r);
+    case Op::LoScatter:
+      return countsBetween(2, 3, 0) && in(0).isVector() && in(0).isPointer() && in(1) == in(0).pointee() &&
+             (i_.operands.size() < 3 || in(2) == in(1).withElement(Elem::I1));
+    case Op::LoIota: return counts(0, 1) && r.isVector() && r.isInt();
+    case Op::LoExtract: return counts(1, 1) && in(0).isVector() && r == in(0).element() && axisIn(i_.integer(Attr::Offset), static_cast<int>(in(0).numel()));
+    case Op::LoInsert:
+      return counts(2, 1) && in(0).isVector() && in(1) == in(0).element() && r == in(0) && axisIn(i_.integer(Attr::Offset), static_cast<int>(in(0).numel()));
+    case Op::LoShuffle: {
+      if (!countsBetween(1, 2, 1) || !in(0).isVector() || !r.isVector() || r.element() != in(0).element()) return false;
+      if (i_.operands.size() == 2 && in(1) != in(0)) return false;
+      auto& lanes = i_.list(Attr::Lanes);
+      if (static_cast<int64_t>(lanes.size()) != r.numel()) return attribute(lanes.size(), " lanes for ", r);
+      int64_t limit = in(0).numel() * static_cast<int64_t>(i_.operands.size());
+      return std::all_of(lanes.begin(), lanes.end(), [&](int64_t l) { return l >= -1 && l < limit; }) || attribute("a lane that is not there");
+    }
+    case Op::LoAtomicRMW:
+      return counts(2, 1) && pointerTo(in(0), in(1)) && in(1).isScalar() && r == in(1) && enumValue(Attr::RmwOp, -1) && enumValue(Attr::Sem, 4);
+    case Op::LoAtomicCAS: return counts(3, 1) && pointerTo(in(0), in(1)) && in(1).isScalar() && in(2) == in(1) && r == in(1);
+    case Op::LoPrint: case Op::LoAssert: return i_.operands.size() >= 1 && in(0) == Type::scalar(Elem::I1) && i_.results.empty();
+    default: return attribute("is not known to the verifier");
+  }
+}
+
+}  // namespace
+
+bool verifyOp(const Module& m, const Inst& inst, Diags& diags) { return OpVerifier(m, inst, diags).run(); }
+
+}  // namespace nereid
