@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// The meaning of one element of an element-wise operation, taken from the operation table.
+#pragma once
+
+#include <span>
+
+#include "ir/ir.h"
+
+namespace nereid::interp {
+
+// The bits of result `which` of an element-wise operation on operands with these bits. Types come from the instruction.
+// ExternElementwise must have a symbol that resolveLibdevice() knows; InlineAsm has no meaning.
+uint64_t evaluate(const Inst& inst, std::span<const uint64_t> operands, size_t which = 0);
+// Whether evaluate() has a meaning for this instruction.
+bool canEvaluate(const Inst& inst);
+
+// Sum, product, ... of one atomic read-modify-write.
+uint64_t combineAtomic(Rmw kind, Type type, uint64_t old, uint64_t value);
+
+// a * b + c rounded once to the format.
+uint64_t fusedMultiplyAdd(Elem elem, double a, double b, double c);
+
+}  // namespace nereid::interp

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+// Programs, functions, regions and loops.
+#include "interp/interp.h"
+
+#include <algorithm>
+
+#include "interp/element.h"
+#include "interp/machine.h"
+#include "ir/bits.h"
+
+namespace nereid::interp {
+
+Result<void> run(const Module& m, const Func& kernel, std::span<const uint64_t> args, std::array<uint32_t, 3> grid, const Options& options,
+                 Diags& diags) {
+  if (!Machine(m, options, diags).run(kernel, args, grid)) return std::unexpected(Failed{});
+  return {};
+}
+
+bool Machine::run(const Func& kernel, std::span<const uint64_t> args, std::array<uint32_t, 3> grid) {
+  grid_ = grid;
+  NEREID_CHECK(args.size() == kernel.args().size(), "a launch with ", args.size(), " arguments");
+  std::vector<Tile> values;
+  for (size_t k = 0; k < args.size(); ++k) {
+    Type t = kernel.args()[k]->type;
+    if (!t.isScalar()) {
+      diags_.error(Err::Unsupported, kernel.args()[k]->loc ? kernel.args()[k]->loc : kernel.loc).says("the kernel's argument ", k, " is a ", t).hint("arguments are pointers and scalars");
+      return false;
+    }
+    values.push_back({t, {zeroExtend(args[k], bitWidth(t))}});
+  }
+  for (id_[2] = 0; id_[2] < grid[2]; ++id_[2])
+    for (id_[1] = 0; id_[1] < grid[1]; ++id_[1])
+      for (id_[0] = 0; id_[0] < grid[0]; ++id_[0]) {
+        values_.clear();
+        scratch_.clear();
+        std::vector<Tile> none;
+        if (!call(kernel, values, none)) return false;
+        if (options_.counters) {
+          uint64_t bytes = 0;
+          for (auto& [inst, s] : scratch_) bytes += s.size;
+          options_.counters->scratchBytes = std::max(options_.counters->scratchBytes, bytes);
+        }
+      }
+  return true;
+}
+
+const Tile& Machine::value(const Value* v) const {
+  auto it = values_.find(v);
+  NEREID_CHECK(it != values_.end(), "a value that was not computed: ", v->name, " of ", v->def ? print(*v->def) : std::string("a block"));
+  return it->second;
+}
+
+int64_t Machine::integer(const Value* v) const { return signExtend(scalar(v), bitWidth(v->type)); }
+
+bool Machine::call(const Func& f, std::vector<Tile> args, std::vector<Tile>& out) {
+  if (++callDepth_ > 200) {
+    diags_.error(Err::TooDeep, f.loc).says("calls nest deeper than 200 levels");
+    return false;
+  }
+  // No function calls itself, so its values have one set at a time.
+  bool ok = runRegion(f.body, std::move(args), out);
+  --callDepth_;
+  return ok;
+}
+
+bool Machine::runRegion(const Region& region, std::vector<Tile> args, std::vector<Tile>& out) {
+  const Block* block = &region.entry();
+  while (true) {
+    for (size_t k = 0; k < block->args.size(); ++k) set(block->args[k], std::move(args[k]));
+    for (const Inst* i : block->insts) {
+      if (info(i->op).effects != Effects::Exit) {
+        if (!runInst(*i)) return false;
+        continue;
+      }
+      if (options_.maxSteps && ++steps_ > options_.maxSteps) return fail(Err::Runtime, *i, "gave up after ", options_.maxSteps, " instructions");
+      if (i->op == Op::Br || i->op == Op::CondBr) {
+        const Successor& s = i->successors[i->op == Op::CondBr && !(scalar(i->operand(0)) & 1) ? 1 : 0];
+        args.clear();
+        for (const Value* v : s.args) args.push_back(value(v));
+        block = s.block;
+        break;
+      }
+      out.clear();
+      for (const Value* v : i->operands) out.push_back(value(v));
+      return true;
+    }
+  }
+}
+
+bool Machine::runInst(const Inst& i) {
+  if (options_.maxSteps && ++steps_ > options_.maxSteps) return fail(Err::Runtime, i, "gave up after ", options_.maxSteps, " instructions");
+  if (options_.counters) count(i);
+  switch (i.op) {
+    case Op::Constant: {
+      const Dense& dense = i.dense();
+      auto n = static_cast<size_t>(i.result()->type.numel());
+      set(i.result(), dense.isSplat() ? std::vector<uint64_t>(n, dense.bits[0]) : dense.bits);
+      return true;
+    }
+    case Op::Poison: {
+      Type t = i.result()->type;
+      set(i.result(), std::vector<uint64_t>(std::max<size_t>(static_cast<size_t>(t.numel()), 3u * t.rank + 2u), 0));
+      if (t.isScalar() || t.isTile() || t.isVector()) values_[i.result()].bits.resize(static_cast<size_t>(t.numel()));
+      return true;
+    }
+    case Op::GetProgramId: set(i.result(), {zeroExtend(id_[static_cast<size_t>(i.integer(Attr::Axis))], bitWidth(i.result()->type))}); return true;
+    case Op::GetNumPrograms: set(i.result(), {zeroExtend(grid_[static_cast<size_t>(i.integer(Attr::Axis))], bitWidth(i.result()->type))}); return true;
+    case Op::Call: {
+      std::vector<Tile> args, out;
+      for (const Value* v : i.operands) args.push_back(value(v));
+      if (!call(*module_.find(i.text(Attr::Callee)), std::move(args), out)) return false;
+      for (size_t k = 0; k < out.size(); ++k) set(i.results[k], std::move(out[k]));
+      return true;
+    }
+    case Op::For: return forLoop(i);
+    case Op::While: return whileLoop(i);
+    case Op::If: {
+      bool taken = scalar(i.operand(0)) & 1;
+      if (!taken && i.regions.size() < 2) return true;
+      std::vector<Tile> out;
+      if (!runRegion(*i.regions[taken ? 0 : 1], {}, out)) return false;
+      for (size_t k = 0; k < i.results.size(); ++k) set(i.results[k], std::move(out[k]));
+      return true;
+    }
+    case Op::Print: case Op::LoPrint: return printOp(i);
+    case Op::Assert: case Op::LoAssert: return assertOp(i);
+    case Op::Assume: case Op::Barrier: case Op::GridWait: case Op::GridLaunch: return true;
+    case Op::InlineAsm: return fail(Err::Unsupported, i, "assembly text of a GPU has no meaning here: ", quoted(i.text(Attr::AsmString)));
+    case Op::AtomicPoll: return fail(Err::Unsupported, i, "tt.atomic_poll waits for another program, which never runs at the same time here");
+    default: break;
+  }
+  if (isElementwise(i.op)) return elementwise(i);
+  Effects effects = info(i.op).effects;
+  if (effects == Effects::Reads || effects == Effects::Writes || effects == Effects::Atomic || i.op == Op::LoAlloc || i.op == Op::MakeTensorPtr ||
+      i.op == Op::MakeTensorDesc || i.op == Op::Advance)
+    return memory(i);
+  return layout(i);
+}
+
+bool Machine::forLoop(const Inst& i) {
+  int64_t lower = integer(i.operand(0)), upper = integer(i.operand(1)), step = integer(i.operand(2));
+  if (step <= 0 && lower < upper) return fail(Err::Runtime, i, "a loop with a step of ", step, "; steps must be positive");
+  std::vector<Tile> carried;
+  for (size_t k = 3; k < i.operands.size(); ++k) carried.push_back(in(i, k));
+  Type type = i.operand(0)->type;
+  for (int64_t n = lower; n < upper;) {
+    std::vector<Tile> args;
+    args.push_back({type, {zeroExtend(static_cast<uint64_t>(n), bitWidth(type))}});
+    for (Tile& t : carried) args.push_back(std::move(t));
+    if (!runRegion(*i.regions[0], std::move(args), carried)) return false;
+    if (__builtin_add_overflow(n, step, &n)) break;
+  }
+  for (size_t k = 0; k < i.results.size(); ++k) set(i.results[k], std::move(carried[k]));
+  return true;
+}
+
+bool Machine::whileLoop(const Inst& i) {
+  std::vector<Tile> carried;
+  for (const Value* v : i.operands) carried.push_back(value(v));
+  while (true) {
+    std::vector<Tile> tested;
+    if (!runRegion(*i.regions[0], std::move(carried), tested)) return false;
+    bool again = tested[0].bits[0] & 1;
+    tested.erase(tested.begin());
+    if (!again) {
+      for (size_t k = 0; k < i.results.size(); ++k) set(i.results[k], std::move(tested[k]));
+      return true;
+    }
+    if (!runRegion(*i.regions[1], std::move(tested), carried)) return false;
+  }
+}
+
+namespace {
+
+std::string elementText(Type type, uint64_t bits, bool asHex, bool isSigned) {
+  if (type.isPointer() || asHex) return hex(bits, bitWidth(type) / 4 ? bitWidth(type) / 4 : 1);
+  if (type.isFloat()) return cat(decodeFloat(type.elem, bits));
+  return isSigned && !type.isBool() ? cat(signExtend(bits, bitWidth(type))) : cat(bits);
+}
+
+// (1, 2): the index of an element in row-major order.
+std::string indexText(const Type& type, size_t element) {
+  std::string out;
+  for (int d = type.rank; d-- > 0;) {
+    auto dim = static_cast<size_t>(type.dim(d));
+    out.insert(0, cat(d ? ", " : "", element % dim));
+    element /= dim;
+  }
+  return out;
+}
+
+}  // namespace
+
+// pid (0, 0, 0) idx (3) x: 1.5, as Triton prints it.
+bool Machine::printOp(const Inst& i) {
+  bool lower = i.op == Op::LoPrint;
+  if (!options_.print || (lower && !(scalar(i.operand(0)) & 1))) return true;
+  std::string head = cat("pid (", id_[0], ", ", id_[1], ", ", id_[2], ")");
+  size_t first = lower ? 1 : 0;
+  if (i.operands.size() == first) options_.print(cat(head, " ", i.text(Attr::Prefix)));
+  auto& isSigned = i.list(Attr::IsSigned);
+  for (size_t k = first; k < i.operands.size(); ++k) {
+    const Tile& t = in(i, k);
+    bool sign = k - first >= isSigned.size() || isSigned[k - first] != 0;
+    for (size_t e = 0; e < t.bits.size(); ++e)
+      options_.print(cat(head, " idx (", indexText(t.type, e), ") ", i.text(Attr::Prefix), i.operands.size() - first > 1 ? cat("(operand ", k - first, ") ") : "",
+                         elementText(t.type.element(), t.bits[e], i.integer(Attr::Hex), sign)));
+  }
+  return true;
+}
+
+bool Machine::assertOp(const Inst& i) {
+  const Tile& t = in(i, 0);
+  for (size_t e = 0; e < t.bits.size(); ++e)
+    if (t.bits[e] == 0) {
+      std::string at = t.type.rank > 0 ? cat(" at element (", indexText(t.type, e), ")") : "";
+      return fail(Err::Assertion, i, "assertion failed in ", program(), at, ": ", i.text(Attr::Message));
+    }
+  return true;
+}
+
+}  // namespace nereid::interp

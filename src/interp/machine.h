@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// The interpreter's state, shared by its files: interp.cpp (control), layout.cpp (tiles), memory.cpp (loads, stores, atomics).
+#pragma once
+
+#include <unordered_map>
+
+#include "interp/interp.h"
+
+namespace nereid::interp {
+
+// A value: the raw bits of its elements in row-major order. Block pointers hold base, shape, strides, offsets; descriptors base,
+// shape, strides, padding.
+struct Tile {
+  Type type;
+  std::vector<uint64_t> bits;
+};
+
+class Machine {
+ public:
+  Machine(const Module& m, const Options& options, Diags& diags) : module_(m), options_(options), diags_(diags) {}
+  bool run(const Func& kernel, std::span<const uint64_t> args, std::array<uint32_t, 3> grid);
+
+ private:
+  // ---- control (interp.cpp)
+  bool call(const Func& f, std::vector<Tile> args, std::vector<Tile>& out);
+  // Runs a region whose entry gets `args`, up to its terminator; `out` are the terminator's operands.
+  bool runRegion(const Region& region, std::vector<Tile> args, std::vector<Tile>& out);
+  bool runInst(const Inst& i);
+  bool forLoop(const Inst& i);
+  bool whileLoop(const Inst& i);
+  bool printOp(const Inst& i);
+  bool assertOp(const Inst& i);
+  const Tile& value(const Value* v) const;
+  const Tile& in(const Inst& i, size_t k) const { return value(i.operands[k]); }
+  uint64_t scalar(const Value* v) const { return value(v).bits[0]; }
+  int64_t integer(const Value* v) const;
+  void set(const Value* v, std::vector<uint64_t> bits) { values_[v] = {v->type, std::move(bits)}; }
+  void set(const Value* v, Tile tile) {
+    tile.type = v->type;
+    values_[v] = std::move(tile);
+  }
+  template <class... Parts>
+  bool fail(Err err, const Inst& i, const Parts&... parts) {
+    diags_.error(err, i.loc).says(parts...);
+    return false;
+  }
+  std::string program() const { return cat("program (", id_[0], ", ", id_[1], ", ", id_[2], ")"); }
+
+  // ---- tiles (layout.cpp)
+  bool layout(const Inst& i);
+  bool elementwise(const Inst& i);
+  bool reduce(const Inst& i);
+  bool scan(const Inst& i);
+  bool mapElementwise(const Inst& i);
+  bool dot(const Inst& i);
+  bool dotScaled(const Inst& i);
+  bool lowerPure(const Inst& i);
+  void count(const Inst& i);
+
+  // ---- memory (memory.cpp)
+  bool memory(const Inst& i);
+  bool check(const Inst& i, uint64_t address, Type element, const char* verb);
+  bool load(const Inst& i, uint64_t address, Type element, uint64_t& bits);
+  bool store(const Inst& i, uint64_t address, Type element, uint64_t bits);
+  const Allocation* find(uint64_t address, uint64_t size) const;
+  bool isScratch(uint64_t address) const;
+  bool loadTile(const Inst& i);
+  bool storeTile(const Inst& i);
+  bool blockAddresses(const Inst& i, const Tile& block, const std::vector<int64_t>& offsets, bool all, std::vector<uint64_t>& addresses,
+                      std::vector<bool>& inside);
+  bool loadBlock(const Inst& i);
+  bool storeBlock(const Inst& i);
+  bool atomic(const Inst& i);
+  bool descriptor(const Inst& i);
+  bool descriptorRows(const Inst& i);
+  bool alloc(const Inst& i);
+  bool lowerMemory(const Inst& i);
+
+  const Module& module_;
+  const Options& options_;
+  Diags& diags_;
+  std::array<uint32_t, 3> id_{}, grid_{};
+  uint64_t steps_ = 0;
+  int callDepth_ = 0;
+  std::unordered_map<const Value*, Tile> values_;
+  struct Scratch {
+    std::vector<uint64_t> words;
+    uint64_t base = 0, size = 0;
+  };
+  std::unordered_map<const Inst*, Scratch> scratch_;
+};
+
+}  // namespace nereid::interp

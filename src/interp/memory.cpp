@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: MIT
+// Loads, stores and atomics, through addresses of host memory.
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "interp/element.h"
+#include "interp/machine.h"
+#include "ir/bits.h"
+
+namespace nereid::interp {
+
+const Allocation* Machine::find(uint64_t address, uint64_t size) const {
+  for (const Allocation& a : options_.allocations)
+    if (address >= a.base && size <= a.size && address - a.base <= a.size - size) return &a;
+  return nullptr;
+}
+
+bool Machine::isScratch(uint64_t address) const {
+  for (auto& [inst, s] : scratch_)
+    if (address >= s.base && address - s.base < s.size) return true;
+  return false;
+}
+
+bool Machine::check(const Inst& i, uint64_t address, Type element, const char* verb) {
+  auto size = static_cast<uint64_t>(byteSize(element));
+  if (address < 4096) return fail(Err::Bounds, i, program(), " ", verb, " at a null pointer");
+  if (!options_.checkBounds || find(address, size)) return true;
+  for (auto& [inst, s] : scratch_)
+    if (address >= s.base && address - s.base + size <= s.size) return true;
+  // Say it in terms of the array that it most likely meant: the nearest.
+  const Allocation* nearest = nullptr;
+  uint64_t distance = ~uint64_t{0};
+  for (const Allocation& a : options_.allocations) {
+    uint64_t d = address < a.base ? a.base - address : address - a.base;
+    if (address >= a.base && d >= a.size) d -= a.size;
+    if (d < distance) {
+      distance = d;
+      nearest = &a;
+    }
+  }
+  if (!nearest) return fail(Err::Bounds, i, program(), " ", verb, " ", size, " bytes at ", hex(address, 16), ", outside every array");
+  auto offset = static_cast<int64_t>(address - nearest->base);
+  return fail(Err::Bounds, i, program(), " ", verb, " ", size, " bytes at byte ", offset, " of `", nearest->name, "`, which has ", nearest->size, " bytes");
+}
+
+bool Machine::load(const Inst& i, uint64_t address, Type element, uint64_t& bits) {
+  if (!check(i, address, element, "loads")) return false;
+  bits = 0;
+  std::memcpy(&bits, reinterpret_cast<const void*>(static_cast<uintptr_t>(address)), static_cast<size_t>(byteSize(element)));
+  if (element.isBool()) bits = bits != 0;
+  if (Counters* c = options_.counters) {
+    if (isScratch(address)) {
+      ++c->scratchLoads;
+    } else {
+      ++c->loads;
+      c->loadBytes += static_cast<uint64_t>(byteSize(element));
+    }
+  }
+  return true;
+}
+
+bool Machine::store(const Inst& i, uint64_t address, Type element, uint64_t bits) {
+  if (!check(i, address, element, "stores")) return false;
+  std::memcpy(reinterpret_cast<void*>(static_cast<uintptr_t>(address)), &bits, static_cast<size_t>(byteSize(element)));
+  if (Counters* c = options_.counters) {
+    if (isScratch(address)) {
+      ++c->scratchStores;
+    } else {
+      ++c->stores;
+      c->storeBytes += static_cast<uint64_t>(byteSize(element));
+    }
+  }
+  return true;
+}
+
+bool Machine::memory(const Inst& i) {
+  switch (i.op) {
+    case Op::Load: return in(i, 0).type.form == Form::BlockPtr ? loadBlock(i) : loadTile(i);
+    case Op::Store: return in(i, 0).type.form == Form::BlockPtr ? storeBlock(i) : storeTile(i);
+    case Op::AtomicRMW: case Op::AtomicCAS: case Op::LoAtomicRMW: case Op::LoAtomicCAS: return atomic(i);
+    case Op::MakeTensorPtr: case Op::MakeTensorDesc: {
+      std::vector<uint64_t> out{scalar(i.operand(0))};
+      for (size_t k = 1; k < i.operands.size(); ++k) {
+        // Sizes of descriptors are unsigned in effect; strides and offsets are signed.
+        out.push_back(static_cast<uint64_t>(integer(i.operand(k))));
+      }
+      if (i.op == Op::MakeTensorDesc) out.push_back(static_cast<uint64_t>(i.integer(Attr::Padding, 1)));
+      set(i.result(), std::move(out));
+      return true;
+    }
+    case Op::Advance: {
+      std::vector<uint64_t> out = in(i, 0).bits;
+      size_t rank = i.result()->type.rank;
+      for (size_t d = 0; d < rank; ++d)
+        out[1 + 2 * rank + d] = static_cast<uint64_t>(static_cast<int64_t>(out[1 + 2 * rank + d]) + integer(i.operand(1 + d)));
+      set(i.result(), std::move(out));
+      return true;
+    }
+    case Op::DescLoad: case Op::DescStore: case Op::DescReduce: return descriptor(i);
+    case Op::DescGather: case Op::DescScatter: return descriptorRows(i);
+    case Op::LoAlloc: return alloc(i);
+    default: return lowerMemory(i);
+  }
+}
+
+bool Machine::loadTile(const Inst& i) {
+  const Tile& pointers = in(i, 0);
+  const Value *mask = i.optional(1), *other = i.optional(2);
+  std::vector<uint64_t> out(pointers.bits.size());
+  for (size_t e = 0; e < out.size(); ++e) {
+    if (mask && !(value(mask).bits[e] & 1))
+      out[e] = other ? value(other).bits[e] : 0;
+    else if (!load(i, pointers.bits[e], i.result()->type.element(), out[e]))
+      return false;
+  }
+  set(i.result(), std::move(out));
+  return true;
+}
+
+bool Machine::storeTile(const Inst& i) {
+  const Tile &pointers = in(i, 0), &values = in(i, 1);
+  const Value* mask = i.optional(2);
+  for (size_t e = 0; e < pointers.bits.size(); ++e)
+    if (!mask || (value(mask).bits[e] & 1))
+      if (!store(i, pointers.bits[e], values.type.element(), values.bits[e])) return false;
+  return true;
+}
+
+// The address of each element of a block and whether it lies inside the tensor. Axes are checked where `all` says so, or where the
+// access lists them in boundaryCheck.
+bool Machine::blockAddresses(const Inst& i, const Tile& block, const std::vector<int64_t>& offsets, bool all, std::vector<uint64_t>& addresses,
+                             std::vector<bool>& inside) {
+  size_t rank = block.type.rank;
+  auto& checked = i.list(Attr::BoundaryCheck);
+  auto count = static_cast<size_t>(block.type.numel());
+  int64_t size = byteSize(block.type);
+  addresses.resize(count);
+  inside.assign(count, true);
+  for (size_t e = 0; e < count; ++e) {
+    size_t rest = e;
+    uint64_t address = block.bits[0];
+    for (size_t d = rank; d-- > 0;) {
+      auto dim = static_cast<size_t>(block.type.dim(static_cast<int>(d)));
+      int64_t index = offsets[d] + static_cast<int64_t>(rest % dim);
+      rest /= dim;
+      auto extent = static_cast<int64_t>(block.bits[1 + d]);
+      bool check = all;
+      for (int64_t axis : checked) check = check || axis == static_cast<int64_t>(d);
+      if (check && (index < 0 || index >= extent)) inside[e] = false;
+      address += static_cast<uint64_t>(index) * block.bits[1 + rank + d] * static_cast<uint64_t>(size);
+    }
+    addresses[e] = address;
+  }
+  return true;
+}
+
+namespace {
+
+// What a load gives outside the tensor.
+uint64_t paddingBits(int64_t padding, Type element) {
+  return padding == static_cast<int64_t>(Padding::Nan) && element.isFloat() ? encodeFloat(element.elem, std::numeric_limits<double>::quiet_NaN()) : 0;
+}
+
+std::vector<int64_t> blockOffsets(const Tile& block) {
+  size_t rank = block.type.rank;
+  std::vector<int64_t> out;
+  for (size_t d = 0; d < rank; ++d) out.push_back(static_cast<int64_t>(block.bits[1 + 2 * rank + d]));
+  return out;
+}
+
+}  // namespace
+
+bool Machine::loadBlock(const Inst& i) {
+  const Tile& block = in(i, 0);
+  const Value *mask = i.optional(1), *other = i.optional(2);
+  std::vector<uint64_t> addresses;
+  std::vector<bool> inside;
+  blockAddresses(i, block, blockOffsets(block), false, addresses, inside);
+  std::vector<uint64_t> out(addresses.size(), paddingBits(i.integer(Attr::Padding), i.result()->type.element()));
+  for (size_t e = 0; e < out.size(); ++e) {
+    if (mask && !(value(mask).bits[e] & 1))
+      out[e] = other ? value(other).bits[e] : 0;
+    else if (inside[e] && !load(i, addresses[e], i.result()->type.element(), out[e]))
+      return false;
+  }
+  set(i.result(), std::move(out));
+  return true;
+}
+
+bool Machine::storeBlock(const Inst& i) {
+  const Tile &block = in(i, 0), &values = in(i, 1);
+  const Value* mask = i.optional(2);
+  std::vector<uint64_t> addresses;
+  std::vector<bool> inside;
+  blockAddresses(i, block, blockOffsets(block), false, addresses, inside);
+  for (size_t e = 0; e < addresses.size(); ++e)
+    if (inside[e] && (!mask || (value(mask).bits[e] & 1)))
+      if (!store(i, addresses[e], values.type.element(), values.bits[e])) return false;
+  return true;
+}
+
+bool Machine::atomic(const Inst& i) {
+  const Tile& pointers = in(i, 0);
+  Type element = i.result()->type.element();
+  bool swap = i.op == Op::AtomicCAS || i.op == Op::LoAtomicCAS;
+  const Tile* mask = i.op == Op::AtomicRMW && i.operands.size() > 2 ? &in(i, 2) : nullptr;
+  std::vector<uint64_t> out(pointers.bits.size(), 0);
+  for (size_t e = 0; e < out.size(); ++e) {
+    if (mask && !(mask->bits[e] & 1)) continue;
+    if (!load(i, pointers.bits[e], element, out[e])) return false;
+    uint64_t next = out[e];
+    if (!swap)
+      next = combineAtomic(static_cast<Rmw>(i.integer(Attr::RmwOp, 4)), element, out[e], in(i, 1).bits[e]);
+    else if (out[e] == in(i, 1).bits[e])
+      next = in(i, 2).bits[e];
+    if (!store(i, pointers.bits[e], element, next)) return false;
+  }
+  set(i.result(), std::move(out));
+  return true;
+}
+
+namespace {
+
+uint64_t combineDescriptor(DescReduceKind kind, Type type, bool isUnsigned, uint64_t old, uint64_t v) {
+  auto atomic = [&](Rmw op) { return combineAtomic(op, type, old, v); };
+  if (type.isFloat()) {
+    double a = decodeFloat(type.elem, old), b = decodeFloat(type.elem, v);
+    if (kind == DescReduceKind::Min) return std::isnan(a) || b < a ? v : old;
+    if (kind == DescReduceKind::Max) return std::isnan(a) || b > a ? v : old;
+    return atomic(Rmw::FAdd);
+  }
+  switch (kind) {
+    case DescReduceKind::Add: return atomic(Rmw::Add);
+    case DescReduceKind::Min: return atomic(isUnsigned ? Rmw::UMin : Rmw::Min);
+    case DescReduceKind::Max: return atomic(isUnsigned ? Rmw::UMax : Rmw::Max);
+    case DescReduceKind::Inc: return old >= v ? 0 : old + 1;
+    case DescReduceKind::Dec: return old == 0 || old > v ? v : old - 1;
+    case DescReduceKind::And: return atomic(Rmw::And);
+    case DescReduceKind::Or: return atomic(Rmw::Or);
+    case DescReduceKind::Xor: return atomic(Rmw::Xor);
+  }
+  return v;
+}
+
+}  // namespace
+
+bool Machine::descriptor(const Inst& i) {
+  const Tile& desc = in(i, 0);
+  Type element = desc.type.element();
+  auto indices = i.op == Op::DescLoad ? std::span<Value* const>(i.operands).subspan(1) : i.group(2);
+  std::vector<int64_t> offsets;
+  for (const Value* v : indices) offsets.push_back(integer(v));
+  std::vector<uint64_t> addresses;
+  std::vector<bool> inside;
+  blockAddresses(i, desc, offsets, true, addresses, inside);
+  if (i.op == Op::DescLoad) {
+    std::vector<uint64_t> out(addresses.size(), paddingBits(static_cast<int64_t>(desc.bits.back()), element));
+    for (size_t e = 0; e < out.size(); ++e)
+      if (inside[e] && !load(i, addresses[e], element, out[e])) return false;
+    set(i.result(), std::move(out));
+    return true;
+  }
+  const Tile& values = in(i, 1);
+  for (size_t e = 0; e < addresses.size(); ++e) {
+    if (!inside[e]) continue;
+    uint64_t next = values.bits[e];
+    if (i.op == Op::DescReduce) {
+      uint64_t old = 0;
+      if (!load(i, addresses[e], element, old)) return false;
+      next = combineDescriptor(static_cast<DescReduceKind>(i.integer(Attr::Kind)), element, desc.type.sign == Sign::Unsigned, old, next);
+    }
+    if (!store(i, addresses[e], element, next)) return false;
+  }
+  return true;
+}
+
+// Rows of a matrix by index, from column y on.
+bool Machine::descriptorRows(const Inst& i) {
+  const Tile &desc = in(i, 0), &rows = in(i, 1);
+  int64_t y = integer(i.operand(2));
+  bool gather = i.op == Op::DescGather;
+  Type tile = gather ? i.result()->type : in(i, 3).type, element = desc.type.element();
+  auto width = static_cast<size_t>(tile.dim(1));
+  std::vector<uint64_t> out(static_cast<size_t>(tile.numel()), paddingBits(static_cast<int64_t>(desc.bits.back()), element));
+  for (size_t e = 0; e < out.size(); ++e) {
+    int64_t row = signExtend(rows.bits[e / width], bitWidth(rows.type)), col = y + static_cast<int64_t>(e % width);
+    if (row < 0 || row >= static_cast<int64_t>(desc.bits[1]) || col < 0 || col >= static_cast<int64_t>(desc.bits[2])) continue;
+    uint64_t address = desc.bits[0] + (static_cast<uint64_t>(row) * desc.bits[3] + static_cast<uint64_t>(col) * desc.bits[4]) * static_cast<uint64_t>(byteSize(element));
+    if (gather ? !load(i, address, element, out[e]) : !store(i, address, element, in(i, 3).bits[e])) return false;
+  }
+  if (gather) set(i.result(), std::move(out));
+  return true;
+}
+
+// ---- the lower form
+
+bool Machine::alloc(const Inst& i) {
+  Scratch& s = scratch_[&i];
+  auto bytes = static_cast<uint64_t>(i.integer(Attr::Bytes)), align = static_cast<uint64_t>(i.integer(Attr::Align, 1));
+  if (s.words.empty()) {
+    if (bytes > uint64_t{1} << 32 || align > 1 << 20) return fail(Err::Runtime, i, "scratch memory of ", bytes, " bytes");
+    // Not zeroed: what reads before it writes shall be seen to.
+    s.words.assign((bytes + align) / 8 + 1, 0xFFF7A5A5FFF7A5A5);
+    auto base = static_cast<uint64_t>(reinterpret_cast<uintptr_t>(s.words.data()));
+    s.base = (base + align - 1) / align * align;
+    s.size = bytes;
+  }
+  set(i.result(), {s.base});
+  return true;
+}
+
+bool Machine::lowerMemory(const Inst& i) {
+  bool many = i.op == Op::LoGather || i.op == Op::LoScatter;
+  auto address = [&](size_t lane, Type element) {
+    return many ? in(i, 0).bits[lane] : scalar(i.operand(0)) + static_cast<uint64_t>(byteSize(element)) * lane;
+  };
+  switch (i.op) {
+    case Op::LoLoad: case Op::LoGather: {
+      Type element = i.result()->type.element();
+      std::vector<uint64_t> out(static_cast<size_t>(i.result()->type.numel()));
+      for (size_t lane = 0; lane < out.size(); ++lane) {
+        if (i.operands.size() > 1 && !(in(i, 1).bits[lane] & 1))
+          out[lane] = i.operands.size() > 2 ? in(i, 2).bits[lane] : 0;
+        else if (!load(i, address(lane, element), element, out[lane]))
+          return false;
+      }
+      set(i.result(), std::move(out));
+      return true;
+    }
+    case Op::LoStore: case Op::LoScatter: {
+      const Tile& values = in(i, 1);
+      for (size_t lane = 0; lane < values.bits.size(); ++lane)
+        if (i.operands.size() < 3 || (in(i, 2).bits[lane] & 1))
+          if (!store(i, address(lane, values.type.element()), values.type.element(), values.bits[lane])) return false;
+      return true;
+    }
+    default: return fail(Err::Unsupported, i, "the interpreter has no `", info(i.op).spelling, "`");
+  }
+}
+
+}  // namespace nereid::interp
