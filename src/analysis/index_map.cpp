@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+#include "analysis/index_map.h"
+
+#include <algorithm>
+
+namespace nereid {
+
+namespace {
+
+// Lowest flat bit of dimension `axis`.
+int lowBit(const Type& t, int axis) {
+  int bit = 0;
+  for (int i = t.rank - 1; i > axis; --i) bit += t.log2[static_cast<size_t>(i)];
+  return bit;
+}
+
+}  // namespace
+
+bool isPullable(const Inst& inst) {
+  switch (inst.op) {
+    case Op::Splat: case Op::ExpandDims: case Op::Reshape: case Op::Broadcast: case Op::Cat: case Op::Join: case Op::Split:
+    case Op::Trans: case Op::MakeRange: case Op::Constant: case Op::Poison: case Op::Load: case Op::Gather:
+      return true;
+    case Op::MapElementwise:
+      return inst.integer(Attr::Pack, 1) == 1;
+    default:
+      return isElementwise(inst.op);
+  }
+}
+
+std::optional<IndexMap> operandMap(const Inst& inst, size_t operand, const IndexMap& map, size_t result) {
+  const Type& from = inst.operands[operand]->type;
+  if (!from.isTile()) return std::nullopt;
+  const Type& to = inst.results.empty() ? from : inst.results[0]->type;
+  switch (inst.op) {
+    case Op::ExpandDims: case Op::Reshape:
+      return map;
+    case Op::Broadcast: {
+      IndexMap out;
+      for (int axis = from.rank - 1; axis >= 0; --axis)
+        for (int i = 0; i < from.log2[static_cast<size_t>(axis)]; ++i) out.push_back(map[static_cast<size_t>(lowBit(to, axis) + i)]);
+      return out;
+    }
+    case Op::Trans: {
+      // Axis i of the result is axis order[i] of the operand.
+      const auto& order = inst.list(Attr::Order);
+      IndexMap out(map.size());
+      for (size_t i = 0; i < order.size(); ++i) {
+        auto axis = static_cast<int>(order[i]);
+        for (int b = 0; b < from.log2[static_cast<size_t>(axis)]; ++b)
+          out[static_cast<size_t>(lowBit(from, axis) + b)] = map[static_cast<size_t>(lowBit(to, static_cast<int>(i)) + b)];
+      }
+      return out;
+    }
+    case Op::Join:
+      return IndexMap(map.begin() + 1, map.end());
+    case Op::Split: {
+      IndexMap out(map);
+      out.insert(out.begin(), IndexBit{result ? IndexBit::kOne : IndexBit::kZero, 0});
+      return out;
+    }
+    case Op::Cat: {
+      // Along axis 0: the top bit chooses, the rest indexes either half.
+      IndexMap out(map);
+      out.pop_back();
+      return out;
+    }
+    case Op::Gather:
+      return operand == 1 ? std::optional(map) : std::nullopt;
+    default:
+      return map;
+  }
+}
+
+IndexBit selectorBit(const Inst& inst, const IndexMap& map) { return inst.op == Op::Join ? map.front() : map.back(); }
+
+Stride strideOf(const Value* v, const IndexMap& map, int axis, int bits) {
+  bool present = std::any_of(map.begin(), map.end(), [&](IndexBit b) { return b.axis == axis; });
+  if (!v->type.isTile() || !present) return Stride::constant(0);
+  const Inst* def = v->def;
+  if (!def) return {};
+  auto of = [&](size_t i) {
+    Value* operand = def->operands[i];
+    auto m = operandMap(*def, i, map, v->index);
+    return m ? strideOf(operand, *m, axis, bits) : Stride::constant(0);
+  };
+  switch (def->op) {
+    case Op::Splat: return Stride::constant(0);
+    case Op::Constant: return def->dense().isSplat() ? Stride::constant(0) : Stride{};
+    case Op::MakeRange: {
+      // Linear when the axis's bits stand in a row.
+      int64_t unit = 0;
+      for (int b = 0; b < bits; ++b) {
+        size_t at = map.size();
+        for (size_t i = 0; i < map.size(); ++i)
+          if (map[i].axis == axis && map[i].bit == b) at = i;
+        if (at == map.size()) return {};
+        if (b == 0) unit = int64_t{1} << at;
+        if (int64_t{1} << at != unit << b) return {};
+      }
+      return Stride::constant(unit);
+    }
+    case Op::ExpandDims: case Op::Reshape: case Op::Broadcast: case Op::Trans: case Op::ExtSI: case Op::ExtUI: case Op::TruncI:
+    case Op::IndexCast: case Op::Bitcast: case Op::Split:
+      if (def->op == Op::Bitcast && v->type.isPointer() && byteSize(v->type.pointee()) != byteSize(def->operand(0)->type.pointee())) return {};
+      return of(0);
+    case Op::AddI: case Op::SubI: case Op::AddPtr: {
+      Stride a = of(0), b = of(1);
+      if (a.kind == Stride::None || b.kind == Stride::None) return {};
+      if (a.kind == Stride::Runtime || b.kind == Stride::Runtime) return {Stride::Runtime, 0};
+      return Stride::constant(def->op == Op::SubI ? a.value - b.value : a.value + b.value);
+    }
+    case Op::MulI: {
+      Stride a = of(0), b = of(1);
+      if (a.kind == Stride::None || b.kind == Stride::None) return {};
+      bool aStill = a.kind == Stride::Constant && a.value == 0, bStill = b.kind == Stride::Constant && b.value == 0;
+      if (aStill && bStill) return Stride::constant(0);
+      if (!aStill && !bStill) return {};
+      auto factor = constantInt(def->operand(aStill ? 0 : 1));
+      Stride moving = aStill ? b : a;
+      if (factor && moving.kind == Stride::Constant) return Stride::constant(moving.value * *factor);
+      return {Stride::Runtime, 0};
+    }
+    case Op::ShLI: {
+      Stride a = of(0);
+      auto amount = constantInt(def->operand(1));
+      if (a.kind != Stride::Constant || !amount || *amount < 0 || *amount > 31) return {};
+      return Stride::constant(a.value << *amount);
+    }
+    default: {
+      // Anything else is still when all its operands are.
+      if (!isElementwise(def->op)) return {};
+      for (size_t i = 0; i < def->operands.size(); ++i) {
+        Stride s = of(i);
+        if (s.kind != Stride::Constant || s.value != 0) return {};
+      }
+      return Stride::constant(0);
+    }
+  }
+}
+
+}  // namespace nereid

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+// Optimises LLVM IR and turns it into code: in this process (ORC) or as an object file.
+#include "backends/cpu/cpu.h"
+
+#include <llvm/Analysis/TargetTransformInfo.h>
+#include <llvm/ExecutionEngine/Orc/LLJIT.h>
+#include <llvm/ExecutionEngine/Orc/ThreadSafeModule.h>
+#include <llvm/IR/LegacyPassManager.h>
+#include <llvm/IR/Module.h>
+#include <llvm/IR/Verifier.h>
+#include <llvm/MC/TargetRegistry.h>
+#include <llvm/Passes/PassBuilder.h>
+#include <llvm/Support/TargetSelect.h>
+#include <llvm/Support/raw_ostream.h>
+#include <llvm/Target/TargetMachine.h>
+#include <llvm/TargetParser/Host.h>
+#include <llvm/TargetParser/SubtargetFeature.h>
+#include <llvm/Transforms/InstCombine/InstCombine.h>
+#include <llvm/Transforms/Scalar/DCE.h>
+#include <llvm/Transforms/Scalar/EarlyCSE.h>
+#include <llvm/Transforms/Scalar/LICM.h>
+#include <llvm/Transforms/Scalar/LoopPassManager.h>
+#include <llvm/Transforms/Scalar/SimplifyCFG.h>
+
+#include <mutex>
+
+#include "backends/cpu/emit.h"
+#include "backends/cpu/launch.h"
+
+namespace nereid::cpu {
+
+namespace {
+
+void initialise() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+    llvm::InitializeNativeTargetAsmParser();
+  });
+}
+
+Processor resolve(const Processor& p) { return p.name.empty() ? host() : p; }
+
+bool has(const Processor& p, std::string_view feature) {
+  std::unique_ptr<llvm::TargetMachine> unused;
+  return p.features.find(cat("+", feature)) != std::string::npos;
+}
+
+std::unique_ptr<llvm::TargetMachine> machineFor(const Processor& p, std::string& error) {
+  initialise();
+  llvm::Triple triple(llvm::sys::getDefaultTargetTriple());
+  const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!target) return nullptr;
+  llvm::TargetOptions options;
+  options.AllowFPOpFusion = llvm::FPOpFusion::Standard;  // what the `contract` flag allows
+  return std::unique_ptr<llvm::TargetMachine>(
+      target->createTargetMachine(triple, p.name, p.features, options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
+}
+
+void optimise(llvm::Module& m, llvm::TargetMachine& target) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager graph;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(&target);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(graph);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, graph, modules);
+  // The schedule has done the large things; this cleans up after it.
+  llvm::FunctionPassManager passes;
+  passes.addPass(llvm::EarlyCSEPass(true));
+  passes.addPass(llvm::InstCombinePass());
+  passes.addPass(llvm::SimplifyCFGPass());
+  passes.addPass(llvm::createFunctionToLoopPassAdaptor(llvm::LICMPass(llvm::LICMOptions()), true));
+  passes.addPass(llvm::EarlyCSEPass(true));
+  passes.addPass(llvm::InstCombinePass());
+  passes.addPass(llvm::SimplifyCFGPass());
+  passes.addPass(llvm::DCEPass());
+  llvm::ModulePassManager all;
+  all.addPass(llvm::createModuleToFunctionPassAdaptor(std::move(passes)));
+  all.run(m, modules);
+}
+
+struct Compiled {
+  std::unique_ptr<llvm::LLVMContext> context;
+  std::unique_ptr<llvm::Module> module;
+  std::unique_ptr<llvm::TargetMachine> target;
+};
+
+Result<Compiled> compile(const Lowered& lowered, const Processor& requested, bool standalone, Diags& diags) {
+  Processor processor = resolve(requested);
+  Compiled out;
+  std::string error;
+  out.target = machineFor(processor, error);
+  if (!out.target) return diags.error(Err::Environment, {}).says("LLVM has no code generator for this machine: ", error);
+  out.context = std::make_unique<llvm::LLVMContext>();
+  out.module = emit(lowered, *out.context, standalone, machineOf(processor).vectorBytes * 8);
+  out.module->setTargetTriple(out.target->getTargetTriple());
+  out.module->setDataLayout(out.target->createDataLayout());
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  NEREID_CHECK(!llvm::verifyModule(*out.module, &stream), "invalid LLVM IR: ", text);
+  optimise(*out.module, *out.target);
+  return out;
+}
+
+Result<std::string> generate(const Lowered& lowered, const Processor& processor, llvm::CodeGenFileType kind, Diags& diags) {
+  auto compiled = compile(lowered, processor, true, diags);
+  if (!compiled) return std::unexpected(Failed{});
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  llvm::legacy::PassManager passes;
+  if (compiled->target->addPassesToEmitFile(passes, stream, nullptr, kind))
+    return diags.error(Err::Environment, {}).says("LLVM cannot write this kind of file here");
+  passes.run(*compiled->module);
+  return std::string(bytes.data(), bytes.size());
+}
+
+class JitKernel : public Kernel {
+ public:
+  JitKernel(std::unique_ptr<llvm::orc::LLJIT> jit, Entry entry) : jit_(std::move(jit)), entry_(entry) {}
+  Entry entry() const override { return entry_; }
+
+ private:
+  std::unique_ptr<llvm::orc::LLJIT> jit_;
+  Entry entry_;
+};
+
+}  // namespace
+
+Processor host() {
+  static const Processor kHost = [] {
+    Processor p;
+    p.name = llvm::sys::getHostCPUName().str();
+    llvm::SubtargetFeatures features;
+    for (auto& [name, on] : llvm::sys::getHostCPUFeatures()) features.AddFeature(name, on);
+    p.features = features.getString();
+    return p;
+  }();
+  return kHost;
+}
+
+Machine machineOf(const Processor& requested) {
+  Processor p = resolve(requested);
+#if defined(__x86_64__)
+  auto level = [&](std::string_view name) { return p.name == name; };
+  if (has(p, "avx512f") || level("x86-64-v4")) return {64, 32};
+  if (has(p, "avx2") || level("x86-64-v3")) return {32, 16};
+  return {16, 16};
+#else
+  return {16, 32};
+#endif
+}
+
+Result<std::unique_ptr<Kernel>> jit(const Lowered& lowered, Diags& diags) {
+  auto compiled = compile(lowered, {}, false, diags);
+  if (!compiled) return std::unexpected(Failed{});
+  auto failed = [&](llvm::Error error) {
+    return diags.error(Err::Environment, {}).says("the JIT compiler failed: ", llvm::toString(std::move(error)));
+  };
+  llvm::orc::JITTargetMachineBuilder builder(compiled->target->getTargetTriple());
+  builder.setCPU(host().name);
+  builder.addFeatures(llvm::SubtargetFeatures(host().features).getFeatures());
+  builder.getOptions().AllowFPOpFusion = llvm::FPOpFusion::Standard;
+  builder.setCodeGenOptLevel(llvm::CodeGenOptLevel::Default);
+  auto made = llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(std::move(builder)).create();
+  if (!made) return failed(made.takeError());
+  auto& engine = **made;
+  llvm::orc::SymbolMap own;
+  own[engine.mangleAndIntern("nereid_assertion_failed")] = {llvm::orc::ExecutorAddr::fromPtr(&assertionFailed), llvm::JITSymbolFlags::Exported};
+  if (auto e = engine.getMainJITDylib().define(llvm::orc::absoluteSymbols(std::move(own)))) return failed(std::move(e));
+  std::string name = lowered.module.kernel()->name;
+  if (auto e = engine.addIRModule(llvm::orc::ThreadSafeModule(std::move(compiled->module), std::move(compiled->context)))) return failed(std::move(e));
+  auto symbol = engine.lookup(name);
+  if (!symbol) return failed(symbol.takeError());
+  return std::make_unique<JitKernel>(std::move(*made), symbol->toPtr<Entry>());
+}
+
+Result<std::string> object(const Lowered& lowered, const Processor& processor, Diags& diags) {
+  return generate(lowered, processor, llvm::CodeGenFileType::ObjectFile, diags);
+}
+
+Result<std::string> assembly(const Lowered& lowered, const Processor& processor, Diags& diags) {
+  return generate(lowered, processor, llvm::CodeGenFileType::AssemblyFile, diags);
+}
+
+Result<std::string> llvmText(const Lowered& lowered, const Processor& processor, Diags& diags) {
+  auto compiled = compile(lowered, processor, true, diags);
+  if (!compiled) return std::unexpected(Failed{});
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  compiled->module->print(stream, nullptr);
+  return text;
+}
+
+}  // namespace nereid::cpu

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// The back-end `cpu`: lower form to LLVM IR, and that to an object file or to code in this process.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "lower/lower.h"
+
+namespace nereid::cpu {
+
+// One call runs programs begin, begin + 1, ..., end - 1 of the grid, x fastest. `args[i]` is the buffer itself for a pointer argument, else
+// the address of the value. `scratch` has the kernel's scratchBytes, aligned to 64.
+using Entry = void (*)(const void* const* args, const uint32_t grid[3], uint64_t begin, uint64_t end, void* scratch);
+
+// The processor to compile for: empty for this one, else an LLVM CPU name ("x86-64-v3") and features ("+avx512f").
+struct Processor {
+  std::string name, features;
+};
+Processor host();
+// What lowering must know of it.
+Machine machineOf(const Processor& processor);
+
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+  virtual Entry entry() const = 0;
+};
+
+Result<std::unique_ptr<Kernel>> jit(const Lowered& lowered, Diags& diags);
+// An ELF object with the kernel as a global function of its name.
+Result<std::string> object(const Lowered& lowered, const Processor& processor, Diags& diags);
+// Text: LLVM IR after optimisation, or assembly.
+Result<std::string> llvmText(const Lowered& lowered, const Processor& processor, Diags& diags);
+Result<std::string> assembly(const Lowered& lowered, const Processor& processor, Diags& diags);
+
+// Runs the whole grid, chunks of programs on `threads` threads (0: as many as NEREID_NUM_THREADS or OpenMP say).
+// An assertion that failed on the way is returned as its text.
+std::string launch(const Kernel& kernel, int64_t scratchBytes, const void* const* args, const uint32_t grid[3], int threads);
+
+}  // namespace nereid::cpu

@@ -1,0 +1,671 @@
+// SPDX-License-Identifier: MIT
+// Lower form to LLVM IR: one instruction to one or a few.
+//
+// Vectors may be wider than a register; LLVM splits them. f16 is LLVM's half and computed in f32; bf16 and fp8 are integers with
+// conversions of our own (conversions.cpp), so that subnormals and NaN come out as TTIR says on every processor.
+#include "backends/cpu/emit.h"
+
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/Module.h>
+
+#include "backends/cpu/conversions.h"
+
+namespace nereid::cpu {
+
+namespace {
+
+using llvm::Intrinsic::ID;
+
+struct Emitter {
+  const Lowered& lowered;
+  llvm::LLVMContext& c;
+  llvm::Module& m;
+  llvm::IRBuilder<> b;
+  Conversions convert;
+  bool standalone;
+  llvm::Function* f = nullptr;
+  llvm::Value* dummy = nullptr;  // 64 readable bytes, for scalars masked off
+  std::unordered_map<const Value*, llvm::Value*> values;
+  llvm::Value* pid[3] = {};
+
+  Emitter(const Lowered& l, llvm::LLVMContext& context, llvm::Module& module, bool alone)
+      : lowered(l), c(context), m(module), b(context), convert(b), standalone(alone) {}
+
+  llvm::Type* elementType(Type t) {
+    if (t.isPointer()) return b.getPtrTy();
+    switch (t.elem) {
+      case Elem::I1: return b.getInt1Ty();
+      case Elem::I8: case Elem::F8E4M3FN: case Elem::F8E4M3FNUZ: case Elem::F8E5M2: case Elem::F8E5M2FNUZ: return b.getInt8Ty();
+      case Elem::I16: case Elem::BF16: return b.getInt16Ty();
+      case Elem::I32: return b.getInt32Ty();
+      case Elem::I64: case Elem::Index: return b.getInt64Ty();
+      case Elem::F16: return b.getHalfTy();
+      case Elem::F32: return b.getFloatTy();
+      case Elem::F64: return b.getDoubleTy();
+    }
+    return nullptr;
+  }
+  llvm::Type* type(const Type& t) {
+    llvm::Type* e = elementType(t);
+    return t.isVector() ? llvm::FixedVectorType::get(e, static_cast<unsigned>(t.numel())) : e;
+  }
+  llvm::Value* get(const Value* v) {
+    auto it = values.find(v);
+    NEREID_CHECK(it != values.end(), "a value that was not emitted");
+    return it->second;
+  }
+  llvm::Value* zero(llvm::Type* t) { return llvm::Constant::getNullValue(t); }
+
+  void run() {
+    const Func& func = *lowered.module.kernel();
+    auto* signature = llvm::FunctionType::get(b.getVoidTy(), {b.getPtrTy(), b.getPtrTy(), b.getInt64Ty(), b.getInt64Ty(), b.getPtrTy()}, false);
+    f = llvm::Function::Create(signature, llvm::Function::ExternalLinkage, func.name, m);
+    f->addFnAttr(llvm::Attribute::NoUnwind);
+    f->addParamAttr(4, llvm::Attribute::NoAlias);
+    f->addParamAttr(4, llvm::Attribute::getWithAlignment(c, llvm::Align(64)));
+    llvm::Value *args = f->getArg(0), *grid = f->getArg(1), *begin = f->getArg(2), *end = f->getArg(3), *scratch = f->getArg(4);
+    auto* entry = llvm::BasicBlock::Create(c, "entry", f);
+    b.SetInsertPoint(entry);
+    llvm::AllocaInst* space = b.CreateAlloca(llvm::ArrayType::get(b.getInt64Ty(), 8));
+    space->setAlignment(llvm::Align(64));
+    dummy = space;
+    auto params = func.args();
+    size_t own = params.size() - 7;  // then position, grid, scratch
+    for (size_t i = 0; i < own; ++i) {
+      llvm::Value* slot = b.CreateLoad(b.getPtrTy(), b.CreateConstInBoundsGEP1_64(b.getPtrTy(), args, i));
+      llvm::Value* v = slot;
+      if (!params[i]->type.isPointer()) {
+        Type t = params[i]->type;
+        v = b.CreateLoad(t.isBool() ? b.getInt8Ty() : type(t), slot);
+        if (t.isBool()) v = b.CreateICmpNE(v, b.getInt8(0));
+      }
+      values[params[i]] = v;
+    }
+    llvm::Value* size[3];
+    for (unsigned i = 0; i < 3; ++i) size[i] = b.CreateLoad(b.getInt32Ty(), b.CreateConstInBoundsGEP1_64(b.getInt32Ty(), grid, i));
+    for (unsigned i = 0; i < 3; ++i) values[params[own + 3 + i]] = size[i];
+    values[params[own + 6]] = scratch;
+    llvm::Value* gx = b.CreateZExt(size[0], b.getInt64Ty());
+    llvm::Value* gxy = b.CreateMul(gx, b.CreateZExt(size[1], b.getInt64Ty()));
+    // Where the first program stands; the others follow by counting.
+    llvm::Value* z0 = b.CreateUDiv(begin, gxy);
+    llvm::Value* rest = b.CreateURem(begin, gxy);
+    llvm::Value* start[3] = {b.CreateTrunc(b.CreateURem(rest, gx), b.getInt32Ty()), b.CreateTrunc(b.CreateUDiv(rest, gx), b.getInt32Ty()),
+                             b.CreateTrunc(z0, b.getInt32Ty())};
+    auto* head = llvm::BasicBlock::Create(c, "programs", f);
+    auto* body = llvm::BasicBlock::Create(c, "program", f);
+    auto* exit = llvm::BasicBlock::Create(c, "exit", f);
+    b.CreateBr(head);
+    b.SetInsertPoint(head);
+    llvm::PHINode* at = b.CreatePHI(b.getInt64Ty(), 2);
+    at->addIncoming(begin, entry);
+    llvm::PHINode* id[3];
+    for (unsigned i = 0; i < 3; ++i) {
+      id[i] = b.CreatePHI(b.getInt32Ty(), 2);
+      id[i]->addIncoming(start[i], entry);
+      pid[i] = id[i];
+      values[params[own + i]] = id[i];
+    }
+    b.CreateCondBr(b.CreateICmpULT(at, end), body, exit);
+    b.SetInsertPoint(body);
+    block(func.body.entry());
+    llvm::Value* x = b.CreateAdd(id[0], b.getInt32(1));
+    llvm::Value* wrapX = b.CreateICmpEQ(x, size[0]);
+    llvm::Value* y = b.CreateAdd(id[1], b.CreateZExt(wrapX, b.getInt32Ty()));
+    llvm::Value* wrapY = b.CreateICmpEQ(y, size[1]);
+    llvm::Value* z = b.CreateAdd(id[2], b.CreateZExt(wrapY, b.getInt32Ty()));
+    auto* latch = b.GetInsertBlock();
+    at->addIncoming(b.CreateAdd(at, b.getInt64(1)), latch);
+    id[0]->addIncoming(b.CreateSelect(wrapX, b.getInt32(0), x), latch);
+    id[1]->addIncoming(b.CreateSelect(wrapY, b.getInt32(0), y), latch);
+    id[2]->addIncoming(z, latch);
+    b.CreateBr(head);
+    b.SetInsertPoint(exit);
+    b.CreateRetVoid();
+  }
+
+  void block(const Block& source) {
+    for (const Inst* i : source.insts) inst(*i);
+  }
+
+  // The values that end a region.
+  std::vector<llvm::Value*> ends(const Block& source, size_t from = 0) {
+    std::vector<llvm::Value*> out;
+    const Inst* last = source.terminator();
+    for (size_t i = from; last && i < last->operands.size(); ++i) out.push_back(get(last->operands[i]));
+    return out;
+  }
+
+  void inst(const Inst& i) {
+    if (llvm::Value* v = value(i)) values[i.result()] = v;
+  }
+
+  llvm::Value* value(const Inst& i) {
+    auto op = [&](size_t k) { return get(i.operands[k]); };
+    const Type* t = i.results.empty() ? nullptr : &i.result()->type;
+    switch (i.op) {
+      case Op::Constant: return constant(i);
+      case Op::Poison: return zero(type(*t));
+      case Op::LoAlloc: return b.CreateConstInBoundsGEP1_64(b.getInt8Ty(), op(0), static_cast<uint64_t>(i.integer(Attr::Offset)));
+      case Op::LoLoad: return load(i);
+      case Op::LoStore: store(i); return nullptr;
+      case Op::LoGather: return gather(i);
+      case Op::LoScatter: scatter(i); return nullptr;
+      case Op::LoSplat: return b.CreateVectorSplat(static_cast<unsigned>(t->numel()), op(0));
+      case Op::LoIota: {
+        std::vector<llvm::Constant*> lanes;
+        for (int64_t k = 0; k < t->numel(); ++k) lanes.push_back(llvm::ConstantInt::get(elementType(*t), static_cast<uint64_t>(k)));
+        return llvm::ConstantVector::get(lanes);
+      }
+      case Op::LoExtract: return b.CreateExtractElement(op(0), static_cast<uint64_t>(i.integer(Attr::Offset)));
+      case Op::LoInsert: return b.CreateInsertElement(op(0), op(1), static_cast<uint64_t>(i.integer(Attr::Offset)));
+      case Op::LoShuffle: {
+        std::vector<int> lanes;
+        for (int64_t lane : i.list(Attr::Lanes)) lanes.push_back(static_cast<int>(lane));
+        return b.CreateShuffleVector(op(0), i.operands.size() > 1 ? op(1) : op(0), lanes);
+      }
+      case Op::LoAtomicRMW: return atomicRmw(i);
+      case Op::LoAtomicCAS: return atomicCas(i);
+      case Op::LoPrint: print(i); return nullptr;
+      case Op::LoAssert: assertion(i); return nullptr;
+      case Op::For: loop(i); return nullptr;
+      case Op::If: branch(i); return nullptr;
+      case Op::While: whileLoop(i); return nullptr;
+      case Op::Yield: case Op::Condition: case Op::Return: return nullptr;
+      case Op::IntToPtr: return b.CreateIntToPtr(op(0), type(*t));
+      case Op::PtrToInt: return b.CreatePtrToInt(op(0), type(*t));
+      case Op::AddPtr: return addPtr(i);
+      case Op::Bitcast: case Op::ArithBitcast: {
+        if (t->isPointer()) return op(0);
+        return b.CreateBitCast(op(0), type(*t));
+      }
+      case Op::Select: return b.CreateSelect(op(0), op(1), op(2));
+      case Op::CmpI: return b.CreateICmp(icmp(static_cast<CmpIPred>(i.integer(Attr::Predicate))), op(0), op(1));
+      case Op::CmpF:
+        return b.CreateFCmp(fcmp(static_cast<CmpFPred>(i.integer(Attr::Predicate))), wide(i.operands[0]), wide(i.operands[1]));
+      case Op::ExtSI: case Op::IndexCast:
+        if (bitWidth(*t) < bitWidth(i.operands[0]->type)) return b.CreateTrunc(op(0), type(*t));
+        return b.CreateSExt(op(0), type(*t));
+      case Op::ExtUI: case Op::IndexCastUI:
+        if (bitWidth(*t) < bitWidth(i.operands[0]->type)) return b.CreateTrunc(op(0), type(*t));
+        return b.CreateZExt(op(0), type(*t));
+      case Op::TruncI: return b.CreateTrunc(op(0), type(*t));
+      case Op::ExtF: case Op::TruncF: case Op::FpToFp: {
+        bool towardZero = i.op == Op::FpToFp && i.has(Attr::Rounding) && i.integer(Attr::Rounding) == 0;
+        return convert.floatToFloat(op(0), i.operands[0]->type.elem, t->elem, towardZero, i.op == Op::FpToFp);
+      }
+      case Op::SIToFP: case Op::UIToFP: {
+        bool isSigned = i.op == Op::SIToFP;
+        return convert.fromInt(op(0), t->elem, isSigned);
+      }
+      case Op::FPToSI: case Op::FPToUI: {
+        llvm::Value* x = wide(i.operands[0]);
+        ID id = i.op == Op::FPToSI ? llvm::Intrinsic::fptosi_sat : llvm::Intrinsic::fptoui_sat;
+        return b.CreateIntrinsic(id, {type(*t), x->getType()}, {x});
+      }
+      default: break;
+    }
+    if (t && t->isFloat()) return floating(i);
+    return integer(i);
+  }
+
+  // Floats narrower than 32 bits are computed in f32.
+  llvm::Value* wide(const Value* v) {
+    Elem e = v->type.elem;
+    return e == Elem::F32 || e == Elem::F64 ? get(v) : convert.floatToFloat(get(v), e, Elem::F32, false, false);
+  }
+
+  llvm::Value* floating(const Inst& i) {
+    Elem e = i.result()->type.elem;
+    Elem in = e == Elem::F64 ? Elem::F64 : Elem::F32;
+    // Sign operations work on the bits.
+    if (e != Elem::F32 && e != Elem::F64 && e != Elem::F16 && (i.op == Op::NegF || i.op == Op::AbsF)) {
+      llvm::Value* x = get(i.operands[0]);
+      uint64_t sign = uint64_t{1} << (bitWidth(e) - 1);
+      return i.op == Op::NegF ? b.CreateXor(x, llvm::ConstantInt::get(x->getType(), sign))
+                              : b.CreateAnd(x, llvm::ConstantInt::get(x->getType(), sign - 1));
+    }
+    if (e == Elem::F16 && i.op == Op::NegF) return b.CreateFNeg(get(i.operands[0]));
+    if (e == Elem::F16 && i.op == Op::AbsF) return b.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, get(i.operands[0]));
+    std::vector<llvm::Value*> x;
+    for (const Value* v : i.operands) x.push_back(wide(v));
+    llvm::Value* y = floatingWide(i, x);
+    return e == in ? y : convert.floatToFloat(y, in, e, false, false);
+  }
+
+  llvm::Value* contracted(llvm::Value* v) {
+    if (auto* inst = llvm::dyn_cast<llvm::Instruction>(v)) inst->setHasAllowContract(true);
+    return v;
+  }
+
+  llvm::Value* floatingWide(const Inst& i, const std::vector<llvm::Value*>& x) {
+    auto unary = [&](ID id) { return b.CreateUnaryIntrinsic(id, x[0]); };
+    llvm::Type* t = x[0]->getType();
+    switch (i.op) {
+      case Op::AddF: return contracted(b.CreateFAdd(x[0], x[1]));
+      case Op::SubF: return contracted(b.CreateFSub(x[0], x[1]));
+      case Op::MulF: return contracted(b.CreateFMul(x[0], x[1]));
+      case Op::DivF: case Op::PreciseDivF: return b.CreateFDiv(x[0], x[1]);
+      case Op::RemF: return b.CreateFRem(x[0], x[1]);
+      case Op::NegF: return b.CreateFNeg(x[0]);
+      case Op::AbsF: return unary(llvm::Intrinsic::fabs);
+      case Op::Fma: return b.CreateIntrinsic(llvm::Intrinsic::fma, {t}, {x[0], x[1], x[2]});
+      case Op::MinimumF: case Op::MaximumF: return nanExtremum(i.op == Op::MaximumF, x[0], x[1]);
+      case Op::MinNumF: case Op::MaxNumF: return numExtremum(i.op == Op::MaxNumF, x[0], x[1]);
+      case Op::ClampF: {
+        if (i.integer(Attr::PropagateNan) == 0xFFFF) return nanExtremum(false, nanExtremum(true, x[0], x[1]), x[2]);
+        return numExtremum(false, numExtremum(true, x[0], x[1]), x[2]);
+      }
+      case Op::Sqrt: case Op::PreciseSqrt: return unary(llvm::Intrinsic::sqrt);
+      case Op::Rsqrt: return b.CreateFDiv(llvm::ConstantFP::get(t, 1.0), unary(llvm::Intrinsic::sqrt));
+      case Op::Ceil: return unary(llvm::Intrinsic::ceil);
+      case Op::Floor: return unary(llvm::Intrinsic::floor);
+      case Op::Round: return unary(llvm::Intrinsic::round);
+      case Op::RoundEven: return unary(llvm::Intrinsic::roundeven);
+      case Op::Trunc: return unary(llvm::Intrinsic::trunc);
+      case Op::CopySign: return b.CreateBinaryIntrinsic(llvm::Intrinsic::copysign, x[0], x[1]);
+      default: return library(i, x);
+    }
+  }
+
+  llvm::Value* isNan(llvm::Value* x) { return b.CreateFCmpUNO(x, x); }
+  // Orders -0 before 0, and gives NaN when either is.
+  llvm::Value* nanExtremum(bool largest, llvm::Value* x, llvm::Value* y) {
+    return b.CreateBinaryIntrinsic(largest ? llvm::Intrinsic::maximum : llvm::Intrinsic::minimum, x, y);
+  }
+  // The other operand where one is NaN. LLVM's maxnum leaves the order of zeros open, and x86's max gives the second operand where
+  // one is NaN: select by hand.
+  llvm::Value* numExtremum(bool largest, llvm::Value* x, llvm::Value* y) {
+    llvm::Value* both = b.CreateBinaryIntrinsic(largest ? llvm::Intrinsic::maxnum : llvm::Intrinsic::minnum, x, y);
+    return both;
+  }
+
+  // Functions without an expansion of ours on this type: the C library's, lane by lane.
+  llvm::Value* library(const Inst& i, const std::vector<llvm::Value*>& x) {
+    std::string name;
+    switch (i.op) {
+      case Op::Exp: name = "exp"; break;
+      case Op::Exp2: name = "exp2"; break;
+      case Op::Expm1: name = "expm1"; break;
+      case Op::Log: name = "log"; break;
+      case Op::Log2: name = "log2"; break;
+      case Op::Log10: name = "log10"; break;
+      case Op::Log1p: name = "log1p"; break;
+      case Op::Sin: name = "sin"; break;
+      case Op::Cos: name = "cos"; break;
+      case Op::Tan: name = "tan"; break;
+      case Op::Asin: name = "asin"; break;
+      case Op::Acos: name = "acos"; break;
+      case Op::Atan: name = "atan"; break;
+      case Op::Atan2: name = "atan2"; break;
+      case Op::Sinh: name = "sinh"; break;
+      case Op::Cosh: name = "cosh"; break;
+      case Op::Tanh: name = "tanh"; break;
+      case Op::Asinh: name = "asinh"; break;
+      case Op::Acosh: name = "acosh"; break;
+      case Op::Atanh: name = "atanh"; break;
+      case Op::Erf: name = "erf"; break;
+      case Op::Erfc: name = "erfc"; break;
+      case Op::Cbrt: name = "cbrt"; break;
+      case Op::PowF: name = "pow"; break;
+      default: NEREID_CHECK(false, "no code for ", info(i.op).spelling);
+    }
+    llvm::Type* t = x[0]->getType();
+    llvm::Type* element = t->getScalarType();
+    if (element->isFloatTy()) name += "f";
+    std::vector<llvm::Type*> types(x.size(), element);
+    auto callee = m.getOrInsertFunction(name, llvm::FunctionType::get(element, types, false));
+    llvm::cast<llvm::Function>(callee.getCallee())->setDoesNotAccessMemory();
+    auto* vector = llvm::dyn_cast<llvm::FixedVectorType>(t);
+    if (!vector) return b.CreateCall(callee, x);
+    llvm::Value* out = llvm::PoisonValue::get(t);
+    for (unsigned lane = 0; lane < vector->getNumElements(); ++lane) {
+      std::vector<llvm::Value*> args;
+      for (llvm::Value* v : x) args.push_back(b.CreateExtractElement(v, lane));
+      out = b.CreateInsertElement(out, b.CreateCall(callee, args), lane);
+    }
+    return out;
+  }
+
+  llvm::Value* integer(const Inst& i) {
+    std::vector<llvm::Value*> x;
+    for (const Value* v : i.operands) x.push_back(get(v));
+    llvm::Type* t = x[0]->getType();
+    unsigned width = t->getScalarSizeInBits();
+    auto number = [&](uint64_t n) { return llvm::ConstantInt::get(t, n); };
+    switch (i.op) {
+      case Op::AddI: return b.CreateAdd(x[0], x[1]);
+      case Op::SubI: return b.CreateSub(x[0], x[1]);
+      case Op::MulI: return b.CreateMul(x[0], x[1]);
+      case Op::AndI: return b.CreateAnd(x[0], x[1]);
+      case Op::OrI: return b.CreateOr(x[0], x[1]);
+      case Op::XOrI: return b.CreateXor(x[0], x[1]);
+      case Op::MinSI: return b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, x[0], x[1]);
+      case Op::MaxSI: return b.CreateBinaryIntrinsic(llvm::Intrinsic::smax, x[0], x[1]);
+      case Op::MinUI: return b.CreateBinaryIntrinsic(llvm::Intrinsic::umin, x[0], x[1]);
+      case Op::MaxUI: return b.CreateBinaryIntrinsic(llvm::Intrinsic::umax, x[0], x[1]);
+      case Op::DivSI: case Op::RemSI: case Op::DivUI: case Op::RemUI: return division(i.op, x[0], x[1]);
+      case Op::ShLI: case Op::ShRUI: case Op::ShRSI: {
+        // An amount of the width or more is defined here, poison there.
+        llvm::Value* large = b.CreateICmpUGE(x[1], number(width));
+        llvm::Value* amount = b.CreateSelect(large, i.op == Op::ShRSI ? number(width - 1) : number(0), x[1]);
+        if (i.op == Op::ShRSI) return b.CreateAShr(x[0], amount);
+        llvm::Value* shifted = i.op == Op::ShLI ? b.CreateShl(x[0], amount) : b.CreateLShr(x[0], amount);
+        return b.CreateSelect(large, number(0), shifted);
+      }
+      case Op::MulHiUI: {
+        llvm::Type* twice = t->getWithNewBitWidth(width * 2);
+        llvm::Value* product = b.CreateMul(b.CreateZExt(x[0], twice), b.CreateZExt(x[1], twice));
+        return b.CreateTrunc(b.CreateLShr(product, llvm::ConstantInt::get(twice, width)), t);
+      }
+      case Op::AbsI: return b.CreateIntrinsic(llvm::Intrinsic::abs, {t}, {x[0], b.getFalse()});
+      case Op::CtLZ: return b.CreateIntrinsic(llvm::Intrinsic::ctlz, {t}, {x[0], b.getFalse()});
+      case Op::CtTZ: return b.CreateIntrinsic(llvm::Intrinsic::cttz, {t}, {x[0], b.getFalse()});
+      case Op::CtPop: return b.CreateUnaryIntrinsic(llvm::Intrinsic::ctpop, x[0]);
+      default: NEREID_CHECK(false, "no code for ", info(i.op).spelling); return nullptr;
+    }
+  }
+
+  llvm::Value* division(Op op, llvm::Value* x, llvm::Value* y) {
+    llvm::Type* t = x->getType();
+    bool isSigned = op == Op::DivSI || op == Op::RemSI, isRem = op == Op::RemSI || op == Op::RemUI;
+    llvm::Value *none = zero(t), *one = llvm::ConstantInt::get(t, 1);
+    llvm::Value* byZero = b.CreateICmpEQ(y, none);
+    llvm::Value* safe = b.CreateSelect(byZero, one, y);
+    if (!isSigned) {
+      llvm::Value* q = isRem ? b.CreateURem(x, safe) : b.CreateUDiv(x, safe);
+      return b.CreateSelect(byZero, none, q);
+    }
+    // The least value over -1 traps on x86.
+    llvm::Value* byMinus = b.CreateICmpEQ(y, llvm::Constant::getAllOnesValue(t));
+    safe = b.CreateSelect(byMinus, one, safe);
+    llvm::Value* q = isRem ? b.CreateSRem(x, safe) : b.CreateSDiv(x, safe);
+    q = b.CreateSelect(byMinus, isRem ? none : b.CreateNeg(x), q);
+    return b.CreateSelect(byZero, none, q);
+  }
+
+  llvm::Value* constant(const Inst& i) {
+    Type t = i.result()->type;
+    uint64_t bits = i.dense().bits[0];
+    llvm::Type* e = elementType(t);
+    llvm::Constant* value;
+    if (t.isPointer())
+      value = llvm::ConstantExpr::getIntToPtr(b.getInt64(bits), e);
+    else if (e->isFloatingPointTy())
+      value = llvm::ConstantFP::get(c, llvm::APFloat(e->getFltSemantics(), llvm::APInt(e->getScalarSizeInBits(), bits, false, true)));
+    else
+      value = llvm::ConstantInt::get(e, llvm::APInt(e->getScalarSizeInBits(), bits, false, true));
+    return t.isVector() ? llvm::ConstantVector::getSplat(llvm::ElementCount::getFixed(static_cast<unsigned>(t.numel())), value) : value;
+  }
+
+  llvm::Align alignOf(const Type& t) { return llvm::Align(static_cast<uint64_t>(byteSize(t))); }
+
+  llvm::Value* addPtr(const Inst& i) {
+    llvm::Value *p = get(i.operands[0]), *offset = get(i.operands[1]);
+    Type pointee = i.operands[0]->type.pointee();
+    if (pointee.isPointer()) return b.CreateGEP(b.getInt64Ty(), p, offset);
+    return b.CreateGEP(pointee.isBool() ? b.getInt8Ty() : elementType(pointee), p, offset);
+  }
+
+  llvm::Value* load(const Inst& i) {
+    const Type& t = i.result()->type;
+    llvm::Value* p = get(i.operands[0]);
+    const Value *mask = i.optional(1), *other = i.optional(2);
+    llvm::Type* lt = type(t);
+    if (!mask) return b.CreateAlignedLoad(lt, p, alignOf(t));
+    llvm::Value* otherwise = other ? get(other) : zero(lt);
+    if (t.isVector()) return b.CreateMaskedLoad(lt, p, alignOf(t), get(mask), otherwise);
+    llvm::Value* v = b.CreateAlignedLoad(lt, b.CreateSelect(get(mask), p, dummy), alignOf(t));
+    return b.CreateSelect(get(mask), v, otherwise);
+  }
+
+  template <class F>
+  void when(llvm::Value* condition, F&& body) {
+    auto* then = llvm::BasicBlock::Create(c, "", f);
+    auto* after = llvm::BasicBlock::Create(c, "", f);
+    b.CreateCondBr(condition, then, after);
+    b.SetInsertPoint(then);
+    body();
+    b.CreateBr(after);
+    b.SetInsertPoint(after);
+  }
+
+  void store(const Inst& i) {
+    llvm::Value *p = get(i.operands[0]), *v = get(i.operands[1]);
+    const Type& t = i.operands[1]->type;
+    const Value* mask = i.optional(2);
+    if (!mask) {
+      b.CreateAlignedStore(v, p, alignOf(t));
+    } else if (t.isVector()) {
+      b.CreateMaskedStore(v, p, alignOf(t), get(mask));
+    } else {
+      when(get(mask), [&] { b.CreateAlignedStore(v, p, alignOf(t)); });
+    }
+  }
+
+  llvm::Value* gather(const Inst& i) {
+    const Type& t = i.result()->type;
+    const Value *mask = i.optional(1), *other = i.optional(2);
+    llvm::Type* lt = type(t);
+    return b.CreateMaskedGather(lt, get(i.operands[0]), alignOf(t), mask ? get(mask) : nullptr, other ? get(other) : zero(lt));
+  }
+
+  void scatter(const Inst& i) {
+    const Value* mask = i.optional(2);
+    b.CreateMaskedScatter(get(i.operands[1]), get(i.operands[0]), alignOf(i.operands[1]->type), mask ? get(mask) : nullptr);
+  }
+
+  llvm::AtomicOrdering ordering(const Inst& i) {
+    switch (static_cast<MemSem>(i.integer(Attr::Sem, 4))) {
+      case MemSem::Relaxed: return llvm::AtomicOrdering::Monotonic;
+      case MemSem::Acquire: return llvm::AtomicOrdering::Acquire;
+      case MemSem::Release: return llvm::AtomicOrdering::Release;
+      default: return llvm::AtomicOrdering::AcquireRelease;
+    }
+  }
+
+  llvm::Value* atomicRmw(const Inst& i) {
+    using R = llvm::AtomicRMWInst;
+    const Type& t = i.result()->type;
+    llvm::Value *p = get(i.operands[0]), *v = get(i.operands[1]);
+    R::BinOp op = R::Xchg;
+    switch (static_cast<Rmw>(i.integer(Attr::RmwOp))) {
+      case Rmw::And: op = R::And; break;
+      case Rmw::Or: op = R::Or; break;
+      case Rmw::Xor: op = R::Xor; break;
+      case Rmw::Add: op = R::Add; break;
+      case Rmw::FAdd: op = R::FAdd; break;
+      case Rmw::Max: op = t.isFloat() ? R::FMax : R::Max; break;
+      case Rmw::Min: op = t.isFloat() ? R::FMin : R::Min; break;
+      case Rmw::UMax: op = R::UMax; break;
+      case Rmw::UMin: op = R::UMin; break;
+      case Rmw::Xchg: op = R::Xchg; break;
+    }
+    if (t.elem == Elem::BF16 && op != R::Xchg) {
+      v = b.CreateBitCast(v, b.getBFloatTy());
+      return b.CreateBitCast(b.CreateAtomicRMW(op, p, v, alignOf(t), ordering(i)), b.getInt16Ty());
+    }
+    return b.CreateAtomicRMW(op, p, v, alignOf(t), ordering(i));
+  }
+
+  llvm::Value* atomicCas(const Inst& i) {
+    const Type& t = i.result()->type;
+    llvm::Type* lt = type(t);
+    llvm::Type* bits = b.getIntNTy(static_cast<unsigned>(bitWidth(t)));
+    llvm::Value *cmp = get(i.operands[1]), *v = get(i.operands[2]);
+    if (!lt->isIntegerTy()) {
+      cmp = b.CreateBitOrPointerCast(cmp, bits);
+      v = b.CreateBitOrPointerCast(v, bits);
+    }
+    auto order = ordering(i);
+    auto failure = llvm::AtomicCmpXchgInst::getStrongestFailureOrdering(order);
+    llvm::Value* old = b.CreateExtractValue(b.CreateAtomicCmpXchg(get(i.operands[0]), cmp, v, alignOf(t), order, failure), 0);
+    return lt->isIntegerTy() ? old : b.CreateBitOrPointerCast(old, lt);
+  }
+
+  void print(const Inst& i) {
+    std::string format = "pid (%u, %u, %u)";
+    std::vector<llvm::Value*> args{nullptr, pid[0], pid[1], pid[2]};
+    std::string prefix(i.text(Attr::Prefix));
+    format += " %s";
+    args.push_back(b.CreateGlobalString(prefix));
+    const auto& isSigned = i.list(Attr::IsSigned);
+    bool inHex = i.integer(Attr::Hex) != 0;
+    for (size_t k = 1; k < i.operands.size(); ++k) {
+      const Type& t = i.operands[k]->type;
+      llvm::Value* v = get(i.operands[k]);
+      if (t.isPointer()) {
+        format += " %p";
+      } else if (t.isFloat() && !inHex) {
+        v = b.CreateFPExt(wide(i.operands[k]), b.getDoubleTy());
+        format += " %f";
+      } else {
+        bool sign = k - 1 < isSigned.size() ? isSigned[k - 1] != 0 : true;
+        if (v->getType()->isFloatingPointTy()) v = b.CreateBitCast(v, b.getIntNTy(v->getType()->getScalarSizeInBits()));
+        v = sign && !inHex && !t.isBool() ? b.CreateSExt(v, b.getInt64Ty()) : b.CreateZExt(v, b.getInt64Ty());
+        format += inHex ? " 0x%llx" : sign ? " %lld" : " %llu";
+      }
+      args.push_back(v);
+    }
+    args[0] = b.CreateGlobalString(format + "\n");
+    auto callee = m.getOrInsertFunction("printf", llvm::FunctionType::get(b.getInt32Ty(), {b.getPtrTy()}, true));
+    when(get(i.operands[0]), [&] { b.CreateCall(callee, args); });
+  }
+
+  void assertion(const Inst& i) {
+    auto* signature = llvm::FunctionType::get(b.getVoidTy(), {b.getPtrTy(), b.getInt32Ty(), b.getInt32Ty(), b.getInt32Ty(), b.getInt32Ty()}, false);
+    auto callee = m.getOrInsertFunction("nereid_assertion_failed", signature);
+    auto* handler = llvm::cast<llvm::Function>(callee.getCallee());
+    if (standalone && handler->empty()) {
+      // A weak definition, so that a program can bring its own.
+      handler->setLinkage(llvm::Function::WeakAnyLinkage);
+      llvm::IRBuilder<> h(llvm::BasicBlock::Create(c, "", handler));
+      auto printer = m.getOrInsertFunction("printf", llvm::FunctionType::get(h.getInt32Ty(), {h.getPtrTy()}, true));
+      auto abort = m.getOrInsertFunction("abort", llvm::FunctionType::get(h.getVoidTy(), false));
+      h.CreateCall(printer, {h.CreateGlobalString("assertion failed: %s (line %u, program %u, %u, %u)\n", "", 0, &m), handler->getArg(0),
+                             handler->getArg(1), handler->getArg(2), handler->getArg(3), handler->getArg(4)});
+      h.CreateCall(abort);
+      h.CreateRetVoid();
+    }
+    std::string message(i.text(Attr::Message));
+    when(get(i.operands[0]), [&] {
+      b.CreateCall(callee, {b.CreateGlobalString(message), b.getInt32(i.loc.line), pid[0], pid[1], pid[2]});
+    });
+  }
+
+  void loop(const Inst& i) {
+    const Block& body = i.regions[0]->entry();
+    llvm::Value *lower = get(i.operands[0]), *upper = get(i.operands[1]), *step = get(i.operands[2]);
+    auto* before = b.GetInsertBlock();
+    auto* head = llvm::BasicBlock::Create(c, "for", f);
+    auto* inside = llvm::BasicBlock::Create(c, "body", f);
+    auto* after = llvm::BasicBlock::Create(c, "done", f);
+    b.CreateBr(head);
+    b.SetInsertPoint(head);
+    llvm::PHINode* iv = b.CreatePHI(lower->getType(), 2);
+    iv->addIncoming(lower, before);
+    values[body.args[0]] = iv;
+    std::vector<llvm::PHINode*> carried;
+    for (size_t k = 0; k < i.results.size(); ++k) {
+      llvm::Value* init = get(i.operands[3 + k]);
+      carried.push_back(b.CreatePHI(init->getType(), 2));
+      carried.back()->addIncoming(init, before);
+      values[body.args[1 + k]] = carried.back();
+    }
+    b.CreateCondBr(b.CreateICmpSLT(iv, upper), inside, after);
+    b.SetInsertPoint(inside);
+    block(body);
+    auto next = ends(body);
+    auto* latch = b.GetInsertBlock();
+    bool ours = i.operands[0]->type.elem == Elem::I64;  // source loops may end near the top of 32 bits
+    iv->addIncoming(b.CreateAdd(iv, step, "", false, ours), latch);
+    for (size_t k = 0; k < carried.size(); ++k) carried[k]->addIncoming(next[k], latch);
+    b.CreateBr(head);
+    b.SetInsertPoint(after);
+    for (size_t k = 0; k < carried.size(); ++k) values[i.results[k]] = carried[k];
+  }
+
+  void branch(const Inst& i) {
+    auto* then = llvm::BasicBlock::Create(c, "then", f);
+    auto* otherwise = llvm::BasicBlock::Create(c, "else", f);
+    auto* after = llvm::BasicBlock::Create(c, "endif", f);
+    b.CreateCondBr(get(i.operands[0]), then, otherwise);
+    std::vector<llvm::Value*> results[2];
+    llvm::BasicBlock* from[2];
+    for (int k = 0; k < 2; ++k) {
+      b.SetInsertPoint(k == 0 ? then : otherwise);
+      if (static_cast<size_t>(k) < i.regions.size() && !i.regions[static_cast<size_t>(k)]->empty()) {
+        const Block& body = i.regions[static_cast<size_t>(k)]->entry();
+        block(body);
+        results[k] = ends(body);
+      }
+      from[k] = b.GetInsertBlock();
+      b.CreateBr(after);
+    }
+    b.SetInsertPoint(after);
+    for (size_t k = 0; k < i.results.size(); ++k) {
+      llvm::PHINode* phi = b.CreatePHI(results[0][k]->getType(), 2);
+      for (int s = 0; s < 2; ++s) phi->addIncoming(results[s][k], from[s]);
+      values[i.results[k]] = phi;
+    }
+  }
+
+  void whileLoop(const Inst& i) {
+    const Block &test = i.regions[0]->entry(), &body = i.regions[1]->entry();
+    auto* before = b.GetInsertBlock();
+    auto* head = llvm::BasicBlock::Create(c, "while", f);
+    auto* inside = llvm::BasicBlock::Create(c, "do", f);
+    auto* after = llvm::BasicBlock::Create(c, "done", f);
+    b.CreateBr(head);
+    b.SetInsertPoint(head);
+    std::vector<llvm::PHINode*> carried;
+    for (size_t k = 0; k < i.operands.size(); ++k) {
+      llvm::Value* init = get(i.operands[k]);
+      carried.push_back(b.CreatePHI(init->getType(), 2));
+      carried.back()->addIncoming(init, before);
+      values[test.args[k]] = carried.back();
+    }
+    block(test);
+    auto forwarded = ends(test, 1);
+    b.CreateCondBr(get(test.terminator()->operands[0]), inside, after);
+    b.SetInsertPoint(inside);
+    for (size_t k = 0; k < forwarded.size(); ++k) values[body.args[k]] = forwarded[k];
+    block(body);
+    auto next = ends(body);
+    auto* latch = b.GetInsertBlock();
+    for (size_t k = 0; k < carried.size(); ++k) carried[k]->addIncoming(next[k], latch);
+    b.CreateBr(head);
+    b.SetInsertPoint(after);
+    for (size_t k = 0; k < forwarded.size(); ++k) values[i.results[k]] = forwarded[k];
+  }
+
+  static llvm::CmpInst::Predicate icmp(CmpIPred p) {
+    using L = llvm::CmpInst;
+    constexpr L::Predicate kMap[] = {L::ICMP_EQ, L::ICMP_NE, L::ICMP_SLT, L::ICMP_SLE, L::ICMP_SGT, L::ICMP_SGE, L::ICMP_ULT, L::ICMP_ULE, L::ICMP_UGT, L::ICMP_UGE};
+    return kMap[static_cast<size_t>(p)];
+  }
+  static llvm::CmpInst::Predicate fcmp(CmpFPred p) {
+    using L = llvm::CmpInst;
+    constexpr L::Predicate kMap[] = {L::FCMP_FALSE, L::FCMP_OEQ, L::FCMP_OGT, L::FCMP_OGE, L::FCMP_OLT, L::FCMP_OLE, L::FCMP_ONE, L::FCMP_ORD,
+                                     L::FCMP_UEQ, L::FCMP_UGT, L::FCMP_UGE, L::FCMP_ULT, L::FCMP_ULE, L::FCMP_UNE, L::FCMP_UNO, L::FCMP_TRUE};
+    return kMap[static_cast<size_t>(p)];
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<llvm::Module> emit(const Lowered& lowered, llvm::LLVMContext& context, bool standalone, int vectorBits) {
+  auto module = std::make_unique<llvm::Module>("nereid", context);
+  Emitter emitter(lowered, context, *module, standalone);
+  emitter.run();
+  for (llvm::Function& f : *module) {
+    if (f.isDeclaration()) continue;
+    f.addFnAttr("prefer-vector-width", std::to_string(vectorBits));
+    f.addFnAttr("min-legal-vector-width", std::to_string(vectorBits));
+    f.addFnAttr("denormal-fp-math", "ieee,ieee");
+  }
+  return module;
+}
+
+}  // namespace nereid::cpu

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// Reductions whose function is one known operation: they have an identity, so that accumulators can start without an element.
+#pragma once
+
+#include <optional>
+
+#include "ir/ir.h"
+
+namespace nereid {
+
+struct Combine {
+  Op op;
+};
+std::optional<Combine> combineOf(const Inst& reduce);
+// The element that changes nothing: -0 for sums, NaN for maxnum, -inf for maximum.
+uint64_t identityOf(Op op, Type element);
+bool isIdempotent(Op op);
+
+}  // namespace nereid

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+// Matrix products and histograms.
+//
+// A dot is cut into register tiles of rows x one wide vector of columns. For each, the accumulators are pulled (so whatever computes
+// them is a prologue), stay in registers over K, and are written once. Both operands were packed into buffers by the plan, already
+// converted to the type of the sum. Per step of K: load one vector of B, then for each row broadcast one element of A and multiply-add.
+#include <algorithm>
+#include <bit>
+
+#include "lower/lowering.h"
+
+namespace nereid {
+
+void Lowering::emitDot(const Inst& dot) {
+  Value *a = dot.operands[0], *b = dot.operands[1], *c = dot.operands[2], *d = dot.results[0];
+  const Type& type = d->type;
+  int rank = type.rank;
+  int mBits = type.log2[static_cast<size_t>(rank - 2)], nBits = type.log2[static_cast<size_t>(rank - 1)];
+  int batchBits = type.bits() - mBits - nBits;
+  int64_t depth = a->type.dim(rank - 1), columns = type.dim(rank - 1);
+  Type sum = type.isInt() ? Type::scalar(Elem::I32) : Type::scalar(type.elem == Elem::F64 ? Elem::F64 : Elem::F32);
+  if (auto carried = plan_.inPlaceOf.find(d); carried != plan_.inPlaceOf.end()) buffer_[d] = buffer_.at(carried->second);
+  if (!buffer_.count(d)) buffer_[d] = allocate(d);
+  const BufferRef left = buffer_.at(a), right = buffer_.at(b);
+
+  memo_.clear();
+  journal_.clear();
+  facts_.clear();
+  bounds_.clear();
+  splats_.clear();
+  int lanesOf = std::max(1, machine_.vectorBytes * 8 / bitWidth(sum));
+  int laneBits = std::min(nBits, static_cast<int>(std::countr_zero(static_cast<unsigned>(lanesOf))) + 1);
+  int vectors = std::max(1, (1 << laneBits) / lanesOf);
+  int rowBits = std::min(mBits, static_cast<int>(std::countr_zero(static_cast<unsigned>(machine_.vectorRegisters / 2 / vectors))));
+  // Axis 0: columns, the lanes; axis 1: groups of rows; axis 2: the batch.
+  axes_.assign(3, {});
+  axes_[0].bits = nBits;
+  axes_[0].laneBits = laneBits;
+  axes_[1].bits = mBits - rowBits;
+  axes_[2].bits = batchBits;
+  vectorAxis_ = laneBits ? 0 : -1;
+  auto mapOfRow = [&](int row) {
+    IndexMap map;
+    for (int i = 0; i < nBits; ++i) map.push_back({0, static_cast<uint8_t>(i)});
+    for (int i = 0; i < mBits; ++i) {
+      if (i < rowBits)
+        map.push_back({(row >> i) & 1 ? IndexBit::kOne : IndexBit::kZero, 0});
+      else
+        map.push_back({1, static_cast<uint8_t>(i - rowBits)});
+    }
+    for (int i = 0; i < batchBits; ++i) map.push_back({2, static_cast<uint8_t>(i)});
+    return map;
+  };
+  auto loop = [&](int64_t size, int64_t step, std::vector<Value*> acc, auto&& body) {
+    if (size == step) {
+      body(index(0), 0, acc);
+      return acc;
+    }
+    MemoScope scope = enter();
+    Inst* inst = m_.newInst(Op::For, loc_);
+    inst->operands = {index(0), index(size), index(step)};
+    inst->operands.insert(inst->operands.end(), acc.begin(), acc.end());
+    inst->regions.push_back(std::make_unique<Region>());
+    inst->regions[0]->parent = inst;
+    Block* block = m_.newBlock(*inst->regions[0]);
+    Value* iv = m_.addArg(*block, Type::scalar(Elem::I64));
+    std::vector<Value*> inner;
+    for (Value* v : acc) inner.push_back(m_.addArg(*block, v->type));
+    levels_.push_back(block);
+    body(iv, top(), inner);
+    at(top()).yield(inner);
+    levels_.pop_back();
+    leave(scope);
+    for (Value*& v : acc) v = m_.addResult(*inst, v->type);
+    inst->parent = levels_.back();
+    levels_.back()->insts.push_back(inst);
+    return acc;
+  };
+  auto open = [&](int axis, Value* iv, int level) {
+    axes_[static_cast<size_t>(axis)].iv = iv;
+    axes_[static_cast<size_t>(axis)].level = level;
+  };
+  const Type kI64 = Type::scalar(Elem::I64);
+  auto offset = [&](Value* base, Lowval i, int64_t scale) -> Lowval {
+    Lowval elements = scale == 1 ? i : emitOp(Op::MulI, {i, {index(scale), 0}}, kI64);
+    return emitOp(Op::AddPtr, {{base, 0}, elements}, base->type);
+  };
+  auto read = [&](Lowval pointer, Type stored, int count) -> Lowval {
+    Inst* load = at(top()).create(Op::LoLoad, {pointer.v}, {count > 1 ? Type::vector(stored, count) : stored});
+    load->segments = {1, 0, 0};
+    Lowval v{load->result(), top()};
+    if (sum.isInt()) return stored == sum ? v : emitOp(Op::ExtSI, {v}, sum);
+    return convert(v, sum);
+  };
+  int rows = 1 << rowBits;
+  std::vector<Value*> none;
+  loop(int64_t{1} << batchBits, 1, none, [&](Value* batch, int batchLevel, std::vector<Value*>&) {
+    open(2, batch, batchLevel);
+    Lowval a0 = offset(left.base, {batch, batchLevel}, a->type.dim(rank - 2) * depth);
+    Lowval b0 = offset(right.base, {batch, batchLevel}, depth * columns);
+    loop(columns, int64_t{1} << laneBits, none, [&](Value* n, int nLevel, std::vector<Value*>&) {
+      open(0, n, nLevel);
+      Lowval bColumn = emitOp(Op::AddPtr, {b0, {n, nLevel}}, right.base->type);
+      loop(int64_t{1} << (mBits - rowBits), 1, none, [&](Value* group, int groupLevel, std::vector<Value*>&) {
+        open(1, group, groupLevel);
+        std::vector<Value*> acc;
+        for (int r = 0; r < rows; ++r) acc.push_back(widen(convert(pull(c, mapOfRow(r)), sum), lanes()).v);
+        Lowval first = emitOp(Op::MulI, {{group, groupLevel}, {index(rows * depth), 0}}, kI64);
+        std::vector<Lowval> aRow;
+        for (int r = 0; r < rows; ++r)
+          aRow.push_back(emitOp(Op::AddPtr, {a0, emitOp(Op::AddI, {first, {index(r * depth), 0}}, kI64)}, left.base->type));
+        acc = loop(depth, 1, acc, [&](Value* k, int kLevel, std::vector<Value*>& in) {
+          Lowval at_{k, kLevel};
+          Lowval bVector = read(emitOp(Op::AddPtr, {bColumn, emitOp(Op::MulI, {at_, {index(columns), 0}}, kI64)}, right.base->type),
+                                right.element, lanes());
+          for (int r = 0; r < rows; ++r) {
+            Lowval element = read(emitOp(Op::AddPtr, {aRow[static_cast<size_t>(r)], at_}, left.base->type), left.element, 1);
+            Lowval x = widen(element, lanes());
+            Value*& sumOfRow = in[static_cast<size_t>(r)];
+            if (sum.isInt())
+              sumOfRow = emitOp(Op::AddI, {{sumOfRow, top()}, emitOp(Op::MulI, {x, bVector}, sum)}, sum, {}, top()).v;
+            else
+              sumOfRow = emitOp(Op::Fma, {x, bVector, {sumOfRow, top()}}, sum, {}, top()).v;
+          }
+        });
+        for (int r = 0; r < rows; ++r) writeBuffer(buffer_.at(d), convert({acc[static_cast<size_t>(r)], top()}, type.element()), mapOfRow(r));
+      });
+    });
+  });
+}
+
+// One bin an element, counted one after the other.
+void Lowering::emitHistogram(const Inst& inst) {
+  Value* bins = inst.results[0];
+  if (!buffer_.count(bins)) buffer_[bins] = allocate(bins);
+  const BufferRef counts = buffer_.at(bins);
+  memo_.clear();
+  journal_.clear();
+  facts_.clear();
+  bounds_.clear();
+  splats_.clear();
+  Nest nest;
+  nest.shape = inst.operand(0)->type.shape();
+  nest.roots.push_back({Root::Buffer, const_cast<Inst*>(&inst), inst.operands[0]});
+  splitAxes(nest);
+  vectorAxis_ = -1;
+  const Type kI64 = Type::scalar(Elem::I64);
+  auto loop = [&](int64_t size, auto&& body) {
+    Builder b = at(top());
+    Inst* l = b.forLoop(index(0), index(size), index(1), {});
+    levels_.push_back(&l->regions[0]->entry());
+    body(l->regions[0]->entry().args[0]);
+    at(top()).yield({});
+    levels_.pop_back();
+  };
+  auto binAt = [&](Value* i) { return emitOp(Op::AddPtr, {{counts.base, 0}, {i, top()}}, counts.base->type).v; };
+  auto store = [&](Value* p, Value* v, Value* mask) {
+    Inst* s = at(top()).create(Op::LoStore, mask ? std::vector<Value*>{p, v, mask} : std::vector<Value*>{p, v}, {});
+    s->segments = {1, 1, mask != nullptr};
+  };
+  loop(bins->type.numel(), [&](Value* i) { store(binAt(i), constant(counts.element, 0), nullptr); });
+  // A flat loop when the axes are one, else nested loops.
+  std::vector<int> axes;
+  for (size_t a = axes_.size(); a-- > 0;) axes.push_back(static_cast<int>(a));
+  auto nested = [&](auto&& self, size_t depth) -> void {
+    if (depth < axes.size()) {
+      Axis& axis = axes_[static_cast<size_t>(axes[depth])];
+      loop(axis.size(), [&](Value* iv) {
+        MemoScope scope = enter();
+        axis.iv = iv;
+        axis.level = top();
+        self(self, depth + 1);
+        leave(scope);
+      });
+      return;
+    }
+    IndexMap map = nestMap(static_cast<int>(axisOfBit_.size()));
+    Lowval x = pull(inst.operands[0], map);
+    Lowval mask{constant(Type::scalar(Elem::I1), 1), 0};
+    if (Value* m = inst.optional(1)) mask = pull(m, map);
+    Lowval wide = x.v->type.elem == Elem::I64 ? x : emitOp(Op::ExtSI, {x}, kI64);
+    Lowval inside = emitOp(Op::CmpI, {wide, {index(bins->type.numel()), 0}}, Type::scalar(Elem::I1),
+                           {{Attr::Predicate, static_cast<int64_t>(CmpIPred::Ult)}});
+    Lowval counted = emitOp(Op::AndI, {inside, mask}, Type::scalar(Elem::I1));
+    Lowval bin = emitOp(Op::Select, {counted, wide, {index(0), 0}}, kI64);
+    Value* p = emitOp(Op::AddPtr, {{counts.base, 0}, bin}, counts.base->type, {}, top()).v;
+    Inst* load = at(top()).create(Op::LoLoad, {p}, {counts.element});
+    load->segments = {1, 0, 0};
+    Value* one = emitOp(Op::ExtUI, {counted}, counts.element, {}, top()).v;
+    store(p, at(top()).make(Op::AddI, {load->result(), one}), nullptr);
+  };
+  nested(nested, 0);
+}
+
+}  // namespace nereid

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// From tiles to loops: turns a kernel and its plan into the lower form, which is scalars, machine vectors, loops and scratch memory.
+#pragma once
+
+#include "ir/ir.h"
+#include "schedule/plan.h"
+
+namespace nereid {
+
+// What lowering must know of a machine.
+struct Machine {
+  int vectorBytes = 64;      // of one vector register
+  int vectorRegisters = 32;  // that the inner loops may use
+};
+
+// The lowered kernel takes the kernel's arguments, then the program's position (3 x i32), the grid (3 x i32) and a pointer to scratch.
+struct Lowered {
+  Module module;
+  int64_t scratchBytes = 0;
+};
+
+// `kernel` must be one block of structured control flow, without calls, block pointers or descriptors (passes/pipeline.h sees to it).
+Result<Lowered> lower(const Func& kernel, const Plan& plan, const Machine& machine, Diags& diags);
+
+}  // namespace nereid

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: MIT
+// Blocks, scalars, control flow and buffers. Tiles that a loop carries, or that leave a branch, live in buffers.
+#include "lower/lowering.h"
+
+#include <algorithm>
+
+namespace nereid {
+
+Result<Lowered> lower(const Func& kernel, const Plan& plan, const Machine& machine, Diags& diags) {
+  return Lowering(kernel, plan, machine, diags).run();
+}
+
+bool Lowering::fail(Loc loc, std::string text, std::string hint) {
+  if (!failed_) diags_.error(Err::Unsupported, loc).says(text).hint(hint);
+  failed_ = true;
+  return false;
+}
+
+Result<Lowered> Lowering::run() {
+  auto func = std::make_unique<Func>();
+  out_ = func.get();
+  out_->name = kernel_.name;
+  out_->loc = kernel_.loc;
+  out_->isPublic = true;
+  out_->params = kernel_.params;
+  m_.funcs.push_back(std::move(func));
+  Block* body = m_.newBlock(out_->body);
+  Region nowhere;
+  entry_ = m_.newBlock(nowhere);
+  for (const Value* arg : kernel_.args()) {
+    if (arg->type.form != Form::Scalar) {
+      fail(arg->loc, cat("the kernel takes a ", arg->type, ", which a launch cannot pass"));
+      return std::unexpected(Failed{});
+    }
+    scalar_[arg] = m_.addArg(*body, arg->type, arg->name, arg->loc);
+  }
+  const Type kI32 = Type::scalar(Elem::I32);
+  constexpr std::string_view kPid[] = {"pid_x", "pid_y", "pid_z"}, kNum[] = {"num_x", "num_y", "num_z"};
+  for (int i = 0; i < 3; ++i) pid_[i] = m_.addArg(*body, kI32, kPid[i]);
+  for (int i = 0; i < 3; ++i) num_[i] = m_.addArg(*body, kI32, kNum[i]);
+  scratch_ = m_.addArg(*body, Type::pointer(Elem::I8), "scratch");
+  for (size_t i = out_->params.size(); i < body->args.size(); ++i) out_->params.push_back({std::string(body->args[i]->name)});
+  int next = 0;
+  walk(kernel_.body, [&](const Inst& inst) { number_[&inst] = next++; });
+
+  levels_ = {body};
+  emitBlock(kernel_.body.entry());
+  if (failed_) return std::unexpected(Failed{});
+  Builder(m_, body, kernel_.loc).create(Op::Return, {}, {});
+  for (Inst* inst : entry_->insts) inst->parent = body;
+  body->insts.insert(body->insts.begin(), entry_->insts.begin(), entry_->insts.end());
+  return Lowered{std::move(m_), scratchBytes_};
+}
+
+bool Lowering::inMemory(const Value* v) const {
+  return buffer_.count(v) || plan_.buffered.count(v) || !v->def || isControl(v->def->op) || (touchesTiles(*v->def) && !isPullable(*v->def));
+}
+
+BufferRef Lowering::allocateElements(Type element, int64_t count) {
+  int64_t bytes = (count * byteSize(element) + 63) / 64 * 64;
+  Inst* inst = Builder(m_, entry_, loc_).create(Op::LoAlloc, {scratch_}, {element.pointerTo()},
+                                               {{Attr::Bytes, bytes}, {Attr::Offset, scratchBytes_}});
+  scratchBytes_ += bytes;
+  return {inst->result(), element};
+}
+
+BufferRef Lowering::allocate(const Value* v) { return allocateElements(storedType(v), v->type.numel()); }
+
+Value* Lowering::scalar(const Value* v) {
+  auto it = scalar_.find(v);
+  if (it != scalar_.end()) return it->second;
+  NEREID_CHECK(v->def, "a scalar argument that nothing set");
+  if (v->def->op == Op::Constant) return scalar_[v] = constant(v->type, v->def->dense().bits[0]);
+  if (v->def->op == Op::Poison) return scalar_[v] = constant(v->type, 0);
+  NEREID_CHECK(false, "a scalar ", info(v->def->op).spelling, " used before it was lowered");
+  return nullptr;
+}
+
+void Lowering::copyTile(const Value* v, const BufferRef& to) {
+  auto held = buffer_.find(v);
+  if (held != buffer_.end() && held->second.base == to.base) return;
+  Nest nest;
+  nest.roots.push_back({Root::Buffer, v->def, const_cast<Value*>(v)});
+  nest.shape = v->type.shape();
+  BufferRef target = to;
+  emitNest(nest, &target);
+}
+
+void Lowering::emitBlock(const Block& block) {
+  auto plan = plan_.blocks.find(&block);
+  if (plan == plan_.blocks.end()) {
+    for (const Inst* inst : block.insts) emitInst(*inst);
+    return;
+  }
+  for (const Step& step : plan->second.steps) {
+    if (failed_) return;
+    if (step.nest)
+      emitNest(*step.nest);
+    else
+      emitInst(*step.inst);
+  }
+}
+
+void Lowering::emitInst(const Inst& inst) {
+  loc_ = inst.loc;
+  Builder b = at(top());
+  switch (inst.op) {
+    case Op::Constant:
+      // A tile of many values is written out, element by element; everything else is made where it is used.
+      if (inst.result()->type.isTile()) return;
+      return;
+    case Op::Poison: case Op::Yield: case Op::Condition: case Op::Return: case Op::Assume: case Op::Barrier: case Op::GridWait:
+    case Op::GridLaunch: case Op::ReduceReturn: case Op::ScanReturn: case Op::MapElementwiseReturn:
+      return;
+    case Op::GetProgramId: scalar_[inst.result()] = pid_[inst.integer(Attr::Axis)]; return;
+    case Op::GetNumPrograms: scalar_[inst.result()] = num_[inst.integer(Attr::Axis)]; return;
+    case Op::For: emitFor(inst); return;
+    case Op::If: emitIf(inst); return;
+    case Op::While: emitWhile(inst); return;
+    case Op::Load: case Op::Store: case Op::AtomicRMW: case Op::AtomicCAS: emitScalarMemory(inst); return;
+    case Op::Print: {
+      std::vector<Value*> values{constant(Type::scalar(Elem::I1), 1)};
+      for (Value* v : inst.operands) values.push_back(scalar(v));
+      b.create(Op::LoPrint, std::move(values), {}, inst.attrs);
+      return;
+    }
+    case Op::Assert: {
+      Value* v = scalar(inst.operand(0));
+      b.create(Op::LoAssert, {b.cmpI(CmpIPred::Eq, v, constant(v->type, 0))}, {}, inst.attrs);
+      return;
+    }
+    default: break;
+  }
+  if (!isElementwise(inst.op)) {
+    fail(inst.loc, cat(info(inst.op).spelling, " is not supported on this target"));
+    return;
+  }
+  std::vector<Value*> operands;
+  for (Value* v : inst.operands) operands.push_back(scalar(v));
+  if (inst.op == Op::AddPtr && bitWidth(operands[1]->type) < 64) operands[1] = b.cast(Op::ExtSI, operands[1], Type::scalar(Elem::I64));
+  std::vector<Type> types;
+  for (Value* v : inst.results) types.push_back(v->type);
+  Inst* out = b.create(inst.op, std::move(operands), std::move(types), inst.attrs);
+  for (size_t i = 0; i < inst.results.size(); ++i) scalar_[inst.results[i]] = out->results[i];
+}
+
+void Lowering::emitScalarMemory(const Inst& inst) {
+  Builder b = at(top());
+  const Type kI8 = Type::scalar(Elem::I8);
+  bool isBool = inst.operand(0)->type.pointee().isBool();
+  auto pointer = [&] {
+    Value* p = scalar(inst.operand(0));
+    return isBool ? b.cast(Op::Bitcast, p, Type::pointer(Elem::I8)) : p;
+  };
+  if (inst.op == Op::Load) {
+    std::vector<Value*> operands{pointer()};
+    Value *mask = inst.optional(1), *other = inst.optional(2);
+    if (mask) operands.push_back(scalar(mask));
+    if (other) operands.push_back(isBool ? b.cast(Op::ExtUI, scalar(other), kI8) : scalar(other));
+    Inst* load = b.create(Op::LoLoad, std::move(operands), {isBool ? kI8 : inst.result()->type});
+    load->segments = {1, mask != nullptr, other != nullptr};
+    scalar_[inst.result()] = isBool ? b.cmpI(CmpIPred::Ne, load->result(), constant(kI8, 0)) : load->result();
+    return;
+  }
+  if (inst.op == Op::Store) {
+    Value* value = scalar(inst.operand(1));
+    if (isBool) value = b.cast(Op::ExtUI, value, kI8);
+    std::vector<Value*> operands{pointer(), value};
+    Value* mask = inst.optional(2);
+    if (mask) operands.push_back(scalar(mask));
+    b.create(Op::LoStore, std::move(operands), {})->segments = {1, 1, mask != nullptr};
+    return;
+  }
+  Type element = inst.result()->type;
+  if (inst.op == Op::AtomicCAS) {
+    scalar_[inst.result()] =
+        b.create(Op::LoAtomicCAS, {scalar(inst.operand(0)), scalar(inst.operand(1)), scalar(inst.operand(2))}, {element}, inst.attrs)->result();
+    return;
+  }
+  Value* mask = inst.operands.size() > 2 ? scalar(inst.operand(2)) : nullptr;
+  if (mask && constantBits(mask) == uint64_t{1}) mask = nullptr;
+  auto act = [&](Builder& in) {
+    return in.create(Op::LoAtomicRMW, {scalar(inst.operand(0)), scalar(inst.operand(1))}, {element}, inst.attrs)->result();
+  };
+  if (!mask) {
+    scalar_[inst.result()] = act(b);
+    return;
+  }
+  scalar(inst.operand(0));
+  Value* zero = constant(element, 0);
+  Inst* branch = b.ifElse(mask, {element}, true);
+  Builder then(m_, &branch->regions[0]->entry(), loc_);
+  then.yield({act(then)});
+  Builder(m_, &branch->regions[1]->entry(), loc_).yield({zero});
+  scalar_[inst.result()] = branch->result();
+}
+
+// After the nests of a loop body: what went through a temporary reaches the carried buffer.
+void Lowering::finishCarries(const Inst& terminator, const std::vector<BufferRef>& targets, const std::vector<BufferRef>& temporaries) {
+  for (size_t i = 0; i < terminator.operands.size(); ++i) {
+    if (i >= temporaries.size() || !temporaries[i].base) continue;
+    Value* v = terminator.operands[i];
+    auto held = buffer_.find(v);
+    std::optional<BufferRef> saved;
+    if (held != buffer_.end()) saved = held->second;
+    buffer_[v] = temporaries[i];
+    copyTile(v, targets[i]);
+    if (saved)
+      buffer_[v] = *saved;
+    else
+      buffer_.erase(v);
+  }
+}
+
+void Lowering::emitFor(const Inst& inst) {
+  const Block& source = inst.regions[0]->entry();
+  const Inst& yield = *source.terminator();
+  size_t carried = inst.results.size();
+  std::vector<BufferRef> buffers(carried), temporaries(carried);
+  std::vector<Value*> inits;
+  for (size_t i = 0; i < carried; ++i) {
+    Value* init = inst.operands[3 + i];
+    if (!init->type.isTile()) {
+      inits.push_back(scalar(init));
+      continue;
+    }
+    buffers[i] = allocateElements(storedType(inst.results[i]), init->type.numel());
+    copyTile(init, buffers[i]);
+    auto through = plan_.throughTemporary.find(&yield);
+    bool temporary = through != plan_.throughTemporary.end() && through->second[i];
+    if (temporary) temporaries[i] = allocateElements(buffers[i].element, init->type.numel());
+    buffer_[source.args[1 + i]] = buffers[i];
+  }
+  std::vector<BufferRef> targets(carried);
+  for (size_t i = 0; i < carried; ++i) targets[i] = temporaries[i].base ? temporaries[i] : buffers[i];
+  carryTargets_[&yield] = targets;
+
+  loc_ = inst.loc;
+  Builder b = at(top());
+  Inst* loop = b.forLoop(scalar(inst.operands[0]), scalar(inst.operands[1]), scalar(inst.operands[2]), inits);
+  Block& body = loop->regions[0]->entry();
+  scalar_[source.args[0]] = body.args[0];
+  body.args[0]->name = m_.intern(source.args[0]->name);
+  for (size_t i = 0, k = 1; i < carried; ++i)
+    if (!buffers[i].base) scalar_[source.args[1 + i]] = body.args[k++];
+  std::vector<Block*> saved = std::move(levels_);
+  levels_ = {&body};
+  emitBlock(source);
+  if (!failed_) finishCarries(yield, buffers, temporaries);
+  std::vector<Value*> yields;
+  for (size_t i = 0; i < carried && !failed_; ++i)
+    if (!buffers[i].base) yields.push_back(scalar(yield.operands[i]));
+  at(0).yield(std::move(yields));
+  levels_ = std::move(saved);
+  for (size_t i = 0, k = 0; i < carried; ++i) {
+    if (buffers[i].base)
+      buffer_[inst.results[i]] = buffers[i];
+    else
+      scalar_[inst.results[i]] = loop->results[k++];
+  }
+}
+
+void Lowering::emitIf(const Inst& inst) {
+  std::vector<BufferRef> buffers(inst.results.size());
+  std::vector<Type> types;
+  for (size_t i = 0; i < inst.results.size(); ++i) {
+    Value* v = inst.results[i];
+    if (v->type.isTile())
+      buffers[i] = allocate(v);
+    else
+      types.push_back(v->type);
+  }
+  Builder b = at(top());
+  Inst* out = b.ifElse(scalar(inst.operand(0)), types, inst.regions.size() > 1);
+  std::vector<Block*> saved = std::move(levels_);
+  for (size_t r = 0; r < inst.regions.size(); ++r) {
+    const Block& source = inst.regions[r]->entry();
+    levels_ = {&out->regions[r]->entry()};
+    const Inst* yield = source.terminator();
+    carryTargets_[yield] = buffers;
+    emitBlock(source);
+    std::vector<Value*> values;
+    for (size_t i = 0; i < inst.results.size() && !failed_; ++i)
+      if (!buffers[i].base) values.push_back(scalar(yield->operands[i]));
+    at(0).yield(std::move(values));
+  }
+  levels_ = std::move(saved);
+  for (size_t i = 0, k = 0; i < inst.results.size(); ++i) {
+    if (buffers[i].base)
+      buffer_[inst.results[i]] = buffers[i];
+    else
+      scalar_[inst.results[i]] = out->results[k++];
+  }
+}
+
+void Lowering::emitWhile(const Inst& inst) {
+  const Block& test = inst.regions[0]->entry();
+  const Block& body = inst.regions[1]->entry();
+  const Inst& condition = *test.terminator();
+  const Inst& yield = *body.terminator();
+  std::vector<BufferRef> carried(inst.operands.size()), temporaries(inst.operands.size()), forwarded(inst.results.size());
+  std::vector<Value*> inits;
+  std::vector<Type> resultTypes;
+  for (size_t i = 0; i < inst.operands.size(); ++i) {
+    Value* init = inst.operands[i];
+    if (!init->type.isTile()) {
+      inits.push_back(scalar(init));
+      continue;
+    }
+    carried[i] = allocateElements(storedType(test.args[i]), init->type.numel());
+    temporaries[i] = allocateElements(carried[i].element, init->type.numel());
+    copyTile(init, carried[i]);
+    buffer_[test.args[i]] = carried[i];
+  }
+  std::vector<BufferRef> conditionTargets(condition.operands.size());
+  for (size_t i = 0; i < inst.results.size(); ++i) {
+    Value* v = condition.operands[1 + i];
+    if (!v->type.isTile()) {
+      resultTypes.push_back(v->type);
+      continue;
+    }
+    auto held = buffer_.find(v);
+    forwarded[i] = held != buffer_.end() && !v->def ? held->second : allocateElements(storedType(inst.results[i]), v->type.numel());
+    conditionTargets[1 + i] = forwarded[i];
+    buffer_[body.args[i]] = forwarded[i];
+    buffer_[inst.results[i]] = forwarded[i];
+  }
+  carryTargets_[&condition] = conditionTargets;
+  carryTargets_[&yield] = temporaries;
+
+  loc_ = inst.loc;
+  Inst* out = at(top()).create(Op::While, inits, resultTypes);
+  for (int r = 0; r < 2; ++r) {
+    out->regions.push_back(std::make_unique<Region>());
+    out->regions.back()->parent = out;
+    m_.newBlock(*out->regions.back());
+  }
+  Block& outTest = out->regions[0]->entry();
+  Block& outBody = out->regions[1]->entry();
+  std::vector<Block*> saved = std::move(levels_);
+  levels_ = {&outTest};
+  for (size_t i = 0; i < inst.operands.size(); ++i)
+    if (!carried[i].base) scalar_[test.args[i]] = m_.addArg(outTest, test.args[i]->type, test.args[i]->name);
+  emitBlock(test);
+  if (failed_) return;
+  std::vector<Value*> values{scalar(condition.operands[0])};
+  for (size_t i = 0; i < inst.results.size(); ++i)
+    if (!forwarded[i].base) values.push_back(scalar(condition.operands[1 + i]));
+  at(0).create(Op::Condition, std::move(values), {});
+  levels_ = {&outBody};
+  for (size_t i = 0; i < inst.results.size(); ++i)
+    if (!forwarded[i].base) scalar_[body.args[i]] = m_.addArg(outBody, body.args[i]->type, body.args[i]->name);
+  emitBlock(body);
+  if (failed_) return;
+  finishCarries(yield, carried, temporaries);
+  std::vector<Value*> yields;
+  for (size_t i = 0; i < yield.operands.size(); ++i)
+    if (!carried[i].base) yields.push_back(scalar(yield.operands[i]));
+  at(0).yield(std::move(yields));
+  levels_ = std::move(saved);
+  for (size_t i = 0, k = 0; i < inst.results.size(); ++i)
+    if (!forwarded[i].base) scalar_[inst.results[i]] = out->results[k++];
+}
+
+}  // namespace nereid

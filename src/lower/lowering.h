@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+// The state of lowering one kernel, shared by the files of this folder:
+//   lowering.cpp  blocks, scalars, control flow, buffers
+//   pull.cpp      one element (or a vector of them) of a virtual tile, where it is needed
+//   affine.cpp    addresses and masks as base + sum of stride x index
+//   nest.cpp      the loops of a nest: axes, vector axis, bounds from masks, roots
+//   dot.cpp       register tiles of a matrix product
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "ir/builder.h"
+#include "lower/lower.h"
+
+namespace nereid {
+
+// A tile in scratch memory, row-major.
+struct BufferRef {
+  Value* base = nullptr;  // lowered pointer
+  Type element;           // as stored; booleans are bytes
+};
+
+// A lowered value and the loop level where it is there: 0 before the nest, k inside its k-th loop.
+struct Lowval {
+  Value* v = nullptr;
+  int level = 0;
+  bool isVector() const { return v->type.isVector(); }
+};
+
+struct Axis {
+  int bits = 0;
+  int laneBits = 0;         // of the vector axis: its lowest bits are lanes
+  bool isReduced = false;
+  Value* iv = nullptr;      // index of the first lane, i64; null until its loop is open
+  int level = 0;
+  int64_t size() const { return int64_t{1} << bits; }
+  int64_t step() const { return int64_t{1} << laneBits; }
+};
+
+// base + constant + sum of terms; base is a scalar (i64, or a pointer for addresses, counted in elements).
+struct Affine {
+  struct Term {
+    int axis;
+    int64_t factor;
+    Lowval scale;  // v null: 1
+  };
+  Lowval base;  // v null: 0
+  int64_t constant = 0;
+  std::vector<Term> terms;
+  const Term* of(int axis) const {
+    for (const Term& t : terms)
+      if (t.axis == axis) return &t;
+    return nullptr;
+  }
+};
+
+class Lowering {
+ public:
+  Lowering(const Func& kernel, const Plan& plan, const Machine& machine, Diags& diags)
+      : kernel_(kernel), plan_(plan), machine_(machine), diags_(diags) {}
+  Result<Lowered> run();
+
+ private:
+  // ---- lowering.cpp
+  void emitBlock(const Block& block);
+  void emitInst(const Inst& inst);  // a scalar operation or control flow
+  void emitFor(const Inst& inst);
+  void emitIf(const Inst& inst);
+  void emitWhile(const Inst& inst);
+  void emitScalarMemory(const Inst& inst);
+  void finishCarries(const Inst& terminator, const std::vector<BufferRef>& targets, const std::vector<BufferRef>& temporaries);
+  Value* scalar(const Value* v);
+  BufferRef allocate(const Value* v);
+  BufferRef allocateElements(Type element, int64_t count);
+  Type storedType(const Value* v) const;
+  void copyTile(const Value* v, const BufferRef& to);  // an ad-hoc nest that writes v to `to`
+  bool inMemory(const Value* v) const;
+  Value* constant(Type type, uint64_t bits);
+  Value* index(int64_t value) { return constant(Type::scalar(Elem::I64), static_cast<uint64_t>(value)); }
+  Builder at(int level) { return Builder(m_, levels_[static_cast<size_t>(level)], loc_); }
+  int top() const { return static_cast<int>(levels_.size()) - 1; }
+  bool fail(Loc loc, std::string text, std::string hint = {});
+
+  // ---- pull.cpp
+  Lowval pull(Value* v, const IndexMap& map);
+  Lowval pullDefinition(Value* v, const IndexMap& map);
+  Lowval pullLoad(const Inst& load, const IndexMap& map);
+  Lowval pullGather(const Inst& gather, const IndexMap& map);
+  Lowval pullSelected(const Inst& inst, const IndexMap& map);
+  Lowval pullMapped(const Inst& inst, Value* v, const IndexMap& map);
+  Lowval readBuffer(const BufferRef& buffer, const Type& type, const IndexMap& map, Type as);
+  void writeBuffer(const BufferRef& buffer, Lowval value, const IndexMap& map);
+  // An element-wise operation on lowered operands, at the level of the latest (or `atLeast`), as a vector if one of them is.
+  Lowval emitOp(const Inst& like, std::vector<Lowval> operands, Type element, int atLeast = 0);
+  Lowval emitOp(Op op, std::vector<Lowval> operands, Type element, std::vector<std::pair<Attr, AttrValue>> attrs = {}, int atLeast = 0);
+  Lowval widen(Lowval v, int lanes);  // splats a scalar
+  Lowval convert(Lowval v, Type element);  // between a value's type and the type it is stored as
+  bool usesLanes(const IndexMap& map) const;
+  int lanes() const { return vectorAxis_ < 0 ? 1 : static_cast<int>(axes_[static_cast<size_t>(vectorAxis_)].step()); }
+  // The function of a reduction, scan or map on scalars or vectors.
+  std::vector<Lowval> emitRegion(const Region& region, const std::vector<Lowval>& args, int level);
+  static bool isStraightLine(const Region& region);
+
+  // ---- affine.cpp
+  std::optional<Affine> affine(Value* v, const IndexMap& map);
+  // The scalar value without the vector axis's lanes: an i64 or a pointer.
+  Lowval materialize(const Affine& a, int atLeast = 0);
+  Affine flatIndex(const IndexMap& map) const;  // of a row-major buffer
+  struct Address {
+    Lowval scalar;        // pointer of lane 0 (or of all); null when `vector` is used
+    Lowval vector;        // pointers of each lane
+    bool contiguous = false;
+  };
+  Address address(Value* ptr, const IndexMap& map);
+  Address fromAffine(const Affine& a);
+  Lowval laneIndex(Lowval first, int64_t factor, Type element);  // first + factor x lane
+
+  // ---- nest.cpp
+  void emitNest(const Nest& nest, const BufferRef* target = nullptr);
+  void emitNestBody(const Nest& nest, const BufferRef* target);
+  void splitAxes(const Nest& nest);
+  void chooseVector(const Nest& nest);
+  IndexMap nestMap(int bits) const;
+  IndexMap remap(const IndexMap& map) const;
+  void findBounds(const Nest& nest);
+  void emitLoops(size_t depth, std::vector<Value*>& acc);
+  void emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Value*>& acc);
+  bool emitOutside(size_t depth, Value* lower, std::vector<Value*>& acc);
+  void emitBody(std::vector<Value*>& acc);
+  void beginReduction(std::vector<Value*>& acc);
+  void endReduction(std::vector<Value*>& acc);
+  void emitEffect(const Inst& inst, const IndexMap& map);
+  void emitStore(const Inst& inst, const IndexMap& map, int level);
+  std::vector<Lowval> fold(const Inst& reduce, std::vector<Value*> vectors);
+  bool needsVersions(const Nest& nest, std::vector<const Inst*>& loads, Value*& condition);
+  void emitSlowly(const Nest& nest, std::vector<const Inst*> loads, const BufferRef* target);
+  struct Range {
+    Value *first, *last;  // addresses of the first byte and past the last
+    Affine affine;
+    int64_t bytes;
+  };
+  std::optional<Range> addressRange(Value* ptr, const IndexMap& map);
+
+  // ---- dot.cpp
+  void emitDot(const Inst& dot);
+  void emitHistogram(const Inst& inst);
+
+  struct MemoScope {
+    size_t journal;
+  };
+  MemoScope enter() const { return {journal_.size()}; }
+  void leave(MemoScope scope);
+
+  const Func& kernel_;
+  const Plan& plan_;
+  const Machine& machine_;
+  Diags& diags_;
+  Module m_;
+  Func* out_ = nullptr;
+  Loc loc_;
+  bool failed_ = false;
+
+  Block* entry_ = nullptr;  // constants and scratch addresses, before everything
+  std::map<std::pair<std::string, uint64_t>, Value*> constants_;
+  std::unordered_map<const Value*, Value*> scalar_;
+  std::unordered_map<const Value*, BufferRef> buffer_;
+  Value *pid_[3] = {}, *num_[3] = {}, *scratch_ = nullptr;
+  int64_t scratchBytes_ = 0;
+  std::unordered_map<const Inst*, int> number_;
+  std::unordered_map<const Inst*, std::vector<BufferRef>> carryTargets_, carryTemporaries_;
+
+  // The nest being emitted.
+  const Nest* nest_ = nullptr;
+  const BufferRef* target_ = nullptr;
+  std::vector<Block*> levels_;
+  std::vector<Axis> axes_;
+  std::vector<int> axisOfBit_, bitInAxis_;
+  std::vector<int> order_;  // axes, outermost first
+  size_t firstReduced_ = 0;
+  int vectorAxis_ = -1;
+  bool assumeUnit_ = false;
+  std::vector<Value*> unitAssumptions_;
+  std::map<std::pair<const Value*, IndexMap>, Lowval> memo_;
+  std::vector<std::pair<const Value*, IndexMap>> journal_;
+  // Masks as bounds: comparisons `index along axis < bound`, and what is known of them in the current segment.
+  struct Bound {
+    const Inst* compare;
+    IndexMap map;
+    int axis;
+    bool isLower;  // `index >= ...`, which the whole axis usually meets
+  };
+  std::vector<Bound> bounds_;
+  std::map<std::pair<const Inst*, IndexMap>, bool> facts_;
+  int factLevel_ = 0;
+  std::map<std::pair<Value*, int>, Lowval> splats_;
+};
+
+}  // namespace nereid

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: MIT
+// One element, or a vector of them, of a virtual tile: what a nest asks for at the current index of its loops.
+//
+// What has been emitted is remembered by (value, index map) until its loop closes, and stands in the outermost loop on whose index it
+// depends: a value that is the same along a row is computed once a row.
+#include "lower/lowering.h"
+
+namespace nereid {
+
+bool Lowering::usesLanes(const IndexMap& map) const {
+  if (vectorAxis_ < 0) return false;
+  const Axis& axis = axes_[static_cast<size_t>(vectorAxis_)];
+  for (IndexBit b : map)
+    if (b.axis == vectorAxis_ && b.bit < axis.laneBits) return true;
+  return false;
+}
+
+void Lowering::leave(MemoScope scope) {
+  while (journal_.size() > scope.journal) {
+    memo_.erase(journal_.back());
+    journal_.pop_back();
+  }
+}
+
+Value* Lowering::constant(Type type, uint64_t bits) {
+  auto& slot = constants_[{cat(type), bits}];
+  if (!slot) slot = Builder(m_, entry_).constant(type, bits);
+  return slot;
+}
+
+Lowval Lowering::widen(Lowval v, int count) {
+  if (v.isVector() || count == 1) return v;
+  auto key = std::pair(v.v, v.level);
+  auto it = splats_.find(key);
+  if (it != splats_.end() && it->second.v->type.dim(0) == count) return it->second;
+  Block* block = v.v->def && v.v->def->parent == entry_ ? entry_ : levels_[static_cast<size_t>(v.level)];
+  Lowval wide{Builder(m_, block, loc_).create(Op::LoSplat, {v.v}, {Type::vector(v.v->type, count)})->result(), v.level};
+  if (block == entry_) splats_[key] = wide;
+  return wide;
+}
+
+Lowval Lowering::emitOp(const Inst& like, std::vector<Lowval> operands, Type element, int atLeast) {
+  return emitOp(like.op, std::move(operands), element, like.attrs, atLeast);
+}
+
+Lowval Lowering::emitOp(Op op, std::vector<Lowval> operands, Type element, std::vector<std::pair<Attr, AttrValue>> attrs, int atLeast) {
+  // Known conditions vanish: masks become bounds by this.
+  auto known = [&](const Lowval& v) -> std::optional<bool> {
+    if (!v.v->type.isBool()) return std::nullopt;
+    auto c = constantBits(v.v);
+    if (!c && v.v->def && v.v->def->op == Op::LoSplat) c = constantBits(v.v->def->operand(0));
+    if (!c) return std::nullopt;
+    return *c & 1;
+  };
+  if (op == Op::Select) {
+    if (auto c = known(operands[0])) return operands[*c ? 1 : 2];
+    if (operands[1].v == operands[2].v) return operands[1];
+  }
+  if (element.isBool() && (op == Op::AndI || op == Op::OrI))
+    for (size_t i = 0; i < 2; ++i)
+      if (auto c = known(operands[i])) return *c == (op == Op::AndI) ? operands[1 - i] : operands[i];
+  int level = atLeast;
+  int count = 0;
+  for (const Lowval& v : operands) {
+    level = std::max(level, v.level);
+    if (v.isVector()) count = static_cast<int>(v.v->type.dim(0));
+  }
+  std::vector<Value*> values;
+  for (const Lowval& v : operands) values.push_back(count ? widen(v, count).v : v.v);
+  Type type = count ? Type::vector(element, count) : element;
+  return {at(level).create(op, std::move(values), {type}, std::move(attrs))->result(), level};
+}
+
+Type Lowering::storedType(const Value* v) const {
+  Type t = v->type.element();
+  if (t.isBool()) return Type::scalar(Elem::I8);
+  // Operands of dots are converted once, when they are packed.
+  if (plan_.buffered.count(v) && t.isFloat() && bitWidth(t) < 32) {
+    bool onlyDots = true;
+    walk(kernel_.body, [&](const Inst& inst) {
+      for (size_t i = 0; i < inst.operands.size(); ++i)
+        if (inst.operands[i] == v) onlyDots &= inst.op == Op::Dot && i < 2;
+    });
+    if (onlyDots) return Type::scalar(Elem::F32);
+  }
+  return t;
+}
+
+Lowval Lowering::convert(Lowval v, Type element) {
+  Type from = v.v->type.element();
+  if (from == element) return v;
+  if (from.isBool()) return emitOp(Op::ExtUI, {v}, element);
+  if (element.isBool()) return emitOp(Op::CmpI, {v, {constant(from, 0), 0}}, element, {{Attr::Predicate, static_cast<int64_t>(CmpIPred::Ne)}});
+  if (from.isFp8() || element.isFp8()) return emitOp(Op::FpToFp, {v}, element);
+  return emitOp(bitWidth(from) < bitWidth(element) ? Op::ExtF : Op::TruncF, {v}, element);
+}
+
+Lowval Lowering::readBuffer(const BufferRef& buffer, const Type& type, const IndexMap& map, Type as) {
+  (void)type;
+  Affine a = flatIndex(map);
+  a.base = {buffer.base, 0};
+  Address where = fromAffine(a);
+  Lowval out;
+  if (where.vector.v) {
+    int level = where.vector.level;
+    Inst* load = at(level).create(Op::LoGather, {where.vector.v}, {Type::vector(buffer.element, lanes())});
+    load->segments = {1, 0, 0};
+    out = {load->result(), level};
+  } else {
+    Type t = where.contiguous ? Type::vector(buffer.element, lanes()) : buffer.element;
+    int level = std::max(where.scalar.level, where.contiguous ? axes_[static_cast<size_t>(vectorAxis_)].level : 0);
+    Inst* load = at(level).create(Op::LoLoad, {where.scalar.v}, {t});
+    load->segments = {1, 0, 0};
+    out = {load->result(), level};
+  }
+  return convert(out, as);
+}
+
+void Lowering::writeBuffer(const BufferRef& buffer, Lowval value, const IndexMap& map) {
+  Affine a = flatIndex(map);
+  a.base = {buffer.base, 0};
+  Address where = fromAffine(a);
+  value = convert(value, buffer.element);
+  if (where.vector.v || where.contiguous) value = widen(value, lanes());
+  Builder b = at(top());
+  Inst* store;
+  if (where.vector.v) {
+    store = b.create(Op::LoScatter, {where.vector.v, value.v}, {});
+  } else {
+    store = b.create(Op::LoStore, {where.scalar.v, value.v}, {});
+  }
+  store->segments = {1, 1, 0};
+}
+
+Lowval Lowering::pull(Value* v, const IndexMap& map) {
+  if (!v->type.isTile()) return {scalar(v), 0};
+  auto key = std::pair<const Value*, IndexMap>(v, map);
+  auto it = memo_.find(key);
+  if (it != memo_.end()) return it->second;
+  Loc saved = loc_;
+  if (v->def) loc_ = v->def->loc;
+  Lowval out = pullDefinition(v, map);
+  loc_ = saved;
+  memo_[key] = out;
+  journal_.push_back(key);
+  return out;
+}
+
+Lowval Lowering::pullDefinition(Value* v, const IndexMap& map) {
+  if (auto buffer = buffer_.find(v); buffer != buffer_.end()) return readBuffer(buffer->second, v->type, map, v->type.element());
+  NEREID_CHECK(v->def, "a tile argument without a buffer");
+  const Inst& def = *v->def;
+  NEREID_CHECK(isPullable(def), info(def.op).spelling, " has no buffer");
+  Type element = v->type.element();
+  switch (def.op) {
+    case Op::Splat: return {scalar(def.operand(0)), 0};
+    case Op::Constant: {
+      NEREID_CHECK(def.dense().isSplat(), "a constant of many values must be in memory");
+      return {constant(element, def.dense().bits[0]), 0};
+    }
+    case Op::Poison: return {constant(element, 0), 0};
+    case Op::MakeRange: {
+      auto a = affine(v, map);
+      const Affine::Term* lane = vectorAxis_ >= 0 ? a->of(vectorAxis_) : nullptr;
+      Lowval first = emitOp(Op::TruncI, {materialize(*a)}, element);
+      return lane && lanes() > 1 ? laneIndex(first, lane->factor, element) : first;
+    }
+    case Op::ExpandDims: case Op::Reshape: case Op::Broadcast: case Op::Trans: case Op::Split:
+      return pull(def.operands[0], *operandMap(def, 0, map, v->index));
+    case Op::Join: case Op::Cat: return pullSelected(def, map);
+    case Op::Load: return pullLoad(def, map);
+    case Op::Gather: return pullGather(def, map);
+    case Op::MapElementwise: return pullMapped(def, v, map);
+    case Op::CmpI:
+      if (auto fact = facts_.find({&def, map}); fact != facts_.end()) return {constant(Type::scalar(Elem::I1), fact->second), 0};
+      break;
+    case Op::AndI:
+      // A known false mask needs no other half.
+      if (element.isBool()) {
+        Lowval a = pull(def.operands[0], map);
+        if (auto c = constantBits(a.v); c && !a.isVector()) return *c & 1 ? pull(def.operands[1], map) : a;
+      }
+      break;
+    case Op::Select: {
+      Lowval c = def.operand(0)->type.isTile() ? pull(def.operands[0], map) : Lowval{scalar(def.operand(0)), 0};
+      if (auto known = constantBits(c.v); known && !c.isVector()) return pull(def.operands[*known & 1 ? 1 : 2], map);
+      break;
+    }
+    default: break;
+  }
+  std::vector<Lowval> operands;
+  for (size_t i = 0; i < def.operands.size(); ++i) {
+    auto m = operandMap(def, i, map, v->index);
+    operands.push_back(pull(def.operands[i], m ? *m : IndexMap{}));
+  }
+  if (def.op == Op::AddPtr && bitWidth(operands[1].v->type.element()) < 64)
+    operands[1] = emitOp(Op::ExtSI, {operands[1]}, Type::scalar(Elem::I64));
+  if (def.op == Op::MulSIExt || def.op == Op::MulUIExt) {
+    // The second result is the high half: in twice the width where there is one.
+    if (v->index == 0) return emitOp(Op::MulI, operands, element);
+    Op extend = def.op == Op::MulSIExt ? Op::ExtSI : Op::ExtUI;
+    int width = bitWidth(element);
+    if (width == 64) {
+      Lowval high = emitOp(Op::MulHiUI, operands, element);
+      if (def.op == Op::MulUIExt) return high;
+      for (size_t i = 0; i < 2; ++i) {
+        Lowval sign = emitOp(Op::ShRSI, {operands[i], {constant(element, 63), 0}}, element);
+        high = emitOp(Op::SubI, {high, emitOp(Op::AndI, {sign, operands[1 - i]}, element)}, element);
+      }
+      return high;
+    }
+    Type wide = Type::scalar(Elem::I64);
+    Lowval product = emitOp(Op::MulI, {emitOp(extend, {operands[0]}, wide), emitOp(extend, {operands[1]}, wide)}, wide);
+    return emitOp(Op::TruncI, {emitOp(Op::ShRUI, {product, {constant(wide, static_cast<uint64_t>(width)), 0}}, wide)}, element);
+  }
+  return emitOp(def, std::move(operands), element);
+}
+
+Lowval Lowering::pullSelected(const Inst& inst, const IndexMap& map) {
+  IndexBit selector = selectorBit(inst, map);
+  IndexMap rest = *operandMap(inst, 0, map);
+  if (selector.isConstant()) return pull(inst.operands[selector.axis == IndexBit::kOne ? 1 : 0], rest);
+  const Type kI64 = Type::scalar(Elem::I64);
+  const Axis& axis = axes_[static_cast<size_t>(selector.axis)];
+  Lowval i{axis.iv, axis.level};
+  if (selector.axis == vectorAxis_ && selector.bit < axis.laneBits) i = laneIndex(i, 1, kI64);
+  Lowval bit = emitOp(Op::AndI, {i, {index(int64_t{1} << selector.bit), 0}}, kI64);
+  Lowval second = emitOp(Op::CmpI, {bit, {index(0), 0}}, Type::scalar(Elem::I1), {{Attr::Predicate, static_cast<int64_t>(CmpIPred::Ne)}});
+  Lowval a = pull(inst.operands[0], rest), b = pull(inst.operands[1], rest);
+  return emitOp(Op::Select, {second, b, a}, inst.result()->type.element());
+}
+
+Lowval Lowering::pullLoad(const Inst& load, const IndexMap& map) {
+  Type element = load.result()->type.element();
+  Lowval mask, other;
+  int minLevel = 0;
+  if (Value* m = load.optional(1)) {
+    mask = pull(m, map);
+    if (auto known = constantBits(mask.v); known && !mask.isVector()) {
+      if (!(*known & 1)) return load.optional(2) ? pull(load.optional(2), map) : Lowval{constant(element, 0), 0};
+      // True only inside this segment: the load must not leave it.
+      if (!constantBits(m)) minLevel = factLevel_;
+      mask = {};
+    }
+  }
+  if (mask.v && load.optional(2)) other = pull(load.optional(2), map);
+  Address where = address(load.operand(0), map);
+  bool isBool = element.isBool();
+  Type stored = isBool ? Type::scalar(Elem::I8) : element;
+  Lowval pointer = where.vector.v ? where.vector : where.scalar;
+  if (isBool) pointer = emitOp(Op::Bitcast, {pointer}, Type::pointer(Elem::I8));
+  bool wide = where.vector.v || where.contiguous || mask.isVector() || (mask.v && other.v && other.isVector());
+  int level = std::max(pointer.level, minLevel);
+  if (where.contiguous) level = std::max(level, axes_[static_cast<size_t>(vectorAxis_)].level);
+  if (mask.v) level = std::max(level, mask.level);
+  if (other.v) level = std::max(level, other.level);
+  Op op = Op::LoLoad;
+  if (wide && !where.contiguous) {
+    pointer = widen(pointer, lanes());
+    op = Op::LoGather;
+  }
+  std::vector<Value*> operands{pointer.v};
+  if (mask.v) operands.push_back((wide ? widen(mask, lanes()) : mask).v);
+  if (other.v) {
+    if (isBool) other = convert(other, stored);
+    operands.push_back((wide ? widen(other, lanes()) : other).v);
+  }
+  Inst* inst = at(level).create(op, std::move(operands), {wide ? Type::vector(stored, lanes()) : stored});
+  inst->segments = {1, mask.v != nullptr, other.v != nullptr};
+  return convert({inst->result(), level}, element);
+}
+
+Lowval Lowering::pullGather(const Inst& gather, const IndexMap& map) {
+  const Type kI64 = Type::scalar(Elem::I64);
+  const Type& source = gather.operand(0)->type;
+  const Type& result = gather.result()->type;
+  auto axis = static_cast<int>(gather.integer(Attr::Axis));
+  Lowval picked = pull(gather.operands[1], map);
+  if (picked.v->type.elem != Elem::I64) picked = emitOp(Op::ExtSI, {picked}, kI64);
+  // Wrong indices are undefined in Triton; here they stay inside the tile.
+  picked = emitOp(Op::AndI, {picked, {index(source.dim(axis) - 1), 0}}, kI64);
+  // The other coordinates come from the result's index; sizes other than along the axis agree, or the source's is larger.
+  Affine a;
+  a.base = {buffer_.at(gather.operand(0)).base, 0};
+  int sourceBit = 0, resultBit = 0, axisBit = 0;
+  for (int d = source.rank - 1; d >= 0; --d) {
+    if (d == axis) {
+      axisBit = sourceBit;
+    } else {
+      IndexMap part(map.begin() + resultBit, map.begin() + resultBit + result.log2[static_cast<size_t>(d)]);
+      Affine along = flatIndex(part);
+      a.constant += along.constant << sourceBit;
+      for (Affine::Term t : along.terms) a.terms.push_back({t.axis, t.factor << sourceBit, {}});
+    }
+    sourceBit += source.log2[static_cast<size_t>(d)];
+    resultBit += result.log2[static_cast<size_t>(d)];
+  }
+  Lowval base = materialize(a);
+  const Affine::Term* lane = vectorAxis_ >= 0 ? a.of(vectorAxis_) : nullptr;
+  if (axisBit) picked = emitOp(Op::ShLI, {picked, {index(axisBit), 0}}, kI64);
+  if (lane) picked = emitOp(Op::AddI, {picked, laneIndex({index(0), 0}, lane->factor, kI64)}, kI64);
+  Lowval pointer = emitOp(Op::AddPtr, {base, picked}, base.v->type);
+  Type stored = buffer_.at(gather.operand(0)).element;
+  Inst* inst = at(pointer.level).create(pointer.isVector() ? Op::LoGather : Op::LoLoad, {pointer.v},
+                                        {pointer.isVector() ? Type::vector(stored, lanes()) : stored});
+  inst->segments = {1, 0, 0};
+  return convert({inst->result(), pointer.level}, result.element());
+}
+
+Lowval Lowering::pullMapped(const Inst& inst, Value* v, const IndexMap& map) {
+  std::vector<Lowval> args;
+  int level = 0;
+  for (Value* operand : inst.operands) {
+    args.push_back(pull(operand, map));
+    level = std::max(level, args.back().level);
+  }
+  auto results = emitRegion(*inst.regions[0], args, level);
+  for (size_t i = 0; i < results.size(); ++i) {
+    auto key = std::pair<const Value*, IndexMap>(inst.results[i], map);
+    memo_[key] = results[i];
+    journal_.push_back(key);
+  }
+  return results[v->index];
+}
+
+bool Lowering::isStraightLine(const Region& region) {
+  for (const Inst* inst : region.entry().insts) {
+    if (info(inst->op).effects != Effects::Pure && info(inst->op).effects != Effects::Exit) return false;
+  }
+  return region.blocks.size() == 1;
+}
+
+std::vector<Lowval> Lowering::emitRegion(const Region& region, const std::vector<Lowval>& args, int level) {
+  Block& body = region.entry();
+  int count = 0;
+  for (const Lowval& a : args)
+    if (a.isVector()) count = static_cast<int>(a.v->type.dim(0));
+  std::vector<Lowval> out;
+  if (!isStraightLine(region)) {
+    // Branches or effects: lanes one at a time were chosen (chooseVector), so the body is emitted as scalar code.
+    NEREID_CHECK(count == 0, "a region with branches on vectors");
+    for (size_t i = 0; i < args.size(); ++i) scalar_[body.args[i]] = args[i].v;
+    emitBlock(body);
+    for (Value* v : body.terminator()->operands) out.push_back({scalar(v), top()});
+    return out;
+  }
+  std::unordered_map<const Value*, Lowval> local;
+  for (size_t i = 0; i < args.size(); ++i) local[body.args[i]] = args[i];
+  auto low = [&](Value* v) {
+    auto it = local.find(v);
+    return it == local.end() ? Lowval{scalar(v), 0} : it->second;
+  };
+  for (const Inst* inst : body.insts) {
+    if (info(inst->op).effects == Effects::Exit) {
+      for (Value* v : inst->operands) out.push_back(count ? widen(low(v), count) : low(v));
+      break;
+    }
+    if (inst->op == Op::Constant) {
+      local[inst->result()] = {constant(inst->result()->type, inst->dense().bits[0]), 0};
+      continue;
+    }
+    std::vector<Lowval> operands;
+    for (Value* v : inst->operands) operands.push_back(low(v));
+    local[inst->result()] = operands.empty() ? Lowval{scalar(inst->result()), 0} : emitOp(*inst, std::move(operands), inst->result()->type, level);
+  }
+  return out;
+}
+
+}  // namespace nereid

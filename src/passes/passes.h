@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// Rewrites of TTIR, each in a file of its own name. pipeline() is the list of them, in order.
+#pragma once
+
+#include "ir/ir.h"
+
+namespace nereid {
+
+// Makes multi-block functions one block of scf.if, so that later passes see structured control only.
+Result<> structurize(Module& m, Diags& diags);
+// Copies callees into callers and keeps the kernel alone.
+Result<> inlineCalls(Module& m, Diags& diags);
+// Turns block pointers and tensor descriptors into plain pointers and masks.
+Result<> expandDescriptors(Module& m, Diags& diags);
+// Spells libdevice symbols as math operations.
+Result<> resolveExterns(Module& m, Diags& diags);
+// Turns what the schedule need not know into what it knows: unsplat, dot_scaled, dot + add, dead assumes.
+void simplify(Func& f, Module& m);
+// Computes constants, drops what is the same as before or as an operand.
+bool fold(Func& f, Module& m);
+// One of several equal pure operations.
+bool eliminateCommon(Func& f);
+// Operations whose results nobody needs.
+bool eliminateDead(Func& f);
+// Moves what a loop does not change in front of it.
+bool hoistInvariants(Func& f);
+// Replaces carried tiles that move by the same amount in each iteration by base + counter x step.
+bool unrollInduction(Func& f, Module& m);
+
+// All of the above. On success the module holds one structured function without calls.
+Result<> pipeline(Module& m, Diags& diags);
+
+}  // namespace nereid

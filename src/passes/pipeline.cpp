@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+#include "passes/passes.h"
+
+namespace nereid {
+
+Result<> pipeline(Module& m, Diags& diags) {
+  if (auto r = structurize(m, diags); !r) return r;
+  if (auto r = inlineCalls(m, diags); !r) return r;
+  if (auto r = resolveExterns(m, diags); !r) return r;
+  Func& f = *m.kernel();
+  fold(f, m);
+  eliminateDead(f);
+  if (auto r = expandDescriptors(m, diags); !r) return r;
+  for (int round = 0; round < 4; ++round) {
+    bool changed = fold(f, m);
+    simplify(f, m);
+    changed |= eliminateCommon(f);
+    changed |= hoistInvariants(f);
+    changed |= unrollInduction(f, m);
+    changed |= eliminateDead(f);
+    if (!changed) break;
+  }
+  return {};
+}
+
+}  // namespace nereid

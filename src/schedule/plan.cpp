@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: MIT
+// Forms nests and decides on buffers.
+//
+// Two things feed each other: which roots share a nest decides what is used by several nests, and a value put in a buffer is a new
+// root. So plans are made and refined until nothing changes; each round only adds buffers, which bounds the rounds.
+#include "schedule/plan.h"
+
+#include <algorithm>
+#include <bit>
+#include <set>
+
+namespace nereid {
+
+IndexMap identityMap(int bits) {
+  IndexMap map;
+  for (int i = 0; i < bits; ++i) map.push_back({0, static_cast<uint8_t>(i)});
+  return map;
+}
+
+bool isControl(Op op) {
+  return op == Op::For || op == Op::If || op == Op::While || op == Op::Yield || op == Op::Condition || op == Op::Return;
+}
+
+bool touchesTiles(const Inst& inst) {
+  auto tile = [](const Value* v) { return v->type.isTile(); };
+  return std::any_of(inst.operands.begin(), inst.operands.end(), tile) || std::any_of(inst.results.begin(), inst.results.end(), tile);
+}
+
+bool isDear(const Inst& inst) {
+  switch (inst.op) {
+    case Op::Exp: case Op::Exp2: case Op::Expm1: case Op::Log: case Op::Log2: case Op::Log10: case Op::Log1p: case Op::Sin: case Op::Cos:
+    case Op::Tan: case Op::Asin: case Op::Acos: case Op::Atan: case Op::Atan2: case Op::Sinh: case Op::Cosh: case Op::Tanh: case Op::Asinh:
+    case Op::Acosh: case Op::Atanh: case Op::Erf: case Op::Erfc: case Op::PowF: case Op::FPowI: case Op::Cbrt: case Op::RemF:
+    case Op::DivSI: case Op::DivUI: case Op::RemSI: case Op::RemUI: case Op::CeilDivSI: case Op::ExternElementwise: case Op::MulHiUI:
+    case Op::DivF: case Op::PreciseDivF: case Op::Sqrt: case Op::PreciseSqrt: case Op::Rsqrt: case Op::Gather: case Op::MapElementwise:
+      return true;
+    default:
+      return false;
+  }
+}
+
+namespace {
+
+bool isRoot(const Inst& inst) {
+  if (!touchesTiles(inst)) return false;
+  switch (inst.op) {
+    case Op::Store: case Op::AtomicRMW: case Op::AtomicCAS: case Op::Print: case Op::Assert: case Op::Reduce: case Op::Scan: case Op::Dot:
+    case Op::Histogram:
+      return true;
+    case Op::MapElementwise:
+      return !isPullable(inst);
+    default:
+      return false;
+  }
+}
+
+Root::Kind kindOf(Op op) {
+  switch (op) {
+    case Op::Reduce: return Root::Combine;
+    case Op::Scan: return Root::Scan;
+    case Op::Dot: return Root::Dot;
+    case Op::Histogram: return Root::Histogram;
+    case Op::MapElementwise: return Root::Sequence;
+    default: return Root::Effect;
+  }
+}
+
+bool isIdentity(const IndexMap& map, int bits) {
+  if (static_cast<int>(map.size()) != bits) return false;
+  for (size_t i = 0; i < map.size(); ++i)
+    if (map[i] != IndexBit{0, static_cast<uint8_t>(i)}) return false;
+  return true;
+}
+
+class Planner {
+ public:
+  explicit Planner(const Func& f) : f_(f) {}
+
+  Plan run() {
+    number(f_.body);
+    mandatory(f_.body);
+    do {
+      plan_.blocks.clear();
+      nests_.clear();
+      planRegion(f_.body);
+    } while (refine());
+    carries(f_.body);
+    return std::move(plan_);
+  }
+
+ private:
+  bool inMemory(const Value* v) const {
+    return plan_.buffered.count(v) || !v->def || isControl(v->def->op) || (v->def && touchesTiles(*v->def) && !isPullable(*v->def));
+  }
+
+  void number(const Region& region) {
+    for (Block* block : region.blocks)
+      for (Inst* inst : block->insts) {
+        number_[inst] = next_++;
+        if ((info(inst->op).effects == Effects::Writes || info(inst->op).effects == Effects::Atomic)) writers_.push_back(inst);
+        for (auto& r : inst->regions) number(*r);
+        end_[inst] = next_;
+      }
+  }
+
+  // Values that must be in memory whatever else is decided.
+  void mandatory(const Region& region) {
+    walk(region, [&](Inst& inst) {
+      if (inst.op == Op::Dot)
+        for (size_t i = 0; i < 2; ++i) buffer(inst.operands[i], "a dot reads each element many times");
+      if (inst.op == Op::Gather) buffer(inst.operands[0], "gathered from by computed indices");
+    });
+  }
+
+  bool buffer(Value* v, std::string why) {
+    if (inMemory(v)) return false;
+    plan_.buffered.emplace(v, std::move(why));
+    return true;
+  }
+
+  void planRegion(const Region& region) {
+    for (Block* block : region.blocks) planBlock(*block);
+  }
+
+  void planBlock(Block& block) {
+    BlockPlan& plan = plan_.blocks[&block];
+    for (Inst* inst : block.insts) {
+      for (auto& r : inst->regions)
+        if (isControl(inst->op)) planRegion(*r);
+      bool root = isRoot(*inst);
+      if (root) {
+        Root r{kindOf(inst->op), inst};
+        int axis = -1;
+        std::vector<int64_t> shape;
+        if (r.kind == Root::Combine || r.kind == Root::Scan) {
+          shape = inst->operands[0]->type.shape();
+          axis = static_cast<int>(inst->integer(Attr::Axis));
+        } else if (r.kind == Root::Dot) {
+          shape = inst->result()->type.shape();
+        } else {
+          for (Value* v : inst->operands)
+            if (v->type.isTile()) {
+              shape = v->type.shape();
+              break;
+            }
+        }
+        addRoot(plan, block, std::move(r), std::move(shape), axis);
+      }
+      if (isControl(inst->op) || !touchesTiles(*inst) || inst->op == Op::Unsplat || inst->op == Op::Assume) {
+        if (inst->op == Op::Yield || inst->op == Op::Condition)
+          for (size_t i = 0; i < inst->operands.size(); ++i) {
+            Value* v = inst->operands[i];
+            if (!v->type.isTile()) continue;
+            addRoot(plan, block, {Root::Carry, inst, v, i}, v->type.shape(), -1);
+          }
+        plan.steps.push_back({inst, nullptr});
+      }
+      for (Value* v : inst->results)
+        if (plan_.buffered.count(v)) addRoot(plan, block, {Root::Buffer, inst, v}, v->type.shape(), -1);
+    }
+  }
+
+  // The nest that `root` may join: the last one, when only scalar operations that do not hang on it come after.
+  void addRoot(BlockPlan& plan, Block&, Root root, std::vector<int64_t> shape, int axis) {
+    int order = number_[root.inst];
+    for (size_t i = plan.steps.size(); i-- > 0;) {
+      Step& step = plan.steps[i];
+      if (step.nest) {
+        if (mayJoin(*step.nest, root, shape, axis)) {
+          step.nest->roots.push_back(std::move(root));
+          step.nest->order = order;
+          if (axis >= 0) step.nest->reduceAxis = axis;
+          // It runs now: after the scalars that the new root hangs on.
+          std::rotate(plan.steps.begin() + static_cast<long>(i), plan.steps.begin() + static_cast<long>(i) + 1, plan.steps.end());
+          return;
+        }
+        break;
+      }
+      if (info(step.inst->op).effects != Effects::Pure || hangsOnNest(plan, i)) break;
+    }
+    auto nest = std::make_unique<Nest>();
+    nest->roots.push_back(std::move(root));
+    nest->shape = std::move(shape);
+    nest->reduceAxis = axis;
+    nest->order = order;
+    nests_.push_back(nest.get());
+    plan.steps.push_back({nullptr, std::move(nest)});
+  }
+
+  // Whether the scalar step `i` uses, directly or through scalar steps before it, a result of the nest before them.
+  bool hangsOnNest(const BlockPlan& plan, size_t i) {
+    std::set<const Value*> tainted;
+    size_t j = i;
+    while (j > 0 && !plan.steps[j].nest) --j;
+    if (plan.steps[j].nest)
+      for (const Root& r : plan.steps[j].nest->roots)
+        for (const Value* v : r.inst->results) tainted.insert(v);
+    for (++j; j <= i; ++j) {
+      const Inst* inst = plan.steps[j].inst;
+      bool hit = std::any_of(inst->operands.begin(), inst->operands.end(), [&](Value* v) { return pullsAny(v, tainted); });
+      if (hit)
+        for (const Value* v : inst->results) tainted.insert(v);
+      if (hit && j == i) return true;
+    }
+    return false;
+  }
+  // Whether computing `v` needs one of `values`: through virtual tiles too (Unsplat).
+  bool pullsAny(Value* v, const std::set<const Value*>& values) {
+    if (values.count(v)) return true;
+    if (!v->type.isTile() || inMemory(v)) return false;
+    return std::any_of(v->def->operands.begin(), v->def->operands.end(), [&](Value* o) { return pullsAny(o, values); });
+  }
+
+  bool mayJoin(const Nest& nest, const Root& root, const std::vector<int64_t>& shape, int axis) {
+    auto joins = [](const Root& r) {
+      return r.kind == Root::Combine || r.kind == Root::Buffer || r.kind == Root::Carry || (r.kind == Root::Effect && r.inst->op == Op::Store);
+    };
+    if (!joins(root) || nest.shape != shape) return false;
+    if (axis >= 0 && nest.reduceAxis >= 0 && axis != nest.reduceAxis) return false;
+    bool fits = true;
+    for (const Root& r : nest.roots) fits &= joins(r);
+    if (!fits) return false;
+    int bits = 0;
+    for (int64_t d : shape) bits += std::countr_zero(static_cast<uint64_t>(d));
+    std::set<const Value*> scalars;  // results of the nest that are not yet there while it runs
+    for (const Root& r : nest.roots)
+      if (r.kind == Root::Combine)
+        for (const Value* v : r.inst->results) scalars.insert(v);
+    auto memory = [&](const Value* v) { return inMemory(v); };
+    visitPulled(root, memory, [&](Value* v, const IndexMap& map) {
+      for (const Root& r : nest.roots) {
+        if (r.kind == Root::Combine && v->def == r.inst) fits = false;
+        if (r.kind == Root::Buffer && v == r.value && !isIdentity(map, bits)) fits = false;
+      }
+      if (v->def && !scalars.empty())
+        for (Value* o : v->def->operands)
+          if (!o->type.isTile() && scalarHangsOn(o, scalars)) fits = false;
+    });
+    if (root.inst && root.kind != Root::Buffer && root.kind != Root::Carry)
+      for (Value* o : root.inst->operands)
+        if (!o->type.isTile() && scalarHangsOn(o, scalars)) fits = false;
+    return fits;
+  }
+  bool scalarHangsOn(const Value* v, const std::set<const Value*>& values) {
+    if (values.count(v)) return true;
+    if (!v->def || v->def->regions.size() || info(v->def->op).effects != Effects::Pure) return false;
+    return std::any_of(v->def->operands.begin(), v->def->operands.end(), [&](Value* o) { return scalarHangsOn(o, values); });
+  }
+
+  // Loops that contain `inst`, innermost first.
+  std::vector<const Inst*> loopsAround(const Inst* inst) const {
+    std::vector<const Inst*> loops;
+    for (const Block* b = inst->parent; b && b->parent && b->parent->parent; b = b->parent->parent->parent) {
+      const Inst* parent = b->parent->parent;
+      if (parent->op == Op::For || parent->op == Op::While) loops.push_back(parent);
+    }
+    return loops;
+  }
+  bool contains(const Inst* outer, const Inst* inner) const {
+    int at = number_.at(inner);
+    return number_.at(outer) < at && at < end_.at(outer);
+  }
+
+  // Adds buffers that the nests as they stand call for. True when it added one.
+  bool refine() {
+    struct Consumers {
+      std::vector<const Nest*> nests;
+    };
+    std::unordered_map<Value*, Consumers> consumers;
+    std::vector<Value*> order;
+    auto memory = [&](const Value* v) { return inMemory(v); };
+    for (const Nest* nest : nests_)
+      for (const Root& root : nest->roots)
+        visitPulled(root, memory, [&](Value* v, const IndexMap&) {
+          if (inMemory(v) || !v->def) return;
+          Consumers& c = consumers[v];
+          if (c.nests.empty()) order.push_back(v);
+          if (std::find(c.nests.begin(), c.nests.end(), nest) == c.nests.end()) c.nests.push_back(nest);
+        });
+    std::sort(order.begin(), order.end(), [&](Value* a, Value* b) { return number_[a->def] < number_[b->def]; });
+    bool changed = false;
+    for (Value* v : order) {
+      const Inst* def = v->def;
+      const Consumers& c = consumers[v];
+      if (isDear(*def)) {
+        bool deeper = std::any_of(c.nests.begin(), c.nests.end(),
+                                  [&](const Nest* n) { return loopsAround(n->roots[0].inst).size() > loopsAround(def).size(); });
+        if (deeper) {
+          changed |= buffer(v, cat(info(def->op).spelling, " is dear and used in a loop further in"));
+        } else if (c.nests.size() > 1) {
+          changed |= buffer(v, cat(info(def->op).spelling, " is dear and used by ", c.nests.size(), " nests"));
+        }
+        if (changed) return true;  // what hangs on it may need no buffer now
+      }
+      if (def->op == Op::Load) {
+        for (const Nest* nest : c.nests) {
+          if (const Inst* writer = writerBetween(def, *nest)) {
+            buffer(v, cat("read later, after the ", info(writer->op).spelling, " at line ", writer->loc.line));
+            return true;
+          }
+        }
+      }
+    }
+    return changed;
+  }
+
+  // A write that could change what `load` reads before `nest` pulls it.
+  const Inst* writerBetween(const Inst* load, const Nest& nest) {
+    const Inst* consumer = nest.roots.back().inst;
+    for (const Inst* w : writers_) {
+      bool inNest = std::any_of(nest.roots.begin(), nest.roots.end(), [&](const Root& r) { return r.inst == w; });
+      if (inNest && loopsAround(load) == loopsAround(w)) continue;  // the nest itself sorts that out
+      if (number_[w] > number_[load] && number_[w] < nest.order && !(w == consumer)) return w;
+      // A later iteration's pull comes after this iteration's write.
+      for (const Inst* loop : loopsAround(consumer))
+        if (contains(loop, w) && !contains(loop, load)) return w;
+    }
+    return nullptr;
+  }
+
+  // Which carried tiles can be updated in place.
+  void carries(const Region& region) {
+    walk(region, [&](Inst& inst) {
+      if (inst.op != Op::For) return;  // a while's carries always go through temporaries
+      Block& body = inst.regions[0]->entry();
+      Inst* yield = body.terminator();
+      std::vector<Value*> args(body.args.begin() + 1, body.args.end());
+      std::vector<bool> through(yield->operands.size(), false);
+      auto memory = [&](const Value* v) { return inMemory(v); };
+      for (size_t k = 0; k < yield->operands.size(); ++k) {
+        Value* v = yield->operands[k];
+        if (!v->type.isTile()) continue;
+        visitPulled({Root::Carry, yield, v, k}, memory, [&](Value* read, const IndexMap& map) {
+          for (size_t j = 0; j < args.size(); ++j)
+            if (read == args[j] && !(v->type == args[j]->type && isIdentity(map, v->type.bits())))
+              through[j] = true;
+        });
+      }
+      // Carries of one shape share a nest, which pulls everything before it writes; others run one after the other.
+      for (size_t k = 0; k < through.size(); ++k) {
+        Value* v = yield->operands[k];
+        if (!v->type.isTile()) continue;
+        visitPulled({Root::Carry, yield, v, k}, memory, [&](Value* read, const IndexMap&) {
+          for (size_t j = 0; j < args.size(); ++j)
+            if (j != k && read == args[j]) through[j] = true;
+        });
+        if (!through[k]) tryInPlace(inst, body, args[k], v);
+      }
+      plan_.throughTemporary[yield] = std::move(through);
+    });
+  }
+  // A root's result that is only yielded can be written where the next iteration reads it, if nothing reads the old value later.
+  void tryInPlace(const Inst& loop, Block& body, Value* arg, Value* v) {
+    if (!v->def || v->def->parent != &body) return;
+    if (v->def->op != Op::Dot) return;
+    int at = number_[v->def];
+    auto memory = [&](const Value* x) { return inMemory(x); };
+    bool safe = true;
+    for (const Nest* nest : nests_)
+      for (const Root& root : nest->roots) {
+        if (!contains(&loop, root.inst)) continue;
+        bool self = root.inst == v->def && root.kind == Root::Dot;
+        visitPulled(root, memory, [&](Value* read, const IndexMap& map) {
+          if (read != arg) return;
+          if (self ? !isIdentity(map, arg->type.bits()) : nest->order > at) safe = false;
+        });
+      }
+    if (safe) plan_.inPlaceOf[v] = arg;
+  }
+
+  const Func& f_;
+  Plan plan_;
+  std::vector<Nest*> nests_;
+  std::unordered_map<const Inst*, int> number_, end_;
+  std::vector<const Inst*> writers_;
+  int next_ = 0;
+};
+
+}  // namespace
+
+Plan makePlan(const Func& f) { return Planner(f).run(); }
+
+}  // namespace nereid

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+// The schedule: what is computed where.
+//
+// Tile values are virtual. A *root* must iterate: a store, an atomic, a reduction, a scan, a dot, a value that needs a buffer. Roots over
+// one domain share a *nest* of loops; everything else is pulled, element by element, by the nests that need it. The plan says which
+// roots form which nests, in which order, and which values live in buffers, each with its reason. Lowering obeys it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "analysis/index_map.h"
+#include "ir/ir.h"
+
+namespace nereid {
+
+struct Root {
+  enum Kind : uint8_t {
+    Effect,   // Store, AtomicRMW, AtomicCAS, Print, Assert: `inst` at every element
+    Combine,  // Reduce
+    Scan,
+    Dot,
+    Histogram,
+    Sequence,  // MapElementwise with pack > 1
+    Buffer,    // `value` is written to its buffer
+    Carry,     // operand `slot` of the terminator `inst` is written to the buffer that the next iteration (or the result) reads
+  } kind;
+  Inst* inst = nullptr;
+  Value* value = nullptr;
+  size_t slot = 0;
+};
+
+struct Nest {
+  std::vector<Root> roots;
+  std::vector<int64_t> shape;  // of the domain
+  int reduceAxis = -1;
+  int order = 0;  // position in the program, for those who ask what lies between
+};
+
+struct Step {
+  Inst* inst = nullptr;  // a scalar operation or control flow; null for a nest
+  std::unique_ptr<Nest> nest;
+};
+
+// How a carried tile comes back: in place, or through a second buffer because something still reads the first.
+struct BlockPlan {
+  std::vector<Step> steps;
+};
+
+struct Plan {
+  std::unordered_map<const Block*, BlockPlan> blocks;
+  // Values in memory and why. Results of roots are there by nature and not listed.
+  std::unordered_map<const Value*, std::string> buffered;
+  // Carries (terminator, slot) that must go through a temporary.
+  std::unordered_map<const Inst*, std::vector<bool>> throughTemporary;
+  // Root results that may be written straight to the carried buffer: value ⇒ the loop's block argument.
+  std::unordered_map<const Value*, Value*> inPlaceOf;
+};
+
+Plan makePlan(const Func& f);
+// The plan as text: `emit --stage schedule`.
+std::string describe(const Func& f, const Plan& plan);
+
+// Whether a value of this operation is dear to compute again.
+bool isDear(const Inst& inst);
+// Whether an instruction works on tiles (has a tile operand or result), other than control flow.
+bool touchesTiles(const Inst& inst);
+bool isControl(Op op);
+
+// Calls visit(value, map) for everything that `root` pulls, in terms of the bits of its domain (axis 0), down to values that live in
+// buffers, block arguments, loads (their pointers too) and constants. `inMemory(v)` says what is not computed but read.
+template <class InMemory, class Visit>
+void visitPulled(const Root& root, InMemory&& inMemory, Visit&& visit);
+
+IndexMap identityMap(int bits);
+
+namespace detail {
+template <class InMemory, class Visit>
+struct Puller {
+  InMemory& inMemory;
+  Visit& visit;
+  std::vector<std::pair<const Value*, IndexMap>> seen;
+
+  void pull(Value* v, const IndexMap& map, bool force = false) {
+    if (!v->type.isTile()) return;
+    for (auto& [value, m] : seen)
+      if (value == v && m == map) return;
+    seen.emplace_back(v, map);
+    visit(v, map);
+    if (!v->def || (!force && inMemory(v)) || !isPullable(*v->def)) return;
+    operands(*v->def, map, v->index);
+  }
+  void operands(const Inst& inst, const IndexMap& map, size_t result) {
+    for (size_t i = 0; i < inst.operands.size(); ++i) {
+      if (inst.op == Op::Gather && i == 0) {
+        // The source is read at computed places: no map.
+        visit(inst.operands[0], IndexMap{});
+        continue;
+      }
+      if (auto m = operandMap(inst, i, map, result)) pull(inst.operands[i], *m);
+    }
+  }
+};
+}  // namespace detail
+
+template <class InMemory, class Visit>
+void visitPulled(const Root& root, InMemory&& inMemory, Visit&& visit) {
+  detail::Puller<InMemory, Visit> puller{inMemory, visit, {}};
+  if (root.kind == Root::Buffer || root.kind == Root::Carry) {
+    puller.pull(root.value, identityMap(root.value->type.bits()), root.kind == Root::Buffer);
+    return;
+  }
+  for (Value* v : root.inst->operands)
+    if (v->type.isTile()) puller.pull(v, identityMap(v->type.bits()));
+}
+
+}  // namespace nereid
