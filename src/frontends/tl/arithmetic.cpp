@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: MIT
+// Promotion, broadcasting and the operators on tensors: the rules that decide every type in a kernel.
+#include "frontends/tl/codegen.h"
+#include "ir/bits.h"
+
+namespace nereid::tl {
+
+Result<Tensor> CodeGen::scalarConstant(const Val& number, DType type, Loc loc, const std::vector<int64_t>& shape) {
+  TType shaped{type, shape};
+  Type ir = shaped.ir();
+  if (type.isPointer()) {
+    if (number.isInt() && number.number == 0) {
+      Tensor zero = tensor(b_.i64(0), {{Prim::I64}, {}});
+      return splat(TRY(cast(zero, type, loc)), shape);
+    }
+    return error(Err::Type, loc).says("a number cannot be a ", name(type));
+  }
+  if (type.isInt()) {
+    if (type.isBool()) return tensor(b_.constant(ir, truthy(number)), shaped);
+    if (!number.isInt()) return error(Err::Type, loc).says("the float ", repr(number), " cannot be an ", name(type)).hint("write an integer, or cast");
+    if (type.isUnsigned() && number.number < 0)
+      return error(Err::Type, loc).says("the negative number ", repr(number), " cannot be an ", name(type));
+    return tensor(b_.constant(ir, static_cast<uint64_t>(number.number)), shaped);
+  }
+  if (!type.isFloat()) return error(Err::Type, loc).says("a number cannot be a ", name(type));
+  double value = number.asDouble();
+  // Triton's builder takes a float for every type below 64 bits.
+  if (type.bits() < 64) value = static_cast<float>(value);
+  return tensor(b_.constant(ir, encodeFloat(ir.elem, value)), shaped);
+}
+
+// The type that a Python number takes by itself.
+Result<DType> CodeGen::numberType(const Val& v, Loc loc) {
+  if (v.is(VK::Bool)) return DType{Prim::I1};
+  if (v.is(VK::Float)) {
+    double a = v.real < 0 ? -v.real : v.real;
+    bool fits = a != a || a == 0 || a == __builtin_inf() || (a >= 0x1p-126 && a <= 0x1.fffffep127);
+    return DType{fits ? Prim::F32 : Prim::F64};
+  }
+  constexpr Int one = 1;
+  Int n = v.number;
+  if (n >= -(one << 31) && n < (one << 31)) return DType{Prim::I32};
+  if (n >= 0 && n < (one << 32)) return DType{Prim::U32};
+  if (n >= -(one << 63) && n < (one << 63)) return DType{Prim::I64};
+  if (n >= 0 && n < (one << 64)) return DType{Prim::U64};
+  return error(Err::Type, loc).says("the integer ", intText(n), " does not fit in 64 bits");
+}
+
+Result<Tensor> CodeGen::toTensor(const Val& v, Loc loc) {
+  switch (v.kind) {
+    case VK::Tensor: return v.tensor;
+    case VK::Bool: case VK::Int: case VK::Float: return scalarConstant(v, TRY(numberType(v, loc)), loc);
+    case VK::Desc: return error(Err::Type, loc).says("a tensor descriptor cannot be used as a tensor").hint("read a block with `desc.load([...])`");
+    case VK::BlockPtr: return error(Err::Type, loc).says("a block pointer cannot be used as a tensor").hint("read the block with `tl.load(ptr)`, move it with `tl.advance`");
+    default: return error(Err::Type, loc).says("expected a tensor or a number, but this is ", describe(v));
+  }
+}
+
+Result<Tensor> CodeGen::memoryOperand(const Val& v, DType elem, const std::vector<int64_t>& shape, Loc loc) {
+  if (v.isNumber()) {
+    DType own = TRY(numberType(v, loc));
+    bool exact = (elem.isStandardFloat() && own.bits() <= 32) || (elem.isInt() && !elem.isBool() && own.isInt() && own.bits() <= elem.bits() && v.number >= 0);
+    if (exact) return scalarConstant(v, elem, loc, shape);
+  }
+  return toTensor(v, loc);
+}
+
+Tensor CodeGen::zeroOf(const TType& type) { return tensor(b_.constant(type.ir(), 0), type); }
+
+Tensor CodeGen::splat(Tensor scalar, const std::vector<int64_t>& shape) {
+  if (shape.empty()) return scalar;
+  TType type{scalar.type.scalar, shape};
+  // A constant is as well written with its shape: fewer operations for everyone who reads it.
+  if (scalar.value->def && scalar.value->def->op == Op::Constant)
+    return tensor(b_.constant(Dense{type.ir(), scalar.value->def->dense().bits}), type);
+  return tensor(b_.splat(scalar.value, shape), type);
+}
+
+Tensor CodeGen::expandDims(Tensor t, int axis) {
+  if (!t.type.isBlock()) return splat(t, {1});
+  TType type = t.type;
+  type.shape.insert(type.shape.begin() + axis, 1);
+  return tensor(b_.expandDims(t.value, axis), type);
+}
+
+Result<DType> CodeGen::promoteInts(DType a, DType b) {
+  int wa = a.bits(), wb = b.bits();
+  if (a.isSigned() == b.isSigned()) return wa > wb ? a : b;
+  if (a.isUnsigned()) return wa >= wb ? a : b;
+  return wb >= wa ? b : a;
+}
+
+Result<DType> CodeGen::computationType(DType a, bool aIsNumber, DType b, bool bIsNumber, bool divide, const Locs& locs) {
+  if (aIsNumber != bIsNumber) {
+    DType number = aIsNumber ? a : b, other = aIsNumber ? b : a;
+    if (number.kind() <= other.kind()) {
+      if (divide && (other.is(Prim::F16) || other.is(Prim::BF16))) return DType{Prim::F32};
+      return other;
+    }
+  }
+  if (a.is(Prim::F64) || b.is(Prim::F64)) return DType{Prim::F64};
+  if (a.is(Prim::F32) || b.is(Prim::F32)) return DType{Prim::F32};
+  if (a.is(Prim::F16) || b.is(Prim::F16)) return DType{divide ? Prim::F32 : Prim::F16};
+  if (a.is(Prim::BF16) && b.is(Prim::BF16)) return DType{divide ? Prim::F32 : Prim::BF16};
+  if (a.is(Prim::BF16) || b.is(Prim::BF16)) return DType{Prim::F32};
+  if (a.isFp8() && b.isFp8()) return a == b ? a : DType{Prim::F16};
+  if (!a.isInt() || !b.isInt())
+    return error(Err::Type, locs.at).says("cannot combine ", name(a), " and ", name(b)).hint("cast one of them with `.to(...)`");
+  if (divide && a.isSigned() != b.isSigned())
+    return error(Err::Type, locs.at)
+        .says("cannot divide ", name(a), " by ", name(b), ": their signedness differs, so the result would rarely be useful")
+        .label(locs.a, name(a))
+        .label(locs.b, name(b))
+        .hint("cast one of them with `.to(...)`");
+  return promoteInts(a, b);
+}
+
+Result<CodeGen::Pair> CodeGen::operands(const Val& va, const Val& vb, Rules rules, const Locs& locs) {
+  bool na = va.isNumber(), nb = vb.isNumber();
+  Tensor a, b;
+  if (!na) a = TRY(toTensor(va, locs.a));
+  if (!nb) b = TRY(toTensor(vb, locs.b));
+  DType sa = na ? TRY(numberType(va, locs.a)) : a.type.scalar, sb = nb ? TRY(numberType(vb, locs.b)) : b.type.scalar;
+  auto checkPointer = [&](DType x, DType y, bool allowed, Loc loc) -> Result<void> {
+    if (!x.isPointer()) return {};
+    if (!allowed)
+      return error(Err::Type, loc).says("a ", name(x), " does not take part in this operation").label(loc == locs.a ? locs.b : locs.a, name(y));
+    if ((y.isPointer() && x != y) || y.isFloat())
+      return error(Err::Type, loc).says("cannot combine ", name(x), " and ", name(y)).label(loc == locs.a ? locs.b : locs.a, name(y));
+    return {};
+  };
+  CHECK_OK(checkPointer(sa, sb, rules.pointerLeft, locs.a));
+  CHECK_OK(checkPointer(sb, sa, rules.pointerRight, locs.b));
+  if (rules.arithmetic && !sa.isPointer() && !sb.isPointer()) {
+    DType type = TRY(computationType(sa, na, sb, nb, rules.divide, locs));
+    auto fit = [&](const Val& v, const Tensor& t, bool number, Loc loc, const Tensor& other) -> Result<Tensor> {
+      if (!number) return cast(t, type, loc);
+      if (type.isUnsigned() && v.asDouble() < 0)
+        return error(Err::Type, loc)
+            .says("cannot combine a tensor of ", name(type), " with the negative number ", repr(v))
+            .hint("cast the tensor to a signed type, or the number with `tl.full`");
+      if (type.isInt() && v.isInt()) {
+        Int one = 1;
+        Int low = type.isSigned() ? -(one << (type.bits() - 1)) : 0;
+        Int high = type.isSigned() ? (one << (type.bits() - 1)) - 1 : (one << type.bits()) - 1;
+        if (v.number < low || v.number > high) return error(Err::Type, loc).says("the number ", repr(v), " is out of range for ", name(type));
+      }
+      return scalarConstant(v, type, loc, other.type.shape);
+    };
+    a = TRY(fit(va, a, na, locs.a, b));
+    b = TRY(fit(vb, b, nb, locs.b, a));
+  } else {
+    if (na) a = TRY(scalarConstant(va, sa, locs.a, b.type.shape));
+    if (nb) b = TRY(scalarConstant(vb, sb, locs.b, a.type.shape));
+  }
+  return broadcast(a, b, locs);
+}
+
+Result<CodeGen::Pair> CodeGen::broadcast(Tensor a, Tensor b, const Locs& locs) {
+  if (a.type.isBlock() && !b.type.isBlock()) return Pair{a, splat(b, a.type.shape)};
+  if (!a.type.isBlock() && b.type.isBlock()) return Pair{splat(a, b.type.shape), b};
+  if (!a.type.isBlock()) return Pair{a, b};
+  Tensor a0 = a, b0 = b;
+  while (a.type.shape.size() < b.type.shape.size()) a = expandDims(a, 0);
+  while (b.type.shape.size() < a.type.shape.size()) b = expandDims(b, 0);
+  std::vector<int64_t> shape;
+  for (size_t i = 0; i < a.type.shape.size(); ++i) {
+    int64_t x = a.type.shape[i], y = b.type.shape[i];
+    if (x != y && x != 1 && y != 1)
+      return error(Err::Shape, locs.at)
+          .says("shapes ", shapeText(a0.type.shape), " and ", shapeText(b0.type.shape), " do not fit together: axis ", i, " is ", x, " and ", y)
+          .label(locs.a, text(a0.type))
+          .label(locs.b, text(b0.type))
+          .hint("axes must be equal or 1; `x[:, None]` and `x[None, :]` add an axis");
+    shape.push_back(x == 1 ? y : x);
+  }
+  auto stretch = [&](Tensor t) {
+    if (t.type.shape == shape) return t;
+    return tensor(b_.broadcast(t.value, shape), {t.type.scalar, shape});
+  };
+  a = stretch(a);
+  return Pair{a, stretch(b)};
+}
+
+Result<Tensor> CodeGen::broadcastTo(Tensor t, const std::vector<int64_t>& shape, Loc loc) {
+  if (!t.type.isBlock()) return splat(t, shape);
+  if (t.type.shape.size() != shape.size())
+    return error(Err::Shape, loc).says("cannot broadcast ", text(t.type), " to ", shapeText(shape), ": the ranks differ");
+  if (t.type.shape == shape) return t;
+  for (size_t i = 0; i < shape.size(); ++i)
+    if (t.type.shape[i] != shape[i] && t.type.shape[i] != 1)
+      return error(Err::Shape, loc).says("cannot broadcast ", text(t.type), " to ", shapeText(shape), ": axis ", i, " is ", t.type.shape[i], ", not 1 or ", shape[i]);
+  return tensor(b_.broadcast(t.value, shape), {t.type.scalar, shape});
+}
+
+Result<std::vector<Tensor>> CodeGen::broadcastAll(std::vector<Tensor> ts, const Locs& locs) {
+  for (int round = 0; round < 2; ++round)
+    for (size_t i = 1; i < ts.size(); ++i) {
+      Pair p = TRY(broadcast(ts[0], ts[i], locs));
+      ts[0] = p.first;
+      ts[i] = p.second;
+    }
+  return ts;
+}
+
+Result<Tensor> CodeGen::add(const Val& va, const Val& vb, const Locs& locs) {
+  auto [a, b] = TRY(operands(va, vb, {true, true}, locs));
+  DType sa = a.type.scalar, sb = b.type.scalar;
+  if (sa.isPointer() && sb.isPointer()) return error(Err::Type, locs.at).says("pointers cannot be added together");
+  if (sb.isPointer()) {
+    std::swap(a, b);
+    std::swap(sa, sb);
+  }
+  if (sa.isPointer()) {
+    if (sb.isUnsigned() && sb.bits() < 64) b = widenTo(b, Prim::I64);  // the operation takes its offset as signed
+    return tensor(b_.addPtr(a.value, b.value), a.type);
+  }
+  return tensor(b_.make(sa.isFloat() ? Op::AddF : Op::AddI, {a.value, b.value}), a.type);
+}
+
+Result<Tensor> CodeGen::sub(const Val& va, const Val& vb, const Locs& locs) {
+  auto [a, b] = TRY(operands(va, vb, {true, false}, locs));
+  DType s = a.type.scalar;
+  if (s.isPointer()) return add(Val::of(a), Val::of(TRY(negate(b, locs.b))), locs);
+  return tensor(b_.make(s.isFloat() ? Op::SubF : Op::SubI, {a.value, b.value}), a.type);
+}
+
+Result<Tensor> CodeGen::mul(const Val& va, const Val& vb, const Locs& locs) {
+  auto [a, b] = TRY(operands(va, vb, {}, locs));
+  return tensor(b_.make(a.type.scalar.isFloat() ? Op::MulF : Op::MulI, {a.value, b.value}), a.type);
+}
+
+Result<Tensor> CodeGen::trueDiv(const Val& va, const Val& vb, const Locs& locs) {
+  auto [a, b] = TRY(operands(va, vb, {.divide = true}, locs));
+  DType sa = a.type.scalar, sb = b.type.scalar;
+  DType to = sa;
+  if (sa.isInt() && sb.isInt()) to = {Prim::F32};
+  else if (sa.isInt()) to = sb;
+  else if (sb.isFloat() && sa.mantissa() <= sb.mantissa()) to = sb;
+  a = TRY(cast(a, to, locs.a));
+  b = TRY(cast(b, to, locs.b));
+  return tensor(b_.make(Op::DivF, {a.value, b.value}), a.type);
+}
+
+Result<Tensor> CodeGen::floorDiv(const Val& va, const Val& vb, const Locs& locs) {
+  auto [a, b] = TRY(operands(va, vb, {.divide = true}, locs));
+  if (!a.type.scalar.isInt() || !b.type.scalar.isInt())
+    return error(Err::Type, locs.at)
+        .says("`//` is for integers, but these are ", name(a.type.scalar))
+        .label(locs.a, text(a.type))
+        .label(locs.b, text(b.type))
+        .hint("`tl.floor(a / b)` divides floats");
+  return tensor(b_.make(a.type.scalar.isSigned() ? Op::DivSI : Op::DivUI, {a.value, b.value}), a.type);
+}
+
+Result<Tensor> CodeGen::mod(const Val& va, const Val& vb, const Locs& locs) {
+  auto [a, b] = TRY(operands(va, vb, {.divide = true}, locs));
+  DType s = a.type.scalar;
+  return tensor(b_.make(s.isFloat() ? Op::RemF : s.isSigned() ? Op::RemSI : Op::RemUI, {a.value, b.value}), a.type);
+}
+
+Result<CodeGen::Pair> CodeGen::intOperands(const Val& va, const Val& vb, const Locs& locs) {
+  auto [a, b] = TRY(operands(va, vb, {}, locs));
+  if (!a.type.scalar.isInt() || !b.type.scalar.isInt())
+    return error(Err::Type, locs.at)
+        .says("bitwise operators are for integers, but these are ", name(a.type.scalar))
+        .label(locs.a, text(a.type))
+        .label(locs.b, text(b.type));
+  return Pair{a, b};
+}
+
+Result<Tensor> CodeGen::bitwise(Op op, const Val& va, const Val& vb, const Locs& locs) {
+  auto [a, b] = TRY(intOperands(va, vb, locs));
+  return tensor(b_.make(op, {a.value, b.value}), a.type);
+}
+
+Result<Tensor> CodeGen::shiftRight(const Val& va, const Val& vb, const Locs& locs) {
+  // Arithmetic or logical by the type of the left operand before promotion.
+  bool isSigned = va.isTensor() ? va.tensor.type.scalar.isSigned() : vb.isTensor() && vb.tensor.type.scalar.isSigned();
+  return bitwise(isSigned ? Op::ShRSI : Op::ShRUI, va, vb, locs);
+}
+
+Result<Tensor> CodeGen::compare(const std::string& op, const Val& va, const Val& vb, const Locs& locs) {
+  auto [a, b] = TRY(operands(va, vb, {}, locs));
+  struct Row {
+    std::string_view op;
+    CmpFPred real;
+    CmpIPred isSigned, isUnsigned;
+  };
+  static constexpr Row kRows[] = {
+      {"==", CmpFPred::Oeq, CmpIPred::Eq, CmpIPred::Eq},   {"!=", CmpFPred::Une, CmpIPred::Ne, CmpIPred::Ne},
+      {"<", CmpFPred::Olt, CmpIPred::Slt, CmpIPred::Ult},  {"<=", CmpFPred::Ole, CmpIPred::Sle, CmpIPred::Ule},
+      {">", CmpFPred::Ogt, CmpIPred::Sgt, CmpIPred::Ugt},  {">=", CmpFPred::Oge, CmpIPred::Sge, CmpIPred::Uge},
+  };
+  for (const Row& row : kRows) {
+    if (row.op != op) continue;
+    DType s = a.type.scalar;
+    Value* v = s.isFloat() ? b_.cmpF(row.real, a.value, b.value) : b_.cmpI(s.isSigned() ? row.isSigned : row.isUnsigned, a.value, b.value);
+    return tensor(v, a.type.with({Prim::I1}));
+  }
+  return error(Err::Unsupported, locs.at).says("the comparison `", op, "` is not part of the Triton language");
+}
+
+Result<Tensor> CodeGen::minMax(bool maximum, bool propagate, const Val& va, const Val& vb, const Locs& locs) {
+  auto [a, b] = TRY(operands(va, vb, {}, locs));
+  DType s = a.type.scalar;
+  Op op;
+  if (s.isFloat()) op = maximum ? (propagate ? Op::MaximumF : Op::MaxNumF) : (propagate ? Op::MinimumF : Op::MinNumF);
+  else if (s.isSigned()) op = maximum ? Op::MaxSI : Op::MinSI;
+  else op = maximum ? Op::MaxUI : Op::MinUI;
+  return tensor(b_.make(op, {a.value, b.value}), a.type);
+}
+
+Result<Tensor> CodeGen::negate(const Tensor& t, Loc loc) {
+  DType s = t.type.scalar;
+  if (s.isPointer()) return error(Err::Type, loc).says("a pointer cannot be negated");
+  if (s.isFloat()) return tensor(b_.make(Op::NegF, {t.value}), t.type);
+  Tensor zero = zeroOf(t.type);
+  return tensor(b_.make(Op::SubI, {zero.value, t.value}), t.type);
+}
+
+Result<Tensor> CodeGen::invert(const Tensor& t, Loc loc) {
+  DType s = t.type.scalar;
+  if (!s.isInt()) return error(Err::Type, loc).says("`~` is for integers, but this is ", text(t.type));
+  Tensor ones = tensor(b_.constant(t.type.ir(), ~uint64_t{0}), t.type);
+  return tensor(b_.make(Op::XOrI, {t.value, ones.value}), t.type);
+}
+
+Result<Tensor> CodeGen::logicalNot(const Tensor& t, Loc loc) {
+  if (t.type.scalar.isBool()) return invert(t, loc);
+  return invert(TRY(bitcast(t, {Prim::I1}, loc)), loc);
+}
+
+Result<Tensor> CodeGen::logical(bool conjunction, const Val& va, const Val& vb, const Locs& locs) {
+  auto asBool = [&](const Val& v, Loc loc) -> Result<Tensor> {
+    Tensor t = TRY(toTensor(v, loc));
+    if (t.type.scalar.isBool()) return t;
+    if (t.type.scalar.bits() != 1)
+      return error(Err::Type, loc).says("`and`, `or` and `not` take int1, but this is ", text(t.type)).hint("compare it with something first: `x != 0`");
+    return bitcast(t, {Prim::I1}, loc);
+  };
+  Tensor a = TRY(asBool(va, locs.a)), b = TRY(asBool(vb, locs.b));
+  return bitwise(conjunction ? Op::AndI : Op::OrI, Val::of(a), Val::of(b), locs);
+}
+
+Result<Tensor> CodeGen::where(const Tensor& condition, const Val& x, const Val& y, const Locs& locs) {
+  Tensor c = TRY(cast(condition, {Prim::I1}, locs.at));
+  auto [a, b] = TRY(operands(x, y, {true, true}, locs));
+  Locs with{locs.at, locs.at, locs.a};
+  if (c.type.isBlock()) {
+    std::tie(c, a) = TRY(broadcast(c, a, with));
+    std::tie(a, b) = TRY(broadcast(a, b, with));
+    // A smaller condition was stretched with x; y follows.
+    std::tie(c, b) = TRY(broadcast(c, b, with));
+  } else if (a.type.isBlock()) {
+    c = splat(c, a.type.shape);
+  }
+  return tensor(b_.select(c.value, a.value, b.value), a.type);
+}
+
+}  // namespace nereid::tl

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#include "frontends/tl/ast.h"
+
+#include <algorithm>
+
+namespace nereid::tl {
+
+std::string_view kindName(Kind kind) {
+  static constexpr std::string_view kNames[] = {
+      "None",   "True",      "False",     "Ellipsis", "Int",   "Float",   "Str",      "JoinedStr", "Formatted", "Name",
+      "Attribute", "Subscript", "Slice",  "Call",     "Keyword", "Starred", "Tuple",  "List",      "ListComp",  "BinOp",
+      "UnaryOp", "BoolOp",   "Compare",   "IfExp",    "NamedExpr", "Expr", "Assign",  "AnnAssign", "AugAssign", "Return",
+      "Pass",   "Assert",    "If",        "For",      "While", "With",    "Block",    "Function",  "Param"};
+  return kNames[static_cast<size_t>(kind)];
+}
+
+std::string intText(Int value) {
+  if (value == 0) return "0";
+  bool negative = value < 0;
+  unsigned __int128 n = negative ? -static_cast<unsigned __int128>(value) : static_cast<unsigned __int128>(value);
+  std::string out;
+  for (; n; n /= 10) out += static_cast<char>('0' + static_cast<int>(n % 10));
+  if (negative) out += '-';
+  std::reverse(out.begin(), out.end());
+  return out;
+}
+
+void dump(std::string& out, const Node* node, int depth) {
+  out.append(static_cast<size_t>(depth) * 2, ' ');
+  if (!node) {
+    out += "-\n";
+    return;
+  }
+  append(out, cat(kindName(node->kind)));
+  switch (node->kind) {
+    case Kind::Int: append(out, cat(" ", intText(node->number))); break;
+    case Kind::Float: append(out, cat(" ", node->real)); break;
+    case Kind::Str: append(out, cat(" ", quoted(node->text))); break;
+    case Kind::Param: append(out, cat(" ", node->flag == '*' ? "*" : "", node->text)); break;
+    default:
+      if (!node->text.empty()) append(out, cat(" ", node->text));
+  }
+  append(out, cat(" @", node->loc.line, ":", node->loc.col, "\n"));
+  for (const Node* kid : node->kids) dump(out, kid, depth + 1);
+}
+
+namespace {
+
+std::string joined(const Node* n, size_t from) {
+  std::string out;
+  for (size_t i = from; i < n->kids.size(); ++i) append(out, cat(i > from ? ", " : "", unparse(n->kids[i])));
+  return out;
+}
+
+}  // namespace
+
+std::string unparse(const Node* n) {
+  if (!n) return "";
+  auto kid = [&](size_t i) { return unparse(n->kid(i)); };
+  switch (n->kind) {
+    case Kind::None: return "None";
+    case Kind::True: return "True";
+    case Kind::False: return "False";
+    case Kind::Ellipsis: return "...";
+    case Kind::Int: return intText(n->number);
+    case Kind::Float: return shortest(n->real);
+    case Kind::Str: return quoted(n->text);
+    case Kind::JoinedStr: return "f\"...\"";
+    case Kind::Name: return n->text;
+    case Kind::Attribute: return cat(kid(0), ".", n->text);
+    case Kind::Subscript: return cat(kid(0), "[", kid(1), "]");
+    case Kind::Slice: return n->kid(2) ? cat(kid(0), ":", kid(1), ":", kid(2)) : cat(kid(0), ":", kid(1));
+    case Kind::Call: return cat(kid(0), "(", joined(n, 1), ")");
+    case Kind::Keyword: return cat(n->text, "=", kid(0));
+    case Kind::Starred: return cat("*", kid(0));
+    case Kind::Tuple: return cat("(", joined(n, 0), n->kids.size() == 1 ? ",)" : ")");
+    case Kind::List: return cat("[", joined(n, 0), "]");
+    case Kind::ListComp: return cat("[", kid(0), " for ", kid(1), " in ", kid(2), "]");
+    case Kind::BinOp: case Kind::Compare: return cat("(", kid(0), " ", n->text, " ", kid(1), ")");
+    case Kind::UnaryOp: return cat(n->text, n->text == "not" ? " " : "", kid(0));
+    case Kind::BoolOp: {
+      std::string out;
+      for (size_t i = 0; i < n->kids.size(); ++i) append(out, cat(i ? cat(" ", n->text, " ") : "", kid(i)));
+      return out;
+    }
+    case Kind::IfExp: return cat(kid(1), " if ", kid(0), " else ", kid(2));
+    case Kind::NamedExpr: return cat("(", kid(0), " := ", kid(1), ")");
+    default: return std::string(kindName(n->kind));
+  }
+}
+
+}  // namespace nereid::tl

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// The syntax tree of the accepted part of Python: one node type, its parts in `kids` in the order that the table says.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/diag.h"
+
+namespace nereid::tl {
+
+using Int = __int128;  // Python integers in kernels: wide enough for any 64-bit arithmetic that a constexpr does
+
+enum class Kind : uint8_t {
+  // expressions
+  None, True, False, Ellipsis,
+  Int,         // number
+  Float,       // real
+  Str,         // text
+  JoinedStr,   // kids: Str | Formatted
+  Formatted,   // kids: expression, [JoinedStr of the format]; text: the conversion ("r", "s", "a" or empty)
+  Name,        // text
+  Attribute,   // kids: value; text: member
+  Subscript,   // kids: value, index
+  Slice,       // kids: lower, upper, step, each may be null
+  Call,        // kids: callee, arguments...
+  Keyword,     // kids: value; text: name, or empty for **kwargs
+  Starred,     // kids: value
+  Tuple, List, // kids: items
+  ListComp,    // kids: element, target, iterable
+  BinOp,       // kids: left, right; text: operator
+  UnaryOp,     // kids: operand; text: operator
+  BoolOp,      // kids: operands; text: "and" | "or"
+  Compare,     // kids: left, right; text: operator
+  IfExp,       // kids: test, then, else
+  NamedExpr,   // kids: target, value
+  // statements
+  Expr,        // kids: value
+  Assign,      // kids: target, value
+  AnnAssign,   // kids: target, annotation, value or null
+  AugAssign,   // kids: target, value; text: operator without "="
+  Return,      // kids: value or null
+  Pass,
+  Assert,      // kids: test, message or null
+  If,          // kids: test, Block, Block or null
+  For,         // kids: target, iterable, Block
+  While,       // kids: test, Block
+  With,        // kids: items (call, target or null)..., Block
+  Block,       // kids: statements
+  Function,    // kids: Param..., Block; text: name
+  Param,       // kids: annotation or null, default or null; text: name; flag: "*" for *args, "/" for keyword-only ones after a star
+};
+
+struct Node {
+  Kind kind;
+  Loc loc;
+  std::string text;
+  tl::Int number = 0;
+  double real = 0;
+  char flag = 0;
+  std::vector<Node*> kids;
+  Loc at;  // the operator, keyword or name within, where that is narrower
+
+  Node* kid(size_t i) const { return i < kids.size() ? kids[i] : nullptr; }
+};
+
+class Arena {
+ public:
+  Node* make(Kind kind, Loc loc) {
+    Node& n = nodes_.emplace_back();
+    n.kind = kind;
+    n.loc = loc;
+    n.at = loc;
+    return &n;
+  }
+
+ private:
+  std::deque<Node> nodes_;
+};
+
+std::string_view kindName(Kind kind);
+// An indented dump, for `--stage ast`.
+void dump(std::string& out, const Node* node, int depth = 0);
+// The source of an expression as Python would write it, for messages.
+std::string unparse(const Node* node);
+std::string intText(Int value);
+
+}  // namespace nereid::tl

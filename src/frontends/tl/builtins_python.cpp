@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+// Hints, debugging, and what Python itself has built in.
+#include <algorithm>
+#include <cmath>
+
+#include "frontends/tl/codegen.h"
+
+namespace nereid::tl {
+
+Result<Val> CodeGen::bHint(Bound& a) {
+  Tensor t = TRY(tensorOf(a[0], a.loc(0)));
+  std::vector<int64_t> values = TRY(intList(a[1], a.loc(1), "a hint"));
+  if (std::max<size_t>(1, t.type.shape.size()) != values.size())
+    return error(Err::Shape, a.loc(1)).says("`", a.info->name, "` takes one value an axis: ", text(t.type), " has ", t.type.shape.size(), ", but there are ", values.size());
+  // The hint is kept on the operation that makes the value; a function's argument has none.
+  if (t.value->def) t.value->def->set(static_cast<Attr>(a.info->tag), values);
+  return Val::of(t);
+}
+
+Result<Val> CodeGen::bAssume(Bound& a) {
+  if (!a[0].isTensor()) return Val::none();
+  Tensor t = a[0].tensor;
+  if (t.type.isBlock() || !t.type.scalar.isBool()) return error(Err::Type, a.loc(0)).says("tl.assume takes one int1, but this is ", text(t.type));
+  b_.create(Op::Assume, {t.value}, {});
+  return Val::none();
+}
+
+Result<Val> CodeGen::bBarrier(Bound&) {
+  b_.create(Op::Barrier, {}, {});
+  return Val::none();
+}
+
+Result<Val> CodeGen::bPrint(Bound& a) {
+  if (!a[0].is(VK::Str)) return error(Err::Type, a.loc(0)).says("the first argument of a print must be a string, but this is ", describe(a[0])).hint("`tl.device_print(\"x\", x)`");
+  std::string prefix = a[0].text;
+  for (char c : prefix)
+    if (static_cast<unsigned char>(c) >= 0x7f || (static_cast<unsigned char>(c) < 0x20 && !isspace(static_cast<unsigned char>(c))))
+      return error(Err::Type, a.loc(0)).says("the prefix of a print must be ASCII");
+  if (host_) return Val::none();
+  std::vector<Value*> values;
+  std::vector<int64_t> isSigned;
+  for (const Arg& arg : a.rest) {
+    Tensor t = TRY(tensorOf(arg.value, arg.loc));
+    values.push_back(t.value);
+    isSigned.push_back(t.type.scalar.isSigned());
+  }
+  // As in Triton the prefix ends in ": " and begins with a space.
+  if (!prefix.ends_with(' ') && !values.empty()) prefix += ' ';
+  if (!prefix.ends_with(": ") && !values.empty()) prefix = prefix.substr(0, prefix.size() - 1) + ": ";
+  if (prefix.size() > 2 && !prefix.starts_with(' ')) prefix = " " + prefix;
+  bool hexadecimal = a.given(1) && TRY(constantBool(a[1], a.loc(1), "hex"));
+  b_.create(Op::Print, values, {}, {{Attr::Prefix, prefix}, {Attr::Hex, int64_t{hexadecimal}}, {Attr::IsSigned, isSigned}});
+  return Val::none();
+}
+
+// Assertions are compiled in debug mode alone, as with TRITON_DEBUG.
+Result<void> CodeGen::emitAssert(const Val& condition, const Val& message, const Val* mask, Loc loc) {
+  std::string text = TRY(constantString(message, loc, "the message of an assertion"));
+  Tensor t = TRY(toTensor(condition, loc));
+  if (!shared_.request.debug) return {};
+  if (!t.type.scalar.isBool()) t = TRY(cast(t, {Prim::I1}, loc));
+  if (mask) {
+    Tensor m = TRY(toTensor(*mask, loc));
+    t = TRY(bitwise(Op::OrI, Val::of(t), Val::of(TRY(logicalNot(m, loc))), {loc, loc, loc}));
+  }
+  b_.create(Op::Assert, {t.value}, {}, {{Attr::Message, text}});
+  return {};
+}
+
+Result<Val> CodeGen::bAssert(Bound& a) {
+  CHECK_OK(emitAssert(a[0], a.present[1] ? a[1] : Val::string(""), a.given(2) ? &a[2] : nullptr, a.loc(0)));
+  return Val::none();
+}
+
+Result<Val> CodeGen::bStaticPrint(Bound& a) {
+  if (!shared_.request.print) return Val::none();
+  std::string line, sep = a.given(0) ? str(a[0]) : " ";
+  for (size_t i = 0; i < a.rest.size(); ++i) append(line, cat(i ? sep : "", str(a.rest[i].value)));
+  shared_.request.print(line + (a.given(1) ? str(a[1]) : "\n"));
+  return Val::none();
+}
+
+Result<Val> CodeGen::bIgnored(Bound& a) { return a.values.empty() ? Val::none() : a[0]; }
+
+Result<Val> CodeGen::bRefused(Bound& a) {
+  if (a.info->name == "inline_asm_elementwise")
+    return error(Err::Unsupported, a.call).says("`tl.inline_asm_elementwise` is text for the assembler of one GPU, which no target here is").hint("guard it with `tl.target_info.is_cuda()`, or write it with `tl.` functions");
+  return error(Err::Unsupported, a.call).says("`tl.", a.info->name, "` waits for another program, which may not run until this one ends");
+}
+
+Result<Val> CodeGen::bIterator(Bound& a) {
+  if (!host_ || a.info->name == "static_range")
+    return error(Err::Unsupported, a.call).says("`", a.info->name, "` can only be used as `for i in ", a.info->name, "(...)`");
+  bool one = !a.present[1];
+  int64_t from = one ? 0 : TRY(constantInt(a[0], a.loc(0), "a bound")), to = TRY(constantInt(one ? a[0] : a[1], a.loc(0), "a bound"));
+  int64_t step = a.given(2) ? TRY(constantInt(a[2], a.loc(2), "a step")) : 1;
+  if (step == 0) return error(Err::Type, a.loc(2)).says("the step of a range cannot be 0");
+  std::vector<Val> items;
+  for (Int i = from; step > 0 ? i < to : i > to; i += step) {
+    if (items.size() > 100000) return error(Err::Unsupported, a.call).says("this range is too long for compile time");
+    items.push_back(Val::integer(i));
+  }
+  return Val::tuple(std::move(items));
+}
+
+Result<Val> CodeGen::bTarget(Bound& a) { return a.info->tag == 1 ? Val::none() : Val::boolean(false); }
+
+Result<Val> CodeGen::bCdiv(Bound& a) {
+  if (!a[0].isTensor() && !a[1].isTensor()) {
+    Locs locs{a.call, a.loc(0), a.loc(1)};
+    Val sum = TRY(constantBinary("+", a[0], TRY(constantBinary("-", a[1], Val::integer(1), locs)), locs));
+    return constantBinary("//", sum, a[1], locs);
+  }
+  Args args;
+  args.call = args.callee = a.call;
+  args.positional = {{a[0], a.loc(0)}, {a[1], a.loc(1)}};
+  return call(TRY(global(shared_.loader.library(), "cdiv", a.call)), std::move(args));
+}
+
+Result<Val> CodeGen::bNextPowerOf2(Bound& a) {
+  int64_t n = TRY(constantInt(a[0], a.loc(0), "the argument of next_power_of_2"));
+  Int p = 1;
+  while (p < n) p *= 2;
+  return Val::integer(n <= 0 ? 0 : p);
+}
+
+Result<Val> CodeGen::bLen(Bound& a) {
+  if (a[0].is(VK::Tuple)) return Val::integer(static_cast<Int>(a[0].size()));
+  if (a[0].is(VK::Str)) return Val::integer(static_cast<Int>(a[0].text.size()));
+  return error(Err::Type, a.loc(0)).says("`len` takes a tuple, but this is ", describe(a[0])).hint(a[0].isTensor() ? "`x.shape[0]` is the length of an axis" : "");
+}
+
+Result<Val> CodeGen::bList(Bound& a) {
+  if (!a.present[0]) return Val::tuple({});
+  if (a[0].is(VK::Tuple)) return a[0];
+  return error(Err::Type, a.loc(0)).says("expected a tuple, but this is ", describe(a[0]));
+}
+
+Result<Val> CodeGen::bIsInstance(Bound& a) {
+  std::vector<Val> classes = a[1].is(VK::Tuple) ? *a[1].items : std::vector<Val>{a[1]};
+  const Val& v = a[0];
+  for (const Val& c : classes) {
+    if (!c.is(VK::Class)) return error(Err::Type, a.loc(1)).says("`isinstance` takes a class, but this is ", describe(c));
+    bool is = (c.text == "tensor" && v.isTensor()) || (c.text == "tuple" && v.is(VK::Tuple)) || (c.text == "int" && v.isInt()) || (c.text == "bool" && v.is(VK::Bool)) ||
+              (c.text == "float" && v.is(VK::Float)) || (c.text == "str" && v.is(VK::Str)) || (c.text == "dtype" && v.is(VK::DType)) ||
+              (c.text == "tensor_descriptor" && v.is(VK::Desc));
+    // Arguments are unwrapped before they are looked at, so that nothing is ever an instance of tl.constexpr.
+    if (is) return Val::boolean(true);
+  }
+  return Val::boolean(false);
+}
+
+Result<Val> CodeGen::bGetAttr(Bound& a) {
+  std::string name = TRY(constantString(a[1], a.loc(1), "the name of a member"));
+  Node self{.kind = Kind::Name, .loc = a.loc(0), .text = "object"};
+  Node node{.kind = Kind::Attribute, .loc = a.call, .text = name};
+  node.kids.push_back(&self);
+  size_t before = shared_.diags.size();
+  Result<Val> v = attribute(a[0], name, a.call, &node);
+  if (a.info->name == "hasattr") {
+    shared_.diags.truncate(before);
+    return Val::boolean(v.has_value());
+  }
+  if (!v && a.present[2]) {
+    shared_.diags.truncate(before);
+    return a[2];
+  }
+  return v;
+}
+
+Result<Val> CodeGen::bPyMinMax(Bound& a) {
+  bool maximum = a.info->op == Op::MaxSI;
+  std::vector<Arg> args = a.rest;
+  if (args.size() == 1 && args[0].value.is(VK::Tuple)) {
+    std::vector<Arg> items;
+    for (const Val& v : *args[0].value.items) items.push_back({v, args[0].loc});
+    args = std::move(items);
+  }
+  if (args.empty()) return error(Err::Type, a.call).says("`", a.info->name, "` needs an argument");
+  bool runtime = std::any_of(args.begin(), args.end(), [](const Arg& x) { return x.value.isTensor(); });
+  Val best = args[0].value;
+  for (size_t i = 1; i < args.size(); ++i) {
+    Locs locs{a.call, args[0].loc, args[i].loc};
+    if (!runtime) {
+      if (truthy(TRY(constantBinary(maximum ? ">" : "<", args[i].value, best, locs)))) best = args[i].value;
+      continue;
+    }
+    auto promoted = [&](const Val& v, Loc loc) -> Result<Tensor> {
+      Tensor t = TRY(toTensor(v, loc));
+      return t.type.scalar.is(Prim::BF16) ? cast(t, {Prim::F32}, loc) : Result<Tensor>(t);
+    };
+    Tensor x = TRY(promoted(best, args[0].loc)), y = TRY(promoted(args[i].value, args[i].loc));
+    best = Val::of(TRY(minMax(maximum, TRY(propagateNan(a, 0)), Val::of(x), Val::of(y), locs)));
+  }
+  return best;
+}
+
+Result<Val> CodeGen::bPyAbs(Bound& a) {
+  if (a[0].is(VK::Float)) return Val::floating(std::fabs(a[0].real));
+  if (a[0].isInt()) return Val::integer(a[0].number < 0 ? -a[0].number : a[0].number);
+  return error(Err::Type, a.loc(0)).says("`abs` does not take ", describe(a[0]));
+}
+
+Result<Val> CodeGen::bHostMath(Bound& a) {
+  if (!a[0].isNumber()) return error(Err::Type, a.loc(0)).says("Python's math works at compile time, but this is ", describe(a[0])).hint(cat("use `tl.", a.info->name, "`"));
+  double x = a[0].asDouble();
+  switch (a.info->op) {
+    case Op::Log2: case Op::Log:
+      if (x <= 0) return error(Err::Type, a.loc(0)).says("the logarithm of ", repr(a[0]), " is not defined");
+      return Val::floating(a.info->op == Op::Log2 ? std::log2(x) : std::log(x));
+    case Op::Sqrt:
+      if (x < 0) return error(Err::Type, a.loc(0)).says("the square root of ", repr(a[0]), " is not defined");
+      return Val::floating(std::sqrt(x));
+    case Op::Exp: return Val::floating(std::exp(x));
+    case Op::Sin: return Val::floating(std::sin(x));
+    case Op::Cos: return Val::floating(std::cos(x));
+    default:
+      if (a[0].isInt()) return a[0];
+      x = a.info->op == Op::Ceil ? std::ceil(x) : std::floor(x);
+      if (!(std::fabs(x) < 1e37)) return error(Err::Type, a.loc(0)).says(repr(a[0]), " has no integer near it");
+      return Val::integer(static_cast<Int>(x));
+  }
+}
+
+Result<Val> CodeGen::bGetIntDtype(Bound& a) {
+  int64_t bits = TRY(constantInt(a[0], a.loc(0), "the width"));
+  if (bits != 1 && bits != 8 && bits != 16 && bits != 32 && bits != 64) return error(Err::Type, a.loc(0)).says("there is no integer type of ", bits, " bits");
+  return Val::dtype({intType(static_cast<int>(bits), TRY(constantBool(a[1], a.loc(1), "the signedness"))), {}});
+}
+
+}  // namespace nereid::tl

@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: MIT
+// Functions: a kernel from its signature, callees from their arguments, one private function for each distinct set of them.
+#include "frontends/tl/codegen.h"
+
+#include <algorithm>
+
+namespace nereid::tl {
+
+// Where the fault lies in our own library, the user's call of it is the place to show.
+DiagBuilder CodeGen::error(Err err, Loc loc) {
+  const CodeGen* g = this;
+  while (g && g->source_ && g->source_->isLibrary && g->caller_) {
+    loc = g->callLoc_;
+    g = g->caller_;
+  }
+  DiagBuilder d = shared_.diags.error(err, loc);
+  int shown = 0;
+  for (; g && g->caller_ && shown < 4; g = g->caller_)
+    if (g->callLoc_ && !(g->callLoc_ == loc) && !g->caller_->source_->isLibrary) {
+      d.label(g->callLoc_, "called from here");
+      ++shown;
+    }
+  return d;
+}
+
+void CodeGen::nameValue(const Val& v, std::string_view name) {
+  std::vector<Value*> handles;
+  flatten(v, handles);
+  for (Value* h : handles)
+    if (h->name.empty()) h->name = shared_.module.intern(name);
+}
+
+Result<void> CodeGen::body(const Node* node, Func* func) {
+  func_ = func;
+  CHECK_OK(block(node->kids.back()));
+  if (result_ && !result_->isNone()) {
+    std::vector<Value*> handles;
+    flatten(*result_, handles);
+    for (Value* h : handles) func->results.push_back(h->type);
+  }
+  if (stopped_) return {};
+  std::vector<Value*> values;
+  // Control that falls off the end of a function with results returns nothing useful, as in Triton.
+  for (Type t : func->results) values.push_back(b_.create(Op::Poison, {}, {t})->result());
+  b_.create(Op::Return, std::move(values), {});
+  return {};
+}
+
+Result<Val> CodeGen::literal(std::string_view text, Loc loc, std::string_view what) {
+  uint32_t file = shared_.loader.sources().add(cat("<", what, ">"), std::string(text));
+  std::vector<Token> tokens = lexExpression(text, Loc{file, 1, 1, static_cast<uint16_t>(std::min<size_t>(text.size(), 0xffff))});
+  Arena& arena = source_->arena;
+  Parser parser(tokens, 0, arena, shared_.diags);
+  size_t before = shared_.diags.size();
+  CodeGen host(shared_, nullptr, source_, nullptr, {});
+  host.host_ = true;
+  auto node = parser.wholeExpression();
+  Result<Val> value = node ? host.eval(*node) : Result<Val>(std::unexpected(Failed{}));
+  if (value) return value;
+  shared_.diags.truncate(before);
+  return error(Err::Signature, loc).says("`", text, "` is not a Python literal (", what, ")").hint("strings need quotes of their own: \"'relu'\"");
+}
+
+Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, Func& func, std::vector<Type>& types) {
+  // "*fp32:16" is the type and what the argument is a multiple of.
+  std::string_view spelled = trim(item), hint;
+  if (size_t colon = spelled.rfind(':'); colon != std::string_view::npos && spelled.find('\'') == std::string_view::npos) {
+    hint = trim(spelled.substr(colon + 1));
+    spelled = trim(spelled.substr(0, colon));
+  }
+  auto addParam = [&](const std::string& name, Type t, int64_t divisibility, bool isUnsigned) {
+    Param p;
+    p.name = name;
+    p.divisibility = divisibility;
+    p.isUnsigned = isUnsigned;
+    func.params.push_back(std::move(p));
+    types.push_back(t);
+  };
+  if (spelled.starts_with("tensordesc<")) {
+    size_t open = spelled.find('['), close = spelled.find(']');
+    auto bad = [&]() -> std::unexpected<Failed> {
+      return error(Err::Signature, param->loc).says("`", item, "` is not a type").hint("a descriptor is written tensordesc<fp16[64,64]>");
+    };
+    if (open == std::string_view::npos || close == std::string_view::npos || close < open) return bad();
+    auto elem = dtypeFromSignature(spelled.substr(11, open - 11));
+    if (!elem || elem->isPointer()) return bad();
+    std::vector<int64_t> shape;
+    int64_t n = 0;
+    bool digits = false;
+    for (char c : spelled.substr(open + 1, close - open)) {
+      if (c >= '0' && c <= '9') {
+        n = n * 10 + (c - '0');
+        digits = true;
+        if (n > kMaxNumel) return bad();
+      } else if (c == ',' || c == ']') {
+        if (!digits || !isPowerOfTwo(n)) return bad();
+        shape.push_back(n);
+        n = 0;
+        digits = false;
+      } else if (c != ' ') {
+        return bad();
+      }
+    }
+    if (shape.empty() || shape.size() > 5) return bad();
+    Val v = Val::of(VK::Desc);
+    v.type = {*elem, shape};
+    if (v.type.numel() > kMaxNumel) return bad();
+    Type t = v.type.ir();
+    t.form = Form::Desc;
+    if (elem->isInt()) t.sign = elem->isSigned() ? Sign::Signed : Sign::Unsigned;
+    v.tensor.type = v.type;
+    addParam(param->text, t, 0, false);
+    std::vector<Val> items;
+    for (size_t i = 0; i < shape.size(); ++i) {
+      addParam(cat(param->text, ".shape.", i), Type::scalar(Elem::I32), 0, false);
+      items.push_back(Val::of(Tensor{nullptr, {{Prim::I32}, {}}}));
+    }
+    for (size_t i = 0; i < shape.size(); ++i) {
+      addParam(cat(param->text, ".stride.", i), Type::scalar(Elem::I64), 0, false);
+      items.push_back(Val::of(Tensor{nullptr, {{Prim::I64}, {}}}));
+    }
+    v.items = std::make_shared<const std::vector<Val>>(std::move(items));
+    return v;
+  }
+  auto type = dtypeFromSignature(spelled);
+  if (!type || type->is(Prim::Void)) {
+    Loc loc = param->loc;
+    if (!spelled.empty() && (spelled[0] == '*' || (isalpha(static_cast<unsigned char>(spelled[0])) && spelled != "None" && spelled != "True" &&
+                                                    spelled != "False" && spelled != "inf" && spelled != "nan"))) {
+      static const std::vector<std::string> kTypes = {"fp16", "bf16", "fp32", "fp64", "i1",  "i8",  "i16",     "i32",     "i64",    "u8",
+                                                      "u16",  "u32",  "u64",  "u1",   "*fp16", "*bf16", "*fp32", "*fp64", "*i32", "*i64", "*i8", "*u8"};
+      std::string near = nearest(spelled, kTypes);
+      return error(Err::Signature, loc)
+          .says("`", spelled, "` is not a type (signature of parameter `", param->text, "`)")
+          .hint(near.empty() ? "types are written as in Triton's signatures: *fp32:16, i32, u64, fp32" : cat("did you mean `", near, "`?"));
+    }
+    return literal(item, loc, "signature");
+  }
+  int64_t divisibility = 0;
+  if (hint == "1") {
+    if (type->isPointer() || !type->isInt())
+      return error(Err::Signature, param->loc).says("`:1` in `", item, "` says that an integer is 1, but this is a ", name(*type));
+    return Val::integer(1);
+  }
+  if (!hint.empty()) {
+    for (char c : hint) {
+      if (c < '0' || c > '9' || divisibility > 1'000'000) return error(Err::Signature, param->loc).says("`", item, "` has no valid hint after the colon").hint("the hints are :16 and :1");
+      divisibility = divisibility * 10 + (c - '0');
+    }
+  }
+  addParam(param->text, type->ir(), divisibility, type->isUnsigned() || (type->isPointer() && DType{type->prim}.isUnsigned()));
+  return Val::of(Tensor{nullptr, {*type, {}}});
+}
+
+Result<Func*> CodeGen::kernel() {
+  Node* node = TRY(shared_.loader.parse(*fn_));
+  const Request& request = shared_.request;
+  std::vector<const Node*> params(node->kids.begin(), node->kids.end() - 1);
+  std::vector<std::string> names;
+  for (const Node* p : params) {
+    if (p->flag == '*') return error(Err::Unsupported, p->loc).says("a kernel cannot take `*", p->text, "`").hint("name each parameter");
+    names.push_back(p->text);
+  }
+  for (const auto& [name, text] : request.constants)
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
+      std::string near = nearest(name, names);
+      return error(Err::Signature, node->loc).says("kernel `", fn_->name, "` has no parameter `", name, "`").hint(near.empty() ? "" : cat("did you mean `", near, "`?"));
+    }
+  if (request.signature.size() > params.size())
+    return error(Err::Signature, node->loc)
+        .says("the signature has ", request.signature.size(), " items, but kernel `", fn_->name, "` has ", params.size(), " parameters");
+
+  auto func = std::make_unique<Func>();
+  func->name = fn_->name;
+  func->loc = node->loc;
+  func->isPublic = true;
+  func->noinline = fn_->noinline;
+  shared_.symbols.insert(func->name);
+  std::vector<Type> types;
+  for (size_t i = 0; i < params.size(); ++i) {
+    const Node* p = params[i];
+    std::string_view item = i < request.signature.size() ? trim(request.signature[i]) : "";
+    bool isConstexpr = false;
+    std::string annotated;
+    if (const Node* a = p->kid(0)) {
+      std::string spelled = unparse(a);
+      isConstexpr = spelled == "constexpr" || spelled.ends_with(".constexpr") || spelled.ends_with(".constexpr\"") || spelled == "\"constexpr\"";
+      if (a->kind == Kind::Str) annotated = a->text;
+      if (a->kind == Kind::Attribute || a->kind == Kind::Name) annotated = a->text;
+    }
+    Val v;
+    if (auto given = request.constants.find(p->text); given != request.constants.end()) {
+      v = TRY(literal(given->second, p->loc, cat("-D ", p->text)));
+    } else if (!item.empty() && item != "constexpr") {
+      v = TRY(signatureValue(item, p, *func, types));
+      if (isConstexpr && v.isRuntime() && !v.is(VK::Tuple))
+        return error(Err::Signature, p->loc)
+            .says("parameter `", p->text, "` is a constexpr, so it takes a value, not the type `", item, "`")
+            .hint("give it a value, as in -D ", p->text, "=1024");
+    } else if (p->kid(1)) {
+      v = TRY(defaultValue(*fn_, p));
+    } else if (!isConstexpr && !annotated.empty() && dtypeFromSignature(annotated)) {
+      v = TRY(signatureValue(annotated, p, *func, types));
+    } else {
+      return error(Err::Signature, p->loc)
+          .says("parameter `", p->text, isConstexpr ? "` has no value" : "` has no type")
+          .hint(isConstexpr ? cat("give it one, as in -D ", p->text, "=1024") : cat("give it one in --signature, as in \"*fp32:16\" or \"i32\""));
+    }
+    scope_[p->text] = v;
+  }
+  Block* entry = shared_.module.newBlock(func->body);
+  std::vector<Value*> handles;
+  for (size_t i = 0; i < types.size(); ++i)
+    handles.push_back(shared_.module.addArg(*entry, types[i], shared_.module.intern(func->params[i].name), node->loc));
+  size_t cursor = 0;
+  for (const Node* p : params) scope_[p->text] = unflatten(scope_[p->text], handles, cursor);
+  b_.setBlock(entry);
+  b_.setLoc(node->loc);
+  Func* raw = func.get();
+  shared_.module.funcs.push_back(std::move(func));
+  CHECK_OK(body(node, raw));
+  if (!raw->results.empty()) return error(Err::Type, resultLoc_).says("a kernel returns nothing").hint("store the result with `tl.store`");
+  return raw;
+}
+
+Result<Val> CodeGen::defaultValue(const FunctionDef& fn, const Node* param) {
+  CodeGen host(shared_, nullptr, fn.module, this, callLoc_);
+  host.host_ = true;
+  return host.eval(param->kid(1));
+}
+
+// Matches arguments to parameters as Python does.
+Result<std::vector<Arg>> CodeGen::bind(const FunctionDef& fn, const Node* node, const Args& args) {
+  size_t count = node->kids.size() - 1;
+  std::vector<Arg> bound(count);
+  std::vector<bool> present(count, false);
+  size_t next = 0;
+  for (const Arg& a : args.positional) {
+    if (next < count && node->kids[next]->flag == '*') {
+      std::vector<Val> rest;
+      if (present[next]) rest = *bound[next].value.items;
+      rest.push_back(a.value);
+      bound[next] = {Val::tuple(std::move(rest)), a.loc};
+      present[next] = true;
+      continue;
+    }
+    if (next >= count || node->kids[next]->flag == '/')
+      return error(Err::Type, a.loc).says("`", fn.name, "` takes ", next, " arguments, but ", args.positional.size(), " are given").label(fn.loc, "declared here");
+    bound[next] = a;
+    present[next++] = true;
+  }
+  for (const auto& [name, a] : args.named) {
+    size_t i = 0;
+    while (i < count && (node->kids[i]->text != name || node->kids[i]->flag == '*')) ++i;
+    if (i == count) {
+      std::vector<std::string> names;
+      for (size_t k = 0; k < count; ++k) names.push_back(node->kids[k]->text);
+      std::string near = nearest(name, names);
+      return error(Err::Type, a.loc).says("`", fn.name, "` has no parameter `", name, "`").label(fn.loc, "declared here").hint(near.empty() ? "" : cat("did you mean `", near, "`?"));
+    }
+    if (present[i]) return error(Err::Type, a.loc).says("argument `", name, "` of `", fn.name, "` is given twice");
+    bound[i] = a;
+    present[i] = true;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    if (present[i]) continue;
+    const Node* p = node->kids[i];
+    if (p->flag == '*') bound[i] = {Val::tuple({}), args.call};
+    else if (p->kid(1)) bound[i] = {TRY(defaultValue(fn, p)), args.call};
+    else return error(Err::Type, args.call).says("`", fn.name, "` needs an argument for `", p->text, "`").label(fn.loc, "declared here");
+  }
+  return bound;
+}
+
+std::string CodeGen::symbolFor(const FunctionDef& fn, const std::vector<Arg>& args) {
+  std::string out = cat(fn.module->isLibrary ? "tl" : fn.module->name, "_", fn.name, "_");
+  for (const Arg& a : args) append(out, cat("_", mangle(a.value)));
+  std::string clean;
+  for (char c : out) {
+    bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (word) clean += c;
+    else if (clean.empty() || clean.back() != '_' || c == '_') clean += '_';
+  }
+  if (clean.size() > 90) clean.resize(90);
+  std::string unique = clean;
+  for (int i = 1; shared_.symbols.contains(unique); ++i) unique = cat(clean, "_", i);
+  shared_.symbols.insert(unique);
+  return unique;
+}
+
+Result<Val> CodeGen::callFunction(const FunctionDef& fn, Args args) {
+  if (fn.isConstexprFunction || (host_ && !fn.isJit)) return callHost(fn, args);
+  if (!fn.isJit)
+    return error(Err::Type, args.callee)
+        .says("`", fn.name, "` is an ordinary Python function, which a kernel cannot call")
+        .label(fn.loc, "defined here without @triton.jit")
+        .hint("decorate it with @triton.jit, or with @triton.constexpr_function if it works on constexprs");
+  if (host_ || !b_.block()) return error(Err::Unsupported, args.callee).says("`", fn.name, "` cannot be called at compile time");
+  Node* node = TRY(shared_.loader.parse(fn));
+  std::vector<Arg> bound = TRY(bind(fn, node, args));
+  if (fn.noinline)
+    for (size_t i = 0; i < bound.size(); ++i)
+      if (bound[i].value.isTensor() && bound[i].value.tensor.type.numel() != 1)
+        return error(Err::Unsupported, bound[i].loc)
+            .says("`", fn.name, "` is marked noinline, so it takes scalars only, but `", node->kids[i]->text, "` is ", describe(bound[i].value));
+  std::string key = hex(reinterpret_cast<uintptr_t>(&fn), 16);
+  for (const Arg& a : bound) append(key, cat("|", mangle(a.value)));
+  auto [it, fresh] = shared_.functions.try_emplace(key);
+  Compiled& compiled = it->second;
+  if (!fresh && compiled.busy)
+    return error(Err::Unsupported, args.callee).says("`", fn.name, "` calls itself: recursion is not part of the Triton language").label(fn.loc, "defined here");
+  if (fresh) {
+    if (shared_.callDepth > 60) return error(Err::Unsupported, args.callee).says("calls are nested too deep here");
+    auto func = std::make_unique<Func>();
+    func->name = symbolFor(fn, bound);
+    func->loc = node->loc;
+    func->noinline = fn.noinline;
+    Block* entry = shared_.module.newBlock(func->body);
+    CodeGen inner(shared_, &fn, fn.module, this, args.call);
+    std::vector<Value*> handles;
+    for (size_t i = 0; i < bound.size(); ++i) {
+      const Node* p = node->kids[i];
+      std::vector<Value*> outer;
+      flatten(bound[i].value, outer);
+      for (size_t k = 0; k < outer.size(); ++k) {
+        Param param;
+        param.name = outer.size() == 1 ? p->text : cat(p->text, ".", k);
+        handles.push_back(shared_.module.addArg(*entry, outer[k]->type, shared_.module.intern(param.name), p->loc));
+        func->params.push_back(std::move(param));
+      }
+    }
+    size_t cursor = 0;
+    for (size_t i = 0; i < bound.size(); ++i) inner.scope_[node->kids[i]->text] = unflatten(bound[i].value, handles, cursor);
+    inner.b_.setBlock(entry);
+    inner.b_.setLoc(node->loc);
+    Func* raw = func.get();
+    ++shared_.callDepth;
+    Result<void> done = inner.body(node, raw);
+    --shared_.callDepth;
+    CHECK_OK(done);
+    shared_.module.funcs.push_back(std::move(func));
+    compiled.func = raw;
+    compiled.result = inner.result_.value_or(Val::none());
+    compiled.busy = false;
+  }
+  std::vector<Value*> operands;
+  for (const Arg& a : bound) flatten(a.value, operands);
+  b_.setLoc(args.call);
+  Inst* call = b_.create(Op::Call, std::move(operands), compiled.func->results, {{Attr::Callee, compiled.func->name}});
+  size_t cursor = 0;
+  return unflatten(compiled.result, call->results, cursor);
+}
+
+// Runs a function on compile-time values.
+Result<Val> CodeGen::callHost(const FunctionDef& fn, const Args& args) {
+  Node* node = TRY(shared_.loader.parse(fn));
+  std::vector<Arg> bound = TRY(bind(fn, node, args));
+  if (shared_.callDepth > 60) return error(Err::Unsupported, args.callee).says("calls are nested too deep here");
+  CodeGen inner(shared_, &fn, fn.module, this, args.call);
+  inner.host_ = true;
+  for (size_t i = 0; i < bound.size(); ++i) {
+    if (bound[i].value.isTensor())
+      return error(Err::Type, bound[i].loc).says("`", fn.name, "` runs at compile time, but this argument is ", describe(bound[i].value), ", known only when the kernel runs");
+    inner.scope_[node->kids[i]->text] = bound[i].value;
+  }
+  ++shared_.callDepth;
+  Result<void> done = inner.block(node->kids.back());
+  --shared_.callDepth;
+  CHECK_OK(done);
+  return inner.result_.value_or(Val::none());
+}
+
+Result<Bound> CodeGen::bindBuiltin(const BuiltinInfo& info, const Args& args) {
+  Bound bound;
+  bound.info = &info;
+  bound.call = args.call;
+  std::vector<std::string_view> names;
+  std::vector<bool> optional;
+  bool rest = false;
+  size_t restAt = 0;
+  for (std::string_view params = info.params; !params.empty();) {
+    size_t space = params.find(' ');
+    std::string_view p = params.substr(0, space);
+    params = space == std::string_view::npos ? std::string_view() : params.substr(space + 1);
+    if (p.starts_with('*')) {
+      rest = true;
+      restAt = names.size();
+      continue;
+    }
+    bool opt = p.ends_with('?');
+    if (opt) p.remove_suffix(1);
+    names.push_back(p);
+    optional.push_back(opt);
+  }
+  bound.values.resize(names.size());
+  bound.present.resize(names.size(), false);
+  bound.locs.resize(names.size());
+  size_t limit = rest ? restAt : names.size();
+  for (size_t i = 0; i < args.positional.size(); ++i) {
+    const Arg& a = args.positional[i];
+    if (i < limit) {
+      bound.values[i] = a.value;
+      bound.present[i] = true;
+      bound.locs[i] = a.loc;
+    } else if (rest) {
+      bound.rest.push_back(a);
+    } else {
+      return error(Err::Type, a.loc).says("`", info.name, "` takes at most ", names.size(), " arguments, but ", args.positional.size(), " are given");
+    }
+  }
+  for (const auto& [name, a] : args.named) {
+    size_t i = static_cast<size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+    if (i == names.size()) {
+      std::vector<std::string> known(names.begin(), names.end());
+      std::string near = nearest(name, known), list;
+      for (std::string_view n : names) append(list, cat(list.empty() ? "" : ", ", n));
+      return error(Err::Type, a.loc).says("`", info.name, "` has no argument `", name, "`").hint(near.empty() ? cat("it takes ", list) : cat("did you mean `", near, "`?"));
+    }
+    if (bound.present[i]) return error(Err::Type, a.loc).says("argument `", name, "` of `", info.name, "` is given twice");
+    bound.values[i] = a.value;
+    bound.present[i] = true;
+    bound.locs[i] = a.loc;
+  }
+  for (size_t i = 0; i < names.size(); ++i)
+    if (!bound.present[i] && !optional[i]) return error(Err::Type, args.call).says("`", info.name, "` needs an argument for `", names[i], "`");
+  return bound;
+}
+
+Result<Val> CodeGen::callBuiltin(const BuiltinInfo& info, const Args& args) {
+  Bound bound = TRY(bindBuiltin(info, args));
+  b_.setLoc(args.call);
+  return (this->*info.run)(bound);
+}
+
+Result<Val> CodeGen::call(const Val& callee, Args args) {
+  switch (callee.kind) {
+    case VK::Function: return callFunction(*callee.function, std::move(args));
+    case VK::Builtin: return callBuiltin(*callee.builtin, args);
+    case VK::Method: return callMethod(callee, args);
+    case VK::Class: return callClass(callee, args);
+    case VK::DType: {
+      if (args.positional.size() != 1 || !args.named.empty()) return error(Err::Type, args.call).says("a type takes one argument: the value to cast");
+      const Arg& a = args.positional[0];
+      if (host_) return a.value;
+      Tensor t = TRY(toTensor(a.value, a.loc));
+      return Val::of(TRY(cast(t, callee.type.scalar, a.loc)));
+    }
+    default: return error(Err::Type, args.callee).says(describe(callee), " cannot be called");
+  }
+}
+
+}  // namespace nereid::tl

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: MIT
+// Compiles one function: visits its syntax tree and emits IR as it goes.
+//
+// As in Triton there is no separate type checker: every expression is evaluated to a Val, at compile time where it can be and to an
+// IR value where it cannot, so that `if` on a constexpr visits one branch only and the other may be ill-typed.
+//
+//   codegen.cpp      functions: arguments, calls, results
+//   statements.cpp   assignments, returns, asserts
+//   control.cpp      if, for, while
+//   expressions.cpp  names, operators, subscripts
+//   members.cpp      attributes of values, types and modules
+//   constants.cpp    Python arithmetic on compile-time values
+//   arithmetic.cpp   promotion, broadcasting, operators on tensors
+//   casts.cpp        conversions
+//   builtins*.cpp    what `tl.` holds
+#pragma once
+
+#include "frontends/tl/source.h"
+#include "frontends/tl/try.h"
+#include "frontends/tl/values.h"
+#include "ir/builder.h"
+
+namespace nereid::tl {
+
+struct Compiled {
+  Func* func = nullptr;
+  Val result;  // the shape of what it returns, with stale handles; None for nothing
+  bool busy = true;
+};
+
+// What the functions of one compilation share.
+struct Shared {
+  Loader& loader;
+  Diags& diags;
+  Module& module;
+  const Request& request;
+  std::map<std::string, Compiled> functions;
+  std::set<std::string> symbols;
+  int callDepth = 0;
+};
+
+struct Arg {
+  Val value;
+  Loc loc;
+};
+struct Args {
+  std::vector<Arg> positional;
+  std::vector<std::pair<std::string, Arg>> named;
+  Loc call, callee;
+};
+
+class CodeGen;
+struct Bound;
+using BuiltinFn = Result<Val> (CodeGen::*)(Bound&);
+
+// A builtin: `params` are names apart by spaces; `?` after a name makes it optional, `*` before one takes the rest.
+struct BuiltinInfo {
+  std::string_view name, params;
+  BuiltinFn run;
+  bool member;      // also a method of tensors
+  Op op = Op::Poison;  // for families of builtins that differ in one operation
+  int tag = 0;
+};
+const BuiltinInfo* findBuiltin(std::string_view name);
+const BuiltinInfo* findPythonBuiltin(std::string_view name);
+const BuiltinInfo* findDescMethod(std::string_view name);
+const BuiltinInfo* findLibdevice(std::string_view name);
+const BuiltinInfo* findHostMath(std::string_view name);
+const BuiltinInfo* findTargetQuery(std::string_view name);
+std::vector<std::string> builtinNames(bool membersOnly);
+
+// The arguments of a builtin, by position of the parameter.
+struct Bound {
+  const BuiltinInfo* info;
+  std::vector<Val> values;
+  std::vector<bool> present;
+  std::vector<Loc> locs;
+  std::vector<Arg> rest;
+  Loc call;
+  const Val& operator[](size_t i) const { return values[i]; }
+  bool given(size_t i) const { return present[i] && !values[i].isNone(); }
+  Loc loc(size_t i) const { return locs[i] ? locs[i] : call; }
+};
+
+struct Locs {
+  Loc at, a, b;
+};
+
+class CodeGen {
+ public:
+  CodeGen(Shared& shared, const FunctionDef* fn, SourceModule* module, CodeGen* caller, Loc callLoc)
+      : shared_(shared), fn_(fn), source_(module), caller_(caller), callLoc_(callLoc), b_(shared.module, nullptr) {}
+
+  // The public function, from a signature.
+  Result<Func*> kernel();
+  // A global of a module, evaluated on first use.
+  Result<Val> global(SourceModule& module, const std::string& name, Loc use);
+
+ private:
+  friend struct BuiltinTable;
+
+  // ---- codegen.cpp
+  Result<void> body(const Node* node, Func* func);
+  Result<Val> callFunction(const FunctionDef& fn, Args args);
+  Result<std::vector<Arg>> bind(const FunctionDef& fn, const Node* node, const Args& args);
+  Result<Val> callHost(const FunctionDef& fn, const Args& args);
+  Result<Val> defaultValue(const FunctionDef& fn, const Node* param);
+  Result<Val> signatureValue(std::string_view item, const Node* param, Func& func, std::vector<Type>& types);
+  Result<Val> literal(std::string_view text, Loc loc, std::string_view what);
+  std::string symbolFor(const FunctionDef& fn, const std::vector<Arg>& args);
+  Result<Val> call(const Val& callee, Args args);
+  Result<Bound> bindBuiltin(const BuiltinInfo& info, const Args& args);
+  Result<Val> callBuiltin(const BuiltinInfo& info, const Args& args);
+  DiagBuilder error(Err err, Loc loc);
+  void nameValue(const Val& v, std::string_view name);
+
+  // ---- statements.cpp
+  Result<void> block(const Node* block);
+  Result<void> statement(const Node* n);
+  Result<void> assign(const Node* target, const Val& value);
+  Result<Val> sanitize(const Val& value, Loc loc);
+  Result<void> returnStatement(const Node* n);
+  Result<Val> decay(const Val& value, Loc loc);
+  Result<void> with(const Node* n);
+  bool terminated() const { return stopped_; }
+
+  // ---- control.cpp
+  Result<void> ifStatement(const Node* n);
+  Result<void> ifRegions(const Node* n, Value* condition);
+  Result<void> ifBlocks(const Node* n, Value* condition);
+  Result<std::vector<std::string>> merge(const Scope& before, Scope& thenScope, Scope& elseScope, const Node* n);
+  Result<void> forStatement(const Node* n);
+  Result<void> staticFor(const Node* n, const std::vector<Val>& values);
+  Result<void> whileStatement(const Node* n);
+  Result<Val> conditional(const Node* n);
+  Result<Tensor> scalarCondition(const Val& v, const Node* n);
+  Result<bool> staticCondition(const Val& v, const Node* n);
+  std::vector<std::string> carried(const Node* body, const Node* also, const std::string& except);
+
+  // ---- expressions.cpp
+  Result<Val> eval(const Node* n);
+  Result<Val> lookup(const Node* n);
+  Result<Val> callExpression(const Node* n);
+  Result<Args> arguments(const Node* n);
+  Result<Val> subscript(const Node* n);
+  Result<Val> index(const Val& value, const Val& at, const Node* n);
+  Result<Val> boolOp(const Node* n);
+  Result<Val> joinedString(const Node* n);
+  Result<Val> listComp(const Node* n);
+  Result<Val> unaryOperator(const std::string& op, const Val& v, Loc at, Loc operand);
+  Result<Val> binaryOperator(const std::string& op, const Val& a, const Val& b, const Locs& locs);
+  Result<Val> staticAssert(const Node* n);
+
+  // ---- members.cpp
+  Result<Val> attribute(const Val& v, const std::string& name, Loc at, const Node* n);
+  Result<Val> moduleMember(const Val& m, const std::string& name, Loc at);
+  Result<Val> typeMember(const Val& type, const std::string& name, Loc at);
+  Result<Val> callMethod(const Val& method, const Args& args);
+  Result<Val> callClass(const Val& cls, const Args& args);
+
+  // ---- constants.cpp
+  Result<Val> constantBinary(const std::string& op, const Val& a, const Val& b, const Locs& locs);
+  Result<Val> constantUnary(const std::string& op, const Val& v, Loc at);
+
+  // ---- arithmetic.cpp
+  using Pair = std::pair<Tensor, Tensor>;
+  struct Rules {
+    bool pointerLeft = false, pointerRight = false, arithmetic = true, divide = false;
+  };
+  Tensor tensor(Value* v, TType type) { return {v, std::move(type)}; }
+  Result<Tensor> toTensor(const Val& v, Loc loc);
+  // A number as a constant, of a shape if one is given.
+  Result<Tensor> scalarConstant(const Val& number, DType type, Loc loc, const std::vector<int64_t>& shape = {});
+  Result<DType> numberType(const Val& number, Loc loc);
+  // `v` as an operand of a memory operation: numbers take the memory's type straight away.
+  Result<Tensor> memoryOperand(const Val& v, DType elem, const std::vector<int64_t>& shape, Loc loc);
+  Tensor zeroOf(const TType& type);
+  Result<DType> promoteInts(DType a, DType b);
+  Result<DType> computationType(DType a, bool aIsNumber, DType b, bool bIsNumber, bool divide, const Locs& locs);
+  Result<Pair> operands(const Val& a, const Val& b, Rules rules, const Locs& locs);
+  Result<Pair> intOperands(const Val& a, const Val& b, const Locs& locs);
+  Result<Pair> broadcast(Tensor a, Tensor b, const Locs& locs);
+  Result<Tensor> broadcastTo(Tensor t, const std::vector<int64_t>& shape, Loc loc);
+  Result<std::vector<Tensor>> broadcastAll(std::vector<Tensor> tensors, const Locs& locs);
+  Tensor splat(Tensor scalar, const std::vector<int64_t>& shape);
+  Tensor expandDims(Tensor t, int axis);
+  Result<Tensor> add(const Val& a, const Val& b, const Locs& locs);
+  Result<Tensor> sub(const Val& a, const Val& b, const Locs& locs);
+  Result<Tensor> mul(const Val& a, const Val& b, const Locs& locs);
+  Result<Tensor> trueDiv(const Val& a, const Val& b, const Locs& locs);
+  Result<Tensor> floorDiv(const Val& a, const Val& b, const Locs& locs);
+  Result<Tensor> mod(const Val& a, const Val& b, const Locs& locs);
+  Result<Tensor> bitwise(Op op, const Val& a, const Val& b, const Locs& locs);
+  Result<Tensor> shiftRight(const Val& a, const Val& b, const Locs& locs);
+  Result<Tensor> compare(const std::string& op, const Val& a, const Val& b, const Locs& locs);
+  Result<Tensor> minMax(bool maximum, bool propagateNan, const Val& a, const Val& b, const Locs& locs);
+  Result<Tensor> negate(const Tensor& t, Loc loc);
+  Result<Tensor> invert(const Tensor& t, Loc loc);
+  Result<Tensor> logicalNot(const Tensor& t, Loc loc);
+  Result<Tensor> logical(bool conjunction, const Val& a, const Val& b, const Locs& locs);
+  Result<Tensor> where(const Tensor& condition, const Val& x, const Val& y, const Locs& locs);
+
+  // ---- casts.cpp
+  Result<Tensor> cast(const Tensor& t, DType to, Loc loc, const std::string& rounding = "");
+  Result<Tensor> bitcast(const Tensor& t, DType to, Loc loc);
+  Tensor widenTo(const Tensor& t, Prim to);  // int to a wider int, by its sign
+
+  // ---- builtins.cpp and others: arguments
+  Result<std::vector<int64_t>> shapeOf(const Val& v, Loc loc);
+  Result<std::vector<int64_t>> intList(const Val& v, Loc loc, std::string_view what);
+  Result<std::vector<Val>> shapeArguments(Bound& a);
+  Result<int64_t> constantInt(const Val& v, Loc loc, std::string_view what);
+  Result<int64_t> axisOf(const Val& v, int64_t rank, Loc loc);
+  Result<std::string> constantString(const Val& v, Loc loc, std::string_view what);
+  Result<bool> constantBool(const Val& v, Loc loc, std::string_view what);
+  Result<DType> dtypeOf(const Val& v, Loc loc);
+  Result<Tensor> tensorOf(const Val& v, Loc loc);
+  Result<bool> propagateNan(const Bound& a, size_t i);
+
+  // creation and shape
+  Result<Val> bProgramId(Bound& a);
+  Result<Val> bArange(Bound& a);
+  Result<Val> bFull(Bound& a);
+  Result<Val> bCat(Bound& a);
+  Result<Val> bCast(Bound& a);
+  Result<Val> bToTensor(Bound& a);
+  Result<Val> bBroadcast(Bound& a);
+  Result<Val> bBroadcastTo(Bound& a);
+  Result<Val> bExpandDims(Bound& a);
+  Result<Val> bSqueeze(Bound& a);
+  Result<Val> bPermute(Bound& a);
+  Result<Val> bReshape(Bound& a);
+  Result<Val> bJoin(Bound& a);
+  Result<Val> bSplit(Bound& a);
+  Result<Val> bItem(Bound& a);
+  Result<Tensor> reshape(const Tensor& t, const std::vector<int64_t>& shape, bool reorder, Loc loc);
+  Result<Tensor> unsplat(const Tensor& t, Loc loc);
+
+  // arithmetic
+  Result<Val> bBinary(Bound& a);
+  Result<Val> bMinMax(Bound& a);
+  Result<Val> bClamp(Bound& a);
+  Result<Val> bWhere(Bound& a);
+  Result<Val> bMath(Bound& a);
+  Result<Val> bAbs(Bound& a);
+  Result<Val> bFma(Bound& a);
+  Result<Val> bFdiv(Bound& a);
+  Result<Val> bUmulhi(Bound& a);
+  Result<Val> bLogical(Bound& a);
+  Result<Val> bLibdevice(Bound& a);
+  Result<Val> bPromoteBf16(Bound& a);
+
+  // combining
+  Result<Val> bDot(Bound& a);
+  Result<Val> bDotScaled(Bound& a);
+  Result<Val> bReduce(Bound& a);
+  Result<Val> bReduceWithIndices(Bound& a);
+  Result<Val> bScan(Bound& a);
+  Result<Val> bHistogram(Bound& a);
+  Result<Val> bGather(Bound& a);
+  Result<Val> bMapElementwise(Bound& a);
+  Result<std::vector<Tensor>> reduceOrScan(Op op, std::vector<Tensor> inputs, int64_t axis, const Val& combine, bool reverse, bool keepDims,
+                                           bool flat, const Bound& a);
+  Result<std::vector<Tensor>> combineResults(const Val& v, Loc loc, size_t count);
+
+  // memory
+  Result<Val> bLoad(Bound& a);
+  Result<Val> bStore(Bound& a);
+  Result<Val> bAtomicRmw(Bound& a);
+  Result<Val> bAtomicCas(Bound& a);
+  Result<Val> bMakeBlockPtr(Bound& a);
+  Result<Val> bAdvance(Bound& a);
+  Result<Val> bMakeDesc(Bound& a);
+  Result<Val> bDescLoad(Bound& a);
+  Result<Val> bDescStore(Bound& a);
+  Result<Val> bDescReduce(Bound& a);
+  Result<Val> bDescGather(Bound& a);
+  Result<Val> bDescScatter(Bound& a);
+  Result<std::vector<Val>> indexList(const Val& v, Loc loc, bool wide, std::string_view what);
+  Result<std::vector<int64_t>> boundaryCheck(const Val& v, size_t rank, Loc loc);
+  Result<Tensor> atomicRmw(Rmw op, const Tensor& ptr, const Tensor& val, const Tensor& mask, int64_t sem, int64_t scope);
+  Result<Tensor> floatAtomic(bool maximum, const Tensor& ptr, const Tensor& val, const Tensor& mask, int64_t sem, int64_t scope, Loc loc);
+  Result<int64_t> semOf(const Bound& a, size_t i);
+  Result<int64_t> scopeOf(const Bound& a, size_t i);
+  Result<void> cacheAttrs(Inst* inst, const Bound& a, size_t cache, size_t evict, bool isLoad);
+  struct BlockAccess {
+    Tensor pointers, mask;  // a null mask: none needed
+  };
+  Result<BlockAccess> blockAccess(const Val& blockPtr, const std::vector<int64_t>& check, Loc loc);
+  Result<std::pair<Val, std::vector<Value*>>> descAccess(const Val& desc, Loc descLoc, const Val& offsets, Loc loc);
+
+  // hints, debugging, Python
+  Result<Val> bHint(Bound& a);
+  Result<Val> bAssume(Bound& a);
+  Result<Val> bBarrier(Bound& a);
+  Result<Val> bPrint(Bound& a);
+  Result<Val> bAssert(Bound& a);
+  Result<Val> bStaticPrint(Bound& a);
+  Result<Val> bRefused(Bound& a);
+  Result<Val> bIterator(Bound& a);
+  Result<Val> bIgnored(Bound& a);
+  Result<Val> bTarget(Bound& a);
+  Result<Val> bCdiv(Bound& a);
+  Result<Val> bNextPowerOf2(Bound& a);
+  Result<Val> bLen(Bound& a);
+  Result<Val> bNumber(Bound& a);
+  Result<Val> bIsInstance(Bound& a);
+  Result<Val> bGetAttr(Bound& a);
+  Result<Val> bPyMinMax(Bound& a);
+  Result<Val> bPyAbs(Bound& a);
+  Result<Val> bList(Bound& a);
+  Result<Val> bRangeTuple(Bound& a);
+  Result<Val> bHostMath(Bound& a);
+  Result<Val> bGetIntDtype(Bound& a);
+  Result<void> emitAssert(const Val& condition, const Val& message, const Val* mask, Loc loc);
+
+  Shared& shared_;
+  const FunctionDef* fn_;
+  SourceModule* source_;
+  CodeGen* caller_;
+  Loc callLoc_;
+  Builder b_;
+  Scope scope_;
+  Func* func_ = nullptr;
+  bool host_ = false;       // evaluates at compile time only: defaults, globals, constexpr functions
+  bool stopped_ = false;    // what follows cannot be reached
+  int loops_ = 0;           // dynamic loops around
+  int regions_ = 0;         // scf regions around, in which a function cannot return
+  int withs_ = 0;
+  int depth_ = 0;           // of eval
+  std::optional<Val> result_;
+  Loc resultLoc_;
+  const Node* unused_ = nullptr;  // the expression that is a statement of its own
+};
+
+}  // namespace nereid::tl

@@ -1,0 +1,557 @@
+// SPDX-License-Identifier: MIT
+// Control flow. A condition known at compile time visits one branch; others become scf.if, or, where a branch returns, blocks with
+// cf.cond_br. Loops carry the names that their bodies assign:
+//
+//   acc = 0.0                          %acc = arith.constant 0.0
+//   for i in range(n):            =>   %r = scf.for %i = %c0 to %n step %c1 iter_args(%a = %acc) { ...; scf.yield %next }
+//     acc += tl.load(p + i)
+//
+// Every name that a body may assign is carried at first; those that come back unchanged are taken out again afterwards. (Triton visits
+// the body twice instead, which costs 2^depth visits for nested loops.)
+#include <algorithm>
+#include <set>
+
+#include "frontends/tl/codegen.h"
+
+namespace nereid::tl {
+namespace {
+
+// Whether a statement may return early, by Triton's rule: assignments and expressions cannot.
+bool containsReturn(const Node* n) {
+  if (!n) return false;
+  if (n->kind == Kind::Return) return true;
+  if (n->kind != Kind::If && n->kind != Kind::For && n->kind != Kind::While && n->kind != Kind::With && n->kind != Kind::Block) return false;
+  return std::any_of(n->kids.begin(), n->kids.end(), containsReturn);
+}
+
+const Node* findReturn(const Node* n) {
+  if (!n || n->kind == Kind::Return) return n;
+  if (n->kind != Kind::If && n->kind != Kind::For && n->kind != Kind::While && n->kind != Kind::With && n->kind != Kind::Block) return nullptr;
+  for (const Node* kid : n->kids)
+    if (const Node* found = findReturn(kid)) return found;
+  return nullptr;
+}
+
+void collectTargets(const Node* target, std::set<std::string>& out) {
+  if (target->kind == Kind::Name) out.insert(target->text);
+  for (const Node* kid : target->kids)
+    if (kid && (target->kind == Kind::Tuple || target->kind == Kind::List)) collectTargets(kid, out);
+}
+
+void collectAssigned(const Node* n, std::set<std::string>& out) {
+  if (!n) return;
+  switch (n->kind) {
+    case Kind::Assign: case Kind::AnnAssign: case Kind::AugAssign: case Kind::NamedExpr: case Kind::For: collectTargets(n->kids[0], out); break;
+    case Kind::ListComp: collectTargets(n->kids[1], out); break;
+    case Kind::With:
+      for (size_t i = 1; i + 1 < n->kids.size(); i += 2)
+        if (n->kids[i]) collectTargets(n->kids[i], out);
+      break;
+    default: break;
+  }
+  for (const Node* kid : n->kids) collectAssigned(kid, out);
+}
+
+bool sameHandles(const Val& a, const Val& b) {
+  std::vector<Value*> x, y;
+  flatten(a, x);
+  flatten(b, y);
+  return x == y;
+}
+
+}  // namespace
+
+Result<bool> CodeGen::staticCondition(const Val& v, const Node* n) {
+  if (!host_ && !v.isNone() && !v.isInt())
+    return error(Err::Type, n->loc).says("a condition must be a bool, an int, None or a scalar tensor, but this is ", describe(v)).hint(v.is(VK::Str) || v.is(VK::Tuple) ? "compare it with something" : "");
+  return truthy(v);
+}
+
+Result<Tensor> CodeGen::scalarCondition(const Val& v, const Node* n) {
+  Tensor t = v.tensor;
+  if (t.type.isBlock()) {
+    if (t.type.numel() != 1)
+      return error(Err::Shape, n->loc).says("a condition must be one value, but this is ", text(t.type)).hint("choose per element with `tl.where`, or reduce it: `tl.max(x, 0)`");
+    t = TRY(unsplat(t, n->loc));
+  }
+  return cast(t, {Prim::I1}, n->loc);
+}
+
+Result<void> CodeGen::ifStatement(const Node* n) {
+  Val condition = TRY(eval(n->kid(0)));
+  if (!condition.isTensor()) {
+    bool taken = TRY(staticCondition(condition, n->kid(0)));
+    if (taken) return block(n->kid(1));
+    return n->kid(2) ? block(n->kid(2)) : Result<void>{};
+  }
+  if (host_) return error(Err::Type, n->kid(0)->loc).says("this condition is not known at compile time");
+  b_.setLoc(n->loc);
+  Tensor test = TRY(scalarCondition(condition, n->kid(0)));
+  if (!containsReturn(n->kid(1)) && !containsReturn(n->kid(2))) return ifRegions(n, test.value);
+  if (loops_ > 0) {
+    const Node* at = findReturn(n->kid(1));
+    if (!at) at = findReturn(n->kid(2));
+    return error(Err::Unsupported, at->loc).says("`return` inside `for` and `while` is not part of the Triton language").hint("set a flag or a mask and return after the loop");
+  }
+  return ifBlocks(n, test.value);
+}
+
+// The names whose values the branches give: those there before that a branch changed, and those that both define.
+Result<std::vector<std::string>> CodeGen::merge(const Scope& before, Scope& thenScope, Scope& elseScope, const Node* n) {
+  std::vector<std::string> names;
+  for (auto& [name, value] : thenScope) {
+    auto other = elseScope.find(name);
+    if (other == elseScope.end() || value.is(VK::Unbound) || other->second.is(VK::Unbound)) continue;
+    auto old = before.find(name);
+    bool existed = old != before.end() && !old->second.is(VK::Unbound);
+    Val &a = value, &b = other->second;
+    if (!a.isRuntime() && !b.isRuntime()) {
+      if (sameConstant(a, b) && a.kind == b.kind) continue;
+      if (existed) return error(Err::Type, n->loc).says("`", name, "` is ", describe(a), " in one branch and ", describe(b), " in the other, which only a compile-time condition can choose");
+      a = b = Val::unbound();
+      continue;
+    }
+    if (sameType(a, b) && sameHandles(a, b)) continue;
+    if (!sameType(a, b)) {
+      if (existed && sameType(a, old->second))
+        return error(Err::Type, n->loc).says("`", name, "` is ", describe(old->second), " before the `if`, but the else branch makes it ", describe(b)).hint("cast it with `.to(...)` so that its type stays the same");
+      if (existed && sameType(b, old->second))
+        return error(Err::Type, n->loc).says("`", name, "` is ", describe(old->second), " before the `if`, but the then branch makes it ", describe(a)).hint("cast it with `.to(...)` so that its type stays the same");
+      return error(Err::Type, n->loc).says("`", name, "` is ", describe(a), " in the then branch and ", describe(b), " in the else branch").hint("cast it with `.to(...)` so that both agree");
+    }
+    if (existed && !sameType(a, old->second))
+      return error(Err::Type, n->loc).says("`", name, "` is ", describe(old->second), " before the `if`, but the branches make it ", describe(a)).hint("cast it with `.to(...)` so that its type stays the same");
+    names.push_back(name);
+  }
+  return names;
+}
+
+Result<void> CodeGen::ifRegions(const Node* n, Value* condition) {
+  Block* outer = b_.block();
+  Scope before = scope_;
+  Inst* inst = b_.ifElse(condition, {}, true);
+  ++regions_;
+  b_.setBlock(&inst->regions[0]->entry());
+  Result<void> done = block(n->kid(1));
+  Block* thenEnd = b_.block();
+  Scope thenScope = std::move(scope_);
+  scope_ = before;
+  b_.setBlock(&inst->regions[1]->entry());
+  if (done && n->kid(2)) done = block(n->kid(2));
+  Block* elseEnd = b_.block();
+  --regions_;
+  CHECK_OK(done);
+  Scope elseScope = std::move(scope_);
+  std::vector<std::string> names = TRY(merge(before, thenScope, elseScope, n));
+  b_.setLoc(n->loc);
+  std::vector<Value*> thenValues, elseValues;
+  for (const std::string& name : names) {
+    flatten(thenScope[name], thenValues);
+    flatten(elseScope[name], elseValues);
+  }
+  // Handles that agree (parts of tuples, say) need no result.
+  std::vector<Value*> results(thenValues.size()), thenYield, elseYield;
+  for (size_t i = 0; i < thenValues.size(); ++i) {
+    if (thenValues[i] == elseValues[i]) {
+      results[i] = thenValues[i];
+      continue;
+    }
+    results[i] = shared_.module.addResult(*inst, thenValues[i]->type);
+    thenYield.push_back(thenValues[i]);
+    elseYield.push_back(elseValues[i]);
+  }
+  b_.setBlock(thenEnd);
+  b_.yield(thenYield);
+  b_.setBlock(elseEnd);
+  if (!n->kid(2) && elseYield.empty()) {
+    inst->regions.pop_back();
+  } else {
+    b_.yield(elseYield);
+  }
+  b_.setBlock(outer);
+  size_t cursor = 0;
+  scope_ = std::move(before);
+  for (const std::string& name : names) {
+    Val v = unflatten(thenScope[name], results, cursor);
+    nameValue(v, name);
+    scope_[name] = std::move(v);
+  }
+  // Compile-time values that both branches define alike.
+  for (auto& [name, value] : thenScope) {
+    if (value.isRuntime() || scope_.contains(name)) continue;
+    auto other = elseScope.find(name);
+    if (other != elseScope.end() && sameConstant(value, other->second)) scope_[name] = value;
+  }
+  return {};
+}
+
+Result<void> CodeGen::ifBlocks(const Node* n, Value* condition) {
+  if (regions_ > 0) return error(Err::Unsupported, n->loc).says("`return` is not possible here");
+  Region& region = func_->body;
+  Block* thenBlock = shared_.module.newBlock(region);
+  Block* elseBlock = shared_.module.newBlock(region);
+  Inst* branch = b_.create(Op::CondBr, {condition}, {});
+  branch->successors = {{thenBlock, {}}, {elseBlock, {}}};
+  Scope before = scope_;
+  b_.setBlock(thenBlock);
+  CHECK_OK(block(n->kid(1)));
+  Block* thenEnd = b_.block();
+  bool thenStopped = std::exchange(stopped_, false);
+  Scope thenScope = std::move(scope_);
+  scope_ = before;
+  b_.setBlock(elseBlock);
+  if (n->kid(2)) CHECK_OK(block(n->kid(2)));
+  Block* elseEnd = b_.block();
+  bool elseStopped = std::exchange(stopped_, false);
+  Scope elseScope = std::move(scope_);
+  if (thenStopped && elseStopped) {
+    scope_ = std::move(before);
+    stopped_ = true;
+    return {};
+  }
+  // A branch that returned leaves nothing behind: the other goes on as it is.
+  if (thenStopped || elseStopped) {
+    scope_ = std::move(thenStopped ? elseScope : thenScope);
+    b_.setBlock(thenStopped ? elseEnd : thenEnd);
+    return {};
+  }
+  std::vector<std::string> names = TRY(merge(before, thenScope, elseScope, n));
+  Block* join = shared_.module.newBlock(region);
+  std::vector<Value*> thenValues, elseValues, args;
+  for (const std::string& name : names) {
+    flatten(thenScope[name], thenValues);
+    flatten(elseScope[name], elseValues);
+  }
+  for (Value* v : thenValues) args.push_back(shared_.module.addArg(*join, v->type, {}, n->loc));
+  b_.setLoc(n->loc);
+  b_.setBlock(thenEnd);
+  b_.create(Op::Br, {}, {})->successors = {{join, thenValues}};
+  b_.setBlock(elseEnd);
+  b_.create(Op::Br, {}, {})->successors = {{join, elseValues}};
+  b_.setBlock(join);
+  size_t cursor = 0;
+  scope_ = std::move(before);
+  for (const std::string& name : names) {
+    Val v = unflatten(thenScope[name], args, cursor);
+    nameValue(v, name);
+    scope_[name] = std::move(v);
+  }
+  return {};
+}
+
+Result<Val> CodeGen::conditional(const Node* n) {
+  Val condition = TRY(eval(n->kid(0)));
+  if (!condition.isTensor()) {
+    bool taken = TRY(staticCondition(condition, n->kid(0)));
+    return eval(n->kid(taken ? 1 : 2));
+  }
+  if (host_) return error(Err::Type, n->kid(0)->loc).says("this condition is not known at compile time");
+  b_.setLoc(n->loc);
+  Tensor test = TRY(scalarCondition(condition, n->kid(0)));
+  Block* outer = b_.block();
+  Inst* inst = b_.ifElse(test.value, {}, true);
+  auto arm = [&](size_t kid) -> Result<Tensor> {
+    b_.setBlock(&inst->regions[kid - 1]->entry());
+    ++regions_;
+    Result<Val> v = eval(n->kid(kid));
+    --regions_;
+    if (!v) return std::unexpected(Failed{});
+    b_.setLoc(n->loc);
+    Tensor t = TRY(toTensor(*v, n->kid(kid)->loc));
+    b_.yield({t.value});
+    return t;
+  };
+  Tensor a = TRY(arm(1)), c = TRY(arm(2));
+  b_.setBlock(outer);
+  if (!(a.type == c.type))
+    return error(Err::Type, n->at)
+        .says("the two values of this conditional expression have the types ", text(a.type), " and ", text(c.type))
+        .label(n->kid(1)->loc, text(a.type))
+        .label(n->kid(2)->loc, text(c.type))
+        .hint("cast one of them with `.to(...)`, or use `tl.where`");
+  return Val::of(tensor(shared_.module.addResult(*inst, a.value->type), a.type));
+}
+
+// The names that a loop body may change and that have a value to begin with.
+std::vector<std::string> CodeGen::carried(const Node* body, const Node* also, const std::string& except) {
+  std::set<std::string> assigned;
+  collectAssigned(body, assigned);
+  collectAssigned(also, assigned);
+  std::vector<std::string> names;
+  for (const std::string& name : assigned) {
+    if (name == except) continue;
+    auto found = scope_.find(name);
+    if (found != scope_.end() && found->second.isRuntime()) names.push_back(name);
+  }
+  return names;
+}
+
+Result<void> CodeGen::staticFor(const Node* n, const std::vector<Val>& values) {
+  const Node* target = n->kid(0);
+  int64_t steps = 0;
+  for (const Val& v : values) {
+    if (++steps > 65536) return error(Err::Unsupported, n->kid(1)->loc).says("this loop would be unrolled more than 65536 times");
+    if (target->kind == Kind::Name) scope_[target->text] = v;
+    else CHECK_OK(assign(target, v));
+    CHECK_OK(block(n->kid(2)));
+    if (stopped_) return {};
+  }
+  return {};
+}
+
+Result<void> CodeGen::forStatement(const Node* n) {
+  const Node *target = n->kid(0), *iterable = n->kid(1), *body = n->kid(2);
+  auto badIterator = [&]() -> std::unexpected<Failed> {
+    return error(Err::Unsupported, iterable->loc).says("only `range`, `tl.range` and `tl.static_range` can be iterated").hint("index a tuple with the variable of `tl.static_range`");
+  };
+  if (host_) {
+    Val items = TRY(eval(iterable));
+    if (!items.is(VK::Tuple)) return badIterator();
+    return staticFor(n, *items.items);
+  }
+  if (iterable->kind != Kind::Call) return badIterator();
+  Val callee = TRY(eval(iterable->kid(0)));
+  if (!callee.is(VK::Builtin) || callee.builtin->run != &CodeGen::bIterator) return badIterator();
+  Args args = TRY(arguments(iterable));
+  Bound bound = TRY(bindBuiltin(*callee.builtin, args));
+  bool one = !bound.present[1] || bound[1].isNone();
+  Val lower = one ? Val::integer(0) : bound[0], upper = one ? bound[0] : bound[1];
+  Val step = bound.given(2) ? bound[2] : Val::integer(1);
+  Loc lowerLoc = bound.loc(0), upperLoc = one ? bound.loc(0) : bound.loc(1), stepLoc = bound.loc(2);
+
+  if (callee.builtin->name == "static_range") {
+    Int from = TRY(constantInt(lower, lowerLoc, "a bound of tl.static_range")), to = TRY(constantInt(upper, upperLoc, "a bound of tl.static_range"));
+    Int by = TRY(constantInt(step, stepLoc, "the step of tl.static_range"));
+    if (by == 0) return error(Err::Type, stepLoc).says("the step of a range cannot be 0");
+    std::vector<Val> values;
+    for (Int i = from; by > 0 ? i < to : i > to; i += by) {
+      values.push_back(Val::integer(i));
+      if (values.size() > 65537) break;
+    }
+    return staticFor(n, values);
+  }
+  if (target->kind != Kind::Name) return error(Err::Unsupported, target->loc).says("the variable of a loop must be a plain name");
+
+  // scf.for only counts up: a negative step swaps the bounds and counts `lower + upper - i` down.
+  bool negative = step.isInt() && step.number < 0;
+  if (step.isInt() && step.number == 0) return error(Err::Type, stepLoc).says("the step of a range cannot be 0");
+  if (negative) {
+    step = Val::integer(-step.number);
+    std::swap(lower, upper);
+    std::swap(lowerLoc, upperLoc);
+  }
+  b_.setLoc(n->loc);
+  auto bound1 = [&](const Val& v, Loc loc, std::string_view what) -> Result<Tensor> {
+    Tensor t = TRY(toTensor(v, loc));
+    if (!t.type.scalar.isInt()) return error(Err::Type, loc).says("the ", what, " of a loop must be an integer, but this is ", text(t.type));
+    if (t.type.numel() != 1) return error(Err::Shape, loc).says("the ", what, " of a loop must be one value, but this is ", text(t.type));
+    return t.type.isBlock() ? unsplat(t, loc) : Result<Tensor>(t);
+  };
+  Tensor lo = TRY(bound1(lower, lowerLoc, "lower bound")), hi = TRY(bound1(upper, upperLoc, "upper bound")), by = TRY(bound1(step, stepLoc, "step"));
+  DType type = TRY(promoteInts(TRY(promoteInts(lo.type.scalar, hi.type.scalar)), by.type.scalar));
+  // Triton extends each bound by the sign of the common type, not of its own.
+  auto widen = [&](const Tensor& t) {
+    int from = t.type.scalar.bits();
+    if (from == type.bits()) return t.value;
+    return b_.cast(from > type.bits() ? Op::TruncI : type.isSigned() && from > 1 ? Op::ExtSI : Op::ExtUI, t.value, type.ir());
+  };
+  Value *lowerValue = widen(lo), *upperValue = widen(hi), *stepValue = widen(by);
+
+  std::vector<std::string> names = carried(body, nullptr, target->text);
+  std::vector<Value*> inits;
+  std::map<std::string, Val> before;
+  for (const std::string& name : names) {
+    before[name] = scope_[name];
+    flatten(scope_[name], inits);
+  }
+  Scope outerScope = scope_;
+  Block* outer = b_.block();
+  Inst* loop = b_.forLoop(lowerValue, upperValue, stepValue, inits);
+  Block* entry = &loop->regions[0]->entry();
+  std::vector<Value*> args1(entry->args.begin() + 1, entry->args.end());
+  size_t cursor = 0;
+  for (const std::string& name : names) {
+    Val v = unflatten(before[name], args1, cursor);
+    nameValue(v, name);
+    scope_[name] = std::move(v);
+  }
+  b_.setBlock(entry);
+  Value* iv = entry->args[0];
+  iv->name = shared_.module.intern(target->text);
+  if (negative) iv = b_.make(Op::AddI, {b_.make(Op::SubI, {upperValue, iv}), lowerValue});
+  scope_[target->text] = Val::of(tensor(iv, {type, {}}));
+  ++loops_;
+  ++regions_;
+  Result<void> done = block(body);
+  --loops_;
+  --regions_;
+  CHECK_OK(done);
+  std::vector<Value*> yields;
+  for (const std::string& name : names) {
+    const Val& now = scope_[name];
+    if (!sameType(before[name], now))
+      return error(Err::Type, n->loc)
+          .says("`", name, "` is ", describe(before[name]), " before the loop, but the loop makes it ", describe(now))
+          .hint(now.isTensor() ? "give it the same type from the start, or cast with `.to(...)`" : "a constexpr cannot be assigned in a loop");
+    flatten(now, yields);
+  }
+  for (auto& [name, value] : outerScope)
+    if (!value.isRuntime() && !value.is(VK::Unbound) && name != target->text && name[0] != ':') {
+      auto now = scope_.find(name);
+      if (now != scope_.end() && now->second.isTensor())
+        return error(Err::Type, n->loc).says("`", name, "` is ", describe(value), " before the loop, but the loop assigns ", describe(now->second)).hint("give it a tensor before the loop");
+    }
+  // Take out what comes back as it went in.
+  Replacements same;
+  std::vector<Value*> keepInits, keepYields, keepArgs{entry->args[0]}, results(yields.size());
+  std::vector<size_t> kept;
+  for (size_t i = 0; i < yields.size(); ++i) {
+    if (yields[i] == args1[i]) {
+      same.add(args1[i], inits[i]);
+      results[i] = inits[i];
+    } else {
+      kept.push_back(i);
+    }
+  }
+  std::vector<Value*> oldResults = std::move(loop->results);
+  loop->results.clear();
+  for (size_t i : kept) {
+    keepInits.push_back(inits[i]);
+    keepYields.push_back(yields[i]);
+    args1[i]->index = static_cast<uint32_t>(keepArgs.size());
+    keepArgs.push_back(args1[i]);
+    oldResults[i]->index = static_cast<uint32_t>(loop->results.size());
+    loop->results.push_back(oldResults[i]);
+    results[i] = oldResults[i];
+  }
+  loop->operands = {lowerValue, upperValue, stepValue};
+  loop->operands.insert(loop->operands.end(), keepInits.begin(), keepInits.end());
+  entry->args = keepArgs;
+  b_.setLoc(n->loc);
+  b_.yield(keepYields);
+  if (!same.empty()) same.apply(*loop->regions[0]);
+  b_.setBlock(outer);
+  scope_ = std::move(outerScope);
+  cursor = 0;
+  for (const std::string& name : names) {
+    Val v = unflatten(before[name], results, cursor);
+    nameValue(v, name);
+    scope_[name] = std::move(v);
+  }
+  scope_[target->text] = Val::unbound();
+  return {};
+}
+
+Result<void> CodeGen::whileStatement(const Node* n) {
+  if (host_) {
+    for (int64_t steps = 0;; ++steps) {
+      if (steps > 1'000'000) return error(Err::Unsupported, n->loc).says("this loop runs more than a million times at compile time");
+      Val test = TRY(eval(n->kid(0)));
+      if (!truthy(test)) return {};
+      CHECK_OK(block(n->kid(1)));
+      if (stopped_) return {};
+    }
+  }
+  const Node* body = n->kid(1);
+  std::vector<std::string> names = carried(body, n->kid(0), "");
+  std::vector<Value*> inits;
+  std::vector<Type> types;
+  std::map<std::string, Val> before;
+  for (const std::string& name : names) {
+    before[name] = scope_[name];
+    flatten(scope_[name], inits);
+  }
+  for (Value* v : inits) types.push_back(v->type);
+  Scope outerScope = scope_;
+  Block* outer = b_.block();
+  Inst* loop = b_.create(Op::While, inits, types);
+  auto enter = [&](size_t i) {
+    auto& region = loop->regions[i];
+    Block* entry = shared_.module.newBlock(*region);
+    std::vector<Value*> args;
+    for (Type t : types) args.push_back(shared_.module.addArg(*entry, t, {}, n->loc));
+    size_t cursor = 0;
+    for (const std::string& name : names) {
+      Val v = unflatten(before[name], args, cursor);
+      nameValue(v, name);
+      scope_[name] = std::move(v);
+    }
+    b_.setBlock(entry);
+    return args;
+  };
+  for (int i = 0; i < 2; ++i) loop->regions.emplace_back(std::make_unique<Region>())->parent = loop;
+  std::vector<Value*> testArgs = enter(0);
+  ++regions_;
+  Result<Val> tested = eval(n->kid(0));
+  --regions_;
+  if (!tested) return std::unexpected(Failed{});
+  Val condition = *tested;
+  b_.setLoc(n->kid(0)->loc);
+  if (!condition.isTensor()) {
+    if (truthy(condition)) return error(Err::Unsupported, n->kid(0)->loc).says("this loop never ends: its condition is always true, and there is no `break`").hint("loop while a flag holds");
+    condition = Val::of(tensor(b_.boolean(false), {{Prim::I1}, {}}));
+  }
+  Tensor test = TRY(scalarCondition(condition, n->kid(0)));
+  std::vector<Value*> forwarded{test.value};
+  forwarded.insert(forwarded.end(), testArgs.begin(), testArgs.end());
+  b_.create(Op::Condition, forwarded, {});
+  std::vector<Value*> bodyArgs = enter(1);
+  ++loops_;
+  ++regions_;
+  Result<void> done = block(body);
+  --loops_;
+  --regions_;
+  CHECK_OK(done);
+  std::vector<Value*> yields;
+  for (const std::string& name : names) {
+    const Val& now = scope_[name];
+    if (!sameType(before[name], now))
+      return error(Err::Type, n->loc)
+          .says("`", name, "` is ", describe(before[name]), " before the loop, but the loop makes it ", describe(now))
+          .hint("give it the same type from the start, or cast with `.to(...)`");
+    flatten(now, yields);
+  }
+  // As for `for`: take out what never changes.
+  Replacements same;
+  std::vector<Value*> results(yields.size()), oldResults = std::move(loop->results), keepInits, keepYields, keepTest, keepBody;
+  std::vector<Value*> keepForward{test.value};
+  loop->results.clear();
+  for (size_t i = 0; i < yields.size(); ++i) {
+    if (yields[i] == bodyArgs[i]) {
+      same.add(bodyArgs[i], inits[i]);
+      same.add(testArgs[i], inits[i]);
+      results[i] = inits[i];
+      continue;
+    }
+    keepInits.push_back(inits[i]);
+    keepYields.push_back(yields[i]);
+    keepForward.push_back(testArgs[i]);
+    testArgs[i]->index = bodyArgs[i]->index = static_cast<uint32_t>(keepTest.size());
+    keepTest.push_back(testArgs[i]);
+    keepBody.push_back(bodyArgs[i]);
+    oldResults[i]->index = static_cast<uint32_t>(loop->results.size());
+    loop->results.push_back(oldResults[i]);
+    results[i] = oldResults[i];
+  }
+  loop->operands = keepInits;
+  loop->regions[0]->entry().args = keepTest;
+  loop->regions[1]->entry().args = keepBody;
+  loop->regions[0]->entry().terminator()->operands = keepForward;
+  b_.setLoc(n->loc);
+  b_.yield(keepYields);
+  if (!same.empty()) {
+    same.apply(*loop->regions[0]);
+    same.apply(*loop->regions[1]);
+  }
+  b_.setBlock(outer);
+  scope_ = std::move(outerScope);
+  size_t cursor = 0;
+  for (const std::string& name : names) {
+    Val v = unflatten(before[name], results, cursor);
+    nameValue(v, name);
+    scope_[name] = std::move(v);
+  }
+  return {};
+}
+
+}  // namespace nereid::tl

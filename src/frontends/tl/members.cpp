@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT
+// What stands after a dot: members of tensors, tuples, types and modules.
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "frontends/tl/codegen.h"
+
+namespace nereid::tl {
+namespace {
+
+Val builtin(const BuiltinInfo* info) {
+  Val v = Val::of(VK::Builtin);
+  v.builtin = info;
+  return v;
+}
+
+Val bound(const Val& self, Val method) {
+  method.items = std::make_shared<const std::vector<Val>>(std::vector<Val>{self, method});
+  method.kind = VK::Method;
+  return method;
+}
+
+Val shapeTuple(const std::vector<int64_t>& shape) {
+  std::vector<Val> dims;
+  for (int64_t d : shape) dims.push_back(Val::integer(d));
+  return Val::tuple(std::move(dims));
+}
+
+// Library functions that are methods of tensors too.
+constexpr std::string_view kLibraryMethods[] = {"cdiv", "sigmoid", "softmax", "ravel", "max",    "argmax",  "min", "argmin",
+                                                "sum",  "xor_sum", "reduce_or", "cumsum", "cumprod", "sort", "flip"};
+constexpr std::string_view kTypeQueries[] = {"is_fp8",   "is_fp8e4nv", "is_fp8e4b8", "is_fp8e4b15", "is_fp8e5",   "is_fp8e5b16",          "is_fp16",       "is_bf16",
+                                             "is_fp32",  "is_fp64",    "is_int1",    "is_int8",     "is_int16",   "is_int32",             "is_int64",      "is_uint8",
+                                             "is_uint16", "is_uint32", "is_uint64",  "is_floating", "is_standard_floating", "is_int_signed", "is_int_unsigned", "is_int",
+                                             "is_bool",  "is_block",   "is_ptr",     "is_const",    "kind",       "get_int_max_value",    "get_int_min_value", "get_block_shapes",
+                                             "with_element_ty"};
+
+std::optional<double> mathConstant(std::string_view name) {
+  if (name == "pi") return std::numbers::pi;
+  if (name == "e") return std::numbers::e;
+  if (name == "tau") return 2 * std::numbers::pi;
+  if (name == "inf") return __builtin_inf();
+  if (name == "nan") return __builtin_nan("");
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, const Node* n) {
+  b_.setLoc(n->loc);
+  if (name == "value" && (v.isNumber() || v.is(VK::Str) || v.isNone() || v.is(VK::DType) || v.is(VK::Function))) return v;
+  std::vector<std::string> known;
+  switch (v.kind) {
+    case VK::Module: return moduleMember(v, name, at);
+    case VK::DType: return typeMember(v, name, at);
+    case VK::Tensor: {
+      const TType& t = v.tensor.type;
+      if (name == "shape") return shapeTuple(t.shape);
+      if (name == "dtype") return Val::dtype({t.scalar, {}});
+      if (name == "type") return Val::dtype(t);
+      if (name == "numel") return Val::integer(t.numel());
+      if (name == "T") {
+        if (t.shape.size() != 2) return error(Err::Shape, at).says("`.T` is for two axes, but this is ", text(t)).hint("name the order: `tl.permute(x, ...)`");
+        return Val::of(tensor(b_.trans(v.tensor.value, {1, 0}), {t.scalar, {t.shape[1], t.shape[0]}}));
+      }
+      if (const BuiltinInfo* info = findBuiltin(name == "to" ? "cast" : name); info && info->member) return bound(v, builtin(info));
+      if (std::find(std::begin(kLibraryMethods), std::end(kLibraryMethods), name) != std::end(kLibraryMethods))
+        return bound(v, TRY(global(shared_.loader.library(), name, at)));
+      known = builtinNames(true);
+      known.insert(known.end(), std::begin(kLibraryMethods), std::end(kLibraryMethods));
+      for (const char* s : {"shape", "dtype", "type", "numel", "T", "to"}) known.push_back(s);
+      break;
+    }
+    case VK::Tuple:
+      if (v.fields)
+        for (size_t i = 0; i < v.fields->size() && i < v.size(); ++i)
+          if ((*v.fields)[i] == name) return v.item(i);
+      if (name == "values" || name == "type") return v;
+      if (v.fields) known = *v.fields;
+      break;
+    case VK::Desc: {
+      size_t rank = v.type.shape.size();
+      if (name == "block_shape") return shapeTuple(v.type.shape);
+      if (name == "dtype") return Val::dtype({v.type.scalar, {}});
+      if (name == "type" || name == "block_type") return Val::dtype(v.type);
+      if (name == "shape" || name == "strides") {
+        auto first = v.items->begin() + static_cast<ptrdiff_t>(name == "shape" ? 0 : rank);
+        return Val::tuple(std::vector<Val>(first, first + static_cast<ptrdiff_t>(rank)));
+      }
+      if (const BuiltinInfo* info = findDescMethod(name)) return bound(v, builtin(info));
+      known = {"block_shape", "dtype", "shape", "strides", "load", "store", "atomic_add", "atomic_min", "atomic_max", "atomic_and", "atomic_or", "atomic_xor", "gather", "scatter"};
+      break;
+    }
+    case VK::BlockPtr:
+      if (name == "advance") return bound(v, builtin(findBuiltin("advance")));
+      if (name == "dtype" || name == "type") return Val::dtype({v.type.scalar.pointerTo(), {}});
+      break;
+    case VK::Function:
+      if (name == "__name__") return Val::string(v.function->name);
+      if (name == "fn") return v;
+      break;
+    case VK::Str:
+      for (const char* s : {"startswith", "endswith", "lower", "upper"})
+        if (name == s) {
+          Val m = Val::named(VK::Method, name);
+          m.items = std::make_shared<const std::vector<Val>>(std::vector<Val>{v});
+          return m;
+        }
+      break;
+    default: break;
+  }
+  if (v.isNumber() && (name == "dtype" || name == "shape" || name == "to"))
+    return error(Err::Type, at).says("`", unparse(n->kid(0)), "` is ", describe(v), ", which has no `", name, "`").hint("`tl.to_tensor(x)` makes a tensor of it");
+  std::string near = nearest(name, known);
+  return error(Err::UnknownName, at).says(describe(v), " has no member `", name, "`").hint(near.empty() ? "" : cat("did you mean `", near, "`?"));
+}
+
+Result<Val> CodeGen::typeMember(const Val& v, const std::string& name, Loc at) {
+  const DType s = v.type.scalar;
+  bool block = v.type.isBlock();
+  if (name == "scalar") return Val::dtype({s, {}});
+  if (name == "element_ty") {
+    if (block) return Val::dtype({s, {}});
+    if (s.isPointer()) return Val::dtype({s.pointee(), {}});
+    return error(Err::Type, at).says(tl::name(s), " is neither a pointer nor a block, so it has no element type");
+  }
+  if (name == "shape" && block) return shapeTuple(v.type.shape);
+  if (name == "numel" && block) return Val::integer(v.type.numel());
+  if (name == "name") return Val::string(repr(v));
+  if (name == "primitive_bitwidth" || (name == "int_bitwidth" && s.isInt())) return Val::integer(s.bits());
+  if (name == "itemsize") return Val::integer(s.bits() / 8);
+  if (name == "nbytes" && block) return Val::integer(v.type.numel() * s.bits() / 8);
+  if (name == "fp_mantissa_width" && s.isFloat()) return Val::integer(s.mantissa());
+  if (name == "int_signedness" && s.isInt()) return Val::string(s.isSigned() ? "SIGNED" : "UNSIGNED");
+  if (std::find(std::begin(kTypeQueries), std::end(kTypeQueries), name) != std::end(kTypeQueries)) {
+    Val m = Val::named(VK::Method, name);
+    m.items = std::make_shared<const std::vector<Val>>(std::vector<Val>{v});
+    return m;
+  }
+  std::vector<std::string> known(std::begin(kTypeQueries), std::end(kTypeQueries));
+  for (const char* k : {"scalar", "element_ty", "shape", "numel", "name", "primitive_bitwidth", "int_bitwidth", "itemsize"}) known.push_back(k);
+  std::string near = nearest(name, known);
+  return error(Err::UnknownName, at).says("the type ", repr(v), " has no member `", name, "`").hint(near.empty() ? "" : cat("did you mean `", near, "`?"));
+}
+
+Result<Val> CodeGen::callMethod(const Val& method, const Args& args) {
+  const Val& self = method.item(0);
+  if (method.size() == 2) {  // of a tensor, descriptor or block pointer
+    const Val& target = method.item(1);
+    Args all = args;
+    all.positional.insert(all.positional.begin(), Arg{self, args.callee});
+    if (target.is(VK::Function)) return callFunction(*target.function, std::move(all));
+    return callBuiltin(*target.builtin, all);
+  }
+  const std::string& q = method.text;
+  if (self.is(VK::Str)) {
+    if (q == "lower" || q == "upper") {
+      std::string s = self.text;
+      for (char& c : s)
+        if (isalpha(static_cast<unsigned char>(c))) c = static_cast<char>(q == "lower" ? c | 0x20 : c & ~0x20);
+      return Val::string(s);
+    }
+    if (args.positional.size() != 1 || !args.positional[0].value.is(VK::Str)) return error(Err::Type, args.call).says("`", q, "` takes one string");
+    const std::string& part = args.positional[0].value.text;
+    return Val::boolean(q == "startswith" ? self.text.starts_with(part) : self.text.ends_with(part));
+  }
+  DType s = self.type.scalar;
+  bool block = self.type.isBlock();
+  if (q == "with_element_ty") {
+    if (args.positional.size() != 1 || !args.positional[0].value.is(VK::DType)) return error(Err::Type, args.call).says("`with_element_ty` takes one type");
+    return Val::dtype(self.type.with(args.positional[0].value.type.scalar));
+  }
+  if (!args.positional.empty() || !args.named.empty()) return error(Err::Type, args.call).says("`", q, "` takes no arguments");
+  if (q == "is_block") return Val::boolean(block);
+  if (q == "get_block_shapes") return shapeTuple(self.type.shape);
+  if (block) return Val::boolean(false);  // a block type is none of the scalar types
+  if (q == "is_ptr") return Val::boolean(s.isPointer());
+  if (q == "is_const") return Val::boolean(s.isPointer() && s.isConst);
+  if (q == "is_floating") return Val::boolean(s.isFloat());
+  if (q == "is_standard_floating") return Val::boolean(s.isStandardFloat());
+  if (q == "is_int") return Val::boolean(s.isInt());
+  if (q == "is_int_signed") return Val::boolean(s.isSigned());
+  if (q == "is_int_unsigned") return Val::boolean(s.isUnsigned());
+  if (q == "is_bool") return Val::boolean(s.isBool());
+  if (q == "is_fp8") return Val::boolean(s.isFp8());
+  if (q == "kind") return Val::integer(s.kind());
+  if (q == "get_int_max_value" || q == "get_int_min_value") {
+    if (!s.isInt()) return error(Err::Type, args.call).says(tl::name(s), " is not an integer type");
+    Int one = 1;
+    if (q == "get_int_max_value") return Val::integer((one << (s.bits() - (s.isSigned() ? 1 : 0))) - 1);
+    return Val::integer(s.isSigned() ? -(one << (s.bits() - 1)) : 0);
+  }
+  return Val::boolean(!s.isPointer() && primName(s.prim) == q.substr(3));
+}
+
+Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
+  const std::string& c = cls.text;
+  if (!args.named.empty()) return error(Err::Type, args.call).says("`", c, "` takes no named arguments");
+  auto one = [&]() -> Result<Val> {
+    if (args.positional.size() != 1) return error(Err::Type, args.call).says("`", c, "` takes one argument");
+    return args.positional[0].value;
+  };
+  if (c == "constexpr") {
+    Val v = TRY(one());
+    if (v.isTensor()) return error(Err::Type, args.positional[0].loc).says("this is ", describe(v), ", which is known only when the kernel runs, so it cannot be a constexpr");
+    v.wrapped = true;
+    return v;
+  }
+  if (c == "tuple") {
+    if (args.positional.empty()) return Val::tuple({});
+    Val v = TRY(one());
+    if (!v.is(VK::Tuple)) return error(Err::Type, args.positional[0].loc).says("expected a tuple or a list, but this is ", describe(v));
+    return v;
+  }
+  if (c == "pointer_type") {
+    if (args.positional.empty() || !args.positional[0].value.is(VK::DType)) return error(Err::Type, args.call).says("`pointer_type` takes a type");
+    return Val::dtype({args.positional[0].value.type.scalar.pointerTo(), {}});
+  }
+  if (c == "block_type") {
+    if (args.positional.size() != 2 || !args.positional[0].value.is(VK::DType)) return error(Err::Type, args.call).says("`block_type` takes a type and a shape");
+    return Val::dtype({args.positional[0].value.type.scalar, TRY(shapeOf(args.positional[1].value, args.positional[1].loc))});
+  }
+  if (c == "dtype") {
+    Val v = TRY(one());
+    auto prim = v.is(VK::Str) ? primFromName(v.text) : std::nullopt;
+    if (!prim) return error(Err::Type, args.call).says("`tl.dtype` takes the name of a type");
+    return Val::dtype({{*prim}, {}});
+  }
+  if (c == "str") return Val::string(str(TRY(one())));
+  if (c == "bool") {
+    Val v = TRY(one());
+    if (v.isTensor()) return error(Err::Type, args.call).says("`bool` works at compile time, but this is ", describe(v)).hint("compare it: `x != 0`");
+    return Val::boolean(truthy(v));
+  }
+  if (c == "int" || c == "float") {
+    Val v = TRY(one());
+    if (v.isTensor())
+      return error(Err::Type, args.positional[0].loc).says("`", c, "` works at compile time, but this is ", describe(v)).hint("cast it: `x.to(tl.", c == "int" ? "int32" : "float32", ")`");
+    if (v.is(VK::Str) && c == "float") {
+      std::string s(trim(v.text));
+      bool negative = s.starts_with('-');
+      if (negative || s.starts_with('+')) s.erase(0, 1);
+      for (char& ch : s) ch = static_cast<char>(isalpha(static_cast<unsigned char>(ch)) ? ch | 0x20 : ch);
+      double d = 0;
+      if (s == "inf" || s == "infinity") d = __builtin_inf();
+      else if (s == "nan") d = __builtin_nan("");
+      else {
+        char* end = nullptr;
+        d = std::strtod(s.c_str(), &end);
+        if (s.empty() || *end) return error(Err::Type, args.positional[0].loc).says("'", v.text, "' is not a number");
+      }
+      return Val::floating(negative ? -d : d);
+    }
+    if (!v.isNumber()) return error(Err::Type, args.positional[0].loc).says("`", c, "` does not take ", describe(v));
+    if (c == "float") return Val::floating(v.asDouble());
+    if (v.isInt()) return Val::integer(v.number);
+    if (!(std::fabs(v.real) < 1e37)) return error(Err::Type, args.positional[0].loc).says(repr(v), " is not an integer");
+    return Val::integer(static_cast<Int>(v.real));
+  }
+  return error(Err::Unsupported, args.callee).says("`", c, "` cannot be called in a kernel");
+}
+
+Result<Val> CodeGen::moduleMember(const Val& m, const std::string& name, Loc at) {
+  if (m.module) {
+    if (m.module->globals.contains(name)) return global(*m.module, name, at);
+    // A package's member may be a file.
+    Val sub = Val::named(VK::Module, cat(m.text, ".", name));
+    sub.module = shared_.loader.import(*m.module, name);
+    if (sub.module) return sub;
+    return global(*m.module, name, at);  // says that it is not there
+  }
+  const std::string& t = m.text;
+  if (t.starts_with("external:")) return Val::named(VK::Module, cat(t, ".", name));
+  if (t.starts_with("class:")) return error(Err::Unsupported, at).says("`", t.substr(6), "` is a class: kernels can only use classes of Triton itself");
+  std::vector<std::string> known;
+  if (t == "math") {
+    if (auto c = mathConstant(name)) return Val::floating(*c);
+    if (const BuiltinInfo* info = findHostMath(name)) return builtin(info);
+    known = {"pi", "e", "inf", "nan", "log2", "log", "sqrt", "exp", "ceil", "floor"};
+  } else if (t == "target_info") {
+    if (const BuiltinInfo* info = findTargetQuery(name)) return builtin(info);
+  } else if (t == "PropagateNan") {
+    if (name == "NONE" || name == "ALL") return Val::string(cat("PropagateNan.", name));
+  } else if (t == "libdevice") {
+    if (const BuiltinInfo* info = findLibdevice(name)) return builtin(info);
+    return error(Err::UnknownName, at).says("libdevice has no function `", name, "` that is supported");
+  } else if (t == "triton") {
+    if (name == "language") return Val::named(VK::Module, "tl");
+    if (name == "cdiv" || name == "next_power_of_2") return builtin(findTargetQuery(name));
+    if (name == "jit" || name == "autotune" || name == "heuristics" || name == "Config" || name == "constexpr_function") return Val::named(VK::Class, name);
+    return Val::named(VK::Module, cat("external:triton.", name));
+  } else if (t == "tl.extra") {
+    if (name == "libdevice") return Val::named(VK::Module, "libdevice");
+    if (name == "cuda" || name == "hip") return Val::named(VK::Module, "tl.extra");
+    return error(Err::Unsupported, at).says("`tl.extra.", name, "` belongs to one GPU family and is not supported");
+  } else {  // tl and tl.math
+    if (auto prim = primFromName(name); prim && (name.starts_with("int") || name.starts_with("uint") || name.starts_with("float") || name == "bfloat16" || name == "void") && name != "int" && name != "float")
+      return Val::dtype({{*prim}, {}});
+    if (const BuiltinInfo* info = findBuiltin(name); info && (t != "tl.math" || !findLibdevice(name) || info->op != Op::Poison)) return builtin(info);
+    auto& library = shared_.loader.library();
+    if (library.globals.contains(name) && (name[0] != '_' || source_->isLibrary)) return global(library, name, at);
+    if (t == "tl.math")
+      if (const BuiltinInfo* info = findLibdevice(name)) return builtin(info);
+    for (const char* c : {"constexpr", "tensor", "tuple", "dtype", "pointer_type", "block_type", "tensor_descriptor"})
+      if (name == c) return Val::named(VK::Class, name);
+    if (name == "extra") return Val::named(VK::Module, "tl.extra");
+    if (name == "math") return Val::named(VK::Module, "tl.math");
+    if (name == "core" || name == "standard" || name == "random") return Val::named(VK::Module, "tl");
+    if (name == "target_info" || name == "PropagateNan") return Val::named(VK::Module, name);
+    if (name == "libdevice") return Val::named(VK::Module, "libdevice");
+    if (name == "TRITON_MAX_TENSOR_NUMEL") {
+      Val v = Val::integer(kMaxNumel);
+      v.wrapped = true;
+      return v;
+    }
+    if (name == "pi32_t") return Val::dtype({DType{Prim::I32}.pointerTo(), {}});
+    if (name == "PAD_ZERO" || name == "PAD_NAN") return Val::string(name == "PAD_ZERO" ? "zero" : "nan");
+    known = builtinNames(false);
+    for (auto& [lib, g] : library.globals)
+      if (lib[0] != '_') known.push_back(lib);
+    for (const char* c : {"constexpr", "float16", "bfloat16", "float32", "float64", "int1", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}) known.push_back(c);
+  }
+  std::string near = nearest(name, known);
+  return error(Err::UnknownName, at).says("`", t == "tl" ? "triton.language" : t, "` has no `", name, "`").hint(near.empty() ? "" : cat("did you mean `", near, "`?"));
+}
+
+}  // namespace nereid::tl

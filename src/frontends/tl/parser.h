@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// Tokens to syntax trees, one function or expression at a time: what no kernel uses is never parsed.
+#pragma once
+
+#include "frontends/tl/ast.h"
+#include "frontends/tl/lexer.h"
+
+namespace nereid::tl {
+
+class Parser {
+ public:
+  Parser(const std::vector<Token>& tokens, size_t at, Arena& arena, Diags& diags) : tokens_(tokens), pos_(at), arena_(arena), diags_(diags) {}
+
+  // At `def`. With `signatureOnly` the body is left out.
+  Result<Node*> function(bool signatureOnly = false);
+  // An expression that may be a bare tuple.
+  Result<Node*> expressionList();
+  // An expression and nothing after it, up to the end of the tokens or of the line.
+  Result<Node*> wholeExpression();
+  size_t position() const { return pos_; }
+
+ private:
+  struct Deeper;  // counts nesting, so that deep input gives a diagnostic and not an overflow of the stack
+
+  const Token& now() const { return tokens_[pos_]; }
+  const Token& peek(size_t n = 1) const { return tokens_[std::min(pos_ + n, tokens_.size() - 1)]; }
+  const Token& take() { return tokens_[pos_ + 1 < tokens_.size() ? pos_++ : pos_]; }
+  bool accept(std::string_view spelling);
+  Result<const Token*> expect(std::string_view spelling, std::string_view where);
+  Loc span(const Node* first) const { return span(first->loc); }
+  Loc span(Loc first) const;
+  std::unexpected<Failed> unexpectedToken(std::string_view wanted);
+  std::unexpected<Failed> unsupported(Loc loc, std::string_view what, std::string_view hint = {});
+  Node* make(Kind kind, Loc loc) { return arena_.make(kind, loc); }
+
+  Result<Node*> block();
+  Result<void> statements(Node* block);
+  Result<void> simpleStatement(Node* block);
+  Result<Node*> ifStatement();
+  Result<Node*> forStatement();
+  Result<Node*> whileStatement();
+  Result<Node*> withStatement();
+  Result<Node*> expressionStatement();
+  Result<void> parameters(Node* function);
+  Result<void> checkTarget(const Node* target);
+
+  Result<Node*> targetList();
+  Result<Node*> namedExpression();
+  Result<Node*> expression();
+  Result<Node*> orTest();
+  Result<Node*> andTest();
+  Result<Node*> notTest();
+  Result<Node*> comparison();
+  Result<Node*> binary(int level);
+  Result<Node*> unary();
+  Result<Node*> power();
+  Result<Node*> postfix();
+  Result<Node*> atom();
+  Result<Node*> callArguments(Node* call);
+  Result<Node*> subscriptIndex();
+  Result<Node*> sliceOrExpression();
+  Result<Node*> display(Kind kind, std::string_view close);
+  Result<Node*> number();
+  Result<Node*> strings();
+  Result<void> formatString(const Token& token, std::vector<Node*>& parts);
+
+  const std::vector<Token>& tokens_;
+  size_t pos_;
+  Arena& arena_;
+  Diags& diags_;
+  int depth_ = 0;
+};
+
+}  // namespace nereid::tl

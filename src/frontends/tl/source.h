@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// Files as the front-end sees them: the names that a module binds at its top level, found without running or parsing what no kernel uses.
+#pragma once
+
+#include <memory>
+#include <set>
+
+#include "frontends/tl/lexer.h"
+#include "frontends/tl/parser.h"
+#include "frontends/tl/tl.h"
+#include "frontends/tl/values.h"
+
+namespace nereid::tl {
+
+struct FunctionDef {
+  std::string name;
+  SourceModule* module = nullptr;
+  size_t token = 0;  // of `def`
+  Loc loc;           // of the name
+  bool isJit = false, isConstexprFunction = false, noinline = false;
+  std::vector<std::string> doNotSpecialize, doNotSpecializeOnAlignment;
+  // Parsed when first needed.
+  mutable Node* node = nullptr;
+  mutable bool parseFailed = false;
+  mutable std::vector<Loc> stack;  // calls under way
+};
+
+struct Global {
+  enum Kind : uint8_t { Function, Constant, Import, Class } kind = Constant;
+  Loc loc;
+  std::unique_ptr<FunctionDef> function;
+  size_t token = 0;        // Constant: where the value begins
+  bool annotated = false;  // Constant: `X: tl.constexpr = ...`
+  std::string from;        // Import: the module, dotted; leading dots for a relative one
+  std::string member;      // Import: what `from` takes out of it; empty for the module itself
+  // Worked out when first needed.
+  std::optional<Val> value;
+  bool busy = false;
+};
+
+struct SourceModule {
+  std::string path;
+  std::string name;  // "softmax" of "dir/softmax.py"
+  uint32_t file = 0;
+  bool isLibrary = false;
+  std::vector<Token> tokens;
+  std::map<std::string, Global, std::less<>> globals;
+  std::vector<std::string> starImports;
+  std::vector<const FunctionDef*> functions;  // in order
+  Arena arena;
+};
+
+// Lexes a file and finds its top-level names.
+std::unique_ptr<SourceModule> scanModule(const std::string& path, std::string_view text, uint32_t file);
+
+class Loader {
+ public:
+  Loader(Sources& sources, const FileReader& read, Diags& diags) : sources_(sources), read_(read), diags_(diags) {}
+
+  // The file that the user named; says so where it cannot be read.
+  Result<SourceModule*> open(const std::string& path);
+  // The file behind a dotted name, seen from `importer`; null where there is none.
+  SourceModule* import(const SourceModule& importer, std::string_view dotted);
+  // The library in Triton language that is built in.
+  SourceModule& library();
+  Result<Node*> parse(const FunctionDef& fn, bool signatureOnly = false);
+
+  Sources& sources() { return sources_; }
+  Diags& diags() { return diags_; }
+
+ private:
+  SourceModule* tryOpen(const std::string& path);
+
+  Sources& sources_;
+  const FileReader& read_;
+  Diags& diags_;
+  std::map<std::string, std::unique_ptr<SourceModule>> modules_;
+  std::set<std::string> missing_;
+  std::unique_ptr<SourceModule> library_;
+};
+
+// The function of a file that is its kernel.
+Result<const FunctionDef*> findKernel(SourceModule& module, const std::string& kernel, Diags& diags);
+
+}  // namespace nereid::tl

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+// Assignments, returns and the other simple statements.
+#include "frontends/tl/codegen.h"
+
+namespace nereid::tl {
+
+Result<void> CodeGen::block(const Node* block) {
+  for (const Node* s : block->kids) {
+    CHECK_OK(statement(s));
+    if (stopped_) break;  // what follows a return is dead
+  }
+  return {};
+}
+
+Result<void> CodeGen::statement(const Node* n) {
+  b_.setLoc(n->loc);
+  switch (n->kind) {
+    case Kind::Pass: return {};
+    case Kind::Expr:
+      unused_ = n->kid(0);
+      TRY(eval(n->kid(0)));
+      unused_ = nullptr;
+      return {};
+    case Kind::Assign: {
+      Val v = TRY(eval(n->kid(1)));
+      if (!host_) v = TRY(sanitize(v, n->kid(1)->loc));
+      return assign(n->kid(0), v);
+    }
+    case Kind::AnnAssign: {
+      const Node* target = n->kid(0);
+      std::string annotation = unparse(n->kid(1));
+      bool isConstexpr = annotation == "constexpr" || annotation.ends_with(".constexpr");
+      if (!n->kid(2)) {  // a bare `x: tl.constexpr`: the assignment that follows keeps the constexpr
+        if (isConstexpr) scope_[cat(":", target->text)] = Val::boolean(true);
+        return {};
+      }
+      Val v = TRY(eval(n->kid(2)));
+      if (!isConstexpr) {
+        if (!host_) v = TRY(sanitize(v, n->kid(2)->loc));
+        return assign(target, v);
+      }
+      auto old = scope_.find(target->text);
+      if (old != scope_.end() && !old->second.is(VK::Unbound))
+        return error(Err::Type, target->loc).says("`", target->text, "` is already defined: a constexpr cannot be reassigned");
+      if (v.isTensor())
+        return error(Err::Type, n->kid(2)->loc).says("`", target->text, "` is declared a constexpr, but this is ", describe(v), ", known only when the kernel runs");
+      scope_[target->text] = v;
+      return {};
+    }
+    case Kind::AugAssign: {
+      const Node* target = n->kid(0);
+      Val old = TRY(eval(target));
+      Val rhs = TRY(eval(n->kid(1)));
+      b_.setLoc(n->loc);
+      Val v = TRY(binaryOperator(n->text, old, rhs, {n->at, target->loc, n->kid(1)->loc}));
+      if (!host_) v = TRY(sanitize(v, n->loc));
+      return assign(target, v);
+    }
+    case Kind::Return: return returnStatement(n);
+    case Kind::Assert: {
+      Val test = TRY(eval(n->kid(0)));
+      Val message = n->kid(1) ? TRY(eval(n->kid(1))) : Val::string("");
+      if (host_) {
+        if (truthy(test)) return {};
+        return error(Err::StaticAssert, n->loc).says("assertion failed", str(message).empty() ? "" : ": ", str(message));
+      }
+      return emitAssert(test, message, nullptr, n->kid(0)->loc);
+    }
+    case Kind::If: return ifStatement(n);
+    case Kind::For: return forStatement(n);
+    case Kind::While: return whileStatement(n);
+    case Kind::With: return with(n);
+    default: return error(Err::Unsupported, n->loc).says("a ", kindName(n->kind), " is not supported here");
+  }
+}
+
+// A number that is given a name becomes a scalar tensor; functions, types, strings and None stay as they are.
+Result<Val> CodeGen::sanitize(const Val& v, Loc loc) {
+  if (v.is(VK::Tuple)) {
+    std::vector<Val> items;
+    for (const Val& item : *v.items) items.push_back(TRY(sanitize(item, loc)));
+    Val out = Val::tuple(std::move(items));
+    out.fields = v.fields;
+    return out;
+  }
+  if (!v.isNumber()) return v;
+  b_.setLoc(loc);
+  return Val::of(TRY(toTensor(v, loc)));
+}
+
+Result<void> CodeGen::assign(const Node* target, const Val& value) {
+  switch (target->kind) {
+    case Kind::Name: {
+      if (!scope_.empty() && scope_.contains(cat(":", target->text))) {
+        // The number was declared a constexpr beforehand.
+        scope_.erase(cat(":", target->text));
+        Val v = value;
+        if (v.isTensor() && v.tensor.value->def && v.tensor.value->def->op == Op::Constant && !v.tensor.type.isBlock()) {
+          const Dense& d = v.tensor.value->def->dense();
+          DType t = v.tensor.type.scalar;
+          if (t.isBool()) v = Val::boolean(d.bits[0] & 1);
+          else if (t.isInt()) v = Val::integer(t.isSigned() ? Int{*nereid::constantInt(v.tensor.value)} : Int{d.bits[0]});
+          else v = Val::floating(*nereid::constantFloat(v.tensor.value));
+        }
+        scope_[target->text] = v;
+        return {};
+      }
+      nameValue(value, target->text);
+      scope_[target->text] = value;
+      return {};
+    }
+    case Kind::Tuple: case Kind::List:
+      if (!value.is(VK::Tuple)) return error(Err::Type, target->loc).says("cannot unpack ", describe(value), " into ", target->kids.size(), " names");
+      if (value.size() != target->kids.size())
+        return error(Err::Type, target->loc).says("cannot unpack ", value.size(), " values into ", target->kids.size(), " names");
+      for (size_t i = 0; i < target->kids.size(); ++i) CHECK_OK(assign(target->kids[i], value.item(i)));
+      return {};
+    default: return error(Err::Unsupported, target->loc).says("this cannot be assigned to");
+  }
+}
+
+Result<Val> CodeGen::decay(const Val& v, Loc loc) {
+  if (v.is(VK::Tuple)) return sanitize(v, loc);
+  if (v.isNumber()) return Val::of(TRY(toTensor(v, loc)));
+  return v;
+}
+
+Result<void> CodeGen::returnStatement(const Node* n) {
+  Val v = n->kid(0) ? TRY(eval(n->kid(0))) : Val::none();
+  if (host_) {
+    result_ = v;
+    stopped_ = true;
+    return {};
+  }
+  if (loops_ > 0)
+    return error(Err::Unsupported, n->loc).says("`return` inside `for` and `while` is not part of the Triton language").hint("set a flag or a mask and return after the loop");
+  if (withs_ > 0) return error(Err::Unsupported, n->loc).says("`return` inside `with` is not part of the Triton language");
+  if (regions_ > 0) return error(Err::Unsupported, n->loc).says("`return` is not possible here");
+  Loc loc = n->kid(0) ? n->kid(0)->loc : n->loc;
+  v = TRY(decay(v, loc));
+  if (result_ && !sameType(*result_, v))
+    return error(Err::Type, loc).says("this returns ", describe(v), ", but another `return` gives ", describe(*result_)).label(resultLoc_, describe(*result_)).hint("every `return` of a function must give the same type");
+  if (!result_) {
+    result_ = v;
+    resultLoc_ = loc;
+  }
+  std::vector<Value*> handles;
+  flatten(v, handles);
+  b_.setLoc(n->loc);
+  b_.create(Op::Return, std::move(handles), {});
+  stopped_ = true;
+  return {};
+}
+
+// Contexts (profiler scopes and the like) mean nothing here: their arguments are evaluated and the body runs.
+Result<void> CodeGen::with(const Node* n) {
+  for (size_t i = 0; i + 1 < n->kids.size(); i += 2) {
+    const Node* item = n->kids[i];
+    if (item->kind != Kind::Call) return error(Err::Unsupported, item->loc).says("`with` takes a call of one of Triton's contexts");
+    for (size_t k = 1; k < item->kids.size(); ++k) TRY(eval(item->kids[k]->kind == Kind::Keyword ? item->kids[k]->kid(0) : item->kids[k]));
+    if (n->kids[i + 1]) CHECK_OK(assign(n->kids[i + 1], Val::none()));
+  }
+  ++withs_;
+  Result<void> done = block(n->kids.back());
+  --withs_;
+  return done;
+}
+
+}  // namespace nereid::tl

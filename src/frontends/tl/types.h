@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// Types of the Triton language. Unlike the IR's, integers carry their sign here.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ir/type.h"
+#include "support/text.h"
+
+namespace nereid::tl {
+
+enum class Prim : uint8_t { Void, I1, I8, I16, I32, I64, U8, U16, U32, U64, F8E4NV, F8E4B8, F8E4B15, F8E5, F8E5B16, F16, BF16, F32, F64 };
+
+struct DType {
+  Prim prim = Prim::Void;
+  uint8_t pointers = 0;  // depth
+  bool isConst = false;  // of a pointer
+  bool operator==(const DType&) const = default;
+
+  bool isPointer() const { return pointers > 0; }
+  bool isBool() const { return !pointers && prim == Prim::I1; }
+  bool isSigned() const { return !pointers && prim >= Prim::I8 && prim <= Prim::I64; }
+  bool isUnsigned() const { return !pointers && (prim == Prim::I1 || (prim >= Prim::U8 && prim <= Prim::U64)); }
+  bool isInt() const { return isSigned() || isUnsigned(); }
+  bool isFloat() const { return !pointers && prim >= Prim::F8E4NV; }
+  bool isFp8() const { return !pointers && prim >= Prim::F8E4NV && prim <= Prim::F8E5B16; }
+  bool isStandardFloat() const { return !pointers && prim >= Prim::F16; }
+  bool is(Prim p) const { return !pointers && prim == p; }
+  int bits() const;   // 64 for a pointer
+  int mantissa() const;
+  int kind() const { return isBool() ? 0 : isInt() ? 1 : 2; }
+  DType pointee() const {
+    DType t{prim, static_cast<uint8_t>(pointers - 1), false};
+    return t;
+  }
+  DType pointerTo(bool constant = false) const { return {prim, static_cast<uint8_t>(pointers + 1), constant}; }
+  Type ir() const;  // the scalar type of the IR
+};
+
+// A scalar where `shape` is empty, else a tile.
+struct TType {
+  DType scalar;
+  std::vector<int64_t> shape;
+  bool operator==(const TType&) const = default;
+  bool isBlock() const { return !shape.empty(); }
+  int64_t numel() const;
+  TType with(DType t) const { return {t, shape}; }
+  Type ir() const;
+};
+
+// "fp32", "float32", "i32", "uint8", "u1", ...: what signatures, annotations and `tl.` use.
+std::optional<Prim> primFromName(std::string_view name);
+// Names as Triton prints them: "int32", "fp32", "pointer<fp16>".
+std::string_view primName(Prim prim);
+std::string name(DType type);
+// "fp32", "128x64xfp32", as messages show a type.
+std::string text(const TType& type);
+// As Triton mangles them into names of functions: "i32", "Pfp32", "fp32S128_64S".
+std::string mangle(const TType& type);
+// As a signature spells them: "*fp32", "i32", "*kfp16".
+std::optional<DType> dtypeFromSignature(std::string_view text);
+DType intType(int bits, bool isSigned);
+bool isPowerOfTwo(int64_t n);
+inline std::string shapeText(const std::vector<int64_t>& shape) {
+  std::string out = "[";
+  for (size_t i = 0; i < shape.size(); ++i) append(out, cat(i ? ", " : "", shape[i]));
+  return out + "]";
+}
+
+constexpr int64_t kMaxNumel = int64_t{1} << kMaxTileBits;
+
+}  // namespace nereid::tl

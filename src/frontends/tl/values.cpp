@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+#include "frontends/tl/values.h"
+
+#include <cmath>
+
+#include "frontends/tl/codegen.h"
+
+namespace nereid::tl {
+
+void flatten(const Val& v, std::vector<Value*>& out) {
+  if (v.is(VK::Tensor) || v.is(VK::Desc) || v.is(VK::BlockPtr)) out.push_back(v.tensor.value);
+  if (v.is(VK::Tuple) || v.is(VK::Desc) || v.is(VK::BlockPtr))
+    for (size_t i = 0; i < v.size(); ++i) flatten(v.item(i), out);
+}
+
+Val unflatten(const Val& like, const std::vector<Value*>& handles, size_t& cursor) {
+  Val v = like;
+  if (v.is(VK::Tensor) || v.is(VK::Desc) || v.is(VK::BlockPtr)) v.tensor.value = handles[cursor++];
+  if ((v.is(VK::Tuple) || v.is(VK::Desc) || v.is(VK::BlockPtr)) && v.items) {
+    std::vector<Val> items;
+    for (const Val& item : *like.items) items.push_back(unflatten(item, handles, cursor));
+    v.items = std::make_shared<const std::vector<Val>>(std::move(items));
+  }
+  return v;
+}
+
+bool sameConstant(const Val& a, const Val& b) {
+  if (a.isNumber() && b.isNumber()) {
+    if (a.isInt() && b.isInt()) return a.number == b.number;
+    return a.asDouble() == b.asDouble();
+  }
+  if (a.kind != b.kind) return false;
+  switch (a.kind) {
+    case VK::None: case VK::Ellipsis: return true;
+    case VK::Str: case VK::Class: return a.text == b.text;
+    case VK::Module: return a.text == b.text && a.module == b.module;
+    case VK::DType: return a.type == b.type && a.text == b.text;
+    case VK::Function: return a.function == b.function;
+    case VK::Builtin: return a.builtin == b.builtin;
+    case VK::Tensor: return a.tensor.value == b.tensor.value;
+    case VK::Tuple: case VK::Slice: case VK::Method:
+      if (a.size() != b.size()) return false;
+      for (size_t i = 0; i < a.size(); ++i)
+        if (!sameConstant(a.item(i), b.item(i))) return false;
+      return true;
+    default: return false;
+  }
+}
+
+bool sameType(const Val& a, const Val& b) {
+  if (a.is(VK::Tensor)) return b.is(VK::Tensor) && a.tensor.type == b.tensor.type;
+  if (a.is(VK::Tuple) || a.is(VK::Desc) || a.is(VK::BlockPtr)) {
+    if (a.kind != b.kind || a.size() != b.size() || !(a.type == b.type) || !(a.tensor.type == b.tensor.type)) return false;
+    for (size_t i = 0; i < a.size(); ++i)
+      if (!sameType(a.item(i), b.item(i))) return false;
+    return true;
+  }
+  return a.kind == b.kind && sameConstant(a, b);
+}
+
+std::string describe(const Val& v) {
+  switch (v.kind) {
+    case VK::Unbound: return "nothing";
+    case VK::None: return "None";
+    case VK::Bool: case VK::Int: case VK::Float: case VK::Str: return cat("the constexpr ", repr(v));
+    case VK::Ellipsis: return "...";
+    case VK::DType: return cat("the type ", text(v.type));
+    case VK::Tensor: return text(v.tensor.type);
+    case VK::Tuple: return cat("a tuple of ", v.size());
+    case VK::Slice: return "a slice";
+    case VK::Function: return cat("the function ", v.function->name);
+    case VK::Builtin: return "a builtin function";
+    case VK::Method: return "a method";
+    case VK::Module:
+      if (v.text.starts_with("external:")) return cat("`", v.text.substr(9), "`, which is not known at compile time,");
+      if (v.text.starts_with("class:")) return cat("the class `", v.text.substr(6), "`, of which kernels know nothing,");
+      return cat("the module ", v.text);
+    case VK::Class: return cat("the class ", v.text);
+    case VK::Desc: return cat("a tensor descriptor of ", text(v.type));
+    case VK::BlockPtr: return cat("a block pointer to ", text(v.type));
+  }
+  return "?";
+}
+
+std::string repr(const Val& v) {
+  switch (v.kind) {
+    case VK::None: return "None";
+    case VK::Bool: return v.number ? "True" : "False";
+    case VK::Int: return intText(v.number);
+    case VK::Float: {
+      if (std::isnan(v.real)) return "nan";
+      if (std::isinf(v.real)) return v.real < 0 ? "-inf" : "inf";
+      std::string s = shortest(v.real);
+      if (s.find_first_of(".einf") == std::string::npos) s += ".0";
+      return s;
+    }
+    case VK::Str: return cat("'", v.text, "'");
+    case VK::Ellipsis: return "Ellipsis";
+    case VK::DType: return v.type.isBlock() ? cat("<", shapeText(v.type.shape), ", ", name(v.type.scalar), ">") : name(v.type.scalar);
+    case VK::Tensor: return cat(name(v.tensor.type.scalar), shapeText(v.tensor.type.shape));
+    case VK::Tuple: {
+      std::string out = "(";
+      for (size_t i = 0; i < v.size(); ++i) append(out, cat(i ? ", " : "", repr(v.item(i))));
+      return out + (v.size() == 1 ? ",)" : ")");
+    }
+    case VK::Function: return v.function->name;
+    case VK::Desc: return cat("tensor_descriptor<", text(v.type), ">");
+    default: return describe(v);
+  }
+}
+
+std::string str(const Val& v) { return v.is(VK::Str) ? v.text : repr(v); }
+
+std::string mangle(const Val& v) {
+  switch (v.kind) {
+    case VK::Tensor: return mangle(v.tensor.type);
+    case VK::Desc: {
+      std::string out = cat("TD", mangle(v.type), "_");
+      for (size_t i = 0; i < v.size(); ++i) append(out, cat(mangle(v.item(i)), "_"));
+      return out;
+    }
+    case VK::BlockPtr: return cat("BP", mangle(v.tensor.type), mangle(v.type), "r", v.size());
+    case VK::Tuple: {
+      std::string out = "T";
+      for (size_t i = 0; i < v.size(); ++i) append(out, cat(i ? "_" : "", mangle(v.item(i))));
+      if (v.fields)
+        for (const std::string& f : *v.fields) append(out, cat(".", f));
+      return out + "T";
+    }
+    case VK::Float: return cat("c", hex(__builtin_bit_cast(uint64_t, v.real), 16));
+    case VK::Str: return cat("c'", v.text, "'");
+    case VK::Function: return cat("c", v.function->module->name, ".", v.function->name, ".", v.function->token);
+    case VK::Builtin: return cat("ctl.", v.builtin->name);
+    case VK::Module: return cat("cmodule ", v.text);
+    case VK::Method: case VK::Slice: {
+      std::string out = cat("cm", v.text, "(");
+      for (size_t i = 0; i < v.size(); ++i) append(out, cat(mangle(v.item(i)), ","));
+      return out + ")";
+    }
+    default: return cat("c", repr(v));
+  }
+}
+
+bool truthy(const Val& v) {
+  switch (v.kind) {
+    case VK::None: return false;
+    case VK::Bool: case VK::Int: return v.number != 0;
+    case VK::Float: return v.real != 0;
+    case VK::Str: return !v.text.empty();
+    case VK::Tuple: return v.size() != 0;
+    default: return true;
+  }
+}
+
+}  // namespace nereid::tl

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+// What a name in a kernel can stand for while it is compiled.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "frontends/tl/ast.h"
+#include "frontends/tl/types.h"
+#include "ir/ir.h"
+
+namespace nereid::tl {
+
+struct FunctionDef;
+struct SourceModule;
+struct BuiltinInfo;
+
+enum class VK : uint8_t {
+  Unbound,   // a loop variable after its loop, and other names that have lost their value
+  None, Bool, Int, Float, Str, Ellipsis,  // compile-time values; `tl.constexpr` of them is the same thing here
+  DType,     // a type, perhaps with a shape (x.type)
+  Tensor,    // a value of the IR
+  Tuple,
+  Slice,     // items: start, stop, step
+  Function,  // defined in a file
+  Builtin,
+  Method,    // a builtin, function or dtype query bound to the value in items[0]
+  Module,    // of Triton (`text` is its dotted name), or a file (`module`)
+  Class,     // constexpr, tensor, tuple, int, float, ...: for annotations and isinstance
+  Desc,      // tensor descriptor: items are shape..., strides...
+  BlockPtr,  // block pointer: tensor is the base; items are shape..., strides..., offsets...
+};
+
+struct Tensor {
+  Value* value = nullptr;
+  TType type;
+};
+
+struct Val {
+  VK kind = VK::None;
+  bool wrapped = false;  // made by tl.constexpr(...): such globals may be used in kernels
+  Int number = 0;        // Bool, Int
+  double real = 0;       // Float
+  std::string text;      // Str, Module, Class; of a DType query: its name
+  TType type;            // DType; the block type of a Desc or BlockPtr
+  Tensor tensor;         // Tensor; the handle of a Desc; the base of a BlockPtr
+  std::shared_ptr<const std::vector<Val>> items;
+  std::shared_ptr<const std::vector<std::string>> fields;  // of a named tuple
+  const FunctionDef* function = nullptr;
+  SourceModule* module = nullptr;
+  const BuiltinInfo* builtin = nullptr;
+
+  static Val none() { return {}; }
+  static Val unbound() { return of(VK::Unbound); }
+  static Val of(VK kind) {
+    Val v;
+    v.kind = kind;
+    return v;
+  }
+  static Val boolean(bool b) {
+    Val v = of(VK::Bool);
+    v.number = b;
+    return v;
+  }
+  static Val integer(Int n) {
+    Val v = of(VK::Int);
+    v.number = n;
+    return v;
+  }
+  static Val floating(double d) {
+    Val v = of(VK::Float);
+    v.real = d;
+    return v;
+  }
+  static Val string(std::string s) {
+    Val v = of(VK::Str);
+    v.text = std::move(s);
+    return v;
+  }
+  static Val dtype(TType t) {
+    Val v = of(VK::DType);
+    v.type = std::move(t);
+    return v;
+  }
+  static Val of(Tensor t) {
+    Val v = of(VK::Tensor);
+    v.tensor = std::move(t);
+    return v;
+  }
+  static Val tuple(std::vector<Val> values) {
+    Val v = of(VK::Tuple);
+    v.items = std::make_shared<const std::vector<Val>>(std::move(values));
+    return v;
+  }
+  static Val named(VK kind, std::string name) {
+    Val v = of(kind);
+    v.text = std::move(name);
+    return v;
+  }
+
+  bool is(VK k) const { return kind == k; }
+  bool isNone() const { return kind == VK::None; }
+  bool isTensor() const { return kind == VK::Tensor; }
+  bool isInt() const { return kind == VK::Int || kind == VK::Bool; }
+  bool isNumber() const { return isInt() || kind == VK::Float; }
+  // Holds values of the IR, perhaps none (an empty tuple).
+  bool isRuntime() const { return kind == VK::Tensor || kind == VK::Tuple || kind == VK::Desc || kind == VK::BlockPtr; }
+  double asDouble() const { return kind == VK::Float ? real : static_cast<double>(number); }
+  const Val& item(size_t i) const { return (*items)[i]; }
+  size_t size() const { return items ? items->size() : 0; }
+};
+
+// The IR values inside, in a fixed order; and a copy with others in their place.
+void flatten(const Val& v, std::vector<Value*>& out);
+Val unflatten(const Val& like, const std::vector<Value*>& handles, size_t& cursor);
+// Whether two values differ in their IR values alone.
+bool sameType(const Val& a, const Val& b);
+// "fp32", "an int", "a tuple": as messages name a value's type.
+std::string describe(const Val& v);
+// Python's str() and repr().
+std::string str(const Val& v);
+std::string repr(const Val& v);
+// Part of the name of a function compiled for this argument: equal exactly where the types and compile-time values are.
+std::string mangle(const Val& v);
+bool truthy(const Val& v);
+bool sameConstant(const Val& a, const Val& b);
+
+using Scope = std::map<std::string, Val, std::less<>>;
+
+}  // namespace nereid::tl
