@@ -13,7 +13,7 @@ struct Machine {
   int vectorRegisters = 32;  // that the inner loops may use
 };
 
-// The lowered kernel takes the kernel's arguments, then the program's position (3 x i32), the grid (3 x i32) and a pointer to scratch.
+// The lowered kernel takes the kernel's arguments.
 struct Lowered {
   Module module;
   int64_t scratchBytes = 0;

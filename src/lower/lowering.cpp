@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "passes/passes.h"
+
 namespace nereid {
 
 Result<Lowered> lower(const Func& kernel, const Plan& plan, const Machine& machine, Diags& diags) {
@@ -34,12 +36,6 @@ Result<Lowered> Lowering::run() {
     }
     scalar_[arg] = m_.addArg(*body, arg->type, arg->name, arg->loc);
   }
-  const Type kI32 = Type::scalar(Elem::I32);
-  constexpr std::string_view kPid[] = {"pid_x", "pid_y", "pid_z"}, kNum[] = {"num_x", "num_y", "num_z"};
-  for (int i = 0; i < 3; ++i) pid_[i] = m_.addArg(*body, kI32, kPid[i]);
-  for (int i = 0; i < 3; ++i) num_[i] = m_.addArg(*body, kI32, kNum[i]);
-  scratch_ = m_.addArg(*body, Type::pointer(Elem::I8), "scratch");
-  for (size_t i = out_->params.size(); i < body->args.size(); ++i) out_->params.push_back({std::string(body->args[i]->name)});
   int next = 0;
   walk(kernel_.body, [&](const Inst& inst) { number_[&inst] = next++; });
 
@@ -49,6 +45,10 @@ Result<Lowered> Lowering::run() {
   Builder(m_, body, kernel_.loc).create(Op::Return, {}, {});
   for (Inst* inst : entry_->insts) inst->parent = body;
   body->insts.insert(body->insts.begin(), entry_->insts.begin(), entry_->insts.end());
+  // Addresses and bounds were computed wherever they were asked for.
+  nereid::fold(*out_, m_);
+  eliminateCommon(*out_);
+  eliminateDead(*out_);
   return Lowered{std::move(m_), scratchBytes_};
 }
 
@@ -58,7 +58,7 @@ bool Lowering::inMemory(const Value* v) const {
 
 BufferRef Lowering::allocateElements(Type element, int64_t count) {
   int64_t bytes = (count * byteSize(element) + 63) / 64 * 64;
-  Inst* inst = Builder(m_, entry_, loc_).create(Op::LoAlloc, {scratch_}, {element.pointerTo()},
+  Inst* inst = Builder(m_, entry_, loc_).create(Op::LoAlloc, {}, {element.pointerTo()},
                                                {{Attr::Bytes, bytes}, {Attr::Offset, scratchBytes_}});
   scratchBytes_ += bytes;
   return {inst->result(), element};
@@ -112,8 +112,12 @@ void Lowering::emitInst(const Inst& inst) {
     case Op::Poison: case Op::Yield: case Op::Condition: case Op::Return: case Op::Assume: case Op::Barrier: case Op::GridWait:
     case Op::GridLaunch: case Op::ReduceReturn: case Op::ScanReturn: case Op::MapElementwiseReturn:
       return;
-    case Op::GetProgramId: scalar_[inst.result()] = pid_[inst.integer(Attr::Axis)]; return;
-    case Op::GetNumPrograms: scalar_[inst.result()] = num_[inst.integer(Attr::Axis)]; return;
+    case Op::GetProgramId: case Op::GetNumPrograms: {
+      Value*& known = (inst.op == Op::GetProgramId ? pid_ : num_)[inst.integer(Attr::Axis)];
+      if (!known) known = Builder(m_, entry_, loc_).create(inst.op, {}, {inst.result()->type}, inst.attrs)->result();
+      scalar_[inst.result()] = known;
+      return;
+    }
     case Op::For: emitFor(inst); return;
     case Op::If: emitIf(inst); return;
     case Op::While: emitWhile(inst); return;

@@ -165,7 +165,7 @@ class Lowering {
   std::map<std::pair<std::string, uint64_t>, Value*> constants_;
   std::unordered_map<const Value*, Value*> scalar_;
   std::unordered_map<const Value*, BufferRef> buffer_;
-  Value *pid_[3] = {}, *num_[3] = {}, *scratch_ = nullptr;
+  Value *pid_[3] = {}, *num_[3] = {};
   int64_t scratchBytes_ = 0;
   std::unordered_map<const Inst*, int> number_;
   std::unordered_map<const Inst*, std::vector<BufferRef>> carryTargets_, carryTemporaries_;
@@ -173,6 +173,7 @@ class Lowering {
   // The nest being emitted.
   const Nest* nest_ = nullptr;
   const BufferRef* target_ = nullptr;
+  std::unordered_map<const Value*, BufferRef> filling_;  // buffers that this nest writes
   std::vector<Block*> levels_;
   std::vector<Axis> axes_;
   std::vector<int> axisOfBit_, bitInAxis_;

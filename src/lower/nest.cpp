@@ -347,8 +347,14 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
   bool conflict = needsVersions(nest, loads, condition);
   memo_.clear();
   journal_.clear();
+  filling_.clear();
+  auto finish = [&] {
+    for (auto& [v, buffer] : filling_) buffer_[v] = buffer;
+    filling_.clear();
+  };
   if (conflict && constantBits(condition)) {
     emitSlowly(nest, loads, target);
+    finish();
     return;
   }
   bool runtimeStride = false;
@@ -367,6 +373,7 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
   }
   if (!conflict && !runtimeStride) {
     emitNestBody(nest, target);
+    finish();
     return;
   }
 
@@ -411,6 +418,7 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
   for (Value* v : outs) scalar_[v] = m_.addResult(*branch, v->type);
   branch->parent = levels_.back();
   levels_.back()->insts.push_back(branch);
+  finish();
   memo_.clear();
   journal_.clear();
 }
@@ -723,8 +731,9 @@ void Lowering::emitBody(std::vector<Value*>& acc) {
         break;
       }
       case Root::Buffer: {
-        if (!target_ && !buffer_.count(root.value)) buffer_[root.value] = allocate(root.value);
-        writeBuffer(target_ ? *target_ : buffer_.at(root.value), memo_.at({root.value, map}), map);
+        // The buffer becomes known to others when the nest is done; inside, the value itself is at hand.
+        if (!target_ && !filling_.count(root.value)) filling_[root.value] = allocate(root.value);
+        writeBuffer(target_ ? *target_ : filling_.at(root.value), memo_.at({root.value, map}), map);
         break;
       }
       case Root::Carry: {

@@ -27,7 +27,7 @@ struct Emitter {
   llvm::Function* f = nullptr;
   llvm::Value* dummy = nullptr;  // 64 readable bytes, for scalars masked off
   std::unordered_map<const Value*, llvm::Value*> values;
-  llvm::Value* pid[3] = {};
+  llvm::Value *pid[3] = {}, *size[3] = {}, *scratch = nullptr;
 
   Emitter(const Lowered& l, llvm::LLVMContext& context, llvm::Module& module, bool alone)
       : lowered(l), c(context), m(module), b(context), convert(b), standalone(alone) {}
@@ -64,15 +64,15 @@ struct Emitter {
     f->addFnAttr(llvm::Attribute::NoUnwind);
     f->addParamAttr(4, llvm::Attribute::NoAlias);
     f->addParamAttr(4, llvm::Attribute::getWithAlignment(c, llvm::Align(64)));
-    llvm::Value *args = f->getArg(0), *grid = f->getArg(1), *begin = f->getArg(2), *end = f->getArg(3), *scratch = f->getArg(4);
+    llvm::Value *args = f->getArg(0), *grid = f->getArg(1), *begin = f->getArg(2), *end = f->getArg(3);
+    scratch = f->getArg(4);
     auto* entry = llvm::BasicBlock::Create(c, "entry", f);
     b.SetInsertPoint(entry);
     llvm::AllocaInst* space = b.CreateAlloca(llvm::ArrayType::get(b.getInt64Ty(), 8));
     space->setAlignment(llvm::Align(64));
     dummy = space;
     auto params = func.args();
-    size_t own = params.size() - 7;  // then position, grid, scratch
-    for (size_t i = 0; i < own; ++i) {
+    for (size_t i = 0; i < params.size(); ++i) {
       llvm::Value* slot = b.CreateLoad(b.getPtrTy(), b.CreateConstInBoundsGEP1_64(b.getPtrTy(), args, i));
       llvm::Value* v = slot;
       if (!params[i]->type.isPointer()) {
@@ -82,10 +82,7 @@ struct Emitter {
       }
       values[params[i]] = v;
     }
-    llvm::Value* size[3];
     for (unsigned i = 0; i < 3; ++i) size[i] = b.CreateLoad(b.getInt32Ty(), b.CreateConstInBoundsGEP1_64(b.getInt32Ty(), grid, i));
-    for (unsigned i = 0; i < 3; ++i) values[params[own + 3 + i]] = size[i];
-    values[params[own + 6]] = scratch;
     llvm::Value* gx = b.CreateZExt(size[0], b.getInt64Ty());
     llvm::Value* gxy = b.CreateMul(gx, b.CreateZExt(size[1], b.getInt64Ty()));
     // Where the first program stands; the others follow by counting.
@@ -105,7 +102,6 @@ struct Emitter {
       id[i] = b.CreatePHI(b.getInt32Ty(), 2);
       id[i]->addIncoming(start[i], entry);
       pid[i] = id[i];
-      values[params[own + i]] = id[i];
     }
     b.CreateCondBr(b.CreateICmpULT(at, end), body, exit);
     b.SetInsertPoint(body);
@@ -147,7 +143,9 @@ struct Emitter {
     switch (i.op) {
       case Op::Constant: return constant(i);
       case Op::Poison: return zero(type(*t));
-      case Op::LoAlloc: return b.CreateConstInBoundsGEP1_64(b.getInt8Ty(), op(0), static_cast<uint64_t>(i.integer(Attr::Offset)));
+      case Op::GetProgramId: return pid[i.integer(Attr::Axis)];
+      case Op::GetNumPrograms: return size[i.integer(Attr::Axis)];
+      case Op::LoAlloc: return b.CreateConstInBoundsGEP1_64(b.getInt8Ty(), scratch, static_cast<uint64_t>(i.integer(Attr::Offset)));
       case Op::LoLoad: return load(i);
       case Op::LoStore: store(i); return nullptr;
       case Op::LoGather: return gather(i);
