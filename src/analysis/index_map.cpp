@@ -127,6 +127,14 @@ Stride strideOf(const Value* v, const IndexMap& map, int axis, int bits) {
       if (a.kind != Stride::Constant || !amount || *amount < 0 || *amount > 31) return {};
       return Stride::constant(a.value << *amount);
     }
+    case Op::RemSI: {
+      // An index that wraps at a run-time size moves like the index where it does not wrap, which is tested when run.
+      Stride a = of(0), b = of(1);
+      bool still = b.kind == Stride::Constant && b.value == 0;
+      if (a.kind == Stride::Constant && a.value == 0 && still) return a;
+      if (a.kind == Stride::Constant && a.value > 0 && still) return {Stride::Runtime, a.value};
+      return {};
+    }
     default: {
       // Anything else is still when all its operands are.
       if (!isElementwise(def->op)) return {};

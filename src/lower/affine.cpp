@@ -166,6 +166,31 @@ std::optional<Affine> Lowering::affine(Value* v, const IndexMap& map) {
         product.terms.push_back({t.axis, t.factor, t.scale.v ? emitOp(Op::MulI, {t.scale, factor}, kI64) : factor});
       return product;
     }
+    case Op::RemSI: {
+      // `(start + i) % n` is `start % n + i` where that stays below n on the whole tile: assumed, and tested before the nest.
+      auto a = of(0), n = of(1);
+      if (!assume_ || !a || !n || a->terms.empty() || !n->terms.empty()) return opaque();
+      int64_t reach = 0;
+      for (const Affine::Term& t : a->terms) {
+        if (t.scale.v || t.factor < 0) return opaque();
+        reach += t.factor * (axes_[static_cast<size_t>(t.axis)].size() - 1);
+      }
+      auto whole = [&](const Affine& x) {
+        if (!x.base.v) return Lowval{index(x.constant), 0};
+        return x.constant ? emitOp(Op::AddI, {x.base, {index(x.constant), 0}}, kI64) : x.base;
+      };
+      Lowval start = whole(*a), size = whole(*n);
+      if (start.level > assumeLevel_ || size.level > assumeLevel_) return opaque();
+      Lowval rest = emitOp(Op::RemSI, {start, size}, kI64);
+      Type kI1 = Type::scalar(Elem::I1);
+      Lowval least = emitOp(Op::CmpI, {start, {index(0), 0}}, kI1, {{Attr::Predicate, static_cast<int64_t>(CmpIPred::Sge)}});
+      Lowval most = emitOp(Op::CmpI, {emitOp(Op::AddI, {rest, {index(reach), 0}}, kI64), size}, kI1,
+                           {{Attr::Predicate, static_cast<int64_t>(CmpIPred::Slt)}});
+      assumptions_.push_back(emitOp(Op::AndI, {least, most}, kI1).v);
+      a->base = rest;
+      a->constant = 0;
+      return a;
+    }
     default:
       return opaque();
   }
@@ -227,8 +252,10 @@ Lowering::Address Lowering::fromAffine(const Affine& a) {
     out.contiguous = true;
     return out;
   }
-  if (lane->factor == 1 && assumeUnit_ && lane->scale.level == 0) {
-    unitAssumptions_.push_back(lane->scale.v);
+  if (lane->factor == 1 && assume_ && lane->scale.level <= assumeLevel_) {
+    assumptions_.push_back(emitOp(Op::CmpI, {lane->scale, {index(1), 0}}, Type::scalar(Elem::I1),
+                                  {{Attr::Predicate, static_cast<int64_t>(CmpIPred::Eq)}})
+                               .v);
     out.contiguous = true;
     return out;
   }

@@ -180,8 +180,10 @@ class Lowering {
   std::vector<int> order_;  // axes, outermost first
   size_t firstReduced_ = 0;
   int vectorAxis_ = -1;
-  bool assumeUnit_ = false;
-  std::vector<Value*> unitAssumptions_;
+  // In the usual version of a nest: what it takes for granted, tested at the level before it.
+  bool assume_ = false;
+  int assumeLevel_ = 0;
+  std::vector<Value*> assumptions_;
   std::map<std::pair<const Value*, IndexMap>, Lowval> memo_;
   std::vector<std::pair<const Value*, IndexMap>> journal_;
   // Masks as bounds: comparisons `index along axis < bound`, and what is known of them in the current segment.

@@ -26,6 +26,14 @@ bool hasEffects(const Region& region) {
   return found;
 }
 
+// Whether a remainder is part of how this address is computed.
+bool mayWrap(const Value* v) {
+  if (!v->type.isTile() || !v->def) return false;
+  if (v->def->op == Op::RemSI) return true;
+  if (v->def->op == Op::Load || !isPullable(*v->def)) return false;
+  return std::any_of(v->def->operands.begin(), v->def->operands.end(), [](Value* o) { return mayWrap(o); });
+}
+
 bool reads(const Root& root) { return root.kind == Root::Combine || root.kind == Root::Scan; }
 
 }  // namespace
@@ -332,8 +340,8 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
   memo_.clear();
   journal_.clear();
   splats_.clear();
-  unitAssumptions_.clear();
-  assumeUnit_ = false;
+  assumptions_.clear();
+  assume_ = false;
   // Result buffers first: their addresses must dominate everything.
   for (const Root& root : nest.roots)
     if (reads(root))
@@ -358,11 +366,14 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
     return;
   }
   bool runtimeStride = false;
-  if (vectorAxis_ >= 0) {
+  {
     auto memory = [&](const Value* v) { return inMemory(v); };
     auto check = [&](Value* ptr, const IndexMap& map) {
-      Stride s = strideOf(ptr, map, vectorAxis_, axes_[static_cast<size_t>(vectorAxis_)].bits);
-      runtimeStride |= s.kind == Stride::Runtime;
+      // A run-time stride matters along the lanes, an index that may wrap (its value is kept) along any axis.
+      for (size_t a = 0; a < axes_.size(); ++a) {
+        Stride s = strideOf(ptr, map, static_cast<int>(a), axes_[a].bits);
+        runtimeStride |= s.kind == Stride::Runtime && (static_cast<int>(a) == vectorAxis_ || mayWrap(ptr));
+      }
     };
     for (const Root& root : nest.roots) {
       if (root.kind == Root::Effect) check(root.inst->operand(0), nestMap(static_cast<int>(axisOfBit_.size())));
@@ -388,7 +399,8 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
     branch->regions.push_back(std::make_unique<Region>());
     branch->regions.back()->parent = branch;
     levels_.push_back(m_.newBlock(*branch->regions.back()));
-    assumeUnit_ = i == 0;
+    assume_ = i == 0;
+    assumeLevel_ = top() - 1;
     if (i == 1 && conflict) {
       emitSlowly(nest, loads, target);
     } else {
@@ -400,20 +412,17 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
       }
       emitNestBody(nest, target);
     }
+    if (failed_) return;
     std::vector<Value*> values;
     for (const Value* v : outs) values.push_back(scalar(v));
     at(top()).yield(std::move(values));
     levels_.pop_back();
-    assumeUnit_ = false;
+    assume_ = false;
   }
-  std::sort(unitAssumptions_.begin(), unitAssumptions_.end());
-  unitAssumptions_.erase(std::unique(unitAssumptions_.begin(), unitAssumptions_.end()), unitAssumptions_.end());
-  for (Value* v : unitAssumptions_) {
-    Builder b = at(top());
-    Value* one = b.cmpI(CmpIPred::Eq, v, index(1));
-    condition = condition ? b.make(Op::AndI, {condition, one}) : one;
-  }
-  unitAssumptions_.clear();
+  std::sort(assumptions_.begin(), assumptions_.end());
+  assumptions_.erase(std::unique(assumptions_.begin(), assumptions_.end()), assumptions_.end());
+  for (Value* v : assumptions_) condition = condition ? at(top()).make(Op::AndI, {condition, v}) : v;
+  assumptions_.clear();
   branch->operands = {condition ? condition : constant(Type::scalar(Elem::I1), 1)};
   for (Value* v : outs) scalar_[v] = m_.addResult(*branch, v->type);
   branch->parent = levels_.back();

@@ -31,9 +31,12 @@ bool isDear(const Inst& inst) {
     case Op::Exp: case Op::Exp2: case Op::Expm1: case Op::Log: case Op::Log2: case Op::Log10: case Op::Log1p: case Op::Sin: case Op::Cos:
     case Op::Tan: case Op::Asin: case Op::Acos: case Op::Atan: case Op::Atan2: case Op::Sinh: case Op::Cosh: case Op::Tanh: case Op::Asinh:
     case Op::Acosh: case Op::Atanh: case Op::Erf: case Op::Erfc: case Op::PowF: case Op::FPowI: case Op::Cbrt: case Op::RemF:
-    case Op::DivSI: case Op::DivUI: case Op::RemSI: case Op::RemUI: case Op::CeilDivSI: case Op::ExternElementwise: case Op::MulHiUI:
+    case Op::ExternElementwise:
     case Op::DivF: case Op::PreciseDivF: case Op::Sqrt: case Op::PreciseSqrt: case Op::Rsqrt: case Op::Gather: case Op::MapElementwise:
       return true;
+    case Op::DivSI: case Op::DivUI: case Op::RemSI: case Op::RemUI: case Op::CeilDivSI:
+      // By one divisor for all: usually an index that wraps, which addresses see through.
+      return !inst.operand(1)->def || (inst.operand(1)->def->op != Op::Splat && inst.operand(1)->def->op != Op::Constant);
     default:
       return false;
   }
