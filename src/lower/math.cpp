@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: MIT
+// Transcendental functions as arithmetic.
+//
+//   math.exp %x   =>   n = round(x / ln 2);  r = x - n ln 2;  (1 + r + r^2 p(r)) * 2^n
+//
+// Argument reduction after Cody and Waite, with the constants split so that products by n are exact under fma; polynomials fitted
+// by reweighted least squares at Chebyshev nodes (tests/math measures every function over the whole range of f32 against f64; the bounds stand
+// in ir/ops.def). No branch and no table: the same code serves every lane.
+#include "lower/math.h"
+
+#include <cmath>
+#include <limits>
+
+#include "ir/bits.h"
+#include "ir/builder.h"
+
+namespace nereid {
+
+namespace {
+
+constexpr double kInf = std::numeric_limits<double>::infinity();
+
+// Arithmetic on one type, written as formulas.
+class Formula {
+ public:
+  Formula(Builder& b, Type f32) : b_(b), f_(f32), i_(f32.withElement(Elem::I32)) {}
+
+  Value* number(double v) { return b_.floating(f_, v); }
+  Value* bits(int64_t v) { return b_.integer(i_, v); }
+  Value* add(Value* x, Value* y) { return b_.make(Op::AddF, {x, y}); }
+  Value* sub(Value* x, Value* y) { return b_.make(Op::SubF, {x, y}); }
+  Value* mul(Value* x, Value* y) { return b_.make(Op::MulF, {x, y}); }
+  Value* div(Value* x, Value* y) { return b_.make(Op::DivF, {x, y}); }
+  Value* fma(Value* x, Value* y, Value* z) { return b_.make(Op::Fma, {x, y, z}); }
+  Value* abs(Value* x) { return b_.make(Op::AbsF, {x}); }
+  Value* neg(Value* x) { return b_.make(Op::NegF, {x}); }
+  Value* toFloat(Value* x) { return b_.cast(Op::SIToFP, x, f_); }
+  Value* asInt(Value* x) { return b_.cast(Op::ArithBitcast, x, i_); }
+  Value* asFloat(Value* x) { return b_.cast(Op::ArithBitcast, x, f_); }
+  Value* iadd(Value* x, Value* y) { return b_.make(Op::AddI, {x, y}); }
+  Value* isub(Value* x, Value* y) { return b_.make(Op::SubI, {x, y}); }
+  Value* iand(Value* x, Value* y) { return b_.make(Op::AndI, {x, y}); }
+  Value* ior(Value* x, Value* y) { return b_.make(Op::OrI, {x, y}); }
+  Value* ixor(Value* x, Value* y) { return b_.make(Op::XOrI, {x, y}); }
+  Value* shl(Value* x, int n) { return b_.make(Op::ShLI, {x, bits(n)}); }
+  Value* sar(Value* x, int n) { return b_.make(Op::ShRSI, {x, bits(n)}); }
+  Value* shr(Value* x, int n) { return b_.make(Op::ShRUI, {x, bits(n)}); }
+  Value* select(Value* c, Value* x, Value* y) { return b_.select(c, x, y); }
+  Value* less(Value* x, Value* y) { return b_.cmpF(CmpFPred::Olt, x, y); }
+  Value* greater(Value* x, Value* y) { return b_.cmpF(CmpFPred::Ogt, x, y); }
+  Value* equal(Value* x, Value* y) { return b_.cmpF(CmpFPred::Oeq, x, y); }
+  Value* isNan(Value* x) { return b_.cmpF(CmpFPred::Uno, x, x); }
+  Value* iequal(Value* x, Value* y) { return b_.cmpI(CmpIPred::Eq, x, y); }
+  // Between limits; NaN stays.
+  Value* clamp(Value* x, double low, double high) {
+    x = select(less(x, number(low)), number(low), x);
+    return select(greater(x, number(high)), number(high), x);
+  }
+  // c[0] + c[1] x + c[2] x^2 + ...
+  Value* poly(Value* x, std::initializer_list<double> c) {
+    const double* at = c.end();
+    Value* sum = number(*--at);
+    while (at != c.begin()) sum = fma(sum, x, number(*--at));
+    return sum;
+  }
+  Value* copySign(Value* magnitude, Value* sign) {
+    return asFloat(ior(asInt(magnitude), iand(asInt(sign), bits(static_cast<int64_t>(0x80000000)))));
+  }
+  // x * 2^n for -300 < n < 300, rounding once: in two exact steps and one that may round.
+  Value* scale(Value* x, Value* n) {
+    Value* half = sar(n, 1);
+    Value* rest = isub(n, half);
+    auto power = [&](Value* k) { return asFloat(shl(iadd(k, bits(127)), 23)); };
+    return mul(mul(x, power(half)), power(rest));
+  }
+
+  // 2^n e^r - or 2^n 2^f - from a reduced argument.
+  Value* expReduced(Value* r) {
+    Value* p = poly(r, {0.5, 0.16666576266288757, 0.04166637361049652, 0.008363176137208939, 0.0013941108481958508});
+    return fma(mul(r, r), p, r);  // e^r - 1
+  }
+  struct Reduced {
+    Value *n, *r;
+  };
+  // round(x * factor) as a float and an integer, for magnitudes below 2^22: adding 1.5 * 2^23 leaves the integer in the low bits.
+  struct Rounded {
+    Value *n, *i;
+  };
+  Rounded roundProduct(Value* x, double factor) {
+    Value* magic = number(0x1.8p23);
+    Value* t = fma(x, number(factor), magic);
+    return {sub(t, magic), isub(asInt(t), bits(0x4B400000))};
+  }
+  Reduced reduceExp(Value* x) {
+    auto [n, i] = roundProduct(x, 1.4426950408889634);
+    Value* r = fma(n, number(-0.693145751953125), x);
+    return {i, fma(n, number(-1.428606765330187e-06), r)};
+  }
+  Value* exp(Value* x) {
+    auto [n, r] = reduceExp(clamp(x, -104.0, 89.0));
+    return scale(add(expReduced(r), number(1)), n);
+  }
+  Value* exp2(Value* x) {
+    x = clamp(x, -151.0, 129.0);
+    auto [n, i] = roundProduct(x, 1);
+    Value* f = sub(x, n);
+    Value* p = poly(f, {0.6931471824645996, 0.24022650718688965, 0.055503569543361664, 0.009618030861020088, 0.0013390866806730628,
+                        0.00015469726349692792});
+    return scale(fma(p, f, number(1)), i);
+  }
+  Value* expm1(Value* x) {
+    auto [n, r] = reduceExp(clamp(x, -104.0, 89.0));
+    // 2^n (e^r - 1) + (2^n - 1), with 2^128 made of two halves.
+    Value* large = b_.cmpI(CmpIPred::Sge, n, bits(128));
+    Value* m = select(large, bits(127), n);
+    m = select(b_.cmpI(CmpIPred::Slt, m, bits(-126)), bits(-126), m);
+    Value* power = asFloat(shl(iadd(m, bits(127)), 23));
+    Value* e = expReduced(r);
+    Value* small = fma(power, e, sub(power, number(1)));
+    Value* big = mul(mul(add(e, number(1)), power), number(2));
+    Value* y = select(large, big, small);
+    return select(equal(x, number(0)), x, y);
+  }
+
+  // x = m 2^e with m in [2/3, 4/3), for positive normal and subnormal x.
+  struct Split {
+    Value *e, *f;  // f = m - 1
+  };
+  Split split(Value* x) {
+    Value* tiny = less(x, number(0x1p-126));
+    Value* y = select(tiny, mul(x, number(0x1p23)), x);
+    Value* i = isub(asInt(y), bits(0x3f2aaaab));
+    Value* e = sar(i, 23);
+    Value* m = asFloat(iadd(iand(i, bits(0x7fffff)), bits(0x3f2aaaab)));
+    e = isub(e, select(tiny, bits(23), bits(0)));
+    return {toFloat(e), sub(m, number(1))};
+  }
+  // log(1 + f) - f for |f| <= 1/3.
+  Value* logTail(Value* f) {
+    Value* p = poly(f, {0.3333333730697632, -0.24999819695949554, 0.1999930590391159, -0.16679617762565613, 0.14312836527824402,
+                        -0.12195251882076263, 0.10661390423774719, -0.12847276031970978, 0.12357909232378006});
+    Value* ff = mul(f, f);
+    return fma(mul(f, ff), p, mul(ff, number(-0.5)));
+  }
+  Value* logSpecial(Value* x, Value* y) {
+    y = select(equal(x, number(kInf)), x, y);
+    y = select(equal(x, number(0)), number(-kInf), y);
+    Value* bad = b_.cmpF(CmpFPred::Ult, x, number(0));  // negative or NaN
+    return select(bad, number(std::numeric_limits<double>::quiet_NaN()), y);
+  }
+  Value* log(Value* x) {
+    auto [e, f] = split(x);
+    Value* tail = fma(e, number(-2.12194440e-4), logTail(f));
+    Value* y = fma(e, number(0.693359375), add(f, tail));
+    return logSpecial(x, y);
+  }
+  // log2 and log10: the same with the factor in two parts.
+  Value* logBase(Value* x, double factor, double high) {
+    auto [e, f] = split(x);
+    Value* tail = logTail(f);
+    double low = factor - high;
+    // f * high is exact enough only with its rounding error carried along.
+    Value* sum = add(f, tail);
+    Value* error = add(sub(f, sum), tail);
+    Value* main = mul(sum, number(high));
+    Value* rest = fma(sum, number(high), neg(main));
+    rest = fma(sum, number(low), rest);
+    rest = fma(error, number(factor), rest);
+    Value* y;
+    if (factor > 1) {
+      Value* whole = add(e, main);
+      Value* lost = add(sub(e, whole), main);
+      Value* lostSmall = add(sub(main, whole), e);
+      lost = select(greater(abs(main), abs(e)), lostSmall, lost);
+      y = add(whole, add(lost, rest));
+    } else {
+      constexpr double kLog2Of10High = 0.301025390625, kLog2Of10Low = 4.6050389811952137e-06;
+      Value* t = fma(e, number(kLog2Of10Low), rest);
+      Value* w = mul(e, number(kLog2Of10High));
+      Value* whole = add(w, main);
+      Value* lost = add(sub(w, whole), main);
+      Value* lostSmall = add(sub(main, whole), w);
+      lost = select(greater(abs(main), abs(w)), lostSmall, lost);
+      y = add(whole, add(lost, t));
+    }
+    return logSpecial(x, y);
+  }
+  Value* log1p(Value* x) {
+    Value* u = add(x, number(1));
+    // What the sum lost, as a share of u.
+    Value* lost = select(greater(x, number(1)), sub(number(1), sub(u, x)), sub(x, sub(u, number(1))));
+    Value* correction = div(lost, u);
+    auto [e, f] = split(u);
+    Value* tail = add(fma(e, number(-2.12194440e-4), logTail(f)), correction);
+    Value* y = fma(e, number(0.693359375), add(f, tail));
+    y = logSpecial(u, y);
+    y = select(equal(x, number(kInf)), x, y);
+    return select(less(abs(x), number(1e-8)), x, y);
+  }
+
+  Value* tanh(Value* x) {
+    Value* a = abs(x);
+    Value* u = mul(x, x);
+    Value* p = poly(u, {-0.3333333432674408, 0.13333304226398468, -0.05395951867103577, 0.021770749241113663, -0.008349193260073662,
+                        0.0022980119101703167});
+    Value* small = fma(mul(x, u), p, x);
+    Value* e = exp(mul(clamp(a, 0, 10), number(2)));
+    Value* large = sub(number(1), div(number(2), add(e, number(1))));
+    Value* y = select(less(a, number(0.625)), small, copySign(large, x));
+    return select(isNan(x), x, y);
+  }
+  Value* erf(Value* x) {
+    Value* a = abs(x);
+    Value* u = mul(x, x);
+    Value* small = mul(x, poly(u, {1.128379225730896, -0.37612637877464294, 0.11283788084983826, -0.026865828782320023, 0.00522237503901124,
+                                   -0.0008507181773893535, 0.00011462096153991297, -1.0319040484318975e-05}));
+    Value* t = clamp(a, 0.9, 4.0);
+    Value* q = poly(t, {0.0003335964574944228, -1.1303095817565918, -0.6316491961479187, -0.11030489951372147, 0.02659490704536438,
+                        -0.004844876937568188, 0.0006235247128643095, -5.1235292630735785e-05, 2.202356427005725e-06, -2.6578982570413245e-08});
+    Value* large = sub(number(1), exp(q));
+    Value* y = select(less(a, number(0.92)), small, copySign(large, x));
+    return select(isNan(x), x, y);
+  }
+
+  // Sine or cosine: x = n pi/2 + r with |r| <= pi/4. Up to 2^17 the three-part constant is exact under fma; beyond, the bits of 2/pi that
+  // matter are taken from its expansion (Payne and Hanek), in integers.
+  Value* sinCos(Value* x, bool cosine) {
+    Value* a = abs(x);
+    auto [n0, q0] = roundProduct(a, 0.6366197723675814);
+    Value* r0 = fma(n0, number(-1.5707962512969971), a);
+    r0 = fma(n0, number(-7.549789415861596e-08), r0);
+    r0 = fma(n0, number(-5.390302529957765e-15), r0);
+    auto [q1, r1] = reduceLarge(a);
+    Value* isLarge = b_.cmpF(CmpFPred::Oge, a, number(131072));
+    Value* q = select(isLarge, q1, q0);
+    Value* r = select(isLarge, r1, r0);
+    Value* u = mul(r, r);
+    Value* s = fma(mul(r, u), poly(u, {-0.1666666716337204, 0.008333331905305386, -0.00019840087043121457, 2.7249977847532136e-06}), r);
+    Value* c = fma(mul(u, u), poly(u, {0.0416666679084301, -0.00138888880610466, 2.480059993104078e-05, -2.7300993110657146e-07}),
+                   fma(u, number(-0.5), number(1)));
+    if (cosine) q = iadd(q, bits(1));
+    Value* odd = b_.cmpI(CmpIPred::Ne, iand(q, bits(1)), bits(0));
+    Value* y = select(odd, c, s);
+    Value* flip = shl(iand(q, bits(2)), 30);
+    if (!cosine) flip = ixor(flip, iand(asInt(x), bits(static_cast<int64_t>(0x80000000))));
+    y = asFloat(ixor(asInt(y), flip));
+    if (!cosine) y = select(equal(x, number(0)), x, y);
+    Value* finite = less(a, number(kInf));
+    return select(finite, y, number(std::numeric_limits<double>::quiet_NaN()));
+  }
+  struct Quadrant {
+    Value *q, *r;
+  };
+  Quadrant reduceLarge(Value* a) {
+    // a = m 2^(e - 150) with a 24-bit m. a * 2/pi modulo 4 needs 96 bits of 2/pi from where its product has weight 4.
+    constexpr int64_t kTwoOverPi[] = {0x00000000, 0xA2F9836E, 0x4E441529, 0xFC2757D1, 0xF534DDC0, 0xDB629599, 0x3C439041, 0xFE5163AB};
+    Value* i = asInt(a);
+    Value* e = isub(shr(i, 23), bits(118));  // bits to skip, counted so that the result has two bits before the point
+    Value* m = ior(iand(i, bits(0x7fffff)), bits(0x800000));
+    Value* word = shr(e, 5);
+    Value* shift = iand(e, bits(31));
+    auto pick = [&](int offset) {
+      Value* w = bits(kTwoOverPi[offset]);
+      for (int k = 1; k <= 4 && k + offset < 8; ++k) w = select(iequal(word, bits(k)), bits(kTwoOverPi[k + offset]), w);
+      return w;
+    };
+    Value *w0 = pick(0), *w1 = pick(1), *w2 = pick(2), *w3 = pick(3);
+    auto funnel = [&](Value* high, Value* low) {
+      Value* up = b_.make(Op::ShLI, {high, shift});
+      Value* down = b_.make(Op::ShRUI, {low, isub(bits(32), shift)});  // a shift by 32 gives 0
+      return ior(up, down);
+    };
+    Value *h = funnel(w0, w1), *mid = funnel(w1, w2), *l = funnel(w2, w3);
+    Type i64 = f_.withElement(Elem::I64);
+    auto wide = [&](Value* v) { return b_.cast(Op::ExtUI, v, i64); };
+    auto c64 = [&](int64_t v) { return b_.integer(i64, v); };
+    // The product's bits from weight 2 down, in 64 bits: what is above falls away.
+    Value* product = b_.make(Op::AddI, {b_.make(Op::ShLI, {b_.make(Op::MulI, {wide(m), wide(h)}), c64(32)}), b_.make(Op::MulI, {wide(m), wide(mid)})});
+    product = b_.make(Op::AddI, {product, b_.make(Op::ShRUI, {b_.make(Op::MulI, {wide(m), wide(l)}), c64(32)})});
+    // Two bits of quadrant, 62 of fraction; rounded to the nearest quadrant.
+    Value* quadrant = b_.make(Op::ShRUI, {b_.make(Op::AddI, {product, c64(int64_t{1} << 61)}), c64(62)});
+    Value* fraction = b_.make(Op::SubI, {product, b_.make(Op::ShLI, {quadrant, c64(62)})});
+    // To f32 by two halves: the high part exactly, then the rest.
+    Value* r = b_.cast(Op::SIToFP, fraction, f_);
+    r = mul(r, number(1.5707963267948966 * 0x1p-62));
+    return {b_.cast(Op::TruncI, quadrant, i_), r};
+  }
+
+ private:
+  Builder& b_;
+  Type f_, i_;
+};
+
+Value* expand(Builder& b, Op op, Value* x) {
+  Formula f(b, x->type);
+  switch (op) {
+    case Op::Exp: return f.exp(x);
+    case Op::Exp2: return f.exp2(x);
+    case Op::Expm1: return f.expm1(x);
+    case Op::Log: return f.log(x);
+    case Op::Log2: return f.logBase(x, 1.4426950408889634, 1.44269502162933349609375);
+    case Op::Log10: return f.logBase(x, 0.43429448190325182, 0.4342944622039794921875);
+    case Op::Log1p: return f.log1p(x);
+    case Op::Tanh: return f.tanh(x);
+    case Op::Erf: return f.erf(x);
+    case Op::Sin: return f.sinCos(x, false);
+    case Op::Cos: return f.sinCos(x, true);
+    default: return nullptr;
+  }
+}
+
+bool isExpanded(Op op) {
+  switch (op) {
+    case Op::Exp: case Op::Exp2: case Op::Expm1: case Op::Log: case Op::Log2: case Op::Log10: case Op::Log1p: case Op::Tanh: case Op::Erf:
+    case Op::Sin: case Op::Cos:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void expandIn(Region& region, Module& m, Replacements& replaced) {
+  for (Block* block : region.blocks) {
+    std::vector<Inst*> source = std::move(block->insts);
+    block->insts.clear();
+    for (Inst* inst : source) {
+      for (Value*& v : inst->operands) v = replaced(v);
+      for (auto& r : inst->regions) expandIn(*r, m, replaced);
+      if (!isExpanded(inst->op) || inst->result()->type.elem == Elem::F64) {
+        block->insts.push_back(inst);
+        continue;
+      }
+      Builder b(m, block, inst->loc);
+      Value* x = inst->operand(0);
+      bool narrow = bitWidth(x->type) < 32;
+      if (narrow) x = b.cast(Op::ExtF, x, x->type.withElement(Elem::F32));
+      Value* y = expand(b, inst->op, x);
+      if (narrow) y = b.cast(Op::TruncF, y, inst->result()->type);
+      replaced.add(inst->result(), y);
+    }
+  }
+}
+
+}  // namespace
+
+void expandMath(Func& f, Module& m) {
+  Replacements replaced;
+  expandIn(f.body, m, replaced);
+  replaced.apply(f.body);
+}
+
+}  // namespace nereid

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "ir/ir.h"
+
+namespace nereid {
+
+// Replaces transcendental functions on f32 (and on narrower floats, through f32) by arithmetic, on scalars and vectors alike, so that
+// every target computes the same bits from the same steps. f64 functions are left to the target.
+void expandMath(Func& f, Module& m);
+
+}  // namespace nereid
