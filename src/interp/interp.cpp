@@ -212,7 +212,7 @@ bool Machine::printOp(const Inst& i) {
 bool Machine::assertOp(const Inst& i) {
   const Tile& t = in(i, 0);
   for (size_t e = 0; e < t.bits.size(); ++e)
-    if (t.bits[e] == 0) {
+    if ((t.bits[e] != 0) == (i.op == Op::LoAssert)) {  // lo.assert is told what is wrong, tt.assert what is right
       std::string at = t.type.rank > 0 ? cat(" at element (", indexText(t.type, e), ")") : "";
       return fail(Err::Assertion, i, "assertion failed in ", program(), at, ": ", i.text(Attr::Message));
     }

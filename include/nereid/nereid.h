@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ * The C interface of Nereid, a compiler for the Triton language: tools and bindings see this alone.
+ *
+ * Texts that are given out (results, errors, JSON) belong to the caller, who frees them with nereid_free. An `error` may be null.
+ */
+#ifndef NEREID_H
+#define NEREID_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum {
+  NEREID_OK = 0,
+  NEREID_ERROR = 1,       /* the user's program: the error has positions and carets */
+  NEREID_MISUSE = 2,      /* the call: an unknown target, a wrong number of arguments */
+  NEREID_UNAVAILABLE = 3  /* the environment lacks something */
+} nereid_status;
+
+typedef struct {
+  char* data; /* ends in a zero byte, which `size` does not count */
+  size_t size;
+} nereid_text;
+
+typedef struct {
+  const char* path;   /* .py: Triton source; .ttir: MLIR text */
+  const char* source; /* the file's text; null: it is read from `path` */
+  const char* kernel; /* null: the only one in the file */
+  /* One item a parameter, as in Triton's AOT tool: "*fp32:16", "i32", "1024"; empty where a constant supplies it. */
+  const char* const* signature;
+  size_t signature_size;
+  /* Constexprs as Python literals. */
+  const char* const* constant_names;
+  const char* const* constant_values;
+  size_t constants_size;
+  const char* target; /* of nereid_compile and nereid_artefacts */
+} nereid_request;
+
+typedef struct {
+  uint64_t bits;  /* the address of an array, or the bits of a scalar */
+  uint64_t bytes; /* of the array, for checking bounds; 0 for a scalar */
+} nereid_arg;
+
+typedef struct {
+  uint32_t grid[3];
+  int threads;      /* 0: as NEREID_NUM_THREADS or the machine says */
+  int check_bounds; /* interpreter only: report the first access outside the arrays */
+  void (*print)(void* user, const char* line, size_t size); /* lines of tl.device_print; null: dropped */
+  void* user;
+} nereid_launch_options;
+
+typedef struct nereid_kernel nereid_kernel;
+
+const char* nereid_version(void);
+void nereid_free(nereid_text text);
+
+/* JSON: the targets that this build has, and the operations of the IR. */
+nereid_text nereid_targets(void);
+nereid_text nereid_ops(void);
+
+/* JSON: name and parameters of the kernel, before anything is compiled. */
+nereid_status nereid_describe(const nereid_request* request, nereid_text* json, nereid_text* error);
+/* The text of one stage: tokens, ast, ttir, schedule, lower, llvm, asm. */
+nereid_status nereid_emit(const nereid_request* request, const char* stage, nereid_text* text, nereid_text* error);
+/* A kernel that can be launched in this process. */
+nereid_status nereid_compile(const nereid_request* request, nereid_kernel** kernel, nereid_text* error);
+/* Files to ship, written to `directory`; JSON: their names. */
+nereid_status nereid_artefacts(const nereid_request* request, const char* directory, nereid_text* json, nereid_text* error);
+/* JSON: the parameters that a launch takes, with their types. */
+nereid_text nereid_kernel_describe(const nereid_kernel* kernel);
+nereid_status nereid_launch(nereid_kernel* kernel, const nereid_arg* args, size_t count, const nereid_launch_options* options, nereid_text* error);
+void nereid_kernel_free(nereid_kernel* kernel);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+// The C interface on top of the driver: texts, JSON, files.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "driver/driver.h"
+#include "nereid/nereid.h"
+
+using namespace nereid;
+
+struct nereid_kernel {
+  Sources sources;
+  std::string target;
+  KernelInfo info;
+  std::unique_ptr<Executable> executable;
+};
+
+namespace {
+
+nereid_text toText(std::string_view s) {
+  auto* data = static_cast<char*>(std::malloc(s.size() + 1));
+  if (!s.empty()) std::memcpy(data, s.data(), s.size());
+  data[s.size()] = 0;
+  return {data, s.size()};
+}
+
+void give(nereid_text* out, std::string_view s) {
+  if (out) *out = toText(s);
+}
+
+std::string json(std::string_view s) {
+  std::string out = "\"";
+  for (char c : s) {
+    auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\')
+      out += cat("\\", c);
+    else if (byte < 0x20)
+      out += cat("\\u00", std::string_view("0123456789abcdef").substr(byte >> 4, 1), std::string_view("0123456789abcdef").substr(byte & 15, 1));
+    else
+      out += c;
+  }
+  return out + "\"";
+}
+
+std::string json(const KernelInfo& info) {
+  std::string out = cat("{\"name\": ", json(info.name), ", \"typed\": ", info.typed, ", \"parameters\": [");
+  for (size_t i = 0; i < info.parameters.size(); ++i) {
+    auto& p = info.parameters[i];
+    out += cat(i ? ", " : "", "{\"name\": ", json(p.name), ", \"type\": ", json(p.type), ", \"constexpr\": ", p.isConstexpr, ", \"default\": ", p.hasDefault,
+               ", \"do_not_specialize\": ", p.doNotSpecialize, ", \"do_not_specialize_on_alignment\": ", p.doNotAlign, "}");
+  }
+  return out + "]}";
+}
+
+std::optional<std::string> readFile(const std::string& path) {
+  std::error_code ec;
+  if (std::filesystem::is_directory(path, ec)) return std::nullopt;
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return std::nullopt;
+  std::stringstream text;
+  text << in.rdbuf();
+  return std::move(text).str();
+}
+
+Request toRequest(const nereid_request& r) {
+  Request out;
+  out.path = r.path ? r.path : "";
+  out.kernel = r.kernel ? r.kernel : "";
+  for (size_t i = 0; i < r.signature_size; ++i) out.signature.emplace_back(r.signature[i]);
+  for (size_t i = 0; i < r.constants_size; ++i) out.constants.emplace(r.constant_names[i], r.constant_values[i]);
+  if (r.source)
+    out.read = [path = out.path, text = std::string(r.source)](const std::string& wanted) { return wanted == path ? std::optional(text) : readFile(wanted); };
+  else
+    out.read = readFile;
+  return out;
+}
+
+nereid_status fail(const Diags& diags, const Sources& sources, nereid_text* error) {
+  give(error, diags.render(sources));
+  for (size_t i = 0; i < diags.size(); ++i)
+    if (diags[i].err == Err::NoFile) return NEREID_MISUSE;
+  return NEREID_ERROR;
+}
+
+nereid_status misuse(nereid_text* error, std::string_view text) {
+  give(error, cat("error: ", text, "\n"));
+  return NEREID_MISUSE;
+}
+
+std::string targetNames() {
+  std::string out;
+  for (const Target& t : targets()) out += cat(out.empty() ? "" : ", ", t.name);
+  return out;
+}
+
+}  // namespace
+
+const char* nereid_version(void) { return NEREID_VERSION; }
+
+void nereid_free(nereid_text text) { std::free(text.data); }
+
+nereid_text nereid_targets(void) {
+  std::string out = "[";
+  for (const Target& t : targets())
+    out += cat(out.size() > 1 ? ", " : "", "{\"name\": ", json(t.name), ", \"doc\": ", json(t.doc), ", \"runs\": ", t.load != nullptr, ", \"writes\": ", t.write != nullptr, "}");
+  return toText(out + "]");
+}
+
+nereid_text nereid_ops(void) {
+  std::string out = "[";
+  for (size_t i = 0; i < kOpCount; ++i) {
+    const OpInfo& o = info(static_cast<Op>(i));
+    static constexpr std::string_view kForms[] = {"", "tile", "lower", "both"};
+    out += cat(i ? ", " : "", "{\"name\": ", json(o.spelling), ", \"elementwise\": ", isElementwise(static_cast<Op>(i)), ", \"form\": ",
+               json(kForms[static_cast<size_t>(o.forms)]), ", \"ulp\": ", o.ulp, ", \"meaning\": ", json(o.meaning == "by hand" ? "" : o.meaning), ", \"doc\": ", json(o.doc), "}");
+  }
+  return toText(out + "]");
+}
+
+nereid_status nereid_describe(const nereid_request* request, nereid_text* out, nereid_text* error) {
+  Sources sources;
+  Diags diags;
+  auto info = describe(sources, toRequest(*request), diags);
+  if (!info) return fail(diags, sources, error);
+  give(out, json(*info));
+  return NEREID_OK;
+}
+
+nereid_status nereid_emit(const nereid_request* request, const char* stage, nereid_text* text, nereid_text* error) {
+  Sources sources;
+  Diags diags;
+  auto out = emit(sources, toRequest(*request), stage, diags);
+  if (!out) return fail(diags, sources, error);
+  give(text, *out);
+  return NEREID_OK;
+}
+
+nereid_status nereid_compile(const nereid_request* request, nereid_kernel** kernel, nereid_text* error) {
+  std::string_view name = request->target ? request->target : "interp";
+  const Target* target = findTarget(name);
+  if (!target || !target->load) return misuse(error, cat("there is no target `", name, "` that runs; targets are: ", targetNames()));
+  auto out = std::make_unique<nereid_kernel>();
+  Diags diags;
+  auto m = frontEnd(out->sources, toRequest(*request), diags);
+  if (!m) return fail(diags, out->sources, error);
+  out->target = name;
+  out->info = infoOf(*m->kernel());
+  auto executable = target->load(std::move(*m), diags);
+  if (!executable) return fail(diags, out->sources, error);
+  out->executable = std::move(*executable);
+  *kernel = out.release();
+  return NEREID_OK;
+}
+
+nereid_status nereid_artefacts(const nereid_request* request, const char* directory, nereid_text* out, nereid_text* error) {
+  std::string_view name = request->target ? request->target : "cpu";
+  const Target* target = findTarget(name);
+  if (!target || !target->write) return misuse(error, cat("there is no target `", name, "` that writes files; targets are: ", targetNames()));
+  Sources sources;
+  Diags diags;
+  auto m = frontEnd(sources, toRequest(*request), diags);
+  if (!m) return fail(diags, sources, error);
+  std::string kernel = json(infoOf(*m->kernel()));
+  auto files = target->write(std::move(*m), diags);
+  if (!files) return fail(diags, sources, error);
+  std::error_code ec;
+  std::filesystem::create_directories(directory, ec);
+  std::string names;
+  for (const Artefact& f : *files) {
+    std::ofstream stream(std::filesystem::path(directory) / f.name, std::ios::binary);
+    stream.write(f.bytes.data(), static_cast<std::streamsize>(f.bytes.size()));
+    stream.close();
+    if (!stream) return misuse(error, cat("cannot write ", f.name, " in ", directory));
+    names += cat(names.empty() ? "" : ", ", json(f.name));
+  }
+  give(out, cat("{\"target\": ", json(name), ", \"kernel\": ", kernel, ", \"files\": [", names, "]}"));
+  return NEREID_OK;
+}
+
+nereid_text nereid_kernel_describe(const nereid_kernel* kernel) { return toText(json(kernel->info)); }
+
+nereid_status nereid_launch(nereid_kernel* kernel, const nereid_arg* args, size_t count, const nereid_launch_options* options, nereid_text* error) {
+  if (count != kernel->info.parameters.size())
+    return misuse(error, cat(kernel->info.name, " takes ", kernel->info.parameters.size(), " arguments, not ", count));
+  for (uint32_t n : options->grid)
+    if (n == 0) return misuse(error, "a grid has at least one program along each axis");
+  if (options->check_bounds && kernel->target != "interp" && kernel->target != "lower")
+    return misuse(error, "only the target `interp` checks bounds");
+  std::vector<uint64_t> bits;
+  Launch launch;
+  for (size_t i = 0; i < count; ++i) {
+    bits.push_back(args[i].bits);
+    if (args[i].bytes) launch.allocations.push_back({args[i].bits, args[i].bytes, kernel->info.parameters[i].name});
+  }
+  launch.args = bits;
+  launch.grid = {options->grid[0], options->grid[1], options->grid[2]};
+  launch.threads = options->threads;
+  launch.checkBounds = options->check_bounds != 0;
+  if (options->print) launch.print = [options](std::string_view line) { options->print(options->user, line.data(), line.size()); };
+  Diags diags;
+  if (!kernel->executable->launch(launch, diags)) return fail(diags, kernel->sources, error);
+  return NEREID_OK;
+}
+
+void nereid_kernel_free(nereid_kernel* kernel) { delete kernel; }

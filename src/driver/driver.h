@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// From a request to something that runs or a text to look at: front-end, passes, schedule, back-end. Only this layer names back-ends.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "interp/interp.h"
+#include "ir/ir.h"
+
+namespace nereid {
+
+// Reads a file, or nothing when it is not there.
+using ReadFile = std::function<std::optional<std::string>(const std::string& path)>;
+
+struct Request {
+  std::string path;    // .py or .ttir
+  std::string kernel;  // empty: the only one
+  std::vector<std::string> signature;
+  std::map<std::string, std::string> constants;
+  ReadFile read;
+};
+
+struct ParameterInfo {
+  std::string name, type;  // type: "*fp32" as in signatures; of Python source its annotation, or empty
+  bool isConstexpr = false, hasDefault = false, doNotSpecialize = false, doNotAlign = false;
+};
+struct KernelInfo {
+  std::string name;
+  bool typed = false;  // whether the types are known: of TTIR, and of compiled kernels
+  std::vector<ParameterInfo> parameters;
+};
+
+struct Launch {
+  std::span<const uint64_t> args;  // addresses of memory, or the bits of scalars
+  std::array<uint32_t, 3> grid{1, 1, 1};
+  int threads = 0;
+  bool checkBounds = false;
+  std::vector<interp::Allocation> allocations;
+  std::function<void(std::string_view)> print;
+};
+
+// A kernel that can be launched in this process.
+class Executable {
+ public:
+  virtual ~Executable() = default;
+  virtual Result<void> launch(const Launch& launch, Diags& diags) = 0;
+};
+
+struct Artefact {
+  std::string name, bytes;
+};
+
+struct Target {
+  std::string_view name, doc;
+  Result<std::unique_ptr<Executable>> (*load)(Module m, Diags& diags);
+  Result<std::vector<Artefact>> (*write)(Module m, Diags& diags);  // null: there is nothing to write
+};
+std::span<const Target> targets();
+const Target* findTarget(std::string_view name);
+
+// What parameters a kernel has, before anything is compiled.
+Result<KernelInfo> describe(Sources& sources, const Request& request, Diags& diags);
+// The request's kernel as TTIR, verified.
+Result<Module> frontEnd(Sources& sources, const Request& request, Diags& diags);
+KernelInfo infoOf(const Func& kernel);
+// tokens | ast | ttir | schedule | lower | llvm | asm
+Result<std::string> emit(Sources& sources, const Request& request, std::string_view stage, Diags& diags);
+
+// The type as signatures spell it: *fp32, i64, fp8e5.
+std::string signatureType(Type type);
+
+}  // namespace nereid

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+// Each target's way from TTIR to something that runs.
+#include "driver/targets.h"
+
+#include "ir/bits.h"
+#if NEREID_HAS_LOWER
+#include "lower/lower.h"
+#include "passes/passes.h"
+#include "schedule/plan.h"
+#endif
+#if NEREID_HAS_CPU
+#include "backends/cpu/cpu.h"
+#endif
+
+namespace nereid {
+
+namespace {
+
+class Interpreted : public Executable {
+ public:
+  explicit Interpreted(Module m) : module_(std::move(m)) {}
+  Result<void> launch(const Launch& launch, Diags& diags) override {
+    interp::Options options{.checkBounds = launch.checkBounds, .allocations = launch.allocations, .print = launch.print};
+    return interp::run(module_, *module_.kernel(), launch.args, launch.grid, options, diags);
+  }
+
+ private:
+  Module module_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Executable>> loadInterp(Module m, Diags&) { return std::make_unique<Interpreted>(std::move(m)); }
+
+#if NEREID_HAS_LOWER
+
+namespace {
+
+struct Scheduled {
+  Module module;  // TTIR after the passes
+  Lowered lowered;
+};
+
+Result<Scheduled> toLower(Module m, const Machine& machine, Diags& diags) {
+  if (!pipeline(m, diags)) return std::unexpected(Failed{});
+  const Func& kernel = *m.kernel();
+  Plan plan = makePlan(kernel);
+  auto lowered = lower(kernel, plan, machine, diags);
+  if (!lowered) return std::unexpected(Failed{});
+  return Scheduled{std::move(m), std::move(*lowered)};
+}
+
+// The lower form, one program at a time: its position, the grid and scratch memory are arguments.
+class LowerInterpreted : public Executable {
+ public:
+  explicit LowerInterpreted(Lowered lowered) : lowered_(std::move(lowered)) {}
+  Result<void> launch(const Launch& launch, Diags& diags) override {
+    interp::Options options{.checkBounds = launch.checkBounds, .allocations = launch.allocations, .print = launch.print};
+    std::vector<uint64_t> scratch(static_cast<size_t>(lowered_.scratchBytes) / 8 + 16);
+    auto base = (static_cast<uint64_t>(reinterpret_cast<uintptr_t>(scratch.data())) + 63) / 64 * 64;
+    options.allocations.push_back({base, static_cast<uint64_t>(lowered_.scratchBytes), "scratch", true});
+    for (uint32_t z = 0; z < launch.grid[2]; ++z)
+      for (uint32_t y = 0; y < launch.grid[1]; ++y)
+        for (uint32_t x = 0; x < launch.grid[0]; ++x) {
+          scratch.assign(scratch.size(), 0xFFF7A5A5FFF7A5A5);
+          std::vector<uint64_t> args(launch.args.begin(), launch.args.end());
+          for (uint64_t v : {x, y, z, launch.grid[0], launch.grid[1], launch.grid[2]}) args.push_back(v);
+          args.push_back(base);
+          if (!interp::run(lowered_.module, *lowered_.module.kernel(), args, {1, 1, 1}, options, diags)) return std::unexpected(Failed{});
+        }
+    return {};
+  }
+
+ private:
+  Lowered lowered_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Executable>> loadLower(Module m, Diags& diags) {
+  auto scheduled = toLower(std::move(m), {.vectorBytes = 16, .vectorRegisters = 16}, diags);
+  if (!scheduled) return std::unexpected(Failed{});
+  return std::make_unique<LowerInterpreted>(std::move(scheduled->lowered));
+}
+
+#endif
+
+#if NEREID_HAS_CPU
+
+namespace {
+
+class Native : public Executable {
+ public:
+  Native(Lowered lowered, std::unique_ptr<cpu::Kernel> kernel, std::vector<bool> isPointer)
+      : lowered_(std::move(lowered)), kernel_(std::move(kernel)), isPointer_(std::move(isPointer)) {}
+  Result<void> launch(const Launch& launch, Diags& diags) override {
+    std::vector<const void*> args;
+    for (size_t k = 0; k < launch.args.size(); ++k)
+      args.push_back(isPointer_[k] ? reinterpret_cast<const void*>(static_cast<uintptr_t>(launch.args[k])) : static_cast<const void*>(&launch.args[k]));
+    std::string failed = cpu::launch(*kernel_, lowered_.scratchBytes, args.data(), launch.grid.data(), launch.threads);
+    if (failed.empty()) return {};
+    return diags.error(Err::Assertion, {}).says(failed);
+  }
+
+ private:
+  Lowered lowered_;
+  std::unique_ptr<cpu::Kernel> kernel_;
+  std::vector<bool> isPointer_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Executable>> loadCpu(Module m, Diags& diags) {
+  std::vector<bool> isPointer;
+  for (const Value* v : m.kernel()->args()) isPointer.push_back(v->type.isPointer());
+  auto scheduled = toLower(std::move(m), cpu::machineOf(cpu::host()), diags);
+  if (!scheduled) return std::unexpected(Failed{});
+  auto kernel = cpu::jit(scheduled->lowered, diags);
+  if (!kernel) return std::unexpected(Failed{});
+  return std::make_unique<Native>(std::move(scheduled->lowered), std::move(*kernel), std::move(isPointer));
+}
+
+Result<std::vector<Artefact>> writeCpu(Module m, Diags& diags) {
+  std::string name = m.kernel()->name;
+  auto scheduled = toLower(std::move(m), cpu::machineOf(cpu::host()), diags);
+  if (!scheduled) return std::unexpected(Failed{});
+  auto object = cpu::object(scheduled->lowered, cpu::host(), diags);
+  if (!object) return std::unexpected(Failed{});
+  std::string guard = cat("NEREID_KERNEL_", name, "_H");
+  std::string header =
+      cat("/* Kernel ", name, ". Runs programs begin, begin + 1, ..., end - 1 of the grid, x fastest; args[i] is a buffer, or the\n   address of a scalar; scratch has ",
+          name, "_scratch_bytes, aligned to 64. */\n#ifndef ", guard, "\n#define ", guard, "\n#include <stdint.h>\n#ifdef __cplusplus\nextern \"C\" {\n#endif\nenum { ",
+          name, "_scratch_bytes = ", scheduled->lowered.scratchBytes, " };\nvoid ", name,
+          "(const void* const* args, const uint32_t grid[3], uint64_t begin, uint64_t end, void* scratch);\n#ifdef __cplusplus\n}\n#endif\n#endif\n");
+  std::vector<Artefact> out;
+  out.push_back({name + ".o", std::move(*object)});
+  out.push_back({name + ".h", std::move(header)});
+  return out;
+}
+
+#endif
+
+Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage, Diags& diags) {
+#if NEREID_HAS_LOWER
+  if (stage == "schedule") {
+    if (!pipeline(m, diags)) return std::unexpected(Failed{});
+    return describe(*m.kernel(), makePlan(*m.kernel()));
+  }
+  if (stage == "passes") {
+    if (!pipeline(m, diags)) return std::unexpected(Failed{});
+    return print(m);
+  }
+  if (stage == "lower") {
+    auto scheduled = toLower(std::move(m), {.vectorBytes = 16, .vectorRegisters = 16}, diags);
+    if (!scheduled) return std::unexpected(Failed{});
+    return print(scheduled->lowered.module);
+  }
+#endif
+#if NEREID_HAS_CPU
+  if (stage == "llvm" || stage == "asm") {
+    auto scheduled = toLower(std::move(m), cpu::machineOf(cpu::host()), diags);
+    if (!scheduled) return std::unexpected(Failed{});
+    return stage == "llvm" ? cpu::llvmText(scheduled->lowered, cpu::host(), diags) : cpu::assembly(scheduled->lowered, cpu::host(), diags);
+  }
+#endif
+  return diags.error(Err::Unsupported, {}).says("this build has no stage `", stage, "`").hint("stages are tokens, ast, ttir, schedule, lower, llvm and asm");
+}
+
+}  // namespace nereid

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// What the rows of targets.def name.
+#pragma once
+
+#include "driver/driver.h"
+
+namespace nereid {
+
+Result<std::unique_ptr<Executable>> loadInterp(Module m, Diags& diags);
+Result<std::unique_ptr<Executable>> loadLower(Module m, Diags& diags);
+Result<std::unique_ptr<Executable>> loadCpu(Module m, Diags& diags);
+Result<std::vector<Artefact>> writeCpu(Module m, Diags& diags);
+
+// The stages after `ttir`.
+Result<std::string> emitStage(Module m, std::string_view stage, Diags& diags);
+
+}  // namespace nereid

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+// The command line: compile, emit, run, targets, ops. It sees the C interface alone.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "session.h"
+
+using namespace nereid::tool;
+using nlohmann::json;
+
+namespace {
+
+int report(const Problem& p) {
+  std::fputs(p.text.c_str(), stderr);
+  return p.status;
+}
+
+bool parseGrid(const std::string& text, uint32_t grid[3]) {
+  grid[0] = grid[1] = grid[2] = 1;
+  size_t at = 0;
+  for (int i = 0;; ++i) {
+    if (i >= 3) return false;
+    size_t comma = text.find(',', at);
+    std::string part = text.substr(at, comma == std::string::npos ? comma : comma - at);
+    char* end = nullptr;
+    long long n = part.empty() ? 0 : std::strtoll(part.c_str(), &end, 10);
+    if (!end || *end || n < 1 || n > UINT32_MAX) return false;
+    grid[i] = static_cast<uint32_t>(n);
+    if (comma == std::string::npos) return true;
+    at = comma + 1;
+  }
+}
+
+struct Common {
+  std::string file, signature;
+  std::vector<std::string> constants;
+  void add(CLI::App& app) {
+    app.add_option("file", file, "FILE.py:KERNEL or FILE.ttir[:NAME]")->required();
+    app.add_option("--signature", signature, "types as in Triton's AOT tool: \"*fp32:16,i32,1024\"");
+    app.add_option("-D", constants, "NAME=LITERAL: a constexpr, as a Python literal")->allow_extra_args(false);
+  }
+  Problem fill(RequestHolder& holder) const {
+    holder.file = splitFile(file);
+    holder.signature = splitSignature(signature);
+    for (auto& c : constants) {
+      size_t equals = c.find('=');
+      if (equals == std::string::npos || equals == 0) return misuse("`" + c + "`: a constant is NAME=LITERAL");
+      holder.constants[c.substr(0, equals)] = c.substr(equals + 1);
+    }
+    return {};
+  }
+};
+
+int emitCommand(const Common& common, const std::string& stage) {
+  RequestHolder holder;
+  if (Problem p = common.fill(holder)) return report(p);
+  nereid_request request = holder.get();
+  nereid_text text{}, error{};
+  nereid_status status = nereid_emit(&request, stage.c_str(), &text, &error);
+  if (status != NEREID_OK) return report({status, take(error)});
+  std::string out = take(text);
+  std::fwrite(out.data(), 1, out.size(), stdout);
+  return 0;
+}
+
+int compileCommand(const Common& common, const std::vector<std::string>& targets, const std::string& directory) {
+  json manifest = json::array();
+  for (const std::string& target : targets) {
+    RequestHolder holder;
+    if (Problem p = common.fill(holder)) return report(p);
+    holder.target = target;
+    nereid_request request = holder.get();
+    nereid_text text{}, error{};
+    nereid_status status = nereid_artefacts(&request, directory.c_str(), &text, &error);
+    if (status != NEREID_OK) return report({status, take(error)});
+    manifest.push_back(json::parse(take(text)));
+  }
+  std::ofstream out(directory + "/manifest.json");
+  out << json{{"nereid", nereid_version()}, {"artefacts", manifest}}.dump(2) << "\n";
+  out.close();
+  return out ? 0 : report(misuse("cannot write manifest.json in " + directory));
+}
+
+double percentile(const std::vector<double>& sorted, double p) {
+  double at = p * static_cast<double>(sorted.size() - 1);
+  auto below = static_cast<size_t>(at);
+  size_t above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (sorted[above] - sorted[below]) * (at - static_cast<double>(below));
+}
+
+struct RunOptions {
+  std::string target = "interp", grid;
+  std::vector<std::string> args, saves, shows;
+  int time = 0, threads = 0;
+  bool checkBounds = false;
+};
+
+int runCommand(const Common& common, const RunOptions& o) {
+  using Clock = std::chrono::steady_clock;
+  auto micros = [](Clock::duration d) { return std::chrono::duration<double, std::micro>(d).count(); };
+  nereid_launch_options options{};
+  if (!parseGrid(o.grid, options.grid)) return report(misuse("--grid " + o.grid + ": a grid is X[,Y[,Z]] of numbers from 1"));
+  if (o.time < 0 || o.threads < 0) return report(misuse("--time and --threads take no negative numbers"));
+  Session session;
+  for (auto& c : common.constants)
+    if (Problem p = session.addConstant(c)) return report(p);
+  for (auto& a : o.args)
+    if (Problem p = session.addArgument(a)) return report(p);
+  std::vector<std::pair<std::string, std::string>> saves;
+  auto array = [&](const std::string& name) {
+    Value* v = session.find(name);
+    return v && v->isArray ? &v->array : nullptr;
+  };
+  for (auto& s : o.saves) {
+    size_t equals = s.find('=');
+    if (equals == std::string::npos) return report(misuse("--save " + s + ": it is NAME=FILE.npy"));
+    saves.emplace_back(s.substr(0, equals), s.substr(equals + 1));
+    if (!array(saves.back().first)) return report(misuse("--save " + s + ": there is no array argument `" + saves.back().first + "`"));
+  }
+  for (auto& s : o.shows)
+    if (!array(s)) return report(misuse("--show " + s + ": there is no such array argument"));
+  auto before = Clock::now();
+  if (Problem p = session.compile(splitFile(common.file), o.target, common.signature)) return report(p);
+  double compileTime = micros(Clock::now() - before);
+  options.threads = o.threads;
+  options.check_bounds = o.checkBounds;
+  options.print = [](void*, const char* line, size_t size) { std::fprintf(stdout, "%.*s\n", static_cast<int>(size), line); };
+  if (Problem p = session.launch(options)) return report(p);
+  for (auto& name : o.shows) std::printf("%s = %s\n", name.c_str(), show(*array(name), 64).c_str());
+  for (auto& [name, file] : saves)
+    if (std::string error = writeNpy(file, *array(name)); !error.empty()) return report(misuse(error));
+  if (o.time > 0) {
+    options.print = nullptr;
+    for (int i = 0; i < 3; ++i)
+      if (Problem p = session.launch(options)) return report(p);
+    std::vector<double> times;
+    for (int i = 0; i < o.time; ++i) {
+      auto start = Clock::now();
+      if (Problem p = session.launch(options)) return report(p);
+      times.push_back(micros(Clock::now() - start));
+    }
+    std::sort(times.begin(), times.end());
+    std::printf("{\"median_us\": %.3f, \"p10_us\": %.3f, \"p90_us\": %.3f, \"runs\": %d, \"compile_us\": %.3f}\n", percentile(times, 0.5),
+                percentile(times, 0.1), percentile(times, 0.9), o.time, compileTime);
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Nereid: Triton kernels on CPUs, in WebAssembly and on WebGPU"};
+  app.set_version_flag("--version", std::string("nereid ") + nereid_version());
+  app.require_subcommand(1);
+  int status = 0;
+
+  Common common;
+  auto* compile = app.add_subcommand("compile", "write artefacts and manifest.json");
+  common.add(*compile);
+  std::vector<std::string> targets{"cpu"};
+  std::string directory = ".";
+  compile->add_option("--target", targets, "targets, with commas between")->delimiter(',');
+  compile->add_option("-o", directory, "directory for the files");
+  compile->callback([&] { status = compileCommand(common, targets, directory); });
+
+  auto* emit = app.add_subcommand("emit", "print one stage of the compiler");
+  common.add(*emit);
+  std::string stage = "ttir";
+  emit->add_option("--stage", stage, "tokens, ast, ttir, passes, schedule, lower, llvm or asm");
+  emit->callback([&] { status = emitCommand(common, stage); });
+
+  auto* run = app.add_subcommand("run", "run a kernel on arrays");
+  common.add(*run);
+  RunOptions o;
+  run->add_option("--target", o.target, "interp, or what `nereid targets` lists");
+  run->add_option("--grid", o.grid, "programs along each axis: X[,Y[,Z]]")->required();
+  run->add_option("--arg", o.args, "NAME=VALUE: @x.npy[:type], zeros:f32[4,8], full:f32[8],1.5, f32[1, 2], 1000, 2.5:fp64")->allow_extra_args(false);
+  run->add_option("--save", o.saves, "NAME=FILE.npy: an array after the run")->allow_extra_args(false);
+  run->add_option("--show", o.shows, "NAME: print an array after the run")->allow_extra_args(false);
+  run->add_option("--time", o.time, "launch N times more and print one line of JSON");
+  run->add_option("--threads", o.threads, "threads; NEREID_NUM_THREADS otherwise");
+  run->add_flag("--check-bounds", o.checkBounds, "report the first access outside the arrays (interp)");
+  run->callback([&] { status = runCommand(common, o); });
+
+  app.add_subcommand("targets", "list the targets of this build")->callback([&] {
+    for (auto& t : json::parse(take(nereid_targets()))) std::printf("%-8s %s\n", t["name"].get<std::string>().c_str(), t["doc"].get<std::string>().c_str());
+  });
+  auto* ops = app.add_subcommand("ops", "list the operations of the IR");
+  bool asJson = false;
+  ops->add_flag("--json", asJson, "as JSON");
+  ops->callback([&] {
+    std::string text = take(nereid_ops());
+    if (asJson) {
+      std::printf("%s\n", text.c_str());
+      return;
+    }
+    for (auto& op : json::parse(text)) std::printf("%-40s %s\n", op["name"].get<std::string>().c_str(), op["doc"].get<std::string>().c_str());
+  });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
+  return status;
+}

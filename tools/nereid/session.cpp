@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MIT
+#include "session.h"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+namespace nereid::tool {
+
+using nlohmann::json;
+
+std::string take(nereid_text text) {
+  std::string out(text.data ? text.data : "", text.size);
+  nereid_free(text);
+  return out;
+}
+
+File splitFile(const std::string& text) {
+  size_t colon = text.rfind(':');
+  if (colon == std::string::npos || colon + 1 >= text.size() || text.find('/', colon) != std::string::npos) return {text, ""};
+  // "k.ttir:name", but not "C:\k.ttir".
+  std::string path = text.substr(0, colon);
+  size_t dot = path.rfind('.');
+  if (dot == std::string::npos) return {text, ""};
+  return {path, text.substr(colon + 1)};
+}
+
+std::vector<std::string> splitSignature(const std::string& text) {
+  std::vector<std::string> out;
+  if (text.empty()) return out;
+  std::string item;
+  int depth = 0;
+  char quote = 0;
+  for (char c : text) {
+    if (quote) {
+      if (c == quote) quote = 0;
+    } else if (c == '\'' || c == '"') {
+      quote = c;
+    } else if (c == '(' || c == '[' || c == '<') {
+      ++depth;
+    } else if (c == ')' || c == ']' || c == '>') {
+      --depth;
+    } else if (c == ',' && depth == 0) {
+      out.push_back(item);
+      item.clear();
+      continue;
+    }
+    if (c != ' ' || quote || !item.empty()) item += c;
+  }
+  out.push_back(item);
+  for (std::string& s : out)
+    while (!s.empty() && s.back() == ' ') s.pop_back();
+  return out;
+}
+
+nereid_request RequestHolder::get() {
+  items.clear();
+  names.clear();
+  values.clear();
+  for (auto& s : signature) items.push_back(s.c_str());
+  for (auto& [name, value] : constants) {
+    names.push_back(name.c_str());
+    values.push_back(value.c_str());
+  }
+  return {file.path.c_str(), nullptr, file.kernel.empty() ? nullptr : file.kernel.c_str(), items.data(), items.size(), names.data(), values.data(),
+          names.size(), target.c_str()};
+}
+
+Value* Session::find(const std::string& name) {
+  for (auto& [key, value] : values_)
+    if (key == name) return value.get();
+  return nullptr;
+}
+
+Problem Session::addArgument(const std::string& text) {
+  size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) return misuse("`" + text + "`: an argument is NAME=VALUE");
+  std::string name = text.substr(0, equals), spec = text.substr(equals + 1);
+  if (find(name)) return misuse("the argument `" + name + "` is given twice");
+  auto value = std::make_unique<Value>();
+  if (looksLikeArray(spec)) {
+    if (std::string error = parseArray(spec, value->array); !error.empty()) return misuse(name + ": " + error);
+    value->isArray = true;
+    value->type = value->array.type;
+  } else {
+    // 1000, 2.5, True, 1:i64, inf
+    if (size_t colon = spec.rfind(':'); colon != std::string::npos) {
+      value->type = findType(spec.substr(colon + 1));
+      if (!value->type) return misuse(name + ": unknown type `" + spec.substr(colon + 1) + "`");
+      spec = spec.substr(0, colon);
+    }
+    value->text = spec;
+    const DType* check = value->type;
+    if (!check) {
+      bool isFloat = spec.find_first_of(".") != std::string::npos || spec.find("inf") != std::string::npos || spec.find("nan") != std::string::npos ||
+                     (spec.find_first_of("eE") != std::string::npos && !spec.starts_with("0x") && spec != "True" && spec != "False" && spec != "true" && spec != "false");
+      if (spec == "True" || spec == "False")
+        check = findType("i1");
+      else if (isFloat)
+        check = findType("fp32");
+      else
+        for (const char* t : {"i32", "i64", "u64"}) {
+          check = findType(t);
+          uint64_t bits;
+          if (parseNumber(spec, *check, bits).empty()) break;
+        }
+    }
+    if (std::string error = parseNumber(spec, *check, value->bits); !error.empty())
+      return misuse(name + ": " + error + "; a value is a number, True, False, zeros:f32[8], f32[1, 2] or @file.npy");
+  }
+  values_.emplace_back(name, std::move(value));
+  return {};
+}
+
+Problem Session::addConstant(const std::string& text) {
+  size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) return misuse("`" + text + "`: a constant is NAME=LITERAL");
+  if (!constants_.emplace(text.substr(0, equals), text.substr(equals + 1)).second) return misuse("the constant `" + text.substr(0, equals) + "` is given twice");
+  return {};
+}
+
+// Triton's specialisation: pointers and integers divisible by 16 say so, and an integer 1 becomes a constant.
+Problem Session::infer(const std::string& text, std::vector<std::string>& signature) {
+  json info = json::parse(text);
+  std::vector<std::string> names;
+  bool typed = info["typed"];
+  for (auto& p : info["parameters"]) {
+    std::string name = p["name"], annotation = p["type"];
+    names.push_back(name);
+    Value* v = find(name);
+    bool constexpr_ = p["constexpr"];
+    if (constants_.contains(name)) {
+      if (v) return misuse("`" + name + "` is given both as an argument and with -D");
+      signature.emplace_back();
+      continue;
+    }
+    if (constexpr_) {
+      if (v) return misuse("`" + name + "` is a constexpr: give it with -D " + name + "=…");
+      signature.emplace_back();
+      continue;
+    }
+    if (!v) {
+      if (p["default"]) {
+        signature.emplace_back();
+        continue;
+      }
+      return misuse("the argument `" + name + "` is missing: give it with --arg " + name + "=…");
+    }
+    if (typed) continue;
+    bool keep = p["do_not_specialize"], noAlign = keep || p["do_not_specialize_on_alignment"];
+    if (v->isArray) {
+      signature.push_back("*" + v->type->name + (noAlign ? "" : ":16"));
+      continue;
+    }
+    // A type that the source names wins over what the value looks like.
+    const DType* declared = findType(annotation.starts_with("tl.") ? std::string_view(annotation).substr(3) : std::string_view(annotation));
+    const DType* type = v->type ? v->type : declared;
+    uint64_t bits;
+    if (!type) {
+      bool integral = parseNumber(v->text, *findType("i64"), bits).empty() || parseNumber(v->text, *findType("u64"), bits).empty();
+      if (v->text == "True" || v->text == "False")
+        type = findType("i1");
+      else if (!integral)
+        type = findType("fp32");
+      else
+        type = parseNumber(v->text, *findType("i32"), bits).empty() ? findType("i32") : parseNumber(v->text, *findType("i64"), bits).empty() ? findType("i64") : findType("u64");
+    }
+    if (std::string error = parseNumber(v->text, *type, bits); !error.empty()) return misuse(name + ": " + error);
+    bool integer = type->kind == Kind::Int || type->kind == Kind::UInt;
+    if (integer && bits == 1 && !keep && !v->type) {
+      signature.emplace_back("1");
+      continue;
+    }
+    signature.push_back(type->name + (integer && bits % 16 == 0 && !noAlign ? ":16" : ""));
+  }
+  for (auto& [name, value] : values_)
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
+      std::string all;
+      for (auto& n : names) all += (all.empty() ? "" : ", ") + n;
+      return misuse("there is no parameter `" + name + "`; the parameters are: " + all);
+    }
+  for (auto& [name, value] : constants_)
+    if (std::find(names.begin(), names.end(), name) == names.end()) return misuse("there is no parameter `" + name + "` for -D");
+  return {};
+}
+
+// Lines the values up with the parameters of the compiled kernel.
+Problem Session::bind(const std::string& text) {
+  json info = json::parse(text);
+  for (auto& p : info["parameters"]) {
+    std::string name = p["name"], type = p["type"];
+    Value* v = find(name);
+    if (!v) return misuse("the argument `" + name + "` is missing: give it with --arg " + name + "=…");
+    bool pointer = type.starts_with('*');
+    if (pointer != v->isArray) return misuse("`" + name + "` is a " + type + (v->isArray ? ", but an array is given" : ", but a number is given"));
+    std::string elementName = pointer ? type.substr(1) : type;
+    if (elementName.starts_with('*')) return misuse("`" + name + "` is a " + type + ": pointers to pointers cannot be given here");
+    const DType* wanted = findType(elementName);
+    if (!wanted) return misuse("`" + name + "` is a " + type + ", which cannot be given here");
+    if (pointer) {
+      const DType* given = v->array.type;
+      // Integers of the IR have no sign: u32 passes for i32.
+      bool fits = given == wanted || (given->bytes == wanted->bytes && given->kind != Kind::Float && wanted->kind != Kind::Float);
+      if (!fits) {
+        std::string hint = given->kind == Kind::UInt && given->bytes == wanted->bytes ? "; for @file.npy say @file.npy:" + wanted->name : "";
+        return misuse("`" + name + "` is a " + type + ", but the array holds " + given->name + hint);
+      }
+      args_.push_back({static_cast<uint64_t>(reinterpret_cast<uintptr_t>(v->array.data.get())), v->array.bytes});
+      if (v->array.bytes == 0) args_.back().bytes = 1;  // an empty array, not a scalar
+    } else {
+      bool isUnsignedTag = v->type && v->type->kind == Kind::UInt && v->type->bytes == wanted->bytes;
+      if (v->type && v->type != wanted && !isUnsignedTag && !(v->type->kind != Kind::Float && wanted->kind != Kind::Float && v->type->bytes == wanted->bytes))
+        return misuse("`" + name + "` is a " + type + ", but the number is a " + v->type->name);
+      uint64_t bits = 0;
+      std::string error = parseNumber(v->text, isUnsignedTag ? *v->type : *wanted, bits);
+      if (!error.empty() && wanted->kind == Kind::Int) {  // 3000000000 for an unsigned parameter
+        const DType* u = findType("u" + wanted->name.substr(1));
+        if (u && parseNumber(v->text, *u, bits).empty()) error.clear();
+      }
+      if (!error.empty()) return misuse(name + ": " + error);
+      args_.push_back({bits, 0});
+    }
+    v->passed = true;
+  }
+  return {};
+}
+
+Problem Session::compile(const File& file, const std::string& target, const std::string& signature) {
+  RequestHolder holder{file, splitSignature(signature), constants_, target, {}, {}, {}};
+  nereid_text out{}, error{};
+  nereid_request request = holder.get();
+  nereid_status status = nereid_describe(&request, &out, &error);
+  if (status != NEREID_OK) return {status, take(error)};
+  std::string described = take(out);
+  if (signature.empty()) {
+    if (Problem p = infer(described, holder.signature)) return p;
+  }
+  bool typed = json::parse(described)["typed"];
+  if (typed && !constants_.empty()) return misuse("TTIR has no constants: -D is for Python source");
+  request = holder.get();
+  status = nereid_compile(&request, &kernel_, &error);
+  if (status != NEREID_OK) return {status, take(error)};
+  return bind(take(nereid_kernel_describe(kernel_)));
+}
+
+Problem Session::launch(const nereid_launch_options& options) {
+  nereid_text error{};
+  nereid_status status = nereid_launch(kernel_, args_.data(), args_.size(), &options, &error);
+  if (status != NEREID_OK) return {status, take(error)};
+  return {};
+}
+
+}  // namespace nereid::tool

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// One kernel and its arguments: signature from arguments, compile, launch. Shared by `nereid run` and the test runner.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "arrays.h"
+#include "nereid/nereid.h"
+
+namespace nereid::tool {
+
+// What went wrong, with the exit status that it asks for.
+struct Problem {
+  int status = 0;  // 0: nothing
+  std::string text;
+  explicit operator bool() const { return status != 0; }
+};
+inline Problem misuse(std::string text) { return {2, "error: " + std::move(text) + "\n"}; }
+
+struct File {
+  std::string path, kernel;
+};
+File splitFile(const std::string& text);  // FILE[:KERNEL]
+
+struct Value {
+  Array array;        // an array, or
+  std::string text;   // a scalar as written
+  const DType* type = nullptr;  // tagged, or inferred
+  uint64_t bits = 0;
+  bool isArray = false, passed = false;
+};
+
+class Session {
+ public:
+  Session() = default;
+  Session(const Session&) = delete;
+  ~Session() {
+    if (kernel_) nereid_kernel_free(kernel_);
+  }
+  // NAME=SPEC, as --arg has it.
+  Problem addArgument(const std::string& text);
+  Problem addConstant(const std::string& text);
+  Problem compile(const File& file, const std::string& target, const std::string& signature);
+  Problem launch(const nereid_launch_options& options);
+  Value* find(const std::string& name);
+
+ private:
+  Problem infer(const std::string& json, std::vector<std::string>& signature);
+  Problem bind(const std::string& json);
+  std::vector<std::pair<std::string, std::unique_ptr<Value>>> values_;
+  std::map<std::string, std::string> constants_;
+  std::vector<nereid_arg> args_;
+  nereid_kernel* kernel_ = nullptr;
+};
+
+// Reads a text of the C interface and frees it.
+std::string take(nereid_text text);
+std::vector<std::string> splitSignature(const std::string& text);
+// A request and the texts that it points into.
+struct RequestHolder {
+  File file;
+  std::vector<std::string> signature;
+  std::map<std::string, std::string> constants;
+  std::string target;
+  std::vector<const char*> items, names, values;
+  nereid_request get();
+};
+
+}  // namespace nereid::tool
