@@ -82,7 +82,9 @@ Request toRequest(const nereid_request& r) {
 nereid_status fail(const Diags& diags, const Sources& sources, nereid_text* error) {
   give(error, diags.render(sources));
   for (size_t i = 0; i < diags.size(); ++i)
-    if (diags[i].err == Err::NoFile) return NEREID_MISUSE;
+    if (diags[i].err == Err::NoFile && !diags[i].loc) return NEREID_MISUSE;
+  for (size_t i = 0; i < diags.size(); ++i)
+    if (diags[i].err == Err::Environment) return NEREID_UNAVAILABLE;
   return NEREID_ERROR;
 }
 

@@ -2,7 +2,6 @@
 // Each target's way from TTIR to something that runs.
 #include "driver/targets.h"
 
-#include "ir/bits.h"
 #if NEREID_HAS_LOWER
 #include "lower/lower.h"
 #include "passes/passes.h"
@@ -50,37 +49,12 @@ Result<Scheduled> toLower(Module m, const Machine& machine, Diags& diags) {
   return Scheduled{std::move(m), std::move(*lowered)};
 }
 
-// The lower form, one program at a time: its position, the grid and scratch memory are arguments.
-class LowerInterpreted : public Executable {
- public:
-  explicit LowerInterpreted(Lowered lowered) : lowered_(std::move(lowered)) {}
-  Result<void> launch(const Launch& launch, Diags& diags) override {
-    interp::Options options{.checkBounds = launch.checkBounds, .allocations = launch.allocations, .print = launch.print};
-    std::vector<uint64_t> scratch(static_cast<size_t>(lowered_.scratchBytes) / 8 + 16);
-    auto base = (static_cast<uint64_t>(reinterpret_cast<uintptr_t>(scratch.data())) + 63) / 64 * 64;
-    options.allocations.push_back({base, static_cast<uint64_t>(lowered_.scratchBytes), "scratch", true});
-    for (uint32_t z = 0; z < launch.grid[2]; ++z)
-      for (uint32_t y = 0; y < launch.grid[1]; ++y)
-        for (uint32_t x = 0; x < launch.grid[0]; ++x) {
-          scratch.assign(scratch.size(), 0xFFF7A5A5FFF7A5A5);
-          std::vector<uint64_t> args(launch.args.begin(), launch.args.end());
-          for (uint64_t v : {x, y, z, launch.grid[0], launch.grid[1], launch.grid[2]}) args.push_back(v);
-          args.push_back(base);
-          if (!interp::run(lowered_.module, *lowered_.module.kernel(), args, {1, 1, 1}, options, diags)) return std::unexpected(Failed{});
-        }
-    return {};
-  }
-
- private:
-  Lowered lowered_;
-};
-
 }  // namespace
 
 Result<std::unique_ptr<Executable>> loadLower(Module m, Diags& diags) {
   auto scheduled = toLower(std::move(m), {.vectorBytes = 16, .vectorRegisters = 16}, diags);
   if (!scheduled) return std::unexpected(Failed{});
-  return std::make_unique<LowerInterpreted>(std::move(scheduled->lowered));
+  return std::make_unique<Interpreted>(std::move(scheduled->lowered.module));
 }
 
 #endif
@@ -142,10 +116,6 @@ Result<std::vector<Artefact>> writeCpu(Module m, Diags& diags) {
 
 Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage, Diags& diags) {
 #if NEREID_HAS_LOWER
-  if (stage == "schedule") {
-    if (!pipeline(m, diags)) return std::unexpected(Failed{});
-    return describe(*m.kernel(), makePlan(*m.kernel()));
-  }
   if (stage == "passes") {
     if (!pipeline(m, diags)) return std::unexpected(Failed{});
     return print(m);

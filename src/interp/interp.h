@@ -18,7 +18,6 @@ namespace nereid::interp {
 struct Allocation {
   uint64_t base = 0, size = 0;
   std::string name;
-  bool isScratch = false;
 };
 
 // What a run did, summed over programs. Masked-off lanes count as nothing; scratch memory of the lower form is counted apart.

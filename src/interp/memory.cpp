@@ -17,8 +17,6 @@ const Allocation* Machine::find(uint64_t address, uint64_t size) const {
 }
 
 bool Machine::isScratch(uint64_t address) const {
-  for (const Allocation& a : options_.allocations)
-    if (a.isScratch && address >= a.base && address - a.base < a.size) return true;
   for (auto& [inst, s] : scratch_)
     if (address >= s.base && address - s.base < s.size) return true;
   return false;

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT
+// Runs test files: one story a file, in TTIR (`//` comments) or Python (`#` comments). The first line says what must hold.
+//
+//   // run: @add grid=2 x=i32[1, 2] out=zeros:i32[2]  =>  out=[2, 3] ~1e-6
+//       runs on every target, in the order of `nereid targets`; without `=>` all arrays must be what the first target, the
+//       interpreter, gives. Floats agree within the tolerance, by default 1e-5. After `only` stand the targets that can do it.
+//   // run: @add ... => error [bounds] text
+//   // fails: [verify] text
+//       the front-end refuses the file with this id and text. `// signature: *fp32,i32` and `// constant: N=4` say how to compile it.
+//   // ---- ttir
+//       the lines after it are what `emit --stage ttir` gives; --bless rewrites them.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "session.h"
+
+using namespace nereid::tool;
+namespace fs = std::filesystem;
+
+namespace {
+
+int passed = 0, failed = 0;
+bool bless = false;
+
+void result(const std::string& test, const std::string& error) {
+  if (error.empty()) {
+    ++passed;
+    return;
+  }
+  ++failed;
+  std::printf("FAILED %s\n  %s\n", test.c_str(), error.c_str());
+}
+
+std::string trimmed(std::string s) {
+  while (!s.empty() && (s.back() == ' ' || s.back() == '\r')) s.pop_back();
+  s.erase(0, std::min(s.find_first_not_of(' '), s.size()));
+  return s;
+}
+
+// Words, where brackets and quotes hold spaces together.
+std::vector<std::string> words(const std::string& text) {
+  std::vector<std::string> out;
+  std::string word;
+  int depth = 0;
+  char quote = 0;
+  for (char c : text) {
+    if (quote)
+      quote = c == quote ? 0 : quote;
+    else if (c == '\'' || c == '"')
+      quote = c;
+    depth += (c == '[' || c == '(') - (c == ']' || c == ')');
+    if (c == ' ' && depth == 0 && !quote) {
+      if (!word.empty()) out.push_back(word);
+      word.clear();
+    } else {
+      word += c;
+    }
+  }
+  if (!word.empty()) out.push_back(word);
+  return out;
+}
+
+std::string compare(const Array& got, const Array& wanted, double tolerance) {
+  if (got.bytes != wanted.bytes) return "has " + std::to_string(got.size()) + " elements, not " + std::to_string(wanted.size());
+  for (size_t i = 0; i < got.size(); ++i) {
+    if (got.type->kind != Kind::Float) {
+      if (got.bits(i) == wanted.bits(i)) continue;
+    } else {
+      double a = got.number(i), b = wanted.number(i);
+      // One unit in the last place of the format, and the tolerance.
+      double unit = std::ldexp(std::fabs(b), -got.type->mantissaBits);
+      if (a == b || (std::isnan(a) && std::isnan(b)) || std::fabs(a - b) <= tolerance * std::max(1.0, std::fabs(b)) + (tolerance > 0 ? unit : 0)) continue;
+    }
+    return "differs at element " + std::to_string(i) + ": " + show(got, 32) + ", wanted " + show(wanted, 32);
+  }
+  return "";
+}
+
+struct Run {
+  std::string kernel, grid = "1", error;  // error: "[id] text" where one is wanted
+  std::vector<std::string> args, constants, only, wanted;
+  double tolerance = 1e-5;
+  bool fails = false;
+};
+
+Run parseRun(const std::string& line) {
+  Run run;
+  std::string left = line, right;
+  if (size_t arrow = line.find("=>"); arrow != std::string::npos) {
+    left = line.substr(0, arrow);
+    right = trimmed(line.substr(arrow + 2));
+  }
+  for (const std::string& w : words(left)) {
+    if (w.starts_with("@"))
+      run.kernel = w.substr(1);
+    else if (w.starts_with("grid="))
+      run.grid = w.substr(5);
+    else if (w.starts_with("only="))
+      run.only.push_back(w.substr(5));
+    else if (w.starts_with("-D"))
+      run.constants.push_back(w.substr(2));
+    else if (w.starts_with("~"))
+      run.tolerance = std::atof(w.c_str() + 1);
+    else
+      run.args.push_back(w);
+  }
+  if (right.starts_with("error")) {
+    run.fails = true;
+    run.error = trimmed(right.substr(5));
+    return run;
+  }
+  for (const std::string& w : words(right)) {
+    if (w.starts_with("~"))
+      run.tolerance = std::atof(w.c_str() + 1);
+    else
+      run.wanted.push_back(w);
+  }
+  return run;
+}
+
+std::string checkError(const Problem& p, const std::string& wanted) {
+  if (!p) return "succeeded, but the error " + wanted + " is wanted";
+  size_t close = wanted.find(']');
+  std::string id = wanted.substr(0, close + 1), text = close == std::string::npos ? wanted : trimmed(wanted.substr(close + 1));
+  if (p.text.find(id) != std::string::npos && p.text.find(text) != std::string::npos) return "";
+  return "gave another error than " + wanted + ":\n" + p.text;
+}
+
+void setGrid(const std::string& text, uint32_t grid[3]) {
+  grid[0] = grid[1] = grid[2] = 1;
+  std::stringstream in(text);
+  std::string part;
+  for (int i = 0; i < 3 && std::getline(in, part, ','); ++i) grid[i] = static_cast<uint32_t>(std::atoi(part.c_str()));
+}
+
+std::string runOn(const fs::path& path, const Run& run, const std::string& target, std::unique_ptr<Session>& reference) {
+  auto session = std::make_unique<Session>();
+  std::vector<std::string> arrays;
+  for (auto& c : run.constants)
+    if (Problem p = session->addConstant(c)) return p.text;
+  for (auto& a : run.args) {
+    if (Problem p = session->addArgument(a)) return p.text;
+    std::string name = a.substr(0, a.find('='));
+    if (session->find(name)->isArray) arrays.push_back(name);
+  }
+  nereid_launch_options options{};
+  setGrid(run.grid, options.grid);
+  options.check_bounds = target == "interp" || target == "lower";
+  options.threads = 2;
+  Problem p = session->compile({path.string(), run.kernel}, target, "");
+  if (!p) p = session->launch(options);
+  if (run.fails) return checkError(p, run.error);
+  if (p) return p.text;
+  for (const std::string& w : run.wanted) {
+    std::string name = w.substr(0, w.find('='));
+    Value* got = session->find(name);
+    if (!got || !got->isArray) return "there is no array " + name;
+    Array wanted;
+    std::string text = w.substr(w.find('=') + 1);
+    if (text.starts_with('[')) text = got->array.type->name + text;
+    if (std::string error = parseArray(text, wanted); !error.empty()) return error;
+    if (std::string error = compare(got->array, wanted, run.tolerance); !error.empty()) return name + " " + error;
+  }
+  if (reference)
+    for (const std::string& name : arrays)
+      if (std::string error = compare(session->find(name)->array, reference->find(name)->array, run.tolerance); !error.empty()) return name + " " + error;
+  if (!reference) reference = std::move(session);
+  return "";
+}
+
+std::vector<std::string> targetNames() {
+  std::vector<std::string> out;
+  for (auto& t : nlohmann::json::parse(take(nereid_targets())))
+    if (t["runs"]) out.push_back(t["name"]);
+  return out;
+}
+
+std::string emitText(RequestHolder& holder, const std::string& stage, std::string& out) {
+  nereid_request request = holder.get();
+  nereid_text text{}, error{};
+  nereid_status status = nereid_emit(&request, stage.c_str(), &text, &error);
+  if (status != NEREID_OK) return take(error);
+  out = take(text);
+  return "";
+}
+
+void testFile(const fs::path& path) {
+  std::ifstream in(path);
+  std::string comment = path.extension() == ".py" ? "#" : "//";
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  RequestHolder holder;
+  holder.file = {path.string(), ""};
+  bool rewritten = false, tested = false;
+  auto body = [&](const std::string& line, const char* key) -> std::optional<std::string> {
+    std::string head = comment + " " + key + ":";
+    if (!line.starts_with(head)) return std::nullopt;
+    return trimmed(line.substr(head.size()));
+  };
+  for (size_t i = 0; i < lines.size(); ++i) {
+    std::string where = path.string() + ":" + std::to_string(i + 1);
+    if (auto s = body(lines[i], "signature")) holder.signature = splitSignature(*s);
+    if (auto s = body(lines[i], "constant")) holder.constants[s->substr(0, s->find('='))] = s->substr(s->find('=') + 1);
+    if (auto s = body(lines[i], "kernel")) holder.file.kernel = *s;
+    if (auto s = body(lines[i], "fails")) {
+      std::string out;
+      std::string error = emitText(holder, "ttir", out);
+      result(where, checkError(error.empty() ? Problem{} : Problem{1, error}, *s));
+      tested = true;
+    }
+    if (auto s = body(lines[i], "run")) {
+      tested = true;
+      Run run = parseRun(*s);
+      std::unique_ptr<Session> reference;
+      for (const std::string& target : targetNames()) {
+        if (!run.only.empty() && std::find(run.only.begin(), run.only.end(), target) == run.only.end()) continue;
+        result(where + " on " + target, runOn(path, run, target, reference));
+      }
+    }
+    if (lines[i].starts_with(comment + " ---- ")) {
+      std::string stage = trimmed(lines[i].substr(comment.size() + 6)), out, golden;
+      size_t end = i + 1;
+      for (; end < lines.size() && lines[end].starts_with(comment) && !lines[end].starts_with(comment + " ---- "); ++end) {
+        std::string text = lines[end].substr(comment.size());
+        golden += (text.starts_with(' ') ? text.substr(1) : text) + "\n";
+      }
+      std::string error = emitText(holder, stage.substr(0, stage.find(':')), out);
+      tested = true;
+      if (error.empty() && out != golden && bless) {
+        std::vector<std::string> fresh;
+        std::stringstream text(out);
+        for (std::string line; std::getline(text, line);) fresh.push_back(line.empty() ? comment : comment + " " + line);
+        lines.erase(lines.begin() + static_cast<ptrdiff_t>(i) + 1, lines.begin() + static_cast<ptrdiff_t>(end));
+        lines.insert(lines.begin() + static_cast<ptrdiff_t>(i) + 1, fresh.begin(), fresh.end());
+        rewritten = true;
+      } else {
+        result(where, !error.empty() ? error : out != golden ? "the text is not the golden one; it is:\n" + out : "");
+      }
+    }
+  }
+  if (!tested) result(path.string(), "has no test in it");
+  if (rewritten) {
+    std::ofstream out(path);
+    for (auto& line : lines) out << line << "\n";
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::vector<fs::path> files;
+  for (int i = 1; i < argc; ++i) {
+    if (!std::strcmp(argv[i], "--bless")) {
+      bless = true;
+    } else if (fs::is_directory(argv[i])) {
+      for (auto& entry : fs::directory_iterator(argv[i]))
+        if (entry.path().extension() == ".ttir" || entry.path().extension() == ".py") files.push_back(entry.path());
+    } else {
+      files.push_back(argv[i]);
+    }
+  }
+  std::sort(files.begin(), files.end());
+  for (auto& f : files) testFile(f);
+  std::printf("%d passed, %d failed\n", passed, failed);
+  return failed || !passed;
+}
