@@ -76,6 +76,7 @@ Request toRequest(const nereid_request& r) {
     out.read = [path = out.path, text = std::string(r.source)](const std::string& wanted) { return wanted == path ? std::optional(text) : readFile(wanted); };
   else
     out.read = readFile;
+  out.print = [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); };
   return out;
 }
 

@@ -44,13 +44,13 @@ Result<Module> parseTtir(Sources& sources, const Request& request, Diags& diags)
 }
 
 #if NEREID_HAS_TL
-tl::Request toTl(const Request& request) { return {request.path, request.kernel, request.signature, request.constants}; }
-#endif
-
+tl::Request toTl(const Request& request) { return {request.path, request.kernel, request.signature, request.constants, request.print}; }
+#else
 // Refuses Python source where the front-end for it was not built.
 DiagBuilder noPython(Diags& diags) {
   return diags.error(Err::Unsupported, {}).says("this build has no front-end for Python source").hint("give it TTIR: FILE.ttir");
 }
+#endif
 
 }  // namespace
 

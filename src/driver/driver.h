@@ -25,6 +25,7 @@ struct Request {
   std::vector<std::string> signature;
   std::map<std::string, std::string> constants;
   ReadFile read;
+  std::function<void(const std::string&)> print;  // the text of tl.static_print
 };
 
 struct ParameterInfo {

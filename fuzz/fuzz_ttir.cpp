@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// No text crashes the TTIR parser; what it accepts prints, and prints the same again; the interpreter and the passes take it.
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+
+#include "driver/driver.h"
+#include "frontends/ttir/ttir.h"
+
+using namespace nereid;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  auto parse = [](std::string text, Sources& sources, Diags& diags) {
+    uint32_t file = sources.add("fuzz.ttir", std::move(text));
+    return ttir::parse(sources, file, diags);
+  };
+  Sources sources;
+  Diags diags;
+  auto m = parse(std::string(reinterpret_cast<const char*>(data), size), sources, diags);
+  if (!m) {
+    if (diags.empty()) std::abort();
+    (void)diags.render(sources);
+    return 0;
+  }
+  std::string once = print(*m);
+  auto again = parse(once, sources, diags);
+  if (!again || print(*again) != once) {
+    std::fprintf(stderr, "%s\nnot a fixed point:\n%s\n", diags.render(sources).c_str(), once.c_str());
+    std::abort();
+  }
+  // Pointers would point nowhere: run what takes scalars only, within limits.
+  const Func& kernel = *again->kernel();
+  std::vector<uint64_t> args;
+  for (const Value* v : kernel.args()) {
+    if (!v->type.isScalar() || v->type.isPointer()) return 0;
+    args.push_back(3);
+  }
+  interp::Options options{.checkBounds = true, .maxSteps = 2000};
+  (void)interp::run(*again, kernel, args, {1, 1, 1}, options, diags);
+  return 0;
+}
