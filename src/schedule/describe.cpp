@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+// The plan as text: nests in order, what each iterates for, how each access moves along each axis, what is buffered and why.
+#include <algorithm>
+#include <bit>
+
+#include "schedule/plan.h"
+
+namespace nereid {
+
+namespace {
+
+std::string nameOf(const Value* v) {
+  if (!v->name.empty()) return cat("%", v->name);
+  if (!v->def) return cat("argument ", v->index);
+  return cat(info(v->def->op).spelling, " at line ", v->def->loc.line);
+}
+
+std::string shapeOf(const std::vector<int64_t>& shape) {
+  std::string out;
+  for (int64_t d : shape) out += cat(out.empty() ? "" : "x", d);
+  return out.empty() ? "one element" : out;
+}
+
+class Describer {
+ public:
+  Describer(const Func& f, const Plan& plan) : plan_(plan) {
+    out_ = cat("schedule of ", f.name, "\n");
+    block(f.body.entry(), 1);
+  }
+  std::string take() { return std::move(out_); }
+
+ private:
+  template <class... Parts>
+  void line(int depth, const Parts&... parts) {
+    out_ += std::string(static_cast<size_t>(depth) * 2, ' ') + cat(parts...) + "\n";
+  }
+
+  void block(const Block& b, int depth) {
+    auto it = plan_.blocks.find(&b);
+    if (it == plan_.blocks.end()) return;
+    for (const Step& step : it->second.steps) {
+      if (step.nest) {
+        nest(*step.nest, depth);
+        continue;
+      }
+      const Inst& inst = *step.inst;
+      if (inst.regions.empty() || !isControl(inst.op)) continue;
+      line(depth, info(inst.op).spelling, " at line ", inst.loc.line);
+      for (Value* v : inst.results)
+        if (v->type.isTile()) line(depth + 1, "carries ", nameOf(v), " ", shapeOf(v->type.shape()), " in a buffer");
+      for (auto& r : inst.regions) block(r->entry(), depth + 1);
+    }
+  }
+
+  void nest(const Nest& n, int depth) {
+    line(depth, "nest over ", shapeOf(n.shape), n.reduceAxis >= 0 ? cat(", reducing axis ", n.reduceAxis) : std::string());
+    // One axis a dimension: how pointers move along each.
+    std::vector<IndexBit> domain;
+    std::vector<int> bits(n.shape.size());
+    for (size_t d = n.shape.size(); d-- > 0;) {
+      bits[d] = std::countr_zero(static_cast<uint64_t>(n.shape[d]));
+      for (int i = 0; i < bits[d]; ++i) domain.push_back({static_cast<int8_t>(d), static_cast<uint8_t>(i)});
+    }
+    auto inMemory = [&](const Value* v) {
+      return plan_.buffered.count(v) || !v->def || isControl(v->def->op) || (touchesTiles(*v->def) && !isPullable(*v->def));
+    };
+    std::vector<std::string> said;
+    for (const Root& root : n.roots) {
+      switch (root.kind) {
+        case Root::Buffer: line(depth + 1, "buffer ", nameOf(root.value), ": ", plan_.buffered.at(root.value)); break;
+        case Root::Carry: line(depth + 1, "carry ", nameOf(root.value), " to the next iteration"); break;
+        case Root::Dot: {
+          bool inPlace = plan_.inPlaceOf.count(root.inst->result()) != 0;
+          line(depth + 1, "tt.dot at line ", root.inst->loc.line, ": register tiles",
+               inPlace ? ", accumulated in place: nothing reads the old value later" : "");
+          break;
+        }
+        default: line(depth + 1, info(root.inst->op).spelling, " at line ", root.inst->loc.line);
+      }
+      auto moves = [&](const Value* ptr, const IndexMap& map) {
+        std::string text;
+        for (size_t d = 0; d < n.shape.size(); ++d) {
+          Stride s = strideOf(ptr, map, static_cast<int>(d), bits[d]);
+          text += cat(d ? ", " : "", "axis ", d, " ");
+          if (s.kind == Stride::Constant)
+            text += s.value == 1 ? "contiguous" : s.value == 0 ? "still" : cat("stride ", s.value);
+          else
+            text += s.kind == Stride::Runtime ? "run-time stride (two versions)" : "gather: the address is not affine";
+        }
+        return text;
+      };
+      auto say = [&](std::string text) {
+        if (std::find(said.begin(), said.end(), text) != said.end()) return;
+        line(depth + 2, text);
+        said.push_back(std::move(text));
+      };
+      if (root.kind == Root::Effect && root.inst->op == Op::Store) say(cat("writes: ", moves(root.inst->operand(0), domain)));
+      visitPulled(root, inMemory, [&](Value* v, const IndexMap& map) {
+        IndexMap m;
+        for (IndexBit b : map) m.push_back(b.isConstant() || b.bit >= domain.size() ? IndexBit{} : domain[b.bit]);
+        if (v->def && v->def->op == Op::Load && !inMemory(v))
+          say(cat("loads ", nameOf(v), " (line ", v->def->loc.line, "): ", moves(v->def->operand(0), m)));
+        else if (inMemory(v) && v->def && !(root.kind == Root::Buffer && v == root.value))
+          say(cat("reads ", nameOf(v), " from its buffer"));
+      });
+    }
+  }
+
+  const Plan& plan_;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string describe(const Func& f, const Plan& plan) { return Describer(f, plan).take(); }
+
+}  // namespace nereid
