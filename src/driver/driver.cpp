@@ -44,7 +44,15 @@ Result<Module> parseTtir(Sources& sources, const Request& request, Diags& diags)
 }
 
 #if NEREID_HAS_TL
-tl::Request toTl(const Request& request) { return {request.path, request.kernel, request.signature, request.constants, request.print}; }
+tl::Request toTl(const Request& request) {
+  tl::Request out;
+  out.path = request.path;
+  out.kernel = request.kernel;
+  out.signature = request.signature;
+  out.constants = request.constants;
+  out.print = request.print;
+  return out;
+}
 #else
 // Refuses Python source where the front-end for it was not built.
 DiagBuilder noPython(Diags& diags) {
