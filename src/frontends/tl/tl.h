@@ -23,8 +23,8 @@ struct Request {
   std::vector<std::string> signature;
   // Constexprs by name, as Python literals: {"BLOCK", "1024"}, {"ACT", "'relu'"}.
   std::map<std::string, std::string> constants;
-  bool debug = false;  // compile `assert` and tl.device_assert, as TRITON_DEBUG=1 does
   std::function<void(const std::string&)> print;  // takes the text of tl.static_print; none: it is dropped
+  bool debug = false;  // compile `assert` and tl.device_assert, as TRITON_DEBUG=1 does
 };
 
 // What a kernel's `def` line says, before any types: for callers that match arguments to parameters.
