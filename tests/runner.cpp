@@ -208,6 +208,7 @@ void testFile(const fs::path& path) {
     if (auto s = body(lines[i], "signature")) holder.signature = splitSignature(*s);
     if (auto s = body(lines[i], "constant")) holder.constants[s->substr(0, s->find('='))] = s->substr(s->find('=') + 1);
     if (auto s = body(lines[i], "kernel")) holder.file.kernel = *s;
+    if (auto s = body(lines[i], "file")) holder.file.path = *s;
     if (auto s = body(lines[i], "fails")) {
       std::string out;
       std::string error = emitText(holder, "ttir", out);

@@ -65,9 +65,9 @@ std::string readNpy(const std::string& path, Array& out) {
   if (!field(header, "descr", descr) || !field(header, "fortran_order", order) || !field(header, "shape", shapeText)) return bad("its header lacks a field");
   if (order != "False" && order != "True") return bad("its header is malformed");
   if (descr.starts_with('[')) return path + " holds records; only plain numbers are read";
-  if (descr.size() < 3) return bad("its type is malformed");
-  char endian = descr[0], code = descr[1];
-  if (code == 'O') return path + " holds Python objects; only plain numbers are read";
+  if (descr.size() < 2) return bad("its type is malformed");
+  char endian = descr[0];
+  if (descr[1] == 'O') return path + " holds Python objects; only plain numbers are read";
   std::string_view name;
   std::string_view rest = descr.substr(1);
   if (rest == "f4") name = "fp32";

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+# Everything from a bare Debian 12 machine: each target sets up what it needs first.
+JOBS ?= $(shell nproc)
+
+.PHONY: build demo test asan fuzz wasm setup clean
+
+build: setup
+	@cmake --preset release > build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
+	@rm -f build-configure.log
+	@ninja -C build -j $(JOBS)
+
+setup:
+	@scripts/setup.sh
+
+demo: build
+	@scripts/demo.sh
+
+test:
+	@scripts/setup.sh --tests
+	@scripts/test.sh
+
+asan: setup
+	@cmake --preset asan > /dev/null
+	@ninja -C build-asan -j $(JOBS)
+	@ctest --test-dir build-asan --output-on-failure
+
+# libFuzzer, a minute for each harness; FUZZ_SECONDS=3600 for more.
+FUZZ_SECONDS ?= 60
+fuzz: setup
+	@cmake --preset fuzz > /dev/null
+	@ninja -C build-fuzz -j $(JOBS)
+	@for harness in build-fuzz/bin/fuzz_*; do \
+	  name=$$(basename $$harness); mkdir -p build-fuzz/corpus/$$name; \
+	  echo "$$name"; $$harness -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build-fuzz/ build-fuzz/corpus/$$name tests/ir tests/ops || exit 1; \
+	done
+
+wasm: setup
+	@scripts/wasm.sh
+
+clean:
+	rm -rf build build-asan build-fuzz build-wasm

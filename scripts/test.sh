@@ -1,0 +1,59 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Builds and runs all tests; ends with "N passed, N failed" and that exit status.
+cd "$(dirname "$0")/.." || exit 1
+passed=0
+failed=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# run NAME COMMAND...: counts one test, or those that a last line "N passed, N failed" counts.
+run() {
+  name=$1
+  shift
+  if "$@" >"$log" 2>&1; then status=0; else status=1; fi
+  tail -n 1 "$log" | grep -q '^skipped: ' && { echo "$name $(tail -n 1 "$log")"; return; }
+  counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$log" | tail -n 1)
+  if [ -n "$counts" ]; then
+    good=${counts%% *}
+    bad=$(echo "$counts" | sed 's/.*, \([0-9]*\) failed/\1/')
+    [ $status -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
+  elif [ $status -eq 0 ]; then
+    good=1 bad=0
+  else
+    good=0 bad=1
+  fi
+  passed=$((passed + good))
+  failed=$((failed + bad))
+  [ "$bad" -eq 0 ] || { echo "--- $name failed:"; cat "$log"; }
+}
+
+run build make --no-print-directory build
+if [ "$failed" -gt 0 ]; then
+  echo "$passed passed, $failed failed"
+  exit 1
+fi
+
+unit() {
+  build/bin/nereid_unit --gtest_brief=1 || true
+  build/bin/nereid_unit --gtest_brief=1 2>/dev/null | awk '/PASSED/ {p = $4} /FAILED TESTS?$/ {f = $1} END {printf "%d passed, %d failed\n", p, f}'
+}
+run unit unit
+for folder in ops errors kernels lang; do
+  [ -d "tests/$folder" ] && run "$folder" build/bin/nereid_runner "tests/$folder"
+done
+for harness in build/bin/fuzz_*; do
+  run "$(basename "$harness")" "$harness" tests/ir tests/ops
+done
+for script in tests/*_test.sh; do
+  [ -e "$script" ] && run "$(basename "$script")" sh "$script"
+done
+python=python3
+[ -x .venv/bin/python ] && python=.venv/bin/python
+for script in tests/*_test.py; do
+  [ -e "$script" ] && run "$(basename "$script")" "$python" "$script"
+done
+run wasm scripts/wasm.sh
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

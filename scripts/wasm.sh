@@ -1,0 +1,37 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Builds the core (everything without LLVM) as WebAssembly and says how large it is; more than 1 MB is a failure.
+set -eu
+cd "$(dirname "$0")/.."
+out=build-wasm
+mkdir -p $out
+flags="--target=wasm32-wasi -Wno-deprecated -stdlib=libc++ -std=c++23 -fno-exceptions -fno-rtti -Os -ffp-contract=off
+  -ffunction-sections -fdata-sections -fno-math-errno -msimd128 -Isrc"
+if [ -d src/frontends/tl ] && ls src/frontends/tl/*.cpp >/dev/null 2>&1; then flags="$flags -DNEREID_HAS_TL=1"; fi
+if ls src/lower/*.cpp >/dev/null 2>&1; then flags="$flags -DNEREID_HAS_LOWER=1"; fi
+clang="clang++-22"
+command -v ccache >/dev/null && clang="ccache clang++-22"
+
+# Compiled and linked apart: the driver would run Debian's old wasm-opt.
+{
+  printf 'rule cc\n command = %s %s -MMD -MF $out.d -c $in -o $out\n depfile = $out.d\n deps = gcc\n description = wasm $in\n' "$clang" "$(echo $flags)"
+  sysroot=/usr
+  lib=$sysroot/lib/wasm32-wasi
+  printf 'rule link\n command = wasm-ld-22 --gc-sections --strip-all -O2 -z stack-size=1048576 --entry _initialize %s $in -L%s -lc++ -lc++abi -lc %s -o $out\n description = link $out\n' \
+    "$lib/crt1-reactor.o" "$lib" "$(clang++-22 --target=wasm32-wasi -print-libgcc-file-name)"
+  objects=""
+  for file in src/support/*.cpp src/ir/*.cpp src/interp/*.cpp src/frontends/*/*.cpp src/passes/*.cpp src/analysis/*.cpp src/schedule/*.cpp \
+    src/lower/*.cpp src/driver/*.cpp src/wasm/*.cpp; do
+    [ -e "$file" ] || continue
+    object=$out/$(echo "$file" | tr / _).o
+    printf 'build %s: cc %s\n' "$object" "$file"
+    objects="$objects $object"
+  done
+  printf 'build %s/nereid.wasm: link%s\n' "$out" "$objects"
+} > $out/build.ninja.new
+cmp -s $out/build.ninja.new $out/build.ninja || cp $out/build.ninja.new $out/build.ninja
+ninja --quiet -f $out/build.ninja
+wasm-validate --enable-all $out/nereid.wasm 2>/dev/null || wasm-validate $out/nereid.wasm
+size=$(wc -c < $out/nereid.wasm)
+echo "nereid.wasm: $size bytes, $(gzip -9 -c $out/nereid.wasm | wc -c) with gzip"
+[ "$size" -le 1048576 ] || { echo "larger than 1 MB"; exit 1; }

@@ -1,0 +1,3 @@
+# A file that is not there.
+# file: tests/errors/not_there.py
+# fails: [no-file]
