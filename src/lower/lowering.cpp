@@ -38,7 +38,10 @@ Result<Lowered> Lowering::run() {
     scalar_[arg] = m_.addArg(*body, arg->type, arg->name, arg->loc);
   }
   int next = 0;
-  walk(kernel_.body, [&](const Inst& inst) { number_[&inst] = next++; });
+  walk(kernel_.body, [&](const Inst& inst) {
+    number_[&inst] = next++;
+    for (const Value* v : inst.operands) used_.insert(v->def);
+  });
 
   levels_ = {body};
   emitBlock(kernel_.body.entry());

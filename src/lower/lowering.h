@@ -25,7 +25,7 @@ struct BufferRef {
 struct Lowval {
   Value* v = nullptr;
   int level = 0;
-  bool isVector() const { return v->type.isVector(); }
+  bool isVector() const { return v && v->type.isVector(); }
 };
 
 struct Axis {
@@ -168,6 +168,7 @@ class Lowering {
   Value *pid_[3] = {}, *num_[3] = {};
   int64_t scratchBytes_ = 0;
   std::unordered_map<const Inst*, int> number_;
+  std::set<const Inst*> used_;  // instructions with a result that somebody reads
   std::unordered_map<const Inst*, std::vector<BufferRef>> carryTargets_, carryTemporaries_;
 
   // The nest being emitted.

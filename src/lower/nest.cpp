@@ -344,7 +344,7 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
   assume_ = false;
   // Result buffers first: their addresses must dominate everything.
   for (const Root& root : nest.roots)
-    if (reads(root))
+    if (reads(root) || (root.kind == Root::Effect && used_.count(root.inst)))
       for (Value* v : root.inst->results)
         if (v->type.isTile() && !buffer_.count(v)) buffer_[v] = allocate(v);
   splitAxes(nest);
@@ -635,6 +635,7 @@ bool Lowering::emitOutside(size_t depth, Value* lower, std::vector<Value*>& acc)
     if (root.kind != Root::Combine || !combineOf(*root.inst)) return false;
   const Axis saved = axis;
   Region nowhere;
+  MemoScope scope = enter();
   levels_.push_back(m_.newBlock(nowhere));
   axis.iv = lower;
   axis.level = top();
@@ -646,6 +647,7 @@ bool Lowering::emitOutside(size_t depth, Value* lower, std::vector<Value*>& acc)
     uniform &= values.back().level < top();
   }
   levels_.pop_back();
+  leave(scope);
   axis = saved;
   if (!uniform) return false;
   Builder b = at(top());
