@@ -64,7 +64,9 @@ int main(int argc, char** argv) {
   }
   seeds.emplace_back("tt.func public @k() { tt.return }\n");
   seeds.emplace_back("import triton\nimport triton.language as tl\n\n@triton.jit\ndef k(x, n, B: tl.constexpr):\n    i = tl.arange(0, B)\n    tl.store(x + i, tl.load(x + i) + n, mask=i < n)\n");
-  auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  const char* seconds = std::getenv("NEREID_FUZZ_SECONDS");
+  auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds ? std::atoi(seconds) : 1);
+  if (const char* seed = std::getenv("NEREID_FUZZ_SEED")) state += static_cast<uint64_t>(std::atoi(seed));
   size_t runs = 0;
   auto run = [&](const std::string& text) {
     // What crashes is left behind to be looked at.

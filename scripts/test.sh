@@ -45,6 +45,7 @@ done
 for harness in build/bin/fuzz_*; do
   run "$(basename "$harness")" "$harness" tests/ir tests/ops
 done
+run random build/bin/random_programs 1 60
 for script in tests/*_test.sh; do
   [ -e "$script" ] && run "$(basename "$script")" sh "$script"
 done

@@ -5,8 +5,10 @@ set -eu
 cd "$(dirname "$0")/.."
 out=build-wasm
 mkdir -p $out
-flags="--target=wasm32-wasi -Wno-deprecated -stdlib=libc++ -std=c++23 -fno-exceptions -fno-rtti -Os -ffp-contract=off
-  -ffunction-sections -fdata-sections -fno-math-errno -msimd128 -Isrc"
+# Writes the Triton library as a source file.
+cmake --preset release > $out/configure.log 2>&1 || { cat $out/configure.log; exit 1; }
+flags="--target=wasm32-wasi -Wno-deprecated -stdlib=libc++ -std=c++23 -fno-exceptions -fno-rtti -Oz -flto -ffp-contract=off -fno-threadsafe-statics -fno-c++-static-destructors -fmerge-all-constants
+  -ffunction-sections -fdata-sections -fno-math-errno -Isrc"
 if [ -d src/frontends/tl ] && ls src/frontends/tl/*.cpp >/dev/null 2>&1; then flags="$flags -DNEREID_HAS_TL=1"; fi
 if ls src/lower/*.cpp >/dev/null 2>&1; then flags="$flags -DNEREID_HAS_LOWER=1"; fi
 clang="clang++-22"
@@ -17,11 +19,11 @@ command -v ccache >/dev/null && clang="ccache clang++-22"
   printf 'rule cc\n command = %s %s -MMD -MF $out.d -c $in -o $out\n depfile = $out.d\n deps = gcc\n description = wasm $in\n' "$clang" "$(echo $flags)"
   sysroot=/usr
   lib=$sysroot/lib/wasm32-wasi
-  printf 'rule link\n command = wasm-ld-22 --gc-sections --strip-all -O2 -z stack-size=1048576 --entry _initialize %s $in -L%s -lc++ -lc++abi -lc %s -o $out\n description = link $out\n' \
-    "$lib/crt1-reactor.o" "$lib" "$(clang++-22 --target=wasm32-wasi -print-libgcc-file-name)"
+  printf 'rule link\n command = wasm-ld-22 --gc-sections --strip-all --lto-O2 -mllvm -enable-merge-functions -O2 -z stack-size=1048576 --entry _initialize %s $in -L%s -lc++ -lc++abi -lc %s -o $out\n description = link $out\n' \
+    "$lib/crt1-reactor.o" "$lib" "$(clang++-22 --target=wasm32-wasi -print-libgcc-file-name 2>/dev/null)"
   objects=""
   for file in src/support/*.cpp src/ir/*.cpp src/interp/*.cpp src/frontends/*/*.cpp src/passes/*.cpp src/analysis/*.cpp src/schedule/*.cpp \
-    src/lower/*.cpp src/driver/*.cpp src/wasm/*.cpp; do
+    src/lower/*.cpp src/driver/*.cpp src/wasm/*.cpp build/generated/tl_library.cpp; do
     [ -e "$file" ] || continue
     object=$out/$(echo "$file" | tr / _).o
     printf 'build %s: cc %s\n' "$object" "$file"

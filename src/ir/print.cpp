@@ -21,26 +21,22 @@ std::string floatText(Elem elem, uint64_t bits) {
   double value = decodeFloat(elem, bits);
   int digits = bitWidth(elem) / 4;
   if (std::isnan(value) || std::isinf(value)) return hex(bits, digits);
-  auto scientific = [](auto number) {
-    char buffer[40];
-    auto end = std::to_chars(buffer, buffer + sizeof buffer, number, std::chars_format::scientific).ptr;
-    std::string text(buffer, end);
+  auto decimals = [](std::string text) {
     size_t e = text.find('e');
     size_t dot = text.find('.');
-    size_t decimals = dot == std::string::npos ? 0 : e - dot - 1;
+    size_t count = dot == std::string::npos ? 0 : e - dot - 1;
     std::string padding = dot == std::string::npos ? "." : "";
-    if (decimals < 6) padding.append(6 - decimals, '0');
+    if (count < 6) padding.append(6 - count, '0');
     return text.insert(e, padding);
   };
   if (elem != Elem::F64) {
     // The short text of the float, if it survives the way through a double.
-    auto narrow = static_cast<float>(value);
-    std::string text = scientific(narrow);
+    std::string text = decimals(scientific(value, true));
     double back = 0;
     std::from_chars(text.data(), text.data() + text.size(), back);
     if (encodeFloat(elem, back) == bits) return text;
   }
-  return scientific(value);
+  return decimals(scientific(value, false));
 }
 
 std::string elementText(Type type, uint64_t bits, bool keywords) {

@@ -3,8 +3,51 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 
 namespace nereid {
+
+#if defined(__wasm__)
+
+namespace {
+
+// The standard library's to_chars brings 150 kB of tables: the C library's printf, tried with more and more digits, does as well.
+std::string shortestDigits(double value, bool single) {
+  char buffer[40];
+  for (int digits = 0;; ++digits) {
+    std::snprintf(buffer, sizeof buffer, "%.*e", digits, value);
+    double back = std::strtod(buffer, nullptr);
+    if (digits == 17 || (single ? static_cast<float>(back) == static_cast<float>(value) : back == value)) return buffer;
+  }
+}
+
+}  // namespace
+
+std::string scientific(double value, bool single) { return shortestDigits(value, single); }
+
+std::string shortest(double value) {
+  if (std::isnan(value)) return "nan";
+  if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
+  std::string text = shortestDigits(value, false);
+  int exponent = std::atoi(text.c_str() + text.find('e') + 1);
+  if (exponent < -4 || exponent > 15) return text;
+  // Plain where that is no longer, as to_chars has it.
+  std::string_view mantissa = std::string_view(text).substr(0, text.find('e'));
+  auto digits = static_cast<int>(std::count_if(mantissa.begin(), mantissa.end(), [](char c) { return c >= '0' && c <= '9'; }));
+  char buffer[64];
+  std::snprintf(buffer, sizeof buffer, "%.*f", std::max(digits - 1 - exponent, 0), value);
+  return std::string(buffer).size() <= text.size() ? std::string(buffer) : text;
+}
+
+#else
+
+std::string scientific(double value, bool single) {
+  char buffer[40];
+  auto end = single ? std::to_chars(buffer, buffer + sizeof buffer, static_cast<float>(value), std::chars_format::scientific).ptr
+                    : std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific).ptr;
+  return std::string(buffer, end);
+}
 
 std::string shortest(double value) {
   if (std::isnan(value)) return "nan";
@@ -13,6 +56,8 @@ std::string shortest(double value) {
   auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
   return std::string(buffer, end);
 }
+
+#endif
 
 std::string hex(uint64_t bits, int digits) {
   std::string out(static_cast<size_t>(digits) + 2, '0');

@@ -13,6 +13,8 @@ namespace nereid {
 
 // The shortest decimal text that reads back as the same double.
 std::string shortest(double value);
+// The same with an exponent, 1.5e-05; of the float that `value` is, if `single`.
+std::string scientific(double value, bool single);
 // `bits` as 0x… with `digits` hexadecimal digits.
 std::string hex(uint64_t bits, int digits);
 // Quotes as MLIR and JSON both accept: backslash escapes for quotes, backslashes and control bytes.

@@ -321,6 +321,7 @@ class CodeGen {
   Loc callLoc_;
   Builder b_;
   Scope scope_;
+  std::map<std::string, Loc> assigned_;  // where each name was last assigned, for messages
   Func* func_ = nullptr;
   bool host_ = false;       // evaluates at compile time only: defaults, globals, constexpr functions
   bool stopped_ = false;    // what follows cannot be reached

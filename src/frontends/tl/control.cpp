@@ -390,8 +390,9 @@ Result<void> CodeGen::forStatement(const Node* n) {
   for (const std::string& name : names) {
     const Val& now = scope_[name];
     if (!sameType(before[name], now))
-      return error(Err::Type, n->loc)
+      return error(Err::Type, assigned_.contains(name) ? assigned_[name] : n->loc)
           .says("`", name, "` is ", describe(before[name]), " before the loop, but the loop makes it ", describe(now))
+          .label(n->loc, "the loop")
           .hint(now.isTensor() ? "give it the same type from the start, or cast with `.to(...)`" : "a constexpr cannot be assigned in a loop");
     flatten(now, yields);
   }
@@ -506,8 +507,9 @@ Result<void> CodeGen::whileStatement(const Node* n) {
   for (const std::string& name : names) {
     const Val& now = scope_[name];
     if (!sameType(before[name], now))
-      return error(Err::Type, n->loc)
+      return error(Err::Type, assigned_.contains(name) ? assigned_[name] : n->loc)
           .says("`", name, "` is ", describe(before[name]), " before the loop, but the loop makes it ", describe(now))
+          .label(n->loc, "the loop")
           .hint("give it the same type from the start, or cast with `.to(...)`");
     flatten(now, yields);
   }

@@ -91,6 +91,7 @@ Result<Val> CodeGen::sanitize(const Val& v, Loc loc) {
 Result<void> CodeGen::assign(const Node* target, const Val& value) {
   switch (target->kind) {
     case Kind::Name: {
+      assigned_[target->text] = target->loc;
       if (!scope_.empty() && scope_.contains(cat(":", target->text))) {
         // The number was declared a constexpr beforehand.
         scope_.erase(cat(":", target->text));

@@ -1,0 +1,12 @@
+# Elements of a tensor are not assigned.
+# kernel: k
+# signature: *i32
+# fails: [unsupported] items cannot be assigned
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def k(x):
+    y = tl.arange(0, 16)
+    y[0] = 1
