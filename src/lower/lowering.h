@@ -181,9 +181,11 @@ class Lowering {
   std::vector<int> order_;  // axes, outermost first
   size_t firstReduced_ = 0;
   int vectorAxis_ = -1;
+  int narrowBits_ = 0;  // log2 of the lanes of one register
   // In the usual version of a nest: what it takes for granted, tested at the level before it.
   bool assume_ = false;
   int assumeLevel_ = 0;
+  bool unlikely_ = false;  // in the other version: small code
   std::vector<Value*> assumptions_;
   std::map<std::pair<const Value*, IndexMap>, Lowval> memo_;
   std::vector<std::pair<const Value*, IndexMap>> journal_;

@@ -161,6 +161,8 @@ void Lowering::chooseVector(const Nest& nest) {
     int machineLanes = std::max(1, machine_.vectorBytes * 8 / widest);
     int unroll = dear || seen.size() > 60 ? 2 : 4;
     if (machine_.vectorRegisters < 32) unroll = std::max(1, unroll / 2);
+    if (unlikely_) unroll = 1;
+    narrowBits_ = std::countr_zero(std::bit_floor(static_cast<unsigned>(machineLanes)));
     int best = -1000;
     for (size_t a = 0; a < axes_.size(); ++a) {
       if (noReduced && axes_[a].isReduced) continue;
@@ -400,6 +402,7 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
     branch->regions.back()->parent = branch;
     levels_.push_back(m_.newBlock(*branch->regions.back()));
     assume_ = i == 0;
+    unlikely_ = i == 1;
     assumeLevel_ = top() - 1;
     if (i == 1 && conflict) {
       emitSlowly(nest, loads, target);
@@ -417,7 +420,7 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
     for (const Value* v : outs) values.push_back(scalar(v));
     at(top()).yield(std::move(values));
     levels_.pop_back();
-    assume_ = false;
+    assume_ = unlikely_ = false;
   }
   std::sort(assumptions_.begin(), assumptions_.end());
   assumptions_.erase(std::unique(assumptions_.begin(), assumptions_.end()), assumptions_.end());
@@ -519,14 +522,14 @@ void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
     auto r = affine(bound.compare->operand(less ? 1 : 0), bound.map);
     if (!l || !r) continue;
     // l + i < r  =>  i < r - l
-    bool open = true;
+    bool known = true;
     auto still = [&](Affine& x) {
       std::erase_if(x.terms, [&](const Affine::Term& t) { return t.axis == a; });
-      for (const Affine::Term& t : x.terms) open &= axes_[static_cast<size_t>(t.axis)].iv != nullptr;
+      for (const Affine::Term& t : x.terms) known &= axes_[static_cast<size_t>(t.axis)].iv != nullptr;
     };
     still(*l);
     still(*r);
-    if (!open) continue;
+    if (!known) continue;
     if (bound.isLower) {
       // l - i < r: true along the whole axis when l < r already; else nothing is known.
       Lowval all = emitOp(Op::CmpI, {materialize(*l), materialize(*r)}, Type::scalar(Elem::I1),
@@ -558,6 +561,7 @@ void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
     low = emitOp(Op::MinSI, {low, high}, kI64);
   }
   int64_t step = axis.step();
+  const Lowval bound = high;
   if (step > 1) {
     low = emitOp(Op::AndI, {low, {index(-step), 0}}, kI64);
     high = emitOp(Op::AndI, {emitOp(Op::AddI, {high, {index(step - 1), 0}}, kI64), {index(-step), 0}}, kI64);
@@ -574,15 +578,23 @@ void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
     leave(scope);
   };
   segment(true, [&] { emitLoop(depth, index(0), low.v, acc); });
+  // The rest is short: one register at a time, where no accumulator says otherwise.
+  Axis& open = axes_[static_cast<size_t>(a)];
+  if (acc.empty() && open.laneBits > narrowBits_) {
+    open.laneBits = narrowBits_;
+    step = open.step();
+    high = emitOp(Op::AndI, {emitOp(Op::AddI, {bound, {index(step - 1), 0}}, kI64), {index(-step), 0}}, kI64);
+  }
   if (step > 1 || limits.size() > 1 || anyLower) {
     MemoScope scope = enter();
     emitLoop(depth, low.v, high.v, acc);
     leave(scope);
   }
-  if (anyLower && constantBits(high.v)) return;
-  segment(false, [&] {
-    if (!emitOutside(depth, high.v, acc)) emitLoop(depth, high.v, size, acc);
-  });
+  if (!(anyLower && constantBits(high.v)))
+    segment(false, [&] {
+      if (!emitOutside(depth, high.v, acc)) emitLoop(depth, high.v, size, acc);
+    });
+  axes_[static_cast<size_t>(a)].laneBits = axis.laneBits;
 }
 
 void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Value*>& acc) {

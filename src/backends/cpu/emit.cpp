@@ -368,6 +368,18 @@ struct Emitter {
   llvm::Value* division(Op op, llvm::Value* x, llvm::Value* y) {
     llvm::Type* t = x->getType();
     bool isSigned = op == Op::DivSI || op == Op::RemSI, isRem = op == Op::RemSI || op == Op::RemUI;
+    if (auto* vector = llvm::dyn_cast<llvm::FixedVectorType>(t); vector && t->getScalarSizeInBits() <= 32) {
+      // No vector unit divides integers; the quotient of two 32-bit ones is exact after rounding to f64 and truncation.
+      llvm::Type* f64 = llvm::FixedVectorType::get(b.getDoubleTy(), vector->getNumElements());
+      llvm::Type* wide = t->getWithNewBitWidth(64);
+      llvm::Value* byZero = b.CreateICmpEQ(y, zero(t));
+      llvm::Value* divisor = b.CreateSelect(byZero, llvm::ConstantInt::get(t, 1), y);
+      llvm::Value* quotient = b.CreateFDiv(isSigned ? b.CreateSIToFP(x, f64) : b.CreateUIToFP(x, f64),
+                                           isSigned ? b.CreateSIToFP(divisor, f64) : b.CreateUIToFP(divisor, f64));
+      llvm::Value* q = b.CreateTrunc(b.CreateFPToSI(quotient, wide), t);
+      if (isRem) q = b.CreateSub(x, b.CreateMul(q, divisor));
+      return b.CreateSelect(byZero, zero(t), q);
+    }
     llvm::Value *none = zero(t), *one = llvm::ConstantInt::get(t, 1);
     llvm::Value* byZero = b.CreateICmpEQ(y, none);
     llvm::Value* safe = b.CreateSelect(byZero, one, y);
