@@ -1,8 +1,20 @@
 # SPDX-License-Identifier: MIT
 # Rarer constructs.
+from typing import NamedTuple
+
 import triton
 import triton.language as tl
 from triton.language import math as tlmath
+
+
+class Pair(NamedTuple):
+    first: tl.tensor
+    second: tl.tensor
+
+
+@triton.jit
+def first_of(pair):
+    return pair.first
 
 
 # run: scaled_product | *u8,*u8,*u8,*u8,*fp32 | M=32,N=32,K=64 | 1 | r[2048]:0:120,r[64]:120:130,r[2048]:0:120,r[64]:120:130,z[1024] | tol=1e-6
@@ -193,3 +205,12 @@ def persistent(x_ptr, out_ptr, n, tiles, BLOCK: tl.constexpr):
         else:
             y = tl.load(x_ptr + i, mask=i < n) + 1
         tl.store(out_ptr + i, y, mask=i < n)
+
+
+# run: named_tuples | *fp32,*fp32 | N=16 | 1 | r[32],z[32]
+@triton.jit
+def named_tuples(x_ptr, out_ptr, N: tl.constexpr):
+    i = tl.arange(0, N)
+    pair = Pair(tl.load(x_ptr + i), second=tl.load(x_ptr + N + i))
+    tl.store(out_ptr + i, pair.first - pair.second)
+    tl.store(out_ptr + N + i, pair[1] * first_of(pair))

@@ -26,7 +26,12 @@ Result<Val> CodeGen::global(SourceModule& module, const std::string& name, Loc u
       value = v;
       break;
     }
-    case Global::Class: value = Val::named(VK::Module, cat("class:", name)); break;
+    case Global::Class: {
+      Val v = Val::named(g.fields.empty() ? VK::Module : VK::Class, cat("class:", name));
+      if (!g.fields.empty()) v.fields = std::make_shared<const std::vector<std::string>>(g.fields);
+      value = v;
+      break;
+    }
     case Global::Import: {
       auto known = [](const std::string& dotted) -> std::string {
         static constexpr std::pair<std::string_view, std::string_view> kKnown[] = {

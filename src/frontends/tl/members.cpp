@@ -196,6 +196,30 @@ Result<Val> CodeGen::callMethod(const Val& method, const Args& args) {
 
 Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
   const std::string& c = cls.text;
+  if (cls.fields) {  // a NamedTuple of the user's
+    const std::vector<std::string>& fields = *cls.fields;
+    std::vector<Val> items(fields.size());
+    std::vector<bool> given(fields.size(), false);
+    if (args.positional.size() > fields.size()) return error(Err::Type, args.call).says("`", c.substr(6), "` has ", fields.size(), " fields, but ", args.positional.size(), " values are given");
+    for (size_t i = 0; i < args.positional.size(); ++i) {
+      items[i] = args.positional[i].value;
+      given[i] = true;
+    }
+    for (auto& [field, a] : args.named) {
+      size_t i = static_cast<size_t>(std::find(fields.begin(), fields.end(), field) - fields.begin());
+      if (i == fields.size()) {
+        std::string near = nearest(field, fields);
+        return error(Err::Type, a.loc).says("`", c.substr(6), "` has no field `", field, "`").hint(near.empty() ? "" : cat("did you mean `", near, "`?"));
+      }
+      items[i] = a.value;
+      given[i] = true;
+    }
+    for (size_t i = 0; i < fields.size(); ++i)
+      if (!given[i]) return error(Err::Type, args.call).says("`", c.substr(6), "` needs a value for `", fields[i], "`");
+    Val v = Val::tuple(std::move(items));
+    v.fields = cls.fields;
+    return v;
+  }
   if (!args.named.empty()) return error(Err::Type, args.call).says("`", c, "` takes no named arguments");
   auto one = [&]() -> Result<Val> {
     if (args.positional.size() != 1) return error(Err::Type, args.call).says("`", c, "` takes one argument");

@@ -69,7 +69,14 @@ class Scanner {
         g.kind = Global::Class;
         g.loc = peek(1).loc;
         pending = {};
+        size_t begin = pos_, colon = pos_;
         skipBlock();
+        while (colon < pos_ && m_.tokens[colon].kind != Tok::Newline) ++colon;
+        bool named = false;
+        for (size_t i = begin; i < colon; ++i) named |= m_.tokens[i].is("NamedTuple");
+        for (size_t i = colon; named && i + 1 < pos_; ++i)
+          if (m_.tokens[i].kind == Tok::Name && m_.tokens[i + 1].is(":") && (m_.tokens[i - 1].kind == Tok::Indent || m_.tokens[i - 1].kind == Tok::Newline))
+            g.fields.push_back(m_.tokens[i].text);
         continue;
       }
       pending = {};
@@ -152,7 +159,7 @@ class Scanner {
     for (size_t i = begin; i + 2 < end; ++i) {
       if (!m_.tokens[i].is(keyword) || !m_.tokens[i + 1].is("=")) continue;
       for (size_t k = i + 3; k < end && !m_.tokens[k].is("]") && !m_.tokens[k].is(")"); ++k)
-        if (m_.tokens[k].kind == Tok::String) out.push_back(m_.tokens[k].text);
+        if (m_.tokens[k].kind == Tok::String || m_.tokens[k].kind == Tok::Number) out.push_back(m_.tokens[k].text);
     }
     return out;
   }

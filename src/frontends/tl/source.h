@@ -32,6 +32,7 @@ struct Global {
   size_t token = 0;        // Constant: where the value begins
   bool annotated = false;  // Constant: `X: tl.constexpr = ...`
   std::string from;        // Import: the module, dotted; leading dots for a relative one
+  std::vector<std::string> fields;  // Class: of a NamedTuple, in order
   std::string member;      // Import: what `from` takes out of it; empty for the module itself
   // Worked out when first needed.
   std::optional<Val> value;
