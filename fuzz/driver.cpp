@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Drives a fuzz harness without libFuzzer: about a second of mutations of the files given, always the same ones.
+// Drives a fuzz harness without libFuzzer: about a second (or NEREID_FUZZ_SECONDS) of mutations of the files given, always the same
+// ones. NEREID_FUZZ_KEEP names a file that keeps the input, for when one crashes.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>

@@ -116,6 +116,10 @@ Result<std::vector<Artefact>> writeCpu(Module m, Diags& diags) {
 
 Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage, Diags& diags) {
 #if NEREID_HAS_LOWER
+  if (stage == "schedule") {
+    if (!pipeline(m, diags)) return std::unexpected(Failed{});
+    return describe(*m.kernel(), makePlan(*m.kernel()));
+  }
   if (stage == "passes") {
     if (!pipeline(m, diags)) return std::unexpected(Failed{});
     return print(m);
