@@ -16,6 +16,7 @@ command -v ccache >/dev/null && clang="ccache clang++-22"
 
 # Compiled and linked apart: the driver would run Debian's old wasm-opt.
 {
+  printf 'builddir = %s\n' "$out"
   printf 'rule cc\n command = %s %s -MMD -MF $out.d -c $in -o $out\n depfile = $out.d\n deps = gcc\n description = wasm $in\n' "$clang" "$(echo $flags)"
   sysroot=/usr
   lib=$sysroot/lib/wasm32-wasi
