@@ -132,6 +132,8 @@ class Lowering {
   void endReduction(std::vector<Value*>& acc);
   void emitEffect(const Inst& inst, const IndexMap& map);
   void emitStore(const Inst& inst, const IndexMap& map, int level);
+  Value* takeLanes(Value* v, int64_t first, int64_t count);
+  Value* putLanes(Value* narrow, Value* wide);
   std::vector<Lowval> fold(const Inst& reduce, std::vector<Value*> vectors);
   bool needsVersions(const Nest& nest, std::vector<const Inst*>& loads, Value*& condition);
   void emitSlowly(const Nest& nest, std::vector<const Inst*> loads, const BufferRef* target);

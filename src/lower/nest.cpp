@@ -578,12 +578,15 @@ void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
     leave(scope);
   };
   segment(true, [&] { emitLoop(depth, index(0), low.v, acc); });
-  // The rest is short: one register at a time, where no accumulator says otherwise.
+  // The rest is short: one register at a time. Accumulators lend their first lanes to it.
   Axis& open = axes_[static_cast<size_t>(a)];
-  if (acc.empty() && open.laneBits > narrowBits_) {
+  const std::vector<Value*> wide = acc;
+  if (open.laneBits > narrowBits_) {
     open.laneBits = narrowBits_;
     step = open.step();
     high = emitOp(Op::AndI, {emitOp(Op::AddI, {bound, {index(step - 1), 0}}, kI64), {index(-step), 0}}, kI64);
+    for (Value*& v : acc)
+      if (v->type.isVector()) v = takeLanes(v, 0, step);
   }
   if (step > 1 || limits.size() > 1 || anyLower) {
     MemoScope scope = enter();
@@ -594,7 +597,32 @@ void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
     segment(false, [&] {
       if (!emitOutside(depth, high.v, acc)) emitLoop(depth, high.v, size, acc);
     });
-  axes_[static_cast<size_t>(a)].laneBits = axis.laneBits;
+  for (size_t i = 0; i < acc.size(); ++i)
+    if (acc[i]->type != wide[i]->type) acc[i] = putLanes(acc[i], wide[i]);
+  open.laneBits = axis.laneBits;
+}
+
+// `count` lanes of a vector, from `first` on.
+Value* Lowering::takeLanes(Value* v, int64_t first, int64_t count) {
+  std::vector<int64_t> lanesTaken;
+  for (int64_t i = 0; i < count; ++i) lanesTaken.push_back(first + i);
+  if (count == 1) return at(top()).create(Op::LoExtract, {v}, {v->type.element()}, {{Attr::Offset, first}})->result();
+  return at(top())
+      .create(Op::LoShuffle, {v}, {Type::vector(v->type.element(), static_cast<int>(count))}, {{Attr::Lanes, lanesTaken}})
+      ->result();
+}
+
+// `wide` with its first lanes replaced.
+Value* Lowering::putLanes(Value* narrow, Value* wide) {
+  int64_t n = narrow->type.isVector() ? narrow->type.numel() : 1, all = wide->type.numel();
+  if (n == 1) return at(top()).create(Op::LoInsert, {wide, narrow}, {wide->type}, {{Attr::Offset, int64_t{0}}})->result();
+  std::vector<int64_t> grow, merge;
+  for (int64_t i = 0; i < all; ++i) {
+    grow.push_back(i < n ? i : -1);
+    merge.push_back(i < n ? i : all + i);
+  }
+  Value* grown = at(top()).create(Op::LoShuffle, {narrow}, {wide->type}, {{Attr::Lanes, grow}})->result();
+  return at(top()).create(Op::LoShuffle, {grown, wide}, {wide->type}, {{Attr::Lanes, merge}})->result();
 }
 
 void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Value*>& acc) {
@@ -779,18 +807,8 @@ std::vector<Lowval> Lowering::fold(const Inst& reduce, std::vector<Value*> vecto
     int64_t half = width / 2;
     std::vector<Lowval> low, high;
     for (Value* v : vectors) {
-      std::vector<int64_t> first, second;
-      for (int64_t i = 0; i < half; ++i) {
-        first.push_back(i);
-        second.push_back(half + i);
-      }
-      Builder b = at(top());
-      auto part = [&](std::vector<int64_t> which) -> Lowval {
-        if (half == 1) return {b.create(Op::LoExtract, {v}, {v->type.element()}, {{Attr::Offset, which[0]}})->result(), top()};
-        return {b.create(Op::LoShuffle, {v}, {Type::vector(v->type.element(), static_cast<int>(half))}, {{Attr::Lanes, which}})->result(), top()};
-      };
-      low.push_back(part(first));
-      high.push_back(part(second));
+      low.push_back({takeLanes(v, 0, half), top()});
+      high.push_back({takeLanes(v, half, half), top()});
     }
     std::vector<Lowval> out;
     if (combine) {
