@@ -23,6 +23,7 @@
 #include <llvm/Transforms/Scalar/LoopPassManager.h>
 #include <llvm/Transforms/Scalar/SimplifyCFG.h>
 
+#include <atomic>
 #include <mutex>
 
 #include "backends/cpu/emit.h"
@@ -59,7 +60,7 @@ std::unique_ptr<llvm::TargetMachine> machineFor(const Processor& p, std::string&
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Standard;  // what the `contract` flag allows
   return std::unique_ptr<llvm::TargetMachine>(
-      target->createTargetMachine(triple, p.name, p.features, options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
+      target->createTargetMachine(triple, p.name, p.features, options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Less));
 }
 
 void optimise(llvm::Module& m, llvm::TargetMachine& target) {
@@ -113,8 +114,8 @@ Result<Compiled> compile(const Lowered& lowered, const Processor& requested, boo
   return out;
 }
 
-Result<std::string> generate(const Lowered& lowered, const Processor& processor, llvm::CodeGenFileType kind, Diags& diags) {
-  auto compiled = compile(lowered, processor, true, diags);
+Result<std::string> generate(const Lowered& lowered, const Processor& processor, llvm::CodeGenFileType kind, bool standalone, Diags& diags) {
+  auto compiled = compile(lowered, processor, standalone, diags);
   if (!compiled) return std::unexpected(Failed{});
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream stream(bytes);
@@ -125,13 +126,32 @@ Result<std::string> generate(const Lowered& lowered, const Processor& processor,
   return std::string(bytes.data(), bytes.size());
 }
 
+// One engine for the process; each kernel is a library of its own in it, so that names cannot clash and memory goes with the kernel.
+Result<llvm::orc::LLJIT*> engine(Diags& diags) {
+  static std::mutex mutex;
+  static std::unique_ptr<llvm::orc::LLJIT> shared;
+  std::lock_guard lock(mutex);
+  if (shared) return shared.get();
+  initialise();
+  auto made = llvm::orc::LLJITBuilder().create();
+  if (!made) return diags.error(Err::Environment, {}).says("the JIT compiler failed: ", llvm::toString(made.takeError()));
+  llvm::orc::SymbolMap own;
+  own[(*made)->mangleAndIntern("nereid_assertion_failed")] = {llvm::orc::ExecutorAddr::fromPtr(&assertionFailed), llvm::JITSymbolFlags::Exported};
+  if (auto e = (*made)->getProcessSymbolsJITDylib()->define(llvm::orc::absoluteSymbols(std::move(own))))
+    return diags.error(Err::Environment, {}).says("the JIT compiler failed: ", llvm::toString(std::move(e)));
+  shared = std::move(*made);
+  return shared.get();
+}
+
 class JitKernel : public Kernel {
  public:
-  JitKernel(std::unique_ptr<llvm::orc::LLJIT> jit, Entry entry) : jit_(std::move(jit)), entry_(entry) {}
+  JitKernel(llvm::orc::LLJIT& engine, llvm::orc::JITDylib& library, Entry entry) : engine_(engine), library_(library), entry_(entry) {}
+  ~JitKernel() override { llvm::consumeError(engine_.getExecutionSession().removeJITDylib(library_)); }
   Entry entry() const override { return entry_; }
 
  private:
-  std::unique_ptr<llvm::orc::LLJIT> jit_;
+  llvm::orc::LLJIT& engine_;
+  llvm::orc::JITDylib& library_;
   Entry entry_;
 };
 
@@ -162,35 +182,28 @@ Machine machineOf(const Processor& requested) {
 }
 
 Result<std::unique_ptr<Kernel>> jit(const Lowered& lowered, Diags& diags) {
-  auto compiled = compile(lowered, {}, false, diags);
-  if (!compiled) return std::unexpected(Failed{});
+  auto code = generate(lowered, {}, llvm::CodeGenFileType::ObjectFile, false, diags);
+  if (!code) return std::unexpected(Failed{});
+  auto shared = engine(diags);
+  if (!shared) return std::unexpected(Failed{});
   auto failed = [&](llvm::Error error) {
     return diags.error(Err::Environment, {}).says("the JIT compiler failed: ", llvm::toString(std::move(error)));
   };
-  llvm::orc::JITTargetMachineBuilder builder(compiled->target->getTargetTriple());
-  builder.setCPU(host().name);
-  builder.addFeatures(llvm::SubtargetFeatures(host().features).getFeatures());
-  builder.getOptions().AllowFPOpFusion = llvm::FPOpFusion::Standard;
-  builder.setCodeGenOptLevel(llvm::CodeGenOptLevel::Default);
-  auto made = llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(std::move(builder)).create();
-  if (!made) return failed(made.takeError());
-  auto& engine = **made;
-  llvm::orc::SymbolMap own;
-  own[engine.mangleAndIntern("nereid_assertion_failed")] = {llvm::orc::ExecutorAddr::fromPtr(&assertionFailed), llvm::JITSymbolFlags::Exported};
-  if (auto e = engine.getMainJITDylib().define(llvm::orc::absoluteSymbols(std::move(own)))) return failed(std::move(e));
-  std::string name = lowered.module.kernel()->name;
-  if (auto e = engine.addIRModule(llvm::orc::ThreadSafeModule(std::move(compiled->module), std::move(compiled->context)))) return failed(std::move(e));
-  auto symbol = engine.lookup(name);
+  static std::atomic<uint64_t> count{0};
+  auto library = (*shared)->createJITDylib(cat("kernel", count++));
+  if (!library) return failed(library.takeError());
+  if (auto e = (*shared)->addObjectFile(*library, llvm::MemoryBuffer::getMemBufferCopy(*code))) return failed(std::move(e));
+  auto symbol = (*shared)->lookup(*library, lowered.module.kernel()->name);
   if (!symbol) return failed(symbol.takeError());
-  return std::make_unique<JitKernel>(std::move(*made), symbol->toPtr<Entry>());
+  return std::make_unique<JitKernel>(**shared, *library, symbol->toPtr<Entry>());
 }
 
 Result<std::string> object(const Lowered& lowered, const Processor& processor, Diags& diags) {
-  return generate(lowered, processor, llvm::CodeGenFileType::ObjectFile, diags);
+  return generate(lowered, processor, llvm::CodeGenFileType::ObjectFile, true, diags);
 }
 
 Result<std::string> assembly(const Lowered& lowered, const Processor& processor, Diags& diags) {
-  return generate(lowered, processor, llvm::CodeGenFileType::AssemblyFile, diags);
+  return generate(lowered, processor, llvm::CodeGenFileType::AssemblyFile, true, diags);
 }
 
 Result<std::string> llvmText(const Lowered& lowered, const Processor& processor, Diags& diags) {
