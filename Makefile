@@ -13,6 +13,7 @@ setup:
 	@scripts/setup.sh
 
 demo: build
+	@scripts/setup.sh --numpy
 	@scripts/demo.sh
 
 test:

@@ -1,14 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# A kernel on the interpreter and on the CPU.
+# Every example on the CPU, checked against NumPy in float64, as a table; exit 1 when a result is wrong.
+# Options go to examples/demo.py: -k NAME, --threads N, --target interp …
 set -eu
 cd "$(dirname "$0")/.."
-nereid=build/bin/nereid
-echo "The targets of this build:"
-$nereid targets
-for target in interp cpu; do
-  $nereid targets | grep -q "^$target " || continue
-  echo "
-Softmax on $target:"
-  $nereid run tests/ops/softmax.ttir:softmax --target $target --grid 2 --arg 'x=f32[0, 1, 2, 9, 3, 3, 3, 9; 2, 4]' --arg 'o=zeros:f32[2,4]' --arg n=3 --arg s=4 --show o
-done
+[ -x .venv/bin/python ] || { echo "demo: no .venv with NumPy (scripts/setup.sh --numpy makes it)" >&2; exit 3; }
+exec .venv/bin/python examples/demo.py "$@"

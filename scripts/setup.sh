@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Makes a bare Debian 12 machine ready to build and test; does nothing, quickly, where all is there.
 #   scripts/setup.sh            what the build needs
-#   scripts/setup.sh --tests    and what the differential tests need: .venv with NumPy and stock Triton
+#   scripts/setup.sh --numpy    and what the examples and the benchmarks check with: .venv with NumPy
+#   scripts/setup.sh --tests    and what the differential tests need: stock Triton as well
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -29,16 +30,17 @@ if [ -n "$missing" ]; then
   }
 fi
 
-if [ "${1:-}" = "--tests" ]; then
-  stamp=".venv/.nereid-2"
-  if [ ! -e "$stamp" ]; then
-    echo "setup: making .venv with NumPy and stock Triton for the differential tests"
-    rm -rf .venv
-    if python3 -m venv .venv && .venv/bin/pip install --quiet --disable-pip-version-check numpy==2.2.6 triton==3.6.0; then
-      touch "$stamp"
-    else
-      rm -rf .venv
-      echo "setup: no .venv (is there a network?); the differential tests will be skipped" >&2
-    fi
-  fi
-fi
+# venv PACKAGE: into .venv, once.
+venv() {
+  stamp=".venv/.has-$1"
+  [ -e "$stamp" ] && return
+  echo "setup: $1 into .venv"
+  [ -x .venv/bin/pip ] || python3 -m venv .venv
+  .venv/bin/pip install --quiet --disable-pip-version-check "$1" && touch "$stamp"
+}
+case "${1:-}" in
+  --numpy) venv numpy==2.2.6 ;;
+  --tests)
+    { venv numpy==2.2.6 && venv triton==3.6.0; } || echo "setup: no .venv (is there a network?); the differential tests will be skipped" >&2
+    ;;
+esac
