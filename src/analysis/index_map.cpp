@@ -19,8 +19,10 @@ int lowBit(const Type& t, int axis) {
 bool isPullable(const Inst& inst) {
   switch (inst.op) {
     case Op::Splat: case Op::ExpandDims: case Op::Reshape: case Op::Broadcast: case Op::Cat: case Op::Join: case Op::Split:
-    case Op::Trans: case Op::MakeRange: case Op::Constant: case Op::Poison: case Op::Load: case Op::Gather:
+    case Op::Trans: case Op::MakeRange: case Op::Poison: case Op::Load: case Op::Gather:
       return true;
+    case Op::Constant:
+      return inst.dense().isSplat();  // a table is read from memory
     case Op::MapElementwise:
       return inst.integer(Attr::Pack, 1) == 1;
     default:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Matrix products and histograms.
+// Matrix products, histograms, and functions of several elements at a time.
 //
 // A dot is cut into register tiles of rows x one wide vector of columns. For each, the accumulators are pulled (so whatever computes
 // them is a prologue), stay in registers over K, and are written once. Both operands were packed into buffers by the plan, already
@@ -129,51 +129,57 @@ void Lowering::emitDot(const Inst& dot) {
   });
 }
 
-// One bin an element, counted one after the other.
-void Lowering::emitHistogram(const Inst& inst) {
-  Value* bins = inst.results[0];
-  if (!buffer_.count(bins)) buffer_[bins] = allocate(bins);
-  const BufferRef counts = buffer_.at(bins);
+void Lowering::beginPlain() {
   memo_.clear();
   journal_.clear();
   facts_.clear();
   bounds_.clear();
   splats_.clear();
+  vectorAxis_ = -1;
+}
+
+void Lowering::plainLoop(int64_t size, const std::function<void(Value*)>& body) {
+  MemoScope scope = enter();
+  Block* outer = levels_.back();
+  Inst* loop = at(top()).forLoop(index(0), index(size), index(1), {});
+  outer->insts.pop_back();  // what the body hoists goes in front of the loop
+  levels_.push_back(&loop->regions[0]->entry());
+  body(loop->regions[0]->entry().args[0]);
+  at(top()).yield({});
+  levels_.pop_back();
+  outer->insts.push_back(loop);
+  leave(scope);
+}
+
+// One loop an axis, all of them scalar.
+void Lowering::plainLoops(const std::function<void()>& body, size_t depth) {
+  if (depth == axes_.size()) {
+    body();
+    return;
+  }
+  Axis& axis = axes_[axes_.size() - 1 - depth];
+  plainLoop(axis.size(), [&](Value* iv) {
+    axis.iv = iv;
+    axis.level = top();
+    plainLoops(body, depth + 1);
+  });
+}
+
+// One bin an element, counted one after the other.
+void Lowering::emitHistogram(const Inst& inst) {
+  Value* bins = inst.results[0];
+  if (!buffer_.count(bins)) buffer_[bins] = allocate(bins);
+  const BufferRef counts = buffer_.at(bins);
+  beginPlain();
   Nest nest;
   nest.shape = inst.operand(0)->type.shape();
-  nest.roots.push_back({Root::Buffer, const_cast<Inst*>(&inst), inst.operands[0]});
+  for (Value* v : inst.operands) nest.roots.push_back({Root::Buffer, const_cast<Inst*>(&inst), v});
   splitAxes(nest);
-  vectorAxis_ = -1;
   const Type kI64 = Type::scalar(Elem::I64);
-  auto loop = [&](int64_t size, auto&& body) {
-    Builder b = at(top());
-    Inst* l = b.forLoop(index(0), index(size), index(1), {});
-    levels_.push_back(&l->regions[0]->entry());
-    body(l->regions[0]->entry().args[0]);
-    at(top()).yield({});
-    levels_.pop_back();
-  };
-  auto binAt = [&](Value* i) { return emitOp(Op::AddPtr, {{counts.base, 0}, {i, top()}}, counts.base->type).v; };
-  auto store = [&](Value* p, Value* v, Value* mask) {
-    Inst* s = at(top()).create(Op::LoStore, mask ? std::vector<Value*>{p, v, mask} : std::vector<Value*>{p, v}, {});
-    s->segments = {1, 1, mask != nullptr};
-  };
-  loop(bins->type.numel(), [&](Value* i) { store(binAt(i), constant(counts.element, 0), nullptr); });
-  // A flat loop when the axes are one, else nested loops.
-  std::vector<int> axes;
-  for (size_t a = axes_.size(); a-- > 0;) axes.push_back(static_cast<int>(a));
-  auto nested = [&](auto&& self, size_t depth) -> void {
-    if (depth < axes.size()) {
-      Axis& axis = axes_[static_cast<size_t>(axes[depth])];
-      loop(axis.size(), [&](Value* iv) {
-        MemoScope scope = enter();
-        axis.iv = iv;
-        axis.level = top();
-        self(self, depth + 1);
-        leave(scope);
-      });
-      return;
-    }
+  auto binAt = [&](Lowval i) { return emitOp(Op::AddPtr, {{counts.base, 0}, i}, counts.base->type, {}, top()).v; };
+  auto store = [&](Value* p, Value* v) { at(top()).create(Op::LoStore, {p, v}, {})->segments = {1, 1, 0}; };
+  plainLoop(bins->type.numel(), [&](Value* i) { store(binAt({i, top()}), constant(counts.element, 0)); });
+  plainLoops([&] {
     IndexMap map = nestMap(static_cast<int>(axisOfBit_.size()));
     Lowval x = pull(inst.operands[0], map);
     Lowval mask{constant(Type::scalar(Elem::I1), 1), 0};
@@ -182,14 +188,40 @@ void Lowering::emitHistogram(const Inst& inst) {
     Lowval inside = emitOp(Op::CmpI, {wide, {index(bins->type.numel()), 0}}, Type::scalar(Elem::I1),
                            {{Attr::Predicate, static_cast<int64_t>(CmpIPred::Ult)}});
     Lowval counted = emitOp(Op::AndI, {inside, mask}, Type::scalar(Elem::I1));
-    Lowval bin = emitOp(Op::Select, {counted, wide, {index(0), 0}}, kI64);
-    Value* p = emitOp(Op::AddPtr, {{counts.base, 0}, bin}, counts.base->type, {}, top()).v;
+    Value* p = binAt(emitOp(Op::Select, {counted, wide, {index(0), 0}}, kI64));
     Inst* load = at(top()).create(Op::LoLoad, {p}, {counts.element});
     load->segments = {1, 0, 0};
     Value* one = emitOp(Op::ExtUI, {counted}, counts.element, {}, top()).v;
-    store(p, at(top()).make(Op::AddI, {load->result(), one}), nullptr);
+    store(p, at(top()).make(Op::AddI, {load->result(), one}));
+  });
+}
+
+// map_elementwise with pack > 1: the function takes `pack` neighbours of each operand.
+void Lowering::emitSequence(const Inst& inst) {
+  for (Value* v : inst.results)
+    if (!buffer_.count(v)) buffer_[v] = allocate(v);
+  beginPlain();
+  int bits = inst.operand(0)->type.bits();
+  auto pack = inst.integer(Attr::Pack, 1);
+  int packBits = std::countr_zero(static_cast<uint64_t>(pack));
+  axes_.assign(1, {});
+  axes_[0].bits = bits - packBits;
+  auto mapOf = [&](int64_t p) {
+    IndexMap map;
+    for (int i = 0; i < bits; ++i)
+      map.push_back(i < packBits ? IndexBit{(p >> i) & 1 ? IndexBit::kOne : IndexBit::kZero, 0}
+                                 : IndexBit{0, static_cast<uint8_t>(i - packBits)});
+    return map;
   };
-  nested(nested, 0);
+  plainLoops([&] {
+    std::vector<Lowval> args;
+    for (Value* v : inst.operands)
+      for (int64_t p = 0; p < pack; ++p) args.push_back(readBuffer(buffer_.at(v), mapOf(p), v->type.element()));
+    auto out = emitRegion(*inst.regions[0], args, top());
+    for (size_t k = 0; k < inst.results.size(); ++k)
+      for (int64_t p = 0; p < pack; ++p)
+        writeBuffer(buffer_.at(inst.results[k]), out[k * static_cast<size_t>(pack) + static_cast<size_t>(p)], mapOf(p));
+  });
 }
 
 }  // namespace nereid

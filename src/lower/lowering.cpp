@@ -44,6 +44,10 @@ Result<Lowered> Lowering::run() {
   });
 
   levels_ = {body};
+  walk(kernel_.body, [&](const Inst& inst) {
+    if (inst.op == Op::Constant && inst.result()->type.isTile() && !isPullable(inst)) writeTable(inst);
+  });
+  if (failed_) return std::unexpected(Failed{});
   emitBlock(kernel_.body.entry());
   if (failed_) return std::unexpected(Failed{});
   Builder(m_, body, kernel_.loc).create(Op::Return, {}, {});
@@ -70,6 +74,23 @@ BufferRef Lowering::allocateElements(Type element, int64_t count) {
 }
 
 BufferRef Lowering::allocate(const Value* v) { return allocateElements(storedType(v), v->type.numel()); }
+
+// A constant of many values goes to memory before everything else.
+void Lowering::writeTable(const Inst& inst) {
+  const Dense& table = inst.dense();
+  if (table.bits.size() > 4096) {
+    fail(inst.loc, cat("a constant of ", table.bits.size(), " different values"), "load it from an argument");
+    return;
+  }
+  const Value* v = inst.result();
+  BufferRef to = buffer_[v] = allocate(v);
+  for (size_t i = 0; i < table.bits.size(); ++i) {
+    Value* element = constant(to.element, table.bits[i]);
+    Value* at_ = index(static_cast<int64_t>(i));
+    Builder b(m_, entry_, inst.loc);
+    b.create(Op::LoStore, {b.addPtr(to.base, at_), element}, {})->segments = {1, 1, 0};
+  }
+}
 
 Value* Lowering::scalar(const Value* v) {
   auto it = scalar_.find(v);
@@ -110,11 +131,7 @@ void Lowering::emitInst(const Inst& inst) {
   loc_ = inst.loc;
   Builder b = at(top());
   switch (inst.op) {
-    case Op::Constant:
-      // A tile of many values is written out, element by element; everything else is made where it is used.
-      if (inst.result()->type.isTile()) return;
-      return;
-    case Op::Poison: case Op::Yield: case Op::Condition: case Op::Return: case Op::Assume: case Op::Barrier: case Op::GridWait:
+    case Op::Constant: case Op::Poison: case Op::Yield: case Op::Condition: case Op::Return: case Op::Assume: case Op::Barrier: case Op::GridWait:
     case Op::GridLaunch: case Op::ReduceReturn: case Op::ScanReturn: case Op::MapElementwiseReturn:
       return;
     case Op::GetProgramId: case Op::GetNumPrograms: {

@@ -4,9 +4,10 @@
 //   pull.cpp      one element (or a vector of them) of a virtual tile, where it is needed
 //   affine.cpp    addresses and masks as base + sum of stride x index
 //   nest.cpp      the loops of a nest: axes, vector axis, bounds from masks, roots
-//   dot.cpp       register tiles of a matrix product
+//   dot.cpp       register tiles of a matrix product; histograms
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 
@@ -74,6 +75,7 @@ class Lowering {
   BufferRef allocate(const Value* v);
   BufferRef allocateElements(Type element, int64_t count);
   Type storedType(const Value* v) const;
+  void writeTable(const Inst& inst);
   void copyTile(const Value* v, const BufferRef& to);  // an ad-hoc nest that writes v to `to`
   bool inMemory(const Value* v) const;
   Value* constant(Type type, uint64_t bits);
@@ -89,7 +91,7 @@ class Lowering {
   Lowval pullGather(const Inst& gather, const IndexMap& map);
   Lowval pullSelected(const Inst& inst, const IndexMap& map);
   Lowval pullMapped(const Inst& inst, Value* v, const IndexMap& map);
-  Lowval readBuffer(const BufferRef& buffer, const Type& type, const IndexMap& map, Type as);
+  Lowval readBuffer(const BufferRef& buffer, const IndexMap& map, Type as);
   void writeBuffer(const BufferRef& buffer, Lowval value, const IndexMap& map);
   // An element-wise operation on lowered operands, at the level of the latest (or `atLeast`), as a vector if one of them is.
   Lowval emitOp(const Inst& like, std::vector<Lowval> operands, Type element, int atLeast = 0);
@@ -147,6 +149,11 @@ class Lowering {
   // ---- dot.cpp
   void emitDot(const Inst& dot);
   void emitHistogram(const Inst& inst);
+  void emitSequence(const Inst& inst);
+  // Nests without a vector axis.
+  void beginPlain();
+  void plainLoop(int64_t size, const std::function<void(Value*)>& body);
+  void plainLoops(const std::function<void()>& body, size_t depth = 0);
 
   struct MemoScope {
     size_t journal;

@@ -334,10 +334,7 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
   for (const Root& root : nest.roots) {
     if (root.kind == Root::Dot) return emitDot(*root.inst);
     if (root.kind == Root::Histogram) return emitHistogram(*root.inst);
-    if (root.kind == Root::Sequence) {
-      fail(root.inst->loc, "map_elementwise with pack > 1 is not supported on this target yet", "use pack=1");
-      return;
-    }
+    if (root.kind == Root::Sequence) return emitSequence(*root.inst);
   }
   memo_.clear();
   journal_.clear();

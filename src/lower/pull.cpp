@@ -95,8 +95,7 @@ Lowval Lowering::convert(Lowval v, Type element) {
   return emitOp(bitWidth(from) < bitWidth(element) ? Op::ExtF : Op::TruncF, {v}, element);
 }
 
-Lowval Lowering::readBuffer(const BufferRef& buffer, const Type& type, const IndexMap& map, Type as) {
-  (void)type;
+Lowval Lowering::readBuffer(const BufferRef& buffer, const IndexMap& map, Type as) {
   Affine a = flatIndex(map);
   a.base = {buffer.base, 0};
   Address where = fromAffine(a);
@@ -147,17 +146,14 @@ Lowval Lowering::pull(Value* v, const IndexMap& map) {
 }
 
 Lowval Lowering::pullDefinition(Value* v, const IndexMap& map) {
-  if (auto buffer = buffer_.find(v); buffer != buffer_.end()) return readBuffer(buffer->second, v->type, map, v->type.element());
+  if (auto buffer = buffer_.find(v); buffer != buffer_.end()) return readBuffer(buffer->second, map, v->type.element());
   NEREID_CHECK(v->def, "a tile argument without a buffer");
   const Inst& def = *v->def;
   NEREID_CHECK(isPullable(def), info(def.op).spelling, " has no buffer");
   Type element = v->type.element();
   switch (def.op) {
     case Op::Splat: return {scalar(def.operand(0)), 0};
-    case Op::Constant: {
-      NEREID_CHECK(def.dense().isSplat(), "a constant of many values must be in memory");
-      return {constant(element, def.dense().bits[0]), 0};
-    }
+    case Op::Constant: return {constant(element, def.dense().bits[0]), 0};
     case Op::Poison: return {constant(element, 0), 0};
     case Op::MakeRange: {
       auto a = affine(v, map);

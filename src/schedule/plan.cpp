@@ -111,6 +111,8 @@ class Planner {
     walk(region, [&](Inst& inst) {
       if (inst.op == Op::Dot)
         for (size_t i = 0; i < 2; ++i) buffer(inst.operands[i], "a dot reads each element many times");
+      if (inst.op == Op::MapElementwise && !isPullable(inst))
+        for (Value* v : inst.operands) buffer(v, "several elements are read at a time");
       if (inst.op == Op::Gather) buffer(inst.operands[0], "gathered from by computed indices");
     });
   }
