@@ -638,6 +638,22 @@ void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Va
     axis = saved;
     return;
   }
+  if (lowerBits && upperBits && !acc.empty()) {
+    // A reduction of a few elements is written out.
+    auto first = static_cast<int64_t>(*lowerBits), end = static_cast<int64_t>(*upperBits);
+    if (end - first <= 4 * axis.step()) {
+      for (int64_t i = first; i < end; i += axis.step()) {
+        MemoScope one = enter();
+        axis.iv = index(reverse ? axis.size() - 1 - i : i);
+        axis.level = 0;
+        emitLoops(depth + 1, acc);
+        leave(one);
+      }
+      leave(scope);
+      axis = saved;
+      return;
+    }
+  }
   Inst* loop = m_.newInst(Op::For, loc_);
   loop->operands = {lower, upper, index(axis.step())};
   loop->operands.insert(loop->operands.end(), acc.begin(), acc.end());

@@ -284,6 +284,7 @@ class Planner {
         });
     std::sort(order.begin(), order.end(), [&](Value* a, Value* b) { return number_[a->def] < number_[b->def]; });
     bool changed = false;
+    work_.clear();
     for (Value* v : order) {
       const Inst* def = v->def;
       const Consumers& c = consumers[v];
@@ -297,6 +298,10 @@ class Planner {
         }
         if (changed) return true;  // what hangs on it may need no buffer now
       }
+      if (c.nests.size() > 1 && work(v) >= kMuchWork) {
+        buffer(v, cat("a long computation, used by ", c.nests.size(), " nests"));
+        return true;
+      }
       if (def->op == Op::Load) {
         for (const Nest* nest : c.nests) {
           if (const Inst* writer = writerBetween(def, *nest)) {
@@ -307,6 +312,24 @@ class Planner {
       }
     }
     return changed;
+  }
+
+  // Operations it takes to compute one element from what is in memory.
+  static constexpr int kMuchWork = 10;
+  int work(const Value* v) {
+    if (!v->type.isTile()) return 0;
+    auto [it, isNew] = work_.try_emplace(v, 1);
+    if (!isNew) return it->second;
+    int sum = 1;
+    if (v->def && !inMemory(v)) {
+      switch (v->def->op) {
+        case Op::Splat: case Op::MakeRange: case Op::Constant: case Op::Poison: sum = 0; break;
+        case Op::ExpandDims: case Op::Broadcast: case Op::Reshape: case Op::Trans: case Op::AddPtr: sum = 0; [[fallthrough]];
+        default:
+          for (const Value* o : v->def->operands) sum = std::min(sum + work(o), 1000);
+      }
+    }
+    return work_[v] = sum;
   }
 
   // A write that could change what `load` reads before `nest` pulls it.
@@ -378,6 +401,7 @@ class Planner {
   std::vector<Nest*> nests_;
   std::unordered_map<const Inst*, int> number_, end_;
   std::vector<const Inst*> writers_;
+  std::unordered_map<const Value*, int> work_;
   int next_ = 0;
 };
 
