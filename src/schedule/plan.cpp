@@ -269,7 +269,7 @@ class Planner {
   // Adds buffers that the nests as they stand call for. True when it added one.
   bool refine() {
     struct Consumers {
-      std::vector<const Nest*> nests;
+      std::vector<const Nest*> nests;  // that compute the value
     };
     std::unordered_map<Value*, Consumers> consumers;
     std::vector<Value*> order;
@@ -283,33 +283,29 @@ class Planner {
           if (std::find(c.nests.begin(), c.nests.end(), nest) == c.nests.end()) c.nests.push_back(nest);
         });
     std::sort(order.begin(), order.end(), [&](Value* a, Value* b) { return number_[a->def] < number_[b->def]; });
+    // In program order: a buffer changes what earlier values are needed for, never what later ones are.
     bool changed = false;
     work_.clear();
     for (Value* v : order) {
       const Inst* def = v->def;
       const Consumers& c = consumers[v];
+      std::string why;
       if (isDear(*def)) {
         bool deeper = std::any_of(c.nests.begin(), c.nests.end(),
                                   [&](const Nest* n) { return loopsAround(n->roots[0].inst).size() > loopsAround(def).size(); });
-        if (deeper) {
-          changed |= buffer(v, cat(info(def->op).spelling, " is dear and used in a loop further in"));
-        } else if (c.nests.size() > 1) {
-          changed |= buffer(v, cat(info(def->op).spelling, " is dear and used by ", c.nests.size(), " nests"));
-        }
-        if (changed) return true;  // what hangs on it may need no buffer now
+        if (deeper)
+          why = cat(info(def->op).spelling, " is dear and used in a loop further in");
+        else if (c.nests.size() > 1)
+          why = cat(info(def->op).spelling, " is dear and used by ", c.nests.size(), " nests");
       }
-      if (c.nests.size() > 1 && work(v) >= kMuchWork) {
-        buffer(v, cat("a long computation, used by ", c.nests.size(), " nests"));
-        return true;
-      }
-      if (def->op == Op::Load) {
-        for (const Nest* nest : c.nests) {
-          if (const Inst* writer = writerBetween(def, *nest)) {
-            buffer(v, cat("read later, after the ", info(writer->op).spelling, " at line ", writer->loc.line));
-            return true;
-          }
-        }
-      }
+      if (why.empty() && c.nests.size() > 1 && work(v) >= kMuchWork) why = cat("a long computation, used by ", c.nests.size(), " nests");
+      if (why.empty() && def->op == Op::Load)
+        for (const Nest* nest : c.nests)
+          if (const Inst* writer = writerBetween(def, *nest))
+            why = cat("read later, after the ", info(writer->op).spelling, " at line ", writer->loc.line);
+      if (why.empty()) continue;
+      changed |= buffer(v, std::move(why));
+      work_.clear();
     }
     return changed;
   }
