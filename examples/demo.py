@@ -107,7 +107,7 @@ def main():
             us = times["median_us"]
             print(row.format(folder.name, case.shape, f"{worst:.1e}" if worst else "exact", f"{case.allowed:.0e}" if case.allowed else "exact", duration(us),
                              f"{case.work / us / 1e3:.1f} {case.unit:<7}", f"{times['compile_us'] / 1e3:.1f} ms", "" if good else "WRONG").rstrip(), flush=True)
-    print(f"\n{checked - wrong} of {checked} right")
+    print(f"\n{checked - wrong} passed, {wrong} failed")
     return 1 if wrong or not checked else 0
 
 

@@ -54,6 +54,19 @@ python=python3
 for script in tests/*_test.py; do
   [ -e "$script" ] && run "$(basename "$script")" "$python" "$script"
 done
+# has MODULE: whether the differential tests' Python has it.
+has() { .venv/bin/python -c "import $1" >"$log" 2>&1; }
+if has numpy; then
+  run demo scripts/demo.sh --runs 1
+  run targets_vs_interp .venv/bin/python tests/differential/targets_vs_interp.py
+else
+  echo "demo, targets_vs_interp skipped: no NumPy in .venv (scripts/setup.sh --tests)"
+fi
+if has triton; then
+  run tl_vs_triton .venv/bin/python tests/differential/tl_vs_triton.py
+else
+  echo "tl_vs_triton skipped: no stock Triton in .venv (scripts/setup.sh --tests)"
+fi
 run wasm scripts/wasm.sh
 
 echo "$passed passed, $failed failed"

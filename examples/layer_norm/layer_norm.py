@@ -4,7 +4,7 @@ import triton
 import triton.language as tl
 
 
-# run: layer_norm | *fp32:16,*fp32:16,*fp32:16,*fp32:16,i32,i32,fp32 | BLOCK=64 | 5 | r[250],r[50],r[50],z[250],50,50,1e-5 | tol=1e-5
+# run: layer_norm | *fp32:16,*fp32:16,*fp32:16,*fp32:16,i32,i32,fp32 | BLOCK=64 | 5 | r[250],r[50],r[50],z[250],50,50,1e-5 | tol=1e-5 | target=1e-6
 @triton.jit
 def layer_norm(x_ptr, weight_ptr, bias_ptr, out_ptr, columns, stride, epsilon, BLOCK: tl.constexpr):
     row = tl.program_id(0)

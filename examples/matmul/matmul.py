@@ -4,7 +4,7 @@ import triton
 import triton.language as tl
 
 
-# run: matmul | *fp32:16,*fp32:16,*fp32:16,i32,i32,i32,i32,i32,i32 | BM=16,BN=32,BK=16,GROUP=2 | 6 | r[1080],r[1800],z[1500],30,50,36,36,50,50 | tol=1e-5
+# run: matmul | *fp32:16,*fp32:16,*fp32:16,i32,i32,i32,i32,i32,i32 | BM=16,BN=32,BK=16,GROUP=2 | 6 | r[1080],r[1800],z[1500],30,50,36,36,50,50 | tol=1e-5 | target=1e-6
 # run: matmul | *fp16:16,*fp16:16,*fp16:16,i32,i32,i32,i32,i32,i32 | BM=16,BN=32,BK=16,GROUP=2 | 6 | r[1080],r[1800],z[1500],30,50,36,36,50,50 | tol=1e-3
 @triton.jit
 def matmul(a_ptr, b_ptr, c_ptr, M, N, K, a_stride, b_stride, c_stride,  #

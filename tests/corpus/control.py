@@ -50,7 +50,7 @@ def steps(out_ptr, start, stop):
     tl.store(out_ptr + 3, d)
 
 
-# run: unrolled | *fp32,*fp32 | N=16 | 1 | r[64],z[16]
+# run: unrolled | *fp32,*fp32 | N=16 | 1 | r[64],z[16] | target=2e-7
 @triton.jit
 def unrolled(x_ptr, out_ptr, N: tl.constexpr):
     i = tl.arange(0, N)
@@ -89,7 +89,7 @@ def while_and(out_ptr, n):
     tl.store(out_ptr + tl.program_id(0), s * 100 + i)
 
 
-# run: branches | *fp32,*fp32,i32 | N=16 | 3 | r[48],z[48],1
+# run: branches | *fp32,*fp32,i32 | N=16 | 3 | r[48],z[48],1 | target=2e-7
 @triton.jit
 def branches(x_ptr, out_ptr, which, N: tl.constexpr):
     pid = tl.program_id(0)

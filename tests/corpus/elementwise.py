@@ -17,7 +17,7 @@ def vector_add(x_ptr, y_ptr, out_ptr, n, BLOCK: tl.constexpr):
     tl.store(out_ptr + offsets, tl.load(x_ptr + offsets, mask=mask) + tl.load(y_ptr + offsets, mask=mask), mask=mask)
 
 
-# run: float_operators | *fp32,*fp32,*fp32 | N=64 | 1 | r[64],r[64],z[512]
+# run: float_operators | *fp32,*fp32,*fp32 | N=64 | 1 | r[64],r[64],z[512] | target=2e-7
 @triton.jit
 def float_operators(x_ptr, y_ptr, out_ptr, N: tl.constexpr):
     i = tl.arange(0, N)
@@ -103,7 +103,7 @@ def mixed_floats(a_ptr, b_ptr, c_ptr, d_ptr, out_ptr, N: tl.constexpr):
     tl.store(out_ptr + 4 * N + i, d / a)
 
 
-# run: unary_math | *fp32,*fp32 | N=64 | 1 | r[64]:0.1:3,z[832]
+# run: unary_math | *fp32,*fp32 | N=64 | 1 | r[64]:0.1:3,z[832] | target=2e-7
 # run: unary_math | *fp64,*fp64 | N=64 | 1 | r[64]:0.1:3,z[832]
 @triton.jit
 def unary_math(x_ptr, out_ptr, N: tl.constexpr):
@@ -124,7 +124,7 @@ def unary_math(x_ptr, out_ptr, N: tl.constexpr):
     tl.store(out_ptr + 12 * N + i, x.exp().log())
 
 
-# run: binary_math | *fp32,*fp32,*fp32 | N=64 | 1 | r[64],r[64],z[640]
+# run: binary_math | *fp32,*fp32,*fp32 | N=64 | 1 | r[64],r[64],z[640] | target=2e-7
 @triton.jit
 def binary_math(x_ptr, y_ptr, out_ptr, N: tl.constexpr):
     i = tl.arange(0, N)
@@ -142,7 +142,7 @@ def binary_math(x_ptr, y_ptr, out_ptr, N: tl.constexpr):
     tl.store(out_ptr + 9 * N + i, tl.sigmoid(x))
 
 
-# run: libdevice_math | *fp32,*fp32 | N=64 | 1 | r[64]:0.1:0.9,z[640] | tol=1e-6
+# run: libdevice_math | *fp32,*fp32 | N=64 | 1 | r[64]:0.1:0.9,z[640] | tol=1e-6 | target=2e-7
 @triton.jit
 def libdevice_math(x_ptr, out_ptr, N: tl.constexpr):
     i = tl.arange(0, N)

@@ -77,7 +77,7 @@ class UnusedHostClass:
         yield from self
 
 
-# run: calls | *fp32,*fp32 | N=16 | 1 | r[32],z[144]
+# run: calls | *fp32,*fp32 | N=16 | 1 | r[32],z[144] | target=2e-7
 @triton.jit
 def calls(x_ptr, out_ptr, N: tl.constexpr):
     i = tl.arange(0, N)
@@ -120,7 +120,7 @@ def constexprs(out_ptr, float_ptr, N: tl.constexpr, K: tl.constexpr):
     tl.static_print(f"N={N} half={HALF!r}")
 
 
-# run: tuples | *fp32,*fp32 | N=16 | 1 | r[48],z[64]
+# run: tuples | *fp32,*fp32 | N=16 | 1 | r[48],z[64] | target=2e-7
 @triton.jit
 def tuples(x_ptr, out_ptr, N: tl.constexpr):
     i = tl.arange(0, N)
@@ -198,7 +198,7 @@ def selu_scalar(x, alpha):
         return alpha * (tl.exp(x) - 1)
 
 
-# run: mapped | *fp32,*fp32 | N=16 | 1 | r[16],z[16]
+# run: mapped | *fp32,*fp32 | N=16 | 1 | r[16],z[16] | target=2e-7
 @triton.jit
 def mapped(x_ptr, out_ptr, N: tl.constexpr):
     i = tl.arange(0, N)

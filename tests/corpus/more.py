@@ -121,7 +121,7 @@ def mixed_logic(out_ptr, a, b, FLAG: tl.constexpr, NONE: tl.constexpr):
     tl.store(out_ptr + 6, 3 if not FLAG else 4)
 
 
-# run: module_math | *fp32,*fp32 | N=16 | 1 | r[16]:0.5:2,z[64]
+# run: module_math | *fp32,*fp32 | N=16 | 1 | r[16]:0.5:2,z[64] | target=2e-7
 @triton.jit
 def module_math(x_ptr, out_ptr, N: tl.constexpr):
     i = tl.arange(0, N)
@@ -166,7 +166,7 @@ def bf16_chain(x_ptr, y_ptr, out_ptr, N: tl.constexpr):
     tl.store(out_ptr + 3 * N + i, tl.abs(x) - 1)
 
 
-# run: reduce_all | *fp32,*fp32 | | 1 | r[64],z[8]
+# run: reduce_all | *fp32,*fp32 | | 1 | r[64],z[8] | target=1e-6
 @triton.jit
 def reduce_all(x_ptr, out_ptr):
     x = tl.load(x_ptr + tl.arange(0, 4)[:, None] * 16 + tl.arange(0, 16)[None, :])

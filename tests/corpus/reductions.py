@@ -4,7 +4,7 @@ import triton
 import triton.language as tl
 
 
-# run: softmax | *fp32:16,*fp32:16,i32,i32 | BLOCK=128 | 4 | r[512],z[512],100,100
+# run: softmax | *fp32:16,*fp32:16,i32,i32 | BLOCK=128 | 4 | r[512],z[512],100,100 | target=1e-6
 @triton.jit
 def softmax(x_ptr, out_ptr, stride, n, BLOCK: tl.constexpr):
     row = tl.program_id(0)
@@ -14,8 +14,8 @@ def softmax(x_ptr, out_ptr, stride, n, BLOCK: tl.constexpr):
     tl.store(out_ptr + row * stride + columns, e / tl.sum(e, axis=0), mask=columns < n)
 
 
-# run: sums | *fp32,*fp32 | M=8,N=16 | 1 | r[128],z[64]
-# run: sums | *fp16,*fp32 | M=8,N=16 | 1 | r[128],z[64]
+# run: sums | *fp32,*fp32 | M=8,N=16 | 1 | r[128],z[64] | target=5e-6
+# run: sums | *fp16,*fp32 | M=8,N=16 | 1 | r[128],z[64] | target=1e-2
 # run: sums | *i8,*i32 | M=8,N=16 | 1 | r[128],z[64]
 # run: sums | *u8,*i32 | M=8,N=16 | 1 | r[128],z[64]
 @triton.jit
@@ -66,7 +66,7 @@ def _product(a, b):
     return a * b
 
 
-# run: custom_reduce | *fp32,*fp32 | N=16 | 1 | r[32]:0.5:1.5,z[64]
+# run: custom_reduce | *fp32,*fp32 | N=16 | 1 | r[32]:0.5:1.5,z[64] | target=5e-7
 @triton.jit
 def custom_reduce(x_ptr, out_ptr, N: tl.constexpr):
     i = tl.arange(0, N)
@@ -127,14 +127,14 @@ def histograms(x_ptr, out_ptr, N: tl.constexpr):
     tl.store(out_ptr + 16 + j, tl.histogram(x, 16, mask=i < 40))
 
 
-# run: library_softmax | *fp32,*fp32 | N=32 | 1 | r[32],z[32]
+# run: library_softmax | *fp32,*fp32 | N=32 | 1 | r[32],z[32] | target=1e-6
 @triton.jit
 def library_softmax(x_ptr, out_ptr, N: tl.constexpr):
     i = tl.arange(0, N)
     tl.store(out_ptr + i, tl.softmax(tl.load(x_ptr + i)))
 
 
-# run: layer_norm | *fp32:16,*fp32:16,*fp32:16,*fp32:16,i32,fp32 | BLOCK=64 | 3 | r[150],z[150],r[50],r[50],50,1e-5
+# run: layer_norm | *fp32:16,*fp32:16,*fp32:16,*fp32:16,i32,fp32 | BLOCK=64 | 3 | r[150],z[150],r[50],r[50],50,1e-5 | target=5e-7
 @triton.jit
 def layer_norm(x_ptr, y_ptr, w_ptr, b_ptr, n, eps, BLOCK: tl.constexpr):
     row = tl.program_id(0)

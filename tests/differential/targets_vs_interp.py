@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+"""Every kernel of the corpus and the examples on every target, against the interpreter.
+
+    python tests/differential/targets_vs_interp.py [--targets lower,cpu] [-k NAME] [FILE.py ...]
+
+Needs numpy. corpus.py says how a `# run:` line is read.
+"""
+import subprocess
+
+import corpus
+
+_targets = []
+
+
+def targets(options):
+    if not _targets:
+        lines = subprocess.run([options.nereid, "targets"], capture_output=True, text=True, check=True).stdout.splitlines()
+        _targets.extend(options.targets.split(",") if options.targets else [t for line in lines if (t := line.split()[0]) != "interp"])
+    return _targets
+
+
+def check(case, ttir, inputs, folder, options):
+    wanted = corpus.run(options.nereid, ttir, "interp", case.grid, inputs, folder)
+    problems = []
+    for target in targets(options):
+        try:
+            problem = corpus.compare(corpus.run(options.nereid, ttir, target, case.grid, inputs, folder), wanted, case.target_tolerance)
+        except RuntimeError as e:
+            problem = str(e)
+        if problem:
+            problems.append(f"{target}: {problem}")
+    return "\n     ".join(problems) or None
+
+
+if __name__ == "__main__":
+    corpus.main(__doc__, check)
