@@ -8,6 +8,7 @@
 #include <llvm/IR/LegacyPassManager.h>
 #include <llvm/IR/Module.h>
 #include <llvm/IR/Verifier.h>
+#include <llvm/MC/MCSubtargetInfo.h>
 #include <llvm/MC/TargetRegistry.h>
 #include <llvm/Passes/PassBuilder.h>
 #include <llvm/Support/CommandLine.h>
@@ -24,6 +25,7 @@
 #include <llvm/Transforms/Scalar/SimplifyCFG.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <mutex>
 
 #include "backends/cpu/emit.h"
@@ -48,7 +50,6 @@ void initialise() {
 Processor resolve(const Processor& p) { return p.name.empty() ? host() : p; }
 
 bool has(const Processor& p, std::string_view feature) {
-  std::unique_ptr<llvm::TargetMachine> unused;
   return p.features.find(cat("+", feature)) != std::string::npos;
 }
 
@@ -160,6 +161,8 @@ class JitKernel : public Kernel {
 Processor host() {
   static const Processor kHost = [] {
     Processor p;
+    // Another processor's code, for shipping objects and for testing.
+    if (const char* name = std::getenv("NEREID_CPU"); name && *name) return Processor{name, {}};
     p.name = llvm::sys::getHostCPUName().str();
     llvm::SubtargetFeatures features;
     for (auto& [name, on] : llvm::sys::getHostCPUFeatures()) features.AddFeature(name, on);
@@ -172,9 +175,16 @@ Processor host() {
 Machine machineOf(const Processor& requested) {
   Processor p = resolve(requested);
 #if defined(__x86_64__)
-  auto level = [&](std::string_view name) { return p.name == name; };
-  if (has(p, "avx512f") || level("x86-64-v4")) return {64, 32};
-  if (has(p, "avx2") || level("x86-64-v3")) return {32, 16};
+  // A named processor's features are LLVM's to tell.
+  std::string error;
+  if (p.features.empty())
+    if (auto machine = machineFor(p, error)) {
+      if (machine->getMCSubtargetInfo()->checkFeatures("+avx512f")) return {64, 32};
+      if (machine->getMCSubtargetInfo()->checkFeatures("+avx2")) return {32, 16};
+      return {16, 16};
+    }
+  if (has(p, "avx512f")) return {64, 32};
+  if (has(p, "avx2")) return {32, 16};
   return {16, 16};
 #else
   return {16, 32};

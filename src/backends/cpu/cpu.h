@@ -14,10 +14,11 @@ namespace nereid::cpu {
 // the address of the value. `scratch` has the kernel's scratchBytes, aligned to 64.
 using Entry = void (*)(const void* const* args, const uint32_t grid[3], uint64_t begin, uint64_t end, void* scratch);
 
-// The processor to compile for: empty for this one, else an LLVM CPU name ("x86-64-v3") and features ("+avx512f").
+// The processor to compile for: empty for host(), else an LLVM CPU name ("x86-64-v3") and features ("+avx512f").
 struct Processor {
   std::string name, features;
 };
+// This one, or the one that the environment variable NEREID_CPU names.
 Processor host();
 // What lowering must know of it.
 Machine machineOf(const Processor& processor);
