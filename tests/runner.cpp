@@ -3,7 +3,8 @@
 //
 //   // run: @add grid=2 x=i32[1, 2] out=zeros:i32[2]  =>  out=[2, 3] ~1e-6
 //       runs on every target, in the order of `nereid targets`; without `=>` all arrays must be what the first target, the
-//       interpreter, gives. Floats agree within the tolerance, by default 1e-5. After `only` stand the targets that can do it.
+//       interpreter, gives. Floats agree within the tolerance, by default 1e-5; with ~0 they are equal, the signs of zeros too, and any
+//       NaN is any other. After `only` stand the targets that can do it.
 //   // run: @add ... => error [bounds] text
 //   // fails: [verify] text
 //       the front-end refuses the file with this id and text. `// signature: *fp32,i32` and `// constant: N=4` say how to compile it.
@@ -75,7 +76,8 @@ std::string compare(const Array& got, const Array& wanted, double tolerance) {
       double a = got.number(i), b = wanted.number(i);
       // One unit in the last place of the format, and the tolerance.
       double unit = std::ldexp(std::fabs(b), -got.type->mantissaBits);
-      if (a == b || (std::isnan(a) && std::isnan(b)) || std::fabs(a - b) <= tolerance * std::max(1.0, std::fabs(b)) + (tolerance > 0 ? unit : 0)) continue;
+      bool zeros = tolerance == 0 && a == 0 && b == 0;
+      if (zeros ? std::signbit(a) == std::signbit(b) : a == b || (std::isnan(a) && std::isnan(b)) || std::fabs(a - b) <= tolerance * std::max(1.0, std::fabs(b)) + (tolerance > 0 ? unit : 0)) continue;
     }
     return "differs at element " + std::to_string(i) + ": " + show(got, 32) + ", wanted " + show(wanted, 32);
   }

@@ -176,7 +176,7 @@ double erfinv(double x) {
   double y = std::copysign(std::sqrt(std::sqrt(t * t - l / kA) - t), x);
   for (int i = 0; i < 4; ++i) {
     // Near 1 the difference of erfs has no digits left; that of erfcs has.
-    double error = std::fabs(x) < 0.5 ? std::erf(y) - x : std::copysign((1 - std::fabs(x)) - std::erfc(std::fabs(y)), x);
+    double error = std::fabs(x) < 0.5 ? std::erf(y) - x : std::copysign(1, x) * ((1 - std::fabs(x)) - std::erfc(std::fabs(y)));
     double step = error / (2 / std::sqrt(kPi) * std::exp(-y * y));
     y -= step / (1 + y * step);
   }

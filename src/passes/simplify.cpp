@@ -4,40 +4,17 @@
 //   tt.dot %a, %b, %zero; arith.addf %d, %c   =>  tt.dot %a, %b, %c
 //   tt.unsplat %x : tensor<1x1xf32>           =>  a reduction of one element
 //   math.isnan %x                             =>  arith.cmpf uno, %x, %x
-//   arith.ceildivsi, math.fpowi, libdevice's odd functions, tt.dot_scaled
+//   arith.ceildivsi, arith.mulsi_extended, math.fpowi, tt.dot_scaled
 #include <cmath>
 #include <limits>
 
-#include "ir/bits.h"
 #include "ir/builder.h"
-#include "ir/libdevice.h"
 #include "passes/passes.h"
+#include "passes/rewrite.h"
 
 namespace nereid {
 
 namespace {
-
-// Rewrites each instruction of a region: `rewrite(builder, inst)` gives the value that replaces its result, or null to keep it.
-template <class F>
-void rewriteEach(Module& m, Region& region, Replacements& replaced, F&& rewrite) {
-  for (Block* block : region.blocks) {
-    std::vector<Inst*> source = std::move(block->insts);
-    block->insts.clear();
-    for (Inst* inst : source) {
-      for (Value*& v : inst->operands) v = replaced(v);
-      for (Successor& s : inst->successors)
-        for (Value*& v : s.args) v = replaced(v);
-      for (auto& r : inst->regions) rewriteEach(m, *r, replaced, rewrite);
-      Builder b(m, block, inst->loc);
-      if (Value* v = rewrite(b, *inst)) {
-        if (v->name.empty()) v->name = inst->result()->name;
-        replaced.add(inst->result(), v);
-      } else {
-        block->insts.push_back(inst);
-      }
-    }
-  }
-}
 
 bool isZeroTile(const Value* v) {
   auto bits = constantBits(v);
@@ -152,6 +129,25 @@ Value* ceilDiv(Builder& b, const Inst& inst) {
   return b.make(Op::AddI, {q, b.cast(Op::ExtUI, b.make(Op::AndI, {inexact, sameSign}), t)});
 }
 
+// The high half of a product.
+Value* highHalf(Builder& b, const Inst& inst) {
+  Value *x = inst.operand(0), *y = inst.operand(1);
+  Type t = x->type;
+  bool isSigned = inst.op == Op::MulSIExt;
+  int width = bitWidth(t);
+  if (width < 64) {
+    Type wide = t.withElement(Elem::I64);
+    Op extend = isSigned ? Op::ExtSI : Op::ExtUI;
+    Value* product = b.make(Op::MulI, {b.cast(extend, x, wide), b.cast(extend, y, wide)});
+    return b.cast(Op::TruncI, b.make(Op::ShRUI, {product, b.integer(wide, width)}), t);
+  }
+  Value* high = b.make(Op::MulHiUI, {x, y});
+  if (!isSigned) return high;
+  // A negative factor counts 2^64 too much.
+  auto surplus = [&](Value* factor, Value* other) { return b.make(Op::AndI, {b.make(Op::ShRSI, {factor, b.integer(t, 63)}), other}); };
+  return b.make(Op::SubI, {b.make(Op::SubI, {high, surplus(x, y)}), surplus(y, x)});
+}
+
 }  // namespace
 
 void simplify(Func& f, Module& m) {
@@ -168,7 +164,16 @@ void simplify(Func& f, Module& m) {
       case Op::IsInf: return b.cmpF(CmpFPred::Oeq, b.make(Op::AbsF, {inst.operand(0)}), b.floating(inst.operand(0)->type, kInf));
       case Op::IsFinite: return b.cmpF(CmpFPred::Olt, b.make(Op::AbsF, {inst.operand(0)}), b.floating(inst.operand(0)->type, kInf));
       case Op::CeilDivSI: return ceilDiv(b, inst);
-      case Op::FPowI: return b.make(Op::PowF, {inst.operand(0), b.cast(Op::SIToFP, inst.operand(1), inst.operand(0)->type)});
+      case Op::MulSIExt: case Op::MulUIExt:
+        replaced.add(inst.results[1], highHalf(b, inst));
+        return b.make(Op::MulI, {inst.operand(0), inst.operand(1)});
+      case Op::FPowI: {  // in f64, which holds every i32: an odd exponent must stay odd
+        Type t = inst.result()->type, f64 = t.withElement(Elem::F64);
+        Value* x = inst.operand(0);
+        if (t.elem != Elem::F64) x = b.cast(Op::ExtF, x, f64);
+        Value* y = b.make(Op::PowF, {x, b.cast(Op::SIToFP, inst.operand(1), f64)});
+        return t.elem == Elem::F64 ? y : b.cast(Op::TruncF, y, t);
+      }
       case Op::DotScaled: return dotScaled(b, inst);
       case Op::AddF: case Op::AddI:
         for (size_t i = 0; i < 2; ++i) {
@@ -181,70 +186,6 @@ void simplify(Func& f, Module& m) {
     }
   });
   replaced.apply(f.body);
-}
-
-Result<> resolveExterns(Module& m, Diags& diags) {
-  const Inst* refused = nullptr;
-  Replacements replaced;
-  Func& f = *m.kernel();
-  rewriteEach(m, f.body, replaced, [&](Builder& b, Inst& inst) -> Value* {
-    if (inst.op == Op::InlineAsm || inst.op == Op::AtomicPoll) refused = &inst;
-    if (inst.op != Op::ExternElementwise) return nullptr;
-    auto fn = resolveLibdevice(inst.text(Attr::Symbol));
-    if (!fn) {
-      refused = &inst;
-      return nullptr;
-    }
-    Type result = inst.result()->type;
-    Value* x = inst.operand(0);
-    Value* y = inst.operands.size() > 1 ? inst.operand(1) : nullptr;
-    constexpr double kInf = std::numeric_limits<double>::infinity();
-    auto flag = [&](Value* bit) { return result.isBool() ? bit : b.cast(Op::ExtUI, bit, result); };
-    Type bits = x->type.withElement(bitWidth(x->type) == 64 ? Elem::I64 : bitWidth(x->type) == 16 ? Elem::I16 : Elem::I32);
-    switch (fn->fn) {
-      case LibFn::None:
-        if (info(fn->op).sig == Sig::FloatTest) return flag(b.make(fn->op, {x}));
-        return b.create(fn->op, inst.operands, {result})->result();
-      case LibFn::IsNan: return flag(b.cmpF(CmpFPred::Uno, x, x));
-      case LibFn::IsInf: return flag(b.cmpF(CmpFPred::Oeq, b.make(Op::AbsF, {x}), b.floating(x->type, kInf)));
-      case LibFn::IsFinite: return flag(b.cmpF(CmpFPred::Olt, b.make(Op::AbsF, {x}), b.floating(x->type, kInf)));
-      case LibFn::SignBit: return flag(b.cmpI(CmpIPred::Slt, b.cast(Op::Bitcast, x, bits), b.integer(bits, 0)));
-      case LibFn::Rcp: return b.make(Op::DivF, {b.floating(x->type, 1), x});
-      case LibFn::Fdim: {
-        Value* d = b.select(b.cmpF(CmpFPred::Ole, x, y), b.floating(x->type, 0), b.make(Op::SubF, {x, y}));
-        return d;
-      }
-      case LibFn::Ffs: {
-        Value* none = b.cmpI(CmpIPred::Eq, x, b.integer(x->type, 0));
-        Value* first = b.make(Op::AddI, {b.make(Op::CtTZ, {x}), b.integer(x->type, 1)});
-        Value* v = b.select(none, b.integer(x->type, 0), first);
-        return v->type == result ? v : b.cast(Op::TruncI, v, result);
-      }
-      case LibFn::Hypot: {
-        // In f64 neither square overflows for f32; f64 itself is scaled by the larger.
-        if (x->type.elem == Elem::F32) {
-          Type wide = x->type.withElement(Elem::F64);
-          Value *u = b.cast(Op::ExtF, x, wide), *v = b.cast(Op::ExtF, y, wide);
-          Value* sum = b.make(Op::AddF, {b.make(Op::MulF, {u, u}), b.make(Op::MulF, {v, v})});
-          return b.cast(Op::TruncF, b.make(Op::Sqrt, {sum}), result);
-        }
-        Value *u = b.make(Op::AbsF, {x}), *v = b.make(Op::AbsF, {y});
-        Value *large = b.make(Op::MaximumF, {u, v}), *small = b.make(Op::MinimumF, {u, v});
-        Value* ratio = b.make(Op::DivF, {small, large});
-        Value* root = b.make(Op::Sqrt, {b.make(Op::AddF, {b.floating(result, 1), b.make(Op::MulF, {ratio, ratio})})});
-        Value* zero = b.cmpF(CmpFPred::Oeq, large, b.floating(result, 0));
-        return b.select(zero, large, b.make(Op::MulF, {large, root}));
-      }
-      default: refused = &inst; return nullptr;
-    }
-  });
-  replaced.apply(f.body);
-  if (!refused) return {};
-  if (refused->op == Op::InlineAsm)
-    return diags.error(Err::Unsupported, refused->loc).says("inline assembly is text for a GPU and has no meaning here").hint("write it with tl operations");
-  if (refused->op == Op::AtomicPoll)
-    return diags.error(Err::Unsupported, refused->loc).says("atomic_poll waits for another program, and programs need not run at the same time here");
-  return diags.error(Err::Unsupported, refused->loc).says("the library function `", refused->text(Attr::Symbol), "` is not supported on this target");
 }
 
 }  // namespace nereid
