@@ -9,8 +9,8 @@ def leaky_relu(x):
     return tl.where(x >= 0, x, 0.01 * x)
 
 
-# run: fused_matmul | *fp16:16,*fp16:16,*fp16:16,*fp32:16,i32,i32,i32 | BM=16,BN=32,BK=16,ACTIVATION='leaky_relu' | 6 | r[2000],r[2000],z[2000],r[64],40,36,50 | tol=1e-2
-# run: fused_matmul | *fp16:16,*fp16:16,*fp16:16,*fp32:16,i32,i32,i32 | BM=16,BN=16,BK=32,ACTIVATION='' | 9 | r[2000],r[2000],z[2000],r[64],40,36,50 | tol=1e-2
+# run: fused_matmul | *fp16:16,*fp16:16,*fp16:16,*fp32:16,i32,i32,i32 | BM=16,BN=32,BK=16,ACTIVATION='leaky_relu' | 6 | r[2000],r[2000],z[2000],r[64],40,36,50 | target=1e-3
+# run: fused_matmul | *fp16:16,*fp16:16,*fp16:16,*fp32:16,i32,i32,i32 | BM=16,BN=16,BK=32,ACTIVATION='' | 9 | r[2000],r[2000],z[2000],r[64],40,36,50 | target=1e-3
 @triton.jit
 def fused_matmul(a_ptr, b_ptr, c_ptr, bias_ptr, M, N, K, BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, ACTIVATION: tl.constexpr):
     tiles_n = tl.cdiv(N, BN)
@@ -29,7 +29,7 @@ def fused_matmul(a_ptr, b_ptr, c_ptr, bias_ptr, M, N, K, BM: tl.constexpr, BN: t
     tl.store(c_ptr + m[:, None] * N + n[None, :], acc.to(tl.float16), mask=(m[:, None] < M) & (n[None, :] < N))
 
 
-# run: split_k | *fp32:16,*fp32:16,*fp32:16,i32,i32,i32 | BM=16,BN=16,BK=16,SPLIT=3 | 4,3 | r[1600],r[1600],z[1024],32,32,48 | tol=1e-3
+# run: split_k | *fp32:16,*fp32:16,*fp32:16,i32,i32,i32 | BM=16,BN=16,BK=16,SPLIT=3 | 4,3 | r[1600],r[1600],z[1024],32,32,48 | target=2e-6
 @triton.jit
 def split_k(a_ptr, b_ptr, c_ptr, M, N, K, BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, SPLIT: tl.constexpr):
     pid, part = tl.program_id(0), tl.program_id(1)
@@ -55,7 +55,7 @@ def persistent_add(x_ptr, y_ptr, out_ptr, n, programs, BLOCK: tl.constexpr):
         tl.store(out_ptr + i, tl.load(x_ptr + i, mask=inside) + tl.load(y_ptr + i, mask=inside), mask=inside)
 
 
-# run: rope | *fp32,*fp32,*fp32,i32,i32 | HALF=16 | 6 | r[200],r[16],r[16],32,6
+# run: rope | *fp32,*fp32,*fp32,i32,i32 | HALF=16 | 6 | r[200],r[16],r[16],32,6 | target=2e-6
 @triton.jit
 def rope(x_ptr, cos_ptr, sin_ptr, stride, rows, HALF: tl.constexpr):
     row = tl.program_id(0)
@@ -77,7 +77,7 @@ def embedding(ids_ptr, table_ptr, out_ptr, n, width, ROWS: tl.constexpr, D: tl.c
     tl.store(out_ptr + i[:, None] * width + d[None, :], tl.load(table_ptr + ids[:, None] * width + d[None, :], mask=mask), mask=mask)
 
 
-# run: layer_norm_backward | *fp32,*fp32,*fp32,*fp32,*fp32,*fp32,*fp32,*i32,i32,i32 | GROUP=2,BLOCK=64 | 6 | r[300],r[300],r[64],r[8],r[8]:0.5:2,z[300],z[100],z[4],50,50 | tol=1e-4
+# run: layer_norm_backward | *fp32,*fp32,*fp32,*fp32,*fp32,*fp32,*fp32,*i32,i32,i32 | GROUP=2,BLOCK=64 | 6 | r[300],r[300],r[64],r[8],r[8]:0.5:2,z[300],z[100],z[4],50,50 | target=2e-6
 @triton.jit
 def layer_norm_backward(dy_ptr, x_ptr, w_ptr, mean_ptr, rstd_ptr, dx_ptr, dw_ptr, lock_ptr, stride, n, GROUP: tl.constexpr, BLOCK: tl.constexpr):
     row = tl.program_id(0)
@@ -107,7 +107,7 @@ def layer_norm_backward(dy_ptr, x_ptr, w_ptr, mean_ptr, rstd_ptr, dx_ptr, dw_ptr
     tl.atomic_xchg(lock_ptr + group, 0)
 
 
-# run: cross_entropy | *fp32,*i32,*fp32,i32,i32 | BLOCK=32 | 5 | r[500],r[5]:0:90,z[5],100,95 | tol=1e-5
+# run: cross_entropy | *fp32,*i32,*fp32,i32,i32 | BLOCK=32 | 5 | r[500],r[5]:0:90,z[5],100,95 | target=2e-6
 @triton.jit
 def cross_entropy(logits_ptr, targets_ptr, loss_ptr, stride, n, BLOCK: tl.constexpr):
     row = tl.program_id(0)
@@ -128,7 +128,7 @@ def first_order(a1, b1, a2, b2):
     return a1 * a2, a2 * b1 + b2
 
 
-# run: linear_recurrence | *fp32,*fp32,*fp32,i32 | T=32,D=8 | 2 | r[256]:0:1,r[256],z[256],8 | tol=1e-5
+# run: linear_recurrence | *fp32,*fp32,*fp32,i32 | T=32,D=8 | 2 | r[256]:0:1,r[256],z[256],8 | target=2e-6
 @triton.jit
 def linear_recurrence(a_ptr, b_ptr, out_ptr, width, T: tl.constexpr, D: tl.constexpr):
     t = tl.arange(0, T)
@@ -151,7 +151,7 @@ def quantize(x_ptr, q_ptr, scale_ptr, stride, n, BLOCK: tl.constexpr):
     tl.store(scale_ptr + row, scale)
 
 
-# run: softmax_rows | *fp32,*fp32,i32,i32 | ROWS=4,COLUMNS=32 | 3 | r[300],z[300],10,30 | tol=1e-5
+# run: softmax_rows | *fp32,*fp32,i32,i32 | ROWS=4,COLUMNS=32 | 3 | r[300],z[300],10,30 | target=2e-6
 @triton.jit
 def softmax_rows(x_ptr, out_ptr, rows, columns, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
     r = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
@@ -172,7 +172,7 @@ def transpose(x_ptr, out_ptr, M, N, B: tl.constexpr):
     tl.store(out_ptr + n[:, None] * M + m[None, :], x.T, mask=(n[:, None] < N) & (m[None, :] < M))
 
 
-# run: matvec | *fp32,*fp32,*fp32,i32,i32 | BM=8,BN=16 | 3 | r[1000],r[50],z[20],20,50 | tol=1e-4
+# run: matvec | *fp32,*fp32,*fp32,i32,i32 | BM=8,BN=16 | 3 | r[1000],r[50],z[20],20,50 | target=2e-6
 @triton.jit
 def matvec(a_ptr, x_ptr, y_ptr, M, N, BM: tl.constexpr, BN: tl.constexpr):
     m = tl.program_id(0) * BM + tl.arange(0, BM)
@@ -184,7 +184,7 @@ def matvec(a_ptr, x_ptr, y_ptr, M, N, BM: tl.constexpr, BN: tl.constexpr):
     tl.store(y_ptr + m, tl.sum(acc, 1), mask=m < M)
 
 
-# run: swiglu | *fp16,*fp16,*fp16,i32 | BLOCK=64 | 3 | r[150],r[150],z[150],150 | tol=1e-3
+# run: swiglu | *fp16,*fp16,*fp16,i32 | BLOCK=64 | 3 | r[150],r[150],z[150],150 | target=1e-3
 @triton.jit
 def swiglu(gate_ptr, up_ptr, out_ptr, n, BLOCK: tl.constexpr):
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -193,7 +193,7 @@ def swiglu(gate_ptr, up_ptr, out_ptr, n, BLOCK: tl.constexpr):
     tl.store(out_ptr + i, (g * tl.sigmoid(g)).to(tl.float16) * u, mask=i < n)
 
 
-# run: conv1d | *fp32,*fp32,*fp32,i32 | TAPS=4,BLOCK=32 | 4 | r[100],r[4],z[100],100 | tol=1e-5
+# run: conv1d | *fp32,*fp32,*fp32,i32 | TAPS=4,BLOCK=32 | 4 | r[100],r[4],z[100],100 | target=2e-6
 @triton.jit
 def conv1d(x_ptr, w_ptr, out_ptr, n, TAPS: tl.constexpr, BLOCK: tl.constexpr):
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -204,7 +204,7 @@ def conv1d(x_ptr, w_ptr, out_ptr, n, TAPS: tl.constexpr, BLOCK: tl.constexpr):
     tl.store(out_ptr + i, acc, mask=i < n)
 
 
-# run: online_attention | *fp32,*fp32,*fp32,*fp32,i32 | BM=16,BN=16,D=16 | 3 | r[800],r[800],r[800],z[800],45 | tol=1e-4
+# run: online_attention | *fp32,*fp32,*fp32,*fp32,i32 | BM=16,BN=16,D=16 | 3 | r[800],r[800],r[800],z[800],45 | target=2e-6
 @triton.jit
 def online_attention(q_ptr, k_ptr, v_ptr, o_ptr, n, BM: tl.constexpr, BN: tl.constexpr, D: tl.constexpr):
     start = tl.program_id(0) * BM
@@ -250,7 +250,7 @@ def argmax_rows(x_ptr, index_ptr, value_ptr, n, ROWS: tl.constexpr, COLUMNS: tl.
     tl.store(value_ptr + r, value)
 
 
-# run: newton | *fp32,*fp32 | N=32 | 1 | r[32]:1:9,z[32] | tol=1e-5
+# run: newton | *fp32,*fp32 | N=32 | 1 | r[32]:1:9,z[32] | target=2e-6
 @triton.jit
 def newton(x_ptr, out_ptr, N: tl.constexpr):
     i = tl.arange(0, N)

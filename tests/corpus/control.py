@@ -122,7 +122,7 @@ def early_return(x_ptr, out_ptr, limit, N: tl.constexpr):
     tl.store(out_ptr + i, x)
 
 
-# run: constexpr_branches | *fp32,*fp32 | N=16,MODE='square',FLAG=None | 1 | r[16],z[16]
+# run: constexpr_branches | *fp32,*fp32 | N=16,MODE='square',FLAG=None | 1 | r[16],z[16] | target=1e-6
 # run: constexpr_branches | *fp32,*fp32 | N=16,MODE='none',FLAG=3 | 1 | r[16],z[16]
 @triton.jit
 def constexpr_branches(x_ptr, out_ptr, N: tl.constexpr, MODE: tl.constexpr, FLAG: tl.constexpr):
