@@ -2,7 +2,7 @@
 # Everything from a bare Debian 12 machine: each target sets up what it needs first.
 JOBS ?= $(shell nproc)
 
-.PHONY: build demo test asan fuzz wasm setup clean
+.PHONY: build demo test bench asan fuzz wasm setup clean
 
 build: setup
 	@cmake --preset release > build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
@@ -19,6 +19,11 @@ demo: build
 test:
 	@scripts/setup.sh --tests
 	@scripts/test.sh
+
+# One or two threads, beside OpenBLAS and memcpy; best on an idle machine.
+bench: build
+	@scripts/setup.sh --bench
+	@.venv/bin/python bench/bench.py
 
 asan: setup
 	@cmake --preset asan > /dev/null

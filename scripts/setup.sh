@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Makes a bare Debian 12 machine ready to build and test; does nothing, quickly, where all is there.
 #   scripts/setup.sh            what the build needs
-#   scripts/setup.sh --numpy    and what the examples and the benchmarks check with: .venv with NumPy
+#   scripts/setup.sh --numpy    and what the examples check with: .venv with NumPy
+#   scripts/setup.sh --bench    and what the benchmarks compare with: OpenBLAS
 #   scripts/setup.sh --tests    and what the differential tests need: stock Triton as well
 set -eu
 cd "$(dirname "$0")/.."
@@ -10,6 +11,8 @@ cd "$(dirname "$0")/.."
 packages="clang-22 lld-22 llvm-22-dev libclang-rt-22-dev libomp-22-dev
   libc++-22-dev-wasm32 libc++abi-22-dev-wasm32 libclang-rt-22-dev-wasm32 wasi-libc wabt
   cmake ninja-build ccache libgtest-dev libcli11-dev nlohmann-json3-dev python3 python3-venv"
+
+[ "${1:-}" = "--bench" ] && packages="$packages libopenblas0-pthread"
 
 missing=""
 for package in $packages; do
@@ -39,7 +42,7 @@ venv() {
   .venv/bin/pip install --quiet --disable-pip-version-check "$1" && touch "$stamp"
 }
 case "${1:-}" in
-  --numpy) venv numpy==2.2.6 ;;
+  --numpy | --bench) venv numpy==2.2.6 ;;
   --tests)
     { venv numpy==2.2.6 && venv triton==3.6.0; } || echo "setup: no .venv (is there a network?); the differential tests will be skipped" >&2
     ;;
