@@ -20,7 +20,7 @@ command -v ccache >/dev/null && clang="ccache clang++-22"
   printf 'rule cc\n command = %s %s -MMD -MF $out.d -c $in -o $out\n depfile = $out.d\n deps = gcc\n description = wasm $in\n' "$clang" "$(echo $flags)"
   sysroot=/usr
   lib=$sysroot/lib/wasm32-wasi
-  printf 'rule link\n command = wasm-ld-22 --gc-sections --strip-all --lto-O2 -mllvm -enable-merge-functions -O2 -z stack-size=1048576 --entry _initialize %s $in -L%s -lc++ -lc++abi -lc %s -o $out\n description = link $out\n' \
+  printf 'rule link\n command = wasm-ld-22 --gc-sections --strip-all --lto-O2 -mllvm -enable-merge-functions -mllvm -inline-threshold=-20 -O2 -z stack-size=1048576 --entry _initialize %s $in -L%s -lc++ -lc++abi -lc %s -o $out\n description = link $out\n' \
     "$lib/crt1-reactor.o" "$lib" "$(clang++-22 --target=wasm32-wasi -print-libgcc-file-name 2>/dev/null)"
   objects=""
   for file in src/support/*.cpp src/ir/*.cpp src/interp/*.cpp src/frontends/*/*.cpp src/passes/*.cpp src/analysis/*.cpp src/schedule/*.cpp \

@@ -227,6 +227,11 @@ struct Emitter {
     if (e == Elem::F16 && i.op == Op::NegF) return b.CreateFNeg(get(i.operands[0]));
     if (e == Elem::F16 && i.op == Op::AbsF) return b.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, get(i.operands[0]));
     std::vector<llvm::Value*> x;
+    if (i.op == Op::Fma && bitWidth(e) < 32) {
+      // One rounding: in f64 the product is exact, and what the sum loses is far from a tie of the narrow type.
+      for (const Value* v : i.operands) x.push_back(convert.floatToFloat(get(v), e, Elem::F64, false, false));
+      return convert.floatToFloat(floatingWide(i, x), Elem::F64, e, false, false);
+    }
     for (const Value* v : i.operands) x.push_back(wide(v));
     llvm::Value* y = floatingWide(i, x);
     return e == in ? y : convert.floatToFloat(y, in, e, false, false);
