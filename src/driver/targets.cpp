@@ -114,18 +114,36 @@ Result<std::vector<Artefact>> writeCpu(Module m, Diags& diags) {
 
 #endif
 
+#if NEREID_HAS_LOWER
+namespace {
+// What `emit` lowers for: the machine that would run it.
+Machine machineHere() {
+#if NEREID_HAS_CPU
+  return cpu::machineOf(cpu::host());
+#else
+  return {.vectorBytes = 16, .vectorRegisters = 16};
+#endif
+}
+}  // namespace
+#endif
+
 Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage, Diags& diags) {
 #if NEREID_HAS_LOWER
   if (stage == "schedule") {
     if (!pipeline(m, diags)) return std::unexpected(Failed{});
-    return describe(*m.kernel(), makePlan(*m.kernel()));
+    Plan plan = makePlan(*m.kernel());
+    auto lowered = lower(*m.kernel(), plan, machineHere(), diags);
+    if (!lowered) return std::unexpected(Failed{});
+    std::string text = describe(*m.kernel(), plan) + "loops\n";
+    for (const std::string& note : lowered->notes) text += cat("  ", note, "\n");
+    return text + cat("scratch of a program: ", lowered->scratchBytes, " bytes\n");
   }
   if (stage == "passes") {
     if (!pipeline(m, diags)) return std::unexpected(Failed{});
     return print(m);
   }
   if (stage == "lower") {
-    auto scheduled = toLower(std::move(m), {.vectorBytes = 16, .vectorRegisters = 16}, diags);
+    auto scheduled = toLower(std::move(m), machineHere(), diags);
     if (!scheduled) return std::unexpected(Failed{});
     return print(scheduled->lowered.module);
   }

@@ -39,6 +39,8 @@ void Lowering::emitDot(const Inst& dot) {
   axes_[1].bits = mBits - rowBits;
   axes_[2].bits = batchBits;
   vectorAxis_ = laneBits ? 0 : -1;
+  note("tt.dot at line ", dot.loc.line, ": register tiles of ", 1 << rowBits, " x ", 1 << laneBits, ", ", (1 << rowBits) * vectors,
+       " accumulators of ", machine_.vectorRegisters, " registers; per step of K one vector of B, then a broadcast of A and a multiply-add a row");
   auto mapOfRow = [&](int row) {
     IndexMap map;
     for (int i = 0; i < nBits; ++i) map.push_back({0, static_cast<uint8_t>(i)});

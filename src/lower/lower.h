@@ -17,6 +17,7 @@ struct Machine {
 struct Lowered {
   Module module;
   int64_t scratchBytes = 0;
+  std::vector<std::string> notes;  // what was decided on the way, and why: the second half of `emit --stage schedule`
 };
 
 // `kernel` must be one block of structured control flow, without calls, block pointers or descriptors (passes/pipeline.h sees to it).

@@ -58,7 +58,7 @@ Result<Lowered> Lowering::run() {
   nereid::fold(*out_, m_);
   eliminateCommon(*out_);
   eliminateDead(*out_);
-  return Lowered{std::move(m_), scratchBytes_};
+  return Lowered{std::move(m_), scratchBytes_, std::move(notes_)};
 }
 
 bool Lowering::inMemory(const Value* v) const {
@@ -67,6 +67,7 @@ bool Lowering::inMemory(const Value* v) const {
 
 BufferRef Lowering::allocateElements(Type element, int64_t count) {
   int64_t bytes = (count * byteSize(element) + 63) / 64 * 64;
+  note("  scratch: ", count, " x ", element, ", ", bytes, " bytes");
   Inst* inst = Builder(m_, entry_, loc_).create(Op::LoAlloc, {}, {element.pointerTo()},
                                                {{Attr::Bytes, bytes}, {Attr::Offset, scratchBytes_}});
   scratchBytes_ += bytes;

@@ -83,6 +83,10 @@ class Lowering {
   Builder at(int level) { return Builder(m_, levels_[static_cast<size_t>(level)], loc_); }
   int top() const { return static_cast<int>(levels_.size()) - 1; }
   bool fail(Loc loc, std::string text, std::string hint = {});
+  template <class... Parts>
+  void note(const Parts&... parts) {
+    if (quiet_ == 0) notes_.push_back(cat(parts...));
+  }
 
   // ---- pull.cpp
   Lowval pull(Value* v, const IndexMap& map);
@@ -120,6 +124,7 @@ class Lowering {
 
   // ---- nest.cpp
   void emitNest(const Nest& nest, const BufferRef* target = nullptr);
+  void noteNest(const Nest& nest);
   void emitNestBody(const Nest& nest, const BufferRef* target);
   void splitAxes(const Nest& nest);
   void chooseVector(const Nest& nest);
@@ -169,6 +174,8 @@ class Lowering {
   Func* out_ = nullptr;
   Loc loc_;
   bool failed_ = false;
+  std::vector<std::string> notes_;
+  int quiet_ = 0;  // inside an unlikely version, which repeats the decisions
 
   Block* entry_ = nullptr;  // constants and scratch addresses, before everything
   std::map<std::pair<std::string, uint64_t>, Value*> constants_;

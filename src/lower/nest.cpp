@@ -329,6 +329,23 @@ bool Lowering::needsVersions(const Nest& nest, std::vector<const Inst*>& loads, 
   return conflict;
 }
 
+void Lowering::noteNest(const Nest& nest) {
+  if (quiet_) return;
+  std::string shape;
+  for (int64_t d : nest.shape) shape += cat(shape.empty() ? "" : "x", d);
+  note("nest over ", shape.empty() ? "one element" : shape, " at line ", loc_.line);
+  std::string loops;
+  for (int a : order_) {
+    const Axis& axis = axes_[static_cast<size_t>(a)];
+    loops += cat(loops.empty() ? "" : ", ", axis.size(), axis.isReduced ? " reduced" : "", a == vectorAxis_ ? cat(" by ", axis.step(), " lanes") : "");
+  }
+  note("  loops, outermost first: ", loops.empty() ? "none" : loops,
+       vectorAxis_ < 0 ? "; scalar" : "; lanes along the axis where most accesses are contiguous");
+  findBounds(nest);
+  for (const Bound& bound : bounds_)
+    note("  the comparison at line ", bound.compare->loc.line, bound.isLower ? " holds on a whole loop or is a mask" : " ends a loop instead of masking it");
+}
+
 void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
   loc_ = nest.roots.back().inst ? nest.roots.back().inst->loc : loc_;
   for (const Root& root : nest.roots) {
@@ -348,6 +365,7 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
         if (v->type.isTile() && !buffer_.count(v)) buffer_[v] = allocate(v);
   splitAxes(nest);
   chooseVector(nest);
+  noteNest(nest);
 
   std::vector<const Inst*> loads;
   Value* condition = nullptr;
@@ -359,6 +377,10 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
     for (auto& [v, buffer] : filling_) buffer_[v] = buffer;
     filling_.clear();
   };
+  if (conflict)
+    note("  reads and writes may meet: ",
+         constantBits(condition) ? "an address is not affine, so what is read goes through buffers"
+                                 : "two versions, by a test of the address ranges");
   if (conflict && constantBits(condition)) {
     emitSlowly(nest, loads, target);
     finish();
@@ -381,6 +403,7 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
       });
     }
   }
+  if (runtimeStride) note("  two versions, by a test that run-time strides are 1 and indices do not wrap");
   if (!conflict && !runtimeStride) {
     emitNestBody(nest, target);
     finish();
@@ -400,6 +423,7 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
     levels_.push_back(m_.newBlock(*branch->regions.back()));
     assume_ = i == 0;
     unlikely_ = i == 1;
+    quiet_ += i == 1;
     assumeLevel_ = top() - 1;
     if (i == 1 && conflict) {
       emitSlowly(nest, loads, target);
@@ -417,6 +441,7 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
     for (const Value* v : outs) values.push_back(scalar(v));
     at(top()).yield(std::move(values));
     levels_.pop_back();
+    quiet_ -= i == 1;
     assume_ = unlikely_ = false;
   }
   std::sort(assumptions_.begin(), assumptions_.end());

@@ -240,6 +240,9 @@ Problem Session::compile(const File& file, const std::string& target, const std:
   bool typed = json::parse(described)["typed"];
   if (typed && !constants_.empty()) return misuse("TTIR has no constants: -D is for Python source");
   request = holder.get();
+  if (kernel_) nereid_kernel_free(kernel_);
+  kernel_ = nullptr;
+  args_.clear();
   status = nereid_compile(&request, &kernel_, &error);
   if (status != NEREID_OK) return {status, take(error)};
   return bind(take(nereid_kernel_describe(kernel_)));
