@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "ir/builder.h"
 #include "lower/lower.h"
@@ -149,6 +150,7 @@ class Lowering {
     Affine affine;
     int64_t bytes;
   };
+  bool apartByConstants(const Range& x, const Range& y) const;
   std::optional<Range> addressRange(Value* ptr, const IndexMap& map);
 
   // ---- dot.cpp
@@ -216,6 +218,7 @@ class Lowering {
   std::map<std::pair<const Inst*, IndexMap>, bool> facts_;
   int factLevel_ = 0;
   std::map<std::pair<Value*, int>, Lowval> splats_;
+  std::map<std::tuple<Block*, Op, std::vector<Value*>, Elem>, Value*> scalars_;  // made by emitOp, by the block they stand in
 };
 
 }  // namespace nereid

@@ -265,6 +265,23 @@ std::optional<Lowering::Range> Lowering::addressRange(Value* ptr, const IndexMap
   return Range{finish(first, firstConstant), finish(last, lastConstant), *a, bytes};
 }
 
+// Whether two accesses to one array are known to touch different elements.
+bool Lowering::apartByConstants(const Range& x, const Range& y) const {
+  if (x.affine.base.v != y.affine.base.v || x.bytes != y.bytes) return false;
+  int64_t ends[2][2];
+  for (int k = 0; k < 2; ++k) {
+    const Affine& a = k ? y.affine : x.affine;
+    ends[k][0] = a.constant;
+    ends[k][1] = a.constant + 1;
+    for (const Affine::Term& t : a.terms) {
+      if (t.scale.v) return false;
+      int64_t reach = t.factor * (axes_[static_cast<size_t>(t.axis)].size() - 1);
+      ends[k][reach < 0 ? 0 : 1] += reach;
+    }
+  }
+  return ends[0][1] <= ends[1][0] || ends[1][1] <= ends[0][0];
+}
+
 // Whether what the nest reads may be what it writes. Tells the loads to buffer if so, and the condition under which not.
 bool Lowering::needsVersions(const Nest& nest, std::vector<const Inst*>& loads, Value*& condition) {
   struct Access {
@@ -304,10 +321,11 @@ bool Lowering::needsVersions(const Nest& nest, std::vector<const Inst*>& loads, 
       if (!accesses[i].writes && !accesses[j].writes) continue;
       // The same pointers at the same index: each element is read before it is written.
       if (accesses[i].ptr == accesses[j].ptr && accesses[i].map == accesses[j].map) continue;
+      auto x = range(i), y = range(j);
+      if (x && y && apartByConstants(*x, *y)) continue;
       conflict = true;
       for (size_t k : {i, j})
         if (!accesses[k].writes && std::find(loads.begin(), loads.end(), accesses[k].inst) == loads.end()) loads.push_back(accesses[k].inst);
-      auto x = range(i), y = range(j);
       if (!x || !y) {
         never = true;
         continue;

@@ -68,6 +68,12 @@ Lowval Lowering::emitOp(Op op, std::vector<Lowval> operands, Type element, std::
   std::vector<Value*> values;
   for (const Lowval& v : operands) values.push_back(count ? widen(v, count).v : v.v);
   Type type = count ? Type::vector(element, count) : element;
+  if (!count && attrs.empty() && info(op).effects == Effects::Pure) {
+    // The same scalar again: addresses of one array compare equal by this.
+    auto& made = scalars_[{levels_[static_cast<size_t>(level)], op, values, type.elem}];
+    if (!made) made = at(level).create(op, std::move(values), {type})->result();
+    return {made, level};
+  }
   return {at(level).create(op, std::move(values), {type}, std::move(attrs))->result(), level};
 }
 

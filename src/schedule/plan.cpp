@@ -221,6 +221,9 @@ class Planner {
       return r.kind == Root::Combine || r.kind == Root::Buffer || r.kind == Root::Carry || (r.kind == Root::Effect && r.inst->op == Op::Store);
     };
     if (!joins(root) || nest.shape != shape) return false;
+    // Stores are tested against each other, pair by pair.
+    auto stores = std::count_if(nest.roots.begin(), nest.roots.end(), [](const Root& r) { return r.kind == Root::Effect; });
+    if (root.kind == Root::Effect && stores >= kMostStores) return false;
     if (axis >= 0 && nest.reduceAxis >= 0 && axis != nest.reduceAxis) return false;
     bool fits = true;
     for (const Root& r : nest.roots) fits &= joins(r);
@@ -310,6 +313,7 @@ class Planner {
     return changed;
   }
 
+  static constexpr int kMostStores = 6;  // of one nest
   // Operations it takes to compute one element from what is in memory.
   static constexpr int kMuchWork = 10;
   int work(const Value* v) {
