@@ -129,6 +129,17 @@ Value* ceilDiv(Builder& b, const Inst& inst) {
   return b.make(Op::AddI, {q, b.cast(Op::ExtUI, b.make(Op::AndI, {inexact, sameSign}), t)});
 }
 
+// Rounded toward zero; one less where that was up.
+Value* floorDiv(Builder& b, const Inst& inst) {
+  Value *x = inst.operand(0), *y = inst.operand(1);
+  Type t = x->type;
+  Value *q = b.make(Op::DivSI, {x, y}), *r = b.make(Op::RemSI, {x, y});
+  Value* zero = b.integer(t, 0);
+  Value* inexact = b.cmpI(CmpIPred::Ne, r, zero);
+  Value* otherSign = b.cmpI(CmpIPred::Slt, b.make(Op::XOrI, {x, y}), zero);
+  return b.make(Op::SubI, {q, b.cast(Op::ExtUI, b.make(Op::AndI, {inexact, otherSign}), t)});
+}
+
 // The high half of a product.
 Value* highHalf(Builder& b, const Inst& inst) {
   Value *x = inst.operand(0), *y = inst.operand(1);
@@ -164,6 +175,7 @@ void simplify(Func& f, Module& m) {
       case Op::IsInf: return b.cmpF(CmpFPred::Oeq, b.make(Op::AbsF, {inst.operand(0)}), b.floating(inst.operand(0)->type, kInf));
       case Op::IsFinite: return b.cmpF(CmpFPred::Olt, b.make(Op::AbsF, {inst.operand(0)}), b.floating(inst.operand(0)->type, kInf));
       case Op::CeilDivSI: return ceilDiv(b, inst);
+      case Op::FloorDivSI: return floorDiv(b, inst);
       case Op::MulSIExt: case Op::MulUIExt:
         replaced.add(inst.results[1], highHalf(b, inst));
         return b.make(Op::MulI, {inst.operand(0), inst.operand(1)});
