@@ -28,6 +28,7 @@ void Lowering::emitDot(const Inst& dot) {
   facts_.clear();
   bounds_.clear();
   splats_.clear();
+  baseLevel_ = top();
   int lanesOf = std::max(1, machine_.vectorBytes * 8 / bitWidth(sum));
   int laneBits = std::min(nBits, static_cast<int>(std::countr_zero(static_cast<unsigned>(lanesOf))) + 1);
   int vectors = std::max(1, (1 << laneBits) / lanesOf);
@@ -55,7 +56,7 @@ void Lowering::emitDot(const Inst& dot) {
   };
   auto loop = [&](int64_t size, int64_t step, std::vector<Value*> acc, auto&& body) {
     if (size == step) {
-      body(index(0), 0, acc);
+      body(index(0), top(), acc);
       return acc;
     }
     MemoScope scope = enter();
@@ -138,6 +139,7 @@ void Lowering::beginPlain() {
   bounds_.clear();
   splats_.clear();
   vectorAxis_ = -1;
+  baseLevel_ = top();
 }
 
 void Lowering::plainLoop(int64_t size, const std::function<void(Value*)>& body) {

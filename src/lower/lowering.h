@@ -217,6 +217,7 @@ class Lowering {
   std::vector<Bound> bounds_;
   std::map<std::pair<const Inst*, IndexMap>, bool> facts_;
   int factLevel_ = 0;
+  int baseLevel_ = 0;  // where the nest stands: what reads memory stays inside
   std::map<std::pair<Value*, int>, Lowval> splats_;
   std::map<std::tuple<Block*, Op, std::vector<Value*>, Elem>, Value*> scalars_;  // made by emitOp, by the block they stand in
 };

@@ -319,8 +319,11 @@ bool Lowering::needsVersions(const Nest& nest, std::vector<const Inst*>& loads, 
   for (size_t i = 0; i < accesses.size(); ++i)
     for (size_t j = i + 1; j < accesses.size(); ++j) {
       if (!accesses[i].writes && !accesses[j].writes) continue;
-      // The same pointers at the same index: each element is read before it is written.
-      if (accesses[i].ptr == accesses[j].ptr && accesses[i].map == accesses[j].map) continue;
+      // The same pointers at the same index: each element is read before it is written. Not so when the source reads after it writes.
+      bool readsLater = false;
+      for (auto [read, write] : {std::pair(i, j), std::pair(j, i)})
+        readsLater |= !accesses[read].writes && accesses[write].writes && number_[accesses[read].inst] > number_[accesses[write].inst];
+      if (accesses[i].ptr == accesses[j].ptr && accesses[i].map == accesses[j].map && !readsLater) continue;
       auto x = range(i), y = range(j);
       if (x && y && apartByConstants(*x, *y)) continue;
       conflict = true;
@@ -340,7 +343,7 @@ bool Lowering::needsVersions(const Nest& nest, std::vector<const Inst*>& loads, 
         }
         return true;
       };
-      if (sameTerms()) apart = b.make(Op::OrI, {apart, b.cmpI(CmpIPred::Eq, x->first, y->first)});
+      if (!readsLater && sameTerms()) apart = b.make(Op::OrI, {apart, b.cmpI(CmpIPred::Eq, x->first, y->first)});
       condition = condition ? b.make(Op::AndI, {condition, apart}) : apart;
     }
   if (never) condition = constant(Type::scalar(Elem::I1), 0);
@@ -376,6 +379,7 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
   splats_.clear();
   assumptions_.clear();
   assume_ = false;
+  baseLevel_ = top();
   // Result buffers first: their addresses must dominate everything.
   for (const Root& root : nest.roots)
     if (reads(root) || (root.kind == Root::Effect && used_.count(root.inst)))
@@ -521,6 +525,7 @@ void Lowering::emitNestBody(const Nest& nest, const BufferRef* target) {
   target_ = target;
   facts_.clear();
   factLevel_ = 0;
+  baseLevel_ = top();
   for (Axis& axis : axes_) axis.iv = nullptr;
   findBounds(nest);
   std::vector<Value*> acc;
@@ -675,7 +680,7 @@ void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Va
   if (lowerBits && upperBits && static_cast<int64_t>(*upperBits - *lowerBits) == axis.step() && axis.bits == axis.laneBits) {
     // One iteration needs no loop.
     axis.iv = lower;
-    axis.level = 0;
+    axis.level = top();
     emitLoops(depth + 1, acc);
     leave(scope);
     axis = saved;
@@ -688,7 +693,7 @@ void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Va
       for (int64_t i = first; i < end; i += axis.step()) {
         MemoScope one = enter();
         axis.iv = index(reverse ? axis.size() - 1 - i : i);
-        axis.level = 0;
+        axis.level = top();
         emitLoops(depth + 1, acc);
         leave(one);
       }

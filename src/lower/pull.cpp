@@ -3,6 +3,8 @@
 //
 // What has been emitted is remembered by (value, index map) until its loop closes, and stands in the outermost loop on whose index it
 // depends: a value that is the same along a row is computed once a row.
+#include <algorithm>
+
 #include "lower/lowering.h"
 
 namespace nereid {
@@ -107,13 +109,13 @@ Lowval Lowering::readBuffer(const BufferRef& buffer, const IndexMap& map, Type a
   Address where = fromAffine(a);
   Lowval out;
   if (where.vector.v) {
-    int level = where.vector.level;
+    int level = std::max(where.vector.level, baseLevel_);
     Inst* load = at(level).create(Op::LoGather, {where.vector.v}, {Type::vector(buffer.element, lanes())});
     load->segments = {1, 0, 0};
     out = {load->result(), level};
   } else {
     Type t = where.contiguous ? Type::vector(buffer.element, lanes()) : buffer.element;
-    int level = std::max(where.scalar.level, where.contiguous ? axes_[static_cast<size_t>(vectorAxis_)].level : 0);
+    int level = std::max(where.scalar.level, where.contiguous ? axes_[static_cast<size_t>(vectorAxis_)].level : baseLevel_);
     Inst* load = at(level).create(Op::LoLoad, {where.scalar.v}, {t});
     load->segments = {1, 0, 0};
     out = {load->result(), level};
@@ -252,7 +254,7 @@ Lowval Lowering::pullLoad(const Inst& load, const IndexMap& map) {
   Lowval pointer = where.vector.v ? where.vector : where.scalar;
   if (isBool) pointer = emitOp(Op::Bitcast, {pointer}, Type::pointer(Elem::I8));
   bool wide = where.vector.v || where.contiguous || mask.isVector() || (mask.v && other.v && other.isVector());
-  int level = std::max(pointer.level, minLevel);
+  int level = std::max({pointer.level, minLevel, baseLevel_});
   if (where.contiguous) level = std::max(level, axes_[static_cast<size_t>(vectorAxis_)].level);
   if (mask.v) level = std::max(level, mask.level);
   if (other.v) level = std::max(level, other.level);
@@ -303,6 +305,7 @@ Lowval Lowering::pullGather(const Inst& gather, const IndexMap& map) {
   if (lane) picked = emitOp(Op::AddI, {picked, laneIndex({index(0), 0}, lane->factor, kI64)}, kI64);
   Lowval pointer = emitOp(Op::AddPtr, {base, picked}, base.v->type);
   Type stored = buffer_.at(gather.operand(0)).element;
+  pointer.level = std::max(pointer.level, baseLevel_);
   Inst* inst = at(pointer.level).create(pointer.isVector() ? Op::LoGather : Op::LoLoad, {pointer.v},
                                         {pointer.isVector() ? Type::vector(stored, lanes()) : stored});
   inst->segments = {1, 0, 0};
