@@ -94,7 +94,10 @@ def main():
     o = parser.parse_args()
     rng = np.random.default_rng(0)
     blas, blas_name = openblas()
-    print(f"{time.strftime('%Y-%m-%d')}, {processor()}; {blas_name}; medians\n")
+    print(f"{time.strftime('%Y-%m-%d')}, {processor()}; {blas_name}; medians")
+    if (load := os.getloadavg()[0]) > 0.7:
+        print(f"The machine is busy with something else (load {load:.1f}): expect worse ratios, for two threads above all")
+    print()
     print(ROW.format("kernel", "peer", "kernel", "peer", "rates", "ratio", "wanted"))
 
     # Matrix product.
