@@ -81,6 +81,15 @@ def processor():
     return f"{os.cpu_count()} processors, {names[0] if names else os.uname().machine}"
 
 
+def others():
+    """The share of the machine's time that is not idle while this process sleeps."""
+    read = lambda: [int(x) for x in Path("/proc/stat").read_text().split()[1:9]]
+    before = read()
+    time.sleep(1)
+    spent = [b - a for a, b in zip(before, read())]
+    return 1 - (spent[3] + spent[4]) / max(1, sum(spent))
+
+
 def openblas():
     blas = ctypes.CDLL("libopenblas.so.0")
     blas.openblas_get_corename.restype = blas.openblas_get_config.restype = ctypes.c_char_p
@@ -95,8 +104,8 @@ def main():
     rng = np.random.default_rng(0)
     blas, blas_name = openblas()
     print(f"{time.strftime('%Y-%m-%d')}, {processor()}; {blas_name}; medians")
-    if (load := os.getloadavg()[0]) > 0.7:
-        print(f"The machine is busy with something else (load {load:.1f}): expect worse ratios, for two threads above all")
+    if (busy := others()) > 0.1:
+        print(f"Other programs keep the machine {busy:.0%} busy: expect worse ratios, for two threads above all")
     print()
     print(ROW.format("kernel", "peer", "kernel", "peer", "rates", "ratio", "wanted"))
 
