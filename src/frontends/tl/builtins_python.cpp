@@ -143,7 +143,7 @@ Result<Val> CodeGen::bIsInstance(Bound& a) {
     if (!c.is(VK::Class)) return error(Err::Type, a.loc(1)).says("`isinstance` takes a class, but this is ", describe(c));
     bool is = (c.text == "tensor" && v.isTensor()) || (c.text == "tuple" && v.is(VK::Tuple)) || (c.text == "int" && v.isInt()) || (c.text == "bool" && v.is(VK::Bool)) ||
               (c.text == "float" && v.is(VK::Float)) || (c.text == "str" && v.is(VK::Str)) || (c.text == "dtype" && v.is(VK::DType)) ||
-              (c.text == "tensor_descriptor" && v.is(VK::Desc));
+              (c.text == "tensor_descriptor" && v.is(VK::Desc)) || (c.cls && v.is(VK::Tuple) && v.cls == c.cls);
     // Arguments are unwrapped before they are looked at, so that nothing is ever an instance of tl.constexpr.
     if (is) return Val::boolean(true);
   }

@@ -157,6 +157,9 @@ class CodeGen {
   Result<Val> typeMember(const Val& type, const std::string& name, Loc at);
   Result<Val> callMethod(const Val& method, const Args& args);
   Result<Val> callClass(const Val& cls, const Args& args);
+  Result<Val> makeAggregate(const ClassDef& cls, const Args& args);
+  // Calls the method of an aggregate that an operator stands for; nothing where neither operand has one.
+  Result<std::optional<Val>> operatorMethod(const std::string& op, const Val& a, const Val& b, const Locs& locs);
 
   // ---- constants.cpp
   Result<Val> constantBinary(const std::string& op, const Val& a, const Val& b, const Locs& locs);
@@ -331,6 +334,10 @@ class CodeGen {
   int depth_ = 0;           // of eval
   std::optional<Val> result_;
   Loc resultLoc_;
+  // In an aggregate's `__init__`: the class, the name of its `self`, and the fields set so far.
+  const ClassDef* making_ = nullptr;
+  std::string makingName_;
+  Scope made_;
   const Node* unused_ = nullptr;  // the expression that is a statement of its own
 };
 

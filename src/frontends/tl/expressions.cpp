@@ -27,7 +27,9 @@ Result<Val> CodeGen::global(SourceModule& module, const std::string& name, Loc u
       break;
     }
     case Global::Class: {
-      Val v = Val::named(g.fields.empty() ? VK::Module : VK::Class, cat("class:", name));
+      bool known = !g.fields.empty() || g.aggregate;
+      Val v = Val::named(known ? VK::Class : VK::Module, cat("class:", name));
+      v.cls = g.aggregate.get();
       if (!g.fields.empty()) v.fields = std::make_shared<const std::vector<std::string>>(g.fields);
       value = v;
       break;
@@ -240,6 +242,8 @@ Result<Val> CodeGen::binaryOperator(const std::string& op, const Val& a, const V
     bool same = a.kind == b.kind && sameConstant(a, b);
     return Val::boolean(same == (op == "is"));
   }
+  if (a.cls || b.cls)
+    if (auto v = TRY(operatorMethod(op, a, b, locs))) return *v;
   auto notValue = [](const Val& v) { return v.is(VK::Desc) || v.is(VK::BlockPtr) || v.is(VK::Unbound); };
   if (notValue(a) || notValue(b)) {
     const Val& bad = notValue(a) ? a : b;

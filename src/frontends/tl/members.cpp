@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <tuple>
 
 #include "frontends/tl/codegen.h"
 
@@ -76,6 +77,16 @@ Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, co
       if (v.fields)
         for (size_t i = 0; i < v.fields->size() && i < v.size(); ++i)
           if ((*v.fields)[i] == name) return v.item(i);
+      if (v.cls) {
+        if (const FunctionDef* fn = v.cls->method(name)) {
+          Val method = Val::of(VK::Function);
+          method.function = fn;
+          return bound(v, method);
+        }
+        for (auto& m : v.cls->methods) known.push_back(m->name);
+        known.insert(known.end(), v.fields->begin(), v.fields->end());
+        break;
+      }
       if (name == "values" || name == "type") return v;
       if (v.fields) known = *v.fields;
       break;
@@ -194,7 +205,71 @@ Result<Val> CodeGen::callMethod(const Val& method, const Args& args) {
   return Val::boolean(!s.isPointer() && primName(s.prim) == q.substr(3));
 }
 
+// Runs `__init__` where the call stands: it may compute with tensors, and what it gives `self` are the fields.
+Result<Val> CodeGen::makeAggregate(const ClassDef& cls, const Args& args) {
+  const FunctionDef* init = cls.method("__init__");
+  CodeGen inner(shared_, init, cls.module, this, args.call);
+  if (init) {
+    Node* node = TRY(shared_.loader.parse(*init));
+    if (node->kids.size() < 2) return error(Err::Type, init->loc).says("`__init__` needs `self`");
+    Args all = args;
+    all.positional.insert(all.positional.begin(), Arg{Val::none(), args.call});
+    std::vector<Arg> bound = TRY(bind(*init, node, all));
+    if (shared_.callDepth > 60) return error(Err::Unsupported, args.callee).says("calls are nested too deep here");
+    for (size_t i = 1; i < bound.size(); ++i) inner.scope_[node->kids[i]->text] = bound[i].value;
+    inner.making_ = &cls;
+    inner.makingName_ = node->kids[0]->text;
+    inner.host_ = host_;
+    inner.b_.setBlock(b_.block());
+    inner.b_.setLoc(args.call);
+    inner.func_ = func_;
+    inner.regions_ = 1;  // nothing returns from here
+    ++shared_.callDepth;
+    Result<void> done = inner.block(node->kids.back());
+    --shared_.callDepth;
+    CHECK_OK(done);
+    b_.setBlock(inner.b_.block());
+  } else {
+    for (size_t i = 0; i < args.positional.size() && i < cls.fields.size(); ++i) inner.made_[cls.fields[i]] = args.positional[i].value;
+    for (auto& [name, a] : args.named) inner.made_[name] = a.value;
+    if (inner.made_.size() != args.positional.size() + args.named.size() || inner.made_.size() > cls.fields.size())
+      return error(Err::Type, args.call).says("`", cls.name, "` has ", cls.fields.size(), " fields: other values are given");
+  }
+  std::vector<Val> items;
+  for (const std::string& field : cls.fields) {
+    auto it = inner.made_.find(field);
+    if (it == inner.made_.end()) return error(Err::Type, args.call).says("the field `", field, "` of `", cls.name, "` gets no value").label(init ? init->loc : Loc{}, "here");
+    items.push_back(it->second);
+  }
+  Val v = Val::tuple(std::move(items));
+  v.fields = std::make_shared<const std::vector<std::string>>(cls.fields);
+  v.cls = &cls;
+  return v;
+}
+
+Result<std::optional<Val>> CodeGen::operatorMethod(const std::string& op, const Val& a, const Val& b, const Locs& locs) {
+  static constexpr std::tuple<std::string_view, std::string_view, std::string_view> kMethods[] = {
+      {"+", "__add__", "__radd__"}, {"-", "__sub__", "__rsub__"}, {"*", "__mul__", "__rmul__"}, {"/", "__truediv__", "__rtruediv__"},
+      {"//", "__floordiv__", "__rfloordiv__"}, {"%", "__mod__", "__rmod__"}, {"&", "__and__", "__rand__"}, {"|", "__or__", "__ror__"},
+      {"^", "__xor__", "__rxor__"}, {"<<", "__lshift__", "__rlshift__"}, {">>", "__rshift__", "__rrshift__"}, {"<", "__lt__", "__gt__"},
+      {"<=", "__le__", "__ge__"}, {">", "__gt__", "__lt__"}, {">=", "__ge__", "__le__"}, {"==", "__eq__", "__eq__"}, {"!=", "__ne__", "__ne__"}};
+  for (auto& [spelling, method, reflected] : kMethods) {
+    if (spelling != op) continue;
+    for (bool left : {true, false}) {
+      const Val &self = left ? a : b, &other = left ? b : a;
+      const FunctionDef* fn = self.cls ? self.cls->method(left ? method : reflected) : nullptr;
+      if (!fn) continue;
+      Args args;
+      args.positional = {{self, left ? locs.a : locs.b}, {other, left ? locs.b : locs.a}};
+      args.call = args.callee = locs.at;
+      return std::optional(TRY(callFunction(*fn, std::move(args))));
+    }
+  }
+  return std::optional<Val>();
+}
+
 Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
+  if (cls.cls) return makeAggregate(*cls.cls, args);
   const std::string& c = cls.text;
   if (cls.fields) {  // a NamedTuple of the user's
     const std::vector<std::string>& fields = *cls.fields;

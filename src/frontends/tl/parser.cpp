@@ -194,7 +194,7 @@ Result<void> Parser::checkTarget(const Node* target) {
     case Kind::Subscript:
       return unsupported(target->loc, "items cannot be assigned: a tensor is a value, not memory",
                          "select with `tl.where`, or write to memory with `tl.store`");
-    case Kind::Attribute: return unsupported(target->loc, "attributes cannot be assigned in a kernel");
+    case Kind::Attribute: return {};  // of `self`, in the constructor of an aggregate
     default: return diags_.error(Err::Syntax, target->loc).says("this cannot be assigned to");
   }
 }

@@ -16,7 +16,7 @@ class Scanner {
 
   void run() {
     struct Pending {
-      bool jit = false, constexprFunction = false, noinline = false;
+      bool jit = false, constexprFunction = false, noinline = false, aggregate = false;
       std::vector<std::string> noSpecialize, noAlignment;
     } pending;
     while (at().kind != Tok::End) {
@@ -30,6 +30,7 @@ class Scanner {
         size_t end = lineEnd(begin);
         std::string name = dotted(begin + 1);
         if (name.ends_with("constexpr_function")) pending.constexprFunction = true;
+        if (name.ends_with("aggregate")) pending.aggregate = true;
         if (name == "jit" || name.ends_with(".jit")) {
           pending.jit = true;
           pending.noinline = hasTrueKeyword(begin, end, "noinline");
@@ -68,9 +69,17 @@ class Scanner {
         g = Global{};
         g.kind = Global::Class;
         g.loc = peek(1).loc;
+        bool aggregate = pending.aggregate;
         pending = {};
         size_t begin = pos_, colon = pos_;
         skipBlock();
+        if (aggregate) {
+          g.aggregate = std::make_unique<ClassDef>();
+          g.aggregate->name = m_.tokens[begin + 1].text;
+          g.aggregate->module = &m_;
+          scanClass(*g.aggregate, begin, pos_);
+          continue;
+        }
         while (colon < pos_ && m_.tokens[colon].kind != Tok::Newline) ++colon;
         bool named = false;
         for (size_t i = begin; i < colon; ++i) named |= m_.tokens[i].is("NamedTuple");
@@ -95,6 +104,42 @@ class Scanner {
  private:
   const Token& at() const { return m_.tokens[pos_]; }
   const Token& peek(size_t n) const { return m_.tokens[std::min(pos_ + n, m_.tokens.size() - 1)]; }
+
+  // Fields and methods of an aggregate: what stands at the first level of its body.
+  void scanClass(ClassDef& cls, size_t begin, size_t end) {
+    int level = 0;
+    bool jit = false, constexprFunction = false, lineStart = false;
+    for (size_t i = begin; i < end; ++i) {
+      const Token& t = m_.tokens[i];
+      if (t.kind == Tok::Indent || t.kind == Tok::Dedent) {
+        level += t.kind == Tok::Indent ? 1 : -1;
+        lineStart = true;
+        continue;
+      }
+      if (level != 1 || !lineStart) {
+        lineStart = t.kind == Tok::Newline;
+        continue;
+      }
+      lineStart = t.kind == Tok::Newline;
+      if (t.is("@")) {
+        std::string name = dotted(i + 1);
+        jit |= name == "jit" || name.ends_with(".jit");
+        constexprFunction |= name.ends_with("constexpr_function");
+      } else if (t.is("def") && m_.tokens[i + 1].kind == Tok::Name) {
+        auto fn = std::make_unique<FunctionDef>();
+        fn->name = m_.tokens[i + 1].text;
+        fn->module = &m_;
+        fn->token = i;
+        fn->loc = m_.tokens[i + 1].loc;
+        fn->isJit = jit;
+        fn->isConstexprFunction = constexprFunction;
+        cls.methods.push_back(std::move(fn));
+        jit = constexprFunction = false;
+      } else if (t.kind == Tok::Name && m_.tokens[i + 1].is(":")) {
+        cls.fields.push_back(t.text);
+      }
+    }
+  }
 
   size_t lineEnd(size_t i) const {
     while (i + 1 < m_.tokens.size() && m_.tokens[i].kind != Tok::Newline) ++i;

@@ -25,6 +25,19 @@ struct FunctionDef {
   mutable std::vector<Loc> stack;  // calls under way
 };
 
+// A class decorated with @triton.aggregate: named fields, and functions that take an instance first.
+struct ClassDef {
+  std::string name;
+  SourceModule* module = nullptr;
+  std::vector<std::string> fields;
+  std::vector<std::unique_ptr<FunctionDef>> methods;
+  const FunctionDef* method(std::string_view wanted) const {
+    for (auto& m : methods)
+      if (m->name == wanted) return m.get();
+    return nullptr;
+  }
+};
+
 struct Global {
   enum Kind : uint8_t { Function, Constant, Import, Class } kind = Constant;
   Loc loc;
@@ -33,6 +46,7 @@ struct Global {
   bool annotated = false;  // Constant: `X: tl.constexpr = ...`
   std::string from;        // Import: the module, dotted; leading dots for a relative one
   std::vector<std::string> fields;  // Class: of a NamedTuple, in order
+  std::unique_ptr<ClassDef> aggregate;  // Class
   std::string member;      // Import: what `from` takes out of it; empty for the module itself
   // Worked out when first needed.
   std::optional<Val> value;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Assignments, returns and the other simple statements.
+#include <algorithm>
+
 #include "frontends/tl/codegen.h"
 
 namespace nereid::tl {
@@ -23,7 +25,7 @@ Result<void> CodeGen::statement(const Node* n) {
       return {};
     case Kind::Assign: {
       Val v = TRY(eval(n->kid(1)));
-      if (!host_) v = TRY(sanitize(v, n->kid(1)->loc));
+      if (!host_ && !making_) v = TRY(sanitize(v, n->kid(1)->loc));
       return assign(n->kid(0), v);
     }
     case Kind::AnnAssign: {
@@ -76,6 +78,7 @@ Result<void> CodeGen::statement(const Node* n) {
 
 // A number that is given a name becomes a scalar tensor; functions, types, strings and None stay as they are.
 Result<Val> CodeGen::sanitize(const Val& v, Loc loc) {
+  if (v.cls) return v;  // an aggregate's constexpr fields stay so
   if (v.is(VK::Tuple)) {
     std::vector<Val> items;
     for (const Val& item : *v.items) items.push_back(TRY(sanitize(item, loc)));
@@ -116,6 +119,19 @@ Result<void> CodeGen::assign(const Node* target, const Val& value) {
         return error(Err::Type, target->loc).says("cannot unpack ", value.size(), " values into ", target->kids.size(), " names");
       for (size_t i = 0; i < target->kids.size(); ++i) CHECK_OK(assign(target->kids[i], value.item(i)));
       return {};
+    case Kind::Attribute: {
+      // Only a constructor sets fields, and only those of the instance that it makes.
+      const Node* self = target->kid(0);
+      if (!making_ || self->kind != Kind::Name || self->text != makingName_)
+        return error(Err::Unsupported, target->loc).says("attributes cannot be assigned in a kernel").hint("an aggregate's fields are set in its `__init__`; make a new instance");
+      const std::vector<std::string>& fields = making_->fields;
+      if (std::find(fields.begin(), fields.end(), target->text) == fields.end()) {
+        std::string near = nearest(target->text, fields);
+        return error(Err::UnknownName, target->loc).says("`", making_->name, "` has no field `", target->text, "`").hint(near.empty() ? "declare it in the class, as in `x: tl.tensor`" : cat("did you mean `", near, "`?"));
+      }
+      made_[target->text] = value;
+      return {};
+    }
     default: return error(Err::Unsupported, target->loc).says("this cannot be assigned to");
   }
 }

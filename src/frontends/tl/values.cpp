@@ -50,7 +50,7 @@ bool sameConstant(const Val& a, const Val& b) {
 bool sameType(const Val& a, const Val& b) {
   if (a.is(VK::Tensor)) return b.is(VK::Tensor) && a.tensor.type == b.tensor.type;
   if (a.is(VK::Tuple) || a.is(VK::Desc) || a.is(VK::BlockPtr)) {
-    if (a.kind != b.kind || a.size() != b.size() || !(a.type == b.type) || !(a.tensor.type == b.tensor.type)) return false;
+    if (a.kind != b.kind || a.cls != b.cls || a.size() != b.size() || !(a.type == b.type) || !(a.tensor.type == b.tensor.type)) return false;
     for (size_t i = 0; i < a.size(); ++i)
       if (!sameType(a.item(i), b.item(i))) return false;
     return true;
@@ -66,7 +66,7 @@ std::string describe(const Val& v) {
     case VK::Ellipsis: return "...";
     case VK::DType: return cat("the type ", text(v.type));
     case VK::Tensor: return text(v.tensor.type);
-    case VK::Tuple: return cat("a tuple of ", v.size());
+    case VK::Tuple: return v.cls ? cat("an instance of ", v.cls->name) : cat("a tuple of ", v.size());
     case VK::Slice: return "a slice";
     case VK::Function: return cat("the function ", v.function->name);
     case VK::Builtin: return "a builtin function";
@@ -125,6 +125,7 @@ std::string mangle(const Val& v) {
       for (size_t i = 0; i < v.size(); ++i) append(out, cat(i ? "_" : "", mangle(v.item(i))));
       if (v.fields)
         for (const std::string& f : *v.fields) append(out, cat(".", f));
+      if (v.cls) append(out, cat("@", v.cls->module->name, ".", v.cls->name));
       return out + "T";
     }
     case VK::Float: return cat("c", hex(__builtin_bit_cast(uint64_t, v.real), 16));

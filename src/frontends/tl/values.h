@@ -11,6 +11,7 @@
 
 namespace nereid::tl {
 
+struct ClassDef;
 struct FunctionDef;
 struct SourceModule;
 struct BuiltinInfo;
@@ -47,6 +48,7 @@ struct Val {
   std::shared_ptr<const std::vector<Val>> items;
   std::shared_ptr<const std::vector<std::string>> fields;  // of a named tuple
   const FunctionDef* function = nullptr;
+  const ClassDef* cls = nullptr;  // an aggregate: of the class itself, and of the tuples that are its instances
   SourceModule* module = nullptr;
   const BuiltinInfo* builtin = nullptr;
 
