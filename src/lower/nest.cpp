@@ -211,6 +211,8 @@ void Lowering::findBounds(const Nest& nest) {
   bounds_.clear();
   std::set<std::pair<const Inst*, IndexMap>> seen;
   auto memory = [&](const Value* v) { return inMemory(v); };
+  bool reverse = false;
+  for (const Root& root : nest.roots) reverse |= root.kind == Root::Scan && root.inst->integer(Attr::Reverse);
   for (const Root& root : nest.roots)
     visitPulled(root, memory, [&](Value* v, const IndexMap& map) {
       if (!v->def || v->def->op != Op::CmpI || inMemory(v) || v->def->operand(0)->type.isPointer()) return;
@@ -232,6 +234,7 @@ void Lowering::findBounds(const Nest& nest) {
         if (l.kind != Stride::Constant || r.kind != Stride::Constant) return;
         int64_t d = sign * (l.value - r.value);
         if (d == 0) continue;
+        if (reverse && axes_[static_cast<size_t>(axis)].isReduced) return;  // the loop counts down
         if (d == 1 || d == -1) bounds_.push_back({&cmp, m, axis, d == -1});
         return;
       }
@@ -626,7 +629,9 @@ void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
   // The rest is short: one register at a time. Accumulators lend their first lanes to it.
   Axis& open = axes_[static_cast<size_t>(a)];
   const std::vector<Value*> wide = acc;
-  if (open.laneBits > narrowBits_) {
+  bool lend = true;  // lanes without an identity may not have started
+  for (const Root& root : nest_->roots) lend &= acc.empty() || (root.kind == Root::Combine && combineOf(*root.inst)) || !reads(root);
+  if (open.laneBits > narrowBits_ && lend) {
     open.laneBits = narrowBits_;
     step = open.step();
     high = emitOp(Op::AndI, {emitOp(Op::AddI, {bound, {index(step - 1), 0}}, kI64), {index(-step), 0}}, kI64);
