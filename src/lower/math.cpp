@@ -203,10 +203,10 @@ class Formula {
     Value* u = mul(x, x);
     Value* p = poly(u, {-0.3333333432674408, 0.13333304226398468, -0.05395951867103577, 0.021770749241113663, -0.008349193260073662,
                         0.0022980119101703167});
-    Value* small = fma(mul(x, u), p, x);
+    Value* small = fma(mul(a, u), p, a);
     Value* e = exp(mul(clamp(a, 0, 10), number(2)));
     Value* large = sub(number(1), div(number(2), add(e, number(1))));
-    Value* y = select(less(a, number(0.625)), small, copySign(large, x));
+    Value* y = copySign(select(less(a, number(0.625)), small, large), x);
     return select(isNan(x), x, y);
   }
   Value* erf(Value* x) {
@@ -255,7 +255,7 @@ class Formula {
     // a = m 2^(e - 150) with a 24-bit m. a * 2/pi modulo 4 needs 96 bits of 2/pi from where its product has weight 4.
     constexpr int64_t kTwoOverPi[] = {0x00000000, 0xA2F9836E, 0x4E441529, 0xFC2757D1, 0xF534DDC0, 0xDB629599, 0x3C439041, 0xFE5163AB};
     Value* i = asInt(a);
-    Value* e = isub(shr(i, 23), bits(118));  // bits to skip, counted so that the result has two bits before the point
+    Value* e = isub(shr(i, 23), bits(120));  // bits to skip, counted so that the result has two bits before the point
     Value* m = ior(iand(i, bits(0x7fffff)), bits(0x800000));
     Value* word = shr(e, 5);
     Value* shift = iand(e, bits(31));

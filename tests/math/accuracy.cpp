@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+// How far every function of one float is off, on the target `cpu`, in units in the last place: over the whole range of f32 against the
+// meaning of its row in ops.def, computed in f64; fails where it is more than the row's ulp. At f16 and bf16, every value there is.
+//
+//   math_accuracy [--step N] [--table] [name ...]
+//       every N-th bit pattern (997; CTest takes fewer), and all of those next to special points; --step 1 is all 2^32, minutes for each function
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "driver/driver.h"
+#include "frontends/ttir/ttir.h"
+#include "interp/element.h"
+#include "ir/bits.h"
+
+using namespace nereid;
+
+namespace {
+
+constexpr size_t kChunk = 65536;
+
+std::string kernelText(Op op, const char* type) {
+  std::string tile = cat("tensor<256x", type, ">"), pointer = cat("!tt.ptr<", type, ">"), pointers = cat("tensor<256x", pointer, ">");
+  return cat("tt.func public @k(%x: ", pointer, ", %o: ", pointer, ") {\n  %n = arith.constant 256 : i32\n  %p = tt.get_program_id x : i32\n  %b = arith.muli %p, %n : i32\n",
+             "  %r = tt.make_range {end = 256 : i32, start = 0 : i32} : tensor<256xi32>\n  %bs = tt.splat %b : i32 -> tensor<256xi32>\n  %i = arith.addi %bs, %r : tensor<256xi32>\n",
+             "  %xs = tt.splat %x : ", pointer, " -> ", pointers, "\n  %xp = tt.addptr %xs, %i : ", pointers, ", tensor<256xi32>\n",
+             "  %os = tt.splat %o : ", pointer, " -> ", pointers, "\n  %op = tt.addptr %os, %i : ", pointers, ", tensor<256xi32>\n",
+             "  %v = tt.load %xp : ", pointers, "\n  %w = ", info(op).spelling, " %v : ", tile, "\n  tt.store %op, %w : ", pointers, "\n  tt.return\n}\n");
+}
+
+Module parsed(const std::string& text, Sources& sources) {
+  Diags diags;
+  uint32_t file = sources.add("math.ttir", text);
+  auto m = ttir::parse(sources, file, diags);
+  if (!m) {
+    std::printf("%s", diags.render(sources).c_str());
+    std::exit(1);
+  }
+  return std::move(*m);
+}
+
+// The row's meaning at f64.
+class Meaning {
+ public:
+  explicit Meaning(Op op) : module_(parsed(kernelText(op, "f64"), sources_)) {
+    walk(module_.kernel()->body, [&](const Inst& i) {
+      if (i.op == op) inst_ = &i;
+    });
+  }
+  double operator()(double x) const {
+    uint64_t in = std::bit_cast<uint64_t>(x);
+    return std::bit_cast<double>(interp::evaluate(*inst_, std::span(&in, 1), 0));
+  }
+
+ private:
+  Sources sources_;
+  Module module_;
+  const Inst* inst_ = nullptr;
+};
+
+// Units in the last place of the format at `wanted`; -1: of another kind (NaN, infinity, the sign of zero).
+double distance(Elem elem, double got, double wanted) {
+  FloatFormat f = floatFormat(elem);
+  if (std::isnan(got) || std::isnan(wanted)) return std::isnan(got) && std::isnan(wanted) ? 0 : -1;
+  double largest = std::ldexp(2 - std::ldexp(1.0, -f.mantissaBits), f.bias), beyond = std::ldexp(1.0, f.bias + 1);
+  // What overflows is as far off as the next number of the format would be.
+  if (std::isinf(wanted) && std::isfinite(got)) return -1;
+  if (std::fabs(wanted) > beyond) wanted = std::copysign(beyond, wanted);
+  if (std::isinf(got)) got = std::copysign(beyond, got);
+  if (got == wanted && std::fabs(got) == beyond) return 0;
+  if (std::fabs(got) == beyond && std::fabs(wanted) < largest / 2) return -1;
+  if (wanted == 0) return got != 0 || std::signbit(got) != std::signbit(wanted) ? -1 : 0;
+  int exponent = std::max(std::ilogb(wanted), 1 - f.bias);
+  return std::fabs(got - wanted) / std::ldexp(1.0, exponent - f.mantissaBits);
+}
+
+struct Worst {
+  double ulp = 0, at = 0, got = 0, wanted = 0;
+  uint64_t tried = 0;
+};
+
+class Measure {
+ public:
+  Measure(Op op, Elem elem) : elem_(elem), meaning_(op) {
+    Sources sources;
+    Diags diags;
+    auto loaded = findTarget("cpu")->load(parsed(kernelText(op, std::string(elemName(elem)).c_str()), sources), diags);
+    if (!loaded) {
+      std::printf("%s", diags.render(sources).c_str());
+      std::exit(1);
+    }
+    kernel_ = std::move(*loaded);
+    in_.resize(kChunk * 4);
+    out_.resize(kChunk * 4);
+  }
+  void add(uint32_t bits) {
+    store(in_, used_++, bits);
+    if (used_ == kChunk) flush();
+  }
+  Worst finish() {
+    flush();
+    return worst_;
+  }
+
+ private:
+  size_t size() const { return elem_ == Elem::F32 ? 4 : 2; }
+  void store(std::vector<uint8_t>& to, size_t i, uint32_t bits) { std::memcpy(to.data() + i * size(), &bits, size()); }
+  double number(const std::vector<uint8_t>& from, size_t i) const {
+    uint32_t bits = 0;
+    std::memcpy(&bits, from.data() + i * size(), size());
+    return decodeFloat(elem_, bits);
+  }
+  void flush() {
+    Diags diags;
+    uint64_t args[] = {reinterpret_cast<uintptr_t>(in_.data()), reinterpret_cast<uintptr_t>(out_.data())};
+    Launch launch;
+    launch.args = args;
+    launch.grid = {kChunk / 256, 1, 1};
+    launch.threads = 1;
+    if (!kernel_->launch(launch, diags)) std::exit(1);
+    for (size_t i = 0; i < used_; ++i) {
+      double x = number(in_, i), got = number(out_, i), wanted = meaning_(x), d = distance(elem_, got, wanted);
+      if (worst_.ulp >= 0 && (d < 0 || d > worst_.ulp)) worst_ = {d, x, got, wanted, worst_.tried};
+    }
+    worst_.tried += used_;
+    used_ = 0;
+  }
+
+  Elem elem_;
+  Meaning meaning_;
+  std::unique_ptr<Executable> kernel_;
+  std::vector<uint8_t> in_, out_;
+  size_t used_ = 0;
+  Worst worst_;
+};
+
+Worst wholeRange(Op op, uint64_t step) {
+  Measure measure(op, Elem::F32);
+  for (uint64_t bits = 0; bits < uint64_t{1} << 32; bits += step) measure.add(static_cast<uint32_t>(bits));
+  if (step == 1) return measure.finish();
+  // Next to zero, the least normal, small whole numbers and their halves, multiples of pi/2 and ln 2, powers of two and the limits of exp.
+  std::vector<double> special{0,     0x1p-149, 0x1p-126, 0.5,   1,      1.5,       2,       3,       0.25,  0.75,     1 / 3.0,   2 / 3.0,  4 / 3.0,   0.625,   0.92,    3.9,     4,        88.72,
+                              87.33, 103.97,   127,      128,   126,    149,       150,     9.01,    10,    100,      131072,    8388608,  16777216,  0x1p31,  0x1p32,  0x1p63,  0x1p127,  3.4028234e38};
+  for (int k = 1; k <= 64; ++k) special.push_back(k * 1.5707963267948966);
+  for (int k = 1; k <= 128; ++k) special.push_back(k * 0.34657359027997264);
+  for (int k = -30; k <= 40; ++k) special.push_back(std::ldexp(1.5707963267948966, k));
+  for (double s : special)
+    for (uint32_t sign : {0u, 0x80000000u}) {
+      uint32_t bits = std::bit_cast<uint32_t>(static_cast<float>(s)) | sign;
+      for (uint32_t k = 0; k < 400; ++k) measure.add(bits + k - 200);
+    }
+  for (uint32_t e = 0; e < 256; ++e)
+    for (uint32_t k = 0; k < 64; ++k)
+      for (uint32_t sign : {0u, 1u}) measure.add((sign << 31) + (e << 23) + k - 32);
+  return measure.finish();
+}
+
+Worst everyValue(Op op, Elem elem) {
+  Measure measure(op, elem);
+  for (uint32_t bits = 0; bits < 65536; ++bits) measure.add(bits);
+  return measure.finish();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  uint64_t step = 997;
+  bool table = false;
+  std::vector<std::string> names;
+  for (int i = 1; i < argc; ++i) {
+    if (!std::strcmp(argv[i], "--step") && i + 1 < argc)
+      step = std::max<uint64_t>(std::strtoull(argv[++i], nullptr, 10), 1);
+    else if (!std::strcmp(argv[i], "--table"))
+      table = true;
+    else
+      names.emplace_back(argv[i]);
+  }
+  if (!findTarget("cpu") || !findTarget("cpu")->load) {
+    std::printf("skipped: this build has no target cpu\n");
+    return 0;
+  }
+  int passed = 0, failed = 0;
+  if (table) std::printf("| function | bound | f32 | at | f16 | bf16 |\n|---|---|---|---|---|---|\n");
+  for (size_t k = 0; k < kOpCount; ++k) {
+    Op op = static_cast<Op>(k);
+    if (info(op).sig != Sig::Float1 || info(op).forms != Forms::Both) continue;
+    std::string name(info(op).spelling.substr(info(op).spelling.find('.') + 1));
+    if (!names.empty() && std::find(names.begin(), names.end(), name) == names.end()) continue;
+    Worst f32 = wholeRange(op, step), f16 = everyValue(op, Elem::F16), bf16 = everyValue(op, Elem::BF16);
+    // An exact function is rounded once: half a unit.
+    double bound = std::max<double>(info(op).ulp, 0.5), narrow = info(op).ulp ? 1 : 0.5;
+    bool good = true;
+    for (auto& [worst, limit, type] : {std::tuple{f32, bound, "f32"}, {f16, narrow, "f16"}, {bf16, narrow, "bf16"}}) {
+      if (worst.ulp >= 0 && worst.ulp <= limit) continue;
+      good = false;
+      std::printf("FAILED %s at %s: %.9g gives %.9g, wanted %.9g: %s\n", name.c_str(), type, worst.at, worst.got, worst.wanted,
+                  worst.ulp < 0 ? "of another kind" : cat(std::to_string(worst.ulp), " ulp, allowed ", std::to_string(limit)).c_str());
+    }
+    good ? ++passed : ++failed;
+    if (table)
+      std::printf("| `%s` | %d | %.3f | %.9g | %.3f | %.3f |\n", name.c_str(), info(op).ulp, f32.ulp, f32.at, f16.ulp, bf16.ulp);
+    else
+      std::printf("%-12s %6.3f of %d ulp at %.9g (%llu values); f16 %.3f, bf16 %.3f\n", name.c_str(), f32.ulp, info(op).ulp, f32.at, static_cast<unsigned long long>(f32.tried), f16.ulp, bf16.ulp);
+    std::fflush(stdout);
+  }
+  std::printf("%d passed, %d failed\n", passed, failed);
+  return failed > 0;
+}
