@@ -180,7 +180,7 @@ class Lowering {
   int quiet_ = 0;  // inside an unlikely version, which repeats the decisions
 
   Block* entry_ = nullptr;  // constants and scratch addresses, before everything
-  std::map<std::pair<std::string, uint64_t>, Value*> constants_;
+  std::map<std::tuple<Elem, int, uint64_t>, Value*> constants_;  // by element type, depth of pointer and bits
   std::unordered_map<const Value*, Value*> scalar_;
   std::unordered_map<const Value*, BufferRef> buffer_;
   Value *pid_[3] = {}, *num_[3] = {};

@@ -25,7 +25,7 @@ void Lowering::leave(MemoScope scope) {
 }
 
 Value* Lowering::constant(Type type, uint64_t bits) {
-  auto& slot = constants_[{cat(type), bits}];
+  auto& slot = constants_[{type.elem, type.pointerDepth, bits}];
   if (!slot) slot = Builder(m_, entry_).constant(type, bits);
   return slot;
 }

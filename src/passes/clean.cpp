@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <type_traits>
 
 #include "ir/builder.h"
 #include "passes/passes.h"
@@ -29,22 +30,35 @@ bool isRemovable(const Inst& inst) {
   return removable;
 }
 
-// Operation, operands, attributes and result types as one comparable key.
+// Operation, operands, attributes and result types as one comparable key: their bytes, with lengths where they vary.
 std::string keyOf(const Inst& inst) {
-  std::string key = cat(static_cast<int>(inst.op), "|");
-  auto address = [&](const void* p) { append(key, cat(reinterpret_cast<uintptr_t>(p), ",")); };
-  for (Value* v : inst.operands) address(v);
-  for (Value* v : inst.results) append(key, cat(v->type, ";"));
-  for (int32_t s : inst.segments) append(key, cat(s, "."));
+  std::string key;
+  auto bytes = [&](const auto& value) { key.append(reinterpret_cast<const char*>(&value), sizeof value); };
+  auto type = [&](const Type& t) {
+    static_assert(std::has_unique_object_representations_v<Type>);
+    bytes(t);
+  };
+  bytes(inst.op);
+  bytes(inst.operands.size());
+  for (Value* v : inst.operands) bytes(v);
+  for (Value* v : inst.results) type(v->type);
+  for (int32_t s : inst.segments) bytes(s);
   for (auto& [attr, value] : inst.attrs) {
-    append(key, cat("@", static_cast<int>(attr), "="));
-    if (auto* i = std::get_if<int64_t>(&value)) append(key, cat(*i));
-    if (auto* s = std::get_if<std::string>(&value)) append(key, cat(s->size(), ":", *s));
-    if (auto* l = std::get_if<std::vector<int64_t>>(&value))
-      for (int64_t i : *l) append(key, cat(i, ","));
+    bytes(attr);
+    bytes(value.index());
+    if (auto* i = std::get_if<int64_t>(&value)) bytes(*i);
+    if (auto* s = std::get_if<std::string>(&value)) {
+      bytes(s->size());
+      key += *s;
+    }
+    if (auto* l = std::get_if<std::vector<int64_t>>(&value)) {
+      bytes(l->size());
+      for (int64_t i : *l) bytes(i);
+    }
     if (auto* d = std::get_if<Dense>(&value)) {
-      append(key, cat(d->type, ":"));
-      for (uint64_t b : d->bits) append(key, cat(b, ","));
+      type(d->type);
+      bytes(d->bits.size());
+      for (uint64_t x : d->bits) bytes(x);
     }
   }
   return key;
