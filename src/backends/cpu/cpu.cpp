@@ -73,7 +73,7 @@ void optimise(llvm::Module& m, llvm::TargetMachine& target) {
   // The schedule and the passes on the lower form have done the rest; more passes here were measured to cost a fifth of the compile time
   // and to gain nothing.
   llvm::FunctionPassManager passes;
-  passes.addPass(llvm::EarlyCSEPass(true));
+  passes.addPass(llvm::EarlyCSEPass(false));
   llvm::ModulePassManager all;
   all.addPass(llvm::createModuleToFunctionPassAdaptor(std::move(passes)));
   all.run(m, modules);
@@ -119,9 +119,9 @@ Result<std::string> generate(const Lowered& lowered, const Processor& processor,
 // One engine for the process; each kernel is a library of its own in it, so that names cannot clash and memory goes with the kernel.
 Result<llvm::orc::LLJIT*> engine(Diags& diags) {
   static std::mutex mutex;
-  static std::unique_ptr<llvm::orc::LLJIT> shared;
+  static llvm::orc::LLJIT* shared = nullptr;  // never destroyed: kernels may outlive the end of main
   std::lock_guard lock(mutex);
-  if (shared) return shared.get();
+  if (shared) return shared;
   initialise();
   auto made = llvm::orc::LLJITBuilder().create();
   if (!made) return diags.error(Err::Environment, {}).says("the JIT compiler failed: ", llvm::toString(made.takeError()));
@@ -129,8 +129,7 @@ Result<llvm::orc::LLJIT*> engine(Diags& diags) {
   own[(*made)->mangleAndIntern("nereid_assertion_failed")] = {llvm::orc::ExecutorAddr::fromPtr(&assertionFailed), llvm::JITSymbolFlags::Exported};
   if (auto e = (*made)->getProcessSymbolsJITDylib()->define(llvm::orc::absoluteSymbols(std::move(own))))
     return diags.error(Err::Environment, {}).says("the JIT compiler failed: ", llvm::toString(std::move(e)));
-  shared = std::move(*made);
-  return shared.get();
+  return shared = made->release();
 }
 
 class JitKernel : public Kernel {
