@@ -214,9 +214,9 @@ void Lowering::findBounds(const Nest& nest) {
   bool reverse = false;
   for (const Root& root : nest.roots) reverse |= root.kind == Root::Scan && root.inst->integer(Attr::Reverse);
   for (const Root& root : nest.roots)
-    visitPulled(root, memory, [&](Value* v, const IndexMap& map) {
-      if (!v->def || v->def->op != Op::CmpI || inMemory(v) || v->def->operand(0)->type.isPointer()) return;
-      const Inst& cmp = *v->def;
+    visitPulled(root, memory, [&](Value* compared, const IndexMap& map) {
+      if (!compared->def || compared->def->op != Op::CmpI || inMemory(compared) || compared->def->operand(0)->type.isPointer()) return;
+      const Inst& cmp = *compared->def;
       IndexMap m = remap(map);
       if (!seen.emplace(&cmp, m).second) return;
       auto pred = static_cast<CmpIPred>(cmp.integer(Attr::Predicate));
@@ -235,6 +235,12 @@ void Lowering::findBounds(const Nest& nest) {
         int64_t d = sign * (l.value - r.value);
         if (d == 0) continue;
         if (reverse && axes_[static_cast<size_t>(axis)].isReduced) return;  // the loop counts down
+        if (axis != vectorAxis_ && vectorAxis_ >= 0) {
+          // One bound serves all lanes: the comparison must not vary from lane to lane.
+          int bits = axes_[static_cast<size_t>(vectorAxis_)].bits;
+          Stride u = strideOf(cmp.operand(0), m, vectorAxis_, bits), v = strideOf(cmp.operand(1), m, vectorAxis_, bits);
+          if (u.kind != Stride::Constant || v.kind != Stride::Constant || u.value != v.value) return;
+        }
         if (d == 1 || d == -1) bounds_.push_back({&cmp, m, axis, d == -1});
         return;
       }
@@ -993,7 +999,7 @@ void Lowering::emitEffect(const Inst& inst, const IndexMap& map) {
     otherwise.yield({constant(element, 0)});
     old = branch->result();
   } else if (mask && !(*constantBits(mask) & 1)) {
-    return;
+    old = constant(element, 0);
   } else {
     old = act(b);
   }
