@@ -4,7 +4,10 @@
 //   random_programs [seed [count]]
 //
 // The seed is printed; a program that fails is shrunk by dropping lines while it still fails, and printed. Floats are small whole
-// numbers, so that exact operations stay exact whatever is contracted; inexact ones feed stores only.
+// numbers, so that exact operations stay exact whatever is contracted or reordered; inexact ones feed stores only, and no store of
+// theirs is read again. Programs read what they wrote, and arrays overlap: the order of memory is part of what is compared.
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -18,115 +21,260 @@ using namespace nereid;
 
 namespace {
 
-constexpr int kSize = 32;
+constexpr int kElements = 4096;  // of each array, a quarter of what it has room for
+using Dims = std::vector<int>;
+
+struct Element {
+  const char* name;
+  int bytes;
+  int exact;  // whole floats below 2^exact are exact; of integers the width
+  bool isFloat;
+};
+constexpr Element kElementTypes[] = {{"i32", 4, 32, false}, {"f32", 4, 22, true}, {"i64", 8, 64, false}, {"f16", 2, 10, true}, {"bf16", 2, 7, true},
+                                     {"i8", 1, 8, false},   {"i16", 2, 16, false}, {"f64", 8, 40, true}, {"i1", 1, 1, false}};
+const Element& element(const std::string& name) {
+  for (const Element& e : kElementTypes)
+    if (name == e.name) return e;
+  std::abort();
+}
+
+// The kernel's arrays: what is read, and what is written.
+struct ArrayInfo {
+  const char *name, *type;
+  bool output;
+};
+constexpr ArrayInfo kArrays[] = {{"%i", "i32", false}, {"%f", "f32", false}, {"%h", "f16", false}, {"%b", "i8", false}, {"%io", "i32", true}, {"%fo", "f32", true}, {"%ho", "f16", true}};
+
+struct Program {
+  std::vector<std::string> lines;
+  int n = 0, stride = 0;  // arguments
+  int grid = 1;
+  int overlap = -1;  // where each output begins in its input; -1: they are apart
+};
+
+std::string shaped(const std::string& type, const Dims& dims) {
+  if (dims.empty()) return type;
+  std::string out = "tensor<";
+  for (int d : dims) out += cat(d, "x");
+  return out + type + ">";
+}
+std::string pointers(const std::string& type, const Dims& dims) { return shaped(cat("!tt.ptr<", type, ">"), dims); }
+int count(const Dims& dims) {
+  int n = 1;
+  for (int d : dims) n *= d;
+  return n;
+}
 
 class Generator {
  public:
-  explicit Generator(uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15 + 1) {}
+  explicit Generator(uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15 + 1) { for (int k = 0; k < 4; ++k) next(2); }
 
-  std::vector<std::string> program() {
-    lines_.clear();
-    pool_.clear();
-    add("i32", "%ramp", 5);
-    add("i32", "%iv", 31);
-    add("f32", "%fv", 4);
-    size_t count = 4 + next(14);
+  Program program() {
+    Program out;
+    out.n = static_cast<int>(next(3) ? next(70) : next(4));
+    out.stride = static_cast<int>(next(2) ? 1 + next(40) : next(3));
+    feedback_ = next(2);
+    out.grid = next(3) ? 1 : 1 + static_cast<int>(next(4));
+    if (feedback_ && next(2)) {
+      out.overlap = static_cast<int>(next(2) ? 0 : next(40));
+      out.grid = 1;
+    }
+    static const Dims kShapes[] = {{8}, {16}, {32}, {64}, {4, 8}, {8, 4}, {16, 16}, {2, 32}, {32, 2}, {1, 16}, {16, 1}, {4}, {128}, {8, 32}, {2, 4, 8}};
+    for (int k = 0; k < 2; ++k) shapes_.push_back(kShapes[next(std::size(kShapes))]);
+    add({"i32", {}, "%n", 7});
+    add({"i32", {}, "%s", 6});
+    add({"i32", {}, "%pid", 3});
+    load();
+    load();
+    size_t count = 3 + next(14);
     for (size_t k = 0; k < count; ++k) step();
     size_t stores = 1 + next(3);
-    for (size_t k = 0; k < stores; ++k) store(k);
-    return lines_;
+    for (size_t k = 0; k < stores; ++k) store();
+    out.lines = lines_;
+    return out;
   }
 
  private:
   struct Known {
-    std::string type, name;
-    int bits;  // magnitude of a float is below 2^bits, and it is whole
+    std::string type;
+    Dims dims;
+    std::string name;
+    int bits;  // magnitude is below 2^bits; floats are whole
   };
 
   size_t next(size_t limit) {
     state_ = state_ * 6364136223846793005u + 1442695040888963407u;
     return static_cast<size_t>((state_ >> 33) % limit);
   }
-  void add(std::string type, std::string name, int bits) { pool_.push_back({std::move(type), std::move(name), bits}); }
-  static std::string tile(const std::string& type) { return cat("tensor<", kSize, "x", type, ">"); }
-  const Known* pick(const std::string& type) {
+  template <class T, size_t N>
+  const T& oneOf(const T (&list)[N]) { return list[next(N)]; }
+  const Dims& shape() { return shapes_[next(shapes_.size())]; }
+  void add(Known k) {
+    k.bits = std::min(k.bits, element(k.type).exact);
+    pool_.push_back(std::move(k));
+  }
+  template <class F>
+  std::optional<Known> pick(F&& fits) {
     std::vector<const Known*> fit;
     for (const Known& k : pool_)
-      if (k.type == type) fit.push_back(&k);
-    return fit.empty() ? nullptr : fit[next(fit.size())];
+      if (fits(k)) fit.push_back(&k);
+    if (fit.empty()) return std::nullopt;
+    // Late values more often: chains, not bushes.
+    size_t at = std::max(next(fit.size()), next(fit.size()));
+    return *fit[at];
+  }
+  std::optional<Known> pick(const std::string& type, const Dims& dims) {
+    return pick([&](const Known& k) { return k.type == type && k.dims == dims; });
+  }
+  std::optional<Known> pickTile(bool floats) {
+    return pick([&](const Known& k) { return !k.dims.empty() && element(k.type).isFloat == floats && k.type != "i1"; });
   }
   std::string fresh() { return cat("%v", count_++); }
   template <class... Parts>
   void line(const Parts&... parts) { lines_.push_back(cat("  ", parts...)); }
-
-  void step() {
+  template <class... Parts>
+  std::string value(const Parts&... parts) {
     std::string r = fresh();
-    switch (next(10)) {
-      case 0: case 1: case 2: {  // an integer row of the table
-        std::string type = next(4) ? "i32" : "i64";
-        const Known *a = pick(type), *b = pick(type);
-        if (!a) return;
-        Op op = row({Sig::Int1, Sig::Int2});
-        line(r, " = ", info(op).spelling, " ", a->name, info(op).sig == Sig::Int2 ? cat(", ", b->name) : "", " : ", tile(type));
-        return add(type, r, 63);
-      }
-      case 3: {
-        const Known *a = pick("f32"), *b = pick("f32");
-        static constexpr Op kOps[] = {Op::AddF, Op::SubF, Op::MulF, Op::MinNumF, Op::MaxNumF, Op::MinimumF, Op::MaximumF};
-        Op op = kOps[next(std::size(kOps))];
-        int bits = op == Op::MulF ? a->bits + b->bits : std::max(a->bits, b->bits) + 1;
-        if (bits > 20) return;
-        line(r, " = ", info(op).spelling, " ", a->name, ", ", b->name, " : ", tile("f32"));
-        return add("f32", r, bits);
-      }
-      case 4: {
-        std::string type = next(2) ? "i32" : "f32";
-        const Known *a = pick(type), *b = pick(type);
-        static constexpr const char* kInt[] = {"eq", "ne", "slt", "sge", "ult", "ugt"};
-        static constexpr const char* kFloat[] = {"oeq", "une", "olt", "oge", "ult", "ord"};
-        line(r, " = arith.cmp", type == "i32" ? "i " : "f ", (type == "i32" ? kInt : kFloat)[next(6)], ", ", a->name, ", ", b->name, " : ", tile(type));
-        return add("i1", r, 1);
-      }
-      case 5: {
-        std::string type = next(2) ? "i32" : "f32";
-        const Known *c = pick("i1"), *a = pick(type), *b = pick(type);
-        if (!c) return;
-        line(r, " = arith.select ", c->name, ", ", a->name, ", ", b->name, " : ", tile("i1"), ", ", tile(type));
-        return add(type, r, std::max(a->bits, b->bits));
-      }
-      case 6: {
-        if (next(2)) {
-          line(r, " = arith.", next(2) ? "extsi " : "extui ", pick("i32")->name, " : ", tile("i32"), " to ", tile("i64"));
-          return add("i64", r, 63);
-        }
-        const Known* a = pick("i64");
-        if (!a) return;
-        line(r, " = arith.trunci ", a->name, " : ", tile("i64"), " to ", tile("i32"));
-        return add("i32", r, 31);
-      }
-      case 7: {
-        const Known* a = pick("f32");
-        line(r, " = arith.fptosi ", a->name, " : ", tile("f32"), " to ", tile("i32"));
-        return add("i32", r, 31);
-      }
-      case 8: {  // a reduction, back to every element
-        const Known* a = pick("i32");
-        static constexpr const char* kOps[] = {"addi", "maxsi", "minui", "xori", "ori"};
-        line(r, "s = \"tt.reduce\"(", a->name, ") <{axis = 0 : i32}> ({ ^bb0(%a: i32, %b: i32): %c = arith.", kOps[next(5)],
-             " %a, %b : i32 tt.reduce.return %c : i32 }) : (", tile("i32"), ") -> i32");
-        line(r, " = tt.splat ", r, "s : i32 -> ", tile("i32"));
-        return add("i32", r, 31);
-      }
-      default: {  // a change of layout that permutes elements
-        std::string type = next(2) ? "i32" : "f32";
-        const Known* a = pick(type);
-        std::string wide = cat("tensor<4x", kSize / 4, "x", type, ">"), tall = cat("tensor<", kSize / 4, "x4x", type, ">");
-        line(r, "a = tt.reshape ", a->name, " : ", tile(type), " -> ", wide);
-        line(r, "b = tt.trans ", r, "a {order = array<i32: 1, 0>} : ", wide, " -> ", tall);
-        line(r, " = tt.reshape ", r, "b : ", tall, " -> ", tile(type));
-        return add(type, r, a->bits);
+    line(r, " = ", parts...);
+    return r;
+  }
+  std::string constant(const std::string& type, const Dims& dims, int v) {
+    std::string text = element(type).isFloat ? cat(v, ".0") : cat(v);
+    return value("arith.constant ", dims.empty() ? text : cat("dense<", text, ">"), " : ", shaped(type, dims));
+  }
+  std::string range(int n) { return value("tt.make_range {end = ", n, " : i32, start = 0 : i32} : tensor<", n, "xi32>"); }
+  std::string splat(const std::string& v, const std::string& type, const Dims& dims) { return value("tt.splat ", v, " : ", type, " -> ", shaped(type, dims)); }
+  std::string binary(const char* op, const std::string& a, const std::string& b, const std::string& type) { return value(op, " ", a, ", ", b, " : ", type); }
+
+  // The index along one axis, in the tile's shape.
+  std::string axisIndex(const Dims& dims, size_t axis) {
+    std::string v = range(dims[axis]);
+    Dims now{dims[axis]};
+    for (size_t k = 0; k < dims.size(); ++k) {
+      if (k == axis) continue;
+      Dims wider = now;
+      wider.insert(wider.begin() + static_cast<ptrdiff_t>(k < axis ? k : wider.size()), 1);
+      size_t at = k < axis ? k : wider.size() - 1;
+      v = value("tt.expand_dims ", v, " {axis = ", at, " : i32} : ", shaped("i32", now), " -> ", shaped("i32", wider));
+      now = wider;
+    }
+    return now == dims ? v : value("tt.broadcast ", v, " : ", shaped("i32", now), " -> ", shaped("i32", dims));
+  }
+
+  // Row-major or strided, shifted, reversed, wrapping or gathered: at least 0, below 4096.
+  std::string index(const Dims& dims) {
+    std::string type = shaped("i32", dims);
+    if (dims.empty()) return constant("i32", {}, static_cast<int>(next(64)));
+    if (auto v = next(6) ? std::nullopt : pick("i32", dims)) return binary("arith.andi", v->name, constant("i32", dims, next(2) ? 255 : 31), type);
+    std::string sum;
+    int below = 1;
+    for (size_t axis = dims.size(); axis-- > 0;) {
+      std::string i = axisIndex(dims, axis);
+      size_t form = next(12);
+      if (form == 0) i = binary("arith.subi", constant("i32", dims, dims[axis] - 1), i, type);
+      if (form == 1) i = binary("arith.remsi", i, constant("i32", dims, 1 + static_cast<int>(next(9))), type);
+      if (form == 2) i = binary("arith.divsi", i, constant("i32", dims, 1 + static_cast<int>(next(5))), type);
+      if (form == 3) i = binary("arith.remui", binary("arith.addi", i, splat("%n", "i32", dims), type), splat("%s", "i32", dims), type);
+      size_t stride = next(10);
+      std::string scale = stride < 6 ? constant("i32", dims, below) : stride < 8 ? splat("%s", "i32", dims) : constant("i32", dims, static_cast<int>(next(20)));
+      if (stride >= 6 || below != 1) i = binary("arith.muli", i, scale, type);
+      sum = sum.empty() ? i : binary("arith.addi", sum, i, type);
+      below *= dims[axis];
+    }
+    if (next(3) == 0) sum = binary("arith.addi", sum, constant("i32", dims, static_cast<int>(next(20))), type);
+    if (auto k = next(3) ? std::nullopt : pick([](const Known& v) { return v.type == "i32" && v.dims.empty() && v.bits <= 7; })) {
+      std::string scalar = k->name;
+      if (next(2)) scalar = binary("arith.muli", scalar, constant("i32", {}, 1 + static_cast<int>(next(16))), "i32");
+      sum = binary("arith.addi", sum, splat(scalar, "i32", dims), type);
+    }
+    // Whatever came of it stays in the array; most sums are small enough and keep their form.
+    return big_ || next(8) == 0 ? binary("arith.andi", sum, constant("i32", dims, kElements - 1), type) : bounded(sum, dims);
+  }
+  // One element each: which of several lanes of one store lasts is not said. Axes in any order, strides that leave gaps (one of them
+  // known at run time only), backwards, or a permutation that is not affine.
+  std::string distinctIndex(const Dims& dims) {
+    if (dims.empty()) return index(dims);
+    std::string type = shaped("i32", dims), sum;
+    std::vector<size_t> order;
+    for (size_t axis = dims.size(); axis-- > 0;) order.insert(next(3) ? order.end() : order.begin(), axis);
+    int below = next(4) ? 1 : 2;
+    for (size_t k = 0; k < order.size(); ++k) {
+      size_t axis = order[k];
+      std::string i = axisIndex(dims, axis);
+      if (next(8) == 0) i = binary("arith.subi", constant("i32", dims, dims[axis] - 1), i, type);
+      std::string scale = below == 1 ? "" : constant("i32", dims, below);
+      if (k + 1 == order.size() && next(3) == 0) scale = splat(binary("arith.addi", "%s", constant("i32", {}, below), "i32"), "i32", dims);
+      if (!scale.empty()) i = binary("arith.muli", i, scale, type);
+      sum = sum.empty() ? i : binary("arith.addi", sum, i, type);
+      below = (below + static_cast<int>(next(4) ? 0 : next(3))) * dims[axis];
+    }
+    if (below == count(dims) && next(6) == 0) {
+      std::string odd = binary("arith.muli", sum, constant("i32", dims, 1 + 2 * static_cast<int>(next(8))), type);
+      return binary("arith.andi", odd, constant("i32", dims, below - 1), type);
+    }
+    if (next(3) == 0) sum = binary("arith.addi", sum, constant("i32", dims, static_cast<int>(next(20))), type);
+    if (auto v = next(3) ? std::nullopt : pick([](const Known& v) { return v.type == "i32" && v.dims.empty() && v.bits <= 7; })) {
+      std::string scalar = binary("arith.muli", v->name, constant("i32", {}, 1 + static_cast<int>(next(8))), "i32");
+      sum = binary("arith.addi", sum, splat(scalar, "i32", dims), type);
+    }
+    return sum;
+  }
+  std::string bounded(const std::string& v, const Dims& dims) {
+    // Known small: rows * (stride up to 40) + columns * 40 + 20 + 7 bits * 16 stays below the size for all shapes here.
+    return count(dims) > 128 ? binary("arith.andi", v, constant("i32", dims, kElements - 1), shaped("i32", dims)) : v;
+  }
+
+  std::string addresses(const ArrayInfo& array, const Dims& dims, bool writes = false) {
+    std::string base = array.name;
+    if (array.output) base = value("tt.addptr ", base, ", %away : !tt.ptr<", array.type, ">, i32");
+    std::string i = writes ? distinctIndex(dims) : index(dims);
+    if (dims.empty()) return value("tt.addptr ", base, ", ", i, " : !tt.ptr<", array.type, ">, i32");
+    std::string s = value("tt.splat ", base, " : !tt.ptr<", array.type, "> -> ", pointers(array.type, dims));
+    return value("tt.addptr ", s, ", ", i, " : ", pointers(array.type, dims), ", ", shaped("i32", dims));
+  }
+
+  std::string mask(const Dims& dims) {
+    if (dims.empty() || next(2)) return "";
+    if (auto m = next(2) ? pick("i1", dims) : std::nullopt) return m->name;
+    std::string all;
+    for (size_t axis = 0; axis < dims.size(); ++axis) {
+      if (axis && next(3) == 0) continue;
+      static constexpr const char* kPredicates[] = {"slt", "slt", "slt", "sle", "sgt", "sge", "ult", "eq", "ne"};
+      std::string i = axisIndex(dims, axis), limit = splat("%n", "i32", dims);
+      if (next(3) == 0) limit = constant("i32", dims, static_cast<int>(next(static_cast<size_t>(dims[axis]) + 2)));
+      bool swapped = next(4) == 0;
+      std::string m = value("arith.cmpi ", oneOf(kPredicates), ", ", swapped ? limit : i, ", ", swapped ? i : limit, " : ", shaped("i32", dims));
+      all = all.empty() ? m : binary(next(4) ? "arith.andi" : "arith.ori", all, m, shaped("i1", dims));
+    }
+    return all;
+  }
+
+  void load() {
+    const ArrayInfo& array = kArrays[next(feedback_ ? std::size(kArrays) : 4)];
+    Dims dims = next(6) ? shape() : Dims{};
+    std::string p = addresses(array, dims), m = mask(dims), type = array.type;
+    std::string other = !m.empty() && next(2) ? cat(", ", constant(type, dims, static_cast<int>(next(7)) - 3)) : "";
+    if (!m.empty()) m = cat(", ", m);
+    std::string r = value("tt.load ", p, m, other, " : ", pointers(type, dims));
+    add({type, dims, r, element(type).isFloat ? (feedback_ ? 6 : 4) : 32});
+  }
+
+  void store() {
+    const ArrayInfo& array = kArrays[4 + next(3)];
+    std::string type = array.type;
+    auto v = pick([&](const Known& k) { return k.type == type && (!feedback_ || !element(type).isFloat || k.bits <= 6) && (!k.dims.empty() || next(3) == 0); });
+    if (!v) return;
+    std::string name = v->name;
+    if (!feedback_ && type == "f32" && next(2) && v->bits <= 5) {
+      Op op = row({Sig::Float1, Sig::Float2});
+      // Powers and large angles amplify what a target may be off by.
+      if (op != Op::PowF && op != Op::RemF && op != Op::Tan) {
+        auto b = pick(type, v->dims);
+        name = value(info(op).spelling, " ", name, info(op).sig == Sig::Float2 ? cat(", ", b->name) : "", " : ", shaped(type, v->dims));
       }
     }
+    std::string p = addresses(array, v->dims, true), m = mask(v->dims);
+    line("tt.store ", p, ", ", name, m.empty() ? "" : cat(", ", m), " : ", pointers(type, v->dims));
   }
 
   Op row(std::initializer_list<Sig> sigs) {
@@ -138,99 +286,498 @@ class Generator {
     }
   }
 
-  // To output 0 (integers) or 1 (floats), perhaps through an inexact operation.
-  void store(size_t k) {
-    bool isFloat = next(2);
-    std::string type = isFloat ? "f32" : "i32", out = isFloat ? "%fo" : "%io", mask;
-    const Known* a = pick(type);
-    std::string value = a->name;
-    if (isFloat && next(2)) {
-      Op op = row({Sig::Float1, Sig::Float2});
-      std::string r = fresh();
-      // Powers and large angles amplify what a target may be off by.
-      bool wild = op == Op::PowF || op == Op::RemF || op == Op::Tan || a->bits > 6;
-      if (!wild) {
-        line(r, " = ", info(op).spelling, " ", value, info(op).sig == Sig::Float2 ? cat(", ", pick("f32")->name) : "", " : ", tile("f32"));
-        value = r;
+  // Whole, below 2^bits.
+  std::string clamped(const Known& v, int bits) {
+    std::string type = shaped(v.type, v.dims), limit = constant(v.type, v.dims, (1 << bits) - 1), least = constant(v.type, v.dims, 1 - (1 << bits));
+    bool isFloat = element(v.type).isFloat;
+    return binary(isFloat ? "arith.minnumf" : "arith.minsi", binary(isFloat ? "arith.maxnumf" : "arith.maxsi", v.name, least, type), limit, type);
+  }
+
+  void step() {
+    switch (next(depth_ < 2 ? 22 : 20)) {
+      case 0: case 1: case 2: return integers();
+      case 3: case 4: return floats();
+      case 5: return compare();
+      case 6: return select();
+      case 7: return casts();
+      case 8: case 9: return reduce();
+      case 10: return scan();
+      case 11: case 12: return layout();
+      case 13: return dot();
+      case 14: return argmax();
+      case 15: return load();
+      case 16: return store();
+      case 17: return next(2) ? atomic() : gather();
+      case 18: return widen();
+      case 19: return scalar();
+      case 20: return loop();
+      default: return branch();
+    }
+  }
+
+  void integers() {
+    auto a = pick([&](const Known& k) { return !element(k.type).isFloat && (k.type != "i1" || next(4) == 0) && (!k.dims.empty() || next(4) == 0); });
+    if (!a) return;
+    auto b = pick(a->type, a->dims);
+    Op op = row({Sig::Int1, Sig::Int2});
+    if (a->type == "i1") {
+      static constexpr Op kOps[] = {Op::AndI, Op::OrI, Op::XOrI};
+      op = oneOf(kOps);
+    }
+    std::string r = value(info(op).spelling, " ", a->name, info(op).sig == Sig::Int2 ? cat(", ", b->name) : "", " : ", shaped(a->type, a->dims));
+    add({a->type, a->dims, r, 64});
+  }
+
+  void floats() {
+    auto a = pickTile(true);
+    if (!a) return;
+    auto b = pick(a->type, a->dims);
+    static constexpr Op kOps[] = {Op::AddF, Op::SubF, Op::MulF, Op::MinNumF, Op::MaxNumF, Op::MinimumF, Op::MaximumF, Op::NegF, Op::AbsF, Op::Fma};
+    Op op = oneOf(kOps);
+    int bits = op == Op::MulF ? a->bits + b->bits : op == Op::Fma ? a->bits + b->bits + 1 : std::max(a->bits, b->bits) + 1;
+    if (op == Op::NegF || op == Op::AbsF) bits = a->bits;
+    if (bits > element(a->type).exact) return add({a->type, a->dims, clamped(*a, 3), 3});
+    std::string rest = info(op).sig == Sig::Float1 ? "" : cat(", ", b->name);
+    if (op == Op::Fma) rest += cat(", ", a->name);
+    add({a->type, a->dims, value(info(op).spelling, " ", a->name, rest, " : ", shaped(a->type, a->dims)), bits});
+  }
+
+  void compare() {
+    auto a = pick([&](const Known& k) { return k.type != "i1" && !k.dims.empty(); });
+    if (!a) return;
+    auto b = pick(a->type, a->dims);
+    static constexpr const char* kInt[] = {"eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge"};
+    static constexpr const char* kFloat[] = {"oeq", "une", "olt", "oge", "ult", "ord", "ogt", "ole", "one", "uno"};
+    bool isFloat = element(a->type).isFloat;
+    std::string r = value("arith.cmp", isFloat ? "f " : "i ", isFloat ? oneOf(kFloat) : oneOf(kInt), ", ", a->name, ", ", b->name, " : ", shaped(a->type, a->dims));
+    add({"i1", a->dims, r, 1});
+  }
+
+  void select() {
+    auto c = pick([&](const Known& k) { return k.type == "i1" && !k.dims.empty(); });
+    if (!c) return compare();
+    auto a = pick([&](const Known& k) { return k.dims == c->dims && k.type != "i1"; });
+    if (!a) return;
+    auto b = pick(a->type, a->dims);
+    std::string r = value("arith.select ", c->name, ", ", a->name, ", ", b->name, " : ", shaped("i1", c->dims), ", ", shaped(a->type, a->dims));
+    add({a->type, a->dims, r, std::max(a->bits, b->bits)});
+  }
+
+  void casts() {
+    auto a = pick([&](const Known& k) { return !k.dims.empty(); });
+    if (!a) return;
+    const Element &from = element(a->type), &to = oneOf(kElementTypes);
+    if (from.name == to.name || std::string_view(to.name) == "i1") return;
+    std::string arrow = cat(" : ", shaped(from.name, a->dims), " to ", shaped(to.name, a->dims)), r;
+    int bits = a->bits;
+    if (from.isFloat && to.isFloat) {
+      if (bits > to.exact) return;
+      if (from.bytes == to.bytes) return;
+      r = value(from.bytes < to.bytes ? "arith.extf " : "arith.truncf ", a->name, arrow);
+    } else if (from.isFloat) {
+      r = value("arith.fptosi ", a->name, arrow);
+      bits = 64;
+    } else if (to.isFloat) {
+      if (a->type == "i1") {
+        r = value("arith.uitofp ", a->name, arrow);
+        bits = 1;
+      } else {
+        std::string small = value("arith.shrsi ", a->name, ", ", constant(a->type, a->dims, from.exact - 5), " : ", shaped(a->type, a->dims));
+        r = value("arith.sitofp ", small, arrow);
+        bits = 5;
+      }
+    } else {
+      bool wider = from.exact < to.exact;
+      r = value(wider ? (next(2) ? "arith.extsi " : "arith.extui ") : "arith.trunci ", a->name, arrow);
+      bits = 64;
+    }
+    add({to.name, a->dims, r, bits});
+  }
+
+  static Dims without(Dims dims, size_t axis) {
+    dims.erase(dims.begin() + static_cast<ptrdiff_t>(axis));
+    return dims;
+  }
+  const char* combination(const Known& v, int length, int& bits) {
+    int grown = v.bits + std::bit_width(static_cast<unsigned>(length) - 1);
+    if (!element(v.type).isFloat) {
+      static constexpr const char* kInt[] = {"addi", "maxsi", "minui", "xori", "ori", "minsi", "muli", "andi"};
+      static constexpr const char* kBool[] = {"andi", "ori", "xori"};
+      bits = 64;
+      return v.type == "i1" ? oneOf(kBool) : oneOf(kInt);
+    }
+    static constexpr const char* kFloat[] = {"addf", "maxnumf", "minimumf", "maximumf"};
+    const char* op = oneOf(kFloat);
+    bits = v.bits;
+    if (op[0] == 'a') {
+      if (grown > element(v.type).exact) return "maxnumf";
+      bits = grown;
+    }
+    return op;
+  }
+
+  void reduce() {
+    auto a = pick([&](const Known& k) { return !k.dims.empty() && (k.type != "i1" || next(3) == 0); });
+    if (!a) return;
+    size_t axis = next(a->dims.size());
+    int bits = 0;
+    const char* op = combination(*a, a->dims[axis], bits);
+    Dims rest = without(a->dims, axis);
+    std::string r = value("\"tt.reduce\"(", a->name, ") <{axis = ", axis, " : i32}> ({ ^bb0(%ra: ", a->type, ", %rb: ", a->type, "): %rc = arith.", op, " %ra, %rb : ", a->type,
+                          " tt.reduce.return %rc : ", a->type, " }) : (", shaped(a->type, a->dims), ") -> ", shaped(a->type, rest));
+    add({a->type, rest, r, bits});
+    if (next(2)) back(pool_.back(), a->dims, axis);
+  }
+  // A reduced value beside what it came from.
+  void back(const Known v, const Dims& dims, size_t axis) {
+    if (v.dims.empty()) return add({v.type, dims, splat(v.name, v.type, dims), v.bits});
+    Dims one = dims;
+    one[axis] = 1;
+    std::string e = value("tt.expand_dims ", v.name, " {axis = ", axis, " : i32} : ", shaped(v.type, v.dims), " -> ", shaped(v.type, one));
+    add({v.type, dims, one == dims ? e : value("tt.broadcast ", e, " : ", shaped(v.type, one), " -> ", shaped(v.type, dims)), v.bits});
+  }
+
+  void argmax() {
+    auto a = pick([&](const Known& k) { return !k.dims.empty() && (k.type == "f32" || k.type == "i32" || k.type == "f16"); });
+    if (!a) return;
+    size_t axis = next(a->dims.size());
+    std::string i = axisIndex(a->dims, axis), r = fresh(), t = a->type;
+    bool isFloat = element(t).isFloat;
+    Dims rest = without(a->dims, axis);
+    line(r, ":2 = \"tt.reduce\"(", a->name, ", ", i, ") <{axis = ", axis, " : i32}> ({ ^bb0(%ra: ", t, ", %ri: i32, %rb: ", t, ", %rj: i32): %rg = arith.cmp",
+         isFloat ? "f ogt" : "i sgt", ", %ra, %rb : ", t, " %re = arith.cmp", isFloat ? "f oeq" : "i eq", ", %ra, %rb : ", t,
+         " %rl = arith.cmpi slt, %ri, %rj : i32 %rt = arith.andi %re, %rl : i1 %rk = arith.ori %rg, %rt : i1 %rv = arith.select %rk, %ra, %rb : ", t,
+         " %rx = arith.select %rk, %ri, %rj : i32 tt.reduce.return %rv, %rx : ", t, ", i32 }) : (", shaped(t, a->dims), ", ", shaped("i32", a->dims), ") -> (", shaped(t, rest),
+         ", ", shaped("i32", rest), ")");
+    add({t, rest, r + "#0", a->bits});
+    add({"i32", rest, r + "#1", 7});
+    if (next(2)) back(pool_.back(), a->dims, axis);
+  }
+
+  void scan() {
+    auto a = pick([&](const Known& k) { return !k.dims.empty() && k.type != "i1"; });
+    if (!a) return;
+    size_t axis = next(a->dims.size());
+    int bits = 0;
+    const char* op = combination(*a, a->dims[axis], bits);
+    std::string r = value("\"tt.scan\"(", a->name, ") <{axis = ", axis, " : i32, reverse = ", next(2) ? "true" : "false", "}> ({ ^bb0(%ra: ", a->type, ", %rb: ", a->type,
+                          "): %rc = arith.", op, " %ra, %rb : ", a->type, " tt.scan.return %rc : ", a->type, " }) : (", shaped(a->type, a->dims), ") -> ", shaped(a->type, a->dims));
+    add({a->type, a->dims, r, bits});
+  }
+
+  void layout() {
+    auto a = pick([&](const Known& k) { return !k.dims.empty(); });
+    if (!a) return;
+    auto put = [&](const Dims& dims, const std::string& name) { add({a->type, dims, name, a->bits}); };
+    std::string from = shaped(a->type, a->dims);
+    switch (next(5)) {
+      case 0: {  // into a shape that others have, if one fits
+        for (const Dims& d : shapes_)
+          if (d != a->dims && count(d) == count(a->dims)) return put(d, value("tt.reshape ", a->name, " : ", from, " -> ", shaped(a->type, d)));
+        int n = count(a->dims);
+        Dims d = n % 4 == 0 && next(2) ? Dims{4, n / 4} : Dims{n};
+        return put(d, value("tt.reshape ", a->name, " : ", from, " -> ", shaped(a->type, d)));
+      }
+      case 1: {
+        if (a->dims.size() < 2) return;
+        std::vector<size_t> order(a->dims.size());
+        for (size_t k = 0; k < order.size(); ++k) order[k] = k;
+        for (size_t k = order.size(); k-- > 1;) std::swap(order[k], order[next(k + 1)]);
+        Dims d;
+        std::string text;
+        for (size_t o : order) {
+          d.push_back(a->dims[o]);
+          text += cat(text.empty() ? "" : ", ", o);
+        }
+        return put(d, value("tt.trans ", a->name, " {order = array<i32: ", text, ">} : ", from, " -> ", shaped(a->type, d)));
+      }
+      case 2: {
+        auto b = pick(a->type, a->dims);
+        if (count(a->dims) > 128 || a->dims.size() > 2) return;
+        Dims d = a->dims;
+        d.push_back(2);
+        std::string j = value("tt.join ", a->name, ", ", b->name, " : ", from, " -> ", shaped(a->type, d));
+        Dims flat = a->dims;
+        flat.back() *= 2;
+        return add({a->type, flat, value("tt.reshape ", j, " : ", shaped(a->type, d), " -> ", shaped(a->type, flat)), std::max(a->bits, b->bits)});
+      }
+      case 3: {
+        if (a->dims.back() < 2) return;
+        Dims d = a->dims, half = a->dims;
+        d.back() /= 2;
+        d.push_back(2);
+        half.back() /= 2;
+        std::string wide = value("tt.reshape ", a->name, " : ", from, " -> ", shaped(a->type, d)), r = fresh();
+        line(r, ":2 = tt.split ", wide, " : ", shaped(a->type, d), " -> ", shaped(a->type, half));
+        put(half, r + "#0");
+        return put(half, r + "#1");
+      }
+      default: {  // a row or a column, spread
+        if (a->dims.size() != 1) return;
+        size_t axis = next(2);
+        Dims one{a->dims[0], a->dims[0]}, full{a->dims[0], a->dims[0]};
+        int other = 1 << next(4);
+        one[axis] = 1;
+        full[axis] = other;
+        if (count(full) > 512) return;
+        std::string e = value("tt.expand_dims ", a->name, " {axis = ", axis, " : i32} : ", from, " -> ", shaped(a->type, one));
+        return put(full, other == 1 ? e : value("tt.broadcast ", e, " : ", shaped(a->type, one), " -> ", shaped(a->type, full)));
       }
     }
-    if (const Known* m = pick("i1"); m && next(2)) mask = cat(", ", m->name);
-    (void)k;
-    line("tt.store ", out, ", ", value, mask, " : tensor<", kSize, "x!tt.ptr<", type, ">>");
+  }
+
+  void dot() {
+    auto a = pick([&](const Known& k) { return k.dims.size() == 2 && (k.type == "f32" || k.type == "f16" || k.type == "i8") && count(k.dims) <= 256; });
+    if (!a) return;
+    auto b = pick(a->type, a->dims);
+    int m = a->dims[0], k = a->dims[1];
+    std::string result = a->type == "i8" ? "i32" : "f32";
+    int bits = a->bits + b->bits + std::bit_width(static_cast<unsigned>(k));
+    if (a->type != "i8" && bits > element(result).exact) return;
+    Dims flipped{k, m}, square{m, m};
+    std::string t = value("tt.trans ", b->name, " {order = array<i32: 1, 0>} : ", shaped(b->type, b->dims), " -> ", shaped(b->type, flipped));
+    auto c = next(2) ? pick([&](const Known& v) { return v.type == result && v.dims == square && (a->type == "i8" || v.bits < bits); }) : std::nullopt;
+    std::string start = c ? c->name : constant(result, square, 0);
+    std::string r = value("tt.dot ", a->name, ", ", t, ", ", start, " : ", shaped(a->type, a->dims), " * ", shaped(a->type, flipped), " -> ", shaped(result, square));
+    add({result, square, r, a->type == "i8" ? 64 : bits + 1});
+  }
+
+  void gather() {
+    auto a = pickTile(next(2));
+    if (!a) return;
+    auto i = pick("i32", a->dims);
+    if (!i) return;
+    size_t axis = next(a->dims.size());
+    std::string at = binary("arith.andi", i->name, constant("i32", a->dims, a->dims[axis] - 1), shaped("i32", a->dims));
+    std::string r = value("tt.gather ", a->name, "[", at, "] {axis = ", axis, " : i32} : (", shaped(a->type, a->dims), ", ", shaped("i32", a->dims), ") -> ", shaped(a->type, a->dims));
+    add({a->type, a->dims, r, a->bits});
+  }
+
+  void atomic() {
+    if (!feedback_) return;
+    auto v = pick([&](const Known& k) { return k.type == "i32" && !k.dims.empty(); });
+    if (!v) return;
+    static constexpr const char* kKinds[] = {"add", "max", "umin", "xor", "and", "exch"};
+    std::string p = addresses(kArrays[4], v->dims, true), m = mask(v->dims);
+    std::string r = value("tt.atomic_rmw ", oneOf(kKinds), ", acq_rel, gpu, ", p, ", ", v->name, m.empty() ? "" : cat(", ", m), " : (", pointers("i32", v->dims), ", ", shaped("i32", v->dims),
+                          m.empty() ? "" : cat(", ", shaped("i1", v->dims)), ") -> ", shaped("i32", v->dims));
+    add({"i32", v->dims, r, 32});
+  }
+
+  // A scalar in every element.
+  void widen() {
+    auto v = pick([](const Known& k) { return k.dims.empty(); });
+    if (!v) return;
+    Dims dims = shape();
+    add({v->type, dims, splat(v->name, v->type, dims), v->bits});
+  }
+
+  void scalar() {
+    auto v = pick([](const Known& k) { return k.dims.empty() && k.type == "i32"; });
+    if (!v) return;
+    if (v->bits > 7) return add({"i32", {}, binary("arith.andi", v->name, constant("i32", {}, 63), "i32"), 6});
+    add({"i32", {}, binary(next(2) ? "arith.addi" : "arith.muli", v->name, constant("i32", {}, static_cast<int>(next(5)) - 1), "i32"), 32});
+  }
+
+  std::string condition() {
+    auto v = pick([](const Known& k) { return k.dims.empty() && k.type == "i32"; });
+    static constexpr const char* kPredicates[] = {"slt", "sgt", "eq", "ne", "ule"};
+    return value("arith.cmpi ", oneOf(kPredicates), ", ", v->name, ", ", constant("i32", {}, static_cast<int>(next(40))), " : i32");
+  }
+
+  // Ends a region: one value of the pool for each type, clamped where a loop would let it grow.
+  void yield(const std::vector<Known>& results) {
+    std::string names, types;
+    for (const Known& r : results) {
+      auto v = pick(r.type, r.dims);
+      std::string name = element(r.type).isFloat && v->bits > r.bits ? clamped(*v, r.bits) : v->name;
+      names += cat(names.empty() ? "" : ", ", name);
+      types += cat(types.empty() ? "" : ", ", shaped(r.type, r.dims));
+    }
+    if (!names.empty()) line("scf.yield ", names, " : ", types);
+  }
+  static std::string typesOf(const std::vector<Known>& list) {
+    std::string out;
+    for (const Known& k : list) out += cat(out.empty() ? "" : ", ", shaped(k.type, k.dims));
+    return out;
+  }
+
+  void loop() {
+    std::vector<Known> carried;
+    for (size_t k = next(4); k > 0; --k)
+      if (auto v = pick([](const Known& v) { return !element(v.type).isFloat || v.bits <= 6; })) carried.push_back(*v);
+    std::string low = constant("i32", {}, static_cast<int>(next(3))), high = constant("i32", {}, static_cast<int>(next(7))), by = constant("i32", {}, 1 + static_cast<int>(next(2)));
+    if (next(4) == 0) high = binary("arith.andi", "%n", constant("i32", {}, 7), "i32");
+    std::string r = fresh(), i = cat("%k", count_++), inits;
+    auto outer = pool_;
+    for (Known& c : carried) {
+      std::string name = cat("%c", count_++);
+      inits += cat(inits.empty() ? "" : ", ", name, " = ", c.name);
+      if (element(c.type).isFloat) c.bits = 6;
+      // An argument of the loop is anything: what the bounds of scalars say of its first value does not hold.
+      if (!element(c.type).isFloat) c.bits = 64;
+      add({c.type, c.dims, name, c.bits});
+    }
+    add({"i32", {}, i, 3});
+    line(carried.empty() ? "" : carried.size() == 1 ? cat(r, " = ") : cat(r, ":", carried.size(), " = "), "scf.for ", i, " = ", low, " to ", high, " step ", by,
+         carried.empty() ? "" : cat(" iter_args(", inits, ") -> (", typesOf(carried), ") "), " : i32 {");
+    body(1 + next(6));
+    yield(carried);
+    line("}");
+    pool_ = std::move(outer);
+    for (size_t k = 0; k < carried.size(); ++k) add({carried[k].type, carried[k].dims, carried.size() == 1 ? r : cat(r, "#", k), carried[k].bits});
+  }
+
+  void body(size_t steps) {
+    ++depth_;
+    for (size_t k = 0; k < steps; ++k) step();
+    if (next(2)) store();
+    --depth_;
+  }
+
+  void branch() {
+    std::vector<Known> results;
+    for (size_t k = next(3); k > 0; --k)
+      if (auto v = pick([](const Known&) { return true; })) {
+        if (!element(v->type).isFloat) v->bits = 64;
+        results.push_back(*v);
+      }
+    std::string c = condition(), r = fresh();
+    line(results.empty() ? "" : results.size() == 1 ? cat(r, " = ") : cat(r, ":", results.size(), " = "), "scf.if ", c, results.empty() ? " {" : cat(" -> (", typesOf(results), ") {"));
+    auto outer = pool_;
+    body(next(5));
+    yield(results);
+    if (!results.empty() || next(2)) {
+      line("} else {");
+      pool_ = outer;
+      body(next(4));
+      yield(results);
+    }
+    line("}");
+    pool_ = std::move(outer);
+    for (size_t k = 0; k < results.size(); ++k) add({results[k].type, results[k].dims, results.size() == 1 ? r : cat(r, "#", k), results[k].bits});
   }
 
   uint64_t state_;
-  int count_ = 0;
+  int count_ = 0, depth_ = 0;
+  bool feedback_ = false;  // whether outputs are read again
+  bool big_ = false;
+  std::vector<Dims> shapes_;
   std::vector<std::string> lines_;
   std::vector<Known> pool_;
 };
 
-std::string moduleText(const std::vector<std::string>& lines) {
-  std::string out = "tt.func public @k(%i: !tt.ptr<i32>, %f: !tt.ptr<f32>, %ip: !tt.ptr<i32>, %fp: !tt.ptr<f32>) {\n";
-  out += cat("  %ramp = tt.make_range {end = ", kSize, " : i32, start = 0 : i32} : tensor<", kSize, "xi32>\n");
-  struct {
-    const char *pointer, *name, *type;
-  } const arrays[] = {{"%i", "%ia", "i32"}, {"%f", "%fa", "f32"}, {"%ip", "%io", "i32"}, {"%fp", "%fo", "f32"}};
-  for (auto& [pointer, name, type] : arrays) {
-    std::string pointers = cat("tensor<", kSize, "x!tt.ptr<", type, ">>");
-    out += cat("  ", name, "s = tt.splat ", pointer, " : !tt.ptr<", type, "> -> ", pointers, "\n");
-    out += cat("  ", name, " = tt.addptr ", name, "s, %ramp : ", pointers, ", tensor<", kSize, "xi32>\n");
-  }
-  out += cat("  %iv = tt.load %ia : tensor<", kSize, "x!tt.ptr<i32>>\n  %fv = tt.load %fa : tensor<", kSize, "x!tt.ptr<f32>>\n");
-  for (auto& l : lines) out += l + "\n";
+std::string moduleText(const Program& p) {
+  std::string out = "tt.func public @k(";
+  for (const ArrayInfo& a : kArrays) out += cat(a.name, ": !tt.ptr<", a.type, ">, ");
+  out += "%n: i32, %s: i32) {\n  %pid = tt.get_program_id x : i32\n  %size = arith.constant 512 : i32\n  %away = arith.muli %pid, %size : i32\n";
+  for (auto& l : p.lines) out += l + "\n";
   return out + "  tt.return\n}\n";
 }
 
 struct Memory {
-  int32_t i[kSize], io[kSize];
-  float f[kSize], fo[kSize];
+  std::vector<std::vector<uint8_t>> arrays;
 };
 
+Memory inputs(const Program& p) {
+  Memory out;
+  for (const ArrayInfo& a : kArrays) {
+    auto bytes = static_cast<size_t>(element(a.type).bytes);
+    std::vector<uint8_t> data(bytes * kElements * 4);
+    for (size_t k = 0; k < kElements * 4 && !a.output; ++k) {
+      uint64_t bits = 0;
+      auto i = static_cast<int>(k);
+      if (element(a.type).isFloat)
+        bits = encodeFloat(a.type[1] == '3' ? Elem::F32 : Elem::F16, (i * 31) % 17 - 8);
+      else
+        bits = static_cast<uint64_t>(static_cast<int64_t>(i % 5 == 4 && a.type[1] == '3' ? INT32_MIN + i : (i * 7919) % 101 - 50));
+      std::memcpy(data.data() + k * bytes, &bits, bytes);
+    }
+    out.arrays.push_back(std::move(data));
+  }
+  (void)p;
+  return out;
+}
+
 // What one target makes of the program: false when it does not compile there.
-bool execute(const std::string& text, const Target& target, Memory& memory, std::string& error) {
+bool execute(const Program& p, const std::string& text, const Target& target, Memory& memory, std::string& error) {
   Sources sources;
   Diags diags;
   uint32_t file = sources.add("random.ttir", text);
   auto m = ttir::parse(sources, file, diags);
   if (m)
     if (auto e = target.load(std::move(*m), diags)) {
-      uint64_t args[] = {reinterpret_cast<uintptr_t>(memory.i), reinterpret_cast<uintptr_t>(memory.f), reinterpret_cast<uintptr_t>(memory.io),
-                         reinterpret_cast<uintptr_t>(memory.fo)};
+      std::vector<uint64_t> args;
       Launch launch;
+      for (auto& a : memory.arrays) {
+        args.push_back(reinterpret_cast<uintptr_t>(a.data()));
+        launch.allocations.push_back({args.back(), a.size(), "array"});
+      }
+      if (p.overlap >= 0) {
+        static constexpr size_t kPairs[][2] = {{4, 0}, {5, 1}, {6, 2}};
+        for (auto& [output, input] : kPairs) args[output] = args[input] + static_cast<uint64_t>(p.overlap * element(kArrays[output].type).bytes);
+      }
+      args.push_back(static_cast<uint64_t>(p.n));
+      args.push_back(static_cast<uint64_t>(p.stride));
       launch.args = args;
+      launch.grid = {static_cast<uint32_t>(p.grid), 1, 1};
       launch.threads = 1;
+      launch.checkBounds = target.name != "cpu";
       if ((*e)->launch(launch, diags)) return true;
     }
   error = diags.render(sources);
   return false;
 }
 
-Memory inputs() {
-  Memory out{};
-  for (int k = 0; k < kSize; ++k) {
-    out.i[k] = k % 5 == 4 ? INT32_MIN + k : (k * 7919) % 101 - 50;
-    out.f[k] = static_cast<float>((k * 31) % 17 - 8);
-  }
-  return out;
-}
-
-// Empty: all targets agree. A program that the interpreter itself refuses is no program.
-std::string disagreement(const std::vector<std::string>& lines) {
-  std::string text = moduleText(lines), error;
-  Memory wanted = inputs();
-  if (!execute(text, *findTarget("interp"), wanted, error)) return error.find("[type]") != std::string::npos || error.find("[unknown-name]") != std::string::npos ? "" : cat("interp: ", error);
-  for (const Target& target : targets()) {
-    if (target.name == "interp" || !target.load) continue;
-    Memory got = inputs();
-    if (!execute(text, target, got, error)) return cat(target.name, ": ", error);
-    for (int k = 0; k < kSize; ++k) {
-      if (got.io[k] != wanted.io[k]) return cat(target.name, ": integer ", k, " is ", got.io[k], ", wanted ", wanted.io[k]);
-      double a = got.fo[k], b = wanted.fo[k];
-      if (!(a == b || (std::isnan(a) && std::isnan(b)) || std::fabs(a - b) <= 3e-6 * std::fabs(b) + 1e-6))
-        return cat(target.name, ": float ", k, " is ", a, ", wanted ", b);
+std::string difference(const Memory& got, const Memory& wanted) {
+  for (size_t a = 0; a < std::size(kArrays); ++a) {
+    auto bytes = static_cast<size_t>(element(kArrays[a].type).bytes);
+    std::string type = kArrays[a].type;
+    for (size_t k = 0; k < kElements * 4; ++k) {
+      uint64_t x = 0, y = 0;
+      std::memcpy(&x, got.arrays[a].data() + k * bytes, bytes);
+      std::memcpy(&y, wanted.arrays[a].data() + k * bytes, bytes);
+      if (x == y) continue;
+      if (!element(type).isFloat) return cat(kArrays[a].name, "[", k, "] is ", signExtend(x, static_cast<int>(bytes) * 8), ", wanted ", signExtend(y, static_cast<int>(bytes) * 8));
+      Elem elem = type == "f32" ? Elem::F32 : Elem::F16;
+      double u = decodeFloat(elem, x), v = decodeFloat(elem, y);
+      if (!(u == v || (std::isnan(u) && std::isnan(v)) || std::fabs(u - v) <= 3e-6 * std::fabs(v) + 1e-6)) return cat(kArrays[a].name, "[", k, "] is ", u, ", wanted ", v);
     }
   }
   return "";
+}
+
+// Empty: all targets agree. `refused` is set where the interpreter itself refuses it: while shrinking that is no program.
+std::string disagreement(const Program& p, bool& refused) {
+  std::string text = moduleText(p), error;
+  Memory wanted = inputs(p);
+  refused = !execute(p, text, *findTarget("interp"), wanted, error);
+  if (refused) return cat("interp: ", error);
+  for (const Target& target : targets()) {
+    if (target.name == "interp" || !target.load) continue;
+    Memory got = inputs(p);
+    if (!execute(p, text, target, got, error)) return cat(target.name, ": ", error);
+    if (std::string d = difference(got, wanted); !d.empty()) return cat(target.name, ": ", d);
+  }
+  return "";
+}
+
+void shrink(Program& p, std::string& why) {
+  for (size_t size = p.lines.size(); size > 0;) {
+    bool smaller = false;
+    for (size_t at = p.lines.size(); at-- > 0;) {
+      if (at + size > p.lines.size()) continue;
+      Program fewer = p;
+      fewer.lines.erase(fewer.lines.begin() + static_cast<ptrdiff_t>(at), fewer.lines.begin() + static_cast<ptrdiff_t>(at + size));
+      bool refused = false;
+      std::string still = disagreement(fewer, refused);
+      if (still.empty() || refused) continue;
+      p = std::move(fewer);
+      why = still;
+      smaller = true;
+    }
+    if (!smaller) size = size > 8 ? size / 2 : size - 1;
+  }
 }
 
 }  // namespace
@@ -240,19 +787,15 @@ int main(int argc, char** argv) {
   int count = argc > 2 ? std::atoi(argv[2]) : 60, failed = 0;
   std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
   for (int k = 0; k < count; ++k) {
-    auto lines = Generator(seed + static_cast<uint64_t>(k)).program();
-    std::string why = disagreement(lines);
+    Program p = Generator(seed + static_cast<uint64_t>(k)).program();
+    bool refused = false;
+    std::string why = disagreement(p, refused);
     if (why.empty()) continue;
     ++failed;
-    for (size_t at = lines.size(); at-- > 0;) {
-      auto fewer = lines;
-      fewer.erase(fewer.begin() + static_cast<ptrdiff_t>(at));
-      if (std::string still = disagreement(fewer); !still.empty()) {
-        lines = std::move(fewer);
-        why = still;
-      }
-    }
-    std::printf("FAILED seed %llu: %s\n%s", static_cast<unsigned long long>(seed + static_cast<uint64_t>(k)), why.c_str(), moduleText(lines).c_str());
+    if (!refused) shrink(p, why);
+    std::printf("FAILED seed %llu: n = %d, s = %d, grid = %d, overlap = %d: %s\n%s", static_cast<unsigned long long>(seed + static_cast<uint64_t>(k)), p.n, p.stride, p.grid, p.overlap,
+                why.c_str(), moduleText(p).c_str());
+    std::fflush(stdout);
   }
   std::printf("%d passed, %d failed\n", count - failed, failed);
   return failed > 0;
