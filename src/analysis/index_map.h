@@ -16,7 +16,7 @@ namespace nereid {
 
 // Bit `bit` of axis `axis`; or a constant.
 struct IndexBit {
-  static constexpr int8_t kZero = -1, kOne = -2;
+  static constexpr int8_t kZero = -1, kOne = -2, kComputed = -3;  // kComputed: not known before it runs
   int8_t axis = kZero;
   uint8_t bit = 0;
   bool isConstant() const { return axis < 0; }

@@ -304,7 +304,7 @@ bool Lowering::needsVersions(const Nest& nest, std::vector<const Inst*>& loads, 
   auto memory = [&](const Value* v) { return inMemory(v); };
   std::set<std::pair<const Inst*, IndexMap>> seen;
   for (const Root& root : nest.roots) {
-    if (root.kind == Root::Effect && root.inst->op == Op::Store) {
+    if (root.kind == Root::Effect && info(root.inst->op).effects != Effects::Other) {
       accesses.push_back({root.inst, root.inst->operand(0), nestMap(static_cast<int>(axisOfBit_.size())), true});
       writes = true;
     }

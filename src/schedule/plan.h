@@ -95,8 +95,8 @@ struct Puller {
   void operands(const Inst& inst, const IndexMap& map, size_t result) {
     for (size_t i = 0; i < inst.operands.size(); ++i) {
       if (inst.op == Op::Gather && i == 0) {
-        // The source is read at computed places: no map.
-        visit(inst.operands[0], IndexMap{});
+        // The source is read at computed places: a map that is no map.
+        visit(inst.operands[0], IndexMap{{IndexBit::kComputed, 0}});
         continue;
       }
       if (auto m = operandMap(inst, i, map, result)) pull(inst.operands[i], *m);
