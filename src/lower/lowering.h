@@ -3,7 +3,8 @@
 //   lowering.cpp  blocks, scalars, control flow, buffers
 //   pull.cpp      one element (or a vector of them) of a virtual tile, where it is needed
 //   affine.cpp    addresses and masks as base + sum of stride x index
-//   nest.cpp      the loops of a nest: axes, vector axis, bounds from masks, roots
+//   nest.cpp      a nest's axes, its vector axis, bounds from masks, versions
+//   loops.cpp     its loops and accumulators, and the roots at each index
 //   dot.cpp       register tiles of a matrix product; histograms
 #pragma once
 
@@ -123,7 +124,7 @@ class Lowering {
   Address fromAffine(const Affine& a);
   Lowval laneIndex(Lowval first, int64_t factor, Type element);  // first + factor x lane
 
-  // ---- nest.cpp
+  // ---- nest.cpp and loops.cpp
   void emitNest(const Nest& nest, const BufferRef* target = nullptr);
   void noteNest(const Nest& nest);
   void emitNestBody(const Nest& nest, const BufferRef* target);

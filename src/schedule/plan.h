@@ -30,6 +30,7 @@ struct Root {
   Inst* inst = nullptr;
   Value* value = nullptr;
   size_t slot = 0;
+  bool accumulates() const { return kind == Combine || kind == Scan; }
 };
 
 struct Nest {

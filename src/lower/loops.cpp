@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: MIT
+// The code of a nest, its axes and bounds being known: loops, segments, accumulators, and the roots at each index.
+#include <algorithm>
+
+#include "ir/bits.h"
+#include "lower/combine.h"
+#include "lower/lowering.h"
+
+namespace nereid {
+
+namespace {
+
+bool hasEffects(const Region& region) {
+  bool found = false;
+  walk(region, [&](const Inst& inst) {
+    Effects e = info(inst.op).effects;
+    found |= e == Effects::Writes || e == Effects::Atomic || e == Effects::Other;
+  });
+  return found;
+}
+
+}  // namespace
+
+void Lowering::emitNestBody(const Nest& nest, const BufferRef* target) {
+  nest_ = &nest;
+  target_ = target;
+  facts_.clear();
+  factLevel_ = 0;
+  baseLevel_ = top();
+  for (Axis& axis : axes_) axis.iv = nullptr;
+  findBounds(nest);
+  std::vector<Value*> acc;
+  emitLoops(0, acc);
+  nest_ = nullptr;
+  target_ = nullptr;
+}
+
+void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
+  bool reduces = std::any_of(nest_->roots.begin(), nest_->roots.end(), [](const Root& r) { return r.accumulates(); });
+  if (depth == firstReduced_ && reduces && acc.empty()) {
+    beginReduction(acc);
+    emitLoops(depth, acc);
+    endReduction(acc);
+    acc.clear();
+    return;
+  }
+  if (depth == order_.size()) {
+    emitBody(acc);
+    return;
+  }
+  int a = order_[depth];
+  const Axis axis = axes_[static_cast<size_t>(a)];
+  const Type kI64 = Type::scalar(Elem::I64);
+  Value* size = index(axis.size());
+  // Where each bound of this axis lies.
+  struct Limit {
+    const Bound* bound;
+    Lowval end;
+  };
+  std::vector<Limit> limits;
+  bool anyLower = false;
+  for (const Bound& bound : bounds_) {
+    if (bound.axis != a || facts_.count({bound.compare, bound.map})) continue;
+    auto pred = static_cast<CmpIPred>(bound.compare->integer(Attr::Predicate));
+    bool less = pred == CmpIPred::Slt || pred == CmpIPred::Sle;
+    bool strict = pred == CmpIPred::Slt || pred == CmpIPred::Sgt;
+    auto l = affine(bound.compare->operand(less ? 0 : 1), bound.map);
+    auto r = affine(bound.compare->operand(less ? 1 : 0), bound.map);
+    if (!l || !r) continue;
+    // l + i < r  =>  i < r - l
+    bool known = true;
+    auto still = [&](Affine& x) {
+      std::erase_if(x.terms, [&](const Affine::Term& t) { return t.axis == a; });
+      for (const Affine::Term& t : x.terms) known &= axes_[static_cast<size_t>(t.axis)].iv != nullptr;
+    };
+    still(*l);
+    still(*r);
+    if (!known) continue;
+    if (bound.isLower) {
+      // l - i < r: true along the whole axis when l < r already; else nothing is known.
+      Lowval all = emitOp(Op::CmpI, {materialize(*l), materialize(*r)}, Type::scalar(Elem::I1),
+                          {{Attr::Predicate, static_cast<int64_t>(strict ? CmpIPred::Slt : CmpIPred::Sle)}});
+      limits.push_back({&bound, emitOp(Op::Select, {all, {size, 0}, {index(0), 0}}, kI64)});
+      anyLower = true;
+      continue;
+    }
+    Lowval end = emitOp(Op::SubI, {materialize(*r), materialize(*l)}, kI64);
+    if (!strict) end = emitOp(Op::AddI, {end, {index(1), 0}}, kI64);
+    end = emitOp(Op::MaxSI, {emitOp(Op::MinSI, {end, {size, 0}}, kI64), {index(0), 0}}, kI64);
+    limits.push_back({&bound, end});
+  }
+  if (limits.empty()) {
+    emitLoop(depth, index(0), size, acc);
+    return;
+  }
+  Lowval low = limits[0].end, high = limits[0].end;
+  for (size_t i = 1; i < limits.size(); ++i) {
+    low = emitOp(Op::MinSI, {low, limits[i].end}, kI64);
+    high = emitOp(Op::MaxSI, {high, limits[i].end}, kI64);
+  }
+  if (anyLower) {
+    // Past the upper bounds everything is outside; without one, nothing is.
+    high = {nullptr, 0};
+    for (const Limit& l : limits)
+      if (!l.bound->isLower) high = high.v ? emitOp(Op::MaxSI, {high, l.end}, kI64) : l.end;
+    if (!high.v) high = {size, 0};
+    low = emitOp(Op::MinSI, {low, high}, kI64);
+  }
+  int64_t step = axis.step();
+  const Lowval bound = high;
+  if (step > 1) {
+    low = emitOp(Op::AndI, {low, {index(-step), 0}}, kI64);
+    high = emitOp(Op::AndI, {emitOp(Op::AddI, {high, {index(step - 1), 0}}, kI64), {index(-step), 0}}, kI64);
+  }
+  int savedLevel = factLevel_;
+  auto segment = [&](bool fact, auto&& emit) {
+    MemoScope scope = enter();
+    for (const Limit& l : limits)
+      if (fact || !l.bound->isLower) facts_[{l.bound->compare, l.bound->map}] = fact;
+    factLevel_ = top() + 1;
+    emit();
+    factLevel_ = savedLevel;
+    for (const Limit& l : limits) facts_.erase({l.bound->compare, l.bound->map});
+    leave(scope);
+  };
+  segment(true, [&] { emitLoop(depth, index(0), low.v, acc); });
+  // The rest is short: one register at a time. Accumulators lend their first lanes to it.
+  Axis& open = axes_[static_cast<size_t>(a)];
+  const std::vector<Value*> wide = acc;
+  bool lend = true;  // lanes without an identity may not have started
+  for (const Root& root : nest_->roots) lend &= acc.empty() || (root.kind == Root::Combine && combineOf(*root.inst)) || !root.accumulates();
+  if (open.laneBits > narrowBits_ && lend) {
+    open.laneBits = narrowBits_;
+    step = open.step();
+    high = emitOp(Op::AndI, {emitOp(Op::AddI, {bound, {index(step - 1), 0}}, kI64), {index(-step), 0}}, kI64);
+    for (Value*& v : acc)
+      if (v->type.isVector()) v = takeLanes(v, 0, step);
+  }
+  if (step > 1 || limits.size() > 1 || anyLower) {
+    MemoScope scope = enter();
+    emitLoop(depth, low.v, high.v, acc);
+    leave(scope);
+  }
+  if (!(anyLower && constantBits(high.v)))
+    segment(false, [&] {
+      if (!emitOutside(depth, high.v, acc)) emitLoop(depth, high.v, size, acc);
+    });
+  for (size_t i = 0; i < acc.size(); ++i)
+    if (acc[i]->type != wide[i]->type) acc[i] = putLanes(acc[i], wide[i]);
+  open.laneBits = axis.laneBits;
+}
+
+// `count` lanes of a vector, from `first` on.
+Value* Lowering::takeLanes(Value* v, int64_t first, int64_t count) {
+  std::vector<int64_t> lanesTaken;
+  for (int64_t i = 0; i < count; ++i) lanesTaken.push_back(first + i);
+  if (count == 1) return at(top()).create(Op::LoExtract, {v}, {v->type.element()}, {{Attr::Offset, first}})->result();
+  return at(top())
+      .create(Op::LoShuffle, {v}, {Type::vector(v->type.element(), static_cast<int>(count))}, {{Attr::Lanes, lanesTaken}})
+      ->result();
+}
+
+// `wide` with its first lanes replaced.
+Value* Lowering::putLanes(Value* narrow, Value* wide) {
+  int64_t n = narrow->type.isVector() ? narrow->type.numel() : 1, all = wide->type.numel();
+  if (n == 1) return at(top()).create(Op::LoInsert, {wide, narrow}, {wide->type}, {{Attr::Offset, int64_t{0}}})->result();
+  std::vector<int64_t> grow, merge;
+  for (int64_t i = 0; i < all; ++i) {
+    grow.push_back(i < n ? i : -1);
+    merge.push_back(i < n ? i : all + i);
+  }
+  Value* grown = at(top()).create(Op::LoShuffle, {narrow}, {wide->type}, {{Attr::Lanes, grow}})->result();
+  return at(top()).create(Op::LoShuffle, {grown, wide}, {wide->type}, {{Attr::Lanes, merge}})->result();
+}
+
+void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Value*>& acc) {
+  Axis& axis = axes_[static_cast<size_t>(order_[depth])];
+  const Axis saved = axis;
+  bool reverse = false;
+  for (const Root& root : nest_->roots) reverse |= root.kind == Root::Scan && axis.isReduced && root.inst->integer(Attr::Reverse);
+  auto lowerBits = constantBits(lower), upperBits = constantBits(upper);
+  MemoScope scope = enter();
+  if (lowerBits && upperBits && static_cast<int64_t>(*upperBits - *lowerBits) == axis.step() && axis.bits == axis.laneBits) {
+    // One iteration needs no loop.
+    axis.iv = lower;
+    axis.level = top();
+    emitLoops(depth + 1, acc);
+    leave(scope);
+    axis = saved;
+    return;
+  }
+  if (lowerBits && upperBits && !acc.empty()) {
+    // A reduction of a few elements is written out.
+    auto first = static_cast<int64_t>(*lowerBits), end = static_cast<int64_t>(*upperBits);
+    if (end - first <= 4 * axis.step()) {
+      for (int64_t i = first; i < end; i += axis.step()) {
+        MemoScope one = enter();
+        axis.iv = index(reverse ? axis.size() - 1 - i : i);
+        axis.level = top();
+        emitLoops(depth + 1, acc);
+        leave(one);
+      }
+      leave(scope);
+      axis = saved;
+      return;
+    }
+  }
+  Inst* loop = m_.newInst(Op::For, loc_);
+  loop->operands = {lower, upper, index(axis.step())};
+  loop->operands.insert(loop->operands.end(), acc.begin(), acc.end());
+  loop->regions.push_back(std::make_unique<Region>());
+  loop->regions[0]->parent = loop;
+  Block* body = m_.newBlock(*loop->regions[0]);
+  Value* iv = m_.addArg(*body, Type::scalar(Elem::I64));
+  std::vector<Value*> inner;
+  for (Value* v : acc) inner.push_back(m_.addArg(*body, v->type));
+  levels_.push_back(body);
+  axis.iv = iv;
+  axis.level = top();
+  if (reverse) axis.iv = emitOp(Op::SubI, {{index(axis.size() - 1), 0}, {iv, top()}}, iv->type).v;
+  emitLoops(depth + 1, inner);
+  bool changes = hasEffects(*loop->regions[0]);
+  for (size_t i = 0; i < inner.size(); ++i) changes |= inner[i] != body->args[i + 1];
+  at(top()).yield(inner);
+  leave(scope);
+  levels_.pop_back();
+  axis = saved;
+  if (!changes) return;  // stores masked off, for one
+  for (Value*& v : acc) v = m_.addResult(*loop, v->type);
+  loop->parent = levels_.back();
+  levels_.back()->insts.push_back(loop);
+}
+
+// The part of a reduction where masks are false: its elements are often all alike, and then known combinations need no loop.
+bool Lowering::emitOutside(size_t depth, Value* lower, std::vector<Value*>& acc) {
+  Axis& axis = axes_[static_cast<size_t>(order_[depth])];
+  if (!axis.isReduced || depth + 1 != order_.size()) return false;
+  for (const Root& root : nest_->roots)
+    if (root.kind != Root::Combine || !combineOf(*root.inst)) return false;
+  const Axis saved = axis;
+  Region nowhere;
+  MemoScope scope = enter();
+  levels_.push_back(m_.newBlock(nowhere));
+  axis.iv = lower;
+  axis.level = top();
+  IndexMap map = nestMap(static_cast<int>(axisOfBit_.size()));
+  std::vector<Lowval> values;
+  bool uniform = true;
+  for (const Root& root : nest_->roots) {
+    values.push_back(pull(root.inst->operands[0], map));
+    uniform &= values.back().level < top();
+  }
+  levels_.pop_back();
+  leave(scope);
+  axis = saved;
+  if (!uniform) return false;
+  Builder b = at(top());
+  Value* any = nullptr;  // whether a loop must run after all
+  Value* exists = nullptr;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const Inst& reduce = *nest_->roots[i].inst;
+    Combine combine = *combineOf(reduce);
+    Type element = reduce.operand(0)->type.element();
+    uint64_t identity = identityOf(combine.op, element);
+    auto known = constantBits(values[i].v);
+    bool isZeroSum = combine.op == Op::AddF && known && decodeFloat(element.elem, *known) == 0;
+    if (isZeroSum || (known && *known == identity)) continue;
+    if (isIdempotent(combine.op)) {
+      if (!exists) exists = b.cmpI(CmpIPred::Slt, lower, index(axis.size()));
+      Lowval once = emitOp(combine.op, {{acc[i], top()}, values[i]}, element, {}, top());
+      acc[i] = emitOp(Op::Select, {{exists, top()}, once, {acc[i], top()}}, element, {}, top()).v;
+    } else {
+      Value* differs = constant(Type::scalar(Elem::I1), 1);
+      if (!values[i].isVector() && combine.op == Op::AddF) differs = at(top()).cmpF(CmpFPred::Une, values[i].v, constant(element, 0));
+      any = any ? at(top()).make(Op::OrI, {any, differs}) : differs;
+    }
+  }
+  if (any) emitLoop(depth, lower, at(top()).select(any, index(axis.size()), lower), acc);
+  return true;
+}
+
+void Lowering::beginReduction(std::vector<Value*>& acc) {
+  for (const Root& root : nest_->roots) {
+    if (!root.accumulates()) continue;
+    auto combine = root.kind == Root::Combine ? combineOf(*root.inst) : std::nullopt;
+    for (Value* v : root.inst->operands) {
+      Type element = v->type.element();
+      Lowval start{constant(element, combine ? identityOf(combine->op, element) : 0), 0};
+      acc.push_back(widen(start, lanes()).v);
+    }
+    // Without an identity, the first element starts it.
+    if (!combine) acc.push_back(constant(Type::scalar(Elem::I1), 0));
+  }
+}
+
+void Lowering::emitBody(std::vector<Value*>& acc) {
+  IndexMap map = nestMap(static_cast<int>(axisOfBit_.size()));
+  // Everything is read before anything is written: what stands at the same index may be the same memory.
+  for (const Root& root : nest_->roots) {
+    if (root.kind == Root::Buffer || root.kind == Root::Carry) {
+      if (root.kind == Root::Buffer && !memo_.count({root.value, map})) {
+        Lowval v = pullDefinition(root.value, map);
+        memo_[{root.value, map}] = v;
+        journal_.emplace_back(root.value, map);
+      }
+      if (root.kind == Root::Carry) pull(root.value, map);
+    } else if (root.kind == Root::Effect && root.inst->op == Op::Store) {
+      Lowval mask;
+      if (Value* m = root.inst->optional(2)) mask = pull(m, map);
+      auto known = mask.v ? constantBits(mask.v) : std::nullopt;
+      if (!known || (*known & 1)) pull(root.inst->operand(1), map);
+    } else if (root.accumulates()) {
+      for (Value* v : root.inst->operands) pull(v, map);
+    }
+  }
+  size_t next = 0;
+  for (const Root& root : nest_->roots) {
+    switch (root.kind) {
+      case Root::Combine:
+      case Root::Scan: {
+        auto combine = root.kind == Root::Combine ? combineOf(*root.inst) : std::nullopt;
+        size_t n = root.inst->operands.size();
+        std::vector<Lowval> args, values;
+        for (size_t i = 0; i < n; ++i) args.push_back({acc[next + i], top()});
+        for (size_t i = 0; i < n; ++i) {
+          Lowval x = pull(root.inst->operands[i], map);
+          values.push_back(widen(x, lanes()));
+          args.push_back(values.back());
+        }
+        std::vector<Lowval> out;
+        if (combine) {
+          out.push_back(emitOp(combine->op, {args[0], args[1]}, root.inst->operand(0)->type.element(), {}, top()));
+        } else {
+          out = emitRegion(*root.inst->regions[0], args, top());
+          Lowval started{acc[next + n], top()};
+          for (size_t i = 0; i < n; ++i) {
+            Lowval wide = widen(out[i], lanes());
+            out[i] = {at(top()).create(Op::Select, {widen(started, lanes()).v, wide.v, values[i].v}, {wide.v->type})->result(), top()};
+          }
+          acc[next + n] = constant(Type::scalar(Elem::I1), 1);
+        }
+        for (size_t i = 0; i < n; ++i) acc[next + i] = out[i].v;
+        if (root.kind == Root::Scan)
+          for (size_t i = 0; i < n; ++i) writeBuffer(buffer_.at(root.inst->results[i]), out[i], map);
+        next += n + (combine ? 0 : 1);
+        break;
+      }
+      case Root::Buffer: {
+        // The buffer becomes known to others when the nest is done; inside, the value itself is at hand.
+        if (!target_ && !filling_.count(root.value)) filling_[root.value] = allocate(root.value);
+        writeBuffer(target_ ? *target_ : filling_.at(root.value), memo_.at({root.value, map}), map);
+        break;
+      }
+      case Root::Carry: {
+        const BufferRef& to = target_ ? *target_ : carryTargets_.at(root.inst)[root.slot];
+        auto from = buffer_.find(root.value);
+        if (from != buffer_.end() && from->second.base == to.base) break;
+        writeBuffer(to, pull(root.value, map), map);
+        break;
+      }
+      default:
+        emitEffect(*root.inst, map);
+    }
+  }
+}
+
+std::vector<Lowval> Lowering::fold(const Inst& reduce, std::vector<Value*> vectors) {
+  auto combine = combineOf(reduce);
+  int64_t width = vectors[0]->type.dim(0);
+  while (width > 1) {
+    int64_t half = width / 2;
+    std::vector<Lowval> low, high;
+    for (Value* v : vectors) {
+      low.push_back({takeLanes(v, 0, half), top()});
+      high.push_back({takeLanes(v, half, half), top()});
+    }
+    std::vector<Lowval> out;
+    if (combine) {
+      out.push_back(emitOp(combine->op, {low[0], high[0]}, reduce.operand(0)->type.element(), {}, top()));
+    } else {
+      low.insert(low.end(), high.begin(), high.end());
+      out = emitRegion(*reduce.regions[0], low, top());
+    }
+    vectors.clear();
+    for (const Lowval& v : out) vectors.push_back(v.v);
+    width = half;
+  }
+  std::vector<Lowval> out;
+  for (Value* v : vectors) out.push_back({v, top()});
+  return out;
+}
+
+void Lowering::endReduction(std::vector<Value*>& acc) {
+  size_t next = 0;
+  bool lanesReduced = vectorAxis_ >= 0 && axes_[static_cast<size_t>(vectorAxis_)].isReduced;
+  for (const Root& root : nest_->roots) {
+    if (!root.accumulates()) continue;
+    size_t n = root.inst->operands.size();
+    bool flag = root.kind == Root::Scan || !combineOf(*root.inst);
+    std::vector<Value*> parts(acc.begin() + static_cast<long>(next), acc.begin() + static_cast<long>(next + n));
+    next += n + (flag ? 1 : 0);
+    if (root.kind == Root::Scan) continue;
+    std::vector<Lowval> values;
+    if (lanesReduced) {
+      values = fold(*root.inst, parts);
+    } else {
+      for (Value* v : parts) values.push_back({v, top()});
+    }
+    IndexMap map;
+    for (size_t bit = 0; bit < axisOfBit_.size(); ++bit) {
+      if (axes_[static_cast<size_t>(axisOfBit_[bit])].isReduced) continue;
+      map.push_back({static_cast<int8_t>(axisOfBit_[bit]), static_cast<uint8_t>(bitInAxis_[bit])});
+    }
+    for (size_t i = 0; i < n; ++i) {
+      Value* result = root.inst->results[i];
+      if (result->type.isTile())
+        writeBuffer(buffer_.at(result), values[i], map);
+      else
+        scalar_[result] = values[i].v;
+    }
+  }
+}
+
+void Lowering::emitStore(const Inst& inst, const IndexMap& map, int level) {
+  Lowval mask;
+  if (Value* m = inst.optional(2)) {
+    mask = pull(m, map);
+    if (auto known = constantBits(mask.v); known && !mask.isVector()) {
+      if (!(*known & 1)) return;
+      mask = {};
+    }
+  }
+  Lowval value = pull(inst.operand(1), map);
+  Address where = address(inst.operand(0), map);
+  if (value.v->type.isBool()) {
+    value = convert(value, Type::scalar(Elem::I8));
+    Lowval& p = where.vector.v ? where.vector : where.scalar;
+    p = emitOp(Op::Bitcast, {p}, Type::pointer(Elem::I8));
+  }
+  bool wide = where.vector.v || where.contiguous || value.isVector() || (mask.v && mask.isVector());
+  Op op = Op::LoStore;
+  Lowval pointer = where.vector.v ? where.vector : where.scalar;
+  if (wide && !where.contiguous) {
+    pointer = widen(pointer, lanes());
+    op = Op::LoScatter;
+  }
+  if (wide) {
+    value = widen(value, lanes());
+    if (mask.v) mask = widen(mask, lanes());
+  }
+  std::vector<Value*> operands{pointer.v, value.v};
+  if (mask.v) operands.push_back(mask.v);
+  Inst* store = at(level).create(op, std::move(operands), {});
+  store->segments = {1, 1, mask.v != nullptr};
+}
+
+// Effects at one element: the nest has no vector axis, except for stores.
+void Lowering::emitEffect(const Inst& inst, const IndexMap& map) {
+  loc_ = inst.loc;
+  if (inst.op == Op::Store) {
+    emitStore(inst, map, top());
+    return;
+  }
+  std::vector<Lowval> operands;
+  for (Value* v : inst.operands) operands.push_back(pull(v, v->type.isTile() ? map : IndexMap{}));
+  Builder b = at(top());
+  if (inst.op == Op::Print) {
+    std::vector<Value*> values{constant(Type::scalar(Elem::I1), 1)};
+    for (Lowval& v : operands) values.push_back(v.v);
+    b.create(Op::LoPrint, std::move(values), {}, inst.attrs);
+    return;
+  }
+  if (inst.op == Op::Assert) {
+    Value* wrong = b.cmpI(CmpIPred::Eq, operands[0].v, constant(operands[0].v->type, 0));
+    b.create(Op::LoAssert, {wrong}, {}, inst.attrs);
+    return;
+  }
+  // Atomics, where the mask is true; 0 where not.
+  Type element = inst.result()->type.element();
+  Value* mask = inst.op == Op::AtomicRMW && inst.operands.size() > 2 ? operands[2].v : nullptr;
+  auto act = [&](Builder& in) {
+    if (inst.op == Op::AtomicCAS) return in.create(Op::LoAtomicCAS, {operands[0].v, operands[1].v, operands[2].v}, {element}, inst.attrs)->result();
+    return in.create(Op::LoAtomicRMW, {operands[0].v, operands[1].v}, {element}, inst.attrs)->result();
+  };
+  Value* old;
+  if (mask && !constantBits(mask)) {
+    Inst* branch = b.ifElse(mask, {element}, true);
+    Builder then(m_, &branch->regions[0]->entry(), loc_);
+    then.yield({act(then)});
+    Builder otherwise(m_, &branch->regions[1]->entry(), loc_);
+    otherwise.yield({constant(element, 0)});
+    old = branch->result();
+  } else if (mask && !(*constantBits(mask) & 1)) {
+    old = constant(element, 0);
+  } else {
+    old = act(b);
+  }
+  if (auto buffer = buffer_.find(inst.result()); buffer != buffer_.end()) writeBuffer(buffer->second, {old, top()}, map);
+}
+
+}  // namespace nereid
