@@ -9,6 +9,19 @@
 
 using namespace nereid;
 
+namespace {
+
+bool hasLargeTile(const Module& m) {
+  bool large = false;
+  for (auto& f : m.funcs)
+    walk(f->body, [&](const Inst& i) {
+      for (const Value* v : i.results) large |= v->type.isShaped() && v->type.bits() > 10;
+    });
+  return large;
+}
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   auto parse = [](std::string text, Sources& sources, Diags& diags) {
     uint32_t file = sources.add("fuzz.ttir", std::move(text));
@@ -27,6 +40,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!again || print(*again) != once) {
     std::fprintf(stderr, "%s\nnot a fixed point:\n%s\n", diags.render(sources).c_str(), once.c_str());
     std::abort();
+  }
+  // What verifies lowers, or is refused with a reason. Large tiles take long and show nothing more.
+  if (const Target* lower = findTarget("lower"); lower && lower->load && once.size() < 4096 && !hasLargeTile(*again)) {
+    Diags problems;
+    Sources copy;
+    auto fresh = parse(once, copy, problems);
+    if (!lower->load(std::move(*fresh), problems) && problems.empty()) std::abort();
   }
   // Pointers would point nowhere: run what takes scalars only, within limits.
   const Func& kernel = *again->kernel();

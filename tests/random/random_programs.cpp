@@ -3,7 +3,7 @@
 //
 //   random_programs [seed [count]]
 //
-// The seed is printed; a program that fails is shrunk by dropping lines while it still fails, and printed. Floats are small whole
+// NEREID_FUZZ_KEEP names a file that keeps the program, for when one crashes. The seed is printed; a program that fails is shrunk by dropping lines while it still fails, and printed. Floats are small whole
 // numbers, so that exact operations stay exact whatever is contracted or reordered; inexact ones feed stores only, and no store of
 // theirs is read again. Programs read what they wrote, and arrays overlap: the order of memory is part of what is compared.
 #include <algorithm>
@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 
 #include "driver/driver.h"
 #include "frontends/ttir/ttir.h"
@@ -198,17 +199,21 @@ class Generator {
     std::vector<size_t> order;
     for (size_t axis = dims.size(); axis-- > 0;) order.insert(next(3) ? order.end() : order.begin(), axis);
     int below = next(4) ? 1 : 2;
+    bool dense = true;
     for (size_t k = 0; k < order.size(); ++k) {
       size_t axis = order[k];
       std::string i = axisIndex(dims, axis);
       if (next(8) == 0) i = binary("arith.subi", constant("i32", dims, dims[axis] - 1), i, type);
       std::string scale = below == 1 ? "" : constant("i32", dims, below);
-      if (k + 1 == order.size() && next(3) == 0) scale = splat(binary("arith.addi", "%s", constant("i32", {}, below), "i32"), "i32", dims);
+      if (k + 1 == order.size() && next(3) == 0) {
+        scale = splat(binary("arith.addi", "%s", constant("i32", {}, below), "i32"), "i32", dims);
+        dense = false;
+      }
       if (!scale.empty()) i = binary("arith.muli", i, scale, type);
       sum = sum.empty() ? i : binary("arith.addi", sum, i, type);
       below = (below + static_cast<int>(next(4) ? 0 : next(3))) * dims[axis];
     }
-    if (below == count(dims) && next(6) == 0) {
+    if (dense && below == count(dims) && next(6) == 0) {
       std::string odd = binary("arith.muli", sum, constant("i32", dims, 1 + 2 * static_cast<int>(next(8))), type);
       return binary("arith.andi", odd, constant("i32", dims, below - 1), type);
     }
@@ -741,7 +746,7 @@ std::string difference(const Memory& got, const Memory& wanted) {
       if (!element(type).isFloat) return cat(kArrays[a].name, "[", k, "] is ", signExtend(x, static_cast<int>(bytes) * 8), ", wanted ", signExtend(y, static_cast<int>(bytes) * 8));
       Elem elem = type == "f32" ? Elem::F32 : Elem::F16;
       double u = decodeFloat(elem, x), v = decodeFloat(elem, y);
-      if (!(u == v || (std::isnan(u) && std::isnan(v)) || std::fabs(u - v) <= 3e-6 * std::fabs(v) + 1e-6)) return cat(kArrays[a].name, "[", k, "] is ", u, ", wanted ", v);
+      if (!(u == v || (std::isnan(u) && std::isnan(v)) || std::fabs(u - v) <= 3e-6 * std::fabs(v) + 1e-6)) return cat(kArrays[a].name, "[", k, "] is ", std::to_string(u), ", wanted ", std::to_string(v));
     }
   }
   return "";
@@ -750,6 +755,8 @@ std::string difference(const Memory& got, const Memory& wanted) {
 // Empty: all targets agree. `refused` is set where the interpreter itself refuses it: while shrinking that is no program.
 std::string disagreement(const Program& p, bool& refused) {
   std::string text = moduleText(p), error;
+  // What crashes is left behind to be looked at.
+  if (const char* keep = std::getenv("NEREID_FUZZ_KEEP")) std::ofstream(keep) << text;
   Memory wanted = inputs(p);
   refused = !execute(p, text, *findTarget("interp"), wanted, error);
   if (refused) return cat("interp: ", error);
