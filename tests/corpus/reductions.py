@@ -149,16 +149,6 @@ def layer_norm(x_ptr, y_ptr, w_ptr, b_ptr, n, eps, BLOCK: tl.constexpr):
     tl.store(y_ptr + row * n + c, y, mask=inside)
 
 
-# run: causal_rows | *fp32,*fp32 | BM=16,BN=4 | 1 | r[64],z[16]
-@triton.jit
-def causal_rows(x, out, BM: tl.constexpr, BN: tl.constexpr):
-    m = tl.arange(0, BM)
-    n = tl.arange(0, BN)
-    v = tl.load(x + n[None, :] * BM + m[:, None])
-    v = tl.where(m[:, None] >= n[None, :], v, 0.0)
-    tl.store(out + m, tl.sum(v, axis=1))
-
-
 # run: causal_sums | *fp32,*fp32 | BM=16,BN=4 | 1 | r[64],z[16]
 @triton.jit
 def causal_sums(x, out, BM: tl.constexpr, BN: tl.constexpr):
