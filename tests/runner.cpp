@@ -4,7 +4,7 @@
 //   // run: @add grid=2 x=i32[1, 2] out=zeros:i32[2]  =>  out=[2, 3] ~1e-6
 //       runs on every target, in the order of `nereid targets`; without `=>` all arrays must be what the first target, the
 //       interpreter, gives. Floats agree within the tolerance, by default 1e-5; with ~0 they are equal, the signs of zeros too, and any
-//       NaN is any other. After `only` stand the targets that can do it.
+//       NaN is any other. After `only` stand the targets that can do it. --debug keeps assertions of Python source.
 //   // run: @add ... => error [bounds] text
 //   // fails: [verify] text
 //       the front-end refuses the file with this id and text. `// signature: *fp32,i32` and `// constant: N=4` say how to compile it.
@@ -88,7 +88,7 @@ struct Run {
   std::string kernel, grid = "1", error;  // error: "[id] text" where one is wanted
   std::vector<std::string> args, constants, only, wanted;
   double tolerance = 1e-5;
-  bool fails = false;
+  bool fails = false, debug = false;
 };
 
 Run parseRun(const std::string& line) {
@@ -105,6 +105,8 @@ Run parseRun(const std::string& line) {
       run.grid = w.substr(5);
     else if (w.starts_with("only="))
       run.only.push_back(w.substr(5));
+    else if (w == "--debug")
+      run.debug = true;
     else if (w.starts_with("-D"))
       run.constants.push_back(w.substr(2));
     else if (w.starts_with("~"))
@@ -155,7 +157,7 @@ std::string runOn(const fs::path& path, const Run& run, const std::string& targe
   setGrid(run.grid, options.grid);
   options.check_bounds = target == "interp" || target == "lower";
   options.threads = 2;
-  Problem p = session->compile({path.string(), run.kernel}, target, "");
+  Problem p = session->compile({path.string(), run.kernel}, target, "", run.debug);
   if (!p) p = session->launch(options);
   if (run.fails) return checkError(p, run.error);
   if (p) return p.text;

@@ -37,6 +37,7 @@ typedef struct {
   const char* const* constant_values;
   size_t constants_size;
   const char* target; /* of nereid_compile and nereid_artefacts */
+  int debug;          /* whether Python source keeps `assert` and tl.device_assert, as with TRITON_DEBUG=1 */
 } nereid_request;
 
 typedef struct {

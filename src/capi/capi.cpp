@@ -72,6 +72,7 @@ Request toRequest(const nereid_request& r) {
   out.kernel = r.kernel ? r.kernel : "";
   for (size_t i = 0; i < r.signature_size; ++i) out.signature.emplace_back(r.signature[i]);
   for (size_t i = 0; i < r.constants_size; ++i) out.constants.emplace(r.constant_names[i], r.constant_values[i]);
+  out.debug = r.debug;
   if (r.source)
     out.read = [path = out.path, text = std::string(r.source)](const std::string& wanted) { return wanted == path ? std::optional(text) : readFile(wanted); };
   else

@@ -51,6 +51,7 @@ tl::Request toTl(const Request& request) {
   out.signature = request.signature;
   out.constants = request.constants;
   out.print = request.print;
+  out.debug = request.debug;
   return out;
 }
 #else

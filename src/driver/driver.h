@@ -24,6 +24,7 @@ struct Request {
   std::string kernel;  // empty: the only one
   std::vector<std::string> signature;
   std::map<std::string, std::string> constants;
+  bool debug = false;  // Python source keeps its assertions
   ReadFile read;
   std::function<void(const std::string&)> print;  // the text of tl.static_print
 };

@@ -38,14 +38,17 @@ bool parseGrid(const std::string& text, uint32_t grid[3]) {
 struct Common {
   std::string file, signature;
   std::vector<std::string> constants;
+  bool debug = false;
   void add(CLI::App& app) {
     app.add_option("file", file, "FILE.py:KERNEL or FILE.ttir[:NAME]")->required();
     app.add_option("--signature", signature, "types as in Triton's AOT tool: \"*fp32:16,i32,1024\"");
     app.add_option("-D", constants, "NAME=LITERAL: a constexpr, as a Python literal")->allow_extra_args(false);
+    app.add_flag("--debug", debug, "keep `assert` and tl.device_assert of Python source");
   }
   Problem fill(RequestHolder& holder) const {
     holder.file = splitFile(file);
     holder.signature = splitSignature(signature);
+    holder.debug = debug;
     for (auto& c : constants) {
       size_t equals = c.find('=');
       if (equals == std::string::npos || equals == 0) return misuse("`" + c + "`: a constant is NAME=LITERAL");
@@ -124,7 +127,7 @@ int runCommand(const Common& common, const RunOptions& o) {
   for (auto& s : o.shows)
     if (!array(s)) return report(misuse("--show " + s + ": there is no such array argument"));
   auto before = Clock::now();
-  if (Problem p = session.compile(splitFile(common.file), o.target, common.signature)) return report(p);
+  if (Problem p = session.compile(splitFile(common.file), o.target, common.signature, common.debug)) return report(p);
   double compileTime = micros(Clock::now() - before);
   options.threads = o.threads;
   options.check_bounds = o.checkBounds;
@@ -147,7 +150,7 @@ int runCommand(const Common& common, const RunOptions& o) {
     std::vector<double> compileTimes{compileTime};
     for (int i = 0; i < 5; ++i) {
       before = Clock::now();
-      if (Problem p = session.compile(splitFile(common.file), o.target, common.signature)) return report(p);
+      if (Problem p = session.compile(splitFile(common.file), o.target, common.signature, common.debug)) return report(p);
       compileTimes.push_back(micros(Clock::now() - before));
     }
     std::sort(compileTimes.begin(), compileTimes.end());

@@ -65,7 +65,7 @@ nereid_request RequestHolder::get() {
     values.push_back(value.c_str());
   }
   return {file.path.c_str(), nullptr, file.kernel.empty() ? nullptr : file.kernel.c_str(), items.data(), items.size(), names.data(), values.data(),
-          names.size(), target.c_str()};
+          names.size(), target.c_str(), debug};
 }
 
 Value* Session::find(const std::string& name) {
@@ -227,8 +227,8 @@ Problem Session::bind(const std::string& text) {
   return {};
 }
 
-Problem Session::compile(const File& file, const std::string& target, const std::string& signature) {
-  RequestHolder holder{file, splitSignature(signature), constants_, target, {}, {}, {}};
+Problem Session::compile(const File& file, const std::string& target, const std::string& signature, bool debug) {
+  RequestHolder holder{file, splitSignature(signature), constants_, target, debug, {}, {}, {}};
   nereid_text out{}, error{};
   nereid_request request = holder.get();
   nereid_status status = nereid_describe(&request, &out, &error);

@@ -43,7 +43,7 @@ class Session {
   // NAME=SPEC, as --arg has it.
   Problem addArgument(const std::string& text);
   Problem addConstant(const std::string& text);
-  Problem compile(const File& file, const std::string& target, const std::string& signature);
+  Problem compile(const File& file, const std::string& target, const std::string& signature, bool debug = false);
   Problem launch(const nereid_launch_options& options);
   Value* find(const std::string& name);
 
@@ -65,6 +65,7 @@ struct RequestHolder {
   std::vector<std::string> signature;
   std::map<std::string, std::string> constants;
   std::string target;
+  bool debug = false;
   std::vector<const char*> items, names, values;
   nereid_request get();
 };
