@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+// What the classic kernels read, write and compute after lowering, counted by the interpreter: a lost fusion fails here, without a clock.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "frontends/tl/tl.h"
+#include "interp/interp.h"
+#include "lower/lower.h"
+#include "passes/passes.h"
+#include "schedule/plan.h"
+
+namespace {
+
+using namespace nereid;
+
+// Runs an example on zeros, lowered for 16 f32 lanes. An argument is the number of elements of an f32 array, or a scalar.
+struct Argument {
+  size_t elements;
+  uint64_t scalar;
+};
+Argument array(size_t elements) { return {elements, 0}; }
+Argument number(uint64_t bits) { return {0, bits}; }
+
+interp::Counters count(const std::string& kernel, std::vector<std::string> signature, std::map<std::string, std::string> constants,
+                       const std::vector<Argument>& arguments, uint32_t programs) {
+  Sources sources;
+  Diags diags;
+  auto read = [](const std::string& path) -> std::optional<std::string> {
+    std::ifstream in(path);
+    if (!in) return std::nullopt;
+    std::stringstream text;
+    text << in.rdbuf();
+    return text.str();
+  };
+  tl::Request request{.path = std::string(NEREID_ROOT) + "/examples/" + kernel + "/" + kernel + ".py",
+                      .kernel = kernel,
+                      .signature = std::move(signature),
+                      .constants = std::move(constants)};
+  auto module = tl::compile(sources, request, read, diags);
+  EXPECT_TRUE(module) << diags.render(sources);
+  EXPECT_TRUE(pipeline(*module, diags)) << diags.render(sources);
+  Plan plan = makePlan(*module->kernel());
+  auto lowered = lower(*module->kernel(), plan, {.vectorBytes = 64, .vectorRegisters = 32}, diags);
+  EXPECT_TRUE(lowered) << diags.render(sources);
+  std::vector<std::vector<float>> memory;
+  std::vector<uint64_t> values;
+  for (const Argument& a : arguments) {
+    if (a.elements) memory.emplace_back(a.elements, 0.0f);
+    values.push_back(a.elements ? reinterpret_cast<uint64_t>(memory.back().data()) : a.scalar);
+  }
+  interp::Counters counters;
+  interp::Options options;
+  options.counters = &counters;
+  EXPECT_TRUE(interp::run(lowered->module, *lowered->module.kernel(), values, {programs, 1, 1}, options, diags)) << diags.render(sources);
+  return counters;
+}
+
+TEST(Counters, SoftmaxReadsARowTwiceAndBuffersOnlyExp) {
+  const uint64_t n = 1024;
+  auto c = count("softmax", {"*fp32:16", "*fp32:16", "i32", "i32", "i32"}, {{"BLOCK", "1024"}}, {array(n), array(n), number(n), number(n), number(n)}, 1);
+  EXPECT_EQ(c.loads, 2 * n);
+  EXPECT_EQ(c.stores, n);
+  EXPECT_EQ(c.scratchStores, n);
+  EXPECT_EQ(c.scratchLoads, n);
+  EXPECT_EQ(c.scratchBytes, 4 * n);
+}
+
+TEST(Counters, SoftmaxReadsNothingOutsideItsRow) {
+  const uint64_t n = 700;
+  auto c = count("softmax", {"*fp32:16", "*fp32:16", "i32", "i32", "i32"}, {{"BLOCK", "1024"}}, {array(n), array(n), number(n), number(n), number(n)}, 1);
+  EXPECT_EQ(c.loads, 2 * n);
+  EXPECT_EQ(c.stores, n);
+}
+
+TEST(Counters, VectorAddTouchesNoScratch) {
+  const uint64_t n = 1000;
+  auto c = count("vector_add", {"*fp32:16", "*fp32:16", "*fp32:16", "i32"}, {{"BLOCK", "1024"}}, {array(n), array(n), array(n), number(n)}, 1);
+  EXPECT_EQ(c.loads, 2 * n);
+  EXPECT_EQ(c.stores, n);
+  EXPECT_EQ(c.flops, 1008u);  // the tail goes a register of 16 at a time: 8 lanes are masked
+  EXPECT_EQ(c.scratchLoads + c.scratchStores, 0u);
+}
+
+TEST(Counters, LayerNormReadsItsRowThreeTimes) {
+  const uint64_t n = 1024;
+  uint32_t epsilon = 0x3727C5AC;  // 1e-5
+  auto c = count("layer_norm", {"*fp32:16", "*fp32:16", "*fp32:16", "*fp32:16", "i32", "i32", "fp32"}, {{"BLOCK", "1024"}},
+                 {array(n), array(n), array(n), array(n), number(n), number(n), number(epsilon)}, 1);
+  EXPECT_EQ(c.loads, 3 * n + 2 * n);  // the mean, the variance and the result read the row; the result reads weight and bias
+  EXPECT_EQ(c.stores, n);
+  EXPECT_EQ(c.scratchLoads + c.scratchStores, 0u);
+}
+
+TEST(Counters, MatmulPacksEachOperandOnceAStep) {
+  const uint64_t n = 64, block = 32;
+  auto c = count("matmul", {"*fp32:16", "*fp32:16", "*fp32:16", "i32", "i32", "i32", "i32", "i32", "i32"},
+                 {{"BM", "32"}, {"BN", "32"}, {"BK", "32"}, {"GROUP", "2"}},
+                 {array(n * n), array(n * n), array(n * n), number(n), number(n), number(n), number(n), number(n), number(n)}, 4);
+  EXPECT_EQ(c.flops, 2 * n * n * n);
+  // Each of four programs reads its row and its column of blocks once, and writes its block once.
+  EXPECT_EQ(c.loads, 4 * 2 * block * n);
+  EXPECT_EQ(c.stores, n * n);
+}
+
+}  // namespace
