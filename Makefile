@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 # Everything from a bare Debian 12 machine: each target sets up what it needs first.
 JOBS ?= $(shell nproc)
+# Warnings are errors in continuous integration.
+PRESET ?= $(if $(CI),ci,release)
 
 .PHONY: build demo test bench asan fuzz wasm setup clean
 
 build: setup
-	@cmake --preset release > build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
+	@cmake --preset $(PRESET) > build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
 	@rm -f build-configure.log
 	@ninja -C build -j $(JOBS)
 

@@ -46,6 +46,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       if (size_t equals = constant.find('='); equals != std::string::npos) request.constants[constant.substr(0, equals)] = constant.substr(equals + 1);
     compileOne(text, std::move(request));
   }
-  if (kernels == 0) compileOne(text, {"", "", {"*fp32:16", "i32", "16"}, {}, {}, {}});
+  if (kernels == 0) compileOne(text, {.signature = {"*fp32:16", "i32", "16"}});
   return 0;
 }
