@@ -119,7 +119,7 @@ Value* lgamma(Builder& b, Value* x) {
   auto sub = [&](Value* u, Value* v) { return b.make(Op::SubF, {u, v}); };
   auto mul = [&](Value* u, Value* v) { return b.make(Op::MulF, {u, v}); };
   auto log = [&](Value* u) { return b.make(Op::Log, {u}); };
-  constexpr double kTerms[] = {676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059,
+  constexpr double kTerms[] = {676.5203681218851,  -1259.1392167224028,  771.32342877765313,    -176.61502916214059,
                                12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7};
   Value* isLow = b.cmpF(CmpFPred::Olt, x, c(0.5));
   Value* z = sub(b.select(isLow, sub(c(1), x), x), c(1));
@@ -134,7 +134,9 @@ Value* lgamma(Builder& b, Value* x) {
   return b.select(isInfinite(b, x), c(kInf), y);
 }
 
-Value* inF64(Builder& b, Value* x, Type result, Value* (*formula)(Builder&, Value*)) { return narrowed(b, formula(b, widened(b, x)), result); }
+Value* inF64(Builder& b, Value* x, Type result, Value* (*formula)(Builder&, Value*)) {
+  return narrowed(b, formula(b, widened(b, x)), result);
+}
 
 }  // namespace
 
@@ -182,10 +184,14 @@ Result<> resolveExterns(Module& m, Diags& diags) {
   replaced.apply(f.body);
   if (!refused) return {};
   if (refused->op == Op::InlineAsm)
-    return diags.error(Err::Unsupported, refused->loc).says("inline assembly is text for a GPU and has no meaning here").hint("write it with tl operations");
+    return diags.error(Err::Unsupported, refused->loc)
+        .says("inline assembly is text for a GPU and has no meaning here")
+        .hint("write it with tl operations");
   if (refused->op == Op::AtomicPoll)
-    return diags.error(Err::Unsupported, refused->loc).says("atomic_poll waits for another program, and programs need not run at the same time here");
-  return diags.error(Err::Unsupported, refused->loc).says("the library function `", refused->text(Attr::Symbol), "` is not supported on this target");
+    return diags.error(Err::Unsupported, refused->loc)
+        .says("atomic_poll waits for another program, and programs need not run at the same time here");
+  return diags.error(Err::Unsupported, refused->loc)
+      .says("the library function `", refused->text(Attr::Symbol), "` is not supported on this target");
 }
 
 }  // namespace nereid

@@ -3,7 +3,8 @@
 // meaning of its row in ops.def, computed in f64; fails where it is more than the row's ulp. At f16 and bf16, every value there is.
 //
 //   math_accuracy [--step N] [--table] [name ...]
-//       every N-th bit pattern (997; CTest takes fewer), and all of those next to special points; --step 1 is all 2^32, minutes for each function
+//       every N-th bit pattern (997; CTest takes fewer), and all of those next to special points; --step 1 is all 2^32, minutes for each
+//       function
 #include <algorithm>
 #include <bit>
 #include <chrono>
@@ -26,11 +27,14 @@ constexpr size_t kChunk = 65536;
 
 std::string kernelText(Op op, const char* type) {
   std::string tile = cat("tensor<256x", type, ">"), pointer = cat("!tt.ptr<", type, ">"), pointers = cat("tensor<256x", pointer, ">");
-  return cat("tt.func public @k(%x: ", pointer, ", %o: ", pointer, ") {\n  %n = arith.constant 256 : i32\n  %p = tt.get_program_id x : i32\n  %b = arith.muli %p, %n : i32\n",
-             "  %r = tt.make_range {end = 256 : i32, start = 0 : i32} : tensor<256xi32>\n  %bs = tt.splat %b : i32 -> tensor<256xi32>\n  %i = arith.addi %bs, %r : tensor<256xi32>\n",
+  return cat("tt.func public @k(%x: ", pointer, ", %o: ", pointer,
+             ") {\n  %n = arith.constant 256 : i32\n  %p = tt.get_program_id x : i32\n  %b = arith.muli %p, %n : i32\n",
+             "  %r = tt.make_range {end = 256 : i32, start = 0 : i32} : tensor<256xi32>\n  %bs = tt.splat %b : i32 -> tensor<256xi32>\n  "
+             "%i = arith.addi %bs, %r : tensor<256xi32>\n",
              "  %xs = tt.splat %x : ", pointer, " -> ", pointers, "\n  %xp = tt.addptr %xs, %i : ", pointers, ", tensor<256xi32>\n",
              "  %os = tt.splat %o : ", pointer, " -> ", pointers, "\n  %op = tt.addptr %os, %i : ", pointers, ", tensor<256xi32>\n",
-             "  %v = tt.load %xp : ", pointers, "\n  %w = ", info(op).spelling, " %v : ", tile, "\n  tt.store %op, %w : ", pointers, "\n  tt.return\n}\n");
+             "  %v = tt.load %xp : ", pointers, "\n  %w = ", info(op).spelling, " %v : ", tile, "\n  tt.store %op, %w : ", pointers,
+             "\n  tt.return\n}\n");
 }
 
 Module parsed(const std::string& text, Sources& sources) {
@@ -144,8 +148,9 @@ Worst wholeRange(Op op, uint64_t step) {
   for (uint64_t bits = 0; bits < uint64_t{1} << 32; bits += step) measure.add(static_cast<uint32_t>(bits));
   if (step == 1) return measure.finish();
   // Next to zero, the least normal, small whole numbers and their halves, multiples of pi/2 and ln 2, powers of two and the limits of exp.
-  std::vector<double> special{0,     0x1p-149, 0x1p-126, 0.5,   1,      1.5,       2,       3,       0.25,  0.75,     1 / 3.0,   2 / 3.0,  4 / 3.0,   0.625,   0.92,    3.9,     4,        88.72,
-                              87.33, 103.97,   127,      128,   126,    149,       150,     9.01,    10,    100,      131072,    8388608,  16777216,  0x1p31,  0x1p32,  0x1p63,  0x1p127,  3.4028234e38};
+  std::vector<double> special{0,       0x1p-149, 0x1p-126, 0.5, 1,      1.5,     2,        3,      0.25,   0.75,   1 / 3.0, 2 / 3.0,
+                              4 / 3.0, 0.625,    0.92,     3.9, 4,      88.72,   87.33,    103.97, 127,    128,    126,     149,
+                              150,     9.01,     10,       100, 131072, 8388608, 16777216, 0x1p31, 0x1p32, 0x1p63, 0x1p127, 3.4028234e38};
   for (int k = 1; k <= 64; ++k) special.push_back(k * 1.5707963267948966);
   for (int k = 1; k <= 128; ++k) special.push_back(k * 0.34657359027997264);
   for (int k = -30; k <= 40; ++k) special.push_back(std::ldexp(1.5707963267948966, k));
@@ -205,7 +210,8 @@ int main(int argc, char** argv) {
     if (table)
       std::printf("| `%s` | %d | %.3f | %.9g | %.3f | %.3f |\n", name.c_str(), info(op).ulp, f32.ulp, f32.at, f16.ulp, bf16.ulp);
     else
-      std::printf("%-12s %6.3f of %d ulp at %.9g (%llu values); f16 %.3f, bf16 %.3f\n", name.c_str(), f32.ulp, info(op).ulp, f32.at, static_cast<unsigned long long>(f32.tried), f16.ulp, bf16.ulp);
+      std::printf("%-12s %6.3f of %d ulp at %.9g (%llu values); f16 %.3f, bf16 %.3f\n", name.c_str(), f32.ulp, info(op).ulp, f32.at,
+                  static_cast<unsigned long long>(f32.tried), f16.ulp, bf16.ulp);
     std::fflush(stdout);
   }
   std::printf("%d passed, %d failed\n", passed, failed);

@@ -3,9 +3,10 @@
 //
 //   random_programs [seed [count]]
 //
-// NEREID_FUZZ_KEEP names a file that keeps the program, for when one crashes. The seed is printed; a program that fails is shrunk by dropping lines while it still fails, and printed. Floats are small whole
-// numbers, so that exact operations stay exact whatever is contracted or reordered; inexact ones feed stores only, and no store of
-// theirs is read again. Programs read what they wrote, and arrays overlap: the order of memory is part of what is compared.
+// NEREID_FUZZ_KEEP names a file that keeps the program, for when one crashes. The seed is printed; a program that fails is shrunk by
+// dropping lines while it still fails, and printed. Floats are small whole numbers, so that exact operations stay exact whatever is
+// contracted or reordered; inexact ones feed stores only, and no store of theirs is read again. Programs read what they wrote, and arrays
+// overlap: the order of memory is part of what is compared.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -31,8 +32,9 @@ struct Element {
   int exact;  // whole floats below 2^exact are exact; of integers the width
   bool isFloat;
 };
-constexpr Element kElementTypes[] = {{"i32", 4, 32, false}, {"f32", 4, 22, true}, {"i64", 8, 64, false}, {"f16", 2, 10, true}, {"bf16", 2, 7, true},
-                                     {"i8", 1, 8, false},   {"i16", 2, 16, false}, {"f64", 8, 40, true}, {"i1", 1, 1, false}};
+constexpr Element kElementTypes[] = {{"i32", 4, 32, false}, {"f32", 4, 22, true}, {"i64", 8, 64, false},
+                                     {"f16", 2, 10, true},  {"bf16", 2, 7, true}, {"i8", 1, 8, false},
+                                     {"i16", 2, 16, false}, {"f64", 8, 40, true}, {"i1", 1, 1, false}};
 const Element& element(const std::string& name) {
   for (const Element& e : kElementTypes)
     if (name == e.name) return e;
@@ -44,7 +46,8 @@ struct ArrayInfo {
   const char *name, *type;
   bool output;
 };
-constexpr ArrayInfo kArrays[] = {{"%i", "i32", false}, {"%f", "f32", false}, {"%h", "f16", false}, {"%b", "i8", false}, {"%io", "i32", true}, {"%fo", "f32", true}, {"%ho", "f16", true}};
+constexpr ArrayInfo kArrays[] = {{"%i", "i32", false}, {"%f", "f32", false}, {"%h", "f16", false}, {"%b", "i8", false},
+                                 {"%io", "i32", true}, {"%fo", "f32", true}, {"%ho", "f16", true}};
 
 struct Program {
   std::vector<std::string> lines;
@@ -68,7 +71,9 @@ int count(const Dims& dims) {
 
 class Generator {
  public:
-  explicit Generator(uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15 + 1) { for (int k = 0; k < 4; ++k) next(2); }
+  explicit Generator(uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15 + 1) {
+    for (int k = 0; k < 4; ++k) next(2);
+  }
 
   Program program() {
     Program out;
@@ -80,7 +85,8 @@ class Generator {
       out.overlap = static_cast<int>(next(2) ? 0 : next(40));
       out.grid = 1;
     }
-    static const Dims kShapes[] = {{8}, {16}, {32}, {64}, {4, 8}, {8, 4}, {16, 16}, {2, 32}, {32, 2}, {1, 16}, {16, 1}, {4}, {128}, {8, 32}, {2, 4, 8}};
+    static const Dims kShapes[] = {{8},     {16},    {32},    {64}, {4, 8}, {8, 4},  {16, 16}, {2, 32},
+                                   {32, 2}, {1, 16}, {16, 1}, {4},  {128},  {8, 32}, {2, 4, 8}};
     for (int k = 0; k < 2; ++k) shapes_.push_back(kShapes[next(std::size(kShapes))]);
     add({"i32", {}, "%n", 7});
     add({"i32", {}, "%s", 6});
@@ -108,7 +114,9 @@ class Generator {
     return static_cast<size_t>((state_ >> 33) % limit);
   }
   template <class T, size_t N>
-  const T& oneOf(const T (&list)[N]) { return list[next(N)]; }
+  const T& oneOf(const T (&list)[N]) {
+    return list[next(N)];
+  }
   const Dims& shape() { return shapes_[next(shapes_.size())]; }
   void add(Known k) {
     k.bits = std::min(k.bits, element(k.type).exact);
@@ -132,7 +140,9 @@ class Generator {
   }
   std::string fresh() { return cat("%v", count_++); }
   template <class... Parts>
-  void line(const Parts&... parts) { lines_.push_back(cat("  ", parts...)); }
+  void line(const Parts&... parts) {
+    lines_.push_back(cat("  ", parts...));
+  }
   template <class... Parts>
   std::string value(const Parts&... parts) {
     std::string r = fresh();
@@ -144,8 +154,12 @@ class Generator {
     return value("arith.constant ", dims.empty() ? text : cat("dense<", text, ">"), " : ", shaped(type, dims));
   }
   std::string range(int n) { return value("tt.make_range {end = ", n, " : i32, start = 0 : i32} : tensor<", n, "xi32>"); }
-  std::string splat(const std::string& v, const std::string& type, const Dims& dims) { return value("tt.splat ", v, " : ", type, " -> ", shaped(type, dims)); }
-  std::string binary(const char* op, const std::string& a, const std::string& b, const std::string& type) { return value(op, " ", a, ", ", b, " : ", type); }
+  std::string splat(const std::string& v, const std::string& type, const Dims& dims) {
+    return value("tt.splat ", v, " : ", type, " -> ", shaped(type, dims));
+  }
+  std::string binary(const char* op, const std::string& a, const std::string& b, const std::string& type) {
+    return value(op, " ", a, ", ", b, " : ", type);
+  }
 
   // The index along one axis, in the tile's shape.
   std::string axisIndex(const Dims& dims, size_t axis) {
@@ -166,7 +180,8 @@ class Generator {
   std::string index(const Dims& dims) {
     std::string type = shaped("i32", dims);
     if (dims.empty()) return constant("i32", {}, static_cast<int>(next(64)));
-    if (auto v = next(6) ? std::nullopt : pick("i32", dims)) return binary("arith.andi", v->name, constant("i32", dims, next(2) ? 255 : 31), type);
+    if (auto v = next(6) ? std::nullopt : pick("i32", dims))
+      return binary("arith.andi", v->name, constant("i32", dims, next(2) ? 255 : 31), type);
     std::string sum;
     int below = 1;
     for (size_t axis = dims.size(); axis-- > 0;) {
@@ -177,7 +192,9 @@ class Generator {
       if (form == 2) i = binary("arith.divsi", i, constant("i32", dims, 1 + static_cast<int>(next(5))), type);
       if (form == 3) i = binary("arith.remui", binary("arith.addi", i, splat("%n", "i32", dims), type), splat("%s", "i32", dims), type);
       size_t stride = next(10);
-      std::string scale = stride < 6 ? constant("i32", dims, below) : stride < 8 ? splat("%s", "i32", dims) : constant("i32", dims, static_cast<int>(next(20)));
+      std::string scale = stride < 6   ? constant("i32", dims, below)
+                          : stride < 8 ? splat("%s", "i32", dims)
+                                       : constant("i32", dims, static_cast<int>(next(20)));
       if (stride >= 6 || below != 1) i = binary("arith.muli", i, scale, type);
       sum = sum.empty() ? i : binary("arith.addi", sum, i, type);
       below *= dims[axis];
@@ -248,7 +265,8 @@ class Generator {
       std::string i = axisIndex(dims, axis), limit = splat("%n", "i32", dims);
       if (next(3) == 0) limit = constant("i32", dims, static_cast<int>(next(static_cast<size_t>(dims[axis]) + 2)));
       bool swapped = next(4) == 0;
-      std::string m = value("arith.cmpi ", oneOf(kPredicates), ", ", swapped ? limit : i, ", ", swapped ? i : limit, " : ", shaped("i32", dims));
+      std::string m =
+          value("arith.cmpi ", oneOf(kPredicates), ", ", swapped ? limit : i, ", ", swapped ? i : limit, " : ", shaped("i32", dims));
       all = all.empty() ? m : binary(next(4) ? "arith.andi" : "arith.ori", all, m, shaped("i1", dims));
     }
     return all;
@@ -267,7 +285,9 @@ class Generator {
   void store() {
     const ArrayInfo& array = kArrays[4 + next(3)];
     std::string type = array.type;
-    auto v = pick([&](const Known& k) { return k.type == type && (!feedback_ || !element(type).isFloat || k.bits <= 6) && (!k.dims.empty() || next(3) == 0); });
+    auto v = pick([&](const Known& k) {
+      return k.type == type && (!feedback_ || !element(type).isFloat || k.bits <= 6) && (!k.dims.empty() || next(3) == 0);
+    });
     if (!v) return;
     std::string name = v->name;
     if (!feedback_ && type == "f32" && next(2) && v->bits <= 5) {
@@ -293,21 +313,28 @@ class Generator {
 
   // Whole, below 2^bits.
   std::string clamped(const Known& v, int bits) {
-    std::string type = shaped(v.type, v.dims), limit = constant(v.type, v.dims, (1 << bits) - 1), least = constant(v.type, v.dims, 1 - (1 << bits));
+    std::string type = shaped(v.type, v.dims), limit = constant(v.type, v.dims, (1 << bits) - 1),
+                least = constant(v.type, v.dims, 1 - (1 << bits));
     bool isFloat = element(v.type).isFloat;
-    return binary(isFloat ? "arith.minnumf" : "arith.minsi", binary(isFloat ? "arith.maxnumf" : "arith.maxsi", v.name, least, type), limit, type);
+    return binary(isFloat ? "arith.minnumf" : "arith.minsi", binary(isFloat ? "arith.maxnumf" : "arith.maxsi", v.name, least, type), limit,
+                  type);
   }
 
   void step() {
     switch (next(depth_ < 2 ? 22 : 20)) {
-      case 0: case 1: case 2: return integers();
-      case 3: case 4: return floats();
+      case 0:
+      case 1:
+      case 2: return integers();
+      case 3:
+      case 4: return floats();
       case 5: return compare();
       case 6: return select();
       case 7: return casts();
-      case 8: case 9: return reduce();
+      case 8:
+      case 9: return reduce();
       case 10: return scan();
-      case 11: case 12: return layout();
+      case 11:
+      case 12: return layout();
       case 13: return dot();
       case 14: return argmax();
       case 15: return load();
@@ -321,7 +348,8 @@ class Generator {
   }
 
   void integers() {
-    auto a = pick([&](const Known& k) { return !element(k.type).isFloat && (k.type != "i1" || next(4) == 0) && (!k.dims.empty() || next(4) == 0); });
+    auto a = pick(
+        [&](const Known& k) { return !element(k.type).isFloat && (k.type != "i1" || next(4) == 0) && (!k.dims.empty() || next(4) == 0); });
     if (!a) return;
     auto b = pick(a->type, a->dims);
     Op op = row({Sig::Int1, Sig::Int2});
@@ -329,7 +357,8 @@ class Generator {
       static constexpr Op kOps[] = {Op::AndI, Op::OrI, Op::XOrI};
       op = oneOf(kOps);
     }
-    std::string r = value(info(op).spelling, " ", a->name, info(op).sig == Sig::Int2 ? cat(", ", b->name) : "", " : ", shaped(a->type, a->dims));
+    std::string r =
+        value(info(op).spelling, " ", a->name, info(op).sig == Sig::Int2 ? cat(", ", b->name) : "", " : ", shaped(a->type, a->dims));
     add({a->type, a->dims, r, 64});
   }
 
@@ -337,7 +366,8 @@ class Generator {
     auto a = pickTile(true);
     if (!a) return;
     auto b = pick(a->type, a->dims);
-    static constexpr Op kOps[] = {Op::AddF, Op::SubF, Op::MulF, Op::MinNumF, Op::MaxNumF, Op::MinimumF, Op::MaximumF, Op::NegF, Op::AbsF, Op::Fma};
+    static constexpr Op kOps[] = {Op::AddF,     Op::SubF,     Op::MulF, Op::MinNumF, Op::MaxNumF,
+                                  Op::MinimumF, Op::MaximumF, Op::NegF, Op::AbsF,    Op::Fma};
     Op op = oneOf(kOps);
     int bits = op == Op::MulF ? a->bits + b->bits : op == Op::Fma ? a->bits + b->bits + 1 : std::max(a->bits, b->bits) + 1;
     if (op == Op::NegF || op == Op::AbsF) bits = a->bits;
@@ -354,7 +384,8 @@ class Generator {
     static constexpr const char* kInt[] = {"eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge"};
     static constexpr const char* kFloat[] = {"oeq", "une", "olt", "oge", "ult", "ord", "ogt", "ole", "one", "uno"};
     bool isFloat = element(a->type).isFloat;
-    std::string r = value("arith.cmp", isFloat ? "f " : "i ", isFloat ? oneOf(kFloat) : oneOf(kInt), ", ", a->name, ", ", b->name, " : ", shaped(a->type, a->dims));
+    std::string r = value("arith.cmp", isFloat ? "f " : "i ", isFloat ? oneOf(kFloat) : oneOf(kInt), ", ", a->name, ", ", b->name, " : ",
+                          shaped(a->type, a->dims));
     add({"i1", a->dims, r, 1});
   }
 
@@ -364,7 +395,8 @@ class Generator {
     auto a = pick([&](const Known& k) { return k.dims == c->dims && k.type != "i1"; });
     if (!a) return;
     auto b = pick(a->type, a->dims);
-    std::string r = value("arith.select ", c->name, ", ", a->name, ", ", b->name, " : ", shaped("i1", c->dims), ", ", shaped(a->type, a->dims));
+    std::string r =
+        value("arith.select ", c->name, ", ", a->name, ", ", b->name, " : ", shaped("i1", c->dims), ", ", shaped(a->type, a->dims));
     add({a->type, a->dims, r, std::max(a->bits, b->bits)});
   }
 
@@ -387,7 +419,8 @@ class Generator {
         r = value("arith.uitofp ", a->name, arrow);
         bits = 1;
       } else {
-        std::string small = value("arith.shrsi ", a->name, ", ", constant(a->type, a->dims, from.exact - 5), " : ", shaped(a->type, a->dims));
+        std::string small =
+            value("arith.shrsi ", a->name, ", ", constant(a->type, a->dims, from.exact - 5), " : ", shaped(a->type, a->dims));
         r = value("arith.sitofp ", small, arrow);
         bits = 5;
       }
@@ -428,8 +461,9 @@ class Generator {
     int bits = 0;
     const char* op = combination(*a, a->dims[axis], bits);
     Dims rest = without(a->dims, axis);
-    std::string r = value("\"tt.reduce\"(", a->name, ") <{axis = ", axis, " : i32}> ({ ^bb0(%ra: ", a->type, ", %rb: ", a->type, "): %rc = arith.", op, " %ra, %rb : ", a->type,
-                          " tt.reduce.return %rc : ", a->type, " }) : (", shaped(a->type, a->dims), ") -> ", shaped(a->type, rest));
+    std::string r = value("\"tt.reduce\"(", a->name, ") <{axis = ", axis, " : i32}> ({ ^bb0(%ra: ", a->type, ", %rb: ", a->type,
+                          "): %rc = arith.", op, " %ra, %rb : ", a->type, " tt.reduce.return %rc : ", a->type, " }) : (",
+                          shaped(a->type, a->dims), ") -> ", shaped(a->type, rest));
     add({a->type, rest, r, bits});
     if (next(2)) back(pool_.back(), a->dims, axis);
   }
@@ -449,11 +483,13 @@ class Generator {
     std::string i = axisIndex(a->dims, axis), r = fresh(), t = a->type;
     bool isFloat = element(t).isFloat;
     Dims rest = without(a->dims, axis);
-    line(r, ":2 = \"tt.reduce\"(", a->name, ", ", i, ") <{axis = ", axis, " : i32}> ({ ^bb0(%ra: ", t, ", %ri: i32, %rb: ", t, ", %rj: i32): %rg = arith.cmp",
-         isFloat ? "f ogt" : "i sgt", ", %ra, %rb : ", t, " %re = arith.cmp", isFloat ? "f oeq" : "i eq", ", %ra, %rb : ", t,
-         " %rl = arith.cmpi slt, %ri, %rj : i32 %rt = arith.andi %re, %rl : i1 %rk = arith.ori %rg, %rt : i1 %rv = arith.select %rk, %ra, %rb : ", t,
-         " %rx = arith.select %rk, %ri, %rj : i32 tt.reduce.return %rv, %rx : ", t, ", i32 }) : (", shaped(t, a->dims), ", ", shaped("i32", a->dims), ") -> (", shaped(t, rest),
-         ", ", shaped("i32", rest), ")");
+    line(r, ":2 = \"tt.reduce\"(", a->name, ", ", i, ") <{axis = ", axis, " : i32}> ({ ^bb0(%ra: ", t, ", %ri: i32, %rb: ", t,
+         ", %rj: i32): %rg = arith.cmp", isFloat ? "f ogt" : "i sgt", ", %ra, %rb : ", t, " %re = arith.cmp", isFloat ? "f oeq" : "i eq",
+         ", %ra, %rb : ", t,
+         " %rl = arith.cmpi slt, %ri, %rj : i32 %rt = arith.andi %re, %rl : i1 %rk = arith.ori %rg, %rt : i1 %rv = arith.select %rk, %ra, "
+         "%rb : ",
+         t, " %rx = arith.select %rk, %ri, %rj : i32 tt.reduce.return %rv, %rx : ", t, ", i32 }) : (", shaped(t, a->dims), ", ",
+         shaped("i32", a->dims), ") -> (", shaped(t, rest), ", ", shaped("i32", rest), ")");
     add({t, rest, r + "#0", a->bits});
     add({"i32", rest, r + "#1", 7});
     if (next(2)) back(pool_.back(), a->dims, axis);
@@ -465,8 +501,9 @@ class Generator {
     size_t axis = next(a->dims.size());
     int bits = 0;
     const char* op = combination(*a, a->dims[axis], bits);
-    std::string r = value("\"tt.scan\"(", a->name, ") <{axis = ", axis, " : i32, reverse = ", next(2) ? "true" : "false", "}> ({ ^bb0(%ra: ", a->type, ", %rb: ", a->type,
-                          "): %rc = arith.", op, " %ra, %rb : ", a->type, " tt.scan.return %rc : ", a->type, " }) : (", shaped(a->type, a->dims), ") -> ", shaped(a->type, a->dims));
+    std::string r = value("\"tt.scan\"(", a->name, ") <{axis = ", axis, " : i32, reverse = ", next(2) ? "true" : "false",
+                          "}> ({ ^bb0(%ra: ", a->type, ", %rb: ", a->type, "): %rc = arith.", op, " %ra, %rb : ", a->type,
+                          " tt.scan.return %rc : ", a->type, " }) : (", shaped(a->type, a->dims), ") -> ", shaped(a->type, a->dims));
     add({a->type, a->dims, r, bits});
   }
 
@@ -478,7 +515,8 @@ class Generator {
     switch (next(5)) {
       case 0: {  // into a shape that others have, if one fits
         for (const Dims& d : shapes_)
-          if (d != a->dims && count(d) == count(a->dims)) return put(d, value("tt.reshape ", a->name, " : ", from, " -> ", shaped(a->type, d)));
+          if (d != a->dims && count(d) == count(a->dims))
+            return put(d, value("tt.reshape ", a->name, " : ", from, " -> ", shaped(a->type, d)));
         int n = count(a->dims);
         Dims d = n % 4 == 0 && next(2) ? Dims{4, n / 4} : Dims{n};
         return put(d, value("tt.reshape ", a->name, " : ", from, " -> ", shaped(a->type, d)));
@@ -504,7 +542,8 @@ class Generator {
         std::string j = value("tt.join ", a->name, ", ", b->name, " : ", from, " -> ", shaped(a->type, d));
         Dims flat = a->dims;
         flat.back() *= 2;
-        return add({a->type, flat, value("tt.reshape ", j, " : ", shaped(a->type, d), " -> ", shaped(a->type, flat)), std::max(a->bits, b->bits)});
+        return add(
+            {a->type, flat, value("tt.reshape ", j, " : ", shaped(a->type, d), " -> ", shaped(a->type, flat)), std::max(a->bits, b->bits)});
       }
       case 3: {
         if (a->dims.back() < 2) return;
@@ -532,7 +571,9 @@ class Generator {
   }
 
   void dot() {
-    auto a = pick([&](const Known& k) { return k.dims.size() == 2 && (k.type == "f32" || k.type == "f16" || k.type == "i8") && count(k.dims) <= 256; });
+    auto a = pick([&](const Known& k) {
+      return k.dims.size() == 2 && (k.type == "f32" || k.type == "f16" || k.type == "i8") && count(k.dims) <= 256;
+    });
     if (!a) return;
     auto b = pick(a->type, a->dims);
     int m = a->dims[0], k = a->dims[1];
@@ -540,10 +581,13 @@ class Generator {
     int bits = a->bits + b->bits + std::bit_width(static_cast<unsigned>(k));
     if (a->type != "i8" && bits > element(result).exact) return;
     Dims flipped{k, m}, square{m, m};
-    std::string t = value("tt.trans ", b->name, " {order = array<i32: 1, 0>} : ", shaped(b->type, b->dims), " -> ", shaped(b->type, flipped));
-    auto c = next(2) ? pick([&](const Known& v) { return v.type == result && v.dims == square && (a->type == "i8" || v.bits < bits); }) : std::nullopt;
+    std::string t =
+        value("tt.trans ", b->name, " {order = array<i32: 1, 0>} : ", shaped(b->type, b->dims), " -> ", shaped(b->type, flipped));
+    auto c = next(2) ? pick([&](const Known& v) { return v.type == result && v.dims == square && (a->type == "i8" || v.bits < bits); })
+                     : std::nullopt;
     std::string start = c ? c->name : constant(result, square, 0);
-    std::string r = value("tt.dot ", a->name, ", ", t, ", ", start, " : ", shaped(a->type, a->dims), " * ", shaped(a->type, flipped), " -> ", shaped(result, square));
+    std::string r = value("tt.dot ", a->name, ", ", t, ", ", start, " : ", shaped(a->type, a->dims), " * ", shaped(a->type, flipped),
+                          " -> ", shaped(result, square));
     add({result, square, r, a->type == "i8" ? 64 : bits + 1});
   }
 
@@ -554,7 +598,8 @@ class Generator {
     if (!i) return;
     size_t axis = next(a->dims.size());
     std::string at = binary("arith.andi", i->name, constant("i32", a->dims, a->dims[axis] - 1), shaped("i32", a->dims));
-    std::string r = value("tt.gather ", a->name, "[", at, "] {axis = ", axis, " : i32} : (", shaped(a->type, a->dims), ", ", shaped("i32", a->dims), ") -> ", shaped(a->type, a->dims));
+    std::string r = value("tt.gather ", a->name, "[", at, "] {axis = ", axis, " : i32} : (", shaped(a->type, a->dims), ", ",
+                          shaped("i32", a->dims), ") -> ", shaped(a->type, a->dims));
     add({a->type, a->dims, r, a->bits});
   }
 
@@ -564,8 +609,9 @@ class Generator {
     if (!v) return;
     static constexpr const char* kKinds[] = {"add", "max", "umin", "xor", "and", "exch"};
     std::string p = addresses(kArrays[4], v->dims, true), m = mask(v->dims);
-    std::string r = value("tt.atomic_rmw ", oneOf(kKinds), ", acq_rel, gpu, ", p, ", ", v->name, m.empty() ? "" : cat(", ", m), " : (", pointers("i32", v->dims), ", ", shaped("i32", v->dims),
-                          m.empty() ? "" : cat(", ", shaped("i1", v->dims)), ") -> ", shaped("i32", v->dims));
+    std::string r = value("tt.atomic_rmw ", oneOf(kKinds), ", acq_rel, gpu, ", p, ", ", v->name, m.empty() ? "" : cat(", ", m), " : (",
+                          pointers("i32", v->dims), ", ", shaped("i32", v->dims), m.empty() ? "" : cat(", ", shaped("i1", v->dims)),
+                          ") -> ", shaped("i32", v->dims));
     add({"i32", v->dims, r, 32});
   }
 
@@ -611,7 +657,8 @@ class Generator {
     std::vector<Known> carried;
     for (size_t k = next(4); k > 0; --k)
       if (auto v = pick([](const Known& v) { return !element(v.type).isFloat || v.bits <= 6; })) carried.push_back(*v);
-    std::string low = constant("i32", {}, static_cast<int>(next(3))), high = constant("i32", {}, static_cast<int>(next(7))), by = constant("i32", {}, 1 + static_cast<int>(next(2)));
+    std::string low = constant("i32", {}, static_cast<int>(next(3))), high = constant("i32", {}, static_cast<int>(next(7))),
+                by = constant("i32", {}, 1 + static_cast<int>(next(2)));
     if (next(4) == 0) high = binary("arith.andi", "%n", constant("i32", {}, 7), "i32");
     std::string r = fresh(), i = cat("%k", count_++), inits;
     auto outer = pool_;
@@ -624,13 +671,17 @@ class Generator {
       add({c.type, c.dims, name, c.bits});
     }
     add({"i32", {}, i, 3});
-    line(carried.empty() ? "" : carried.size() == 1 ? cat(r, " = ") : cat(r, ":", carried.size(), " = "), "scf.for ", i, " = ", low, " to ", high, " step ", by,
+    line(carried.empty()       ? ""
+         : carried.size() == 1 ? cat(r, " = ")
+                               : cat(r, ":", carried.size(), " = "),
+         "scf.for ", i, " = ", low, " to ", high, " step ", by,
          carried.empty() ? "" : cat(" iter_args(", inits, ") -> (", typesOf(carried), ") "), " : i32 {");
     body(1 + next(6));
     yield(carried);
     line("}");
     pool_ = std::move(outer);
-    for (size_t k = 0; k < carried.size(); ++k) add({carried[k].type, carried[k].dims, carried.size() == 1 ? r : cat(r, "#", k), carried[k].bits});
+    for (size_t k = 0; k < carried.size(); ++k)
+      add({carried[k].type, carried[k].dims, carried.size() == 1 ? r : cat(r, "#", k), carried[k].bits});
   }
 
   void body(size_t steps) {
@@ -648,7 +699,10 @@ class Generator {
         results.push_back(*v);
       }
     std::string c = condition(), r = fresh();
-    line(results.empty() ? "" : results.size() == 1 ? cat(r, " = ") : cat(r, ":", results.size(), " = "), "scf.if ", c, results.empty() ? " {" : cat(" -> (", typesOf(results), ") {"));
+    line(results.empty()       ? ""
+         : results.size() == 1 ? cat(r, " = ")
+                               : cat(r, ":", results.size(), " = "),
+         "scf.if ", c, results.empty() ? " {" : cat(" -> (", typesOf(results), ") {"));
     auto outer = pool_;
     body(next(5));
     yield(results);
@@ -660,7 +714,8 @@ class Generator {
     }
     line("}");
     pool_ = std::move(outer);
-    for (size_t k = 0; k < results.size(); ++k) add({results[k].type, results[k].dims, results.size() == 1 ? r : cat(r, "#", k), results[k].bits});
+    for (size_t k = 0; k < results.size(); ++k)
+      add({results[k].type, results[k].dims, results.size() == 1 ? r : cat(r, "#", k), results[k].bits});
   }
 
   uint64_t state_;
@@ -675,7 +730,9 @@ class Generator {
 std::string moduleText(const Program& p) {
   std::string out = "tt.func public @k(";
   for (const ArrayInfo& a : kArrays) out += cat(a.name, ": !tt.ptr<", a.type, ">, ");
-  out += "%n: i32, %s: i32) {\n  %pid = tt.get_program_id x : i32\n  %size = arith.constant 512 : i32\n  %away = arith.muli %pid, %size : i32\n";
+  out +=
+      "%n: i32, %s: i32) {\n  %pid = tt.get_program_id x : i32\n  %size = arith.constant 512 : i32\n  %away = arith.muli %pid, %size : "
+      "i32\n";
   for (auto& l : p.lines) out += l + "\n";
   return out + "  tt.return\n}\n";
 }
@@ -720,7 +777,8 @@ bool execute(const Program& p, const std::string& text, const Target& target, Me
       }
       if (p.overlap >= 0) {
         static constexpr size_t kPairs[][2] = {{4, 0}, {5, 1}, {6, 2}};
-        for (auto& [output, input] : kPairs) args[output] = args[input] + static_cast<uint64_t>(p.overlap * element(kArrays[output].type).bytes);
+        for (auto& [output, input] : kPairs)
+          args[output] = args[input] + static_cast<uint64_t>(p.overlap * element(kArrays[output].type).bytes);
       }
       args.push_back(static_cast<uint64_t>(p.n));
       args.push_back(static_cast<uint64_t>(p.stride));
@@ -743,10 +801,13 @@ std::string difference(const Memory& got, const Memory& wanted) {
       std::memcpy(&x, got.arrays[a].data() + k * bytes, bytes);
       std::memcpy(&y, wanted.arrays[a].data() + k * bytes, bytes);
       if (x == y) continue;
-      if (!element(type).isFloat) return cat(kArrays[a].name, "[", k, "] is ", signExtend(x, static_cast<int>(bytes) * 8), ", wanted ", signExtend(y, static_cast<int>(bytes) * 8));
+      if (!element(type).isFloat)
+        return cat(kArrays[a].name, "[", k, "] is ", signExtend(x, static_cast<int>(bytes) * 8), ", wanted ",
+                   signExtend(y, static_cast<int>(bytes) * 8));
       Elem elem = type == "f32" ? Elem::F32 : Elem::F16;
       double u = decodeFloat(elem, x), v = decodeFloat(elem, y);
-      if (!(u == v || (std::isnan(u) && std::isnan(v)) || std::fabs(u - v) <= 3e-6 * std::fabs(v) + 1e-6)) return cat(kArrays[a].name, "[", k, "] is ", std::to_string(u), ", wanted ", std::to_string(v));
+      if (!(u == v || (std::isnan(u) && std::isnan(v)) || std::fabs(u - v) <= 3e-6 * std::fabs(v) + 1e-6))
+        return cat(kArrays[a].name, "[", k, "] is ", std::to_string(u), ", wanted ", std::to_string(v));
     }
   }
   return "";
@@ -800,8 +861,9 @@ int main(int argc, char** argv) {
     if (why.empty()) continue;
     ++failed;
     if (!refused) shrink(p, why);
-    std::printf("FAILED seed %llu: n = %d, s = %d, grid = %d, overlap = %d: %s\n%s", static_cast<unsigned long long>(seed + static_cast<uint64_t>(k)), p.n, p.stride, p.grid, p.overlap,
-                why.c_str(), moduleText(p).c_str());
+    std::printf("FAILED seed %llu: n = %d, s = %d, grid = %d, overlap = %d: %s\n%s",
+                static_cast<unsigned long long>(seed + static_cast<uint64_t>(k)), p.n, p.stride, p.grid, p.overlap, why.c_str(),
+                moduleText(p).c_str());
     std::fflush(stdout);
   }
   std::printf("%d passed, %d failed\n", count - failed, failed);
