@@ -7,13 +7,18 @@
 // dropping lines while it still fails, and printed. Floats are small whole numbers, so that exact operations stay exact whatever is
 // contracted or reordered; inexact ones feed stores only, and no store of theirs is read again. Programs read what they wrote, and arrays
 // overlap: the order of memory is part of what is compared.
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <utility>
 
 #include "driver/driver.h"
 #include "frontends/ttir/ttir.h"
@@ -23,7 +28,7 @@ using namespace nereid;
 
 namespace {
 
-constexpr int kElements = 4096;  // of each array, a quarter of what it has room for
+constexpr int kElements = 4096;  // that programs reach with one index, about
 using Dims = std::vector<int>;
 
 struct Element {
@@ -51,9 +56,11 @@ constexpr ArrayInfo kArrays[] = {{"%i", "i32", false}, {"%f", "f32", false}, {"%
 
 struct Program {
   std::vector<std::string> lines;
+  uint64_t seed = 0;
   int n = 0, stride = 0;  // arguments
   int grid = 1;
-  int overlap = -1;  // where each output begins in its input; -1: they are apart
+  size_t room = size_t{kElements} * 4;  // elements of each array
+  int overlap = -1;                     // where each output begins in its input; -1: they are apart
 };
 
 std::string shaped(const std::string& type, const Dims& dims) {
@@ -737,16 +744,39 @@ std::string moduleText(const Program& p) {
   return out + "  tt.return\n}\n";
 }
 
+// Pages that nobody may touch before and after, so that an access outside the array ends the process: masked-off elements too must not
+// be touched. The array ends where the pages do, or begins where they do.
+class Guarded {
+ public:
+  Guarded(size_t size, bool atEnd) : size_(size), pages_((size + kPage - 1) / kPage * kPage) {
+    base_ = static_cast<uint8_t*>(mmap(nullptr, pages_ + 2 * kGuard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    if (base_ == MAP_FAILED || mprotect(base_ + kGuard, pages_, PROT_READ | PROT_WRITE)) std::abort();
+    data_ = base_ + kGuard + (atEnd ? pages_ - size : 0);
+  }
+  Guarded(Guarded&& other) noexcept
+      : size_(other.size_), pages_(other.pages_), base_(std::exchange(other.base_, nullptr)), data_(other.data_) {}
+  ~Guarded() {
+    if (base_) munmap(base_, pages_ + 2 * kGuard);
+  }
+  uint8_t* data() const { return data_; }
+  size_t size() const { return size_; }
+
+ private:
+  static constexpr size_t kPage = 4096, kGuard = 16 * kPage;
+  size_t size_, pages_;
+  uint8_t *base_, *data_;
+};
+
 struct Memory {
-  std::vector<std::vector<uint8_t>> arrays;
+  std::vector<Guarded> arrays;
 };
 
 Memory inputs(const Program& p) {
   Memory out;
   for (const ArrayInfo& a : kArrays) {
     auto bytes = static_cast<size_t>(element(a.type).bytes);
-    std::vector<uint8_t> data(bytes * kElements * 4);
-    for (size_t k = 0; k < kElements * 4 && !a.output; ++k) {
+    Guarded data(bytes * p.room, p.n % 2 == 0);
+    for (size_t k = 0; k < p.room && !a.output; ++k) {
       uint64_t bits = 0;
       auto i = static_cast<int>(k);
       if (element(a.type).isFloat)
@@ -757,7 +787,6 @@ Memory inputs(const Program& p) {
     }
     out.arrays.push_back(std::move(data));
   }
-  (void)p;
   return out;
 }
 
@@ -792,11 +821,11 @@ bool execute(const Program& p, const std::string& text, const Target& target, Me
   return false;
 }
 
-std::string difference(const Memory& got, const Memory& wanted) {
+std::string difference(const Program& p, const Memory& got, const Memory& wanted) {
   for (size_t a = 0; a < std::size(kArrays); ++a) {
     auto bytes = static_cast<size_t>(element(kArrays[a].type).bytes);
     std::string type = kArrays[a].type;
-    for (size_t k = 0; k < kElements * 4; ++k) {
+    for (size_t k = 0; k < p.room; ++k) {
       uint64_t x = 0, y = 0;
       std::memcpy(&x, got.arrays[a].data() + k * bytes, bytes);
       std::memcpy(&y, wanted.arrays[a].data() + k * bytes, bytes);
@@ -813,19 +842,37 @@ std::string difference(const Memory& got, const Memory& wanted) {
   return "";
 }
 
+char running[1 << 16];  // what a crash prints
+
+void crashed(int) {
+  (void)!write(STDOUT_FILENO, running, std::strlen(running));
+  _exit(1);
+}
+
 // Empty: all targets agree. `refused` is set where the interpreter itself refuses it: while shrinking that is no program.
-std::string disagreement(const Program& p, bool& refused) {
+std::string disagreement(Program p, bool& refused) {
   std::string text = moduleText(p), error;
-  // What crashes is left behind to be looked at.
+  // Where a target crashes, the program is printed as it is, or left behind.
   if (const char* keep = std::getenv("NEREID_FUZZ_KEEP")) std::ofstream(keep) << text;
+  std::snprintf(running, sizeof running, "FAILED by a crash: seed %llu, n = %d, s = %d, grid = %d, overlap = %d\n%s",
+                static_cast<unsigned long long>(p.seed), p.n, p.stride, p.grid, p.overlap, text.c_str());
   Memory wanted = inputs(p);
   refused = !execute(p, text, *findTarget("interp"), wanted, error);
   if (refused) return cat("interp: ", error);
+  // As little room as the program needs.
+  for (size_t room : {2048u, 512u, 128u, 64u, 32u}) {
+    Program smaller = p;
+    smaller.room = room;
+    Memory less = inputs(smaller);
+    if (!execute(smaller, text, *findTarget("interp"), less, error)) break;
+    p.room = room;
+    wanted = std::move(less);
+  }
   for (const Target& target : targets()) {
     if (target.name == "interp" || !target.load) continue;
     Memory got = inputs(p);
     if (!execute(p, text, target, got, error)) return cat(target.name, ": ", error);
-    if (std::string d = difference(got, wanted); !d.empty()) return cat(target.name, ": ", d);
+    if (std::string d = difference(p, got, wanted); !d.empty()) return cat(target.name, ": ", d);
   }
   return "";
 }
@@ -853,9 +900,12 @@ void shrink(Program& p, std::string& why) {
 int main(int argc, char** argv) {
   uint64_t seed = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1;
   int count = argc > 2 ? std::atoi(argv[2]) : 60, failed = 0;
+  std::signal(SIGSEGV, crashed);
   std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
+  std::fflush(stdout);
   for (int k = 0; k < count; ++k) {
     Program p = Generator(seed + static_cast<uint64_t>(k)).program();
+    p.seed = seed + static_cast<uint64_t>(k);
     bool refused = false;
     std::string why = disagreement(p, refused);
     if (why.empty()) continue;
