@@ -6,6 +6,7 @@
 // converted to the type of the sum. Per step of K: load one vector of B, then for each row broadcast one element of A and multiply-add.
 #include <algorithm>
 #include <bit>
+#include <optional>
 
 #include "lower/lowering.h"
 
@@ -22,6 +23,29 @@ void Lowering::emitDot(const Inst& dot) {
   if (auto carried = plan_.inPlaceOf.find(d); carried != plan_.inPlaceOf.end()) buffer_[d] = buffer_.at(carried->second);
   if (!buffer_.count(d)) buffer_[d] = allocate(d);
   const BufferRef left = buffer_.at(a), right = buffer_.at(b);
+  int lanesOf = std::max(1, machine_.vectorBytes * 8 / bitWidth(sum));
+  int laneBits = std::min(nBits, static_cast<int>(std::countr_zero(static_cast<unsigned>(lanesOf))) + 1);
+  int vectors = std::max(1, (1 << laneBits) / lanesOf);
+  int rowBits = std::min(mBits, static_cast<int>(std::countr_zero(static_cast<unsigned>(machine_.vectorRegisters / 2 / vectors))));
+
+  // Sums whose elements are not found by whole columns and groups of rows (joined, reshaped) are written out first.
+  Nest sums;
+  sums.roots.push_back({Root::Buffer, c->def, c});
+  sums.shape = type.shape();
+  splitAxes(sums);
+  bool whole = true;
+  for (size_t bit = 1; bit < axisOfBit_.size(); ++bit) {
+    auto at_ = static_cast<int>(bit);
+    bool allowed = (at_ >= nBits && at_ <= nBits + rowBits) || at_ == nBits + mBits;
+    if (bitInAxis_[bit] == 0 && !allowed) whole = false;
+  }
+  std::optional<BufferRef> held;
+  if (!whole) {
+    if (auto it = buffer_.find(c); it != buffer_.end()) held = it->second;
+    BufferRef copy = allocate(c);
+    copyTile(c, copy);
+    buffer_[c] = copy;
+  }
 
   memo_.clear();
   journal_.clear();
@@ -29,10 +53,6 @@ void Lowering::emitDot(const Inst& dot) {
   bounds_.clear();
   splats_.clear();
   baseLevel_ = top();
-  int lanesOf = std::max(1, machine_.vectorBytes * 8 / bitWidth(sum));
-  int laneBits = std::min(nBits, static_cast<int>(std::countr_zero(static_cast<unsigned>(lanesOf))) + 1);
-  int vectors = std::max(1, (1 << laneBits) / lanesOf);
-  int rowBits = std::min(mBits, static_cast<int>(std::countr_zero(static_cast<unsigned>(machine_.vectorRegisters / 2 / vectors))));
   // Axis 0: columns, the lanes; axis 1: groups of rows; axis 2: the batch.
   axes_.assign(3, {});
   axes_[0].bits = nBits;
@@ -130,6 +150,12 @@ void Lowering::emitDot(const Inst& dot) {
       });
     });
   });
+  if (!whole) {
+    if (held)
+      buffer_[c] = *held;
+    else
+      buffer_.erase(c);
+  }
 }
 
 void Lowering::beginPlain() {

@@ -25,7 +25,6 @@ void Lowering::emitNestBody(const Nest& nest, const BufferRef* target) {
   nest_ = &nest;
   target_ = target;
   facts_.clear();
-  factLevel_ = 0;
   baseLevel_ = top();
   for (Axis& axis : axes_) axis.iv = nullptr;
   findBounds(nest);
@@ -112,14 +111,11 @@ void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
     low = emitOp(Op::AndI, {low, {index(-step), 0}}, kI64);
     high = emitOp(Op::AndI, {emitOp(Op::AddI, {high, {index(step - 1), 0}}, kI64), {index(-step), 0}}, kI64);
   }
-  int savedLevel = factLevel_;
   auto segment = [&](bool fact, auto&& emit) {
     MemoScope scope = enter();
     for (const Limit& l : limits)
-      if (fact || !l.bound->isLower) facts_[{l.bound->compare, l.bound->map}] = fact;
-    factLevel_ = top() + 1;
+      if (fact || !l.bound->isLower) facts_[{l.bound->compare, l.bound->map}] = {fact, top() + 1};
     emit();
-    factLevel_ = savedLevel;
     for (const Limit& l : limits) facts_.erase({l.bound->compare, l.bound->map});
     leave(scope);
   };

@@ -94,6 +94,7 @@ class Lowering {
   Lowval pull(Value* v, const IndexMap& map);
   Lowval pullDefinition(Value* v, const IndexMap& map);
   Lowval pullLoad(const Inst& load, const IndexMap& map);
+  int factLevel(Value* mask, const IndexMap& map);
   Lowval pullGather(const Inst& gather, const IndexMap& map);
   Lowval pullSelected(const Inst& inst, const IndexMap& map);
   Lowval pullMapped(const Inst& inst, Value* v, const IndexMap& map);
@@ -216,8 +217,11 @@ class Lowering {
     bool isLower;  // `index >= ...`, which the whole axis usually meets
   };
   std::vector<Bound> bounds_;
-  std::map<std::pair<const Inst*, IndexMap>, bool> facts_;
-  int factLevel_ = 0;
+  struct Fact {
+    bool holds;
+    int level;  // of the loop inside which
+  };
+  std::map<std::pair<const Inst*, IndexMap>, Fact> facts_;
   int baseLevel_ = 0;  // where the nest stands: what reads memory stays inside
   std::map<std::pair<Value*, int>, Lowval> splats_;
   std::map<std::tuple<Block*, Op, std::vector<Value*>, Elem>, Value*> scalars_;  // made by emitOp, by the block they stand in

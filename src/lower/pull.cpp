@@ -176,7 +176,7 @@ Lowval Lowering::pullDefinition(Value* v, const IndexMap& map) {
     case Op::Gather: return pullGather(def, map);
     case Op::MapElementwise: return pullMapped(def, v, map);
     case Op::CmpI:
-      if (auto fact = facts_.find({&def, map}); fact != facts_.end()) return {constant(Type::scalar(Elem::I1), fact->second), 0};
+      if (auto fact = facts_.find({&def, map}); fact != facts_.end()) return {constant(Type::scalar(Elem::I1), fact->second.holds), 0};
       break;
     case Op::AndI:
       // A known false mask needs no other half.
@@ -234,6 +234,17 @@ Lowval Lowering::pullSelected(const Inst& inst, const IndexMap& map) {
   return emitOp(Op::Select, {second, b, a}, inst.result()->type.element());
 }
 
+// The innermost loop inside which what is known of `mask` holds: a load under it must not leave that loop, which may run no time.
+int Lowering::factLevel(Value* mask, const IndexMap& map) {
+  if (facts_.empty() || !mask->def || !mask->type.isTile() || inMemory(mask) || !isPullable(*mask->def)) return 0;
+  const Inst& def = *mask->def;
+  if (auto fact = facts_.find({&def, map}); fact != facts_.end()) return fact->second.level;
+  int level = 0;
+  for (size_t i = 0; i < def.operands.size(); ++i)
+    if (auto m = operandMap(def, i, map, mask->index)) level = std::max(level, factLevel(def.operands[i], *m));
+  return level;
+}
+
 Lowval Lowering::pullLoad(const Inst& load, const IndexMap& map) {
   Type element = load.result()->type.element();
   Lowval mask, other;
@@ -242,10 +253,9 @@ Lowval Lowering::pullLoad(const Inst& load, const IndexMap& map) {
     mask = pull(m, map);
     if (auto known = constantBits(mask.v); known && !mask.isVector()) {
       if (!(*known & 1)) return load.optional(2) ? pull(load.optional(2), map) : Lowval{constant(element, 0), 0};
-      // True only inside this segment: the load must not leave it.
-      if (!constantBits(m)) minLevel = factLevel_;
       mask = {};
     }
+    minLevel = std::min(factLevel(m, map), top());
   }
   if (mask.v && load.optional(2)) other = pull(load.optional(2), map);
   Address where = address(load.operand(0), map);
