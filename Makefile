@@ -4,7 +4,7 @@ JOBS ?= $(shell nproc)
 # Warnings are errors in continuous integration.
 PRESET ?= $(if $(CI),ci,release)
 
-.PHONY: build demo test bench asan fuzz wasm setup clean
+.PHONY: build demo test bench asan fuzz wasm web setup clean
 
 build: setup
 	@cmake --preset $(PRESET) > build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
@@ -45,5 +45,10 @@ fuzz: setup
 wasm: setup
 	@scripts/wasm.sh
 
+# The npm package web/, and how large it is.
+web:
+	@scripts/setup.sh --web
+	@scripts/web.sh build
+
 clean:
-	rm -rf build build-asan build-fuzz build-wasm
+	rm -rf build build-asan build-fuzz build-wasm web/build web/dist

@@ -1,0 +1,16 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Builds or tests the npm package web/, with the Node of its packages where there is one.
+#   scripts/web.sh build
+#   scripts/web.sh test [node | chromium] [NAME]
+cd "$(dirname "$0")/../web" || exit 1
+[ -d node_modules ] || { echo "skipped: no web/node_modules (scripts/setup.sh --web makes it)"; exit 0; }
+node=node_modules/node/bin/node
+[ -x $node ] || node=node
+command=$1
+shift
+case "$command" in
+  build) exec $node build.mjs ;;
+  test) exec $node test/run.mjs "$@" ;;
+  *) echo "web.sh: build or test, not $command" >&2; exit 2 ;;
+esac

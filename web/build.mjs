@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// Checks the types and builds dist/; says how large the runtime is.
+import { execFileSync } from "node:child_process";
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+process.chdir(here);
+const settings = { bundle: true, format: "esm", target: "es2022", platform: "neutral", external: ["node:*"], legalComments: "none", logLevel: "warning" };
+const minified = { ...settings, minify: true, write: false };
+
+// The worker is one script, which the package carries as text.
+const worker = (await build({ ...minified, entryPoints: ["src/worker.ts"], format: "iife" })).outputFiles[0].text;
+export const plugins = [
+  {
+    name: "worker",
+    setup(b) {
+      b.onResolve({ filter: /^nereid:worker$/ }, () => ({ path: "worker", namespace: "nereid" }));
+      b.onLoad({ filter: /.*/, namespace: "nereid" }, () => ({ contents: worker, loader: "text" }));
+    },
+  },
+];
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  rmSync("dist", { recursive: true, force: true });
+  const tsc = (project) => execFileSync("node_modules/.bin/tsc", ["-p", project], { stdio: "inherit" });
+  tsc("tsconfig.json");
+  tsc("tsconfig.types.json");
+  for (const name of readdirSync("dist")) writeFileSync(`dist/${name}`, readFileSync(`dist/${name}`, "utf8").replace(/(from "\.\/\w+)\.ts"/g, '$1.js"'));
+  copyFileSync("../LICENSE", "LICENSE");
+  await build({ ...settings, plugins, entryPoints: ["src/index.ts", "src/node-run.ts"], outdir: "dist" });
+  await build({ ...settings, entryPoints: ["src/worker.ts"], format: "iife", minify: true, outfile: "dist/worker.js" });
+  const whole = (await build({ ...minified, plugins, entryPoints: ["src/index.ts"] })).outputFiles[0].contents;
+  const packed = gzipSync(whole, { level: 9 }).length;
+  console.log(`runtime: ${whole.length} bytes minified, ${packed} with gzip`);
+  if (packed > 12288) {
+    console.error("larger than 12 kB");
+    process.exit(1);
+  }
+}

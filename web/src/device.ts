@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT
+// A device: memory, kernels and the threads that run them.
+import { type Data, DeviceBuffer, type Owner, sizeOf } from "./buffer.ts";
+import { AssertionFailed, Failure, type Run } from "./control.ts";
+import { type Canonical, type DTypeName, findType } from "./dtypes.ts";
+import { NereidError } from "./errors.ts";
+import { basicFeatures } from "./features.ts";
+import { Heap } from "./heap.ts";
+import { type Kernel, WasmKernel } from "./kernel.ts";
+import { type Artefact, type Base, checkArtefact, type Manifest, readManifest, type Site } from "./manifest.ts";
+import { math } from "./math.ts";
+import { isPage, kDispose, processors } from "./platform.ts";
+import { type Outcome, Pool } from "./pool.ts";
+import { printed } from "./print.ts";
+import { notForgotten, Queue, whenForgotten } from "./queue.ts";
+
+/** What `open` takes. */
+export interface OpenOptions {
+  /** What to run on. */
+  device?: "wasm";
+  /** Threads that run a launch; by default as many as there are processors, and one where memory cannot be shared. */
+  threads?: number;
+  /** `relaxed`, with fused multiply-add, is chosen where the engine has it. */
+  variant?: "strict" | "relaxed";
+  /** Bytes of the memory: at first (1 MiB) and at most (4 GiB). */
+  memory?: { initial?: number; maximum?: number };
+  /** Takes each line of tl.device_print; console.log otherwise. */
+  print?: (line: string) => void;
+  /** The address of dist/worker.js, for pages that may not start workers from `blob:` addresses. */
+  workerUrl?: string | URL;
+}
+
+// Launches that take less, in µs, run in the launching thread alone: others would come too late, or the page would not notice.
+const kInline = isPage ? 100 : 20;
+const kSlice = 8000; // µs that the main thread of a page may be held
+
+let said = false;
+function sayOnce(why: string): void {
+  if (!said) console.warn(`nereid: one thread: ${why}`);
+  said = true;
+}
+
+/** Opens a device. */
+export async function open(options: OpenOptions = {}): Promise<Device> {
+  if ((options.device ?? "wasm") !== "wasm") throw new NereidError("unsupported", `there is no device \`${options.device}\``);
+  const has = basicFeatures();
+  if (!has.simd) throw new NereidError("unsupported", "this engine has no WebAssembly SIMD");
+  if (options.variant === "relaxed" && !has.relaxed) throw new NereidError("unsupported", "this engine has no fused multiply-add for WebAssembly; leave `variant` out, or take `strict`");
+  let threads = options.threads ?? (await processors());
+  if (!Number.isInteger(threads) || threads < 1) throw new NereidError("wrong-argument", `threads: ${String(threads)} is no number of threads`);
+  threads = Math.min(threads, 63);
+  if (threads > 1 && !has.threads) {
+    sayOnce("this page is not cross-origin isolated (docs/wasm.md says which headers make it so)");
+    threads = 1;
+  }
+  const newHeap = (shared: boolean) => new Heap(options.memory?.initial ?? 2 ** 20, options.memory?.maximum ?? 2 ** 32, shared);
+  let heap = newHeap(threads > 1);
+  const pool = threads > 1 ? await Pool.start(heap.memory, threads, options.workerUrl) : undefined;
+  if (threads > 1 && !pool) {
+    heap = newHeap(false);
+    sayOnce("no worker could be started; does the page's policy forbid workers from `blob:` addresses? Then pass `workerUrl`");
+  }
+  return new Device(heap, pool, options.variant ?? (has.relaxed ? "relaxed" : "strict"), options.print ?? console.log);
+}
+
+// These must not refer to what they outlive.
+const releaseKernel = (heap: Heap, queue: Queue, pool: Pool | undefined, id: number, at: number, size: number) => () =>
+  void queue.add(() => {
+    pool?.drop(id);
+    heap.free(at, size);
+  });
+const closePool = (pool: Pool) => () => pool.close();
+
+/** Where kernels run and their arrays lie. Made by `open`. */
+export class Device implements Disposable, Owner {
+  /** Threads that run a launch. */
+  readonly threads: number;
+  /** Which variant of each kernel is loaded. */
+  readonly variant: "strict" | "relaxed";
+  /** @internal */
+  readonly heap: Heap;
+  /** @internal */
+  readonly queue = new Queue();
+  readonly #pool: Pool | undefined;
+  readonly #print: (line: string) => void;
+  #disposed = false;
+  #kernels = 0;
+  #scratch = { at: 0, stride: 0 };
+
+  /** @internal */
+  constructor(heap: Heap, pool: Pool | undefined, variant: "strict" | "relaxed", print: (line: string) => void) {
+    this.heap = heap;
+    this.#pool = pool;
+    this.threads = pool?.threads ?? 1;
+    this.variant = variant;
+    this.#print = print;
+    if (pool) whenForgotten(this, closePool(pool));
+  }
+
+  /** Whether it was disposed of. */
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** The memory of all kernels and buffers. */
+  get memory(): WebAssembly.Memory {
+    return this.heap.memory;
+  }
+
+  /** An array for kernels: zeros of a shape, or a copy of data. */
+  buffer<N extends DTypeName>(dtype: N, data: ArrayBufferView): DeviceBuffer<Canonical<N>>;
+  buffer<N extends DTypeName>(dtype: N, shape: number | readonly number[], data?: Data): DeviceBuffer<Canonical<N>>;
+  buffer(dtype: DTypeName, shape: number | readonly number[] | ArrayBufferView, data?: Data): DeviceBuffer {
+    this.#check();
+    const type = findType(dtype);
+    if (!type) throw new NereidError("wrong-dtype", `there is no type \`${dtype}\``);
+    if (ArrayBuffer.isView(shape)) {
+      data = shape;
+      shape = [shape.byteLength / type.bytes];
+    } else {
+      shape = typeof shape === "number" ? [shape] : [...shape];
+    }
+    sizeOf(shape);
+    return new DeviceBuffer(this, type, shape, data);
+  }
+
+  /** The kernels of a manifest, by name. */
+  async load<K = Record<string, Kernel>>(manifest: Manifest | URL | string, options: { base?: Base } = {}): Promise<K> {
+    this.#check();
+    const [found, read] = await readManifest(manifest, options.base);
+    const artefacts = found.artefacts.filter((a) => a.target === "wasm");
+    if (artefacts.length === 0) throw new NereidError("bad-manifest", "the manifest has no kernel for target wasm");
+    const kernels = await Promise.all(artefacts.map((a) => this.#load(a, read)));
+    const out: Record<string, Kernel> = {};
+    for (const kernel of kernels) {
+      if (Object.hasOwn(out, kernel.name)) throw new NereidError("bad-manifest", "the manifest has two kernels of this name", { kernel: kernel.name });
+      out[kernel.name] = kernel;
+    }
+    return out as K;
+  }
+
+  /** Resolves when all launches so far are done. */
+  async idle(): Promise<void> {
+    this.#check();
+    await this.queue.add(() => {});
+  }
+
+  /** Ends its threads. Buffers and kernels of it cannot be used any more. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    notForgotten(this);
+    this.#pool?.close();
+  }
+
+  [kDispose](): void {
+    this.dispose();
+  }
+
+  /** @internal */
+  releaseOfKernel(id: number, at: number, size: number): () => void {
+    return releaseKernel(this.heap, this.queue, this.#pool, id, at, size);
+  }
+
+  /** Runs a launch now. @internal */
+  execute(kernel: WasmKernel, programs: number, packed: Uint8Array): void | Promise<void> {
+    if (this.#disposed) throw new NereidError("disposed", "the device was disposed of", { kernel: kernel.name });
+    this.heap.bytes.set(packed, kernel.at);
+    const expected = kernel.cost * programs; // NaN at first
+    if (this.#pool && !kernel.prints && (isPage || programs > 1) && !(expected < kInline)) {
+      const done = (outcome: Outcome) => {
+        const { failure, at, text, time } = outcome;
+        if (this.#disposed) throw new NereidError("disposed", "the device was disposed of during the launch", { kernel: kernel.name });
+        if (failure === Failure.Assertion) throw this.#failed(kernel, new AssertionFailed(...at));
+        if (failure === Failure.Trap) throw this.#failed(kernel, new Error(text));
+        if (failure === Failure.Lost) throw new NereidError("lost-worker", "a worker died during the launch; its results are not to be relied on", { kernel: kernel.name });
+        this.#learn(kernel, time / programs);
+      };
+      const { at, stride } = this.#scratch;
+      const outcome = this.#pool.run({ kernel: kernel.id, programs, args: kernel.at, scratch: at, stride, run: kernel.run });
+      return outcome instanceof Promise ? outcome.then(done) : done(outcome);
+    }
+    if (isPage && !(expected < kSlice)) return this.#inSlices(kernel, programs);
+    this.#inline(kernel, 0, programs);
+  }
+
+  // Code becomes faster as the engine compiles it again; a launch that took longer may just have been interrupted.
+  #learn(kernel: WasmKernel, cost: number): void {
+    kernel.cost = cost > kernel.cost ? (kernel.cost + cost) / 2 : cost;
+  }
+
+  #inline(kernel: WasmKernel, begin: number, end: number): void {
+    const start = performance.now();
+    try {
+      kernel.run(kernel.at, begin | 0, end | 0, this.#scratch.at);
+    } catch (error) {
+      throw this.#failed(kernel, error);
+    }
+    this.#learn(kernel, ((performance.now() - start) * 1e3) / (end - begin));
+  }
+
+  // Without workers, the page gets a turn every few milliseconds.
+  async #inSlices(kernel: WasmKernel, programs: number): Promise<void> {
+    let begin = 0;
+    while (begin < programs) {
+      const pause = performance.now() + kSlice / 1e3;
+      for (let size = 1; begin < programs && performance.now() < pause; size *= 2) {
+        const left = Math.max(0, pause - performance.now()) * 1e3;
+        const count = Math.max(1, Math.min(size, programs - begin, Math.floor(left / (kernel.cost || 1))));
+        this.#inline(kernel, begin, begin + count);
+        begin += count;
+      }
+      if (begin < programs) await new Promise((resolve) => setTimeout(resolve));
+      if (this.#disposed) throw new NereidError("disposed", "the device was disposed of during the launch", { kernel: kernel.name });
+    }
+  }
+
+  #failed(kernel: WasmKernel, error: unknown): NereidError {
+    if (error instanceof AssertionFailed) {
+      const site = kernel.sites[error.site];
+      const text = site?.kind === "assert" ? `${site.text} (line ${site.line}, ` : "(";
+      const program = [error.x, error.y, error.z].map((n) => n >>> 0).join(", ");
+      return new NereidError("assertion", `assertion failed: ${text}program ${program})`, { kernel: kernel.name });
+    }
+    return new NereidError("trap", `it stopped: ${(error as Error).message}`, { kernel: kernel.name, cause: error });
+  }
+
+  #check(): void {
+    if (this.#disposed) throw new NereidError("disposed", "the device was disposed of");
+  }
+
+  async #load(artefact: Artefact, read: (file: string) => Promise<Uint8Array<ArrayBuffer>>): Promise<WasmKernel> {
+    const wasm = checkArtefact(artefact);
+    const { name } = artefact.kernel;
+    const file = (this.variant === "relaxed" && wasm.relaxed) || wasm.strict;
+    const bytes = await read(file);
+    if (bytes[wasm.memoryFlagAt] !== 1) throw new NereidError("bad-manifest", `${file} is not what the manifest describes: it has no memory at ${wasm.memoryFlagAt}`, { kernel: name });
+    if (this.#pool) bytes[wasm.memoryFlagAt] = 3; // shared
+    let module: WebAssembly.Module;
+    let run: Run;
+    try {
+      module = await WebAssembly.compile(bytes);
+      const instance = await WebAssembly.instantiate(module, { nereid: this.#imports(wasm.sites) });
+      run = instance.exports.run as Run;
+    } catch (cause) {
+      throw new NereidError("load-failed", `${file}: ${(cause as Error).message}`, { kernel: name, cause });
+    }
+    if (typeof run !== "function") throw new NereidError("load-failed", `${file} has no function \`run\``, { kernel: name });
+    await this.#reserve(wasm.scratch);
+    this.#check();
+    const id = ++this.#kernels;
+    this.#pool?.load(id, module);
+    return new WasmKernel(this, { id, name, parameters: artefact.kernel.parameters, scratch: wasm.scratch, sites: wasm.sites, run, module });
+  }
+
+  #imports(sites: readonly Site[]): WebAssembly.ModuleImports {
+    const { memory } = this.heap;
+    const print = this.#print;
+    return {
+      ...math,
+      memory,
+      assert: (site: number, x: number, y: number, z: number) => {
+        throw new AssertionFailed(site, x, y, z);
+      },
+      print: (site: number, x: number, y: number, z: number, at: number) => {
+        const place = sites[site];
+        if (place?.kind === "print") print(printed(place, [x >>> 0, y >>> 0, z >>> 0], new DataView(memory.buffer), at >>> 0));
+      },
+    };
+  }
+
+  // Scratch memory is per thread, as large as the most demanding kernel asks.
+  async #reserve(bytes: number): Promise<void> {
+    const stride = Math.ceil(bytes / 64) * 64;
+    await this.queue.add(() => {
+      if (stride <= this.#scratch.stride) return;
+      const all = this.threads + 1;
+      const at = this.heap.allocate(all * stride);
+      if (this.#scratch.stride) this.heap.free(this.#scratch.at, all * this.#scratch.stride);
+      this.#scratch = { at, stride };
+    });
+  }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// The memory that kernels work on, and who has which part of it.
+import { NereidError } from "./errors.ts";
+import { newMemory } from "./features.ts";
+
+const kAlign = 64;
+const kReserved = 1024; // so that no array is at address 0
+
+/** First fit over a list of gaps, in order of addresses; what is given back joins its neighbours. */
+export class Heap {
+  readonly memory: WebAssembly.Memory;
+  #gaps: { at: number; size: number }[] = [];
+  #top = kReserved; // nothing above is in use
+  #dirty = kReserved; // nothing above was ever used: it is zero
+  #bytes: Uint8Array;
+
+  constructor(initial: number, maximum: number, shared: boolean) {
+    this.memory = newMemory(initial, maximum, shared);
+    this.#bytes = new Uint8Array(this.memory.buffer);
+  }
+
+  /** All of the memory, until it grows. */
+  get bytes(): Uint8Array {
+    if (this.#bytes.buffer !== this.memory.buffer) this.#bytes = new Uint8Array(this.memory.buffer);
+    return this.#bytes;
+  }
+
+  /** The address of `size` bytes of zeros. */
+  allocate(size: number): number {
+    size = Math.max(kAlign, Math.ceil(size / kAlign) * kAlign);
+    let at: number;
+    const found = this.#gaps.findIndex((gap) => gap.size >= size);
+    if (found >= 0) {
+      const gap = this.#gaps[found]!;
+      at = gap.at;
+      gap.at += size;
+      gap.size -= size;
+      if (gap.size === 0) this.#gaps.splice(found, 1);
+    } else {
+      at = this.#top;
+      this.#reach(at + size);
+      this.#top = at + size;
+    }
+    if (at < this.#dirty) this.bytes.fill(0, at, Math.min(at + size, this.#dirty));
+    this.#dirty = Math.max(this.#dirty, at + size);
+    return at;
+  }
+
+  free(at: number, size: number): void {
+    size = Math.max(kAlign, Math.ceil(size / kAlign) * kAlign);
+    let low = 0;
+    for (let high = this.#gaps.length; low < high; ) {
+      const middle = (low + high) >>> 1;
+      if (this.#gaps[middle]!.at < at) low = middle + 1;
+      else high = middle;
+    }
+    const before = this.#gaps[low - 1];
+    const after = this.#gaps[low];
+    if (after && at + size === after.at) {
+      size += after.size;
+      this.#gaps.splice(low, 1);
+    }
+    if (before && before.at + before.size === at) {
+      before.size += size;
+      [at, size] = [before.at, before.size];
+      this.#gaps.splice(--low, 1);
+    }
+    if (at + size === this.#top) this.#top = at;
+    else this.#gaps.splice(low, 0, { at, size });
+  }
+
+  /** Bytes in use. */
+  get used(): number {
+    return this.#gaps.reduce((sum, gap) => sum - gap.size, this.#top - kReserved);
+  }
+
+  // Grows by a quarter at least, so that many small arrays do not grow it often.
+  #reach(end: number): void {
+    const have = this.memory.buffer.byteLength;
+    if (end <= have) return;
+    const pages = Math.ceil((end - have) / 65536);
+    for (const more of [Math.max(pages, have >>> 18), pages]) {
+      try {
+        this.memory.grow(more);
+        return;
+      } catch {
+        // less may do
+      }
+    }
+    throw new NereidError("out-of-memory", `${end - this.#top} bytes do not fit: the memory has ${have} bytes, ${this.used} of them in use, and cannot grow so far`);
+  }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// manifest.json, as `nereid compile` writes it (docs/wasm.md), and where its files come from.
+import { NereidError } from "./errors.ts";
+import { isNode } from "./platform.ts";
+
+/** A place in the source that a kernel reports: an assertion, or a print with the forms of its values. */
+export type Site = { kind: "assert"; text: string; line: number } | { kind: "print"; text: string; values: ("i64" | "u64" | "hex" | "f64" | "ptr")[] };
+
+/** A kernel in one of its targets. */
+export interface Artefact {
+  target: string;
+  kernel: { name: string; parameters: { name: string; type: string }[] };
+  files: string[];
+  wasm?: { strict: string; relaxed?: string; memoryFlagAt: number; scratch: number; sites: Site[] };
+}
+
+/** What manifest.json holds. */
+export interface Manifest {
+  nereid: string;
+  artefacts: Artefact[];
+}
+
+/** Where a manifest's files are: an address that they are relative to, or what gives a file's bytes. */
+export type Base = string | URL | ((file: string) => Uint8Array | ArrayBuffer | Promise<Uint8Array | ArrayBuffer>);
+
+const isAddress = (text: string) => /^[a-z][a-z0-9+.-]+:/i.test(text);
+
+async function address(from: string | URL): Promise<URL> {
+  if (from instanceof URL) return from;
+  if (isAddress(from)) return new URL(from);
+  if (isNode) return (await import("node:url")).pathToFileURL(from);
+  return new URL(from, globalThis.document?.baseURI ?? location.href);
+}
+
+async function bytesAt(url: URL): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    if (isNode && url.protocol === "file:") return new Uint8Array(await (await import("node:fs/promises")).readFile(url));
+    const answer = await fetch(url);
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    return new Uint8Array(await answer.arrayBuffer());
+  } catch (cause) {
+    throw new NereidError("load-failed", `cannot read ${url}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** The manifest, and a function that reads a file of it. */
+export async function readManifest(source: Manifest | URL | string, base?: Base): Promise<[Manifest, (file: string) => Promise<Uint8Array<ArrayBuffer>>]> {
+  let manifest: Manifest;
+  let root: URL | undefined;
+  if (typeof source === "string" || source instanceof URL) {
+    root = await address(source);
+    const text = new TextDecoder().decode(await bytesAt(root));
+    try {
+      manifest = JSON.parse(text);
+    } catch (cause) {
+      throw new NereidError("bad-manifest", `${root} is no JSON: ${(cause as Error).message}`, { cause });
+    }
+  } else {
+    manifest = source;
+  }
+  if (!Array.isArray(manifest?.artefacts)) throw new NereidError("bad-manifest", "this is no manifest of nereid: it has no list `artefacts`");
+  if (base !== undefined && typeof base !== "function") root = await address(base);
+  const read = async (file: string) => {
+    if (typeof base === "function") {
+      const bytes = await base(file);
+      return new Uint8Array(bytes); // a copy: the runtime writes the memory's flag
+    }
+    if (!root) throw new NereidError("load-failed", `where is ${file}? Say so with \`base\``);
+    return bytesAt(new URL(file, root));
+  };
+  return [manifest, read];
+}
+
+/** What a wasm artefact must have, or an error that says what it lacks. */
+export function checkArtefact(a: Artefact): NonNullable<Artefact["wasm"]> {
+  const kernel = typeof a.kernel?.name === "string" ? a.kernel.name : "?";
+  const bad = (what: string) => new NereidError("bad-manifest", `the manifest's entry has no ${what}`, { kernel });
+  const w = a.wasm;
+  if (!w) throw bad("`wasm`");
+  if (typeof w.strict !== "string") throw bad("`wasm.strict`, a file's name");
+  if (!Number.isInteger(w.memoryFlagAt) || w.memoryFlagAt < 8) throw bad("`wasm.memoryFlagAt`, an offset");
+  if (!Number.isInteger(w.scratch) || w.scratch < 0) throw bad("`wasm.scratch`, a number of bytes");
+  if (!Array.isArray(w.sites)) throw bad("list `wasm.sites`");
+  if (!Array.isArray(a.kernel.parameters)) throw bad("list `kernel.parameters`");
+  return w;
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// Where this runs.
+
+export const isNode: boolean = typeof process === "object" && typeof process.versions?.node === "string" && process.release?.name === "node";
+
+/** Whether this is the main thread of a page, which must never wait. */
+export const isPage: boolean = !isNode && typeof document === "object";
+
+export const kDispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for("Symbol.dispose");
+
+/** How many threads the machine runs at once. */
+export async function processors(): Promise<number> {
+  if (isNode) return (await import("node:os")).availableParallelism();
+  return globalThis.navigator?.hardwareConcurrency || 1;
+}
