@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// Runs the tests here, or in a worker with ?worker.
+import { type Result, runAll } from "./all.ts";
+
+const query = new URL(location.href).searchParams;
+const only = query.get("only") ?? "";
+const results = query.has("worker")
+  ? await new Promise<Result[]>((resolve) => {
+      const worker = new Worker("page-worker.mjs?isolated", { type: "module" });
+      worker.onmessage = ({ data }) => resolve(data);
+      worker.onerror = (event) => resolve([{ name: "worker", error: event.message }]);
+      worker.postMessage(only);
+    })
+  : await runAll(only);
+(globalThis as { results?: Result[] }).results = results;

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// Runs the suite in every Node from 20 on that there is (this one, the npm package's, the one on the path), and in headless Chromium: a page with and without
+// cross-origin isolation, and a worker. Ends with "N passed, N failed".
+//   node test/run.mjs [node | chromium] [NAME]     only there, only tests whose names have NAME
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { plugins } from "../build.mjs";
+import { buildModules } from "./modules.mjs";
+
+process.chdir(fileURLToPath(new URL("..", import.meta.url)));
+const [only, name] = process.argv.slice(2);
+const out = "build/test";
+buildModules("test/modules", `${out}/modules`);
+const settings = { bundle: true, format: "esm", target: "es2022", external: ["node:*"], plugins, outdir: out, outExtension: { ".js": ".mjs" }, sourcemap: "inline", logLevel: "warning" };
+await build({ ...settings, entryPoints: { node: "test/node.ts", page: "test/page.ts", "page-worker": "test/page-worker.ts", "node-run": "src/node-run.ts" } });
+
+let passed = 0;
+let failed = 0;
+function report(place, results) {
+  const bad = results.filter((r) => r.error);
+  for (const { name, error } of bad) console.log(`FAILED ${place}: ${name}\n  ${error}`);
+  console.log(`${place}: ${results.length - bad.length} of ${results.length} passed`);
+  passed += results.length - bad.length;
+  failed += bad.length || (results.length ? 0 : 1);
+}
+
+function inNode() {
+  const seen = new Set();
+  for (const node of [process.execPath, "node_modules/node/bin/node", "node"]) {
+    const version = spawnSync(node, ["--version"], { encoding: "utf8" }).stdout?.trim();
+    if (!version || seen.has(version) || Number(version.slice(1).split(".")[0]) < 20) continue;
+    seen.add(version);
+    const run = spawnSync(node, ["--expose-gc", "--test-reporter=spec", `${out}/node.mjs`, name ?? ""], { encoding: "utf8", timeout: 90000 });
+    const count = (what) => Number(run.stdout.match(new RegExp(`^. ${what} (\\d+)$`, "m"))?.[1] ?? 0);
+    if (run.status !== 0 || count("fail") || !count("pass")) console.log(run.stdout, run.stderr);
+    console.log(`Node ${version}: ${count("pass")} of ${count("tests")} passed`);
+    passed += count("pass");
+    failed += count("fail") || (run.status === 0 && count("pass") ? 0 : 1);
+  }
+}
+
+const kTypes = { ".mjs": "text/javascript", ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm", ".html": "text/html" };
+async function inChromium() {
+  const executablePath = "/usr/bin/chromium";
+  if (!existsSync(executablePath)) {
+    console.log("skipped: Chromium is not installed (scripts/setup.sh --web)");
+    process.exit(failed ? 1 : 0);
+  }
+  const { chromium } = await import("playwright-core");
+  const server = createServer((request, answer) => {
+    const { pathname, searchParams } = new URL(request.url, "http://localhost");
+    const page = pathname === "/" ? '<!doctype html><script type="module" src="page.mjs"></script>' : undefined;
+    const file = join(out, pathname);
+    if (!page && (!existsSync(file) || !extname(file))) return answer.writeHead(404).end();
+    // Scripts must have the headers of the page that they are for: a worker's script by the address that asks for it.
+    const isolated = searchParams.has("isolated") || /isolated/.test(request.headers.referer ?? "");
+    answer.writeHead(200, {
+      "Content-Type": kTypes[page ? ".html" : extname(file)] ?? "application/octet-stream",
+      ...(isolated && { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" }),
+      ...(searchParams.has("policy") && { "Content-Security-Policy": "worker-src 'self'" }),
+    });
+    answer.end(page ?? readFileSync(file));
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const profile = mkdtempSync(join(tmpdir(), "nereid-"));
+  const browser = await chromium.launchPersistentContext(profile, {
+    executablePath,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--js-flags=--expose-gc"],
+  });
+  try {
+    for (const [place, query] of [["isolated page", "isolated"], ["page without isolation", "plain"], ["worker", "isolated&worker"]]) {
+      const page = await browser.newPage();
+      page.on("pageerror", (error) => console.log(`${place}: ${error}`));
+      if (process.env.VERBOSE) page.on("console", (m) => console.log(m.text()));
+      await page.goto(`http://127.0.0.1:${server.address().port}/?${query}&only=${encodeURIComponent(name ?? "")}`);
+      const results = await page.waitForFunction(() => globalThis.results, undefined, { timeout: 90000 });
+      report(`Chromium ${browser.browser()?.version() ?? ""} ${place}`, await results.jsonValue());
+      await page.close();
+    }
+  } finally {
+    await browser.close();
+    server.close();
+    rmSync(profile, { recursive: true, force: true });
+  }
+}
+
+if (only !== "chromium") inNode();
+if (only !== "node") await inChromium();
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed ? 1 : 0);
