@@ -23,7 +23,8 @@ class Arg(c.Structure):
 
 
 class Options(c.Structure):
-    _fields_ = [("grid", c.c_uint32 * 3), ("threads", c.c_int), ("check_bounds", c.c_int), ("print", c.c_void_p), ("user", c.c_void_p)]
+    _fields_ = [("grid", c.c_uint32 * 3), ("threads", c.c_int), ("check_bounds", c.c_int), ("print", c.c_void_p), ("user", c.c_void_p),
+                ("microseconds", c.c_void_p), ("runs", c.c_int)]
 
 
 _library = None
@@ -64,7 +65,7 @@ class Kernel:
     def bind(self, grid, args, threads=1):
         """A function that launches; the arrays must outlive it."""
         packed = (Arg * len(args))(*(self._arg(kind, value) for kind, value in zip(self.types, args, strict=True)))
-        options = Options((c.c_uint32 * 3)(*grid, *[1] * (3 - len(grid))), threads, 0, None, None)
+        options = Options((c.c_uint32 * 3)(*grid, *[1] * (3 - len(grid))), threads, 0, None, None, None, 0)
         launch, handle, error = library().nereid_launch, self.handle, Text()
 
         def run():

@@ -59,6 +59,7 @@ has() { .venv/bin/python -c "import $1" >"$log" 2>&1; }
 if has numpy; then
   run demo scripts/demo.sh --runs 1
   run targets_vs_interp .venv/bin/python tests/differential/targets_vs_interp.py
+  run wasm_modules .venv/bin/python tests/differential/wasm_modules.py
 else
   echo "demo, targets_vs_interp skipped: no NumPy in .venv (scripts/setup.sh --tests)"
 fi

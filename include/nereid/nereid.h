@@ -51,6 +51,8 @@ typedef struct {
   int check_bounds; /* interpreter only: report the first access outside the arrays */
   void (*print)(void* user, const char* line, size_t size); /* lines of tl.device_print; null: dropped */
   void* user;
+  double* microseconds; /* if not null: after a few launches for warm-up `runs` more, and the time of each */
+  int runs;
 } nereid_launch_options;
 
 typedef struct nereid_kernel nereid_kernel;
@@ -58,7 +60,7 @@ typedef struct nereid_kernel nereid_kernel;
 const char* nereid_version(void);
 void nereid_free(nereid_text text);
 
-/* JSON: the targets that this build has, and the operations of the IR. */
+/* JSON: the targets that this build has, whether they run here (or what is missing), and the operations of the IR. */
 nereid_text nereid_targets(void);
 nereid_text nereid_ops(void);
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The C interface on top of the driver: texts, JSON, files.
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -20,6 +22,8 @@ struct nereid_kernel {
 };
 
 namespace {
+
+constexpr int kWarmUps = 3;
 
 nereid_text toText(std::string_view s) {
   auto* data = static_cast<char*>(std::malloc(s.size() + 1));
@@ -110,7 +114,8 @@ void nereid_free(nereid_text text) { std::free(text.data); }
 nereid_text nereid_targets(void) {
   std::string out = "[";
   for (const Target& t : targets())
-    out += cat(out.size() > 1 ? ", " : "", "{\"name\": ", json(t.name), ", \"doc\": ", json(t.doc), ", \"runs\": ", t.load != nullptr, ", \"writes\": ", t.write != nullptr, "}");
+    out += cat(out.size() > 1 ? ", " : "", "{\"name\": ", json(t.name), ", \"doc\": ", json(t.doc), ", \"runs\": ", t.runs(), ", \"missing\": ",
+               json(t.missing ? t.missing() : ""), ", \"writes\": ", t.write != nullptr, "}");
   return toText(out + "]");
 }
 
@@ -174,14 +179,14 @@ nereid_status nereid_artefacts(const nereid_request* request, const char* direct
   std::error_code ec;
   std::filesystem::create_directories(directory, ec);
   std::string names;
-  for (const Artefact& f : *files) {
+  for (const Artefact& f : files->files) {
     std::ofstream stream(std::filesystem::path(directory) / f.name, std::ios::binary);
     stream.write(f.bytes.data(), static_cast<std::streamsize>(f.bytes.size()));
     stream.close();
     if (!stream) return misuse(error, cat("cannot write ", f.name, " in ", directory));
     names += cat(names.empty() ? "" : ", ", json(f.name));
   }
-  give(out, cat("{\"target\": ", json(name), ", \"kernel\": ", kernel, ", \"files\": [", names, "]}"));
+  give(out, cat("{\"target\": ", json(name), ", \"kernel\": ", kernel, ", \"files\": [", names, "]", files->details.empty() ? "" : cat(", ", json(name), ": ", files->details), "}"));
   return NEREID_OK;
 }
 
@@ -206,7 +211,15 @@ nereid_status nereid_launch(nereid_kernel* kernel, const nereid_arg* args, size_
   launch.checkBounds = options->check_bounds != 0;
   if (options->print) launch.print = [options](std::string_view line) { options->print(options->user, line.data(), line.size()); };
   Diags diags;
+  if (options->microseconds && kernel->executable->canTime()) launch.times = {options->microseconds, static_cast<size_t>(std::max(options->runs, 0))};
   if (!kernel->executable->launch(launch, diags)) return fail(diags, kernel->sources, error);
+  if (!options->microseconds || kernel->executable->canTime()) return NEREID_OK;
+  launch.print = nullptr;
+  for (int run = -kWarmUps; run < options->runs; ++run) {
+    auto start = std::chrono::steady_clock::now();
+    if (!kernel->executable->launch(launch, diags)) return fail(diags, kernel->sources, error);
+    if (run >= 0) options->microseconds[run] = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
+  }
   return NEREID_OK;
 }
 

@@ -11,8 +11,15 @@ namespace nereid {
 
 namespace {
 
+// Not from within WebAssembly.
+#if NEREID_HAS_NODE
+#define NEREID_IN_NODE(function) function
+#else
+#define NEREID_IN_NODE(function) nullptr
+#endif
+
 constexpr Target kTargets[] = {
-#define TARGET(name, doc, load, write) {name, doc, load, write},
+#define TARGET(name, doc, load, write, missing) {name, doc, load, write, missing},
 #include "driver/targets.def"
 #undef TARGET
 };

@@ -46,23 +46,33 @@ struct Launch {
   bool checkBounds = false;
   std::vector<interp::Allocation> allocations;
   std::function<void(std::string_view)> print;
+  std::span<double> times;  // if any: after a few for warm-up so many more runs, and the microseconds that each took
 };
 
-// A kernel that can be launched in this process.
+// A kernel that can be launched from this process.
 class Executable {
  public:
   virtual ~Executable() = default;
   virtual Result<void> launch(const Launch& launch, Diags& diags) = 0;
+  // Whether launch() minds `times`; else the caller measures.
+  virtual bool canTime() const { return false; }
 };
 
 struct Artefact {
   std::string name, bytes;
 };
 
+struct Artefacts {
+  std::vector<Artefact> files;
+  std::string details;  // of the target, for the manifest: JSON, or empty
+};
+
 struct Target {
   std::string_view name, doc;
-  Result<std::unique_ptr<Executable>> (*load)(Module m, Diags& diags);
-  Result<std::vector<Artefact>> (*write)(Module m, Diags& diags);  // null: there is nothing to write
+  Result<std::unique_ptr<Executable>> (*load)(Module m, Diags& diags);  // null: it does not run in this process
+  Result<Artefacts> (*write)(Module m, Diags& diags);                   // null: there is nothing to write
+  std::string (*missing)();                                             // what the environment lacks to run it, or empty; null: nothing can
+  bool runs() const { return load && (!missing || missing().empty()); }
 };
 std::span<const Target> targets();
 const Target* findTarget(std::string_view name);
@@ -72,7 +82,7 @@ Result<KernelInfo> describe(Sources& sources, const Request& request, Diags& dia
 // The request's kernel as TTIR, verified.
 Result<Module> frontEnd(Sources& sources, const Request& request, Diags& diags);
 KernelInfo infoOf(const Func& kernel);
-// tokens | ast | ttir | schedule | lower | llvm | asm
+// tokens | ast | ttir | passes | schedule | lower | llvm | asm | wat
 Result<std::string> emit(Sources& sources, const Request& request, std::string_view stage, Diags& diags);
 
 // The type as signatures spell it: *fp32, i64, fp8e5.

@@ -10,6 +10,9 @@
 #if NEREID_HAS_CPU
 #include "backends/cpu/cpu.h"
 #endif
+#if NEREID_HAS_WASM
+#include "backends/wasm/wasm.h"
+#endif
 
 namespace nereid {
 
@@ -94,7 +97,7 @@ Result<std::unique_ptr<Executable>> loadCpu(Module m, Diags& diags) {
   return std::make_unique<Native>(std::move(scheduled->lowered), std::move(*kernel), std::move(isPointer));
 }
 
-Result<std::vector<Artefact>> writeCpu(Module m, Diags& diags) {
+Result<Artefacts> writeCpu(Module m, Diags& diags) {
   std::string name = m.kernel()->name;
   auto scheduled = toLower(std::move(m), cpu::machineOf(cpu::host()), diags);
   if (!scheduled) return std::unexpected(Failed{});
@@ -106,10 +109,62 @@ Result<std::vector<Artefact>> writeCpu(Module m, Diags& diags) {
           name, "_scratch_bytes, aligned to 64. */\n#ifndef ", guard, "\n#define ", guard, "\n#include <stdint.h>\n#ifdef __cplusplus\nextern \"C\" {\n#endif\nenum { ",
           name, "_scratch_bytes = ", scheduled->lowered.scratchBytes, " };\nvoid ", name,
           "(const void* const* args, const uint32_t grid[3], uint64_t begin, uint64_t end, void* scratch);\n#ifdef __cplusplus\n}\n#endif\n#endif\n");
-  std::vector<Artefact> out;
-  out.push_back({name + ".o", std::move(*object)});
-  out.push_back({name + ".h", std::move(header)});
+  Artefacts out;
+  out.files.push_back({name + ".o", std::move(*object)});
+  out.files.push_back({name + ".h", std::move(header)});
   return out;
+}
+
+#endif
+
+#if NEREID_HAS_WASM
+
+namespace {
+
+std::string siteJson(const wasm::Site& site) {
+  if (site.isAssert) return cat("{\"kind\": \"assert\", \"text\": ", quoted(site.text), ", \"line\": ", site.line, "}");
+  std::string values;
+  for (const std::string& v : site.values) values += cat(values.empty() ? "" : ", ", quoted(v));
+  return cat("{\"kind\": \"print\", \"text\": ", quoted(site.text), ", \"values\": [", values, "]}");
+}
+
+}  // namespace
+
+Result<Artefacts> writeWasm(Module m, Diags& diags) {
+  std::string name = m.kernel()->name;
+  Artefacts out;
+  if (!pipeline(m, diags)) return std::unexpected(Failed{});
+  Plan plan = makePlan(*m.kernel());
+  for (auto variant : {wasm::Variant::Strict, wasm::Variant::Relaxed}) {
+    auto lowered = lower(*m.kernel(), plan, wasm::machineOf(variant), diags);
+    if (!lowered) return std::unexpected(Failed{});
+    auto binary = wasm::write(std::move(*lowered), variant, false, diags);
+    if (!binary) return std::unexpected(Failed{});
+    bool strict = variant == wasm::Variant::Strict;
+    std::string file = name + (strict ? ".wasm" : ".relaxed.wasm");
+    out.details += cat(strict ? "{" : ", ", strict ? "\"strict\": " : "\"relaxed\": ", quoted(file));
+    out.files.push_back({file, std::move(binary->bytes)});
+    if (strict) continue;
+    std::string sites;
+    for (const wasm::Site& site : binary->sites) sites += cat(sites.empty() ? "" : ", ", siteJson(site));
+    out.details += cat(", \"memoryFlagAt\": ", binary->memoryFlagAt, ", \"scratch\": ", binary->scratchBytes, ", \"sites\": [", sites, "]}");
+  }
+  return out;
+}
+
+#endif
+
+#if NEREID_HAS_NODE
+
+Result<std::unique_ptr<Executable>> loadWasm(Module m, Diags& diags) {
+  if (std::string why = whyNoNode(); !why.empty()) return diags.error(Err::Environment, {}).says(why);
+  NodeKernel kernel;
+  kernel.info = infoOf(*m.kernel());
+  auto written = writeWasm(std::move(m), diags);
+  if (!written) return std::unexpected(Failed{});
+  kernel.files = std::move(written->files);
+  kernel.details = std::move(written->details);
+  return inNode(std::move(kernel));
 }
 
 #endif
@@ -155,7 +210,17 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     return stage == "llvm" ? cpu::llvmText(scheduled->lowered, cpu::host(), diags) : cpu::assembly(scheduled->lowered, cpu::host(), diags);
   }
 #endif
-  return diags.error(Err::Unsupported, {}).says("this build has no stage `", stage, "`").hint("stages are tokens, ast, ttir, schedule, lower, llvm and asm");
+#if NEREID_HAS_WASM
+  if (stage == "wat") {
+    auto variant = wasm::Variant::Relaxed;
+    auto scheduled = toLower(std::move(m), wasm::machineOf(variant), diags);
+    if (!scheduled) return std::unexpected(Failed{});
+    auto binary = wasm::write(std::move(scheduled->lowered), variant, true, diags);
+    if (!binary) return std::unexpected(Failed{});
+    return std::move(binary->text);
+  }
+#endif
+  return diags.error(Err::Unsupported, {}).says("this build has no stage `", stage, "`").hint("stages are tokens, ast, ttir, passes, schedule, lower, llvm, asm and wat");
 }
 
 }  // namespace nereid

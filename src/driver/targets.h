@@ -3,13 +3,16 @@
 #pragma once
 
 #include "driver/driver.h"
+#include "driver/node.h"
 
 namespace nereid {
 
 Result<std::unique_ptr<Executable>> loadInterp(Module m, Diags& diags);
 Result<std::unique_ptr<Executable>> loadLower(Module m, Diags& diags);
 Result<std::unique_ptr<Executable>> loadCpu(Module m, Diags& diags);
-Result<std::vector<Artefact>> writeCpu(Module m, Diags& diags);
+Result<Artefacts> writeCpu(Module m, Diags& diags);
+Result<std::unique_ptr<Executable>> loadWasm(Module m, Diags& diags);
+Result<Artefacts> writeWasm(Module m, Diags& diags);
 
 // The stages after `ttir`.
 Result<std::string> emitStage(Module m, std::string_view stage, Diags& diags);

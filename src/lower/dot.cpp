@@ -142,8 +142,10 @@ void Lowering::emitDot(const Inst& dot) {
             Value*& sumOfRow = in[static_cast<size_t>(r)];
             if (sum.isInt())
               sumOfRow = emitOp(Op::AddI, {{sumOfRow, top()}, emitOp(Op::MulI, {x, bVector}, sum)}, sum, {}, top()).v;
-            else
+            else if (machine_.fma)
               sumOfRow = emitOp(Op::Fma, {x, bVector, {sumOfRow, top()}}, sum, {}, top()).v;
+            else
+              sumOfRow = emitOp(Op::AddF, {emitOp(Op::MulF, {x, bVector}, sum), {sumOfRow, top()}}, sum, {}, top()).v;
           }
         });
         for (int r = 0; r < rows; ++r) writeBuffer(buffer_.at(d), convert({acc[static_cast<size_t>(r)], top()}, type.element()), mapOfRow(r));

@@ -23,7 +23,7 @@ constexpr double kInf = std::numeric_limits<double>::infinity();
 // Arithmetic on one type, written as formulas.
 class Formula {
  public:
-  Formula(Builder& b, Type f32) : b_(b), f_(f32), i_(f32.withElement(Elem::I32)) {}
+  Formula(Builder& b, Type f32, bool hasFma) : b_(b), f_(f32), i_(f32.withElement(Elem::I32)), hasFma_(hasFma) {}
 
   Value* number(double v) { return b_.floating(f_, v); }
   Value* bits(int64_t v) { return b_.integer(i_, v); }
@@ -31,7 +31,15 @@ class Formula {
   Value* sub(Value* x, Value* y) { return b_.make(Op::SubF, {x, y}); }
   Value* mul(Value* x, Value* y) { return b_.make(Op::MulF, {x, y}); }
   Value* div(Value* x, Value* y) { return b_.make(Op::DivF, {x, y}); }
-  Value* fma(Value* x, Value* y, Value* z) { return b_.make(Op::Fma, {x, y, z}); }
+  // Rounded once where that is cheap.
+  Value* fma(Value* x, Value* y, Value* z) { return hasFma_ ? b_.make(Op::Fma, {x, y, z}) : add(mul(x, y), z); }
+  // x * c - product, where the product is rounded: exact.
+  Value* productError(Value* x, double c, Value* product) {
+    if (hasFma_) return fma(x, number(c), neg(product));
+    return narrow(sub(mul(wide(x), wide(number(c))), wide(product)));
+  }
+  Value* wide(Value* x) { return b_.cast(Op::ExtF, x, f_.withElement(Elem::F64)); }
+  Value* narrow(Value* x) { return b_.cast(Op::TruncF, x, f_); }
   Value* abs(Value* x) { return b_.make(Op::AbsF, {x}); }
   Value* neg(Value* x) { return b_.make(Op::NegF, {x}); }
   Value* toFloat(Value* x) { return b_.cast(Op::SIToFP, x, f_); }
@@ -163,7 +171,7 @@ class Formula {
     Value* sum = add(f, tail);
     Value* error = add(sub(f, sum), tail);
     Value* main = mul(sum, number(high));
-    Value* rest = fma(sum, number(high), neg(main));
+    Value* rest = productError(sum, high, main);
     rest = fma(sum, number(low), rest);
     rest = fma(error, number(factor), rest);
     Value* y;
@@ -227,9 +235,7 @@ class Formula {
   Value* sinCos(Value* x, bool cosine) {
     Value* a = abs(x);
     auto [n0, q0] = roundProduct(a, 0.6366197723675814);
-    Value* r0 = fma(n0, number(-1.5707962512969971), a);
-    r0 = fma(n0, number(-7.549789415861596e-08), r0);
-    r0 = fma(n0, number(-5.390302529957765e-15), r0);
+    Value* r0 = hasFma_ ? reduceByFma(n0, a) : reduceWide(n0, a);
     auto [q1, r1] = reduceLarge(a);
     Value* isLarge = b_.cmpF(CmpFPred::Oge, a, number(131072));
     Value* q = select(isLarge, q1, q0);
@@ -247,6 +253,17 @@ class Formula {
     if (!cosine) y = select(equal(x, number(0)), x, y);
     Value* finite = less(a, number(kInf));
     return select(finite, y, number(std::numeric_limits<double>::quiet_NaN()));
+  }
+  Value* reduceByFma(Value* n, Value* a) {
+    Value* r = fma(n, number(-1.5707962512969971), a);
+    r = fma(n, number(-7.549789415861596e-08), r);
+    return fma(n, number(-5.390302529957765e-15), r);
+  }
+  // In f64, where the product of n and 33 bits of pi/2 is exact.
+  Value* reduceWide(Value* n, Value* a) {
+    Value* x = wide(n);
+    auto times = [&](double c) { return mul(x, b_.floating(x->type, c)); };
+    return narrow(sub(sub(wide(a), times(1.5707963267341256)), times(6.077100506506192e-11)));
   }
   struct Quadrant {
     Value *q, *r;
@@ -289,10 +306,11 @@ class Formula {
  private:
   Builder& b_;
   Type f_, i_;
+  bool hasFma_;
 };
 
-Value* expand(Builder& b, Op op, Value* x) {
-  Formula f(b, x->type);
+Value* expand(Builder& b, Op op, Value* x, bool fma) {
+  Formula f(b, x->type, fma);
   switch (op) {
     case Op::Exp: return f.exp(x);
     case Op::Exp2: return f.exp2(x);
@@ -319,13 +337,13 @@ bool isExpanded(Op op) {
   }
 }
 
-void expandIn(Region& region, Module& m, Replacements& replaced) {
+void expandIn(Region& region, Module& m, bool fma, Replacements& replaced) {
   for (Block* block : region.blocks) {
     std::vector<Inst*> source = std::move(block->insts);
     block->insts.clear();
     for (Inst* inst : source) {
       for (Value*& v : inst->operands) v = replaced(v);
-      for (auto& r : inst->regions) expandIn(*r, m, replaced);
+      for (auto& r : inst->regions) expandIn(*r, m, fma, replaced);
       if (!isExpanded(inst->op) || inst->result()->type.elem == Elem::F64) {
         block->insts.push_back(inst);
         continue;
@@ -334,7 +352,7 @@ void expandIn(Region& region, Module& m, Replacements& replaced) {
       Value* x = inst->operand(0);
       bool narrow = bitWidth(x->type) < 32;
       if (narrow) x = b.cast(Op::ExtF, x, x->type.withElement(Elem::F32));
-      Value* y = expand(b, inst->op, x);
+      Value* y = expand(b, inst->op, x, fma);
       if (narrow) y = b.cast(Op::TruncF, y, inst->result()->type);
       replaced.add(inst->result(), y);
     }
@@ -343,9 +361,9 @@ void expandIn(Region& region, Module& m, Replacements& replaced) {
 
 }  // namespace
 
-void expandMath(Func& f, Module& m) {
+void expandMath(Func& f, Module& m, bool fma) {
   Replacements replaced;
-  expandIn(f.body, m, replaced);
+  expandIn(f.body, m, fma, replaced);
   replaced.apply(f.body);
 }
 

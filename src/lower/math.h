@@ -6,7 +6,8 @@
 namespace nereid {
 
 // Replaces transcendental functions on f32 (and on narrower floats, through f32) by arithmetic, on scalars and vectors alike, so that
-// every target computes the same bits from the same steps. f64 functions are left to the target.
-void expandMath(Func& f, Module& m);
+// every target computes the same bits from the same steps. f64 functions are left to the target. Without `fma`, what
+// rests on a single rounding is done in f64.
+void expandMath(Func& f, Module& m, bool fma);
 
 }  // namespace nereid

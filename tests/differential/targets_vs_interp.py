@@ -5,6 +5,7 @@
 
 Needs numpy. corpus.py says how a `# run:` line is read.
 """
+import json
 import subprocess
 
 import corpus
@@ -14,8 +15,8 @@ _targets = []
 
 def targets(options):
     if not _targets:
-        lines = subprocess.run([options.nereid, "targets"], capture_output=True, text=True, check=True).stdout.splitlines()
-        _targets.extend(options.targets.split(",") if options.targets else [t for line in lines if (t := line.split()[0]) != "interp"])
+        listed = json.loads(subprocess.run([options.nereid, "targets", "--json"], capture_output=True, text=True, check=True).stdout)
+        _targets.extend(options.targets.split(",") if options.targets else [t["name"] for t in listed if t["runs"] and t["name"] != "interp"])
     return _targets
 
 

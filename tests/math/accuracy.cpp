@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// How far every function of one float is off, on the target `cpu`, in units in the last place: over the whole range of f32 against the
+// How far every function of one float is off, on a target (`cpu` otherwise), in units in the last place: over the whole range of f32 against the
 // meaning of its row in ops.def, computed in f64; fails where it is more than the row's ulp. At f16 and bf16, every value there is.
 //
-//   math_accuracy [--step N] [--table] [name ...]
+//   math_accuracy [--step N] [--table] [--target wasm] [name ...]
 //       every N-th bit pattern (997; CTest takes fewer), and all of those next to special points; --step 1 is all 2^32, minutes for each
 //       function
 #include <algorithm>
@@ -24,6 +24,7 @@ using namespace nereid;
 namespace {
 
 constexpr size_t kChunk = 65536;
+const Target* target = findTarget("cpu");
 
 std::string kernelText(Op op, const char* type) {
   std::string tile = cat("tensor<256x", type, ">"), pointer = cat("!tt.ptr<", type, ">"), pointers = cat("tensor<256x", pointer, ">");
@@ -93,7 +94,7 @@ class Measure {
   Measure(Op op, Elem elem) : elem_(elem), meaning_(op) {
     Sources sources;
     Diags diags;
-    auto loaded = findTarget("cpu")->load(parsed(kernelText(op, std::string(elemName(elem)).c_str()), sources), diags);
+    auto loaded = target->load(parsed(kernelText(op, std::string(elemName(elem)).c_str()), sources), diags);
     if (!loaded) {
       std::printf("%s", diags.render(sources).c_str());
       std::exit(1);
@@ -126,6 +127,7 @@ class Measure {
     launch.args = args;
     launch.grid = {kChunk / 256, 1, 1};
     launch.threads = 1;
+    for (uint64_t array : args) launch.allocations.push_back({array, kChunk * size(), ""});
     if (!kernel_->launch(launch, diags)) std::exit(1);
     for (size_t i = 0; i < used_; ++i) {
       double x = number(in_, i), got = number(out_, i), wanted = meaning_(x), d = distance(elem_, got, wanted);
@@ -182,11 +184,13 @@ int main(int argc, char** argv) {
       step = std::max<uint64_t>(std::strtoull(argv[++i], nullptr, 10), 1);
     else if (!std::strcmp(argv[i], "--table"))
       table = true;
+    else if (!std::strcmp(argv[i], "--target") && i + 1 < argc)
+      target = findTarget(argv[++i]);
     else
       names.emplace_back(argv[i]);
   }
-  if (!findTarget("cpu") || !findTarget("cpu")->load) {
-    std::printf("skipped: this build has no target cpu\n");
+  if (!target || !target->runs()) {
+    std::printf("skipped: %s\n", target && target->missing ? target->missing().c_str() : "this build has no such target");
     return 0;
   }
   int passed = 0, failed = 0;

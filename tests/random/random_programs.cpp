@@ -869,7 +869,7 @@ std::string disagreement(Program p, bool& refused) {
     wanted = std::move(less);
   }
   for (const Target& target : targets()) {
-    if (target.name == "interp" || !target.load) continue;
+    if (target.name == "interp" || !target.runs()) continue;
     Memory got = inputs(p);
     if (!execute(p, text, target, got, error)) return cat(target.name, ": ", error);
     if (std::string d = difference(p, got, wanted); !d.empty()) return cat(target.name, ": ", d);

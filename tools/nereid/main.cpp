@@ -138,14 +138,10 @@ int runCommand(const Common& common, const RunOptions& o) {
     if (std::string error = writeNpy(file, *array(name)); !error.empty()) return report(misuse(error));
   if (o.time > 0) {
     options.print = nullptr;
-    for (int i = 0; i < 3; ++i)
-      if (Problem p = session.launch(options)) return report(p);
-    std::vector<double> times;
-    for (int i = 0; i < o.time; ++i) {
-      auto start = Clock::now();
-      if (Problem p = session.launch(options)) return report(p);
-      times.push_back(micros(Clock::now() - start));
-    }
+    std::vector<double> times(static_cast<size_t>(o.time));
+    options.microseconds = times.data();
+    options.runs = o.time;
+    if (Problem p = session.launch(options)) return report(p);
     // Compiled again for the median: the first time loads the code generator.
     std::vector<double> compileTimes{compileTime};
     for (int i = 0; i < 5; ++i) {
@@ -182,7 +178,7 @@ int main(int argc, char** argv) {
   auto* emit = app.add_subcommand("emit", "print one stage of the compiler");
   common.add(*emit);
   std::string stage = "ttir";
-  emit->add_option("--stage", stage, "tokens, ast, ttir, passes, schedule, lower, llvm or asm");
+  emit->add_option("--stage", stage, "tokens, ast, ttir, passes, schedule, lower, llvm, asm or wat");
   emit->callback([&] { status = emitCommand(common, stage); });
 
   auto* run = app.add_subcommand("run", "run a kernel on arrays");
@@ -198,11 +194,21 @@ int main(int argc, char** argv) {
   run->add_flag("--check-bounds", o.checkBounds, "report the first access outside the arrays (interp)");
   run->callback([&] { status = runCommand(common, o); });
 
-  app.add_subcommand("targets", "list the targets of this build")->callback([&] {
-    for (auto& t : json::parse(take(nereid_targets()))) std::printf("%-8s %s\n", t["name"].get<std::string>().c_str(), t["doc"].get<std::string>().c_str());
+  bool asJson = false;
+  auto* list = app.add_subcommand("targets", "list the targets of this build");
+  list->add_flag("--json", asJson, "as JSON");
+  list->callback([&] {
+    std::string text = take(nereid_targets());
+    if (asJson) {
+      std::printf("%s\n", text.c_str());
+      return;
+    }
+    for (auto& t : json::parse(text)) {
+      std::printf("%-8s %s\n", t["name"].get<std::string>().c_str(), t["doc"].get<std::string>().c_str());
+      if (std::string missing = t["missing"]; !missing.empty()) std::printf("         does not run here: %s\n", missing.c_str());
+    }
   });
   auto* ops = app.add_subcommand("ops", "list the operations of the IR");
-  bool asJson = false;
   ops->add_flag("--json", asJson, "as JSON");
   ops->callback([&] {
     std::string text = take(nereid_ops());

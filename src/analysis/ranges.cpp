@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#include "analysis/ranges.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "ir/bits.h"
+
+namespace nereid {
+
+namespace {
+
+Range whole(const Type& t) {
+  int w = bitWidth(t);
+  if (w >= 64) return {INT64_MIN, INT64_MAX};
+  if (w == 1) return {0, 1};
+  return {-(int64_t{1} << (w - 1)), (int64_t{1} << (w - 1)) - 1};
+}
+
+// The range if nothing wrapped on the way, else that of the type.
+Range within(const Type& t, __int128 low, __int128 high) {
+  Range all = whole(t);
+  if (low < all.low || high > all.high) return all;
+  return {static_cast<int64_t>(low), static_cast<int64_t>(high)};
+}
+
+}  // namespace
+
+Range Ranges::of(const Value* v) {
+  auto it = known_.find(v);
+  if (it != known_.end()) return it->second;
+  known_[v] = whole(v->type);  // for cycles
+  Range r = compute(v);
+  known_[v] = r;
+  return r;
+}
+
+Range Ranges::compute(const Value* v) {
+  const Type& t = v->type;
+  if (!v->def) {
+    // A loop's counter.
+    const Inst* loop = v->block && v->block->parent ? v->block->parent->parent : nullptr;
+    if (!loop || loop->op != Op::For || v->index != 0 || v != loop->regions[0]->entry().args[0]) return whole(t);
+    Range low = of(loop->operand(0)), high = of(loop->operand(1));
+    return high.high > low.low ? Range{low.low, high.high - 1} : Range{low.low, low.low};
+  }
+  const Inst& i = *v->def;
+  auto in = [&](size_t k) { return of(i.operands[k]); };
+  switch (i.op) {
+    case Op::Constant: {
+      if (!t.isScalar() || t.isPointer()) return whole(t);
+      int64_t c = t.isBool() ? static_cast<int64_t>(i.dense().bits[0] & 1) : signExtend(i.dense().bits[0], bitWidth(t));
+      return {c, c};
+    }
+    case Op::ExtSI: case Op::IndexCast: {
+      Range a = in(0);
+      return i.operands[0]->type.isBool() ? Range{-a.high, -a.low} : within(t, a.low, a.high);
+    }
+    case Op::ExtUI: case Op::IndexCastUI: {
+      Range a = in(0);
+      int w = bitWidth(i.operands[0]->type);
+      if (a.low >= 0) return within(t, a.low, a.high);
+      return w < bitWidth(t) ? Range{0, static_cast<int64_t>(zeroExtend(~uint64_t{0}, w))} : whole(t);
+    }
+    case Op::TruncI: {
+      Range a = in(0);
+      return within(t, a.low, a.high);
+    }
+    case Op::AddI: {
+      Range a = in(0), b = in(1);
+      return within(t, static_cast<__int128>(a.low) + b.low, static_cast<__int128>(a.high) + b.high);
+    }
+    case Op::SubI: {
+      Range a = in(0), b = in(1);
+      return within(t, static_cast<__int128>(a.low) - b.high, static_cast<__int128>(a.high) - b.low);
+    }
+    case Op::MulI: {
+      Range a = in(0), b = in(1);
+      __int128 p[] = {static_cast<__int128>(a.low) * b.low, static_cast<__int128>(a.low) * b.high, static_cast<__int128>(a.high) * b.low,
+                      static_cast<__int128>(a.high) * b.high};
+      return within(t, std::min({p[0], p[1], p[2], p[3]}), std::max({p[0], p[1], p[2], p[3]}));
+    }
+    case Op::MinSI: {
+      Range a = in(0), b = in(1);
+      return {std::min(a.low, b.low), std::min(a.high, b.high)};
+    }
+    case Op::MaxSI: {
+      Range a = in(0), b = in(1);
+      return {std::max(a.low, b.low), std::max(a.high, b.high)};
+    }
+    case Op::AndI: {
+      Range a = in(0), b = in(1);
+      if (t.isBool()) return {0, 1};
+      // With -2^k: down to a multiple of it; with what is not negative: between 0 and that.
+      if (b.low == b.high && b.low < 0 && std::has_single_bit(static_cast<uint64_t>(-b.low)) && b.low != INT64_MIN)
+        return {a.low & b.low, a.high & b.low};
+      if (a.low >= 0 && b.low >= 0) return {0, std::min(a.high, b.high)};
+      if (b.low >= 0) return {0, b.high};
+      if (a.low >= 0) return {0, a.high};
+      return whole(t);
+    }
+    case Op::ShRSI: case Op::ShRUI: {
+      Range a = in(0), b = in(1);
+      if (b.low != b.high || b.low < 0 || b.low >= bitWidth(t) || (i.op == Op::ShRUI && a.low < 0)) return whole(t);
+      return {a.low >> b.low, a.high >> b.low};
+    }
+    case Op::ShLI: {
+      Range a = in(0), b = in(1);
+      if (b.low != b.high || b.low < 0 || b.low >= 63) return whole(t);
+      return within(t, static_cast<__int128>(a.low) << b.low, static_cast<__int128>(a.high) << b.low);
+    }
+    case Op::RemSI: case Op::RemUI: {
+      Range a = in(0), b = in(1);
+      if (b.low <= 0) return whole(t);
+      if (a.low >= 0) return {0, std::min(a.high, b.high - 1)};
+      return i.op == Op::RemSI ? Range{std::max(a.low, 1 - b.high), std::min(std::max<int64_t>(a.high, 0), b.high - 1)} : whole(t);
+    }
+    case Op::DivSI: case Op::DivUI: {
+      Range a = in(0), b = in(1);
+      return b.low > 0 && a.low >= 0 ? Range{a.low / b.high, a.high / b.low} : whole(t);
+    }
+    case Op::Select: {
+      Range a = in(1), b = in(2);
+      return {std::min(a.low, b.low), std::max(a.high, b.high)};
+    }
+    default: return whole(t);
+  }
+}
+
+}  // namespace nereid

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// Expressions to instructions of a stack machine.
+//
+// Pure operations and loads become nodes of a graph, which are not emitted until something must happen: a store, control flow. Then each
+// is emitted where it is first needed, so that a value used once stays on the stack and one used more often gets a local. Engines turn
+// locals into registers; what matters to them is the order, and that is the order in which roots ask for operands.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <initializer_list>
+#include <map>
+#include <tuple>
+#include <vector>
+
+#include "backends/wasm/module.h"
+
+namespace nereid::wasm {
+
+struct Node {
+  Ins ins;
+  ValType type;
+  uint8_t kids = 0;
+  bool isLoad = false;
+  bool pinned = false;  // its local stays until the region ends
+  std::array<Node*, 3> kid{};
+  uint64_t a = 0, b = 0;
+  int order = 0;   // among loads and stores
+  int uses = 0;    // that are still to be emitted
+  int local = -1;  // where the value is, once emitted
+  uint32_t mark = 0;
+};
+
+class Code {
+ public:
+  // Nodes. make() gives the node that is there already for equal arguments.
+  Node* make(Ins ins, std::initializer_list<Node*> kids, uint64_t a = 0, uint64_t b = 0) { return make(ins, std::vector<Node*>(kids), a, b, wasm::info(ins).result); }
+  Node* make(Ins ins, const std::vector<Node*>& kids, uint64_t a, uint64_t b, ValType type);
+  Node* i32(int64_t v) { return make(Ins::I32Const, {}, static_cast<uint32_t>(v)); }
+  Node* i64(uint64_t v) { return make(Ins::I64Const, {}, v); }
+  Node* v128(uint64_t low, uint64_t high);  // lives in a local of the function
+  Node* select(Node* condition, Node* x, Node* y) { return make(Ins::Select, {x, y, condition}, 0, 0, x->type); }
+  Node* local(int index, ValType type) { return make(Ins::LocalGet, {}, static_cast<uint64_t>(index), 0, type); }
+  Node* call(size_t function, const std::vector<Node*>& args, ValType result) { return make(Ins::Call, args, function, 0, result); }
+  // `last`: the vector whose lane is replaced.
+  Node* load(Ins ins, Node* address, Node* last = nullptr, uint64_t lane = 0);
+  void store(Ins ins, Node* address, Node* value, uint64_t lane = 0);
+
+  // Emits what is pending: stores in order, then the pinned nodes, into locals; their values are then there for good.
+  // `results` go to the locals `targets` after that, all at once: one may be made of what another replaces.
+  void flush(const std::vector<Node*>& pins, const std::vector<Node*>& results = {}, const std::vector<int>& targets = {});
+  // Emits a node that needs no more than what is pinned, leaving its value on the stack.
+  void push(Node* n);
+  void raw(Ins ins, uint64_t a = 0, uint64_t b = 0) { body_.push_back({ins, a, b}); }
+  void set(int local) { raw(Ins::LocalSet, static_cast<uint64_t>(local)); }
+  int newLocal(ValType type);  // until the region ends
+  void enterRegion() { owned_.emplace_back(); }
+  void leaveRegion();
+
+  std::vector<ValType> locals() const { return locals_; }
+  std::vector<Instruction> body();  // with the constants in front
+
+ private:
+  Node* simplified(Ins ins, const std::vector<Node*>& kids);
+  std::pair<Node*, uint64_t> splitAddress(Node* address);
+  void count(Node* n);
+  void mark(Node* n, uint32_t mark);
+  void emit(Node* n);
+  void evaluate(Node* n);
+  void release(Node* n);
+  int allocate(ValType type);
+
+  std::deque<Node> nodes_;
+  std::map<std::tuple<Ins, ValType, std::array<Node*, 3>, uint64_t, uint64_t>, Node*> known_;
+  std::map<std::pair<uint64_t, uint64_t>, Node*> constants_;
+  std::vector<Node*> stores_, loads_;
+  int order_ = 0;
+  uint32_t marks_ = 0;
+  std::vector<ValType> locals_;
+  std::map<ValType, std::vector<int>> free_;
+  std::vector<std::vector<int>> owned_{{}};
+  std::vector<Instruction> prologue_, body_;
+};
+
+// The function's four parameters come before its locals.
+constexpr int kParameters = 4;
+
+}  // namespace nereid::wasm

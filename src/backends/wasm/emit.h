@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// The state of writing one kernel, shared by emit.cpp (functions, control, memory) and elements.cpp (element-wise operations).
+#pragma once
+
+#include <set>
+#include <span>
+#include <unordered_map>
+
+#include "analysis/ranges.h"
+#include "backends/wasm/code.h"
+#include "backends/wasm/wasm.h"
+
+namespace nereid::wasm {
+
+// A value: one node for a scalar, registers of 128 bits for a vector. Lanes are as wide as their elements; those of a vector of
+// booleans are all ones or zeros, as wide as what was compared. A vector shorter than a register leaves its upper lanes open.
+struct Rep {
+  int lanes = 0;  // 0: a scalar
+  int width = 0;  // bits of a lane
+  std::vector<Node*> n;
+};
+
+class Emitter {
+ public:
+  Emitter(const Func& f, int64_t scratchBytes, Variant variant)
+      : f_(f), relaxed_(variant == Variant::Relaxed), scratchBytes_(scratchBytes) {}
+  Binary run(bool asText);
+
+ private:
+  // ---- emit.cpp
+  void findUses();
+  void block(const Block& block);
+  void inst(const Inst& i);
+  void define(const Value* v, Rep rep);
+  void define(const Value* v, Node* n) { define(v, Rep{0, 0, {n}}); }
+  // Pins what later instructions ask for, and `pins`.
+  void flush(std::vector<Node*> pins = {}, const std::vector<Node*>& results = {}, const std::vector<int>& targets = {});
+  std::vector<int> variables(const Type& type);  // locals for a value that control flow sets
+  Rep variable(const Type& type, const std::vector<int>& locals);
+  void assign(std::span<Value* const> values, const std::vector<std::vector<int>>& locals);  // after what is pending
+  std::vector<Node*> flat(const Value* v);  // the nodes that variables of its type hold
+  void loop(const Inst& i);
+  void branch(const Inst& i);
+  void whileLoop(const Inst& i);
+  void load(const Inst& i);
+  void store(const Inst& i);
+  void gather(const Inst& i);
+  void scatter(const Inst& i);
+  void atomic(const Inst& i);
+  void report(const Inst& i);
+  void shuffle(const Inst& i);
+  void addPtr(const Inst& i);
+  Rep constant(const Inst& i);
+  Node* loadScalar(const Type& t, Node* address);
+  void storeScalar(const Type& t, Node* address, Node* value);
+  // Bits of a mask, in registers' order, as numbers; which register and bit a lane is.
+  std::vector<Node*> maskBits(const Value* mask, int lanes, int& lanesInRegister);
+  template <class F>
+  void when(Node* condition, F&& body);
+
+  // ---- what a value is
+  bool isNarrow(const Value* v);  // a 64-bit scalar kept in 32 bits
+  const Rep& rep(const Value* v) const;
+  Node* low(const Value* v);   // the low 32 bits of a scalar
+  Node* full(const Value* v);  // a scalar of its own type; booleans are 0 or 1, narrow integers have zeros above
+  Rep vector(const Value* v, int lanes);  // splats a scalar
+  Rep mask(const Value* v, int lanes, int width);
+  static int widthOf(const Type& t) { return t.isPointer() ? 32 : bitWidth(t); }
+  static ValType typeOf(const Type& t);
+  static size_t registers(int lanes, int width) { return static_cast<size_t>(lanes * width <= 128 ? 1 : lanes * width / 128); }
+
+  // ---- elements.cpp
+  Rep elementwise(const Inst& i);
+  Node* scalarOp(const Inst& i, std::span<Node* const> x);
+  Node* scalarInteger(const Inst& i, std::span<Node* const> x, int width);
+  Node* scalarFloat(const Inst& i, std::span<Node* const> x);
+  Node* scalarCompare(const Inst& i, Node* x, Node* y);
+  Node* scalarConvert(const Inst& i, Node* x);
+  Node* narrowScalar(const Inst& i);
+  Node* library(Op op, bool isSingle, std::span<Node* const> x);
+  Node* mulHigh64(Node* x, Node* y);
+  Rep lanewise(const Inst& i, const std::vector<Rep>& x);
+  std::optional<Rep> vectorInteger(const Inst& i, const std::vector<Rep>& x);
+  std::optional<Rep> vectorFloat(const Inst& i, const std::vector<Rep>& x);
+  std::optional<Rep> vectorConvert(const Inst& i, const Rep& x);
+  Rep vectorCompare(const Inst& i, const Rep& x, const Rep& y);
+  Rep map(const Rep& x, Ins ins);
+  Rep map(const Rep& x, const Rep& y, Ins ins);
+  Rep extend(const Rep& x, bool isSigned, int width);
+  Rep halve(const Rep& x);  // the low half of each lane
+  Rep resizeMask(const Rep& m, int width);
+  Rep splat(Node* scalar, int lanes, int width, bool isFloat);
+  Rep uniform(uint64_t bits, int lanes, int width);  // a constant
+  Node* lane(const Rep& x, int index, bool isFloat);
+  Node* shuffled(Node* x, Node* y, const std::array<uint8_t, 16>& bytes);
+  Node* sext(Node* x, int width);
+  Node* zext(Node* x, int width);
+  Node* boolean(bool v) { return code_.i32(v); }
+  Node* isZero(Node* x) { return code_.make(x->type == ValType::I64 ? Ins::I64Eqz : Ins::I32Eqz, {x}); }
+  Node* number(ValType type, uint64_t bits);
+
+  const Func& f_;
+  bool relaxed_;
+  Code code_;
+  Ranges ranges_;
+  int64_t scratchBytes_;
+  int64_t printBytes_ = 0;
+  std::unordered_map<const Value*, Rep> reps_;
+  std::unordered_map<const Value*, int> uses_;    // operands that are still to come
+  std::set<const Value*> products_;               // MulF that one AddF or SubF uses: they may round together
+  std::set<const Value*> lowOnly_;                // 64-bit scalars of which the low half is enough
+  std::vector<const Value*> pending_;             // defined since the last flush
+  std::vector<FunctionImport> imports_;
+  std::vector<Site> sites_;
+  Node *pid_[3] = {}, *size_[3] = {};
+};
+
+}  // namespace nereid::wasm

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// The back-end `wasm`: lower form to a WebAssembly module of one function, bytes written directly. docs/wasm.md is its contract with the runtime.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lower/lower.h"
+
+namespace nereid::wasm {
+
+// Strict modules have SIMD128 and atomics; relaxed ones also the fused multiply-add of relaxed SIMD.
+enum class Variant { Strict, Relaxed };
+Machine machineOf(Variant variant);
+
+// What an assertion or a print says, where the module gives a number only.
+struct Site {
+  bool isAssert = false;
+  std::string text;
+  uint32_t line = 0;                // of an assertion
+  std::vector<std::string> values;  // of a print: "i64", "u64", "hex", "f64" or "ptr"
+};
+
+struct Binary {
+  std::string bytes, text;  // text: the module as WAT, if asked for
+  size_t memoryFlagAt = 0;  // offset of the byte that says whether the imported memory is shared
+  int64_t scratchBytes = 0;
+  std::vector<Site> sites;
+};
+
+// Takes the lowered kernel apart.
+Result<Binary> write(Lowered lowered, Variant variant, bool asText, Diags& diags);
+
+}  // namespace nereid::wasm

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: MIT
+// Narrow floats, float atomics and fused multiply-add for machines that have none of them.
+//
+//   arith.addf %a, %b : vector<4xf16>   =>   %x = f32 of %a's bits; %y of %b's; %s = arith.addf %x, %y : vector<4xf32>; bits of f16 nearest to %s
+//
+// The formats are data (FloatFormat), so that one formula serves f16 and every fp8.
+#include "lower/legalize.h"
+
+#include <cmath>
+#include <limits>
+
+#include "ir/bits.h"
+#include "ir/builder.h"
+#include "passes/passes.h"
+
+namespace nereid {
+
+namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+bool isNarrow(const Type& t) { return t.isFloat() && bitWidth(t) < 32; }
+
+class Legalizer {
+ public:
+  Legalizer(Module& m, const Legal& machine) : m_(m), machine_(machine) {}
+
+  void region(Region& region) {
+    for (Block* block : region.blocks) {
+      std::vector<Inst*> source = std::move(block->insts);
+      block->insts.clear();
+      for (Inst* inst : source) {
+        for (Value*& v : inst->operands) v = replaced_(v);
+        for (auto& r : inst->regions) this->region(*r);
+        Builder b(m_, block, inst->loc);
+        b_ = &b;
+        Value* out = rewrite(*inst);
+        if (!out)
+          block->insts.push_back(inst);
+        else
+          replaced_.add(inst->result(), out);
+      }
+    }
+  }
+  void finish(Func& f) { replaced_.apply(f.body); }
+
+ private:
+  // What replaces the instruction, or null to keep it.
+  Value* rewrite(Inst& inst) {
+    switch (inst.op) {
+      case Op::ExtF: case Op::TruncF: case Op::FpToFp: {
+        Value* x = inst.operand(0);
+        Type to = inst.result()->type;
+        bool towardZero = inst.op == Op::FpToFp && inst.integer(Attr::Rounding, 1) == 0;
+        if (inst.op != Op::FpToFp && !isNarrow(x->type) && !isNarrow(to)) return nullptr;
+        return convert(x, to.elem, towardZero, inst.op == Op::FpToFp);
+      }
+      case Op::SIToFP: case Op::UIToFP: {
+        Type to = inst.result()->type;
+        if (!isNarrow(to)) return nullptr;
+        return convert(b_->cast(inst.op, oddAbove53(inst.operand(0), inst.op == Op::SIToFP), to.withElement(Elem::F64)), to.elem, false, false);
+      }
+      case Op::FPToSI: case Op::FPToUI:
+        if (isNarrow(inst.operand(0)->type)) inst.operands[0] = wide(inst.operand(0));
+        return nullptr;
+      case Op::CmpF:
+        for (Value*& v : inst.operands) v = wide(v);
+        return nullptr;
+      case Op::LoPrint:
+        for (size_t k = 1; k < inst.operands.size() && inst.integer(Attr::Hex) == 0; ++k) inst.operands[k] = wide(inst.operands[k]);
+        return nullptr;
+      case Op::LoAtomicRMW: {
+        auto kind = static_cast<Rmw>(inst.integer(Attr::RmwOp));
+        bool extremum = kind == Rmw::Max || kind == Rmw::Min || kind == Rmw::UMax || kind == Rmw::UMin;
+        return extremum || inst.result()->type.isFloat() ? atomic(inst) : nullptr;
+      }
+      case Op::NegF: case Op::AbsF: {
+        Value* x = inst.operand(0);
+        if (!isNarrow(x->type)) return nullptr;
+        Type bits = bitsType(x->type);
+        uint64_t sign = uint64_t{1} << (bitWidth(x->type) - 1);
+        Value* i = b_->cast(Op::ArithBitcast, x, bits);
+        i = inst.op == Op::NegF ? b_->make(Op::XOrI, {i, b_->constant(bits, sign)}) : b_->make(Op::AndI, {i, b_->constant(bits, sign - 1)});
+        return b_->cast(Op::ArithBitcast, i, x->type);
+      }
+      case Op::Fma: return fma(inst);
+      default: break;
+    }
+    if (!isElementwise(inst.op) || inst.results.size() != 1 || !isNarrow(inst.result()->type)) return nullptr;
+    switch (inst.op) {
+      case Op::Select: case Op::Constant: case Op::ArithBitcast: case Op::Bitcast: case Op::Poison: return nullptr;
+      default: break;
+    }
+    std::vector<Value*> operands;
+    for (Value* v : inst.operands) operands.push_back(wide(v));
+    Value* y = b_->create(inst.op, std::move(operands), {inst.result()->type.withElement(Elem::F32)}, inst.attrs)->result();
+    return convert(y, inst.result()->type.elem, false, false);
+  }
+
+  Type bitsType(const Type& t) const {
+    return t.withElement(bitWidth(t) == 8 ? Elem::I8 : bitWidth(t) == 16 ? Elem::I16 : bitWidth(t) == 32 ? Elem::I32 : Elem::I64);
+  }
+  Value* wide(Value* v) { return isNarrow(v->type) ? toF32(v) : v; }
+  Value* make(Op op, Value* x, Value* y) { return b_->make(op, {x, y}); }
+  Value* number(Value* like, uint64_t bits) { return b_->constant(like->type, bits); }
+  Value* asInt(Value* x) { return b_->cast(Op::ArithBitcast, x, bitsType(x->type)); }
+  Value* asFloat(Value* x, Elem elem) { return b_->cast(Op::ArithBitcast, x, x->type.withElement(elem)); }
+  Value* less(Value* x, Value* y) { return b_->cmpI(CmpIPred::Ult, x, y); }
+
+  Value* toF32(Value* v) {
+    Elem from = v->type.elem;
+    Value* x = b_->cast(Op::ExtUI, asInt(v), v->type.withElement(Elem::I32));
+    if (from == Elem::BF16) return asFloat(make(Op::ShLI, x, number(x, 16)), Elem::F32);
+    FloatFormat format = floatFormat(from);
+    int width = bitWidth(from), m = format.mantissaBits;
+    uint64_t sign = uint64_t{1} << (width - 1);
+    // As bits of an f32 with too small an exponent; a product by a power of two sets it right, subnormals too.
+    Value* magnitude = make(Op::ShLI, make(Op::AndI, x, number(x, sign - 1)), number(x, static_cast<uint64_t>(23 - m)));
+    Value* low = asFloat(magnitude, Elem::F32);
+    Value* scaled = asInt(make(Op::MulF, low, b_->floating(low->type, std::ldexp(1.0, 127 - format.bias))));
+    if (format.special == FloatFormat::Ieee) {
+      uint64_t top = (uint64_t{1} << format.exponentBits) - 1;
+      Value* special = b_->cmpI(CmpIPred::Uge, magnitude, number(x, top << 23));
+      scaled = make(Op::OrI, scaled, b_->select(special, number(x, 0x7f800000), number(x, 0)));
+    }
+    Value* signBit = make(Op::ShLI, make(Op::AndI, x, number(x, sign)), number(x, static_cast<uint64_t>(32 - width)));
+    Value* out = asFloat(make(Op::OrI, scaled, signBit), Elem::F32);
+    if (format.special == FloatFormat::Ieee) return out;
+    Value* isNan = format.special == FloatFormat::Fnuz
+                       ? b_->cmpI(CmpIPred::Eq, x, number(x, sign))
+                       : b_->cmpI(CmpIPred::Eq, make(Op::AndI, x, number(x, sign - 1)), number(x, sign - 1));
+    return b_->select(isNan, b_->floating(out->type, kNan), out);
+  }
+
+  Value* fromF32(Value* v, Elem to, bool towardZero, bool saturate) {
+    if (to == Elem::F32) return v;
+    if (to == Elem::F64) return b_->cast(Op::ExtF, v, v->type.withElement(to));
+    Value* bits = asInt(v);
+    Type narrow = bitsType(v->type.withElement(to));
+    auto finish = [&](Value* i) { return b_->cast(Op::ArithBitcast, b_->cast(Op::TruncI, i, narrow), v->type.withElement(to)); };
+    Value* magnitude = make(Op::AndI, bits, number(bits, 0x7fffffff));
+    Value* isNan = b_->cmpI(CmpIPred::Ugt, magnitude, number(bits, 0x7f800000));
+    auto roundedAt = [&](Value* x, uint64_t shift) {
+      if (towardZero) return x;
+      Value* odd = make(Op::AndI, make(Op::ShRUI, x, number(x, shift)), number(x, 1));
+      return make(Op::AddI, x, make(Op::AddI, odd, number(x, (uint64_t{1} << (shift - 1)) - 1)));
+    };
+    if (to == Elem::BF16) {
+      Value* quiet = make(Op::OrI, bits, number(bits, 0x400000));
+      return finish(make(Op::ShRUI, b_->select(isNan, quiet, roundedAt(bits, 16)), number(bits, 16)));
+    }
+    FloatFormat format = floatFormat(to);
+    int width = bitWidth(to), m = format.mantissaBits, least = 1 - format.bias;
+    auto shift = static_cast<uint64_t>(23 - m);
+    // Normal results: round the mantissa in place, then move the exponent's bias.
+    Value* normal = make(Op::SubI, make(Op::ShRUI, roundedAt(magnitude, shift), number(bits, shift)), number(bits, static_cast<uint64_t>(127 - format.bias) << m));
+    // Subnormal results: a count of units, by a sum whose last bit is one unit.
+    Value* absolute = asFloat(magnitude, Elem::F32);
+    Value* small;
+    if (towardZero) {
+      Value* units = make(Op::MulF, absolute, b_->floating(v->type, std::ldexp(1.0, m - least)));
+      small = b_->cast(Op::FPToUI, units, bits->type);
+    } else {
+      double magic = std::ldexp(1.0, 23 + least - m);
+      Value* sum = asInt(make(Op::AddF, absolute, b_->floating(v->type, magic)));
+      small = make(Op::SubI, sum, number(bits, encodeFloat(Elem::F32, magic)));
+    }
+    Value* isSmall = less(magnitude, number(bits, static_cast<uint64_t>(127 + least) << 23));
+    uint64_t mantissa = (uint64_t{1} << m) - 1, top = (uint64_t{1} << format.exponentBits) - 1;
+    uint64_t largest = format.special == FloatFormat::Ieee        ? ((top - 1) << m) | mantissa
+                       : format.special == FloatFormat::FiniteNan ? (top << m) | (mantissa - 1)
+                                                                  : (top << m) | mantissa;
+    uint64_t signOfWidth = uint64_t{1} << (width - 1);
+    uint64_t nan = format.special == FloatFormat::Fnuz ? signOfWidth : format.special == FloatFormat::FiniteNan ? (top << m) | mantissa : (top << m) | (1u << (m - 1));
+    uint64_t beyond = format.special == FloatFormat::Ieee ? top << m : nan;
+    Value* result = normal;
+    Value* isInf = b_->cmpI(CmpIPred::Eq, magnitude, number(bits, 0x7f800000));
+    Value* over = b_->cmpI(CmpIPred::Ugt, result, number(bits, largest));
+    result = b_->select(over, number(bits, towardZero || saturate ? largest : beyond), result);
+    result = b_->select(isSmall, small, result);
+    result = b_->select(isInf, number(bits, saturate ? largest : beyond), result);
+    Value* sign = make(Op::AndI, make(Op::ShRUI, bits, number(bits, static_cast<uint64_t>(32 - width))), number(bits, signOfWidth));
+    if (format.special == FloatFormat::Fnuz) {
+      // No negative zero, and NaN without a sign.
+      sign = b_->select(b_->cmpI(CmpIPred::Ne, result, number(bits, 0)), sign, number(bits, 0));
+      Value* bare = b_->cmpI(CmpIPred::Eq, result, number(bits, nan));
+      result = b_->select(bare, result, make(Op::OrI, result, sign));
+      return finish(b_->select(isNan, number(bits, nan), result));
+    }
+    return finish(make(Op::OrI, b_->select(isNan, number(bits, nan), result), sign));
+  }
+
+  // f64 as the f32 next to it with an odd last bit, unless it is exact: what narrower formats then round is what they would have.
+  Value* narrowToOdd(Value* v) {
+    auto [nearest, above, inexact] = narrowed(v);
+    Value* bits = asInt(nearest);
+    bits = make(Op::SubI, bits, b_->cast(Op::ExtUI, above, bits->type));
+    bits = make(Op::OrI, bits, b_->cast(Op::ExtUI, inexact, bits->type));
+    return asFloat(bits, Elem::F32);
+  }
+  struct Narrowed {
+    Value *nearest, *above, *inexact;  // above: its magnitude is the larger
+  };
+  Narrowed narrowed(Value* v) {
+    Value* nearest = b_->cast(Op::TruncF, v, v->type.withElement(Elem::F32));
+    Value* back = b_->cast(Op::ExtF, nearest, v->type);
+    Value* above = b_->cmpF(CmpFPred::Ogt, b_->make(Op::AbsF, {back}), b_->make(Op::AbsF, {v}));
+    return {nearest, above, b_->cmpF(CmpFPred::One, back, v)};
+  }
+
+  Value* convert(Value* v, Elem to, bool towardZero, bool saturate) {
+    Elem from = v->type.elem;
+    if (from == to) return v;
+    saturate = saturate && v->type.withElement(to).isFp8();
+    if (from != Elem::F64) return fromF32(wide(v), to, towardZero, saturate);
+    if (to == Elem::F32 && !towardZero) return b_->cast(Op::TruncF, v, v->type.withElement(to));
+    if (to != Elem::F32) return fromF32(narrowToOdd(v), to, towardZero, saturate);
+    auto [nearest, above, inexact] = narrowed(v);
+    Value* bits = asInt(nearest);
+    return asFloat(make(Op::SubI, bits, b_->cast(Op::ExtUI, above, bits->type)), Elem::F32);
+  }
+
+  // 64-bit integers keep what f64 would round away in their last bit but ten, so that one rounding is left to be done.
+  Value* oddAbove53(Value* v, bool isSigned) {
+    if (bitWidth(v->type) < 64) return v;
+    Value* low = make(Op::AndI, v, number(v, 0x7ff));
+    Value* high = make(Op::AndI, v, number(v, ~uint64_t{0x7ff}));
+    Value* sticky = b_->select(b_->cmpI(CmpIPred::Ne, low, number(v, 0)), number(v, 0x800), number(v, 0));
+    Value* magnitude = isSigned ? b_->make(Op::AbsI, {v}) : v;
+    Value* isLarge = b_->cmpI(CmpIPred::Uge, magnitude, number(v, uint64_t{1} << 53));
+    return b_->select(isLarge, make(Op::OrI, high, sticky), v);
+  }
+
+  // One rounding. Narrow: in f64 the product is exact, and what the sum loses is far from a tie of the narrow type. f32: the sum of f64 is
+  // rounded to odd (Boldo and Melquiond), which leaves the rounding to the last step as if it were the first.
+  Value* fma(const Inst& inst) {
+    Type t = inst.result()->type;
+    if (!isNarrow(t) && (machine_.fma || t.elem == Elem::F64)) return nullptr;
+    Type f64 = t.withElement(Elem::F64), i64 = t.withElement(Elem::I64);
+    Value* x[3];
+    for (size_t k = 0; k < 3; ++k) x[k] = b_->cast(Op::ExtF, wide(inst.operand(k)), f64);
+    Value* product = make(Op::MulF, x[0], x[1]);
+    Value* sum = make(Op::AddF, product, x[2]);
+    if (isNarrow(t)) return convert(sum, t.elem, false, false);
+    Value* back = make(Op::SubF, sum, product);
+    Value* error = make(Op::AddF, make(Op::SubF, product, make(Op::SubF, sum, back)), make(Op::SubF, x[2], back));
+    Value* bits = b_->cast(Op::ArithBitcast, sum, i64);
+    Value* zero = b_->floating(f64, 0);
+    Value* up = b_->cmpF(CmpFPred::Ogt, error, zero);
+    Value* positive = b_->cmpI(CmpIPred::Sge, bits, number(bits, 0));
+    Value* away = b_->cmpI(CmpIPred::Eq, b_->cast(Op::ExtUI, up, i64), b_->cast(Op::ExtUI, positive, i64));
+    Value* step = b_->select(away, number(bits, 1), number(bits, ~uint64_t{0}));
+    // An infinite sum has NaN for its error, which `One` is false of.
+    Value* inexact = b_->cmpF(CmpFPred::One, error, zero);
+    Value* even = b_->cmpI(CmpIPred::Eq, make(Op::AndI, bits, number(bits, 1)), number(bits, 0));
+    Value* odd = b_->select(make(Op::AndI, inexact, even), make(Op::AddI, bits, step), bits);
+    return b_->cast(Op::TruncF, b_->cast(Op::ArithBitcast, odd, f64), t);
+  }
+
+  // Until nobody came between: new = old op value; compare-and-swap.
+  Value* atomic(const Inst& inst) {
+    Type t = inst.result()->type, bits = bitsType(t);
+    auto kind = static_cast<Rmw>(inst.integer(Attr::RmwOp));
+    Value* pointer = b_->cast(Op::Bitcast, inst.operand(0), Type::pointer(bits.elem));
+    Value* value = inst.operand(1);
+    Inst* first = b_->create(Op::LoLoad, {pointer}, {bits});
+    first->segments = {1, 0, 0};
+    Inst* loop = b_->create(Op::While, {first->result()}, {bits});
+    for (int r = 0; r < 2; ++r) {
+      loop->regions.push_back(std::make_unique<Region>());
+      loop->regions.back()->parent = loop;
+      m_.newBlock(*loop->regions.back());
+    }
+    Block& test = loop->regions[0]->entry();
+    Block& body = loop->regions[1]->entry();
+    Value* expected = m_.addArg(test, bits);
+    Value* seenBefore = m_.addArg(body, bits);
+    Builder* outer = b_;
+    Builder inner(m_, &test, inst.loc);
+    b_ = &inner;
+    Value* old = b_->cast(Op::ArithBitcast, expected, t);
+    Value* next = value;
+    if (kind != Rmw::Xchg) {
+      bool isFloat = t.isFloat();
+      Op op = kind == Rmw::FAdd ? Op::AddF : kind == Rmw::Max ? (isFloat ? Op::MaxNumF : Op::MaxSI) : kind == Rmw::Min ? (isFloat ? Op::MinNumF : Op::MinSI)
+              : kind == Rmw::UMax ? Op::MaxUI : Op::MinUI;
+      next = make(op, wide(old), wide(value));
+      if (isFloat) next = convert(next, t.elem, false, false);
+    }
+    Value* seen = b_->create(Op::LoAtomicCAS, {pointer, expected, asInt(next)}, {bits}, {{Attr::Sem, inst.integer(Attr::Sem, 4)}})->result();
+    b_->create(Op::Condition, {b_->cmpI(CmpIPred::Ne, seen, expected), seen}, {});
+    Builder(m_, &body, inst.loc).yield({seenBefore});
+    b_ = outer;
+    return b_->cast(Op::ArithBitcast, loop->result(), t);
+  }
+
+  Module& m_;
+  const Legal& machine_;
+  Builder* b_ = nullptr;
+  Replacements replaced_;
+};
+
+}  // namespace
+
+void legalize(Func& f, Module& m, const Legal& machine) {
+  Legalizer legalizer(m, machine);
+  legalizer.region(f.body);
+  legalizer.finish(f);
+  eliminateCommon(f);
+  eliminateDead(f);
+}
+
+}  // namespace nereid
