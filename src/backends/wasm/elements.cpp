@@ -113,6 +113,15 @@ Rep Emitter::resizeMask(const Rep& m, int width) {
   return extend(out, true, width);
 }
 
+Rep Emitter::choose(const Rep& m, const Rep& x, const Rep& y) {
+  // Relaxed in what it does where a mask has both ones and zeros in a lane, which ours have not; often one instruction instead of three.
+  Ins ins = relaxed_ ? byWidth(x.width, Ins::I8x16RelaxedLaneselect, Ins::I16x8RelaxedLaneselect, Ins::I32x4RelaxedLaneselect, Ins::I64x2RelaxedLaneselect)
+                     : Ins::V128Bitselect;
+  Rep out{x.lanes, x.width, {}};
+  for (size_t k = 0; k < x.n.size(); ++k) out.n.push_back(code_.make(ins, {x.n[k], y.n[k], m.n[k]}));
+  return out;
+}
+
 // ---- the way of one operation
 
 Rep Emitter::elementwise(const Inst& i) {
@@ -140,9 +149,18 @@ Rep Emitter::elementwise(const Inst& i) {
       for (size_t k = 0; k < x.n.size(); ++k) out.n.push_back(code_.select(full(i.operand(0)), x.n[k], y.n[k]));
       return out;
     }
-    Rep m = mask(i.operand(0), lanes, x.width);
-    for (size_t k = 0; k < x.n.size(); ++k) out.n.push_back(code_.make(Ins::V128Bitselect, {x.n[k], y.n[k], m.n[k]}));
-    return out;
+    // A comparison that picks one of what it compares.
+    if (const Inst* compare = i.operand(0)->def; compare && compare->op == Op::CmpF && (x.width == 64 || t.elem == Elem::F32)) {
+      auto p = static_cast<CmpFPred>(compare->integer(Attr::Predicate));
+      const Value *a = compare->operand(0), *b = compare->operand(1);
+      bool same = a == i.operand(1) && b == i.operand(2), crossed = a == i.operand(2) && b == i.operand(1);
+      if ((same || crossed) && (p == CmpFPred::Olt || p == CmpFPred::Ogt)) {
+        // pmin(a, b) is `b < a ? b : a`, pmax(a, b) `a < b ? b : a`.
+        bool largest = same == (p == CmpFPred::Ogt);
+        return map(y, x, x.width == 64 ? (largest ? Ins::F64x2Pmax : Ins::F64x2Pmin) : (largest ? Ins::F32x4Pmax : Ins::F32x4Pmin));
+      }
+    }
+    return choose(mask(i.operand(0), lanes, x.width), x, y);
   }
   std::vector<Rep> x;
   for (const Value* v : i.operands) x.push_back(vector(v, lanes));
@@ -612,10 +630,7 @@ std::optional<Rep> Emitter::vectorInteger(const Inst& i, const std::vector<Rep>&
       a = map(a, sign, Ins::V128Xor);
       b = map(b, sign, Ins::V128Xor);
     }
-    Rep out{lanes, width, {}};
-    for (size_t k = 0; k < a.n.size(); ++k)
-      out.n.push_back(code_.make(Ins::V128Bitselect, {x[0].n[k], x[1].n[k], code_.make(largest ? Ins::I64x2GtS : Ins::I64x2LtS, {a.n[k], b.n[k]})}));
-    return out;
+    return choose(map(a, b, largest ? Ins::I64x2GtS : Ins::I64x2LtS), x[0], x[1]);
   }
   return map(x[0], x[1], ins);
 }
@@ -627,23 +642,20 @@ std::optional<Rep> Emitter::vectorFloat(const Inst& i, const std::vector<Rep>& x
   int lanes = x[0].lanes, width = x[0].width;
   auto pick = [&](Ins single, Ins twice) { return isDouble ? twice : single; };
   auto constant = [&](double v) { return uniform(encodeFloat(t.elem, v), lanes, width); };
-  auto select = [&](const Rep& m, const Rep& a, const Rep& b) {
-    Rep out{lanes, width, {}};
-    for (size_t k = 0; k < a.n.size(); ++k) out.n.push_back(code_.make(Ins::V128Bitselect, {a.n[k], b.n[k], m.n[k]}));
-    return out;
-  };
   Ins eq = pick(Ins::F32x4Eq, Ins::F64x2Eq);
   auto numExtremum = [&](bool largest, const Rep& a, const Rep& b) {
     // pmax(b, a) is `b < a ? a : b`: b where a is NaN; where b is, a.
     Ins ins = largest ? pick(Ins::F32x4Pmax, Ins::F64x2Pmax) : pick(Ins::F32x4Pmin, Ins::F64x2Pmin);
-    return select(map(b, b, eq), map(b, a, ins), a);
+    return choose(map(b, b, eq), map(b, a, ins), a);
   };
   auto nanExtremum = [&](bool largest, const Rep& a, const Rep& b) {
     return map(a, b, largest ? pick(Ins::F32x4Max, Ins::F64x2Max) : pick(Ins::F32x4Min, Ins::F64x2Min));
   };
   auto copySign = [&](const Rep& magnitude, const Rep& sign) {
     Rep bit = uniform(uint64_t{1} << (width - 1), lanes, width);
-    return select(bit, sign, magnitude);
+    Rep out{lanes, width, {}};
+    for (size_t k = 0; k < sign.n.size(); ++k) out.n.push_back(code_.make(Ins::V128Bitselect, {sign.n[k], magnitude.n[k], bit.n[k]}));
+    return out;
   };
   switch (i.op) {
     case Op::AddF: case Op::SubF: {
@@ -673,7 +685,7 @@ std::optional<Rep> Emitter::vectorFloat(const Inst& i, const std::vector<Rep>& x
       Rep whole = map(x[0], pick(Ins::F32x4Trunc, Ins::F64x2Trunc));
       Rep rest = map(map(x[0], whole, pick(Ins::F32x4Sub, Ins::F64x2Sub)), pick(Ins::F32x4Abs, Ins::F64x2Abs));
       Rep away = map(whole, copySign(constant(1), x[0]), pick(Ins::F32x4Add, Ins::F64x2Add));
-      return select(map(rest, constant(0.5), pick(Ins::F32x4Ge, Ins::F64x2Ge)), away, whole);
+      return choose(map(rest, constant(0.5), pick(Ins::F32x4Ge, Ins::F64x2Ge)), away, whole);
     }
     case Op::CopySign: return copySign(x[0], x[1]);
     case Op::MinimumF: case Op::MaximumF: return nanExtremum(i.op == Op::MaximumF, x[0], x[1]);

@@ -89,6 +89,7 @@ class Emitter {
   Rep extend(const Rep& x, bool isSigned, int width);
   Rep halve(const Rep& x);  // the low half of each lane
   Rep resizeMask(const Rep& m, int width);
+  Rep choose(const Rep& mask, const Rep& x, const Rep& y);  // a lane of x where its mask is true
   Rep splat(Node* scalar, int lanes, int width, bool isFloat);
   Rep uniform(uint64_t bits, int lanes, int width);  // a constant
   Node* lane(const Rep& x, int index, bool isFloat);
