@@ -149,7 +149,6 @@ void Lowering::chooseVector(const Nest& nest) {
   if (allowed) {
     int machineLanes = std::max(1, machine_.vectorBytes * 8 / widest);
     int unroll = dear || seen.size() > 60 ? 2 : 4;
-    if (machine_.vectorRegisters < 32) unroll = std::max(1, unroll / 2);
     if (unlikely_) unroll = 1;
     narrowBits_ = std::countr_zero(std::bit_floor(static_cast<unsigned>(machineLanes)));
     int best = -1000;

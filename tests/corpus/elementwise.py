@@ -104,7 +104,7 @@ def mixed_floats(a_ptr, b_ptr, c_ptr, d_ptr, out_ptr, N: tl.constexpr):
 
 
 # run: unary_math | *fp32,*fp32 | N=64 | 1 | r[64]:0.1:3,z[832] | target=2e-7
-# run: unary_math | *fp64,*fp64 | N=64 | 1 | r[64]:0.1:3,z[832]
+# run: unary_math | *fp64,*fp64 | N=64 | 1 | r[64]:0.1:3,z[832] | target=1e-15
 @triton.jit
 def unary_math(x_ptr, out_ptr, N: tl.constexpr):
     i = tl.arange(0, N)

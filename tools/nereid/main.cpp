@@ -70,6 +70,19 @@ int emitCommand(const Common& common, const std::string& stage) {
   return 0;
 }
 
+// Types for TypeScript: docs/wasm.md.
+std::string typesOf(const json& manifest) {
+  std::string out = "// Written by nereid compile.\nimport type { Arg, Kernel } from \"nereid\";\n\nexport interface Kernels {\n";
+  for (auto& artefact : manifest) {
+    if (artefact["target"] == "cpu") continue;
+    auto& kernel = artefact["kernel"];
+    std::string parameters;
+    for (auto& p : kernel["parameters"]) parameters += "    " + p["name"].get<std::string>() + ": Arg<\"" + p["type"].get<std::string>() + "\">;\n";
+    out += "  " + kernel["name"].get<std::string>() + ": Kernel<{" + (parameters.empty() ? "" : "\n" + parameters + "  ") + "}>;\n";
+  }
+  return out + "}\n";
+}
+
 int compileCommand(const Common& common, const std::vector<std::string>& targets, const std::string& directory) {
   json manifest = json::array();
   for (const std::string& target : targets) {
@@ -85,6 +98,7 @@ int compileCommand(const Common& common, const std::vector<std::string>& targets
   std::ofstream out(directory + "/manifest.json");
   out << json{{"nereid", nereid_version()}, {"artefacts", manifest}}.dump(2) << "\n";
   out.close();
+  if (std::any_of(targets.begin(), targets.end(), [](auto& t) { return t != "cpu"; })) std::ofstream(directory + "/kernels.d.ts") << typesOf(manifest);
   return out ? 0 : report(misuse("cannot write manifest.json in " + directory));
 }
 

@@ -4,7 +4,8 @@ import { NereidError } from "./errors.ts";
 import { newMemory } from "./features.ts";
 
 const kAlign = 64;
-const kReserved = 1024; // so that no array is at address 0
+// Compiled kernels take constants below this as offsets of loads and stores: what is left of an address must not be negative.
+const kReserved = 65536;
 
 /** First fit over a list of gaps, in order of addresses; what is given back joins its neighbours. */
 export class Heap {

@@ -58,6 +58,38 @@ function erfc(x: number): number {
   return x > 0 ? tail(a) : x < -6 ? 2 : 2 - tail(a);
 }
 
+// x as mantissa * 2^exponent, both whole.
+function parts(x: number): [bigint, number] {
+  kWord.setFloat64(0, x);
+  const bits = kWord.getBigUint64(0);
+  const field = Number((bits >> 52n) & 0x7ffn);
+  const mantissa = (bits & 0xfffffffffffffn) | (field ? 0x10000000000000n : 0n);
+  return [x < 0 ? -mantissa : mantissa, Math.max(field, 1) - 1075];
+}
+
+// x * y + z, rounded once: in whole numbers of any length.
+function fma(x: number, y: number, z: number): number {
+  const product = x * y;
+  if (x === 0 || y === 0 || !Number.isFinite(x) || !Number.isFinite(y)) return product + z;
+  if (!Number.isFinite(z)) return z; // the product may have overflowed
+  if (z === 0) return product;
+  const [mx, ex] = parts(x);
+  const [my, ey] = parts(y);
+  const [mz, ez] = parts(z);
+  const least = Math.min(ex + ey, ez);
+  const sum = ((mx * my) << BigInt(ex + ey - least)) + (mz << BigInt(ez - least));
+  let magnitude = sum < 0n ? -sum : sum;
+  const drop = Math.max(magnitude.toString(2).length - 53, -1074 - least, 0);
+  if (drop > 0) {
+    const rest = magnitude & ((1n << BigInt(drop)) - 1n);
+    const half = 1n << BigInt(drop - 1);
+    magnitude >>= BigInt(drop);
+    if (rest > half || (rest === half && (magnitude & 1n) === 1n)) magnitude += 1n;
+  }
+  const rounded = Number(magnitude) * 2 ** (least + drop);
+  return sum < 0n ? -rounded : rounded;
+}
+
 /** The functions that a kernel may import, by their names. */
 export const math = {
   exp: Math.exp,
@@ -86,4 +118,5 @@ export const math = {
   // C: 1 to any power is 1, even NaN, and so is -1 to an infinite one.
   pow: (x: number, y: number) => (x === 1 || (x === -1 && (y === Infinity || y === -Infinity)) ? 1 : x ** y),
   fmod: (x: number, y: number) => x % y,
+  fma,
 };
