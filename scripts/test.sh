@@ -69,6 +69,9 @@ else
   echo "tl_vs_triton skipped: no stock Triton in .venv (scripts/setup.sh --tests)"
 fi
 run wasm scripts/wasm.sh
+run web scripts/web.sh build
+run web_in_node scripts/web.sh test node
+run web_in_chromium scripts/web.sh test chromium
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
