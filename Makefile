@@ -4,7 +4,7 @@ JOBS ?= $(shell nproc)
 # Warnings are errors in continuous integration.
 PRESET ?= $(if $(CI),ci,release)
 
-.PHONY: build demo test bench asan fuzz wasm web setup clean
+.PHONY: build demo test bench bench-web asan fuzz wasm web setup clean
 
 build: setup
 	@cmake --preset $(PRESET) > build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
@@ -26,6 +26,12 @@ test:
 bench: build
 	@scripts/setup.sh --bench
 	@.venv/bin/python bench/bench.py
+
+# In WebAssembly beside TensorFlow.js, ONNX Runtime Web and jax-js, in Node and Chromium.
+bench-web: build
+	@scripts/setup.sh --bench-web
+	@scripts/web.sh build
+	@web/node_modules/node/bin/node bench/web/run.mjs
 
 asan: setup
 	@cmake --preset asan > /dev/null

@@ -5,6 +5,7 @@
 #   scripts/setup.sh --numpy    and what the examples check with: .venv with NumPy
 #   scripts/setup.sh --bench    and what the benchmarks compare with: OpenBLAS
 #   scripts/setup.sh --web      and what the TypeScript package needs: Node, npm packages, Chromium
+#   scripts/setup.sh --bench-web    and what its benchmarks compare with: TensorFlow.js, ONNX Runtime Web, jax-js
 #   scripts/setup.sh --tests    and what the tests need: stock Triton and all of --web as well
 set -eu
 cd "$(dirname "$0")/.."
@@ -15,7 +16,7 @@ packages="clang-22 lld-22 llvm-22-dev libclang-rt-22-dev libomp-22-dev
 
 case "${1:-}" in
   --bench) packages="$packages libopenblas0-pthread" ;;
-  --web | --tests)
+  --web | --bench-web | --tests)
     packages="$packages chromium"
     command -v npm >/dev/null || packages="$packages nodejs npm"
     ;;
@@ -48,17 +49,18 @@ venv() {
   [ -x .venv/bin/pip ] || python3 -m venv .venv
   .venv/bin/pip install --quiet --disable-pip-version-check "$1" && touch "$stamp"
 }
-# web/node_modules, as web/package-lock.json says; Debian's Node is old, but one of the packages is a new one.
-web() {
-  cmp -s web/package-lock.json web/node_modules/.lock && return
-  echo "setup: npm packages into web/node_modules"
-  (cd web && npm ci --no-audit --no-fund --loglevel=error) && cp web/package-lock.json web/node_modules/.lock
+# modules FOLDER: its node_modules, as its package-lock.json says. Debian's Node is old, but one of the packages of web/ is a new one.
+modules() {
+  cmp -s "$1/package-lock.json" "$1/node_modules/.lock" && return
+  echo "setup: npm packages into $1/node_modules"
+  (cd "$1" && npm ci --no-audit --no-fund --loglevel=error) && cp "$1/package-lock.json" "$1/node_modules/.lock"
 }
 case "${1:-}" in
   --numpy | --bench) venv numpy==2.2.6 ;;
-  --web) web ;;
+  --web) modules web ;;
+  --bench-web) modules web && modules bench/web ;;
   --tests)
-    web || echo "setup: no web/node_modules (is there a network?); the tests of web/ will be skipped" >&2
+    modules web || echo "setup: no web/node_modules (is there a network?); the tests of web/ will be skipped" >&2
     { venv numpy==2.2.6 && venv triton==3.6.0; } || echo "setup: no .venv (is there a network?); the differential tests will be skipped" >&2
     ;;
 esac
