@@ -34,6 +34,9 @@ if [ "$failed" -gt 0 ]; then
   exit 1
 fi
 
+# Kernels for WebAssembly run by what this builds.
+run web scripts/web.sh build
+
 unit() {
   build/bin/nereid_unit --gtest_brief=1 || true
   build/bin/nereid_unit --gtest_brief=1 2>/dev/null | awk '/PASSED/ {p = $4} /FAILED TESTS?$/ {f = $1} END {printf "%d passed, %d failed\n", p, f}'
@@ -46,6 +49,15 @@ for harness in build/bin/fuzz_*; do
   run "$(basename "$harness")" "$harness" tests/ir tests/ops
 done
 run random build/bin/random_programs 1 60
+if build/bin/nereid targets --json | grep -q '"name": "wasm", [^}]*"runs": true'; then
+  run wasm_strict env NEREID_WASM_VARIANT=strict build/bin/nereid_runner --targets interp,wasm tests/ops
+  if [ -x /usr/bin/chromium ]; then
+    run wasm_chromium env NEREID_NODE_RUNNER=web/test/chromium-run.mjs build/bin/nereid_runner --targets interp,wasm tests/ops
+    run random_chromium env NEREID_NODE_RUNNER=web/test/chromium-run.mjs NEREID_ISOLATED=0 build/bin/random_programs 1000 40
+  fi
+else
+  echo "wasm skipped: $(build/bin/nereid targets | sed -n 's/^ *does not run here: //p')"
+fi
 for script in tests/*_test.sh; do
   [ -e "$script" ] && run "$(basename "$script")" sh "$script"
 done
@@ -58,6 +70,7 @@ done
 has() { .venv/bin/python -c "import $1" >"$log" 2>&1; }
 if has numpy; then
   run demo scripts/demo.sh --runs 1
+  build/bin/nereid targets | grep -q 'run here: the target .wasm' || run demo_wasm scripts/demo.sh --runs 1 --target wasm
   run targets_vs_interp .venv/bin/python tests/differential/targets_vs_interp.py
   run wasm_modules .venv/bin/python tests/differential/wasm_modules.py
 else
@@ -69,7 +82,6 @@ else
   echo "tl_vs_triton skipped: no stock Triton in .venv (scripts/setup.sh --tests)"
 fi
 run wasm scripts/wasm.sh
-run web scripts/web.sh build
 run web_in_node scripts/web.sh test node
 run web_in_chromium scripts/web.sh test chromium
 

@@ -10,6 +10,7 @@
 //       the front-end refuses the file with this id and text. `// signature: *fp32,i32` and `// constant: N=4` say how to compile it.
 //   // ---- ttir
 //       the lines after it are what `emit --stage ttir` gives; --bless rewrites them.
+// --targets interp,wasm: only these, where they run.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -28,6 +29,7 @@ namespace {
 
 int passed = 0, failed = 0;
 bool bless = false;
+std::vector<std::string> chosen;  // targets; empty: all that run here
 
 void result(const std::string& test, const std::string& error) {
   if (error.empty()) {
@@ -181,7 +183,7 @@ std::string runOn(const fs::path& path, const Run& run, const std::string& targe
 std::vector<std::string> targetNames() {
   std::vector<std::string> out;
   for (auto& t : nlohmann::json::parse(take(nereid_targets())))
-    if (t["runs"]) out.push_back(t["name"]);
+    if (std::string name = t["name"]; t["runs"] && (chosen.empty() || std::find(chosen.begin(), chosen.end(), name) != chosen.end())) out.push_back(name);
   return out;
 }
 
@@ -263,6 +265,9 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     if (!std::strcmp(argv[i], "--bless")) {
       bless = true;
+    } else if (!std::strcmp(argv[i], "--targets") && i + 1 < argc) {
+      std::stringstream list(argv[++i]);
+      for (std::string name; std::getline(list, name, ',');) chosen.push_back(name);
     } else if (fs::is_directory(argv[i])) {
       for (auto& entry : fs::directory_iterator(argv[i]))
         if (entry.path().extension() == ".ttir" || entry.path().extension() == ".py") files.push_back(entry.path());

@@ -8,7 +8,7 @@ import { build } from "esbuild";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 process.chdir(here);
-const settings = { bundle: true, format: "esm", target: "es2022", platform: "neutral", external: ["node:*"], legalComments: "none", logLevel: "warning" };
+const settings = { absWorkingDir: here, bundle: true, format: "esm", target: "es2022", platform: "neutral", external: ["node:*"], legalComments: "none", logLevel: "warning" };
 const minified = { ...settings, minify: true, write: false };
 
 // The worker is one script, which the package carries as text.

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// Runs one job: what `nereid run --target wasm` and the tests ask for. A job is a JSON file beside manifest.json, the modules and the arrays. Arguments
+// that name one file lie in one memory:
+//   {"kernel": "axpy", "grid": [4, 1, 1], "threads": 2, "runs": 0, "args": [{"type": "*fp32", "file": "0.bin", "offset": 0}, {"type": "i32", "bits": "1000"}]}
+import { DeviceBuffer } from "./buffer.ts";
+import { findType } from "./dtypes.ts";
+import { type AnyArgs, decode, type Device, type DTypeName, type Kernel, NereidError, open } from "./index.ts";
+
+interface Job {
+  kernel: string;
+  grid: [number, number, number];
+  threads: number;
+  runs: number;
+  args: ({ type: string; file: string; offset: number } | { type: string; bits: string })[];
+}
+
+/** The folder of a job. */
+export interface Folder {
+  name: string;
+  read(file: string): Promise<Uint8Array<ArrayBuffer>>;
+  write(file: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+}
+
+export class Jobs {
+  // A device for each number of threads; 0: as many as it likes.
+  readonly #devices = new Map<number, Promise<Device>>();
+  // The kernels of the last folder stay: they may be launched again.
+  #loaded: { key: string; kernels: Record<string, Kernel> } | undefined;
+  readonly #say: (line: string) => void;
+  readonly #settings: { threads: number; variant?: "strict" | "relaxed" };
+
+  /** `say` takes lines of text; `settings.threads` is what a job's 0 means, or 0. */
+  constructor(say: (line: string) => void, settings: { threads: number; variant?: "strict" | "relaxed" }) {
+    this.#say = say;
+    this.#settings = settings;
+  }
+
+  #deviceWith(threads: number): Promise<Device> {
+    const print = (text: string) => text.split("\n").forEach((line) => this.#say(`print ${line}`));
+    const { variant } = this.#settings;
+    const device = this.#devices.get(threads) ?? open({ ...(threads > 0 && { threads }), ...(variant && { variant }), print });
+    this.#devices.set(threads, device);
+    return device;
+  }
+
+  async #kernelOf(device: Device, threads: number, folder: Folder, name: string): Promise<Kernel> {
+    const key = `${folder.name} ${threads}`;
+    if (this.#loaded?.key !== key) {
+      for (const kernel of Object.values(this.#loaded?.kernels ?? {})) kernel.dispose();
+      this.#loaded = undefined;
+      const manifest = JSON.parse(new TextDecoder().decode(await folder.read("manifest.json")));
+      this.#loaded = { key, kernels: await device.load(manifest, { base: (file) => folder.read(file) }) };
+    }
+    const kernel = this.#loaded.kernels[name];
+    if (!kernel) throw new NereidError("bad-manifest", `there is no kernel \`${name}\``);
+    return kernel;
+  }
+
+  /** Runs job.json of the folder; arrays are written back. Says `ok` with the microseconds of each timed run, or `error` and why. */
+  async run(folder: Folder): Promise<void> {
+    try {
+      this.#say(["ok", ...(await this.#run(folder)).map((t) => t.toFixed(3))].join(" "));
+    } catch (error) {
+      this.#say(`error ${explain(error)}`);
+    }
+  }
+
+  async #run(folder: Folder): Promise<number[]> {
+    const job: Job = JSON.parse(new TextDecoder().decode(await folder.read("job.json")));
+    const threads = job.threads || this.#settings.threads;
+    const device = await this.#deviceWith(threads);
+    const kernel = await this.#kernelOf(device, threads, folder, job.kernel);
+    const files = new Map<string, DeviceBuffer<"u8">>();
+    try {
+      const args: AnyArgs = {};
+      for (const [i, arg] of job.args.entries()) {
+        const { name } = kernel.parameters[i]!;
+        if ("bits" in arg) {
+          args[name] = fromBits(arg.type, arg.bits);
+          continue;
+        }
+        let whole = files.get(arg.file);
+        if (!whole) {
+          whole = device.buffer("u8", await folder.read(arg.file));
+          files.set(arg.file, whole);
+        }
+        const type = findType(arg.type.slice(1));
+        if (!type) throw new NereidError("unsupported", `a parameter of type \`${arg.type}\` cannot be given`, { kernel: job.kernel, argument: name });
+        args[name] = new DeviceBuffer(device, type, [Math.floor((whole.size - arg.offset) / type.bytes)], undefined, whole as DeviceBuffer, whole.address + arg.offset);
+      }
+      const times: number[] = [];
+      if (job.runs > 0) {
+        // Engines compile again what runs often; a third of a second sees to that.
+        const warm = performance.now() + 300;
+        for (let i = 0; i < 3 || (performance.now() < warm && i < 5000); ++i) await kernel.launch(job.grid, args);
+        for (let i = 0; i < job.runs; ++i) {
+          const start = performance.now();
+          await kernel.launch(job.grid, args);
+          times.push((performance.now() - start) * 1e3);
+        }
+      } else {
+        await kernel.launch(job.grid, args);
+      }
+      for (const [file, buffer] of files) await folder.write(file, buffer.view.slice());
+      return times;
+    } finally {
+      for (const buffer of files.values()) buffer.dispose();
+    }
+  }
+}
+
+// A number from its bits.
+function fromBits(type: string, text: string): number | bigint {
+  const bits = BigInt.asUintN(64, BigInt(text));
+  const view = new DataView(new ArrayBuffer(8));
+  view.setBigUint64(0, bits, true);
+  switch (type) {
+    case "fp32": return view.getFloat32(0, true);
+    case "fp64": return view.getFloat64(0, true);
+    case "i8": return view.getInt8(0);
+    case "i16": return view.getInt16(0, true);
+    case "i32": return view.getInt32(0, true);
+    case "i64": return view.getBigInt64(0, true);
+    case "i1": return view.getUint8(0) & 1;
+    default: return type.startsWith("u") ? BigInt.asUintN(findType(type)!.bytes * 8, bits) : decode(type as DTypeName, Number(bits));
+  }
+}
+
+function explain(error: unknown): string {
+  // An assertion reads as on every other target.
+  const text = error instanceof NereidError && error.code === "assertion" ? error.message.slice(error.message.indexOf("assertion failed")) : String((error as Error)?.message ?? error);
+  return text.replaceAll("\n", " ");
+}
