@@ -60,7 +60,7 @@ typedef struct nereid_kernel nereid_kernel;
 const char* nereid_version(void);
 void nereid_free(nereid_text text);
 
-/* JSON: the targets that this build has, whether they run here (or what is missing), and the operations of the IR. */
+/* JSON: the targets that this build has, whether they run here (what is missing, what was found), and the operations of the IR. */
 nereid_text nereid_targets(void);
 nereid_text nereid_ops(void);
 

@@ -115,7 +115,7 @@ nereid_text nereid_targets(void) {
   std::string out = "[";
   for (const Target& t : targets())
     out += cat(out.size() > 1 ? ", " : "", "{\"name\": ", json(t.name), ", \"doc\": ", json(t.doc), ", \"runs\": ", t.runs(), ", \"missing\": ",
-               json(t.missing ? t.missing() : ""), ", \"writes\": ", t.write != nullptr, "}");
+               json(t.missing ? t.missing() : ""), ", \"found\": ", json(t.found ? t.found() : ""), ", \"writes\": ", t.write != nullptr, "}");
   return toText(out + "]");
 }
 

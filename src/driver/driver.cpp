@@ -19,7 +19,7 @@ namespace {
 #endif
 
 constexpr Target kTargets[] = {
-#define TARGET(name, doc, load, write, missing) {name, doc, load, write, missing},
+#define TARGET(name, doc, load, write, missing, found) {name, doc, load, write, missing, found},
 #include "driver/targets.def"
 #undef TARGET
 };

@@ -72,6 +72,7 @@ struct Target {
   Result<std::unique_ptr<Executable>> (*load)(Module m, Diags& diags);  // null: it does not run in this process
   Result<Artefacts> (*write)(Module m, Diags& diags);                   // null: there is nothing to write
   std::string (*missing)();                                             // what the environment lacks to run it, or empty; null: nothing can
+  std::string (*found)();                                               // what it has that matters; null: nothing does
   bool runs() const { return load && (!missing || missing().empty()); }
 };
 std::span<const Target> targets();

@@ -198,7 +198,7 @@ class NodeExecutable : public Executable {
         }
       return true;
     });
-    if (!alive) error = "the Node process ended";
+    if (!alive) return diags.error(Err::Environment, {}).says("Node ended before the kernel did; it must be version 20.16 or later");
     for (size_t b = 0; b < memory.size() && error.empty(); ++b) {
       std::ifstream in(folder_ / cat(b, ".bin"), std::ios::binary);
       in.read(reinterpret_cast<char*>(static_cast<uintptr_t>(memory[b].base)), static_cast<std::streamsize>(memory[b].size));
@@ -240,8 +240,26 @@ class NodeExecutable : public Executable {
 
 std::string whyNoNode() {
   if (findRunner().empty()) return "the target `wasm` runs in Node by web/dist/node-run.js, which is not there: `make web` builds it";
+  if (const char* given = std::getenv("NEREID_NODE"); given && access(given, X_OK) != 0) return cat("NEREID_NODE names ", given, ", which is no program");
   if (findNode().empty()) return "the target `wasm` runs in Node, which is not there: `make web` installs one, or set NEREID_NODE to a program";
   return "";
+}
+
+std::string nodeFeatures() {
+  if (!whyNoNode().empty()) return "";
+  auto quote = [](const std::string& path) {
+    std::string out = "'";
+    for (char c : path) out += c == '\'' ? "'\\''" : std::string(1, c);
+    return out + "'";
+  };
+  FILE* pipe = popen(cat(quote(findNode()), " --no-warnings ", quote(findRunner()), " --features 2>/dev/null").c_str(), "r");
+  if (!pipe) return "";
+  char line[256] = "";
+  if (!fgets(line, sizeof line, pipe)) line[0] = 0;
+  pclose(pipe);
+  std::string out = line;
+  while (out.ends_with('\n')) out.pop_back();
+  return out;
 }
 
 std::unique_ptr<Executable> inNode(NodeKernel kernel) { return std::make_unique<NodeExecutable>(std::move(kernel)); }

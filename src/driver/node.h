@@ -16,5 +16,7 @@ struct NodeKernel {
 std::unique_ptr<Executable> inNode(NodeKernel kernel);
 // Why nothing can run there, or empty.
 std::string whyNoNode();
+// Its version and what it has: "Node v26.10.0, relaxed SIMD, threads".
+std::string nodeFeatures();
 
 }  // namespace nereid

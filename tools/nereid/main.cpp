@@ -219,6 +219,7 @@ int main(int argc, char** argv) {
     }
     for (auto& t : json::parse(text)) {
       std::printf("%-8s %s\n", t["name"].get<std::string>().c_str(), t["doc"].get<std::string>().c_str());
+      if (std::string found = t["found"]; !found.empty()) std::printf("         runs here in %s\n", found.c_str());
       if (std::string missing = t["missing"]; !missing.empty()) std::printf("         does not run here: %s\n", missing.c_str());
     }
   });
