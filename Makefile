@@ -49,6 +49,7 @@ fuzz: setup
 	done
 
 wasm: setup
+	@scripts/setup.sh --web
 	@scripts/wasm.sh
 
 # The npm package web/, and how large it is.

@@ -11,6 +11,7 @@ flags="--target=wasm32-wasi -Wno-deprecated -stdlib=libc++ -std=c++23 -fno-excep
   -ffunction-sections -fdata-sections -fno-math-errno -Isrc"
 if [ -d src/frontends/tl ] && ls src/frontends/tl/*.cpp >/dev/null 2>&1; then flags="$flags -DNEREID_HAS_TL=1"; fi
 if ls src/lower/*.cpp >/dev/null 2>&1; then flags="$flags -DNEREID_HAS_LOWER=1"; fi
+flags="$flags -DNEREID_HAS_WASM=1"
 clang="clang++-22"
 command -v ccache >/dev/null && clang="ccache clang++-22"
 
@@ -24,13 +25,23 @@ command -v ccache >/dev/null && clang="ccache clang++-22"
     "$lib/crt1-reactor.o" "$lib" "$(clang++-22 --target=wasm32-wasi -print-libgcc-file-name 2>/dev/null)"
   objects=""
   for file in src/support/*.cpp src/ir/*.cpp src/interp/*.cpp src/frontends/*/*.cpp src/passes/*.cpp src/analysis/*.cpp src/schedule/*.cpp \
-    src/lower/*.cpp src/driver/*.cpp src/wasm/*.cpp build/generated/tl_library.cpp; do
+    src/lower/*.cpp src/backends/wasm/*.cpp src/driver/*.cpp src/wasm/*.cpp build/generated/tl_library.cpp; do
     [ -e "$file" ] && [ "$file" != src/driver/node.cpp ] || continue
     object=$out/$(echo "$file" | tr / _).o
     printf 'build %s: cc %s\n' "$object" "$file"
     objects="$objects $object"
   done
-  printf 'build %s/nereid.wasm: link%s\n' "$out" "$objects"
+  # Binaryen takes off another seventh.
+  opt=web/node_modules/binaryen/bin/wasm-opt
+  node=web/node_modules/node/bin/node
+  linked=nereid.wasm
+  if [ -e $opt ]; then
+    linked=linked.wasm
+    features="--enable-bulk-memory --enable-bulk-memory-opt --enable-sign-ext --enable-nontrapping-float-to-int --enable-mutable-globals --enable-multivalue --enable-reference-types"
+    printf 'rule opt\n command = %s %s -Oz --strip-debug --strip-producers --strip-target-features %s $in -o $out\n description = optimise $out\n' $node $opt "$features"
+    printf 'build %s/nereid.wasm: opt %s/linked.wasm\n' "$out" "$out"
+  fi
+  printf 'build %s/%s: link%s\n' "$out" $linked "$objects"
 } > $out/build.ninja.new
 cmp -s $out/build.ninja.new $out/build.ninja || cp $out/build.ninja.new $out/build.ninja
 ninja --quiet -f $out/build.ninja
