@@ -27,10 +27,16 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   rmSync("dist", { recursive: true, force: true });
   const tsc = (project) => execFileSync("node_modules/.bin/tsc", ["-p", project], { stdio: "inherit" });
   tsc("tsconfig.json");
-  tsc("tsconfig.types.json");
-  for (const name of readdirSync("dist")) writeFileSync(`dist/${name}`, readFileSync(`dist/${name}`, "utf8").replace(/(from "\.\/\w+)\.ts"/g, '$1.js"'));
+  tsc("tsconfig.build.json");
+  // Modules one by one, so that bundlers take what is used. TypeScript leaves some names as they are in the sources.
+  for (const name of readdirSync("dist")) {
+    const text = readFileSync(`dist/${name}`, "utf8").replace(/(from "\.\/[\w-]+)\.ts"/g, '$1.js"').replace('"nereid:worker"', '"./worker-text.js"');
+    writeFileSync(`dist/${name}`, text);
+  }
+  writeFileSync("dist/worker-text.js", `export default ${JSON.stringify(worker)};\n`);
   copyFileSync("../LICENSE", "LICENSE");
-  await build({ ...settings, plugins, entryPoints: ["src/index.ts", "src/node-run.ts"], outdir: "dist" });
+  for (const name of ["jobs.js", "jobs.d.ts", "node-run.d.ts"]) rmSync(`dist/${name}`);
+  await build({ ...settings, plugins, entryPoints: ["src/node-run.ts"], outdir: "dist" });
   await build({ ...settings, entryPoints: ["src/worker.ts"], format: "iife", minify: true, outfile: "dist/worker.js" });
   const whole = (await build({ ...minified, plugins, entryPoints: ["src/index.ts"] })).outputFiles[0].contents;
   const packed = gzipSync(whole, { level: 9 }).length;

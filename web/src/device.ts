@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A device: memory, kernels and the threads that run them.
-import { type Data, DeviceBuffer, type Owner, sizeOf } from "./buffer.ts";
+import { type Data, DeviceBuffer, sizeOf } from "./buffer.ts";
 import { AssertionFailed, Failure, type Run } from "./control.ts";
 import { type Canonical, type DTypeName, findType } from "./dtypes.ts";
 import { NereidError } from "./errors.ts";
@@ -46,7 +46,7 @@ export async function open(options: OpenOptions = {}): Promise<Device> {
   const has = basicFeatures();
   if (!has.simd) throw new NereidError("unsupported", "this engine has no WebAssembly SIMD");
   if (options.variant === "relaxed" && !has.relaxed) throw new NereidError("unsupported", "this engine has no fused multiply-add for WebAssembly; leave `variant` out, or take `strict`");
-  let threads = options.threads ?? (await processors());
+  let threads = options.threads ?? processors();
   if (!Number.isInteger(threads) || threads < 1) throw new NereidError("wrong-argument", `threads: ${String(threads)} is no number of threads`);
   threads = Math.min(threads, 63);
   if (threads > 1 && !has.threads) {
@@ -72,7 +72,7 @@ const releaseKernel = (heap: Heap, queue: Queue, pool: Pool | undefined, id: num
 const closePool = (pool: Pool) => () => pool.close();
 
 /** Where kernels run and their arrays lie. Made by `open`. */
-export class Device implements Disposable, Owner {
+export class Device implements Disposable {
   /** Threads that run a launch. */
   readonly threads: number;
   /** Which variant of each kernel is loaded. */

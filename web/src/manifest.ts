@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // manifest.json, as `nereid compile` writes it (docs/wasm.md), and where its files come from.
 import { NereidError } from "./errors.ts";
-import { isNode } from "./platform.ts";
+import { builtin, isNode } from "./platform.ts";
 
 /** A place in the source that a kernel reports: an assertion, or a print with the forms of its values. */
 export type Site = { kind: "assert"; text: string; line: number } | { kind: "print"; text: string; values: ("i64" | "u64" | "hex" | "f64" | "ptr")[] };
@@ -25,16 +25,16 @@ export type Base = string | URL | ((file: string) => Uint8Array | ArrayBuffer | 
 
 const isAddress = (text: string) => /^[a-z][a-z0-9+.-]+:/i.test(text);
 
-async function address(from: string | URL): Promise<URL> {
+function address(from: string | URL): URL {
   if (from instanceof URL) return from;
   if (isAddress(from)) return new URL(from);
-  if (isNode) return (await import("node:url")).pathToFileURL(from);
+  if (isNode) return builtin("node:url").pathToFileURL(from);
   return new URL(from, globalThis.document?.baseURI ?? location.href);
 }
 
 async function bytesAt(url: URL): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    if (isNode && url.protocol === "file:") return new Uint8Array(await (await import("node:fs/promises")).readFile(url));
+    if (isNode && url.protocol === "file:") return new Uint8Array(await builtin("node:fs/promises").readFile(url));
     const answer = await fetch(url);
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     return new Uint8Array(await answer.arrayBuffer());
@@ -48,7 +48,7 @@ export async function readManifest(source: Manifest | URL | string, base?: Base)
   let manifest: Manifest;
   let root: URL | undefined;
   if (typeof source === "string" || source instanceof URL) {
-    root = await address(source);
+    root = address(source);
     const text = new TextDecoder().decode(await bytesAt(root));
     try {
       manifest = JSON.parse(text);
@@ -59,7 +59,7 @@ export async function readManifest(source: Manifest | URL | string, base?: Base)
     manifest = source;
   }
   if (!Array.isArray(manifest?.artefacts)) throw new NereidError("bad-manifest", "this is no manifest of nereid: it has no list `artefacts`");
-  if (base !== undefined && typeof base !== "function") root = await address(base);
+  if (base !== undefined && typeof base !== "function") root = address(base);
   const read = async (file: string) => {
     if (typeof base === "function") {
       const bytes = await base(file);

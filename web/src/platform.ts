@@ -3,13 +3,16 @@
 
 export const isNode: boolean = typeof process === "object" && typeof process.versions?.node === "string" && process.release?.name === "node";
 
+/** A module of Node. Bundlers for pages would trip over an import. @internal */
+export const builtin: typeof process.getBuiltinModule = (name: string) => process.getBuiltinModule(name);
+
 /** Whether this is the main thread of a page, which must never wait. */
 export const isPage: boolean = !isNode && typeof document === "object";
 
 export const kDispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for("Symbol.dispose");
 
 /** How many threads the machine runs at once. */
-export async function processors(): Promise<number> {
-  if (isNode) return (await import("node:os")).availableParallelism();
+export function processors(): number {
+  if (isNode) return builtin("node:os").availableParallelism();
   return globalThis.navigator?.hardwareConcurrency || 1;
 }

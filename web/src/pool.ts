@@ -2,7 +2,7 @@
 // Workers that take part in launches.
 import source from "nereid:worker";
 import { Failure, isOver, kMaxThreads, type Run, spin, takeChunks, Word } from "./control.ts";
-import { isNode, isPage } from "./platform.ts";
+import { builtin, isNode, isPage } from "./platform.ts";
 import type { Message } from "./worker.ts";
 
 /** A launch for the pool. `run` is the kernel in this thread. */
@@ -34,9 +34,9 @@ interface Events {
 }
 type MakeThread = (events: Events) => Thread;
 
-async function maker(workerUrl: string | URL | undefined): Promise<MakeThread> {
+function maker(workerUrl: string | URL | undefined): MakeThread {
   if (isNode) {
-    const { Worker } = await import("node:worker_threads");
+    const { Worker } = builtin("node:worker_threads");
     return (events) => {
       const worker = new Worker(source, { eval: true });
       worker.on("message", (data) => events.message(data));
@@ -75,7 +75,7 @@ export class Pool {
 
   /** A pool whose workers are ready; undefined where none can be started. */
   static async start(memory: WebAssembly.Memory, threads: number, workerUrl: string | URL | undefined): Promise<Pool | undefined> {
-    const pool = new Pool(memory, threads, await maker(workerUrl));
+    const pool = new Pool(memory, threads, maker(workerUrl));
     const last = isPage ? threads : threads - 1;
     await Promise.all(Array.from({ length: Math.min(last, kMaxThreads - 1) }, (_, i) => pool.#spawn(i + 1, 0)));
     if (pool.#living > 0) return pool;

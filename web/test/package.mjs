@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// The package as others see it: dist/ in Node, in a bundle, and its types.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const web = fileURLToPath(new URL("..", import.meta.url));
+
+// A package that depends on it.
+const folder = `${web}/build/test/consumer`;
+mkdirSync(`${folder}/node_modules/nereid`, { recursive: true });
+for (const part of ["package.json", "dist"]) cpSync(`${web}/${part}`, `${folder}/node_modules/nereid/${part}`, { recursive: true });
+writeFileSync(`${folder}/package.json`, '{"type": "module"}');
+writeFileSync(`${folder}/tsconfig.json`, "{}");
+
+test("dist/ runs kernels", async () => {
+  const { open } = await import("nereid");
+  const device = await open({ threads: 2 });
+  const { axpy } = await device.load(`${web}/build/test/modules/manifest.json`);
+  const [x, y] = [device.buffer("f32", [1, 2], [3, 4]), device.buffer("f32", 2)];
+  await axpy.launch(1, { x, y, n: 2, a: 2 });
+  assert.deepEqual([...y.view], [6, 8]);
+  device.dispose();
+});
+
+test("a bundle has only what is used, and nothing of Node", async () => {
+  const bundle = async (contents) =>
+    (await build({ stdin: { contents, resolveDir: folder }, bundle: true, format: "esm", minify: true, write: false, platform: "browser" })).outputFiles[0].text;
+  const small = await bundle('import { encode } from "nereid"; console.log(encode("f16", 1));');
+  assert.ok(small.length < 4000, `${small.length} bytes for encode()`);
+  const all = await bundle('import { open } from "nereid"; await open();');
+  assert.ok(!/(import|require)\("node:/.test(all), "an import of node:");
+});
+
+test("its types stand alone", () => {
+  cpSync(`${web}/test/kernels.d.ts`, `${folder}/kernels.d.ts`);
+  const body = readFileSync(`${web}/../docs/wasm.md`, "utf8").match(/```ts\n(import[^]*?)```/)[1].replace("./dist/kernels.js", "./kernels.js");
+  writeFileSync(`${folder}/consumer.ts`, body);
+  for (const module of [["NodeNext", "NodeNext"], ["ESNext", "bundler"]]) {
+    const options = { strict: true, noEmit: true, target: "ES2022", lib: ["ES2022", "ESNext.Disposable", "DOM"], types: [], module: module[0], moduleResolution: module[1] };
+    writeFileSync(`${folder}/tsconfig.json`, JSON.stringify({ compilerOptions: options, include: ["consumer.ts"] }));
+    execFileSync(`${web}/node_modules/.bin/tsc`, ["-p", folder], { encoding: "utf8", stdio: "pipe" });
+  }
+});
