@@ -9,7 +9,7 @@ import { Heap } from "./heap.ts";
 import { type Kernel, WasmKernel } from "./kernel.ts";
 import { type Artefact, type Base, checkArtefact, type Manifest, readManifest, type Site } from "./manifest.ts";
 import { math } from "./math.ts";
-import { isPage, kDispose, processors } from "./platform.ts";
+import { isPage, kDispose, kGrain, processors } from "./platform.ts";
 import { type Outcome, Pool } from "./pool.ts";
 import { printed } from "./print.ts";
 import { notForgotten, Queue, whenForgotten } from "./queue.ts";
@@ -166,7 +166,8 @@ export class Device implements Disposable {
   execute(kernel: WasmKernel, programs: number, packed: Uint8Array): void | Promise<void> {
     if (this.#disposed) throw new NereidError("disposed", "the device was disposed of", { kernel: kernel.name });
     this.heap.bytes.set(packed, kernel.at);
-    const expected = kernel.cost * programs; // NaN at first
+    // On a page, numbers that differ may mean another amount of work.
+    const expected = isPage && !kernel.sameNumbers(packed) ? NaN : kernel.cost * programs; // NaN at first
     if (this.#pool && !kernel.prints && (isPage || programs > 1) && !(expected < kInline)) {
       const done = (outcome: Outcome) => {
         const { failure, at, text, time } = outcome;
@@ -174,7 +175,7 @@ export class Device implements Disposable {
         if (failure === Failure.Assertion) throw this.#failed(kernel, new AssertionFailed(...at));
         if (failure === Failure.Trap) throw this.#failed(kernel, new Error(text));
         if (failure === Failure.Lost) throw new NereidError("lost-worker", "a worker died during the launch; its results are not to be relied on", { kernel: kernel.name });
-        this.#learn(kernel, time / programs);
+        this.#learn(kernel, (time + kGrain) / programs);
       };
       const { at, stride } = this.#scratch;
       const outcome = this.#pool.run({ kernel: kernel.id, programs, args: kernel.at, scratch: at, stride, run: kernel.run });
@@ -196,7 +197,7 @@ export class Device implements Disposable {
     } catch (error) {
       throw this.#failed(kernel, error);
     }
-    this.#learn(kernel, ((performance.now() - start) * 1e3) / (end - begin));
+    this.#learn(kernel, ((performance.now() - start) * 1e3 + kGrain) / (end - begin));
   }
 
   // Without workers, the page gets a turn every few milliseconds.

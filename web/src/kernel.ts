@@ -87,6 +87,7 @@ export class WasmKernel implements Kernel {
   readonly #packed: Uint8Array;
   readonly #view: DataView;
   readonly #release: () => void;
+  readonly #lastNumbers: Uint8Array;
   #disposed = false;
 
   constructor(device: Device, loaded: Loaded) {
@@ -109,6 +110,7 @@ export class WasmKernel implements Kernel {
     const size = kFirst + 8 * loaded.parameters.length;
     this.#packed = new Uint8Array(size);
     this.#view = new DataView(this.#packed.buffer);
+    this.#lastNumbers = this.#packed.slice();
     this.at = device.heap.allocate(size);
     this.#release = device.releaseOfKernel(loaded.id, this.at, size);
     whenForgotten(this, this.#release);
@@ -130,6 +132,18 @@ export class WasmKernel implements Kernel {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** Whether the numbers among the arguments are those of the last time that this was asked. */
+  sameNumbers(packed: Uint8Array): boolean {
+    const last = this.#lastNumbers;
+    const same = this.#parameters.every((p, i) => {
+      if (p.pointer) return true;
+      for (let k = kFirst + 8 * i; k < kFirst + 8 * i + 8; ++k) if (packed[k] !== last[k]) return false;
+      return true;
+    });
+    last.set(packed);
+    return same;
   }
 
   dispose(): void {

@@ -16,3 +16,6 @@ export function processors(): number {
   if (isNode) return builtin("node:os").availableParallelism();
   return globalThis.navigator?.hardwareConcurrency || 1;
 }
+
+/** How coarse performance.now() is, in µs: pages get no finer clock than this. */
+export const kGrain: number = isNode ? 0 : globalThis.crossOriginIsolated ? 5 : 100;

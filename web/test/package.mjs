@@ -26,6 +26,17 @@ test("dist/ runs kernels", async () => {
   device.dispose();
 });
 
+test("a program ends when its launches have, with a device that nobody disposed of", () => {
+  const program = `
+    const { open } = await import("nereid");
+    const device = await open({ threads: 3 });
+    const { count } = await device.load("${web}/build/test/modules/manifest.json");
+    const out = device.buffer("i32", 65);
+    void count.launch(64, { out, rounds: 3000000 }).then(() => console.log("done", out.view[64]));`;
+  const said = execFileSync(process.execPath, ["--input-type=module", "-e", program], { cwd: web, encoding: "utf8", timeout: 20000 });
+  assert.equal(said, "done 64\n");
+});
+
 test("a bundle has only what is used, and nothing of Node", async () => {
   const bundle = async (contents) =>
     (await build({ stdin: { contents, resolveDir: folder }, bundle: true, format: "esm", minify: true, write: false, platform: "browser" })).outputFiles[0].text;
