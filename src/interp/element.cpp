@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "interp/element.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -38,6 +39,11 @@ double roundEven(double a) {
   double rest = a - whole;
   if (rest > 0.5 || (rest == 0.5 && std::fmod(whole, 2) != 0)) whole += 1;
   return std::copysign(whole, a);
+}
+
+double scale(double a, double b) {
+  if (!std::isfinite(b)) return a * std::exp2(b);
+  return std::ldexp(a, static_cast<int>(std::clamp(std::floor(b), -5000.0, 5000.0)));
 }
 
 // ---- rows of the table, by the kind of their signature

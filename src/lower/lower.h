@@ -12,6 +12,7 @@ struct Machine {
   int vectorBytes = 64;      // of one vector register
   int vectorRegisters = 32;  // that the inner loops may use
   bool fma = true;           // whether it multiplies and adds in one step; where not, products that may round are rounded
+  bool scales = false;       // lo.scale is an instruction; without it, it is written out
 };
 
 // The lowered kernel takes the kernel's arguments.

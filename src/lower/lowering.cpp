@@ -53,7 +53,7 @@ Result<Lowered> Lowering::run() {
   Builder(m_, body, kernel_.loc).create(Op::Return, {}, {});
   for (Inst* inst : entry_->insts) inst->parent = body;
   body->insts.insert(body->insts.begin(), entry_->insts.begin(), entry_->insts.end());
-  expandMath(*out_, m_, machine_.fma);
+  expandMath(*out_, m_, machine_);
   // Addresses and bounds were computed wherever they were asked for.
   nereid::fold(*out_, m_);
   eliminateCommon(*out_);

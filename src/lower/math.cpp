@@ -23,7 +23,7 @@ constexpr double kInf = std::numeric_limits<double>::infinity();
 // Arithmetic on one type, written as formulas.
 class Formula {
  public:
-  Formula(Builder& b, Type f32, bool hasFma) : b_(b), f_(f32), i_(f32.withElement(Elem::I32)), hasFma_(hasFma) {}
+  Formula(Builder& b, Type f32, const Machine& machine) : b_(b), f_(f32), i_(f32.withElement(Elem::I32)), machine_(machine) {}
 
   Value* number(double v) { return b_.floating(f_, v); }
   Value* bits(int64_t v) { return b_.integer(i_, v); }
@@ -32,10 +32,10 @@ class Formula {
   Value* mul(Value* x, Value* y) { return b_.make(Op::MulF, {x, y}); }
   Value* div(Value* x, Value* y) { return b_.make(Op::DivF, {x, y}); }
   // Rounded once where that is cheap.
-  Value* fma(Value* x, Value* y, Value* z) { return hasFma_ ? b_.make(Op::Fma, {x, y, z}) : add(mul(x, y), z); }
+  Value* fma(Value* x, Value* y, Value* z) { return machine_.fma ? b_.make(Op::Fma, {x, y, z}) : add(mul(x, y), z); }
   // x * c - product, where the product is rounded: exact.
   Value* productError(Value* x, double c, Value* product) {
-    if (hasFma_) return fma(x, number(c), neg(product));
+    if (machine_.fma) return fma(x, number(c), neg(product));
     return narrow(sub(mul(wide(x), wide(number(c))), wide(product)));
   }
   Value* wide(Value* x) { return b_.cast(Op::ExtF, x, f_.withElement(Elem::F64)); }
@@ -74,50 +74,55 @@ class Formula {
   Value* copySign(Value* magnitude, Value* sign) {
     return asFloat(ior(asInt(magnitude), iand(asInt(sign), bits(static_cast<int64_t>(0x80000000)))));
   }
-  // x * 2^n for -300 < n < 300, rounding once: in two exact steps and one that may round.
-  Value* scale(Value* x, Value* n) {
-    Value* half = sar(n, 1);
-    Value* rest = isub(n, half);
-    auto power = [&](Value* k) { return asFloat(shl(iadd(k, bits(127)), 23)); };
-    return mul(mul(x, power(half)), power(rest));
-  }
-
   // 2^n e^r - or 2^n 2^f - from a reduced argument.
   Value* expReduced(Value* r) {
     Value* p = poly(r, {0.5, 0.16666576266288757, 0.04166637361049652, 0.008363176137208939, 0.0013941108481958508});
     return fma(mul(r, r), p, r);  // e^r - 1
   }
-  struct Reduced {
-    Value *n, *r;
-  };
-  // round(x * factor) as a float and an integer, for magnitudes below 2^22: adding 1.5 * 2^23 leaves the integer in the low bits.
+  // round(x * factor) for magnitudes below 2^22: adding 1.5 * 2^23 leaves the integer in the low bits. They hold it plus 254, which is
+  // what `scale` wants.
+  static constexpr int64_t kBias = 254;
   struct Rounded {
-    Value *n, *i;
+    Value *n, *biased;
   };
   Rounded roundProduct(Value* x, double factor) {
-    Value* magic = number(0x1.8p23);
+    Value* magic = number(0x1.8p23 + kBias);
     Value* t = fma(x, number(factor), magic);
-    return {sub(t, magic), isub(asInt(t), bits(0x4B400000))};
+    return {sub(t, magic), asInt(t)};
   }
+  Value* integer(Rounded k) { return isub(k.biased, bits(0x4B400000 + kBias)); }
+  // x * 2^n for -252 < n < 252, rounding once. Without an instruction for it in two steps, 2^floor(n/2) and the rest, of which the first is
+  // exact: half of n + 254 is the biased exponent of half of n, and the shift by 23 drops what stands above.
+  Value* scale(Value* x, Rounded k) {
+    if (machine_.scales) return b_.make(Op::LoScale, {x, k.n});
+    Value* half = shr(k.biased, 1);
+    Value* rest = isub(k.biased, half);
+    return mul(mul(x, asFloat(shl(half, 23))), asFloat(shl(rest, 23)));
+  }
+  struct Reduced {
+    Rounded n;
+    Value* r;
+  };
   Reduced reduceExp(Value* x) {
-    auto [n, i] = roundProduct(x, 1.4426950408889634);
-    Value* r = fma(n, number(-0.693145751953125), x);
-    return {i, fma(n, number(-1.428606765330187e-06), r)};
+    Rounded k = roundProduct(x, 1.4426950408889634);
+    Value* r = fma(k.n, number(-0.693145751953125), x);
+    return {k, fma(k.n, number(-1.428606765330187e-06), r)};
   }
   Value* exp(Value* x) {
     auto [n, r] = reduceExp(clamp(x, -104.0, 89.0));
-    return scale(add(expReduced(r), number(1)), n);
+    return scale(poly(r, {1, 1, 0.5, 0.16666576266288757, 0.04166637361049652, 0.008363176137208939, 0.0013941108481958508}), n);
   }
   Value* exp2(Value* x) {
     x = clamp(x, -151.0, 129.0);
-    auto [n, i] = roundProduct(x, 1);
-    Value* f = sub(x, n);
+    Rounded k = roundProduct(x, 1);
+    Value* f = sub(x, k.n);
     Value* p = poly(f, {0.6931471824645996, 0.24022650718688965, 0.055503569543361664, 0.009618030861020088, 0.0013390866806730628,
                         0.00015469726349692792});
-    return scale(fma(p, f, number(1)), i);
+    return scale(fma(p, f, number(1)), k);
   }
   Value* expm1(Value* x) {
-    auto [n, r] = reduceExp(clamp(x, -104.0, 89.0));
+    auto [k, r] = reduceExp(clamp(x, -104.0, 89.0));
+    Value* n = integer(k);
     // 2^n (e^r - 1) + (2^n - 1), with 2^128 made of two halves.
     Value* large = b_.cmpI(CmpIPred::Sge, n, bits(128));
     Value* m = select(large, bits(127), n);
@@ -234,8 +239,9 @@ class Formula {
   // matter are taken from its expansion (Payne and Hanek), in integers.
   Value* sinCos(Value* x, bool cosine) {
     Value* a = abs(x);
-    auto [n0, q0] = roundProduct(a, 0.6366197723675814);
-    Value* r0 = hasFma_ ? reduceByFma(n0, a) : reduceWide(n0, a);
+    Rounded k = roundProduct(a, 0.6366197723675814);
+    Value* q0 = integer(k);
+    Value* r0 = machine_.fma ? reduceByFma(k.n, a) : reduceWide(k.n, a);
     auto [q1, r1] = reduceLarge(a);
     Value* isLarge = b_.cmpF(CmpFPred::Oge, a, number(131072));
     Value* q = select(isLarge, q1, q0);
@@ -306,11 +312,11 @@ class Formula {
  private:
   Builder& b_;
   Type f_, i_;
-  bool hasFma_;
+  const Machine& machine_;
 };
 
-Value* expand(Builder& b, Op op, Value* x, bool fma) {
-  Formula f(b, x->type, fma);
+Value* expand(Builder& b, Op op, Value* x, const Machine& machine) {
+  Formula f(b, x->type, machine);
   switch (op) {
     case Op::Exp: return f.exp(x);
     case Op::Exp2: return f.exp2(x);
@@ -337,13 +343,13 @@ bool isExpanded(Op op) {
   }
 }
 
-void expandIn(Region& region, Module& m, bool fma, Replacements& replaced) {
+void expandIn(Region& region, Module& m, const Machine& machine, Replacements& replaced) {
   for (Block* block : region.blocks) {
     std::vector<Inst*> source = std::move(block->insts);
     block->insts.clear();
     for (Inst* inst : source) {
       for (Value*& v : inst->operands) v = replaced(v);
-      for (auto& r : inst->regions) expandIn(*r, m, fma, replaced);
+      for (auto& r : inst->regions) expandIn(*r, m, machine, replaced);
       if (!isExpanded(inst->op) || inst->result()->type.elem == Elem::F64) {
         block->insts.push_back(inst);
         continue;
@@ -352,7 +358,7 @@ void expandIn(Region& region, Module& m, bool fma, Replacements& replaced) {
       Value* x = inst->operand(0);
       bool narrow = bitWidth(x->type) < 32;
       if (narrow) x = b.cast(Op::ExtF, x, x->type.withElement(Elem::F32));
-      Value* y = expand(b, inst->op, x, fma);
+      Value* y = expand(b, inst->op, x, machine);
       if (narrow) y = b.cast(Op::TruncF, y, inst->result()->type);
       replaced.add(inst->result(), y);
     }
@@ -361,9 +367,9 @@ void expandIn(Region& region, Module& m, bool fma, Replacements& replaced) {
 
 }  // namespace
 
-void expandMath(Func& f, Module& m, bool fma) {
+void expandMath(Func& f, Module& m, const Machine& machine) {
   Replacements replaced;
-  expandIn(f.body, m, fma, replaced);
+  expandIn(f.body, m, machine, replaced);
   replaced.apply(f.body);
 }
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "ir/ir.h"
+#include "lower/lower.h"
 
 namespace nereid {
 
 // Replaces transcendental functions on f32 (and on narrower floats, through f32) by arithmetic, on scalars and vectors alike, so that
-// every target computes the same bits from the same steps. f64 functions are left to the target. Without `fma`, what
+// every target computes the same bits from the same steps. f64 functions are left to the target. Without fused multiply-add, what
 // rests on a single rounding is done in f64.
-void expandMath(Func& f, Module& m, bool fma);
+void expandMath(Func& f, Module& m, const Machine& machine);
 
 }  // namespace nereid

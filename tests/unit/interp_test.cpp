@@ -52,6 +52,18 @@ TEST(Element, IntegersWrapAndDivisionIsTotal) {
   EXPECT_EQ(compute(Op::MulHiUI, {{kI64, ~0ull}, {kI64, ~0ull}}, kI64), ~0ull - 1);
 }
 
+TEST(Element, ScalingRoundsOnceAndTakesTheFloor) {
+  auto scaled = [](float x, float n) { return compute(Op::LoScale, {{kF32, f32(x)}, {kF32, f32(n)}}, kF32); };
+  EXPECT_EQ(scaled(1.5f, 3.75f), f32(12));
+  EXPECT_EQ(scaled(-1.5f, -0.5f), f32(-0.75f));
+  EXPECT_EQ(scaled(0x1.8p0f, -150), f32(0x1p-149f));    // above half of the least subnormal
+  EXPECT_EQ(scaled(0x1p0f, -150), f32(0));              // half: to even
+  EXPECT_EQ(scaled(0x1p-149f, 276), f32(0x1p127f));
+  EXPECT_EQ(scaled(1, 1e30f), f32(INFINITY));
+  EXPECT_EQ(scaled(-1, -1e30f), f32(-0.0f));
+  EXPECT_TRUE(std::isnan(std::bit_cast<float>(static_cast<uint32_t>(scaled(1, NAN)))));
+}
+
 TEST(Element, ConversionsRoundOnce) {
   // 2^53 + 1 lies between two floats only after the first rounding to double.
   EXPECT_EQ(compute(Op::SIToFP, {{kI64, 0x4000004000000001}}, kF32), f32(std::ldexp(8388609.0f, 39)));

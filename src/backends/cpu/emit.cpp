@@ -7,6 +7,7 @@
 
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/IntrinsicsX86.h>
 #include <llvm/IR/Module.h>
 
 #include "backends/cpu/conversions.h"
@@ -268,6 +269,7 @@ struct Emitter {
       case Op::RoundEven: return unary(llvm::Intrinsic::roundeven);
       case Op::Trunc: return unary(llvm::Intrinsic::trunc);
       case Op::CopySign: return b.CreateBinaryIntrinsic(llvm::Intrinsic::copysign, x[0], x[1]);
+      case Op::LoScale: return scale(x[0], x[1]);
       default: return library(i, x);
     }
   }
@@ -277,11 +279,59 @@ struct Emitter {
   llvm::Value* nanExtremum(bool largest, llvm::Value* x, llvm::Value* y) {
     return b.CreateBinaryIntrinsic(largest ? llvm::Intrinsic::maximum : llvm::Intrinsic::minimum, x, y);
   }
-  // The other operand where one is NaN. LLVM's maxnum leaves the order of zeros open, and x86's max gives the second operand where
-  // one is NaN: select by hand.
+  // The other operand where one is NaN; of two zeros, either.
   llvm::Value* numExtremum(bool largest, llvm::Value* x, llvm::Value* y) {
-    llvm::Value* both = b.CreateBinaryIntrinsic(largest ? llvm::Intrinsic::maxnum : llvm::Intrinsic::minnum, x, y);
-    return both;
+#if defined(__x86_64__)
+    // A machine max gives its second operand where either is NaN, so that only y must be looked at. In a reduction y is the new element:
+    // what each round waits for is one instruction, where LLVM's expansion of maxnum tests the accumulator.
+    if (llvm::isa<llvm::Constant>(x)) std::swap(x, y);
+    auto predicate = largest ? llvm::CmpInst::FCMP_OGT : llvm::CmpInst::FCMP_OLT;
+    llvm::Value* extremum = b.CreateSelect(b.CreateFCmp(predicate, x, y), x, y);
+    return b.CreateSelect(b.CreateFCmpORD(y, y), extremum, x);
+#else
+    return b.CreateBinaryIntrinsic(largest ? llvm::Intrinsic::maxnum : llvm::Intrinsic::minnum, x, y);
+#endif
+  }
+  // AVX-512's instruction takes 16 lanes: longer vectors go in pieces, shorter ones in a part of one.
+  llvm::Value* scale(llvm::Value* x, llvm::Value* n) {
+    constexpr int kLanes = 16;
+    auto* vector = llvm::dyn_cast<llvm::FixedVectorType>(x->getType());
+    int lanes = vector ? static_cast<int>(vector->getNumElements()) : 1;
+    llvm::Type* whole = llvm::FixedVectorType::get(b.getFloatTy(), kLanes);
+    auto act = [&](llvm::Value* a, llvm::Value* k) {
+      return b.CreateIntrinsic(llvm::Intrinsic::x86_avx512_mask_scalef_ps_512, {}, {a, k, zero(whole), b.getInt16(-1), b.getInt32(4)});
+    };
+    if (!vector) {
+      auto wide = [&](llvm::Value* v) { return b.CreateInsertElement(llvm::PoisonValue::get(whole), v, uint64_t{0}); };
+      return b.CreateExtractElement(act(wide(x), wide(n)), uint64_t{0});
+    }
+    auto range = [&](llvm::Value* v, int first, int count) {
+      std::vector<int> mask(static_cast<size_t>(count));
+      for (int i = 0; i < count; ++i) mask[static_cast<size_t>(i)] = first + i;
+      return b.CreateShuffleVector(v, mask);
+    };
+    if (lanes <= kLanes) {
+      auto grown = [&](llvm::Value* v) {
+        std::vector<int> mask(kLanes, -1);
+        for (int i = 0; i < lanes; ++i) mask[static_cast<size_t>(i)] = i;
+        return b.CreateShuffleVector(v, mask);
+      };
+      return range(act(grown(x), grown(n)), 0, lanes);
+    }
+    std::vector<llvm::Value*> parts;
+    for (int i = 0; i < lanes; i += kLanes) parts.push_back(act(range(x, i, kLanes), range(n, i, kLanes)));
+    // Vectors are a power of two long.
+    while (parts.size() > 1) {
+      std::vector<llvm::Value*> joined;
+      for (size_t i = 0; i < parts.size(); i += 2) {
+        auto* part = llvm::cast<llvm::FixedVectorType>(parts[i]->getType());
+        std::vector<int> mask(part->getNumElements() * 2);
+        for (size_t k = 0; k < mask.size(); ++k) mask[k] = static_cast<int>(k);
+        joined.push_back(b.CreateShuffleVector(parts[i], parts[i + 1], mask));
+      }
+      parts = std::move(joined);
+    }
+    return parts[0];
   }
 
   // Functions without an expansion of ours on this type: the C library's, lane by lane.
