@@ -547,11 +547,39 @@ struct Emitter {
       case Rmw::UMin: op = R::UMin; break;
       case Rmw::Xchg: op = R::Xchg; break;
     }
-    if (t.elem == Elem::BF16 && op != R::Xchg) {
-      v = b.CreateBitCast(v, b.getBFloatTy());
-      return b.CreateBitCast(b.CreateAtomicRMW(op, p, v, alignOf(t), ordering(i)), b.getInt16Ty());
-    }
+    if (t.elem == Elem::BF16 && op != R::Xchg) return atomicBf16(i, p, v);
     return b.CreateAtomicRMW(op, p, v, alignOf(t), ordering(i));
+  }
+
+  // LLVM would call its runtime library for the rounding where the machine has no bf16: a loop around our own.
+  llvm::Value* atomicBf16(const Inst& i, llvm::Value* p, llvm::Value* v) {
+    const llvm::Align align = alignOf(i.result()->type);
+    llvm::Type* bits = b.getInt16Ty();
+    llvm::Value* operand = convert.floatToFloat(v, Elem::BF16, Elem::F32, false, false);
+    llvm::LoadInst* first = b.CreateAlignedLoad(bits, p, align);
+    first->setAtomic(llvm::AtomicOrdering::Monotonic);
+    auto* before = b.GetInsertBlock();
+    auto* again = llvm::BasicBlock::Create(c, "again", f);
+    auto* done = llvm::BasicBlock::Create(c, "done", f);
+    b.CreateBr(again);
+    b.SetInsertPoint(again);
+    llvm::PHINode* old = b.CreatePHI(bits, 2);
+    old->addIncoming(first, before);
+    llvm::Value* x = convert.floatToFloat(old, Elem::BF16, Elem::F32, false, false);
+    llvm::Value* y = nullptr;
+    switch (static_cast<Rmw>(i.integer(Attr::RmwOp))) {
+      case Rmw::FAdd: y = b.CreateFAdd(x, operand); break;
+      case Rmw::Max: y = numExtremum(true, x, operand); break;
+      case Rmw::Min: y = numExtremum(false, x, operand); break;
+      default: NEREID_CHECK(false, "no such atomic on bf16");
+    }
+    llvm::Value* replacement = convert.floatToFloat(y, Elem::F32, Elem::BF16, false, false);
+    auto order = ordering(i);
+    auto* exchange = b.CreateAtomicCmpXchg(p, old, replacement, align, order, llvm::AtomicCmpXchgInst::getStrongestFailureOrdering(order));
+    old->addIncoming(b.CreateExtractValue(exchange, 0), b.GetInsertBlock());
+    b.CreateCondBr(b.CreateExtractValue(exchange, 1), done, again);
+    b.SetInsertPoint(done);
+    return old;
   }
 
   llvm::Value* atomicCas(const Inst& i) {
