@@ -48,6 +48,14 @@ done
 for harness in build/bin/fuzz_*; do
   run "$(basename "$harness")" "$harness" tests/ir tests/ops
 done
+run math build/bin/math_accuracy --step 9973
+if [ "$(uname -m)" = x86_64 ]; then
+  # What is written out for machines without AVX-512, and without AVX and f16.
+  run math_avx2 env NEREID_CPU=x86-64-v3 build/bin/math_accuracy --step 9973 exp exp2 expm1 tanh erf
+  for file in atomics cast_float descriptors extremum_nan float_f16_tiles fp8_encode math_bf16 math_f32; do
+    run "$file (sse)" env NEREID_CPU=x86-64 build/bin/nereid_runner "tests/ops/$file.ttir"
+  done
+fi
 run random build/bin/random_programs 1 60
 if build/bin/nereid targets --json | grep -q '"name": "wasm", [^}]*"runs": true'; then
   run wasm_strict env NEREID_WASM_VARIANT=strict build/bin/nereid_runner --targets interp,wasm tests/ops
