@@ -120,17 +120,26 @@ void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
     leave(scope);
   };
   segment(true, [&] { emitLoop(depth, index(0), low.v, acc); });
-  // The rest is short: one register at a time. Accumulators lend their first lanes to it.
+  // The rest is short: one register at a time. Accumulators are folded to one register if they will be folded anyway; else they lend their first
+  // lanes.
   Axis& open = axes_[static_cast<size_t>(a)];
   const std::vector<Value*> wide = acc;
   bool lend = true;  // lanes without an identity may not have started
   for (const Root& root : nest_->roots) lend &= acc.empty() || (root.kind == Root::Combine && combineOf(*root.inst)) || !root.accumulates();
+  const bool folds = axis.isReduced && a == vectorAxis_ && depth == firstReduced_;
   if (open.laneBits > narrowBits_ && lend) {
     open.laneBits = narrowBits_;
     step = open.step();
     high = emitOp(Op::AndI, {emitOp(Op::AddI, {bound, {index(step - 1), 0}}, kI64), {index(-step), 0}}, kI64);
-    for (Value*& v : acc)
-      if (v->type.isVector()) v = takeLanes(v, 0, step);
+    if (folds) {
+      size_t next = 0;
+      for (const Root& root : nest_->roots)
+        if (root.accumulates())
+          for (const Lowval& v : fold(*root.inst, {acc[next]}, step)) acc[next++] = v.v;
+    } else {
+      for (Value*& v : acc)
+        if (v->type.isVector()) v = takeLanes(v, 0, step);
+    }
   }
   if (step > 1 || limits.size() > 1 || anyLower) {
     MemoScope scope = enter();
@@ -142,7 +151,7 @@ void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
       if (!emitOutside(depth, high.v, acc)) emitLoop(depth, high.v, size, acc);
     });
   for (size_t i = 0; i < acc.size(); ++i)
-    if (acc[i]->type != wide[i]->type) acc[i] = putLanes(acc[i], wide[i]);
+    if (!folds && acc[i]->type != wide[i]->type) acc[i] = putLanes(acc[i], wide[i]);
   open.laneBits = axis.laneBits;
 }
 
@@ -175,6 +184,7 @@ void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Va
   bool reverse = false;
   for (const Root& root : nest_->roots) reverse |= root.kind == Root::Scan && axis.isReduced && root.inst->integer(Attr::Reverse);
   auto lowerBits = constantBits(lower), upperBits = constantBits(upper);
+  if (lowerBits && upperBits && static_cast<int64_t>(*lowerBits) >= static_cast<int64_t>(*upperBits)) return;
   MemoScope scope = enter();
   if (lowerBits && upperBits && static_cast<int64_t>(*upperBits - *lowerBits) == axis.step() && axis.bits == axis.laneBits) {
     // One iteration needs no loop.
@@ -360,15 +370,25 @@ void Lowering::emitBody(std::vector<Value*>& acc) {
   }
 }
 
-std::vector<Lowval> Lowering::fold(const Inst& reduce, std::vector<Value*> vectors) {
+// Combines the lanes of each vector until `lanesLeft` are left; a single one is a scalar.
+std::vector<Lowval> Lowering::fold(const Inst& reduce, std::vector<Value*> vectors, int64_t lanesLeft) {
   auto combine = combineOf(reduce);
-  int64_t width = vectors[0]->type.dim(0);
-  while (width > 1) {
+  int64_t width = vectors[0]->type.isVector() ? vectors[0]->type.dim(0) : 1, all = width;
+  while (width > lanesLeft) {
     int64_t half = width / 2;
+    // Parts of a 128-bit register are not worth a type of their own: the upper half moves down, and the lanes above do not matter.
+    bool inPlace = lanesLeft == 1 && width * bitWidth(vectors[0]->type) <= 128;
     std::vector<Lowval> low, high;
     for (Value* v : vectors) {
-      low.push_back({takeLanes(v, 0, half), top()});
-      high.push_back({takeLanes(v, half, half), top()});
+      if (inPlace) {
+        std::vector<int64_t> moved(static_cast<size_t>(all), -1);
+        for (int64_t i = 0; i < half; ++i) moved[static_cast<size_t>(i)] = half + i;
+        low.push_back({v, top()});
+        high.push_back({at(top()).create(Op::LoShuffle, {v}, {v->type}, {{Attr::Lanes, moved}})->result(), top()});
+      } else {
+        low.push_back({takeLanes(v, 0, half), top()});
+        high.push_back({takeLanes(v, half, half), top()});
+      }
     }
     std::vector<Lowval> out;
     if (combine) {
@@ -380,9 +400,10 @@ std::vector<Lowval> Lowering::fold(const Inst& reduce, std::vector<Value*> vecto
     vectors.clear();
     for (const Lowval& v : out) vectors.push_back(v.v);
     width = half;
+    if (!inPlace) all = half;
   }
   std::vector<Lowval> out;
-  for (Value* v : vectors) out.push_back({v, top()});
+  for (Value* v : vectors) out.push_back({lanesLeft == 1 && v->type.isVector() ? takeLanes(v, 0, 1) : v, top()});
   return out;
 }
 

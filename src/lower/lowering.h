@@ -144,7 +144,7 @@ class Lowering {
   void emitStore(const Inst& inst, const IndexMap& map, int level);
   Value* takeLanes(Value* v, int64_t first, int64_t count);
   Value* putLanes(Value* narrow, Value* wide);
-  std::vector<Lowval> fold(const Inst& reduce, std::vector<Value*> vectors);
+  std::vector<Lowval> fold(const Inst& reduce, std::vector<Value*> vectors, int64_t lanesLeft = 1);
   bool needsVersions(const Nest& nest, std::vector<const Inst*>& loads, Value*& condition);
   void emitSlowly(const Nest& nest, std::vector<const Inst*> loads, const BufferRef* target);
   struct Range {

@@ -4,6 +4,7 @@
 //   arith.addi %c1, %c2       =>  a constant           tt.broadcast (tt.splat %x)  =>  tt.splat %x
 //   arith.muli %x, %one       =>  %x                   tt.load %p, %true           =>  tt.load %p
 //   arith.select %true, %a    =>  %a                   scf.if %true {a} else {b}   =>  a
+//   scf.for from 8 to 8       =>  its initial values
 //
 // Floats are only folded when every operand is known: x + 0 is not x for -0, and NaN payloads are not ours to change.
 #include "interp/fold.h"
@@ -51,6 +52,7 @@ class Folder {
         for (Successor& s : inst->successors)
           for (Value*& v : s.args) v = replaced_(v);
         if (inst->op == Op::If && spliceIf(*inst, block)) continue;
+        if (inst->op == Op::For && dropLoop(*inst)) continue;
         for (auto& r : inst->regions) visit(*r);
         if (Value* v = simpler(*inst, block)) {
           replaced_.add(inst->result(), v);
@@ -83,6 +85,14 @@ class Folder {
       inner->parent = block;
       out_.back().push_back(inner);
     }
+    return true;
+  }
+
+  bool dropLoop(const Inst& loop) {
+    auto lower = constantInt(loop.operand(0)), upper = constantInt(loop.operand(1));
+    if (!lower || !upper || *lower < *upper) return false;
+    for (size_t i = 0; i < loop.results.size(); ++i) replaced_.add(loop.results[i], loop.operands[3 + i]);
+    changed_ = true;
     return true;
   }
 

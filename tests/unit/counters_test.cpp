@@ -15,7 +15,7 @@ namespace {
 
 using namespace nereid;
 
-// Runs an example on zeros, lowered for 16 f32 lanes. An argument is the number of elements of an f32 array, or a scalar.
+// An argument is the number of elements of an f32 array, or a scalar.
 struct Argument {
   size_t elements;
   uint64_t scalar;
@@ -23,8 +23,8 @@ struct Argument {
 Argument array(size_t elements) { return {elements, 0}; }
 Argument number(uint64_t bits) { return {0, bits}; }
 
-interp::Counters count(const std::string& kernel, std::vector<std::string> signature, std::map<std::string, std::string> constants,
-                       const std::vector<Argument>& arguments, uint32_t programs) {
+// An example, lowered for 16 f32 lanes.
+Lowered lowered(const std::string& kernel, std::vector<std::string> signature, std::map<std::string, std::string> constants) {
   Sources sources;
   Diags diags;
   auto read = [](const std::string& path) -> std::optional<std::string> {
@@ -44,6 +44,15 @@ interp::Counters count(const std::string& kernel, std::vector<std::string> signa
   Plan plan = makePlan(*module->kernel());
   auto lowered = lower(*module->kernel(), plan, {.vectorBytes = 64, .vectorRegisters = 32}, diags);
   EXPECT_TRUE(lowered) << diags.render(sources);
+  return std::move(*lowered);
+}
+
+// Runs it on zeros.
+interp::Counters count(const std::string& kernel, std::vector<std::string> signature, std::map<std::string, std::string> constants,
+                       const std::vector<Argument>& arguments, uint32_t programs) {
+  Sources sources;
+  Diags diags;
+  Lowered code = lowered(kernel, std::move(signature), std::move(constants));
   std::vector<std::vector<float>> memory;
   std::vector<uint64_t> values;
   for (const Argument& a : arguments) {
@@ -53,7 +62,7 @@ interp::Counters count(const std::string& kernel, std::vector<std::string> signa
   interp::Counters counters;
   interp::Options options;
   options.counters = &counters;
-  EXPECT_TRUE(interp::run(lowered->module, *lowered->module.kernel(), values, {programs, 1, 1}, options, diags)) << diags.render(sources);
+  EXPECT_TRUE(interp::run(code.module, *code.module.kernel(), values, {programs, 1, 1}, options, diags)) << diags.render(sources);
   return counters;
 }
 
@@ -72,6 +81,14 @@ TEST(Counters, SoftmaxReadsNothingOutsideItsRow) {
   auto c = count("softmax", {"*fp32:16", "*fp32:16", "i32", "i32", "i32"}, {{"BLOCK", "1024"}}, {array(n), array(n), number(n), number(n), number(n)}, 1);
   EXPECT_EQ(c.loads, 2 * n);
   EXPECT_EQ(c.stores, n);
+}
+
+TEST(Counters, LoopsWithoutIterationsAreNotWritten) {
+  // With as many columns as elements nothing is masked: a loop each for the maximum, the powers and the quotients.
+  Lowered code = lowered("softmax", {"*fp32:16", "*fp32:16", "1024", "i32", "i32"}, {{"BLOCK", "1024"}});
+  int loops = 0;
+  walk(code.module.kernel()->body, [&](const Inst& inst) { loops += inst.op == Op::For; });
+  EXPECT_EQ(loops, 3);
 }
 
 TEST(Counters, VectorAddTouchesNoScratch) {

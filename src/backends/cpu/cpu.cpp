@@ -10,17 +10,17 @@
 #include <llvm/IR/Verifier.h>
 #include <llvm/MC/MCSubtargetInfo.h>
 #include <llvm/MC/TargetRegistry.h>
-#include <llvm/Passes/PassBuilder.h>
 #include <llvm/Support/CommandLine.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Support/raw_ostream.h>
 #include <llvm/Target/TargetMachine.h>
 #include <llvm/TargetParser/Host.h>
 #include <llvm/TargetParser/SubtargetFeature.h>
-#include <llvm/Transforms/Scalar/EarlyCSE.h>
+#include <llvm/Transforms/Scalar.h>
 
 #include <atomic>
 #include <cstdlib>
+#include <map>
 #include <mutex>
 
 #include "backends/cpu/emit.h"
@@ -48,7 +48,11 @@ bool has(const Processor& p, std::string_view feature) {
   return p.features.find(cat("+", feature)) != std::string::npos;
 }
 
-std::unique_ptr<llvm::TargetMachine> machineFor(const Processor& p, std::string& error) {
+// One for each thread and processor: making one takes as long as a small pass, and they are not to be shared among threads.
+llvm::TargetMachine* machineFor(const Processor& p, std::string& error) {
+  static thread_local std::map<std::pair<std::string, std::string>, std::unique_ptr<llvm::TargetMachine>> made;
+  auto& machine = made[{p.name, p.features}];
+  if (machine) return machine.get();
   initialise();
   llvm::Triple triple(llvm::sys::getDefaultTargetTriple());
   const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, error);
@@ -56,34 +60,21 @@ std::unique_ptr<llvm::TargetMachine> machineFor(const Processor& p, std::string&
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Standard;  // what the `contract` flag allows
   options.LoopAlignment = 64;  // short loops of wide instructions ran up to a third slower where they began within a cache line
-  return std::unique_ptr<llvm::TargetMachine>(
-      target->createTargetMachine(triple, p.name, p.features, options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Less));
+  machine.reset(target->createTargetMachine(triple, p.name, p.features, options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Less));
+  return machine.get();
 }
 
-void optimise(llvm::Module& m, llvm::TargetMachine& target) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager graph;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(&target);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(graph);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, graph, modules);
-  // The schedule and the passes on the lower form have done the rest; more passes here were measured to cost a fifth of the compile time
-  // and to gain nothing.
-  llvm::FunctionPassManager passes;
-  passes.addPass(llvm::EarlyCSEPass(false));
-  llvm::ModulePassManager all;
-  all.addPass(llvm::createModuleToFunctionPassAdaptor(std::move(passes)));
-  all.run(m, modules);
+// What runs before code generation. The schedule and the passes on the lower form have done the rest; more passes here were measured to cost a
+// fifth of the compile time and to gain nothing.
+void addOptimisations(llvm::legacy::PassManager& passes, llvm::TargetMachine& target) {
+  passes.add(llvm::createTargetTransformInfoWrapperPass(target.getTargetIRAnalysis()));
+  passes.add(llvm::createEarlyCSEPass());
 }
 
 struct Compiled {
   std::unique_ptr<llvm::LLVMContext> context;
   std::unique_ptr<llvm::Module> module;
-  std::unique_ptr<llvm::TargetMachine> target;
+  llvm::TargetMachine* target = nullptr;
 };
 
 Result<Compiled> compile(const Lowered& lowered, const Processor& requested, bool standalone, Diags& diags) {
@@ -101,7 +92,6 @@ Result<Compiled> compile(const Lowered& lowered, const Processor& requested, boo
   llvm::raw_string_ostream stream(text);
   NEREID_CHECK(!llvm::verifyModule(*out.module, &stream), "invalid LLVM IR: ", text);
 #endif
-  optimise(*out.module, *out.target);
   return out;
 }
 
@@ -111,6 +101,7 @@ Result<std::string> generate(const Lowered& lowered, const Processor& processor,
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream stream(bytes);
   llvm::legacy::PassManager passes;
+  addOptimisations(passes, *compiled->target);
   if (compiled->target->addPassesToEmitFile(passes, stream, nullptr, kind))
     return diags.error(Err::Environment, {}).says("LLVM cannot write this kind of file here");
   passes.run(*compiled->module);
@@ -167,7 +158,7 @@ Machine machineOf(const Processor& requested) {
   // A named processor's features are LLVM's to tell.
   std::string error;
   if (p.features.empty())
-    if (auto machine = machineFor(p, error)) {
+    if (llvm::TargetMachine* machine = machineFor(p, error)) {
       if (machine->getMCSubtargetInfo()->checkFeatures("+avx512f")) return {.vectorBytes = 64, .vectorRegisters = 32, .scales = true};
       if (machine->getMCSubtargetInfo()->checkFeatures("+avx2")) return {32, 16};
       return {16, 16};
@@ -208,6 +199,9 @@ Result<std::string> assembly(const Lowered& lowered, const Processor& processor,
 Result<std::string> llvmText(const Lowered& lowered, const Processor& processor, Diags& diags) {
   auto compiled = compile(lowered, processor, true, diags);
   if (!compiled) return std::unexpected(Failed{});
+  llvm::legacy::PassManager passes;
+  addOptimisations(passes, *compiled->target);
+  passes.run(*compiled->module);
   std::string text;
   llvm::raw_string_ostream stream(text);
   compiled->module->print(stream, nullptr);

@@ -84,42 +84,54 @@ struct Emitter {
       values[params[i]] = v;
     }
     for (unsigned i = 0; i < 3; ++i) size[i] = b.CreateLoad(b.getInt32Ty(), b.CreateConstInBoundsGEP1_64(b.getInt32Ty(), grid, i));
-    llvm::Value* gx = b.CreateZExt(size[0], b.getInt64Ty());
-    llvm::Value* gxy = b.CreateMul(gx, b.CreateZExt(size[1], b.getInt64Ty()));
-    // Where the first program stands; the others follow by counting.
-    llvm::Value* z0 = b.CreateUDiv(begin, gxy);
-    llvm::Value* rest = b.CreateURem(begin, gxy);
-    llvm::Value* start[3] = {b.CreateTrunc(b.CreateURem(rest, gx), b.getInt32Ty()), b.CreateTrunc(b.CreateUDiv(rest, gx), b.getInt32Ty()),
-                             b.CreateTrunc(z0, b.getInt32Ty())};
     auto* head = llvm::BasicBlock::Create(c, "programs", f);
     auto* body = llvm::BasicBlock::Create(c, "program", f);
     auto* exit = llvm::BasicBlock::Create(c, "exit", f);
+    // Where the first program stands; the others follow by counting. Only along the axes up to the last that the kernel asks for.
+    const unsigned axes = axesUsed(func.body);
+    std::vector<llvm::Value*> start;
+    llvm::Value* rest = begin;
+    for (unsigned i = 0; i < axes; ++i) {
+      llvm::Value* extent = b.CreateZExt(size[i], b.getInt64Ty());
+      start.push_back(b.CreateTrunc(b.CreateURem(rest, extent), b.getInt32Ty()));
+      if (i + 1 < axes) rest = b.CreateUDiv(rest, extent);
+    }
     b.CreateBr(head);
     b.SetInsertPoint(head);
     llvm::PHINode* at = b.CreatePHI(b.getInt64Ty(), 2);
     at->addIncoming(begin, entry);
-    llvm::PHINode* id[3];
-    for (unsigned i = 0; i < 3; ++i) {
-      id[i] = b.CreatePHI(b.getInt32Ty(), 2);
+    std::vector<llvm::PHINode*> id;
+    for (unsigned i = 0; i < axes; ++i) {
+      id.push_back(b.CreatePHI(b.getInt32Ty(), 2));
       id[i]->addIncoming(start[i], entry);
       pid[i] = id[i];
     }
     b.CreateCondBr(b.CreateICmpULT(at, end), body, exit);
     b.SetInsertPoint(body);
     block(func.body.entry());
-    llvm::Value* x = b.CreateAdd(id[0], b.getInt32(1));
-    llvm::Value* wrapX = b.CreateICmpEQ(x, size[0]);
-    llvm::Value* y = b.CreateAdd(id[1], b.CreateZExt(wrapX, b.getInt32Ty()));
-    llvm::Value* wrapY = b.CreateICmpEQ(y, size[1]);
-    llvm::Value* z = b.CreateAdd(id[2], b.CreateZExt(wrapY, b.getInt32Ty()));
+    std::vector<llvm::Value*> following;
+    llvm::Value* carry = b.getInt32(1);
+    for (unsigned i = 0; i < axes; ++i) {
+      llvm::Value* next = b.CreateAdd(id[i], carry);
+      llvm::Value* wraps = b.CreateICmpEQ(next, size[i]);
+      following.push_back(b.CreateSelect(wraps, b.getInt32(0), next));
+      if (i + 1 < axes) carry = b.CreateZExt(wraps, b.getInt32Ty());
+    }
     auto* latch = b.GetInsertBlock();
     at->addIncoming(b.CreateAdd(at, b.getInt64(1)), latch);
-    id[0]->addIncoming(b.CreateSelect(wrapX, b.getInt32(0), x), latch);
-    id[1]->addIncoming(b.CreateSelect(wrapY, b.getInt32(0), y), latch);
-    id[2]->addIncoming(z, latch);
+    for (unsigned i = 0; i < axes; ++i) id[i]->addIncoming(following[i], latch);
     b.CreateBr(head);
     b.SetInsertPoint(exit);
     b.CreateRetVoid();
+  }
+
+  static unsigned axesUsed(const Region& region) {
+    unsigned axes = 0;
+    walk(region, [&](const Inst& i) {
+      if (i.op == Op::GetProgramId) axes = std::max(axes, static_cast<unsigned>(i.integer(Attr::Axis)) + 1);
+      if (i.op == Op::LoAssert || i.op == Op::LoPrint) axes = 3;  // they say which program
+    });
+    return axes;
   }
 
   void block(const Block& source) {

@@ -21,6 +21,7 @@ class Lexer {
 
   std::vector<Token> run() {
     if (text_.starts_with("\xEF\xBB\xBF")) pos_ = 3, lineStart_ = 3;
+    tokens_.reserve(text_.size() / 3);
     while (pos_ < text_.size()) {
       if (atLineStart_ && depth_ == 0 && !indentation()) continue;
       next();
@@ -128,11 +129,11 @@ class Lexer {
       return number();
     if (c == '"' || c == '\'') return string(pos_, "");
     for (std::string_view op : kOperators) {
-      if (text_.substr(pos_, op.size()) != op) continue;
+      if (op[0] != c || (op.size() > 1 && text_.substr(pos_, op.size()) != op)) continue;
       size_t begin = pos_;
       pos_ += op.size();
-      if (op == "(" || op == "[" || op == "{") ++depth_;
-      if ((op == ")" || op == "]" || op == "}") && depth_ > 0) --depth_;
+      if (c == '(' || c == '[' || c == '{') ++depth_;
+      if ((c == ')' || c == ']' || c == '}') && depth_ > 0) --depth_;
       add(Tok::Op, begin, std::string(op));
       return;
     }

@@ -287,14 +287,14 @@ std::string directory(const std::string& path) {
 
 }  // namespace
 
-std::unique_ptr<SourceModule> scanModule(const std::string& path, std::string_view text, uint32_t file) {
+std::unique_ptr<SourceModule> scanModule(const std::string& path, std::vector<Token> tokens, uint32_t file) {
   auto m = std::make_unique<SourceModule>();
   m->path = path;
   m->file = file;
   std::string stem = path.substr(directory(path).size());
   if (stem.ends_with(".py")) stem.resize(stem.size() - 3);
   m->name = stem;
-  m->tokens = lex(text, file);
+  m->tokens = std::move(tokens);
   Scanner(*m).run();
   return m;
 }
@@ -308,7 +308,7 @@ SourceModule* Loader::tryOpen(const std::string& path) {
     return nullptr;
   }
   uint32_t file = sources_.add(path, std::move(*text));
-  return (modules_[path] = scanModule(path, sources_.text(file), file)).get();
+  return (modules_[path] = scanModule(path, lex(sources_.text(file), file), file)).get();
 }
 
 Result<SourceModule*> Loader::open(const std::string& path) {
@@ -337,7 +337,11 @@ SourceModule* Loader::import(const SourceModule& importer, std::string_view dott
 SourceModule& Loader::library() {
   if (!library_) {
     uint32_t file = sources_.add("<nereid>/triton/language.py", std::string(kLibrarySource));
-    library_ = scanModule("<nereid>/triton/language.py", sources_.text(file), file);
+    // Lexed once: a compiler that compiles many kernels would spend a twentieth of its time on it.
+    static const std::vector<Token> kTokens = lex(kLibrarySource, 0);
+    std::vector<Token> tokens = kTokens;
+    for (Token& t : tokens) t.loc.file = file;
+    library_ = scanModule("<nereid>/triton/language.py", std::move(tokens), file);
     library_->isLibrary = true;
   }
   return *library_;

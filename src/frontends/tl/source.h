@@ -65,8 +65,8 @@ struct SourceModule {
   Arena arena;
 };
 
-// Lexes a file and finds its top-level names.
-std::unique_ptr<SourceModule> scanModule(const std::string& path, std::string_view text, uint32_t file);
+// Finds the top-level names of a file.
+std::unique_ptr<SourceModule> scanModule(const std::string& path, std::vector<Token> tokens, uint32_t file);
 
 class Loader {
  public:
