@@ -6,6 +6,7 @@
 // roots form which nests, in which order, and which values live in buffers, each with its reason. Lowering obeys it.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -96,8 +97,9 @@ struct Puller {
   void operands(const Inst& inst, const IndexMap& map, size_t result) {
     for (size_t i = 0; i < inst.operands.size(); ++i) {
       if (inst.op == Op::Gather && i == 0) {
-        // The source is read at computed places: a map that is no map.
-        visit(inst.operands[0], IndexMap{{IndexBit::kComputed, 0}});
+        // The source is read at computed places: a map that is no map, and never that of the domain.
+        auto bits = static_cast<size_t>(std::max(1, inst.operands[0]->type.bits()));
+        visit(inst.operands[0], IndexMap(bits, {IndexBit::kComputed, 0}));
         continue;
       }
       if (auto m = operandMap(inst, i, map, result)) pull(inst.operands[i], *m);
