@@ -52,14 +52,19 @@ extern "C" void assertionFailed(const char* message, uint32_t line, uint32_t x, 
   assertionHappened = true;
 }
 
-// UBSan looks for a signature in front of a function, where compiled kernels have none.
-__attribute__((no_sanitize("function"))) std::string launch(const Kernel& kernel, int64_t scratchBytes, const void* const* args, const uint32_t grid[3], int threads) {
+// UBSan looks for a signature in front of a function, where compiled kernels have none, and perhaps no memory.
+__attribute__((no_sanitize("function"))) static void call(Entry entry, const void* const* args, const uint32_t grid[3], uint64_t begin,
+                                                            uint64_t end, void* space) {
+  entry(args, grid, begin, end, space);
+}
+
+std::string launch(const Kernel& kernel, int64_t scratchBytes, const void* const* args, const uint32_t grid[3], int threads) {
   uint64_t total = uint64_t{grid[0]} * grid[1] * grid[2];
   if (threads <= 0) threads = defaultThreads();
   auto bytes = static_cast<size_t>(std::max<int64_t>(scratchBytes, 64));
   Entry entry = kernel.entry();
   if (threads == 1 || total == 1) {
-    entry(args, grid, 0, total, scratch.atLeast(bytes));
+    call(entry, args, grid, 0, total, scratch.atLeast(bytes));
   } else {
     uint64_t chunk = std::max<uint64_t>(1, total / (static_cast<uint64_t>(threads) * 8));
     std::atomic<uint64_t> next{0};
@@ -67,7 +72,7 @@ __attribute__((no_sanitize("function"))) std::string launch(const Kernel& kernel
     {
       void* mine = scratch.atLeast(bytes);
       for (uint64_t begin; (begin = next.fetch_add(chunk, std::memory_order_relaxed)) < total;)
-        entry(args, grid, begin, std::min(begin + chunk, total), mine);
+        call(entry, args, grid, begin, std::min(begin + chunk, total), mine);
     }
   }
   if (!assertionHappened) return {};
