@@ -97,21 +97,35 @@ Result<std::unique_ptr<Executable>> loadCpu(Module m, Diags& diags) {
   return std::make_unique<Native>(std::move(scheduled->lowered), std::move(*kernel), std::move(isPointer));
 }
 
+namespace {
+
+std::string cpuHeader(const Lowered& lowered) {
+  const Func& kernel = *lowered.module.kernel();
+  const std::string& name = kernel.name;
+  std::string params;
+  for (size_t i = 0; i < kernel.params.size(); ++i) {
+    const Param& p = kernel.params[i];
+    Type t = kernel.args()[i]->type;
+    append(params, cat("     args[", i, "]  ", p.name, ": ", t.isPointer() ? "array of " : "address of ", p.isUnsigned ? "unsigned " : "",
+                       t.isPointer() ? t.pointee() : t, p.divisibility > 1 ? cat(t.isPointer() ? ", aligned to " : ", divisible by ", p.divisibility) : "", "\n"));
+  }
+  return cat("/* Kernel ", name, ". Runs programs begin, begin + 1, ..., end - 1 of the grid, x fastest.\n", params, "     scratch  ", name,
+             "_scratch_bytes, aligned to 64 */\n#ifndef NEREID_KERNEL_", name, "_H\n#define NEREID_KERNEL_", name,
+             "_H\n#include <stdint.h>\n#ifdef __cplusplus\nextern \"C\" {\n#endif\nenum { ", name, "_scratch_bytes = ", lowered.scratchBytes, " };\nvoid ",
+             name, "(const void* const* args, const uint32_t grid[3], uint64_t begin, uint64_t end, void* scratch);\n#ifdef __cplusplus\n}\n#endif\n#endif\n");
+}
+
+}  // namespace
+
 Result<Artefacts> writeCpu(Module m, Diags& diags) {
   std::string name = m.kernel()->name;
   auto scheduled = toLower(std::move(m), cpu::machineOf(cpu::host()), diags);
   if (!scheduled) return std::unexpected(Failed{});
   auto object = cpu::object(scheduled->lowered, cpu::host(), diags);
   if (!object) return std::unexpected(Failed{});
-  std::string guard = cat("NEREID_KERNEL_", name, "_H");
-  std::string header =
-      cat("/* Kernel ", name, ". Runs programs begin, begin + 1, ..., end - 1 of the grid, x fastest; args[i] is a buffer, or the\n   address of a scalar; scratch has ",
-          name, "_scratch_bytes, aligned to 64. */\n#ifndef ", guard, "\n#define ", guard, "\n#include <stdint.h>\n#ifdef __cplusplus\nextern \"C\" {\n#endif\nenum { ",
-          name, "_scratch_bytes = ", scheduled->lowered.scratchBytes, " };\nvoid ", name,
-          "(const void* const* args, const uint32_t grid[3], uint64_t begin, uint64_t end, void* scratch);\n#ifdef __cplusplus\n}\n#endif\n#endif\n");
   Artefacts out;
   out.files.push_back({name + ".o", std::move(*object)});
-  out.files.push_back({name + ".h", std::move(header)});
+  out.files.push_back({name + ".h", cpuHeader(scheduled->lowered)});
   return out;
 }
 
