@@ -98,5 +98,45 @@ K
   unset NEREID_NODE
 fi
 expect 2 "is a constexpr" run "$k" --grid 1 --arg B=2 --arg x=f32[1] --arg out=zeros:f32[4] --arg n=3 --arg a=2.0
+cat >"$folder/args.py" <<'K'
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def shift(d, out, B: tl.constexpr):
+    r = tl.program_id(0) * B
+    out.store([r, 0], d.load([r + 1, -1]) + d.shape[0] * 100)
+
+
+@triton.jit
+def noted(d: "tensordesc<fp32[4,4]>", out):
+    tl.store(out + tl.arange(0, 4)[:, None] * 4 + tl.arange(0, 4)[None, :], d.load([0, 0]))
+
+
+@triton.jit
+def pair(xs, out, p, B: tl.constexpr):
+    i = tl.arange(0, B)
+    a, b = xs
+    n, (k, flag) = p
+    y = tl.load(a + i, mask=i < n, other=0) + k * tl.load(b + i)
+    tl.store(out + i, y if flag else -y)
+K
+descriptors="--signature tensordesc<i32[2,4]>,tensordesc<i32[2,4]>,2"
+for target in interp lower cpu; do
+  expect 0 "out = [300, 303, 304, 300, 306, 307, 300, 300, 300]" run "$folder/args.py:shift" --target $target --grid 2 $descriptors --arg d=range:i32[3,3] \
+    --arg out=zeros:i32[3,3] --show out
+  # A part given by name stands.
+  expect 0 "out = [0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]" run "$folder/args.py:noted" --target $target --grid 1 --arg d=range:f32[2,2] \
+    --arg d.stride.0=4 --arg d.shape.0=1 --arg out=zeros:f32[16] --show out
+  expect 0 "out = [11, 12, 13, 10]" run "$folder/args.py:pair" --target $target --grid 1 -D B=4 --arg xs.0=f32[1,2,3,4] --arg xs.1=f32[1,1,1,1] \
+    --arg out=zeros:f32[4] --arg p.0=3 --arg p.1.0=10 --arg p.1.1=True --show out
+done
+expect 0 "out = [-11, -12, -3, -4]" run "$folder/args.py:pair" --grid 1 --signature "(*fp32,*fp32),*fp32,(4,(i32,False)),4" --arg xs.0=f32[1,2,3,4] \
+  --arg xs.1=f32[1,1,0,0] --arg out=zeros:f32[4] --arg p.1.0=10 --show out
+expect 2 "descriptor of blocks with 2 axes, but the array has 1" run "$folder/args.py:shift" --grid 2 $descriptors --arg d=i32[1,2] --arg out=zeros:i32[3,3]
+expect 2 "the argument \`p.0\` is missing" run "$folder/args.py:pair" --grid 1 --signature "(*fp32,*fp32),*fp32,(i32,(i32,False)),4" --arg xs.0=f32[1] \
+  --arg xs.1=f32[1] --arg out=zeros:f32[4] --arg p.1.0=10
+expect 1 "[signature]" run "$folder/args.py:pair" --grid 1 --signature "(*fp32,*fp33),*fp32,(i32,(i32,False)),4" --arg xs.0=f32[1]
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

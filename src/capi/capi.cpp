@@ -54,7 +54,10 @@ std::string json(const KernelInfo& info) {
   std::string out = cat("{\"name\": ", json(info.name), ", \"typed\": ", info.typed, ", \"parameters\": [");
   for (size_t i = 0; i < info.parameters.size(); ++i) {
     auto& p = info.parameters[i];
-    out += cat(i ? ", " : "", "{\"name\": ", json(p.name), ", \"type\": ", json(p.type), ", \"constexpr\": ", p.isConstexpr, ", \"default\": ", p.hasDefault,
+    std::string block;
+    for (int64_t n : p.block) block += cat(block.empty() ? ", \"block\": [" : ", ", n);
+    if (!block.empty()) block += "]";
+    out += cat(i ? ", " : "", "{\"name\": ", json(p.name), ", \"type\": ", json(p.type), block, ", \"constexpr\": ", p.isConstexpr, ", \"default\": ", p.hasDefault,
                ", \"do_not_specialize\": ", p.doNotSpecialize, ", \"do_not_specialize_on_alignment\": ", p.doNotAlign, "}");
   }
   return out + "]}";

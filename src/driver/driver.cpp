@@ -101,7 +101,12 @@ KernelInfo infoOf(const Func& kernel) {
   for (size_t k = 0; k < kernel.args().size(); ++k) {
     ParameterInfo& p = out.parameters.emplace_back();
     p.name = k < kernel.params.size() ? kernel.params[k].name : cat("arg", k);
-    p.type = signatureType(kernel.args()[k]->type);
+    Type type = kernel.args()[k]->type;
+    if (type.form == Form::Desc) {
+      p.block = type.shape();
+      type = type.element().pointerTo();
+    }
+    p.type = signatureType(type);
   }
   return out;
 }
@@ -118,7 +123,7 @@ Result<KernelInfo> describe(Sources& sources, const Request& request, Diags& dia
   KernelInfo out;
   out.name = signature->kernel;
   for (auto& p : signature->parameters)
-    out.parameters.push_back({p.name, p.annotation, p.isConstexpr, p.hasDefault, p.doNotSpecialize, p.doNotSpecializeOnAlignment});
+    out.parameters.push_back({p.name, p.annotation, {}, p.isConstexpr, p.hasDefault, p.doNotSpecialize, p.doNotSpecializeOnAlignment});
   return out;
 #else
   return noPython(diags);

@@ -31,6 +31,8 @@ struct Request {
 
 struct ParameterInfo {
   std::string name, type;  // type: "*fp32" as in signatures; of Python source its annotation, or empty
+  // Of a tensor descriptor the shape of its blocks: the argument is a pointer, and the next are the array's sizes (i32) and strides (i64).
+  std::vector<int64_t> block;
   bool isConstexpr = false, hasDefault = false, doNotSpecialize = false, doNotAlign = false;
 };
 struct KernelInfo {

@@ -88,10 +88,10 @@ class Native : public Executable {
 }  // namespace
 
 Result<std::unique_ptr<Executable>> loadCpu(Module m, Diags& diags) {
-  std::vector<bool> isPointer;
-  for (const Value* v : m.kernel()->args()) isPointer.push_back(v->type.isPointer());
   auto scheduled = toLower(std::move(m), cpu::machineOf(cpu::host()), diags);
   if (!scheduled) return std::unexpected(Failed{});
+  std::vector<bool> isPointer;
+  for (const Value* v : scheduled->lowered.module.kernel()->args()) isPointer.push_back(v->type.isPointer());
   auto kernel = cpu::jit(scheduled->lowered, diags);
   if (!kernel) return std::unexpected(Failed{});
   return std::make_unique<Native>(std::move(scheduled->lowered), std::move(*kernel), std::move(isPointer));

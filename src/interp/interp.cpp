@@ -22,8 +22,21 @@ bool Machine::run(const Func& kernel, std::span<const uint64_t> args, std::array
   std::vector<Tile> values;
   for (size_t k = 0; k < args.size(); ++k) {
     Type t = kernel.args()[k]->type;
+    if (t.form == Form::Desc) {
+      // Its sizes and strides are the arguments after it.
+      size_t parts = 2 * static_cast<size_t>(t.rank);
+      if (k + parts >= args.size()) {
+        diags_.error(Err::Unsupported, kernel.args()[k]->loc).says("a ", t, " argument must be followed by its sizes and strides");
+        return false;
+      }
+      Tile desc{t, {args[k]}};
+      for (size_t i = 1; i <= parts; ++i) desc.bits.push_back(static_cast<uint64_t>(signExtend(args[k + i], bitWidth(kernel.args()[k + i]->type))));
+      desc.bits.push_back(1);  // zeros outside
+      values.push_back(std::move(desc));
+      continue;
+    }
     if (!t.isScalar()) {
-      diags_.error(Err::Unsupported, kernel.args()[k]->loc ? kernel.args()[k]->loc : kernel.loc).says("the kernel's argument ", k, " is a ", t).hint("arguments are pointers and scalars");
+      diags_.error(Err::Unsupported, kernel.args()[k]->loc ? kernel.args()[k]->loc : kernel.loc).says("the kernel's argument ", k, " is a ", t).hint("arguments are pointers, scalars and tensor descriptors");
       return false;
     }
     values.push_back({t, {zeroExtend(args[k], bitWidth(t))}});

@@ -121,6 +121,44 @@ Problem Session::addConstant(const std::string& text) {
   return {};
 }
 
+bool Session::isGiven(const std::string& name) { return find(name) || find(name + ".0") || find(name + ".0.0"); }
+
+// One item of the signature, from the value; of a tuple, given as x.0, x.1 and so on, from its parts.
+Problem Session::inferItem(const std::string& name, const DType* declared, bool keep, bool noAlign, std::string& item) {
+  Value* v = find(name);
+  if (!v) {
+    for (int i = 0; isGiven(name + "." + std::to_string(i)); ++i) {
+      std::string part;
+      if (Problem p = inferItem(name + "." + std::to_string(i), nullptr, keep, noAlign, part)) return p;
+      item += (i ? ", " : "(") + part;
+    }
+    item += ",)";
+    return {};
+  }
+  if (v->isArray) {
+    item = "*" + v->type->name + (noAlign ? "" : ":16");
+    return {};
+  }
+  const DType* type = v->type ? v->type : declared;
+  uint64_t bits;
+  if (!type) {
+    bool integral = parseNumber(v->text, *findType("i64"), bits).empty() || parseNumber(v->text, *findType("u64"), bits).empty();
+    if (v->text == "True" || v->text == "False")
+      type = findType("i1");
+    else if (!integral)
+      type = findType("fp32");
+    else
+      type = parseNumber(v->text, *findType("i32"), bits).empty() ? findType("i32") : parseNumber(v->text, *findType("i64"), bits).empty() ? findType("i64") : findType("u64");
+  }
+  if (std::string error = parseNumber(v->text, *type, bits); !error.empty()) return misuse(name + ": " + error);
+  bool integer = type->kind == Kind::Int || type->kind == Kind::UInt;
+  if (integer && bits == 1 && !keep && !v->type)
+    item = "1";
+  else
+    item = type->name + (integer && bits % 16 == 0 && !noAlign ? ":16" : "");
+  return {};
+}
+
 // Triton's specialisation: pointers and integers divisible by 16 say so, and an integer 1 becomes a constant.
 Problem Session::infer(const std::string& text, std::vector<std::string>& signature) {
   json info = json::parse(text);
@@ -141,7 +179,7 @@ Problem Session::infer(const std::string& text, std::vector<std::string>& signat
       signature.emplace_back();
       continue;
     }
-    if (!v) {
+    if (!v && !isGiven(name)) {
       if (p["default"]) {
         signature.emplace_back();
         continue;
@@ -149,34 +187,17 @@ Problem Session::infer(const std::string& text, std::vector<std::string>& signat
       return misuse("the argument `" + name + "` is missing: give it with --arg " + name + "=…");
     }
     if (typed) continue;
-    bool keep = p["do_not_specialize"], noAlign = keep || p["do_not_specialize_on_alignment"];
-    if (v->isArray) {
-      signature.push_back("*" + v->type->name + (noAlign ? "" : ":16"));
-      continue;
-    }
     // A type that the source names wins over what the value looks like.
     const DType* declared = findType(annotation.starts_with("tl.") ? std::string_view(annotation).substr(3) : std::string_view(annotation));
-    const DType* type = v->type ? v->type : declared;
-    uint64_t bits;
-    if (!type) {
-      bool integral = parseNumber(v->text, *findType("i64"), bits).empty() || parseNumber(v->text, *findType("u64"), bits).empty();
-      if (v->text == "True" || v->text == "False")
-        type = findType("i1");
-      else if (!integral)
-        type = findType("fp32");
-      else
-        type = parseNumber(v->text, *findType("i32"), bits).empty() ? findType("i32") : parseNumber(v->text, *findType("i64"), bits).empty() ? findType("i64") : findType("u64");
-    }
-    if (std::string error = parseNumber(v->text, *type, bits); !error.empty()) return misuse(name + ": " + error);
-    bool integer = type->kind == Kind::Int || type->kind == Kind::UInt;
-    if (integer && bits == 1 && !keep && !v->type) {
-      signature.emplace_back("1");
+    if (v && v->isArray && annotation.find("tensordesc<") != std::string::npos) {
+      signature.emplace_back();  // the annotation is the type
       continue;
     }
-    signature.push_back(type->name + (integer && bits % 16 == 0 && !noAlign ? ":16" : ""));
+    bool keep = p["do_not_specialize"];
+    if (Problem problem = inferItem(name, declared, keep, keep || p["do_not_specialize_on_alignment"], signature.emplace_back())) return problem;
   }
   for (auto& [name, value] : values_)
-    if (std::find(names.begin(), names.end(), name) == names.end()) {
+    if (std::find(names.begin(), names.end(), name) == names.end() && std::find(names.begin(), names.end(), name.substr(0, name.find('.'))) == names.end()) {
       std::string all;
       for (auto& n : names) all += (all.empty() ? "" : ", ") + n;
       return misuse("there is no parameter `" + name + "`; the parameters are: " + all);
@@ -189,9 +210,18 @@ Problem Session::infer(const std::string& text, std::vector<std::string>& signat
 // Lines the values up with the parameters of the compiled kernel.
 Problem Session::bind(const std::string& text) {
   json info = json::parse(text);
+  std::vector<uint64_t> parts;  // of the descriptor before: sizes and strides that are not given by name
   for (auto& p : info["parameters"]) {
     std::string name = p["name"], type = p["type"];
     Value* v = find(name);
+    if (!parts.empty()) {
+      uint64_t part = parts.back();
+      parts.pop_back();
+      if (!v) {
+        args_.push_back({part, 0});
+        continue;
+      }
+    }
     if (!v) return misuse("the argument `" + name + "` is missing: give it with --arg " + name + "=…");
     bool pointer = type.starts_with('*');
     if (pointer != v->isArray) return misuse("`" + name + "` is a " + type + (v->isArray ? ", but an array is given" : ", but a number is given"));
@@ -209,6 +239,19 @@ Problem Session::bind(const std::string& text) {
       }
       args_.push_back({static_cast<uint64_t>(reinterpret_cast<uintptr_t>(v->array.data.get())), v->array.bytes});
       if (v->array.bytes == 0) args_.back().bytes = 1;  // an empty array, not a scalar
+      if (p.contains("block")) {
+        const std::vector<int64_t>& shape = v->array.shape;
+        if (shape.size() != p["block"].size())
+          return misuse("`" + name + "` is a descriptor of blocks with " + std::to_string(p["block"].size()) + " axes, but the array has " + std::to_string(shape.size()));
+        uint64_t stride = 1;
+        std::vector<uint64_t> sizes;
+        for (size_t d = shape.size(); d-- > 0; stride *= static_cast<uint64_t>(shape[d])) {
+          if (shape[d] > INT32_MAX) return misuse("`" + name + "`: a descriptor's sizes have 32 bits, but the array's are " + std::to_string(shape[d]));
+          sizes.push_back(static_cast<uint64_t>(shape[d]));
+          parts.push_back(stride);
+        }
+        parts.insert(parts.end(), sizes.begin(), sizes.end());  // taken from the back: sizes, then strides
+      }
     } else {
       bool isUnsignedTag = v->type && v->type->kind == Kind::UInt && v->type->bytes == wanted->bytes;
       if (v->type && v->type != wanted && !isUnsignedTag && !(v->type->kind != Kind::Float && wanted->kind != Kind::Float && v->type->bytes == wanted->bytes))

@@ -49,6 +49,8 @@ class Session {
 
  private:
   Problem infer(const std::string& json, std::vector<std::string>& signature);
+  Problem inferItem(const std::string& name, const DType* declared, bool keep, bool noAlign, std::string& item);
+  bool isGiven(const std::string& name);
   Problem bind(const std::string& json);
   std::vector<std::pair<std::string, std::unique_ptr<Value>>> values_;
   std::map<std::string, std::string> constants_;

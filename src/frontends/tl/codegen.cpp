@@ -61,7 +61,45 @@ Result<Val> CodeGen::literal(std::string_view text, Loc loc, std::string_view wh
   return error(Err::Signature, loc).says("`", text, "` is not a Python literal (", what, ")").hint("strings need quotes of their own: \"'relu'\"");
 }
 
-Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, Func& func, std::vector<Type>& types) {
+namespace {
+
+// The parts of "(a, b[1, 2], 'c,d')".
+std::vector<std::string_view> tupleItems(std::string_view text) {
+  std::vector<std::string_view> out;
+  size_t begin = 1;
+  int depth = 0;
+  char quote = 0;
+  for (size_t i = 1; i < text.size(); ++i) {
+    char c = text[i];
+    if (quote) {
+      if (c == quote) quote = 0;
+      continue;
+    }
+    if (c == '\'' || c == '"') quote = c;
+    if (c == '(' || c == '[' || c == '<') ++depth;
+    bool last = i + 1 == text.size();
+    if (depth == 0 && (c == ',' || last)) {
+      std::string_view part = trim(text.substr(begin, i - begin));
+      if (!part.empty() || !last) out.push_back(part);
+      begin = i + 1;
+    }
+    if (c == ')' || c == ']' || c == '>') --depth;
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, const std::string& paramName, Func& func, std::vector<Type>& types) {
+  // "(*fp32:16, i32, 4)": a tuple of such items, flattened into parameters x.0, x.1 and so on.
+  if (item.starts_with('(') && item.ends_with(')')) {
+    std::vector<std::string_view> parts = tupleItems(item);
+    if (parts.size() != 1 || item.substr(0, item.size() - 1).ends_with(',')) {
+      std::vector<Val> items;
+      for (std::string_view part : parts) items.push_back(TRY(signatureValue(part, param, cat(paramName, ".", items.size()), func, types)));
+      return Val::tuple(std::move(items));
+    }
+  }
   // "*fp32:16" is the type and what the argument is a multiple of.
   std::string_view spelled = trim(item), hint;
   if (size_t colon = spelled.rfind(':'); colon != std::string_view::npos && spelled.find('\'') == std::string_view::npos) {
@@ -109,14 +147,14 @@ Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, Fu
     t.form = Form::Desc;
     if (elem->isInt()) t.sign = elem->isSigned() ? Sign::Signed : Sign::Unsigned;
     v.tensor.type = v.type;
-    addParam(param->text, t, 0, false);
+    addParam(paramName, t, 0, false);
     std::vector<Val> items;
     for (size_t i = 0; i < shape.size(); ++i) {
-      addParam(cat(param->text, ".shape.", i), Type::scalar(Elem::I32), 0, false);
+      addParam(cat(paramName, ".shape.", i), Type::scalar(Elem::I32), 0, false);
       items.push_back(Val::of(Tensor{nullptr, {{Prim::I32}, {}}}));
     }
     for (size_t i = 0; i < shape.size(); ++i) {
-      addParam(cat(param->text, ".stride.", i), Type::scalar(Elem::I64), 0, false);
+      addParam(cat(paramName, ".stride.", i), Type::scalar(Elem::I64), 0, false);
       items.push_back(Val::of(Tensor{nullptr, {{Prim::I64}, {}}}));
     }
     v.items = std::make_shared<const std::vector<Val>>(std::move(items));
@@ -148,7 +186,7 @@ Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, Fu
       divisibility = divisibility * 10 + (c - '0');
     }
   }
-  addParam(param->text, type->ir(), divisibility, type->isUnsigned() || (type->isPointer() && DType{type->prim}.isUnsigned()));
+  addParam(paramName, type->ir(), divisibility, type->isUnsigned() || (type->isPointer() && DType{type->prim}.isUnsigned()));
   return Val::of(Tensor{nullptr, {*type, {}}});
 }
 
@@ -192,15 +230,15 @@ Result<Func*> CodeGen::kernel() {
     if (auto given = request.constants.find(p->text); given != request.constants.end()) {
       v = TRY(literal(given->second, p->loc, cat("-D ", p->text)));
     } else if (!item.empty() && item != "constexpr") {
-      v = TRY(signatureValue(item, p, *func, types));
+      v = TRY(signatureValue(item, p, p->text, *func, types));
       if (isConstexpr && v.isRuntime() && !v.is(VK::Tuple))
         return error(Err::Signature, p->loc)
             .says("parameter `", p->text, "` is a constexpr, so it takes a value, not the type `", item, "`")
             .hint("give it a value, as in -D ", p->text, "=1024");
     } else if (p->kid(1)) {
       v = TRY(defaultValue(*fn_, p));
-    } else if (!isConstexpr && !annotated.empty() && dtypeFromSignature(annotated)) {
-      v = TRY(signatureValue(annotated, p, *func, types));
+    } else if (!isConstexpr && !annotated.empty() && (dtypeFromSignature(annotated) || annotated.starts_with("tensordesc<"))) {
+      v = TRY(signatureValue(annotated, p, p->text, *func, types));
     } else {
       return error(Err::Signature, p->loc)
           .says("parameter `", p->text, isConstexpr ? "` has no value" : "` has no type")

@@ -105,7 +105,7 @@ class CodeGen {
   Result<std::vector<Arg>> bind(const FunctionDef& fn, const Node* node, const Args& args);
   Result<Val> callHost(const FunctionDef& fn, const Args& args);
   Result<Val> defaultValue(const FunctionDef& fn, const Node* param);
-  Result<Val> signatureValue(std::string_view item, const Node* param, Func& func, std::vector<Type>& types);
+  Result<Val> signatureValue(std::string_view item, const Node* param, const std::string& paramName, Func& func, std::vector<Type>& types);
   Result<Val> literal(std::string_view text, Loc loc, std::string_view what);
   std::string symbolFor(const FunctionDef& fn, const std::vector<Arg>& args);
   Result<Val> call(const Val& callee, Args args);
