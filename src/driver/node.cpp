@@ -171,9 +171,11 @@ class NodeExecutable : public Executable {
     for (size_t k = 0; k < launch.args.size(); ++k) {
       std::string value;
       if (kernel_.info.parameters[k].type.starts_with('*')) {
+        // An address at or past the end of an array counts as its own: nothing says that it is used.
         for (size_t b = 0; b < memory.size(); ++b)
-          if (launch.args[k] >= memory[b].base && launch.args[k] < memory[b].base + memory[b].size)
+          if (launch.args[k] >= memory[b].base)
             value = cat("\"file\": \"", b, ".bin\", \"offset\": ", launch.args[k] - memory[b].base);
+        if (value.empty()) return diags.error(Err::Runtime, {}).says("argument `", kernel_.info.parameters[k].name, "` points to no array");
       } else {
         value = cat("\"bits\": \"", launch.args[k], "\"");
       }

@@ -4,6 +4,8 @@
 // A dot is cut into register tiles of rows x one wide vector of columns. For each, the accumulators are pulled (so whatever computes
 // them is a prologue), stay in registers over K, and are written once. Both operands were packed into buffers by the plan, already
 // converted to the type of the sum. Per step of K: load one vector of B, then for each row broadcast one element of A and multiply-add.
+// With 16 registers a tile of 4 rows has too few accumulators to hide what an addition takes, and 8 too many to keep: there are tiles of
+// 6 rows, and of 4 for the rest. Their rows are no bits of an index, so the accumulators come from memory or are constant.
 #include <algorithm>
 #include <bit>
 #include <optional>
@@ -27,6 +29,17 @@ void Lowering::emitDot(const Inst& dot) {
   int laneBits = std::min(nBits, static_cast<int>(std::countr_zero(static_cast<unsigned>(lanesOf))) + 1);
   int vectors = std::max(1, (1 << laneBits) / lanesOf);
   int rowBits = std::min(mBits, static_cast<int>(std::countr_zero(static_cast<unsigned>(machine_.vectorRegisters / 2 / vectors))));
+  // Groups of so many rows, so many times.
+  struct Group {
+    int rows;
+    int64_t count, first;
+  };
+  std::vector<Group> groups{{1 << rowBits, int64_t{1} << (mBits - rowBits), 0}};
+  bool uneven = machine_.vectorRegisters == 16 && vectors == 2 && mBits >= 4;
+  if (uneven) {
+    int64_t m = int64_t{1} << mBits, sixes = m / 6 - (m % 6 == 2);  // 6 a + 4 b: what is left is 4, or 8
+    groups = {{6, sixes, 0}, {4, (m - 6 * sixes) / 4, 6 * sixes}};
+  }
 
   // Sums whose elements are not found by whole columns and groups of rows (joined, reshaped) are written out first.
   Nest sums;
@@ -40,7 +53,9 @@ void Lowering::emitDot(const Inst& dot) {
     if (bitInAxis_[bit] == 0 && !allowed) whole = false;
   }
   std::optional<BufferRef> held;
-  if (!whole) {
+  if (uneven && !constantBits(c)) {
+    if (!buffer_.count(c)) copyTile(c, buffer_.at(d));
+  } else if (!uneven && !whole) {
     if (auto it = buffer_.find(c); it != buffer_.end()) held = it->second;
     BufferRef copy = allocate(c);
     copyTile(c, copy);
@@ -60,7 +75,7 @@ void Lowering::emitDot(const Inst& dot) {
   axes_[1].bits = mBits - rowBits;
   axes_[2].bits = batchBits;
   vectorAxis_ = laneBits ? 0 : -1;
-  note("tt.dot at line ", dot.loc.line, ": register tiles of ", 1 << rowBits, " x ", 1 << laneBits, ", ", (1 << rowBits) * vectors,
+  note("tt.dot at line ", dot.loc.line, ": register tiles of ", groups[0].rows, uneven ? " or 4" : "", " x ", 1 << laneBits, ", ", groups[0].rows * vectors,
        " accumulators of ", machine_.vectorRegisters, " registers; per step of K one vector of B, then a broadcast of A and a multiply-add a row");
   auto mapOfRow = [&](int row) {
     IndexMap map;
@@ -115,8 +130,8 @@ void Lowering::emitDot(const Inst& dot) {
     if (sum.isInt()) return stored == sum ? v : emitOp(Op::ExtSI, {v}, sum);
     return convert(v, sum);
   };
-  int rows = 1 << rowBits;
   std::vector<Value*> none;
+  const BufferRef to = buffer_.at(d), from = buffer_.count(c) ? buffer_.at(c) : to;
   loop(int64_t{1} << batchBits, 1, none, [&](Value* batch, int batchLevel, std::vector<Value*>&) {
     open(2, batch, batchLevel);
     Lowval a0 = offset(left.base, {batch, batchLevel}, a->type.dim(rank - 2) * depth);
@@ -124,14 +139,30 @@ void Lowering::emitDot(const Inst& dot) {
     loop(columns, int64_t{1} << laneBits, none, [&](Value* n, int nLevel, std::vector<Value*>&) {
       open(0, n, nLevel);
       Lowval bColumn = emitOp(Op::AddPtr, {b0, {n, nLevel}}, right.base->type);
-      loop(int64_t{1} << (mBits - rowBits), 1, none, [&](Value* group, int groupLevel, std::vector<Value*>&) {
+      for (auto [rows, count, firstRow] : groups) loop(count, 1, none, [&](Value* group, int groupLevel, std::vector<Value*>&) {
         open(1, group, groupLevel);
-        std::vector<Value*> acc;
-        for (int r = 0; r < rows; ++r) acc.push_back(widen(convert(pull(c, mapOfRow(r)), sum), lanes()).v);
         Lowval first = emitOp(Op::MulI, {{group, groupLevel}, {index(rows * depth), 0}}, kI64);
+        // The first element of a row of the sums.
+        auto rowOf = [&](const BufferRef& buffer, int r) {
+          Lowval row = emitOp(Op::MulI, {{group, groupLevel}, {index(rows * columns), 0}}, kI64);
+          Lowval at_ = emitOp(Op::AddI, {emitOp(Op::AddI, {row, {n, nLevel}}, kI64), {index((firstRow + r) * columns), 0}}, kI64);
+          Lowval base = offset(buffer.base, {batch, batchLevel}, columns << mBits);
+          return emitOp(Op::AddPtr, {base, at_}, buffer.base->type, {}, top());
+        };
+        std::vector<Value*> acc;
+        for (int r = 0; r < rows; ++r) {
+          Lowval start;
+          if (!uneven)
+            start = convert(pull(c, mapOfRow(r)), sum);
+          else if (auto bits = constantBits(c))
+            start = convert({constant(c->type.element(), *bits), 0}, sum);
+          else
+            start = read(rowOf(from, r), from.element, lanes());
+          acc.push_back(widen(start, lanes()).v);
+        }
         std::vector<Lowval> aRow;
         for (int r = 0; r < rows; ++r)
-          aRow.push_back(emitOp(Op::AddPtr, {a0, emitOp(Op::AddI, {first, {index(r * depth), 0}}, kI64)}, left.base->type));
+          aRow.push_back(emitOp(Op::AddPtr, {a0, emitOp(Op::AddI, {first, {index((firstRow + r) * depth), 0}}, kI64)}, left.base->type));
         acc = loop(depth, 1, acc, [&](Value* k, int kLevel, std::vector<Value*>& in) {
           Lowval at_{k, kLevel};
           Lowval bVector = read(emitOp(Op::AddPtr, {bColumn, emitOp(Op::MulI, {at_, {index(columns), 0}}, kI64)}, right.base->type),
@@ -148,11 +179,17 @@ void Lowering::emitDot(const Inst& dot) {
               sumOfRow = emitOp(Op::AddF, {emitOp(Op::MulF, {x, bVector}, sum), {sumOfRow, top()}}, sum, {}, top()).v;
           }
         });
-        for (int r = 0; r < rows; ++r) writeBuffer(buffer_.at(d), convert({acc[static_cast<size_t>(r)], top()}, type.element()), mapOfRow(r));
+        for (int r = 0; r < rows; ++r) {
+          Lowval result = convert({acc[static_cast<size_t>(r)], top()}, type.element());
+          if (uneven)
+            at(top()).create(Op::LoStore, {rowOf(to, r).v, widen(convert(result, to.element), lanes()).v}, {})->segments = {1, 1, 0};
+          else
+            writeBuffer(to, result, mapOfRow(r));
+        }
       });
     });
   });
-  if (!whole) {
+  if (!uneven && !whole) {
     if (held)
       buffer_[c] = *held;
     else

@@ -5,7 +5,7 @@ import { newMemory } from "./features.ts";
 
 const kAlign = 64;
 // Compiled kernels take constants below this as offsets of loads and stores: what is left of an address must not be negative.
-const kReserved = 65536;
+const kReserved = 262144;
 
 /** First fit over a list of gaps, in order of addresses; what is given back joins its neighbours. */
 export class Heap {

@@ -86,7 +86,7 @@ export class Jobs {
         }
         const type = findType(arg.type.slice(1));
         if (!type) throw new NereidError("unsupported", `a parameter of type \`${arg.type}\` cannot be given`, { kernel: job.kernel, argument: name });
-        args[name] = new DeviceBuffer(device, type, [Math.floor((whole.size - arg.offset) / type.bytes)], undefined, whole as DeviceBuffer, whole.address + arg.offset);
+        args[name] = new DeviceBuffer(device, type, [Math.max(0, Math.floor((whole.size - arg.offset) / type.bytes))], undefined, whole as DeviceBuffer, whole.address + arg.offset);
       }
       const times: number[] = [];
       if (job.runs > 0) {

@@ -12,7 +12,7 @@ bool isLeaf(const Node* n) { return isConst(n) || n->ins == Ins::LocalGet; }
 bool isSum(const Node* n) { return n->ins == Ins::I32Add && n->kid[1]->ins == Ins::I32Const; }
 
 // Arrays and scratch memory begin above this: an address whose last part is below it cannot have wrapped without it.
-constexpr uint64_t kMaxOffset = 65536;
+constexpr uint64_t kMaxOffset = 262144;
 
 }  // namespace
 
