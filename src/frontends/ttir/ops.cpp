@@ -2,6 +2,8 @@
 // Operations in their custom forms. Most follow from their signature in the table; the others are read by hand, together with the
 // spellings that they had in older versions of Triton.
 #include "frontends/ttir/parser.h"
+#include "ir/bits.h"
+#include "ir/builder.h"
 #include "ir/enums.h"
 
 namespace nereid::ttir {
@@ -645,10 +647,7 @@ bool Parser::inlineAsm(Inst& inst) {
 // ---- control
 
 bool Parser::forLoop(Inst& inst) {
-  if (takeWord("unsigned")) {
-    error(Err::Unsupported, inst.loc).says("an unsigned scf.for");
-    return false;
-  }
+  if (takeWord("unsigned")) unsignedLoops_.insert(&inst);
   if (tok_.kind != Tok::Value) return syntax("the induction variable");
   Token iv = advance();
   Use bounds[3];
@@ -690,6 +689,47 @@ bool Parser::forLoop(Inst& inst) {
   if (types.empty()) addYield(region, inst.loc);
   for (Type type : types) result(inst, type);
   return attrs(inst);
+}
+
+//   scf.for unsigned %i = %a to %b step %s : i32   =>   scf.for %k = extui %a to extui %b step extui %s : i64 { %i = trunci %k ... }
+//
+// A signed loop that counts wider. i64 and index have nothing wider: there both bounds and the counter change their sign bit.
+void Parser::countSigned(Inst& loop, Block& before) {
+  if (loop.operands.size() < 3 || loop.regions.size() != 1 || loop.regions[0]->empty() || loop.regions[0]->entry().args.empty()) return;
+  Region& region = *loop.regions[0];
+  Block& body = region.entry();
+  Value* counter = body.args[0];
+  const Type type = counter->type;
+  if (!type.isInt() || !type.isScalar()) return;
+  const bool widens = bitWidth(type) < 64;
+  Builder outside(module_, &before, loop.loc);
+  auto convert = [&](Builder& b, Value* v) {
+    return widens ? b.cast(Op::ExtUI, v, Type::scalar(Elem::I64)) : b.make(Op::XOrI, {v, b.constant(type, uint64_t{1} << 63)});
+  };
+  for (size_t k = 0; k < (widens ? 3u : 2u); ++k) loop.operands[k] = convert(outside, loop.operands[k]);
+  std::vector<Inst*> rest = std::move(body.insts);
+  body.insts.clear();
+  Builder inside(module_, &body, loop.loc);
+  if (widens) counter->type = Type::scalar(Elem::I64);
+  Value* index = widens ? inside.cast(Op::TruncI, counter, type) : convert(inside, counter);
+  const size_t made = body.insts.size();
+  body.insts.insert(body.insts.end(), rest.begin(), rest.end());
+  auto replace = [&](std::vector<Value*>& values) {
+    for (Value*& v : values)
+      if (v == counter) v = index;
+  };
+  size_t at = 0;
+  for (Block* block : region.blocks)
+    for (Inst* inst : block->insts) {
+      if (block == &body && at++ < made) continue;
+      replace(inst->operands);
+      for (Successor& s : inst->successors) replace(s.args);
+      for (auto& r : inst->regions)
+        walk(*r, [&](Inst& inner) {
+          replace(inner.operands);
+          for (Successor& s : inner.successors) replace(s.args);
+        });
+    }
 }
 
 bool Parser::ifOp(Inst& inst) {

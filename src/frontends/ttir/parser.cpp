@@ -526,6 +526,7 @@ bool Parser::parseInst(Block& block) {
   std::vector<Type> results;
   if (!(op.kind == Tok::String ? parseGeneric(op, inst, results) : parseCustom(op, inst))) return false;
   if (!parseOptionalLoc(inst->loc)) return false;
+  if (unsignedLoops_.erase(inst)) countSigned(*inst, block);
   size_t count = 0;
   for (auto& [name, n] : names) count += n;
   if (!names.empty() && count != inst->results.size()) {
@@ -665,6 +666,10 @@ bool Parser::applyAttrs(Inst& inst, Attrs& attrs) {
     }
     if (key == "allowTF32" && inst.op == Op::Dot) {
       inst.set(Attr::InputPrecision, int64_t{attr.value == AttrValue(int64_t{1}) ? 0 : 2});
+      continue;
+    }
+    if (key == "unsignedCmp" && inst.op == Op::For) {
+      if (attr.value != AttrValue(int64_t{0})) unsignedLoops_.insert(&inst);
       continue;
     }
     auto id = attrFromName(key);

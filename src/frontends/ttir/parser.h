@@ -7,6 +7,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -87,6 +88,7 @@ class Parser {
   bool parseLiterals(std::vector<Literal>& out);
   bool toBits(const Literal& literal, Type type, uint64_t& bits);
   bool toDense(const AnyAttr& attr, Type type, Dense& out);
+  bool parseResource(AnyAttr& out);
   bool hexData(const AnyAttr& attr, Type type, Dense& out);
   bool toInteger(const Literal& literal, int64_t& out);
   bool parseIntegerList(std::vector<int64_t>& out);            // 1, -2 (no brackets)
@@ -141,6 +143,7 @@ class Parser {
   bool callOp(Inst& inst);
   bool inlineAsm(Inst& inst);
   bool forLoop(Inst& inst);
+  void countSigned(Inst& loop, Block& before);
   bool ifOp(Inst& inst);
   bool whileLoop(Inst& inst);
   bool branch(Inst& inst);
@@ -188,6 +191,7 @@ class Parser {
   std::vector<std::unordered_map<std::string_view, PendingBlock>> blocks_;  // by label, a map for each open region
   Block* instBlock_ = nullptr;                                              // where the operation being read will stand
   int module_depth_ = 0;
+  std::set<const Inst*> unsignedLoops_;
 };
 
 }  // namespace nereid::ttir

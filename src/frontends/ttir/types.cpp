@@ -325,6 +325,42 @@ bool Parser::parseDense(AnyAttr& out) {
   return false;
 }
 
+// dense_resource<name> : type, with the data in the file's end:
+//
+//   {-# dialect_resources: { builtin: { name: "0x04000000…" } } #-}
+//
+// Four bytes of alignment, then the elements as in dense<"0x…">.
+bool Parser::parseResource(AnyAttr& out) {
+  Loc loc = here();
+  advance();
+  if (!expect("<")) return false;
+  std::string name = tok_.kind == Tok::String ? unquote(tok_.text) : std::string(tok_.text);
+  advance();
+  if (!expect(">") || !expect(":")) return false;
+  Type type;
+  if (!parseType(type)) return false;
+  out.isDense = true;
+  out.type = type;
+  size_t section = text_.rfind("{-#");
+  Lexer lexer(text_);
+  lexer.seek(static_cast<uint32_t>(section == std::string_view::npos ? text_.size() : section));
+  for (Token t = lexer.next(); t.kind != Tok::End && t.kind != Tok::FileEnd; t = lexer.next()) {
+    if (t.kind != Tok::Word && t.kind != Tok::String) continue;
+    if ((t.kind == Tok::String ? unquote(t.text) : std::string(t.text)) != name) continue;
+    if (!lexer.next().is(":")) continue;
+    Token data = lexer.next();
+    if (data.kind != Tok::String) continue;
+    std::string digits = unquote(data.text);
+    constexpr size_t kHead = 2 + 8;  // 0x and the alignment
+    if (!digits.starts_with("0x") || digits.size() < kHead) break;
+    Literal& literal = out.literals.emplace_back();
+    literal.token = {Tok::String, module_.intern(cat("\"0x", digits.substr(kHead), "\"")), data.offset};
+    return true;
+  }
+  error(Err::Unsupported, loc).says("dense_resource<", name, ">, whose data is not in this file").hint("print the module with its resources: without --mlir-elide-resource-strings-if-larger");
+  return false;
+}
+
 // "0x..." holds the elements' bytes, little-endian; i1 has one byte an element, or one bit.
 bool Parser::hexData(const AnyAttr& attr, Type type, Dense& out) {
   std::string digits = unquote(attr.literals[0].token.text);
@@ -459,10 +495,7 @@ bool Parser::parseAttr(AnyAttr& out) {
         return true;
       }
       if (word == "dense") return parseDense(out);
-      if (word == "dense_resource") {
-        error(Err::Unsupported, out.loc).says("dense_resource, whose data lies outside the module");
-        return false;
-      }
+      if (word == "dense_resource") return parseResource(out);
       if (word == "array") {
         advance();
         if (!expect("<")) return false;
