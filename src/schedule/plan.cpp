@@ -286,6 +286,13 @@ class Planner {
           if (std::find(c.nests.begin(), c.nests.end(), nest) == c.nests.end()) c.nests.push_back(nest);
         });
     std::sort(order.begin(), order.end(), [&](Value* a, Value* b) { return number_[a->def] < number_[b->def]; });
+    const auto gates = findGates(order);
+    // Whether a later value stands between `v` and all that needs it, and can be the buffer as well.
+    auto hasBetter = [&](Value* v) {
+      for (Value* u = gates.at(v).next; u; u = gates.at(u).next)
+        if (!isView(u->def->op) && u->type.numel() <= v->type.numel() && consumers[u].nests.size() > 1) return true;
+      return false;
+    };
     // In program order: a buffer changes what earlier values are needed for, never what later ones are.
     bool changed = false;
     work_.clear();
@@ -301,7 +308,7 @@ class Planner {
         else if (c.nests.size() > 1)
           why = cat(info(def->op).spelling, " is dear and used by ", c.nests.size(), " nests");
       }
-      if (why.empty() && c.nests.size() > 1 && work(v) >= kMuchWork) why = cat("a long computation, used by ", c.nests.size(), " nests");
+      if (why.empty() && c.nests.size() > 1 && work(v) >= kMuchWork && !hasBetter(v)) why = cat("a long computation, used by ", c.nests.size(), " nests");
       if (why.empty() && def->op == Op::Load)
         for (const Nest* nest : c.nests)
           if (const Inst* writer = writerBetween(def, *nest))
@@ -311,6 +318,54 @@ class Planner {
       work_.clear();
     }
     return changed;
+  }
+
+  // Of each computed value the nearest one that everything computed from it goes through, if there is one: its immediate post-dominator.
+  struct Gate {
+    Value* next = nullptr;
+    int depth = 1;
+  };
+  std::unordered_map<const Value*, Gate> findGates(const std::vector<Value*>& order) {
+    std::unordered_map<const Value*, std::vector<Value*>> users;
+    std::set<const Value*> ends;  // what a root takes
+    for (Value* v : order)
+      for (const Value* o : v->def->operands) users[o].push_back(v);
+    for (const Nest* nest : nests_)
+      for (const Root& root : nest->roots) {
+        if (root.kind == Root::Carry) ends.insert(root.value);
+        const Inst* taker = root.kind == Root::Buffer ? root.value->def : root.kind == Root::Carry ? nullptr : root.inst;
+        if (taker) ends.insert(taker->operands.begin(), taker->operands.end());
+      }
+    std::unordered_map<const Value*, Gate> gates;
+    for (size_t i = order.size(); i-- > 0;) {
+      Gate& gate = gates[order[i]];
+      if (ends.count(order[i])) continue;
+      bool first = true;
+      for (Value* u : users[order[i]]) {
+        Value* at = gate.next;
+        gate.next = first ? u : nullptr;
+        // Where the ways of both meet.
+        for (Value* a = at; !first && a && u;) {
+          if (a == u) {
+            gate.next = a;
+            break;
+          }
+          int da = gates.at(a).depth, du = gates.at(u).depth;
+          if (da >= du) a = gates.at(a).next;
+          if (du >= da) u = gates.at(u).next;
+        }
+        first = false;
+      }
+      gate.depth = gate.next ? gates.at(gate.next).depth + 1 : 1;
+    }
+    return gates;
+  }
+  static bool isView(Op op) {
+    switch (op) {
+      case Op::Bitcast: case Op::ArithBitcast: case Op::Reshape: case Op::Broadcast: case Op::ExpandDims: case Op::Trans: case Op::Split: case Op::Splat:
+        return true;
+      default: return false;
+    }
   }
 
   static constexpr int kMostStores = 6;  // of one nest

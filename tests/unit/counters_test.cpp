@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "frontends/tl/tl.h"
+#include "frontends/ttir/ttir.h"
 #include "interp/interp.h"
 #include "lower/lower.h"
 #include "passes/passes.h"
@@ -23,7 +24,18 @@ struct Argument {
 Argument array(size_t elements) { return {elements, 0}; }
 Argument number(uint64_t bits) { return {0, bits}; }
 
-// An example, lowered for 16 f32 lanes.
+// Lowered for 16 f32 lanes.
+Lowered lowered(Module module) {
+  Sources sources;
+  Diags diags;
+  EXPECT_TRUE(pipeline(module, diags)) << diags.render(sources);
+  Plan plan = makePlan(*module.kernel());
+  auto lowered = lower(*module.kernel(), plan, {.vectorBytes = 64, .vectorRegisters = 32}, diags);
+  EXPECT_TRUE(lowered) << diags.render(sources);
+  return std::move(*lowered);
+}
+
+// An example.
 Lowered lowered(const std::string& kernel, std::vector<std::string> signature, std::map<std::string, std::string> constants) {
   Sources sources;
   Diags diags;
@@ -40,19 +52,13 @@ Lowered lowered(const std::string& kernel, std::vector<std::string> signature, s
                       .constants = std::move(constants)};
   auto module = tl::compile(sources, request, read, diags);
   EXPECT_TRUE(module) << diags.render(sources);
-  EXPECT_TRUE(pipeline(*module, diags)) << diags.render(sources);
-  Plan plan = makePlan(*module->kernel());
-  auto lowered = lower(*module->kernel(), plan, {.vectorBytes = 64, .vectorRegisters = 32}, diags);
-  EXPECT_TRUE(lowered) << diags.render(sources);
-  return std::move(*lowered);
+  return lowered(std::move(*module));
 }
 
-// Runs it on zeros.
-interp::Counters count(const std::string& kernel, std::vector<std::string> signature, std::map<std::string, std::string> constants,
-                       const std::vector<Argument>& arguments, uint32_t programs) {
+// Runs a kernel on zeros.
+interp::Counters count(const Lowered& code, const std::vector<Argument>& arguments, uint32_t programs) {
   Sources sources;
   Diags diags;
-  Lowered code = lowered(kernel, std::move(signature), std::move(constants));
   std::vector<std::vector<float>> memory;
   std::vector<uint64_t> values;
   for (const Argument& a : arguments) {
@@ -64,6 +70,11 @@ interp::Counters count(const std::string& kernel, std::vector<std::string> signa
   options.counters = &counters;
   EXPECT_TRUE(interp::run(code.module, *code.module.kernel(), values, {programs, 1, 1}, options, diags)) << diags.render(sources);
   return counters;
+}
+
+interp::Counters count(const std::string& kernel, std::vector<std::string> signature, std::map<std::string, std::string> constants,
+                       const std::vector<Argument>& arguments, uint32_t programs) {
+  return count(lowered(kernel, std::move(signature), std::move(constants)), arguments, programs);
 }
 
 TEST(Counters, SoftmaxReadsARowTwiceAndBuffersOnlyExp) {
@@ -119,6 +130,38 @@ TEST(Counters, MatmulPacksEachOperandOnceAStep) {
   // Each of four programs reads its row and its column of blocks once, and writes its block once.
   EXPECT_EQ(c.loads, 4 * 2 * block * n);
   EXPECT_EQ(c.stores, n * n);
+}
+
+TEST(Counters, ALongComputationIsBufferedAtItsEnd) {
+  // Fourteen products, of which both a sum and a store need the last.
+  std::string text = "tt.func public @k(%x: !tt.ptr<f32>, %out: !tt.ptr<f32>) {\n  %i = tt.make_range {end = 1024 : i32, start = 0 : i32} : tensor<1024xi32>\n";
+  for (std::string name : {"x", "out"})
+    text += cat("  %", name, "s = tt.splat %", name, " : !tt.ptr<f32> -> tensor<1024x!tt.ptr<f32>>\n  %", name, "p = tt.addptr %", name,
+                "s, %i : tensor<1024x!tt.ptr<f32>>, tensor<1024xi32>\n");
+  text += "  %v0 = tt.load %xp : tensor<1024x!tt.ptr<f32>>\n";
+  for (int k = 0; k < 14; ++k) text += cat("  %v", k + 1, " = arith.mulf %v", k, ", %v", k, " : tensor<1024xf32>\n");
+  text += R"(  %sum = "tt.reduce"(%v14) <{axis = 0 : i32}> ({
+  ^bb0(%a: f32, %b: f32):
+    %c = arith.addf %a, %b : f32
+    tt.reduce.return %c : f32
+  }) : (tensor<1024xf32>) -> f32
+  %sums = tt.splat %sum : f32 -> tensor<1024xf32>
+  %d = arith.subf %v14, %sums : tensor<1024xf32>
+  tt.store %outp, %d : tensor<1024x!tt.ptr<f32>>
+  tt.return
+}
+)";
+  Sources sources;
+  Diags diags;
+  auto module = ttir::parse(sources, sources.add("chain.ttir", text), diags);
+  ASSERT_TRUE(module) << diags.render(sources);
+  const uint64_t n = 1024;
+  auto c = count(lowered(std::move(*module)), {array(n), array(n)}, 1);
+  EXPECT_EQ(c.loads, n);
+  EXPECT_EQ(c.scratchStores, n);
+  EXPECT_EQ(c.scratchLoads, n);
+  EXPECT_LT(c.flops, 16 * n + 100);  // and what folds the lanes of the sum
+  EXPECT_GE(c.flops, 16 * n);
 }
 
 }  // namespace
