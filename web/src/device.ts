@@ -130,13 +130,17 @@ export class Device implements Disposable {
     const [found, read] = await readManifest(manifest, options.base);
     const artefacts = found.artefacts.filter((a) => a.target === "wasm");
     if (artefacts.length === 0) throw new NereidError("bad-manifest", "the manifest has no kernel for target wasm");
-    const kernels = await Promise.all(artefacts.map((a) => this.#load(a, read)));
-    const out: Record<string, Kernel> = {};
-    for (const kernel of kernels) {
-      if (Object.hasOwn(out, kernel.name)) throw new NereidError("bad-manifest", "the manifest has two kernels of this name", { kernel: kernel.name });
-      out[kernel.name] = kernel;
+    const names = artefacts.map((a) => a.kernel?.name);
+    const twice = names.find((name, i) => names.indexOf(name) !== i);
+    if (twice !== undefined) throw new NereidError("bad-manifest", "the manifest has two kernels of this name", { kernel: twice });
+    const loaded = await Promise.allSettled(artefacts.map((a) => this.#load(a, read)));
+    const failed = loaded.find((l) => l.status === "rejected");
+    const kernels = loaded.flatMap((l) => (l.status === "fulfilled" ? [l.value] : []));
+    if (failed) {
+      for (const kernel of kernels) kernel.dispose();
+      throw failed.reason;
     }
-    return out as K;
+    return Object.fromEntries(kernels.map((kernel) => [kernel.name, kernel])) as K;
   }
 
   /** Resolves when all launches so far are done. */

@@ -27,9 +27,12 @@ const isAddress = (text: string) => /^[a-z][a-z0-9+.-]+:/i.test(text);
 
 function address(from: string | URL): URL {
   if (from instanceof URL) return from;
-  if (isAddress(from)) return new URL(from);
-  if (isNode) return builtin("node:url").pathToFileURL(from);
-  return new URL(from, globalThis.document?.baseURI ?? location.href);
+  if (isNode && !isAddress(from)) return builtin("node:url").pathToFileURL(from);
+  try {
+    return isNode ? new URL(from) : new URL(from, globalThis.document?.baseURI ?? location.href);
+  } catch (cause) {
+    throw new NereidError("load-failed", `${from} is no address`, { cause });
+  }
 }
 
 async function bytesAt(url: URL): Promise<Uint8Array<ArrayBuffer>> {

@@ -14,24 +14,25 @@ export class Queue {
   /** Runs the task now if nothing is under way, else after all before it. */
   add(task: Task): void | Promise<void> {
     if (this.#busy) return new Promise((resolve, reject) => this.#waiting.push({ task, resolve, reject }));
-    const running = task();
-    if (!running) return;
-    this.#busy = true;
-    return running.finally(() => this.#next());
+    this.#busy = true; // also for what the task itself adds
+    let running: void | Promise<void>;
+    try {
+      running = task();
+    } finally {
+      if (!running!) this.#next();
+    }
+    return running?.finally(() => this.#next());
   }
 
   #next(): void {
-    for (;;) {
-      const next = this.#waiting.shift();
-      if (!next) break;
+    for (let next; (next = this.#waiting.shift()); ) {
       try {
         const running = next.task();
-        if (!running) {
-          next.resolve();
-          continue;
+        if (running) {
+          running.then(next.resolve, next.reject).finally(() => this.#next());
+          return;
         }
-        running.then(next.resolve, next.reject).finally(() => this.#next());
-        return;
+        next.resolve();
       } catch (error) {
         next.reject(error);
       }

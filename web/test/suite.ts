@@ -313,6 +313,24 @@ onThreads(
   { print: (line) => lines.push(line) },
 );
 
+test("what a print's receiver launches comes afterwards", async () => {
+  const seen: string[] = [];
+  let later: Promise<void> | undefined;
+  const device: Device = await open({
+    threads: 1,
+    print: () => {
+      seen.push("print");
+      later ??= kernels.prints.launch(1, { values }).then(() => void seen.push("later"));
+    },
+  });
+  const kernels = await device.load<Kernels>(manifestUrl);
+  const values = device.buffer("i64", 5);
+  await kernels.prints.launch(2, { values });
+  await later;
+  equal(seen, ["print", "print", "print", "later"]);
+  device.dispose();
+});
+
 onThreads("imported functions", async (device, { maths }) => {
   const out = device.buffer("f64", 2);
   await maths.launch(1, { out });
@@ -365,6 +383,7 @@ test("the variant that was asked for", async () => {
 test("open refuses what it does not know", async () => {
   await fails(() => open({ device: "tpu" as never }), "unsupported");
   for (const threads of [0, -1, 1.5, NaN]) await fails(() => open({ threads }), "wrong-argument");
+  for (const memory of [{ initial: -1 }, { initial: 65536, maximum: 1 }, { maximum: 2 ** 33 }, { initial: NaN }]) await fails(() => open({ threads: 1, memory }), "wrong-argument");
 });
 
 test("manifests that are none", () =>
@@ -378,6 +397,7 @@ test("manifests that are none", () =>
     await fails(() => device.load(manifest), "load-failed", { message: "base" });
     await fails(() => device.load(new URL("none.json", manifestUrl)), "load-failed", { message: "none.json" });
     await fails(() => device.load(new URL("empty.wasm", manifestUrl)), "bad-manifest");
+    await fails(() => device.load("http://"), "load-failed");
     await fails(() => device.load({} as never), "bad-manifest");
     await fails(() => device.load({ nereid: "0", artefacts: [] }), "bad-manifest", { message: "target wasm" });
     const first = manifest.artefacts[0]!;
@@ -386,6 +406,9 @@ test("manifests that are none", () =>
     await fails(() => change({ strict: undefined }), "bad-manifest", { message: "strict" });
     await fails(() => change({ scratch: -1 }), "bad-manifest", { message: "scratch" });
     await fails(() => device.load({ nereid: "0", artefacts: [first, first] }, { base: manifestUrl }), "bad-manifest", { message: "two kernels" });
+    const used = device.heap.used;
+    await fails(() => device.load({ nereid: "0", artefacts: [first, { ...manifest.artefacts[1]!, wasm: { ...first.wasm!, strict: "none.wasm" } }] }, { base: manifestUrl }), "load-failed");
+    equal(device.heap.used, used, "what was loaded is given back");
     const odd = { ...first, kernel: { name: "odd", parameters: [{ name: "x", type: "**fp32" }] } };
     await fails(() => device.load({ nereid: "0", artefacts: [odd] }, { base: manifestUrl }), "unsupported", { kernel: "odd", argument: "x" });
     const broken = new Uint8Array(64);
