@@ -156,12 +156,12 @@ def dtypes(x_ptr, out_ptr, N: tl.constexpr):
     tl.store(out_ptr + 3 * N + i, acc + x)
 
 
-# run: helper_branches | *fp32,*fp32,i32 | N=16 | 2 | r[32],z[16],1
+# run: helper_branches | *fp32,*fp32,i32 | N=16 | 2 | r[32],z[32],1
 @triton.jit
 def helper_branches(x_ptr, out_ptr, which, N: tl.constexpr):
     i = tl.arange(0, N)
     x = choose(which == tl.program_id(0), tl.load(x_ptr + i), tl.load(x_ptr + N + i))
-    tl.store(out_ptr + i, x)
+    tl.store(out_ptr + tl.program_id(0) * N + i, x)
 
 
 # run: default_arguments | *fp32,*fp32 | | 1 | r[16],z[16]

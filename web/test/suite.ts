@@ -349,6 +349,9 @@ test("functions have C's values", () => {
     ["erfc", [-1], 1.8427007929497148], ["erfc", [-7], 2], ["erfc", [30], 0], ["erfc", [-Infinity], 2], ["erfc", [NaN], NaN],
     ["pow", [1, NaN], 1], ["pow", [-1, -Infinity], 1], ["pow", [NaN, 0], 1], ["pow", [-8, 3], -512], ["pow", [-8, 0.5], NaN], ["pow", [-0, -1], -Infinity], ["pow", [2, 1024], Infinity],
     ["fmod", [-5.5, 2], -1.5], ["fmod", [5, Infinity], 5], ["fmod", [5, 0], NaN], ["fmod", [-4, 2], -0], ["fmod", [Infinity, 2], NaN],
+    ["fma", [1 + 2 ** -52, 1 + 2 ** -52, -1 - 2 ** -51], 2 ** -104], ["fma", [1e308, 10, -1e308], Infinity], ["fma", [1e308, 10, -Infinity], -Infinity], ["fma", [Infinity, 0, 1], NaN],
+    ["fma", [2 ** -600, 2 ** -500, 2 ** -1074], 2 ** -1074], ["fma", [2 ** -1074, 0.75, 0], 2 ** -1074], ["fma", [3, -2, 6], 0], ["fma", [-0, 1, -0], -0], ["fma", [2, 3, NaN], NaN],
+    ["fma", [2 ** 53 - 1, 2 ** 53 - 1, 1], 2 ** 106 - 2 ** 54], ["fma", [-0.1, 10, 1], -5.551115123125783e-17],
     ["exp2", [10], 1024], ["exp2", [-1074], 5e-324], ["exp2", [0.5], Math.SQRT2], ["cbrt", [-27], -3], ["atan2", [-0, -1], -Math.PI], ["log1p", [-1], -Infinity], ["expm1", [-0], -0],
     ["exp", [-Infinity], 0], ["log", [-1], NaN], ["log2", [8], 3], ["log10", [1000], 3], ["acosh", [0.5], NaN], ["atanh", [1], Infinity], ["tanh", [-Infinity], -1],
   ];
