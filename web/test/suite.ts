@@ -222,7 +222,7 @@ test("the allocator gives every byte once and joins what comes back", () =>
   }));
 
 test("out of memory is an error that leaves the device working", () =>
-  using_({ threads: 1, memory: { initial: 65536, maximum: 1 << 20 } }, async (device, { axpy }) => {
+  using_({ threads: 1, memory: { initial: 65536, maximum: 1 << 21 } }, async (device, { axpy }) => {
     await fails(() => device.buffer("f32", 1 << 20), "out-of-memory", { message: "4194304 bytes" });
     const x = device.buffer("f32", 1 << 16);
     await axpy.launch(1, { x, y: x, n: 1, a: 1 });
