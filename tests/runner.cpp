@@ -157,7 +157,7 @@ std::string runOn(const fs::path& path, const Run& run, const std::string& targe
   }
   nereid_launch_options options{};
   setGrid(run.grid, options.grid);
-  options.check_bounds = target == "interp" || target == "lower";
+  options.check_bounds = target == "interp" || target == "lower" || target == "threads";
   options.threads = 2;
   Problem p = session->compile({path.string(), run.kernel}, target, "", run.debug);
   if (!p) p = session->launch(options);

@@ -200,7 +200,7 @@ nereid_status nereid_launch(nereid_kernel* kernel, const nereid_arg* args, size_
     return misuse(error, cat(kernel->info.name, " takes ", kernel->info.parameters.size(), " arguments, not ", count));
   for (uint32_t n : options->grid)
     if (n == 0) return misuse(error, "a grid has at least one program along each axis");
-  if (options->check_bounds && kernel->target != "interp" && kernel->target != "lower")
+  if (options->check_bounds && kernel->target != "interp" && kernel->target != "lower" && kernel->target != "threads")
     return misuse(error, "only the target `interp` checks bounds");
   std::vector<uint64_t> bits;
   Launch launch;

@@ -54,11 +54,21 @@ Result<Scheduled> toLower(Module m, const Machine& machine, Diags& diags) {
 
 }  // namespace
 
-Result<std::unique_ptr<Executable>> loadLower(Module m, Diags& diags) {
-  auto scheduled = toLower(std::move(m), {.vectorBytes = 16, .vectorRegisters = 16}, diags);
+namespace {
+
+constexpr Machine kWorkgroup{.vectorBytes = 16, .vectorRegisters = 16, .threads = 64};
+
+Result<std::unique_ptr<Executable>> interpretLowered(Module m, const Machine& machine, Diags& diags) {
+  auto scheduled = toLower(std::move(m), machine, diags);
   if (!scheduled) return std::unexpected(Failed{});
   return std::make_unique<Interpreted>(std::move(scheduled->lowered.module));
 }
+
+}  // namespace
+
+Result<std::unique_ptr<Executable>> loadLower(Module m, Diags& diags) { return interpretLowered(std::move(m), {.vectorBytes = 16, .vectorRegisters = 16}, diags); }
+
+Result<std::unique_ptr<Executable>> loadThreads(Module m, Diags& diags) { return interpretLowered(std::move(m), kWorkgroup, diags); }
 
 #endif
 
@@ -211,8 +221,8 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     if (!pipeline(m, diags)) return std::unexpected(Failed{});
     return print(m);
   }
-  if (stage == "lower") {
-    auto scheduled = toLower(std::move(m), machineHere(), diags);
+  if (stage == "lower" || stage == "threads") {
+    auto scheduled = toLower(std::move(m), stage == "lower" ? machineHere() : kWorkgroup, diags);
     if (!scheduled) return std::unexpected(Failed{});
     return print(scheduled->lowered.module);
   }

@@ -9,6 +9,7 @@ namespace nereid {
 
 Result<std::unique_ptr<Executable>> loadInterp(Module m, Diags& diags);
 Result<std::unique_ptr<Executable>> loadLower(Module m, Diags& diags);
+Result<std::unique_ptr<Executable>> loadThreads(Module m, Diags& diags);
 Result<std::unique_ptr<Executable>> loadCpu(Module m, Diags& diags);
 Result<Artefacts> writeCpu(Module m, Diags& diags);
 Result<std::unique_ptr<Executable>> loadWasm(Module m, Diags& diags);

@@ -156,9 +156,11 @@ bool Machine::forLoop(const Inst& i) {
   std::vector<Tile> carried;
   for (size_t k = 3; k < i.operands.size(); ++k) carried.push_back(in(i, k));
   Type type = i.operand(0)->type;
+  // Threads come in no order: here from the last to the first, so that one which depends on another is found out.
+  bool isBackward = i.has(Attr::Threads);
   for (int64_t n = lower; n < upper;) {
     std::vector<Tile> args;
-    args.push_back({type, {zeroExtend(static_cast<uint64_t>(n), bitWidth(type))}});
+    args.push_back({type, {zeroExtend(static_cast<uint64_t>(isBackward ? lower + (upper - 1 - n) / step * step : n), bitWidth(type))}});
     for (Tile& t : carried) args.push_back(std::move(t));
     if (!runRegion(*i.regions[0], std::move(args), carried)) return false;
     if (__builtin_add_overflow(n, step, &n)) break;

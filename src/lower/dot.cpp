@@ -35,7 +35,7 @@ void Lowering::emitDot(const Inst& dot) {
     int64_t count, first;
   };
   std::vector<Group> groups{{1 << rowBits, int64_t{1} << (mBits - rowBits), 0}};
-  bool uneven = machine_.vectorRegisters == 16 && vectors == 2 && mBits >= 4;
+  bool uneven = machine_.threads == 1 && machine_.vectorRegisters == 16 && vectors == 2 && mBits >= 4;
   if (uneven) {
     int64_t m = int64_t{1} << mBits, sixes = m / 6 - (m % 6 == 2);  // 6 a + 4 b: what is left is 4, or 8
     groups = {{6, sixes, 0}, {4, (m - 6 * sixes) / 4, 6 * sixes}};
@@ -132,63 +132,81 @@ void Lowering::emitDot(const Inst& dot) {
   };
   std::vector<Value*> none;
   const BufferRef to = buffer_.at(d), from = buffer_.count(c) ? buffer_.at(c) : to;
-  loop(int64_t{1} << batchBits, 1, none, [&](Value* batch, int batchLevel, std::vector<Value*>&) {
-    open(2, batch, batchLevel);
-    Lowval a0 = offset(left.base, {batch, batchLevel}, a->type.dim(rank - 2) * depth);
-    Lowval b0 = offset(right.base, {batch, batchLevel}, depth * columns);
-    loop(columns, int64_t{1} << laneBits, none, [&](Value* n, int nLevel, std::vector<Value*>&) {
-      open(0, n, nLevel);
-      Lowval bColumn = emitOp(Op::AddPtr, {b0, {n, nLevel}}, right.base->type);
-      for (auto [rows, count, firstRow] : groups) loop(count, 1, none, [&](Value* group, int groupLevel, std::vector<Value*>&) {
-        open(1, group, groupLevel);
-        Lowval first = emitOp(Op::MulI, {{group, groupLevel}, {index(rows * depth), 0}}, kI64);
-        // The first element of a row of the sums.
-        auto rowOf = [&](const BufferRef& buffer, int r) {
-          Lowval row = emitOp(Op::MulI, {{group, groupLevel}, {index(rows * columns), 0}}, kI64);
-          Lowval at_ = emitOp(Op::AddI, {emitOp(Op::AddI, {row, {n, nLevel}}, kI64), {index((firstRow + r) * columns), 0}}, kI64);
-          Lowval base = offset(buffer.base, {batch, batchLevel}, columns << mBits);
-          return emitOp(Op::AddPtr, {base, at_}, buffer.base->type, {}, top());
-        };
-        std::vector<Value*> acc;
-        for (int r = 0; r < rows; ++r) {
-          Lowval start;
-          if (!uneven)
-            start = convert(pull(c, mapOfRow(r)), sum);
-          else if (auto bits = constantBits(c))
-            start = convert({constant(c->type.element(), *bits), 0}, sum);
-          else
-            start = read(rowOf(from, r), from.element, lanes());
-          acc.push_back(widen(start, lanes()).v);
-        }
-        std::vector<Lowval> aRow;
-        for (int r = 0; r < rows; ++r)
-          aRow.push_back(emitOp(Op::AddPtr, {a0, emitOp(Op::AddI, {first, {index((firstRow + r) * depth), 0}}, kI64)}, left.base->type));
-        acc = loop(depth, 1, acc, [&](Value* k, int kLevel, std::vector<Value*>& in) {
-          Lowval at_{k, kLevel};
-          Lowval bVector = read(emitOp(Op::AddPtr, {bColumn, emitOp(Op::MulI, {at_, {index(columns), 0}}, kI64)}, right.base->type),
-                                right.element, lanes());
-          for (int r = 0; r < rows; ++r) {
-            Lowval element = read(emitOp(Op::AddPtr, {aRow[static_cast<size_t>(r)], at_}, left.base->type), left.element, 1);
-            Lowval x = widen(element, lanes());
-            Value*& sumOfRow = in[static_cast<size_t>(r)];
-            if (sum.isInt())
-              sumOfRow = emitOp(Op::AddI, {{sumOfRow, top()}, emitOp(Op::MulI, {x, bVector}, sum)}, sum, {}, top()).v;
-            else if (machine_.fma)
-              sumOfRow = emitOp(Op::Fma, {x, bVector, {sumOfRow, top()}}, sum, {}, top()).v;
-            else
-              sumOfRow = emitOp(Op::AddF, {emitOp(Op::MulF, {x, bVector}, sum), {sumOfRow, top()}}, sum, {}, top()).v;
-          }
-        });
-        for (int r = 0; r < rows; ++r) {
-          Lowval result = convert({acc[static_cast<size_t>(r)], top()}, type.element());
-          if (uneven)
-            at(top()).create(Op::LoStore, {rowOf(to, r).v, widen(convert(result, to.element), lanes()).v}, {})->segments = {1, 1, 0};
-          else
-            writeBuffer(to, result, mapOfRow(r));
-        }
+  // One tile: where it is in its batch's columns and groups of rows.
+  auto tile = [&](Lowval batch, Lowval n, Lowval group, const Group& g) {
+    auto [rows, count, firstRow] = g;
+    open(2, batch.v, batch.level);
+    open(0, n.v, n.level);
+    open(1, group.v, group.level);
+    Lowval a0 = offset(left.base, batch, a->type.dim(rank - 2) * depth);
+    Lowval b0 = offset(right.base, batch, depth * columns);
+    Lowval bColumn = emitOp(Op::AddPtr, {b0, n}, right.base->type);
+    Lowval first = emitOp(Op::MulI, {group, {index(rows * depth), 0}}, kI64);
+    // The first element of a row of the sums.
+    auto rowOf = [&](const BufferRef& buffer, int r) {
+      Lowval row = emitOp(Op::MulI, {group, {index(rows * columns), 0}}, kI64);
+      Lowval at_ = emitOp(Op::AddI, {emitOp(Op::AddI, {row, n}, kI64), {index((firstRow + r) * columns), 0}}, kI64);
+      Lowval base = offset(buffer.base, batch, columns << mBits);
+      return emitOp(Op::AddPtr, {base, at_}, buffer.base->type, {}, top());
+    };
+    std::vector<Value*> acc;
+    for (int r = 0; r < rows; ++r) {
+      Lowval start;
+      if (!uneven)
+        start = convert(pull(c, mapOfRow(r)), sum);
+      else if (auto bits = constantBits(c))
+        start = convert({constant(c->type.element(), *bits), 0}, sum);
+      else
+        start = read(rowOf(from, r), from.element, lanes());
+      acc.push_back(widen(start, lanes()).v);
+    }
+    std::vector<Lowval> aRow;
+    for (int r = 0; r < rows; ++r)
+      aRow.push_back(emitOp(Op::AddPtr, {a0, emitOp(Op::AddI, {first, {index((firstRow + r) * depth), 0}}, kI64)}, left.base->type));
+    acc = loop(depth, 1, acc, [&](Value* k, int kLevel, std::vector<Value*>& in) {
+      Lowval at_{k, kLevel};
+      Lowval bVector = read(emitOp(Op::AddPtr, {bColumn, emitOp(Op::MulI, {at_, {index(columns), 0}}, kI64)}, right.base->type),
+                            right.element, lanes());
+      for (int r = 0; r < rows; ++r) {
+        Lowval element = read(emitOp(Op::AddPtr, {aRow[static_cast<size_t>(r)], at_}, left.base->type), left.element, 1);
+        Lowval x = widen(element, lanes());
+        Value*& sumOfRow = in[static_cast<size_t>(r)];
+        if (sum.isInt())
+          sumOfRow = emitOp(Op::AddI, {{sumOfRow, top()}, emitOp(Op::MulI, {x, bVector}, sum)}, sum, {}, top()).v;
+        else if (machine_.fma)
+          sumOfRow = emitOp(Op::Fma, {x, bVector, {sumOfRow, top()}}, sum, {}, top()).v;
+        else
+          sumOfRow = emitOp(Op::AddF, {emitOp(Op::MulF, {x, bVector}, sum), {sumOfRow, top()}}, sum, {}, top()).v;
+      }
+    });
+    for (int r = 0; r < rows; ++r) {
+      Lowval result = convert({acc[static_cast<size_t>(r)], top()}, type.element());
+      if (uneven)
+        at(top()).create(Op::LoStore, {rowOf(to, r).v, widen(convert(result, to.element), lanes()).v}, {})->segments = {1, 1, 0};
+      else
+        writeBuffer(to, result, mapOfRow(r));
+    }
+  };
+  int64_t step = int64_t{1} << laneBits;
+  if (machine_.threads > 1) {
+    int64_t across = columns / step;
+    auto part = [&](Lowval v, int64_t divisor, int64_t size) -> Lowval {
+      v = emitOp(Op::ShRUI, {v, {index(std::countr_zero(static_cast<uint64_t>(divisor))), 0}}, kI64);
+      return emitOp(Op::AndI, {v, {index(size - 1), 0}}, kI64);
+    };
+    int64_t down = groups[0].count;
+    shareLoop(across * down << batchBits, [&](Value* t) {
+      Lowval at_{t, top()};
+      tile(part(at_, across * down, int64_t{1} << batchBits), emitOp(Op::MulI, {part(at_, 1, across), {index(step), 0}}, kI64), part(at_, across, down), groups[0]);
+    });
+  } else {
+    loop(int64_t{1} << batchBits, 1, none, [&](Value* batch, int batchLevel, std::vector<Value*>&) {
+      loop(columns, step, none, [&](Value* n, int nLevel, std::vector<Value*>&) {
+        for (const Group& g : groups)
+          loop(g.count, 1, none, [&](Value* group, int groupLevel, std::vector<Value*>&) { tile({batch, batchLevel}, {n, nLevel}, {group, groupLevel}, g); });
       });
     });
-  });
+  }
   if (!uneven && !whole) {
     if (held)
       buffer_[c] = *held;

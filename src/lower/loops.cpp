@@ -29,7 +29,10 @@ void Lowering::emitNestBody(const Nest& nest, const BufferRef* target) {
   for (Axis& axis : axes_) axis.iv = nullptr;
   findBounds(nest);
   std::vector<Value*> acc;
-  emitLoops(0, acc);
+  if (machine_.threads > 1)
+    emitShared(nest);
+  else
+    emitLoops(0, acc);
   nest_ = nullptr;
   target_ = nullptr;
 }
@@ -186,9 +189,14 @@ void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Va
   auto lowerBits = constantBits(lower), upperBits = constantBits(upper);
   if (lowerBits && upperBits && static_cast<int64_t>(*lowerBits) >= static_cast<int64_t>(*upperBits)) return;
   MemoScope scope = enter();
-  if (lowerBits && upperBits && static_cast<int64_t>(*upperBits - *lowerBits) == axis.step() && axis.bits == axis.laneBits) {
+  // The first index of this thread.
+  auto begin = [&](Value* from) {
+    if (!axis.thread) return from;
+    return emitOp(Op::AddI, {{from, 0}, emitOp(Op::MulI, {{axis.thread, partialLevel_}, {index(axis.step()), 0}}, from->type)}, from->type, {}, top()).v;
+  };
+  if (lowerBits && upperBits && static_cast<int64_t>(*upperBits - *lowerBits) == axis.stride() && axis.bits == axis.laneBits + axis.threadBits) {
     // One iteration needs no loop.
-    axis.iv = lower;
+    axis.iv = begin(lower);
     axis.level = top();
     emitLoops(depth + 1, acc);
     leave(scope);
@@ -198,10 +206,10 @@ void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Va
   if (lowerBits && upperBits && !acc.empty()) {
     // A reduction of a few elements is written out.
     auto first = static_cast<int64_t>(*lowerBits), end = static_cast<int64_t>(*upperBits);
-    if (end - first <= 4 * axis.step()) {
-      for (int64_t i = first; i < end; i += axis.step()) {
+    if (end - first <= 4 * axis.stride() && (end - first) % axis.stride() == 0) {
+      for (int64_t i = first; i < end; i += axis.stride()) {
         MemoScope one = enter();
-        axis.iv = index(reverse ? axis.size() - 1 - i : i);
+        axis.iv = begin(index(reverse ? axis.size() - 1 - i : i));
         axis.level = top();
         emitLoops(depth + 1, acc);
         leave(one);
@@ -212,7 +220,7 @@ void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Va
     }
   }
   Inst* loop = m_.newInst(Op::For, loc_);
-  loop->operands = {lower, upper, index(axis.step())};
+  loop->operands = {begin(lower), upper, index(axis.stride())};
   loop->operands.insert(loop->operands.end(), acc.begin(), acc.end());
   loop->regions.push_back(std::make_unique<Region>());
   loop->regions[0]->parent = loop;
@@ -430,7 +438,12 @@ void Lowering::endReduction(std::vector<Value*>& acc) {
     }
     for (size_t i = 0; i < n; ++i) {
       Value* result = root.inst->results[i];
-      if (result->type.isTile())
+      if (auto partial = partials_.find(result); partial != partials_.end()) {
+        IndexMap all;
+        for (int bit = 0; bit < partialBits_; ++bit) all.push_back({static_cast<int8_t>(partialAxis_), static_cast<uint8_t>(bit)});
+        all.insert(all.end(), map.begin(), map.end());
+        writeBuffer(partial->second, values[i], all);
+      } else if (result->type.isTile())
         writeBuffer(buffer_.at(result), values[i], map);
       else
         scalar_[result] = values[i].v;

@@ -11,6 +11,7 @@ namespace nereid {
 struct Machine {
   int vectorBytes = 64;      // of one vector register
   int vectorRegisters = 32;  // that the inner loops may use
+  int threads = 1;           // of a workgroup that shares a program: a power of two
   bool fma = true;           // whether it multiplies and adds in one step; where not, products that may round are rounded
   bool scales = false;       // lo.scale is an instruction; without it, it is written out
 };

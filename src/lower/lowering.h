@@ -5,6 +5,7 @@
 //   affine.cpp    addresses and masks as base + sum of stride x index
 //   nest.cpp      a nest's axes, its vector axis, bounds from masks, versions
 //   loops.cpp     its loops and accumulators, and the roots at each index
+//   threads.cpp   its elements dealt to the threads of a workgroup
 //   dot.cpp       register tiles of a matrix product; histograms
 #pragma once
 
@@ -34,11 +35,14 @@ struct Lowval {
 struct Axis {
   int bits = 0;
   int laneBits = 0;         // of the vector axis: its lowest bits are lanes
+  int threadBits = 0;       // log2 of the threads that share it, each taking every so manyth step
+  Value* thread = nullptr;  // which of them this one is, i64
   bool isReduced = false;
   Value* iv = nullptr;      // index of the first lane, i64; null until its loop is open
   int level = 0;
   int64_t size() const { return int64_t{1} << bits; }
   int64_t step() const { return int64_t{1} << laneBits; }
+  int64_t stride() const { return int64_t{1} << (laneBits + threadBits); }
 };
 
 // base + constant + sum of terms; base is a scalar (i64, or a pointer for addresses, counted in elements).
@@ -155,6 +159,14 @@ class Lowering {
   bool apartByConstants(const Range& x, const Range& y) const;
   std::optional<Range> addressRange(Value* ptr, const IndexMap& map);
 
+  // ---- threads.cpp
+  void emitShared(const Nest& nest);
+  void dealThreads(const Nest& nest);
+  // A loop whose iterations are threads: they may run at the same time, and all have ended when it has.
+  void threadsLoop(int64_t count, const std::function<void(Value*)>& body);
+  void shareLoop(int64_t count, const std::function<void(Value*)>& body);  // the same for more iterations than threads
+  void combinePartials(const Inst& reduce);
+
   // ---- dot.cpp
   void emitDot(const Inst& dot);
   void emitHistogram(const Inst& inst);
@@ -202,6 +214,9 @@ class Lowering {
   size_t firstReduced_ = 0;
   int vectorAxis_ = -1;
   int narrowBits_ = 0;  // log2 of the lanes of one register
+  // Of a nest that threads share: what each thread found of a reduction, `partialBits_` of them for each result.
+  std::map<const Value*, BufferRef> partials_;
+  int partialBits_ = 0, partialAxis_ = -1, partialLevel_ = 0;  // partialLevel_: of the thread's number
   // In the usual version of a nest: what it takes for granted, tested at the level before it.
   bool assume_ = false;
   int assumeLevel_ = 0;
