@@ -66,7 +66,7 @@ nereid_text nereid_ops(void);
 
 /* JSON: name and parameters of the kernel, before anything is compiled. */
 nereid_status nereid_describe(const nereid_request* request, nereid_text* json, nereid_text* error);
-/* The text of one stage: tokens, ast, ttir, schedule, lower, llvm, asm. */
+/* The text of one stage: tokens, ast, ttir, schedule, lower, threads, llvm, asm, wat. */
 nereid_status nereid_emit(const nereid_request* request, const char* stage, nereid_text* text, nereid_text* error);
 /* A kernel that can be launched in this process. */
 nereid_status nereid_compile(const nereid_request* request, nereid_kernel** kernel, nereid_text* error);

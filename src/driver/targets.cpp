@@ -244,7 +244,7 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     return std::move(binary->text);
   }
 #endif
-  return diags.error(Err::Unsupported, {}).says("this build has no stage `", stage, "`").hint("stages are tokens, ast, ttir, passes, schedule, lower, llvm, asm and wat");
+  return diags.error(Err::Unsupported, {}).says("this build has no stage `", stage, "`").hint("stages are tokens, ast, ttir, passes, schedule, lower, threads, llvm, asm and wat");
 }
 
 }  // namespace nereid
