@@ -9,7 +9,7 @@ import { Heap } from "./heap.ts";
 import { type Kernel, WasmKernel } from "./kernel.ts";
 import { type Artefact, type Base, checkArtefact, type Manifest, readManifest, type Site } from "./manifest.ts";
 import { math } from "./math.ts";
-import { isPage, kDispose, kGrain, processors } from "./platform.ts";
+import { isPage, kDispose, kGrain, processors, turn } from "./platform.ts";
 import { type Outcome, Pool } from "./pool.ts";
 import { printed } from "./print.ts";
 import { notForgotten, Queue, whenForgotten } from "./queue.ts";
@@ -45,12 +45,12 @@ export async function open(options: OpenOptions = {}): Promise<Device> {
   if ((options.device ?? "wasm") !== "wasm") throw new NereidError("unsupported", `there is no device \`${options.device}\``);
   const has = basicFeatures();
   if (!has.simd) throw new NereidError("unsupported", "this engine has no WebAssembly SIMD");
-  if (options.variant === "relaxed" && !has.relaxed) throw new NereidError("unsupported", "this engine has no fused multiply-add for WebAssembly; leave `variant` out, or take `strict`");
+  if (options.variant === "relaxed" && !has.relaxed) throw new NereidError("unsupported", "this engine has no fused multiply-add: take `strict`");
   let threads = options.threads ?? processors();
   if (!Number.isInteger(threads) || threads < 1) throw new NereidError("wrong-argument", `threads: ${String(threads)} is no number of threads`);
   threads = Math.min(threads, 63);
   if (threads > 1 && !has.threads) {
-    sayOnce("this page is not cross-origin isolated (docs/wasm.md says which headers make it so)");
+    sayOnce("the page is not cross-origin isolated, which its COOP and COEP headers would make it");
     threads = 1;
   }
   const newHeap = (shared: boolean) => new Heap(options.memory?.initial ?? 2 ** 20, options.memory?.maximum ?? 2 ** 32, shared);
@@ -58,7 +58,7 @@ export async function open(options: OpenOptions = {}): Promise<Device> {
   const pool = threads > 1 ? await Pool.start(heap.memory, threads, options.workerUrl) : undefined;
   if (threads > 1 && !pool) {
     heap = newHeap(false);
-    sayOnce("no worker could be started; does the page's policy forbid workers from `blob:` addresses? Then pass `workerUrl`");
+    sayOnce("no worker started; if the page's policy forbids `blob:` addresses, pass `workerUrl`");
   }
   return new Device(heap, pool, options.variant ?? (has.relaxed ? "relaxed" : "strict"), options.print ?? console.log);
 }
@@ -178,11 +178,11 @@ export class Device implements Disposable {
         if (this.#disposed) throw new NereidError("disposed", "the device was disposed of during the launch", { kernel: kernel.name });
         if (failure === Failure.Assertion) throw this.#failed(kernel, new AssertionFailed(...at));
         if (failure === Failure.Trap) throw this.#failed(kernel, new Error(text));
-        if (failure === Failure.Lost) throw new NereidError("lost-worker", "a worker died during the launch; its results are not to be relied on", { kernel: kernel.name });
+        if (failure === Failure.Lost) throw new NereidError("lost-worker", "a worker died during the launch", { kernel: kernel.name });
         this.#learn(kernel, (time + kGrain) / programs);
       };
       const { at, stride } = this.#scratch;
-      const outcome = this.#pool.run({ kernel: kernel.id, programs, args: kernel.at, scratch: at, stride, run: kernel.run });
+      const outcome = this.#pool.run({ kernel: kernel.id, programs, args: kernel.at, scratch: at, stride, run: kernel.run, cost: kernel.cost });
       return outcome instanceof Promise ? outcome.then(done) : done(outcome);
     }
     if (isPage && !(expected < kSlice)) return this.#inSlices(kernel, programs);
@@ -215,7 +215,7 @@ export class Device implements Disposable {
         this.#inline(kernel, begin, begin + count);
         begin += count;
       }
-      if (begin < programs) await new Promise((resolve) => setTimeout(resolve));
+      if (begin < programs) await turn();
       if (this.#disposed) throw new NereidError("disposed", "the device was disposed of during the launch", { kernel: kernel.name });
     }
   }
@@ -239,7 +239,7 @@ export class Device implements Disposable {
     const { name } = artefact.kernel;
     const file = (this.variant === "relaxed" && wasm.relaxed) || wasm.strict;
     const bytes = await read(file);
-    if (bytes[wasm.memoryFlagAt] !== 1) throw new NereidError("bad-manifest", `${file} is not what the manifest describes: it has no memory at ${wasm.memoryFlagAt}`, { kernel: name });
+    if (bytes[wasm.memoryFlagAt] !== 1) throw new NereidError("bad-manifest", `${file} has no memory at ${wasm.memoryFlagAt}`, { kernel: name });
     if (this.#pool) bytes[wasm.memoryFlagAt] = 3; // shared
     let module: WebAssembly.Module;
     let run: Run;

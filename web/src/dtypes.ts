@@ -103,7 +103,7 @@ export function fits(given: TypeInfo, wanted: TypeInfo): boolean {
 
 const kBits = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8));
 
-/** The bits of a number in f16, bf16 or an fp8 type, rounded to the nearest, ties to even; the bits of other types as an integer. */
+/** The bits of a number in f16, bf16 or an fp8 type, rounded to the nearest, ties to even. */
 export function encode(dtype: DTypeName, value: number): number {
   const type = findType(dtype);
   if (!type?.small) throw new NereidError("wrong-dtype", `there are no bits to make for \`${dtype}\``);

@@ -93,6 +93,6 @@ export class Heap {
         // less may do
       }
     }
-    throw new NereidError("out-of-memory", `${end - this.#top} bytes do not fit: the memory has ${have} bytes, ${this.used} of them in use, and cannot grow so far`);
+    throw new NereidError("out-of-memory", `${end - this.#top} bytes do not fit: the memory has ${have}, ${this.used} in use, and cannot grow so far`);
   }
 }

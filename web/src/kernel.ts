@@ -201,7 +201,7 @@ export class WasmKernel implements Kernel {
       case "bool": return view.setUint8(at, value ? 1 : 0);
       case "i64":
       case "u64": {
-        if (typeof value === "number" && !Number.isSafeInteger(value)) throw this.#error("wrong-argument", `${value} is no whole number that a number holds exactly: a ${p.type} also takes a bigint`, p.name);
+        if (typeof value === "number" && !Number.isSafeInteger(value)) throw this.#error("wrong-argument", `${value} is not exact: give a bigint`, p.name);
         const big = BigInt(value);
         if (big < BigInt(p.low) || big >= 1n << 64n) throw this.#error("wrong-argument", `${big} does not fit ${p.type}`, p.name);
         return view.setBigUint64(at, BigInt.asUintN(64, big), true);

@@ -61,7 +61,7 @@ export async function readManifest(source: Manifest | URL | string, base?: Base)
   } else {
     manifest = source;
   }
-  if (!Array.isArray(manifest?.artefacts)) throw new NereidError("bad-manifest", "this is no manifest of nereid: it has no list `artefacts`");
+  if (!Array.isArray(manifest?.artefacts)) throw new NereidError("bad-manifest", "this is no manifest: it has no `artefacts`");
   if (base !== undefined && typeof base !== "function") root = address(base);
   const read = async (file: string) => {
     if (typeof base === "function") {
@@ -80,10 +80,10 @@ export function checkArtefact(a: Artefact): NonNullable<Artefact["wasm"]> {
   const bad = (what: string) => new NereidError("bad-manifest", `the manifest's entry has no ${what}`, { kernel });
   const w = a.wasm;
   if (!w) throw bad("`wasm`");
-  if (typeof w.strict !== "string") throw bad("`wasm.strict`, a file's name");
-  if (!Number.isInteger(w.memoryFlagAt) || w.memoryFlagAt < 8) throw bad("`wasm.memoryFlagAt`, an offset");
-  if (!Number.isInteger(w.scratch) || w.scratch < 0) throw bad("`wasm.scratch`, a number of bytes");
-  if (!Array.isArray(w.sites)) throw bad("list `wasm.sites`");
-  if (!Array.isArray(a.kernel.parameters)) throw bad("list `kernel.parameters`");
+  if (typeof w.strict !== "string") throw bad("`wasm.strict`");
+  if (!Number.isInteger(w.memoryFlagAt) || w.memoryFlagAt < 8) throw bad("`wasm.memoryFlagAt`");
+  if (!Number.isInteger(w.scratch) || w.scratch < 0) throw bad("`wasm.scratch`");
+  if (!Array.isArray(w.sites)) throw bad("`wasm.sites`");
+  if (!Array.isArray(a.kernel.parameters)) throw bad("`kernel.parameters`");
   return w;
 }

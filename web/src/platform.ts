@@ -19,3 +19,12 @@ export function processors(): number {
 
 /** How coarse performance.now() is, in µs: pages get no finer clock than this. */
 export const kGrain: number = isNode ? 0 : globalThis.crossOriginIsolated ? 5 : 100;
+
+/** Lets the page have a turn. Timers would wait 4 ms. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => (port1.close(), resolve());
+    port2.postMessage(0);
+  });
+}

@@ -13,6 +13,8 @@ export interface Job {
   scratch: number;
   stride: number;
   run: Run;
+  /** µs a program, or NaN. */
+  cost: number;
 }
 
 /** How a launch ended: the time that threads spent in it, in µs, and what went wrong. */
@@ -34,6 +36,9 @@ interface Events {
 }
 type MakeThread = (events: Events) => Thread;
 
+const kChunk = 100; // µs
+
+let blob: string | undefined;
 function maker(workerUrl: string | URL | undefined): MakeThread {
   if (isNode) {
     const { Worker } = builtin("node:worker_threads");
@@ -45,7 +50,7 @@ function maker(workerUrl: string | URL | undefined): MakeThread {
       return { post: (m) => worker.postMessage(m), keepAlive: (on) => (on ? worker.ref() : worker.unref()), end: () => void worker.terminate() };
     };
   }
-  const url = workerUrl ?? URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  const url = workerUrl ?? (blob ??= URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
   return (events) => {
     const worker = new Worker(url);
     worker.onmessage = ({ data }) => events.message(data);
@@ -136,7 +141,9 @@ export class Pool {
   /** Runs a launch; there must be no other. The outcome is a promise where this thread would have to wait long, or at all on a page. */
   run(job: Job): Outcome | Promise<Outcome> {
     const control = this.#control;
-    const size = Math.max(1, Math.ceil(job.programs / (this.threads * 8)));
+    // Chunks are small, so that threads end together, but not so small that taking them is work.
+    const most = Math.ceil(job.programs / (this.threads * 8));
+    const size = Math.max(1, Math.min(most, Math.ceil(kChunk / job.cost) || most));
     const chunks = Math.ceil(job.programs / size);
     control.set([chunks, size, job.programs | 0, job.kernel, job.args, job.scratch, job.stride, 0, Failure.None], Word.Chunks);
     control[Word.Time] = control[Word.TextLength] = 0;
