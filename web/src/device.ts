@@ -32,7 +32,7 @@ export interface OpenOptions {
 
 // Launches that take less, in µs, run in the launching thread alone: others would come too late, or the page would not notice.
 const kInline = isPage ? 100 : 20;
-const kSlice = 8000; // µs that the main thread of a page may be held
+const kSlice = 16000; // µs that the main thread of a page may be held
 
 let said = false;
 function sayOnce(why: string): void {
