@@ -62,6 +62,22 @@ k="$folder/k.py:scale"
 expect 0 "out = [2, 4, 6, 0]" run "$k" --grid 2 -D B=2 --arg x=f32[1,2,3,4] --arg out=zeros:f32[4] --arg n=3 --arg a=2.0 --show out
 expect 0 "out = [2, 0, 0, 0]" run "$k" --grid 2 -D B=2 --arg x=f32[1,2,3,4] --arg out=zeros:f32[4] --arg n=1 --arg a=2.0 --show out
 expect 0 "tt.func public @scale" emit "$k" --signature "*fp32:16,*fp32:16,i32,fp32,4"
+# Types for TypeScript, in the form that docs/wasm.md promises.
+expect 0 "" compile "$k" --target wasm --signature "*fp32:16,*bf16,i64,fp32,4" -o "$folder/dist"
+cat >"$folder/wanted.d.ts" <<'K'
+// Written by nereid compile.
+import type { Arg, Kernel } from "nereid";
+
+export interface Kernels {
+  scale: Kernel<{
+    x: Arg<"*fp32">;
+    out: Arg<"*bf16">;
+    n: Arg<"i64">;
+    a: Arg<"fp32">;
+  }>;
+}
+K
+if cmp "$folder/wanted.d.ts" "$folder/dist/kernels.d.ts"; then passed=$((passed + 1)); else failed=$((failed + 1)); cat "$folder/dist/kernels.d.ts"; fi
 # Target wasm runs in Node, where its runtime is built.
 if [ -e web/dist/node-run.js ]; then
   expect 0 "runs here in Node v" targets
