@@ -27,7 +27,7 @@ function report(place, results) {
   for (const { name, error } of bad) console.log(`FAILED ${place}: ${name}\n  ${error}`);
   console.log(`${place}: ${results.length - bad.length} of ${results.length} passed`);
   passed += results.length - bad.length;
-  failed += bad.length || (results.length ? 0 : 1);
+  failed += bad.length || (results.length || name ? 0 : 1);
 }
 
 function inNode() {
