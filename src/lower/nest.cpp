@@ -101,7 +101,7 @@ void Lowering::splitAxes(const Nest& nest) {
 
 void Lowering::chooseVector(const Nest& nest) {
   vectorAxis_ = -1;
-  bool allowed = true, noReduced = false, dear = false;
+  bool allowed = true, noReduced = false, dear = false, huge = false;  // huge: what is written out for it fills pages
   int widest = 8;
   struct Access {
     const Value* ptr;
@@ -140,6 +140,7 @@ void Lowering::chooseVector(const Nest& nest) {
       if (v->def->op == Op::MapElementwise && !isStraightLine(*v->def->regions[0])) allowed = false;
       if (v->def->op == Op::ExternElementwise) allowed = false;
       dear |= isDear(*v->def);
+      huge |= v->def->op == Op::Sin || v->def->op == Op::Cos;
     });
     if (root.kind == Root::Combine || root.kind == Root::Scan)
       for (Value* v : root.inst->operands) widest = std::max(widest, v->type.isFloat() ? std::max(16, bitWidth(v->type)) : bitWidth(v->type));
@@ -149,7 +150,7 @@ void Lowering::chooseVector(const Nest& nest) {
   if (allowed) {
     int machineLanes = std::max(1, machine_.vectorBytes * 8 / widest);
     int unroll = dear || seen.size() > 60 ? 2 : 4;
-    if (unlikely_) unroll = 1;
+    if (unlikely_ || huge) unroll = 1;
     narrowBits_ = std::countr_zero(std::bit_floor(static_cast<unsigned>(machineLanes)));
     int best = -1000;
     for (size_t a = 0; a < axes_.size(); ++a) {
