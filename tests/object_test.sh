@@ -69,6 +69,8 @@ int main(void) {
   return 0;
 }
 C
-"$nereid" compile "$folder/k.py:softmax" --target cpu --signature "*fp32:16,*fp32:16,i32,64" -o "$folder" &&
+# What aligns loops is run before each: no no-op with five prefixes, whatever LLVM takes to be quick on this processor.
+short_noops() { ! LC_ALL=C grep -qaP '\x66\x66\x66\x66\x66\x2e' "$1"; }
+"$nereid" compile "$folder/k.py:softmax" --target cpu --signature "*fp32:16,*fp32:16,i32,64" -o "$folder" && short_noops "$folder/softmax.o" &&
   "$nereid" compile "$folder/k.py:mixed" --target cpu --signature "*fp16,*bf16,*fp16,u32,i1,4" -o "$folder" --debug &&
   "$cc" -std=c11 -Wall -Werror -o "$folder/main" "$folder/main.c" "$folder/softmax.o" "$folder/mixed.o" -lm && "$folder/main"
