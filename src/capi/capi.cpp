@@ -36,19 +36,7 @@ void give(nereid_text* out, std::string_view s) {
   if (out) *out = toText(s);
 }
 
-std::string json(std::string_view s) {
-  std::string out = "\"";
-  for (char c : s) {
-    auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\')
-      out += cat("\\", c);
-    else if (byte < 0x20)
-      out += cat("\\u00", std::string_view("0123456789abcdef").substr(byte >> 4, 1), std::string_view("0123456789abcdef").substr(byte & 15, 1));
-    else
-      out += c;
-  }
-  return out + "\"";
-}
+std::string json(std::string_view s) { return jsonQuoted(s); }
 
 std::string json(const KernelInfo& info) {
   std::string out = cat("{\"name\": ", json(info.name), ", \"typed\": ", info.typed, ", \"parameters\": [");
@@ -91,8 +79,6 @@ Request toRequest(const nereid_request& r) {
 nereid_status fail(const Diags& diags, const Sources& sources, nereid_text* error) {
   give(error, diags.render(sources));
   for (size_t i = 0; i < diags.size(); ++i)
-    if (diags[i].err == Err::NoFile && !diags[i].loc) return NEREID_MISUSE;
-  for (size_t i = 0; i < diags.size(); ++i)
     if (diags[i].err == Err::Environment) return NEREID_UNAVAILABLE;
   return NEREID_ERROR;
 }
@@ -102,9 +88,11 @@ nereid_status misuse(nereid_text* error, std::string_view text) {
   return NEREID_MISUSE;
 }
 
-std::string targetNames() {
+template <class F>
+std::string targetNames(F&& which) {
   std::string out;
-  for (const Target& t : targets()) out += cat(out.empty() ? "" : ", ", t.name);
+  for (const Target& t : targets())
+    if (which(t)) out += cat(out.empty() ? "" : ", ", t.name);
   return out;
 }
 
@@ -154,7 +142,7 @@ nereid_status nereid_emit(const nereid_request* request, const char* stage, nere
 nereid_status nereid_compile(const nereid_request* request, nereid_kernel** kernel, nereid_text* error) {
   std::string_view name = request->target ? request->target : "interp";
   const Target* target = findTarget(name);
-  if (!target || !target->load) return misuse(error, cat("there is no target `", name, "` that runs; targets are: ", targetNames()));
+  if (!target || !target->load) return misuse(error, cat("there is no target `", name, "` that runs; targets are: ", targetNames([](const Target& t) { return t.load != nullptr; })));
   auto out = std::make_unique<nereid_kernel>();
   Diags diags;
   auto m = frontEnd(out->sources, toRequest(*request), diags);
@@ -171,7 +159,7 @@ nereid_status nereid_compile(const nereid_request* request, nereid_kernel** kern
 nereid_status nereid_artefacts(const nereid_request* request, const char* directory, nereid_text* out, nereid_text* error) {
   std::string_view name = request->target ? request->target : "cpu";
   const Target* target = findTarget(name);
-  if (!target || !target->write) return misuse(error, cat("there is no target `", name, "` that writes files; targets are: ", targetNames()));
+  if (!target || !target->write) return misuse(error, cat("there is no target `", name, "` that writes files; targets are: ", targetNames([](const Target& t) { return t.write != nullptr; })));
   Sources sources;
   Diags diags;
   auto m = frontEnd(sources, toRequest(*request), diags);

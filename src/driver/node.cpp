@@ -33,7 +33,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string json(std::string_view text) { return nereid::quoted(text); }
+std::string json(std::string_view text) { return jsonQuoted(text); }
+
+constexpr uint64_t kMostBytes = (uint64_t{1} << 32) - (uint64_t{1} << 22);
 
 // Folders in which the runner may lie: beside this library or program, built or installed.
 std::vector<fs::path> homes() {
@@ -164,6 +166,10 @@ class NodeExecutable : public Executable {
     std::vector<Memory> memory = blocks(launch);
     std::lock_guard lock(node.mutex);
     if (std::string why = whyNoNode(); !why.empty()) return diags.error(Err::Environment, {}).says(why);
+    // A WebAssembly memory has 4 GiB.
+    uint64_t total = 0;
+    for (const Memory& m : memory) total += m.size;
+    if (total > kMostBytes) return diags.error(Err::Runtime, {}).says("the arrays have ", total, " bytes, and the memory of a kernel for WebAssembly at most 4 GiB");
     for (size_t b = 0; b < memory.size(); ++b)
       if (!put(cat(b, ".bin"), reinterpret_cast<const char*>(static_cast<uintptr_t>(memory[b].base)), memory[b].size))
         return diags.error(Err::Environment, {}).says("cannot write arrays to ", std::string_view(folder_.native()));

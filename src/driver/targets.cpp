@@ -146,10 +146,10 @@ Result<Artefacts> writeCpu(Module m, Diags& diags) {
 namespace {
 
 std::string siteJson(const wasm::Site& site) {
-  if (site.isAssert) return cat("{\"kind\": \"assert\", \"text\": ", quoted(site.text), ", \"line\": ", site.line, "}");
+  if (site.isAssert) return cat("{\"kind\": \"assert\", \"text\": ", jsonQuoted(site.text), ", \"line\": ", site.line, "}");
   std::string values;
-  for (const std::string& v : site.values) values += cat(values.empty() ? "" : ", ", quoted(v));
-  return cat("{\"kind\": \"print\", \"text\": ", quoted(site.text), ", \"values\": [", values, "]}");
+  for (const std::string& v : site.values) values += cat(values.empty() ? "" : ", ", jsonQuoted(v));
+  return cat("{\"kind\": \"print\", \"text\": ", jsonQuoted(site.text), ", \"values\": [", values, "]}");
 }
 
 }  // namespace
@@ -166,7 +166,7 @@ Result<Artefacts> writeWasm(Module m, Diags& diags) {
     if (!binary) return std::unexpected(Failed{});
     bool strict = variant == wasm::Variant::Strict;
     std::string file = name + (strict ? ".wasm" : ".relaxed.wasm");
-    out.details += cat(strict ? "{" : ", ", strict ? "\"strict\": " : "\"relaxed\": ", quoted(file));
+    out.details += cat(strict ? "{" : ", ", strict ? "\"strict\": " : "\"relaxed\": ", jsonQuoted(file));
     out.files.push_back({file, std::move(binary->bytes)});
     if (strict) continue;
     std::string sites;

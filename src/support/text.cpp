@@ -90,6 +90,20 @@ std::string quoted(std::string_view text) {
   return out + "\"";
 }
 
+std::string jsonQuoted(std::string_view text) {
+  std::string out = "\"";
+  for (char c : text) {
+    auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\')
+      out += cat("\\", c);
+    else if (byte < 0x20)
+      out += cat("\\u00", "0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]);
+    else
+      out += c;
+  }
+  return out + "\"";
+}
+
 std::vector<std::string_view> splitLines(std::string_view text) {
   std::vector<std::string_view> lines;
   while (true) {

@@ -17,8 +17,10 @@ std::string shortest(double value);
 std::string scientific(double value, bool single);
 // `bits` as 0x… with `digits` hexadecimal digits.
 std::string hex(uint64_t bits, int digits);
-// Quotes as MLIR and JSON both accept: backslash escapes for quotes, backslashes and control bytes.
+// Quotes as MLIR does: a backslash before quotes and backslashes, control bytes as backslash and two digits.
 std::string quoted(std::string_view text);
+// Quotes as JSON does: control bytes as \u00XX.
+std::string jsonQuoted(std::string_view text);
 std::vector<std::string_view> splitLines(std::string_view text);
 std::string_view trim(std::string_view text);
 // The candidate nearest to `word` by edit distance, or empty when none is near enough to be a likely slip.

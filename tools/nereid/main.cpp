@@ -15,7 +15,7 @@ using nlohmann::json;
 namespace {
 
 int report(const Problem& p) {
-  std::fputs(p.text.c_str(), stderr);
+  std::fwrite(p.text.data(), 1, p.text.size(), stderr);
   return p.status;
 }
 
@@ -83,8 +83,16 @@ std::string typesOf(const json& manifest) {
   return out + "}\n";
 }
 
+// What manifest.json in this directory has already, if this version wrote it.
+json artefactsIn(const std::string& directory) {
+  std::ifstream in(directory + "/manifest.json");
+  json found = json::parse(in, nullptr, false);
+  if (!found.is_object() || found.value("nereid", "") != nereid_version() || !found.contains("artefacts") || !found["artefacts"].is_array()) return json::array();
+  return found["artefacts"];
+}
+
 int compileCommand(const Common& common, const std::vector<std::string>& targets, const std::string& directory) {
-  json manifest = json::array();
+  json manifest = artefactsIn(directory);
   for (const std::string& target : targets) {
     RequestHolder holder;
     if (Problem p = common.fill(holder)) return report(p);
@@ -93,12 +101,14 @@ int compileCommand(const Common& common, const std::vector<std::string>& targets
     nereid_text text{}, error{};
     nereid_status status = nereid_artefacts(&request, directory.c_str(), &text, &error);
     if (status != NEREID_OK) return report({status, take(error)});
-    manifest.push_back(json::parse(take(text)));
+    json artefact = json::parse(take(text));
+    std::erase_if(manifest.get_ref<json::array_t&>(), [&](const json& a) { return a["target"] == artefact["target"] && a["kernel"]["name"] == artefact["kernel"]["name"]; });
+    manifest.push_back(std::move(artefact));
   }
   std::ofstream out(directory + "/manifest.json");
   out << json{{"nereid", nereid_version()}, {"artefacts", manifest}}.dump(2) << "\n";
   out.close();
-  if (std::any_of(targets.begin(), targets.end(), [](auto& t) { return t != "cpu"; })) std::ofstream(directory + "/kernels.d.ts") << typesOf(manifest);
+  if (std::any_of(manifest.begin(), manifest.end(), [](auto& a) { return a["target"] != "cpu"; })) std::ofstream(directory + "/kernels.d.ts") << typesOf(manifest);
   return out ? 0 : report(misuse("cannot write manifest.json in " + directory));
 }
 
@@ -120,7 +130,7 @@ int runCommand(const Common& common, const RunOptions& o) {
   using Clock = std::chrono::steady_clock;
   auto micros = [](Clock::duration d) { return std::chrono::duration<double, std::micro>(d).count(); };
   nereid_launch_options options{};
-  if (!parseGrid(o.grid, options.grid)) return report(misuse("--grid " + o.grid + ": a grid is X[,Y[,Z]] of numbers from 1"));
+  if (!parseGrid(o.grid, options.grid)) return report(refused("grid", "--grid " + o.grid + ": a grid is X[,Y[,Z]] of numbers from 1"));
   if (o.time < 0 || o.threads < 0) return report(misuse("--time and --threads take no negative numbers"));
   Session session;
   for (auto& c : common.constants)
@@ -186,7 +196,7 @@ int main(int argc, char** argv) {
   std::vector<std::string> targets{"cpu"};
   std::string directory = ".";
   compile->add_option("--target", targets, "targets, with commas between")->delimiter(',');
-  compile->add_option("-o", directory, "directory for the files");
+  compile->add_option("-o", directory, "directory for the files (the current one)");
   compile->callback([&] { status = compileCommand(common, targets, directory); });
 
   auto* emit = app.add_subcommand("emit", "print one stage of the compiler");

@@ -81,14 +81,14 @@ Problem Session::addArgument(const std::string& text) {
   if (find(name)) return misuse("the argument `" + name + "` is given twice");
   auto value = std::make_unique<Value>();
   if (looksLikeArray(spec)) {
-    if (std::string error = parseArray(spec, value->array); !error.empty()) return misuse(name + ": " + error);
+    if (std::string error = parseArray(spec, value->array); !error.empty()) return refused(spec.starts_with('@') ? "npy" : "argument", name + ": " + error);
     value->isArray = true;
     value->type = value->array.type;
   } else {
     // 1000, 2.5, True, 1:i64, inf
     if (size_t colon = spec.rfind(':'); colon != std::string::npos) {
       value->type = findType(spec.substr(colon + 1));
-      if (!value->type) return misuse(name + ": unknown type `" + spec.substr(colon + 1) + "`");
+      if (!value->type) return refused("argument", name + ": unknown type `" + spec.substr(colon + 1) + "`");
       spec = spec.substr(0, colon);
     }
     value->text = spec;
@@ -108,7 +108,7 @@ Problem Session::addArgument(const std::string& text) {
         }
     }
     if (std::string error = parseNumber(spec, *check, value->bits); !error.empty())
-      return misuse(name + ": " + error + "; a value is a number, True, False, zeros:f32[8], f32[1, 2] or @file.npy");
+      return refused("argument", name + ": " + error + "; a value is a number, True, False, zeros:f32[8], f32[1, 2] or @file.npy");
   }
   values_.emplace_back(name, std::move(value));
   return {};
@@ -150,7 +150,7 @@ Problem Session::inferItem(const std::string& name, const DType* declared, bool 
     else
       type = parseNumber(v->text, *findType("i32"), bits).empty() ? findType("i32") : parseNumber(v->text, *findType("i64"), bits).empty() ? findType("i64") : findType("u64");
   }
-  if (std::string error = parseNumber(v->text, *type, bits); !error.empty()) return misuse(name + ": " + error);
+  if (std::string error = parseNumber(v->text, *type, bits); !error.empty()) return refused("argument", name + ": " + error);
   bool integer = type->kind == Kind::Int || type->kind == Kind::UInt;
   if (integer && bits == 1 && !keep && !v->type)
     item = "1";
@@ -170,12 +170,12 @@ Problem Session::infer(const std::string& text, std::vector<std::string>& signat
     Value* v = find(name);
     bool constexpr_ = p["constexpr"];
     if (constants_.contains(name)) {
-      if (v) return misuse("`" + name + "` is given both as an argument and with -D");
+      if (v) return refused("argument", "`" + name + "` is given both as an argument and with -D");
       signature.emplace_back();
       continue;
     }
     if (constexpr_) {
-      if (v) return misuse("`" + name + "` is a constexpr: give it with -D " + name + "=…");
+      if (v) return refused("argument", "`" + name + "` is a constexpr: give it with -D " + name + "=…");
       signature.emplace_back();
       continue;
     }
@@ -184,7 +184,7 @@ Problem Session::infer(const std::string& text, std::vector<std::string>& signat
         signature.emplace_back();
         continue;
       }
-      return misuse("the argument `" + name + "` is missing: give it with --arg " + name + "=…");
+      return refused("argument", "the argument `" + name + "` is missing: give it with --arg " + name + "=…");
     }
     if (typed) continue;
     // A type that the source names wins over what the value looks like.
@@ -196,14 +196,14 @@ Problem Session::infer(const std::string& text, std::vector<std::string>& signat
     bool keep = p["do_not_specialize"];
     if (Problem problem = inferItem(name, declared, keep, keep || p["do_not_specialize_on_alignment"], signature.emplace_back())) return problem;
   }
+  std::string all;
+  for (auto& n : names) all += (all.empty() ? "" : ", ") + n;
   for (auto& [name, value] : values_)
     if (std::find(names.begin(), names.end(), name) == names.end() && std::find(names.begin(), names.end(), name.substr(0, name.find('.'))) == names.end()) {
-      std::string all;
-      for (auto& n : names) all += (all.empty() ? "" : ", ") + n;
-      return misuse("there is no parameter `" + name + "`; the parameters are: " + all);
+      return refused("argument", "there is no parameter `" + name + "`; the parameters are: " + all);
     }
   for (auto& [name, value] : constants_)
-    if (std::find(names.begin(), names.end(), name) == names.end()) return misuse("there is no parameter `" + name + "` for -D");
+    if (std::find(names.begin(), names.end(), name) == names.end()) return refused("argument", "there is no parameter `" + name + "` for -D; the parameters are: " + all);
   return {};
 }
 
@@ -222,31 +222,31 @@ Problem Session::bind(const std::string& text) {
         continue;
       }
     }
-    if (!v) return misuse("the argument `" + name + "` is missing: give it with --arg " + name + "=…");
+    if (!v) return refused("argument", "the argument `" + name + "` is missing: give it with --arg " + name + "=…");
     bool pointer = type.starts_with('*');
-    if (pointer != v->isArray) return misuse("`" + name + "` is a " + type + (v->isArray ? ", but an array is given" : ", but a number is given"));
+    if (pointer != v->isArray) return refused("argument", "`" + name + "` is a " + type + (v->isArray ? ", but an array is given" : ", but a number is given"));
     std::string elementName = pointer ? type.substr(1) : type;
-    if (elementName.starts_with('*')) return misuse("`" + name + "` is a " + type + ": pointers to pointers cannot be given here");
+    if (elementName.starts_with('*')) return refused("argument", "`" + name + "` is a " + type + ": pointers to pointers cannot be given here");
     const DType* wanted = findType(elementName);
-    if (!wanted) return misuse("`" + name + "` is a " + type + ", which cannot be given here");
+    if (!wanted) return refused("argument", "`" + name + "` is a " + type + ", which cannot be given here");
     if (pointer) {
       const DType* given = v->array.type;
       // Integers of the IR have no sign: u32 passes for i32.
       bool fits = given == wanted || (given->bytes == wanted->bytes && given->kind != Kind::Float && wanted->kind != Kind::Float);
       if (!fits) {
         std::string hint = given->kind == Kind::UInt && given->bytes == wanted->bytes ? "; for @file.npy say @file.npy:" + wanted->name : "";
-        return misuse("`" + name + "` is a " + type + ", but the array holds " + given->name + hint);
+        return refused("argument", "`" + name + "` is a " + type + ", but the array holds " + given->name + hint);
       }
       args_.push_back({static_cast<uint64_t>(reinterpret_cast<uintptr_t>(v->array.data.get())), v->array.bytes});
       if (v->array.bytes == 0) args_.back().bytes = 1;  // an empty array, not a scalar
       if (p.contains("block")) {
         const std::vector<int64_t>& shape = v->array.shape;
         if (shape.size() != p["block"].size())
-          return misuse("`" + name + "` is a descriptor of blocks with " + std::to_string(p["block"].size()) + " axes, but the array has " + std::to_string(shape.size()));
+          return refused("argument", "`" + name + "` is a descriptor of blocks with " + std::to_string(p["block"].size()) + " axes, but the array has " + std::to_string(shape.size()));
         uint64_t stride = 1;
         std::vector<uint64_t> sizes;
         for (size_t d = shape.size(); d-- > 0; stride *= static_cast<uint64_t>(shape[d])) {
-          if (shape[d] > INT32_MAX) return misuse("`" + name + "`: a descriptor's sizes have 32 bits, but the array's are " + std::to_string(shape[d]));
+          if (shape[d] > INT32_MAX) return refused("argument", "`" + name + "`: a descriptor's sizes have 32 bits, but the array's are " + std::to_string(shape[d]));
           sizes.push_back(static_cast<uint64_t>(shape[d]));
           parts.push_back(stride);
         }
@@ -255,14 +255,14 @@ Problem Session::bind(const std::string& text) {
     } else {
       bool isUnsignedTag = v->type && v->type->kind == Kind::UInt && v->type->bytes == wanted->bytes;
       if (v->type && v->type != wanted && !isUnsignedTag && !(v->type->kind != Kind::Float && wanted->kind != Kind::Float && v->type->bytes == wanted->bytes))
-        return misuse("`" + name + "` is a " + type + ", but the number is a " + v->type->name);
+        return refused("argument", "`" + name + "` is a " + type + ", but the number is a " + v->type->name);
       uint64_t bits = 0;
       std::string error = parseNumber(v->text, isUnsignedTag ? *v->type : *wanted, bits);
       if (!error.empty() && wanted->kind == Kind::Int) {  // 3000000000 for an unsigned parameter
         const DType* u = findType("u" + wanted->name.substr(1));
         if (u && parseNumber(v->text, *u, bits).empty()) error.clear();
       }
-      if (!error.empty()) return misuse(name + ": " + error);
+      if (!error.empty()) return refused("argument", name + ": " + error);
       args_.push_back({bits, 0});
     }
     v->passed = true;
@@ -281,7 +281,7 @@ Problem Session::compile(const File& file, const std::string& target, const std:
     if (Problem p = infer(described, holder.signature)) return p;
   }
   bool typed = json::parse(described)["typed"];
-  if (typed && !constants_.empty()) return misuse("TTIR has no constants: -D is for Python source");
+  if (typed && !constants_.empty()) return refused("argument", "TTIR has no constants: -D is for Python source");
   request = holder.get();
   if (kernel_) nereid_kernel_free(kernel_);
   kernel_ = nullptr;

@@ -19,6 +19,8 @@ struct Problem {
   explicit operator bool() const { return status != 0; }
 };
 inline Problem misuse(std::string text) { return {2, "error: " + std::move(text) + "\n"}; }
+// What the kernel cannot take: `id` as in the compiler's messages.
+inline Problem refused(const std::string& id, const std::string& text) { return {1, "error: " + text + " [" + id + "]\n"}; }
 
 struct File {
   std::string path, kernel;

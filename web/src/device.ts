@@ -46,6 +46,11 @@ export async function open(options: OpenOptions = {}): Promise<Device> {
   const has = basicFeatures();
   if (!has.simd) throw new NereidError("unsupported", "this engine has no WebAssembly SIMD");
   if (options.variant === "relaxed" && !has.relaxed) throw new NereidError("unsupported", "this engine has no fused multiply-add: take `strict`");
+  const wrong = (what: string, value: unknown) => new NereidError("wrong-argument", `${what}: ${String(value)} is none`);
+  const { initial = 2 ** 20, maximum = 2 ** 32 } = options.memory ?? {};
+  for (const bytes of [initial, maximum]) if (!(bytes > 0 && bytes <= 2 ** 32)) throw wrong("bytes of memory", bytes);
+  if (initial > maximum) throw wrong("initial memory above the maximum", initial);
+  if (options.variant && !/^(strict|relaxed)$/.test(options.variant)) throw wrong("variant", options.variant);
   let threads = options.threads ?? processors();
   if (!Number.isInteger(threads) || threads < 1) throw new NereidError("wrong-argument", `threads: ${String(threads)} is no number of threads`);
   threads = Math.min(threads, 63);
@@ -53,7 +58,7 @@ export async function open(options: OpenOptions = {}): Promise<Device> {
     sayOnce("the page is not cross-origin isolated, which its COOP and COEP headers would make it");
     threads = 1;
   }
-  const newHeap = (shared: boolean) => new Heap(options.memory?.initial ?? 2 ** 20, options.memory?.maximum ?? 2 ** 32, shared);
+  const newHeap = (shared: boolean) => new Heap(initial, maximum, shared);
   let heap = newHeap(threads > 1);
   const pool = threads > 1 ? await Pool.start(heap.memory, threads, options.workerUrl) : undefined;
   if (threads > 1 && !pool) {
@@ -118,6 +123,7 @@ export class Device implements Disposable {
       data = shape;
       shape = [shape.byteLength / type.bytes];
     } else {
+      if (typeof shape !== "number" && !Array.isArray(shape)) throw new NereidError("wrong-size", `${String(shape)} is neither a shape nor data`);
       shape = typeof shape === "number" ? [shape] : [...shape];
     }
     sizeOf(shape);

@@ -72,7 +72,7 @@ export class Jobs {
     const kernel = await this.#kernelOf(device, threads, folder, job.kernel);
     const files = new Map<string, DeviceBuffer<"u8">>();
     try {
-      const args: AnyArgs = {};
+      const args: AnyArgs = Object.create(null); // a parameter may have any name
       for (const [i, arg] of job.args.entries()) {
         const { name } = kernel.parameters[i]!;
         if ("bits" in arg) {

@@ -167,7 +167,7 @@ export class WasmKernel implements Kernel {
     let programs = 1;
     if (typeof grid !== "number" && !(Array.isArray(grid) && grid.length >= 1 && grid.length <= 3)) throw this.#error("bad-grid", "a grid is a number, or an array of one to three");
     for (let i = 0; i < 3; ++i) {
-      const n = typeof grid === "number" ? (i ? 1 : grid) : (grid[i] ?? 1);
+      const n = typeof grid === "number" ? (i ? 1 : grid) : i < grid.length ? grid[i]! : 1;
       if (!(n >= 0 && n < 2 ** 32 && Number.isInteger(n))) throw this.#error("bad-grid", `a grid has whole numbers from 0 to 2^32 - 1, not ${String(n)}`);
       view.setUint32(4 * i, n, true);
       programs *= n;
@@ -175,7 +175,7 @@ export class WasmKernel implements Kernel {
     if (programs >= 2 ** 32) throw this.#error("bad-grid", `${programs} programs are too many: a launch has less than 2^32`);
     if (typeof args !== "object" || args === null) throw this.#error("wrong-argument", "arguments are given by name: { x, n: 5 }");
     const parameters = this.#parameters;
-    for (let i = 0; i < parameters.length; ++i) this.#packOne(parameters[i]!, args[parameters[i]!.name], kFirst + 8 * i);
+    for (let i = 0; i < parameters.length; ++i) this.#packOne(parameters[i]!, Object.hasOwn(args, parameters[i]!.name) ? args[parameters[i]!.name] : undefined, kFirst + 8 * i);
     for (const name in args) {
       if (!this.#names.has(name)) throw this.#error("surplus-argument", `there is no such parameter; it has: ${[...this.#names].join(", ")}`, name);
     }

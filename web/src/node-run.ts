@@ -6,13 +6,22 @@
 //   error TEXT       the kernel failed
 //
 // With --features it prints what this Node has, and ends. NEREID_WASM_VARIANT=strict keeps to what every engine has.
-import { readFile, writeFile } from "node:fs/promises";
+import { open, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { features } from "./index.ts";
 import { Jobs } from "./jobs.ts";
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
+
+// In parts: Node reads no more than 2 GiB at once.
+async function read(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array((await stat(path)).size);
+  const file = await open(path);
+  for (let at = 0; at < bytes.length; ) at += (await file.read(bytes, at, Math.min(bytes.length - at, 2 ** 30), at)).bytesRead;
+  await file.close();
+  return bytes;
+}
 
 if (process.argv.includes("--features")) {
   const has = features();
@@ -23,7 +32,7 @@ if (process.argv.includes("--features")) {
   const jobs = new Jobs(say, { threads: Number(process.env.NEREID_NUM_THREADS) || 0, ...(variant && { variant }) });
   for await (const line of createInterface({ input: process.stdin })) {
     const name = dirname(line);
-    if (line) await jobs.run({ name, read: async (file) => new Uint8Array(await readFile(join(name, file))), write: (file, bytes) => writeFile(join(name, file), bytes) });
+    if (line) await jobs.run({ name, read: (file) => read(join(name, file)), write: (file, bytes) => writeFile(join(name, file), bytes) });
   }
 }
 process.exit(0);

@@ -117,12 +117,20 @@ test("arguments that do not fit are named", () =>
     await fails(() => slots.launch(1, { ...all, l: 2n ** 64n }), "wrong-argument", { argument: "l" });
     await fails(() => slots.launch(1, { ...all, u: -1 }), "wrong-argument", { argument: "u" });
     await slots.launch(1, { ...all, out: device.buffer("u64", 13) }); // integers have no sign
-    for (const grid of [-1, 1.5, NaN, 2 ** 32, [65536, 65536], [2, 2 ** 31, 1], [], [1, 1, 1, 1], [-1, -1], "4", undefined])
+    for (const grid of [-1, 1.5, NaN, 2 ** 32, [65536, 65536], [2, 2 ** 31, 1], [], [1, 1, 1, 1], [-1, -1], [, 3], "4", undefined])
       await fails(() => axpy.launch(grid as never, good), "bad-grid", { kernel });
     await axpy.launch(0, good);
     await axpy.launch([4, 0], good);
     await axpy.launch(1, good); // and it still works
   }));
+
+test("options that are none", async () => {
+  for (const options of [{ variant: "strct" }, { memory: { initial: "abc" } }, { memory: { maximum: NaN } }, { memory: { initial: -1 } }, { memory: { initial: 2 ** 24, maximum: 2 ** 20 } }, { memory: { maximum: 2 ** 40 } }])
+    await fails(() => open({ threads: 1, ...options } as never), "wrong-argument");
+  await using_({ threads: 1 }, async (device) => {
+    for (const shape of [undefined, null, {}]) await fails(() => device.buffer("f32", shape as never), "wrong-size");
+  });
+});
 
 test("buffers: types, shapes, data", () =>
   using_({ threads: 1 }, async (device) => {
