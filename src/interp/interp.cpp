@@ -19,6 +19,7 @@ Result<void> run(const Module& m, const Func& kernel, std::span<const uint64_t> 
 bool Machine::run(const Func& kernel, std::span<const uint64_t> args, std::array<uint32_t, 3> grid) {
   grid_ = grid;
   NEREID_CHECK(args.size() == kernel.args().size(), "a launch with ", args.size(), " arguments");
+  auto nameOf = [&](size_t k) { return k < kernel.params.size() ? std::string_view(kernel.params[k].name) : std::string_view(); };
   std::vector<Tile> values;
   for (size_t k = 0; k < args.size(); ++k) {
     Type t = kernel.args()[k]->type;
@@ -29,7 +30,7 @@ bool Machine::run(const Func& kernel, std::span<const uint64_t> args, std::array
         diags_.error(Err::Unsupported, kernel.args()[k]->loc).says("a ", t, " argument must be followed by its sizes and strides");
         return false;
       }
-      Tile desc{t, {args[k]}};
+      Tile desc{t, {checkedAddress(args[k], nameOf(k))}};
       for (size_t i = 1; i <= parts; ++i) desc.bits.push_back(static_cast<uint64_t>(signExtend(args[k + i], bitWidth(kernel.args()[k + i]->type))));
       desc.bits.push_back(1);  // zeros outside
       values.push_back(std::move(desc));
@@ -39,7 +40,7 @@ bool Machine::run(const Func& kernel, std::span<const uint64_t> args, std::array
       diags_.error(Err::Unsupported, kernel.args()[k]->loc ? kernel.args()[k]->loc : kernel.loc).says("the kernel's argument ", k, " is a ", t).hint("arguments are pointers, scalars and tensor descriptors");
       return false;
     }
-    values.push_back({t, {zeroExtend(args[k], bitWidth(t))}});
+    values.push_back({t, {t.isPointer() ? checkedAddress(args[k], nameOf(k)) : zeroExtend(args[k], bitWidth(t))}});
   }
   for (id_[2] = 0; id_[2] < grid[2]; ++id_[2])
     for (id_[1] = 0; id_[1] < grid[1]; ++id_[1])
@@ -219,7 +220,7 @@ bool Machine::printOp(const Inst& i) {
     bool sign = k - first >= isSigned.size() || isSigned[k - first] != 0;
     for (size_t e = 0; e < t.bits.size(); ++e)
       options_.print(cat(head, " idx (", indexText(t.type, e), ") ", i.text(Attr::Prefix), i.operands.size() - first > 1 ? cat("(operand ", k - first, ") ") : "",
-                         elementText(t.type.element(), t.bits[e], i.integer(Attr::Hex), sign)));
+                         elementText(t.type.element(), t.type.element().isPointer() ? hostAddress(t.bits[e]) : t.bits[e], i.integer(Attr::Hex), sign)));
   }
   return true;
 }

@@ -50,12 +50,14 @@ bool Machine::elementwise(const Inst& i) {
   auto count = static_cast<size_t>(i.result()->type.numel());
   std::vector<uint64_t> elements(n);
   std::vector<std::vector<uint64_t>> out(i.results.size());
+  bool fromPointer = n == 1 && i.operand(0)->type.element().isPointer() && !i.result()->type.element().isPointer();  // a number
   for (size_t r = 0; r < out.size(); ++r) {
     out[r].resize(count);
     for (size_t e = 0; e < count; ++e) {
       // The condition of a select may be a scalar.
       for (size_t k = 0; k < n; ++k) elements[k] = tiles[k]->bits[tiles[k]->bits.size() == 1 ? 0 : e];
       out[r][e] = evaluate(i, elements, r);
+      if (fromPointer) out[r][e] = hostAddress(out[r][e]);
     }
   }
   for (size_t r = 0; r < out.size(); ++r) set(i.results[r], std::move(out[r]));

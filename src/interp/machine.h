@@ -59,7 +59,13 @@ class Machine {
 
   // ---- memory (memory.cpp)
   bool memory(const Inst& i);
-  bool check(const Inst& i, uint64_t address, Type element, const char* verb);
+  // Whether an access is allowed; makes a checked address the host's.
+  bool check(const Inst& i, uint64_t& address, Type element, const char* verb);
+  // The address that the kernel gets for an argument of that name, and back.
+  uint64_t checkedAddress(uint64_t address, std::string_view name) const;
+  uint64_t hostAddress(uint64_t address) const;
+  // The allocation that a checked address came from and the byte in it, which may lie outside; null for other addresses.
+  const Allocation* range(uint64_t address, int64_t& offset) const;
   bool load(const Inst& i, uint64_t address, Type element, uint64_t& bits);
   bool store(const Inst& i, uint64_t address, Type element, uint64_t bits);
   const Allocation* find(uint64_t address, uint64_t size) const;

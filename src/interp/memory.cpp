@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Loads, stores and atomics, through addresses of host memory.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -16,16 +17,71 @@ const Allocation* Machine::find(uint64_t address, uint64_t size) const {
   return nullptr;
 }
 
+namespace {
+
+// With bounds checked, an allocation's addresses stand for it alone: its number in the high bits, far from the ends of what they can
+// hold, so that a pointer that runs out of one array reaches no other. The low bits are the host's, for alignment.
+constexpr int kRangeBits = 48;
+constexpr uint64_t kMaxRanges = 0x7FFE;
+
+uint64_t rangeBase(const Allocation& a, size_t k) {
+  return ((uint64_t{k} + 1) << kRangeBits) + (uint64_t{1} << (kRangeBits - 1)) + (a.base & 0xFFFF);
+}
+
+}  // namespace
+
+uint64_t Machine::checkedAddress(uint64_t address, std::string_view name) const {
+  if (!options_.checkBounds) return address;
+  // An array that is an argument twice has two names. Else what starts there goes before what holds it.
+  size_t best = 0;
+  int rank = 0;
+  for (size_t k = 0; k < std::min<size_t>(options_.allocations.size(), kMaxRanges); ++k) {
+    const Allocation& a = options_.allocations[k];
+    int fits = address < a.base || address - a.base >= a.size ? 0 : address != a.base ? 1 : a.name != name ? 2 : 3;
+    if (fits > rank) {
+      rank = fits;
+      best = k;
+    }
+  }
+  return rank ? rangeBase(options_.allocations[best], best) + (address - options_.allocations[best].base) : address;
+}
+
+const Allocation* Machine::range(uint64_t address, int64_t& offset) const {
+  uint64_t k = address >> kRangeBits;
+  if (!options_.checkBounds || k == 0 || k > std::min<uint64_t>(options_.allocations.size(), kMaxRanges)) return nullptr;
+  const Allocation& a = options_.allocations[k - 1];
+  offset = static_cast<int64_t>(address - rangeBase(a, k - 1));
+  return &a;
+}
+
+uint64_t Machine::hostAddress(uint64_t address) const {
+  int64_t offset = 0;
+  const Allocation* a = range(address, offset);
+  return a ? a->base + static_cast<uint64_t>(offset) : address;
+}
+
 bool Machine::isScratch(uint64_t address) const {
   for (auto& [inst, s] : scratch_)
     if (address >= s.base && address - s.base < s.size) return true;
   return false;
 }
 
-bool Machine::check(const Inst& i, uint64_t address, Type element, const char* verb) {
+bool Machine::check(const Inst& i, uint64_t& address, Type element, const char* verb) {
+  if (info(i.op).effects == Effects::Atomic) verb = "updates";
   auto size = static_cast<uint64_t>(byteSize(element));
   if (address < 4096) return fail(Err::Bounds, i, program(), " ", verb, " at a null pointer");
-  if (!options_.checkBounds || find(address, size)) return true;
+  if (!options_.checkBounds) return true;
+  auto outside = [&](const Allocation& a, int64_t offset) {
+    return fail(Err::Bounds, i, program(), " ", verb, " ", size, " bytes at byte ", offset, " of `", a.name, "`, which has ", a.size, " bytes");
+  };
+  int64_t offset = 0;
+  if (const Allocation* a = range(address, offset)) {
+    if (offset < 0 || size > a->size || static_cast<uint64_t>(offset) > a->size - size) return outside(*a, offset);
+    address = a->base + static_cast<uint64_t>(offset);
+    return true;
+  }
+  // Scratch memory, or a number that was made a pointer.
+  if (find(address, size)) return true;
   for (auto& [inst, s] : scratch_)
     if (address >= s.base && address - s.base + size <= s.size) return true;
   // Say it in terms of the array that it most likely meant: the nearest.
@@ -40,8 +96,7 @@ bool Machine::check(const Inst& i, uint64_t address, Type element, const char* v
     }
   }
   if (!nearest) return fail(Err::Bounds, i, program(), " ", verb, " ", size, " bytes at ", hex(address, 16), ", outside every array");
-  auto offset = static_cast<int64_t>(address - nearest->base);
-  return fail(Err::Bounds, i, program(), " ", verb, " ", size, " bytes at byte ", offset, " of `", nearest->name, "`, which has ", nearest->size, " bytes");
+  return outside(*nearest, static_cast<int64_t>(address - nearest->base));
 }
 
 bool Machine::load(const Inst& i, uint64_t address, Type element, uint64_t& bits) {
@@ -62,6 +117,7 @@ bool Machine::load(const Inst& i, uint64_t address, Type element, uint64_t& bits
 
 bool Machine::store(const Inst& i, uint64_t address, Type element, uint64_t bits) {
   if (!check(i, address, element, "stores")) return false;
+  if (element.isPointer() && !isScratch(address)) bits = hostAddress(bits);
   std::memcpy(reinterpret_cast<void*>(static_cast<uintptr_t>(address)), &bits, static_cast<size_t>(byteSize(element)));
   if (Counters* c = options_.counters) {
     if (isScratch(address)) {

@@ -177,14 +177,16 @@ Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, co
   int64_t divisibility = 0;
   if (hint == "1") {
     if (type->isPointer() || !type->isInt())
-      return error(Err::Signature, param->loc).says("`:1` in `", item, "` says that an integer is 1, but this is a ", name(*type));
+      return error(Err::Signature, param->loc).says("`:1` in `", item, "` says that an integer is 1, but this is a ", name(*type)).hint("leave the hint out");
     return Val::integer(1);
   }
   if (!hint.empty()) {
-    for (char c : hint) {
-      if (c < '0' || c > '9' || divisibility > 1'000'000) return error(Err::Signature, param->loc).says("`", item, "` has no valid hint after the colon").hint("the hints are :16 and :1");
-      divisibility = divisibility * 10 + (c - '0');
-    }
+    if (hint != "16") return error(Err::Signature, param->loc).says("`", item, "` has no valid hint after the colon").hint("the hints are :16 and :1");
+    if (!type->isPointer() && !type->isInt())
+      return error(Err::Signature, param->loc)
+          .says("`:16` in `", item, "` says that an address or an integer is a multiple of 16, but this is a ", name(*type))
+          .hint("leave the hint out");
+    divisibility = 16;
   }
   addParam(paramName, type->ir(), divisibility, type->isUnsigned() || (type->isPointer() && DType{type->prim}.isUnsigned()));
   return Val::of(Tensor{nullptr, {*type, {}}});

@@ -1,0 +1,11 @@
+# A float is a multiple of nothing.
+# kernel: k
+# signature: *fp32:16,fp32:16
+# fails: [signature] `:16` in `fp32:16` says that an address or an integer is a multiple of 16, but this is a
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def k(x, n):
+    tl.store(x, n)
