@@ -5,8 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <cstdio>
-#include <cstdlib>
+#include <utility>
 
 namespace nereid {
 
@@ -123,20 +122,21 @@ std::string_view trim(std::string_view text) {
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
   std::string best;
   size_t bestDistance = word.size() < 4 ? 2 : 3;  // exclusive
-  std::vector<size_t> row;
+  std::vector<size_t> older, old, row;
   for (const std::string& c : candidates) {
     row.resize(c.size() + 1);
     for (size_t j = 0; j <= c.size(); ++j) row[j] = j;
     for (size_t i = 1; i <= word.size(); ++i) {
-      size_t diagonal = row[0];
+      older = std::exchange(old, row);
       row[0] = i;
       for (size_t j = 1; j <= c.size(); ++j) {
-        size_t substitute = diagonal + (word[i - 1] != c[j - 1]);
-        diagonal = row[j];
-        row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
+        row[j] = std::min({old[j] + 1, row[j - 1] + 1, old[j - 1] + (word[i - 1] != c[j - 1])});
+        // Two neighbours that changed places are one slip.
+        if (i > 1 && j > 1 && word[i - 1] == c[j - 2] && word[i - 2] == c[j - 1]) row[j] = std::min(row[j], older[j - 2] + 1);
       }
     }
-    if (row[c.size()] < bestDistance) {
+    // What shares no letter is no slip.
+    if (row[c.size()] < std::min({bestDistance, word.size(), c.size()})) {
       bestDistance = row[c.size()];
       best = c;
     }
