@@ -40,7 +40,7 @@ export async function nereid({ open }, base, options = {}) {
       const { a, b, x, y, weight, bias } = buffers;
       const kernel = await load(c.op === "add" ? "vector_add" : c.op);
       const [grid, args] = {
-        matmul: () => [(n / 128) ** 2, { a_ptr: a, b_ptr: b, c_ptr: out, M: n, N: n, K: n, a_stride: n, b_stride: n, c_stride: n }],
+        matmul: () => [(n / 256) ** 2, { a_ptr: a, b_ptr: b, c_ptr: out, M: n, N: n, K: n, a_stride: n, b_stride: n, c_stride: n }],
         softmax: () => [n, { x_ptr: x, out_ptr: out, columns: n, x_stride: n, out_stride: n }],
         layer_norm: () => [n, { x_ptr: x, weight_ptr: weight, bias_ptr: bias, out_ptr: out, columns: n, stride: n, epsilon: 1e-5 }],
         add: () => [(n * n) / 4096, { x_ptr: x, y_ptr: y, out_ptr: out, n: n * n }],

@@ -21,7 +21,7 @@ const build = "bench/web/build";
 // What is compiled: file, kernel, signature.
 const kRow = ["i32:16", "i32:16", "i32:16", "1024"];
 const kernels = {
-  matmul: ["examples/matmul/matmul.py", [...Array(3).fill("*fp32:16"), ...Array(6).fill("i32:16"), "128", "128", "64", "4"]],
+  matmul: ["examples/matmul/matmul.py", [...Array(3).fill("*fp32:16"), ...Array(6).fill("i32:16"), "256", "256", "64", "4"]],
   softmax: ["examples/softmax/softmax.py", ["*fp32:16", "*fp32:16", ...kRow]],
   layer_norm: ["examples/layer_norm/layer_norm.py", [...Array(4).fill("*fp32:16"), "i32:16", "i32:16", "fp32", "1024"]],
   vector_add: ["examples/vector_add/vector_add.py", [...Array(3).fill("*fp32:16"), "i32:16", "4096"]],
