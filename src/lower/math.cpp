@@ -367,6 +367,15 @@ void expandIn(Region& region, Module& m, const Machine& machine, Replacements& r
 
 }  // namespace
 
+// The spelling says it: math.exp.
+std::string_view libraryName(Op op) {
+  if (op == Op::PowF) return "pow";
+  if (op == Op::RemF) return "fmod";
+  std::string_view spelling = info(op).spelling;
+  bool isFunction = spelling.starts_with("math.") && (info(op).sig == Sig::Float1 || info(op).sig == Sig::Float2 || info(op).sig == Sig::Float3);
+  return isFunction ? spelling.substr(5) : std::string_view();
+}
+
 void expandMath(Func& f, Module& m, const Machine& machine) {
   Replacements replaced;
   expandIn(f.body, m, machine, replaced);

@@ -10,4 +10,7 @@ namespace nereid {
 // rests on a single rounding is done in f64.
 void expandMath(Func& f, Module& m, const Machine& machine);
 
+// The C library's name of a function on f64, or on f32 where it is not expanded; empty where it has none.
+std::string_view libraryName(Op op);
+
 }  // namespace nereid

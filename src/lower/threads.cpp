@@ -52,17 +52,8 @@ void Lowering::dealThreads(const Nest& nest) {
 }
 
 void Lowering::threadsLoop(int64_t count, const std::function<void(Value*)>& body) {
-  MemoScope scope = enter();
-  Block* outer = levels_.back();
-  Inst* loop = at(top()).forLoop(index(0), index(count), index(1), {});
-  loop->set(Attr::Threads, count);
-  outer->insts.pop_back();  // what the body hoists goes in front of the loop
-  levels_.push_back(&loop->regions[0]->entry());
-  body(loop->regions[0]->entry().args[0]);
-  at(top()).yield({});
-  levels_.pop_back();
-  outer->insts.push_back(loop);
-  leave(scope);
+  plainLoop(count, body);
+  levels_.back()->insts.back()->set(Attr::Threads, count);
 }
 
 void Lowering::shareLoop(int64_t count, const std::function<void(Value*)>& body) {

@@ -11,6 +11,7 @@
 #include <llvm/IR/Module.h>
 
 #include "backends/cpu/conversions.h"
+#include "lower/math.h"
 
 namespace nereid::cpu {
 
@@ -348,34 +349,8 @@ struct Emitter {
 
   // Functions without an expansion of ours on this type: the C library's, lane by lane.
   llvm::Value* library(const Inst& i, const std::vector<llvm::Value*>& x) {
-    std::string name;
-    switch (i.op) {
-      case Op::Exp: name = "exp"; break;
-      case Op::Exp2: name = "exp2"; break;
-      case Op::Expm1: name = "expm1"; break;
-      case Op::Log: name = "log"; break;
-      case Op::Log2: name = "log2"; break;
-      case Op::Log10: name = "log10"; break;
-      case Op::Log1p: name = "log1p"; break;
-      case Op::Sin: name = "sin"; break;
-      case Op::Cos: name = "cos"; break;
-      case Op::Tan: name = "tan"; break;
-      case Op::Asin: name = "asin"; break;
-      case Op::Acos: name = "acos"; break;
-      case Op::Atan: name = "atan"; break;
-      case Op::Atan2: name = "atan2"; break;
-      case Op::Sinh: name = "sinh"; break;
-      case Op::Cosh: name = "cosh"; break;
-      case Op::Tanh: name = "tanh"; break;
-      case Op::Asinh: name = "asinh"; break;
-      case Op::Acosh: name = "acosh"; break;
-      case Op::Atanh: name = "atanh"; break;
-      case Op::Erf: name = "erf"; break;
-      case Op::Erfc: name = "erfc"; break;
-      case Op::Cbrt: name = "cbrt"; break;
-      case Op::PowF: name = "pow"; break;
-      default: NEREID_CHECK(false, "no code for ", info(i.op).spelling);
-    }
+    std::string name(libraryName(i.op));
+    NEREID_CHECK(!name.empty(), "no code for ", info(i.op).spelling);
     llvm::Type* t = x[0]->getType();
     llvm::Type* element = t->getScalarType();
     if (element->isFloatTy()) name += "f";

@@ -6,6 +6,7 @@
 
 #include "backends/wasm/emit.h"
 #include "ir/bits.h"
+#include "lower/math.h"
 
 namespace nereid::wasm {
 
@@ -528,36 +529,8 @@ Node* Emitter::scalarFloat(const Inst& i, std::span<Node* const> x) {
 
 // Functions of f64 that the runtime lends; those of f32 are computed there too and rounded.
 Node* Emitter::library(Op op, bool isSingle, std::span<Node* const> x) {
-  std::string_view name;
-  switch (op) {
-    case Op::Exp: name = "exp"; break;
-    case Op::Exp2: name = "exp2"; break;
-    case Op::Expm1: name = "expm1"; break;
-    case Op::Log: name = "log"; break;
-    case Op::Log2: name = "log2"; break;
-    case Op::Log10: name = "log10"; break;
-    case Op::Log1p: name = "log1p"; break;
-    case Op::Sin: name = "sin"; break;
-    case Op::Cos: name = "cos"; break;
-    case Op::Tan: name = "tan"; break;
-    case Op::Asin: name = "asin"; break;
-    case Op::Acos: name = "acos"; break;
-    case Op::Atan: name = "atan"; break;
-    case Op::Atan2: name = "atan2"; break;
-    case Op::Sinh: name = "sinh"; break;
-    case Op::Cosh: name = "cosh"; break;
-    case Op::Tanh: name = "tanh"; break;
-    case Op::Asinh: name = "asinh"; break;
-    case Op::Acosh: name = "acosh"; break;
-    case Op::Atanh: name = "atanh"; break;
-    case Op::Erf: name = "erf"; break;
-    case Op::Erfc: name = "erfc"; break;
-    case Op::Cbrt: name = "cbrt"; break;
-    case Op::PowF: name = "pow"; break;
-    case Op::RemF: name = "fmod"; break;
-    case Op::Fma: name = "fma"; break;
-    default: NEREID_CHECK(false, "no code for ", nereid::info(op).spelling);
-  }
+  std::string_view name = libraryName(op);
+  NEREID_CHECK(!name.empty(), "no code for ", nereid::info(op).spelling);
   size_t index = 0;
   while (index < imports_.size() && imports_[index].name != name) ++index;
   if (index == imports_.size()) imports_.push_back({name, static_cast<int>(x.size()), ValType::F64, true});

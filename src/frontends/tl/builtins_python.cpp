@@ -114,7 +114,7 @@ Result<Val> CodeGen::bCdiv(Bound& a) {
   Args args;
   args.call = args.callee = a.call;
   args.positional = {{a[0], a.loc(0)}, {a[1], a.loc(1)}};
-  return call(TRY(global(shared_.loader.library(), "cdiv", a.call)), std::move(args));
+  return call(TRY(global(shared_.loader.builtinLibrary(), "cdiv", a.call)), std::move(args));
 }
 
 Result<Val> CodeGen::bNextPowerOf2(Bound& a) {

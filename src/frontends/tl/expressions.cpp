@@ -136,7 +136,7 @@ Result<Val> CodeGen::lookup(const Node* n) {
   for (auto& [known, g] : source_->globals) names.push_back(known);
   std::string near = nearest(name, names);
   std::string hint = near.empty() ? "" : cat("did you mean `", near, "`?");
-  if (findBuiltin(name) || shared_.loader.library().globals.contains(name)) hint = cat("in a kernel it is `tl.", name, "`");
+  if (findBuiltin(name) || shared_.loader.builtinLibrary().globals.contains(name)) hint = cat("in a kernel it is `tl.", name, "`");
   if (scope_.contains(cat(":", name))) hint = "it is declared, but not yet assigned";
   return error(Err::UnknownName, n->loc).says("`", name, "` is not defined").hint(hint);
 }

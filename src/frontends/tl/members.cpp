@@ -67,7 +67,7 @@ Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, co
       }
       if (const BuiltinInfo* info = findBuiltin(name == "to" ? "cast" : name); info && info->member) return bound(v, builtin(info));
       if (std::find(std::begin(kLibraryMethods), std::end(kLibraryMethods), name) != std::end(kLibraryMethods))
-        return bound(v, TRY(global(shared_.loader.library(), name, at)));
+        return bound(v, TRY(global(shared_.loader.builtinLibrary(), name, at)));
       known = builtinNames(true);
       known.insert(known.end(), std::begin(kLibraryMethods), std::end(kLibraryMethods));
       for (const char* s : {"shape", "dtype", "type", "numel", "T", "to"}) known.push_back(s);
@@ -397,7 +397,7 @@ Result<Val> CodeGen::moduleMember(const Val& m, const std::string& name, Loc at)
     if (auto prim = primFromName(name); prim && (name.starts_with("int") || name.starts_with("uint") || name.starts_with("float") || name == "bfloat16" || name == "void") && name != "int" && name != "float")
       return Val::dtype({{*prim}, {}});
     if (const BuiltinInfo* info = findBuiltin(name); info && (t != "tl.math" || !findLibdevice(name) || info->op != Op::Poison)) return builtin(info);
-    auto& library = shared_.loader.library();
+    auto& library = shared_.loader.builtinLibrary();
     if (library.globals.contains(name) && (name[0] != '_' || source_->isLibrary)) return global(library, name, at);
     if (t == "tl.math")
       if (const BuiltinInfo* info = findLibdevice(name)) return builtin(info);

@@ -334,7 +334,7 @@ SourceModule* Loader::import(const SourceModule& importer, std::string_view dott
   return tryOpen(cat(base, dotted.substr(dot + 1), ".py"));
 }
 
-SourceModule& Loader::library() {
+SourceModule& Loader::builtinLibrary() {
   if (!library_) {
     uint32_t file = sources_.add("<nereid>/triton/language.py", std::string(kLibrarySource));
     // Lexed once: a compiler that compiles many kernels would spend a twentieth of its time on it.

@@ -77,7 +77,7 @@ class Loader {
   // The file behind a dotted name, seen from `importer`; null where there is none.
   SourceModule* import(const SourceModule& importer, std::string_view dotted);
   // The library in Triton language that is built in.
-  SourceModule& library();
+  SourceModule& builtinLibrary();
   Result<Node*> parse(const FunctionDef& fn, bool signatureOnly = false);
 
   Sources& sources() { return sources_; }
