@@ -41,14 +41,14 @@ def unsigned_offsets(x_ptr, out_ptr, N: tl.constexpr):
     tl.store(out_ptr + i.to(tl.int64), tl.load(p + 1) + tl.load(p - 0))
 
 
-# run: add_atomics | *fp32,*i32,*fp32 | N=16 | 3 | r[16],z[16],z[16]
+# run: add_atomics | *fp32,*i32,*fp32 | N=16 | 3 | r[16],z[32],z[16]
 @triton.jit
 def add_atomics(x_ptr, count_ptr, sum_ptr, N: tl.constexpr):
     i = tl.arange(0, N)
     x = tl.load(x_ptr + i)
     tl.atomic_add(sum_ptr + i, x, mask=i < 10)
     old = tl.atomic_add(count_ptr + i, 1, sem="relaxed")
-    tl.atomic_max(count_ptr + i, old + 5)
+    tl.atomic_max(count_ptr + N + i, old + 5)
     tl.atomic_add(sum_ptr + 12, 1.5)
 
 

@@ -55,7 +55,7 @@ def descriptor_rows(x_ptr, rows_ptr, out_ptr, M, N: tl.constexpr):
     out.scatter(gathered * 2, rows, 0)
 
 
-# run: descriptor_sum | *fp32,*fp32 | BM=8,BN=8 | 2 | r[256],r[64]
+# run: descriptor_sum | *fp32,*fp32 | BM=8,BN=8 | 2 | r[256],z[64]
 @triton.jit
 def descriptor_sum(x_ptr, out_ptr, BM: tl.constexpr, BN: tl.constexpr):
     x = tl.make_tensor_descriptor(x_ptr, [16, 16], [16, 1], [BM, BN], padding_option="nan")
