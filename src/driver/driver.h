@@ -85,7 +85,7 @@ Result<KernelInfo> describe(Sources& sources, const Request& request, Diags& dia
 // The request's kernel as TTIR, verified.
 Result<Module> frontEnd(Sources& sources, const Request& request, Diags& diags);
 KernelInfo infoOf(const Func& kernel);
-// tokens | ast | ttir | passes | schedule | lower | threads | llvm | asm | wat
+// tokens | ast | ttir | passes | schedule | lower | threads | llvm | asm | wat | wgsl
 Result<std::string> emit(Sources& sources, const Request& request, std::string_view stage, Diags& diags);
 
 // The type as signatures spell it: *fp32, i64, fp8e5.

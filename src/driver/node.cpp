@@ -6,7 +6,7 @@
 //   error TEXT          the kernel failed
 //
 // A job is a JSON file beside manifest.json, the modules and the arrays as raw bytes:
-//   {"kernel": "axpy", "grid": [4, 1, 1], "threads": 2, "runs": 0, "args": [{"type": "*fp32", "file": "0.bin", "offset": 0}, {"type": "i32", "bits": "1000"}]}
+//   {"target": "wasm", "kernel": "axpy", "grid": [4, 1, 1], "threads": 2, "runs": 0, "args": [{"type": "*fp32", "file": "0.bin", "offset": 0}, {"type": "i32", "bits": "1000"}]}
 #include "driver/node.h"
 
 #include <dlfcn.h>
@@ -151,8 +151,8 @@ class NodeExecutable : public Executable {
     std::string parameters;
     for (const ParameterInfo& p : kernel_.info.parameters)
       parameters += cat(parameters.empty() ? "" : ", ", "{\"name\": ", json(p.name), ", \"type\": ", json(p.type), "}");
-    std::string manifest = cat("{\"nereid\": \"\", \"artefacts\": [{\"target\": \"wasm\", \"kernel\": {\"name\": ", json(kernel_.info.name), ", \"parameters\": [", parameters,
-                               "]}, \"wasm\": ", kernel_.details, "}]}");
+    std::string manifest = cat("{\"nereid\": \"\", \"artefacts\": [{\"target\": ", json(kernel_.target), ", \"kernel\": {\"name\": ", json(kernel_.info.name), ", \"parameters\": [",
+                               parameters, "]}, ", json(kernel_.target), ": ", kernel_.details, "}]}");
     put("manifest.json", manifest.data(), manifest.size());
   }
   ~NodeExecutable() override {
@@ -165,11 +165,11 @@ class NodeExecutable : public Executable {
     Node& node = Node::get();
     std::vector<Memory> memory = blocks(launch);
     std::lock_guard lock(node.mutex);
-    if (std::string why = whyNoNode(); !why.empty()) return diags.error(Err::Environment, {}).says(why);
+    if (std::string why = kernel_.target == "webgpu" ? whyNoGpu() : whyNoNode(); !why.empty()) return diags.error(Err::Environment, {}).says(why);
     // A WebAssembly memory has 4 GiB.
     uint64_t total = 0;
     for (const Memory& m : memory) total += m.size;
-    if (total > kMostBytes) return diags.error(Err::Runtime, {}).says("the arrays have ", total, " bytes, and the memory of a kernel for WebAssembly at most 4 GiB");
+    if (kernel_.target == "wasm" && total > kMostBytes) return diags.error(Err::Runtime, {}).says("the arrays have ", total, " bytes, and the memory of a kernel for WebAssembly at most 4 GiB");
     for (size_t b = 0; b < memory.size(); ++b)
       if (!put(cat(b, ".bin"), reinterpret_cast<const char*>(static_cast<uintptr_t>(memory[b].base)), memory[b].size))
         return diags.error(Err::Environment, {}).says("cannot write arrays to ", std::string_view(folder_.native()));
@@ -187,7 +187,7 @@ class NodeExecutable : public Executable {
       }
       args += cat(k ? ", " : "", "{\"type\": ", json(kernel_.info.parameters[k].type), ", ", value, "}");
     }
-    std::string job = cat("{\"kernel\": ", json(kernel_.info.name), ", \"grid\": [", launch.grid[0], ", ", launch.grid[1], ", ", launch.grid[2], "], \"threads\": ", launch.threads,
+    std::string job = cat("{\"target\": ", json(kernel_.target), ", \"kernel\": ", json(kernel_.info.name), ", \"grid\": [", launch.grid[0], ", ", launch.grid[1], ", ", launch.grid[2], "], \"threads\": ", launch.threads,
                           ", \"runs\": ", launch.times.size(), ", \"args\": [", args, "]}");
     put("job.json", job.data(), job.size());
     std::string error;
@@ -247,28 +247,54 @@ class NodeExecutable : public Executable {
 }  // namespace
 
 std::string whyNoNode() {
-  if (findRunner().empty()) return "the target `wasm` runs in Node by web/dist/node-run.js, which is not there: `make web` builds it";
+  if (findRunner().empty()) return "kernels run in Node by web/dist/node-run.js, which is not there: `make web` builds it";
   if (const char* given = std::getenv("NEREID_NODE"); given && access(given, X_OK) != 0) return cat("NEREID_NODE names ", given, ", which is no program");
-  if (findNode().empty()) return "the target `wasm` runs in Node, which is not there: `make web` installs one, or set NEREID_NODE to a program";
+  if (findNode().empty()) return "kernels run in Node, which is not there: `make web` installs one, or set NEREID_NODE to a program";
   return "";
 }
 
-std::string nodeFeatures() {
+namespace {
+
+// What the runner prints first.
+std::string told(std::string_view option) {
   if (!whyNoNode().empty()) return "";
   auto quote = [](const std::string& path) {
     std::string out = "'";
     for (char c : path) out += c == '\'' ? "'\\''" : std::string(1, c);
     return out + "'";
   };
-  FILE* pipe = popen(cat(quote(findNode()), " --no-warnings ", quote(findRunner()), " --features 2>/dev/null").c_str(), "r");
+  FILE* pipe = popen(cat(quote(findNode()), " --no-warnings ", quote(findRunner()), " ", option, " 2>/dev/null").c_str(), "r");
   if (!pipe) return "";
-  char line[256] = "";
+  char line[512] = "";
   if (!fgets(line, sizeof line, pipe)) line[0] = 0;
   pclose(pipe);
   std::string out = line;
   while (out.ends_with('\n')) out.pop_back();
   return out;
 }
+
+// Asked once: starting Node takes time.
+const std::string& gpu() {
+  static const std::string text = told("--gpu");
+  return text;
+}
+
+constexpr std::string_view kError = "error ";
+
+}  // namespace
+
+std::string whyNoGpu() {
+  if (std::string why = whyNoNode(); !why.empty()) return why;
+  if (gpu().empty()) return "Node ended when it was asked for a GPU; it must be version 20.16 or later";
+  return gpu().starts_with(kError) ? gpu().substr(kError.size()) : "";
+}
+
+std::string nodeFeatures() {
+  static const std::string text = told("--features");
+  return text;
+}
+
+std::string gpuFeatures() { return whyNoGpu().empty() ? gpu() : ""; }
 
 std::unique_ptr<Executable> inNode(NodeKernel kernel) { return std::make_unique<NodeExecutable>(std::move(kernel)); }
 

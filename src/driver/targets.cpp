@@ -13,6 +13,9 @@
 #if NEREID_HAS_WASM
 #include "backends/wasm/wasm.h"
 #endif
+#if NEREID_HAS_WGSL
+#include "backends/wgsl/wgsl.h"
+#endif
 
 namespace nereid {
 
@@ -141,18 +144,30 @@ Result<Artefacts> writeCpu(Module m, Diags& diags) {
 
 #endif
 
-#if NEREID_HAS_WASM
+#if NEREID_HAS_WASM || NEREID_HAS_WGSL
 
 namespace {
 
-std::string siteJson(const wasm::Site& site) {
-  if (site.isAssert) return cat("{\"kind\": \"assert\", \"text\": ", jsonQuoted(site.text), ", \"line\": ", site.line, "}");
-  std::string values;
-  for (const std::string& v : site.values) values += cat(values.empty() ? "" : ", ", jsonQuoted(v));
-  return cat("{\"kind\": \"print\", \"text\": ", jsonQuoted(site.text), ", \"values\": [", values, "]}");
+// Items with commas between, each as `f` gives it.
+template <class List, class F>
+std::string listed(const List& list, F&& f) {
+  std::string out;
+  for (const auto& item : list) out += cat(out.empty() ? "" : ", ", f(item));
+  return out;
+}
+
+std::string sitesJson(const std::vector<Site>& sites) {
+  return cat("[", listed(sites, [](const Site& site) {
+    if (site.isAssert) return cat("{\"kind\": \"assert\", \"text\": ", jsonQuoted(site.text), ", \"line\": ", site.line, "}");
+    return cat("{\"kind\": \"print\", \"text\": ", jsonQuoted(site.text), ", \"values\": [", listed(site.values, jsonQuoted), "]}");
+  }), "]");
 }
 
 }  // namespace
+
+#endif
+
+#if NEREID_HAS_WASM
 
 Result<Artefacts> writeWasm(Module m, Diags& diags) {
   std::string name = m.kernel()->name;
@@ -169,10 +184,40 @@ Result<Artefacts> writeWasm(Module m, Diags& diags) {
     out.details += cat(strict ? "{" : ", ", strict ? "\"strict\": " : "\"relaxed\": ", jsonQuoted(file));
     out.files.push_back({file, std::move(binary->bytes)});
     if (strict) continue;
-    std::string sites;
-    for (const wasm::Site& site : binary->sites) sites += cat(sites.empty() ? "" : ", ", siteJson(site));
-    out.details += cat(", \"memoryFlagAt\": ", binary->memoryFlagAt, ", \"scratch\": ", binary->scratchBytes, ", \"sites\": [", sites, "]}");
+    out.details += cat(", \"memoryFlagAt\": ", binary->memoryFlagAt, ", \"scratch\": ", binary->scratchBytes, ", \"sites\": ", sitesJson(binary->sites), "}");
   }
+  return out;
+}
+
+#endif
+
+#if NEREID_HAS_WGSL
+
+namespace {
+
+Result<wgsl::Shader> toShader(Module& m, Diags& diags) {
+  if (!pipeline(m, diags)) return std::unexpected(Failed{});
+  return wgsl::write(*m.kernel(), makePlan(*m.kernel()), diags);
+}
+
+}  // namespace
+
+Result<Artefacts> writeWebgpu(Module m, Diags& diags) {
+  auto shader = toShader(m, diags);
+  if (!shader) return std::unexpected(Failed{});
+  std::string arrays = listed(shader->arrays, [](const wgsl::Array& a) {
+    return cat("{\"parameter\": ", a.parameter, ", \"name\": ", jsonQuoted(a.name), ", \"writes\": ", a.isWritten ? "true" : "false", "}");
+  });
+  Artefacts out;
+  std::string variants;
+  for (wgsl::Variant& v : shader->variants) {
+    std::string file = cat(m.kernel()->name, v.suffix.empty() ? "" : ".", v.suffix, ".wgsl");
+    std::string limits = listed(v.limits, [](const std::pair<std::string, int64_t>& l) { return cat(jsonQuoted(l.first), ": ", l.second); });
+    variants += cat(variants.empty() ? "" : ", ", "{\"file\": ", jsonQuoted(file), ", \"features\": [", listed(v.features, jsonQuoted), "], \"limits\": {", limits, "}, \"threads\": ", v.threads,
+                    ", \"scratch\": ", v.scratchBytes, ", \"report\": ", v.reports ? "true" : "false", ", \"arrays\": [", arrays, "]}");
+    out.files.push_back({file, std::move(v.text)});
+  }
+  out.details = cat("{\"variants\": [", variants, "], \"sites\": ", sitesJson(shader->sites), "}");
   return out;
 }
 
@@ -180,16 +225,26 @@ Result<Artefacts> writeWasm(Module m, Diags& diags) {
 
 #if NEREID_HAS_NODE
 
-Result<std::unique_ptr<Executable>> loadWasm(Module m, Diags& diags) {
-  if (std::string why = whyNoNode(); !why.empty()) return diags.error(Err::Environment, {}).says(why);
-  NodeKernel kernel;
-  kernel.info = infoOf(*m.kernel());
-  auto written = writeWasm(std::move(m), diags);
+namespace {
+
+[[maybe_unused]] Result<std::unique_ptr<Executable>> loadInNode(std::string_view target, std::string why, Result<Artefacts> (*write)(Module, Diags&), Module m, Diags& diags) {
+  if (!why.empty()) return diags.error(Err::Environment, {}).says(why);
+  NodeKernel kernel{.target = std::string(target), .info = infoOf(*m.kernel()), .files = {}, .details = {}};
+  auto written = write(std::move(m), diags);
   if (!written) return std::unexpected(Failed{});
   kernel.files = std::move(written->files);
   kernel.details = std::move(written->details);
   return inNode(std::move(kernel));
 }
+
+}  // namespace
+
+#if NEREID_HAS_WASM
+Result<std::unique_ptr<Executable>> loadWasm(Module m, Diags& diags) { return loadInNode("wasm", whyNoNode(), writeWasm, std::move(m), diags); }
+#endif
+#if NEREID_HAS_WGSL
+Result<std::unique_ptr<Executable>> loadWebgpu(Module m, Diags& diags) { return loadInNode("webgpu", whyNoGpu(), writeWebgpu, std::move(m), diags); }
+#endif
 
 #endif
 
@@ -244,7 +299,21 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     return std::move(binary->text);
   }
 #endif
-  return diags.error(Err::Unsupported, {}).says("this build has no stage `", stage, "`").hint("stages are tokens, ast, ttir, passes, schedule, lower, threads, llvm, asm and wat");
+#if NEREID_HAS_WGSL
+  // The variant that every device can run; `wgsl.f16` is the one with that suffix.
+  if (stage == "wgsl" || stage.starts_with("wgsl.")) {
+    auto shader = toShader(m, diags);
+    if (!shader) return std::unexpected(Failed{});
+    std::string suffixes;
+    for (wgsl::Variant& v : shader->variants) {
+      std::string name = cat("wgsl", v.suffix.empty() ? "" : ".", v.suffix);
+      if (stage == name) return std::move(v.text);
+      suffixes += cat(suffixes.empty() ? "" : ", ", name);
+    }
+    return diags.error(Err::Unsupported, {}).says("the kernel has no variant `", stage, "`").hint(cat("it has ", suffixes));
+  }
+#endif
+  return diags.error(Err::Unsupported, {}).says("this build has no stage `", stage, "`").hint("stages are tokens, ast, ttir, passes, schedule, lower, threads, llvm, asm, wat and wgsl");
 }
 
 }  // namespace nereid

@@ -14,6 +14,8 @@ Result<std::unique_ptr<Executable>> loadCpu(Module m, Diags& diags);
 Result<Artefacts> writeCpu(Module m, Diags& diags);
 Result<std::unique_ptr<Executable>> loadWasm(Module m, Diags& diags);
 Result<Artefacts> writeWasm(Module m, Diags& diags);
+Result<std::unique_ptr<Executable>> loadWebgpu(Module m, Diags& diags);
+Result<Artefacts> writeWebgpu(Module m, Diags& diags);
 
 // The stages after `ttir`.
 Result<std::string> emitStage(Module m, std::string_view stage, Diags& diags);

@@ -16,7 +16,7 @@ _targets = []
 def targets(options):
     if not _targets:
         listed = json.loads(subprocess.run([options.nereid, "targets", "--json"], capture_output=True, text=True, check=True).stdout)
-        _targets.extend(options.targets.split(",") if options.targets else [t["name"] for t in listed if t["runs"] and t["name"] != "interp"])
+        _targets.extend(options.targets.split(",") if options.targets else [t["name"] for t in listed if t["name"] not in ("interp", "webgpu") and t["runs"]])
     return _targets
 
 

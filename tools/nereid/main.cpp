@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "session.h"
 
@@ -73,9 +74,10 @@ int emitCommand(const Common& common, const std::string& stage) {
 // Types for TypeScript: docs/wasm.md.
 std::string typesOf(const json& manifest) {
   std::string out = "// Written by nereid compile.\nimport type { Arg, Kernel } from \"nereid\";\n\nexport interface Kernels {\n";
+  std::set<std::string> seen;  // a kernel may be there for several targets
   for (auto& artefact : manifest) {
-    if (artefact["target"] == "cpu") continue;
     auto& kernel = artefact["kernel"];
+    if (artefact["target"] == "cpu" || !seen.insert(kernel["name"]).second) continue;
     std::string parameters;
     for (auto& p : kernel["parameters"]) parameters += "    " + p["name"].get<std::string>() + ": Arg<\"" + p["type"].get<std::string>() + "\">;\n";
     out += "  " + kernel["name"].get<std::string>() + ": Kernel<{" + (parameters.empty() ? "" : "\n" + parameters + "  ") + "}>;\n";

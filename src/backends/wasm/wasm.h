@@ -6,20 +6,13 @@
 #include <vector>
 
 #include "lower/lower.h"
+#include "lower/site.h"
 
 namespace nereid::wasm {
 
 // Strict modules have SIMD128 and atomics; relaxed ones also the fused multiply-add of relaxed SIMD.
 enum class Variant { Strict, Relaxed };
 Machine machineOf(Variant variant);
-
-// What an assertion or a print says, where the module gives a number only.
-struct Site {
-  bool isAssert = false;
-  std::string text;
-  uint32_t line = 0;                // of an assertion
-  std::vector<std::string> values;  // of a print: "i64", "u64", "hex", "f64" or "ptr"
-};
 
 struct Binary {
   std::string bytes, text;  // text: the module as WAT, if asked for

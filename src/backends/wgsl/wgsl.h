@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// The back-end `wgsl`: the lower form for workgroups of threads to the text of WebGPU shaders. docs/webgpu.md is its contract with the runtime.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lower/lower.h"
+#include "lower/site.h"
+
+namespace nereid::wgsl {
+
+// One shader of a kernel, for devices that have `features` (names of WebGPU's) and more than WebGPU's default `limits`.
+struct Variant {
+  std::string suffix;  // of its file: "" or "f16"
+  std::vector<std::string> features;
+  std::vector<std::pair<std::string, int64_t>> limits;
+  std::string text;
+  int threads = 0;
+  int64_t scratchBytes = 0;  // of a workgroup, in the last binding; 0 where the workgroup's own memory holds it
+  bool reports = false;      // whether it has assertions or prints
+};
+
+struct Array {
+  size_t parameter = 0;
+  std::string name;  // in the shader
+  bool isWritten = false;
+};
+
+struct Shader {
+  std::vector<Variant> variants;  // the best first; the last needs nothing
+  std::vector<Array> arrays;      // bindings 1, 2, ...
+  std::vector<Site> sites;
+};
+
+Result<Shader> write(const Func& kernel, const Plan& plan, Diags& diags);
+
+}  // namespace nereid::wgsl
