@@ -17,7 +17,7 @@ packages="clang-22 lld-22 llvm-22-dev libclang-rt-22-dev libomp-22-dev
 case "${1:-}" in
   --bench) packages="$packages libopenblas0-pthread" ;;
   --web | --bench-web | --tests)
-    packages="$packages chromium"
+    packages="$packages chromium libvulkan1"
     command -v npm >/dev/null || packages="$packages nodejs npm"
     ;;
 esac

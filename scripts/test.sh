@@ -78,7 +78,7 @@ done
 has() { .venv/bin/python -c "import $1" >"$log" 2>&1; }
 if has numpy; then
   run demo scripts/demo.sh --runs 1
-  build/bin/nereid targets | grep -q 'run here: the target .wasm' || run demo_wasm scripts/demo.sh --runs 1 --target wasm
+  build/bin/nereid targets --json | grep -q '"name": "wasm", [^}]*"runs": true' && run demo_wasm scripts/demo.sh --runs 1 --target wasm
   run targets_vs_interp .venv/bin/python tests/differential/targets_vs_interp.py
   run wasm_modules .venv/bin/python tests/differential/wasm_modules.py
 else

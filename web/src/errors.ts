@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What goes wrong, as one class with a code.
+import type { Site } from "./manifest.ts";
 
 /** What went wrong, for programs. `docs/wasm.md` has a sentence for each. */
 export type ErrorCode =
@@ -14,6 +15,7 @@ export type ErrorCode =
   | "trap"
   | "assertion"
   | "lost-worker"
+  | "lost-device"
   | "bad-manifest"
   | "load-failed"
   | "unsupported";
@@ -35,4 +37,10 @@ export class NereidError extends Error {
     this.kernel = about.kernel;
     this.argument = about.argument;
   }
+}
+
+/** What a failed assertion says. */
+export function assertionText(site: Site | undefined, program: readonly number[]): string {
+  const text = site?.kind === "assert" ? `${site.text} (line ${site.line}, ` : "(";
+  return `assertion failed: ${text}program ${program.join(", ")})`;
 }

@@ -16,7 +16,6 @@ export class Heap {
   #bytes: Uint8Array;
 
   constructor(initial: number, maximum: number, shared: boolean) {
-    if (!(initial >= 0 && initial <= maximum && maximum <= 2 ** 32)) throw new NereidError("wrong-argument", `memory: ${initial} bytes at first, ${maximum} at most: the limit is 2^32`);
     try {
       this.memory = newMemory(initial, maximum, shared);
     } catch (cause) {

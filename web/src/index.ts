@@ -6,4 +6,8 @@ export { type Canonical, decode, type DType, type DTypeName, encode, type View, 
 export { type ErrorCode, NereidError } from "./errors.ts";
 export { type Features, features } from "./features.ts";
 export type { AnyArgs, Arg, Grid, Kernel } from "./kernel.ts";
-export type { Artefact, Base, Manifest, Site } from "./manifest.ts";
+export type { Artefact, Base, Manifest, Shader, Site } from "./manifest.ts";
+export type { WasmBuffer } from "./wasm-buffer.ts";
+export type { WasmDevice } from "./wasm.ts";
+export type { GpuBuffer } from "./webgpu-buffer.ts";
+export type { GpuDevice } from "./webgpu.ts";

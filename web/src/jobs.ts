@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Runs one job: what `nereid run --target wasm` and the tests ask for. A job is a JSON file beside manifest.json, the modules and the arrays. Arguments
-// that name one file lie in one memory:
-//   {"kernel": "axpy", "grid": [4, 1, 1], "threads": 2, "runs": 0, "args": [{"type": "*fp32", "file": "0.bin", "offset": 0}, {"type": "i32", "bits": "1000"}]}
-import { DeviceBuffer } from "./buffer.ts";
+// Runs one job: what `nereid run --target wasm` or `webgpu` and the tests ask for. A job is a JSON file beside manifest.json, its files and the arrays.
+// Arguments that name one file lie in one memory:
+//   {"target": "wasm", "kernel": "axpy", "grid": [4, 1, 1], "threads": 2, "runs": 0, "args": [{"type": "*fp32", "file": "0.bin", "offset": 0}, {"type": "i32", "bits": "1000"}]}
+import type { DeviceBuffer } from "./buffer.ts";
 import { findType } from "./dtypes.ts";
 import { type AnyArgs, decode, type Device, type DTypeName, type Kernel, NereidError, open } from "./index.ts";
+import type { GpuDevice } from "./webgpu.ts";
+import type { GpuKernel } from "./webgpu-kernel.ts";
 
 interface Job {
+  target?: "wasm" | "webgpu";
   kernel: string;
   grid: [number, number, number];
   threads: number;
@@ -21,30 +24,44 @@ export interface Folder {
   write(file: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
 }
 
+/** How devices are opened: `threads` is what a job's 0 means, or 0; `gpu` gives adapters. */
+export interface Settings {
+  threads: number;
+  variant?: "strict" | "relaxed";
+  gpu?: () => Promise<GPU | undefined>;
+}
+
 export class Jobs {
-  // A device for each number of threads; 0: as many as it likes.
-  readonly #devices = new Map<number, Promise<Device>>();
+  // A device for each target and number of threads; 0: as many as it likes.
+  readonly #devices = new Map<string, Promise<Device>>();
   // The kernels of the last folder stay: they may be launched again.
   #loaded: { key: string; kernels: Record<string, Kernel> } | undefined;
   readonly #say: (line: string) => void;
-  readonly #settings: { threads: number; variant?: "strict" | "relaxed" };
+  readonly #settings: Settings;
 
-  /** `say` takes lines of text; `settings.threads` is what a job's 0 means, or 0. */
-  constructor(say: (line: string) => void, settings: { threads: number; variant?: "strict" | "relaxed" }) {
+  /** `say` takes lines of text. */
+  constructor(say: (line: string) => void, settings: Settings) {
     this.#say = say;
     this.#settings = settings;
   }
 
-  #deviceWith(threads: number): Promise<Device> {
+  #device(target: "wasm" | "webgpu", threads: number): Promise<Device> {
     const print = (text: string) => text.split("\n").forEach((line) => this.#say(`print ${line}`));
-    const { variant } = this.#settings;
-    const device = this.#devices.get(threads) ?? open({ ...(threads > 0 && { threads }), ...(variant && { variant }), print });
-    this.#devices.set(threads, device);
+    const key = target === "wasm" ? `wasm ${threads}` : target;
+    let device = this.#devices.get(key);
+    if (!device) {
+      const { variant, gpu } = this.#settings;
+      device =
+        target === "wasm"
+          ? open({ device: target, ...(threads > 0 && { threads }), ...(variant && { variant }), print })
+          : Promise.resolve(gpu?.()).then((from) => open({ device: "webgpu", ...(from && { gpu: from }), print }));
+      this.#devices.set(key, device);
+    }
     return device;
   }
 
   async #kernelOf(device: Device, threads: number, folder: Folder, name: string): Promise<Kernel> {
-    const key = `${folder.name} ${threads}`;
+    const key = `${folder.name} ${device.kind} ${threads}`;
     if (this.#loaded?.key !== key) {
       for (const kernel of Object.values(this.#loaded?.kernels ?? {})) kernel.dispose();
       this.#loaded = undefined;
@@ -68,7 +85,7 @@ export class Jobs {
   async #run(folder: Folder): Promise<number[]> {
     const job: Job = JSON.parse(new TextDecoder().decode(await folder.read("job.json")));
     const threads = job.threads || this.#settings.threads;
-    const device = await this.#deviceWith(threads);
+    const device = await this.#device(job.target ?? "wasm", threads);
     const kernel = await this.#kernelOf(device, threads, folder, job.kernel);
     const files = new Map<string, DeviceBuffer<"u8">>();
     try {
@@ -86,14 +103,16 @@ export class Jobs {
         }
         const type = findType(arg.type.slice(1));
         if (!type) throw new NereidError("unsupported", `a parameter of type \`${arg.type}\` cannot be given`, { kernel: job.kernel, argument: name });
-        args[name] = new DeviceBuffer(device, type, [Math.max(0, Math.floor((whole.size - arg.offset) / type.bytes))], undefined, whole as DeviceBuffer, whole.address + arg.offset);
+        args[name] = whole.part(type, arg.offset, Math.max(0, Math.floor((whole.size - arg.offset) / type.bytes)));
       }
       const times: number[] = [];
       if (job.runs > 0) {
         // Engines compile again what runs often; a third of a second sees to that.
         const warm = performance.now() + 300;
         for (let i = 0; i < 3 || (performance.now() < warm && i < 5000); ++i) await kernel.launch(job.grid, args);
-        for (let i = 0; i < job.runs; ++i) {
+        const gpu = device.kind === "webgpu" && (device as GpuDevice).hasClock;
+        for (let left = gpu ? job.runs : 0; left > 0; left -= 1000) times.push(...(await (kernel as GpuKernel).time(job.grid, args, Math.min(left, 1000))));
+        while (times.length < job.runs) {
           const start = performance.now();
           await kernel.launch(job.grid, args);
           times.push((performance.now() - start) * 1e3);
@@ -101,7 +120,7 @@ export class Jobs {
       } else {
         await kernel.launch(job.grid, args);
       }
-      for (const [file, buffer] of files) await folder.write(file, buffer.view.slice());
+      for (const [file, buffer] of files) await folder.write(file, (await buffer.read()) as Uint8Array<ArrayBuffer>);
       return times;
     } finally {
       for (const buffer of files.values()) buffer.dispose();

@@ -6,12 +6,24 @@ import { builtin, isNode } from "./platform.ts";
 /** A place in the source that a kernel reports: an assertion, or a print with the forms of its values. */
 export type Site = { kind: "assert"; text: string; line: number } | { kind: "print"; text: string; values: ("i64" | "u64" | "hex" | "f64" | "ptr")[] };
 
+/** A shader of a kernel: the device features and limits that it needs, its threads, scratch bytes of a workgroup, whether it reports. */
+export interface Shader {
+  file: string;
+  features: string[];
+  limits: Record<string, number>;
+  threads: number;
+  scratch: number;
+  report: boolean;
+  arrays: { parameter: number; name: string; writes: boolean }[];
+}
+
 /** A kernel in one of its targets. */
 export interface Artefact {
   target: string;
   kernel: { name: string; parameters: { name: string; type: string }[] };
   files: string[];
   wasm?: { strict: string; relaxed?: string; memoryFlagAt: number; scratch: number; sites: Site[] };
+  webgpu?: { variants: Shader[]; sites: Site[] };
 }
 
 /** What manifest.json holds. */
@@ -47,7 +59,7 @@ async function bytesAt(url: URL): Promise<Uint8Array<ArrayBuffer>> {
 }
 
 /** The manifest, and a function that reads a file of it. */
-export async function readManifest(source: Manifest | URL | string, base?: Base): Promise<[Manifest, (file: string) => Promise<Uint8Array<ArrayBuffer>>]> {
+async function readManifest(source: Manifest | URL | string, base?: Base): Promise<[Manifest, Read]> {
   let manifest: Manifest;
   let root: URL | undefined;
   if (typeof source === "string" || source instanceof URL) {
@@ -74,10 +86,40 @@ export async function readManifest(source: Manifest | URL | string, base?: Base)
   return [manifest, read];
 }
 
-/** What a wasm artefact must have, or an error that says what it lacks. */
-export function checkArtefact(a: Artefact): NonNullable<Artefact["wasm"]> {
+type Read = (file: string) => Promise<Uint8Array<ArrayBuffer>>;
+
+/** The kernels of a manifest for one target, by name. */
+export async function loadKernels<K extends { name: string; dispose(): void }>(
+  target: "wasm" | "webgpu",
+  source: Manifest | URL | string,
+  base: Base | undefined,
+  load: (artefact: Artefact, read: Read) => Promise<K>,
+): Promise<Record<string, K>> {
+  const [manifest, read] = await readManifest(source, base);
+  const artefacts = manifest.artefacts.filter((a) => a.target === target);
+  if (artefacts.length === 0) throw new NereidError("bad-manifest", `the manifest has no kernel for target ${target}`);
+  const names = artefacts.map((a) => a.kernel?.name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new NereidError("bad-manifest", "the manifest has two kernels of this name", { kernel: twice });
+  const loaded = await Promise.allSettled(artefacts.map((a) => load(a, read)));
+  const failed = loaded.find((l) => l.status === "rejected");
+  const kernels = loaded.flatMap((l) => (l.status === "fulfilled" ? [l.value] : []));
+  if (failed) {
+    for (const kernel of kernels) kernel.dispose();
+    throw failed.reason;
+  }
+  return Object.fromEntries(kernels.map((kernel) => [kernel.name, kernel]));
+}
+
+/** A function that says what an artefact lacks. */
+export function lacks(a: Artefact): (what: string) => NereidError {
   const kernel = typeof a.kernel?.name === "string" ? a.kernel.name : "?";
-  const bad = (what: string) => new NereidError("bad-manifest", `the manifest's entry has no ${what}`, { kernel });
+  return (what) => new NereidError("bad-manifest", `the manifest's entry has no ${what}`, { kernel });
+}
+
+/** What a wasm artefact must have, or an error that says what it lacks. */
+export function checkWasm(a: Artefact): NonNullable<Artefact["wasm"]> {
+  const bad = lacks(a);
   const w = a.wasm;
   if (!w) throw bad("`wasm`");
   if (typeof w.strict !== "string") throw bad("`wasm.strict`");

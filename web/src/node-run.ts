@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT
-// What `nereid run --target wasm` and the tests start: paths of jobs come in, one a line, and for each these lines go out:
+// What `nereid run --target wasm` or `webgpu` and the tests start: paths of jobs come in, one a line, and for each these lines go out:
 //
 //   print TEXT       a line of tl.device_print
 //   ok T1 T2 ...     done; the arrays are in their files again. The microseconds of each timed run, after warm-up
 //   error TEXT       the kernel failed
 //
-// With --features it prints what this Node has, and ends. NEREID_WASM_VARIANT=strict keeps to what every engine has.
+// With --features it prints what this Node has, with --gpu what its GPU is and has or `error WHY`, and ends. NEREID_WASM_VARIANT=strict keeps to what every
+// engine has.
 import { open, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { features } from "./index.ts";
 import { Jobs } from "./jobs.ts";
+import { describeGpu, nodeGpu } from "./node-gpu.ts";
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
@@ -27,9 +29,11 @@ if (process.argv.includes("--features")) {
   const has = features();
   const names = { relaxed: "relaxed SIMD", threads: "threads", float16: "Float16Array" } as const;
   say([`Node ${process.version}`, ...Object.entries(names).map(([name, text]) => (has[name as keyof typeof names] ? text : `no ${text}`))].join(", "));
+} else if (process.argv.includes("--gpu")) {
+  say(await describeGpu());
 } else {
   const variant = process.env.NEREID_WASM_VARIANT as "strict" | "relaxed" | undefined;
-  const jobs = new Jobs(say, { threads: Number(process.env.NEREID_NUM_THREADS) || 0, ...(variant && { variant }) });
+  const jobs = new Jobs(say, { threads: Number(process.env.NEREID_NUM_THREADS) || 0, gpu: nodeGpu, ...(variant && { variant }) });
   for await (const line of createInterface({ input: process.stdin })) {
     const name = dirname(line);
     if (line) await jobs.run({ name, read: (file) => read(join(name, file)), write: (file, bytes) => writeFile(join(name, file), bytes) });

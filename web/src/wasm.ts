@@ -1,34 +1,21 @@
 // SPDX-License-Identifier: MIT
-// A device: memory, kernels and the threads that run them.
-import { type Data, DeviceBuffer, sizeOf } from "./buffer.ts";
+// A WebAssembly device: memory, kernels and the threads that run them.
+import { type Data, described } from "./buffer.ts";
 import { AssertionFailed, Failure, type Run } from "./control.ts";
-import { type Canonical, type DTypeName, findType } from "./dtypes.ts";
-import { NereidError } from "./errors.ts";
+import type { Device, OpenOptions } from "./device.ts";
+import type { Canonical, DTypeName } from "./dtypes.ts";
+import { assertionText, NereidError } from "./errors.ts";
 import { basicFeatures } from "./features.ts";
 import { Heap } from "./heap.ts";
-import { type Kernel, WasmKernel } from "./kernel.ts";
-import { type Artefact, type Base, checkArtefact, type Manifest, readManifest, type Site } from "./manifest.ts";
+import type { Kernel } from "./kernel.ts";
+import { type Artefact, type Base, checkWasm, loadKernels, type Manifest, type Site } from "./manifest.ts";
 import { math } from "./math.ts";
 import { isPage, kDispose, kGrain, processors, turn } from "./platform.ts";
 import { type Outcome, Pool } from "./pool.ts";
 import { printed } from "./print.ts";
 import { notForgotten, Queue, whenForgotten } from "./queue.ts";
-
-/** What `open` takes. */
-export interface OpenOptions {
-  /** What to run on. */
-  device?: "wasm";
-  /** Threads that run a launch; by default as many as there are processors, and one where memory cannot be shared. */
-  threads?: number;
-  /** `relaxed`, with fused multiply-add, is chosen where the engine has it. */
-  variant?: "strict" | "relaxed";
-  /** Bytes of the memory: at first (1 MiB) and at most (4 GiB). */
-  memory?: { initial?: number; maximum?: number };
-  /** Takes each line of tl.device_print; console.log otherwise. */
-  print?: (line: string) => void;
-  /** The address of dist/worker.js, for pages that may not start workers from `blob:` addresses. */
-  workerUrl?: string | URL;
-}
+import { WasmBuffer } from "./wasm-buffer.ts";
+import { WasmKernel } from "./wasm-kernel.ts";
 
 // Launches that take less, in µs, run in the launching thread alone: others would come too late, or the page would not notice.
 const kInline = isPage ? 100 : 20;
@@ -40,9 +27,7 @@ function sayOnce(why: string): void {
   said = true;
 }
 
-/** Opens a device. */
-export async function open(options: OpenOptions = {}): Promise<Device> {
-  if ((options.device ?? "wasm") !== "wasm") throw new NereidError("unsupported", `there is no device \`${options.device}\``);
+export async function openWasm(options: OpenOptions): Promise<WasmDevice> {
   const has = basicFeatures();
   if (!has.simd) throw new NereidError("unsupported", "this engine has no WebAssembly SIMD");
   if (options.variant === "relaxed" && !has.relaxed) throw new NereidError("unsupported", "this engine has no fused multiply-add: take `strict`");
@@ -52,7 +37,7 @@ export async function open(options: OpenOptions = {}): Promise<Device> {
   if (initial > maximum) throw wrong("initial memory above the maximum", initial);
   if (options.variant && !/^(strict|relaxed)$/.test(options.variant)) throw wrong("variant", options.variant);
   let threads = options.threads ?? processors();
-  if (!Number.isInteger(threads) || threads < 1) throw new NereidError("wrong-argument", `threads: ${String(threads)} is no number of threads`);
+  if (!Number.isInteger(threads) || threads < 1) throw wrong("number of threads", threads);
   threads = Math.min(threads, 63);
   if (threads > 1 && !has.threads) {
     sayOnce("the page is not cross-origin isolated, which its COOP and COEP headers would make it");
@@ -65,7 +50,7 @@ export async function open(options: OpenOptions = {}): Promise<Device> {
     heap = newHeap(false);
     sayOnce("no worker started; if the page's policy forbids `blob:` addresses, pass `workerUrl`");
   }
-  return new Device(heap, pool, options.variant ?? (has.relaxed ? "relaxed" : "strict"), options.print ?? console.log);
+  return new WasmDevice(heap, pool, options.variant ?? (has.relaxed ? "relaxed" : "strict"), options.print ?? console.log);
 }
 
 // These must not refer to what they outlive.
@@ -76,8 +61,9 @@ const releaseKernel = (heap: Heap, queue: Queue, pool: Pool | undefined, id: num
   });
 const closePool = (pool: Pool) => () => pool.close();
 
-/** Where kernels run and their arrays lie. Made by `open`. */
-export class Device implements Disposable {
+/** Threads of this program, and a memory that is in sight of it. */
+export class WasmDevice implements Device {
+  readonly kind = "wasm";
   /** Threads that run a launch. */
   readonly threads: number;
   /** Which variant of each kernel is loaded. */
@@ -102,7 +88,6 @@ export class Device implements Disposable {
     if (pool) whenForgotten(this, closePool(pool));
   }
 
-  /** Whether it was disposed of. */
   get disposed(): boolean {
     return this.#disposed;
   }
@@ -112,50 +97,23 @@ export class Device implements Disposable {
     return this.heap.memory;
   }
 
-  /** An array for kernels: zeros of a shape, or a copy of data. */
-  buffer<N extends DTypeName>(dtype: N, data: ArrayBufferView): DeviceBuffer<Canonical<N>>;
-  buffer<N extends DTypeName>(dtype: N, shape: number | readonly number[], data?: Data): DeviceBuffer<Canonical<N>>;
-  buffer(dtype: DTypeName, shape: number | readonly number[] | ArrayBufferView, data?: Data): DeviceBuffer {
+  buffer<N extends DTypeName>(dtype: N, data: ArrayBufferView): WasmBuffer<Canonical<N>>;
+  buffer<N extends DTypeName>(dtype: N, shape: number | readonly number[], data?: Data): WasmBuffer<Canonical<N>>;
+  buffer(dtype: DTypeName, shape: number | readonly number[] | ArrayBufferView, data?: Data): WasmBuffer {
     this.#check();
-    const type = findType(dtype);
-    if (!type) throw new NereidError("wrong-dtype", `there is no type \`${dtype}\``);
-    if (ArrayBuffer.isView(shape)) {
-      data = shape;
-      shape = [shape.byteLength / type.bytes];
-    } else {
-      if (typeof shape !== "number" && !Array.isArray(shape)) throw new NereidError("wrong-size", `${String(shape)} is neither a shape nor data`);
-      shape = typeof shape === "number" ? [shape] : [...shape];
-    }
-    sizeOf(shape);
-    return new DeviceBuffer(this, type, shape, data);
+    return new WasmBuffer(this, ...described(dtype, shape, data));
   }
 
-  /** The kernels of a manifest, by name. */
   async load<K = Record<string, Kernel>>(manifest: Manifest | URL | string, options: { base?: Base } = {}): Promise<K> {
     this.#check();
-    const [found, read] = await readManifest(manifest, options.base);
-    const artefacts = found.artefacts.filter((a) => a.target === "wasm");
-    if (artefacts.length === 0) throw new NereidError("bad-manifest", "the manifest has no kernel for target wasm");
-    const names = artefacts.map((a) => a.kernel?.name);
-    const twice = names.find((name, i) => names.indexOf(name) !== i);
-    if (twice !== undefined) throw new NereidError("bad-manifest", "the manifest has two kernels of this name", { kernel: twice });
-    const loaded = await Promise.allSettled(artefacts.map((a) => this.#load(a, read)));
-    const failed = loaded.find((l) => l.status === "rejected");
-    const kernels = loaded.flatMap((l) => (l.status === "fulfilled" ? [l.value] : []));
-    if (failed) {
-      for (const kernel of kernels) kernel.dispose();
-      throw failed.reason;
-    }
-    return Object.fromEntries(kernels.map((kernel) => [kernel.name, kernel])) as K;
+    return (await loadKernels("wasm", manifest, options.base, (a, read) => this.#load(a, read))) as K;
   }
 
-  /** Resolves when all launches so far are done. */
   async idle(): Promise<void> {
     this.#check();
     await this.queue.add(() => {});
   }
 
-  /** Ends its threads. Buffers and kernels of it cannot be used any more. */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
@@ -228,10 +186,8 @@ export class Device implements Disposable {
 
   #failed(kernel: WasmKernel, error: unknown): NereidError {
     if (error instanceof AssertionFailed) {
-      const site = kernel.sites[error.site];
-      const text = site?.kind === "assert" ? `${site.text} (line ${site.line}, ` : "(";
-      const program = [error.x, error.y, error.z].map((n) => n >>> 0).join(", ");
-      return new NereidError("assertion", `assertion failed: ${text}program ${program})`, { kernel: kernel.name });
+      const program = [error.x, error.y, error.z].map((n) => n >>> 0);
+      return new NereidError("assertion", assertionText(kernel.sites[error.site], program), { kernel: kernel.name });
     }
     return new NereidError("trap", `it stopped: ${(error as Error).message}`, { kernel: kernel.name, cause: error });
   }
@@ -241,7 +197,7 @@ export class Device implements Disposable {
   }
 
   async #load(artefact: Artefact, read: (file: string) => Promise<Uint8Array<ArrayBuffer>>): Promise<WasmKernel> {
-    const wasm = checkArtefact(artefact);
+    const wasm = checkWasm(artefact);
     const { name } = artefact.kernel;
     const file = (this.variant === "relaxed" && wasm.relaxed) || wasm.strict;
     const bytes = await read(file);

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
 import { tests } from "./harness.ts";
 import "./suite.ts";
+import "./suite-webgpu.ts";
 
 export interface Result {
   name: string;
   error?: string;
 }
 
-/** Runs the tests whose names have `only`, one after the other. */
-export async function runAll(only: string): Promise<Result[]> {
+/** Runs the tests whose names have `only`, one after the other; with `webgpu` those of WebGPU, else the others. */
+export async function runAll(only: string, webgpu: boolean): Promise<Result[]> {
   const results: Result[] = [];
   for (const { name, run } of tests) {
-    if (!name.includes(only)) continue;
+    if (!name.includes(only) || name.startsWith("WebGPU") !== webgpu) continue;
     try {
       await run();
       results.push({ name });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Speaks as dist/node-run.js does, and runs the jobs in a page of headless Chromium: with NEREID_NODE_RUNNER set to this file, every test of the target
-// `wasm` runs there. The page is cross-origin isolated unless NEREID_ISOLATED=0.
+// Speaks as dist/node-run.js does, and runs the jobs in a page of headless Chromium: with NEREID_NODE_RUNNER set to this file, every test of the targets
+// `wasm` and `webgpu` runs there. The page is cross-origin isolated unless NEREID_ISOLATED=0.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
@@ -9,12 +9,12 @@ import { createInterface } from "node:readline";
 import { build } from "esbuild";
 import { plugins } from "../build.mjs";
 
-if (process.argv.includes("--features")) {
+if (process.argv.includes("--features") || process.argv.includes("--gpu")) {
   process.stdout.write("headless Chromium\n");
   process.exit(0);
 }
 const isolated = process.env.NEREID_ISOLATED !== "0";
-const script = (await build({ bundle: true, format: "esm", target: "es2022", external: ["node:*"], plugins, write: false, logLevel: "warning",
+const script = (await build({ bundle: true, format: "esm", target: "es2022", external: ["node:*", "webgpu"], plugins, write: false, logLevel: "warning",
   entryPoints: [join(import.meta.dirname, "page-run.ts")] })).outputFiles[0].contents;
 const server = createServer((request, answer) => {
   const { pathname, searchParams } = new URL(request.url, "http://localhost");
@@ -37,7 +37,7 @@ const { chromium } = await import("playwright-core");
 const profile = mkdtempSync(join(tmpdir(), "nereid-"));
 const browser = await chromium.launchPersistentContext(profile, {
   executablePath: "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  args: ["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-webgpu-developer-features", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
 });
 const page = await browser.newPage();
 page.on("pageerror", (error) => process.stderr.write(`${error}\n`));

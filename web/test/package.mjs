@@ -44,15 +44,31 @@ test("a bundle has only what is used, and nothing of Node", async () => {
   assert.ok(small.length < 4000, `${small.length} bytes for encode()`);
   const all = await bundle('import { open } from "nereid"; await open();');
   assert.ok(!/(import|require)\("node:/.test(all), "an import of node:");
+  const gpu = await bundle('import { open } from "nereid/webgpu"; await open();');
+  assert.ok(!/WebAssembly\./.test(gpu) && gpu.length < 40000, `${gpu.length} bytes for GPUs alone`);
+});
+
+test("a bundler that can puts the half for GPUs into a chunk of its own", async () => {
+  const { outputFiles, metafile } = await build({
+    stdin: { contents: 'import { open } from "nereid"; await open({ device: "wasm" });', resolveDir: folder, sourcefile: "app.js" },
+    bundle: true, format: "esm", minify: true, write: false, platform: "browser", splitting: true, outdir: "out", metafile: true,
+  });
+  const chunks = Object.values(metafile.outputs);
+  const text = outputFiles[chunks.findIndex((chunk) => chunk.entryPoint && !chunk.entryPoint.endsWith("/webgpu.js"))].text;
+  assert.ok(chunks.some((chunk) => chunk.entryPoint?.endsWith("/webgpu.js")) && !text.includes("requestAdapter"), Object.keys(metafile.outputs).join());
 });
 
 test("its types stand alone", () => {
   cpSync(`${web}/test/kernels.d.ts`, `${folder}/kernels.d.ts`);
-  const body = readFileSync(`${web}/../docs/wasm.md`, "utf8").match(/```ts\n(import[^]*?)```/)[1].replace("./dist/kernels.js", "./kernels.js");
-  writeFileSync(`${folder}/consumer.ts`, body);
+  for (const page of ["wasm", "webgpu"]) {
+    const body = readFileSync(`${web}/../docs/${page}.md`, "utf8").match(/```ts\n(import[^]*?)```/)[1].replace("./dist/kernels.js", "./kernels.js");
+    writeFileSync(`${folder}/consumer-${page}.ts`, body);
+  }
+  const gpu = 'import { open } from "nereid/webgpu";\nconst device = await open({ powerPreference: "low-power" });\ndevice.buffer("f32", 4).gpu.buffer satisfies GPUBuffer;\n';
+  writeFileSync(`${folder}/consumer-gpu.ts`, gpu);
   for (const module of [["NodeNext", "NodeNext"], ["ESNext", "bundler"]]) {
     const options = { strict: true, noEmit: true, target: "ES2022", lib: ["ES2022", "ESNext.Disposable", "DOM"], types: [], module: module[0], moduleResolution: module[1] };
-    writeFileSync(`${folder}/tsconfig.json`, JSON.stringify({ compilerOptions: options, include: ["consumer.ts"] }));
+    writeFileSync(`${folder}/tsconfig.json`, JSON.stringify({ compilerOptions: options, include: ["consumer-*.ts"] }));
     execFileSync(`${web}/node_modules/.bin/tsc`, ["-p", folder], { encoding: "utf8", stdio: "pipe" });
   }
 });

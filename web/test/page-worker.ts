@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { runAll } from "./all.ts";
 
-onmessage = async ({ data }) => postMessage(await runAll(data));
+const query = new URL(location.href).searchParams;
+postMessage(await runAll(query.get("only") ?? "", query.has("webgpu")));

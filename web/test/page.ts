@@ -6,16 +6,16 @@ import { policyTests } from "./policy.ts";
 
 const query = new URL(location.href).searchParams;
 const only = query.get("only") ?? "";
+const webgpu = query.has("webgpu");
 if (query.has("policy")) {
   tests.length = 0;
   policyTests();
 }
 const results = query.has("worker")
   ? await new Promise<Result[]>((resolve) => {
-      const worker = new Worker("page-worker.mjs?isolated", { type: "module" });
+      const worker = new Worker(`page-worker.mjs${location.search}`, { type: "module" });
       worker.onmessage = ({ data }) => resolve(data);
       worker.onerror = (event) => resolve([{ name: "worker", error: event.message }]);
-      worker.postMessage(only);
     })
-  : await runAll(only);
+  : await runAll(only, webgpu);
 (globalThis as { results?: Result[] }).results = results;

@@ -10,7 +10,7 @@ export function policyTests(): void {
     const { warn } = console;
     console.warn = (text: string) => said.push(text);
     try {
-      const device = await open({ threads: 2, ...(workerUrl && { workerUrl }) });
+      const device = await open({ device: "wasm", threads: 2, ...(workerUrl && { workerUrl }) });
       equal(device.threads, threads);
       const { count } = await device.load<Kernels>("modules/manifest.json");
       const out = device.buffer("i32", 65);

@@ -11,12 +11,14 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { plugins } from "../build.mjs";
 import { buildModules } from "./modules.mjs";
+import { buildShaders } from "./shaders.mjs";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 const [only, name] = process.argv.slice(2);
 const out = "build/test";
 buildModules("test/modules", `${out}/modules`);
-const settings = { bundle: true, format: "esm", target: "es2022", external: ["node:*"], plugins, outdir: out, outExtension: { ".js": ".mjs" }, sourcemap: "inline", logLevel: "warning" };
+buildShaders("test/shaders", `${out}/shaders`);
+const settings = { bundle: true, format: "esm", target: "es2022", external: ["node:*", "webgpu"], plugins, outdir: out, outExtension: { ".js": ".mjs" }, sourcemap: "inline", logLevel: "warning" };
 await build({ ...settings, entryPoints: { worker: "src/worker.ts" }, outExtension: {}, format: "iife", sourcemap: false });
 await build({ ...settings, entryPoints: { node: "test/node.ts", page: "test/page.ts", "page-worker": "test/page-worker.ts", "node-run": "src/node-run.ts" } });
 
@@ -60,7 +62,7 @@ function inNode() {
   }
 }
 
-const kTypes = { ".mjs": "text/javascript", ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm", ".html": "text/html" };
+const kTypes = { ".mjs": "text/javascript", ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm", ".wgsl": "text/plain", ".html": "text/html" };
 async function inChromium() {
   const executablePath = "/usr/bin/chromium";
   if (!existsSync(executablePath)) {
@@ -86,10 +88,10 @@ async function inChromium() {
   const profile = mkdtempSync(join(tmpdir(), "nereid-"));
   const browser = await chromium.launchPersistentContext(profile, {
     executablePath,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--js-flags=--expose-gc"],
+    args: ["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--js-flags=--expose-gc"],
   });
   try {
-    for (const [place, query] of [["isolated page", "isolated"], ["page without isolation", "plain"], ["worker", "isolated&worker"], ["page that forbids blob: workers", "isolated&policy"]]) {
+    for (const [place, query] of [["isolated page", "isolated"], ["page without isolation", "plain"], ["worker", "isolated&worker"], ["page that forbids blob: workers", "isolated&policy"], ["page with WebGPU", "webgpu"], ["worker with WebGPU", "isolated&worker&webgpu"]]) {
       const page = await browser.newPage();
       page.on("pageerror", (error) => console.log(`${place}: ${error}`));
       if (process.env.VERBOSE) page.on("console", (m) => console.log(m.text()));

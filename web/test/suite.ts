@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The tests of the runtime, for Node, pages and workers. The modules are test/modules/*.wat.
-import { type Arg, decode, type Device, encode, features, type Kernel, type Manifest, NereidError, open, type OpenOptions } from "../src/index.ts";
+// The tests of WebAssembly devices, for Node, pages and workers. The modules are test/modules/*.wat.
+import { type Arg, decode, encode, features, type Kernel, type Manifest, NereidError, type OpenOptions, open as openAny, type WasmDevice as Device } from "../src/index.ts";
 import { math } from "../src/math.ts";
 import { equal, fails, near, ok, test, within } from "./harness.ts";
 import type { Kernels } from "./kernels.js";
@@ -10,6 +10,7 @@ const manifestUrl = new URL(where.nereidModules ?? "modules/manifest.json", impo
 const isNode = typeof process === "object";
 const isPage = typeof document === "object";
 const shared = features().threads;
+const open = (options: OpenOptions = {}) => openAny({ device: "wasm", ...options } as OpenOptions & { device: "wasm" });
 
 async function using_<T>(options: OpenOptions, body: (device: Device, kernels: Kernels) => Promise<T>): Promise<T> {
   const device = await open(options);

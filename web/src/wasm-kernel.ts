@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// A kernel of a WebAssembly device.
+import type { Run } from "./control.ts";
+import { type AnyArgs, type Grid, type Kernel, Signature } from "./kernel.ts";
+import type { Site } from "./manifest.ts";
+import { kDispose } from "./platform.ts";
+import { notForgotten, whenForgotten } from "./queue.ts";
+import type { WasmBuffer } from "./wasm-buffer.ts";
+import type { WasmDevice } from "./wasm.ts";
+
+/** @internal What a loaded module is. */
+export interface Loaded {
+  id: number;
+  name: string;
+  parameters: { name: string; type: string }[];
+  scratch: number;
+  sites: readonly Site[];
+  run: Run;
+  module: WebAssembly.Module;
+}
+
+const kDone = /* @__PURE__ */ Promise.resolve();
+
+/** @internal */
+export class WasmKernel implements Kernel {
+  readonly name: string;
+  readonly parameters: readonly { readonly name: string; readonly type: string }[];
+  readonly id: number;
+  readonly run: Run;
+  readonly sites: readonly Site[];
+  readonly prints: boolean;
+  /** Where its arguments lie. */
+  readonly at: number;
+  /** µs a program, as far as is known. */
+  cost = NaN;
+  readonly #device: WasmDevice;
+  readonly #signature: Signature;
+  readonly #release: () => void;
+  readonly #lastNumbers: Uint8Array;
+  #disposed = false;
+
+  constructor(device: WasmDevice, loaded: Loaded) {
+    this.#device = device;
+    this.name = loaded.name;
+    this.parameters = loaded.parameters;
+    this.id = loaded.id;
+    this.run = loaded.run;
+    this.sites = loaded.sites;
+    this.prints = loaded.sites.some((site) => site.kind === "print");
+    this.#signature = new Signature(loaded.name, loaded.parameters);
+    const { packed } = this.#signature;
+    this.#lastNumbers = packed.slice();
+    this.at = device.heap.allocate(packed.length);
+    this.#release = device.releaseOfKernel(loaded.id, this.at, packed.length);
+    whenForgotten(this, this.#release);
+  }
+
+  launch(grid: Grid, args: AnyArgs): Promise<void> {
+    try {
+      const device = this.#device;
+      const signature = this.#signature;
+      if (device.disposed) throw signature.error("disposed", "the device was disposed of");
+      if (this.#disposed) throw signature.error("disposed", "it is launched after it was disposed of");
+      const programs = signature.pack(device, grid, args);
+      if (programs === 0) return kDone;
+      const { buffers, view, packed } = signature;
+      for (let i = 0; i < buffers.length; ++i) {
+        if (buffers[i]) view.setUint32(Signature.at(i), (buffers[i] as WasmBuffer).address, true);
+        buffers[i] = undefined; // it may be forgotten
+      }
+      if (device.queue.idle) return device.queue.add(() => device.execute(this, programs, packed)) ?? kDone;
+      const copy = packed.slice();
+      return device.queue.add(() => device.execute(this, programs, copy)) ?? kDone;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Whether the numbers among the arguments are those of the last time that this was asked. */
+  sameNumbers(packed: Uint8Array): boolean {
+    const last = this.#lastNumbers;
+    const same = this.#signature.parameters.every((p, i) => {
+      if (p.pointer) return true;
+      for (let k = Signature.at(i); k < Signature.at(i + 1); ++k) if (packed[k] !== last[k]) return false;
+      return true;
+    });
+    last.set(packed);
+    return same;
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    notForgotten(this);
+    this.#release();
+  }
+
+  [kDispose](): void {
+    this.dispose();
+  }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// Lets several arrays of a shader share a binding: arguments in one GPUBuffer, or more arrays than a device has bindings.
+//
+//   @group(0) @binding(1) var<storage, read_write> x: array<vec4u>;
+//   fn x_get(i: u32) -> u32 { return x[i >> 2u][i & 3u]; }
+//   @group(0) @binding(2) var<storage, read_write> y: array<u32>;
+//   fn y_put(i: u32, v: u32) { y[i] = v; }
+//     =>
+//   @group(0) @binding(1) var<storage, read_write> x: array<u32>;
+//   fn x_get(i: u32) -> u32 { return x[i]; }
+//
+//   fn y_put(i: u32, v: u32) { x[i] = v; }
+//
+// WebGPU allows no two writable bindings on the same memory. Lines keep their numbers, which errors name.
+import { NereidError } from "./errors.ts";
+
+/** How an array's words are declared. */
+type Kind = "u32" | "vec4u" | "atomic<u32>";
+
+const kDeclaration = /^@group\(0\) @binding\(\d+\) var<storage, read_write> (\w+): array<(u32|vec4u|atomic<u32>)>;$/;
+
+// What accessors that every kind has do to array `a`.
+const kBodies: Record<Kind, Record<string, (a: string) => string>> = {
+  u32: {
+    get: (a) => `return ${a}[i];`,
+    put: (a) => `${a}[i] = v;`,
+    get4: (a) => `return vec4u(${a}[i], ${a}[i + 1u], ${a}[i + 2u], ${a}[i + 3u]);`,
+    put4: (a) => `${a}[i] = v.x; ${a}[i + 1u] = v.y; ${a}[i + 2u] = v.z; ${a}[i + 3u] = v.w;`,
+  },
+  vec4u: {
+    get: (a) => `return ${a}[i >> 2u][i & 3u];`,
+    put: (a) => `${a}[i >> 2u][i & 3u] = v;`,
+    get4: (a) => `return ${a}[i >> 2u];`,
+    put4: (a) => `${a}[i >> 2u] = v;`,
+  },
+  "atomic<u32>": {
+    get: (a) => `return atomicLoad(&${a}[i]);`,
+    put: (a) => `atomicStore(&${a}[i], v);`,
+    get4: (a) => `return vec4u(${[0, 1, 2, 3].map((k) => `atomicLoad(&${a}[i + ${k}u])`).join(", ")});`,
+    put4: (a) => ["x", "y", "z", "w"].map((c, k) => `atomicStore(&${a}[i + ${k}u], v.${c});`).join(" "),
+  },
+};
+
+/**
+ * The text of a shader where array i is in the binding of array `shares[i]`, the first of those that share it. `names` are the arrays' in the shader,
+ * `kernel` and `file` are for errors.
+ */
+export function shareBindings(text: string, names: readonly string[], shares: readonly number[], kernel: string, file: string): string {
+  if (shares.every((first, i) => first === i)) return text;
+  const bad = (what: string) => new NereidError("bad-manifest", `${file}: ${what}`, { kernel });
+  const lines = text.split("\n");
+  const kinds = new Map<string, { kind: Kind; line: number }>();
+  for (const [line, content] of lines.entries()) {
+    const found = content.match(kDeclaration);
+    if (found) kinds.set(found[1]!, { kind: found[2] as Kind, line });
+  }
+  const declared = (i: number) => {
+    const found = kinds.get(names[i]!);
+    if (!found) throw bad(`array \`${names[i]}\` is not declared in the form that can share a binding`);
+    return found;
+  };
+  const groups = new Map<number, number[]>();
+  for (const [i, first] of shares.entries()) groups.set(first, [...(groups.get(first) ?? []), i]);
+  for (const [first, members] of groups) {
+    if (members.length < 2) continue;
+    const own = members.map((i) => declared(i).kind);
+    const kind: Kind = own.includes("atomic<u32>") ? "atomic<u32>" : own.every((k) => k === own[0]) ? own[0]! : "u32";
+    const variable = names[first]!;
+    for (const i of members) {
+      const name = names[i]!;
+      const { kind: before, line } = declared(i);
+      lines[line] = i === first ? lines[line]!.replace(/array<.*>;$/, `array<${kind}>;`) : "";
+      const accessor = new RegExp(`^(fn ${name}_(\\w+)\\(.*?\\{ )(.*)( \\})$`);
+      const uses = new RegExp(`\\b${name}\\b`, "g");
+      // The names of other arrays may begin as this one's does.
+      const others = names.filter((other) => other !== name && other.startsWith(`${name}_`));
+      for (const [at, content] of lines.entries()) {
+        if (at === line) continue;
+        const found = content.match(accessor);
+        if (!found || others.some((other) => `${name}_${found[2]}`.startsWith(`${other}_`))) continue;
+        const [, head, what, body, tail] = found as unknown as [string, string, string, string, string];
+        const made = kBodies[kind][what];
+        if (before !== kind && !made) throw bad(`\`${name}_${what}\` cannot work on array<${kind}>`);
+        lines[at] = head + (before === kind ? body.replace(uses, variable) : made!(variable)) + tail;
+      }
+    }
+  }
+  return lines.join("\n");
+}

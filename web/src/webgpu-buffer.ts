@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// An array in the memory of a GPU.
+import { type Data, DeviceBuffer } from "./buffer.ts";
+import type { DType, TypeInfo, View } from "./dtypes.ts";
+import type { NereidError } from "./errors.ts";
+import { notForgotten, whenForgotten } from "./queue.ts";
+import type { GpuDevice } from "./webgpu.ts";
+
+/** A GPUBuffer and who lives there. @internal */
+export class Storage {
+  readonly places = new Set<Place>();
+  /** Why there is no such memory, once that is known. */
+  failed: NereidError | undefined;
+  /** Which of a launch's arrays is the first here, while that is found out. */
+  first = -1;
+
+  constructor(
+    /** Never 0, and no other storage of the device has it. */
+    readonly id: number,
+    readonly gpu: GPUBuffer,
+    readonly size: number,
+  ) {}
+}
+
+/** Where an array is; it may be moved. @internal */
+export interface Place {
+  storage: Storage;
+  at: number;
+}
+
+const release = (owner: GpuDevice, place: Place) => () => void owner.queue.add(() => owner.free(place));
+
+/** An array on a GPU: `read` and `write` copy it. */
+export class GpuBuffer<D extends DType = DType> extends DeviceBuffer<D> {
+  /** @internal */
+  declare readonly owner: GpuDevice;
+  /** @internal */
+  readonly place: Place;
+  /** Bytes from the place on. @internal */
+  readonly at: number;
+  #release: (() => void) | undefined;
+
+  /** @internal */
+  constructor(owner: GpuDevice, type: TypeInfo, shape: readonly number[], data: Data | undefined, whole?: GpuBuffer, at = 0) {
+    super(owner, type, shape, whole as DeviceBuffer | undefined);
+    this.at = at;
+    if (whole) {
+      this.place = whole.place;
+      return;
+    }
+    const values = data && this.convert(data);
+    this.place = { storage: owner.allocate(this.size * type.bytes, values), at: 0 };
+    this.place.storage.places.add(this.place);
+    this.#release = release(owner, this.place);
+    whenForgotten(this, this.#release);
+  }
+
+  /** WebGPU's buffer, for code of your own: the array begins at byte `offset` of it. Launches may move arrays that they get, so take it anew after them. */
+  get gpu(): { buffer: GPUBuffer; offset: number } {
+    this.check();
+    this.owner.flush();
+    return { buffer: this.place.storage.gpu, offset: this.place.at + this.at };
+  }
+
+  override async read(): Promise<View<D>> {
+    this.check();
+    let copy: Promise<ArrayBuffer> | undefined;
+    await this.owner.queue.add(() => void (copy = this.owner.read(this.place.storage, this.place.at + this.at, this.size * this.type.bytes)));
+    return new this.type.array((await copy!) as never, 0, this.size) as View<D>;
+  }
+
+  override async write(data: Data): Promise<void> {
+    this.check();
+    const values = this.convert(data);
+    let bytes = new Uint8Array(values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);
+    if (!this.owner.queue.idle && (values as unknown) === data) bytes = bytes.slice();
+    await this.owner.queue.add(() => {
+      const { storage, at } = this.place;
+      // Of a whole array the words' rest is nobody's.
+      return this.owner.write(storage, at + this.at, bytes, this.#release ? at + bytes.length : Infinity);
+    });
+  }
+
+  /** @internal */
+  override part(type: TypeInfo, at: number, size: number): DeviceBuffer {
+    return new GpuBuffer(this.owner, type, [size], undefined, this as unknown as GpuBuffer, this.at + at) as DeviceBuffer;
+  }
+
+  /** @internal */
+  override release(): void {
+    if (!this.#release) return;
+    notForgotten(this);
+    this.#release();
+  }
+}

@@ -1,0 +1,541 @@
+// SPDX-License-Identifier: MIT
+// A GPU by WebGPU: what the package loads when one is opened. docs/webgpu.md says what shaders expect.
+//
+// Launches are encoded at once, but submitted together: when the program that launches has come to a pause (a microtask later), when it reads or writes
+// an array, or when there are 256. Nothing here waits for the GPU but the promises of those who ask.
+import { type Data, described } from "./buffer.ts";
+import type { Device, OpenOptions } from "./device.ts";
+import type { Canonical, DType, DTypeName, View } from "./dtypes.ts";
+import { NereidError } from "./errors.ts";
+import type { Kernel } from "./kernel.ts";
+import { type Artefact, type Base, loadKernels, type Manifest } from "./manifest.ts";
+import { kDispose } from "./platform.ts";
+import { Queue } from "./queue.ts";
+import { GpuBuffer, type Place, Storage } from "./webgpu-buffer.ts";
+import { type Bound, chooseVariant, GpuKernel } from "./webgpu-kernel.ts";
+import { Readback } from "./webgpu-readback.ts";
+import { kBlank, readReport } from "./webgpu-report.ts";
+
+export { NereidError } from "./errors.ts";
+export { GpuBuffer } from "./webgpu-buffer.ts";
+
+// Of GPUBufferUsage, GPUMapMode and GPUShaderStage, which Node has not.
+const kCopySource = 4;
+const kCopyTarget = 8;
+const kUniform = 64;
+const kStorage = 128;
+const kQueryResolve = 512;
+const kRead = 1;
+const kCompute = 4;
+
+const kBlocks = 65536; // bytes of a batch's parameter blocks
+const kSlot = 256; // each begins at a multiple of this
+const kFilters = ["out-of-memory", "validation", "internal"] as const;
+const kPipelines = 256; // that are kept for kernels loaded again
+
+// Features that kernels may have variants for, and how a manifest calls those whose names are not final.
+const kFeatures = ["shader-f16", "subgroups", "subgroup-size-control", "timestamp-query", "chromium-experimental-subgroup-matrix"];
+const kNames: Record<string, string> = { "chromium-experimental-subgroup-matrix": "subgroup-matrix" };
+/** Of which a device gets as much as the adapter has. @internal */
+export const kLimits = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+] as const;
+
+/** A GPU; undefined where there is none, or only one that is emulated, and the options do not ask for it. @internal */
+export async function openGpu(options: OpenOptions): Promise<GpuDevice | undefined> {
+  const asked = options.device === "webgpu";
+  const none = (why: string, cause?: unknown) => {
+    if (asked) throw new NereidError("unsupported", why, { cause });
+    return undefined;
+  };
+  const gpu = options.gpu ?? globalThis.navigator?.gpu;
+  if (!gpu) return none("there is no WebGPU here: `navigator.gpu` is missing");
+  if (typeof gpu.requestAdapter !== "function") throw new NereidError("wrong-argument", "gpu: it has no requestAdapter()");
+  const adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference ?? "high-performance" });
+  if (!adapter) return none("WebGPU has no adapter here: there is no GPU, or its driver will not do");
+  if (!asked && (adapter.info?.isFallbackAdapter ?? (adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter)) return undefined;
+  const limits = kLimits.map((name) => [name, adapter.limits[name]]);
+  let device: GPUDevice;
+  try {
+    device = await adapter.requestDevice({ requiredFeatures: kFeatures.filter((name) => adapter.features.has(name)) as GPUFeatureName[], requiredLimits: Object.fromEntries(limits) });
+  } catch (cause) {
+    return none(`WebGPU gives no device: ${(cause as Error).message}`, cause);
+  }
+  return new GpuDevice(device, adapter.info, options.print ?? console.log);
+}
+
+/** Opens a GPU. */
+export async function open(options: Omit<OpenOptions, "device" | "threads" | "variant" | "memory" | "workerUrl"> = {}): Promise<GpuDevice> {
+  return (await openGpu({ ...options, device: "webgpu" }))!;
+}
+
+// What is encoded and not yet submitted.
+class Batch {
+  readonly encoder: GPUCommandEncoder;
+  pass: GPUComputePassEncoder | undefined;
+  pipeline: GPUComputePipeline | undefined; // the pass's
+  used = 0; // bytes of parameter blocks
+  readonly launched = new Set<Bound>();
+  /** When it is on its way. */
+  readonly submitted: Promise<void>;
+  /** Rejects if the GPU did not take it. */
+  checked: Promise<void> | undefined;
+  /** When the GPU has done it. */
+  readonly done: Promise<void>;
+  submit!: () => void;
+  finish!: (end: Promise<void>) => void;
+
+  constructor(encoder: GPUCommandEncoder) {
+    this.encoder = encoder;
+    this.submitted = new Promise((resolve) => (this.submit = resolve));
+    this.done = new Promise((resolve) => (this.finish = resolve));
+  }
+
+  endPass(): void {
+    this.pass?.end();
+    this.pass = this.pipeline = undefined;
+  }
+}
+
+/** @internal */
+export interface Layout {
+  group: GPUBindGroupLayout;
+  pipeline: GPUPipelineLayout;
+}
+
+/** A GPU. Arrays live in its memory: `read` and `write` copy. */
+export class GpuDevice implements Device {
+  readonly kind = "webgpu";
+  /** WebGPU's device. */
+  readonly gpu: GPUDevice;
+  /** What it is. */
+  readonly info: GPUAdapterInfo;
+  /** What kernels may use of it: `shader-f16`, `subgroups`, `subgroup-matrix`, ... */
+  readonly features: ReadonlySet<string>;
+  /** @internal */
+  readonly limits: GPUSupportedLimits;
+  /** @internal */
+  readonly queue = new Queue();
+  readonly #gpuQueue: GPUQueue;
+  readonly #print: (line: string) => void;
+  readonly #readback: Readback;
+  readonly #uniform: GPUBuffer;
+  readonly #blocks = new Uint8Array(kBlocks);
+  readonly #offset = new Uint32Array(1);
+  readonly #layouts = new Map<string, Layout>();
+  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  #batch: Batch | undefined;
+  #dying: GPUBuffer[] = []; // once what is encoded is submitted
+  #scratch: Storage | undefined;
+  #report: { storage: Storage; blank: GPUBuffer } | undefined;
+  #reported: Promise<void> = Promise.resolve();
+  #ids = 0;
+  #disposed = false;
+  #lost: NereidError | undefined;
+
+  /** @internal */
+  constructor(gpu: GPUDevice, info: GPUAdapterInfo, print: (line: string) => void) {
+    this.gpu = gpu;
+    this.info = info;
+    this.features = new Set([...gpu.features].map((name) => kNames[name] ?? name));
+    this.limits = gpu.limits;
+    this.#gpuQueue = gpu.queue;
+    this.#print = print;
+    this.#readback = new Readback(gpu);
+    this.#uniform = gpu.createBuffer({ size: kBlocks, usage: kUniform | kCopyTarget, label: "nereid parameters" });
+    void gpu.lost.then((info) => {
+      this.#lost = new NereidError("lost-device", `the GPU was lost (${info.message || info.reason || "unknown reason"}): open() another device`);
+    });
+  }
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** Whether the GPU was lost, with all that its memory held. Another device may be opened. */
+  get lost(): boolean {
+    return this.#lost !== undefined;
+  }
+
+  buffer<N extends DTypeName>(dtype: N, data: ArrayBufferView): GpuBuffer<Canonical<N>>;
+  buffer<N extends DTypeName>(dtype: N, shape: number | readonly number[], data?: Data): GpuBuffer<Canonical<N>>;
+  buffer(dtype: DTypeName, shape: number | readonly number[] | ArrayBufferView, data?: Data): GpuBuffer {
+    this.check();
+    return new GpuBuffer(this, ...described(dtype, shape, data));
+  }
+
+  async load<K = Record<string, Kernel>>(manifest: Manifest | URL | string, options: { base?: Base } = {}): Promise<K> {
+    this.check();
+    return (await loadKernels("webgpu", manifest, options.base, (a, read) => this.#load(a, read))) as K;
+  }
+
+  async #load(artefact: Artefact, read: (file: string) => Promise<Uint8Array>): Promise<GpuKernel> {
+    const shader = chooseVariant(artefact, this.features, this.limits);
+    const text = new TextDecoder().decode(await read(shader.file));
+    const kernel = new GpuKernel(this, artefact, shader, text);
+    await kernel.make();
+    this.check();
+    return kernel;
+  }
+
+  async idle(): Promise<void> {
+    this.check();
+    await this.queue.add(() => this.flush());
+    await this.#gpuQueue.onSubmittedWorkDone();
+    await this.#reported;
+    this.check();
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.flush();
+    this.gpu.destroy();
+  }
+
+  [kDispose](): void {
+    this.dispose();
+  }
+
+  /** Throws if there is no GPU any more. @internal */
+  check(kernel?: string): void {
+    const about = kernel === undefined ? {} : { kernel };
+    if (this.#disposed) throw new NereidError("disposed", "the device was disposed of", about);
+    if (this.#lost) throw kernel === undefined ? this.#lost : new NereidError("lost-device", this.#lost.message, about);
+  }
+
+  // ---- memory
+
+  /** Memory of `size` bytes for kernels: zeros, or values. @internal */
+  allocate(size: number, values?: View<DType>): Storage {
+    size = Math.max(16, Math.ceil(size / 16) * 16);
+    const refused = (why: string, cause?: unknown) => new NereidError("out-of-memory", `there is no GPU memory of ${size} bytes: ${why}`, { cause });
+    if (size > this.limits.maxBufferSize) throw refused(`this GPU has at most ${this.limits.maxBufferSize} in one piece`);
+    const { gpu } = this;
+    gpu.pushErrorScope("out-of-memory");
+    let buffer: GPUBuffer | undefined;
+    let why: unknown;
+    try {
+      buffer = gpu.createBuffer({ size, usage: kStorage | kCopySource | kCopyTarget, mappedAtCreation: values !== undefined });
+      if (values) {
+        new Uint8Array(buffer.getMappedRange()).set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+        buffer.unmap();
+      }
+    } catch (error) {
+      why = error;
+    }
+    const scope = gpu.popErrorScope();
+    if (why || !buffer) {
+      scope.catch(() => {});
+      this.check();
+      throw refused((why as Error).message, why);
+    }
+    const storage = new Storage(++this.#ids, buffer, size);
+    // That memory is short is told later: whoever uses the array then hears of it.
+    scope.then((error) => void (error && (storage.failed = refused(error.message))), () => {});
+    return storage;
+  }
+
+  /** A copy of bytes, after all that was encoded. @internal */
+  async read(storage: { gpu: GPUBuffer; failed?: NereidError | undefined }, at: number, bytes: number): Promise<ArrayBuffer> {
+    this.check();
+    if (storage.failed) throw storage.failed;
+    if (bytes === 0) return new ArrayBuffer(0);
+    const begin = at - (at % 4);
+    const length = Math.ceil((at + bytes - begin) / 4) * 4;
+    const batch = this.#open();
+    const copy = await this.#copyOut(batch, storage.gpu, begin, length);
+    await this.#reported;
+    return copy.slice(at - begin, at - begin + bytes);
+  }
+
+  // What the batch copies out of a buffer.
+  async #copyOut(batch: Batch, from: GPUBuffer, at: number, length: number): Promise<ArrayBuffer> {
+    const staging = this.#readback.take(length);
+    batch.endPass();
+    batch.encoder.copyBufferToBuffer(from, at, staging, 0, length);
+    await batch.submitted;
+    try {
+      await Promise.all([staging.mapAsync(kRead, 0, length), batch.checked]);
+    } catch (cause) {
+      staging.destroy();
+      throw await this.#why(cause);
+    }
+    const copy = staging.getMappedRange(0, length).slice(0);
+    staging.unmap();
+    this.#readback.give(staging);
+    return copy;
+  }
+
+  /** Overwrites bytes, after all that was encoded. What is beyond `end` is padding. @internal */
+  write(storage: Storage, at: number, bytes: Uint8Array<ArrayBuffer>, end: number): void | Promise<void> {
+    this.check();
+    if (storage.failed) throw storage.failed;
+    this.flush();
+    if (at % 4 === 0 && bytes.length % 4 === 0) return this.#gpuQueue.writeBuffer(storage.gpu, at, bytes, 0, bytes.length);
+    // Words are written whole: neighbours in the first and the last stay as they are.
+    const begin = at - (at % 4);
+    const whole = new Uint8Array(Math.ceil((at + bytes.length - begin) / 4) * 4);
+    whole.set(bytes, at - begin);
+    const put = () => this.#gpuQueue.writeBuffer(storage.gpu, begin, whole, 0, whole.length);
+    if (at === begin && begin + whole.length >= end) return put();
+    const [before, after] = [at - begin, at - begin + bytes.length];
+    return Promise.all([this.read(storage, begin, before), this.read(storage, begin + after, whole.length - after)]).then(([first, last]) => {
+      whole.set(new Uint8Array(first));
+      whole.set(new Uint8Array(last), after);
+      put();
+    });
+  }
+
+  /** An array is given back. @internal */
+  free(place: Place): void {
+    const { storage } = place;
+    storage.places.delete(place);
+    if (storage.places.size === 0) this.#destroy(storage.gpu);
+  }
+
+  #destroy(buffer: GPUBuffer): void {
+    if (this.#batch) this.#dying.push(buffer);
+    else buffer.destroy();
+  }
+
+  /** Moves these into one, for good. @internal */
+  merge(storages: readonly Storage[], kernel: string): void {
+    for (const s of storages) if (s.failed) throw s.failed;
+    const align = (n: number) => Math.ceil(n / kSlot) * kSlot;
+    const total = storages.reduce((sum, s) => sum + align(s.size), 0);
+    if (total > this.limits.maxStorageBufferBindingSize)
+      throw new NereidError("out-of-memory", `more arrays than this GPU has bindings must share one, but have ${total} bytes: a binding has at most ${this.limits.maxStorageBufferBindingSize}`, { kernel });
+    const merged = this.allocate(total);
+    const batch = this.#open();
+    batch.endPass();
+    let at = 0;
+    for (const s of storages) {
+      batch.encoder.copyBufferToBuffer(s.gpu, 0, merged.gpu, at, s.size);
+      for (const place of s.places) {
+        place.storage = merged;
+        place.at += at;
+        merged.places.add(place);
+      }
+      s.places.clear();
+      this.#destroy(s.gpu);
+      at += align(s.size);
+    }
+  }
+
+  /** Scratch memory that all kernels share: launches come one after the other. @internal */
+  scratch(size: number): Storage {
+    if (!this.#scratch || this.#scratch.size < size) {
+      if (this.#scratch) this.#destroy(this.#scratch.gpu);
+      this.#scratch = this.allocate(size);
+    }
+    return this.#scratch;
+  }
+
+  /** Where kernels report. @internal */
+  report(size: number): Storage {
+    if (!this.#report || this.#report.storage.size < size) {
+      if (this.#report) for (const old of [this.#report.storage.gpu, this.#report.blank]) this.#destroy(old);
+      const storage = this.allocate(size);
+      const words = new Uint32Array(storage.size / 4).fill(kBlank);
+      words[0] = 0;
+      this.#report = { storage, blank: this.allocate(storage.size, words).gpu };
+    }
+    return this.#report.storage;
+  }
+
+  // ---- commands
+
+  #open(): Batch {
+    if (this.#batch) return this.#batch;
+    const batch = new Batch(this.gpu.createCommandEncoder());
+    this.#batch = batch;
+    queueMicrotask(() => this.#batch === batch && this.flush());
+    return batch;
+  }
+
+  /** Encodes a launch. The promise is for its end. @internal */
+  dispatch(bound: Bound, packed: Uint8Array, slot: number, workgroups: number, timestampWrites?: GPUComputePassTimestampWrites): Promise<void> {
+    if (this.#batch && this.#batch.used + slot > kBlocks) this.flush();
+    const batch = this.#open();
+    const { report } = bound;
+    if (report) {
+      batch.endPass();
+      batch.encoder.copyBufferToBuffer(this.#report!.blank, 0, report.gpu, 0, report.size);
+    }
+    if (timestampWrites) batch.endPass();
+    batch.pass ??= batch.encoder.beginComputePass(timestampWrites && { timestampWrites });
+    if (batch.pipeline !== bound.pipeline) batch.pass.setPipeline((batch.pipeline = bound.pipeline));
+    this.#blocks.set(packed, batch.used);
+    this.#offset[0] = batch.used;
+    batch.used += slot;
+    batch.pass.setBindGroup(0, bound.group, this.#offset, 0, 1);
+    batch.pass.dispatchWorkgroups(workgroups);
+    if (timestampWrites) batch.endPass();
+    batch.launched.add(bound);
+    return report ? this.#tell(batch, bound, report, packed) : batch.done;
+  }
+
+  // Prints what a launch reports, after all launches before it.
+  #tell(batch: Batch, { kernel }: Bound, report: Storage, packed: Uint8Array): Promise<void> {
+    const grid = new DataView(packed.buffer, packed.byteOffset);
+    const [x, y, z] = [0, 4, 8].map((at) => grid.getUint32(at, true)) as [number, number, number];
+    const before = this.#reported;
+    const copy = this.#copyOut(batch, report.gpu, 0, report.size);
+    const told = (async () => {
+      const words = new Uint32Array((await Promise.all([copy, batch.done, before]))[0]);
+      const { lines, failed, wanted } = readReport(words, kernel.sites, [x, y, z]);
+      lines.forEach((line) => this.#print(line));
+      if (wanted) {
+        kernel.reportBytes = Math.min(8 * wanted, this.limits.maxStorageBufferBindingSize);
+        console.warn(`nereid: kernel \`${kernel.name}\` reported ${wanted} words, but there was room for ${words.length - 1}: the rest is not printed; the next launch has more room`);
+      }
+      if (failed !== undefined) throw new NereidError("assertion", failed, { kernel: kernel.name });
+    })();
+    this.#reported = told.catch(() => {});
+    return told;
+  }
+
+  /** Submits what is encoded. @internal */
+  flush(): void {
+    const batch = this.#batch;
+    if (!batch) return;
+    this.#batch = undefined;
+    batch.endPass();
+    const { gpu } = this;
+    for (const filter of kFilters) gpu.pushErrorScope(filter);
+    if (batch.used) this.#gpuQueue.writeBuffer(this.#uniform, 0, this.#blocks, 0, batch.used);
+    this.#gpuQueue.submit([batch.encoder.finish()]);
+    const scopes = Promise.all(kFilters.map(() => gpu.popErrorScope()));
+    for (const buffer of this.#dying.splice(0)) buffer.destroy();
+    const failed = async (error: unknown) => {
+      throw await this.#why(error, batch.launched);
+    };
+    batch.checked = scopes.then((errors) => {
+      const error = errors.find((e) => e !== null);
+      return error && failed(error);
+    }, failed);
+    batch.checked.catch(() => {});
+    batch.finish(Promise.all([this.#gpuQueue.onSubmittedWorkDone(), batch.checked]).then(() => this.#still(), failed));
+    if (batch.launched.size === 0) batch.done.catch(() => {});
+    batch.submit();
+  }
+
+  // Whether what was submitted is done rather than lost.
+  #still(): void {
+    if (this.#disposed) throw new NereidError("disposed", "the device was disposed of during the launch");
+    this.check();
+  }
+
+  // The error to tell for one of WebGPU's.
+  async #why(error: unknown, launched?: ReadonlySet<Bound>): Promise<NereidError> {
+    if (error instanceof NereidError) return error;
+    const message = String((error as Error)?.message ?? error);
+    // A promise may know of the loss before the device does.
+    if (!this.#lost) await Promise.race([this.gpu.lost, new Promise((resolve) => setTimeout(resolve, 20))]);
+    if (this.#disposed) return new NereidError("disposed", "the device was disposed of during the launch");
+    if (this.#lost) return this.#lost;
+    const bounds = [...(launched ?? [])];
+    const short = bounds.flatMap((b) => b.storages).find((s) => s.failed);
+    if (short) return short.failed!;
+    const kernels = [...new Set(bounds.map((b) => b.kernel.name))];
+    const kernel = kernels.length === 1 ? kernels[0] : kernels.find((name) => message.includes(`"${name}"`));
+    const memory = (error as Error)?.constructor?.name === "GPUOutOfMemoryError";
+    return new NereidError(memory ? "out-of-memory" : "trap", `the GPU refused it: ${message}`, { ...(kernel !== undefined && { kernel }), cause: error });
+  }
+
+  // ---- pipelines
+
+  /** The layout of a parameter block of so many bytes and of storage at these bindings. @internal */
+  layout(block: number, bindings: readonly number[]): Layout {
+    const key = `${block} ${bindings.join()}`;
+    let layout = this.#layouts.get(key);
+    if (!layout) {
+      const { gpu } = this;
+      const group = gpu.createBindGroupLayout({
+        entries: [
+          { binding: 0, visibility: kCompute, buffer: { type: "uniform", hasDynamicOffset: true, minBindingSize: block } },
+          ...bindings.map((binding) => ({ binding, visibility: kCompute, buffer: { type: "storage" as const, minBindingSize: 16 } })),
+        ],
+      });
+      layout = { group, pipeline: gpu.createPipelineLayout({ bindGroupLayouts: [group] }) };
+      this.#layouts.set(key, layout);
+    }
+    return layout;
+  }
+
+  /** The pipeline of a shader. @internal */
+  pipeline(text: string, layout: Layout, kernel: string, file: string): Promise<GPUComputePipeline> {
+    let made = this.#pipelines.get(text);
+    if (!made) {
+      made = this.#make(text, layout, kernel, file);
+      this.#pipelines.set(text, made);
+      made.catch(() => this.#pipelines.delete(text));
+      // The oldest go; kernels keep theirs.
+      for (const old of this.#pipelines.keys()) if (this.#pipelines.size > kPipelines) this.#pipelines.delete(old);
+    }
+    return made;
+  }
+
+  async #make(text: string, layout: Layout, kernel: string, file: string): Promise<GPUComputePipeline> {
+    const { gpu } = this;
+    for (const filter of kFilters) gpu.pushErrorScope(filter);
+    const module = gpu.createShaderModule({ code: text, label: kernel });
+    const made = gpu.createComputePipelineAsync({ layout: layout.pipeline, compute: { module, entryPoint: "main" }, label: kernel });
+    const scopes = Promise.all(kFilters.map(() => gpu.popErrorScope()));
+    try {
+      const pipeline = await made;
+      await scopes;
+      return pipeline;
+    } catch (cause) {
+      scopes.catch(() => {});
+      this.check(kernel);
+      const { messages } = await module.getCompilationInfo();
+      const lines = text.split("\n");
+      const errors = messages.filter((m) => m.type === "error").map((m) => `${file}:${m.lineNum}:${m.linePos}: ${m.message}\n  ${lines[m.lineNum - 1]?.trim() ?? ""}`);
+      throw new NereidError("load-failed", errors.length > 0 ? errors.join("\n") : `${file}: ${(cause as Error).message}`, { kernel, cause });
+    }
+  }
+
+  /** The arrays of a launch, bound. @internal */
+  bind(layout: Layout, block: number, buffers: readonly { binding: number; buffer: GPUBuffer; offset: number; size: number }[], kernel: string): GPUBindGroup {
+    return this.gpu.createBindGroup({
+      layout: layout.group,
+      label: kernel,
+      entries: [
+        { binding: 0, resource: { buffer: this.#uniform, size: block } },
+        ...buffers.map(({ binding, buffer, offset, size }) => ({ binding, resource: { buffer, offset, size } })),
+      ],
+    });
+  }
+
+  // ---- time
+
+  /** Whether the GPU has a clock that programs may read. @internal */
+  get hasClock(): boolean {
+    return this.features.has("timestamp-query");
+  }
+
+  /** The µs between pairs of timestamps that `encode` writes to a query set of so many pairs. @internal */
+  async clocked(pairs: number, encode: (queries: GPUQuerySet) => void): Promise<number[]> {
+    const { gpu } = this;
+    const queries = gpu.createQuerySet({ type: "timestamp", count: 2 * pairs });
+    const buffer = gpu.createBuffer({ size: 16 * pairs, usage: kQueryResolve | kCopySource });
+    try {
+      encode(queries);
+      const batch = this.#open();
+      batch.endPass();
+      batch.encoder.resolveQuerySet(queries, 0, 2 * pairs, buffer, 0);
+      const times = new BigUint64Array(await this.read({ gpu: buffer }, 0, 16 * pairs));
+      return Array.from({ length: pairs }, (_, i) => Number(times[2 * i + 1]! - times[2 * i]!) / 1e3);
+    } finally {
+      queries.destroy();
+      buffer.destroy();
+    }
+  }
+}

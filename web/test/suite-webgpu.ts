@@ -1,0 +1,524 @@
+// SPDX-License-Identifier: MIT
+// The tests of WebGPU devices, for Node, pages and workers. The shaders are test/shaders/*.wgsl.
+import { type GpuBuffer, type GpuDevice, type Kernel, type Manifest, NereidError, open, type OpenOptions } from "../src/index.ts";
+import { shareBindings } from "../src/webgpu-bindings.ts";
+import { kBlank, readReport } from "../src/webgpu-report.ts";
+import { kLimits } from "../src/webgpu.ts";
+import { equal, fails, ok, test, within } from "./harness.ts";
+
+const isNode = typeof process === "object";
+const manifestUrl = new URL("shaders/manifest.json", import.meta.url);
+const gpu: GPU | undefined = isNode ? await (globalThis as { nereidGpu?: () => Promise<GPU | undefined> }).nereidGpu!() : globalThis.navigator?.gpu;
+export const adapter = await gpu?.requestAdapter();
+
+type Kernels = Record<string, Kernel>;
+const openGpu = (options: OpenOptions = {}): Promise<GpuDevice> => open({ gpu: gpu!, ...options, device: "webgpu" });
+
+// Of the manifest only the kernels that a test needs: compiling them takes time.
+async function load(device: GpuDevice, names: string[]): Promise<Kernels> {
+  if (names.length === 0) return {};
+  const read = () => (isNode ? import("node:fs").then((fs) => fs.readFileSync(manifestUrl, "utf8")) : fetch(manifestUrl).then((a) => a.text()));
+  const manifest = JSON.parse((manifestText ??= await read())) as Manifest;
+  return device.load({ ...manifest, artefacts: manifest.artefacts.filter((a) => names.includes(a.kernel.name)) }, { base: manifestUrl });
+}
+let manifestText: string | undefined;
+
+function onGpu(name: string, kernels: string[], body: (device: GpuDevice, kernels: Kernels) => unknown, options: OpenOptions = {}, limits: Record<string, number> = {}): void {
+  if (!adapter) return;
+  test(`WebGPU: ${name}`, async () => {
+    const device = await openGpu(options);
+    // As on a GPU that has less.
+    const all = Object.fromEntries([...kLimits, "maxComputeWorkgroupsPerDimension" as const].map((n) => [n, device.limits[n]]));
+    Object.assign(device, { limits: { ...all, ...limits } });
+    try {
+      await within(30, (async () => body(device, await load(device, kernels)))());
+    } finally {
+      device.dispose();
+    }
+  });
+}
+
+const range = (n: number, f: (i: number) => number = (i) => i) => Array.from({ length: n }, (_, i) => f(i));
+
+onGpu("axpy, results and later launches", ["axpy"], async (device, { axpy }) => {
+  equal(device.kind, "webgpu");
+  const n = 1000;
+  const x = device.buffer("f32", Float32Array.from(range(n)));
+  const y = device.buffer("f32", n);
+  await axpy!.launch(4, { x, y, n, a: 2 });
+  equal((await y.read())[999], 1998);
+  await y.write(new Float32Array(n).fill(1));
+  void axpy!.launch([4], { x, y, n, a: 1 });
+  void axpy!.launch([4, 1], { x, y, n, a: 1 });
+  void axpy!.launch([4, 1, 1], { x, y, n: 999, a: 1 });
+  const got = await y.read();
+  equal([got.length, got[0], got[1], got[998], got[999]], [1000, 1, 4, 2995, 1999]);
+});
+
+onGpu("launches keep their order, writes and reads among them", ["axpy", "count"], async (device, { axpy, count }) => {
+  const n = 256;
+  const [x, y] = [device.buffer("f32", n), device.buffer("f32", n)];
+  const busy = device.buffer("i32", 65);
+  const all: Promise<unknown>[] = [];
+  for (let i = 0; i < 50; ++i) {
+    all.push(x.write(new Float32Array(n).fill(i)));
+    all.push(count!.launch(64, { out: busy, rounds: 100 }));
+    all.push(axpy!.launch(1, { x, y, n, a: 1 }));
+  }
+  const reads = [y.read(), busy.read()] as const;
+  all.push(axpy!.launch(1, { x, y, n, a: 1 }));
+  equal((await reads[0])[255], 49 * 25);
+  equal((await reads[1])[64], 50 * 64);
+  await Promise.all(all);
+  await device.idle();
+});
+
+onGpu("every program runs once, also more than 65535 and thousands of launches", ["count"], async (device, { count }) => {
+  for (const grid of [[1], [7], [3, 5], [2, 3, 7], [1, 1, 100], [300, 300]] as const) {
+    const programs = grid.reduce((a: number, b: number) => a * b, 1);
+    const out = device.buffer("i32", programs + 1);
+    for (const rounds of [0, 30]) await count!.launch(grid, { out, rounds });
+    equal(await out.read(), new Int32Array(programs + 1).fill(2, 0, programs).fill(2 * programs, programs), String(grid));
+    out.dispose();
+  }
+  const out = device.buffer("i32", 2);
+  for (let i = 0; i < 3000; ++i) void count!.launch(1, { out, rounds: 0 });
+  equal(await out.read(), Int32Array.of(3000, 3000));
+});
+
+onGpu("numbers of every type, as words", ["slots", "words"], async (device, { slots, words }) => {
+  const out = device.buffer("u32", 26);
+  await slots!.launch(1, { out, b: true, c: -1, s: -2, i: 3000000000, l: -(2n ** 63n), v: 255, w: 65535, u: 4294967295, h: 1.5, g: -2, e: 448, f: -0, z: 2n ** 64n - 1n });
+  const f = 0xffffffff;
+  equal([...(await out.read())], [1, 0, f, f, f - 1, f, 3000000000, f, 0, 2 ** 31, 255, 0, 65535, 0, f, 0, 0x3e00, 0, 0xc000, 0, 0x7e, 0, 2 ** 31, 0, f, f]);
+  await slots!.launch(1, { out, b: 0, c: 255, s: 32767, i: -1, l: 2 ** 53 - 1, v: 0, w: 0, u: 0, h: NaN, g: 1e39, e: 1e9, f: Infinity, z: 5 });
+  equal([...(await out.read())], [0, 0, f, f, 32767, 0, f, f, f, 2 ** 21 - 1, 0, 0, 0, 0, 0, 0, 0x7e00, 0, 0x7f80, 0, 0x7f, 0, 0x7f800000, 0, 5, 0]);
+  // Grid, zero, then offset and name of each array.
+  const [x, y] = [device.buffer("i32", 100), device.buffer("i32", 10)];
+  const of = async (x: GpuBuffer<"i32">, y: GpuBuffer<"i32">) => {
+    await words!.launch([2, 3, 4], { x, y, out, n: 7 });
+    return [...(await out.read())].slice(0, 12);
+  };
+  const first = await of(x, y);
+  equal([...first.slice(0, 5), ...first.slice(6, 7), ...first.slice(8, 9), ...first.slice(10)], [2, 3, 4, 0, 0, 0, 0, 7, 0]);
+  ok(new Set([first[5], first[7], first[9]]).size === 3, "three buffers");
+  const second = await of(x.subarray(3), x.subarray(70));
+  equal([second[4], second[6], second[5], second[7]], [12, 280, first[5], first[5]]);
+});
+
+onGpu("bytes: neighbours stay, offsets and sizes of any kind", ["bytes"], async (device, { bytes }) => {
+  const x = device.buffer("u8", Uint8Array.from(range(131)));
+  const out = device.buffer("u8", 200, range(200, () => 7));
+  await bytes!.launch(3, { x: x.subarray(1), out: out.subarray(3, 133), n: 130 });
+  const wanted = range(200, (i) => (i >= 3 && i < 133 ? i - 1 : 7));
+  equal(await out.read(), Uint8Array.from(wanted));
+  equal(await out.subarray(3, 8).read(), Uint8Array.of(2, 3, 4, 5, 6));
+  await out.subarray(5, 6).write([99]);
+  await out.subarray(9, 15).write([1, 2, 3, 4, 5, 6]);
+  wanted.splice(5, 1, 99);
+  wanted.splice(9, 6, 1, 2, 3, 4, 5, 6);
+  equal(await out.read(), Uint8Array.from(wanted));
+  for (let n = 0; n < 20; ++n) {
+    const some = device.buffer("u8", n, range(n));
+    equal(await some.read(), Uint8Array.from(range(n)));
+    await some.write(range(n, (i) => i * 2));
+    equal(await some.read(), Uint8Array.from(range(n, (i) => i * 2)));
+    some.dispose();
+  }
+});
+
+onGpu("buffers: types, shapes, data", [], async (device) => {
+  const b = device.buffer("f32", [2, 3], [1, 2, 3, 4, 5, 6]);
+  equal([b.dtype, b.size, ...b.shape], ["f32", 6, 2, 3]);
+  equal(await b.subarray(2, 4).read(), Float32Array.of(3, 4));
+  equal(await b.subarray(4).subarray(1).read(), Float32Array.of(6));
+  equal(await device.buffer("i64", 2, [1n, -1n]).read(), BigInt64Array.of(1n, -1n));
+  equal(await device.buffer("f64", Float64Array.of(1.5)).read(), Float64Array.of(1.5));
+  equal(await device.buffer("bool", 3, [2, 0, -1]).read(), Uint8Array.of(1, 0, 1));
+  equal(await device.buffer("bf16", 1, [1]).read(), Uint16Array.of(0x3f80));
+  equal(await device.buffer("f32", 0).read(), new Float32Array(0));
+  equal(await device.buffer("u32", new Int32Array([5, -1]).subarray(1)).read(), Uint32Array.of(4294967295));
+  await fails(() => b.write([1, 2, 3]), "wrong-size", { message: "6 elements" });
+  await fails(() => b.write(new Float64Array(6)), "wrong-dtype");
+  await fails(() => device.buffer("f31" as never, 1), "wrong-dtype", { message: "f31" });
+  await fails(() => device.buffer("f32", -1), "wrong-size");
+  await fails(() => device.buffer("f32", 3, [1]), "wrong-size");
+  for (const [begin, end] of [[-1, 2], [3, 2], [0, 9], [0.5, 2]] as const) await fails(() => b.subarray(begin, end), "wrong-size");
+  const { buffer, offset } = b.subarray(2).gpu;
+  equal([offset, buffer.size], [8, 32]);
+});
+
+onGpu("arguments that do not fit are named", ["axpy"], async (device, kernels) => {
+  const axpy = kernels.axpy!;
+  const x = device.buffer("f32", 8);
+  const good = { x, y: device.buffer("f32", 8), n: 8, a: 1 };
+  const kernel = "axpy";
+  await fails(() => axpy.launch(1, { ...good, y: device.buffer("f64", 8) }), "wrong-dtype", { kernel, argument: "y", message: "a *fp32, but the buffer holds f64" });
+  await fails(() => axpy.launch(1, { x, y: x, n: 8 }), "missing-argument", { kernel, argument: "a" });
+  await fails(() => axpy.launch(1, { ...good, z: 1 }), "surplus-argument", { kernel, argument: "z" });
+  await fails(() => axpy.launch(1, { ...good, x: 5 }), "wrong-argument", { kernel, argument: "x" });
+  await fails(() => axpy.launch(1, { ...good, n: 1.5 }), "wrong-argument", { kernel, argument: "n" });
+  for (const grid of [-1, NaN, 2 ** 32, [65536, 65536], []]) await fails(() => axpy.launch(grid as never, good), "bad-grid", { kernel });
+  const other = await openGpu();
+  await fails(() => axpy.launch(1, { ...good, x: other.buffer("f32", 8) }), "wrong-argument", { kernel, argument: "x", message: "another device" });
+  other.dispose();
+  await axpy.launch(0, good);
+  await axpy.launch(1, good); // and it still works
+  equal(await good.y.read(), new Float32Array(8));
+});
+
+onGpu("arguments in one buffer", ["sum3"], async (device, { sum3 }) => {
+  const n = 100;
+  const numbers = Int32Array.from(range(n));
+  const sum = (...args: GpuBuffer<"i32">[]) => sum3!.launch(2, { x: args[0]!, y: args[1]!, out: args[2]!, n });
+  const [a, b] = [device.buffer("i32", numbers), device.buffer("i32", numbers)];
+  await sum(a, a, b); // 2 i
+  equal((await b.read())[99], 198);
+  await sum(b, a, b); // 3 i
+  await sum(a, b, b); // 4 i
+  await sum(b, b, b); // 8 i
+  equal(await b.read(), numbers.map((i) => 8 * i));
+  const whole = device.buffer("i32", 300, [...numbers, ...numbers.map((i) => 10 * i), ...range(n, () => 0)]);
+  const [x, y, out] = [whole.subarray(0, 100), whole.subarray(100, 200), whole.subarray(200)];
+  await sum(x, y, out);
+  equal(await out.read(), numbers.map((i) => 11 * i));
+  await sum(out, a, y);
+  equal(await y.read(), numbers.map((i) => 12 * i));
+  // Without waiting: the shader for another sharing is made meanwhile.
+  const again = await load(device, ["sum3"]);
+  const c = device.buffer("i32", numbers);
+  for (let k = 0; k < 3; ++k) void again.sum3!.launch(2, { x: c, y: c, out: c, n });
+  const d = c.read();
+  void again.sum3!.launch(2, { x: c, y: a, out: c, n });
+  equal((await d)[99], 8 * 99);
+  equal((await c.read())[99], 9 * 99);
+});
+
+onGpu(
+  "more arrays than bindings",
+  ["many", "sum3"], async (device, { many, sum3 }) => {
+    const n = 100;
+    const arrays = range(12).map((k) => device.buffer("i32", n, range(n, (i) => i + k)));
+    const args = { ...Object.fromEntries(arrays.map((a, k) => [`a${k}`, a])), n };
+    const step = (i: number, last: number) => last + range(11).reduce((sum, k) => sum + (k + 1) * (i + k), 0);
+    await many!.launch(2, args);
+    let last = range(n, (i) => step(i, i + 11));
+    equal(await arrays[11]!.read(), Int32Array.from(last));
+    // They were moved together, each still in its own place.
+    const homes = () => arrays.map((a) => a.gpu.buffer);
+    const before = homes();
+    equal(new Set(before).size, 8);
+    for (const [k, a] of arrays.entries()) if (k < 11) equal(await a.read(), Int32Array.from(range(n, (i) => i + k)));
+    for (let k = 0; k < 3; ++k) void many!.launch(2, args);
+    for (let k = 0; k < 3; ++k) last = last.map((l, i) => step(i, l));
+    equal(await arrays[11]!.read(), Int32Array.from(last));
+    ok(homes().every((b, k) => b === before[k]), "for good");
+    // Moved arrays go on as before, also in other kernels.
+    await sum3!.launch(2, { x: arrays[10]!, y: arrays[9]!, out: arrays[8]!, n });
+    equal((await arrays[8]!.read())[0], 19);
+    arrays[10]!.dispose();
+    equal((await arrays[9]!.read())[0], 9);
+    // The same array in several places takes one binding.
+    const one = device.buffer("i32", n, range(n));
+    const out = device.buffer("i32", n);
+    await many!.launch(2, { ...Object.fromEntries(range(11).map((k) => [`a${k}`, one])), a11: out, n });
+    equal((await out.read())[1], 66);
+  },
+  {},
+  { maxStorageBuffersPerShaderStage: 8 },
+);
+
+onGpu(
+  "arrays larger than a binding",
+  ["sum3", "axpy"], async (device, { sum3, axpy }) => {
+    const n = 2 ** 18; // bytes of a binding
+    const big = device.buffer("i32", n / 2);
+    const small = device.buffer("i32", 100, range(100));
+    await big.subarray(70000, 70100).write(range(100, (i) => 5 * i));
+    await sum3!.launch(2, { x: big.subarray(70000, 70100), y: small, out: small, n: 100 });
+    equal((await small.read())[99], 6 * 99);
+    await sum3!.launch(2, { x: big.subarray(70001, 70101), y: small, out: big.subarray(69999, 70099), n: 99 });
+    equal((await big.subarray(69999, 70001).read())[1], 2 * 5 + 6);
+    await fails(() => sum3!.launch(2, { x: small, y: small, out: big, n: 100 }), "out-of-memory", { kernel: "sum3", argument: "out", message: "262144 bytes" });
+    await fails(() => sum3!.launch(2, { x: small, y: big.subarray(0, 100), out: big.subarray(80000, 80100), n: 100 }), "out-of-memory", { argument: "out" });
+    await fails(() => device.buffer("f32", 2 ** 20), "out-of-memory", { message: "4194304 bytes" });
+    const y = device.buffer("f32", 4);
+    await axpy!.launch(1, { x: y, y, n: 4, a: 1 });
+  },
+  {},
+  { maxStorageBufferBindingSize: 2 ** 18, maxBufferSize: 2 ** 20 },
+);
+
+onGpu("scratch memory is each workgroup's own", ["scratch"], async (device, { scratch }) => {
+  const programs = 20000; // more than there is memory for at once
+  const out = device.buffer("i32", programs);
+  await scratch!.launch(3, { out });
+  for (let i = 0; i < 2; ++i) void scratch!.launch(programs, { out });
+  const got = await out.read();
+  equal([got[0], got[2], got[3]], [3, 3, 2]);
+  ok(got.subarray(3).every((v) => v === 2), "all programs");
+});
+
+const lines: string[] = [];
+onGpu(
+  "prints come in order, as C prints them",
+  ["prints", "count"], async (device, { prints, count }) => {
+    lines.length = 0;
+    const bits = new BigInt64Array(5).fill(-1n);
+    new Float64Array(bits.buffer)[3] = 0.1;
+    const values = device.buffer("i64", bits);
+    await prints!.launch(2, { values, each: 0 });
+    const head = "-1 18446744073709551615 0xffffffffffffffff";
+    equal(lines, [0, 1].map((p) => `pid (${p}, 0, 0) x: ${head} 0.100000 0xffffffffffffffff`));
+    lines.length = 0;
+    // Several launches at once, a program's lines in the order of its statements and of elements.
+    void prints!.launch([1, 2], { values, each: 2 });
+    void prints!.launch(1, { values, each: 1 });
+    const out = device.buffer("i32", 2);
+    void count!.launch(1, { out, rounds: 0 });
+    await out.read();
+    const then = (p: string, each: number) => range(each).flatMap((k) => range(4, (t) => 10 * k + t)).map((v) => `pid (${p}) then ${v}`);
+    const first = (p: string) => `pid (${p}) x: ${head} 0.100000 0xffffffffffffffff`;
+    equal(lines, ["0, 0, 0", "0, 1, 0"].flatMap((p) => [first(p), ...then(p, 2)]).concat(first("0, 0, 0"), then("0, 0, 0", 1)));
+    // More than there is room for is said, and the next launch has room.
+    const { warn } = console;
+    const said: string[] = [];
+    console.warn = (text: string) => said.push(text);
+    try {
+      lines.length = 0;
+      await prints!.launch(1, { values, each: 5000 });
+      ok(said.length === 1 && said[0]!.includes("`prints` reported 120014 words"), said.join());
+      ok(lines.length > 10000 && lines.length < 11000, `${lines.length} lines`);
+      lines.length = 0;
+      await prints!.launch(1, { values, each: 5000 });
+      equal([lines.length, said.length], [20001, 1]);
+    } finally {
+      console.warn = warn;
+    }
+  },
+  { print: (line) => lines.push(line) },
+);
+
+onGpu("assertions say text, line and program", ["asserts", "count"], async (device, { asserts, count }) => {
+  for (const which of [70, 5]) {
+    const program = which === 70 ? "70, 0, 0" : "5, 0, 0";
+    await fails(() => asserts!.launch(100, { which }), "assertion", { kernel: "asserts", message: `kernel \`asserts\`: assertion failed: x must be positive (line 12, program ${program})` });
+    await asserts!.launch(100, { which: 100 });
+  }
+  await fails(() => asserts!.launch([10, 5, 2], { which: 67 }), "assertion", { message: "program 7, 1, 1" });
+  const results = await Promise.allSettled([100, 3, 100, 4, 100].map((which) => asserts!.launch(100, { which })));
+  equal(results.map((r) => r.status), ["fulfilled", "rejected", "fulfilled", "rejected", "fulfilled"]);
+  const out = device.buffer("i32", 2);
+  await count!.launch(1, { out, rounds: 0 });
+  await device.idle();
+});
+
+test("WebGPU: reports as they come", () => {
+  const sites = [{ kind: "print", text: "a", values: ["u64"] }, { kind: "assert", text: "b", line: 3 }] as const;
+  const read = (words: number[], room = words.length + 1, count = words.length) => readReport(Uint32Array.from([count, ...words, ...Array(Math.max(0, room - words.length - 1)).fill(kBlank)]), sites as never, [2, 2, 1]);
+  const a = (p: number, epoch: number, element: number, v: number) => [0, p, epoch, element, v, 0];
+  equal(read([...a(3, 0, 1, 8), ...a(3, 0, 0, 7), ...a(1, 1, 0, 6), ...a(1, 0, 9, 5)]).lines, ["pid (1, 0, 0) a 5", "pid (1, 0, 0) a 6", "pid (1, 1, 0) a 7", "pid (1, 1, 0) a 8"]);
+  const failed = read([...a(2, 0, 0, 1), 1, 1, 5, 5, ...a(1, 0, 0, 2), 1, 1, 5, 4]);
+  equal([failed.lines, failed.failed], [["pid (1, 0, 0) a 2"], "assertion failed: b (line 3, program 1, 0, 0)"]);
+  equal([read([]).wanted, read(a(0, 0, 0, 1)).wanted, read(a(0, 0, 0, 1), 10, 12).wanted], [0, 0, 12]);
+  equal(read(a(0, 0, 0, 1), 10, 12).lines, ["pid (0, 0, 0) a 1"]);
+});
+
+test("WebGPU: bindings that are shared", async () => {
+  const declare = (binding: number, name: string, kind: string) => `@group(0) @binding(${binding}) var<storage, read_write> ${name}: array<${kind}>;`;
+  const text = [
+    declare(1, "x", "vec4u"), "fn x_get4(i: u32) -> vec4u { return x[i >> 2u]; }", declare(2, "x_y", "u32"), "fn x_y_put(i: u32, v: u32) { x_y[i] = v; }",
+    declare(3, "z", "atomic<u32>"), "fn z_maxs(i: u32, v: i32) { let x = arrayLength(&z); atomicMax(&z[i], u32(v) + x); }", "fn main() { x_y_put(1u, x_get4(0u).x); }",
+  ].join("\n");
+  const share = (...shares: number[]) => shareBindings(text, ["x", "x_y", "z"], shares, "k", "k.wgsl").split("\n");
+  equal(share(0, 1, 2), text.split("\n"));
+  equal(share(0, 0, 2), [
+    declare(1, "x", "u32"), "fn x_get4(i: u32) -> vec4u { return vec4u(x[i], x[i + 1u], x[i + 2u], x[i + 3u]); }", "", "fn x_y_put(i: u32, v: u32) { x[i] = v; }",
+    ...text.split("\n").slice(4),
+  ]);
+  equal(share(0, 1, 1).slice(2), [
+    declare(2, "x_y", "atomic<u32>"), "fn x_y_put(i: u32, v: u32) { atomicStore(&x_y[i], v); }",
+    "", "fn z_maxs(i: u32, v: i32) { let x = arrayLength(&x_y); atomicMax(&x_y[i], u32(v) + x); }", "fn main() { x_y_put(1u, x_get4(0u).x); }",
+  ]);
+  await fails(() => shareBindings("", ["x", "y"], [0, 0], "k", "k.wgsl"), "bad-manifest", { kernel: "k", message: "`x` is not declared" });
+  const odd = text.replace("x_y_put(i: u32, v: u32)", "x_y_swap(i: u32, v: u32)");
+  await fails(() => shareBindings(odd, ["x", "x_y", "z"], [0, 0, 0], "k", "k.wgsl"), "bad-manifest", { message: "x_y_swap" });
+});
+
+onGpu("the first variant that the GPU can run", ["variant"], async (device, { variant }) => {
+  const out = device.buffer("i32", 1);
+  await variant!.launch(1, { out });
+  equal((await out.read())[0], device.features.has("subgroups") ? 2 : 1);
+});
+
+onGpu("shaders and manifests that are none", [], async (device) => {
+  const shader = (text: string, change: object = {}) =>
+    device.load<Kernels>({ nereid: "0", artefacts: [{ target: "webgpu", kernel: { name: "k", parameters: [{ name: "x", type: "*fp32" }] }, files: ["k.wgsl"],
+      webgpu: { sites: [], variants: [{ file: "k.wgsl", features: [], limits: {}, threads: 1, scratch: 0, report: false, arrays: [{ parameter: 0, name: "x", writes: true }], ...change }] } }] },
+      { base: () => new TextEncoder().encode(text) });
+  const good = "@group(0) @binding(1) var<storage, read_write> x: array<u32>;\n@compute @workgroup_size(1) fn main() {\n  x[0] = 1u;\n}\n";
+  await shader(good);
+  const error = await fails(() => shader(good.replace("1u", "1.5")), "load-failed", { kernel: "k", message: "k.wgsl:3:" });
+  ok(error.message.includes("x[0] = 1.5;"), error.message);
+  await fails(() => shader(good.replace("main", "other")), "load-failed", { kernel: "k" });
+  await fails(() => shader(good.replace("binding(1)", "binding(2)")), "load-failed", { kernel: "k" });
+  await fails(() => shader(good, { features: ["teleport"] }), "unsupported", { kernel: "k", message: "teleport" });
+  await fails(() => shader(good, { limits: { maxComputeWorkgroupStorageSize: 2 ** 30 } }), "unsupported", { message: "maxComputeWorkgroupStorageSize 1073741824" });
+  await fails(() => shader(good, { scratch: -1 }), "bad-manifest", { message: "scratch" });
+  await fails(() => shader(good, { arrays: [{ parameter: 1, name: "x", writes: true }] }), "bad-manifest", { message: "arrays" });
+  await fails(() => device.load({ nereid: "0", artefacts: [] }), "bad-manifest", { message: "target webgpu" });
+  const none = { target: "webgpu", kernel: { name: "k", parameters: [] }, files: [] };
+  await fails(() => device.load({ nereid: "0", artefacts: [none] } as Manifest), "bad-manifest", { message: "`webgpu`" });
+  await fails(() => device.load(new URL("none.json", manifestUrl)), "load-failed", { message: "none.json" });
+  await shader(good);
+});
+
+onGpu("what the GPU refuses is an error that leaves the device working", ["axpy"], async (device, { axpy }) => {
+  const n = 8;
+  const args = { x: device.buffer("f32", n), y: device.buffer("f32", n), n, a: 1 };
+  await axpy!.launch(1, args);
+  args.x.gpu.buffer.destroy(); // behind the runtime's back
+  await fails(() => axpy!.launch(1, args), "trap", { kernel: "axpy" });
+  await axpy!.launch(1, { ...args, x: device.buffer("f32", n) });
+  // Memory that is short: as WebGPU tells it, after the call.
+  const { gpu } = device;
+  const pop = gpu.popErrorScope.bind(gpu);
+  gpu.popErrorScope = () => pop().then(() => Object.assign(new Error("no memory"), {}) as unknown as GPUError);
+  const short = device.buffer("f32", n);
+  gpu.popErrorScope = pop;
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await fails(() => short.read(), "out-of-memory", { message: "no memory" });
+  await fails(() => short.write(new Float32Array(n)), "out-of-memory");
+  await fails(() => axpy!.launch(1, { ...args, x: short }), "out-of-memory", { kernel: "axpy" });
+  await axpy!.launch(1, { ...args, x: device.buffer("f32", n) });
+});
+
+onGpu("use after disposal", ["axpy", "count"], async (device, { axpy, count }) => {
+  const x = device.buffer("f32", 8);
+  const y = device.buffer("f32", 8);
+  const running = axpy!.launch(1, { x, y, n: 8, a: 1 });
+  x.dispose(); // after what is under way
+  x.dispose();
+  await running;
+  await fails(() => x.read(), "disposed");
+  await fails(() => x.write([1]), "disposed");
+  await fails(() => axpy!.launch(1, { x, y, n: 8, a: 1 }), "disposed", { kernel: "axpy", argument: "x" });
+  axpy!.dispose();
+  await fails(() => axpy!.launch(1, { x: y, y, n: 8, a: 1 }), "disposed", { kernel: "axpy" });
+  const out = device.buffer("i32", 65);
+  const pending = count!.launch(64, { out, rounds: 100000 });
+  const read = out.read();
+  const ended = [pending, read].map((p) => (p as Promise<unknown>).then(() => true, (error: NereidError) => error.code === "disposed" || String(error)));
+  device.dispose();
+  equal(await within(10, Promise.all(ended)), [true, true]);
+  await fails(() => count!.launch(1, { out, rounds: 1 }), "disposed", { kernel: "count", message: "device" });
+  await fails(() => device.buffer("f32", 1), "disposed");
+  await fails(() => device.load(manifestUrl), "disposed");
+  await fails(() => device.idle(), "disposed");
+  await fails(() => y.read(), "disposed");
+  device.dispose();
+});
+
+onGpu("a GPU that is lost is an error, and another can be opened", ["count", "asserts"], async (device, { count, asserts }) => {
+  const out = device.buffer("i32", 65);
+  await count!.launch(64, { out, rounds: 1 });
+  const all = [count!.launch(64, { out, rounds: 1000 }), out.read(), asserts!.launch(1, { which: 5 }), device.idle()];
+  device.gpu.destroy();
+  all.push(count!.launch(64, { out, rounds: 1 }));
+  for (const [k, promise] of (await within(10, Promise.allSettled(all))).entries())
+    ok(promise.status === "fulfilled" || (promise.reason instanceof NereidError && promise.reason.code === "lost-device"), `${k}: ${promise.status === "rejected" && promise.reason}`);
+  ok(device.lost, "lost");
+  await fails(() => count!.launch(64, { out, rounds: 1 }), "lost-device", { kernel: "count", message: "open()" });
+  await fails(() => out.read(), "lost-device");
+  await fails(() => out.write(new Int32Array(65)), "lost-device");
+  await fails(() => device.buffer("f32", 1), "lost-device");
+  await fails(() => device.idle(), "lost-device");
+  await fails(() => device.load(manifestUrl), "lost-device");
+  const other = await openGpu();
+  const { count: again } = await load(other, ["count"]);
+  const fresh = other.buffer("i32", 65);
+  await again!.launch(64, { out: fresh, rounds: 1 });
+  equal((await fresh.read())[64], 64);
+  other.dispose();
+});
+
+onGpu("a thousand launches cost microseconds each", ["axpy"], async (device, { axpy }) => {
+  const args = { x: device.buffer("f32", 256), y: device.buffer("f32", 256), n: 256, a: 1 };
+  await axpy!.launch(1, args);
+  let best = Infinity;
+  for (let i = 0; i < 15; ++i) {
+    const start = performance.now();
+    for (let k = 0; k < 1000; ++k) void axpy!.launch(1, args);
+    best = Math.min(best, performance.now() - start);
+    await device.idle();
+  }
+  if (!isNode || process.env.VERBOSE) console.log(`a launch takes ${best.toFixed(2)} µs`);
+  ok(best < 20, `${best} µs each`);
+});
+
+onGpu("the GPU's clock", ["count"], async (device, { count }) => {
+  if (!device.hasClock) return;
+  const out = device.buffer("i32", 65);
+  const timed = count as unknown as { time(grid: number, args: object, runs: number): Promise<number[]> };
+  const times = await timed.time(64, { out, rounds: 100 }, 5);
+  equal(times.length, 5);
+  ok(times.every((t) => t >= 0 && t < 1e6), times.join());
+  equal((await out.read())[64], 5 * 64);
+});
+
+onGpu("what is forgotten is given back", ["axpy"], async (device, { axpy }) => {
+  const collect = (globalThis as { gc?: () => void }).gc;
+  if (!collect) return;
+  const gone = new Set<string>();
+  const { gpu } = device;
+  const create = gpu.createBuffer.bind(gpu);
+  let made = 0;
+  gpu.createBuffer = (d) => {
+    const b = create(d);
+    const name = String(made++);
+    const destroy = b.destroy.bind(b);
+    b.destroy = () => (gone.add(name), destroy());
+    return b;
+  };
+  const use = async () => {
+    const [x, y] = [device.buffer("f32", 1000), device.buffer("f32", 1000)];
+    await axpy!.launch(4, { x, y, n: 1000, a: 1 });
+  };
+  await use();
+  for (let i = 0; i < 50 && gone.size < 2; ++i) {
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  equal([...gone].sort(), ["0", "1"]);
+});
+
+if (adapter) {
+  test("WebGPU: open() takes a GPU, but none that is emulated unless asked", async () => {
+    const emulated = adapter.info.isFallbackAdapter;
+    const any = await open({ gpu: gpu!, threads: 1 });
+    equal(any.kind, emulated ? "wasm" : "webgpu");
+    any.dispose();
+    const fresh = {
+      requestAdapter: async () => {
+        const a = (await gpu!.requestAdapter())!;
+        return { features: a.features, limits: a.limits, info: { isFallbackAdapter: false }, requestDevice: (d: GPUDeviceDescriptor) => a.requestDevice(d) };
+      },
+    };
+    const device = await open({ gpu: fresh as unknown as GPU });
+    equal(device.kind, "webgpu");
+    device.dispose();
+  });
+}
+
+test("WebGPU: open() where there is none", async () => {
+  const none = { requestAdapter: async () => null } as unknown as GPU;
+  await fails(() => open({ device: "webgpu", gpu: none }), "unsupported", { message: "adapter" });
+  const device = await open({ gpu: none, threads: 1 });
+  equal(device.kind, "wasm");
+  device.dispose();
+  const broken = { requestAdapter: async () => ({ features: new Set(), limits: {}, info: {}, requestDevice: async () => Promise.reject(new Error("out of order")) }) } as unknown as GPU;
+  await fails(() => open({ device: "webgpu", gpu: broken }), "unsupported", { message: "out of order" });
+  (await open({ gpu: broken, threads: 1 })).dispose();
+  if (!globalThis.navigator?.gpu) await fails(() => open({ device: "webgpu" }), "unsupported", { message: "navigator.gpu" });
+  await fails(() => open({ device: "webgpu", gpu: {} as GPU }), "wrong-argument");
+});
