@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "driver/driver.h"
+#include "driver/json.h"
 #include "nereid/nereid.h"
 
 using namespace nereid;
@@ -37,19 +38,6 @@ void give(nereid_text* out, std::string_view s) {
 }
 
 std::string json(std::string_view s) { return jsonQuoted(s); }
-
-std::string json(const KernelInfo& info) {
-  std::string out = cat("{\"name\": ", json(info.name), ", \"typed\": ", info.typed, ", \"parameters\": [");
-  for (size_t i = 0; i < info.parameters.size(); ++i) {
-    auto& p = info.parameters[i];
-    std::string block;
-    for (int64_t n : p.block) block += cat(block.empty() ? ", \"block\": [" : ", ", n);
-    if (!block.empty()) block += "]";
-    out += cat(i ? ", " : "", "{\"name\": ", json(p.name), ", \"type\": ", json(p.type), block, ", \"constexpr\": ", p.isConstexpr, ", \"default\": ", p.hasDefault,
-               ", \"do_not_specialize\": ", p.doNotSpecialize, ", \"do_not_specialize_on_alignment\": ", p.doNotAlign, "}");
-  }
-  return out + "]}";
-}
 
 std::optional<std::string> readFile(const std::string& path) {
   std::error_code ec;
@@ -164,20 +152,18 @@ nereid_status nereid_artefacts(const nereid_request* request, const char* direct
   Diags diags;
   auto m = frontEnd(sources, toRequest(*request), diags);
   if (!m) return fail(diags, sources, error);
-  std::string kernel = json(infoOf(*m->kernel()));
+  KernelInfo info = infoOf(*m->kernel());
   auto files = target->write(std::move(*m), diags);
   if (!files) return fail(diags, sources, error);
   std::error_code ec;
   std::filesystem::create_directories(directory, ec);
-  std::string names;
   for (const Artefact& f : files->files) {
     std::ofstream stream(std::filesystem::path(directory) / f.name, std::ios::binary);
     stream.write(f.bytes.data(), static_cast<std::streamsize>(f.bytes.size()));
     stream.close();
     if (!stream) return misuse(error, cat("cannot write ", f.name, " in ", directory));
-    names += cat(names.empty() ? "" : ", ", json(f.name));
   }
-  give(out, cat("{\"target\": ", json(name), ", \"kernel\": ", kernel, ", \"files\": [", names, "]", files->details.empty() ? "" : cat(", ", json(name), ": ", files->details), "}"));
+  give(out, json(name, info, *files));
   return NEREID_OK;
 }
 

@@ -11,11 +11,11 @@ namespace nereid {
 
 namespace {
 
-// Not from within WebAssembly.
-#if NEREID_HAS_NODE
-#define NEREID_IN_NODE(function) function
+// The compiler as a WebAssembly module writes kernels and runs none.
+#if defined(__wasm__)
+#define NEREID_RUNS(function) nullptr
 #else
-#define NEREID_IN_NODE(function) nullptr
+#define NEREID_RUNS(function) function
 #endif
 
 constexpr Target kTargets[] = {

@@ -9,7 +9,7 @@
 
 namespace nereid {
 
-// The value of an element-wise operation with one result on constant operands; nothing where it has no meaning here.
+// The value of an exact element-wise operation with one result on constant operands; nothing for any other.
 std::optional<Dense> fold(const Inst& inst, std::span<const Dense* const> operands);
 
 }  // namespace nereid

@@ -10,6 +10,7 @@
 #include "ir/bits.h"
 #include "ir/enums.h"
 #include "ir/ir.h"
+#include "support/sort.h"
 
 namespace nereid {
 
@@ -32,9 +33,7 @@ std::string floatText(Elem elem, uint64_t bits) {
   if (elem != Elem::F64) {
     // The short text of the float, if it survives the way through a double.
     std::string text = decimals(scientific(value, true));
-    double back = 0;
-    std::from_chars(text.data(), text.data() + text.size(), back);
-    if (encodeFloat(elem, back) == bits) return text;
+    if (auto back = parseDouble(text.substr(text[0] == '-')); back && encodeFloat(elem, std::copysign(*back, value)) == bits) return text;
   }
   return decimals(scientific(value, false));
 }
@@ -109,7 +108,7 @@ std::string dictionary(const Inst& inst, std::initializer_list<Attr> shown = {})
     items.emplace_back(attrName(attr), std::move(text));
   }
   if (items.empty()) return "";
-  std::sort(items.begin(), items.end());
+  sortStably(items);
   std::string out = " {";
   for (size_t i = 0; i < items.size(); ++i) out += cat(i ? ", " : "", items[i].first, items[i].second);
   return out + "}";

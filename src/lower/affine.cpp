@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "lower/lowering.h"
+#include "support/sort.h"
 
 namespace nereid {
 
@@ -186,7 +187,7 @@ std::optional<Affine> Lowering::affine(Value* v, const IndexMap& map) {
       Lowval least = emitOp(Op::CmpI, {start, {index(0), 0}}, kI1, {{Attr::Predicate, static_cast<int64_t>(CmpIPred::Sge)}});
       Lowval most = emitOp(Op::CmpI, {emitOp(Op::AddI, {rest, {index(reach), 0}}, kI64), size}, kI1,
                            {{Attr::Predicate, static_cast<int64_t>(CmpIPred::Slt)}});
-      assumptions_.push_back(emitOp(Op::AndI, {least, most}, kI1).v);
+      assumed(emitOp(Op::AndI, {least, most}, kI1).v);
       a->base = rest;
       a->constant = 0;
       return a;
@@ -211,8 +212,7 @@ Lowval Lowering::materialize(const Affine& a, int atLeast) {
   std::vector<const Affine::Term*> terms;
   for (const Affine::Term& t : a.terms) terms.push_back(&t);
   auto levelOf = [&](const Affine::Term* t) { return std::max(axes_[static_cast<size_t>(t->axis)].level, t->scale.level); };
-  std::sort(terms.begin(), terms.end(),
-            [&](auto* x, auto* y) { return std::pair(levelOf(x), x->axis) < std::pair(levelOf(y), y->axis); });
+  sortStably(terms, [&](auto* x, auto* y) { return std::pair(levelOf(x), x->axis) < std::pair(levelOf(y), y->axis); });
   Lowval sum = a.base;
   auto add = [&](Lowval x) {
     if (!sum.v)
@@ -253,9 +253,7 @@ Lowering::Address Lowering::fromAffine(const Affine& a) {
     return out;
   }
   if (lane->factor == 1 && assume_ && lane->scale.level <= assumeLevel_) {
-    assumptions_.push_back(emitOp(Op::CmpI, {lane->scale, {index(1), 0}}, Type::scalar(Elem::I1),
-                                  {{Attr::Predicate, static_cast<int64_t>(CmpIPred::Eq)}})
-                               .v);
+    assumed(emitOp(Op::CmpI, {lane->scale, {index(1), 0}}, Type::scalar(Elem::I1), {{Attr::Predicate, static_cast<int64_t>(CmpIPred::Eq)}}).v);
     out.contiguous = true;
     return out;
   }

@@ -75,7 +75,7 @@ void Lowering::emitDot(const Inst& dot) {
   axes_[1].bits = mBits - rowBits;
   axes_[2].bits = batchBits;
   vectorAxis_ = laneBits ? 0 : -1;
-  note("tt.dot at line ", dot.loc.line, ": register tiles of ", groups[0].rows, uneven ? " or 4" : "", " x ", 1 << laneBits, ", ", groups[0].rows * vectors,
+  note("tt.dot at line ", dot.loc.line(), ": register tiles of ", groups[0].rows, uneven ? " or 4" : "", " x ", 1 << laneBits, ", ", groups[0].rows * vectors,
        " accumulators of ", machine_.vectorRegisters, " registers; per step of K one vector of B, then a broadcast of A and a multiply-add a row");
   auto mapOfRow = [&](int row) {
     IndexMap map;

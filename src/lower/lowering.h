@@ -9,6 +9,7 @@
 //   dot.cpp       register tiles of a matrix product; histograms
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <set>
@@ -222,6 +223,9 @@ class Lowering {
   int assumeLevel_ = 0;
   bool unlikely_ = false;  // in the other version: small code
   std::vector<Value*> assumptions_;
+  void assumed(Value* v) {
+    if (std::find(assumptions_.begin(), assumptions_.end(), v) == assumptions_.end()) assumptions_.push_back(v);
+  }
   std::map<std::pair<const Value*, IndexMap>, Lowval> memo_;
   std::vector<std::pair<const Value*, IndexMap>> journal_;
   // Masks as bounds: comparisons `index along axis < bound`, and what is known of them in the current segment.

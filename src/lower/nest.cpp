@@ -12,6 +12,7 @@
 #include "ir/bits.h"
 #include "lower/lowering.h"
 #include "lower/combine.h"
+#include "support/sort.h"
 
 namespace nereid {
 
@@ -352,7 +353,7 @@ void Lowering::noteNest(const Nest& nest) {
   if (quiet_) return;
   std::string shape;
   for (int64_t d : nest.shape) shape += cat(shape.empty() ? "" : "x", d);
-  note("nest over ", shape.empty() ? "one element" : shape, " at line ", loc_.line);
+  note("nest over ", shape.empty() ? "one element" : shape, " at line ", loc_.line());
   std::string loops;
   for (int a : order_) {
     const Axis& axis = axes_[static_cast<size_t>(a)];
@@ -362,7 +363,7 @@ void Lowering::noteNest(const Nest& nest) {
        vectorAxis_ < 0 ? "; scalar" : "; lanes along the axis where most accesses are contiguous");
   findBounds(nest);
   for (const Bound& bound : bounds_)
-    note("  the comparison at line ", bound.compare->loc.line, bound.isLower ? " holds on a whole loop or is a mask" : " ends a loop instead of masking it");
+    note("  the comparison at line ", bound.compare->loc.line(), bound.isLower ? " holds on a whole loop or is a mask" : " ends a loop instead of masking it");
 }
 
 void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
@@ -464,8 +465,6 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
     quiet_ -= i == 1;
     assume_ = unlikely_ = false;
   }
-  std::sort(assumptions_.begin(), assumptions_.end());
-  assumptions_.erase(std::unique(assumptions_.begin(), assumptions_.end()), assumptions_.end());
   for (Value* v : assumptions_) condition = condition ? at(top()).make(Op::AndI, {condition, v}) : v;
   assumptions_.clear();
   branch->operands = {condition ? condition : constant(Type::scalar(Elem::I1), 1)};
@@ -483,13 +482,11 @@ void Lowering::emitSlowly(const Nest& nest, std::vector<const Inst*> loads, cons
     int number;
     const Inst* load;
     const Root* root;
-    size_t order;
   };
   std::vector<Event> events;
-  for (const Inst* load : loads) events.push_back({number_[load], load, nullptr, events.size()});
-  for (const Root& root : nest.roots) events.push_back({number_[root.inst], nullptr, &root, events.size()});
-  std::sort(events.begin(), events.end(),
-            [](const Event& a, const Event& b) { return std::tuple(a.number, a.order) < std::tuple(b.number, b.order); });
+  for (const Inst* load : loads) events.push_back({number_[load], load, nullptr});
+  for (const Root& root : nest.roots) events.push_back({number_[root.inst], nullptr, &root});
+  sortStably(events, [](const Event& a, const Event& b) { return a.number < b.number; });
   for (const Event& event : events) {
     Nest one;
     one.reduceAxis = -1;

@@ -12,7 +12,7 @@ namespace {
 std::string nameOf(const Value* v) {
   if (!v->name.empty()) return cat("%", v->name);
   if (!v->def) return cat("argument ", v->index);
-  return cat(info(v->def->op).spelling, " at line ", v->def->loc.line);
+  return cat(info(v->def->op).spelling, " at line ", v->def->loc.line());
 }
 
 std::string shapeOf(const std::vector<int64_t>& shape) {
@@ -45,7 +45,7 @@ class Describer {
       }
       const Inst& inst = *step.inst;
       if (inst.regions.empty() || !isControl(inst.op)) continue;
-      line(depth, info(inst.op).spelling, " at line ", inst.loc.line);
+      line(depth, info(inst.op).spelling, " at line ", inst.loc.line());
       for (Value* v : inst.results)
         if (v->type.isTile()) line(depth + 1, "carries ", nameOf(v), " ", shapeOf(v->type.shape()), " in a buffer");
       for (auto& r : inst.regions) block(r->entry(), depth + 1);
@@ -71,11 +71,11 @@ class Describer {
         case Root::Carry: line(depth + 1, "carry ", nameOf(root.value), " to the next iteration"); break;
         case Root::Dot: {
           bool inPlace = plan_.inPlaceOf.count(root.inst->result()) != 0;
-          line(depth + 1, "tt.dot at line ", root.inst->loc.line, ": register tiles",
+          line(depth + 1, "tt.dot at line ", root.inst->loc.line(), ": register tiles",
                inPlace ? ", accumulated in place: nothing reads the old value later" : "");
           break;
         }
-        default: line(depth + 1, info(root.inst->op).spelling, " at line ", root.inst->loc.line);
+        default: line(depth + 1, info(root.inst->op).spelling, " at line ", root.inst->loc.line());
       }
       auto moves = [&](const Value* ptr, const IndexMap& map) {
         std::string text;
@@ -99,7 +99,7 @@ class Describer {
         IndexMap m;
         for (IndexBit b : map) m.push_back(b.isConstant() || b.bit >= domain.size() ? IndexBit{} : domain[b.bit]);
         if (v->def && v->def->op == Op::Load && !inMemory(v))
-          say(cat("loads ", nameOf(v), " (line ", v->def->loc.line, "): ", moves(v->def->operand(0), m)));
+          say(cat("loads ", nameOf(v), " (line ", v->def->loc.line(), "): ", moves(v->def->operand(0), m)));
         else if (inMemory(v) && v->def && !(root.kind == Root::Buffer && v == root.value))
           say(cat("reads ", nameOf(v), " from its buffer"));
       });

@@ -9,6 +9,8 @@
 #include <bit>
 #include <set>
 
+#include "support/sort.h"
+
 namespace nereid {
 
 IndexMap identityMap(int bits) {
@@ -285,7 +287,7 @@ class Planner {
           if (c.nests.empty()) order.push_back(v);
           if (std::find(c.nests.begin(), c.nests.end(), nest) == c.nests.end()) c.nests.push_back(nest);
         });
-    std::sort(order.begin(), order.end(), [&](Value* a, Value* b) { return number_[a->def] < number_[b->def]; });
+    sortStably(order, [&](Value* a, Value* b) { return number_[a->def] < number_[b->def]; });
     const auto gates = findGates(order);
     // Whether a later value stands between `v` and all that needs it, and can be the buffer as well.
     auto hasBetter = [&](Value* v) {
@@ -312,7 +314,7 @@ class Planner {
       if (why.empty() && def->op == Op::Load)
         for (const Nest* nest : c.nests)
           if (const Inst* writer = writerBetween(def, *nest))
-            why = cat("read later, after the ", info(writer->op).spelling, " at line ", writer->loc.line);
+            why = cat("read later, after the ", info(writer->op).spelling, " at line ", writer->loc.line());
       if (why.empty()) continue;
       changed |= buffer(v, std::move(why));
       work_.clear();

@@ -32,7 +32,7 @@ std::string_view Sources::line(uint32_t file, uint32_t line) const {
 
 std::string Sources::describe(Loc loc) const {
   if (!loc) return "";
-  return cat(path(loc.file), ":", loc.line, ":", loc.col);
+  return cat(path(loc.file()), ":", loc.line(), ":", loc.col());
 }
 
 std::string_view errorId(Err err) {
@@ -74,9 +74,9 @@ void renderLine(std::string& out, const Sources& sources, uint32_t file, uint32_
   std::string gutter = std::string(number.size(), ' ') + " | ";
   std::string marks;
   auto mark = [&](Loc loc, char with) {
-    if (loc.file != file || loc.line != line) return;
-    size_t begin = columns(source, loc.col ? loc.col - 1u : 0u);
-    size_t end = columns(source, (loc.col ? loc.col - 1u : 0u) + std::max<size_t>(loc.length, 1));
+    if (loc.file() != file || loc.line() != line) return;
+    size_t begin = columns(source, loc.col() ? loc.col() - 1u : 0u);
+    size_t end = columns(source, (loc.col() ? loc.col() - 1u : 0u) + std::max<size_t>(loc.length(), 1));
     if (marks.size() < end) marks.resize(end, ' ');
     for (size_t i = begin; i < end; ++i)
       if (marks[i] == ' ' || with == '^') marks[i] = with;
@@ -85,8 +85,8 @@ void renderLine(std::string& out, const Sources& sources, uint32_t file, uint32_
   mark(diag.loc, '^');
   if (!marks.empty()) append(out, cat(gutter, marks, "\n"));
   for (const Label& label : diag.labels)
-    if (label.loc.file == file && label.loc.line == line && !label.text.empty())
-      append(out, cat(gutter, std::string(columns(source, label.loc.col - 1u), ' '), label.text, "\n"));
+    if (label.loc.file() == file && label.loc.line() == line && !label.text.empty())
+      append(out, cat(gutter, std::string(columns(source, label.loc.col() - 1u), ' '), label.text, "\n"));
 }
 
 }  // namespace
@@ -98,14 +98,14 @@ std::string Diags::render(const Sources& sources) const {
     append(out, cat("error: ", diag.text, " [", errorId(diag.err), "]\n"));
     std::vector<std::pair<uint32_t, uint32_t>> lines;
     auto want = [&](Loc loc) {
-      if (!loc || sources.text(loc.file).empty()) return;
-      std::pair<uint32_t, uint32_t> at{loc.file, loc.line};
+      if (!loc || sources.text(loc.file()).empty()) return;
+      std::pair<uint32_t, uint32_t> at{loc.file(), loc.line()};
       if (std::find(lines.begin(), lines.end(), at) == lines.end()) lines.push_back(at);
     };
     want(diag.loc);
     for (const Label& label : diag.labels) want(label.loc);
     for (auto [file, line] : lines) {
-      if (file != diag.loc.file) append(out, cat("  in ", sources.path(file), ":\n"));
+      if (file != diag.loc.file()) append(out, cat("  in ", sources.path(file), ":\n"));
       renderLine(out, sources, file, line, diag);
     }
     if (!diag.hint.empty()) append(out, cat("hint: ", diag.hint, "\n"));
@@ -113,10 +113,12 @@ std::string Diags::render(const Sources& sources) const {
   return out;
 }
 
+#if !defined(__wasm__)  // there the host says it: src/wasm/runtime.cpp
 void internalError(const char* file, int line, std::string_view text) {
   std::fprintf(stderr, "nereid: internal error at %s:%d: %.*s\nThis is a fault of Nereid, not of your kernel; please report it with the kernel.\n",
                file, line, static_cast<int>(text.size()), text.data());
   std::abort();
 }
+#endif
 
 }  // namespace nereid

@@ -4,6 +4,7 @@
 // A diagnostic is returned, never printed: the caller that owns the Diags renders them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <expected>
@@ -15,14 +16,25 @@
 
 namespace nereid {
 
-// A place in a source file: line and column count from 1, `length` is what a caret underlines. File 0 is "nowhere".
-struct Loc {
-  uint32_t file = 0;
-  uint32_t line = 0;
-  uint16_t col = 0;
-  uint16_t length = 0;
-  explicit operator bool() const { return file != 0; }
+// A place in a source file: line and column count from 1, `length` is what a caret underlines. File 0 is "nowhere". All in 64 bits, since
+// every value, instruction and token has one; what is larger than its share stays at the largest.
+class Loc {
+ public:
+  Loc() = default;
+  Loc(uint32_t file, uint64_t line, uint64_t col, uint64_t length)
+      : bits_(uint64_t{file} << 48 | std::min<uint64_t>(line, kMaxLine) << 26 | std::min<uint64_t>(col, kMaxCol) << 12 | std::min<uint64_t>(length, kMaxLength)) {}
+  uint32_t file() const { return static_cast<uint32_t>(bits_ >> 48); }
+  uint32_t line() const { return static_cast<uint32_t>(bits_ >> 26 & kMaxLine); }
+  uint32_t col() const { return static_cast<uint32_t>(bits_ >> 12 & kMaxCol); }
+  uint32_t length() const { return static_cast<uint32_t>(bits_ & kMaxLength); }
+  Loc withFile(uint32_t file) const { return {file, line(), col(), length()}; }
+  Loc withLength(uint64_t length) const { return {file(), line(), col(), length}; }
+  explicit operator bool() const { return bits_ != 0; }
   bool operator==(const Loc&) const = default;
+
+ private:
+  static constexpr uint64_t kMaxLine = (1 << 22) - 1, kMaxCol = (1 << 14) - 1, kMaxLength = (1 << 12) - 1;
+  uint64_t bits_ = 0;
 };
 
 // The files that locations point into.

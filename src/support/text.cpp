@@ -3,66 +3,94 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
 #include <utility>
 
 namespace nereid {
 
+// Number to text and back, which differ in what they call. The C and C++ libraries' own ways would bring 40 kB of code and tables into the compiler's
+// WebAssembly module, whose host has all that.
 #if defined(__wasm__)
 
 namespace {
 
-// The standard library's to_chars brings 150 kB of tables: the C library's printf, tried with more and more digits, does as well.
-std::string shortestDigits(double value, bool single) {
-  char buffer[40];
-  for (int digits = 0;; ++digits) {
-    std::snprintf(buffer, sizeof buffer, "%.*e", digits, value);
-    double back = std::strtod(buffer, nullptr);
-    if (digits == 17 || (single ? static_cast<float>(back) == static_cast<float>(value) : back == value)) return buffer;
-  }
+extern "C" [[clang::import_module("nereid"), clang::import_name("readNumber")]] double hostReadNumber(const char* text, size_t size);
+// At most 32 bytes, "1.5e-7"; how many there are.
+extern "C" [[clang::import_module("nereid"), clang::import_name("writeNumber")]] size_t hostWriteNumber(double value, int single, char* to);
+
+double convert(std::string_view text) { return hostReadNumber(text.data(), text.size()); }
+
+std::string digitsOf(double value, bool single) {
+  char buffer[32];
+  return {buffer, hostWriteNumber(value, single, buffer)};
 }
 
 }  // namespace
 
-std::string scientific(double value, bool single) { return shortestDigits(value, single); }
-
-std::string shortest(double value) {
-  if (std::isnan(value)) return "nan";
-  if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
-  std::string text = shortestDigits(value, false);
-  int exponent = std::atoi(text.c_str() + text.find('e') + 1);
-  if (exponent < -4 || exponent > 15) return text;
-  // Plain where that is no longer, as to_chars has it.
-  std::string_view mantissa = std::string_view(text).substr(0, text.find('e'));
-  auto digits = static_cast<int>(std::count_if(mantissa.begin(), mantissa.end(), [](char c) { return c >= '0' && c <= '9'; }));
-  char buffer[64];
-  std::snprintf(buffer, sizeof buffer, "%.*f", std::max(digits - 1 - exponent, 0), value);
-  return std::string(buffer).size() <= text.size() ? std::string(buffer) : text;
-}
-
 #else
 
-std::string scientific(double value, bool single) {
+namespace {
+
+double convert(std::string_view text) { return std::strtod(std::string(text).c_str(), nullptr); }
+
+std::string digitsOf(double value, bool single) {
   char buffer[40];
   auto end = single ? std::to_chars(buffer, buffer + sizeof buffer, static_cast<float>(value), std::chars_format::scientific).ptr
                     : std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific).ptr;
-  return std::string(buffer, end);
+  return {buffer, end};
+}
+
+}  // namespace
+
+#endif
+
+std::optional<double> parseDouble(std::string_view text) {
+  size_t at = 0;
+  auto digits = [&] {
+    size_t from = at;
+    while (at < text.size() && text[at] >= '0' && text[at] <= '9') ++at;
+    return at - from;
+  };
+  size_t count = digits();
+  if (at < text.size() && text[at] == '.') {
+    ++at;
+    count += digits();
+  }
+  if (count == 0) return std::nullopt;
+  if (at < text.size() && (text[at] | 0x20) == 'e') {
+    ++at;
+    if (at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
+    if (digits() == 0) return std::nullopt;
+  }
+  if (at != text.size()) return std::nullopt;
+  return convert(text);
+}
+
+std::string scientific(double value, bool single) {
+  std::string text = digitsOf(value, single);
+  // An exponent has a sign and two digits.
+  size_t at = text.find('e') + 1;
+  if (text[at] != '-' && text[at] != '+') text.insert(at, 1, '+');
+  if (text.size() - at < 3) text.insert(at + 1, 1, '0');
+  return text;
 }
 
 std::string shortest(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
-  // The first precision that reads back as the same number. (std::to_chars would bring 100 kB of tables into the WebAssembly build.)
-  char buffer[40];
-  for (int digits = 1; digits <= 17; ++digits) {
-    std::snprintf(buffer, sizeof buffer, "%.*g", digits, value);
-    if (std::strtod(buffer, nullptr) == value) break;
-  }
-  return buffer;
+  std::string text = scientific(value, false);
+  size_t e = text.find('e');
+  int exponent = 0;
+  std::from_chars(text.data() + e + (text[e + 1] == '+' ? 2 : 1), text.data() + text.size(), exponent);
+  if (exponent < -4 || exponent > 15) return text;
+  std::string sign = value < 0 || text[0] == '-' ? "-" : "", digits;
+  for (char c : text.substr(0, e))
+    if (c >= '0' && c <= '9') digits += c;
+  if (exponent < 0) return cat(sign, "0.", std::string(static_cast<size_t>(-exponent - 1), '0'), digits);
+  auto whole = static_cast<size_t>(exponent) + 1;
+  if (digits.size() <= whole) return cat(sign, digits, std::string(whole - digits.size(), '0'));
+  return cat(sign, digits.substr(0, whole), ".", digits.substr(whole));
 }
-
-#endif
 
 std::string hex(uint64_t bits, int digits) {
   std::string out(static_cast<size_t>(digits) + 2, '0');

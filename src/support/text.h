@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -11,7 +12,9 @@
 
 namespace nereid {
 
-// The shortest decimal text that reads back as the same double.
+// The number that decimal text stands for, 12, 1.5e-3 or .5; nothing for other text. Too large is infinity, too small 0.
+std::optional<double> parseDouble(std::string_view text);
+// The shortest decimal text that reads back as the same double; with an exponent only where Python has one.
 std::string shortest(double value);
 // The same with an exponent, 1.5e-05; of the float that `value` is, if `single`.
 std::string scientific(double value, bool single);

@@ -1,56 +1,127 @@
 // SPDX-License-Identifier: MIT
-// The compiler as a WebAssembly module: a page writes texts into its memory, asks for a stage, and reads the result.
-#include <cstdlib>
+// The compiler as a WebAssembly module. The host writes a request into its memory and reads the answer there. Both are a list of texts, each with its
+// size before it (u32, little-endian).
+//
+//   request   COMMAND, PATH, SOURCE, KERNEL, "1" to keep assertions or "", how many items the signature has, the items, how many constants there are,
+//             their names and literals by turns, and to the end paths and texts of other files by turns. COMMAND is
+//             `describe`, `compile TARGET` or `emit STAGE`
+//   answer    the lines of tl.static_print; then of `describe` JSON, of `emit` the text, of `compile` the entry of a manifest, and names and bytes
+//             of its files by turns; where it failed the errors as text and as JSON (driver/json.h)
+//
+// The host gives `readNumber`, `writeNumber` (support/text.cpp) and `fail`, which takes the text of a fault of ours and does not return.
 #include <cstring>
-#include <string>
+#include <map>
 
 #include "driver/driver.h"
+#include "driver/json.h"
 
 namespace {
 
-std::string result;
+using namespace nereid;
 
-std::vector<std::string> split(std::string_view text, char by) {
-  std::vector<std::string> out;
-  while (!text.empty()) {
-    size_t end = text.find(by);
-    out.emplace_back(text.substr(0, end));
-    if (end == std::string_view::npos) break;
-    text.remove_prefix(end + 1);
+std::string answer;
+
+void add(std::string_view text) {
+  auto size = static_cast<uint32_t>(text.size());
+  answer.append(reinterpret_cast<const char*>(&size), sizeof size);
+  answer.append(text);
+}
+
+class Reader {
+ public:
+  explicit Reader(std::string_view from) : from_(from) {}
+  bool done() const { return from_.empty(); }
+  std::string text() {
+    uint32_t size;
+    std::memcpy(&size, from_.data(), sizeof size);
+    std::string out(from_.substr(sizeof size, size));
+    from_.remove_prefix(sizeof size + size);
+    return out;
   }
-  return out;
+  int number() { return std::atoi(text().c_str()); }
+
+ private:
+  std::string_view from_;
+};
+
+Result<void> run(std::string_view command, std::string_view what, const Request& request, Sources& sources, Diags& diags) {
+  if (command == "emit") {
+    auto text = emit(sources, request, what, diags);
+    if (!text) return std::unexpected(Failed{});
+    add(*text);
+  } else if (command == "describe") {
+    auto info = describe(sources, request, diags);
+    if (!info) return std::unexpected(Failed{});
+    add(json(*info));
+  } else {
+    const Target* target = findTarget(what);
+    if (!target || !target->write) return diags.error(Err::Unsupported, {}).says("there is no target `", what, "`");
+    auto m = frontEnd(sources, request, diags);
+    if (!m) return std::unexpected(Failed{});
+    KernelInfo info = infoOf(*m->kernel());
+    auto artefacts = target->write(std::move(*m), diags);
+    if (!artefacts) return std::unexpected(Failed{});
+    add(json(what, info, *artefacts));
+    for (const Artefact& file : artefacts->files) {
+      add(file.name);
+      add(file.bytes);
+    }
+  }
+  return {};
 }
 
 }  // namespace
 
 extern "C" {
 
-// The C library's stack protector, which wasi-libc does not have.
-uintptr_t __stack_chk_guard = 0x595E9FBD;
-void __stack_chk_fail() { __builtin_trap(); }
+[[clang::export_name("alloc")]] char* nereid_alloc(size_t size) { return static_cast<char*>(operator new(size)); }
 
-// One of our own faults: the page sees a trap.
-[[clang::export_name("nereid_alloc")]] void* nereid_alloc(size_t size) { return std::malloc(size); }
-[[clang::export_name("nereid_release")]] void nereid_release(void* p) { std::free(p); }
-
-// The text of a stage of a kernel; all arguments end in a zero byte. Signature items and constants (NAME=LITERAL) stand one a line.
-// 0: the text is there; 1: it is the error.
-[[clang::export_name("nereid_emit")]] int nereid_emit(const char* path, const char* source, const char* kernel, const char* signature,
-                                                      const char* constants, const char* stage) {
-  nereid::Request request;
-  request.path = path;
-  request.kernel = kernel;
-  request.signature = split(signature, '\n');
-  for (const std::string& c : split(constants, '\n'))
-    if (size_t equals = c.find('='); equals != std::string::npos) request.constants[c.substr(0, equals)] = c.substr(equals + 1);
-  request.read = [&](const std::string& wanted) { return wanted == path ? std::optional<std::string>(source) : std::nullopt; };
-  nereid::Sources sources;
-  nereid::Diags diags;
-  auto text = nereid::emit(sources, request, stage, diags);
-  result = text ? std::move(*text) : diags.render(sources);
-  return text ? 0 : 1;
+// Answers a request, which alloc() made room for and this gives back. 0: it worked; 1: it failed.
+[[clang::export_name("ask")]] int nereid_ask(char* at, size_t size) {
+  Reader reader({at, size});
+  std::string command = reader.text(), printed;
+  Request request;
+  request.path = reader.text();
+  std::map<std::string, std::string> files;
+  files[request.path] = reader.text();
+  request.kernel = reader.text();
+  request.debug = !reader.text().empty();
+  for (int i = reader.number(); i > 0; --i) request.signature.push_back(reader.text());
+  for (int i = reader.number(); i > 0; --i) {
+    std::string name = reader.text();
+    request.constants[name] = reader.text();
+  }
+  while (!reader.done()) {
+    std::string path = reader.text();
+    files.emplace(path, reader.text());
+  }
+  operator delete(at);
+  request.read = [&](const std::string& path) {
+    auto found = files.find(path);
+    return found == files.end() ? std::nullopt : std::optional(found->second);
+  };
+  request.print = [&](const std::string& line) { append(printed, cat(line, "\n")); };
+  Sources sources;
+  Diags diags;
+  std::string_view whole = command;
+  size_t space = std::min(whole.find(' '), whole.size());
+  answer.clear();
+  bool good = run(whole.substr(0, space), trim(whole.substr(space)), request, sources, diags).has_value();
+  if (!good) {
+    answer.clear();
+    add(printed);
+    add(diags.render(sources));
+    add(json(diags, sources));
+    return 1;
+  }
+  // What was printed is known only now, but stands first.
+  std::string rest = std::move(answer);
+  answer.clear();
+  add(printed);
+  append(answer, rest);
+  return 0;
 }
 
-[[clang::export_name("nereid_text")]] const char* nereid_text() { return result.data(); }
-[[clang::export_name("nereid_text_size")]] size_t nereid_text_size() { return result.size(); }
+[[clang::export_name("answer")]] const char* nereid_answer() { return answer.data(); }
+[[clang::export_name("answerSize")]] size_t nereid_answer_size() { return answer.size(); }
 }

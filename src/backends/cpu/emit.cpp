@@ -630,7 +630,7 @@ struct Emitter {
     }
     std::string message(i.text(Attr::Message));
     when(get(i.operands[0]), [&] {
-      b.CreateCall(callee, {b.CreateGlobalString(message), b.getInt32(i.loc.line), pid[0], pid[1], pid[2]});
+      b.CreateCall(callee, {b.CreateGlobalString(message), b.getInt32(i.loc.line()), pid[0], pid[1], pid[2]});
     });
   }
 

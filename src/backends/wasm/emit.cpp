@@ -600,7 +600,7 @@ void Emitter::report(const Inst& i) {
   Site site;
   site.isAssert = isAssert;
   site.text = isAssert ? i.text(Attr::Message) : i.text(Attr::Prefix);
-  site.line = i.loc.line;
+  site.line = i.loc.line();
   std::vector<Node*> values;
   bool inHex = i.integer(Attr::Hex) != 0;
   const auto& isSigned = i.list(Attr::IsSigned);

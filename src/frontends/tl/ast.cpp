@@ -40,7 +40,7 @@ void dump(std::string& out, const Node* node, int depth) {
     default:
       if (!node->text.empty()) append(out, cat(" ", node->text));
   }
-  append(out, cat(" @", node->loc.line, ":", node->loc.col, "\n"));
+  append(out, cat(" @", node->loc.line(), ":", node->loc.col(), "\n"));
   for (const Node* kid : node->kids) dump(out, kid, depth + 1);
 }
 

@@ -10,6 +10,7 @@
 
 #include "frontends/tl/codegen.h"
 #include "ir/bits.h"
+#include "support/sort.h"
 
 namespace nereid::tl {
 
@@ -265,7 +266,7 @@ Result<Val> CodeGen::bMakeBlockPtr(Bound& a) {
   std::vector<Val> strides = TRY(indexList(a[2], a.loc(2), true, "the strides")), offsets = TRY(indexList(a[3], a.loc(3), false, "the offsets"));
   std::vector<int64_t> block = TRY(shapeOf(a[4], a.loc(4))), order = TRY(intList(a[5], a.loc(5), "the order"));
   std::vector<int64_t> sorted = order;
-  std::sort(sorted.begin(), sorted.end());
+  sortStably(sorted);
   for (size_t i = 0; i < sorted.size(); ++i)
     if (sorted[i] != static_cast<int64_t>(i)) return error(Err::Type, a.loc(5)).says("the order must name each of the axes 0 to ", order.size() - 1, " once, but it is ", shapeText(order));
   size_t rank = block.size();
@@ -300,7 +301,7 @@ Result<Val> CodeGen::bAdvance(Bound& a) {
 Result<std::vector<int64_t>> CodeGen::boundaryCheck(const Val& v, size_t rank, Loc loc) {
   if (v.isNone()) return std::vector<int64_t>{};
   std::vector<int64_t> axes = TRY(intList(v, loc, "boundary_check"));
-  std::sort(axes.begin(), axes.end());
+  sortStably(axes);
   for (size_t i = 0; i < axes.size(); ++i) {
     if (axes[i] < 0 || axes[i] >= static_cast<int64_t>(rank)) return error(Err::Shape, loc).says("boundary_check names axis ", axes[i], ", but the block has ", rank);
     if (i && axes[i] == axes[i - 1]) return error(Err::Shape, loc).says("boundary_check names axis ", axes[i], " twice");

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "frontends/tl/codegen.h"
+#include "support/host_math.h"
 
 namespace nereid::tl {
 
@@ -207,13 +208,14 @@ Result<Val> CodeGen::bHostMath(Bound& a) {
   switch (a.info->op) {
     case Op::Log2: case Op::Log:
       if (x <= 0) return error(Err::Type, a.loc(0)).says("the logarithm of ", repr(a[0]), " is not defined");
-      return Val::floating(a.info->op == Op::Log2 ? std::log2(x) : std::log(x));
+      return Val::floating(a.info->op == Op::Log2 ? hostLog2(x) : hostLog(x));
     case Op::Sqrt:
       if (x < 0) return error(Err::Type, a.loc(0)).says("the square root of ", repr(a[0]), " is not defined");
       return Val::floating(std::sqrt(x));
-    case Op::Exp: return Val::floating(std::exp(x));
-    case Op::Sin: return Val::floating(std::sin(x));
-    case Op::Cos: return Val::floating(std::cos(x));
+    case Op::Exp: return Val::floating(hostExp(x));
+    case Op::Sin: case Op::Cos:
+      if (std::isfinite(x) && std::fabs(x) > 0x1p30) return error(Err::Unsupported, a.loc(0)).says("an angle above 2^30 is not supported at compile time");
+      return Val::floating(a.info->op == Op::Sin ? hostSin(x) : hostCos(x));
     default:
       if (a[0].isInt()) return a[0];
       x = a.info->op == Op::Ceil ? std::ceil(x) : std::floor(x);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "frontends/tl/codegen.h"
+#include "support/sort.h"
 
 namespace nereid::tl {
 
@@ -89,7 +90,7 @@ Result<Val> CodeGen::bExpandDims(Bound& a) {
     if (axis < -rank || axis >= rank) return error(Err::Shape, a.loc(1)).says("axis ", axis, " is out of range: the result has ", rank, " axes");
     if (axis < 0) axis += rank;
   }
-  std::sort(axes.begin(), axes.end());
+  sortStably(axes);
   if (std::adjacent_find(axes.begin(), axes.end()) != axes.end()) return error(Err::Shape, a.loc(1)).says("an axis is named twice");
   for (int64_t axis : axes) t = expandDims(t, static_cast<int>(axis));
   return Val::of(t);
@@ -118,7 +119,7 @@ Result<Val> CodeGen::bPermute(Bound& a) {
     order = TRY(intList(Val::tuple(given), a.rest.empty() ? a.call : a.rest[0].loc, "an order of axes"));
   }
   std::vector<int64_t> sorted = order;
-  std::sort(sorted.begin(), sorted.end());
+  sortStably(sorted);
   bool permutation = sorted.size() == rank;
   for (size_t i = 0; permutation && i < rank; ++i) permutation = sorted[i] == static_cast<int64_t>(i);
   if (!permutation)

@@ -48,7 +48,7 @@ Result<void> CodeGen::body(const Node* node, Func* func) {
 
 Result<Val> CodeGen::literal(std::string_view text, Loc loc, std::string_view what) {
   uint32_t file = shared_.loader.sources().add(cat("<", what, ">"), std::string(text));
-  std::vector<Token> tokens = lexExpression(text, Loc{file, 1, 1, static_cast<uint16_t>(std::min<size_t>(text.size(), 0xffff))});
+  std::vector<Token> tokens = lexExpression(text, Loc{file, 1, 1, text.size()});
   Arena& arena = source_->arena;
   Parser parser(tokens, 0, arena, shared_.diags);
   size_t before = shared_.diags.size();

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "frontends/tl/codegen.h"
+#include "support/host_math.h"
 
 namespace nereid::tl {
 namespace {
@@ -60,7 +61,7 @@ Result<Val> CodeGen::constantBinary(const std::string& op, const Val& a, const V
         double r = std::fmod(x, y);
         return finish(Val::floating(r != 0 && (r < 0) != (y < 0) ? r + y : r));
       }
-      if (op == "**") return finish(Val::floating(std::pow(x, y)));
+      if (op == "**") return finish(Val::floating(hostPow(x, y)));
       return refuse();
     }
     Int x = a.number, y = b.number, r = 0;
@@ -79,7 +80,7 @@ Result<Val> CodeGen::constantBinary(const std::string& op, const Val& a, const V
     if (op == "**") {
       if (y < 0) {
         if (x == 0) return error(Err::Type, locs.b).says("zero cannot be raised to a negative power");
-        return finish(Val::floating(std::pow(static_cast<double>(x), static_cast<double>(y))));
+        return finish(Val::floating(hostPow(static_cast<double>(x), static_cast<double>(y))));
       }
       auto p = power(x, y);
       return p ? Result<Val>(finish(Val::integer(*p))) : Result<Val>(tooLarge());

@@ -44,10 +44,9 @@ class Lexer {
  private:
   Loc here(size_t begin, size_t end) const {
     size_t col = begin >= lineStart_ ? begin - lineStart_ + 1 : 1;
-    if (base_ && line_ == 1) return {base_.file, base_.line, clamp(base_.col + col - 1), clamp(end - begin)};
-    return {base_ ? base_.file : file_, line_ + (base_ ? base_.line - 1 : 0), clamp(col), clamp(end - begin)};
+    if (base_ && line_ == 1) return {base_.file(), base_.line(), base_.col() + col - 1, end - begin};
+    return {base_ ? base_.file() : file_, line_ + (base_ ? base_.line() - 1 : 0), col, end - begin};
   }
-  static uint16_t clamp(size_t n) { return static_cast<uint16_t>(std::min<size_t>(n, 0xffff)); }
 
   Token& add(Tok kind, size_t begin, std::string text = {}) {
     Token& t = tokens_.emplace_back();
@@ -203,7 +202,7 @@ class Lexer {
                         : format || raw ? std::string(body)
                                         : unescape(body);
     Token& t = add(!closed ? Tok::Error : format ? Tok::FString : Tok::String, begin, std::move(value));
-    if (t.loc.line != loc.line) t.loc = loc;
+    if (t.loc.line() != loc.line()) t.loc = loc;
     else t.loc = here(begin, pos_);
     t.raw = raw;
   }
@@ -246,7 +245,7 @@ void appendUtf8(std::string& out, uint32_t c) {
 }  // namespace
 
 std::vector<Token> lex(std::string_view text, uint32_t file) { return Lexer(text, file).run(); }
-std::vector<Token> lexExpression(std::string_view text, Loc at) { return Lexer(text, at.file).runExpression(at); }
+std::vector<Token> lexExpression(std::string_view text, Loc at) { return Lexer(text, at.file()).runExpression(at); }
 
 std::string unescape(std::string_view text, bool bytes) {
   std::string out;

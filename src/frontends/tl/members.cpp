@@ -344,11 +344,8 @@ Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
       double d = 0;
       if (s == "inf" || s == "infinity") d = __builtin_inf();
       else if (s == "nan") d = __builtin_nan("");
-      else {
-        char* end = nullptr;
-        d = std::strtod(s.c_str(), &end);
-        if (s.empty() || *end) return error(Err::Type, args.positional[0].loc).says("'", v.text, "' is not a number");
-      }
+      else if (auto number = parseDouble(s)) d = *number;
+      else return error(Err::Type, args.positional[0].loc).says("'", v.text, "' is not a number");
       return Val::floating(negative ? -d : d);
     }
     if (!v.isNumber()) return error(Err::Type, args.positional[0].loc).says("`", c, "` does not take ", describe(v));

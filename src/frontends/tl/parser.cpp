@@ -38,9 +38,8 @@ Result<const Token*> Parser::expect(std::string_view spelling, std::string_view 
 Loc Parser::span(Loc first) const {
   if (pos_ == 0) return first;
   Loc last = tokens_[pos_ - 1].loc;
-  if (last.file != first.file || last.line != first.line || last.col < first.col) return first;
-  first.length = static_cast<uint16_t>(last.col + last.length - first.col);
-  return first;
+  if (last.file() != first.file() || last.line() != first.line() || last.col() < first.col()) return first;
+  return first.withLength(last.col() + last.length() - first.col());
 }
 
 Result<Node*> Parser::function(bool signatureOnly) {

@@ -366,10 +366,10 @@ Result<Node*> Parser::number() {
   if (!real && !text.empty() && base == 10 && (text.back() | 0x20) == 'j')
     return unsupported(t.loc, "complex numbers are not part of the Triton language");
   if (real) {
-    char* end = nullptr;
+    auto value = parseDouble(text);
+    if (!value) return bad();
     Node* n = make(Kind::Float, t.loc);
-    n->real = std::strtod(text.c_str(), &end);
-    if (*end != 0) return bad();
+    n->real = *value;
     return n;
   }
   Node* n = make(Kind::Int, t.loc);

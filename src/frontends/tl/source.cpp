@@ -5,6 +5,7 @@
 
 #include "frontends/tl/library.h"
 #include "frontends/tl/try.h"
+#include "support/sort.h"
 
 namespace nereid::tl {
 namespace {
@@ -98,7 +99,7 @@ class Scanner {
     }
     for (auto& [name, g] : m_.globals)
       if (g.kind == Global::Function) m_.functions.push_back(g.function.get());
-    std::sort(m_.functions.begin(), m_.functions.end(), [](auto* a, auto* b) { return a->token < b->token; });
+    sortStably(m_.functions, [](auto* a, auto* b) { return a->token < b->token; });
   }
 
  private:
@@ -340,7 +341,7 @@ SourceModule& Loader::builtinLibrary() {
     // Lexed once: a compiler that compiles many kernels would spend a twentieth of its time on it.
     static const std::vector<Token> kTokens = lex(kLibrarySource, 0);
     std::vector<Token> tokens = kTokens;
-    for (Token& t : tokens) t.loc.file = file;
+    for (Token& t : tokens) t.loc = t.loc.withFile(file);
     library_ = scanModule("<nereid>/triton/language.py", std::move(tokens), file);
     library_->isLibrary = true;
   }

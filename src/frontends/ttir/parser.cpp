@@ -77,8 +77,7 @@ Loc Parser::locOf(const Token& token) const {
   auto it = std::upper_bound(lines_.begin(), lines_.end(), token.offset);
   auto line = static_cast<uint32_t>(it - lines_.begin());
   uint32_t col = token.offset - lines_[line - 1] + 1;
-  return {file_, line, static_cast<uint16_t>(std::min<uint32_t>(col, UINT16_MAX)),
-          static_cast<uint16_t>(std::min<size_t>(token.text.size(), UINT16_MAX))};
+  return {file_, line, col, token.text.size()};
 }
 
 bool Parser::syntax(std::string_view wanted) {
@@ -406,7 +405,7 @@ bool Parser::finishFunc() {
   if (!forward_.empty()) {
     const Forward* first = nullptr;
     for (auto& [key, forward] : forward_)
-      if (!first || std::pair(forward.use.loc.line, forward.use.loc.col) < std::pair(first->use.loc.line, first->use.loc.col)) first = &forward;
+      if (!first || std::pair(forward.use.loc.line(), forward.use.loc.col()) < std::pair(first->use.loc.line(), first->use.loc.col())) first = &forward;
     error(Err::UnknownName, first->use.loc).says("unknown value `", first->use.name, "`");
     return false;
   }

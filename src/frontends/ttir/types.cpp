@@ -256,16 +256,12 @@ bool Parser::toBits(const Literal& literal, Type type, uint64_t& bits) {
     error(Err::Syntax, locOf(t)).says("expected a float, found `", t.text.substr(0, 40), "`");
     return false;
   }
-  double value = 0;
-  auto [end, ec] = std::from_chars(t.text.data(), t.text.data() + t.text.size(), value);
-  if (ec == std::errc::result_out_of_range) {
-    // Too large or too small for a double: the exponent's sign tells which.
-    value = t.text.find("e-") != std::string_view::npos || t.text.find("E-") != std::string_view::npos ? 0.0 : HUGE_VAL;
-  } else if (ec != std::errc()) {
+  auto value = parseDouble(t.text);
+  if (!value) {
     error(Err::Syntax, locOf(t)).says("expected a float, found `", t.text.substr(0, 40), "`");
     return false;
   }
-  bits = encodeFloat(type.elem, literal.negative ? -value : value);
+  bits = encodeFloat(type.elem, literal.negative ? -*value : *value);
   return true;
 }
 
@@ -664,14 +660,12 @@ bool Parser::parseLocBody(Loc& out) {
     if (!take(":")) return true;
     uint32_t line = 0, col = 0;
     if (!number(line) || !expect(":") || !number(col)) return false;
-    out.file = sources_.find(text);
-    out.line = line;
-    out.col = static_cast<uint16_t>(std::clamp<uint32_t>(col, 1, UINT16_MAX));
+    out = {sources_.find(text), line, std::max(col, 1u), 0};
     if (takeWord("to")) {
       uint32_t endLine = line, endCol = col;
       if (tok_.kind == Tok::Integer && !number(endLine)) return false;
       if (!expect(":") || !number(endCol)) return false;
-      if (endLine == line && endCol > col) out.length = static_cast<uint16_t>(std::min<uint32_t>(endCol - col, UINT16_MAX));
+      if (endLine == line && endCol > col) out = out.withLength(endCol - col);
     }
     return true;
   }
