@@ -34,7 +34,8 @@ if [ "$failed" -gt 0 ]; then
   exit 1
 fi
 
-# Kernels for WebAssembly run by what this builds.
+# Kernels for WebAssembly run by what this builds; it has the compiler as a module in it.
+run wasm scripts/wasm.sh
 run web scripts/web.sh build
 
 unit() {
@@ -81,6 +82,7 @@ if has numpy; then
   build/bin/nereid targets --json | grep -q '"name": "wasm", [^}]*"runs": true' && run demo_wasm scripts/demo.sh --runs 1 --target wasm
   run targets_vs_interp .venv/bin/python tests/differential/targets_vs_interp.py
   run wasm_modules .venv/bin/python tests/differential/wasm_modules.py
+  run same_artefacts .venv/bin/python tests/differential/same_artefacts.py
 else
   echo "demo, targets_vs_interp skipped: no NumPy in .venv (scripts/setup.sh --tests)"
 fi
@@ -89,7 +91,6 @@ if has triton; then
 else
   echo "tl_vs_triton skipped: no stock Triton in .venv (scripts/setup.sh --tests)"
 fi
-run wasm scripts/wasm.sh
 run web_in_node scripts/web.sh test node
 run web_in_chromium scripts/web.sh test chromium
 

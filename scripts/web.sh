@@ -10,7 +10,7 @@ node=node_modules/node/bin/node
 command=$1
 shift
 case "$command" in
-  build) exec $node build.mjs ;;
+  build) ../scripts/wasm.sh && exec $node build.mjs ;;
   test) exec $node test/run.mjs "$@" ;;
   *) echo "web.sh: build or test, not $command" >&2; exit 2 ;;
 esac

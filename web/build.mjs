@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Checks the types and builds dist/; says how large the runtime is.
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -11,14 +12,21 @@ process.chdir(here);
 const settings = { absWorkingDir: here, bundle: true, format: "esm", target: "es2022", platform: "neutral", external: ["node:*", "webgpu"], legalComments: "none", logLevel: "warning" };
 const minified = { ...settings, minify: true, write: false };
 
-// The worker is one script, which the package carries as text.
-const worker = (await build({ ...minified, entryPoints: ["src/worker.ts"], format: "iife" })).outputFiles[0].text;
+// Workers are one script each, which the package carries as text. The compiler's version has a hash of its module, so that stored kernels of another are none.
+const script = async (path) => (await build({ ...minified, entryPoints: [path], format: "iife" })).outputFiles[0].text;
+export const compiler = "../build-wasm/nereid.wasm"; // of scripts/wasm.sh
+const { version } = JSON.parse(readFileSync("package.json", "utf8"));
+const texts = {
+  worker: await script("src/worker.ts"),
+  "compile-worker": await script("src/compile/worker.ts"),
+  version: `${version}-${createHash("sha256").update(readFileSync(compiler)).digest("hex").slice(0, 16)}`,
+};
 export const plugins = [
   {
-    name: "worker",
+    name: "texts",
     setup(b) {
-      b.onResolve({ filter: /^nereid:worker$/ }, () => ({ path: "worker", namespace: "nereid" }));
-      b.onLoad({ filter: /.*/, namespace: "nereid" }, () => ({ contents: worker, loader: "text" }));
+      b.onResolve({ filter: /^nereid:/ }, ({ path }) => ({ path: path.slice("nereid:".length), namespace: "nereid" }));
+      b.onLoad({ filter: /.*/, namespace: "nereid" }, ({ path }) => ({ contents: texts[path], loader: "text" }));
     },
   },
 ];
@@ -29,24 +37,35 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   tsc("tsconfig.json");
   tsc("tsconfig.build.json");
   // Modules one by one, so that bundlers take what is used. TypeScript leaves some names as they are in the sources.
-  for (const name of readdirSync("dist")) {
-    const text = readFileSync(`dist/${name}`, "utf8").replace(/(from "\.\/[\w-]+)\.ts"/g, '$1.js"').replace('"nereid:worker"', '"./worker-text.js"');
+  for (const name of readdirSync("dist", { recursive: true }).filter((name) => /\.(js|ts)$/.test(name))) {
+    const text = readFileSync(`dist/${name}`, "utf8").replace(/((?:from|import\() ?"\.{1,2}\/[\w/-]+)\.ts"/g, '$1.js"').replace(/"nereid:([\w-]+)"/g, `"${name.startsWith("compile/") ? "../" : "./"}$1-text.js"`);
     writeFileSync(`dist/${name}`, text);
   }
-  writeFileSync("dist/worker-text.js", `export default ${JSON.stringify(worker)};\n`);
+  for (const [name, text] of Object.entries(texts)) writeFileSync(`dist/${name}-text.js`, `export default ${JSON.stringify(text)};\n`);
+  writeFileSync("dist/version-text.d.ts", "declare const version: string;\nexport default version;\n");
+  copyFileSync(compiler, "dist/compile/nereid.wasm");
   copyFileSync("../LICENSE", "LICENSE");
-  for (const name of ["jobs.js", "jobs.d.ts", "node-gpu.js", "node-gpu.d.ts", "node-run.d.ts"]) rmSync(`dist/${name}`);
+  for (const name of ["jobs.js", "jobs.d.ts", "node-gpu.js", "node-gpu.d.ts", "node-run.d.ts", "compile/worker.d.ts"]) rmSync(`dist/${name}`);
   await build({ ...settings, plugins, entryPoints: ["src/node-run.ts"], outdir: "dist" });
   await build({ ...settings, entryPoints: ["src/worker.ts"], format: "iife", minify: true, outfile: "dist/worker.js" });
+  await build({ ...settings, entryPoints: ["src/compile/worker.ts"], format: "iife", minify: true, outfile: "dist/compile/worker.js" });
   // A page that only runs WebAssembly loads the first; the second comes when a GPU is opened.
   const apart = { name: "apart", setup: (b) => b.onResolve({ filter: /\/webgpu\.ts$/ }, ({ kind }) => (kind === "dynamic-import" ? { path: "./webgpu.js", external: true } : undefined)) };
   const wasm = (await build({ ...minified, plugins: [...plugins, apart], entryPoints: ["src/index.ts"] })).outputFiles[0].contents;
   const { outputFiles, metafile } = await build({ ...minified, plugins, entryPoints: ["src/index.ts"], outdir: "chunks", splitting: true, metafile: true });
   const gpu = outputFiles[Object.values(metafile.outputs).findIndex((chunk) => chunk.entryPoint === "src/webgpu.ts")].contents;
-  const packed = (bytes) => gzipSync(bytes, { level: 9 }).length;
-  console.log(`runtime: ${wasm.length} bytes minified, ${packed(wasm)} with gzip; for WebGPU ${gpu.length} more, ${packed(gpu)} with gzip`);
-  if (packed(wasm) > 12288) {
-    console.error("larger than 12 kB");
-    process.exit(1);
-  }
+  const shared = { name: "shared", setup: (b) => b.onResolve({ filter: /^\.\.\// }, ({ path }) => ({ path, external: true })) };
+  const compile = (await build({ ...minified, plugins: [...plugins, shared], entryPoints: ["src/compile/index.ts"] })).outputFiles[0].contents;
+  // What a page loads, and the most that it may be with gzip.
+  const size = (name, bytes, most) => {
+    const packed = gzipSync(bytes, { level: 9 }).length;
+    console.log(`${name}: ${bytes.length} bytes minified, ${packed} with gzip`);
+    if (packed <= most) return;
+    console.error(`larger than ${most}`);
+    process.exitCode = 1;
+  };
+  size("runtime", wasm, 12288);
+  size("for WebGPU", gpu, 12288);
+  size("for compile and jit", compile, 10240);
+  size("the compiler", readFileSync(compiler), 350000);
 }

@@ -4,7 +4,8 @@ import type { Data, DeviceBuffer } from "./buffer.ts";
 import type { Canonical, DTypeName } from "./dtypes.ts";
 import { NereidError } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
-import type { Base, Manifest } from "./manifest.ts";
+import type { Artefact, Base, Manifest } from "./manifest.ts";
+import type { Queue } from "./queue.ts";
 import { openWasm, type WasmDevice } from "./wasm.ts";
 import type { GpuDevice } from "./webgpu.ts";
 
@@ -28,10 +29,13 @@ export interface OpenOptions {
   workerUrl?: string | URL;
 }
 
-
 /** Where kernels run and their arrays lie. Made by `open`. */
 export interface Device extends Disposable {
   readonly kind: "wasm" | "webgpu";
+  /** What is asked of it has turns there. @internal */
+  readonly queue: Queue;
+  /** Loads a kernel, in a turn of whoever asks or in one of its own. @internal */
+  loadOne(artefact: Artefact, read: (file: string) => Promise<Uint8Array<ArrayBuffer>>, inTurn?: boolean): Promise<Kernel>;
   /** Whether it was disposed of. */
   readonly disposed: boolean;
   /** An array for kernels: zeros of a shape, or a copy of data. */

@@ -18,7 +18,9 @@ export type ErrorCode =
   | "lost-device"
   | "bad-manifest"
   | "load-failed"
-  | "unsupported";
+  | "unsupported"
+  | "compile-failed"
+  | "compiler-fault";
 
 /** Every error of this package. */
 export class NereidError extends Error {

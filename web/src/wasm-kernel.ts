@@ -25,6 +25,7 @@ const kDone = /* @__PURE__ */ Promise.resolve();
 export class WasmKernel implements Kernel {
   readonly name: string;
   readonly parameters: readonly { readonly name: string; readonly type: string }[];
+  readonly signature: Signature;
   readonly id: number;
   readonly run: Run;
   readonly sites: readonly Site[];
@@ -34,7 +35,6 @@ export class WasmKernel implements Kernel {
   /** µs a program, as far as is known. */
   cost = NaN;
   readonly #device: WasmDevice;
-  readonly #signature: Signature;
   readonly #release: () => void;
   readonly #lastNumbers: Uint8Array;
   #disposed = false;
@@ -47,8 +47,8 @@ export class WasmKernel implements Kernel {
     this.run = loaded.run;
     this.sites = loaded.sites;
     this.prints = loaded.sites.some((site) => site.kind === "print");
-    this.#signature = new Signature(loaded.name, loaded.parameters);
-    const { packed } = this.#signature;
+    this.signature = new Signature(loaded.name, loaded.parameters);
+    const { packed } = this.signature;
     this.#lastNumbers = packed.slice();
     this.at = device.heap.allocate(packed.length);
     this.#release = device.releaseOfKernel(loaded.id, this.at, packed.length);
@@ -58,32 +58,36 @@ export class WasmKernel implements Kernel {
   launch(grid: Grid, args: AnyArgs): Promise<void> {
     try {
       const device = this.#device;
-      const signature = this.#signature;
-      if (device.disposed) throw signature.error("disposed", "the device was disposed of");
-      if (this.#disposed) throw signature.error("disposed", "it is launched after it was disposed of");
-      const programs = signature.pack(device, grid, args);
+      const programs = this.pack(grid, args);
       if (programs === 0) return kDone;
-      const { buffers, view, packed } = signature;
-      for (let i = 0; i < buffers.length; ++i) {
-        if (buffers[i]) view.setUint32(Signature.at(i), (buffers[i] as WasmBuffer).address, true);
-        buffers[i] = undefined; // it may be forgotten
-      }
-      if (device.queue.idle) return device.queue.add(() => device.execute(this, programs, packed)) ?? kDone;
-      const copy = packed.slice();
-      return device.queue.add(() => device.execute(this, programs, copy)) ?? kDone;
+      const { packed } = this.signature;
+      const mine = device.queue.idle ? packed : packed.slice();
+      return device.queue.add(() => device.execute(this, programs, mine)) ?? kDone;
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
+  /** The number of programs; the rest is in the signature. */
+  pack(grid: Grid, args: AnyArgs): number {
+    const signature = this.signature;
+    if (this.#device.disposed) throw signature.error("disposed", "the device was disposed of");
+    if (this.#disposed) throw signature.error("disposed", "it is launched after it was disposed of");
+    const programs = signature.pack(this.#device, grid, args);
+    const { buffers, view } = signature;
+    for (let i = 0; i < buffers.length; ++i) {
+      if (buffers[i]) view.setUint32(Signature.at(i), (buffers[i] as WasmBuffer).address, true);
+      buffers[i] = undefined; // it may be forgotten
+    }
+    return programs;
+  }
+
   /** Whether the numbers among the arguments are those of the last time that this was asked. */
   sameNumbers(packed: Uint8Array): boolean {
     const last = this.#lastNumbers;
-    const same = this.#signature.parameters.every((p, i) => {
-      if (p.pointer) return true;
-      for (let k = Signature.at(i); k < Signature.at(i + 1); ++k) if (packed[k] !== last[k]) return false;
-      return true;
-    });
+    const first = Signature.at(0);
+    let same = true;
+    for (let k = first; k < packed.length; ++k) if (packed[k] !== last[k] && !this.signature.parameters[(k - first) >> 3]!.pointer) same = false;
     last.set(packed);
     return same;
   }

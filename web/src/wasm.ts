@@ -106,7 +106,7 @@ export class WasmDevice implements Device {
 
   async load<K = Record<string, Kernel>>(manifest: Manifest | URL | string, options: { base?: Base } = {}): Promise<K> {
     this.#check();
-    return (await loadKernels("wasm", manifest, options.base, (a, read) => this.#load(a, read))) as K;
+    return (await loadKernels("wasm", manifest, options.base, (a, read) => this.loadOne(a, read))) as K;
   }
 
   async idle(): Promise<void> {
@@ -196,7 +196,8 @@ export class WasmDevice implements Device {
     if (this.#disposed) throw new NereidError("disposed", "the device was disposed of");
   }
 
-  async #load(artefact: Artefact, read: (file: string) => Promise<Uint8Array<ArrayBuffer>>): Promise<WasmKernel> {
+  /** @internal */
+  async loadOne(artefact: Artefact, read: (file: string) => Promise<Uint8Array<ArrayBuffer>>, inTurn?: boolean): Promise<WasmKernel> {
     const wasm = checkWasm(artefact);
     const { name } = artefact.kernel;
     const file = (this.variant === "relaxed" && wasm.relaxed) || wasm.strict;
@@ -213,7 +214,8 @@ export class WasmDevice implements Device {
       throw new NereidError("load-failed", `${file}: ${(cause as Error).message}`, { kernel: name, cause });
     }
     if (typeof run !== "function") throw new NereidError("load-failed", `${file} has no function \`run\``, { kernel: name });
-    await this.#reserve(wasm.scratch);
+    const reserve = () => this.#reserve(wasm.scratch);
+    await (inTurn ? reserve() : this.queue.add(reserve));
     this.#check();
     const id = ++this.#kernels;
     this.#pool?.load(id, module);
@@ -237,14 +239,12 @@ export class WasmDevice implements Device {
   }
 
   // Scratch memory is per thread, as large as the most demanding kernel asks.
-  async #reserve(bytes: number): Promise<void> {
+  #reserve(bytes: number): void {
     const stride = Math.ceil(bytes / 64) * 64;
-    await this.queue.add(() => {
-      if (stride <= this.#scratch.stride) return;
-      const all = this.threads + 1;
-      const at = this.heap.allocate(all * stride);
-      if (this.#scratch.stride) this.heap.free(this.#scratch.at, all * this.#scratch.stride);
-      this.#scratch = { at, stride };
-    });
+    if (stride <= this.#scratch.stride) return;
+    const all = this.threads + 1;
+    const at = this.heap.allocate(all * stride);
+    if (this.#scratch.stride) this.heap.free(this.#scratch.at, all * this.#scratch.stride);
+    this.#scratch = { at, stride };
   }
 }

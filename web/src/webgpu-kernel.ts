@@ -115,10 +115,28 @@ export class GpuKernel implements Kernel {
     }
   }
 
+  /** Begins a launch, in a turn of the device's queue. The answer comes when the turn may end. @internal */
+  async launchInTurn(grid: Grid, args: AnyArgs): Promise<{ done?: Promise<void> }> {
+    const programs = this.#pack(grid, args);
+    if (programs === 0) return {};
+    const { buffers, packed, view } = this.#signature;
+    const held = buffers.splice(0, buffers.length, ...buffers.map(() => undefined)) as (GpuBuffer | undefined)[];
+    return { done: this.#start(await this.#prepare(held, programs), held, packed, view, programs) };
+  }
+
+  /** The same launch so many times: the µs of each, if the GPU has a clock. @internal */
+  timeInTurn(grid: Grid, args: AnyArgs, runs: number): Promise<number[]> | undefined {
+    return this.#device.hasClock ? this.#time(grid, args, runs) : undefined;
+  }
+
   /** The µs that each of so many launches takes on the GPU, by its clock. @internal */
   async time(grid: Grid, args: AnyArgs, runs: number): Promise<number[]> {
+    await this.#device.idle();
+    return this.#time(grid, args, runs);
+  }
+
+  async #time(grid: Grid, args: AnyArgs, runs: number): Promise<number[]> {
     const device = this.#device;
-    await device.idle();
     const programs = this.#pack(grid, args);
     const buffers = [...this.#signature.buffers] as (GpuBuffer | undefined)[];
     const packed = this.#signature.packed.slice();

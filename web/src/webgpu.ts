@@ -171,10 +171,11 @@ export class GpuDevice implements Device {
 
   async load<K = Record<string, Kernel>>(manifest: Manifest | URL | string, options: { base?: Base } = {}): Promise<K> {
     this.check();
-    return (await loadKernels("webgpu", manifest, options.base, (a, read) => this.#load(a, read))) as K;
+    return (await loadKernels("webgpu", manifest, options.base, (a, read) => this.loadOne(a, read))) as K;
   }
 
-  async #load(artefact: Artefact, read: (file: string) => Promise<Uint8Array>): Promise<GpuKernel> {
+  /** @internal */
+  async loadOne(artefact: Artefact, read: (file: string) => Promise<Uint8Array>): Promise<GpuKernel> {
     const shader = chooseVariant(artefact, this.features, this.limits);
     const text = new TextDecoder().decode(await read(shader.file));
     const kernel = new GpuKernel(this, artefact, shader, text);

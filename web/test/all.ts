@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { tests } from "./harness.ts";
 import "./suite.ts";
+import "./suite-compile.ts";
 import "./suite-webgpu.ts";
 
 export interface Result {

@@ -4,6 +4,7 @@ import { nodeGpu } from "../src/node-gpu.ts";
 import { tests } from "./harness.ts";
 import "./node-run.ts";
 import "./suite.ts";
+import "./suite-compile.ts";
 
 Object.assign(globalThis, { nereidGpu: nodeGpu });
 const { adapter } = await import("./suite-webgpu.ts");

@@ -3,13 +3,13 @@
 // cross-origin isolation, and a worker. Ends with "N passed, N failed".
 //   node test/run.mjs [node | chromium] [NAME]     only there, only tests whose names have NAME
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { plugins } from "../build.mjs";
+import { compiler, plugins } from "../build.mjs";
 import { buildModules } from "./modules.mjs";
 import { buildShaders } from "./shaders.mjs";
 
@@ -18,6 +18,7 @@ const [only, name] = process.argv.slice(2);
 const out = "build/test";
 buildModules("test/modules", `${out}/modules`);
 buildShaders("test/shaders", `${out}/shaders`);
+copyFileSync(compiler, `${out}/nereid.wasm`);
 const settings = { bundle: true, format: "esm", target: "es2022", external: ["node:*", "webgpu"], plugins, outdir: out, outExtension: { ".js": ".mjs" }, sourcemap: "inline", logLevel: "warning" };
 await build({ ...settings, entryPoints: { worker: "src/worker.ts" }, outExtension: {}, format: "iife", sourcemap: false });
 await build({ ...settings, entryPoints: { node: "test/node.ts", page: "test/page.ts", "page-worker": "test/page-worker.ts", "node-run": "src/node-run.ts" } });

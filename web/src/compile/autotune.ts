@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+// Finds the constants that a kernel is fastest with, by running it.
+import { DeviceBuffer } from "../buffer.ts";
+import type { Device } from "../device.ts";
+import { NereidError } from "../errors.ts";
+import { builtin, isNode, kGrain, processors } from "../platform.ts";
+import type { WasmDevice } from "../wasm.ts";
+import type { GpuDevice } from "../webgpu.ts";
+import { recall, remember, type Store, usualStore } from "./cache.ts";
+import { version } from "./compile.ts";
+import { type Arguments, gridOf, hold, type JitGrid, type JitKernel } from "./jit.ts";
+import { launchInTurn, readInTurn, timeInTurn, writeInTurn } from "./turn.ts";
+import { type Constant, launchArguments, literal, type Value } from "./values.ts";
+
+/** Values of some constexprs. */
+export type Config = Readonly<Record<string, Constant>>;
+
+export interface AutotuneOptions {
+  /** What to choose from. */
+  configs?: readonly Config[];
+  /** Or: the values that each constant may have, in order; neighbours are tried from the middle on until none is faster. */
+  space?: Readonly<Record<string, readonly Constant[]>>;
+  /** The most configurations of a space that are measured; 32 otherwise. */
+  budget?: number;
+  /** Parameters whose values tell problems apart: each combination is tuned on its own. Buffers count by their types. */
+  key?: readonly string[];
+  /** Which configurations are worth a try for these arguments. */
+  keep?: (config: Config, args: Arguments) => boolean;
+  /** Which buffers a kernel changes: they are put back after each try. All of them where it is not said. */
+  restore?: readonly string[];
+  /** Milliseconds for the measurement of one configuration, after the engine has compiled it well; 20 otherwise. */
+  time?: number;
+  /** Where to keep results: the Cache API, or this store; false: only this object has them. */
+  cache?: boolean | Store;
+}
+
+/** What a configuration took: µs a launch; infinite where it failed. */
+export interface Measured {
+  config: Config;
+  time: number;
+  error?: unknown;
+}
+
+/** A kernel that is launched with the best of some configurations. */
+export function autotune(kernel: JitKernel, options: AutotuneOptions): Autotuned {
+  return new Autotuned(kernel, options);
+}
+
+export class Autotuned {
+  readonly #kernel: JitKernel;
+  readonly #options: AutotuneOptions;
+  readonly #best = new Map<string, Config>();
+  readonly #measured = new Map<string, Measured[]>();
+
+  /** @internal */
+  constructor(kernel: JitKernel, options: AutotuneOptions) {
+    if (!options.configs === !options.space) throw new NereidError("wrong-argument", "autotune takes either `configs` or `space`");
+    if ((options.configs ?? Object.values(options.space!)).length === 0) throw new NereidError("wrong-argument", "there is nothing to choose from");
+    this.#kernel = kernel;
+    this.#options = options;
+  }
+
+  /** Launches it; the first launch of a problem finds the best configuration first. */
+  async launch(grid: JitGrid, args: Arguments): Promise<void> {
+    const best = this.#best.get(this.#key(args));
+    if (best) return this.#kernel.launch(grid, { ...args, ...best });
+    const held = hold(args);
+    const stored = this.#recall(args);
+    let done: Promise<void> | undefined;
+    await this.#kernel.device.queue.add(async () => {
+      const config = this.#best.get(this.#key(held)) ?? (await stored) ?? (await this.#tune(grid, held));
+      this.#best.set(this.#key(held), config);
+      ({ done } = await (await this.#load(grid, { ...held, ...config })).launch());
+    });
+    return done;
+  }
+
+  /** The configuration for these arguments, if one was found. */
+  best(args: Arguments): Config | undefined {
+    return this.#best.get(this.#key(args));
+  }
+
+  /** What was measured for these arguments here, fastest first; nothing where the result was stored before. */
+  measured(args: Arguments): readonly Measured[] {
+    return this.#measured.get(this.#key(args)) ?? [];
+  }
+
+  #key(args: Arguments): string {
+    const one = (value: Value | undefined): string => {
+      if (value instanceof DeviceBuffer) return value.dtype;
+      if (Array.isArray(value)) return `(${value.map(one).join()})`;
+      if (typeof value === "object" && value !== null && "type" in value) return `${value.type}:${String(value.value)}`;
+      return value === undefined ? "" : literal(value as Constant);
+    };
+    // Types matter as well: those of all buffers.
+    const types = Object.keys(args).filter((name) => args[name] instanceof DeviceBuffer).sort();
+    return [...(this.#options.key ?? []).map((name) => one(args[name])), ...types.map((name) => one(args[name]))].join(";");
+  }
+
+  #storeKey(args: Arguments): string {
+    const { configs, space } = this.#options;
+    const choice = configs ? configs.map(text) : Object.entries(space!).map(([name, values]) => `${name}: ${values.map(literal).join()}`);
+    const machine = isNode ? `${builtin("node:os").cpus()[0]?.model} ${process.version}` : (globalThis.navigator?.userAgent ?? "");
+    const { device } = this.#kernel;
+    return JSON.stringify(["tuned", version, this.#kernel.identity, choice, this.#key(args), machine, processors(), ...identity(device)]);
+  }
+
+  get #store(): Store | undefined {
+    const { cache } = this.#options;
+    return cache === false ? undefined : typeof cache === "object" ? cache : usualStore();
+  }
+
+  async #recall(args: Arguments): Promise<Config | undefined> {
+    const store = this.#store;
+    const parts = store && (await recall(store, this.#storeKey(args)));
+    if (!parts) return undefined;
+    const wanted = new TextDecoder().decode(parts[0]);
+    return this.#all().find((config) => text(config) === wanted);
+  }
+
+  // Every configuration, of a space too.
+  #all(): Config[] {
+    const { configs, space } = this.#options;
+    if (configs) return [...configs];
+    return Object.entries(space!).reduce<Config[]>((all, [name, values]) => all.flatMap((config) => values.map((value) => ({ ...config, [name]: value }))), [{}]);
+  }
+
+  // What is launched in this turn.
+  async #load(grid: JitGrid, all: Record<string, Value>): Promise<{ launch: () => Promise<{ done?: Promise<void> }>; time: (runs: number) => Promise<number[]> | undefined }> {
+    const { device } = this.#kernel;
+    const [special, artefacts] = await this.#kernel.prepareHeld(all);
+    const kernel = await this.#kernel.loadInTurn(special, artefacts);
+    const args = launchArguments(kernel.name, kernel.parameters, special.args);
+    const programs = gridOf(grid, all, special);
+    return { launch: () => launchInTurn(device, kernel, programs, args), time: (runs) => timeInTurn(device, kernel, programs, args, runs) };
+  }
+
+  async #tune(grid: JitGrid, held: Record<string, Value>): Promise<Config> {
+    const { configs, space, keep, restore, budget = 32 } = this.#options;
+    const buffers = (value: Value): DeviceBuffer[] => (Array.isArray(value) ? value.flatMap(buffers) : value instanceof DeviceBuffer ? [value] : []);
+    const changed = Object.entries(held).flatMap(([name, value]) => (restore?.includes(name) ?? true ? buffers(value) : []));
+    const saved = await Promise.all(changed.map(readInTurn));
+    const results = new Map<string, Measured>();
+    let fastest = Infinity;
+    const measure = async (config: Config): Promise<number> => {
+      const known = results.get(text(config));
+      if (known) return known.time;
+      const result: Measured = { config, time: Infinity };
+      results.set(text(config), result);
+      if (keep && !keep(config, held)) return Infinity;
+      try {
+        result.time = await this.#time(grid, { ...held, ...config }, fastest);
+        fastest = Math.min(fastest, result.time);
+      } catch (error) {
+        result.error = error; // it may not fit this problem, or not compile
+      }
+      await Promise.all(changed.map((buffer, i) => writeInTurn(buffer, saved[i]!)));
+      return result.time;
+    };
+    if (configs) for (const config of configs) await measure(config);
+    else await climb(space!, budget, measure);
+    const measured = [...results.values()].filter((r) => r.time < Infinity || r.error !== undefined).sort((a, b) => a.time - b.time);
+    this.#measured.set(this.#key(held), measured);
+    const best = measured[0];
+    if (!best) throw new NereidError("wrong-argument", "no configuration is left: `keep` takes none of them");
+    if (best.time === Infinity) throw best.error;
+    const store = this.#store;
+    if (store) void remember(store, this.#storeKey(held), [new TextEncoder().encode(text(best.config))]);
+    return best.config;
+  }
+
+  // µs a launch. Engines compile again what runs often, so it runs until it gets no faster; what is far behind is given up early.
+  async #time(grid: JitGrid, all: Record<string, Value>, fastest: number): Promise<number> {
+    const { launch, time } = await this.#load(grid, all);
+    const wanted = this.#options.time ?? 20;
+    const middle = (times: number[]) => times.sort((a, b) => a - b)[times.length >> 1]!;
+    const byClock = time(1);
+    if (byClock) {
+      await byClock;
+      const first = middle((await time(5))!);
+      if (first > 2 * fastest) return first;
+      return middle((await time(Math.max(5, Math.min(1000, Math.ceil((wanted * 1e3) / first)))))!);
+    }
+    // As many launches as a clock can tell from none.
+    const batch = async (count: number) => {
+      const start = performance.now();
+      let done: Promise<void> | undefined;
+      for (let i = 0; i < count; ++i) ({ done } = await launch());
+      await done;
+      return ((performance.now() - start) * 1e3) / count;
+    };
+    await (await launch()).done;
+    let count = 1;
+    let best = await batch(count);
+    while (best * count < Math.max(20 * kGrain, 500)) best = await batch((count *= 4));
+    const begin = performance.now();
+    for (let calm = 0; calm < 3 && performance.now() - begin < 15 * wanted; ) {
+      const now = await batch(count);
+      calm = now > best * 0.97 ? calm + 1 : 0;
+      if (performance.now() - begin < wanted) calm = 0;
+      best = Math.min(best, now);
+      if (calm && best > 2 * fastest) return best;
+    }
+    const times: number[] = [];
+    for (const end = performance.now() + wanted; times.length < 5 || performance.now() < end; ) times.push(await batch(count));
+    return middle(times);
+  }
+}
+
+// What tells a device from others of its machine.
+function identity(device: Device): unknown[] {
+  if (device.kind === "wasm") return [(device as WasmDevice).variant, (device as WasmDevice).threads];
+  const { vendor, architecture, device: model, description } = (device as GpuDevice).info;
+  return [vendor, architecture, model, description];
+}
+
+const text = (config: Config): string =>
+  Object.keys(config)
+    .sort()
+    .map((name) => `${name}=${literal(config[name]!)}`)
+    .join();
+
+// From the middle of the space to a faster neighbour, until there is none: one constant up or down, or one up and another down.
+async function climb(space: Readonly<Record<string, readonly Constant[]>>, budget: number, measure: (config: Config) => Promise<number>): Promise<void> {
+  const names = Object.keys(space);
+  const at = names.map((name) => (space[name]!.length - 1) >> 1);
+  const config = (place: number[]): Config => Object.fromEntries(names.map((name, i) => [name, space[name]![place[i]!]!]));
+  const tried = new Set<string>();
+  const time = async (place: number[]): Promise<number> => {
+    if (!place.every((p, i) => p >= 0 && p < space[names[i]!]!.length)) return Infinity;
+    if (!tried.has(place.join())) {
+      if (tried.size >= budget) return Infinity;
+      tried.add(place.join());
+    }
+    return measure(config(place));
+  };
+  const steps: number[][] = [];
+  for (let i = 0; i < names.length; ++i) for (const d of [1, -1]) steps.push(names.map((_, k) => (k === i ? d : 0)));
+  for (let i = 0; i < names.length; ++i) for (let j = 0; j < names.length; ++j) if (i !== j) steps.push(names.map((_, k) => (k === i ? 1 : k === j ? -1 : 0)));
+  let current = await time(at);
+  // Where the middle does not work: the first place that does.
+  for (const place of current < Infinity ? [] : allPlaces(names.map((name) => space[name]!.length))) {
+    current = await time(place);
+    if (current < Infinity) {
+      at.splice(0, at.length, ...place);
+      break;
+    }
+    if (tried.size >= budget) return;
+  }
+  for (let moved = true; moved && tried.size < budget; ) {
+    moved = false;
+    for (const step of steps) {
+      const place = at.map((p, i) => p + step[i]!);
+      const t = await time(place);
+      if (t < current) {
+        current = t;
+        at.splice(0, at.length, ...place);
+        moved = true;
+      }
+    }
+  }
+}
+
+function allPlaces(sizes: number[]): number[][] {
+  return sizes.reduce<number[][]>((all, size) => all.flatMap((place) => Array.from({ length: size }, (_, i) => [...place, i])), [[]]);
+}

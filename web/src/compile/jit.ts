@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+// A kernel that compiles itself for what it is launched with, as Triton's do: once for each combination of types, of which arguments are divisible
+// by 16 or 1, and of constants.
+import { DeviceBuffer } from "../buffer.ts";
+import type { Device } from "../device.ts";
+import { NereidError } from "../errors.ts";
+import type { Grid, Kernel } from "../kernel.ts";
+import { kDispose } from "../platform.ts";
+import { type Artefacts, artefactsOf, describe, requestOf, type SourceOptions } from "./compile.ts";
+import { held, launchInTurn } from "./turn.ts";
+import { type Constant, isScalar, type KernelInfo, launchArguments, literal, signatureOf, type Value } from "./values.ts";
+
+/** Arguments and constexprs of a launch by name. */
+export type Arguments = Readonly<Record<string, Value>>;
+
+/** Programs along x, y and z, or what gives them from the arguments and constants of the launch. */
+export type JitGrid = Grid | ((all: any) => Grid);
+
+/** How to compile, and where to run. */
+export interface JitOptions extends Omit<SourceOptions, "signature" | "args"> {
+  device: Device;
+}
+
+/** A launch that was told apart. @internal */
+export interface Special {
+  key: string;
+  signature: string[];
+  constants: Record<string, Constant>;
+  args: Record<string, Value>;
+}
+
+/** A kernel of this source, compiled when it is launched. */
+export function jit(source: string, options: JitOptions): JitKernel {
+  return new JitKernel(source, options);
+}
+
+export class JitKernel implements Disposable {
+  readonly device: Device;
+  /** @internal */
+  readonly options: JitOptions;
+  readonly #source: string;
+  readonly #kernels = new Map<string, Promise<Kernel>>();
+  readonly #ready = new Map<string, Kernel>();
+  #info: KernelInfo | undefined;
+  #disposed = false;
+
+  /** @internal */
+  constructor(source: string, options: JitOptions) {
+    this.#source = source;
+    this.options = options;
+    this.device = options.device;
+  }
+
+  /** How many combinations were compiled so far. */
+  get compiled(): number {
+    return this.#ready.size;
+  }
+
+  /** Source and options as text, which tells kernels apart. @internal */
+  get identity(): string {
+    const { kernel, path, files, debug } = this.options;
+    return JSON.stringify([this.#source, kernel, path, files, debug, this.options.constants && Object.entries(this.options.constants).map(([k, v]) => [k, literal(v)])]);
+  }
+
+  /**
+   * Runs the kernel once for each program of the grid. The first launch of a combination compiles it; launches, reads and writes that come later
+   * wait for that, so that all happens in the order of the calls.
+   */
+  async launch(grid: JitGrid, args: Arguments): Promise<void> {
+    const info = this.#info;
+    if (info) {
+      const special = this.specialise(info, args);
+      const kernel = this.#ready.get(special.key);
+      if (kernel) return kernel.launch(gridOf(grid, args, special), launchArguments(kernel.name, kernel.parameters, special.args));
+    }
+    const later = hold(args);
+    const compiled = this.prepareHeld(later);
+    compiled.catch(() => {}); // the turn reports it
+    let done: Promise<void> | undefined;
+    await this.device.queue.add(async () => {
+      const [special, artefacts] = await compiled;
+      const kernel = await this.loadInTurn(special, artefacts);
+      ({ done } = await launchInTurn(this.device, kernel, gridOf(grid, later, special), launchArguments(kernel.name, kernel.parameters, special.args)));
+    });
+    return done;
+  }
+
+  /** Compiles for these arguments ahead of the launch. */
+  async prepare(args: Arguments): Promise<void> {
+    const [special, artefacts] = await this.prepareHeld(hold(args));
+    await this.device.queue.add(() => this.loadInTurn(special, artefacts).then(() => {}));
+  }
+
+  /** Gives the code of all combinations back, after all launches so far. */
+  dispose(): void {
+    this.#disposed = true;
+    for (const kernel of this.#ready.values()) kernel.dispose();
+    this.#ready.clear();
+    this.#kernels.clear();
+  }
+
+  [kDispose](): void {
+    this.dispose();
+  }
+
+  /** @internal */
+  async info(): Promise<KernelInfo> {
+    return (this.#info ??= await describe(this.#source, this.options));
+  }
+
+  /** @internal */
+  specialise(info: KernelInfo, all: Arguments): Special {
+    if (this.#disposed) throw new NereidError("disposed", "it is launched after it was disposed of", { kernel: info.name });
+    if (typeof all !== "object" || all === null) throw new NereidError("wrong-argument", "arguments are given by name: { x, n: 5 }", { kernel: info.name });
+    const constants: Record<string, Constant> = { ...this.options.constants };
+    const args: Record<string, Value> = {};
+    const isConstant = new Set(info.parameters.filter((p) => p.constexpr).map((p) => p.name));
+    for (const name in all) {
+      if (isConstant.has(name)) constants[name] = all[name] as Constant;
+      else {
+        args[name] = all[name]!;
+        delete constants[name]; // what a launch gives wins
+      }
+    }
+    const signature = signatureOf(info, args, constants);
+    const key = `${signature.join()};${info.parameters.map(({ name }) => (Object.hasOwn(constants, name) ? `${name}=${literal(constants[name]!)}` : "")).join()}`;
+    return { key, signature, constants, args };
+  }
+
+  /** @internal */
+  async prepareHeld(args: Arguments): Promise<[Special, Artefacts]> {
+    const special = this.specialise(await this.info(), args);
+    return [special, await this.artefacts(special)];
+  }
+
+  /** @internal */
+  artefacts(special: Special): Promise<Artefacts> {
+    const options = { ...this.options, constants: special.constants };
+    return artefactsOf(requestOf(`compile ${this.device.kind}`, this.#source, options, special.signature), options);
+  }
+
+  /** Only in a turn of the device's queue. @internal */
+  async loadInTurn(special: Special, { manifest, files }: Artefacts): Promise<Kernel> {
+    let loading = this.#kernels.get(special.key);
+    if (!loading) {
+      loading = this.device.loadOne(manifest.artefacts[0]!, async (file) => files[file]!.slice(), true);
+      this.#kernels.set(special.key, loading);
+      loading.catch(() => this.#kernels.delete(special.key));
+    }
+    const kernel = await loading;
+    if (!this.#disposed) this.#ready.set(special.key, kernel);
+    return kernel;
+  }
+}
+
+/** The arguments as they are now: a buffer that is disposed of before the launch has its turn is still there. @internal */
+export function hold(args: Arguments): Record<string, Value> {
+  const one = (value: Value): Value => (Array.isArray(value) ? value.map(one) : value instanceof DeviceBuffer ? held(value) : value);
+  return Object.fromEntries(Object.entries(args).map(([name, value]) => [name, one(value)]));
+}
+
+/** @internal */
+export function gridOf(grid: JitGrid, args: Arguments, special: Special): Grid {
+  if (typeof grid !== "function") return grid;
+  return grid(Object.fromEntries(Object.entries({ ...special.constants, ...args }).map(([name, value]) => [name, isScalar(value) ? value.value : value])));
+}
+
+/** How many blocks of this size it takes. */
+export const cdiv = (n: number, block: number): number => Math.ceil(n / block);
