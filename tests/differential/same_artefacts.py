@@ -58,6 +58,9 @@ if __name__ == "__main__":
     parser.add_argument("-k", default="", help="only kernels whose name contains this")
     parser.add_argument("files", nargs="*", type=Path)
     o = parser.parse_args()
+    if not (ROOT / "web/dist/compile/nereid.wasm").exists():
+        print("skipped: no web/dist (scripts/web.sh build makes it)")
+        sys.exit(0)
     node = ROOT / "web/node_modules/node/bin/node"
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
         chosen = list(jobs(o))
