@@ -6,7 +6,7 @@ import { type Artefact, lacks, type Shader, type Site } from "./manifest.ts";
 import { kDispose } from "./platform.ts";
 import { shareBindings } from "./webgpu-bindings.ts";
 import type { GpuBuffer, Storage } from "./webgpu-buffer.ts";
-import type { GpuDevice } from "./webgpu.ts";
+import type { GpuDevice, Limits } from "./webgpu.ts";
 
 const kDone = /* @__PURE__ */ Promise.resolve();
 const kSlot = 256; // parameter blocks begin at multiples of this, and what arrays begin at in bindings
@@ -14,7 +14,7 @@ const kBounds = 512; // that are kept
 const kScratch = 2 ** 26; // bytes that a launch gets, where a few workgroups do not need more
 
 /** The shader that a device can run, or an error that says what the manifest lacks. */
-export function chooseVariant(a: Artefact, features: ReadonlySet<string>, limits: GPUSupportedLimits): Shader {
+export function chooseVariant(a: Artefact, features: ReadonlySet<string>, limits: Limits): Shader {
   const bad = lacks(a);
   const w = a.webgpu;
   if (!w) throw bad("`webgpu`");
@@ -28,7 +28,7 @@ export function chooseVariant(a: Artefact, features: ReadonlySet<string>, limits
     if (!Array.isArray(v.arrays) || !v.arrays.every((x) => typeof x.name === "string" && a.kernel.parameters[x.parameter]?.type.startsWith("*"))) throw bad("`arrays` of a variant");
     const lack = [
       ...(v.features ?? []).filter((name) => !features.has(name)),
-      ...Object.entries(v.limits ?? {}).flatMap(([name, least]) => ((limits[name as keyof GPUSupportedLimits] as number) >= least ? [] : [`${name} ${least}`])),
+      ...Object.entries(v.limits ?? {}).flatMap(([name, least]) => (limits[name as keyof Limits] >= least ? [] : [`${name} ${least}`])),
     ];
     if (lack.length === 0) return v;
     missing = lack.join(", ");

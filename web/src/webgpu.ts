@@ -36,15 +36,20 @@ const kPipelines = 256; // that are kept for kernels loaded again
 // Features that kernels may have variants for, and how a manifest calls those whose names are not final.
 const kFeatures = ["shader-f16", "subgroups", "subgroup-size-control", "timestamp-query", "chromium-experimental-subgroup-matrix"];
 const kNames: Record<string, string> = { "chromium-experimental-subgroup-matrix": "subgroup-matrix" };
-/** Of which a device gets as much as the adapter has. @internal */
-export const kLimits = [
+// Of which a device gets as much as the adapter has.
+const kLimits = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
   "maxStorageBuffersPerShaderStage",
   "maxComputeWorkgroupStorageSize",
   "maxComputeInvocationsPerWorkgroup",
   "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupSizeY",
+  "maxComputeWorkgroupSizeZ",
 ] as const;
+
+/** What a device can do. @internal */
+export type Limits = { -readonly [name in Exclude<keyof GPUSupportedLimits, "__brand">]: number };
 
 /** A GPU; undefined where there is none, or only one that is emulated, and the options do not ask for it. @internal */
 export async function openGpu(options: OpenOptions): Promise<GpuDevice | undefined> {
@@ -66,7 +71,7 @@ export async function openGpu(options: OpenOptions): Promise<GpuDevice | undefin
   } catch (cause) {
     return none(`WebGPU gives no device: ${(cause as Error).message}`, cause);
   }
-  return new GpuDevice(device, adapter.info, options.print ?? console.log);
+  return new GpuDevice(gpu, device, adapter.info, options.print ?? console.log);
 }
 
 /** Opens a GPU. */
@@ -118,7 +123,7 @@ export class GpuDevice implements Device {
   /** What kernels may use of it: `shader-f16`, `subgroups`, `subgroup-matrix`, ... */
   readonly features: ReadonlySet<string>;
   /** @internal */
-  readonly limits: GPUSupportedLimits;
+  readonly limits: Limits;
   /** @internal */
   readonly queue = new Queue();
   readonly #gpuQueue: GPUQueue;
@@ -126,7 +131,7 @@ export class GpuDevice implements Device {
   readonly #readback: Readback;
   readonly #uniform: GPUBuffer;
   readonly #blocks = new Uint8Array(kBlocks);
-  readonly #offset = new Uint32Array(1);
+  readonly #offset = [0];
   readonly #layouts = new Map<string, Layout>();
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   #batch: Batch | undefined;
@@ -134,16 +139,21 @@ export class GpuDevice implements Device {
   #scratch: Storage | undefined;
   #report: { storage: Storage; blank: GPUBuffer } | undefined;
   #reported: Promise<void> = Promise.resolve();
+  // Dawn in Node gives up a device when what its adapter came from is forgotten.
+  // @ts-expect-error: it is only held
+  readonly #source: GPU;
   #ids = 0;
   #disposed = false;
   #lost: NereidError | undefined;
 
   /** @internal */
-  constructor(gpu: GPUDevice, info: GPUAdapterInfo, print: (line: string) => void) {
+  constructor(source: GPU, gpu: GPUDevice, info: GPUAdapterInfo, print: (line: string) => void) {
+    this.#source = source;
     this.gpu = gpu;
     this.info = info;
     this.features = new Set([...gpu.features].map((name) => kNames[name] ?? name));
-    this.limits = gpu.limits;
+    this.limits = {} as Limits; // WebGPU's own take time to ask
+    for (const name in gpu.limits) this.limits[name as keyof Limits] = gpu.limits[name as keyof Limits];
     this.#gpuQueue = gpu.queue;
     this.#print = print;
     this.#readback = new Readback(gpu);
@@ -375,7 +385,7 @@ export class GpuDevice implements Device {
     this.#blocks.set(packed, batch.used);
     this.#offset[0] = batch.used;
     batch.used += slot;
-    batch.pass.setBindGroup(0, bound.group, this.#offset, 0, 1);
+    batch.pass.setBindGroup(0, bound.group, this.#offset);
     batch.pass.dispatchWorkgroups(workgroups);
     if (timestampWrites) batch.endPass();
     batch.launched.add(bound);

@@ -13,9 +13,9 @@ const script = fileURLToPath(new URL("node-run.mjs", import.meta.url));
 const modules = fileURLToPath(new URL("modules", import.meta.url));
 
 type Ask = (job: object) => Promise<string[]>;
-async function talk(body: (ask: Ask, put: (name: string, data: ArrayBufferView) => void, get: (name: string) => Buffer) => Promise<void>): Promise<void> {
+async function talk(body: (ask: Ask, put: (name: string, data: ArrayBufferView) => void, get: (name: string) => Buffer) => Promise<void>, from = modules): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "nereid-"));
-  for (const file of readdirSync(modules)) copyFileSync(join(modules, file), join(folder, file));
+  for (const file of readdirSync(from)) copyFileSync(join(from, file), join(folder, file));
   const child = spawn(process.execPath, ["--no-warnings", script, "--serve"], { stdio: ["pipe", "pipe", "inherit"] });
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const job = join(folder, "job.json");
@@ -82,6 +82,31 @@ test("the runner: numbers by their bits, prints, errors", () =>
     ok((await ask({ kernel: "prints", args: [{ ...out, file: "none.bin" }] }))[0]!.startsWith("error "), "a file that is not there");
     equal(await ask({ kernel: "empty", args: [] }), ["ok"]);
   }));
+
+test("the runner on a GPU", async (t) => {
+  const { stdout } = spawnSync(process.execPath, ["--no-warnings", script, "--gpu"], { encoding: "utf8" });
+  if (stdout.startsWith("error ")) return t.skip(stdout);
+  ok(/^[^,]+, .*KiB of workgroup memory\n$/.test(stdout), stdout);
+  const target = "webgpu";
+  await talk(async (ask, put, get) => {
+    put("0.bin", Float32Array.of(1, 2, 3, 4, 5));
+    put("1.bin", Float32Array.of(10, 20, 30));
+    const part = (file: string, offset: number) => ({ type: "*fp32", file, offset });
+    const numbers = (n: number, a: number) => [{ type: "i32", bits: String(n) }, { type: "fp32", bits: bitsOf(a) }];
+    equal(await ask({ target, kernel: "axpy", args: [part("0.bin", 0), part("1.bin", 0), ...numbers(3, -2)] }), ["ok"]);
+    equal(floats(get("1.bin")), Float32Array.of(8, 16, 24));
+    equal(await ask({ target, kernel: "axpy", args: [part("1.bin", 0), part("0.bin", 8), ...numbers(3, 1)] }), ["ok"]);
+    equal(floats(get("0.bin")), Float32Array.of(1, 2, 11, 20, 29));
+    const [timed] = await ask({ target, kernel: "axpy", args: [part("1.bin", 0), part("0.bin", 8), ...numbers(3, 1)], runs: 1001 });
+    ok(/^ok( \d+\.\d{3}){1001}$/.test(timed!), timed!.slice(0, 100));
+    const which = (n: number) => [{ type: "i32", bits: String(n) }];
+    equal(await ask({ target, kernel: "asserts", grid: [64, 1, 1], args: which(5) }), ["error assertion failed: x must be positive (line 12, program 5, 0, 0)"]);
+    put("0.bin", new BigUint64Array(5));
+    const line = (p: number) => `print pid (${p}, 0, 0) x: 0 0 0x0 0.000000 (nil)`;
+    equal(await ask({ target, kernel: "prints", grid: [2, 1, 1], args: [{ type: "*i64", file: "0.bin", offset: 0 }, { type: "i32", bits: "0" }] }), [line(0), line(1), "ok"]);
+    ok((await ask({ target, kernel: "none", args: [] }))[0]!.startsWith("error there is no kernel"), "an unknown kernel");
+  }, join(modules, "../shaders"));
+});
 
 test("the runner says what Node has", () => {
   const { stdout } = spawnSync(process.execPath, [script, "--features"], { encoding: "utf8" });

@@ -2,7 +2,7 @@
 // The package as others see it: dist/ in Node, in a bundle, and its types.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -34,6 +34,21 @@ test("a program ends when its launches have, with a device that nobody disposed 
     const out = device.buffer("i32", 65);
     void count.launch(64, { out, rounds: 3000000 }).then(() => console.log("done", out.view[64]));`;
   const said = execFileSync(process.execPath, ["--input-type=module", "-e", program], { cwd: web, encoding: "utf8", timeout: 20000 });
+  assert.equal(said, "done 64\n");
+});
+
+test("on a GPU too, whose source only the device holds", (t) => {
+  const program = `
+    const { open } = await import("nereid");
+    const { create } = await import("webgpu");
+    const device = await open({ device: "webgpu", gpu: create([]) });
+    const { count } = await device.load("${web}/build/test/shaders/manifest.json");
+    for (let i = 0; i < 20; ++i) await new Promise((resolve) => setTimeout(resolve, 1, gc()));
+    const out = device.buffer("i32", 65);
+    void count.launch(64, { out, rounds: 3000 }).then(async () => console.log("done", (await out.read())[64]));`;
+  const driver = "/usr/lib/chromium/vk_swiftshader_icd.json";
+  if (!existsSync(driver)) return t.skip("no SwiftShader");
+  const said = execFileSync(process.execPath, ["--expose-gc", "--input-type=module", "-e", program], { cwd: web, encoding: "utf8", timeout: 20000, env: { ...process.env, VK_DRIVER_FILES: driver } });
   assert.equal(said, "done 64\n");
 });
 
