@@ -2,7 +2,7 @@
 // A GPU by WebGPU: what the package loads when one is opened. docs/webgpu.md says what shaders expect.
 //
 // Launches are encoded at once, but submitted together: when the program that launches has come to a pause (a microtask later), when it reads or writes
-// an array, or when there are 256. Nothing here waits for the GPU but the promises of those who ask.
+// an array, or when there are 256, or fewer if they take long. Nothing here waits for the GPU but the promises of those who ask.
 import { type Data, described } from "./buffer.ts";
 import type { Device, OpenOptions } from "./device.ts";
 import type { Canonical, DType, DTypeName, View } from "./dtypes.ts";
@@ -30,6 +30,8 @@ const kCompute = 4;
 
 const kBlocks = 65536; // bytes of a batch's parameter blocks
 const kSlot = 256; // each begins at a multiple of this
+const kMost = 256; // launches of a batch
+const kLong = 100; // ms that a batch may take, so that a page can draw in between and no driver takes the GPU for stuck
 const kFilters = ["out-of-memory", "validation", "internal"] as const;
 const kPipelines = 256; // that are kept for kernels loaded again
 
@@ -85,6 +87,7 @@ class Batch {
   pass: GPUComputePassEncoder | undefined;
   pipeline: GPUComputePipeline | undefined; // the pass's
   used = 0; // bytes of parameter blocks
+  count = 0; // of launches
   readonly launched = new Set<Bound>();
   /** When it is on its way. */
   readonly submitted: Promise<void>;
@@ -135,6 +138,8 @@ export class GpuDevice implements Device {
   readonly #layouts = new Map<string, Layout>();
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   #batch: Batch | undefined;
+  #most = kMost;
+  #ended = 0; // when the last batch was done
   #dying: GPUBuffer[] = []; // once what is encoded is submitted
   #scratch: Storage | undefined;
   #report: { storage: Storage; blank: GPUBuffer } | undefined;
@@ -372,7 +377,7 @@ export class GpuDevice implements Device {
 
   /** Encodes a launch. The promise is for its end. @internal */
   dispatch(bound: Bound, packed: Uint8Array, slot: number, workgroups: number, timestampWrites?: GPUComputePassTimestampWrites): Promise<void> {
-    if (this.#batch && this.#batch.used + slot > kBlocks) this.flush();
+    if (this.#batch && (this.#batch.used + slot > kBlocks || this.#batch.count >= this.#most)) this.flush();
     const batch = this.#open();
     const { report } = bound;
     if (report) {
@@ -385,6 +390,7 @@ export class GpuDevice implements Device {
     this.#blocks.set(packed, batch.used);
     this.#offset[0] = batch.used;
     batch.used += slot;
+    ++batch.count;
     batch.pass.setBindGroup(0, bound.group, this.#offset);
     batch.pass.dispatchWorkgroups(workgroups);
     if (timestampWrites) batch.endPass();
@@ -432,13 +438,18 @@ export class GpuDevice implements Device {
       return error && failed(error);
     }, failed);
     batch.checked.catch(() => {});
-    batch.finish(Promise.all([this.#gpuQueue.onSubmittedWorkDone(), batch.checked]).then(() => this.#still(), failed));
+    const sent = performance.now();
+    batch.finish(Promise.all([this.#gpuQueue.onSubmittedWorkDone(), batch.checked]).then(() => this.#learn(batch.count, sent), failed));
     if (batch.launched.size === 0) batch.done.catch(() => {});
     batch.submit();
   }
 
-  // Whether what was submitted is done rather than lost.
-  #still(): void {
+  // A batch is done, rather than lost.
+  #learn(count: number, sent: number): void {
+    const now = performance.now();
+    const time = now - Math.max(sent, this.#ended);
+    this.#ended = now;
+    this.#most = time > kLong ? Math.max(1, Math.floor((count * kLong) / time)) : Math.min(kMost, 2 * this.#most);
     if (this.#disposed) throw new NereidError("disposed", "the device was disposed of during the launch");
     this.check();
   }
@@ -515,7 +526,8 @@ export class GpuDevice implements Device {
 
   /** The arrays of a launch, bound. @internal */
   bind(layout: Layout, block: number, buffers: readonly { binding: number; buffer: GPUBuffer; offset: number; size: number }[], kernel: string): GPUBindGroup {
-    return this.gpu.createBindGroup({
+    this.gpu.pushErrorScope("validation");
+    const group = this.gpu.createBindGroup({
       layout: layout.group,
       label: kernel,
       entries: [
@@ -523,6 +535,8 @@ export class GpuDevice implements Device {
         ...buffers.map(({ binding, buffer, offset, size }) => ({ binding, resource: { buffer, offset, size } })),
       ],
     });
+    this.gpu.popErrorScope().catch(() => {}); // the launch fails as well
+    return group;
   }
 
   // ---- time

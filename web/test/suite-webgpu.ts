@@ -454,6 +454,33 @@ onGpu("a thousand launches cost microseconds each", ["axpy"], async (device, { a
   ok(best < 20, `${best} µs each`);
 });
 
+onGpu("long launches are sent a few at a time", ["count"], async (device, { count }) => {
+  const out = device.buffer("i32", 65);
+  const { queue } = device.gpu;
+  let sent = 0;
+  const submit = queue.submit.bind(queue);
+  queue.submit = (list) => (++sent, submit(list));
+  let rounds = 1000;
+  for (let time = 0; time < 120; rounds *= 4) {
+    const start = performance.now();
+    await count!.launch(64, { out, rounds });
+    time = performance.now() - start;
+  }
+  await out.write(new Int32Array(65));
+  await count!.launch(64, { out, rounds });
+  sent = 0;
+  for (let i = 0; i < 4; ++i) void count!.launch(64, { out, rounds });
+  await device.idle();
+  ok(sent >= 4, `${sent} batches of long launches`);
+  for (let i = 0; i < 10; ++i) await count!.launch(1, { out, rounds: 0 });
+  sent = 0;
+  for (let i = 0; i < 300; ++i) void count!.launch(1, { out, rounds: 0 });
+  await device.idle();
+  ok(sent <= 5, `${sent} batches of short ones`);
+  const got = await out.read();
+  equal([got[64], got[1]], [5 * 64, 5 + 310]);
+});
+
 onGpu("the GPU's clock", ["count"], async (device, { count }) => {
   if (!device.hasClock) return;
   const out = device.buffer("i32", 65);
