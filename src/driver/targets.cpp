@@ -214,7 +214,8 @@ Result<Artefacts> writeWebgpu(Module m, Diags& diags) {
     std::string file = cat(m.kernel()->name, v.suffix.empty() ? "" : ".", v.suffix, ".wgsl");
     std::string limits = listed(v.limits, [](const std::pair<std::string, int64_t>& l) { return cat(jsonQuoted(l.first), ": ", l.second); });
     variants += cat(variants.empty() ? "" : ", ", "{\"file\": ", jsonQuoted(file), ", \"features\": [", listed(v.features, jsonQuoted), "], \"limits\": {", limits, "}, \"threads\": ", v.threads,
-                    ", \"scratch\": ", v.scratchBytes, ", \"report\": ", v.reports ? "true" : "false", ", \"arrays\": [", arrays, "]}");
+                    ", \"scratch\": ", v.scratchBytes, ", \"report\": ", v.reports ? "true" : "false", ", \"aliases\": ", v.aliases ? "true" : "false",
+                    ", \"arrays\": [", arrays, "]}");
     out.files.push_back({file, std::move(v.text)});
   }
   out.details = cat("{\"variants\": [", variants, "], \"sites\": ", sitesJson(shader->sites), "}");

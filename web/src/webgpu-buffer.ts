@@ -11,6 +11,8 @@ export class Storage {
   readonly places = new Set<Place>();
   /** Why there is no such memory, once that is known. */
   failed: NereidError | undefined;
+  /** When that is known. */
+  settled: Promise<void> | undefined;
   /** Which of a launch's arrays is the first here, while that is found out. */
   first = -1;
 
@@ -26,6 +28,9 @@ export class Storage {
 export interface Place {
   storage: Storage;
   at: number;
+  /** The last launch of an array here, and whether it writes to it: while overlaps are found out. */
+  launch: number;
+  written: boolean;
 }
 
 const release = (owner: GpuDevice, place: Place) => () => void owner.queue.add(() => owner.free(place));
@@ -49,7 +54,7 @@ export class GpuBuffer<D extends DType = DType> extends DeviceBuffer<D> {
       return;
     }
     const values = data && this.convert(data);
-    this.place = { storage: owner.allocate(this.size * type.bytes, values), at: 0 };
+    this.place = { storage: owner.allocate(this.size * type.bytes, values), at: 0, launch: 0, written: false };
     this.place.storage.places.add(this.place);
     this.#release = release(owner, this.place);
     whenForgotten(this, this.#release);

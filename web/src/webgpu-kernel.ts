@@ -1,26 +1,24 @@
 // SPDX-License-Identifier: MIT
-// A kernel of a GPU: which of its shaders, which arrays at which bindings, and the launch.
+// A kernel of a GPU: which of its shaders runs, and the launch.
 import { NereidError } from "./errors.ts";
 import { type AnyArgs, type Grid, type Kernel, Signature } from "./kernel.ts";
 import { type Artefact, lacks, type Shader, type Site } from "./manifest.ts";
 import { kDispose } from "./platform.ts";
-import { shareBindings } from "./webgpu-bindings.ts";
-import type { GpuBuffer, Storage } from "./webgpu-buffer.ts";
+import type { GpuBuffer } from "./webgpu-buffer.ts";
+import { type Bound, type Buffers, kSlot, Program } from "./webgpu-program.ts";
 import type { GpuDevice, Limits } from "./webgpu.ts";
 
 const kDone = /* @__PURE__ */ Promise.resolve();
-const kSlot = 256; // parameter blocks begin at multiples of this, and what arrays begin at in bindings
-const kBounds = 512; // that are kept
-const kScratch = 2 ** 26; // bytes that a launch gets, where a few workgroups do not need more
 
-/** The shader that a device can run, or an error that says what the manifest lacks. */
-export function chooseVariant(a: Artefact, features: ReadonlySet<string>, limits: Limits): Shader {
+/** The shaders of which a device takes one: the best, and where arrays of a launch lie in one another the best that allows that. */
+export function chooseVariants(a: Artefact, features: ReadonlySet<string>, limits: Limits): Shader[] {
   const bad = lacks(a);
   const w = a.webgpu;
   if (!w) throw bad("`webgpu`");
   if (!Array.isArray(w.variants) || w.variants.length === 0) throw bad("`webgpu.variants`");
   if (!Array.isArray(w.sites)) throw bad("`webgpu.sites`");
   if (!Array.isArray(a.kernel.parameters)) throw bad("`kernel.parameters`");
+  const out: Shader[] = [];
   let missing = "";
   for (const v of w.variants) {
     if (typeof v.file !== "string") throw bad("`file` of a variant");
@@ -30,21 +28,15 @@ export function chooseVariant(a: Artefact, features: ReadonlySet<string>, limits
       ...(v.features ?? []).filter((name) => !features.has(name)),
       ...Object.entries(v.limits ?? {}).flatMap(([name, least]) => (limits[name as keyof Limits] >= least ? [] : [`${name} ${least}`])),
     ];
-    if (lack.length === 0) return v;
-    missing = lack.join(", ");
+    if (lack.length > 0) {
+      missing = lack.join(", ");
+    } else if (out.length === 0 || v.aliases !== false) {
+      out.push(v);
+      if (v.aliases !== false) return out;
+    }
   }
+  if (out.length > 0) throw bad("variant for arrays that lie in one another");
   throw new NereidError("unsupported", `it needs what this GPU does not have: ${missing}`, { kernel: a.kernel.name });
-}
-
-/** Arrays and a pipeline, as a launch gives them to the GPU. @internal */
-export interface Bound {
-  kernel: GpuKernel;
-  storages: readonly Storage[]; // of each array
-  starts: readonly number[]; // bytes, where its binding begins
-  scratch: Storage | undefined;
-  report: Storage | undefined;
-  pipeline: GPUComputePipeline;
-  group: GPUBindGroup;
 }
 
 /** @internal */
@@ -52,44 +44,29 @@ export class GpuKernel implements Kernel {
   readonly name: string;
   readonly parameters: readonly { readonly name: string; readonly type: string }[];
   readonly sites: readonly Site[];
-  /** Which of its files was chosen. */
-  readonly file: string;
   /** Room for what it reports. */
   reportBytes: number;
   readonly #device: GpuDevice;
-  readonly #shader: Shader;
-  readonly #text: string;
   readonly #signature: Signature;
-  readonly #arrays: readonly number[]; // parameters
-  readonly #arrayOf: readonly number[]; // of a parameter, or -1
-  readonly #room: number; // for arrays among the bindings
-  readonly #block: number; // bytes
-  readonly #slot: number;
-  readonly #pipelines = new Map<string, GPUComputePipeline>();
-  readonly #bounds = new Map<string, Bound>();
-  #last: Bound | undefined;
+  readonly #programs: readonly [Program, ...Program[]];
+  readonly #slot: number; // bytes of a parameter block
   #disposed = false;
 
-  constructor(device: GpuDevice, artefact: Artefact, shader: Shader, text: string) {
+  constructor(device: GpuDevice, artefact: Artefact, shaders: readonly { shader: Shader; text: string }[]) {
     this.#device = device;
     this.name = artefact.kernel.name;
     this.parameters = artefact.kernel.parameters;
     this.sites = artefact.webgpu!.sites;
-    this.file = shader.file;
     this.reportBytes = this.sites.some((site) => site.kind === "print") ? 2 ** 18 : 2 ** 16;
-    this.#shader = shader;
-    this.#text = text;
     this.#signature = new Signature(this.name, this.parameters);
-    this.#arrays = shader.arrays.map((a) => a.parameter);
-    this.#arrayOf = this.parameters.map((_, i) => this.#arrays.indexOf(i));
-    this.#room = device.limits.maxStorageBuffersPerShaderStage - (shader.report ? 1 : 0) - (shader.scratch ? 1 : 0);
-    this.#block = Math.ceil(this.#signature.packed.length / 16) * 16;
-    this.#slot = Math.ceil(this.#block / kSlot) * kSlot;
+    const block = Math.ceil(this.#signature.packed.length / 16) * 16;
+    this.#slot = Math.ceil(block / kSlot) * kSlot;
+    this.#programs = shaders.map(({ shader, text }) => new Program(device, this, this.#signature, block, shader, text)) as [Program, ...Program[]];
   }
 
   /** Makes the pipeline that a launch will most likely take: each array in a buffer of its own. */
   async make(): Promise<void> {
-    await this.#make(this.#arrays.map((_, i) => Math.min(i, this.#room - 1)));
+    await this.#programs[0].make();
   }
 
   launch(grid: Grid, args: AnyArgs): Promise<void> {
@@ -99,15 +76,14 @@ export class GpuKernel implements Kernel {
       const device = this.#device;
       const { packed, view } = this.#signature;
       const buffers = this.#signature.buffers as (GpuBuffer | undefined)[];
-      const bound = device.queue.idle ? this.#bind(buffers, programs) : undefined;
+      const bound = device.queue.idle ? this.#programFor(buffers).bind(buffers, programs) : undefined;
       if (bound) return this.#start(bound, buffers, packed, view, programs);
-      const held = buffers.splice(0, buffers.length, ...buffers.map(() => undefined));
-      const copy = packed.slice();
+      const held = this.#hold();
       let done: Promise<void>;
       const started = device.queue.add(async () => {
-        const ready = await this.#prepare(held, programs);
+        const ready = await this.#programFor(held.buffers).prepare(held.buffers, programs);
         device.check(this.name);
-        done = this.#start(ready, held, copy, new DataView(copy.buffer), programs);
+        done = this.#start(ready, held.buffers, held.packed, held.view, programs);
       });
       return (started as Promise<void>).then(() => done);
     } catch (error) {
@@ -119,9 +95,8 @@ export class GpuKernel implements Kernel {
   async launchInTurn(grid: Grid, args: AnyArgs): Promise<{ done?: Promise<void> }> {
     const programs = this.#pack(grid, args);
     if (programs === 0) return {};
-    const { buffers, packed, view } = this.#signature;
-    const held = buffers.splice(0, buffers.length, ...buffers.map(() => undefined)) as (GpuBuffer | undefined)[];
-    return { done: this.#start(await this.#prepare(held, programs), held, packed, view, programs) };
+    const { buffers, packed, view } = this.#hold();
+    return { done: this.#start(await this.#programFor(buffers).prepare(buffers, programs), buffers, packed, view, programs) };
   }
 
   /** The same launch so many times: the µs of each, if the GPU has a clock. @internal */
@@ -138,13 +113,12 @@ export class GpuKernel implements Kernel {
   async #time(grid: Grid, args: AnyArgs, runs: number): Promise<number[]> {
     const device = this.#device;
     const programs = this.#pack(grid, args);
-    const buffers = [...this.#signature.buffers] as (GpuBuffer | undefined)[];
-    const packed = this.#signature.packed.slice();
-    const bound = await this.#prepare(buffers, programs);
+    const { buffers, packed, view } = this.#hold();
+    const bound = await this.#programFor(buffers).prepare(buffers, programs);
     const launches: Promise<void>[] = [];
     const times = await device.clocked(runs, (querySet) => {
       for (let i = 0; i < runs; ++i) {
-        launches.push(this.#start(bound, buffers, packed, new DataView(packed.buffer), programs, { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 }));
+        launches.push(this.#start(bound, buffers, packed, view, programs, { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 }));
         device.flush();
       }
     });
@@ -154,9 +128,7 @@ export class GpuKernel implements Kernel {
 
   dispose(): void {
     this.#disposed = true;
-    this.#last = undefined;
-    this.#bounds.clear();
-    this.#pipelines.clear();
+    for (const program of this.#programs) program.clear();
   }
 
   [kDispose](): void {
@@ -169,116 +141,32 @@ export class GpuKernel implements Kernel {
     return this.#signature.pack(this.#device, grid, args);
   }
 
+  // The arguments of a launch that may have to wait, out of the way of the next.
+  #hold() {
+    const { buffers } = this.#signature;
+    const packed = this.#signature.packed.slice();
+    return { buffers: buffers.splice(0, buffers.length, ...buffers.map(() => undefined)) as (GpuBuffer | undefined)[], packed, view: new DataView(packed.buffer) };
+  }
+
+  #programFor(buffers: Buffers): Program {
+    const [best, other] = this.#programs;
+    return other && best.overlaps(buffers) ? other : best;
+  }
+
   // Encodes a launch whose arrays are bound.
   #start(bound: Bound, buffers: (GpuBuffer | undefined)[], packed: Uint8Array, view: DataView, programs: number, timestamps?: GPUComputePassTimestampWrites): Promise<void> {
+    const { program } = bound;
     for (let i = 0; i < buffers.length; ++i) {
       const buffer = buffers[i];
       if (!buffer) continue;
-      const array = this.#arrayOf[i]!;
+      const array = program.arrayOf[i]!;
       const { storage, at } = buffer.place;
       view.setUint32(Signature.at(i), at + buffer.at - (array < 0 ? 0 : bound.starts[array]!), true);
       view.setUint32(Signature.at(i) + 4, storage.id, true);
       if (timestamps === undefined) buffers[i] = undefined; // it may be forgotten
     }
     let workgroups = Math.min(programs, this.#device.limits.maxComputeWorkgroupsPerDimension);
-    if (bound.scratch) workgroups = Math.min(workgroups, Math.floor(bound.scratch.size / this.#shader.scratch));
+    if (bound.scratch) workgroups = Math.min(workgroups, Math.floor(bound.scratch.size / program.shader.scratch));
     return this.#device.dispatch(bound, packed, this.#slot, workgroups, timestamps);
   }
-
-  // What the launch binds, if all of it is there.
-  #bind(buffers: readonly (GpuBuffer | undefined)[], programs: number): Bound | undefined {
-    const arrays = this.#arrays;
-    const scratch = this.#shader.scratch ? this.#scratch(programs) : undefined;
-    const report = this.#shader.report ? this.#device.report(this.reportBytes) : undefined;
-    const most = this.#device.limits.maxStorageBufferBindingSize;
-    const last = this.#last;
-    if (last && last.scratch === scratch && last.report === report) {
-      let k = 0;
-      for (; k < arrays.length; ++k) {
-        const { storage } = buffers[arrays[k]!]!.place;
-        if (storage !== last.storages[k] || storage.size > most || storage.failed) break;
-      }
-      if (k === arrays.length) return last;
-    }
-    const storages = arrays.map((i) => buffers[i]!.place.storage);
-    const failed = storages.find((s) => s.failed)?.failed;
-    if (failed) throw this.#signature.error(failed.code, failed.message);
-    const shares = sharesOf(storages);
-    const starts = this.#starts(buffers, storages, shares);
-    const key = [...storages.map((s) => s.id), ...starts, scratch?.id, report?.id].join();
-    const found = this.#bounds.get(key);
-    if (found) return (this.#last = found);
-    const pipeline = this.#pipelines.get(shares.join());
-    if (!pipeline) return undefined;
-    const at = storages.map((s, k) => ({ binding: k + 1, buffer: s.gpu, offset: starts[k]!, size: Math.min(s.size - starts[k]!, most - (most % 16)) })).filter((_, k) => shares[k] === k);
-    const extra = [report, scratch].flatMap((s) => (s ? [s] : [])).map((s, k) => ({ binding: arrays.length + 1 + k, buffer: s.gpu, offset: 0, size: s.size }));
-    const layout = this.#layout(shares);
-    const group = this.#device.bind(layout, this.#block, [...at, ...extra], this.name);
-    if (this.#bounds.size >= kBounds) this.#bounds.clear();
-    this.#last = { kernel: this, storages, starts, scratch, report, pipeline, group };
-    this.#bounds.set(key, this.#last);
-    return this.#last;
-  }
-
-  // The same, after all that is missing was made.
-  async #prepare(buffers: readonly (GpuBuffer | undefined)[], programs: number): Promise<Bound> {
-    const storages = [...new Set(this.#arrays.map((i) => buffers[i]!.place.storage))];
-    const surplus = storages.length - this.#room;
-    if (surplus > 0) {
-      // The last, for which there is a pipeline, unless only the smallest fit into one binding.
-      const size = (list: readonly Storage[]) => list.reduce((sum, s) => sum + s.size + kSlot, 0);
-      let moved = storages.slice(-(surplus + 1));
-      if (size(moved) > this.#device.limits.maxStorageBufferBindingSize) moved = storages.sort((a, b) => a.size - b.size).slice(0, surplus + 1);
-      this.#device.merge(moved, this.name);
-    }
-    const shares = sharesOf(this.#arrays.map((i) => buffers[i]!.place.storage));
-    if (!this.#pipelines.has(shares.join())) await this.#make(shares);
-    return this.#bind(buffers, programs)!;
-  }
-
-  async #make(shares: readonly number[]): Promise<void> {
-    const names = this.#shader.arrays.map((a) => a.name);
-    const text = shareBindings(this.#text, names, shares, this.name, this.file);
-    this.#pipelines.set(shares.join(), await this.#device.pipeline(text, this.#layout(shares), this.name, this.file));
-  }
-
-  #layout(shares: readonly number[]) {
-    const bindings = shares.flatMap((first, k) => (first === k ? [k + 1] : []));
-    let next = this.#arrays.length;
-    if (this.#shader.report) bindings.push(++next);
-    if (this.#shader.scratch) bindings.push(++next);
-    return this.#device.layout(this.#block, bindings);
-  }
-
-  // Where bindings begin: at 0, but of memory that is larger than a binding shortly before what is used of it.
-  #starts(buffers: readonly (GpuBuffer | undefined)[], storages: readonly Storage[], shares: readonly number[]): number[] {
-    const most = this.#device.limits.maxStorageBufferBindingSize;
-    const starts = storages.map((s) => (s.size > most ? Infinity : 0));
-    const part = (k: number) => {
-      const { place, at, size, type } = buffers[this.#arrays[k]!]!;
-      return { begin: place.at + at, end: place.at + at + size * type.bytes };
-    };
-    for (const [k, first] of shares.entries()) if (starts[first]) starts[first] = Math.min(starts[first], Math.floor(part(k).begin / kSlot) * kSlot);
-    for (const [k, first] of shares.entries()) {
-      starts[k] = starts[first]!;
-      if (storages[k]!.size <= most || part(k).end - starts[k] <= most) continue;
-      const { name } = this.parameters[this.#arrays[k]!]!;
-      throw this.#signature.error("out-of-memory", `a binding of this GPU has at most ${most} bytes, and it ends at ${part(k).end - starts[k]}: launch on parts, by subarray()`, name);
-    }
-    return starts;
-  }
-
-  #scratch(programs: number): Storage {
-    const { limits } = this.#device;
-    const each = this.#shader.scratch;
-    const most = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize, Math.max(kScratch, 64 * each));
-    if (each > most) throw this.#signature.error("out-of-memory", `a workgroup needs ${each} bytes of scratch memory, and a binding of this GPU has at most ${most}`);
-    return this.#device.scratch(Math.min(Math.min(programs, limits.maxComputeWorkgroupsPerDimension) * each, Math.floor(most / each) * each));
-  }
-}
-
-// Of each array the first in the same memory.
-function sharesOf(storages: readonly Storage[]): number[] {
-  for (const s of storages) s.first = -1;
-  return storages.map((s, k) => (s.first < 0 ? (s.first = k) : s.first));
 }

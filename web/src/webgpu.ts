@@ -12,7 +12,8 @@ import { type Artefact, type Base, loadKernels, type Manifest } from "./manifest
 import { kDispose } from "./platform.ts";
 import { Queue } from "./queue.ts";
 import { GpuBuffer, type Place, Storage } from "./webgpu-buffer.ts";
-import { type Bound, chooseVariant, GpuKernel } from "./webgpu-kernel.ts";
+import { chooseVariants, GpuKernel } from "./webgpu-kernel.ts";
+import { type Bound, kSlot } from "./webgpu-program.ts";
 import { Readback } from "./webgpu-readback.ts";
 import { kBlank, readReport } from "./webgpu-report.ts";
 
@@ -29,7 +30,6 @@ const kRead = 1;
 const kCompute = 4;
 
 const kBlocks = 65536; // bytes of a batch's parameter blocks
-const kSlot = 256; // each begins at a multiple of this
 const kMost = 256; // launches of a batch
 const kLong = 100; // ms that a batch may take, so that a page can draw in between and no driver takes the GPU for stuck
 const kFilters = ["out-of-memory", "validation", "internal"] as const;
@@ -129,6 +129,8 @@ export class GpuDevice implements Device {
   readonly limits: Limits;
   /** @internal */
   readonly queue = new Queue();
+  /** @internal */
+  nudges: boolean = /Firefox\//.test(globalThis.navigator?.userAgent ?? "");
   readonly #gpuQueue: GPUQueue;
   readonly #print: (line: string) => void;
   readonly #readback: Readback;
@@ -191,9 +193,9 @@ export class GpuDevice implements Device {
 
   /** @internal */
   async loadOne(artefact: Artefact, read: (file: string) => Promise<Uint8Array>): Promise<GpuKernel> {
-    const shader = chooseVariant(artefact, this.features, this.limits);
-    const text = new TextDecoder().decode(await read(shader.file));
-    const kernel = new GpuKernel(this, artefact, shader, text);
+    const shaders = chooseVariants(artefact, this.features, this.limits);
+    const texts = await Promise.all(shaders.map(async (shader) => ({ shader, text: new TextDecoder().decode(await read(shader.file)) })));
+    const kernel = new GpuKernel(this, artefact, texts);
     await kernel.make();
     this.check();
     return kernel;
@@ -202,7 +204,7 @@ export class GpuDevice implements Device {
   async idle(): Promise<void> {
     this.check();
     await this.queue.add(() => this.flush());
-    await this.#gpuQueue.onSubmittedWorkDone();
+    await this.#nudged(this.#gpuQueue.onSubmittedWorkDone()).catch(() => {});
     await this.#reported;
     this.check();
   }
@@ -220,9 +222,10 @@ export class GpuDevice implements Device {
 
   /** Throws if there is no GPU any more. @internal */
   check(kernel?: string): void {
+    if (!this.#disposed && !this.#lost) return;
     const about = kernel === undefined ? {} : { kernel };
     if (this.#disposed) throw new NereidError("disposed", "the device was disposed of", about);
-    if (this.#lost) throw kernel === undefined ? this.#lost : new NereidError("lost-device", this.#lost.message, about);
+    throw kernel === undefined ? this.#lost : new NereidError("lost-device", this.#lost!.message, about);
   }
 
   // ---- memory
@@ -253,7 +256,7 @@ export class GpuDevice implements Device {
     }
     const storage = new Storage(++this.#ids, buffer, size);
     // That memory is short is told later: whoever uses the array then hears of it.
-    scope.then((error) => void (error && (storage.failed = refused(error.message))), () => {});
+    storage.settled = scope.then((error) => void (error && (storage.failed = refused(error.message))), () => {});
     return storage;
   }
 
@@ -267,7 +270,7 @@ export class GpuDevice implements Device {
     const batch = this.#open();
     const copy = await this.#copyOut(batch, storage.gpu, begin, length);
     await this.#reported;
-    return copy.slice(at - begin, at - begin + bytes);
+    return length === bytes ? copy : copy.slice(at - begin, at - begin + bytes);
   }
 
   // What the batch copies out of a buffer.
@@ -277,7 +280,7 @@ export class GpuDevice implements Device {
     batch.encoder.copyBufferToBuffer(from, at, staging, 0, length);
     await batch.submitted;
     try {
-      await Promise.all([staging.mapAsync(kRead, 0, length), batch.checked]);
+      await this.#nudged(Promise.all([staging.mapAsync(kRead, 0, length), batch.checked]));
     } catch (cause) {
       staging.destroy();
       throw await this.#why(cause);
@@ -321,13 +324,15 @@ export class GpuDevice implements Device {
   }
 
   /** Moves these into one, for good. @internal */
-  merge(storages: readonly Storage[], kernel: string): void {
+  async merge(storages: readonly Storage[], kernel: string): Promise<void> {
     for (const s of storages) if (s.failed) throw s.failed;
     const align = (n: number) => Math.ceil(n / kSlot) * kSlot;
     const total = storages.reduce((sum, s) => sum + align(s.size), 0);
     if (total > this.limits.maxStorageBufferBindingSize)
       throw new NereidError("out-of-memory", `more arrays than this GPU has bindings must share one, but have ${total} bytes: a binding has at most ${this.limits.maxStorageBufferBindingSize}`, { kernel });
     const merged = this.allocate(total);
+    await merged.settled;
+    if (merged.failed) throw merged.failed;
     const batch = this.#open();
     batch.endPass();
     let at = 0;
@@ -439,9 +444,16 @@ export class GpuDevice implements Device {
     }, failed);
     batch.checked.catch(() => {});
     const sent = performance.now();
-    batch.finish(Promise.all([this.#gpuQueue.onSubmittedWorkDone(), batch.checked]).then(() => this.#learn(batch.count, sent), failed));
+    batch.finish(this.#nudged(Promise.all([this.#gpuQueue.onSubmittedWorkDone(), batch.checked])).then(() => this.#learn(batch.count, sent), failed));
     if (batch.launched.size === 0) batch.done.catch(() => {});
     batch.submit();
+  }
+
+  // Firefox looks only every 100 ms whether the GPU is done (its bug 1870699), and whenever something is submitted.
+  #nudged<T>(promise: Promise<T>): Promise<T> {
+    if (!this.nudges) return promise;
+    const timer = setInterval(() => this.#gpuQueue.submit([]), 1);
+    return promise.finally(() => clearInterval(timer));
   }
 
   // A batch is done, rather than lost.

@@ -4,7 +4,8 @@
 //   // scratch=64
 //   // report
 //   // sites: [...]
-// NAME.SUFFIX.wgsl is a variant of NAME.wgsl, with `// features=...` or `// limits={...}` that it needs. An array is called as its parameter, or with
+// NAME.SUFFIX.wgsl is a variant of NAME.wgsl, with `// features=...` or `// limits={...}` that it needs, or
+// `// aliases=false`. An array is called as its parameter, or with
 // `_ptr` behind.
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 
@@ -20,7 +21,7 @@ export function buildShaders(from, to) {
     const parameters = list ? list.split(", ").map((p) => ({ name: p.split(": ")[0], type: p.split(": ")[1] })) : [];
     const arraysOf = (shader) =>
       [...shader.matchAll(/^@group\(0\) @binding\(\d+\) var<storage, read_write> (\w+): /gm)]
-        .map(([, array]) => ({ parameter: parameters.findIndex((p) => array === p.name || array === `${p.name}_ptr` || array.endsWith(`_${p.name}`)), name: array, writes: true }))
+        .map(([, array]) => ({ parameter: parameters.findIndex((p) => array === p.name || array === `${p.name}_ptr` || array.endsWith(`_${p.name}`)), name: array, writes: new RegExp(`^fn ${array}_(?!get)`, "m").test(shader) }))
         .filter((array) => array.parameter >= 0);
     const variants = files
       .filter((other) => other.startsWith(`${name}.`))
@@ -33,6 +34,7 @@ export function buildShaders(from, to) {
           limits: JSON.parse(shader.match(/^\/\/ limits=(.*)$/m)?.[1] ?? "{}"),
           threads: Number(shader.match(/@workgroup_size\((\d+)\)/)[1]),
           scratch: Number(shader.match(/^\/\/ scratch=(\d+)$/m)?.[1] ?? 0),
+          aliases: !/^\/\/ aliases=false$/m.test(shader),
           report: /^\/\/ report$/m.test(shader),
           arrays: arraysOf(shader),
         };

@@ -192,6 +192,29 @@ onGpu("arguments in one buffer", ["sum3"], async (device, { sum3 }) => {
   equal((await c.read())[99], 9 * 99);
 });
 
+onGpu("a launch that waits for its pipeline keeps its arguments", ["axpy"], async (device, { axpy }) => {
+  const inTurn = axpy as unknown as { launchInTurn(grid: number, args: object): Promise<{ done: Promise<void> }> };
+  const [x, y] = [device.buffer("f32", 4, [1, 2, 3, 4]), device.buffer("f32", 4)];
+  let later: Promise<void> | undefined;
+  await device.queue.add(async () => {
+    const started = inTurn.launchInTurn(1, { x, y: x, n: 4, a: 1 }); // x + x, which takes another pipeline
+    later = axpy!.launch(1, { x, y, n: 3, a: 100 });
+    await (await started).done;
+  });
+  await later;
+  equal([...(await x.read()), ...(await y.read())], [2, 4, 6, 8, 200, 400, 600, 0]);
+});
+
+onGpu("a variant for arrays that do not lie in one another", ["which"], async (device, { which }) => {
+  const [a, b] = [device.buffer("i32", 10), device.buffer("i32", 300)];
+  const ran = async (x: GpuBuffer<"i32">, y: GpuBuffer<"i32">, out: GpuBuffer<"i32">) => {
+    await which!.launch(1, { x, y, out });
+    return (await out.read())[0];
+  };
+  equal([await ran(a, a, b), await ran(a, b, b), await ran(b, a, b), await ran(b, b, b), await ran(b, b.subarray(70), a)], [1, 2, 2, 2, 1]);
+  equal([await ran(a, b.subarray(0, 10), b.subarray(200)), await ran(a, a, b)], [2, 1]);
+});
+
 onGpu(
   "more arrays than bindings",
   ["many", "sum3"], async (device, { many, sum3 }) => {
@@ -381,7 +404,7 @@ onGpu("what the GPU refuses is an error that leaves the device working", ["axpy"
   // Memory that is short: as WebGPU tells it, after the call.
   const { gpu } = device;
   const pop = gpu.popErrorScope.bind(gpu);
-  gpu.popErrorScope = () => pop().then(() => Object.assign(new Error("no memory"), {}) as unknown as GPUError);
+  gpu.popErrorScope = () => pop().then(() => new Error("no memory") as unknown as GPUError);
   const short = device.buffer("f32", n);
   gpu.popErrorScope = pop;
   await new Promise((resolve) => setTimeout(resolve, 50));
@@ -480,6 +503,37 @@ onGpu("long launches are sent a few at a time", ["count"], async (device, { coun
   const got = await out.read();
   equal([got[64], got[1]], [5 * 64, 5 + 310]);
 });
+
+onGpu("promises are kept as well where the engine must be nudged, as Firefox", ["count"], async (device, { count }) => {
+  device.nudges = true;
+  const { queue } = device.gpu;
+  let empty = 0;
+  const submit = queue.submit.bind(queue);
+  queue.submit = (list) => ((empty += [...list].length === 0 ? 1 : 0), submit(list));
+  const out = device.buffer("i32", 65);
+  for (let rounds = 1000; empty < 3 && rounds < 1e9; rounds *= 4) await count!.launch(64, { out, rounds });
+  ok(empty >= 3, `${empty} nudges`);
+  await out.read();
+  await device.idle();
+  const before = empty;
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  equal(empty, before, "none when nobody waits");
+});
+
+onGpu("memory that is short leaves arrays where they are", ["many"], async (device, { many }) => {
+  const n = 10;
+  const arrays = range(12).map(() => device.buffer("i32", n, range(n)));
+  const args = { ...Object.fromEntries(arrays.map((a, k) => [`a${k}`, a])), n };
+  const { gpu } = device;
+  const pop = gpu.popErrorScope.bind(gpu);
+  gpu.popErrorScope = () => pop().then(() => new Error("no memory") as unknown as GPUError);
+  const failing = fails(() => many!.launch(1, args), "out-of-memory", { message: "no memory" });
+  gpu.popErrorScope = pop;
+  await failing;
+  equal((await arrays[11]!.read())[9], 9);
+  await many!.launch(1, args);
+  equal((await arrays[11]!.read())[1], 67);
+}, {}, { maxStorageBuffersPerShaderStage: 8 });
 
 onGpu("the GPU's clock", ["count"], async (device, { count }) => {
   if (!device.hasClock) return;

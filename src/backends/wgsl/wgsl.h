@@ -20,6 +20,7 @@ struct Variant {
   int threads = 0;
   int64_t scratchBytes = 0;  // of a workgroup, in the last binding; 0 where the workgroup's own memory holds it
   bool reports = false;      // whether it has assertions or prints
+  bool aliases = false;      // whether it is right also where several arguments are in one buffer
 };
 
 struct Array {
@@ -29,7 +30,7 @@ struct Array {
 };
 
 struct Shader {
-  std::vector<Variant> variants;  // the best first; the last needs nothing
+  std::vector<Variant> variants;  // the best first; the last needs nothing and allows everything
   std::vector<Array> arrays;      // bindings 1, 2, ...
   std::vector<Site> sites;
 };

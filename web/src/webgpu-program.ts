@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+// A shader of a kernel: which arrays of a launch are at which bindings, and what was made for them.
+import type { Signature } from "./kernel.ts";
+import type { Shader } from "./manifest.ts";
+import { shareBindings } from "./webgpu-bindings.ts";
+import type { GpuBuffer, Storage } from "./webgpu-buffer.ts";
+import type { GpuKernel } from "./webgpu-kernel.ts";
+import type { GpuDevice } from "./webgpu.ts";
+
+/** Parameter blocks begin at multiples of this, and bindings in memory. */
+export const kSlot = 256;
+const kBounds = 512; // that are kept
+const kScratch = 2 ** 26; // bytes that a launch gets, where a few workgroups do not need more
+
+/** Of each parameter the array. */
+export type Buffers = readonly (GpuBuffer | undefined)[];
+
+/** Arrays and a pipeline, as a launch gives them to the GPU. @internal */
+export interface Bound {
+  kernel: GpuKernel;
+  program: Program;
+  storages: readonly Storage[]; // of each array
+  starts: readonly number[]; // bytes, where its binding begins
+  scratch: Storage | undefined;
+  report: Storage | undefined;
+  pipeline: GPUComputePipeline;
+  group: GPUBindGroup;
+}
+
+let launches = 0;
+
+/** @internal */
+export class Program {
+  readonly shader: Shader;
+  readonly arrayOf: readonly number[]; // of a parameter, or -1
+  readonly #device: GpuDevice;
+  readonly #kernel: GpuKernel;
+  readonly #signature: Signature;
+  readonly #text: string;
+  readonly #arrays: readonly number[]; // parameters
+  readonly #room: number; // for arrays among the bindings
+  readonly #block: number; // bytes of the parameters
+  readonly #pipelines = new Map<string, GPUComputePipeline>();
+  readonly #bounds = new Map<string, Bound>();
+  #last: Bound | undefined;
+
+  constructor(device: GpuDevice, kernel: GpuKernel, signature: Signature, block: number, shader: Shader, text: string) {
+    this.#device = device;
+    this.#kernel = kernel;
+    this.#signature = signature;
+    this.shader = shader;
+    this.#text = text;
+    this.#block = block;
+    this.#arrays = shader.arrays.map((a) => a.parameter);
+    this.arrayOf = signature.parameters.map((_, i) => this.#arrays.indexOf(i));
+    this.#room = device.limits.maxStorageBuffersPerShaderStage - (shader.report ? 1 : 0) - (shader.scratch ? 1 : 0);
+  }
+
+  /** Makes the pipeline for arrays in buffers of their own. */
+  async make(): Promise<void> {
+    await this.#make(this.#arrays.map((_, i) => Math.min(i, this.#room - 1)));
+  }
+
+  clear(): void {
+    this.#last = undefined;
+    this.#bounds.clear();
+    this.#pipelines.clear();
+  }
+
+  /** Whether one array that the kernel writes may lie in another. */
+  overlaps(buffers: Buffers): boolean {
+    const launch = ++launches;
+    for (let k = 0; k < this.#arrays.length; ++k) {
+      const { place } = buffers[this.#arrays[k]!]!;
+      const again = place.launch === launch;
+      place.written = this.shader.arrays[k]!.writes || (again && place.written);
+      place.launch = launch;
+      if (again && place.written) return true;
+    }
+    return false;
+  }
+
+  /** What the launch binds, if all of it is there. */
+  bind(buffers: Buffers, programs: number): Bound | undefined {
+    const arrays = this.#arrays;
+    const scratch = this.shader.scratch ? this.#scratch(programs) : undefined;
+    const report = this.shader.report ? this.#device.report(this.#kernel.reportBytes) : undefined;
+    const most = this.#device.limits.maxStorageBufferBindingSize;
+    const last = this.#last;
+    if (last && last.scratch === scratch && last.report === report) {
+      let k = 0;
+      for (; k < arrays.length; ++k) {
+        const { storage } = buffers[arrays[k]!]!.place;
+        if (storage !== last.storages[k] || storage.size > most || storage.failed) break;
+      }
+      if (k === arrays.length) return last;
+    }
+    const storages = arrays.map((i) => buffers[i]!.place.storage);
+    const failed = storages.find((s) => s.failed)?.failed;
+    if (failed) throw this.#signature.error(failed.code, failed.message);
+    const shares = sharesOf(storages);
+    const starts = this.#starts(buffers, storages, shares);
+    const key = [...storages.map((s) => s.id), ...starts, scratch?.id, report?.id].join();
+    const found = this.#bounds.get(key);
+    if (found) return (this.#last = found);
+    const pipeline = this.#pipelines.get(shares.join());
+    if (!pipeline) return undefined;
+    const at = storages.map((s, k) => ({ binding: k + 1, buffer: s.gpu, offset: starts[k]!, size: Math.min(s.size - starts[k]!, most - (most % 16)) })).filter((_, k) => shares[k] === k);
+    const extra = [report, scratch].flatMap((s) => (s ? [s] : [])).map((s, k) => ({ binding: arrays.length + 1 + k, buffer: s.gpu, offset: 0, size: s.size }));
+    const layout = this.#layout(shares);
+    const group = this.#device.bind(layout, this.#block, [...at, ...extra], this.#kernel.name);
+    if (this.#bounds.size >= kBounds) this.#bounds.clear();
+    this.#last = { kernel: this.#kernel, program: this, storages, starts, scratch, report, pipeline, group };
+    this.#bounds.set(key, this.#last);
+    return this.#last;
+  }
+
+  /** The same, after all that is missing was made. */
+  async prepare(buffers: Buffers, programs: number): Promise<Bound> {
+    const storages = [...new Set(this.#arrays.map((i) => buffers[i]!.place.storage))];
+    const surplus = storages.length - this.#room;
+    if (surplus > 0) {
+      // The last, for which there is a pipeline, unless only the smallest fit into one binding.
+      const size = (list: readonly Storage[]) => list.reduce((sum, s) => sum + s.size + kSlot, 0);
+      let moved = storages.slice(-(surplus + 1));
+      if (size(moved) > this.#device.limits.maxStorageBufferBindingSize) moved = storages.sort((a, b) => a.size - b.size).slice(0, surplus + 1);
+      await this.#device.merge(moved, this.#kernel.name);
+    }
+    const shares = sharesOf(this.#arrays.map((i) => buffers[i]!.place.storage));
+    if (!this.#pipelines.has(shares.join())) await this.#make(shares);
+    return this.bind(buffers, programs)!;
+  }
+
+  async #make(shares: readonly number[]): Promise<void> {
+    const names = this.shader.arrays.map((a) => a.name);
+    const text = shareBindings(this.#text, names, shares, this.#kernel.name, this.shader.file);
+    this.#pipelines.set(shares.join(), await this.#device.pipeline(text, this.#layout(shares), this.#kernel.name, this.shader.file));
+  }
+
+  #layout(shares: readonly number[]) {
+    const bindings = shares.flatMap((first, k) => (first === k ? [k + 1] : []));
+    let next = this.#arrays.length;
+    if (this.shader.report) bindings.push(++next);
+    if (this.shader.scratch) bindings.push(++next);
+    return this.#device.layout(this.#block, bindings);
+  }
+
+  // Where bindings begin: at 0, but of memory that is larger than a binding shortly before what is used of it.
+  #starts(buffers: Buffers, storages: readonly Storage[], shares: readonly number[]): number[] {
+    const most = this.#device.limits.maxStorageBufferBindingSize;
+    const starts = storages.map((s) => (s.size > most ? Infinity : 0));
+    const part = (k: number) => {
+      const { place, at, size, type } = buffers[this.#arrays[k]!]!;
+      return { begin: place.at + at, end: place.at + at + size * type.bytes };
+    };
+    for (const [k, first] of shares.entries()) if (starts[first]) starts[first] = Math.min(starts[first], Math.floor(part(k).begin / kSlot) * kSlot);
+    for (const [k, first] of shares.entries()) {
+      starts[k] = starts[first]!;
+      if (storages[k]!.size <= most || part(k).end - starts[k] <= most) continue;
+      const { name } = this.#signature.parameters[this.#arrays[k]!]!;
+      throw this.#signature.error("out-of-memory", `a binding of this GPU has at most ${most} bytes, and it ends at ${part(k).end - starts[k]}: launch on parts, by subarray()`, name);
+    }
+    return starts;
+  }
+
+  #scratch(programs: number): Storage {
+    const { limits } = this.#device;
+    const each = this.shader.scratch;
+    const most = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize, Math.max(kScratch, 64 * each));
+    if (each > most) throw this.#signature.error("out-of-memory", `a workgroup needs ${each} bytes of scratch memory, and a binding of this GPU has at most ${most}`);
+    return this.#device.scratch(Math.min(Math.min(programs, limits.maxComputeWorkgroupsPerDimension) * each, Math.floor(most / each) * each));
+  }
+}
+
+// Of each array the first in the same memory.
+function sharesOf(storages: readonly Storage[]): number[] {
+  for (const s of storages) s.first = -1;
+  return storages.map((s, k) => (s.first < 0 ? (s.first = k) : s.first));
+}
