@@ -494,7 +494,7 @@ onGpu("long launches are sent a few at a time", ["count"], async (device, { coun
   sent = 0;
   for (let i = 0; i < 4; ++i) void count!.launch(64, { out, rounds });
   await device.idle();
-  ok(sent >= 4, `${sent} batches of long launches`);
+  ok(sent >= 2, `${sent} batches of long launches`);
   for (let i = 0; i < 10; ++i) await count!.launch(1, { out, rounds: 0 });
   sent = 0;
   for (let i = 0; i < 300; ++i) void count!.launch(1, { out, rounds: 0 });
