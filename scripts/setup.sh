@@ -60,7 +60,7 @@ case "${1:-}" in
   --web) modules web ;;
   --bench-web) modules web && modules bench/web ;;
   --tests)
-    modules web || echo "setup: no web/node_modules (is there a network?); the tests of web/ will be skipped" >&2
+    modules web && modules web/examples/vite-react || echo "setup: no web/node_modules (is there a network?); the tests of web/ will be skipped" >&2
     { venv numpy==2.2.6 && venv triton==3.6.0; } || echo "setup: no .venv (is there a network?); the differential tests will be skipped" >&2
     ;;
 esac

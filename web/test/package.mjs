@@ -2,19 +2,69 @@
 // The package as others see it: dist/ in Node, in a bundle, and its types.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { pack } from "./pack.mjs";
 
 const web = fileURLToPath(new URL("..", import.meta.url));
 
 // A package that depends on it.
 const folder = `${web}/build/test/consumer`;
-mkdirSync(`${folder}/node_modules/nereid`, { recursive: true });
-for (const part of ["package.json", "dist"]) cpSync(`${web}/${part}`, `${folder}/node_modules/nereid/${part}`, { recursive: true });
+const installed = `${folder}/node_modules/nereid`;
+rmSync(folder, { recursive: true, force: true });
+mkdirSync(folder, { recursive: true });
+cpSync(pack(), installed, { recursive: true });
 writeFileSync(`${folder}/package.json`, '{"type": "module"}');
 writeFileSync(`${folder}/tsconfig.json`, "{}");
+
+const kAxpy = `
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def axpy(x, y, n, a, BLOCK: tl.constexpr):
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    inside = i < n
+    tl.store(y + i, a * tl.load(x + i, mask=inside) + tl.load(y + i, mask=inside), mask=inside)
+`;
+// Prints 6,8.
+const kProgram = `
+  const device = await open({ device: "wasm", threads: 1 });
+  const [x, y] = [device.buffer("f32", [1, 2], [3, 4]), device.buffer("f32", 2)];
+  await jit(${JSON.stringify(kAxpy)}, { device }).launch(1, { x, y, n: 2, a: 2.0, BLOCK: 16 });
+  console.log([...y.view].join());`;
+const run = (file) => execFileSync(process.execPath, [file], { encoding: "utf8", timeout: 20000 });
+
+test("npm packs runtime, compiler, types and README, and nothing else", () => {
+  const files = readdirSync(installed, { recursive: true }).filter((name) => statSync(`${installed}/${name}`).isFile());
+  for (const name of ["README.md", "LICENSE", "package.json", "dist/index.js", "dist/index.d.ts", "dist/compile/index.js", "dist/compile/index.d.ts", "dist/compile/nereid.wasm", "dist/compile/worker.js"]) assert.ok(files.includes(name), name);
+  assert.deepEqual(files.filter((name) => !/^(README\.md|LICENSE|package\.json|dist\/.*\.(js|d\.ts|wasm))$/.test(name)), []);
+  const { exports } = JSON.parse(readFileSync(`${installed}/package.json`, "utf8"));
+  for (const target of Object.values(exports).flatMap((e) => (typeof e === "string" ? [e] : Object.values(e)))) assert.ok(existsSync(`${installed}/${target}`), target);
+});
+
+test("it compiles in Node, by its name and by its address as Deno and pages import it", () => {
+  writeFileSync(`${folder}/named.mjs`, `import { open } from "nereid";\nimport { jit } from "nereid/compile";${kProgram}`);
+  assert.equal(run(`${folder}/named.mjs`), "6,8\n");
+  writeFileSync(`${folder}/addressed.mjs`, `const { open } = await import(new URL("node_modules/nereid/dist/index.js", import.meta.url));\nconst { jit } = await import(new URL("node_modules/nereid/dist/compile/index.js", import.meta.url));${kProgram}`);
+  assert.equal(run(`${folder}/addressed.mjs`), "6,8\n");
+});
+
+test("esbuild bundles it: the compiler's module is a file beside the bundle", async () => {
+  const contents = `import { open } from "nereid";\nimport { configure, jit } from "nereid/compile";\nimport wasm from "nereid/compiler.wasm";\nconfigure({ wasm: new URL(wasm, import.meta.url) });${kProgram}`;
+  await build({ stdin: { contents, resolveDir: folder }, bundle: true, format: "esm", minify: true, platform: "browser", loader: { ".wasm": "file" }, outfile: `${folder}/bundle/app.mjs`, allowOverwrite: true });
+  assert.equal(run(`${folder}/bundle/app.mjs`), "6,8\n");
+  const [module] = readdirSync(`${folder}/bundle`).filter((name) => name.endsWith(".wasm"));
+  assert.ok(readFileSync(`${folder}/bundle/${module}`).equals(readFileSync(`${installed}/dist/compile/nereid.wasm`)), "its module");
+  // Or copied there by hand, without a loader.
+  const plain = contents.replace(/import wasm.*\nconfigure.*/, "");
+  await build({ stdin: { contents: plain, resolveDir: folder }, bundle: true, format: "esm", minify: true, platform: "browser", outfile: `${folder}/copied/app.mjs`, allowOverwrite: true });
+  cpSync(`${installed}/dist/compile/nereid.wasm`, `${folder}/copied/nereid.wasm`);
+  assert.equal(run(`${folder}/copied/app.mjs`), "6,8\n");
+});
 
 test("dist/ runs kernels", async () => {
   const { open } = await import("nereid");
@@ -75,7 +125,7 @@ test("a bundler that can puts the half for GPUs into a chunk of its own", async 
 
 test("its types stand alone", () => {
   cpSync(`${web}/test/kernels.d.ts`, `${folder}/kernels.d.ts`);
-  for (const page of ["wasm", "webgpu"]) {
+  for (const page of ["wasm", "webgpu", "compile"]) {
     const body = readFileSync(`${web}/../docs/${page}.md`, "utf8").match(/```ts\n(import[^]*?)```/)[1].replace("./dist/kernels.js", "./kernels.js");
     writeFileSync(`${folder}/consumer-${page}.ts`, body);
   }

@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { compiler, plugins } from "../build.mjs";
 import { buildModules } from "./modules.mjs";
+import * as examples from "./examples.mjs";
 import { buildShaders } from "./shaders.mjs";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
@@ -22,6 +23,8 @@ copyFileSync(compiler, `${out}/nereid.wasm`);
 const settings = { bundle: true, format: "esm", target: "es2022", external: ["node:*", "webgpu"], plugins, outdir: out, outExtension: { ".js": ".mjs" }, sourcemap: "inline", logLevel: "warning" };
 await build({ ...settings, entryPoints: { worker: "src/worker.ts" }, outExtension: {}, format: "iife", sourcemap: false });
 await build({ ...settings, entryPoints: { node: "test/node.ts", page: "test/page.ts", "page-worker": "test/page-worker.ts", "node-run": "src/node-run.ts" } });
+
+if (!name && existsSync("dist/index.js")) examples.prepare();
 
 let passed = 0;
 let failed = 0;
@@ -56,6 +59,7 @@ function inNode() {
     }
     console.log(`Node ${version}: ${good} of ${all} passed`);
     passed += good;
+    if (!name) report(`Node ${version} examples`, examples.inNode(node));
   }
   if (seen.size === 0) {
     console.log("skipped: there is no Node from version 20.16 on");
@@ -101,6 +105,7 @@ async function inChromium() {
       report(`Chromium ${browser.browser()?.version() ?? ""} ${place}`, await results.jsonValue());
       await page.close();
     }
+    if (!name) report("Chromium examples", await examples.inPages(browser, `http://127.0.0.1:${server.address().port}`));
   } finally {
     await browser.close();
     server.close();
