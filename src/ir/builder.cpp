@@ -5,25 +5,24 @@
 
 namespace nereid {
 
-Inst* Builder::create(Op op, std::vector<Value*> operands, std::vector<Type> results,
-                      std::vector<std::pair<Attr, AttrValue>> attrs) {
+Inst* Builder::create(Op op, List<Value*> operands, List<Type> results, List<Attribute> attrs) {
   Inst* inst = module_.newInst(op, loc_);
-  inst->operands = std::move(operands);
-  inst->attrs = std::move(attrs);
+  inst->operands.assign(operands.begin(), operands.end());
+  inst->attrs.assign(attrs.begin(), attrs.end());
   inst->parent = block_;
   for (Type t : results) module_.addResult(*inst, t);
   block_->insts.push_back(inst);
   return inst;
 }
 
-Value* Builder::make(Op op, std::vector<Value*> operands, std::vector<std::pair<Attr, AttrValue>> attrs) {
+Value* Builder::make(Op op, List<Value*> operands, List<Attribute> attrs) {
   Type type = operands[0]->type;
   switch (info(op).sig) {
     case Sig::CmpInt: case Sig::CmpFloat: case Sig::FloatTest: type = type.withElement(Elem::I1); break;
     case Sig::Select: type = operands[1]->type; break;
     default: break;
   }
-  return create(op, std::move(operands), {type}, std::move(attrs))->result();
+  return create(op, operands, {type}, attrs)->result();
 }
 
 Value* Builder::cmpI(CmpIPred pred, Value* a, Value* b) {
@@ -40,7 +39,9 @@ Value* Builder::constant(Type type, uint64_t bits) {
 
 Value* Builder::constant(Dense dense) {
   Type type = dense.type;
-  return create(Op::Constant, {}, {type}, {{Attr::Value, std::move(dense)}})->result();
+  Inst* inst = create(Op::Constant, {}, {type});
+  inst->attrs.emplace_back(Attr::Value, std::move(dense));
+  return inst->result();
 }
 
 Value* Builder::floating(Type type, double value) { return constant(type, encodeFloat(type.elem, value)); }
@@ -81,7 +82,7 @@ Value* Builder::load(Value* ptr, Value* mask, Value* other) {
   std::vector<Value*> operands{ptr};
   if (mask) operands.push_back(mask);
   if (other) operands.push_back(other);
-  Inst* inst = create(Op::Load, std::move(operands), {ptr->type.pointee()});
+  Inst* inst = create(Op::Load, operands, {ptr->type.pointee()});
   inst->segments = {1, mask != nullptr, other != nullptr};
   return inst->result();
 }
@@ -89,17 +90,17 @@ Value* Builder::load(Value* ptr, Value* mask, Value* other) {
 Inst* Builder::store(Value* ptr, Value* value, Value* mask) {
   std::vector<Value*> operands{ptr, value};
   if (mask) operands.push_back(mask);
-  Inst* inst = create(Op::Store, std::move(operands), {});
+  Inst* inst = create(Op::Store, operands, {});
   inst->segments = {1, 1, mask != nullptr};
   return inst;
 }
 
-Inst* Builder::forLoop(Value* lower, Value* upper, Value* step, std::vector<Value*> inits) {
+Inst* Builder::forLoop(Value* lower, Value* upper, Value* step, List<Value*> inits) {
   std::vector<Type> types;
   for (Value* v : inits) types.push_back(v->type);
   std::vector<Value*> operands{lower, upper, step};
   operands.insert(operands.end(), inits.begin(), inits.end());
-  Inst* loop = create(Op::For, std::move(operands), types);
+  Inst* loop = create(Op::For, operands, types);
   auto& body = loop->regions.emplace_back(std::make_unique<Region>());
   body->parent = loop;
   Block* block = module_.newBlock(*body);
@@ -108,8 +109,8 @@ Inst* Builder::forLoop(Value* lower, Value* upper, Value* step, std::vector<Valu
   return loop;
 }
 
-Inst* Builder::ifElse(Value* condition, std::vector<Type> results, bool withElse) {
-  Inst* inst = create(Op::If, {condition}, std::move(results));
+Inst* Builder::ifElse(Value* condition, List<Type> results, bool withElse) {
+  Inst* inst = create(Op::If, {condition}, results);
   for (int i = 0; i < (withElse ? 2 : 1); ++i) {
     auto& region = inst->regions.emplace_back(std::make_unique<Region>());
     region->parent = inst;

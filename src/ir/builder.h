@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ir/ir.h"
+#include "support/list.h"
 
 namespace nereid {
 
@@ -17,11 +18,10 @@ class Builder {
   void setLoc(Loc loc) { loc_ = loc; }
 
   // The general form: everything else is spelled with it.
-  Inst* create(Op op, std::vector<Value*> operands, std::vector<Type> results,
-               std::vector<std::pair<Attr, AttrValue>> attrs = {});
+  Inst* create(Op op, List<Value*> operands, List<Type> results, List<Attribute> attrs = {});
 
   // Element-wise operations: the result type follows from the signature.
-  Value* make(Op op, std::vector<Value*> operands, std::vector<std::pair<Attr, AttrValue>> attrs = {});
+  Value* make(Op op, List<Value*> operands, List<Attribute> attrs = {});
   Value* cast(Op op, Value* v, Type to) { return create(op, {v}, {to})->result(); }
   Value* cmpI(CmpIPred pred, Value* a, Value* b);
   Value* cmpF(CmpFPred pred, Value* a, Value* b);
@@ -50,9 +50,9 @@ class Builder {
   Inst* store(Value* ptr, Value* value, Value* mask = nullptr);
 
   // Control. The bodies are made with an entry block (with arguments) and no terminator.
-  Inst* forLoop(Value* lower, Value* upper, Value* step, std::vector<Value*> inits);
-  Inst* ifElse(Value* condition, std::vector<Type> results, bool withElse);
-  void yield(std::vector<Value*> values) { create(Op::Yield, std::move(values), {}); }
+  Inst* forLoop(Value* lower, Value* upper, Value* step, List<Value*> inits);
+  Inst* ifElse(Value* condition, List<Type> results, bool withElse);
+  void yield(List<Value*> values) { create(Op::Yield, values, {}); }
 
  private:
   Module& module_;

@@ -111,6 +111,8 @@ struct Successor {
   std::vector<Value*> args;
 };
 
+using Attribute = std::pair<Attr, AttrValue>;
+
 struct Inst {
   Op op;
   Loc loc;
@@ -119,7 +121,7 @@ struct Inst {
   std::vector<Value*> results;
   std::vector<std::unique_ptr<Region>> regions;
   std::vector<Successor> successors;
-  std::vector<std::pair<Attr, AttrValue>> attrs;
+  std::vector<Attribute> attrs;
   // Numbers of operands in each group, for operations with several optional or variadic ones (Load: ptr, mask, other).
   std::vector<int32_t> segments;
 

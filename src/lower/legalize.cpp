@@ -93,7 +93,7 @@ class Legalizer {
     }
     std::vector<Value*> operands;
     for (Value* v : inst.operands) operands.push_back(wide(v));
-    Value* y = b_->create(inst.op, std::move(operands), {inst.result()->type.withElement(Elem::F32)}, inst.attrs)->result();
+    Value* y = b_->create(inst.op, operands, {inst.result()->type.withElement(Elem::F32)}, inst.attrs)->result();
     return convert(y, inst.result()->type.elem, false, false);
   }
 

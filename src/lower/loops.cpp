@@ -480,7 +480,7 @@ void Lowering::emitStore(const Inst& inst, const IndexMap& map, int level) {
   }
   std::vector<Value*> operands{pointer.v, value.v};
   if (mask.v) operands.push_back(mask.v);
-  Inst* store = at(level).create(op, std::move(operands), {});
+  Inst* store = at(level).create(op, operands, {});
   store->segments = {1, 1, mask.v != nullptr};
 }
 
@@ -497,7 +497,7 @@ void Lowering::emitEffect(const Inst& inst, const IndexMap& map) {
   if (inst.op == Op::Print) {
     std::vector<Value*> values{constant(Type::scalar(Elem::I1), 1)};
     for (Lowval& v : operands) values.push_back(v.v);
-    b.create(Op::LoPrint, std::move(values), {}, inst.attrs);
+    b.create(Op::LoPrint, values, {}, inst.attrs);
     return;
   }
   if (inst.op == Op::Assert) {

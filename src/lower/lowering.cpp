@@ -148,7 +148,7 @@ void Lowering::emitInst(const Inst& inst) {
     case Op::Print: {
       std::vector<Value*> values{constant(Type::scalar(Elem::I1), 1)};
       for (Value* v : inst.operands) values.push_back(scalar(v));
-      b.create(Op::LoPrint, std::move(values), {}, inst.attrs);
+      b.create(Op::LoPrint, values, {}, inst.attrs);
       return;
     }
     case Op::Assert: {
@@ -167,7 +167,7 @@ void Lowering::emitInst(const Inst& inst) {
   if (inst.op == Op::AddPtr && bitWidth(operands[1]->type) < 64) operands[1] = b.cast(Op::ExtSI, operands[1], Type::scalar(Elem::I64));
   std::vector<Type> types;
   for (Value* v : inst.results) types.push_back(v->type);
-  Inst* out = b.create(inst.op, std::move(operands), std::move(types), inst.attrs);
+  Inst* out = b.create(inst.op, operands, types, inst.attrs);
   for (size_t i = 0; i < inst.results.size(); ++i) scalar_[inst.results[i]] = out->results[i];
 }
 
@@ -184,7 +184,7 @@ void Lowering::emitScalarMemory(const Inst& inst) {
     Value *mask = inst.optional(1), *other = inst.optional(2);
     if (mask) operands.push_back(scalar(mask));
     if (other) operands.push_back(isBool ? b.cast(Op::ExtUI, scalar(other), kI8) : scalar(other));
-    Inst* load = b.create(Op::LoLoad, std::move(operands), {isBool ? kI8 : inst.result()->type});
+    Inst* load = b.create(Op::LoLoad, operands, {isBool ? kI8 : inst.result()->type});
     load->segments = {1, mask != nullptr, other != nullptr};
     scalar_[inst.result()] = isBool ? b.cmpI(CmpIPred::Ne, load->result(), constant(kI8, 0)) : load->result();
     return;
@@ -195,7 +195,7 @@ void Lowering::emitScalarMemory(const Inst& inst) {
     std::vector<Value*> operands{pointer(), value};
     Value* mask = inst.optional(2);
     if (mask) operands.push_back(scalar(mask));
-    b.create(Op::LoStore, std::move(operands), {})->segments = {1, 1, mask != nullptr};
+    b.create(Op::LoStore, operands, {})->segments = {1, 1, mask != nullptr};
     return;
   }
   Type element = inst.result()->type;
@@ -277,7 +277,7 @@ void Lowering::emitFor(const Inst& inst) {
   std::vector<Value*> yields;
   for (size_t i = 0; i < carried && !failed_; ++i)
     if (!buffers[i].base) yields.push_back(scalar(yield.operands[i]));
-  at(0).yield(std::move(yields));
+  at(0).yield(yields);
   levels_ = std::move(saved);
   for (size_t i = 0, k = 0; i < carried; ++i) {
     if (buffers[i].base)
@@ -309,7 +309,7 @@ void Lowering::emitIf(const Inst& inst) {
     std::vector<Value*> values;
     for (size_t i = 0; i < inst.results.size() && !failed_; ++i)
       if (!buffers[i].base) values.push_back(scalar(yield->operands[i]));
-    at(0).yield(std::move(values));
+    at(0).yield(values);
   }
   levels_ = std::move(saved);
   for (size_t i = 0, k = 0; i < inst.results.size(); ++i) {
@@ -373,7 +373,7 @@ void Lowering::emitWhile(const Inst& inst) {
   std::vector<Value*> values{scalar(condition.operands[0])};
   for (size_t i = 0; i < inst.results.size(); ++i)
     if (!forwarded[i].base) values.push_back(scalar(condition.operands[1 + i]));
-  at(0).create(Op::Condition, std::move(values), {});
+  at(0).create(Op::Condition, values, {});
   levels_ = {&outBody};
   for (size_t i = 0; i < inst.results.size(); ++i)
     if (!forwarded[i].base) scalar_[body.args[i]] = m_.addArg(outBody, body.args[i]->type, body.args[i]->name);
@@ -383,7 +383,7 @@ void Lowering::emitWhile(const Inst& inst) {
   std::vector<Value*> yields;
   for (size_t i = 0; i < yield.operands.size(); ++i)
     if (!carried[i].base) yields.push_back(scalar(yield.operands[i]));
-  at(0).yield(std::move(yields));
+  at(0).yield(yields);
   levels_ = std::move(saved);
   for (size_t i = 0, k = 0; i < inst.results.size(); ++i)
     if (!forwarded[i].base) scalar_[inst.results[i]] = out->results[k++];

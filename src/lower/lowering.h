@@ -106,8 +106,8 @@ class Lowering {
   Lowval readBuffer(const BufferRef& buffer, const IndexMap& map, Type as);
   void writeBuffer(const BufferRef& buffer, Lowval value, const IndexMap& map);
   // An element-wise operation on lowered operands, at the level of the latest (or `atLeast`), as a vector if one of them is.
-  Lowval emitOp(const Inst& like, std::vector<Lowval> operands, Type element, int atLeast = 0);
-  Lowval emitOp(Op op, std::vector<Lowval> operands, Type element, std::vector<std::pair<Attr, AttrValue>> attrs = {}, int atLeast = 0);
+  Lowval emitOp(const Inst& like, List<Lowval> operands, Type element, int atLeast = 0);
+  Lowval emitOp(Op op, List<Lowval> operands, Type element, List<Attribute> attrs = {}, int atLeast = 0);
   Lowval widen(Lowval v, int lanes);  // splats a scalar
   Lowval convert(Lowval v, Type element);  // between a value's type and the type it is stored as
   bool usesLanes(const IndexMap& map) const;

@@ -41,11 +41,11 @@ Lowval Lowering::widen(Lowval v, int count) {
   return wide;
 }
 
-Lowval Lowering::emitOp(const Inst& like, std::vector<Lowval> operands, Type element, int atLeast) {
-  return emitOp(like.op, std::move(operands), element, like.attrs, atLeast);
+Lowval Lowering::emitOp(const Inst& like, List<Lowval> operands, Type element, int atLeast) {
+  return emitOp(like.op, operands, element, like.attrs, atLeast);
 }
 
-Lowval Lowering::emitOp(Op op, std::vector<Lowval> operands, Type element, std::vector<std::pair<Attr, AttrValue>> attrs, int atLeast) {
+Lowval Lowering::emitOp(Op op, List<Lowval> operands, Type element, List<Attribute> attrs, int atLeast) {
   // Known conditions vanish: masks become bounds by this.
   auto known = [&](const Lowval& v) -> std::optional<bool> {
     if (!v.v->type.isBool()) return std::nullopt;
@@ -73,10 +73,10 @@ Lowval Lowering::emitOp(Op op, std::vector<Lowval> operands, Type element, std::
   if (!count && attrs.empty() && info(op).effects == Effects::Pure) {
     // The same scalar again: addresses of one array compare equal by this.
     auto& made = scalars_[{levels_[static_cast<size_t>(level)], op, values, type.elem}];
-    if (!made) made = at(level).create(op, std::move(values), {type})->result();
+    if (!made) made = at(level).create(op, values, {type})->result();
     return {made, level};
   }
-  return {at(level).create(op, std::move(values), {type}, std::move(attrs))->result(), level};
+  return {at(level).create(op, values, {type}, attrs)->result(), level};
 }
 
 Type Lowering::storedType(const Value* v) const {
@@ -279,7 +279,7 @@ Lowval Lowering::pullLoad(const Inst& load, const IndexMap& map) {
     if (isBool) other = convert(other, stored);
     operands.push_back((wide ? widen(other, lanes()) : other).v);
   }
-  Inst* inst = at(level).create(op, std::move(operands), {wide ? Type::vector(stored, lanes()) : stored});
+  Inst* inst = at(level).create(op, operands, {wide ? Type::vector(stored, lanes()) : stored});
   inst->segments = {1, mask.v != nullptr, other.v != nullptr};
   return convert({inst->result(), level}, element);
 }

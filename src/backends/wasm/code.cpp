@@ -16,7 +16,7 @@ constexpr uint64_t kMaxOffset = 262144;
 
 }  // namespace
 
-Node* Code::make(Ins ins, const std::vector<Node*>& kids, uint64_t a, uint64_t b, ValType type) {
+Node* Code::make(Ins ins, List<Node*> kids, uint64_t a, uint64_t b, ValType type) {
   if (Node* n = simplified(ins, kids)) return n;
   std::array<Node*, 3> k{};
   for (size_t i = 0; i < kids.size(); ++i) k[i] = kids[i];
@@ -34,7 +34,7 @@ Node* Code::make(Ins ins, const std::vector<Node*>& kids, uint64_t a, uint64_t b
 }
 
 // Arithmetic of addresses, modulo 2^32: constants go outward, where loads and stores take them as their offset.
-Node* Code::simplified(Ins ins, const std::vector<Node*>& kids) {
+Node* Code::simplified(Ins ins, List<Node*> kids) {
   auto constant = [](Node* n) { return n->ins == Ins::I32Const; };
   auto value = [](Node* n) { return static_cast<uint32_t>(n->a); };
   switch (ins) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "backends/wasm/module.h"
+#include "support/list.h"
 
 namespace nereid::wasm {
 
@@ -34,14 +35,14 @@ struct Node {
 class Code {
  public:
   // Nodes. make() gives the node that is there already for equal arguments.
-  Node* make(Ins ins, std::initializer_list<Node*> kids, uint64_t a = 0, uint64_t b = 0) { return make(ins, std::vector<Node*>(kids), a, b, wasm::info(ins).result); }
-  Node* make(Ins ins, const std::vector<Node*>& kids, uint64_t a, uint64_t b, ValType type);
+  Node* make(Ins ins, List<Node*> kids, uint64_t a = 0, uint64_t b = 0) { return make(ins, kids, a, b, wasm::info(ins).result); }
+  Node* make(Ins ins, List<Node*> kids, uint64_t a, uint64_t b, ValType type);
   Node* i32(int64_t v) { return make(Ins::I32Const, {}, static_cast<uint32_t>(v)); }
   Node* i64(uint64_t v) { return make(Ins::I64Const, {}, v); }
   Node* v128(uint64_t low, uint64_t high);  // lives in a local of the function
   Node* select(Node* condition, Node* x, Node* y) { return make(Ins::Select, {x, y, condition}, 0, 0, x->type); }
   Node* local(int index, ValType type) { return make(Ins::LocalGet, {}, static_cast<uint64_t>(index), 0, type); }
-  Node* call(size_t function, const std::vector<Node*>& args, ValType result) { return make(Ins::Call, args, function, 0, result); }
+  Node* call(size_t function, List<Node*> args, ValType result) { return make(Ins::Call, args, function, 0, result); }
   // `last`: the vector whose lane is replaced.
   Node* load(Ins ins, Node* address, Node* last = nullptr, uint64_t lane = 0);
   void store(Ins ins, Node* address, Node* value, uint64_t lane = 0);
@@ -61,7 +62,7 @@ class Code {
   std::vector<Instruction> body();  // with the constants in front
 
  private:
-  Node* simplified(Ins ins, const std::vector<Node*>& kids);
+  Node* simplified(Ins ins, List<Node*> kids);
   std::pair<Node*, uint64_t> splitAddress(Node* address);
   void count(Node* n);
   void mark(Node* n, uint32_t mark);

@@ -42,7 +42,7 @@ Result<void> CodeGen::body(const Node* node, Func* func) {
   std::vector<Value*> values;
   // Control that falls off the end of a function with results returns nothing useful, as in Triton.
   for (Type t : func->results) values.push_back(b_.create(Op::Poison, {}, {t})->result());
-  b_.create(Op::Return, std::move(values), {});
+  b_.create(Op::Return, values, {});
   return {};
 }
 
@@ -386,7 +386,7 @@ Result<Val> CodeGen::callFunction(const FunctionDef& fn, Args args) {
   std::vector<Value*> operands;
   for (const Arg& a : bound) flatten(a.value, operands);
   b_.setLoc(args.call);
-  Inst* call = b_.create(Op::Call, std::move(operands), compiled.func->results, {{Attr::Callee, compiled.func->name}});
+  Inst* call = b_.create(Op::Call, operands, compiled.func->results, {{Attr::Callee, compiled.func->name}});
   size_t cursor = 0;
   return unflatten(compiled.result, call->results, cursor);
 }

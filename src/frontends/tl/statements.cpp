@@ -164,7 +164,7 @@ Result<void> CodeGen::returnStatement(const Node* n) {
   std::vector<Value*> handles;
   flatten(v, handles);
   b_.setLoc(n->loc);
-  b_.create(Op::Return, std::move(handles), {});
+  b_.create(Op::Return, handles, {});
   stopped_ = true;
   return {};
 }
