@@ -32,14 +32,14 @@ command -v ccache >/dev/null && clang="ccache clang++-22"
     printf 'build %s: cc %s\n' "$object" "$file"
     objects="$objects $object"
   done
-  # Binaryen takes off another seventh.
+  # Binaryen takes off another seventh. The linker puts nothing below address 1024.
   opt=web/node_modules/binaryen/bin/wasm-opt
   node=web/node_modules/node/bin/node
   linked=nereid.wasm
   if [ -e $opt ]; then
     linked=linked.wasm
     features="--enable-bulk-memory --enable-bulk-memory-opt --enable-sign-ext --enable-nontrapping-float-to-int --enable-mutable-globals --enable-multivalue --enable-reference-types"
-    printf 'rule opt\n command = %s %s -Oz --strip-debug --strip-producers --strip-target-features %s $in -o $out\n description = optimise $out\n' $node $opt "$features"
+    printf 'rule opt\n command = %s %s --low-memory-unused --zero-filled-memory --flatten --rereloop -Oz -Oz --strip-debug --strip-producers --strip-target-features %s $in -o $out\n description = optimise $out\n' $node $opt "$features"
     printf 'build %s/nereid.wasm: opt %s/linked.wasm\n' "$out" "$out"
   fi
   printf 'build %s/%s: link%s\n' "$out" $linked "$objects"

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <cstdint>
-#include <unordered_map>
 
 #include "ir/ir.h"
+#include "support/ptr_map.h"
 
 namespace nereid {
 
@@ -21,7 +21,7 @@ class Ranges {
 
  private:
   Range compute(const Value* v);
-  std::unordered_map<const Value*, Range> known_;
+  PtrMap<const Value*, Range> known_;
 };
 
 }  // namespace nereid

@@ -80,7 +80,7 @@ template <class F>
 std::string targetNames(F&& which) {
   std::string out;
   for (const Target& t : targets())
-    if (which(t)) out += cat(out.empty() ? "" : ", ", t.name);
+    if (which(t)) appendAll(out, out.empty() ? "" : ", ", t.name);
   return out;
 }
 
@@ -93,7 +93,7 @@ void nereid_free(nereid_text text) { std::free(text.data); }
 nereid_text nereid_targets(void) {
   std::string out = "[";
   for (const Target& t : targets())
-    out += cat(out.size() > 1 ? ", " : "", "{\"name\": ", json(t.name), ", \"doc\": ", json(t.doc), ", \"runs\": ", t.runs(), ", \"missing\": ",
+    appendAll(out, out.size() > 1 ? ", " : "", "{\"name\": ", json(t.name), ", \"doc\": ", json(t.doc), ", \"runs\": ", t.runs(), ", \"missing\": ",
                json(t.missing ? t.missing() : ""), ", \"found\": ", json(t.found ? t.found() : ""), ", \"writes\": ", t.write != nullptr, "}");
   return toText(out + "]");
 }
@@ -103,7 +103,7 @@ nereid_text nereid_ops(void) {
   for (size_t i = 0; i < kOpCount; ++i) {
     const OpInfo& o = info(static_cast<Op>(i));
     static constexpr std::string_view kForms[] = {"", "tile", "lower", "both"};
-    out += cat(i ? ", " : "", "{\"name\": ", json(o.spelling), ", \"elementwise\": ", isElementwise(static_cast<Op>(i)), ", \"form\": ",
+    appendAll(out, i ? ", " : "", "{\"name\": ", json(o.spelling), ", \"elementwise\": ", isElementwise(static_cast<Op>(i)), ", \"form\": ",
                json(kForms[static_cast<size_t>(o.forms)]), ", \"ulp\": ", o.ulp, ", \"meaning\": ", json(o.meaning == "by hand" ? "" : o.meaning), ", \"doc\": ", json(o.doc), "}");
   }
   return toText(out + "]");

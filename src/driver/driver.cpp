@@ -41,7 +41,7 @@ Result<Module> parseTtir(Sources& sources, const Request& request, Diags& diags)
     std::string near = nearest(request.kernel, names);
     diag.hint("the functions are: ", [&] {
       std::string all;
-      for (auto& n : names) all += cat(all.empty() ? "" : ", ", "@", n);
+      for (auto& n : names) appendAll(all, all.empty() ? "" : ", ", "@", n);
       return all;
     }());
     return std::unexpected(Failed{});

@@ -21,7 +21,7 @@ std::string json(const KernelInfo& info) {
     std::string block;
     for (int64_t n : p.block) block += cat(block.empty() ? ", \"block\": [" : ", ", n);
     if (!block.empty()) block += "]";
-    out += cat(i ? ", " : "", "{\"name\": ", json(p.name), ", \"type\": ", json(p.type), block, ", \"constexpr\": ", p.isConstexpr, ", \"default\": ", p.hasDefault,
+    appendAll(out, i ? ", " : "", "{\"name\": ", json(p.name), ", \"type\": ", json(p.type), block, ", \"constexpr\": ", p.isConstexpr, ", \"default\": ", p.hasDefault,
                ", \"do_not_specialize\": ", p.doNotSpecialize, ", \"do_not_specialize_on_alignment\": ", p.doNotAlign, "}");
   }
   return out + "]}";
@@ -29,7 +29,7 @@ std::string json(const KernelInfo& info) {
 
 std::string json(std::string_view target, const KernelInfo& info, const Artefacts& artefacts) {
   std::string names;
-  for (const Artefact& f : artefacts.files) names += cat(names.empty() ? "" : ", ", json(f.name));
+  for (const Artefact& f : artefacts.files) appendAll(names, names.empty() ? "" : ", ", json(f.name));
   return cat("{\"target\": ", json(target), ", \"kernel\": ", json(info), ", \"files\": [", names, "]",
              artefacts.details.empty() ? "" : cat(", ", json(target), ": ", artefacts.details), "}");
 }
@@ -39,8 +39,8 @@ std::string json(const Diags& diags, const Sources& sources) {
   for (size_t i = 0; i < diags.size(); ++i) {
     const Diag& d = diags[i];
     std::string labels;
-    for (const Label& l : d.labels) labels += cat(labels.empty() ? "" : ", ", "{\"text\": ", json(l.text), place(l.loc, sources), "}");
-    out += cat(i ? ", " : "", "{\"id\": ", json(errorId(d.err)), ", \"text\": ", json(d.text), ", \"hint\": ", json(d.hint), place(d.loc, sources), ", \"labels\": [", labels, "]}");
+    for (const Label& l : d.labels) appendAll(labels, labels.empty() ? "" : ", ", "{\"text\": ", json(l.text), place(l.loc, sources), "}");
+    appendAll(out, i ? ", " : "", "{\"id\": ", json(errorId(d.err)), ", \"text\": ", json(d.text), ", \"hint\": ", json(d.hint), place(d.loc, sources), ", \"labels\": [", labels, "]}");
   }
   return out + "]";
 }

@@ -119,8 +119,8 @@ std::string cpuHeader(const Lowered& lowered) {
   for (size_t i = 0; i < kernel.params.size(); ++i) {
     const Param& p = kernel.params[i];
     Type t = kernel.args()[i]->type;
-    append(params, cat("     args[", i, "]  ", p.name, ": ", t.isPointer() ? "array of " : "address of ", p.isUnsigned ? "unsigned " : "",
-                       t.isPointer() ? t.pointee() : t, p.divisibility > 1 ? cat(t.isPointer() ? ", aligned to " : ", divisible by ", p.divisibility) : "", "\n"));
+    appendAll(params, "     args[", i, "]  ", p.name, ": ", t.isPointer() ? "array of " : "address of ", p.isUnsigned ? "unsigned " : "",
+                       t.isPointer() ? t.pointee() : t, p.divisibility > 1 ? cat(t.isPointer() ? ", aligned to " : ", divisible by ", p.divisibility) : "", "\n");
   }
   return cat("/* Kernel ", name, ". Runs programs begin, begin + 1, ..., end - 1 of the grid, x fastest.\n", params, "     scratch  ", name,
              "_scratch_bytes, aligned to 64 */\n#ifndef NEREID_KERNEL_", name, "_H\n#define NEREID_KERNEL_", name,
@@ -152,7 +152,7 @@ namespace {
 template <class List, class F>
 std::string listed(const List& list, F&& f) {
   std::string out;
-  for (const auto& item : list) out += cat(out.empty() ? "" : ", ", f(item));
+  for (const auto& item : list) appendAll(out, out.empty() ? "" : ", ", f(item));
   return out;
 }
 
@@ -181,10 +181,10 @@ Result<Artefacts> writeWasm(Module m, Diags& diags) {
     if (!binary) return std::unexpected(Failed{});
     bool strict = variant == wasm::Variant::Strict;
     std::string file = name + (strict ? ".wasm" : ".relaxed.wasm");
-    out.details += cat(strict ? "{" : ", ", strict ? "\"strict\": " : "\"relaxed\": ", jsonQuoted(file));
+    appendAll(out.details, strict ? "{" : ", ", strict ? "\"strict\": " : "\"relaxed\": ", jsonQuoted(file));
     out.files.push_back({file, std::move(binary->bytes)});
     if (strict) continue;
-    out.details += cat(", \"memoryFlagAt\": ", binary->memoryFlagAt, ", \"scratch\": ", binary->scratchBytes, ", \"sites\": ", sitesJson(binary->sites), "}");
+    appendAll(out.details, ", \"memoryFlagAt\": ", binary->memoryFlagAt, ", \"scratch\": ", binary->scratchBytes, ", \"sites\": ", sitesJson(binary->sites), "}");
   }
   return out;
 }
@@ -213,9 +213,9 @@ Result<Artefacts> writeWebgpu(Module m, Diags& diags) {
   for (wgsl::Variant& v : shader->variants) {
     std::string file = cat(m.kernel()->name, v.suffix.empty() ? "" : ".", v.suffix, ".wgsl");
     std::string limits = listed(v.limits, [](const std::pair<std::string, int64_t>& l) { return cat(jsonQuoted(l.first), ": ", l.second); });
-    variants += cat(variants.empty() ? "" : ", ", "{\"file\": ", jsonQuoted(file), ", \"features\": [", listed(v.features, jsonQuoted), "], \"limits\": {", limits, "}, \"threads\": ", v.threads,
-                    ", \"scratch\": ", v.scratchBytes, ", \"report\": ", v.reports ? "true" : "false", ", \"aliases\": ", v.aliases ? "true" : "false",
-                    ", \"arrays\": [", arrays, "]}");
+    appendAll(variants, variants.empty() ? "" : ", ", "{\"file\": ", jsonQuoted(file), ", \"features\": [", listed(v.features, jsonQuoted), "], \"limits\": {", limits, "}, \"threads\": ", v.threads,
+              ", \"scratch\": ", v.scratchBytes, ", \"report\": ", v.reports ? "true" : "false", ", \"aliases\": ", v.aliases ? "true" : "false",
+              ", \"arrays\": [", arrays, "]}");
     out.files.push_back({file, std::move(v.text)});
   }
   out.details = cat("{\"variants\": [", variants, "], \"sites\": ", sitesJson(shader->sites), "}");
@@ -270,7 +270,7 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     auto lowered = lower(*m.kernel(), plan, machineHere(), diags);
     if (!lowered) return std::unexpected(Failed{});
     std::string text = describe(*m.kernel(), plan) + "loops\n";
-    for (const std::string& note : lowered->notes) text += cat("  ", note, "\n");
+    for (const std::string& note : lowered->notes) appendAll(text, "  ", note, "\n");
     return text + cat("scratch of a program: ", lowered->scratchBytes, " bytes\n");
   }
   if (stage == "passes") {
@@ -309,7 +309,7 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     for (wgsl::Variant& v : shader->variants) {
       std::string name = cat("wgsl", v.suffix.empty() ? "" : ".", v.suffix);
       if (stage == name) return std::move(v.text);
-      suffixes += cat(suffixes.empty() ? "" : ", ", name);
+      appendAll(suffixes, suffixes.empty() ? "" : ", ", name);
     }
     return diags.error(Err::Unsupported, {}).says("the kernel has no variant `", stage, "`").hint(cat("it has ", suffixes));
   }

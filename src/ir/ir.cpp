@@ -210,7 +210,7 @@ Inst* clone(Module& m, const Inst& inst, ValueMap& map) {
 }
 
 void cloneInto(Module& m, const Region& from, Region& to, ValueMap& map) {
-  std::unordered_map<const Block*, Block*> blocks;
+  PtrMap<const Block*, Block*> blocks;
   for (const Block* block : from.blocks) {
     Block* copy = m.newBlock(to);
     blocks[block] = copy;

@@ -16,6 +16,7 @@
 
 #include "ir/type.h"
 #include "support/diag.h"
+#include "support/ptr_map.h"
 
 namespace nereid {
 
@@ -198,7 +199,7 @@ class Replacements {
   bool empty() const { return map_.empty(); }
 
  private:
-  std::unordered_map<Value*, Value*> map_;
+  PtrMap<Value*, Value*> map_;
 };
 
 // Calls `visit` for every instruction, outer before inner, in order.
@@ -212,7 +213,7 @@ void walk(const Region& region, F&& visit) {
 }
 
 // Copies instructions with their regions; `map` translates operands and gathers what was copied.
-using ValueMap = std::unordered_map<const Value*, Value*>;
+using ValueMap = PtrMap<const Value*, Value*>;
 Inst* clone(Module& m, const Inst& inst, ValueMap& map);
 void cloneInto(Module& m, const Region& from, Region& to, ValueMap& map);
 

@@ -10,6 +10,7 @@
 #include "ir/bits.h"
 #include "ir/enums.h"
 #include "ir/ir.h"
+#include "support/ptr_map.h"
 #include "support/sort.h"
 
 namespace nereid {
@@ -75,7 +76,7 @@ Spelling spellingOf(Attr attr) {
 
 std::string listText(const std::vector<int64_t>& list) {
   std::string out;
-  for (size_t i = 0; i < list.size(); ++i) out += cat(i ? ", " : "", list[i]);
+  for (size_t i = 0; i < list.size(); ++i) appendAll(out, i ? ", " : "", list[i]);
   return out;
 }
 
@@ -110,7 +111,7 @@ std::string dictionary(const Inst& inst, std::initializer_list<Attr> shown = {})
   if (items.empty()) return "";
   sortStably(items);
   std::string out = " {";
-  for (size_t i = 0; i < items.size(); ++i) out += cat(i ? ", " : "", items[i].first, items[i].second);
+  for (size_t i = 0; i < items.size(); ++i) appendAll(out, i ? ", " : "", items[i].first, items[i].second);
   return out + "}";
 }
 
@@ -209,14 +210,14 @@ class Printer {
   template <class Values>
   std::string names(const Values& values) {
     std::string out;
-    for (size_t i = 0; i < values.size(); ++i) out += cat(i ? ", " : "", name(values[i]));
+    for (size_t i = 0; i < values.size(); ++i) appendAll(out, i ? ", " : "", name(values[i]));
     return out;
   }
 
   template <class Values>
   static std::string types(const Values& values) {
     std::string out;
-    for (size_t i = 0; i < values.size(); ++i) out += cat(i ? ", " : "", values[i]->type);
+    for (size_t i = 0; i < values.size(); ++i) appendAll(out, i ? ", " : "", values[i]->type);
     return out;
   }
 
@@ -228,7 +229,7 @@ class Printer {
 
   template <class... Parts>
   void text(const Parts&... parts) {
-    out_ += cat(parts...);
+    appendAll(out_, parts...);
   }
   void pad() { out_.append(static_cast<size_t>(indent_) * 2, ' '); }
 
@@ -298,7 +299,7 @@ class Printer {
 
   std::string successor(const Successor& s) {
     std::string out = cat("^bb", blockNumber(s.block));
-    if (!s.args.empty()) out += cat("(", names(s.args), " : ", types(s.args), ")");
+    if (!s.args.empty()) appendAll(out, "(", names(s.args), " : ", types(s.args), ")");
     return out;
   }
 
@@ -357,8 +358,8 @@ class Printer {
   // `cacheModifier = ca evictionPolicy = evict_last`, where they are not the defaults.
   std::string hints(const Inst& i) {
     std::string out;
-    if (int64_t cache = i.integer(Attr::Cache, 1); cache != 1) out += cat(" cacheModifier = ", enumKeyword(Attr::Cache, cache));
-    if (int64_t evict = i.integer(Attr::Evict, 1); evict != 1) out += cat(" evictionPolicy = ", enumKeyword(Attr::Evict, evict));
+    if (int64_t cache = i.integer(Attr::Cache, 1); cache != 1) appendAll(out, " cacheModifier = ", enumKeyword(Attr::Cache, cache));
+    if (int64_t evict = i.integer(Attr::Evict, 1); evict != 1) appendAll(out, " evictionPolicy = ", enumKeyword(Attr::Evict, evict));
     return out;
   }
 
@@ -583,10 +584,10 @@ class Printer {
   int indent_ = 0;
   bool loose_ = false;
   int next_ = 0, nextArg_ = 0;
-  std::unordered_map<const Value*, std::string> names_;
+  PtrMap<const Value*, std::string> names_;
   std::unordered_set<std::string> used_;
   std::unordered_map<std::string, int> suffixes_;
-  std::unordered_map<const Block*, int> blocks_;
+  PtrMap<const Block*, int> blocks_;
 };
 
 }  // namespace

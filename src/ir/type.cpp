@@ -79,14 +79,14 @@ void append(std::string& out, const Type& type) {
   for (int i = 0; i < type.pointerDepth; ++i)
     element = cat("!tt.ptr<", element, type.addressSpace != 1 ? cat(", ", type.addressSpace) : "", ">");
   std::string dims;
-  for (int i = 0; i < type.rank; ++i) dims += cat(type.dim(i), "x");
+  for (int i = 0; i < type.rank; ++i) appendAll(dims, type.dim(i), "x");
   switch (type.form) {
     case Form::None: out += "none"; break;
     case Form::Scalar: out += element; break;
-    case Form::Tile: out += cat("tensor<", dims, element, ">"); break;
-    case Form::BlockPtr: out += cat("!tt.ptr<tensor<", dims, element, ">>"); break;
-    case Form::Desc: out += cat("!tt.tensordesc<tensor<", dims, element, ">>"); break;  // as up to 3.7
-    case Form::Vector: out += cat("vector<", dims, element, ">"); break;
+    case Form::Tile: appendAll(out, "tensor<", dims, element, ">"); break;
+    case Form::BlockPtr: appendAll(out, "!tt.ptr<tensor<", dims, element, ">>"); break;
+    case Form::Desc: appendAll(out, "!tt.tensordesc<tensor<", dims, element, ">>"); break;  // as up to 3.7
+    case Form::Vector: appendAll(out, "vector<", dims, element, ">"); break;
   }
 }
 

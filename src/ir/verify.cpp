@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "ir/verify.h"
+#include "support/ptr_map.h"
 
 namespace nereid {
 
@@ -51,7 +52,7 @@ class Verifier {
   // Calls are inlined or executed with a stack of their own: recursion has no bottom.
   void recursion() {
     enum State : uint8_t { New, Open, Done };
-    std::unordered_map<const Func*, State> states;
+    PtrMap<const Func*, State> states;
     struct Frame {
       const Func* func;
       std::vector<const Inst*> calls;
@@ -88,7 +89,7 @@ class Verifier {
 
   // Immediate dominators by index of block, -1 for the entry and for blocks that nothing reaches.
   static std::vector<int> dominators(const Region& r, std::vector<bool>& reached) {
-    std::unordered_map<const Block*, int> index;
+    PtrMap<const Block*, int> index;
     for (size_t i = 0; i < r.blocks.size(); ++i) index[r.blocks[i]] = static_cast<int>(i);
     size_t n = r.blocks.size();
     std::vector<std::vector<int>> predecessors(n);

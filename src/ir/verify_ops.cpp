@@ -43,9 +43,9 @@ class OpVerifier {
 
   std::string list() const {
     std::string out = "(";
-    for (size_t k = 0; k < i_.operands.size(); ++k) out += cat(k ? ", " : "", i_.operands[k]->type);
+    for (size_t k = 0; k < i_.operands.size(); ++k) appendAll(out, k ? ", " : "", i_.operands[k]->type);
     out += ") -> (";
-    for (size_t k = 0; k < i_.results.size(); ++k) out += cat(k ? ", " : "", i_.results[k]->type);
+    for (size_t k = 0; k < i_.results.size(); ++k) appendAll(out, k ? ", " : "", i_.results[k]->type);
     return out + ")";
   }
 

@@ -17,6 +17,7 @@
 
 #include "ir/builder.h"
 #include "lower/lower.h"
+#include "support/ptr_map.h"
 
 namespace nereid {
 
@@ -196,18 +197,18 @@ class Lowering {
 
   Block* entry_ = nullptr;  // constants and scratch addresses, before everything
   std::map<std::tuple<Elem, int, uint64_t>, Value*> constants_;  // by element type, depth of pointer and bits
-  std::unordered_map<const Value*, Value*> scalar_;
-  std::unordered_map<const Value*, BufferRef> buffer_;
+  PtrMap<const Value*, Value*> scalar_;
+  PtrMap<const Value*, BufferRef> buffer_;
   Value *pid_[3] = {}, *num_[3] = {};
   int64_t scratchBytes_ = 0;
-  std::unordered_map<const Inst*, int> number_;
+  PtrMap<const Inst*, int> number_;
   std::set<const Inst*> used_;  // instructions with a result that somebody reads
-  std::unordered_map<const Inst*, std::vector<BufferRef>> carryTargets_, carryTemporaries_;
+  PtrMap<const Inst*, std::vector<BufferRef>> carryTargets_, carryTemporaries_;
 
   // The nest being emitted.
   const Nest* nest_ = nullptr;
   const BufferRef* target_ = nullptr;
-  std::unordered_map<const Value*, BufferRef> filling_;  // buffers that this nest writes
+  PtrMap<const Value*, BufferRef> filling_;  // buffers that this nest writes
   std::vector<Block*> levels_;
   std::vector<Axis> axes_;
   std::vector<int> axisOfBit_, bitInAxis_;

@@ -352,12 +352,12 @@ bool Lowering::needsVersions(const Nest& nest, std::vector<const Inst*>& loads, 
 void Lowering::noteNest(const Nest& nest) {
   if (quiet_) return;
   std::string shape;
-  for (int64_t d : nest.shape) shape += cat(shape.empty() ? "" : "x", d);
+  for (int64_t d : nest.shape) appendAll(shape, shape.empty() ? "" : "x", d);
   note("nest over ", shape.empty() ? "one element" : shape, " at line ", loc_.line());
   std::string loops;
   for (int a : order_) {
     const Axis& axis = axes_[static_cast<size_t>(a)];
-    loops += cat(loops.empty() ? "" : ", ", axis.size(), axis.isReduced ? " reduced" : "", a == vectorAxis_ ? cat(" by ", axis.step(), " lanes") : "");
+    appendAll(loops, loops.empty() ? "" : ", ", axis.size(), axis.isReduced ? " reduced" : "", a == vectorAxis_ ? cat(" by ", axis.step(), " lanes") : "");
   }
   note("  loops, outermost first: ", loops.empty() ? "none" : loops,
        vectorAxis_ < 0 ? "; scalar" : "; lanes along the axis where most accesses are contiguous");

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "lower/lowering.h"
+#include "support/ptr_map.h"
 
 namespace nereid {
 
@@ -359,7 +360,7 @@ std::vector<Lowval> Lowering::emitRegion(const Region& region, const std::vector
     for (Value* v : body.terminator()->operands) out.push_back({scalar(v), top()});
     return out;
   }
-  std::unordered_map<const Value*, Lowval> local;
+  PtrMap<const Value*, Lowval> local;
   for (size_t i = 0; i < args.size(); ++i) local[body.args[i]] = args[i];
   auto low = [&](Value* v) {
     auto it = local.find(v);

@@ -9,6 +9,7 @@
 
 #include "ir/builder.h"
 #include "passes/passes.h"
+#include "support/ptr_map.h"
 
 namespace nereid {
 
@@ -98,7 +99,7 @@ struct Cse {
   }
 };
 
-void dropDead(Region& r, std::unordered_map<const Value*, int>& uses, bool& changed) {
+void dropDead(Region& r, PtrMap<const Value*, int>& uses, bool& changed) {
   for (Block* block : r.blocks) {
     std::vector<Inst*> kept;
     for (size_t i = block->insts.size(); i-- > 0;) {
@@ -122,8 +123,8 @@ void dropDead(Region& r, std::unordered_map<const Value*, int>& uses, bool& chan
   }
 }
 
-std::unordered_map<const Value*, int> countUses(const Region& body) {
-  std::unordered_map<const Value*, int> uses;
+PtrMap<const Value*, int> countUses(const Region& body) {
+  PtrMap<const Value*, int> uses;
   walk(body, [&](const Inst& inst) {
     for (const Value* v : inst.operands) ++uses[v];
     for (const Successor& s : inst.successors)

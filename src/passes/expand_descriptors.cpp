@@ -11,6 +11,7 @@
 #include "ir/bits.h"
 #include "ir/builder.h"
 #include "passes/passes.h"
+#include "support/ptr_map.h"
 
 namespace nereid {
 
@@ -346,8 +347,8 @@ class Expander {
   Func& f_;
   Diags& diags_;
   Block front_;
-  std::unordered_map<Value*, Handle> handles_;
-  std::unordered_map<Value*, Type> handleTypes_;
+  PtrMap<Value*, Handle> handles_;
+  PtrMap<Value*, Type> handleTypes_;
 };
 
 }  // namespace

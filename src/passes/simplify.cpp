@@ -11,6 +11,7 @@
 #include "ir/builder.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
+#include "support/ptr_map.h"
 
 namespace nereid {
 
@@ -163,7 +164,7 @@ Value* highHalf(Builder& b, const Inst& inst) {
 
 void simplify(Func& f, Module& m) {
   Replacements replaced;
-  std::unordered_map<const Value*, int> uses;
+  PtrMap<const Value*, int> uses;
   walk(f.body, [&](const Inst& i) {
     for (const Value* v : i.operands) ++uses[v];
   });

@@ -11,6 +11,7 @@
 
 #include "ir/builder.h"
 #include "passes/passes.h"
+#include "support/ptr_map.h"
 
 namespace nereid {
 
@@ -169,7 +170,7 @@ class Structurizer {
   Func& f_;
   Diags& diags_;
   std::set<Block*> done_, active_;
-  std::unordered_map<Block*, std::set<Block*>> reach_;
+  PtrMap<Block*, std::set<Block*>> reach_;
   int size_ = 0;
 };
 

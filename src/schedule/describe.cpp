@@ -17,7 +17,7 @@ std::string nameOf(const Value* v) {
 
 std::string shapeOf(const std::vector<int64_t>& shape) {
   std::string out;
-  for (int64_t d : shape) out += cat(out.empty() ? "" : "x", d);
+  for (int64_t d : shape) appendAll(out, out.empty() ? "" : "x", d);
   return out.empty() ? "one element" : out;
 }
 
@@ -81,7 +81,7 @@ class Describer {
         std::string text;
         for (size_t d = 0; d < n.shape.size(); ++d) {
           Stride s = strideOf(ptr, map, static_cast<int>(d), bits[d]);
-          text += cat(d ? ", " : "", "axis ", d, " ");
+          appendAll(text, d ? ", " : "", "axis ", d, " ");
           if (s.kind == Stride::Constant)
             text += s.value == 1 ? "contiguous" : s.value == 0 ? "still" : cat("stride ", s.value);
           else

@@ -276,7 +276,7 @@ class Planner {
     struct Consumers {
       std::vector<const Nest*> nests;  // that compute the value
     };
-    std::unordered_map<Value*, Consumers> consumers;
+    PtrMap<Value*, Consumers> consumers;
     std::vector<Value*> order;
     auto memory = [&](const Value* v) { return inMemory(v); };
     for (const Nest* nest : nests_)
@@ -327,8 +327,8 @@ class Planner {
     Value* next = nullptr;
     int depth = 1;
   };
-  std::unordered_map<const Value*, Gate> findGates(const std::vector<Value*>& order) {
-    std::unordered_map<const Value*, std::vector<Value*>> users;
+  PtrMap<const Value*, Gate> findGates(const std::vector<Value*>& order) {
+    PtrMap<const Value*, std::vector<Value*>> users;
     std::set<const Value*> ends;  // what a root takes
     for (Value* v : order)
       for (const Value* o : v->def->operands) users[o].push_back(v);
@@ -338,7 +338,7 @@ class Planner {
         const Inst* taker = root.kind == Root::Buffer ? root.value->def : root.kind == Root::Carry ? nullptr : root.inst;
         if (taker) ends.insert(taker->operands.begin(), taker->operands.end());
       }
-    std::unordered_map<const Value*, Gate> gates;
+    PtrMap<const Value*, Gate> gates;
     for (size_t i = order.size(); i-- > 0;) {
       Gate& gate = gates[order[i]];
       if (ends.count(order[i])) continue;
@@ -375,7 +375,7 @@ class Planner {
   static constexpr int kMuchWork = 10;
   int work(const Value* v) {
     if (!v->type.isTile()) return 0;
-    auto [it, isNew] = work_.try_emplace(v, 1);
+    auto [it, isNew] = work_.emplace(v, 1);
     if (!isNew) return it->second;
     int sum = 1;
     if (v->def && !inMemory(v)) {
@@ -456,9 +456,9 @@ class Planner {
   const Func& f_;
   Plan plan_;
   std::vector<Nest*> nests_;
-  std::unordered_map<const Inst*, int> number_, end_;
+  PtrMap<const Inst*, int> number_, end_;
   std::vector<const Inst*> writers_;
-  std::unordered_map<const Value*, int> work_;
+  PtrMap<const Value*, int> work_;
   int next_ = 0;
 };
 

@@ -9,11 +9,11 @@
 #include <algorithm>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "analysis/index_map.h"
 #include "ir/ir.h"
+#include "support/ptr_map.h"
 
 namespace nereid {
 
@@ -52,13 +52,13 @@ struct BlockPlan {
 };
 
 struct Plan {
-  std::unordered_map<const Block*, BlockPlan> blocks;
+  PtrMap<const Block*, BlockPlan> blocks;
   // Values in memory and why. Results of roots are there by nature and not listed.
-  std::unordered_map<const Value*, std::string> buffered;
+  PtrMap<const Value*, std::string> buffered;
   // Carries (terminator, slot) that must go through a temporary.
-  std::unordered_map<const Inst*, std::vector<bool>> throughTemporary;
+  PtrMap<const Inst*, std::vector<bool>> throughTemporary;
   // Root results that may be written straight to the carried buffer: value ⇒ the loop's block argument.
-  std::unordered_map<const Value*, Value*> inPlaceOf;
+  PtrMap<const Value*, Value*> inPlaceOf;
 };
 
 Plan makePlan(const Func& f);

@@ -44,6 +44,18 @@ std::string_view errorId(Err err) {
   return kIds[static_cast<size_t>(err)];
 }
 
+std::string& DiagBuilder::text() {
+  all_[index_].text.clear();
+  return all_[index_].text;
+}
+
+std::string& DiagBuilder::newHint() {
+  all_[index_].hint.clear();
+  return all_[index_].hint;
+}
+
+std::string& DiagBuilder::newLabel(Loc loc) { return all_[index_].labels.emplace_back(loc, std::string()).text; }
+
 DiagBuilder Diags::error(Err err, Loc loc) {
   diags_.push_back({err, loc, {}, {}, {}});
   return {diags_, diags_.size() - 1};

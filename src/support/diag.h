@@ -88,17 +88,17 @@ class DiagBuilder {
   DiagBuilder(std::deque<Diag>& all, size_t index) : all_(all), index_(index) {}
   template <class... Parts>
   DiagBuilder& says(const Parts&... parts) {
-    diag().text = cat(parts...);
+    appendAll(text(), parts...);
     return *this;
   }
   template <class... Parts>
   DiagBuilder& label(Loc loc, const Parts&... parts) {
-    if (loc) diag().labels.push_back({loc, cat(parts...)});
+    if (loc) appendAll(newLabel(loc), parts...);
     return *this;
   }
   template <class... Parts>
   DiagBuilder& hint(const Parts&... parts) {
-    diag().hint = cat(parts...);
+    appendAll(newHint(), parts...);
     return *this;
   }
   operator std::unexpected<Failed>() const { return std::unexpected(Failed{}); }  // NOLINT: implicit by design
@@ -108,7 +108,10 @@ class DiagBuilder {
   }
 
  private:
-  Diag& diag() { return all_[index_]; }
+  // Empty texts to fill.
+  std::string& text();
+  std::string& newHint();
+  std::string& newLabel(Loc loc);
   std::deque<Diag>& all_;
   size_t index_;
 };

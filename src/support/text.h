@@ -43,7 +43,13 @@ void append(std::string& out, T value) {
 }
 inline void append(std::string& out, double value) { out += shortest(value); }
 
-// Joins its arguments. Types opt in by an overload of append(std::string&, T), found by argument-dependent lookup.
+// Appends its arguments. Types opt in by an overload of append(std::string&, T), found by argument-dependent lookup.
+template <class... Parts>
+void appendAll(std::string& out, const Parts&... parts) {
+  (append(out, parts), ...);
+}
+
+// Joins its arguments.
 template <class... Parts>
 std::string cat(const Parts&... parts) {
   std::string out;

@@ -100,7 +100,7 @@ extern "C" {
     auto found = files.find(path);
     return found == files.end() ? std::nullopt : std::optional(found->second);
   };
-  request.print = [&](const std::string& line) { append(printed, cat(line, "\n")); };
+  request.print = [&](const std::string& line) { appendAll(printed, line, "\n"); };
   Sources sources;
   Diags diags;
   std::string_view whole = command;

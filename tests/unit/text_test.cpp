@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "support/diag.h"
+#include "support/ptr_map.h"
 #include "support/sort.h"
 #include "support/text.h"
 
@@ -70,4 +71,27 @@ TEST(Text, SortingIsStable) {
     sortStably(items, [](auto& a, auto& b) { return a.first < b.first; });
     EXPECT_EQ(items, wanted) << size;
   }
+}
+
+TEST(Text, MapsFromPointersKeepTheOrderOfTheirEntries) {
+  std::vector<int> keys(1000);
+  PtrMap<const int*, int> map;
+  for (int i = 0; i < 1000; ++i) map[&keys[static_cast<size_t>(i * 7 % 1000)]] = i;
+  int& first = map[&keys[0]];
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(map.at(&keys[static_cast<size_t>(i * 7 % 1000)]), i);
+  EXPECT_EQ(&first, &map[&keys[0]]);  // entries stay where they are
+  int next = 0;
+  for (auto& [key, value] : map) EXPECT_EQ(value, next++);
+  EXPECT_FALSE(map.emplace(&keys[7], 5).second);
+  EXPECT_EQ(map.at(&keys[7]), 1);
+  map.erase(&keys[7]);
+  map.erase(&keys[7]);
+  EXPECT_FALSE(map.contains(&keys[7]));
+  EXPECT_EQ(map.size(), 999u);
+  EXPECT_EQ(map.at(&keys[14]), 2);
+  PtrMap<const int*, int> copy = map;
+  map.clear();
+  EXPECT_TRUE(map.empty() && map.find(&keys[0]) == map.end());
+  EXPECT_EQ(copy.find(&keys[14])->second, 2);
+  EXPECT_TRUE(map.emplace(&keys[7], 5).second);
 }

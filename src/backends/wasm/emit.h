@@ -4,11 +4,11 @@
 
 #include <set>
 #include <span>
-#include <unordered_map>
 
 #include "analysis/ranges.h"
 #include "backends/wasm/code.h"
 #include "backends/wasm/wasm.h"
+#include "support/ptr_map.h"
 
 namespace nereid::wasm {
 
@@ -106,8 +106,8 @@ class Emitter {
   Ranges ranges_;
   int64_t scratchBytes_;
   int64_t printBytes_ = 0;
-  std::unordered_map<const Value*, Rep> reps_;
-  std::unordered_map<const Value*, int> uses_;    // operands that are still to come
+  PtrMap<const Value*, Rep> reps_;
+  PtrMap<const Value*, int> uses_;    // operands that are still to come
   std::set<const Value*> products_;               // MulF that one AddF or SubF uses: they may round together
   std::set<const Value*> lowOnly_;                // 64-bit scalars of which the low half is enough
   std::vector<const Value*> pending_;             // defined since the last flush

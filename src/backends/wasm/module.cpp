@@ -192,17 +192,17 @@ std::string print(const Function& f) {
   std::string out = "(module\n";
   for (const Signature& s : kSignatures) {
     out += "  (type (func";
-    for (int i = 0; i < s.params; ++i) out += cat(i ? " " : " (param ", typeName(s.type));
+    for (int i = 0; i < s.params; ++i) appendAll(out, i ? " " : " (param ", typeName(s.type));
     out += s.hasResult ? cat(") (result ", typeName(s.type), ")))\n") : ")))\n";
   }
-  out += cat("  (import \"nereid\" \"memory\" (memory 1 ", kMaxPages, "))\n");
+  appendAll(out, "  (import \"nereid\" \"memory\" (memory 1 ", kMaxPages, "))\n");
   for (size_t k = 0; k < f.imports.size(); ++k)
-    out += cat("  (import \"nereid\" \"", f.imports[k].name, "\" (func $", f.imports[k].name, " (type ", signatureOf(f.imports[k]), ")))\n");
+    appendAll(out, "  (import \"nereid\" \"", f.imports[k].name, "\" (func $", f.imports[k].name, " (type ", signatureOf(f.imports[k]), ")))\n");
   out += "  (func (export \"run\") (type 0)  ;; args, begin, end, scratch\n";
   for (size_t i = 0; i < f.locals.size();) {
     size_t j = i;
     out += "    (local";
-    while (j < f.locals.size() && f.locals[j] == f.locals[i]) out += cat(" ", typeName(f.locals[j++]));
+    while (j < f.locals.size() && f.locals[j] == f.locals[i]) appendAll(out, " ", typeName(f.locals[j++]));
     out += ")\n";
     i = j;
   }
@@ -216,24 +216,24 @@ std::string print(const Function& f) {
     switch (what.immediate) {
       case Immediate::None: break;
       case Immediate::Block:
-        if (auto t = static_cast<ValType>(i.a); t != ValType::None) out += cat(" (result ", typeName(t), ")");
+        if (auto t = static_cast<ValType>(i.a); t != ValType::None) appendAll(out, " (result ", typeName(t), ")");
         break;
-      case Immediate::Function: out += cat(" $", f.imports[i.a].name); break;
-      case Immediate::Index: case Immediate::Lane: out += cat(" ", i.a); break;
-      case Immediate::I32: out += cat(" ", static_cast<int32_t>(i.a)); break;
-      case Immediate::I64: out += cat(" ", static_cast<int64_t>(i.a)); break;
-      case Immediate::F32: case Immediate::F64: out += cat(" ", floating(i.a, what.immediate == Immediate::F64)); break;
+      case Immediate::Function: appendAll(out, " $", f.imports[i.a].name); break;
+      case Immediate::Index: case Immediate::Lane: appendAll(out, " ", i.a); break;
+      case Immediate::I32: appendAll(out, " ", static_cast<int32_t>(i.a)); break;
+      case Immediate::I64: appendAll(out, " ", static_cast<int64_t>(i.a)); break;
+      case Immediate::F32: case Immediate::F64: appendAll(out, " ", floating(i.a, what.immediate == Immediate::F64)); break;
       case Immediate::V128: {
         out += " i32x4";
-        for (uint64_t word : {i.a & 0xffffffff, i.a >> 32, i.b & 0xffffffff, i.b >> 32}) out += cat(" ", hex(word, 8));
+        for (uint64_t word : {i.a & 0xffffffff, i.a >> 32, i.b & 0xffffffff, i.b >> 32}) appendAll(out, " ", hex(word, 8));
         break;
       }
       case Immediate::Lanes:
-        for (int k = 0; k < 16; ++k) out += cat(" ", ((k < 8 ? i.a : i.b) >> (8 * (k & 7))) & 0xff);
+        for (int k = 0; k < 16; ++k) appendAll(out, " ", ((k < 8 ? i.a : i.b) >> (8 * (k & 7))) & 0xff);
         break;
       default:
-        if (i.a) out += cat(" offset=", i.a);
-        if (what.immediate >= Immediate::MemoryLane0) out += cat(" ", i.b);
+        if (i.a) appendAll(out, " offset=", i.a);
+        if (what.immediate >= Immediate::MemoryLane0) appendAll(out, " ", i.b);
     }
     out += '\n';
   }

@@ -31,16 +31,16 @@ void dump(std::string& out, const Node* node, int depth) {
     out += "-\n";
     return;
   }
-  append(out, cat(kindName(node->kind)));
+  appendAll(out, kindName(node->kind));
   switch (node->kind) {
-    case Kind::Int: append(out, cat(" ", intText(node->number))); break;
-    case Kind::Float: append(out, cat(" ", node->real)); break;
-    case Kind::Str: append(out, cat(" ", quoted(node->text))); break;
-    case Kind::Param: append(out, cat(" ", node->flag == '*' ? "*" : "", node->text)); break;
+    case Kind::Int: appendAll(out, " ", intText(node->number)); break;
+    case Kind::Float: appendAll(out, " ", node->real); break;
+    case Kind::Str: appendAll(out, " ", quoted(node->text)); break;
+    case Kind::Param: appendAll(out, " ", node->flag == '*' ? "*" : "", node->text); break;
     default:
-      if (!node->text.empty()) append(out, cat(" ", node->text));
+      if (!node->text.empty()) appendAll(out, " ", node->text);
   }
-  append(out, cat(" @", node->loc.line(), ":", node->loc.col(), "\n"));
+  appendAll(out, " @", node->loc.line(), ":", node->loc.col(), "\n");
   for (const Node* kid : node->kids) dump(out, kid, depth + 1);
 }
 
@@ -48,7 +48,7 @@ namespace {
 
 std::string joined(const Node* n, size_t from) {
   std::string out;
-  for (size_t i = from; i < n->kids.size(); ++i) append(out, cat(i > from ? ", " : "", unparse(n->kids[i])));
+  for (size_t i = from; i < n->kids.size(); ++i) appendAll(out, i > from ? ", " : "", unparse(n->kids[i]));
   return out;
 }
 
@@ -80,7 +80,7 @@ std::string unparse(const Node* n) {
     case Kind::UnaryOp: return cat(n->text, n->text == "not" ? " " : "", kid(0));
     case Kind::BoolOp: {
       std::string out;
-      for (size_t i = 0; i < n->kids.size(); ++i) append(out, cat(i ? cat(" ", n->text, " ") : "", kid(i)));
+      for (size_t i = 0; i < n->kids.size(); ++i) appendAll(out, i ? cat(" ", n->text, " ") : "", kid(i));
       return out;
     }
     case Kind::IfExp: return cat(kid(1), " if ", kid(0), " else ", kid(2));

@@ -76,7 +76,7 @@ Result<Val> CodeGen::bAssert(Bound& a) {
 Result<Val> CodeGen::bStaticPrint(Bound& a) {
   if (!shared_.request.print) return Val::none();
   std::string line, sep = a.given(0) ? str(a[0]) : " ";
-  for (size_t i = 0; i < a.rest.size(); ++i) append(line, cat(i ? sep : "", str(a.rest[i].value)));
+  for (size_t i = 0; i < a.rest.size(); ++i) appendAll(line, i ? sep : "", str(a.rest[i].value));
   shared_.request.print(line + (a.given(1) ? str(a[1]) : "\n"));
   return Val::none();
 }

@@ -314,7 +314,7 @@ Result<std::vector<Arg>> CodeGen::bind(const FunctionDef& fn, const Node* node, 
 
 std::string CodeGen::symbolFor(const FunctionDef& fn, const std::vector<Arg>& args) {
   std::string out = cat(fn.module->isLibrary ? "tl" : fn.module->name, "_", fn.name, "_");
-  for (const Arg& a : args) append(out, cat("_", mangle(a.value)));
+  for (const Arg& a : args) appendAll(out, "_", mangle(a.value));
   std::string clean;
   for (char c : out) {
     bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -344,7 +344,7 @@ Result<Val> CodeGen::callFunction(const FunctionDef& fn, Args args) {
         return error(Err::Unsupported, bound[i].loc)
             .says("`", fn.name, "` is marked noinline, so it takes scalars only, but `", node->kids[i]->text, "` is ", describe(bound[i].value));
   std::string key = hex(reinterpret_cast<uintptr_t>(&fn), 16);
-  for (const Arg& a : bound) append(key, cat("|", mangle(a.value)));
+  for (const Arg& a : bound) appendAll(key, "|", mangle(a.value));
   auto [it, fresh] = shared_.functions.try_emplace(key);
   Compiled& compiled = it->second;
   if (!fresh && compiled.busy)
@@ -453,7 +453,7 @@ Result<Bound> CodeGen::bindBuiltin(const BuiltinInfo& info, const Args& args) {
     if (i == names.size()) {
       std::vector<std::string> known(names.begin(), names.end());
       std::string near = nearest(name, known), list;
-      for (std::string_view n : names) append(list, cat(list.empty() ? "" : ", ", n));
+      for (std::string_view n : names) appendAll(list, list.empty() ? "" : ", ", n);
       return error(Err::Type, a.loc).says("`", info.name, "` has no argument `", name, "`").hint(near.empty() ? cat("it takes ", list) : cat("did you mean `", near, "`?"));
     }
     if (bound.present[i]) return error(Err::Type, a.loc).says("argument `", name, "` of `", info.name, "` is given twice");

@@ -368,7 +368,7 @@ Result<const FunctionDef*> findKernel(SourceModule& module, const std::string& k
       jit.push_back(fn);
     }
   std::string list;
-  for (const std::string& n : names) append(list, cat(list.empty() ? "" : ", ", n));
+  for (const std::string& n : names) appendAll(list, list.empty() ? "" : ", ", n);
   if (!kernel.empty()) {
     for (const FunctionDef* fn : module.functions) {
       if (fn->name != kernel) continue;

@@ -78,7 +78,7 @@ std::string name(DType type) {
 
 std::string text(const TType& type) {
   std::string out;
-  for (int64_t d : type.shape) append(out, cat(d, "x"));
+  for (int64_t d : type.shape) appendAll(out, d, "x");
   std::string scalar = name(type.scalar);
   return out + scalar;
 }
@@ -88,7 +88,7 @@ std::string mangle(const TType& type) {
   out += of(type.scalar.prim).mangled;
   if (type.shape.empty()) return out;
   out += 'S';
-  for (size_t i = 0; i < type.shape.size(); ++i) append(out, cat(i ? "_" : "", type.shape[i]));
+  for (size_t i = 0; i < type.shape.size(); ++i) appendAll(out, i ? "_" : "", type.shape[i]);
   return out + 'S';
 }
 

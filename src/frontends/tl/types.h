@@ -66,7 +66,7 @@ DType intType(int bits, bool isSigned);
 bool isPowerOfTwo(int64_t n);
 inline std::string shapeText(const std::vector<int64_t>& shape) {
   std::string out = "[";
-  for (size_t i = 0; i < shape.size(); ++i) append(out, cat(i ? ", " : "", shape[i]));
+  for (size_t i = 0; i < shape.size(); ++i) appendAll(out, i ? ", " : "", shape[i]);
   return out + "]";
 }
 

@@ -100,7 +100,7 @@ std::string repr(const Val& v) {
     case VK::Tensor: return cat(name(v.tensor.type.scalar), shapeText(v.tensor.type.shape));
     case VK::Tuple: {
       std::string out = "(";
-      for (size_t i = 0; i < v.size(); ++i) append(out, cat(i ? ", " : "", repr(v.item(i))));
+      for (size_t i = 0; i < v.size(); ++i) appendAll(out, i ? ", " : "", repr(v.item(i)));
       return out + (v.size() == 1 ? ",)" : ")");
     }
     case VK::Function: return v.function->name;
@@ -116,16 +116,16 @@ std::string mangle(const Val& v) {
     case VK::Tensor: return mangle(v.tensor.type);
     case VK::Desc: {
       std::string out = cat("TD", mangle(v.type), "_");
-      for (size_t i = 0; i < v.size(); ++i) append(out, cat(mangle(v.item(i)), "_"));
+      for (size_t i = 0; i < v.size(); ++i) appendAll(out, mangle(v.item(i)), "_");
       return out;
     }
     case VK::BlockPtr: return cat("BP", mangle(v.tensor.type), mangle(v.type), "r", v.size());
     case VK::Tuple: {
       std::string out = "T";
-      for (size_t i = 0; i < v.size(); ++i) append(out, cat(i ? "_" : "", mangle(v.item(i))));
+      for (size_t i = 0; i < v.size(); ++i) appendAll(out, i ? "_" : "", mangle(v.item(i)));
       if (v.fields)
-        for (const std::string& f : *v.fields) append(out, cat(".", f));
-      if (v.cls) append(out, cat("@", v.cls->module->name, ".", v.cls->name));
+        for (const std::string& f : *v.fields) appendAll(out, ".", f);
+      if (v.cls) appendAll(out, "@", v.cls->module->name, ".", v.cls->name);
       return out + "T";
     }
     case VK::Float: return cat("c", hex(__builtin_bit_cast(uint64_t, v.real), 16));
@@ -135,7 +135,7 @@ std::string mangle(const Val& v) {
     case VK::Module: return cat("cmodule ", v.text);
     case VK::Method: case VK::Slice: {
       std::string out = cat("cm", v.text, "(");
-      for (size_t i = 0; i < v.size(); ++i) append(out, cat(mangle(v.item(i)), ","));
+      for (size_t i = 0; i < v.size(); ++i) appendAll(out, mangle(v.item(i)), ",");
       return out + ")";
     }
     default: return cat("c", repr(v));
