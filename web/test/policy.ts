@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Tests for a page whose policy is `worker-src 'self'`.
+import { configure, describe } from "../src/compile/index.ts";
 import { open } from "../src/index.ts";
-import { equal, ok, test, within } from "./harness.ts";
+import { equal, fails, ok, test, within } from "./harness.ts";
 import type { Kernels } from "./kernels.js";
 
 export function policyTests(): void {
@@ -23,6 +24,12 @@ export function policyTests(): void {
     return said;
   };
   test("workers from the package's address", async () => equal(await within(10, run("worker.js", 2)), []));
+  test("the compiler in a worker from the package's address, and refused from elsewhere", async () => {
+    const ask = () => within(10, describe("import triton\n\n\n@triton.jit\ndef k(x):\n    pass\n", { worker: true, cache: false }));
+    await fails(ask, "lost-worker", { message: "workerUrl" });
+    configure({ workerUrl: "compile-worker.js" });
+    equal((await ask()).parameters.map((p) => p.name), ["x"]);
+  });
   test("one thread where no worker can be started, said once", async () => {
     const said = await within(10, run(undefined, 1));
     ok(said.length === 1 && said[0]!.includes("workerUrl"), said.join());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The tests of the compiler in Node, pages and workers.
-import { autotune, cdiv, type Constant, compile, compileArtefacts, CompileError, configure, describe, emit, jit, MemoryStore, PageStore, type Store, type Value, version } from "../src/compile/index.ts";
+import { autotune, cdiv, type Constant, compile, compileArtefacts, CompileError, configure, describe, emit, jit, MemoryStore, PageStore, preload, type Store, type Value, version } from "../src/compile/index.ts";
 import { isLoaded } from "../src/compile/loader.ts";
 import { literal, splitSignature } from "../src/compile/values.ts";
 import { type OpenOptions, open as openAny, type WasmDevice as Device } from "../src/index.ts";
@@ -316,6 +316,7 @@ if (isPage)
   test("compile: from nothing to a result in the time of a blink", async () => {
     configure({});
     const start = performance.now();
+    void preload();
     await withDevice(async (device) => {
       const y = device.buffer("f32", 64);
       await jit(kAxpy, { device, cache: false }).launch(1, { x: y, y, n: 64, a: 1.5, BLOCK: 64 });

@@ -6,5 +6,5 @@ export { type Artefacts, compile, compileArtefacts, describe, emit, type SourceO
 export type { Diagnostic } from "./engine.ts";
 export { CompileError } from "./errors.ts";
 export { type Arguments, cdiv, jit, type JitGrid, JitKernel, type JitOptions } from "./jit.ts";
-export { type CompilerOptions, configure } from "./loader.ts";
+export { type CompilerOptions, configure, preload } from "./loader.ts";
 export type { Constant, KernelInfo, Scalar, Value } from "./values.ts";

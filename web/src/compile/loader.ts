@@ -100,8 +100,14 @@ async function startThere(): Promise<Ask> {
     });
 }
 
+const start = (inWorker: boolean) => (inWorker ? (there ??= startThere()) : (here ??= startHere()));
+
 /** Puts a request to the compiler. */
 export async function ask(request: Request, inWorker: boolean): Promise<Answer> {
-  const started = inWorker ? (there ??= startThere()) : (here ??= startHere());
-  return (await started)(request);
+  return (await start(inWorker))(request);
+}
+
+/** Loads the compiler now, for pages that will need it and have something else to wait for. What goes wrong is told when something is compiled. */
+export async function preload({ worker = false } = {}): Promise<void> {
+  await start(worker).catch(() => {});
 }
