@@ -59,7 +59,8 @@ Result<Scheduled> toLower(Module m, const Machine& machine, Diags& diags) {
 
 namespace {
 
-constexpr Machine kWorkgroup{.vectorBytes = 16, .vectorRegisters = 16, .threads = 64};
+// Like a GPU it has no C library.
+constexpr Machine kWorkgroup{.vectorBytes = 16, .vectorRegisters = 16, .threads = 64, .library = false};
 
 Result<std::unique_ptr<Executable>> interpretLowered(Module m, const Machine& machine, Diags& diags) {
   auto scheduled = toLower(std::move(m), machine, diags);

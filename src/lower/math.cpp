@@ -18,6 +18,7 @@ namespace nereid {
 
 namespace {
 
+constexpr double kLn2 = 0.6931471805599453;
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
 // Arithmetic on one type, written as formulas.
@@ -55,10 +56,15 @@ class Formula {
   Value* shr(Value* x, int n) { return b_.make(Op::ShRUI, {x, bits(n)}); }
   Value* select(Value* c, Value* x, Value* y) { return b_.select(c, x, y); }
   Value* less(Value* x, Value* y) { return b_.cmpF(CmpFPred::Olt, x, y); }
+  Value* atMost(Value* x, Value* y) { return b_.cmpF(CmpFPred::Ole, x, y); }
   Value* greater(Value* x, Value* y) { return b_.cmpF(CmpFPred::Ogt, x, y); }
   Value* equal(Value* x, Value* y) { return b_.cmpF(CmpFPred::Oeq, x, y); }
   Value* isNan(Value* x) { return b_.cmpF(CmpFPred::Uno, x, x); }
   Value* iequal(Value* x, Value* y) { return b_.cmpI(CmpIPred::Eq, x, y); }
+  Value* sqrt(Value* x) { return b_.make(Op::Sqrt, {x}); }
+  Value* nan() { return number(std::numeric_limits<double>::quiet_NaN()); }
+  // The upper 12 of the 24 bits: the product of two such numbers is exact.
+  Value* upper(Value* x) { return asFloat(iand(asInt(x), bits(static_cast<int64_t>(0xfffff000)))); }
   // Between limits; NaN stays.
   Value* clamp(Value* x, double low, double high) {
     x = select(less(x, number(low)), number(low), x);
@@ -99,23 +105,33 @@ class Formula {
     Value* rest = isub(k.biased, half);
     return mul(mul(x, asFloat(shl(half, 23))), asFloat(shl(rest, 23)));
   }
+  static constexpr double kLn2High = 0.693145751953125, kLn2Low = 1.428606765330187e-06;  // products of the first by n are exact
   struct Reduced {
     Rounded n;
     Value* r;
   };
   Reduced reduceExp(Value* x) {
     Rounded k = roundProduct(x, 1.4426950408889634);
-    Value* r = fma(k.n, number(-0.693145751953125), x);
-    return {k, fma(k.n, number(-1.428606765330187e-06), r)};
+    Value* r = fma(k.n, number(-kLn2High), x);
+    return {k, fma(k.n, number(-kLn2Low), r)};
   }
+  Value* expPoly(Value* r) { return poly(r, {1, 1, 0.5, 0.16666576266288757, 0.04166637361049652, 0.008363176137208939, 0.0013941108481958508}); }
   Value* exp(Value* x) {
     auto [n, r] = reduceExp(clamp(x, -104.0, 89.0));
-    return scale(poly(r, {1, 1, 0.5, 0.16666576266288757, 0.04166637361049652, 0.008363176137208939, 0.0013941108481958508}), n);
+    return scale(expPoly(r), n);
+  }
+  // e^x / 2 for x >= 0: finite for a while where e^x no longer is.
+  Value* halfExp(Value* x) {
+    auto [k, r] = reduceExp(clamp(x, 0, 91.0));
+    return scale(expPoly(r), {sub(k.n, number(1)), isub(k.biased, bits(1))});
   }
   Value* exp2(Value* x) {
     x = clamp(x, -151.0, 129.0);
     Rounded k = roundProduct(x, 1);
-    Value* f = sub(x, k.n);
+    return scaledExp2(sub(x, k.n), k);
+  }
+  // 2^f 2^k for |f| <= 1/2.
+  Value* scaledExp2(Value* f, Rounded k) {
     Value* p = poly(f, {0.6931471824645996, 0.24022650718688965, 0.055503569543361664, 0.009618030861020088, 0.0013390866806730628,
                         0.00015469726349692792});
     return scale(fma(p, f, number(1)), k);
@@ -222,17 +238,230 @@ class Formula {
     Value* y = copySign(select(less(a, number(0.625)), small, large), x);
     return select(isNan(x), x, y);
   }
+  // erf(x) / x for |x| <= 0.92, from x^2.
+  Value* erfPoly(Value* u) {
+    return poly(u, {1.128379225730896, -0.37612637877464294, 0.11283788084983826, -0.026865828782320023, 0.00522237503901124,
+                    -0.0008507181773893535, 0.00011462096153991297, -1.0319040484318975e-05});
+  }
   Value* erf(Value* x) {
     Value* a = abs(x);
     Value* u = mul(x, x);
-    Value* small = mul(x, poly(u, {1.128379225730896, -0.37612637877464294, 0.11283788084983826, -0.026865828782320023, 0.00522237503901124,
-                                   -0.0008507181773893535, 0.00011462096153991297, -1.0319040484318975e-05}));
+    Value* small = mul(x, erfPoly(u));
     Value* t = clamp(a, 0.9, 4.0);
     Value* q = poly(t, {0.0003335964574944228, -1.1303095817565918, -0.6316491961479187, -0.11030489951372147, 0.02659490704536438,
                         -0.004844876937568188, 0.0006235247128643095, -5.1235292630735785e-05, 2.202356427005725e-06, -2.6578982570413245e-08});
     Value* large = sub(number(1), exp(q));
     Value* y = select(less(a, number(0.92)), small, copySign(large, x));
     return select(isNan(x), x, y);
+  }
+
+  // Near zero 1 - erf(x). Beyond, e^(-x^2) times a polynomial in 1 / (x + 1); x^2 as the exact square of x's upper bits and the rest.
+  Value* erfc(Value* x) {
+    Value* a = abs(x);
+    Value* near = fma(neg(x), erfPoly(mul(x, x)), number(1));
+    Value* t = clamp(a, 0.46, 10.1);
+    Value* h = upper(t);
+    Rounded k = roundProduct(mul(t, t), -1.4426950408889634);
+    Value* r = sub(mul(k.n, number(-kLn2High)), mul(h, h));
+    r = add(r, fma(sub(h, t), add(h, t), mul(k.n, number(-kLn2Low))));
+    Value* w = div(number(1), add(t, number(1)));
+    Value* g = mul(w, poly(w, {0.564195990562439, 0.5638741254806519, 0.28883096575737, -0.3643065392971039, -0.070465087890625, -3.365983724594116,
+                               12.362347602844238, -19.931711196899414, 17.889623641967773, -8.80494213104248, 1.8701900243759155}));
+    Value* far = scale(fma(g, expReduced(r), g), k);
+    far = select(less(x, number(0)), sub(number(2), far), far);
+    Value* y = select(less(a, number(0.46875)), near, far);
+    return select(isNan(x), x, y);
+  }
+
+  // What |x| >= 1 needs of e^|x|, and its inverse; that is nothing beside it long before the division leaves its range.
+  struct HalfExps {
+    Value *up, *down;  // e^a / 2, e^-a / 2
+  };
+  HalfExps halfExps(Value* a) {
+    Value* up = halfExp(a);
+    return {up, div(number(0.25), clamp(up, 0, 0x1p60))};
+  }
+  Value* sinh(Value* x) {
+    Value* a = abs(x);
+    Value* u = mul(x, x);
+    Value* small = fma(mul(a, u), poly(u, {0.1666666716337204, 0.00833331048488617, 0.00019842895562760532, 2.7822131869470468e-06}), a);
+    auto [up, down] = halfExps(a);
+    Value* y = copySign(select(less(a, number(1)), small, sub(up, down)), x);
+    return select(isNan(x), x, y);
+  }
+  Value* cosh(Value* x) {
+    auto [up, down] = halfExps(abs(x));
+    return select(isNan(x), x, add(up, down));
+  }
+  // log(x + sqrt(x^2 + 1)), as log1p of what is near x for small x; log(2 x) where the square would overflow.
+  Value* asinh(Value* x) {
+    Value* a = abs(x);
+    Value* large = greater(a, number(0x1p40));
+    Value* b = select(large, number(1), a);
+    Value* u = mul(b, b);
+    Value* w = add(b, div(u, add(sqrt(add(u, number(1))), number(1))));
+    Value* y = log1p(select(large, a, w));
+    return copySign(select(large, add(y, number(kLn2)), y), x);
+  }
+  Value* acosh(Value* x) {
+    Value* large = greater(x, number(0x1p40));
+    Value* t = sub(select(large, number(2), x), number(1));
+    Value* w = add(t, sqrt(mul(t, add(t, number(2)))));
+    Value* y = log1p(select(large, x, w));
+    y = select(large, add(y, number(kLn2)), y);
+    return select(atMost(number(1), x), y, nan());
+  }
+  Value* atanh(Value* x) {
+    Value* a = abs(x);
+    Value* one = equal(a, number(1));
+    Value* w = div(add(a, a), sub(number(1), select(one, number(0), a)));
+    Value* y = select(one, number(kInf), mul(log1p(w), number(0.5)));
+    return select(atMost(a, number(1)), copySign(y, x), nan());
+  }
+
+  // Angles are put together from their constants in two parts.
+  static constexpr double kHalfPi = 1.5707963705062866, kHalfPiLow = -4.371139000186241e-08;
+  // atan(t) for 0 <= t <= 1.
+  Value* atanPoly(Value* t) {
+    Value* u = mul(t, t);
+    Value* p = poly(u, {-0.33333298563957214, 0.1999853104352951, -0.14264051616191864, 0.10951174795627594, -0.08400475233793259, 0.05790654569864273,
+                        -0.031127002090215683, 0.010887361131608486, -0.0017875476041808724});
+    return fma(mul(t, u), p, t);
+  }
+  Value* atan(Value* x) {
+    Value* a = clamp(abs(x), 0, 0x1p64);
+    Value* large = greater(a, number(1));
+    Value* p = atanPoly(div(select(large, number(1), a), select(large, a, number(1))));
+    Value* y = select(large, add(number(kHalfPi), sub(number(kHalfPiLow), p)), p);
+    return select(isNan(x), x, copySign(y, x));
+  }
+  // The lesser of |x| and |y| over the greater, where that is at home: a division far from 1 may be rough.
+  Value* atan2(Value* y, Value* x) {
+    Value *ax = abs(x), *ay = abs(y);
+    Value* steep = greater(ay, ax);
+    Value* least = select(steep, ax, ay);
+    Value* most = select(steep, ay, ax);
+    Value* factor = select(greater(most, number(0x1p100)), number(0x1p-32), select(less(most, number(0x1p-90)), number(0x1p60), number(1)));
+    Value* zero = equal(most, number(0));
+    Value* ratio = div(mul(least, factor), select(zero, number(1), mul(most, factor)));
+    Value* bothInfinite = select(equal(least, number(kInf)), number(1), number(0));
+    ratio = select(equal(most, number(kInf)), bothInfinite, ratio);
+    Value* p = atanPoly(ratio);
+    Value* left = b_.cmpI(CmpIPred::Slt, asInt(x), bits(0));
+    // p, pi - p, pi/2 - p or pi/2 + p.
+    Value* turns = select(steep, number(1), select(left, number(2), number(0)));
+    Value* signedP = select(iand(steep, left), p, neg(p));
+    Value* angle = fma(turns, number(kHalfPi), fma(turns, number(kHalfPiLow), signedP));
+    angle = copySign(select(equal(turns, number(0)), p, angle), y);
+    return select(b_.cmpF(CmpFPred::Uno, x, y), nan(), angle);
+  }
+  // asin(|x|) for |x| <= 1/2, else asin(sqrt((1 - |x|) / 2)), from which both functions follow.
+  struct Arc {
+    Value *far, *p;
+  };
+  Arc arc(Value* a) {
+    Value* far = greater(a, number(0.5));
+    Value* z = select(far, mul(sub(number(1), a), number(0.5)), mul(a, a));
+    Value* s = select(far, sqrt(z), a);
+    Value* p = poly(z, {0.16666752099990845, 0.074953094124794, 0.04546914994716644, 0.024184778332710266, 0.042158305644989014});
+    return {far, fma(mul(s, z), p, s)};
+  }
+  Value* asin(Value* x) {
+    Value* a = abs(x);
+    auto [far, p] = arc(a);
+    Value* y = select(far, add(number(kHalfPi), fma(p, number(-2), number(kHalfPiLow))), p);
+    return select(atMost(a, number(1)), copySign(y, x), nan());
+  }
+  Value* acos(Value* x) {
+    Value* a = abs(x);
+    auto [far, p] = arc(a);
+    Value* twice = add(p, p);
+    Value* left = add(number(2 * kHalfPi), sub(number(2 * kHalfPiLow), twice));
+    Value* near = add(number(kHalfPi), sub(number(kHalfPiLow), copySign(p, x)));
+    Value* y = select(far, select(less(x, number(0)), left, twice), near);
+    return select(atMost(a, number(1)), y, nan());
+  }
+
+  // From x^(-1/3): a guess that divides the exponent, and with it a little of the mantissa, by three; one step of third order; then the root
+  // w = x r^2 with what 1 - w r still says about it.
+  Value* cbrt(Value* x) {
+    Value* a = abs(x);
+    Value* tiny = less(a, number(0x1p-126));
+    a = select(tiny, mul(a, number(0x1p24)), a);
+    Value* r = asFloat(isub(bits(0x54a1f5c0), b_.make(Op::DivUI, {asInt(a), bits(3)})));
+    Value* h = fma(neg(mul(mul(a, r), r)), r, number(1));
+    r = fma(mul(r, h), poly(h, {1 / 3.0, 2 / 9.0, 14 / 81.0}), r);
+    Value* w = mul(mul(a, r), r);
+    h = fma(neg(w), r, number(1));
+    Value* y = fma(mul(w, h), poly(h, {2 / 3.0, 5 / 9.0}), w);
+    y = copySign(select(tiny, mul(y, number(0x1p-8)), y), x);
+    y = select(less(abs(x), number(kInf)), y, x);
+    return select(equal(x, number(0)), x, y);
+  }
+
+  // 2^(y log2 x), with log2 x = high + low to some 29 bits. Exact are the products of upper halves and the differences of neighbours alone:
+  // a fused multiply-add is not relied upon, nor a sum that is put together another way.
+  struct Parts {
+    Value *high, *low;
+  };
+  Parts log2Parts(Value* x) {
+    constexpr double kFactor = 2.885390081777927, kFactorHigh = 2.8857421875;  // 2 / ln 2
+    auto [e, f] = split(x);
+    // s = f / (f + 2); log2(1 + f) = 2 / ln 2 (s + s^3 / 3 + ...).
+    Value* sum = add(f, number(2));
+    Value* sumHigh = upper(sum);
+    Value* sumLow = sub(f, sub(sumHigh, number(2)));
+    Value* high = upper(div(f, sum));
+    Value* low = div(sub(sub(f, mul(high, sumHigh)), mul(high, sumLow)), sum);
+    Value* s = add(high, low);
+    Value* u = mul(s, s);
+    Value* rest = fma(mul(s, u), poly(u, {0.3333333134651184, 0.2000046670436859, 0.1425175964832306, 0.12075725197792053}), low);
+    Value* main = mul(high, number(kFactorHigh));
+    rest = fma(high, number(kFactor - kFactorHigh), mul(rest, number(kFactor)));
+    Value* top = upper(add(add(e, main), rest));
+    return {top, add(add(sub(e, top), main), rest)};
+  }
+  Value* pow(Value* x, Value* y) {
+    Value* a = abs(x);
+    auto [logHigh, logLow] = log2Parts(a);
+    Value* power = clamp(y, -0x1p40, 0x1p40);  // beyond, only the sign of the logarithm matters
+    Value* powerHigh = upper(power);
+    Value* high = clamp(mul(powerHigh, logHigh), -160, 140);
+    Value* low = fma(powerHigh, logLow, mul(sub(power, powerHigh), add(logHigh, logLow)));
+    low = clamp(low, -1, 1);
+    Rounded k = roundProduct(add(high, low), 1);
+    Value* z = scaledExp2(add(sub(high, k.n), low), k);
+
+    Value *zero = number(0), *inf = number(kInf);
+    Value* falls = less(y, zero);
+    z = select(equal(a, zero), select(falls, inf, zero), z);
+    z = select(equal(a, inf), select(falls, zero, inf), z);
+    // Whether y is an integer, and odd; from 2^24 on all are even.
+    Value* near = select(isNan(y), zero, clamp(y, -0x1p24, 0x1p24));
+    Value* n = b_.cast(Op::FPToSI, near, i_);
+    Value* sign = iand(asInt(x), shl(n, 31));
+    Value* broken = b_.cmpF(CmpFPred::Une, toFloat(n), near);
+    z = asFloat(ixor(asInt(z), select(broken, bits(0), sign)));
+    z = select(iand(broken, iand(less(x, zero), less(a, inf))), nan(), z);
+    z = select(b_.cmpF(CmpFPred::Uno, x, y), nan(), z);
+    z = select(equal(x, number(1)), number(1), z);
+    return select(equal(y, zero), number(1), z);
+  }
+
+  // x = n pi/2 + r by the integers of reduceLarge alone, which need no fused multiply-add.
+  Value* tan(Value* x) {
+    Value* a = abs(x);
+    auto [q, fraction] = quadrantOf(a);
+    Value* r = fma(fraction, number(kHalfPi * 0x1p-62), mul(fraction, number(kHalfPiLow * 0x1p-62)));
+    Value* first = less(a, number(0.7853981));
+    r = select(first, a, r);
+    Value* u = mul(r, r);
+    Value* t = fma(mul(r, u), poly(u, {0.33333349227905273, 0.13332673907279968, 0.054059166461229324, 0.021284645423293114, 0.010831930674612522,
+                                       9.215487079927698e-05, 0.004375857766717672}), r);
+    Value* odd = iequal(select(first, bits(0), iand(q, bits(1))), bits(1));
+    Value* y = select(odd, div(number(-1), select(odd, t, number(1))), t);
+    y = asFloat(ixor(asInt(y), iand(asInt(x), bits(static_cast<int64_t>(0x80000000)))));
+    return select(less(a, number(kInf)), y, nan());
   }
 
   // Sine or cosine: x = n pi/2 + r with |r| <= pi/4. Up to 2^17 the three-part constant is exact under fma; beyond, the bits of 2/pi that
@@ -275,6 +504,11 @@ class Formula {
     Value *q, *r;
   };
   Quadrant reduceLarge(Value* a) {
+    auto [q, fraction] = quadrantOf(a);
+    return {q, mul(fraction, number(1.5707963267948966 * 0x1p-62))};
+  }
+  // The quadrant of a >= 2^-7, and 2^62 times what is left of it in quadrants.
+  Quadrant quadrantOf(Value* a) {
     // a = m 2^(e - 150) with a 24-bit m. a * 2/pi modulo 4 needs 96 bits of 2/pi from where its product has weight 4.
     constexpr int64_t kTwoOverPi[] = {0x00000000, 0xA2F9836E, 0x4E441529, 0xFC2757D1, 0xF534DDC0, 0xDB629599, 0x3C439041, 0xFE5163AB};
     Value* i = asInt(a);
@@ -303,10 +537,7 @@ class Formula {
     // Two bits of quadrant, 62 of fraction; rounded to the nearest quadrant.
     Value* quadrant = b_.make(Op::ShRUI, {b_.make(Op::AddI, {product, c64(int64_t{1} << 61)}), c64(62)});
     Value* fraction = b_.make(Op::SubI, {product, b_.make(Op::ShLI, {quadrant, c64(62)})});
-    // To f32 by two halves: the high part exactly, then the rest.
-    Value* r = b_.cast(Op::SIToFP, fraction, f_);
-    r = mul(r, number(1.5707963267948966 * 0x1p-62));
-    return {b_.cast(Op::TruncI, quadrant, i_), r};
+    return {b_.cast(Op::TruncI, quadrant, i_), b_.cast(Op::SIToFP, fraction, f_)};
   }
 
  private:
@@ -315,7 +546,8 @@ class Formula {
   const Machine& machine_;
 };
 
-Value* expand(Builder& b, Op op, Value* x, const Machine& machine) {
+Value* expand(Builder& b, Op op, const std::vector<Value*>& operands, const Machine& machine) {
+  Value* x = operands[0];
   Formula f(b, x->type, machine);
   switch (op) {
     case Op::Exp: return f.exp(x);
@@ -329,15 +561,31 @@ Value* expand(Builder& b, Op op, Value* x, const Machine& machine) {
     case Op::Erf: return f.erf(x);
     case Op::Sin: return f.sinCos(x, false);
     case Op::Cos: return f.sinCos(x, true);
+    case Op::Tan: return f.tan(x);
+    case Op::Asin: return f.asin(x);
+    case Op::Acos: return f.acos(x);
+    case Op::Atan: return f.atan(x);
+    case Op::Atan2: return f.atan2(x, operands[1]);
+    case Op::Sinh: return f.sinh(x);
+    case Op::Cosh: return f.cosh(x);
+    case Op::Asinh: return f.asinh(x);
+    case Op::Acosh: return f.acosh(x);
+    case Op::Atanh: return f.atanh(x);
+    case Op::Cbrt: return f.cbrt(x);
+    case Op::Erfc: return f.erfc(x);
+    case Op::PowF: return f.pow(x, operands[1]);
     default: return nullptr;
   }
 }
 
-bool isExpanded(Op op) {
+bool isExpanded(Op op, const Machine& machine) {
   switch (op) {
     case Op::Exp: case Op::Exp2: case Op::Expm1: case Op::Log: case Op::Log2: case Op::Log10: case Op::Log1p: case Op::Tanh: case Op::Erf:
     case Op::Sin: case Op::Cos:
       return true;
+    case Op::Tan: case Op::Asin: case Op::Acos: case Op::Atan: case Op::Atan2: case Op::Sinh: case Op::Cosh: case Op::Asinh: case Op::Acosh:
+    case Op::Atanh: case Op::Cbrt: case Op::Erfc: case Op::PowF:
+      return !machine.library;
     default:
       return false;
   }
@@ -350,15 +598,16 @@ void expandIn(Region& region, Module& m, const Machine& machine, Replacements& r
     for (Inst* inst : source) {
       for (Value*& v : inst->operands) v = replaced(v);
       for (auto& r : inst->regions) expandIn(*r, m, machine, replaced);
-      if (!isExpanded(inst->op) || inst->result()->type.elem == Elem::F64) {
+      if (!isExpanded(inst->op, machine) || inst->result()->type.elem == Elem::F64) {
         block->insts.push_back(inst);
         continue;
       }
       Builder b(m, block, inst->loc);
-      Value* x = inst->operand(0);
-      bool narrow = bitWidth(x->type) < 32;
-      if (narrow) x = b.cast(Op::ExtF, x, x->type.withElement(Elem::F32));
-      Value* y = expand(b, inst->op, x, machine);
+      std::vector<Value*> operands(inst->operands.begin(), inst->operands.end());
+      bool narrow = bitWidth(inst->result()->type) < 32;
+      if (narrow)
+        for (Value*& x : operands) x = b.cast(Op::ExtF, x, x->type.withElement(Elem::F32));
+      Value* y = expand(b, inst->op, operands, machine);
       if (narrow) y = b.cast(Op::TruncF, y, inst->result()->type);
       replaced.add(inst->result(), y);
     }

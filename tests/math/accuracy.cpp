@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How far every function of one float is off, on a target (`cpu` otherwise), in units in the last place: over the whole range of f32 against the
-// meaning of its row in ops.def, computed in f64; fails where it is more than the row's ulp. At f16 and bf16, every value there is.
+// meaning of its row in ops.def, computed in f64; fails where it is more than the row's ulp. At f16 and bf16, every value there is. Functions of two
+// floats: all pairs of special values, and as many pairs by chance as there are patterns otherwise.
 //
 //   math_accuracy [--step N] [--table] [--target wasm] [name ...]
 //       every N-th bit pattern (997; CTest takes fewer), and all of those next to special points; --step 1 is all 2^32, minutes for each
@@ -28,13 +29,17 @@ const Target* target = findTarget("cpu");
 
 std::string kernelText(Op op, const char* type) {
   std::string tile = cat("tensor<256x", type, ">"), pointer = cat("!tt.ptr<", type, ">"), pointers = cat("tensor<256x", pointer, ">");
-  return cat("tt.func public @k(%x: ", pointer, ", %o: ", pointer,
+  bool two = info(op).sig == Sig::Float2;
+  auto load = [&](std::string_view name) {
+    return cat("  %", name, "s = tt.splat %", name, " : ", pointer, " -> ", pointers, "\n  %", name, "p = tt.addptr %", name, "s, %i : ", pointers,
+               ", tensor<256xi32>\n  %", name, "v = tt.load %", name, "p : ", pointers, "\n");
+  };
+  return cat("tt.func public @k(%x: ", pointer, ", %y: ", pointer, ", %o: ", pointer,
              ") {\n  %n = arith.constant 256 : i32\n  %p = tt.get_program_id x : i32\n  %b = arith.muli %p, %n : i32\n",
              "  %r = tt.make_range {end = 256 : i32, start = 0 : i32} : tensor<256xi32>\n  %bs = tt.splat %b : i32 -> tensor<256xi32>\n  "
              "%i = arith.addi %bs, %r : tensor<256xi32>\n",
-             "  %xs = tt.splat %x : ", pointer, " -> ", pointers, "\n  %xp = tt.addptr %xs, %i : ", pointers, ", tensor<256xi32>\n",
-             "  %os = tt.splat %o : ", pointer, " -> ", pointers, "\n  %op = tt.addptr %os, %i : ", pointers, ", tensor<256xi32>\n",
-             "  %v = tt.load %xp : ", pointers, "\n  %w = ", info(op).spelling, " %v : ", tile, "\n  tt.store %op, %w : ", pointers,
+             load("x"), two ? load("y") : "", "  %os = tt.splat %o : ", pointer, " -> ", pointers, "\n  %op = tt.addptr %os, %i : ", pointers,
+             ", tensor<256xi32>\n  %w = ", info(op).spelling, " %xv", two ? ", %yv" : "", " : ", tile, "\n  tt.store %op, %w : ", pointers,
              "\n  tt.return\n}\n");
 }
 
@@ -57,9 +62,9 @@ class Meaning {
       if (i.op == op) inst_ = &i;
     });
   }
-  double operator()(double x) const {
-    uint64_t in = std::bit_cast<uint64_t>(x);
-    return std::bit_cast<double>(interp::evaluate(*inst_, std::span(&in, 1), 0));
+  double operator()(double x, double y) const {
+    uint64_t in[] = {std::bit_cast<uint64_t>(x), std::bit_cast<uint64_t>(y)};
+    return std::bit_cast<double>(interp::evaluate(*inst_, std::span(in, inst_->operands.size()), 0));
   }
 
  private:
@@ -85,7 +90,7 @@ double distance(Elem elem, double got, double wanted) {
 }
 
 struct Worst {
-  double ulp = 0, at = 0, got = 0, wanted = 0;
+  double ulp = 0, x = 0, y = 0, got = 0, wanted = 0;
   uint64_t tried = 0;
 };
 
@@ -100,11 +105,13 @@ class Measure {
       std::exit(1);
     }
     kernel_ = std::move(*loaded);
-    in_.resize(kChunk * 4);
+    x_.resize(kChunk * 4);
+    y_.resize(kChunk * 4);
     out_.resize(kChunk * 4);
   }
-  void add(uint32_t bits) {
-    store(in_, used_++, bits);
+  void add(uint32_t x, uint32_t y = 0) {
+    store(x_, used_, x);
+    store(y_, used_++, y);
     if (used_ == kChunk) flush();
   }
   Worst finish() {
@@ -122,7 +129,7 @@ class Measure {
   }
   void flush() {
     Diags diags;
-    uint64_t args[] = {reinterpret_cast<uintptr_t>(in_.data()), reinterpret_cast<uintptr_t>(out_.data())};
+    uint64_t args[] = {reinterpret_cast<uintptr_t>(x_.data()), reinterpret_cast<uintptr_t>(y_.data()), reinterpret_cast<uintptr_t>(out_.data())};
     Launch launch;
     launch.args = args;
     launch.grid = {kChunk / 256, 1, 1};
@@ -130,8 +137,8 @@ class Measure {
     for (uint64_t array : args) launch.allocations.push_back({array, kChunk * size(), ""});
     if (!kernel_->launch(launch, diags)) std::exit(1);
     for (size_t i = 0; i < used_; ++i) {
-      double x = number(in_, i), got = number(out_, i), wanted = meaning_(x), d = distance(elem_, got, wanted);
-      if (worst_.ulp >= 0 && (d < 0 || d > worst_.ulp)) worst_ = {d, x, got, wanted, worst_.tried};
+      double x = number(x_, i), y = number(y_, i), got = number(out_, i), wanted = meaning_(x, y), d = distance(elem_, got, wanted);
+      if (worst_.ulp >= 0 && (d < 0 || d > worst_.ulp)) worst_ = {d, x, y, got, wanted, worst_.tried};
     }
     worst_.tried += used_;
     used_ = 0;
@@ -140,7 +147,7 @@ class Measure {
   Elem elem_;
   Meaning meaning_;
   std::unique_ptr<Executable> kernel_;
-  std::vector<uint8_t> in_, out_;
+  std::vector<uint8_t> x_, y_, out_;
   size_t used_ = 0;
   Worst worst_;
 };
@@ -173,6 +180,41 @@ Worst everyValue(Op op, Elem elem) {
   return measure.finish();
 }
 
+// Pairs: all of special values, of both signs; then by chance any two, two whose exponents are near each other, and bases and exponents whose power
+// is a number of the format, half of the bases near 1.
+Worst pairs(Op op, Elem elem, uint64_t count) {
+  FloatFormat format = floatFormat(elem);
+  Measure measure(op, elem);
+  auto add = [&](double x, double y) { measure.add(static_cast<uint32_t>(encodeFloat(elem, x)), static_cast<uint32_t>(encodeFloat(elem, y))); };
+  double least = std::ldexp(1.0, 1 - format.bias), most = std::ldexp(2 - std::ldexp(1.0, -format.mantissaBits), format.bias);
+  double step = std::ldexp(1.0, -format.mantissaBits);
+  std::vector<double> special{0, std::ldexp(least, -format.mantissaBits), least * (1 - step), least, 1 - step / 2, 1, 1 + step, 0.5, 1.5, 2, 3, 4, 5, 7.5, 10, 101,
+                              std::ldexp(1.0, format.mantissaBits) - 0.5, std::ldexp(1.0, format.mantissaBits) + 1, std::ldexp(2.0, format.mantissaBits) - 1,
+                              std::ldexp(2.0, format.mantissaBits), most / 2, most, INFINITY, NAN};
+  for (double x : special)
+    for (double y : special)
+      for (int sign = 0; sign < 4; ++sign) add(sign & 1 ? -x : x, sign & 2 ? -y : y);
+  uint64_t state = 1;
+  auto random = [&] {  // 53 bits of a linear congruence
+    state = state * 6364136223846793005 + 1442695040888963407;
+    return std::ldexp(static_cast<double>(state >> 11), -53);
+  };
+  auto pattern = [&] { return static_cast<uint32_t>(random() * std::ldexp(1.0, bitWidth(elem))); };
+  for (uint64_t k = 0; k < count; ++k) {
+    uint32_t bits = pattern();
+    double x = decodeFloat(elem, bits);
+    if (k % 4 == 0) {
+      measure.add(bits, pattern());
+    } else if (k % 4 == 1) {
+      add(x, x * std::ldexp(random() - 0.5, static_cast<int>(random() * 60) - 30));
+    } else {
+      if (k % 4 == 2) x = decodeFloat(elem, encodeFloat(elem, 1 + std::ldexp(random() - 0.5, -static_cast<int>(random() * format.mantissaBits))));
+      add(x, (random() * 2 - 1) * (format.bias + format.mantissaBits + 2) / std::log2(std::fabs(x)));
+    }
+  }
+  return measure.finish();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -197,24 +239,33 @@ int main(int argc, char** argv) {
   if (table) std::printf("| function | bound | f32 | at | f16 | bf16 |\n|---|---|---|---|---|---|\n");
   for (size_t k = 0; k < kOpCount; ++k) {
     Op op = static_cast<Op>(k);
-    if (info(op).sig != Sig::Float1 || info(op).forms != Forms::Both) continue;
+    bool two = op == Op::Atan2 || op == Op::PowF;
+    if ((info(op).sig != Sig::Float1 && !two) || info(op).forms != Forms::Both) continue;
     std::string name(info(op).spelling.substr(info(op).spelling.find('.') + 1));
     if (!names.empty() && std::find(names.begin(), names.end(), name) == names.end()) continue;
-    Worst f32 = wholeRange(op, step), f16 = everyValue(op, Elem::F16), bf16 = everyValue(op, Elem::BF16);
+    uint64_t count = (uint64_t{1} << 32) / step;
+    Worst f32 = two ? pairs(op, Elem::F32, count) : wholeRange(op, step);
+    Worst f16 = two ? pairs(op, Elem::F16, std::min<uint64_t>(count, 65536)) : everyValue(op, Elem::F16);
+    Worst bf16 = two ? pairs(op, Elem::BF16, std::min<uint64_t>(count, 65536)) : everyValue(op, Elem::BF16);
+    auto at = [&](const Worst& worst) {
+      char text[80];
+      std::snprintf(text, sizeof text, two ? "%.9g, %.9g" : "%.9g", worst.x, worst.y);
+      return std::string(text);
+    };
     // An exact function is rounded once: half a unit.
     double bound = std::max<double>(info(op).ulp, 0.5), narrow = info(op).ulp ? 1 : 0.5;
     bool good = true;
     for (auto& [worst, limit, type] : {std::tuple{f32, bound, "f32"}, {f16, narrow, "f16"}, {bf16, narrow, "bf16"}}) {
       if (worst.ulp >= 0 && worst.ulp <= limit) continue;
       good = false;
-      std::printf("FAILED %s at %s: %.9g gives %.9g, wanted %.9g: %s\n", name.c_str(), type, worst.at, worst.got, worst.wanted,
+      std::printf("FAILED %s at %s: %s gives %.9g, wanted %.9g: %s\n", name.c_str(), type, at(worst).c_str(), worst.got, worst.wanted,
                   worst.ulp < 0 ? "of another kind" : cat(std::to_string(worst.ulp), " ulp, allowed ", std::to_string(limit)).c_str());
     }
     good ? ++passed : ++failed;
     if (table)
-      std::printf("| `%s` | %d | %.3f | %.9g | %.3f | %.3f |\n", name.c_str(), info(op).ulp, f32.ulp, f32.at, f16.ulp, bf16.ulp);
+      std::printf("| `%s` | %d | %.3f | %s | %.3f | %.3f |\n", name.c_str(), info(op).ulp, f32.ulp, at(f32).c_str(), f16.ulp, bf16.ulp);
     else
-      std::printf("%-12s %6.3f of %d ulp at %.9g (%llu values); f16 %.3f, bf16 %.3f\n", name.c_str(), f32.ulp, info(op).ulp, f32.at,
+      std::printf("%-12s %6.3f of %d ulp at %s (%llu values); f16 %.3f, bf16 %.3f\n", name.c_str(), f32.ulp, info(op).ulp, at(f32).c_str(),
                   static_cast<unsigned long long>(f32.tried), f16.ulp, bf16.ulp);
     std::fflush(stdout);
   }
