@@ -14,7 +14,7 @@ struct Machine {
   int threads = 1;           // of a workgroup that shares a program: a power of two
   bool fma = true;           // whether it multiplies and adds in one step; where not, products that may round are rounded
   bool scales = false;       // lo.scale is an instruction; without it, it is written out
-  bool library = true;       // whether a C library has the functions on f32 that are dear to write out; without it, they are
+  bool library = true;       // whether a C library has the functions on f32 that are dear to write out; without it, they are, and fma may round twice
 };
 
 // The lowered kernel takes the kernel's arguments.

@@ -448,17 +448,13 @@ class Formula {
     return select(equal(y, zero), number(1), z);
   }
 
-  // x = n pi/2 + r by the integers of reduceLarge alone, which need no fused multiply-add.
   Value* tan(Value* x) {
     Value* a = abs(x);
-    auto [q, fraction] = quadrantOf(a);
-    Value* r = fma(fraction, number(kHalfPi * 0x1p-62), mul(fraction, number(kHalfPiLow * 0x1p-62)));
-    Value* first = less(a, number(0.7853981));
-    r = select(first, a, r);
+    auto [q, r] = reduceByIntegers(a);
     Value* u = mul(r, r);
     Value* t = fma(mul(r, u), poly(u, {0.33333349227905273, 0.13332673907279968, 0.054059166461229324, 0.021284645423293114, 0.010831930674612522,
                                        9.215487079927698e-05, 0.004375857766717672}), r);
-    Value* odd = iequal(select(first, bits(0), iand(q, bits(1))), bits(1));
+    Value* odd = iequal(iand(q, bits(1)), bits(1));
     Value* y = select(odd, div(number(-1), select(odd, t, number(1))), t);
     y = asFloat(ixor(asInt(y), iand(asInt(x), bits(static_cast<int64_t>(0x80000000)))));
     return select(less(a, number(kInf)), y, nan());
@@ -468,13 +464,7 @@ class Formula {
   // matter are taken from its expansion (Payne and Hanek), in integers.
   Value* sinCos(Value* x, bool cosine) {
     Value* a = abs(x);
-    Rounded k = roundProduct(a, 0.6366197723675814);
-    Value* q0 = integer(k);
-    Value* r0 = machine_.fma ? reduceByFma(k.n, a) : reduceWide(k.n, a);
-    auto [q1, r1] = reduceLarge(a);
-    Value* isLarge = b_.cmpF(CmpFPred::Oge, a, number(131072));
-    Value* q = select(isLarge, q1, q0);
-    Value* r = select(isLarge, r1, r0);
+    auto [q, r] = machine_.library ? reduce(a) : reduceByIntegers(a);
     Value* u = mul(r, r);
     Value* s = fma(mul(r, u), poly(u, {-0.1666666716337204, 0.008333331905305386, -0.00019840087043121457, 2.7249977847532136e-06}), r);
     Value* c = fma(mul(u, u), poly(u, {0.0416666679084301, -0.00138888880610466, 2.480059993104078e-05, -2.7300993110657146e-07}),
@@ -489,6 +479,25 @@ class Formula {
     Value* finite = less(a, number(kInf));
     return select(finite, y, number(std::numeric_limits<double>::quiet_NaN()));
   }
+  struct Quadrant {
+    Value *q, *r;
+  };
+  Quadrant reduce(Value* a) {
+    Rounded k = roundProduct(a, 0.6366197723675814);
+    Value* q0 = integer(k);
+    Value* r0 = machine_.fma ? reduceByFma(k.n, a) : reduceWide(k.n, a);
+    auto [q1, r1] = reduceLarge(a);
+    Value* isLarge = b_.cmpF(CmpFPred::Oge, a, number(131072));
+    Value* q = select(isLarge, q1, q0);
+    return {q, select(isLarge, r1, r0)};
+  }
+  // For machines whose fma may round twice (WGSL): all beyond the first quadrant as what is large.
+  Quadrant reduceByIntegers(Value* a) {
+    auto [q, fraction] = quadrantOf(a);
+    Value* r = fma(fraction, number(kHalfPi * 0x1p-62), mul(fraction, number(kHalfPiLow * 0x1p-62)));
+    Value* first = less(a, number(0.7853981));
+    return {select(first, bits(0), q), select(first, a, r)};
+  }
   Value* reduceByFma(Value* n, Value* a) {
     Value* r = fma(n, number(-1.5707962512969971), a);
     r = fma(n, number(-7.549789415861596e-08), r);
@@ -500,9 +509,6 @@ class Formula {
     auto times = [&](double c) { return mul(x, b_.floating(x->type, c)); };
     return narrow(sub(sub(wide(a), times(1.5707963267341256)), times(6.077100506506192e-11)));
   }
-  struct Quadrant {
-    Value *q, *r;
-  };
   Quadrant reduceLarge(Value* a) {
     auto [q, fraction] = quadrantOf(a);
     return {q, mul(fraction, number(1.5707963267948966 * 0x1p-62))};
