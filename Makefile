@@ -4,7 +4,7 @@ JOBS ?= $(shell nproc)
 # Warnings are errors in continuous integration.
 PRESET ?= $(if $(CI),ci,release)
 
-.PHONY: build demo test bench bench-web asan fuzz wasm web setup clean
+.PHONY: build demo test bench bench-web asan fuzz wasm web site serve setup clean
 
 build: setup
 	@cmake --preset $(PRESET) > build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
@@ -57,5 +57,15 @@ web:
 	@scripts/setup.sh --web
 	@scripts/web.sh build
 
+# The playground: web/site, static files for any host; on localhost with the headers that threads need.
+site: setup
+	@scripts/setup.sh --web
+	@scripts/web.sh site
+
+PORT ?= 8000
+serve: setup
+	@scripts/setup.sh --web
+	@scripts/web.sh site serve $(PORT)
+
 clean:
-	rm -rf build build-asan build-fuzz build-wasm web/build web/dist
+	rm -rf build build-asan build-fuzz build-wasm web/build web/dist web/site

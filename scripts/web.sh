@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Builds or tests the npm package web/, with the Node of its packages where there is one.
+# Builds or tests the npm package web/ and the playground, with the Node of its packages where there is one.
 #   scripts/web.sh build
+#   scripts/web.sh site [serve [PORT]]
 #   scripts/web.sh test [node | chromium] [NAME]
 cd "$(dirname "$0")/../web" || exit 1
 [ -d node_modules ] || { echo "skipped: no web/node_modules (scripts/setup.sh --web makes it)"; exit 0; }
@@ -11,6 +12,7 @@ command=$1
 shift
 case "$command" in
   build) ../scripts/wasm.sh && exec $node build.mjs ;;
+  site) ../scripts/wasm.sh && exec $node site.mjs "$@" ;;
   test) exec $node test/run.mjs "$@" ;;
-  *) echo "web.sh: build or test, not $command" >&2; exit 2 ;;
+  *) echo "web.sh: build, site or test, not $command" >&2; exit 2 ;;
 esac

@@ -12,6 +12,7 @@ import { build } from "esbuild";
 import { compiler, plugins } from "../build.mjs";
 import { buildModules } from "./modules.mjs";
 import * as examples from "./examples.mjs";
+import { playground } from "./playground.mjs";
 import { buildShaders } from "./shaders.mjs";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
@@ -105,6 +106,7 @@ async function inChromium() {
       report(`Chromium ${browser.browser()?.version() ?? ""} ${place}`, await results.jsonValue());
       await page.close();
     }
+    if (!name || name === "playground") report("Chromium playground", await playground(browser));
     if (!name) report("Chromium examples", await examples.inPages(browser, `http://127.0.0.1:${server.address().port}`));
   } finally {
     await browser.close();

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+// Arrays and times as pictures.
+
+// Seven places of a scale that is even to the eye, dark to light.
+const kScale = [[41, 24, 79], [56, 72, 133], [40, 116, 142], [33, 156, 137], [84, 192, 109], [170, 219, 70], [250, 231, 60]];
+
+function colour(t: number): [number, number, number] {
+  const at = Math.max(0, Math.min(1, t)) * (kScale.length - 1);
+  const i = Math.min(Math.floor(at), kScale.length - 2);
+  return kScale[i]!.map((c, k) => c + (kScale[i + 1]![k]! - c) * (at - i)) as [number, number, number];
+}
+
+export const element = <K extends keyof HTMLElementTagNameMap>(tag: K, attributes: Partial<Record<string, string>> = {}, ...children: (Node | string)[]): HTMLElementTagNameMap[K] => {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) if (value !== undefined) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+};
+
+const kDigits = new Intl.NumberFormat("en", { maximumSignificantDigits: 4, useGrouping: false });
+/** Four digits are enough for looking. */
+export const short = (x: number) => (Number.isFinite(x) && x !== 0 && (Math.abs(x) < 1e-3 || Math.abs(x) >= 1e6) ? x.toExponential(2) : Number.isFinite(x) ? kDigits.format(x) : String(x));
+
+const range = (values: ArrayLike<number>): [number, number] => {
+  let [low, high] = [Infinity, -Infinity];
+  for (let i = 0; i < values.length; ++i) {
+    const v = values[i]!;
+    if (!Number.isFinite(v)) continue;
+    low = Math.min(low, v);
+    high = Math.max(high, v);
+  }
+  return low > high ? [0, 0] : [low, high];
+};
+
+/** A map of the last two axes, or a plot where there is but one; with the range, and the element under the pointer. */
+export function picture(values: ArrayLike<number>, shape: readonly number[]): HTMLElement {
+  const [low, high] = range(values);
+  const columns = shape.at(-1) ?? 1;
+  const rows = columns ? values.length / columns : 0;
+  const said = element("span", {}, "");
+  const scale = element("div", { class: "scale" });
+  const flat = rows <= 1;
+  if (values.length === 0) return element("p", { class: "soft" }, "It has no elements.");
+  const canvas = flat ? plot(values, low, high) : map(values, rows, columns, low, high);
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", `${shape.join(" by ")} numbers from ${short(low)} to ${short(high)}`);
+  canvas.onpointermove = (event) => {
+    const box = canvas.getBoundingClientRect();
+    const along = (size: number, at: number, length: number) => Math.max(0, Math.min(size - 1, Math.floor((at / length) * size)));
+    const c = along(columns, event.clientX - box.left, box.width);
+    const r = flat ? 0 : along(rows, event.clientY - box.top, box.height);
+    said.textContent = `[${flat ? c : `${r}, ${c}`}] = ${short(values[r * columns + c]!)}`;
+  };
+  canvas.onpointerleave = () => (said.textContent = "");
+  if (!flat) {
+    const bar = element("canvas", { width: "64", height: "1" });
+    for (let x = 0; x < 64; ++x) {
+      const pen = bar.getContext("2d")!;
+      pen.fillStyle = `rgb(${colour(x / 63).join()})`;
+      pen.fillRect(x, 0, 1, 1);
+    }
+    scale.append(short(low), bar, short(high));
+  }
+  scale.append(said);
+  return element("div", {}, canvas, scale);
+}
+
+function map(values: ArrayLike<number>, rows: number, columns: number, low: number, high: number): HTMLCanvasElement {
+  // Larger arrays are looked at in places.
+  const [w, h] = [Math.min(columns, 768), Math.min(rows, 512)];
+  const canvas = element("canvas", { class: "map", width: String(w), height: String(h) });
+  const shown = Math.max(0.12, Math.min(1, (rows / columns) * (rows / columns < 0.12 ? 4 : 1)));
+  canvas.style.aspectRatio = `1 / ${shown}`;
+  const pen = canvas.getContext("2d")!;
+  const image = pen.createImageData(w, h);
+  for (let y = 0; y < h; ++y)
+    for (let x = 0; x < w; ++x) {
+      const v = values[Math.floor((y * rows) / h) * columns + Math.floor((x * columns) / w)]!;
+      // What is no number is red.
+      image.data.set(Number.isFinite(v) ? [...colour(high > low ? (v - low) / (high - low) : 0.5), 255] : [220, 50, 40, 255], 4 * (y * w + x));
+    }
+  pen.putImageData(image, 0, 0);
+  return canvas;
+}
+
+const css = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name);
+
+function crisp(kind: string, height: number): [HTMLCanvasElement, CanvasRenderingContext2D, number] {
+  const [width, ratio] = [544, Math.min(2, globalThis.devicePixelRatio || 1)];
+  const canvas = element("canvas", { class: kind, width: String(width * ratio), height: String(height * ratio) });
+  const pen = canvas.getContext("2d")!;
+  pen.scale(ratio, ratio);
+  pen.font = "11px system-ui";
+  return [canvas, pen, width];
+}
+
+// The lowest and the highest number of each column of the picture.
+function plot(values: ArrayLike<number>, low: number, high: number): HTMLCanvasElement {
+  const [canvas, pen, width] = crisp("plot", 200);
+  const y = (v: number) => 185 - (high > low ? (v - low) / (high - low) : 0.5) * 170;
+  pen.strokeStyle = css("--line");
+  for (const at of [15, 185]) pen.strokeRect(0, at, width, 0);
+  pen.strokeStyle = pen.fillStyle = css("--accent");
+  pen.beginPath();
+  const n = values.length;
+  for (let x = 0; x < Math.min(n, width); ++x) {
+    const part = Array.prototype.slice.call(values, Math.floor((x * n) / Math.min(n, width)), Math.max(Math.floor(((x + 1) * n) / Math.min(n, width)), 1)) as number[];
+    const [a, b] = range(part);
+    const at = ((x + 0.5) * width) / Math.min(n, width);
+    pen.lineTo(at, y(a));
+    if (b > a) pen.lineTo(at, y(b));
+  }
+  pen.stroke();
+  pen.fillStyle = css("--soft");
+  pen.fillText(short(high), 2, 11);
+  pen.fillText(short(low), 2, 198);
+  return canvas;
+}
+
+/** Every measurement as a dot; a line at the middle, a band from the tenth to the ninetieth of a hundred. */
+export function strip(times: number[], middle: number, p10: number, p90: number, unit: (us: number) => string): HTMLCanvasElement {
+  const [canvas, pen, width] = crisp("strip", 42);
+  const sorted = [...times].sort((a, b) => a - b);
+  const [low, high] = [sorted[0]! * 0.97, Math.max(sorted[Math.floor(sorted.length * 0.98)]!, p90) * 1.03];
+  const x = (t: number) => Math.min(width - 4, 4 + ((t - low) / (high - low || 1)) * (width - 8));
+  pen.fillStyle = css("--line");
+  pen.fillRect(x(p10), 4, Math.max(2, x(p90) - x(p10)), 20);
+  pen.fillStyle = css("--accent");
+  pen.globalAlpha = 0.55;
+  times.forEach((t, i) => {
+    pen.beginPath();
+    pen.arc(x(t), 9 + ((i * 7) % 11), 2.2, 0, 7);
+    pen.fill();
+  });
+  pen.globalAlpha = 1;
+  pen.fillRect(x(middle) - 1, 2, 2, 24);
+  pen.fillStyle = css("--soft");
+  pen.fillText(unit(sorted[0]!), 2, 39);
+  const last = unit(high);
+  pen.fillText(last, width - pen.measureText(last).width - 2, 39);
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", `${times.length} measurements around ${unit(middle)}`);
+  return canvas;
+}
