@@ -35,7 +35,7 @@ void Lowering::emitDot(const Inst& dot) {
     int64_t count, first;
   };
   std::vector<Group> groups{{1 << rowBits, int64_t{1} << (mBits - rowBits), 0}};
-  bool uneven = machine_.threads == 1 && machine_.vectorRegisters == 16 && vectors == 2 && mBits >= 4;
+  bool uneven = machine_.vectorRegisters == 16 && vectors == 2 && mBits >= 4;
   if (uneven) {
     int64_t m = int64_t{1} << mBits, sixes = m / 6 - (m % 6 == 2);  // 6 a + 4 b: what is left is 4, or 8
     groups = {{6, sixes, 0}, {4, (m - 6 * sixes) / 4, 6 * sixes}};
@@ -188,25 +188,12 @@ void Lowering::emitDot(const Inst& dot) {
     }
   };
   int64_t step = int64_t{1} << laneBits;
-  if (machine_.threads > 1) {
-    int64_t across = columns / step;
-    auto part = [&](Lowval v, int64_t divisor, int64_t size) -> Lowval {
-      v = emitOp(Op::ShRUI, {v, {index(std::countr_zero(static_cast<uint64_t>(divisor))), 0}}, kI64);
-      return emitOp(Op::AndI, {v, {index(size - 1), 0}}, kI64);
-    };
-    int64_t down = groups[0].count;
-    shareLoop(across * down << batchBits, [&](Value* t) {
-      Lowval at_{t, top()};
-      tile(part(at_, across * down, int64_t{1} << batchBits), emitOp(Op::MulI, {part(at_, 1, across), {index(step), 0}}, kI64), part(at_, across, down), groups[0]);
+  loop(int64_t{1} << batchBits, 1, none, [&](Value* batch, int batchLevel, std::vector<Value*>&) {
+    loop(columns, step, none, [&](Value* n, int nLevel, std::vector<Value*>&) {
+      for (const Group& g : groups)
+        loop(g.count, 1, none, [&](Value* group, int groupLevel, std::vector<Value*>&) { tile({batch, batchLevel}, {n, nLevel}, {group, groupLevel}, g); });
     });
-  } else {
-    loop(int64_t{1} << batchBits, 1, none, [&](Value* batch, int batchLevel, std::vector<Value*>&) {
-      loop(columns, step, none, [&](Value* n, int nLevel, std::vector<Value*>&) {
-        for (const Group& g : groups)
-          loop(g.count, 1, none, [&](Value* group, int groupLevel, std::vector<Value*>&) { tile({batch, batchLevel}, {n, nLevel}, {group, groupLevel}, g); });
-      });
-    });
-  }
+  });
   if (!uneven && !whole) {
     if (held)
       buffer_[c] = *held;

@@ -21,6 +21,8 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 bool isNarrow(const Type& t) { return t.isFloat() && bitWidth(t) < 32; }
 
+bool isHalf(Elem elem) { return elem == Elem::F16 || elem == Elem::BF16; }
+
 class Legalizer {
  public:
   Legalizer(Module& m, const Legal& machine) : m_(m), machine_(machine) {}
@@ -58,7 +60,13 @@ class Legalizer {
       case Op::SIToFP: case Op::UIToFP: {
         Type to = inst.result()->type;
         if (!isNarrow(to)) return nullptr;
-        return convert(b_->cast(inst.op, oddAbove53(inst.operand(0), inst.op == Op::SIToFP), to.withElement(Elem::F64)), to.elem, false, false);
+        bool isSigned = inst.op == Op::SIToFP;
+        // What f32 rounds is beyond all narrower formats but bf16.
+        if (!machine_.f64) {
+          Value* x = to.elem == Elem::BF16 ? oddAbove24(inst.operand(0), isSigned) : inst.operand(0);
+          return convert(b_->cast(inst.op, x, to.withElement(Elem::F32)), to.elem, false, false);
+        }
+        return convert(b_->cast(inst.op, oddAbove53(inst.operand(0), isSigned), to.withElement(Elem::F64)), to.elem, false, false);
       }
       case Op::FPToSI: case Op::FPToUI:
         if (isNarrow(inst.operand(0)->type)) inst.operands[0] = wide(inst.operand(0));
@@ -109,15 +117,25 @@ class Legalizer {
 
   Value* toF32(Value* v) {
     Elem from = v->type.elem;
+    if (isHalf(from) && machine_.halves) return b_->cast(Op::ExtF, v, v->type.withElement(Elem::F32));
     Value* x = b_->cast(Op::ExtUI, asInt(v), v->type.withElement(Elem::I32));
     if (from == Elem::BF16) return asFloat(make(Op::ShLI, x, number(x, 16)), Elem::F32);
     FloatFormat format = floatFormat(from);
     int width = bitWidth(from), m = format.mantissaBits;
     uint64_t sign = uint64_t{1} << (width - 1);
     // As bits of an f32 with too small an exponent; a product by a power of two sets it right, subnormals too.
-    Value* magnitude = make(Op::ShLI, make(Op::AndI, x, number(x, sign - 1)), number(x, static_cast<uint64_t>(23 - m)));
-    Value* low = asFloat(magnitude, Elem::F32);
-    Value* scaled = asInt(make(Op::MulF, low, b_->floating(low->type, std::ldexp(1.0, 127 - format.bias))));
+    Value* payload = make(Op::AndI, x, number(x, sign - 1));
+    Value* magnitude = make(Op::ShLI, payload, number(x, static_cast<uint64_t>(23 - m)));
+    Value* scaled;
+    if (machine_.subnormals) {
+      Value* low = asFloat(magnitude, Elem::F32);
+      scaled = asInt(make(Op::MulF, low, b_->floating(low->type, std::ldexp(1.0, 127 - format.bias))));
+    } else {
+      Value* counted = b_->cast(Op::UIToFP, payload, x->type.withElement(Elem::F32));
+      Value* small = asInt(make(Op::MulF, counted, b_->floating(counted->type, std::ldexp(1.0, 1 - format.bias - m))));
+      Value* normal = make(Op::AddI, magnitude, number(x, static_cast<uint64_t>(127 - format.bias) << 23));
+      scaled = b_->select(less(payload, number(x, uint64_t{1} << m)), small, normal);
+    }
     if (format.special == FloatFormat::Ieee) {
       uint64_t top = (uint64_t{1} << format.exponentBits) - 1;
       Value* special = b_->cmpI(CmpIPred::Uge, magnitude, number(x, top << 23));
@@ -134,7 +152,8 @@ class Legalizer {
 
   Value* fromF32(Value* v, Elem to, bool towardZero, bool saturate) {
     if (to == Elem::F32) return v;
-    if (to == Elem::F64) return b_->cast(Op::ExtF, v, v->type.withElement(to));
+    if (to == Elem::F64 || (isHalf(to) && machine_.halves && !towardZero))
+      return b_->cast(to == Elem::F64 ? Op::ExtF : Op::TruncF, v, v->type.withElement(to));
     Value* bits = asInt(v);
     Type narrow = bitsType(v->type.withElement(to));
     auto finish = [&](Value* i) { return b_->cast(Op::ArithBitcast, b_->cast(Op::TruncI, i, narrow), v->type.withElement(to)); };
@@ -231,11 +250,30 @@ class Legalizer {
     return b_->select(isLarge, make(Op::OrI, high, sticky), v);
   }
 
+  // The same for f32: 24 bits, the last of them set if any after it is.
+  Value* oddAbove24(Value* v, bool isSigned) {
+    int width = bitWidth(v->type);
+    if (width < 32) return v;
+    Value* magnitude = isSigned ? b_->make(Op::AbsI, {v}) : v;
+    Value* length = make(Op::SubI, number(v, static_cast<uint64_t>(width)), b_->make(Op::CtLZ, {magnitude}));
+    Value* beyond = make(Op::MaxSI, make(Op::SubI, length, number(v, 24)), number(v, 0));
+    Value* high = make(Op::ShRUI, magnitude, beyond);
+    Value* inexact = b_->cmpI(CmpIPred::Ne, make(Op::ShLI, high, beyond), magnitude);
+    Value* rounded = make(Op::ShLI, make(Op::OrI, high, b_->cast(Op::ExtUI, inexact, v->type)), beyond);
+    if (!isSigned) return rounded;
+    return b_->select(b_->cmpI(CmpIPred::Slt, v, number(v, 0)), make(Op::SubI, number(v, 0), rounded), rounded);
+  }
+
   // One rounding. Narrow: in f64 the product is exact, and what the sum loses is far from a tie of the narrow type. f32: the sum of f64 is
   // rounded to odd (Boldo and Melquiond), which leaves the rounding to the last step as if it were the first.
   Value* fma(const Inst& inst) {
     Type t = inst.result()->type;
     if (!isNarrow(t) && (machine_.fma || t.elem == Elem::F64)) return nullptr;
+    if (!machine_.f64) {
+      std::vector<Value*> operands;
+      for (Value* v : inst.operands) operands.push_back(wide(v));
+      return convert(b_->create(Op::Fma, operands, {operands[0]->type})->result(), t.elem, false, false);
+    }
     Type f64 = t.withElement(Elem::F64), i64 = t.withElement(Elem::I64);
     Value* x[3];
     for (size_t k = 0; k < 3; ++k) x[k] = b_->cast(Op::ExtF, wide(inst.operand(k)), f64);

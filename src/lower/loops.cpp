@@ -28,6 +28,7 @@ void Lowering::emitNestBody(const Nest& nest, const BufferRef* target) {
   baseLevel_ = top();
   for (Axis& axis : axes_) axis.iv = nullptr;
   findBounds(nest);
+  if (layout_) bounds_.clear();  // which of a thread's own elements it is must be known
   std::vector<Value*> acc;
   if (machine_.threads > 1)
     emitShared(nest);
@@ -203,10 +204,10 @@ void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Va
     axis = saved;
     return;
   }
-  if (lowerBits && upperBits && !acc.empty()) {
-    // A reduction of a few elements is written out.
+  if (lowerBits && upperBits && (!acc.empty() || layout_)) {
+    // A reduction of a few elements is written out, and so are a thread's own.
     auto first = static_cast<int64_t>(*lowerBits), end = static_cast<int64_t>(*upperBits);
-    if (end - first <= 4 * axis.stride() && (end - first) % axis.stride() == 0) {
+    if ((layout_ || end - first <= 4 * axis.stride()) && (end - first) % axis.stride() == 0) {
       for (int64_t i = first; i < end; i += axis.stride()) {
         MemoScope one = enter();
         axis.iv = begin(index(reverse ? axis.size() - 1 - i : i));

@@ -12,6 +12,8 @@ struct Machine {
   int vectorBytes = 64;      // of one vector register
   int vectorRegisters = 32;  // that the inner loops may use
   int threads = 1;           // of a workgroup that shares a program: a power of two
+  int scratchBytes = 1;      // of the smallest element that scratch memory holds: 1, or 4 where memory is words
+  bool distinct = false;     // whether what different arguments point to never overlaps
   bool fma = true;           // whether it multiplies and adds in one step; where not, products that may round are rounded
   bool scales = false;       // lo.scale is an instruction; without it, it is written out
   bool library = true;       // whether a C library has the functions on f32 that are dear to write out; without it, they are, and fma may round twice
@@ -20,7 +22,7 @@ struct Machine {
 // The lowered kernel takes the kernel's arguments.
 struct Lowered {
   Module module;
-  int64_t scratchBytes = 0;
+  int64_t scratchBytes = 0, ownBytes = 0;  // of a program; the last ownBytes of them belong to single threads
   std::vector<std::string> notes;  // what was decided on the way, and why: the second half of `emit --stage schedule`
 };
 

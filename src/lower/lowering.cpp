@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Blocks, scalars, control flow and buffers. Tiles that a loop carries, or that leave a branch, live in buffers.
+#include "ir/bits.h"
 #include "lower/lowering.h"
 
 #include <algorithm>
@@ -58,15 +59,25 @@ Result<Lowered> Lowering::run() {
   nereid::fold(*out_, m_);
   eliminateCommon(*out_);
   eliminateDead(*out_);
-  return Lowered{std::move(m_), scratchBytes_, std::move(notes_)};
+  int64_t shared = scratchBytes_;
+  for (Inst* inst : own_) {
+    inst->set(Attr::Offset, scratchBytes_);
+    scratchBytes_ += inst->integer(Attr::Bytes);
+  }
+  return Lowered{std::move(m_), scratchBytes_, scratchBytes_ - shared, std::move(notes_)};
 }
 
 bool Lowering::inMemory(const Value* v) const {
   return buffer_.count(v) || plan_.buffered.count(v) || !v->def || isControl(v->def->op) || (touchesTiles(*v->def) && !isPullable(*v->def));
 }
 
-BufferRef Lowering::allocateElements(Type element, int64_t count) {
+BufferRef Lowering::allocateElements(Type element, int64_t count, const Layout* layout) {
   int64_t bytes = (count * byteSize(element) + 63) / 64 * 64;
+  if (layout) {
+    note("  registers: ", count, " x ", element, ", ", int64_t{1} << layout->ownBits, " a thread");
+    own_.push_back(Builder(m_, entry_, loc_).create(Op::LoAlloc, {}, {element.pointerTo()}, {{Attr::Bytes, bytes}, {Attr::Offset, int64_t{0}}, {Attr::Own, int64_t{1} << layout->ownBits}}));
+    return {own_.back()->result(), element, layout};
+  }
   note("  scratch: ", count, " x ", element, ", ", bytes, " bytes");
   Inst* inst = Builder(m_, entry_, loc_).create(Op::LoAlloc, {}, {element.pointerTo()},
                                                {{Attr::Bytes, bytes}, {Attr::Offset, scratchBytes_}});
@@ -86,7 +97,9 @@ void Lowering::writeTable(const Inst& inst) {
   const Value* v = inst.result();
   BufferRef to = buffer_[v] = allocate(v);
   for (size_t i = 0; i < table.bits.size(); ++i) {
-    Value* element = constant(to.element, table.bits[i]);
+    Type narrow = v->type.element();
+    uint64_t bits = to.element.isFloat() && narrow != to.element ? encodeFloat(to.element.elem, decodeFloat(narrow.elem, table.bits[i])) : table.bits[i];
+    Value* element = constant(to.element, bits);
     Value* at_ = index(static_cast<int64_t>(i));
     Builder b(m_, entry_, inst.loc);
     b.create(Op::LoStore, {b.addPtr(to.base, at_), element}, {})->segments = {1, 1, 0};
@@ -251,7 +264,7 @@ void Lowering::emitFor(const Inst& inst) {
       inits.push_back(scalar(init));
       continue;
     }
-    buffers[i] = allocateElements(storedType(inst.results[i]), init->type.numel());
+    buffers[i] = allocateElements(storedType(inst.results[i]), init->type.numel(), ownLayout(inst, i));
     copyTile(init, buffers[i]);
     auto through = plan_.throughTemporary.find(&yield);
     bool temporary = through != plan_.throughTemporary.end() && through->second[i];

@@ -21,10 +21,20 @@
 
 namespace nereid {
 
-// A tile in scratch memory, row-major.
+// How the elements of a tile are dealt to the threads of a workgroup, by the bits of its flat index.
+struct Layout {
+  std::vector<int> place;  // of each bit: k for bit k of the thread's number, ~k for bit k of the element's among the thread's own
+  int threadBits = 0, ownBits = 0, laneBits = 0;  // laneBits: how many of the lowest bits are the lowest of the thread's own
+  int ownColumns = 0, ownRows = 0;                // of the columns' and rows' bits, how many are the thread's own
+  // Whether bits i - 1 and i are dealt as neighbours.
+  bool joins(size_t i) const { return place[i] == place[i - 1] + (place[i] < 0 ? -1 : 1); }
+};
+
+// A tile in scratch memory, row-major; or, dealt by a layout, each thread's own elements side by side.
 struct BufferRef {
   Value* base = nullptr;  // lowered pointer
   Type element;           // as stored; booleans are bytes
+  const Layout* layout = nullptr;
 };
 
 // A lowered value and the loop level where it is there: 0 before the nest, k inside its k-th loop.
@@ -81,7 +91,7 @@ class Lowering {
   void finishCarries(const Inst& terminator, const std::vector<BufferRef>& targets, const std::vector<BufferRef>& temporaries);
   Value* scalar(const Value* v);
   BufferRef allocate(const Value* v);
-  BufferRef allocateElements(Type element, int64_t count);
+  BufferRef allocateElements(Type element, int64_t count, const Layout* layout = nullptr);
   Type storedType(const Value* v) const;
   void writeTable(const Inst& inst);
   void copyTile(const Value* v, const BufferRef& to);  // an ad-hoc nest that writes v to `to`
@@ -168,6 +178,14 @@ class Lowering {
   void threadsLoop(int64_t count, const std::function<void(Value*)>& body);
   void shareLoop(int64_t count, const std::function<void(Value*)>& body);  // the same for more iterations than threads
   void combinePartials(const Inst& reduce);
+  // The layout of a product's sums: a thread has a rectangle, its columns in groups of lanes that stand apart.
+  const Layout* layoutOf(const Type& type);
+  // That of a tile that a loop carries, if all who touch it can be dealt alike and it fits registers; else null.
+  const Layout* ownLayout(const Inst& loop, size_t slot);
+  bool dealtAlike(const std::vector<const Value*>& values, const std::vector<int64_t>& shape) const;
+  void findLayout(const Nest& nest);
+  Lowval ownPointer(const BufferRef& buffer, const IndexMap& map);
+  void emitSharedDot(const Inst& dot);
 
   // ---- dot.cpp
   void emitDot(const Inst& dot);
@@ -214,10 +232,16 @@ class Lowering {
   std::vector<int> axisOfBit_, bitInAxis_;
   std::vector<int> order_;  // axes, outermost first
   size_t firstReduced_ = 0;
-  int vectorAxis_ = -1;
+  int vectorAxis_ = -1, contiguousAxis_ = -1;  // the latter also where threads leave no lanes
   int narrowBits_ = 0;  // log2 of the lanes of one register
   // Of a nest that threads share: what each thread found of a reduction, `partialBits_` of them for each result.
   std::map<const Value*, BufferRef> partials_;
+  const BufferRef* nestTarget_ = nullptr;
+  const Layout* layout_ = nullptr;                  // of the nest, if it touches a tile that has one
+  std::map<std::vector<int64_t>, Layout> layouts_;  // by shape
+  Value* thread_ = nullptr;                         // number of the thread, in a loop over threads
+  int threadLevel_ = 0;
+  std::vector<Inst*> own_;                          // allocations of threads' own elements
   int partialBits_ = 0, partialAxis_ = -1, partialLevel_ = 0;  // partialLevel_: of the thread's number
   // In the usual version of a nest: what it takes for granted, tested at the level before it.
   bool assume_ = false;

@@ -26,6 +26,26 @@ bool mayWrap(const Value* v) {
   return std::any_of(v->def->operands.begin(), v->def->operands.end(), [](Value* o) { return mayWrap(o); });
 }
 
+// The argument that a pointer comes from, or null. A loop's pointer comes from where all that it takes comes from.
+const Value* argumentOf(const Value* v, std::set<const Value*>& open) {
+  if (!v->def) {
+    const Inst* loop = v->block && v->block->parent ? v->block->parent->parent : nullptr;
+    if (!loop) return v;
+    if (loop->op != Op::For || v->index == 0 || !open.insert(v).second) return nullptr;
+    const Value* first = argumentOf(loop->operand(2 + static_cast<size_t>(v->index)), open);
+    const Value* next = loop->regions[0]->entry().terminator()->operand(static_cast<size_t>(v->index) - 1);
+    // The way back leads to the loop's own value, or to the same argument.
+    while (next != v && next->def && next->def->op == Op::AddPtr) next = next->def->operand(0);
+    if (next == v) return first;
+    return first && argumentOf(next, open) == first ? first : nullptr;
+  }
+  switch (v->def->op) {
+    case Op::AddPtr: case Op::Splat: case Op::Broadcast: case Op::ExpandDims: case Op::Reshape: case Op::Trans: case Op::Bitcast:
+      return argumentOf(v->def->operand(0), open);
+    default: return nullptr;
+  }
+}
+
 }  // namespace
 
 IndexMap Lowering::nestMap(int bits) const {
@@ -58,6 +78,11 @@ void Lowering::splitAxes(const Nest& nest) {
     }
     low += n;
   }
+  findLayout(nest);
+  if (layout_)
+    for (size_t i = 1; i < layout_->place.size(); ++i)
+      if (!layout_->joins(i)) cut[i] = true;
+  if (layout_ && layout_->laneBits < bits) cut[static_cast<size_t>(layout_->laneBits)] = true;
   // Neighbouring bits stay together where every leaf has both, side by side, or neither.
   auto leaf = [&](const IndexMap& map) {
     std::vector<int> at(static_cast<size_t>(bits), -1);
@@ -101,9 +126,9 @@ void Lowering::splitAxes(const Nest& nest) {
 }
 
 void Lowering::chooseVector(const Nest& nest) {
-  vectorAxis_ = -1;
+  vectorAxis_ = contiguousAxis_ = -1;
   bool allowed = true, noReduced = false, dear = false, huge = false;  // huge: what is written out for it fills pages
-  int widest = 8;
+  int widest = 8, narrowest = 32;
   struct Access {
     const Value* ptr;
     IndexMap map;
@@ -135,6 +160,7 @@ void Lowering::chooseVector(const Nest& nest) {
       if (!v->def) return;
       if (v->def->op == Op::Load) {
         accesses.push_back({v->def->operand(0), m, 4, false});
+        narrowest = std::min(narrowest, std::max(8, bitWidth(v->type)));
         widest = std::max(widest, bitWidth(v->type));
       }
       if (v->type.isInt() && v->def->op == Op::TruncI) widest = std::max(widest, 32);
@@ -145,18 +171,23 @@ void Lowering::chooseVector(const Nest& nest) {
     });
     if (root.kind == Root::Combine || root.kind == Root::Scan)
       for (Value* v : root.inst->operands) widest = std::max(widest, v->type.isFloat() ? std::max(16, bitWidth(v->type)) : bitWidth(v->type));
-    if (root.kind == Root::Effect && root.inst->op == Op::Store) widest = std::max(widest, bitWidth(root.inst->operand(1)->type));
+    if (root.kind == Root::Effect && root.inst->op == Op::Store) {
+      widest = std::max(widest, bitWidth(root.inst->operand(1)->type));
+      narrowest = std::min(narrowest, std::max(8, bitWidth(root.inst->operand(1)->type)));
+    }
   }
   order_.clear();
   if (allowed) {
     int machineLanes = std::max(1, machine_.vectorBytes * 8 / widest);
+    // Threads stand side by side in memory, and none writes a part of another's word.
+    if (machine_.threads > 1) machineLanes = layout_ ? 1 << layout_->laneBits : 32 / std::min(narrowest, 32);
     int unroll = dear || seen.size() > 60 ? 2 : 4;
-    if (unlikely_ || huge) unroll = 1;
+    if (unlikely_ || huge || machine_.threads > 1) unroll = 1;
     narrowBits_ = std::countr_zero(std::bit_floor(static_cast<unsigned>(machineLanes)));
     int best = -1000;
     for (size_t a = 0; a < axes_.size(); ++a) {
       if (noReduced && axes_[a].isReduced) continue;
-      int score = 0;
+      int score = layout_ && axisOfBit_[0] == static_cast<int>(a) ? 1000 : 0;
       for (const Access& access : accesses) {
         Stride s;
         if (access.buffer) {
@@ -181,7 +212,10 @@ void Lowering::chooseVector(const Nest& nest) {
       }
     }
     if (vectorAxis_ >= 0) {
-      int width = std::countr_zero(static_cast<unsigned>(std::min(64, machineLanes * unroll)));
+      contiguousAxis_ = vectorAxis_;
+      int width = std::countr_zero(static_cast<unsigned>(std::min(machine_.threads > 1 ? 4 : 64, machineLanes * unroll)));
+      // Threads come before lanes.
+      if (machine_.threads > 1 && !layout_) width = std::clamp(static_cast<int>(axisOfBit_.size()) - std::countr_zero(static_cast<unsigned>(machine_.threads)), 0, width);
       Axis& axis = axes_[static_cast<size_t>(vectorAxis_)];
       axis.laneBits = std::min(width, axis.bits);
       if (axis.laneBits == 0) vectorAxis_ = -1;
@@ -323,6 +357,11 @@ bool Lowering::needsVersions(const Nest& nest, std::vector<const Inst*>& loads, 
       for (auto [read, write] : {std::pair(i, j), std::pair(j, i)})
         readsLater |= !accesses[read].writes && accesses[write].writes && number_[accesses[read].inst] > number_[accesses[write].inst];
       if (accesses[i].ptr == accesses[j].ptr && accesses[i].map == accesses[j].map && !readsLater) continue;
+      if (machine_.distinct) {
+        std::set<const Value*> open;
+        const Value *a = argumentOf(accesses[i].ptr, open), *c = argumentOf(accesses[j].ptr, open);
+        if (a && c && a != c) continue;
+      }
       auto x = range(i), y = range(j);
       if (x && y && apartByConstants(*x, *y)) continue;
       conflict = true;
@@ -369,7 +408,7 @@ void Lowering::noteNest(const Nest& nest) {
 void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
   loc_ = nest.roots.back().inst ? nest.roots.back().inst->loc : loc_;
   for (const Root& root : nest.roots) {
-    if (root.kind == Root::Dot) return emitDot(*root.inst);
+    if (root.kind == Root::Dot) return machine_.threads > 1 ? emitSharedDot(*root.inst) : emitDot(*root.inst);
     if (root.kind == Root::Histogram) return emitHistogram(*root.inst);
     if (root.kind == Root::Sequence) return emitSequence(*root.inst);
   }
@@ -384,6 +423,7 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
     if (root.accumulates() || (root.kind == Root::Effect && used_.count(root.inst)))
       for (Value* v : root.inst->results)
         if (v->type.isTile() && !buffer_.count(v)) buffer_[v] = allocate(v);
+  nestTarget_ = target;
   splitAxes(nest);
   chooseVector(nest);
   noteNest(nest);

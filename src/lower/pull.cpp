@@ -82,6 +82,7 @@ Lowval Lowering::emitOp(Op op, List<Lowval> operands, Type element, List<Attribu
 
 Type Lowering::storedType(const Value* v) const {
   Type t = v->type.element();
+  if (machine_.scratchBytes == 4 && bitWidth(t) < 32 && !t.isPointer()) return Type::scalar(t.isFloat() ? Elem::F32 : Elem::I32);
   if (t.isBool()) return Type::scalar(Elem::I8);
   // Operands of dots are converted once, when they are packed.
   if (plan_.buffered.count(v) && t.isFloat() && bitWidth(t) < 32) {
@@ -100,11 +101,18 @@ Lowval Lowering::convert(Lowval v, Type element) {
   if (from == element) return v;
   if (from.isBool()) return emitOp(Op::ExtUI, {v}, element);
   if (element.isBool()) return emitOp(Op::CmpI, {v, {constant(from, 0), 0}}, element, {{Attr::Predicate, static_cast<int64_t>(CmpIPred::Ne)}});
+  if (from.isInt()) return emitOp(bitWidth(from) < bitWidth(element) ? Op::ExtSI : Op::TruncI, {v}, element);
   if (from.isFp8() || element.isFp8()) return emitOp(Op::FpToFp, {v}, element);
   return emitOp(bitWidth(from) < bitWidth(element) ? Op::ExtF : Op::TruncF, {v}, element);
 }
 
 Lowval Lowering::readBuffer(const BufferRef& buffer, const IndexMap& map, Type as) {
+  if (buffer.layout) {
+    Lowval where = ownPointer(buffer, map);
+    Inst* load = at(where.level).create(Op::LoLoad, {where.v}, {usesLanes(map) ? Type::vector(buffer.element, lanes()) : buffer.element});
+    load->segments = {1, 0, 0};
+    return convert({load->result(), where.level}, as);
+  }
   Affine a = flatIndex(map);
   a.base = {buffer.base, 0};
   Address where = fromAffine(a);
@@ -125,6 +133,12 @@ Lowval Lowering::readBuffer(const BufferRef& buffer, const IndexMap& map, Type a
 }
 
 void Lowering::writeBuffer(const BufferRef& buffer, Lowval value, const IndexMap& map) {
+  if (buffer.layout) {
+    value = convert(value, buffer.element);
+    if (usesLanes(map)) value = widen(value, lanes());
+    at(top()).create(Op::LoStore, {ownPointer(buffer, map).v, value.v}, {})->segments = {1, 1, 0};
+    return;
+  }
   Affine a = flatIndex(map);
   a.base = {buffer.base, 0};
   Address where = fromAffine(a);

@@ -17,6 +17,7 @@ namespace nereid {
 namespace {
 
 constexpr int64_t kRadix = 16;  // partial results that one thread combines at a time
+constexpr int kOwnBits = 6;     // log2 of the sums of a product that a thread holds
 
 int log2(int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); }
 
@@ -29,10 +30,17 @@ void Lowering::dealThreads(const Nest& nest) {
   for (const Root& root : nest.roots) {
     scans |= root.kind == Root::Scan;
     known &= root.kind != Root::Combine || combineOf(*root.inst);
+    // Reports come in the order of their elements.
+    if (root.kind == Root::Effect && (root.inst->op == Op::Print || root.inst->op == Op::Assert)) left = 0;
   }
   for (Axis& axis : axes_) {
     axis.threadBits = 0;
     if (!axis.isReduced) outer += axis.bits;
+  }
+  if (layout_) {
+    for (size_t i = 0; i < axisOfBit_.size(); ++i)
+      if (Axis& axis = axes_[static_cast<size_t>(axisOfBit_[i])]; layout_->place[i] >= 0) axis.threadBits = axis.bits;
+    return;
   }
   auto deal = [&](Axis& axis, int most) {
     if (axis.isReduced && scans) return;
@@ -40,8 +48,8 @@ void Lowering::dealThreads(const Nest& nest) {
     axis.threadBits += n;
     left -= n;
   };
-  if (vectorAxis_ >= 0) {
-    Axis& axis = axes_[static_cast<size_t>(vectorAxis_)];
+  if (contiguousAxis_ >= 0) {
+    Axis& axis = axes_[static_cast<size_t>(contiguousAxis_)];
     deal(axis, axis.isReduced && outer > 0 ? 4 : left);
   }
   for (int reduced = 0; reduced < 2; ++reduced)
@@ -52,7 +60,11 @@ void Lowering::dealThreads(const Nest& nest) {
 }
 
 void Lowering::threadsLoop(int64_t count, const std::function<void(Value*)>& body) {
-  plainLoop(count, body);
+  plainLoop(count, [&](Value* t) {
+    thread_ = t;
+    threadLevel_ = top();
+    body(t);
+  });
   levels_.back()->insts.back()->set(Attr::Threads, count);
 }
 
@@ -69,6 +81,218 @@ void Lowering::shareLoop(int64_t count, const std::function<void(Value*)>& body)
     at(top()).yield({});
     levels_.pop_back();
   });
+}
+
+// ---- tiles that stay in the registers of the threads that computed them
+
+const Layout* Lowering::layoutOf(const Type& type) {
+  auto [at_, isNew] = layouts_.try_emplace(type.shape());
+  Layout& l = at_->second;
+  if (!isNew) return &l;
+  int n = type.log2[static_cast<size_t>(type.rank - 1)], m = type.log2[static_cast<size_t>(type.rank - 2)];
+  int own = std::clamp(type.bits() - log2(machine_.threads), 0, kOwnBits);
+  l.laneBits = std::min({2, n, own});
+  l.ownColumns = std::min(n, std::max(l.laneBits, (own + 1) / 2));
+  l.ownRows = std::min(m, own - l.ownColumns);
+  l.ownColumns = std::min(n, own - l.ownRows);
+  l.ownBits = l.ownColumns + l.ownRows;
+  for (int i = 0; i < n; ++i) {
+    int shared = n - l.ownColumns;
+    l.place.push_back(i < l.laneBits ? ~i : i < l.laneBits + shared ? l.threadBits++ : ~(i - shared));
+  }
+  for (int i = 0; i < m; ++i) l.place.push_back(i < l.ownRows ? ~(l.ownColumns + i) : l.threadBits++);
+  for (int i = n + m; i < type.bits(); ++i) l.place.push_back(l.threadBits++);
+  return &l;
+}
+
+bool Lowering::dealtAlike(const std::vector<const Value*>& values, const std::vector<int64_t>& shape) const {
+  auto among = [&](const Value* v) { return std::find(values.begin(), values.end(), v) != values.end(); };
+  bool ok = true;
+  walk(kernel_.body, [&](const Inst& inst) {
+    for (size_t k = 0; k < inst.operands.size(); ++k) {
+      if (!among(inst.operands[k])) continue;
+      if (inst.op == Op::Dot) ok &= k == 2;
+      if (inst.op == Op::If || inst.op == Op::While || inst.op == Op::Condition || inst.op == Op::Histogram || inst.op == Op::Gather) ok = false;
+      // Only the loop's own values come back by its end.
+      if (inst.op == Op::Yield) ok &= among(inst.parent->parent->parent->op == Op::For ? inst.parent->parent->parent->results[k] : nullptr);
+    }
+  });
+  for (auto& [block, plan] : plan_.blocks)
+    for (const Step& step : plan.steps) {
+      if (!step.nest) continue;
+      for (const Root& root : step.nest->roots)
+        visitPulled(root, [&](const Value* v) { return inMemory(v); }, [&](const Value* v, const IndexMap& map) {
+          if (!among(v)) return;
+          bool plain = root.kind == Root::Effect || root.kind == Root::Buffer || root.kind == Root::Carry || root.kind == Root::Dot;
+          std::vector<int64_t> domain = root.kind == Root::Dot ? root.inst->result()->type.shape() : step.nest->shape;
+          ok &= plain && step.nest->reduceAxis < 0 && domain == shape && map == identityMap(v->type.bits());
+        });
+    }
+  return ok;
+}
+
+const Layout* Lowering::ownLayout(const Inst& loop, size_t slot) {
+  if (machine_.threads == 1) return nullptr;
+  const Block& body = loop.regions[0]->entry();
+  const Inst& yield = *body.terminator();
+  const Value *arg = body.args[1 + slot], *result = loop.results[slot], *next = yield.operand(slot);
+  auto inPlace = plan_.inPlaceOf.find(next);
+  if (!next->def || next->def->op != Op::Dot || inPlace == plan_.inPlaceOf.end() || inPlace->second != arg) return nullptr;
+  if (auto through = plan_.throughTemporary.find(&yield); through != plan_.throughTemporary.end() && through->second[slot]) return nullptr;
+  const Layout* layout = layoutOf(arg->type);
+  if (layout->threadBits > log2(machine_.threads)) return nullptr;
+  return dealtAlike({arg, result, next}, arg->type.shape()) ? layout : nullptr;
+}
+
+void Lowering::findLayout(const Nest& nest) {
+  layout_ = nestTarget_ ? nestTarget_->layout : nullptr;
+  if (own_.empty()) return;
+  for (const Root& root : nest.roots) {
+    if (root.kind == Root::Carry)
+      if (auto to = carryTargets_.find(root.inst); to != carryTargets_.end() && to->second[root.slot].layout) layout_ = to->second[root.slot].layout;
+    visitPulled(root, [&](const Value* v) { return inMemory(v); }, [&](const Value* v, const IndexMap&) {
+      if (auto buffer = buffer_.find(v); buffer != buffer_.end() && buffer->second.layout) layout_ = buffer->second.layout;
+    });
+  }
+}
+
+// Which of the thread's own elements it is, is known: its index is made of constants and lanes.
+Lowval Lowering::ownPointer(const BufferRef& buffer, const IndexMap& map) {
+  int64_t at_ = 0;
+  for (size_t i = 0; i < map.size(); ++i) {
+    int place = buffer.layout->place[i];
+    if (place >= 0) continue;
+    bool set = map[i].axis == IndexBit::kOne;
+    if (!map[i].isConstant() && !(map[i].axis == vectorAxis_ && map[i].bit < axes_[static_cast<size_t>(vectorAxis_)].laneBits)) {
+      auto iv = constantBits(axes_[static_cast<size_t>(map[i].axis)].iv);
+      NEREID_CHECK(iv, "a thread's own element at an index that is not constant");
+      set = (*iv >> map[i].bit) & 1;
+    }
+    if (set) at_ += int64_t{1} << ~place;
+  }
+  const Type kI64 = Type::scalar(Elem::I64);
+  Lowval first = emitOp(Op::MulI, {{thread_, threadLevel_}, {index(int64_t{1} << buffer.layout->ownBits), 0}}, kI64);
+  Lowval own = emitOp(Op::AddPtr, {{buffer.base, 0}, first}, buffer.base->type);
+  return emitOp(Op::AddPtr, {own, {index(at_), 0}}, buffer.base->type, {}, top());
+}
+
+// sums + left x right: each thread its rectangle of sums in registers, along all of K.
+void Lowering::emitSharedDot(const Inst& dot) {
+  const Type kI64 = Type::scalar(Elem::I64);
+  loc_ = dot.loc;
+  Value *a = dot.operand(0), *b = dot.operand(1), *c = dot.operand(2), *d = dot.result();
+  const Type type = d->type;
+  int rank = type.rank, nBits = type.log2[static_cast<size_t>(rank - 1)], mBits = type.log2[static_cast<size_t>(rank - 2)];
+  int batchBits = type.bits() - mBits - nBits;
+  int64_t depth = a->type.dim(rank - 1), columns = type.dim(rank - 1);
+  Type sum = Type::scalar(type.isInt() ? Elem::I32 : type.elem == Elem::F64 ? Elem::F64 : Elem::F32);
+  if (auto carried = plan_.inPlaceOf.find(d); carried != plan_.inPlaceOf.end()) buffer_[d] = buffer_.at(carried->second);
+  if (!buffer_.count(d)) buffer_[d] = allocate(d);
+  const BufferRef left = buffer_.at(a), right = buffer_.at(b), to = buffer_.at(d);
+  const Layout& layout = *layoutOf(type);
+  int groupBits = layout.ownColumns - layout.laneBits;  // of columns
+  note("tt.dot at line ", dot.loc.line, ": ", int64_t{1} << layout.threadBits, " rectangles of ", 1 << layout.ownRows, " x ", 1 << layout.ownColumns, " sums, one a thread");
+
+  // Sums whose elements are not found that way (joined, reshaped) are written out first.
+  Nest sums;
+  sums.roots.push_back({Root::Buffer, c->def, c});
+  sums.shape = type.shape();
+  nestTarget_ = nullptr;
+  splitAxes(sums);
+  bool whole = true;
+  for (size_t bit = 1; bit < axisOfBit_.size(); ++bit)
+    if (bitInAxis_[bit] == 0 && layout.joins(bit) && static_cast<int>(bit) != nBits && static_cast<int>(bit) != nBits + mBits) whole = false;
+  std::optional<BufferRef> held;
+  if (!whole) {
+    if (auto it = buffer_.find(c); it != buffer_.end()) held = it->second;
+    BufferRef copy = allocate(c);
+    copyTile(c, copy);
+    buffer_[c] = copy;
+  }
+  beginPlain();
+  layout_ = &layout;
+  // Axis 0: columns, without the groups; axis 1: rows, without the thread's own; axis 2: the batch.
+  axes_.assign(3, {});
+  axes_[0].bits = nBits - groupBits;
+  axes_[0].laneBits = layout.laneBits;
+  axes_[1].bits = mBits - layout.ownRows;
+  axes_[2].bits = batchBits;
+  vectorAxis_ = layout.laneBits ? 0 : -1;
+  auto bitOf = [](int64_t x, int bit) { return IndexBit{(x >> bit) & 1 ? IndexBit::kOne : IndexBit::kZero, 0}; };
+  auto mapOf = [&](int64_t row, int64_t group) {
+    IndexMap map;
+    for (int i = 0; i < nBits; ++i) map.push_back(i < axes_[0].bits ? IndexBit{0, static_cast<uint8_t>(i)} : bitOf(group, i - axes_[0].bits));
+    for (int i = 0; i < mBits; ++i) map.push_back(i < layout.ownRows ? bitOf(row, i) : IndexBit{1, static_cast<uint8_t>(i - layout.ownRows)});
+    for (int i = 0; i < batchBits; ++i) map.push_back({2, static_cast<uint8_t>(i)});
+    return map;
+  };
+  auto read = [&](Lowval pointer, const BufferRef& from, const Value* of, int64_t count) -> Lowval {
+    Type t = from.element;
+    Inst* load = at(top()).create(Op::LoLoad, {pointer.v}, {count > 1 ? Type::vector(t, static_cast<int>(count)) : t});
+    load->segments = {1, 0, 0};
+    Lowval v{load->result(), top()};
+    if (sum.isInt()) return t == sum ? v : emitOp(Op::ExtSI, {v}, sum);
+    if (t.isInt()) v = convert(v, of->type.element());
+    return convert(v, sum);
+  };
+  auto times = [&](Lowval x, int64_t by) { return by == 1 ? x : emitOp(Op::MulI, {x, {index(by), 0}}, kI64); };
+  auto plus = [&](Lowval x, Lowval y) { return emitOp(Op::AddI, {x, y}, kI64); };
+  int64_t rows = int64_t{1} << layout.ownRows, groups = int64_t{1} << groupBits, lanesOf = int64_t{1} << layout.laneBits;
+  int64_t apart = int64_t{1} << axes_[0].bits;  // columns between a thread's groups
+  shareLoop(int64_t{1} << layout.threadBits, [&](Value* t) {
+    int shift = 0;
+    auto part = [&](int bits) -> Lowval {
+      Lowval v = emitOp(Op::ShRUI, {{t, top()}, {index(shift), 0}}, kI64);
+      shift += bits;
+      return emitOp(Op::AndI, {v, {index((int64_t{1} << bits) - 1), 0}}, kI64);
+    };
+    Lowval n = times(part(axes_[0].bits - layout.laneBits), lanesOf), m = part(axes_[1].bits), batch = part(batchBits);
+    auto place = [&](Axis& axis, Lowval iv) {
+      axis.iv = iv.v;
+      axis.level = iv.level;
+    };
+    place(axes_[0], n);
+    place(axes_[1], m);
+    place(axes_[2], batch);
+    std::vector<Value*> acc;
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t g = 0; g < groups; ++g) acc.push_back(widen(convert(pull(c, mapOf(r, g)), sum), lanes()).v);
+    Lowval a0 = emitOp(Op::AddPtr, {{left.base, 0}, plus(times(batch, a->type.dim(rank - 2) * depth), times(m, rows * depth))}, left.base->type);
+    Lowval b0 = emitOp(Op::AddPtr, {{right.base, 0}, plus(times(batch, depth * columns), n)}, right.base->type);
+    int64_t steps = std::min<int64_t>(depth, 4);  // elements of K that are read together
+    Inst* loop = at(top()).forLoop(index(0), index(depth), index(steps), acc);
+    Block& body = loop->regions[0]->entry();
+    MemoScope scope = enter();
+    levels_.push_back(&body);
+    Lowval k{body.args[0], top()};
+    std::vector<Value*> in(body.args.begin() + 1, body.args.end());
+    std::vector<Lowval> x;
+    for (int64_t r = 0; r < rows; ++r) x.push_back(read(emitOp(Op::AddPtr, {a0, plus(k, {index(r * depth), 0})}, left.base->type), left, a, steps));
+    for (int64_t s = 0; s < steps; ++s)
+      for (int64_t g = 0; g < groups; ++g) {
+        Lowval y = read(emitOp(Op::AddPtr, {b0, plus(times(k, columns), {index(s * columns + g * apart), 0})}, right.base->type), right, b, lanesOf);
+        for (int64_t r = 0; r < rows; ++r) {
+          Value*& sumOf = in[static_cast<size_t>(r * groups + g)];
+          Value* element = x[static_cast<size_t>(r)].v;
+          if (steps > 1) element = takeLanes(element, s, 1);
+          Lowval z = widen({element, top()}, lanes()), old{sumOf, top()};
+          sumOf = sum.isInt() ? emitOp(Op::AddI, {old, emitOp(Op::MulI, {z, y}, sum)}, sum, {}, top()).v : emitOp(Op::Fma, {z, y, old}, sum, {}, top()).v;
+        }
+      }
+    at(top()).yield(in);
+    levels_.pop_back();
+    leave(scope);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t g = 0; g < groups; ++g)
+        writeBuffer(to, convert({loop->results[static_cast<size_t>(r * groups + g)], top()}, type.element()), mapOf(r, g));
+  });
+  layout_ = nullptr;
+  if (!whole) {
+    if (held)
+      buffer_[c] = *held;
+    else
+      buffer_.erase(c);
+  }
 }
 
 void Lowering::emitShared(const Nest& nest) {
@@ -97,12 +321,18 @@ void Lowering::emitShared(const Nest& nest) {
       Lowval v = emitOp(Op::ShRUI, {{of, partialLevel_}, {index(shift), 0}}, kI64);
       return emitOp(Op::AndI, {v, {index((int64_t{1} << count) - 1), 0}}, kI64).v;
     };
-    // The vector axis has the lowest bits.
+    // The contiguous axis has the lowest bits.
     int shift = 0;
+    if (layout_) {
+      for (size_t i = 0; i < axisOfBit_.size(); ++i) {
+        Axis& axis = axes_[static_cast<size_t>(axisOfBit_[i])];
+        if (bitInAxis_[i] == 0 && axis.threadBits > 0) axis.thread = part(t, layout_->place[i], axis.threadBits);
+      }
+    }
     Value* reduced = nullptr;
     int reducedBits = 0;
     auto give = [&](Axis& axis) {
-      if (axis.threadBits == 0) return;
+      if (axis.threadBits == 0 || axis.thread) return;
       axis.thread = part(t, shift, axis.threadBits);
       shift += axis.threadBits;
       if (!axis.isReduced) return;
@@ -110,9 +340,9 @@ void Lowering::emitShared(const Nest& nest) {
       reduced = reduced ? emitOp(Op::OrI, {{reduced, partialLevel_}, {moved, partialLevel_}}, kI64).v : moved;
       reducedBits += axis.threadBits;
     };
-    if (vectorAxis_ >= 0) give(axes_[static_cast<size_t>(vectorAxis_)]);
+    if (contiguousAxis_ >= 0) give(axes_[static_cast<size_t>(contiguousAxis_)]);
     for (size_t a = 0; a < axes_.size(); ++a)
-      if (static_cast<int>(a) != vectorAxis_) give(axes_[a]);
+      if (static_cast<int>(a) != contiguousAxis_) give(axes_[a]);
     partialAxis_ = static_cast<int>(axes_.size());
     Axis part_;
     part_.bits = partialBits_;

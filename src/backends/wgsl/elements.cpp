@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT
+// Element-wise operations, lane by lane.
+#include <algorithm>
+
+#include "backends/wgsl/emit.h"
+#include "ir/bits.h"
+
+namespace nereid::wgsl {
+
+void Emitter::elementwise(const Inst& inst) {
+  if (!std::all_of(inst.operands.begin(), inst.operands.end(), [](const Value* v) { return constantBits(v).has_value(); })) {
+    compute(inst);
+    return;
+  }
+  // What WGSL computes by itself must not overflow; with a name it is for the device to compute.
+  Rep constant = rep(inst.operand(0));
+  for (std::string& e : reps_[inst.operand(0)].lane) e = copy(e);
+  compute(inst);
+  reps_[inst.operand(0)] = constant;
+}
+
+void Emitter::compute(const Inst& inst) {
+  switch (inst.op) {
+    case Op::Select: select(inst); return;
+    case Op::CmpI: compareInts(inst); return;
+    case Op::CmpF: compareFloats(inst); return;
+    case Op::Bitcast: case Op::ArithBitcast: case Op::ExtSI: case Op::IndexCast: case Op::ExtUI: case Op::IndexCastUI: case Op::TruncI:
+    case Op::SIToFP: case Op::UIToFP: case Op::FPToSI: case Op::FPToUI: case Op::ExtF: case Op::TruncF:
+      convert(inst);
+      return;
+    default: break;
+  }
+  const Type& t = inst.result()->type;
+  if (t.isFloat()) return floats(inst);
+  if (t.isBool()) return booleans(inst);
+  if (kindOf(t) != Kind::Long) return integers(inst);
+  // 64 bits that fit 32, from what fits, or from what changes the low bits by the low bits alone.
+  bool fits = kind(inst.result()) == Kind::Int;
+  for (const Value* v : inst.operands) fits = fits && rep(v).kind == Kind::Int;
+  bool byLow = inst.op == Op::AddI || inst.op == Op::SubI || inst.op == Op::MulI || inst.op == Op::AndI || inst.op == Op::OrI || inst.op == Op::XOrI;
+  if (fits || (byLow && kind(inst.result()) == Kind::Int)) return integers(inst);
+  longs(inst);
+}
+
+void Emitter::select(const Inst& inst) {
+  const Value* v = inst.result();
+  Rep r{{}, rep(inst.operand(1)).kind, rep(inst.operand(1)).memory};
+  if (r.kind != Kind::Pointer) r.kind = kind(v);
+  auto value = [&](size_t k, int lane) { return r.kind == Kind::Long ? wide(inst.operand(k), lane) : low(inst.operand(k), lane); };
+  for (int k = 0; k < lanes(v->type); ++k) r.lane.push_back(let(cat("select(", value(2, k), ", ", value(1, k), ", ", at(inst.operand(0), k), ")")));
+  define(v, std::move(r));
+}
+
+void Emitter::convert(const Inst& inst) {
+  const Value *v = inst.result(), *x = inst.operand(0);
+  const Type &t = v->type, from = x->type.element();
+  int width = bitWidth(from);
+  auto a = [&](int k) { return at(x, k); };
+  switch (inst.op) {
+    case Op::Bitcast: case Op::ArithBitcast: {
+      Rep r = rep(x);
+      if (t.isPointer()) {
+        // In units of the new elements; what lies between them cannot be named.
+        int old = from.pointee().isPointer() ? 8 : byteSize(from.pointee()), now = t.pointee().isPointer() ? 8 : byteSize(t.pointee());
+        if (old != now)
+          for (std::string& e : r.lane) e = let(now < old ? cat(e, " * ", old / now) : cat(e, " / ", now / old));
+      } else if (Kind to = kindOf(t); to != kindOf(from)) {
+        for (std::string& e : r.lane)
+          e = let(to == Kind::Bool ? cat("(", e, " & 1) != 0") : r.kind == Kind::Bool ? cat("select(0, 1, ", e, ")") : cat("bitcast<", typeName(to), ">(", e, ")"));
+        r.kind = to;
+      }
+      define(v, std::move(r));
+      return;
+    }
+    case Op::ExtF: each(inst, [&](int k) { return cat(help(from.elem == Elem::BF16 ? "bf16_value" : "f16_value"), "(", a(k), ")"); }); return;
+    case Op::TruncF: each(inst, [&](int k) { return cat(help(t.elem == Elem::BF16 ? "bf16_bits" : "f16_bits"), "(", a(k), ")"); }); return;
+    case Op::SIToFP: case Op::UIToFP: {
+      bool isSigned = inst.op == Op::SIToFP;
+      each(inst, [&](int k) {
+        if (rep(x).kind == Kind::Bool) return cat("select(0.0f, ", isSigned ? "-1.0f" : "1.0f", ", ", a(k), ")");
+        if (rep(x).kind == Kind::Long || (kindOf(from) == Kind::Long && !isSigned)) return cat(help(isSigned ? "float64s" : "float64u"), "(", wide(x, k), ")");
+        return isSigned ? cat("f32(", sext(a(k), width), ")") : cat("f32(", u(a(k)), ")");
+      });
+      return;
+    }
+    case Op::FPToSI: case Op::FPToUI: {
+      bool isSigned = inst.op == Op::FPToSI;
+      int to = bitWidth(t);
+      each(inst, [&](int k) {
+        if (to == 64) {
+          std::string e = cat(help(isSigned ? "trunc64s" : "trunc64u"), "(", a(k), ")");
+          return kind(v) == Kind::Int ? i(e + ".x") : e;
+        }
+        std::string e = isSigned ? cat(help("trunc32s"), "(", a(k), ")") : i(cat(help("trunc32u"), "(", a(k), ")"));
+        if (to == 32) return e;
+        if (to == 1) return cat(e, isSigned ? " < 0" : " != 0");
+        std::string limited = isSigned ? cat("clamp(", e, ", ", number(-(int64_t{1} << (to - 1))), ", ", number((int64_t{1} << (to - 1)) - 1), ")")
+                                       : i(cat("min(", u(e), ", ", (int64_t{1} << to) - 1, "u)"));
+        return zext(limited, to);
+      });
+      return;
+    }
+    default: break;
+  }
+  bool isSigned = inst.op == Op::ExtSI || inst.op == Op::IndexCast;
+  each(inst, [&](int k) -> std::string {
+    if (t.isBool()) return cat("(", low(x, k), " & 1) != 0");
+    if (kindOf(t) != Kind::Long) {
+      std::string e = rep(x).kind == Kind::Bool ? cat("select(0, ", isSigned ? "-1" : "1", ", ", a(k), ")") : low(x, k);
+      if (bitWidth(t) <= width) return zext(e, bitWidth(t));
+      return isSigned ? zext(sext(e, std::min(width, 32)), bitWidth(t)) : e;
+    }
+    bool isShort = kind(v) == Kind::Int;
+    if (kindOf(from) == Kind::Long) return isShort ? low(x, k) : wide(x, k);
+    std::string e = rep(x).kind == Kind::Bool ? cat("select(0, ", isSigned ? "-1" : "1", ", ", a(k), ")") : isSigned ? sext(a(k), width) : a(k);
+    if (isShort) return e;
+    if (!isSigned) return cat("vec2u(", u(e), ", 0u)");
+    return cat("vec2u(", u(e), ", ", u(cat("(", e, " >> 31u)")), ")");
+  });
+}
+
+void Emitter::compareInts(const Inst& inst) {
+  const Value *x = inst.operand(0), *y = inst.operand(1);
+  auto p = static_cast<CmpIPred>(inst.integer(Attr::Predicate));
+  bool isUnsigned = p >= CmpIPred::Ult;
+  static constexpr std::string_view kOps[] = {"==", "!=", "<", "<=", ">", ">=", "<", "<=", ">", ">="};
+  std::string op(kOps[static_cast<size_t>(p)]);
+  if (rep(x).kind == Kind::Bool) {
+    auto value = [&](const Value* v, int k) { return cat("select(0, ", isUnsigned ? "1" : "-1", ", ", at(v, k), ")"); };
+    each(inst, [&](int k) { return p == CmpIPred::Eq || p == CmpIPred::Ne ? cat(at(x, k), " ", op, " ", at(y, k)) : cat(value(x, k), " ", op, " ", value(y, k)); });
+    return;
+  }
+  bool isLong = kindOf(x->type) == Kind::Long;
+  if (isLong && !(rep(x).kind == Kind::Int && rep(y).kind == Kind::Int)) {
+    each(inst, [&](int k) {
+      std::string a = wide(x, k), b = wide(y, k);
+      if (p == CmpIPred::Eq) return cat("all(", a, " == ", b, ")");
+      if (p == CmpIPred::Ne) return cat("any(", a, " != ", b, ")");
+      bool swap = op[0] == '>', orEqual = op.size() == 2;
+      // x <= y is !(y < x).
+      return cat(orEqual ? "!" : "", help(isUnsigned ? "less64u" : "less64s"), "(", swap != orEqual ? cat(b, ", ", a) : cat(a, ", ", b), ")");
+    });
+    return;
+  }
+  // Both fit in 32 bits with their signs: as unsigned numbers of 64 bits they are in the order of those of 32.
+  int width = isLong ? 32 : bitWidth(x->type);
+  each(inst, [&](int k) {
+    if (isUnsigned) return cat(u(at(x, k)), " ", op, " ", u(at(y, k)));
+    return cat(sext(at(x, k), width), " ", op, " ", sext(at(y, k), width));
+  });
+}
+
+// NaN and infinities by their bits: a shader may be compiled as if there were none.
+void Emitter::compareFloats(const Inst& inst) {
+  auto p = static_cast<CmpFPred>(inst.integer(Attr::Predicate));
+  auto a = [&](int k) { return at(inst.operand(0), k); };
+  auto b = [&](int k) { return at(inst.operand(1), k); };
+  std::string op;
+  bool unordered = false, negated = false;
+  switch (p) {
+    case CmpFPred::False: case CmpFPred::True: each(inst, [&](int) -> std::string { return p == CmpFPred::True ? "true" : "false"; }); return;
+    case CmpFPred::Oeq: op = "=="; break;
+    case CmpFPred::Ogt: op = ">"; break;
+    case CmpFPred::Oge: op = ">="; break;
+    case CmpFPred::Olt: op = "<"; break;
+    case CmpFPred::Ole: op = "<="; break;
+    case CmpFPred::One: op = "!="; break;
+    case CmpFPred::Ueq: op = "=="; unordered = true; break;
+    case CmpFPred::Ugt: op = ">"; unordered = true; break;
+    case CmpFPred::Uge: op = ">="; unordered = true; break;
+    case CmpFPred::Ult: op = "<"; unordered = true; break;
+    case CmpFPred::Ule: op = "<="; unordered = true; break;
+    case CmpFPred::Une: op = "!="; unordered = true; break;
+    case CmpFPred::Ord: negated = true; break;
+    case CmpFPred::Uno: break;
+  }
+  each(inst, [&](int k) {
+    std::string nan = a(k) == b(k) ? cat(help("is_nan"), "(", a(k), ")") : cat("(", help("is_nan"), "(", a(k), ") || ", help("is_nan"), "(", b(k), "))");
+    if (op.empty()) return negated ? cat("!", nan) : nan;
+    std::string test = cat(a(k), " ", op, " ", b(k));
+    return unordered ? cat("(", nan, " || ", test, ")") : cat("(!", nan, " && ", test, ")");
+  });
+}
+
+void Emitter::floats(const Inst& inst) {
+  if (inst.result()->type.elem != Elem::F32) {
+    fail(inst.loc, cat("arithmetic on ", inst.result()->type.element()), "use f32");
+    return;
+  }
+  auto a = [&](int k) { return at(inst.operand(0), k); };
+  auto b = [&](int k) { return at(inst.operand(1), k); };
+  auto c = [&](int k) { return at(inst.operand(2), k); };
+  auto call = [&](std::string_view f, size_t n, bool isHelp) {
+    if (isHelp) help(std::string(f));
+    each(inst, [&](int k) {
+      std::string e = cat(f, "(", a(k));
+      if (n > 1) e += cat(", ", b(k));
+      if (n > 2) e += cat(", ", c(k));
+      return e + ")";
+    });
+  };
+  auto infix = [&](std::string_view op) { each(inst, [&](int k) { return cat(a(k), " ", op, " ", b(k)); }); };
+  switch (inst.op) {
+    case Op::AddF: return infix("+");
+    case Op::SubF: return infix("-");
+    case Op::MulF: return infix("*");
+    case Op::DivF: case Op::PreciseDivF: return infix("/");
+    case Op::RemF: return call("remainder", 2, true);
+    case Op::NegF: each(inst, [&](int k) { return cat("bitcast<f32>(bitcast<u32>(", a(k), ") ^ 0x80000000u)"); }); return;
+    case Op::AbsF: each(inst, [&](int k) { return cat("bitcast<f32>(bitcast<u32>(", a(k), ") & 0x7fffffffu)"); }); return;
+    case Op::Fma: return call("fma", 3, false);
+    case Op::MinNumF: return call("min_num", 2, true);
+    case Op::MaxNumF: return call("max_num", 2, true);
+    case Op::MinimumF: return call("min_nan", 2, true);
+    case Op::MaximumF: return call("max_nan", 2, true);
+    case Op::ClampF: {
+      bool all = inst.integer(Attr::PropagateNan) == 0xFFFF;
+      std::string high = help(all ? "min_nan" : "min_num"), low_ = help(all ? "max_nan" : "max_num");
+      each(inst, [&](int k) { return cat(high, "(", low_, "(", a(k), ", ", b(k), "), ", c(k), ")"); });
+      return;
+    }
+    case Op::Sqrt: case Op::PreciseSqrt: return call("sqrt", 1, false);
+    case Op::Rsqrt: return call("inverseSqrt", 1, false);
+    case Op::Ceil: return call("ceil", 1, false);
+    case Op::Floor: return call("floor", 1, false);
+    case Op::Trunc: return call("trunc", 1, false);
+    case Op::RoundEven: return call("round", 1, false);
+    case Op::Round: return call("round_away", 1, true);
+    case Op::CopySign: return call("copy_sign", 2, true);
+    case Op::Tan: return call("tan", 1, false);
+    case Op::Asin: return call("asin", 1, false);
+    case Op::Acos: return call("acos", 1, false);
+    case Op::Atan: return call("atan", 1, false);
+    case Op::Atan2: return call("atan2", 2, false);
+    case Op::Sinh: return call("sinh", 1, false);
+    case Op::Cosh: return call("cosh", 1, false);
+    case Op::Asinh: return call("asinh", 1, false);
+    case Op::Acosh: return call("acosh", 1, false);
+    case Op::Atanh: return call("atanh", 1, false);
+    default: fail(inst.loc, std::string(info(inst.op).spelling), ""); return;
+  }
+}
+
+void Emitter::booleans(const Inst& inst) {
+  auto a = [&](int k) { return at(inst.operand(0), k); };
+  auto b = [&](int k) { return at(inst.operand(1), k); };
+  each(inst, [&](int k) {
+    switch (inst.op) {
+      case Op::OrI: case Op::MaxUI: case Op::MinSI: return cat(a(k), " | ", b(k));
+      case Op::XOrI: case Op::AddI: case Op::SubI: return cat(a(k), " != ", b(k));
+      case Op::AbsI: return a(k);
+      default: return cat(a(k), " & ", b(k));
+    }
+  });
+}
+
+void Emitter::integers(const Inst& inst) {
+  const Type& t = inst.result()->type;
+  int width = std::min(bitWidth(t), 32);  // 64 bits that fit 32
+  auto a = [&](int k) { return low(inst.operand(0), k); };
+  auto b = [&](int k) { return low(inst.operand(1), k); };
+  auto s = [&](const std::string& e) { return sext(e, width); };
+  auto wrapped = [&](auto&& f) { each(inst, [&](int k) { return zext(f(k), width); }); };
+  auto known = [&](int k) { return constantBits(inst.operand(1)) ? std::optional(zeroExtend(*constantBits(inst.operand(1)), width)) : (void(k), std::nullopt); };
+  switch (inst.op) {
+    case Op::AddI: return wrapped([&](int k) { return cat("(", a(k), " + ", b(k), ")"); });
+    case Op::SubI: return wrapped([&](int k) { return cat("(", a(k), " - ", b(k), ")"); });
+    case Op::MulI: return wrapped([&](int k) { return cat("(", a(k), " * ", b(k), ")"); });
+    case Op::AndI: return wrapped([&](int k) { return cat("(", a(k), " & ", b(k), ")"); });
+    case Op::OrI: return wrapped([&](int k) { return cat("(", a(k), " | ", b(k), ")"); });
+    case Op::XOrI: return wrapped([&](int k) { return cat("(", a(k), " ^ ", b(k), ")"); });
+    case Op::MinSI: return wrapped([&](int k) { return cat("min(", s(a(k)), ", ", s(b(k)), ")"); });
+    case Op::MaxSI: return wrapped([&](int k) { return cat("max(", s(a(k)), ", ", s(b(k)), ")"); });
+    case Op::MinUI: return wrapped([&](int k) { return i(cat("min(", u(a(k)), ", ", u(b(k)), ")")); });
+    case Op::MaxUI: return wrapped([&](int k) { return i(cat("max(", u(a(k)), ", ", u(b(k)), ")")); });
+    case Op::AbsI: return wrapped([&](int k) { return cat("abs(", s(a(k)), ")"); });
+    case Op::ShLI: case Op::ShRUI: case Op::ShRSI:
+      return wrapped([&](int k) -> std::string {
+        std::string x = inst.op == Op::ShRSI ? s(a(k)) : a(k);
+        auto shift = [&](const std::string& by) {
+          if (inst.op == Op::ShRUI) return i(cat("(", u(x), " >> ", by, ")"));
+          return cat("(", x, inst.op == Op::ShLI ? " << " : " >> ", by, ")");
+        };
+        if (auto amount = known(k)) {
+          if (*amount >= static_cast<uint64_t>(width)) return inst.op == Op::ShRSI ? shift(cat(width - 1, "u")) : "0";
+          return shift(cat(*amount, "u"));
+        }
+        std::string by = u(b(k)), large = cat(by, " >= ", width, "u");
+        if (inst.op == Op::ShRSI) return shift(cat("min(", by, ", ", width - 1, "u)"));
+        return cat("select(", shift(cat("(", by, " & 31u)")), ", 0, ", large, ")");
+      });
+    case Op::DivSI: return wrapped([&](int k) { return cat(help("divide_s"), "(", s(a(k)), ", ", s(b(k)), ")"); });
+    case Op::RemSI: return wrapped([&](int k) { return cat(help("remainder_s"), "(", s(a(k)), ", ", s(b(k)), ")"); });
+    case Op::DivUI: return wrapped([&](int k) { return i(cat(help("divide_u"), "(", u(a(k)), ", ", u(b(k)), ")")); });
+    case Op::RemUI: return wrapped([&](int k) { return i(cat(help("remainder_u"), "(", u(a(k)), ", ", u(b(k)), ")")); });
+    case Op::MulHiUI:
+      return wrapped([&](int k) {
+        if (width == 32) return i(cat(help("high_u"), "(", u(a(k)), ", ", u(b(k)), ")"));
+        return i(cat("((", u(a(k)), " * ", u(b(k)), ") >> ", width, "u)"));
+      });
+    case Op::CtLZ: return wrapped([&](int k) { return cat("(countLeadingZeros(", a(k), ") - ", 32 - width, ")"); });
+    case Op::CtTZ: return wrapped([&](int k) { return cat("min(countTrailingZeros(", a(k), "), ", width, ")"); });
+    case Op::CtPop: return wrapped([&](int k) { return cat("countOneBits(", a(k), ")"); });
+    case Op::PtrToInt: fail(inst.loc, "an address as a number", "compare offsets instead"); return;
+    default: fail(inst.loc, std::string(info(inst.op).spelling), ""); return;
+  }
+}
+
+// Two words. What fits in one is cut down to it.
+void Emitter::longs(const Inst& inst) {
+  bool isShort = kind(inst.result()) == Kind::Int;
+  auto a = [&](int k) { return wide(inst.operand(0), k); };
+  auto b = [&](int k) { return wide(inst.operand(1), k); };
+  auto give = [&](auto&& f) { each(inst, [&](int k) { return isShort ? cat("bitcast<i32>((", f(k), ").x)") : f(k); }); };
+  auto call = [&](const char* h) { give([&](int k) { return inst.operands.size() > 1 ? cat(help(h), "(", a(k), ", ", b(k), ")") : cat(help(h), "(", a(k), ")"); }); };
+  auto infix = [&](std::string_view op) { give([&](int k) { return cat(a(k), " ", op, " ", b(k)); }); };
+  auto pick = [&](const char* less, bool first) {
+    give([&](int k) { return cat("select(", first ? b(k) : a(k), ", ", first ? a(k) : b(k), ", ", help(less), "(", a(k), ", ", b(k), "))"); });
+  };
+  switch (inst.op) {
+    case Op::AddI: return call("add64");
+    case Op::SubI: return call("sub64");
+    case Op::MulI: return call("mul64");
+    case Op::AndI: return infix("&");
+    case Op::OrI: return infix("|");
+    case Op::XOrI: return infix("^");
+    case Op::MinSI: return pick("less64s", true);
+    case Op::MaxSI: return pick("less64s", false);
+    case Op::MinUI: return pick("less64u", true);
+    case Op::MaxUI: return pick("less64u", false);
+    case Op::AbsI: return call("abs64");
+    case Op::ShLI: return call("shl64");
+    case Op::ShRUI: return call("shru64");
+    case Op::ShRSI: return call("shrs64");
+    case Op::DivSI: return call("div64s");
+    case Op::DivUI: return call("div64u");
+    case Op::RemSI: return call("rem64s");
+    case Op::RemUI: return call("rem64u");
+    case Op::MulHiUI: return call("high64");
+    case Op::CtLZ: return call("clz64");
+    case Op::CtTZ: return call("ctz64");
+    case Op::CtPop: return call("pop64");
+    default: fail(inst.loc, cat(info(inst.op).spelling, " on 64-bit integers"), "use i32"); return;
+  }
+}
+
+}  // namespace nereid::wgsl

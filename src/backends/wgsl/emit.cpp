@@ -1,0 +1,672 @@
+// SPDX-License-Identifier: MIT
+#include "backends/wgsl/emit.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "ir/bits.h"
+#include "lower/legalize.h"
+
+namespace nereid::wgsl {
+
+namespace {
+
+constexpr int64_t kWorkgroupBytes = 16384;  // what every device has
+
+// Letters, digits and `_`, behind a prefix that no word of WGSL has.
+std::string identifier(std::string_view name) {
+  std::string out = "arg_";
+  for (char c : name) out += (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c == '_' && out.back() != '_') ? c : '_';
+  while (out.size() > 4 && out.back() == '_') out.pop_back();  // accessors add their own
+  return out;
+}
+
+}  // namespace
+
+// ---- the module
+
+Result<Variant> Emitter::run() {
+  findMemories();
+  findWide();
+  depth_ = 2;
+  arguments();
+  if (!failed_) block(f_.body.entry());
+  if (failed_) return std::unexpected(Failed{});
+  Variant out;
+  out.text = module();
+  out.threads = threads_;
+  out.scratchBytes = scratchBytes_ > kWorkgroupBytes ? (scratchBytes_ + 255) / 256 * 256 : 0;
+  out.reports = reports_;
+  return out;
+}
+
+std::string Emitter::module() {
+  std::string out = cat("// Kernel ", f_.name, "\n@group(0) @binding(0) var<uniform> params: array<vec4u, ", (4 + 2 * f_.params.size() + 3) / 4, ">;\n");
+  int binding = 1;
+  for (const Memory& m : memories_)
+    if (m.of == Memory::Argument) out += declarations(m, binding++);
+  if (reports_) {
+    out += cat("@group(0) @binding(", binding++, ") var<storage, read_write> report: array<atomic<u32>>;\n");
+    help("report_put");
+  }
+  if (scratchBytes_ > 0) {
+    Memory scratch = memories_[parameterOf_.size()];
+    scratch.isWritten = scratch.isRead = true;
+    if (scratchBytes_ > kWorkgroupBytes)
+      out += declarations(scratch, binding);
+    else
+      out += cat("var<workgroup> scratch: array<u32, ", (scratchBytes_ + 3) / 4, ">;\nfn scratch_get(i: u32) -> u32 { return scratch[i]; }\n",
+                 "fn scratch_put(i: u32, v: u32) { scratch[i] = v; }\n");
+  }
+  if (broadcasts_) out += "var<workgroup> shared_word: u32;\n";
+  out += "var<private> zero: u32;\n";
+  out += helperText(helpers_);
+  out += cat("\n@compute @workgroup_size(", threads_, ")\n",
+             "fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32) {\n",
+             "  zero = params[0].w;\n  let programs = params[0].x * params[0].y * params[0].z;\n",
+             "  for (var program = group.x; program < programs; program += groups.x) {\n",
+             "    let pid0 = i32(program % params[0].x);\n    let pid1 = i32(program / params[0].x % params[0].y);\n",
+             "    let pid2 = i32(program / params[0].x / params[0].y);\n", text_);
+  // The next program must not write what this one still reads.
+  if (scratchBytes_ > 0) out += "    workgroupBarrier();\n";
+  return out + "  }\n}\n";
+}
+
+// Two words each, behind the grid.
+void Emitter::arguments() {
+  for (size_t k = 0; k < f_.params.size(); ++k) {
+    const Value* v = f_.args()[k];
+    const Type& t = v->type;
+    Rep r{{}, kindOf(t), -1};
+    std::string first = parameterWord(4 + 2 * k);
+    switch (r.kind) {
+      case Kind::Bool: r.lane = {let(cat("(", first, " & 1u) != 0u"))}; break;
+      case Kind::Float: r.lane = {let(cat("bitcast<f32>(", first, ")"))}; break;
+      case Kind::Long: r.lane = {let(cat("vec2u(", first, ", ", parameterWord(5 + 2 * k), ")"))}; break;
+      case Kind::Int: r.lane = {let(zext(i(first), bitWidth(t)))}; break;
+      case Kind::Pointer:
+        r.memory = memoryOf_.at(v);
+        r.lane = {let(cat("i32(", first, " / ", byteSize(t.pointee()), "u)"))};
+        break;
+    }
+    define(v, std::move(r));
+  }
+}
+
+std::vector<Array> Emitter::arrays() const {
+  std::vector<Array> out;
+  for (size_t k = 0; k < parameterOf_.size(); ++k) out.push_back({parameterOf_[k], memories_[k].name, memories_[k].isWritten});
+  return out;
+}
+
+bool Emitter::fail(Loc loc, std::string what, std::string hint) {
+  if (!failed_) {
+    auto error = diags_.error(Err::Unsupported, loc);
+    error.says("the target `webgpu` does not have ", what);
+    if (!hint.empty()) error.hint(hint);
+  }
+  failed_ = true;
+  return false;
+}
+
+// ---- which memory each pointer leads to
+
+bool Emitter::isNew(const Value* v, int memory) {
+  auto [at, added] = memoryOf_.try_emplace(v, memory);
+  if (!added && at->second != memory) fail(v->def ? v->def->loc : v->loc, "a pointer that may lead into one argument or another", "choose between what is loaded from them, or between offsets into one");
+  return added;
+}
+
+void Emitter::findMemories() {
+  std::set<std::string> taken;
+  for (size_t k = 0; k < f_.params.size(); ++k) {
+    const Value* v = f_.args()[k];
+    if (!v->type.isPointer()) continue;
+    std::string base = identifier(f_.params[k].name), name_ = base;
+    for (int n = 2; !taken.insert(name_).second; ++n) name_ = cat(base, "_", n);
+    memoryOf_[v] = static_cast<int>(memories_.size());
+    Memory m;
+    m.name = name_;
+    memories_.push_back(std::move(m));
+    parameterOf_.push_back(k);
+  }
+  int scratch = static_cast<int>(memories_.size());
+  Memory m;
+  m.name = "scratch";
+  m.of = Memory::Scratch;
+  memories_.push_back(std::move(m));
+  walk(f_.body, [&](const Inst& i) {
+    if (i.op != Op::LoAlloc || !i.has(Attr::Own)) return;
+    memoryOf_[i.result()] = static_cast<int>(memories_.size());
+    Memory own;
+    own.name = cat("own", memories_.size() - static_cast<size_t>(scratch) - 1);
+    own.of = Memory::Thread;
+    memories_.push_back(std::move(own));
+  });
+
+  std::unordered_map<const Value*, const Value*> buffer;   // pointers into scratch: the lo.alloc
+  std::unordered_map<const Value*, int> contents;          // of an alloc that holds pointers: where they lead
+  bool changed = true;
+  auto flow = [&](const Value* from, const Value* to) {
+    if (!to->type.isPointer()) return;
+    if (auto at = memoryOf_.find(from); at != memoryOf_.end()) changed |= isNew(to, at->second);
+    if (auto at = buffer.find(from); at != buffer.end()) changed |= buffer.try_emplace(to, at->second).second;
+  };
+  auto flowAll = [&](const std::vector<Value*>& from, size_t skip, const std::vector<Value*>& to, size_t skipTo) {
+    for (size_t k = 0; skip + k < from.size() && skipTo + k < to.size(); ++k) flow(from[skip + k], to[skipTo + k]);
+  };
+  while (changed && !failed_) {
+    changed = false;
+    walk(f_.body, [&](const Inst& i) {
+      switch (i.op) {
+        case Op::LoAlloc:
+          if (i.has(Attr::Own)) return;
+          changed |= isNew(i.result(), scratch);
+          buffer[i.result()] = i.result();
+          return;
+        case Op::AddPtr: case Op::Bitcast: case Op::LoSplat: case Op::LoExtract: flow(i.operand(0), i.result()); return;
+        case Op::LoShuffle: case Op::LoInsert: for (const Value* v : i.operands) flow(v, i.result()); return;
+        case Op::Select: flow(i.operand(1), i.result()); flow(i.operand(2), i.result()); return;
+        case Op::For:
+          flowAll(i.operands, 3, i.regions[0]->entry().args, 1);
+          flowAll(i.regions[0]->entry().terminator()->operands, 0, i.regions[0]->entry().args, 1);
+          flowAll(i.regions[0]->entry().terminator()->operands, 0, i.results, 0);
+          flowAll(i.operands, 3, i.results, 0);
+          return;
+        case Op::If:
+          for (auto& r : i.regions)
+            if (!r->empty() && r->entry().terminator()) flowAll(r->entry().terminator()->operands, 0, i.results, 0);
+          return;
+        case Op::While: {
+          const Block &test = i.regions[0]->entry(), &body = i.regions[1]->entry();
+          flowAll(i.operands, 0, test.args, 0);
+          flowAll(test.terminator()->operands, 1, body.args, 0);
+          flowAll(test.terminator()->operands, 1, i.results, 0);
+          flowAll(body.terminator()->operands, 0, test.args, 0);
+          return;
+        }
+        case Op::LoStore: case Op::LoScatter:
+          if (i.operand(1)->type.isPointer())
+            if (auto at = buffer.find(i.operand(0)), from = buffer.end(); at != from)
+              if (auto value = memoryOf_.find(i.operand(1)); value != memoryOf_.end()) changed |= contents.try_emplace(at->second, value->second).second;
+          return;
+        case Op::LoLoad: case Op::LoGather:
+          if (i.result()->type.isPointer())
+            if (auto at = buffer.find(i.operand(0)); at != buffer.end())
+              if (auto held = contents.find(at->second); held != contents.end()) changed |= isNew(i.result(), held->second);
+          return;
+        default: return;
+      }
+    });
+  }
+
+  bool ordered = false;  // whether atomics order what other programs read and write: then all of it goes past the caches
+  walk(f_.body, [&](const Inst& i) {
+    used_.insert(i.operands.begin(), i.operands.end());
+    for (const Value* v : i.results)
+      if (v->type.elem == Elem::F64 && !v->type.isPointer()) fail(i.loc, "f64", "use f32");
+    bool isStore = i.op == Op::LoStore || i.op == Op::LoScatter, isLoad = i.op == Op::LoLoad || i.op == Op::LoGather;
+    bool isAtomic = i.op == Op::LoAtomicRMW || i.op == Op::LoAtomicCAS;
+    if (!isStore && !isAtomic && !isLoad) return;
+    auto at = memoryOf_.find(i.operand(0));
+    if (at == memoryOf_.end()) {
+      fail(i.loc, "addresses of which it is not known into which argument they lead", "compute them from one argument, by adding to it");
+      return;
+    }
+    Memory& memory = memories_[static_cast<size_t>(at->second)];
+    const Value* value = isLoad ? i.result() : i.operand(1);
+    if (value->type.isPointer() && memory.of == Memory::Argument) fail(i.loc, "pointers in memory", "keep offsets there, and add them to an argument");
+    memory.isRead |= !isStore;
+    memory.isWritten |= !isLoad;
+    bool narrow = bitWidth(value->type.element()) < 32;
+    memory.isAtomic |= isAtomic || (isStore && narrow && memory.of == Memory::Argument);
+    ordered |= i.op == Op::LoAtomicCAS;
+  });
+  if (ordered)
+    for (Memory& memory : memories_) memory.isAtomic |= memory.isRead && memory.isWritten && memory.of == Memory::Argument;
+}
+
+// ---- text
+
+void Emitter::line(const std::string& s) {
+  text_.append(static_cast<size_t>(depth_) * 2, ' ');
+  text_ += s;
+  text_ += '\n';
+}
+
+void Emitter::open(const std::string& s) {
+  line(s);
+  ++depth_;
+}
+
+void Emitter::close(const std::string& s) {
+  --depth_;
+  line(s);
+}
+
+// A name for what has none. Literals get one too: what WGSL computes by itself must not overflow.
+std::string Emitter::let(const std::string& e) {
+  bool isWord = e[0] > '9' && std::all_of(e.begin(), e.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '_'; });
+  return isWord ? e : copy(e);
+}
+
+std::string Emitter::copy(const std::string& e) {
+  std::string n = name();
+  line(cat("let ", n, " = ", e, ";"));
+  return n;
+}
+
+void Emitter::barrier() {
+  line("workgroupBarrier();");
+  line("storageBarrier();");
+  hasRead_ = false;
+}
+
+// What all threads read together, none may write before the last has read it.
+void Emitter::beforeWrites() {
+  if (hasRead_) barrier();
+}
+
+bool Emitter::readsTogether(const Region& region) {
+  for (const Block* b : region.blocks)
+    for (const Inst* i : b->insts) {
+      if (i->op == Op::LoLoad || i->op == Op::LoGather) return true;
+      if (i->has(Attr::Threads)) continue;
+      for (auto& r : i->regions)
+        if (readsTogether(*r)) return true;
+    }
+  return false;
+}
+
+// ---- values
+
+Kind Emitter::kindOf(const Type& t) {
+  if (t.isPointer()) return Kind::Pointer;
+  if (t.isBool()) return Kind::Bool;
+  if (t.elem == Elem::F32) return Kind::Float;
+  return bitWidth(t) == 64 ? Kind::Long : Kind::Int;
+}
+
+std::string_view Emitter::typeName(Kind k) { return k == Kind::Bool ? "bool" : k == Kind::Float ? "f32" : k == Kind::Long ? "vec2u" : "i32"; }
+
+Kind Emitter::kind(const Value* v) {
+  Kind k = carriedKind(v);
+  return k == Kind::Long && !v->type.isVector() && ranges_.of(v).fits32() ? Kind::Int : k;
+}
+
+Kind Emitter::carriedKind(const Value* v) const {
+  Kind k = kindOf(v->type);
+  return k == Kind::Long && !wide_.count(v) ? Kind::Int : k;
+}
+
+// Addresses need the low 32 bits of their offsets, and sums, products and bit operations for those the low bits of their operands.
+void Emitter::findWide() {
+  bool changed = true;
+  auto mark = [&](const Value* v) { changed |= kindOf(v->type) == Kind::Long && wide_.insert(v).second; };
+  // Where one of the second list is wide, its like in the first must be.
+  auto follow = [&](const std::vector<Value*>& a, size_t skip, const std::vector<Value*>& b, size_t skipB) {
+    for (size_t k = 0; skip + k < a.size() && skipB + k < b.size(); ++k)
+      if (wide_.count(b[skipB + k])) mark(a[skip + k]);
+  };
+  while (changed) {
+    changed = false;
+    walk(f_.body, [&](const Inst& i) {
+      switch (i.op) {
+        case Op::AddI: case Op::SubI: case Op::MulI: case Op::AndI: case Op::OrI: case Op::XOrI: case Op::LoSplat: case Op::LoExtract: case Op::LoShuffle:
+        case Op::LoInsert:
+          if (wide_.count(i.result()))
+            for (const Value* v : i.operands) mark(v);
+          return;
+        case Op::Select:
+          if (wide_.count(i.result())) {
+            mark(i.operand(1));
+            mark(i.operand(2));
+          }
+          return;
+        case Op::ExtSI: case Op::ExtUI: case Op::IndexCast: case Op::IndexCastUI: case Op::TruncI: case Op::AddPtr: return;
+        case Op::Yield: case Op::Condition: return;
+        case Op::For: {
+          // The counter is compared.
+          for (size_t k = 0; k < 3; ++k) mark(i.operand(k));
+          const Block& body = i.regions[0]->entry();
+          mark(body.args[0]);
+          follow(i.results, 0, body.args, 1);
+          follow(i.operands, 3, i.results, 0);
+          follow(body.terminator()->operands, 0, i.results, 0);
+          return;
+        }
+        case Op::If:
+          for (auto& r : i.regions)
+            if (!r->empty() && r->entry().terminator()) follow(r->entry().terminator()->operands, 0, i.results, 0);
+          return;
+        case Op::While: {
+          const Block &test = i.regions[0]->entry(), &body = i.regions[1]->entry();
+          follow(i.operands, 0, test.args, 0);
+          follow(body.terminator()->operands, 0, test.args, 0);
+          follow(i.results, 0, body.args, 0);
+          follow(test.terminator()->operands, 1, i.results, 0);
+          return;
+        }
+        default:
+          for (const Value* v : i.operands) mark(v);
+          for (const Value* v : i.results) mark(v);
+      }
+    });
+  }
+}
+
+const std::string& Emitter::at(const Value* v, int lane) const {
+  const Rep& r = rep(v);
+  return r.lane[r.lane.size() == 1 ? 0 : static_cast<size_t>(lane)];
+}
+
+std::string Emitter::wide(const Value* v, int lane) {
+  if (rep(v).kind == Kind::Long) return at(v, lane);
+  if (auto bits = constantBits(v)) return literal(v->type.element(), *bits, false);
+  return cat("vec2u(", u(at(v, lane)), ", ", u(cat("(", at(v, lane), " >> 31u)")), ")");
+}
+
+std::string Emitter::low(const Value* v, int lane) { return rep(v).kind == Kind::Long ? i(at(v, lane) + ".x") : at(v, lane); }
+
+std::string Emitter::full(const Value* v, int lane) { return kindOf(v->type) == Kind::Long ? wide(v, lane) : at(v, lane); }
+
+std::string Emitter::number(int64_t v) {
+  if (v == INT32_MIN) return "i32(-2147483648)";
+  return v < 0 ? cat("(", v, ")") : cat(v);
+}
+
+std::string Emitter::literal(const Type& t, uint64_t bits, bool isNarrow) {
+  switch (kindOf(t)) {
+    case Kind::Bool: return bits & 1 ? "true" : "false";
+    case Kind::Float: {
+      auto word = static_cast<uint32_t>(bits);
+      uint32_t exponent = (word >> 23) & 0xff, mantissa = word & 0x7fffff;
+      // Infinities, NaNs and subnormals must not be constants.
+      if (exponent == 0xff || (exponent == 0 && mantissa != 0)) return cat("bitcast<f32>(zero | ", word, "u)");
+      if (exponent == 0) return word ? "bitcast<f32>(zero | 2147483648u)" : "0.0f";
+      std::string digits;
+      for (uint32_t rest = mantissa << 1; rest != 0; rest = (rest << 4) & 0xffffff) digits += "0123456789abcdef"[rest >> 20];
+      int power = static_cast<int>(exponent) - 127;
+      return cat(word >> 31 ? "(-" : "", "0x1", digits.empty() ? "" : ".", digits, "p", power < 0 ? "" : "+", power, "f", word >> 31 ? ")" : "");
+    }
+    case Kind::Long:
+      if (isNarrow) return number(static_cast<int32_t>(bits));
+      return cat("vec2u(", static_cast<uint32_t>(bits), "u, ", static_cast<uint32_t>(bits >> 32), "u)");
+    default: return number(static_cast<int32_t>(static_cast<uint32_t>(zeroExtend(bits, std::min(bitWidth(t), 32)))));
+  }
+}
+
+const std::string& Emitter::help(const std::string& function) { return *helpers_.insert(function).first; }
+
+// ---- structure
+
+void Emitter::block(const Block& b) {
+  auto isStore = [](const Inst& i) { return i.op == Op::LoStore || i.op == Op::LoScatter; };
+  for (size_t k = 0; k < b.insts.size() && !failed_; ++k) {
+    if (inThreads_ || !isStore(*b.insts[k])) {
+      inst(*b.insts[k]);
+      continue;
+    }
+    // One thread's stores in a row, whose operands are computed by all before them, need one barrier.
+    std::vector<const Inst*> stores;
+    for (; k < b.insts.size() && (isStore(*b.insts[k]) || info(b.insts[k]->op).effects == Effects::Pure); ++k) {
+      if (isStore(*b.insts[k]))
+        stores.push_back(b.insts[k]);
+      else
+        inst(*b.insts[k]);
+    }
+    --k;
+    beforeWrites();
+    open("if (thread == 0u) {");
+    for (const Inst* i : stores) store(*i);
+    close();
+    barrier();
+  }
+}
+
+// What loops and branches carry lives in variables.
+Emitter::Names Emitter::variables(const std::vector<Value*>& values) {
+  Names out;
+  for (const Value* v : values) {
+    Carried& names = out.emplace_back(carriedKind(v));
+    for (int k = 0; k < lanes(v->type); ++k) {
+      names.lane.push_back(name());
+      line(cat("var ", names.lane.back(), ": ", typeName(names.kind), ";"));
+    }
+  }
+  return out;
+}
+
+void Emitter::assign(const std::vector<Value*>& from, size_t skip, const Names& to) {
+  if (failed_) return;
+  std::vector<std::pair<std::string, std::string>> pairs;
+  std::set<std::string> targets;
+  for (const Carried& names : to) targets.insert(names.lane.begin(), names.lane.end());
+  for (size_t k = 0; k < to.size(); ++k)
+    for (size_t l = 0; l < to[k].lane.size(); ++l) {
+      const Value* v = from[skip + k];
+      int lane = static_cast<int>(l);
+      if (std::string e = to[k].kind == Kind::Long ? wide(v, lane) : low(v, lane); e != to[k].lane[l]) pairs.emplace_back(to[k].lane[l], e);
+    }
+  // All are read before the first is written.
+  for (auto& [variable, e] : pairs)
+    if (targets.count(e)) e = copy(e);
+  for (auto& [variable, e] : pairs) line(cat(variable, " = ", e, ";"));
+}
+
+void Emitter::bind(const Value* v, const Carried& names) {
+  Rep r{names.lane, names.kind, -1};
+  if (auto at = memoryOf_.find(v); at != memoryOf_.end()) r.memory = at->second;
+  define(v, std::move(r));
+}
+
+void Emitter::bindFixed(const Value* v, const Carried& names) {
+  Carried fixed{names.kind, {}};
+  for (const std::string& n : names.lane) fixed.lane.push_back(copy(n));
+  bind(v, fixed);
+}
+
+// What decides whether barriers are met must be the same for all threads in the eyes of WGSL too.
+std::string Emitter::uniform(const std::string& condition) {
+  broadcasts_ = true;
+  line("workgroupBarrier();");
+  line(cat("if (thread == 0u) { shared_word = select(0u, 1u, ", condition, "); }"));
+  return cat("(", let("workgroupUniformLoad(&shared_word)"), " == 1u)");
+}
+
+// Whether WGSL sees that it is the same for all threads: what no load, atomic or variable is part of.
+bool Emitter::isUniform(const Value* v) {
+  if (inThreads_) return true;  // no barriers there
+  if (auto known = uniform_.find(v); known != uniform_.end()) return known->second;
+  uniform_[v] = false;
+  bool ok;
+  if (v->def) {
+    ok = info(v->def->op).effects == Effects::Pure;
+    for (const Value* o : v->def->operands) ok = ok && isUniform(o);
+  } else {
+    const Inst* parent = v->block && v->block->parent ? v->block->parent->parent : nullptr;
+    ok = !parent || (parent->op == Op::For && v == parent->regions[0]->entry().args[0] && isUniform(parent->operand(0)) &&
+                     isUniform(parent->operand(1)) && isUniform(parent->operand(2)));
+  }
+  return uniform_[v] = ok;
+}
+
+std::string Emitter::uniformIf(const Value* v) { return isUniform(v) ? at(v, 0) : uniform(at(v, 0)); }
+
+void Emitter::loop(const Inst& inst) {
+  const Block& body = inst.regions[0]->entry();
+  const Value *lower = inst.operand(0), *upper = inst.operand(1), *step = inst.operand(2), *counter = body.args[0];
+  if (inst.has(Attr::Threads)) {
+    int64_t count = inst.integer(Attr::Threads);
+    define(counter, {{"i32(thread)"}, Kind::Int, -1});
+    beforeWrites();
+    open(count < threads_ ? cat("if (thread < ", count, "u) {") : "{");
+    inThreads_ = true;
+    block(body);
+    inThreads_ = false;
+    close();
+    barrier();
+    return;
+  }
+  Names carried = variables(inst.results);
+  assign(inst.operands, 3, carried);
+  hasRead_ = hasRead_ || (!inThreads_ && readsTogether(*inst.regions[0]));
+  bool isLong = kindOf(counter->type) == Kind::Long;
+  Range end = ranges_.of(upper), stride = ranges_.of(step);
+  bool narrow = !isLong || (ranges_.of(lower).fits32() && end.fits32() && stride.fits32() && end.high + std::max<int64_t>(stride.high, 0) <= INT32_MAX);
+  int width = std::min(bitWidth(counter->type), 32);
+  // Narrow integers have zeros above: they are counted with their sign.
+  auto value = [&](const Value* v) { return narrow ? sext(low(v, 0), isLong ? 32 : width) : wide(v, 0); };
+  std::string last = let(value(upper)), by = let(value(step));
+  std::string iv = name();
+  line(cat("var ", iv, " = ", value(lower), ";"));
+  open("loop {");
+  std::string test = narrow ? cat(iv, " >= ", last) : cat("!", help("less64s"), "(", iv, ", ", last, ")");
+  if (!isUniform(lower) || !isUniform(upper) || !isUniform(step)) test = uniform(test);
+  line(cat("if (", test, ") { break; }"));
+  define(counter, {{copy(narrow && !isLong ? zext(iv, width) : iv)}, narrow ? Kind::Int : Kind::Long, -1});
+  for (size_t k = 0; k < carried.size(); ++k) bind(body.args[1 + k], carried[k]);
+  block(body);
+  assign(body.terminator()->operands, 0, carried);
+  line(narrow ? cat(iv, " += ", by, ";") : cat(iv, " = ", help("add64"), "(", iv, ", ", by, ");"));
+  close();
+  for (size_t k = 0; k < carried.size(); ++k) bindFixed(inst.results[k], carried[k]);
+}
+
+void Emitter::branch(const Inst& inst) {
+  Names results = variables(inst.results);
+  open(cat("if (", uniformIf(inst.operand(0)), ") {"));
+  bool hadRead = hasRead_, hasRead = hasRead_;
+  for (size_t r = 0; r < inst.regions.size(); ++r) {
+    if (inst.regions[r]->empty()) continue;
+    hasRead_ = hadRead;
+    if (r == 1) {
+      --depth_;
+      open("} else {");
+    }
+    const Block& body = inst.regions[r]->entry();
+    block(body);
+    if (body.terminator()) assign(body.terminator()->operands, 0, results);
+    hasRead = hasRead || hasRead_;
+  }
+  hasRead_ = hasRead;
+  close();
+  for (size_t k = 0; k < results.size(); ++k) bindFixed(inst.results[k], results[k]);
+}
+
+void Emitter::whileLoop(const Inst& inst) {
+  const Block &test = inst.regions[0]->entry(), &body = inst.regions[1]->entry();
+  std::vector<Value*> arguments(test.args.begin(), test.args.end());
+  Names carried = variables(arguments), forwarded = variables(inst.results);
+  assign(inst.operands, 0, carried);
+  hasRead_ = hasRead_ || (!inThreads_ && (readsTogether(*inst.regions[0]) || readsTogether(*inst.regions[1])));
+  open("loop {");
+  for (size_t k = 0; k < carried.size(); ++k) bind(test.args[k], carried[k]);
+  block(test);
+  const Inst& condition = *test.terminator();
+  assign(condition.operands, 1, forwarded);
+  if (!failed_) line(cat("if (!", uniformIf(condition.operand(0)), ") { break; }"));
+  for (size_t k = 0; k < forwarded.size(); ++k) bind(body.args[k], forwarded[k]);
+  block(body);
+  assign(body.terminator()->operands, 0, carried);
+  close();
+  for (size_t k = 0; k < forwarded.size(); ++k) bindFixed(inst.results[k], forwarded[k]);
+}
+
+// ---- one operation
+
+void Emitter::inst(const Inst& i) {
+  switch (i.op) {
+    case Op::Yield: case Op::Condition: case Op::Return: return;
+    case Op::For: loop(i); return;
+    case Op::If: branch(i); return;
+    case Op::While: whileLoop(i); return;
+    case Op::LoLoad: case Op::LoGather: load(i); return;
+    case Op::LoStore: case Op::LoScatter: store(i); return;
+    case Op::LoAtomicRMW: case Op::LoAtomicCAS: atomic(i); return;
+    case Op::LoPrint: case Op::LoAssert: report(i); return;
+    case Op::LoAlloc: case Op::AddPtr: case Op::PtrToInt: address(i); return;
+        default: break;
+  }
+  const Type& t = i.result()->type;
+  switch (i.op) {
+    case Op::Constant: case Op::Poison: {
+      Kind k = kind(i.result());
+      define(i.result(), {{literal(t.element(), i.op == Op::Poison ? 0 : i.dense().bits[0], k == Kind::Int)}, k, -1});
+      return;
+    }
+    case Op::GetProgramId: define(i.result(), {{cat("pid", i.integer(Attr::Axis))}, Kind::Int, -1}); return;
+    case Op::GetNumPrograms: define(i.result(), {{cat("i32(params[0].", "xyz"[i.integer(Attr::Axis)], ")")}, Kind::Int, -1}); return;
+    case Op::LoSplat: define(i.result(), rep(i.operand(0))); return;
+    case Op::LoIota: {
+      Rep r{{}, carriedKind(i.result()), -1};
+      for (int k = 0; k < lanes(t); ++k) r.lane.push_back(literal(t.element(), static_cast<uint64_t>(k), r.kind == Kind::Int));
+      define(i.result(), std::move(r));
+      return;
+    }
+    case Op::LoExtract: {
+      Rep r = rep(i.operand(0));
+      r.lane = {at(i.operand(0), static_cast<int>(i.integer(Attr::Offset)))};
+      define(i.result(), std::move(r));
+      return;
+    }
+    case Op::LoInsert: {
+      Rep r{{}, carriedKind(i.result()), rep(i.operand(0)).memory};
+      auto value = [&](const Value* v, int k) { return r.kind == Kind::Long ? wide(v, k) : low(v, k); };
+      for (int k = 0; k < lanes(t); ++k) r.lane.push_back(k == i.integer(Attr::Offset) ? value(i.operand(1), 0) : value(i.operand(0), k));
+      define(i.result(), std::move(r));
+      return;
+    }
+    case Op::LoShuffle: {
+      Rep r{{}, carriedKind(i.result()), rep(i.operand(0)).memory};
+      int n = lanes(i.operand(0)->type);
+      auto value = [&](const Value* v, int64_t k) { return r.kind == Kind::Long ? wide(v, static_cast<int>(k)) : low(v, static_cast<int>(k)); };
+      for (int64_t from : i.list(Attr::Lanes)) r.lane.push_back(from < 0 ? value(i.operand(0), 0) : value(i.operand(static_cast<size_t>(from / n)), from % n));
+      define(i.result(), std::move(r));
+      return;
+    }
+    default: elementwise(i); return;
+  }
+}
+
+// ---- from the kernel to a shader
+
+namespace {
+
+// As many threads as the largest tile gives work: products 64 sums each, other tiles 4 elements.
+int threadsFor(const Func& kernel) {
+  int64_t most = 64;
+  walk(kernel.body, [&](const Inst& i) {
+    for (const Value* v : i.results)
+      if (v->type.isTile()) most = std::max(most, v->type.numel() / (i.op == Op::Dot ? 64 : 256));
+    if (i.op == Op::Store && i.operand(1)->type.isTile()) most = std::max(most, i.operand(1)->type.numel() / 16);
+  });
+  return static_cast<int>(std::min<int64_t>(std::bit_floor(static_cast<uint64_t>(most)), 256));
+}
+
+}  // namespace
+
+Result<Shader> write(const Func& kernel, const Plan& plan, Diags& diags) {
+  Shader out;
+  for (bool distinct : {true, false}) {
+    Machine machine{.vectorBytes = 16, .vectorRegisters = 32, .threads = threadsFor(kernel), .scratchBytes = 4, .distinct = distinct};
+    auto lowered = lower(kernel, plan, machine, diags);
+    if (!lowered) return std::unexpected(Failed{});
+    Func& f = *lowered->module.kernel();
+    legalize(f, lowered->module, {.fma = true, .halves = true, .subnormals = false, .f64 = false});
+    Emitter emitter(f, machine.threads, lowered->scratchBytes - lowered->ownBytes, diags);
+    auto variant = emitter.run();
+    if (!variant) return std::unexpected(Failed{});
+    variant->aliases = !distinct;
+    variant->suffix = distinct ? "" : "aliased";
+    out.arrays = emitter.arrays();
+    out.sites = emitter.sites();
+    if (!out.variants.empty() && out.variants.back().text == variant->text)
+      out.variants.back().aliases = true;
+    else
+      out.variants.push_back(std::move(*variant));
+  }
+  return out;
+}
+
+}  // namespace nereid::wgsl

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+// The state of writing one shader, shared by the files of this folder:
+//   emit.cpp      the module, structure, control flow
+//   memory.cpp    arrays of words: loads, stores, atomics, reports
+//   elements.cpp  element-wise operations
+//   helpers.cpp   functions that the text calls
+#pragma once
+
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "analysis/ranges.h"
+#include "backends/wgsl/wgsl.h"
+#include "support/text.h"
+
+namespace nereid::wgsl {
+
+enum class Kind : uint8_t { Bool, Int, Long, Float, Pointer };
+
+// A value: an expression a lane (one, where all lanes are the same). Integers up to 32 bits and the bits of narrow floats are i32 with zeros
+// above; 64 bits are i32 where they fit, with their sign, else vec2u. A pointer counts elements of what it points to from the start of its memory.
+struct Rep {
+  std::vector<std::string> lane;
+  Kind kind = Kind::Int;
+  int memory = -1;
+};
+
+// Words that pointers lead to: an argument's, a program's scratch; or the own elements of each thread, which are a variable.
+struct Memory {
+  enum Of : uint8_t { Argument, Scratch, Thread } of = Argument;
+  std::string name;
+  bool isAtomic = false, isRead = false, isWritten = false;
+  std::set<std::string> accessors;
+};
+
+class Emitter {
+ public:
+  Emitter(const Func& f, int threads, int64_t scratchBytes, Diags& diags) : f_(f), threads_(threads), diags_(diags), scratchBytes_(scratchBytes) {}
+  Result<Variant> run();
+  std::vector<Array> arrays() const;
+  const std::vector<Site>& sites() const { return sites_; }
+
+ private:
+  // ---- emit.cpp
+  void findMemories();
+  bool isNew(const Value* v, int memory);
+  void findWide();
+  std::string module();
+  void arguments();
+  static std::string parameterWord(size_t k) { return cat("params[", k / 4, "].", "xyzw"[k % 4]); }
+  bool fail(Loc loc, std::string what, std::string hint);
+  void line(const std::string& s);
+  std::string name() { return cat("v", next_++); }
+  std::string let(const std::string& e);
+  std::string copy(const std::string& e);
+  void barrier();
+  void beforeWrites();
+  static bool readsTogether(const Region& region);
+  void open(const std::string& s);
+  void close(const std::string& s = "}");
+
+  static Kind kindOf(const Type& t);
+  Kind carriedKind(const Value* v) const;  // of what a loop or branch carries
+  static std::string_view typeName(Kind k);
+  Kind kind(const Value* v);  // of a value about to be defined
+  const Rep& rep(const Value* v) const { return reps_.at(v); }
+  static int lanes(const Type& t) { return t.isVector() ? static_cast<int>(t.numel()) : 1; }
+  const std::string& at(const Value* v, int lane) const;
+  std::string wide(const Value* v, int lane);  // as vec2u
+  std::string low(const Value* v, int lane);   // the low 32 bits
+  std::string full(const Value* v, int lane);  // as the kind of its type
+  static std::string number(int64_t v);
+  std::string literal(const Type& t, uint64_t bits, bool isNarrow);
+  const std::string& help(const std::string& function);
+  void define(const Value* v, Rep r) { reps_[v] = std::move(r); }
+  // One expression a lane, of the value's kind.
+  template <class F>
+  void each(const Inst& inst, F&& f) {
+    const Value* v = inst.result();
+    Rep r{{}, kind(v), -1};
+    for (int k = 0; k < lanes(v->type); ++k) r.lane.push_back(let(f(k)));
+    define(v, std::move(r));
+  }
+
+  void block(const Block& b);
+  void inst(const Inst& inst);
+  struct Carried {
+    Kind kind;
+    std::vector<std::string> lane;
+  };
+  using Names = std::vector<Carried>;
+  Names variables(const std::vector<Value*>& values);
+  void assign(const std::vector<Value*>& from, size_t skip, const Names& to);
+  void bind(const Value* v, const Carried& names);
+  void bindFixed(const Value* v, const Carried& names);
+  std::string uniform(const std::string& condition);
+  bool isUniform(const Value* v);
+  std::string uniformIf(const Value* v);
+  void loop(const Inst& inst);
+  void branch(const Inst& inst);
+  void whileLoop(const Inst& inst);
+
+  // ---- memory.cpp
+  struct Place {
+    int memory = -1;
+    std::string word, shift;  // shift: the bit where a part of a word begins; empty for whole words
+  };
+  Place place(int memory, const Type& element, const std::string& offset, int word = 0);
+  std::string access(int memory, const char* what);
+  std::string readWord(const Place& p);
+  void writeWord(const Place& p, const std::string& value);
+  std::string readElement(const Type& t, int memory, const std::string& offset);
+  void writeElement(const Type& t, int memory, const std::string& offset, const std::string& value);
+  void load(const Inst& inst);
+  void store(const Inst& inst);
+  void atomic(const Inst& inst);
+  void report(const Inst& inst);
+  void address(const Inst& inst);
+  std::string ownElement(const Value* pointer, int lane, int64_t index);
+  static int64_t ownIndex(const Value* offset);
+  std::string declarations(const Memory& m, int binding) const;
+
+  // ---- elements.cpp
+  void elementwise(const Inst& inst);
+  void compute(const Inst& inst);
+  void compareInts(const Inst& inst);
+  void compareFloats(const Inst& inst);
+  void convert(const Inst& inst);
+  void select(const Inst& inst);
+  void floats(const Inst& inst);
+  void booleans(const Inst& inst);
+  void integers(const Inst& inst);
+  void longs(const Inst& inst);
+  static std::string u(const std::string& e) { return cat("bitcast<u32>(", e, ")"); }
+  static std::string i(const std::string& e) { return cat("bitcast<i32>(", e, ")"); }
+  static std::string sext(const std::string& e, int width) { return width >= 32 ? e : cat("extractBits(", e, ", 0u, ", width, "u)"); }
+  static std::string zext(const std::string& e, int width) { return width >= 32 ? e : cat("(", e, " & ", (int64_t{1} << width) - 1, ")"); }
+
+  const Func& f_;
+  int threads_;
+  Diags& diags_;
+  int64_t scratchBytes_;
+  bool failed_ = false, inThreads_ = false, broadcasts_ = false, reports_ = false;
+  bool hasRead_ = false;  // whether all threads have read something since the last barrier
+  std::string text_;
+  int depth_ = 0, next_ = 0;
+  std::vector<Memory> memories_;                   // the arguments' in order, then scratch
+  std::unordered_map<const Value*, int> memoryOf_;  // of pointers
+  std::vector<size_t> parameterOf_;                // of an argument's memory
+  std::unordered_map<const Value*, Rep> reps_;
+  std::unordered_map<const Value*, bool> uniform_;
+  std::set<const Value*> used_;                    // what some operation reads
+  std::set<const Value*> wide_;                    // 64-bit integers of which more than the low 32 bits matter
+  std::set<std::string> helpers_;
+  std::vector<Site> sites_;
+  Ranges ranges_;
+};
+
+// The text of helper functions and of what they call, each once, in the order of their names within what they need.
+std::string helperText(const std::set<std::string>& names);
+
+}  // namespace nereid::wgsl

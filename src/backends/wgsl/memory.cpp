@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: MIT
+// Memory is arrays of 32-bit words. Smaller elements are parts of words: read by extracting bits, written by two atomic operations that leave
+// the rest of the word alone. In scratch memory nothing is smaller than a word (Lowering::storedType).
+#include "backends/wgsl/emit.h"
+#include "ir/bits.h"
+
+namespace nereid::wgsl {
+
+namespace {
+
+int bytesOf(const Type& t) { return t.isPointer() ? 8 : byteSize(t); }
+
+std::string plus(const std::string& offset, int lane) { return lane == 0 ? offset : cat("(", offset, " + ", lane, ")"); }
+
+}  // namespace
+
+std::string Emitter::declarations(const Memory& m, int binding) const {
+  std::string out = cat("@group(0) @binding(", binding, ") var<storage, read_write> ", m.name, ": array<", m.isAtomic ? "atomic<u32>" : "u32", ">;\n");
+  auto one = [&](std::string_view name, std::string_view rest) { out += cat("fn ", m.name, "_", name, rest, "\n"); };
+  std::string word = cat(m.name, "[i]");
+  auto all = m.accessors;
+  if (m.of == Memory::Scratch) all = {"get", "put"};
+  for (const std::string& a : all) {
+    if (a == "get")
+      one(a, cat("(i: u32) -> u32 { return ", m.isAtomic ? cat("atomicLoad(&", word, ")") : word, "; }"));
+    else if (a == "put")
+      one(a, cat("(i: u32, v: u32) { ", m.isAtomic ? cat("atomicStore(&", word, ", v)") : cat(word, " = v"), "; }"));
+    else if (a == "cas")
+      one(a, cat("(i: u32, old: u32, new_: u32) -> u32 { var seen = old; loop { let r = atomicCompareExchangeWeak(&", word,
+                 ", old, new_); seen = r.old_value; if (r.exchanged || seen != old) { break; } } return seen; }"));
+    else
+      one(a, cat("(i: u32, v: u32) -> u32 { return atomic", a == "add" ? "Add" : a == "and" ? "And" : a == "or" ? "Or" : a == "xor" ? "Xor" : "Exchange", "(&", word, ", v); }"));
+  }
+  return out;
+}
+
+// ---- words and elements
+
+std::string Emitter::access(int memory, const char* what) {
+  Memory& m = memories_[static_cast<size_t>(memory)];
+  m.accessors.insert(what);
+  return cat(m.name, "_", what);
+}
+
+// The `word`th word of the element `offset`, counted in elements.
+Emitter::Place Emitter::place(int memory, const Type& element, const std::string& offset, int word) {
+  Place out{memory, "", ""};
+  int bytes = bytesOf(element);
+  if (bytes >= 4) {
+    std::string first = bytes == 4 ? offset : cat(offset, " * ", bytes / 4);
+    out.word = cat("u32(", first, word ? cat(" + ", word) : "", ")");
+    return out;
+  }
+  int per = 4 / bytes;
+  out.word = cat("(", u(offset), " >> ", per == 4 ? 2 : 1, "u)");
+  out.shift = cat("(", u(offset), " & ", per - 1, "u) * ", bytes * 8, "u");
+  return out;
+}
+
+std::string Emitter::readWord(const Place& p) { return cat(access(p.memory, "get"), "(", p.word, ")"); }
+void Emitter::writeWord(const Place& p, const std::string& value) { line(cat(access(p.memory, "put"), "(", p.word, ", ", value, ");")); }
+
+std::string Emitter::readElement(const Type& t, int memory, const std::string& offset) {
+  Place at_ = place(memory, t, offset);
+  if (t.isPointer()) return i(readWord(at_));
+  if (kindOf(t) == Kind::Long) return cat("vec2u(", readWord(at_), ", ", readWord(place(memory, t, offset, 1)), ")");
+  if (kindOf(t) == Kind::Float) return cat("bitcast<f32>(", readWord(at_), ")");
+  if (at_.shift.empty()) return i(readWord(at_));
+  std::string part = cat("extractBits(", readWord(at_), ", ", at_.shift, ", ", bytesOf(t) * 8, "u)");
+  return t.isBool() ? cat("(", part, " != 0u)") : i(part);
+}
+
+void Emitter::writeElement(const Type& t, int memory, const std::string& offset, const std::string& value) {
+  Place at_ = place(memory, t, offset);
+  if (kindOf(t) == Kind::Long) {
+    writeWord(at_, cat(value, ".x"));
+    writeWord(place(memory, t, offset, 1), cat(value, ".y"));
+    return;
+  }
+  std::string bits = t.isBool() ? cat("select(0u, 1u, ", value, ")") : u(value);
+  if (at_.shift.empty()) {
+    writeWord(at_, bits);
+    return;
+  }
+  // Each element has its bits to itself: clearing and setting them are two steps that no other thread's bits are part of.
+  std::string shift = let(at_.shift), word = let(at_.word);
+  uint32_t mask = (uint32_t{1} << (bytesOf(t) * 8)) - 1;
+  line(cat(access(memory, "and"), "(", word, ", ~(", mask, "u << ", shift, "));"));
+  line(cat(access(memory, "or"), "(", word, ", (", bits, " & ", mask, "u) << ", shift, ");"));
+}
+
+// A thread's own elements are at constant places, past those of the threads before it.
+int64_t Emitter::ownIndex(const Value* offset) {
+  if (auto bits = constantBits(offset)) return static_cast<int64_t>(*bits);
+  if (!offset->def || offset->def->op != Op::AddI) return 0;
+  return ownIndex(offset->def->operand(0)) + ownIndex(offset->def->operand(1));
+}
+
+std::string Emitter::ownElement(const Value* pointer, int lane, int64_t index) {
+  return cat(memories_[static_cast<size_t>(rep(pointer).memory)].name, "[", at(pointer, lane), index ? cat(" + ", index) : "", "]");
+}
+
+void Emitter::load(const Inst& inst) {
+  const Value *v = inst.result(), *mask = inst.optional(1), *other = inst.optional(2);
+  if (memories_[static_cast<size_t>(rep(inst.operand(0)).memory)].of == Memory::Thread) {
+    Rep r{{}, kindOf(v->type.element()), -1};
+    for (int k = 0; k < lanes(v->type); ++k) r.lane.push_back(copy(ownElement(inst.operand(0), 0, k)));
+    define(v, std::move(r));
+    return;
+  }
+  hasRead_ = hasRead_ || !inThreads_;
+  const Rep p = rep(inst.operand(0));
+  Type element = v->type.element();
+  Rep r{{}, kindOf(element), -1};
+  if (auto at_ = memoryOf_.find(v); at_ != memoryOf_.end()) r.memory = at_->second;
+  for (int k = 0; k < lanes(v->type); ++k) {
+    std::string offset = inst.op == Op::LoGather ? at(inst.operand(0), k) : plus(p.lane[0], k);
+    if (!mask) {
+      r.lane.push_back(let(readElement(element, p.memory, offset)));
+      continue;
+    }
+    std::string n = name();
+    line(cat("var ", n, " = ", other ? full(other, k) : r.kind == Kind::Pointer ? "0" : literal(element, 0, false), ";"));
+    line(cat("if (", at(mask, k), ") { ", n, " = ", readElement(element, p.memory, offset), "; }"));
+    r.lane.push_back(copy(n));
+  }
+  if (kind(v) != r.kind) {
+    for (std::string& e : r.lane) e = i(e + ".x");
+    r.kind = kind(v);
+  }
+  define(v, std::move(r));
+}
+
+void Emitter::store(const Inst& inst) {
+  const Value *v = inst.operand(1), *mask = inst.optional(2);
+  const Rep p = rep(inst.operand(0));
+  if (memories_[static_cast<size_t>(p.memory)].of == Memory::Thread) {
+    for (int k = 0; k < lanes(v->type); ++k) line(cat(ownElement(inst.operand(0), 0, k), " = ", full(v, k), ";"));
+    return;
+  }
+  for (int k = 0; k < lanes(v->type); ++k) {
+    std::string offset = inst.op == Op::LoScatter ? at(inst.operand(0), k) : plus(p.lane[0], k);
+    if (mask) open(cat("if (", at(mask, k), ") {"));
+    writeElement(v->type.element(), p.memory, offset, full(v, k));
+    if (mask) close();
+  }
+}
+
+// ---- pointers
+
+void Emitter::address(const Inst& inst) {
+  const Value* v = inst.result();
+  const Type& t = v->type;
+  if (inst.op == Op::LoAlloc && inst.has(Attr::Own)) {
+    const Memory& own = memories_[static_cast<size_t>(memoryOf_.at(v))];
+    line(cat("var ", own.name, ": array<", typeName(kindOf(t.pointee())), ", ", inst.integer(Attr::Own), ">;"));
+    define(v, {{"0"}, Kind::Pointer, memoryOf_.at(v)});
+    return;
+  }
+  if (inst.op == Op::LoAlloc) {
+    int bytes = bytesOf(t.pointee());
+    std::string first = cat(inst.integer(Attr::Offset) / bytes);
+    if (scratchBytes_ > 16384) first = let(cat("i32(group.x * ", (scratchBytes_ + 255) / 256 * 256 / bytes, "u) + ", first));
+    define(v, {{first}, Kind::Pointer, memoryOf_.at(v)});
+    return;
+  }
+  const Rep& p = rep(inst.operand(0));
+  if (inst.op == Op::AddPtr && memories_[static_cast<size_t>(p.memory)].of == Memory::Thread) {
+    define(v, {{cat(std::stoll(p.lane[0]) + ownIndex(inst.operand(1)))}, Kind::Pointer, p.memory});
+    return;
+  }
+  if (inst.op == Op::AddPtr) {
+    Rep r{{}, Kind::Pointer, p.memory};
+    const Value* by = inst.operand(1);
+    for (int k = 0; k < lanes(t); ++k) r.lane.push_back(let(cat(at(inst.operand(0), k), " + ", sext(low(by, k), bitWidth(by->type)))));
+    define(v, std::move(r));
+    return;
+  }
+  // Addresses are compared, nothing else: the place in the array, and above it which array it is. Places begin in the middle of what a word
+  // holds, so that those before the array lie below it.
+  if (memories_[static_cast<size_t>(p.memory)].of != Memory::Argument) {
+    fail(inst.loc, "the address of scratch memory", "");
+    return;
+  }
+  int bytes = bytesOf(inst.operand(0)->type.pointee());
+  size_t parameter = parameterOf_[static_cast<size_t>(p.memory)];
+  Rep r{{}, Kind::Long, -1};
+  for (int k = 0; k < lanes(t); ++k)
+    r.lane.push_back(let(cat("vec2u(", u(cat("(", at(inst.operand(0), k), " * ", bytes, ")")), " ^ 0x80000000u, ", parameterWord(5 + 2 * parameter), " + 1u)")));
+  define(v, std::move(r));
+}
+
+// ---- atomics
+
+void Emitter::atomic(const Inst& inst) {
+  const Value* v = inst.result();
+  const Type& t = v->type;
+  const Rep p = rep(inst.operand(0));
+  auto kind_ = inst.op == Op::LoAtomicCAS ? Rmw::Xchg : static_cast<Rmw>(inst.integer(Attr::RmwOp));
+  bool isLong = kindOf(t) == Kind::Long, swaps = inst.op == Op::LoAtomicCAS;
+  std::string offset = at(inst.operand(0), 0);
+  Place where = place(p.memory, t, offset);
+  std::string result = name();
+  line(cat("var ", result, ": ", typeName(kindOf(t)), ";"));
+  if (isLong && (swaps || used_.count(v) || kind_ == Rmw::Xchg)) {
+    fail(inst.loc, "this atomic operation on 64-bit integers", "use 32 bits; of 64, sums and bit operations whose old value nobody reads are there");
+    return;
+  }
+  const char* what = kind_ == Rmw::And ? "and" : kind_ == Rmw::Or ? "or" : kind_ == Rmw::Xor ? "xor" : kind_ == Rmw::Add ? "add" : "xchg";
+  auto bits = [&](const Value* x) { return kindOf(x->type) == Kind::Float || kindOf(x->type) == Kind::Int ? u(at(x, 0)) : at(x, 0); };
+  auto back = [&](const std::string& word) { return kindOf(t) == Kind::Float ? cat("bitcast<f32>(", word, ")") : i(word); };
+  auto body = [&] {
+    if (isLong) {
+      std::string x = let(wide(inst.operand(1), 0));
+      std::string first = let(cat(access(p.memory, what), "(", where.word, ", ", x, ".x)"));
+      // What the low words carry goes to the high ones, whoever comes between.
+      std::string carry = kind_ == Rmw::Add ? cat(" + select(0u, 1u, ", first, " + ", x, ".x < ", first, ")") : "";
+      line(cat(access(p.memory, what), "(", place(p.memory, t, offset, 1).word, ", ", x, ".y", carry, ");"));
+    } else if (where.shift.empty() && swaps) {
+      line(cat(result, " = ", back(cat(access(p.memory, "cas"), "(", where.word, ", ", bits(inst.operand(1)), ", ", bits(inst.operand(2)), ")")), ";"));
+    } else if (where.shift.empty()) {
+      line(cat(result, " = ", back(cat(access(p.memory, what), "(", where.word, ", ", bits(inst.operand(1)), ")")), ";"));
+    } else {
+      // A part of a word: until nobody came between.
+      int width = bytesOf(t) * 8;
+      std::string shift = let(where.shift), word = let(where.word);
+      open("loop {");
+      std::string seen = let(cat(access(p.memory, "get"), "(", word, ")"));
+      std::string old = let(cat("extractBits(", seen, ", ", shift, ", ", width, "u)"));
+      line(cat(result, " = ", i(old), ";"));
+      std::string next = bits(inst.operand(swaps ? 2 : 1));
+      if (swaps) line(cat("if (", old, " != ", bits(inst.operand(1)), ") { break; }"));
+      if (kind_ == Rmw::Add) next = cat(old, " + ", next);
+      if (kind_ == Rmw::And) next = cat(old, " & ", next);
+      if (kind_ == Rmw::Or) next = cat(old, " | ", next);
+      if (kind_ == Rmw::Xor) next = cat(old, " ^ ", next);
+      line(cat("if (", access(p.memory, "cas"), "(", word, ", ", seen, ", insertBits(", seen, ", ", next, ", ", shift, ", ", width, "u)) == ", seen, ") { break; }"));
+      close();
+    }
+  };
+  if (inThreads_) {
+    body();
+    define(v, {{copy(result)}, kindOf(t), -1});
+    return;
+  }
+  beforeWrites();
+  open("if (thread == 0u) {");
+  body();
+  if (!isLong) {
+    broadcasts_ = true;
+    line(cat("shared_word = ", u(result), ";"));
+  }
+  close();
+  barrier();
+  if (isLong)
+    define(v, {{result}, kindOf(t), -1});
+  else
+    define(v, {{let(back("workgroupUniformLoad(&shared_word)"))}, kindOf(t), -1});
+}
+
+// ---- assertions and prints: a site and values, behind each other in the report
+
+void Emitter::report(const Inst& inst) {
+  reports_ = true;
+  Site site;
+  site.isAssert = inst.op == Op::LoAssert;
+  site.text = site.isAssert ? inst.text(Attr::Message) : inst.text(Attr::Prefix);
+  site.line = inst.loc.line;
+  bool inHex = inst.integer(Attr::Hex) != 0;
+  const auto& isSigned = inst.list(Attr::IsSigned);
+  std::vector<std::string> values;  // vec2u
+  for (size_t k = 1; k < inst.operands.size(); ++k) {
+    const Value* v = inst.operands[k];
+    const Type& t = v->type;
+    std::string e = at(v, 0);
+    if (t.isPointer()) {
+      site.values.push_back("ptr");
+      values.push_back(cat("vec2u(", u(cat("(", e, " * ", bytesOf(t.pointee()), ")")), ", 0u)"));
+    } else if (t.isFloat() && !inHex) {
+      site.values.push_back("f64");
+      values.push_back(cat(help("f64_bits"), "(", e, ")"));
+    } else {
+      bool sign = k - 1 < isSigned.size() ? isSigned[k - 1] != 0 : true;
+      site.values.push_back(inHex ? "hex" : sign ? "i64" : "u64");
+      if (kindOf(t) == Kind::Long)
+        values.push_back(wide(v, 0));
+      else if (t.isBool())
+        values.push_back(cat("vec2u(select(0u, 1u, ", e, "), 0u)"));
+      else if (t.isFloat() || !sign || inHex)
+        values.push_back(cat("vec2u(", u(e), ", 0u)"));
+      else
+        values.push_back(cat("vec2u(", u(sext(e, bitWidth(t))), ", ", u(cat("(", sext(e, bitWidth(t)), " >> 31u)")), ")"));
+    }
+  }
+  sites_.push_back(site);
+  open(cat("if (", inThreads_ ? "" : "thread == 0u && ", at(inst.operand(0), 0), ") {"));
+  std::string first = let(cat("atomicAdd(&report[0], ", 4 + 2 * values.size(), "u) + 1u"));
+  std::vector<std::string> words{cat(sites_.size() - 1, "u"), "program", "0u", "0u"};
+  for (const std::string& v : values) {
+    std::string n = let(v);
+    words.push_back(n + ".x");
+    words.push_back(n + ".y");
+  }
+  for (size_t k = 0; k < words.size(); ++k) line(cat("report_put(", first, " + ", k, "u, ", words[k], ");"));
+  close();
+}
+
+}  // namespace nereid::wgsl
