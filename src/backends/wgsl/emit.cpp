@@ -657,14 +657,15 @@ Result<Shader> write(const Func& kernel, const Plan& plan, Diags& diags) {
     Emitter emitter(f, machine.threads, lowered->scratchBytes - lowered->ownBytes, diags);
     auto variant = emitter.run();
     if (!variant) return std::unexpected(Failed{});
-    variant->aliases = !distinct;
-    variant->suffix = distinct ? "" : "aliased";
     out.arrays = emitter.arrays();
     out.sites = emitter.sites();
-    if (!out.variants.empty() && out.variants.back().text == variant->text)
-      out.variants.back().aliases = true;
-    else
+    if (distinct) {
       out.variants.push_back(std::move(*variant));
+      continue;
+    }
+    Variant& first = out.variants.back();
+    first.scratchBytes = std::max(first.scratchBytes, variant->scratchBytes);
+    if (variant->text != first.text) first.aliased = std::move(variant->text);
   }
   return out;
 }

@@ -265,7 +265,7 @@ void Emitter::report(const Inst& inst) {
   Site site;
   site.isAssert = inst.op == Op::LoAssert;
   site.text = site.isAssert ? inst.text(Attr::Message) : inst.text(Attr::Prefix);
-  site.line = inst.loc.line;
+  site.line = inst.loc.line();
   bool inHex = inst.integer(Attr::Hex) != 0;
   const auto& isSigned = inst.list(Attr::IsSigned);
   std::vector<std::string> values;  // vec2u
