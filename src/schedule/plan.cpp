@@ -79,7 +79,7 @@ bool isIdentity(const IndexMap& map, int bits) {
 
 class Planner {
  public:
-  explicit Planner(const Func& f) : f_(f) {}
+  Planner(const Func& f, const PlanOptions& options) : f_(f), options_(options) {}
 
   Plan run() {
     number(f_.body);
@@ -307,10 +307,10 @@ class Planner {
                                   [&](const Nest* n) { return loopsAround(n->roots[0].inst).size() > loopsAround(def).size(); });
         if (deeper)
           why = cat(info(def->op).spelling, " is dear and used in a loop further in");
-        else if (c.nests.size() > 1)
+        else if (c.nests.size() > 1 && !options_.recompute)
           why = cat(info(def->op).spelling, " is dear and used by ", c.nests.size(), " nests");
       }
-      if (why.empty() && c.nests.size() > 1 && work(v) >= kMuchWork && !hasBetter(v)) why = cat("a long computation, used by ", c.nests.size(), " nests");
+      if (why.empty() && c.nests.size() > 1 && !options_.recompute && work(v) >= kMuchWork && !hasBetter(v)) why = cat("a long computation, used by ", c.nests.size(), " nests");
       if (why.empty() && def->op == Op::Load)
         for (const Nest* nest : c.nests)
           if (const Inst* writer = writerBetween(def, *nest))
@@ -454,6 +454,7 @@ class Planner {
   }
 
   const Func& f_;
+  const PlanOptions options_;
   Plan plan_;
   std::vector<Nest*> nests_;
   PtrMap<const Inst*, int> number_, end_;
@@ -464,6 +465,6 @@ class Planner {
 
 }  // namespace
 
-Plan makePlan(const Func& f) { return Planner(f).run(); }
+Plan makePlan(const Func& f, const PlanOptions& options) { return Planner(f, options).run(); }
 
 }  // namespace nereid

@@ -61,7 +61,11 @@ struct Plan {
   PtrMap<const Value*, Value*> inPlaceOf;
 };
 
-Plan makePlan(const Func& f);
+struct PlanOptions {
+  bool recompute = false;  // what several nests need is computed in each, where memory is dearer than arithmetic
+};
+
+Plan makePlan(const Func& f, const PlanOptions& options = {});
 // The plan as text: `emit --stage schedule`.
 std::string describe(const Func& f, const Plan& plan);
 
