@@ -60,7 +60,7 @@ Result<Scheduled> toLower(Module m, const Machine& machine, Diags& diags) {
 namespace {
 
 // Like a GPU it has no C library.
-constexpr Machine kWorkgroup{.vectorBytes = 16, .vectorRegisters = 16, .threads = 64, .library = false};
+constexpr Machine kWorkgroup{.vectorBytes = 16, .vectorRegisters = 32, .threads = 64, .scratchBytes = 4, .library = false};
 
 Result<std::unique_ptr<Executable>> interpretLowered(Module m, const Machine& machine, Diags& diags) {
   auto scheduled = toLower(std::move(m), machine, diags);
@@ -198,7 +198,7 @@ namespace {
 
 Result<wgsl::Shader> toShader(Module& m, Diags& diags) {
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
-  return wgsl::write(*m.kernel(), makePlan(*m.kernel()), diags);
+  return wgsl::write(*m.kernel(), diags);
 }
 
 }  // namespace

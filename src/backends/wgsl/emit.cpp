@@ -646,8 +646,9 @@ int threadsFor(const Func& kernel) {
 
 }  // namespace
 
-Result<Shader> write(const Func& kernel, const Plan& plan, Diags& diags) {
+Result<Shader> write(const Func& kernel, Diags& diags) {
   Shader out;
+  Plan plan = makePlan(kernel, {.recompute = true});
   for (bool distinct : {true, false}) {
     Machine machine{.vectorBytes = 16, .vectorRegisters = 32, .threads = threadsFor(kernel), .scratchBytes = 4, .distinct = distinct};
     auto lowered = lower(kernel, plan, machine, diags);
@@ -659,13 +660,13 @@ Result<Shader> write(const Func& kernel, const Plan& plan, Diags& diags) {
     if (!variant) return std::unexpected(Failed{});
     out.arrays = emitter.arrays();
     out.sites = emitter.sites();
-    if (distinct) {
-      out.variants.push_back(std::move(*variant));
-      continue;
+    if (!out.variants.empty()) {
+      // What holds for all arguments needs no text of its own for different ones.
+      if (out.variants[0].text == variant->text) out.variants.clear();
+      else out.variants[0].suffix = "distinct";
     }
-    Variant& first = out.variants.back();
-    first.scratchBytes = std::max(first.scratchBytes, variant->scratchBytes);
-    if (variant->text != first.text) first.aliased = std::move(variant->text);
+    variant->aliases = !distinct;
+    out.variants.push_back(std::move(*variant));
   }
   return out;
 }

@@ -35,6 +35,7 @@ struct Shader {
   std::vector<Site> sites;
 };
 
-Result<Shader> write(const Func& kernel, const Plan& plan, Diags& diags);
+// Plans and lowers the kernel, once a variant.
+Result<Shader> write(const Func& kernel, Diags& diags);
 
 }  // namespace nereid::wgsl
