@@ -55,9 +55,11 @@ Value* decodeE2m1(Builder& b, Value* packed, int axis) {
   Value* wide = b.cast(Op::ExtUI, packed, i32);
   auto half = [&](int shift) {
     Value* x = b.make(Op::AndI, {b.make(Op::ShRUI, {wide, b.integer(i32, shift)}), b.integer(i32, 15)});
-    // sign, 2 exponent bits (bias 1), 1 mantissa bit: as f32 bits with too small an exponent, set right by a product
-    Value* magnitude = b.make(Op::ShLI, {b.make(Op::AndI, {x, b.integer(i32, 7)}), b.integer(i32, 22)});
-    Value* value = b.make(Op::MulF, {b.cast(Op::Bitcast, magnitude, f32), b.floating(f32, std::ldexp(1.0, 126))});
+    // sign, 2 exponent bits (bias 1), 1 mantissa bit: moved to those of f32; the subnormals are halves
+    Value* magnitude = b.make(Op::AndI, {x, b.integer(i32, 7)});
+    Value* normal = b.make(Op::AddI, {b.make(Op::ShLI, {magnitude, b.integer(i32, 22)}), b.integer(i32, int64_t{126} << 23)});
+    Value* halves = b.make(Op::MulF, {b.cast(Op::SIToFP, magnitude, f32), b.floating(f32, 0.5)});
+    Value* value = b.select(b.cmpI(CmpIPred::Ult, magnitude, b.integer(i32, 2)), halves, b.cast(Op::Bitcast, normal, f32));
     Value* isNegative = b.cmpI(CmpIPred::Uge, x, b.integer(i32, 8));
     return b.select(isNegative, b.make(Op::NegF, {value}), value);
   };

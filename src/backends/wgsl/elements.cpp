@@ -261,7 +261,10 @@ void Emitter::integers(const Inst& inst) {
   auto b = [&](int k) { return low(inst.operand(1), k); };
   auto s = [&](const std::string& e) { return sext(e, width); };
   auto wrapped = [&](auto&& f) { each(inst, [&](int k) { return zext(f(k), width); }); };
-  auto known = [&](int k) { return constantBits(inst.operand(1)) ? std::optional(zeroExtend(*constantBits(inst.operand(1)), width)) : (void(k), std::nullopt); };
+  const Value* second = inst.operands.size() > 1 ? inst.operand(1) : nullptr;
+  if (second && second->def && second->def->op == Op::LoSplat) second = second->def->operand(0);
+  std::optional<uint64_t> known = second ? constantBits(second) : std::nullopt;
+  if (known) known = zeroExtend(*known, width);
   switch (inst.op) {
     case Op::AddI: return wrapped([&](int k) { return cat("(", a(k), " + ", b(k), ")"); });
     case Op::SubI: return wrapped([&](int k) { return cat("(", a(k), " - ", b(k), ")"); });
@@ -281,18 +284,22 @@ void Emitter::integers(const Inst& inst) {
           if (inst.op == Op::ShRUI) return i(cat("(", u(x), " >> ", by, ")"));
           return cat("(", x, inst.op == Op::ShLI ? " << " : " >> ", by, ")");
         };
-        if (auto amount = known(k)) {
-          if (*amount >= static_cast<uint64_t>(width)) return inst.op == Op::ShRSI ? shift(cat(width - 1, "u")) : "0";
-          return shift(cat(*amount, "u"));
+        if (known) {
+          if (*known >= static_cast<uint64_t>(width)) return inst.op == Op::ShRSI ? shift(cat(width - 1, "u")) : "0";
+          return shift(cat(*known, "u"));
         }
         std::string by = u(b(k)), large = cat(by, " >= ", width, "u");
         if (inst.op == Op::ShRSI) return shift(cat("min(", by, ", ", width - 1, "u)"));
         return cat("select(", shift(cat("(", by, " & 31u)")), ", 0, ", large, ")");
       });
-    case Op::DivSI: return wrapped([&](int k) { return cat(help("divide_s"), "(", s(a(k)), ", ", s(b(k)), ")"); });
-    case Op::RemSI: return wrapped([&](int k) { return cat(help("remainder_s"), "(", s(a(k)), ", ", s(b(k)), ")"); });
-    case Op::DivUI: return wrapped([&](int k) { return i(cat(help("divide_u"), "(", u(a(k)), ", ", u(b(k)), ")")); });
-    case Op::RemUI: return wrapped([&](int k) { return i(cat(help("remainder_u"), "(", u(a(k)), ", ", u(b(k)), ")")); });
+    case Op::DivSI: case Op::RemSI:
+      // By a positive constant.
+      if (known && *known > 0 && *known < (uint64_t{1} << (width - 1)))
+        return wrapped([&](int k) { return cat("(", s(a(k)), inst.op == Op::DivSI ? " / " : " % ", *known, ")"); });
+      return wrapped([&](int k) { return cat(help(inst.op == Op::DivSI ? "divide_s" : "remainder_s"), "(", s(a(k)), ", ", s(b(k)), ")"); });
+    case Op::DivUI: case Op::RemUI:
+      if (known && *known > 0) return wrapped([&](int k) { return i(cat("(", u(a(k)), inst.op == Op::DivUI ? " / " : " % ", *known, "u)")); });
+      return wrapped([&](int k) { return i(cat(help(inst.op == Op::DivUI ? "divide_u" : "remainder_u"), "(", u(a(k)), ", ", u(b(k)), ")")); });
     case Op::MulHiUI:
       return wrapped([&](int k) {
         if (width == 32) return i(cat(help("high_u"), "(", u(a(k)), ", ", u(b(k)), ")"));
