@@ -15,6 +15,7 @@
 #include <set>
 #include <tuple>
 
+#include "analysis/divisibility.h"
 #include "ir/builder.h"
 #include "lower/lower.h"
 #include "support/ptr_map.h"
@@ -77,7 +78,7 @@ struct Affine {
 class Lowering {
  public:
   Lowering(const Func& kernel, const Plan& plan, const Machine& machine, Diags& diags)
-      : kernel_(kernel), plan_(plan), machine_(machine), diags_(diags) {}
+      : kernel_(kernel), plan_(plan), machine_(machine), diags_(diags), divisibility_(kernel) {}
   Result<Lowered> run();
 
  private:
@@ -206,6 +207,7 @@ class Lowering {
   const Plan& plan_;
   const Machine& machine_;
   Diags& diags_;
+  Divisibility divisibility_;
   Module m_;
   Func* out_ = nullptr;
   Loc loc_;

@@ -179,8 +179,7 @@ void Lowering::chooseVector(const Nest& nest) {
   order_.clear();
   if (allowed) {
     int machineLanes = std::max(1, machine_.vectorBytes * 8 / widest);
-    // Threads stand side by side in memory, and none writes a part of another's word.
-    if (machine_.threads > 1) machineLanes = layout_ ? 1 << layout_->laneBits : 32 / std::min(narrowest, 32);
+    if (machine_.threads > 1) machineLanes = layout_ ? 1 << layout_->laneBits : 128 / std::min(narrowest, 32);
     int unroll = dear || seen.size() > 60 ? 2 : 4;
     if (unlikely_ || huge || machine_.threads > 1) unroll = 1;
     narrowBits_ = std::countr_zero(std::bit_floor(static_cast<unsigned>(machineLanes)));
@@ -213,7 +212,16 @@ void Lowering::chooseVector(const Nest& nest) {
     }
     if (vectorAxis_ >= 0) {
       contiguousAxis_ = vectorAxis_;
-      int width = std::countr_zero(static_cast<unsigned>(std::min(machine_.threads > 1 ? 4 : 64, machineLanes * unroll)));
+      // A thread takes what lies in 16 bytes together, if it begins where they begin: then it has its words to itself.
+      if (machine_.threads > 1 && !layout_)
+        for (const Access& access : accesses) {
+          if (access.buffer) continue;
+          Stride s = strideOf(access.ptr, access.map, vectorAxis_, axes_[static_cast<size_t>(vectorAxis_)].bits);
+          if (s.kind != Stride::Constant || s.value != 1) continue;
+          int bytes = std::max(1, bitWidth(access.ptr->type.pointee()) / 8), wanted = std::min(std::countr_zero(static_cast<unsigned>(machineLanes)), 4 - std::countr_zero(static_cast<unsigned>(bytes)));
+          if (divisibility_.along(access.ptr, access.map, vectorAxis_, wanted) < wanted) machineLanes = 1;
+        }
+      int width = std::countr_zero(static_cast<unsigned>(std::min(machine_.threads > 1 ? 8 : 64, machineLanes * unroll)));
       // Threads come before lanes.
       if (machine_.threads > 1 && !layout_) width = std::clamp(static_cast<int>(axisOfBit_.size()) - std::countr_zero(static_cast<unsigned>(machine_.threads)), 0, width);
       Axis& axis = axes_[static_cast<size_t>(vectorAxis_)];

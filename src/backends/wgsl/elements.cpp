@@ -241,15 +241,20 @@ void Emitter::floats(const Inst& inst) {
   }
 }
 
+// One bit: as a signed number, true is -1; a shift by 1 is a shift by all bits.
 void Emitter::booleans(const Inst& inst) {
   auto a = [&](int k) { return at(inst.operand(0), k); };
   auto b = [&](int k) { return at(inst.operand(1), k); };
-  each(inst, [&](int k) {
+  each(inst, [&](int k) -> std::string {
     switch (inst.op) {
       case Op::OrI: case Op::MaxUI: case Op::MinSI: return cat(a(k), " | ", b(k));
       case Op::XOrI: case Op::AddI: case Op::SubI: return cat(a(k), " != ", b(k));
-      case Op::AbsI: return a(k);
-      default: return cat(a(k), " & ", b(k));
+      case Op::AndI: case Op::MulI: case Op::MinUI: case Op::MaxSI: case Op::DivSI: case Op::DivUI: return cat(a(k), " & ", b(k));
+      case Op::ShLI: case Op::ShRUI: return cat(a(k), " & !", b(k));
+      case Op::AbsI: case Op::CtPop: case Op::ShRSI: return a(k);
+      case Op::CtLZ: case Op::CtTZ: return cat("!", a(k));
+      case Op::RemSI: case Op::RemUI: case Op::MulHiUI: return "false";
+      default: fail(inst.loc, cat(info(inst.op).spelling, " on i1"), "use i8"); return "false";
     }
   });
 }

@@ -27,6 +27,7 @@ std::string identifier(std::string_view name) {
 
 Result<Variant> Emitter::run() {
   findMemories();
+  if (!failed_) findVectors();
   findWide();
   depth_ = 2;
   arguments();
@@ -49,6 +50,8 @@ std::string Emitter::module() {
     out += cat("@group(0) @binding(", binding++, ") var<storage, read_write> report: array<atomic<u32>>;\n");
     help("report_put");
   }
+  for (const Memory& m : memories_)
+    if (m.of == Memory::Vectors && m.bytes > 0) out += declarations(m, 0);
   if (scratchBytes_ > 0) {
     Memory scratch = memories_[parameterOf_.size()];
     scratch.isWritten = scratch.isRead = true;
@@ -68,7 +71,7 @@ std::string Emitter::module() {
              "    let pid0 = i32(program % params[0].x);\n    let pid1 = i32(program / params[0].x % params[0].y);\n",
              "    let pid2 = i32(program / params[0].x / params[0].y);\n", text_);
   // The next program must not write what this one still reads.
-  if (scratchBytes_ > 0) out += "    workgroupBarrier();\n";
+  if (usesScratch_) out += "    workgroupBarrier();\n";
   return out + "  }\n}\n";
 }
 
@@ -224,6 +227,56 @@ void Emitter::findMemories() {
   });
   if (ordered)
     for (Memory& memory : memories_) memory.isAtomic |= memory.isRead && memory.isWritten && memory.of == Memory::Argument;
+}
+
+// Buffers that are written by four words only, wherever they are read, move from scratch memory to one of such vectors: a part of a vector must
+// not be written while others write its neighbours, and four words are read at once.
+void Emitter::findVectors() {
+  usesScratch_ = scratchBytes_ > 0;
+  if (scratchBytes_ > kWorkgroupBytes) return;
+  std::unordered_map<const Value*, const Value*> bufferOf;
+  std::unordered_map<const Value*, bool> fits;
+  std::vector<const Inst*> order;
+  walk(f_.body, [&](const Inst& i) {
+    if (i.op == Op::LoAlloc && !i.has(Attr::Own)) {
+      bufferOf[i.result()] = i.result();
+      fits[i.result()] = true;
+      order.push_back(&i);
+      return;
+    }
+    for (const Value* v : i.operands) {
+      auto at = bufferOf.find(v);
+      if (at == bufferOf.end()) continue;
+      bool isAddress = v == i.operand(0) && (i.op == Op::LoLoad || i.op == Op::LoStore || i.op == Op::LoGather);
+      if (i.op == Op::AddPtr || i.op == Op::LoSplat)
+        bufferOf[i.result()] = at->second;
+      else if (!isAddress || (i.op == Op::LoStore && !isVector(i, i.operand(1))))
+        fits[at->second] = false;
+    }
+  });
+  Memory vectors;
+  vectors.name = "tiles";
+  vectors.of = Memory::Vectors;
+  int index = static_cast<int>(memories_.size());
+  for (const Inst* alloc : order) {
+    int64_t bytes = alloc->integer(Attr::Bytes);
+    if (fits[alloc->result()]) {
+      vectorAt_[alloc->result()] = vectors.bytes;
+      vectors.bytes += bytes;
+    }
+  }
+  if (vectors.bytes == 0) return;
+  for (auto& [v, alloc] : bufferOf)
+    if (fits[alloc]) memoryOf_[v] = index;
+  memories_.push_back(std::move(vectors));
+  // What stays is packed anew.
+  int64_t next = 0;
+  for (const Inst* alloc : order)
+    if (!fits[alloc->result()]) {
+      scratchAt_[alloc->result()] = next;
+      next += alloc->integer(Attr::Bytes);
+    }
+  scratchBytes_ = next;
 }
 
 // ---- text
@@ -409,13 +462,14 @@ void Emitter::block(const Block& b) {
     }
     // One thread's stores in a row, whose operands are computed by all before them, need one barrier.
     std::vector<const Inst*> stores;
-    for (; k < b.insts.size() && (isStore(*b.insts[k]) || info(b.insts[k]->op).effects == Effects::Pure); ++k) {
+    for (; k < b.insts.size() && !failed_ && (isStore(*b.insts[k]) || info(b.insts[k]->op).effects == Effects::Pure); ++k) {
       if (isStore(*b.insts[k]))
         stores.push_back(b.insts[k]);
       else
         inst(*b.insts[k]);
     }
     --k;
+    if (failed_) return;
     beforeWrites();
     open("if (thread == 0u) {");
     for (const Inst* i : stores) store(*i);
@@ -576,6 +630,7 @@ void Emitter::whileLoop(const Inst& inst) {
 // ---- one operation
 
 void Emitter::inst(const Inst& i) {
+  if (failed_) return;
   switch (i.op) {
     case Op::Yield: case Op::Condition: case Op::Return: return;
     case Op::For: loop(i); return;

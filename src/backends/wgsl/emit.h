@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "analysis/divisibility.h"
 #include "analysis/ranges.h"
 #include "backends/wgsl/wgsl.h"
 #include "support/text.h"
@@ -29,15 +30,17 @@ struct Rep {
 
 // Words that pointers lead to: an argument's, a program's scratch; or the own elements of each thread, which are a variable.
 struct Memory {
-  enum Of : uint8_t { Argument, Scratch, Thread } of = Argument;
+  // Vectors: the part of scratch memory that is written by four words at a time only.
+  enum Of : uint8_t { Argument, Scratch, Vectors, Thread } of = Argument;
   std::string name;
   bool isAtomic = false, isRead = false, isWritten = false;
+  int64_t bytes = 0;  // of Vectors
   std::set<std::string> accessors;
 };
 
 class Emitter {
  public:
-  Emitter(const Func& f, int threads, int64_t scratchBytes, Diags& diags) : f_(f), threads_(threads), diags_(diags), scratchBytes_(scratchBytes) {}
+  Emitter(const Func& f, int threads, int64_t scratchBytes, Diags& diags) : f_(f), threads_(threads), diags_(diags), scratchBytes_(scratchBytes), divisibility_(f) {}
   Result<Variant> run();
   std::vector<Array> arrays() const;
   const std::vector<Site>& sites() const { return sites_; }
@@ -47,6 +50,7 @@ class Emitter {
   void findMemories();
   bool isNew(const Value* v, int memory);
   void findWide();
+  void findVectors();
   std::string module();
   void arguments();
   static std::string parameterWord(size_t k) { return cat("params[", k / 4, "].", "xyzw"[k % 4]); }
@@ -111,6 +115,9 @@ class Emitter {
   std::string access(int memory, const char* what);
   std::string readWord(const Place& p);
   void writeWord(const Place& p, const std::string& value);
+  bool isVector(const Inst& access, const Value* value);  // four words or more that begin at a multiple of four
+  void readVector(const Inst& inst, Rep& r);
+  void writeVector(const Inst& inst);
   std::string readElement(const Type& t, int memory, const std::string& offset);
   void writeElement(const Type& t, int memory, const std::string& offset, const std::string& value);
   void load(const Inst& inst);
@@ -156,6 +163,9 @@ class Emitter {
   std::set<std::string> helpers_;
   std::vector<Site> sites_;
   Ranges ranges_;
+  Divisibility divisibility_;
+  std::unordered_map<const Value*, int64_t> vectorAt_, scratchAt_;  // where scratch buffers begin: in Vectors, or in what is left
+  bool usesScratch_ = false;
 };
 
 // The text of helper functions and of what they call, each once, in the order of their names within what they need.

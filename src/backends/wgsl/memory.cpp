@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Memory is arrays of 32-bit words. Smaller elements are parts of words: read by extracting bits, written by two atomic operations that leave
 // the rest of the word alone. In scratch memory nothing is smaller than a word (Lowering::storedType).
+#include <bit>
+
 #include "backends/wgsl/emit.h"
 #include "ir/bits.h"
 
@@ -15,9 +17,13 @@ std::string plus(const std::string& offset, int lane) { return lane == 0 ? offse
 }  // namespace
 
 std::string Emitter::declarations(const Memory& m, int binding) const {
-  std::string out = cat("@group(0) @binding(", binding, ") var<storage, read_write> ", m.name, ": array<", m.isAtomic ? "atomic<u32>" : "u32", ">;\n");
+  bool fours = m.of == Memory::Vectors || (!m.isAtomic && (m.accessors.count("get4") || m.accessors.count("put4")));
+  std::string type = m.isAtomic ? "atomic<u32>" : fours ? "vec4u" : "u32";
+  std::string out = m.of == Memory::Vectors ? cat("var<workgroup> ", m.name, ": array<vec4u, ", m.bytes / 16, ">;\n")
+                                            : cat("@group(0) @binding(", binding, ") var<storage, read_write> ", m.name, ": array<", type, ">;\n");
   auto one = [&](std::string_view name, std::string_view rest) { out += cat("fn ", m.name, "_", name, rest, "\n"); };
-  std::string word = cat(m.name, "[i]");
+  std::string word = fours ? cat(m.name, "[i >> 2u][i & 3u]") : cat(m.name, "[i]");
+  auto each = [&](auto&& f) { return cat(f(0), f(1), f(2), f(3)); };
   auto all = m.accessors;
   if (m.of == Memory::Scratch) all = {"get", "put"};
   for (const std::string& a : all) {
@@ -25,6 +31,14 @@ std::string Emitter::declarations(const Memory& m, int binding) const {
       one(a, cat("(i: u32) -> u32 { return ", m.isAtomic ? cat("atomicLoad(&", word, ")") : word, "; }"));
     else if (a == "put")
       one(a, cat("(i: u32, v: u32) { ", m.isAtomic ? cat("atomicStore(&", word, ", v)") : cat(word, " = v"), "; }"));
+    else if (a == "get4" && fours)
+      one(a, cat("(i: u32) -> vec4u { return ", m.name, "[i >> 2u]; }"));
+    else if (a == "put4" && fours)
+      one(a, cat("(i: u32, v: vec4u) { ", m.name, "[i >> 2u] = v; }"));
+    else if (a == "get4")
+      one(a, cat("(i: u32) -> vec4u { return vec4u(", each([&](int k) { return cat(k ? ", " : "", "atomicLoad(&", m.name, "[i + ", k, "u])"); }), "); }"));
+    else if (a == "put4")
+      one(a, cat("(i: u32, v: vec4u) { ", each([&](int k) { return cat(k ? " " : "", "atomicStore(&", m.name, "[i + ", k, "u], v.", "xyzw"[k], ");"); }), " }"));
     else if (a == "cas")
       one(a, cat("(i: u32, old: u32, new_: u32) -> u32 { var seen = old; loop { let r = atomicCompareExchangeWeak(&", word,
                  ", old, new_); seen = r.old_value; if (r.exchanged || seen != old) { break; } } return seen; }"));
@@ -100,6 +114,52 @@ std::string Emitter::ownElement(const Value* pointer, int lane, int64_t index) {
   return cat(memories_[static_cast<size_t>(rep(pointer).memory)].name, "[", at(pointer, lane), index ? cat(" + ", index) : "", "]");
 }
 
+// ---- four words at a time
+
+bool Emitter::isVector(const Inst& access, const Value* value) {
+  if (access.op != Op::LoLoad && access.op != Op::LoStore) return false;
+  if (access.optional(access.op == Op::LoLoad ? 1 : 2)) return false;
+  const Type element = value->type.element();
+  if (element.isPointer() || element.isBool() || bitWidth(element) > 32) return false;
+  int perWord = 32 / bitWidth(element);
+  if (lanes(value->type) % (4 * perWord) != 0) return false;
+  return divisibility_.of(access.operand(0)) >= std::countr_zero(static_cast<unsigned>(4 * perWord));
+}
+
+// The bits of elements narrower than a word lie in it from the lowest on.
+void Emitter::readVector(const Inst& inst, Rep& r) {
+  const Rep& p = rep(inst.operand(0));
+  const Type element = inst.result()->type.element();
+  int width = bitWidth(element), perWord = 32 / width;
+  for (int k = 0; k < lanes(inst.result()->type); k += 4 * perWord) {
+    std::string first = perWord == 1 ? plus(p.lane[0], k) : cat("(", plus(p.lane[0], k), " >> ", std::countr_zero(static_cast<unsigned>(perWord)), "u)");
+    std::string four = copy(cat(access(p.memory, "get4"), "(u32(", first, "))"));
+    for (int w = 0; w < 4; ++w)
+      for (int part = 0; part < perWord; ++part) {
+        std::string word = cat(four, ".", "xyzw"[w]);
+        r.lane.push_back(copy(r.kind == Kind::Float ? cat("bitcast<f32>(", word, ")") : perWord == 1 ? i(word) : i(cat("extractBits(", word, ", ", part * width, "u, ", width, "u)"))));
+      }
+  }
+}
+
+void Emitter::writeVector(const Inst& inst) {
+  const Rep p = rep(inst.operand(0));
+  const Value* v = inst.operand(1);
+  int width = bitWidth(v->type.element()), perWord = 32 / width;
+  for (int k = 0; k < lanes(v->type); k += 4 * perWord) {
+    std::string first = perWord == 1 ? plus(p.lane[0], k) : cat("(", plus(p.lane[0], k), " >> ", std::countr_zero(static_cast<unsigned>(perWord)), "u)");
+    std::string words;
+    for (int w = 0; w < 4; ++w) {
+      words += w ? ", " : "";
+      for (int part = 0; part < perWord; ++part) {
+        std::string e = u(at(v, k + w * perWord + part));
+        words += part ? cat(" | (", e, " << ", part * width, "u)") : e;
+      }
+    }
+    line(cat(access(p.memory, "put4"), "(u32(", first, "), vec4u(", words, "));"));
+  }
+}
+
 void Emitter::load(const Inst& inst) {
   const Value *v = inst.result(), *mask = inst.optional(1), *other = inst.optional(2);
   if (memories_[static_cast<size_t>(rep(inst.operand(0)).memory)].of == Memory::Thread) {
@@ -113,7 +173,9 @@ void Emitter::load(const Inst& inst) {
   Type element = v->type.element();
   Rep r{{}, kindOf(element), -1};
   if (auto at_ = memoryOf_.find(v); at_ != memoryOf_.end()) r.memory = at_->second;
-  for (int k = 0; k < lanes(v->type); ++k) {
+  bool fours = isVector(inst, v) && memories_[static_cast<size_t>(p.memory)].of != Memory::Scratch;
+  if (fours) readVector(inst, r);
+  for (int k = 0; k < lanes(v->type) && !fours; ++k) {
     std::string offset = inst.op == Op::LoGather ? at(inst.operand(0), k) : plus(p.lane[0], k);
     if (!mask) {
       r.lane.push_back(let(readElement(element, p.memory, offset)));
@@ -138,6 +200,10 @@ void Emitter::store(const Inst& inst) {
     for (int k = 0; k < lanes(v->type); ++k) line(cat(ownElement(inst.operand(0), 0, k), " = ", full(v, k), ";"));
     return;
   }
+  if (isVector(inst, v) && memories_[static_cast<size_t>(p.memory)].of != Memory::Scratch) {
+    writeVector(inst);
+    return;
+  }
   for (int k = 0; k < lanes(v->type); ++k) {
     std::string offset = inst.op == Op::LoScatter ? at(inst.operand(0), k) : plus(p.lane[0], k);
     if (mask) open(cat("if (", at(mask, k), ") {"));
@@ -159,7 +225,12 @@ void Emitter::address(const Inst& inst) {
   }
   if (inst.op == Op::LoAlloc) {
     int bytes = bytesOf(t.pointee());
-    std::string first = cat(inst.integer(Attr::Offset) / bytes);
+    auto moved = scratchAt_.find(v);
+    std::string first = cat((moved == scratchAt_.end() ? inst.integer(Attr::Offset) : moved->second) / bytes);
+    if (auto at_ = vectorAt_.find(v); at_ != vectorAt_.end()) {
+      define(v, {{cat(at_->second / bytes)}, Kind::Pointer, memoryOf_.at(v)});
+      return;
+    }
     if (scratchBytes_ > 16384) first = let(cat("i32(group.x * ", (scratchBytes_ + 255) / 256 * 256 / bytes, "u) + ", first));
     define(v, {{first}, Kind::Pointer, memoryOf_.at(v)});
     return;

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#include "analysis/divisibility.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "ir/bits.h"
+
+namespace nereid {
+
+namespace {
+
+constexpr int kMost = 32;  // of zero, and of what nothing is known to spoil yet
+
+int powerOf(uint64_t n) { return n == 0 ? kMost : std::min(kMost, std::countr_zero(n)); }
+
+}  // namespace
+
+Divisibility::Divisibility(const Func& f) {
+  for (size_t k = 0; k < f.params.size(); ++k) {
+    const Value* v = f.args()[k];
+    int n = f.params[k].divisibility > 0 ? powerOf(static_cast<uint64_t>(f.params[k].divisibility)) : 0;
+    if (v->type.isPointer()) n = std::max(0, n - powerOf(static_cast<uint64_t>(v->type.pointee().isPointer() ? 8 : byteSize(v->type.pointee()))));
+    known_[v] = n;
+  }
+}
+
+int Divisibility::of(const Value* v) {
+  auto it = known_.find(v);
+  if (it != known_.end()) return it->second;
+  // A loop's value is divided by what divides all that comes to it: the most that holds when it is taken for granted.
+  for (int assumed = kMost;;) {
+    auto before = known_;
+    known_[v] = assumed;
+    int n = compute(v);
+    if (v->def || n >= assumed) return known_[v] = std::min(n, assumed);
+    known_ = std::move(before);
+    assumed = n;
+  }
+}
+
+int Divisibility::compute(const Value* v) {
+  if (!v->def) {
+    const Inst* loop = v->block && v->block->parent ? v->block->parent->parent : nullptr;
+    if (!loop || loop->op != Op::For) return 0;
+    const Block& body = loop->regions[0]->entry();
+    for (size_t k = 0; k < body.args.size(); ++k)
+      if (body.args[k] == v) return k == 0 ? std::min(of(loop->operand(0)), of(loop->operand(2))) : std::min(of(loop->operand(2 + k)), of(body.terminator()->operand(k - 1)));
+    return 0;
+  }
+  const Inst& i = *v->def;
+  auto in = [&](size_t k) { return of(i.operands[k]); };
+  switch (i.op) {
+    case Op::Constant: return v->type.isScalar() && !v->type.isFloat() && !v->type.isPointer() ? powerOf(i.dense().bits[0]) : 0;
+    case Op::LoAlloc: return powerOf(static_cast<uint64_t>(i.integer(Attr::Offset) / std::max(1, v->type.pointee().isPointer() ? 8 : byteSize(v->type.pointee()))));
+    case Op::AddI: case Op::SubI: case Op::AddPtr: case Op::MinSI: case Op::MaxSI: case Op::MinUI: case Op::MaxUI: case Op::OrI: case Op::XOrI:
+      return std::min(in(0), in(1));
+    case Op::MulI: return std::min(kMost, in(0) + in(1));
+    case Op::AndI: return std::max(in(0), in(1));
+    case Op::ShLI: {
+      auto by = constantBits(i.operands[1]);
+      return by ? std::min<int>(kMost, in(0) + static_cast<int>(std::min<uint64_t>(*by, kMost))) : in(0);
+    }
+    case Op::RemSI: case Op::RemUI: return std::min(in(0), in(1));
+    case Op::Select: return std::min(in(1), in(2));
+    case Op::ExtSI: case Op::ExtUI: case Op::TruncI: case Op::IndexCast: case Op::IndexCastUI: return in(0);
+    default: return 0;
+  }
+}
+
+int Divisibility::along(const Value* v, const IndexMap& map, int axis, int bits) {
+  if (!v->type.isTile()) return of(v);
+  if (!v->def) return 0;
+  const Inst& i = *v->def;
+  auto in = [&](size_t k) {
+    auto m = operandMap(i, k, map, v->index);
+    return m ? along(i.operands[k], *m, axis, bits) : of(i.operands[k]);
+  };
+  switch (i.op) {
+    case Op::Splat: return of(i.operands[0]);
+    case Op::Constant: return i.dense().isSplat() && !v->type.isFloat() ? powerOf(i.dense().bits[0]) : 0;
+    case Op::MakeRange: {
+      // The low bits of its index that are those of the axis are zero.
+      int n = 0;
+      while (n < bits && n < static_cast<int>(map.size()) && map[static_cast<size_t>(n)].axis == axis && map[static_cast<size_t>(n)].bit == n) ++n;
+      return std::min(n, powerOf(static_cast<uint64_t>(i.integer(Attr::Start))));
+    }
+    case Op::ExpandDims: case Op::Reshape: case Op::Broadcast: case Op::Trans: case Op::ExtSI: case Op::ExtUI: case Op::TruncI: case Op::IndexCast: return in(0);
+    case Op::AddI: case Op::SubI: case Op::AddPtr: case Op::MinSI: case Op::MaxSI: case Op::RemSI: case Op::RemUI: return std::min(in(0), in(1));
+    case Op::MulI: return std::min(kMost, in(0) + in(1));
+    case Op::Select: return std::min(in(1), in(2));
+    default: return 0;
+  }
+}
+
+}  // namespace nereid

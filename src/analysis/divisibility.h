@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// By which powers of two integers and addresses can be divided: what says that a vector lies in whole words of memory.
+#pragma once
+
+#include <unordered_map>
+
+#include "analysis/index_map.h"
+#include "ir/ir.h"
+
+namespace nereid {
+
+class Divisibility {
+ public:
+  explicit Divisibility(const Func& f);
+  // log2 of what divides a scalar; an address counts elements of what it points to.
+  int of(const Value* v);
+  // Of an element of a tile whose index along `axis` is a multiple of 2^bits.
+  int along(const Value* v, const IndexMap& map, int axis, int bits);
+
+ private:
+  int compute(const Value* v);
+  std::unordered_map<const Value*, int> known_;
+};
+
+}  // namespace nereid
