@@ -4,7 +4,9 @@
 //   // run: @add grid=2 x=i32[1, 2] out=zeros:i32[2]  =>  out=[2, 3] ~1e-6
 //       runs on every target, in the order of `nereid targets`; without `=>` all arrays must be what the first target, the
 //       interpreter, gives. Floats agree within the tolerance, by default 1e-5; with ~0 they are equal, the signs of zeros too, and any
-//       NaN is any other. After `only` stand the targets that can do it. --debug keeps assertions of Python source.
+//       NaN is any other. After `only=` stands a target that can do it (several times for several), after `without=` one for which it means
+//       nothing, after `lacks=` one that refuses it as unsupported; webgpu~1e-3 is that target's tolerance, which need not fuse multiply-adds.
+//       --debug keeps assertions of Python source.
 //   // run: @add ... => error [bounds] text
 //   // fails: [verify] text
 //       the front-end refuses the file with this id and text. `// signature: *fp32,i32` and `// constant: N=4` say how to compile it.
@@ -90,7 +92,7 @@ std::string compare(const Array& got, const Array& wanted, double tolerance, boo
 
 struct Run {
   std::string kernel, grid = "1", error;  // error: "[id] text" where one is wanted
-  std::vector<std::string> args, constants, only, lacking, wanted;  // lacking: targets that refuse it
+  std::vector<std::string> args, constants, only, without, lacking, wanted;  // lacking: targets that refuse it
   double tolerance = 1e-5, slack = 0;                               // slack: what WebGPU may differ, which need not fuse or keep orders
   bool fails = false, debug = false;
 };
@@ -109,6 +111,8 @@ Run parseRun(const std::string& line) {
       run.grid = w.substr(5);
     else if (w.starts_with("only="))
       run.only.push_back(w.substr(5));
+    else if (w.starts_with("without="))
+      run.without.push_back(w.substr(8));
     else if (w.starts_with("lacks="))
       run.lacking.push_back(w.substr(6));
     else if (w == "--debug")
@@ -236,6 +240,7 @@ void testFile(const fs::path& path) {
       std::unique_ptr<Session> reference;
       for (const std::string& target : targetNames()) {
         if (!run.only.empty() && std::find(run.only.begin(), run.only.end(), target) == run.only.end()) continue;
+        if (std::find(run.without.begin(), run.without.end(), target) != run.without.end()) continue;
         result(where + " on " + target, runOn(path, run, target, reference));
       }
     }
