@@ -227,16 +227,6 @@ void Emitter::floats(const Inst& inst) {
     case Op::RoundEven: return call("round", 1, false);
     case Op::Round: return call("round_away", 1, true);
     case Op::CopySign: return call("copy_sign", 2, true);
-    case Op::Tan: return call("tan", 1, false);
-    case Op::Asin: return call("asin", 1, false);
-    case Op::Acos: return call("acos", 1, false);
-    case Op::Atan: return call("atan", 1, false);
-    case Op::Atan2: return call("atan2", 2, false);
-    case Op::Sinh: return call("sinh", 1, false);
-    case Op::Cosh: return call("cosh", 1, false);
-    case Op::Asinh: return call("asinh", 1, false);
-    case Op::Acosh: return call("acosh", 1, false);
-    case Op::Atanh: return call("atanh", 1, false);
     default: fail(inst.loc, std::string(info(inst.op).spelling), ""); return;
   }
 }

@@ -705,7 +705,7 @@ Result<Shader> write(const Func& kernel, Diags& diags) {
   Shader out;
   Plan plan = makePlan(kernel, {.recompute = true});
   for (bool distinct : {true, false}) {
-    Machine machine{.vectorBytes = 16, .vectorRegisters = 32, .threads = threadsFor(kernel), .scratchBytes = 4, .distinct = distinct};
+    Machine machine{.vectorBytes = 16, .vectorRegisters = 32, .threads = threadsFor(kernel), .scratchBytes = 4, .distinct = distinct, .library = false};
     auto lowered = lower(kernel, plan, machine, diags);
     if (!lowered) return std::unexpected(Failed{});
     Func& f = *lowered->module.kernel();
