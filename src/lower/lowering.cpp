@@ -74,7 +74,6 @@ bool Lowering::inMemory(const Value* v) const {
 BufferRef Lowering::allocateElements(Type element, int64_t count, const Layout* layout) {
   int64_t bytes = (count * byteSize(element) + 63) / 64 * 64;
   if (layout) {
-    note("  registers: ", count, " x ", element, ", ", int64_t{1} << layout->ownBits, " a thread");
     own_.push_back(Builder(m_, entry_, loc_).create(Op::LoAlloc, {}, {element.pointerTo()}, {{Attr::Bytes, bytes}, {Attr::Offset, int64_t{0}}, {Attr::Own, int64_t{1} << layout->ownBits}}));
     return {own_.back()->result(), element, layout};
   }

@@ -191,7 +191,6 @@ void Lowering::emitSharedDot(const Inst& dot) {
   const BufferRef left = buffer_.at(a), right = buffer_.at(b), to = buffer_.at(d);
   const Layout& layout = *layoutOf(type);
   int groupBits = layout.ownColumns - layout.laneBits;  // of columns
-  note("tt.dot at line ", dot.loc.line(), ": ", int64_t{1} << layout.threadBits, " rectangles of ", 1 << layout.ownRows, " x ", 1 << layout.ownColumns, " sums, one a thread");
 
   // Sums whose elements are not found that way (joined, reshaped) are written out first.
   Nest sums;

@@ -116,7 +116,7 @@ bool Emitter::fail(Loc loc, std::string what, std::string hint) {
 
 bool Emitter::isNew(const Value* v, int memory) {
   auto [at, added] = memoryOf_.try_emplace(v, memory);
-  if (!added && at->second != memory) fail(v->def ? v->def->loc : v->loc, "a pointer that may lead into one argument or another", "choose between what is loaded from them, or between offsets into one");
+  if (!added && at->second != memory) fail(v->def ? v->def->loc : v->loc, "a pointer that may lead into one argument or another", "choose between what is loaded from them");
   return added;
 }
 
@@ -213,7 +213,7 @@ void Emitter::findMemories() {
     if (!isStore && !isAtomic && !isLoad) return;
     auto at = memoryOf_.find(i.operand(0));
     if (at == memoryOf_.end()) {
-      fail(i.loc, "addresses of which it is not known into which argument they lead", "compute them from one argument, by adding to it");
+      fail(i.loc, "an address that is not known to lead into one argument", "compute it from one, by adding to it");
       return;
     }
     Memory& memory = memories_[static_cast<size_t>(at->second)];

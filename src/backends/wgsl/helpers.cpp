@@ -32,12 +32,12 @@ constexpr std::array kHelpers = {
     Helper{"max_num", "is_nan", "fn max_num(a: f32, b: f32) -> f32 { return select(b, a, is_nan(b) || (a > b)); }\n"},
     Helper{"round_away", "copy_sign",
            "fn round_away(x: f32) -> f32 {\n  let t = trunc(x);\n  return copy_sign(select(t, t + copy_sign(1.0f, x), abs(x - t) >= 0.5f), x);\n}\n"},
+    // a = m 2^e, b = n 2^f with integers m and n of up to 24 bits.
     Helper{"remainder", "is_nan",
            "fn remainder(x: f32, y: f32) -> f32 {\n"
            "  let sign = bitcast<u32>(x) & 0x80000000u;\n  var a = bitcast<u32>(x) & 0x7fffffffu;\n  let b = bitcast<u32>(y) & 0x7fffffffu;\n"
            "  if (a >= 0x7f800000u || b > 0x7f800000u || b == 0u) { return bitcast<f32>(zero | 0x7fc00000u); }\n"
            "  if (a < b) { return x; }\n"
-           "  // a = m 2^e, b = n 2^f with integers m and n of up to 24 bits\n"
            "  var e = max(a >> 23u, 1u);\n  let f = max(b >> 23u, 1u);\n"
            "  var m = (a & 0x7fffffu) | select(0u, 0x800000u, a >= 0x800000u);\n  let n = (b & 0x7fffffu) | select(0u, 0x800000u, b >= 0x800000u);\n"
            "  m = m % n;\n  for (; e > f; e -= 1u) { m = (m << 1u) % n; }\n"
@@ -120,9 +120,9 @@ constexpr std::array kHelpers = {
            "fn div64s(a: vec2u, b: vec2u) -> vec2u {\n  let q = divmod64(abs64(a), abs64(b)).xy;\n  return select(q, sub64(vec2u(0u), q), ((a.y ^ b.y) >> 31u) == 1u);\n}\n"},
     Helper{"rem64s", "divmod64 abs64",
            "fn rem64s(a: vec2u, b: vec2u) -> vec2u {\n  let r = divmod64(abs64(a), abs64(b)).zw;\n  return select(r, sub64(vec2u(0u), r), (a.y >> 31u) == 1u);\n}\n"},
+    // The first 32 bits, the last of them set if any after it is: one rounding is left to be done.
     Helper{"float64u", "",
            "fn float64u(a: vec2u) -> f32 {\n  if (a.y == 0u) { return f32(a.x); }\n"
-           "  // The first 32 bits, the last of them set if any after it is: one rounding is left to be done.\n"
            "  let n = countLeadingZeros(a.y);\n  var h = a.y;\n  var rest = a.x;\n"
            "  if (n > 0u) {\n    h = (a.y << n) | (a.x >> (32u - n));\n    rest = a.x << n;\n  }\n"
            "  return f32(h | select(0u, 1u, rest != 0u)) * bitcast<f32>((159u - n) << 23u);\n}\n"},

@@ -274,7 +274,7 @@ void Emitter::atomic(const Inst& inst) {
   std::string result = name();
   line(cat("var ", result, ": ", typeName(kindOf(t)), ";"));
   if (isLong && (swaps || used_.count(v) || kind_ == Rmw::Xchg)) {
-    fail(inst.loc, "this atomic operation on 64-bit integers", "use 32 bits; of 64, sums and bit operations whose old value nobody reads are there");
+    fail(inst.loc, "this atomic operation on 64-bit integers", "use 32 bits, or do not read the old value of a sum");
     return;
   }
   const char* what = kind_ == Rmw::And ? "and" : kind_ == Rmw::Or ? "or" : kind_ == Rmw::Xor ? "xor" : kind_ == Rmw::Add ? "add" : "xchg";
