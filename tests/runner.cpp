@@ -2,7 +2,7 @@
 // Runs test files: one story a file, in TTIR (`//` comments) or Python (`#` comments). The first line says what must hold.
 //
 //   // run: @add grid=2 x=i32[1, 2] out=zeros:i32[2]  =>  out=[2, 3] ~1e-6
-//       runs on every target, in the order of `nereid targets`; without `=>` all arrays must be what the first target, the
+//       runs on every target, in the order of `nereid targets`, but on webgpu only where --targets names it; without `=>` all arrays must be what the first target, the
 //       interpreter, gives. Floats agree within the tolerance, by default 1e-5; with ~0 they are equal, the signs of zeros too, and any
 //       NaN is any other. After `only=` stands a target that can do it (several times for several), after `without=` one for which it means
 //       nothing, after `lacks=` one that refuses it as unsupported; webgpu~1e-3 is that target's tolerance, which need not fuse multiply-adds.
@@ -12,10 +12,11 @@
 //       the front-end refuses the file with this id and text. `// signature: *fp32,i32` and `// constant: N=4` say how to compile it.
 //   // ---- ttir
 //       the lines after it are what `emit --stage ttir` gives; --bless rewrites them.
-// --targets interp,wasm: only these, where they run.
+// --targets interp,wasm: only these, which must run here.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -195,7 +196,13 @@ std::string runOn(const fs::path& path, const Run& run, const std::string& targe
 
 std::vector<std::string> targetNames() {
   std::vector<std::string> out;
-  for (auto& t : nlohmann::json::parse(take(nereid_targets())))
+  auto all = nlohmann::json::parse(take(nereid_targets()));
+  for (const std::string& name : chosen)
+    if (std::none_of(all.begin(), all.end(), [&](auto& t) { return t["name"] == name && t["runs"]; })) {
+      std::fprintf(stderr, "the target %s does not run here\n", name.c_str());
+      std::exit(1);
+    }
+  for (auto& t : all)
     if (std::string name = t["name"]; t["runs"] && (chosen.empty() ? name != "webgpu" : std::find(chosen.begin(), chosen.end(), name) != chosen.end())) out.push_back(name);
   return out;
 }

@@ -28,12 +28,16 @@ Divisibility::Divisibility(const Func& f) {
 int Divisibility::of(const Value* v) {
   auto it = known_.find(v);
   if (it != known_.end()) return it->second;
+  if (v->def) {
+    int n = compute(v);
+    return known_[v] = n;
+  }
   // A loop's value is divided by what divides all that comes to it: the most that holds when it is taken for granted.
   for (int assumed = kMost;;) {
     auto before = known_;
     known_[v] = assumed;
     int n = compute(v);
-    if (v->def || n >= assumed) return known_[v] = std::min(n, assumed);
+    if (n >= assumed) return known_[v] = assumed;
     known_ = std::move(before);
     assumed = n;
   }

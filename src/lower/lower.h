@@ -16,7 +16,7 @@ struct Machine {
   bool distinct = false;     // whether what different arguments point to never overlaps
   bool fma = true;           // whether it multiplies and adds in one step; where not, products that may round are rounded
   bool scales = false;       // lo.scale is an instruction; without it, it is written out
-  bool library = true;       // whether a C library has the functions on f32 that are dear to write out; without it, they are, and fma may round twice
+  bool libm = true;          // whether a C library has the functions on f32 that are dear to write out; without it, they are, and fma may round twice
 };
 
 // The lowered kernel takes the kernel's arguments.

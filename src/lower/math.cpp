@@ -464,7 +464,7 @@ class Formula {
   // matter are taken from its expansion (Payne and Hanek), in integers.
   Value* sinCos(Value* x, bool cosine) {
     Value* a = abs(x);
-    auto [q, r] = machine_.library ? reduce(a) : reduceByIntegers(a);
+    auto [q, r] = machine_.libm ? reduce(a) : reduceByIntegers(a);
     Value* u = mul(r, r);
     Value* s = fma(mul(r, u), poly(u, {-0.1666666716337204, 0.008333331905305386, -0.00019840087043121457, 2.7249977847532136e-06}), r);
     Value* c = fma(mul(u, u), poly(u, {0.0416666679084301, -0.00138888880610466, 2.480059993104078e-05, -2.7300993110657146e-07}),
@@ -591,7 +591,7 @@ bool isExpanded(Op op, const Machine& machine) {
       return true;
     case Op::Tan: case Op::Asin: case Op::Acos: case Op::Atan: case Op::Atan2: case Op::Sinh: case Op::Cosh: case Op::Asinh: case Op::Acosh:
     case Op::Atanh: case Op::Cbrt: case Op::Erfc: case Op::PowF:
-      return !machine.library;
+      return !machine.libm;
     default:
       return false;
   }

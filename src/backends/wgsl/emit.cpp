@@ -11,8 +11,6 @@ namespace nereid::wgsl {
 
 namespace {
 
-constexpr int64_t kWorkgroupBytes = 16384;  // what every device has
-
 // Letters, digits and `_`, behind a prefix that no word of WGSL has.
 std::string identifier(std::string_view name) {
   std::string out = "arg_";
@@ -641,7 +639,7 @@ void Emitter::inst(const Inst& i) {
     case Op::LoAtomicRMW: case Op::LoAtomicCAS: atomic(i); return;
     case Op::LoPrint: case Op::LoAssert: report(i); return;
     case Op::LoAlloc: case Op::AddPtr: case Op::PtrToInt: address(i); return;
-        default: break;
+    default: break;
   }
   const Type& t = i.result()->type;
   switch (i.op) {
@@ -688,7 +686,7 @@ void Emitter::inst(const Inst& i) {
 
 namespace {
 
-// As many threads as the largest tile gives work: products 64 sums each, other tiles 4 elements.
+// As many threads as the largest tile gives work: 64 sums of a product each, 16 elements that are stored, 256 of other tiles.
 int threadsFor(const Func& kernel) {
   int64_t most = 64;
   walk(kernel.body, [&](const Inst& i) {
@@ -705,7 +703,7 @@ Result<Shader> write(const Func& kernel, Diags& diags) {
   Shader out;
   Plan plan = makePlan(kernel, {.recompute = true});
   for (bool distinct : {true, false}) {
-    Machine machine{.vectorBytes = 16, .vectorRegisters = 32, .threads = threadsFor(kernel), .scratchBytes = 4, .distinct = distinct, .library = false};
+    Machine machine{.vectorBytes = 16, .vectorRegisters = 32, .threads = threadsFor(kernel), .scratchBytes = 4, .distinct = distinct, .libm = false};
     auto lowered = lower(kernel, plan, machine, diags);
     if (!lowered) return std::unexpected(Failed{});
     Func& f = *lowered->module.kernel();
@@ -717,8 +715,10 @@ Result<Shader> write(const Func& kernel, Diags& diags) {
     out.sites = emitter.sites();
     if (!out.variants.empty()) {
       // What holds for all arguments needs no text of its own for different ones.
-      if (out.variants[0].text == variant->text) out.variants.clear();
-      else out.variants[0].suffix = "distinct";
+      if (out.variants[0].text == variant->text)
+        out.variants.clear();
+      else
+        out.variants[0].suffix = "distinct";
     }
     variant->aliases = !distinct;
     out.variants.push_back(std::move(*variant));

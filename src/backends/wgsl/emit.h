@@ -18,6 +18,8 @@
 
 namespace nereid::wgsl {
 
+constexpr int64_t kWorkgroupBytes = 16384;  // of a workgroup's own memory: what every device has
+
 enum class Kind : uint8_t { Bool, Int, Long, Float, Pointer };
 
 // A value: an expression a lane (one, where all lanes are the same). Integers up to 32 bits and the bits of narrow floats are i32 with zeros

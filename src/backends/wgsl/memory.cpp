@@ -231,7 +231,7 @@ void Emitter::address(const Inst& inst) {
       define(v, {{cat(at_->second / bytes)}, Kind::Pointer, memoryOf_.at(v)});
       return;
     }
-    if (scratchBytes_ > 16384) first = let(cat("i32(group.x * ", (scratchBytes_ + 255) / 256 * 256 / bytes, "u) + ", first));
+    if (scratchBytes_ > kWorkgroupBytes) first = let(cat("i32(group.x * ", (scratchBytes_ + 255) / 256 * 256 / bytes, "u) + ", first));
     define(v, {{first}, Kind::Pointer, memoryOf_.at(v)});
     return;
   }
