@@ -2,10 +2,9 @@
 // By which powers of two integers and addresses can be divided: what says that a vector lies in whole words of memory.
 #pragma once
 
-#include <unordered_map>
-
 #include "analysis/index_map.h"
 #include "ir/ir.h"
+#include "support/ptr_map.h"
 
 namespace nereid {
 
@@ -19,7 +18,7 @@ class Divisibility {
 
  private:
   int compute(const Value* v);
-  std::unordered_map<const Value*, int> known_;
+  PtrMap<const Value*, int> known_;
 };
 
 }  // namespace nereid

@@ -113,7 +113,7 @@ bool Emitter::fail(Loc loc, std::string what, std::string hint) {
 // ---- which memory each pointer leads to
 
 bool Emitter::isNew(const Value* v, int memory) {
-  auto [at, added] = memoryOf_.try_emplace(v, memory);
+  auto [at, added] = memoryOf_.emplace(v, memory);
   if (!added && at->second != memory) fail(v->def ? v->def->loc : v->loc, "a pointer that may lead into one argument or another", "choose between what is loaded from them");
   return added;
 }
@@ -145,13 +145,13 @@ void Emitter::findMemories() {
     memories_.push_back(std::move(own));
   });
 
-  std::unordered_map<const Value*, const Value*> buffer;   // pointers into scratch: the lo.alloc
-  std::unordered_map<const Value*, int> contents;          // of an alloc that holds pointers: where they lead
+  PtrMap<const Value*, const Value*> buffer;   // pointers into scratch: the lo.alloc
+  PtrMap<const Value*, int> contents;          // of an alloc that holds pointers: where they lead
   bool changed = true;
   auto flow = [&](const Value* from, const Value* to) {
     if (!to->type.isPointer()) return;
     if (auto at = memoryOf_.find(from); at != memoryOf_.end()) changed |= isNew(to, at->second);
-    if (auto at = buffer.find(from); at != buffer.end()) changed |= buffer.try_emplace(to, at->second).second;
+    if (auto at = buffer.find(from); at != buffer.end()) changed |= buffer.emplace(to, at->second).second;
   };
   auto flowAll = [&](const std::vector<Value*>& from, size_t skip, const std::vector<Value*>& to, size_t skipTo) {
     for (size_t k = 0; skip + k < from.size() && skipTo + k < to.size(); ++k) flow(from[skip + k], to[skipTo + k]);
@@ -189,7 +189,7 @@ void Emitter::findMemories() {
         case Op::LoStore: case Op::LoScatter:
           if (i.operand(1)->type.isPointer())
             if (auto at = buffer.find(i.operand(0)), from = buffer.end(); at != from)
-              if (auto value = memoryOf_.find(i.operand(1)); value != memoryOf_.end()) changed |= contents.try_emplace(at->second, value->second).second;
+              if (auto value = memoryOf_.find(i.operand(1)); value != memoryOf_.end()) changed |= contents.emplace(at->second, value->second).second;
           return;
         case Op::LoLoad: case Op::LoGather:
           if (i.result()->type.isPointer())
@@ -232,8 +232,8 @@ void Emitter::findMemories() {
 void Emitter::findVectors() {
   usesScratch_ = scratchBytes_ > 0;
   if (scratchBytes_ > kWorkgroupBytes) return;
-  std::unordered_map<const Value*, const Value*> bufferOf;
-  std::unordered_map<const Value*, bool> fits;
+  PtrMap<const Value*, const Value*> bufferOf;
+  PtrMap<const Value*, bool> fits;
   std::vector<const Inst*> order;
   walk(f_.body, [&](const Inst& i) {
     if (i.op == Op::LoAlloc && !i.has(Attr::Own)) {

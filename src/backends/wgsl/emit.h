@@ -8,12 +8,12 @@
 
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "analysis/divisibility.h"
 #include "analysis/ranges.h"
 #include "backends/wgsl/wgsl.h"
+#include "support/ptr_map.h"
 #include "support/text.h"
 
 namespace nereid::wgsl {
@@ -156,17 +156,17 @@ class Emitter {
   std::string text_;
   int depth_ = 0, next_ = 0;
   std::vector<Memory> memories_;                   // the arguments' in order, then scratch
-  std::unordered_map<const Value*, int> memoryOf_;  // of pointers
+  PtrMap<const Value*, int> memoryOf_;  // of pointers
   std::vector<size_t> parameterOf_;                // of an argument's memory
-  std::unordered_map<const Value*, Rep> reps_;
-  std::unordered_map<const Value*, bool> uniform_;
+  PtrMap<const Value*, Rep> reps_;
+  PtrMap<const Value*, bool> uniform_;
   std::set<const Value*> used_;                    // what some operation reads
   std::set<const Value*> wide_;                    // 64-bit integers of which more than the low 32 bits matter
   std::set<std::string> helpers_;
   std::vector<Site> sites_;
   Ranges ranges_;
   Divisibility divisibility_;
-  std::unordered_map<const Value*, int64_t> vectorAt_, scratchAt_;  // where scratch buffers begin: in Vectors, or in what is left
+  PtrMap<const Value*, int64_t> vectorAt_, scratchAt_;  // where scratch buffers begin: in Vectors, or in what is left
   bool usesScratch_ = false;
 };
 
