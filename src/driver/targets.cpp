@@ -219,7 +219,9 @@ Result<Artefacts> writeWebgpu(Module m, Diags& diags) {
               ", \"arrays\": [", arrays, "]}");
     out.files.push_back({file, std::move(v.text)});
   }
-  out.details = cat("{\"variants\": [", variants, "], \"sites\": ", sitesJson(shader->sites), "}");
+  // What the signature promised: 16-byte accesses rest on it.
+  std::string divisors = listed(m.kernel()->params, [](const Param& p) { return cat(std::max<int64_t>(p.divisibility, 1)); });
+  out.details = cat("{\"variants\": [", variants, "], \"divisors\": [", divisors, "], \"sites\": ", sitesJson(shader->sites), "}");
   return out;
 }
 

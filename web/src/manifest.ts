@@ -24,7 +24,8 @@ export interface Artefact {
   kernel: { name: string; parameters: { name: string; type: string }[] };
   files: string[];
   wasm?: { strict: string; relaxed?: string; memoryFlagAt: number; scratch: number; sites: Site[] };
-  webgpu?: { variants: Shader[]; sites: Site[] };
+  /** divisors: of each parameter, what its number, or its address in bytes, can be divided by; without them, 1. */
+  webgpu?: { variants: Shader[]; divisors?: number[]; sites: Site[] };
 }
 
 /** What manifest.json holds. */

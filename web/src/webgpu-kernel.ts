@@ -50,6 +50,7 @@ export class GpuKernel implements Kernel {
   readonly #signature: Signature;
   readonly #programs: readonly [Program, ...Program[]];
   readonly #slot: number; // bytes of a parameter block
+  readonly #divisors: readonly number[];
   #disposed = false;
 
   constructor(device: GpuDevice, artefact: Artefact, shaders: readonly { shader: Shader; text: string }[]) {
@@ -57,6 +58,7 @@ export class GpuKernel implements Kernel {
     this.name = artefact.kernel.name;
     this.parameters = artefact.kernel.parameters;
     this.sites = artefact.webgpu!.sites;
+    this.#divisors = artefact.webgpu!.divisors ?? [];
     this.reportBytes = this.sites.some((site) => site.kind === "print") ? 2 ** 18 : 2 ** 16;
     this.#signature = new Signature(this.name, this.parameters);
     const block = Math.ceil(this.#signature.packed.length / 16) * 16;
@@ -138,7 +140,16 @@ export class GpuKernel implements Kernel {
   #pack(grid: Grid, args: AnyArgs): number {
     this.#device.check(this.name);
     if (this.#disposed) throw this.#signature.error("disposed", "it is launched after it was disposed of");
-    return this.#signature.pack(this.#device, grid, args);
+    const signature = this.#signature;
+    const programs = signature.pack(this.#device, grid, args);
+    // The shader takes these promises at their word. An array begins at a multiple of 256, its parts wherever they do.
+    for (const [i, divisor] of this.#divisors.entries()) {
+      if (divisor === 1) continue;
+      const buffer = signature.buffers[i] as GpuBuffer | undefined;
+      const value = buffer ? buffer.at : signature.view.getInt32(Signature.at(i), true);
+      if (value % divisor) throw signature.error("wrong-argument", `the kernel was compiled for ${buffer ? "addresses" : "numbers"} divisible by ${divisor}, and this one is ${value}`, this.parameters[i]!.name);
+    }
+    return programs;
   }
 
   // The arguments of a launch that may have to wait, out of the way of the next.

@@ -16,11 +16,14 @@ const openGpu = (options: OpenOptions = {}): Promise<GpuDevice> => open({ gpu: g
 // Of the manifest only the kernels that a test needs: compiling them takes time.
 async function load(device: GpuDevice, names: string[]): Promise<Kernels> {
   if (names.length === 0) return {};
-  const read = () => (isNode ? import("node:fs").then((fs) => fs.readFileSync(manifestUrl, "utf8")) : fetch(manifestUrl).then((a) => a.text()));
-  const manifest = JSON.parse((manifestText ??= await read())) as Manifest;
+  const manifest = await readManifest();
   return device.load({ ...manifest, artefacts: manifest.artefacts.filter((a) => names.includes(a.kernel.name)) }, { base: manifestUrl });
 }
 let manifestText: string | undefined;
+async function readManifest(): Promise<Manifest> {
+  const read = () => (isNode ? import("node:fs").then((fs) => fs.readFileSync(manifestUrl, "utf8")) : fetch(manifestUrl).then((a) => a.text()));
+  return JSON.parse((manifestText ??= await read())) as Manifest;
+}
 
 function onGpu(name: string, kernels: string[], body: (device: GpuDevice, kernels: Kernels) => unknown, options: OpenOptions = {}, limits: Record<string, number> = {}): void {
   if (!adapter) return;
@@ -51,6 +54,18 @@ onGpu("axpy, results and later launches", ["axpy"], async (device, { axpy }) => 
   void axpy!.launch([4, 1, 1], { x, y, n: 999, a: 1 });
   const got = await y.read();
   equal([got.length, got[0], got[1], got[998], got[999]], [1000, 1, 4, 2995, 1999]);
+});
+
+onGpu("promises of divisibility are kept", [], async (device) => {
+  const manifest = await readManifest();
+  const artefact = manifest.artefacts.find((a) => a.kernel.name === "axpy")!;
+  const divisors = artefact.kernel.parameters.map((p) => (p.name === "a" ? 1 : 16));
+  const { axpy } = await device.load<Kernels>({ ...manifest, artefacts: [{ ...artefact, webgpu: { ...artefact.webgpu!, divisors } }] }, { base: manifestUrl });
+  const [x, y] = [device.buffer("f32", new Float32Array(1024).fill(1)), device.buffer("f32", 1024)];
+  await axpy!.launch(4, { x: x.subarray(4, 1024), y, n: 1008, a: 2 });
+  equal([(await y.read())[0], (await y.read())[1007], (await y.read())[1008]], [2, 2, 0]);
+  await fails(() => axpy!.launch(4, { x: x.subarray(1, 1024), y, n: 1008, a: 2 }), "wrong-argument", { kernel: "axpy", argument: "x" });
+  await fails(() => axpy!.launch(4, { x, y, n: 1000, a: 2 }), "wrong-argument", { kernel: "axpy", argument: "n" });
 });
 
 onGpu("launches keep their order, writes and reads among them", ["axpy", "count"], async (device, { axpy, count }) => {
