@@ -7,6 +7,13 @@
 
 namespace nereid::wgsl {
 
+namespace {
+
+// Of a constant, or one in every lane.
+std::optional<uint64_t> constantOf(const Value* v) { return constantBits(v->def && v->def->op == Op::LoSplat ? v->def->operand(0) : v); }
+
+}  // namespace
+
 void Emitter::elementwise(const Inst& inst) {
   if (!std::all_of(inst.operands.begin(), inst.operands.end(), [](const Value* v) { return constantBits(v).has_value(); })) {
     compute(inst);
@@ -175,10 +182,18 @@ void Emitter::compareFloats(const Inst& inst) {
     case CmpFPred::Uno: break;
   }
   each(inst, [&](int k) {
-    std::string nan = a(k) == b(k) ? cat(help("is_nan"), "(", a(k), ")") : cat("(", help("is_nan"), "(", a(k), ") || ", help("is_nan"), "(", b(k), "))");
+    // Without && and ||, which are branches. A constant is known not to be one.
+    auto isNan = [&](const Value* v) -> std::string {
+      auto bits = constantOf(v);
+      return bits && (*bits & 0x7fffffff) <= 0x7f800000 ? "" : cat(help("is_nan"), "(", at(v, k), ")");
+    };
+    std::string nan = isNan(inst.operand(0)), other = a(k) == b(k) ? "" : isNan(inst.operand(1));
+    if (!nan.empty() && !other.empty()) nan = cat("(", nan, " | ", other, ")");
+    if (nan.empty()) nan = other.empty() ? "false" : other;
     if (op.empty()) return negated ? cat("!", nan) : nan;
-    std::string test = cat(a(k), " ", op, " ", b(k));
-    return unordered ? cat("(", nan, " || ", test, ")") : cat("(!", nan, " && ", test, ")");
+    std::string test = cat("(", a(k), " ", op, " ", b(k), ")");
+    if (nan == "false") return test;
+    return unordered ? cat("(", nan, " | ", test, ")") : cat("(!", nan, " & ", test, ")");
   });
 }
 
@@ -256,9 +271,7 @@ void Emitter::integers(const Inst& inst) {
   auto b = [&](int k) { return low(inst.operand(1), k); };
   auto s = [&](const std::string& e) { return sext(e, width); };
   auto wrapped = [&](auto&& f) { each(inst, [&](int k) { return zext(f(k), width); }); };
-  const Value* second = inst.operands.size() > 1 ? inst.operand(1) : nullptr;
-  if (second && second->def && second->def->op == Op::LoSplat) second = second->def->operand(0);
-  std::optional<uint64_t> known = second ? constantBits(second) : std::nullopt;
+  std::optional<uint64_t> known = inst.operands.size() > 1 ? constantOf(inst.operand(1)) : std::nullopt;
   if (known) known = zeroExtend(*known, width);
   switch (inst.op) {
     case Op::AddI: return wrapped([&](int k) { return cat("(", a(k), " + ", b(k), ")"); });

@@ -22,14 +22,14 @@ constexpr std::array kHelpers = {
     Helper{"copy_sign", "", "fn copy_sign(a: f32, b: f32) -> f32 { return bitcast<f32>((bitcast<u32>(a) & 0x7fffffffu) | (bitcast<u32>(b) & 0x80000000u)); }\n"},
     Helper{"min_nan", "is_nan",
            "fn min_nan(a: f32, b: f32) -> f32 {\n"
-           "  if (is_nan(a)) { return a; }\n  if (is_nan(b)) { return b; }\n"
-           "  return select(select(b, a, a < b), bitcast<f32>(bitcast<u32>(a) | bitcast<u32>(b)), a == b);\n}\n"},
+           "  let m = select(select(b, a, a < b), bitcast<f32>(bitcast<u32>(a) | bitcast<u32>(b)), a == b);\n"
+           "  return select(select(m, b, is_nan(b)), a, is_nan(a));\n}\n"},
     Helper{"max_nan", "is_nan",
            "fn max_nan(a: f32, b: f32) -> f32 {\n"
-           "  if (is_nan(a)) { return a; }\n  if (is_nan(b)) { return b; }\n"
-           "  return select(select(b, a, a > b), bitcast<f32>(bitcast<u32>(a) & bitcast<u32>(b)), a == b);\n}\n"},
-    Helper{"min_num", "is_nan", "fn min_num(a: f32, b: f32) -> f32 { return select(b, a, is_nan(b) || (a < b)); }\n"},
-    Helper{"max_num", "is_nan", "fn max_num(a: f32, b: f32) -> f32 { return select(b, a, is_nan(b) || (a > b)); }\n"},
+           "  let m = select(select(b, a, a > b), bitcast<f32>(bitcast<u32>(a) & bitcast<u32>(b)), a == b);\n"
+           "  return select(select(m, b, is_nan(b)), a, is_nan(a));\n}\n"},
+    Helper{"min_num", "is_nan", "fn min_num(a: f32, b: f32) -> f32 { return select(b, a, is_nan(b) | (a < b)); }\n"},
+    Helper{"max_num", "is_nan", "fn max_num(a: f32, b: f32) -> f32 { return select(b, a, is_nan(b) | (a > b)); }\n"},
     Helper{"round_away", "copy_sign",
            "fn round_away(x: f32) -> f32 {\n  let t = trunc(x);\n  return copy_sign(select(t, t + copy_sign(1.0f, x), abs(x - t) >= 0.5f), x);\n}\n"},
     // a = m 2^e, b = n 2^f with integers m and n of up to 24 bits.
@@ -53,35 +53,34 @@ constexpr std::array kHelpers = {
     // Subnormals of f16 by way of integers: those of f32 may count as zero.
     Helper{"f16_value", "",
            "fn f16_value(x: i32) -> f32 {\n  let h = bitcast<u32>(x);\n  let m = h & 0x7fffu;\n"
-           "  if (m < 0x400u) { return bitcast<f32>(bitcast<u32>(f32(m) * 0x1p-24f) | ((h & 0x8000u) << 16u)); }\n"
-           "  return bitcast<f32>(((m << 13u) + select(0x38000000u, 0x70000000u, m >= 0x7c00u)) | ((h & 0x8000u) << 16u));\n}\n"},
+           "  let small = bitcast<u32>(f32(m) * 0x1p-24f);\n  let large = (m << 13u) + select(0x38000000u, 0x70000000u, m >= 0x7c00u);\n"
+           "  return bitcast<f32>(select(large, small, m < 0x400u) | ((h & 0x8000u) << 16u));\n}\n"},
     Helper{"f16_bits", "",
-           "fn f16_bits(x: f32) -> i32 {\n  let b = bitcast<u32>(x);\n  let a = b & 0x7fffffffu;\n  var h = 0x7c00u;\n"
-           "  if (a > 0x7f800000u) {\n    h = 0x7e00u;\n  } else if (a < 0x33000000u) {\n    h = 0u;\n  } else if (a < 0x38800000u) {\n"
-           "    let n = 126u - (a >> 23u);\n    let m = (a & 0x7fffffu) | 0x800000u;\n    h = (m + (1u << (n - 1u)) - 1u + ((m >> n) & 1u)) >> n;\n"
-           "  } else if (a < 0x477ff000u) {\n    h = ((a + 0xfffu + ((a >> 13u) & 1u)) >> 13u) - 0x1c000u;\n  }\n"
+           "fn f16_bits(x: f32) -> i32 {\n  let b = bitcast<u32>(x);\n  let a = b & 0x7fffffffu;\n"
+           "  let n = min(126u - min(a >> 23u, 112u), 25u);\n  let m = (a & 0x7fffffu) | 0x800000u;\n  let small = (m + (1u << (n - 1u)) - 1u + ((m >> n) & 1u)) >> n;\n"
+           "  let normal = ((a + 0xfffu + ((a >> 13u) & 1u)) >> 13u) - 0x1c000u;\n"
+           "  var h = select(normal, small, a < 0x38800000u);\n  h = select(h, 0x7c00u, a >= 0x477ff000u);\n  h = select(h, 0x7e00u, a > 0x7f800000u);\n"
            "  return bitcast<i32>(h | ((b >> 16u) & 0x8000u));\n}\n"},
     Helper{"bf16_value", "", "fn bf16_value(x: i32) -> f32 { return bitcast<f32>(x << 16u); }\n"},
     Helper{"bf16_bits", "is_nan",
            "fn bf16_bits(x: f32) -> i32 {\n  let b = bitcast<u32>(x);\n"
            "  return bitcast<i32>(select(b + 0x7fffu + ((b >> 16u) & 1u), b | 0x400000u, is_nan(x)) >> 16u);\n}\n"},
     Helper{"trunc32s", "is_nan",
-           "fn trunc32s(x: f32) -> i32 {\n  if (is_nan(x)) { return 0; }\n  if (x >= 2147483648.0f) { return 0x7fffffff; }\n"
-           "  return i32(max(x, -2147483648.0f));\n}\n"},
+           "fn trunc32s(x: f32) -> i32 {\n  let n = select(i32(clamp(x, -2147483648.0f, 2147483520.0f)), 0x7fffffff, x >= 2147483648.0f);\n  return select(n, 0, is_nan(x));\n}\n"},
     Helper{"trunc32u", "is_nan",
-           "fn trunc32u(x: f32) -> u32 {\n  if (is_nan(x)) { return 0u; }\n  if (x >= 4294967296.0f) { return 0xffffffffu; }\n  return u32(max(x, 0.0f));\n}\n"},
+           "fn trunc32u(x: f32) -> u32 {\n  let n = select(u32(clamp(x, 0.0f, 4294967040.0f)), 0xffffffffu, x >= 4294967296.0f);\n  return select(n, 0u, is_nan(x));\n}\n"},
     // ---- integers
-    Helper{"divide_s", "", "fn divide_s(a: i32, b: i32) -> i32 {\n  if (b == 0) { return 0; }\n  if (b == -1) { return 0 - a; }\n  return a / b;\n}\n"},
-    Helper{"remainder_s", "", "fn remainder_s(a: i32, b: i32) -> i32 {\n  if (b == 0 || b == -1) { return 0; }\n  return a % b;\n}\n"},
-    Helper{"divide_u", "", "fn divide_u(a: u32, b: u32) -> u32 {\n  if (b == 0u) { return 0u; }\n  return a / b;\n}\n"},
-    Helper{"remainder_u", "", "fn remainder_u(a: u32, b: u32) -> u32 {\n  if (b == 0u) { return 0u; }\n  return a % b;\n}\n"},
+    Helper{"divide_s", "", "fn divide_s(a: i32, b: i32) -> i32 { return select(select(a / select(b, 1, (b == 0) | (b == -1)), 0 - a, b == -1), 0, b == 0); }\n"},
+    Helper{"remainder_s", "", "fn remainder_s(a: i32, b: i32) -> i32 { return select(a % select(b, 1, (b == 0) | (b == -1)), 0, b == 0); }\n"},
+    Helper{"divide_u", "", "fn divide_u(a: u32, b: u32) -> u32 { return select(a / max(b, 1u), 0u, b == 0u); }\n"},
+    Helper{"remainder_u", "", "fn remainder_u(a: u32, b: u32) -> u32 { return select(a % max(b, 1u), 0u, b == 0u); }\n"},
     Helper{"high_u", "",
            "fn high_u(a: u32, b: u32) -> u32 {\n"
            "  let al = a & 0xffffu;\n  let ah = a >> 16u;\n  let bl = b & 0xffffu;\n  let bh = b >> 16u;\n"
            "  let m = ah * bl + ((al * bl) >> 16u);\n  let n = al * bh + (m & 0xffffu);\n  return ah * bh + (m >> 16u) + (n >> 16u);\n}\n"},
     // ---- 64 bits
-    Helper{"less64u", "", "fn less64u(a: vec2u, b: vec2u) -> bool { return a.y < b.y || (a.y == b.y && a.x < b.x); }\n"},
-    Helper{"less64s", "", "fn less64s(a: vec2u, b: vec2u) -> bool { return bitcast<i32>(a.y) < bitcast<i32>(b.y) || (a.y == b.y && a.x < b.x); }\n"},
+    Helper{"less64u", "", "fn less64u(a: vec2u, b: vec2u) -> bool { return (a.y < b.y) | ((a.y == b.y) & (a.x < b.x)); }\n"},
+    Helper{"less64s", "", "fn less64s(a: vec2u, b: vec2u) -> bool { return (bitcast<i32>(a.y) < bitcast<i32>(b.y)) | ((a.y == b.y) & (a.x < b.x)); }\n"},
     Helper{"add64", "", "fn add64(a: vec2u, b: vec2u) -> vec2u {\n  let low = a.x + b.x;\n  return vec2u(low, a.y + b.y + select(0u, 1u, low < a.x));\n}\n"},
     Helper{"sub64", "", "fn sub64(a: vec2u, b: vec2u) -> vec2u { return vec2u(a.x - b.x, a.y - b.y - select(0u, 1u, a.x < b.x)); }\n"},
     Helper{"abs64", "sub64", "fn abs64(a: vec2u) -> vec2u { return select(a, sub64(vec2u(0u), a), a.y >= 0x80000000u); }\n"},
@@ -91,16 +90,17 @@ constexpr std::array kHelpers = {
            "  let m = add64(vec2u(a.y * b.x, high_u(a.y, b.x)), vec2u(high_u(a.x, b.x), 0u));\n"
            "  let n = add64(vec2u(a.x * b.y, high_u(a.x, b.y)), vec2u(m.x, 0u));\n"
            "  return add64(add64(vec2u(a.y * b.y, high_u(a.y, b.y)), vec2u(m.y, 0u)), vec2u(n.y, 0u));\n}\n"},
+    // Without branches: a shift within words, whole words, and all of it away.
     Helper{"shl64", "",
-           "fn shl64(a: vec2u, b: vec2u) -> vec2u {\n  let n = b.x;\n  if (b.y != 0u || n >= 64u) { return vec2u(0u); }\n  if (n == 0u) { return a; }\n"
-           "  if (n >= 32u) { return vec2u(0u, a.x << (n - 32u)); }\n  return vec2u(a.x << n, (a.y << n) | (a.x >> (32u - n)));\n}\n"},
+           "fn shl64(a: vec2u, b: vec2u) -> vec2u {\n  let n = b.x & 31u;\n  let low = a.x << n;\n  let high = (a.y << n) | select(a.x >> (32u - n), 0u, n == 0u);\n"
+           "  return select(select(vec2u(low, high), vec2u(0u, low), b.x >= 32u), vec2u(0u), (b.y != 0u) | (b.x >= 64u));\n}\n"},
     Helper{"shru64", "",
-           "fn shru64(a: vec2u, b: vec2u) -> vec2u {\n  let n = b.x;\n  if (b.y != 0u || n >= 64u) { return vec2u(0u); }\n  if (n == 0u) { return a; }\n"
-           "  if (n >= 32u) { return vec2u(a.y >> (n - 32u), 0u); }\n  return vec2u((a.x >> n) | (a.y << (32u - n)), a.y >> n);\n}\n"},
+           "fn shru64(a: vec2u, b: vec2u) -> vec2u {\n  let n = b.x & 31u;\n  let high = a.y >> n;\n  let low = (a.x >> n) | select(a.y << (32u - n), 0u, n == 0u);\n"
+           "  return select(select(vec2u(low, high), vec2u(high, 0u), b.x >= 32u), vec2u(0u), (b.y != 0u) | (b.x >= 64u));\n}\n"},
     Helper{"shrs64", "",
-           "fn shrs64(a: vec2u, b: vec2u) -> vec2u {\n  let n = select(min(b.x, 63u), 63u, b.y != 0u);\n  if (n == 0u) { return a; }\n"
-           "  let h = bitcast<i32>(a.y);\n  if (n >= 32u) { return vec2u(bitcast<u32>(h >> (n - 32u)), bitcast<u32>(h >> 31u)); }\n"
-           "  return vec2u((a.x >> n) | (a.y << (32u - n)), bitcast<u32>(h >> n));\n}\n"},
+           "fn shrs64(a: vec2u, b: vec2u) -> vec2u {\n  let m = select(min(b.x, 63u), 63u, b.y != 0u);\n  let n = m & 31u;\n  let sign = bitcast<u32>(bitcast<i32>(a.y) >> 31u);\n"
+           "  let high = bitcast<u32>(bitcast<i32>(a.y) >> n);\n  let low = (a.x >> n) | select(a.y << (32u - n), 0u, n == 0u);\n"
+           "  return select(vec2u(low, high), vec2u(high, sign), m >= 32u);\n}\n"},
     Helper{"clz64", "", "fn clz64(a: vec2u) -> vec2u { return vec2u(select(countLeadingZeros(a.y), 32u + countLeadingZeros(a.x), a.y == 0u), 0u); }\n"},
     Helper{"ctz64", "", "fn ctz64(a: vec2u) -> vec2u { return vec2u(select(countTrailingZeros(a.x), 32u + countTrailingZeros(a.y), a.x == 0u), 0u); }\n"},
     Helper{"pop64", "", "fn pop64(a: vec2u) -> vec2u { return vec2u(countOneBits(a.x) + countOneBits(a.y), 0u); }\n"},

@@ -181,10 +181,9 @@ void Emitter::load(const Inst& inst) {
       r.lane.push_back(let(readElement(element, p.memory, offset)));
       continue;
     }
-    std::string n = name();
-    line(cat("var ", n, " = ", other ? full(other, k) : r.kind == Kind::Pointer ? "0" : literal(element, 0, false), ";"));
-    line(cat("if (", at(mask, k), ") { ", n, " = ", readElement(element, p.memory, offset), "; }"));
-    r.lane.push_back(copy(n));
+    // Where the mask is false something is read nevertheless, and dropped: no read leaves the array, and branches cost more.
+    std::string instead = other ? full(other, k) : r.kind == Kind::Pointer ? "0" : literal(element, 0, false);
+    r.lane.push_back(let(cat("select(", instead, ", ", readElement(element, p.memory, offset), ", ", at(mask, k), ")")));
   }
   if (kind(v) != r.kind) {
     for (std::string& e : r.lane) e = i(e + ".x");
