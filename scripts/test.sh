@@ -67,6 +67,14 @@ if build/bin/nereid targets --json | grep -q '"name": "wasm", [^}]*"runs": true'
 else
   echo "wasm skipped: $(build/bin/nereid targets | sed -n 's/^ *does not run here: //p')"
 fi
+# On the GPU that there is, or one that the processor emulates.
+webgpu=$(build/bin/nereid targets --json | grep -c '"name": "webgpu", [^}]*"runs": true')
+if [ "$webgpu" = 1 ]; then
+  run webgpu build/bin/nereid_runner --targets interp,webgpu tests/ops tests/lang
+  run random_webgpu build/bin/random_programs 3000 100 webgpu
+else
+  echo "webgpu skipped: it does not run here"
+fi
 for script in tests/*_test.sh; do
   [ -e "$script" ] && run "$(basename "$script")" sh "$script"
 done
@@ -81,6 +89,7 @@ if has numpy; then
   run demo scripts/demo.sh --runs 1
   build/bin/nereid targets --json | grep -q '"name": "wasm", [^}]*"runs": true' && run demo_wasm scripts/demo.sh --runs 1 --target wasm
   run targets_vs_interp .venv/bin/python tests/differential/targets_vs_interp.py
+  [ "$webgpu" = 1 ] && run webgpu_vs_interp .venv/bin/python tests/differential/targets_vs_interp.py --targets webgpu
   run wasm_modules .venv/bin/python tests/differential/wasm_modules.py
   run same_artefacts .venv/bin/python tests/differential/same_artefacts.py
 else

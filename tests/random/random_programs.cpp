@@ -738,7 +738,7 @@ std::string moduleText(const Program& p) {
   std::string out = "tt.func public @k(";
   for (const ArrayInfo& a : kArrays) out += cat(a.name, ": !tt.ptr<", a.type, ">, ");
   out +=
-      "%n: i32, %s: i32) {\n  %pid = tt.get_program_id x : i32\n  %size = arith.constant 512 : i32\n  %away = arith.muli %pid, %size : "
+      "%n: i32, %s: i32) {\n  %pid = tt.get_program_id x : i32\n  %size = arith.constant 2048 : i32\n  %away = arith.muli %pid, %size : "
       "i32\n";
   for (auto& l : p.lines) out += l + "\n";
   return out + "  tt.return\n}\n";
