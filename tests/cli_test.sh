@@ -62,6 +62,10 @@ k="$folder/k.py:scale"
 expect 0 "out = [2, 4, 6, 0]" run "$k" --grid 2 -D B=2 --arg x=f32[1,2,3,4] --arg out=zeros:f32[4] --arg n=3 --arg a=2.0 --show out
 expect 0 "out = [2, 0, 0, 0]" run "$k" --grid 2 -D B=2 --arg x=f32[1,2,3,4] --arg out=zeros:f32[4] --arg n=1 --arg a=2.0 --show out
 expect 0 "tt.func public @scale" emit "$k" --signature "*fp32:16,*fp32:16,i32,fp32,4"
+# Loops that fill or copy are one instruction.
+for instruction in fill copy; do
+  expect 0 "memory.$instruction" emit tests/corpus/memory.py:fill_and_copy --signature "*fp32,*fp32,*i8,*i32,i32,1024" --stage wat
+done
 # Types for TypeScript, in the form that docs/wasm.md promises.
 expect 0 "" compile "$k" --target wasm --signature "*fp32:16,*bf16,i64,fp32,4" -o "$folder/dist"
 cat >"$folder/wanted.d.ts" <<'K'

@@ -132,3 +132,33 @@ def pointer_casts(x_ptr, out_ptr, N: tl.constexpr):
     i = tl.arange(0, N)
     p = (x_ptr + i).to(tl.pointer_type(tl.int32), bitcast=True)
     tl.store(out_ptr + i, tl.load(p))
+
+
+# run: fill_and_copy | *fp32,*fp32,*i8,*i32,i32 | N=1024 | 2 | r[2048],z[2048],z[2048],r[2048],2000
+# run: fill_and_copy | *fp32,*fp32,*i8,*i32,i32 | N=1024 | 2 | r[2048],z[2048],z[2048],r[2048],700
+@triton.jit
+def fill_and_copy(x, o, bytes, words, n, N: tl.constexpr):
+    i = tl.program_id(0) * N + tl.arange(0, N)
+    tl.store(o + i, tl.load(x + i, mask=i < n, other=0.0), mask=i < n)
+    tl.store(bytes + i, tl.full((N,), 7, tl.int8), mask=i < n)
+    tl.store(words + i, tl.full((N,), -1, tl.int32), mask=i < n)
+    tl.store(x + i, tl.full((N,), 1.0, tl.float32), mask=i < n)
+
+
+# Each step reads what the one before wrote.
+# run: shift_one | *fp32,i32 | N=16 | 1 | r[512],400
+# run: shift_one | *fp32,i32 | N=64 | 1 | r[512],400
+@triton.jit
+def shift_one(x, n, N: tl.constexpr):
+    i = tl.arange(0, N)
+    for k in range(0, n, N):
+        tl.store(x + k + 1 + i, tl.load(x + k + i))
+
+
+# The arrays may overlap, with any distance.
+# run: shift_between | *fp32,*fp32,i32 | N=64 | 1 | r[512],z[512],400
+@triton.jit
+def shift_between(x, o, n, N: tl.constexpr):
+    i = tl.arange(0, N)
+    for k in range(0, n, N):
+        tl.store(o + k + i, tl.load(x + k + i))

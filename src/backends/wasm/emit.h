@@ -40,6 +40,13 @@ class Emitter {
   void assign(std::span<Value* const> values, const std::vector<std::vector<int>>& locals);  // after what is pending
   std::vector<Node*> flat(const Value* v);  // the nodes that variables of its type hold
   void loop(const Inst& i);
+  struct Bulk {
+    const Value *to, *from;  // from: none where it fills
+    uint64_t byte;
+    int lanes, size;  // of what a step stores, and bytes of a lane
+    bool apart;       // the two ranges, for sure
+  };
+  static std::optional<Bulk> bulk(const Inst& loop);
   void branch(const Inst& i);
   void whileLoop(const Inst& i);
   void load(const Inst& i);

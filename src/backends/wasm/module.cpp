@@ -85,6 +85,8 @@ void encode(Bytes& o, const Instruction& i) {
     case Immediate::F64: o.little(i.a, 8); break;
     case Immediate::V128: case Immediate::Lanes: o.little(i.a, 8); o.little(i.b, 8); break;
     case Immediate::Lane: o.byte(i.a); break;
+    case Immediate::Memories2: o.byte(0); [[fallthrough]];
+    case Immediate::Memories1: o.byte(0); break;
     default:
       o.u(static_cast<uint64_t>(alignment(what.immediate)));
       o.u(i.a);

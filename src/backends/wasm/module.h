@@ -20,7 +20,7 @@ enum class ValType : uint8_t { None = 0x40, I32 = 0x7f, I64 = 0x7e, F32 = 0x7d, 
 
 // What follows the code. MemoryK: offset, with an alignment of 2^K bytes; MemoryLaneK: and a lane.
 enum class Immediate : uint8_t {
-  None, Block, Index, Function, I32, I64, F32, F64, V128, Lanes, Lane,
+  None, Block, Index, Function, I32, I64, F32, F64, V128, Lanes, Lane, Memories1, Memories2,
   Memory0, Memory1, Memory2, Memory3, Memory4, MemoryLane0, MemoryLane1, MemoryLane2, MemoryLane3
 };
 
