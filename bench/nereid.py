@@ -15,7 +15,8 @@ class Text(c.Structure):
 
 class Request(c.Structure):
     _fields_ = [("path", c.c_char_p), ("source", c.c_char_p), ("kernel", c.c_char_p), ("signature", c.POINTER(c.c_char_p)), ("signature_size", c.c_size_t),
-                ("constant_names", c.POINTER(c.c_char_p)), ("constant_values", c.POINTER(c.c_char_p)), ("constants_size", c.c_size_t), ("target", c.c_char_p)]
+                ("constant_names", c.POINTER(c.c_char_p)), ("constant_values", c.POINTER(c.c_char_p)), ("constants_size", c.c_size_t), ("target", c.c_char_p), ("debug", c.c_int),
+                ("files", c.c_void_p), ("files_size", c.c_size_t), ("print", c.c_void_p), ("user", c.c_void_p), ("diagnostics", c.c_void_p)]
 
 
 class Arg(c.Structure):
@@ -24,7 +25,7 @@ class Arg(c.Structure):
 
 class Options(c.Structure):
     _fields_ = [("grid", c.c_uint32 * 3), ("threads", c.c_int), ("check_bounds", c.c_int), ("print", c.c_void_p), ("user", c.c_void_p),
-                ("microseconds", c.c_void_p), ("runs", c.c_int)]
+                ("microseconds", c.c_void_p), ("runs", c.c_int), ("check_races", c.c_int)]
 
 
 _library = None
@@ -65,7 +66,7 @@ class Kernel:
     def bind(self, grid, args, threads=1):
         """A function that launches; the arrays must outlive it."""
         packed = (Arg * len(args))(*(self._arg(kind, value) for kind, value in zip(self.types, args, strict=True)))
-        options = Options((c.c_uint32 * 3)(*grid, *[1] * (3 - len(grid))), threads, 0, None, None, None, 0)
+        options = Options((c.c_uint32 * 3)(*grid, *[1] * (3 - len(grid))), threads, 0, None, None, None, 0, 0)
         launch, handle, error = library().nereid_launch, self.handle, Text()
 
         def run():

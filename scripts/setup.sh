@@ -10,7 +10,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-packages="clang-22 lld-22 llvm-22-dev libclang-rt-22-dev libomp-22-dev
+packages="clang-22 lld-22 llvm-22-dev libclang-rt-22-dev
   libc++-22-dev-wasm32 libc++abi-22-dev-wasm32 libclang-rt-22-dev-wasm32 wasi-libc wabt
   cmake ninja-build ccache libgtest-dev libcli11-dev nlohmann-json3-dev python3 python3-venv"
 

@@ -95,7 +95,7 @@ struct Run {
   std::string kernel, grid = "1", error;  // error: "[id] text" where one is wanted
   std::vector<std::string> args, constants, only, without, lacking, wanted;  // lacking: targets that refuse it
   double tolerance = 1e-5, slack = 0;                               // slack: what WebGPU may differ, which need not fuse or keep orders
-  bool fails = false, debug = false;
+  bool fails = false, debug = false, races = false;
 };
 
 Run parseRun(const std::string& line) {
@@ -118,6 +118,8 @@ Run parseRun(const std::string& line) {
       run.lacking.push_back(w.substr(6));
     else if (w == "--debug")
       run.debug = true;
+    else if (w == "--check-races")
+      run.races = true;
     else if (w.starts_with("webgpu~"))
       run.slack = std::atof(w.c_str() + 7);
     else if (w.starts_with("-D"))
@@ -169,6 +171,7 @@ std::string runOn(const fs::path& path, const Run& run, const std::string& targe
   nereid_launch_options options{};
   setGrid(run.grid, options.grid);
   options.check_bounds = target == "interp" || target == "lower" || target == "threads";
+  options.check_races = run.races && target == "interp";
   options.threads = 2;
   Problem p = session->compile({path.string(), run.kernel}, target, "", run.debug);
   if (!p) p = session->launch(options);

@@ -26,6 +26,12 @@ typedef struct {
 } nereid_text;
 
 typedef struct {
+  const char* path;
+  const char* text;
+  const char* shown; /* the path that messages name, where that is another one; may be null */
+} nereid_file;
+
+typedef struct {
   const char* path;   /* .py: Triton source; .ttir: MLIR text */
   const char* source; /* the file's text; null: it is read from `path` */
   const char* kernel; /* null: the only one in the file */
@@ -38,6 +44,12 @@ typedef struct {
   size_t constants_size;
   const char* target; /* of nereid_compile and nereid_artefacts */
   int debug;          /* whether Python source keeps `assert` and tl.device_assert, as with TRITON_DEBUG=1 */
+  /* Files that are given rather than read; `source` may be one of them. */
+  const nereid_file* files;
+  size_t files_size;
+  void (*print)(void* user, const char* text, size_t size); /* the text of tl.static_print; null: to stderr */
+  void* user;
+  nereid_text* diagnostics; /* if not null: what an error says, as JSON */
 } nereid_request;
 
 typedef struct {
@@ -53,6 +65,7 @@ typedef struct {
   void* user;
   double* microseconds; /* if not null: after a few launches for warm-up `runs` more, and the time of each */
   int runs;
+  int check_races; /* interpreter only: report the first access that races with another program's */
 } nereid_launch_options;
 
 typedef struct nereid_kernel nereid_kernel;
@@ -64,6 +77,12 @@ void nereid_free(nereid_text text);
 nereid_text nereid_targets(void);
 nereid_text nereid_ops(void);
 
+/* The processor that kernels are compiled for: its name and features. */
+const char* nereid_processor(void);
+/* How many threads a launch takes that does not say; to set it, 0: as NEREID_NUM_THREADS or the machine says. */
+int nereid_num_threads(void);
+void nereid_set_num_threads(int threads);
+
 /* JSON: name and parameters of the kernel, before anything is compiled. */
 nereid_status nereid_describe(const nereid_request* request, nereid_text* json, nereid_text* error);
 /* The text of one stage: tokens, ast, ttir, schedule, lower, threads, llvm, asm, wat. */
@@ -72,7 +91,10 @@ nereid_status nereid_emit(const nereid_request* request, const char* stage, nere
 nereid_status nereid_compile(const nereid_request* request, nereid_kernel** kernel, nereid_text* error);
 /* Files to ship, written to `directory`; JSON: their names. */
 nereid_status nereid_artefacts(const nereid_request* request, const char* directory, nereid_text* json, nereid_text* error);
-/* JSON: the parameters that a launch takes, with their types. */
+/* A compiled kernel as bytes, for keeping on a disk, and back. What was damaged, or is of another version or processor, is NEREID_MISUSE. */
+nereid_status nereid_kernel_save(const nereid_kernel* kernel, nereid_text* bytes, nereid_text* error);
+nereid_status nereid_kernel_load(const char* bytes, size_t size, nereid_kernel** kernel, nereid_text* error);
+/* JSON: the parameters that a launch takes, with their types; "writes" of arrays where it is known. */
 nereid_text nereid_kernel_describe(const nereid_kernel* kernel);
 nereid_status nereid_launch(nereid_kernel* kernel, const nereid_arg* args, size_t count, const nereid_launch_options* options, nereid_text* error);
 void nereid_kernel_free(nereid_kernel* kernel);

@@ -11,6 +11,7 @@
 
 #include "driver/driver.h"
 #include "driver/json.h"
+#include "driver/saved.h"
 #include "nereid/nereid.h"
 
 using namespace nereid;
@@ -49,23 +50,34 @@ std::optional<std::string> readFile(const std::string& path) {
   return std::move(text).str();
 }
 
-Request toRequest(const nereid_request& r) {
+// `sources` learns how the request's files are called.
+Request toRequest(const nereid_request& r, Sources& sources) {
   Request out;
   out.path = r.path ? r.path : "";
   out.kernel = r.kernel ? r.kernel : "";
   for (size_t i = 0; i < r.signature_size; ++i) out.signature.emplace_back(r.signature[i]);
   for (size_t i = 0; i < r.constants_size; ++i) out.constants.emplace(r.constant_names[i], r.constant_values[i]);
   out.debug = r.debug;
-  if (r.source)
-    out.read = [path = out.path, text = std::string(r.source)](const std::string& wanted) { return wanted == path ? std::optional(text) : readFile(wanted); };
+  std::map<std::string, std::string> given;
+  for (size_t i = 0; i < r.files_size; ++i) {
+    given[r.files[i].path] = r.files[i].text;
+    if (r.files[i].shown) sources.showAs(r.files[i].path, r.files[i].shown);
+  }
+  if (r.source) given[out.path] = r.source;
+  out.read = [given = std::move(given)](const std::string& wanted) {
+    auto found = given.find(wanted);
+    return found != given.end() ? std::optional(found->second) : readFile(wanted);
+  };
+  if (r.print)
+    out.print = [print = r.print, user = r.user](const std::string& text) { print(user, text.data(), text.size()); };
   else
-    out.read = readFile;
-  out.print = [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); };
+    out.print = [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); };
   return out;
 }
 
-nereid_status fail(const Diags& diags, const Sources& sources, nereid_text* error) {
+nereid_status fail(const Diags& diags, const Sources& sources, nereid_text* error, const nereid_request* request = nullptr) {
   give(error, diags.render(sources));
+  if (request) give(request->diagnostics, json(diags, sources));
   for (size_t i = 0; i < diags.size(); ++i)
     if (diags[i].err == Err::Environment) return NEREID_UNAVAILABLE;
   return NEREID_ERROR;
@@ -90,6 +102,14 @@ const char* nereid_version(void) { return NEREID_VERSION; }
 
 void nereid_free(nereid_text text) { std::free(text.data); }
 
+const char* nereid_processor(void) {
+  static const std::string kProcessor = processor();
+  return kProcessor.c_str();
+}
+
+int nereid_num_threads(void) { return numThreads(); }
+void nereid_set_num_threads(int threads) { setNumThreads(threads); }
+
 nereid_text nereid_targets(void) {
   std::string out = "[";
   for (const Target& t : targets())
@@ -112,8 +132,8 @@ nereid_text nereid_ops(void) {
 nereid_status nereid_describe(const nereid_request* request, nereid_text* out, nereid_text* error) {
   Sources sources;
   Diags diags;
-  auto info = describe(sources, toRequest(*request), diags);
-  if (!info) return fail(diags, sources, error);
+  auto info = describe(sources, toRequest(*request, sources), diags);
+  if (!info) return fail(diags, sources, error, request);
   give(out, json(*info));
   return NEREID_OK;
 }
@@ -121,8 +141,8 @@ nereid_status nereid_describe(const nereid_request* request, nereid_text* out, n
 nereid_status nereid_emit(const nereid_request* request, const char* stage, nereid_text* text, nereid_text* error) {
   Sources sources;
   Diags diags;
-  auto out = emit(sources, toRequest(*request), stage, diags);
-  if (!out) return fail(diags, sources, error);
+  auto out = emit(sources, toRequest(*request, sources), stage, diags);
+  if (!out) return fail(diags, sources, error, request);
   give(text, *out);
   return NEREID_OK;
 }
@@ -133,13 +153,14 @@ nereid_status nereid_compile(const nereid_request* request, nereid_kernel** kern
   if (!target || !target->load) return misuse(error, cat("there is no target `", name, "` that runs; targets are: ", targetNames([](const Target& t) { return t.load != nullptr; })));
   auto out = std::make_unique<nereid_kernel>();
   Diags diags;
-  auto m = frontEnd(out->sources, toRequest(*request), diags);
-  if (!m) return fail(diags, out->sources, error);
+  auto m = frontEnd(out->sources, toRequest(*request, out->sources), diags);
+  if (!m) return fail(diags, out->sources, error, request);
   out->target = name;
   out->info = infoOf(*m->kernel());
   auto executable = target->load(std::move(*m), diags);
-  if (!executable) return fail(diags, out->sources, error);
+  if (!executable) return fail(diags, out->sources, error, request);
   out->executable = std::move(*executable);
+  if (const SavedCpu* saved = out->executable->saved()) out->info = saved->info;
   *kernel = out.release();
   return NEREID_OK;
 }
@@ -150,11 +171,11 @@ nereid_status nereid_artefacts(const nereid_request* request, const char* direct
   if (!target || !target->write) return misuse(error, cat("there is no target `", name, "` that writes files; targets are: ", targetNames([](const Target& t) { return t.write != nullptr; })));
   Sources sources;
   Diags diags;
-  auto m = frontEnd(sources, toRequest(*request), diags);
-  if (!m) return fail(diags, sources, error);
+  auto m = frontEnd(sources, toRequest(*request, sources), diags);
+  if (!m) return fail(diags, sources, error, request);
   KernelInfo info = infoOf(*m->kernel());
   auto files = target->write(std::move(*m), diags);
-  if (!files) return fail(diags, sources, error);
+  if (!files) return fail(diags, sources, error, request);
   std::error_code ec;
   std::filesystem::create_directories(directory, ec);
   for (const Artefact& f : files->files) {
@@ -167,6 +188,28 @@ nereid_status nereid_artefacts(const nereid_request* request, const char* direct
   return NEREID_OK;
 }
 
+nereid_status nereid_kernel_save(const nereid_kernel* kernel, nereid_text* bytes, nereid_text* error) {
+  const SavedCpu* saved = kernel->executable->saved();
+  if (!saved) return misuse(error, cat("a kernel for `", kernel->target, "` cannot be saved; use nereid_artefacts"));
+  give(bytes, toBytes(*saved, NEREID_VERSION));
+  return NEREID_OK;
+}
+
+nereid_status nereid_kernel_load(const char* bytes, size_t size, nereid_kernel** kernel, nereid_text* error) {
+  std::string why;
+  auto saved = fromBytes({bytes, size}, NEREID_VERSION, why);
+  if (!saved) return misuse(error, why);
+  auto out = std::make_unique<nereid_kernel>();
+  out->target = "cpu";
+  out->info = saved->info;
+  Diags diags;
+  auto executable = loadSavedCpu(std::move(*saved), diags);
+  if (!executable) return fail(diags, out->sources, error);
+  out->executable = std::move(*executable);
+  *kernel = out.release();
+  return NEREID_OK;
+}
+
 nereid_text nereid_kernel_describe(const nereid_kernel* kernel) { return toText(json(kernel->info)); }
 
 nereid_status nereid_launch(nereid_kernel* kernel, const nereid_arg* args, size_t count, const nereid_launch_options* options, nereid_text* error) {
@@ -174,15 +217,21 @@ nereid_status nereid_launch(nereid_kernel* kernel, const nereid_arg* args, size_
     return misuse(error, cat(kernel->info.name, " takes ", kernel->info.parameters.size(), " arguments, not ", count));
   for (uint32_t n : options->grid)
     if (n == 0) return misuse(error, "a grid has at least one program along each axis");
-  if (options->check_bounds && kernel->target != "interp" && kernel->target != "lower" && kernel->target != "threads")
-    return misuse(error, "only the target `interp` checks bounds");
-  std::vector<uint64_t> bits;
+  bool interpreted = kernel->target == "interp" || kernel->target == "lower" || kernel->target == "threads";
+  if (options->check_bounds && !interpreted) return misuse(error, "only the target `interp` checks bounds");
+  if (options->check_races && kernel->target != "interp") return misuse(error, "only the target `interp` checks for races");
+  constexpr size_t kFew = 32;
+  uint64_t few[kFew];
+  std::vector<uint64_t> many(count > kFew ? count : 0);
+  uint64_t* bits = many.empty() ? few : many.data();
   Launch launch;
+  bool native = kernel->executable->saved();  // which knows nothing of arrays, and should be launched without delay
   for (size_t i = 0; i < count; ++i) {
-    bits.push_back(args[i].bits);
-    if (args[i].bytes) launch.allocations.push_back({args[i].bits, args[i].bytes, kernel->info.parameters[i].name});
+    bits[i] = args[i].bits;
+    if (args[i].bytes && !native) launch.allocations.push_back({args[i].bits, args[i].bytes, kernel->info.parameters[i].name});
   }
-  launch.args = bits;
+  launch.args = {bits, count};
+  launch.checkRaces = options->check_races != 0;
   launch.grid = {options->grid[0], options->grid[1], options->grid[2]};
   launch.threads = options->threads;
   launch.checkBounds = options->check_bounds != 0;

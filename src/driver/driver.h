@@ -34,6 +34,7 @@ struct ParameterInfo {
   // Of a tensor descriptor the shape of its blocks: the argument is a pointer, and the next are the array's sizes (i32) and strides (i64).
   std::vector<int64_t> block;
   bool isConstexpr = false, hasDefault = false, doNotSpecialize = false, doNotAlign = false;
+  std::string_view writes{};  // of a compiled kernel's array: "true", "false", or empty where it is not known
 };
 struct KernelInfo {
   std::string name;
@@ -45,10 +46,18 @@ struct Launch {
   std::span<const uint64_t> args;  // addresses of memory, or the bits of scalars
   std::array<uint32_t, 3> grid{1, 1, 1};
   int threads = 0;
-  bool checkBounds = false;
+  bool checkBounds = false, checkRaces = false;
   std::vector<interp::Allocation> allocations;
   std::function<void(std::string_view)> print;
   std::span<double> times;  // if any: after a few for warm-up so many more runs, and the microseconds that each took
+};
+
+// Native code and what launching it takes: what a cache keeps.
+struct SavedCpu {
+  KernelInfo info;
+  std::string symbol, code;
+  int64_t scratchBytes = 0;
+  std::vector<bool> isPointer;
 };
 
 // A kernel that can be launched from this process.
@@ -58,6 +67,8 @@ class Executable {
   virtual Result<void> launch(const Launch& launch, Diags& diags) = 0;
   // Whether launch() minds `times`; else the caller measures.
   virtual bool canTime() const { return false; }
+  // What can be kept of it, or null.
+  virtual const SavedCpu* saved() const { return nullptr; }
 };
 
 struct Artefact {
@@ -87,6 +98,12 @@ Result<Module> frontEnd(Sources& sources, const Request& request, Diags& diags);
 KernelInfo infoOf(const Func& kernel);
 // tokens | ast | ttir | passes | schedule | lower | threads | llvm | asm | wat | wgsl
 Result<std::string> emit(Sources& sources, const Request& request, std::string_view stage, Diags& diags);
+
+Result<std::unique_ptr<Executable>> loadSavedCpu(SavedCpu saved, Diags& diags);
+// The processor that native code is for; how many threads a launch takes that does not say.
+std::string processor();
+int numThreads();
+void setNumThreads(int threads);
 
 // The type as signatures spell it: *fp32, i64, fp8e5.
 std::string signatureType(Type type);

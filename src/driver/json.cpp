@@ -22,7 +22,8 @@ std::string json(const KernelInfo& info) {
     for (int64_t n : p.block) block += cat(block.empty() ? ", \"block\": [" : ", ", n);
     if (!block.empty()) block += "]";
     appendAll(out, i ? ", " : "", "{\"name\": ", json(p.name), ", \"type\": ", json(p.type), block, ", \"constexpr\": ", p.isConstexpr, ", \"default\": ", p.hasDefault,
-               ", \"do_not_specialize\": ", p.doNotSpecialize, ", \"do_not_specialize_on_alignment\": ", p.doNotAlign, "}");
+               ", \"do_not_specialize\": ", p.doNotSpecialize, ", \"do_not_specialize_on_alignment\": ", p.doNotAlign,
+              p.writes.empty() ? "" : ", \"writes\": ", p.writes, "}");
   }
   return out + "]}";
 }

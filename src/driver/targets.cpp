@@ -8,7 +8,9 @@
 #include "schedule/plan.h"
 #endif
 #if NEREID_HAS_CPU
+#include "analysis/writes.h"
 #include "backends/cpu/cpu.h"
+#include "backends/cpu/pool.h"
 #endif
 #if NEREID_HAS_WASM
 #include "backends/wasm/wasm.h"
@@ -25,7 +27,7 @@ class Interpreted : public Executable {
  public:
   explicit Interpreted(Module m) : module_(std::move(m)) {}
   Result<void> launch(const Launch& launch, Diags& diags) override {
-    interp::Options options{.checkBounds = launch.checkBounds, .allocations = launch.allocations, .print = launch.print};
+    interp::Options options{.checkBounds = launch.checkBounds, .checkRaces = launch.checkRaces, .allocations = launch.allocations, .print = launch.print};
     return interp::run(module_, *module_.kernel(), launch.args, launch.grid, options, diags);
   }
 
@@ -82,34 +84,56 @@ namespace {
 
 class Native : public Executable {
  public:
-  Native(Lowered lowered, std::unique_ptr<cpu::Kernel> kernel, std::vector<bool> isPointer)
-      : lowered_(std::move(lowered)), kernel_(std::move(kernel)), isPointer_(std::move(isPointer)) {}
+  Native(SavedCpu saved, std::unique_ptr<cpu::Kernel> kernel) : saved_(std::move(saved)), kernel_(std::move(kernel)), entry_(kernel_->entry()) {}
   Result<void> launch(const Launch& launch, Diags& diags) override {
-    std::vector<const void*> args;
+    constexpr size_t kFew = 32;
+    const void* few[kFew];
+    std::vector<const void*> many(launch.args.size() > kFew ? launch.args.size() : 0);
+    const void** args = many.empty() ? few : many.data();
     for (size_t k = 0; k < launch.args.size(); ++k)
-      args.push_back(isPointer_[k] ? reinterpret_cast<const void*>(static_cast<uintptr_t>(launch.args[k])) : static_cast<const void*>(&launch.args[k]));
-    std::string failed = cpu::launch(*kernel_, lowered_.scratchBytes, args.data(), launch.grid.data(), launch.threads);
+      args[k] = saved_.isPointer[k] ? reinterpret_cast<const void*>(static_cast<uintptr_t>(launch.args[k])) : static_cast<const void*>(&launch.args[k]);
+    std::string failed = cpu::launch(entry_, saved_.scratchBytes, args, launch.grid.data(), launch.threads);
     if (failed.empty()) return {};
     return diags.error(Err::Assertion, {}).says(failed);
   }
+  const SavedCpu* saved() const override { return &saved_; }
 
  private:
-  Lowered lowered_;
+  SavedCpu saved_;
   std::unique_ptr<cpu::Kernel> kernel_;
-  std::vector<bool> isPointer_;
+  cpu::Entry entry_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<Executable>> loadCpu(Module m, Diags& diags) {
+  KernelInfo kernelInfo = infoOf(*m.kernel());
   auto scheduled = toLower(std::move(m), cpu::machineOf(cpu::host()), diags);
   if (!scheduled) return std::unexpected(Failed{});
-  std::vector<bool> isPointer;
-  for (const Value* v : scheduled->lowered.module.kernel()->args()) isPointer.push_back(v->type.isPointer());
-  auto kernel = cpu::jit(scheduled->lowered, diags);
-  if (!kernel) return std::unexpected(Failed{});
-  return std::make_unique<Native>(std::move(scheduled->lowered), std::move(*kernel), std::move(isPointer));
+  const Func& lowered = *scheduled->lowered.module.kernel();
+  SavedCpu saved{std::move(kernelInfo), lowered.name, {}, scheduled->lowered.scratchBytes, {}};
+  for (const Value* v : lowered.args()) saved.isPointer.push_back(v->type.isPointer());
+  std::vector<Writes> writes = writesOf(*scheduled->module.kernel());
+  for (size_t k = 0; k < writes.size() && k < saved.info.parameters.size(); ++k)
+    if (saved.isPointer[k]) saved.info.parameters[k].writes = writes[k] == Writes::Yes ? "true" : writes[k] == Writes::No ? "false" : "";
+  auto code = cpu::code(scheduled->lowered, diags);
+  if (!code) return std::unexpected(Failed{});
+  saved.code = std::move(*code);
+  return loadSavedCpu(std::move(saved), diags);
 }
+
+Result<std::unique_ptr<Executable>> loadSavedCpu(SavedCpu saved, Diags& diags) {
+  auto kernel = cpu::load(saved.code, saved.symbol, diags);
+  if (!kernel) return std::unexpected(Failed{});
+  return std::make_unique<Native>(std::move(saved), std::move(*kernel));
+}
+
+std::string processor() {
+  cpu::Processor p = cpu::host();
+  return cat(p.name, " ", p.features);
+}
+int numThreads() { return cpu::defaultThreads(); }
+void setNumThreads(int threads) { cpu::setDefaultThreads(threads); }
 
 namespace {
 
@@ -142,6 +166,13 @@ Result<Artefacts> writeCpu(Module m, Diags& diags) {
   out.files.push_back({name + ".h", cpuHeader(scheduled->lowered)});
   return out;
 }
+
+#else
+
+Result<std::unique_ptr<Executable>> loadSavedCpu(SavedCpu, Diags& diags) { return diags.error(Err::Environment, {}).says("this build has no target `cpu`"); }
+std::string processor() { return ""; }
+int numThreads() { return 1; }
+void setNumThreads(int) {}
 
 #endif
 

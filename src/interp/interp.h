@@ -31,6 +31,7 @@ struct Counters {
 
 struct Options {
   bool checkBounds = false;  // every access must lie in the one of `allocations` that its pointer came from
+  bool checkRaces = false;   // programs that touch the same memory are ordered by atomic operations
   std::vector<Allocation> allocations;
   Counters* counters = nullptr;
   std::function<void(std::string_view)> print;  // a line of tt.print; without it they vanish

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "interp/interp.h"
+#include "interp/races.h"
 
 namespace nereid::interp {
 
@@ -69,6 +70,7 @@ class Machine {
   bool load(const Inst& i, uint64_t address, Type element, uint64_t& bits);
   bool store(const Inst& i, uint64_t address, Type element, uint64_t bits);
   const Allocation* find(uint64_t address, uint64_t size) const;
+  bool checkRace(const Inst& i, uint64_t address, uint64_t size, Races::Kind kind);
   bool isScratch(uint64_t address) const;
   bool loadTile(const Inst& i);
   bool storeTile(const Inst& i);
@@ -94,6 +96,7 @@ class Machine {
     uint64_t base = 0, size = 0;
   };
   std::unordered_map<const Inst*, Scratch> scratch_;
+  Races races_;
 };
 
 }  // namespace nereid::interp

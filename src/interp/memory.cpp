@@ -99,8 +99,27 @@ bool Machine::check(const Inst& i, uint64_t& address, Type element, const char* 
   return outside(*nearest, static_cast<int64_t>(address - nearest->base));
 }
 
+bool Machine::checkRace(const Inst& i, uint64_t address, uint64_t size, Races::Kind kind) {
+  if (!options_.checkRaces || isScratch(address)) return true;
+  bool atomic = info(i.op).effects == Effects::Atomic;
+  auto other = races_.touch(i, address, size, atomic ? Races::Atomic : kind);
+  if (other) {
+    const Allocation* a = find(address, size);
+    auto verb = [](Races::Kind k) { return k == Races::Load ? "loads" : k == Races::Store ? "stores" : "updates"; };
+    uint64_t p = other->program, x = p % grid_[0], y = p / grid_[0] % grid_[1], z = p / grid_[0] / grid_[1];
+    diags_.error(Err::Race, i.loc)
+        .says(program(), " ", verb(atomic ? Races::Atomic : kind), " ", a ? cat("byte ", address - a->base, " of `", a->name, "`") : hex(address, 16), ", which program (", x, ", ", y, ", ", z, ") ",
+              verb(other->kind), ", with nothing that orders them")
+        .label(other->inst == &i ? Loc{} : other->inst->loc, "the other access")
+        .hint("programs run at the same time: give each its own elements, or use an atomic operation");
+    return false;
+  }
+  if (atomic && kind == Races::Store && i.integer(Attr::Sem, static_cast<int64_t>(MemSem::AcqRel)) != static_cast<int64_t>(MemSem::Relaxed)) races_.synchronise(address);
+  return true;
+}
+
 bool Machine::load(const Inst& i, uint64_t address, Type element, uint64_t& bits) {
-  if (!check(i, address, element, "loads")) return false;
+  if (!check(i, address, element, "loads") || !checkRace(i, address, static_cast<uint64_t>(byteSize(element)), Races::Load)) return false;
   bits = 0;
   std::memcpy(&bits, reinterpret_cast<const void*>(static_cast<uintptr_t>(address)), static_cast<size_t>(byteSize(element)));
   if (element.isBool()) bits = bits != 0;
@@ -116,7 +135,7 @@ bool Machine::load(const Inst& i, uint64_t address, Type element, uint64_t& bits
 }
 
 bool Machine::store(const Inst& i, uint64_t address, Type element, uint64_t bits) {
-  if (!check(i, address, element, "stores")) return false;
+  if (!check(i, address, element, "stores") || !checkRace(i, address, static_cast<uint64_t>(byteSize(element)), Races::Store)) return false;
   if (element.isPointer() && !isScratch(address)) bits = hostAddress(bits);
   std::memcpy(reinterpret_cast<void*>(static_cast<uintptr_t>(address)), &bits, static_cast<size_t>(byteSize(element)));
   if (Counters* c = options_.counters) {

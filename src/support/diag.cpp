@@ -8,6 +8,7 @@
 namespace nereid {
 
 uint32_t Sources::add(std::string path, std::string text) {
+  if (auto other = shown_.find(path); other != shown_.end()) path = other->second;
   files_.push_back({std::move(path), std::move(text)});
   return static_cast<uint32_t>(files_.size());
 }

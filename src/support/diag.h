@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <expected>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,8 @@ class Sources {
   const std::string& path(uint32_t file) const { return files_[file - 1].path; }
   const std::string& text(uint32_t file) const { return files_[file - 1].text; }
   std::string_view line(uint32_t file, uint32_t line) const;
+  // A file of this path goes by another name.
+  void showAs(std::string path, std::string shown) { shown_[std::move(path)] = std::move(shown); }
   // "path:line:col", or empty for nowhere.
   std::string describe(Loc loc) const;
 
@@ -55,6 +58,7 @@ class Sources {
     std::string path, text;
   };
   std::deque<File> files_;
+  std::map<std::string, std::string> shown_;
 };
 
 enum class Err : uint16_t {

@@ -125,7 +125,7 @@ struct RunOptions {
   std::string target = "interp", grid;
   std::vector<std::string> args, saves, shows;
   int time = 0, threads = 0;
-  bool checkBounds = false;
+  bool checkBounds = false, checkRaces = false;
 };
 
 int runCommand(const Common& common, const RunOptions& o) {
@@ -157,6 +157,7 @@ int runCommand(const Common& common, const RunOptions& o) {
   double compileTime = micros(Clock::now() - before);
   options.threads = o.threads;
   options.check_bounds = o.checkBounds;
+  options.check_races = o.checkRaces;
   options.print = [](void*, const char* line, size_t size) { std::fprintf(stdout, "%.*s\n", static_cast<int>(size), line); };
   if (Problem p = session.launch(options)) return report(p);
   for (auto& name : o.shows) std::printf("%s = %s\n", name.c_str(), show(*array(name), 64).c_str());
@@ -218,6 +219,7 @@ int main(int argc, char** argv) {
   run->add_option("--time", o.time, "launch N times more and print one line of JSON");
   run->add_option("--threads", o.threads, "threads; NEREID_NUM_THREADS otherwise");
   run->add_flag("--check-bounds", o.checkBounds, "report the first access outside the arrays (interp)");
+  run->add_flag("--check-races", o.checkRaces, "report the first access that races with another program's (interp)");
   run->callback([&] { status = runCommand(common, o); });
 
   bool asJson = false;

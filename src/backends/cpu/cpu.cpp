@@ -176,9 +176,9 @@ Machine machineOf(const Processor& requested) {
 #endif
 }
 
-Result<std::unique_ptr<Kernel>> jit(const Lowered& lowered, Diags& diags) {
-  auto code = generate(lowered, {}, llvm::CodeGenFileType::ObjectFile, false, diags);
-  if (!code) return std::unexpected(Failed{});
+Result<std::string> code(const Lowered& lowered, Diags& diags) { return generate(lowered, {}, llvm::CodeGenFileType::ObjectFile, false, diags); }
+
+Result<std::unique_ptr<Kernel>> load(const std::string& code, const std::string& name, Diags& diags) {
   auto shared = engine(diags);
   if (!shared) return std::unexpected(Failed{});
   auto failed = [&](llvm::Error error) {
@@ -187,8 +187,8 @@ Result<std::unique_ptr<Kernel>> jit(const Lowered& lowered, Diags& diags) {
   static std::atomic<uint64_t> count{0};
   auto library = (*shared)->createJITDylib(cat("kernel", count++));
   if (!library) return failed(library.takeError());
-  if (auto e = (*shared)->addObjectFile(*library, llvm::MemoryBuffer::getMemBufferCopy(*code))) return failed(std::move(e));
-  auto symbol = (*shared)->lookup(*library, lowered.module.kernel()->name);
+  if (auto e = (*shared)->addObjectFile(*library, llvm::MemoryBuffer::getMemBufferCopy(code))) return failed(std::move(e));
+  auto symbol = (*shared)->lookup(*library, name);
   if (!symbol) return failed(symbol.takeError());
   return std::make_unique<JitKernel>(**shared, *library, symbol->toPtr<Entry>());
 }

@@ -29,15 +29,18 @@ class Kernel {
   virtual Entry entry() const = 0;
 };
 
-Result<std::unique_ptr<Kernel>> jit(const Lowered& lowered, Diags& diags);
+// Object code for load() in a process on this processor.
+Result<std::string> code(const Lowered& lowered, Diags& diags);
+// The kernel of that name in such code.
+Result<std::unique_ptr<Kernel>> load(const std::string& code, const std::string& name, Diags& diags);
 // An ELF object with the kernel as a global function of its name.
 Result<std::string> object(const Lowered& lowered, const Processor& processor, Diags& diags);
 // Text: LLVM IR after optimisation, or assembly.
 Result<std::string> llvmText(const Lowered& lowered, const Processor& processor, Diags& diags);
 Result<std::string> assembly(const Lowered& lowered, const Processor& processor, Diags& diags);
 
-// Runs the whole grid, chunks of programs on `threads` threads (0: as many as NEREID_NUM_THREADS or OpenMP say).
+// Runs the whole grid, chunks of programs on `threads` threads (0: defaultThreads() of pool.h). It may be called from several threads at once.
 // An assertion that failed on the way is returned as its text.
-std::string launch(const Kernel& kernel, int64_t scratchBytes, const void* const* args, const uint32_t grid[3], int threads);
+std::string launch(Entry entry, int64_t scratchBytes, const void* const* args, const uint32_t grid[3], int threads);
 
 }  // namespace nereid::cpu

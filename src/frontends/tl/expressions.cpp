@@ -6,6 +6,13 @@
 
 namespace nereid::tl {
 
+namespace {
+
+// `nereid.language` and its like are Triton's modules under another name.
+std::string tritonName(const std::string& dotted) { return dotted == "nereid" || dotted.starts_with("nereid.") ? cat("triton", std::string_view(dotted).substr(6)) : dotted; }
+
+}  // namespace
+
 Result<Val> CodeGen::global(SourceModule& module, const std::string& name, Loc use) {
   auto it = module.globals.find(name);
   if (it == module.globals.end()) {
@@ -35,7 +42,8 @@ Result<Val> CodeGen::global(SourceModule& module, const std::string& name, Loc u
       break;
     }
     case Global::Import: {
-      auto known = [](const std::string& dotted) -> std::string {
+      auto known = [](const std::string& imported) -> std::string {
+        std::string dotted = tritonName(imported);
         static constexpr std::pair<std::string_view, std::string_view> kKnown[] = {
             {"triton", "triton"}, {"triton.language", "tl"}, {"triton.language.core", "tl"}, {"triton.language.standard", "tl"},
             {"triton.language.random", "tl"}, {"triton.language.math", "tl.math"}, {"triton.language.extra", "tl.extra"},
@@ -115,9 +123,9 @@ Result<Val> CodeGen::lookup(const Node* n) {
     return v;
   }
   for (const std::string& from : source_->starImports) {
-    if (from == "triton.language" || from == "triton") {
+    if (std::string known = tritonName(from); known == "triton.language" || known == "triton") {
       size_t before = shared_.diags.size();
-      auto v = moduleMember(Val::named(VK::Module, from == "triton" ? "triton" : "tl"), name, n->loc);
+      auto v = moduleMember(Val::named(VK::Module, known == "triton" ? "triton" : "tl"), name, n->loc);
       if (v) return *v;
       shared_.diags.truncate(before);
     } else if (SourceModule* file = shared_.loader.import(*source_, from); file && file->globals.contains(name)) {

@@ -92,7 +92,7 @@ class Scanner {
       pending = {};
       if (t.is("import")) importStatement();
       else if (t.is("from")) fromStatement();
-      else if (t.kind == Tok::Name && !isKeyword(t.text) && peek(1).is("=")) bind(pos_, pos_ + 2, false);
+      else if (t.kind == Tok::Name && !isKeyword(t.text) && peek(1).is("=") && !decorated()) bind(pos_, pos_ + 2, false);
       else if (t.kind == Tok::Name && !isKeyword(t.text) && peek(1).is(":")) annotated();
       // `if`, `try`, `else` and the like: what their blocks bind counts as top level.
       pos_ = bodyOrLineEnd();
@@ -217,6 +217,23 @@ class Scanner {
     g.loc = m_.tokens[nameAt].loc;
     g.token = valueAt;
     g.annotated = annotation;
+  }
+
+  // `f = triton.jit(f)` after `def f`: what a decorator says.
+  bool decorated() {
+    std::string callee = dotted(pos_ + 2);
+    if (callee != "jit" && !callee.ends_with(".jit")) return false;
+    size_t open = pos_ + 2;
+    while (open + 1 < m_.tokens.size() && !m_.tokens[open].is("(")) ++open;
+    auto g = m_.globals.find(m_.tokens[pos_].text);
+    if (g == m_.globals.end() || g->second.kind != Global::Function || open + 1 >= m_.tokens.size() || !m_.tokens[open + 1].is(g->first)) return false;
+    FunctionDef& fn = *g->second.function;
+    size_t end = lineEnd(pos_);
+    fn.isJit = true;
+    fn.noinline = hasTrueKeyword(open, end, "noinline");
+    fn.doNotSpecialize = stringList(open, end, "do_not_specialize");
+    fn.doNotSpecializeOnAlignment = stringList(open, end, "do_not_specialize_on_alignment");
+    return true;
   }
 
   void annotated() {
