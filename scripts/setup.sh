@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 
 packages="clang-22 lld-22 llvm-22-dev libclang-rt-22-dev
   libc++-22-dev-wasm32 libc++abi-22-dev-wasm32 libclang-rt-22-dev-wasm32 wasi-libc wabt
-  cmake ninja-build ccache libgtest-dev libcli11-dev nlohmann-json3-dev python3 python3-venv"
+  cmake ninja-build ccache libzstd-dev zlib1g-dev libgtest-dev libcli11-dev nlohmann-json3-dev python3 python3-venv"
 
 case "${1:-}" in
   --bench) packages="$packages libopenblas0-pthread" ;;

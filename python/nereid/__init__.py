@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+"""Triton kernels on CPUs, in WebAssembly and on WebGPU.
+
+    import nereid, nereid.language as tl
+
+    @nereid.jit
+    def axpy(x, y, n, a, BLOCK: tl.constexpr):
+        i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+        inside = i < n
+        tl.store(y + i, a * tl.load(x + i, mask=inside) + tl.load(y + i, mask=inside), mask=inside)
+
+    axpy[nereid.cdiv(n, 256)](x, y, n, 2.0, BLOCK=256)  # NumPy arrays, in place
+"""
+from . import _core
+from .errors import CompileError, LaunchError
+
+_core.set_errors(CompileError, LaunchError)
+
+from . import knobs, language, testing  # noqa: E402
+from .autotuner import Config, autotune, heuristics  # noqa: E402
+from .inspection import benchmark, check, compile, explain  # noqa: E402
+from .jit import JITFunction, KernelInterface, aggregate, cdiv, constexpr_function, jit, next_power_of_2  # noqa: E402
+
+__version__ = _core.version()
+
+set_num_threads = _core.set_num_threads
+get_num_threads = _core.get_num_threads
+targets = _core.targets
+
+__all__ = [
+    "CompileError", "Config", "JITFunction", "KernelInterface", "LaunchError", "aggregate", "autotune", "benchmark", "cdiv", "check", "compile", "constexpr_function", "explain",
+    "get_num_threads", "heuristics", "jit", "knobs", "language", "next_power_of_2", "set_num_threads", "testing"
+]

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""Compiled kernels on the disk: NEREID_CACHE_DIR, or `nereid` in the user's cache directory; NEREID_CACHE=0 turns it off.
+
+An entry is a file that carries its own sum, version and processor, which the library checks: what does not fit is compiled again. Files are
+written aside and moved into place, so that processes may share the directory.
+"""
+import hashlib
+import os
+import tempfile
+
+from . import _core
+
+LIMIT = 512 << 20  # bytes; beyond it the oldest go
+
+_stamp = None
+_writes = 0
+
+
+def directory():
+    if os.environ.get("NEREID_CACHE") == "0":
+        return None
+    chosen = os.environ.get("NEREID_CACHE_DIR")
+    if chosen:
+        return chosen
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "nereid")
+
+
+def _build():
+    """What tells this build of the compiler from others of its version."""
+    global _stamp
+    if _stamp is None:
+        try:
+            about = os.stat(_core.__file__)
+            _stamp = f"{_core.version()} {about.st_size} {about.st_mtime_ns} {_core.processor()}"
+        except OSError:
+            _stamp = f"{_core.version()} {_core.processor()}"
+    return _stamp
+
+
+def key(*parts):
+    """Of everything that the code depends on."""
+    return hashlib.sha256(repr((_build(), parts)).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def load(name):
+    """The kernel, or None."""
+    folder = directory()
+    if not folder:
+        return None
+    path = os.path.join(folder, name[:2], name[2:])
+    try:
+        with open(path, "rb") as f:
+            data = f.read()
+    except OSError:
+        return None
+    try:
+        return _core.load(data)
+    except ValueError:
+        return None
+
+
+def store(name, kernel):
+    """A cache that cannot be written is none."""
+    global _writes
+    folder = directory()
+    if not folder:
+        return
+    place = os.path.join(folder, name[:2])
+    try:
+        os.makedirs(place, mode=0o700, exist_ok=True)
+        handle, aside = tempfile.mkstemp(dir=place, prefix=".new-")
+        try:
+            with os.fdopen(handle, "wb") as f:
+                f.write(kernel.save())
+            os.replace(aside, os.path.join(place, name[2:]))
+        except BaseException:
+            os.unlink(aside)
+            raise
+        _writes += 1
+        if _writes % 64 == 0:
+            prune(folder)
+    except OSError:
+        pass
+
+
+def prune(folder, limit=LIMIT):
+    files = []
+    for place, _, names in os.walk(folder):
+        for n in names:
+            path = os.path.join(place, n)
+            try:
+                about = os.stat(path)
+            except OSError:
+                continue
+            files.append((about.st_mtime_ns, about.st_size, path))
+    total = sum(size for _, size, _ in files)
+    for _, size, path in sorted(files):
+        if total <= limit:
+            return
+        try:
+            os.unlink(path)
+        except OSError:
+            continue
+        total -= size

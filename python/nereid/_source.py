@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: MIT
+"""The source that a kernel is compiled from: its own text and that of all it uses, as files that stand for modules.
+
+The compiler runs no Python, so what names mean in the live functions is written out for it. Each function becomes a file of its own, its lines at
+the numbers that they have in the user's file, so that errors point there; below them stands what its globals are bound to:
+
+    <as many empty lines as stand above it>
+    @nereid.jit
+    def kernel(...):
+        ...
+    import triton.language as tl
+    from __nereid_2 import helper
+    SCALE = __tl.constexpr(3)
+"""
+import ast
+import builtins
+import inspect
+import os
+import sys
+import textwrap
+import types
+
+from .language import _values
+
+FUNCTIONS = ("JITFunction", "ConstexprFunction")
+
+
+def literal(value, bind=None):
+    """A value as the compiler reads it; `bind` gives a name to what has none. None where there is no way to write it."""
+    if isinstance(value, _values.constexpr) or type(value).__name__ == "constexpr" and hasattr(value, "value"):
+        return literal(value.value, bind)
+    if value is None or isinstance(value, (bool, str)):
+        return repr(value) if type(value).__module__ == "builtins" else repr(str(value))
+    if isinstance(value, int):
+        return repr(int(value))
+    if isinstance(value, float):
+        value = float(value)
+        return repr(value) if value - value == 0 else f"float('{value}')"
+    if isinstance(value, _values.dtype):
+        return f"__tl.{value.attribute}"
+    if type(value).__name__ == "dtype" and type(value).__module__.startswith("triton."):
+        return next((f"__tl.{d.attribute}" for d in _values.DTYPES.values() if d.name == value.name.replace("uint", "u").replace("int", "i")), None)
+    if isinstance(value, (tuple, list)):
+        items = [literal(v, bind) for v in value]
+        return None if None in items else f"({''.join(i + ', ' for i in items)})"
+    if hasattr(value, "__index__") and not hasattr(value, "__len__"):  # numbers of NumPy
+        return repr(value.__index__())
+    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
+        return literal(value.item())
+    return bind(value) if bind else None
+
+
+def _triton_module(name):
+    for package in ("nereid", "triton"):
+        if name == package or name.startswith(package + "."):
+            return "triton" + name[len(package):]
+    return None
+
+
+class Files:
+    """Files for one kernel. `entry` is the path of the kernel's; `watched` what must not change: (dict, name, value)."""
+
+    def __init__(self, kernel, constants=None):
+        self._numbers, self._texts, self._keep = {}, [], []
+        self.watched = []
+        self.constants = {}
+        self.entry = self._path(self._function(kernel, constants or {}))
+
+    def list(self):
+        """[(path, text, shown path)]"""
+        return [(self._path(i), text, shown) for i, (text, shown) in enumerate(self._texts)]
+
+    @staticmethod
+    def _path(number):
+        return f"__nereid_{number}.py"
+
+    def _new(self, key):
+        self._numbers[id(key)] = number = len(self._texts)
+        self._keep.append(key)  # an id stands for one object while it lives
+        self._texts.append(("", ""))
+        return number
+
+    def _function(self, fn, constants=None):
+        fn = getattr(fn, "fn", fn)
+        if id(fn) in self._numbers:
+            return self._numbers[id(fn)]
+        number = self._new(fn)
+        lines, first = source_lines(fn)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+        names = dict(fn.__globals__)
+        watched = fn.__globals__
+        if fn.__closure__:
+            names.update({name: cell.cell_contents for name, cell in zip(fn.__code__.co_freevars, fn.__closure__) if _filled(cell)})
+        footer = self._bindings(tree, names, watched)
+        footer.append(f"{fn.__name__} = __triton.jit({fn.__name__})")
+        for name, value in (constants or {}).items():
+            text = literal(value, lambda v: self._named(v, footer))
+            if text is None:
+                raise TypeError(f"`{name}`: a kernel cannot take {value!r} as a constant")
+            self.constants[name] = text
+        self._finish(number, lines, first, footer, fn.__code__.co_filename)
+        return number
+
+    def _plain(self, fn):
+        """A function that is none for kernels: only so that the compiler can say so."""
+        if id(fn) not in self._numbers:
+            try:
+                lines, first = source_lines(fn)
+            except ValueError:
+                return None
+            self._finish(self._new(fn), lines, first, [], fn.__code__.co_filename)
+        return self._numbers[id(fn)]
+
+    def _class(self, cls):
+        if id(cls) in self._numbers:
+            return self._numbers[id(cls)]
+        number = self._new(cls)
+        if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+            self._texts[number] = (f"class {cls.__name__}(NamedTuple):\n" + "".join(f"    {field}: int\n" for field in cls._fields), "")
+            return number
+        lines, first = inspect.getsourcelines(cls)
+        module = sys.modules.get(cls.__module__)
+        footer = self._bindings(ast.parse(textwrap.dedent("".join(lines))), vars(module) if module else {}, None)
+        self._finish(number, lines, max(first, 1), footer, inspect.getsourcefile(cls) or "")
+        return number
+
+    def _module(self, module, tree, name):
+        """A module of the user's: what is used of it."""
+        key = (module, tree, name)
+        number = self._new(key)
+        members = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name}
+        footer = ["import triton as __triton", "import triton.language as __tl"]
+        for member in sorted(members):
+            value = getattr(module, member, None)
+            if value is not None:
+                # modules in modules: what is used of them cannot be told apart by the name alone
+                inner = ast.parse(ast.unparse(tree).replace(f"{name}.{member}.", f"{member}.")) if isinstance(value, types.ModuleType) else tree
+                self._bind(member, value, inner, footer)
+        self._texts[number] = ("\n".join(footer) + "\n", module.__name__)
+        return number
+
+    def _finish(self, number, lines, first, footer, path):
+        text = "\n" * (first - 1) + "".join(lines)
+        if not text.endswith("\n"):
+            text += "\n"
+        self._texts[number] = (text + "\n".join(footer) + "\n", _short(path))
+
+    def _bindings(self, tree, names, watched):
+        footer = ["import triton as __triton", "import triton.language as __tl"]
+        used = _globals_in(tree)
+        for node in ast.walk(tree):  # annotations in quotes
+            if isinstance(node, ast.arg) and isinstance(node.annotation, ast.Constant) and isinstance(node.annotation.value, str):
+                used.add(node.annotation.value.split(".")[0])
+        local = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+        for name in sorted(used - local):
+            if name not in names:
+                continue
+            self._bind(name, names[name], tree, footer)
+            if watched is not None and name in watched and isinstance(names[name], _values.constexpr):
+                self.watched.append((watched, name, names[name]))
+        return footer
+
+    def _named(self, value, footer):
+        """A name for a function or class that is given as a constant."""
+        name = f"__given_{len(footer)}"
+        before = len(footer)
+        self._bind(name, value, ast.parse(""), footer)
+        return name if len(footer) > before else None
+
+    def _bind(self, name, value, tree, footer):
+        if isinstance(value, _values.constexpr) or type(value).__name__ == "constexpr" and hasattr(value, "value"):
+            text = literal(value)
+            if text is None:
+                return self._bind(name, value.value, tree, footer)
+            footer.append(f"{name} = __tl.constexpr({text})")
+        elif isinstance(value, types.ModuleType):
+            module = _triton_module(value.__name__) or ("math" if value.__name__ == "math" else None)
+            footer.append(f"import {module or self._path(self._module(value, tree, name))[:-3]} as {name}")
+        elif isinstance(value, _values.Builtin):
+            footer.append(f"from {value.module} import {value.__name__} as {name}")
+        elif isinstance(value, type):
+            module = _triton_module(value.__module__)
+            if module:
+                footer.append(f"from triton.language import {value.__name__} as {name}")
+            elif getattr(value, "__nereid_aggregate__", False) or hasattr(value, "__triton_aggregate__") or issubclass(value, tuple) and hasattr(value, "_fields"):
+                footer.append(f"from {self._path(self._class(value))[:-3]} import {value.__name__} as {name}")
+        elif type(value).__name__ in FUNCTIONS and hasattr(value, "fn"):
+            fn = value.fn
+            footer.append(f"from {self._path(self._function(fn))[:-3]} import {fn.__name__} as {name}")
+        elif hasattr(value, "fn") and hasattr(value, "run"):  # an autotuner around a kernel
+            self._bind(name, value.fn, tree, footer)
+        elif isinstance(value, types.FunctionType):
+            module = _triton_module(value.__module__ or "")
+            if module:  # nereid.cdiv and what else both sides have
+                footer.append(f"from triton import {value.__name__} as {name}")
+            elif (number := self._plain(value)) is not None:
+                footer.append(f"from {self._path(number)[:-3]} import {value.__name__} as {name}")
+        elif getattr(builtins, name, None) is not value:
+            text = literal(value)
+            if text is not None:
+                plain = isinstance(value, _values.dtype) or type(value).__name__ == "dtype" or os.environ.get("TRITON_ALLOW_NON_CONSTEXPR_GLOBALS") != "1"
+                footer.append(f"{name} = {text if plain else f'__tl.constexpr({text})'}")
+
+
+def _globals_in(tree):
+    """Names that stand for globals: of a function's body those that it does not bind itself."""
+    used = set()
+    for node in tree.body:
+        names = [n for n in ast.walk(node) if isinstance(n, ast.Name)]
+        bound = set()
+        if isinstance(node, ast.FunctionDef):
+            bound = {n.id for n in names if isinstance(n.ctx, ast.Store)} | {a.arg for a in ast.walk(node.args) if isinstance(a, ast.arg)}
+            outside = [*node.args.defaults, *node.args.kw_defaults, node.returns] + [a.annotation for a in ast.walk(node.args) if isinstance(a, ast.arg)]
+            used |= {n.id for part in outside if part for n in ast.walk(part) if isinstance(n, ast.Name)}
+        used |= {n.id for n in names} - bound
+    return used
+
+
+def source_lines(fn):
+    try:
+        return inspect.getsourcelines(fn)
+    except (OSError, TypeError) as e:
+        raise ValueError(f"there is no source of `{getattr(fn, '__name__', fn)}` to compile: kernels are defined in a file or a notebook") from e
+
+
+def _filled(cell):
+    try:
+        cell.cell_contents
+    except ValueError:
+        return False
+    return True
+
+
+def _short(path):
+    here = os.getcwd() + os.sep
+    return path[len(here):] if path.startswith(here) else path

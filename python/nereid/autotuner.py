@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: MIT
+"""autotune and heuristics, as Triton's: constants that a launch does not give are measured, or worked out from its arguments."""
+import inspect
+import os
+
+from . import _core
+from .errors import CompileError
+from .jit import JITFunction, KernelInterface
+from .testing import do_bench as _do_bench
+
+
+class Config:
+    """Values of constexprs to try. Warps and stages mean nothing on a processor, and are taken for the sake of files that give them."""
+
+    def __init__(self, kwargs, num_warps=4, num_stages=3, num_ctas=1, maxnreg=None, pre_hook=None, ir_override=None):
+        self.kwargs, self.num_warps, self.num_stages, self.num_ctas, self.maxnreg, self.pre_hook, self.ir_override = kwargs, num_warps, num_stages, num_ctas, maxnreg, pre_hook, ir_override
+
+    def all_kwargs(self):
+        return {**self.kwargs, "num_warps": self.num_warps, "num_ctas": self.num_ctas, "num_stages": self.num_stages}
+
+    def __str__(self):
+        return ", ".join(f"{k}: {v}" for k, v in self.all_kwargs().items())
+
+    __repr__ = __str__
+
+    def _identity(self):
+        return tuple(self.all_kwargs().items()), self.pre_hook
+
+    def __hash__(self):
+        return hash(self._identity())
+
+    def __eq__(self, other):
+        return isinstance(other, Config) and self._identity() == other._identity()
+
+
+class Autotuner(KernelInterface):
+
+    def __init__(self, fn, configs, key, reset_to_zero=None, restore_value=None, pre_hook=None, post_hook=None, prune_configs_by=None, warmup=None, rep=None, do_bench=None,
+                 cache_results=False, use_cuda_graph=False):
+        self.fn, self.configs, self.keys = fn, list(configs) or [Config({})], list(key)
+        self.arg_names = fn.arg_names
+        self.base_fn = fn
+        while not isinstance(self.base_fn, JITFunction):
+            self.base_fn = self.base_fn.fn
+        self.__name__, self.__doc__, self.__module__ = self.base_fn.__name__, self.base_fn.__doc__, self.base_fn.__module__
+        self.reset_to_zero, self.restore_value = list(reset_to_zero or ()), list(restore_value or ())
+        self.pre_hook, self.post_hook = pre_hook, post_hook
+        by = prune_configs_by or {}
+        self.perf_model, self.top_k, self.early_config_prune = by.get("perf_model"), by.get("top_k", 1.0), by.get("early_config_prune")
+        quick = {k: v for k, v in (("warmup", warmup), ("rep", rep)) if v is not None}
+        self.do_bench = do_bench or (lambda call, quantiles: _do_bench(call, quantiles=quantiles, **({"warmup": 5, "rep": 20} | quick)))
+        self.cache, self.best_config, self.configs_timings, self.bench_time = {}, None, {}, 0.0
+
+    def _arguments(self, args, kwargs):
+        return {**dict(zip(self.arg_names, args)), **kwargs}
+
+    def _copied(self, values):
+        """What puts the arrays that a kernel changes back as they are now."""
+        saved = [(values[name], _copy(values[name])) for name in self.restore_value]
+
+        def restore():
+            for array, old in saved:
+                _assign(array, old)
+
+        return restore
+
+    def _measure(self, args, kwargs, config, grid, values):
+        constants = {**values, **config.all_kwargs()}
+        restore = self._copied(values)
+
+        def call():
+            for name in self.reset_to_zero:
+                _assign(values[name], 0)
+            restore()
+            if config.pre_hook:
+                config.pre_hook(constants)
+            if self.pre_hook:
+                self.pre_hook(constants)
+            error = None
+            try:
+                self.fn.run(*args, grid=grid, warmup=False, **{**kwargs, **config.all_kwargs()})
+            except Exception as e:
+                error = e
+                raise
+            finally:
+                if self.post_hook:
+                    self.post_hook(constants, exception=error)
+
+        try:
+            return self.do_bench(call, quantiles=(0.5, 0.2, 0.8))
+        except CompileError:
+            return [float("inf")] * 3
+        finally:
+            restore()
+
+    def _pruned(self, values):
+        configs = self.configs
+        if self.early_config_prune:
+            configs = list(self.early_config_prune(configs, values, **values))
+            if not configs:
+                raise RuntimeError(f"early_config_prune left no configuration of `{self.__name__}`")
+        if self.perf_model:
+            count = int(len(self.configs) * self.top_k) if isinstance(self.top_k, float) and self.top_k <= 1 else int(self.top_k)
+            if len(configs) > count:
+                configs = sorted(configs, key=lambda c: self.perf_model(**{**values, **c.all_kwargs()}))[:max(count, 1)]
+        return configs
+
+    def run(self, *args, grid, warmup=False, **kwargs):
+        values = self._arguments(args, kwargs)
+        if len(self.configs) > 1:
+            key = tuple(values[k] for k in self.keys if k in values) + tuple(_core.array(v)[2] for v in values.values() if not isinstance(v, (int, float, str, tuple)) and _core.array(v))
+            config = self.cache.get(key)
+            if config is None:
+                if warmup:
+                    config = self.configs[0]
+                else:
+                    import time
+                    before = time.perf_counter()
+                    timings = {c: self._measure(args, kwargs, c, grid, values) for c in self._pruned(values)}
+                    self.bench_time = time.perf_counter() - before
+                    config = min(timings, key=lambda c: _first(timings[c]))
+                    if _first(timings[config]) == float("inf"):  # says why
+                        self.fn.run(*args, grid=grid, warmup=True, **{**kwargs, **config.all_kwargs()})
+                    self.configs_timings = timings
+                    self.cache[key] = config
+                    if os.environ.get("TRITON_PRINT_AUTOTUNING") == "1":
+                        print(f"autotuning of {self.__name__} for {key} took {self.bench_time:.2f} s; best: {config}")
+        else:
+            config = self.configs[0]
+        self.best_config = config
+        if config.pre_hook and not warmup:
+            config.pre_hook({**values, **config.all_kwargs()})
+        return self.fn.run(*args, grid=grid, warmup=warmup, **{**kwargs, **config.all_kwargs()})
+
+    def emit(self, *args, **kwargs):
+        return self.fn.emit(*args, **kwargs)
+
+
+class Heuristics(KernelInterface):
+
+    def __init__(self, fn, values):
+        self.fn, self.values, self.arg_names = fn, values, fn.arg_names
+        self.__name__, self.__doc__, self.__module__ = fn.__name__, fn.__doc__, fn.__module__
+
+    def run(self, *args, grid, warmup=False, **kwargs):
+        for name, value in self.values.items():
+            kwargs[name] = value({**dict(zip(self.arg_names, args)), **kwargs})
+        return self.fn.run(*args, grid=grid, warmup=warmup, **kwargs)
+
+    def emit(self, *args, **kwargs):
+        return self.fn.emit(*args, **kwargs)
+
+
+def _first(timing):
+    return timing[0] if isinstance(timing, (list, tuple)) else timing
+
+
+def _copy(array):
+    return array.clone() if hasattr(array, "clone") else array.copy()
+
+
+def _assign(array, value):
+    if hasattr(array, "copy_") and not isinstance(value, int):
+        array.copy_(value)
+    elif hasattr(array, "zero_"):
+        array.zero_()
+    else:
+        array[...] = value
+
+
+def autotune(configs, key, **options):
+    """Measures the configurations the first time that arguments have other types, or other values of `key`, and launches with the fastest."""
+    unknown = set(options) - set(inspect.signature(Autotuner.__init__).parameters)
+    if unknown:
+        raise TypeError(f"autotune has no option `{unknown.pop()}`")
+    return lambda fn: Autotuner(fn, configs, key, **options)
+
+
+def heuristics(values):
+    """Works constants out from a launch's arguments: {"EVEN": lambda args: args["n"] % 2 == 0}."""
+    return lambda fn: Heuristics(fn, values)

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: MIT
+"""Looking at kernels: what the compiler decided, whether programs stay in bounds and out of each other's way, how long they take, and files to ship."""
+import html as _html
+import json
+import os
+import re
+
+from . import _core
+from .errors import CompileError
+from .jit import JITFunction, _spelled, signature_items
+from .language import _values
+
+STAGES = ("ttir", "passes", "schedule", "lower", "llvm", "asm", "wat", "wgsl")
+
+
+def _kernel(kernel):
+    """The kernel inside an autotuner or heuristics."""
+    while not isinstance(kernel, JITFunction):
+        if not hasattr(kernel, "fn"):
+            raise TypeError(f"{kernel!r} is no kernel")
+        kernel = kernel.fn
+    return kernel
+
+
+class Text(str):
+    """A text that notebooks show as it is."""
+
+    def __repr__(self):
+        return str(self)
+
+    def _repr_html_(self):
+        return f"<pre>{_html.escape(self)}</pre>"
+
+
+def explain(kernel, *args, signature=None, **kwargs):
+    """What became of a kernel on this processor: which operations share loops, which accesses are contiguous, which masks end a loop instead, what is
+    kept in buffers, and why. Lines are those of the source. Arguments are those of a launch; or as `emit` takes them."""
+    return Text(_kernel(kernel).emit("schedule", *args, signature=signature, **kwargs))
+
+
+# ---- checks
+
+
+class Findings(list):
+    """What check() found: texts with lines of source. Empty where all is well."""
+
+    def __str__(self):
+        return "\n".join(self) if self else "no access out of bounds, no races"
+
+    __repr__ = __str__
+
+
+def _leaves(value):
+    if isinstance(value, (tuple, list)):
+        for v in value:
+            yield from _leaves(v)
+    elif hasattr(value, "block_shape") and hasattr(value, "base"):
+        yield value.base
+    else:
+        yield value
+
+
+def _interpretable(kernel, grid, args, kwargs, target):
+    """A kernel for the target, its grid, and [(bits, bytes)] of its arguments."""
+    signature, constants, bits, debug = kernel.describe_call(*args, **kwargs)
+    compiled = _core.compile(**kernel._request(signature, constants, debug, target))
+    values = kernel.bind(*args, **kwargs)
+    sizes = {}
+    for value in values.values():
+        for leaf in _leaves(value):
+            if leaf is not None and not isinstance(leaf, (bool, int, float, str)) and (about := _core.array(leaf)):
+                sizes[about[0]] = max(sizes.get(about[0], 1), about[1])
+    types = [p["type"] for p in json.loads(compiled.about)["parameters"]]
+    pairs = [(b, sizes.get(b, 1) if t.startswith("*") else 0) for b, t in zip(bits, types)]
+    return compiled, grid(values) if callable(grid) else grid, pairs
+
+
+def check(kernel, *args, grid, bounds=True, races=True, **kwargs):
+    """Runs a kernel slowly on the arrays, in place, until a program touches memory outside of the array that its pointer came from, or what another
+    program touched with nothing that orders the two. What was found is returned, by lines of source."""
+    kernel = _kernel(kernel)
+    compiled, grid, pairs = _interpretable(kernel, grid, args, kwargs, "interp")
+    try:
+        compiled.launch(grid, pairs, check_bounds=bounds, check_races=races, print=print)
+    except CompileError as e:
+        return Findings([str(e)])
+    return Findings()
+
+
+# ---- time
+
+
+class Measurement:
+    """Times of launches in µs, and what they make of the bytes and operations of a launch."""
+
+    def __init__(self, name, times, bytes=None, flops=None):
+        self.name, self.times, self.bytes, self.flops = name, sorted(times), bytes, flops
+
+    def quantile(self, q):
+        from .testing import _quantile
+        return _quantile(self.times, q)
+
+    @property
+    def median_us(self):
+        return self.quantile(0.5)
+
+    @property
+    def p10_us(self):
+        return self.quantile(0.1)
+
+    @property
+    def p90_us(self):
+        return self.quantile(0.9)
+
+    @property
+    def gb_per_s(self):
+        return None if self.bytes is None else self.bytes / self.median_us / 1e3
+
+    @property
+    def gflop_per_s(self):
+        return None if self.flops is None else self.flops / self.median_us / 1e3
+
+    def __repr__(self):
+        rates = [f"{r:.1f} {unit}" for r, unit in ((self.gb_per_s, "GB/s"), (self.gflop_per_s, "GFLOP/s")) if r is not None]
+        return f"{self.name}: {self.median_us:.1f} µs (10 %: {self.p10_us:.1f}, 90 %: {self.p90_us:.1f}, {len(self.times)} launches)" + "".join(", " + r for r in rates)
+
+
+def benchmark(kernel, *args, grid, bytes=None, flops=None, runs=None, **kwargs):
+    """Times launches from within the library: warmed up, then as many as take about 0.2 s. `bytes` and `flops` are those of a launch, for GB/s and GFLOP/s;
+    bytes are otherwise those of the arrays, each counted once."""
+    outer, kernel = kernel, _kernel(kernel)
+    if outer is not kernel:  # tuned first
+        outer[grid](*args, **kwargs)
+        kwargs = {**kwargs, **_chosen(outer, args, kwargs)}
+    _, _, bits, _ = kernel.describe_call(*args, **kwargs)
+    compiled = kernel.kernel_for(*args, **kwargs)
+    values = kernel.bind(*args, **kwargs)
+    grid = grid(values) if callable(grid) else grid
+    if bytes is None:
+        seen = {about[0]: about[1] for v in values.values() for leaf in _leaves(v) if leaf is not None and not isinstance(leaf, (bool, int, float, str)) and (about := _core.array(leaf))}
+        bytes = sum(seen.values())
+    pairs = [(b, 0) for b in bits]
+    if runs is None:
+        first = compiled.launch(grid, pairs, runs=3)
+        runs = int(max(7, min(10000, 2e5 / max(min(first), 0.1))))
+    return Measurement(kernel.__name__, compiled.launch(grid, pairs, runs=runs), bytes, flops)
+
+
+def _chosen(kernel, args, kwargs):
+    """The constants that autotuners and heuristics around a kernel gave its last launch."""
+    out = {}
+    while not isinstance(kernel, JITFunction):
+        if hasattr(kernel, "best_config"):
+            out.update(kernel.best_config.kwargs)
+        else:
+            for name, value in kernel.values.items():
+                out[name] = value({**dict(zip(kernel.arg_names, args)), **kwargs, **out})
+        kernel = kernel.fn
+    return out
+
+
+# ---- files
+
+
+def compile(kernel, signature=None, target="cpu", out=".", constants=None, args=(), debug=False):
+    """Writes what `nereid compile` writes: files for the targets ("cpu", "wasm", "webgpu", or several with commas between) and manifest.json.
+
+    `signature` is in the language of Triton's AOT tool ("*fp32:16,*fp32:16,i32"), or a dict by name; `args` are instead those of a launch."""
+    kernel = _kernel(kernel)
+    constants = dict(constants or {})
+    if signature is None:
+        items, given, _, _ = kernel.describe_call(*args, **constants)
+        constants = given
+    else:
+        items = signature_items(kernel, signature, constants)
+    os.makedirs(out, exist_ok=True)
+    path = os.path.join(out, "manifest.json")
+    try:
+        with open(path) as f:
+            old = json.load(f)
+        artefacts = old["artefacts"] if old["nereid"] == _core.version() else []
+    except (OSError, ValueError, KeyError, TypeError):
+        artefacts = []
+    for name in target.split(",") if isinstance(target, str) else target:
+        request = kernel._request(items, constants, debug, name.strip())
+        made = json.loads(_core.artefacts(**request, directory=out))
+        artefacts = [a for a in artefacts if (a["target"], a["kernel"]["name"]) != (made["target"], made["kernel"]["name"])] + [made]
+    manifest = {"nereid": _core.version(), "artefacts": artefacts}
+    with open(path, "w") as f:
+        json.dump(manifest, f, indent=2)
+        f.write("\n")
+    return manifest
+
+
+def dump(folder, name, key, request):
+    """Writes every stage of a kernel to a folder of its own: NEREID_DUMP."""
+    place = os.path.join(folder, f"{name}-{key[:8]}")
+    os.makedirs(place, exist_ok=True)
+    request = {k: v for k, v in request.items() if k != "target"}
+    for path, text, shown in request["files"]:
+        with open(os.path.join(place, path.strip("_")), "w") as f:
+            f.write(text)
+    for stage in STAGES:
+        try:
+            text = _core.emit(**{**request, "print": None if stage == "ttir" else (lambda _: None)}, stage=stage)
+        except (CompileError, RuntimeError) as e:
+            text = str(e)
+        with open(os.path.join(place, f"{name}.{stage}"), "w") as f:
+            f.write(text + "\n")
+
+
+def html(kernel):
+    """A kernel in a notebook: its source, and the stages of what was launched last, to unfold."""
+    parts = [f"<b>kernel {_html.escape(kernel.__name__)}</b>({', '.join(_html.escape(p.name) for p in kernel.params)}), compiled for {kernel.compiled} combination(s)"]
+
+    def fold(title, text):
+        parts.append(f"<details><summary>{title}</summary><pre>{_html.escape(text)}</pre></details>")
+
+    fold("source", kernel.src)
+    if kernel._last:
+        for stage, title in (("schedule", "explanation"), ("ttir", "TTIR"), ("lower", "loops"), ("asm", "assembly")):
+            fold(title, kernel.emit(stage))
+    return "".join(parts)

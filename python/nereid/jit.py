@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: MIT
+"""nereid.jit: kernels in Triton's language that launch on this processor."""
+import functools
+import inspect
+import json
+import os
+
+from . import _cache, _core, _source
+from .language import _values
+
+
+class KernelInterface:
+    """What is launched as kernel[grid](...): kernels, and what autotune and heuristics make of them."""
+
+    def __getitem__(self, grid):
+        return lambda *args, **kwargs: self.run(*args, grid=grid, warmup=False, **kwargs)
+
+    def warmup(self, *args, grid, **kwargs):
+        """Compiles for these arguments and launches nothing; a dtype stands for an array of it."""
+        return self.run(*map(_typed, args), grid=grid, warmup=True, **{k: _typed(v) for k, v in kwargs.items()})
+
+
+class _Mock:
+    """An array that has a type alone."""
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+
+    def data_ptr(self):
+        return 0
+
+
+def _typed(value):
+    return _Mock(value) if isinstance(value, _values.dtype) or type(value).__module__ == "torch" and type(value).__name__ == "dtype" else value
+
+
+class Param:
+    """A parameter as its `def` line says it."""
+
+    def __init__(self, num, name, annotation, default, do_not_specialize, do_not_align):
+        self.num, self.name, self.default = num, name, default
+        self.annotation = _spelled(annotation)
+        self.do_not_specialize, self.do_not_specialize_on_alignment = do_not_specialize, do_not_align
+        self.is_constexpr = "constexpr" in self.annotation
+        self.has_default = default is not inspect.Parameter.empty
+
+    @property
+    def declared(self):
+        """The type that it has whatever the argument is, or ""."""
+        name = self.annotation.removeprefix("*").removeprefix("k")
+        return self.annotation if name in _NAMES else ""
+
+
+_NAMES = {d.name for d in _values.DTYPES.values()} - {"void"}
+_OTHER_NAMES = {d.attribute: d.name for d in _values.DTYPES.values()} | {"u1": "i1", "bool": "i1"}
+
+
+def _spelled(annotation):
+    """`tl.int64`, "tl.int64", "i64" and tl.pointer_type(tl.float32) as signatures write them."""
+    if annotation is inspect.Parameter.empty:
+        return ""
+    text = getattr(annotation, "__name__", None) or str(annotation)
+    text = text.removeprefix("tl.").strip("'\"")
+    stars = len(text) - len(text.lstrip("*"))
+    return "*" * stars + _OTHER_NAMES.get(text[stars:], text[stars:])
+
+
+class JITFunction(_core.Launcher, KernelInterface):
+    """A kernel. `kernel[grid](...)` launches it, compiled once for each combination of types, divisibility by 16, ones and constants."""
+
+    __getitem__ = _core.Launcher.__getitem__  # in C++: the way of every launch
+
+    def __init__(self, fn, do_not_specialize=None, do_not_specialize_on_alignment=None, debug=None, noinline=None, repr=None, launch_metadata=None, version=None):
+        super().__init__()
+        self.fn = fn
+        functools.update_wrapper(self, fn)
+        _source.source_lines(fn)  # says now that there is none
+        self.signature = inspect.signature(fn)
+        plain, unaligned = list(do_not_specialize or ()), list(do_not_specialize_on_alignment or ())
+        self.params = []
+        for i, p in enumerate(self.signature.parameters.values()):
+            if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
+                continue  # a helper may have them; of a kernel the compiler refuses them
+            self.params.append(Param(i, p.name, p.annotation, p.default, i in plain or p.name in plain, i in unaligned or p.name in unaligned))
+        for p in self.params:
+            narrow = p.declared.startswith(("fp", "bf")) or p.declared == "i1"
+            self.add_parameter(p.name, p.is_constexpr, not (p.do_not_specialize or narrow), not p.do_not_specialize_on_alignment, p.declared, p.default if p.has_default else None, p.has_default)
+        self.arg_names = [p.name for p in self.params]
+        self.constexprs = [p.num for p in self.params if p.is_constexpr]
+        self.noinline, self.launch_metadata = bool(noinline), launch_metadata
+        self.debug = bool(debug) or os.environ.get("TRITON_DEBUG") == "1"
+        self.pre_run_hooks = []
+        self._files = None
+        self._last = None  # signature and constants of what was compiled last
+
+    def __call__(self, *args, **kwargs):
+        raise RuntimeError(f"`{self.__name__}` is a kernel: launch it as {self.__name__}[grid](...)")
+
+    def __repr__(self):
+        return f"<kernel {self.__module__}.{self.__qualname__}>"
+
+    def __reduce__(self):
+        import importlib
+        return functools.reduce, (getattr, self.__qualname__.split("."), importlib.import_module(self.__module__))
+
+    @property
+    def src(self):
+        return "".join(_source.source_lines(self.fn)[0])
+
+    def add_pre_run_hook(self, hook):
+        """Calls hook(*args, **kwargs) before each launch."""
+        if not callable(hook):
+            raise TypeError("a hook is called")
+        self.pre_run_hooks.append(hook)
+        self.slow = True
+
+    def run(self, *args, grid, warmup=False, **kwargs):
+        """What kernel[grid](...) does; with `warmup` it compiles alone."""
+        from . import knobs
+        if warmup:
+            return self.kernel_for(*args, **kwargs)
+        for hook in self.pre_run_hooks:
+            hook(*args, **kwargs)
+        enter, leave = knobs.runtime.launch_enter_hook, knobs.runtime.launch_exit_hook
+        metadata = LaunchMetadata(self, grid, args, kwargs) if enter or leave else None
+        if enter:
+            enter(metadata)
+        slow, hooks = self.slow, knobs.runtime._any()
+        try:
+            self.slow = False
+            _core.set_hooks(False)
+            return self[grid](*args, **kwargs)
+        finally:
+            self.slow = slow
+            _core.set_hooks(hooks)
+            if leave:
+                leave(metadata)
+
+    # ---- compiling
+
+    def _sources(self, constants):
+        """The files, and the constants as the compiler reads them."""
+        texts = {name: _source.literal(value) for name, value in constants.items()}
+        if None in texts.values():  # functions: the files have to name them
+            files = _source.Files(self, {name: value for name, value in constants.items() if texts[name] is None})
+            return files, texts | files.constants
+        if self._files is None:
+            self._files = _source.Files(self)
+            for watched in self._files.watched:
+                self.watch(*watched)
+        return self._files, texts
+
+    def _request(self, signature, constants, debug, target="cpu"):
+        files, texts = self._sources(constants)
+        return dict(path=files.entry, files=files.list(), kernel=self.fn.__name__, signature=signature, constants=texts, target=target, debug=debug, print=print)
+
+    def _compile(self, signature, constants, debug):
+        """Called by launches that meet a combination for the first time."""
+        from . import inspection, knobs
+        request = self._request(signature, constants, debug)
+        self._last = signature, constants, debug
+        if knobs.runtime.jit_cache_hook and knobs.runtime.jit_cache_hook(key=request, fn=self):
+            raise RuntimeError("knobs.runtime.jit_cache_hook refused to compile the kernel")
+        name = _cache.key(request["path"], request["files"], request["kernel"], signature, sorted(request["constants"].items()), debug)
+        kernel = _cache.load(name)
+        if kernel is None:
+            kernel = _core.compile(**request)
+            _cache.store(name, kernel)
+        if os.environ.get("NEREID_DUMP"):
+            inspection.dump(os.environ["NEREID_DUMP"], self.fn.__name__, name, request)
+        if knobs.runtime.jit_post_compile_hook:
+            knobs.runtime.jit_post_compile_hook(key=request, fn=self, kernel=kernel)
+        return kernel
+
+    def _described(self, args, kwargs):
+        """Signature, constants and debug: of these arguments; without arguments, of the last launch with other constants."""
+        if args or not self._last or any(p.name in kwargs and not p.is_constexpr for p in self.params):
+            signature, constants, _, debug = self.describe_call(*map(_typed, args), **{k: _typed(v) for k, v in kwargs.items()})
+            return signature, constants, debug
+        signature, constants, debug = self._last
+        for name in kwargs:
+            if name not in self.arg_names:
+                raise TypeError(f"the kernel has no parameter `{name}`")
+        return signature, {**constants, **kwargs}, debug
+
+    def emit(self, stage="ttir", *args, signature=None, **kwargs):
+        """The text of a stage of the compiler: tokens, ast, ttir, passes, schedule, lower, llvm, asm, wat, wgsl.
+
+        For the arguments of a launch, as `kernel.emit("asm", x, y, n, BLOCK=256)`; or for a signature in the language of Triton's AOT tool, as
+        `kernel.emit("wgsl", signature="*fp32:16,*fp32:16,i32", BLOCK=256)`; or, without either, for what was launched last.
+        """
+        request = self._request_for(args, signature, kwargs)
+        request.pop("target")
+        return _core.emit(**request, stage=stage)
+
+    def _request_for(self, args, signature, kwargs, target="cpu"):
+        if signature is not None:
+            items = signature_items(self, signature, kwargs)
+            return self._request(items, dict(kwargs), self.debug, target)
+        items, constants, debug = self._described(args, kwargs)
+        return self._request(items, constants, debug, target)
+
+    def _repr_html_(self):
+        from . import inspection
+        return inspection.html(self)
+
+
+def signature_items(kernel, signature, constants):
+    """One item a parameter, from "*fp32,i32", a list of them or {name: item}: what is a constant has none."""
+    if isinstance(signature, dict):
+        return ["" if p.name in constants else signature.get(p.name, "").replace("constexpr", "") for p in kernel.params]
+    items = split_signature(signature) if isinstance(signature, str) else list(signature)
+    if len(items) == len(kernel.params):
+        return ["" if p.name in constants else item for p, item in zip(kernel.params, items)]
+    rest = iter(items)
+    return ["" if p.name in constants or p.is_constexpr else next(rest, "") for p in kernel.params]
+
+
+def split_signature(text):
+    out, depth, item = [], 0, ""
+    for c in text:
+        depth += (c in "([<") - (c in ")]>")
+        if c == "," and depth == 0:
+            out.append(item.strip())
+            item = ""
+        else:
+            item += c
+    return out + [item.strip()] if item.strip() else out
+
+
+class LaunchMetadata:
+    """What hooks learn of a launch."""
+
+    def __init__(self, fn, grid, args, kwargs):
+        self.fn, self.grid, self.args, self.kwargs, self.name = fn, grid, args, kwargs, fn.__name__
+
+    def get(self):
+        return {"name": self.name, "grid": self.grid}
+
+
+class ConstexprFunction:
+    """A function that kernels call with constants, and anyone else as it is."""
+
+    def __init__(self, fn):
+        self.fn = fn
+        functools.update_wrapper(self, fn)
+
+    def __call__(self, *args, **kwargs):
+        unwrap = lambda v: v.value if isinstance(v, _values.constexpr) else v
+        return self.fn(*map(unwrap, args), **{k: unwrap(v) for k, v in kwargs.items()})
+
+
+def jit(fn=None, **options):
+    """Makes a kernel, or a function for kernels, of a function in Triton's language. Options are those of triton.jit."""
+    if fn is None:
+        return lambda f: jit(f, **options)
+    if isinstance(fn, JITFunction):
+        return fn
+    return JITFunction(fn, **options)
+
+
+def constexpr_function(fn):
+    """A function of constants, which the compiler works out."""
+    return ConstexprFunction(fn)
+
+
+def aggregate(cls):
+    """A class of named values, for kernels."""
+    cls.__nereid_aggregate__ = True
+    return cls
+
+
+def cdiv(x, y):
+    """How many blocks of y it takes for x."""
+    return -(-x // y)
+
+
+def next_power_of_2(n):
+    """The least power of two that is not less than n."""
+    return 1 << max(n - 1, 0).bit_length()

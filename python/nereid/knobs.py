@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+"""Hooks, as Triton's: nereid.knobs.runtime.launch_enter_hook = f, which is called with what there is to know of each launch."""
+from . import _core
+
+
+class _Runtime:
+    """launch_enter_hook and launch_exit_hook around launches; jit_cache_hook before a kernel is compiled or fetched, jit_post_compile_hook after."""
+
+    def __init__(self):
+        self.jit_cache_hook = self.jit_post_compile_hook = None
+        self._enter = self._exit = None
+
+    def _any(self):
+        return bool(self._enter or self._exit)
+
+    @property
+    def launch_enter_hook(self):
+        return self._enter
+
+    @launch_enter_hook.setter
+    def launch_enter_hook(self, hook):
+        self._enter = hook
+        _core.set_hooks(self._any())
+
+    @property
+    def launch_exit_hook(self):
+        return self._exit
+
+    @launch_exit_hook.setter
+    def launch_exit_hook(self, hook):
+        self._exit = hook
+        _core.set_hooks(self._any())
+
+
+runtime = _Runtime()

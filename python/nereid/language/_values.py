@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: MIT
+"""What `tl.*` is in Python. Kernels are compiled from their source; outside of them these objects only say what they are."""
+
+
+class constexpr:
+    """A value that kernels see as a constant: of a parameter's annotation, or of a global."""
+
+    def __init__(self, value):
+        self.value = value.value if isinstance(value, constexpr) else value
+
+    def __repr__(self):
+        return f"constexpr[{self.value!r}]"
+
+    def __hash__(self):
+        return hash(self.value)
+
+    def __bool__(self):
+        return bool(self.value)
+
+    def __index__(self):
+        return self.value.__index__()
+
+    def __int__(self):
+        return int(self.value)
+
+    def __float__(self):
+        return float(self.value)
+
+    def __call__(self, *args, **kwargs):
+        return self.value(*args, **kwargs)
+
+    def __getitem__(self, item):
+        return constexpr(self.value[item.value if isinstance(item, constexpr) else item])
+
+
+def _operators():
+    import operator
+    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift"):
+        function = getattr(operator, name + "_" if name in ("and", "or") else name)
+
+        def forward(self, other, function=function):
+            return constexpr(function(self.value, getattr(other, "value", other)))
+
+        def backward(self, other, function=function):
+            return constexpr(function(getattr(other, "value", other), self.value))
+
+        setattr(constexpr, f"__{name}__", forward)
+        setattr(constexpr, f"__r{name}__", backward)
+    for name in ("lt", "le", "gt", "ge", "eq", "ne"):
+
+        def compare(self, other, function=getattr(operator, name)):
+            return function(self.value, getattr(other, "value", other))
+
+        setattr(constexpr, f"__{name}__", compare)
+    for name in ("neg", "pos", "invert"):
+
+        def unary(self, function=getattr(operator, name)):
+            return constexpr(function(self.value))
+
+        setattr(constexpr, f"__{name}__", unary)
+
+
+_operators()
+
+
+class dtype:
+    """A type of elements: tl.float32. `name` is how signatures write it: fp32."""
+
+    def __init__(self, name, attribute, bits, kind):
+        self.name, self.attribute, self.primitive_bitwidth, self._kind = name, attribute, bits, kind
+
+    def __repr__(self):
+        return f"tl.{self.attribute}"
+
+    def __str__(self):
+        return self.name
+
+    def __hash__(self):
+        return hash(self.name)
+
+    def __eq__(self, other):
+        return isinstance(other, dtype) and self.name == other.name
+
+    def __reduce__(self):
+        return _named, (self.attribute, )
+
+    @property
+    def itemsize(self):
+        return max(self.primitive_bitwidth // 8, 1)
+
+    def is_floating(self):
+        return self._kind == "f"
+
+    def is_int(self):
+        return self._kind in "iub"
+
+    def is_int_signed(self):
+        return self._kind == "i"
+
+    def is_int_unsigned(self):
+        return self._kind in "ub"
+
+    def is_bool(self):
+        return self._kind == "b"
+
+    def is_fp8(self):
+        return self.is_floating() and self.primitive_bitwidth == 8
+
+    def is_ptr(self):
+        return False
+
+    def __call__(self, *_, **__):
+        raise RuntimeError(f"tl.{self.attribute} converts in kernels alone")
+
+
+def _named(attribute):
+    return DTYPES[attribute]
+
+
+DTYPES = {
+    attribute: dtype(name, attribute, bits, kind)
+    for attribute, name, bits, kind in (
+        ("int1", "i1", 1, "b"), ("int8", "i8", 8, "i"), ("int16", "i16", 16, "i"), ("int32", "i32", 32, "i"), ("int64", "i64", 64, "i"),
+        ("uint8", "u8", 8, "u"), ("uint16", "u16", 16, "u"), ("uint32", "u32", 32, "u"), ("uint64", "u64", 64, "u"), ("float8e5", "fp8e5", 8, "f"),
+        ("float8e5b16", "fp8e5b16", 8, "f"), ("float8e4nv", "fp8e4nv", 8, "f"), ("float8e4b8", "fp8e4b8", 8, "f"), ("float8e4b15", "fp8e4b15", 8, "f"),
+        ("float16", "fp16", 16, "f"), ("bfloat16", "bf16", 16, "f"), ("float32", "fp32", 32, "f"), ("float64", "fp64", 64, "f"), ("void", "void", 0, "v"))
+}
+
+
+class pointer_type:
+    """A pointer, in annotations of parameters."""
+
+    def __init__(self, element_ty, *_, const=False):
+        self.element_ty, self.const = element_ty, const
+
+    def __repr__(self):
+        return f"tl.pointer_type({self.element_ty!r})"
+
+    def __str__(self):
+        return f"*{'k' if self.const else ''}{self.element_ty}"
+
+
+class const:
+    """Annotates a pointer that is not stored to."""
+
+
+class tensor:
+    """The class of tiles, for annotations and isinstance in kernels."""
+
+
+class block_type:
+    """The class of types with shapes, for annotations in kernels."""
+
+
+class Builtin:
+    """A function of the language."""
+
+    def __init__(self, module, name):
+        self.module, self.__name__ = module, name
+        self.__module__ = "nereid.language" + module.removeprefix("triton.language")
+
+    def __repr__(self):
+        return f"<tl.{self.__name__}, for kernels>"
+
+    def __call__(self, *_, **__):
+        raise RuntimeError(f"tl.{self.__name__} is for kernels: functions that nereid.jit decorates, launched as kernel[grid](...)")
+
+    def __reduce__(self):
+        import importlib
+        return getattr, (importlib.import_module(self.__module__), self.__name__)

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT
+// The module nereid._core: the C interface for Python, and launches. What it gives is wrapped in python/nereid.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <map>
+
+#include "launcher.h"
+
+namespace nb = nanobind;
+using namespace nereid::python;
+
+namespace {
+
+using File = std::tuple<std::string, std::string, std::string>;  // path, text, the path that messages name
+
+// A request and what its pointers point to.
+class Request {
+ public:
+  Request(std::string path, std::vector<File> files, std::string kernel, std::vector<std::string> signature, nb::dict constants, std::string target, bool debug, nb::object print)
+      : path_(std::move(path)), kernel_(std::move(kernel)), target_(std::move(target)), given_(std::move(files)), signature_(std::move(signature)), print_(std::move(print)) {
+    for (auto [name, value] : constants) constants_.emplace_back(nb::cast<std::string>(name), nb::cast<std::string>(value));
+    for (auto& [p, text, shown] : given_) files_.push_back({p.c_str(), text.c_str(), shown.empty() ? nullptr : shown.c_str()});
+    for (auto& s : signature_) items_.push_back(s.c_str());
+    for (auto& [name, value] : constants_) {
+      names_.push_back(name.c_str());
+      values_.push_back(value.c_str());
+    }
+    request_.path = path_.c_str();
+    request_.kernel = kernel_.empty() ? nullptr : kernel_.c_str();
+    request_.signature = items_.data();
+    request_.signature_size = items_.size();
+    request_.constant_names = names_.data();
+    request_.constant_values = values_.data();
+    request_.constants_size = names_.size();
+    request_.target = target_.c_str();
+    request_.debug = debug;
+    request_.files = files_.data();
+    request_.files_size = files_.size();
+    request_.diagnostics = &diagnostics_;
+    if (print_.is_none()) return;
+    request_.user = this;
+    request_.print = [](void* user, const char* text, size_t size) {
+      nb::gil_scoped_acquire held;
+      auto* self = static_cast<Request*>(user);
+      Ref done(PyObject_CallFunction(self->print_.ptr(), "s#", text, static_cast<Py_ssize_t>(size)));
+      if (!done) PyErr_WriteUnraisable(self->print_.ptr());
+    };
+  }
+
+  // Calls without the lock, and raises what goes wrong.
+  template <class F>
+  void run(F&& f) {
+    nereid_text error{};
+    nereid_status status;
+    {
+      nb::gil_scoped_release released;
+      status = f(&request_, &error);
+    }
+    if (status == NEREID_OK) return;
+    raise(status, error, diagnostics_);
+    throw nb::python_error();
+  }
+
+ private:
+  std::string path_, kernel_, target_;
+  std::vector<File> given_;
+  std::vector<std::string> signature_;
+  nb::object print_;
+  std::vector<std::pair<std::string, std::string>> constants_;
+  std::vector<nereid_file> files_;
+  std::vector<const char*> items_, names_, values_;
+  nereid_request request_{};
+  nereid_text diagnostics_{};
+};
+
+std::string take(nereid_text text) {
+  std::string out(text.data ? text.data : "", text.size);
+  nereid_free(text);
+  return out;
+}
+
+template <class F>
+nb::object checked(F&& f) {
+  PyObject* out = f();
+  if (!out) throw nb::python_error();
+  return nb::steal(out);
+}
+
+// Arguments of a Python call as a vectorcall has them.
+struct Arguments {
+  Arguments(nb::args args, nb::kwargs kwargs) {
+    for (nb::handle a : args) values.push_back(a.ptr());
+    count = values.size();
+    names = Ref(PyTuple_New(static_cast<Py_ssize_t>(kwargs.size())));
+    Py_ssize_t k = 0;
+    for (auto [name, value] : kwargs) {
+      PyTuple_SET_ITEM(names.get(), k++, Ref::to(name.ptr()).release());
+      values.push_back(value.ptr());
+    }
+  }
+  std::vector<PyObject*> values;
+  size_t count = 0;
+  Ref names;
+};
+
+// Launches on any target, with checks; `args` are objects as a launch takes them, in the order of the kernel's parameters.
+std::vector<double> launchSlowly(const Kernel& kernel, nb::object grid, std::vector<std::tuple<uint64_t, uint64_t>> args, bool bounds, bool races, int threads, int runs, nb::object print) {
+  nereid_launch_options options{};
+  if (!gridOf(grid.ptr(), options.grid)) throw nb::python_error();
+  options.check_bounds = bounds;
+  options.check_races = races;
+  options.threads = threads;
+  std::vector<double> times(static_cast<size_t>(std::max(runs, 0)));
+  options.microseconds = runs > 0 ? times.data() : nullptr;
+  options.runs = runs;
+  if (!print.is_none()) {
+    options.user = &print;
+    options.print = [](void* user, const char* line, size_t size) {
+      nb::gil_scoped_acquire held;
+      Ref done(PyObject_CallFunction(static_cast<nb::object*>(user)->ptr(), "s#", line, static_cast<Py_ssize_t>(size)));
+      if (!done) PyErr_WriteUnraisable(nullptr);
+    };
+  }
+  std::vector<nereid_arg> all;
+  for (auto& [bits, bytes] : args) all.push_back({bits, bytes});
+  nereid_text error{};
+  nereid_status status;
+  {
+    nb::gil_scoped_release released;
+    status = nereid_launch(kernel.get(), all.data(), all.size(), &options, &error);
+  }
+  if (status == NEREID_OK) return times;
+  raise(status, error);
+  throw nb::python_error();
+}
+
+PyObject* subscript(PyObject* self, PyObject* grid) { return newBound(self, grid); }
+
+int traverseNothing(PyObject*, visitproc, void*) { return 0; }
+
+}  // namespace
+
+NB_MODULE(_core, m) {
+  m.doc() = "The compiler and launches, for nereid's own modules.";
+  nb::set_leak_warnings(false);  // kernels live as long as the modules that define them
+  compileError = nb::steal(PyErr_NewException("nereid._core.CompileErrorBase", PyExc_Exception, nullptr)).release().ptr();
+  m.attr("CompileErrorBase") = nb::borrow(compileError);
+  if (!makeBoundType()) throw nb::python_error();
+  m.def("set_errors", [](nb::object compile, nb::object launch) {
+    compileError = compile.release().ptr();
+    launchError = launch.release().ptr();
+  });
+
+  nb::class_<Kernel>(m, "Kernel")
+      .def_prop_ro("about", &Kernel::about)
+      .def("save",
+           [](const Kernel& k) {
+             nereid_text bytes{}, error{};
+             nereid_status status = nereid_kernel_save(k.get(), &bytes, &error);
+             if (status != NEREID_OK) {
+               raise(status, error);
+               throw nb::python_error();
+             }
+             nb::bytes out(bytes.data, bytes.size);
+             nereid_free(bytes);
+             return out;
+           })
+      .def("launch", launchSlowly, nb::arg("grid"), nb::arg("args"), nb::arg("check_bounds") = false, nb::arg("check_races") = false, nb::arg("threads") = 0, nb::arg("runs") = 0,
+           nb::arg("print").none() = nb::none());
+
+  static PyType_Slot slots[] = {{Py_mp_subscript, reinterpret_cast<void*>(subscript)}, {Py_tp_traverse, reinterpret_cast<void*>(traverseNothing)}, {0, nullptr}};
+  nb::class_<Launcher>(m, "Launcher", nb::type_slots(slots), nb::dynamic_attr(), nb::is_weak_referenceable())
+      .def(nb::init<>())
+      .def("add_parameter", [](Launcher& l, std::string name, bool isConstexpr, bool specializes, bool aligns, std::string declared, nb::object defaultValue, bool hasDefault) {
+        l.addParameter(std::move(name), isConstexpr, specializes, aligns, declared, hasDefault ? defaultValue.ptr() : nullptr);
+      }, nb::arg("name"), nb::arg("is_constexpr"), nb::arg("specializes"), nb::arg("aligns"), nb::arg("declared"), nb::arg("default").none(), nb::arg("has_default"))
+      .def("bind", [](Launcher& l, nb::args args, nb::kwargs kwargs) {
+        Arguments a(args, kwargs);
+        return checked([&] { return l.bind(a.values.data(), a.count, a.names.get()); });
+      }, "{name: value} of the arguments")
+      .def("kernel_for", [](nb::handle self, nb::args args, nb::kwargs kwargs) {
+        Arguments a(args, kwargs);
+        return checked([&] { return nb::inst_ptr<Launcher>(self)->kernelFor(self.ptr(), a.values.data(), a.count, a.names.get()); });
+      }, "the kernel for these arguments, compiled if need be")
+      .def("describe_call", [](Launcher& l, nb::args args, nb::kwargs kwargs) {
+        Arguments a(args, kwargs);
+        std::vector<std::string> signature;
+        Ref constants;
+        Bound bound;
+        if (!l.describe(a.values.data(), a.count, a.names.get(), signature, constants, bound)) throw nb::python_error();
+        std::vector<uint64_t> bits;
+        for (auto& arg : bound.args) bits.push_back(arg.bits);
+        return nb::make_tuple(signature, nb::steal(constants.release()), bits, bound.debug);
+      }, "signature, constants, bits of the arguments, and whether to keep assertions")
+      .def("forget", &Launcher::forget)
+      .def("watch", [](Launcher& l, nb::dict dict, nb::str name, nb::object value) { l.watch(dict.ptr(), name.ptr(), value.ptr()); })
+      .def_prop_ro("compiled", &Launcher::size)
+      .def_rw("slow", &Launcher::slow)
+      .def_rw("debug", &Launcher::debug)
+      .def_rw("threads", &Launcher::threads);
+
+#define REQUEST_ARGS                                                                                                                                     \
+  nb::arg("path"), nb::arg("files"), nb::arg("kernel"), nb::arg("signature"), nb::arg("constants"), nb::arg("target") = "cpu", nb::arg("debug") = false, \
+      nb::arg("print").none() = nb::none()
+#define REQUEST_PARAMETERS \
+  std::string path, std::vector<File> files, std::string kernel, std::vector<std::string> signature, nb::dict constants, std::string target, bool debug, nb::object print
+#define REQUEST Request request(std::move(path), std::move(files), std::move(kernel), std::move(signature), constants, std::move(target), debug, print)
+
+  m.def("compile", [](REQUEST_PARAMETERS) {
+    REQUEST;
+    nereid_kernel* out = nullptr;
+    request.run([&](const nereid_request* r, nereid_text* error) { return nereid_compile(r, &out, error); });
+    return new Kernel(out);
+  }, REQUEST_ARGS, nb::rv_policy::take_ownership);
+  m.def("emit", [](REQUEST_PARAMETERS, const std::string& stage) {
+    REQUEST;
+    nereid_text out{};
+    request.run([&](const nereid_request* r, nereid_text* error) { return nereid_emit(r, stage.c_str(), &out, error); });
+    return take(out);
+  }, REQUEST_ARGS, nb::arg("stage") = "ttir");
+  m.def("describe", [](REQUEST_PARAMETERS) {
+    REQUEST;
+    nereid_text out{};
+    request.run([&](const nereid_request* r, nereid_text* error) { return nereid_describe(r, &out, error); });
+    return take(out);
+  }, REQUEST_ARGS);
+  m.def("artefacts", [](REQUEST_PARAMETERS, const std::string& directory) {
+    REQUEST;
+    nereid_text out{};
+    request.run([&](const nereid_request* r, nereid_text* error) { return nereid_artefacts(r, directory.c_str(), &out, error); });
+    return take(out);
+  }, REQUEST_ARGS, nb::arg("directory") = ".");
+
+  m.def("load", [](nb::bytes bytes) {
+    nereid_kernel* out = nullptr;
+    nereid_text error{};
+    nereid_status status = nereid_kernel_load(bytes.c_str(), bytes.size(), &out, &error);
+    if (status != NEREID_OK) {
+      raise(status, error);
+      throw nb::python_error();
+    }
+    return new Kernel(out);
+  }, nb::rv_policy::take_ownership, "a kernel from what save() gave; ValueError where it is damaged or foreign");
+  m.def("array", [](nb::handle object) -> nb::object {
+    Array a;
+    switch (toShapedArray(object.ptr(), a)) {
+      case What::Error: throw nb::python_error();
+      case What::Nothing: return nb::none();
+      case What::Array: break;
+    }
+    uint64_t bytes = 0;
+    int64_t last = 0, first = 0;
+    bool empty = false;
+    for (size_t d = 0; d < a.shape.size(); ++d) {
+      empty |= a.shape[d] == 0;
+      (a.strides[d] < 0 ? first : last) += (a.shape[d] - 1) * a.strides[d];
+    }
+    if (!empty) bytes = static_cast<uint64_t>(last - first + 1) * static_cast<uint64_t>(bytesOf(a.type));
+    return nb::make_tuple(reinterpret_cast<uintptr_t>(a.data) + static_cast<uint64_t>(first * bytesOf(a.type)), bytes, nameOf(a.type), a.readOnly, a.contiguous, a.shape);
+  }, "address, bytes, type, whether it is read-only and contiguous, and shape of an array; None where it is none");
+  m.def("set_hooks", [](bool on) { Launcher::hooks = on; });
+  m.def("set_num_threads", &nereid_set_num_threads);
+  m.def("get_num_threads", &nereid_num_threads);
+  m.def("version", &nereid_version);
+  m.def("processor", &nereid_processor);
+  m.def("targets", [] { return take(nereid_targets()); });
+}

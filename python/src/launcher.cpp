@@ -1,0 +1,672 @@
+// SPDX-License-Identifier: MIT
+#include "launcher.h"
+
+#include <structmember.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <nanobind/nanobind.h>
+
+namespace nereid::python {
+
+namespace nb = nanobind;
+
+bool Launcher::hooks = false;
+PyObject *compileError = nullptr, *launchError = nullptr;
+
+namespace {
+
+// Kinds of arguments in a key; an array has its type's number above them.
+enum : uint8_t { kNone = 1, kConstant, kOne, kInt, kIntUnsigned64, kIntI64, kFloat, kBool, kTuple, kTupleEnd, kDescriptor, kArray = 32 };
+constexpr char kAligned = 1;
+
+// What Triton's launches take and processors make nothing of.
+constexpr const char* kOptions[] = {"num_warps", "num_stages", "num_ctas", "maxnreg", "enable_fp_fusion", "launch_cooperative_grid", "launch_pdl", "ir_override", "waves_per_eu",
+                                    "matrix_instr_nonkdim", "kpack", "cluster_dims", "extern_libs", "allow_fp8e4nv", "max_num_imprecise_acc_default", "stream", "instrumentation_mode"};
+
+struct Names {
+  PyObject* debug = PyUnicode_InternFromString("debug");
+  PyObject* compile = PyUnicode_InternFromString("_compile");
+  PyObject* run = PyUnicode_InternFromString("run");
+  PyObject* grid = PyUnicode_InternFromString("grid");
+  PyObject* warmup = PyUnicode_InternFromString("warmup");
+  PyObject* value = PyUnicode_InternFromString("value");
+};
+const Names& names() {
+  static const auto* all = new Names;
+  return *all;
+}
+
+// A tl.constexpr that stands around a value.
+PyTypeObject* constexprType() {
+  static PyTypeObject* type = nullptr;
+  if (!type) {
+    Ref module(PyImport_ImportModule("nereid.language._values"));
+    Ref found(module ? PyObject_GetAttrString(module.get(), "constexpr") : nullptr);
+    if (!found) PyErr_Clear();
+    else type = reinterpret_cast<PyTypeObject*>(found.release());
+  }
+  return type;
+}
+
+PyTypeObject* descriptorType() {
+  static PyTypeObject* type = nullptr;
+  if (!type) {
+    Ref module(PyImport_ImportModule("nereid.tools.tensor_descriptor"));
+    Ref found(module ? PyObject_GetAttrString(module.get(), "TensorDescriptor") : nullptr);
+    if (!found) PyErr_Clear();
+    else type = reinterpret_cast<PyTypeObject*>(found.release());
+  }
+  return type;
+}
+
+// Whether a kernel compiled for one of them is the other's: 1, 1.0 and True are three values, and so are 0.0 and -0.0.
+bool sameConstant(PyObject* a, PyObject* b) {
+  if (a == b) return true;
+  if (Py_TYPE(a) != Py_TYPE(b)) return false;
+  if (PyFloat_CheckExact(a)) {
+    double x = PyFloat_AS_DOUBLE(a), y = PyFloat_AS_DOUBLE(b);
+    return std::memcmp(&x, &y, sizeof x) == 0;
+  }
+  if (PyTuple_Check(a)) {
+    if (PyTuple_GET_SIZE(a) != PyTuple_GET_SIZE(b)) return false;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(a); ++i)
+      if (!sameConstant(PyTuple_GET_ITEM(a, i), PyTuple_GET_ITEM(b, i))) return false;
+    return true;
+  }
+  if (constexprType() && Py_TYPE(a) == constexprType()) {
+    Ref x(PyObject_GetAttr(a, names().value)), y(PyObject_GetAttr(b, names().value));
+    if (x && y) return sameConstant(x.get(), y.get());
+  }
+  int equal = PyObject_RichCompareBool(a, b, Py_EQ);
+  if (equal < 0) PyErr_Clear();
+  return equal == 1;
+}
+
+// The bits of a float in a narrower type.
+uint64_t encode(double value, DType type) {
+  uint64_t bits = 0;
+  if (type == DType::FP64) {
+    std::memcpy(&bits, &value, 8);
+  } else if (type == DType::FP16) {
+    // With round-to-nearest twice a number could come out one too high or low, so not by way of float.
+    char bytes[2];
+    if (std::fabs(value) >= 65520) value = std::copysign(HUGE_VAL, value);
+    PyFloat_Pack2(value, bytes, 1);
+    std::memcpy(&bits, bytes, 2);
+  } else {
+    auto single = static_cast<float>(value);
+    uint32_t word;
+    std::memcpy(&word, &single, 4);
+    bits = word;
+    if (type == DType::BF16) bits = std::isnan(single) ? word >> 16 | 0x40 : (word + 0x7FFF + (word >> 16 & 1)) >> 16;
+  }
+  return bits;
+}
+
+bool isFloating(DType type) { return type == DType::FP16 || type == DType::BF16 || type == DType::FP32 || type == DType::FP64; }
+
+void text(nereid_text t) { nereid_free(t); }
+
+}  // namespace
+
+void raise(nereid_status status, nereid_text error, nereid_text diagnostics) {
+  std::string what(error.data ? error.data : "", error.size);
+  while (!what.empty() && what.back() == '\n') what.pop_back();
+  std::string json(diagnostics.data ? diagnostics.data : "[]", diagnostics.data ? diagnostics.size : 2);
+  text(error);
+  text(diagnostics);
+  PyObject* type = status == NEREID_ERROR ? compileError : status == NEREID_UNAVAILABLE ? PyExc_RuntimeError : PyExc_ValueError;
+  if (type != compileError) return PyErr_SetString(type, what.c_str());
+  Ref made(PyObject_CallFunction(type, "ss", what.c_str(), json.c_str()));
+  if (made) PyErr_SetObject(type, made.get());
+}
+
+Kernel::Kernel(nereid_kernel* kernel) : kernel_(kernel) {
+  nereid_text json = nereid_kernel_describe(kernel);
+  about_.assign(json.data, json.size);
+  nereid_free(json);
+  Ref loads(PyImport_ImportModule("json"));
+  Ref about(loads ? PyObject_CallMethod(loads.get(), "loads", "s", about_.c_str()) : nullptr);
+  if (!about) throw nb::python_error();
+  for (nb::handle p : nb::borrow<nb::dict>(about.get())["parameters"]) {
+    auto d = nb::borrow<nb::dict>(p);
+    names_.emplace_back(nb::str(d["name"]).c_str());
+    writes_.push_back(d.contains("writes") && nb::cast<bool>(d["writes"]));
+  }
+}
+
+void Launcher::addParameter(std::string name, bool isConstexpr, bool specializes, bool aligns, const std::string& declared, PyObject* defaultValue) {
+  Parameter p;
+  p.key = Ref(PyUnicode_InternFromString(name.c_str()));
+  p.name = std::move(name);
+  p.isConstexpr = isConstexpr;
+  p.specializes = specializes;
+  p.aligns = aligns;
+  p.declaredPointer = declared.starts_with('*');
+  p.declared = dtypeNamed(declared.c_str() + (p.declaredPointer ? declared.find_first_not_of("*k") : 0));
+  p.defaultValue = Ref::to(defaultValue);
+  parameters_.push_back(std::move(p));
+}
+
+size_t Launcher::size() const {
+  size_t n = 0;
+  for (auto& [key, list] : variants_) n += list.size();
+  return n;
+}
+
+// Arguments to parameters, as Python does it.
+bool Launcher::match(PyObject* const* args, size_t count, PyObject* keywords, Bound& out) const {
+  out.values.assign(parameters_.size(), nullptr);
+  out.debug = debug;
+  if (count > parameters_.size()) {
+    PyErr_Format(PyExc_TypeError, "the kernel takes %zu arguments, not %zu", parameters_.size(), count);
+    return false;
+  }
+  std::copy(args, args + count, out.values.begin());
+  Py_ssize_t n = keywords ? PyTuple_GET_SIZE(keywords) : 0;
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    PyObject* name = PyTuple_GET_ITEM(keywords, i);
+    PyObject* value = args[count + static_cast<size_t>(i)];
+    size_t at = 0;
+    while (at < parameters_.size() && parameters_[at].key.get() != name) ++at;
+    if (at == parameters_.size())  // a name that was not interned
+      for (at = 0; at < parameters_.size() && PyUnicode_CompareWithASCIIString(name, parameters_[at].name.c_str()) != 0;) ++at;
+    if (at < parameters_.size()) {
+      if (out.values[at]) {
+        PyErr_Format(PyExc_TypeError, "the kernel got `%U` twice", name);
+        return false;
+      }
+      out.values[at] = value;
+      continue;
+    }
+    if (PyUnicode_Compare(name, names().debug) == 0) {
+      out.debug = PyObject_IsTrue(value) == 1 || debug;
+      continue;
+    }
+    bool known = false;
+    for (const char* option : kOptions) known |= PyUnicode_CompareWithASCIIString(name, option) == 0;
+    if (known) continue;
+    PyErr_Format(PyExc_TypeError, "the kernel has no parameter `%U`, and there is no such option", name);
+    return false;
+  }
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    if (out.values[i]) continue;
+    if (!parameters_[i].defaultValue) {
+      PyErr_Format(PyExc_TypeError, "the kernel's argument `%s` is missing%s", parameters_[i].name.c_str(), parameters_[i].isConstexpr ? "; it is a constexpr" : "");
+      return false;
+    }
+    out.values[i] = parameters_[i].defaultValue.get();
+  }
+  return true;
+}
+
+bool Launcher::addArray(const Parameter& p, PyObject*, Array&& array, Bound& out) const {
+  auto address = reinterpret_cast<uintptr_t>(array.data);
+  out.key += static_cast<char>(kArray + static_cast<uint8_t>(p.declaredPointer && p.declared != DType::None ? p.declared : array.type));
+  out.key += p.aligns && p.specializes && address % 16 == 0 ? kAligned : 0;
+  out.arrays.push_back({out.args.size(), array.readOnly});
+  out.args.push_back({address, 1});
+  if (array.owner) out.owners.push_back(std::move(array.owner));
+  if (!array.contiguous) out.strided.emplace_back(p.name, std::move(array));
+  return true;
+}
+
+// base, sizes, strides: what the front-end makes of it.
+bool Launcher::addDescriptor(const Parameter& p, PyObject* value, Bound& out) const {
+  Ref base(PyObject_GetAttrString(value, "base")), shape(PyObject_GetAttrString(value, "shape")), strides(PyObject_GetAttrString(value, "strides")),
+      block(PyObject_GetAttrString(value, "block_shape"));
+  Array array;
+  if (!base || !shape || !strides || !block || toArray(base.get(), array) != What::Array) {
+    if (!PyErr_Occurred()) PyErr_Format(PyExc_TypeError, "`%s`: the descriptor's base is no array", p.name.c_str());
+    return false;
+  }
+  out.key += static_cast<char>(kDescriptor);
+  out.key += static_cast<char>(array.type);
+  auto each = [&](PyObject* sequence, auto&& f) {
+    Ref fast(PySequence_Fast(sequence, "a descriptor's shapes are sequences"));
+    if (!fast) return false;
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(fast.get()); ++i) {
+      int64_t n = PyLong_AsLongLong(PySequence_Fast_GET_ITEM(fast.get(), i));
+      if (n == -1 && PyErr_Occurred()) return false;
+      f(n);
+    }
+    return true;
+  };
+  size_t rank = 0;
+  if (!each(block.get(), [&](int64_t n) {
+        out.key.append(reinterpret_cast<const char*>(&n), sizeof n);
+        ++rank;
+      }))
+    return false;
+  out.key += static_cast<char>(kTupleEnd);
+  out.arrays.push_back({out.args.size(), array.readOnly});
+  out.args.push_back({reinterpret_cast<uintptr_t>(array.data), 1});
+  if (array.owner) out.owners.push_back(std::move(array.owner));
+  out.owners.push_back(std::move(base));
+  size_t before = out.args.size();
+  for (PyObject* list : {shape.get(), strides.get()})
+    if (!each(list, [&](int64_t n) { out.args.push_back({static_cast<uint64_t>(n), 0}); })) return false;
+  if (out.args.size() - before == 2 * rank) return true;
+  PyErr_Format(PyExc_TypeError, "`%s`: a descriptor has as many sizes and strides as its blocks have axes", p.name.c_str());
+  return false;
+}
+
+bool Launcher::addValue(const Parameter& p, PyObject* value, bool part, Bound& out) const {
+  DType declared = part || p.declaredPointer ? DType::None : p.declared;
+  auto constant = [&] {
+    out.key += static_cast<char>(kConstant);
+    out.constants.push_back(value);
+    return true;
+  };
+  if (p.isConstexpr && !part) return constant();
+  if (PyTuple_Check(value) || PyList_Check(value)) {
+    out.key += static_cast<char>(kTuple);
+    Py_ssize_t n = PySequence_Fast_GET_SIZE(value);
+    for (Py_ssize_t i = 0; i < n; ++i)
+      if (!addValue(p, PySequence_Fast_GET_ITEM(value, i), true, out)) return false;
+    out.key += static_cast<char>(kTupleEnd);
+    return true;
+  }
+  auto floating = [&](double number) {
+    DType type = isFloating(declared) ? declared : DType::FP32;
+    out.key += static_cast<char>(kFloat);
+    out.args.push_back({encode(number, type), 0});
+    return true;
+  };
+  auto integer = [&](PyObject* object) {
+    int overflow = 0;
+    long long n = PyLong_AsLongLongAndOverflow(object, &overflow);
+    uint64_t bits = static_cast<uint64_t>(n);
+    bool big = overflow > 0;
+    if (big) bits = PyLong_AsUnsignedLongLong(object);
+    if (overflow < 0 || PyErr_Occurred()) {
+      PyErr_Clear();
+      PyErr_Format(PyExc_OverflowError, "`%s`: %S does not fit in 64 bits", p.name.c_str(), object);
+      return false;
+    }
+    if (isFloating(declared)) return floating(big ? static_cast<double>(bits) : static_cast<double>(n));
+    out.integers.push_back(n);
+    if (declared != DType::None) {
+      int width = bytesOf(declared) * 8;
+      bool isUnsigned = declared == DType::U8 || declared == DType::U16 || declared == DType::U32 || declared == DType::U64;
+      bool fits = declared == DType::I1 ? bits <= 1 : isUnsigned ? !(n < 0 && !big) && (width == 64 || bits >> width == 0) : !big && (width == 64 || (n >= -(1LL << (width - 1)) && n < 1LL << (width - 1)));
+      if (!fits) {
+        PyErr_Format(PyExc_OverflowError, "`%s`: %S does not fit in an %s", p.name.c_str(), object, nameOf(declared));
+        return false;
+      }
+    }
+    if (n == 1 && p.specializes && !big && declared == DType::None) {
+      out.key += static_cast<char>(kOne);
+      out.key += '\0';
+      return true;
+    }
+    out.key += static_cast<char>(declared != DType::None ? kInt : big ? kIntUnsigned64 : n >= INT32_MIN && n <= INT32_MAX ? kInt : kIntI64);
+    out.key += bits % 16 == 0 && p.specializes && p.aligns && declared != DType::I1 ? kAligned : 0;
+    out.args.push_back({bits, 0});
+    return true;
+  };
+  if (PyBool_Check(value)) {
+    if (declared != DType::None && declared != DType::I1) return integer(value);
+    out.key += static_cast<char>(kBool);
+    out.args.push_back({value == Py_True, 0});
+    return true;
+  }
+  if (PyLong_Check(value)) return integer(value);
+  if (PyFloat_Check(value)) {
+    if (declared != DType::None && !isFloating(declared)) {
+      PyErr_Format(PyExc_TypeError, "`%s` is an %s, but %S is a float", p.name.c_str(), nameOf(declared), value);
+      return false;
+    }
+    return floating(PyFloat_AS_DOUBLE(value));
+  }
+  if (value == Py_None) {
+    out.key += static_cast<char>(kNone);
+    return true;
+  }
+  Array array;
+  switch (toArray(value, array)) {
+    case What::Array: return addArray(p, value, std::move(array), out);
+    case What::Error: return false;
+    case What::Nothing: break;
+  }
+  if (PyType_IsSubtype(Py_TYPE(value), descriptorType())) return addDescriptor(p, value, out);
+  // Scalars of NumPy and the like.
+  if (PyIndex_Check(value)) {
+    Ref index(PyNumber_Index(value));
+    return index && integer(index.get());
+  }
+  if (Py_TYPE(value)->tp_as_number && Py_TYPE(value)->tp_as_number->nb_float) {
+    if (!std::strncmp(Py_TYPE(value)->tp_name, "numpy.bool", 10)) {
+      int yes = PyObject_IsTrue(value);
+      return addValue(p, yes ? Py_True : Py_False, part, out);
+    }
+    double number = PyFloat_AsDouble(value);
+    if (number == -1 && PyErr_Occurred()) return false;
+    return floating(number);
+  }
+  // Functions, types, strings: constants, as in Triton.
+  return constant();
+}
+
+bool Launcher::add(const Parameter& p, PyObject* value, Bound& out) const {
+  if (addValue(p, value, false, out)) return true;
+  // Which argument it was.
+  if (PyErr_ExceptionMatches(PyExc_TypeError)) {
+    PyObject *type, *error, *trace;
+    PyErr_Fetch(&type, &error, &trace);
+    PyErr_Format(PyExc_TypeError, "`%s`: %S", p.name.c_str(), error);
+    Py_XDECREF(type);
+    Py_XDECREF(error);
+    Py_XDECREF(trace);
+  }
+  return false;
+}
+
+// A kernel that is not told an array's strides would take it for another one.
+bool Launcher::checkStrides(const Bound& bound) const {
+  std::vector<int64_t> known = bound.integers;
+  for (size_t k = 0; k < parameters_.size(); ++k)
+    if (PyLong_Check(bound.values[k])) {
+      int overflow;
+      known.push_back(PyLong_AsLongLongAndOverflow(bound.values[k], &overflow));
+    }
+  for (auto& [name, array] : bound.strided)
+    for (size_t d = 0; d < array.shape.size(); ++d) {
+      int64_t stride = array.strides[d];
+      if (array.shape[d] <= 1 || stride == 1 || std::find(known.begin(), known.end(), stride) != known.end()) continue;
+      PyErr_Format(PyExc_ValueError, "`%s` is not contiguous, and the kernel is not given its stride along axis %zu (%lld elements): pass that, or numpy.ascontiguousarray(%s)", name.c_str(), d,
+                   static_cast<long long>(stride), name.c_str());
+      return false;
+    }
+  return true;
+}
+
+bool Launcher::checkWatched() const {
+  for (const Watched& w : watched_) {
+    PyObject* now = PyDict_GetItem(w.dict.get(), w.name.get());
+    if (now == w.value.get() || (now && sameConstant(now, w.value.get()))) continue;
+    PyErr_Format(PyExc_RuntimeError, "the global %U has changed since this kernel was compiled, from %R to %R", w.name.get(), w.value.get(), now ? now : Py_None);
+    return false;
+  }
+  return true;
+}
+
+// ---- signatures, for the front-end
+
+bool Launcher::itemOf(const Parameter& p, PyObject* value, bool part, std::string& out) const {
+  DType declared = part ? DType::None : p.declared;
+  if (PyTuple_Check(value) || PyList_Check(value)) {
+    out += "(";
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(value); ++i) {
+      if (!itemOf(p, PySequence_Fast_GET_ITEM(value, i), true, out)) return false;
+      out += ",";
+    }
+    out += ")";
+    return true;
+  }
+  Bound bound;
+  if (!addValue(p, value, part, bound)) return false;
+  auto kind = static_cast<uint8_t>(bound.key[0]);
+  bool aligned = bound.key.size() > 1 && bound.key[1] == kAligned;
+  const char* hint = aligned ? ":16" : "";
+  switch (kind) {
+    case kNone: out += "None"; return true;
+    case kOne: out += "1"; return true;
+    case kInt: out += std::string(declared != DType::None ? nameOf(declared) : "i32") + hint; return true;
+    case kIntI64: out += std::string("i64") + hint; return true;
+    case kIntUnsigned64: out += std::string("u64") + hint; return true;
+    case kFloat: out += isFloating(declared) ? nameOf(declared) : "fp32"; return true;
+    case kBool: out += "i1"; return true;
+    case kConstant: {
+      if (!part) return true;
+      Ref literal(PyObject_Repr(value));
+      const char* text = literal ? PyUnicode_AsUTF8(literal.get()) : nullptr;
+      if (text) out += text;
+      return text;
+    }
+    case kDescriptor: {
+      out += std::string("tensordesc<") + nameOf(static_cast<DType>(bound.key[1])) + "[";
+      for (size_t at = 2; at + 8 < bound.key.size(); at += 8) {
+        int64_t n;
+        std::memcpy(&n, bound.key.data() + at, sizeof n);
+        out += (at > 2 ? "," : "") + std::to_string(n);
+      }
+      out += "]>";
+      return true;
+    }
+    default: out += std::string("*") + nameOf(static_cast<DType>(kind - kArray)) + hint; return true;
+  }
+}
+
+bool Launcher::describe(PyObject* const* args, size_t count, PyObject* keywords, std::vector<std::string>& signature, Ref& constants, Bound& bound) {
+  if (!match(args, count, keywords, bound)) return false;
+  constants = Ref(PyDict_New());
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    const Parameter& p = parameters_[i];
+    if (!add(p, bound.values[i], bound)) return false;
+    std::string& item = signature.emplace_back();
+    if (p.isConstexpr) {
+      if (PyDict_SetItem(constants.get(), p.key.get(), bound.values[i]) < 0) return false;
+      continue;
+    }
+    if (!itemOf(p, bound.values[i], false, item)) return false;
+    if (item.empty() && PyDict_SetItem(constants.get(), p.key.get(), bound.values[i]) < 0) return false;
+  }
+  return true;
+}
+
+// ---- launches
+
+const Launcher::Variant* Launcher::find(PyObject* self, const Bound& bound, PyObject* const* args, size_t count, PyObject* keywords) {
+  auto matches = [&](const Variant& v) {
+    for (size_t i = 0; i < v.constants.size(); ++i)
+      if (!sameConstant(v.constants[i].get(), bound.constants[i])) return false;
+    return true;
+  };
+  if (auto list = variants_.find(bound.key); list != variants_.end())
+    for (auto& v : list->second)
+      if (matches(*v)) return v.get();
+  // Compiled in Python: sources, caches.
+  std::vector<std::string> signature;
+  Ref constants;
+  Bound again;
+  if (!describe(args, count, keywords, signature, constants, again)) return nullptr;
+  Ref items(PyList_New(0));
+  for (const std::string& s : signature) {
+    Ref item(PyUnicode_FromStringAndSize(s.data(), static_cast<Py_ssize_t>(s.size())));
+    if (!item || PyList_Append(items.get(), item.get()) < 0) return nullptr;
+  }
+  Ref kernel(PyObject_CallMethodObjArgs(self, names().compile, items.get(), constants.get(), bound.debug ? Py_True : Py_False, nullptr));
+  if (!kernel) return nullptr;
+  auto variant = std::make_unique<Variant>();
+  variant->kernel = nb::inst_ptr<Kernel>(nb::handle(kernel.get()));
+  variant->owner = std::move(kernel);
+  for (PyObject* c : bound.constants) variant->constants.push_back(Ref::to(c));
+  if (variant->kernel->count() != bound.args.size()) {
+    PyErr_Format(PyExc_SystemError, "the kernel was compiled for %zu arguments, but the launch has %zu", variant->kernel->count(), bound.args.size());
+    return nullptr;
+  }
+  return variants_[bound.key].emplace_back(std::move(variant)).get();
+}
+
+PyObject* Launcher::kernelFor(PyObject* self, PyObject* const* args, size_t count, PyObject* keywords) {
+  Bound bound;
+  if (!match(args, count, keywords, bound)) return nullptr;
+  for (size_t i = 0; i < parameters_.size(); ++i)
+    if (!add(parameters_[i], bound.values[i], bound)) return nullptr;
+  bound.key += bound.debug ? 'd' : '-';
+  const Variant* v = find(self, bound, args, count, keywords);
+  if (!v) return nullptr;
+  Py_INCREF(v->owner.get());
+  return v->owner.get();
+}
+
+PyObject* Launcher::bind(PyObject* const* args, size_t count, PyObject* keywords) {
+  Bound bound;
+  if (!match(args, count, keywords, bound)) return nullptr;
+  Ref all(PyDict_New());
+  for (size_t i = 0; i < parameters_.size(); ++i)
+    if (PyDict_SetItem(all.get(), parameters_[i].key.get(), bound.values[i]) < 0) return nullptr;
+  return all.release();
+}
+
+bool gridOf(PyObject* grid, uint32_t out[3]) {
+  out[0] = out[1] = out[2] = 1;
+  auto one = [&](PyObject* item, size_t k) {
+    Ref index(PyNumber_Index(item));
+    if (!index) return false;
+    long long n = PyLong_AsLongLong(index.get());
+    if (n == -1 && PyErr_Occurred()) return false;
+    if (n < 0 || n > UINT32_MAX) {
+      PyErr_Format(PyExc_ValueError, "a grid has 0 to %u programs along an axis, not %lld", UINT32_MAX, n);
+      return false;
+    }
+    out[k] = static_cast<uint32_t>(n);
+    return true;
+  };
+  if (PyTuple_Check(grid) || PyList_Check(grid)) {
+    Py_ssize_t n = PySequence_Fast_GET_SIZE(grid);
+    if (n < 1 || n > 3) {
+      PyErr_Format(PyExc_ValueError, "a grid has one to three axes, not %zd", n);
+      return false;
+    }
+    for (Py_ssize_t i = 0; i < n; ++i)
+      if (!one(PySequence_Fast_GET_ITEM(grid, i), static_cast<size_t>(i))) return false;
+    return true;
+  }
+  return one(grid, 0);
+}
+
+PyObject* Launcher::call(PyObject* self, PyObject* grid, PyObject* const* args, size_t count, PyObject* keywords) {
+  if (slow || hooks) {
+    Ref positional(PyTuple_New(static_cast<Py_ssize_t>(count))), named(PyDict_New());
+    for (size_t i = 0; i < count; ++i) PyTuple_SET_ITEM(positional.get(), static_cast<Py_ssize_t>(i), Ref::to(args[i]).release());
+    for (Py_ssize_t i = 0; keywords && i < PyTuple_GET_SIZE(keywords); ++i)
+      if (PyDict_SetItem(named.get(), PyTuple_GET_ITEM(keywords, i), args[count + static_cast<size_t>(i)]) < 0) return nullptr;
+    PyDict_SetItem(named.get(), names().grid, grid);
+    PyDict_SetItem(named.get(), names().warmup, Py_False);
+    Ref run(PyObject_GetAttr(self, names().run));
+    return run ? PyObject_Call(run.get(), positional.get(), named.get()) : nullptr;
+  }
+  // Their memory stays for the next launch of this thread; a launch within a launch (by a grid's function, by a compiler's hook) has its own.
+  static thread_local Bound kept;
+  static thread_local bool taken = false;
+  Bound own;
+  bool nested = std::exchange(taken, true);
+  Bound& bound = nested ? own : kept;
+  struct Giving {
+    Bound& bound;
+    bool nested;
+    ~Giving() {
+      bound.key.clear();
+      bound.constants.clear();
+      bound.args.clear();
+      bound.arrays.clear();
+      bound.strided.clear();
+      bound.owners.clear();
+      bound.integers.clear();
+      taken = nested;
+    }
+  } giving{bound, nested};
+  if (!match(args, count, keywords, bound)) return nullptr;
+  for (size_t i = 0; i < parameters_.size(); ++i)
+    if (!add(parameters_[i], bound.values[i], bound)) return nullptr;
+  bound.key += bound.debug ? 'd' : '-';
+  if (!bound.strided.empty() && !checkStrides(bound)) return nullptr;
+  const Variant* variant = find(self, bound, args, count, keywords);
+  if (!variant || !checkWatched()) return nullptr;
+  const Kernel& kernel = *variant->kernel;
+  for (auto& a : bound.arrays)
+    if (a.readOnly && kernel.writes(a.at)) {
+      PyErr_Format(PyExc_ValueError, "`%s` is read-only, but the kernel writes to it", kernel.parameter(a.at).c_str());
+      return nullptr;
+    }
+  Ref computed;
+  if (PyCallable_Check(grid)) {
+    Ref all(bind(args, count, keywords));
+    if (!all) return nullptr;
+    computed = Ref(PyObject_CallOneArg(grid, all.get()));
+    if (!computed) return nullptr;
+    grid = computed.get();
+  }
+  nereid_launch_options options{};
+  if (!gridOf(grid, options.grid)) return nullptr;
+  options.threads = threads;
+  if (options.grid[0] && options.grid[1] && options.grid[2]) {
+    nereid_text error{};
+    nereid_status status;
+    // Others may compile and launch meanwhile; the arguments are held by the caller, the kernel by this launcher.
+    PyThreadState* state = PyEval_SaveThread();
+    status = nereid_launch(kernel.get(), bound.args.data(), bound.args.size(), &options, &error);
+    PyEval_RestoreThread(state);
+    if (status != NEREID_OK) {
+      std::string what(error.data ? error.data : "", error.size);
+      nereid_free(error);
+      while (!what.empty() && what.back() == '\n') what.pop_back();
+      PyErr_SetString(launchError, what.c_str());
+      return nullptr;
+    }
+  }
+  Py_INCREF(variant->owner.get());
+  return variant->owner.get();
+}
+
+// ---- launcher[grid]
+
+namespace {
+
+struct BoundObject {
+  PyObject_HEAD
+  vectorcallfunc call;
+  PyObject *launcher, *grid;
+};
+PyTypeObject* boundType = nullptr;
+
+PyObject* callBound(PyObject* self, PyObject* const* args, size_t flags, PyObject* keywords) {
+  auto* b = reinterpret_cast<BoundObject*>(self);
+  auto* launcher = nb::inst_ptr<Launcher>(nb::handle(b->launcher));
+  return launcher->call(b->launcher, b->grid, args, static_cast<size_t>(PyVectorcall_NARGS(flags)), keywords);
+}
+
+int traverse(PyObject* self, visitproc visit, void* arg) {
+  auto* b = reinterpret_cast<BoundObject*>(self);
+  Py_VISIT(b->launcher);
+  Py_VISIT(b->grid);
+  Py_VISIT(Py_TYPE(self));
+  return 0;
+}
+
+void destroy(PyObject* self) {
+  auto* b = reinterpret_cast<BoundObject*>(self);
+  PyObject_GC_UnTrack(self);
+  Py_XDECREF(b->launcher);
+  Py_XDECREF(b->grid);
+  PyTypeObject* type = Py_TYPE(self);
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+}  // namespace
+
+bool makeBoundType() {
+  static PyMemberDef members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(BoundObject, call), READONLY, nullptr}, {nullptr, 0, 0, 0, nullptr}};
+  static PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(destroy)}, {Py_tp_traverse, reinterpret_cast<void*>(traverse)}, {Py_tp_members, members},
+                                {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)}, {0, nullptr}};
+  static PyType_Spec spec{"nereid.Launch", sizeof(BoundObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  boundType = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+  return boundType != nullptr;
+}
+
+PyObject* newBound(PyObject* launcher, PyObject* grid) {
+  auto* b = PyObject_GC_New(BoundObject, boundType);
+  if (!b) return nullptr;
+  b->call = callBound;
+  b->launcher = Ref::to(launcher).release();
+  b->grid = Ref::to(grid).release();
+  PyObject_GC_Track(reinterpret_cast<PyObject*>(b));
+  return reinterpret_cast<PyObject*>(b);
+}
+
+}  // namespace nereid::python

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// kernel[grid](...): from Python's arguments to a launch, without Python on the way when the kernel was compiled before.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "arrays.h"
+#include "nereid/nereid.h"
+
+namespace nereid::python {
+
+// A compiled kernel.
+class Kernel {
+ public:
+  explicit Kernel(nereid_kernel* kernel);
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+  ~Kernel() { nereid_kernel_free(kernel_); }
+  nereid_kernel* get() const { return kernel_; }
+  const std::string& about() const { return about_; }
+  size_t count() const { return writes_.size(); }
+  // Whether it is known that this argument, an array, is written to.
+  bool writes(size_t k) const { return writes_[k]; }
+  const std::string& parameter(size_t k) const { return names_[k]; }
+
+ private:
+  nereid_kernel* kernel_;
+  std::string about_;
+  std::vector<bool> writes_;
+  std::vector<std::string> names_;
+};
+
+struct Parameter {
+  std::string name;
+  Ref key;  // the name, interned
+  bool isConstexpr = false, specializes = true, aligns = true;
+  DType declared = DType::None;  // of a scalar, or of what a pointer points to
+  bool declaredPointer = false;
+  Ref defaultValue;
+};
+
+// What a launch gives to the kernel, and what tells kernels apart.
+struct Bound {
+  std::vector<PyObject*> values;     // one a parameter, borrowed
+  std::string key;                   // two bytes an argument and more for those that have parts
+  std::vector<PyObject*> constants;  // borrowed, in the order of the parameters
+  std::vector<nereid_arg> args;
+  struct ArrayArgument {
+    size_t at;  // in args
+    bool readOnly;
+  };
+  std::vector<ArrayArgument> arrays;
+  std::vector<std::pair<std::string, Array>> strided;
+  std::vector<Ref> owners;
+  std::vector<int64_t> integers;  // where there are strided arrays, what a stride may be
+  bool debug = false;
+};
+
+class Launcher {
+ public:
+  Launcher() = default;
+  Launcher(const Launcher&) = delete;
+  Launcher& operator=(const Launcher&) = delete;
+  void addParameter(std::string name, bool isConstexpr, bool specializes, bool aligns, const std::string& declared, PyObject* defaultValue);
+
+  // Calls with a grid; null with Python's error set.
+  PyObject* call(PyObject* self, PyObject* grid, PyObject* const* args, size_t count, PyObject* names);
+  // The kernel for these arguments, compiled if need be; null with Python's error set.
+  PyObject* kernelFor(PyObject* self, PyObject* const* args, size_t count, PyObject* names);
+  // {name: value} of the arguments; null with Python's error set.
+  PyObject* bind(PyObject* const* args, size_t count, PyObject* names);
+  // The signature, as the front-end takes it, and {name: value} of constants.
+  bool describe(PyObject* const* args, size_t count, PyObject* names, std::vector<std::string>& signature, Ref& constants, Bound& bound);
+
+  void forget() { variants_.clear(); }
+  size_t size() const;
+  void watch(PyObject* dict, PyObject* name, PyObject* value) { watched_.push_back({Ref::to(dict), Ref::to(name), Ref::to(value)}); }
+  bool slow = false;  // there are hooks: launches go through the method `run`
+  bool debug = false;
+  int threads = 0;
+
+  static bool hooks;  // as `slow`, of all kernels
+
+ private:
+  struct Variant {
+    std::vector<Ref> constants;
+    Ref owner;
+    const Kernel* kernel = nullptr;
+  };
+  struct Watched {
+    Ref dict, name, value;
+  };
+
+  bool match(PyObject* const* args, size_t count, PyObject* names, Bound& out) const;
+  bool add(const Parameter& p, PyObject* value, Bound& out) const;
+  bool addValue(const Parameter& p, PyObject* value, bool part, Bound& out) const;
+  bool addArray(const Parameter& p, PyObject* value, Array&& array, Bound& out) const;
+  bool addDescriptor(const Parameter& p, PyObject* value, Bound& out) const;
+  bool checkStrides(const Bound& bound) const;
+  bool itemOf(const Parameter& p, PyObject* value, bool part, std::string& out) const;
+  const Variant* find(PyObject* self, const Bound& bound, PyObject* const* args, size_t count, PyObject* names);
+  bool checkWatched() const;
+
+  std::vector<Parameter> parameters_;
+  std::unordered_map<std::string, std::vector<std::unique_ptr<Variant>>> variants_;
+  std::vector<Watched> watched_;
+};
+
+// The type of `launcher[grid]`.
+bool makeBoundType();
+PyObject* newBound(PyObject* launcher, PyObject* grid);
+// Python's error from ours.
+void raise(nereid_status status, nereid_text error, nereid_text diagnostics = {});
+extern PyObject *compileError, *launchError;
+
+bool gridOf(PyObject* grid, uint32_t out[3]);
+
+}  // namespace nereid::python
