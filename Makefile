@@ -4,15 +4,27 @@ JOBS ?= $(shell nproc)
 # Warnings are errors in continuous integration.
 PRESET ?= $(if $(CI),ci,release)
 
-.PHONY: build demo test bench bench-web asan fuzz wasm web site serve setup clean
+.PHONY: build python wheel demo test bench bench-web asan fuzz wasm web site serve setup clean
+
+# The Python extension is built where setup.sh --python was.
+PYTHON := $(if $(wildcard .venv/.has-nanobind*),-DNEREID_PYTHON=ON -DPython_EXECUTABLE=$(CURDIR)/.venv/bin/python)
 
 build: setup
-	@cmake --preset $(PRESET) > build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
+	@cmake --preset $(PRESET) $(PYTHON) > build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
 	@rm -f build-configure.log
 	@ninja -C build -j $(JOBS)
 
 setup:
 	@scripts/setup.sh
+
+# build/python has the package: PYTHONPATH=build/python
+python: setup
+	@scripts/setup.sh --python
+	@$(MAKE) --no-print-directory build
+
+# build/wheel has what `pip install` takes.
+wheel: python
+	@scripts/wheel.sh
 
 demo: build
 	@scripts/setup.sh --numpy

@@ -6,6 +6,7 @@
 #   scripts/setup.sh --bench    and what the benchmarks compare with: OpenBLAS
 #   scripts/setup.sh --web      and what the TypeScript package needs: Node, npm packages, Chromium
 #   scripts/setup.sh --bench-web    and what its benchmarks compare with: TensorFlow.js, ONNX Runtime Web, jax-js
+#   scripts/setup.sh --python   and what the Python package is built and tested with, in .venv
 #   scripts/setup.sh --tests    and what the tests need: stock Triton and all of --web as well
 set -eu
 cd "$(dirname "$0")/.."
@@ -55,12 +56,16 @@ modules() {
   echo "setup: npm packages into $1/node_modules"
   (cd "$1" && npm ci --no-audit --no-fund --loglevel=error) && cp "$1/package-lock.json" "$1/node_modules/.lock"
 }
+python() {
+  for package in numpy==2.2.6 nanobind==3.1.0 scikit-build-core==1.1.2 ml_dtypes==0.6.0 pytest==9.2.0; do venv "$package"; done
+}
 case "${1:-}" in
   --numpy | --bench) venv numpy==2.2.6 ;;
+  --python) python ;;
   --web) modules web ;;
   --bench-web) modules web && modules bench/web ;;
   --tests)
     modules web && modules web/examples/vite-react || echo "setup: no web/node_modules (is there a network?); the tests of web/ will be skipped" >&2
-    { venv numpy==2.2.6 && venv triton==3.6.0; } || echo "setup: no .venv (is there a network?); the differential tests will be skipped" >&2
+    { python && venv triton==3.6.0; } || echo "setup: no .venv (is there a network?); the differential tests will be skipped" >&2
     ;;
 esac

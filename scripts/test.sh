@@ -83,6 +83,15 @@ python=python3
 for script in tests/*_test.py; do
   [ -e "$script" ] && run "$(basename "$script")" "$python" "$script"
 done
+if ls build/python/nereid/_core.* >/dev/null 2>&1 && .venv/bin/python -c "import pytest, ml_dtypes" 2>/dev/null; then
+  export PYTHONPATH="$PWD/build/python"
+  run python .venv/bin/python -m pytest -q tests/python
+  run python_corpus .venv/bin/python tests/python/corpus_jit.py
+  run python_wheel scripts/wheel.sh test
+  unset PYTHONPATH
+else
+  echo "python skipped: the package is not built (scripts/setup.sh --python)"
+fi
 # has MODULE: whether the differential tests' Python has it.
 has() { .venv/bin/python -c "import $1" >"$log" 2>&1; }
 if has numpy; then

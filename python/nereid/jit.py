@@ -7,6 +7,7 @@ import os
 
 from . import _cache, _core, _source
 from .language import _values
+from .language._values import aggregate  # noqa: F401
 
 
 class KernelInterface:
@@ -100,8 +101,7 @@ class JITFunction(_core.Launcher, KernelInterface):
         return f"<kernel {self.__module__}.{self.__qualname__}>"
 
     def __reduce__(self):
-        import importlib
-        return functools.reduce, (getattr, self.__qualname__.split("."), importlib.import_module(self.__module__))
+        return _found, (self.__module__, self.__qualname__)
 
     @property
     def src(self):
@@ -205,6 +205,12 @@ class JITFunction(_core.Launcher, KernelInterface):
         return inspection.html(self)
 
 
+def _found(module, name):
+    """What a pickle says of a kernel."""
+    import importlib
+    return functools.reduce(getattr, name.split("."), importlib.import_module(module))
+
+
 def signature_items(kernel, signature, constants):
     """One item a parameter, from "*fp32,i32", a list of them or {name: item}: what is a constant has none."""
     if isinstance(signature, dict):
@@ -262,12 +268,6 @@ def jit(fn=None, **options):
 def constexpr_function(fn):
     """A function of constants, which the compiler works out."""
     return ConstexprFunction(fn)
-
-
-def aggregate(cls):
-    """A class of named values, for kernels."""
-    cls.__nereid_aggregate__ = True
-    return cls
 
 
 def cdiv(x, y):

@@ -220,7 +220,7 @@ What fromDlpack(PyObject* object, Array& out, bool) {
     nb::ndarray<> writable;
     nb::ndarray<nb::ro> any;
     bool isWritable = nb::try_cast(handle, writable);
-    if (!isWritable && !nb::try_cast(handle, any)) return wrong(object, "its __dlpack__ gives nothing that can be read");
+    if (!isWritable && !nb::try_cast(handle, any)) return wrong(object, "there is no way to its elements");
     auto take = [&](auto& array) {
       if (array.device_type() != nb::device::cpu::value) return wrong(object, "it is not in the CPU's memory");
       out.data = const_cast<void*>(static_cast<const void*>(array.data()));
@@ -265,7 +265,7 @@ From wayOf(PyObject* object) {
   else if (has("data_ptr") && has("dtype")) way = fromDataPtr;
   else if (has("unsafe_buffer_pointer") && has("block_until_ready")) way = fromJax;
   else if (has("__array_interface__") && !PyNumber_Check(object)) way = fromInterface;
-  else if (has("__dlpack__")) way = fromDlpack;
+  else if (has("__dlpack__") || (PyObject_CheckBuffer(object) && !PyBytes_Check(object))) way = fromDlpack;  // which reads what memoryview reads, too
   else if (has("__array_interface__") && has("__len__")) way = fromInterface;
   // Types that are made in great number, by users, are asked each time.
   if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE) || way) known->add(reinterpret_cast<PyObject*>(type), way);

@@ -333,15 +333,12 @@ bool Launcher::addValue(const Parameter& p, PyObject* value, bool part, Bound& o
   }
   if (PyType_IsSubtype(Py_TYPE(value), descriptorType())) return addDescriptor(p, value, out);
   // Scalars of NumPy and the like.
+  if (!std::strncmp(Py_TYPE(value)->tp_name, "numpy.bool", 10)) return addValue(p, PyObject_IsTrue(value) == 1 ? Py_True : Py_False, part, out);
   if (PyIndex_Check(value)) {
     Ref index(PyNumber_Index(value));
     return index && integer(index.get());
   }
   if (Py_TYPE(value)->tp_as_number && Py_TYPE(value)->tp_as_number->nb_float) {
-    if (!std::strncmp(Py_TYPE(value)->tp_name, "numpy.bool", 10)) {
-      int yes = PyObject_IsTrue(value);
-      return addValue(p, yes ? Py_True : Py_False, part, out);
-    }
     double number = PyFloat_AsDouble(value);
     if (number == -1 && PyErr_Occurred()) return false;
     return floating(number);

@@ -152,6 +152,12 @@ class block_type:
     """The class of types with shapes, for annotations in kernels."""
 
 
+def aggregate(cls):
+    """A class of named values, for kernels."""
+    cls.__nereid_aggregate__ = True
+    return cls
+
+
 class Builtin:
     """A function of the language."""
 
@@ -166,5 +172,9 @@ class Builtin:
         raise RuntimeError(f"tl.{self.__name__} is for kernels: functions that nereid.jit decorates, launched as kernel[grid](...)")
 
     def __reduce__(self):
-        import importlib
-        return getattr, (importlib.import_module(self.__module__), self.__name__)
+        return _builtin, (self.__module__, self.__name__)
+
+
+def _builtin(module, name):
+    import importlib
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,46 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Builds the wheel into build/wheel; with `test` also installs it into an empty environment and launches a kernel there.
+set -eu
+cd "$(dirname "$0")/.."
+rm -rf build/wheel
+werror=""
+[ -z "${CI:-}" ] || werror="-Ccmake.define.NEREID_WERROR=ON"
+# shellcheck disable=SC2086
+.venv/bin/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation $werror -Cbuild-dir=build/wheel-tree --wheel-dir build/wheel .
+wheel=$(ls build/wheel/*.whl)
+size=$(stat -c %s "$wheel")
+echo "$wheel: $((size / 1000)) kB"
+[ "${1:-}" = test ] || exit 0
+
+# It has to be small enough to be downloaded without thinking.
+[ "$size" -lt 20000000 ] || { echo "the wheel is too large"; exit 1; }
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+.venv/bin/python -m venv "$place/env"
+"$place/env/bin/pip" install --quiet --disable-pip-version-check --no-index "$wheel"
+cat >"$place/k.py" <<'PY'
+import array
+import nereid
+import nereid.language as tl
+
+
+@nereid.jit
+def doubled(x, o, n, BLOCK: tl.constexpr):
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    tl.store(o + i, 2 * tl.load(x + i, mask=i < n), mask=i < n)
+
+
+x, o = array.array("f", range(1000)), array.array("f", [0] * 1000)
+doubled[nereid.cdiv(1000, 64)](x, o, 1000, BLOCK=64)
+assert list(o) == [2 * v for v in x]
+assert nereid.__file__.startswith(__import__("sys").prefix), nereid.__file__
+PY
+cd "$place" && NEREID_CACHE_DIR="$place/cache" PYTHONPATH="" env/bin/python k.py
+# Nothing but what every Debian 12 has.
+for library in $(ldd env/lib/python*/site-packages/nereid/_core*.so | awk '{print $1}'); do
+  case "$library" in
+    linux-vdso* | libc.so* | libm.so* | libz.so* | libzstd.so* | libstdc++.so* | libgcc_s.so* | /lib*ld-linux*) ;;
+    *) echo "the wheel needs $library"; exit 1 ;;
+  esac
+done

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""Looking inside: stages, explanations, checks, files."""
+import json
+import os
+import subprocess
+
+import numpy as np
+import pytest
+
+import nereid
+import nereid.language as tl
+
+F32 = np.float32
+
+
+@nereid.jit
+def softmax(x, o, n, stride, BLOCK: tl.constexpr):
+    row, i = tl.program_id(0), tl.arange(0, BLOCK)
+    v = tl.load(x + row * stride + i, mask=i < n, other=-float("inf"))
+    e = tl.exp(v - tl.max(v, axis=0))
+    tl.store(o + row * stride + i, e / tl.sum(e, axis=0), mask=i < n)
+
+
+def line_of(kernel, text):
+    import inspect
+    lines, first = inspect.getsourcelines(kernel.fn)
+    return first + next(i for i, line in enumerate(lines) if text in line)
+
+
+def arrays():
+    return np.random.default_rng(0).random((5, 100), dtype=F32), np.zeros((5, 100), F32)
+
+
+def test_stages():
+    x, o = arrays()
+    softmax[(5, )](x, o, 100, 100, BLOCK=128)
+    assert np.allclose(o, np.exp(x) / np.exp(x).sum(1, keepdims=True))
+    for stage, text in (("ttir", "tt.load"), ("passes", "tt.load"), ("lower", "lo.load"), ("llvm", "define"), ("asm", "softmax:"), ("wat", "(module"), ("wgsl", "@compute"), ("ast", "softmax"), ("tokens", "softmax")):
+        assert text in softmax.emit(stage), stage
+    assert "128xf32" in softmax.emit("ttir") and "64xf32" in softmax.emit("ttir", BLOCK=64)
+    assert "tt.divisibility = 16" not in softmax.emit("ttir", signature="*fp32,*fp16,i32,i32", BLOCK=32)
+    assert "f16" in softmax.emit("ttir", signature={"x": "*fp32", "o": "*fp16", "n": "i32", "stride": "i32"}, BLOCK=32)
+    assert "f64" in softmax.emit("ttir", x.astype(float), o, 100, 100, BLOCK=32)
+    with pytest.raises(nereid.CompileError, match="no stage `nothing`"):
+        softmax.emit("nothing")
+
+
+def test_explain():
+    x, o = arrays()
+    text = nereid.explain(softmax, x, o, 100, 100, BLOCK=128)
+    assert "contiguous" in text and "ends a loop instead of masking it" in text and "scratch" in text
+    assert f"line {line_of(softmax, 'tl.store')}" in text
+    assert text._repr_html_().startswith("<pre>")
+    softmax[(5, )](x, o, 100, 100, BLOCK=128)
+    assert "assembly" in softmax._repr_html_()
+
+
+def test_dump(tmp_path, monkeypatch):
+    monkeypatch.setenv("NEREID_DUMP", str(tmp_path))
+    x, o = arrays()
+    softmax[(5, )](x, o, 100, 100, BLOCK=256)
+    folder, = tmp_path.iterdir()
+    names = {f.name for f in folder.iterdir()}
+    assert {"softmax.ttir", "softmax.schedule", "softmax.asm", "softmax.wgsl", "nereid_0.py"} <= names
+
+
+def test_check_finds_what_is_out_of_bounds():
+    @nereid.jit
+    def kernel(x, o, N: tl.constexpr):
+        i = tl.program_id(0) * N + tl.arange(0, N)
+        v = tl.load(x + i)
+        tl.store(o + i, v)
+
+    x = np.zeros(6, F32)
+    assert not nereid.check(kernel, x[:4], np.zeros(4, F32), N=4, grid=(1, ))
+    found = nereid.check(kernel, x, np.zeros(8, F32), N=4, grid=lambda meta: (2, ))
+    assert len(found) == 1
+    assert f"test_inspection.py:{line_of(kernel, 'tl.load')}:" in str(found) and "program (1, 0, 0) loads 4 bytes at byte 24 of `x`" in str(found)
+    assert "tl.load(x + i)" in str(found)
+
+
+def test_check_finds_races():
+    @nereid.jit
+    def kernel(o, ATOMIC: tl.constexpr):
+        if ATOMIC:
+            tl.atomic_add(o, 1.0)
+        else:
+            tl.store(o, tl.load(o) + 1.0)
+
+    o = np.zeros(1, F32)
+    assert not nereid.check(kernel, o, True, grid=(4, ))
+    assert o[0] == 4
+    found = nereid.check(kernel, o, False, grid=(4, ))
+    assert "[race]" in str(found) and f"test_inspection.py:{line_of(kernel, 'tl.store')}:" in str(found)
+    assert not nereid.check(kernel, o, False, grid=(4, ), races=False)
+    assert not nereid.check(kernel, o, False, grid=(1, ))
+
+
+def test_check_prints(capsys):
+    @nereid.jit
+    def kernel(o):
+        tl.device_print("value", tl.load(o))
+
+    nereid.check(kernel, np.full(1, 2.5, F32), grid=(1, ))
+    assert "value" in capsys.readouterr().out
+
+
+def test_benchmark():
+    x, o = arrays()
+    m = nereid.benchmark(softmax, x, o, 100, 100, BLOCK=128, grid=(5, ), flops=5 * 100 * 4, runs=20)
+    assert len(m.times) == 20 and m.p10_us <= m.median_us <= m.p90_us
+    assert m.bytes == x.nbytes + o.nbytes and m.gb_per_s > 0 and m.gflop_per_s > 0
+    assert "GB/s" in repr(m) and "softmax" in repr(m)
+    assert nereid.benchmark(softmax, x, o, 100, 100, BLOCK=128, grid=(5, ), runs=5, bytes=10).bytes == 10
+
+
+def test_compile(tmp_path):
+    out = str(tmp_path)
+    made = nereid.compile(softmax, "*fp32:16,*fp32:16,i32,i32", target="cpu,wasm,webgpu", out=out, constants={"BLOCK": 128})
+    assert [a["target"] for a in made["artefacts"]] == ["cpu", "wasm", "webgpu"]
+    for artefact in json.loads((tmp_path / "manifest.json").read_text())["artefacts"]:
+        for name in artefact["files"]:
+            assert (tmp_path / name).stat().st_size > 0
+    # Another kernel joins, the same replaces.
+    @nereid.jit
+    def other(o):
+        tl.store(o, 1.0)
+
+    assert len(nereid.compile(other, args=(np.zeros(1, F32), ), out=out)["artefacts"]) == 4
+    assert len(nereid.compile(other, args=(np.zeros(1, F32), ), out=out)["artefacts"]) == 4
+    with pytest.raises(ValueError, match="no target `gpu`"):
+        nereid.compile(other, "*fp32", target="gpu", out=out)

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: MIT
+"""autotune, heuristics, benchmarks; and files that say `import triton`."""
+import importlib
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import nereid
+import nereid.language as tl
+from nereid import testing
+
+F32 = np.float32
+
+
+def tuned(calls=None, **options):
+    @nereid.autotune(configs=[nereid.Config({"BLOCK": b}, num_warps=2) for b in (16, 64, 256)], key=["n"], **options)
+    @nereid.jit
+    def kernel(x, y, n, BLOCK: tl.constexpr):
+        i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+        tl.store(y + i, tl.load(y + i, mask=i < n) + tl.load(x + i, mask=i < n), mask=i < n)
+
+    return kernel
+
+
+def launch(kernel, n, x=None):
+    x, y = np.ones(n, F32) if x is None else x, np.zeros(n, F32)
+    kernel[lambda meta: (nereid.cdiv(n, meta["BLOCK"]), )](x, y, n)
+    return y
+
+
+def quick(call, quantiles):
+    call()
+    return [quick.times.pop(0)] * 3
+
+
+def test_autotune_measures_once_for_each_problem():
+    quick.times = [3.0, 1.0, 2.0, 1.0, 2.0, 3.0, 2.0, 3.0, 1.0]
+    kernel = tuned(do_bench=quick, reset_to_zero=["y"])
+    assert (launch(kernel, 1000) == 1).all()
+    assert kernel.best_config.kwargs == {"BLOCK": 64}
+    launch(kernel, 1000)
+    assert len(quick.times) == 6
+    launch(kernel, 500)
+    assert kernel.best_config.kwargs == {"BLOCK": 16} and len(kernel.cache) == 2
+    launch(kernel, 500, np.ones(500, np.float64))  # other types are another problem
+    assert kernel.best_config.kwargs == {"BLOCK": 256} and len(kernel.cache) == 3
+
+
+def test_restore_and_reset():
+    for options in ({"restore_value": ["y"]}, {"reset_to_zero": ["y"]}):
+        quick.times = [1.0, 2.0, 3.0]
+        kernel = tuned(do_bench=quick, **options)
+        y = np.zeros(100, F32)
+        kernel[lambda meta: (nereid.cdiv(100, meta["BLOCK"]), )](np.ones(100, F32), y, 100)
+        wanted = 1 if "restore_value" in options else 2  # the last measurement stays where it is only reset before each
+        assert (y == wanted).all(), options
+
+
+def test_hooks_and_pruning():
+    seen = []
+    quick.times = [2.0, 1.0]
+    kernel = tuned(do_bench=quick, pre_hook=lambda args: seen.append(args["BLOCK"]), prune_configs_by={"early_config_prune": lambda configs, args, **_: [c for c in configs if c.kwargs["BLOCK"] <= args["n"]]})
+    launch(kernel, 64)
+    assert seen == [16, 64] and kernel.best_config.kwargs == {"BLOCK": 64}
+    quick.times = [1.0]
+    kernel = tuned(do_bench=quick, prune_configs_by={"perf_model": lambda BLOCK, **_: -BLOCK, "top_k": 1})
+    launch(kernel, 64)
+    assert kernel.best_config.kwargs == {"BLOCK": 256}
+
+
+def test_a_config_that_does_not_compile_is_passed_over():
+    @nereid.autotune(configs=[nereid.Config({"N": 3}), nereid.Config({"N": 4})], key=[])
+    @nereid.jit
+    def kernel(o, N: tl.constexpr):
+        tl.store(o + tl.arange(0, N), 1.0)
+
+    o = np.zeros(8, F32)
+    kernel[(1, )](o)
+    assert kernel.best_config.kwargs == {"N": 4} and o.sum() == 4
+
+    @nereid.autotune(configs=[nereid.Config({"N": 3}), nereid.Config({"N": 5})], key=[])
+    @nereid.jit
+    def bad(o, N: tl.constexpr):
+        tl.store(o + tl.arange(0, N), 1.0)
+
+    with pytest.raises(nereid.CompileError):
+        bad[(1, )](o)
+
+
+def test_heuristics_over_autotune():
+    @nereid.autotune(configs=[nereid.Config({"BLOCK": 16}), nereid.Config({"BLOCK": 32})], key=["n"])
+    @nereid.heuristics({"EVEN": lambda args: args["n"] % args["BLOCK"] == 0})
+    @nereid.jit
+    def kernel(o, n, BLOCK: tl.constexpr, EVEN: tl.constexpr):
+        i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+        if EVEN:
+            tl.store(o + i, 1.0)
+        else:
+            tl.store(o + i, 2.0, mask=i < n)
+
+    for n, wanted in ((32, 1), (33, 2)):
+        o = np.zeros(64, F32)
+        kernel[lambda meta: (nereid.cdiv(n, meta["BLOCK"]), )](o, n)
+        assert o[:n].tolist() == [wanted] * n and not o[n:].any()
+    m = nereid.benchmark(kernel, np.zeros(64, F32), 64, grid=lambda meta: (nereid.cdiv(64, meta["BLOCK"]), ), runs=5)
+    assert len(m.times) == 5
+
+
+def test_do_bench():
+    assert testing.do_bench(lambda: None, warmup=1, rep=1) < 1
+    low, high = testing.do_bench(lambda: None, warmup=1, rep=2, quantiles=[0.1, 0.9])
+    assert low <= high
+    assert len(testing.do_bench(lambda: None, warmup=1, rep=1, return_mode="all")) >= 5
+
+
+def test_reports(tmp_path, capsys):
+    @testing.perf_report(testing.Benchmark(x_names=["n"], x_vals=[1, 2], line_arg="which", line_vals=["a", "b"], line_names=["A", "B"], plot_name="report", args={"k": 3}, ylabel="ms"))
+    def bench(n, which, k):
+        return n * k if which == "a" else (n, n, n)
+
+    table = bench.run(print_data=True, return_df=True, save_path=str(tmp_path))
+    assert [row["A"] for row in table] == [3, 6] and [row["B"] for row in table] == [1, 2]
+    assert "report" in capsys.readouterr().out
+    assert (tmp_path / "report.csv").read_text().splitlines()[0] == "n,A,B"
+
+
+FILE = '''
+import triton
+import triton.language as tl
+from triton.language.extra import libdevice
+from triton.runtime import driver
+import triton.testing
+
+@triton.autotune([triton.Config({"B": 32}, num_warps=4)], key=[])
+@triton.jit
+def kernel(o, B: tl.constexpr):
+    tl.store(o + tl.arange(0, B), libdevice.tanh(tl.full([B], 0.5, tl.float32)))
+'''
+
+
+def test_files_for_triton(tmp_path):
+    (tmp_path / "for_triton.py").write_text(FILE)
+    script = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import nereid.compat, numpy as np
+triton = nereid.compat.install()
+import for_triton
+o = np.zeros(32, np.float32)
+for_triton.kernel[(1,)](o)
+assert np.allclose(o, np.tanh(0.5)), o
+assert nereid.compat.install() is triton
+nereid.compat.uninstall()
+assert "triton" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_language_has_what_the_compiler_has():
+    """Every name of nereid.language is one that the front-end knows."""
+    unknown = []
+    for module in ("", ".math"):
+        space = importlib.import_module("nereid.language" + module)
+        for name in space.FUNCTIONS:
+            text = f"import triton\nimport triton.language as tl\n\n@triton.jit\ndef k(o):\n    f = tl{module}.{name}\n    tl.store(o, 1)\n"
+            try:
+                nereid._core.emit(path="k.py", files=[("k.py", text, "")], kernel="k", signature=["*fp32"], constants={}, stage="ttir")
+            except nereid.CompileError as e:
+                if "has no" in str(e):
+                    unknown.append(name)
+    assert not unknown
