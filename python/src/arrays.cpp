@@ -265,7 +265,7 @@ From wayOf(PyObject* object) {
   else if (has("data_ptr") && has("dtype")) way = fromDataPtr;
   else if (has("unsafe_buffer_pointer") && has("block_until_ready")) way = fromJax;
   else if (has("__array_interface__") && !PyNumber_Check(object)) way = fromInterface;
-  else if (has("__dlpack__") || (PyObject_CheckBuffer(object) && !PyBytes_Check(object))) way = fromDlpack;  // which reads what memoryview reads, too
+  else if (has("__dlpack__") || (PyObject_CheckBuffer(object) && !PyBytes_Check(object) && !PyNumber_Check(object))) way = fromDlpack;  // which reads what memoryview reads, too
   else if (has("__array_interface__") && has("__len__")) way = fromInterface;
   // Types that are made in great number, by users, are asked each time.
   if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE) || way) known->add(reinterpret_cast<PyObject*>(type), way);
