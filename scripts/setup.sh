@@ -50,6 +50,13 @@ venv() {
   [ -x .venv/bin/pip ] || python3 -m venv .venv
   .venv/bin/pip install --quiet --disable-pip-version-check "$1" && touch "$stamp"
 }
+# newest PACKAGE VERSION: beside another version of it, into .venv/PACKAGE-VERSION.
+newest() {
+  place=".venv/$1-${2%.*}"
+  [ -e "$place/.has-$2" ] && return
+  echo "setup: $1==$2 into $place"
+  .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --target "$place" "$1==$2" && touch "$place/.has-$2"
+}
 # modules FOLDER: its node_modules, as its package-lock.json says. Debian's Node is old, but one of the packages of web/ is a new one.
 modules() {
   cmp -s "$1/package-lock.json" "$1/node_modules/.lock" && return
@@ -66,6 +73,6 @@ case "${1:-}" in
   --bench-web) modules web && modules bench/web ;;
   --tests)
     modules web && modules web/examples/vite-react || echo "setup: no web/node_modules (is there a network?); the tests of web/ will be skipped" >&2
-    { python && venv triton==3.6.0; } || echo "setup: no .venv (is there a network?); the differential tests will be skipped" >&2
+    { python && venv triton==3.6.0 && newest triton 3.9.0; } || echo "setup: no .venv (is there a network?); the differential tests will be skipped" >&2
     ;;
 esac

@@ -85,9 +85,16 @@ for script in tests/*_test.py; do
 done
 if ls build/python/nereid/_core.* >/dev/null 2>&1 && .venv/bin/python -c "import pytest, ml_dtypes" 2>/dev/null; then
   export PYTHONPATH="$PWD/build/python"
-  run python .venv/bin/python -m pytest -q tests/python
-  run python_corpus .venv/bin/python tests/python/corpus_jit.py
+  run python .venv/bin/python -m pytest -q tests/python --ignore=tests/python/plugin
+  run python_corpus .venv/bin/python tests/python/corpus_launch.py jit
   run python_wheel scripts/wheel.sh test
+  # The plug-in in the Triton that the other tests use, and in the newest.
+  for folder in "" .venv/triton-3.9; do
+    [ -z "$folder" ] || [ -d "$folder" ] || continue
+    .venv/bin/python -c "import triton" 2>/dev/null || continue
+    run "plugin ${folder#.venv/}" env PYTHONPATH="$PYTHONPATH:$folder" .venv/bin/python -m pytest -q tests/python/plugin
+    run "plugin_corpus ${folder#.venv/}" env PYTHONPATH="$PYTHONPATH:$folder" .venv/bin/python tests/python/corpus_launch.py plugin
+  done
   unset PYTHONPATH
 else
   echo "python skipped: the package is not built (scripts/setup.sh --python)"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "arrays.h"
 
+#include <cmath>
 #include <cstring>
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
@@ -275,7 +276,28 @@ From wayOf(PyObject* object) {
 }  // namespace
 
 const char* nameOf(DType type) { return kTypes[static_cast<int>(type)].name; }
+const char* longNameOf(DType type) { return kTypes[static_cast<int>(type)].longName; }
 int bytesOf(DType type) { return kTypes[static_cast<int>(type)].bytes; }
+
+uint64_t encode(double value, DType type) {
+  uint64_t bits = 0;
+  if (type == DType::FP64) {
+    std::memcpy(&bits, &value, 8);
+  } else if (type == DType::FP16) {
+    // With round-to-nearest twice a number could come out one too high or low, so not by way of float.
+    char bytes[2];
+    if (std::fabs(value) >= 65520) value = std::copysign(HUGE_VAL, value);
+    PyFloat_Pack2(value, bytes, 1);
+    std::memcpy(&bits, bytes, 2);
+  } else {
+    auto single = static_cast<float>(value);
+    uint32_t word;
+    std::memcpy(&word, &single, 4);
+    bits = word;
+    if (type == DType::BF16) bits = std::isnan(single) ? word >> 16 | 0x40 : (word + 0x7FFF + (word >> 16 & 1)) >> 16;
+  }
+  return bits;
+}
 
 DType dtypeNamed(const char* name) {
   for (size_t i = 1; i < std::size(kTypes); ++i)

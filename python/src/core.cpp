@@ -7,7 +7,7 @@
 
 #include <map>
 
-#include "launcher.h"
+#include "plugin.h"
 
 namespace nb = nanobind;
 using namespace nereid::python;
@@ -201,6 +201,18 @@ NB_MODULE(_core, m) {
       .def_rw("slow", &Launcher::slow)
       .def_rw("debug", &Launcher::debug)
       .def_rw("threads", &Launcher::threads);
+
+  nb::class_<Wrapped>(m, "Wrapped")
+      .def("data_ptr", [](const Wrapped& w) { return reinterpret_cast<uintptr_t>(w.array.data); })
+      .def_prop_ro("dtype", [](const Wrapped& w) { return nb::borrow(dtypeName(w.array.type)); })
+      .def_prop_ro("array", [](const Wrapped& w) { return nb::borrow(w.object.get()); })
+      .def("__getattr__", [](const Wrapped& w, nb::handle name) { return checked([&] { return PyObject_GetAttr(w.object.get(), name.ptr()); }); });
+  m.def("wrap", [](nb::handle values) { return checked([&] { return wrapAll(values.ptr()); }); });
+  nb::class_<PluginLaunch>(m, "PluginLaunch")
+      .def("__init__", [](PluginLaunch* self, nb::handle signature) { new (self) PluginLaunch(signature.ptr()); })
+      .def("__call__", [](const PluginLaunch& l, nb::args args) {
+        return checked([&] { return l.call(&PyTuple_GET_ITEM(args.ptr(), 0), args.size()); });
+      });
 
 #define REQUEST_ARGS                                                                                                                                     \
   nb::arg("path"), nb::arg("files"), nb::arg("kernel"), nb::arg("signature"), nb::arg("constants"), nb::arg("target") = "cpu", nb::arg("debug") = false, \

@@ -84,27 +84,6 @@ bool sameConstant(PyObject* a, PyObject* b) {
   return equal == 1;
 }
 
-// The bits of a float in a narrower type.
-uint64_t encode(double value, DType type) {
-  uint64_t bits = 0;
-  if (type == DType::FP64) {
-    std::memcpy(&bits, &value, 8);
-  } else if (type == DType::FP16) {
-    // With round-to-nearest twice a number could come out one too high or low, so not by way of float.
-    char bytes[2];
-    if (std::fabs(value) >= 65520) value = std::copysign(HUGE_VAL, value);
-    PyFloat_Pack2(value, bytes, 1);
-    std::memcpy(&bits, bytes, 2);
-  } else {
-    auto single = static_cast<float>(value);
-    uint32_t word;
-    std::memcpy(&word, &single, 4);
-    bits = word;
-    if (type == DType::BF16) bits = std::isnan(single) ? word >> 16 | 0x40 : (word + 0x7FFF + (word >> 16 & 1)) >> 16;
-  }
-  return bits;
-}
-
 bool isFloating(DType type) { return type == DType::FP16 || type == DType::BF16 || type == DType::FP32 || type == DType::FP64; }
 
 void text(nereid_text t) { nereid_free(t); }
@@ -536,6 +515,26 @@ bool gridOf(PyObject* grid, uint32_t out[3]) {
   return one(grid, 0);
 }
 
+bool launch(const Kernel& kernel, const Bound& bound, const nereid_launch_options& options) {
+  for (auto& a : bound.arrays)
+    if (a.readOnly && kernel.writes(a.at)) {
+      PyErr_Format(PyExc_ValueError, "`%s` is read-only, but the kernel writes to it", kernel.parameter(a.at).c_str());
+      return false;
+    }
+  if (!options.grid[0] || !options.grid[1] || !options.grid[2]) return true;
+  nereid_text error{};
+  // Others may compile and launch meanwhile; the arguments are held by the caller, the kernel by what it was found in.
+  PyThreadState* state = PyEval_SaveThread();
+  nereid_status status = nereid_launch(kernel.get(), bound.args.data(), bound.args.size(), &options, &error);
+  PyEval_RestoreThread(state);
+  if (status == NEREID_OK) return true;
+  std::string what(error.data ? error.data : "", error.size);
+  nereid_free(error);
+  while (!what.empty() && what.back() == '\n') what.pop_back();
+  PyErr_SetString(launchError, what.c_str());
+  return false;
+}
+
 PyObject* Launcher::call(PyObject* self, PyObject* grid, PyObject* const* args, size_t count, PyObject* keywords) {
   if (slow || hooks) {
     Ref positional(PyTuple_New(static_cast<Py_ssize_t>(count))), named(PyDict_New());
@@ -575,11 +574,6 @@ PyObject* Launcher::call(PyObject* self, PyObject* grid, PyObject* const* args, 
   const Variant* variant = find(self, bound, args, count, keywords);
   if (!variant || !checkWatched()) return nullptr;
   const Kernel& kernel = *variant->kernel;
-  for (auto& a : bound.arrays)
-    if (a.readOnly && kernel.writes(a.at)) {
-      PyErr_Format(PyExc_ValueError, "`%s` is read-only, but the kernel writes to it", kernel.parameter(a.at).c_str());
-      return nullptr;
-    }
   Ref computed;
   if (PyCallable_Check(grid)) {
     Ref all(bind(args, count, keywords));
@@ -591,21 +585,7 @@ PyObject* Launcher::call(PyObject* self, PyObject* grid, PyObject* const* args, 
   nereid_launch_options options{};
   if (!gridOf(grid, options.grid)) return nullptr;
   options.threads = threads;
-  if (options.grid[0] && options.grid[1] && options.grid[2]) {
-    nereid_text error{};
-    nereid_status status;
-    // Others may compile and launch meanwhile; the arguments are held by the caller, the kernel by this launcher.
-    PyThreadState* state = PyEval_SaveThread();
-    status = nereid_launch(kernel.get(), bound.args.data(), bound.args.size(), &options, &error);
-    PyEval_RestoreThread(state);
-    if (status != NEREID_OK) {
-      std::string what(error.data ? error.data : "", error.size);
-      nereid_free(error);
-      while (!what.empty() && what.back() == '\n') what.pop_back();
-      PyErr_SetString(launchError, what.c_str());
-      return nullptr;
-    }
-  }
+  if (!launch(kernel, bound, options)) return nullptr;
   Py_INCREF(variant->owner.get());
   return variant->owner.get();
 }

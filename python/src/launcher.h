@@ -117,5 +117,7 @@ void raise(nereid_status status, nereid_text error, nereid_text diagnostics = {}
 extern PyObject *compileError, *launchError;
 
 bool gridOf(PyObject* grid, uint32_t out[3]);
+// With Python's lock given up; false with Python's error set.
+bool launch(const Kernel& kernel, const Bound& bound, const nereid_launch_options& options);
 
 }  // namespace nereid::python

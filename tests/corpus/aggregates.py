@@ -49,7 +49,7 @@ def norm(z):
     return z.magnitude()
 
 
-# run: mandelbrot_steps | *fp32,*fp32,*fp32 | N=16,STEPS=3 | 1 | r[16]:-1:1,r[16]:-1:1,z[48] | target=2e-6
+# run: mandelbrot_steps | *fp32,*fp32,*fp32 | N=16,STEPS=3 | 1 | r[16]:-1:1,r[16]:-1:1,z[48] | target=2e-6 | launch=no
 @triton.jit
 def mandelbrot_steps(re_ptr, im_ptr, out_ptr, N: tl.constexpr, STEPS: tl.constexpr):
     i = tl.arange(0, N)
@@ -63,7 +63,7 @@ def mandelbrot_steps(re_ptr, im_ptr, out_ptr, N: tl.constexpr, STEPS: tl.constex
     tl.store(out_ptr + 2 * N + i, norm(z))
 
 
-# run: window_sum | *fp32,*fp32,i32 | BLOCK=16 | 2 | r[60],z[32],60
+# run: window_sum | *fp32,*fp32,i32 | BLOCK=16 | 2 | r[60],z[32],60 | launch=no
 @triton.jit
 def window_sum(x_ptr, out_ptr, n, BLOCK: tl.constexpr):
     window = Window(x_ptr, n, BLOCK)

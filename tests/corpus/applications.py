@@ -204,7 +204,7 @@ def conv1d(x_ptr, w_ptr, out_ptr, n, TAPS: tl.constexpr, BLOCK: tl.constexpr):
     tl.store(out_ptr + i, acc, mask=i < n)
 
 
-# run: online_attention | *fp32,*fp32,*fp32,*fp32,i32 | BM=16,BN=16,D=16 | 3 | r[800],r[800],r[800],z[800],45 | target=2e-6
+# run: online_attention | *fp32,*fp32,*fp32,*fp32,i32 | BM=16,BN=16,D=16 | 3 | r[800],r[800],r[800],z[800],45 | target=2e-6 | until=3.8
 @triton.jit
 def online_attention(q_ptr, k_ptr, v_ptr, o_ptr, n, BM: tl.constexpr, BN: tl.constexpr, D: tl.constexpr):
     start = tl.program_id(0) * BM

@@ -72,8 +72,8 @@ def narrow_ints(x_ptr, y_ptr, out_ptr, N: tl.constexpr):
     tl.store(out_ptr + 4 * N + i, x.to(tl.int32) - y.to(tl.int32))
 
 
-# run: half_promotion | *fp16,*fp32 | N=64 | 1 | r[64],z[448]
-# run: half_promotion | *bf16,*fp32 | N=64 | 1 | r[64],z[448]
+# run: half_promotion | *fp16,*fp32 | N=64 | 1 | r[64],z[448] | until=3.8
+# run: half_promotion | *bf16,*fp32 | N=64 | 1 | r[64],z[448] | until=3.8
 @triton.jit
 def half_promotion(x_ptr, out_ptr, N: tl.constexpr):
     i = tl.arange(0, N)

@@ -120,7 +120,7 @@ def constexprs(out_ptr, float_ptr, N: tl.constexpr, K: tl.constexpr):
     tl.static_print(f"N={N} half={HALF!r}")
 
 
-# run: tuples | *fp32,*fp32 | N=16 | 1 | r[48],z[64] | target=2e-7
+# run: tuples | *fp32,*fp32 | N=16 | 1 | r[48],z[64] | target=2e-7 | launch=no
 @triton.jit
 def tuples(x_ptr, out_ptr, N: tl.constexpr):
     i = tl.arange(0, N)

@@ -75,7 +75,7 @@ def float_atomics(x_ptr, out_ptr, N: tl.constexpr):
     tl.atomic_min(out_ptr + N + i, x)
 
 
-# run: block_pointers | *fp32,*fp32,i32,i32 | BM=8,BN=16 | 3,2 | r[600],z[600],20,30
+# run: block_pointers | *fp32,*fp32,i32,i32 | BM=8,BN=16 | 3,2 | r[600],z[600],20,30 | until=3.8
 @triton.jit
 def block_pointers(x_ptr, out_ptr, M, N, BM: tl.constexpr, BN: tl.constexpr):
     p = tl.make_block_ptr(x_ptr, (M, N), (N, 1), (tl.program_id(0) * BM, tl.program_id(1) * BN), (BM, BN), (1, 0))
@@ -84,7 +84,7 @@ def block_pointers(x_ptr, out_ptr, M, N, BM: tl.constexpr, BN: tl.constexpr):
     tl.store(q, x * 2, boundary_check=(0, 1))
 
 
-# run: block_pointer_loop | *fp32,*fp32,i32,i32 | BM=4,BK=8 | 2 | r[256],z[8],8,30 | target=5e-7
+# run: block_pointer_loop | *fp32,*fp32,i32,i32 | BM=4,BK=8 | 2 | r[256],z[8],8,30 | target=5e-7 | until=3.8
 @triton.jit
 def block_pointer_loop(x_ptr, out_ptr, M, K, BM: tl.constexpr, BK: tl.constexpr):
     pid = tl.program_id(0)

@@ -64,7 +64,7 @@ def descriptor_sum(x_ptr, out_ptr, BM: tl.constexpr, BN: tl.constexpr):
     tl.store(out_ptr, out.block_shape[0] + x.shape[1])
 
 
-# run: one_axis_blocks | *fp16,*fp32,i32 | B=16 | 4 | r[64],z[64],50
+# run: one_axis_blocks | *fp16,*fp32,i32 | B=16 | 4 | r[64],z[64],50 | until=3.8
 @triton.jit
 def one_axis_blocks(x_ptr, out_ptr, n, B: tl.constexpr):
     p = tl.make_block_ptr(x_ptr, (n, ), (1, ), (tl.program_id(0) * B, ), (B, ), (0, ))
@@ -84,7 +84,7 @@ def walk(p, q, n, STEP: tl.constexpr):
     return total, q
 
 
-# run: pointers_through_calls | *fp32,*fp32,i32 | | 1 | r[128],z[128],4
+# run: pointers_through_calls | *fp32,*fp32,i32 | | 1 | r[128],z[128],4 | until=3.8
 @triton.jit
 def pointers_through_calls(x_ptr, out_ptr, n):
     q = tl.make_block_ptr(out_ptr, (128, ), (1, ), (0, ), (16, ), (0, ))

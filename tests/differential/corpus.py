@@ -11,6 +11,8 @@ ARGUMENTS  one for each item of the signature: a number, or an array: z[8] zeros
 OPTION     tol=X      how far stock Triton's program may be from ours, both on the interpreter; 0 where it is not said
            target=X   how far a target may be from the interpreter (order of sums, vector mathematics); 0 where it is not said
            since=3.6  the first Triton that has the features
+           until=3.8  the last that has them, or gives them this meaning
+           launch=no  stock Triton compiles it, but fails over what its launches hash
 
 Differences are relative to the number or, where that is larger, to the mean size of the array's numbers.
 """
@@ -40,6 +42,8 @@ class Case:
         options = dict(o.split("=") for o in fields[5:])
         self.tolerance, self.target_tolerance = float(options.get("tol", 0)), float(options.get("target", 0))
         self.since = tuple(map(int, options.get("since", "0").split(".")))
+        self.until = tuple(map(int, options.get("until", "999").split(".")))
+        self.launches = options.get("launch") != "no"
         self.parameters = parameters[self.kernel]
         # An empty item stands for each constexpr and for what is left out at the end.
         items = iter(self.items)

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+"""What Triton asks of the processor as a device."""
+import functools
+import importlib.abc
+import os
+import sys
+import time
+
+from triton.backends.compiler import GPUTarget
+from triton.backends.driver import DriverBase
+
+from .. import _core
+from .compiler import NereidBackend as _NereidBackend
+from .compiler import compiled
+
+# Triton heeds TRITON_DEFAULT_BACKEND from 3.7 on; before, two active drivers are an error.
+if os.environ.get("TRITON_DEFAULT_BACKEND") == "nereid":
+    for _family, _class in (("nvidia", "CudaDriver"), ("amd", "HIPDriver")):
+        try:
+            setattr(getattr(importlib.import_module(f"triton.backends.{_family}.driver"), _class), "is_active", staticmethod(lambda: False))
+        except (ImportError, AttributeError):
+            pass
+
+
+class _Event:
+    """The clock, in torch.cuda.Event's words."""
+
+    def __init__(self, enable_timing=True):
+        self.at = 0
+
+    def record(self, *_):
+        self.at = time.perf_counter_ns()
+
+    def elapsed_time(self, other):
+        return (other.at - self.at) / 1e6
+
+    def synchronize(self):
+        pass
+
+
+class _Interface:
+    """Launches are over when they return."""
+    Event = _Event
+
+    @staticmethod
+    def synchronize(*_):
+        pass
+
+    @staticmethod
+    def current_device():
+        return 0
+
+    @staticmethod
+    def set_device(_):
+        pass
+
+
+class _Utils:
+
+    @staticmethod
+    def load_binary(name, data, shared, device):
+        kernel = compiled(data.decode())
+        return kernel, kernel, 0, 0, 1 << 30
+
+    @staticmethod
+    def unload_module(module):
+        pass
+
+    @staticmethod
+    def get_device_properties(device):
+        return {"max_shared_mem": 1 << 30, "multiprocessor_count": _core.get_num_threads(), "max_num_regs": 1 << 16, "warpSize": 1, "sm_clock_rate": 0, "mem_clock_rate": 0, "mem_bus_width": 0}
+
+
+def launcher(src, metadata):
+    return _core.PluginLaunch(tuple(src.signature.values()))
+
+
+class NereidDriver(DriverBase):
+    """Active where no GPU's driver is, or where TRITON_DEFAULT_BACKEND=nereid says so."""
+
+    def __init__(self):
+        super().__init__()
+        self.utils = _Utils
+        self.launcher_cls = launcher
+        patch()
+
+    @staticmethod
+    def is_active():
+        if chosen := os.environ.get("TRITON_DEFAULT_BACKEND"):
+            return chosen == "nereid"
+        from triton.backends import backends
+        return not any(_active(b.driver) for name, b in backends.items() if b.driver is not NereidDriver)
+
+    def map_python_to_cpp_type(self, ty):
+        return "void*" if ty.startswith("*") else {"i1": "int8_t", "fp32": "float", "fp64": "double"}.get(ty, ty.replace("i", "int").replace("u", "uint") + "_t")
+
+    def get_current_target(self):
+        return GPUTarget("cpu", "cpu", 1)
+
+    def get_current_device(self):
+        return 0
+
+    def set_current_device(self, device):
+        pass
+
+    def get_current_stream(self, device=None):
+        return 0
+
+    def get_active_torch_device(self):
+        import torch
+        return torch.device("cpu")
+
+    def get_device_interface(self):
+        return _Interface
+
+    def get_benchmarker(self):
+        from ..testing import do_bench
+        return do_bench
+
+    def get_empty_cache_for_benchmark(self):
+        return bytearray(1 << 26)  # larger than most caches
+
+    def clear_cache(self, cache):
+        cache[::64] = bytes(len(cache) // 64)
+
+
+def _active(driver):
+    try:
+        return driver.is_active()
+    except Exception:
+        return False
+
+
+@functools.cache
+def patch():
+    """Launches take arrays of all kinds, which Triton's own would not look at. With another driver nothing changes."""
+    from triton.runtime import autotuner, jit
+    from triton.runtime.driver import driver
+
+    binder, tune = jit.create_function_from_signature, autotuner.Autotuner.run
+
+    @functools.wraps(binder)
+    def create(signature, params, backend):
+        bind = binder(signature, params, backend)
+        if not isinstance(backend, _NereidBackend):
+            return bind
+        return lambda *args, **kwargs: bind(*wrap(args), **wrap(kwargs))
+
+    @functools.wraps(tune)
+    def run_tuned(self, *args, **kwargs):
+        if (self.reset_to_zero or self.restore_value) and type(driver.active) is NereidDriver:
+            from ..tensors import tensor
+            args, kwargs = [tensor(a) for a in args], {k: tensor(v) for k, v in kwargs.items()}
+        return tune(self, *args, **kwargs)
+
+    wrap = _core.wrap
+    jit.create_function_from_signature, autotuner.Autotuner.run = create, run_tuned
+
+
+class _Later(importlib.abc.MetaPathFinder):
+    """Triton imports this module while it is half imported itself: what it defines is patched at the first import after that."""
+
+    def find_spec(self, name, path=None, target=None):
+        autotuner, jit = sys.modules.get("triton.runtime.autotuner"), sys.modules.get("triton.runtime.jit")
+        if hasattr(autotuner, "autotune") and hasattr(jit, "jit") and self in sys.meta_path:
+            sys.meta_path.remove(self)
+            patch()
+        return None
+
+
+sys.meta_path.insert(0, _Later())

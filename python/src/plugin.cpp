@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+#include "plugin.h"
+
+#include <cstring>
+#include <nanobind/nanobind.h>
+
+namespace nereid::python {
+
+namespace nb = nanobind;
+
+PyObject* dtypeName(DType type) {
+  static PyObject* names[32] = {};
+  PyObject*& name = names[static_cast<int>(type)];
+  if (!name) name = PyUnicode_InternFromString(longNameOf(type));
+  return name;
+}
+
+namespace {
+
+// A new reference: the object itself, or what stands for it.
+PyObject* wrapOne(PyObject* value) {
+  static PyObject* kDataPtr = PyUnicode_InternFromString("data_ptr");
+  if (PyLong_Check(value) || PyFloat_Check(value) || value == Py_None || PyUnicode_Check(value)) return Ref::to(value).release();
+  if (PyTuple_CheckExact(value)) {
+    Ref out(PyTuple_New(PyTuple_GET_SIZE(value)));
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(value); ++i) {
+      PyObject* item = wrapOne(PyTuple_GET_ITEM(value, i));
+      if (!item) return nullptr;
+      PyTuple_SET_ITEM(out.get(), i, item);
+    }
+    return out.release();
+  }
+  Wrapped wrapped;
+  switch (toArray(value, wrapped.array)) {
+    case What::Error: return nullptr;
+    case What::Nothing: break;
+    case What::Array: {
+      if (PyObject_HasAttr(value, kDataPtr)) return Ref::to(value).release();
+      wrapped.object = Ref::to(value);
+      return nb::cast(std::move(wrapped)).release().ptr();
+    }
+  }
+  // Numbers of NumPy.
+  if (PyIndex_Check(value) && !std::strncmp(Py_TYPE(value)->tp_name, "numpy.", 6)) return PyNumber_Index(value);
+  return Ref::to(value).release();
+}
+
+Slot slotOf(nb::handle item) {
+  Slot slot;
+  if (nb::isinstance<nb::tuple>(item)) {
+    slot.kind = Slot::Tuple;
+    for (nb::handle part : nb::borrow<nb::tuple>(item)) slot.parts.push_back(slotOf(part));
+    return slot;
+  }
+  std::string text = nb::str(item).c_str();
+  if (text == "constexpr") return slot;
+  if (text.starts_with("tensordesc")) {
+    slot.kind = Slot::Descriptor;
+    return slot;
+  }
+  slot.kind = text.starts_with('*') ? Slot::Pointer : Slot::Scalar;
+  slot.type = dtypeNamed(text.c_str());
+  if (slot.kind == Slot::Scalar && slot.type == DType::None) throw nb::type_error(("a kernel cannot take a " + text).c_str());
+  return slot;
+}
+
+}  // namespace
+
+PyObject* wrapAll(PyObject* values) {
+  if (PyTuple_Check(values)) return wrapOne(values);
+  Ref out(PyDict_New());
+  PyObject *key, *value;
+  Py_ssize_t at = 0;
+  while (PyDict_Next(values, &at, &key, &value)) {
+    Ref item(wrapOne(value));
+    if (!item || PyDict_SetItem(out.get(), key, item.get()) < 0) return nullptr;
+  }
+  return out.release();
+}
+
+PluginLaunch::PluginLaunch(PyObject* signature) {
+  for (nb::handle item : nb::handle(signature)) slots_.push_back(slotOf(item));
+}
+
+bool PluginLaunch::add(const Slot& slot, PyObject* value, Bound& bound) const {
+  switch (slot.kind) {
+    case Slot::Constant: return true;
+    case Slot::Tuple: {
+      Ref items(PySequence_Fast(value, "a tuple is wanted"));
+      if (!items) return false;
+      for (size_t i = 0; i < slot.parts.size() && i < static_cast<size_t>(PySequence_Fast_GET_SIZE(items.get())); ++i)
+        if (!add(slot.parts[i], PySequence_Fast_GET_ITEM(items.get(), static_cast<Py_ssize_t>(i)), bound)) return false;
+      return true;
+    }
+    case Slot::Pointer: {
+      if (Wrapped* w; nb::try_cast(nb::handle(value), w) && w) {
+        bound.arrays.push_back({bound.args.size(), w->array.readOnly});
+        bound.args.push_back({reinterpret_cast<uintptr_t>(w->array.data), 1});
+        return true;
+      }
+      Array array;
+      What what = value == Py_None ? What::Nothing : toArray(value, array);
+      if (what == What::Error) return false;
+      if (what == What::Nothing && value != Py_None) {
+        if (PyLong_Check(value)) {  // an address
+          bound.args.push_back({PyLong_AsUnsignedLongLongMask(value), 1});
+          return true;
+        }
+        PyErr_Format(PyExc_TypeError, "a kernel's pointer cannot be a %s", Py_TYPE(value)->tp_name);
+        return false;
+      }
+      bound.arrays.push_back({bound.args.size(), array.readOnly});
+      bound.args.push_back({reinterpret_cast<uintptr_t>(array.data), 1});
+      if (array.owner) bound.owners.push_back(std::move(array.owner));
+      return true;
+    }
+    case Slot::Scalar: {
+      if (slot.type == DType::FP16 || slot.type == DType::BF16 || slot.type == DType::FP32 || slot.type == DType::FP64) {
+        double number = PyFloat_AsDouble(value);
+        if (number == -1 && PyErr_Occurred()) return false;
+        bound.args.push_back({encode(number, slot.type), 0});
+        return true;
+      }
+      Ref index(PyNumber_Index(value));
+      if (!index) return false;
+      bound.args.push_back({PyLong_AsUnsignedLongLongMask(index.get()), 0});
+      return !PyErr_Occurred();
+    }
+    case Slot::Descriptor: {
+      Ref base(PyObject_GetAttrString(value, "base")), shape(PyObject_GetAttrString(value, "shape")), strides(PyObject_GetAttrString(value, "strides"));
+      if (!base || !shape || !strides) return false;
+      Slot pointer, number;
+      pointer.kind = Slot::Pointer;
+      number.kind = Slot::Scalar;
+      number.type = DType::I64;
+      if (!add(pointer, base.get(), bound)) return false;
+      bound.owners.push_back(std::move(base));
+      for (PyObject* list : {shape.get(), strides.get()}) {
+        Ref items(PySequence_Fast(list, "a descriptor's shapes are sequences"));
+        if (!items) return false;
+        for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i)
+          if (!add(number, PySequence_Fast_GET_ITEM(items.get(), i), bound)) return false;
+      }
+      return true;
+    }
+  }
+  return false;
+}
+
+PyObject* PluginLaunch::call(PyObject* const* args, size_t count) const {
+  constexpr size_t kBefore = 9;  // what comes before the kernel's own arguments
+  if (count != kBefore + slots_.size()) {
+    PyErr_Format(PyExc_TypeError, "a launch of this kernel has %zu arguments, not %zu", kBefore + slots_.size(), count);
+    return nullptr;
+  }
+  nereid_launch_options options{};
+  for (size_t k = 0; k < 3; ++k) {
+    long long n = PyLong_AsLongLong(args[k]);
+    if (n == -1 && PyErr_Occurred()) return nullptr;
+    if (n < 0 || n > UINT32_MAX) {
+      PyErr_Format(PyExc_ValueError, "a grid has 0 to %u programs along an axis, not %lld", UINT32_MAX, n);
+      return nullptr;
+    }
+    options.grid[k] = static_cast<uint32_t>(n);
+  }
+  Kernel* kernel = nullptr;
+  if (!nb::try_cast(nb::handle(args[4]), kernel) || !kernel) {
+    PyErr_SetString(PyExc_TypeError, "this is no kernel of Nereid's");
+    return nullptr;
+  }
+  Bound bound;
+  for (size_t k = 0; k < slots_.size(); ++k)
+    if (!add(slots_[k], args[kBefore + k], bound)) return nullptr;
+  if (bound.args.size() != kernel->count()) {
+    PyErr_Format(PyExc_SystemError, "the kernel was compiled for %zu arguments, but the launch has %zu", kernel->count(), bound.args.size());
+    return nullptr;
+  }
+  auto hook = [&](PyObject* f) { return f == Py_None || static_cast<bool>(Ref(PyObject_CallOneArg(f, args[6]))); };
+  if (!hook(args[7]) || !launch(*kernel, bound, options) || !hook(args[8])) return nullptr;
+  Py_RETURN_NONE;
+}
+
+}  // namespace nereid::python

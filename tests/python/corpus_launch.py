@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""The corpus of kernels launched from Python, which must leave in memory what the interpreter leaves.
+
+    PYTHONPATH=build/python python tests/python/corpus_launch.py jit       by nereid.jit
+    PYTHONPATH=build/python python tests/python/corpus_launch.py plugin    by stock Triton with the plug-in
+        [-k NAME] [--times]
+"""
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+import cases
+import corpus
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("by", choices=("jit", "plugin"))
+parser.add_argument("-k", default="")
+parser.add_argument("--times", action="store_true")
+options = parser.parse_args()
+
+os.environ["NEREID_CACHE_DIR"] = os.environ["TRITON_CACHE_DIR"] = tempfile.mkdtemp()
+import nereid
+import nereid.compat
+from nereid import _core
+
+if options.by == "jit":
+    nereid.compat.install()
+    VERSION = (99, )
+else:
+    os.environ["TRITON_DEFAULT_BACKEND"] = "nereid"
+    import triton
+    VERSION = tuple(map(int, triton.__version__.split(".")[:2]))
+import triton.language as tl  # noqa: E402
+
+DTYPES = {"fp32": np.float32, "fp64": np.float64, "fp16": np.float16}
+
+
+def interpret(case):
+    """What the file itself, read without Python, leaves on the interpreter."""
+    values, arrays = cases.arguments(case)
+    at = {name: a for name, _, a in arrays}
+    kernel = _core.compile(path=str(case.path), files=[], kernel=case.kernel, signature=case.signature, constants=dict(case.constants), target="interp", print=lambda _: None)
+    pairs = []
+    for p in json.loads(kernel.about)["parameters"]:
+        if p["name"] in at:
+            pairs.append((at[p["name"]].ctypes.data, max(at[p["name"]].nbytes, 1)))
+            continue
+        value, dtype = values[p["name"]], DTYPES.get(p["type"])
+        pairs.append((int(np.array(value, dtype).view(f"u{np.dtype(dtype).itemsize}")) if dtype else int(value) & (1 << 64) - 1, 0))
+    kernel.launch(cases.grid(case), pairs)
+    return arrays
+
+
+passed = failed = 0
+spent = 0.0
+for case in corpus.cases([], options.k):
+    # What this version of Triton does not have yet, or no longer.
+    if options.by == "plugin" and (case.since > VERSION or case.until < VERSION or not case.launches):
+        continue
+    try:
+        kernel = cases.kernel(case)
+        values, got = cases.arguments(case)
+        before = time.perf_counter()
+        kernel[cases.grid(case)](**values, **cases.constants(case, tl))
+        spent += time.perf_counter() - before
+        problem = corpus.compare(got, interpret(case), max(case.target_tolerance, case.tolerance if options.by == "plugin" else 0))
+    except Exception as e:
+        problem = f"{type(e).__name__}: {e}"
+    passed, failed = passed + (not problem), failed + bool(problem)
+    if problem:
+        print(f"FAIL {case}\n     {problem}", flush=True)
+if options.times:
+    print(f"compiled and launched in {spent:.2f} s")
+print(f"{passed} passed, {failed} failed")
+sys.exit(1 if failed or not passed else 0)

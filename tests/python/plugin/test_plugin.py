@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: MIT
+"""Kernels of stock Triton through the plug-in. Run it with each version of Triton; it needs no torch."""
+import os
+import subprocess
+import sys
+import threading
+
+import ml_dtypes
+import numpy as np
+import pytest
+import triton
+import triton.language as tl
+import triton.testing
+from triton.language.extra import libdevice
+from triton.tools.tensor_descriptor import TensorDescriptor
+
+import nereid
+
+F32 = np.float32
+VERSION = tuple(map(int, triton.__version__.split(".")[:2]))
+
+
+@triton.jit
+def axpy(x, y, n, a, BLOCK: tl.constexpr):
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    inside = i < n
+    tl.store(y + i, a * tl.load(x + i, mask=inside) + tl.load(y + i, mask=inside), mask=inside)
+
+
+@triton.jit
+def copy(x, o, N: tl.constexpr):
+    i = tl.arange(0, N)
+    tl.store(o + i, tl.load(x + i))
+
+
+def run(script, **env):
+    env = {k: v for k, v in {**os.environ, **env}.items() if v is not None}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_it_is_the_driver():
+    from triton.runtime.driver import driver
+    assert type(driver.active).__name__ == "NereidDriver"
+    assert driver.active.get_current_target().backend == "cpu"
+
+
+@pytest.mark.parametrize("grid", [(4, ), [4], (2, 2, 1), lambda meta: (triton.cdiv(meta["n"], meta["BLOCK"]), )])
+def test_grids(grid):
+    @triton.jit
+    def count(o, n, BLOCK: tl.constexpr):
+        tl.atomic_add(o, 1)
+
+    o = np.zeros(1, np.int32)
+    count[grid](o, 1024, BLOCK=256)
+    assert o[0] == 4
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64", "bool", "bfloat16", "float8_e5m2", "float8_e4m3fn"])
+def test_dtypes(dtype):
+    dtype = np.dtype(getattr(ml_dtypes, dtype, None) or dtype)
+    x = np.arange(16).astype(dtype)
+    o = np.zeros(16, dtype)
+    copy[(1, )](x, o, N=16)
+    assert o.tobytes() == x.tobytes()
+
+
+def test_other_arrays():
+    import array
+    x, o = array.array("f", range(16)), array.array("f", [0] * 16)
+    copy[(1, )](x, o, N=16)
+    assert x == o
+
+    class Pointer:
+        dtype = "torch.float32"
+
+        def __init__(self, a):
+            self.a = a
+
+        def data_ptr(self):
+            return self.a.ctypes.data
+
+    p, q = np.arange(16, dtype=F32), np.zeros(16, F32)
+    copy[(1, )](Pointer(p), Pointer(q), N=16)
+    assert np.array_equal(p, q)
+
+
+def test_jax_arrays():
+    jax = pytest.importorskip("jax")
+    x, o = jax.numpy.arange(16, dtype="float32"), np.zeros(16, F32)
+    copy[(1, )](x, o, N=16)
+    assert np.array_equal(o, np.arange(16))
+
+
+def test_read_only_arrays():
+    x = np.arange(16, dtype=F32)
+    x.flags.writeable = False
+    copy[(1, )](x, np.zeros(16, F32), N=16)
+    with pytest.raises(ValueError, match="`o` is read-only"):
+        copy[(1, )](np.zeros(16, F32), x, N=16)
+
+
+def test_scalars_none_and_constants():
+    @triton.jit(do_not_specialize=["c"])
+    def kernel(o, a, b, c, d, bias, K: tl.constexpr):
+        tl.store(o, a)
+        tl.store(o + 1, b)
+        tl.store(o + 2, c + K)
+        tl.store(o + 3, d)
+        if bias is not None:
+            tl.store(o + 4, tl.load(bias))
+
+    o = np.zeros(5)
+    for a, b, c, d in ((1, 2.5, 1, True), (16, 0.25, 1 << 40, False), (-3, -1.0, 7, True)):
+        kernel[(1, )](o, a, b, c, d, None, K=3)
+        assert list(o) == [a, b, c + 3, d, 0]
+    kernel[(1, )](o, np.int32(5), np.float64(1.5), np.int64(6), True, np.full(1, 9.0), K=4)
+    assert list(o) == [5, 1.5, 10, 1, 9]
+
+
+def test_tuples():
+    @triton.jit
+    def kernel(arrays, shape, o, N: tl.constexpr):
+        i = tl.arange(0, N)
+        tl.store(o + i, tl.load(arrays[0] + i) + tl.load(arrays[1] + i) * shape[0] + shape[1][0])
+
+    x, o = np.arange(4, dtype=F32), np.zeros(4, F32)
+    kernel[(1, )]((x, x), (3, (5, 1)), o, N=4)
+    assert list(o) == list(4 * x + 5)
+
+
+def test_host_descriptors():
+    @triton.jit
+    def kernel(d, o, BLOCK: tl.constexpr):
+        i = tl.program_id(0)
+        tl.store(o + i * BLOCK + tl.arange(0, BLOCK), tl.sum(d.load([i * BLOCK, 0]), axis=1))
+
+    base = np.zeros(12 * 8 + 4, F32)
+    x = base[(-base.ctypes.data // 4) % 4:][:96].reshape(12, 8)
+    x[:] = np.arange(96).reshape(12, 8)
+    o = np.zeros(16, F32)
+    kernel[(4, )](TensorDescriptor.from_tensor(nereid.tensor(x), [4, 8]), o, BLOCK=4)
+    assert list(o) == list(x.sum(1)) + [0] * 4
+
+
+def test_device_descriptors_and_libdevice():
+    @triton.jit
+    def kernel(x, o, M, N, B: tl.constexpr):
+        d = tl.make_tensor_descriptor(x, [M, N], [N, 1], [B, B])
+        t = libdevice.tanh(d.load([0, 0]))
+        tl.store(o + tl.arange(0, B)[:, None] * B + tl.arange(0, B)[None, :], t)
+
+    x, o = np.random.default_rng(0).random((8, 8), dtype=F32), np.zeros((8, 8), F32)
+    kernel[(1, )](x, o, 8, 8, B=8)
+    assert np.allclose(o, np.tanh(x))
+
+
+def test_autotune_heuristics_and_hooks():
+    seen = []
+
+    @triton.autotune(configs=[triton.Config({"BLOCK": b}, num_warps=2) for b in (16, 64)], key=["n"], reset_to_zero=["o"])
+    @triton.heuristics({"EVEN": lambda args: args["n"] % args["BLOCK"] == 0})
+    @triton.jit
+    def kernel(x, o, n, BLOCK: tl.constexpr, EVEN: tl.constexpr):
+        i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+        if EVEN:
+            tl.atomic_add(o + i, tl.load(x + i))
+        else:
+            tl.atomic_add(o + i, tl.load(x + i, mask=i < n), mask=i < n)
+
+    from triton import knobs
+    knobs.runtime.launch_enter_hook = lambda data: seen.append(data.get()["name"])
+    try:
+        for n in (128, 130):
+            x, o = np.arange(n, dtype=F32), np.zeros(n, F32)
+            kernel[lambda meta: (triton.cdiv(n, meta["BLOCK"]), )](x, o, n)
+            o[:] = 0
+            kernel[lambda meta: (triton.cdiv(n, meta["BLOCK"]), )](x, o, n)
+            assert np.array_equal(o, x)
+    finally:
+        knobs.runtime.launch_enter_hook = None
+    assert kernel.best_config.kwargs["BLOCK"] in (16, 64) and set(seen) == {"kernel"}
+
+
+def test_restore_value():
+    @triton.autotune(configs=[triton.Config({"BLOCK": b}) for b in (16, 64)], key=["n"], restore_value=["o"])
+    @triton.jit
+    def kernel(o, n, BLOCK: tl.constexpr):
+        i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+        tl.store(o + i, tl.load(o + i, mask=i < n) + 1, mask=i < n)
+
+    o = np.zeros(100, F32)
+    kernel[lambda meta: (triton.cdiv(100, meta["BLOCK"]), )](o, 100)
+    assert (o == 1).all()
+
+
+def test_warmup_and_stages():
+    kernel = copy.warmup(np.zeros(4, F32), np.zeros(4, F32), N=4, grid=(1, ))
+    assert "tt.load" in kernel.asm["ttir"] and kernel.name == "copy"
+
+
+def test_do_bench():
+    assert triton.testing.do_bench(lambda: None, warmup=1, rep=1) < 1
+
+
+def test_assertions_and_errors():
+    @triton.jit(debug=True)
+    def kernel(o, n):
+        tl.device_assert(n < 5, "n is small")
+        tl.store(o, n)
+
+    o = np.zeros(1, F32)
+    kernel[(1, )](o, 3)
+    with pytest.raises(nereid.LaunchError, match="n is small"):
+        kernel[(1, )](o, 7)
+
+    @triton.jit
+    def unsupported(o):
+        tl.store(o, tl.inline_asm_elementwise("mov $0, $1;", "=r,r", [tl.load(o)], dtype=tl.float32, is_pure=True, pack=1))
+
+    with pytest.raises(nereid.CompileError, match="test_plugin.py") as e:
+        unsupported[(1, )](o)
+    assert "[unsupported]" in str(e.value)
+
+
+def test_launches_from_many_threads():
+    problems = []
+
+    def work(seed):
+        x = np.random.default_rng(seed).random(3000, dtype=F32)
+        for _ in range(20):
+            y = np.ones(3000, F32)
+            axpy[(triton.cdiv(3000, 128), )](x, y, 3000, float(seed), BLOCK=128)
+            if not np.allclose(y, F32(seed) * x + 1):
+                problems.append(seed)
+
+    threads = [threading.Thread(target=work, args=(i, )) for i in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not problems
+
+
+def test_the_backend_can_be_named():
+    script = "import triton; from triton.runtime.driver import driver; print(type(driver.active).__name__)"
+    assert run(script, TRITON_DEFAULT_BACKEND="nereid") == "NereidDriver"
+    assert run(script, TRITON_DEFAULT_BACKEND=None) == "NereidDriver"
+    script = "import triton; from nereid.backend.driver import NereidDriver; from triton.runtime.driver import driver; driver.set_active(NereidDriver()); print(type(driver.active).__name__)"
+    assert run(script) == "NereidDriver"
+
+
+GPU = """
+import triton
+from triton.backends import backends
+from triton.runtime.driver import driver
+class Gpu(backends["nvidia"].driver):
+    def __init__(self): pass
+    is_active = staticmethod(lambda: True)
+backends["nvidia"] = type(backends["nvidia"])(compiler=backends["nvidia"].compiler, driver=Gpu)
+print(type(driver.active).__name__)
+"""
+
+
+def test_it_stands_back_where_there_is_a_gpu():
+    assert run(GPU, TRITON_DEFAULT_BACKEND=None) == "Gpu"
+
+
+def test_the_cache_survives_damage(tmp_path):
+    script = """
+import numpy as np, sys
+sys.path.insert(0, %r)
+import test_plugin
+x, o = np.arange(16, dtype=np.float32), np.zeros(16, np.float32)
+test_plugin.copy[(1,)](x, o, N=16)
+print(np.array_equal(x, o))
+""" % os.path.dirname(__file__)
+    env = {"NEREID_CACHE_DIR": str(tmp_path / "n"), "TRITON_CACHE_DIR": str(tmp_path / "t")}
+    assert run(script, **env) == "True"
+    files = [f for f in (tmp_path / "n").rglob("*") if f.is_file()]
+    assert len(files) == 1
+    files[0].write_bytes(files[0].read_bytes()[:-20])
+    assert run(script, **env) == "True"
