@@ -19,6 +19,7 @@ import os
 import sys
 import textwrap
 import types
+import weakref
 
 from .language import _values
 
@@ -216,9 +217,16 @@ def _globals_in(tree):
     return used
 
 
+_lines = weakref.WeakKeyDictionary()
+
+
 def source_lines(fn):
+    """Lines and the number of the first, as they were when the function was first asked for: the file may change later."""
+    if fn in _lines:
+        return _lines[fn]
     try:
-        return inspect.getsourcelines(fn)
+        _lines[fn] = inspect.getsourcelines(fn)
+        return _lines[fn]
     except (OSError, TypeError) as e:
         raise ValueError(f"there is no source of `{getattr(fn, '__name__', fn)}` to compile: kernels are defined in a file or a notebook") from e
 

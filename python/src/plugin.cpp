@@ -30,6 +30,8 @@ PyObject* wrapOne(PyObject* value) {
     }
     return out.release();
   }
+  static PyTypeObject* kWrapped = reinterpret_cast<PyTypeObject*>(nb::type<Wrapped>().ptr());
+  if (Py_TYPE(value) == kWrapped) return Ref::to(value).release();
   Wrapped wrapped;
   switch (toArray(value, wrapped.array)) {
     case What::Error: return nullptr;
