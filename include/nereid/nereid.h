@@ -61,7 +61,7 @@ typedef struct {
   uint32_t grid[3];
   int threads;      /* 0: as NEREID_NUM_THREADS or the machine says */
   int check_bounds; /* interpreter only: report the first access outside the arrays */
-  void (*print)(void* user, const char* line, size_t size); /* lines of tl.device_print; null: dropped */
+  void (*print)(void* user, const char* line, size_t size); /* lines of tl.device_print; null: dropped by the interpreter, to stdout elsewhere */
   void* user;
   double* microseconds; /* if not null: after a few launches for warm-up `runs` more, and the time of each */
   int runs;

@@ -187,13 +187,15 @@ class Files:
                 footer.append(f"from {self._path(self._class(value))[:-3]} import {value.__name__} as {name}")
         elif type(value).__name__ in FUNCTIONS and hasattr(value, "fn"):
             fn = value.fn
+            if (fn.__module__ or "").startswith("triton.language"):
+                return footer.append(f"from triton.language import {fn.__name__} as {name}")
             footer.append(f"from {self._path(self._function(fn))[:-3]} import {fn.__name__} as {name}")
         elif hasattr(value, "fn") and hasattr(value, "run"):  # an autotuner around a kernel
             self._bind(name, value.fn, tree, footer)
         elif isinstance(value, types.FunctionType):
             module = _triton_module(value.__module__ or "")
             if module:  # nereid.cdiv and what else both sides have
-                footer.append(f"from triton import {value.__name__} as {name}")
+                footer.append(f"from {'triton.language' if module.startswith('triton.language') else 'triton'} import {value.__name__} as {name}")
             elif (number := self._plain(value)) is not None:
                 footer.append(f"from {self._path(number)[:-3]} import {value.__name__} as {name}")
         elif getattr(builtins, name, None) is not value:

@@ -3,19 +3,24 @@
 import html as _html
 import json
 import os
-import re
 
 from . import _core
 from .errors import CompileError
-from .jit import JITFunction, _spelled, signature_items
-from .language import _values
+from .jit import JITFunction, jit, signature_items
 
 STAGES = ("ttir", "passes", "schedule", "lower", "llvm", "asm", "wat", "wgsl")
 
 
+_stock = {}
+
+
 def _kernel(kernel):
-    """The kernel inside an autotuner or heuristics."""
+    """The kernel inside an autotuner or heuristics; for one of stock Triton's, ours of the same function."""
     while not isinstance(kernel, JITFunction):
+        if type(kernel).__name__ == "JITFunction":  # stock Triton's
+            if kernel not in _stock:
+                _stock[kernel] = jit(kernel.fn, do_not_specialize=kernel.do_not_specialize, do_not_specialize_on_alignment=getattr(kernel, "do_not_specialize_on_alignment", None), debug=kernel.debug)
+            return _stock[kernel]
         if not hasattr(kernel, "fn"):
             raise TypeError(f"{kernel!r} is no kernel")
         kernel = kernel.fn
@@ -129,7 +134,7 @@ def benchmark(kernel, *args, grid, bytes=None, flops=None, runs=None, **kwargs):
     """Times launches from within the library: warmed up, then as many as take about 0.2 s. `bytes` and `flops` are those of a launch, for GB/s and GFLOP/s;
     bytes are otherwise those of the arrays, each counted once."""
     outer, kernel = kernel, _kernel(kernel)
-    if outer is not kernel:  # tuned first
+    if hasattr(outer, "best_config") or hasattr(outer, "values"):  # tuned first
         outer[grid](*args, **kwargs)
         kwargs = {**kwargs, **_chosen(outer, args, kwargs)}
     _, _, bits, _ = kernel.describe_call(*args, **kwargs)
@@ -149,7 +154,7 @@ def benchmark(kernel, *args, grid, bytes=None, flops=None, runs=None, **kwargs):
 def _chosen(kernel, args, kwargs):
     """The constants that autotuners and heuristics around a kernel gave its last launch."""
     out = {}
-    while not isinstance(kernel, JITFunction):
+    while hasattr(kernel, "best_config") or hasattr(kernel, "values"):
         if hasattr(kernel, "best_config"):
             out.update(kernel.best_config.kwargs)
         else:

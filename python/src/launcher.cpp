@@ -523,9 +523,19 @@ bool launch(const Kernel& kernel, const Bound& bound, const nereid_launch_option
     }
   if (!options.grid[0] || !options.grid[1] || !options.grid[2]) return true;
   nereid_text error{};
+  nereid_launch_options with = options;
+  with.print = [](void*, const char* line, size_t size) {
+    PyGILState_STATE held = PyGILState_Ensure();
+    std::string text(line, size);
+    text += '\n';
+    PyObject* out = PySys_GetObject("stdout");
+    Ref piece(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
+    if (out && out != Py_None && piece && PyFile_WriteObject(piece.get(), out, Py_PRINT_RAW) < 0) PyErr_WriteUnraisable(out);
+    PyGILState_Release(held);
+  };
   // Others may compile and launch meanwhile; the arguments are held by the caller, the kernel by what it was found in.
   PyThreadState* state = PyEval_SaveThread();
-  nereid_status status = nereid_launch(kernel.get(), bound.args.data(), bound.args.size(), &options, &error);
+  nereid_status status = nereid_launch(kernel.get(), bound.args.data(), bound.args.size(), &with, &error);
   PyEval_RestoreThread(state);
   if (status == NEREID_OK) return true;
   std::string what(error.data ? error.data : "", error.size);

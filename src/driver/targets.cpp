@@ -2,6 +2,8 @@
 // Each target's way from TTIR to something that runs.
 #include "driver/targets.h"
 
+#include <cstdio>
+
 #if NEREID_HAS_LOWER
 #include "lower/lower.h"
 #include "passes/passes.h"
@@ -92,7 +94,16 @@ class Native : public Executable {
     const void** args = many.empty() ? few : many.data();
     for (size_t k = 0; k < launch.args.size(); ++k)
       args[k] = saved_.isPointer[k] ? reinterpret_cast<const void*>(static_cast<uintptr_t>(launch.args[k])) : static_cast<const void*>(&launch.args[k]);
-    std::string failed = cpu::launch(entry_, saved_.scratchBytes, args, launch.grid.data(), launch.threads);
+    std::string printed;
+    std::string failed = cpu::launch(entry_, saved_.scratchBytes, args, launch.grid.data(), launch.threads, printed);
+    if (!printed.empty()) {
+      if (!launch.print) std::fwrite(printed.data(), 1, printed.size(), stdout);
+      for (std::string_view rest = printed; launch.print && !rest.empty();) {
+        size_t end = rest.find('\n');
+        launch.print(rest.substr(0, end));
+        rest.remove_prefix(std::min(rest.size(), end == std::string_view::npos ? rest.size() : end + 1));
+      }
+    }
     if (failed.empty()) return {};
     return diags.error(Err::Assertion, {}).says(failed);
   }

@@ -455,6 +455,16 @@ def test_assertions(capfd):
     assert x[0] == 4
 
 
+def test_device_print_goes_to_python(capsys):
+    @nereid.jit
+    def kernel(o):
+        tl.device_print("o is", tl.load(o))
+
+    kernel[(2, )](np.full(1, 2.5, F32))
+    out = capsys.readouterr().out
+    assert out.count("o is") == 2 and "2.5" in out
+
+
 def test_static_print_goes_to_python(capsys):
     @nereid.jit
     def kernel(o, N: tl.constexpr):

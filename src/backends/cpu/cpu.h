@@ -40,7 +40,7 @@ Result<std::string> llvmText(const Lowered& lowered, const Processor& processor,
 Result<std::string> assembly(const Lowered& lowered, const Processor& processor, Diags& diags);
 
 // Runs the whole grid, chunks of programs on `threads` threads (0: defaultThreads() of pool.h). It may be called from several threads at once.
-// An assertion that failed on the way is returned as its text.
-std::string launch(Entry entry, int64_t scratchBytes, const void* const* args, const uint32_t grid[3], int threads);
+// An assertion that failed on the way is returned as its text; `printed` becomes what the kernel printed.
+std::string launch(Entry entry, int64_t scratchBytes, const void* const* args, const uint32_t grid[3], int threads, std::string& printed);
 
 }  // namespace nereid::cpu

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdarg>
+#include <cstdio>
 #include <cstdlib>
 #include <mutex>
 #include <utility>
@@ -17,13 +19,13 @@ namespace nereid::cpu {
 
 namespace {
 
-// The first assertion that failed in a launch.
-struct Failure {
+// What a launch has to say: the first assertion that failed, and what was printed.
+struct Report {
   std::mutex mutex;
-  std::atomic<bool> happened{false};
-  std::string text;
+  std::atomic<bool> failed{false};
+  std::string failure, printed;
 };
-thread_local Failure* failure = nullptr;  // of the launch that this thread works for
+thread_local Report* report = nullptr;  // of the launch that this thread works for
 
 // Scratch memory of this thread, kept for the next launch.
 struct Scratch {
@@ -44,11 +46,26 @@ thread_local Scratch scratch;
 }  // namespace
 
 extern "C" void assertionFailed(const char* message, uint32_t line, uint32_t x, uint32_t y, uint32_t z) {
-  if (!failure) return;
-  std::lock_guard lock(failure->mutex);
-  if (failure->happened) return;
-  failure->text = cat("assertion failed: ", message, " (line ", line, ", program ", x, ", ", y, ", ", z, ")");
-  failure->happened = true;
+  if (!report) return;
+  std::lock_guard lock(report->mutex);
+  if (report->failed) return;
+  report->failure = cat("assertion failed: ", message, " (line ", line, ", program ", x, ", ", y, ", ", z, ")");
+  report->failed = true;
+}
+
+extern "C" int printed(const char* format, ...) {
+  va_list args, again;
+  va_start(args, format);
+  va_copy(again, args);
+  std::string text(static_cast<size_t>(std::max(0, std::vsnprintf(nullptr, 0, format, args))), 0);
+  std::vsnprintf(text.data(), text.size() + 1, format, again);
+  va_end(again);
+  va_end(args);
+  if (report) {
+    std::lock_guard lock(report->mutex);
+    report->printed += text;
+  }
+  return static_cast<int>(text.size());
 }
 
 // UBSan looks for a signature in front of a function, where compiled kernels have none, and perhaps no memory.
@@ -57,15 +74,15 @@ __attribute__((no_sanitize("function"))) static void call(Entry entry, const voi
   entry(args, grid, begin, end, space);
 }
 
-std::string launch(Entry entry, int64_t scratchBytes, const void* const* args, const uint32_t grid[3], int threads) {
+std::string launch(Entry entry, int64_t scratchBytes, const void* const* args, const uint32_t grid[3], int threads, std::string& printed) {
   uint64_t total = uint64_t{grid[0]} * grid[1] * grid[2];
   if (threads <= 0) threads = defaultThreads();
   auto bytes = static_cast<size_t>(std::max<int64_t>(scratchBytes, 64));
-  Failure failed;
+  Report said;
   auto run = [&](uint64_t begin, uint64_t end) {
-    Failure* outer = std::exchange(failure, &failed);
+    Report* outer = std::exchange(report, &said);
     call(entry, args, grid, begin, end, scratch.atLeast(bytes));
-    failure = outer;
+    report = outer;
   };
   uint64_t chunk = std::max<uint64_t>(1, total / (static_cast<uint64_t>(threads) * 8));
   auto helpers = static_cast<int>(std::min<uint64_t>(static_cast<uint64_t>(threads), (total + chunk - 1) / chunk)) - 1;
@@ -77,7 +94,8 @@ std::string launch(Entry entry, int64_t scratchBytes, const void* const* args, c
       for (uint64_t begin; (begin = next.fetch_add(chunk, std::memory_order_relaxed)) < total;) run(begin, std::min(begin + chunk, total));
     });
   }
-  return failed.happened ? std::move(failed.text) : std::string();
+  printed = std::move(said.printed);
+  return std::move(said.failure);
 }
 
 }  // namespace nereid::cpu

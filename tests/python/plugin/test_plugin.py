@@ -282,3 +282,11 @@ print(np.array_equal(x, o))
     assert len(files) == 1
     files[0].write_bytes(files[0].read_bytes()[:-20])
     assert run(script, **env) == "True"
+
+
+def test_looking_at_stock_kernels():
+    x, y = np.arange(1000, dtype=F32), np.ones(1000, F32)
+    assert "contiguous" in nereid.explain(axpy, x, y, 1000, 2.0, BLOCK=256)
+    found = nereid.check(axpy, x, y, 1004, 2.0, BLOCK=256, grid=(4, ))
+    assert "test_plugin.py" in str(found) and "`x`" in str(found)
+    assert nereid.benchmark(axpy, x, y, 1000, 2.0, BLOCK=256, grid=(4, ), runs=5).median_us > 0
