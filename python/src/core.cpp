@@ -139,8 +139,6 @@ std::vector<double> launchSlowly(const Kernel& kernel, nb::object grid, std::vec
 
 PyObject* subscript(PyObject* self, PyObject* grid) { return newBound(self, grid); }
 
-int traverseNothing(PyObject*, visitproc, void*) { return 0; }
-
 }  // namespace
 
 NB_MODULE(_core, m) {
@@ -171,7 +169,7 @@ NB_MODULE(_core, m) {
       .def("launch", launchSlowly, nb::arg("grid"), nb::arg("args"), nb::arg("check_bounds") = false, nb::arg("check_races") = false, nb::arg("threads") = 0, nb::arg("runs") = 0,
            nb::arg("print").none() = nb::none());
 
-  static PyType_Slot slots[] = {{Py_mp_subscript, reinterpret_cast<void*>(subscript)}, {Py_tp_traverse, reinterpret_cast<void*>(traverseNothing)}, {0, nullptr}};
+  static PyType_Slot slots[] = {{Py_mp_subscript, reinterpret_cast<void*>(subscript)}, {0, nullptr}};
   nb::class_<Launcher>(m, "Launcher", nb::type_slots(slots), nb::dynamic_attr(), nb::is_weak_referenceable())
       .def(nb::init<>())
       .def("add_parameter", [](Launcher& l, std::string name, bool isConstexpr, bool specializes, bool aligns, std::string declared, nb::object defaultValue, bool hasDefault) {

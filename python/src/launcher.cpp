@@ -441,9 +441,14 @@ const Launcher::Variant* Launcher::find(PyObject* self, const Bound& bound, PyOb
       if (!sameConstant(v.constants[i].get(), bound.constants[i])) return false;
     return true;
   };
-  if (auto list = variants_.find(bound.key); list != variants_.end())
-    for (auto& v : list->second)
-      if (matches(*v)) return v.get();
+  // By index: a comparison may run Python, and with it other launches.
+  if (auto found = variants_.find(bound.key); found != variants_.end()) {
+    auto& list = found->second;
+    for (size_t i = 0; i < list.size(); ++i) {
+      const Variant* v = list[i].get();
+      if (matches(*v)) return v;
+    }
+  }
   // Compiled in Python: sources, caches.
   std::vector<std::string> signature;
   Ref constants;
@@ -595,9 +600,8 @@ PyObject* Launcher::call(PyObject* self, PyObject* grid, PyObject* const* args, 
   nereid_launch_options options{};
   if (!gridOf(grid, options.grid)) return nullptr;
   options.threads = threads;
-  if (!launch(kernel, bound, options)) return nullptr;
-  Py_INCREF(variant->owner.get());
-  return variant->owner.get();
+  Ref held = Ref::to(variant->owner.get());
+  return launch(kernel, bound, options) ? held.release() : nullptr;
 }
 
 // ---- launcher[grid]

@@ -64,6 +64,6 @@ if __name__ == "__main__":
     node = ROOT / "web/node_modules/node/bin/node"
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
         chosen = list(jobs(o))
-        done = list(pool.map(lambda n: native(chosen[n], STAGES if n % 8 == 0 else [], Path(folder) / str(n), o.nereid), range(len(chosen))))
+        done = list(pool.map(lambda n: native(chosen[n], [] if n % 8 else STAGES if chosen[n]["path"].endswith(".py") else STAGES[2:], Path(folder) / str(n), o.nereid), range(len(chosen))))
         (Path(folder) / "jobs.json").write_text(json.dumps(done))
         sys.exit(subprocess.run([node if node.exists() else "node", ROOT / "web/test/same-artefacts.mjs", Path(folder) / "jobs.json"]).returncode)
