@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """autotune and heuristics, as Triton's: constants that a launch does not give are measured, or worked out from its arguments."""
 import inspect
+import json
 import os
+import tempfile
+import time
 
-from . import _core
+from . import _cache, _core, _source
 from .errors import CompileError
 from .jit import JITFunction, KernelInterface
 from .testing import do_bench as _do_bench
@@ -13,6 +16,8 @@ class Config:
     """Values of constexprs to try. Warps and stages mean nothing on a processor, and are taken for the sake of files that give them."""
 
     def __init__(self, kwargs, num_warps=4, num_stages=3, num_ctas=1, maxnreg=None, pre_hook=None, ir_override=None):
+        if ir_override is not None:
+            raise NotImplementedError("ir_override: Nereid compiles kernels from their source alone")
         self.kwargs, self.num_warps, self.num_stages, self.num_ctas, self.maxnreg, self.pre_hook, self.ir_override = kwargs, num_warps, num_stages, num_ctas, maxnreg, pre_hook, ir_override
 
     def all_kwargs(self):
@@ -49,6 +54,7 @@ class Autotuner(KernelInterface):
         self.perf_model, self.top_k, self.early_config_prune = by.get("perf_model"), by.get("top_k", 1.0), by.get("early_config_prune")
         quick = {k: v for k, v in (("warmup", warmup), ("rep", rep)) if v is not None}
         self.do_bench = do_bench or (lambda call, quantiles: _do_bench(call, quantiles=quantiles, **({"warmup": 5, "rep": 20} | quick)))
+        self.cache_results = cache_results or os.environ.get("TRITON_CACHE_AUTOTUNING") == "1"
         self.cache, self.best_config, self.configs_timings, self.bench_time = {}, None, {}, 0.0
 
     def _arguments(self, args, kwargs):
@@ -93,6 +99,37 @@ class Autotuner(KernelInterface):
         finally:
             restore()
 
+    # With cache_results, measurements are kept beside the compiled kernels.
+
+    def _place(self, configs, key):
+        folder = _cache.directory()
+        if not self.cache_results or not folder or any(c.pre_hook for c in configs):
+            return None
+        files = _source.Files(self.base_fn).list()
+        return os.path.join(folder, "tuned", _cache.key(files, [str(c) for c in configs], key, _core.get_num_threads()) + ".json")
+
+    @staticmethod
+    def _stored(place, configs):
+        try:
+            with open(place) as f:
+                times = json.load(f)
+            return {c: times[str(c)] for c in configs}
+        except (OSError, TypeError, ValueError, KeyError):
+            return None
+
+    @staticmethod
+    def _store(place, timings):
+        if place is None:
+            return
+        try:
+            os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)
+            handle, aside = tempfile.mkstemp(dir=os.path.dirname(place))
+            with os.fdopen(handle, "w") as f:
+                json.dump({str(c): list(t) if isinstance(t, (list, tuple)) else t for c, t in timings.items()}, f)
+            os.replace(aside, place)
+        except OSError:
+            pass
+
     def _pruned(self, values):
         configs = self.configs
         if self.early_config_prune:
@@ -114,10 +151,14 @@ class Autotuner(KernelInterface):
                 if warmup:
                     config = self.configs[0]
                 else:
-                    import time
-                    before = time.perf_counter()
-                    timings = {c: self._measure(args, kwargs, c, grid, values) for c in self._pruned(values)}
-                    self.bench_time = time.perf_counter() - before
+                    configs = self._pruned(values)
+                    place = self._place(configs, key)
+                    timings = self._stored(place, configs)
+                    if timings is None:
+                        before = time.perf_counter()
+                        timings = {c: self._measure(args, kwargs, c, grid, values) for c in configs}
+                        self.bench_time = time.perf_counter() - before
+                        self._store(place, timings)
                     config = min(timings, key=lambda c: _first(timings[c]))
                     if _first(timings[config]) == float("inf"):  # says why
                         self.fn.run(*args, grid=grid, warmup=True, **{**kwargs, **config.all_kwargs()})

@@ -166,6 +166,12 @@ bool Launcher::match(PyObject* const* args, size_t count, PyObject* keywords, Bo
     }
     bool known = false;
     for (const char* option : kOptions) known |= PyUnicode_CompareWithASCIIString(name, option) == 0;
+    // These would change what a kernel means.
+    for (const char* option : {"launch_cooperative_grid", "ir_override"})
+      if (PyUnicode_CompareWithASCIIString(name, option) == 0 && PyObject_IsTrue(value) == 1) {
+        PyErr_Format(PyExc_NotImplementedError, option[0] == 'l' ? "launch_cooperative_grid: programs cannot wait for each other on this processor" : "ir_override: Nereid compiles kernels from their source alone");
+        return false;
+      }
     if (known) continue;
     PyErr_Format(PyExc_TypeError, "the kernel has no parameter `%U`, and there is no such option", name);
     return false;

@@ -131,6 +131,12 @@ bool PluginLaunch::add(const Slot& slot, PyObject* value, Bound& bound) const {
     case Slot::Descriptor: {
       Ref base(PyObject_GetAttrString(value, "base")), shape(PyObject_GetAttrString(value, "shape")), strides(PyObject_GetAttrString(value, "strides"));
       if (!base || !shape || !strides) return false;
+      Ref padding(PyObject_GetAttrString(value, "padding"));
+      if (!padding) PyErr_Clear();
+      if (padding && PyUnicode_Check(padding.get()) && PyUnicode_CompareWithASCIIString(padding.get(), "nan") == 0) {
+        PyErr_SetString(PyExc_NotImplementedError, "descriptors of a launch are padded with zero; tl.make_tensor_descriptor in the kernel takes padding_option='nan'");
+        return false;
+      }
       Slot pointer, number;
       pointer.kind = Slot::Pointer;
       number.kind = Slot::Scalar;

@@ -110,6 +110,33 @@ def test_heuristics_over_autotune():
     assert len(m.times) == 5
 
 
+def test_results_are_kept(cache):
+    for times in ([3.0, 1.0, 2.0], []):
+        quick.times = times
+        kernel = tuned(do_bench=quick, cache_results=True)
+        launch(kernel, 1000)
+        assert kernel.best_config.kwargs == {"BLOCK": 64} and not quick.times
+    stored, = (cache / "tuned").iterdir()
+    stored.write_text("{")
+    quick.times = [1.0, 2.0, 3.0]
+    kernel = tuned(do_bench=quick, cache_results=True)
+    launch(kernel, 1000)
+    assert kernel.best_config.kwargs == {"BLOCK": 16}
+
+
+def test_what_would_change_the_kernel_is_refused():
+    with pytest.raises(NotImplementedError, match="ir_override"):
+        nereid.Config({}, ir_override="kernel.ttir")
+
+    @nereid.jit
+    def kernel(o):
+        tl.store(o, 1.0)
+
+    with pytest.raises(NotImplementedError, match="wait for each other"):
+        kernel[(1, )](np.zeros(1, F32), launch_cooperative_grid=True)
+    kernel[(1, )](np.zeros(1, F32), launch_cooperative_grid=False)
+
+
 def test_do_bench():
     assert testing.do_bench(lambda: None, warmup=1, rep=1) < 1
     low, high = testing.do_bench(lambda: None, warmup=1, rep=2, quantiles=[0.1, 0.9])

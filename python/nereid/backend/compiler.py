@@ -69,6 +69,8 @@ class NereidBackend(BaseBackend):
         for name in ("cluster_dims", "supported_fp8_dtypes", "allowed_dot_input_precisions", "deprecated_fp8_dot_operand_dtypes"):
             if name in known:
                 known[name] = tuple(known[name])
+        if known.get("launch_cooperative_grid"):
+            raise NotImplementedError("launch_cooperative_grid: programs cannot wait for each other on this processor")
         return Options(**known)
 
     def pack_metadata(self, metadata):

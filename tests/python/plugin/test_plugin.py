@@ -290,3 +290,18 @@ def test_looking_at_stock_kernels():
     found = nereid.check(axpy, x, y, 1004, 2.0, BLOCK=256, grid=(4, ))
     assert "test_plugin.py" in str(found) and "`x`" in str(found)
     assert nereid.benchmark(axpy, x, y, 1000, 2.0, BLOCK=256, grid=(4, ), runs=5).median_us > 0
+
+
+def test_what_would_change_the_kernel_is_refused():
+    with pytest.raises(NotImplementedError, match="wait for each other"):
+        copy[(1, )](np.zeros(4, F32), np.zeros(4, F32), N=4, launch_cooperative_grid=True)
+
+    @triton.jit
+    def kernel(d, o):
+        tl.store(o + tl.arange(0, 4), d.load([0]))
+
+    base = np.zeros(16, F32)
+    d = TensorDescriptor(nereid.tensor(base[(-base.ctypes.data // 4) % 4:][:8]), [8], [1], [4])
+    d.padding = "nan"
+    with pytest.raises(NotImplementedError, match="padded with zero"):
+        kernel[(1, )](d, np.zeros(4, F32))
