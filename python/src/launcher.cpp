@@ -536,13 +536,12 @@ bool launch(const Kernel& kernel, const Bound& bound, const nereid_launch_option
   nereid_text error{};
   nereid_launch_options with = options;
   with.print = [](void*, const char* line, size_t size) {
-    PyGILState_STATE held = PyGILState_Ensure();
+    nb::gil_scoped_acquire held;  // given up after all that follows is gone
     std::string text(line, size);
     text += '\n';
     PyObject* out = PySys_GetObject("stdout");
     Ref piece(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
     if (out && out != Py_None && piece && PyFile_WriteObject(piece.get(), out, Py_PRINT_RAW) < 0) PyErr_WriteUnraisable(out);
-    PyGILState_Release(held);
   };
   // Others may compile and launch meanwhile; the arguments are held by the caller, the kernel by what it was found in.
   PyThreadState* state = PyEval_SaveThread();
