@@ -53,7 +53,7 @@ struct Scheduled {
 Result<Scheduled> toLower(Module m, const Machine& machine, Diags& diags) {
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
   const Func& kernel = *m.kernel();
-  Plan plan = makePlan(kernel);
+  Plan plan = makePlan(kernel, {.threads = machine.threads});
   auto lowered = lower(kernel, plan, machine, diags);
   if (!lowered) return std::unexpected(Failed{});
   return Scheduled{std::move(m), std::move(*lowered)};

@@ -84,7 +84,7 @@ BufferRef Lowering::allocateElements(Type element, int64_t count, const Layout* 
   return {inst->result(), element};
 }
 
-BufferRef Lowering::allocate(const Value* v) { return allocateElements(storedType(v), v->type.numel()); }
+BufferRef Lowering::allocate(const Value* v) { return allocateElements(storedType(v), v->type.numel(), keptLayout(v)); }
 
 // A constant of many values goes to memory before everything else.
 void Lowering::writeTable(const Inst& inst) {

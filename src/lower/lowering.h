@@ -111,6 +111,7 @@ class Lowering {
   Lowval pull(Value* v, const IndexMap& map);
   Lowval pullDefinition(Value* v, const IndexMap& map);
   Lowval pullLoad(const Inst& load, const IndexMap& map);
+  std::optional<Lowval> compareAtOnce(const Inst& compare, const IndexMap& map);
   int factLevel(Value* mask, const IndexMap& map);
   Lowval pullGather(const Inst& gather, const IndexMap& map);
   Lowval pullSelected(const Inst& inst, const IndexMap& map);
@@ -179,8 +180,9 @@ class Lowering {
   void threadsLoop(int64_t count, const std::function<void(Value*)>& body);
   void shareLoop(int64_t count, const std::function<void(Value*)>& body);  // the same for more iterations than threads
   void combinePartials(const Inst& reduce);
-  // The layout of a product's sums: a thread has a rectangle, its columns in groups of lanes that stand apart.
+  // The layout of tiles of a shape. Of a product's sums a thread has a rectangle, its columns in groups of lanes that stand apart.
   const Layout* layoutOf(const Type& type);
+  const Layout* keptLayout(const Value* v);  // null where it is a buffer for all threads
   // That of a tile that a loop carries, if all who touch it can be dealt alike and it fits registers; else null.
   const Layout* ownLayout(const Inst& loop, size_t slot);
   bool dealtAlike(const std::vector<const Value*>& values, const std::vector<int64_t>& shape) const;

@@ -415,6 +415,7 @@ void Lowering::noteNest(const Nest& nest) {
 
 void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
   loc_ = nest.roots.back().inst ? nest.roots.back().inst->loc : loc_;
+  nestTarget_ = target;
   for (const Root& root : nest.roots) {
     if (root.kind == Root::Dot) return machine_.threads > 1 ? emitSharedDot(*root.inst) : emitDot(*root.inst);
     if (root.kind == Root::Histogram) return emitHistogram(*root.inst);
@@ -431,7 +432,6 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
     if (root.accumulates() || (root.kind == Root::Effect && used_.count(root.inst)))
       for (Value* v : root.inst->results)
         if (v->type.isTile() && !buffer_.count(v)) buffer_[v] = allocate(v);
-  nestTarget_ = target;
   splitAxes(nest);
   chooseVector(nest);
   noteNest(nest);
@@ -556,6 +556,7 @@ void Lowering::emitSlowly(const Nest& nest, std::vector<const Inst*> loads, cons
       splitAxes(one);
       chooseVector(one);
       emitNestBody(one, target);
+      if (const Value* v = event.root->value; event.root->kind == Root::Buffer && filling_.count(v)) buffer_[v] = filling_.at(v);
     }
   }
   for (const Inst* load : loads) buffer_.erase(load->result());

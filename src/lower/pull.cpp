@@ -168,6 +168,29 @@ Lowval Lowering::pull(Value* v, const IndexMap& map) {
   return out;
 }
 
+// `index < bound` where both are multiples of as many as there are lanes: one comparison for all of them.
+std::optional<Lowval> Lowering::compareAtOnce(const Inst& compare, const IndexMap& map) {
+  if (machine_.threads == 1 || !usesLanes(map)) return std::nullopt;
+  auto pred = static_cast<CmpIPred>(compare.integer(Attr::Predicate));
+  if (pred != CmpIPred::Slt && pred != CmpIPred::Sge && pred != CmpIPred::Sgt && pred != CmpIPred::Sle) return std::nullopt;
+  bool isLeft = pred == CmpIPred::Slt || pred == CmpIPred::Sge;  // which side counts up; against the other it is never equal in some lanes only
+  Value *counter = compare.operand(isLeft ? 0 : 1), *bound = compare.operand(isLeft ? 1 : 0);
+  const Axis& axis = axes_[static_cast<size_t>(vectorAxis_)];
+  Stride up = strideOf(counter, map, vectorAxis_, axis.bits), still = strideOf(bound, map, vectorAxis_, axis.bits);
+  if (up.kind != Stride::Constant || up.value != 1 || still.kind != Stride::Constant || still.value != 0) return std::nullopt;
+  for (Value* v : {counter, bound})
+    if (v->type.isPointer() || divisibility_.along(v, map, vectorAxis_, axis.laneBits) < axis.laneBits) return std::nullopt;
+  auto first = affine(counter, map), last = affine(bound, map);
+  if (!first || !last) return std::nullopt;
+  const Type element = counter->type.element();
+  auto narrow = [&](const Affine& a) {
+    Lowval v = materialize(a);
+    return v.v->type == element ? v : emitOp(Op::TruncI, {v}, element);
+  };
+  Lowval x = narrow(*first), y = narrow(*last);
+  return emitOp(compare, isLeft ? List<Lowval>{x, y} : List<Lowval>{y, x}, Type::scalar(Elem::I1));
+}
+
 Lowval Lowering::pullDefinition(Value* v, const IndexMap& map) {
   if (auto buffer = buffer_.find(v); buffer != buffer_.end()) return readBuffer(buffer->second, map, v->type.element());
   NEREID_CHECK(v->def, "a tile argument without a buffer");
@@ -192,6 +215,7 @@ Lowval Lowering::pullDefinition(Value* v, const IndexMap& map) {
     case Op::MapElementwise: return pullMapped(def, v, map);
     case Op::CmpI:
       if (auto fact = facts_.find({&def, map}); fact != facts_.end()) return {constant(Type::scalar(Elem::I1), fact->second.holds), 0};
+      if (auto all = compareAtOnce(def, map)) return *all;
       break;
     case Op::AndI:
       // A known false mask needs no other half.

@@ -89,6 +89,17 @@ const Layout* Lowering::layoutOf(const Type& type) {
   auto [at_, isNew] = layouts_.try_emplace(type.shape());
   Layout& l = at_->second;
   if (!isNew) return &l;
+  bool isProduct = false;
+  walk(kernel_.body, [&](const Inst& inst) { isProduct |= inst.op == Op::Dot && inst.result()->type.shape() == type.shape(); });
+  if (!isProduct) {
+    // Neighbours to neighbouring threads, 16 bytes of f32 each.
+    l.ownBits = std::max(0, type.bits() - log2(machine_.threads));
+    l.laneBits = std::min({2, static_cast<int>(type.log2[static_cast<size_t>(type.rank - 1)]), l.ownBits});
+    l.threadBits = type.bits() - l.ownBits;
+    for (int i = 0; i < type.bits(); ++i)
+      l.place.push_back(i < l.laneBits ? ~i : i < l.laneBits + l.threadBits ? i - l.laneBits : ~(i - l.threadBits));
+    return &l;
+  }
   int n = type.log2[static_cast<size_t>(type.rank - 1)], m = type.log2[static_cast<size_t>(type.rank - 2)];
   int own = std::clamp(type.bits() - log2(machine_.threads), 0, kOwnBits);
   l.laneBits = std::min({2, n, own});
@@ -123,9 +134,9 @@ bool Lowering::dealtAlike(const std::vector<const Value*>& values, const std::ve
       for (const Root& root : step.nest->roots)
         visitPulled(root, [&](const Value* v) { return inMemory(v); }, [&](const Value* v, const IndexMap& map) {
           if (!among(v)) return;
-          bool plain = root.kind == Root::Effect || root.kind == Root::Buffer || root.kind == Root::Carry || root.kind == Root::Dot;
+          bool plain = root.kind == Root::Effect || root.kind == Root::Buffer || root.kind == Root::Carry || root.kind == Root::Combine || root.kind == Root::Dot;
           std::vector<int64_t> domain = root.kind == Root::Dot ? root.inst->result()->type.shape() : step.nest->shape;
-          ok &= plain && step.nest->reduceAxis < 0 && domain == shape && map == identityMap(v->type.bits());
+          ok &= plain && domain == shape && map == identityMap(v->type.bits());
         });
     }
   return ok;
@@ -144,10 +155,18 @@ const Layout* Lowering::ownLayout(const Inst& loop, size_t slot) {
   return dealtAlike({arg, result, next}, arg->type.shape()) ? layout : nullptr;
 }
 
+const Layout* Lowering::keptLayout(const Value* v) {
+  if (machine_.threads == 1 || !plan_.kept.count(v)) return nullptr;
+  const Layout* layout = layoutOf(v->type);
+  return layout->threadBits <= log2(machine_.threads) ? layout : nullptr;
+}
+
 void Lowering::findLayout(const Nest& nest) {
   layout_ = nestTarget_ ? nestTarget_->layout : nullptr;
-  if (own_.empty()) return;
+  if (own_.empty() && plan_.kept.empty()) return;
   for (const Root& root : nest.roots) {
+    if (root.kind == Root::Buffer && !nestTarget_)
+      if (const Layout* kept = keptLayout(root.value)) layout_ = kept;
     if (root.kind == Root::Carry)
       if (auto to = carryTargets_.find(root.inst); to != carryTargets_.end() && to->second[root.slot].layout) layout_ = to->second[root.slot].layout;
     visitPulled(root, [&](const Value* v) { return inMemory(v); }, [&](const Value* v, const IndexMap&) {
@@ -322,26 +341,28 @@ void Lowering::emitShared(const Nest& nest) {
     };
     // The contiguous axis has the lowest bits.
     int shift = 0;
-    if (layout_) {
-      for (size_t i = 0; i < axisOfBit_.size(); ++i) {
-        Axis& axis = axes_[static_cast<size_t>(axisOfBit_[i])];
-        if (bitInAxis_[i] == 0 && axis.threadBits > 0) axis.thread = part(t, layout_->place[i], axis.threadBits);
-      }
-    }
     Value* reduced = nullptr;
     int reducedBits = 0;
-    auto give = [&](Axis& axis) {
-      if (axis.threadBits == 0 || axis.thread) return;
-      axis.thread = part(t, shift, axis.threadBits);
-      shift += axis.threadBits;
+    auto give = [&](Axis& axis, int from) {
+      axis.thread = part(t, from, axis.threadBits);
       if (!axis.isReduced) return;
       Value* moved = emitOp(Op::ShLI, {{axis.thread, partialLevel_}, {index(reducedBits), 0}}, kI64).v;
       reduced = reduced ? emitOp(Op::OrI, {{reduced, partialLevel_}, {moved, partialLevel_}}, kI64).v : moved;
       reducedBits += axis.threadBits;
     };
-    if (contiguousAxis_ >= 0) give(axes_[static_cast<size_t>(contiguousAxis_)]);
-    for (size_t a = 0; a < axes_.size(); ++a)
-      if (static_cast<int>(a) != contiguousAxis_) give(axes_[a]);
+    auto giveNext = [&](Axis& axis) {
+      if (axis.threadBits == 0) return;
+      give(axis, shift);
+      shift += axis.threadBits;
+    };
+    if (layout_) {
+      for (size_t i = 0; i < axisOfBit_.size(); ++i)
+        if (Axis& axis = axes_[static_cast<size_t>(axisOfBit_[i])]; bitInAxis_[i] == 0 && axis.threadBits > 0) give(axis, layout_->place[i]);
+    } else {
+      if (contiguousAxis_ >= 0) giveNext(axes_[static_cast<size_t>(contiguousAxis_)]);
+      for (size_t a = 0; a < axes_.size(); ++a)
+        if (static_cast<int>(a) != contiguousAxis_) giveNext(axes_[a]);
+    }
     partialAxis_ = static_cast<int>(axes_.size());
     Axis part_;
     part_.bits = partialBits_;

@@ -90,6 +90,10 @@ class Planner {
       planRegion(f_.body);
     } while (refine());
     carries(f_.body);
+    if (options_.threads > 1)
+      walk(f_.body, [&](const Inst& inst) {
+        if (inst.op == Op::Dot && !plan_.inPlaceOf.count(inst.result())) keep(inst.result());
+      });
     return std::move(plan_);
   }
 
@@ -292,7 +296,7 @@ class Planner {
     // Whether a later value stands between `v` and all that needs it, and can be the buffer as well.
     auto hasBetter = [&](Value* v) {
       for (Value* u = gates.at(v).next; u; u = gates.at(u).next)
-        if (!isView(u->def->op) && u->type.numel() <= v->type.numel() && consumers[u].nests.size() > 1) return true;
+        if (!isView(u->def->op) && u->type.numel() <= v->type.numel() && consumers.at(u).nests.size() > 1) return true;
       return false;
     };
     // In program order: a buffer changes what earlier values are needed for, never what later ones are.
@@ -300,17 +304,20 @@ class Planner {
     work_.clear();
     for (Value* v : order) {
       const Inst* def = v->def;
-      const Consumers& c = consumers[v];
+      const Consumers& c = consumers.at(v);
       std::string why;
       if (isDear(*def)) {
         bool deeper = std::any_of(c.nests.begin(), c.nests.end(),
                                   [&](const Nest* n) { return loopsAround(n->roots[0].inst).size() > loopsAround(def).size(); });
         if (deeper)
           why = cat(info(def->op).spelling, " is dear and used in a loop further in");
-        else if (c.nests.size() > 1 && !options_.recompute)
+        else if (c.nests.size() > 1 && options_.threads == 1)
           why = cat(info(def->op).spelling, " is dear and used by ", c.nests.size(), " nests");
       }
-      if (why.empty() && c.nests.size() > 1 && !options_.recompute && work(v) >= kMuchWork && !hasBetter(v)) why = cat("a long computation, used by ", c.nests.size(), " nests");
+      bool isLong = c.nests.size() > 1 && work(v) >= kMuchWork && !hasBetter(v);
+      if (why.empty() && isLong && options_.threads == 1) why = cat("a long computation, used by ", c.nests.size(), " nests");
+      if (why.empty() && c.nests.size() > 1 && options_.threads > 1 && (def->op == Op::Load || isDear(*def) || isLong) && keep(v))
+        why = cat("kept by its threads for ", c.nests.size(), " nests");
       if (why.empty() && def->op == Op::Load)
         for (const Nest* nest : c.nests)
           if (const Inst* writer = writerBetween(def, *nest))
@@ -389,6 +396,54 @@ class Planner {
     return work_[v] = sum;
   }
 
+  // Whether each thread can hold the elements of `v` that it computes: all who need it walk over tiles of its shape in its order, and nothing but
+  // stores and reductions happens there.
+  bool keep(const Value* v) {
+    if (v->type.isPointer()) return false;
+    int bits = v->type.bits(), own = std::max(0, bits - std::countr_zero(static_cast<unsigned>(options_.threads)));
+    if (own > kMostKeptBits || keptElements_ + (1 << own) > kMostKept) return false;
+    const std::vector<int64_t> shape = v->type.shape();
+    auto memory = [&](const Value* x) { return inMemory(x); };
+    bool fits = true;
+    size_t copies = 0;  // of operations: a thread's own elements are written out one by one
+    auto follow = [&](const Root& root, bool isPlain, const std::vector<int64_t>& domain) {
+      bool pulls = root.kind == Root::Buffer && root.value == v;
+      visitPulled(root, memory, [&](const Value* x, const IndexMap& map) {
+        ++copies;
+        if (x != v) return;
+        pulls = true;
+        fits &= isIdentity(map, bits);
+      });
+      if (pulls) fits &= isPlain && domain == shape;
+      return pulls;
+    };
+    for (const Nest* nest : nests_) {
+      size_t before = copies;
+      bool pulls = false, isPlain = true;
+      for (const Root& root : nest->roots) {
+        isPlain &= root.kind == Root::Buffer || root.kind == Root::Carry || root.kind == Root::Combine || (root.kind == Root::Effect && root.inst->op == Op::Store);
+        pulls |= follow(root, isPlain, nest->shape);
+      }
+      fits &= !pulls || isPlain;
+      if (!pulls) copies = before;
+    }
+    // Loops begin with copies.
+    walk(f_.body, [&](Inst& inst) {
+      size_t before = copies;
+      if (inst.op == Op::For || inst.op == Op::While || inst.op == Op::If)
+        for (size_t k = 0; k < inst.operands.size(); ++k)
+          if (Value* x = inst.operands[k]; x->type.isTile()) follow({Root::Carry, &inst, x, k}, true, x->type.shape());
+      // Sums that a product begins with are read by its own nest.
+      if (inst.op == Op::Dot)
+        for (size_t k = 0; k < 2; ++k) fits &= inst.operands[k] != v;
+      copies = before;
+    });
+    if (!fits || (copies << own) > kMostCopies) return false;
+    keptElements_ += 1 << own;
+    plan_.kept.insert(v);
+    return true;
+  }
+
   // A write that could change what `load` reads before `nest` pulls it.
   const Inst* writerBetween(const Inst* load, const Nest& nest) {
     const Inst* consumer = nest.roots.back().inst;
@@ -453,6 +508,10 @@ class Planner {
     if (safe) plan_.inPlaceOf[v] = arg;
   }
 
+  // Of registers: a thread has about 255 of 32 bits on most GPUs, and fewer where many threads are to hide the latency of memory.
+  static constexpr int kMostKeptBits = 5, kMostKept = 96;
+  static constexpr size_t kMostCopies = 4000;
+  int keptElements_ = 0;
   const Func& f_;
   const PlanOptions options_;
   Plan plan_;

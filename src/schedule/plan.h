@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "analysis/index_map.h"
+#include <set>
+
 #include "ir/ir.h"
 #include "support/ptr_map.h"
 
@@ -59,10 +61,14 @@ struct Plan {
   PtrMap<const Inst*, std::vector<bool>> throughTemporary;
   // Root results that may be written straight to the carried buffer: value ⇒ the loop's block argument.
   PtrMap<const Value*, Value*> inPlaceOf;
+  // Values in memory of which each thread of a workgroup needs the elements only that it computes itself, if all nests are dealt to threads alike.
+  std::set<const Value*> kept;
 };
 
 struct PlanOptions {
-  bool recompute = false;  // what several nests need is computed in each, where memory is dearer than arithmetic
+  // Of a workgroup that shares a program. With more than one, what several nests need stays in the threads' registers, or is computed in each
+  // nest: shared memory is dearer than arithmetic.
+  int threads = 1;
 };
 
 Plan makePlan(const Func& f, const PlanOptions& options = {});

@@ -701,9 +701,10 @@ int threadsFor(const Func& kernel) {
 
 Result<Shader> write(const Func& kernel, Diags& diags) {
   Shader out;
-  Plan plan = makePlan(kernel, {.recompute = true});
+  const int threads = threadsFor(kernel);
+  Plan plan = makePlan(kernel, {.threads = threads});
   for (bool distinct : {true, false}) {
-    Machine machine{.vectorBytes = 16, .vectorRegisters = 32, .threads = threadsFor(kernel), .scratchBytes = 4, .distinct = distinct, .libm = false};
+    Machine machine{.vectorBytes = 16, .vectorRegisters = 32, .threads = threads, .scratchBytes = 4, .distinct = distinct, .libm = false};
     auto lowered = lower(kernel, plan, machine, diags);
     if (!lowered) return std::unexpected(Failed{});
     Func& f = *lowered->module.kernel();

@@ -118,7 +118,8 @@ std::string Emitter::ownElement(const Value* pointer, int lane, int64_t index) {
 
 bool Emitter::isVector(const Inst& access, const Value* value) {
   if (access.op != Op::LoLoad && access.op != Op::LoStore) return false;
-  if (access.optional(access.op == Op::LoLoad ? 1 : 2)) return false;
+  const Value* mask = access.optional(access.op == Op::LoLoad ? 1 : 2);
+  if (mask && (!mask->def || mask->def->op != Op::LoSplat)) return false;
   const Type element = value->type.element();
   if (element.isPointer() || element.isBool() || bitWidth(element) > 32) return false;
   int perWord = 32 / bitWidth(element);
@@ -129,15 +130,20 @@ bool Emitter::isVector(const Inst& access, const Value* value) {
 // The bits of elements narrower than a word lie in it from the lowest on.
 void Emitter::readVector(const Inst& inst, Rep& r) {
   const Rep& p = rep(inst.operand(0));
+  const Value *mask = inst.optional(1), *other = inst.optional(2);
   const Type element = inst.result()->type.element();
   int width = bitWidth(element), perWord = 32 / width;
   for (int k = 0; k < lanes(inst.result()->type); k += 4 * perWord) {
     std::string first = perWord == 1 ? plus(p.lane[0], k) : cat("(", plus(p.lane[0], k), " >> ", std::countr_zero(static_cast<unsigned>(perWord)), "u)");
-    std::string four = copy(cat(access(p.memory, "get4"), "(u32(", first, "))"));
+    std::string word = cat("u32(", first, ")");
+    if (mask) word = cat("select(0u, ", word, ", ", at(mask, 0), ")");
+    std::string four = copy(cat(access(p.memory, "get4"), "(", word, ")"));
     for (int w = 0; w < 4; ++w)
       for (int part = 0; part < perWord; ++part) {
-        std::string word = cat(four, ".", "xyzw"[w]);
-        r.lane.push_back(copy(r.kind == Kind::Float ? cat("bitcast<f32>(", word, ")") : perWord == 1 ? i(word) : i(cat("extractBits(", word, ", ", part * width, "u, ", width, "u)"))));
+        std::string bits = cat(four, ".", "xyzw"[w]);
+        std::string e = r.kind == Kind::Float ? cat("bitcast<f32>(", bits, ")") : perWord == 1 ? i(bits) : i(cat("extractBits(", bits, ", ", part * width, "u, ", width, "u)"));
+        int lane = k + w * perWord + part;
+        r.lane.push_back(copy(mask ? cat("select(", other ? full(other, lane) : literal(element, 0, false), ", ", e, ", ", at(mask, 0), ")") : e));
       }
   }
 }
@@ -181,9 +187,10 @@ void Emitter::load(const Inst& inst) {
       r.lane.push_back(let(readElement(element, p.memory, offset)));
       continue;
     }
-    // Where the mask is false something is read nevertheless, and dropped: no read leaves the array, and branches cost more.
+    // Where the mask is false the first element is read, and dropped: branches cost more.
     std::string instead = other ? full(other, k) : r.kind == Kind::Pointer ? "0" : literal(element, 0, false);
-    r.lane.push_back(let(cat("select(", instead, ", ", readElement(element, p.memory, offset), ", ", at(mask, k), ")")));
+    std::string where = let(cat("select(0, ", offset, ", ", at(mask, k), ")"));
+    r.lane.push_back(let(cat("select(", instead, ", ", readElement(element, p.memory, where), ", ", at(mask, k), ")")));
   }
   if (kind(v) != r.kind) {
     for (std::string& e : r.lane) e = i(e + ".x");
@@ -200,7 +207,9 @@ void Emitter::store(const Inst& inst) {
     return;
   }
   if (isVector(inst, v) && memories_[static_cast<size_t>(p.memory)].of != Memory::Scratch) {
+    if (mask) open(cat("if (", at(mask, 0), ") {"));
     writeVector(inst);
+    if (mask) close();
     return;
   }
   for (int k = 0; k < lanes(v->type); ++k) {
