@@ -69,7 +69,7 @@ std::string Emitter::module() {
              "    let pid0 = i32(program % params[0].x);\n    let pid1 = i32(program / params[0].x % params[0].y);\n",
              "    let pid2 = i32(program / params[0].x / params[0].y);\n", text_);
   // The next program must not write what this one still reads.
-  if (usesScratch_) out += "    workgroupBarrier();\n";
+  if (usesScratch_) out += scratchBytes_ > kWorkgroupBytes ? "    storageBarrier();\n" : "    workgroupBarrier();\n";
   return out + "  }\n}\n";
 }
 
@@ -145,13 +145,12 @@ void Emitter::findMemories() {
     memories_.push_back(std::move(own));
   });
 
-  PtrMap<const Value*, const Value*> buffer;   // pointers into scratch: the lo.alloc
   PtrMap<const Value*, int> contents;          // of an alloc that holds pointers: where they lead
   bool changed = true;
   auto flow = [&](const Value* from, const Value* to) {
     if (!to->type.isPointer()) return;
     if (auto at = memoryOf_.find(from); at != memoryOf_.end()) changed |= isNew(to, at->second);
-    if (auto at = buffer.find(from); at != buffer.end()) changed |= buffer.emplace(to, at->second).second;
+    if (auto at = buffer_.find(from); at != buffer_.end()) changed |= buffer_.emplace(to, at->second).second;
   };
   auto flowAll = [&](const std::vector<Value*>& from, size_t skip, const std::vector<Value*>& to, size_t skipTo) {
     for (size_t k = 0; skip + k < from.size() && skipTo + k < to.size(); ++k) flow(from[skip + k], to[skipTo + k]);
@@ -163,7 +162,7 @@ void Emitter::findMemories() {
         case Op::LoAlloc:
           if (i.has(Attr::Own)) return;
           changed |= isNew(i.result(), scratch);
-          buffer[i.result()] = i.result();
+          buffer_[i.result()] = i.result();
           return;
         case Op::AddPtr: case Op::Bitcast: case Op::LoSplat: case Op::LoExtract: flow(i.operand(0), i.result()); return;
         case Op::LoShuffle: case Op::LoInsert: for (const Value* v : i.operands) flow(v, i.result()); return;
@@ -188,12 +187,12 @@ void Emitter::findMemories() {
         }
         case Op::LoStore: case Op::LoScatter:
           if (i.operand(1)->type.isPointer())
-            if (auto at = buffer.find(i.operand(0)), from = buffer.end(); at != from)
+            if (auto at = buffer_.find(i.operand(0)), from = buffer_.end(); at != from)
               if (auto value = memoryOf_.find(i.operand(1)); value != memoryOf_.end()) changed |= contents.emplace(at->second, value->second).second;
           return;
         case Op::LoLoad: case Op::LoGather:
           if (i.result()->type.isPointer())
-            if (auto at = buffer.find(i.operand(0)); at != buffer.end())
+            if (auto at = buffer_.find(i.operand(0)); at != buffer_.end())
               if (auto held = contents.find(at->second); held != contents.end()) changed |= isNew(i.result(), held->second);
           return;
         default: return;
@@ -307,26 +306,71 @@ std::string Emitter::copy(const std::string& e) {
   return n;
 }
 
-void Emitter::barrier() {
-  line("workgroupBarrier();");
-  line("storageBarrier();");
-  hasRead_ = false;
+// ---- barriers
+
+namespace {
+
+constexpr int64_t kArrays = -1, kFirstBuffer = int64_t{1} << 32;  // all arguments, where they may be one array; buffers in scratch memory
+
+}  // namespace
+
+int64_t Emitter::partOf(const Value* pointer) const {
+  const Memory& memory = memories_[static_cast<size_t>(memoryOf_.at(pointer))];
+  if (memory.of == Memory::Argument) return distinct_ ? memoryOf_.at(pointer) : kArrays;
+  const Inst& alloc = *buffer_.at(pointer)->def;
+  return kFirstBuffer + alloc.integer(Attr::Offset);
 }
 
-// What all threads read together, none may write before the last has read it.
-void Emitter::beforeWrites() {
-  if (hasRead_) barrier();
+bool Emitter::inStorage(int64_t part) const { return part < kFirstBuffer || scratchBytes_ > kWorkgroupBytes; }
+
+void Emitter::find(const Inst& i, Accesses& out) const {
+  bool isStore = i.op == Op::LoStore || i.op == Op::LoScatter, isLoad = i.op == Op::LoLoad || i.op == Op::LoGather;
+  bool isAtomic = i.op == Op::LoAtomicRMW || i.op == Op::LoAtomicCAS;
+  if (isStore || isLoad || isAtomic) {
+    if (memories_[static_cast<size_t>(memoryOf_.at(i.operand(0)))].of == Memory::Thread) return;
+    int64_t part = partOf(i.operand(0));
+    if (!isStore) out.reads.insert(part);
+    if (!isLoad) out.writes.insert(part);
+    out.isAtomic |= isAtomic;
+  }
+  for (auto& r : i.regions) find(*r, out);
 }
 
-bool Emitter::readsTogether(const Region& region) {
+void Emitter::find(const Region& region, Accesses& out) const {
   for (const Block* b : region.blocks)
-    for (const Inst* i : b->insts) {
-      if (i->op == Op::LoLoad || i->op == Op::LoGather) return true;
-      if (i->has(Attr::Threads)) continue;
-      for (auto& r : i->regions)
-        if (readsTogether(*r)) return true;
-    }
-  return false;
+    for (const Inst* i : b->insts) find(*i, out);
+}
+
+void Emitter::join(Accesses& to, const Accesses& from) {
+  to.reads.insert(from.reads.begin(), from.reads.end());
+  to.writes.insert(from.writes.begin(), from.writes.end());
+  to.isAtomic |= from.isAtomic;
+}
+
+void Emitter::ordered(const Accesses& next) {
+  auto meets = [&](const std::set<int64_t>& a, const std::set<int64_t>& b, bool storage) {
+    return std::any_of(a.begin(), a.end(), [&](int64_t part) { return inStorage(part) == storage && b.count(part); });
+  };
+  auto any = [&](const Accesses& a) {
+    auto isArray = [](int64_t part) { return part < kFirstBuffer; };
+    return std::any_of(a.reads.begin(), a.reads.end(), isArray) || std::any_of(a.writes.begin(), a.writes.end(), isArray);
+  };
+  for (bool storage : {false, true}) {
+    bool needed = meets(next.writes, pending_.reads, storage) || meets(next.writes, pending_.writes, storage) || meets(next.reads, pending_.writes, storage);
+    if (storage) needed |= (next.isAtomic && any(pending_)) || (pending_.isAtomic && any(next));
+    if (!needed) continue;
+    line(storage ? "storageBarrier();" : "workgroupBarrier();");
+    for (auto* set : {&pending_.reads, &pending_.writes}) std::erase_if(*set, [&](int64_t part) { return inStorage(part) == storage; });
+    if (storage) pending_.isAtomic = false;
+  }
+  join(pending_, next);
+}
+
+void Emitter::together(const Inst& inst) {
+  if (inThreads_) return;
+  Accesses next;
+  find(inst, next);
+  ordered(next);
 }
 
 // ---- values
@@ -468,11 +512,12 @@ void Emitter::block(const Block& b) {
     }
     --k;
     if (failed_) return;
-    beforeWrites();
+    Accesses next;
+    for (const Inst* i : stores) find(*i, next);
+    ordered(next);
     open("if (thread == 0u) {");
     for (const Inst* i : stores) store(*i);
     close();
-    barrier();
   }
 }
 
@@ -551,18 +596,19 @@ void Emitter::loop(const Inst& inst) {
   if (inst.has(Attr::Threads)) {
     int64_t count = inst.integer(Attr::Threads);
     define(counter, {{"i32(thread)"}, Kind::Int, -1});
-    beforeWrites();
+    together(inst);
     open(count < threads_ ? cat("if (thread < ", count, "u) {") : "{");
     inThreads_ = true;
     block(body);
     inThreads_ = false;
     close();
-    barrier();
     return;
   }
   Names carried = variables(inst.results);
   assign(inst.operands, 3, carried);
-  hasRead_ = hasRead_ || (!inThreads_ && readsTogether(*inst.regions[0]));
+  // What the iteration before has done is still open when the next begins.
+  const Accesses before = pending_;
+  if (!inThreads_) find(inst, pending_);
   bool isLong = kindOf(counter->type) == Kind::Long;
   Range end = ranges_.of(upper), stride = ranges_.of(step);
   bool narrow = !isLong || (ranges_.of(lower).fits32() && end.fits32() && stride.fits32() && end.high + std::max<int64_t>(stride.high, 0) <= INT32_MAX);
@@ -582,16 +628,18 @@ void Emitter::loop(const Inst& inst) {
   assign(body.terminator()->operands, 0, carried);
   line(narrow ? cat(iv, " += ", by, ";") : cat(iv, " = ", help("add64"), "(", iv, ", ", by, ");"));
   close();
+  join(pending_, before);
   for (size_t k = 0; k < carried.size(); ++k) bindFixed(inst.results[k], carried[k]);
 }
 
 void Emitter::branch(const Inst& inst) {
   Names results = variables(inst.results);
   open(cat("if (", uniformIf(inst.operand(0)), ") {"));
-  bool hadRead = hasRead_, hasRead = hasRead_;
+  const Accesses before = pending_;
+  Accesses after = pending_;
   for (size_t r = 0; r < inst.regions.size(); ++r) {
     if (inst.regions[r]->empty()) continue;
-    hasRead_ = hadRead;
+    pending_ = before;
     if (r == 1) {
       --depth_;
       open("} else {");
@@ -599,9 +647,9 @@ void Emitter::branch(const Inst& inst) {
     const Block& body = inst.regions[r]->entry();
     block(body);
     if (body.terminator()) assign(body.terminator()->operands, 0, results);
-    hasRead = hasRead || hasRead_;
+    join(after, pending_);
   }
-  hasRead_ = hasRead;
+  pending_ = std::move(after);
   close();
   for (size_t k = 0; k < results.size(); ++k) bindFixed(inst.results[k], results[k]);
 }
@@ -611,7 +659,8 @@ void Emitter::whileLoop(const Inst& inst) {
   std::vector<Value*> arguments(test.args.begin(), test.args.end());
   Names carried = variables(arguments), forwarded = variables(inst.results);
   assign(inst.operands, 0, carried);
-  hasRead_ = hasRead_ || (!inThreads_ && (readsTogether(*inst.regions[0]) || readsTogether(*inst.regions[1])));
+  const Accesses before = pending_;
+  if (!inThreads_) find(inst, pending_);
   open("loop {");
   for (size_t k = 0; k < carried.size(); ++k) bind(test.args[k], carried[k]);
   block(test);
@@ -622,6 +671,10 @@ void Emitter::whileLoop(const Inst& inst) {
   block(body);
   assign(body.terminator()->operands, 0, carried);
   close();
+  if (!inThreads_) {
+    pending_ = before;
+    find(inst, pending_);
+  }
   for (size_t k = 0; k < forwarded.size(); ++k) bindFixed(inst.results[k], forwarded[k]);
 }
 
@@ -709,7 +762,7 @@ Result<Shader> write(const Func& kernel, Diags& diags) {
     if (!lowered) return std::unexpected(Failed{});
     Func& f = *lowered->module.kernel();
     legalize(f, lowered->module, {.fma = true, .halves = true, .subnormals = false, .f64 = false});
-    Emitter emitter(f, machine.threads, lowered->scratchBytes - lowered->ownBytes, diags);
+    Emitter emitter(f, machine.threads, lowered->scratchBytes - lowered->ownBytes, distinct, diags);
     auto variant = emitter.run();
     if (!variant) return std::unexpected(Failed{});
     out.arrays = emitter.arrays();

@@ -42,7 +42,9 @@ struct Memory {
 
 class Emitter {
  public:
-  Emitter(const Func& f, int threads, int64_t scratchBytes, Diags& diags) : f_(f), threads_(threads), diags_(diags), scratchBytes_(scratchBytes), divisibility_(f) {}
+  // distinct: no two arguments are in one array.
+  Emitter(const Func& f, int threads, int64_t scratchBytes, bool distinct, Diags& diags)
+      : f_(f), threads_(threads), distinct_(distinct), diags_(diags), scratchBytes_(scratchBytes), divisibility_(f) {}
   Result<Variant> run();
   std::vector<Array> arrays() const;
   const std::vector<Site>& sites() const { return sites_; }
@@ -61,9 +63,18 @@ class Emitter {
   std::string name() { return cat("v", next_++); }
   std::string let(const std::string& e);
   std::string copy(const std::string& e);
-  void barrier();
-  void beforeWrites();
-  static bool readsTogether(const Region& region);
+  // What threads have read and written of memory that they share, each kind since the last barrier of its kind.
+  struct Accesses {
+    std::set<int64_t> reads, writes;  // parts of memory
+    bool isAtomic = false;            // arrays: what comes before and after stays there
+  };
+  int64_t partOf(const Value* pointer) const;
+  bool inStorage(int64_t part) const;
+  void find(const Inst& inst, Accesses& out) const;
+  void find(const Region& region, Accesses& out) const;
+  void ordered(const Accesses& next);  // a barrier where one is needed before `next`
+  void together(const Inst& inst);     // the same for an operation of all threads
+  static void join(Accesses& to, const Accesses& from);
   void open(const std::string& s);
   void close(const std::string& s = "}");
 
@@ -149,14 +160,16 @@ class Emitter {
 
   const Func& f_;
   int threads_;
+  bool distinct_;
   Diags& diags_;
   int64_t scratchBytes_;
   bool failed_ = false, inThreads_ = false, broadcasts_ = false, reports_ = false;
-  bool hasRead_ = false;  // whether all threads have read something since the last barrier
+  Accesses pending_;
   std::string text_;
   int depth_ = 0, next_ = 0;
   std::vector<Memory> memories_;                   // the arguments' in order, then scratch
   PtrMap<const Value*, int> memoryOf_;  // of pointers
+  PtrMap<const Value*, const Value*> buffer_;  // of pointers into scratch memory: the lo.alloc
   std::vector<size_t> parameterOf_;                // of an argument's memory
   PtrMap<const Value*, Rep> reps_;
   PtrMap<const Value*, bool> uniform_;

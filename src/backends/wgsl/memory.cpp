@@ -174,7 +174,7 @@ void Emitter::load(const Inst& inst) {
     define(v, std::move(r));
     return;
   }
-  hasRead_ = hasRead_ || !inThreads_;
+  together(inst);
   const Rep p = rep(inst.operand(0));
   Type element = v->type.element();
   Rep r{{}, kindOf(element), -1};
@@ -322,7 +322,7 @@ void Emitter::atomic(const Inst& inst) {
     define(v, {{copy(result)}, kindOf(t), -1});
     return;
   }
-  beforeWrites();
+  together(inst);
   open("if (thread == 0u) {");
   body();
   if (!isLong) {
@@ -330,7 +330,6 @@ void Emitter::atomic(const Inst& inst) {
     line(cat("shared_word = ", u(result), ";"));
   }
   close();
-  barrier();
   if (isLong)
     define(v, {{result}, kindOf(t), -1});
   else
