@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The code of a nest, its axes and bounds being known: loops, segments, accumulators, and the roots at each index.
 #include <algorithm>
+#include <bit>
 
 #include "ir/bits.h"
 #include "lower/combine.h"
@@ -21,6 +22,15 @@ bool hasEffects(const Region& region) {
 
 }  // namespace
 
+// Whether each thread does a few vectors only.
+bool Lowering::isShort(const Nest& nest) const {
+  if (machine_.threads == 1) return false;
+  for (const Root& root : nest.roots)
+    if (root.kind == Root::Scan || (root.kind == Root::Effect && root.inst->op != Op::Store)) return false;
+  int bits = static_cast<int>(axisOfBit_.size()) - std::countr_zero(static_cast<unsigned>(machine_.threads)) - std::countr_zero(static_cast<unsigned>(lanes()));
+  return bits <= 2;
+}
+
 void Lowering::emitNestBody(const Nest& nest, const BufferRef* target) {
   nest_ = &nest;
   target_ = target;
@@ -28,7 +38,9 @@ void Lowering::emitNestBody(const Nest& nest, const BufferRef* target) {
   baseLevel_ = top();
   for (Axis& axis : axes_) axis.iv = nullptr;
   findBounds(nest);
-  if (layout_) bounds_.clear();  // which of a thread's own elements it is must be known
+  // Which of a thread's own elements it is must be known; and a few of them are read sooner when they are written out, with masks.
+  writtenOut_ = layout_ || isShort(nest);
+  if (writtenOut_) bounds_.clear();
   std::vector<Value*> acc;
   if (machine_.threads > 1)
     emitShared(nest);
@@ -204,10 +216,10 @@ void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Va
     axis = saved;
     return;
   }
-  if (lowerBits && upperBits && (!acc.empty() || layout_)) {
+  if (lowerBits && upperBits && (!acc.empty() || writtenOut_)) {
     // A reduction of a few elements is written out, and so are a thread's own.
     auto first = static_cast<int64_t>(*lowerBits), end = static_cast<int64_t>(*upperBits);
-    if ((layout_ || end - first <= 4 * axis.stride()) && (end - first) % axis.stride() == 0) {
+    if ((writtenOut_ || end - first <= 4 * axis.stride()) && (end - first) % axis.stride() == 0) {
       for (int64_t i = first; i < end; i += axis.stride()) {
         MemoScope one = enter();
         axis.iv = begin(index(reverse ? axis.size() - 1 - i : i));

@@ -147,6 +147,7 @@ class Lowering {
   void emitNest(const Nest& nest, const BufferRef* target = nullptr);
   void noteNest(const Nest& nest);
   void emitNestBody(const Nest& nest, const BufferRef* target);
+  bool isShort(const Nest& nest) const;
   void splitAxes(const Nest& nest);
   void chooseVector(const Nest& nest);
   IndexMap nestMap(int bits) const;
@@ -242,6 +243,7 @@ class Lowering {
   std::map<const Value*, BufferRef> partials_;
   const BufferRef* nestTarget_ = nullptr;
   const Layout* layout_ = nullptr;                  // of the nest, if it touches a tile that has one
+  bool writtenOut_ = false;                         // its loops over a thread's elements
   std::map<std::vector<int64_t>, Layout> layouts_;  // by shape
   Value* thread_ = nullptr;                         // number of the thread, in a loop over threads
   int threadLevel_ = 0;

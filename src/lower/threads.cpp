@@ -18,6 +18,7 @@ namespace {
 
 constexpr int64_t kRadix = 16;  // partial results that one thread combines at a time
 constexpr int kOwnBits = 6;     // log2 of the sums of a product that a thread holds
+constexpr int64_t kWrittenOutDepth = 16;  // of a product: the loop along K is written out
 
 int log2(int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); }
 
@@ -278,31 +279,38 @@ void Lowering::emitSharedDot(const Inst& dot) {
     Lowval a0 = emitOp(Op::AddPtr, {{left.base, 0}, plus(times(batch, a->type.dim(rank - 2) * depth), times(m, rows * depth))}, left.base->type);
     Lowval b0 = emitOp(Op::AddPtr, {{right.base, 0}, plus(times(batch, depth * columns), n)}, right.base->type);
     int64_t steps = std::min<int64_t>(depth, 4);  // elements of K that are read together
-    Inst* loop = at(top()).forLoop(index(0), index(depth), index(steps), acc);
-    Block& body = loop->regions[0]->entry();
-    MemoScope scope = enter();
-    levels_.push_back(&body);
-    Lowval k{body.args[0], top()};
-    std::vector<Value*> in(body.args.begin() + 1, body.args.end());
-    std::vector<Lowval> x;
-    for (int64_t r = 0; r < rows; ++r) x.push_back(read(emitOp(Op::AddPtr, {a0, plus(k, {index(r * depth), 0})}, left.base->type), left, a, steps));
-    for (int64_t s = 0; s < steps; ++s)
-      for (int64_t g = 0; g < groups; ++g) {
-        Lowval y = read(emitOp(Op::AddPtr, {b0, plus(times(k, columns), {index(s * columns + g * apart), 0})}, right.base->type), right, b, lanesOf);
-        for (int64_t r = 0; r < rows; ++r) {
-          Value*& sumOf = in[static_cast<size_t>(r * groups + g)];
-          Value* element = x[static_cast<size_t>(r)].v;
-          if (steps > 1) element = takeLanes(element, s, 1);
-          Lowval z = widen({element, top()}, lanes()), old{sumOf, top()};
-          sumOf = sum.isInt() ? emitOp(Op::AddI, {old, emitOp(Op::MulI, {z, y}, sum)}, sum, {}, top()).v : emitOp(Op::Fma, {z, y, old}, sum, {}, top()).v;
+    // A step of K: `in` are the sums so far.
+    auto step = [&](Lowval k, std::vector<Value*>& in) {
+      std::vector<Lowval> x;
+      for (int64_t r = 0; r < rows; ++r) x.push_back(read(emitOp(Op::AddPtr, {a0, plus(k, {index(r * depth), 0})}, left.base->type), left, a, steps));
+      for (int64_t s = 0; s < steps; ++s)
+        for (int64_t g = 0; g < groups; ++g) {
+          Lowval y = read(emitOp(Op::AddPtr, {b0, plus(times(k, columns), {index(s * columns + g * apart), 0})}, right.base->type), right, b, lanesOf);
+          for (int64_t r = 0; r < rows; ++r) {
+            Value*& sumOf = in[static_cast<size_t>(r * groups + g)];
+            Value* element = x[static_cast<size_t>(r)].v;
+            if (steps > 1) element = takeLanes(element, s, 1);
+            Lowval z = widen({element, top()}, lanes()), old{sumOf, top()};
+            sumOf = sum.isInt() ? emitOp(Op::AddI, {old, emitOp(Op::MulI, {z, y}, sum)}, sum, {}, top()).v : emitOp(Op::Fma, {z, y, old}, sum, {}, top()).v;
+          }
         }
-      }
-    at(top()).yield(in);
-    levels_.pop_back();
-    leave(scope);
+    };
+    if (depth <= kWrittenOutDepth) {
+      for (int64_t k = 0; k < depth; k += steps) step({index(k), 0}, acc);
+    } else {
+      Inst* loop = at(top()).forLoop(index(0), index(depth), index(steps), acc);
+      Block& body = loop->regions[0]->entry();
+      MemoScope scope = enter();
+      levels_.push_back(&body);
+      acc.assign(body.args.begin() + 1, body.args.end());
+      step({body.args[0], top()}, acc);
+      at(top()).yield(acc);
+      levels_.pop_back();
+      leave(scope);
+      acc = loop->results;
+    }
     for (int64_t r = 0; r < rows; ++r)
-      for (int64_t g = 0; g < groups; ++g)
-        writeBuffer(to, convert({loop->results[static_cast<size_t>(r * groups + g)], top()}, type.element()), mapOf(r, g));
+      for (int64_t g = 0; g < groups; ++g) writeBuffer(to, convert({acc[static_cast<size_t>(r * groups + g)], top()}, type.element()), mapOf(r, g));
   });
   layout_ = nullptr;
   if (!whole) {
