@@ -194,7 +194,22 @@ def compile(kernel, signature=None, target="cpu", out=".", constants=None, args=
     with open(path, "w") as f:
         json.dump(manifest, f, indent=2)
         f.write("\n")
+    if any(a["target"] != "cpu" for a in artefacts):
+        with open(os.path.join(out, "kernels.d.ts"), "w") as f:
+            f.write(_types(artefacts))
     return manifest
+
+
+def _types(artefacts):
+    """Types for TypeScript, as docs/wasm.md has them."""
+    text, seen = '// Written by nereid compile.\nimport type { Arg, Kernel } from "nereid";\n\nexport interface Kernels {\n', set()
+    for kernel in (a["kernel"] for a in artefacts if a["target"] != "cpu"):
+        if kernel["name"] in seen:
+            continue
+        seen.add(kernel["name"])
+        parameters = "".join(f'    {p["name"]}: Arg<"{p["type"]}">;\n' for p in kernel["parameters"])
+        text += f"  {kernel['name']}: Kernel<{{" + ("\n" + parameters + "  " if parameters else "") + "}>;\n"
+    return text + "}\n"
 
 
 def dump(folder, name, key, request):

@@ -121,6 +121,13 @@ def test_compile(tmp_path):
     for artefact in json.loads((tmp_path / "manifest.json").read_text())["artefacts"]:
         for name in artefact["files"]:
             assert (tmp_path / name).stat().st_size > 0
+    # The command line writes the same.
+    tool = os.path.join(os.path.dirname(__file__), "../../build/bin/nereid")
+    if os.path.exists(tool):
+        (tmp_path / "k.py").write_text("import nereid\nimport nereid.language as tl\n\n" + softmax.src)
+        subprocess.run([tool, "compile", str(tmp_path / "k.py") + ":softmax", "--signature", "*fp32:16,*fp32:16,i32,i32,128", "--target", "cpu,wasm,webgpu", "-o", str(tmp_path / "tool")], check=True)
+        for name in ["kernels.d.ts"] + [n for a in made["artefacts"] for n in a["files"] if not n.endswith(".o")]:
+            assert (tmp_path / "tool" / name).read_bytes() == (tmp_path / name).read_bytes(), name
     # Another kernel joins, the same replaces.
     @nereid.jit
     def other(o):
