@@ -39,10 +39,12 @@ assert list(o) == [2 * v for v in x]
 assert nereid.__file__.startswith(__import__("sys").prefix), nereid.__file__
 PY
 cd "$place" && NEREID_CACHE_DIR="$place/cache" PYTHONPATH="" env/bin/python k.py
-# Nothing but what every Debian 12 has.
+# Nothing but what every Debian 12 has, and Ubuntu from 22.04 on.
 for library in $(ldd env/lib/python*/site-packages/nereid/_core*.so | awk '{print $1}'); do
   case "$library" in
     linux-vdso* | libc.so* | libm.so* | libz.so* | libzstd.so* | libstdc++.so* | libgcc_s.so* | /lib*ld-linux*) ;;
     *) echo "the wheel needs $library"; exit 1 ;;
   esac
 done
+newest=$(objdump -T env/lib/python*/site-packages/nereid/_core*.so | grep -o 'GLIBC_2\.[0-9]*' | sort -V | tail -n 1)
+[ "${newest#GLIBC_2.}" -le 35 ] || { echo "the wheel needs $newest"; exit 1; }

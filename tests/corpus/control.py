@@ -189,7 +189,7 @@ def carried_pointers(x_ptr, out_ptr, n, N: tl.constexpr):
     tl.store(out_ptr + tl.arange(0, N), best)
 
 
-# run: walrus | *i32,i32 | | 1 | z[2],5 | since=3.7
+# run: walrus | *i32,i32 | | 1 | z[2],5 | since=3.8
 @triton.jit
 def walrus(out_ptr, n):
     tl.store(out_ptr, (y := n * 2) + 1)
