@@ -23,6 +23,13 @@ case "${1:-}" in
     ;;
 esac
 
+# Headers of the Python that .venv is made with.
+case "${1:-}" in
+  --python | --tests)
+    python3 -c "import os, sysconfig; raise SystemExit(not os.path.exists(sysconfig.get_path('include') + '/Python.h'))" 2>/dev/null || packages="$packages python3-dev"
+    ;;
+esac
+
 missing=""
 for package in $packages; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing="$missing $package"
