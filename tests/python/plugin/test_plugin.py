@@ -267,6 +267,11 @@ def test_it_stands_back_where_there_is_a_gpu():
     assert run(GPU, TRITON_DEFAULT_BACKEND=None) == "Gpu"
 
 
+def test_it_never_breaks_triton():
+    script = "import sys; sys.modules['nereid._core'] = None; import triton; from triton.backends import backends; print(backends['nereid'].driver.is_active(), backends['nvidia'].driver.__name__)"
+    assert run(script, TRITON_DEFAULT_BACKEND=None) == "False CudaDriver"
+
+
 def test_the_cache_survives_damage(tmp_path):
     script = """
 import numpy as np, sys
