@@ -207,7 +207,7 @@ NB_MODULE(_core, m) {
       .def("__getattr__", [](const Wrapped& w, nb::handle name) { return checked([&] { return PyObject_GetAttr(w.object.get(), name.ptr()); }); });
   m.def("wrap", [](nb::handle values) { return checked([&] { return wrapAll(values.ptr()); }); });
   nb::class_<PluginLaunch>(m, "PluginLaunch")
-      .def("__init__", [](PluginLaunch* self, nb::handle signature) { new (self) PluginLaunch(signature.ptr()); })
+      .def("__init__", [](PluginLaunch* self, nb::handle signature, nb::handle load) { new (self) PluginLaunch(signature.ptr(), load.ptr()); })
       .def("__call__", [](const PluginLaunch& l, nb::args args) {
         return checked([&] { return l.call(&PyTuple_GET_ITEM(args.ptr(), 0), args.size()); });
       });

@@ -80,7 +80,7 @@ PyObject* wrapAll(PyObject* values) {
   return out.release();
 }
 
-PluginLaunch::PluginLaunch(PyObject* signature) {
+PluginLaunch::PluginLaunch(PyObject* signature, PyObject* load) : load_(Ref::to(load)) {
   for (nb::handle item : nb::handle(signature)) slots_.push_back(slotOf(item));
 }
 
@@ -171,8 +171,15 @@ PyObject* PluginLaunch::call(PyObject* const* args, size_t count) const {
     }
     options.grid[k] = static_cast<uint32_t>(n);
   }
+  Ref loaded;
+  PyObject* function = args[4];
+  if (function == Py_None) {
+    loaded = Ref(PyObject_CallNoArgs(load_.get()));
+    if (!loaded) return nullptr;
+    function = loaded.get();
+  }
   Kernel* kernel = nullptr;
-  if (!nb::try_cast(nb::handle(args[4]), kernel) || !kernel) {
+  if (!nb::try_cast(nb::handle(function), kernel) || !kernel) {
     PyErr_SetString(PyExc_TypeError, "this is no kernel of Nereid's");
     return nullptr;
   }

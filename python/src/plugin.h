@@ -25,13 +25,16 @@ struct Slot {
 
 class PluginLaunch {
  public:
-  explicit PluginLaunch(PyObject* signature);  // "*fp32", "i32", "constexpr", tuples of them, "tensordesc<fp16[64,64]>"
+  // The signature: "*fp32", "i32", "constexpr", tuples of them, "tensordesc<fp16[64,64]>". `load` gives the kernel where Triton does not: while one thread
+  // loads it, others already launch.
+  PluginLaunch(PyObject* signature, PyObject* load);
   // grid x, y, z, stream, kernel, packed metadata, launch metadata, hook before, hook after, arguments...
   PyObject* call(PyObject* const* args, size_t count) const;
 
  private:
   bool add(const Slot& slot, PyObject* value, Bound& bound) const;
   std::vector<Slot> slots_;
+  Ref load_;
 };
 
 }  // namespace nereid::python

@@ -517,7 +517,7 @@ def test_pre_run_hooks():
 
 
 def test_launches_from_many_threads():
-    problems = []
+    problems, finished = [], []
 
     def work(seed):
         x = np.random.default_rng(seed).random(5000, dtype=F32)
@@ -526,13 +526,14 @@ def test_launches_from_many_threads():
             axpy[nereid.cdiv(5000, 128)](x, y, 5000, float(seed), BLOCK=128)
             if not np.allclose(y, np.float32(seed) * x + 1):
                 problems.append(seed)
+        finished.append(seed)
 
     threads = [threading.Thread(target=work, args=(i, )) for i in range(6)]
     for t in threads:
         t.start()
     for t in threads:
         t.join()
-    assert not problems
+    assert not problems and len(finished) == 6
 
 
 def test_the_lock_is_free_during_a_launch():

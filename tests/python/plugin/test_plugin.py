@@ -225,7 +225,7 @@ def test_assertions_and_errors():
 
 
 def test_launches_from_many_threads():
-    problems = []
+    problems, finished = [], []
 
     def work(seed):
         x = np.random.default_rng(seed).random(3000, dtype=F32)
@@ -234,13 +234,22 @@ def test_launches_from_many_threads():
             axpy[(triton.cdiv(3000, 128), )](x, y, 3000, float(seed), BLOCK=128)
             if not np.allclose(y, F32(seed) * x + 1):
                 problems.append(seed)
+        finished.append(seed)
 
     threads = [threading.Thread(target=work, args=(i, )) for i in range(4)]
     for t in threads:
         t.start()
     for t in threads:
         t.join()
-    assert not problems
+    assert not problems and len(finished) == 4
+
+
+def test_a_launch_while_another_thread_loads_the_kernel():
+    kernel = copy.warmup(np.zeros(4, F32), np.zeros(4, F32), N=4, grid=(1, ))
+    run = kernel.run  # which Triton sets before it has the kernel
+    x, o = np.arange(4, dtype=F32), np.zeros(4, F32)
+    run(1, 1, 1, 0, None, None, None, None, None, x, o, 4)
+    assert np.array_equal(x, o)
 
 
 def test_the_backend_can_be_named():
