@@ -85,7 +85,7 @@ void nereid_set_num_threads(int threads);
 
 /* JSON: name and parameters of the kernel, before anything is compiled. */
 nereid_status nereid_describe(const nereid_request* request, nereid_text* json, nereid_text* error);
-/* The text of one stage: tokens, ast, ttir, schedule, lower, threads, llvm, asm, wat. */
+/* The text of one stage: tokens, ast, ttir, passes, schedule, lower, threads, llvm, asm, wat, wgsl. "wat+lines" and the like also tell lines of the source. */
 nereid_status nereid_emit(const nereid_request* request, const char* stage, nereid_text* text, nereid_text* error);
 /* A kernel that can be launched in this process. */
 nereid_status nereid_compile(const nereid_request* request, nereid_kernel** kernel, nereid_text* error);

@@ -140,6 +140,9 @@ Result<Module> frontEnd(Sources& sources, const Request& request, Diags& diags) 
 }
 
 Result<std::string> emit(Sources& sources, const Request& request, std::string_view stage, Diags& diags) {
+  constexpr std::string_view kLines = "+lines";
+  bool lines = stage.ends_with(kLines);
+  if (lines) stage.remove_suffix(kLines.size());
   if (stage == "tokens" || stage == "ast") {
     if (isTtir(request.path)) return diags.error(Err::Unsupported, {}).says("TTIR has no stage `", stage, "`").hint("its first is `ttir`");
 #if NEREID_HAS_TL
@@ -150,8 +153,8 @@ Result<std::string> emit(Sources& sources, const Request& request, std::string_v
   }
   auto m = frontEnd(sources, request, diags);
   if (!m) return std::unexpected(Failed{});
-  if (stage == "ttir") return print(*m);
-  return emitStage(std::move(*m), stage, diags);
+  if (stage == "ttir") return print(*m, lines);
+  return emitStage(std::move(*m), stage, lines, diags);
 }
 
 }  // namespace nereid

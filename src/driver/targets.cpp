@@ -220,7 +220,7 @@ Result<Artefacts> writeWasm(Module m, Diags& diags) {
   for (auto variant : {wasm::Variant::Strict, wasm::Variant::Relaxed}) {
     auto lowered = lower(*m.kernel(), plan, wasm::machineOf(variant), diags);
     if (!lowered) return std::unexpected(Failed{});
-    auto binary = wasm::write(std::move(*lowered), variant, false, diags);
+    auto binary = wasm::write(std::move(*lowered), variant, wasm::Text::None, diags);
     if (!binary) return std::unexpected(Failed{});
     bool strict = variant == wasm::Variant::Strict;
     std::string file = name + (strict ? ".wasm" : ".relaxed.wasm");
@@ -238,15 +238,15 @@ Result<Artefacts> writeWasm(Module m, Diags& diags) {
 
 namespace {
 
-Result<wgsl::Shader> toShader(Module& m, Diags& diags) {
+Result<wgsl::Shader> toShader(Module& m, bool lines, Diags& diags) {
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
-  return wgsl::write(*m.kernel(), diags);
+  return wgsl::write(*m.kernel(), lines, diags);
 }
 
 }  // namespace
 
 Result<Artefacts> writeWebgpu(Module m, Diags& diags) {
-  auto shader = toShader(m, diags);
+  auto shader = toShader(m, false, diags);
   if (!shader) return std::unexpected(Failed{});
   std::string arrays = listed(shader->arrays, [](const wgsl::Array& a) {
     return cat("{\"parameter\": ", a.parameter, ", \"name\": ", jsonQuoted(a.name), ", \"writes\": ", a.isWritten ? "true" : "false", "}");
@@ -307,7 +307,7 @@ Machine machineHere() {
 }  // namespace
 #endif
 
-Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage, Diags& diags) {
+Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage, [[maybe_unused]] bool lines, Diags& diags) {
 #if NEREID_HAS_LOWER
   if (stage == "schedule") {
     if (!pipeline(m, diags)) return std::unexpected(Failed{});
@@ -320,12 +320,12 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
   }
   if (stage == "passes") {
     if (!pipeline(m, diags)) return std::unexpected(Failed{});
-    return print(m);
+    return print(m, lines);
   }
   if (stage == "lower" || stage == "threads") {
     auto scheduled = toLower(std::move(m), stage == "lower" ? machineHere() : kWorkgroup, diags);
     if (!scheduled) return std::unexpected(Failed{});
-    return print(scheduled->lowered.module);
+    return print(scheduled->lowered.module, lines);
   }
 #endif
 #if NEREID_HAS_CPU
@@ -340,7 +340,7 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     auto variant = wasm::Variant::Relaxed;
     auto scheduled = toLower(std::move(m), wasm::machineOf(variant), diags);
     if (!scheduled) return std::unexpected(Failed{});
-    auto binary = wasm::write(std::move(scheduled->lowered), variant, true, diags);
+    auto binary = wasm::write(std::move(scheduled->lowered), variant, lines ? wasm::Text::WithLines : wasm::Text::Plain, diags);
     if (!binary) return std::unexpected(Failed{});
     return std::move(binary->text);
   }
@@ -348,7 +348,7 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
 #if NEREID_HAS_WGSL
   // The variant that every device can run; `wgsl.f16` is the one with that suffix.
   if (stage == "wgsl" || stage.starts_with("wgsl.")) {
-    auto shader = toShader(m, diags);
+    auto shader = toShader(m, lines, diags);
     if (!shader) return std::unexpected(Failed{});
     std::string suffixes;
     for (wgsl::Variant& v : shader->variants) {

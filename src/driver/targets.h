@@ -18,6 +18,6 @@ Result<std::unique_ptr<Executable>> loadWebgpu(Module m, Diags& diags);
 Result<Artefacts> writeWebgpu(Module m, Diags& diags);
 
 // The stages after `ttir`.
-Result<std::string> emitStage(Module m, std::string_view stage, Diags& diags);
+Result<std::string> emitStage(Module m, std::string_view stage, bool lines, Diags& diags);
 
 }  // namespace nereid

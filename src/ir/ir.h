@@ -222,7 +222,8 @@ std::optional<uint64_t> constantBits(const Value* v);
 std::optional<int64_t> constantInt(const Value* v);
 std::optional<double> constantFloat(const Value* v);
 
-std::string print(const Module& m);
+// With `lines` instructions end with `// line N`, the line of the kernel's source that they come from.
+std::string print(const Module& m, bool lines = false);
 std::string print(const Inst& inst);  // one instruction, for messages
 
 // Finds what is wrong with a module: types, attributes, dominance, terminators. Says so in `diags`; true when nothing is.

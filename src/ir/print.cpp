@@ -117,7 +117,8 @@ std::string dictionary(const Inst& inst, std::initializer_list<Attr> shown = {})
 
 class Printer {
  public:
-  std::string module(const Module& m) {
+  std::string module(const Module& m, bool lines) {
+    if (lines) file_ = m.kernel()->loc.file();
     out_ = "module {\n";
     indent_ = 1;
     for (auto& f : m.funcs) func(*f);
@@ -315,8 +316,11 @@ class Printer {
         text(name(i.results[0]), ":", i.results.size());
       text(" = ");
     }
+    size_t start = out_.size();
     body(i);
     text("\n");
+    // Where it has regions, at the end of its first line.
+    if (file_ && i.loc.file() == file_) out_.insert(out_.find('\n', start), cat("  // line ", i.loc.line()));
   }
 
   void nameLoose(const Inst& i) {
@@ -583,6 +587,7 @@ class Printer {
   std::string out_;
   int indent_ = 0;
   bool loose_ = false;
+  uint32_t file_ = 0;  // whose lines are told; 0: none
   int next_ = 0, nextArg_ = 0;
   PtrMap<const Value*, std::string> names_;
   std::unordered_set<std::string> used_;
@@ -592,7 +597,7 @@ class Printer {
 
 }  // namespace
 
-std::string print(const Module& m) { return Printer().module(m); }
+std::string print(const Module& m, bool lines) { return Printer().module(m, lines); }
 std::string print(const Inst& inst) { return Printer().one(inst); }
 
 }  // namespace nereid

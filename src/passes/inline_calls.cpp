@@ -10,6 +10,14 @@ namespace nereid {
 
 namespace {
 
+// What comes from another file is told as the line that called it: all else that is said of a kernel is of the kernel's own lines.
+void relocate(Inst& inst, Loc call) {
+  if (inst.loc.file() != call.file()) inst.loc = call;
+  for (auto& region : inst.regions)
+    for (Block* block : region->blocks)
+      for (Inst* inner : block->insts) relocate(*inner, call);
+}
+
 struct Inliner {
   Module& m;
   Diags& diags;
@@ -53,6 +61,7 @@ struct Inliner {
             return diags.error(Err::Unsupported, inst->loc).says("inlined calls make the kernel too large").hint("call fewer helpers inside static_range loops");
           Inst* copy = clone(m, *source, map);
           copy->parent = block;
+          relocate(*copy, inst->loc);
           out.push_back(copy);
         }
       }

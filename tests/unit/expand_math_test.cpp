@@ -18,7 +18,7 @@ std::string lowered(Op op, std::string_view type, std::string_view stage) {
   Diags diags;
   auto m = ttir::parse(sources, sources.add("k.ttir", text), diags);
   EXPECT_TRUE(m) << diags.render(sources);
-  auto out = emitStage(std::move(*m), stage, diags);
+  auto out = emitStage(std::move(*m), stage, false, diags);
   EXPECT_TRUE(out) << diags.render(sources);
   return out ? *out : "";
 }

@@ -205,7 +205,7 @@ int main(int argc, char** argv) {
   auto* emit = app.add_subcommand("emit", "print one stage of the compiler");
   common.add(*emit);
   std::string stage = "ttir";
-  emit->add_option("--stage", stage, "tokens, ast, ttir, passes, schedule, lower, threads, llvm, asm, wat or wgsl");
+  emit->add_option("--stage", stage, "tokens, ast, ttir, passes, schedule, lower, threads, llvm, asm, wat or wgsl; wat+lines and the like tell lines of the source");
   emit->callback([&] { status = emitCommand(common, stage); });
 
   auto* run = app.add_subcommand("run", "run a kernel on arrays");

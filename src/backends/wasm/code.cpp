@@ -16,21 +16,23 @@ constexpr uint64_t kMaxOffset = 262144;
 
 }  // namespace
 
+Node& Code::newNode(Ins ins, ValType type) {
+  nodes_.push_back({.ins = ins, .type = type, .line = line_});
+  return nodes_.back();
+}
+
 Node* Code::make(Ins ins, List<Node*> kids, uint64_t a, uint64_t b, ValType type) {
   if (Node* n = simplified(ins, kids)) return n;
   std::array<Node*, 3> k{};
   for (size_t i = 0; i < kids.size(); ++i) k[i] = kids[i];
   Node*& known = known_[{ins, type, k, a, b}];
   if (known) return known;
-  Node n;
-  n.ins = ins;
-  n.type = type;
+  Node& n = newNode(ins, type);
   n.kids = static_cast<uint8_t>(kids.size());
   n.kid = k;
   n.a = a;
   n.b = b;
-  nodes_.push_back(n);
-  return known = &nodes_.back();
+  return known = &n;
 }
 
 // Arithmetic of addresses, modulo 2^32: constants go outward, where loads and stores take them as their offset.
@@ -89,10 +91,7 @@ Node* Code::v128(uint64_t low, uint64_t high) {
   int index = kParameters + static_cast<int>(locals_.size()) - 1;
   prologue_.push_back({Ins::V128Const, low, high});
   prologue_.push_back({Ins::LocalSet, static_cast<uint64_t>(index)});
-  nodes_.push_back({});
-  n = &nodes_.back();
-  n->ins = Ins::LocalGet;
-  n->type = ValType::V128;
+  n = &newNode(Ins::LocalGet, ValType::V128);
   n->a = static_cast<uint64_t>(index);
   return n;
 }
@@ -104,10 +103,7 @@ std::pair<Node*, uint64_t> Code::splitAddress(Node* address) {
 
 Node* Code::load(Ins ins, Node* address, Node* last, uint64_t lane) {
   auto [base, offset] = splitAddress(address);
-  nodes_.push_back({});
-  Node& n = nodes_.back();
-  n.ins = ins;
-  n.type = info(ins).result;
+  Node& n = newNode(ins, info(ins).result);
   n.kids = last ? 2 : 1;
   n.kid = {base, last, nullptr};
   n.a = offset;
@@ -120,10 +116,7 @@ Node* Code::load(Ins ins, Node* address, Node* last, uint64_t lane) {
 
 void Code::store(Ins ins, Node* address, Node* value, uint64_t lane) {
   auto [base, offset] = splitAddress(address);
-  nodes_.push_back({});
-  Node& n = nodes_.back();
-  n.ins = ins;
-  n.type = ValType::None;
+  Node& n = newNode(ins, ValType::None);
   n.kids = 2;
   n.kid = {base, value, nullptr};
   n.a = offset;
@@ -144,6 +137,7 @@ void Code::mark(Node* n, uint32_t mark_) {
 }
 
 void Code::flush(const std::vector<Node*>& wanted, const std::vector<Node*>& results, const std::vector<int>& targets) {
+  uint32_t line = line_;
   std::vector<Node*> pins;
   for (Node* n : wanted) {
     // A sum with a constant is remade where it is used: as an offset it costs nothing.
@@ -175,6 +169,7 @@ void Code::flush(const std::vector<Node*>& wanted, const std::vector<Node*>& res
   }
   for (Node* n : results) emit(n);
   for (size_t k = targets.size(); k-- > 0;) set(targets[k]);
+  line_ = line;
   for (Node* n : pins) n->uses = 0;
   stores_.clear();
   loads_.clear();
@@ -182,8 +177,10 @@ void Code::flush(const std::vector<Node*>& wanted, const std::vector<Node*>& res
 }
 
 void Code::push(Node* n) {
+  uint32_t line = line_;
   count(n);
   emit(n);
+  line_ = line;
 }
 
 void Code::release(Node* n) {
@@ -214,6 +211,7 @@ void Code::emit(Node* n) {
 }
 
 void Code::evaluate(Node* n) {
+  line_ = n->line;
   // A scalar that is loaded for its splat alone is loaded as one.
   if (n->kids == 1 && n->kid[0]->isLoad && n->kid[0]->uses == 1 && n->kid[0]->local < 0 && !n->kid[0]->pinned) {
     Node* load = n->kid[0];
@@ -230,6 +228,7 @@ void Code::evaluate(Node* n) {
     }
   }
   for (int i = 0; i < n->kids; ++i) emit(n->kid[static_cast<size_t>(i)]);
+  line_ = n->line;
   raw(n->ins, n->a, n->b);
 }
 

@@ -19,8 +19,8 @@
 namespace nereid::wasm {
 
 struct Node {
-  Ins ins;
-  ValType type;
+  Ins ins = {};
+  ValType type = ValType::None;
   uint8_t kids = 0;
   bool isLoad = false;
   bool pinned = false;  // its local stays until the region ends
@@ -30,10 +30,13 @@ struct Node {
   int uses = 0;    // that are still to be emitted
   int local = -1;  // where the value is, once emitted
   uint32_t mark = 0;
+  uint32_t line = 0;  // of the source that it was first made for
 };
 
 class Code {
  public:
+  void startLine(uint32_t line) { line_ = line; }  // of the source, for what comes now
+
   // Nodes. make() gives the node that is there already for equal arguments.
   Node* make(Ins ins, List<Node*> kids, uint64_t a = 0, uint64_t b = 0) { return make(ins, kids, a, b, wasm::info(ins).result); }
   Node* make(Ins ins, List<Node*> kids, uint64_t a, uint64_t b, ValType type);
@@ -52,7 +55,7 @@ class Code {
   void flush(const std::vector<Node*>& pins, const std::vector<Node*>& results = {}, const std::vector<int>& targets = {});
   // Emits a node that needs no more than what is pinned, leaving its value on the stack.
   void push(Node* n);
-  void raw(Ins ins, uint64_t a = 0, uint64_t b = 0) { body_.push_back({ins, a, b}); }
+  void raw(Ins ins, uint64_t a = 0, uint64_t b = 0) { body_.push_back({ins, a, b, line_}); }
   void set(int local) { raw(Ins::LocalSet, static_cast<uint64_t>(local)); }
   int newLocal(ValType type);  // until the region ends
   void enterRegion() { owned_.emplace_back(); }
@@ -62,6 +65,7 @@ class Code {
   std::vector<Instruction> body();  // with the constants in front
 
  private:
+  Node& newNode(Ins ins, ValType type);
   Node* simplified(Ins ins, List<Node*> kids);
   std::pair<Node*, uint64_t> splitAddress(Node* address);
   void count(Node* n);
@@ -76,7 +80,7 @@ class Code {
   std::map<std::pair<uint64_t, uint64_t>, Node*> constants_;
   std::vector<Node*> stores_, loads_;
   int order_ = 0;
-  uint32_t marks_ = 0;
+  uint32_t marks_ = 0, line_ = 0;
   std::vector<ValType> locals_;
   std::map<ValType, std::vector<int>> free_;
   std::vector<std::vector<int>> owned_{{}};

@@ -97,7 +97,7 @@ void Emitter::flush(std::vector<Node*> pins, const std::vector<Node*>& results, 
 
 // ---- the function
 
-Binary Emitter::run(bool asText) {
+Binary Emitter::run(Text text) {
   findUses();
   enum { kArgs, kBegin, kEnd, kScratch };
   auto parameter = [&](int index) { return code_.local(index, ValType::I32); };
@@ -169,7 +169,7 @@ Binary Emitter::run(bool asText) {
   Function out{imports_, code_.locals(), code_.body()};
   Binary binary;
   binary.bytes = encode(out, binary.memoryFlagAt);
-  if (asText) binary.text = print(out);
+  if (text != Text::None) binary.text = print(out, text == Text::WithLines);
   binary.scratchBytes = scratchBytes_ + (printBytes_ + 63) / 64 * 64;
   binary.sites = std::move(sites_);
   return binary;
@@ -183,6 +183,7 @@ void Emitter::block(const Block& b) {
 }
 
 void Emitter::inst(const Inst& i) {
+  code_.startLine(i.loc.file() == f_.loc.file() ? i.loc.line() : 0);
   switch (i.op) {
     case Op::Yield: case Op::Condition: case Op::Return: return;
     case Op::Constant: define(i.result(), constant(i)); return;
@@ -892,10 +893,10 @@ void Emitter::whileLoop(const Inst& i) {
 
 Machine machineOf(Variant variant) { return {.vectorBytes = 16, .vectorRegisters = 16, .fma = variant == Variant::Relaxed}; }
 
-Result<Binary> write(Lowered lowered, Variant variant, bool asText, Diags&) {
+Result<Binary> write(Lowered lowered, Variant variant, Text text, Diags&) {
   Func& f = *lowered.module.kernel();
   legalize(f, lowered.module, {.fma = variant == Variant::Relaxed});
-  return Emitter(f, lowered.scratchBytes, variant).run(asText);
+  return Emitter(f, lowered.scratchBytes, variant).run(text);
 }
 
 }  // namespace nereid::wasm

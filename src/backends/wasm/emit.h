@@ -24,7 +24,7 @@ class Emitter {
  public:
   Emitter(const Func& f, int64_t scratchBytes, Variant variant)
       : f_(f), relaxed_(variant == Variant::Relaxed), scratchBytes_(scratchBytes) {}
-  Binary run(bool asText);
+  Binary run(Text text);
 
  private:
   // ---- emit.cpp

@@ -190,7 +190,7 @@ std::string encode(const Function& f, size_t& memoryFlagAt) {
   return std::move(o.out);
 }
 
-std::string print(const Function& f) {
+std::string print(const Function& f, bool lines) {
   std::string out = "(module\n";
   for (const Signature& s : kSignatures) {
     out += "  (type (func";
@@ -237,6 +237,7 @@ std::string print(const Function& f) {
         if (i.a) appendAll(out, " offset=", i.a);
         if (what.immediate >= Immediate::MemoryLane0) appendAll(out, " ", i.b);
     }
+    if (lines && i.line) appendAll(out, "  ;; line ", i.line);
     out += '\n';
   }
   return out + "  )\n)\n";

@@ -37,6 +37,7 @@ const InsInfo& info(Ins ins);
 struct Instruction {
   Ins ins;
   uint64_t a = 0, b = 0;
+  uint32_t line = 0;  // of the source; 0: of none
 };
 
 struct FunctionImport {
@@ -54,6 +55,6 @@ struct Function {
 };
 
 std::string encode(const Function& f, size_t& memoryFlagAt);
-std::string print(const Function& f);
+std::string print(const Function& f, bool lines);
 
 }  // namespace nereid::wasm

@@ -14,6 +14,9 @@ namespace nereid::wasm {
 enum class Variant { Strict, Relaxed };
 Machine machineOf(Variant variant);
 
+// Whether a module is also written as WAT, and with comments that say which line of the source an instruction comes from.
+enum class Text { None, Plain, WithLines };
+
 struct Binary {
   std::string bytes, text;  // text: the module as WAT, if asked for
   size_t memoryFlagAt = 0;  // offset of the byte that says whether the imported memory is shared
@@ -22,6 +25,6 @@ struct Binary {
 };
 
 // Takes the lowered kernel apart.
-Result<Binary> write(Lowered lowered, Variant variant, bool asText, Diags& diags);
+Result<Binary> write(Lowered lowered, Variant variant, Text text, Diags& diags);
 
 }  // namespace nereid::wasm

@@ -281,6 +281,7 @@ void Emitter::findVectors() {
 void Emitter::line(const std::string& s) {
   text_.append(static_cast<size_t>(depth_) * 2, ' ');
   text_ += s;
+  if (lines_ && line_) appendAll(text_, "  // line ", line_);
   text_ += '\n';
 }
 
@@ -512,11 +513,15 @@ void Emitter::block(const Block& b) {
     }
     --k;
     if (failed_) return;
+    startLine(*stores[0]);
     Accesses next;
     for (const Inst* i : stores) find(*i, next);
     ordered(next);
     open("if (thread == 0u) {");
-    for (const Inst* i : stores) store(*i);
+    for (const Inst* i : stores) {
+      startLine(*i);
+      store(*i);
+    }
     close();
   }
 }
@@ -682,6 +687,7 @@ void Emitter::whileLoop(const Inst& inst) {
 
 void Emitter::inst(const Inst& i) {
   if (failed_) return;
+  startLine(i);
   switch (i.op) {
     case Op::Yield: case Op::Condition: case Op::Return: return;
     case Op::For: loop(i); return;
@@ -752,7 +758,7 @@ int threadsFor(const Func& kernel) {
 
 }  // namespace
 
-Result<Shader> write(const Func& kernel, Diags& diags) {
+Result<Shader> write(const Func& kernel, bool lines, Diags& diags) {
   Shader out;
   const int threads = threadsFor(kernel);
   Plan plan = makePlan(kernel, {.threads = threads});
@@ -762,7 +768,7 @@ Result<Shader> write(const Func& kernel, Diags& diags) {
     if (!lowered) return std::unexpected(Failed{});
     Func& f = *lowered->module.kernel();
     legalize(f, lowered->module, {.fma = true, .halves = true, .subnormals = false, .f64 = false});
-    Emitter emitter(f, machine.threads, lowered->scratchBytes - lowered->ownBytes, distinct, diags);
+    Emitter emitter(f, machine.threads, lowered->scratchBytes - lowered->ownBytes, distinct, lines, diags);
     auto variant = emitter.run();
     if (!variant) return std::unexpected(Failed{});
     out.arrays = emitter.arrays();

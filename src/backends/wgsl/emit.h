@@ -43,8 +43,8 @@ struct Memory {
 class Emitter {
  public:
   // distinct: no two arguments are in one array.
-  Emitter(const Func& f, int threads, int64_t scratchBytes, bool distinct, Diags& diags)
-      : f_(f), threads_(threads), distinct_(distinct), diags_(diags), scratchBytes_(scratchBytes), divisibility_(f) {}
+  Emitter(const Func& f, int threads, int64_t scratchBytes, bool distinct, bool lines, Diags& diags)
+      : f_(f), threads_(threads), distinct_(distinct), diags_(diags), scratchBytes_(scratchBytes), lines_(lines), divisibility_(f) {}
   Result<Variant> run();
   std::vector<Array> arrays() const;
   const std::vector<Site>& sites() const { return sites_; }
@@ -60,6 +60,7 @@ class Emitter {
   static std::string parameterWord(size_t k) { return cat("params[", k / 4, "].", "xyzw"[k % 4]); }
   bool fail(Loc loc, std::string what, std::string hint);
   void line(const std::string& s);
+  void startLine(const Inst& i) { line_ = i.loc.file() == f_.loc.file() ? i.loc.line() : 0; }
   std::string name() { return cat("v", next_++); }
   std::string let(const std::string& e);
   std::string copy(const std::string& e);
@@ -163,6 +164,8 @@ class Emitter {
   bool distinct_;
   Diags& diags_;
   int64_t scratchBytes_;
+  bool lines_;
+  uint32_t line_ = 0;  // of the source: what is written comes from it
   bool failed_ = false, inThreads_ = false, broadcasts_ = false, reports_ = false;
   Accesses pending_;
   std::string text_;

@@ -35,7 +35,7 @@ struct Shader {
   std::vector<Site> sites;
 };
 
-// Plans and lowers the kernel, once a variant.
-Result<Shader> write(const Func& kernel, Diags& diags);
+// Plans and lowers the kernel, once a variant. With `lines` the texts say which line of its source theirs come from.
+Result<Shader> write(const Func& kernel, bool lines, Diags& diags);
 
 }  // namespace nereid::wgsl

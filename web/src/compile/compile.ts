@@ -43,8 +43,8 @@ export interface Artefacts {
   files: Record<string, Uint8Array<ArrayBuffer>>;
 }
 
-/** The stages that `emit` knows. */
-export type Stage = "tokens" | "ast" | "ttir" | "passes" | "schedule" | "lower" | "threads" | "wat" | (string & {});
+/** The stages that `emit` knows; `wat+lines` and the like have comments with lines of the source. */
+export type Stage = "tokens" | "ast" | "ttir" | "passes" | "schedule" | "lower" | "threads" | "wat" | "wgsl" | (string & {});
 
 /** Compiles a kernel for a device. */
 export async function compile(source: string, options: SourceOptions & { device: Device }): Promise<Kernel> {

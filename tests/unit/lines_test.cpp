@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// `+lines` adds to a stage which line of the source each line comes from, and changes nothing else.
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "driver/driver.h"
+
+using namespace nereid;
+
+namespace {
+
+constexpr std::string_view kSource = R"(import triton
+import triton.language as tl
+from helpers import double
+
+@triton.jit
+def total(x, out, n, BLOCK: tl.constexpr):
+    i = tl.arange(0, BLOCK)
+    v = tl.load(x + i, mask=i < n, other=0)
+    s = tl.sum(double(v), axis=0)
+    tl.store(out, s)
+)";
+constexpr std::string_view kHelpers = R"(import triton
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+@triton.jit
+def double(x):
+    return x + x
+)";
+
+std::string stage(const std::string& name) {
+  Request request;
+  request.path = "total.py";
+  request.signature = {"*fp32", "*fp32", "i32"};
+  request.constants = {{"BLOCK", "64"}};
+  request.read = [](const std::string& path) -> std::optional<std::string> {
+    if (path == "total.py") return std::string(kSource);
+    if (path == "helpers.py") return std::string(kHelpers);
+    return std::nullopt;
+  };
+  Sources sources;
+  Diags diags;
+  auto text = emit(sources, request, name, diags);
+  EXPECT_TRUE(text) << diags.render(sources);
+  return text ? *text : "";
+}
+
+}  // namespace
+
+TEST(Lines, OfEachStage) {
+  for (std::string name : {"ttir", "passes", "lower", "threads", "wat", "wgsl"}) {
+    std::string with = stage(name + "+lines");
+    EXPECT_EQ(std::regex_replace(with, std::regex("  (//|;;) line \\d+\n"), "\n"), stage(name)) << name;
+    // What the helper and the library's sum became is of the lines that call them.
+    std::regex comment("line (\\d+)\n");
+    std::set<int> told;
+    for (std::sregex_iterator it(with.begin(), with.end(), comment), end; it != end; ++it) told.insert(std::stoi((*it)[1]));
+    for (int line : {8, 9, 10}) EXPECT_TRUE(told.contains(line)) << name << " has nothing of line " << line;
+    EXPECT_LE(*told.rbegin(), 10) << name;
+  }
+}
+
+TEST(Lines, ScheduleTellsTheKernelsOwn) { EXPECT_TRUE(stage("schedule").contains("tt.reduce at line 9")); }
