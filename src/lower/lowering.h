@@ -109,6 +109,7 @@ class Lowering {
 
   // ---- pull.cpp
   Lowval pull(Value* v, const IndexMap& map);
+  void pullChain(Value* v, const IndexMap& map);
   Lowval pullDefinition(Value* v, const IndexMap& map);
   Lowval pullLoad(const Inst& load, const IndexMap& map);
   std::optional<Lowval> compareAtOnce(const Inst& compare, const IndexMap& map);
@@ -257,6 +258,7 @@ class Lowering {
   void assumed(Value* v) {
     if (std::find(assumptions_.begin(), assumptions_.end(), v) == assumptions_.end()) assumptions_.push_back(v);
   }
+  int depth_ = 0;  // of pull()
   std::map<std::pair<const Value*, IndexMap>, Lowval> memo_;
   std::vector<std::pair<const Value*, IndexMap>> journal_;
   // Masks as bounds: comparisons `index along axis < bound`, and what is known of them in the current segment.

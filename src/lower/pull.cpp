@@ -160,9 +160,12 @@ Lowval Lowering::pull(Value* v, const IndexMap& map) {
   auto it = memo_.find(key);
   if (it != memo_.end()) return it->second;
   Loc saved = loc_;
+  constexpr int kDeep = 64;
+  if (++depth_ % kDeep == 0) pullChain(v, map);
   if (v->def) loc_ = v->def->loc;
   Lowval out = pullDefinition(v, map);
   loc_ = saved;
+  --depth_;
   memo_[key] = out;
   journal_.push_back(key);
   return out;
@@ -189,6 +192,26 @@ std::optional<Lowval> Lowering::compareAtOnce(const Inst& compare, const IndexMa
   };
   Lowval x = narrow(*first), y = narrow(*last);
   return emitOp(compare, isLeft ? List<Lowval>{x, y} : List<Lowval>{y, x}, Type::scalar(Elem::I1));
+}
+
+// A long chain of element-wise operations from its beginning on, so that what each one asks for is there: an unrolled loop may make thousands, and the stack
+// must not grow with them.
+void Lowering::pullChain(Value* v, const IndexMap& map) {
+  auto isLink = [&](Value* x) {
+    return x->def && isElementwise(x->def->op) && x->def->op != Op::Select && x->def->op != Op::CmpI && !(x->def->op == Op::AndI && x->type.isBool()) && !buffer_.contains(x) && !memo_.contains({x, map});
+  };
+  std::vector<std::pair<Value*, size_t>> path{{v, 0}};
+  while (!path.empty()) {
+    auto& [x, next] = path.back();
+    if (isLink(x) && next < x->def->operands.size()) {
+      Value* operand = x->def->operands[next++];
+      if (operand->type.isTile() && isLink(operand)) path.emplace_back(operand, 0);
+      continue;
+    }
+    Value* done = x;
+    path.pop_back();
+    if (!path.empty()) pull(done, map);
+  }
 }
 
 Lowval Lowering::pullDefinition(Value* v, const IndexMap& map) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "analysis/index_map.h"
@@ -93,26 +94,34 @@ template <class InMemory, class Visit>
 struct Puller {
   InMemory& inMemory;
   Visit& visit;
-  std::vector<std::pair<const Value*, IndexMap>> seen;
+  PtrMap<const Value*, std::vector<IndexMap>> seen;
 
-  void pull(Value* v, const IndexMap& map, bool force = false) {
-    if (!v->type.isTile()) return;
-    for (auto& [value, m] : seen)
-      if (value == v && m == map) return;
-    seen.emplace_back(v, map);
-    visit(v, map);
-    if (!v->def || (!force && inMemory(v)) || !isPullable(*v->def)) return;
-    operands(*v->def, map, v->index);
-  }
-  void operands(const Inst& inst, const IndexMap& map, size_t result) {
-    for (size_t i = 0; i < inst.operands.size(); ++i) {
-      if (inst.op == Op::Gather && i == 0) {
-        // The source is read at computed places: a map that is no map, and never that of the domain.
-        auto bits = static_cast<size_t>(std::max(1, inst.operands[0]->type.bits()));
-        visit(inst.operands[0], IndexMap(bits, {IndexBit::kComputed, 0}));
+  // Depth first, with a list of what comes yet: unrolled loops make chains of thousands.
+  void pull(Value* root, const IndexMap& rootMap, bool force = false) {
+    std::vector<std::pair<Value*, IndexMap>> next{{root, rootMap}};
+    while (!next.empty()) {
+      auto [v, map] = std::move(next.back());
+      next.pop_back();
+      if (!v->type.isTile()) continue;
+      if (!map.empty() && map[0].axis == IndexBit::kComputed) {
+        visit(v, map);
         continue;
       }
-      if (auto m = operandMap(inst, i, map, result)) pull(inst.operands[i], *m);
+      auto& maps = seen[v];
+      if (std::find(maps.begin(), maps.end(), map) != maps.end()) continue;
+      maps.push_back(map);
+      visit(v, map);
+      if (!v->def || (!std::exchange(force, false) && inMemory(v)) || !isPullable(*v->def)) continue;
+      const Inst& inst = *v->def;
+      for (size_t i = inst.operands.size(); i-- > 0;) {
+        if (inst.op == Op::Gather && i == 0) {
+          // The source is read at computed places: a map that is no map, and never that of the domain.
+          auto bits = static_cast<size_t>(std::max(1, inst.operands[0]->type.bits()));
+          next.emplace_back(inst.operands[0], IndexMap(bits, {IndexBit::kComputed, 0}));
+        } else if (auto m = operandMap(inst, i, map, v->index)) {
+          next.emplace_back(inst.operands[i], *m);
+        }
+      }
     }
   }
 };

@@ -32,6 +32,9 @@ Node* Code::make(Ins ins, List<Node*> kids, uint64_t a, uint64_t b, ValType type
   n.kid = k;
   n.a = a;
   n.b = b;
+  for (Node* kid : kids)
+    if (kid->local < 0) n.depth = std::max(n.depth, kid->depth + 1);
+  depth_ = std::max(depth_, n.depth);
   return known = &n;
 }
 
@@ -170,6 +173,7 @@ void Code::flush(const std::vector<Node*>& wanted, const std::vector<Node*>& res
   for (Node* n : results) emit(n);
   for (size_t k = targets.size(); k-- > 0;) set(targets[k]);
   line_ = line;
+  depth_ = 0;
   for (Node* n : pins) n->uses = 0;
   stores_.clear();
   loads_.clear();

@@ -31,6 +31,7 @@ struct Node {
   int local = -1;  // where the value is, once emitted
   uint32_t mark = 0;
   uint32_t line = 0;  // of the source that it was first made for
+  int depth = 0;      // how many nodes it takes to what is in a local
 };
 
 class Code {
@@ -55,6 +56,7 @@ class Code {
   void flush(const std::vector<Node*>& pins, const std::vector<Node*>& results = {}, const std::vector<int>& targets = {});
   // Emits a node that needs no more than what is pinned, leaving its value on the stack.
   void push(Node* n);
+  bool isDeep() const { return depth_ > 500; }  // flush() should come: emit() calls itself
   void raw(Ins ins, uint64_t a = 0, uint64_t b = 0) { body_.push_back({ins, a, b, line_}); }
   void set(int local) { raw(Ins::LocalSet, static_cast<uint64_t>(local)); }
   int newLocal(ValType type);  // until the region ends
@@ -81,6 +83,7 @@ class Code {
   std::vector<Node*> stores_, loads_;
   int order_ = 0;
   uint32_t marks_ = 0, line_ = 0;
+  int depth_ = 0;  // of the deepest node since the last flush
   std::vector<ValType> locals_;
   std::map<ValType, std::vector<int>> free_;
   std::vector<std::vector<int>> owned_{{}};

@@ -179,6 +179,7 @@ void Emitter::block(const Block& b) {
   for (const Inst* i : b.insts) {
     for (const Value* v : i->operands) --uses_[v];
     inst(*i);
+    if (code_.isDeep()) flush();
   }
 }
 
