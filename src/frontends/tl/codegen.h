@@ -37,6 +37,7 @@ struct Shared {
   std::map<std::string, Compiled> functions;
   std::set<std::string> symbols;
   int callDepth = 0;
+  int unrolled = 0;  // iterations of all loops
 };
 
 struct Arg {

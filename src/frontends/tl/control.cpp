@@ -288,9 +288,8 @@ std::vector<std::string> CodeGen::carried(const Node* body, const Node* also, co
 
 Result<void> CodeGen::staticFor(const Node* n, const std::vector<Val>& values) {
   const Node* target = n->kid(0);
-  int64_t steps = 0;
   for (const Val& v : values) {
-    if (++steps > 65536) return error(Err::Unsupported, n->kid(1)->loc).says("this loop would be unrolled more than 65536 times");
+    if (++shared_.unrolled > 65536) return error(Err::Unsupported, n->kid(1)->loc).says("with this loop there are more than 65536 unrolled iterations");
     if (target->kind == Kind::Name) scope_[target->text] = v;
     else CHECK_OK(assign(target, v));
     CHECK_OK(block(n->kid(2)));
