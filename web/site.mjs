@@ -39,7 +39,7 @@ const generated = {
 export async function buildSite(out) {
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
-  const { metafile } = await build({ entryPoints: ["playground/main.ts"], metafile: true, bundle: true, splitting: true, minify: true, format: "esm", target: "es2022", platform: "browser", external: ["node:*", "webgpu"], loader: { ".py": "text" }, plugins: [...plugins, generated], outdir: out, legalComments: "none", logLevel: "warning" });
+  const { metafile } = await build({ entryPoints: ["playground/main.ts", "playground/worker.ts"], metafile: true, bundle: true, splitting: true, minify: true, format: "esm", target: "es2022", platform: "browser", external: ["node:*", "webgpu"], loader: { ".py": "text" }, plugins: [...plugins, generated], outdir: out, legalComments: "none", logLevel: "warning" });
   for (const file of ["index.html", "style.css"]) copyFileSync(`playground/${file}`, `${out}/${file}`);
   copyFileSync(compiler, `${out}/nereid.wasm`);
   // Licences of what is bundled ask to go along.

@@ -51,6 +51,7 @@ export const gallery: Record<string, Entry> = {
       sizes: { rows: "128" },
       args: { x_ptr: "random f32[rows, columns]", out_ptr: "zeros f32[rows, columns]", columns: "250", x_stride: "columns", out_stride: "columns", BLOCK: "next_power_of_2(columns)" },
       grid: "rows",
+      flops: "5 * rows * columns",
     },
     reference: ({ x_ptr }, { columns }) => ({
       out_ptr: rowsOf(x_ptr!, columns!, (x, out) => {
@@ -77,6 +78,7 @@ export const gallery: Record<string, Entry> = {
       sizes: { rows: "256" },
       args: { x_ptr: "random f32[rows, columns]", weight_ptr: "random f32[columns]", bias_ptr: "random f32[columns]", out_ptr: "zeros f32[rows, columns]", columns: "1000", stride: "columns", epsilon: "1e-5", BLOCK: "next_power_of_2(columns)" },
       grid: "rows",
+      flops: "8 * rows * columns",
     },
     reference: ({ x_ptr, weight_ptr, bias_ptr }, { columns, epsilon }) => ({
       out_ptr: rowsOf(x_ptr!, columns!, (x, out) => {
@@ -96,6 +98,7 @@ export const gallery: Record<string, Entry> = {
       sizes: { rows: "256" },
       args: { x_ptr: "random f16[rows, columns]", weight_ptr: "random f16[columns]", out_ptr: "zeros f16[rows, columns]", columns: "1000", epsilon: "1e-6", BLOCK: "1024" },
       grid: "rows",
+      flops: "4 * rows * columns",
     },
     reference: ({ x_ptr, weight_ptr }, { columns, epsilon }) => ({
       out_ptr: rowsOf(x_ptr!, columns!, (x, out) => {
@@ -113,6 +116,7 @@ export const gallery: Record<string, Entry> = {
       sizes: { rows: "256" },
       args: { logits_ptr: "random(4) f32[rows, classes]", labels_ptr: "below(classes) i64[rows]", losses_ptr: "zeros f32[rows]", classes: "2000", IGNORE: "-100", BLOCK: "1024" },
       grid: "rows",
+      flops: "4 * rows * classes",
     },
     reference: ({ logits_ptr, labels_ptr }, { classes, IGNORE }) => {
       const losses = Float64Array.from(labels_ptr!, (label, r) => {

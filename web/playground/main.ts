@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: MIT
-// The playground: source and inputs on the left, what the compiler makes of them and what that computes on the right.
-import { type Device, features, NereidError, open } from "../src/index.ts";
-import { CompileError, describe, emit, MemoryStore, preload } from "../src/compile/index.ts";
-import type { KernelInfo, Value } from "../src/compile/values.ts";
+// The playground: source and inputs on the left, what the compiler makes of them and what that computes on the right. Compiling and running happen in workers
+// (worker.ts), so that the page goes on whatever a kernel does.
+import type { Diagnostic } from "../src/compile/engine.ts";
+import type { KernelInfo } from "../src/compile/values.ts";
+import { features } from "../src/features.ts";
+import { Bench, Stopped, WorkError } from "./bench.ts";
+import type { Compared } from "./compare.ts";
 import { link, setText, sourceEditor, stageView, underline } from "./editor.ts";
 import { gallery } from "./gallery.ts";
-import { element, picture, short, strip } from "./pictures.ts";
-import { type Ran, run } from "./run.ts";
-import { complete, evaluate, type Evaluated, kernelsOf, SettingError, type Settings } from "./settings.ts";
+import type { Limits } from "./limits.ts";
+import { readNpy } from "./npy.ts";
+import { element, picture, roofline, short, strip } from "./pictures.ts";
+import type { Ran } from "./run.ts";
+import { complete, evaluate, type Evaluated, kernelsOf, type Numbers, pasted, SettingError, type Settings } from "./settings.ts";
 import { pack, type State, unpack } from "./share.ts";
+import type { Progress } from "./worker.ts";
 
 const byId = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 const [choice, devices] = [byId<HTMLSelectElement>("gallery"), byId<HTMLSelectElement>("device")];
@@ -16,11 +22,14 @@ const [runButton, shareButton, status] = [byId<HTMLButtonElement>("run"), byId<H
 const [form, tabs, panel, result, stagePanel] = [byId<HTMLFormElement>("inputs"), byId("tabs"), byId("panel"), byId("result"), byId("stage")];
 
 const kFile = "kernel.py";
-const store = new MemoryStore();
 const kNothing: Settings = { sizes: {}, args: {}, grid: "" };
 let state: State = { source: "", settings: kNothing };
 let settled = ""; // the kernel that the settings are for
 let info: KernelInfo | undefined;
+const files = new Map<string, Numbers>();
+
+const compiler = new Bench();
+const runner = new Bench();
 
 // ---- the compiler, as one types
 
@@ -33,76 +42,74 @@ function later(): void {
   waiting = setTimeout(() => void check(), 120);
 }
 
-const probe = open({ device: "wasm", threads: 1 });
-
-/** How to compile it: buffers of one element, which say types, alignment and rank. */
-async function typesOf(what: Evaluated): Promise<{ args: Record<string, Value>; free(): void }> {
-  const device = await probe;
-  const made: Disposable[] = [];
-  const args = Object.fromEntries(
-    Object.entries(what.args).map(([name, value]): [string, Value] => {
-      if (typeof value !== "object" || value === null || !("fill" in value)) return [name, value];
-      const buffer = device.buffer(value.dtype, value.shape.map(() => 1));
-      made.push(buffer);
-      return [name, buffer];
-    }),
-  );
-  return { args, free: () => made.forEach((buffer) => (buffer as unknown as { dispose(): void }).dispose()) };
-}
-
-const common = { path: kFile, worker: true, cache: store, print: (line: string) => say(line) };
-
 function say(text: string, wrong = false): void {
   status.textContent = text;
   status.classList.toggle("wrong", wrong);
 }
 
 const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+const source = () => editor.state.doc.toString();
+const diagnosticsOf = (error: unknown): readonly Diagnostic[] => (error instanceof WorkError && error.diagnostics) || [];
+
+// What the compiler prints for tl.static_print.
+const printed = (progress: Progress) => "said" in progress && say(progress.said);
+
+// A program may take the compiler long, and its next version should not wait for that.
+const kPatience = 10000;
+async function patiently<T>(asked: Promise<T>): Promise<T> {
+  const timer = setTimeout(() => compiler.stop(`the compiler did not end within ${kPatience / 1000} seconds`), kPatience);
+  try {
+    return await asked;
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 /** The kernel of the source, described; the form follows it. */
-async function understand(source: string): Promise<string> {
-  const kernels = kernelsOf(source);
+async function understand(text: string): Promise<string> {
+  const kernels = kernelsOf(text);
   const kernel = state.settings.kernel && kernels.includes(state.settings.kernel) ? state.settings.kernel : (kernels.at(-1) ?? "");
-  const found = await describe(source, { ...common, kernel });
-  if (source !== editor.state.doc.toString()) return kernel;
+  const found = await patiently(compiler.ask("describe", { source: text, kernel }));
+  if (text !== source()) return kernel;
   info = found;
   // Another kernel with other parameters: what was typed for the one before is of no use to it.
   const own = info.parameters.map((p) => p.name);
-  if (settled && settled !== info.name && Object.keys(state.settings.args).some((name) => !own.includes(name))) state = { source, settings: kNothing };
+  if (settled && settled !== info.name && Object.keys(state.settings.args).some((name) => !own.includes(name))) state = { source: text, settings: kNothing };
   settled = info.name;
   choice.value = state.from ?? "";
-  state = { ...state, source, settings: { ...complete(state.settings, info, source), ...(kernels.length > 1 && { kernel }) } };
+  state = { ...state, source: text, settings: { ...complete(state.settings, info, text), ...(kernels.length > 1 && { kernel }) } };
   showForm(kernels);
   return kernel;
 }
 
 let checks = 0;
+let checking = false;
 async function check(): Promise<void> {
   const mine = ++checks;
-  const source = editor.state.doc.toString();
+  if (checking) return; // what is under way looks again at its end
+  checking = true;
+  const text = source();
   try {
-    const kernel = await understand(source);
-    if (mine !== checks) return;
-    const what = evaluateForm();
-    const { args, free } = await typesOf(what);
-    try {
-      const options = { ...common, kernel, args, constants: what.constants };
-      const begin = performance.now();
-      await emit(source, { ...options, stage: "wat" });
-      const ms = performance.now() - begin;
-      if (mine !== checks) return;
-      underline(editor, [], kFile);
-      say(`Compiled in ${ms.toFixed(1)} ms`);
-      await showStage(source, options);
-    } finally {
-      free();
+    const kernel = await understand(text);
+    if (mine === checks) {
+      const what = evaluateForm();
+      const stage = tab === "result" ? "" : tab;
+      const compiled = await patiently(compiler.ask("compile", { source: text, kernel, what, ...(stage && { stage: /^(schedule)$/.test(stage) ? stage : `${stage}+lines` }) }, printed));
+      if (mine === checks) {
+        underline(editor, [], kFile);
+        if (!running) say(`Compiled in ${compiled.ms.toFixed(1)} ms`);
+        if (stage && stage === tab) showStage(compiled.text);
+      }
     }
   } catch (error) {
-    if (mine !== checks) return;
-    underline(editor, error instanceof CompileError ? error.diagnostics : [], kFile);
-    const first = error instanceof CompileError ? error.diagnostics[0] : undefined;
-    say(first ? `${first.line && first.file === kFile ? `Line ${first.line}: ` : ""}${first.text}` : textOf(error), true);
+    if (mine === checks) {
+      underline(editor, diagnosticsOf(error), kFile);
+      const first = diagnosticsOf(error)[0];
+      if (!running) say(first ? `${first.line && first.file === kFile ? `Line ${first.line}: ` : ""}${first.text}` : textOf(error), true);
+    }
   }
+  checking = false;
+  if (mine !== checks) void check();
 }
 
 // ---- stages
@@ -118,6 +125,7 @@ const kTabs: Tab[] = [
   { id: "schedule", title: "Schedule" },
   { id: "lower", title: "Lower form" },
   { id: "wat", title: "WAT" },
+  { id: "wgsl", title: "WGSL" },
 ];
 let tab = "result";
 
@@ -147,28 +155,27 @@ tabs.onkeydown = (event) => {
   byId(`tab-${tab}`).focus();
 };
 
-async function showStage(source: string, options: Parameters<typeof emit>[1] extends infer O ? Omit<O, "stage"> : never): Promise<void> {
-  if (tab === "result") return;
-  const wanted = tab;
-  const text = await emit(source, { ...options, stage: wanted }).catch((error: unknown) => textOf(error));
-  if (wanted === tab) setText(view, text);
-}
+// For each line of the stage the lines of the source that it tells of.
+let linked: number[][] = [];
 
-// The schedule tells lines of the source.
-const lineIn = (text: string) => [...text.matchAll(/\bline (\d+)/g)].map((m) => Number(m[1]));
+function showStage(text: string): void {
+  linked = [];
+  const lines = text.split("\n").map((line) => {
+    linked.push([...line.matchAll(/\bline (\d+)/g)].map((m) => Number(m[1])));
+    return line.replace(/  (?:\/\/|;;) line \d+$/, "");
+  });
+  setText(view, lines.join("\n"));
+}
 
 function fromStage(line: number): void {
   link(view, []);
-  link(editor, line ? lineIn(view.state.doc.line(line).text) : [], true);
+  link(editor, linked[line - 1] ?? [], true);
 }
 
 function fromSource(line: number): void {
   link(editor, []);
   if (stagePanel.hidden) return;
-  const { doc } = view.state;
-  const found: number[] = [];
-  if (line && tab === "schedule") for (let n = 1; n <= doc.lines; ++n) if (lineIn(doc.line(n).text).includes(line)) found.push(n);
-  link(view, found, true);
+  link(view, line ? linked.flatMap((lines, i) => (lines.includes(line) ? [i + 1] : [])) : [], true);
 }
 
 // ---- inputs
@@ -193,14 +200,24 @@ function showForm(kernels: string[]): void {
     ...fields.map(([label, group, name, text]) => {
       const input = element("input", { name: `${group}.${name}`, autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
       input.value = text;
-      input.oninput = () => {
-        const settings: Settings = group ? { ...state.settings, [group]: { ...state.settings[group], [name]: input.value } } : { ...state.settings, [name]: input.value };
+      const put = (text: string) => {
+        input.value = text;
+        const settings: Settings = group ? { ...state.settings, [group]: { ...state.settings[group], [name]: text } } : { ...state.settings, [name]: text };
         state = { ...state, settings };
         later();
       };
-      return element("label", { class: group === "args" && text.includes("[") ? "wide" : "" }, element("span", { title: label }, label), input);
+      input.oninput = () => put(input.value);
+      const isArray = group === "args" && /[[(]/.test(text) && !info?.parameters.find((p) => p.name === name)?.constexpr;
+      if (!isArray) return element("label", {}, element("span", { title: label }, label), input);
+      input.onpaste = (event) => {
+        const array = pasted(event.clipboardData?.getData("text") ?? "");
+        if (!array) return;
+        event.preventDefault();
+        put(array);
+      };
+      return element("label", { class: "wide array" }, element("span", { title: label }, label), input, fileButton(name, put));
     }),
-    element("p", {}, "Arrays: random, uniform, range, below(n), ones or zeros, then a type and a shape, as in “random f32[rows, 1000]”. Names stand for each other."),
+    element("p", {}, "Arrays: random, uniform, range, below(n), ones or zeros, then a type and a shape, as in “random f32[rows, 1000]”; or [[1, 2], [3, 4]], pasted numbers, a .npy file. Names stand for each other."),
   );
   if (kernels.length > 1) {
     const picker = element("select", {}, ...kernels.map((name) => element("option", {}, name)));
@@ -213,6 +230,25 @@ function showForm(kernels: string[]): void {
   }
 }
 
+/** Takes a file for an array. */
+function fileButton(name: string, put: (text: string) => void): HTMLElement {
+  const picker = element("input", { type: "file", accept: ".npy", hidden: "", "aria-hidden": "true", tabindex: "-1" });
+  const button = element("button", { type: "button", "aria-label": `A .npy file for ${name}`, title: "A .npy file, as np.save writes it" }, "…");
+  button.onclick = () => picker.click();
+  picker.onchange = async () => {
+    const file = picker.files?.[0];
+    picker.value = "";
+    if (!file) return;
+    try {
+      files.set(file.name, readNpy(await file.arrayBuffer()));
+      put(`file("${file.name}")`);
+    } catch (error) {
+      say(`${file.name}: ${textOf(error)}`, true);
+    }
+  };
+  return element("span", {}, button, picker);
+}
+
 form.onsubmit = (event) => event.preventDefault();
 form.onkeydown = (event) => {
   if (event.key === "Enter") void start();
@@ -221,7 +257,7 @@ form.onkeydown = (event) => {
 function evaluateForm(): Evaluated {
   for (const input of form.querySelectorAll("input")) input.removeAttribute("aria-invalid");
   try {
-    return evaluate(state.settings, info!);
+    return evaluate(state.settings, info!, files);
   } catch (error) {
     if (error instanceof SettingError) for (const input of form.querySelectorAll("input")) if (input.name.replace(/^\w*\./, "") === error.field) input.setAttribute("aria-invalid", "true");
     throw error;
@@ -231,114 +267,162 @@ function evaluateForm(): Evaluated {
 // ---- running
 
 const cores = features().threads ? navigator.hardwareConcurrency : 1;
-const deviceKinds: Record<string, { title: string; open(): Promise<Device> }> = {
-  "wasm-1": { title: "WebAssembly, 1 thread", open: () => probe },
-  ...(cores > 1 && { "wasm-n": { title: `WebAssembly, ${cores} threads`, open: () => open({ device: "wasm", threads: cores }) } }),
-};
-const opened = new Map<string, Promise<Device>>();
+const deviceTitles: Record<string, string> = { "wasm-1": "WebAssembly, 1 thread", ...(cores > 1 && { [`wasm-${cores}`]: `WebAssembly, ${cores} threads` }) };
 
 function showDevices(): void {
   const chosen = devices.value;
-  devices.replaceChildren(...Object.entries(deviceKinds).map(([value, { title }]) => element("option", { value }, title)));
-  devices.value = chosen in deviceKinds ? chosen : cores > 1 ? "wasm-n" : "wasm-1";
+  devices.replaceChildren(...Object.entries(deviceTitles).map(([value, title]) => element("option", { value }, title)));
+  devices.value = chosen in deviceTitles ? chosen : `wasm-${cores}`;
 }
 
-// WebGPU, where the browser has an adapter and the compiler the back-end.
 async function lookForGpu(): Promise<void> {
-  const tiny = "import triton\nimport triton.language as tl\n@triton.jit\ndef k(x):\n    tl.store(x, 1.0)\n";
-  if (!(await emit(tiny, { ...common, signature: "*fp32:16", stage: "wgsl" }).then(() => true, () => false))) return;
-  kTabs.push({ id: "wgsl", title: "WGSL" });
-  showTabs();
-  if (!(await navigator.gpu?.requestAdapter().catch(() => null))) return;
-  deviceKinds.gpu = { title: "WebGPU", open: () => open({ device: "webgpu" }) };
+  if (!(await runner.ask("gpu", null).catch(() => false))) return;
+  deviceTitles.gpu = "WebGPU";
   showDevices();
 }
 
+let running = false;
 let last: (() => void) | undefined; // shows the result again
+
+function showRunning(is: boolean): void {
+  running = is;
+  runButton.textContent = is ? "Stop" : "Run";
+  runButton.classList.toggle("stops", is);
+}
+
 async function start(): Promise<void> {
-  if (runButton.disabled) return;
-  runButton.disabled = true;
+  if (running) return;
+  showRunning(true);
   clearTimeout(waiting);
   ++checks; // the run says what a check would
   select("result");
+  const text = source();
+  const begin = performance.now();
+  const timer = setInterval(() => say(`Running for ${Math.round((performance.now() - begin) / 1000)} s …`), 1000);
   try {
-    const source = editor.state.doc.toString();
-    const kernel = await understand(source);
+    const kernel = await understand(text);
     const what = evaluateForm();
-    const kind = devices.value;
-    const { title } = deviceKinds[kind]!;
+    const device = devices.value;
+    const title = deviceTitles[device]!;
+    const from = state.from;
     say("Running …");
-    let device = await opened.get(kind);
-    if (!device || device.disposed) {
-      const opening = deviceKinds[kind]!.open();
-      opened.set(kind, opening);
-      opening.catch(() => opened.delete(kind));
-      device = await opening;
-    }
-    const ran = await run(source, kernel, device, what, common);
-    if (source === editor.state.doc.toString()) underline(editor, [], kFile);
-    const compared = compare(ran, what);
-    last = () => showResult(ran, what, compared, title);
-    last();
-    say(`Ran on ${title}`);
+    let shown: Shown | undefined;
+    const compared = await runner.ask("run", { source: text, kernel, device, what, ...(from !== undefined && { from }) }, (progress: Progress) => {
+      printed(progress);
+      if (!("ran" in progress)) return;
+      shown = { ran: progress.ran, what, title };
+      showLast(shown);
+    });
+    if (text === source()) underline(editor, [], kFile);
+    shown = { ...shown!, compared };
+    showLast(shown);
+    say(`Ran on ${title}${text === source() ? "" : ", as the source was before your last change"}`);
+    clearInterval(timer);
+    showRunning(false);
+    await compareWithDevice(device, shown);
   } catch (error) {
-    last = undefined;
-    result.replaceChildren(element("p", { class: "wrong" }, error instanceof CompileError ? "The kernel cannot be compiled." : "The run failed."), element("pre", {}, textOf(error)));
-    say(error instanceof NereidError || error instanceof SettingError ? textOf(error).split("\n")[0]! : `The run failed: ${textOf(error)}`, true);
-    if (error instanceof CompileError) underline(editor, error.diagnostics, kFile);
-  }
-  runButton.disabled = false;
-}
-
-interface Compared {
-  worst: number;
-  allowed: number;
-  ms: number;
-}
-
-/** Against plain JavaScript, for kernels of the gallery; as a part of the largest number. */
-function compare(ran: Ran, what: Evaluated): Compared | undefined {
-  const entry = gallery[state.from ?? ""];
-  if (!entry?.reference) return undefined;
-  try {
-    const begin = performance.now();
-    const expected = entry.reference(Object.fromEntries(ran.arrays.map((a) => [a.name, a.before])), what.numbers);
-    const ms = performance.now() - begin;
-    let worst = 0;
-    for (const [name, numbers] of Object.entries(expected)) {
-      const { after } = ran.arrays.find((a) => a.name === name)!;
-      let largest = Number.MIN_VALUE;
-      for (let i = 0; i < numbers.length; ++i) largest = Math.max(largest, Math.abs(numbers[i]!));
-      for (let i = 0; i < numbers.length; ++i) {
-        const off = Object.is(after[i], numbers[i]) ? 0 : Math.abs(after[i]! - numbers[i]!) / largest;
-        worst = Math.max(worst, Number.isNaN(off) ? Infinity : off);
-      }
+    if (error instanceof Stopped) say(error.message);
+    else {
+      last = undefined;
+      const refused = diagnosticsOf(error).length > 0;
+      result.replaceChildren(element("p", { class: "wrong" }, refused ? "The kernel cannot be compiled." : "The run failed."), element("pre", {}, textOf(error)));
+      const told = (error instanceof WorkError && error.code) || error instanceof SettingError;
+      say(told ? textOf(error).split("\n")[0]! : `The run failed: ${textOf(error)}`, true);
+      if (refused && text === source()) underline(editor, diagnosticsOf(error), kFile);
     }
-    return { worst, allowed: entry.allowed ?? 0, ms };
-  } catch {
-    return undefined; // the kernel's parameters are others by now
   }
+  clearInterval(timer);
+  if (running) showRunning(false);
+}
+
+function stop(): void {
+  runner.stop("Stopped");
+  void lookForGpu();
+}
+
+// ---- what the device can do: measured once, and kept
+
+const kLimits = "limits";
+
+function knownLimits(): Record<string, Limits> {
+  try {
+    const known: Record<string, Limits> = JSON.parse(localStorage.getItem(kLimits) ?? "{}");
+    return Object.fromEntries(Object.entries(known).filter(([, l]) => l?.memory > 0 && l?.arithmetic > 0));
+  } catch {
+    return {};
+  }
+}
+
+async function compareWithDevice(device: string, shown: Shown): Promise<void> {
+  const known = knownLimits();
+  const { name, limits } = await runner.ask("limits", { device, known });
+  if (!(name in known))
+    try {
+      localStorage.setItem(kLimits, JSON.stringify({ ...known, [name]: limits }));
+    } catch {
+      // then they are measured again
+    }
+  if (current !== shown) return; // another result is there by now
+  const again = async () => {
+    try {
+      localStorage.removeItem(kLimits);
+    } catch {}
+    if (!running) await compareWithDevice(device, current!);
+  };
+  showLast({ ...shown, limits, again });
 }
 
 const unit = (us: number) => (us >= 1e3 ? `${short(us / 1e3)} ms` : `${short(us)} µs`);
 
-function showResult(ran: Ran, what: Evaluated, compared: Compared | undefined, title: string): void {
+interface Shown {
+  ran: Ran;
+  what: Evaluated;
+  title: string;
+  compared?: Compared | undefined;
+  limits?: Limits;
+  again?: () => Promise<void>;
+}
+let current: Shown | undefined;
+let chosen = ""; // the array that is shown
+
+function showLast(shown: Shown): void {
+  current = shown;
+  last = () => showResult(shown);
+  last();
+}
+
+function showResult({ ran, what, compared, title, limits, again }: Shown): void {
   const sorted = [...ran.times].sort((a, b) => a - b);
   const at = (part: number) => sorted[Math.floor((sorted.length - 1) * part)]!;
   const [middle, p10, p90] = [at(0.5), at(0.1), at(0.9)];
   const figure = (value: string, what: string) => element("div", {}, element("dt", {}, what), element("dd", {}, value));
-  const figures = element("dl", { class: "figures" }, figure(unit(middle), "median time"), figure(`${unit(p10)} – ${unit(p90)}`, "10th to 90th percentile"), figure(short(ran.bytes / middle / 1e3), "GB/s, each array once"));
-  if (what.flops) figures.append(figure(short(what.flops / middle / 1e3), "GFLOP/s"));
-  const children: Node[] = [figures, strip(ran.times, middle, p10, p90, unit)];
+  const [memory, arithmetic] = [ran.bytes / middle / 1e3, (what.flops ?? 0) / middle / 1e3];
+  const figures = element("dl", { class: "figures" }, figure(unit(middle), "median time"), figure(`${unit(p10)} – ${unit(p90)}`, "10th to 90th percentile"), figure(short(memory), "GB/s, each array once"));
+  if (what.flops) figures.append(figure(short(arithmetic), "GFLOP/s"));
+  const children: Node[] = [figures, strip(ran.times, middle, p10, p90, unit), element("p", { class: "soft" }, `${ran.times.length} measurements by the ${ran.clock}'s clock, each ${ran.clock === "GPU" ? "of one launch" : "the mean of some launches"}`)];
   if (compared) {
     const good = compared.worst <= compared.allowed;
     children.push(element("p", { class: good ? "" : "wrong", id: "compared" }, `${good ? "The same as" : "Not the same as"} plain JavaScript, which took ${unit(compared.ms * 1e3)}: largest difference ${short(compared.worst)} of the largest number.`));
   }
+  if (limits) {
+    const part = (speed: number, most: number) => `${short(Math.round((speed / most) * 1000) / 10)} %`;
+    const button = element("button", { class: "plain" }, "measure again");
+    button.onclick = () => {
+      button.disabled = true;
+      void again?.();
+    };
+    const cached = memory > limits.memory ? " Arrays this small stay in a cache, which is faster than memory." : "";
+    const text = `This device copies ${short(limits.memory)} GB/s and computes ${short(limits.arithmetic)} GFLOP/s at most: the kernel reaches ${part(memory, limits.memory)} of the first${what.flops ? ` and ${part(arithmetic, limits.arithmetic)} of the second` : ""}.${cached}`;
+    children.push(element("h2", {}, "Against what the device can do"));
+    if (what.flops) children.push(roofline(limits, what.flops / ran.bytes, arithmetic));
+    children.push(element("p", { class: "soft", id: "limits" }, text, what.flops ? " " : " With “operations”, there is a picture of it. ", button));
+  }
   const arrays = [...ran.arrays].sort((a, b) => Number(b.changed) - Number(a.changed));
-  const shown = element("div");
+  const shown = element("div", { id: "array" });
   const buttons = arrays.map((a) => {
     const button = element("button", {}, a.name);
     button.onclick = () => {
+      chosen = a.name;
       for (const b of buttons) b.setAttribute("aria-pressed", String(b === button));
       shown.replaceChildren(element("p", { class: "soft" }, `${a.dtype}[${a.shape.join(", ")}]${a.changed ? "" : ", unchanged"}`), picture(a.after, a.shape), numbers(a.after));
     };
@@ -346,12 +430,12 @@ function showResult(ran: Ran, what: Evaluated, compared: Compared | undefined, t
   });
   children.push(element("h2", {}, `Arrays after a launch on ${title}`), element("div", { class: "choice" }, ...buttons), shown);
   result.replaceChildren(...children);
-  buttons[0]?.click();
+  (buttons[arrays.findIndex((a) => a.name === chosen)] ?? buttons[0])?.click();
 }
 
 const numbers = (values: ArrayLike<number>) => element("pre", { class: "soft" }, `${Array.prototype.slice.call(values, 0, 8).map(short).join("  ")}${values.length > 8 ? "  …" : ""}`);
 
-runButton.onclick = () => void start();
+runButton.onclick = () => (running ? stop() : void start());
 
 // ---- gallery, sharing, theme
 
@@ -359,10 +443,12 @@ function put(next: State): void {
   state = next;
   settled = "";
   shownForm = "";
-  last = undefined;
+  chosen = "";
+  last = current = undefined;
   choice.value = state.from ?? "";
   result.replaceChildren(element("p", { class: "soft" }, "Run compiles the kernel in this page and launches it: nothing leaves your machine. Ctrl or ⌘ and Enter do the same."));
   setText(editor, state.source);
+  editor.scrollDOM.scrollTo(0, 0);
   later();
 }
 
@@ -393,7 +479,7 @@ choice.onchange = () => {
 };
 
 shareButton.onclick = async () => {
-  history.replaceState(null, "", `#k=${await pack({ ...state, source: editor.state.doc.toString() })}`);
+  history.replaceState(null, "", `#k=${await pack({ ...state, source: source() })}`);
   const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
   say(copied ? "The address is copied: it has the source and the inputs in it" : "The address of this page now has the source and the inputs in it");
 };
@@ -412,6 +498,7 @@ byId("theme").onclick = () => {
 addEventListener("popstate", () => void fromAddress());
 addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !editor.hasFocus) void start();
+  if (event.key === "Escape" && running && !event.defaultPrevented) stop();
 });
 
 // ---- offline, and threads on hosts whose headers do not allow them
@@ -429,7 +516,8 @@ async function serve(): Promise<void> {
   if (navigator.serviceWorker.controller) isolated();
 }
 
-void preload({ worker: true });
+compiler.start();
+runner.start();
 showTabs();
 showDevices();
 if (!(await fromAddress())) fromGallery("softmax");

@@ -142,3 +142,65 @@ export function strip(times: number[], middle: number, p10: number, p90: number,
   canvas.setAttribute("aria-label", `${times.length} measurements around ${unit(middle)}`);
   return canvas;
 }
+
+/**
+ * What a kernel does against what the device can do at most: along operations a byte, the speed that memory allows and then that of arithmetic, and the kernel as a dot.
+ * Both axes are logarithmic.
+ */
+export function roofline(limits: { memory: number; arithmetic: number }, intensity: number, speed: number): HTMLCanvasElement {
+  const [canvas, pen, width] = crisp("roof", 190);
+  const [left, right, top, bottom] = [44, width - 12, 14, 158];
+  const knee = limits.arithmetic / limits.memory;
+  const log = Math.log10;
+  const xs = [Math.min(0.1, intensity / 3, knee / 30), Math.max(knee * 30, intensity * 3)] as const;
+  const ys = [Math.min(speed / 3, limits.arithmetic / 1000), Math.max(limits.arithmetic, speed) * 2] as const;
+  const x = (v: number) => left + ((log(v) - log(xs[0])) / (log(xs[1]) - log(xs[0]))) * (right - left);
+  const y = (v: number) => bottom - ((log(v) - log(ys[0])) / (log(ys[1]) - log(ys[0]))) * (bottom - top);
+  pen.strokeStyle = css("--line");
+  pen.fillStyle = css("--soft");
+  pen.lineWidth = 1;
+  pen.beginPath();
+  for (let p = Math.ceil(log(ys[0])); p <= log(ys[1]); ++p) {
+    pen.moveTo(left, y(10 ** p));
+    pen.lineTo(right, y(10 ** p));
+    const text = short(10 ** p);
+    pen.fillText(text, left - 6 - pen.measureText(text).width, y(10 ** p) + 4);
+  }
+  for (let p = Math.ceil(log(xs[0])); p <= log(xs[1]); ++p) {
+    pen.moveTo(x(10 ** p), top);
+    pen.lineTo(x(10 ** p), bottom);
+    const text = short(10 ** p);
+    pen.fillText(text, x(10 ** p) - pen.measureText(text).width / 2, bottom + 14);
+  }
+  pen.stroke();
+  pen.fillText("GFLOP/s", 0, 10);
+  const axis = "operations for each byte";
+  pen.fillText(axis, right - pen.measureText(axis).width, bottom + 29);
+  // The roof.
+  pen.save();
+  pen.beginPath();
+  pen.rect(left, top, right - left, bottom - top);
+  pen.clip();
+  pen.strokeStyle = css("--soft");
+  pen.lineWidth = 1.5;
+  pen.beginPath();
+  pen.moveTo(x(xs[0]), y(xs[0] * limits.memory));
+  pen.lineTo(x(knee), y(limits.arithmetic));
+  pen.lineTo(x(xs[1]), y(limits.arithmetic));
+  pen.stroke();
+  // From the kernel up to it.
+  const roof = Math.min(limits.arithmetic, intensity * limits.memory);
+  pen.setLineDash([2, 3]);
+  pen.beginPath();
+  pen.moveTo(x(intensity), y(speed));
+  pen.lineTo(x(intensity), y(roof));
+  pen.stroke();
+  pen.restore();
+  pen.fillStyle = css("--accent");
+  pen.beginPath();
+  pen.arc(x(intensity), y(speed), 4.5, 0, 7);
+  pen.fill();
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", `${short(speed)} GFLOP/s at ${short(intensity)} operations a byte, where this device allows ${short(roof)}`);
+  return canvas;
+}

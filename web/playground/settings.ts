@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What a launch takes, as text that a person types: sizes, arrays as `random f32[rows, columns]`, numbers, constants, the grid. Names stand for each other.
-import { type DTypeName, findType } from "../src/dtypes.ts";
+// What a launch takes, as text that a person types: sizes, arrays as `random f32[rows, columns]`, `[[1, 2], [3, 4]] f32` or `file("x.npy")`, numbers, constants, the
+// grid. Names stand for each other.
+import { type DType, type DTypeName, encode, findType, type View } from "../src/dtypes.ts";
 import type { Constant, KernelInfo, Scalar } from "../src/compile/values.ts";
 
 /** Text by name. Sizes are names that are no parameters; they come first in the form. */
@@ -16,10 +17,19 @@ export interface Settings {
 
 /** An array that is to be made. */
 export interface ArraySpec {
+  /** How it is filled: one of kFills, or `values`. */
   fill: string;
   amount: number;
   dtype: DTypeName;
   shape: number[];
+  values?: ArrayLike<number | bigint>;
+}
+
+/** What a file holds. */
+export interface Numbers {
+  dtype: DType;
+  shape: number[];
+  values: ArrayLike<number | bigint>;
 }
 
 export type Evaluated = { args: Record<string, ArraySpec | Scalar | number | boolean | null>; constants: Record<string, Constant>; grid: number[]; flops: number | undefined; numbers: Record<string, number> };
@@ -34,7 +44,7 @@ export class SettingError extends Error {
 }
 
 export const kFills = ["random", "uniform", "range", "below", "ones", "zeros"];
-const kMostElements = 2 ** 26;
+const kMostBytes = 2 ** 29; // of all arrays together
 const kFunctions: Record<string, (...n: number[]) => number> = {
   cdiv: (a, b) => Math.ceil(a! / b!),
   next_power_of_2: (n) => 2 ** Math.ceil(Math.log2(Math.max(n!, 1))),
@@ -43,8 +53,8 @@ const kFunctions: Record<string, (...n: number[]) => number> = {
   sqrt: Math.sqrt,
 };
 
-/** All numbers of the settings. */
-export function evaluate(settings: Settings, info: KernelInfo): Evaluated {
+/** All numbers of the settings; `files` are those that were chosen in this page. */
+export function evaluate(settings: Settings, info: KernelInfo, files: ReadonlyMap<string, Numbers> = new Map()): Evaluated {
   const texts: Record<string, string> = { ...settings.sizes, ...settings.args };
   const open = new Set<string>();
   const numberOf = (field: string, name: string): number => {
@@ -61,6 +71,7 @@ export function evaluate(settings: Settings, info: KernelInfo): Evaluated {
     return reader.list();
   };
 
+  let bytes = 0;
   const out: Evaluated = { args: {}, constants: {}, grid: list("grid", settings.grid), flops: settings.flops ? number("flops", settings.flops) : undefined, numbers: {} };
   for (const name of Object.keys(settings.sizes)) out.numbers[name] = number(name, settings.sizes[name]!);
   if (out.grid.length > 3 || out.grid.length === 0 || !out.grid.every((n) => Number.isInteger(n) && n >= 0)) throw new SettingError("grid", "it is one to three whole numbers");
@@ -70,16 +81,13 @@ export function evaluate(settings: Settings, info: KernelInfo): Evaluated {
       if (p.default) continue;
       throw new SettingError(p.name, "a value is missing");
     }
-    const array = /^(?:([a-z]+)(?:\((.*)\))?\s+)?(\w+)\s*\[(.*)\]$/s.exec(text);
+    const array = isArray(text);
     if (!array && !/^(True|False|None)$|['"[]|^tl\./.test(text)) out.numbers[p.name] = number(p.name, text);
     if (p.constexpr) out.constants[p.name] = constant(text, (t) => number(p.name, t));
     else if (array) {
-      const [, fill = "random", amount = "", dtype, shape] = array;
-      if (!kFills.includes(fill)) throw new SettingError(p.name, `an array is filled with one of: ${kFills.join(", ")}`);
-      if (!findType(dtype!)) throw new SettingError(p.name, `there is no type \`${dtype}\``);
-      const spec = { fill, amount: amount ? number(p.name, amount) : fill === "below" ? 16 : 1, dtype: dtype as DTypeName, shape: list(p.name, shape!) };
-      if (!spec.shape.every((n) => Number.isInteger(n) && n >= 0)) throw new SettingError(p.name, "a shape has whole numbers");
-      if (spec.shape.reduce((a, b) => a * b, 1) > kMostElements) throw new SettingError(p.name, `it has more than ${kMostElements} elements`);
+      const spec = arrayOf(p.name, text, number, list, files);
+      bytes += count(spec.shape) * findType(spec.dtype)!.bytes;
+      if (bytes > kMostBytes) throw new SettingError(p.name, `with it the arrays take ${Math.ceil(bytes / 2 ** 20)} MiB, and this page makes at most ${kMostBytes / 2 ** 20}`);
       out.args[p.name] = spec;
     } else if (/^(True|False)$/.test(text)) out.args[p.name] = text === "True";
     else if (text === "None") out.args[p.name] = null;
@@ -90,6 +98,79 @@ export function evaluate(settings: Settings, info: KernelInfo): Evaluated {
     }
   }
   return out;
+}
+
+const kTyped = /^(.*?)\s*\b([a-z]\w*)\s*(?:\[([^[\]]*)\])?$/s;
+const isArray = (text: string) => /^(?:\[.*\]|file\(.*\))(?:\s*\w+\s*(?:\[[^[\]]*\])?)?$|^(?:[a-z]+(?:\(.*\))?\s+)?[a-z]\w*\s*\[[^[\]]*\]$/s.test(text);
+const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
+
+function arrayOf(field: string, text: string, number: (field: string, text: string) => number, list: (field: string, text: string) => number[], files: ReadonlyMap<string, Numbers>): ArraySpec {
+  const fail = (why: string): never => {
+    throw new SettingError(field, why);
+  };
+  const whole = /[\])]$/.test(text) && /^(\[|file\()/.test(text) && depthEndsAtEnd(text);
+  const [, how = "", dtype, shape] = whole ? [, text, undefined, undefined] : (kTyped.exec(text) ?? []);
+  if (dtype !== undefined && !findType(dtype)) fail(`there is no type \`${dtype}\``);
+  const sizes = shape === undefined ? undefined : list(field, shape);
+  if (sizes && !sizes.every((n) => Number.isInteger(n) && n >= 0)) fail("a shape has whole numbers");
+  let given: Numbers | undefined;
+  if (how[0] === "[") given = { dtype: "f32", ...literalNumbers(how, fail) };
+  const file = /^file\(\s*["']?(.*?)["']?\s*\)$/s.exec(how)?.[1];
+  if (file !== undefined) given = files.get(file) ?? fail(`choose ${file} again: files are not kept in the page nor in its address`);
+  if (given) {
+    const spec = { fill: "values", amount: 0, dtype: (dtype as DTypeName) ?? given.dtype, shape: sizes ?? given.shape, values: given.values };
+    if (count(spec.shape) !== given.values.length) fail(`there are ${given.values.length} numbers for ${count(spec.shape)} elements`);
+    return spec;
+  }
+  const [, fill = "random", amount = ""] = /^([a-z]+)(?:\((.*)\))?$/s.exec(how) ?? [];
+  if (!kFills.includes(fill)) fail(`an array is filled with one of: ${kFills.join(", ")}`);
+  return { fill, amount: amount ? number(field, amount) : fill === "below" ? 16 : 1, dtype: dtype as DTypeName, shape: sizes! };
+}
+
+// Whether the bracket that it begins with is closed by its last character.
+function depthEndsAtEnd(text: string): boolean {
+  let depth = 0;
+  for (let i = 0; i < text.length; ++i) {
+    if (/[[(]/.test(text[i]!)) ++depth;
+    else if (/[\])]/.test(text[i]!) && --depth === 0) return i === text.length - 1;
+  }
+  return false;
+}
+
+// `[[1, 2], [3, 4]]`: its numbers, and 2 by 2.
+function literalNumbers(text: string, fail: (why: string) => never): { shape: number[]; values: number[] } {
+  const values: number[] = [];
+  const shape: number[] = [];
+  let depth = 0;
+  const counts: number[] = [];
+  const item = () => depth > 0 && ++counts[depth - 1]!;
+  for (const token of text.match(/[[\]]|[^\s,[\]]+/g) ?? []) {
+    if (token === "[") {
+      item();
+      counts[depth++] = 0;
+    } else if (token === "]") {
+      const n = counts[--depth]!;
+      if (shape[depth] !== undefined && shape[depth] !== n) fail(`its rows have ${shape[depth]} and ${n} numbers`);
+      shape[depth] = n;
+    } else {
+      const value = { nan: NaN, inf: Infinity, "-inf": -Infinity, True: 1, False: 0 }[token] ?? Number(token);
+      if (Number.isNaN(value) && token !== "nan") fail(`\`${token}\` is no number`);
+      item();
+      values.push(value);
+    }
+  }
+  if (count(shape) !== values.length) fail("its rows differ in length");
+  return { shape, values };
+}
+
+/** What was pasted as an array, if it is more than one number: lines are rows. */
+export function pasted(text: string): string | undefined {
+  const rows = text.replace(/[[\](){}]/g, " ").split(/\n+/).map((line) => line.split(/[\s,;]+/).filter(Boolean)).filter((row) => row.length > 0);
+  const numbers = rows.flat();
+  if (numbers.length < 2 || !numbers.every((n) => /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$|^-?inf$|^nan$/i.test(n))) return undefined;
+  const type = numbers.every((n) => /^[-+]?\d+$/.test(n)) ? "i32" : "f32";
+  const even = rows.every((row) => row.length === rows[0]!.length);
+  return `[${even && rows.length > 1 ? rows.map((row) => `[${row.join(", ")}]`).join(", ") : numbers.join(", ")}] ${type}`;
 }
 
 function constant(text: string, number: (text: string) => number): Constant {
@@ -210,9 +291,12 @@ export function complete(settings: Settings, info: KernelInfo, source: string): 
   return { ...settings, args, grid: settings.grid || (size && block ? `cdiv(${size}, ${block})` : "64") };
 }
 
-/** The numbers of an array. The same ones each time. */
-export function fill(spec: ArraySpec, seed: number): number[] | bigint[] {
-  const size = spec.shape.reduce((a, b) => a * b, 1);
+/** The numbers of an array, in its type. The same ones each time. */
+export function fill(spec: ArraySpec, seed: number): View<DType> | number[] | bigint[] {
+  const size = count(spec.shape);
+  const type = findType(spec.dtype)!;
+  // The device rounds them, or says which does not fit.
+  if (spec.values) return typeof spec.values[0] === "bigint" && type.bytes < 8 ? Array.from(spec.values, Number) : (Array.from(spec.values as ArrayLike<number>) as number[]);
   let state = (seed * 2654435761 + 1) >>> 0;
   const uniform = () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -221,9 +305,9 @@ export function fill(spec: ArraySpec, seed: number): number[] | bigint[] {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
   const normal = () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
-  const integer = /^[iu]\d|^bool/.test(spec.dtype);
+  const integer = /^[iu]\d|^bool/.test(type.name);
   const one: Record<string, (i: number) => number> = {
-    random: integer ? () => Math.floor(uniform() * 256) - (spec.dtype[0] === "i" ? 128 : 0) : () => normal() * spec.amount,
+    random: type.name === "bool" ? () => Math.floor(uniform() * 2) : integer ? () => Math.floor(uniform() * 256) - (type.name[0] === "i" ? 128 : 0) : () => normal() * spec.amount,
     uniform: () => uniform() * spec.amount,
     range: (i) => i,
     below: () => Math.floor(uniform() * spec.amount),
@@ -231,5 +315,12 @@ export function fill(spec: ArraySpec, seed: number): number[] | bigint[] {
     zeros: () => 0,
   };
   const next = one[spec.fill]!;
-  return Array.from({ length: size }, (_, i) => (integer ? Math.trunc(next(i)) : next(i)));
+  const out = new type.array(size);
+  const big = out instanceof BigInt64Array || out instanceof BigUint64Array;
+  const bits = /^(bf16|fp8)/.test(type.name) || (type.name === "f16" && out instanceof Uint16Array);
+  for (let i = 0; i < size; ++i) {
+    const value = integer ? Math.trunc(next(i)) : next(i);
+    (out as Record<number, number | bigint>)[i] = big ? BigInt(value) : bits ? encode(type.name, value) : value;
+  }
+  return out;
 }

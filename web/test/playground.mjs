@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The playground in Chromium, served as by a host that sets no headers: its service worker must bring isolation, and the site when there is no network.
+import { cpus } from "node:os";
 import { buildSite, siteServer } from "../site.mjs";
 
 const folder = "build/test/site";
@@ -14,6 +15,11 @@ def halve(x_ptr, out_ptr, n, BLOCK: tl.constexpr):
     tl.store(out_ptr + i, tl.load(x_ptr + i, mask=i < n) * 0.5, mask=i < n)
 `;
 
+const npy = (type, shape, values) => {
+  const header = `{'descr': '${type}', 'fortran_order': False, 'shape': ${shape}, }`.padEnd(117) + "\n";
+  return Buffer.concat([Buffer.from([0x93, ...Buffer.from("NUMPY"), 1, 0, header.length, 0]), Buffer.from(header), Buffer.from(values.buffer)]);
+};
+
 /** The tests, as the other suites' results. */
 export async function playground(browser) {
   const results = [];
@@ -23,6 +29,7 @@ export async function playground(browser) {
   const base = `http://127.0.0.1:${server.address().port}/`;
   const page = await browser.newPage();
   page.setDefaultTimeout(30000);
+  const cores = cpus().length;
   const errors = [];
   page.on("pageerror", (error) => errors.push(String(error)));
 
@@ -41,11 +48,13 @@ export async function playground(browser) {
   const status = (text, on = page) => on.waitForFunction((t) => document.querySelector("#status")?.textContent.includes(t), text);
   const write = (text) => page.fill(".cm-content[contenteditable=true]", text);
   const source = (on = page) => on.$$eval("#editor .cm-line", (lines) => lines.map((line) => line.textContent).join("\n"));
+  const idle = () => page.waitForFunction(() => document.querySelector("#run").textContent === "Run");
+  const ends = (text) => page.waitForFunction((t) => document.querySelector("#run").textContent === "Run" && document.querySelector("#status").textContent.includes(t), text);
   const run = async () => {
     await page.click("#run");
-    await page.waitForFunction(() => !document.querySelector("#run").disabled);
-    await status("Ran on");
+    await ends("Ran on");
   };
+  const shown = () => page.textContent("#array pre");
   const input = (name) => `#inputs input[name="${name}"]`;
 
   await test("the page becomes isolated, and compiles", async () => {
@@ -53,7 +62,9 @@ export async function playground(browser) {
     await page.waitForFunction(() => globalThis.crossOriginIsolated && navigator.serviceWorker.controller);
     await status("Compiled in");
   });
-  await test("each kernel of the gallery computes what plain JavaScript does", async () => {
+  for (const [device, name] of [["wasm-1", "one thread"], [`wasm-${cores}`, "all threads"], ["gpu", "WebGPU"]])
+  await test(`each kernel of the gallery computes what plain JavaScript does, on ${name}`, async () => {
+    await page.selectOption("#device", device);
     for (const name of await page.$$eval("#gallery option:not([hidden])", (all) => all.map((o) => o.value))) {
       await page.selectOption("#gallery", name);
       await run();
@@ -76,13 +87,13 @@ export async function playground(browser) {
     await page.fill(input("args.n"), "1000");
     same("guessed grid", await page.inputValue(input(".grid")), "cdiv(n, BLOCK)");
     await run();
-    same("numbers", (await page.textContent("#result > div:last-child pre")).slice(0, 24), "0  0.5  1  1.5  2  2.5  ");
+    same("numbers", (await shown()).slice(0, 24), "0  0.5  1  1.5  2  2.5  ");
     await page.fill(input("args.n"), "m");
     await status("there is no `m`");
     same("marked", await page.getAttribute(input("args.n"), "aria-invalid"), "true");
     await page.fill(input("args.n"), "500");
     await run();
-    same("shape", await page.textContent("#result > div:last-child p"), "f32[500]");
+    same("shape", await page.textContent("#array p"), "f32[500]");
   });
   await test("names are completed", async () => {
     await page.click("#editor .cm-line >> nth=-1");
@@ -93,13 +104,137 @@ export async function playground(browser) {
     await write(kernel);
     await status("Compiled in");
   });
-  await test("stages are shown, and the schedule is linked to lines", async () => {
+  await test("it runs on WebAssembly and on the GPU, measured against each", async () => {
+    for (const device of [`wasm-${cores}`, "gpu"]) {
+      await page.selectOption("#device", device);
+      await run();
+      await page.waitForSelector("#limits:has-text('GB/s')");
+      same("numbers", (await shown()).slice(0, 24), "0  0.5  1  1.5  2  2.5  ");
+    }
+    await page.fill(input(".flops"), "n");
+    await run();
+    await page.waitForSelector("canvas.roof[aria-label*='GFLOP/s']");
+    const kept = Object.values(JSON.parse(await page.evaluate(() => localStorage.limits)));
+    if (kept.length < 2 || !kept.every((l) => l.memory > 0 && l.arithmetic > 0)) throw new Error(JSON.stringify(kept));
+    await page.selectOption("#device", `wasm-${cores}`);
+  });
+  await test("arrays are pasted, and come from files", async () => {
+    const array = input("args.x_ptr");
+    await page.fill(array, "");
+    await page.focus(array);
+    await page.evaluate((selector) => {
+      const data = new DataTransfer();
+      data.setData("text", "2\t4\n6\t8.5\n");
+      document.querySelector(selector).dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, cancelable: true, bubbles: true }));
+    }, array);
+    same("pasted", await page.inputValue(array), "[[2, 4], [6, 8.5]] f32");
+    await page.fill(input("args.n"), "4");
+    await run();
+    same("numbers", await shown(), "1  2  3  4.25");
+    const file = page.locator("#inputs label:has(input[name='args.x_ptr']) input[type=file]");
+    await file.setInputFiles({ name: "x.npy", mimeType: "", buffer: npy("<f2", "(3,)", Uint16Array.of(0x4900, 0x4d00, 0xc000)) });
+    await page.waitForFunction((s) => document.querySelector(s).value === 'file("x.npy")', array);
+    await page.fill(array, 'file("x.npy") f32');
+    await page.fill(input("args.n"), "3");
+    await run();
+    same("of the file", await shown(), "5  10  -1");
+    await file.setInputFiles({ name: "y.npy", mimeType: "", buffer: npy(">f4", "(1,)", Uint16Array.of(0, 0)) });
+    await status("y.npy: its bytes are in big-endian order");
+    for (const [text, says] of [["[1, 2] f32[3]", "there are 2 numbers for 3 elements"], ["[[1], [2, 3]] f32", "rows"], ["[1, x] f32", "`x` is no number"], ['file("z.npy")', "choose z.npy again"], ["random f33[3]", "there is no type `f33`"],
+      ["random f32[100000, 100000]", "MiB"], ["nonsense f32[3]", "filled with one of"], ["random f32[-1]", "whole numbers"], ["random f32[1 / 0]", "whole numbers"]]) {
+      await page.fill(array, text);
+      await status(says);
+    }
+    await page.fill(array, "range f32[n]");
+    await page.fill(input("args.n"), "500");
+    await status("Compiled in");
+  });
+  await test("a kernel that does not end is stopped, and the page lives on", async () => {
+    const stuck = kernel.replace("    tl.store(out_ptr + i,", "    k = n\n    while k > 0:\n        k = k | 1\n    tl.store(out_ptr + i, k +");
+    for (const device of ["wasm-1", `wasm-${cores}`]) {
+      await page.selectOption("#device", device);
+      await write(stuck);
+      await status("Compiled in");
+      await page.click("#run");
+      await status("Running for 1 s");
+      // Meanwhile there is a compiler.
+      await write(stuck.replace("tl.load", "tl.lode"));
+      await page.waitForSelector("#editor .cm-lintRange-error");
+      await page.click("#run");
+      await ends("Stopped");
+      await write(kernel);
+      await status("Compiled in");
+      await run();
+      same("numbers", (await shown()).slice(0, 24), "0  0.5  1  1.5  2  2.5  ");
+    }
+  });
+  await test("what fails while it runs is told, and the next run works", async () => {
+    await write(kernel.replace("tl.load(x_ptr + i", "tl.load(x_ptr + i * 100000000"));
+    await status("Compiled in");
+    await page.click("#run");
+    await ends("out of bounds");
+    await write(kernel);
+    await status("Compiled in");
+    await run();
+  });
+  await test("a GPU that is lost does not matter to the next run", async () => {
+    await page.selectOption("#device", "gpu");
+    // Where the runner's worker will find it.
+    const workers = () => page.workers().filter((w) => w.url().endsWith("/worker.js")); // and not those that wait for launches
+    for (const worker of workers())
+      await worker.evaluate(() => {
+        const request = GPUAdapter.prototype.requestDevice;
+        GPUAdapter.prototype.requestDevice = async function (about) {
+          return (globalThis.lastGpu = await request.call(this, about));
+        };
+      }).catch(() => {});
+    await run();
+    let lost = 0;
+    for (const worker of workers()) lost += await worker.evaluate(() => (globalThis.lastGpu ? (globalThis.lastGpu.destroy(), 1) : 0)).catch(() => 0);
+    same("devices that were lost", lost, 1);
+    await page.click("#run");
+    await ends("the GPU was lost");
+    await run();
+    await page.selectOption("#device", `wasm-${cores}`);
+  });
+  await test("typing fast, nothing at all, and too much", async () => {
+    await write("");
+    await status("@triton.jit");
+    await page.click("#run");
+    await idle();
+    await write("");
+    await page.click("#editor .cm-content");
+    const typed = kernel.replace(/^ +/gm, "").split("\n");
+    for (const line of typed) {
+      await page.keyboard.insertText(line);
+      await page.keyboard.insertText("\n");
+    }
+    await page.waitForTimeout(300);
+    await write(kernel);
+    await status("Compiled in");
+    same("source", await source(), kernel);
+    await write(kernel.replace("    tl.store", "    for a in tl.static_range(60000):\n        for b in tl.static_range(60000):\n            i = i + 1\n    tl.store"));
+    await status("more than 65536 unrolled iterations");
+    await write(kernel);
+    await status("Compiled in");
+  });
+  await test("stages are shown, and linked to lines of the source", async () => {
     for (const [id, text] of [["ttir", "tt.func public @halve"], ["lower", "lo.load"], ["wat", "(module"], ["schedule", "tt.store at line 8"]]) {
       await page.click(`#tab-${id}`);
       await page.waitForFunction((t) => document.querySelector("#stage").textContent.includes(t), text);
     }
     await page.hover("#stage .cm-line:has-text('tt.store at line 8')");
     await page.waitForSelector("#editor .cm-linked:has-text('tl.store')");
+    for (const [id, text, link] of [["ttir", "tt.func", "tt.load"], ["passes", "tt.func", "tt.load"], ["lower", "tt.func", "lo.load"], ["wat", "(module", ""], ["wgsl", "@group", "arg_x_ptr_get"]]) {
+      await page.click(`#tab-${id}`);
+      await page.waitForFunction((t) => document.querySelector("#stage").textContent.includes(t), text);
+      await page.hover("#editor .cm-line:has-text('tl.load')");
+      // The first of its lines is in sight.
+      await page.waitForSelector("#stage .cm-linked");
+      await page.hover(`#stage .cm-linked:has-text('${link}') >> nth=0`);
+      await page.waitForSelector("#editor .cm-linked:has-text('tl.load')");
+      if (/line \d/.test(await page.textContent("#stage"))) throw new Error(`${id} shows its comments`);
+    }
   });
   let address = "";
   await test("a shared address brings source and inputs", async () => {
@@ -113,8 +248,17 @@ export async function playground(browser) {
     same("input", await other.inputValue(input("args.x_ptr")), "range f32[n]");
     same("size", await other.inputValue(input("args.n")), "500");
     await other.goto("about:blank");
-    await other.goto(`${base}#k=nonsense`);
-    await other.waitForSelector("#result :text('no kernel in it that can be read')");
+    for (const broken of ["nonsense", address.split("#k=")[1].slice(0, 40), "e30", `${address.split("#k=")[1].slice(0, -5)}AAAAA`]) {
+      await other.goto("about:blank");
+      await other.goto(`${base}#k=${broken}`);
+      await other.waitForSelector("#result :text('no kernel in it that can be read')");
+    }
+    // Nor does what it stored break it.
+    await other.evaluate(() => localStorage.setItem("limits", "{nonsense"));
+    await other.evaluate(() => localStorage.setItem("theme", "purple"));
+    await other.goto(base);
+    await status("Compiled in", other);
+    await other.evaluate(() => localStorage.clear());
     await other.close();
   });
   await test("it works without a network", async () => {
