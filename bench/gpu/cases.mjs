@@ -35,13 +35,13 @@ export const cases = [
 
 // What is compiled: file, kernel, signature and the constants' names.
 const kRow = ["i32:16", "i32:16", "i32:16", "8192"];
-const product = (type) => ["examples/matmul/matmul.py:matmul", [...Array(3).fill(`*${type}:16`), ...Array(6).fill("i32:16"), "128", "128", "16", "8"]];
+const product = (type, depth) => ["examples/matmul/matmul.py:matmul", [...Array(3).fill(`*${type}:16`), ...Array(6).fill("i32:16"), "128", "128", depth, "8"]];
 export const kernels = {
   vector_add: ["examples/vector_add/vector_add.py:vector_add", [...Array(3).fill("*fp32:16"), "i32:16", "1024"]],
   softmax: ["examples/softmax/softmax.py:softmax", ["*fp32:16", "*fp32:16", ...kRow]],
   layer_norm: ["examples/layer_norm/layer_norm.py:layer_norm", [...Array(4).fill("*fp32:16"), "i32:16", "i32:16", "fp32", "8192"]],
-  matmul: product("fp32"),
-  matmul_f16: product("fp16"),
+  matmul: product("fp32", "16"),
+  matmul_f16: product("fp16", "64"),
   flash_attention: ["examples/flash_attention/flash_attention.py:flash_attention", [...Array(4).fill("*fp16:16"), "i32:16", "fp32", "64", "64", "64"]],
 };
 const kBlock = { BM: 64 };
@@ -58,6 +58,27 @@ export const inputsOf = (c) =>
       return [name, out];
     }),
   );
+
+/** Some elements of the first 4096 of a result, in double precision: [index, value]. */
+export function samples(c, data) {
+  const out = [], { a, b, q, k, v } = data, n = c.inputs.a?.[1];
+  for (let i = 5; i < 4096 && (a || q); i += 401)
+    if (a) {
+      let sum = 0;
+      for (let j = 0; j < n; ++j) sum += a[Math.floor(i / n) * n + j] * b[j * n + (i % n)];
+      out.push([i, sum]);
+    } else {
+      const row = Math.floor(i / kDepth), scores = [];
+      for (let j = 0; j <= row; ++j) {
+        let dot = 0;
+        for (let d = 0; d < kDepth; ++d) dot += q[row * kDepth + d] * k[j * kDepth + d];
+        scores.push(Math.exp(dot * 0.125));
+      }
+      const total = scores.reduce((x, y) => x + y);
+      out.push([i, scores.reduce((sum, s, j) => sum + (s / total) * v[j * kDepth + (i % kDepth)], 0)]);
+    }
+  return out;
+}
 
 export async function nereid({ open }, gpu, load) {
   const device = await open({ device: "webgpu", gpu });

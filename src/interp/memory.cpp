@@ -410,6 +410,37 @@ bool Machine::lowerMemory(const Inst& i) {
           if (!store(i, address(lane, values.type.element()), values.type.element(), values.bits[lane])) return false;
       return true;
     }
+    case Op::LoMatrixDot: {
+      const auto& shape = i.list(Attr::Shape);
+      const Type kSum = Type::scalar(Elem::F32), kPart = Type::scalar(Elem::F16);
+      auto element = [&](size_t operand, const Type& type, int64_t at) { return scalar(i.operand(operand)) + static_cast<uint64_t>(byteSize(type) * at); };
+      for (int64_t row = 0; row < shape[0]; ++row)
+        for (int64_t column = 0; column < shape[1]; ++column) {
+          uint64_t sum = 0, a, b, to = element(0, kSum, row * shape[1] + column);
+          if (!i.has(Attr::Overwrite) && !load(i, to, kSum, sum)) return false;
+          auto total = static_cast<float>(decodeFloat(Elem::F32, sum));
+          for (int64_t k = 0; k < shape[2]; ++k) {
+            if (!load(i, element(1, kPart, row * shape[2] + k), kPart, a) || !load(i, element(2, kPart, k * shape[1] + column), kPart, b)) return false;
+            total = std::fma(static_cast<float>(decodeFloat(Elem::F16, a)), static_cast<float>(decodeFloat(Elem::F16, b)), total);
+          }
+          if (!store(i, to, kSum, encodeFloat(Elem::F32, static_cast<double>(total)))) return false;
+        }
+      return true;
+    }
+    case Op::LoMatrixGet: case Op::LoMatrixPut: {
+      const auto& bits = i.list(Attr::Lanes);
+      const Type kSum = Type::scalar(Elem::F32);
+      for (int64_t k = 0; k < int64_t{1} << bits.size(); ++k) {
+        int64_t in_ = i.integer(Attr::Offset);
+        for (size_t bit = 0; bit < bits.size(); ++bit)
+          if (k >> bit & 1) in_ += int64_t{1} << bits[bit];
+        uint64_t v, to = scalar(i.operand(0)), from = scalar(i.operand(1));
+        (i.op == Op::LoMatrixGet ? to : from) += static_cast<uint64_t>(4 * k);
+        (i.op == Op::LoMatrixGet ? from : to) += static_cast<uint64_t>(4 * in_);
+        if (!load(i, from, kSum, v) || !store(i, to, kSum, v)) return false;
+      }
+      return true;
+    }
     default: return fail(Err::Unsupported, i, "the interpreter has no `", info(i.op).spelling, "`");
   }
 }

@@ -460,6 +460,11 @@ bool OpVerifier::lower() {
     case Op::LoScatter:
       return countsBetween(2, 3, 0) && in(0).isVector() && in(0).isPointer() && in(1) == in(0).pointee() &&
              (i_.operands.size() < 3 || in(2) == in(1).withElement(Elem::I1));
+    case Op::LoMatrixDot: {
+      if (i_.list(Attr::Shape).size() != 3) return attribute("shape");
+      return counts(3, 0) && in(0).isPointer() && in(0).pointee().elem == Elem::F32 && in(1).isPointer() && in(1).pointee().elem == Elem::F16 && in(2) == in(1);
+    }
+    case Op::LoMatrixGet: case Op::LoMatrixPut: return counts(2, 0) && in(0).isPointer() && in(0).pointee().elem == Elem::F32 && in(1) == in(0);
     case Op::LoIota: return counts(0, 1) && r.isVector() && r.isInt();
     case Op::LoExtract: return counts(1, 1) && in(0).isVector() && r == in(0).element() && axisIn(i_.integer(Attr::Offset), static_cast<int>(in(0).numel()));
     case Op::LoInsert:

@@ -15,9 +15,16 @@ struct Machine {
   int scratchBytes = 1;      // of the smallest element that scratch memory holds: 1, or 4 where memory is words
   bool distinct = false;     // whether what different arguments point to never overlaps
   bool fma = true;           // whether it multiplies and adds in one step; where not, products that may round are rounded
+  bool matrices = false;     // whether subgroups of 32 threads multiply matrices of f16: lo.matrix_dot
   bool scales = false;       // lo.scale is an instruction; without it, it is written out
   bool libm = true;          // whether a C library has the functions on f32 that are dear to write out; without it, they are, and fma may round twice
 };
+
+// How 16 x 16 parts of a product are dealt to subgroups, by bits of the parts' columns and rows: the low ones count the parts of one subgroup.
+struct MatrixDeal {
+  int columns = 0, rows = 0, subgroupColumns = 0, subgroupRows = 0;
+};
+std::optional<MatrixDeal> dealMatrix(int rowBits, int columnBits, int threads);
 
 // The lowered kernel takes the kernel's arguments.
 struct Lowered {

@@ -44,6 +44,7 @@ Result<Lowered> Lowering::run() {
     for (const Value* v : inst.operands) used_.insert(v->def);
   });
 
+  findMatrixDots();
   levels_ = {body};
   walk(kernel_.body, [&](const Inst& inst) {
     if (inst.op == Op::Constant && inst.result()->type.isTile() && !isPullable(inst)) writeTable(inst);
@@ -265,6 +266,10 @@ void Lowering::emitFor(const Inst& inst) {
     }
     buffers[i] = allocateElements(storedType(inst.results[i]), init->type.numel(), ownLayout(inst, i));
     copyTile(init, buffers[i]);
+    if (buffers[i].layout && staysMatrix(inst, i)) {
+      Value* sums = matrixOf_[source.args[1 + i]] = allocateMatrix(init->type);
+      moveMatrix(sums, buffers[i], init->type, false);
+    }
     auto through = plan_.throughTemporary.find(&yield);
     bool temporary = through != plan_.throughTemporary.end() && through->second[i];
     if (temporary) temporaries[i] = allocateElements(buffers[i].element, init->type.numel());
@@ -291,6 +296,8 @@ void Lowering::emitFor(const Inst& inst) {
     if (!buffers[i].base) yields.push_back(scalar(yield.operands[i]));
   at(0).yield(yields);
   levels_ = std::move(saved);
+  for (size_t i = 0; i < carried && !failed_; ++i)
+    if (auto held = matrixOf_.find(source.args[1 + i]); held != matrixOf_.end()) moveMatrix(held->second, buffers[i], inst.results[i]->type, true);
   for (size_t i = 0, k = 0; i < carried; ++i) {
     if (buffers[i].base)
       buffer_[inst.results[i]] = buffers[i];

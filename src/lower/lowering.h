@@ -192,6 +192,15 @@ class Lowering {
   Lowval ownPointer(const BufferRef& buffer, const IndexMap& map);
   void emitSharedDot(const Inst& dot);
 
+  // ---- matrix.cpp
+  void findMatrixDots();
+  bool isMatrixShape(const Type& type) const;
+  void layOutMatrix(const Type& type, Layout& l) const;
+  void moveMatrix(Value* sums, const BufferRef& own, const Type& type, bool toOwn);
+  Value* allocateMatrix(const Type& type);
+  bool staysMatrix(const Inst& loop, size_t slot) const;
+  void emitMatrixDot(const Inst& dot);
+
   // ---- dot.cpp
   void emitDot(const Inst& dot);
   void emitHistogram(const Inst& inst);
@@ -246,6 +255,10 @@ class Lowering {
   const Layout* layout_ = nullptr;                  // of the nest, if it touches a tile that has one
   bool writtenOut_ = false;                         // its loops over a thread's elements
   std::map<std::vector<int64_t>, Layout> layouts_;  // by shape
+  std::set<const Inst*> matrixDots_;
+  std::set<const Value*> halves_;                   // operands of those: in memory as they are
+  PtrMap<const Value*, Value*> matrixOf_;           // of sums that a loop carries in the units' form
+  BufferRef matrixPart_;                            // a part for each subgroup
   Value* thread_ = nullptr;                         // number of the thread, in a loop over threads
   int threadLevel_ = 0;
   std::vector<Inst*> own_;                          // allocations of threads' own elements

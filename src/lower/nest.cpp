@@ -417,6 +417,7 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
   loc_ = nest.roots.back().inst ? nest.roots.back().inst->loc : loc_;
   nestTarget_ = target;
   for (const Root& root : nest.roots) {
+    if (root.kind == Root::Dot && matrixDots_.count(root.inst)) return emitMatrixDot(*root.inst);
     if (root.kind == Root::Dot) return machine_.threads > 1 ? emitSharedDot(*root.inst) : emitDot(*root.inst);
     if (root.kind == Root::Histogram) return emitHistogram(*root.inst);
     if (root.kind == Root::Sequence) return emitSequence(*root.inst);

@@ -82,6 +82,7 @@ Lowval Lowering::emitOp(Op op, List<Lowval> operands, Type element, List<Attribu
 
 Type Lowering::storedType(const Value* v) const {
   Type t = v->type.element();
+  if (halves_.count(v)) return t;
   if (machine_.scratchBytes == 4 && bitWidth(t) < 32 && !t.isPointer()) return Type::scalar(t.isFloat() ? Elem::F32 : Elem::I32);
   if (t.isBool()) return Type::scalar(Elem::I8);
   // Operands of dots are converted once, when they are packed.

@@ -90,6 +90,10 @@ const Layout* Lowering::layoutOf(const Type& type) {
   auto [at_, isNew] = layouts_.try_emplace(type.shape());
   Layout& l = at_->second;
   if (!isNew) return &l;
+  if (isMatrixShape(type)) {
+    layOutMatrix(type, l);
+    return &l;
+  }
   bool isProduct = false;
   walk(kernel_.body, [&](const Inst& inst) { isProduct |= inst.op == Op::Dot && inst.result()->type.shape() == type.shape(); });
   if (!isProduct) {

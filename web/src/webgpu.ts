@@ -76,6 +76,14 @@ export async function openGpu(options: OpenOptions): Promise<GpuDevice | undefin
   return new GpuDevice(gpu, device, adapter.info, options.print ?? console.log);
 }
 
+// What kernels take matrix units to be: subgroups of 32 threads, f16 times f16 with sums of f32, 16 by 16 by 16.
+function hasMatrices(info: GPUAdapterInfo): boolean {
+  type Config = { componentType: string; resultComponentType: string; M: number; N: number; K: number };
+  const { subgroupMinSize, subgroupMaxSize, subgroupMatrixConfigs } = info as GPUAdapterInfo & { subgroupMatrixConfigs?: Iterable<Config> };
+  if (subgroupMinSize !== 32 || subgroupMaxSize !== 32) return false;
+  return [...(subgroupMatrixConfigs ?? [])].some((c) => c.componentType === "f16" && c.resultComponentType === "f32" && c.M === 16 && c.N === 16 && c.K === 16);
+}
+
 /** Opens a GPU. */
 export async function open(options: Omit<OpenOptions, "device" | "threads" | "variant" | "memory" | "workerUrl"> = {}): Promise<GpuDevice> {
   return (await openGpu({ ...options, device: "webgpu" }))!;
@@ -158,7 +166,9 @@ export class GpuDevice implements Device {
     this.#source = source;
     this.gpu = gpu;
     this.info = info;
-    this.features = new Set([...gpu.features].map((name) => kNames[name] ?? name));
+    const features = new Set([...gpu.features].map((name) => kNames[name] ?? name));
+    if (!hasMatrices(info)) features.delete("subgroup-matrix");
+    this.features = features;
     this.limits = {} as Limits; // WebGPU's own take time to ask
     for (const name in gpu.limits) this.limits[name as keyof Limits] = gpu.limits[name as keyof Limits];
     this.#gpuQueue = gpu.queue;

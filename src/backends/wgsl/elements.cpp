@@ -9,6 +9,17 @@ namespace nereid::wgsl {
 
 namespace {
 
+// Whether `v - part` would be something simple in exact arithmetic: v is a sum that has `part` in it.
+bool isPartOf(const Value* part, const Value* v) {
+  if (!v->def || (v->def->op != Op::AddF && v->def->op != Op::SubF && v->def->op != Op::Fma)) return false;
+  auto alike = [&](const Value* x) {
+    if (x == part) return true;
+    auto a = constantBits(x->def && x->def->op == Op::LoSplat ? x->def->operand(0) : x), b = constantBits(part->def && part->def->op == Op::LoSplat ? part->def->operand(0) : part);
+    return a && a == b;
+  };
+  return std::any_of(v->def->operands.begin(), v->def->operands.end(), alike);
+}
+
 // Of a constant, or one in every lane.
 std::optional<uint64_t> constantOf(const Value* v) { return constantBits(v->def && v->def->op == Op::LoSplat ? v->def->operand(0) : v); }
 
@@ -217,7 +228,15 @@ void Emitter::floats(const Inst& inst) {
   auto infix = [&](std::string_view op) { each(inst, [&](int k) { return cat(a(k), " ", op, " ", b(k)); }); };
   switch (inst.op) {
     case Op::AddF: return infix("+");
-    case Op::SubF: return infix("-");
+    case Op::SubF: {
+      // What rounding takes away is what such a difference is for (an integer by way of a large constant, Kahan's sum), and drivers compute as if there were
+      // none: (x + c) - c was x on an H100. Bits they leave alone.
+      bool left = isPartOf(inst.operand(1), inst.operand(0)), right = isPartOf(inst.operand(0), inst.operand(1));
+      if (!left && !right) return infix("-");
+      help("rounded");
+      each(inst, [&](int k) { return cat(left ? cat("rounded(", a(k), ")") : a(k), " - ", right ? cat("rounded(", b(k), ")") : b(k)); });
+      return;
+    }
     case Op::MulF: return infix("*");
     case Op::DivF: case Op::PreciseDivF: return infix("/");
     case Op::RemF: return call("remainder", 2, true);

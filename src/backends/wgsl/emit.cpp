@@ -25,6 +25,7 @@ std::string identifier(std::string_view name) {
 
 Result<Variant> Emitter::run() {
   findMemories();
+  if (!failed_) findMatrices();
   if (!failed_) findVectors();
   findWide();
   depth_ = 2;
@@ -36,11 +37,21 @@ Result<Variant> Emitter::run() {
   out.threads = threads_;
   out.scratchBytes = scratchBytes_ > kWorkgroupBytes ? (scratchBytes_ + 255) / 256 * 256 : 0;
   out.reports = reports_;
+  out.matrices = usesMatrices_;
+  if (usesMatrices_) {
+    out.features = {"shader-f16", "subgroups", "subgroup-matrix"};
+    int64_t bytes = scratchBytes_ > kWorkgroupBytes ? 0 : scratchBytes_;
+    for (const Memory& m : memories_)
+      if (m.of == Memory::Vectors || m.of == Memory::Halves || m.of == Memory::Part) bytes += m.bytes;
+    if (bytes > kWorkgroupBytes) out.limits.emplace_back("maxComputeWorkgroupStorageSize", bytes);
+  }
   return out;
 }
 
 std::string Emitter::module() {
-  std::string out = cat("// Kernel ", f_.name, "\n@group(0) @binding(0) var<uniform> params: array<vec4u, ", (4 + 2 * f_.params.size() + 3) / 4, ">;\n");
+  std::string out;
+  if (usesMatrices_) out = "enable f16;\nenable subgroups;\nenable chromium_experimental_subgroup_matrix;\ndiagnostic(off, chromium.subgroup_matrix_uniformity);\n";
+  out += cat("// Kernel ", f_.name, "\n@group(0) @binding(0) var<uniform> params: array<vec4u, ", (4 + 2 * f_.params.size() + 3) / 4, ">;\n");
   int binding = 1;
   for (const Memory& m : memories_)
     if (m.of == Memory::Argument) out += declarations(m, binding++);
@@ -49,7 +60,7 @@ std::string Emitter::module() {
     help("report_put");
   }
   for (const Memory& m : memories_)
-    if (m.of == Memory::Vectors && m.bytes > 0) out += declarations(m, 0);
+    if ((m.of == Memory::Vectors || m.of == Memory::Halves || m.of == Memory::Part) && m.bytes > 0) out += declarations(m, 0);
   if (scratchBytes_ > 0) {
     Memory scratch = memories_[parameterOf_.size()];
     scratch.isWritten = scratch.isRead = true;
@@ -226,16 +237,58 @@ void Emitter::findMemories() {
     for (Memory& memory : memories_) memory.isAtomic |= memory.isRead && memory.isWritten && memory.of == Memory::Argument;
 }
 
+// Buffers that matrix units read and write: typed, and not among the words.
+void Emitter::findMatrices() {
+  auto make = [&](const Value* v, Memory::Of of, const char* name, int64_t columns, int64_t bytes) {
+    const Value* alloc = of == Memory::Sums ? v : buffer_.at(v);
+    int index = static_cast<int>(memories_.size());
+    Memory m;
+    m.name = cat(name, index);
+    m.of = of;
+    m.columns = columns;
+    m.bytes = bytes;
+    for (auto& [pointer, from] : buffer_)
+      if (from == alloc) {
+        if (memories_[static_cast<size_t>(memoryOf_.at(pointer))].of == of) return;
+        memoryOf_[pointer] = index;
+      }
+    if (of == Memory::Sums) {
+      if (memories_[static_cast<size_t>(memoryOf_.at(v))].of == of) return;
+      memoryOf_[v] = index;
+    }
+    memories_.push_back(std::move(m));
+  };
+  walk(f_.body, [&](const Inst& i) {
+    if (i.op == Op::LoMatrixDot) {
+      const auto& shape = i.list(Attr::Shape);
+      usesMatrices_ = true;
+      make(i.operand(0), Memory::Sums, "sums", shape[1], shape[0] * shape[1] * 4);
+      make(i.operand(1), Memory::Halves, "halves", shape[2], shape[0] * (shape[2] + kApart) * 2);
+      make(i.operand(2), Memory::Halves, "halves", shape[1], shape[2] * (shape[1] + kApart) * 2);
+    }
+    if (i.op == Op::LoMatrixGet || i.op == Op::LoMatrixPut) make(i.operand(i.op == Op::LoMatrixGet ? 0 : 1), Memory::Part, "part", 16, int64_t{8} * 4 * threads_);
+  });
+  if (!usesMatrices_) return;
+  // What stays is packed anew.
+  int64_t next = 0;
+  walk(f_.body, [&](const Inst& i) {
+    if (i.op != Op::LoAlloc || i.has(Attr::Own) || memories_[static_cast<size_t>(memoryOf_.at(i.result()))].of != Memory::Scratch) return;
+    scratchAt_[i.result()] = next;
+    next += i.integer(Attr::Bytes);
+  });
+  scratchBytes_ = next;
+}
+
 // Buffers that are written by four words only, wherever they are read, move from scratch memory to one of such vectors: a part of a vector must
 // not be written while others write its neighbours, and four words are read at once.
 void Emitter::findVectors() {
-  usesScratch_ = scratchBytes_ > 0;
+  usesScratch_ = scratchBytes_ > 0 || usesMatrices_;
   if (scratchBytes_ > kWorkgroupBytes) return;
   PtrMap<const Value*, const Value*> bufferOf;
   PtrMap<const Value*, bool> fits;
   std::vector<const Inst*> order;
   walk(f_.body, [&](const Inst& i) {
-    if (i.op == Op::LoAlloc && !i.has(Attr::Own)) {
+    if (i.op == Op::LoAlloc && !i.has(Attr::Own) && memories_[static_cast<size_t>(memoryOf_.at(i.result()))].of == Memory::Scratch) {
       bufferOf[i.result()] = i.result();
       fits[i.result()] = true;
       order.push_back(&i);
@@ -311,7 +364,8 @@ std::string Emitter::copy(const std::string& e) {
 
 namespace {
 
-constexpr int64_t kArrays = -1, kFirstBuffer = int64_t{1} << 32;  // all arguments, where they may be one array; buffers in scratch memory
+// All arguments, where they may be one array; buffers in scratch memory; those for matrix units.
+constexpr int64_t kArrays = -1, kFirstBuffer = int64_t{1} << 32, kFirstTyped = int64_t{1} << 40;
 
 }  // namespace
 
@@ -319,10 +373,11 @@ int64_t Emitter::partOf(const Value* pointer) const {
   const Memory& memory = memories_[static_cast<size_t>(memoryOf_.at(pointer))];
   if (memory.of == Memory::Argument) return distinct_ ? memoryOf_.at(pointer) : kArrays;
   const Inst& alloc = *buffer_.at(pointer)->def;
-  return kFirstBuffer + alloc.integer(Attr::Offset);
+  return (memory.of == Memory::Halves || memory.of == Memory::Part ? kFirstTyped : kFirstBuffer) + alloc.integer(Attr::Offset);
 }
 
-bool Emitter::inStorage(int64_t part) const { return part < kFirstBuffer || scratchBytes_ > kWorkgroupBytes; }
+// Typed buffers are always the workgroup's own.
+bool Emitter::inStorage(int64_t part) const { return part < kFirstBuffer || (scratchBytes_ > kWorkgroupBytes && part < kFirstTyped); }
 
 void Emitter::find(const Inst& i, Accesses& out) const {
   bool isStore = i.op == Op::LoStore || i.op == Op::LoScatter, isLoad = i.op == Op::LoLoad || i.op == Op::LoGather;
@@ -334,6 +389,10 @@ void Emitter::find(const Inst& i, Accesses& out) const {
     if (!isLoad) out.writes.insert(part);
     out.isAtomic |= isAtomic;
   }
+  if (i.op == Op::LoMatrixDot)
+    for (size_t k = 1; k < 3; ++k) out.reads.insert(partOf(i.operand(k)));
+  if (i.op == Op::LoMatrixGet) out.writes.insert(partOf(i.operand(0)));
+  if (i.op == Op::LoMatrixPut) out.reads.insert(partOf(i.operand(1)));
   for (auto& r : i.regions) find(*r, out);
 }
 
@@ -696,6 +755,7 @@ void Emitter::inst(const Inst& i) {
     case Op::LoLoad: case Op::LoGather: load(i); return;
     case Op::LoStore: case Op::LoScatter: store(i); return;
     case Op::LoAtomicRMW: case Op::LoAtomicCAS: atomic(i); return;
+    case Op::LoMatrixDot: case Op::LoMatrixGet: case Op::LoMatrixPut: matrix(i); return;
     case Op::LoPrint: case Op::LoAssert: report(i); return;
     case Op::LoAlloc: case Op::AddPtr: case Op::PtrToInt: address(i); return;
     default: break;
@@ -746,42 +806,50 @@ void Emitter::inst(const Inst& i) {
 namespace {
 
 // As many threads as the largest tile gives work: 64 sums of a product each, 16 elements that are stored, 256 of other tiles.
-int threadsFor(const Func& kernel) {
-  int64_t most = 64;
+int threadsFor(const Func& kernel, bool matrices) {
+  int64_t most = 64, sums = matrices ? 32 : 64;
   walk(kernel.body, [&](const Inst& i) {
     for (const Value* v : i.results)
-      if (v->type.isTile()) most = std::max(most, v->type.numel() / (i.op == Op::Dot ? 64 : 256));
+      if (v->type.isTile()) most = std::max(most, v->type.numel() / (i.op == Op::Dot ? sums : 256));
     if (i.op == Op::Store && i.operand(1)->type.isTile()) most = std::max(most, i.operand(1)->type.numel() / 16);
   });
   return static_cast<int>(std::min<int64_t>(std::bit_floor(static_cast<uint64_t>(most)), 256));
 }
 
+constexpr int64_t kMostWorkgroupBytes = 49152;  // of what GPUs with matrix units have
+
+int64_t workgroupBytes(const Variant& v) { return v.limits.empty() ? 0 : v.limits[0].second; }
+
 }  // namespace
 
 Result<Shader> write(const Func& kernel, bool lines, Diags& diags) {
   Shader out;
-  const int threads = threadsFor(kernel);
-  Plan plan = makePlan(kernel, {.threads = threads});
-  for (bool distinct : {true, false}) {
-    Machine machine{.vectorBytes = 16, .vectorRegisters = 32, .threads = threads, .scratchBytes = 4, .distinct = distinct, .libm = false};
-    auto lowered = lower(kernel, plan, machine, diags);
-    if (!lowered) return std::unexpected(Failed{});
-    Func& f = *lowered->module.kernel();
-    legalize(f, lowered->module, {.fma = true, .halves = true, .subnormals = false, .f64 = false});
-    Emitter emitter(f, machine.threads, lowered->scratchBytes - lowered->ownBytes, distinct, lines, diags);
-    auto variant = emitter.run();
-    if (!variant) return std::unexpected(Failed{});
-    out.arrays = emitter.arrays();
-    out.sites = emitter.sites();
-    if (!out.variants.empty()) {
+  bool halves = false;  // products that matrix units may take
+  walk(kernel.body, [&](const Inst& i) { halves |= i.op == Op::Dot && i.operand(0)->type.elem == Elem::F16 && i.result()->type.elem == Elem::F32; });
+  for (bool matrices : {true, false}) {
+    if (matrices && !halves) continue;
+    const int threads = threadsFor(kernel, matrices);
+    Plan plan = makePlan(kernel, {.threads = threads});
+    const size_t first = out.variants.size();
+    for (bool distinct : {true, false}) {
+      Machine machine{.vectorBytes = 16, .vectorRegisters = 32, .threads = threads, .scratchBytes = 4, .distinct = distinct, .matrices = matrices, .libm = false};
+      auto lowered = lower(kernel, plan, machine, diags);
+      if (!lowered) return std::unexpected(Failed{});
+      Func& f = *lowered->module.kernel();
+      legalize(f, lowered->module, {.fma = true, .halves = true, .subnormals = false, .f64 = false});
+      Emitter emitter(f, machine.threads, lowered->scratchBytes - lowered->ownBytes, distinct, lines, diags);
+      auto variant = emitter.run();
+      if (!variant) return std::unexpected(Failed{});
+      if (matrices && (!variant->matrices || workgroupBytes(*variant) > kMostWorkgroupBytes)) break;
+      out.arrays = emitter.arrays();
+      out.sites = emitter.sites();
       // What holds for all arguments needs no text of its own for different ones.
-      if (out.variants[0].text == variant->text)
-        out.variants.clear();
-      else
-        out.variants[0].suffix = "distinct";
+      if (out.variants.size() > first && out.variants[first].text == variant->text) out.variants.resize(first);
+      if (out.variants.size() > first) out.variants[first].suffix += out.variants[first].suffix.empty() ? "distinct" : ".distinct";
+      variant->suffix = matrices ? "matrix" : "";
+      variant->aliases = !distinct;
+      out.variants.push_back(std::move(*variant));
     }
-    variant->aliases = !distinct;
-    out.variants.push_back(std::move(*variant));
   }
   return out;
 }

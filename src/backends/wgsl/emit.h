@@ -18,6 +18,7 @@
 
 namespace nereid::wgsl {
 
+constexpr int64_t kApart = 8;  // elements of f16 between rows
 constexpr int64_t kWorkgroupBytes = 16384;  // of a workgroup's own memory: what every device has
 
 enum class Kind : uint8_t { Bool, Int, Long, Float, Pointer };
@@ -33,10 +34,12 @@ struct Rep {
 // Words that pointers lead to: an argument's, a program's scratch; or the own elements of each thread, which are a variable.
 struct Memory {
   // Vectors: the part of scratch memory that is written by four words at a time only.
-  enum Of : uint8_t { Argument, Scratch, Vectors, Thread } of = Argument;
+  // For matrix units: sums in their form, operands in f16 with rows of `columns` elements, and a part of sums as f32.
+  enum Of : uint8_t { Argument, Scratch, Vectors, Thread, Sums, Halves, Part } of = Argument;
   std::string name;
   bool isAtomic = false, isRead = false, isWritten = false;
-  int64_t bytes = 0;  // of Vectors
+  int64_t bytes = 0;    // of Vectors and what is for matrix units
+  int64_t columns = 0;
   std::set<std::string> accessors;
 };
 
@@ -52,6 +55,7 @@ class Emitter {
  private:
   // ---- emit.cpp
   void findMemories();
+  void findMatrices();
   bool isNew(const Value* v, int memory);
   void findWide();
   void findVectors();
@@ -130,6 +134,7 @@ class Emitter {
   std::string readWord(const Place& p);
   void writeWord(const Place& p, const std::string& value);
   bool isVector(const Inst& access, const Value* value);  // four words or more that begin at a multiple of four
+  bool hasFours(int memory) const;
   void readVector(const Inst& inst, Rep& r);
   void writeVector(const Inst& inst);
   std::string readElement(const Type& t, int memory, const std::string& offset);
@@ -137,6 +142,7 @@ class Emitter {
   void load(const Inst& inst);
   void store(const Inst& inst);
   void atomic(const Inst& inst);
+  void matrix(const Inst& inst);
   void report(const Inst& inst);
   void address(const Inst& inst);
   std::string ownElement(const Value* pointer, int lane, int64_t index);
@@ -184,6 +190,7 @@ class Emitter {
   Divisibility divisibility_;
   PtrMap<const Value*, int64_t> vectorAt_, scratchAt_;  // where scratch buffers begin: in Vectors, or in what is left
   bool usesScratch_ = false;
+  bool usesMatrices_ = false;
 };
 
 // The text of helper functions and of what they call, each once, in the order of their names within what they need.

@@ -18,6 +18,15 @@ std::string plus(const std::string& offset, int lane) { return lane == 0 ? offse
 
 std::string Emitter::declarations(const Memory& m, int binding) const {
   bool fours = m.of == Memory::Vectors || (!m.isAtomic && (m.accessors.count("get4") || m.accessors.count("put4")));
+  if (m.of == Memory::Halves) {
+    // Rows stand 16 bytes apart from a power of two: else all of a column would be in one bank.
+    std::string at_ = cat(m.name, "[i + (i >> ", std::countr_zero(static_cast<uint64_t>(m.columns)), "u) * ", kApart, "u]");
+    return cat("var<workgroup> ", m.name, ": array<f16, ", m.bytes / 2, ">;\nfn ", m.name, "_get(i: u32) -> u32 { return bitcast<u32>(vec2<f16>(", at_,
+               ", 0.0h)); }\nfn ", m.name, "_put(i: u32, v: u32) { ", at_, " = bitcast<vec2<f16>>(v).x; }\n");
+  }
+  if (m.of == Memory::Part)
+    return cat("var<workgroup> ", m.name, ": array<f32, ", m.bytes / 4, ">;\nfn ", m.name, "_get(i: u32) -> u32 { return bitcast<u32>(", m.name, "[i]); }\nfn ", m.name,
+               "_put(i: u32, v: u32) { ", m.name, "[i] = bitcast<f32>(v); }\n");
   std::string type = m.isAtomic ? "atomic<u32>" : fours ? "vec4u" : "u32";
   std::string out = m.of == Memory::Vectors ? cat("var<workgroup> ", m.name, ": array<vec4u, ", m.bytes / 16, ">;\n")
                                             : cat("@group(0) @binding(", binding, ") var<storage, read_write> ", m.name, ": array<", type, ">;\n");
@@ -75,6 +84,7 @@ std::string Emitter::readWord(const Place& p) { return cat(access(p.memory, "get
 void Emitter::writeWord(const Place& p, const std::string& value) { line(cat(access(p.memory, "put"), "(", p.word, ", ", value, ");")); }
 
 std::string Emitter::readElement(const Type& t, int memory, const std::string& offset) {
+  if (memories_[static_cast<size_t>(memory)].of == Memory::Halves) return i(cat(access(memory, "get"), "(u32(", offset, "))"));
   Place at_ = place(memory, t, offset);
   if (t.isPointer()) return i(readWord(at_));
   if (kindOf(t) == Kind::Long) return cat("vec2u(", readWord(at_), ", ", readWord(place(memory, t, offset, 1)), ")");
@@ -85,6 +95,10 @@ std::string Emitter::readElement(const Type& t, int memory, const std::string& o
 }
 
 void Emitter::writeElement(const Type& t, int memory, const std::string& offset, const std::string& value) {
+  if (memories_[static_cast<size_t>(memory)].of == Memory::Halves) {
+    line(cat(access(memory, "put"), "(u32(", offset, "), ", u(value), ");"));
+    return;
+  }
   Place at_ = place(memory, t, offset);
   if (kindOf(t) == Kind::Long) {
     writeWord(at_, cat(value, ".x"));
@@ -115,6 +129,11 @@ std::string Emitter::ownElement(const Value* pointer, int lane, int64_t index) {
 }
 
 // ---- four words at a time
+
+bool Emitter::hasFours(int memory) const {
+  auto of = memories_[static_cast<size_t>(memory)].of;
+  return of == Memory::Argument || of == Memory::Vectors;
+}
 
 bool Emitter::isVector(const Inst& access, const Value* value) {
   if (access.op != Op::LoLoad && access.op != Op::LoStore) return false;
@@ -179,7 +198,7 @@ void Emitter::load(const Inst& inst) {
   Type element = v->type.element();
   Rep r{{}, kindOf(element), -1};
   if (auto at_ = memoryOf_.find(v); at_ != memoryOf_.end()) r.memory = at_->second;
-  bool fours = isVector(inst, v) && memories_[static_cast<size_t>(p.memory)].of != Memory::Scratch;
+  bool fours = isVector(inst, v) && hasFours(p.memory);
   if (fours) readVector(inst, r);
   for (int k = 0; k < lanes(v->type) && !fours; ++k) {
     std::string offset = inst.op == Op::LoGather ? at(inst.operand(0), k) : plus(p.lane[0], k);
@@ -206,7 +225,7 @@ void Emitter::store(const Inst& inst) {
     for (int k = 0; k < lanes(v->type); ++k) line(cat(ownElement(inst.operand(0), 0, k), " = ", full(v, k), ";"));
     return;
   }
-  if (isVector(inst, v) && memories_[static_cast<size_t>(p.memory)].of != Memory::Scratch) {
+  if (isVector(inst, v) && hasFours(p.memory)) {
     if (mask) open(cat("if (", at(mask, 0), ") {"));
     writeVector(inst);
     if (mask) close();
@@ -227,11 +246,21 @@ void Emitter::address(const Inst& inst) {
   const Type& t = v->type;
   if (inst.op == Op::LoAlloc && inst.has(Attr::Own)) {
     const Memory& own = memories_[static_cast<size_t>(memoryOf_.at(v))];
+    if (own.of == Memory::Sums) {
+      for (int64_t k = 0; k < own.bytes / 4 / threads_ / 8; ++k) line(cat("var ", own.name, "_", k, ": subgroup_matrix_result<f32, 16, 16>;"));
+      define(v, {{"0"}, Kind::Pointer, memoryOf_.at(v)});
+      return;
+    }
     line(cat("var ", own.name, ": array<", typeName(kindOf(t.pointee())), ", ", inst.integer(Attr::Own), ">;"));
     define(v, {{"0"}, Kind::Pointer, memoryOf_.at(v)});
     return;
   }
   if (inst.op == Op::LoAlloc) {
+    const Memory& m = memories_[static_cast<size_t>(memoryOf_.at(v))];
+    if (m.of == Memory::Halves || m.of == Memory::Part) {
+      define(v, {{"0"}, Kind::Pointer, memoryOf_.at(v)});
+      return;
+    }
     int bytes = bytesOf(t.pointee());
     auto moved = scratchAt_.find(v);
     std::string first = cat((moved == scratchAt_.end() ? inst.integer(Attr::Offset) : moved->second) / bytes);
@@ -334,6 +363,46 @@ void Emitter::atomic(const Inst& inst) {
     define(v, {{result}, kindOf(t), -1});
   else
     define(v, {{let(back("workgroupUniformLoad(&shared_word)"))}, kindOf(t), -1});
+}
+
+// ---- matrix units
+
+void Emitter::matrix(const Inst& inst) {
+  together(inst);
+  auto memory = [&](size_t operand) -> Memory& { return memories_[static_cast<size_t>(memoryOf_.at(inst.operand(operand)))]; };
+  auto bits = [](int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); };
+  const Memory& sums = memory(inst.op == Op::LoMatrixGet ? 1 : 0);
+  int columnBits = bits(sums.columns);
+  MatrixDeal deal = *dealMatrix(bits(sums.bytes / 4) - columnBits, columnBits, threads_);
+  std::string group = "(thread >> 5u)";
+  if (inst.op != Op::LoMatrixDot) {
+    int64_t first = inst.integer(Attr::Offset), column = first % sums.columns / 16, row = first / sums.columns / 16;
+    std::string part = cat(sums.name, "_", column + (row << deal.columns)), place_ = cat("&", memory(inst.op == Op::LoMatrixGet ? 0 : 1).name, ", ", group, " * 256u");
+    if (inst.op == Op::LoMatrixGet)
+      line(cat("subgroupMatrixStore(", place_, ", ", part, ", false, 16u);"));
+    else
+      line(cat(part, " = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>>(", place_, ", false, 16u);"));
+    return;
+  }
+  const Memory &left = memory(1), &right = memory(2);
+  int64_t depth = inst.list(Attr::Shape)[2], rows = int64_t{1} << deal.rows, columns = int64_t{1} << deal.columns;
+  std::string row = let(cat("(", group, " >> ", deal.subgroupColumns, "u) * ", rows * 16, "u"));
+  std::string column = let(cat("(", group, " & ", (1 << deal.subgroupColumns) - 1, "u) * ", columns * 16, "u"));
+  auto part = [&](int64_t r, int64_t c) { return cat(sums.name, "_", c + (r << deal.columns)); };
+  if (inst.has(Attr::Overwrite))
+    for (int64_t k = 0; k < rows * columns; ++k) line(cat(sums.name, "_", k, " = subgroup_matrix_result<f32, 16, 16>();"));
+  auto read = [&](const char* type, const Memory& from, const std::string& at_, int64_t offset) {
+    return copy(cat("subgroupMatrixLoad<", type, "<f16, 16, 16>>(&", from.name, ", ", at_, " + ", offset, "u, false, ", from.columns + kApart, "u)"));
+  };
+  std::string leftAt = let(cat(row, " * ", left.columns + kApart, "u"));
+  for (int64_t k = 0; k < depth; k += 16) {
+    std::vector<std::string> a;
+    for (int64_t r = 0; r < rows; ++r) a.push_back(read("subgroup_matrix_left", left, leftAt, r * 16 * (left.columns + kApart) + k));
+    for (int64_t c = 0; c < columns; ++c) {
+      std::string b = read("subgroup_matrix_right", right, column, k * (right.columns + kApart) + c * 16);
+      for (int64_t r = 0; r < rows; ++r) line(cat(part(r, c), " = subgroupMatrixMultiplyAccumulate(", a[static_cast<size_t>(r)], ", ", b, ", ", part(r, c), ");"));
+    }
+  }
 }
 
 // ---- assertions and prints: a site and values, behind each other in the report

@@ -20,6 +20,7 @@ struct Variant {
   int threads = 0;
   int64_t scratchBytes = 0;  // of a workgroup, in the last binding; 0 where the workgroup's own memory holds it
   bool reports = false;      // whether it has assertions or prints
+  bool matrices = false;     // whether it asks for them
   bool aliases = false;      // whether it is right also where several arguments are in one buffer
 };
 

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+// Products on matrix units: subgroups of 32 threads multiply 16 x 16 parts of f16 and keep sums of f32.
+//
+// The sums stay in the units' form (one lo.alloc that only lo.matrix_* touch) along a loop that does nothing else with them. Who wants their elements gets
+// them in threads' registers, dealt so that each thread's elements lie in its own subgroup's parts: part by part, through 1 kB of shared memory a subgroup.
+#include <bit>
+
+#include "lower/lowering.h"
+
+namespace nereid {
+
+namespace {
+
+constexpr int kPartBits = 4, kSubgroupBits = 5, kMostOwnBits = 6;
+
+int log2(int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); }
+
+bool isZero(const Value* v) { return v->def && v->def->op == Op::Constant && isPullable(*v->def) && v->def->dense().bits[0] == 0; }
+
+}  // namespace
+
+std::optional<MatrixDeal> dealMatrix(int rowBits, int columnBits, int threads) {
+  int subgroups = log2(threads) - kSubgroupBits, rows = rowBits - kPartBits, columns = columnBits - kPartBits;
+  int own = rowBits + columnBits - log2(threads);
+  if (subgroups < 0 || rows < 0 || columns < 0 || rows + columns < subgroups || own > kMostOwnBits) return std::nullopt;
+  MatrixDeal d{columns, rows};
+  // The parts of a subgroup are about a square, so that it reads few of the operands'.
+  for (int i = 0; i < subgroups; ++i)
+    if (d.columns > 0 && (d.columns >= d.rows || d.rows == 0)) {
+      --d.columns;
+      ++d.subgroupColumns;
+    } else {
+      --d.rows;
+      ++d.subgroupRows;
+    }
+  return d;
+}
+
+// Products that matrix units compute: all of one shape, or none, as they share a layout.
+void Lowering::findMatrixDots() {
+  if (!machine_.matrices) return;
+  std::set<std::vector<int64_t>> others;
+  std::vector<const Inst*> dots;
+  walk(kernel_.body, [&](const Inst& inst) {
+    if (inst.op != Op::Dot) return;
+    const Type &a = inst.operand(0)->type, &t = inst.result()->type;
+    bool fits = t.rank == 2 && t.elem == Elem::F32 && a.elem == Elem::F16 && inst.operand(1)->type.elem == Elem::F16 && a.log2[1] >= kPartBits &&
+                dealMatrix(t.log2[0], t.log2[1], machine_.threads);
+    for (size_t k = 0; k < 2; ++k) fits = fits && plan_.buffered.count(inst.operand(k));
+    if (fits)
+      dots.push_back(&inst);
+    else
+      others.insert(t.shape());
+  });
+  for (const Inst* dot : dots)
+    if (!others.count(dot->result()->type.shape())) {
+      matrixDots_.insert(dot);
+      for (size_t k = 0; k < 2; ++k) halves_.insert(dot->operand(k));
+    }
+}
+
+bool Lowering::isMatrixShape(const Type& type) const {
+  return std::any_of(matrixDots_.begin(), matrixDots_.end(), [&](const Inst* dot) { return dot->result()->type.shape() == type.shape(); });
+}
+
+// Four neighbours in a row, and the same eight rows below: a thread's elements of a part.
+void Lowering::layOutMatrix(const Type& type, Layout& l) const {
+  int n = type.log2[1], m = type.log2[0];
+  MatrixDeal d = *dealMatrix(m, n, machine_.threads);
+  auto own = [&](int bit) { l.place.push_back(~bit); };
+  auto thread = [&](int bit) { l.place.push_back(bit); };
+  own(0), own(1), thread(0), thread(1);
+  for (int i = 0; i < d.columns; ++i) own(3 + i);
+  for (int i = 0; i < d.subgroupColumns; ++i) thread(kSubgroupBits + i);
+  thread(2), thread(3), thread(4), own(2);
+  for (int i = 0; i < d.rows; ++i) own(3 + d.columns + i);
+  for (int i = 0; i < d.subgroupRows; ++i) thread(kSubgroupBits + d.subgroupColumns + i);
+  l.laneBits = 2;
+  l.ownBits = 3 + d.columns + d.rows;
+  l.threadBits = log2(machine_.threads);
+}
+
+// Between sums and the threads' own elements.
+void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, bool toOwn) {
+  const Type kI64 = Type::scalar(Elem::I64), kF32 = Type::scalar(Elem::F32);
+  int n = type.log2[1];
+  MatrixDeal d = *dealMatrix(type.log2[0], n, machine_.threads);
+  std::vector<int64_t> bits;
+  for (int i = 0; i < kPartBits; ++i) bits.push_back(i);
+  for (int i = 0; i < kPartBits; ++i) bits.push_back(n + i);
+  for (int i = 0; i < d.subgroupColumns; ++i) bits.push_back(kPartBits + d.columns + i);
+  for (int i = 0; i < d.subgroupRows; ++i) bits.push_back(n + kPartBits + d.rows + i);
+  if (!matrixPart_.base) matrixPart_ = allocateElements(kF32, int64_t{8} * machine_.threads);
+  int64_t columns = int64_t{1} << d.columns;
+  for (int64_t part = 0; part < int64_t{1} << (d.columns + d.rows); ++part) {
+    int64_t first = (part % columns << kPartBits) + (part / columns << (n + kPartBits));
+    auto move = [&](Op op, Value* to, Value* from) { at(top()).create(op, {to, from}, {}, {{Attr::Lanes, bits}, {Attr::Offset, first}}); };
+    if (toOwn) move(Op::LoMatrixGet, matrixPart_.base, sums);
+    threadsLoop(machine_.threads, [&](Value* t) {
+      Lowval thread{t, top()};
+      auto field = [&](int shift, int count, int64_t scale) {
+        Lowval v = emitOp(Op::AndI, {emitOp(Op::ShRUI, {thread, {index(shift), 0}}, kI64), {index((int64_t{1} << count) - 1), 0}}, kI64);
+        return emitOp(Op::MulI, {v, {index(scale), 0}}, kI64);
+      };
+      Lowval at_ = emitOp(Op::AddI, {emitOp(Op::AddI, {field(0, 2, 4), field(2, 3, 16)}, kI64), field(kSubgroupBits, log2(machine_.threads) - kSubgroupBits, 256)}, kI64);
+      for (int64_t half = 0; half < 2; ++half) {
+        Lowval shared = emitOp(Op::AddPtr, {{matrixPart_.base, 0}, emitOp(Op::AddI, {at_, {index(128 * half), 0}}, kI64)}, matrixPart_.base->type, {}, top());
+        Lowval mine = emitOp(Op::MulI, {thread, {index(int64_t{1} << own.layout->ownBits), 0}}, kI64);
+        mine = emitOp(Op::AddPtr, {{own.base, 0}, mine}, own.base->type);
+        mine = emitOp(Op::AddPtr, {mine, {index(part * 8 + half * 4), 0}}, own.base->type, {}, top());
+        Inst* load = at(top()).create(Op::LoLoad, {toOwn ? shared.v : mine.v}, {Type::vector(kF32, 4)});
+        load->segments = {1, 0, 0};
+        at(top()).create(Op::LoStore, {toOwn ? mine.v : shared.v, load->result()}, {})->segments = {1, 1, 0};
+      }
+    });
+    if (!toOwn) move(Op::LoMatrixPut, sums, matrixPart_.base);
+  }
+}
+
+Value* Lowering::allocateMatrix(const Type& type) {
+  BufferRef own = allocateElements(Type::scalar(Elem::F32), type.numel(), layoutOf(type));
+  return own.base;
+}
+
+// Whether a loop does nothing with the sums in this slot but add to them.
+bool Lowering::staysMatrix(const Inst& loop, size_t slot) const {
+  const Block& body = loop.regions[0]->entry();
+  const Value *arg = body.args[1 + slot], *next = body.terminator()->operand(slot);
+  if (!next->def || !matrixDots_.count(next->def) || next->def->operand(2) != arg) return false;
+  int uses = 0;
+  walk(kernel_.body, [&](const Inst& inst) {
+    for (const Value* v : inst.operands) uses += v == arg || v == next;
+  });
+  return uses == 2;
+}
+
+void Lowering::emitMatrixDot(const Inst& dot) {
+  loc_ = dot.loc;
+  const Value *a = dot.operand(0), *c = dot.operand(2), *d = dot.result();
+  const Type type = d->type;
+  const BufferRef left = buffer_.at(a), right = buffer_.at(dot.operand(1));
+  auto multiply = [&](Value* sums, bool overwrite) {
+    Inst* inst = at(top()).create(Op::LoMatrixDot, {sums, left.base, right.base}, {}, {{Attr::Shape, std::vector<int64_t>{type.dim(0), type.dim(1), a->type.dim(1)}}});
+    if (overwrite) inst->set(Attr::Overwrite, int64_t{1});
+  };
+  note("product on matrix units at line ", loc_.line());
+  if (auto held = matrixOf_.find(c); held != matrixOf_.end()) {
+    multiply(held->second, false);
+    buffer_[d] = buffer_.at(c);
+    return;
+  }
+  auto inPlace = plan_.inPlaceOf.find(d);
+  if (inPlace != plan_.inPlaceOf.end()) buffer_[d] = buffer_.at(inPlace->second);
+  if (!buffer_.count(d)) buffer_[d] = allocate(d);
+  const BufferRef to = buffer_.at(d);
+  BufferRef own = to.layout ? to : allocateElements(Type::scalar(Elem::F32), type.numel(), layoutOf(type));
+  Value* sums = allocateMatrix(type);
+  if (!isZero(c)) {
+    copyTile(c, own);
+    moveMatrix(sums, own, type, false);
+  }
+  multiply(sums, isZero(c));
+  moveMatrix(sums, own, type, true);
+  if (to.layout) return;
+  buffer_[d] = own;
+  copyTile(d, to);
+  buffer_[d] = to;
+}
+
+}  // namespace nereid
