@@ -71,6 +71,7 @@ assert x[0] == 1
 PY
 python3 refused.py
 if python3 -c "import pytest, ml_dtypes" 2>/dev/null; then
-  TRITON_DEFAULT_BACKEND=nereid python3 -m pytest -q -p no:cacheprovider "$here/plugin" --deselect "$here/plugin/test_plugin.py::test_the_backend_can_be_named" --deselect "$here/plugin/test_plugin.py::test_it_stands_back_where_there_is_a_gpu"
+  # Those that take for granted that there is no GPU are left out.
+  JAX_PLATFORMS=cpu TRITON_DEFAULT_BACKEND=nereid python3 -m pytest -q -p no:cacheprovider "$here/plugin" -k "not backend_can_be_named and not stands_back"
 fi
 echo "1 passed, 0 failed"
