@@ -66,6 +66,18 @@ expect 0 "tt.func public @scale" emit "$k" --signature "*fp32:16,*fp32:16,i32,fp
 for instruction in fill copy; do
   expect 0 "memory.$instruction" emit tests/corpus/memory.py:fill_and_copy --signature "*fp32,*fp32,*i8,*i32,i32,1024" --stage wat
 done
+# What no GPU here could show: sums hidden from drivers that compute without rounding, and products for matrix units.
+cat >"$folder/exp2.ttir" <<'TTIR'
+tt.func public @k(%x: f32, %o: !tt.ptr<f32>) {
+  %y = math.exp2 %x : f32
+  tt.store %o, %y : !tt.ptr<f32>
+  tt.return
+}
+TTIR
+expect 0 "rounded(v" emit "$folder/exp2.ttir" --stage wgsl
+product="examples/matmul/matmul.py:matmul --signature *fp16:16,*fp16:16,*fp16:16,i32:16,i32:16,i32:16,i32:16,i32:16,i32:16,32,64,32,8"
+expect 0 "subgroupMatrixMultiplyAccumulate" emit $product --stage wgsl.matrix
+expect 0 "lo.matrix_dot" emit $product --stage threads
 # Types for TypeScript, in the form that docs/wasm.md promises.
 expect 0 "" compile "$k" --target wasm --signature "*fp32:16,*bf16,i64,fp32,4" -o "$folder/dist"
 cat >"$folder/wanted.d.ts" <<'K'

@@ -52,7 +52,7 @@ for (const c of cases.filter((x) => x.name.includes(o.k))) {
         if (performance.now() - start > 50 || times >= 256) break;
         times *= 2;
       }
-      prepared.push({ library, p, times, found: [] });
+      prepared.push({ name: library.name, p, times, found: [] });
     } catch (error) {
       row[library.name] = String(error?.message ?? error).split("\n")[0];
     }
@@ -65,7 +65,7 @@ for (const c of cases.filter((x) => x.name.includes(o.k))) {
     }
   for (const x of prepared) {
     const ms = x.found.sort((a, b) => a - b)[x.found.length >> 1];
-    row[x.library.name] = { ms, rate: c.work / ms / (c.unit === "GB/s" ? 1e6 : 1e9) };
+    row[x.name] = { ms, rate: c.work / ms / (c.unit === "GB/s" ? 1e6 : 1e9) };
     x.p.dispose();
   }
   console.log(JSON.stringify(row));
