@@ -64,7 +64,7 @@ expect 0 "out = [2, 0, 0, 0]" run "$k" --grid 2 -D B=2 --arg x=f32[1,2,3,4] --ar
 expect 0 "tt.func public @scale" emit "$k" --signature "*fp32:16,*fp32:16,i32,fp32,4"
 # Loops that fill or copy are one instruction.
 for instruction in fill copy; do
-  expect 0 "memory.$instruction" emit tests/corpus/memory.py:fill_and_copy --signature "*fp32,*fp32,*i8,*i32,i32,1024" --stage wat
+  expect 0 "memory.$instruction" emit tests/corpus/memory.py:fill_and_copy --signature "*fp32,*fp32,*i8,*i32,i32,16384" --stage wat
 done
 # What no GPU here could show: sums hidden from drivers that compute without rounding, and products for matrix units.
 cat >"$folder/exp2.ttir" <<'TTIR'

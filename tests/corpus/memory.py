@@ -134,8 +134,8 @@ def pointer_casts(x_ptr, out_ptr, N: tl.constexpr):
     tl.store(out_ptr + i, tl.load(p))
 
 
-# run: fill_and_copy | *fp32,*fp32,*i8,*i32,i32 | N=1024 | 2 | r[2048],z[2048],z[2048],r[2048],2000
-# run: fill_and_copy | *fp32,*fp32,*i8,*i32,i32 | N=1024 | 2 | r[2048],z[2048],z[2048],r[2048],700
+# run: fill_and_copy | *fp32,*fp32,*i8,*i32,i32 | N=16384 | 2 | r[32768],z[32768],z[32768],r[32768],32000
+# run: fill_and_copy | *fp32,*fp32,*i8,*i32,i32 | N=16384 | 2 | r[32768],z[32768],z[32768],r[32768],700
 @triton.jit
 def fill_and_copy(x, o, bytes, words, n, N: tl.constexpr):
     i = tl.program_id(0) * N + tl.arange(0, N)
