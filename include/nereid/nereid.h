@@ -99,6 +99,25 @@ nereid_text nereid_kernel_describe(const nereid_kernel* kernel);
 nereid_status nereid_launch(nereid_kernel* kernel, const nereid_arg* args, size_t count, const nereid_launch_options* options, nereid_text* error);
 void nereid_kernel_free(nereid_kernel* kernel);
 
+/* What a kernel for the target `cpu` is underneath, for callers who bring their own threads. One call of `run` computes programs begin, begin + 1, ..., end - 1 of
+ * the grid, x fastest, in the calling thread; it may be called from several at once, each with scratch memory of its own. `args[i]` is the array itself where
+ * `is_array[i]`, else the address of the scalar's bits. All of it lives as long as the kernel. */
+typedef struct {
+  void (*run)(const void* const* args, const uint32_t grid[3], uint64_t begin, uint64_t end, void* scratch);
+  size_t scratch_bytes; /* aligned to 64 */
+  size_t count;         /* of arguments */
+  const unsigned char* is_array;
+} nereid_entry;
+nereid_status nereid_kernel_entry(const nereid_kernel* kernel, nereid_entry* entry, nereid_text* error);
+
+/* What kernels say while `run` is called in a thread: assertions that failed (`failed` is 1; the other programs run on) and what tl.device_print prints. */
+typedef struct {
+  void (*hear)(void* user, int failed, const char* text, size_t size);
+  void* user;
+} nereid_listener;
+/* Sets who hears it in this thread, null: nobody, and returns who did. */
+const nereid_listener* nereid_listen(const nereid_listener* listener);
+
 #ifdef __cplusplus
 }
 #endif

@@ -250,3 +250,23 @@ nereid_status nereid_launch(nereid_kernel* kernel, const nereid_arg* args, size_
 }
 
 void nereid_kernel_free(nereid_kernel* kernel) { delete kernel; }
+
+nereid_status nereid_kernel_entry(const nereid_kernel* kernel, nereid_entry* entry, nereid_text* error) {
+  Programs run = kernel->executable->programs();
+  const SavedCpu* saved = kernel->executable->saved();
+  if (!run || !saved) return misuse(error, cat("a kernel for `", kernel->target, "` has no native code"));
+  *entry = {run, static_cast<size_t>(std::max<int64_t>(saved->scratchBytes, 0)), saved->isPointer.size(), saved->isPointer.data()};
+  return NEREID_OK;
+}
+
+const nereid_listener* nereid_listen(const nereid_listener* next) {
+  thread_local const nereid_listener* current = nullptr;
+  thread_local Listener bridge;
+  bridge = {[](void* user, bool isFailure, std::string_view text) {
+              const auto& to = **static_cast<const nereid_listener**>(user);
+              to.hear(to.user, isFailure, text.data(), text.size());
+            },
+            &current};
+  listen(next ? &bridge : nullptr);
+  return std::exchange(current, next);
+}

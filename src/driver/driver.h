@@ -13,6 +13,7 @@
 
 #include "interp/interp.h"
 #include "ir/ir.h"
+#include "support/listener.h"
 
 namespace nereid {
 
@@ -57,8 +58,11 @@ struct SavedCpu {
   KernelInfo info;
   std::string symbol, code;
   int64_t scratchBytes = 0;
-  std::vector<bool> isPointer;
+  std::vector<unsigned char> isPointer;  // as the C interface gives it
 };
+
+// Runs programs begin, ..., end - 1 of a grid in the calling thread: backends/cpu/cpu.h has it in full.
+using Programs = void (*)(const void* const* args, const uint32_t grid[3], uint64_t begin, uint64_t end, void* scratch);
 
 // A kernel that can be launched from this process.
 class Executable {
@@ -69,6 +73,8 @@ class Executable {
   virtual bool canTime() const { return false; }
   // What can be kept of it, or null.
   virtual const SavedCpu* saved() const { return nullptr; }
+  // Of native code, for callers with threads of their own; or null.
+  virtual Programs programs() const { return nullptr; }
 };
 
 struct Artefact {
@@ -105,6 +111,8 @@ Result<std::unique_ptr<Executable>> loadSavedCpu(SavedCpu saved, Diags& diags);
 std::string processor();
 int numThreads();
 void setNumThreads(int threads);
+// Who hears what native code says in this thread; returns the former.
+const Listener* listen(const Listener* listener);
 
 // The type as signatures spell it: *fp32, i64, fp8e5.
 std::string signatureType(Type type);

@@ -65,7 +65,7 @@ std::string toBytes(const SavedCpu& kernel, std::string_view version) {
   w.text(kernel.symbol);
   w.number(static_cast<uint64_t>(kernel.scratchBytes));
   w.number(kernel.isPointer.size());
-  for (bool b : kernel.isPointer) w.number(b);
+  for (unsigned char b : kernel.isPointer) w.number(b);
   w.text(kernel.info.name);
   w.number(kernel.info.parameters.size());
   for (const ParameterInfo& p : kernel.info.parameters) {

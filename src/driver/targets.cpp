@@ -108,6 +108,7 @@ class Native : public Executable {
     return diags.error(Err::Assertion, {}).says(failed);
   }
   const SavedCpu* saved() const override { return &saved_; }
+  Programs programs() const override { return entry_; }
 
  private:
   SavedCpu saved_;
@@ -145,6 +146,7 @@ std::string processor() {
 }
 int numThreads() { return cpu::defaultThreads(); }
 void setNumThreads(int threads) { cpu::setDefaultThreads(threads); }
+const Listener* listen(const Listener* listener) { return cpu::listen(listener); }
 
 namespace {
 
@@ -184,6 +186,7 @@ Result<std::unique_ptr<Executable>> loadSavedCpu(SavedCpu, Diags& diags) { retur
 std::string processor() { return ""; }
 int numThreads() { return 1; }
 void setNumThreads(int) {}
+const Listener* listen(const Listener*) { return nullptr; }
 
 #endif
 

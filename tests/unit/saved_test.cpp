@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 
@@ -31,10 +32,10 @@ constexpr const char* kDouble = R"(tt.func public @double(%x: !tt.ptr<f32>, %o: 
   tt.return
 })";
 
-nereid_kernel* compiled() {
+nereid_kernel* compiled(const char* text = kDouble) {
   nereid_request request{};
   request.path = "double.ttir";
-  request.source = kDouble;
+  request.source = text;
   request.target = "cpu";
   nereid_kernel* kernel = nullptr;
   nereid_text error{};
@@ -94,6 +95,74 @@ TEST(Saved, AKernelRunsAgainFromItsBytes) {
   EXPECT_NE(text.find(R"("writes": true)"), std::string::npos);
   EXPECT_EQ(bytesOf(second), bytes);
   nereid_kernel_free(second);
+}
+
+TEST(Entry, CallersRunProgramsInThreadsOfTheirOwn) {
+  nereid_kernel* kernel = compiled();
+  nereid_entry entry{};
+  nereid_text error{};
+  ASSERT_EQ(nereid_kernel_entry(kernel, &entry, &error), NEREID_OK);
+  EXPECT_EQ(entry.count, 3u);
+  EXPECT_EQ(std::string(entry.is_array, entry.is_array + 3), std::string("\1\1\0", 3));
+  std::vector<float> x(100, 1), o(100, 0);
+  float by = 2;
+  const void* args[3] = {x.data(), o.data(), &by};
+  const uint32_t grid[3] = {100, 1, 1};
+  std::vector<std::thread> threads;
+  for (uint64_t begin : {0u, 50u})
+    threads.emplace_back([&, begin] {
+      void* scratch = std::aligned_alloc(64, (entry.scratch_bytes + 64) / 64 * 64);
+      entry.run(args, grid, begin, begin + 40, scratch);
+      std::free(scratch);
+    });
+  for (auto& t : threads) t.join();
+  for (size_t i = 0; i < 100; ++i) EXPECT_EQ(o[i], i % 50 < 40 ? 2 : 0) << i;
+  nereid_kernel_free(kernel);
+}
+
+TEST(Entry, AListenerHearsWhatItsThreadSays) {
+  nereid_kernel* kernel = compiled(R"(tt.func public @says(%x: !tt.ptr<f32>) {
+  %i = tt.get_program_id x : i32
+  %one = arith.constant 1 : i32
+  %ok = arith.cmpi ne, %i, %one : i32
+  tt.print " i: " {hex = false, isSigned = array<i32: 1>} : %i : i32
+  tt.assert %ok, "not one" : i1
+  tt.return
+})");
+  nereid_entry entry{};
+  nereid_text error{};
+  ASSERT_EQ(nereid_kernel_entry(kernel, &entry, &error), NEREID_OK);
+  std::string heard;
+  nereid_listener ear{[](void* user, int failed, const char* text, size_t size) { *static_cast<std::string*>(user) += (failed ? "!" : "") + std::string(text, size); }, &heard};
+  EXPECT_EQ(nereid_listen(&ear), nullptr);
+  float x = 0;
+  const void* args[1] = {&x};
+  const uint32_t grid[3] = {3, 1, 1};
+  alignas(64) char scratch[4096];
+  ASSERT_LE(entry.scratch_bytes, sizeof scratch);
+  entry.run(args, grid, 0, 3, scratch);
+  EXPECT_NE(heard.find("!assertion failed: not one"), std::string::npos) << heard;
+  EXPECT_NE(heard.find("pid (2, 0, 0)"), std::string::npos) << heard;
+  size_t before = heard.size();
+  EXPECT_EQ(nereid_listen(nullptr), &ear);
+  entry.run(args, grid, 0, 3, scratch);
+  EXPECT_EQ(heard.size(), before);
+  nereid_kernel_free(kernel);
+}
+
+TEST(Entry, OnlyNativeCodeHasOne) {
+  nereid_request request{};
+  request.path = "double.ttir";
+  request.source = kDouble;
+  request.target = "interp";
+  nereid_kernel* kernel = nullptr;
+  nereid_text error{};
+  ASSERT_EQ(nereid_compile(&request, &kernel, &error), NEREID_OK);
+  nereid_entry entry{};
+  EXPECT_EQ(nereid_kernel_entry(kernel, &entry, &error), NEREID_MISUSE);
+  EXPECT_EQ(std::string(error.data, error.size), "error: a kernel for `interp` has no native code\n");
+  nereid_free(error);
+  nereid_kernel_free(kernel);
 }
 
 TEST(Saved, WhatIsDamagedOrForeignIsRefused) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "lower/lower.h"
+#include "support/listener.h"
 
 namespace nereid::cpu {
 
@@ -38,6 +39,9 @@ Result<std::string> object(const Lowered& lowered, const Processor& processor, D
 // Text: LLVM IR after optimisation, or assembly.
 Result<std::string> llvmText(const Lowered& lowered, const Processor& processor, Diags& diags);
 Result<std::string> assembly(const Lowered& lowered, const Processor& processor, Diags& diags);
+
+// Sets who hears what kernels say in this thread, null: nobody; returns the former.
+const Listener* listen(const Listener* listener);
 
 // Runs the whole grid, chunks of programs on `threads` threads (0: defaultThreads() of pool.h). It may be called from several threads at once.
 // An assertion that failed on the way is returned as its text; `printed` becomes what the kernel printed.

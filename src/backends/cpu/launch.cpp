@@ -19,13 +19,23 @@ namespace nereid::cpu {
 
 namespace {
 
+thread_local const Listener* listener = nullptr;  // of the launch that this thread works for
+
 // What a launch has to say: the first assertion that failed, and what was printed.
 struct Report {
   std::mutex mutex;
-  std::atomic<bool> failed{false};
+  bool failed = false;
   std::string failure, printed;
+
+  static void hear(void* user, bool isFailure, std::string_view text) {
+    auto* self = static_cast<Report*>(user);
+    std::lock_guard lock(self->mutex);
+    if (!isFailure)
+      self->printed += text;
+    else if (!std::exchange(self->failed, true))
+      self->failure = text;
+  }
 };
-thread_local Report* report = nullptr;  // of the launch that this thread works for
 
 // Scratch memory of this thread, kept for the next launch.
 struct Scratch {
@@ -45,12 +55,10 @@ thread_local Scratch scratch;
 
 }  // namespace
 
+const Listener* listen(const Listener* next) { return std::exchange(listener, next); }
+
 extern "C" void assertionFailed(const char* message, uint32_t line, uint32_t x, uint32_t y, uint32_t z) {
-  if (!report) return;
-  std::lock_guard lock(report->mutex);
-  if (report->failed) return;
-  report->failure = cat("assertion failed: ", message, " (line ", line, ", program ", x, ", ", y, ", ", z, ")");
-  report->failed = true;
+  if (listener) listener->hear(listener->user, true, cat("assertion failed: ", message, " (line ", line, ", program ", x, ", ", y, ", ", z, ")"));
 }
 
 extern "C" int printed(const char* format, ...) {
@@ -61,10 +69,7 @@ extern "C" int printed(const char* format, ...) {
   std::vsnprintf(text.data(), text.size() + 1, format, again);
   va_end(again);
   va_end(args);
-  if (report) {
-    std::lock_guard lock(report->mutex);
-    report->printed += text;
-  }
+  if (listener) listener->hear(listener->user, false, text);
   return static_cast<int>(text.size());
 }
 
@@ -79,10 +84,11 @@ std::string launch(Entry entry, int64_t scratchBytes, const void* const* args, c
   if (threads <= 0) threads = defaultThreads();
   auto bytes = static_cast<size_t>(std::max<int64_t>(scratchBytes, 64));
   Report said;
+  const Listener ear{Report::hear, &said};
   auto run = [&](uint64_t begin, uint64_t end) {
-    Report* outer = std::exchange(report, &said);
+    const Listener* outer = listen(&ear);
     call(entry, args, grid, begin, end, scratch.atLeast(bytes));
-    report = outer;
+    listen(outer);
   };
   uint64_t chunk = std::max<uint64_t>(1, total / (static_cast<uint64_t>(threads) * 8));
   auto helpers = static_cast<int>(std::min<uint64_t>(static_cast<uint64_t>(threads), (total + chunk - 1) / chunk)) - 1;
