@@ -85,7 +85,8 @@ for script in tests/*_test.py; do
 done
 if ls build/python/nereid/_core.* >/dev/null 2>&1 && .venv/bin/python -c "import pytest, ml_dtypes" 2>/dev/null; then
   export PYTHONPATH="$PWD/build/python"
-  run python .venv/bin/python -m pytest -q tests/python --ignore=tests/python/plugin
+  run python .venv/bin/python -m pytest -q tests/python --ignore=tests/python/plugin --ignore=tests/python/jax
+  run jax .venv/bin/python -m pytest -q tests/python/jax
   run python_corpus .venv/bin/python tests/python/corpus_launch.py jit
   run python_wheel scripts/wheel.sh test
   # The plug-in in the Triton that the other tests use, and in the newest.

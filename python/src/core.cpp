@@ -7,6 +7,7 @@
 
 #include <map>
 
+#include "jax.h"
 #include "plugin.h"
 
 namespace nb = nanobind;
@@ -277,4 +278,7 @@ NB_MODULE(_core, m) {
   m.def("version", &nereid_version);
   m.def("processor", &nereid_processor);
   m.def("targets", [] { return take(nereid_targets()); });
+#if NEREID_HAS_XLA
+  addJax(m);
+#endif
 }

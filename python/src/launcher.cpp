@@ -102,7 +102,7 @@ void raise(nereid_status status, nereid_text error, nereid_text diagnostics) {
   if (made) PyErr_SetObject(type, made.get());
 }
 
-Kernel::Kernel(nereid_kernel* kernel) : kernel_(kernel) {
+Kernel::Kernel(nereid_kernel* kernel) : kernel_(kernel, nereid_kernel_free) {
   nereid_text json = nereid_kernel_describe(kernel);
   about_.assign(json.data, json.size);
   nereid_free(json);

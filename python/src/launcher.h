@@ -16,10 +16,8 @@ namespace nereid::python {
 class Kernel {
  public:
   explicit Kernel(nereid_kernel* kernel);
-  Kernel(const Kernel&) = delete;
-  Kernel& operator=(const Kernel&) = delete;
-  ~Kernel() { nereid_kernel_free(kernel_); }
-  nereid_kernel* get() const { return kernel_; }
+  nereid_kernel* get() const { return kernel_.get(); }
+  const std::shared_ptr<nereid_kernel>& shared() const { return kernel_; }
   const std::string& about() const { return about_; }
   size_t count() const { return writes_.size(); }
   // Whether it is known that this argument, an array, is written to.
@@ -27,7 +25,7 @@ class Kernel {
   const std::string& parameter(size_t k) const { return names_[k]; }
 
  private:
-  nereid_kernel* kernel_;
+  std::shared_ptr<nereid_kernel> kernel_;
   std::string about_;
   std::vector<bool> writes_;
   std::vector<std::string> names_;

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+"""Triton kernels on the CPU in JAX programs, under jit:
+
+    out = nereid.jax.triton_call(x, y, x.size, kernel=add, out_type=x, grid=nereid.cdiv(x.size, 256), BLOCK=256)
+"""
+try:
+    import jax  # noqa: F401
+except ImportError as e:
+    raise ImportError("nereid.jax needs JAX 0.10 or later: pip install jax") from e
+
+from .. import _core
+
+if not hasattr(_core, "xla_handlers"):
+    raise ImportError("this build of Nereid has no custom calls: it was built where jaxlib's headers were missing")
+
+from ._call import CUSTOM_CALL_TARGET_NAME  # noqa: E402
+from .helpers import differentiable, vectorized  # noqa: E402
+from .kernel_call import triton_call  # noqa: E402
+
+tuned = _core.xla_tuned
+
+
+def set_deterministic(on=True):
+    """Autotuned kernels run with their first configuration, in each process the same; or, as NEREID_DETERMINISTIC=1 says it."""
+    _core.xla_take_first(on)
+
+
+__all__ = ["CUSTOM_CALL_TARGET_NAME", "differentiable", "set_deterministic", "triton_call", "tuned", "vectorized"]

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: MIT
+"""The custom call and the primitive behind triton_call. What a call says (python/src/xla_call.h) is written when it is traced, so that errors come where the user's
+code is, and what JAX keeps of it is one text, equal for equal calls."""
+import dataclasses
+import functools
+import hashlib
+import os
+import threading
+
+import jax
+from jax._src import core, dispatch
+from jax._src.interpreters import ad, batching, mlir
+from jax._src.interpreters import partial_eval as pe
+from jax.extend.core import Primitive
+
+from .. import _cache, _core
+
+CUSTOM_CALL_TARGET_NAME = "nereid_kernel_call"
+
+
+def _register():
+    made = _core.xla_handlers()
+    jax.ffi.register_ffi_target(CUSTOM_CALL_TARGET_NAME, {"instantiate": made["instantiate"], "execute": made["execute"]}, platform="cpu")
+    jax.ffi.register_ffi_target("nereid_nothing", made["nothing"], platform="cpu")
+    _core.xla_take_first(os.environ.get("NEREID_DETERMINISTIC") == "1")
+
+
+_register()
+
+
+# ---- kernels by their IR
+
+_kernels = {}
+_lock = threading.Lock()
+
+
+class _Kept:
+    """A kernel as calls have it: its IR, what compiled it, and its parameters as [(name, type, whether it is seen to be written)]."""
+
+    def __init__(self, ir, kernel):
+        import json
+        self.ir, self.kernel = ir, kernel
+        about = json.loads(kernel.about)
+        self.name = about["name"]
+        self.parameters = [(p["name"], p["type"], p.get("writes") is True) for p in about["parameters"]]
+
+
+def compiled(ir):
+    """From this process, from the disk, or made."""
+    ir = ir if isinstance(ir, str) else str(ir)
+    with _lock:
+        kept = _kernels.get(ir)
+    if kept:
+        return kept
+    name = _cache.key("ttir", ir)
+    kernel = _cache.load(name)
+    if kernel is None:
+        kernel = _core.compile(path="kernel.ttir", files=[("kernel.ttir", ir, "")], kernel="", signature=[], constants={}, print=print)
+        _cache.store(name, kernel)
+    _core.xla_remember(ir, kernel)
+    kept = _Kept(ir, kernel)
+    with _lock:
+        return _kernels.setdefault(ir, kept)
+
+
+# ---- calls
+
+@dataclasses.dataclass
+class Config:
+    """One way to run a call. `args`: ("buffer", number) or ("bits", number); zeros: [(buffer, bytes)]."""
+    ir: str
+    grid: tuple
+    args: list
+    zeros: list = ()
+    serial: tuple = ()
+    name: str = ""
+
+
+class Text:
+    """What a call says. Large, so that it does not print itself."""
+
+    def __init__(self, text):
+        self.text = text
+        self._hash = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def __hash__(self):
+        return hash(self._hash)
+
+    def __eq__(self, other):
+        return isinstance(other, Text) and self.text == other.text
+
+    def __repr__(self):
+        return f"<call {self._hash[:12]}>"
+
+
+def _line(text):
+    return " ".join(str(text).split())
+
+
+def text_of(name, inputs, outputs, aliases, configs, threads=0):
+    """`aliases`: [(input, output, bytes)], where outputs are counted on from the inputs."""
+    lines = ["nereid-call 1", f"name {_line(name)}", f"buffers {inputs} {outputs}", *(f"alias {i} {o} {n}" for i, o, n in aliases), f"threads {threads}"]
+    for c in configs:
+        lines += [f"config {_line(c.name)}", "grid " + " ".join(map(str, c.grid)), *(["serial " + " ".join(map(str, c.serial))] if c.serial else [])]
+        lines += [f"zero {buffer} {size}" for buffer, size in c.zeros]
+        lines += [f"{kind} {number}" for kind, number in c.args]
+        lines += [f"kernel {len(c.ir.encode())}", c.ir.rstrip("\n")] if c.ir.endswith("\n") else [f"kernel {len(c.ir.encode()) + 1}", c.ir]
+    return Text("\n".join(lines) + "\n")
+
+
+def size_in_bytes(aval):
+    size = aval.dtype.itemsize
+    for n in aval.shape:
+        size *= n
+    return size
+
+
+# ---- the primitive
+
+nereid_call_p = Primitive("nereid_kernel_call")
+nereid_call_p.multiple_results = True
+nereid_call_p.def_impl(functools.partial(dispatch.apply_primitive, nereid_call_p))
+
+
+@nereid_call_p.def_abstract_eval
+def _types(*args, out_types, **_):
+    varying = core.standard_vma_rule("nereid_kernel_call", *args)
+    here = {"sharding": core.get_cur_mesh_sharding(), "manual_axis_type": core.ManualAxisType(varying=varying)} if varying else {}
+    return [core.ShapedArray(shape, dtype, **here) for shape, dtype in out_types]
+
+
+def lower_call(ctx, *args, call, aliases, has_side_effect, attributes=()):
+    _core.xla_tuned_folder(_tuned_folder())
+    rule = jax.ffi.ffi_lowering(CUSTOM_CALL_TARGET_NAME, operand_output_aliases=dict(aliases), has_side_effect=has_side_effect)
+    return rule(ctx, *args, call=call.text, **dict(attributes))
+
+
+def _tuned_folder():
+    folder = _cache.directory()
+    if not folder:
+        return ""
+    folder = os.path.join(folder, "tuned")
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    except OSError:
+        return ""
+    return folder
+
+
+_core.xla_tuned_folder(_tuned_folder())
+
+
+def _lower(ctx, *args, call, aliases, has_side_effect, attributes, out_types):
+    del out_types
+    return lower_call(ctx, *args, call=call, aliases=aliases, has_side_effect=has_side_effect, attributes=attributes)
+
+
+mlir.register_lowering(nereid_call_p, _lower, platform="cpu")
+
+
+@functools.partial(mlir.register_lowering, nereid_call_p)
+def _elsewhere(ctx, *args, **_):
+    raise NotImplementedError(f"nereid.jax.triton_call runs on the CPU, and this is for {', '.join(ctx.module_context.platforms)}: there, use jax_triton.triton_call, "
+                              "which runs on the CPU as well after nereid.jax.patch_jax_triton()")
+
+
+# As in jax-triton: a call is not left out because nobody takes its results.
+pe.dce_rules[nereid_call_p] = lambda used, eqn: ([True] * len(eqn.invars), eqn)
+
+
+def _no_derivative(*_, **__):
+    raise NotImplementedError("nereid.jax.triton_call does not support automatic differentiation: give your function a rule with jax.custom_jvp, jax.custom_vjp, "
+                              "or nereid.jax.differentiable")
+
+
+def _no_batching(*_, **__):
+    raise NotImplementedError("nereid.jax.triton_call does not support batching with jax.vmap: give your function a rule with jax.custom_batching.custom_vmap, "
+                              "or nereid.jax.vectorized")
+
+
+ad.primitive_jvps[nereid_call_p] = _no_derivative
+batching.primitive_batchers[nereid_call_p] = _no_batching
+
+
+def same_varying_axes(args):
+    """Under shard_map: all vary along the axes that any does, as operands of JAX's own primitives are made to."""
+    mats = [getattr(core.typeof(a), "mat", None) for a in args]
+    union = frozenset().union(*(m.varying for m in mats if m is not None))
+    if not union:
+        return list(args)
+    return [core.pvary(a, tuple(sorted(union - m.varying, key=str))) if union - m.varying else a for a, m in zip(args, mats)]

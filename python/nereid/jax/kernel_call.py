@@ -1,0 +1,324 @@
+# SPDX-License-Identifier: MIT
+"""triton_call: jax-triton's, for the CPU."""
+import math
+import struct
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import tree_util
+from jax._src import core
+from jax._src.state.types import AbstractRef, TransformedRef
+
+from .. import _core
+from ..jit import JITFunction
+from ..language import _values
+from ..tools.tensor_descriptor import TensorDescriptor
+from . import _call
+
+_TYPES = {
+    "bfloat16": "bf16", "float64": "fp64", "float32": "fp32", "float16": "fp16", "float8_e4m3fn": "fp8e4nv", "float8_e5m2": "fp8e5", "float8_e4m3fnuz": "fp8e4b8",
+    "float8_e5m2fnuz": "fp8e5b16", "int64": "i64", "int32": "i32", "int16": "i16", "int8": "i8", "uint64": "u64", "uint32": "u32", "uint16": "u16", "uint8": "u8", "bool": "i1"
+}
+_DTYPES = {d.name: d for d in _values.DTYPES.values()}
+
+
+class _Array:
+    """What the compiler needs to know of an array: the type of its elements, and that it is aligned, as XLA's are."""
+
+    def __init__(self, dtype, name=""):
+        spelled = _TYPES.get(jnp.dtype(dtype).name)
+        if spelled is None:
+            raise TypeError(f"{f'`{name}`: ' if name else ''}Triton has no type {jnp.dtype(dtype).name}")
+        self.dtype = _DTYPES[spelled]
+
+    def data_ptr(self):
+        return 0
+
+
+def _is_ref(x):
+    return isinstance(x, jax.Ref) or isinstance(x, core.Tracer) and isinstance(x.aval, AbstractRef)
+
+
+def _is_descriptor(x):
+    return isinstance(x, TensorDescriptor) or type(x).__name__ == "TensorDescriptor" and hasattr(x, "block_shape")
+
+
+def _is_array(x):
+    return isinstance(x, (jax.Array, np.ndarray)) or _is_ref(x)
+
+
+# ---- kernels and what is around them
+
+def kernel_of(fn):
+    """The kernel as nereid.jit makes it."""
+    if isinstance(fn, JITFunction):
+        return fn
+    what = type(fn).__name__
+    if what == "GluonJITFunction":
+        raise TypeError("Gluon's layouts are those of GPUs; Nereid compiles Triton")
+    if what == "InterpretedFunction":
+        raise TypeError("with TRITON_INTERPRET=1 a kernel can only be interpreted")
+    if what != "JITFunction" or not hasattr(fn, "fn"):
+        raise TypeError(f"{fn!r} is no kernel: decorate it with nereid.jit or triton.jit")
+    if "_nereid_kernel" not in vars(fn):  # on the object itself: its hash is that of its source, which is dear
+        unaligned = getattr(fn, "do_not_specialize_on_alignment", None)
+        fn._nereid_kernel = JITFunction(fn.fn, do_not_specialize=getattr(fn, "do_not_specialize", None), do_not_specialize_on_alignment=unaligned)
+    return fn._nereid_kernel
+
+
+class Wrapped:
+    """A kernel with its autotuner and heuristics, nereid's or Triton's."""
+
+    def __init__(self, fn):
+        self.tuner, self.heuristics = None, []
+        while not type(fn).__name__.endswith("JITFunction") and hasattr(fn, "fn"):
+            if hasattr(fn, "configs"):
+                if self.tuner or self.heuristics:
+                    raise TypeError("autotune comes outside of heuristics, and once")
+                self.tuner = fn
+            elif isinstance(getattr(fn, "values", None), dict):
+                self.heuristics.append(fn.values)
+            else:
+                break
+            fn = fn.fn
+        self.kernel = kernel_of(fn)
+
+    def configs(self, named, constants):
+        """[(name, constants)]: those of the autotuner that agree with the constants that were given, pruned; with what heuristics say of each."""
+        out = []
+        for name, own in self._tuned(named, constants):
+            chosen = {**constants, **own}
+            for values in self.heuristics:
+                for key, value in values.items():
+                    chosen[key] = value({**named, **chosen})
+            out.append((name, chosen))
+        return out
+
+    def _tuned(self, named, constants):
+        if self.tuner is None:
+            return [("", {})]
+        configs = []
+        for config in self.tuner.configs:
+            if getattr(config, "pre_hook", None) is not None:
+                raise NotImplementedError("`pre_hook` is not supported: a hook cannot run within a compiled JAX program")
+            if all(config.kwargs.get(k, v) == v for k, v in constants.items()):
+                configs.append(config)
+        if prune := self.tuner.early_config_prune:
+            configs = list(prune(configs, named, **constants))
+        if model := self.tuner.perf_model:
+            top = getattr(self.tuner, "top_k", None) or getattr(self.tuner, "configs_top_k", 1.0)
+            count = int(len(self.tuner.configs) * top) if isinstance(top, float) and top <= 1 else int(top)
+            if len(configs) > count:
+                configs = sorted(configs, key=lambda c: model(**{**named, **constants, **c.all_kwargs()}))[:max(count, 1)]
+        if not configs:
+            raise ValueError(f"no configuration of `{self.kernel.__name__}` is left: {', '.join(f'{k}={v!r}' for k, v in constants.items())} was given, or they were pruned")
+        return [(", ".join(f"{k}: {v}" for k, v in c.kwargs.items()), c.kwargs) for c in configs]
+
+
+def full_grid(grid, values):
+    """Three numbers."""
+    if callable(grid):
+        grid = grid(values)
+    grid = tuple(grid) if isinstance(grid, (tuple, list)) else (grid,)
+    if len(grid) > 3:
+        raise ValueError(f"a grid has three dimensions at most, and this has {len(grid)}: {grid}")
+    try:
+        numbers = [n.__index__() for n in grid]
+    except (AttributeError, TypeError):
+        raise TypeError(f"a grid is made of integers, not {grid}; a JAX value is not known while the program is traced") from None
+    if any(n < 0 or n >= 2**32 for n in numbers):
+        raise ValueError(f"the grid {grid} has a dimension that is negative or too large")
+    return tuple(numbers + [1] * (3 - len(numbers)))
+
+
+def ir_of(kernel, values, debug):
+    """The kernel's IR for these arguments, and the bits of what it takes; arrays have 0."""
+    signature, constants, bits, wants_debug = kernel.describe_call(**values)
+    doubles = {}
+    for p in kernel.params:
+        value = values.get(p.name, p.default)
+        if isinstance(value, (float, np.floating)) and not p.is_constexpr and signature[p.num] == "fp32" and not _fits_float32(float(value)):
+            signature[p.num] = "fp64"
+            doubles[p.name] = struct.unpack("<Q", struct.pack("<d", value))[0]
+        elif isinstance(value, (tuple, list)):
+            for leaf in tree_util.tree_leaves(value):
+                if isinstance(leaf, float) and not _fits_float32(leaf):
+                    raise OverflowError(f"`{p.name}`: {leaf} does not fit in an fp32; give it as an argument of its own")
+    request = kernel._request(signature, constants, debug or wants_debug)
+    request.pop("target")
+    kept = _call.compiled(_core.emit(**request, stage="ttir"))
+    if debug:
+        print(kept.ir)
+    if len(kept.parameters) != len(bits):
+        raise AssertionError("the IR takes other arguments than the launch has")
+    return kept, [doubles.get(name, b) for (name, _, _), b in zip(kept.parameters, bits)]
+
+
+def _fits_float32(x):
+    least = float(np.finfo(np.float32).tiny)
+    return x == 0 or not math.isfinite(x) or least <= abs(x) <= float(np.finfo(np.float32).max)
+
+
+def options_of(given, **explicit):
+    """What jax-triton takes for GPUs; of these only the threads mean something here."""
+    options = dict(given or {})
+    explicit = {k: v for k, v in explicit.items() if v is not None}
+    if both := sorted(explicit.keys() & options.keys()):
+        raise ValueError(f"Cannot specify {', '.join(both)} both as an argument and in backend_options")
+    options |= explicit
+    for k, v in options.items():
+        try:
+            hash(v)
+        except TypeError:
+            raise TypeError(f"backend_options[{k!r}] must be hashable, got {v!r}") from None
+    if options.get("num_ctas", 1) != 1:
+        raise ValueError(f"num_ctas={options['num_ctas']}: there are no clusters on a CPU")
+    return options
+
+
+def triton_call(*args, kernel, out_type=None, grid, name="", num_warps=None, num_stages=None, num_ctas=None, compute_capability=None, backend_options=None, input_output_aliases=None,
+                zeroed_outputs=(), debug=False, serialized_metadata=b"", cost_estimate=None, has_side_effect=False, **kwargs):
+    """Runs a kernel on arrays of JAX, on the CPU; under jit it is a custom call of the compiled program. The parameters are those of jax_triton.triton_call.
+
+    args, kwargs            operands by position or name: arrays, Refs, and numbers, which become part of the program; tuples of them. What names a constexpr is one; other
+                            names are for `grid` and `zeroed_outputs` alone
+    kernel                  of nereid.jit or triton.jit, also with heuristics and autotune around it
+    out_type                what has shape and dtype, or a tree of it: the results. Parameters without an operand are the outputs, in their order
+    grid                    an integer, up to three, or a function of a dict of constants and operands that returns them
+    input_output_aliases    {operand: output}: the kernel changes the operand in place, and that is the output. Operands are counted flat, constexprs left out
+    zeroed_outputs          outputs, counted flat, that are zero when the kernel begins; or a function of a configuration's constants that returns them
+    backend_options         {"num_threads": n} limits threads; others are taken for the sake of programs that give them, as are num_warps, num_stages, compute_capability
+    debug                   prints the IR and keeps assertions
+    serialized_metadata, cost_estimate, has_side_effect, name    as in jax-triton
+    """
+    del compute_capability
+    options = options_of(backend_options, num_warps=num_warps, num_stages=num_stages, num_ctas=num_ctas, debug=debug or None)
+    if "out_shape" in kwargs:
+        if out_type is not None:
+            raise TypeError("Cannot specify both out_type= and the deprecated out_shape=")
+        warnings.warn("out_shape= is deprecated in favor of out_type=", DeprecationWarning, stacklevel=2)
+        out_type = kwargs.pop("out_shape")
+    elif out_type is None:
+        raise TypeError("out_type= is missing: what the kernel returns; () if there is nothing but Refs")
+
+    wrapped = Wrapped(kernel)
+    fn = wrapped.kernel
+    constexprs = {p.name for p in fn.params if p.is_constexpr}
+    names = [p.name for p in fn.params]
+    constants = {p.name: p.default for p in fn.params if p.is_constexpr and p.has_default}
+    by_name = {}
+    for key, value in kwargs.items():
+        (by_name if key in names else constants)[key] = value
+    operands = {}
+    for key, value in fn.signature.bind_partial(*args, **by_name).arguments.items():
+        (constants if key in constexprs else operands)[key] = value
+    constants = {k: v.value if type(v).__name__ == "constexpr" else v for k, v in constants.items()}
+
+    # Operands, flat: arrays to give to the call, and in their place what the compiler needs to know.
+    arrays, flat, refs = [], [], []
+    known, shapes = {}, {}
+
+    def operand(key, x):
+        if isinstance(x, TransformedRef):
+            raise NotImplementedError(f"`{key}`: a part of a Ref cannot be an operand; give the Ref itself")
+        if _is_descriptor(x):
+            base, shape = operand(key, x.base)
+            described = TensorDescriptor(base, x.shape, x.strides, x.block_shape, x.padding)
+            return described, TensorDescriptor(shape, x.shape, x.strides, x.block_shape, x.padding)
+        if not _is_array(x):
+            flat.append(None)
+            return x, x
+        if _is_ref(x):
+            refs.append((len(arrays), x))
+            x = x[...]
+        x = jnp.asarray(x)
+        flat.append(len(arrays))
+        arrays.append(x)
+        return _Array(x.dtype, key), core.typeof(x)
+
+    leaf = lambda x: x is None or _is_descriptor(x) or isinstance(x, TransformedRef)
+    for key in names:
+        if key in operands:
+            leaves, tree = tree_util.tree_flatten(operands[key], is_leaf=leaf)
+            both = [operand(key, x) for x in leaves]
+            known[key] = tree.unflatten([a for a, _ in both])
+            shapes[key] = tree.unflatten([b for _, b in both])
+
+    out_leaves, out_tree = tree_util.tree_flatten(out_type)
+    outs = [core.ShapedArray(tuple(x.shape), jax.dtypes.canonicalize_dtype(x.dtype)) for x in out_leaves]
+
+    aliases = {}  # array to output
+    if input_output_aliases:
+        if refs:
+            raise ValueError("input_output_aliases cannot be combined with Ref arguments, which are changed in place anyway")
+        if len(set(input_output_aliases.values())) != len(input_output_aliases):
+            raise ValueError("input_output_aliases must be a bijection")
+        for at, out in input_output_aliases.items():
+            if not 0 <= at < len(flat) or flat[at] is None:
+                raise ValueError(f"input_output_aliases: operand {at} is not an array" if 0 <= at < len(flat) else f"input_output_aliases: there is no operand {at}, only {len(flat)}")
+            if not 0 <= out < len(outs):
+                raise ValueError(f"input_output_aliases: there is no output {out}, only {len(outs)}")
+            x, o = arrays[flat[at]], outs[out]
+            if x.shape != o.shape or x.dtype != o.dtype:
+                raise ValueError(f"input_output_aliases: operand {at} is {x.dtype}{list(x.shape)}, but output {out} is {o.dtype}{list(o.shape)}")
+            aliases[flat[at]] = out
+    returned = len(outs)
+    for at, _ in refs:
+        aliases[at] = len(outs)
+        outs.append(core.ShapedArray(arrays[at].shape, arrays[at].dtype))
+
+    missing = [p for p in names if p not in constexprs and p not in operands]
+    fresh = [o for o in range(returned) if o not in aliases.values()]
+    if len(missing) != len(fresh):
+        raise ValueError(f"out_type has {len(fresh)} unaliased outputs, but {len(missing)} kernel parameters are missing an argument"
+                         f"{': ' + ', '.join(missing) if missing else ''}")
+    output_of = dict(zip(missing, fresh))
+    for key, o in output_of.items():
+        known[key], shapes[key] = _Array(outs[o].dtype, key), outs[o]
+
+    # Buffers in the order in which the kernel takes them.
+    buffers, at = [], iter(range(len(arrays)))
+    for key in names:
+        if key in output_of:
+            buffers.append((key, len(arrays) + output_of[key]))
+        elif key in operands:
+            for x in tree_util.tree_leaves(operands[key], is_leaf=leaf):
+                if _is_array(x) or _is_descriptor(x):
+                    array = next(at)
+                    buffers.append((key, len(arrays) + aliases[array] if array in aliases else array))
+
+    configs = []
+    for label, chosen in wrapped.configs(shapes, constants):
+        kept, bits = ir_of(fn, {**known, **{k: v for k, v in chosen.items() if k in names}}, bool(options.get("debug")))
+        pointers = iter(buffers)
+        passed = []
+        for (_, type_name, writes), b in zip(kept.parameters, bits):
+            if not type_name.startswith("*"):
+                passed.append(("bits", b))
+                continue
+            key, buffer = next(pointers)
+            if writes and buffer < len(arrays):
+                raise ValueError(f"`{key}`: the kernel writes to it, but JAX's arrays do not change: pass a Ref (jax.new_ref), or give it in input_output_aliases")
+            passed.append(("buffer", buffer))
+        zeroed = zeroed_outputs(chosen) if callable(zeroed_outputs) else zeroed_outputs
+        if bad := [z for z in zeroed if not 0 <= z < returned]:
+            raise ValueError(f"zeroed_outputs: there is no output {bad[0]}, only {returned}")
+        zeros = [(len(arrays) + z, _call.size_in_bytes(outs[z])) for z in sorted(zeroed)]
+        configs.append(_call.Config(kept.ir, full_grid(grid, {**shapes, **chosen}), passed, zeros, name=label))
+
+    text = _call.text_of(name or fn.__name__, len(arrays), len(outs), [(i, len(arrays) + o, _call.size_in_bytes(outs[o])) for i, o in sorted(aliases.items())], configs,
+                         options.get("num_threads", 0))
+    attributes = []
+    if cost_estimate is not None:
+        import json
+        attributes.append(("cost_estimate_json", json.dumps(dict(cost_estimate))))
+    if serialized_metadata:
+        import base64
+        attributes.append(("serialized_metadata", base64.b64encode(serialized_metadata).decode()))
+    results = _call.nereid_call_p.bind(*_call.same_varying_axes(arrays), call=text, aliases=tuple(sorted(aliases.items())), has_side_effect=has_side_effect, attributes=tuple(attributes),
+                                       out_types=tuple((o.shape, o.dtype) for o in outs))
+    for k, (_, ref) in enumerate(refs):
+        ref[...] = results[returned + k]
+    return tree_util.tree_unflatten(out_tree, results[:returned])

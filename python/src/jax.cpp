@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: MIT
+// The custom call `nereid_kernel_call` of XLA on the CPU: `instantiate` reads the call once for each executable, `execute` runs it.
+//
+// Programs run on XLA's own threads, the caller being one of them. It waits for no helper that has not begun, since there may be no free thread ever: all of the
+// pool may be callers. A grid that is over before a helper would wake runs in the caller alone. Several threads may execute the same call at once.
+//
+// XLA's threads take denormal numbers for zero; kernels see them, as they do everywhere else.
+#include "jax.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "launcher.h"
+#include "xla/ffi/api/ffi.h"
+#include "xla_call.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace nb = nanobind;
+namespace ffi = xla::ffi;
+
+namespace nereid::python {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr double kInlineNanoseconds = 8000;  // what waking others takes, and some
+constexpr double kChunkNanoseconds = 2000;
+
+double nanosecondsSince(Clock::time_point start) { return std::chrono::duration<double, std::nano>(Clock::now() - start).count(); }
+
+// IEEE's numbers and rounding in this thread, as long as it lives.
+class IeeeNumbers {
+ public:
+#if defined(__x86_64__)
+  IeeeNumbers() : before_(_mm_getcsr()) { _mm_setcsr(0x1f80); }
+  ~IeeeNumbers() { _mm_setcsr(before_); }
+
+ private:
+  unsigned before_;
+#elif defined(__aarch64__)
+  IeeeNumbers() {
+    asm volatile("mrs %0, fpcr" : "=r"(before_));
+    asm volatile("msr fpcr, %0" ::"r"(uint64_t{0}));
+  }
+  ~IeeeNumbers() { asm volatile("msr fpcr, %0" ::"r"(before_)); }
+
+ private:
+  uint64_t before_;
+#endif
+};
+
+// Scratch memory of this thread, kept for the next call.
+void* scratchOf(size_t wanted) {
+  struct Scratch {
+    void* data = nullptr;
+    size_t bytes = 0;
+    ~Scratch() { std::free(data); }
+  };
+  thread_local Scratch scratch;
+  if (wanted > scratch.bytes) {
+    std::free(scratch.data);
+    scratch.bytes = (wanted + 4095) / 4096 * 4096;
+    scratch.data = std::aligned_alloc(64, scratch.bytes);
+  }
+  return scratch.data;
+}
+
+// What kernels said during a call.
+struct Said {
+  std::mutex mutex;
+  bool failed = false;
+  std::string failure, printed;
+  static void hear(void* user, int failed, const char* text, size_t size) {
+    auto* self = static_cast<Said*>(user);
+    std::lock_guard lock(self->mutex);
+    if (!failed)
+      self->printed.append(text, size);
+    else if (!std::exchange(self->failed, true))
+      self->failure.assign(text, size);
+  }
+};
+
+struct Run {
+  const CallConfig& config;
+  const void* const* args;
+  nereid_listener listener;
+
+  // Items begin, ..., end - 1 in this thread.
+  void operator()(uint64_t begin, uint64_t end) const {
+    IeeeNumbers numbers;
+    const nereid_listener* outer = nereid_listen(&listener);
+    void* scratch = scratchOf(std::max<size_t>(config.entry.scratch_bytes, 64));
+    if (config.serial.empty())
+      call(begin, end, scratch);
+    else
+      for (uint64_t item = begin; item < end; ++item) row(item, scratch);
+    nereid_listen(outer);
+  }
+
+ private:
+  // UBSan looks for a signature in front of a function, where compiled kernels have none.
+  __attribute__((no_sanitize("function"))) void call(uint64_t begin, uint64_t end, void* scratch) const { config.entry.run(args, config.grid, begin, end, scratch); }
+
+  // The programs of an item, along the serial axes.
+  void row(uint64_t item, void* scratch) const {
+    const uint32_t* grid = config.grid;
+    const uint64_t step[3] = {1, grid[0], uint64_t{grid[0]} * grid[1]};
+    bool serial[3] = {};
+    for (int axis : config.serial) serial[axis] = true;
+    uint64_t first = 0;
+    for (int axis = 0; axis < 3; ++axis) {
+      if (serial[axis]) continue;
+      first += item % grid[axis] * step[axis];
+      item /= grid[axis];
+    }
+    uint64_t count = 1;
+    for (int axis : config.serial) count *= grid[axis];
+    for (uint64_t k = 0; k < count; ++k) {
+      uint64_t program = first, rest = k;
+      for (size_t a = config.serial.size(); a-- > 0;) {
+        int axis = config.serial[a];
+        program += rest % grid[axis] * step[axis];
+        rest /= grid[axis];
+      }
+      call(program, program + 1, scratch);
+    }
+  }
+};
+
+// Items that threads take in chunks. The owner closes it when it has found no more of them; who comes later does nothing.
+class Job {
+ public:
+  Job(const Run& run, uint64_t begin, uint64_t items, uint64_t chunk) : run_(&run), next_(begin), items_(items), chunk_(chunk) {}
+
+  void help() {
+    for (int64_t state = state_; ; )
+      if (state & kClosed) return;
+      else if (state_.compare_exchange_weak(state, state + 1)) break;
+    work();
+    state_.fetch_sub(1);
+    state_.notify_all();
+  }
+  // How many items the caller did.
+  uint64_t work() {
+    uint64_t done = 0;
+    for (uint64_t begin; (begin = next_.fetch_add(chunk_, std::memory_order_relaxed)) < items_;) {
+      uint64_t end = std::min(begin + chunk_, items_);
+      (*run_)(begin, end);
+      done += end - begin;
+    }
+    return done;
+  }
+  // Waits for those who began.
+  void close() {
+    int64_t state = state_.fetch_or(kClosed) | kClosed;
+    for (int spin = 0; state != kClosed; state = state_) {
+      if (++spin < 1000) {
+#if defined(__x86_64__)
+        _mm_pause();
+#endif
+      } else {
+        state_.wait(state);
+      }
+    }
+  }
+
+ private:
+  static constexpr int64_t kClosed = int64_t{1} << 32;
+  const Run* run_;
+  std::atomic<uint64_t> next_;
+  uint64_t items_, chunk_;
+  std::atomic<int64_t> state_{0};  // helpers at work, kClosed
+};
+
+struct Buffers {
+  std::vector<void*> many;
+  void* few[32];
+  void** data = few;
+  size_t count = 0;
+
+  ffi::Error take(ffi::RemainingArgs args, ffi::RemainingRets rets) {
+    count = args.size() + rets.size();
+    if (count > std::size(few)) {
+      many.resize(count);
+      data = many.data();
+    }
+    size_t k = 0;
+    for (size_t i = 0; i < args.size(); ++i) {
+      auto buffer = args.get<ffi::AnyBuffer>(i);
+      if (buffer.has_error()) return buffer.error();
+      data[k++] = buffer->untyped_data();
+    }
+    for (size_t i = 0; i < rets.size(); ++i) {
+      auto buffer = rets.get<ffi::AnyBuffer>(i);
+      if (buffer.has_error()) return buffer.error();
+      data[k++] = (*buffer)->untyped_data();
+    }
+    return ffi::Error::Success();
+  }
+};
+
+// Every program of a configuration.
+void launch(const Call& call, const CallConfig& c, void* const* buffers, ffi::ThreadPool& pool, Said& said) {
+  const void* few[32];
+  std::vector<const void*> many;
+  const void** args = few;
+  if (c.args.size() > std::size(few)) {
+    many.resize(c.args.size());
+    args = many.data();
+  }
+  std::copy(c.args.begin(), c.args.end(), args);
+  for (auto [argument, buffer] : c.pointers) args[argument] = buffers[buffer];
+  for (auto [buffer, bytes] : c.zeros) std::memset(buffers[buffer], 0, bytes);
+
+  const Run run{c, args, {Said::hear, &said}};
+  if (c.items <= 1) {
+    if (c.items == 1) run(0, 1);
+    return;
+  }
+  Clock::time_point start = Clock::now();
+  uint64_t begin = 0;
+  double each = c.nanoseconds.load(std::memory_order_relaxed);
+  auto measured = [&](uint64_t items) { c.nanoseconds.store(static_cast<float>(std::max(nanosecondsSince(start) / static_cast<double>(items), 0.1)), std::memory_order_relaxed); };
+  if (each == 0) {
+    run(0, 1);
+    begin = 1;
+    each = std::max(nanosecondsSince(start), 0.1);
+  }
+  auto left = static_cast<double>(c.items - begin);
+  auto threads = static_cast<int64_t>(nereid_num_threads());
+  if (call.threads > 0) threads = call.threads;
+  if (threads > 1 && left * each >= kInlineNanoseconds) threads = std::min(threads, pool.num_threads());
+  if (threads <= 1 || left * each < kInlineNanoseconds) {
+    run(begin, c.items);
+    measured(c.items);
+    return;
+  }
+  uint64_t chunk = std::max<uint64_t>({1, (c.items - begin) / (static_cast<uint64_t>(threads) * 8), static_cast<uint64_t>(std::min(kChunkNanoseconds / each, left))});
+  auto job = std::make_shared<Job>(run, begin, c.items, chunk);
+  auto helpers = std::min<int64_t>(threads, static_cast<int64_t>((c.items - begin + chunk - 1) / chunk)) - 1;
+  for (int64_t h = 0; h < helpers; ++h) pool.Schedule([job] { job->help(); });
+  start = Clock::now();
+  if (uint64_t done = job->work()) measured(done);
+  job->close();
+}
+
+// ---- choosing a configuration
+
+std::atomic<bool> takesFirst{false};
+struct Tuned {
+  std::mutex mutex;
+  std::string folder;
+  std::vector<std::string> log;
+};
+Tuned& tuned() {
+  static auto* t = new Tuned;
+  return *t;
+}
+
+std::string placeOf(const Call& call) {
+  std::string folder;
+  {
+    std::lock_guard lock(tuned().mutex);
+    folder = tuned().folder;
+  }
+  if (folder.empty()) return "";
+  uint64_t hash = call.hash;
+  std::string_view about[] = {nereid_processor(), nereid_version()};
+  for (std::string_view text : about)
+    for (char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  char name[64];
+  std::snprintf(name, sizeof name, "/jax-%016llx-%d", static_cast<unsigned long long>(hash), call.threads > 0 ? call.threads : nereid_num_threads());
+  return folder + name;
+}
+
+int stored(const Call& call, const std::string& place) {
+  std::FILE* file = place.empty() ? nullptr : std::fopen(place.c_str(), "rb");
+  if (!file) return -1;
+  char text[4096];
+  size_t size = std::fread(text, 1, sizeof text, file);
+  std::fclose(file);
+  for (size_t k = 0; k < call.configs.size(); ++k)
+    if (std::string_view(text, size) == std::to_string(k) + " " + call.configs[k]->name + "\n") return static_cast<int>(k);
+  return -1;
+}
+
+// Written aside and moved into place: processes may share the folder.
+void store(const Call& call, const std::string& place, int chosen) {
+  if (place.empty()) return;
+  std::string aside = place + ".new-" + std::to_string(reinterpret_cast<uintptr_t>(&call) ^ static_cast<uintptr_t>(Clock::now().time_since_epoch().count()));
+  std::FILE* file = std::fopen(aside.c_str(), "wb");
+  if (!file) return;
+  std::string text = std::to_string(chosen) + " " + call.configs[static_cast<size_t>(chosen)]->name + "\n";
+  bool ok = std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  ok = std::fclose(file) == 0 && ok;
+  if (!ok || std::rename(aside.c_str(), place.c_str()) != 0) std::remove(aside.c_str());
+}
+
+// Each configuration runs once to warm up and once for its time; then again as often as 10 ms hold the fastest; the least mean counts. What launches change of
+// outputs that began as copies of inputs is put back.
+int tune(const Call& call, void* const* buffers, ffi::ThreadPool& pool) {
+  std::vector<std::pair<void*, std::vector<char>>> saved;
+  for (auto& alias : call.aliases) {
+    auto* data = static_cast<char*>(buffers[alias.output]);
+    saved.emplace_back(data, std::vector<char>(data, data + alias.bytes));
+  }
+  auto timed = [&](const CallConfig& c, int runs) {
+    Said quiet;
+    launch(call, c, buffers, pool, quiet);
+    Clock::time_point start = Clock::now();
+    for (int run = 0; run < runs; ++run) launch(call, c, buffers, pool, quiet);
+    return nanosecondsSince(start) / runs;
+  };
+  double best = std::numeric_limits<double>::infinity();
+  for (auto& c : call.configs) best = std::min(best, timed(*c, 1));
+  int runs = std::clamp(static_cast<int>(10e6 / best), 1, 100);
+  int chosen = 0;
+  best = std::numeric_limits<double>::infinity();
+  std::string line = call.name + ":";
+  for (size_t k = 0; k < call.configs.size(); ++k) {
+    double time = timed(*call.configs[k], runs);
+    char text[64];
+    std::snprintf(text, sizeof text, "] %.1f us", time / 1000);
+    line += (k ? ", [" : " [") + call.configs[k]->name + text;
+    if (time >= best) continue;
+    best = time;
+    chosen = static_cast<int>(k);
+  }
+  for (auto& [data, bytes] : saved) std::memcpy(data, bytes.data(), bytes.size());
+  std::lock_guard lock(tuned().mutex);
+  tuned().log.push_back(line + "; chosen: " + call.configs[static_cast<size_t>(chosen)]->name);
+  return chosen;
+}
+
+const CallConfig& chosenOf(Call& call, void* const* buffers, ffi::ThreadPool& pool) {
+  if (call.configs.size() == 1 || takesFirst) return *call.configs[0];
+  int chosen = call.chosen.load(std::memory_order_acquire);
+  if (chosen < 0) {
+    std::lock_guard lock(call.tuning);
+    chosen = call.chosen;
+    if (chosen < 0) {
+      std::string place = placeOf(call);
+      chosen = stored(call, place);
+      if (chosen < 0) {
+        chosen = tune(call, buffers, pool);
+        store(call, place, chosen);
+      }
+      call.chosen.store(chosen, std::memory_order_release);
+    }
+  }
+  return *call.configs[static_cast<size_t>(chosen)];
+}
+
+// ---- the handlers
+
+struct State {
+  static ffi::TypeId id;
+  std::unique_ptr<Call> call;
+};
+ffi::TypeId State::id = {};
+
+ffi::ErrorOr<std::unique_ptr<State>> instantiate(ffi::Dictionary attributes) {
+  auto text = attributes.get<std::string_view>("call");
+  if (text.has_error()) return ffi::Unexpected(text.error());
+  auto state = std::make_unique<State>();
+  std::string why;
+  state->call = readCall(*text, why);
+  if (!state->call) return ffi::Unexpected(ffi::Error::InvalidArgument("nereid: " + why));
+  return state;
+}
+
+ffi::Error execute(ffi::ThreadPool pool, State* state, ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Dictionary) {
+  Call& call = *state->call;
+  Buffers buffers;
+  ffi::Error bad = buffers.take(args, rets);
+  if (bad.failure()) return bad;
+  if (args.size() != call.inputs || rets.size() != call.outputs) return ffi::Error::InvalidArgument("nereid: " + call.name + " was called with another number of arrays than it was made for");
+  for (auto& alias : call.aliases)
+    if (buffers.data[alias.input] != buffers.data[alias.output]) std::memcpy(buffers.data[alias.output], buffers.data[alias.input], alias.bytes);
+  Said said;
+  launch(call, chosenOf(call, buffers.data, pool), buffers.data, pool, said);
+  if (!said.printed.empty()) {
+    std::fwrite(said.printed.data(), 1, said.printed.size(), stdout);
+    std::fflush(stdout);
+  }
+  if (said.failed) return ffi::Error::Internal("nereid: " + call.name + ": " + said.failure);
+  return ffi::Error::Success();
+}
+
+// What custom calls cost at least, for benchmarks.
+ffi::Error nothing(ffi::RemainingArgs, ffi::RemainingRets, ffi::Dictionary) { return ffi::Error::Success(); }
+
+XLA_FFI_DEFINE_HANDLER(instantiateHandler, instantiate, ffi::Ffi::BindInstantiate().Attrs());
+XLA_FFI_DEFINE_HANDLER(executeHandler, execute, ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Ctx<ffi::State<State>>().RemainingArgs().RemainingRets().Attrs());
+XLA_FFI_DEFINE_HANDLER(nothingHandler, nothing, ffi::Ffi::Bind().RemainingArgs().RemainingRets().Attrs());
+
+// XLA must know the type of the state before it takes the handlers, and where JAX hands both over when it starts it hands over the handlers first. But to take a
+// handler is to ask it something, by a frame with XLA's functions in it.
+XLA_FFI_Error* withType(XLA_FFI_Handler* handler, XLA_FFI_CallFrame* frame) {
+  static constexpr XLA_FFI_TypeInfo kTypeInfo = ffi::MakeTypeInfo<State>();
+  static std::atomic<bool> registered{false};
+  static std::mutex once;
+  if (!registered.load(std::memory_order_acquire)) {
+    std::lock_guard lock(once);
+    if (!registered) {
+      if (XLA_FFI_Error* error = ffi::Ffi::RegisterTypeId(frame->api, "nereid_call", &State::id, kTypeInfo)) return error;
+      registered.store(true, std::memory_order_release);
+    }
+  }
+  return handler(frame);
+}
+
+XLA_FFI_Error* instantiateCall(XLA_FFI_CallFrame* frame) { return withType(instantiateHandler, frame); }
+XLA_FFI_Error* executeCall(XLA_FFI_CallFrame* frame) { return withType(executeHandler, frame); }
+
+nb::capsule handler(XLA_FFI_Handler* f) { return nb::capsule(reinterpret_cast<void*>(f), "xla._CUSTOM_CALL_TARGET"); }
+
+}  // namespace
+
+void addJax(nb::module_& m) {
+  m.def("xla_handlers", [] {
+    nb::dict out;
+    out["instantiate"] = handler(instantiateCall);
+    out["execute"] = handler(executeCall);
+    out["nothing"] = handler(nothingHandler);
+    return out;
+  });
+  m.def("xla_remember", [](const std::string& ir, const Kernel& kernel) { rememberKernel(ir, kernel.shared()); }, "calls with this IR take this kernel, while it lives");
+  m.def("xla_tuned_folder", [](const std::string& folder) {
+    std::lock_guard lock(tuned().mutex);
+    tuned().folder = folder;
+  }, "where chosen configurations are kept; empty: nowhere");
+  m.def("xla_take_first", [](bool on) { takesFirst = on; }, "the first configuration is taken, rather than the fastest");
+  m.def("xla_tuned", [] {
+    std::lock_guard lock(tuned().mutex);
+    return nb::cast(tuned().log);
+  }, "a line for each call that was tuned in this process");
+}
+
+}  // namespace nereid::python

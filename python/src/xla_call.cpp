@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+#include "xla_call.h"
+
+#include <charconv>
+#include <optional>
+#include <unordered_map>
+
+namespace nereid::python {
+
+namespace {
+
+struct Known {
+  std::mutex mutex;
+  std::unordered_map<std::string, std::weak_ptr<nereid_kernel>> kernels;
+};
+Known& known() {
+  static auto* k = new Known;  // executables may outlive static objects
+  return *k;
+}
+
+std::shared_ptr<nereid_kernel> kernelOf(const std::string& ir, std::string& why) {
+  {
+    Known& k = known();
+    std::lock_guard lock(k.mutex);
+    if (auto found = k.kernels.find(ir); found != k.kernels.end())
+      if (auto kernel = found->second.lock()) return kernel;
+  }
+  nereid_request request{};
+  request.path = "kernel.ttir";
+  request.source = ir.c_str();
+  request.target = "cpu";
+  nereid_kernel* made = nullptr;
+  nereid_text error{};
+  if (nereid_compile(&request, &made, &error) != NEREID_OK) {
+    why.assign(error.data ? error.data : "", error.size);
+    nereid_free(error);
+    return nullptr;
+  }
+  std::shared_ptr<nereid_kernel> kernel(made, nereid_kernel_free);
+  rememberKernel(ir, kernel);
+  return kernel;
+}
+
+struct Reader {
+  std::string_view rest;
+  bool ok = true;
+
+  std::string_view line() {
+    size_t end = rest.find('\n');
+    if (end == std::string_view::npos) ok = false;
+    std::string_view out = rest.substr(0, end);
+    rest.remove_prefix(ok ? end + 1 : rest.size());
+    return out;
+  }
+  static std::string_view word(std::string_view& line) {
+    size_t end = line.find(' ');
+    std::string_view out = line.substr(0, end);
+    line.remove_prefix(end == std::string_view::npos ? line.size() : end + 1);
+    return out;
+  }
+  uint64_t number(std::string_view& line) {
+    std::string_view text = word(line);
+    uint64_t n = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+    ok = ok && error == std::errc() && end == text.data() + text.size();
+    return n;
+  }
+};
+
+// Ready to run, once all of a configuration was read.
+bool finish(Call& call, CallConfig& c, std::string& why) {
+  nereid_text error{};
+  if (nereid_kernel_entry(c.kernel.get(), &c.entry, &error) != NEREID_OK) {
+    why.assign(error.data ? error.data : "", error.size);
+    nereid_free(error);
+    return false;
+  }
+  if (c.entry.count != c.bits.size()) return why = "the kernel takes another number of arguments", false;
+  c.args.assign(c.bits.size(), nullptr);
+  std::vector<bool> isBuffer(c.bits.size());
+  for (auto [argument, buffer] : c.pointers) {
+    isBuffer[argument] = true;
+    if (buffer >= call.inputs + call.outputs) return why = "there is no such buffer", false;
+  }
+  for (size_t i = 0; i < c.bits.size(); ++i) {
+    if (c.entry.is_array[i] && !isBuffer[i]) {  // an address that is known, None as 0
+      c.args[i] = reinterpret_cast<const void*>(static_cast<uintptr_t>(c.bits[i]));
+    } else if (c.entry.is_array[i] != isBuffer[i]) {
+      return why = "a buffer for a scalar", false;
+    } else if (!isBuffer[i]) {
+      c.args[i] = &c.bits[i];
+    }
+  }
+  for (auto [buffer, bytes] : c.zeros)
+    if (buffer < call.inputs || buffer >= call.inputs + call.outputs) return why = "only outputs are zeroed", false;
+  c.items = 1;
+  bool serial[3] = {};
+  for (int axis : c.serial) {
+    if (axis < 0 || axis > 2 || serial[axis]) return why = "no such axis", false;
+    serial[axis] = true;
+  }
+  for (int axis = 0; axis < 3; ++axis)
+    if (!serial[axis]) c.items *= c.grid[axis];
+  return true;
+}
+
+}  // namespace
+
+void rememberKernel(const std::string& ir, const std::shared_ptr<nereid_kernel>& kernel) {
+  Known& k = known();
+  std::lock_guard lock(k.mutex);
+  k.kernels[ir] = kernel;
+  if (k.kernels.size() % 256 == 0) std::erase_if(k.kernels, [](const auto& entry) { return entry.second.expired(); });
+}
+
+std::unique_ptr<Call> readCall(std::string_view text, std::string& why) {
+  auto call = std::make_unique<Call>();
+  call->hash = 0xcbf29ce484222325;
+  for (char c : text) call->hash = (call->hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  Reader r{text};
+  if (r.line() != "nereid-call 1") return why = "the call was written by another version of Nereid", nullptr;
+  CallConfig* c = nullptr;
+  while (r.ok && !r.rest.empty()) {
+    std::string_view line = r.line(), word = Reader::word(line);
+    if (word == "name") {
+      call->name = line;
+    } else if (word == "buffers") {
+      call->inputs = r.number(line);
+      call->outputs = r.number(line);
+    } else if (word == "alias") {
+      size_t input = r.number(line), output = r.number(line), bytes = r.number(line);
+      r.ok = r.ok && input < call->inputs && output >= call->inputs && output < call->inputs + call->outputs;
+      call->aliases.push_back({input, output, bytes});
+    } else if (word == "threads") {
+      call->threads = static_cast<int>(r.number(line));
+    } else if (word == "config") {
+      call->configs.push_back(std::make_unique<CallConfig>());
+      c = call->configs.back().get();
+      c->name = line;
+    } else if (!c) {
+      r.ok = false;
+    } else if (word == "grid") {
+      for (uint32_t& n : c->grid) n = static_cast<uint32_t>(r.number(line));
+    } else if (word == "serial") {
+      while (r.ok && !line.empty()) c->serial.push_back(static_cast<int>(r.number(line)));
+    } else if (word == "zero") {
+      size_t buffer = r.number(line);
+      c->zeros.push_back({buffer, r.number(line)});
+    } else if (word == "buffer") {
+      c->pointers.push_back({c->bits.size(), r.number(line)});
+      c->bits.push_back(0);
+    } else if (word == "bits") {
+      c->bits.push_back(r.number(line));
+    } else if (word == "kernel") {
+      size_t size = r.number(line);
+      if (!r.ok || size > r.rest.size()) {
+        r.ok = false;
+        break;
+      }
+      std::string ir(r.rest.substr(0, size));
+      r.rest.remove_prefix(size);
+      c->kernel = kernelOf(ir, why);
+      if (!c->kernel || !finish(*call, *c, why)) return nullptr;
+    } else {
+      r.ok = false;
+    }
+  }
+  for (auto& config : call->configs) r.ok = r.ok && config->kernel;
+  if (!r.ok || call->configs.empty()) return why = "the call is damaged", nullptr;
+  return call;
+}
+
+}  // namespace nereid::python
