@@ -14,6 +14,7 @@ if not hasattr(_core, "xla_handlers"):
     raise ImportError("this build of Nereid has no custom calls: it was built where jaxlib's headers were missing")
 
 from ._call import CUSTOM_CALL_TARGET_NAME  # noqa: E402
+from . import pallas  # noqa: E402
 from .adapter import patch_jax_triton  # noqa: E402
 from .helpers import differentiable, vectorized  # noqa: E402
 from .kernel_call import triton_call  # noqa: E402
@@ -26,4 +27,4 @@ def set_deterministic(on=True):
     _core.xla_take_first(on)
 
 
-__all__ = ["CUSTOM_CALL_TARGET_NAME", "differentiable", "patch_jax_triton", "set_deterministic", "triton_call", "tuned", "vectorized"]
+__all__ = ["CUSTOM_CALL_TARGET_NAME", "differentiable", "pallas", "patch_jax_triton", "set_deterministic", "triton_call", "tuned", "vectorized"]

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: MIT
+"""Pallas kernels, compiled for the CPU:
+
+    nereid.jax.pallas.enable()
+
+after which a pallas_call without interpret=True runs there. JAX's own lowering for Triton writes the IR, as for a GPU; but
+
+- what a block has outside of its array is padding, read as zero and dropped when written, where a GPU would touch whatever lies there;
+- programs that write the same block run one after the other, in the order of the grid, as on a TPU and as interpret=True does: `o_ref[...] += ...` along an axis is a
+  sum. With pallas.triton.CompilerParams a block that is the whole array does not count: such kernels index it themselves, by program.
+"""
+import functools
+import math
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax._src import core
+from jax._src.interpreters import mlir
+
+from . import _call
+
+_enabled = False
+_MANY = 1 << 20  # programs: beyond it, index maps are not tried out
+
+
+def enable():
+    """From now on pallas_call is compiled where a program is for the CPU; for GPUs and TPUs, and with interpret=True, all is as before."""
+    global _enabled
+    try:
+        from jax._src.pallas import pallas_call
+        from jax._src.pallas.triton import lowering  # noqa: F401
+    except ImportError as e:
+        raise ImportError(f"JAX {jax.__version__} has no lowering of Pallas to Triton, by which Nereid compiles: 0.10 and 0.11 have it") from e
+    if _enabled:
+        return
+
+    def rule(ctx, *args, interpret, **params):
+        if interpret:
+            return pallas_call._pallas_call_lowering(ctx, *args, interpret=interpret, **params)
+        return mlir.lower_fun(functools.partial(_call_of, ctx, **params), multiple_results=True)(ctx, *args)
+
+    mlir.register_lowering(pallas_call.pallas_call_p, rule, platform="cpu")
+    _enabled = True
+
+
+def _call_of(ctx, *args, jaxpr, grid_mapping, debug, input_output_aliases, mesh, compiler_params, out_avals, metadata=None, cost_estimate=None, name=None, **unknown):
+    """The call as JAX functions: arrays padded, the kernel, results without their padding."""
+    from jax._src.pallas.triton import core as triton_core
+    from jax._src.pallas.triton import lowering
+    del cost_estimate, metadata
+    if any(v for v in unknown.values()):
+        raise NotImplementedError(f"pallas_call: {', '.join(unknown)} is not known to Nereid")
+    if jaxpr.constvars:
+        raise ValueError("Cannot lower a pallas_call with constants.")
+    if mesh is not None:
+        raise NotImplementedError("pallas_call on the CPU: `mesh` is not supported")
+    if grid_mapping.num_dynamic_grid_bounds:
+        raise NotImplementedError("pallas_call on the CPU: dynamic grid bounds are not supported")
+    if grid_mapping.num_index_operands:
+        raise NotImplementedError("pallas_call on the CPU: scalar prefetch is not supported")
+    if grid_mapping.scratch_avals:
+        raise NotImplementedError("pallas_call on the CPU: scratch memory is not supported; carry values through a loop, or accumulate in an output")
+    if 0 in grid_mapping.grid:
+        raise NotImplementedError("pallas_call on the CPU: a grid without programs")
+    # Parameters that say what axes are like are welcome; those of other back-ends' memory and pipelines mean nothing here.
+    by_hand = isinstance(compiler_params, triton_core.CompilerParams)
+
+    blocks = [_Block(bm, grid_mapping.grid) for bm in grid_mapping.block_mappings]
+    padded = grid_mapping.replace(block_mappings=tuple(b.mapping for b in blocks))
+    inputs = len(args)
+    module = lowering.lower_jaxpr_to_triton_module(jaxpr, padded, "cuda", None, mlir_ctx=ctx.module_context)
+    ir = _readable(module.module.operation.get_asm())
+    if debug:
+        print(ir)
+    kept = _call.compiled(ir)
+    grid = tuple(module.grid) + (1,) * (3 - len(module.grid))
+    serial = _serial_axes(grid_mapping, blocks[inputs:], by_hand, len(module.grid))
+
+    buffer_of = {i: inputs + o for i, o in input_output_aliases}
+    passed = []
+    for k, (key, _, writes) in enumerate(kept.parameters):
+        if k < inputs and k not in buffer_of and writes:
+            raise ValueError(f"the kernel writes to its input {k}, but JAX's arrays do not change: give it in input_output_aliases")
+        passed.append(("buffer", buffer_of.get(k, k)))
+    outs = [core.ShapedArray(b.shape, a.dtype) for b, a in zip(blocks[inputs:], out_avals)]
+    for i, o in input_output_aliases:
+        if blocks[i].shape != blocks[inputs + o].shape:
+            raise NotImplementedError("pallas_call on the CPU: blocks of an input and of the output that is aliased to it overhang differently")
+    text = _call.text_of(name or jaxpr.debug_info.func_name, inputs, len(outs), [(i, inputs + o, _call.size_in_bytes(outs[o])) for i, o in input_output_aliases],
+                         [_call.Config(kept.ir, grid, passed, serial=serial)])
+    args = [jnp.pad(a, [(0, p - n) for p, n in zip(b.shape, a.shape)]) if b.shape != a.shape else a for a, b in zip(args, blocks)]
+    results = _call.nereid_call_p.bind(*_call.same_varying_axes(args), call=text, aliases=tuple(sorted(input_output_aliases)), has_side_effect=False, attributes=(),
+                                       out_types=tuple((o.shape, o.dtype) for o in outs))
+    return [r[tuple(map(slice, a.shape))] if r.shape != a.shape else r for r, a in zip(results, out_avals)]
+
+
+def _readable(text):
+    """As our front-end wants it: XLA aligns to less than Pallas says, products are exact on this processor, and programs have one thread."""
+    text = text.replace("tt.divisibility = 32 : i32", "tt.divisibility = 16 : i32").replace("inputPrecision = tf32x3", "inputPrecision = ieee").replace("inputPrecision = tf32", "inputPrecision = ieee")
+    return re.sub(r"(?m)^\s*(gpu\.barrier|ttg\.barrier|ttg\.local_barrier).*\n", "", text)
+
+
+class _Block:
+    """An operand's blocks: where they lie for each program, and the shape of the array that holds them all."""
+
+    def __init__(self, mapping, grid):
+        self.sizes, self.scales = [], []
+        for b in mapping.block_shape:
+            kind = type(b).__name__
+            if kind not in ("Blocked", "Element", "Squeezed"):
+                raise NotImplementedError(f"pallas_call on the CPU: blocks with a dimension that is {kind}")
+            size = 1 if kind == "Squeezed" else b.block_size
+            self.sizes.append(size)
+            self.scales.append(size if kind == "Blocked" else 1)
+        array = mapping.array_aval
+        self.is_whole = tuple(self.sizes) == tuple(array.shape)
+        self.jaxpr = getattr(mapping.index_map_jaxpr, "jaxpr", mapping.index_map_jaxpr)
+        self.consts = getattr(mapping.index_map_jaxpr, "consts", ())
+        self.grid = grid
+        # Of each dimension the grid's axis that is its index, a number, or None where it takes computing.
+        self.plain = [v.val if isinstance(v, core.Literal) else self.jaxpr.invars.index(v) if v in self.jaxpr.invars else None for v in self.jaxpr.outvars]
+        self.is_axis = [isinstance(v, core.Var) and v in self.jaxpr.invars for v in self.jaxpr.outvars]
+        self.is_simple = None not in self.plain
+        self._indices = None
+        shape = []
+        for d, n in enumerate(array.shape):
+            least, most = self.bounds(d)
+            if least is None:
+                most = math.ceil(n / self.sizes[d]) * self.sizes[d]  # not tried out
+            elif least < 0 or most - self.sizes[d] >= max(n, 1):
+                raise ValueError(f"pallas_call: a block lies outside of its array of shape {array.shape}: along axis {d} it begins at {least if least < 0 else most - self.sizes[d]}")
+            shape.append(max(n, most))
+        self.shape = tuple(shape)
+        self.mapping = mapping if self.shape == tuple(array.shape) else mapping.replace(array_aval=array.update(shape=self.shape))
+
+    def indices(self):
+        """[programs, dimensions]: block indices, programs in the order of the grid; None where there are too many."""
+        if self._indices is None and math.prod(self.grid) <= _MANY:
+            with jax.ensure_compile_time_eval():
+                ids = np.indices(self.grid, np.int32).reshape(len(self.grid), -1) if self.grid else np.zeros((0, 1), np.int32)
+                if self.is_simple:
+                    columns = [ids[p] if is_axis else np.full(ids.shape[1], p) for p, is_axis in zip(self.plain, self.is_axis)]
+                else:
+                    columns = jax.vmap(lambda *i: core.eval_jaxpr(self.jaxpr, self.consts, *i))(*ids)
+                self._indices = np.stack([np.asarray(c) for c in columns], 1) if columns else np.zeros((ids.shape[1], 0), np.int32)
+        return self._indices
+
+    def bounds(self, d):
+        """Along a dimension, where the first block begins and the last ends."""
+        if self.is_simple:
+            least = 0 if self.is_axis[d] else int(self.plain[d])
+            most = self.grid[self.plain[d]] - 1 if self.is_axis[d] else least
+        else:
+            found = self.indices()
+            if found is None:
+                return None, None
+            least, most = int(found[:, d].min()), int(found[:, d].max())
+        return least * self.scales[d], most * self.scales[d] + self.sizes[d]
+
+    def revisited(self):
+        """Axes of the grid along which programs write the same block."""
+        wide = {a for a, n in enumerate(self.grid) if n > 1}
+        if self.is_simple:
+            return wide - {p for p, is_axis in zip(self.plain, self.is_axis) if is_axis}
+        found = self.indices()
+        if found is None:
+            return wide
+        _, group = np.unique(found, axis=0, return_inverse=True)
+        group = group.reshape(-1)
+        ids = np.indices(self.grid, np.int32).reshape(len(self.grid), -1)
+        out = set()
+        for a in wide:
+            least, most = np.full(group.max() + 1, self.grid[a]), np.zeros(group.max() + 1, np.int32)
+            np.minimum.at(least, group, ids[a])
+            np.maximum.at(most, group, ids[a])
+            if (least != most).any():
+                out.add(a)
+        return out
+
+
+def _serial_axes(grid_mapping, outputs, by_hand, launched):
+    """Of the launched grid's axes those whose programs run one after the other, the slowest first."""
+    axes = set().union(*(b.revisited() for b in outputs if not (by_hand and b.is_whole))) if outputs else set()
+    if not axes:
+        return ()
+    # As JAX lays out the grid: mapped axes last, and all but the last two in one, whose first is the fastest.
+    order = [a for a in range(len(grid_mapping.grid)) if a not in grid_mapping.vmapped_dims] + list(reversed(grid_mapping.vmapped_dims))
+    together = len(order) - launched + 1 if launched < len(order) else 1
+    place = {a: max(k - together + 1, 0) for k, a in enumerate(order)}
+    if sum(place[a] == 0 for a in axes) > 1:
+        raise NotImplementedError("pallas_call on the CPU: outputs are revisited along two axes of a grid with more than three, which JAX makes one")
+    return tuple(place[a] for a in sorted(axes))
