@@ -71,7 +71,7 @@ modules() {
   (cd "$1" && npm ci --no-audit --no-fund --loglevel=error) && cp "$1/package-lock.json" "$1/node_modules/.lock"
 }
 python() {
-  for package in numpy==2.2.6 nanobind==3.1.0 scikit-build-core==1.1.2 ml_dtypes==0.6.0 pytest==9.2.0 jax==0.10.2; do venv "$package"; done
+  for package in numpy==2.2.6 nanobind==3.1.0 scikit-build-core==1.1.2 ml_dtypes==0.6.0 pytest==9.2.0 jax==0.10.2 flatbuffers==25.12.19; do venv "$package"; done
 }
 case "${1:-}" in
   --numpy | --bench) venv numpy==2.2.6 ;;
