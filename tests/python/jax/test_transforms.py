@@ -138,6 +138,7 @@ def test_processes(count):
 
 
 def test_export_and_back_in_another_process(tmp_path):
+    pytest.importorskip("flatbuffers")
     x = numbers((4, 50))
     exported = jax.export.export(jax.jit(lambda x: rows(sums(x, x))), disabled_checks=[jax.export.DisabledSafetyCheck.custom_call(nereid.jax.CUSTOM_CALL_TARGET_NAME)])(x)
     (tmp_path / "program").write_bytes(exported.serialize())

@@ -1,0 +1,23 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The tests of nereid.jax with another Python and JAX than here, on the CPU, without a network: as on a machine with Python 3.12, jax 0.11, jax-triton 0.4 and a GPU.
+#   tests/python/jax_machine.sh WHEEL [PYTHON]
+# The wheel is built elsewhere, for that Python: scripts/wheel.sh.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+wheel=$(readlink -f "$1")
+python=${2:-python3}
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+# Unpacked, a wheel is as good as installed; pip may not be there.
+"$python" -m zipfile -e "$wheel" "$place/site"
+export PYTHONPATH="$place/site" JAX_PLATFORMS=cpu
+"$python" -c "
+import sys, jax, jaxlib
+def version(name):
+    try:
+        return __import__(name).__version__
+    except ImportError:
+        return 'not there'
+print('Python', sys.version.split()[0], 'jax', jax.__version__, 'jax_triton', version('jax_triton'), 'triton', version('triton'))"
+"$python" -m pytest -q -p no:cacheprovider "$here/jax"
