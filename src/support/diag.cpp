@@ -55,6 +55,8 @@ std::string& DiagBuilder::newHint() {
   return all_[index_].hint;
 }
 
+DiagBuilder& DiagBuilder::meant(std::string_view near) { return near.empty() ? *this : hint("did you mean `", near, "`?"); }
+
 std::string& DiagBuilder::newLabel(Loc loc) { return all_[index_].labels.emplace_back(loc, std::string()).text; }
 
 DiagBuilder Diags::error(Err err, Loc loc) {

@@ -105,6 +105,8 @@ class DiagBuilder {
     appendAll(newHint(), parts...);
     return *this;
   }
+  // The hint for a likely slip; none where `near` is empty.
+  DiagBuilder& meant(std::string_view near);
   operator std::unexpected<Failed>() const { return std::unexpected(Failed{}); }  // NOLINT: implicit by design
   template <class T>
   operator Result<T>() const {  // NOLINT: implicit by design

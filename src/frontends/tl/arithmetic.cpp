@@ -5,7 +5,7 @@
 
 namespace nereid::tl {
 
-Result<Tensor> CodeGen::scalarConstant(const Val& number, DType type, Loc loc, const std::vector<int64_t>& shape) {
+Result<Tensor> CodeGen::scalarConstant(const Val& number, DType type, Loc loc, const Shape& shape) {
   TType shaped{type, shape};
   Type ir = shaped.ir();
   if (type.isPointer()) {
@@ -13,16 +13,16 @@ Result<Tensor> CodeGen::scalarConstant(const Val& number, DType type, Loc loc, c
       Tensor zero = tensor(b_.i64(0), {{Prim::I64}, {}});
       return splat(TRY(cast(zero, type, loc)), shape);
     }
-    return error(Err::Type, loc).says("a number cannot be a ", name(type));
+    return error(Err::Type, loc).says("a number cannot be a ", type);
   }
   if (type.isInt()) {
     if (type.isBool()) return tensor(b_.constant(ir, truthy(number)), shaped);
-    if (!number.isInt()) return error(Err::Type, loc).says("the float ", repr(number), " cannot be an ", name(type)).hint("write an integer, or cast");
+    if (!number.isInt()) return error(Err::Type, loc).says("the float ", repr(number), " cannot be an ", type).hint("write an integer, or cast");
     if (type.isUnsigned() && number.number < 0)
-      return error(Err::Type, loc).says("the negative number ", repr(number), " cannot be an ", name(type));
+      return error(Err::Type, loc).says("the negative number ", repr(number), " cannot be an ", type);
     return tensor(b_.constant(ir, static_cast<uint64_t>(number.number)), shaped);
   }
-  if (!type.isFloat()) return error(Err::Type, loc).says("a number cannot be a ", name(type));
+  if (!type.isFloat()) return error(Err::Type, loc).says("a number cannot be a ", type);
   double value = number.asDouble();
   // Triton's builder takes a float for every type below 64 bits.
   if (type.bits() < 64) value = static_cast<float>(value);
@@ -52,11 +52,11 @@ Result<Tensor> CodeGen::toTensor(const Val& v, Loc loc) {
     case VK::Bool: case VK::Int: case VK::Float: return scalarConstant(v, TRY(numberType(v, loc)), loc);
     case VK::Desc: return error(Err::Type, loc).says("a tensor descriptor cannot be used as a tensor").hint("read a block with `desc.load([...])`");
     case VK::BlockPtr: return error(Err::Type, loc).says("a block pointer cannot be used as a tensor").hint("read the block with `tl.load(ptr)`, move it with `tl.advance`");
-    default: return error(Err::Type, loc).says("expected a tensor or a number, but this is ", describe(v));
+    default: return error(Err::Type, loc).says("expected a tensor or a number, but this is ", v);
   }
 }
 
-Result<Tensor> CodeGen::memoryOperand(const Val& v, DType elem, const std::vector<int64_t>& shape, Loc loc) {
+Result<Tensor> CodeGen::memoryOperand(const Val& v, DType elem, const Shape& shape, Loc loc) {
   if (v.isNumber()) {
     DType own = TRY(numberType(v, loc));
     bool exact = (elem.isStandardFloat() && own.bits() <= 32) || (elem.isInt() && !elem.isBool() && own.isInt() && own.bits() <= elem.bits() && v.number >= 0);
@@ -67,19 +67,19 @@ Result<Tensor> CodeGen::memoryOperand(const Val& v, DType elem, const std::vecto
 
 Tensor CodeGen::zeroOf(const TType& type) { return tensor(b_.constant(type.ir(), 0), type); }
 
-Tensor CodeGen::splat(Tensor scalar, const std::vector<int64_t>& shape) {
+Tensor CodeGen::splat(Tensor scalar, const Shape& shape) {
   if (shape.empty()) return scalar;
   TType type{scalar.type.scalar, shape};
   // A constant is as well written with its shape: fewer operations for everyone who reads it.
   if (scalar.value->def && scalar.value->def->op == Op::Constant)
     return tensor(b_.constant(Dense{type.ir(), scalar.value->def->dense().bits}), type);
-  return tensor(b_.splat(scalar.value, shape), type);
+  return tensor(b_.create(Op::Splat, {scalar.value}, {type.ir()})->result(), type);
 }
 
 Tensor CodeGen::expandDims(Tensor t, int axis) {
   if (!t.type.isBlock()) return splat(t, {1});
   TType type = t.type;
-  type.shape.insert(type.shape.begin() + axis, 1);
+  type.shape.insert(static_cast<size_t>(axis), 1);
   return tensor(b_.expandDims(t.value, axis), type);
 }
 
@@ -105,12 +105,12 @@ Result<DType> CodeGen::computationType(DType a, bool aIsNumber, DType b, bool bI
   if (a.is(Prim::BF16) || b.is(Prim::BF16)) return DType{Prim::F32};
   if (a.isFp8() && b.isFp8()) return a == b ? a : DType{Prim::F16};
   if (!a.isInt() || !b.isInt())
-    return error(Err::Type, locs.at).says("cannot combine ", name(a), " and ", name(b)).hint("cast one of them with `.to(...)`");
+    return error(Err::Type, locs.at).says("cannot combine ", a, " and ", b).hint("cast one of them with `.to(...)`");
   if (divide && a.isSigned() != b.isSigned())
     return error(Err::Type, locs.at)
-        .says("cannot divide ", name(a), " by ", name(b), ": their signedness differs, so the result would rarely be useful")
-        .label(locs.a, name(a))
-        .label(locs.b, name(b))
+        .says("cannot divide ", a, " by ", b, ": their signedness differs, so the result would rarely be useful")
+        .label(locs.a, a)
+        .label(locs.b, b)
         .hint("cast one of them with `.to(...)`");
   return promoteInts(a, b);
 }
@@ -124,9 +124,9 @@ Result<CodeGen::Pair> CodeGen::operands(const Val& va, const Val& vb, Rules rule
   auto checkPointer = [&](DType x, DType y, bool allowed, Loc loc) -> Result<void> {
     if (!x.isPointer()) return {};
     if (!allowed)
-      return error(Err::Type, loc).says("a ", name(x), " does not take part in this operation").label(loc == locs.a ? locs.b : locs.a, name(y));
+      return error(Err::Type, loc).says("a ", x, " does not take part in this operation").label(loc == locs.a ? locs.b : locs.a, y);
     if ((y.isPointer() && x != y) || y.isFloat())
-      return error(Err::Type, loc).says("cannot combine ", name(x), " and ", name(y)).label(loc == locs.a ? locs.b : locs.a, name(y));
+      return error(Err::Type, loc).says("cannot combine ", x, " and ", y).label(loc == locs.a ? locs.b : locs.a, y);
     return {};
   };
   CHECK_OK(checkPointer(sa, sb, rules.pointerLeft, locs.a));
@@ -137,13 +137,13 @@ Result<CodeGen::Pair> CodeGen::operands(const Val& va, const Val& vb, Rules rule
       if (!number) return cast(t, type, loc);
       if (type.isUnsigned() && v.asDouble() < 0)
         return error(Err::Type, loc)
-            .says("cannot combine a tensor of ", name(type), " with the negative number ", repr(v))
+            .says("cannot combine a tensor of ", type, " with the negative number ", repr(v))
             .hint("cast the tensor to a signed type, or the number with `tl.full`");
       if (type.isInt() && v.isInt()) {
         Int one = 1;
         Int low = type.isSigned() ? -(one << (type.bits() - 1)) : 0;
         Int high = type.isSigned() ? (one << (type.bits() - 1)) - 1 : (one << type.bits()) - 1;
-        if (v.number < low || v.number > high) return error(Err::Type, loc).says("the number ", repr(v), " is out of range for ", name(type));
+        if (v.number < low || v.number > high) return error(Err::Type, loc).says("the number ", repr(v), " is out of range for ", type);
       }
       return scalarConstant(v, type, loc, other.type.shape);
     };
@@ -156,6 +156,12 @@ Result<CodeGen::Pair> CodeGen::operands(const Val& va, const Val& vb, Rules rule
   return broadcast(a, b, locs);
 }
 
+Tensor CodeGen::stretch(const Tensor& t, const Shape& shape) {
+  if (t.type.shape == shape) return t;
+  TType type{t.type.scalar, shape};
+  return tensor(b_.create(Op::Broadcast, {t.value}, {type.ir()})->result(), type);
+}
+
 Result<CodeGen::Pair> CodeGen::broadcast(Tensor a, Tensor b, const Locs& locs) {
   if (a.type.isBlock() && !b.type.isBlock()) return Pair{a, splat(b, a.type.shape)};
   if (!a.type.isBlock() && b.type.isBlock()) return Pair{splat(a, b.type.shape), b};
@@ -163,34 +169,29 @@ Result<CodeGen::Pair> CodeGen::broadcast(Tensor a, Tensor b, const Locs& locs) {
   Tensor a0 = a, b0 = b;
   while (a.type.shape.size() < b.type.shape.size()) a = expandDims(a, 0);
   while (b.type.shape.size() < a.type.shape.size()) b = expandDims(b, 0);
-  std::vector<int64_t> shape;
+  Shape shape;
   for (size_t i = 0; i < a.type.shape.size(); ++i) {
     int64_t x = a.type.shape[i], y = b.type.shape[i];
     if (x != y && x != 1 && y != 1)
       return error(Err::Shape, locs.at)
-          .says("shapes ", shapeText(a0.type.shape), " and ", shapeText(b0.type.shape), " do not fit together: axis ", i, " is ", x, " and ", y)
-          .label(locs.a, text(a0.type))
-          .label(locs.b, text(b0.type))
+          .says("shapes ", a0.type.shape, " and ", b0.type.shape, " do not fit together: axis ", i, " is ", x, " and ", y)
+          .label(locs.a, a0.type)
+          .label(locs.b, b0.type)
           .hint("axes must be equal or 1; `x[:, None]` and `x[None, :]` add an axis");
     shape.push_back(x == 1 ? y : x);
   }
-  auto stretch = [&](Tensor t) {
-    if (t.type.shape == shape) return t;
-    return tensor(b_.broadcast(t.value, shape), {t.type.scalar, shape});
-  };
-  a = stretch(a);
-  return Pair{a, stretch(b)};
+  a = stretch(a, shape);
+  return Pair{a, stretch(b, shape)};
 }
 
-Result<Tensor> CodeGen::broadcastTo(Tensor t, const std::vector<int64_t>& shape, Loc loc) {
+Result<Tensor> CodeGen::broadcastTo(Tensor t, const Shape& shape, Loc loc) {
   if (!t.type.isBlock()) return splat(t, shape);
   if (t.type.shape.size() != shape.size())
-    return error(Err::Shape, loc).says("cannot broadcast ", text(t.type), " to ", shapeText(shape), ": the ranks differ");
-  if (t.type.shape == shape) return t;
+    return error(Err::Shape, loc).says("cannot broadcast ", t.type, " to ", shape, ": the ranks differ");
   for (size_t i = 0; i < shape.size(); ++i)
     if (t.type.shape[i] != shape[i] && t.type.shape[i] != 1)
-      return error(Err::Shape, loc).says("cannot broadcast ", text(t.type), " to ", shapeText(shape), ": axis ", i, " is ", t.type.shape[i], ", not 1 or ", shape[i]);
-  return tensor(b_.broadcast(t.value, shape), {t.type.scalar, shape});
+      return error(Err::Shape, loc).says("cannot broadcast ", t.type, " to ", shape, ": axis ", i, " is ", t.type.shape[i], ", not 1 or ", shape[i]);
+  return stretch(t, shape);
 }
 
 Result<std::vector<Tensor>> CodeGen::broadcastAll(std::vector<Tensor> ts, const Locs& locs) {
@@ -246,9 +247,9 @@ Result<Tensor> CodeGen::floorDiv(const Val& va, const Val& vb, const Locs& locs)
   auto [a, b] = TRY(operands(va, vb, {.divide = true}, locs));
   if (!a.type.scalar.isInt() || !b.type.scalar.isInt())
     return error(Err::Type, locs.at)
-        .says("`//` is for integers, but these are ", name(a.type.scalar))
-        .label(locs.a, text(a.type))
-        .label(locs.b, text(b.type))
+        .says("`//` is for integers, but these are ", a.type.scalar)
+        .label(locs.a, a.type)
+        .label(locs.b, b.type)
         .hint("`tl.floor(a / b)` divides floats");
   return tensor(b_.make(a.type.scalar.isSigned() ? Op::DivSI : Op::DivUI, {a.value, b.value}), a.type);
 }
@@ -263,9 +264,9 @@ Result<CodeGen::Pair> CodeGen::intOperands(const Val& va, const Val& vb, const L
   auto [a, b] = TRY(operands(va, vb, {}, locs));
   if (!a.type.scalar.isInt() || !b.type.scalar.isInt())
     return error(Err::Type, locs.at)
-        .says("bitwise operators are for integers, but these are ", name(a.type.scalar))
-        .label(locs.a, text(a.type))
-        .label(locs.b, text(b.type));
+        .says("bitwise operators are for integers, but these are ", a.type.scalar)
+        .label(locs.a, a.type)
+        .label(locs.b, b.type);
   return Pair{a, b};
 }
 
@@ -280,7 +281,7 @@ Result<Tensor> CodeGen::shiftRight(const Val& va, const Val& vb, const Locs& loc
   return bitwise(isSigned ? Op::ShRSI : Op::ShRUI, va, vb, locs);
 }
 
-Result<Tensor> CodeGen::compare(const std::string& op, const Val& va, const Val& vb, const Locs& locs) {
+Result<Tensor> CodeGen::compare(std::string_view op, const Val& va, const Val& vb, const Locs& locs) {
   auto [a, b] = TRY(operands(va, vb, {}, locs));
   struct Row {
     std::string_view op;
@@ -321,7 +322,7 @@ Result<Tensor> CodeGen::negate(const Tensor& t, Loc loc) {
 
 Result<Tensor> CodeGen::invert(const Tensor& t, Loc loc) {
   DType s = t.type.scalar;
-  if (!s.isInt()) return error(Err::Type, loc).says("`~` is for integers, but this is ", text(t.type));
+  if (!s.isInt()) return error(Err::Type, loc).says("`~` is for integers, but this is ", t.type);
   Tensor ones = tensor(b_.constant(t.type.ir(), ~uint64_t{0}), t.type);
   return tensor(b_.make(Op::XOrI, {t.value, ones.value}), t.type);
 }
@@ -336,7 +337,7 @@ Result<Tensor> CodeGen::logical(bool conjunction, const Val& va, const Val& vb, 
     Tensor t = TRY(toTensor(v, loc));
     if (t.type.scalar.isBool()) return t;
     if (t.type.scalar.bits() != 1)
-      return error(Err::Type, loc).says("`and`, `or` and `not` take int1, but this is ", text(t.type)).hint("compare it with something first: `x != 0`");
+      return error(Err::Type, loc).says("`and`, `or` and `not` take int1, but this is ", t.type).hint("compare it with something first: `x != 0`");
     return bitcast(t, {Prim::I1}, loc);
   };
   Tensor a = TRY(asBool(va, locs.a)), b = TRY(asBool(vb, locs.b));

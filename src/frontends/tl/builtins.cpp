@@ -267,28 +267,28 @@ std::vector<std::string> builtinNames(bool membersOnly) {
 }
 
 Result<int64_t> CodeGen::constantInt(const Val& v, Loc loc, std::string_view what) {
-  if (v.isTensor()) return error(Err::Type, loc).says(what, " must be a constexpr, but this is ", describe(v), ", known only when the kernel runs").hint("make it a tl.constexpr parameter, or declare `x: tl.constexpr = ...`");
-  if (!v.isInt()) return error(Err::Type, loc).says(what, " must be an integer, but this is ", describe(v));
+  if (v.isTensor()) return error(Err::Type, loc).says(what, " must be a constexpr, but this is ", v, ", known only when the kernel runs").hint("make it a tl.constexpr parameter, or declare `x: tl.constexpr = ...`");
+  if (!v.isInt()) return error(Err::Type, loc).says(what, " must be an integer, but this is ", v);
   if (v.number > INT64_MAX || v.number < INT64_MIN) return error(Err::Type, loc).says(what, " does not fit in 64 bits");
   return static_cast<int64_t>(v.number);
 }
 
 Result<bool> CodeGen::constantBool(const Val& v, Loc loc, std::string_view what) {
-  if (v.isTensor()) return error(Err::Type, loc).says(what, " must be a constexpr, but this is ", describe(v));
+  if (v.isTensor()) return error(Err::Type, loc).says(what, " must be a constexpr, but this is ", v);
   return truthy(v);
 }
 
-Result<std::string> CodeGen::constantString(const Val& v, Loc loc, std::string_view what) {
+Result<std::string_view> CodeGen::constantString(const Val& v, Loc loc, std::string_view what) {
   if (v.isNone()) return "";
-  if (!v.is(VK::Str)) return error(Err::Type, loc).says(what, " must be a string, but this is ", describe(v));
+  if (!v.is(VK::Str)) return error(Err::Type, loc).says(what, " must be a string, but this is ", v);
   return v.text;
 }
 
 Result<DType> CodeGen::dtypeOf(const Val& v, Loc loc) {
   if (v.is(VK::DType)) return v.type.scalar;
   if (v.is(VK::Module) && v.text.starts_with("external:"))
-    return error(Err::Type, loc).says(describe(v), " is not a type that kernels know").hint("use Triton's own, as in tl.float32");
-  return error(Err::Type, loc).says("expected a type such as tl.float32, but this is ", describe(v));
+    return error(Err::Type, loc).says(v, " is not a type that kernels know").hint("use Triton's own, as in tl.float32");
+  return error(Err::Type, loc).says("expected a type such as tl.float32, but this is ", v);
 }
 
 Result<Tensor> CodeGen::tensorOf(const Val& v, Loc loc) {
@@ -306,9 +306,9 @@ Result<std::vector<int64_t>> CodeGen::intList(const Val& v, Loc loc, std::string
   return out;
 }
 
-Result<std::vector<int64_t>> CodeGen::shapeOf(const Val& v, Loc loc) {
+Result<Shape> CodeGen::shapeOf(const Val& v, Loc loc) {
   if (v.isTensor())
-    return error(Err::Shape, loc).says("a shape must be known at compile time, but this is ", describe(v)).hint("shapes are made of tl.constexpr parameters and of numbers");
+    return error(Err::Shape, loc).says("a shape must be known at compile time, but this is ", v).hint("shapes are made of tl.constexpr parameters and of numbers");
   std::vector<int64_t> shape = TRY(intList(v, loc, "a shape"));
   if (shape.size() > static_cast<size_t>(kMaxRank)) return error(Err::Shape, loc).says("a tensor can have at most ", kMaxRank, " axes, not ", shape.size());
   int64_t numel = 1;
@@ -319,9 +319,9 @@ Result<std::vector<int64_t>> CodeGen::shapeOf(const Val& v, Loc loc) {
       return error(Err::Shape, loc).says("each axis of a tensor must be a power of two, but ", d, " is not").hint(d > 0 ? cat("use ", up, " and mask off what is beyond ", d) : "");
     }
     if (d > kMaxNumel || (numel *= d) > kMaxNumel)
-      return error(Err::Shape, loc).says("a tensor can have at most ", kMaxNumel, " elements, and ", shapeText(shape), " has more").hint("process it in smaller blocks");
+      return error(Err::Shape, loc).says("a tensor can have at most ", kMaxNumel, " elements, and ", listText(shape), " has more").hint("process it in smaller blocks");
   }
-  return shape;
+  return Shape(shape);
 }
 
 Result<int64_t> CodeGen::axisOf(const Val& v, int64_t rank, Loc loc) {
@@ -334,7 +334,7 @@ Result<bool> CodeGen::propagateNan(const Bound& a, size_t i) {
   if (!a.given(i)) return false;
   if (a[i].is(VK::Str) && a[i].text == "PropagateNan.ALL") return true;
   if (a[i].is(VK::Str) && a[i].text == "PropagateNan.NONE") return false;
-  return error(Err::Type, a.loc(i)).says("expected tl.PropagateNan.ALL or tl.PropagateNan.NONE, but this is ", describe(a[i]));
+  return error(Err::Type, a.loc(i)).says("expected tl.PropagateNan.ALL or tl.PropagateNan.NONE, but this is ", a[i]);
 }
 
 }  // namespace nereid::tl

@@ -7,38 +7,41 @@
 namespace nereid::tl {
 
 Result<Val> CodeGen::bDot(Bound& a) {
-  Tensor x = TRY(tensorOf(a[0], a.loc(0))), y = TRY(tensorOf(a[1], a.loc(1)));
+  Tensor x = TRY(tensorOf(a, 0)), y = TRY(tensorOf(a, 1));
   if (a.given(3) && a.given(4)) return error(Err::Type, a.loc(4)).says("only one of input_precision and allow_tf32 can be given");
   // Not on a GPU: full precision unless the kernel asks for less.
   std::string precision = "ieee";
-  if (a.given(3)) precision = TRY(constantString(a[3], a.loc(3), "input_precision"));
-  else if (a.given(4)) precision = TRY(constantBool(a[4], a.loc(4), "allow_tf32")) ? "tf32" : "ieee";
+  if (a.given(3)) precision = TRY(constantString(a, 3, "input_precision"));
+  else if (a.given(4)) precision = TRY(constantBool(a, 4, "allow_tf32")) ? "tf32" : "ieee";
   static constexpr std::string_view kPrecisions[] = {"tf32", "tf32x3", "ieee", "bf16x3", "bf16x6"};
   for (char& c : precision) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
   auto found = std::find(std::begin(kPrecisions), std::end(kPrecisions), precision);
   if (found == std::end(kPrecisions)) return error(Err::Type, a.loc(3)).says("there is no input precision '", precision, "'").hint("it is one of ieee, tf32, tf32x3, bf16x3, bf16x6");
   int64_t precisionNumber = found - std::begin(kPrecisions);
-  DType out = a.given(6) ? TRY(dtypeOf(a[6], a.loc(6))) : DType{Prim::F32};
+  DType out = a.given(6) ? TRY(dtypeOf(a, 6)) : DType{Prim::F32};
 
   size_t rank = x.type.shape.size();
   if (rank < 2 || y.type.shape.size() != rank)
-    return error(Err::Shape, a.call).says("tl.dot takes two matrices, but these are ", text(x.type), " and ", text(y.type)).label(a.loc(0), text(x.type)).label(a.loc(1), text(y.type)).hint("`x[:, None]` makes a column, `x[None, :]` a row");
-  std::vector<int64_t> c(x.type.shape.begin(), x.type.shape.end() - 1);
-  c.push_back(y.type.shape.back());
-  if (x.type.shape[rank - 1] != y.type.shape[rank - 2] || !std::equal(x.type.shape.begin(), x.type.shape.end() - 2, y.type.shape.begin()))
+    return error(Err::Shape, a.call).says("tl.dot takes two matrices, but these are ", x.type, " and ", y.type).label(a.loc(0), x.type).label(a.loc(1), y.type).hint("`x[:, None]` makes a column, `x[None, :]` a row");
+  Shape c = x.type.shape, left = x.type.shape, right = y.type.shape;
+  c.erase(rank - 1);
+  c.push_back(right.back());
+  for (Shape* batch : {&left, &right})
+    for (int i = 0; i < 2; ++i) batch->erase(batch->size() - 1);
+  if (x.type.shape[rank - 1] != y.type.shape[rank - 2] || left != right)
     return error(Err::Shape, a.call)
-        .says("tl.dot needs shapes [M, K] and [K, N], but these are ", shapeText(x.type.shape), " and ", shapeText(y.type.shape))
-        .label(a.loc(0), text(x.type))
-        .label(a.loc(1), text(y.type))
+        .says("tl.dot needs shapes [M, K] and [K, N], but these are ", x.type.shape, " and ", y.type.shape)
+        .label(a.loc(0), x.type)
+        .label(a.loc(1), y.type)
         .hint("`tl.trans(x)` swaps the axes of an operand");
   DType sx = x.type.scalar, sy = y.type.scalar;
   auto allowed = [](DType s) { return s.is(Prim::I8) || s.is(Prim::F16) || s.is(Prim::BF16) || s.is(Prim::F32) || s.is(Prim::F64); };
   if (!(sx.isFp8() && sy.isFp8())) {
     for (int i : {0, 1}) {
       const Tensor& t = i ? y : x;
-      if (!allowed(t.type.scalar)) return error(Err::Type, a.loc(static_cast<size_t>(i))).says("tl.dot does not take ", name(t.type.scalar)).hint("it takes int8, fp8, fp16, bf16, fp32 and fp64");
+      if (!allowed(t.type.scalar)) return error(Err::Type, a.loc(static_cast<size_t>(i))).says("tl.dot does not take ", t.type.scalar).hint("it takes int8, fp8, fp16, bf16, fp32 and fp64");
     }
-    if (sx != sy) return error(Err::Type, a.call).says("tl.dot takes two operands of one type, but these are ", name(sx), " and ", name(sy)).label(a.loc(0), text(x.type)).label(a.loc(1), text(y.type)).hint("cast one of them with `.to(...)`");
+    if (sx != sy) return error(Err::Type, a.call).says("tl.dot takes two operands of one type, but these are ", sx, " and ", sy).label(a.loc(0), x.type).label(a.loc(1), y.type).hint("cast one of them with `.to(...)`");
   }
   DType result;
   if (sx.isInt()) result = {Prim::I32};
@@ -47,29 +50,27 @@ Result<Val> CodeGen::bDot(Bound& a) {
   else if (sx.is(Prim::F64)) result = {Prim::F64};
   else result = out;
   if (!result.is(Prim::F16) && !result.is(Prim::F32) && !result.is(Prim::F64) && !result.is(Prim::I32))
-    return error(Err::Type, a.loc(6)).says("out_dtype must be float16 or float32, not ", name(result));
+    return error(Err::Type, a.loc(6)).says("out_dtype must be float16 or float32, not ", result);
   TType type{result, c};
   if (type.numel() > kMaxNumel) return error(Err::Shape, a.call).says("the result would have more than ", kMaxNumel, " elements");
   Tensor acc;
   if (a.given(2)) {
-    acc = TRY(tensorOf(a[2], a.loc(2)));
+    acc = TRY(tensorOf(a, 2));
     // Triton compares the type with out_dtype, so that an accumulator that is not fp32 has to say so there, too.
     DType expected = sx.isInt() || sx.is(Prim::F64) ? (a.given(6) ? out : result) : result;
     if (acc.type.shape != c || acc.type.scalar != result || (a.given(6) && expected != out && !sx.is(Prim::F64)))
-      return error(Err::Type, a.loc(2)).says("the accumulator is ", text(acc.type), ", but the product is ", text(type));
+      return error(Err::Type, a.loc(2)).says("the accumulator is ", acc.type, ", but the product is ", type);
   } else {
     acc = zeroOf(type);
   }
   int64_t imprecise = 0;
-  if (a.given(5)) imprecise = TRY(constantInt(a[5], a.loc(5), "max_num_imprecise_acc"));
+  if (a.given(5)) imprecise = TRY(constantInt(a, 5, "max_num_imprecise_acc"));
   if (imprecise > x.type.shape.back() && sx.isFp8()) return error(Err::Type, a.loc(5)).says("max_num_imprecise_acc, ", imprecise, ", must be at most K, ", x.type.shape.back());
 
   bool flatten = rank >= 4;
   if (flatten) {
     auto batch = [&](Tensor t) {
-      std::vector<int64_t> shape{1, t.type.shape[rank - 2], t.type.shape[rank - 1]};
-      for (size_t i = 0; i + 2 < rank; ++i) shape[0] *= t.type.shape[i];
-      return reshape(t, shape, false, a.call);
+      return reshape(t, {left.numel(), t.type.shape[rank - 2], t.type.shape[rank - 1]}, false, a.call);
     };
     x = TRY(batch(x));
     y = TRY(batch(y));
@@ -82,10 +83,10 @@ Result<Val> CodeGen::bDot(Bound& a) {
 }
 
 Result<Val> CodeGen::bDotScaled(Bound& a) {
-  Tensor x = TRY(tensorOf(a[0], a.loc(0))), y = TRY(tensorOf(a[3], a.loc(3)));
+  Tensor x = TRY(tensorOf(a, 0)), y = TRY(tensorOf(a, 3));
   static constexpr std::string_view kFormats[] = {"e4m3", "e5m2", "e2m3", "e3m2", "e2m1", "bf16", "fp16"};
   auto formatOf = [&](size_t i) -> Result<int64_t> {
-    std::string f = TRY(constantString(a[i], a.loc(i), "a format"));
+    std::string_view f = TRY(constantString(a, i, "a format"));
     auto found = std::find(std::begin(kFormats), std::end(kFormats), f);
     int64_t number = found - std::begin(kFormats);
     if (found == std::end(kFormats) || number == 2 || number == 3) return error(Err::Type, a.loc(i)).says("there is no format '", f, "'").hint("it is one of e2m1, e4m3, e5m2, bf16, fp16");
@@ -94,7 +95,7 @@ Result<Val> CodeGen::bDotScaled(Bound& a) {
   int64_t fx = TRY(formatOf(2)), fy = TRY(formatOf(5));
   auto typed = [&](Tensor t, int64_t format, Loc loc) -> Result<Tensor> {
     if (format == 4) {
-      if (!t.type.scalar.is(Prim::U8) && !t.type.scalar.is(Prim::I8)) return error(Err::Type, loc).says("e2m1 values are packed in uint8, but this is ", text(t.type));
+      if (!t.type.scalar.is(Prim::U8) && !t.type.scalar.is(Prim::I8)) return error(Err::Type, loc).says("e2m1 values are packed in uint8, but this is ", t.type);
       return t;
     }
     Prim prim = format == 0 ? Prim::F8E4NV : format == 1 ? Prim::F8E5 : format == 5 ? Prim::BF16 : Prim::F16;
@@ -103,27 +104,28 @@ Result<Val> CodeGen::bDotScaled(Bound& a) {
   x = TRY(typed(x, fx, a.loc(0)));
   y = TRY(typed(y, fy, a.loc(3)));
   size_t rank = x.type.shape.size();
-  if ((rank != 2 && rank != 3) || y.type.shape.size() != rank) return error(Err::Shape, a.call).says("tl.dot_scaled takes two matrices, but these are ", text(x.type), " and ", text(y.type));
-  bool xPack = !a.present[8] || TRY(constantBool(a[8], a.loc(8), "lhs_k_pack")), yPack = !a.present[9] || TRY(constantBool(a[9], a.loc(9), "rhs_k_pack"));
+  if ((rank != 2 && rank != 3) || y.type.shape.size() != rank) return error(Err::Shape, a.call).says("tl.dot_scaled takes two matrices, but these are ", x.type, " and ", y.type);
+  bool xPack = !a.present(8) || TRY(constantBool(a, 8, "lhs_k_pack")), yPack = !a.present(9) || TRY(constantBool(a, 9, "rhs_k_pack"));
   if ((!xPack && fx != 4) || (!yPack && fy != 4)) return error(Err::Type, a.call).says("only e2m1 operands can be packed along another axis than K");
   int64_t m = x.type.shape[rank - 2], kx = x.type.shape[rank - 1], ky = y.type.shape[rank - 2], n = y.type.shape[rank - 1];
   if (fx == 4) (xPack ? kx : m) *= 2;
   if (fy == 4) (yPack ? ky : n) *= 2;
-  if (kx != ky) return error(Err::Shape, a.call).says("the reduced axes of tl.dot_scaled are ", kx, " and ", ky).label(a.loc(0), text(x.type)).label(a.loc(3), text(y.type));
+  if (kx != ky) return error(Err::Shape, a.call).says("the reduced axes of tl.dot_scaled are ", kx, " and ", ky).label(a.loc(0), x.type).label(a.loc(3), y.type);
   TType type{{Prim::F32}, {m, n}};
-  if (rank == 3) type.shape.insert(type.shape.begin(), x.type.shape[0]);
-  Tensor acc = a.given(6) ? TRY(tensorOf(a[6], a.loc(6))) : zeroOf(type);
-  if (!(acc.type == type)) return error(Err::Type, a.loc(6)).says("the accumulator is ", text(acc.type), ", but the product is ", text(type));
+  if (rank == 3) type.shape.insert(0, x.type.shape[0]);
+  Tensor acc = a.given(6) ? TRY(tensorOf(a, 6)) : zeroOf(type);
+  if (!(acc.type == type)) return error(Err::Type, a.loc(6)).says("the accumulator is ", acc.type, ", but the product is ", type);
   std::vector<Value*> values{x.value, y.value, acc.value};
   int32_t groups[2] = {0, 0};
   for (size_t i : {0u, 1u}) {
     size_t at = i ? 4 : 1;
     if (!a.given(at)) continue;
-    Tensor s = TRY(tensorOf(a[at], a.loc(at)));
+    Tensor s = TRY(tensorOf(a, at));
     int64_t group = s.type.scalar.is(Prim::F8E4NV) ? 16 : 32;
     std::vector<int64_t> expected{i ? n : m, kx / group};
-    if (s.type.shape.size() < 2 || !std::equal(expected.begin(), expected.end(), s.type.shape.end() - 2))
-      return error(Err::Shape, a.loc(at)).says("the scale must have the shape ", shapeText(expected), ", but this is ", text(s.type));
+    size_t axes = s.type.shape.size();
+    if (axes < 2 || s.type.shape[axes - 2] != expected[0] || s.type.shape[axes - 1] != expected[1])
+      return error(Err::Shape, a.loc(at)).says("the scale must have the shape ", listText(expected), ", but this is ", s.type);
     values.push_back(s.value);
     groups[i] = 1;
   }
@@ -138,7 +140,7 @@ Result<std::vector<Tensor>> CodeGen::combineResults(const Val& v, Loc loc, size_
   if (v.isTensor()) out.push_back(v.tensor);
   else if (v.is(VK::Tuple))
     for (const Val& item : *v.items) out.push_back(TRY(toTensor(item, loc)));
-  if (out.size() != count) return error(Err::Type, loc).says("the combining function must return ", count, count == 1 ? " value" : " values", ", but it returns ", describe(v));
+  if (out.size() != count) return error(Err::Type, loc).says("the combining function must return ", count, count == 1 ? " value" : " values", ", but it returns ", v);
   return out;
 }
 
@@ -146,22 +148,22 @@ Result<std::vector<Tensor>> CodeGen::reduceOrScan(Op op, std::vector<Tensor> inp
                                                   const Bound& a) {
   for (const Tensor& t : inputs) {
     if (t.type.shape != inputs[0].type.shape)
-      return error(Err::Shape, a.loc(0)).says("all inputs must have one shape, but these are ", text(inputs[0].type), " and ", text(t.type));
-    if (!t.type.isBlock()) return error(Err::Shape, a.loc(0)).says("this is ", text(t.type), ", which has no axis to combine along");
+      return error(Err::Shape, a.loc(0)).says("all inputs must have one shape, but these are ", inputs[0].type, " and ", t.type);
+    if (!t.type.isBlock()) return error(Err::Shape, a.loc(0)).says("this is ", t.type, ", which has no axis to combine along");
   }
-  std::vector<int64_t> before = inputs[0].type.shape;
+  size_t before = inputs[0].type.shape.size();
   if (flat) {
     for (Tensor& t : inputs) t = TRY(reshape(t, {t.type.numel()}, true, a.call));
     axis = 0;
   }
-  if (!combine.is(VK::Function) && !combine.is(VK::Builtin)) return error(Err::Type, a.loc(2)).says("the combining function must be a @triton.jit function, but this is ", describe(combine));
+  if (!combine.is(VK::Function) && !combine.is(VK::Builtin)) return error(Err::Type, a.loc(2)).says("the combining function must be a @triton.jit function, but this is ", combine);
   std::vector<Value*> values;
   std::vector<Type> types;
   std::vector<TType> results;
   for (const Tensor& t : inputs) {
     values.push_back(t.value);
     TType r = t.type;
-    if (op == Op::Reduce) r.shape.erase(r.shape.begin() + axis);
+    if (op == Op::Reduce) r.shape.erase(static_cast<size_t>(axis));
     results.push_back(r);
     types.push_back(r.ir());
   }
@@ -184,7 +186,7 @@ Result<std::vector<Tensor>> CodeGen::reduceOrScan(Op op, std::vector<Tensor> inp
   values.clear();
   for (size_t i = 0; i < out.size(); ++i) {
     if (!(out[i].type == TType{inputs[i].type.scalar, {}}))
-      return error(Err::Type, a.loc(2)).says("the combining function takes ", name(inputs[i].type.scalar), ", but returns ", text(out[i].type)).hint("cast its result, or its input before");
+      return error(Err::Type, a.loc(2)).says("the combining function takes ", inputs[i].type.scalar, ", but returns ", out[i].type).hint("cast its result, or its input before");
     values.push_back(out[i].value);
   }
   b_.setLoc(a.call);
@@ -195,7 +197,7 @@ Result<std::vector<Tensor>> CodeGen::reduceOrScan(Op op, std::vector<Tensor> inp
     Tensor t = tensor(inst->result(i), results[i]);
     if (keepDims) {
       if (flat)
-        for (size_t k = 0; k < before.size(); ++k) t = expandDims(t, 0);
+        for (size_t k = 0; k < before; ++k) t = expandDims(t, 0);
       else t = expandDims(t, static_cast<int>(axis));
     }
     tensors.push_back(t);
@@ -206,22 +208,22 @@ Result<std::vector<Tensor>> CodeGen::reduceOrScan(Op op, std::vector<Tensor> inp
 Result<Val> CodeGen::bReduce(Bound& a) {
   bool single = !a[0].is(VK::Tuple);
   std::vector<Tensor> inputs;
-  if (single) inputs.push_back(TRY(tensorOf(a[0], a.loc(0))));
+  if (single) inputs.push_back(TRY(tensorOf(a, 0)));
   else
     for (const Val& v : *a[0].items) inputs.push_back(TRY(tensorOf(v, a.loc(0))));
   if (inputs.empty()) return error(Err::Type, a.loc(0)).says("there is nothing to reduce");
   bool flat = !a.given(1);
   int64_t axis = flat ? 0 : TRY(axisOf(a[1], static_cast<int64_t>(inputs[0].type.shape.size()), a.loc(1)));
-  bool keep = a.given(3) && TRY(constantBool(a[3], a.loc(3), "keep_dims"));
+  bool keep = a.given(3) && TRY(constantBool(a, 3, "keep_dims"));
   std::vector<Tensor> out = TRY(reduceOrScan(Op::Reduce, std::move(inputs), axis, a[2], false, keep, flat, a));
   if (single) return Val::of(out[0]);
   std::vector<Val> items;
   for (const Tensor& t : out) items.push_back(Val::of(t));
-  return Val::tuple(std::move(items));
+  return tuple(std::move(items));
 }
 
 Result<Val> CodeGen::bReduceWithIndices(Bound& a) {
-  Tensor t = TRY(tensorOf(a[0], a.loc(0)));
+  Tensor t = TRY(tensorOf(a, 0));
   size_t rank = t.type.shape.size();
   if (!a.given(1)) return error(Err::Shape, a.call).says("a reduction that returns indices needs an axis");
   size_t axis = static_cast<size_t>(TRY(axisOf(a[1], static_cast<int64_t>(rank), a.loc(1))));
@@ -232,36 +234,36 @@ Result<Val> CodeGen::bReduceWithIndices(Bound& a) {
       if (i != axis) index = expandDims(index, static_cast<int>(i));
     index = TRY(broadcastTo(index, t.type.shape, a.call));
   }
-  bool keep = a.given(3) && TRY(constantBool(a[3], a.loc(3), "keep_dims"));
+  bool keep = a.given(3) && TRY(constantBool(a, 3, "keep_dims"));
   std::vector<Tensor> out = TRY(reduceOrScan(Op::Reduce, {t, index}, static_cast<int64_t>(axis), a[2], false, keep, false, a));
-  return Val::tuple({Val::of(out[0]), Val::of(out[1])});
+  return tuple({Val::of(out[0]), Val::of(out[1])});
 }
 
 Result<Val> CodeGen::bScan(Bound& a) {
   bool single = !a[0].is(VK::Tuple);
   std::vector<Tensor> inputs;
-  if (single) inputs.push_back(TRY(tensorOf(a[0], a.loc(0))));
+  if (single) inputs.push_back(TRY(tensorOf(a, 0)));
   else
     for (const Val& v : *a[0].items) inputs.push_back(TRY(tensorOf(v, a.loc(0))));
   if (inputs.empty()) return error(Err::Type, a.loc(0)).says("there is nothing to scan");
   int64_t axis = TRY(axisOf(a[1], static_cast<int64_t>(inputs[0].type.shape.size()), a.loc(1)));
-  bool reverse = a.given(3) && TRY(constantBool(a[3], a.loc(3), "reverse"));
+  bool reverse = a.given(3) && TRY(constantBool(a, 3, "reverse"));
   std::vector<Tensor> out = TRY(reduceOrScan(Op::Scan, std::move(inputs), axis, a[2], reverse, false, false, a));
   if (single) return Val::of(out[0]);
   std::vector<Val> items;
   for (const Tensor& t : out) items.push_back(Val::of(t));
-  return Val::tuple(std::move(items));
+  return tuple(std::move(items));
 }
 
 Result<Val> CodeGen::bHistogram(Bound& a) {
-  Tensor t = TRY(tensorOf(a[0], a.loc(0)));
-  if (t.type.shape.size() != 1 || !t.type.scalar.isInt()) return error(Err::Type, a.loc(0)).says("tl.histogram takes integers along one axis, but this is ", text(t.type));
-  std::vector<int64_t> bins = TRY(shapeOf(a[1], a.loc(1)));
+  Tensor t = TRY(tensorOf(a, 0));
+  if (t.type.shape.size() != 1 || !t.type.scalar.isInt()) return error(Err::Type, a.loc(0)).says("tl.histogram takes integers along one axis, but this is ", t.type);
+  Shape bins = TRY(shapeOf(a[1], a.loc(1)));
   if (bins.size() != 1) return error(Err::Shape, a.loc(1)).says("the number of bins must be one integer");
   std::vector<Value*> values{t.value};
   if (a.given(2)) {
-    Tensor mask = TRY(broadcastTo(TRY(tensorOf(a[2], a.loc(2))), t.type.shape, a.loc(2)));
-    if (!mask.type.scalar.isBool()) return error(Err::Type, a.loc(2)).says("a mask must be int1, but this is ", text(mask.type)).hint("compare: `x != 0`");
+    Tensor mask = TRY(broadcastTo(TRY(tensorOf(a, 2)), t.type.shape, a.loc(2)));
+    if (!mask.type.scalar.isBool()) return error(Err::Type, a.loc(2)).says("a mask must be int1, but this is ", mask.type).hint("compare: `x != 0`");
     values.push_back(mask.value);
   }
   TType type{{Prim::I32}, bins};
@@ -271,24 +273,24 @@ Result<Val> CodeGen::bHistogram(Bound& a) {
 }
 
 Result<Val> CodeGen::bGather(Bound& a) {
-  Tensor src = TRY(tensorOf(a[0], a.loc(0))), index = TRY(tensorOf(a[1], a.loc(1)));
-  if (!index.type.scalar.isInt()) return error(Err::Type, a.loc(1)).says("the index of tl.gather must be integers, but this is ", text(index.type));
+  Tensor src = TRY(tensorOf(a, 0)), index = TRY(tensorOf(a, 1));
+  if (!index.type.scalar.isInt()) return error(Err::Type, a.loc(1)).says("the index of tl.gather must be integers, but this is ", index.type);
   size_t rank = src.type.shape.size();
   if (rank == 0 || index.type.shape.size() != rank)
-    return error(Err::Shape, a.call).says("tl.gather takes a source and an index of one rank, but these are ", text(src.type), " and ", text(index.type)).label(a.loc(0), text(src.type)).label(a.loc(1), text(index.type));
+    return error(Err::Shape, a.call).says("tl.gather takes a source and an index of one rank, but these are ", src.type, " and ", index.type).label(a.loc(0), src.type).label(a.loc(1), index.type);
   int64_t axis = TRY(axisOf(a[2], static_cast<int64_t>(rank), a.loc(2)));
   for (size_t i = 0; i < rank; ++i)
     if (static_cast<int64_t>(i) != axis && src.type.shape[i] != index.type.shape[i])
-      return error(Err::Shape, a.loc(1)).says("axis ", i, " of the index is ", index.type.shape[i], ", but the source's is ", src.type.shape[i]).label(a.loc(0), text(src.type));
+      return error(Err::Shape, a.loc(1)).says("axis ", i, " of the index is ", index.type.shape[i], ", but the source's is ", src.type.shape[i]).label(a.loc(0), src.type);
   TType type = index.type.with(src.type.scalar);
   return Val::of(tensor(b_.create(Op::Gather, {src.value, index.value}, {type.ir()}, {{Attr::Axis, axis}})->result(), type));
 }
 
 Result<Val> CodeGen::bMapElementwise(Bound& a) {
-  int64_t pack = a.given(1) ? TRY(constantInt(a[1], a.loc(1), "pack")) : 1;
+  int64_t pack = a.given(1) ? TRY(constantInt(a, 1, "pack")) : 1;
   if (pack < 1 || pack > 64 || !isPowerOfTwo(pack)) return error(Err::Type, a.loc(1)).says("pack must be a power of two up to 64, not ", pack);
   if (a.rest.empty()) return error(Err::Type, a.call).says("tl.map_elementwise needs at least one tensor");
-  if (!a[0].is(VK::Function)) return error(Err::Type, a.loc(0)).says("the function must be a @triton.jit function, but this is ", describe(a[0]));
+  if (!a[0].is(VK::Function)) return error(Err::Type, a.loc(0)).says("the function must be a @triton.jit function, but this is ", a[0]);
   std::vector<Tensor> inputs;
   for (const Arg& arg : a.rest) inputs.push_back(TRY(tensorOf(arg.value, arg.loc)));
   inputs = TRY(broadcastAll(std::move(inputs), {a.call, a.call, a.call}));
@@ -322,12 +324,12 @@ Result<Val> CodeGen::bMapElementwise(Bound& a) {
   std::vector<Val> items;
   for (size_t i = 0; i < scalars.size(); i += static_cast<size_t>(pack)) {
     for (size_t k = 1; k < static_cast<size_t>(pack); ++k)
-      if (!(scalars[i + k].type == scalars[i].type)) return error(Err::Type, a.loc(0)).says("the packed results have the types ", text(scalars[i].type), " and ", text(scalars[i + k].type));
-    if (scalars[i].type.isBlock()) return error(Err::Type, a.loc(0)).says("the function must return scalars, but this is ", text(scalars[i].type));
+      if (!(scalars[i + k].type == scalars[i].type)) return error(Err::Type, a.loc(0)).says("the packed results have the types ", scalars[i].type, " and ", scalars[i + k].type);
+    if (scalars[i].type.isBlock()) return error(Err::Type, a.loc(0)).says("the function must return scalars, but this is ", scalars[i].type);
     TType type = inputs[0].type.with(scalars[i].type.scalar);
     items.push_back(Val::of(tensor(shared_.module.addResult(*inst, type.ir()), type)));
   }
-  return items.size() == 1 && (single || pack > 1) ? items[0] : Val::tuple(std::move(items));
+  return items.size() == 1 && (single || pack > 1) ? items[0] : tuple(std::move(items));
 }
 
 }  // namespace nereid::tl

@@ -15,8 +15,8 @@
 namespace nereid::tl {
 
 Result<void> CodeGen::cacheAttrs(Inst* inst, const Bound& a, size_t cache, size_t evict, bool isLoad) {
-  std::string c = TRY(constantString(a[cache], a.loc(cache), "the cache modifier"));
-  std::string e = TRY(constantString(a[evict], a.loc(evict), "the eviction policy"));
+  std::string_view c = TRY(constantString(a, cache, "the cache modifier"));
+  std::string_view e = TRY(constantString(a, evict, "the eviction policy"));
   static constexpr std::pair<std::string_view, int64_t> kLoads[] = {{".ca", 2}, {".cg", 3}, {".cs", 5}, {".cv", 7}};
   static constexpr std::pair<std::string_view, int64_t> kStores[] = {{".wb", 4}, {".cg", 3}, {".cs", 5}, {".wt", 6}};
   if (!c.empty()) {
@@ -38,11 +38,11 @@ Result<void> CodeGen::cacheAttrs(Inst* inst, const Bound& a, size_t cache, size_
 Result<Val> CodeGen::bLoad(Bound& a) {
   if (a[0].is(VK::BlockPtr)) {
     if (a.given(1) || a.given(2)) return error(Err::Type, a.loc(a.given(1) ? 1 : 2)).says("a load by a block pointer takes no mask and no other").hint("`boundary_check=(0, 1)` guards its edges");
-    std::string padding = TRY(constantString(a[4], a.loc(4), "the padding option"));
+    std::string_view padding = TRY(constantString(a, 4, "the padding option"));
     if (!padding.empty() && padding != "zero" && padding != "nan") return error(Err::Type, a.loc(4)).says("there is no padding option '", padding, "'").hint("they are 'zero' and 'nan'");
     DType elem = a[0].type.scalar;
     if (elem.isInt() && padding == "nan") return error(Err::Type, a.loc(4)).says("integers have no NaN to pad with");
-    std::vector<int64_t> check = a.present[3] ? TRY(boundaryCheck(a[3], a[0].type.shape.size(), a.loc(3))) : std::vector<int64_t>{};
+    std::vector<int64_t> check = a.present(3) ? TRY(boundaryCheck(a[3], a[0].type.shape.size(), a.loc(3))) : std::vector<int64_t>{};
     BlockAccess access = TRY(blockAccess(a[0], check, a.call));
     Value* other = nullptr;
     TType type = a[0].type;
@@ -53,18 +53,18 @@ Result<Val> CodeGen::bLoad(Bound& a) {
     return Val::of(tensor(v, type));
   }
   if (a[0].is(VK::Desc)) return error(Err::Type, a.loc(0)).says("a tensor descriptor is read with its own method").hint("`desc.load([...])`");
-  Tensor ptr = TRY(tensorOf(a[0], a.loc(0)));
-  if (!ptr.type.scalar.isPointer()) return error(Err::Type, a.loc(0)).says("tl.load takes pointers, but this is ", text(ptr.type)).hint("add the offsets to a pointer argument: `x_ptr + offsets`");
-  if ((a.present[3] && truthy(a[3])) || (a.given(4) && truthy(a[4])))
-    return error(Err::Type, a.loc(a.present[3] && truthy(a[3]) ? 3 : 4)).says("boundary_check and padding_option are for block pointers, but this is ", text(ptr.type)).hint("use `mask=` and `other=`");
+  Tensor ptr = TRY(tensorOf(a, 0));
+  if (!ptr.type.scalar.isPointer()) return error(Err::Type, a.loc(0)).says("tl.load takes pointers, but this is ", ptr.type).hint("add the offsets to a pointer argument: `x_ptr + offsets`");
+  if ((a.present(3) && truthy(a[3])) || (a.given(4) && truthy(a[4])))
+    return error(Err::Type, a.loc(a.present(3) && truthy(a[3]) ? 3 : 4)).says("boundary_check and padding_option are for block pointers, but this is ", ptr.type).hint("use `mask=` and `other=`");
   if (a.given(2) && !a.given(1)) return error(Err::Type, a.loc(2)).says("`other` says what masked-off elements are, but there is no mask").hint("add `mask=...`");
   Tensor mask, other;
-  if (a.given(1)) mask = TRY(tensorOf(a[1], a.loc(1)));
+  if (a.given(1)) mask = TRY(tensorOf(a, 1));
   if (a.given(2)) other = TRY(memoryOperand(a[2], ptr.type.scalar.pointee(), ptr.type.shape, a.loc(2)));
-  if (mask.value && !mask.type.scalar.isBool()) return error(Err::Type, a.loc(1)).says("a mask must be int1, but this is ", text(mask.type)).hint("compare: `offsets < n`");
+  if (mask.value && !mask.type.scalar.isBool()) return error(Err::Type, a.loc(1)).says("a mask must be int1, but this is ", mask.type).hint("compare: `offsets < n`");
   if (!ptr.type.isBlock()) {
-    if (mask.value && mask.type.isBlock()) return error(Err::Shape, a.loc(1)).says("the mask is ", text(mask.type), ", but the pointer is one scalar").label(a.loc(0), text(ptr.type));
-    if (other.value && other.type.isBlock()) return error(Err::Shape, a.loc(2)).says("`other` is ", text(other.type), ", but the pointer is one scalar").label(a.loc(0), text(ptr.type));
+    if (mask.value && mask.type.isBlock()) return error(Err::Shape, a.loc(1)).says("the mask is ", mask.type, ", but the pointer is one scalar").label(a.loc(0), ptr.type);
+    if (other.value && other.type.isBlock()) return error(Err::Shape, a.loc(2)).says("`other` is ", other.type, ", but the pointer is one scalar").label(a.loc(0), ptr.type);
   } else {
     if (mask.value) {
       auto p = TRY(broadcast(ptr, mask, {a.loc(1), a.loc(0), a.loc(1)}));
@@ -87,7 +87,7 @@ Result<Val> CodeGen::bLoad(Bound& a) {
   if (other.value) other = TRY(cast(other, elem, a.loc(2)));
   Value* v = b_.load(ptr.value, mask.value, other.value);
   CHECK_OK(cacheAttrs(v->def, a, 5, 6, true));
-  if (a.given(7) && TRY(constantBool(a[7], a.loc(7), "volatile"))) v->def->set(Attr::IsVolatile, int64_t{1});
+  if (a.given(7) && TRY(constantBool(a, 7, "volatile"))) v->def->set(Attr::IsVolatile, int64_t{1});
   Tensor loaded = tensor(v, ptr.type.with(elem));
   if (isBool) loaded = TRY(cast(loaded, {Prim::I1}, a.call));
   return Val::of(loaded);
@@ -100,24 +100,24 @@ Result<Val> CodeGen::bStore(Bound& a) {
     if (a.given(2)) return error(Err::Type, a.loc(2)).says("a store by a block pointer takes no mask").hint("`boundary_check=(0, 1)` guards its edges");
     const TType& type = a[0].type;
     if (!value.type.isBlock()) value = splat(value, type.shape);
-    if (value.type.shape != type.shape) return error(Err::Shape, a.loc(1)).says("the value is ", text(value.type), ", but the block is ", text(type)).label(a.loc(0), text(type));
+    if (value.type.shape != type.shape) return error(Err::Shape, a.loc(1)).says("the value is ", value.type, ", but the block is ", type).label(a.loc(0), type);
     value = TRY(cast(value, type.scalar, a.loc(1)));
-    std::vector<int64_t> check = a.present[3] ? TRY(boundaryCheck(a[3], type.shape.size(), a.loc(3))) : std::vector<int64_t>{};
+    std::vector<int64_t> check = a.present(3) ? TRY(boundaryCheck(a[3], type.shape.size(), a.loc(3))) : std::vector<int64_t>{};
     BlockAccess access = TRY(blockAccess(a[0], check, a.call));
     CHECK_OK(cacheAttrs(b_.store(access.pointers.value, value.value, access.mask.value), a, 4, 5, false));
     return Val::none();
   }
-  Tensor ptr = TRY(tensorOf(a[0], a.loc(0)));
-  if (!ptr.type.scalar.isPointer()) return error(Err::Type, a.loc(0)).says("tl.store takes pointers, but this is ", text(ptr.type)).hint("add the offsets to a pointer argument: `out_ptr + offsets`");
+  Tensor ptr = TRY(tensorOf(a, 0));
+  if (!ptr.type.scalar.isPointer()) return error(Err::Type, a.loc(0)).says("tl.store takes pointers, but this is ", ptr.type).hint("add the offsets to a pointer argument: `out_ptr + offsets`");
   if (ptr.type.scalar.isConst) return error(Err::Type, a.loc(0)).says("this is a pointer to constant memory, which cannot be stored to");
   Tensor value = TRY(memoryOperand(a[1], ptr.type.scalar.pointee(), ptr.type.shape, a.loc(1)));
-  if (a.present[3] && truthy(a[3])) return error(Err::Type, a.loc(3)).says("boundary_check is for block pointers, but this is ", text(ptr.type)).hint("use `mask=`");
+  if (a.present(3) && truthy(a[3])) return error(Err::Type, a.loc(3)).says("boundary_check is for block pointers, but this is ", ptr.type).hint("use `mask=`");
   Tensor mask;
-  if (a.given(2)) mask = TRY(tensorOf(a[2], a.loc(2)));
-  if (mask.value && !mask.type.scalar.isBool()) return error(Err::Type, a.loc(2)).says("a mask must be int1, but this is ", text(mask.type)).hint("compare: `offsets < n`");
+  if (a.given(2)) mask = TRY(tensorOf(a, 2));
+  if (mask.value && !mask.type.scalar.isBool()) return error(Err::Type, a.loc(2)).says("a mask must be int1, but this is ", mask.type).hint("compare: `offsets < n`");
   if (!ptr.type.isBlock()) {
-    if (value.type.isBlock()) return error(Err::Shape, a.loc(1)).says("the value is ", text(value.type), ", but the pointer is one scalar").label(a.loc(0), text(ptr.type)).hint("add `tl.arange(...)` to the pointer, or reduce the value");
-    if (mask.value && mask.type.isBlock()) return error(Err::Shape, a.loc(2)).says("the mask is ", text(mask.type), ", but the pointer is one scalar").label(a.loc(0), text(ptr.type));
+    if (value.type.isBlock()) return error(Err::Shape, a.loc(1)).says("the value is ", value.type, ", but the pointer is one scalar").label(a.loc(0), ptr.type).hint("add `tl.arange(...)` to the pointer, or reduce the value");
+    if (mask.value && mask.type.isBlock()) return error(Err::Shape, a.loc(2)).says("the mask is ", mask.type, ", but the pointer is one scalar").label(a.loc(0), ptr.type);
   } else {
     auto p = TRY(broadcast(ptr, value, {a.loc(1), a.loc(0), a.loc(1)}));
     if (p.first.type.shape == ptr.type.shape) value = p.second;
@@ -128,7 +128,7 @@ Result<Val> CodeGen::bStore(Bound& a) {
       mask = q.second;
     }
     if (wide.type.shape != ptr.type.shape)
-      return error(Err::Shape, a.loc(0)).says("the pointers are ", text(ptr.type), ", but the value and the mask need ", shapeText(wide.type.shape)).label(a.loc(1), text(value.type)).hint("give the pointers all axes: `ptr[:, None] + offsets[None, :]`");
+      return error(Err::Shape, a.loc(0)).says("the pointers are ", ptr.type, ", but the value and the mask need ", wide.type.shape).label(a.loc(1), value.type).hint("give the pointers all axes: `ptr[:, None] + offsets[None, :]`");
   }
   DType elem = ptr.type.scalar.pointee();
   if (elem.isBool()) {
@@ -143,7 +143,7 @@ Result<Val> CodeGen::bStore(Bound& a) {
 // ---- atomics
 
 Result<int64_t> CodeGen::semOf(const Bound& a, size_t i) {
-  std::string s = TRY(constantString(a[i], a.loc(i), "the memory semantics"));
+  std::string_view s = TRY(constantString(a, i, "the memory semantics"));
   if (s.empty() || s == "acq_rel") return static_cast<int64_t>(MemSem::AcqRel);
   if (s == "relaxed") return static_cast<int64_t>(MemSem::Relaxed);
   if (s == "acquire") return static_cast<int64_t>(MemSem::Acquire);
@@ -152,7 +152,7 @@ Result<int64_t> CodeGen::semOf(const Bound& a, size_t i) {
 }
 
 Result<int64_t> CodeGen::scopeOf(const Bound& a, size_t i) {
-  std::string s = TRY(constantString(a[i], a.loc(i), "the memory scope"));
+  std::string_view s = TRY(constantString(a, i, "the memory scope"));
   if (s.empty() || s == "gpu") return static_cast<int64_t>(MemScope::Gpu);
   if (s == "cta") return static_cast<int64_t>(MemScope::Cta);
   if (s == "sys") return static_cast<int64_t>(MemScope::Sys);
@@ -182,45 +182,45 @@ Result<Tensor> CodeGen::floatAtomic(bool maximum, const Tensor& ptr, const Tenso
 }
 
 Result<Val> CodeGen::bAtomicRmw(Bound& a) {
-  Tensor ptr = TRY(tensorOf(a[0], a.loc(0)));
-  if (!ptr.type.scalar.isPointer()) return error(Err::Type, a.loc(0)).says("`", a.info->name, "` takes pointers, but this is ", text(ptr.type));
+  Tensor ptr = TRY(tensorOf(a, 0));
+  if (!ptr.type.scalar.isPointer()) return error(Err::Type, a.loc(0)).says("`", a.info->name, "` takes pointers, but this is ", ptr.type);
   if (ptr.type.scalar.isConst) return error(Err::Type, a.loc(0)).says("this is a pointer to constant memory, which cannot be stored to");
   DType elem = ptr.type.scalar.pointee();
   Tensor val = TRY(memoryOperand(a[1], elem, ptr.type.shape, a.loc(1)));
   Rmw op = static_cast<Rmw>(a.info->tag);
   bool half = elem.is(Prim::F16) || elem.is(Prim::BF16);
   if ((half && op != Rmw::Add) || (elem.isInt() && elem.bits() <= 16) || elem.bits() < 16)
-    return error(Err::Type, a.loc(0)).says("`", a.info->name, "` does not support ", name(elem)).hint(half ? "of 16-bit floats there is only atomic_add" : "use 32- or 64-bit elements");
-  if (elem.isFloat() && (op == Rmw::And || op == Rmw::Or || op == Rmw::Xor)) return error(Err::Type, a.loc(0)).says("`", a.info->name, "` is for integers, not ", name(elem));
+    return error(Err::Type, a.loc(0)).says("`", a.info->name, "` does not support ", elem).hint(half ? "of 16-bit floats there is only atomic_add" : "use 32- or 64-bit elements");
+  if (elem.isFloat() && (op == Rmw::And || op == Rmw::Or || op == Rmw::Xor)) return error(Err::Type, a.loc(0)).says("`", a.info->name, "` is for integers, not ", elem);
   Tensor mask;
   if (a.given(2)) {
-    mask = TRY(tensorOf(a[2], a.loc(2)));
-    if (!mask.type.scalar.isBool()) return error(Err::Type, a.loc(2)).says("a mask must be int1, but this is ", text(mask.type)).hint("compare: `offsets < n`");
+    mask = TRY(tensorOf(a, 2));
+    if (!mask.type.scalar.isBool()) return error(Err::Type, a.loc(2)).says("a mask must be int1, but this is ", mask.type).hint("compare: `offsets < n`");
   }
   if (ptr.type.isBlock()) {
     if (mask.value) mask = TRY(broadcastTo(mask, ptr.type.shape, a.loc(2)));
     val = TRY(broadcastTo(val, ptr.type.shape, a.loc(1)));
   } else if (val.type.isBlock() || (mask.value && mask.type.isBlock())) {
-    return error(Err::Shape, a.loc(val.type.isBlock() ? 1 : 2)).says("the pointer is one scalar, but this is ", text(val.type.isBlock() ? val.type : mask.type)).label(a.loc(0), text(ptr.type));
+    return error(Err::Shape, a.loc(val.type.isBlock() ? 1 : 2)).says("the pointer is one scalar, but this is ", val.type.isBlock() ? val.type : mask.type).label(a.loc(0), ptr.type);
   }
   val = TRY(cast(val, elem, a.loc(1)));
   if (!mask.value) mask = tensor(b_.constant(ptr.type.with({Prim::I1}).ir(), 1), ptr.type.with({Prim::I1}));
   int64_t sem = TRY(semOf(a, 3)), scope = TRY(scopeOf(a, 4));
   if (elem.isFloat() && (op == Rmw::Max || op == Rmw::Min)) {
-    if (!elem.is(Prim::F32) && !elem.is(Prim::F64)) return error(Err::Type, a.loc(0)).says("`", a.info->name, "` does not support ", name(elem));
-    return Val::of(TRY(floatAtomic(op == Rmw::Max, ptr, val, mask, sem, scope, a.call)));
+    if (!elem.is(Prim::F32) && !elem.is(Prim::F64)) return error(Err::Type, a.loc(0)).says("`", a.info->name, "` does not support ", elem);
+    return Val::of(floatAtomic(op == Rmw::Max, ptr, val, mask, sem, scope, a.call));
   }
   if (op == Rmw::Add && elem.isFloat()) op = Rmw::FAdd;
   if (op == Rmw::Max && elem.isUnsigned()) op = Rmw::UMax;
   if (op == Rmw::Min && elem.isUnsigned()) op = Rmw::UMin;
-  return Val::of(TRY(atomicRmw(op, ptr, val, mask, sem, scope)));
+  return Val::of(atomicRmw(op, ptr, val, mask, sem, scope));
 }
 
 Result<Val> CodeGen::bAtomicCas(Bound& a) {
-  Tensor ptr = TRY(tensorOf(a[0], a.loc(0))), cmp = TRY(tensorOf(a[1], a.loc(1))), val = TRY(tensorOf(a[2], a.loc(2)));
-  if (!ptr.type.scalar.isPointer()) return error(Err::Type, a.loc(0)).says("`atomic_cas` takes pointers, but this is ", text(ptr.type));
+  Tensor ptr = TRY(tensorOf(a, 0)), cmp = TRY(tensorOf(a, 1)), val = TRY(tensorOf(a, 2));
+  if (!ptr.type.scalar.isPointer()) return error(Err::Type, a.loc(0)).says("`atomic_cas` takes pointers, but this is ", ptr.type);
   DType elem = ptr.type.scalar.pointee();
-  if (elem.bits() != 16 && elem.bits() != 32 && elem.bits() != 64) return error(Err::Type, a.loc(0)).says("`atomic_cas` takes elements of 16, 32 or 64 bits, not ", name(elem));
+  if (elem.bits() != 16 && elem.bits() != 32 && elem.bits() != 64) return error(Err::Type, a.loc(0)).says("`atomic_cas` takes elements of 16, 32 or 64 bits, not ", elem);
   // Numbers take the type of the memory; a tensor must have it already.
   auto fit = [&](Tensor t, size_t i) -> Result<Tensor> {
     t = TRY(cast(t, elem, a.loc(i)));
@@ -228,7 +228,7 @@ Result<Val> CodeGen::bAtomicCas(Bound& a) {
   };
   cmp = TRY(fit(cmp, 1));
   val = TRY(fit(val, 2));
-  if (val.type.shape != ptr.type.shape || cmp.type.shape != ptr.type.shape) return error(Err::Shape, a.call).says("`atomic_cas` takes values of the pointers' shape, ", shapeText(ptr.type.shape));
+  if (val.type.shape != ptr.type.shape || cmp.type.shape != ptr.type.shape) return error(Err::Shape, a.call).says("`atomic_cas` takes values of the pointers' shape, ", ptr.type.shape);
   Inst* inst = b_.create(Op::AtomicCAS, {ptr.value, cmp.value, val.value}, {val.value->type}, {{Attr::Sem, TRY(semOf(a, 3))}, {Attr::Scope, TRY(scopeOf(a, 4))}});
   return Val::of(tensor(inst->result(), val.type));
 }
@@ -247,10 +247,10 @@ Result<std::vector<Val>> CodeGen::indexList(const Val& v, Loc loc, bool wide, st
       continue;
     }
     if (!item.isTensor() || !item.tensor.type.scalar.isInt() || item.tensor.type.numel() != 1)
-      return error(Err::Type, loc).says(what, " must be integers, but one is ", describe(item));
+      return error(Err::Type, loc).says(what, " must be integers, but one is ", item);
     Tensor t = item.tensor;
     if (t.type.isBlock()) t = TRY(unsplat(t, loc));
-    if (!wide && t.type.scalar.bits() == 64) return error(Err::Type, loc).says(what, " are 32-bit, but one is ", text(t.type)).hint("cast it: `.to(tl.int32)`");
+    if (!wide && t.type.scalar.bits() == 64) return error(Err::Type, loc).says(what, " are 32-bit, but one is ", t.type).hint("cast it: `.to(tl.int32)`");
     if (wide || t.type.scalar.bits() < 32) t = widenTo(t, type.prim);
     t.type = {type, {}};
     out.push_back(Val::of(t));
@@ -259,16 +259,17 @@ Result<std::vector<Val>> CodeGen::indexList(const Val& v, Loc loc, bool wide, st
 }
 
 Result<Val> CodeGen::bMakeBlockPtr(Bound& a) {
-  Tensor base = TRY(tensorOf(a[0], a.loc(0)));
-  if (!base.type.scalar.isPointer() || base.type.isBlock()) return error(Err::Type, a.loc(0)).says("make_block_ptr takes one pointer, but this is ", text(base.type));
+  Tensor base = TRY(tensorOf(a, 0));
+  if (!base.type.scalar.isPointer() || base.type.isBlock()) return error(Err::Type, a.loc(0)).says("make_block_ptr takes one pointer, but this is ", base.type);
   if (base.type.scalar.pointee().isBool()) base = TRY(cast(base, DType{Prim::I8}.pointerTo(), a.loc(0)));
   std::vector<Val> items = TRY(indexList(a[1], a.loc(1), true, "the shape"));
   std::vector<Val> strides = TRY(indexList(a[2], a.loc(2), true, "the strides")), offsets = TRY(indexList(a[3], a.loc(3), false, "the offsets"));
-  std::vector<int64_t> block = TRY(shapeOf(a[4], a.loc(4))), order = TRY(intList(a[5], a.loc(5), "the order"));
+  Shape block = TRY(shapeOf(a[4], a.loc(4)));
+  std::vector<int64_t> order = TRY(intList(a[5], a.loc(5), "the order"));
   std::vector<int64_t> sorted = order;
   sortStably(sorted);
   for (size_t i = 0; i < sorted.size(); ++i)
-    if (sorted[i] != static_cast<int64_t>(i)) return error(Err::Type, a.loc(5)).says("the order must name each of the axes 0 to ", order.size() - 1, " once, but it is ", shapeText(order));
+    if (sorted[i] != static_cast<int64_t>(i)) return error(Err::Type, a.loc(5)).says("the order must name each of the axes 0 to ", order.size() - 1, " once, but it is ", listText(order));
   size_t rank = block.size();
   if (items.size() != rank || strides.size() != rank || offsets.size() != rank || order.size() != rank)
     return error(Err::Shape, a.call).says("shape, strides, offsets, block_shape and order must have one length, but have ", items.size(), ", ", strides.size(), ", ", offsets.size(), ", ", rank, " and ", order.size());
@@ -277,12 +278,12 @@ Result<Val> CodeGen::bMakeBlockPtr(Bound& a) {
   v.type = {base.type.scalar.pointee(), block};
   items.insert(items.end(), strides.begin(), strides.end());
   items.insert(items.end(), offsets.begin(), offsets.end());
-  v.items = std::make_shared<const std::vector<Val>>(std::move(items));
+  v.items = keep(std::move(items));
   return v;
 }
 
 Result<Val> CodeGen::bAdvance(Bound& a) {
-  if (!a[0].is(VK::BlockPtr)) return error(Err::Type, a.loc(0)).says("tl.advance moves a block pointer, but this is ", describe(a[0])).hint("add to a pointer with `+`");
+  if (!a[0].is(VK::BlockPtr)) return error(Err::Type, a.loc(0)).says("tl.advance moves a block pointer, but this is ", a[0]).hint("add to a pointer with `+`");
   size_t rank = a[0].type.shape.size();
   std::vector<Val> by = TRY(indexList(a[1], a.loc(1), false, "the offsets"));
   if (by.size() != rank) return error(Err::Shape, a.loc(1)).says("the block pointer has ", rank, " axes, but there are ", by.size(), " offsets");
@@ -294,7 +295,7 @@ Result<Val> CodeGen::bAdvance(Bound& a) {
     offset = Val::of(TRY(add(offset, by[i], {a.call, a.loc(0), a.loc(1)})));
   }
   Val v = a[0];
-  v.items = std::make_shared<const std::vector<Val>>(std::move(items));
+  v.items = keep(std::move(items));
   return v;
 }
 
@@ -310,7 +311,7 @@ Result<std::vector<int64_t>> CodeGen::boundaryCheck(const Val& v, size_t rank, L
 }
 
 Result<CodeGen::BlockAccess> CodeGen::blockAccess(const Val& p, const std::vector<int64_t>& check, Loc loc) {
-  const std::vector<int64_t>& shape = p.type.shape;
+  const Shape& shape = p.type.shape;
   size_t rank = shape.size();
   BlockAccess access;
   Tensor pointers = splat(p.tensor, shape);
@@ -338,19 +339,19 @@ Result<CodeGen::BlockAccess> CodeGen::blockAccess(const Val& p, const std::vecto
 // ---- tensor descriptors
 
 Result<Val> CodeGen::bMakeDesc(Bound& a) {
-  Tensor base = TRY(tensorOf(a[0], a.loc(0)));
-  if (!base.type.scalar.isPointer() || base.type.isBlock()) return error(Err::Type, a.loc(0)).says("make_tensor_descriptor takes one pointer, but this is ", text(base.type));
+  Tensor base = TRY(tensorOf(a, 0));
+  if (!base.type.scalar.isPointer() || base.type.isBlock()) return error(Err::Type, a.loc(0)).says("make_tensor_descriptor takes one pointer, but this is ", base.type);
   DType elem = base.type.scalar.pointee();
-  std::vector<int64_t> block = TRY(shapeOf(a[3], a.loc(3)));
+  Shape block = TRY(shapeOf(a[3], a.loc(3)));
   size_t rank = a[1].size();
   if (!a[1].is(VK::Tuple) || rank < 1 || rank > 5) return error(Err::Shape, a.loc(1)).says("a tensor descriptor has 1 to 5 axes");
   if (a[2].size() != rank) return error(Err::Shape, a.loc(2)).says("there are ", rank, " axes, but ", a[2].size(), " strides");
   if (block.size() != rank) return error(Err::Shape, a.loc(3)).says("there are ", rank, " axes, but the block has ", block.size());
   if (block.back() * elem.bits() / 8 < 16)
-    return error(Err::Shape, a.loc(3)).says("the last axis of a descriptor's block must be at least 16 bytes, but ", block.back(), " of ", name(elem), " are ", block.back() * elem.bits() / 8);
+    return error(Err::Shape, a.loc(3)).says("the last axis of a descriptor's block must be at least 16 bytes, but ", block.back(), " of ", elem, " are ", block.back() * elem.bits() / 8);
   const Val& last = a[2].items->back();
-  if (!last.isInt() || last.number != 1) return error(Err::Type, a.loc(2)).says("the last stride of a descriptor must be the constexpr 1, but it is ", describe(last));
-  std::string padding = a.given(4) ? TRY(constantString(a[4], a.loc(4), "the padding option")) : "zero";
+  if (!last.isInt() || last.number != 1) return error(Err::Type, a.loc(2)).says("the last stride of a descriptor must be the constexpr 1, but it is ", last);
+  std::string_view padding = a.given(4) ? TRY(constantString(a, 4, "the padding option")) : "zero";
   if (padding != "zero" && padding != "nan") return error(Err::Type, a.loc(4)).says("there is no padding option '", padding, "'").hint("they are 'zero' and 'nan'");
   if (elem.isInt() && padding == "nan") return error(Err::Type, a.loc(4)).says("integers have no NaN to pad with");
   Val v = Val::of(VK::Desc);
@@ -362,7 +363,7 @@ Result<Val> CodeGen::bMakeDesc(Bound& a) {
       DType want{part ? Prim::I64 : Prim::I32};
       Loc loc = a.loc(part ? 2 : 1);
       if (!item.isInt() && !(item.isTensor() && item.tensor.type.scalar.isInt() && item.tensor.type.numel() == 1))
-        return error(Err::Type, loc).says(part ? "the strides" : "the shape", " must be integers, but one is ", describe(item));
+        return error(Err::Type, loc).says(part ? "the strides" : "the shape", " must be integers, but one is ", item);
       Tensor t = item.isTensor() ? TRY(cast(TRY(unsplat(item.tensor, loc)), want, loc)) : TRY(scalarConstant(Val::integer(item.number), want, loc));
       operands.push_back(t.value);
       items.push_back(Val::of(t));
@@ -373,12 +374,12 @@ Result<Val> CodeGen::bMakeDesc(Bound& a) {
   Inst* inst = b_.create(Op::MakeTensorDesc, operands, {type}, {{Attr::Padding, static_cast<int64_t>(padding == "nan" ? Padding::Nan : Padding::Zero)}});
   inst->segments = {1, static_cast<int32_t>(rank), static_cast<int32_t>(rank)};
   v.tensor = {inst->result(), v.type};
-  v.items = std::make_shared<const std::vector<Val>>(std::move(items));
+  v.items = keep(std::move(items));
   return v;
 }
 
 Result<std::pair<Val, std::vector<Value*>>> CodeGen::descAccess(const Val& desc, Loc descLoc, const Val& offsets, Loc loc) {
-  if (!desc.is(VK::Desc)) return error(Err::Type, descLoc).says("expected a tensor descriptor, but this is ", describe(desc)).hint("`tl.make_tensor_descriptor(...)` makes one");
+  if (!desc.is(VK::Desc)) return error(Err::Type, descLoc).says("expected a tensor descriptor, but this is ", desc).hint("`tl.make_tensor_descriptor(...)` makes one");
   std::vector<Val> items = TRY(indexList(offsets, loc, false, "the offsets"));
   if (items.size() != desc.type.shape.size()) return error(Err::Shape, loc).says("the descriptor has ", desc.type.shape.size(), " axes, but there are ", items.size(), " offsets");
   std::vector<Value*> values;
@@ -395,8 +396,8 @@ Result<Val> CodeGen::bDescLoad(Bound& a) {
 
 Result<Val> CodeGen::bDescStore(Bound& a) {
   auto [desc, offsets] = TRY(descAccess(a[0], a.loc(0), a[1], a.loc(1)));
-  Tensor value = TRY(tensorOf(a[2], a.loc(2)));
-  if (value.type.shape != desc.type.shape) return error(Err::Shape, a.loc(2)).says("the value is ", text(value.type), ", but the descriptor's block is ", text(desc.type)).label(a.loc(0), text(desc.type));
+  Tensor value = TRY(tensorOf(a, 2));
+  if (value.type.shape != desc.type.shape) return error(Err::Shape, a.loc(2)).says("the value is ", value.type, ", but the descriptor's block is ", desc.type).label(a.loc(0), desc.type);
   value = TRY(cast(value, desc.type.scalar, a.loc(2)));
   std::vector<Value*> operands{desc.tensor.value, value.value};
   operands.insert(operands.end(), offsets.begin(), offsets.end());
@@ -406,15 +407,15 @@ Result<Val> CodeGen::bDescStore(Bound& a) {
 
 Result<Val> CodeGen::bDescReduce(Bound& a) {
   auto [desc, offsets] = TRY(descAccess(a[0], a.loc(0), a[1], a.loc(1)));
-  Tensor value = TRY(tensorOf(a[2], a.loc(2)));
+  Tensor value = TRY(tensorOf(a, 2));
   if (value.type.shape != desc.type.shape || value.type.scalar != desc.type.scalar)
-    return error(Err::Shape, a.loc(2)).says("the value is ", text(value.type), ", but the descriptor's block is ", text(desc.type));
+    return error(Err::Shape, a.loc(2)).says("the value is ", value.type, ", but the descriptor's block is ", desc.type);
   DType s = desc.type.scalar;
   DescReduceKind kind = static_cast<DescReduceKind>(a.info->tag);
   bool bits = kind == DescReduceKind::And || kind == DescReduceKind::Or || kind == DescReduceKind::Xor;
   bool ok = s.is(Prim::U32) || s.is(Prim::I32) || s.is(Prim::U64) || (s.is(Prim::I64) && kind != DescReduceKind::Add) || (!bits && (s.is(Prim::F16) || s.is(Prim::BF16))) ||
             (kind == DescReduceKind::Add && s.is(Prim::F32));
-  if (!ok) return error(Err::Type, a.loc(0)).says("`", a.info->name, "` of a descriptor does not support ", name(s));
+  if (!ok) return error(Err::Type, a.loc(0)).says("`", a.info->name, "` of a descriptor does not support ", s);
   std::vector<Value*> operands{desc.tensor.value, value.value};
   operands.insert(operands.end(), offsets.begin(), offsets.end());
   Inst* inst = b_.create(Op::DescReduce, operands, {}, {{Attr::Kind, static_cast<int64_t>(kind)}});
@@ -425,11 +426,11 @@ Result<Val> CodeGen::bDescReduce(Bound& a) {
 namespace {
 
 std::string badRows(const Val& desc, const Tensor& rows) {
-  if (desc.type.shape.size() != 2 || desc.type.shape[0] != 1) return cat("the descriptor's block must be one row, [1, N], but it is ", text(desc.type));
-  if (rows.type.shape.size() != 1 || !rows.type.scalar.isInt()) return cat("the rows must be integers along one axis, but this is ", text(rows.type));
+  if (desc.type.shape.size() != 2 || desc.type.shape[0] != 1) return cat("the descriptor's block must be one row, [1, N], but it is ", desc.type);
+  if (rows.type.shape.size() != 1 || !rows.type.scalar.isInt()) return cat("the rows must be integers along one axis, but this is ", rows.type);
   if (rows.type.shape[0] < 8) return cat("there must be at least 8 rows, not ", rows.type.shape[0]);
   int64_t columns = 32 / desc.type.scalar.bits() * 8;
-  if (desc.type.shape[1] < columns) return cat("a row of ", name(desc.type.scalar), " must have at least ", columns, " columns, not ", desc.type.shape[1]);
+  if (desc.type.shape[1] < columns) return cat("a row of ", desc.type.scalar, " must have at least ", columns, " columns, not ", desc.type.shape[1]);
   return "";
 }
 
@@ -437,7 +438,7 @@ std::string badRows(const Val& desc, const Tensor& rows) {
 
 Result<Val> CodeGen::bDescGather(Bound& a) {
   const Val& desc = a[0];
-  Tensor rows = TRY(tensorOf(a[1], a.loc(1)));
+  Tensor rows = TRY(tensorOf(a, 1));
   if (std::string bad = badRows(desc, rows); !bad.empty()) return error(Err::Shape, a.call).says(bad);
   std::vector<Val> y = TRY(indexList(a[2], a.loc(2), false, "the column"));
   TType type{desc.type.scalar, {rows.type.shape[0], desc.type.shape[1]}};
@@ -446,10 +447,10 @@ Result<Val> CodeGen::bDescGather(Bound& a) {
 
 Result<Val> CodeGen::bDescScatter(Bound& a) {
   const Val& desc = a[0];
-  Tensor value = TRY(tensorOf(a[1], a.loc(1))), rows = TRY(tensorOf(a[2], a.loc(2)));
+  Tensor value = TRY(tensorOf(a, 1)), rows = TRY(tensorOf(a, 2));
   if (std::string bad = badRows(desc, rows); !bad.empty()) return error(Err::Shape, a.call).says(bad);
   TType type{desc.type.scalar, {rows.type.shape[0], desc.type.shape[1]}};
-  if (!(value.type == type)) return error(Err::Shape, a.loc(1)).says("the value must be ", text(type), ", but it is ", text(value.type));
+  if (!(value.type == type)) return error(Err::Shape, a.loc(1)).says("the value must be ", type, ", but it is ", value.type);
   std::vector<Val> y = TRY(indexList(a[3], a.loc(3), false, "the column"));
   b_.create(Op::DescScatter, {desc.tensor.value, rows.value, y[0].tensor.value, value.value}, {});
   return Val::none();

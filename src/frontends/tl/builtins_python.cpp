@@ -9,10 +9,10 @@
 namespace nereid::tl {
 
 Result<Val> CodeGen::bHint(Bound& a) {
-  Tensor t = TRY(tensorOf(a[0], a.loc(0)));
+  Tensor t = TRY(tensorOf(a, 0));
   std::vector<int64_t> values = TRY(intList(a[1], a.loc(1), "a hint"));
   if (std::max<size_t>(1, t.type.shape.size()) != values.size())
-    return error(Err::Shape, a.loc(1)).says("`", a.info->name, "` takes one value an axis: ", text(t.type), " has ", t.type.shape.size(), ", but there are ", values.size());
+    return error(Err::Shape, a.loc(1)).says("`", a.info->name, "` takes one value an axis: ", t.type, " has ", t.type.shape.size(), ", but there are ", values.size());
   // The hint is kept on the operation that makes the value; a function's argument has none.
   if (t.value->def) t.value->def->set(static_cast<Attr>(a.info->tag), values);
   return Val::of(t);
@@ -21,7 +21,7 @@ Result<Val> CodeGen::bHint(Bound& a) {
 Result<Val> CodeGen::bAssume(Bound& a) {
   if (!a[0].isTensor()) return Val::none();
   Tensor t = a[0].tensor;
-  if (t.type.isBlock() || !t.type.scalar.isBool()) return error(Err::Type, a.loc(0)).says("tl.assume takes one int1, but this is ", text(t.type));
+  if (t.type.isBlock() || !t.type.scalar.isBool()) return error(Err::Type, a.loc(0)).says("tl.assume takes one int1, but this is ", t.type);
   b_.create(Op::Assume, {t.value}, {});
   return Val::none();
 }
@@ -32,8 +32,8 @@ Result<Val> CodeGen::bBarrier(Bound&) {
 }
 
 Result<Val> CodeGen::bPrint(Bound& a) {
-  if (!a[0].is(VK::Str)) return error(Err::Type, a.loc(0)).says("the first argument of a print must be a string, but this is ", describe(a[0])).hint("`tl.device_print(\"x\", x)`");
-  std::string prefix = a[0].text;
+  if (!a[0].is(VK::Str)) return error(Err::Type, a.loc(0)).says("the first argument of a print must be a string, but this is ", a[0]).hint("`tl.device_print(\"x\", x)`");
+  std::string prefix(a[0].text);
   for (char c : prefix)
     if (static_cast<unsigned char>(c) >= 0x7f || (static_cast<unsigned char>(c) < 0x20 && !isspace(static_cast<unsigned char>(c))))
       return error(Err::Type, a.loc(0)).says("the prefix of a print must be ASCII");
@@ -49,14 +49,14 @@ Result<Val> CodeGen::bPrint(Bound& a) {
   if (!prefix.ends_with(' ') && !values.empty()) prefix += ' ';
   if (!prefix.ends_with(": ") && !values.empty()) prefix = prefix.substr(0, prefix.size() - 1) + ": ";
   if (prefix.size() > 2 && !prefix.starts_with(' ')) prefix = " " + prefix;
-  bool hexadecimal = a.given(1) && TRY(constantBool(a[1], a.loc(1), "hex"));
+  bool hexadecimal = a.given(1) && TRY(constantBool(a, 1, "hex"));
   b_.create(Op::Print, values, {}, {{Attr::Prefix, prefix}, {Attr::Hex, int64_t{hexadecimal}}, {Attr::IsSigned, isSigned}});
   return Val::none();
 }
 
 // Assertions are compiled in debug mode alone, as with TRITON_DEBUG.
 Result<void> CodeGen::emitAssert(const Val& condition, const Val& message, const Val* mask, Loc loc) {
-  std::string text = TRY(constantString(message, loc, "the message of an assertion"));
+  std::string_view text = TRY(constantString(message, loc, "the message of an assertion"));
   Tensor t = TRY(toTensor(condition, loc));
   if (!shared_.request.debug) return {};
   if (!t.type.scalar.isBool()) t = TRY(cast(t, {Prim::I1}, loc));
@@ -64,12 +64,12 @@ Result<void> CodeGen::emitAssert(const Val& condition, const Val& message, const
     Tensor m = TRY(toTensor(*mask, loc));
     t = TRY(bitwise(Op::OrI, Val::of(t), Val::of(TRY(logicalNot(m, loc))), {loc, loc, loc}));
   }
-  b_.create(Op::Assert, {t.value}, {}, {{Attr::Message, text}});
+  b_.create(Op::Assert, {t.value}, {}, {{Attr::Message, std::string(text)}});
   return {};
 }
 
 Result<Val> CodeGen::bAssert(Bound& a) {
-  CHECK_OK(emitAssert(a[0], a.present[1] ? a[1] : Val::string(""), a.given(2) ? &a[2] : nullptr, a.loc(0)));
+  CHECK_OK(emitAssert(a[0], a.present(1) ? a[1] : Val::string(""), a.given(2) ? &a[2] : nullptr, a.loc(0)));
   return Val::none();
 }
 
@@ -81,7 +81,7 @@ Result<Val> CodeGen::bStaticPrint(Bound& a) {
   return Val::none();
 }
 
-Result<Val> CodeGen::bIgnored(Bound& a) { return a.values.empty() ? Val::none() : a[0]; }
+Result<Val> CodeGen::bIgnored(Bound& a) { return a.slots.empty() ? Val::none() : a[0]; }
 
 Result<Val> CodeGen::bRefused(Bound& a) {
   if (a.info->name == "inline_asm_elementwise")
@@ -92,16 +92,16 @@ Result<Val> CodeGen::bRefused(Bound& a) {
 Result<Val> CodeGen::bIterator(Bound& a) {
   if (!host_ || a.info->name == "static_range")
     return error(Err::Unsupported, a.call).says("`", a.info->name, "` can only be used as `for i in ", a.info->name, "(...)`");
-  bool one = !a.present[1];
-  int64_t from = one ? 0 : TRY(constantInt(a[0], a.loc(0), "a bound")), to = TRY(constantInt(one ? a[0] : a[1], a.loc(0), "a bound"));
-  int64_t step = a.given(2) ? TRY(constantInt(a[2], a.loc(2), "a step")) : 1;
+  bool one = !a.present(1);
+  int64_t from = one ? 0 : TRY(constantInt(a, 0, "a bound")), to = TRY(constantInt(one ? a[0] : a[1], a.loc(0), "a bound"));
+  int64_t step = a.given(2) ? TRY(constantInt(a, 2, "a step")) : 1;
   if (step == 0) return error(Err::Type, a.loc(2)).says("the step of a range cannot be 0");
   std::vector<Val> items;
   for (Int i = from; step > 0 ? i < to : i > to; i += step) {
     if (items.size() > 100000) return error(Err::Unsupported, a.call).says("this range is too long for compile time");
     items.push_back(Val::integer(i));
   }
-  return Val::tuple(std::move(items));
+  return tuple(std::move(items));
 }
 
 Result<Val> CodeGen::bTarget(Bound& a) { return a.info->tag == 1 ? Val::none() : Val::boolean(false); }
@@ -119,7 +119,7 @@ Result<Val> CodeGen::bCdiv(Bound& a) {
 }
 
 Result<Val> CodeGen::bNextPowerOf2(Bound& a) {
-  int64_t n = TRY(constantInt(a[0], a.loc(0), "the argument of next_power_of_2"));
+  int64_t n = TRY(constantInt(a, 0, "the argument of next_power_of_2"));
   Int p = 1;
   while (p < n) p *= 2;
   return Val::integer(n <= 0 ? 0 : p);
@@ -128,20 +128,20 @@ Result<Val> CodeGen::bNextPowerOf2(Bound& a) {
 Result<Val> CodeGen::bLen(Bound& a) {
   if (a[0].is(VK::Tuple)) return Val::integer(static_cast<Int>(a[0].size()));
   if (a[0].is(VK::Str)) return Val::integer(static_cast<Int>(a[0].text.size()));
-  return error(Err::Type, a.loc(0)).says("`len` takes a tuple, but this is ", describe(a[0])).hint(a[0].isTensor() ? "`x.shape[0]` is the length of an axis" : "");
+  return error(Err::Type, a.loc(0)).says("`len` takes a tuple, but this is ", a[0]).hint(a[0].isTensor() ? "`x.shape[0]` is the length of an axis" : "");
 }
 
 Result<Val> CodeGen::bList(Bound& a) {
-  if (!a.present[0]) return Val::tuple({});
+  if (!a.present(0)) return tuple({});
   if (a[0].is(VK::Tuple)) return a[0];
-  return error(Err::Type, a.loc(0)).says("expected a tuple, but this is ", describe(a[0]));
+  return error(Err::Type, a.loc(0)).says("expected a tuple, but this is ", a[0]);
 }
 
 Result<Val> CodeGen::bIsInstance(Bound& a) {
   std::vector<Val> classes = a[1].is(VK::Tuple) ? *a[1].items : std::vector<Val>{a[1]};
   const Val& v = a[0];
   for (const Val& c : classes) {
-    if (!c.is(VK::Class)) return error(Err::Type, a.loc(1)).says("`isinstance` takes a class, but this is ", describe(c));
+    if (!c.is(VK::Class)) return error(Err::Type, a.loc(1)).says("`isinstance` takes a class, but this is ", c);
     bool is = (c.text == "tensor" && v.isTensor()) || (c.text == "tuple" && v.is(VK::Tuple)) || (c.text == "int" && v.isInt()) || (c.text == "bool" && v.is(VK::Bool)) ||
               (c.text == "float" && v.is(VK::Float)) || (c.text == "str" && v.is(VK::Str)) || (c.text == "dtype" && v.is(VK::DType)) ||
               (c.text == "tensor_descriptor" && v.is(VK::Desc)) || (c.cls && v.is(VK::Tuple) && v.cls == c.cls);
@@ -152,9 +152,9 @@ Result<Val> CodeGen::bIsInstance(Bound& a) {
 }
 
 Result<Val> CodeGen::bGetAttr(Bound& a) {
-  std::string name = TRY(constantString(a[1], a.loc(1), "the name of a member"));
+  std::string_view name = TRY(constantString(a, 1, "the name of a member"));
   Node self{.kind = Kind::Name, .loc = a.loc(0), .text = "object"};
-  Node node{.kind = Kind::Attribute, .loc = a.call, .text = name};
+  Node node{.kind = Kind::Attribute, .loc = a.call, .text = std::string(name)};
   node.kids.push_back(&self);
   size_t before = shared_.diags.size();
   Result<Val> v = attribute(a[0], name, a.call, &node);
@@ -162,7 +162,7 @@ Result<Val> CodeGen::bGetAttr(Bound& a) {
     shared_.diags.truncate(before);
     return Val::boolean(v.has_value());
   }
-  if (!v && a.present[2]) {
+  if (!v && a.present(2)) {
     shared_.diags.truncate(before);
     return a[2];
   }
@@ -199,11 +199,11 @@ Result<Val> CodeGen::bPyMinMax(Bound& a) {
 Result<Val> CodeGen::bPyAbs(Bound& a) {
   if (a[0].is(VK::Float)) return Val::floating(std::fabs(a[0].real));
   if (a[0].isInt()) return Val::integer(a[0].number < 0 ? -a[0].number : a[0].number);
-  return error(Err::Type, a.loc(0)).says("`abs` does not take ", describe(a[0]));
+  return error(Err::Type, a.loc(0)).says("`abs` does not take ", a[0]);
 }
 
 Result<Val> CodeGen::bHostMath(Bound& a) {
-  if (!a[0].isNumber()) return error(Err::Type, a.loc(0)).says("Python's math works at compile time, but this is ", describe(a[0])).hint(cat("use `tl.", a.info->name, "`"));
+  if (!a[0].isNumber()) return error(Err::Type, a.loc(0)).says("Python's math works at compile time, but this is ", a[0]).hint(cat("use `tl.", a.info->name, "`"));
   double x = a[0].asDouble();
   switch (a.info->op) {
     case Op::Log2: case Op::Log:
@@ -225,9 +225,9 @@ Result<Val> CodeGen::bHostMath(Bound& a) {
 }
 
 Result<Val> CodeGen::bGetIntDtype(Bound& a) {
-  int64_t bits = TRY(constantInt(a[0], a.loc(0), "the width"));
+  int64_t bits = TRY(constantInt(a, 0, "the width"));
   if (bits != 1 && bits != 8 && bits != 16 && bits != 32 && bits != 64) return error(Err::Type, a.loc(0)).says("there is no integer type of ", bits, " bits");
-  return Val::dtype({intType(static_cast<int>(bits), TRY(constantBool(a[1], a.loc(1), "the signedness"))), {}});
+  return Val::dtype({intType(static_cast<int>(bits), TRY(constantBool(a, 1, "the signedness"))), {}});
 }
 
 }  // namespace nereid::tl

@@ -18,13 +18,13 @@ Result<Tensor> CodeGen::bitcast(const Tensor& t, DType to, Loc loc) {
   if (from == to) return t;
   if (from.isPointer() || to.isPointer()) return cast(t, to, loc);
   if (from.bits() != to.bits())
-    return error(Err::Type, loc).says("cannot bitcast ", name(from), " to ", name(to), ": they have ", from.bits(), " and ", to.bits(), " bits");
+    return error(Err::Type, loc).says("cannot bitcast ", from, " to ", to, ": they have ", from.bits(), " and ", to.bits(), " bits");
   TType type = t.type.with(to);
   if (type.ir() == t.type.ir()) return tensor(t.value, type);
   return tensor(b_.cast(Op::Bitcast, t.value, type.ir()), type);
 }
 
-Result<Tensor> CodeGen::cast(const Tensor& t, DType to, Loc loc, const std::string& rounding) {
+Result<Tensor> CodeGen::cast(const Tensor& t, DType to, Loc loc, std::string_view rounding) {
   DType from = t.type.scalar;
   if (from == to) return t;
   TType type = t.type.with(to);
@@ -33,7 +33,7 @@ Result<Tensor> CodeGen::cast(const Tensor& t, DType to, Loc loc, const std::stri
   if (!rounding.empty() && rounding != "rtne" && rounding != "rtz")
     return error(Err::Type, loc).says("there is no rounding mode '", rounding, "'").hint("the modes are 'rtne' and 'rtz'");
   if (!rounding.empty() && !narrows)
-    return error(Err::Type, loc).says("a rounding mode is only for conversions to a narrower float, not ", name(from), " to ", name(to));
+    return error(Err::Type, loc).says("a rounding mode is only for conversions to a narrower float, not ", from, " to ", to);
   if (from.is(Prim::F8E4B15) || to.is(Prim::F8E4B15))
     return error(Err::Unsupported, loc).says("fp8e4b15 is a type of one GPU family and is not supported").hint("use tl.float8e4nv or tl.float8e5");
 
@@ -43,7 +43,7 @@ Result<Tensor> CodeGen::cast(const Tensor& t, DType to, Loc loc, const std::stri
     return tensor(inst->result(), type);
   }
   if ((from.is(Prim::F16) || from.is(Prim::BF16)) && !to.is(Prim::F32)) {
-    if (to.isPointer()) return error(Err::Type, loc).says("cannot cast ", name(from), " to ", name(to));
+    if (to.isPointer()) return error(Err::Type, loc).says("cannot cast ", from, " to ", to);
     return cast(TRY(cast(t, {Prim::F32}, loc)), to, loc);
   }
   if (from.isFloat() && to.isFloat()) return emit(from.bits() > to.bits() ? Op::TruncF : Op::ExtF);
@@ -62,10 +62,10 @@ Result<Tensor> CodeGen::cast(const Tensor& t, DType to, Loc loc, const std::stri
       Tensor address = TRY(cast(t, {Prim::I64}, loc));
       return compare("!=", Val::of(address), Val::of(zeroOf(address.type)), {loc, loc, loc});
     }
-    return error(Err::Type, loc).says("a pointer can only be cast to a 64-bit integer, not to ", name(to));
+    return error(Err::Type, loc).says("a pointer can only be cast to a 64-bit integer, not to ", to);
   }
   if (from.isInt() && to.isPointer()) {
-    if (from.bits() != 64) return error(Err::Type, loc).says("only a 64-bit integer can be cast to a pointer, not ", name(from));
+    if (from.bits() != 64) return error(Err::Type, loc).says("only a 64-bit integer can be cast to a pointer, not ", from);
     return emit(Op::IntToPtr);
   }
   if (from.isPointer() && to.isPointer()) {
@@ -73,8 +73,8 @@ Result<Tensor> CodeGen::cast(const Tensor& t, DType to, Loc loc, const std::stri
     return emit(Op::Bitcast);
   }
   if (from.isFp8() || to.isFp8())
-    return error(Err::Type, loc).says("cannot cast ", name(from), " to ", name(to)).hint("go by way of tl.float32");
-  return error(Err::Type, loc).says("cannot cast ", name(from), " to ", name(to));
+    return error(Err::Type, loc).says("cannot cast ", from, " to ", to).hint("go by way of tl.float32");
+  return error(Err::Type, loc).says("cannot cast ", from, " to ", to);
 }
 
 }  // namespace nereid::tl

@@ -97,7 +97,7 @@ Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, co
     if (parts.size() != 1 || item.substr(0, item.size() - 1).ends_with(',')) {
       std::vector<Val> items;
       for (std::string_view part : parts) items.push_back(TRY(signatureValue(part, param, cat(paramName, ".", items.size()), func, types)));
-      return Val::tuple(std::move(items));
+      return tuple(std::move(items));
     }
   }
   // "*fp32:16" is the type and what the argument is a multiple of.
@@ -122,7 +122,7 @@ Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, co
     if (open == std::string_view::npos || close == std::string_view::npos || close < open) return bad();
     auto elem = dtypeFromSignature(spelled.substr(11, open - 11));
     if (!elem || elem->isPointer()) return bad();
-    std::vector<int64_t> shape;
+    Shape shape;
     int64_t n = 0;
     bool digits = false;
     for (char c : spelled.substr(open + 1, close - open)) {
@@ -157,7 +157,7 @@ Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, co
       addParam(cat(paramName, ".stride.", i), Type::scalar(Elem::I64), 0, false);
       items.push_back(Val::of(Tensor{nullptr, {{Prim::I64}, {}}}));
     }
-    v.items = std::make_shared<const std::vector<Val>>(std::move(items));
+    v.items = keep(std::move(items));
     return v;
   }
   auto type = dtypeFromSignature(spelled);
@@ -170,21 +170,21 @@ Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, co
       std::string near = nearest(spelled, kTypes);
       return error(Err::Signature, loc)
           .says("`", spelled, "` is not a type (signature of parameter `", param->text, "`)")
-          .hint(near.empty() ? "types are written as in Triton's signatures: *fp32:16, i32, u64, fp32" : cat("did you mean `", near, "`?"));
+          .hint("types are written as in Triton's signatures: *fp32:16, i32, u64, fp32").meant(near);
     }
     return literal(item, loc, "signature");
   }
   int64_t divisibility = 0;
   if (hint == "1") {
     if (type->isPointer() || !type->isInt())
-      return error(Err::Signature, param->loc).says("`:1` in `", item, "` says that an integer is 1, but this is a ", name(*type)).hint("leave the hint out");
+      return error(Err::Signature, param->loc).says("`:1` in `", item, "` says that an integer is 1, but this is a ", *type).hint("leave the hint out");
     return Val::integer(1);
   }
   if (!hint.empty()) {
     if (hint != "16") return error(Err::Signature, param->loc).says("`", item, "` has no valid hint after the colon").hint("the hints are :16 and :1");
     if (!type->isPointer() && !type->isInt())
       return error(Err::Signature, param->loc)
-          .says("`:16` in `", item, "` says that an address or an integer is a multiple of 16, but this is a ", name(*type))
+          .says("`:16` in `", item, "` says that an address or an integer is a multiple of 16, but this is a ", *type)
           .hint("leave the hint out");
     divisibility = 16;
   }
@@ -204,7 +204,7 @@ Result<Func*> CodeGen::kernel() {
   for (const auto& [name, text] : request.constants)
     if (std::find(names.begin(), names.end(), name) == names.end()) {
       std::string near = nearest(name, names);
-      return error(Err::Signature, node->loc).says("kernel `", fn_->name, "` has no parameter `", name, "`").hint(near.empty() ? "" : cat("did you mean `", near, "`?"));
+      return error(Err::Signature, node->loc).says("kernel `", fn_->name, "` has no parameter `", name, "`").meant(near);
     }
   if (request.signature.size() > params.size())
     return error(Err::Signature, node->loc)
@@ -253,7 +253,7 @@ Result<Func*> CodeGen::kernel() {
   for (size_t i = 0; i < types.size(); ++i)
     handles.push_back(shared_.module.addArg(*entry, types[i], shared_.module.intern(func->params[i].name), node->loc));
   size_t cursor = 0;
-  for (const Node* p : params) scope_[p->text] = unflatten(scope_[p->text], handles, cursor);
+  for (const Node* p : params) scope_[p->text] = unflatten(scope_[p->text], handles, cursor, shared_.loader.heap());
   b_.setBlock(entry);
   b_.setLoc(node->loc);
   Func* raw = func.get();
@@ -280,7 +280,7 @@ Result<std::vector<Arg>> CodeGen::bind(const FunctionDef& fn, const Node* node, 
       std::vector<Val> rest;
       if (present[next]) rest = *bound[next].value.items;
       rest.push_back(a.value);
-      bound[next] = {Val::tuple(std::move(rest)), a.loc};
+      bound[next] = {tuple(std::move(rest)), a.loc};
       present[next] = true;
       continue;
     }
@@ -296,7 +296,7 @@ Result<std::vector<Arg>> CodeGen::bind(const FunctionDef& fn, const Node* node, 
       std::vector<std::string> names;
       for (size_t k = 0; k < count; ++k) names.push_back(node->kids[k]->text);
       std::string near = nearest(name, names);
-      return error(Err::Type, a.loc).says("`", fn.name, "` has no parameter `", name, "`").label(fn.loc, "declared here").hint(near.empty() ? "" : cat("did you mean `", near, "`?"));
+      return error(Err::Type, a.loc).says("`", fn.name, "` has no parameter `", name, "`").label(fn.loc, "declared here").meant(near);
     }
     if (present[i]) return error(Err::Type, a.loc).says("argument `", name, "` of `", fn.name, "` is given twice");
     bound[i] = a;
@@ -305,7 +305,7 @@ Result<std::vector<Arg>> CodeGen::bind(const FunctionDef& fn, const Node* node, 
   for (size_t i = 0; i < count; ++i) {
     if (present[i]) continue;
     const Node* p = node->kids[i];
-    if (p->flag == '*') bound[i] = {Val::tuple({}), args.call};
+    if (p->flag == '*') bound[i] = {tuple({}), args.call};
     else if (p->kid(1)) bound[i] = {TRY(defaultValue(fn, p)), args.call};
     else return error(Err::Type, args.call).says("`", fn.name, "` needs an argument for `", p->text, "`").label(fn.loc, "declared here");
   }
@@ -342,7 +342,7 @@ Result<Val> CodeGen::callFunction(const FunctionDef& fn, Args args) {
     for (size_t i = 0; i < bound.size(); ++i)
       if (bound[i].value.isTensor() && bound[i].value.tensor.type.numel() != 1)
         return error(Err::Unsupported, bound[i].loc)
-            .says("`", fn.name, "` is marked noinline, so it takes scalars only, but `", node->kids[i]->text, "` is ", describe(bound[i].value));
+            .says("`", fn.name, "` is marked noinline, so it takes scalars only, but `", node->kids[i]->text, "` is ", bound[i].value);
   std::string key = hex(reinterpret_cast<uintptr_t>(&fn), 16);
   for (const Arg& a : bound) appendAll(key, "|", mangle(a.value));
   auto [it, fresh] = shared_.functions.try_emplace(key);
@@ -370,7 +370,7 @@ Result<Val> CodeGen::callFunction(const FunctionDef& fn, Args args) {
       }
     }
     size_t cursor = 0;
-    for (size_t i = 0; i < bound.size(); ++i) inner.scope_[node->kids[i]->text] = unflatten(bound[i].value, handles, cursor);
+    for (size_t i = 0; i < bound.size(); ++i) inner.scope_[node->kids[i]->text] = unflatten(bound[i].value, handles, cursor, shared_.loader.heap());
     inner.b_.setBlock(entry);
     inner.b_.setLoc(node->loc);
     Func* raw = func.get();
@@ -388,7 +388,7 @@ Result<Val> CodeGen::callFunction(const FunctionDef& fn, Args args) {
   b_.setLoc(args.call);
   Inst* call = b_.create(Op::Call, operands, compiled.func->results, {{Attr::Callee, compiled.func->name}});
   size_t cursor = 0;
-  return unflatten(compiled.result, call->results, cursor);
+  return unflatten(compiled.result, call->results, cursor, shared_.loader.heap());
 }
 
 // Runs a function on compile-time values.
@@ -400,7 +400,7 @@ Result<Val> CodeGen::callHost(const FunctionDef& fn, const Args& args) {
   inner.host_ = true;
   for (size_t i = 0; i < bound.size(); ++i) {
     if (bound[i].value.isTensor())
-      return error(Err::Type, bound[i].loc).says("`", fn.name, "` runs at compile time, but this argument is ", describe(bound[i].value), ", known only when the kernel runs");
+      return error(Err::Type, bound[i].loc).says("`", fn.name, "` runs at compile time, but this argument is ", bound[i].value, ", known only when the kernel runs");
     inner.scope_[node->kids[i]->text] = bound[i].value;
   }
   ++shared_.callDepth;
@@ -432,16 +432,12 @@ Result<Bound> CodeGen::bindBuiltin(const BuiltinInfo& info, const Args& args) {
     names.push_back(p);
     optional.push_back(opt);
   }
-  bound.values.resize(names.size());
-  bound.present.resize(names.size(), false);
-  bound.locs.resize(names.size());
+  bound.slots.resize(names.size(), {{}, args.call, false});
   size_t limit = rest ? restAt : names.size();
   for (size_t i = 0; i < args.positional.size(); ++i) {
     const Arg& a = args.positional[i];
     if (i < limit) {
-      bound.values[i] = a.value;
-      bound.present[i] = true;
-      bound.locs[i] = a.loc;
+      bound.slots[i] = {a.value, a.loc, true};
     } else if (rest) {
       bound.rest.push_back(a);
     } else {
@@ -454,15 +450,13 @@ Result<Bound> CodeGen::bindBuiltin(const BuiltinInfo& info, const Args& args) {
       std::vector<std::string> known(names.begin(), names.end());
       std::string near = nearest(name, known), list;
       for (std::string_view n : names) appendAll(list, list.empty() ? "" : ", ", n);
-      return error(Err::Type, a.loc).says("`", info.name, "` has no argument `", name, "`").hint(near.empty() ? cat("it takes ", list) : cat("did you mean `", near, "`?"));
+      return error(Err::Type, a.loc).says("`", info.name, "` has no argument `", name, "`").hint("it takes ", list).meant(near);
     }
-    if (bound.present[i]) return error(Err::Type, a.loc).says("argument `", name, "` of `", info.name, "` is given twice");
-    bound.values[i] = a.value;
-    bound.present[i] = true;
-    bound.locs[i] = a.loc;
+    if (bound.present(i)) return error(Err::Type, a.loc).says("argument `", name, "` of `", info.name, "` is given twice");
+    bound.slots[i] = {a.value, a.loc, true};
   }
   for (size_t i = 0; i < names.size(); ++i)
-    if (!bound.present[i] && !optional[i]) return error(Err::Type, args.call).says("`", info.name, "` needs an argument for `", names[i], "`");
+    if (!bound.present(i) && !optional[i]) return error(Err::Type, args.call).says("`", info.name, "` needs an argument for `", names[i], "`");
   return bound;
 }
 
@@ -483,9 +477,9 @@ Result<Val> CodeGen::call(const Val& callee, Args args) {
       const Arg& a = args.positional[0];
       if (host_) return a.value;
       Tensor t = TRY(toTensor(a.value, a.loc));
-      return Val::of(TRY(cast(t, callee.type.scalar, a.loc)));
+      return Val::of(cast(t, callee.type.scalar, a.loc));
     }
-    default: return error(Err::Type, args.callee).says(describe(callee), " cannot be called");
+    default: return error(Err::Type, args.callee).says(callee, " cannot be called");
   }
 }
 

@@ -72,15 +72,19 @@ std::vector<std::string> builtinNames(bool membersOnly);
 
 // The arguments of a builtin, by position of the parameter.
 struct Bound {
+  struct Slot {
+    Val value;
+    Loc loc;  // of the call where there is no argument
+    bool present = false;
+  };
   const BuiltinInfo* info;
-  std::vector<Val> values;
-  std::vector<bool> present;
-  std::vector<Loc> locs;
+  std::vector<Slot> slots;
   std::vector<Arg> rest;
   Loc call;
-  const Val& operator[](size_t i) const { return values[i]; }
-  bool given(size_t i) const { return present[i] && !values[i].isNone(); }
-  Loc loc(size_t i) const { return locs[i] ? locs[i] : call; }
+  const Val& operator[](size_t i) const { return slots[i].value; }
+  bool present(size_t i) const { return slots[i].present; }
+  bool given(size_t i) const { return present(i) && !slots[i].value.isNone(); }
+  Loc loc(size_t i) const { return slots[i].loc; }
 };
 
 struct Locs {
@@ -95,7 +99,7 @@ class CodeGen {
   // The public function, from a signature.
   Result<Func*> kernel();
   // A global of a module, evaluated on first use.
-  Result<Val> global(SourceModule& module, const std::string& name, Loc use);
+  Result<Val> global(SourceModule& module, std::string_view name, Loc use);
 
  private:
   friend struct BuiltinTable;
@@ -113,6 +117,9 @@ class CodeGen {
   Result<Bound> bindBuiltin(const BuiltinInfo& info, const Args& args);
   Result<Val> callBuiltin(const BuiltinInfo& info, const Args& args);
   DiagBuilder error(Err err, Loc loc);
+  const std::vector<Val>* keep(std::vector<Val> items) { return shared_.loader.heap().keep(std::move(items)); }
+  std::string_view keep(std::string text) { return shared_.loader.heap().keep(std::move(text)); }
+  Val tuple(std::vector<Val> items) { return Val::tuple(keep(std::move(items))); }
   void nameValue(const Val& v, std::string_view name);
 
   // ---- statements.cpp
@@ -148,45 +155,48 @@ class CodeGen {
   Result<Val> boolOp(const Node* n);
   Result<Val> joinedString(const Node* n);
   Result<Val> listComp(const Node* n);
-  Result<Val> unaryOperator(const std::string& op, const Val& v, Loc at, Loc operand);
-  Result<Val> binaryOperator(const std::string& op, const Val& a, const Val& b, const Locs& locs);
+  Result<Val> unaryOperator(std::string_view op, const Val& v, Loc at, Loc operand);
+  Result<Val> binaryOperator(std::string_view op, const Val& a, const Val& b, const Locs& locs);
   Result<Val> staticAssert(const Node* n);
 
   // ---- members.cpp
-  Result<Val> attribute(const Val& v, const std::string& name, Loc at, const Node* n);
-  Result<Val> moduleMember(const Val& m, const std::string& name, Loc at);
-  Result<Val> typeMember(const Val& type, const std::string& name, Loc at);
+  Result<Val> attribute(const Val& v, std::string_view name, Loc at, const Node* n);
+  Val bound(const Val& self, Val method);
+  Val shapeTuple(const Shape& shape);
+  Result<Val> moduleMember(const Val& m, std::string_view name, Loc at);
+  Result<Val> typeMember(const Val& type, std::string_view name, Loc at);
   Result<Val> callMethod(const Val& method, const Args& args);
   Result<Val> callClass(const Val& cls, const Args& args);
   Result<Val> makeAggregate(const ClassDef& cls, const Args& args);
   // Calls the method of an aggregate that an operator stands for; nothing where neither operand has one.
-  Result<std::optional<Val>> operatorMethod(const std::string& op, const Val& a, const Val& b, const Locs& locs);
+  Result<std::optional<Val>> operatorMethod(std::string_view op, const Val& a, const Val& b, const Locs& locs);
 
   // ---- constants.cpp
-  Result<Val> constantBinary(const std::string& op, const Val& a, const Val& b, const Locs& locs);
-  Result<Val> constantUnary(const std::string& op, const Val& v, Loc at);
+  Result<Val> constantBinary(std::string_view op, const Val& a, const Val& b, const Locs& locs);
+  Result<Val> constantUnary(std::string_view op, const Val& v, Loc at);
 
   // ---- arithmetic.cpp
   using Pair = std::pair<Tensor, Tensor>;
   struct Rules {
     bool pointerLeft = false, pointerRight = false, arithmetic = true, divide = false;
   };
-  Tensor tensor(Value* v, TType type) { return {v, std::move(type)}; }
+  Tensor tensor(Value* v, const TType& type) { return {v, type}; }
   Result<Tensor> toTensor(const Val& v, Loc loc);
   // A number as a constant, of a shape if one is given.
-  Result<Tensor> scalarConstant(const Val& number, DType type, Loc loc, const std::vector<int64_t>& shape = {});
+  Result<Tensor> scalarConstant(const Val& number, DType type, Loc loc, const Shape& shape = {});
   Result<DType> numberType(const Val& number, Loc loc);
   // `v` as an operand of a memory operation: numbers take the memory's type straight away.
-  Result<Tensor> memoryOperand(const Val& v, DType elem, const std::vector<int64_t>& shape, Loc loc);
+  Result<Tensor> memoryOperand(const Val& v, DType elem, const Shape& shape, Loc loc);
   Tensor zeroOf(const TType& type);
   Result<DType> promoteInts(DType a, DType b);
   Result<DType> computationType(DType a, bool aIsNumber, DType b, bool bIsNumber, bool divide, const Locs& locs);
   Result<Pair> operands(const Val& a, const Val& b, Rules rules, const Locs& locs);
   Result<Pair> intOperands(const Val& a, const Val& b, const Locs& locs);
   Result<Pair> broadcast(Tensor a, Tensor b, const Locs& locs);
-  Result<Tensor> broadcastTo(Tensor t, const std::vector<int64_t>& shape, Loc loc);
+  Tensor stretch(const Tensor& t, const Shape& shape);  // whose axes are those or 1
+  Result<Tensor> broadcastTo(Tensor t, const Shape& shape, Loc loc);
   Result<std::vector<Tensor>> broadcastAll(std::vector<Tensor> tensors, const Locs& locs);
-  Tensor splat(Tensor scalar, const std::vector<int64_t>& shape);
+  Tensor splat(Tensor scalar, const Shape& shape);
   Tensor expandDims(Tensor t, int axis);
   Result<Tensor> add(const Val& a, const Val& b, const Locs& locs);
   Result<Tensor> sub(const Val& a, const Val& b, const Locs& locs);
@@ -196,7 +206,7 @@ class CodeGen {
   Result<Tensor> mod(const Val& a, const Val& b, const Locs& locs);
   Result<Tensor> bitwise(Op op, const Val& a, const Val& b, const Locs& locs);
   Result<Tensor> shiftRight(const Val& a, const Val& b, const Locs& locs);
-  Result<Tensor> compare(const std::string& op, const Val& a, const Val& b, const Locs& locs);
+  Result<Tensor> compare(std::string_view op, const Val& a, const Val& b, const Locs& locs);
   Result<Tensor> minMax(bool maximum, bool propagateNan, const Val& a, const Val& b, const Locs& locs);
   Result<Tensor> negate(const Tensor& t, Loc loc);
   Result<Tensor> invert(const Tensor& t, Loc loc);
@@ -205,20 +215,25 @@ class CodeGen {
   Result<Tensor> where(const Tensor& condition, const Val& x, const Val& y, const Locs& locs);
 
   // ---- casts.cpp
-  Result<Tensor> cast(const Tensor& t, DType to, Loc loc, const std::string& rounding = "");
+  Result<Tensor> cast(const Tensor& t, DType to, Loc loc, std::string_view rounding = {});
   Result<Tensor> bitcast(const Tensor& t, DType to, Loc loc);
   Tensor widenTo(const Tensor& t, Prim to);  // int to a wider int, by its sign
 
   // ---- builtins.cpp and others: arguments
-  Result<std::vector<int64_t>> shapeOf(const Val& v, Loc loc);
+  Result<Shape> shapeOf(const Val& v, Loc loc);
   Result<std::vector<int64_t>> intList(const Val& v, Loc loc, std::string_view what);
   Result<std::vector<Val>> shapeArguments(Bound& a);
   Result<int64_t> constantInt(const Val& v, Loc loc, std::string_view what);
   Result<int64_t> axisOf(const Val& v, int64_t rank, Loc loc);
-  Result<std::string> constantString(const Val& v, Loc loc, std::string_view what);
+  Result<std::string_view> constantString(const Val& v, Loc loc, std::string_view what);
   Result<bool> constantBool(const Val& v, Loc loc, std::string_view what);
   Result<DType> dtypeOf(const Val& v, Loc loc);
   Result<Tensor> tensorOf(const Val& v, Loc loc);
+  Result<int64_t> constantInt(const Bound& a, size_t i, std::string_view what) { return constantInt(a[i], a.loc(i), what); }
+  Result<std::string_view> constantString(const Bound& a, size_t i, std::string_view what) { return constantString(a[i], a.loc(i), what); }
+  Result<bool> constantBool(const Bound& a, size_t i, std::string_view what) { return constantBool(a[i], a.loc(i), what); }
+  Result<DType> dtypeOf(const Bound& a, size_t i) { return dtypeOf(a[i], a.loc(i)); }
+  Result<Tensor> tensorOf(const Bound& a, size_t i) { return tensorOf(a[i], a.loc(i)); }
   Result<bool> propagateNan(const Bound& a, size_t i);
 
   // creation and shape
@@ -237,7 +252,7 @@ class CodeGen {
   Result<Val> bJoin(Bound& a);
   Result<Val> bSplit(Bound& a);
   Result<Val> bItem(Bound& a);
-  Result<Tensor> reshape(const Tensor& t, const std::vector<int64_t>& shape, bool reorder, Loc loc);
+  Result<Tensor> reshape(const Tensor& t, const Shape& shape, bool reorder, Loc loc);
   Result<Tensor> unsplat(const Tensor& t, Loc loc);
 
   // arithmetic

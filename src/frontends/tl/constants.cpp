@@ -18,10 +18,10 @@ std::optional<Int> power(Int base, Int exponent) {
   return result;
 }
 
-bool isComparison(const std::string& op) { return op == "==" || op == "!=" || op == "<" || op == "<=" || op == ">" || op == ">="; }
+bool isComparison(std::string_view op) { return op == "==" || op == "!=" || op == "<" || op == "<=" || op == ">" || op == ">="; }
 
 template <class T>
-bool compareBy(const std::string& op, const T& a, const T& b) {
+bool compareBy(std::string_view op, const T& a, const T& b) {
   if (op == "==") return a == b;
   if (op == "!=") return a != b;
   if (op == "<") return a < b;
@@ -32,13 +32,13 @@ bool compareBy(const std::string& op, const T& a, const T& b) {
 
 }  // namespace
 
-Result<Val> CodeGen::constantBinary(const std::string& op, const Val& a, const Val& b, const Locs& locs) {
+Result<Val> CodeGen::constantBinary(std::string_view op, const Val& a, const Val& b, const Locs& locs) {
   auto finish = [&](Val v) {
     v.wrapped = a.wrapped || b.wrapped;
     return v;
   };
   auto refuse = [&]() -> std::unexpected<Failed> {
-    return error(Err::Type, locs.at).says("`", op, "` does not take ", describe(a), " and ", describe(b));
+    return error(Err::Type, locs.at).says("`", op, "` does not take ", a, " and ", b);
   };
   auto tooLarge = [&]() -> std::unexpected<Failed> {
     return error(Err::Unsupported, locs.at).says("this constant needs more than 127 bits");
@@ -103,18 +103,18 @@ Result<Val> CodeGen::constantBinary(const std::string& op, const Val& a, const V
   if (a.is(VK::Tuple) && b.is(VK::Tuple) && op == "+") {
     std::vector<Val> items(*a.items);
     items.insert(items.end(), b.items->begin(), b.items->end());
-    return finish(Val::tuple(std::move(items)));
+    return finish(tuple(std::move(items)));
   }
   if ((a.is(VK::Tuple) && b.isInt() && op == "*") || (b.is(VK::Tuple) && a.isInt() && op == "*")) {
-    const Val& tuple = a.is(VK::Tuple) ? a : b;
+    const Val& repeated = a.is(VK::Tuple) ? a : b;
     Int times = (a.is(VK::Tuple) ? b : a).number;
     if (times > 4096) return error(Err::Unsupported, locs.at).says("a tuple of that many items is not supported");
     std::vector<Val> items;
-    for (Int i = 0; i < times; ++i) items.insert(items.end(), tuple.items->begin(), tuple.items->end());
-    return finish(Val::tuple(std::move(items)));
+    for (Int i = 0; i < times; ++i) items.insert(items.end(), repeated.items->begin(), repeated.items->end());
+    return finish(tuple(std::move(items)));
   }
   if (a.is(VK::Str) && b.is(VK::Str)) {
-    if (op == "+") return finish(Val::string(a.text + b.text));
+    if (op == "+") return finish(Val::string(keep(cat(a.text, b.text))));
     if (isComparison(op)) return finish(Val::boolean(compareBy(op, a.text, b.text)));
   }
   if (op == "==") return finish(Val::boolean(sameConstant(a, b)));
@@ -122,14 +122,14 @@ Result<Val> CodeGen::constantBinary(const std::string& op, const Val& a, const V
   return refuse();
 }
 
-Result<Val> CodeGen::constantUnary(const std::string& op, const Val& v, Loc at) {
+Result<Val> CodeGen::constantUnary(std::string_view op, const Val& v, Loc at) {
   Val result;
   if (op == "not") {
     result = Val::boolean(!truthy(v));
   } else if (!v.isNumber()) {
-    return error(Err::Type, at).says("`", op, "` does not take ", describe(v));
+    return error(Err::Type, at).says("`", op, "` does not take ", v);
   } else if (op == "~") {
-    if (!v.isInt()) return error(Err::Type, at).says("`~` is for integers, but this is ", describe(v));
+    if (!v.isInt()) return error(Err::Type, at).says("`~` is for integers, but this is ", v);
     result = Val::integer(~v.number);
   } else if (v.is(VK::Float)) {
     result = Val::floating(op == "-" ? -v.real : v.real);

@@ -63,7 +63,7 @@ bool sameHandles(const Val& a, const Val& b) {
 
 Result<bool> CodeGen::staticCondition(const Val& v, const Node* n) {
   if (!host_ && !v.isNone() && !v.isInt())
-    return error(Err::Type, n->loc).says("a condition must be a bool, an int, None or a scalar tensor, but this is ", describe(v)).hint(v.is(VK::Str) || v.is(VK::Tuple) ? "compare it with something" : "");
+    return error(Err::Type, n->loc).says("a condition must be a bool, an int, None or a scalar tensor, but this is ", v).hint(v.is(VK::Str) || v.is(VK::Tuple) ? "compare it with something" : "");
   return truthy(v);
 }
 
@@ -71,7 +71,7 @@ Result<Tensor> CodeGen::scalarCondition(const Val& v, const Node* n) {
   Tensor t = v.tensor;
   if (t.type.isBlock()) {
     if (t.type.numel() != 1)
-      return error(Err::Shape, n->loc).says("a condition must be one value, but this is ", text(t.type)).hint("choose per element with `tl.where`, or reduce it: `tl.max(x, 0)`");
+      return error(Err::Shape, n->loc).says("a condition must be one value, but this is ", t.type).hint("choose per element with `tl.where`, or reduce it: `tl.max(x, 0)`");
     t = TRY(unsplat(t, n->loc));
   }
   return cast(t, {Prim::I1}, n->loc);
@@ -107,20 +107,20 @@ Result<std::vector<std::string>> CodeGen::merge(const Scope& before, Scope& then
     Val &a = value, &b = other->second;
     if (!a.isRuntime() && !b.isRuntime()) {
       if (sameConstant(a, b) && a.kind == b.kind) continue;
-      if (existed) return error(Err::Type, n->loc).says("`", name, "` is ", describe(a), " in one branch and ", describe(b), " in the other, which only a compile-time condition can choose");
+      if (existed) return error(Err::Type, n->loc).says("`", name, "` is ", a, " in one branch and ", b, " in the other, which only a compile-time condition can choose");
       a = b = Val::unbound();
       continue;
     }
     if (sameType(a, b) && sameHandles(a, b)) continue;
     if (!sameType(a, b)) {
       if (existed && sameType(a, old->second))
-        return error(Err::Type, n->loc).says("`", name, "` is ", describe(old->second), " before the `if`, but the else branch makes it ", describe(b)).hint("cast it with `.to(...)` so that its type stays the same");
+        return error(Err::Type, n->loc).says("`", name, "` is ", old->second, " before the `if`, but the else branch makes it ", b).hint("cast it with `.to(...)` so that its type stays the same");
       if (existed && sameType(b, old->second))
-        return error(Err::Type, n->loc).says("`", name, "` is ", describe(old->second), " before the `if`, but the then branch makes it ", describe(a)).hint("cast it with `.to(...)` so that its type stays the same");
-      return error(Err::Type, n->loc).says("`", name, "` is ", describe(a), " in the then branch and ", describe(b), " in the else branch").hint("cast it with `.to(...)` so that both agree");
+        return error(Err::Type, n->loc).says("`", name, "` is ", old->second, " before the `if`, but the then branch makes it ", a).hint("cast it with `.to(...)` so that its type stays the same");
+      return error(Err::Type, n->loc).says("`", name, "` is ", a, " in the then branch and ", b, " in the else branch").hint("cast it with `.to(...)` so that both agree");
     }
     if (existed && !sameType(a, old->second))
-      return error(Err::Type, n->loc).says("`", name, "` is ", describe(old->second), " before the `if`, but the branches make it ", describe(a)).hint("cast it with `.to(...)` so that its type stays the same");
+      return error(Err::Type, n->loc).says("`", name, "` is ", old->second, " before the `if`, but the branches make it ", a).hint("cast it with `.to(...)` so that its type stays the same");
     names.push_back(name);
   }
   return names;
@@ -172,7 +172,7 @@ Result<void> CodeGen::ifRegions(const Node* n, Value* condition) {
   size_t cursor = 0;
   scope_ = std::move(before);
   for (const std::string& name : names) {
-    Val v = unflatten(thenScope[name], results, cursor);
+    Val v = unflatten(thenScope[name], results, cursor, shared_.loader.heap());
     nameValue(v, name);
     scope_[name] = std::move(v);
   }
@@ -232,7 +232,7 @@ Result<void> CodeGen::ifBlocks(const Node* n, Value* condition) {
   size_t cursor = 0;
   scope_ = std::move(before);
   for (const std::string& name : names) {
-    Val v = unflatten(thenScope[name], args, cursor);
+    Val v = unflatten(thenScope[name], args, cursor, shared_.loader.heap());
     nameValue(v, name);
     scope_[name] = std::move(v);
   }
@@ -265,9 +265,9 @@ Result<Val> CodeGen::conditional(const Node* n) {
   b_.setBlock(outer);
   if (!(a.type == c.type))
     return error(Err::Type, n->at)
-        .says("the two values of this conditional expression have the types ", text(a.type), " and ", text(c.type))
-        .label(n->kid(1)->loc, text(a.type))
-        .label(n->kid(2)->loc, text(c.type))
+        .says("the two values of this conditional expression have the types ", a.type, " and ", c.type)
+        .label(n->kid(1)->loc, a.type)
+        .label(n->kid(2)->loc, c.type)
         .hint("cast one of them with `.to(...)`, or use `tl.where`");
   return Val::of(tensor(shared_.module.addResult(*inst, a.value->type), a.type));
 }
@@ -313,7 +313,7 @@ Result<void> CodeGen::forStatement(const Node* n) {
   if (!callee.is(VK::Builtin) || callee.builtin->run != &CodeGen::bIterator) return badIterator();
   Args args = TRY(arguments(iterable));
   Bound bound = TRY(bindBuiltin(*callee.builtin, args));
-  bool one = !bound.present[1] || bound[1].isNone();
+  bool one = !bound.present(1) || bound[1].isNone();
   Val lower = one ? Val::integer(0) : bound[0], upper = one ? bound[0] : bound[1];
   Val step = bound.given(2) ? bound[2] : Val::integer(1);
   Loc lowerLoc = bound.loc(0), upperLoc = one ? bound.loc(0) : bound.loc(1), stepLoc = bound.loc(2);
@@ -342,8 +342,8 @@ Result<void> CodeGen::forStatement(const Node* n) {
   b_.setLoc(n->loc);
   auto bound1 = [&](const Val& v, Loc loc, std::string_view what) -> Result<Tensor> {
     Tensor t = TRY(toTensor(v, loc));
-    if (!t.type.scalar.isInt()) return error(Err::Type, loc).says("the ", what, " of a loop must be an integer, but this is ", text(t.type));
-    if (t.type.numel() != 1) return error(Err::Shape, loc).says("the ", what, " of a loop must be one value, but this is ", text(t.type));
+    if (!t.type.scalar.isInt()) return error(Err::Type, loc).says("the ", what, " of a loop must be an integer, but this is ", t.type);
+    if (t.type.numel() != 1) return error(Err::Shape, loc).says("the ", what, " of a loop must be one value, but this is ", t.type);
     return t.type.isBlock() ? unsplat(t, loc) : Result<Tensor>(t);
   };
   Tensor lo = TRY(bound1(lower, lowerLoc, "lower bound")), hi = TRY(bound1(upper, upperLoc, "upper bound")), by = TRY(bound1(step, stepLoc, "step"));
@@ -370,7 +370,7 @@ Result<void> CodeGen::forStatement(const Node* n) {
   std::vector<Value*> args1(entry->args.begin() + 1, entry->args.end());
   size_t cursor = 0;
   for (const std::string& name : names) {
-    Val v = unflatten(before[name], args1, cursor);
+    Val v = unflatten(before[name], args1, cursor, shared_.loader.heap());
     nameValue(v, name);
     scope_[name] = std::move(v);
   }
@@ -390,7 +390,7 @@ Result<void> CodeGen::forStatement(const Node* n) {
     const Val& now = scope_[name];
     if (!sameType(before[name], now))
       return error(Err::Type, assigned_.contains(name) ? assigned_[name] : n->loc)
-          .says("`", name, "` is ", describe(before[name]), " before the loop, but the loop makes it ", describe(now))
+          .says("`", name, "` is ", before[name], " before the loop, but the loop makes it ", now)
           .label(n->loc, "the loop")
           .hint(now.isTensor() ? "give it the same type from the start, or cast with `.to(...)`" : "a constexpr cannot be assigned in a loop");
     flatten(now, yields);
@@ -399,7 +399,7 @@ Result<void> CodeGen::forStatement(const Node* n) {
     if (!value.isRuntime() && !value.is(VK::Unbound) && name != target->text && name[0] != ':') {
       auto now = scope_.find(name);
       if (now != scope_.end() && now->second.isTensor())
-        return error(Err::Type, n->loc).says("`", name, "` is ", describe(value), " before the loop, but the loop assigns ", describe(now->second)).hint("give it a tensor before the loop");
+        return error(Err::Type, n->loc).says("`", name, "` is ", value, " before the loop, but the loop assigns ", now->second).hint("give it a tensor before the loop");
     }
   // Take out what comes back as it went in.
   Replacements same;
@@ -434,7 +434,7 @@ Result<void> CodeGen::forStatement(const Node* n) {
   scope_ = std::move(outerScope);
   cursor = 0;
   for (const std::string& name : names) {
-    Val v = unflatten(before[name], results, cursor);
+    Val v = unflatten(before[name], results, cursor, shared_.loader.heap());
     nameValue(v, name);
     scope_[name] = std::move(v);
   }
@@ -472,7 +472,7 @@ Result<void> CodeGen::whileStatement(const Node* n) {
     for (Type t : types) args.push_back(shared_.module.addArg(*entry, t, {}, n->loc));
     size_t cursor = 0;
     for (const std::string& name : names) {
-      Val v = unflatten(before[name], args, cursor);
+      Val v = unflatten(before[name], args, cursor, shared_.loader.heap());
       nameValue(v, name);
       scope_[name] = std::move(v);
     }
@@ -507,7 +507,7 @@ Result<void> CodeGen::whileStatement(const Node* n) {
     const Val& now = scope_[name];
     if (!sameType(before[name], now))
       return error(Err::Type, assigned_.contains(name) ? assigned_[name] : n->loc)
-          .says("`", name, "` is ", describe(before[name]), " before the loop, but the loop makes it ", describe(now))
+          .says("`", name, "` is ", before[name], " before the loop, but the loop makes it ", now)
           .label(n->loc, "the loop")
           .hint("give it the same type from the start, or cast with `.to(...)`");
     flatten(now, yields);
@@ -548,7 +548,7 @@ Result<void> CodeGen::whileStatement(const Node* n) {
   scope_ = std::move(outerScope);
   size_t cursor = 0;
   for (const std::string& name : names) {
-    Val v = unflatten(before[name], results, cursor);
+    Val v = unflatten(before[name], results, cursor, shared_.loader.heap());
     nameValue(v, name);
     scope_[name] = std::move(v);
   }

@@ -13,13 +13,13 @@ std::string tritonName(const std::string& dotted) { return dotted == "nereid" ||
 
 }  // namespace
 
-Result<Val> CodeGen::global(SourceModule& module, const std::string& name, Loc use) {
+Result<Val> CodeGen::global(SourceModule& module, std::string_view name, Loc use) {
   auto it = module.globals.find(name);
   if (it == module.globals.end()) {
     std::vector<std::string> names;
     for (auto& [known, g] : module.globals) names.push_back(known);
     std::string near = nearest(name, names);
-    return error(Err::UnknownName, use).says("`", module.name, "` has no `", name, "`").hint(near.empty() ? "" : cat("did you mean `", near, "`?"));
+    return error(Err::UnknownName, use).says("`", module.name, "` has no `", name, "`").meant(near);
   }
   Global& g = it->second;
   if (g.value) return *g.value;
@@ -28,21 +28,19 @@ Result<Val> CodeGen::global(SourceModule& module, const std::string& name, Loc u
   Result<Val> value = Val::none();
   switch (g.kind) {
     case Global::Function: {
-      Val v = Val::of(VK::Function);
-      v.function = g.function.get();
-      value = v;
+      value = Val::of(g.function.get());
       break;
     }
     case Global::Class: {
       bool known = !g.fields.empty() || g.aggregate;
-      Val v = Val::named(known ? VK::Class : VK::Module, cat("class:", name));
+      Val v = Val::named(known ? VK::Class : VK::Module, keep(cat("class:", name)));
       v.cls = g.aggregate.get();
-      if (!g.fields.empty()) v.fields = std::make_shared<const std::vector<std::string>>(g.fields);
+      if (!g.fields.empty()) v.fields = &g.fields;
       value = v;
       break;
     }
     case Global::Import: {
-      auto known = [](const std::string& imported) -> std::string {
+      auto known = [](const std::string& imported) -> std::string_view {
         std::string dotted = tritonName(imported);
         static constexpr std::pair<std::string_view, std::string_view> kKnown[] = {
             {"triton", "triton"}, {"triton.language", "tl"}, {"triton.language.core", "tl"}, {"triton.language.standard", "tl"},
@@ -51,18 +49,18 @@ Result<Val> CodeGen::global(SourceModule& module, const std::string& name, Loc u
             {"triton.language.extra.libdevice", "libdevice"}, {"triton.language.extra.cuda.libdevice", "libdevice"},
             {"triton.language.extra.hip.libdevice", "libdevice"}, {"triton.language.target_info", "target_info"}, {"math", "math"}};
         for (auto& [from, to] : kKnown)
-          if (from == dotted) return std::string(to);
+          if (from == dotted) return to;
         return "";
       };
       std::string whole = g.member.empty() ? g.from : cat(g.from, g.from.ends_with('.') ? "" : ".", g.member);
-      if (std::string m = known(whole); !m.empty()) {
+      if (std::string_view m = known(whole); !m.empty()) {
         value = Val::named(VK::Module, m);
-      } else if (std::string from = known(g.from); !from.empty() && !g.member.empty()) {
+      } else if (std::string_view from = known(g.from); !from.empty() && !g.member.empty()) {
         value = moduleMember(Val::named(VK::Module, from), g.member, use);
       } else if (g.member.empty()) {
         Val v = Val::named(VK::Module, g.from);
         v.module = shared_.loader.import(module, g.from);
-        if (!v.module) v.text = cat("external:", g.from);
+        if (!v.module) v.text = keep(cat("external:", g.from));
         value = v;
       } else if (SourceModule* file = shared_.loader.import(module, g.from); file && file->globals.contains(g.member)) {
         value = global(*file, g.member, use);
@@ -74,9 +72,9 @@ Result<Val> CodeGen::global(SourceModule& module, const std::string& name, Loc u
         std::vector<std::string> names;
         for (auto& [other, unused] : file->globals) names.push_back(other);
         std::string near = nearest(g.member, names);
-        value = error(Err::UnknownName, use).says("`", g.from, "` has no `", g.member, "`").label(g.loc, "imported here").hint(near.empty() ? "" : cat("did you mean `", near, "`?"));
+        value = error(Err::UnknownName, use).says("`", g.from, "` has no `", g.member, "`").label(g.loc, "imported here").meant(near);
       } else {
-        value = Val::named(VK::Module, cat("external:", whole));
+        value = Val::named(VK::Module, keep(cat("external:", whole)));
       }
       break;
     }
@@ -132,11 +130,7 @@ Result<Val> CodeGen::lookup(const Node* n) {
       return global(*file, name, n->loc);
     }
   }
-  if (const BuiltinInfo* info = findPythonBuiltin(name); info && (host_ || info->tag == 0)) {
-    Val v = Val::of(VK::Builtin);
-    v.builtin = info;
-    return v;
-  }
+  if (const BuiltinInfo* info = findPythonBuiltin(name); info && (host_ || info->tag == 0)) return Val::of(info);
   if (name == "int" || name == "float" || name == "bool" || name == "str" || name == "tuple") return Val::named(VK::Class, name);
   std::vector<std::string> names;
   for (auto& [known, v] : scope_)
@@ -175,7 +169,7 @@ Result<Val> CodeGen::eval(const Node* n) {
       std::vector<Val> parts;
       for (size_t i = 0; i < 3; ++i) parts.push_back(n->kid(i) ? TRY(eval(n->kid(i))) : Val::none());
       Val v = Val::of(VK::Slice);
-      v.items = std::make_shared<const std::vector<Val>>(std::move(parts));
+      v.items = keep(std::move(parts));
       return v;
     }
     case Kind::Call: return callExpression(n);
@@ -184,13 +178,13 @@ Result<Val> CodeGen::eval(const Node* n) {
       for (const Node* kid : n->kids) {
         if (kid->kind == Kind::Starred) {
           Val v = TRY(eval(kid->kid(0)));
-          if (!v.is(VK::Tuple)) return error(Err::Type, kid->loc).says("only a tuple can be unpacked, but this is ", describe(v));
+          if (!v.is(VK::Tuple)) return error(Err::Type, kid->loc).says("only a tuple can be unpacked, but this is ", v);
           items.insert(items.end(), v.items->begin(), v.items->end());
         } else {
           items.push_back(TRY(eval(kid)));
         }
       }
-      return Val::tuple(std::move(items));
+      return tuple(std::move(items));
     }
     case Kind::ListComp: return listComp(n);
     case Kind::BinOp: case Kind::Compare: {
@@ -232,20 +226,20 @@ Result<Val> CodeGen::eval(const Node* n) {
   }
 }
 
-Result<Val> CodeGen::unaryOperator(const std::string& op, const Val& v, Loc at, Loc operand) {
+Result<Val> CodeGen::unaryOperator(std::string_view op, const Val& v, Loc at, Loc operand) {
   if (!v.isTensor()) {
-    if (v.is(VK::Desc) || v.is(VK::BlockPtr)) return error(Err::Type, operand).says("`", op, "` does not take ", describe(v));
+    if (v.is(VK::Desc) || v.is(VK::BlockPtr)) return error(Err::Type, operand).says("`", op, "` does not take ", v);
     return constantUnary(op, v, at);
   }
-  if (op == "-") return Val::of(TRY(negate(v.tensor, operand)));
-  if (op == "~") return Val::of(TRY(invert(v.tensor, operand)));
+  if (op == "-") return Val::of(negate(v.tensor, operand));
+  if (op == "~") return Val::of(invert(v.tensor, operand));
   if (op == "+") return v;
   if (v.tensor.type.scalar.bits() != 1)
-    return error(Err::Type, operand).says("`not` takes an int1, but this is ", describe(v)).hint("compare it with something first: `x == 0`");
-  return Val::of(TRY(logicalNot(v.tensor, operand)));
+    return error(Err::Type, operand).says("`not` takes an int1, but this is ", v).hint("compare it with something first: `x == 0`");
+  return Val::of(logicalNot(v.tensor, operand));
 }
 
-Result<Val> CodeGen::binaryOperator(const std::string& op, const Val& a, const Val& b, const Locs& locs) {
+Result<Val> CodeGen::binaryOperator(std::string_view op, const Val& a, const Val& b, const Locs& locs) {
   if (op == "is" || op == "is not") {
     bool same = a.kind == b.kind && sameConstant(a, b);
     return Val::boolean(same == (op == "is"));
@@ -255,7 +249,7 @@ Result<Val> CodeGen::binaryOperator(const std::string& op, const Val& a, const V
   auto notValue = [](const Val& v) { return v.is(VK::Desc) || v.is(VK::BlockPtr) || v.is(VK::Unbound); };
   if (notValue(a) || notValue(b)) {
     const Val& bad = notValue(a) ? a : b;
-    return error(Err::Type, notValue(a) ? locs.a : locs.b).says("`", op, "` does not take ", describe(bad)).hint(bad.is(VK::BlockPtr) ? "move a block pointer with `tl.advance`" : "");
+    return error(Err::Type, notValue(a) ? locs.a : locs.b).says("`", op, "` does not take ", bad).hint(bad.is(VK::BlockPtr) ? "move a block pointer with `tl.advance`" : "");
   }
   for (const Val* v : {&a, &b})
     if (v->is(VK::Module) && v->text.starts_with("external:"))
@@ -265,22 +259,22 @@ Result<Val> CodeGen::binaryOperator(const std::string& op, const Val& a, const V
   const Val& other = a.isTensor() ? b : a;
   if (!other.isTensor() && !other.isNumber()) {
     Loc at = a.isTensor() ? locs.b : locs.a;
-    return error(Err::Type, at).says("`", op, "` takes tensors and numbers, but this is ", describe(other));
+    return error(Err::Type, at).says("`", op, "` takes tensors and numbers, but this is ", other);
   }
-  if (op == "+") return Val::of(TRY(add(a, b, locs)));
-  if (op == "-") return Val::of(TRY(sub(a, b, locs)));
-  if (op == "*") return Val::of(TRY(mul(a, b, locs)));
-  if (op == "/") return Val::of(TRY(trueDiv(a, b, locs)));
-  if (op == "//") return Val::of(TRY(floorDiv(a, b, locs)));
-  if (op == "%") return Val::of(TRY(mod(a, b, locs)));
-  if (op == "&") return Val::of(TRY(bitwise(Op::AndI, a, b, locs)));
-  if (op == "|") return Val::of(TRY(bitwise(Op::OrI, a, b, locs)));
-  if (op == "^") return Val::of(TRY(bitwise(Op::XOrI, a, b, locs)));
-  if (op == "<<") return Val::of(TRY(bitwise(Op::ShLI, a, b, locs)));
-  if (op == ">>") return Val::of(TRY(shiftRight(a, b, locs)));
+  if (op == "+") return Val::of(add(a, b, locs));
+  if (op == "-") return Val::of(sub(a, b, locs));
+  if (op == "*") return Val::of(mul(a, b, locs));
+  if (op == "/") return Val::of(trueDiv(a, b, locs));
+  if (op == "//") return Val::of(floorDiv(a, b, locs));
+  if (op == "%") return Val::of(mod(a, b, locs));
+  if (op == "&") return Val::of(bitwise(Op::AndI, a, b, locs));
+  if (op == "|") return Val::of(bitwise(Op::OrI, a, b, locs));
+  if (op == "^") return Val::of(bitwise(Op::XOrI, a, b, locs));
+  if (op == "<<") return Val::of(bitwise(Op::ShLI, a, b, locs));
+  if (op == ">>") return Val::of(shiftRight(a, b, locs));
   if (op == "**")
-    return error(Err::Unsupported, locs.at).says("`**` is not defined for tensors").label(locs.a, describe(a)).hint("multiply, or use `tl.exp2(b * tl.log2(a))`");
-  return Val::of(TRY(compare(op, a, b, locs)));
+    return error(Err::Unsupported, locs.at).says("`**` is not defined for tensors").label(locs.a, a).hint("multiply, or use `tl.exp2(b * tl.log2(a))`");
+  return Val::of(compare(op, a, b, locs));
 }
 
 Result<Args> CodeGen::arguments(const Node* n) {
@@ -298,7 +292,7 @@ Result<Args> CodeGen::arguments(const Node* n) {
       continue;
     }
     Val v = TRY(eval(kid->kid(0)));
-    if (!v.is(VK::Tuple)) return error(Err::Type, kid->loc).says("only a tuple can be unpacked into arguments, but this is ", describe(v));
+    if (!v.is(VK::Tuple)) return error(Err::Type, kid->loc).says("only a tuple can be unpacked into arguments, but this is ", v);
     for (const Val& item : *v.items) args.positional.push_back({item, kid->loc});
   }
   b_.setLoc(n->loc);
@@ -320,7 +314,7 @@ Result<Val> CodeGen::staticAssert(const Node* n) {
     return error(Err::Type, n->loc).says("`static_assert` takes a condition and perhaps a message");
   Val passed = TRY(eval(n->kid(1)));
   if (!passed.is(VK::Bool))
-    return error(Err::Type, n->kid(1)->loc).says("this condition is not known at compile time: it is ", describe(passed)).hint("use constexprs only, or `tl.device_assert`");
+    return error(Err::Type, n->kid(1)->loc).says("this condition is not known at compile time: it is ", passed).hint("use constexprs only, or `tl.device_assert`");
   if (passed.number) return Val::none();
   std::string message;
   if (n->kid(2)) message = str(TRY(eval(n->kid(2))));
@@ -343,12 +337,12 @@ Result<Val> CodeGen::index(const Val& v, const Val& at, const Node* n) {
       const Val& p = parts[i];
       bool whole = p.is(VK::Slice) && p.item(0).isNone() && p.item(1).isNone() && p.item(2).isNone();
       if (p.isNone()) {
-        if (i > t.type.shape.size()) return error(Err::Shape, loc).says("this index has more axes than ", text(v.tensor.type));
+        if (i > t.type.shape.size()) return error(Err::Shape, loc).says("this index has more axes than ", v.tensor.type);
         t = expandDims(t, static_cast<int>(i));
       } else if (!whole) {
         return error(Err::Unsupported, loc)
             .says("a tensor can be indexed with `None` and `:` only, to add axes")
-            .label(n->kid(0)->loc, text(v.tensor.type))
+            .label(n->kid(0)->loc, v.tensor.type)
             .hint("elements are chosen with a mask and a reduction, `tl.gather`, or a load from memory");
       }
     }
@@ -374,18 +368,18 @@ Result<Val> CodeGen::index(const Val& v, const Val& at, const Node* n) {
       int64_t from = clampTo(at.item(0), step < 0 ? size - 1 : 0), to = clampTo(at.item(1), step < 0 ? -1 : size);
       std::vector<Val> items;
       for (int64_t i = from; step > 0 ? i < to : i > to; i += step) items.push_back(v.item(static_cast<size_t>(i)));
-      return Val::tuple(std::move(items));
+      return tuple(std::move(items));
     }
-    if (at.isTensor()) return error(Err::Type, loc).says("a tuple is indexed at compile time, but this is ", describe(at)).hint("use a constexpr, such as the variable of tl.static_range");
-    return error(Err::Type, loc).says("a tuple is indexed with integers, but this is ", describe(at));
+    if (at.isTensor()) return error(Err::Type, loc).says("a tuple is indexed at compile time, but this is ", at).hint("use a constexpr, such as the variable of tl.static_range");
+    return error(Err::Type, loc).says("a tuple is indexed with integers, but this is ", at);
   }
   if (v.is(VK::Str) && at.isInt()) {
     int64_t size = static_cast<int64_t>(v.text.size());
     Int i = at.number < 0 ? at.number + size : at.number;
     if (i < 0 || i >= size) return error(Err::Type, loc).says("index ", intText(at.number), " is out of range for a string of ", size);
-    return Val::string(std::string(1, v.text[static_cast<size_t>(i)]));
+    return Val::string(v.text.substr(static_cast<size_t>(i), 1));
   }
-  return error(Err::Type, n->kid(0)->loc).says(describe(v), " cannot be indexed");
+  return error(Err::Type, n->kid(0)->loc).says(v, " cannot be indexed");
 }
 
 // Constexprs decide at compile time where they can; what is left is and/or without short-circuit.
@@ -421,7 +415,7 @@ Result<Val> CodeGen::joinedString(const Node* n) {
     }
     Val v = TRY(eval(part->kid(0)));
     if (v.isTensor() || v.is(VK::Desc) || v.is(VK::BlockPtr))
-      return error(Err::Type, part->loc).says("an f-string in a kernel can only hold constexprs, but `", unparse(part->kid(0)), "` is ", describe(v)).hint("`tl.device_print(\"x\", x)` prints values of the running kernel");
+      return error(Err::Type, part->loc).says("an f-string in a kernel can only hold constexprs, but `", unparse(part->kid(0)), "` is ", v).hint("`tl.device_print(\"x\", x)` prints values of the running kernel");
     std::string piece = part->text == "r" || part->text == "a" ? repr(v) : str(v);
     if (const Node* format = part->kid(1)) {
       // The common alignments and integer bases; anything else prints plainly.
@@ -441,18 +435,18 @@ Result<Val> CodeGen::joinedString(const Node* n) {
     }
     out += piece;
   }
-  return Val::string(std::move(out));
+  return Val::string(keep(std::move(out)));
 }
 
 Result<Val> CodeGen::listComp(const Node* n) {
   Val items = TRY(eval(n->kid(2)));
-  if (!items.is(VK::Tuple)) return error(Err::Unsupported, n->kid(2)->loc).says("a list comprehension runs over a tuple, but this is ", describe(items));
+  if (!items.is(VK::Tuple)) return error(Err::Unsupported, n->kid(2)->loc).says("a list comprehension runs over a tuple, but this is ", items);
   std::vector<Val> out;
   for (const Val& item : *items.items) {
     CHECK_OK(assign(n->kid(1), item));
     out.push_back(TRY(eval(n->kid(0))));
   }
-  return Val::tuple(std::move(out));
+  return tuple(std::move(out));
 }
 
 }  // namespace nereid::tl

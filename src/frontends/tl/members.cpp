@@ -10,24 +10,6 @@
 namespace nereid::tl {
 namespace {
 
-Val builtin(const BuiltinInfo* info) {
-  Val v = Val::of(VK::Builtin);
-  v.builtin = info;
-  return v;
-}
-
-Val bound(const Val& self, Val method) {
-  method.items = std::make_shared<const std::vector<Val>>(std::vector<Val>{self, method});
-  method.kind = VK::Method;
-  return method;
-}
-
-Val shapeTuple(const std::vector<int64_t>& shape) {
-  std::vector<Val> dims;
-  for (int64_t d : shape) dims.push_back(Val::integer(d));
-  return Val::tuple(std::move(dims));
-}
-
 // Library functions that are methods of tensors too.
 constexpr std::string_view kLibraryMethods[] = {"cdiv", "sigmoid", "softmax", "ravel", "max",    "argmax",  "min", "argmin",
                                                 "sum",  "xor_sum", "reduce_or", "cumsum", "cumprod", "sort", "flip"};
@@ -48,7 +30,19 @@ std::optional<double> mathConstant(std::string_view name) {
 
 }  // namespace
 
-Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, const Node* n) {
+Val CodeGen::bound(const Val& self, Val method) {
+  method.items = keep(std::vector<Val>{self, method});
+  method.kind = VK::Method;
+  return method;
+}
+
+Val CodeGen::shapeTuple(const Shape& shape) {
+  std::vector<Val> dims;
+  for (int64_t d : shape.dims()) dims.push_back(Val::integer(d));
+  return tuple(std::move(dims));
+}
+
+Result<Val> CodeGen::attribute(const Val& v, std::string_view name, Loc at, const Node* n) {
   b_.setLoc(n->loc);
   if (name == "value" && (v.isNumber() || v.is(VK::Str) || v.isNone() || v.is(VK::DType) || v.is(VK::Function))) return v;
   std::vector<std::string> known;
@@ -62,10 +56,10 @@ Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, co
       if (name == "type") return Val::dtype(t);
       if (name == "numel") return Val::integer(t.numel());
       if (name == "T") {
-        if (t.shape.size() != 2) return error(Err::Shape, at).says("`.T` is for two axes, but this is ", text(t)).hint("name the order: `tl.permute(x, ...)`");
+        if (t.shape.size() != 2) return error(Err::Shape, at).says("`.T` is for two axes, but this is ", t).hint("name the order: `tl.permute(x, ...)`");
         return Val::of(tensor(b_.trans(v.tensor.value, {1, 0}), {t.scalar, {t.shape[1], t.shape[0]}}));
       }
-      if (const BuiltinInfo* info = findBuiltin(name == "to" ? "cast" : name); info && info->member) return bound(v, builtin(info));
+      if (const BuiltinInfo* info = findBuiltin(name == "to" ? "cast" : name); info && info->member) return bound(v, Val::of(info));
       if (std::find(std::begin(kLibraryMethods), std::end(kLibraryMethods), name) != std::end(kLibraryMethods))
         return bound(v, TRY(global(shared_.loader.builtinLibrary(), name, at)));
       known = builtinNames(true);
@@ -78,11 +72,7 @@ Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, co
         for (size_t i = 0; i < v.fields->size() && i < v.size(); ++i)
           if ((*v.fields)[i] == name) return v.item(i);
       if (v.cls) {
-        if (const FunctionDef* fn = v.cls->method(name)) {
-          Val method = Val::of(VK::Function);
-          method.function = fn;
-          return bound(v, method);
-        }
+        if (const FunctionDef* fn = v.cls->method(name)) return bound(v, Val::of(fn));
         for (auto& m : v.cls->methods) known.push_back(m->name);
         known.insert(known.end(), v.fields->begin(), v.fields->end());
         break;
@@ -97,14 +87,14 @@ Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, co
       if (name == "type" || name == "block_type") return Val::dtype(v.type);
       if (name == "shape" || name == "strides") {
         auto first = v.items->begin() + static_cast<ptrdiff_t>(name == "shape" ? 0 : rank);
-        return Val::tuple(std::vector<Val>(first, first + static_cast<ptrdiff_t>(rank)));
+        return tuple(std::vector<Val>(first, first + static_cast<ptrdiff_t>(rank)));
       }
-      if (const BuiltinInfo* info = findDescMethod(name)) return bound(v, builtin(info));
+      if (const BuiltinInfo* info = findDescMethod(name)) return bound(v, Val::of(info));
       known = {"block_shape", "dtype", "shape", "strides", "load", "store", "atomic_add", "atomic_min", "atomic_max", "atomic_and", "atomic_or", "atomic_xor", "gather", "scatter"};
       break;
     }
     case VK::BlockPtr:
-      if (name == "advance") return bound(v, builtin(findBuiltin("advance")));
+      if (name == "advance") return bound(v, Val::of(findBuiltin("advance")));
       if (name == "dtype" || name == "type") return Val::dtype({v.type.scalar.pointerTo(), {}});
       break;
     case VK::Function:
@@ -114,45 +104,45 @@ Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, co
     case VK::Str:
       for (const char* s : {"startswith", "endswith", "lower", "upper"})
         if (name == s) {
-          Val m = Val::named(VK::Method, name);
-          m.items = std::make_shared<const std::vector<Val>>(std::vector<Val>{v});
+          Val m = Val::named(VK::Method, s);
+          m.items = keep(std::vector<Val>{v});
           return m;
         }
       break;
     default: break;
   }
   if (v.isNumber() && (name == "dtype" || name == "shape" || name == "to"))
-    return error(Err::Type, at).says("`", unparse(n->kid(0)), "` is ", describe(v), ", which has no `", name, "`").hint("`tl.to_tensor(x)` makes a tensor of it");
+    return error(Err::Type, at).says("`", unparse(n->kid(0)), "` is ", v, ", which has no `", name, "`").hint("`tl.to_tensor(x)` makes a tensor of it");
   std::string near = nearest(name, known);
-  return error(Err::UnknownName, at).says(describe(v), " has no member `", name, "`").hint(near.empty() ? "" : cat("did you mean `", near, "`?"));
+  return error(Err::UnknownName, at).says(v, " has no member `", name, "`").meant(near);
 }
 
-Result<Val> CodeGen::typeMember(const Val& v, const std::string& name, Loc at) {
+Result<Val> CodeGen::typeMember(const Val& v, std::string_view name, Loc at) {
   const DType s = v.type.scalar;
   bool block = v.type.isBlock();
   if (name == "scalar") return Val::dtype({s, {}});
   if (name == "element_ty") {
     if (block) return Val::dtype({s, {}});
     if (s.isPointer()) return Val::dtype({s.pointee(), {}});
-    return error(Err::Type, at).says(tl::name(s), " is neither a pointer nor a block, so it has no element type");
+    return error(Err::Type, at).says(s, " is neither a pointer nor a block, so it has no element type");
   }
   if (name == "shape" && block) return shapeTuple(v.type.shape);
   if (name == "numel" && block) return Val::integer(v.type.numel());
-  if (name == "name") return Val::string(repr(v));
+  if (name == "name") return Val::string(keep(repr(v)));
   if (name == "primitive_bitwidth" || (name == "int_bitwidth" && s.isInt())) return Val::integer(s.bits());
   if (name == "itemsize") return Val::integer(s.bits() / 8);
   if (name == "nbytes" && block) return Val::integer(v.type.numel() * s.bits() / 8);
   if (name == "fp_mantissa_width" && s.isFloat()) return Val::integer(s.mantissa());
   if (name == "int_signedness" && s.isInt()) return Val::string(s.isSigned() ? "SIGNED" : "UNSIGNED");
-  if (std::find(std::begin(kTypeQueries), std::end(kTypeQueries), name) != std::end(kTypeQueries)) {
-    Val m = Val::named(VK::Method, name);
-    m.items = std::make_shared<const std::vector<Val>>(std::vector<Val>{v});
+  if (auto query = std::find(std::begin(kTypeQueries), std::end(kTypeQueries), name); query != std::end(kTypeQueries)) {
+    Val m = Val::named(VK::Method, *query);
+    m.items = keep(std::vector<Val>{v});
     return m;
   }
   std::vector<std::string> known(std::begin(kTypeQueries), std::end(kTypeQueries));
   for (const char* k : {"scalar", "element_ty", "shape", "numel", "name", "primitive_bitwidth", "int_bitwidth", "itemsize"}) known.push_back(k);
   std::string near = nearest(name, known);
-  return error(Err::UnknownName, at).says("the type ", repr(v), " has no member `", name, "`").hint(near.empty() ? "" : cat("did you mean `", near, "`?"));
+  return error(Err::UnknownName, at).says("the type ", repr(v), " has no member `", name, "`").meant(near);
 }
 
 Result<Val> CodeGen::callMethod(const Val& method, const Args& args) {
@@ -164,16 +154,16 @@ Result<Val> CodeGen::callMethod(const Val& method, const Args& args) {
     if (target.is(VK::Function)) return callFunction(*target.function, std::move(all));
     return callBuiltin(*target.builtin, all);
   }
-  const std::string& q = method.text;
+  std::string_view q = method.text;
   if (self.is(VK::Str)) {
     if (q == "lower" || q == "upper") {
-      std::string s = self.text;
+      std::string s(self.text);
       for (char& c : s)
         if (isalpha(static_cast<unsigned char>(c))) c = static_cast<char>(q == "lower" ? c | 0x20 : c & ~0x20);
-      return Val::string(s);
+      return Val::string(keep(std::move(s)));
     }
     if (args.positional.size() != 1 || !args.positional[0].value.is(VK::Str)) return error(Err::Type, args.call).says("`", q, "` takes one string");
-    const std::string& part = args.positional[0].value.text;
+    std::string_view part = args.positional[0].value.text;
     return Val::boolean(q == "startswith" ? self.text.starts_with(part) : self.text.ends_with(part));
   }
   DType s = self.type.scalar;
@@ -197,7 +187,7 @@ Result<Val> CodeGen::callMethod(const Val& method, const Args& args) {
   if (q == "is_fp8") return Val::boolean(s.isFp8());
   if (q == "kind") return Val::integer(s.kind());
   if (q == "get_int_max_value" || q == "get_int_min_value") {
-    if (!s.isInt()) return error(Err::Type, args.call).says(tl::name(s), " is not an integer type");
+    if (!s.isInt()) return error(Err::Type, args.call).says(s, " is not an integer type");
     Int one = 1;
     if (q == "get_int_max_value") return Val::integer((one << (s.bits() - (s.isSigned() ? 1 : 0))) - 1);
     return Val::integer(s.isSigned() ? -(one << (s.bits() - 1)) : 0);
@@ -241,13 +231,13 @@ Result<Val> CodeGen::makeAggregate(const ClassDef& cls, const Args& args) {
     if (it == inner.made_.end()) return error(Err::Type, args.call).says("the field `", field, "` of `", cls.name, "` gets no value").label(init ? init->loc : Loc{}, "here");
     items.push_back(it->second);
   }
-  Val v = Val::tuple(std::move(items));
-  v.fields = std::make_shared<const std::vector<std::string>>(cls.fields);
+  Val v = tuple(std::move(items));
+  v.fields = &cls.fields;
   v.cls = &cls;
   return v;
 }
 
-Result<std::optional<Val>> CodeGen::operatorMethod(const std::string& op, const Val& a, const Val& b, const Locs& locs) {
+Result<std::optional<Val>> CodeGen::operatorMethod(std::string_view op, const Val& a, const Val& b, const Locs& locs) {
   static constexpr std::tuple<std::string_view, std::string_view, std::string_view> kMethods[] = {
       {"+", "__add__", "__radd__"}, {"-", "__sub__", "__rsub__"}, {"*", "__mul__", "__rmul__"}, {"/", "__truediv__", "__rtruediv__"},
       {"//", "__floordiv__", "__rfloordiv__"}, {"%", "__mod__", "__rmod__"}, {"&", "__and__", "__rand__"}, {"|", "__or__", "__ror__"},
@@ -270,7 +260,7 @@ Result<std::optional<Val>> CodeGen::operatorMethod(const std::string& op, const 
 
 Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
   if (cls.cls) return makeAggregate(*cls.cls, args);
-  const std::string& c = cls.text;
+  std::string_view c = cls.text;
   if (cls.fields) {  // a NamedTuple of the user's
     const std::vector<std::string>& fields = *cls.fields;
     std::vector<Val> items(fields.size());
@@ -284,14 +274,14 @@ Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
       size_t i = static_cast<size_t>(std::find(fields.begin(), fields.end(), field) - fields.begin());
       if (i == fields.size()) {
         std::string near = nearest(field, fields);
-        return error(Err::Type, a.loc).says("`", c.substr(6), "` has no field `", field, "`").hint(near.empty() ? "" : cat("did you mean `", near, "`?"));
+        return error(Err::Type, a.loc).says("`", c.substr(6), "` has no field `", field, "`").meant(near);
       }
       items[i] = a.value;
       given[i] = true;
     }
     for (size_t i = 0; i < fields.size(); ++i)
       if (!given[i]) return error(Err::Type, args.call).says("`", c.substr(6), "` needs a value for `", fields[i], "`");
-    Val v = Val::tuple(std::move(items));
+    Val v = tuple(std::move(items));
     v.fields = cls.fields;
     return v;
   }
@@ -302,14 +292,14 @@ Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
   };
   if (c == "constexpr") {
     Val v = TRY(one());
-    if (v.isTensor()) return error(Err::Type, args.positional[0].loc).says("this is ", describe(v), ", which is known only when the kernel runs, so it cannot be a constexpr");
+    if (v.isTensor()) return error(Err::Type, args.positional[0].loc).says("this is ", v, ", which is known only when the kernel runs, so it cannot be a constexpr");
     v.wrapped = true;
     return v;
   }
   if (c == "tuple") {
-    if (args.positional.empty()) return Val::tuple({});
+    if (args.positional.empty()) return tuple({});
     Val v = TRY(one());
-    if (!v.is(VK::Tuple)) return error(Err::Type, args.positional[0].loc).says("expected a tuple or a list, but this is ", describe(v));
+    if (!v.is(VK::Tuple)) return error(Err::Type, args.positional[0].loc).says("expected a tuple or a list, but this is ", v);
     return v;
   }
   if (c == "pointer_type") {
@@ -326,16 +316,16 @@ Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
     if (!prim) return error(Err::Type, args.call).says("`tl.dtype` takes the name of a type");
     return Val::dtype({{*prim}, {}});
   }
-  if (c == "str") return Val::string(str(TRY(one())));
+  if (c == "str") return Val::string(keep(str(TRY(one()))));
   if (c == "bool") {
     Val v = TRY(one());
-    if (v.isTensor()) return error(Err::Type, args.call).says("`bool` works at compile time, but this is ", describe(v)).hint("compare it: `x != 0`");
+    if (v.isTensor()) return error(Err::Type, args.call).says("`bool` works at compile time, but this is ", v).hint("compare it: `x != 0`");
     return Val::boolean(truthy(v));
   }
   if (c == "int" || c == "float") {
     Val v = TRY(one());
     if (v.isTensor())
-      return error(Err::Type, args.positional[0].loc).says("`", c, "` works at compile time, but this is ", describe(v)).hint("cast it: `x.to(tl.", c == "int" ? "int32" : "float32", ")`");
+      return error(Err::Type, args.positional[0].loc).says("`", c, "` works at compile time, but this is ", v).hint("cast it: `x.to(tl.", c == "int" ? "int32" : "float32", ")`");
     if (v.is(VK::Str) && c == "float") {
       std::string s(trim(v.text));
       bool negative = s.starts_with('-');
@@ -348,7 +338,7 @@ Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
       else return error(Err::Type, args.positional[0].loc).says("'", v.text, "' is not a number");
       return Val::floating(negative ? -d : d);
     }
-    if (!v.isNumber()) return error(Err::Type, args.positional[0].loc).says("`", c, "` does not take ", describe(v));
+    if (!v.isNumber()) return error(Err::Type, args.positional[0].loc).says("`", c, "` does not take ", v);
     if (c == "float") return Val::floating(v.asDouble());
     if (v.isInt()) return Val::integer(v.number);
     if (!(std::fabs(v.real) < 1e37)) return error(Err::Type, args.positional[0].loc).says(repr(v), " is not an integer");
@@ -357,35 +347,35 @@ Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
   return error(Err::Unsupported, args.callee).says("`", c, "` cannot be called in a kernel");
 }
 
-Result<Val> CodeGen::moduleMember(const Val& m, const std::string& name, Loc at) {
+Result<Val> CodeGen::moduleMember(const Val& m, std::string_view name, Loc at) {
   if (m.module) {
     if (m.module->globals.contains(name)) return global(*m.module, name, at);
     // A package's member may be a file.
-    Val sub = Val::named(VK::Module, cat(m.text, ".", name));
+    Val sub = Val::named(VK::Module, keep(cat(m.text, ".", name)));
     sub.module = shared_.loader.import(*m.module, name);
     if (sub.module) return sub;
     return global(*m.module, name, at);  // says that it is not there
   }
-  const std::string& t = m.text;
-  if (t.starts_with("external:")) return Val::named(VK::Module, cat(t, ".", name));
+  std::string_view t = m.text;
+  if (t.starts_with("external:")) return Val::named(VK::Module, keep(cat(t, ".", name)));
   if (t.starts_with("class:")) return error(Err::Unsupported, at).says("`", t.substr(6), "` is a class: kernels can only use classes of Triton itself");
   std::vector<std::string> known;
   if (t == "math") {
     if (auto c = mathConstant(name)) return Val::floating(*c);
-    if (const BuiltinInfo* info = findHostMath(name)) return builtin(info);
+    if (const BuiltinInfo* info = findHostMath(name)) return Val::of(info);
     known = {"pi", "e", "inf", "nan", "log2", "log", "sqrt", "exp", "ceil", "floor"};
   } else if (t == "target_info") {
-    if (const BuiltinInfo* info = findTargetQuery(name)) return builtin(info);
+    if (const BuiltinInfo* info = findTargetQuery(name)) return Val::of(info);
   } else if (t == "PropagateNan") {
-    if (name == "NONE" || name == "ALL") return Val::string(cat("PropagateNan.", name));
+    if (name == "NONE" || name == "ALL") return Val::string(name == "ALL" ? "PropagateNan.ALL" : "PropagateNan.NONE");
   } else if (t == "libdevice") {
-    if (const BuiltinInfo* info = findLibdevice(name)) return builtin(info);
+    if (const BuiltinInfo* info = findLibdevice(name)) return Val::of(info);
     return error(Err::UnknownName, at).says("libdevice has no function `", name, "` that is supported");
   } else if (t == "triton") {
     if (name == "language") return Val::named(VK::Module, "tl");
-    if (name == "cdiv" || name == "next_power_of_2") return builtin(findTargetQuery(name));
-    if (name == "jit" || name == "autotune" || name == "heuristics" || name == "Config" || name == "constexpr_function") return Val::named(VK::Class, name);
-    return Val::named(VK::Module, cat("external:triton.", name));
+    if (name == "cdiv" || name == "next_power_of_2") return Val::of(findTargetQuery(name));
+    if (name == "jit" || name == "autotune" || name == "heuristics" || name == "Config" || name == "constexpr_function") return Val::named(VK::Class, keep(std::string(name)));
+    return Val::named(VK::Module, keep(cat("external:triton.", name)));
   } else if (t == "tl.extra") {
     if (name == "libdevice") return Val::named(VK::Module, "libdevice");
     if (name == "cuda" || name == "hip") return Val::named(VK::Module, "tl.extra");
@@ -393,17 +383,17 @@ Result<Val> CodeGen::moduleMember(const Val& m, const std::string& name, Loc at)
   } else {  // tl and tl.math
     if (auto prim = primFromName(name); prim && (name.starts_with("int") || name.starts_with("uint") || name.starts_with("float") || name == "bfloat16" || name == "void") && name != "int" && name != "float")
       return Val::dtype({{*prim}, {}});
-    if (const BuiltinInfo* info = findBuiltin(name); info && (t != "tl.math" || !findLibdevice(name) || info->op != Op::Poison)) return builtin(info);
+    if (const BuiltinInfo* info = findBuiltin(name); info && (t != "tl.math" || !findLibdevice(name) || info->op != Op::Poison)) return Val::of(info);
     auto& library = shared_.loader.builtinLibrary();
     if (library.globals.contains(name) && (name[0] != '_' || source_->isLibrary)) return global(library, name, at);
     if (t == "tl.math")
-      if (const BuiltinInfo* info = findLibdevice(name)) return builtin(info);
+      if (const BuiltinInfo* info = findLibdevice(name)) return Val::of(info);
     for (const char* c : {"constexpr", "tensor", "tuple", "dtype", "pointer_type", "block_type", "tensor_descriptor"})
-      if (name == c) return Val::named(VK::Class, name);
+      if (name == c) return Val::named(VK::Class, c);
     if (name == "extra") return Val::named(VK::Module, "tl.extra");
     if (name == "math") return Val::named(VK::Module, "tl.math");
     if (name == "core" || name == "standard" || name == "random") return Val::named(VK::Module, "tl");
-    if (name == "target_info" || name == "PropagateNan") return Val::named(VK::Module, name);
+    if (name == "target_info" || name == "PropagateNan") return Val::named(VK::Module, name == "target_info" ? "target_info" : "PropagateNan");
     if (name == "libdevice") return Val::named(VK::Module, "libdevice");
     if (name == "TRITON_MAX_TENSOR_NUMEL") {
       Val v = Val::integer(kMaxNumel);
@@ -418,7 +408,7 @@ Result<Val> CodeGen::moduleMember(const Val& m, const std::string& name, Loc at)
     for (const char* c : {"constexpr", "float16", "bfloat16", "float32", "float64", "int1", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}) known.push_back(c);
   }
   std::string near = nearest(name, known);
-  return error(Err::UnknownName, at).says("`", t == "tl" ? "triton.language" : t, "` has no `", name, "`").hint(near.empty() ? "" : cat("did you mean `", near, "`?"));
+  return error(Err::UnknownName, at).says("`", t == "tl" ? "triton.language" : t, "` has no `", name, "`").meant(near);
 }
 
 }  // namespace nereid::tl

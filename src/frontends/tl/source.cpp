@@ -396,7 +396,7 @@ Result<const FunctionDef*> findKernel(SourceModule& module, const std::string& k
     std::string near = nearest(kernel, names);
     return diags.error(Err::NoKernel, {})
         .says(module.path, " has no kernel `", kernel, "`")
-        .hint(!near.empty() ? cat("did you mean `", near, "`?") : list.empty() ? "no function has a @triton.jit decorator" : cat("it has ", list));
+        .hint(list.empty() ? "no function has a @triton.jit decorator" : cat("it has ", list)).meant(near);
   }
   if (jit.empty()) return diags.error(Err::NoKernel, {}).says(module.path, " has no @triton.jit function");
   // A function that another kernel of the file names is a helper.

@@ -81,6 +81,7 @@ class Loader {
   Result<Node*> parse(const FunctionDef& fn, bool signatureOnly = false);
 
   Sources& sources() { return sources_; }
+  Heap& heap() { return heap_; }
   Diags& diags() { return diags_; }
 
  private:
@@ -89,6 +90,7 @@ class Loader {
   Sources& sources_;
   const FileReader& read_;
   Diags& diags_;
+  Heap heap_;
   std::map<std::string, std::unique_ptr<SourceModule>> modules_;
   std::set<std::string> missing_;
   std::unique_ptr<SourceModule> library_;

@@ -45,7 +45,7 @@ Result<void> CodeGen::statement(const Node* n) {
       if (old != scope_.end() && !old->second.is(VK::Unbound))
         return error(Err::Type, target->loc).says("`", target->text, "` is already defined: a constexpr cannot be reassigned");
       if (v.isTensor())
-        return error(Err::Type, n->kid(2)->loc).says("`", target->text, "` is declared a constexpr, but this is ", describe(v), ", known only when the kernel runs");
+        return error(Err::Type, n->kid(2)->loc).says("`", target->text, "` is declared a constexpr, but this is ", v, ", known only when the kernel runs");
       scope_[target->text] = v;
       return {};
     }
@@ -82,13 +82,13 @@ Result<Val> CodeGen::sanitize(const Val& v, Loc loc) {
   if (v.is(VK::Tuple)) {
     std::vector<Val> items;
     for (const Val& item : *v.items) items.push_back(TRY(sanitize(item, loc)));
-    Val out = Val::tuple(std::move(items));
+    Val out = tuple(std::move(items));
     out.fields = v.fields;
     return out;
   }
   if (!v.isNumber()) return v;
   b_.setLoc(loc);
-  return Val::of(TRY(toTensor(v, loc)));
+  return Val::of(toTensor(v, loc));
 }
 
 Result<void> CodeGen::assign(const Node* target, const Val& value) {
@@ -114,7 +114,7 @@ Result<void> CodeGen::assign(const Node* target, const Val& value) {
       return {};
     }
     case Kind::Tuple: case Kind::List:
-      if (!value.is(VK::Tuple)) return error(Err::Type, target->loc).says("cannot unpack ", describe(value), " into ", target->kids.size(), " names");
+      if (!value.is(VK::Tuple)) return error(Err::Type, target->loc).says("cannot unpack ", value, " into ", target->kids.size(), " names");
       if (value.size() != target->kids.size())
         return error(Err::Type, target->loc).says("cannot unpack ", value.size(), " values into ", target->kids.size(), " names");
       for (size_t i = 0; i < target->kids.size(); ++i) CHECK_OK(assign(target->kids[i], value.item(i)));
@@ -127,7 +127,7 @@ Result<void> CodeGen::assign(const Node* target, const Val& value) {
       const std::vector<std::string>& fields = making_->fields;
       if (std::find(fields.begin(), fields.end(), target->text) == fields.end()) {
         std::string near = nearest(target->text, fields);
-        return error(Err::UnknownName, target->loc).says("`", making_->name, "` has no field `", target->text, "`").hint(near.empty() ? "declare it in the class, as in `x: tl.tensor`" : cat("did you mean `", near, "`?"));
+        return error(Err::UnknownName, target->loc).says("`", making_->name, "` has no field `", target->text, "`").hint("declare it in the class, as in `x: tl.tensor`").meant(near);
       }
       made_[target->text] = value;
       return {};
@@ -138,7 +138,7 @@ Result<void> CodeGen::assign(const Node* target, const Val& value) {
 
 Result<Val> CodeGen::decay(const Val& v, Loc loc) {
   if (v.is(VK::Tuple)) return sanitize(v, loc);
-  if (v.isNumber()) return Val::of(TRY(toTensor(v, loc)));
+  if (v.isNumber()) return Val::of(toTensor(v, loc));
   return v;
 }
 
@@ -156,7 +156,7 @@ Result<void> CodeGen::returnStatement(const Node* n) {
   Loc loc = n->kid(0) ? n->kid(0)->loc : n->loc;
   v = TRY(decay(v, loc));
   if (result_ && !sameType(*result_, v))
-    return error(Err::Type, loc).says("this returns ", describe(v), ", but another `return` gives ", describe(*result_)).label(resultLoc_, describe(*result_)).hint("every `return` of a function must give the same type");
+    return error(Err::Type, loc).says("this returns ", v, ", but another `return` gives ", *result_).label(resultLoc_, *result_).hint("every `return` of a function must give the same type");
   if (!result_) {
     result_ = v;
     resultLoc_ = loc;

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "frontends/tl/types.h"
 
+#include <bit>
+
+#include "support/diag.h"
+
 namespace nereid::tl {
 namespace {
 
@@ -39,13 +43,48 @@ int DType::mantissa() const { return of(prim).mantissa; }
 
 Type DType::ir() const { return pointers ? Type::pointer(of(prim).elem, pointers) : Type::scalar(of(prim).elem); }
 
-int64_t TType::numel() const {
-  int64_t n = 1;
-  for (int64_t d : shape) n *= d;
-  return n;
+void Shape::add(const int64_t* dims, size_t count) {
+  for (size_t i = 0; i < count; ++i) push_back(dims[i]);
 }
 
-Type TType::ir() const { return shape.empty() ? scalar.ir() : Type::tile(scalar.ir(), shape); }
+void Shape::set(uint64_t bits) {
+  low_ = static_cast<uint32_t>(bits);
+  high_ = static_cast<uint32_t>(bits >> 32);
+}
+
+// The bit where an axis begins: after the ones of those before it.
+int Shape::begin(size_t axis) const {
+  int bit = 0;
+  for (uint64_t rest = bits(); axis > 0; --axis, rest &= rest - 1) bit = std::countr_zero(rest) + 1;
+  return bit;
+}
+
+size_t Shape::size() const { return static_cast<size_t>(std::popcount(bits())); }
+
+int64_t Shape::operator[](size_t axis) const { return int64_t{1} << std::countr_zero(bits() >> begin(axis)); }
+
+void Shape::insert(size_t axis, int64_t dim) {
+  int log2 = std::countr_zero(static_cast<uint64_t>(dim)), from = begin(axis);
+  NEREID_CHECK(isPowerOfTwo(dim) && std::bit_width(bits()) + log2 < 64, "an axis of ", dim, " beside ", size());
+  uint64_t before = (uint64_t{1} << from) - 1;
+  set((bits() & before) | uint64_t{1} << (from + log2) | (bits() & ~before) << (log2 + 1));
+}
+
+void Shape::erase(size_t axis) {
+  int from = begin(axis), to = begin(axis + 1);
+  uint64_t before = (uint64_t{1} << from) - 1;
+  set((bits() & before) | (bits() >> (to - 1) >> 1) << from);
+}
+
+int64_t Shape::numel() const { return int64_t{1} << (std::bit_width(bits()) - std::popcount(bits())); }
+
+std::vector<int64_t> Shape::dims() const {
+  std::vector<int64_t> out;
+  for (size_t i = 0; i < size(); ++i) out.push_back((*this)[i]);
+  return out;
+}
+
+Type TType::ir() const { return shape.empty() ? scalar.ir() : Type::tile(scalar.ir(), shape.dims()); }
 
 std::optional<Prim> primFromName(std::string_view name) {
   struct Alias {
@@ -76,12 +115,20 @@ std::string name(DType type) {
   return std::string(of(type.prim).name);
 }
 
-std::string text(const TType& type) {
-  std::string out;
-  for (int64_t d : type.shape) appendAll(out, d, "x");
-  std::string scalar = name(type.scalar);
-  return out + scalar;
+std::string listText(const std::vector<int64_t>& items) {
+  std::string out = "[";
+  for (size_t i = 0; i < items.size(); ++i) appendAll(out, i ? ", " : "", items[i]);
+  return out + "]";
 }
+
+void append(std::string& out, DType type) { out += name(type); }
+
+void append(std::string& out, const TType& type) {
+  for (int64_t d : type.shape.dims()) appendAll(out, d, "x");
+  append(out, type.scalar);
+}
+
+void append(std::string& out, const Shape& shape) { out += listText(shape.dims()); }
 
 std::string mangle(const TType& type) {
   std::string out(type.scalar.pointers, 'P');

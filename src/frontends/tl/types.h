@@ -2,6 +2,7 @@
 // Types of the Triton language. Unlike the IR's, integers carry their sign here.
 #pragma once
 
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,13 +41,41 @@ struct DType {
   Type ir() const;  // the scalar type of the IR
 };
 
+// The sizes of a tile's axes. They are powers of two, and a tile has at most 2^20 elements, so the logarithms in unary fit in one number.
+class Shape {
+ public:
+  Shape() = default;
+  Shape(std::initializer_list<int64_t> dims) { add(dims.begin(), dims.size()); }
+  Shape(const std::vector<int64_t>& dims) { add(dims.data(), dims.size()); }
+
+  bool operator==(const Shape&) const = default;
+  bool empty() const { return low_ == 0 && high_ == 0; }
+  size_t size() const;
+  int64_t operator[](size_t axis) const;
+  int64_t back() const { return (*this)[size() - 1]; }
+  int64_t numel() const;
+  std::vector<int64_t> dims() const;
+
+  void push_back(int64_t dim) { insert(size(), dim); }
+  void insert(size_t axis, int64_t dim);
+  void erase(size_t axis);
+
+ private:
+  void add(const int64_t* dims, size_t count);
+  int begin(size_t axis) const;
+  uint64_t bits() const { return uint64_t{high_} << 32 | low_; }
+  void set(uint64_t bits);
+  // From the lowest bit, for each axis as many zeros as its logarithm, and a one. In halves, as types are kept in many places.
+  uint32_t low_ = 0, high_ = 0;
+};
+
 // A scalar where `shape` is empty, else a tile.
 struct TType {
   DType scalar;
-  std::vector<int64_t> shape;
+  Shape shape;
   bool operator==(const TType&) const = default;
   bool isBlock() const { return !shape.empty(); }
-  int64_t numel() const;
+  int64_t numel() const { return shape.numel(); }
   TType with(DType t) const { return {t, shape}; }
   Type ir() const;
 };
@@ -56,19 +85,17 @@ std::optional<Prim> primFromName(std::string_view name);
 // Names as Triton prints them: "int32", "fp32", "pointer<fp16>".
 std::string_view primName(Prim prim);
 std::string name(DType type);
-// "fp32", "128x64xfp32", as messages show a type.
-std::string text(const TType& type);
 // As Triton mangles them into names of functions: "i32", "Pfp32", "fp32S128_64S".
 std::string mangle(const TType& type);
 // As a signature spells them: "*fp32", "i32", "*kfp16".
 std::optional<DType> dtypeFromSignature(std::string_view text);
 DType intType(int bits, bool isSigned);
 bool isPowerOfTwo(int64_t n);
-inline std::string shapeText(const std::vector<int64_t>& shape) {
-  std::string out = "[";
-  for (size_t i = 0; i < shape.size(); ++i) appendAll(out, i ? ", " : "", shape[i]);
-  return out + "]";
-}
+std::string listText(const std::vector<int64_t>& items);  // "[1, 2]"
+// In messages: "fp32", "128x64xfp32", "[128, 64]".
+void append(std::string& out, DType type);
+void append(std::string& out, const TType& type);
+void append(std::string& out, const Shape& shape);
 
 constexpr int64_t kMaxNumel = int64_t{1} << kMaxTileBits;
 

@@ -7,19 +7,86 @@
 
 namespace nereid::tl {
 
+Val Val::of(VK kind) {
+  Val v;
+  v.kind = kind;
+  return v;
+}
+
+Val Val::boolean(bool b) {
+  Val v = of(VK::Bool);
+  v.number = b;
+  return v;
+}
+
+Val Val::integer(Int n) {
+  Val v = of(VK::Int);
+  v.number = n;
+  return v;
+}
+
+Val Val::floating(double d) {
+  Val v = of(VK::Float);
+  v.real = d;
+  return v;
+}
+
+Val Val::string(std::string_view s) { return named(VK::Str, s); }
+
+Val Val::dtype(const TType& t) {
+  Val v = of(VK::DType);
+  v.type = t;
+  return v;
+}
+
+Val Val::of(const Tensor& t) {
+  Val v = of(VK::Tensor);
+  v.tensor = t;
+  return v;
+}
+
+Result<Val> Val::of(const Result<Tensor>& t) {
+  if (!t) return std::unexpected(Failed{});
+  return of(*t);
+}
+
+Val Val::of(const FunctionDef* function) {
+  Val v = of(VK::Function);
+  v.function = function;
+  return v;
+}
+
+Val Val::of(const BuiltinInfo* builtin) {
+  Val v = of(VK::Builtin);
+  v.builtin = builtin;
+  return v;
+}
+
+Val Val::tuple(const std::vector<Val>* items) {
+  Val v = of(VK::Tuple);
+  v.items = items;
+  return v;
+}
+
+Val Val::named(VK kind, std::string_view name) {
+  Val v = of(kind);
+  v.text = name;
+  return v;
+}
+
 void flatten(const Val& v, std::vector<Value*>& out) {
   if (v.is(VK::Tensor) || v.is(VK::Desc) || v.is(VK::BlockPtr)) out.push_back(v.tensor.value);
   if (v.is(VK::Tuple) || v.is(VK::Desc) || v.is(VK::BlockPtr))
     for (size_t i = 0; i < v.size(); ++i) flatten(v.item(i), out);
 }
 
-Val unflatten(const Val& like, const std::vector<Value*>& handles, size_t& cursor) {
+Val unflatten(const Val& like, const std::vector<Value*>& handles, size_t& cursor, Heap& heap) {
   Val v = like;
   if (v.is(VK::Tensor) || v.is(VK::Desc) || v.is(VK::BlockPtr)) v.tensor.value = handles[cursor++];
   if ((v.is(VK::Tuple) || v.is(VK::Desc) || v.is(VK::BlockPtr)) && v.items) {
     std::vector<Val> items;
-    for (const Val& item : *like.items) items.push_back(unflatten(item, handles, cursor));
-    v.items = std::make_shared<const std::vector<Val>>(std::move(items));
+    for (const Val& item : *like.items) items.push_back(unflatten(item, handles, cursor, heap));
+    v.items = heap.keep(std::move(items));
   }
   return v;
 }
@@ -64,8 +131,8 @@ std::string describe(const Val& v) {
     case VK::None: return "None";
     case VK::Bool: case VK::Int: case VK::Float: case VK::Str: return cat("the constexpr ", repr(v));
     case VK::Ellipsis: return "...";
-    case VK::DType: return cat("the type ", text(v.type));
-    case VK::Tensor: return text(v.tensor.type);
+    case VK::DType: return cat("the type ", v.type);
+    case VK::Tensor: return cat(v.tensor.type);
     case VK::Tuple: return v.cls ? cat("an instance of ", v.cls->name) : cat("a tuple of ", v.size());
     case VK::Slice: return "a slice";
     case VK::Function: return cat("the function ", v.function->name);
@@ -76,11 +143,13 @@ std::string describe(const Val& v) {
       if (v.text.starts_with("class:")) return cat("the class `", v.text.substr(6), "`, of which kernels know nothing,");
       return cat("the module ", v.text);
     case VK::Class: return cat("the class ", v.text);
-    case VK::Desc: return cat("a tensor descriptor of ", text(v.type));
-    case VK::BlockPtr: return cat("a block pointer to ", text(v.type));
+    case VK::Desc: return cat("a tensor descriptor of ", v.type);
+    case VK::BlockPtr: return cat("a block pointer to ", v.type);
   }
   return "?";
 }
+
+void append(std::string& out, const Val& v) { out += describe(v); }
 
 std::string repr(const Val& v) {
   switch (v.kind) {
@@ -96,20 +165,20 @@ std::string repr(const Val& v) {
     }
     case VK::Str: return cat("'", v.text, "'");
     case VK::Ellipsis: return "Ellipsis";
-    case VK::DType: return v.type.isBlock() ? cat("<", shapeText(v.type.shape), ", ", name(v.type.scalar), ">") : name(v.type.scalar);
-    case VK::Tensor: return cat(name(v.tensor.type.scalar), shapeText(v.tensor.type.shape));
+    case VK::DType: return v.type.isBlock() ? cat("<", v.type.shape, ", ", name(v.type.scalar), ">") : name(v.type.scalar);
+    case VK::Tensor: return cat(name(v.tensor.type.scalar), v.tensor.type.shape);
     case VK::Tuple: {
       std::string out = "(";
       for (size_t i = 0; i < v.size(); ++i) appendAll(out, i ? ", " : "", repr(v.item(i)));
       return out + (v.size() == 1 ? ",)" : ")");
     }
     case VK::Function: return v.function->name;
-    case VK::Desc: return cat("tensor_descriptor<", text(v.type), ">");
+    case VK::Desc: return cat("tensor_descriptor<", v.type, ">");
     default: return describe(v);
   }
 }
 
-std::string str(const Val& v) { return v.is(VK::Str) ? v.text : repr(v); }
+std::string str(const Val& v) { return v.is(VK::Str) ? std::string(v.text) : repr(v); }
 
 std::string mangle(const Val& v) {
   switch (v.kind) {

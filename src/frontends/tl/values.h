@@ -2,8 +2,8 @@
 // What a name in a kernel can stand for while it is compiled.
 #pragma once
 
+#include <deque>
 #include <map>
-#include <memory>
 
 #include "frontends/tl/ast.h"
 #include "frontends/tl/types.h"
@@ -37,68 +37,38 @@ struct Tensor {
   TType type;
 };
 
+// Owned by nobody: what it refers to is in the Heap of its compilation, or in the source. So a Val is copied like a number.
 struct Val {
+  union {
+    Int number = 0;  // Bool, Int
+    double real;     // Float
+    const FunctionDef* function;
+    const BuiltinInfo* builtin;
+  };
+  std::string_view text;  // Str, Module, Class; of a DType query: its name
+  TType type;             // DType; the block type of a Desc or BlockPtr
+  Tensor tensor;          // Tensor; the handle of a Desc; the base of a BlockPtr
+  SourceModule* module = nullptr;  // Module, where it is a file
+  const std::vector<Val>* items = nullptr;
+  const std::vector<std::string>* fields = nullptr;  // of a named tuple
+  const ClassDef* cls = nullptr;  // an aggregate: of the class itself, and of the tuples that are its instances
   VK kind = VK::None;
   bool wrapped = false;  // made by tl.constexpr(...): such globals may be used in kernels
-  Int number = 0;        // Bool, Int
-  double real = 0;       // Float
-  std::string text;      // Str, Module, Class; of a DType query: its name
-  TType type;            // DType; the block type of a Desc or BlockPtr
-  Tensor tensor;         // Tensor; the handle of a Desc; the base of a BlockPtr
-  std::shared_ptr<const std::vector<Val>> items;
-  std::shared_ptr<const std::vector<std::string>> fields;  // of a named tuple
-  const FunctionDef* function = nullptr;
-  const ClassDef* cls = nullptr;  // an aggregate: of the class itself, and of the tuples that are its instances
-  SourceModule* module = nullptr;
-  const BuiltinInfo* builtin = nullptr;
 
   static Val none() { return {}; }
   static Val unbound() { return of(VK::Unbound); }
-  static Val of(VK kind) {
-    Val v;
-    v.kind = kind;
-    return v;
-  }
-  static Val boolean(bool b) {
-    Val v = of(VK::Bool);
-    v.number = b;
-    return v;
-  }
-  static Val integer(Int n) {
-    Val v = of(VK::Int);
-    v.number = n;
-    return v;
-  }
-  static Val floating(double d) {
-    Val v = of(VK::Float);
-    v.real = d;
-    return v;
-  }
-  static Val string(std::string s) {
-    Val v = of(VK::Str);
-    v.text = std::move(s);
-    return v;
-  }
-  static Val dtype(TType t) {
-    Val v = of(VK::DType);
-    v.type = std::move(t);
-    return v;
-  }
-  static Val of(Tensor t) {
-    Val v = of(VK::Tensor);
-    v.tensor = std::move(t);
-    return v;
-  }
-  static Val tuple(std::vector<Val> values) {
-    Val v = of(VK::Tuple);
-    v.items = std::make_shared<const std::vector<Val>>(std::move(values));
-    return v;
-  }
-  static Val named(VK kind, std::string name) {
-    Val v = of(kind);
-    v.text = std::move(name);
-    return v;
-  }
+  static Val of(VK kind);
+  static Val boolean(bool b);
+  static Val integer(Int n);
+  static Val floating(double d);
+  static Val string(std::string_view s);
+  static Val dtype(const TType& t);
+  static Val of(const Tensor& t);
+  static Result<Val> of(const Result<Tensor>& t);
+  static Val of(const FunctionDef* function);
+  static Val of(const BuiltinInfo* builtin);
+  static Val tuple(const std::vector<Val>* items);
+  static Val named(VK kind, std::string_view name);
 
   bool is(VK k) const { return kind == k; }
   bool isNone() const { return kind == VK::None; }
@@ -112,13 +82,25 @@ struct Val {
   size_t size() const { return items ? items->size() : 0; }
 };
 
+// Keeps the lists and texts that Vals refer to as long as the compilation lasts.
+class Heap {
+ public:
+  const std::vector<Val>* keep(std::vector<Val> items) { return &lists_.emplace_back(std::move(items)); }
+  std::string_view keep(std::string text) { return texts_.emplace_back(std::move(text)); }
+
+ private:
+  std::deque<std::vector<Val>> lists_;
+  std::deque<std::string> texts_;
+};
+
 // The IR values inside, in a fixed order; and a copy with others in their place.
 void flatten(const Val& v, std::vector<Value*>& out);
-Val unflatten(const Val& like, const std::vector<Value*>& handles, size_t& cursor);
+Val unflatten(const Val& like, const std::vector<Value*>& handles, size_t& cursor, Heap& heap);
 // Whether two values differ in their IR values alone.
 bool sameType(const Val& a, const Val& b);
 // "fp32", "an int", "a tuple": as messages name a value's type.
 std::string describe(const Val& v);
+void append(std::string& out, const Val& v);
 // Python's str() and repr().
 std::string str(const Val& v);
 std::string repr(const Val& v);
