@@ -34,7 +34,7 @@ const OpInfo& info(Op op) { return kInfos[static_cast<size_t>(op)]; }
 
 std::optional<Op> opFromSpelling(std::string_view spelling) {
   static const auto kMap = [] {
-    std::unordered_map<std::string_view, Op> map;
+    std::map<std::string_view, Op> map;
     for (size_t i = 0; i < kOpCount; ++i) map.emplace(kInfos[i].spelling, static_cast<Op>(i));
     return map;
   }();

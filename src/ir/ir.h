@@ -7,10 +7,10 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -135,6 +135,7 @@ struct Inst {
   const std::vector<int64_t>& list(Attr attr) const;  // empty when absent
   const Dense& dense() const;                         // of a Constant
   void set(Attr attr, AttrValue value);
+  void set(Attr attr, int64_t value) { set(attr, AttrValue(value)); }
   // The operands of group `g`, by `segments`.
   std::span<Value* const> group(size_t g) const;
   // The one operand of an optional group, or null.
@@ -187,7 +188,7 @@ class Module {
   std::deque<Value> values_;
   std::deque<Block> blocks_;
   std::deque<std::string> strings_;
-  std::unordered_map<std::string_view, std::string_view> interned_;
+  std::map<std::string_view, std::string_view> interned_;
 };
 
 // Replaces values in a function: collect old ⇒ new, then apply once.

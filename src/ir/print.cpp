@@ -5,7 +5,8 @@
 // as the same module, and prints the same again.
 #include <algorithm>
 #include <cmath>
-#include <unordered_set>
+#include <map>
+#include <set>
 
 #include "ir/bits.h"
 #include "ir/enums.h"
@@ -590,8 +591,8 @@ class Printer {
   uint32_t file_ = 0;  // whose lines are told; 0: none
   int next_ = 0, nextArg_ = 0;
   PtrMap<const Value*, std::string> names_;
-  std::unordered_set<std::string> used_;
-  std::unordered_map<std::string, int> suffixes_;
+  std::set<std::string> used_;
+  std::map<std::string, int> suffixes_;
   PtrMap<const Block*, int> blocks_;
 };
 

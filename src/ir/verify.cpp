@@ -4,7 +4,6 @@
 // Structure (this file): blocks end in their terminator, values are defined before use on every path, regions have the shape that
 // their operation wants. Types and attributes of each operation are in verify_ops.cpp.
 #include <algorithm>
-#include <unordered_set>
 
 #include "ir/verify.h"
 #include "support/ptr_map.h"
@@ -190,13 +189,13 @@ class Verifier {
 
   void leave(size_t mark) {
     while (scope_.size() > mark) {
-      visible_.erase(scope_.back());
+      visible_[scope_.back()] = false;
       scope_.pop_back();
     }
   }
 
   void enter(const Value* v) {
-    visible_.insert(v);
+    visible_[v] = true;
     scope_.push_back(v);
   }
 
@@ -219,7 +218,7 @@ class Verifier {
   void operand(const Inst& i, const Value* v) {
     if (!v)
       fail(i.loc, "`", info(i.op).spelling, "` has an operand that is null");
-    else if (!unreached_ && !visible_.contains(v))
+    else if (!unreached_ && !visible_[v])
       fail(i.loc, "`", info(i.op).spelling, "` uses ", v->name.empty() ? std::string("a value") : cat("%", v->name), " where it is not defined on every path");
   }
 
@@ -297,7 +296,7 @@ class Verifier {
   const Func* func_ = nullptr;
   int depth_ = 0;
   bool unreached_ = false;
-  std::unordered_set<const Value*> visible_;
+  PtrMap<const Value*, bool> visible_;
   std::vector<const Value*> scope_;
 };
 

@@ -66,7 +66,7 @@ std::string keyOf(const Inst& inst) {
 }
 
 struct Cse {
-  std::vector<std::unordered_map<std::string, Inst*>> scopes;
+  std::vector<std::map<std::string, Inst*>> scopes;
   Replacements replaced;
   bool changed = false;
 

@@ -29,9 +29,10 @@ std::string_view trim(std::string_view text);
 // The candidate nearest to `word` by edit distance, or empty when none is near enough to be a likely slip.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
-inline void append(std::string& out, std::string_view text) { out += text; }
-inline void append(std::string& out, const char* text) { out += text; }
-inline void append(std::string& out, const std::string& text) { out += text; }
+// Not inline: there are thousands of calls.
+void append(std::string& out, std::string_view text);
+void append(std::string& out, const char* text);
+void append(std::string& out, const std::string& text);
 inline void append(std::string& out, char c) { out += c; }
 inline void append(std::string& out, bool b) { out += b ? "true" : "false"; }
 template <class T>

@@ -180,6 +180,12 @@ Result<CodeGen::Pair> CodeGen::broadcast(Tensor a, Tensor b, const Locs& locs) {
           .hint("axes must be equal or 1; `x[:, None]` and `x[None, :]` add an axis");
     shape.push_back(x == 1 ? y : x);
   }
+  if (shape.numel() > kMaxNumel)
+    return error(Err::Shape, locs.at)
+        .says("a tensor can have at most ", kMaxNumel, " elements, and ", shape, " has more")
+        .label(locs.a, a0.type)
+        .label(locs.b, b0.type)
+        .hint("process it in smaller blocks");
   a = stretch(a, shape);
   return Pair{a, stretch(b, shape)};
 }
@@ -281,7 +287,7 @@ Result<Tensor> CodeGen::shiftRight(const Val& va, const Val& vb, const Locs& loc
   return bitwise(isSigned ? Op::ShRSI : Op::ShRUI, va, vb, locs);
 }
 
-Result<Tensor> CodeGen::compare(std::string_view op, const Val& va, const Val& vb, const Locs& locs) {
+Result<Tensor> CodeGen::compare(const std::string& op, const Val& va, const Val& vb, const Locs& locs) {
   auto [a, b] = TRY(operands(va, vb, {}, locs));
   struct Row {
     std::string_view op;

@@ -152,9 +152,9 @@ Result<Val> CodeGen::bIsInstance(Bound& a) {
 }
 
 Result<Val> CodeGen::bGetAttr(Bound& a) {
-  std::string_view name = TRY(constantString(a, 1, "the name of a member"));
+  std::string name(TRY(constantString(a, 1, "the name of a member")));
   Node self{.kind = Kind::Name, .loc = a.loc(0), .text = "object"};
-  Node node{.kind = Kind::Attribute, .loc = a.call, .text = std::string(name)};
+  Node node{.kind = Kind::Attribute, .loc = a.call, .text = name};
   node.kids.push_back(&self);
   size_t before = shared_.diags.size();
   Result<Val> v = attribute(a[0], name, a.call, &node);

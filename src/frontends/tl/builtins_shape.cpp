@@ -156,6 +156,7 @@ Result<Val> CodeGen::bJoin(Bound& a) {
     y = expandDims(y, 0);
   }
   TType type = x.type;
+  if (type.shape.size() == kMaxRank) return error(Err::Shape, a.call).says("a tensor can have at most ", kMaxRank, " axes");
   type.shape.push_back(2);
   if (type.numel() > kMaxNumel) return error(Err::Shape, a.call).says("a tensor can have at most ", kMaxNumel, " elements");
   Tensor joined = tensor(b_.create(Op::Join, {x.value, y.value}, {type.ir()})->result(), type);

@@ -99,7 +99,7 @@ class CodeGen {
   // The public function, from a signature.
   Result<Func*> kernel();
   // A global of a module, evaluated on first use.
-  Result<Val> global(SourceModule& module, std::string_view name, Loc use);
+  Result<Val> global(SourceModule& module, const std::string& name, Loc use);
 
  private:
   friend struct BuiltinTable;
@@ -155,25 +155,25 @@ class CodeGen {
   Result<Val> boolOp(const Node* n);
   Result<Val> joinedString(const Node* n);
   Result<Val> listComp(const Node* n);
-  Result<Val> unaryOperator(std::string_view op, const Val& v, Loc at, Loc operand);
-  Result<Val> binaryOperator(std::string_view op, const Val& a, const Val& b, const Locs& locs);
+  Result<Val> unaryOperator(const std::string& op, const Val& v, Loc at, Loc operand);
+  Result<Val> binaryOperator(const std::string& op, const Val& a, const Val& b, const Locs& locs);
   Result<Val> staticAssert(const Node* n);
 
   // ---- members.cpp
-  Result<Val> attribute(const Val& v, std::string_view name, Loc at, const Node* n);
+  Result<Val> attribute(const Val& v, const std::string& name, Loc at, const Node* n);
   Val bound(const Val& self, Val method);
   Val shapeTuple(const Shape& shape);
-  Result<Val> moduleMember(const Val& m, std::string_view name, Loc at);
-  Result<Val> typeMember(const Val& type, std::string_view name, Loc at);
+  Result<Val> moduleMember(const Val& m, const std::string& name, Loc at);
+  Result<Val> typeMember(const Val& type, const std::string& name, Loc at);
   Result<Val> callMethod(const Val& method, const Args& args);
   Result<Val> callClass(const Val& cls, const Args& args);
   Result<Val> makeAggregate(const ClassDef& cls, const Args& args);
   // Calls the method of an aggregate that an operator stands for; nothing where neither operand has one.
-  Result<std::optional<Val>> operatorMethod(std::string_view op, const Val& a, const Val& b, const Locs& locs);
+  Result<std::optional<Val>> operatorMethod(const std::string& op, const Val& a, const Val& b, const Locs& locs);
 
   // ---- constants.cpp
-  Result<Val> constantBinary(std::string_view op, const Val& a, const Val& b, const Locs& locs);
-  Result<Val> constantUnary(std::string_view op, const Val& v, Loc at);
+  Result<Val> constantBinary(const std::string& op, const Val& a, const Val& b, const Locs& locs);
+  Result<Val> constantUnary(const std::string& op, const Val& v, Loc at);
 
   // ---- arithmetic.cpp
   using Pair = std::pair<Tensor, Tensor>;
@@ -206,7 +206,7 @@ class CodeGen {
   Result<Tensor> mod(const Val& a, const Val& b, const Locs& locs);
   Result<Tensor> bitwise(Op op, const Val& a, const Val& b, const Locs& locs);
   Result<Tensor> shiftRight(const Val& a, const Val& b, const Locs& locs);
-  Result<Tensor> compare(std::string_view op, const Val& a, const Val& b, const Locs& locs);
+  Result<Tensor> compare(const std::string& op, const Val& a, const Val& b, const Locs& locs);
   Result<Tensor> minMax(bool maximum, bool propagateNan, const Val& a, const Val& b, const Locs& locs);
   Result<Tensor> negate(const Tensor& t, Loc loc);
   Result<Tensor> invert(const Tensor& t, Loc loc);

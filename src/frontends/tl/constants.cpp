@@ -18,10 +18,10 @@ std::optional<Int> power(Int base, Int exponent) {
   return result;
 }
 
-bool isComparison(std::string_view op) { return op == "==" || op == "!=" || op == "<" || op == "<=" || op == ">" || op == ">="; }
+bool isComparison(const std::string& op) { return op == "==" || op == "!=" || op == "<" || op == "<=" || op == ">" || op == ">="; }
 
 template <class T>
-bool compareBy(std::string_view op, const T& a, const T& b) {
+bool compareBy(const std::string& op, const T& a, const T& b) {
   if (op == "==") return a == b;
   if (op == "!=") return a != b;
   if (op == "<") return a < b;
@@ -32,7 +32,7 @@ bool compareBy(std::string_view op, const T& a, const T& b) {
 
 }  // namespace
 
-Result<Val> CodeGen::constantBinary(std::string_view op, const Val& a, const Val& b, const Locs& locs) {
+Result<Val> CodeGen::constantBinary(const std::string& op, const Val& a, const Val& b, const Locs& locs) {
   auto finish = [&](Val v) {
     v.wrapped = a.wrapped || b.wrapped;
     return v;
@@ -122,7 +122,7 @@ Result<Val> CodeGen::constantBinary(std::string_view op, const Val& a, const Val
   return refuse();
 }
 
-Result<Val> CodeGen::constantUnary(std::string_view op, const Val& v, Loc at) {
+Result<Val> CodeGen::constantUnary(const std::string& op, const Val& v, Loc at) {
   Val result;
   if (op == "not") {
     result = Val::boolean(!truthy(v));

@@ -13,7 +13,7 @@ std::string tritonName(const std::string& dotted) { return dotted == "nereid" ||
 
 }  // namespace
 
-Result<Val> CodeGen::global(SourceModule& module, std::string_view name, Loc use) {
+Result<Val> CodeGen::global(SourceModule& module, const std::string& name, Loc use) {
   auto it = module.globals.find(name);
   if (it == module.globals.end()) {
     std::vector<std::string> names;
@@ -226,7 +226,7 @@ Result<Val> CodeGen::eval(const Node* n) {
   }
 }
 
-Result<Val> CodeGen::unaryOperator(std::string_view op, const Val& v, Loc at, Loc operand) {
+Result<Val> CodeGen::unaryOperator(const std::string& op, const Val& v, Loc at, Loc operand) {
   if (!v.isTensor()) {
     if (v.is(VK::Desc) || v.is(VK::BlockPtr)) return error(Err::Type, operand).says("`", op, "` does not take ", v);
     return constantUnary(op, v, at);
@@ -239,7 +239,7 @@ Result<Val> CodeGen::unaryOperator(std::string_view op, const Val& v, Loc at, Lo
   return Val::of(logicalNot(v.tensor, operand));
 }
 
-Result<Val> CodeGen::binaryOperator(std::string_view op, const Val& a, const Val& b, const Locs& locs) {
+Result<Val> CodeGen::binaryOperator(const std::string& op, const Val& a, const Val& b, const Locs& locs) {
   if (op == "is" || op == "is not") {
     bool same = a.kind == b.kind && sameConstant(a, b);
     return Val::boolean(same == (op == "is"));
@@ -338,6 +338,7 @@ Result<Val> CodeGen::index(const Val& v, const Val& at, const Node* n) {
       bool whole = p.is(VK::Slice) && p.item(0).isNone() && p.item(1).isNone() && p.item(2).isNone();
       if (p.isNone()) {
         if (i > t.type.shape.size()) return error(Err::Shape, loc).says("this index has more axes than ", v.tensor.type);
+        if (t.type.shape.size() == kMaxRank) return error(Err::Shape, loc).says("a tensor can have at most ", kMaxRank, " axes");
         t = expandDims(t, static_cast<int>(i));
       } else if (!whole) {
         return error(Err::Unsupported, loc)

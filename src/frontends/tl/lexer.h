@@ -22,7 +22,7 @@ struct Token {
   // Name, Op: as written. String: the value, escapes done. FString: the text between the quotes, raw. Error: what is wrong.
   std::string text;
   bool raw = false;  // FString: of an rf"" literal
-  bool is(std::string_view spelling) const { return (kind == Tok::Name || kind == Tok::Op) && text == spelling; }
+  bool is(const char* spelling) const { return (kind == Tok::Name || kind == Tok::Op) && text == spelling; }
 };
 
 // All tokens of `text`, which is that of `file`; ends with Dedents and End.

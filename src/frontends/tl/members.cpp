@@ -42,7 +42,7 @@ Val CodeGen::shapeTuple(const Shape& shape) {
   return tuple(std::move(dims));
 }
 
-Result<Val> CodeGen::attribute(const Val& v, std::string_view name, Loc at, const Node* n) {
+Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, const Node* n) {
   b_.setLoc(n->loc);
   if (name == "value" && (v.isNumber() || v.is(VK::Str) || v.isNone() || v.is(VK::DType) || v.is(VK::Function))) return v;
   std::vector<std::string> known;
@@ -117,7 +117,7 @@ Result<Val> CodeGen::attribute(const Val& v, std::string_view name, Loc at, cons
   return error(Err::UnknownName, at).says(v, " has no member `", name, "`").meant(near);
 }
 
-Result<Val> CodeGen::typeMember(const Val& v, std::string_view name, Loc at) {
+Result<Val> CodeGen::typeMember(const Val& v, const std::string& name, Loc at) {
   const DType s = v.type.scalar;
   bool block = v.type.isBlock();
   if (name == "scalar") return Val::dtype({s, {}});
@@ -154,7 +154,7 @@ Result<Val> CodeGen::callMethod(const Val& method, const Args& args) {
     if (target.is(VK::Function)) return callFunction(*target.function, std::move(all));
     return callBuiltin(*target.builtin, all);
   }
-  std::string_view q = method.text;
+  const std::string q(method.text);
   if (self.is(VK::Str)) {
     if (q == "lower" || q == "upper") {
       std::string s(self.text);
@@ -237,7 +237,7 @@ Result<Val> CodeGen::makeAggregate(const ClassDef& cls, const Args& args) {
   return v;
 }
 
-Result<std::optional<Val>> CodeGen::operatorMethod(std::string_view op, const Val& a, const Val& b, const Locs& locs) {
+Result<std::optional<Val>> CodeGen::operatorMethod(const std::string& op, const Val& a, const Val& b, const Locs& locs) {
   static constexpr std::tuple<std::string_view, std::string_view, std::string_view> kMethods[] = {
       {"+", "__add__", "__radd__"}, {"-", "__sub__", "__rsub__"}, {"*", "__mul__", "__rmul__"}, {"/", "__truediv__", "__rtruediv__"},
       {"//", "__floordiv__", "__rfloordiv__"}, {"%", "__mod__", "__rmod__"}, {"&", "__and__", "__rand__"}, {"|", "__or__", "__ror__"},
@@ -260,7 +260,7 @@ Result<std::optional<Val>> CodeGen::operatorMethod(std::string_view op, const Va
 
 Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
   if (cls.cls) return makeAggregate(*cls.cls, args);
-  std::string_view c = cls.text;
+  const std::string c(cls.text);
   if (cls.fields) {  // a NamedTuple of the user's
     const std::vector<std::string>& fields = *cls.fields;
     std::vector<Val> items(fields.size());
@@ -347,7 +347,7 @@ Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
   return error(Err::Unsupported, args.callee).says("`", c, "` cannot be called in a kernel");
 }
 
-Result<Val> CodeGen::moduleMember(const Val& m, std::string_view name, Loc at) {
+Result<Val> CodeGen::moduleMember(const Val& m, const std::string& name, Loc at) {
   if (m.module) {
     if (m.module->globals.contains(name)) return global(*m.module, name, at);
     // A package's member may be a file.
@@ -356,7 +356,7 @@ Result<Val> CodeGen::moduleMember(const Val& m, std::string_view name, Loc at) {
     if (sub.module) return sub;
     return global(*m.module, name, at);  // says that it is not there
   }
-  std::string_view t = m.text;
+  const std::string t(m.text);
   if (t.starts_with("external:")) return Val::named(VK::Module, keep(cat(t, ".", name)));
   if (t.starts_with("class:")) return error(Err::Unsupported, at).says("`", t.substr(6), "` is a class: kernels can only use classes of Triton itself");
   std::vector<std::string> known;
@@ -374,7 +374,7 @@ Result<Val> CodeGen::moduleMember(const Val& m, std::string_view name, Loc at) {
   } else if (t == "triton") {
     if (name == "language") return Val::named(VK::Module, "tl");
     if (name == "cdiv" || name == "next_power_of_2") return Val::of(findTargetQuery(name));
-    if (name == "jit" || name == "autotune" || name == "heuristics" || name == "Config" || name == "constexpr_function") return Val::named(VK::Class, keep(std::string(name)));
+    if (name == "jit" || name == "autotune" || name == "heuristics" || name == "Config" || name == "constexpr_function") return Val::named(VK::Class, keep(name));
     return Val::named(VK::Module, keep(cat("external:triton.", name)));
   } else if (t == "tl.extra") {
     if (name == "libdevice") return Val::named(VK::Module, "libdevice");

@@ -2,18 +2,20 @@
 // Statements; expressions are in parser_expressions.cpp.
 #include "frontends/tl/parser.h"
 
+#include <cstring>
+
 #include "frontends/tl/parser_depth.h"
 #include "frontends/tl/try.h"
 
 namespace nereid::tl {
 
-bool Parser::accept(std::string_view spelling) {
+bool Parser::accept(const char* spelling) {
   if (!now().is(spelling)) return false;
   take();
   return true;
 }
 
-std::unexpected<Failed> Parser::unexpectedToken(std::string_view wanted) {
+std::unexpected<Failed> Parser::unexpectedToken(const char* wanted) {
   const Token& t = now();
   if (t.kind == Tok::Error) return diags_.error(Err::Syntax, t.loc).says(t.text);
   std::string saw = t.kind == Tok::Newline ? "the end of the line"
@@ -25,13 +27,13 @@ std::unexpected<Failed> Parser::unexpectedToken(std::string_view wanted) {
   return diags_.error(Err::Syntax, t.loc).says("expected ", wanted, ", but found ", saw);
 }
 
-std::unexpected<Failed> Parser::unsupported(Loc loc, std::string_view what, std::string_view hint) {
+std::unexpected<Failed> Parser::unsupported(Loc loc, const char* what, const char* hint) {
   return diags_.error(Err::Unsupported, loc).says(what).hint(hint);
 }
 
-Result<const Token*> Parser::expect(std::string_view spelling, std::string_view where) {
+Result<const Token*> Parser::expect(const char* spelling, const char* where) {
   if (now().is(spelling)) return &take();
-  return unexpectedToken(cat("`", spelling, "`", where));
+  return unexpectedToken(cat("`", spelling, "`", where).c_str());
 }
 
 // From `first` to the last token taken, on the line of `first`.
@@ -125,7 +127,7 @@ Result<void> Parser::statements(Node* block) {
 
 // What Python has and the Triton language has not, with the reason.
 struct Refusal {
-  std::string_view word, what, hint;
+  const char *word, *what, *hint;
 };
 constexpr Refusal kRefused[] = {
     {"break", "`break` is not part of the Triton language", "give the loop a condition: `while` with a flag, or bounds that end it"},
@@ -152,7 +154,7 @@ Result<void> Parser::simpleStatement(Node* block) {
       for (const Refusal& r : kRefused)
         if (t.text == r.word) return unsupported(t.loc, r.what, r.hint);
       if ((t.text == "match" || t.text == "type") && peek().kind == Tok::Name && !isKeyword(peek().text))
-        return unsupported(t.loc, cat("`", t.text, "` is not part of the Triton language"));
+        return unsupported(t.loc, cat("`", t.text, "` is not part of the Triton language").c_str());
     }
     if (t.kind == Tok::Indent)
       return diags_.error(Err::Syntax, now().loc).says("this line is indented, but no block begins here");
@@ -220,13 +222,13 @@ Result<Node*> Parser::expressionStatement() {
     n->loc = span(n);
     return n;
   }
-  static constexpr std::string_view kAugmented[] = {"+=", "-=", "*=", "/=", "//=", "%=", "**=", ">>=", "<<=", "&=", "^=", "|=", "@="};
-  for (std::string_view op : kAugmented) {
+  static constexpr const char* kAugmented[] = {"+=", "-=", "*=", "/=", "//=", "%=", "**=", ">>=", "<<=", "&=", "^=", "|=", "@="};
+  for (const char* op : kAugmented) {
     if (!now().is(op)) continue;
     Node* n = make(Kind::AugAssign, first->loc);
     n->at = take().loc;
-    n->text = op.substr(0, op.size() - 1);
-    if (op == "@=") return unsupported(n->at, "`@` is not part of the Triton language", "`acc = tl.dot(a, b, acc)`");
+    n->text.assign(op, std::strlen(op) - 1);
+    if (n->text == "@") return unsupported(n->at, "`@` is not part of the Triton language", "`acc = tl.dot(a, b, acc)`");
     if (first->kind == Kind::Tuple) return diags_.error(Err::Syntax, first->loc).says("this cannot be assigned to");
     CHECK_OK(checkTarget(first));
     n->kids = {first, TRY(expressionList())};

@@ -25,12 +25,12 @@ class Parser {
   const Token& now() const { return tokens_[pos_]; }
   const Token& peek(size_t n = 1) const { return tokens_[std::min(pos_ + n, tokens_.size() - 1)]; }
   const Token& take() { return tokens_[pos_ + 1 < tokens_.size() ? pos_++ : pos_]; }
-  bool accept(std::string_view spelling);
-  Result<const Token*> expect(std::string_view spelling, std::string_view where);
+  bool accept(const char* spelling);
+  Result<const Token*> expect(const char* spelling, const char* where);
   Loc span(const Node* first) const { return span(first->loc); }
   Loc span(Loc first) const;
-  std::unexpected<Failed> unexpectedToken(std::string_view wanted);
-  std::unexpected<Failed> unsupported(Loc loc, std::string_view what, std::string_view hint = {});
+  std::unexpected<Failed> unexpectedToken(const char* wanted);
+  std::unexpected<Failed> unsupported(Loc loc, const char* what, const char* hint = "");
   Node* make(Kind kind, Loc loc) { return arena_.make(kind, loc); }
 
   Result<Node*> block();
@@ -59,7 +59,7 @@ class Parser {
   Result<Node*> callArguments(Node* call);
   Result<Node*> subscriptIndex();
   Result<Node*> sliceOrExpression();
-  Result<Node*> display(Kind kind, std::string_view close);
+  Result<Node*> display(Kind kind, const char* close);
   Result<Node*> number();
   Result<Node*> strings();
   Result<void> formatString(const Token& token, std::vector<Node*>& parts);

@@ -18,6 +18,6 @@ struct Parser::Deeper {
 
 #define NEREID_DEEPER(what)    \
   Deeper deeper(depth_);       \
-  if (depth_ > kMaxNesting) return unsupported(now().loc, cat("this is nested more than ", kMaxNesting, " deep (" what ")"))
+  if (depth_ > kMaxNesting) return unsupported(now().loc, cat("this is nested more than ", kMaxNesting, " deep (" what ")").c_str())
 
 }  // namespace nereid::tl

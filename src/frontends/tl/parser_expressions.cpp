@@ -69,7 +69,7 @@ Result<Node*> Parser::expression() {
   NEREID_DEEPER("expressions");
   if (now().is("lambda"))
     return unsupported(now().loc, "`lambda` is not part of the Triton language", "define a @triton.jit function and pass it by name");
-  if (now().is("await") || now().is("yield")) return unsupported(now().loc, cat("`", now().text, "` is not part of the Triton language"));
+  if (now().is("await") || now().is("yield")) return unsupported(now().loc, cat("`", now().text, "` is not part of the Triton language").c_str());
   Node* value = TRY(orTest());
   if (!now().is("if")) return value;
   Node* n = make(Kind::IfExp, value->loc);
@@ -118,8 +118,8 @@ Result<Node*> Parser::notTest() {
 Result<Node*> Parser::comparison() {
   Node* left = TRY(binary(0));
   auto takeOperator = [&]() -> std::string {
-    static constexpr std::string_view kOps[] = {"==", "!=", "<=", ">=", "<", ">"};
-    for (std::string_view op : kOps)
+    static constexpr const char* kOps[] = {"==", "!=", "<=", ">=", "<", ">"};
+    for (const char* op : kOps)
       if (accept(op)) return std::string(op);
     if (accept("is")) return accept("not") ? "is not" : "is";
     if (accept("in")) return "in";
@@ -134,7 +134,7 @@ Result<Node*> Parser::comparison() {
   std::string op = takeOperator();
   if (op.empty()) return left;
   if (op == "in" || op == "not in")
-    return unsupported(at, cat("`", op, "` is not part of the Triton language"), "compare with each value: `x == a or x == b`");
+    return unsupported(at, cat("`", op, "` is not part of the Triton language").c_str(), "compare with each value: `x == a or x == b`");
   Node* n = make(Kind::Compare, left->loc);
   n->text = op;
   n->at = at;
@@ -148,19 +148,18 @@ Result<Node*> Parser::comparison() {
 
 Result<Node*> Parser::binary(int level) {
   // Lowest first. `@` is read so that it can be refused by name.
-  static constexpr std::string_view kLevels[][6] = {{"|"}, {"^"}, {"&"}, {"<<", ">>"}, {"+", "-"}, {"*", "/", "//", "%", "@"}};
+  static constexpr const char* kLevels[][6] = {{"|"}, {"^"}, {"&"}, {"<<", ">>"}, {"+", "-"}, {"*", "/", "//", "%", "@"}};
   if (level == 6) return unary();
   Node* left = TRY(binary(level + 1));
   for (int chain = 0;; ++chain) {
-    std::string_view found;
-    for (std::string_view op : kLevels[level])
-      if (!op.empty() && now().kind == Tok::Op && now().is(op)) found = op;
-    if (found.empty()) return left;
+    bool found = false;
+    for (const char* op : kLevels[level]) found |= op && now().kind == Tok::Op && now().is(op);
+    if (!found) return left;
     if (chain > 2000) return unsupported(now().loc, "this chain of operators is too long");
     Node* n = make(Kind::BinOp, left->loc);
+    n->text = now().text;
     n->at = take().loc;
-    n->text = found;
-    if (found == "@")
+    if (n->text == "@")
       return unsupported(n->at, "`@` is not part of the Triton language", "use `tl.dot(a, b)`");
     n->kids = {left, TRY(binary(level + 1))};
     n->loc = span(n);
@@ -284,7 +283,7 @@ Result<Node*> Parser::subscriptIndex() {
   return tuple;
 }
 
-Result<Node*> Parser::display(Kind kind, std::string_view close) {
+Result<Node*> Parser::display(Kind kind, const char* close) {
   NEREID_DEEPER("brackets");
   Node* n = make(kind, take().loc);
   bool comma = false;
@@ -314,7 +313,7 @@ Result<Node*> Parser::display(Kind kind, std::string_view close) {
       return n;
     }
     comma = accept(",");
-    if (!comma && !now().is(close)) return unexpectedToken(cat("`,` or `", close, "`"));
+    if (!comma && !now().is(close)) return unexpectedToken(cat("`,` or `", close, "`").c_str());
   }
   take();
   n->loc = span(n);

@@ -194,13 +194,13 @@ class Scanner {
     return out;
   }
 
-  bool hasTrueKeyword(size_t begin, size_t end, std::string_view keyword) const {
+  bool hasTrueKeyword(size_t begin, size_t end, const char* keyword) const {
     for (size_t i = begin; i + 2 < end; ++i)
       if (m_.tokens[i].is(keyword) && m_.tokens[i + 1].is("=") && m_.tokens[i + 2].is("True")) return true;
     return false;
   }
 
-  std::vector<std::string> stringList(size_t begin, size_t end, std::string_view keyword) const {
+  std::vector<std::string> stringList(size_t begin, size_t end, const char* keyword) const {
     std::vector<std::string> out;
     for (size_t i = begin; i + 2 < end; ++i) {
       if (!m_.tokens[i].is(keyword) || !m_.tokens[i + 1].is("=")) continue;
@@ -226,7 +226,7 @@ class Scanner {
     size_t open = pos_ + 2;
     while (open + 1 < m_.tokens.size() && !m_.tokens[open].is("(")) ++open;
     auto g = m_.globals.find(m_.tokens[pos_].text);
-    if (g == m_.globals.end() || g->second.kind != Global::Function || open + 1 >= m_.tokens.size() || !m_.tokens[open + 1].is(g->first)) return false;
+    if (g == m_.globals.end() || g->second.kind != Global::Function || open + 1 >= m_.tokens.size() || !m_.tokens[open + 1].is(g->first.c_str())) return false;
     FunctionDef& fn = *g->second.function;
     size_t end = lineEnd(pos_);
     fn.isJit = true;

@@ -5,6 +5,9 @@
 
 namespace nereid::ttir {
 
+bool Token::is(const char* punctuation) const { return (kind == Tok::Punct || kind == Tok::Arrow) && text == punctuation; }
+bool Token::word(const char* w) const { return kind == Tok::Word && text == w; }
+
 namespace {
 
 bool isDigit(char c) { return c >= '0' && c <= '9'; }

@@ -29,8 +29,8 @@ struct Token {
   Tok kind = Tok::End;
   std::string_view text;
   uint32_t offset = 0;
-  bool is(std::string_view punctuation) const { return (kind == Tok::Punct || kind == Tok::Arrow) && text == punctuation; }
-  bool word(std::string_view w) const { return kind == Tok::Word && text == w; }
+  bool is(const char* punctuation) const;
+  bool word(const char* w) const;
 };
 
 class Lexer {

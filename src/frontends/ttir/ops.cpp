@@ -45,7 +45,7 @@ bool Parser::enumWord(Inst& inst, Attr attr) {
     return true;
   }
   auto number = tok_.kind == Tok::Word ? enumFromKeyword(attr, tok_.text) : std::nullopt;
-  if (!number) return syntax(cat("the keyword of ", attrName(attr)));
+  if (!number) return syntax(cat("the keyword of ", attrName(attr)).c_str());
   advance();
   inst.set(attr, *number);
   return true;
@@ -119,7 +119,7 @@ void Parser::addYield(Region& region, Loc loc) {
 }
 
 // %a, %b {..} : T -> U, or T to U; the old form has (T) -> U.
-bool Parser::conversion(Inst& inst, std::string_view between) {
+bool Parser::conversion(Inst& inst, const char* between) {
   std::vector<Use> values;
   std::vector<Type> types;
   if (!parseUses(values) || !attrs(inst) || !expect(":")) return false;
@@ -129,7 +129,7 @@ bool Parser::conversion(Inst& inst, std::string_view between) {
   } else if (!parseTypeList(types)) {
     return false;
   }
-  if (between == "to" ? !expectWord("to") : !expect(between)) return false;
+  if (std::string_view(between) == "to" ? !expectWord("to") : !expect(between)) return false;
   Type to;
   if (!parseType(to)) return false;
   // One type may stand for all operands: tt.join %a, %b : T -> U.
@@ -189,8 +189,8 @@ bool Parser::bySignature(Inst& inst) {
   if (!uses(values, count)) return false;
   if (sig == Sig::FloatToInt || sig == Sig::CastFloat) {
     // arith.truncf %x to_nearest_even
-    static constexpr std::string_view kModes[] = {"to_nearest_even", "downward", "upward", "toward_zero", "to_nearest_away"};
-    for (std::string_view mode : kModes)
+    static constexpr const char* kModes[] = {"to_nearest_even", "downward", "upward", "toward_zero", "to_nearest_away"};
+    for (const char* mode : kModes)
       if (atWord(mode)) {
         if (mode != kModes[0]) {
           error(Err::Unsupported, here()).says("rounding `", mode, "`");

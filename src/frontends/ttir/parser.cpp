@@ -51,26 +51,26 @@ void Parser::seek(uint32_t offset) {
   tok_ = lexer_.next();
 }
 
-bool Parser::take(std::string_view punctuation) {
+bool Parser::take(const char* punctuation) {
   if (!at(punctuation)) return false;
   advance();
   return true;
 }
 
-bool Parser::takeWord(std::string_view word) {
+bool Parser::takeWord(const char* word) {
   if (!atWord(word)) return false;
   advance();
   return true;
 }
 
-bool Parser::expect(std::string_view punctuation) {
+bool Parser::expect(const char* punctuation) {
   if (take(punctuation)) return true;
-  return syntax(cat("`", punctuation, "`"));
+  return syntax(cat("`", punctuation, "`").c_str());
 }
 
-bool Parser::expectWord(std::string_view word) {
+bool Parser::expectWord(const char* word) {
   if (takeWord(word)) return true;
-  return syntax(cat("`", word, "`"));
+  return syntax(cat("`", word, "`").c_str());
 }
 
 Loc Parser::locOf(const Token& token) const {
@@ -80,7 +80,7 @@ Loc Parser::locOf(const Token& token) const {
   return {file_, line, col, token.text.size()};
 }
 
-bool Parser::syntax(std::string_view wanted) {
+bool Parser::syntax(const char* wanted) {
   if (tok_.kind == Tok::End)
     error(Err::Syntax, here()).says("expected ", wanted, ", but the text ends here");
   else
@@ -489,7 +489,7 @@ bool Parser::parseSuccessor(Inst& inst, bool generic) {
   std::vector<Type> types;
   if (!parseUses(uses)) return false;
   if (!uses.empty() && (!expect(":") || !parseTypeList(types))) return false;
-  if (uses.size() != types.size()) return syntax(cat(uses.size(), " types"));
+  if (uses.size() != types.size()) return syntax(cat(uses.size(), " types").c_str());
   for (size_t i = 0; i < uses.size(); ++i) {
     Value* v = resolve(uses[i], types[i]);
     if (!v) return false;

@@ -6,10 +6,10 @@
 // read, since MLIR writes types last; one that is used before its definition gets a stand-in that is replaced at the function's end.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "frontends/ttir/lexer.h"
@@ -53,16 +53,16 @@ class Parser {
   // ---- tokens (parser.cpp)
   Token advance();  // gives the current token and moves on
   void seek(uint32_t offset);
-  bool at(std::string_view punctuation) const { return tok_.is(punctuation); }
-  bool atWord(std::string_view word) const { return tok_.word(word); }
-  bool take(std::string_view punctuation);
-  bool takeWord(std::string_view word);
-  bool expect(std::string_view punctuation);
-  bool expectWord(std::string_view word);
+  bool at(const char* punctuation) const { return tok_.is(punctuation); }
+  bool atWord(const char* word) const { return tok_.word(word); }
+  bool take(const char* punctuation);
+  bool takeWord(const char* word);
+  bool expect(const char* punctuation);
+  bool expectWord(const char* word);
   Loc locOf(const Token& token) const;
   Loc here() const { return locOf(tok_); }
   DiagBuilder error(Err err, Loc loc) { return diags_.error(err, loc); }
-  bool syntax(std::string_view wanted);  // "expected X, found Y"
+  bool syntax(const char* wanted);  // "expected X, found Y"
   bool skipBalanced();                   // past one bracketed group that the current token opens
   std::string unquote(std::string_view literal) const;
 
@@ -147,7 +147,7 @@ class Parser {
   bool ifOp(Inst& inst);
   bool whileLoop(Inst& inst);
   bool branch(Inst& inst);
-  bool conversion(Inst& inst, std::string_view between);       // %a, %b {..} : T -> U
+  bool conversion(Inst& inst, const char* between);       // %a, %b {..} : T -> U
   bool functional(Inst& inst);                                 // %a, %b {..} : (T, U) -> V
   bool lower(Inst& inst);
   bool attrs(Inst& inst);                                      // an optional dictionary, applied
@@ -173,22 +173,22 @@ class Parser {
   std::vector<uint32_t> lines_;  // offset of each line's first byte
   int depth_ = 0;
   Module module_;
-  std::unordered_map<std::string_view, uint32_t> aliases_;  // #loc3, !alias: offset of what it stands for
-  std::unordered_map<std::string_view, Loc> locAliases_;    // those already read
-  std::unordered_map<std::string_view, std::vector<Value*>> values_;
+  std::map<std::string_view, uint32_t> aliases_;  // #loc3, !alias: offset of what it stands for
+  std::map<std::string_view, Loc> locAliases_;    // those already read
+  std::map<std::string_view, std::vector<Value*>> values_;
   std::vector<std::string_view> scope_;                     // names in values_, innermost last
   struct Forward {
     Value* standIn;
     Use use;
   };
-  std::unordered_map<std::string, Forward> forward_;
+  std::map<std::string, Forward> forward_;
   Replacements replaced_;
   struct PendingBlock {
     Block* block;
     bool defined;
     Loc loc;
   };
-  std::vector<std::unordered_map<std::string_view, PendingBlock>> blocks_;  // by label, a map for each open region
+  std::vector<std::map<std::string_view, PendingBlock>> blocks_;  // by label, a map for each open region
   Block* instBlock_ = nullptr;                                              // where the operation being read will stand
   int module_depth_ = 0;
   std::set<const Inst*> unsignedLoops_;
