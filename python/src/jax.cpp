@@ -229,30 +229,34 @@ void launch(const Call& call, const CallConfig& c, void* const* buffers, ffi::Th
     if (c.items == 1) run(0, 1);
     return;
   }
-  Clock::time_point start = Clock::now();
   uint64_t begin = 0;
   double each = c.nanoseconds.load(std::memory_order_relaxed);
-  auto measured = [&](uint64_t items) { c.nanoseconds.store(static_cast<float>(std::max(nanosecondsSince(start) / static_cast<double>(items), 0.1)), std::memory_order_relaxed); };
-  if (each == 0) {
-    run(0, 1);
-    begin = 1;
-    each = std::max(nanosecondsSince(start), 0.1);
+  auto timed = [&](uint64_t items, Clock::time_point start) { return std::max(nanosecondsSince(start) / static_cast<double>(items), 0.1); };
+  auto keep = [&](double time) { c.nanoseconds.store(static_cast<float>(time), std::memory_order_relaxed); };
+  auto left = [&] { return static_cast<double>(c.items - begin); };
+  // The first time nothing is known: one, two, four ... until what is left seems worth sharing.
+  for (uint64_t n = each == 0 ? 1 : c.items; n < c.items && begin < c.items && left() * each < kInlineNanoseconds; n *= 2) {
+    uint64_t end = std::min(begin + n, c.items);
+    Clock::time_point start = Clock::now();
+    run(begin, end);
+    each = timed(end - begin, start);
+    begin = end;
   }
-  auto left = static_cast<double>(c.items - begin);
+  if (begin == c.items) return keep(each);
   auto threads = static_cast<int64_t>(nereid_num_threads());
   if (call.threads > 0) threads = call.threads;
-  if (threads > 1 && left * each >= kInlineNanoseconds) threads = std::min(threads, pool.num_threads());
-  if (threads <= 1 || left * each < kInlineNanoseconds) {
+  if (threads > 1 && left() * each >= kInlineNanoseconds) threads = std::min(threads, pool.num_threads());
+  if (threads <= 1 || left() * each < kInlineNanoseconds) {
+    Clock::time_point start = Clock::now();
     run(begin, c.items);
-    measured(c.items);
-    return;
+    return keep(timed(c.items - begin, start));
   }
-  uint64_t chunk = std::max<uint64_t>({1, (c.items - begin) / (static_cast<uint64_t>(threads) * 8), static_cast<uint64_t>(std::min(kChunkNanoseconds / each, left))});
+  uint64_t chunk = std::max<uint64_t>({1, (c.items - begin) / (static_cast<uint64_t>(threads) * 8), static_cast<uint64_t>(std::min(kChunkNanoseconds / each, left()))});
   auto job = std::make_shared<Job>(run, begin, c.items, chunk);
   auto helpers = std::min<int64_t>(threads, static_cast<int64_t>((c.items - begin + chunk - 1) / chunk)) - 1;
   for (int64_t h = 0; h < helpers; ++h) pool.Schedule([job] { job->help(); });
-  start = Clock::now();
-  if (uint64_t done = job->work()) measured(done);
+  Clock::time_point start = Clock::now();
+  if (uint64_t done = job->work()) keep(timed(done, start));
   job->close();
 }
 

@@ -4,11 +4,14 @@
     out = nereid.jax.triton_call(x, y, x.size, kernel=add, out_type=x, grid=nereid.cdiv(x.size, 256), BLOCK=256)
 """
 try:
-    import jax  # noqa: F401
+    import jax
 except ImportError as e:
     raise ImportError("nereid.jax needs JAX 0.10 or later: pip install jax") from e
 
-from .. import _core
+if jax.__version_info__ < (0, 10):
+    raise ImportError(f"nereid.jax needs JAX 0.10 or later, and this is {jax.__version__}")
+
+from .. import _core  # noqa: E402
 
 if not hasattr(_core, "xla_handlers"):
     raise ImportError("this build of Nereid has no custom calls: it was built where jaxlib's headers were missing")

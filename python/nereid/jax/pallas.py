@@ -5,16 +5,16 @@
 
 after which a pallas_call without interpret=True runs there. JAX's own lowering for Triton writes the IR, as for a GPU; but
 
-- what a block has outside of its array is padding, read as zero and dropped when written, where a GPU would touch whatever lies there;
+- what a block has outside of its array is read as zero and dropped when written, where a GPU would touch whatever lies there;
 - programs that write the same block run one after the other, in the order of the grid, as on a TPU and as interpret=True does: `o_ref[...] += ...` along an axis is a
   sum. With pallas.triton.CompilerParams a block that is the whole array does not count: such kernels index it themselves, by program.
 """
 import functools
 import math
 import re
+import threading
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax._src import core
 from jax._src.interpreters import mlir
@@ -30,11 +30,12 @@ def enable():
     global _enabled
     try:
         from jax._src.pallas import pallas_call
-        from jax._src.pallas.triton import lowering  # noqa: F401
+        from jax._src.pallas.triton import lowering
     except ImportError as e:
         raise ImportError(f"JAX {jax.__version__} has no lowering of Pallas to Triton, by which Nereid compiles: 0.10 and 0.11 have it") from e
     if _enabled:
         return
+    _mask_what_overhangs(lowering)
 
     def rule(ctx, *args, interpret, **params):
         if interpret:
@@ -46,7 +47,7 @@ def enable():
 
 
 def _call_of(ctx, *args, jaxpr, grid_mapping, debug, input_output_aliases, mesh, compiler_params, out_avals, metadata=None, cost_estimate=None, name=None, **unknown):
-    """The call as JAX functions: arrays padded, the kernel, results without their padding."""
+    """The call as a JAX function."""
     from jax._src.pallas.triton import core as triton_core
     from jax._src.pallas.triton import lowering
     del cost_estimate, metadata
@@ -68,9 +69,12 @@ def _call_of(ctx, *args, jaxpr, grid_mapping, debug, input_output_aliases, mesh,
     by_hand = isinstance(compiler_params, triton_core.CompilerParams)
 
     blocks = [_Block(bm, grid_mapping.grid) for bm in grid_mapping.block_mappings]
-    padded = grid_mapping.replace(block_mappings=tuple(b.mapping for b in blocks))
     inputs = len(args)
-    module = lowering.lower_jaxpr_to_triton_module(jaxpr, padded, "cuda", None, mlir_ctx=ctx.module_context)
+    _masks.active, _masks.inside = True, None
+    try:
+        module = lowering.lower_jaxpr_to_triton_module(jaxpr, grid_mapping, "cuda", None, mlir_ctx=ctx.module_context)
+    finally:
+        _masks.active = False
     ir = _readable(module.module.operation.get_asm())
     if debug:
         print(ir)
@@ -84,16 +88,64 @@ def _call_of(ctx, *args, jaxpr, grid_mapping, debug, input_output_aliases, mesh,
         if k < inputs and k not in buffer_of and writes:
             raise ValueError(f"the kernel writes to its input {k}, but JAX's arrays do not change: give it in input_output_aliases")
         passed.append(("buffer", buffer_of.get(k, k)))
-    outs = [core.ShapedArray(b.shape, a.dtype) for b, a in zip(blocks[inputs:], out_avals)]
-    for i, o in input_output_aliases:
-        if blocks[i].shape != blocks[inputs + o].shape:
-            raise NotImplementedError("pallas_call on the CPU: blocks of an input and of the output that is aliased to it overhang differently")
-    text = _call.text_of(name or jaxpr.debug_info.func_name, inputs, len(outs), [(i, inputs + o, _call.size_in_bytes(outs[o])) for i, o in input_output_aliases],
+    text = _call.text_of(name or jaxpr.debug_info.func_name, inputs, len(out_avals), [(i, inputs + o, _call.size_in_bytes(out_avals[o])) for i, o in input_output_aliases],
                          [_call.Config(kept.ir, grid, passed, serial=serial)])
-    args = [jnp.pad(a, [(0, p - n) for p, n in zip(b.shape, a.shape)]) if b.shape != a.shape else a for a, b in zip(args, blocks)]
-    results = _call.nereid_call_p.bind(*_call.same_varying_axes(args), call=text, aliases=tuple(sorted(input_output_aliases)), has_side_effect=False, attributes=(),
-                                       out_types=tuple((o.shape, o.dtype) for o in outs))
-    return [r[tuple(map(slice, a.shape))] if r.shape != a.shape else r for r, a in zip(results, out_avals)]
+    return _call.nereid_call_p.bind(*_call.same_varying_axes(args), call=text, aliases=tuple(sorted(input_output_aliases)), has_side_effect=False, attributes=(),
+                                    out_types=tuple((a.shape, a.dtype) for a in out_avals))
+
+
+_masks = threading.local()  # active: the lowering is for us; inside: of the last access, what is within the array; axis: whose coordinates are asked for
+
+
+def _mask_what_overhangs(lowering):
+    """Has JAX's lowering leave out what lies outside of arrays, where it works for us."""
+    from jax._src.lib.mlir import ir
+    from jax._src.pallas import utils
+    their_strides, their_offsets, their_load, their_store, their_atomic = utils.strides_from_shape, lowering._compute_offsets_from_indices, lowering._load, lowering._store, lowering._atomic_rmw
+
+    def strides(shape):
+        axis = getattr(_masks, "axis", None)
+        return their_strides(shape) if axis is None else tuple(int(d == axis) for d in range(len(shape)))
+
+    def offsets(block_info, indexer):
+        if not getattr(_masks, "active", False):
+            return their_offsets(block_info, indexer)
+        _masks.inside = None
+        for d, n in enumerate(block_info.full_shape_dtype.shape):
+            size, aligned = block_info.block_shape[d], block_info.start_indices_alignment[d]
+            # Squeezed dimensions lie inside, and so do blocks that begin at multiples of what divides the array.
+            if not isinstance(size, int) or n % size == 0 and aligned % size == 0:
+                continue
+            _masks.axis = d
+            try:
+                at = their_offsets(block_info, indexer)
+            finally:
+                _masks.axis = None
+            inside = lowering._less_than(at, lowering._full(at.type, n), signed=True)
+            _masks.inside = inside if _masks.inside is None else lowering.arith_dialect.andi(_masks.inside, inside)
+        return their_offsets(block_info, indexer)
+
+    def both(mask):
+        inside = _masks.inside if getattr(_masks, "active", False) else None
+        return mask if inside is None else inside if mask is None else lowering.arith_dialect.andi(mask, inside)
+
+    def load(ptr, mask=None, other=None, **options):
+        within = both(mask)
+        if within is not None and other is None and getattr(_masks, "active", False):
+            element = lowering.tt_dialect.PointerType(lowering._element_type(ptr.type)).pointee_type
+            other = lowering._full(ir.RankedTensorType.get(ptr.type.shape, element) if isinstance(ptr.type, ir.RankedTensorType) else element, 0)
+        return their_load(ptr, mask=within, other=other, **options)
+
+    def store(ptr, value, mask=None, **options):
+        return their_store(ptr, value, mask=both(mask), **options)
+
+    def atomic(op, ptr, value, mask=None, **options):
+        ops = lowering.tt_dialect.RMWOp
+        if getattr(_masks, "active", False) and op == ops.FADD and isinstance(lowering._element_type(value.type), ir.IntegerType):
+            op = ops.ADD  # theirs looks at the type of the tile
+        return their_atomic(op, ptr, value, mask=both(mask), **options)
+
+    utils.strides_from_shape, lowering._compute_offsets_from_indices, lowering._load, lowering._store, lowering._atomic_rmw = strides, offsets, load, store, atomic
 
 
 def _readable(text):
@@ -103,7 +155,7 @@ def _readable(text):
 
 
 class _Block:
-    """An operand's blocks: where they lie for each program, and the shape of the array that holds them all."""
+    """An operand's blocks: where they lie for each program."""
 
     def __init__(self, mapping, grid):
         self.sizes, self.scales = [], []
@@ -124,16 +176,10 @@ class _Block:
         self.is_axis = [isinstance(v, core.Var) and v in self.jaxpr.invars for v in self.jaxpr.outvars]
         self.is_simple = None not in self.plain
         self._indices = None
-        shape = []
         for d, n in enumerate(array.shape):
             least, most = self.bounds(d)
-            if least is None:
-                most = math.ceil(n / self.sizes[d]) * self.sizes[d]  # not tried out
-            elif least < 0 or most - self.sizes[d] >= max(n, 1):
+            if least is not None and (least < 0 or most - self.sizes[d] >= max(n, 1)):
                 raise ValueError(f"pallas_call: a block lies outside of its array of shape {array.shape}: along axis {d} it begins at {least if least < 0 else most - self.sizes[d]}")
-            shape.append(max(n, most))
-        self.shape = tuple(shape)
-        self.mapping = mapping if self.shape == tuple(array.shape) else mapping.replace(array_aval=array.update(shape=self.shape))
 
     def indices(self):
         """[programs, dimensions]: block indices, programs in the order of the grid; None where there are too many."""

@@ -219,6 +219,36 @@ def test_blocks_that_overhang_on_several_axes():
     same(run, numbers((40, 50)))
 
 
+def test_blocks_that_overhang_are_masked_not_copied():
+    text = jax.jit(kernels.softmax).lower(numbers((5, 100))).as_text()
+    assert "nereid_kernel_call" in text and "pad" not in text.replace("padding", "") and "stablehlo.slice" not in text
+
+
+def test_atomics_on_blocks_that_overhang():
+
+    def kernel(_, o_ref):
+        plgpu.atomic_add(o_ref, (slice(None),), jnp.ones(32, jnp.int32))
+
+    spec = pl.BlockSpec((32,), lambda i, j: (j,))
+    out = pl.pallas_call(kernel, grid=(3, 2), in_specs=[spec], out_specs=spec, out_shape=jax.ShapeDtypeStruct((50,), jnp.int32), input_output_aliases={0: 0})(jnp.zeros(50, jnp.int32))
+    np.testing.assert_array_equal(out, np.full(50, 3))
+
+
+def test_blocks_that_begin_anywhere():
+    """Windows that overlap, the last beyond the end."""
+
+    def run(x, interpret=False):
+
+        def kernel(x_ref, o_ref):
+            o_ref[...] = jnp.max(x_ref[...])
+
+        return pl.pallas_call(kernel, grid=20, in_specs=[pl.BlockSpec((pl.Element(4),), lambda i: (i * 3,))], out_specs=pl.BlockSpec((None,), lambda i: (i,)),
+                              out_shape=jax.ShapeDtypeStruct((20,), x.dtype), interpret=interpret)(x)
+
+    x = jnp.abs(numbers(60))
+    np.testing.assert_array_equal(run(x), [x[3 * i:3 * i + 4].max() for i in range(20)])
+
+
 def test_blocks_beyond_the_array_are_refused():
 
     def run(x):
