@@ -4,6 +4,7 @@ code is, and what JAX keeps of it is one text, equal for equal calls."""
 import dataclasses
 import functools
 import hashlib
+import json
 import os
 import threading
 
@@ -13,7 +14,7 @@ from jax._src.interpreters import ad, batching, mlir
 from jax._src.interpreters import partial_eval as pe
 from jax.extend.core import Primitive
 
-from .. import _cache, _core
+from .. import _cache, _core, inspection
 
 CUSTOM_CALL_TARGET_NAME = "nereid_kernel_call"
 
@@ -38,7 +39,6 @@ class _Kept:
     """A kernel as calls have it: its IR, what compiled it, and its parameters as [(name, type, whether it is seen to be written)]."""
 
     def __init__(self, ir, kernel):
-        import json
         self.ir, self.kernel = ir, kernel
         about = json.loads(kernel.about)
         self.name = about["name"]
@@ -54,11 +54,14 @@ def compiled(ir):
         return kept
     name = _cache.key("ttir", ir)
     kernel = _cache.load(name)
+    request = dict(path="kernel.ttir", files=[("kernel.ttir", ir, "")], kernel="", signature=[], constants={}, print=print)
     if kernel is None:
-        kernel = _core.compile(path="kernel.ttir", files=[("kernel.ttir", ir, "")], kernel="", signature=[], constants={}, print=print)
+        kernel = _core.compile(**request)
         _cache.store(name, kernel)
     _core.xla_remember(ir, kernel)
     kept = _Kept(ir, kernel)
+    if os.environ.get("NEREID_DUMP"):
+        inspection.dump(os.environ["NEREID_DUMP"], kept.name, name, request)
     with _lock:
         return _kernels.setdefault(ir, kept)
 
@@ -164,8 +167,8 @@ def _elsewhere(ctx, *args, **_):
                               "which runs on the CPU as well after nereid.jax.patch_jax_triton()")
 
 
-# As in jax-triton: a call is not left out because nobody takes its results.
-pe.dce_rules[nereid_call_p] = lambda used, eqn: ([True] * len(eqn.invars), eqn)
+# As in jax-triton: a call is not left out because nobody takes its results. The equation is the last argument, after one in JAX 0.11 and two in 0.12.
+pe.dce_rules[nereid_call_p] = lambda *args: ([True] * len(args[-1].invars), args[-1])
 
 
 def _no_derivative(*_, **__):

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """triton_call: jax-triton's, for the CPU."""
+import base64
+import json
 import math
 import struct
 import warnings
@@ -312,10 +314,8 @@ def triton_call(*args, kernel, out_type=None, grid, name="", num_warps=None, num
                          options.get("num_threads", 0))
     attributes = []
     if cost_estimate is not None:
-        import json
         attributes.append(("cost_estimate_json", json.dumps(dict(cost_estimate))))
     if serialized_metadata:
-        import base64
         attributes.append(("serialized_metadata", base64.b64encode(serialized_metadata).decode()))
     results = _call.nereid_call_p.bind(*_call.same_varying_axes(arrays), call=text, aliases=tuple(sorted(aliases.items())), has_side_effect=has_side_effect, attributes=tuple(attributes),
                                        out_types=tuple((o.shape, o.dtype) for o in outs))

@@ -32,7 +32,7 @@ def enable():
         from jax._src.pallas import pallas_call
         from jax._src.pallas.triton import lowering
     except ImportError as e:
-        raise ImportError(f"JAX {jax.__version__} has no lowering of Pallas to Triton, by which Nereid compiles: 0.10 and 0.11 have it") from e
+        raise ImportError(f"JAX {jax.__version__} has no lowering of Pallas to Triton, by which Nereid compiles: 0.10 to 0.12 have it") from e
     if _enabled:
         return
     _mask_what_overhangs(lowering)
@@ -108,9 +108,10 @@ def _mask_what_overhangs(lowering):
         return their_strides(shape) if axis is None else tuple(int(d == axis) for d in range(len(shape)))
 
     def offsets(block_info, indexer):
-        if not getattr(_masks, "active", False):
-            return their_offsets(block_info, indexer)
+        out = their_offsets(block_info, indexer)
         _masks.inside = None
+        if not getattr(_masks, "active", False) or isinstance(out, tuple):  # from 0.12 on JAX masks by itself
+            return out
         for d, n in enumerate(block_info.full_shape_dtype.shape):
             size, aligned = block_info.block_shape[d], block_info.start_indices_alignment[d]
             # Squeezed dimensions lie inside, and so do blocks that begin at multiples of what divides the array.
@@ -123,7 +124,7 @@ def _mask_what_overhangs(lowering):
                 _masks.axis = None
             inside = lowering._less_than(at, lowering._full(at.type, n), signed=True)
             _masks.inside = inside if _masks.inside is None else lowering.arith_dialect.andi(_masks.inside, inside)
-        return their_offsets(block_info, indexer)
+        return out
 
     def both(mask):
         inside = _masks.inside if getattr(_masks, "active", False) else None

@@ -429,6 +429,19 @@ def test_errors_of_kernels_point_into_the_file_when_the_program_is_traced():
         call(x, kernel=lambda x: x, out_type=x, grid=1)
 
 
+def test_stages_are_dumped(tmp_path, monkeypatch):
+
+    @nereid.jit
+    def dumped(x, o):
+        tl.store(o, tl.load(x) + 3)
+
+    monkeypatch.setenv("NEREID_DUMP", str(tmp_path))
+    x = numbers(())
+    call(x, kernel=dumped, out_type=x, grid=1)
+    (place,) = tmp_path.iterdir()
+    assert "tt.func public @dumped" in (place / "dumped.ttir").read_text() and (place / "dumped.asm").exists()
+
+
 def test_from_another_thread():
     x, out = numbers(64), []
     thread = threading.Thread(target=lambda: out.append(call(x, x, n=64, kernel=adder, out_type=x, grid=1, BLOCK=64)))
