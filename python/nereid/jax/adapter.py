@@ -14,6 +14,7 @@ from .kernel_call import full_grid
 
 _patched = False
 _lock = threading.Lock()
+_tuning = threading.RLock()  # heuristics of the user's are called under it
 
 
 def patch_jax_triton():
@@ -133,7 +134,7 @@ def _lower(lib, ctx, array_args, *, fn, name, in_tree, out_shapes, grid, compute
     function = lib.TritonFunction(fn)
     named = {**dict(zip(function.non_constexpr_param_names, tree.unflatten(args))), **metaparams}
     configs = []
-    for config in function.make_configs(backend_options, metaparams, named):
+    for config in _configs_of(function, backend_options, metaparams, named):
         constants = {**metaparams, **config.kwargs}
         options = {**backend_options, "num_warps": config.num_warps, "num_stages": config.num_stages, "num_ctas": config.num_ctas}
         kept, _, _ = function.get_or_create_kernel(_target, "cpu", args, dtypes, in_tree=tree, objpaths=paths, compute_capability=compute_capability, backend_options=options,
@@ -150,6 +151,18 @@ def _lower(lib, ctx, array_args, *, fn, name, in_tree, out_shapes, grid, compute
     if serialized_metadata:
         attributes["serialized_metadata"] = base64.b64encode(serialized_metadata).decode()
     return _call.lower_call(ctx, *array_args, call=text, aliases=aliases.items(), has_side_effect=has_side_effect, attributes=attributes)
+
+
+def _configs_of(function, backend_options, metaparams, named):
+    """make_configs leaves its own pruner in the autotuner, which would leave out at the next call what contradicts the constants of this one."""
+    tuner = function.autotuner
+    with _tuning:
+        before = tuner and tuner.early_config_prune
+        try:
+            return function.make_configs(backend_options, metaparams, named)
+        finally:
+            if tuner:
+                tuner.early_config_prune = before
 
 
 def _passed(lib, kept, args, buffers, paths, inputs):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """jax_triton.triton_call itself, on the CPU."""
+import concurrent.futures
 from unittest import mock
 
 import jax
@@ -10,6 +11,7 @@ import pytest
 jt = pytest.importorskip("jax_triton")
 
 import jax_triton.triton_lib as lib  # noqa: E402
+import nereid  # noqa: E402
 import nereid.jax  # noqa: E402
 import triton  # noqa: E402
 import triton.language as tl  # noqa: E402
@@ -211,6 +213,28 @@ def test_heuristics_are_asked_once_for_each_configuration(cache):
     alone = triton.heuristics({"EVEN": even})(triton.jit(kernel))
     call(x, n=1000, kernel=alone, out_type=x, grid=16, BLOCK=64)
     assert asked == [True] * 3 + [False]
+
+
+def test_constants_of_one_call_do_not_prune_the_next(cache):
+
+    @triton.autotune([triton.Config({"TURNS": t, "BLOCK": 64}) for t in (1, 2, 3)], key=[])
+    @triton.jit
+    def turns(x, o, TURNS: tl.constexpr, BLOCK: tl.constexpr):
+        i = tl.arange(0, BLOCK)
+        tl.store(o + i, tl.load(x + i) * TURNS)
+
+    x = numbers(64)
+    for t in (1, 3, 2):
+        np.testing.assert_array_equal(call(x, kernel=turns, out_type=x, grid=1, TURNS=t), t * x)
+
+
+def test_kernels_are_compiled_from_several_threads():
+    kernel, x = fresh(add), numbers(64)
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        outs = list(pool.map(lambda n: jax.jit(lambda x: call(x, x, n=64, kernel=kernel, out_type=x, grid=nereid.cdiv(64, 16 << n % 3), BLOCK=16 << n % 3))(x), range(18)))
+    for out in outs:
+        np.testing.assert_array_equal(out, x + x)
+    assert len(lib.TritonFunction(kernel)._kernel_cache) == 3
 
 
 def test_options_metadata_and_costs():

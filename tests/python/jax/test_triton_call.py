@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """nereid.jax.triton_call: the parameters, what goes wrong, and where results are."""
+import concurrent.futures
 import threading
 
 import jax
@@ -157,6 +158,26 @@ def test_constexprs_by_position_name_and_default():
     assert seen["UNKNOWN"] == 7 and seen["BY"] == 3 and seen["BLOCK"] == 16
     with pytest.raises(TypeError, match="`BY` is missing"):
         call(x, kernel=scaled, out_type=x, grid=1)
+
+
+def test_functions_as_constants():
+
+    @nereid.jit
+    def double(x):
+        return 2 * x
+
+    @nereid.jit
+    def triple(x):
+        return 3 * x
+
+    @nereid.jit
+    def apply(x, o, F: tl.constexpr, BLOCK: tl.constexpr):
+        i = tl.arange(0, BLOCK)
+        tl.store(o + i, F(tl.load(x + i)))
+
+    x = numbers(16)
+    for f, by in ((double, 2), (triple, 3), (double, 2)):
+        np.testing.assert_array_equal(jax.jit(lambda x: call(x, kernel=apply, out_type=x, grid=1, F=f, BLOCK=16))(x), by * x)
 
 
 def test_results_are_trees():
@@ -427,6 +448,26 @@ def test_errors_of_kernels_point_into_the_file_when_the_program_is_traced():
         jax.jit(lambda x: call(x, kernel=wrong, out_type=x, grid=1, BLOCK=64)).lower(x)
     with pytest.raises(TypeError, match="is no kernel"):
         call(x, kernel=lambda x: x, out_type=x, grid=1)
+
+
+def test_eager_calls_with_a_new_grid_function_are_compiled_once():
+    """jax-triton compiles the program again for each."""
+    x, events = numbers(96), []
+    jax.monitoring.register_event_duration_secs_listener(lambda name, *_, **__: events.append(name))
+    run = lambda: call(x, x, n=96, kernel=adder, out_type=x, grid=lambda meta: nereid.cdiv(96, meta["BLOCK"]), BLOCK=32)
+    run()
+    events.clear()
+    for _ in range(3):
+        np.testing.assert_array_equal(np.asarray(run()), 2 * np.asarray(x))
+    assert not [e for e in events if "compile" in e]
+
+
+def test_kernels_are_traced_from_several_threads():
+    kernel, x = jit(add), numbers(64)
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        outs = list(pool.map(lambda n: jax.jit(lambda x: call(x, x, n=64, kernel=kernel, out_type=x, grid=nereid.cdiv(64, 16 << n % 3), BLOCK=16 << n % 3))(x), range(18)))
+    for out in outs:
+        np.testing.assert_array_equal(out, x + x)
 
 
 def test_stages_are_dumped(tmp_path, monkeypatch):

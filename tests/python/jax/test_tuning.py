@@ -90,6 +90,22 @@ def test_operands_in_place_are_restored(cache):
         np.testing.assert_array_equal(ref[...], np.arange(1000) + k + 1)
 
 
+def test_refs_of_a_tuple_are_restored(cache):
+
+    @nereid.autotune([nereid.Config({"BLOCK": 16}, num_warps=w) for w in (1, 2, 4)], key=[])
+    @nereid.jit
+    def step(pair, BLOCK: tl.constexpr):
+        i = tl.arange(0, BLOCK)
+        tl.store(pair[0] + i, tl.load(pair[0] + i) + 1)
+        tl.store(pair[1] + i, tl.load(pair[1] + i) * 2)
+
+    a, b = jax.new_ref(jnp.zeros(16)), jax.new_ref(jnp.ones(16))
+    for k in range(3):
+        call((a, b), kernel=step, out_type=(), grid=1)
+        np.testing.assert_array_equal(a[...], np.full(16, k + 1))
+        np.testing.assert_array_equal(b[...], np.full(16, 2 << k))
+
+
 def test_zeroed_outputs_are_zero_for_each_configuration(cache):
 
     @nereid.autotune([nereid.Config({"BLOCK": b}) for b in (32, 64)], key=[])
