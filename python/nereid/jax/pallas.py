@@ -36,6 +36,7 @@ def enable():
     if _enabled:
         return
     _mask_what_overhangs(lowering)
+    _add_functions(lowering)
 
     def rule(ctx, *args, interpret, **params):
         if interpret:
@@ -153,6 +154,30 @@ def _readable(text):
     """As our front-end wants it: XLA aligns to less than Pallas says, products are exact on this processor, and programs have one thread."""
     text = text.replace("tt.divisibility = 32 : i32", "tt.divisibility = 16 : i32").replace("inputPrecision = tf32x3", "inputPrecision = ieee").replace("inputPrecision = tf32", "inputPrecision = ieee")
     return re.sub(r"(?m)^\s*(gpu\.barrier|ttg\.barrier|ttg\.local_barrier).*\n", "", text)
+
+
+def _add_functions(lowering):
+    """Functions of elements that JAX's lowering lacks, for us alone."""
+    from jax import lax
+    from jax._src.lax.lax import copy_p
+
+    def ours(name, rule):
+
+        def checked(ctx, *args, **params):
+            if not getattr(_masks, "active", False):
+                raise NotImplementedError(f"Unimplemented primitive in Pallas Triton lowering: {name}.")
+            return rule(ctx, *args, **params)
+
+        return checked
+
+    def rules(name, *symbols, choose=lambda **_: 0):
+        tables = [lowering._make_dispatch_table(name, cuda=[lowering._Extern([np.float32], f"__nv_{s}f", np.float32), lowering._Extern([np.float64], f"__nv_{s}", np.float64)]) for s in symbols]
+        return ours(name, lambda ctx, *args, **params: tables[choose(**params)](ctx, *args))
+
+    to_even = lambda rounding_method, **_: int(rounding_method == lax.RoundingMethod.TO_NEAREST_EVEN)
+    for primitive, rule in ((lax.erf_p, rules("erf", "erf")), (lax.erfc_p, rules("erfc", "erfc")), (lax.erf_inv_p, rules("erf_inv", "erfinv")),
+                            (lax.round_p, rules("round", "round", "rint", choose=to_even)), (copy_p, ours("copy", lambda ctx, x: x))):
+        lowering.triton_lowering_rules.setdefault(primitive, rule)
 
 
 class _Block:

@@ -105,6 +105,12 @@ def test_functions(dtype):
         same(pointwise([*named("add subtract multiply divide power minimum maximum arctan2"), lambda x, y: jnp.where(x > y, x, jnp.clip(y, -0.5, 0.5))]), jnp.abs(x) + 0.1, y, rtol=1e-5)
 
 
+def test_functions_that_the_lowering_lacks():
+    erf, gelu = jax.scipy.special.erf, lambda x: jax.nn.gelu(x, approximate=False)
+    fs = [erf, jax.scipy.special.erfc, gelu, jnp.round, lambda x: jax.lax.round(x, jax.lax.RoundingMethod.AWAY_FROM_ZERO), lambda x: jax.scipy.special.erfinv(jnp.clip(x, -0.9, 0.9))]
+    same(pointwise(fs), jnp.concatenate([numbers(60), jnp.array([0.5, 1.5, -2.5, 2.5])]), rtol=1e-5)
+
+
 def test_comparisons():
     x, y = numbers(64), numbers(64, seed=1).at[::3].set(numbers(64)[::3])
     fs = named("less equal not_equal greater_equal")
