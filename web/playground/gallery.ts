@@ -133,6 +133,7 @@ export const gallery: Record<string, Entry> = {
     title: "Dropout",
     source: shown(dropout),
     settings: { sizes: {}, args: { x_ptr: "random f32[256, n // 256]", out_ptr: "zeros f32[256, n // 256]", n: "65536", p: "0.25", seed: "1234", BLOCK: "1024" }, grid: "cdiv(n, BLOCK)" },
+    allowed: 1e-6,
   },
   top_k: {
     title: "Top k",

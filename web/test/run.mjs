@@ -12,6 +12,7 @@ import { build } from "esbuild";
 import { compiler, plugins } from "../build.mjs";
 import { buildModules } from "./modules.mjs";
 import * as examples from "./examples.mjs";
+import { runNatively } from "./native.mjs";
 import { playground } from "./playground.mjs";
 import { buildShaders } from "./shaders.mjs";
 
@@ -21,7 +22,7 @@ const out = "build/test";
 buildModules("test/modules", `${out}/modules`);
 buildShaders("test/shaders", `${out}/shaders`);
 copyFileSync(compiler, `${out}/nereid.wasm`);
-const settings = { bundle: true, format: "esm", target: "es2022", external: ["node:*", "webgpu"], plugins, outdir: out, outExtension: { ".js": ".mjs" }, sourcemap: "inline", logLevel: "warning" };
+const settings = { bundle: true, format: "esm", target: "es2022", external: ["node:*", "webgpu"], plugins, outdir: out, outExtension: { ".js": ".mjs" }, loader: { ".py": "text" }, sourcemap: "inline", logLevel: "warning" };
 await build({ ...settings, entryPoints: { worker: "src/worker.ts", "compile-worker": "src/compile/worker.ts" }, outExtension: {}, format: "iife", sourcemap: false });
 await build({ ...settings, entryPoints: { node: "test/node.ts", page: "test/page.ts", "page-worker": "test/page-worker.ts", "node-run": "src/node-run.ts" } });
 
@@ -68,7 +69,7 @@ function inNode() {
   }
 }
 
-const kTypes = { ".mjs": "text/javascript", ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm", ".wgsl": "text/plain", ".html": "text/html" };
+const kTypes = { ".mjs": "text/javascript", ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm", ".wgsl": "text/plain", ".html": "text/html", ".npy": "application/octet-stream" };
 async function inChromium() {
   const executablePath = "/usr/bin/chromium";
   if (!existsSync(executablePath)) {
@@ -91,6 +92,7 @@ async function inChromium() {
     answer.end(page ?? readFileSync(file));
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  if (!(await runNatively(`${out}/native`))) console.log("the gallery is not compared with native runs: build/bin/nereid is not there");
   const profile = mkdtempSync(join(tmpdir(), "nereid-"));
   const browser = await chromium.launchPersistentContext(profile, {
     executablePath,
