@@ -70,6 +70,12 @@ modules() {
   echo "setup: npm packages into $1/node_modules"
   (cd "$1" && npm ci --no-audit --no-fund --loglevel=error) && cp "$1/package-lock.json" "$1/node_modules/.lock"
 }
+# No lock file: it would name the packages of all systems, which some registries do not have.
+deno() {
+  [ -x web/test/deno/node_modules/.bin/deno ] && return
+  echo "setup: Deno into web/test/deno/node_modules"
+  (cd web/test/deno && npm install --no-package-lock --no-audit --no-fund --loglevel=error)
+}
 python() {
   for package in numpy==2.2.6 nanobind==3.1.0 scikit-build-core==1.1.2 ml_dtypes==0.6.0 pytest==9.2.0 jax==0.10.2 flatbuffers==25.12.19; do venv "$package"; done
 }
@@ -80,6 +86,7 @@ case "${1:-}" in
   --bench-web) modules web && modules bench/web ;;
   --tests)
     modules web && modules web/examples/vite-react || echo "setup: no web/node_modules (is there a network?); the tests of web/ will be skipped" >&2
+    deno || echo "setup: no Deno (is there a network?); its test will be skipped" >&2
     { python && venv triton==3.6.0 && newest triton 3.9.0; } || echo "setup: no .venv (is there a network?); the differential tests will be skipped" >&2
     ;;
 esac

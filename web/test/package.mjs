@@ -53,6 +53,18 @@ test("it compiles in Node, by its name and by its address as Deno and pages impo
   assert.equal(run(`${folder}/addressed.mjs`), "6,8\n");
 });
 
+test("it compiles in Deno, which may read and nothing else, by its address and by its name", (t) => {
+  const deno = `${web}/test/deno/node_modules/.bin/deno`;
+  if (!existsSync(deno)) return t.skip("Deno is not installed (scripts/setup.sh --tests)");
+  const program = kProgram.replace("threads: 1", "threads: 2").replace("{ device })", "{ device, worker: true })");
+  writeFileSync(`${folder}/deno-named.mjs`, `import { open } from "nereid";\nimport { jit } from "nereid/compile";${program}`);
+  writeFileSync(`${folder}/deno-addressed.mjs`, `import { open } from "./node_modules/nereid/dist/index.js";\nimport { jit } from "./node_modules/nereid/dist/compile/index.js";${program}`);
+  for (const file of ["deno-named", "deno-addressed"]) {
+    const said = execFileSync(deno, ["run", "--quiet", "--no-prompt", `--allow-read=${folder}`, "--node-modules-dir=manual", `${folder}/${file}.mjs`], { encoding: "utf8", timeout: 30000, env: { ...process.env, DENO_DIR: `${folder}/deno-dir`, DENO_NO_UPDATE_CHECK: "1" } });
+    assert.equal(said, "6,8\n");
+  }
+});
+
 test("esbuild bundles it: the compiler's module is a file beside the bundle", async () => {
   const contents = `import { open } from "nereid";\nimport { configure, jit } from "nereid/compile";\nimport wasm from "nereid/compiler.wasm";\nconfigure({ wasm: new URL(wasm, import.meta.url) });${kProgram}`;
   await build({ stdin: { contents, resolveDir: folder }, bundle: true, format: "esm", minify: true, platform: "browser", loader: { ".wasm": "file" }, outfile: `${folder}/bundle/app.mjs`, allowOverwrite: true });
