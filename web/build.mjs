@@ -49,8 +49,8 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await build({ ...settings, plugins, entryPoints: ["src/node-run.ts"], outdir: "dist" });
   await build({ ...settings, entryPoints: ["src/worker.ts"], format: "iife", minify: true, outfile: "dist/worker.js" });
   await build({ ...settings, entryPoints: ["src/compile/worker.ts"], format: "iife", minify: true, outfile: "dist/compile/worker.js" });
-  // A page that only runs WebAssembly loads the first; the second comes when a GPU is opened.
-  const apart = { name: "apart", setup: (b) => b.onResolve({ filter: /\/webgpu\.ts$/ }, ({ kind }) => (kind === "dynamic-import" ? { path: "./webgpu.js", external: true } : undefined)) };
+  // A page that only runs WebAssembly loads the first; the second comes when a GPU is opened. (What few kernels need, f64 functions and printing, comes with those.)
+  const apart = { name: "apart", setup: (b) => b.onResolve({ filter: /^\./ }, ({ kind, path }) => (kind === "dynamic-import" ? { path: path.replace(/ts$/, "js"), external: true } : undefined)) };
   const wasm = (await build({ ...minified, plugins: [...plugins, apart], entryPoints: ["src/index.ts"] })).outputFiles[0].contents;
   const { outputFiles, metafile } = await build({ ...minified, plugins, entryPoints: ["src/index.ts"], outdir: "chunks", splitting: true, metafile: true });
   const gpu = outputFiles[Object.values(metafile.outputs).findIndex((chunk) => chunk.entryPoint === "src/webgpu.ts")].contents;

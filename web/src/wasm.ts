@@ -9,10 +9,8 @@ import { basicFeatures } from "./features.ts";
 import { Heap } from "./heap.ts";
 import type { Kernel } from "./kernel.ts";
 import { type Artefact, type Base, checkWasm, loadKernels, type Manifest, type Site } from "./manifest.ts";
-import { math } from "./math.ts";
 import { isPage, kDispose, kGrain, processors, turn } from "./platform.ts";
 import { type Outcome, Pool } from "./pool.ts";
-import { printed } from "./print.ts";
 import { notForgotten, Queue, whenForgotten } from "./queue.ts";
 import { WasmBuffer } from "./wasm-buffer.ts";
 import { WasmKernel } from "./wasm-kernel.ts";
@@ -208,7 +206,7 @@ export class WasmDevice implements Device {
     let run: Run;
     try {
       module = await WebAssembly.compile(bytes);
-      const instance = await WebAssembly.instantiate(module, { nereid: this.#imports(wasm.sites) });
+      const instance = await WebAssembly.instantiate(module, { nereid: await this.#imports(module, wasm.sites) });
       run = instance.exports.run as Run;
     } catch (cause) {
       throw new NereidError("load-failed", `${file}: ${(cause as Error).message}`, { kernel: name, cause });
@@ -222,9 +220,13 @@ export class WasmDevice implements Device {
     return new WasmKernel(this, { id, name, parameters: artefact.kernel.parameters, scratch: wasm.scratch, sites: wasm.sites, run, module });
   }
 
-  #imports(sites: readonly Site[]): WebAssembly.ModuleImports {
+  // Few kernels compute in f64 or print: what that takes is loaded for them.
+  async #imports(module: WebAssembly.Module, sites: readonly Site[]): Promise<WebAssembly.ModuleImports> {
     const { memory } = this.heap;
     const print = this.#print;
+    const own = ["memory", "assert", "print"];
+    const math = WebAssembly.Module.imports(module).every((i) => own.includes(i.name)) ? {} : (await import("./math.ts")).math;
+    const printed = sites.some((site) => site.kind === "print") ? (await import("./print.ts")).printed : undefined;
     return {
       ...math,
       memory,
@@ -233,7 +235,7 @@ export class WasmDevice implements Device {
       },
       print: (site: number, x: number, y: number, z: number, at: number) => {
         const place = sites[site];
-        if (place?.kind === "print") print(printed(place, [x >>> 0, y >>> 0, z >>> 0], new DataView(memory.buffer), at >>> 0));
+        if (printed && place?.kind === "print") print(printed(place, [x >>> 0, y >>> 0, z >>> 0], new DataView(memory.buffer), at >>> 0));
       },
     };
   }
