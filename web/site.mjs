@@ -3,7 +3,7 @@
 //   node site.mjs
 //   node site.mjs serve [PORT]
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -39,16 +39,16 @@ const generated = {
 export async function buildSite(out) {
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
-  const { metafile } = await build({ entryPoints: ["playground/main.ts", "playground/worker.ts"], metafile: true, bundle: true, splitting: true, minify: true, format: "esm", target: "es2022", platform: "browser", external: ["node:*", "webgpu"], loader: { ".py": "text" }, plugins: [...plugins, generated], outdir: out, legalComments: "none", logLevel: "warning" });
+  const { metafile } = await build({ absWorkingDir: process.cwd(), entryPoints: ["playground/main.ts", "playground/worker.ts"], metafile: true, bundle: true, splitting: true, minify: true, format: "esm", target: "es2022", platform: "browser", external: ["node:*", "webgpu"], loader: { ".py": "text" }, plugins: [...plugins, generated], outdir: out, legalComments: "none", logLevel: "warning" });
   for (const file of ["index.html", "style.css"]) copyFileSync(`playground/${file}`, `${out}/${file}`);
   copyFileSync(compiler, `${out}/nereid.wasm`);
   // Licences of what is bundled ask to go along.
   const packages = [...new Set(Object.keys(metafile.inputs).flatMap((file) => /^node_modules\/((?:@[\w.-]+\/)?[\w.-]+)/.exec(file)?.[1] ?? []))].sort();
   writeFileSync(`${out}/licenses.txt`, packages.map((name) => `${name}\n\n${readFileSync(`node_modules/${name}/LICENSE`, "utf8")}`).join("\n"));
   const files = readdirSync(out).filter((f) => !f.endsWith(".txt"));
-  const hash = createHash("sha256");
-  for (const file of files) hash.update(readFileSync(`${out}/${file}`));
-  const defined = `const VERSION = ${JSON.stringify(hash.digest("hex").slice(0, 16))};\nconst FILES = ${JSON.stringify(["./", ...files])};\n`;
+  const hash = (data) => createHash("sha256").update(data).digest("hex");
+  const hashes = Object.fromEntries(files.map((file) => [file === "index.html" ? "" : file, hash(readFileSync(`${out}/${file}`))]));
+  const defined = `const VERSION = ${JSON.stringify(hash(JSON.stringify(hashes)).slice(0, 16))};\nconst HASHES = ${JSON.stringify(hashes)};\n`;
   writeFileSync(`${out}/service-worker.js`, defined + readFileSync("playground/service-worker.js", "utf8"));
   return files;
 }
@@ -58,9 +58,14 @@ const kTypes = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", 
 /** A server of a folder, with the headers or, as some hosts do, without. */
 export function siteServer(folder, { isolated = true } = {}) {
   return createServer((request, answer) => {
-    const { pathname } = new URL(request.url, "http://localhost");
-    const file = join(folder, normalize(decodeURIComponent(pathname === "/" ? "/index.html" : pathname)));
-    if (!existsSync(file) || !extname(file)) return answer.writeHead(404).end();
+    let file;
+    try {
+      const { pathname } = new URL(request.url, "http://localhost");
+      file = join(folder, normalize(decodeURIComponent(pathname === "/" ? "/index.html" : pathname)));
+    } catch {
+      return answer.writeHead(400).end();
+    }
+    if (!extname(file) || !existsSync(file) || !statSync(file).isFile()) return answer.writeHead(404).end();
     answer.writeHead(200, {
       "Content-Type": kTypes[extname(file)] ?? "application/octet-stream",
       "Cache-Control": "no-cache",

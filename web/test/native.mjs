@@ -22,7 +22,7 @@ export async function runNatively(out) {
   mkdirSync(out, { recursive: true });
   const contents = 'export { gallery } from "./playground/gallery.ts";\nexport { evaluate, fill } from "./playground/settings.ts";\nexport { describe } from "./src/compile/index.ts";\n';
   const file = `${process.cwd()}/build/test/gallery.mjs`;
-  await build({ stdin: { contents, resolveDir: ".", loader: "ts" }, bundle: true, format: "esm", platform: "node", external: ["webgpu"], loader: { ".py": "text" }, plugins, outfile: file, logLevel: "warning" });
+  await build({ absWorkingDir: process.cwd(), stdin: { contents, resolveDir: ".", loader: "ts" }, bundle: true, format: "esm", platform: "node", external: ["webgpu"], loader: { ".py": "text" }, plugins, outfile: file, logLevel: "warning" });
   const { gallery, evaluate, fill, describe } = await import(`${pathToFileURL(file)}?${Date.now()}`);
   for (const [name, { source, settings }] of Object.entries(gallery)) {
     const { args, constants, grid } = evaluate(settings, await describe(source));

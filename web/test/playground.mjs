@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The playground in Chromium, served as by a host that sets no headers: its service worker must bring isolation, and the site when there is no network.
-import { cpus } from "node:os";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
+import { join } from "node:path";
 import { buildSite, siteServer } from "../site.mjs";
 
 const folder = "build/test/site";
@@ -261,6 +264,24 @@ export async function playground(browser) {
     await other.evaluate(() => localStorage.clear());
     await other.close();
   });
+  await test("what is kept for later is damaged or gone: it comes from the host again", async () => {
+    const damage = () =>
+      page.evaluate(async () => {
+        const cache = await caches.open((await caches.keys()).find((name) => name.startsWith("playground-")));
+        for (const [file, type] of [["main.js", "text/javascript"], ["nereid.wasm", "application/wasm"], ["", "text/html"]]) await cache.put(new URL(file, location.href.replace(/#.*/, "")), new Response("damaged", { headers: { "Content-Type": type } }));
+        await cache.delete(new URL("style.css", location.href));
+      });
+    await damage();
+    await page.reload();
+    await status("Compiled in");
+    await run();
+    // The next test has no network: what was damaged is kept again by then.
+    await page.waitForFunction(async () => {
+      const cache = await caches.open((await caches.keys()).find((name) => name.startsWith("playground-")));
+      const sizes = await Promise.all(["main.js", "nereid.wasm", "style.css", ""].map(async (file) => (await (await cache.match(new URL(file, location.href.replace(/#.*/, ""))))?.arrayBuffer())?.byteLength ?? 0));
+      return sizes.every((size) => size > 1000);
+    });
+  });
   await test("it works without a network", async () => {
     server.close();
     server.closeAllConnections();
@@ -271,5 +292,18 @@ export async function playground(browser) {
   });
   await page.close();
   server.close();
+  await test("the site is built from any folder, and its server outlives bad requests", async () => {
+    const elsewhere = mkdtempSync(join(tmpdir(), "nereid-"));
+    const program = `const { buildSite, siteServer } = await import(${JSON.stringify(new URL("../site.mjs", import.meta.url).href)});
+      await buildSite("build/test/site-elsewhere");
+      const server = siteServer("build/test/site-elsewhere").listen(0, "127.0.0.1", async () => {
+        const statuses = [];
+        for (const path of ["/%zz", "/..%2f..%2f..%2fpackage.json", "/", "/main.js", "/nothing.js"]) statuses.push((await fetch("http://127.0.0.1:" + server.address().port + path)).status);
+        console.log(statuses.join());
+        process.exit();
+      });`;
+    same("statuses", execFileSync(process.execPath, ["--input-type=module", "-e", program], { cwd: elsewhere, encoding: "utf8", timeout: 60000 }).trim(), "400,404,200,200,404");
+    rmSync(elsewhere, { recursive: true });
+  });
   return results;
 }

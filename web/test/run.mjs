@@ -22,7 +22,7 @@ const out = "build/test";
 buildModules("test/modules", `${out}/modules`);
 buildShaders("test/shaders", `${out}/shaders`);
 copyFileSync(compiler, `${out}/nereid.wasm`);
-const settings = { bundle: true, format: "esm", target: "es2022", external: ["node:*", "webgpu"], plugins, outdir: out, outExtension: { ".js": ".mjs" }, loader: { ".py": "text" }, sourcemap: "inline", logLevel: "warning" };
+const settings = { absWorkingDir: process.cwd(), bundle: true, format: "esm", target: "es2022", external: ["node:*", "webgpu"], plugins, outdir: out, outExtension: { ".js": ".mjs" }, loader: { ".py": "text" }, sourcemap: "inline", logLevel: "warning" };
 await build({ ...settings, entryPoints: { worker: "src/worker.ts", "compile-worker": "src/compile/worker.ts" }, outExtension: {}, format: "iife", sourcemap: false });
 await build({ ...settings, entryPoints: { node: "test/node.ts", page: "test/page.ts", "page-worker": "test/page-worker.ts", "node-run": "src/node-run.ts" } });
 
