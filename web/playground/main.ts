@@ -312,6 +312,7 @@ async function start(): Promise<void> {
       if (!("ran" in progress)) return;
       shown = { ran: progress.ran, what, title };
       showLast(shown);
+      intoView();
     });
     if (text === source()) underline(editor, [], kFile);
     shown = { ...shown!, compared };
@@ -326,6 +327,7 @@ async function start(): Promise<void> {
       last = undefined;
       const refused = diagnosticsOf(error).length > 0;
       result.replaceChildren(element("p", { class: "wrong" }, refused ? "The kernel cannot be compiled." : "The run failed."), element("pre", {}, textOf(error)));
+      intoView();
       const told = (error instanceof WorkError && error.code) || error instanceof SettingError;
       say(told ? textOf(error).split("\n")[0]! : `The run failed: ${textOf(error)}`, true);
       if (refused && text === source()) underline(editor, diagnosticsOf(error), kFile);
@@ -384,6 +386,9 @@ interface Shown {
 }
 let current: Shown | undefined;
 let chosen = ""; // the array that is shown
+
+// On a phone the result is far below the button.
+const intoView = () => matchMedia("(max-width: 800px)").matches && tabs.scrollIntoView();
 
 function showLast(shown: Shown): void {
   current = shown;

@@ -264,6 +264,43 @@ export async function playground(browser) {
     await other.evaluate(() => localStorage.clear());
     await other.close();
   });
+  await test("with the keyboard alone", async () => {
+    const at = () => page.evaluate(() => document.activeElement.id || document.activeElement.name || document.activeElement.className.split(" ")[0]);
+    await page.focus("#gallery");
+    const seen = [];
+    for (let i = 0; i < 40 && seen.at(-1) !== "tab-wgsl"; ++i) {
+      await page.keyboard.press("Tab");
+      seen.push(await at());
+      if (seen.at(-1) === "cm-content") await page.keyboard.press("Escape"); // or Tab indents
+    }
+    for (const place of ["device", "run", "share", "theme", "cm-content", "args.x_ptr", "args.n", ".grid", "tab-wgsl"]) if (!seen.includes(place)) throw new Error(`Tab leads to ${seen.join(", ")}`);
+    await page.keyboard.press("ArrowRight");
+    same("the tab after the last", await page.getAttribute("#tab-result", "aria-selected"), "true");
+    await page.focus(input("args.n"));
+    await page.keyboard.press("Enter");
+    await ends("Ran on");
+    await page.focus("#editor .cm-content");
+    await page.keyboard.press("Control+Enter");
+    await status("Running");
+    await ends("Ran on");
+  });
+  await test("as wide as a phone", async () => {
+    const before = page.viewportSize();
+    for (const width of [320, 390]) {
+      await page.setViewportSize({ width, height: 700 });
+      await page.evaluate(() => scrollTo(0, 0));
+      same("too wide by", await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0);
+      const tall = await page.evaluate(() => document.querySelector("header").offsetHeight);
+      if (tall > 100) throw new Error(`the header takes ${tall} pixels`);
+      await page.click("#run");
+      await ends("Ran on");
+      // What came of it is where one looks.
+      const { top, left, right } = await page.evaluate(() => document.querySelector(".figures").getBoundingClientRect().toJSON());
+      if (!(top > 60 && top < 350 && left >= 0 && right <= width)) throw new Error(`figures at ${left}, ${top} to ${right}`);
+      same("too wide by", await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0);
+    }
+    await page.setViewportSize(before ?? { width: 1280, height: 720 });
+  });
   await test("what is kept for later is damaged or gone: it comes from the host again", async () => {
     const damage = () =>
       page.evaluate(async () => {
