@@ -326,7 +326,10 @@ void Lowering::emitBody(std::vector<Value*>& acc) {
   for (const Root& root : nest_->roots) {
     if (root.kind == Root::Buffer || root.kind == Root::Carry) {
       if (root.kind == Root::Buffer && !memo_.count({root.value, map})) {
+        Loc saved = loc_;
+        if (root.value->def) loc_ = root.value->def->loc;
         Lowval v = pullDefinition(root.value, map);
+        loc_ = saved;
         memo_[{root.value, map}] = v;
         journal_.emplace_back(root.value, map);
       }

@@ -41,13 +41,13 @@ def double(x):
     return x + x
 )";
 
-std::string stage(const std::string& name) {
+std::string stage(const std::string& name, std::string_view source = kSource) {
   Request request;
   request.path = "total.py";
   request.signature = {"*fp32", "*fp32", "i32"};
   request.constants = {{"BLOCK", "64"}};
-  request.read = [](const std::string& path) -> std::optional<std::string> {
-    if (path == "total.py") return std::string(kSource);
+  request.read = [&](const std::string& path) -> std::optional<std::string> {
+    if (path == "total.py") return std::string(source);
     if (path == "helpers.py") return std::string(kHelpers);
     return std::nullopt;
   };
@@ -70,6 +70,19 @@ TEST(Lines, OfEachStage) {
     for (std::sregex_iterator it(with.begin(), with.end(), comment), end; it != end; ++it) told.insert(std::stoi((*it)[1]));
     for (int line : {8, 9, 10}) EXPECT_TRUE(told.contains(line)) << name << " has nothing of line " << line;
     EXPECT_LE(*told.rbegin(), 10) << name;
+  }
+}
+
+// A load whose values are kept for another nest is of its own line, not of the one that asks first.
+TEST(Lines, OfWhatIsKept) {
+  std::string source(kSource);
+  source.replace(source.find("s = tl.sum(double(v), axis=0)\n    tl.store(out, s)"), std::string::npos, "s = tl.sum(v, axis=0)\n    tl.store(out + i, v / s)\n");
+  for (std::string name : {"lower", "threads"}) {
+    std::string with = stage(name + "+lines", source);
+    std::regex load("lo\\.load %[^\n]*line (\\d+)");
+    std::smatch found;
+    ASSERT_TRUE(std::regex_search(with, found, load)) << with;
+    EXPECT_EQ(found[1], "8") << with;
   }
 }
 

@@ -168,14 +168,15 @@ function showStage(text: string): void {
 }
 
 function fromStage(line: number): void {
-  link(view, []);
-  link(editor, linked[line - 1] ?? [], true);
+  const lines = linked[line - 1] ?? [];
+  link(view, lines.length ? [line] : []);
+  link(editor, lines, true);
 }
 
 function fromSource(line: number): void {
-  link(editor, []);
-  if (stagePanel.hidden) return;
-  link(view, line ? linked.flatMap((lines, i) => (lines.includes(line) ? [i + 1] : [])) : [], true);
+  const lines = line && !stagePanel.hidden ? linked.flatMap((lines, i) => (lines.includes(line) ? [i + 1] : [])) : [];
+  link(editor, lines.length ? [line] : []);
+  link(view, lines, true);
 }
 
 // ---- inputs
