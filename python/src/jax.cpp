@@ -115,24 +115,17 @@ struct Run {
 
   // The programs of an item, along the serial axes.
   void row(uint64_t item, void* scratch) const {
-    const uint32_t* grid = config.grid;
-    const uint64_t step[3] = {1, grid[0], uint64_t{grid[0]} * grid[1]};
-    bool serial[3] = {};
-    for (int axis : config.serial) serial[axis] = true;
-    uint64_t first = 0;
-    for (int axis = 0; axis < 3; ++axis) {
-      if (serial[axis]) continue;
-      first += item % grid[axis] * step[axis];
-      item /= grid[axis];
+    uint64_t first = 0, count = 1;
+    for (auto [extent, stride] : config.parallel) {
+      first += item % extent * stride;
+      item /= extent;
     }
-    uint64_t count = 1;
-    for (int axis : config.serial) count *= grid[axis];
+    for (auto [extent, stride] : config.serial) count *= extent;
     for (uint64_t k = 0; k < count; ++k) {
       uint64_t program = first, rest = k;
       for (size_t a = config.serial.size(); a-- > 0;) {
-        int axis = config.serial[a];
-        program += rest % grid[axis] * step[axis];
-        rest /= grid[axis];
+        program += rest % config.serial[a].extent * config.serial[a].stride;
+        rest /= config.serial[a].extent;
       }
       call(program, program + 1, scratch);
     }

@@ -93,14 +93,20 @@ bool finish(Call& call, CallConfig& c, std::string& why) {
   }
   for (auto [buffer, bytes] : c.zeros)
     if (buffer < call.inputs || buffer >= call.inputs + call.outputs) return why = "only outputs are zeroed", false;
+  uint64_t total = uint64_t{c.grid[0]} * c.grid[1] * c.grid[2];
+  c.items = total;
+  if (c.serial.empty()) return true;
   c.items = 1;
-  bool serial[3] = {};
-  for (int axis : c.serial) {
-    if (axis < 0 || axis > 2 || serial[axis]) return why = "no such axis", false;
-    serial[axis] = true;
-  }
-  for (int axis = 0; axis < 3; ++axis)
-    if (!serial[axis]) c.items *= c.grid[axis];
+  uint64_t programs = 1, last = 0;
+  for (auto* axes : {&c.parallel, &c.serial})
+    for (auto [extent, stride] : *axes) {
+      if (extent == 0 || extent > total || stride > total) return why = "the axes are not those of the grid", false;
+      if (axes == &c.parallel) c.items *= extent;
+      programs *= extent;
+      last += (extent - 1) * stride;
+      if (programs > total || last >= total) return why = "the axes are not those of the grid", false;
+    }
+  if (programs != total) return why = "the axes are not those of the grid", false;
   return true;
 }
 
@@ -141,8 +147,11 @@ std::unique_ptr<Call> readCall(std::string_view text, std::string& why) {
       r.ok = false;
     } else if (word == "grid") {
       for (uint32_t& n : c->grid) n = static_cast<uint32_t>(r.number(line));
-    } else if (word == "serial") {
-      while (r.ok && !line.empty()) c->serial.push_back(static_cast<int>(r.number(line)));
+    } else if (word == "serial" || word == "parallel") {
+      while (r.ok && !line.empty()) {
+        uint64_t extent = r.number(line);
+        (word == "serial" ? c->serial : c->parallel).push_back({extent, r.number(line)});
+      }
     } else if (word == "zero") {
       size_t buffer = r.number(line);
       c->zeros.push_back({buffer, r.number(line)});

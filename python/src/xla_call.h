@@ -9,7 +9,8 @@
 //   threads 4                    at most; 0: as the environment says
 //   config BLOCK: 128
 //   grid 4 1 1
-//   serial 2                     axes whose programs run one after the other, the slowest first
+//   serial 8 1 4 16              axes along which programs run one after the other, the slowest first: extent, and stride in the numbers of programs
+//   parallel 2 8                 and the others, the fastest first
 //   zero 1 4096                  a buffer, bytes
 //   buffer 0                     arguments in their order: a buffer,
 //   bits 1000                    or a scalar
@@ -32,7 +33,10 @@ namespace nereid::python {
 struct CallConfig {
   std::string name;
   uint32_t grid[3] = {1, 1, 1};
-  std::vector<int> serial;
+  struct Axis {
+    uint64_t extent, stride;
+  };
+  std::vector<Axis> serial, parallel;
   struct Zero {
     size_t buffer, bytes;
   };

@@ -70,12 +70,13 @@ def compiled(ir):
 
 @dataclasses.dataclass
 class Config:
-    """One way to run a call. `args`: ("buffer", number) or ("bits", number); zeros: [(buffer, bytes)]."""
+    """One way to run a call. `args`: ("buffer", number) or ("bits", number); zeros: [(buffer, bytes)]; serial, parallel: [(extent, stride)] of the grid's axes."""
     ir: str
     grid: tuple
     args: list
     zeros: list = ()
     serial: tuple = ()
+    parallel: tuple = ()
     name: str = ""
 
 
@@ -100,11 +101,15 @@ def _line(text):
     return " ".join(str(text).split())
 
 
+def _pairs(axes):
+    return "".join(f" {extent} {stride}" for extent, stride in axes)
+
+
 def text_of(name, inputs, outputs, aliases, configs, threads=0):
     """`aliases`: [(input, output, bytes)], where outputs are counted on from the inputs."""
     lines = ["nereid-call 1", f"name {_line(name)}", f"buffers {inputs} {outputs}", *(f"alias {i} {o} {n}" for i, o, n in aliases), f"threads {threads}"]
     for c in configs:
-        lines += [f"config {_line(c.name)}", "grid " + " ".join(map(str, c.grid)), *(["serial " + " ".join(map(str, c.serial))] if c.serial else [])]
+        lines += [f"config {_line(c.name)}", "grid " + " ".join(map(str, c.grid)), *(["serial" + _pairs(c.serial), "parallel" + _pairs(c.parallel)] if c.serial else [])]
         lines += [f"zero {buffer} {size}" for buffer, size in c.zeros]
         lines += [f"{kind} {number}" for kind, number in c.args]
         lines += [f"kernel {len(c.ir.encode())}", c.ir.rstrip("\n")] if c.ir.endswith("\n") else [f"kernel {len(c.ir.encode()) + 1}", c.ir]

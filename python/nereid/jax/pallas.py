@@ -81,7 +81,7 @@ def _call_of(ctx, *args, jaxpr, grid_mapping, debug, input_output_aliases, mesh,
         print(ir)
     kept = _call.compiled(ir)
     grid = tuple(module.grid) + (1,) * (3 - len(module.grid))
-    serial = _serial_axes(grid_mapping, blocks[inputs:], by_hand, len(module.grid))
+    serial, parallel = _axes_of(grid_mapping, blocks[inputs:], by_hand)
 
     buffer_of = {i: inputs + o for i, o in input_output_aliases}
     passed = []
@@ -90,7 +90,7 @@ def _call_of(ctx, *args, jaxpr, grid_mapping, debug, input_output_aliases, mesh,
             raise ValueError(f"the kernel writes to its input {k}, but JAX's arrays do not change: give it in input_output_aliases")
         passed.append(("buffer", buffer_of.get(k, k)))
     text = _call.text_of(name or jaxpr.debug_info.func_name, inputs, len(out_avals), [(i, inputs + o, _call.size_in_bytes(out_avals[o])) for i, o in input_output_aliases],
-                         [_call.Config(kept.ir, grid, passed, serial=serial)])
+                         [_call.Config(kept.ir, grid, passed, serial=serial, parallel=parallel)])
     return _call.nereid_call_p.bind(*_call.same_varying_axes(args), call=text, aliases=tuple(sorted(input_output_aliases)), has_side_effect=False, attributes=(),
                                     out_types=tuple((a.shape, a.dtype) for a in out_avals))
 
@@ -252,15 +252,13 @@ class _Block:
         return out
 
 
-def _serial_axes(grid_mapping, outputs, by_hand, launched):
-    """Of the launched grid's axes those whose programs run one after the other, the slowest first."""
-    axes = set().union(*(b.revisited() for b in outputs if not (by_hand and b.is_whole))) if outputs else set()
-    if not axes:
-        return ()
-    # As JAX lays out the grid: mapped axes last, and all but the last two in one, whose first is the fastest.
+def _axes_of(grid_mapping, outputs, by_hand):
+    """The grid's axes as (extent, stride): those whose programs run one after the other, the slowest first, and the others."""
+    serial = set().union(*(b.revisited() for b in outputs if not (by_hand and b.is_whole))) if outputs else set()
+    # Programs are numbered as JAX lays out the grid: the first axis is the fastest, mapped ones come last.
     order = [a for a in range(len(grid_mapping.grid)) if a not in grid_mapping.vmapped_dims] + list(reversed(grid_mapping.vmapped_dims))
-    together = len(order) - launched + 1 if launched < len(order) else 1
-    place = {a: max(k - together + 1, 0) for k, a in enumerate(order)}
-    if sum(place[a] == 0 for a in axes) > 1:
-        raise NotImplementedError("pallas_call on the CPU: outputs are revisited along two axes of a grid with more than three, which JAX makes one")
-    return tuple(place[a] for a in sorted(axes))
+    axes, stride = {}, 1
+    for a in order:
+        axes[a] = (grid_mapping.grid[a], stride)
+        stride *= grid_mapping.grid[a]
+    return tuple(axes[a] for a in sorted(serial)), tuple(axes[a] for a in order if a not in serial)

@@ -186,7 +186,13 @@ def test_one_program_for_two_platforms():
 
 def test_calls_that_cannot_be_read_fail_when_the_program_is_compiled():
     x = numbers(64)
-    for text, why in (("nonsense", "another version of Nereid"), ("nereid-call 1\nbuffers 1 1\n", "damaged"), ("nereid-call 1\nbuffers 1 1\nconfig \ngrid 1 1 1\nkernel 999\n", "damaged"),
-                      ("nereid-call 1\nbuffers 1 1\nconfig \ngrid 1 1 1\nkernel 5\nwhat?", "error:")):
+    ir = "tt.func public @k(%o: !tt.ptr<f32>) {\n  tt.return\n}\n"
+    call = lambda lines="", grid="2 3 1", config="buffer 1", ir=ir: f"nereid-call 1\nbuffers 1 1\n{lines}config \ngrid {grid}\n{config}\nkernel {len(ir)}\n{ir}"
+    run = lambda text: jax.jit(lambda x: jax.ffi.ffi_call(nereid.jax.CUSTOM_CALL_TARGET_NAME, jax.ShapeDtypeStruct(x.shape, x.dtype))(x, call=text))(x)
+    run(call()), run(call(config="serial 3 2\nparallel 2 1\nbuffer 1"))
+    for text, why in (("nonsense", "another version of Nereid"), ("nereid-call 1\nbuffers 1 1\n", "damaged"), (call()[:-5], "damaged"), (call("what 1\n"), "damaged"), (call("alias 1 1 4\n"), "damaged"),
+                      (call(ir="what?"), "error:"), (call(config="buffer 2"), "no such buffer"), (call(config="buffer 1\nbuffer 0"), "another number of arguments"),
+                      (call(config="zero 0 4\nbuffer 1"), "only outputs are zeroed"), (call(config="serial 3 2\nparallel 2 2\nbuffer 1"), "axes are not those"),
+                      (call(config="serial 3 2\nbuffer 1"), "axes are not those"), (call(config="serial 0 2\nparallel 6 1\nbuffer 1"), "axes are not those")):
         with pytest.raises(Exception, match=why):
-            jax.jit(lambda x: jax.ffi.ffi_call(nereid.jax.CUSTOM_CALL_TARGET_NAME, jax.ShapeDtypeStruct(x.shape, x.dtype))(x, call=text))(x)
+            run(text)
