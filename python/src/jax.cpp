@@ -18,6 +18,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "job.h"
 #include "launcher.h"
 #include "xla/ffi/api/ffi.h"
 #include "xla_call.h"
@@ -132,51 +133,6 @@ struct Run {
   }
 };
 
-// Items that threads take in chunks. The owner closes it when it has found no more of them; who comes later does nothing.
-class Job {
- public:
-  Job(const Run& run, uint64_t begin, uint64_t items, uint64_t chunk) : run_(&run), next_(begin), items_(items), chunk_(chunk) {}
-
-  void help() {
-    for (int64_t state = state_; ; )
-      if (state & kClosed) return;
-      else if (state_.compare_exchange_weak(state, state + 1)) break;
-    work();
-    state_.fetch_sub(1);
-    state_.notify_all();
-  }
-  // How many items the caller did.
-  uint64_t work() {
-    uint64_t done = 0;
-    for (uint64_t begin; (begin = next_.fetch_add(chunk_, std::memory_order_relaxed)) < items_;) {
-      uint64_t end = std::min(begin + chunk_, items_);
-      (*run_)(begin, end);
-      done += end - begin;
-    }
-    return done;
-  }
-  // Waits for those who began.
-  void close() {
-    int64_t state = state_.fetch_or(kClosed) | kClosed;
-    for (int spin = 0; state != kClosed; state = state_) {
-      if (++spin < 1000) {
-#if defined(__x86_64__)
-        _mm_pause();
-#endif
-      } else {
-        state_.wait(state);
-      }
-    }
-  }
-
- private:
-  static constexpr int64_t kClosed = int64_t{1} << 32;
-  const Run* run_;
-  std::atomic<uint64_t> next_;
-  uint64_t items_, chunk_;
-  std::atomic<int64_t> state_{0};  // helpers at work, kClosed
-};
-
 struct Buffers {
   std::vector<void*> many;
   void* few[32];
@@ -245,7 +201,7 @@ void launch(const Call& call, const CallConfig& c, void* const* buffers, ffi::Th
     return keep(timed(c.items - begin, start));
   }
   uint64_t chunk = std::max<uint64_t>({1, (c.items - begin) / (static_cast<uint64_t>(threads) * 8), static_cast<uint64_t>(std::min(kChunkNanoseconds / each, left()))});
-  auto job = std::make_shared<Job>(run, begin, c.items, chunk);
+  auto job = std::make_shared<Job<Run>>(run, begin, c.items, chunk);
   auto helpers = std::min<int64_t>(threads, static_cast<int64_t>((c.items - begin + chunk - 1) / chunk)) - 1;
   for (int64_t h = 0; h < helpers; ++h) pool.Schedule([job] { job->help(); });
   Clock::time_point start = Clock::now();

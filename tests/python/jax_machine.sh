@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The tests of nereid.jax with another Python and JAX than here, on the CPU, without a network: as on a machine with Python 3.12, jax 0.11, jax-triton 0.4 and a GPU.
 #   tests/python/jax_machine.sh WHEEL [PYTHON]
-# The wheel is built elsewhere, for that Python: scripts/wheel.sh.
+# The wheel is built elsewhere, for that Python: scripts/wheel.sh. With BENCH=1 the benchmarks, too.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 wheel=$(readlink -f "$1")
@@ -21,3 +21,4 @@ def version(name):
         return 'not there'
 print('Python', sys.version.split()[0], 'jax', jax.__version__, 'jax_triton', version('jax_triton'), 'triton', version('triton'))"
 "$python" -m pytest -q -p no:cacheprovider "$here/jax"
+[ -z "${BENCH:-}" ] || for name in overhead kernels; do "$python" "$here/../../bench/python/jax_$name.py"; done
