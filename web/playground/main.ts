@@ -12,7 +12,7 @@ import type { Limits } from "./limits.ts";
 import { readNpy } from "./npy.ts";
 import { element, picture, roofline, short, strip } from "./pictures.ts";
 import type { Ran } from "./run.ts";
-import { complete, evaluate, type Evaluated, kernelsOf, type Numbers, pasted, SettingError, type Settings } from "./settings.ts";
+import { complete, evaluate, type Evaluated, kernelsOf, kFunctions, type Numbers, pasted, SettingError, type Settings } from "./settings.ts";
 import { pack, type State, unpack } from "./share.ts";
 import type { Progress } from "./worker.ts";
 
@@ -71,11 +71,17 @@ async function understand(text: string): Promise<string> {
   const kernel = state.settings.kernel && kernels.includes(state.settings.kernel) ? state.settings.kernel : (kernels.at(-1) ?? "");
   const found = await patiently(compiler.ask("describe", { source: text, kernel }));
   if (text !== source()) return kernel;
+  const before = info?.parameters.map((p) => p.name).join();
   info = found;
   // Another kernel with other parameters: what was typed for the one before is of no use to it.
   const own = info.parameters.map((p) => p.name);
   if (settled && settled !== info.name && Object.keys(state.settings.args).some((name) => !own.includes(name))) state = { source: text, settings: kNothing };
   settled = info.name;
+  // A grid that needs what the kernel does not have any more is guessed again.
+  const named = new Set([...own, ...Object.keys(state.settings.sizes), ...Object.keys(kFunctions)]);
+  const fits = (text: string) => !text.match(/[A-Za-z_]\w*/g)?.some((name) => !named.has(name));
+  const { grid, flops = "" } = state.settings;
+  if (before !== own.join() && !(fits(grid) && fits(flops))) state = { ...state, settings: { ...state.settings, grid: fits(grid) ? grid : "", flops: fits(flops) ? flops : "" } };
   choice.value = state.from ?? "";
   state = { ...state, source: text, settings: { ...complete(state.settings, info, text), ...(kernels.length > 1 && { kernel }) } };
   showForm(kernels);
@@ -423,6 +429,7 @@ function showResult({ ran, what, compared, title, limits, again }: Shown): void 
     if (what.flops) children.push(roofline(limits, what.flops / ran.bytes, arithmetic));
     children.push(element("p", { class: "soft", id: "limits" }, text, what.flops ? " " : " With “operations”, there is a picture of it. ", button));
   }
+  if (ran.printed?.length) children.push(element("h2", {}, "Printed"), element("pre", { id: "printed" }, ran.printed.join("\n")));
   const arrays = [...ran.arrays].sort((a, b) => Number(b.changed) - Number(a.changed));
   const shown = element("div", { id: "array" });
   const buttons = arrays.map((a) => {

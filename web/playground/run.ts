@@ -18,6 +18,8 @@ export interface Ran {
   /** Whose clock that was. */
   clock: "page" | "GPU";
   bytes: number;
+  /** What tl.static_print and tl.device_print said. */
+  printed?: string[];
 }
 
 const numbers = (dtype: DType, data: ArrayLike<number | bigint>): ArrayLike<number> => {
@@ -31,8 +33,8 @@ const kMeasure = 250; // ms
 const kMost = 3000; // ms that all launches after the first may take, but for the last
 const kGpuGrain = 100; // µs: browsers tell a GPU's time in such steps
 
-/** The arrays before the launch too, as numbers. */
-export async function run(source: string, kernel: string, device: Device, what: Evaluated, options: object): Promise<{ ran: Ran; before: Record<string, ArrayLike<number>> }> {
+/** The arrays before the launch too, as numbers. `launched` is called after the first launch. */
+export async function run(source: string, kernel: string, device: Device, what: Evaluated, options: object, launched = () => {}): Promise<{ ran: Ran; before: Record<string, ArrayLike<number>> }> {
   const buffers = new Map<string, DeviceBuffer>();
   const compiled = jit(source, { ...options, kernel, device, constants: what.constants });
   try {
@@ -56,6 +58,7 @@ export async function run(source: string, kernel: string, device: Device, what: 
       arrays.push({ name, dtype, shape, after, changed });
       bytes += size * type.bytes;
     }
+    launched();
     const [special, artefacts] = await compiled.prepareHeld(hold(args));
     let loaded: Kernel | undefined;
     await device.queue.add(async () => void (loaded = await compiled.loadInTurn(special, artefacts)));

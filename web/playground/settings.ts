@@ -45,7 +45,7 @@ export class SettingError extends Error {
 
 export const kFills = ["random", "uniform", "range", "below", "ones", "zeros"];
 const kMostBytes = 2 ** 29; // of all arrays together
-const kFunctions: Record<string, (...n: number[]) => number> = {
+export const kFunctions: Record<string, (...n: number[]) => number> = {
   cdiv: (a, b) => Math.ceil(a! / b!),
   next_power_of_2: (n) => 2 ** Math.ceil(Math.log2(Math.max(n!, 1))),
   min: Math.min,
@@ -272,7 +272,7 @@ class Reader {
 /** The functions that may be launched: those with `@triton.jit` that no other calls. */
 export function kernelsOf(source: string): string[] {
   const code = source.replace(/#.*$/gm, "");
-  const all = [...code.matchAll(/^@triton\.jit\b.*\n(?:\s*\n|@.*\n)*def\s+(\w+)/gm)].map((m) => m[1]!);
+  const all = [...code.matchAll(/^@triton\.jit\b.*\n(?:[ \t]*\n|@.*\n)*def\s+(\w+)/gm)].map((m) => m[1]!);
   const called = (name: string) => [...code.matchAll(new RegExp(`\\b${name}\\s*\\(`, "g"))].length > 1;
   const free = all.filter((name) => !called(name));
   return free.length ? free : all;

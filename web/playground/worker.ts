@@ -26,13 +26,18 @@ export type Message = { id: number; task: keyof Tasks; about: unknown };
 export type Reply = { id: number } & ({ value: unknown } | { progress: Progress } | { error: { message: string; code?: string; diagnostics?: readonly Diagnostic[] } });
 
 const kFile = "kernel.py";
+const kMostLines = 200;
 const store = new MemoryStore();
 const opened = new Map<DeviceName, Promise<Device>>();
+
+// What the kernel under way prints.
+let heard: (line: string) => void = () => {};
 
 function deviceOf(name: DeviceName): Promise<Device> {
   let device = opened.get(name);
   if (!device) {
-    device = name === "gpu" ? open({ device: "webgpu" }) : open({ device: "wasm", threads: Number(name.slice("wasm-".length)) });
+    const print = (line: string) => heard(line);
+    device = name === "gpu" ? open({ device: "webgpu", print }) : open({ device: "wasm", threads: Number(name.slice("wasm-".length)), print });
     opened.set(name, device);
   }
   return device;
@@ -78,7 +83,11 @@ const tasks = {
   /** Runs it. What it wrote is told as soon as it is known; the answer, later, is how it compares to a kernel of the gallery in JavaScript. */
   async run(about: Source & { device: DeviceName; what: Evaluated; from?: string }, progress: (what: Progress) => void): Promise<Compared | undefined> {
     try {
-      const { ran, before } = await run(about.source, about.kernel, await deviceOf(about.device), about.what, optionsOf(about, progress));
+      const printed: string[] = [];
+      let listening = true; // to one launch: those that are timed print the same
+      heard = (line) => void (listening && printed.length < kMostLines && printed.push(line));
+      const { ran, before } = await run(about.source, about.kernel, await deviceOf(about.device), about.what, { ...optionsOf(about, progress), print: heard }, () => (listening = false));
+      ran.printed = printed;
       progress({ ran });
       return compare(about.from ?? "", before, ran, about.what);
     } catch (error) {

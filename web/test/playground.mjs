@@ -200,7 +200,41 @@ export async function playground(browser) {
     await run();
     await page.selectOption("#device", `wasm-${cores}`);
   });
+  await test("what a kernel prints is shown, once", async () => {
+    await write(kernel.replace("    tl.store", '    tl.static_print("block", BLOCK)\n    tl.device_print("first", tl.load(x_ptr))\n    tl.store'));
+    await status("Compiled in");
+    await page.fill(input("args.n"), "100");
+    for (const device of ["gpu", `wasm-${cores}`]) {
+      await page.selectOption("#device", device);
+      await run();
+      same("printed", await page.textContent("#printed"), "block 64\npid (0, 0, 0)  first:  0.000000\npid (1, 0, 0)  first:  0.000000");
+    }
+    await page.fill(input("args.n"), "500");
+    await write(kernel);
+    await status("Compiled in");
+    await run();
+    same("printed", await page.locator("#printed").count(), 0);
+  });
+  await test("other parameters bring a grid of their own", async () => {
+    const arrays = async (size) => {
+      await page.fill(input("args.x_ptr"), `range f32[${size}]`);
+      await page.fill(input("args.out_ptr"), `zeros f32[${size}]`);
+    };
+    await arrays(500);
+    await write(kernel.replace("n, BLOCK: tl.constexpr", "count, BLOCK: tl.constexpr").replaceAll("< n", "< count"));
+    await page.waitForSelector(input("args.count"));
+    await status("Compiled in");
+    same("grid", await page.inputValue(input(".grid")), "64");
+    await write(kernel);
+    await page.waitForSelector(input("args.n"));
+    await arrays("n");
+    await page.fill(input("args.n"), "500");
+    await page.fill(input(".grid"), "cdiv(n, BLOCK)");
+    await status("Compiled in");
+  });
   await test("typing fast, nothing at all, and too much", async () => {
+    await write(`@triton.jit${"\n".repeat(5000)}`);
+    await status("@triton.jit");
     await write("");
     await status("@triton.jit");
     await page.click("#run");
@@ -280,8 +314,8 @@ export async function playground(browser) {
     await page.keyboard.press("Enter");
     await ends("Ran on");
     await page.focus("#editor .cm-content");
+    await page.evaluate(() => (document.querySelector("#status").textContent = ""));
     await page.keyboard.press("Control+Enter");
-    await status("Running");
     await ends("Ran on");
   });
   await test("as wide as a phone", async () => {
