@@ -233,7 +233,7 @@ export async function playground(browser) {
     await status("Compiled in");
   });
   await test("typing fast, nothing at all, and too much", async () => {
-    await write(`@triton.jit${"\n".repeat(5000)}`);
+    await write(`@triton.jit${"\n".repeat(100)}`);
     await status("@triton.jit");
     await write("");
     await status("@triton.jit");
