@@ -396,7 +396,7 @@ bool Machine::lowerMemory(const Inst& i) {
       std::vector<uint64_t> out(static_cast<size_t>(i.result()->type.numel()));
       for (size_t lane = 0; lane < out.size(); ++lane) {
         if (i.operands.size() > 1 && !(in(i, 1).bits[lane] & 1))
-          out[lane] = i.operands.size() > 2 ? in(i, 2).bits[lane] : 0;
+          out[lane] = i.operands.size() > 2 ? in(i, 2).bits[lane] : i.has(Attr::Unspecified) ? zeroExtend(~uint64_t{0}, bitWidth(element)) : 0;
         else if (!load(i, address(lane, element), element, out[lane]))
           return false;
       }
@@ -411,20 +411,27 @@ bool Machine::lowerMemory(const Inst& i) {
       return true;
     }
     case Op::LoMatrixDot: {
-      const auto& shape = i.list(Attr::Shape);
+      const auto &shape = i.list(Attr::Shape), &transposed = i.list(Attr::Transposed);
       const Type kSum = Type::scalar(Elem::F32), kPart = Type::scalar(Elem::F16);
       auto element = [&](size_t operand, const Type& type, int64_t at) { return scalar(i.operand(operand)) + static_cast<uint64_t>(byteSize(type) * at); };
       for (int64_t row = 0; row < shape[0]; ++row)
         for (int64_t column = 0; column < shape[1]; ++column) {
           uint64_t sum = 0, a, b, to = element(0, kSum, row * shape[1] + column);
-          if (!i.has(Attr::Overwrite) && !load(i, to, kSum, sum)) return false;
+          if (!load(i, to, kSum, sum)) return false;
           auto total = static_cast<float>(decodeFloat(Elem::F32, sum));
           for (int64_t k = 0; k < shape[2]; ++k) {
-            if (!load(i, element(1, kPart, row * shape[2] + k), kPart, a) || !load(i, element(2, kPart, k * shape[1] + column), kPart, b)) return false;
+            int64_t left = transposed[0] ? k * shape[0] + row : row * shape[2] + k, right = transposed[1] ? column * shape[2] + k : k * shape[1] + column;
+            if (!load(i, element(1, kPart, left), kPart, a) || !load(i, element(2, kPart, right), kPart, b)) return false;
             total = std::fma(static_cast<float>(decodeFloat(Elem::F16, a)), static_cast<float>(decodeFloat(Elem::F16, b)), total);
           }
           if (!store(i, to, kSum, encodeFloat(Elem::F32, static_cast<double>(total)))) return false;
         }
+      return true;
+    }
+    case Op::LoMatrixZero: {
+      const auto& shape = i.list(Attr::Shape);
+      for (int64_t k = 0; k < shape[0] * shape[1]; ++k)
+        if (!store(i, scalar(i.operand(0)) + static_cast<uint64_t>(4 * k), Type::scalar(Elem::F32), 0)) return false;
       return true;
     }
     case Op::LoMatrixGet: case Op::LoMatrixPut: {

@@ -462,8 +462,10 @@ bool OpVerifier::lower() {
              (i_.operands.size() < 3 || in(2) == in(1).withElement(Elem::I1));
     case Op::LoMatrixDot: {
       if (i_.list(Attr::Shape).size() != 3) return attribute("shape");
+      if (i_.list(Attr::Transposed).size() != 2) return attribute("transposed");
       return counts(3, 0) && in(0).isPointer() && in(0).pointee().elem == Elem::F32 && in(1).isPointer() && in(1).pointee().elem == Elem::F16 && in(2) == in(1);
     }
+    case Op::LoMatrixZero: return i_.list(Attr::Shape).size() == 2 ? counts(1, 0) && in(0).isPointer() && in(0).pointee().elem == Elem::F32 : attribute("shape");
     case Op::LoMatrixGet: case Op::LoMatrixPut: return counts(2, 0) && in(0).isPointer() && in(0).pointee().elem == Elem::F32 && in(1) == in(0);
     case Op::LoIota: return counts(0, 1) && r.isVector() && r.isInt();
     case Op::LoExtract: return counts(1, 1) && in(0).isVector() && r == in(0).element() && axisIn(i_.integer(Attr::Offset), static_cast<int>(in(0).numel()));

@@ -197,8 +197,10 @@ std::optional<Affine> Lowering::affine(Value* v, const IndexMap& map) {
   }
 }
 
-Affine Lowering::flatIndex(const IndexMap& map) const {
+Affine Lowering::flatIndex(const BufferRef& buffer, const IndexMap& rowMajor) const {
   Affine a;
+  IndexMap map = rowMajor;
+  std::rotate(map.begin(), map.begin() + buffer.transposed, map.end());
   for (size_t i = 0; i < map.size(); ++i) {
     if (map[i].axis == IndexBit::kOne) a.constant += int64_t{1} << i;
     if (!map[i].isConstant() && map[i].bit == 0) a.terms.push_back({map[i].axis, int64_t{1} << i, {}});

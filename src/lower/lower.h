@@ -17,6 +17,7 @@ struct Machine {
   bool fma = true;           // whether it multiplies and adds in one step; where not, products that may round are rounded
   bool matrices = false;     // whether subgroups of 32 threads multiply matrices of f16: lo.matrix_dot
   bool scales = false;       // lo.scale is an instruction; without it, it is written out
+  bool exp2 = false;         // whether it has exp2 itself, of which exp is made: less exact, but one instruction
   bool libm = true;          // whether a C library has the functions on f32 that are dear to write out; without it, they are, and fma may round twice
 };
 
@@ -24,7 +25,8 @@ struct Machine {
 struct MatrixDeal {
   int columns = 0, rows = 0, subgroupColumns = 0, subgroupRows = 0;
 };
-std::optional<MatrixDeal> dealMatrix(int rowBits, int columnBits, int threads);
+// As many subgroups below each other as `subgroupRows` says (its binary logarithm), or, if it is negative, so that a subgroup has about a square.
+std::optional<MatrixDeal> dealMatrix(int rowBits, int columnBits, int threads, int subgroupRows = -1);
 
 // The lowered kernel takes the kernel's arguments.
 struct Lowered {

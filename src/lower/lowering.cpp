@@ -60,6 +60,7 @@ Result<Lowered> Lowering::run() {
   nereid::fold(*out_, m_);
   eliminateCommon(*out_);
   eliminateDead(*out_);
+  if (!matrixDots_.empty()) fetchAhead(*out_, m_, own_);
   int64_t shared = scratchBytes_;
   for (Inst* inst : own_) {
     inst->set(Attr::Offset, scratchBytes_);
@@ -85,7 +86,11 @@ BufferRef Lowering::allocateElements(Type element, int64_t count, const Layout* 
   return {inst->result(), element};
 }
 
-BufferRef Lowering::allocate(const Value* v) { return allocateElements(storedType(v), v->type.numel(), keptLayout(v)); }
+BufferRef Lowering::allocate(const Value* v) {
+  BufferRef buffer = allocateElements(storedType(v), v->type.numel(), keptLayout(v));
+  if (transposed_.count(v)) buffer.transposed = v->type.log2[1];
+  return buffer;
+}
 
 // A constant of many values goes to memory before everything else.
 void Lowering::writeTable(const Inst& inst) {
@@ -265,11 +270,10 @@ void Lowering::emitFor(const Inst& inst) {
       continue;
     }
     buffers[i] = allocateElements(storedType(inst.results[i]), init->type.numel(), ownLayout(inst, i));
-    copyTile(init, buffers[i]);
-    if (buffers[i].layout && staysMatrix(inst, i)) {
-      Value* sums = matrixOf_[source.args[1 + i]] = allocateMatrix(init->type);
-      moveMatrix(sums, buffers[i], init->type, false);
-    }
+    if (buffers[i].layout && staysMatrix(inst, i))
+      beginMatrix(init, matrixOf_[source.args[1 + i]] = allocateMatrix(init->type), buffers[i]);
+    else
+      copyTile(init, buffers[i]);
     auto through = plan_.throughTemporary.find(&yield);
     bool temporary = through != plan_.throughTemporary.end() && through->second[i];
     if (temporary) temporaries[i] = allocateElements(buffers[i].element, init->type.numel());

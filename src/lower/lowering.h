@@ -7,6 +7,8 @@
 //   loops.cpp     its loops and accumulators, and the roots at each index
 //   threads.cpp   its elements dealt to the threads of a workgroup
 //   dot.cpp       register tiles of a matrix product; histograms
+//   matrix.cpp    products on matrix units
+//   fetch_ahead.cpp  what the next iteration around such a product reads
 #pragma once
 
 #include <algorithm>
@@ -36,6 +38,7 @@ struct BufferRef {
   Value* base = nullptr;  // lowered pointer
   Type element;           // as stored; booleans are bytes
   const Layout* layout = nullptr;
+  int transposed = 0;     // not 0: columns come first, and these are the bits of a column's number
 };
 
 // A lowered value and the loop level where it is there: 0 before the nest, k inside its k-th loop.
@@ -74,6 +77,9 @@ struct Affine {
     return nullptr;
   }
 };
+
+// Loops around products on matrix units read ahead what the next iteration needs. `own`: allocations of threads' own elements.
+void fetchAhead(Func& f, Module& m, std::vector<Inst*>& own);
 
 class Lowering {
  public:
@@ -134,7 +140,7 @@ class Lowering {
   std::optional<Affine> affine(Value* v, const IndexMap& map);
   // The scalar value without the vector axis's lanes: an i64 or a pointer.
   Lowval materialize(const Affine& a, int atLeast = 0);
-  Affine flatIndex(const IndexMap& map) const;  // of a row-major buffer
+  Affine flatIndex(const BufferRef& buffer, const IndexMap& map) const;
   struct Address {
     Lowval scalar;        // pointer of lane 0 (or of all); null when `vector` is used
     Lowval vector;        // pointers of each lane
@@ -194,9 +200,12 @@ class Lowering {
 
   // ---- matrix.cpp
   void findMatrixDots();
+  bool transpose(const Root& root);
   bool isMatrixShape(const Type& type) const;
+  MatrixDeal dealOf(const Type& type) const;
   void layOutMatrix(const Type& type, Layout& l) const;
   void moveMatrix(Value* sums, const BufferRef& own, const Type& type, bool toOwn);
+  void beginMatrix(const Value* c, Value* sums, const BufferRef& own);
   Value* allocateMatrix(const Type& type);
   bool staysMatrix(const Inst& loop, size_t slot) const;
   void emitMatrixDot(const Inst& dot);
@@ -257,8 +266,9 @@ class Lowering {
   std::map<std::vector<int64_t>, Layout> layouts_;  // by shape
   std::set<const Inst*> matrixDots_;
   std::set<const Value*> halves_;                   // operands of those: in memory as they are
+  std::set<const Value*> transposed_;               // of these: what was contiguous along columns stays so
   PtrMap<const Value*, Value*> matrixOf_;           // of sums that a loop carries in the units' form
-  BufferRef matrixPart_;                            // a part for each subgroup
+  BufferRef matrixPart_[2];                         // a part for each subgroup
   Value* thread_ = nullptr;                         // number of the thread, in a loop over threads
   int threadLevel_ = 0;
   std::vector<Inst*> own_;                          // allocations of threads' own elements

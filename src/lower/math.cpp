@@ -117,6 +117,7 @@ class Formula {
   }
   Value* expPoly(Value* r) { return poly(r, {1, 1, 0.5, 0.16666576266288757, 0.04166637361049652, 0.008363176137208939, 0.0013941108481958508}); }
   Value* exp(Value* x) {
+    if (machine_.exp2) return b_.make(Op::Exp2, {mul(x, number(1.4426950408889634))});
     auto [n, r] = reduceExp(clamp(x, -104.0, 89.0));
     return scale(expPoly(r), n);
   }
@@ -586,7 +587,8 @@ Value* expand(Builder& b, Op op, const std::vector<Value*>& operands, const Mach
 
 bool isExpanded(Op op, const Machine& machine) {
   switch (op) {
-    case Op::Exp: case Op::Exp2: case Op::Expm1: case Op::Log: case Op::Log2: case Op::Log10: case Op::Log1p: case Op::Tanh: case Op::Erf:
+    case Op::Exp2: return !machine.exp2;
+    case Op::Exp: case Op::Expm1: case Op::Log: case Op::Log2: case Op::Log10: case Op::Log1p: case Op::Tanh: case Op::Erf:
     case Op::Sin: case Op::Cos:
       return true;
     case Op::Tan: case Op::Asin: case Op::Acos: case Op::Atan: case Op::Atan2: case Op::Sinh: case Op::Cosh: case Op::Asinh: case Op::Acosh:

@@ -19,14 +19,14 @@ bool isZero(const Value* v) { return v->def && v->def->op == Op::Constant && isP
 
 }  // namespace
 
-std::optional<MatrixDeal> dealMatrix(int rowBits, int columnBits, int threads) {
+std::optional<MatrixDeal> dealMatrix(int rowBits, int columnBits, int threads, int subgroupRows) {
   int subgroups = log2(threads) - kSubgroupBits, rows = rowBits - kPartBits, columns = columnBits - kPartBits;
   int own = rowBits + columnBits - log2(threads);
   if (subgroups < 0 || rows < 0 || columns < 0 || rows + columns < subgroups || own > kMostOwnBits) return std::nullopt;
   MatrixDeal d{columns, rows};
   // The parts of a subgroup are about a square, so that it reads few of the operands'.
   for (int i = 0; i < subgroups; ++i)
-    if (d.columns > 0 && (d.columns >= d.rows || d.rows == 0)) {
+    if (subgroupRows >= 0 ? d.subgroupColumns < subgroups - subgroupRows : d.columns > 0 && (d.columns >= d.rows || d.rows == 0)) {
       --d.columns;
       ++d.subgroupColumns;
     } else {
@@ -63,10 +63,30 @@ bool Lowering::isMatrixShape(const Type& type) const {
   return std::any_of(matrixDots_.begin(), matrixDots_.end(), [&](const Inst* dot) { return dot->result()->type.shape() == type.shape(); });
 }
 
+// Where rows are reduced a subgroup has them whole, as far as there are enough of them.
+MatrixDeal Lowering::dealOf(const Type& type) const {
+  bool reduced = false;
+  walk(kernel_.body, [&](const Inst& inst) { reduced |= inst.op == Op::Reduce && inst.integer(Attr::Axis) == 1 && inst.operand(0)->type.shape() == type.shape(); });
+  int subgroups = log2(machine_.threads) - kSubgroupBits;
+  return *dealMatrix(type.log2[0], type.log2[1], machine_.threads, reduced ? std::min(subgroups, type.log2[0] - kPartBits) : -1);
+}
+
+// Whether the operand of matrix units is to stand column by column: it comes from memory that way, and only they read it.
+bool Lowering::transpose(const Root& root) {
+  if (root.kind != Root::Buffer || !halves_.count(root.value) || contiguousAxis_ < 0) return false;
+  int n = root.value->type.log2[1];
+  if (n == root.value->type.bits() || axisOfBit_[static_cast<size_t>(n)] != contiguousAxis_ || axisOfBit_[0] == contiguousAxis_) return false;
+  bool alone = true;
+  walk(kernel_.body, [&](const Inst& inst) {
+    for (const Value* v : inst.operands) alone &= v != root.value || matrixDots_.count(&inst);
+  });
+  if (alone) transposed_.insert(root.value);
+  return alone;
+}
+
 // Four neighbours in a row, and the same eight rows below: a thread's elements of a part.
 void Lowering::layOutMatrix(const Type& type, Layout& l) const {
-  int n = type.log2[1], m = type.log2[0];
-  MatrixDeal d = *dealMatrix(m, n, machine_.threads);
+  MatrixDeal d = dealOf(type);
   auto own = [&](int bit) { l.place.push_back(~bit); };
   auto thread = [&](int bit) { l.place.push_back(bit); };
   own(0), own(1), thread(0), thread(1);
@@ -84,18 +104,22 @@ void Lowering::layOutMatrix(const Type& type, Layout& l) const {
 void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, bool toOwn) {
   const Type kI64 = Type::scalar(Elem::I64), kF32 = Type::scalar(Elem::F32);
   int n = type.log2[1];
-  MatrixDeal d = *dealMatrix(type.log2[0], n, machine_.threads);
+  MatrixDeal d = dealOf(type);
   std::vector<int64_t> bits;
   for (int i = 0; i < kPartBits; ++i) bits.push_back(i);
   for (int i = 0; i < kPartBits; ++i) bits.push_back(n + i);
   for (int i = 0; i < d.subgroupColumns; ++i) bits.push_back(kPartBits + d.columns + i);
   for (int i = 0; i < d.subgroupRows; ++i) bits.push_back(n + kPartBits + d.rows + i);
-  if (!matrixPart_.base) matrixPart_ = allocateElements(kF32, int64_t{8} * machine_.threads);
+  // By turns, so that all wait once a part; where there are many threads memory is dearer.
+  const int64_t turns = machine_.threads > 128 ? 1 : 2;
+  for (int64_t k = 0; k < turns; ++k)
+    if (!matrixPart_[k].base) matrixPart_[k] = allocateElements(kF32, int64_t{8} * machine_.threads);
   int64_t columns = int64_t{1} << d.columns;
   for (int64_t part = 0; part < int64_t{1} << (d.columns + d.rows); ++part) {
     int64_t first = (part % columns << kPartBits) + (part / columns << (n + kPartBits));
+    const BufferRef& between = matrixPart_[part % turns];
     auto move = [&](Op op, Value* to, Value* from) { at(top()).create(op, {to, from}, {}, {{Attr::Lanes, bits}, {Attr::Offset, first}}); };
-    if (toOwn) move(Op::LoMatrixGet, matrixPart_.base, sums);
+    if (toOwn) move(Op::LoMatrixGet, between.base, sums);
     threadsLoop(machine_.threads, [&](Value* t) {
       Lowval thread{t, top()};
       auto field = [&](int shift, int count, int64_t scale) {
@@ -104,7 +128,7 @@ void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, b
       };
       Lowval at_ = emitOp(Op::AddI, {emitOp(Op::AddI, {field(0, 2, 4), field(2, 3, 16)}, kI64), field(kSubgroupBits, log2(machine_.threads) - kSubgroupBits, 256)}, kI64);
       for (int64_t half = 0; half < 2; ++half) {
-        Lowval shared = emitOp(Op::AddPtr, {{matrixPart_.base, 0}, emitOp(Op::AddI, {at_, {index(128 * half), 0}}, kI64)}, matrixPart_.base->type, {}, top());
+        Lowval shared = emitOp(Op::AddPtr, {{between.base, 0}, emitOp(Op::AddI, {at_, {index(128 * half), 0}}, kI64)}, between.base->type, {}, top());
         Lowval mine = emitOp(Op::MulI, {thread, {index(int64_t{1} << own.layout->ownBits), 0}}, kI64);
         mine = emitOp(Op::AddPtr, {{own.base, 0}, mine}, own.base->type);
         mine = emitOp(Op::AddPtr, {mine, {index(part * 8 + half * 4), 0}}, own.base->type, {}, top());
@@ -113,8 +137,18 @@ void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, b
         at(top()).create(Op::LoStore, {toOwn ? mine.v : shared.v, load->result()}, {})->segments = {1, 1, 0};
       }
     });
-    if (!toOwn) move(Op::LoMatrixPut, sums, matrixPart_.base);
+    if (!toOwn) move(Op::LoMatrixPut, sums, between.base);
   }
+}
+
+// Sums that begin with `c`; `own` are elements of threads to bring them there.
+void Lowering::beginMatrix(const Value* c, Value* sums, const BufferRef& own) {
+  if (isZero(c)) {
+    at(top()).create(Op::LoMatrixZero, {sums}, {}, {{Attr::Shape, std::vector<int64_t>{c->type.dim(0), c->type.dim(1)}}});
+    return;
+  }
+  copyTile(c, own);
+  moveMatrix(sums, own, c->type, false);
 }
 
 Value* Lowering::allocateMatrix(const Type& type) {
@@ -139,13 +173,15 @@ void Lowering::emitMatrixDot(const Inst& dot) {
   const Value *a = dot.operand(0), *c = dot.operand(2), *d = dot.result();
   const Type type = d->type;
   const BufferRef left = buffer_.at(a), right = buffer_.at(dot.operand(1));
-  auto multiply = [&](Value* sums, bool overwrite) {
-    Inst* inst = at(top()).create(Op::LoMatrixDot, {sums, left.base, right.base}, {}, {{Attr::Shape, std::vector<int64_t>{type.dim(0), type.dim(1), a->type.dim(1)}}});
-    if (overwrite) inst->set(Attr::Overwrite, int64_t{1});
+  auto multiply = [&](Value* sums) {
+    at(top()).create(Op::LoMatrixDot, {sums, left.base, right.base}, {}, 
+                       {{Attr::Shape, std::vector<int64_t>{type.dim(0), type.dim(1), a->type.dim(1)}},
+                        {Attr::Transposed, std::vector<int64_t>{left.transposed != 0, right.transposed != 0}},
+                        {Attr::SubgroupRows, int64_t{dealOf(type).subgroupRows}}});
   };
   note("product on matrix units at line ", loc_.line());
   if (auto held = matrixOf_.find(c); held != matrixOf_.end()) {
-    multiply(held->second, false);
+    multiply(held->second);
     buffer_[d] = buffer_.at(c);
     return;
   }
@@ -155,11 +191,8 @@ void Lowering::emitMatrixDot(const Inst& dot) {
   const BufferRef to = buffer_.at(d);
   BufferRef own = to.layout ? to : allocateElements(Type::scalar(Elem::F32), type.numel(), layoutOf(type));
   Value* sums = allocateMatrix(type);
-  if (!isZero(c)) {
-    copyTile(c, own);
-    moveMatrix(sums, own, type, false);
-  }
-  multiply(sums, isZero(c));
+  beginMatrix(c, sums, own);
+  multiply(sums);
   moveMatrix(sums, own, type, true);
   if (to.layout) return;
   buffer_[d] = own;

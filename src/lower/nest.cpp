@@ -83,6 +83,8 @@ void Lowering::splitAxes(const Nest& nest) {
     for (size_t i = 1; i < layout_->place.size(); ++i)
       if (!layout_->joins(i)) cut[i] = true;
   if (layout_ && layout_->laneBits < bits) cut[static_cast<size_t>(layout_->laneBits)] = true;
+  for (const Root& root : nest.roots)
+    if (root.kind == Root::Buffer && transposed_.count(root.value)) cut[static_cast<size_t>(root.value->type.log2[1])] = true;
   // Neighbouring bits stay together where every leaf has both, side by side, or neither.
   auto leaf = [&](const IndexMap& map) {
     std::vector<int> at(static_cast<size_t>(bits), -1);
@@ -435,6 +437,10 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
         if (v->type.isTile() && !buffer_.count(v)) buffer_[v] = allocate(v);
   splitAxes(nest);
   chooseVector(nest);
+  if (nest.roots.size() == 1 && !target && transpose(nest.roots[0])) {
+    splitAxes(nest);
+    chooseVector(nest);
+  }
   noteNest(nest);
 
   std::vector<const Inst*> loads;

@@ -114,7 +114,7 @@ Lowval Lowering::readBuffer(const BufferRef& buffer, const IndexMap& map, Type a
     load->segments = {1, 0, 0};
     return convert({load->result(), where.level}, as);
   }
-  Affine a = flatIndex(map);
+  Affine a = flatIndex(buffer, map);
   a.base = {buffer.base, 0};
   Address where = fromAffine(a);
   Lowval out;
@@ -140,7 +140,7 @@ void Lowering::writeBuffer(const BufferRef& buffer, Lowval value, const IndexMap
     at(top()).create(Op::LoStore, {ownPointer(buffer, map).v, value.v}, {})->segments = {1, 1, 0};
     return;
   }
-  Affine a = flatIndex(map);
+  Affine a = flatIndex(buffer, map);
   a.base = {buffer.base, 0};
   Address where = fromAffine(a);
   value = convert(value, buffer.element);
@@ -365,7 +365,7 @@ Lowval Lowering::pullGather(const Inst& gather, const IndexMap& map) {
       axisBit = sourceBit;
     } else {
       IndexMap part(map.begin() + resultBit, map.begin() + resultBit + result.log2[static_cast<size_t>(d)]);
-      Affine along = flatIndex(part);
+      Affine along = flatIndex({}, part);
       a.constant += along.constant << sourceBit;
       for (Affine::Term t : along.terms) a.terms.push_back({t.axis, t.factor << sourceBit, {}});
     }

@@ -116,7 +116,10 @@ class Planner {
   void mandatory(const Region& region) {
     walk(region, [&](Inst& inst) {
       if (inst.op == Op::Dot)
-        for (size_t i = 0; i < 2; ++i) buffer(inst.operands[i], "a dot reads each element many times");
+        for (size_t i = 0; i < 2; ++i) {
+          buffer(inst.operands[i], "a dot reads each element many times");
+          dotOperands_.insert(inst.operands[i]);
+        }
       if (inst.op == Op::MapElementwise && !isPullable(inst))
         for (Value* v : inst.operands) buffer(v, "several elements are read at a time");
       if (inst.op == Op::Gather) buffer(inst.operands[0], "gathered from by computed indices");
@@ -231,8 +234,10 @@ class Planner {
     auto stores = std::count_if(nest.roots.begin(), nest.roots.end(), [](const Root& r) { return r.kind == Root::Effect; });
     if (root.kind == Root::Effect && stores >= kMostStores) return false;
     if (axis >= 0 && nest.reduceAxis >= 0 && axis != nest.reduceAxis) return false;
-    bool fits = true;
-    for (const Root& r : nest.roots) fits &= joins(r);
+    // What only moves from arguments to memory in common has a deal of its own among threads: as it lies there.
+    auto moves = [&](const Root& r) { return options_.threads > 1 && r.kind == Root::Buffer && r.inst->op == Op::Load && dotOperands_.count(r.value); };
+    bool fits = !moves(root);
+    for (const Root& r : nest.roots) fits &= joins(r) && !moves(r);
     if (!fits) return false;
     int bits = 0;
     for (int64_t d : shape) bits += std::countr_zero(static_cast<uint64_t>(d));
@@ -517,6 +522,7 @@ class Planner {
   Plan plan_;
   std::vector<Nest*> nests_;
   PtrMap<const Inst*, int> number_, end_;
+  std::set<const Value*> dotOperands_;
   std::vector<const Inst*> writers_;
   PtrMap<const Value*, int> work_;
   int next_ = 0;

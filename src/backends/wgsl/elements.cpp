@@ -64,6 +64,17 @@ void Emitter::select(const Inst& inst) {
   const Value* v = inst.result();
   Rep r{{}, rep(inst.operand(1)).kind, rep(inst.operand(1)).memory};
   if (r.kind != Kind::Pointer) r.kind = kind(v);
+  // Narrow elements that are together stay so.
+  const Rep &yes = rep(inst.operand(1)), &no = rep(inst.operand(2));
+  auto otherBits = constantOf(inst.operand(2));
+  if (rep(inst.operand(0)).lane.size() == 1 && !yes.words.empty() && (otherBits || !no.words.empty())) {
+    int width = bitWidth(v->type.element());
+    for (size_t k = 0; k < yes.words.size(); ++k)
+      r.words.push_back(copy(cat("select(", no.words.empty() ? cat(repeated(*otherBits, width), "u") : no.words[k], ", ", yes.words[k], ", ", at(inst.operand(0), 0), ")")));
+    unpack(r, v->type.element());
+    define(v, std::move(r));
+    return;
+  }
   auto value = [&](size_t k, int lane) { return r.kind == Kind::Long ? wide(inst.operand(k), lane) : low(inst.operand(k), lane); };
   for (int k = 0; k < lanes(v->type); ++k) r.lane.push_back(let(cat("select(", value(2, k), ", ", value(1, k), ", ", at(inst.operand(0), k), ")")));
   define(v, std::move(r));
@@ -90,8 +101,20 @@ void Emitter::convert(const Inst& inst) {
       define(v, std::move(r));
       return;
     }
-    case Op::ExtF: each(inst, [&](int k) { return cat(help(from.elem == Elem::BF16 ? "bf16_value" : "f16_value"), "(", a(k), ")"); }); return;
-    case Op::TruncF: each(inst, [&](int k) { return cat(help(t.elem == Elem::BF16 ? "bf16_bits" : "f16_bits"), "(", a(k), ")"); }); return;
+    case Op::ExtF: case Op::TruncF: {
+      bool widens = inst.op == Op::ExtF, fast = halves_ && (widens ? from : t).elem == Elem::F16;
+      usesHalves_ |= fast;
+      if (fast && !widens && lanes(t) % 2 == 0) {
+        Rep r{{}, kind(v), -1};
+        for (int k = 0; k < lanes(t); k += 2) r.words.push_back(copy(cat(help("f16_pair"), "(", a(k), ", ", a(k + 1), ")")));
+        unpack(r, t.element());
+        define(v, std::move(r));
+        return;
+      }
+      const char* f = (widens ? from : t).elem == Elem::BF16 ? (widens ? "bf16_value" : "bf16_bits") : fast ? (widens ? "f16_value_fast" : "f16_bits_fast") : widens ? "f16_value" : "f16_bits";
+      each(inst, [&](int k) { return cat(help(f), "(", a(k), ")"); });
+      return;
+    }
     case Op::SIToFP: case Op::UIToFP: {
       bool isSigned = inst.op == Op::SIToFP;
       each(inst, [&](int k) {
@@ -255,6 +278,7 @@ void Emitter::floats(const Inst& inst) {
     }
     case Op::Sqrt: case Op::PreciseSqrt: return call("sqrt", 1, false);
     case Op::Rsqrt: return call("inverseSqrt", 1, false);
+    case Op::Exp2: return call("exp2_fast", 1, true);
     case Op::Ceil: return call("ceil", 1, false);
     case Op::Floor: return call("floor", 1, false);
     case Op::Trunc: return call("trunc", 1, false);

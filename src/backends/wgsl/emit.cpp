@@ -38,8 +38,9 @@ Result<Variant> Emitter::run() {
   out.scratchBytes = scratchBytes_ > kWorkgroupBytes ? (scratchBytes_ + 255) / 256 * 256 : 0;
   out.reports = reports_;
   out.matrices = usesMatrices_;
+  if (usesHalves_ || usesMatrices_) out.features = {"shader-f16"};
   if (usesMatrices_) {
-    out.features = {"shader-f16", "subgroups", "subgroup-matrix"};
+    out.features.insert(out.features.end(), {"subgroups", "subgroup-matrix"});
     int64_t bytes = scratchBytes_ > kWorkgroupBytes ? 0 : scratchBytes_;
     for (const Memory& m : memories_)
       if (m.of == Memory::Vectors || m.of == Memory::Halves || m.of == Memory::Part) bytes += m.bytes;
@@ -50,7 +51,8 @@ Result<Variant> Emitter::run() {
 
 std::string Emitter::module() {
   std::string out;
-  if (usesMatrices_) out = "enable f16;\nenable subgroups;\nenable chromium_experimental_subgroup_matrix;\ndiagnostic(off, chromium.subgroup_matrix_uniformity);\n";
+  if (usesHalves_ || usesMatrices_) out = "enable f16;\n";
+  if (usesMatrices_) out += "enable subgroups;\nenable chromium_experimental_subgroup_matrix;\ndiagnostic(off, chromium.subgroup_matrix_uniformity);\n";
   out += cat("// Kernel ", f_.name, "\n@group(0) @binding(0) var<uniform> params: array<vec4u, ", (4 + 2 * f_.params.size() + 3) / 4, ">;\n");
   int binding = 1;
   for (const Memory& m : memories_)
@@ -211,6 +213,7 @@ void Emitter::findMemories() {
     });
   }
 
+  for (Memory& memory : memories_) memory.isPacked = memory.of == Memory::Thread;
   bool ordered = false;  // whether atomics order what other programs read and write: then all of it goes past the caches
   walk(f_.body, [&](const Inst& i) {
     used_.insert(i.operands.begin(), i.operands.end());
@@ -229,18 +232,29 @@ void Emitter::findMemories() {
     if (value->type.isPointer() && memory.of == Memory::Argument) fail(i.loc, "pointers in memory", "keep offsets there, and add them to an argument");
     memory.isRead |= !isStore;
     memory.isWritten |= !isLoad;
+    if (memory.of == Memory::Thread) memory.isPacked &= isPackable(i, value);
     bool narrow = bitWidth(value->type.element()) < 32;
-    memory.isAtomic |= isAtomic || (isStore && narrow && memory.of == Memory::Argument);
+    memory.isAtomic |= isAtomic || (isStore && narrow && memory.of == Memory::Argument && !wordsAtOnce(i, value));
     ordered |= i.op == Op::LoAtomicCAS;
   });
   if (ordered)
     for (Memory& memory : memories_) memory.isAtomic |= memory.isRead && memory.isWritten && memory.of == Memory::Argument;
 }
 
+// Whether it takes whole words of a thread's own narrow elements.
+bool Emitter::isPackable(const Inst& access, const Value* value) {
+  const Type element = value->type.element();
+  if (element.isPointer() || element.isBool() || bitWidth(element) >= 32 || access.operands.size() != (access.op == Op::LoStore ? 2 : 1)) return false;
+  int64_t perWord = 32 / bitWidth(element), index = 0;
+  for (const Value* p = access.operand(0); p->def && p->def->op == Op::AddPtr; p = p->def->operand(0)) index += ownIndex(p->def->operand(1));
+  return lanes(value->type) % perWord == 0 && index % perWord == 0;
+}
+
 // Buffers that matrix units read and write: typed, and not among the words.
 void Emitter::findMatrices() {
   auto make = [&](const Value* v, Memory::Of of, const char* name, int64_t columns, int64_t bytes) {
     const Value* alloc = of == Memory::Sums ? v : buffer_.at(v);
+    if (memories_[static_cast<size_t>(memoryOf_.at(v))].of == of) return;
     int index = static_cast<int>(memories_.size());
     Memory m;
     m.name = cat(name, index);
@@ -248,27 +262,34 @@ void Emitter::findMatrices() {
     m.columns = columns;
     m.bytes = bytes;
     for (auto& [pointer, from] : buffer_)
-      if (from == alloc) {
-        if (memories_[static_cast<size_t>(memoryOf_.at(pointer))].of == of) return;
-        memoryOf_[pointer] = index;
-      }
-    if (of == Memory::Sums) {
-      if (memories_[static_cast<size_t>(memoryOf_.at(v))].of == of) return;
-      memoryOf_[v] = index;
-    }
+      if (from == alloc) memoryOf_[pointer] = index;
+    memoryOf_[v] = index;
     memories_.push_back(std::move(m));
   };
+  auto log2 = [](int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); };
   walk(f_.body, [&](const Inst& i) {
     if (i.op == Op::LoMatrixDot) {
-      const auto& shape = i.list(Attr::Shape);
+      const auto &shape = i.list(Attr::Shape), &transposed = i.list(Attr::Transposed);
       usesMatrices_ = true;
+      auto halves = [&](size_t operand, int64_t rows, int64_t columns) { make(i.operand(operand), Memory::Halves, "halves", columns, rows * (columns + kApart) * 2); };
       make(i.operand(0), Memory::Sums, "sums", shape[1], shape[0] * shape[1] * 4);
-      make(i.operand(1), Memory::Halves, "halves", shape[2], shape[0] * (shape[2] + kApart) * 2);
-      make(i.operand(2), Memory::Halves, "halves", shape[1], shape[2] * (shape[1] + kApart) * 2);
+      memories_[static_cast<size_t>(memoryOf_.at(i.operand(0)))].deal = *dealMatrix(log2(shape[0]), log2(shape[1]), threads_, static_cast<int>(i.integer(Attr::SubgroupRows)));
+      transposed[0] ? halves(1, shape[2], shape[0]) : halves(1, shape[0], shape[2]);
+      transposed[1] ? halves(2, shape[1], shape[2]) : halves(2, shape[2], shape[1]);
     }
     if (i.op == Op::LoMatrixGet || i.op == Op::LoMatrixPut) make(i.operand(i.op == Op::LoMatrixGet ? 0 : 1), Memory::Part, "part", 16, int64_t{8} * 4 * threads_);
   });
   if (!usesMatrices_) return;
+  // Their arrays are of vectors as wide as all accesses.
+  for (Memory& m : memories_) m.unit = m.of == Memory::Halves ? 8 : 4;
+  walk(f_.body, [&](const Inst& i) {
+    bool isStore = i.op == Op::LoStore || i.op == Op::LoScatter;
+    if (!isStore && i.op != Op::LoLoad && i.op != Op::LoGather) return;
+    Memory& m = memories_[static_cast<size_t>(memoryOf_.at(i.operand(0)))];
+    const Value* value = isStore ? i.operand(1) : i.result();
+    if (m.of == Memory::Halves && isStore) m.unit = std::min<int64_t>(m.unit, std::max(1, 2 * wordsAtOnce(i, value)));
+    if (m.of == Memory::Part && !isVector(i, value)) m.unit = 1;
+  });
   // What stays is packed anew.
   int64_t next = 0;
   walk(f_.body, [&](const Inst& i) {
@@ -755,7 +776,7 @@ void Emitter::inst(const Inst& i) {
     case Op::LoLoad: case Op::LoGather: load(i); return;
     case Op::LoStore: case Op::LoScatter: store(i); return;
     case Op::LoAtomicRMW: case Op::LoAtomicCAS: atomic(i); return;
-    case Op::LoMatrixDot: case Op::LoMatrixGet: case Op::LoMatrixPut: matrix(i); return;
+    case Op::LoMatrixDot: case Op::LoMatrixZero: case Op::LoMatrixGet: case Op::LoMatrixPut: matrix(i); return;
     case Op::LoPrint: case Op::LoAssert: report(i); return;
     case Op::LoAlloc: case Op::AddPtr: case Op::PtrToInt: address(i); return;
     default: break;
@@ -779,6 +800,7 @@ void Emitter::inst(const Inst& i) {
     case Op::LoExtract: {
       Rep r = rep(i.operand(0));
       r.lane = {at(i.operand(0), static_cast<int>(i.integer(Attr::Offset)))};
+      r.words.clear();
       define(i.result(), std::move(r));
       return;
     }
@@ -805,13 +827,14 @@ void Emitter::inst(const Inst& i) {
 
 namespace {
 
-// As many threads as the largest tile gives work: 64 sums of a product each, 16 elements that are stored, 256 of other tiles.
+// As many threads as the largest tile gives work: 64 sums of a product each (32 on matrix units, whose products alone decide there), 16 elements that are
+// stored, 256 of other tiles.
 int threadsFor(const Func& kernel, bool matrices) {
-  int64_t most = 64, sums = matrices ? 32 : 64;
+  int64_t most = matrices ? 32 : 64;
   walk(kernel.body, [&](const Inst& i) {
     for (const Value* v : i.results)
-      if (v->type.isTile()) most = std::max(most, v->type.numel() / (i.op == Op::Dot ? sums : 256));
-    if (i.op == Op::Store && i.operand(1)->type.isTile()) most = std::max(most, i.operand(1)->type.numel() / 16);
+      if (v->type.isTile() && (!matrices || i.op == Op::Dot)) most = std::max(most, v->type.numel() / (matrices ? 32 : i.op == Op::Dot ? 64 : 256));
+    if (!matrices && i.op == Op::Store && i.operand(1)->type.isTile()) most = std::max(most, i.operand(1)->type.numel() / 16);
   });
   return static_cast<int>(std::min<int64_t>(std::bit_floor(static_cast<uint64_t>(most)), 256));
 }
@@ -820,37 +843,58 @@ constexpr int64_t kMostWorkgroupBytes = 49152;  // of what GPUs with matrix unit
 
 int64_t workgroupBytes(const Variant& v) { return v.limits.empty() ? 0 : v.limits[0].second; }
 
+// Plans, lowers and writes the kernel for so many threads: texts for different arguments and for any, on matrix units or else with and without f16.
+bool writeFor(const Func& kernel, int threads, bool matrices, bool lines, Shader& out, Diags& diags) {
+  Plan plan = makePlan(kernel, {.threads = threads});
+  std::vector<Variant> found[2];  // without f16, with it
+  for (bool distinct : {true, false}) {
+    Machine machine{.vectorBytes = 16, .vectorRegisters = 32, .threads = threads, .scratchBytes = 4, .distinct = distinct, .matrices = matrices, .exp2 = matrices, .libm = false};
+    auto lowered = lower(kernel, plan, machine, diags);
+    if (!lowered) return false;
+    Func& f = *lowered->module.kernel();
+    legalize(f, lowered->module, {.fma = true, .halves = true, .subnormals = false, .f64 = false});
+    for (bool halves : {true, false}) {
+      if (matrices && !halves) continue;
+      Emitter emitter(f, machine.threads, lowered->scratchBytes - lowered->ownBytes, distinct, halves, lines, diags);
+      auto variant = emitter.run();
+      if (!variant) return false;
+      if (matrices && !variant->matrices) return true;
+      out.arrays = emitter.arrays();
+      out.sites = emitter.sites();
+      if (halves && variant->features.empty()) continue;
+      variant->aliases = !distinct;
+      found[halves].push_back(std::move(*variant));
+    }
+  }
+  for (bool halves : {true, false}) {
+    std::vector<Variant>& variants = found[halves];
+    // What holds for all arguments needs no text of its own for different ones.
+    if (variants.size() == 2 && variants[0].text == variants[1].text) variants.erase(variants.begin());
+    for (Variant& v : variants) {
+      std::string base = matrices ? "matrix" : halves ? "f16" : "";
+      v.suffix = v.aliases ? base : cat(base, base.empty() ? "" : ".", "distinct");
+      out.variants.push_back(std::move(v));
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 Result<Shader> write(const Func& kernel, bool lines, Diags& diags) {
   Shader out;
   bool halves = false;  // products that matrix units may take
   walk(kernel.body, [&](const Inst& i) { halves |= i.op == Op::Dot && i.operand(0)->type.elem == Elem::F16 && i.result()->type.elem == Elem::F32; });
-  for (bool matrices : {true, false}) {
-    if (matrices && !halves) continue;
-    const int threads = threadsFor(kernel, matrices);
-    Plan plan = makePlan(kernel, {.threads = threads});
-    const size_t first = out.variants.size();
-    for (bool distinct : {true, false}) {
-      Machine machine{.vectorBytes = 16, .vectorRegisters = 32, .threads = threads, .scratchBytes = 4, .distinct = distinct, .matrices = matrices, .libm = false};
-      auto lowered = lower(kernel, plan, machine, diags);
-      if (!lowered) return std::unexpected(Failed{});
-      Func& f = *lowered->module.kernel();
-      legalize(f, lowered->module, {.fma = true, .halves = true, .subnormals = false, .f64 = false});
-      Emitter emitter(f, machine.threads, lowered->scratchBytes - lowered->ownBytes, distinct, lines, diags);
-      auto variant = emitter.run();
-      if (!variant) return std::unexpected(Failed{});
-      if (matrices && (!variant->matrices || workgroupBytes(*variant) > kMostWorkgroupBytes)) break;
-      out.arrays = emitter.arrays();
-      out.sites = emitter.sites();
-      // What holds for all arguments needs no text of its own for different ones.
-      if (out.variants.size() > first && out.variants[first].text == variant->text) out.variants.resize(first);
-      if (out.variants.size() > first) out.variants[first].suffix += out.variants[first].suffix.empty() ? "distinct" : ".distinct";
-      variant->suffix = matrices ? "matrix" : "";
-      variant->aliases = !distinct;
-      out.variants.push_back(std::move(*variant));
-    }
+  // Fewer threads need less memory in common.
+  for (int threads = threadsFor(kernel, true); halves && threads >= 32; threads /= 2) {
+    if (!writeFor(kernel, threads, true, lines, out, diags)) return std::unexpected(Failed{});
+    if (out.variants.empty()) break;
+    int64_t most = 0;
+    for (const Variant& v : out.variants) most = std::max(most, workgroupBytes(v));
+    if (most <= kMostWorkgroupBytes) break;
+    out.variants.clear();
   }
+  if (!writeFor(kernel, threadsFor(kernel, false), false, lines, out, diags)) return std::unexpected(Failed{});
   return out;
 }
 

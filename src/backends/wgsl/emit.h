@@ -29,6 +29,7 @@ struct Rep {
   std::vector<std::string> lane;
   Kind kind = Kind::Int;
   int memory = -1;
+  std::vector<std::string> words{};  // u32: of elements narrower than a word all lanes together, where they came that way
 };
 
 // Words that pointers lead to: an argument's, a program's scratch; or the own elements of each thread, which are a variable.
@@ -38,16 +39,19 @@ struct Memory {
   enum Of : uint8_t { Argument, Scratch, Vectors, Thread, Sums, Halves, Part } of = Argument;
   std::string name;
   bool isAtomic = false, isRead = false, isWritten = false;
+  bool isPacked = false;  // of Thread: narrow elements in words
   int64_t bytes = 0;    // of Vectors and what is for matrix units
-  int64_t columns = 0;
+  int64_t columns = 0;  // of those: how many stand in a row of memory
+  int64_t unit = 1;     // of Halves and Part: how many elements the array's vectors have
+  MatrixDeal deal{};    // of Sums
   std::set<std::string> accessors;
 };
 
 class Emitter {
  public:
-  // distinct: no two arguments are in one array.
-  Emitter(const Func& f, int threads, int64_t scratchBytes, bool distinct, bool lines, Diags& diags)
-      : f_(f), threads_(threads), distinct_(distinct), diags_(diags), scratchBytes_(scratchBytes), lines_(lines), divisibility_(f) {}
+  // distinct: no two arguments are in one array. halves: the device has f16.
+  Emitter(const Func& f, int threads, int64_t scratchBytes, bool distinct, bool halves, bool lines, Diags& diags)
+      : f_(f), threads_(threads), distinct_(distinct), halves_(halves), diags_(diags), scratchBytes_(scratchBytes), lines_(lines), divisibility_(f) {}
   Result<Variant> run();
   std::vector<Array> arrays() const;
   const std::vector<Site>& sites() const { return sites_; }
@@ -57,6 +61,7 @@ class Emitter {
   void findMemories();
   void findMatrices();
   bool isNew(const Value* v, int memory);
+  static bool isPackable(const Inst& access, const Value* value);
   void findWide();
   void findVectors();
   std::string module();
@@ -133,8 +138,12 @@ class Emitter {
   std::string access(int memory, const char* what);
   std::string readWord(const Place& p);
   void writeWord(const Place& p, const std::string& value);
-  bool isVector(const Inst& access, const Value* value);  // four words or more that begin at a multiple of four
-  bool hasFours(int memory) const;
+  int wordsAtOnce(const Inst& access, const Value* value);
+  bool isVector(const Inst& access, const Value* value) { return wordsAtOnce(access, value) == 4; }
+  bool hasVectors(int memory) const;
+  std::vector<std::string> wordsOf(const Value* v);
+  static void unpack(Rep& r, const Type& element);
+  static uint32_t repeated(uint64_t bits, int width);
   void readVector(const Inst& inst, Rep& r);
   void writeVector(const Inst& inst);
   std::string readElement(const Type& t, int memory, const std::string& offset);
@@ -167,7 +176,7 @@ class Emitter {
 
   const Func& f_;
   int threads_;
-  bool distinct_;
+  bool distinct_, halves_;
   Diags& diags_;
   int64_t scratchBytes_;
   bool lines_;
@@ -190,7 +199,7 @@ class Emitter {
   Divisibility divisibility_;
   PtrMap<const Value*, int64_t> vectorAt_, scratchAt_;  // where scratch buffers begin: in Vectors, or in what is left
   bool usesScratch_ = false;
-  bool usesMatrices_ = false;
+  bool usesMatrices_ = false, usesHalves_ = false;
 };
 
 // The text of helper functions and of what they call, each once, in the order of their names within what they need.

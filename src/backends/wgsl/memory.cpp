@@ -17,22 +17,45 @@ std::string plus(const std::string& offset, int lane) { return lane == 0 ? offse
 }  // namespace
 
 std::string Emitter::declarations(const Memory& m, int binding) const {
-  bool fours = m.of == Memory::Vectors || (!m.isAtomic && (m.accessors.count("get4") || m.accessors.count("put4")));
+  // Elements of the array are as many words as every access takes, as a part of a vector must not be written while others write its neighbours.
+  auto has = [&](const char* a) { return m.accessors.count(a) > 0; };
+  int unit = m.of == Memory::Vectors ? 4 : m.isAtomic || has("put") ? 1 : has("get2") || has("put2") ? 2 : has("get4") || has("put4") ? 4 : 1;
+  const int64_t u = m.unit;
+  auto bits = [](int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); };
   if (m.of == Memory::Halves) {
     // Rows stand 16 bytes apart from a power of two: else all of a column would be in one bank.
-    std::string at_ = cat(m.name, "[i + (i >> ", std::countr_zero(static_cast<uint64_t>(m.columns)), "u) * ", kApart, "u]");
-    return cat("var<workgroup> ", m.name, ": array<f16, ", m.bytes / 2, ">;\nfn ", m.name, "_get(i: u32) -> u32 { return bitcast<u32>(vec2<f16>(", at_,
-               ", 0.0h)); }\nfn ", m.name, "_put(i: u32, v: u32) { ", at_, " = bitcast<vec2<f16>>(v).x; }\n");
+    std::string type = u == 1 ? "f16" : u == 2 ? "u32" : cat("vec", u / 2, "u");
+    std::string out = cat("var<workgroup> ", m.name, ": array<", type, ", ", m.bytes / 2 / u, ">;\n");
+    std::string at_ = cat(m.name, "[(i >> ", bits(u), "u) + (i >> ", bits(m.columns), "u) * ", kApart / u, "u]");
+    std::string word = u > 2 ? cat(at_, "[(i >> 1u) & ", u / 2 - 1, "u]") : at_;
+    if (has("get")) appendAll(out, "fn ", m.name, "_get(i: u32) -> u32 { return ", u == 1 ? cat("bitcast<u32>(vec2<f16>(", at_, ", 0.0h))") : cat("extractBits(", word, ", (i & 1u) * 16u, 16u)"), "; }\n");
+    if (has("put")) appendAll(out, "fn ", m.name, "_put(i: u32, v: u32) { ", at_, " = bitcast<vec2<f16>>(v).x; }\n");
+    for (int64_t words : {1, 2, 4}) {
+      if (!has(words == 1 ? "put1" : words == 2 ? "put2" : "put4")) continue;
+      appendAll(out, "fn ", m.name, "_put", words, "(i: u32, v: ", words == 1 ? "u32" : cat("vec", words, "u"), ") {");
+      if (2 * words == u) appendAll(out, " ", at_, " = v;");
+      else appendAll(out, " let k = (i >> ", bits(u), "u) + (i >> ", bits(m.columns), "u) * ", kApart / u, "u;");
+      for (int64_t h = 0; h < 2 * words && 2 * words != u; h += u) {
+        std::string part = words == 1 ? "v" : cat("v.", "xyzw"[h / 2], u == 4 ? cat("yzw"[h / 2]) : "");
+        appendAll(out, " ", m.name, "[k + ", h / u, "u] = ", u > 1 ? part : cat("bitcast<vec2<f16>>(", words == 1 ? "v" : cat("v.", "xyzw"[h / 2]), ").", "xy"[h % 2]), ";");
+      }
+      out += " }\n";
+    }
+    return out;
   }
-  if (m.of == Memory::Part)
-    return cat("var<workgroup> ", m.name, ": array<f32, ", m.bytes / 4, ">;\nfn ", m.name, "_get(i: u32) -> u32 { return bitcast<u32>(", m.name, "[i]); }\nfn ", m.name,
-               "_put(i: u32, v: u32) { ", m.name, "[i] = bitcast<f32>(v); }\n");
-  std::string type = m.isAtomic ? "atomic<u32>" : fours ? "vec4u" : "u32";
+  if (m.of == Memory::Part) {
+    std::string out = cat("var<workgroup> ", m.name, ": array<", u == 4 ? "vec4f" : "f32", ", ", m.bytes / 4 / u, ">;\n"), at_ = cat(m.name, u == 4 ? "[i >> 2u]" : "[i]");
+    std::string_view n = u == 4 ? "4" : "", words = u == 4 ? "vec4u" : "u32", floats = u == 4 ? "vec4f" : "f32";
+    if (has("get4") || has("get")) appendAll(out, "fn ", m.name, "_get", n, "(i: u32) -> ", words, " { return bitcast<", words, ">(", at_, "); }\n");
+    if (has("put4") || has("put")) appendAll(out, "fn ", m.name, "_put", n, "(i: u32, v: ", words, ") { ", at_, " = bitcast<", floats, ">(v); }\n");
+    return out;
+  }
+  std::string type = m.isAtomic ? "atomic<u32>" : unit > 1 ? cat("vec", unit, "u") : "u32";
   std::string out = m.of == Memory::Vectors ? cat("var<workgroup> ", m.name, ": array<vec4u, ", m.bytes / 16, ">;\n")
                                             : cat("@group(0) @binding(", binding, ") var<storage, read_write> ", m.name, ": array<", type, ">;\n");
   auto one = [&](std::string_view name, std::string_view rest) { out += cat("fn ", m.name, "_", name, rest, "\n"); };
-  std::string word = fours ? cat(m.name, "[i >> 2u][i & 3u]") : cat(m.name, "[i]");
-  auto each = [&](auto&& f) { return cat(f(0), f(1), f(2), f(3)); };
+  const int shift = std::countr_zero(static_cast<unsigned>(unit));
+  std::string word = unit > 1 ? cat(m.name, "[i >> ", shift, "u][i & ", unit - 1, "u]") : cat(m.name, "[i]");
   auto all = m.accessors;
   if (m.of == Memory::Scratch) all = {"get", "put"};
   for (const std::string& a : all) {
@@ -40,14 +63,20 @@ std::string Emitter::declarations(const Memory& m, int binding) const {
       one(a, cat("(i: u32) -> u32 { return ", m.isAtomic ? cat("atomicLoad(&", word, ")") : word, "; }"));
     else if (a == "put")
       one(a, cat("(i: u32, v: u32) { ", m.isAtomic ? cat("atomicStore(&", word, ", v)") : cat(word, " = v"), "; }"));
-    else if (a == "get4" && fours)
-      one(a, cat("(i: u32) -> vec4u { return ", m.name, "[i >> 2u]; }"));
-    else if (a == "put4" && fours)
-      one(a, cat("(i: u32, v: vec4u) { ", m.name, "[i >> 2u] = v; }"));
-    else if (a == "get4")
-      one(a, cat("(i: u32) -> vec4u { return vec4u(", each([&](int k) { return cat(k ? ", " : "", "atomicLoad(&", m.name, "[i + ", k, "u])"); }), "); }"));
-    else if (a == "put4")
-      one(a, cat("(i: u32, v: vec4u) { ", each([&](int k) { return cat(k ? " " : "", "atomicStore(&", m.name, "[i + ", k, "u], v.", "xyzw"[k], ");"); }), " }"));
+    else if (a.size() == 4) {  // get2, get4, put2, put4
+      int count = a[3] - '0';
+      std::string parts, type_ = cat("vec", count, "u");
+      bool isGet = a[0] == 'g';
+      for (int k = 0; k < count; k += unit) {
+        std::string at_ = cat(m.name, "[", unit == 1 ? "i" : unit < count ? cat("(i >> ", shift, "u)") : cat("i >> ", shift, "u"), k ? cat(" + ", k / unit, "u") : "", "]");
+        std::string part = unit == count ? "" : unit == 1 ? cat(".", "xyzw"[k]) : k ? ".zw" : ".xy";
+        if (isGet)
+          parts += cat(k ? ", " : "", m.isAtomic ? cat("atomicLoad(&", at_, ")") : at_);
+        else
+          parts += m.isAtomic ? cat(" atomicStore(&", at_, ", v", part, ");") : cat(" ", at_, " = v", part, ";");
+      }
+      one(a, isGet ? cat("(i: u32) -> ", type_, " { return ", unit == count ? parts : cat(type_, "(", parts, ")"), "; }") : cat("(i: u32, v: ", type_, ") {", parts, " }"));
+    }
     else if (a == "cas")
       one(a, cat("(i: u32, old: u32, new_: u32) -> u32 { var seen = old; loop { let r = atomicCompareExchangeWeak(&", word,
                  ", old, new_); seen = r.old_value; if (r.exchanged || seen != old) { break; } } return seen; }"));
@@ -124,64 +153,116 @@ int64_t Emitter::ownIndex(const Value* offset) {
   return ownIndex(offset->def->operand(0)) + ownIndex(offset->def->operand(1));
 }
 
+// Of packed ones `index` counts words.
 std::string Emitter::ownElement(const Value* pointer, int lane, int64_t index) {
-  return cat(memories_[static_cast<size_t>(rep(pointer).memory)].name, "[", at(pointer, lane), index ? cat(" + ", index) : "", "]");
+  const Memory& own = memories_[static_cast<size_t>(rep(pointer).memory)];
+  std::string first = own.isPacked ? cat(std::stoll(at(pointer, lane)) * bitWidth(pointer->type.pointee()) / 32) : at(pointer, lane);
+  return cat(own.name, "[", first, index ? cat(" + ", index) : "", "]");
 }
 
-// ---- four words at a time
+// ---- several words at a time
 
-bool Emitter::hasFours(int memory) const {
+bool Emitter::hasVectors(int memory) const {
   auto of = memories_[static_cast<size_t>(memory)].of;
-  return of == Memory::Argument || of == Memory::Vectors;
+  return of == Memory::Argument || of == Memory::Vectors || of == Memory::Halves || (of == Memory::Part && memories_[static_cast<size_t>(memory)].unit == 4);
 }
 
-bool Emitter::isVector(const Inst& access, const Value* value) {
-  if (access.op != Op::LoLoad && access.op != Op::LoStore) return false;
+// How many words an access takes at once: 4, of elements narrower than a word also 2 or 1, or 0 where it takes them by themselves. They begin at a multiple.
+int Emitter::wordsAtOnce(const Inst& access, const Value* value) {
+  if (access.op != Op::LoLoad && access.op != Op::LoStore) return 0;
   const Value* mask = access.optional(access.op == Op::LoLoad ? 1 : 2);
-  if (mask && (!mask->def || mask->def->op != Op::LoSplat)) return false;
+  if (mask && (!mask->def || mask->def->op != Op::LoSplat)) return 0;
   const Type element = value->type.element();
-  if (element.isPointer() || element.isBool() || bitWidth(element) > 32) return false;
-  int perWord = 32 / bitWidth(element);
-  if (lanes(value->type) % (4 * perWord) != 0) return false;
-  return divisibility_.of(access.operand(0)) >= std::countr_zero(static_cast<unsigned>(4 * perWord));
+  if (element.isPointer() || element.isBool() || bitWidth(element) > 32) return 0;
+  int perWord = 32 / bitWidth(element), together = divisibility_.of(access.operand(0));
+  for (int words : {4, 2, 1}) {
+    if (words < 4 && perWord == 1) return 0;
+    if (lanes(value->type) % (words * perWord) == 0 && together >= std::countr_zero(static_cast<unsigned>(words * perWord))) return words;
+  }
+  return 0;
 }
 
 // The bits of elements narrower than a word lie in it from the lowest on.
+void Emitter::unpack(Rep& r, const Type& element) {
+  int width = bitWidth(element), perWord = 32 / width;
+  for (const std::string& word : r.words)
+    for (int part = 0; part < perWord; ++part) r.lane.push_back(i(cat("extractBits(", word, ", ", part * width, "u, ", width, "u)")));
+}
+
+std::vector<std::string> Emitter::wordsOf(const Value* v) {
+  const Rep& r = rep(v);
+  if (!r.words.empty()) return r.words;
+  int width = bitWidth(v->type.element()), perWord = 32 / width;
+  std::vector<std::string> words;
+  for (int k = 0; k < lanes(v->type); k += perWord) {
+    std::string word;
+    for (int part = 0; part < perWord; ++part) {
+      std::string e = u(at(v, k + part));
+      word += part ? cat(" | (", e, " << ", part * width, "u)") : e;
+    }
+    words.push_back(word);
+  }
+  return words;
+}
+
+// A word full of such elements.
+uint32_t Emitter::repeated(uint64_t bits, int width) {
+  auto word = static_cast<uint32_t>(zeroExtend(bits, width));
+  for (int n = width; n < 32; n *= 2) word |= word << n;
+  return word;
+}
+
 void Emitter::readVector(const Inst& inst, Rep& r) {
   const Rep& p = rep(inst.operand(0));
   const Value *mask = inst.optional(1), *other = inst.optional(2);
   const Type element = inst.result()->type.element();
-  int width = bitWidth(element), perWord = 32 / width;
-  for (int k = 0; k < lanes(inst.result()->type); k += 4 * perWord) {
+  bool chooses = mask && !inst.has(Attr::Unspecified);
+  int width = bitWidth(element), perWord = 32 / width, count = wordsAtOnce(inst, inst.result()), all = lanes(inst.result()->type);
+  auto otherBits = other ? constantBits(other->def && other->def->op == Op::LoSplat ? other->def->operand(0) : other) : std::optional<uint64_t>(0);
+  const char* get = count == 4 ? "get4" : count == 2 ? "get2" : "get";
+  for (int k = 0; k < all; k += count * perWord) {
     std::string first = perWord == 1 ? plus(p.lane[0], k) : cat("(", plus(p.lane[0], k), " >> ", std::countr_zero(static_cast<unsigned>(perWord)), "u)");
     std::string word = cat("u32(", first, ")");
     if (mask) word = cat("select(0u, ", word, ", ", at(mask, 0), ")");
-    std::string four = copy(cat(access(p.memory, "get4"), "(", word, ")"));
-    for (int w = 0; w < 4; ++w)
-      for (int part = 0; part < perWord; ++part) {
-        std::string bits = cat(four, ".", "xyzw"[w]);
-        std::string e = r.kind == Kind::Float ? cat("bitcast<f32>(", bits, ")") : perWord == 1 ? i(bits) : i(cat("extractBits(", bits, ", ", part * width, "u, ", width, "u)"));
-        int lane = k + w * perWord + part;
-        r.lane.push_back(copy(mask ? cat("select(", other ? full(other, lane) : literal(element, 0, false), ", ", e, ", ", at(mask, 0), ")") : e));
+    std::string got = cat(access(p.memory, get), "(", word, ")");
+    // Narrow elements stay together, and so do those read instead where the mask is false.
+    if (perWord > 1 && chooses && otherBits) {
+      std::string like = cat(repeated(*otherBits, width), "u");
+      if (count > 1) like = cat("vec", count, "u(", like, ")");
+      got = cat("select(", like, ", ", got, ", ", at(mask, 0), ")");
+    }
+    got = copy(got);
+    for (int w = 0; w < count; ++w) {
+      std::string bits = count == 1 ? got : cat(got, ".", "xyzw"[w]);
+      if (perWord > 1) {
+        r.words.push_back(bits);
+        continue;
       }
+      std::string e = r.kind == Kind::Float ? cat("bitcast<f32>(", bits, ")") : i(bits);
+      r.lane.push_back(copy(chooses ? cat("select(", other ? full(other, k + w) : literal(element, 0, false), ", ", e, ", ", at(mask, 0), ")") : e));
+    }
   }
+  if (perWord == 1) return;
+  unpack(r, element);
+  if (!chooses || otherBits) return;
+  for (int k = 0; k < all; ++k) r.lane[static_cast<size_t>(k)] = copy(cat("select(", full(other, k), ", ", r.lane[static_cast<size_t>(k)], ", ", at(mask, 0), ")"));
+  r.words.clear();
 }
 
 void Emitter::writeVector(const Inst& inst) {
   const Rep p = rep(inst.operand(0));
   const Value* v = inst.operand(1);
-  int width = bitWidth(v->type.element()), perWord = 32 / width;
-  for (int k = 0; k < lanes(v->type); k += 4 * perWord) {
-    std::string first = perWord == 1 ? plus(p.lane[0], k) : cat("(", plus(p.lane[0], k), " >> ", std::countr_zero(static_cast<unsigned>(perWord)), "u)");
-    std::string words;
-    for (int w = 0; w < 4; ++w) {
-      words += w ? ", " : "";
-      for (int part = 0; part < perWord; ++part) {
-        std::string e = u(at(v, k + w * perWord + part));
-        words += part ? cat(" | (", e, " << ", part * width, "u)") : e;
-      }
-    }
-    line(cat(access(p.memory, "put4"), "(u32(", first, "), vec4u(", words, "));"));
+  int perWord = 32 / bitWidth(v->type.element()), count = wordsAtOnce(inst, v);
+  const std::vector<std::string> words = wordsOf(v);
+  bool isHalves = memories_[static_cast<size_t>(p.memory)].of == Memory::Halves;
+  for (size_t k = 0; k < words.size(); k += static_cast<size_t>(count)) {
+    std::string first = plus(p.lane[0], static_cast<int>(k) * perWord);
+    // Halves are counted as such.
+    if (perWord > 1 && !isHalves) first = cat("(", first, " >> ", std::countr_zero(static_cast<unsigned>(perWord)), "u)");
+    std::string value = words[k];
+    for (size_t w = 1; w < static_cast<size_t>(count); ++w) value += cat(", ", words[k + w]);
+    if (count > 1) value = cat("vec", count, "u(", value, ")");
+    line(cat(access(p.memory, count == 4 ? "put4" : count == 2 ? "put2" : isHalves ? "put1" : "put"), "(u32(", first, "), ", value, ");"));
   }
 }
 
@@ -189,7 +270,13 @@ void Emitter::load(const Inst& inst) {
   const Value *v = inst.result(), *mask = inst.optional(1), *other = inst.optional(2);
   if (memories_[static_cast<size_t>(rep(inst.operand(0)).memory)].of == Memory::Thread) {
     Rep r{{}, kindOf(v->type.element()), -1};
-    for (int k = 0; k < lanes(v->type); ++k) r.lane.push_back(copy(ownElement(inst.operand(0), 0, k)));
+    if (memories_[static_cast<size_t>(rep(inst.operand(0)).memory)].isPacked) {
+      int perWord = 32 / bitWidth(v->type.element());
+      for (int k = 0; k < lanes(v->type) / perWord; ++k) r.words.push_back(copy(ownElement(inst.operand(0), 0, k)));
+      unpack(r, v->type.element());
+    } else {
+      for (int k = 0; k < lanes(v->type); ++k) r.lane.push_back(copy(ownElement(inst.operand(0), 0, k)));
+    }
     define(v, std::move(r));
     return;
   }
@@ -198,9 +285,9 @@ void Emitter::load(const Inst& inst) {
   Type element = v->type.element();
   Rep r{{}, kindOf(element), -1};
   if (auto at_ = memoryOf_.find(v); at_ != memoryOf_.end()) r.memory = at_->second;
-  bool fours = isVector(inst, v) && hasFours(p.memory);
-  if (fours) readVector(inst, r);
-  for (int k = 0; k < lanes(v->type) && !fours; ++k) {
+  bool isVector = wordsAtOnce(inst, v) && hasVectors(p.memory) && memories_[static_cast<size_t>(p.memory)].of != Memory::Halves;
+  if (isVector) readVector(inst, r);
+  for (int k = 0; k < lanes(v->type) && !isVector; ++k) {
     std::string offset = inst.op == Op::LoGather ? at(inst.operand(0), k) : plus(p.lane[0], k);
     if (!mask) {
       r.lane.push_back(let(readElement(element, p.memory, offset)));
@@ -209,6 +296,10 @@ void Emitter::load(const Inst& inst) {
     // Where the mask is false the first element is read, and dropped: branches cost more.
     std::string instead = other ? full(other, k) : r.kind == Kind::Pointer ? "0" : literal(element, 0, false);
     std::string where = let(cat("select(0, ", offset, ", ", at(mask, k), ")"));
+    if (inst.has(Attr::Unspecified)) {
+      r.lane.push_back(let(readElement(element, p.memory, where)));
+      continue;
+    }
     r.lane.push_back(let(cat("select(", instead, ", ", readElement(element, p.memory, where), ", ", at(mask, k), ")")));
   }
   if (kind(v) != r.kind) {
@@ -222,10 +313,15 @@ void Emitter::store(const Inst& inst) {
   const Value *v = inst.operand(1), *mask = inst.optional(2);
   const Rep p = rep(inst.operand(0));
   if (memories_[static_cast<size_t>(p.memory)].of == Memory::Thread) {
+    if (memories_[static_cast<size_t>(p.memory)].isPacked) {
+      const std::vector<std::string> words = wordsOf(v);
+      for (size_t k = 0; k < words.size(); ++k) line(cat(ownElement(inst.operand(0), 0, static_cast<int64_t>(k)), " = ", words[k], ";"));
+      return;
+    }
     for (int k = 0; k < lanes(v->type); ++k) line(cat(ownElement(inst.operand(0), 0, k), " = ", full(v, k), ";"));
     return;
   }
-  if (isVector(inst, v) && hasFours(p.memory)) {
+  if (wordsAtOnce(inst, v) && hasVectors(p.memory)) {
     if (mask) open(cat("if (", at(mask, 0), ") {"));
     writeVector(inst);
     if (mask) close();
@@ -251,7 +347,10 @@ void Emitter::address(const Inst& inst) {
       define(v, {{"0"}, Kind::Pointer, memoryOf_.at(v)});
       return;
     }
-    line(cat("var ", own.name, ": array<", typeName(kindOf(t.pointee())), ", ", inst.integer(Attr::Own), ">;"));
+    if (own.isPacked)
+      line(cat("var ", own.name, ": array<u32, ", inst.integer(Attr::Own) * bitWidth(t.pointee()) / 32, ">;"));
+    else
+      line(cat("var ", own.name, ": array<", typeName(kindOf(t.pointee())), ", ", inst.integer(Attr::Own), ">;"));
     define(v, {{"0"}, Kind::Pointer, memoryOf_.at(v)});
     return;
   }
@@ -370,36 +469,42 @@ void Emitter::atomic(const Inst& inst) {
 void Emitter::matrix(const Inst& inst) {
   together(inst);
   auto memory = [&](size_t operand) -> Memory& { return memories_[static_cast<size_t>(memoryOf_.at(inst.operand(operand)))]; };
-  auto bits = [](int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); };
   const Memory& sums = memory(inst.op == Op::LoMatrixGet ? 1 : 0);
-  int columnBits = bits(sums.columns);
-  MatrixDeal deal = *dealMatrix(bits(sums.bytes / 4) - columnBits, columnBits, threads_);
+  if (inst.op == Op::LoMatrixZero) {
+    for (int64_t k = 0; k < sums.bytes / 4 / threads_ / 8; ++k) line(cat(sums.name, "_", k, " = subgroup_matrix_result<f32, 16, 16>();"));
+    return;
+  }
+  const MatrixDeal deal = sums.deal;
   std::string group = "(thread >> 5u)";
   if (inst.op != Op::LoMatrixDot) {
     int64_t first = inst.integer(Attr::Offset), column = first % sums.columns / 16, row = first / sums.columns / 16;
-    std::string part = cat(sums.name, "_", column + (row << deal.columns)), place_ = cat("&", memory(inst.op == Op::LoMatrixGet ? 0 : 1).name, ", ", group, " * 256u");
+    const Memory& between = memory(inst.op == Op::LoMatrixGet ? 0 : 1);
+    std::string part = cat(sums.name, "_", column + (row << deal.columns)), place_ = cat("&", between.name, ", ", group, " * ", 256 / between.unit, "u, "), apart = cat(16 / between.unit, "u");
     if (inst.op == Op::LoMatrixGet)
-      line(cat("subgroupMatrixStore(", place_, ", ", part, ", false, 16u);"));
+      line(cat("subgroupMatrixStore<row_major>(", place_, part, ", ", apart, ");"));
     else
-      line(cat(part, " = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>>(", place_, ", false, 16u);"));
+      line(cat(part, " = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, row_major>(", place_, apart, ");"));
     return;
   }
   const Memory &left = memory(1), &right = memory(2);
   int64_t depth = inst.list(Attr::Shape)[2], rows = int64_t{1} << deal.rows, columns = int64_t{1} << deal.columns;
-  std::string row = let(cat("(", group, " >> ", deal.subgroupColumns, "u) * ", rows * 16, "u"));
-  std::string column = let(cat("(", group, " & ", (1 << deal.subgroupColumns) - 1, "u) * ", columns * 16, "u"));
   auto part = [&](int64_t r, int64_t c) { return cat(sums.name, "_", c + (r << deal.columns)); };
-  if (inst.has(Attr::Overwrite))
-    for (int64_t k = 0; k < rows * columns; ++k) line(cat(sums.name, "_", k, " = subgroup_matrix_result<f32, 16, 16>();"));
-  auto read = [&](const char* type, const Memory& from, const std::string& at_, int64_t offset) {
-    return copy(cat("subgroupMatrixLoad<", type, "<f16, 16, 16>>(&", from.name, ", ", at_, " + ", offset, "u, false, ", from.columns + kApart, "u)"));
+  // Places in an operand's memory, in vectors: where the subgroup's parts begin, and the part whose row and column are so many more.
+  auto flips = [&](size_t k) { return inst.list(Attr::Transposed)[k] != 0; };
+  auto apart = [&](const Memory& m) { return (m.columns + kApart) / m.unit; };
+  auto begin = [&](size_t k, const Memory& m, const std::string& n, int64_t size) { return let(cat(n, " * ", flips(k) == (k == 1) ? size * apart(m) : size / m.unit, "u")); };
+  std::string leftAt = begin(0, left, cat("(", group, " >> ", deal.subgroupColumns, "u)"), rows * 16);
+  std::string rightAt = begin(1, right, cat("(", group, " & ", (1 << deal.subgroupColumns) - 1, "u)"), columns * 16);
+  auto read = [&](size_t k, const std::string& at_, int64_t row, int64_t column) {
+    const Memory& from = k ? right : left;
+    return copy(cat("subgroupMatrixLoad<subgroup_matrix_", k ? "right" : "left", "<f16, 16, 16>, ", flips(k) ? "col" : "row", "_major>(&", from.name, ", ", at_, " + ",
+                    (flips(k) ? column : row) * apart(from) + (flips(k) ? row : column) / from.unit, "u, ", apart(from), "u)"));
   };
-  std::string leftAt = let(cat(row, " * ", left.columns + kApart, "u"));
   for (int64_t k = 0; k < depth; k += 16) {
     std::vector<std::string> a;
-    for (int64_t r = 0; r < rows; ++r) a.push_back(read("subgroup_matrix_left", left, leftAt, r * 16 * (left.columns + kApart) + k));
+    for (int64_t r = 0; r < rows; ++r) a.push_back(read(0, leftAt, r * 16, k));
     for (int64_t c = 0; c < columns; ++c) {
-      std::string b = read("subgroup_matrix_right", right, column, k * (right.columns + kApart) + c * 16);
+      std::string b = read(1, rightAt, k, c * 16);
       for (int64_t r = 0; r < rows; ++r) line(cat(part(r, c), " = subgroupMatrixMultiplyAccumulate(", a[static_cast<size_t>(r)], ", ", b, ", ", part(r, c), ");"));
     }
   }

@@ -13,7 +13,7 @@ namespace nereid::wgsl {
 
 // One shader of a kernel, for devices that have `features` (names of WebGPU's) and more than WebGPU's default `limits`.
 struct Variant {
-  std::string suffix;  // of its file: "", "distinct", "matrix" or "matrix.distinct"
+  std::string suffix;  // of its file: "", "distinct", and these behind "f16" and "matrix"
   std::vector<std::string> features;
   std::vector<std::pair<std::string, int64_t>> limits;
   std::string text;
