@@ -59,6 +59,8 @@ Result<Lowered> Lowering::run() {
   // Addresses and bounds were computed wherever they were asked for.
   nereid::fold(*out_, m_);
   eliminateCommon(*out_);
+  // The elements of a thread are written out one after the other.
+  if (machine_.threads > 1 && mergeLoads(*out_)) eliminateCommon(*out_);
   eliminateDead(*out_);
   if (!matrixDots_.empty()) fetchAhead(*out_, m_, own_);
   int64_t shared = scratchBytes_;
@@ -271,7 +273,7 @@ void Lowering::emitFor(const Inst& inst) {
     }
     buffers[i] = allocateElements(storedType(inst.results[i]), init->type.numel(), ownLayout(inst, i));
     if (buffers[i].layout && staysMatrix(inst, i))
-      beginMatrix(init, matrixOf_[source.args[1 + i]] = allocateMatrix(init->type), buffers[i]);
+      matrixOf_[source.args[1 + i]] = beginMatrix(init, buffers[i]);
     else
       copyTile(init, buffers[i]);
     auto through = plan_.throughTemporary.find(&yield);
@@ -301,7 +303,7 @@ void Lowering::emitFor(const Inst& inst) {
   at(0).yield(yields);
   levels_ = std::move(saved);
   for (size_t i = 0; i < carried && !failed_; ++i)
-    if (auto held = matrixOf_.find(source.args[1 + i]); held != matrixOf_.end()) moveMatrix(held->second, buffers[i], inst.results[i]->type, true);
+    if (auto held = matrixOf_.find(source.args[1 + i]); held != matrixOf_.end()) moveMatrix(held->second, buffers[i], inst.results[i]->type, true, false);
   for (size_t i = 0, k = 0; i < carried; ++i) {
     if (buffers[i].base)
       buffer_[inst.results[i]] = buffers[i];

@@ -204,9 +204,9 @@ class Lowering {
   bool isMatrixShape(const Type& type) const;
   MatrixDeal dealOf(const Type& type) const;
   void layOutMatrix(const Type& type, Layout& l) const;
-  void moveMatrix(Value* sums, const BufferRef& own, const Type& type, bool toOwn);
-  void beginMatrix(const Value* c, Value* sums, const BufferRef& own);
-  Value* allocateMatrix(const Type& type);
+  void moveMatrix(Value* sums, const BufferRef& own, const Type& type, bool toOwn, bool adds);
+  Value* zeroMatrix(const Type& type);
+  Value* beginMatrix(const Value* init, const BufferRef& own);
   bool staysMatrix(const Inst& loop, size_t slot) const;
   void emitMatrixDot(const Inst& dot);
 

@@ -100,8 +100,8 @@ void Lowering::layOutMatrix(const Type& type, Layout& l) const {
   l.threadBits = log2(machine_.threads);
 }
 
-// Between sums and the threads' own elements.
-void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, bool toOwn) {
+// Between sums and the threads' own elements: to those (`adds`: on top of what they are), or from them.
+void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, bool toOwn, bool adds) {
   const Type kI64 = Type::scalar(Elem::I64), kF32 = Type::scalar(Elem::F32);
   int n = type.log2[1];
   MatrixDeal d = dealOf(type);
@@ -132,28 +132,33 @@ void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, b
         Lowval mine = emitOp(Op::MulI, {thread, {index(int64_t{1} << own.layout->ownBits), 0}}, kI64);
         mine = emitOp(Op::AddPtr, {{own.base, 0}, mine}, own.base->type);
         mine = emitOp(Op::AddPtr, {mine, {index(part * 8 + half * 4), 0}}, own.base->type, {}, top());
-        Inst* load = at(top()).create(Op::LoLoad, {toOwn ? shared.v : mine.v}, {Type::vector(kF32, 4)});
-        load->segments = {1, 0, 0};
-        at(top()).create(Op::LoStore, {toOwn ? mine.v : shared.v, load->result()}, {})->segments = {1, 1, 0};
+        auto load = [&](Lowval from) {
+          Inst* inst = at(top()).create(Op::LoLoad, {from.v}, {Type::vector(kF32, 4)});
+          inst->segments = {1, 0, 0};
+          return inst->result();
+        };
+        Value* v = load(toOwn ? shared : mine);
+        if (adds) v = at(top()).make(Op::AddF, {load(mine), v});
+        at(top()).create(Op::LoStore, {toOwn ? mine.v : shared.v, v}, {})->segments = {1, 1, 0};
       }
     });
     if (!toOwn) move(Op::LoMatrixPut, sums, between.base);
   }
 }
 
-// Sums that begin with `c`; `own` are elements of threads to bring them there.
-void Lowering::beginMatrix(const Value* c, Value* sums, const BufferRef& own) {
-  if (isZero(c)) {
-    at(top()).create(Op::LoMatrixZero, {sums}, {}, {{Attr::Shape, std::vector<int64_t>{c->type.dim(0), c->type.dim(1)}}});
-    return;
-  }
-  copyTile(c, own);
-  moveMatrix(sums, own, c->type, false);
+Value* Lowering::zeroMatrix(const Type& type) {
+  Value* sums = allocateElements(Type::scalar(Elem::F32), type.numel(), layoutOf(type)).base;
+  at(top()).create(Op::LoMatrixZero, {sums}, {}, {{Attr::Shape, std::vector<int64_t>{type.dim(0), type.dim(1)}}});
+  return sums;
 }
 
-Value* Lowering::allocateMatrix(const Type& type) {
-  BufferRef own = allocateElements(Type::scalar(Elem::F32), type.numel(), layoutOf(type));
-  return own.base;
+// Sums that a loop begins with; `own` are elements of threads to bring them there.
+Value* Lowering::beginMatrix(const Value* init, const BufferRef& own) {
+  Value* sums = zeroMatrix(init->type);
+  if (isZero(init)) return sums;
+  copyTile(init, own);
+  moveMatrix(sums, own, init->type, false, false);
+  return sums;
 }
 
 // Whether a loop does nothing with the sums in this slot but add to them.
@@ -190,10 +195,11 @@ void Lowering::emitMatrixDot(const Inst& dot) {
   if (!buffer_.count(d)) buffer_[d] = allocate(d);
   const BufferRef to = buffer_.at(d);
   BufferRef own = to.layout ? to : allocateElements(Type::scalar(Elem::F32), type.numel(), layoutOf(type));
-  Value* sums = allocateMatrix(type);
-  beginMatrix(c, sums, own);
+  // What the sums begin with is added by the threads, which have it: one way through memory, not two.
+  if (!isZero(c)) copyTile(c, own);
+  Value* sums = zeroMatrix(type);
   multiply(sums);
-  moveMatrix(sums, own, type, true);
+  moveMatrix(sums, own, type, true, !isZero(c));
   if (to.layout) return;
   buffer_[d] = own;
   copyTile(d, to);

@@ -399,7 +399,8 @@ void Lowering::combinePartials(const Inst& reduce) {
   int64_t group = int64_t{1} << partialBits_;
   std::vector<BufferRef> parts;
   for (const Value* v : reduce.results) parts.push_back(partials_.at(v));
-  int64_t results = reduce.results[0]->type.isTile() ? reduce.results[0]->type.numel() : 1;
+  const bool isTile = reduce.results[0]->type.isTile();
+  int64_t results = isTile ? reduce.results[0]->type.numel() : 1;
   auto pointer = [&](const BufferRef& b, Lowval i) { return emitOp(Op::AddPtr, {{b.base, 0}, i}, b.base->type, {}, top()).v; };
   auto read = [&](size_t k, Lowval i) -> Lowval {
     Inst* load = at(top()).create(Op::LoLoad, {pointer(parts[k], i)}, {parts[k].element});
@@ -418,36 +419,37 @@ void Lowering::combinePartials(const Inst& reduce) {
       Lowval at_{i, top()};
       Lowval in = emitOp(Op::AndI, {at_, {index(rest - 1), 0}}, kI64);
       Lowval first = emitOp(Op::AddI, {emitOp(Op::MulI, {emitOp(Op::ShRUI, {at_, {index(log2(rest)), 0}}, kI64), {index(group), 0}}, kI64), in}, kI64);
-      std::vector<Value*> acc;
-      for (size_t k = 0; k < n; ++k) acc.push_back(read(k, first).v);
-      Inst* loop = at(top()).forLoop(index(rest), index(have), index(rest), acc);
-      Block& body = loop->regions[0]->entry();
-      levels_.push_back(&body);
-      Lowval next = emitOp(Op::AddI, {first, {body.args[0], top()}}, kI64);
-      std::vector<Lowval> args;
-      for (size_t k = 0; k < n; ++k) args.push_back({body.args[1 + k], top()});
-      for (size_t k = 0; k < n; ++k) args.push_back(read(k, next));
-      std::vector<Lowval> out;
-      if (combine)
-        out.push_back(emitOp(combine->op, {args[0], args[1]}, reduce.operand(0)->type.element(), {}, top()));
-      else
-        out = emitRegion(*reduce.regions[0], args, top());
-      std::vector<Value*> yields;
-      for (const Lowval& v : out) yields.push_back(v.v);
-      at(top()).yield(yields);
-      levels_.pop_back();
-      for (size_t k = 0; k < n; ++k) write(parts[k], first, {loop->results[k], top()});
+      std::vector<Lowval> found;
+      for (size_t k = 0; k < n; ++k) found.push_back(read(k, first));
+      auto add = [&](Lowval from) {
+        Lowval next = emitOp(Op::AddI, {first, from}, kI64);
+        std::vector<Lowval> args = found;
+        for (size_t k = 0; k < n; ++k) args.push_back(read(k, next));
+        found = combine ? std::vector<Lowval>{emitOp(combine->op, {args[0], args[1]}, reduce.operand(0)->type.element(), {}, top())}
+                        : emitRegion(*reduce.regions[0], args, top());
+      };
+      if (combine) {
+        for (int64_t k = 1; k < each; ++k) add({index(k * rest), 0});
+      } else {
+        std::vector<Value*> acc;
+        for (const Lowval& v : found) acc.push_back(v.v);
+        Inst* loop = at(top()).forLoop(index(rest), index(have), index(rest), acc);
+        Block& body = loop->regions[0]->entry();
+        levels_.push_back(&body);
+        for (size_t k = 0; k < n; ++k) found[k] = {body.args[1 + k], top()};
+        add({body.args[0], top()});
+        std::vector<Value*> yields;
+        for (const Lowval& v : found) yields.push_back(v.v);
+        at(top()).yield(yields);
+        levels_.pop_back();
+        for (size_t k = 0; k < n; ++k) found[k] = {loop->results[k], top()};
+      }
+      // The last go to where the result is looked for.
+      for (size_t k = 0; k < n; ++k) isTile && rest == 1 ? write(buffer_.at(reduce.results[k]), at_, found[k]) : write(parts[k], first, found[k]);
     });
     have = rest;
   }
-  // To where the result is looked for.
-  if (reduce.results[0]->type.isTile()) {
-    shareLoop(results, [&](Value* i) {
-      Lowval at_{i, top()};
-      for (size_t k = 0; k < n; ++k) write(buffer_.at(reduce.results[k]), at_, read(k, emitOp(Op::MulI, {at_, {index(group), 0}}, kI64)));
-    });
-    return;
-  }
+  if (isTile) return;
   for (size_t k = 0; k < n; ++k) scalar_[reduce.results[k]] = read(k, {index(0), 0}).v;
 }
 

@@ -99,6 +99,44 @@ struct Cse {
   }
 };
 
+// The argument or lo.alloc that addresses begin at.
+const Value* beginOf(const Value* pointer) {
+  while (pointer->def && (pointer->def->op == Op::AddPtr || pointer->def->op == Op::LoSplat)) pointer = pointer->def->operand(0);
+  return pointer;
+}
+
+struct LoadMerger {
+  Replacements replaced;
+  bool changed = false;
+
+  void region(Region& r) {
+    for (Block* block : r.blocks) {
+      std::map<std::string, Inst*> loads;
+      std::vector<Inst*> out;
+      for (Inst* inst : block->insts) {
+        for (Value*& v : inst->operands) v = replaced(v);
+        for (auto& inner : inst->regions) region(*inner);
+        if (inst->op == Op::LoLoad && !inst->integer(Attr::IsVolatile)) {
+          auto [at, isNew] = loads.emplace(keyOf(*inst), inst);
+          if (!isNew) {
+            replaced.add(inst->result(), at->second->result());
+            changed = true;
+            continue;
+          }
+        } else if (inst->op == Op::LoStore || inst->op == Op::LoScatter) {
+          std::erase_if(loads, [&](const auto& load) { return mayMeet(beginOf(load.second->operand(0)), beginOf(inst->operand(0))); });
+        } else if (!isPure(*inst) && info(inst->op).effects != Effects::Reads) {
+          loads.clear();
+        }
+        out.push_back(inst);
+      }
+      block->insts = std::move(out);
+    }
+  }
+  static bool isScratch(const Value* v) { return v->def && v->def->op == Op::LoAlloc; }
+  static bool mayMeet(const Value* x, const Value* y) { return x == y || !(isScratch(x) || isScratch(y)); }
+};
+
 void dropDead(Region& r, PtrMap<const Value*, int>& uses, bool& changed) {
   for (Block* block : r.blocks) {
     std::vector<Inst*> kept;
@@ -245,6 +283,13 @@ bool eliminateCommon(Func& f) {
   cse.region(f.body);
   cse.replaced.apply(f.body);
   return cse.changed;
+}
+
+bool mergeLoads(Func& f) {
+  LoadMerger merger;
+  merger.region(f.body);
+  merger.replaced.apply(f.body);
+  return merger.changed;
 }
 
 bool eliminateDead(Func& f) {

@@ -20,6 +20,8 @@ void simplify(Func& f, Module& m);
 bool fold(Func& f, Module& m);
 // One of several equal pure operations.
 bool eliminateCommon(Func& f);
+// Of the lower form: one of several loads from a place that nothing in between writes.
+bool mergeLoads(Func& f);
 // Operations whose results nobody needs.
 bool eliminateDead(Func& f);
 // Moves what a loop does not change in front of it.
