@@ -64,7 +64,7 @@ Result<Scheduled> toLower(Module m, const Machine& machine, Diags& diags) {
 namespace {
 
 // Like a GPU it has no C library.
-constexpr Machine kWorkgroup{.vectorBytes = 16, .vectorRegisters = 32, .threads = 64, .scratchBytes = 4, .matrices = true, .libm = false};
+constexpr Machine kWorkgroup{.vectorBytes = 16, .vectorRegisters = 32, .threads = 64, .scratchBytes = 4, .matrices = true, .subgroups = true, .libm = false};
 
 Result<std::unique_ptr<Executable>> interpretLowered(Module m, const Machine& machine, Diags& diags) {
   auto scheduled = toLower(std::move(m), machine, diags);

@@ -17,6 +17,7 @@ struct Machine {
   bool fma = true;           // whether it multiplies and adds in one step; where not, products that may round are rounded
   bool matrices = false;     // whether subgroups of 32 threads multiply matrices of f16: lo.matrix_dot
   bool scales = false;       // lo.scale is an instruction; without it, it is written out
+  bool subgroups = false;    // whether threads whose numbers differ in the lowest five bits swap values: lo.subgroup_swap
   bool exp2 = false;         // whether it has exp2 itself, of which exp is made: less exact, but one instruction
   bool libm = true;          // whether a C library has the functions on f32 that are dear to write out; without it, they are, and fma may round twice
 };

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <list>
 #include <map>
 #include <set>
 #include <tuple>
@@ -188,6 +189,11 @@ class Lowering {
   void threadsLoop(int64_t count, const std::function<void(Value*)>& body);
   void shareLoop(int64_t count, const std::function<void(Value*)>& body);  // the same for more iterations than threads
   void combinePartials(const Inst& reduce);
+  int firstThreadBit(size_t axis) const;
+  Value* threadField(Value* t, int first, int count);
+  std::vector<int> partialThreadBits() const;
+  const Layout* partialLayout(const std::vector<int>& partial);
+  void combineInSubgroups(const Inst& reduce, const std::vector<int>& partial, int threadBits);
   // The layout of tiles of a shape. Of a product's sums a thread has a rectangle, its columns in groups of lanes that stand apart.
   const Layout* layoutOf(const Type& type);
   const Layout* keptLayout(const Value* v);  // null where it is a buffer for all threads
@@ -264,6 +270,7 @@ class Lowering {
   const Layout* layout_ = nullptr;                  // of the nest, if it touches a tile that has one
   bool writtenOut_ = false;                         // its loops over a thread's elements
   std::map<std::vector<int64_t>, Layout> layouts_;  // by shape
+  std::list<Layout> partialLayouts_;
   std::set<const Inst*> matrixDots_;
   std::set<const Value*> halves_;                   // operands of those: in memory as they are
   std::set<const Value*> transposed_;               // of these: what was contiguous along columns stays so

@@ -17,6 +17,7 @@ namespace nereid {
 namespace {
 
 constexpr int64_t kRadix = 16;  // partial results that one thread combines at a time
+constexpr int kSubgroupBits = 5;
 constexpr int kOwnBits = 6;     // log2 of the sums of a product that a thread holds
 constexpr int64_t kWrittenOutDepth = 16;  // of a product: the loop along K is written out
 
@@ -325,55 +326,84 @@ void Lowering::emitSharedDot(const Inst& dot) {
   }
 }
 
+// The first of an axis's bits of the thread's number: what the nest's layout says, or the contiguous axis first.
+int Lowering::firstThreadBit(size_t axis) const {
+  if (layout_) {
+    for (size_t i = 0; i < axisOfBit_.size(); ++i)
+      if (axisOfBit_[i] == static_cast<int>(axis) && bitInAxis_[i] == 0) return layout_->place[i];
+    return 0;
+  }
+  if (static_cast<int>(axis) == contiguousAxis_) return 0;
+  int first = contiguousAxis_ >= 0 ? axes_[static_cast<size_t>(contiguousAxis_)].threadBits : 0;
+  for (size_t a = 0; a < axis; ++a)
+    if (static_cast<int>(a) != contiguousAxis_) first += axes_[a].threadBits;
+  return first;
+}
+
+// Of each bit of a partial result's number within its group, the bit of the number of the thread that finds it.
+std::vector<int> Lowering::partialThreadBits() const {
+  std::vector<int> out;
+  for (size_t a = 0; a < axes_.size(); ++a)
+    for (int i = 0; axes_[a].isReduced && i < axes_[a].threadBits; ++i) out.push_back(firstThreadBit(a) + i);
+  return out;
+}
+
+// Partial results that each thread keeps until subgroups have combined them; null where they cannot be named by constants.
+const Layout* Lowering::partialLayout(const std::vector<int>& partial) {
+  if (!machine_.subgroups || std::none_of(partial.begin(), partial.end(), [](int bit) { return bit < kSubgroupBits; })) return nullptr;
+  Layout l;
+  l.place = partial;
+  l.threadBits = log2(machine_.threads);
+  std::vector<size_t> own;  // bits of the results' index, those of lanes first
+  for (size_t i = 0; i < axisOfBit_.size(); ++i) {
+    const Axis& axis = axes_[static_cast<size_t>(axisOfBit_[i])];
+    if (axis.isReduced) continue;
+    int in = bitInAxis_[i] - axis.laneBits;
+    l.place.push_back(in >= 0 && in < axis.threadBits ? firstThreadBit(static_cast<size_t>(axisOfBit_[i])) + in : 0);
+    if (in >= 0 && in < axis.threadBits) continue;
+    if (in >= 0 && axis.threadBits > 0) return nullptr;
+    if (in < 0) ++l.laneBits;
+    own.insert(in < 0 ? own.begin() + l.laneBits - 1 : own.end(), l.place.size() - 1);
+  }
+  if (!own.empty() && !writtenOut_) return nullptr;
+  for (size_t k = 0; k < own.size(); ++k) l.place[own[k]] = ~static_cast<int>(k);
+  l.ownBits = static_cast<int>(own.size());
+  return &partialLayouts_.emplace_back(std::move(l));
+}
+
 void Lowering::emitShared(const Nest& nest) {
   dealThreads(nest);
   const Type kI64 = Type::scalar(Elem::I64);
   int bits = 0, outer = 0;
-  partialBits_ = 0;
   for (const Axis& axis : axes_) {
     bits += axis.threadBits;
-    if (axis.isReduced) partialBits_ += axis.threadBits;
     if (!axis.isReduced) outer += axis.bits;
   }
-  note("  ", int64_t{1} << bits, " threads share it", partialBits_ ? cat(", ", int64_t{1} << partialBits_, " each reduction") : "");
+  const std::vector<int> partial = partialThreadBits();
+  partialBits_ = static_cast<int>(partial.size());
+  const Layout* layout = partialLayout(partial);
+  note("  ", int64_t{1} << bits, " threads share it", partialBits_ ? cat(", ", int64_t{1} << partialBits_, " each reduction", layout ? ", within subgroups by swaps" : "") : "");
   partials_.clear();
   for (const Root& root : nest.roots) {
     if (root.kind != Root::Combine) continue;
     for (Value* v : root.inst->results)
-      if (partialBits_ > 0 || !v->type.isTile()) partials_[v] = allocateElements(storedType(v), int64_t{1} << (outer + partialBits_));
+      if (partialBits_ > 0 || !v->type.isTile()) partials_[v] = allocateElements(storedType(v), layout ? int64_t{1} << (layout->ownBits + log2(machine_.threads)) : int64_t{1} << (outer + partialBits_), layout);
   }
   std::vector<const Inst*> reductions;
   for (const Root& root : nest.roots)
     if (root.kind == Root::Combine && partials_.count(root.inst->results[0])) reductions.push_back(root.inst);
   threadsLoop(int64_t{1} << bits, [&](Value* t) {
     partialLevel_ = top();
-    auto part = [&](Value* of, int shift, int count) {
-      Lowval v = emitOp(Op::ShRUI, {{of, partialLevel_}, {index(shift), 0}}, kI64);
-      return emitOp(Op::AndI, {v, {index((int64_t{1} << count) - 1), 0}}, kI64).v;
-    };
-    // The contiguous axis has the lowest bits.
-    int shift = 0;
     Value* reduced = nullptr;
     int reducedBits = 0;
-    auto give = [&](Axis& axis, int from) {
-      axis.thread = part(t, from, axis.threadBits);
-      if (!axis.isReduced) return;
+    for (size_t a = 0; a < axes_.size(); ++a) {
+      Axis& axis = axes_[a];
+      if (axis.threadBits == 0) continue;
+      axis.thread = threadField(t, firstThreadBit(a), axis.threadBits);
+      if (!axis.isReduced) continue;
       Value* moved = emitOp(Op::ShLI, {{axis.thread, partialLevel_}, {index(reducedBits), 0}}, kI64).v;
       reduced = reduced ? emitOp(Op::OrI, {{reduced, partialLevel_}, {moved, partialLevel_}}, kI64).v : moved;
       reducedBits += axis.threadBits;
-    };
-    auto giveNext = [&](Axis& axis) {
-      if (axis.threadBits == 0) return;
-      give(axis, shift);
-      shift += axis.threadBits;
-    };
-    if (layout_) {
-      for (size_t i = 0; i < axisOfBit_.size(); ++i)
-        if (Axis& axis = axes_[static_cast<size_t>(axisOfBit_[i])]; bitInAxis_[i] == 0 && axis.threadBits > 0) give(axis, layout_->place[i]);
-    } else {
-      if (contiguousAxis_ >= 0) giveNext(axes_[static_cast<size_t>(contiguousAxis_)]);
-      for (size_t a = 0; a < axes_.size(); ++a)
-        if (static_cast<int>(a) != contiguousAxis_) giveNext(axes_[a]);
     }
     partialAxis_ = static_cast<int>(axes_.size());
     Axis part_;
@@ -389,8 +419,97 @@ void Lowering::emitShared(const Nest& nest) {
     axis.threadBits = 0;
     axis.thread = nullptr;
   }
-  for (const Inst* reduce : reductions) combinePartials(*reduce);
+  for (const Inst* reduce : reductions) {
+    if (layout) combineInSubgroups(*reduce, partial, bits);
+    combinePartials(*reduce);
+  }
   partials_.clear();
+}
+
+// `count` bits of a thread's number.
+Value* Lowering::threadField(Value* t, int first, int count) {
+  const Type kI64 = Type::scalar(Elem::I64);
+  Lowval v = emitOp(Op::ShRUI, {{t, top()}, {index(first), 0}}, kI64);
+  return emitOp(Op::AndI, {v, {index((int64_t{1} << count) - 1), 0}}, kI64).v;
+}
+
+// Partial results that threads keep: those of a subgroup become one, in memory for all threads, where the rest are combined.
+void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& partial, int threadBits) {
+  const Type kI64 = Type::scalar(Elem::I64);
+  const Layout& layout = *partials_.at(reduce.results[0]).layout;
+  const int64_t own = int64_t{1} << layout.ownBits, threads = int64_t{1} << threadBits;
+  size_t n = reduce.results.size();
+  std::vector<BufferRef> mine, theirs;
+  for (const Value* v : reduce.results) {
+    mine.push_back(partials_.at(v));
+    theirs.push_back(allocateElements(mine.back().element, own * machine_.threads, &layout));
+  }
+  auto place = [&](const BufferRef& of, Value* t, int64_t k) {
+    Lowval first = emitOp(Op::MulI, {{t, top()}, {index(own), 0}}, kI64);
+    Lowval p = emitOp(Op::AddPtr, {{of.base, 0}, first}, of.base->type, {}, top());
+    return emitOp(Op::AddPtr, {p, {index(k), 0}}, of.base->type, {}, top()).v;
+  };
+  auto read = [&](const BufferRef& from, Value* t, int64_t k, size_t which) {
+    Inst* load = at(top()).create(Op::LoLoad, {place(from, t, k)}, {from.element});
+    load->segments = {1, 0, 0};
+    return convert({load->result(), top()}, reduce.operands[which]->type.element());
+  };
+  auto write = [&](Value* to, Lowval v, const BufferRef& as) { at(top()).create(Op::LoStore, {to, convert(v, as.element).v}, {})->segments = {1, 1, 0}; };
+  auto combine = combineOf(reduce);
+  int64_t done = 0;  // bits of the thread's number
+  for (int bit : partial) {
+    if (bit >= kSubgroupBits) continue;
+    done |= int64_t{1} << bit;
+    for (size_t k = 0; k < n; ++k)
+      at(top()).create(Op::LoSubgroupSwap, {theirs[k].base, mine[k].base}, {}, {{Attr::Bit, int64_t{bit}}, {Attr::Threads, threads}, {Attr::Own, own}});
+    threadsLoop(threads, [&](Value* t) {
+      for (int64_t e = 0; e < own; ++e) {
+        std::vector<Lowval> args;
+        for (const auto& from : {mine, theirs})
+          for (size_t k = 0; k < n; ++k) args.push_back(read(from[k], t, e, k));
+        std::vector<Lowval> out = combine ? std::vector<Lowval>{emitOp(combine->op, {args[0], args[1]}, reduce.operand(0)->type.element(), {}, top())}
+                                          : emitRegion(*reduce.regions[0], args, top());
+        for (size_t k = 0; k < n; ++k) write(place(mine[k], t, e), out[k], mine[k]);
+      }
+    });
+  }
+  // The first of each subgroup tells what it has.
+  std::vector<int> rest;
+  for (int bit : partial)
+    if (bit >= kSubgroupBits) rest.push_back(bit);
+  const bool isTile = reduce.results[0]->type.isTile();
+  int64_t results = isTile ? reduce.results[0]->type.numel() : 1;
+  partialBits_ = static_cast<int>(rest.size());
+  std::vector<BufferRef> to;
+  for (size_t k = 0; k < n; ++k) to.push_back(isTile && rest.empty() ? buffer_.at(reduce.results[k]) : allocateElements(mine[k].element, results << rest.size()));
+  threadsLoop(threads, [&](Value* t) {
+    Value* others = emitOp(Op::AndI, {{t, top()}, {index(done), 0}}, kI64).v;
+    Inst* branch = at(top()).ifElse(at(top()).cmpI(CmpIPred::Eq, others, index(0)), {}, false);
+    levels_.push_back(&branch->regions[0]->entry());
+    // Where thread and element stand: the rest of the partial results' numbers below the results' index.
+    std::vector<int> bits = rest;
+    bits.insert(bits.end(), layout.place.begin() + static_cast<long>(partial.size()), layout.place.end());
+    Lowval first{index(0), 0};
+    for (size_t i = 0; i < bits.size();) {
+      size_t end = i + 1;
+      while (bits[i] >= 0 && end < bits.size() && bits[end] == bits[end - 1] + 1) ++end;
+      if (bits[i] >= 0) {
+        Lowval field{threadField(t, bits[i], static_cast<int>(end - i)), top()};
+        first = emitOp(Op::AddI, {first, emitOp(Op::MulI, {field, {index(int64_t{1} << i), 0}}, kI64)}, kI64);
+      }
+      i = end;
+    }
+    for (int64_t e = 0; e < own; ++e) {
+      int64_t more = 0;
+      for (size_t i = 0; i < bits.size(); ++i)
+        if (bits[i] < 0 && (e >> ~bits[i] & 1)) more += int64_t{1} << i;
+      Lowval where = emitOp(Op::AddI, {first, {index(more), 0}}, kI64);
+      for (size_t k = 0; k < n; ++k) write(emitOp(Op::AddPtr, {{to[k].base, 0}, where}, to[k].base->type, {}, top()).v, read(mine[k], t, e, k), to[k]);
+    }
+    at(top()).yield({});
+    levels_.pop_back();
+  });
+  for (size_t k = 0; k < n; ++k) partials_[reduce.results[k]] = to[k];
 }
 
 // One value of each group of partial results, in steps of kRadix.

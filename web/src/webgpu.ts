@@ -76,11 +76,10 @@ export async function openGpu(options: OpenOptions): Promise<GpuDevice | undefin
   return new GpuDevice(gpu, device, adapter.info, options.print ?? console.log);
 }
 
-// What kernels take matrix units to be: subgroups of 32 threads, f16 times f16 with sums of f32, 16 by 16 by 16.
+// What kernels take matrix units to be: f16 times f16 with sums of f32, 16 by 16 by 16.
 function hasMatrices(info: GPUAdapterInfo): boolean {
   type Config = { componentType: string; resultComponentType: string; M: number; N: number; K: number };
-  const { subgroupMinSize, subgroupMaxSize, subgroupMatrixConfigs } = info as GPUAdapterInfo & { subgroupMatrixConfigs?: Iterable<Config> };
-  if (subgroupMinSize !== 32 || subgroupMaxSize !== 32) return false;
+  const { subgroupMatrixConfigs } = info as GPUAdapterInfo & { subgroupMatrixConfigs?: Iterable<Config> };
   return [...(subgroupMatrixConfigs ?? [])].some((c) => c.componentType === "f16" && c.resultComponentType === "f32" && c.M === 16 && c.N === 16 && c.K === 16);
 }
 
@@ -131,7 +130,7 @@ export class GpuDevice implements Device {
   readonly gpu: GPUDevice;
   /** What it is. */
   readonly info: GPUAdapterInfo;
-  /** What kernels may use of it: `shader-f16`, `subgroups`, `subgroup-matrix`, ... */
+  /** What kernels may use of it: `shader-f16`, `subgroups`, `subgroups-32` (all have 32 threads), `subgroup-matrix`, ... */
   readonly features: ReadonlySet<string>;
   /** @internal */
   readonly limits: Limits;
@@ -167,6 +166,7 @@ export class GpuDevice implements Device {
     this.gpu = gpu;
     this.info = info;
     const features = new Set([...gpu.features].map((name) => kNames[name] ?? name));
+    if (info.subgroupMinSize === 32 && info.subgroupMaxSize === 32 && features.has("subgroups")) features.add("subgroups-32");
     if (!hasMatrices(info)) features.delete("subgroup-matrix");
     this.features = features;
     this.limits = {} as Limits; // WebGPU's own take time to ask

@@ -38,9 +38,11 @@ Result<Variant> Emitter::run() {
   out.scratchBytes = scratchBytes_ > kWorkgroupBytes ? (scratchBytes_ + 255) / 256 * 256 : 0;
   out.reports = reports_;
   out.matrices = usesMatrices_;
-  if (usesHalves_ || usesMatrices_) out.features = {"shader-f16"};
+  out.subgroups = usesSubgroups_ || usesMatrices_;
+  if (usesHalves_ || usesMatrices_) out.features.push_back("shader-f16");
+  if (usesSubgroups_ || usesMatrices_) out.features.push_back("subgroups-32");
   if (usesMatrices_) {
-    out.features.insert(out.features.end(), {"subgroups", "subgroup-matrix"});
+    out.features.push_back("subgroup-matrix");
     int64_t bytes = scratchBytes_ > kWorkgroupBytes ? 0 : scratchBytes_;
     for (const Memory& m : memories_)
       if (m.of == Memory::Vectors || m.of == Memory::Halves || m.of == Memory::Part) bytes += m.bytes;
@@ -52,7 +54,8 @@ Result<Variant> Emitter::run() {
 std::string Emitter::module() {
   std::string out;
   if (usesHalves_ || usesMatrices_) out = "enable f16;\n";
-  if (usesMatrices_) out += "enable subgroups;\nenable chromium_experimental_subgroup_matrix;\ndiagnostic(off, chromium.subgroup_matrix_uniformity);\n";
+  if (usesSubgroups_ || usesMatrices_) out += "enable subgroups;\n";
+  if (usesMatrices_) out += "enable chromium_experimental_subgroup_matrix;\ndiagnostic(off, chromium.subgroup_matrix_uniformity);\n";
   out += cat("// Kernel ", f_.name, "\n@group(0) @binding(0) var<uniform> params: array<vec4u, ", (4 + 2 * f_.params.size() + 3) / 4, ">;\n");
   int binding = 1;
   for (const Memory& m : memories_)
@@ -777,6 +780,7 @@ void Emitter::inst(const Inst& i) {
     case Op::LoStore: case Op::LoScatter: store(i); return;
     case Op::LoAtomicRMW: case Op::LoAtomicCAS: atomic(i); return;
     case Op::LoMatrixDot: case Op::LoMatrixZero: case Op::LoMatrixGet: case Op::LoMatrixPut: matrix(i); return;
+    case Op::LoSubgroupSwap: swap(i); return;
     case Op::LoPrint: case Op::LoAssert: report(i); return;
     case Op::LoAlloc: case Op::AddPtr: case Op::PtrToInt: address(i); return;
     default: break;
@@ -844,11 +848,11 @@ constexpr int64_t kMostWorkgroupBytes = 49152;  // of what GPUs with matrix unit
 int64_t workgroupBytes(const Variant& v) { return v.limits.empty() ? 0 : v.limits[0].second; }
 
 // Plans, lowers and writes the kernel for so many threads: texts for different arguments and for any, on matrix units or else with and without f16.
-bool writeFor(const Func& kernel, int threads, bool matrices, bool lines, Shader& out, Diags& diags) {
+bool writeFor(const Func& kernel, int threads, bool matrices, bool subgroups, bool lines, Shader& out, Diags& diags) {
   Plan plan = makePlan(kernel, {.threads = threads});
   std::vector<Variant> found[2];  // without f16, with it
   for (bool distinct : {true, false}) {
-    Machine machine{.vectorBytes = 16, .vectorRegisters = 32, .threads = threads, .scratchBytes = 4, .distinct = distinct, .matrices = matrices, .exp2 = matrices, .libm = false};
+    Machine machine{.vectorBytes = 16, .vectorRegisters = 32, .threads = threads, .scratchBytes = 4, .distinct = distinct, .matrices = matrices, .subgroups = subgroups, .exp2 = matrices, .libm = false};
     auto lowered = lower(kernel, plan, machine, diags);
     if (!lowered) return false;
     Func& f = *lowered->module.kernel();
@@ -858,10 +862,10 @@ bool writeFor(const Func& kernel, int threads, bool matrices, bool lines, Shader
       Emitter emitter(f, machine.threads, lowered->scratchBytes - lowered->ownBytes, distinct, halves, lines, diags);
       auto variant = emitter.run();
       if (!variant) return false;
-      if (matrices && !variant->matrices) return true;
+      if ((matrices && !variant->matrices) || (subgroups && !variant->subgroups)) return true;
       out.arrays = emitter.arrays();
       out.sites = emitter.sites();
-      if (halves && variant->features.empty()) continue;
+      if (halves && std::find(variant->features.begin(), variant->features.end(), "shader-f16") == variant->features.end()) continue;
       variant->aliases = !distinct;
       found[halves].push_back(std::move(*variant));
     }
@@ -871,8 +875,14 @@ bool writeFor(const Func& kernel, int threads, bool matrices, bool lines, Shader
     // What holds for all arguments needs no text of its own for different ones.
     if (variants.size() == 2 && variants[0].text == variants[1].text) variants.erase(variants.begin());
     for (Variant& v : variants) {
-      std::string base = matrices ? "matrix" : halves ? "f16" : "";
-      v.suffix = v.aliases ? base : cat(base, base.empty() ? "" : ".", "distinct");
+      std::string& suffix = v.suffix;
+      auto add = [&](bool has, std::string_view word) {
+        if (has) suffix += cat(suffix.empty() ? "" : ".", word);
+      };
+      add(matrices, "matrix");
+      add(subgroups && !matrices, "subgroups");
+      add(halves && !matrices, "f16");
+      add(!v.aliases, "distinct");
       out.variants.push_back(std::move(v));
     }
   }
@@ -887,14 +897,17 @@ Result<Shader> write(const Func& kernel, bool lines, Diags& diags) {
   walk(kernel.body, [&](const Inst& i) { halves |= i.op == Op::Dot && i.operand(0)->type.elem == Elem::F16 && i.result()->type.elem == Elem::F32; });
   // Fewer threads need less memory in common.
   for (int threads = threadsFor(kernel, true); halves && threads >= 32; threads /= 2) {
-    if (!writeFor(kernel, threads, true, lines, out, diags)) return std::unexpected(Failed{});
+    if (!writeFor(kernel, threads, true, true, lines, out, diags)) return std::unexpected(Failed{});
     if (out.variants.empty()) break;
     int64_t most = 0;
     for (const Variant& v : out.variants) most = std::max(most, workgroupBytes(v));
     if (most <= kMostWorkgroupBytes) break;
     out.variants.clear();
   }
-  if (!writeFor(kernel, threadsFor(kernel, false), false, lines, out, diags)) return std::unexpected(Failed{});
+  bool reduces = false;
+  walk(kernel.body, [&](const Inst& i) { reduces |= i.op == Op::Reduce; });
+  for (bool subgroups : {true, false})
+    if ((!subgroups || reduces) && !writeFor(kernel, threadsFor(kernel, false), false, subgroups, lines, out, diags)) return std::unexpected(Failed{});
   return out;
 }
 

@@ -152,6 +152,7 @@ class Emitter {
   void store(const Inst& inst);
   void atomic(const Inst& inst);
   void matrix(const Inst& inst);
+  void swap(const Inst& inst);
   void report(const Inst& inst);
   void address(const Inst& inst);
   std::string ownElement(const Value* pointer, int lane, int64_t index);
@@ -199,7 +200,7 @@ class Emitter {
   Divisibility divisibility_;
   PtrMap<const Value*, int64_t> vectorAt_, scratchAt_;  // where scratch buffers begin: in Vectors, or in what is left
   bool usesScratch_ = false;
-  bool usesMatrices_ = false, usesHalves_ = false;
+  bool usesMatrices_ = false, usesHalves_ = false, usesSubgroups_ = false;
 };
 
 // The text of helper functions and of what they call, each once, in the order of their names within what they need.

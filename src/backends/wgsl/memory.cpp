@@ -510,6 +510,15 @@ void Emitter::matrix(const Inst& inst) {
   }
 }
 
+// ---- subgroups of 32 threads, which are numbered as the workgroup's
+
+void Emitter::swap(const Inst& inst) {
+  usesSubgroups_ = true;
+  auto name_ = [&](size_t k) { return memories_[static_cast<size_t>(rep(inst.operand(k)).memory)].name; };
+  for (int64_t k = 0; k < inst.integer(Attr::Own); ++k)
+    line(cat(name_(0), "[", k, "] = subgroupShuffleXor(", name_(1), "[", k, "], ", int64_t{1} << inst.integer(Attr::Bit), "u);"));
+}
+
 // ---- assertions and prints: a site and values, behind each other in the report
 
 void Emitter::report(const Inst& inst) {

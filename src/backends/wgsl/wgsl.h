@@ -13,14 +13,14 @@ namespace nereid::wgsl {
 
 // One shader of a kernel, for devices that have `features` (names of WebGPU's) and more than WebGPU's default `limits`.
 struct Variant {
-  std::string suffix;  // of its file: "", "distinct", and these behind "f16" and "matrix"
+  std::string suffix;  // of its file: "", "distinct", and these behind "subgroups", "f16", both, and "matrix"
   std::vector<std::string> features;
   std::vector<std::pair<std::string, int64_t>> limits;
   std::string text;
   int threads = 0;
   int64_t scratchBytes = 0;  // of a workgroup, in the last binding; 0 where the workgroup's own memory holds it
   bool reports = false;      // whether it has assertions or prints
-  bool matrices = false;     // whether it asks for them
+  bool matrices = false, subgroups = false;  // whether it asks for them
   bool aliases = false;      // whether it is right also where several arguments are in one buffer
 };
 
