@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// The tests on a machine with a GPU that cannot build them. This stands in for web/dist/node-run.js, runs each job by it, and packs the job with its
+// result into a folder, which replay.mjs runs again elsewhere:
+//   NEREID_NODE_RUNNER=bench/gpu/record.mjs RECORD=FOLDER build/bin/nereid_runner tests/ops tests/lang --targets interp,webgpu
+import { spawn } from "node:child_process";
+import { appendFileSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+
+const folder = process.env.RECORD;
+const runner = spawn(process.execPath, [fileURLToPath(new URL("../../web/dist/node-run.js", import.meta.url)), ...process.argv.slice(2)], { stdio: ["pipe", "pipe", "inherit"] });
+if (process.argv.length > 2) {
+  runner.stdout.pipe(process.stdout);
+  runner.on("exit", (code) => process.exit(code ?? 1));
+} else {
+  mkdirSync(folder, { recursive: true });
+  const answers = createInterface({ input: runner.stdout })[Symbol.asyncIterator]();
+  for await (const job of createInterface({ input: process.stdin })) {
+    const home = dirname(job), files = {};
+    const read = (name) => readFileSync(join(home, name)).toString("base64");
+    const names = readdirSync(home);
+    for (const name of names) files[name] = read(name);
+    runner.stdin.write(`${job}\n`);
+    for (;;) {
+      const { value: line } = await answers.next();
+      process.stdout.write(`${line}\n`);
+      if (line === undefined || line.startsWith("print ")) continue;
+      const results = Object.fromEntries(names.filter((n) => n.endsWith(".bin")).map((n) => [n, read(n)]));
+      const record = gzipSync(JSON.stringify({ files, answer: line, results }));
+      const size = Buffer.alloc(4);
+      size.writeUInt32LE(record.length);
+      appendFileSync(join(folder, "jobs"), Buffer.concat([size, record]));
+      break;
+    }
+  }
+  process.exit(0);
+}
