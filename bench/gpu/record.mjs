@@ -11,7 +11,7 @@ import { gzipSync } from "node:zlib";
 
 const folder = process.env.RECORD;
 const runner = spawn(process.execPath, [fileURLToPath(new URL("../../web/dist/node-run.js", import.meta.url)), ...process.argv.slice(2)], { stdio: ["pipe", "pipe", "inherit"] });
-if (process.argv.length > 2) {
+if (!process.argv.includes("--serve")) {
   runner.stdout.pipe(process.stdout);
   runner.on("exit", (code) => process.exit(code ?? 1));
 } else {
@@ -25,13 +25,18 @@ if (process.argv.length > 2) {
     runner.stdin.write(`${job}\n`);
     for (;;) {
       const { value: line } = await answers.next();
-      process.stdout.write(`${line}\n`);
-      if (line === undefined || line.startsWith("print ")) continue;
+      if (line === undefined) process.exit(1);
+      if (line.startsWith("print ")) {
+        process.stdout.write(`${line}\n`);
+        continue;
+      }
       const results = Object.fromEntries(names.filter((n) => n.endsWith(".bin")).map((n) => [n, read(n)]));
       const record = gzipSync(JSON.stringify({ files, answer: line, results }));
       const size = Buffer.alloc(4);
       size.writeUInt32LE(record.length);
       appendFileSync(join(folder, "jobs"), Buffer.concat([size, record]));
+      // The folder goes away with the answer.
+      process.stdout.write(`${line}\n`);
       break;
     }
   }

@@ -4,7 +4,7 @@
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
-import { Jobs } from "../../web/dist/jobs.js";
+import { Jobs } from "../../web/src/jobs.ts";
 
 const dawn = createRequire(import.meta.url)(process.env.DAWN_NODE);
 Object.assign(globalThis, dawn.globals);

@@ -175,8 +175,6 @@ class FetchAhead {
   void fetch(const Mover& mover, Block* to, ValueMap map) {
     const Block& source = mover.loop->regions[0]->entry();
     Builder b(m_, to, mover.loop->loc);
-    for (const Inst* load : mover.loads)
-      for (size_t k = 0; k < std::min<size_t>(load->operands.size(), 2); ++k) bring(load->operand(k), source, to, map);
     Value* range[3];
     for (size_t k = 0; k < 3; ++k) range[k] = copied(mover.loop->operand(k), to, map);
     Inst* threads = b.forLoop(range[0], range[1], range[2], {});
@@ -194,16 +192,6 @@ class FetchAhead {
       in.create(Op::LoStore, {place(in, held_.at(load), body.args[0], load->result()->type), read->result()}, {})->segments = {1, 1, 0};
     }
     in.yield({});
-  }
-  // Copies to `to` what `v` needs of the loop's body, outside of the loop over threads.
-  void bring(Value* v, const Block& threads, Block* to, ValueMap& map) {
-    if (map.count(v)) return;
-    if (v->def && v->def->parent == body_) {
-      copied(v, to, map);
-      return;
-    }
-    if (v->def && v->def->parent == &threads)
-      for (Value* o : v->def->operands) bring(o, threads, to, map);
   }
   // The value with `map` applied, of copies at the end of `to` where operations of the loop need it.
   Value* copied(Value* v, Block* to, ValueMap& map) {

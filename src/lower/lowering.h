@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <list>
 #include <map>
 #include <set>
 #include <tuple>
@@ -269,8 +268,7 @@ class Lowering {
   const BufferRef* nestTarget_ = nullptr;
   const Layout* layout_ = nullptr;                  // of the nest, if it touches a tile that has one
   bool writtenOut_ = false;                         // its loops over a thread's elements
-  std::map<std::vector<int64_t>, Layout> layouts_;  // by shape
-  std::list<Layout> partialLayouts_;
+  std::map<std::vector<int64_t>, Layout> layouts_;  // by shape; of partial results by numbers below 0
   std::set<const Inst*> matrixDots_;
   std::set<const Value*> halves_;                   // operands of those: in memory as they are
   std::set<const Value*> transposed_;               // of these: what was contiguous along columns stays so

@@ -368,7 +368,7 @@ const Layout* Lowering::partialLayout(const std::vector<int>& partial) {
   if (!own.empty() && !writtenOut_) return nullptr;
   for (size_t k = 0; k < own.size(); ++k) l.place[own[k]] = ~static_cast<int>(k);
   l.ownBits = static_cast<int>(own.size());
-  return &partialLayouts_.emplace_back(std::move(l));
+  return &(layouts_[{-1 - static_cast<int64_t>(layouts_.size())}] = std::move(l));
 }
 
 void Lowering::emitShared(const Nest& nest) {
@@ -490,15 +490,8 @@ void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& pa
     std::vector<int> bits = rest;
     bits.insert(bits.end(), layout.place.begin() + static_cast<long>(partial.size()), layout.place.end());
     Lowval first{index(0), 0};
-    for (size_t i = 0; i < bits.size();) {
-      size_t end = i + 1;
-      while (bits[i] >= 0 && end < bits.size() && bits[end] == bits[end - 1] + 1) ++end;
-      if (bits[i] >= 0) {
-        Lowval field{threadField(t, bits[i], static_cast<int>(end - i)), top()};
-        first = emitOp(Op::AddI, {first, emitOp(Op::MulI, {field, {index(int64_t{1} << i), 0}}, kI64)}, kI64);
-      }
-      i = end;
-    }
+    for (size_t i = 0; i < bits.size(); ++i)
+      if (bits[i] >= 0) first = emitOp(Op::AddI, {first, emitOp(Op::MulI, {{threadField(t, bits[i], 1), top()}, {index(int64_t{1} << i), 0}}, kI64)}, kI64);
     for (int64_t e = 0; e < own; ++e) {
       int64_t more = 0;
       for (size_t i = 0; i < bits.size(); ++i)

@@ -102,16 +102,20 @@ void Emitter::convert(const Inst& inst) {
       return;
     }
     case Op::ExtF: case Op::TruncF: {
-      bool widens = inst.op == Op::ExtF, fast = halves_ && (widens ? from : t).elem == Elem::F16;
-      usesHalves_ |= fast;
-      if (fast && !widens && lanes(t) % 2 == 0) {
+      // The device's own rounding, where it has f16; the way back is by bits, or drivers would take the two for nothing.
+      if (halves_ && t.elem == Elem::F16) {
+        usesHalves_ = true;
         Rep r{{}, kind(v), -1};
-        for (int k = 0; k < lanes(t); k += 2) r.words.push_back(copy(cat(help("f16_pair"), "(", a(k), ", ", a(k + 1), ")")));
+        if (lanes(t) % 2 == 0)
+          for (int k = 0; k < lanes(t); k += 2) r.words.push_back(copy(cat(help("f16_pair"), "(", a(k), ", ", a(k + 1), ")")));
+        else
+          r.lane.push_back(copy(i(cat(help("f16_pair"), "(", a(0), ", 0.0f)"))));
         unpack(r, t.element());
         define(v, std::move(r));
         return;
       }
-      const char* f = (widens ? from : t).elem == Elem::BF16 ? (widens ? "bf16_value" : "bf16_bits") : fast ? (widens ? "f16_value_fast" : "f16_bits_fast") : widens ? "f16_value" : "f16_bits";
+      bool widens = inst.op == Op::ExtF;
+      const char* f = (widens ? from : t).elem == Elem::BF16 ? (widens ? "bf16_value" : "bf16_bits") : widens ? "f16_value" : "f16_bits";
       each(inst, [&](int k) { return cat(help(f), "(", a(k), ")"); });
       return;
     }
@@ -254,14 +258,22 @@ void Emitter::floats(const Inst& inst) {
     case Op::SubF: {
       // What rounding takes away is what such a difference is for (an integer by way of a large constant, Kahan's sum), and drivers compute as if there were
       // none: (x + c) - c was x on an H100. Bits they leave alone.
-      bool left = isPartOf(inst.operand(1), inst.operand(0)), right = isPartOf(inst.operand(0), inst.operand(1));
+      bool left = isPartOf(inst.operand(1), inst.operand(0)), right = isPartOf(inst.operand(0), inst.operand(1)) || inst.operand(0) == inst.operand(1);
       if (!left && !right) return infix("-");
       help("rounded");
       each(inst, [&](int k) { return cat(left ? cat("rounded(", a(k), ")") : a(k), " - ", right ? cat("rounded(", b(k), ")") : b(k)); });
       return;
     }
-    case Op::MulF: return infix("*");
-    case Op::DivF: case Op::PreciseDivF: return infix("/");
+    // Drivers take x * 0 for 0 and x / x for 1, which infinities and NaN are not.
+    case Op::MulF: case Op::DivF: case Op::PreciseDivF: {
+      auto bits = constantOf(inst.operand(1));
+      if ((bits && (*bits & 0x7fffffff) == 0) || (inst.op != Op::MulF && inst.operand(0) == inst.operand(1))) {
+        help("rounded");
+        each(inst, [&](int k) { return cat(a(k), inst.op == Op::MulF ? " * rounded(" : " / rounded(", b(k), ")"); });
+        return;
+      }
+      return infix(inst.op == Op::MulF ? "*" : "/");
+    }
     case Op::RemF: return call("remainder", 2, true);
     case Op::NegF: each(inst, [&](int k) { return cat("bitcast<f32>(bitcast<u32>(", a(k), ") ^ 0x80000000u)"); }); return;
     case Op::AbsF: each(inst, [&](int k) { return cat("bitcast<f32>(bitcast<u32>(", a(k), ") & 0x7fffffffu)"); }); return;

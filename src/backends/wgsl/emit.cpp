@@ -217,6 +217,10 @@ void Emitter::findMemories() {
   }
 
   for (Memory& memory : memories_) memory.isPacked = memory.of == Memory::Thread;
+  walk(f_.body, [&](const Inst& i) {
+    if (i.op == Op::LoSubgroupSwap)
+      for (const Value* v : i.operands) memories_[static_cast<size_t>(memoryOf_.at(v))].isPacked = false;
+  });
   bool ordered = false;  // whether atomics order what other programs read and write: then all of it goes past the caches
   walk(f_.body, [&](const Inst& i) {
     used_.insert(i.operands.begin(), i.operands.end());

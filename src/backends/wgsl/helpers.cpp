@@ -63,8 +63,6 @@ constexpr std::array kHelpers = {
            "  var h = select(normal, small, a < 0x38800000u);\n  h = select(h, 0x7c00u, a >= 0x477ff000u);\n  h = select(h, 0x7e00u, a > 0x7f800000u);\n"
            "  return bitcast<i32>(h | ((b >> 16u) & 0x8000u));\n}\n"},
     // With shader-f16.
-    Helper{"f16_value_fast", "", "fn f16_value_fast(x: i32) -> f32 { return f32(bitcast<vec2<f16>>(x).x); }\n"},
-    Helper{"f16_bits_fast", "", "fn f16_bits_fast(x: f32) -> i32 { return bitcast<i32>(vec2<f16>(f16(x), 0.0h)); }\n"},
     Helper{"f16_pair", "", "fn f16_pair(x: f32, y: f32) -> u32 { return bitcast<u32>(vec2<f16>(vec2f(x, y))); }\n"},
     // The device's own, at whose ends nothing is promised.
     Helper{"exp2_fast", "is_nan", "fn exp2_fast(x: f32) -> f32 { return select(exp2(clamp(x, -150.0f, 129.0f)), x, is_nan(x)); }\n"},

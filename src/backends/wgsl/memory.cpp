@@ -30,17 +30,8 @@ std::string Emitter::declarations(const Memory& m, int binding) const {
     std::string word = u > 2 ? cat(at_, "[(i >> 1u) & ", u / 2 - 1, "u]") : at_;
     if (has("get")) appendAll(out, "fn ", m.name, "_get(i: u32) -> u32 { return ", u == 1 ? cat("bitcast<u32>(vec2<f16>(", at_, ", 0.0h))") : cat("extractBits(", word, ", (i & 1u) * 16u, 16u)"), "; }\n");
     if (has("put")) appendAll(out, "fn ", m.name, "_put(i: u32, v: u32) { ", at_, " = bitcast<vec2<f16>>(v).x; }\n");
-    for (int64_t words : {1, 2, 4}) {
-      if (!has(words == 1 ? "put1" : words == 2 ? "put2" : "put4")) continue;
-      appendAll(out, "fn ", m.name, "_put", words, "(i: u32, v: ", words == 1 ? "u32" : cat("vec", words, "u"), ") {");
-      if (2 * words == u) appendAll(out, " ", at_, " = v;");
-      else appendAll(out, " let k = (i >> ", bits(u), "u) + (i >> ", bits(m.columns), "u) * ", kApart / u, "u;");
-      for (int64_t h = 0; h < 2 * words && 2 * words != u; h += u) {
-        std::string part = words == 1 ? "v" : cat("v.", "xyzw"[h / 2], u == 4 ? cat("yzw"[h / 2]) : "");
-        appendAll(out, " ", m.name, "[k + ", h / u, "u] = ", u > 1 ? part : cat("bitcast<vec2<f16>>(", words == 1 ? "v" : cat("v.", "xyzw"[h / 2]), ").", "xy"[h % 2]), ";");
-      }
-      out += " }\n";
-    }
+    // Two, four or eight of them.
+    if (has("put1")) appendAll(out, "fn ", m.name, "_put1(i: u32, v: ", type, ") { ", at_, " = v; }\n");
     return out;
   }
   if (m.of == Memory::Part) {
@@ -63,7 +54,7 @@ std::string Emitter::declarations(const Memory& m, int binding) const {
       one(a, cat("(i: u32) -> u32 { return ", m.isAtomic ? cat("atomicLoad(&", word, ")") : word, "; }"));
     else if (a == "put")
       one(a, cat("(i: u32, v: u32) { ", m.isAtomic ? cat("atomicStore(&", word, ", v)") : cat(word, " = v"), "; }"));
-    else if (a.size() == 4) {  // get2, get4, put2, put4
+    else if (a == "get2" || a == "get4" || a == "put2" || a == "put4") {
       int count = a[3] - '0';
       std::string parts, type_ = cat("vec", count, "u");
       bool isGet = a[0] == 'g';
@@ -164,7 +155,7 @@ std::string Emitter::ownElement(const Value* pointer, int lane, int64_t index) {
 
 bool Emitter::hasVectors(int memory) const {
   auto of = memories_[static_cast<size_t>(memory)].of;
-  return of == Memory::Argument || of == Memory::Vectors || of == Memory::Halves || (of == Memory::Part && memories_[static_cast<size_t>(memory)].unit == 4);
+  return of == Memory::Argument || of == Memory::Vectors || (of == Memory::Halves && memories_[static_cast<size_t>(memory)].unit > 1) || (of == Memory::Part && memories_[static_cast<size_t>(memory)].unit == 4);
 }
 
 // How many words an access takes at once: 4, of elements narrower than a word also 2 or 1, or 0 where it takes them by themselves. They begin at a multiple.
@@ -252,9 +243,10 @@ void Emitter::readVector(const Inst& inst, Rep& r) {
 void Emitter::writeVector(const Inst& inst) {
   const Rep p = rep(inst.operand(0));
   const Value* v = inst.operand(1);
-  int perWord = 32 / bitWidth(v->type.element()), count = wordsAtOnce(inst, v);
+  const Memory& memory = memories_[static_cast<size_t>(p.memory)];
+  bool isHalves = memory.of == Memory::Halves;
+  int perWord = 32 / bitWidth(v->type.element()), count = isHalves ? static_cast<int>(memory.unit / 2) : wordsAtOnce(inst, v);
   const std::vector<std::string> words = wordsOf(v);
-  bool isHalves = memories_[static_cast<size_t>(p.memory)].of == Memory::Halves;
   for (size_t k = 0; k < words.size(); k += static_cast<size_t>(count)) {
     std::string first = plus(p.lane[0], static_cast<int>(k) * perWord);
     // Halves are counted as such.
@@ -262,7 +254,7 @@ void Emitter::writeVector(const Inst& inst) {
     std::string value = words[k];
     for (size_t w = 1; w < static_cast<size_t>(count); ++w) value += cat(", ", words[k + w]);
     if (count > 1) value = cat("vec", count, "u(", value, ")");
-    line(cat(access(p.memory, count == 4 ? "put4" : count == 2 ? "put2" : isHalves ? "put1" : "put"), "(u32(", first, "), ", value, ");"));
+    line(cat(access(p.memory, isHalves ? "put1" : count == 4 ? "put4" : count == 2 ? "put2" : "put"), "(u32(", first, "), ", value, ");"));
   }
 }
 
