@@ -287,15 +287,12 @@ void Emitter::findMatrices() {
     if (i.op == Op::LoMatrixGet || i.op == Op::LoMatrixPut) make(i.operand(i.op == Op::LoMatrixGet ? 0 : 1), Memory::Part, "part", 16, int64_t{8} * 4 * threads_);
   });
   if (!usesMatrices_) return;
-  // Their arrays are of vectors as wide as all accesses.
-  for (Memory& m : memories_) m.unit = m.of == Memory::Halves ? 8 : 4;
+  // Their arrays are of vectors as wide as all that is written.
+  for (Memory& m : memories_) m.unit = 8;
   walk(f_.body, [&](const Inst& i) {
-    bool isStore = i.op == Op::LoStore || i.op == Op::LoScatter;
-    if (!isStore && i.op != Op::LoLoad && i.op != Op::LoGather) return;
+    if (i.op != Op::LoStore && i.op != Op::LoScatter) return;
     Memory& m = memories_[static_cast<size_t>(memoryOf_.at(i.operand(0)))];
-    const Value* value = isStore ? i.operand(1) : i.result();
-    if (m.of == Memory::Halves && isStore) m.unit = std::min<int64_t>(m.unit, std::max(1, 2 * wordsAtOnce(i, value)));
-    if (m.of == Memory::Part && !isVector(i, value)) m.unit = 1;
+    m.unit = std::min<int64_t>(m.unit, std::max(1, 2 * wordsAtOnce(i, i.operand(1))));
   });
   // What stays is packed anew.
   int64_t next = 0;

@@ -42,7 +42,7 @@ struct Memory {
   bool isPacked = false;  // of Thread: narrow elements in words
   int64_t bytes = 0;    // of Vectors and what is for matrix units
   int64_t columns = 0;  // of those: how many stand in a row of memory
-  int64_t unit = 1;     // of Halves and Part: how many elements the array's vectors have
+  int64_t unit = 1;     // of Halves: how many the array's vectors have
   MatrixDeal deal{};    // of Sums
   std::set<std::string> accessors;
 };

@@ -35,10 +35,9 @@ std::string Emitter::declarations(const Memory& m, int binding) const {
     return out;
   }
   if (m.of == Memory::Part) {
-    std::string out = cat("var<workgroup> ", m.name, ": array<", u == 4 ? "vec4f" : "f32", ", ", m.bytes / 4 / u, ">;\n"), at_ = cat(m.name, u == 4 ? "[i >> 2u]" : "[i]");
-    std::string_view n = u == 4 ? "4" : "", words = u == 4 ? "vec4u" : "u32", floats = u == 4 ? "vec4f" : "f32";
-    if (has("get4") || has("get")) appendAll(out, "fn ", m.name, "_get", n, "(i: u32) -> ", words, " { return bitcast<", words, ">(", at_, "); }\n");
-    if (has("put4") || has("put")) appendAll(out, "fn ", m.name, "_put", n, "(i: u32, v: ", words, ") { ", at_, " = bitcast<", floats, ">(v); }\n");
+    std::string out = cat("var<workgroup> ", m.name, ": array<vec4f, ", m.bytes / 16, ">;\n");
+    if (has("get4")) appendAll(out, "fn ", m.name, "_get4(i: u32) -> vec4u { return bitcast<vec4u>(", m.name, "[i >> 2u]); }\n");
+    if (has("put4")) appendAll(out, "fn ", m.name, "_put4(i: u32, v: vec4u) { ", m.name, "[i >> 2u] = bitcast<vec4f>(v); }\n");
     return out;
   }
   std::string type = m.isAtomic ? "atomic<u32>" : unit > 1 ? cat("vec", unit, "u") : "u32";
@@ -155,7 +154,7 @@ std::string Emitter::ownElement(const Value* pointer, int lane, int64_t index) {
 
 bool Emitter::hasVectors(int memory) const {
   auto of = memories_[static_cast<size_t>(memory)].of;
-  return of == Memory::Argument || of == Memory::Vectors || (of == Memory::Halves && memories_[static_cast<size_t>(memory)].unit > 1) || (of == Memory::Part && memories_[static_cast<size_t>(memory)].unit == 4);
+  return of == Memory::Argument || of == Memory::Vectors || (of == Memory::Halves && memories_[static_cast<size_t>(memory)].unit > 1) || of == Memory::Part;
 }
 
 // How many words an access takes at once: 4, of elements narrower than a word also 2 or 1, or 0 where it takes them by themselves. They begin at a multiple.
@@ -471,11 +470,11 @@ void Emitter::matrix(const Inst& inst) {
   if (inst.op != Op::LoMatrixDot) {
     int64_t first = inst.integer(Attr::Offset), column = first % sums.columns / 16, row = first / sums.columns / 16;
     const Memory& between = memory(inst.op == Op::LoMatrixGet ? 0 : 1);
-    std::string part = cat(sums.name, "_", column + (row << deal.columns)), place_ = cat("&", between.name, ", ", group, " * ", 256 / between.unit, "u, "), apart = cat(16 / between.unit, "u");
+    std::string part = cat(sums.name, "_", column + (row << deal.columns)), place_ = cat("&", between.name, ", ", group, " * 64u, ");
     if (inst.op == Op::LoMatrixGet)
-      line(cat("subgroupMatrixStore<row_major>(", place_, part, ", ", apart, ");"));
+      line(cat("subgroupMatrixStore<row_major>(", place_, part, ", 4u);"));
     else
-      line(cat(part, " = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, row_major>(", place_, apart, ");"));
+      line(cat(part, " = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, row_major>(", place_, "4u);"));
     return;
   }
   const Memory &left = memory(1), &right = memory(2);
