@@ -72,6 +72,8 @@ webgpu=$(build/bin/nereid targets --json | grep -c '"name": "webgpu", [^}]*"runs
 if [ "$webgpu" = 1 ]; then
   run webgpu build/bin/nereid_runner --targets interp,webgpu tests/ops tests/lang
   run random_webgpu build/bin/random_programs 3000 100 webgpu
+  # All of tests/ops runs there too, in some minutes.
+  [ -x /usr/bin/chromium ] && run webgpu_chromium env NEREID_NODE_RUNNER=web/test/chromium-run.mjs build/bin/nereid_runner --targets interp,webgpu tests/ops/softmax.ttir tests/ops/reduce.ttir tests/ops/dot.ttir tests/ops/atomics.ttir tests/ops/scan.ttir tests/ops/extremum_nan.ttir
 else
   echo "webgpu skipped: it does not run here"
 fi
@@ -111,6 +113,7 @@ if has numpy; then
   build/bin/nereid targets --json | grep -q '"name": "wasm", [^}]*"runs": true' && run demo_wasm scripts/demo.sh --runs 1 --target wasm
   run targets_vs_interp .venv/bin/python tests/differential/targets_vs_interp.py
   [ "$webgpu" = 1 ] && run webgpu_vs_interp .venv/bin/python tests/differential/targets_vs_interp.py --targets webgpu
+  [ "$webgpu" = 1 ] && run shaders .venv/bin/python tests/differential/shaders.py
   run wasm_modules .venv/bin/python tests/differential/wasm_modules.py
   run same_artefacts .venv/bin/python tests/differential/same_artefacts.py
 else

@@ -19,7 +19,7 @@ constexpr std::array kHelpers = {
     Helper{"report_put", "", "fn report_put(i: u32, v: u32) { if (i < arrayLength(&report)) { atomicStore(&report[i], v); } }\n"},
     // ---- floats
     Helper{"is_nan", "", "fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }\n"},
-    Helper{"rounded", "", "fn rounded(x: f32) -> f32 { return bitcast<f32>(bitcast<u32>(x) | zero); }\n"},
+    Helper{"rounded", "", "fn rounded(x: f32) -> f32 { return bitcast<f32>(bitcast<u32>(x) + zero); }\n"},
     Helper{"copy_sign", "", "fn copy_sign(a: f32, b: f32) -> f32 { return bitcast<f32>((bitcast<u32>(a) & 0x7fffffffu) | (bitcast<u32>(b) & 0x80000000u)); }\n"},
     Helper{"min_nan", "is_nan",
            "fn min_nan(a: f32, b: f32) -> f32 {\n"
