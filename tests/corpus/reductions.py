@@ -157,3 +157,21 @@ def causal_sums(x, out, BM: tl.constexpr, BN: tl.constexpr):
     v = tl.load(x + n[None, :] * BM + m[:, None])
     v = tl.where(m[:, None] >= n[None, :], v, 0.0)
     tl.store(out + m, tl.sum(v, axis=1))
+
+
+# Rows that are masked, or -inf, as a whole; with -inf, huge numbers, infinity, NaN in them.
+# run: softmax_of_special_rows | *fp32,*fp32 | N=64 | 7 | r[448],z[448] | tol=1e-6 | target=1e-6
+# run: softmax_of_special_rows | *fp32:16,*fp32:16 | N=512 | 7 | r[3584],z[3584] | tol=1e-6 | target=1e-6
+@triton.jit
+def softmax_of_special_rows(x_ptr, out_ptr, N: tl.constexpr):
+    row = tl.program_id(0)
+    i = tl.arange(0, N)
+    x = tl.load(x_ptr + row * N + i, mask=(i < N) & (row != 0), other=-float("inf"))
+    x = tl.where((row == 1) & (i % 3 == 0), -float("inf"), x)
+    x = tl.where(row == 2, x * 1e38, x)
+    x = tl.where((row == 3) & (i == 5), float("nan"), x)
+    x = tl.where((row == 4) & (i == 7), float("inf"), x)
+    x = tl.where(row == 5, -float("inf"), x)
+    x -= tl.max(x, 0)
+    e = tl.exp(x)
+    tl.store(out_ptr + row * N + i, e / tl.sum(e, 0))
