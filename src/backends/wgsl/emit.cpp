@@ -905,8 +905,9 @@ Result<Shader> write(const Func& kernel, bool lines, Diags& diags) {
     if (most <= kMostWorkgroupBytes) break;
     out.variants.clear();
   }
+  // Who has subgroups but no matrix units for such a product takes the plain one.
   bool reduces = false;
-  walk(kernel.body, [&](const Inst& i) { reduces |= i.op == Op::Reduce; });
+  if (out.variants.empty()) walk(kernel.body, [&](const Inst& i) { reduces |= i.op == Op::Reduce; });
   for (bool subgroups : {true, false})
     if ((!subgroups || reduces) && !writeFor(kernel, threadsFor(kernel, false), false, subgroups, lines, out, diags)) return std::unexpected(Failed{});
   return out;
