@@ -15,6 +15,14 @@ Inst* Builder::create(Op op, List<Value*> operands, List<Type> results, List<Att
   return inst;
 }
 
+Value* Builder::loadFrom(Value* ptr, Type type) {
+  Inst* inst = create(Op::LoLoad, {ptr}, {type});
+  inst->segments = {1, 0, 0};
+  return inst->result();
+}
+
+void Builder::storeTo(Value* ptr, Value* value) { create(Op::LoStore, {ptr, value}, {})->segments = {1, 1, 0}; }
+
 Value* Builder::make(Op op, List<Value*> operands, List<Attribute> attrs) {
   Type type = operands[0]->type;
   switch (info(op).sig) {

@@ -48,6 +48,9 @@ class Builder {
   Value* addPtr(Value* ptr, Value* offset) { return make(Op::AddPtr, {ptr, offset}); }
   Value* load(Value* ptr, Value* mask = nullptr, Value* other = nullptr);
   Inst* store(Value* ptr, Value* value, Value* mask = nullptr);
+  // The same of the lower form, without masks.
+  Value* loadFrom(Value* ptr, Type type);
+  void storeTo(Value* ptr, Value* value);
 
   // Control. The bodies are made with an entry block (with arguments) and no terminator.
   Inst* forLoop(Value* lower, Value* upper, Value* step, List<Value*> inits);

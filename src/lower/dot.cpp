@@ -124,9 +124,7 @@ void Lowering::emitDot(const Inst& dot) {
     return emitOp(Op::AddPtr, {{base, 0}, elements}, base->type);
   };
   auto read = [&](Lowval pointer, Type stored, int count) -> Lowval {
-    Inst* load = at(top()).create(Op::LoLoad, {pointer.v}, {count > 1 ? Type::vector(stored, count) : stored});
-    load->segments = {1, 0, 0};
-    Lowval v{load->result(), top()};
+    Lowval v{at(top()).loadFrom(pointer.v, count > 1 ? Type::vector(stored, count) : stored), top()};
     if (sum.isInt()) return stored == sum ? v : emitOp(Op::ExtSI, {v}, sum);
     return convert(v, sum);
   };
@@ -182,7 +180,7 @@ void Lowering::emitDot(const Inst& dot) {
     for (int r = 0; r < rows; ++r) {
       Lowval result = convert({acc[static_cast<size_t>(r)], top()}, type.element());
       if (uneven)
-        at(top()).create(Op::LoStore, {rowOf(to, r).v, widen(convert(result, to.element), lanes()).v}, {})->segments = {1, 1, 0};
+        at(top()).storeTo(rowOf(to, r).v, widen(convert(result, to.element), lanes()).v);
       else
         writeBuffer(to, result, mapOfRow(r));
     }
@@ -251,7 +249,7 @@ void Lowering::emitHistogram(const Inst& inst) {
   splitAxes(nest);
   const Type kI64 = Type::scalar(Elem::I64);
   auto binAt = [&](Lowval i) { return emitOp(Op::AddPtr, {{counts.base, 0}, i}, counts.base->type, {}, top()).v; };
-  auto store = [&](Value* p, Value* v) { at(top()).create(Op::LoStore, {p, v}, {})->segments = {1, 1, 0}; };
+  auto store = [&](Value* p, Value* v) { at(top()).storeTo(p, v); };
   plainLoop(bins->type.numel(), [&](Value* i) { store(binAt({i, top()}), constant(counts.element, 0)); });
   plainLoops([&] {
     IndexMap map = nestMap(static_cast<int>(axisOfBit_.size()));
@@ -263,10 +261,9 @@ void Lowering::emitHistogram(const Inst& inst) {
                            {{Attr::Predicate, static_cast<int64_t>(CmpIPred::Ult)}});
     Lowval counted = emitOp(Op::AndI, {inside, mask}, Type::scalar(Elem::I1));
     Value* p = binAt(emitOp(Op::Select, {counted, wide, {index(0), 0}}, kI64));
-    Inst* load = at(top()).create(Op::LoLoad, {p}, {counts.element});
-    load->segments = {1, 0, 0};
+    Value* before = at(top()).loadFrom(p, counts.element);
     Value* one = emitOp(Op::ExtUI, {counted}, counts.element, {}, top()).v;
-    store(p, at(top()).make(Op::AddI, {load->result(), one}));
+    store(p, at(top()).make(Op::AddI, {before, one}));
   });
 }
 

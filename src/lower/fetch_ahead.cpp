@@ -157,10 +157,8 @@ class FetchAhead {
 
       std::vector<Inst*> rest = split(body, load);
       Builder b(m_, &body, load->loc);
-      Inst* from = b.create(Op::LoLoad, {place(b, held->result(), body.args[0], type)}, {type});
-      from->segments = {1, 0, 0};
       // What stands in for masked elements takes their place here: there it would wait for the load.
-      Value *value = from->result(), *mask = load->optional(1), *other = load->optional(2);
+      Value *value = b.loadFrom(place(b, held->result(), body.args[0], type), type), *mask = load->optional(1), *other = load->optional(2);
       if (mask) value = b.select(mask, value, other ? other : b.constant(type, 0));
       Replacements replaced;
       replaced.add(load->result(), value);
@@ -189,7 +187,7 @@ class FetchAhead {
       Inst* read = in.create(Op::LoLoad, operands, {load->result()->type}, load->attrs);
       read->segments = {1, mask != nullptr, 0};
       if (mask) read->set(Attr::Unspecified, int64_t{1});
-      in.create(Op::LoStore, {place(in, held_.at(load), body.args[0], load->result()->type), read->result()}, {})->segments = {1, 1, 0};
+      in.storeTo(place(in, held_.at(load), body.args[0], load->result()->type), read->result());
     }
     in.yield({});
   }

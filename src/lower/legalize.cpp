@@ -301,9 +301,7 @@ class Legalizer {
     auto kind = static_cast<Rmw>(inst.integer(Attr::RmwOp));
     Value* pointer = b_->cast(Op::Bitcast, inst.operand(0), Type::pointer(bits.elem));
     Value* value = inst.operand(1);
-    Inst* first = b_->create(Op::LoLoad, {pointer}, {bits});
-    first->segments = {1, 0, 0};
-    Inst* loop = b_->create(Op::While, {first->result()}, {bits});
+    Inst* loop = b_->create(Op::While, {b_->loadFrom(pointer, bits)}, {bits});
     for (int r = 0; r < 2; ++r) {
       loop->regions.push_back(std::make_unique<Region>());
       loop->regions.back()->parent = loop;

@@ -109,7 +109,7 @@ void Lowering::writeTable(const Inst& inst) {
     Value* element = constant(to.element, bits);
     Value* at_ = index(static_cast<int64_t>(i));
     Builder b(m_, entry_, inst.loc);
-    b.create(Op::LoStore, {b.addPtr(to.base, at_), element}, {})->segments = {1, 1, 0};
+    b.storeTo(b.addPtr(to.base, at_), element);
   }
 }
 

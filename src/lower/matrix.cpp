@@ -132,14 +132,10 @@ void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, b
         Lowval mine = emitOp(Op::MulI, {thread, {index(int64_t{1} << own.layout->ownBits), 0}}, kI64);
         mine = emitOp(Op::AddPtr, {{own.base, 0}, mine}, own.base->type);
         mine = emitOp(Op::AddPtr, {mine, {index(part * 8 + half * 4), 0}}, own.base->type, {}, top());
-        auto load = [&](Lowval from) {
-          Inst* inst = at(top()).create(Op::LoLoad, {from.v}, {Type::vector(kF32, 4)});
-          inst->segments = {1, 0, 0};
-          return inst->result();
-        };
+        auto load = [&](Lowval from) { return at(top()).loadFrom(from.v, Type::vector(kF32, 4)); };
         Value* v = load(toOwn ? shared : mine);
         if (adds) v = at(top()).make(Op::AddF, {load(mine), v});
-        at(top()).create(Op::LoStore, {toOwn ? mine.v : shared.v, v}, {})->segments = {1, 1, 0};
+        at(top()).storeTo(toOwn ? mine.v : shared.v, v);
       }
     });
     if (!toOwn) move(Op::LoMatrixPut, sums, between.base);

@@ -110,9 +110,7 @@ Lowval Lowering::convert(Lowval v, Type element) {
 Lowval Lowering::readBuffer(const BufferRef& buffer, const IndexMap& map, Type as) {
   if (buffer.layout) {
     Lowval where = ownPointer(buffer, map);
-    Inst* load = at(where.level).create(Op::LoLoad, {where.v}, {usesLanes(map) ? Type::vector(buffer.element, lanes()) : buffer.element});
-    load->segments = {1, 0, 0};
-    return convert({load->result(), where.level}, as);
+    return convert({at(where.level).loadFrom(where.v, usesLanes(map) ? Type::vector(buffer.element, lanes()) : buffer.element), where.level}, as);
   }
   Affine a = flatIndex(buffer, map);
   a.base = {buffer.base, 0};
@@ -126,9 +124,7 @@ Lowval Lowering::readBuffer(const BufferRef& buffer, const IndexMap& map, Type a
   } else {
     Type t = where.contiguous ? Type::vector(buffer.element, lanes()) : buffer.element;
     int level = std::max(where.scalar.level, where.contiguous ? axes_[static_cast<size_t>(vectorAxis_)].level : baseLevel_);
-    Inst* load = at(level).create(Op::LoLoad, {where.scalar.v}, {t});
-    load->segments = {1, 0, 0};
-    out = {load->result(), level};
+    out = {at(level).loadFrom(where.scalar.v, t), level};
   }
   return convert(out, as);
 }
@@ -137,7 +133,7 @@ void Lowering::writeBuffer(const BufferRef& buffer, Lowval value, const IndexMap
   if (buffer.layout) {
     value = convert(value, buffer.element);
     if (usesLanes(map)) value = widen(value, lanes());
-    at(top()).create(Op::LoStore, {ownPointer(buffer, map).v, value.v}, {})->segments = {1, 1, 0};
+    at(top()).storeTo(ownPointer(buffer, map).v, value.v);
     return;
   }
   Affine a = flatIndex(buffer, map);
@@ -146,13 +142,10 @@ void Lowering::writeBuffer(const BufferRef& buffer, Lowval value, const IndexMap
   value = convert(value, buffer.element);
   if (where.vector.v || where.contiguous) value = widen(value, lanes());
   Builder b = at(top());
-  Inst* store;
-  if (where.vector.v) {
-    store = b.create(Op::LoScatter, {where.vector.v, value.v}, {});
-  } else {
-    store = b.create(Op::LoStore, {where.scalar.v, value.v}, {});
-  }
-  store->segments = {1, 1, 0};
+  if (where.vector.v)
+    b.create(Op::LoScatter, {where.vector.v, value.v}, {})->segments = {1, 1, 0};
+  else
+    b.storeTo(where.scalar.v, value.v);
 }
 
 Lowval Lowering::pull(Value* v, const IndexMap& map) {

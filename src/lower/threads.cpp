@@ -252,9 +252,7 @@ void Lowering::emitSharedDot(const Inst& dot) {
   };
   auto read = [&](Lowval pointer, const BufferRef& from, const Value* of, int64_t count) -> Lowval {
     Type t = from.element;
-    Inst* load = at(top()).create(Op::LoLoad, {pointer.v}, {count > 1 ? Type::vector(t, static_cast<int>(count)) : t});
-    load->segments = {1, 0, 0};
-    Lowval v{load->result(), top()};
+    Lowval v{at(top()).loadFrom(pointer.v, count > 1 ? Type::vector(t, static_cast<int>(count)) : t), top()};
     if (sum.isInt()) return t == sum ? v : emitOp(Op::ExtSI, {v}, sum);
     if (t.isInt()) v = convert(v, of->type.element());
     return convert(v, sum);
@@ -450,11 +448,9 @@ void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& pa
     return emitOp(Op::AddPtr, {p, {index(k), 0}}, of.base->type, {}, top()).v;
   };
   auto read = [&](const BufferRef& from, Value* t, int64_t k, size_t which) {
-    Inst* load = at(top()).create(Op::LoLoad, {place(from, t, k)}, {from.element});
-    load->segments = {1, 0, 0};
-    return convert({load->result(), top()}, reduce.operands[which]->type.element());
+    return convert({at(top()).loadFrom(place(from, t, k), from.element), top()}, reduce.operands[which]->type.element());
   };
-  auto write = [&](Value* to, Lowval v, const BufferRef& as) { at(top()).create(Op::LoStore, {to, convert(v, as.element).v}, {})->segments = {1, 1, 0}; };
+  auto write = [&](Value* to, Lowval v, const BufferRef& as) { at(top()).storeTo(to, convert(v, as.element).v); };
   auto combine = combineOf(reduce);
   int64_t done = 0;  // bits of the thread's number
   for (int bit : partial) {
@@ -515,12 +511,10 @@ void Lowering::combinePartials(const Inst& reduce) {
   int64_t results = isTile ? reduce.results[0]->type.numel() : 1;
   auto pointer = [&](const BufferRef& b, Lowval i) { return emitOp(Op::AddPtr, {{b.base, 0}, i}, b.base->type, {}, top()).v; };
   auto read = [&](size_t k, Lowval i) -> Lowval {
-    Inst* load = at(top()).create(Op::LoLoad, {pointer(parts[k], i)}, {parts[k].element});
-    load->segments = {1, 0, 0};
-    return convert({load->result(), top()}, reduce.operands[k]->type.element());
+    return convert({at(top()).loadFrom(pointer(parts[k], i), parts[k].element), top()}, reduce.operands[k]->type.element());
   };
   auto write = [&](const BufferRef& to, Lowval i, Lowval v) {
-    at(top()).create(Op::LoStore, {pointer(to, i), convert(v, to.element).v}, {})->segments = {1, 1, 0};
+    at(top()).storeTo(pointer(to, i), convert(v, to.element).v);
   };
   size_t n = parts.size();
   auto combine = combineOf(reduce);

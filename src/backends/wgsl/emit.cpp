@@ -576,6 +576,14 @@ std::string Emitter::literal(const Type& t, uint64_t bits, bool isNarrow) {
   }
 }
 
+void Emitter::define(const Value* v, Rep&& r) { reps_[v] = std::move(r); }
+
+void Emitter::define(const Value* v, std::string e, Kind kind, int memory) {
+  Rep r{{}, kind, memory};
+  r.lane.push_back(std::move(e));
+  define(v, std::move(r));
+}
+
 const std::string& Emitter::help(const std::string& function) { return *helpers_.insert(function).first; }
 
 // ---- structure
@@ -684,7 +692,7 @@ void Emitter::loop(const Inst& inst) {
   const Value *lower = inst.operand(0), *upper = inst.operand(1), *step = inst.operand(2), *counter = body.args[0];
   if (inst.has(Attr::Threads)) {
     int64_t count = inst.integer(Attr::Threads);
-    define(counter, {{"i32(thread)"}, Kind::Int, -1});
+    define(counter, "i32(thread)", Kind::Int);
     together(inst);
     open(count < threads_ ? cat("if (thread < ", count, "u) {") : "{");
     inThreads_ = true;
@@ -711,7 +719,7 @@ void Emitter::loop(const Inst& inst) {
   std::string test = narrow ? cat(iv, " >= ", last) : cat("!", help("less64s"), "(", iv, ", ", last, ")");
   if (!isUniform(lower) || !isUniform(upper) || !isUniform(step)) test = uniform(test);
   line(cat("if (", test, ") { break; }"));
-  define(counter, {{copy(narrow && !isLong ? zext(iv, width) : iv)}, narrow ? Kind::Int : Kind::Long, -1});
+  define(counter, copy(narrow && !isLong ? zext(iv, width) : iv), narrow ? Kind::Int : Kind::Long);
   for (size_t k = 0; k < carried.size(); ++k) bind(body.args[1 + k], carried[k]);
   block(body);
   assign(body.terminator()->operands, 0, carried);
@@ -790,12 +798,12 @@ void Emitter::inst(const Inst& i) {
   switch (i.op) {
     case Op::Constant: case Op::Poison: {
       Kind k = kind(i.result());
-      define(i.result(), {{literal(t.element(), i.op == Op::Poison ? 0 : i.dense().bits[0], k == Kind::Int)}, k, -1});
+      define(i.result(), literal(t.element(), i.op == Op::Poison ? 0 : i.dense().bits[0], k == Kind::Int), k);
       return;
     }
-    case Op::GetProgramId: define(i.result(), {{cat("pid", i.integer(Attr::Axis))}, Kind::Int, -1}); return;
-    case Op::GetNumPrograms: define(i.result(), {{cat("i32(params[0].", "xyz"[i.integer(Attr::Axis)], ")")}, Kind::Int, -1}); return;
-    case Op::LoSplat: define(i.result(), rep(i.operand(0))); return;
+    case Op::GetProgramId: define(i.result(), cat("pid", i.integer(Attr::Axis)), Kind::Int); return;
+    case Op::GetNumPrograms: define(i.result(), cat("i32(params[0].", "xyz"[i.integer(Attr::Axis)], ")"), Kind::Int); return;
+    case Op::LoSplat: define(i.result(), Rep(rep(i.operand(0)))); return;
     case Op::LoIota: {
       Rep r{{}, carriedKind(i.result()), -1};
       for (int k = 0; k < lanes(t); ++k) r.lane.push_back(literal(t.element(), static_cast<uint64_t>(k), r.kind == Kind::Int));

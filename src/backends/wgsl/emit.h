@@ -101,13 +101,15 @@ class Emitter {
   static std::string number(int64_t v);
   std::string literal(const Type& t, uint64_t bits, bool isNarrow);
   const std::string& help(const std::string& function);
-  void define(const Value* v, Rep r) { reps_[v] = std::move(r); }
+  void define(const Value* v, Rep&& r);
+  void define(const Value* v, std::string e, Kind kind, int memory = -1);  // the same in every lane
+  void addLane(Rep& r, const std::string& e) { r.lane.push_back(let(e)); }
   // One expression a lane, of the value's kind.
   template <class F>
   void each(const Inst& inst, F&& f) {
     const Value* v = inst.result();
     Rep r{{}, kind(v), -1};
-    for (int k = 0; k < lanes(v->type); ++k) r.lane.push_back(let(f(k)));
+    for (int k = 0; k < lanes(v->type); ++k) addLane(r, f(k));
     define(v, std::move(r));
   }
 

@@ -335,36 +335,36 @@ void Emitter::address(const Inst& inst) {
     const Memory& own = memories_[static_cast<size_t>(memoryOf_.at(v))];
     if (own.of == Memory::Sums) {
       for (int64_t k = 0; k < own.bytes / 4 / threads_ / 8; ++k) line(cat("var ", own.name, "_", k, ": subgroup_matrix_result<f32, 16, 16>;"));
-      define(v, {{"0"}, Kind::Pointer, memoryOf_.at(v)});
+      define(v, "0", Kind::Pointer, memoryOf_.at(v));
       return;
     }
     if (own.isPacked)
       line(cat("var ", own.name, ": array<u32, ", inst.integer(Attr::Own) * bitWidth(t.pointee()) / 32, ">;"));
     else
       line(cat("var ", own.name, ": array<", typeName(kindOf(t.pointee())), ", ", inst.integer(Attr::Own), ">;"));
-    define(v, {{"0"}, Kind::Pointer, memoryOf_.at(v)});
+    define(v, "0", Kind::Pointer, memoryOf_.at(v));
     return;
   }
   if (inst.op == Op::LoAlloc) {
     const Memory& m = memories_[static_cast<size_t>(memoryOf_.at(v))];
     if (m.of == Memory::Halves || m.of == Memory::Part) {
-      define(v, {{"0"}, Kind::Pointer, memoryOf_.at(v)});
+      define(v, "0", Kind::Pointer, memoryOf_.at(v));
       return;
     }
     int bytes = bytesOf(t.pointee());
     auto moved = scratchAt_.find(v);
     std::string first = cat((moved == scratchAt_.end() ? inst.integer(Attr::Offset) : moved->second) / bytes);
     if (auto at_ = vectorAt_.find(v); at_ != vectorAt_.end()) {
-      define(v, {{cat(at_->second / bytes)}, Kind::Pointer, memoryOf_.at(v)});
+      define(v, cat(at_->second / bytes), Kind::Pointer, memoryOf_.at(v));
       return;
     }
     if (scratchBytes_ > kWorkgroupBytes) first = let(cat("i32(group.x * ", (scratchBytes_ + 255) / 256 * 256 / bytes, "u) + ", first));
-    define(v, {{first}, Kind::Pointer, memoryOf_.at(v)});
+    define(v, first, Kind::Pointer, memoryOf_.at(v));
     return;
   }
   const Rep& p = rep(inst.operand(0));
   if (inst.op == Op::AddPtr && memories_[static_cast<size_t>(p.memory)].of == Memory::Thread) {
-    define(v, {{cat(std::stoll(p.lane[0]) + ownIndex(inst.operand(1)))}, Kind::Pointer, p.memory});
+    define(v, cat(std::stoll(p.lane[0]) + ownIndex(inst.operand(1))), Kind::Pointer, p.memory);
     return;
   }
   if (inst.op == Op::AddPtr) {
@@ -438,7 +438,7 @@ void Emitter::atomic(const Inst& inst) {
   };
   if (inThreads_) {
     body();
-    define(v, {{copy(result)}, kindOf(t), -1});
+    define(v, copy(result), kindOf(t));
     return;
   }
   together(inst);
@@ -450,9 +450,9 @@ void Emitter::atomic(const Inst& inst) {
   }
   close();
   if (isLong)
-    define(v, {{result}, kindOf(t), -1});
+    define(v, result, kindOf(t));
   else
-    define(v, {{let(back("workgroupUniformLoad(&shared_word)"))}, kindOf(t), -1});
+    define(v, let(back("workgroupUniformLoad(&shared_word)")), kindOf(t));
 }
 
 // ---- matrix units
