@@ -257,7 +257,7 @@ Result<Artefacts> writeWebgpu(Module m, Diags& diags) {
   Artefacts out;
   std::string variants;
   for (wgsl::Variant& v : shader->variants) {
-    std::string file = cat(m.kernel()->name, v.suffix.empty() ? "" : ".", v.suffix, ".wgsl");
+    std::string file = cat(m.kernel()->name, v.suffix, ".wgsl");
     std::string limits = listed(v.limits, [](const std::pair<std::string, int64_t>& l) { return cat(jsonQuoted(l.first), ": ", l.second); });
     appendAll(variants, variants.empty() ? "" : ", ", "{\"file\": ", jsonQuoted(file), ", \"features\": [", listed(v.features, jsonQuoted), "], \"limits\": {", limits, "}, \"threads\": ", v.threads,
               ", \"scratch\": ", v.scratchBytes, ", \"report\": ", v.reports ? "true" : "false", ", \"aliases\": ", v.aliases ? "true" : "false",
@@ -355,7 +355,7 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     if (!shader) return std::unexpected(Failed{});
     std::string suffixes;
     for (wgsl::Variant& v : shader->variants) {
-      std::string name = cat("wgsl", v.suffix.empty() ? "" : ".", v.suffix);
+      std::string name = cat("wgsl", v.suffix);
       if (stage == name) return std::move(v.text);
       appendAll(suffixes, suffixes.empty() ? "" : ", ", name);
     }

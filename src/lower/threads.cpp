@@ -380,7 +380,7 @@ void Lowering::emitShared(const Nest& nest) {
   const std::vector<int> partial = partialThreadBits();
   partialBits_ = static_cast<int>(partial.size());
   const Layout* layout = partialLayout(partial);
-  note("  ", int64_t{1} << bits, " threads share it", partialBits_ ? cat(", ", int64_t{1} << partialBits_, " each reduction", layout ? ", within subgroups by swaps" : "") : "");
+  note("  ", int64_t{1} << bits, " threads share it", partialBits_ ? cat(", ", int64_t{1} << partialBits_, " each reduction") : "");
   partials_.clear();
   for (const Root& root : nest.roots) {
     if (root.kind != Root::Combine) continue;

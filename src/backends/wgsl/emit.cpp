@@ -884,14 +884,9 @@ bool writeFor(const Func& kernel, int threads, bool matrices, bool subgroups, bo
     // What holds for all arguments needs no text of its own for different ones.
     if (variants.size() == 2 && variants[0].text == variants[1].text) variants.erase(variants.begin());
     for (Variant& v : variants) {
-      std::string& suffix = v.suffix;
-      auto add = [&](bool has, std::string_view word) {
-        if (has) suffix += cat(suffix.empty() ? "" : ".", word);
-      };
-      add(matrices, "matrix");
-      add(subgroups && !matrices, "subgroups");
-      add(halves && !matrices, "f16");
-      add(!v.aliases, "distinct");
+      if (matrices) v.suffix = ".matrix";
+      else appendAll(v.suffix, subgroups ? ".subgroups" : "", halves ? ".f16" : "");
+      if (!v.aliases) v.suffix += ".distinct";
       out.variants.push_back(std::move(v));
     }
   }

@@ -13,7 +13,7 @@ namespace nereid::wgsl {
 
 // One shader of a kernel, for devices that have `features` (names of WebGPU's) and more than WebGPU's default `limits`.
 struct Variant {
-  std::string suffix;  // of its file: "", "distinct", and these behind "subgroups", "f16", both, and "matrix"
+  std::string suffix;  // of its file: "", ".distinct", and these behind ".subgroups", ".f16", both, and ".matrix"
   std::vector<std::string> features;
   std::vector<std::pair<std::string, int64_t>> limits;
   std::string text;
