@@ -76,7 +76,7 @@ tt.func public @k(%x: f32, %o: !tt.ptr<f32>) {
 TTIR
 expect 0 "rounded(v" emit "$folder/exp2.ttir" --stage wgsl
 product="examples/matmul/matmul.py:matmul --signature *fp16:16,*fp16:16,*fp16:16,i32:16,i32:16,i32:16,i32:16,i32:16,i32:16,32,64,32,8"
-expect 0 "subgroupMatrixMultiplyAccumulate" emit $product --stage wgsl.matrix
+expect 0 "subgroupMatrixMultiplyAccumulate" emit $product --stage wgsl.matrix.distinct
 expect 0 "lo.matrix_dot" emit $product --stage threads
 # Types for TypeScript, in the form that docs/wasm.md promises.
 expect 0 "" compile "$k" --target wasm --signature "*fp32:16,*bf16,i64,fp32,4" -o "$folder/dist"

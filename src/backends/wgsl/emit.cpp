@@ -856,11 +856,13 @@ constexpr int64_t kMostWorkgroupBytes = 49152;  // of what GPUs with matrix unit
 
 int64_t workgroupBytes(const Variant& v) { return v.limits.empty() ? 0 : v.limits[0].second; }
 
-// Plans, lowers and writes the kernel for so many threads: texts for different arguments and for any, on matrix units or else with and without f16.
+// Plans, lowers and writes the kernel for so many threads: texts for different arguments and for any, with and without f16. What takes matrix units or
+// subgroups is for different ones alone: compiling costs time, and the others have the plain text.
 bool writeFor(const Func& kernel, int threads, bool matrices, bool subgroups, bool lines, Shader& out, Diags& diags) {
   Plan plan = makePlan(kernel, {.threads = threads});
   std::vector<Variant> found[2];  // without f16, with it
   for (bool distinct : {true, false}) {
+    if (!distinct && subgroups) break;
     Machine machine{.vectorBytes = 16, .vectorRegisters = 32, .threads = threads, .scratchBytes = 4, .distinct = distinct, .matrices = matrices, .subgroups = subgroups, .exp2 = matrices, .libm = false};
     auto lowered = lower(kernel, plan, machine, diags);
     if (!lowered) return false;
