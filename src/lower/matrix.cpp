@@ -175,7 +175,7 @@ void Lowering::emitMatrixDot(const Inst& dot) {
   const Type type = d->type;
   const BufferRef left = buffer_.at(a), right = buffer_.at(dot.operand(1));
   auto multiply = [&](Value* sums) {
-    at(top()).create(Op::LoMatrixDot, {sums, left.base, right.base}, {}, 
+    at(top()).create(Op::LoMatrixDot, {sums, left.base, right.base}, {},
                        {{Attr::Shape, std::vector<int64_t>{type.dim(0), type.dim(1), a->type.dim(1)}},
                         {Attr::Transposed, std::vector<int64_t>{left.transposed != 0, right.transposed != 0}},
                         {Attr::SubgroupRows, int64_t{dealOf(type).subgroupRows}}});
