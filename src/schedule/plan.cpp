@@ -323,6 +323,9 @@ class Planner {
       if (why.empty() && isLong && options_.threads == 1) why = cat("a long computation, used by ", c.nests.size(), " nests");
       if (why.empty() && c.nests.size() > 1 && options_.threads > 1 && (def->op == Op::Load || isDear(*def) || isLong) && keep(v))
         why = cat("kept by its threads for ", c.nests.size(), " nests");
+      // Chains of nests, as in a sort, would else compute what is before them again and again.
+      if (why.empty() && isLong && options_.threads > 1 && static_cast<int>(c.nests.size() - 1) * work(v) >= kMuchSharedWork)
+        why = cat("a long computation, used by ", c.nests.size(), " nests");
       if (why.empty() && def->op == Op::Load)
         for (const Nest* nest : c.nests)
           if (const Inst* writer = writerBetween(def, *nest))
@@ -385,6 +388,7 @@ class Planner {
   static constexpr int kMostStores = 6;  // of one nest
   // Operations it takes to compute one element from what is in memory.
   static constexpr int kMuchWork = 10;
+  static constexpr int kMuchSharedWork = 100;  // that a buffer for the threads of a workgroup saves
   int work(const Value* v) {
     if (!v->type.isTile()) return 0;
     auto [it, isNew] = work_.emplace(v, 1);

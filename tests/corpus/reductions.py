@@ -110,6 +110,13 @@ def sorting(x_ptr, out_ptr, M: tl.constexpr, N: tl.constexpr):
     tl.store(out_ptr + 96 + at, tl.flip(x, 0))
 
 
+# run: long_sort | *i64:16,*i64:16 | N=256 | 1 | r[256],z[256]
+@triton.jit
+def long_sort(x_ptr, out_ptr, N: tl.constexpr):
+    at = tl.arange(0, N)
+    tl.store(out_ptr + at, tl.sort(tl.load(x_ptr + at)))
+
+
 # run: top | *fp32,*fp32 | N=32,K=8 | 1 | r[32],z[8]
 @triton.jit
 def top(x_ptr, out_ptr, N: tl.constexpr, K: tl.constexpr):

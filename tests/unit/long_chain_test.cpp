@@ -29,3 +29,28 @@ def chain(y, BLOCK: tl.constexpr, ROUNDS: tl.constexpr):
     EXPECT_TRUE(emit(sources, request, stage, diags)) << stage << diags.render(sources);
   }
 }
+
+// Each step of a sort reads what the one before left, rather than computing all steps before it again.
+TEST(LongChain, OfNestsGrowsNoFasterThanItsLength) {
+  Request request;
+  request.path = "sort.py";
+  request.signature = {"*fp32", "*fp32"};
+  request.constants = {{"BLOCK", "256"}};
+  request.read = [](const std::string&) -> std::optional<std::string> {
+    return R"(import triton
+import triton.language as tl
+
+@triton.jit
+def sort(x, y, BLOCK: tl.constexpr):
+    i = tl.arange(0, BLOCK)
+    tl.store(y + i, tl.sort(tl.load(x + i)))
+)";
+  };
+  for (std::string stage : {"lower", "threads", "wgsl"}) {
+    Sources sources;
+    Diags diags;
+    auto text = emit(sources, request, stage, diags);
+    ASSERT_TRUE(text) << stage << diags.render(sources);
+    EXPECT_LT(text->size(), 400'000u) << stage;
+  }
+}
