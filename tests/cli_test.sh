@@ -177,6 +177,33 @@ expect 1 "the argument \`p.0\` is missing" run "$folder/args.py:pair" --grid 1 -
   --arg xs.1=f32[1] --arg out=zeros:f32[4] --arg p.1.0=10
 expect 1 "[signature]" run "$folder/args.py:pair" --grid 1 --signature "(*fp32,*fp33),*fp32,(i32,(i32,False)),4" --arg xs.0=f32[1]
 
+# Names that would be others' in a text, or lead out of the folder.
+cat > "$folder/names.py" <<'K'
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def fn(x, x_get, x_get_2, x_put, var, é, __a, zero, params, B: tl.constexpr):
+    i = tl.arange(0, B)
+    tl.atomic_add(x + i, tl.load(x_get + i) + tl.load(x_get_2 + i) + tl.load(var + i) + zero)
+    tl.store(x_put + i, tl.load(x_get + i) + tl.load(é + i) + tl.load(__a + i) + params)
+K
+names="--arg x=i32[1,2] --arg x_get=i32[10,20] --arg x_get_2=i32[3,4] --arg x_put=i32[0,0] --arg var=i32[5,5] --arg é=i32[6,6] --arg __a=i32[7,7] --arg zero=100 --arg params=1000"
+for target in interp cpu wasm webgpu; do
+  build/bin/nereid targets --json | grep -q "\"name\": \"$target\", [^}]*\"runs\": true" && expect 0 "x_put = [1023, 1033]" run "$folder/names.py:fn" --target $target --grid 1 -D B=2 $names --show x_put
+done
+cat > "$folder/name.ttir" <<'K'
+tt.func public @"../k\0Aenable foo;"(%x: !tt.ptr<f32>) {
+  tt.return
+}
+K
+for target in cpu wasm webgpu; do
+  expect 1 'a file called as the kernel "../k\u000aenable foo;" [unsupported]' compile "$folder/name.ttir" --target $target -o "$folder/out.d"
+done
+expect 1 "[unsupported]" emit "$folder/name.ttir" --stage wgsl
+expect 0 "" run "$folder/name.ttir" --grid 1 --arg x=zeros:f32[1]
+
 # What TypeScript gets: texts as JSON has them, several kernels in one folder.
 cat > "$folder/words.py" <<'K'
 import triton

@@ -59,6 +59,14 @@ Result<Scheduled> toLower(Module m, const Machine& machine, Diags& diags) {
   return Scheduled{std::move(m), std::move(*lowered)};
 }
 
+// Files are called as their kernel, and texts speak of it: in TTIR its name may be anything.
+[[maybe_unused]] bool canNameFiles(const Func& kernel, Diags& diags) {
+  auto fits = [](unsigned char c) { return c >= 0x80 || (c | 32) - 'a' < 26u || c - '0' < 10u || c == '_' || c == '.' || c == '$' || c == '-'; };
+  if (!kernel.name.starts_with('.') && !kernel.name.starts_with('-') && std::all_of(kernel.name.begin(), kernel.name.end(), fits)) return true;
+  diags.error(Err::Unsupported, kernel.loc).says("a file called as the kernel ", jsonQuoted(kernel.name)).hint("letters, digits and `_` are a name for a file");
+  return false;
+}
+
 }  // namespace
 
 namespace {
@@ -170,6 +178,7 @@ std::string cpuHeader(const Lowered& lowered) {
 
 Result<Artefacts> writeCpu(Module m, Diags& diags) {
   std::string name = m.kernel()->name;
+  if (!canNameFiles(*m.kernel(), diags)) return std::unexpected(Failed{});
   auto scheduled = toLower(std::move(m), cpu::machineOf(cpu::host()), diags);
   if (!scheduled) return std::unexpected(Failed{});
   auto object = cpu::object(scheduled->lowered, cpu::host(), diags);
@@ -218,6 +227,7 @@ std::string sitesJson(const std::vector<Site>& sites) {
 Result<Artefacts> writeWasm(Module m, Diags& diags) {
   std::string name = m.kernel()->name;
   Artefacts out;
+  if (!canNameFiles(*m.kernel(), diags)) return std::unexpected(Failed{});
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
   Plan plan = makePlan(*m.kernel());
   for (auto variant : {wasm::Variant::Strict, wasm::Variant::Relaxed}) {
@@ -242,7 +252,7 @@ Result<Artefacts> writeWasm(Module m, Diags& diags) {
 namespace {
 
 Result<wgsl::Shader> toShader(Module& m, bool lines, Diags& diags) {
-  if (!pipeline(m, diags)) return std::unexpected(Failed{});
+  if (!canNameFiles(*m.kernel(), diags) || !pipeline(m, diags)) return std::unexpected(Failed{});
   return wgsl::write(*m.kernel(), lines, diags);
 }
 

@@ -11,11 +11,13 @@ namespace nereid::wgsl {
 
 namespace {
 
-// Letters, digits and `_`, behind a prefix that no word of WGSL has.
+// Letters, digits and `_`, behind a prefix that no word of WGSL has, and not the name of another's accessor.
 std::string identifier(std::string_view name) {
   std::string out = "arg_";
   for (char c : name) out += (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c == '_' && out.back() != '_') ? c : '_';
   while (out.size() > 4 && out.back() == '_') out.pop_back();  // accessors add their own
+  for (const char* accessor : {"_get", "_put", "_get2", "_put2", "_get4", "_put4", "_add", "_and", "_or", "_xor", "_xchg", "_cas"})
+    if (out.ends_with(accessor)) return out + "_2";
   return out;
 }
 
