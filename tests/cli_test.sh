@@ -201,7 +201,6 @@ K
 for target in cpu wasm webgpu; do
   expect 1 'a file called as the kernel "../k\u000aenable foo;" [unsupported]' compile "$folder/name.ttir" --target $target -o "$folder/out.d"
 done
-expect 1 "[unsupported]" emit "$folder/name.ttir" --stage wgsl
 expect 0 "" run "$folder/name.ttir" --grid 1 --arg x=zeros:f32[1]
 
 # What TypeScript gets: texts as JSON has them, several kernels in one folder.

@@ -172,7 +172,7 @@ nereid_status nereid_artefacts(const nereid_request* request, const char* direct
   Sources sources;
   Diags diags;
   auto m = frontEnd(sources, toRequest(*request, sources), diags);
-  if (!m) return fail(diags, sources, error, request);
+  if (!m || !canNameFiles(*m->kernel(), diags)) return fail(diags, sources, error, request);
   KernelInfo info = infoOf(*m->kernel());
   auto files = target->write(std::move(*m), diags);
   if (!files) return fail(diags, sources, error, request);

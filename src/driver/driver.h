@@ -102,6 +102,8 @@ Result<KernelInfo> describe(Sources& sources, const Request& request, Diags& dia
 // The request's kernel as TTIR, verified.
 Result<Module> frontEnd(Sources& sources, const Request& request, Diags& diags);
 KernelInfo infoOf(const Func& kernel);
+// Whether files may be called as the kernel; in TTIR its name may be anything, also one that leads out of their folder.
+bool canNameFiles(const Func& kernel, Diags& diags);
 // tokens | ast | ttir | passes | schedule | lower | threads | llvm | asm | wat | wgsl; with `+lines` behind it, the lines of ttir, passes, lower,
 // threads, wat and wgsl end with a comment `line N` where they come from a line of the kernel's source.
 Result<std::string> emit(Sources& sources, const Request& request, std::string_view stage, Diags& diags);

@@ -39,6 +39,13 @@ class Interpreted : public Executable {
 
 }  // namespace
 
+bool canNameFiles(const Func& kernel, Diags& diags) {
+  auto fits = [](unsigned char c) { return c >= 0x80 || (c | 32) - 'a' < 26u || c - '0' < 10u || c == '_' || c == '.' || c == '$' || c == '-'; };
+  if (!kernel.name.starts_with('.') && !kernel.name.starts_with('-') && std::all_of(kernel.name.begin(), kernel.name.end(), fits)) return true;
+  diags.error(Err::Unsupported, kernel.loc).says("a file called as the kernel ", jsonQuoted(kernel.name)).hint("letters, digits and `_` are a name for a file");
+  return false;
+}
+
 Result<std::unique_ptr<Executable>> loadInterp(Module m, Diags&) { return std::make_unique<Interpreted>(std::move(m)); }
 
 #if NEREID_HAS_LOWER
@@ -57,14 +64,6 @@ Result<Scheduled> toLower(Module m, const Machine& machine, Diags& diags) {
   auto lowered = lower(kernel, plan, machine, diags);
   if (!lowered) return std::unexpected(Failed{});
   return Scheduled{std::move(m), std::move(*lowered)};
-}
-
-// Files are called as their kernel, and texts speak of it: in TTIR its name may be anything.
-[[maybe_unused]] bool canNameFiles(const Func& kernel, Diags& diags) {
-  auto fits = [](unsigned char c) { return c >= 0x80 || (c | 32) - 'a' < 26u || c - '0' < 10u || c == '_' || c == '.' || c == '$' || c == '-'; };
-  if (!kernel.name.starts_with('.') && !kernel.name.starts_with('-') && std::all_of(kernel.name.begin(), kernel.name.end(), fits)) return true;
-  diags.error(Err::Unsupported, kernel.loc).says("a file called as the kernel ", jsonQuoted(kernel.name)).hint("letters, digits and `_` are a name for a file");
-  return false;
 }
 
 }  // namespace
@@ -178,7 +177,6 @@ std::string cpuHeader(const Lowered& lowered) {
 
 Result<Artefacts> writeCpu(Module m, Diags& diags) {
   std::string name = m.kernel()->name;
-  if (!canNameFiles(*m.kernel(), diags)) return std::unexpected(Failed{});
   auto scheduled = toLower(std::move(m), cpu::machineOf(cpu::host()), diags);
   if (!scheduled) return std::unexpected(Failed{});
   auto object = cpu::object(scheduled->lowered, cpu::host(), diags);
@@ -227,7 +225,6 @@ std::string sitesJson(const std::vector<Site>& sites) {
 Result<Artefacts> writeWasm(Module m, Diags& diags) {
   std::string name = m.kernel()->name;
   Artefacts out;
-  if (!canNameFiles(*m.kernel(), diags)) return std::unexpected(Failed{});
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
   Plan plan = makePlan(*m.kernel());
   for (auto variant : {wasm::Variant::Strict, wasm::Variant::Relaxed}) {
@@ -252,7 +249,7 @@ Result<Artefacts> writeWasm(Module m, Diags& diags) {
 namespace {
 
 Result<wgsl::Shader> toShader(Module& m, bool lines, Diags& diags) {
-  if (!canNameFiles(*m.kernel(), diags) || !pipeline(m, diags)) return std::unexpected(Failed{});
+  if (!pipeline(m, diags)) return std::unexpected(Failed{});
   return wgsl::write(*m.kernel(), lines, diags);
 }
 
@@ -288,6 +285,7 @@ namespace {
 
 [[maybe_unused]] Result<std::unique_ptr<Executable>> loadInNode(std::string_view target, std::string why, Result<Artefacts> (*write)(Module, Diags&), Module m, Diags& diags) {
   if (!why.empty()) return diags.error(Err::Environment, {}).says(why);
+  if (!canNameFiles(*m.kernel(), diags)) return std::unexpected(Failed{});
   NodeKernel kernel{.target = std::string(target), .info = infoOf(*m.kernel()), .files = {}, .details = {}};
   auto written = write(std::move(m), diags);
   if (!written) return std::unexpected(Failed{});

@@ -320,11 +320,10 @@ class Planner {
           why = cat(info(def->op).spelling, " is dear and used by ", c.nests.size(), " nests");
       }
       bool isLong = c.nests.size() > 1 && work(v) >= kMuchWork && !hasBetter(v);
-      if (why.empty() && isLong && options_.threads == 1) why = cat("a long computation, used by ", c.nests.size(), " nests");
       if (why.empty() && c.nests.size() > 1 && options_.threads > 1 && (def->op == Op::Load || isDear(*def) || isLong) && keep(v))
         why = cat("kept by its threads for ", c.nests.size(), " nests");
       // Chains of nests, as in a sort, would else compute what is before them again and again.
-      if (why.empty() && isLong && options_.threads > 1 && static_cast<int>(c.nests.size() - 1) * work(v) >= kMuchSharedWork)
+      if (why.empty() && isLong && (options_.threads == 1 || static_cast<int>(c.nests.size() - 1) * work(v) >= kMuchSharedWork))
         why = cat("a long computation, used by ", c.nests.size(), " nests");
       if (why.empty() && def->op == Op::Load)
         for (const Nest* nest : c.nests)

@@ -21,6 +21,7 @@ export { NereidError } from "./errors.ts";
 export { GpuBuffer } from "./webgpu-buffer.ts";
 
 // Of GPUBufferUsage, GPUMapMode and GPUShaderStage, which Node has not.
+const kMap = 1;
 const kCopySource = 4;
 const kCopyTarget = 8;
 const kUniform = 64;
@@ -73,7 +74,39 @@ export async function openGpu(options: OpenOptions): Promise<GpuDevice | undefin
   } catch (cause) {
     return none(`WebGPU gives no device: ${(cause as Error).message}`, cause);
   }
-  return new GpuDevice(gpu, device, adapter.info, options.print ?? console.log);
+  const { info } = adapter;
+  const subgroups = info.subgroupMinSize === 32 && info.subgroupMaxSize === 32 && device.features.has("subgroups") && (await hasSubgroupsInOrder(device, 32));
+  return new GpuDevice(gpu, device, info, subgroups, options.print ?? console.log);
+}
+
+/** Whether subgroups have so many threads, of which one stands after the other in the workgroup. WGSL promises no order: this runs a shader that looks. @internal */
+export async function hasSubgroupsInOrder(gpu: GPUDevice, size: number): Promise<boolean> {
+  const code = `enable subgroups;
+@group(0) @binding(0) var<storage, read_write> good: atomic<u32>;
+@compute @workgroup_size(256) fn main(@builtin(local_invocation_index) i: u32, @builtin(subgroup_invocation_id) k: u32, @builtin(subgroup_size) n: u32) {
+  let first = subgroupBroadcastFirst(i);
+  if (n == ${size} && k == i % ${size} && first + k == i) { atomicAdd(&good, 1u); }
+}`;
+  const out = gpu.createBuffer({ size: 16, usage: kStorage | kCopySource });
+  const copy = gpu.createBuffer({ size: 16, usage: kMap | kCopyTarget });
+  try {
+    const pipeline = await gpu.createComputePipelineAsync({ layout: "auto", compute: { module: gpu.createShaderModule({ code }) } });
+    const encoder = gpu.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: [{ binding: 0, resource: { buffer: out } }] }));
+    pass.dispatchWorkgroups(1);
+    pass.end();
+    encoder.copyBufferToBuffer(out, 0, copy, 0, 16);
+    gpu.queue.submit([encoder.finish()]);
+    await copy.mapAsync(kRead);
+    return new Uint32Array(copy.getMappedRange())[0] === 256;
+  } catch {
+    return false;
+  } finally {
+    out.destroy();
+    copy.destroy();
+  }
 }
 
 // What kernels take matrix units to be: f16 times f16 with sums of f32, 16 by 16 by 16.
@@ -130,7 +163,7 @@ export class GpuDevice implements Device {
   readonly gpu: GPUDevice;
   /** What it is. */
   readonly info: GPUAdapterInfo;
-  /** What kernels may use of it: `shader-f16`, `subgroups`, `subgroups-32` (all have 32 threads), `subgroup-matrix`, ... */
+  /** What kernels may use of it: `shader-f16`, `subgroups`, `subgroups-32` (all have 32 threads, in order), `subgroup-matrix`, ... */
   readonly features: ReadonlySet<string>;
   /** @internal */
   readonly limits: Limits;
@@ -161,12 +194,12 @@ export class GpuDevice implements Device {
   #lost: NereidError | undefined;
 
   /** @internal */
-  constructor(source: GPU, gpu: GPUDevice, info: GPUAdapterInfo, print: (line: string) => void) {
+  constructor(source: GPU, gpu: GPUDevice, info: GPUAdapterInfo, subgroups: boolean, print: (line: string) => void) {
     this.#source = source;
     this.gpu = gpu;
     this.info = info;
     const features = new Set([...gpu.features].map((name) => kNames[name] ?? name));
-    if (info.subgroupMinSize === 32 && info.subgroupMaxSize === 32 && features.has("subgroups")) features.add("subgroups-32");
+    if (subgroups) features.add("subgroups-32");
     if (!hasMatrices(info)) features.delete("subgroup-matrix");
     this.features = features;
     this.limits = {} as Limits; // WebGPU's own take time to ask

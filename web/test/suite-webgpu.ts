@@ -4,6 +4,7 @@ import { autotune, cdiv, jit, MemoryStore } from "../src/compile/index.ts";
 import { type GpuBuffer, type GpuDevice, type Kernel, type Manifest, NereidError, open, type OpenOptions } from "../src/index.ts";
 import { shareBindings } from "../src/webgpu-bindings.ts";
 import { kBlank, readReport } from "../src/webgpu-report.ts";
+import { hasSubgroupsInOrder } from "../src/webgpu.ts";
 import { equal, fails, ok, test, within } from "./harness.ts";
 
 const isNode = typeof process === "object";
@@ -427,6 +428,22 @@ onGpu("the first variant that the GPU can run", ["variant"], async (device, { va
   const out = device.buffer("i32", 1);
   await variant!.launch(1, { out });
   equal((await out.read())[0], device.features.has("subgroups") ? 2 : 1);
+});
+
+onGpu("subgroups' threads are numbered as the workgroup's, or no variant takes them", [], async (device) => {
+  const { subgroupMinSize: least, subgroupMaxSize: most } = device.info;
+  if (!device.features.has("subgroups") || least !== most) return;
+  equal([await hasSubgroupsInOrder(device.gpu, least), await hasSubgroupsInOrder(device.gpu, 2 * least)], [true, false]);
+  equal(device.features.has("subgroups-32"), least === 32);
+  // A GPU that says 32, but has others.
+  const from = { requestAdapter: async () => {
+    const a = (await gpu!.requestAdapter())!;
+    return { features: a.features, limits: a.limits, info: { subgroupMinSize: 32, subgroupMaxSize: 32 }, requestDevice: (d: GPUDeviceDescriptor) => a.requestDevice(d) };
+  } };
+  const other = await openGpu({ gpu: from as unknown as GPU });
+  equal(other.features.has("subgroups-32"), least === 32);
+  equal(await other.buffer("f32", [1]).read(), new Float32Array(1));
+  other.dispose();
 });
 
 onGpu("shaders and manifests that are none", [], async (device) => {

@@ -58,7 +58,7 @@ std::string Emitter::module() {
   if (usesHalves_ || usesMatrices_) out = "enable f16;\n";
   if (usesSubgroups_ || usesMatrices_) out += "enable subgroups;\n";
   if (usesMatrices_) out += "enable chromium_experimental_subgroup_matrix;\ndiagnostic(off, chromium.subgroup_matrix_uniformity);\n";
-  out += cat("// Kernel ", f_.name, "\n@group(0) @binding(0) var<uniform> params: array<vec4u, ", (4 + 2 * f_.params.size() + 3) / 4, ">;\n");
+  out += cat("@group(0) @binding(0) var<uniform> params: array<vec4u, ", (4 + 2 * f_.params.size() + 3) / 4, ">;\n");
   int binding = 1;
   for (const Memory& m : memories_)
     if (m.of == Memory::Argument) out += declarations(m, binding++);
