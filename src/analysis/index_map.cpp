@@ -10,7 +10,7 @@ namespace {
 // Lowest flat bit of dimension `axis`.
 int lowBit(const Type& t, int axis) {
   int bit = 0;
-  for (int i = t.rank - 1; i > axis; --i) bit += t.log2[static_cast<size_t>(i)];
+  for (int i = t.rank - 1; i > axis; --i) bit += t.log2(i);
   return bit;
 }
 
@@ -40,7 +40,7 @@ std::optional<IndexMap> operandMap(const Inst& inst, size_t operand, const Index
     case Op::Broadcast: {
       IndexMap out;
       for (int axis = from.rank - 1; axis >= 0; --axis)
-        for (int i = 0; i < from.log2[static_cast<size_t>(axis)]; ++i) out.push_back(map[static_cast<size_t>(lowBit(to, axis) + i)]);
+        for (int i = 0; i < from.log2(axis); ++i) out.push_back(map[static_cast<size_t>(lowBit(to, axis) + i)]);
       return out;
     }
     case Op::Trans: {
@@ -49,7 +49,7 @@ std::optional<IndexMap> operandMap(const Inst& inst, size_t operand, const Index
       IndexMap out(map.size());
       for (size_t i = 0; i < order.size(); ++i) {
         auto axis = static_cast<int>(order[i]);
-        for (int b = 0; b < from.log2[static_cast<size_t>(axis)]; ++b)
+        for (int b = 0; b < from.log2(axis); ++b)
           out[static_cast<size_t>(lowBit(from, axis) + b)] = map[static_cast<size_t>(lowBit(to, static_cast<int>(i)) + b)];
       }
       return out;

@@ -21,13 +21,21 @@ std::optional<Elem> elemFromName(std::string_view name) {
 }
 
 Type Type::tile(Type element, std::span<const int64_t> dims) {
-  NEREID_CHECK(dims.size() <= kMaxRank, "a tile of rank ", dims.size());
   Type t = element;
   t.form = Form::Tile;
-  t.rank = static_cast<uint8_t>(dims.size());
-  for (size_t i = 0; i < dims.size(); ++i) {
-    NEREID_CHECK(dims[i] > 0 && std::has_single_bit(static_cast<uint64_t>(dims[i])), "a tile dimension of ", dims[i]);
-    t.log2[i] = static_cast<uint8_t>(std::countr_zero(static_cast<uint64_t>(dims[i])));
+  t.rank = 0;
+  t.axes = 0;
+  int end = 0;
+  for (int64_t dim : dims) {
+    NEREID_CHECK(dim > 0 && std::has_single_bit(static_cast<uint64_t>(dim)), "a tile dimension of ", dim);
+    end += std::countr_zero(static_cast<uint64_t>(dim)) + 1;
+    if (end > kAxesBits || t.rank == kMaxRank) {
+      t.rank = 1;
+      t.axes = uint64_t{1} << (kAxesBits - 1);
+      return t;
+    }
+    ++t.rank;
+    t.axes |= uint64_t{1} << (end - 1);
   }
   return t;
 }
@@ -36,9 +44,18 @@ Type Type::vector(Type element, int lanes) {
   Type t = element;
   t.form = Form::Vector;
   t.rank = 1;
-  t.log2[0] = static_cast<uint8_t>(std::countr_zero(static_cast<unsigned>(lanes)));
+  t.axes = static_cast<unsigned>(lanes);
   return t;
 }
+
+int Type::log2(int axis) const {
+  uint64_t rest = axes;
+  int begin = 0;
+  for (; axis > 0; --axis, rest &= rest - 1) begin = std::countr_zero(rest) + 1;
+  return std::countr_zero(rest) - begin;
+}
+
+int Type::bits() const { return 64 - std::countl_zero(uint64_t{axes}) - rank; }
 
 std::vector<int64_t> Type::shape() const {
   std::vector<int64_t> dims;

@@ -2,10 +2,11 @@
 // Types of the IR, by value: no context, no interning.
 //
 // Triton demands that the element count of every tile is a power of two, so each dimension is one too and a shape is a list of
-// logarithms. That keeps a type at 32 bytes, and makes every layout change (reshape, trans, join, broadcast) a map between index bits.
+// logarithms. That makes every layout change (reshape, trans, join, broadcast) a map between index bits, and since a tile has at most
+// 2^20 elements the logarithms fit in unary, all of a type in 64 bits: types are copied and compared wherever values are made.
 #pragma once
 
-#include <array>
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -30,24 +31,27 @@ enum class Sign : uint8_t { None, Signed, Unsigned };
 
 constexpr int kMaxRank = 24;
 constexpr int kMaxTileBits = 20;  // TRITON_MAX_TENSOR_NUMEL is 2^20
+constexpr int kAxesBits = kMaxTileBits + kMaxRank;
+constexpr int kMaxPointerDepth = 7, kMaxAddressSpace = 7;
 
 struct Type {
-  Form form = Form::None;
-  Elem elem = Elem::I32;
-  uint8_t pointerDepth = 0;  // 1 for a pointer to `elem`, 2 for a pointer to such a pointer
-  uint8_t addressSpace = 1;
-  Sign sign = Sign::None;
-  uint8_t rank = 0;
-  std::array<uint8_t, kMaxRank> log2{};
+  Form form : 3 = Form::None;
+  Sign sign : 2 = Sign::None;
+  uint8_t pointerDepth : 3 = 0;  // 1 for a pointer to `elem`, 2 for a pointer to such a pointer
+  Elem elem : 4 = Elem::I32;
+  uint8_t addressSpace : 3 = 1;
+  uint32_t rank : 5 = 0;
+  uint64_t axes : kAxesBits = 0;  // from the lowest bit, for each axis as many zeros as its logarithm, and a one
 
   static Type scalar(Elem elem) { return {.form = Form::Scalar, .elem = elem}; }
   static Type pointer(Elem elem, int depth = 1) {
-    return {.form = Form::Scalar, .elem = elem, .pointerDepth = static_cast<uint8_t>(depth)};
+    return {.form = Form::Scalar, .pointerDepth = static_cast<uint8_t>(depth), .elem = elem};
   }
-  static Type tile(Type element, std::span<const int64_t> dims);  // dims must be powers of two
+  // The dims must be powers of two. What is too large for a tile becomes one axis of 2^43, as nothing else does.
+  static Type tile(Type element, std::span<const int64_t> dims);
   static Type vector(Type element, int lanes);
 
-  bool operator==(const Type&) const = default;
+  bool operator==(const Type& other) const { return std::bit_cast<uint64_t>(*this) == std::bit_cast<uint64_t>(other); }
   explicit operator bool() const { return form != Form::None; }
 
   bool isTile() const { return form == Form::Tile; }
@@ -60,19 +64,15 @@ struct Type {
   bool isFp8() const { return !isPointer() && elem >= Elem::F8E4M3FN; }
   bool isBool() const { return !isPointer() && elem == Elem::I1; }
 
-  int64_t dim(int axis) const { return int64_t{1} << log2[static_cast<size_t>(axis)]; }
-  int bits() const {  // log2 of the element count
-    int total = 0;
-    for (int i = 0; i < rank; ++i) total += log2[static_cast<size_t>(i)];
-    return total;
-  }
+  int log2(int axis) const;    // of the dimension
+  int64_t dim(int axis) const { return int64_t{1} << log2(axis); }
+  int bits() const;            // log2 of the element count
   int64_t numel() const { return int64_t{1} << bits(); }
   std::vector<int64_t> shape() const;
 
   // The same element type without a shape.
   Type element() const {
-    Type t{.form = Form::Scalar, .elem = elem, .pointerDepth = pointerDepth, .addressSpace = addressSpace};
-    return t;
+    return {.form = Form::Scalar, .pointerDepth = pointerDepth, .elem = elem, .addressSpace = addressSpace};
   }
   // The same shape (or none) with another element type.
   Type withElement(Type element) const {
@@ -94,7 +94,10 @@ struct Type {
     ++t.pointerDepth;
     return t;
   }
+
 };
+
+static_assert(sizeof(Type) == 8);
 
 // Bits of one element as a value: i1 is 1, pointers and index are 64.
 int bitWidth(Type type);

@@ -45,7 +45,7 @@ class Verifier {
   }
 
   void checkType(Loc loc, const Type& t) {
-    if (t.rank > kMaxRank || t.bits() > kMaxTileBits) fail(loc, "a tile of more than 2^20 elements or ", kMaxRank, " axes");
+    if (t.bits() > kMaxTileBits) fail(loc, "a tile of more than 2^20 elements or ", kMaxRank, " axes");
   }
 
   // Calls are inlined or executed with a stack of their own: recursion has no bottom.

@@ -18,7 +18,7 @@ void Lowering::emitDot(const Inst& dot) {
   Value *a = dot.operands[0], *b = dot.operands[1], *c = dot.operands[2], *d = dot.results[0];
   const Type& type = d->type;
   int rank = type.rank;
-  int mBits = type.log2[static_cast<size_t>(rank - 2)], nBits = type.log2[static_cast<size_t>(rank - 1)];
+  int mBits = type.log2(rank - 2), nBits = type.log2(rank - 1);
   int batchBits = type.bits() - mBits - nBits;
   int64_t depth = a->type.dim(rank - 1), columns = type.dim(rank - 1);
   Type sum = type.isInt() ? Type::scalar(Elem::I32) : Type::scalar(type.elem == Elem::F64 ? Elem::F64 : Elem::F32);

@@ -90,7 +90,7 @@ BufferRef Lowering::allocateElements(Type element, int64_t count, const Layout* 
 
 BufferRef Lowering::allocate(const Value* v) {
   BufferRef buffer = allocateElements(storedType(v), v->type.numel(), keptLayout(v));
-  if (transposed_.count(v)) buffer.transposed = v->type.log2[1];
+  if (transposed_.count(v)) buffer.transposed = v->type.log2(1);
   return buffer;
 }
 

@@ -44,8 +44,8 @@ void Lowering::findMatrixDots() {
   walk(kernel_.body, [&](const Inst& inst) {
     if (inst.op != Op::Dot) return;
     const Type &a = inst.operand(0)->type, &t = inst.result()->type;
-    bool fits = t.rank == 2 && t.elem == Elem::F32 && a.elem == Elem::F16 && inst.operand(1)->type.elem == Elem::F16 && a.log2[1] >= kPartBits &&
-                dealMatrix(t.log2[0], t.log2[1], machine_.threads);
+    bool fits = t.rank == 2 && t.elem == Elem::F32 && a.elem == Elem::F16 && inst.operand(1)->type.elem == Elem::F16 && a.log2(1) >= kPartBits &&
+                dealMatrix(t.log2(0), t.log2(1), machine_.threads);
     for (size_t k = 0; k < 2; ++k) fits = fits && plan_.buffered.count(inst.operand(k));
     if (fits)
       dots.push_back(&inst);
@@ -68,13 +68,13 @@ MatrixDeal Lowering::dealOf(const Type& type) const {
   bool reduced = false;
   walk(kernel_.body, [&](const Inst& inst) { reduced |= inst.op == Op::Reduce && inst.integer(Attr::Axis) == 1 && inst.operand(0)->type.shape() == type.shape(); });
   int subgroups = log2(machine_.threads) - kSubgroupBits;
-  return *dealMatrix(type.log2[0], type.log2[1], machine_.threads, reduced ? std::min(subgroups, type.log2[0] - kPartBits) : -1);
+  return *dealMatrix(type.log2(0), type.log2(1), machine_.threads, reduced ? std::min(subgroups, type.log2(0) - kPartBits) : -1);
 }
 
 // Whether the operand of matrix units is to stand column by column: it comes from memory that way, and only they read it.
 bool Lowering::transpose(const Root& root) {
   if (root.kind != Root::Buffer || !halves_.count(root.value) || contiguousAxis_ < 0) return false;
-  int n = root.value->type.log2[1];
+  int n = root.value->type.log2(1);
   if (n == root.value->type.bits() || axisOfBit_[static_cast<size_t>(n)] != contiguousAxis_ || axisOfBit_[0] == contiguousAxis_) return false;
   bool alone = true;
   walk(kernel_.body, [&](const Inst& inst) {
@@ -103,7 +103,7 @@ void Lowering::layOutMatrix(const Type& type, Layout& l) const {
 // Between sums and the threads' own elements: to those (`adds`: on top of what they are), or from them.
 void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, bool toOwn, bool adds) {
   const Type kI64 = Type::scalar(Elem::I64), kF32 = Type::scalar(Elem::F32);
-  int n = type.log2[1];
+  int n = type.log2(1);
   MatrixDeal d = dealOf(type);
   std::vector<int64_t> bits;
   for (int i = 0; i < kPartBits; ++i) bits.push_back(i);

@@ -84,7 +84,7 @@ void Lowering::splitAxes(const Nest& nest) {
       if (!layout_->joins(i)) cut[i] = true;
   if (layout_ && layout_->laneBits < bits) cut[static_cast<size_t>(layout_->laneBits)] = true;
   for (const Root& root : nest.roots)
-    if (root.kind == Root::Buffer && transposed_.count(root.value)) cut[static_cast<size_t>(root.value->type.log2[1])] = true;
+    if (root.kind == Root::Buffer && transposed_.count(root.value)) cut[static_cast<size_t>(root.value->type.log2(1))] = true;
   // Neighbouring bits stay together where every leaf has both, side by side, or neither.
   auto leaf = [&](const IndexMap& map) {
     std::vector<int> at(static_cast<size_t>(bits), -1);
@@ -96,7 +96,7 @@ void Lowering::splitAxes(const Nest& nest) {
   auto dims = [&](const IndexMap& map, const Type& type) {
     int bit = 0;
     for (int d = type.rank - 1; d >= 0; --d) {
-      int n = type.log2[static_cast<size_t>(d)];
+      int n = type.log2(d);
       leaf(IndexMap(map.begin() + bit, map.begin() + bit + n));
       bit += n;
     }

@@ -26,7 +26,7 @@ void Lowering::leave(MemoScope scope) {
 }
 
 Value* Lowering::constant(Type type, uint64_t bits) {
-  auto& slot = constants_[{type.elem, type.pointerDepth, bits}];
+  auto& slot = constants_[{Elem{type.elem}, int{type.pointerDepth}, bits}];
   if (!slot) slot = Builder(m_, entry_).constant(type, bits);
   return slot;
 }
@@ -73,7 +73,7 @@ Lowval Lowering::emitOp(Op op, List<Lowval> operands, Type element, List<Attribu
   Type type = count ? Type::vector(element, count) : element;
   if (!count && attrs.empty() && info(op).effects == Effects::Pure) {
     // The same scalar again: addresses of one array compare equal by this.
-    auto& made = scalars_[{levels_[static_cast<size_t>(level)], op, values, type.elem}];
+    auto& made = scalars_[{levels_[static_cast<size_t>(level)], op, values, Elem{type.elem}}];
     if (!made) made = at(level).create(op, values, {type})->result();
     return {made, level};
   }
@@ -357,13 +357,13 @@ Lowval Lowering::pullGather(const Inst& gather, const IndexMap& map) {
     if (d == axis) {
       axisBit = sourceBit;
     } else {
-      IndexMap part(map.begin() + resultBit, map.begin() + resultBit + result.log2[static_cast<size_t>(d)]);
+      IndexMap part(map.begin() + resultBit, map.begin() + resultBit + result.log2(d));
       Affine along = flatIndex({}, part);
       a.constant += along.constant << sourceBit;
       for (Affine::Term t : along.terms) a.terms.push_back({t.axis, t.factor << sourceBit, {}});
     }
-    sourceBit += source.log2[static_cast<size_t>(d)];
-    resultBit += result.log2[static_cast<size_t>(d)];
+    sourceBit += source.log2(d);
+    resultBit += result.log2(d);
   }
   Lowval base = materialize(a);
   const Affine::Term* lane = vectorAxis_ >= 0 ? a.of(vectorAxis_) : nullptr;

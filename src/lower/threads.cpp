@@ -100,13 +100,13 @@ const Layout* Lowering::layoutOf(const Type& type) {
   if (!isProduct) {
     // Neighbours to neighbouring threads, 16 bytes of f32 each.
     l.ownBits = std::max(0, type.bits() - log2(machine_.threads));
-    l.laneBits = std::min({2, static_cast<int>(type.log2[static_cast<size_t>(type.rank - 1)]), l.ownBits});
+    l.laneBits = std::min({2, static_cast<int>(type.log2(type.rank - 1)), l.ownBits});
     l.threadBits = type.bits() - l.ownBits;
     for (int i = 0; i < type.bits(); ++i)
       l.place.push_back(i < l.laneBits ? ~i : i < l.laneBits + l.threadBits ? i - l.laneBits : ~(i - l.threadBits));
     return &l;
   }
-  int n = type.log2[static_cast<size_t>(type.rank - 1)], m = type.log2[static_cast<size_t>(type.rank - 2)];
+  int n = type.log2(type.rank - 1), m = type.log2(type.rank - 2);
   int own = std::clamp(type.bits() - log2(machine_.threads), 0, kOwnBits);
   l.laneBits = std::min({2, n, own});
   l.ownColumns = std::min(n, std::max(l.laneBits, (own + 1) / 2));
@@ -207,7 +207,7 @@ void Lowering::emitSharedDot(const Inst& dot) {
   loc_ = dot.loc;
   Value *a = dot.operand(0), *b = dot.operand(1), *c = dot.operand(2), *d = dot.result();
   const Type type = d->type;
-  int rank = type.rank, nBits = type.log2[static_cast<size_t>(rank - 1)], mBits = type.log2[static_cast<size_t>(rank - 2)];
+  int rank = type.rank, nBits = type.log2(rank - 1), mBits = type.log2(rank - 2);
   int batchBits = type.bits() - mBits - nBits;
   int64_t depth = a->type.dim(rank - 1), columns = type.dim(rank - 1);
   Type sum = Type::scalar(type.isInt() ? Elem::I32 : type.elem == Elem::F64 ? Elem::F64 : Elem::F32);

@@ -86,8 +86,12 @@ bool Parser::parsePointerBody(Type& out) {
     out.form = Form::BlockPtr;
     return true;
   }
-  if (inner.form != Form::Scalar || inner.pointerDepth >= 8) {
+  if (inner.form != Form::Scalar || inner.pointerDepth == kMaxPointerDepth) {
     error(Err::Type, loc).says("a pointer to ", inner);
+    return false;
+  }
+  if (space < 0 || space > kMaxAddressSpace) {
+    error(Err::Type, loc).says("a pointer to address space ", space).hint("what Triton compiles has pointers to address space 1");
     return false;
   }
   out = inner.pointerTo();
