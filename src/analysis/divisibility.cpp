@@ -11,6 +11,7 @@ namespace nereid {
 namespace {
 
 constexpr int kMost = 32;  // of zero, and of what nothing is known to spoil yet
+constexpr int kForgotten = -1;
 
 int powerOf(uint64_t n) { return n == 0 ? kMost : std::min(kMost, std::countr_zero(n)); }
 
@@ -25,20 +26,21 @@ Divisibility::Divisibility(const Func& f) {
   }
 }
 
+int Divisibility::learn(const Value* v, int n) {
+  learnt_.push_back(v);
+  return known_[v] = n;
+}
+
 int Divisibility::of(const Value* v) {
-  auto it = known_.find(v);
-  if (it != known_.end()) return it->second;
-  if (v->def) {
-    int n = compute(v);
-    return known_[v] = n;
-  }
+  if (auto it = known_.find(v); it != known_.end() && it->second != kForgotten) return it->second;
+  if (v->def) return learn(v, compute(v));
   // A loop's value is divided by what divides all that comes to it: the most that holds when it is taken for granted.
   for (int assumed = kMost;;) {
-    auto before = known_;
-    known_[v] = assumed;
+    size_t before = learnt_.size();
+    learn(v, assumed);
     int n = compute(v);
-    if (n >= assumed) return known_[v] = assumed;
-    known_ = std::move(before);
+    if (n >= assumed) return assumed;
+    for (; learnt_.size() > before; learnt_.pop_back()) known_[learnt_.back()] = kForgotten;
     assumed = n;
   }
 }

@@ -18,7 +18,9 @@ class Divisibility {
 
  private:
   int compute(const Value* v);
+  int learn(const Value* v, int n);
   PtrMap<const Value*, int> known_;
+  std::vector<const Value*> learnt_;  // in that order
 };
 
 }  // namespace nereid

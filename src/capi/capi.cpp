@@ -174,7 +174,7 @@ nereid_status nereid_artefacts(const nereid_request* request, const char* direct
   auto m = frontEnd(sources, toRequest(*request, sources), diags);
   if (!m || !canNameFiles(*m->kernel(), diags)) return fail(diags, sources, error, request);
   KernelInfo info = infoOf(*m->kernel());
-  auto files = target->write(std::move(*m), diags);
+  auto files = target->write(std::move(*m), "", diags);
   if (!files) return fail(diags, sources, error, request);
   std::error_code ec;
   std::filesystem::create_directories(directory, ec);

@@ -89,7 +89,9 @@ struct Artefacts {
 struct Target {
   std::string_view name, doc;
   Result<std::unique_ptr<Executable>> (*load)(Module m, Diags& diags);  // null: it does not run in this process
-  Result<Artefacts> (*write)(Module m, Diags& diags);                   // null: there is nothing to write
+  // Null: there is nothing to write. For one device, `device` says what it has: names of features and limits NAME=NUMBER with spaces between, as
+  // variants of a manifest ask for them; empty, the artefacts are for all devices.
+  Result<Artefacts> (*write)(Module m, std::string_view device, Diags& diags);
   std::string (*missing)();                                             // what the environment lacks to run it, or empty; null: nothing can
   std::string (*found)();                                               // what it has that matters; null: nothing does
   bool runs() const { return load && (!missing || missing().empty()); }

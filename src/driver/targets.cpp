@@ -175,7 +175,7 @@ std::string cpuHeader(const Lowered& lowered) {
 
 }  // namespace
 
-Result<Artefacts> writeCpu(Module m, Diags& diags) {
+Result<Artefacts> writeCpu(Module m, std::string_view, Diags& diags) {
   std::string name = m.kernel()->name;
   auto scheduled = toLower(std::move(m), cpu::machineOf(cpu::host()), diags);
   if (!scheduled) return std::unexpected(Failed{});
@@ -222,7 +222,7 @@ std::string sitesJson(const std::vector<Site>& sites) {
 
 #if NEREID_HAS_WASM
 
-Result<Artefacts> writeWasm(Module m, Diags& diags) {
+Result<Artefacts> writeWasm(Module m, std::string_view, Diags& diags) {
   std::string name = m.kernel()->name;
   Artefacts out;
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
@@ -248,15 +248,30 @@ Result<Artefacts> writeWasm(Module m, Diags& diags) {
 
 namespace {
 
-Result<wgsl::Shader> toShader(Module& m, bool lines, Diags& diags) {
+Result<wgsl::Shader> toShader(Module& m, const wgsl::Device* device, bool lines, Diags& diags) {
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
-  return wgsl::write(*m.kernel(), lines, diags);
+  return wgsl::write(*m.kernel(), device, lines, diags);
+}
+
+wgsl::Device deviceOf(std::string_view text) {
+  constexpr std::string_view kStorage = "maxComputeWorkgroupStorageSize=";
+  wgsl::Device out;
+  while (!text.empty()) {
+    std::string word(text.substr(0, text.find(' ')));
+    text.remove_prefix(std::min(text.size(), word.size() + 1));
+    if (word.starts_with(kStorage))
+      out.workgroupBytes = std::atoi(word.c_str() + kStorage.size());
+    else
+      out.features.insert(std::move(word));
+  }
+  return out;
 }
 
 }  // namespace
 
-Result<Artefacts> writeWebgpu(Module m, Diags& diags) {
-  auto shader = toShader(m, false, diags);
+Result<Artefacts> writeWebgpu(Module m, std::string_view device, Diags& diags) {
+  wgsl::Device known = deviceOf(device);
+  auto shader = toShader(m, device.empty() ? nullptr : &known, false, diags);
   if (!shader) return std::unexpected(Failed{});
   std::string arrays = listed(shader->arrays, [](const wgsl::Array& a) {
     return cat("{\"parameter\": ", a.parameter, ", \"name\": ", jsonQuoted(a.name), ", \"writes\": ", a.isWritten ? "true" : "false", "}");
@@ -283,11 +298,11 @@ Result<Artefacts> writeWebgpu(Module m, Diags& diags) {
 
 namespace {
 
-[[maybe_unused]] Result<std::unique_ptr<Executable>> loadInNode(std::string_view target, std::string why, Result<Artefacts> (*write)(Module, Diags&), Module m, Diags& diags) {
+[[maybe_unused]] Result<std::unique_ptr<Executable>> loadInNode(std::string_view target, std::string why, Result<Artefacts> (*write)(Module, std::string_view, Diags&), Module m, Diags& diags) {
   if (!why.empty()) return diags.error(Err::Environment, {}).says(why);
   if (!canNameFiles(*m.kernel(), diags)) return std::unexpected(Failed{});
   NodeKernel kernel{.target = std::string(target), .info = infoOf(*m.kernel()), .files = {}, .details = {}};
-  auto written = write(std::move(m), diags);
+  auto written = write(std::move(m), "", diags);
   if (!written) return std::unexpected(Failed{});
   kernel.files = std::move(written->files);
   kernel.details = std::move(written->details);
@@ -359,7 +374,7 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
 #if NEREID_HAS_WGSL
   // The variant that every device can run; `wgsl.f16` is the one with that suffix.
   if (stage == "wgsl" || stage.starts_with("wgsl.")) {
-    auto shader = toShader(m, lines, diags);
+    auto shader = toShader(m, nullptr, lines, diags);
     if (!shader) return std::unexpected(Failed{});
     std::string suffixes;
     for (wgsl::Variant& v : shader->variants) {

@@ -33,6 +33,7 @@ std::optional<MatrixDeal> dealMatrix(int rowBits, int columnBits, int threads, i
 struct Lowered {
   Module module;
   int64_t scratchBytes = 0, ownBytes = 0;  // of a program; the last ownBytes of them belong to single threads
+  bool needsDistinct = false;      // whether it is as it is only since the machine's arguments are `distinct`
   std::vector<std::string> notes;  // what was decided on the way, and why: the second half of `emit --stage schedule`
 };
 

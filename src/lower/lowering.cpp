@@ -68,7 +68,7 @@ Result<Lowered> Lowering::run() {
     inst->set(Attr::Offset, scratchBytes_);
     scratchBytes_ += inst->integer(Attr::Bytes);
   }
-  return Lowered{std::move(m_), scratchBytes_, scratchBytes_ - shared, std::move(notes_)};
+  return Lowered{std::move(m_), scratchBytes_, scratchBytes_ - shared, needsDistinct_, std::move(notes_)};
 }
 
 bool Lowering::inMemory(const Value* v) const {

@@ -238,7 +238,7 @@ class Lowering {
   Module m_;
   Func* out_ = nullptr;
   Loc loc_;
-  bool failed_ = false;
+  bool failed_ = false, needsDistinct_ = false;
   std::vector<std::string> notes_;
   int quiet_ = 0;  // inside an unlikely version, which repeats the decisions
 

@@ -370,7 +370,10 @@ bool Lowering::needsVersions(const Nest& nest, std::vector<const Inst*>& loads, 
       if (machine_.distinct) {
         std::set<const Value*> open;
         const Value *a = argumentOf(accesses[i].ptr, open), *c = argumentOf(accesses[j].ptr, open);
-        if (a && c && a != c) continue;
+        if (a && c && a != c) {
+          needsDistinct_ = true;
+          continue;
+        }
       }
       auto x = range(i), y = range(j);
       if (x && y && apartByConstants(*x, *y)) continue;

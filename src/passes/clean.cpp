@@ -3,9 +3,9 @@
 //
 // Real TTIR is full of dead overflow checks and repeated address arithmetic; the schedule looks at what is left.
 #include <algorithm>
+#include <bit>
 #include <map>
 #include <set>
-#include <type_traits>
 
 #include "ir/builder.h"
 #include "passes/passes.h"
@@ -31,48 +31,51 @@ bool isRemovable(const Inst& inst) {
   return removable;
 }
 
-// Operation, operands, attributes and result types as one comparable key: their bytes, with lengths where they vary.
-std::string keyOf(const Inst& inst) {
-  std::string key;
-  auto bytes = [&](const auto& value) { key.append(reinterpret_cast<const char*>(&value), sizeof value); };
-  auto type = [&](const Type& t) {
-    static_assert(std::has_unique_object_representations_v<Type>);
-    bytes(t);
+// Of what same() compares, but not all of it.
+uint64_t hashOf(const Inst& inst) {
+  uint64_t hash = static_cast<uint64_t>(inst.op);
+  auto add = [&](uint64_t x) {
+    hash = (hash ^ x) * 0x9e3779b97f4a7c15;
+    hash ^= hash >> 29;
   };
-  bytes(inst.op);
-  bytes(inst.operands.size());
-  for (Value* v : inst.operands) bytes(v);
-  for (Value* v : inst.results) type(v->type);
-  for (int32_t s : inst.segments) bytes(s);
+  for (const Value* v : inst.operands) add(reinterpret_cast<uintptr_t>(v));
+  for (const Value* v : inst.results) add(std::bit_cast<uint64_t>(v->type));
   for (auto& [attr, value] : inst.attrs) {
-    bytes(attr);
-    bytes(value.index());
-    if (auto* i = std::get_if<int64_t>(&value)) bytes(*i);
-    if (auto* s = std::get_if<std::string>(&value)) {
-      bytes(s->size());
-      key += *s;
-    }
-    if (auto* l = std::get_if<std::vector<int64_t>>(&value)) {
-      bytes(l->size());
-      for (int64_t i : *l) bytes(i);
-    }
-    if (auto* d = std::get_if<Dense>(&value)) {
-      type(d->type);
-      bytes(d->bits.size());
-      for (uint64_t x : d->bits) bytes(x);
-    }
+    if (auto* i = std::get_if<int64_t>(&value)) add(static_cast<uint64_t>(*i));
+    if (auto* l = std::get_if<std::vector<int64_t>>(&value))
+      for (int64_t i : *l) add(static_cast<uint64_t>(i));
+    if (auto* d = std::get_if<Dense>(&value))
+      for (uint64_t x : d->bits) add(x);
   }
-  return key;
+  return hash;
+}
+
+// Whether two operations without regions give the same, done one after the other.
+bool same(const Inst& a, const Inst& b) {
+  return a.op == b.op && a.operands == b.operands && a.segments == b.segments && a.attrs == b.attrs &&
+         std::equal(a.results.begin(), a.results.end(), b.results.begin(), b.results.end(), [](const Value* x, const Value* y) { return x->type == y->type; });
+}
+
+// Operations by their hashes. Nothing goes over them in that order, which is another in each run.
+using Seen = std::multimap<uint64_t, Inst*>;
+
+// The same operation, or none, and then this one is added at the second.
+std::pair<Inst*, Seen::iterator> findOrAdd(Seen& seen, Inst* inst) {
+  uint64_t hash = hashOf(*inst);
+  auto at = seen.lower_bound(hash);
+  for (; at != seen.end() && at->first == hash; ++at)
+    if (same(*at->second, *inst)) return {at->second, at};
+  return {nullptr, seen.emplace_hint(at, hash, inst)};
 }
 
 struct Cse {
-  std::vector<std::map<std::string, Inst*>> scopes;
+  Seen seen;  // in this block and those around it
   Replacements replaced;
   bool changed = false;
 
   void region(Region& r) {
     for (Block* block : r.blocks) {
-      scopes.emplace_back();
+      std::vector<Seen::iterator> here;
       std::vector<Inst*> out;
       for (Inst* inst : block->insts) {
         for (Value*& v : inst->operands) v = replaced(v);
@@ -80,21 +83,18 @@ struct Cse {
           for (Value*& v : s.args) v = replaced(v);
         for (auto& inner : inst->regions) region(*inner);
         if (isPure(*inst) && inst->regions.empty()) {
-          std::string key = keyOf(*inst);
-          Inst* same = nullptr;
-          for (auto& scope : scopes)
-            if (auto it = scope.find(key); it != scope.end()) same = it->second;
-          if (same) {
-            for (size_t i = 0; i < inst->results.size(); ++i) replaced.add(inst->results[i], same->results[i]);
+          auto [other, at] = findOrAdd(seen, inst);
+          if (other) {
+            for (size_t i = 0; i < inst->results.size(); ++i) replaced.add(inst->results[i], other->results[i]);
             changed = true;
             continue;
           }
-          scopes.back().emplace(std::move(key), inst);
+          here.push_back(at);
         }
         out.push_back(inst);
       }
       block->insts = std::move(out);
-      scopes.pop_back();
+      for (auto at : here) seen.erase(at);
     }
   }
 };
@@ -111,15 +111,14 @@ struct LoadMerger {
 
   void region(Region& r) {
     for (Block* block : r.blocks) {
-      std::map<std::string, Inst*> loads;
+      Seen loads;
       std::vector<Inst*> out;
       for (Inst* inst : block->insts) {
         for (Value*& v : inst->operands) v = replaced(v);
         for (auto& inner : inst->regions) region(*inner);
         if (inst->op == Op::LoLoad && !inst->integer(Attr::IsVolatile)) {
-          auto [at, isNew] = loads.emplace(keyOf(*inst), inst);
-          if (!isNew) {
-            replaced.add(inst->result(), at->second->result());
+          if (Inst* other = findOrAdd(loads, inst).first) {
+            replaced.add(inst->result(), other->result());
             changed = true;
             continue;
           }
@@ -137,13 +136,17 @@ struct LoadMerger {
   static bool mayMeet(const Value* x, const Value* y) { return x == y || !(isScratch(x) || isScratch(y)); }
 };
 
-void dropDead(Region& r, PtrMap<const Value*, int>& uses, bool& changed) {
+using Uses = PtrMap<const Value*, int>;
+
+// Keeps `uses` as they are.
+void dropDead(Region& r, Uses& uses, bool& changed) {
   for (Block* block : r.blocks) {
     std::vector<Inst*> kept;
     for (size_t i = block->insts.size(); i-- > 0;) {
       Inst* inst = block->insts[i];
       bool needed = !isRemovable(*inst) || info(inst->op).effects == Effects::Exit;
-      for (const Value* v : inst->results) needed |= uses[v] > 0;
+      for (const Value* v : inst->results)
+        if (auto at = uses.find(v); at != uses.end()) needed |= at->second > 0;
       if (needed) {
         for (auto& inner : inst->regions) dropDead(*inner, uses, changed);
         kept.push_back(inst);
@@ -161,8 +164,8 @@ void dropDead(Region& r, PtrMap<const Value*, int>& uses, bool& changed) {
   }
 }
 
-PtrMap<const Value*, int> countUses(const Region& body) {
-  PtrMap<const Value*, int> uses;
+Uses countUses(const Region& body) {
+  Uses uses;
   walk(body, [&](const Inst& inst) {
     for (const Value* v : inst.operands) ++uses[v];
     for (const Successor& s : inst.successors)
@@ -172,8 +175,7 @@ PtrMap<const Value*, int> countUses(const Region& body) {
 }
 
 // Loop results and carried values that only feed themselves.
-bool dropDeadCarries(Region& body) {
-  auto uses = countUses(body);
+bool dropDeadCarries(Region& body, Uses& uses) {
   bool changed = false;
   walk(body, [&](Inst& loop) {
     if (loop.op != Op::For) return;
@@ -294,9 +296,9 @@ bool mergeLoads(Func& f) {
 
 bool eliminateDead(Func& f) {
   bool any = false, changed;
+  Uses uses = countUses(f.body);
   do {
-    changed = dropDeadCarries(f.body);
-    auto uses = countUses(f.body);
+    changed = dropDeadCarries(f.body, uses);
     dropDead(f.body, uses, changed);
     any |= changed;
   } while (changed);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "support/ptr_map.h"
 
+#include <algorithm>
+
 namespace nereid {
 
 namespace {
@@ -37,6 +39,25 @@ void PtrIndex::add(const void* key, uint32_t number) {
 void PtrIndex::clear() {
   slots_.clear();
   used_ = 0;
+}
+
+void* EntryBlocks::take(size_t bytes) {
+  if (left_ < bytes) {
+    constexpr size_t kLeast = 8, kMost = 256;
+    size_ = size_ == 0 ? kLeast * bytes : std::min(2 * size_, kMost * bytes);
+    size_t units = (size_ + sizeof(std::max_align_t) - 1) / sizeof(std::max_align_t);
+    next_ = reinterpret_cast<char*>(blocks_.emplace_back(new std::max_align_t[units]).get());
+    left_ = size_;
+  }
+  void* taken = next_;
+  next_ += bytes;
+  left_ -= bytes;
+  return taken;
+}
+
+void EntryBlocks::clear() {
+  blocks_.clear();
+  left_ = size_ = 0;
 }
 
 }  // namespace nereid

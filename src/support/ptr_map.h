@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -29,6 +30,18 @@ class PtrIndex {
   size_t used_ = 0;
 };
 
+// Memory for entries, which stay where they are: in blocks, each larger than the one before, so that a map of many takes few.
+class EntryBlocks {
+ public:
+  void* take(size_t bytes);
+  void clear();
+
+ private:
+  std::vector<std::unique_ptr<std::max_align_t[]>> blocks_;
+  char* next_ = nullptr;
+  size_t left_ = 0, size_ = 0;
+};
+
 template <class K, class V>
 class PtrMap {
   using Entry = std::pair<const K, V>;
@@ -37,24 +50,28 @@ class PtrMap {
   template <class E>
   class Iterator {
    public:
-    explicit Iterator(const std::unique_ptr<Entry>* at) : at_(at) {}
+    explicit Iterator(Entry* const* at) : at_(at) {}
     E& operator*() const { return **at_; }
-    E* operator->() const { return at_->get(); }
+    E* operator->() const { return *at_; }
     Iterator& operator++() { return ++at_, *this; }
     bool operator==(const Iterator&) const = default;
 
    private:
-    const std::unique_ptr<Entry>* at_;
+    Entry* const* at_;
   };
   using iterator = Iterator<Entry>;
   using const_iterator = Iterator<const Entry>;
 
   PtrMap() = default;
-  PtrMap(PtrMap&&) = default;
-  PtrMap& operator=(PtrMap&&) = default;
+  PtrMap(PtrMap&& other) noexcept { swap(other); }
+  PtrMap& operator=(PtrMap&& other) noexcept {
+    swap(other);
+    return *this;
+  }
   PtrMap(const PtrMap& other) {
     for (auto& [key, value] : other) (*this)[key] = value;
   }
+  ~PtrMap() { destroy(); }
 
   iterator begin() { return iterator(entries_.data()); }
   iterator end() { return iterator(entries_.data() + entries_.size()); }
@@ -75,7 +92,7 @@ class PtrMap {
     if (number == PtrIndex::kNone) {
       number = static_cast<uint32_t>(entries_.size());
       index_.add(key, number);
-      entries_.push_back(std::make_unique<Entry>(key, V()));
+      entries_.push_back(new (blocks_.take(sizeof(Entry))) Entry(key, V()));
     }
     return entries_[number]->second;
   }
@@ -89,20 +106,32 @@ class PtrMap {
   void erase(K key) {
     uint32_t number = index_.find(key);
     if (number == PtrIndex::kNone) return;
+    entries_[number]->~Entry();
     entries_.erase(entries_.begin() + number);
     index_.clear();
     for (uint32_t i = 0; i < entries_.size(); ++i) index_.add(entries_[i]->first, i);
   }
   void clear() {
+    destroy();
     index_.clear();
     entries_.clear();
+    blocks_.clear();
   }
 
  private:
-  const std::unique_ptr<Entry>* at(uint32_t number) const { return entries_.data() + (number == PtrIndex::kNone ? entries_.size() : number); }
+  Entry* const* at(uint32_t number) const { return entries_.data() + (number == PtrIndex::kNone ? entries_.size() : number); }
+  void destroy() {
+    for (Entry* e : entries_) e->~Entry();
+  }
+  void swap(PtrMap& other) {
+    std::swap(index_, other.index_);
+    std::swap(entries_, other.entries_);
+    std::swap(blocks_, other.blocks_);
+  }
 
   PtrIndex index_;
-  std::vector<std::unique_ptr<Entry>> entries_;
+  std::vector<Entry*> entries_;
+  EntryBlocks blocks_;
 };
 
 }  // namespace nereid

@@ -4,7 +4,7 @@
 //
 //   request   COMMAND, PATH, SOURCE, KERNEL, "1" to keep assertions or "", how many items the signature has, the items, how many constants there are,
 //             their names and literals by turns, and to the end paths and texts of other files by turns. COMMAND is
-//             `describe`, `compile TARGET` or `emit STAGE`
+//             `describe`, `compile TARGET`, with a space and what the one device has that it is for (driver.h) or without, or `emit STAGE`
 //   answer    the lines of tl.static_print; then of `describe` JSON, of `emit` the text, of `compile` the entry of a manifest, and names and bytes
 //             of its files by turns; where it failed the errors as text and as JSON (driver/json.h)
 //
@@ -54,14 +54,16 @@ Result<void> run(std::string_view command, std::string_view what, const Request&
     if (!info) return std::unexpected(Failed{});
     add(json(*info));
   } else {
-    const Target* target = findTarget(what);
-    if (!target || !target->write) return diags.error(Err::Unsupported, {}).says("there is no target `", what, "`");
+    size_t space = std::min(what.find(' '), what.size());
+    std::string_view name = what.substr(0, space), device = trim(what.substr(space));
+    const Target* target = findTarget(name);
+    if (!target || !target->write) return diags.error(Err::Unsupported, {}).says("there is no target `", name, "`");
     auto m = frontEnd(sources, request, diags);
     if (!m) return std::unexpected(Failed{});
     KernelInfo info = infoOf(*m->kernel());
-    auto artefacts = target->write(std::move(*m), diags);
+    auto artefacts = target->write(std::move(*m), device, diags);
     if (!artefacts) return std::unexpected(Failed{});
-    add(json(what, info, *artefacts));
+    add(json(name, info, *artefacts));
     for (const Artefact& file : artefacts->files) {
       add(file.name);
       add(file.bytes);

@@ -73,7 +73,9 @@ extern "C" [[clang::import_module("nereid"), clang::import_name("fail")]] [[nore
 }  // namespace
 
 void* operator new(size_t size) { return take(size); }
+void* operator new[](size_t size) { return take(size); }
 void operator delete(void* p) noexcept { give(p); }
+void operator delete[](void* p) noexcept { give(p); }
 void operator delete(void* p, size_t) noexcept { give(p); }
 
 extern "C" {

@@ -32,6 +32,8 @@ export interface OpenOptions {
 /** Where kernels run and their arrays lie. Made by `open`. */
 export interface Device extends Disposable {
   readonly kind: "wasm" | "webgpu";
+  /** What the compiler is asked to compile for: `kind`, and what it has of what variants of kernels ask for. @internal */
+  readonly target: string;
   /** What is asked of it has turns there. @internal */
   readonly queue: Queue;
   /** Loads a kernel, in a turn of whoever asks or in one of its own. @internal */

@@ -62,6 +62,8 @@ const closePool = (pool: Pool) => () => pool.close();
 /** Threads of this program, and a memory that is in sight of it. */
 export class WasmDevice implements Device {
   readonly kind = "wasm";
+  /** @internal */
+  readonly target = "wasm";
   /** Threads that run a launch. */
   readonly threads: number;
   /** Which variant of each kernel is loaded. */

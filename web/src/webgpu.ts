@@ -39,6 +39,7 @@ const kPipelines = 256; // that are kept for kernels loaded again
 // Features that kernels may have variants for, and how a manifest calls those whose names are not final.
 const kFeatures = ["shader-f16", "subgroups", "subgroup-size-control", "timestamp-query", "chromium-experimental-subgroup-matrix"];
 const kNames: Record<string, string> = { "chromium-experimental-subgroup-matrix": "subgroup-matrix" };
+const kVariants = ["shader-f16", "subgroups-32", "subgroup-matrix"]; // that the compiler writes variants for
 // Of which a device gets as much as the adapter has.
 const kLimits = [
   "maxBufferSize",
@@ -168,6 +169,8 @@ export class GpuDevice implements Device {
   /** @internal */
   readonly limits: Limits;
   /** @internal */
+  readonly target: string;
+  /** @internal */
   readonly queue = new Queue();
   /** @internal */
   nudges: boolean = /Firefox\//.test(globalThis.navigator?.userAgent ?? "");
@@ -204,6 +207,7 @@ export class GpuDevice implements Device {
     this.features = features;
     this.limits = {} as Limits; // WebGPU's own take time to ask
     for (const name in gpu.limits) this.limits[name as keyof Limits] = gpu.limits[name as keyof Limits];
+    this.target = ["webgpu", ...kVariants.filter((name) => features.has(name)), `maxComputeWorkgroupStorageSize=${this.limits.maxComputeWorkgroupStorageSize}`].join(" ");
     this.#gpuQueue = gpu.queue;
     this.#print = print;
     this.#readback = new Readback(gpu);

@@ -28,6 +28,34 @@ async function withDevice(body: (device: Device) => Promise<void>, options: Open
 }
 const onDevice = (name: string, body: (device: Device) => Promise<void>) => test(name, () => withDevice(body));
 
+test("compile: for one GPU there are the two shaders that it takes", async () => {
+  const source = `${kHead}def scores(q, k, out, N: tl.constexpr):
+    i = tl.arange(0, N)
+    s = tl.dot(tl.load(q + i[:, None] * N + i[None, :]), tl.load(k + i[:, None] + i[None, :] * N))
+    p = tl.exp(s - tl.max(s, 1)[:, None])
+    tl.store(out + i[:, None] * N + i[None, :], (p / tl.sum(p, 1)[:, None]).to(tl.float16))
+`;
+  const options = { signature: "*fp16:16, *fp16:16, *fp16:16", constants: { N: 32 }, cache: false };
+  const all = await compileArtefacts(source, { ...options, target: "webgpu" });
+  const has = new Map<string, string[]>();
+  for (const features of [[], ["shader-f16"], ["subgroups-32"], ["shader-f16", "subgroups-32"], ["shader-f16", "subgroups-32", "subgroup-matrix"]]) {
+    const target = ["webgpu", ...features, "maxComputeWorkgroupStorageSize=49152"].join(" ") as "webgpu";
+    const { manifest, files } = await compileArtefacts(source, { ...options, target });
+    const { variants } = manifest.artefacts[0]!.webgpu!;
+    has.set(features.join(), variants.map((v) => v.file));
+    equal(variants.flatMap((v) => v.features).filter((name) => !features.includes(name)), []);
+    equal(variants.map((v) => v.aliases), variants.length > 1 ? [false, true] : [true]);
+    for (const { file } of variants) if (all.files[file]) equal(new TextDecoder().decode(files[file]), new TextDecoder().decode(all.files[file]));
+  }
+  equal([...has], [
+    ["", ["scores.distinct.wgsl", "scores.wgsl"]],
+    ["shader-f16", ["scores.f16.distinct.wgsl", "scores.f16.wgsl"]],
+    ["subgroups-32", ["scores.subgroups.distinct.wgsl", "scores.wgsl"]],
+    ["shader-f16,subgroups-32", ["scores.subgroups.f16.distinct.wgsl", "scores.f16.wgsl"]],
+    ["shader-f16,subgroups-32,subgroup-matrix", ["scores.matrix.distinct.wgsl", "scores.f16.wgsl"]],
+  ]);
+});
+
 onDevice("compile: source to a kernel that runs", async (device) => {
   const x = device.buffer("f32", new Float32Array(1000).fill(3));
   const y = device.buffer("f32", new Float32Array(1000).fill(1));

@@ -858,29 +858,33 @@ constexpr int64_t kMostWorkgroupBytes = 49152;  // of what GPUs with matrix unit
 
 int64_t workgroupBytes(const Variant& v) { return v.limits.empty() ? 0 : v.limits[0].second; }
 
-// Plans, lowers and writes the kernel for so many threads: texts for different arguments and for any, with and without f16. What takes matrix units or
+// Lowers and writes the kernel as planned for so many threads: texts for different arguments and for any, with and without f16. What takes matrix units or
 // subgroups is for different ones alone: compiling costs time, and the others have the plain text.
-bool writeFor(const Func& kernel, int threads, bool matrices, bool subgroups, bool lines, Shader& out, Diags& diags) {
-  Plan plan = makePlan(kernel, {.threads = threads});
+bool writeFor(const Func& kernel, const Plan& plan, int threads, bool matrices, bool subgroups, const Device* device, bool lines, Shader& out, Diags& diags) {
   std::vector<Variant> found[2];  // without f16, with it
+  std::optional<Lowered> lowered;
   for (bool distinct : {true, false}) {
     if (!distinct && subgroups) break;
+    if (distinct && device && !out.variants.empty()) continue;  // there is a better one
     Machine machine{.vectorBytes = 16, .vectorRegisters = 32, .threads = threads, .scratchBytes = 4, .distinct = distinct, .matrices = matrices, .subgroups = subgroups, .exp2 = matrices, .libm = false};
-    auto lowered = lower(kernel, plan, machine, diags);
-    if (!lowered) return false;
-    Func& f = *lowered->module.kernel();
-    legalize(f, lowered->module, {.fma = true, .halves = true, .subnormals = false, .f64 = false});
+    if (!lowered || lowered->needsDistinct) {
+      auto made = lower(kernel, plan, machine, diags);
+      if (!made) return false;
+      lowered = std::move(*made);
+      legalize(*lowered->module.kernel(), lowered->module, {.fma = true, .halves = true, .subnormals = false, .f64 = false});
+    }
     for (bool halves : {true, false}) {
-      if (matrices && !halves) continue;
-      Emitter emitter(f, machine.threads, lowered->scratchBytes - lowered->ownBytes, distinct, halves, lines, diags);
+      if (halves ? device && !device->has("shader-f16") : matrices) continue;
+      Emitter emitter(*lowered->module.kernel(), machine.threads, lowered->scratchBytes - lowered->ownBytes, distinct, halves, lines, diags);
       auto variant = emitter.run();
       if (!variant) return false;
       if ((matrices && !variant->matrices) || (subgroups && !variant->subgroups)) return true;
       out.arrays = emitter.arrays();
       out.sites = emitter.sites();
-      if (halves && std::find(variant->features.begin(), variant->features.end(), "shader-f16") == variant->features.end()) continue;
       variant->aliases = !distinct;
-      found[halves].push_back(std::move(*variant));
+      bool asks = std::find(variant->features.begin(), variant->features.end(), "shader-f16") != variant->features.end();
+      found[asks].push_back(std::move(*variant));
+      if (!asks || device) break;  // it would be the same without f16, or the device has it
     }
   }
   for (bool halves : {true, false}) {
@@ -899,24 +903,29 @@ bool writeFor(const Func& kernel, int threads, bool matrices, bool subgroups, bo
 
 }  // namespace
 
-Result<Shader> write(const Func& kernel, bool lines, Diags& diags) {
+Result<Shader> write(const Func& kernel, const Device* device, bool lines, Diags& diags) {
   Shader out;
+  auto has = [&](std::string_view feature) { return !device || device->has(feature); };
   bool halves = false;  // products that matrix units may take
-  walk(kernel.body, [&](const Inst& i) { halves |= i.op == Op::Dot && i.operand(0)->type.elem == Elem::F16 && i.result()->type.elem == Elem::F32; });
+  if (has("subgroup-matrix") && has("shader-f16") && has("subgroups-32"))
+    walk(kernel.body, [&](const Inst& i) { halves |= i.op == Op::Dot && i.operand(0)->type.elem == Elem::F16 && i.result()->type.elem == Elem::F32; });
   // Fewer threads need less memory in common.
+  int64_t room = device ? std::min(device->workgroupBytes, kMostWorkgroupBytes) : kMostWorkgroupBytes;
   for (int threads = threadsFor(kernel, true); halves && threads >= 32; threads /= 2) {
-    if (!writeFor(kernel, threads, true, true, lines, out, diags)) return std::unexpected(Failed{});
+    if (!writeFor(kernel, makePlan(kernel, {.threads = threads}), threads, true, true, device, lines, out, diags)) return std::unexpected(Failed{});
     if (out.variants.empty()) break;
     int64_t most = 0;
     for (const Variant& v : out.variants) most = std::max(most, workgroupBytes(v));
-    if (most <= kMostWorkgroupBytes) break;
+    if (most <= room) break;
     out.variants.clear();
   }
   // Who has subgroups but no matrix units for such a product takes the plain one.
   bool reduces = false;
-  if (out.variants.empty()) walk(kernel.body, [&](const Inst& i) { reduces |= i.op == Op::Reduce; });
+  if (out.variants.empty() && has("subgroups-32")) walk(kernel.body, [&](const Inst& i) { reduces |= i.op == Op::Reduce; });
+  int threads = threadsFor(kernel, false);
+  Plan plan = makePlan(kernel, {.threads = threads});
   for (bool subgroups : {true, false})
-    if ((!subgroups || reduces) && !writeFor(kernel, threadsFor(kernel, false), false, subgroups, lines, out, diags)) return std::unexpected(Failed{});
+    if ((!subgroups || reduces) && !writeFor(kernel, plan, threads, false, subgroups, device, lines, out, diags)) return std::unexpected(Failed{});
   return out;
 }
 

@@ -2,6 +2,7 @@
 // The back-end `wgsl`: the lower form for workgroups of threads to the text of WebGPU shaders. docs/webgpu.md is its contract with the runtime.
 #pragma once
 
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,7 +37,15 @@ struct Shader {
   std::vector<Site> sites;
 };
 
-// Plans and lowers the kernel, once a variant. With `lines` the texts say which line of its source theirs come from.
-Result<Shader> write(const Func& kernel, bool lines, Diags& diags);
+// What one device has of what variants ask for.
+struct Device {
+  std::set<std::string, std::less<>> features;
+  int64_t workgroupBytes = 0;
+  bool has(std::string_view feature) const { return features.find(feature) != features.end(); }
+};
+
+// Plans and lowers the kernel, once a variant: all that any device may want, or the two that `device` takes where it is known, for different arguments and
+// for any. With `lines` the texts say which line of its source theirs come from.
+Result<Shader> write(const Func& kernel, const Device* device, bool lines, Diags& diags);
 
 }  // namespace nereid::wgsl

@@ -48,16 +48,20 @@ export type Stage = "tokens" | "ast" | "ttir" | "passes" | "schedule" | "lower" 
 
 /** Compiles a kernel for a device. */
 export async function compile(source: string, options: SourceOptions & { device: Device }): Promise<Kernel> {
-  const { manifest, files } = await compileArtefacts(source, { ...options, target: options.device.kind });
+  const { manifest, files } = await artefactsFor(options.device.target, source, options);
   const kernels = await options.device.load(manifest, { base: (file) => files[file]! });
   return Object.values(kernels)[0]!;
 }
 
 /** Compiles a kernel to what `nereid compile` writes. */
-export async function compileArtefacts(source: string, options: SourceOptions & { target?: "wasm" | "webgpu" } = {}): Promise<Artefacts> {
+export function compileArtefacts(source: string, options: SourceOptions & { target?: "wasm" | "webgpu" } = {}): Promise<Artefacts> {
+  return artefactsFor(options.target ?? "wasm", source, options);
+}
+
+async function artefactsFor(target: string, source: string, options: SourceOptions): Promise<Artefacts> {
   const info = options.args && (await describe(source, options));
   const signature = info ? signatureOf(info, options.args!, options.constants ?? {}) : itemsOf(options.signature);
-  return artefactsOf(requestOf(`compile ${options.target ?? "wasm"}`, source, options, signature), options);
+  return artefactsOf(requestOf(`compile ${target}`, source, options, signature), options);
 }
 
 /** The text of a stage of the compiler. */

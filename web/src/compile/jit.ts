@@ -136,7 +136,7 @@ export class JitKernel implements Disposable {
   /** @internal */
   artefacts(special: Special): Promise<Artefacts> {
     const options = { ...this.options, constants: special.constants };
-    return artefactsOf(requestOf(`compile ${this.device.kind}`, this.#source, options, special.signature), options);
+    return artefactsOf(requestOf(`compile ${this.device.target}`, this.#source, options, special.signature), options);
   }
 
   /** Only in a turn of the device's queue. @internal */
