@@ -50,7 +50,7 @@ export class GpuKernel implements Kernel {
   readonly #signature: Signature;
   readonly #programs: readonly [Program, ...Program[]];
   readonly #slot: number; // bytes of a parameter block
-  readonly #divisors: readonly number[];
+  readonly #divisors: readonly (readonly [parameter: number, divisor: number])[]; // but 1
   #disposed = false;
 
   constructor(device: GpuDevice, artefact: Artefact, shaders: readonly { shader: Shader; text: string }[]) {
@@ -58,7 +58,7 @@ export class GpuKernel implements Kernel {
     this.name = artefact.kernel.name;
     this.parameters = artefact.kernel.parameters;
     this.sites = artefact.webgpu!.sites;
-    this.#divisors = artefact.webgpu!.divisors ?? [];
+    this.#divisors = (artefact.webgpu!.divisors ?? []).map((divisor, i) => [i, divisor] as const).filter(([, divisor]) => divisor !== 1);
     this.reportBytes = this.sites.some((site) => site.kind === "print") ? 2 ** 18 : 2 ** 16;
     this.#signature = new Signature(this.name, this.parameters);
     const block = Math.ceil(this.#signature.packed.length / 16) * 16;
@@ -143,8 +143,7 @@ export class GpuKernel implements Kernel {
     const signature = this.#signature;
     const programs = signature.pack(this.#device, grid, args);
     // The shader takes these promises at their word. An array begins at a multiple of 256, its parts wherever they do.
-    for (const [i, divisor] of this.#divisors.entries()) {
-      if (divisor === 1) continue;
+    for (const [i, divisor] of this.#divisors) {
       const buffer = signature.buffers[i] as GpuBuffer | undefined;
       const value = buffer ? buffer.at : signature.view.getInt32(Signature.at(i), true);
       if (value % divisor) throw signature.error("wrong-argument", `the kernel was compiled for ${buffer ? "addresses" : "numbers"} divisible by ${divisor}, and this one is ${value}`, this.parameters[i]!.name);

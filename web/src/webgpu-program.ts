@@ -10,6 +10,7 @@ import type { GpuDevice } from "./webgpu.ts";
 /** Parameter blocks begin at multiples of this, and bindings in memory. */
 export const kSlot = 256;
 const kBounds = 512; // that are kept
+const kRecent = 4; // that are looked at first
 const kScratch = 2 ** 26; // bytes that a launch gets, where a few workgroups do not need more
 
 /** Of each parameter the array. */
@@ -42,7 +43,7 @@ export class Program {
   readonly #block: number; // bytes of the parameters
   readonly #pipelines = new Map<string, GPUComputePipeline>();
   readonly #bounds = new Map<string, Bound>();
-  #last: Bound | undefined;
+  readonly #recent: Bound[] = []; // of the launches before: programs go to and fro between a few
 
   constructor(device: GpuDevice, kernel: GpuKernel, signature: Signature, block: number, shader: Shader, text: string) {
     this.#device = device;
@@ -62,7 +63,7 @@ export class Program {
   }
 
   clear(): void {
-    this.#last = undefined;
+    this.#recent.length = 0;
     this.#bounds.clear();
     this.#pipelines.clear();
   }
@@ -86,8 +87,8 @@ export class Program {
     const scratch = this.shader.scratch ? this.#scratch(programs) : undefined;
     const report = this.shader.report ? this.#device.report(this.#kernel.reportBytes) : undefined;
     const most = this.#device.limits.maxStorageBufferBindingSize;
-    const last = this.#last;
-    if (last && last.scratch === scratch && last.report === report) {
+    for (const last of this.#recent) {
+      if (last.scratch !== scratch || last.report !== report) continue;
       let k = 0;
       for (; k < arrays.length; ++k) {
         const { storage } = buffers[arrays[k]!]!.place;
@@ -102,7 +103,7 @@ export class Program {
     const starts = this.#starts(buffers, storages, shares);
     const key = [...storages.map((s) => s.id), ...starts, scratch?.id, report?.id].join();
     const found = this.#bounds.get(key);
-    if (found) return (this.#last = found);
+    if (found) return this.#remember(found);
     const pipeline = this.#pipelines.get(shares.join());
     if (!pipeline) return undefined;
     const at = storages.map((s, k) => ({ binding: k + 1, buffer: s.gpu, offset: starts[k]!, size: Math.min(s.size - starts[k]!, most - (most % 16)) })).filter((_, k) => shares[k] === k);
@@ -110,9 +111,14 @@ export class Program {
     const layout = this.#layout(shares);
     const group = this.#device.bind(layout, this.#block, [...at, ...extra], this.#kernel.name);
     if (this.#bounds.size >= kBounds) this.#bounds.clear();
-    this.#last = { kernel: this.#kernel, program: this, storages, starts, scratch, report, pipeline, group };
-    this.#bounds.set(key, this.#last);
-    return this.#last;
+    const bound = { kernel: this.#kernel, program: this, storages, starts, scratch, report, pipeline, group };
+    this.#bounds.set(key, bound);
+    return this.#remember(bound);
+  }
+
+  #remember(bound: Bound): Bound {
+    if (this.#recent.unshift(bound) > kRecent) this.#recent.pop();
+    return bound;
   }
 
   /** The same, after all that is missing was made. */

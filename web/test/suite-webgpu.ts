@@ -537,6 +537,27 @@ onGpu("a GPU that is lost is an error, and another can be opened", ["count", "as
   other.dispose();
 });
 
+onGpu("the same launch again, and others between", ["axpy", "count"], async (device, { axpy, count }) => {
+  const [x, y, z] = [1, 0, 0].map((value) => device.buffer("f32", new Float32Array(64).fill(value)));
+  const out = device.buffer("i32", 65);
+  const all: Promise<unknown>[] = [];
+  const add = (times: number, a: number, to = y!) => {
+    for (let k = 0; k < times; ++k) all.push(axpy!.launch(1, { x: x!, y: to, n: 64, a }));
+  };
+  add(3, 1);
+  add(2, 16);
+  add(1, 1);
+  add(2, 1, z!);
+  add(1, 1);
+  all.push(count!.launch(64, { out, rounds: 1 }));
+  add(2, 1);
+  const middle = y!.read();
+  add(300, 256);
+  add(1, 256, z!);
+  equal([(await middle)[0], (await y!.read())[0], (await z!.read())[63]], [39, 39 + 300 * 256, 258]);
+  await Promise.all(all);
+});
+
 onGpu("a thousand launches cost microseconds each", ["axpy"], async (device, { axpy }) => {
   const args = { x: device.buffer("f32", 256), y: device.buffer("f32", 256), n: 256, a: 1 };
   await axpy!.launch(1, args);
