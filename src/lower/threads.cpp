@@ -361,7 +361,7 @@ const Layout* Lowering::partialLayout(const std::vector<int>& partial) {
     if (in >= 0 && in < axis.threadBits) continue;
     if (in >= 0 && axis.threadBits > 0) return nullptr;
     if (in < 0) ++l.laneBits;
-    own.insert(in < 0 ? own.begin() + l.laneBits - 1 : own.end(), l.place.size() - 1);
+    own.insert(in < 0 ? own.begin() + (l.laneBits - 1) : own.end(), l.place.size() - 1);
   }
   if (!own.empty() && !writtenOut_) return nullptr;
   for (size_t k = 0; k < own.size(); ++k) l.place[own[k]] = ~static_cast<int>(k);
