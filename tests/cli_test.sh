@@ -203,6 +203,25 @@ for target in cpu wasm webgpu; do
 done
 expect 0 "" run "$folder/name.ttir" --grid 1 --arg x=zeros:f32[1]
 
+# What a target lacks is refused with its line.
+cat > "$folder/wide.py" <<'K'
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def wide(x, o, B: tl.constexpr):
+    i = tl.arange(0, B)
+    tl.store(o + i, (tl.load(x + i).to(tl.float64) * 2).to(tl.float32))
+
+
+@triton.jit
+def stored(o):
+    tl.store(o, 2.5)
+K
+expect 1 "wide.py:8:" compile "$folder/wide.py:wide" --target webgpu --signature "*fp32,*fp32,4" -o "$folder/out.d"
+expect 1 "wide.py:13:" compile "$folder/wide.py:stored" --target webgpu --signature "*fp64" -o "$folder/out.d"
+
 # What TypeScript gets: texts as JSON has them, several kernels in one folder.
 cat > "$folder/words.py" <<'K'
 import triton

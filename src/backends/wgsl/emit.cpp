@@ -226,8 +226,10 @@ void Emitter::findMemories() {
   bool ordered = false;  // whether atomics order what other programs read and write: then all of it goes past the caches
   walk(f_.body, [&](const Inst& i) {
     used_.insert(i.operands.begin(), i.operands.end());
-    for (const Value* v : i.results)
-      if (v->type.elem == Elem::F64 && !v->type.isPointer()) fail(i.loc, "f64", "use f32");
+    // Constants that several operations share stand nowhere in the source.
+    for (const auto* list : {&i.operands, &i.results})
+      for (const Value* v : *list)
+        if (v->type.elem == Elem::F64 && !v->type.isPointer() && i.op != Op::Constant) fail(i.loc, "f64", "use f32");
     bool isStore = i.op == Op::LoStore || i.op == Op::LoScatter, isLoad = i.op == Op::LoLoad || i.op == Op::LoGather;
     bool isAtomic = i.op == Op::LoAtomicRMW || i.op == Op::LoAtomicCAS;
     if (!isStore && !isAtomic && !isLoad) return;
