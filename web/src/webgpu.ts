@@ -65,7 +65,12 @@ export async function openGpu(options: OpenOptions): Promise<GpuDevice | undefin
   const gpu = options.gpu ?? globalThis.navigator?.gpu;
   if (!gpu) return none("there is no WebGPU here: `navigator.gpu` is missing");
   if (typeof gpu.requestAdapter !== "function") throw new NereidError("wrong-argument", "gpu: it has no requestAdapter()");
-  const adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference ?? "high-performance" });
+  let adapter: GPUAdapter | null;
+  try {
+    adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference ?? "high-performance" });
+  } catch (cause) {
+    return none(`WebGPU gives no adapter: ${(cause as Error).message}`, cause); // as Firefox where it is not released
+  }
   if (!adapter) return none("WebGPU has no adapter here: there is no GPU, or its driver will not do");
   if (!asked && (adapter.info?.isFallbackAdapter ?? (adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter)) return undefined;
   const limits = kLimits.map((name) => [name, adapter.limits[name]]);
@@ -400,7 +405,7 @@ export class GpuDevice implements Device {
 
   /** Scratch memory that all kernels share: launches come one after the other. @internal */
   scratch(size: number): Storage {
-    if (!this.#scratch || this.#scratch.size < size) {
+    if (!this.#scratch || this.#scratch.size < size || this.#scratch.failed) {
       if (this.#scratch) this.#destroy(this.#scratch.gpu);
       this.#scratch = this.allocate(size);
     }
@@ -409,7 +414,7 @@ export class GpuDevice implements Device {
 
   /** Where kernels report. @internal */
   report(size: number): Storage {
-    if (!this.#report || this.#report.storage.size < size) {
+    if (!this.#report || this.#report.storage.size < size || this.#report.storage.failed) {
       if (this.#report) for (const old of [this.#report.storage.gpu, this.#report.blank]) this.#destroy(old);
       const storage = this.allocate(size);
       const words = new Uint32Array(storage.size / 4).fill(kBlank);
@@ -533,7 +538,7 @@ export class GpuDevice implements Device {
     if (this.#disposed) return new NereidError("disposed", "the device was disposed of during the launch");
     if (this.#lost) return this.#lost;
     const bounds = [...(launched ?? [])];
-    const short = bounds.flatMap((b) => b.storages).find((s) => s.failed);
+    const short = bounds.flatMap((b) => [...b.storages, b.scratch, b.report]).find((s) => s?.failed);
     if (short) return short.failed!;
     const kernels = [...new Set(bounds.map((b) => b.kernel.name))];
     const kernel = kernels.length === 1 ? kernels[0] : kernels.find((name) => message.includes(`"${name}"`));

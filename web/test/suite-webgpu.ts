@@ -630,6 +630,23 @@ onGpu("memory that is short leaves arrays where they are", ["many"], async (devi
   equal((await arrays[11]!.read())[1], 67);
 }, {}, { maxStorageBuffersPerShaderStage: 8 });
 
+onGpu("memory for scratch that was short is asked for again", ["scratch"], async (device, { scratch }) => {
+  const out = device.buffer("i32", 8);
+  const { gpu } = device;
+  const create = gpu.createBuffer.bind(gpu);
+  // As where there is none: it is told later, and the buffer will not do.
+  gpu.createBuffer = (d) => create(d.usage & 128 && !d.mappedAtCreation ? { ...d, size: 2 ** 50 } : d);
+  const pop = gpu.popErrorScope.bind(gpu);
+  let first = true;
+  gpu.popErrorScope = () => (first ? ((first = false), pop().then(() => new Error("no memory") as unknown as GPUError)) : pop());
+  const failing = fails(() => scratch!.launch(3, { out }), "out-of-memory", { message: "no memory" });
+  gpu.createBuffer = create;
+  await failing;
+  gpu.popErrorScope = pop;
+  await scratch!.launch(3, { out });
+  equal([...(await out.read())].slice(0, 4), [1, 1, 1, 0]);
+});
+
 onGpu("the GPU's clock", ["count"], async (device, { count }) => {
   if (!device.hasClock) return;
   const out = device.buffer("i32", 65);
@@ -693,6 +710,9 @@ test("WebGPU: open() where there is none", async () => {
   const broken = { requestAdapter: async () => ({ features: new Set(), limits: {}, info: {}, requestDevice: async () => Promise.reject(new Error("out of order")) }) } as unknown as GPU;
   await fails(() => open({ device: "webgpu", gpu: broken }), "unsupported", { message: "out of order" });
   (await open({ gpu: broken, threads: 1 })).dispose();
+  const unreleased = { requestAdapter: async () => Promise.reject(new Error("not in this release")) } as unknown as GPU;
+  await fails(() => open({ device: "webgpu", gpu: unreleased }), "unsupported", { message: "not in this release" });
+  (await open({ gpu: unreleased, threads: 1 })).dispose();
   if (!globalThis.navigator?.gpu) await fails(() => open({ device: "webgpu" }), "unsupported", { message: "navigator.gpu" });
   await fails(() => open({ device: "webgpu", gpu: {} as GPU }), "wrong-argument");
 });
