@@ -102,6 +102,8 @@ async function inChromium() {
     for (const [place, query] of [["isolated page", "isolated"], ["page without isolation", "plain"], ["worker", "isolated&worker"], ["page that forbids blob: workers", "isolated&policy"], ["page with WebGPU", "webgpu"], ["worker with WebGPU", "isolated&worker&webgpu"]]) {
       const page = await browser.newPage();
       page.on("pageerror", (error) => console.log(`${place}: ${error}`));
+      const cdp = await browser.browser()?.newBrowserCDPSession();
+      if (cdp && query === "webgpu") await page.exposeFunction("crashGpu", () => cdp.send("Browser.crashGpuProcess"));
       if (process.env.VERBOSE) page.on("console", (m) => console.log(m.text()));
       await page.goto(`http://127.0.0.1:${server.address().port}/?${query}&only=${encodeURIComponent(name ?? "")}`);
       const results = await page.waitForFunction(() => globalThis.results, undefined, { timeout: 90000 });

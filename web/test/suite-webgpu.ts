@@ -558,6 +558,26 @@ onGpu("the same launch again, and others between", ["axpy", "count"], async (dev
   await Promise.all(all);
 });
 
+// What drives the browser can end the process that has the GPU.
+const crash = (globalThis as { crashGpu?: () => Promise<void> }).crashGpu;
+if (crash)
+  onGpu("the GPU's process ends in the middle of launches", ["count"], async (device, { count }) => {
+    const out = device.buffer("i32", 65);
+    const launches = (async () => {
+      for (;;) await count!.launch(64, { out, rounds: 1 });
+    })();
+    await Promise.all([crash(), fails(() => launches, "lost-device", { message: "open()" })]);
+    ok(device.lost, "lost");
+    await fails(() => out.read(), "lost-device");
+    await fails(() => device.idle(), "lost-device");
+    const other = await openGpu();
+    const { count: again } = await load(other, ["count"]);
+    const fresh = other.buffer("i32", 65);
+    await again!.launch(64, { out: fresh, rounds: 1 });
+    equal((await fresh.read())[64], 64);
+    other.dispose();
+  });
+
 onGpu("a thousand launches cost microseconds each", ["axpy"], async (device, { axpy }) => {
   const args = { x: device.buffer("f32", 256), y: device.buffer("f32", 256), n: 256, a: 1 };
   await axpy!.launch(1, args);
