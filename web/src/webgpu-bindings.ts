@@ -14,32 +14,24 @@
 // WebGPU allows no two writable bindings on the same memory. Lines keep their numbers, which errors name.
 import { NereidError } from "./errors.ts";
 
-/** How an array's words are declared. */
-type Kind = "u32" | "vec4u" | "atomic<u32>";
+/** How an array's words are declared; those of a binding that is shared by arrays of several kinds are the last two. */
+type Kind = "vec4u" | "vec2u" | "u32" | "atomic<u32>";
 
-const kDeclaration = /^@group\(0\) @binding\(\d+\) var<storage, read_write> (\w+): array<(u32|vec4u|atomic<u32>)>;$/;
+const kDeclaration = /^@group\(0\) @binding\(\d+\) var<storage, read_write> (\w+): array<(u32|vec[24]u|atomic<u32>)>;$/;
 
-// What accessors that every kind has do to array `a`.
-const kBodies: Record<Kind, Record<string, (a: string) => string>> = {
-  u32: {
-    get: (a) => `return ${a}[i];`,
-    put: (a) => `${a}[i] = v;`,
-    get4: (a) => `return vec4u(${a}[i], ${a}[i + 1u], ${a}[i + 2u], ${a}[i + 3u]);`,
-    put4: (a) => `${a}[i] = v.x; ${a}[i + 1u] = v.y; ${a}[i + 2u] = v.z; ${a}[i + 3u] = v.w;`,
-  },
-  vec4u: {
-    get: (a) => `return ${a}[i >> 2u][i & 3u];`,
-    put: (a) => `${a}[i >> 2u][i & 3u] = v;`,
-    get4: (a) => `return ${a}[i >> 2u];`,
-    put4: (a) => `${a}[i >> 2u] = v;`,
-  },
-  "atomic<u32>": {
-    get: (a) => `return atomicLoad(&${a}[i]);`,
-    put: (a) => `atomicStore(&${a}[i], v);`,
-    get4: (a) => `return vec4u(${[0, 1, 2, 3].map((k) => `atomicLoad(&${a}[i + ${k}u])`).join(", ")});`,
-    put4: (a) => ["x", "y", "z", "w"].map((c, k) => `atomicStore(&${a}[i + ${k}u], v.${c});`).join(" "),
-  },
-};
+const kParts = ["x", "y", "z", "w"];
+
+// What an accessor that every kind has does to array `a` of words, or undefined.
+function bodyOf(what: string, a: string, atomic: boolean): string | undefined {
+  const [, action, count = ""] = what.match(/^(get|put)([24]?)$/) ?? [];
+  const at = (k: number) => `${a}[i${k ? ` + ${k}u` : ""}]`;
+  const get = (k: number) => (atomic ? `atomicLoad(&${at(k)})` : at(k));
+  const put = (k: number, v: string) => (atomic ? `atomicStore(&${at(k)}, ${v});` : `${at(k)} = ${v};`);
+  const parts = kParts.slice(0, Number(count));
+  if (action === "get") return `return ${count ? `vec${count}u(${parts.map((_, k) => get(k)).join(", ")})` : get(0)};`;
+  if (action === "put") return count ? parts.map((part, k) => put(k, `v.${part}`)).join(" ") : put(0, "v");
+  return undefined;
+}
 
 /**
  * The text of a shader where array i is in the binding of array `shares[i]`, the first of those that share it. `names` are the arrays' in the shader,
@@ -79,9 +71,9 @@ export function shareBindings(text: string, names: readonly string[], shares: re
         const found = content.match(accessor);
         if (!found || others.some((other) => `${name}_${found[2]}`.startsWith(`${other}_`))) continue;
         const [, head, what, body, tail] = found as unknown as [string, string, string, string, string];
-        const made = kBodies[kind][what];
-        if (before !== kind && !made) throw bad(`\`${name}_${what}\` cannot work on array<${kind}>`);
-        lines[at] = head + (before === kind ? body.replace(uses, variable) : made!(variable)) + tail;
+        const made = before === kind ? body.replace(uses, variable) : bodyOf(what, variable, kind === "atomic<u32>");
+        if (made === undefined) throw bad(`\`${name}_${what}\` cannot work on array<${kind}>`);
+        lines[at] = head + made + tail;
       }
     }
   }

@@ -250,6 +250,34 @@ onGpu("arguments in one buffer", ["sum3"], async (device, { sum3 }) => {
   equal((await c.read())[99], 9 * 99);
 });
 
+const kHalves = `import triton
+import triton.language as tl
+
+
+@triton.jit
+def halves(x, y, z, n, BLOCK: tl.constexpr):
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    v = tl.load(x + i, mask=i < n).to(tl.float32) + tl.load(y + i, mask=i < n)
+    tl.store(y + i, v, mask=i < n)
+    tl.store(z + i, v.to(tl.float16), mask=i < n)
+`;
+for (const room of [8, 2])
+  onGpu(
+    `arrays of f16 and f32, of which ${room} have bindings, in place and apart`,
+    [], async (device) => {
+      const halves = jit(kHalves, { device, constants: { BLOCK: 256 }, cache: false });
+      const n = 512;
+      const [x, y, z] = [device.buffer("f16", n, range(n)), device.buffer("f32", n, range(n)), device.buffer("f16", n)];
+      await halves.launch(2, { x, y, z, n });
+      equal([(await y.read())[511], (await z.subarray(1, 2).read())[0]], [1022, (await device.buffer("f16", 1, [2]).read())[0]]);
+      await halves.launch(2, { x, y, z: x, n }); // in place
+      equal((await y.read())[511], 1022 + 511);
+      equal(await x.read(), await device.buffer("f16", n, range(n, (i) => 3 * i)).read());
+    },
+    {},
+    { maxStorageBuffersPerShaderStage: room },
+  );
+
 onGpu("a launch that waits for its pipeline keeps its arguments", ["axpy"], async (device, { axpy }) => {
   const inTurn = axpy as unknown as { launchInTurn(grid: number, args: object): Promise<{ done: Promise<void> }> };
   const [x, y] = [device.buffer("f32", 4, [1, 2, 3, 4]), device.buffer("f32", 4)];
@@ -419,6 +447,10 @@ test("WebGPU: bindings that are shared", async () => {
     declare(2, "x_y", "atomic<u32>"), "fn x_y_put(i: u32, v: u32) { atomicStore(&x_y[i], v); }",
     "", "fn z_maxs(i: u32, v: i32) { let x = arrayLength(&x_y); atomicMax(&x_y[i], u32(v) + x); }", "fn main() { x_y_put(1u, x_get4(0u).x); }",
   ]);
+  const pairs = [declare(1, "x", "vec2u"), "fn x_put2(i: u32, v: vec2u) { x[i >> 1u] = v; }", declare(2, "y", "vec2u"), "fn y_get2(i: u32) -> vec2u { return y[i >> 1u]; }", declare(3, "z", "u32"), "fn z_get(i: u32) -> u32 { return z[i]; }"].join("\n");
+  const sharePairs = (...shares: number[]) => shareBindings(pairs, ["x", "y", "z"], shares, "k", "k.wgsl").split("\n");
+  equal(sharePairs(0, 0, 2).slice(0, 4), [declare(1, "x", "vec2u"), "fn x_put2(i: u32, v: vec2u) { x[i >> 1u] = v; }", "", "fn y_get2(i: u32) -> vec2u { return x[i >> 1u]; }"]);
+  equal(sharePairs(0, 0, 0), [declare(1, "x", "u32"), "fn x_put2(i: u32, v: vec2u) { x[i] = v.x; x[i + 1u] = v.y; }", "", "fn y_get2(i: u32) -> vec2u { return vec2u(x[i], x[i + 1u]); }", "", "fn z_get(i: u32) -> u32 { return x[i]; }"]);
   await fails(() => shareBindings("", ["x", "y"], [0, 0], "k", "k.wgsl"), "bad-manifest", { kernel: "k", message: "`x` is not declared" });
   const odd = text.replace("x_y_put(i: u32, v: u32)", "x_y_swap(i: u32, v: u32)");
   await fails(() => shareBindings(odd, ["x", "x_y", "z"], [0, 0, 0], "k", "k.wgsl"), "bad-manifest", { message: "x_y_swap" });
