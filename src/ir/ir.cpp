@@ -10,12 +10,12 @@ namespace {
 constexpr OpInfo kInfos[] = {
 #define by_hand by hand
 #ifdef __wasm__
-#define TEXT(text) ""  // in a page every byte is downloaded; the documentation is elsewhere
+#define TEXT(text) {}  // in a page every byte is downloaded; who lists the operations is elsewhere
 #else
 #define TEXT(text) text
 #endif
 #define OP(name, spelling, sig, effects, forms, ulp, meaning, doc) \
-  {#name, spelling, Sig::sig, Effects::effects, Forms::forms, ulp, TEXT(#meaning), TEXT(doc)},
+  {TEXT(#name), spelling, Sig::sig, Effects::effects, Forms::forms, ulp, TEXT(#meaning), TEXT(doc)},
 #include "ir/ops.def"
 #undef OP
 #undef TEXT
