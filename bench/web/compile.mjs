@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // How long the compiler in the page takes for each example: the first time, and the median of 40 after 20, without a store; in Node and in Chromium.
-//   node bench/web/compile.mjs [--only node|chromium] [-k NAME] [--target wasm|webgpu] [--wasm FILE ...]
-// Needs web/dist (scripts/web.sh build). Modules that --wasm names take turns, in Node.
+//   node bench/web/compile.mjs [--only node|chromium] [-k NAME] [--target TARGET] [--wasm FILE ...] [--busy]
+// Needs web/dist (scripts/web.sh build). A target may have behind it what a device has: "webgpu shader-f16 maxComputeWorkgroupStorageSize=32768".
+// Modules that --wasm names take turns, in Node. --busy: for a machine that others use, the processor's time and not the clock's, in Node.
 import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
@@ -11,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const { values: o } = parseArgs({ options: { only: { type: "string" }, k: { type: "string", short: "k", default: "" }, target: { type: "string" }, wasm: { type: "string", multiple: true } } });
+const { values: o } = parseArgs({ options: { only: { type: "string" }, k: { type: "string", short: "k", default: "" }, target: { type: "string" }, wasm: { type: "string", multiple: true }, busy: { type: "boolean" } } });
 
 // Name, example, signature of the arguments, constants: as the examples' check.py launches them.
 const row = ["*fp32:16", "*fp32:16", "i32:16"];
@@ -35,32 +36,33 @@ const cases = [
     source: readFileSync(`${root}/examples/${example}/${example}.py`, "utf8"),
     options: { kernel: example, signature: [...signature, ...Object.keys(constants).map(() => "")], constants, cache: false },
   }));
-const targets = ["wasm", "webgpu"].filter((target) => !o.target || target === o.target);
+const targets = o.target ? [o.target] : ["wasm", "webgpu"];
 
 // Runs in the page too, so it refers to nothing outside. Gives milliseconds.
-async function measure({ compileArtefacts }, { source, options }, target) {
+async function measure({ compileArtefacts }, { source, options }, target, now = () => performance.now()) {
   const times = [];
   for (let i = 0; i < 61; ++i) {
-    const start = performance.now();
+    const start = now();
     await compileArtefacts(source, { ...options, target });
-    times.push(performance.now() - start);
+    times.push(now() - start);
   }
   return { first: times[0], median: times.slice(21).sort((a, b) => a - b)[20] };
 }
 
-const cell = (text) => String(text).padStart(10);
+const cell = (text) => String(text).padStart(13);
 const print = (name, all) => console.log(`${name.padEnd(24)}${all.map(({ first, median }) => cell(first.toFixed(1)) + cell(median.toFixed(2))).join("")}`);
-const head = (place, columns) => console.log(`\n${place}\n${"ms".padEnd(24)}${columns.map((name) => cell(`${name}, 1st`) + cell("median")).join("")}`);
+const head = (place, columns) => console.log(`\n${place}\n${"ms".padEnd(24)}${columns.map((name) => cell(`${name.split(" ")[0]}, 1st`) + cell("median")).join("")}`);
 
 async function inNode() {
   const compiler = await import("../../web/dist/compile/index.js");
   const modules = await Promise.all((o.wasm ?? [`${root}/web/dist/compile/nereid.wasm`]).map((file) => WebAssembly.compile(readFileSync(file))));
+  const processor = () => (({ user, system }) => (user + system) / 1000)(process.cpuUsage());
   head(`Node ${process.version}`, modules.flatMap(() => targets));
   for (const c of cases) {
     const all = [];
     for (const wasm of modules) {
       compiler.configure({ wasm });
-      for (const target of targets) all.push(await measure(compiler, c, target));
+      for (const target of targets) all.push(await measure(compiler, c, target, o.busy ? processor : undefined));
     }
     print(c.name, all);
   }

@@ -225,7 +225,8 @@ void Emitter::findMemories() {
   });
   bool ordered = false;  // whether atomics order what other programs read and write: then all of it goes past the caches
   walk(f_.body, [&](const Inst& i) {
-    used_.insert(i.operands.begin(), i.operands.end());
+    for (const Value* v : i.operands)
+      if (v->def && info(v->def->op).effects == Effects::Atomic) used_.insert(v);
     // Constants that several operations share stand nowhere in the source.
     for (const auto* list : {&i.operands, &i.results})
       for (const Value* v : *list)

@@ -194,7 +194,7 @@ class Emitter {
   std::vector<size_t> parameterOf_;                // of an argument's memory
   PtrMap<const Value*, Rep> reps_;
   PtrMap<const Value*, bool> uniform_;
-  std::set<const Value*> used_;                    // what some operation reads
+  std::set<const Value*> used_;                    // results of atomics that some operation reads
   std::set<const Value*> wide_;                    // 64-bit integers of which more than the low 32 bits matter
   std::set<std::string> helpers_;
   std::vector<Site> sites_;
