@@ -44,7 +44,7 @@ export const kernels = {
   matmul_f16: product("fp16", "64"),
   flash_attention: ["examples/flash_attention/flash_attention.py:flash_attention", [...Array(4).fill("*fp16:16"), "i32:16", "fp32", "64", "64", "64"]],
 };
-const kBlock = { BM: 64 };
+const kBlock = { BM: Number(process.env.BM ?? 64) };
 
 let seed = 1;
 const next = () => ((seed = (seed * 48271) % 2147483647) / 2147483647) * 2 - 1;

@@ -75,7 +75,8 @@ constexpr Machine kWorkgroup{.vectorBytes = 16, .vectorRegisters = 32, .threads 
 
 Result<std::unique_ptr<Executable>> interpretLowered(Module m, const Machine& machine, Diags& diags) {
   auto scheduled = toLower(std::move(m), machine, diags);
-  if (!scheduled) return std::unexpected(Failed{});
+  // These targets are for tests: what other back-ends may take for granted is checked here.
+  if (!scheduled || !verify(scheduled->lowered.module, diags)) return std::unexpected(Failed{});
   return std::make_unique<Interpreted>(std::move(scheduled->lowered.module));
 }
 

@@ -45,6 +45,7 @@ Result<Lowered> Lowering::run() {
   });
 
   findMatrixDots();
+  findRows();
   levels_ = {body};
   walk(kernel_.body, [&](const Inst& inst) {
     if (inst.op == Op::Constant && inst.result()->type.isTile() && !isPullable(inst)) writeTable(inst);
@@ -76,6 +77,7 @@ bool Lowering::inMemory(const Value* v) const {
 }
 
 BufferRef Lowering::allocateElements(Type element, int64_t count, const Layout* layout) {
+  if (layout) count = int64_t{1} << (layout->ownBits + layout->threadBits);
   int64_t bytes = (count * byteSize(element) + 63) / 64 * 64;
   if (layout) {
     own_.push_back(Builder(m_, entry_, loc_).create(Op::LoAlloc, {}, {element.pointerTo()}, {{Attr::Bytes, bytes}, {Attr::Offset, int64_t{0}}, {Attr::Own, int64_t{1} << layout->ownBits}}));
@@ -89,7 +91,8 @@ BufferRef Lowering::allocateElements(Type element, int64_t count, const Layout* 
 }
 
 BufferRef Lowering::allocate(const Value* v) {
-  BufferRef buffer = allocateElements(storedType(v), v->type.numel(), keptLayout(v));
+  const Layout* rows = keptRows(v);
+  BufferRef buffer = allocateElements(storedType(v), v->type.numel(), rows ? rows : keptLayout(v));
   if (transposed_.count(v)) buffer.transposed = v->type.log2(1);
   return buffer;
 }
@@ -271,14 +274,15 @@ void Lowering::emitFor(const Inst& inst) {
       inits.push_back(scalar(init));
       continue;
     }
-    buffers[i] = allocateElements(storedType(inst.results[i]), init->type.numel(), ownLayout(inst, i));
-    if (buffers[i].layout && staysMatrix(inst, i))
+    const Layout* rows = keptRows(inst.results[i]);
+    buffers[i] = allocateElements(storedType(inst.results[i]), init->type.numel(), rows ? rows : ownLayout(inst, i));
+    if (buffers[i].layout && !rows && staysMatrix(inst, i))
       matrixOf_[source.args[1 + i]] = beginMatrix(init, buffers[i]);
     else
       copyTile(init, buffers[i]);
     auto through = plan_.throughTemporary.find(&yield);
     bool temporary = through != plan_.throughTemporary.end() && through->second[i];
-    if (temporary) temporaries[i] = allocateElements(buffers[i].element, init->type.numel());
+    if (temporary) temporaries[i] = allocateElements(buffers[i].element, init->type.numel(), rows);
     buffer_[source.args[1 + i]] = buffers[i];
   }
   std::vector<BufferRef> targets(carried);

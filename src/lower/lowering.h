@@ -7,11 +7,13 @@
 //   loops.cpp     its loops and accumulators, and the roots at each index
 //   threads.cpp   its elements dealt to the threads of a workgroup
 //   dot.cpp       register tiles of a matrix product; histograms
+//   rows.cpp      values of a product's rows, in registers
 //   matrix.cpp    products on matrix units
 //   fetch_ahead.cpp  what the next iteration around such a product reads
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <functional>
 #include <map>
 #include <set>
@@ -24,11 +26,16 @@
 
 namespace nereid {
 
+constexpr int kSubgroupBits = 5;  // log2 of its threads
+
+inline int log2(int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); }
+
 // How the elements of a tile are dealt to the threads of a workgroup, by the bits of its flat index.
 struct Layout {
   std::vector<int> place;  // of each bit: k for bit k of the thread's number, ~k for bit k of the element's among the thread's own
   int threadBits = 0, ownBits = 0, laneBits = 0;  // laneBits: how many of the lowest bits are the lowest of the thread's own
   int ownColumns = 0, ownRows = 0;                // of the columns' and rows' bits, how many are the thread's own
+  bool isRows = false;                            // one value a row: several threads have the same
   // Whether bits i - 1 and i are dealt as neighbours.
   bool joins(size_t i) const { return place[i] == place[i - 1] + (place[i] < 0 ? -1 : 1); }
 };
@@ -203,6 +210,12 @@ class Lowering {
   Lowval ownPointer(const BufferRef& buffer, const IndexMap& map);
   void emitSharedDot(const Inst& dot);
 
+  // ---- rows.cpp
+  void findRows();
+  const Layout* keptRows(const Value* v) const;
+  const Layout* productLayout(const std::vector<int64_t>& shape);  // null if no product has this shape
+  const Layout* rowLayout(const std::vector<int64_t>& shape);
+
   // ---- matrix.cpp
   void findMatrixDots();
   bool transpose(const Root& root);
@@ -269,6 +282,7 @@ class Lowering {
   const Layout* layout_ = nullptr;                  // of the nest, if it touches a tile that has one
   bool writtenOut_ = false;                         // its loops over a thread's elements
   std::map<std::vector<int64_t>, Layout> layouts_;  // by shape; of partial results by numbers below 0
+  PtrMap<const Value*, const Layout*> rows_;        // values of rows that threads keep
   std::set<const Inst*> matrixDots_;
   std::set<const Value*> halves_;                   // operands of those: in memory as they are
   std::set<const Value*> transposed_;               // of these: what was contiguous along columns stays so

@@ -3,17 +3,13 @@
 //
 // The sums stay in the units' form (one lo.alloc that only lo.matrix_* touch) along a loop that does nothing else with them. Who wants their elements gets
 // them in threads' registers, dealt so that each thread's elements lie in its own subgroup's parts: part by part, through 1 kB of shared memory a subgroup.
-#include <bit>
-
 #include "lower/lowering.h"
 
 namespace nereid {
 
 namespace {
 
-constexpr int kPartBits = 4, kSubgroupBits = 5, kMostOwnBits = 6;
-
-int log2(int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); }
+constexpr int kPartBits = 4, kMostOwnBits = 6;
 
 bool isZero(const Value* v) { return v->def && v->def->op == Op::Constant && isPullable(*v->def) && v->def->dense().bits[0] == 0; }
 

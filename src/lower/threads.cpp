@@ -17,11 +17,8 @@ namespace nereid {
 namespace {
 
 constexpr int64_t kRadix = 16;  // partial results that one thread combines at a time
-constexpr int kSubgroupBits = 5;
 constexpr int kOwnBits = 6;     // log2 of the sums of a product that a thread holds
 constexpr int64_t kWrittenOutDepth = 16;  // of a product: the loop along K is written out
-
-int log2(int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); }
 
 }  // namespace
 
@@ -169,14 +166,17 @@ const Layout* Lowering::keptLayout(const Value* v) {
 
 void Lowering::findLayout(const Nest& nest) {
   layout_ = nestTarget_ ? nestTarget_->layout : nullptr;
-  if (own_.empty() && plan_.kept.empty()) return;
+  if (own_.empty() && plan_.kept.empty() && rows_.empty()) return;
+  // What reads values of rows is dealt like the tile that has the rows.
+  auto of = [&](const Layout* layout) { layout_ = nest.shape.size() == 2 && layout->isRows ? productLayout(nest.shape) : layout; };
   for (const Root& root : nest.roots) {
     if (root.kind == Root::Buffer && !nestTarget_)
       if (const Layout* kept = keptLayout(root.value)) layout_ = kept;
+    if (root.kind == Root::Combine && rows_.count(root.inst->results[0])) layout_ = productLayout(nest.shape);
     if (root.kind == Root::Carry)
-      if (auto to = carryTargets_.find(root.inst); to != carryTargets_.end() && to->second[root.slot].layout) layout_ = to->second[root.slot].layout;
+      if (auto to = carryTargets_.find(root.inst); to != carryTargets_.end() && to->second[root.slot].layout) of(to->second[root.slot].layout);
     visitPulled(root, [&](const Value* v) { return inMemory(v); }, [&](const Value* v, const IndexMap&) {
-      if (auto buffer = buffer_.find(v); buffer != buffer_.end() && buffer->second.layout) layout_ = buffer->second.layout;
+      if (auto buffer = buffer_.find(v); buffer != buffer_.end() && buffer->second.layout) of(buffer->second.layout);
     });
   }
 }
@@ -385,13 +385,27 @@ void Lowering::emitShared(const Nest& nest) {
   for (const Root& root : nest.roots) {
     if (root.kind != Root::Combine) continue;
     for (Value* v : root.inst->results)
-      if (partialBits_ > 0 || !v->type.isTile()) partials_[v] = allocateElements(storedType(v), layout ? int64_t{1} << (layout->ownBits + log2(machine_.threads)) : int64_t{1} << (outer + partialBits_), layout);
+      if (partialBits_ > 0 || !v->type.isTile())
+        partials_[v] = layout && rows_.count(v) ? BufferRef{buffer_.at(v).base, buffer_.at(v).element, layout} : allocateElements(storedType(v), int64_t{1} << (outer + partialBits_), layout);
   }
   std::vector<const Inst*> reductions;
   for (const Root& root : nest.roots)
     if (root.kind == Root::Combine && partials_.count(root.inst->results[0])) reductions.push_back(root.inst);
+  if (layout_) bits = layout_->threadBits;
   threadsLoop(int64_t{1} << bits, [&](Value* t) {
     partialLevel_ = top();
+    // Of the threads that keep the same values one stores.
+    Inst* once = nullptr;
+    if (layout_ && layout_->isRows && nest.roots[0].kind == Root::Effect) {
+      int64_t others = (int64_t{1} << bits) - 1;
+      for (int place : layout_->place)
+        if (place >= 0) others &= ~(int64_t{1} << place);
+      once = m_.newInst(Op::If, loc_);
+      once->operands = {at(top()).cmpI(CmpIPred::Eq, emitOp(Op::AndI, {{t, top()}, {index(others), 0}}, kI64).v, index(0))};
+      once->regions.push_back(std::make_unique<Region>());
+      once->regions[0]->parent = once;
+      levels_.push_back(m_.newBlock(*once->regions[0]));
+    }
     Value* reduced = nullptr;
     int reducedBits = 0;
     for (size_t a = 0; a < axes_.size(); ++a) {
@@ -412,6 +426,11 @@ void Lowering::emitShared(const Nest& nest) {
     std::vector<Value*> acc;
     emitLoops(0, acc);
     axes_.pop_back();
+    if (!once) return;
+    at(top()).yield({});
+    levels_.pop_back();
+    once->parent = levels_.back();
+    levels_.back()->insts.push_back(once);
   });
   for (Axis& axis : axes_) {
     axis.threadBits = 0;
@@ -468,6 +487,10 @@ void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& pa
         for (size_t k = 0; k < n; ++k) write(place(mine[k], t, e), out[k], mine[k]);
       }
     });
+  }
+  if (rows_.count(reduce.results[0])) {
+    partialBits_ = 0;
+    return;
   }
   // The first of each subgroup tells what it has.
   std::vector<int> rest;
