@@ -59,10 +59,12 @@ bool Lowering::isMatrixShape(const Type& type) const {
   return std::any_of(matrixDots_.begin(), matrixDots_.end(), [&](const Inst* dot) { return dot->result()->type.shape() == type.shape(); });
 }
 
-// Where rows are reduced a subgroup has them whole, as far as there are enough of them.
+// Where rows are reduced a subgroup has them whole, as far as there are enough of them; and so it has those of other products with as many rows.
 MatrixDeal Lowering::dealOf(const Type& type) const {
   bool reduced = false;
-  walk(kernel_.body, [&](const Inst& inst) { reduced |= inst.op == Op::Reduce && inst.integer(Attr::Axis) == 1 && inst.operand(0)->type.shape() == type.shape(); });
+  walk(kernel_.body, [&](const Inst& inst) {
+    reduced |= inst.op == Op::Reduce && inst.integer(Attr::Axis) == 1 && inst.operand(0)->type.dim(0) == type.dim(0) && isMatrixShape(inst.operand(0)->type);
+  });
   int subgroups = log2(machine_.threads) - kSubgroupBits;
   return *dealMatrix(type.log2(0), type.log2(1), machine_.threads, reduced ? std::min(subgroups, type.log2(0) - kPartBits) : -1);
 }
@@ -80,7 +82,8 @@ bool Lowering::transpose(const Root& root) {
   return alone;
 }
 
-// Four neighbours in a row, and the same eight rows below: a thread's elements of a part.
+// Four neighbours in a row, and the same eight rows below: a thread's elements of a part. The first eight threads have rows 0 and 2, the next 1 and 3: where
+// rows of memory are 24 words, those are all banks.
 void Lowering::layOutMatrix(const Type& type, Layout& l) const {
   MatrixDeal d = dealOf(type);
   auto own = [&](int bit) { l.place.push_back(~bit); };
@@ -88,7 +91,7 @@ void Lowering::layOutMatrix(const Type& type, Layout& l) const {
   own(0), own(1), thread(0), thread(1);
   for (int i = 0; i < d.columns; ++i) own(3 + i);
   for (int i = 0; i < d.subgroupColumns; ++i) thread(kSubgroupBits + i);
-  thread(2), thread(3), thread(4), own(2);
+  thread(3), thread(2), thread(4), own(2);
   for (int i = 0; i < d.rows; ++i) own(3 + d.columns + i);
   for (int i = 0; i < d.subgroupRows; ++i) thread(kSubgroupBits + d.subgroupColumns + i);
   l.laneBits = 2;
@@ -122,7 +125,8 @@ void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, b
         Lowval v = emitOp(Op::AndI, {emitOp(Op::ShRUI, {thread, {index(shift), 0}}, kI64), {index((int64_t{1} << count) - 1), 0}}, kI64);
         return emitOp(Op::MulI, {v, {index(scale), 0}}, kI64);
       };
-      Lowval at_ = emitOp(Op::AddI, {emitOp(Op::AddI, {field(0, 2, 4), field(2, 3, 16)}, kI64), field(kSubgroupBits, log2(machine_.threads) - kSubgroupBits, 256)}, kI64);
+      Lowval at_ = field(0, 2, 4);
+      for (Lowval next : {field(3, 1, 16), field(2, 1, 32), field(4, 1, 64), field(kSubgroupBits, log2(machine_.threads) - kSubgroupBits, 256)}) at_ = emitOp(Op::AddI, {at_, next}, kI64);
       for (int64_t half = 0; half < 2; ++half) {
         Lowval shared = emitOp(Op::AddPtr, {{between.base, 0}, emitOp(Op::AddI, {at_, {index(128 * half), 0}}, kI64)}, between.base->type, {}, top());
         Lowval mine = emitOp(Op::MulI, {thread, {index(int64_t{1} << own.layout->ownBits), 0}}, kI64);

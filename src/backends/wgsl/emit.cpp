@@ -67,7 +67,7 @@ std::string Emitter::module() {
     help("report_put");
   }
   for (const Memory& m : memories_)
-    if ((m.of == Memory::Vectors || m.of == Memory::Halves || m.of == Memory::Part) && m.bytes > 0) out += declarations(m, 0);
+    if ((m.of == Memory::Vectors && m.bytes > 0) || m.of == Memory::Halves || m.of == Memory::Part) out += declarations(m, 0);
   if (scratchBytes_ > 0) {
     Memory scratch = memories_[parameterOf_.size()];
     scratch.isWritten = scratch.isRead = true;
@@ -262,53 +262,6 @@ bool Emitter::isPackable(const Inst& access, const Value* value) {
   return lanes(value->type) % perWord == 0 && index % perWord == 0;
 }
 
-// Buffers that matrix units read and write: typed, and not among the words.
-void Emitter::findMatrices() {
-  auto make = [&](const Value* v, Memory::Of of, const char* name, int64_t columns, int64_t bytes) {
-    const Value* alloc = of == Memory::Sums ? v : buffer_.at(v);
-    if (memories_[static_cast<size_t>(memoryOf_.at(v))].of == of) return;
-    int index = static_cast<int>(memories_.size());
-    Memory m;
-    m.name = cat(name, index);
-    m.of = of;
-    m.columns = columns;
-    m.bytes = bytes;
-    for (auto& [pointer, from] : buffer_)
-      if (from == alloc) memoryOf_[pointer] = index;
-    memoryOf_[v] = index;
-    memories_.push_back(std::move(m));
-  };
-  auto log2 = [](int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); };
-  walk(f_.body, [&](const Inst& i) {
-    if (i.op == Op::LoMatrixDot) {
-      const auto &shape = i.list(Attr::Shape), &transposed = i.list(Attr::Transposed);
-      usesMatrices_ = true;
-      auto halves = [&](size_t operand, int64_t rows, int64_t columns) { make(i.operand(operand), Memory::Halves, "halves", columns, rows * (columns + kApart) * 2); };
-      make(i.operand(0), Memory::Sums, "sums", shape[1], shape[0] * shape[1] * 4);
-      memories_[static_cast<size_t>(memoryOf_.at(i.operand(0)))].deal = *dealMatrix(log2(shape[0]), log2(shape[1]), threads_, static_cast<int>(i.integer(Attr::SubgroupRows)));
-      transposed[0] ? halves(1, shape[2], shape[0]) : halves(1, shape[0], shape[2]);
-      transposed[1] ? halves(2, shape[1], shape[2]) : halves(2, shape[2], shape[1]);
-    }
-    if (i.op == Op::LoMatrixGet || i.op == Op::LoMatrixPut) make(i.operand(i.op == Op::LoMatrixGet ? 0 : 1), Memory::Part, "part", 16, int64_t{8} * 4 * threads_);
-  });
-  if (!usesMatrices_) return;
-  // Their arrays are of vectors as wide as all that is written.
-  for (Memory& m : memories_) m.unit = 8;
-  walk(f_.body, [&](const Inst& i) {
-    if (i.op != Op::LoStore && i.op != Op::LoScatter) return;
-    Memory& m = memories_[static_cast<size_t>(memoryOf_.at(i.operand(0)))];
-    m.unit = std::min<int64_t>(m.unit, std::max(1, 2 * wordsAtOnce(i, i.operand(1))));
-  });
-  // What stays is packed anew.
-  int64_t next = 0;
-  walk(f_.body, [&](const Inst& i) {
-    if (i.op != Op::LoAlloc || i.has(Attr::Own) || memories_[static_cast<size_t>(memoryOf_.at(i.result()))].of != Memory::Scratch) return;
-    scratchAt_[i.result()] = next;
-    next += i.integer(Attr::Bytes);
-  });
-  scratchBytes_ = next;
-}
-
 // Buffers that are written by four words only, wherever they are read, move from scratch memory to one of such vectors: a part of a vector must
 // not be written while others write its neighbours, and four words are read at once.
 void Emitter::findVectors() {
@@ -402,8 +355,7 @@ constexpr int64_t kArrays = -1, kFirstBuffer = int64_t{1} << 32, kFirstTyped = i
 int64_t Emitter::partOf(const Value* pointer) const {
   const Memory& memory = memories_[static_cast<size_t>(memoryOf_.at(pointer))];
   if (memory.of == Memory::Argument) return distinct_ ? memoryOf_.at(pointer) : kArrays;
-  const Inst& alloc = *buffer_.at(pointer)->def;
-  return (memory.of == Memory::Halves || memory.of == Memory::Part ? kFirstTyped : kFirstBuffer) + alloc.integer(Attr::Offset);
+  return memory.array >= 0 ? kFirstTyped + memory.array : kFirstBuffer + buffer_.at(pointer)->def->integer(Attr::Offset);
 }
 
 // Typed buffers are always the workgroup's own.
@@ -420,7 +372,10 @@ void Emitter::find(const Inst& i, Accesses& out) const {
     out.isAtomic |= isAtomic;
   }
   if (i.op == Op::LoMatrixDot)
-    for (size_t k = 1; k < 3; ++k) out.reads.insert(partOf(i.operand(k)));
+    for (size_t k = 1; k < 3; ++k)
+      if (!isHeld(i, k)) out.reads.insert(partOf(i.operand(k)));
+  if (auto held = heldBy_.find(&i); held != heldBy_.end())
+    for (const auto& [dot, k] : held->second) out.reads.insert(partOf(dot->operand(k)));
   if (i.op == Op::LoMatrixGet) out.writes.insert(partOf(i.operand(0)));
   if (i.op == Op::LoMatrixPut) out.reads.insert(partOf(i.operand(1)));
   for (auto& r : i.regions) find(*r, out);
@@ -706,6 +661,7 @@ void Emitter::loop(const Inst& inst) {
     close();
     return;
   }
+  holdOperandsOf(inst);
   Names carried = variables(inst.results);
   assign(inst.operands, 3, carried);
   // What the iteration before has done is still open when the next begins.

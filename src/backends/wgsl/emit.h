@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The state of writing one shader, shared by the files of this folder:
 //   emit.cpp      the module, structure, control flow
+//   matrices.cpp  products on matrix units
 //   memory.cpp    arrays of words: loads, stores, atomics, reports
 //   elements.cpp  element-wise operations
 //   helpers.cpp   functions that the text calls
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -18,7 +20,8 @@
 
 namespace nereid::wgsl {
 
-constexpr int64_t kApart = 8;  // elements of f16 between rows
+constexpr int64_t kApart = 8;     // elements of f16 between rows
+constexpr int64_t kPartRow = 24;  // of 16 sums of f32: so neither matrix units nor threads (Lowering::moveMatrix) meet in a bank
 constexpr int64_t kWorkgroupBytes = 16384;  // of a workgroup's own memory: what every device has
 
 enum class Kind : uint8_t { Bool, Int, Long, Float, Pointer };
@@ -43,6 +46,7 @@ struct Memory {
   int64_t bytes = 0;    // of Vectors and what is for matrix units
   int64_t columns = 0;  // of those: how many stand in a row of memory
   int64_t unit = 1;     // of Halves: how many the array's vectors have
+  int array = -1;       // of these: whose array it is
   MatrixDeal deal{};    // of Sums
   std::set<std::string> accessors;
 };
@@ -59,7 +63,6 @@ class Emitter {
  private:
   // ---- emit.cpp
   void findMemories();
-  void findMatrices();
   bool isNew(const Value* v, int memory);
   static bool isPackable(const Inst& access, const Value* value);
   void findWide();
@@ -153,13 +156,22 @@ class Emitter {
   void load(const Inst& inst);
   void store(const Inst& inst);
   void atomic(const Inst& inst);
-  void matrix(const Inst& inst);
   void swap(const Inst& inst);
   void report(const Inst& inst);
   void address(const Inst& inst);
   std::string ownElement(const Value* pointer, int lane, int64_t index);
   static int64_t ownIndex(const Value* offset);
   std::string declarations(const Memory& m, int binding) const;
+
+  // ---- matrices.cpp
+  void findMatrices();
+  void holdOperands();
+  void shareArrays();
+  int64_t partsOf(const Inst& dot, size_t operand) const;  // that a subgroup takes
+  bool isHeld(const Inst& dot, size_t operand) const;
+  void holdOperandsOf(const Inst& loop);
+  std::vector<std::string> readOperand(const Inst& dot, size_t operand, int64_t firstStep, int64_t lastStep);
+  void matrix(const Inst& inst);
 
   // ---- elements.cpp
   void elementwise(const Inst& inst);
@@ -202,6 +214,10 @@ class Emitter {
   Divisibility divisibility_;
   PtrMap<const Value*, int64_t> vectorAt_, scratchAt_;  // where scratch buffers begin: in Vectors, or in what is left
   bool usesScratch_ = false;
+  using Operand = std::pair<const Inst*, size_t>;           // of a product
+  PtrMap<const Inst*, std::vector<Operand>> heldBy_;        // read before the loop
+  std::map<Operand, std::vector<std::string>> held_;
+  std::map<Operand, std::string> begins_;
   bool usesMatrices_ = false, usesHalves_ = false, usesSubgroups_ = false;
 };
 

@@ -25,8 +25,9 @@ std::string Emitter::declarations(const Memory& m, int binding) const {
   if (m.of == Memory::Halves) {
     // Rows stand 16 bytes apart from a power of two: else all of a column would be in one bank.
     std::string type = u == 1 ? "f16" : u == 2 ? "u32" : cat("vec", u / 2, "u");
-    std::string out = cat("var<workgroup> ", m.name, ": array<", type, ", ", m.bytes / 2 / u, ">;\n");
-    std::string at_ = cat(m.name, "[(i >> ", bits(u), "u) + (i >> ", bits(m.columns), "u) * ", kApart / u, "u]");
+    const std::string& array = memories_[static_cast<size_t>(m.array)].name;
+    std::string out = m.bytes > 0 ? cat("var<workgroup> ", array, ": array<", type, ", ", m.bytes / 2 / u, ">;\n") : "";
+    std::string at_ = cat(array, "[(i >> ", bits(u), "u) + (i >> ", bits(m.columns), "u) * ", kApart / u, "u]");
     std::string word = u > 2 ? cat(at_, "[(i >> 1u) & ", u / 2 - 1, "u]") : at_;
     if (has("get")) appendAll(out, "fn ", m.name, "_get(i: u32) -> u32 { return ", u == 1 ? cat("bitcast<u32>(vec2<f16>(", at_, ", 0.0h))") : cat("extractBits(", word, ", (i & 1u) * 16u, 16u)"), "; }\n");
     if (has("put")) appendAll(out, "fn ", m.name, "_put(i: u32, v: u32) { ", at_, " = bitcast<vec2<f16>>(v).x; }\n");
@@ -36,8 +37,9 @@ std::string Emitter::declarations(const Memory& m, int binding) const {
   }
   if (m.of == Memory::Part) {
     std::string out = cat("var<workgroup> ", m.name, ": array<vec4f, ", m.bytes / 16, ">;\n");
-    if (has("get4")) appendAll(out, "fn ", m.name, "_get4(i: u32) -> vec4u { return bitcast<vec4u>(", m.name, "[i >> 2u]); }\n");
-    if (has("put4")) appendAll(out, "fn ", m.name, "_put4(i: u32, v: vec4u) { ", m.name, "[i >> 2u] = bitcast<vec4f>(v); }\n");
+    std::string at_ = cat(m.name, "[(i >> 2u) + (i >> 4u) * ", kPartRow / 4 - 4, "u]");
+    if (has("get4")) appendAll(out, "fn ", m.name, "_get4(i: u32) -> vec4u { return bitcast<vec4u>(", at_, "); }\n");
+    if (has("put4")) appendAll(out, "fn ", m.name, "_put4(i: u32, v: vec4u) { ", at_, " = bitcast<vec4f>(v); }\n");
     return out;
   }
   std::string type = m.isAtomic ? "atomic<u32>" : unit > 1 ? cat("vec", unit, "u") : "u32";
@@ -453,52 +455,6 @@ void Emitter::atomic(const Inst& inst) {
     define(v, result, kindOf(t));
   else
     define(v, let(back("workgroupUniformLoad(&shared_word)")), kindOf(t));
-}
-
-// ---- matrix units
-
-void Emitter::matrix(const Inst& inst) {
-  together(inst);
-  auto memory = [&](size_t operand) -> Memory& { return memories_[static_cast<size_t>(memoryOf_.at(inst.operand(operand)))]; };
-  const Memory& sums = memory(inst.op == Op::LoMatrixGet ? 1 : 0);
-  if (inst.op == Op::LoMatrixZero) {
-    for (int64_t k = 0; k < sums.bytes / 4 / threads_ / 8; ++k) line(cat(sums.name, "_", k, " = subgroup_matrix_result<f32, 16, 16>();"));
-    return;
-  }
-  const MatrixDeal deal = sums.deal;
-  std::string group = "(thread >> 5u)";
-  if (inst.op != Op::LoMatrixDot) {
-    int64_t first = inst.integer(Attr::Offset), column = first % sums.columns / 16, row = first / sums.columns / 16;
-    const Memory& between = memory(inst.op == Op::LoMatrixGet ? 0 : 1);
-    std::string part = cat(sums.name, "_", column + (row << deal.columns)), place_ = cat("&", between.name, ", ", group, " * 64u, ");
-    if (inst.op == Op::LoMatrixGet)
-      line(cat("subgroupMatrixStore<row_major>(", place_, part, ", 4u);"));
-    else
-      line(cat(part, " = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, row_major>(", place_, "4u);"));
-    return;
-  }
-  const Memory &left = memory(1), &right = memory(2);
-  int64_t depth = inst.list(Attr::Shape)[2], rows = int64_t{1} << deal.rows, columns = int64_t{1} << deal.columns;
-  auto part = [&](int64_t r, int64_t c) { return cat(sums.name, "_", c + (r << deal.columns)); };
-  // Places in an operand's memory, in vectors: where the subgroup's parts begin, and the part whose row and column are so many more.
-  auto flips = [&](size_t k) { return inst.list(Attr::Transposed)[k] != 0; };
-  auto apart = [&](const Memory& m) { return (m.columns + kApart) / m.unit; };
-  auto begin = [&](size_t k, const Memory& m, const std::string& n, int64_t size) { return let(cat(n, " * ", flips(k) == (k == 1) ? size * apart(m) : size / m.unit, "u")); };
-  std::string leftAt = begin(0, left, cat("(", group, " >> ", deal.subgroupColumns, "u)"), rows * 16);
-  std::string rightAt = begin(1, right, cat("(", group, " & ", (1 << deal.subgroupColumns) - 1, "u)"), columns * 16);
-  auto read = [&](size_t k, const std::string& at_, int64_t row, int64_t column) {
-    const Memory& from = k ? right : left;
-    return copy(cat("subgroupMatrixLoad<subgroup_matrix_", k ? "right" : "left", "<f16, 16, 16>, ", flips(k) ? "col" : "row", "_major>(&", from.name, ", ", at_, " + ",
-                    (flips(k) ? column : row) * apart(from) + (flips(k) ? row : column) / from.unit, "u, ", apart(from), "u)"));
-  };
-  for (int64_t k = 0; k < depth; k += 16) {
-    std::vector<std::string> a;
-    for (int64_t r = 0; r < rows; ++r) a.push_back(read(0, leftAt, r * 16, k));
-    for (int64_t c = 0; c < columns; ++c) {
-      std::string b = read(1, rightAt, k, c * 16);
-      for (int64_t r = 0; r < rows; ++r) line(cat(part(r, c), " = subgroupMatrixMultiplyAccumulate(", a[static_cast<size_t>(r)], ", ", b, ", ", part(r, c), ");"));
-    }
-  }
 }
 
 // ---- subgroups of 32 threads, which are numbered as the workgroup's
