@@ -81,20 +81,48 @@ export async function openGpu(options: OpenOptions): Promise<GpuDevice | undefin
     return none(`WebGPU gives no device: ${(cause as Error).message}`, cause);
   }
   const { info } = adapter;
-  const subgroups = info.subgroupMinSize === 32 && info.subgroupMaxSize === 32 && device.features.has("subgroups") && (await hasSubgroupsInOrder(device, 32));
-  return new GpuDevice(gpu, device, info, subgroups, options.print ?? console.log);
+  const sized = info.subgroupMinSize === 32 && info.subgroupMaxSize === 32 && device.features.has("subgroups");
+  const [subgroups, ieee] = await Promise.all([sized && hasSubgroupsInOrder(device, 32), hasSpecials(device)]);
+  const found = [...(subgroups ? ["subgroups-32"] : []), ...(ieee ? ["ieee-specials"] : [])];
+  return new GpuDevice(gpu, device, info, found, options.print ?? console.log);
 }
 
 /** Whether subgroups have so many threads, of which one stands after the other in the workgroup. WGSL promises no order: this runs a shader that looks. @internal */
 export async function hasSubgroupsInOrder(gpu: GPUDevice, size: number): Promise<boolean> {
   const code = `enable subgroups;
-@group(0) @binding(0) var<storage, read_write> good: atomic<u32>;
+@group(0) @binding(0) var<storage, read_write> good: array<atomic<u32>>;
 @compute @workgroup_size(256) fn main(@builtin(local_invocation_index) i: u32, @builtin(subgroup_invocation_id) k: u32, @builtin(subgroup_size) n: u32) {
   let first = subgroupBroadcastFirst(i);
-  if (n == ${size} && k == i % ${size} && first + k == i) { atomicAdd(&good, 1u); }
+  if (n == ${size} && k == i % ${size} && first + k == i) { atomicAdd(&good[0], 1u); }
 }`;
-  const out = gpu.createBuffer({ size: 16, usage: kStorage | kCopySource });
-  const copy = gpu.createBuffer({ size: 16, usage: kMap | kCopyTarget });
+  return (await look(gpu, code, [0]))?.[0] === 256;
+}
+
+// Bits of NaN, infinities, and numbers whose powers of two are too large or too small.
+const kSpecials = [0x7fc00000, 0x7fc00000, 0x3f800000, 0x7f800000, 0xff800000, 0x43480000, 0xc3480000, 0xffc00001];
+
+/** Whether min, max and exp2 of NaN and infinities are what IEEE 754 has: WGSL promises nothing. @internal */
+export async function hasSpecials(gpu: GPUDevice): Promise<boolean> {
+  const code = `@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+@compute @workgroup_size(8) fn main(@builtin(local_invocation_index) i: u32) {
+  let a = bitcast<f32>(x[i]); let b = bitcast<f32>(x[(i + 1u) % 8u]);
+  x[8u + 3u * i] = bitcast<u32>(min(a, b)); x[9u + 3u * i] = bitcast<u32>(max(a, b)); x[10u + 3u * i] = bitcast<u32>(exp2(a));
+}`;
+  const words = await look(gpu, code, [...kSpecials, ...new Array(24).fill(0)]);
+  if (!words) return false;
+  const all = new Float32Array(Uint32Array.from(kSpecials).buffer), got = new Float32Array(words.buffer, 32);
+  return [...all].every((x, i) => {
+    const y = all[(i + 1) % 8]!, pick = (of: (x: number, y: number) => number) => (x !== x ? y : y !== y ? x : of(x, y));
+    // A power of two that no normal number is counts as zero.
+    return [pick(Math.min), pick(Math.max), x === -200 ? 0 : Math.fround(2 ** x)].every((wanted, k) => Object.is(wanted, got[3 * i + k]) || (wanted !== wanted && got[3 * i + k] !== got[3 * i + k]));
+  });
+}
+
+// What a shader of one workgroup makes of these words; nothing where it cannot run.
+async function look(gpu: GPUDevice, code: string, words: number[]): Promise<Uint32Array | undefined> {
+  const size = 4 * words.length;
+  const out = gpu.createBuffer({ size, usage: kStorage | kCopySource | kCopyTarget });
+  const copy = gpu.createBuffer({ size, usage: kMap | kCopyTarget });
   try {
     const pipeline = await gpu.createComputePipelineAsync({ layout: "auto", compute: { module: gpu.createShaderModule({ code }) } });
     const encoder = gpu.createCommandEncoder();
@@ -103,12 +131,13 @@ export async function hasSubgroupsInOrder(gpu: GPUDevice, size: number): Promise
     pass.setBindGroup(0, gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: [{ binding: 0, resource: { buffer: out } }] }));
     pass.dispatchWorkgroups(1);
     pass.end();
-    encoder.copyBufferToBuffer(out, 0, copy, 0, 16);
+    encoder.copyBufferToBuffer(out, 0, copy, 0, size);
+    gpu.queue.writeBuffer(out, 0, Uint32Array.from(words));
     gpu.queue.submit([encoder.finish()]);
     await copy.mapAsync(kRead);
-    return new Uint32Array(copy.getMappedRange())[0] === 256;
+    return new Uint32Array(copy.getMappedRange().slice(0));
   } catch {
-    return false;
+    return undefined;
   } finally {
     out.destroy();
     copy.destroy();
@@ -171,7 +200,7 @@ export class GpuDevice implements Device {
   readonly gpu: GPUDevice;
   /** What it is. */
   readonly info: GPUAdapterInfo;
-  /** What kernels may use of it: `shader-f16`, `subgroups`, `subgroups-32` (all have 32 threads, in order), `subgroup-matrix`, ... */
+  /** What kernels may use of it: `shader-f16`, `subgroups`, `subgroups-32` (all have 32 threads, in order), `ieee-specials` (min, max and exp2 of NaN and infinities), ... */
   readonly features: ReadonlySet<string>;
   /** @internal */
   readonly limits: Limits;
@@ -204,12 +233,11 @@ export class GpuDevice implements Device {
   #lost: NereidError | undefined;
 
   /** @internal */
-  constructor(source: GPU, gpu: GPUDevice, info: GPUAdapterInfo, subgroups: boolean, print: (line: string) => void) {
+  constructor(source: GPU, gpu: GPUDevice, info: GPUAdapterInfo, found: string[], print: (line: string) => void) {
     this.#source = source;
     this.gpu = gpu;
     this.info = info;
-    const features = new Set([...gpu.features].map((name) => kNames[name] ?? name));
-    if (subgroups) features.add("subgroups-32");
+    const features = new Set([...gpu.features].map((name) => kNames[name] ?? name).concat(found));
     if (!hasMatrices(info)) features.delete("subgroup-matrix");
     this.features = features;
     this.limits = {} as Limits; // WebGPU's own take time to ask
@@ -583,7 +611,8 @@ export class GpuDevice implements Device {
     const { gpu } = this;
     for (const filter of kFilters) gpu.pushErrorScope(filter);
     const module = gpu.createShaderModule({ code: text, label: kernel });
-    const made = gpu.createComputePipelineAsync({ layout: layout.pipeline, compute: { module, entryPoint: "main" }, label: kernel });
+    const constants = { ...(text.includes("override ieee") && this.features.has("ieee-specials") && { ieee: 1 }) };
+    const made = gpu.createComputePipelineAsync({ layout: layout.pipeline, compute: { module, entryPoint: "main", constants }, label: kernel });
     const scopes = Promise.all(kFilters.map(() => gpu.popErrorScope()));
     try {
       const pipeline = await made;

@@ -4,7 +4,7 @@ import { autotune, cdiv, jit, MemoryStore } from "../src/compile/index.ts";
 import { type GpuBuffer, type GpuDevice, type Kernel, type Manifest, NereidError, open, type OpenOptions } from "../src/index.ts";
 import { shareBindings } from "../src/webgpu-bindings.ts";
 import { kBlank, readReport } from "../src/webgpu-report.ts";
-import { hasSubgroupsInOrder } from "../src/webgpu.ts";
+import { hasSpecials, hasSubgroupsInOrder } from "../src/webgpu.ts";
 import { equal, fails, ok, test, within } from "./harness.ts";
 
 const isNode = typeof process === "object";
@@ -460,6 +460,13 @@ onGpu("the first variant that the GPU can run", ["variant"], async (device, { va
   const out = device.buffer("i32", 1);
   await variant!.launch(1, { out });
   equal((await out.read())[0], device.features.has("subgroups") ? 2 : 1);
+});
+
+onGpu("what the GPU makes of NaN and infinities is looked at, and told to shaders", ["specials"], async (device, { specials }) => {
+  const bits = device.buffer("i32", Int32Array.of(0x7fc00000, 0x40490fdb, 0)), ieee = device.features.has("ieee-specials");
+  equal(await hasSpecials(device.gpu), ieee);
+  await specials!.launch(1, { bits });
+  equal(await bits.read(), Int32Array.of(ieee ? 1 : 0, 0x40490fdb, 0x40490fdb));
 });
 
 onGpu("subgroups' threads are numbered as the workgroup's, or no variant takes them", [], async (device) => {

@@ -29,8 +29,10 @@ constexpr std::array kHelpers = {
            "fn max_nan(a: f32, b: f32) -> f32 {\n"
            "  let m = select(select(b, a, a > b), bitcast<f32>(bitcast<u32>(a) & bitcast<u32>(b)), a == b);\n"
            "  return select(select(m, b, is_nan(b)), a, is_nan(a));\n}\n"},
-    Helper{"min_num", "is_nan", "fn min_num(a: f32, b: f32) -> f32 { return select(b, a, is_nan(b) | (a < b)); }\n"},
-    Helper{"max_num", "is_nan", "fn max_num(a: f32, b: f32) -> f32 { return select(b, a, is_nan(b) | (a > b)); }\n"},
+    // The runtime sets it where it saw the device do so: of a NaN and a number, min and max are the number, and exp2 of what is no number is what it should be.
+    Helper{"ieee", "", "override ieee: bool = false;\n"},
+    Helper{"min_num", "is_nan ieee", "fn min_num(a: f32, b: f32) -> f32 { if (ieee) { return min(a, b); } return select(b, a, is_nan(b) | (a < b)); }\n"},
+    Helper{"max_num", "is_nan ieee", "fn max_num(a: f32, b: f32) -> f32 { if (ieee) { return max(a, b); } return select(b, a, is_nan(b) | (a > b)); }\n"},
     Helper{"round_away", "copy_sign",
            "fn round_away(x: f32) -> f32 {\n  let t = trunc(x);\n  return copy_sign(select(t, t + copy_sign(1.0f, x), abs(x - t) >= 0.5f), x);\n}\n"},
     // a = m 2^e, b = n 2^f with integers m and n of up to 24 bits.
@@ -65,7 +67,7 @@ constexpr std::array kHelpers = {
     // With shader-f16.
     Helper{"f16_pair", "", "fn f16_pair(x: f32, y: f32) -> u32 { return bitcast<u32>(vec2<f16>(vec2f(x, y))); }\n"},
     // The device's own, at whose ends nothing is promised.
-    Helper{"exp2_fast", "is_nan", "fn exp2_fast(x: f32) -> f32 { return select(exp2(clamp(x, -150.0f, 129.0f)), x, is_nan(x)); }\n"},
+    Helper{"exp2_fast", "is_nan ieee", "fn exp2_fast(x: f32) -> f32 { if (ieee) { return exp2(x); } return select(exp2(clamp(x, -150.0f, 129.0f)), x, is_nan(x)); }\n"},
     Helper{"bf16_value", "", "fn bf16_value(x: i32) -> f32 { return bitcast<f32>(x << 16u); }\n"},
     Helper{"bf16_bits", "is_nan",
            "fn bf16_bits(x: f32) -> i32 {\n  let b = bitcast<u32>(x);\n"
