@@ -42,9 +42,9 @@ export const kernels = {
   layer_norm: ["examples/layer_norm/layer_norm.py:layer_norm", [...Array(4).fill("*fp32:16"), "i32:16", "i32:16", "fp32", "8192"]],
   matmul: product("fp32", "16"),
   matmul_f16: product("fp16", "64"),
-  flash_attention: ["examples/flash_attention/flash_attention.py:flash_attention", [...Array(4).fill("*fp16:16"), "i32:16", "fp32", "64", "64", "64"]],
+  flash_attention: ["examples/flash_attention/flash_attention.py:flash_attention", [...Array(4).fill("*fp16:16"), "i32:16", "fp32", "128", "64", "64"]],
 };
-const kBlock = { BM: Number(process.env.BM ?? 64) };
+const kBlock = { BM: 128 };
 
 let seed = 1;
 const next = () => ((seed = (seed * 48271) % 2147483647) / 2147483647) * 2 - 1;
