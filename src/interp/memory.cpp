@@ -412,19 +412,23 @@ bool Machine::lowerMemory(const Inst& i) {
     }
     case Op::LoMatrixDot: {
       const auto &shape = i.list(Attr::Shape), &transposed = i.list(Attr::Transposed);
-      const Type kSum = Type::scalar(Elem::F32), kPart = Type::scalar(Elem::F16);
+      const Type kSum = i.operand(0)->type.pointee(), kPart = i.operand(1)->type.pointee();
       auto element = [&](size_t operand, const Type& type, int64_t at) { return scalar(i.operand(operand)) + static_cast<uint64_t>(byteSize(type) * at); };
       for (int64_t row = 0; row < shape[0]; ++row)
         for (int64_t column = 0; column < shape[1]; ++column) {
           uint64_t sum = 0, a, b, to = element(0, kSum, row * shape[1] + column);
           if (!load(i, to, kSum, sum)) return false;
           auto total = static_cast<float>(decodeFloat(Elem::F32, sum));
+          auto count = static_cast<uint32_t>(sum);
           for (int64_t k = 0; k < shape[2]; ++k) {
             int64_t left = transposed[0] ? k * shape[0] + row : row * shape[2] + k, right = transposed[1] ? column * shape[2] + k : k * shape[1] + column;
             if (!load(i, element(1, kPart, left), kPart, a) || !load(i, element(2, kPart, right), kPart, b)) return false;
-            total = std::fma(static_cast<float>(decodeFloat(Elem::F16, a)), static_cast<float>(decodeFloat(Elem::F16, b)), total);
+            if (kSum.isInt())
+              count += static_cast<uint32_t>(static_cast<int8_t>(a) * static_cast<int8_t>(b));
+            else
+              total = std::fma(static_cast<float>(decodeFloat(Elem::F16, a)), static_cast<float>(decodeFloat(Elem::F16, b)), total);
           }
-          if (!store(i, to, kSum, encodeFloat(Elem::F32, static_cast<double>(total)))) return false;
+          if (!store(i, to, kSum, kSum.isInt() ? count : encodeFloat(Elem::F32, static_cast<double>(total)))) return false;
         }
       return true;
     }
@@ -440,12 +444,12 @@ bool Machine::lowerMemory(const Inst& i) {
     case Op::LoMatrixZero: {
       const auto& shape = i.list(Attr::Shape);
       for (int64_t k = 0; k < shape[0] * shape[1]; ++k)
-        if (!store(i, scalar(i.operand(0)) + static_cast<uint64_t>(4 * k), Type::scalar(Elem::F32), 0)) return false;
+        if (!store(i, scalar(i.operand(0)) + static_cast<uint64_t>(4 * k), i.operand(0)->type.pointee(), 0)) return false;
       return true;
     }
     case Op::LoMatrixGet: case Op::LoMatrixPut: {
       const auto& bits = i.list(Attr::Lanes);
-      const Type kSum = Type::scalar(Elem::F32);
+      const Type kSum = i.operand(0)->type.pointee();
       for (int64_t k = 0; k < int64_t{1} << bits.size(); ++k) {
         int64_t in_ = i.integer(Attr::Offset);
         for (size_t bit = 0; bit < bits.size(); ++bit)

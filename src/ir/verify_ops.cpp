@@ -51,6 +51,7 @@ class OpVerifier {
 
   const Type& in(size_t k) const { return i_.operands[k]->type; }
   const Type& out(size_t k = 0) const { return i_.results[k]->type; }
+  static bool sums(const Type& t) { return t.isPointer() && (t.pointee().elem == Elem::F32 || t.pointee().elem == Elem::I32); }
   bool counts(size_t operands, size_t results) {
     if (i_.operands.size() == operands && i_.results.size() == results) return true;
     return attribute(i_.operands.size(), " operands and ", i_.results.size(), " results; it takes ", operands, " and gives ", results);
@@ -463,10 +464,10 @@ bool OpVerifier::lower() {
     case Op::LoMatrixDot: {
       if (i_.list(Attr::Shape).size() != 3) return attribute("shape");
       if (i_.list(Attr::Transposed).size() != 2) return attribute("transposed");
-      return counts(3, 0) && in(0).isPointer() && in(0).pointee().elem == Elem::F32 && in(1).isPointer() && in(1).pointee().elem == Elem::F16 && in(2) == in(1);
+      return counts(3, 0) && sums(in(0)) && in(1).isPointer() && in(1).pointee().elem == (in(0).pointee().isInt() ? Elem::I8 : Elem::F16) && in(2) == in(1);
     }
-    case Op::LoMatrixZero: return i_.list(Attr::Shape).size() == 2 ? counts(1, 0) && in(0).isPointer() && in(0).pointee().elem == Elem::F32 : attribute("shape");
-    case Op::LoMatrixGet: case Op::LoMatrixPut: return counts(2, 0) && in(0).isPointer() && in(0).pointee().elem == Elem::F32 && in(1) == in(0);
+    case Op::LoMatrixZero: return i_.list(Attr::Shape).size() == 2 ? counts(1, 0) && sums(in(0)) : attribute("shape");
+    case Op::LoMatrixGet: case Op::LoMatrixPut: return counts(2, 0) && sums(in(0)) && in(1) == in(0);
     case Op::LoSubgroupSwap:
       return i_.integer(Attr::Threads) > 0 && i_.integer(Attr::Own) > 0 ? counts(2, 0) && in(0).isPointer() && in(1) == in(0) : attribute("threads and own");
     case Op::LoIota: return counts(0, 1) && r.isVector() && r.isInt();

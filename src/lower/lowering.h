@@ -287,7 +287,7 @@ class Lowering {
   std::set<const Value*> halves_;                   // operands of those: in memory as they are
   std::set<const Value*> transposed_;               // of these: what was contiguous along columns stays so
   PtrMap<const Value*, Value*> matrixOf_;           // of sums that a loop carries in the units' form
-  BufferRef matrixPart_[2];                         // a part for each subgroup
+  BufferRef matrixPart_[2][2];                      // parts for each subgroup, of floats and of integers
   Value* thread_ = nullptr;                         // number of the thread, in a loop over threads
   int threadLevel_ = 0;
   std::vector<Inst*> own_;                          // allocations of threads' own elements

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Products on matrix units: subgroups of 32 threads multiply 16 x 16 parts of f16 and keep sums of f32.
+// Products on matrix units: subgroups of 32 threads multiply 16 x 16 parts of f16 and keep sums of f32, or of bytes, 32 deep, with sums of i32.
 //
 // The sums stay in the units' form (one lo.alloc that only lo.matrix_* touch) along a loop that does nothing else with them. Who wants their elements gets
 // them in threads' registers, dealt so that each thread's elements lie in its own subgroup's parts: part by part, through 1 kB of shared memory a subgroup.
@@ -40,7 +40,8 @@ void Lowering::findMatrixDots() {
   walk(kernel_.body, [&](const Inst& inst) {
     if (inst.op != Op::Dot) return;
     const Type &a = inst.operand(0)->type, &t = inst.result()->type;
-    bool fits = t.rank == 2 && t.elem == Elem::F32 && a.elem == Elem::F16 && inst.operand(1)->type.elem == Elem::F16 && a.log2(1) >= kPartBits &&
+    const bool isHalf = t.elem == Elem::F32 && a.elem == Elem::F16, isByte = t.elem == Elem::I32 && a.elem == Elem::I8;
+    bool fits = t.rank == 2 && (isHalf || isByte) && inst.operand(1)->type.elem == a.elem && a.log2(1) >= kPartBits + isByte &&
                 dealMatrix(t.log2(0), t.log2(1), machine_.threads);
     for (size_t k = 0; k < 2; ++k) fits = fits && plan_.buffered.count(inst.operand(k));
     if (fits)
@@ -101,7 +102,8 @@ void Lowering::layOutMatrix(const Type& type, Layout& l) const {
 
 // Between sums and the threads' own elements: to those (`adds`: on top of what they are), or from them.
 void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, bool toOwn, bool adds) {
-  const Type kI64 = Type::scalar(Elem::I64), kF32 = Type::scalar(Elem::F32);
+  const Type kI64 = Type::scalar(Elem::I64), sum = type.element();
+  BufferRef* parts = matrixPart_[type.isInt()];
   int n = type.log2(1);
   MatrixDeal d = dealOf(type);
   std::vector<int64_t> bits;
@@ -112,11 +114,11 @@ void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, b
   // By turns, so that all wait once a part; where there are many threads memory is dearer.
   const int64_t turns = machine_.threads > 128 ? 1 : 2;
   for (int64_t k = 0; k < turns; ++k)
-    if (!matrixPart_[k].base) matrixPart_[k] = allocateElements(kF32, int64_t{8} * machine_.threads);
+    if (!parts[k].base) parts[k] = allocateElements(sum, int64_t{8} * machine_.threads);
   int64_t columns = int64_t{1} << d.columns;
   for (int64_t part = 0; part < int64_t{1} << (d.columns + d.rows); ++part) {
     int64_t first = (part % columns << kPartBits) + (part / columns << (n + kPartBits));
-    const BufferRef& between = matrixPart_[part % turns];
+    const BufferRef& between = parts[part % turns];
     auto move = [&](Op op, Value* to, Value* from) { at(top()).create(op, {to, from}, {}, {{Attr::Lanes, bits}, {Attr::Offset, first}}); };
     if (toOwn) move(Op::LoMatrixGet, between.base, sums);
     threadsLoop(machine_.threads, [&](Value* t) {
@@ -132,9 +134,9 @@ void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, b
         Lowval mine = emitOp(Op::MulI, {thread, {index(int64_t{1} << own.layout->ownBits), 0}}, kI64);
         mine = emitOp(Op::AddPtr, {{own.base, 0}, mine}, own.base->type);
         mine = emitOp(Op::AddPtr, {mine, {index(part * 8 + half * 4), 0}}, own.base->type, {}, top());
-        auto load = [&](Lowval from) { return at(top()).loadFrom(from.v, Type::vector(kF32, 4)); };
+        auto load = [&](Lowval from) { return at(top()).loadFrom(from.v, Type::vector(sum, 4)); };
         Value* v = load(toOwn ? shared : mine);
-        if (adds) v = at(top()).make(Op::AddF, {load(mine), v});
+        if (adds) v = at(top()).make(type.isInt() ? Op::AddI : Op::AddF, {load(mine), v});
         at(top()).storeTo(toOwn ? mine.v : shared.v, v);
       }
     });
@@ -143,7 +145,7 @@ void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, b
 }
 
 Value* Lowering::zeroMatrix(const Type& type) {
-  Value* sums = allocateElements(Type::scalar(Elem::F32), type.numel(), layoutOf(type)).base;
+  Value* sums = allocateElements(type.element(), type.numel(), layoutOf(type)).base;
   at(top()).create(Op::LoMatrixZero, {sums}, {}, {{Attr::Shape, std::vector<int64_t>{type.dim(0), type.dim(1)}}});
   return sums;
 }
@@ -190,7 +192,7 @@ void Lowering::emitMatrixDot(const Inst& dot) {
   if (inPlace != plan_.inPlaceOf.end()) buffer_[d] = buffer_.at(inPlace->second);
   if (!buffer_.count(d)) buffer_[d] = allocate(d);
   const BufferRef to = buffer_.at(d);
-  BufferRef own = to.layout ? to : allocateElements(Type::scalar(Elem::F32), type.numel(), layoutOf(type));
+  BufferRef own = to.layout ? to : allocateElements(type.element(), type.numel(), layoutOf(type));
   // What the sums begin with is added by the threads, which have it: one way through memory, not two.
   if (!isZero(c)) copyTile(c, own);
   Value* sums = zeroMatrix(type);

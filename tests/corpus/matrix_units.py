@@ -73,3 +73,31 @@ def chained(a, b, N: tl.constexpr):
         x = tl.load(a + here)
         y = tl.load(b + here)
         tl.store(a + here, (tl.dot(x, y) * 0.125).to(tl.float16))
+
+
+# Bytes, with sums of 32 bits: as they lie in memory, transposed, masked, and computed.
+# run: bytes | *i8:16,*i8:16,*i32:16 | M=64,N=64,K=64 | 2 | r[16384],r[16384],z[8192]
+# run: bytes | *i8:16,*i8:16,*i32:16 | M=32,N=128,K=32 | 2 | r[4096],r[16384],z[8192]
+# run: bytes | *i8:16,*i8:16,*i32:16 | M=16,N=16,K=32 | 2 | r[2048],r[2048],z[512]
+@triton.jit
+def bytes(a_ptr, b_ptr, out_ptr, M: tl.constexpr, N: tl.constexpr, K: tl.constexpr):
+    m, n, k = tl.program_id(0) * M + tl.arange(0, M), tl.arange(0, N), tl.arange(0, K)
+    sum = tl.full((M, N), 7, tl.int32)
+    for start in range(0, 2 * K, K):
+        a = tl.load(a_ptr + m[:, None] * 2 * K + (start + k)[None, :])
+        b = tl.load(b_ptr + (start + k)[:, None] * N + n[None, :], mask=(start + k)[:, None] < 2 * K - 5, other=0)
+        sum = tl.dot(a, b, sum, out_dtype=tl.int32)
+    tl.store(out_ptr + m[:, None] * N + n[None, :], sum)
+
+
+# run: quantised | *fp32:16,*i8:16,*fp32:16,*fp32:16 | M=32,N=64,K=64 | 1 | r[2048],r[4096],r[64],z[2048] | tol=1e-5 | target=1e-5
+# run: quantised | *fp32:16,*i8,*fp32:16,*fp32:16 | M=32,N=64,K=64 | 1 | r[2048],r[4096],r[64],z[2048] | tol=1e-5 | target=1e-5
+@triton.jit
+def quantised(x_ptr, w_ptr, scale_ptr, out_ptr, M: tl.constexpr, N: tl.constexpr, K: tl.constexpr):
+    m, n, k = tl.arange(0, M), tl.arange(0, N), tl.arange(0, K)
+    x = tl.load(x_ptr + m[:, None] * K + k[None, :])
+    largest = tl.max(tl.abs(x), 1)
+    q = (x * (127 / largest)[:, None]).to(tl.int8)
+    w = tl.load(w_ptr + n[None, :] * K + k[:, None])
+    product = tl.dot(q, w, out_dtype=tl.int32)
+    tl.store(out_ptr + m[:, None] * N + n[None, :], product.to(tl.float32) * (largest / 127)[:, None] * tl.load(scale_ptr + n)[None, :])

@@ -144,11 +144,12 @@ async function look(gpu: GPUDevice, code: string, words: number[]): Promise<Uint
   }
 }
 
-// What kernels take matrix units to be: f16 times f16 with sums of f32, 16 by 16 by 16.
-function hasMatrices(info: GPUAdapterInfo): boolean {
+// What kernels take matrix units to be: f16 times f16 with sums of f32, 16 by 16 by 16, and i8 with sums of i32, 32 deep.
+const kMatrices: Record<string, string> = { "subgroup-matrix": "f16 f32 16 16 16", "subgroup-matrix-i8": "i8 i32 16 16 32" };
+function hasMatrices(info: GPUAdapterInfo, what: string): boolean {
   type Config = { componentType: string; resultComponentType: string; M: number; N: number; K: number };
   const { subgroupMatrixConfigs } = info as GPUAdapterInfo & { subgroupMatrixConfigs?: Iterable<Config> };
-  return [...(subgroupMatrixConfigs ?? [])].some((c) => c.componentType === "f16" && c.resultComponentType === "f32" && c.M === 16 && c.N === 16 && c.K === 16);
+  return [...(subgroupMatrixConfigs ?? [])].some((c) => [c.componentType, c.resultComponentType, c.M, c.N, c.K].join(" ") === what);
 }
 
 /** Opens a GPU. */
@@ -238,7 +239,8 @@ export class GpuDevice implements Device {
     this.gpu = gpu;
     this.info = info;
     const features = new Set([...gpu.features].map((name) => kNames[name] ?? name).concat(found));
-    if (!hasMatrices(info)) features.delete("subgroup-matrix");
+    const matrices = features.delete("subgroup-matrix");
+    for (const [name, what] of Object.entries(kMatrices)) if (matrices && hasMatrices(info, what)) features.add(name);
     this.features = features;
     this.limits = {} as Limits; // WebGPU's own take time to ask
     for (const name in gpu.limits) this.limits[name as keyof Limits] = gpu.limits[name as keyof Limits];

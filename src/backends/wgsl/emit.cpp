@@ -39,15 +39,16 @@ Result<Variant> Emitter::run() {
   out.threads = threads_;
   out.scratchBytes = scratchBytes_ > kWorkgroupBytes ? (scratchBytes_ + 255) / 256 * 256 : 0;
   out.reports = reports_;
-  out.matrices = usesMatrices_;
+  out.matrices = usesMatrices_ && !lacksWords_;
   out.subgroups = usesSubgroups_ || usesMatrices_;
-  if (usesHalves_ || usesMatrices_) out.features.push_back("shader-f16");
+  if (usesHalves_ || usesHalfMatrices_) out.features.push_back("shader-f16");
   if (usesSubgroups_ || usesMatrices_) out.features.push_back("subgroups-32");
   if (usesMatrices_) {
-    out.features.push_back("subgroup-matrix");
+    if (usesHalfMatrices_) out.features.push_back("subgroup-matrix");
+    if (usesByteMatrices_) out.features.push_back("subgroup-matrix-i8");
     int64_t bytes = scratchBytes_ > kWorkgroupBytes ? 0 : scratchBytes_;
     for (const Memory& m : memories_)
-      if (m.of == Memory::Vectors || m.of == Memory::Halves || m.of == Memory::Part) bytes += m.bytes;
+      if (m.of == Memory::Vectors || m.of == Memory::Factors || m.of == Memory::Part) bytes += m.bytes;
     if (bytes > kWorkgroupBytes) out.limits.emplace_back("maxComputeWorkgroupStorageSize", bytes);
   }
   return out;
@@ -55,7 +56,7 @@ Result<Variant> Emitter::run() {
 
 std::string Emitter::module() {
   std::string out;
-  if (usesHalves_ || usesMatrices_) out = "enable f16;\n";
+  if (usesHalves_ || usesHalfMatrices_) out = "enable f16;\n";
   if (usesSubgroups_ || usesMatrices_) out += "enable subgroups;\n";
   if (usesMatrices_) out += "enable chromium_experimental_subgroup_matrix;\ndiagnostic(off, chromium.subgroup_matrix_uniformity);\n";
   out += cat("@group(0) @binding(0) var<uniform> params: array<vec4u, ", (4 + 2 * f_.params.size() + 3) / 4, ">;\n");
@@ -67,7 +68,7 @@ std::string Emitter::module() {
     help("report_put");
   }
   for (const Memory& m : memories_)
-    if ((m.of == Memory::Vectors && m.bytes > 0) || m.of == Memory::Halves || m.of == Memory::Part) out += declarations(m, 0);
+    if ((m.of == Memory::Vectors && m.bytes > 0) || m.of == Memory::Factors || m.of == Memory::Part) out += declarations(m, 0);
   if (scratchBytes_ > 0) {
     Memory scratch = memories_[parameterOf_.size()];
     scratch.isWritten = scratch.isRead = true;
@@ -833,7 +834,7 @@ bool writeFor(const Func& kernel, const Plan& plan, int threads, bool matrices, 
       legalize(*lowered->module.kernel(), lowered->module, {.fma = true, .halves = true, .subnormals = false, .f64 = false});
     }
     for (bool halves : {true, false}) {
-      if (halves ? device && !device->has("shader-f16") : matrices) continue;
+      if (halves ? device && !device->has("shader-f16") : matrices && (!device || device->has("shader-f16"))) continue;
       Emitter emitter(*lowered->module.kernel(), machine.threads, lowered->scratchBytes - lowered->ownBytes, distinct, halves, lines, diags);
       auto variant = emitter.run();
       if (!variant) return false;
@@ -865,12 +866,15 @@ bool writeFor(const Func& kernel, const Plan& plan, int threads, bool matrices, 
 Result<Shader> write(const Func& kernel, const Device* device, bool lines, Diags& diags) {
   Shader out;
   auto has = [&](std::string_view feature) { return !device || device->has(feature); };
-  bool halves = false;  // products that matrix units may take
-  if (has("subgroup-matrix") && has("shader-f16") && has("subgroups-32"))
-    walk(kernel.body, [&](const Inst& i) { halves |= i.op == Op::Dot && i.operand(0)->type.elem == Elem::F16 && i.result()->type.elem == Elem::F32; });
+  bool products = false, lacks = !has("subgroups-32");  // that matrix units may take, and whether they are not there
+  walk(kernel.body, [&](const Inst& i) {
+    if (i.op != Op::Dot || (i.operand(0)->type.elem != Elem::F16 && i.operand(0)->type.elem != Elem::I8)) return;
+    products = true;
+    lacks |= i.operand(0)->type.elem == Elem::I8 ? !has("subgroup-matrix-i8") : !has("subgroup-matrix") || !has("shader-f16");
+  });
   // Fewer threads need less memory in common.
   int64_t room = device ? std::min(device->workgroupBytes, kMostWorkgroupBytes) : kMostWorkgroupBytes;
-  for (int threads = threadsFor(kernel, true); halves && threads >= 32; threads /= 2) {
+  for (int threads = threadsFor(kernel, true); products && !lacks && threads >= 32; threads /= 2) {
     if (!writeFor(kernel, makePlan(kernel, {.threads = threads}), threads, true, true, device, lines, out, diags)) return std::unexpected(Failed{});
     if (out.variants.empty()) break;
     int64_t most = 0;
@@ -880,7 +884,7 @@ Result<Shader> write(const Func& kernel, const Device* device, bool lines, Diags
   }
   // Who has subgroups but no matrix units for such a product takes the plain one.
   bool reduces = false;
-  if (out.variants.empty() && has("subgroups-32")) walk(kernel.body, [&](const Inst& i) { reduces |= i.op == Op::Reduce; });
+  if (out.variants.empty() && has("subgroups-32")) walk(kernel.body, [&](const Inst& i) { reduces |= i.op == Op::Reduce || i.op == Op::Scan; });
   int threads = threadsFor(kernel, false);
   Plan plan = makePlan(kernel, {.threads = threads});
   for (bool subgroups : {true, false})

@@ -20,8 +20,8 @@
 
 namespace nereid::wgsl {
 
-constexpr int64_t kApart = 8;     // elements of f16 between rows
-constexpr int64_t kPartRow = 24;  // of 16 sums of f32: so neither matrix units nor threads (Lowering::moveMatrix) meet in a bank
+constexpr int64_t kApart = 16;    // bytes between rows of operands
+constexpr int64_t kPartRow = 24;  // of 16 sums: so neither matrix units nor threads (Lowering::moveMatrix) meet in a bank
 constexpr int64_t kWorkgroupBytes = 16384;  // of a workgroup's own memory: what every device has
 
 enum class Kind : uint8_t { Bool, Int, Long, Float, Pointer };
@@ -38,16 +38,18 @@ struct Rep {
 // Words that pointers lead to: an argument's, a program's scratch; or the own elements of each thread, which are a variable.
 struct Memory {
   // Vectors: the part of scratch memory that is written by four words at a time only.
-  // For matrix units: sums in their form, operands in f16 with rows of `columns` elements, and a part of sums as f32.
-  enum Of : uint8_t { Argument, Scratch, Vectors, Thread, Sums, Halves, Part } of = Argument;
+  // For matrix units: sums in their form, operands in f16 or i8 with rows of `columns` elements, and a part of sums as f32 or i32.
+  enum Of : uint8_t { Argument, Scratch, Vectors, Thread, Sums, Factors, Part } of = Argument;
   std::string name;
   bool isAtomic = false, isRead = false, isWritten = false;
   bool isPacked = false;  // of Thread: narrow elements in words
   int64_t bytes = 0;    // of Vectors and what is for matrix units
   int64_t columns = 0;  // of those: how many stand in a row of memory
-  int64_t unit = 1;     // of Halves: how many the array's vectors have
+  Elem element = Elem::F16;
+  int64_t unit = 1;     // of Factors: how many the array's vectors have
   int array = -1;       // of these: whose array it is
   MatrixDeal deal{};    // of Sums
+  int64_t rowUnits() const { return columns / unit + kApart / (unit * byteSize(Type::scalar(element))); }  // of Factors: vectors from a row to the next
   std::set<std::string> accessors;
 };
 
@@ -165,6 +167,7 @@ class Emitter {
 
   // ---- matrices.cpp
   void findMatrices();
+  static std::string sumsType(const Memory& m);
   void holdOperands();
   void shareArrays();
   int64_t partsOf(const Inst& dot, size_t operand) const;  // that a subgroup takes
@@ -218,7 +221,7 @@ class Emitter {
   PtrMap<const Inst*, std::vector<Operand>> heldBy_;        // read before the loop
   std::map<Operand, std::vector<std::string>> held_;
   std::map<Operand, std::string> begins_;
-  bool usesMatrices_ = false, usesHalves_ = false, usesSubgroups_ = false;
+  bool usesMatrices_ = false, usesByteMatrices_ = false, usesHalfMatrices_ = false, lacksWords_ = false, usesHalves_ = false, usesSubgroups_ = false;
 };
 
 // The text of helper functions and of what they call, each once, in the order of their names within what they need.

@@ -13,6 +13,9 @@ constexpr int64_t kMostHeld = 8;  // parts of operands that a subgroup holds alo
 
 int log2(int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); }
 
+// Of a step along K.
+int64_t depthOf(const Inst& dot) { return dot.operand(1)->type.pointee().elem == Elem::F16 ? 16 : 32; }
+
 const Inst* loopAround(const Inst& inst) {
   const Inst* parent = inst.parent->parent->parent;
   return parent && parent->op == Op::For && !parent->has(Attr::Threads) ? parent : nullptr;
@@ -23,12 +26,14 @@ const Inst* loopAround(const Inst& inst) {
 // Buffers that matrix units read and write: typed, and not among the words.
 void Emitter::findMatrices() {
   auto make = [&](const Value* v, Memory::Of of, const char* name, int64_t columns, int64_t bytes) {
+    const Elem element = v->type.pointee().elem;
     const Value* alloc = of == Memory::Sums ? v : buffer_.at(v);
     if (memories_[static_cast<size_t>(memoryOf_.at(v))].of == of) return;
     int index = static_cast<int>(memories_.size());
     Memory m;
     m.name = cat(name, index);
     m.of = of;
+    m.element = element;
     m.columns = columns;
     m.bytes = bytes;
     m.array = index;
@@ -41,21 +46,27 @@ void Emitter::findMatrices() {
     if (i.op == Op::LoMatrixDot) {
       const auto &shape = i.list(Attr::Shape), &transposed = i.list(Attr::Transposed);
       usesMatrices_ = true;
-      auto halves = [&](size_t operand, int64_t rows, int64_t columns) { make(i.operand(operand), Memory::Halves, "halves", columns, rows * (columns + kApart) * 2); };
+      const int64_t size = byteSize(i.operand(1)->type.pointee());
+      (size == 2 ? usesHalfMatrices_ : usesByteMatrices_) = true;
+      auto factors = [&](size_t operand, int64_t rows, int64_t columns) { make(i.operand(operand), Memory::Factors, "factors", columns, rows * (columns * size + kApart)); };
       make(i.operand(0), Memory::Sums, "sums", shape[1], shape[0] * shape[1] * 4);
       memories_[static_cast<size_t>(memoryOf_.at(i.operand(0)))].deal = *dealMatrix(log2(shape[0]), log2(shape[1]), threads_, static_cast<int>(i.integer(Attr::SubgroupRows)));
-      transposed[0] ? halves(1, shape[2], shape[0]) : halves(1, shape[0], shape[2]);
-      transposed[1] ? halves(2, shape[1], shape[2]) : halves(2, shape[2], shape[1]);
+      transposed[0] ? factors(1, shape[2], shape[0]) : factors(1, shape[0], shape[2]);
+      transposed[1] ? factors(2, shape[1], shape[2]) : factors(2, shape[2], shape[1]);
     }
     if (i.op == Op::LoMatrixGet || i.op == Op::LoMatrixPut) make(i.operand(i.op == Op::LoMatrixGet ? 0 : 1), Memory::Part, "part", 16, threads_ / 32 * 16 * kPartRow * 4);
   });
   if (!usesMatrices_) return;
   // Their arrays are of vectors as wide as all that is written.
-  for (Memory& m : memories_) m.unit = 8;
+  for (Memory& m : memories_)
+    if (m.of == Memory::Factors) m.unit = 16 / byteSize(Type::scalar(m.element));
   walk(f_.body, [&](const Inst& i) {
     if (i.op != Op::LoStore && i.op != Op::LoScatter) return;
     Memory& m = memories_[static_cast<size_t>(memoryOf_.at(i.operand(0)))];
-    m.unit = std::min<int64_t>(m.unit, std::max(1, 2 * wordsAtOnce(i, i.operand(1))));
+    if (m.of != Memory::Factors) return;
+    m.unit = std::min<int64_t>(m.unit, std::max(1, 4 / byteSize(Type::scalar(m.element)) * wordsAtOnce(i, i.operand(1))));
+    // There is no array of single bytes.
+    lacksWords_ |= m.element == Elem::I8 && m.unit == 1;
   });
   holdOperands();
   shareArrays();
@@ -68,6 +79,8 @@ void Emitter::findMatrices() {
   });
   scratchBytes_ = next;
 }
+
+std::string Emitter::sumsType(const Memory& m) { return cat("subgroup_matrix_result<", m.element == Elem::F32 ? "f32" : "i32", ", 16, 16>"); }
 
 // Operands that a loop does not write are read before it.
 void Emitter::holdOperands() {
@@ -89,7 +102,7 @@ void Emitter::holdOperands() {
 
 int64_t Emitter::partsOf(const Inst& dot, size_t operand) const {
   const MatrixDeal& deal = memories_[static_cast<size_t>(memoryOf_.at(dot.operand(0)))].deal;
-  return dot.list(Attr::Shape)[2] / 16 << (operand == 1 ? deal.rows : deal.columns);
+  return dot.list(Attr::Shape)[2] / depthOf(dot) << (operand == 1 ? deal.rows : deal.columns);
 }
 
 bool Emitter::isHeld(const Inst& dot, size_t operand) const {
@@ -115,7 +128,7 @@ void Emitter::shareArrays() {
   int next = 0;
   auto add = [&](const Value* pointer, int at, bool writes, const Inst& inst) {
     int memory = memoryOf_.at(pointer);
-    if (memories_[static_cast<size_t>(memory)].of != Memory::Halves) return;
+    if (memories_[static_cast<size_t>(memory)].of != Memory::Factors) return;
     Life& life = lives[memory];
     life.first = std::min(life.first, at);
     life.last = std::max(life.last, at);
@@ -192,7 +205,7 @@ std::vector<std::string> Emitter::readOperand(const Inst& dot, size_t operand, i
   const Memory& from = memories_[static_cast<size_t>(memoryOf_.at(dot.operand(operand)))];
   const MatrixDeal& deal = memories_[static_cast<size_t>(memoryOf_.at(dot.operand(0)))].deal;
   const bool isLeft = operand == 1, flips = dot.list(Attr::Transposed)[operand - 1] != 0;
-  const int64_t apart = (from.columns + kApart) / from.unit, parts = int64_t{1} << (isLeft ? deal.rows : deal.columns);
+  const int64_t apart = from.rowUnits(), depth = depthOf(dot), parts = int64_t{1} << (isLeft ? deal.rows : deal.columns);
   // In vectors: where the subgroup's parts begin, and the part whose row and column are so many more.
   std::string& begin = begins_[{&dot, operand}];
   if (begin.empty()) {
@@ -202,9 +215,9 @@ std::vector<std::string> Emitter::readOperand(const Inst& dot, size_t operand, i
   std::vector<std::string> out;
   for (int64_t k = firstStep; k < lastStep; ++k)
     for (int64_t n = 0; n < parts; ++n) {
-      int64_t row = 16 * (isLeft ? n : k), column = 16 * (isLeft ? k : n);
+      int64_t row = isLeft ? n * 16 : k * depth, column = isLeft ? k * depth : n * 16;
       if (flips) std::swap(row, column);
-      out.push_back(copy(cat("subgroupMatrixLoad<subgroup_matrix_", isLeft ? "left" : "right", "<f16, 16, 16>, ", flips ? "col" : "row", "_major>(&", memories_[static_cast<size_t>(from.array)].name, ", ",
+      out.push_back(copy(cat("subgroupMatrixLoad<subgroup_matrix_", isLeft ? "left" : "right", depth == 16 ? "<f16, 16, 16>, " : isLeft ? "<i8, 32, 16>, " : "<i8, 16, 32>, ", flips ? "col" : "row", "_major>(&", memories_[static_cast<size_t>(from.array)].name, ", ",
                              begin, " + ", row * apart + column / from.unit, "u, ", apart, "u)")));
     }
   return out;
@@ -217,7 +230,7 @@ void Emitter::holdOperandsOf(const Inst& loop) {
     Accesses next;
     next.reads.insert(partOf(dot->operand(k)));
     ordered(next);
-    held_[{dot, k}] = readOperand(*dot, k, 0, dot->list(Attr::Shape)[2] / 16);
+    held_[{dot, k}] = readOperand(*dot, k, 0, dot->list(Attr::Shape)[2] / depthOf(*dot));
   }
 }
 
@@ -226,7 +239,7 @@ void Emitter::matrix(const Inst& inst) {
   auto memory = [&](size_t operand) -> Memory& { return memories_[static_cast<size_t>(memoryOf_.at(inst.operand(operand)))]; };
   const Memory& sums = memory(inst.op == Op::LoMatrixGet ? 1 : 0);
   if (inst.op == Op::LoMatrixZero) {
-    for (int64_t k = 0; k < sums.bytes / 4 / threads_ / 8; ++k) line(cat(sums.name, "_", k, " = subgroup_matrix_result<f32, 16, 16>();"));
+    for (int64_t k = 0; k < sums.bytes / 4 / threads_ / 8; ++k) line(cat(sums.name, "_", k, " = ", sumsType(sums), "();"));
     return;
   }
   const MatrixDeal deal = sums.deal;
@@ -237,10 +250,10 @@ void Emitter::matrix(const Inst& inst) {
     if (inst.op == Op::LoMatrixGet)
       line(cat("subgroupMatrixStore<row_major>(", place_, part, ", ", kPartRow / 4, "u);"));
     else
-      line(cat(part, " = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, row_major>(", place_, kPartRow / 4, "u);"));
+      line(cat(part, " = subgroupMatrixLoad<", sumsType(sums), ", row_major>(", place_, kPartRow / 4, "u);"));
     return;
   }
-  const int64_t steps = inst.list(Attr::Shape)[2] / 16, rows = int64_t{1} << deal.rows, columns = int64_t{1} << deal.columns;
+  const int64_t steps = inst.list(Attr::Shape)[2] / depthOf(inst), rows = int64_t{1} << deal.rows, columns = int64_t{1} << deal.columns;
   for (int64_t k = 0; k < steps; ++k) {
     auto parts = [&](size_t operand, int64_t count) {
       auto held = held_.find({&inst, operand});

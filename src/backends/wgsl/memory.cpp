@@ -22,24 +22,25 @@ std::string Emitter::declarations(const Memory& m, int binding) const {
   int unit = m.of == Memory::Vectors ? 4 : m.isAtomic || has("put") ? 1 : has("get2") || has("put2") ? 2 : has("get4") || has("put4") ? 4 : 1;
   const int64_t u = m.unit;
   auto bits = [](int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); };
-  if (m.of == Memory::Halves) {
+  if (m.of == Memory::Factors) {
     // Rows stand 16 bytes apart from a power of two: else all of a column would be in one bank.
-    std::string type = u == 1 ? "f16" : u == 2 ? "u32" : cat("vec", u / 2, "u");
+    const int64_t perWord = 4 / byteSize(Type::scalar(m.element)), words = u / perWord;
+    std::string type = words == 0 ? "f16" : words == 1 ? "u32" : cat("vec", words, "u");
     const std::string& array = memories_[static_cast<size_t>(m.array)].name;
-    std::string out = m.bytes > 0 ? cat("var<workgroup> ", array, ": array<", type, ", ", m.bytes / 2 / u, ">;\n") : "";
-    std::string at_ = cat(array, "[(i >> ", bits(u), "u) + (i >> ", bits(m.columns), "u) * ", kApart / u, "u]");
-    std::string word = u > 2 ? cat(at_, "[(i >> 1u) & ", u / 2 - 1, "u]") : at_;
-    if (has("get")) appendAll(out, "fn ", m.name, "_get(i: u32) -> u32 { return ", u == 1 ? cat("bitcast<u32>(vec2<f16>(", at_, ", 0.0h))") : cat("extractBits(", word, ", (i & 1u) * 16u, 16u)"), "; }\n");
+    std::string out = m.bytes > 0 ? cat("var<workgroup> ", array, ": array<", type, ", ", m.bytes / (4 / perWord) / u, ">;\n") : "";
+    std::string at_ = cat(array, "[(i >> ", bits(u), "u) + (i >> ", bits(m.columns), "u) * ", m.rowUnits() - m.columns / u, "u]");
+    std::string word = words > 1 ? cat(at_, "[(i >> ", bits(perWord), "u) & ", words - 1, "u]") : at_;
+    if (has("get")) appendAll(out, "fn ", m.name, "_get(i: u32) -> u32 { return ", words == 0 ? cat("bitcast<u32>(vec2<f16>(", at_, ", 0.0h))") : cat("extractBits(", word, ", (i & ", perWord - 1, "u) * ", 32 / perWord, "u, ", 32 / perWord, "u)"), "; }\n");
     if (has("put")) appendAll(out, "fn ", m.name, "_put(i: u32, v: u32) { ", at_, " = bitcast<vec2<f16>>(v).x; }\n");
-    // Two, four or eight of them.
+    // Of one or several words.
     if (has("put1")) appendAll(out, "fn ", m.name, "_put1(i: u32, v: ", type, ") { ", at_, " = v; }\n");
     return out;
   }
   if (m.of == Memory::Part) {
-    std::string out = cat("var<workgroup> ", m.name, ": array<vec4f, ", m.bytes / 16, ">;\n");
+    std::string out = cat("var<workgroup> ", m.name, ": array<vec4", m.element == Elem::F32 ? "f" : "i", ", ", m.bytes / 16, ">;\n");
     std::string at_ = cat(m.name, "[(i >> 2u) + (i >> 4u) * ", kPartRow / 4 - 4, "u]");
     if (has("get4")) appendAll(out, "fn ", m.name, "_get4(i: u32) -> vec4u { return bitcast<vec4u>(", at_, "); }\n");
-    if (has("put4")) appendAll(out, "fn ", m.name, "_put4(i: u32, v: vec4u) { ", at_, " = bitcast<vec4f>(v); }\n");
+    if (has("put4")) appendAll(out, "fn ", m.name, "_put4(i: u32, v: vec4u) { ", at_, " = bitcast<vec4", m.element == Elem::F32 ? "f" : "i", ">(v); }\n");
     return out;
   }
   std::string type = m.isAtomic ? "atomic<u32>" : unit > 1 ? cat("vec", unit, "u") : "u32";
@@ -105,7 +106,7 @@ std::string Emitter::readWord(const Place& p) { return cat(access(p.memory, "get
 void Emitter::writeWord(const Place& p, const std::string& value) { line(cat(access(p.memory, "put"), "(", p.word, ", ", value, ");")); }
 
 std::string Emitter::readElement(const Type& t, int memory, const std::string& offset) {
-  if (memories_[static_cast<size_t>(memory)].of == Memory::Halves) return i(cat(access(memory, "get"), "(u32(", offset, "))"));
+  if (memories_[static_cast<size_t>(memory)].of == Memory::Factors) return i(cat(access(memory, "get"), "(u32(", offset, "))"));
   Place at_ = place(memory, t, offset);
   if (t.isPointer()) return i(readWord(at_));
   if (kindOf(t) == Kind::Long) return cat("vec2u(", readWord(at_), ", ", readWord(place(memory, t, offset, 1)), ")");
@@ -116,7 +117,7 @@ std::string Emitter::readElement(const Type& t, int memory, const std::string& o
 }
 
 void Emitter::writeElement(const Type& t, int memory, const std::string& offset, const std::string& value) {
-  if (memories_[static_cast<size_t>(memory)].of == Memory::Halves) {
+  if (memories_[static_cast<size_t>(memory)].of == Memory::Factors) {
     line(cat(access(memory, "put"), "(u32(", offset, "), ", u(value), ");"));
     return;
   }
@@ -156,7 +157,7 @@ std::string Emitter::ownElement(const Value* pointer, int lane, int64_t index) {
 
 bool Emitter::hasVectors(int memory) const {
   auto of = memories_[static_cast<size_t>(memory)].of;
-  return of == Memory::Argument || of == Memory::Vectors || (of == Memory::Halves && memories_[static_cast<size_t>(memory)].unit > 1) || of == Memory::Part;
+  return of == Memory::Argument || of == Memory::Vectors || (of == Memory::Factors && memories_[static_cast<size_t>(memory)].unit > 1) || of == Memory::Part;
 }
 
 // How many words an access takes at once: 4, of elements narrower than a word also 2 or 1, or 0 where it takes them by themselves. They begin at a multiple.
@@ -245,17 +246,17 @@ void Emitter::writeVector(const Inst& inst) {
   const Rep p = rep(inst.operand(0));
   const Value* v = inst.operand(1);
   const Memory& memory = memories_[static_cast<size_t>(p.memory)];
-  bool isHalves = memory.of == Memory::Halves;
-  int perWord = 32 / bitWidth(v->type.element()), count = isHalves ? static_cast<int>(memory.unit / 2) : wordsAtOnce(inst, v);
+  bool isFactors = memory.of == Memory::Factors;
+  int perWord = 32 / bitWidth(v->type.element()), count = isFactors ? static_cast<int>(memory.unit / perWord) : wordsAtOnce(inst, v);
   const std::vector<std::string> words = wordsOf(v);
   for (size_t k = 0; k < words.size(); k += static_cast<size_t>(count)) {
     std::string first = plus(p.lane[0], static_cast<int>(k) * perWord);
-    // Halves are counted as such.
-    if (perWord > 1 && !isHalves) first = cat("(", first, " >> ", std::countr_zero(static_cast<unsigned>(perWord)), "u)");
+    // Of factors elements are counted.
+    if (perWord > 1 && !isFactors) first = cat("(", first, " >> ", std::countr_zero(static_cast<unsigned>(perWord)), "u)");
     std::string value = words[k];
     for (size_t w = 1; w < static_cast<size_t>(count); ++w) value += cat(", ", words[k + w]);
     if (count > 1) value = cat("vec", count, "u(", value, ")");
-    line(cat(access(p.memory, isHalves ? "put1" : count == 4 ? "put4" : count == 2 ? "put2" : "put"), "(u32(", first, "), ", value, ");"));
+    line(cat(access(p.memory, isFactors ? "put1" : count == 4 ? "put4" : count == 2 ? "put2" : "put"), "(u32(", first, "), ", value, ");"));
   }
 }
 
@@ -278,7 +279,7 @@ void Emitter::load(const Inst& inst) {
   Type element = v->type.element();
   Rep r{{}, kindOf(element), -1};
   if (auto at_ = memoryOf_.find(v); at_ != memoryOf_.end()) r.memory = at_->second;
-  bool isVector = wordsAtOnce(inst, v) && hasVectors(p.memory) && memories_[static_cast<size_t>(p.memory)].of != Memory::Halves;
+  bool isVector = wordsAtOnce(inst, v) && hasVectors(p.memory) && memories_[static_cast<size_t>(p.memory)].of != Memory::Factors;
   if (isVector) readVector(inst, r);
   for (int k = 0; k < lanes(v->type) && !isVector; ++k) {
     std::string offset = inst.op == Op::LoGather ? at(inst.operand(0), k) : plus(p.lane[0], k);
@@ -336,7 +337,7 @@ void Emitter::address(const Inst& inst) {
   if (inst.op == Op::LoAlloc && inst.has(Attr::Own)) {
     const Memory& own = memories_[static_cast<size_t>(memoryOf_.at(v))];
     if (own.of == Memory::Sums) {
-      for (int64_t k = 0; k < own.bytes / 4 / threads_ / 8; ++k) line(cat("var ", own.name, "_", k, ": subgroup_matrix_result<f32, 16, 16>;"));
+      for (int64_t k = 0; k < own.bytes / 4 / threads_ / 8; ++k) line(cat("var ", own.name, "_", k, ": ", sumsType(own), ";"));
       define(v, "0", Kind::Pointer, memoryOf_.at(v));
       return;
     }
@@ -349,7 +350,7 @@ void Emitter::address(const Inst& inst) {
   }
   if (inst.op == Op::LoAlloc) {
     const Memory& m = memories_[static_cast<size_t>(memoryOf_.at(v))];
-    if (m.of == Memory::Halves || m.of == Memory::Part) {
+    if (m.of == Memory::Factors || m.of == Memory::Part) {
       define(v, "0", Kind::Pointer, memoryOf_.at(v));
       return;
     }
