@@ -7,6 +7,7 @@
 //   loops.cpp     its loops and accumulators, and the roots at each index
 //   threads.cpp   its elements dealt to the threads of a workgroup
 //   dot.cpp       register tiles of a matrix product; histograms
+//   scan.cpp      scans by threads: of chunks, then of those
 //   rows.cpp      values of a product's rows, in registers
 //   matrix.cpp    products on matrix units
 //   fetch_ahead.cpp  what the next iteration around such a product reads
@@ -61,6 +62,7 @@ struct Axis {
   int threadBits = 0;       // log2 of the threads that share it, each taking every so manyth step
   Value* thread = nullptr;  // which of them this one is, i64
   bool isReduced = false;
+  bool isChunk = false;     // of a scan's axis: the bits that count its chunks
   Value* iv = nullptr;      // index of the first lane, i64; null until its loop is open
   int level = 0;
   int64_t size() const { return int64_t{1} << bits; }
@@ -194,6 +196,7 @@ class Lowering {
   // A loop whose iterations are threads: they may run at the same time, and all have ended when it has.
   void threadsLoop(int64_t count, const std::function<void(Value*)>& body);
   void shareLoop(int64_t count, const std::function<void(Value*)>& body);  // the same for more iterations than threads
+  void onlyIf(Value* condition, const std::function<void()>& body);
   void combinePartials(const Inst& reduce);
   int firstThreadBit(size_t axis) const;
   Value* threadField(Value* t, int first, int count);
@@ -209,6 +212,11 @@ class Lowering {
   void findLayout(const Nest& nest);
   Lowval ownPointer(const BufferRef& buffer, const IndexMap& map);
   void emitSharedDot(const Inst& dot);
+
+  // ---- scan.cpp
+  int chunkBits(const Nest& nest, int axisBits, int otherBits) const;
+  void combineChunks(const Inst& scan, int bits);
+  const Layout* oneEach();
 
   // ---- rows.cpp
   void findRows();

@@ -68,13 +68,14 @@ void Lowering::splitAxes(const Nest& nest) {
   int bits = 0;
   for (int64_t d : nest.shape) bits += std::countr_zero(static_cast<uint64_t>(d));
   std::vector<bool> cut(static_cast<size_t>(bits) + 1, false);  // before bit i
-  int low = 0, reducedLow = -1, reducedHigh = -1;
+  int low = 0, reducedLow = -1, reducedHigh = -1, axisBits = 0;
   for (size_t i = nest.shape.size(); i-- > 0;) {
     int n = std::countr_zero(static_cast<uint64_t>(nest.shape[i]));
     if (static_cast<int>(i) == nest.reduceAxis) {
       reducedLow = low;
-      reducedHigh = low + n;
-      cut[static_cast<size_t>(low)] = cut[static_cast<size_t>(low + n)] = true;
+      axisBits = n;
+      reducedHigh = low + n - chunkBits(nest, n, bits - n);
+      cut[static_cast<size_t>(low)] = cut[static_cast<size_t>(reducedHigh)] = cut[static_cast<size_t>(low + n)] = true;
     }
     low += n;
   }
@@ -121,6 +122,7 @@ void Lowering::splitAxes(const Nest& nest) {
     if (i == 0 || cut[static_cast<size_t>(i)]) {
       axes_.emplace_back();
       axes_.back().isReduced = i >= reducedLow && i < reducedHigh;
+      axes_.back().isChunk = i >= reducedHigh && i < reducedLow + axisBits;
     }
     axisOfBit_.push_back(static_cast<int>(axes_.size()) - 1);
     bitInAxis_.push_back(axes_.back().bits++);
@@ -187,7 +189,7 @@ void Lowering::chooseVector(const Nest& nest) {
     narrowBits_ = std::countr_zero(std::bit_floor(static_cast<unsigned>(machineLanes)));
     int best = -1000;
     for (size_t a = 0; a < axes_.size(); ++a) {
-      if (noReduced && axes_[a].isReduced) continue;
+      if (noReduced && (axes_[a].isReduced || axes_[a].isChunk)) continue;
       int score = layout_ && axisOfBit_[0] == static_cast<int>(a) ? 1000 : 0;
       for (const Access& access : accesses) {
         Stride s;

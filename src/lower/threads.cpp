@@ -67,6 +67,20 @@ void Lowering::threadsLoop(int64_t count, const std::function<void(Value*)>& bod
   levels_.back()->insts.back()->set(Attr::Threads, count);
 }
 
+// The branch comes after what its body leaves outside of it.
+void Lowering::onlyIf(Value* condition, const std::function<void()>& body) {
+  Inst* branch = m_.newInst(Op::If, loc_);
+  branch->operands = {condition};
+  branch->regions.push_back(std::make_unique<Region>());
+  branch->regions[0]->parent = branch;
+  levels_.push_back(m_.newBlock(*branch->regions[0]));
+  body();
+  at(top()).yield({});
+  levels_.pop_back();
+  branch->parent = levels_.back();
+  levels_.back()->insts.push_back(branch);
+}
+
 void Lowering::shareLoop(int64_t count, const std::function<void(Value*)>& body) {
   int64_t threads = std::min<int64_t>(count, machine_.threads);
   threadsLoop(threads, [&](Value* t) {
@@ -394,18 +408,6 @@ void Lowering::emitShared(const Nest& nest) {
   if (layout_) bits = layout_->threadBits;
   threadsLoop(int64_t{1} << bits, [&](Value* t) {
     partialLevel_ = top();
-    // Of the threads that keep the same values one stores.
-    Inst* once = nullptr;
-    if (layout_ && layout_->isRows && nest.roots[0].kind == Root::Effect) {
-      int64_t others = (int64_t{1} << bits) - 1;
-      for (int place : layout_->place)
-        if (place >= 0) others &= ~(int64_t{1} << place);
-      once = m_.newInst(Op::If, loc_);
-      once->operands = {at(top()).cmpI(CmpIPred::Eq, emitOp(Op::AndI, {{t, top()}, {index(others), 0}}, kI64).v, index(0))};
-      once->regions.push_back(std::make_unique<Region>());
-      once->regions[0]->parent = once;
-      levels_.push_back(m_.newBlock(*once->regions[0]));
-    }
     Value* reduced = nullptr;
     int reducedBits = 0;
     for (size_t a = 0; a < axes_.size(); ++a) {
@@ -424,18 +426,24 @@ void Lowering::emitShared(const Nest& nest) {
     part_.level = partialLevel_;
     axes_.push_back(part_);
     std::vector<Value*> acc;
-    emitLoops(0, acc);
+    if (layout_ && layout_->isRows && nest.roots[0].kind == Root::Effect) {
+      // Of the threads that keep the same values one stores.
+      int64_t others = (int64_t{1} << bits) - 1;
+      for (int place : layout_->place)
+        if (place >= 0) others &= ~(int64_t{1} << place);
+      onlyIf(at(top()).cmpI(CmpIPred::Eq, emitOp(Op::AndI, {{t, top()}, {index(others), 0}}, kI64).v, index(0)), [&] { emitLoops(0, acc); });
+    } else {
+      emitLoops(0, acc);
+    }
     axes_.pop_back();
-    if (!once) return;
-    at(top()).yield({});
-    levels_.pop_back();
-    once->parent = levels_.back();
-    levels_.back()->insts.push_back(once);
   });
+  int chunks = 0;
   for (Axis& axis : axes_) {
+    if (axis.isChunk) chunks += axis.bits;
     axis.threadBits = 0;
     axis.thread = nullptr;
   }
+  if (chunks > 0) combineChunks(*nest.roots[0].inst, chunks);
   for (const Inst* reduce : reductions) {
     if (layout) combineInSubgroups(*reduce, partial, bits);
     combinePartials(*reduce);
@@ -503,23 +511,21 @@ void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& pa
   for (size_t k = 0; k < n; ++k) to.push_back(isTile && rest.empty() ? buffer_.at(reduce.results[k]) : allocateElements(mine[k].element, results << rest.size()));
   threadsLoop(threads, [&](Value* t) {
     Value* others = emitOp(Op::AndI, {{t, top()}, {index(done), 0}}, kI64).v;
-    Inst* branch = at(top()).ifElse(at(top()).cmpI(CmpIPred::Eq, others, index(0)), {}, false);
-    levels_.push_back(&branch->regions[0]->entry());
-    // Where thread and element stand: the rest of the partial results' numbers below the results' index.
-    std::vector<int> bits = rest;
-    bits.insert(bits.end(), layout.place.begin() + static_cast<long>(partial.size()), layout.place.end());
-    Lowval first{index(0), 0};
-    for (size_t i = 0; i < bits.size(); ++i)
-      if (bits[i] >= 0) first = emitOp(Op::AddI, {first, emitOp(Op::MulI, {{threadField(t, bits[i], 1), top()}, {index(int64_t{1} << i), 0}}, kI64)}, kI64);
-    for (int64_t e = 0; e < own; ++e) {
-      int64_t more = 0;
+    onlyIf(at(top()).cmpI(CmpIPred::Eq, others, index(0)), [&] {
+      // Where thread and element stand: the rest of the partial results' numbers below the results' index.
+      std::vector<int> bits = rest;
+      bits.insert(bits.end(), layout.place.begin() + static_cast<long>(partial.size()), layout.place.end());
+      Lowval first{index(0), 0};
       for (size_t i = 0; i < bits.size(); ++i)
-        if (bits[i] < 0 && (e >> ~bits[i] & 1)) more += int64_t{1} << i;
-      Lowval where = emitOp(Op::AddI, {first, {index(more), 0}}, kI64);
-      for (size_t k = 0; k < n; ++k) write(emitOp(Op::AddPtr, {{to[k].base, 0}, where}, to[k].base->type, {}, top()).v, read(mine[k], t, e, k), to[k]);
-    }
-    at(top()).yield({});
-    levels_.pop_back();
+        if (bits[i] >= 0) first = emitOp(Op::AddI, {first, emitOp(Op::MulI, {{threadField(t, bits[i], 1), top()}, {index(int64_t{1} << i), 0}}, kI64)}, kI64);
+      for (int64_t e = 0; e < own; ++e) {
+        int64_t more = 0;
+        for (size_t i = 0; i < bits.size(); ++i)
+          if (bits[i] < 0 && (e >> ~bits[i] & 1)) more += int64_t{1} << i;
+        Lowval where = emitOp(Op::AddI, {first, {index(more), 0}}, kI64);
+        for (size_t k = 0; k < n; ++k) write(emitOp(Op::AddPtr, {{to[k].base, 0}, where}, to[k].base->type, {}, top()).v, read(mine[k], t, e, k), to[k]);
+      }
+    });
   });
   for (size_t k = 0; k < n; ++k) partials_[reduce.results[k]] = to[k];
 }

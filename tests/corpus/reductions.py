@@ -78,7 +78,7 @@ def custom_reduce(x_ptr, out_ptr, N: tl.constexpr):
     tl.store(out_ptr + 2 * N + i, t)
 
 
-# run: scans | *fp32,*fp32 | M=4,N=8 | 1 | r[32],z[160]
+# run: scans | *fp32,*fp32 | M=4,N=8 | 1 | r[32],z[160] | target=1e-6
 # run: scans | *i32,*i32 | M=4,N=8 | 1 | r[32]:-9:9,z[160]
 @triton.jit
 def scans(x_ptr, out_ptr, M: tl.constexpr, N: tl.constexpr):
