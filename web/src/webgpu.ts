@@ -39,7 +39,7 @@ const kPipelines = 256; // that are kept for kernels loaded again
 // Features that kernels may have variants for, and how a manifest calls those whose names are not final.
 const kFeatures = ["shader-f16", "subgroups", "subgroup-size-control", "timestamp-query", "chromium-experimental-subgroup-matrix"];
 const kNames: Record<string, string> = { "chromium-experimental-subgroup-matrix": "subgroup-matrix" };
-const kVariants = ["shader-f16", "subgroups-32", "subgroup-matrix"]; // that the compiler writes variants for
+const kVariants = ["shader-f16", "subgroups-32", "subgroup-matrix", "subgroup-matrix-i8"]; // that the compiler writes variants for
 // Of which a device gets as much as the adapter has.
 const kLimits = [
   "maxBufferSize",
