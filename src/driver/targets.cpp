@@ -282,7 +282,7 @@ Result<Artefacts> writeWebgpu(Module m, std::string_view device, Diags& diags) {
   for (wgsl::Variant& v : shader->variants) {
     std::string file = cat(m.kernel()->name, v.suffix, ".wgsl");
     std::string limits = listed(v.limits, [](const std::pair<std::string, int64_t>& l) { return cat(jsonQuoted(l.first), ": ", l.second); });
-    appendAll(variants, variants.empty() ? "" : ", ", "{\"file\": ", jsonQuoted(file), ", \"features\": [", listed(v.features, jsonQuoted), "], \"limits\": {", limits, "}, \"threads\": ", v.threads,
+    appendAll(variants, variants.empty() ? "" : ", ", "{\"file\": ", jsonQuoted(file), ", \"features\": [", listed(v.features, jsonQuoted), "], \"limits\": {", limits, "}, \"threads\": ", v.threads, v.programs > 1 ? cat(", \"programs\": ", v.programs) : "",
               ", \"scratch\": ", v.scratchBytes, ", \"report\": ", v.reports ? "true" : "false", ", \"aliases\": ", v.aliases ? "true" : "false",
               ", \"arrays\": [", arrays, "]}");
     out.files.push_back({file, std::move(v.text)});

@@ -487,16 +487,26 @@ void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& pa
       at(top()).create(Op::LoSubgroupSwap, {theirs[k].base, mine[k].base}, {}, {{Attr::Bit, int64_t{bit}}, {Attr::Threads, threads}, {Attr::Own, own}});
     threadsLoop(threads, [&](Value* t) {
       for (int64_t e = 0; e < own; ++e) {
-        std::vector<Lowval> args;
-        for (const auto& from : {mine, theirs})
-          for (size_t k = 0; k < n; ++k) args.push_back(read(from[k], t, e, k));
+        std::vector<Lowval> args, others;
+        for (size_t k = 0; k < n; ++k) args.push_back(read(mine[k], t, e, k));
+        for (size_t k = 0; k < n; ++k) others.push_back(read(theirs[k], t, e, k));
+        // Both threads compute the same: what is found first comes first, if the order may matter.
+        for (size_t k = 0; k < n && !combine; ++k) {
+          Value* isLater = at(top()).cmpI(CmpIPred::Ne, emitOp(Op::AndI, {{t, top()}, {index(int64_t{1} << bit), 0}}, kI64).v, index(0));
+          const Type element = args[k].v->type.element();
+          Lowval first = emitOp(Op::Select, {{isLater, top()}, others[k], args[k]}, element, {}, top());
+          others[k] = emitOp(Op::Select, {{isLater, top()}, args[k], others[k]}, element, {}, top());
+          args[k] = first;
+        }
+        args.insert(args.end(), others.begin(), others.end());
         std::vector<Lowval> out = combine ? std::vector<Lowval>{emitOp(combine->op, {args[0], args[1]}, reduce.operand(0)->type.element(), {}, top())}
                                           : emitRegion(*reduce.regions[0], args, top());
         for (size_t k = 0; k < n; ++k) write(place(mine[k], t, e), out[k], mine[k]);
       }
     });
   }
-  if (rows_.count(reduce.results[0])) {
+  // Where all threads have what is to be read it stays with them.
+  if (rows_.count(reduce.results[0]) || (!reduce.results[0]->type.isTile() && done == machine_.threads - 1)) {
     partialBits_ = 0;
     return;
   }

@@ -6,12 +6,13 @@ import { builtin, isNode } from "./platform.ts";
 /** A place in the source that a kernel reports: an assertion, or a print with the forms of its values. */
 export type Site = { kind: "assert"; text: string; line: number } | { kind: "print"; text: string; values: ("i64" | "u64" | "hex" | "f64" | "ptr")[] };
 
-/** A shader of a kernel: what it needs of a device, its threads, scratch bytes of a workgroup, whether it reports, and whether arrays may lie in one another. */
+/** A shader of a kernel: what it needs of a device, its threads, programs of a workgroup (1), scratch bytes of a workgroup, whether it reports, and whether arrays may lie in one another. */
 export interface Shader {
   file: string;
   features: string[];
   limits: Record<string, number>;
   threads: number;
+  programs?: number;
   scratch: number;
   report: boolean;
   aliases?: boolean;

@@ -175,7 +175,7 @@ export class GpuKernel implements Kernel {
       view.setUint32(Signature.at(i) + 4, storage.id, true);
       if (timestamps === undefined) buffers[i] = undefined; // it may be forgotten
     }
-    let workgroups = Math.min(programs, this.#device.limits.maxComputeWorkgroupsPerDimension);
+    let workgroups = Math.min(Math.ceil(programs / (program.shader.programs ?? 1)), this.#device.limits.maxComputeWorkgroupsPerDimension);
     if (bound.scratch) workgroups = Math.min(workgroups, Math.floor(bound.scratch.size / program.shader.scratch));
     return this.#device.dispatch(bound, packed, this.#slot, workgroups, timestamps);
   }

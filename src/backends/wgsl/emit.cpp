@@ -36,7 +36,8 @@ Result<Variant> Emitter::run() {
   if (failed_) return std::unexpected(Failed{});
   Variant out;
   out.text = module();
-  out.threads = threads_;
+  out.threads = threads_ * programs_;
+  out.programs = programs_;
   out.scratchBytes = scratchBytes_ > kWorkgroupBytes ? (scratchBytes_ + 255) / 256 * 256 : 0;
   out.reports = reports_;
   out.matrices = usesMatrices_ && !lacksWords_;
@@ -58,6 +59,7 @@ std::string Emitter::module() {
   std::string out;
   if (usesHalves_ || usesHalfMatrices_) out = "enable f16;\n";
   if (usesSubgroups_ || usesMatrices_) out += "enable subgroups;\n";
+  if (usesSubgroups_ && programs_ > 1) out += "diagnostic(off, subgroup_uniformity);\n";
   if (usesMatrices_) out += "enable chromium_experimental_subgroup_matrix;\ndiagnostic(off, chromium.subgroup_matrix_uniformity);\n";
   out += cat("@group(0) @binding(0) var<uniform> params: array<vec4u, ", (4 + 2 * f_.params.size() + 3) / 4, ">;\n");
   int binding = 1;
@@ -81,10 +83,12 @@ std::string Emitter::module() {
   if (broadcasts_) out += "var<workgroup> shared_word: u32;\n";
   out += "var<private> zero: u32;\n";
   out += helperText(helpers_);
-  out += cat("\n@compute @workgroup_size(", threads_, ")\n",
-             "fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32) {\n",
-             "  zero = params[0].w;\n  let programs = params[0].x * params[0].y * params[0].z;\n",
-             "  for (var program = group.x; program < programs; program += groups.x) {\n",
+  const bool several = programs_ > 1;
+  out += cat("\n@compute @workgroup_size(", threads_ * programs_, ")\n",
+             "fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) ", several ? "place" : "thread", ": u32) {\n",
+             several ? cat("  let thread = place % ", threads_, "u;\n") : "", "  zero = params[0].w;\n  let programs = params[0].x * params[0].y * params[0].z;\n",
+             several ? cat("  for (var program = group.x * ", programs_, "u + place / ", threads_, "u; program < programs; program += groups.x * ", programs_, "u) {\n")
+                     : "  for (var program = group.x; program < programs; program += groups.x) {\n",
              "    let pid0 = i32(program % params[0].x);\n    let pid1 = i32(program / params[0].x % params[0].y);\n",
              "    let pid2 = i32(program / params[0].x / params[0].y);\n", text_);
   // The next program must not write what this one still reads.
@@ -404,7 +408,8 @@ void Emitter::ordered(const Accesses& next) {
   for (bool storage : {false, true}) {
     bool needed = meets(next.writes, pending_.reads, storage) || meets(next.writes, pending_.writes, storage) || meets(next.reads, pending_.writes, storage);
     if (storage) needed |= (next.isAtomic && any(pending_)) || (pending_.isAtomic && any(next));
-    if (!needed) continue;
+    if (!needed || (threads_ == 1 && programs_ > 1)) continue;
+    waits_ = true;
     line(storage ? "storageBarrier();" : "workgroupBarrier();");
     for (auto* set : {&pending_.reads, &pending_.writes}) std::erase_if(*set, [&](int64_t part) { return inStorage(part) == storage; });
     if (storage) pending_.isAtomic = false;
@@ -623,6 +628,7 @@ void Emitter::bindFixed(const Value* v, const Carried& names) {
 
 // What decides whether barriers are met must be the same for all threads in the eyes of WGSL too.
 std::string Emitter::uniform(const std::string& condition) {
+  if (programs_ > 1) return condition;  // nobody waits
   broadcasts_ = true;
   line("workgroupBarrier();");
   line(cat("if (thread == 0u) { shared_word = select(0u, 1u, ", condition, "); }"));
@@ -804,6 +810,18 @@ namespace {
 
 // As many threads as the largest tile gives work: 64 sums of a product each (32 on matrix units, whose products alone decide there), 16 elements that are
 // stored, 256 of other tiles.
+constexpr int kFewThreads = 32;
+
+// Of a program whose tiles are so small that a workgroup runs several; 0 where they are not.
+int fewThreads(const Func& kernel) {
+  int64_t largest = 0;
+  walk(kernel.body, [&](const Inst& i) {
+    for (const Value* v : i.operands)
+      if (v->type.isTile()) largest = std::max(largest, v->type.numel());
+  });
+  return largest == 0 ? 1 : largest > 4 * kFewThreads ? 0 : static_cast<int>(std::max<int64_t>(largest / 4, 2));
+}
+
 int threadsFor(const Func& kernel, bool matrices) {
   int64_t most = matrices ? 32 : 64;
   walk(kernel.body, [&](const Inst& i) {
@@ -820,12 +838,14 @@ int64_t workgroupBytes(const Variant& v) { return v.limits.empty() ? 0 : v.limit
 
 // Lowers and writes the kernel as planned for so many threads: texts for different arguments and for any, with and without f16. What takes matrix units or
 // subgroups is for different ones alone: compiling costs time, and the others have the plain text.
-bool writeFor(const Func& kernel, const Plan& plan, int threads, bool matrices, bool subgroups, const Device* device, bool lines, Shader& out, Diags& diags) {
+bool writeFor(const Func& kernel, const Plan& plan, int threads, int programs, bool matrices, bool subgroups, const Device* device, bool lines, Shader& out, Diags& diags) {
   std::vector<Variant> found[2];  // without f16, with it
   std::optional<Lowered> lowered;
   for (bool distinct : {true, false}) {
     if (!distinct && subgroups) break;
     if (distinct && device && !out.variants.empty()) continue;  // there is a better one
+    // With more programs in a workgroup it is written already.
+    if (distinct && programs == 1 && !out.variants.empty() && out.variants.back().programs > 1 && !out.variants.back().subgroups) continue;
     Machine machine{.vectorBytes = 16, .vectorRegisters = 32, .threads = threads, .scratchBytes = 4, .distinct = distinct, .matrices = matrices, .subgroups = subgroups, .exp2 = matrices, .libm = false};
     if (!lowered || lowered->needsDistinct) {
       auto made = lower(kernel, plan, machine, diags);
@@ -835,10 +855,11 @@ bool writeFor(const Func& kernel, const Plan& plan, int threads, bool matrices, 
     }
     for (bool halves : {true, false}) {
       if (halves ? device && !device->has("shader-f16") : matrices && (!device || device->has("shader-f16"))) continue;
-      Emitter emitter(*lowered->module.kernel(), machine.threads, lowered->scratchBytes - lowered->ownBytes, distinct, halves, lines, diags);
+      Emitter emitter(*lowered->module.kernel(), machine.threads, programs, lowered->scratchBytes - lowered->ownBytes, distinct, halves, lines, diags);
       auto variant = emitter.run();
       if (!variant) return false;
       if ((matrices && !variant->matrices) || (subgroups && !variant->subgroups)) return true;
+      if (programs > 1 && emitter.isAlone()) break;
       out.arrays = emitter.arrays();
       out.sites = emitter.sites();
       variant->aliases = !distinct;
@@ -875,7 +896,7 @@ Result<Shader> write(const Func& kernel, const Device* device, bool lines, Diags
   // Fewer threads need less memory in common.
   int64_t room = device ? std::min(device->workgroupBytes, kMostWorkgroupBytes) : kMostWorkgroupBytes;
   for (int threads = threadsFor(kernel, true); products && !lacks && threads >= 32; threads /= 2) {
-    if (!writeFor(kernel, makePlan(kernel, {.threads = threads}), threads, true, true, device, lines, out, diags)) return std::unexpected(Failed{});
+    if (!writeFor(kernel, makePlan(kernel, {.threads = threads}), threads, 1, true, true, device, lines, out, diags)) return std::unexpected(Failed{});
     if (out.variants.empty()) break;
     int64_t most = 0;
     for (const Variant& v : out.variants) most = std::max(most, workgroupBytes(v));
@@ -887,8 +908,15 @@ Result<Shader> write(const Func& kernel, const Device* device, bool lines, Diags
   if (out.variants.empty() && has("subgroups-32")) walk(kernel.body, [&](const Inst& i) { reduces |= i.op == Op::Reduce || i.op == Op::Scan; });
   int threads = threadsFor(kernel, false);
   Plan plan = makePlan(kernel, {.threads = threads});
-  for (bool subgroups : {true, false})
-    if ((!subgroups || reduces) && !writeFor(kernel, plan, threads, false, subgroups, device, lines, out, diags)) return std::unexpected(Failed{});
+  const int few = fewThreads(kernel);
+  for (bool subgroups : {true, false}) {
+    if (subgroups && !reduces) continue;
+    if (few > 0 && !writeFor(kernel, makePlan(kernel, {.threads = few}), few, 2 * kFewThreads / few, false, subgroups, device, lines, out, diags)) return std::unexpected(Failed{});
+    // What can be one of several in a workgroup only with different arguments is alone with others.
+    const Variant* last = out.variants.empty() ? nullptr : &out.variants.back();
+    const bool done = last && last->programs > 1 && last->subgroups == subgroups && (subgroups || last->aliases);
+    if (!done && !writeFor(kernel, plan, threads, 1, false, subgroups, device, lines, out, diags)) return std::unexpected(Failed{});
+  }
   return out;
 }
 

@@ -55,10 +55,12 @@ struct Memory {
 
 class Emitter {
  public:
-  // distinct: no two arguments are in one array. halves: the device has f16.
-  Emitter(const Func& f, int threads, int64_t scratchBytes, bool distinct, bool halves, bool lines, Diags& diags)
-      : f_(f), threads_(threads), distinct_(distinct), halves_(halves), diags_(diags), scratchBytes_(scratchBytes), lines_(lines), divisibility_(f) {}
+  // threads: of a program; programs: of a workgroup. distinct: no two arguments are in one array. halves: the device has f16.
+  Emitter(const Func& f, int threads, int programs, int64_t scratchBytes, bool distinct, bool halves, bool lines, Diags& diags)
+      : f_(f), threads_(threads), programs_(programs), distinct_(distinct), halves_(halves), diags_(diags), scratchBytes_(scratchBytes), lines_(lines), divisibility_(f) {}
   Result<Variant> run();
+  // Whether programs wait or have memory in common: then a workgroup has one.
+  bool isAlone() const { return waits_ || usesScratch_ || broadcasts_; }
   std::vector<Array> arrays() const;
   const std::vector<Site>& sites() const { return sites_; }
 
@@ -193,7 +195,8 @@ class Emitter {
   static std::string zext(const std::string& e, int width) { return width >= 32 ? e : cat("(", e, " & ", (int64_t{1} << width) - 1, ")"); }
 
   const Func& f_;
-  int threads_;
+  int threads_, programs_;
+  bool waits_ = false;
   bool distinct_, halves_;
   Diags& diags_;
   int64_t scratchBytes_;

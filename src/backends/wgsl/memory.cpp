@@ -439,7 +439,7 @@ void Emitter::atomic(const Inst& inst) {
       close();
     }
   };
-  if (inThreads_) {
+  if (inThreads_ || (threads_ == 1 && programs_ > 1)) {
     body();
     define(v, copy(result), kindOf(t));
     return;
@@ -448,7 +448,7 @@ void Emitter::atomic(const Inst& inst) {
   open("if (thread == 0u) {");
   body();
   if (!isLong) {
-    broadcasts_ = true;
+    broadcasts_ = waits_ = true;
     line(cat("shared_word = ", u(result), ";"));
   }
   close();

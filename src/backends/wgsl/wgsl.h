@@ -18,7 +18,8 @@ struct Variant {
   std::vector<std::string> features;
   std::vector<std::pair<std::string, int64_t>> limits;
   std::string text;
-  int threads = 0;
+  int threads = 0;   // of a workgroup
+  int programs = 1;  // that a workgroup runs side by side
   int64_t scratchBytes = 0;  // of a workgroup, in the last binding; 0 where the workgroup's own memory holds it
   bool reports = false;      // whether it has assertions or prints
   bool matrices = false, subgroups = false;  // whether it asks for them
