@@ -812,14 +812,18 @@ namespace {
 // stored, 256 of other tiles.
 constexpr int kFewThreads = 32;
 
-// Of a program whose tiles are so small that a workgroup runs several; 0 where they are not.
+// Of a program whose tiles are so small that a workgroup runs several; 0 where they are not, or where a program may wait for another: threads of a subgroup go
+// on together, so that who holds a lock might never get to where it is given back.
 int fewThreads(const Func& kernel) {
   int64_t largest = 0;
+  bool waits = false;
   walk(kernel.body, [&](const Inst& i) {
+    if (i.op == Op::While)
+      for (auto& r : i.regions) walk(*r, [&](const Inst& inside) { waits |= inside.op == Op::Load || info(inside.op).effects == Effects::Atomic; });
     for (const Value* v : i.operands)
       if (v->type.isTile()) largest = std::max(largest, v->type.numel());
   });
-  return largest == 0 ? 1 : largest > 4 * kFewThreads ? 0 : static_cast<int>(std::max<int64_t>(largest / 4, 2));
+  return waits ? 0 : largest == 0 ? 1 : largest > 4 * kFewThreads ? 0 : static_cast<int>(std::max<int64_t>(largest / 4, 2));
 }
 
 int threadsFor(const Func& kernel, bool matrices) {
