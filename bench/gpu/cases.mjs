@@ -25,6 +25,12 @@ export const cases = [
   matmul(4096, "f32"),
   matmul(4096, "f16"),
   {
+    // Bytes are given as multiples of 1/128, which the scales are then.
+    name: "int8 matmul 4096³", op: "int8", kernel: "int8_matmul", type: "i8", result: "f32", unit: "TFLOP/s", work: 2 * 4096 ** 3, inputs: { a: [4096, 4096], b: [4096, 4096] }, output: [4096, 4096],
+    grid: () => [4096 / 128, 4096 / 128],
+    args: ({ a, b, scale, out }) => ({ a_ptr: a, b_ptr: b, a_scale_ptr: scale, b_scale_ptr: scale, c_ptr: out, M: 4096, N: 4096, K: 4096 }),
+  },
+  {
     // Causal: half of the scores.
     name: `flash attention ${kHeads} × ${kLength} × ${kDepth} f16`, op: "attention", kernel: "flash_attention", type: "f16", unit: "TFLOP/s", work: 2 * kHeads * kLength ** 2 * kDepth,
     inputs: { q: [kHeads, kLength, kDepth], k: [kHeads, kLength, kDepth], v: [kHeads, kLength, kDepth] }, output: [kHeads, kLength, kDepth],
@@ -42,17 +48,18 @@ export const kernels = {
   layer_norm: ["examples/layer_norm/layer_norm.py:layer_norm", [...Array(4).fill("*fp32:16"), "i32:16", "i32:16", "fp32", "8192"]],
   matmul: product("fp32", "16"),
   matmul_f16: product("fp16", "64"),
+  int8_matmul: ["examples/int8_matmul/int8_matmul.py:int8_matmul", ["*i8:16", "*i8:16", ...Array(3).fill("*fp32:16"), ...Array(3).fill("i32:16"), "128", "128", "64"]],
   flash_attention: ["examples/flash_attention/flash_attention.py:flash_attention", [...Array(4).fill("*fp16:16"), "i32:16", "fp32", "128", "64", "64"]],
 };
 const kBlock = { BM: 128 };
 
 let seed = 1;
 const next = () => ((seed = (seed * 48271) % 2147483647) / 2147483647) * 2 - 1;
-/** The inputs of a case; f16 as f32 values that f16 has. */
+/** The inputs of a case; f16 and bytes as f32 values that they have. */
 export const inputsOf = (c) =>
   Object.fromEntries(
     Object.entries(c.inputs).map(([name, shape]) => {
-      const size = shape.reduce((a, b) => a * b), part = Float32Array.from({ length: Math.min(size, 2 ** 20 + 7) }, () => Math.round(next() * 1024) / 1024);
+      const size = shape.reduce((a, b) => a * b), part = Float32Array.from({ length: Math.min(size, 2 ** 20 + 7) }, () => (c.type === "i8" ? Math.round(next() * 127) / 128 : Math.round(next() * 1024) / 1024));
       const out = new Float32Array(size);
       for (let at = 0; at < size; at += part.length) out.set(part.subarray(0, size - at), at);
       return [name, out];
@@ -87,9 +94,10 @@ export async function nereid({ open }, gpu, load) {
     device,
     async prepare(c, data) {
       const kernel = (await load(device, c.kernel))[c.op === "attention" ? "flash_attention" : c.kernel.replace("_f16", "")];
-      const array = (values) => device.buffer(c.type, c.type === "f16" ? new Float16Array(values) : values);
+      const array = (values) => device.buffer(c.type, c.type === "f16" ? new Float16Array(values) : c.type === "i8" ? Int8Array.from(values, (x) => x * 128) : values);
       const buffers = Object.fromEntries(Object.entries(data).map(([name, values]) => [name, array(values)]));
-      const out = device.buffer(c.type, c.output.reduce((a, b) => a * b));
+      if (c.type === "i8") buffers.scale = device.buffer("f32", new Float32Array(c.output[1]).fill(1 / 128));
+      const out = device.buffer(c.result ?? c.type, c.output.reduce((a, b) => a * b));
       const grid = c.grid(kBlock), args = c.args({ ...buffers, out });
       return {
         run: (times) => {

@@ -53,6 +53,11 @@ for name, dtype, blocks in (("f32", torch.float32, (16, 32)), ("f16", torch.floa
     a, b, c = (tensor(n, n, dtype=dtype) for _ in range(3))
     runs = [lambda k=k, w=w: matmul[((n // 128) ** 2,)](a, b, c, n, n, n, n, n, n, 128, 128, k, 8, num_warps=w, num_stages=3) for k in blocks for w in (4, 8)]
     report(f"matmul {n}³ {name}", "TFLOP/s", 2 * n**3, runs, lambda: torch.matmul(a, b, out=c))
+a, b = (torch.randint(-127, 128, (n, n), device="cuda", dtype=torch.int8) for _ in range(2))
+scale, c = torch.full((n,), 1 / 128, device="cuda"), tensor(n, n)
+int8_matmul = example("int8_matmul")
+report(f"int8 matmul {n}³", "TFLOP/s", 2 * n**3,
+       [lambda k=k, w=w: int8_matmul[(n // 128, n // 128)](a, b, scale, scale, c, n, n, n, 128, 128, k, num_warps=w, num_stages=3) for k in (64, 128) for w in (4, 8)])
 heads, length, depth = 64, 2048, 64
 q, k, v, out = (tensor(heads, length, depth, dtype=torch.float16) for _ in range(4))
 attention = example("flash_attention")
