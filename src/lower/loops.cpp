@@ -28,7 +28,7 @@ bool Lowering::isShort(const Nest& nest) const {
   for (const Root& root : nest.roots)
     if (root.kind == Root::Scan || (root.kind == Root::Effect && root.inst->op != Op::Store)) return false;
   int bits = static_cast<int>(axisOfBit_.size()) - std::countr_zero(static_cast<unsigned>(machine_.threads)) - std::countr_zero(static_cast<unsigned>(lanes()));
-  return bits <= 2;
+  return bits <= (plan_.hasManyNests ? 0 : 2);
 }
 
 void Lowering::emitNestBody(const Nest& nest, const BufferRef* target) {

@@ -94,6 +94,7 @@ class Planner {
       walk(f_.body, [&](const Inst& inst) {
         if (inst.op == Op::Dot && !plan_.inPlaceOf.count(inst.result())) keep(inst.result());
       });
+    plan_.hasManyNests = nests_.size() > kManyNests;
     return std::move(plan_);
   }
 
@@ -409,6 +410,7 @@ class Planner {
   bool keep(const Value* v) {
     if (v->type.isPointer()) return false;
     int bits = v->type.bits(), own = std::max(0, bits - std::countr_zero(static_cast<unsigned>(options_.threads)));
+    if (nests_.size() > kManyNests && own > 1) return false;
     if (own > kMostKeptBits || keptElements_ + (1 << own) > kMostKept) return false;
     const std::vector<int64_t> shape = v->type.shape();
     auto memory = [&](const Value* x) { return inMemory(x); };

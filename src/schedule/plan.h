@@ -64,7 +64,11 @@ struct Plan {
   PtrMap<const Value*, Value*> inPlaceOf;
   // Values in memory of which each thread of a workgroup needs the elements only that it computes itself, if all nests are dealt to threads alike.
   std::set<const Value*> kept;
+  bool hasManyNests = false;
 };
+
+// With more, as in a sort, a thread's elements are not written out one by one: compilers take their time for such texts.
+constexpr size_t kManyNests = 24;
 
 struct PlanOptions {
   // Of a workgroup that shares a program. With more than one, what several nests need stays in the threads' registers, or is computed in each
