@@ -62,6 +62,10 @@ Lowval Lowering::emitOp(Op op, List<Lowval> operands, Type element, List<Attribu
   if (element.isBool() && (op == Op::AndI || op == Op::OrI))
     for (size_t i = 0; i < 2; ++i)
       if (auto c = known(operands[i])) return *c == (op == Op::AndI) ? operands[1 - i] : operands[i];
+  // What a reduction begins with.
+  if (op == Op::XOrI || op == Op::OrI)
+    for (size_t i = 0; i < 2; ++i)
+      if (const Inst* def = operands[i].v->def; def && constantBits(def->op == Op::LoSplat ? def->operand(0) : operands[i].v) == uint64_t{0} && operands[1 - i].v->type == operands[i].v->type) return operands[1 - i];
   int level = atLeast;
   int count = 0;
   for (const Lowval& v : operands) {
