@@ -78,6 +78,10 @@ expect 0 "rounded(v" emit "$folder/exp2.ttir" --stage wgsl
 product="examples/matmul/matmul.py:matmul --signature *fp16:16,*fp16:16,*fp16:16,i32:16,i32:16,i32:16,i32:16,i32:16,i32:16,32,64,32,8"
 expect 0 "subgroupMatrixMultiplyAccumulate" emit $product --stage wgsl.matrix.distinct
 expect 0 "lo.matrix_dot" emit $product --stage threads
+expect 0 "subgroup_matrix_left<i8, 32, 16>" emit tests/corpus/matrix_units.py:bytes --signature "*i8:16,*i8:16,*i32:16,64,64,64" --stage wgsl.matrix.distinct
+# Small programs run side by side in a workgroup.
+expect 0 "place / 1u" emit tests/corpus/small_programs.py:collatz --signature "*i32,*i32,i32" --stage wgsl
+expect 0 "place / 16u" emit tests/corpus/small_programs.py:doubled --signature "*fp32:16,*fp32:16,64" --stage wgsl.distinct
 # What the next iteration needs is read ahead, without what stands in for masked elements; f16 is stored by words.
 expect 0 "unspecified" emit $product --stage threads
 expect 0 "c_ptr_put2(" emit $product --stage wgsl.matrix.distinct

@@ -35,6 +35,14 @@ def scaled(x_ptr, out_ptr, count, N: tl.constexpr):
     tl.store(out_ptr + program * N + i, x, mask=i < count)
 
 
+# run: doubled | *fp32:16,*fp32:16 | N=64 | 5 | r[320],z[320]
+# run: doubled | *fp16:16,*fp16:16 | N=128 | 3 | r[384],z[384]
+@triton.jit
+def doubled(x_ptr, out_ptr, N: tl.constexpr):
+    i = tl.program_id(0) * N + tl.arange(0, N)
+    tl.store(out_ptr + i, tl.load(x_ptr + i) * 2)
+
+
 # Sums and maxima of small rows, and what they decide.
 # run: rows | *fp32:16,*fp32:16,*i32 | N=128 | 9 | r[1152],z[1152],z[9] | target=2e-6
 # run: rows | *fp32:16,*fp32:16,*i32 | N=16 | 21 | r[336],z[336],z[21] | target=2e-6

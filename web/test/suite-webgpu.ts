@@ -553,6 +553,16 @@ onGpu("use after disposal", ["axpy", "count"], async (device, { axpy, count }) =
   device.dispose();
 });
 
+/** Another device does what a lost one did. */
+async function opensAgain(): Promise<void> {
+  const other = await openGpu();
+  const { count: again } = await load(other, ["count"]);
+  const fresh = other.buffer("i32", 65);
+  await again!.launch(64, { out: fresh, rounds: 1 });
+  equal((await fresh.read())[64], 64);
+  other.dispose();
+}
+
 onGpu("a GPU that is lost is an error, and another can be opened", ["count", "asserts"], async (device, { count, asserts }) => {
   const out = device.buffer("i32", 65);
   await count!.launch(64, { out, rounds: 1 });
@@ -568,12 +578,7 @@ onGpu("a GPU that is lost is an error, and another can be opened", ["count", "as
   await fails(() => device.buffer("f32", 1), "lost-device");
   await fails(() => device.idle(), "lost-device");
   await fails(() => device.load(manifestUrl), "lost-device");
-  const other = await openGpu();
-  const { count: again } = await load(other, ["count"]);
-  const fresh = other.buffer("i32", 65);
-  await again!.launch(64, { out: fresh, rounds: 1 });
-  equal((await fresh.read())[64], 64);
-  other.dispose();
+  await opensAgain();
 });
 
 onGpu("the same launch again, and others between", ["axpy", "count"], async (device, { axpy, count }) => {
@@ -609,12 +614,7 @@ if (crash)
     ok(device.lost, "lost");
     await fails(() => out.read(), "lost-device");
     await fails(() => device.idle(), "lost-device");
-    const other = await openGpu();
-    const { count: again } = await load(other, ["count"]);
-    const fresh = other.buffer("i32", 65);
-    await again!.launch(64, { out: fresh, rounds: 1 });
-    equal((await fresh.read())[64], 64);
-    other.dispose();
+    await opensAgain();
   });
 
 onGpu("a thousand launches cost microseconds each", ["axpy"], async (device, { axpy }) => {
