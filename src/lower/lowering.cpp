@@ -73,7 +73,7 @@ Result<Lowered> Lowering::run() {
 }
 
 bool Lowering::inMemory(const Value* v) const {
-  return buffer_.count(v) || plan_.buffered.count(v) || !v->def || isControl(v->def->op) || (touchesTiles(*v->def) && !isPullable(*v->def));
+  return isInMemory(plan_, v) || (buffer_.count(v) && !isTrivial(*v->def));
 }
 
 BufferRef Lowering::allocateElements(Type element, int64_t count, const Layout* layout) {

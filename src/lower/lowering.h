@@ -188,6 +188,7 @@ class Lowering {
     int64_t bytes;
   };
   bool apartByConstants(const Range& x, const Range& y) const;
+  bool areDistinct(const Range& x) const;
   std::optional<Range> addressRange(Value* ptr, const IndexMap& map);
 
   // ---- threads.cpp

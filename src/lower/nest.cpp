@@ -327,6 +327,24 @@ bool Lowering::apartByConstants(const Range& x, const Range& y) const {
   return ends[0][1] <= ends[1][0] || ends[1][1] <= ends[0][0];
 }
 
+// Whether each element of the nest has an address of its own. Strides known at run time only are taken to keep rows apart.
+bool Lowering::areDistinct(const Range& x) const {
+  std::vector<std::pair<int64_t, int64_t>> steps;  // factor and count
+  for (size_t a = 0; a < axes_.size(); ++a) {
+    if (axes_[a].bits == 0) continue;
+    const Affine::Term* term = x.affine.of(static_cast<int>(a));
+    if (!term) return false;
+    if (!term->scale.v) steps.emplace_back(std::abs(term->factor), axes_[a].size());
+  }
+  std::sort(steps.begin(), steps.end());
+  int64_t reach = 0;  // of the smaller steps
+  for (auto [factor, count] : steps) {
+    if (factor <= reach) return false;
+    reach += factor * (count - 1);
+  }
+  return true;
+}
+
 // Whether what the nest reads may be what it writes. Tells the loads to buffer if so, and the condition under which not.
 bool Lowering::needsVersions(const Nest& nest, std::vector<const Inst*>& loads, Value*& condition) {
   struct Access {
@@ -361,6 +379,7 @@ bool Lowering::needsVersions(const Nest& nest, std::vector<const Inst*>& loads, 
   };
   condition = nullptr;
   bool never = false;
+  std::vector<const Inst*> alike;  // loads that are right as they stand, but not where the nest's stores run one after the other
   for (size_t i = 0; i < accesses.size(); ++i)
     for (size_t j = i + 1; j < accesses.size(); ++j) {
       if (!accesses[i].writes && !accesses[j].writes) continue;
@@ -368,7 +387,11 @@ bool Lowering::needsVersions(const Nest& nest, std::vector<const Inst*>& loads, 
       bool readsLater = false;
       for (auto [read, write] : {std::pair(i, j), std::pair(j, i)})
         readsLater |= !accesses[read].writes && accesses[write].writes && number_[accesses[read].inst] > number_[accesses[write].inst];
-      if (accesses[i].ptr == accesses[j].ptr && accesses[i].map == accesses[j].map && !readsLater) continue;
+      if (accesses[i].ptr == accesses[j].ptr && accesses[i].map == accesses[j].map && !readsLater && (accesses[i].writes == accesses[j].writes || (range(i) && areDistinct(*range(i))))) {
+        for (size_t k : {i, j})
+          if (!accesses[k].writes) alike.push_back(accesses[k].inst);
+        continue;
+      }
       if (machine_.distinct) {
         std::set<const Value*> open;
         const Value *a = argumentOf(accesses[i].ptr, open), *c = argumentOf(accesses[j].ptr, open);
@@ -400,6 +423,8 @@ bool Lowering::needsVersions(const Nest& nest, std::vector<const Inst*>& loads, 
       condition = condition ? b.make(Op::AndI, {condition, apart}) : apart;
     }
   if (never) condition = constant(Type::scalar(Elem::I1), 0);
+  for (const Inst* load : alike)
+    if (conflict && std::find(loads.begin(), loads.end(), load) == loads.end()) loads.push_back(load);
   return conflict;
 }
 

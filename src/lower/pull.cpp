@@ -213,7 +213,7 @@ void Lowering::pullChain(Value* v, const IndexMap& map) {
 }
 
 Lowval Lowering::pullDefinition(Value* v, const IndexMap& map) {
-  if (auto buffer = buffer_.find(v); buffer != buffer_.end()) return readBuffer(buffer->second, map, v->type.element());
+  if (auto buffer = buffer_.find(v); buffer != buffer_.end() && !(v->def && isTrivial(*v->def))) return readBuffer(buffer->second, map, v->type.element());
   NEREID_CHECK(v->def, "a tile argument without a buffer");
   const Inst& def = *v->def;
   NEREID_CHECK(isPullable(def), info(def.op).spelling, " has no buffer");

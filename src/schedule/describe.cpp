@@ -61,9 +61,7 @@ class Describer {
       bits[d] = std::countr_zero(static_cast<uint64_t>(n.shape[d]));
       for (int i = 0; i < bits[d]; ++i) domain.push_back({static_cast<int8_t>(d), static_cast<uint8_t>(i)});
     }
-    auto inMemory = [&](const Value* v) {
-      return plan_.buffered.count(v) || !v->def || isControl(v->def->op) || (touchesTiles(*v->def) && !isPullable(*v->def));
-    };
+    auto inMemory = [&](const Value* v) { return isInMemory(plan_, v); };
     std::vector<std::string> said;
     for (const Root& root : n.roots) {
       switch (root.kind) {

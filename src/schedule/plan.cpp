@@ -44,6 +44,20 @@ bool isDear(const Inst& inst) {
   }
 }
 
+bool isTrivial(const Inst& inst) {
+  switch (inst.op) {
+    case Op::MakeRange: case Op::Splat: case Op::Poison: return true;
+    case Op::Constant: return inst.dense().isSplat();
+    default: return false;
+  }
+}
+
+bool isInMemory(const Plan& plan, const Value* v) {
+  if (!v->def || isControl(v->def->op)) return true;
+  if (isTrivial(*v->def)) return false;
+  return plan.buffered.count(v) || (touchesTiles(*v->def) && !isPullable(*v->def));
+}
+
 namespace {
 
 bool isRoot(const Inst& inst) {
@@ -87,6 +101,7 @@ class Planner {
     do {
       plan_.blocks.clear();
       nests_.clear();
+      copies_.clear();
       planRegion(f_.body);
     } while (refine());
     carries(f_.body);
@@ -99,9 +114,7 @@ class Planner {
   }
 
  private:
-  bool inMemory(const Value* v) const {
-    return plan_.buffered.count(v) || !v->def || isControl(v->def->op) || (v->def && touchesTiles(*v->def) && !isPullable(*v->def));
-  }
+  bool inMemory(const Value* v) const { return isInMemory(plan_, v); }
 
   void number(const Region& region) {
     for (Block* block : region.blocks)
@@ -128,9 +141,7 @@ class Planner {
   }
 
   bool buffer(Value* v, std::string why) {
-    if (inMemory(v)) return false;
-    plan_.buffered.emplace(v, std::move(why));
-    return true;
+    return !inMemory(v) && plan_.buffered.emplace(v, std::move(why)).second;
   }
 
   void planRegion(const Region& region) {
@@ -168,6 +179,10 @@ class Planner {
             if (!v->type.isTile()) continue;
             addRoot(plan, block, {Root::Carry, inst, v, i}, v->type.shape(), -1);
           }
+        // What a loop begins with is copied before it.
+        if (inst->op == Op::For || inst->op == Op::While)
+          for (size_t i = 0; i < inst->operands.size(); ++i)
+            if (Value* v = inst->operands[i]; v->type.isTile()) copies_.push_back({{{Root::Carry, inst, v, i}}, v->type.shape(), -1, number_[inst]});
         plan.steps.push_back({inst, nullptr});
       }
       for (Value* v : inst->results)
@@ -326,14 +341,29 @@ class Planner {
       // Chains of nests, as in a sort, would else compute what is before them again and again.
       if (why.empty() && isLong && (options_.threads == 1 || static_cast<int>(c.nests.size() - 1) * work(v) >= kMuchSharedWork))
         why = cat("a long computation, used by ", c.nests.size(), " nests");
-      if (why.empty() && def->op == Op::Load)
-        for (const Nest* nest : c.nests)
-          if (const Inst* writer = writerBetween(def, *nest))
-            why = cat("read later, after the ", info(writer->op).spelling, " at line ", writer->loc.line());
       if (why.empty()) continue;
       changed |= buffer(v, std::move(why));
       work_.clear();
     }
+    return changed | keepOrder();
+  }
+
+  // Buffers loads that would be read after a write that stands behind them.
+  bool keepOrder() {
+    std::vector<std::pair<Value*, std::string>> late;
+    auto memory = [&](const Value* v) { return inMemory(v); };
+    auto visit = [&](const Nest& nest) {
+      for (const Root& root : nest.roots)
+        visitPulled(root, memory, [&](Value* v, const IndexMap&) {
+          if (inMemory(v) || v->def->op != Op::Load) return;
+          if (const Inst* writer = writerBetween(v->def, nest))
+            late.emplace_back(v, cat("read later, after the ", info(writer->op).spelling, " at line ", writer->loc.line()));
+        });
+    };
+    for (const Nest* nest : nests_) visit(*nest);
+    for (const Nest& copy : copies_) visit(copy);
+    bool changed = false;
+    for (auto& [v, why] : late) changed |= buffer(v, std::move(why));
     return changed;
   }
 
@@ -486,6 +516,16 @@ class Planner {
               through[j] = true;
         });
       }
+      // A carry shares its nest with others who may read the old value: of the element at hand alone.
+      for (const Nest* nest : nests_)
+        for (const Root& carry : nest->roots) {
+          if (carry.kind != Root::Carry || carry.inst != yield) continue;
+          const Value* arg = args[carry.slot];
+          for (const Root& root : nest->roots)
+            visitPulled(root, memory, [&](Value* read, const IndexMap& map) {
+              if (read == arg && !(carry.value->type == arg->type && isIdentity(map, arg->type.bits()))) through[carry.slot] = true;
+            });
+        }
       // Carries of one shape share a nest, which pulls everything before it writes; others run one after the other.
       for (size_t k = 0; k < through.size(); ++k) {
         Value* v = yield->operands[k];
@@ -506,15 +546,18 @@ class Planner {
     int at = number_[v->def];
     auto memory = [&](const Value* x) { return inMemory(x); };
     bool safe = true;
-    for (const Nest* nest : nests_)
-      for (const Root& root : nest->roots) {
+    auto check = [&](const Nest& nest) {
+      for (const Root& root : nest.roots) {
         if (!contains(&loop, root.inst)) continue;
         bool self = root.inst == v->def && root.kind == Root::Dot;
         visitPulled(root, memory, [&](Value* read, const IndexMap& map) {
           if (read != arg) return;
-          if (self ? !isIdentity(map, arg->type.bits()) : nest->order > at) safe = false;
+          if (self ? !isIdentity(map, arg->type.bits()) : nest.order > at) safe = false;
         });
       }
+    };
+    for (const Nest* nest : nests_) check(*nest);
+    for (const Nest& copy : copies_) check(copy);
     if (safe) plan_.inPlaceOf[v] = arg;
   }
 
@@ -526,6 +569,7 @@ class Planner {
   const PlanOptions options_;
   Plan plan_;
   std::vector<Nest*> nests_;
+  std::vector<Nest> copies_;  // of the tiles that loops begin with, which are no steps: they are part of their loops
   PtrMap<const Inst*, int> number_, end_;
   std::set<const Value*> dotOperands_;
   std::vector<const Inst*> writers_;

@@ -8,13 +8,12 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "analysis/index_map.h"
-#include <set>
-
 #include "ir/ir.h"
 #include "support/ptr_map.h"
 
@@ -82,6 +81,11 @@ std::string describe(const Func& f, const Plan& plan);
 
 // Whether a value of this operation is dear to compute again.
 bool isDear(const Inst& inst);
+// Whether a value of this operation costs nothing to compute again, so that nobody reads it from a buffer unless at a computed index: masks and
+// addresses made of it keep their form.
+bool isTrivial(const Inst& inst);
+// Whether nests read `v` from memory instead of computing it.
+bool isInMemory(const Plan& plan, const Value* v);
 // Whether an instruction works on tiles (has a tile operand or result), other than control flow.
 bool touchesTiles(const Inst& inst);
 bool isControl(Op op);

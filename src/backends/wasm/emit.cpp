@@ -179,7 +179,8 @@ void Emitter::block(const Block& b) {
   for (const Inst* i : b.insts) {
     for (const Value* v : i->operands) --uses_[v];
     inst(*i);
-    if (code_.isDeep()) flush();
+    // What a terminator takes is flushed with its targets.
+    if (code_.isDeep() && info(i->op).effects != Effects::Exit) flush();
   }
 }
 
@@ -712,7 +713,8 @@ std::vector<Node*> Emitter::flat(const Value* v) {
   return v->type.isBool() ? resizeMask(rep(v), 32).n : rep(v).n;
 }
 
-void Emitter::assign(std::span<Value* const> values, const std::vector<std::vector<int>>& locals) {
+// `pins` as for flush(): with the values in one, so that what both need is loaded before the stores that come after it in the program.
+void Emitter::assign(std::span<Value* const> values, const std::vector<std::vector<int>>& locals, std::vector<Node*> pins) {
   std::vector<int> targets;
   std::vector<Node*> nodes;
   for (size_t k = 0; k < values.size(); ++k) {
@@ -723,7 +725,7 @@ void Emitter::assign(std::span<Value* const> values, const std::vector<std::vect
       targets.push_back(locals[k][r]);
     }
   }
-  flush({}, nodes, targets);
+  flush(std::move(pins), nodes, targets);
 }
 
 // What a loop does that only fills a contiguous range with one byte, or copies one to another.
@@ -796,8 +798,7 @@ void Emitter::loop(const Inst& i) {
     for (Node* n : {to, bytes, from})
       if (n) needed.push_back(n);
   }
-  flush(needed);
-  assign(std::span(i.operands).subspan(3), carried);
+  assign(std::span(i.operands).subspan(3), carried, needed);
   auto low_ = constantInt(lower), high_ = constantInt(upper);
   bool entered = low_ && high_ && *low_ < *high_;
   if (!entered) {
@@ -878,8 +879,7 @@ void Emitter::whileLoop(const Inst& i) {
   block(test);
   const Inst& condition = *test.terminator();
   Node* goOn = full(condition.operand(0));
-  flush({goOn});
-  assign(std::span(condition.operands).subspan(1), forwarded);
+  assign(std::span(condition.operands).subspan(1), forwarded, {goOn});
   code_.push(isZero(goOn));
   code_.raw(Ins::BrIf, 1);
   for (size_t k = 0; k < forwarded.size(); ++k) reps_[body.args[k]] = variable(body.args[k]->type, forwarded[k]);

@@ -37,7 +37,7 @@ class Emitter {
   void flush(std::vector<Node*> pins = {}, const std::vector<Node*>& results = {}, const std::vector<int>& targets = {});
   std::vector<int> variables(const Type& type);  // locals for a value that control flow sets
   Rep variable(const Type& type, const std::vector<int>& locals);
-  void assign(std::span<Value* const> values, const std::vector<std::vector<int>>& locals);  // after what is pending
+  void assign(std::span<Value* const> values, const std::vector<std::vector<int>>& locals, std::vector<Node*> pins = {});  // after what is pending
   std::vector<Node*> flat(const Value* v);  // the nodes that variables of its type hold
   void loop(const Inst& i);
   struct Bulk {
