@@ -38,7 +38,7 @@ struct Layout {
   int ownColumns = 0, ownRows = 0;                // of the columns' and rows' bits, how many are the thread's own
   bool isRows = false;                            // one value a row: several threads have the same
   // Whether bits i - 1 and i are dealt as neighbours.
-  bool joins(size_t i) const { return place[i] == place[i - 1] + (place[i] < 0 ? -1 : 1); }
+  bool joins(size_t i) const { return (place[i] < 0) == (place[i - 1] < 0) && place[i] == place[i - 1] + (place[i] < 0 ? -1 : 1); }
 };
 
 // A tile in scratch memory, row-major; or, dealt by a layout, each thread's own elements side by side.

@@ -58,9 +58,14 @@ void Lowering::findRows() {
   });
   for (bool changed = true; changed;) {
     changed = false;
+    // All results of a reduction or none: the threads combine them together.
     auto drop = [&](const Value* v) {
-      changed |= rows_.count(v) > 0;
-      rows_.erase(v);
+      std::vector<const Value*> all{v};
+      if (v && v->def && v->def->op == Op::Reduce) all.assign(v->def->results.begin(), v->def->results.end());
+      for (const Value* x : all) {
+        changed |= rows_.count(x) > 0;
+        rows_.erase(x);
+      }
     };
     // Who reads values does it in a nest over a tile that is dealt like them; or over them (`lines`), if that writes only what threads keep, or only stores.
     auto check = [&](const Root& root, const std::vector<int64_t>& domain, bool lines) {

@@ -93,7 +93,8 @@ class Generator {
       out.grid = 1;
     }
     static const Dims kShapes[] = {{8},     {16},    {32},    {64}, {4, 8}, {8, 4},  {16, 16}, {2, 32},
-                                   {32, 2}, {1, 16}, {16, 1}, {4},  {128},  {8, 32}, {2, 4, 8}};
+                                   {32, 2}, {1, 16}, {16, 1}, {4},  {128},  {8, 32}, {2, 4, 8},
+                                   {1},     {4, 1},  {8, 1},  {1, 1}, {2, 1, 8}, {1, 4, 1}};
     for (int k = 0; k < 2; ++k) shapes_.push_back(kShapes[next(std::size(kShapes))]);
     add({"i32", {}, "%n", 7});
     add({"i32", {}, "%s", 6});
@@ -328,7 +329,7 @@ class Generator {
   }
 
   void step() {
-    switch (next(depth_ < 2 ? 22 : 20)) {
+    switch (next(depth_ < 2 ? 25 : 21)) {
       case 0:
       case 1:
       case 2: return integers();
@@ -349,7 +350,10 @@ class Generator {
       case 17: return next(2) ? atomic() : gather();
       case 18: return widen();
       case 19: return scalar();
-      case 20: return loop();
+      case 20: return exchange();
+      case 21:
+      case 22: return next(3) ? loop({}) : repeat({});
+      case 23: return overwrite();
       default: return branch();
     }
   }
@@ -497,8 +501,10 @@ class Generator {
          "%rb : ",
          t, " %rx = arith.select %rk, %ri, %rj : i32 tt.reduce.return %rv, %rx : ", t, ", i32 }) : (", shaped(t, a->dims), ", ",
          shaped("i32", a->dims), ") -> (", shaped(t, rest), ", ", shaped("i32", rest), ")");
-    add({t, rest, r + "#0", a->bits});
-    add({"i32", rest, r + "#1", 7});
+    // Often one of the two results is all that anybody reads.
+    size_t used = next(3);
+    if (used != 1) add({t, rest, r + "#0", a->bits});
+    if (used != 0) add({"i32", rest, r + "#1", 7});
     if (next(2)) back(pool_.back(), a->dims, axis);
   }
 
@@ -596,6 +602,7 @@ class Generator {
     std::string r = value("tt.dot ", a->name, ", ", t, ", ", start, " : ", shaped(a->type, a->dims), " * ", shaped(a->type, flipped),
                           " -> ", shaped(result, square));
     add({result, square, r, a->type == "i8" ? 64 : bits + 1});
+    if (result == "f32" && next(3) == 0) argmax();
   }
 
   void gather() {
@@ -608,6 +615,56 @@ class Generator {
     std::string r = value("tt.gather ", a->name, "[", at, "] {axis = ", axis, " : i32} : (", shaped(a->type, a->dims), ", ",
                           shaped("i32", a->dims), ") -> ", shaped(a->type, a->dims));
     add({a->type, a->dims, r, a->bits});
+  }
+
+  // A step of a sorting network: keys and where they come from, compared with those at the places that differ in one bit, and chosen by that.
+  void exchange() {
+    auto a = pick([&](const Known& k) { return k.type == "i32" && !k.dims.empty(); });
+    if (!a) return;
+    size_t axis = next(a->dims.size());
+    std::string type = shaped("i32", a->dims), bools = shaped("i1", a->dims), i = axisIndex(a->dims, axis);
+    std::string other = binary("arith.andi", binary("arith.xori", i, constant("i32", a->dims, 1 << next(3)), type), constant("i32", a->dims, a->dims[axis] - 1), type);
+    auto from = [&](const std::string& v) {
+      return value("tt.gather ", v, "[", other, "] {axis = ", axis, " : i32} : (", type, ", ", type, ") -> ", type);
+    };
+    auto compared = [&](const char* predicate, const std::string& x, const std::string& y) { return value("arith.cmpi ", predicate, ", ", x, ", ", y, " : ", type); };
+    std::string b = from(a->name), j = from(i);
+    std::string isLess = binary("arith.ori", compared("slt", a->name, b), binary("arith.andi", compared("eq", a->name, b), compared("slt", i, j), bools), bools);
+    std::string isUp = compared("eq", binary("arith.andi", i, constant("i32", a->dims, 1 << next(3)), type), constant("i32", a->dims, 0));
+    std::string takes = binary("arith.xori", isLess, isUp, bools);
+    add({"i32", a->dims, value("arith.select ", takes, ", ", b, ", ", a->name, " : ", bools, ", ", type), a->bits});
+    if (next(2)) add({"i32", a->dims, value("arith.select ", takes, ", ", j, ", ", i, " : ", bools, ", ", type), 7});
+  }
+
+  // A tile is loaded, its memory is written, and then the tile is used: as it stands, by a loop that begins with it, or by a branch.
+  void overwrite() {
+    if (!feedback_) return load();
+    const ArrayInfo& array = kArrays[4 + next(3)];
+    Dims dims = next(5) ? shape() : Dims{};
+    std::string type = array.type, p = addresses(array, dims, true);
+    Known taken{type, dims, value("tt.load ", p, " : ", pointers(type, dims)), element(type).isFloat ? 6 : 32};
+    add(taken);
+    auto v = pick([&](const Known& k) { return k.type == type && k.dims == dims && k.bits <= (element(type).isFloat ? 6 : 64) && k.name != taken.name; });
+    std::string what = v && next(3) ? v->name : constant(type, dims, static_cast<int>(next(9)) - 4);
+    switch (next(4)) {
+      case 0: store(); break;
+      case 1:
+        if (type == "i32" && !dims.empty()) {
+          value("tt.atomic_rmw add, acq_rel, gpu, ", p, ", ", what, " : (", pointers(type, dims), ", ", shaped(type, dims), ") -> ", shaped(type, dims));
+          break;
+        }
+        [[fallthrough]];
+      default: {
+        std::string m = mask(dims);
+        line("tt.store ", next(3) ? p : addresses(array, dims, true), ", ", what, m.empty() ? "" : cat(", ", m), " : ", pointers(type, dims));
+      }
+    }
+    if (depth_ >= 2) return;
+    switch (next(4)) {
+      case 0: return;
+      case 1: return repeat({taken});
+      default: return loop({taken});
+    }
   }
 
   void atomic() {
@@ -660,8 +717,8 @@ class Generator {
     return out;
   }
 
-  void loop() {
-    std::vector<Known> carried;
+  // `carried`: what it begins with at least.
+  void loop(std::vector<Known> carried) {
     for (size_t k = next(4); k > 0; --k)
       if (auto v = pick([](const Known& v) { return !element(v.type).isFloat || v.bits <= 6; })) carried.push_back(*v);
     std::string low = constant("i32", {}, static_cast<int>(next(3))), high = constant("i32", {}, static_cast<int>(next(7))),
@@ -689,6 +746,43 @@ class Generator {
     pool_ = std::move(outer);
     for (size_t k = 0; k < carried.size(); ++k)
       add({carried[k].type, carried[k].dims, carried.size() == 1 ? r : cat(r, "#", k), carried[k].bits});
+  }
+
+  // A while loop of a few iterations, with a counter beside what it carries.
+  void repeat(std::vector<Known> carried) {
+    for (size_t k = next(3); k > 0; --k)
+      if (auto v = pick([](const Known& v) { return !element(v.type).isFloat || v.bits <= 6; })) carried.push_back(*v);
+    std::string zero = constant("i32", {}, 0), one = constant("i32", {}, 1), limit = constant("i32", {}, static_cast<int>(next(5)));
+    if (next(4) == 0) limit = binary("arith.andi", "%n", constant("i32", {}, 3), "i32");
+    std::string r = fresh(), counter = cat("%k", count_++), inside = cat("%k", count_++);
+    auto outer = pool_;
+    std::string inits = cat(counter, " = ", zero), tested = counter, arguments = cat(inside, ": i32"), types = "i32";
+    for (Known& c : carried) {
+      std::string before = cat("%c", count_++), name = cat("%c", count_++);
+      inits += cat(", ", before, " = ", c.name);
+      tested += cat(", ", before);
+      arguments += cat(", ", name, ": ", shaped(c.type, c.dims));
+      types += cat(", ", shaped(c.type, c.dims));
+      c.bits = element(c.type).isFloat ? 6 : 64;
+      add({c.type, c.dims, name, c.bits});
+    }
+    add({"i32", {}, inside, 3});
+    line(r, ":", carried.size() + 1, " = scf.while (", inits, ") : (", types, ") -> (", types, ") {");
+    std::string goOn = value("arith.cmpi slt, ", counter, ", ", limit, " : i32");
+    line("scf.condition(", goOn, ") ", tested, " : ", types);
+    line("} do {");
+    line("^bb0(", arguments, "):");
+    body(1 + next(4));
+    std::string next_ = binary("arith.addi", inside, one, "i32");
+    std::string names = next_;
+    for (const Known& c : carried) {
+      auto v = pick(c.type, c.dims);
+      names += cat(", ", element(c.type).isFloat && v->bits > c.bits ? clamped(*v, c.bits) : v->name);
+    }
+    line("scf.yield ", names, " : ", types);
+    line("}");
+    pool_ = std::move(outer);
+    for (size_t k = 0; k < carried.size(); ++k) add({carried[k].type, carried[k].dims, cat(r, "#", k + 1), carried[k].bits});
   }
 
   void body(size_t steps) {
