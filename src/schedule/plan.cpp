@@ -579,6 +579,11 @@ class Planner {
 
 }  // namespace
 
-Plan makePlan(const Func& f, const PlanOptions& options) { return Planner(f, options).run(); }
+Plan makePlan(const Func& f, const PlanOptions& options) {
+  Plan plan = Planner(f, options).run();
+  std::string fault = findFault(f, plan);
+  NEREID_CHECK(fault.empty(), "the plan of ", f.name, " is wrong: ", fault);
+  return plan;
+}
 
 }  // namespace nereid

@@ -76,6 +76,8 @@ struct PlanOptions {
 };
 
 Plan makePlan(const Func& f, const PlanOptions& options = {});
+// What is wrong with the order in which a plan reads and writes memory; empty if nothing is. makePlan() stops where this finds something.
+std::string findFault(const Func& f, const Plan& plan);
 // The plan as text: `emit --stage schedule`.
 std::string describe(const Func& f, const Plan& plan);
 

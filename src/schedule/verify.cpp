@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+// Verifies the order of memory in a plan.
+//
+//   %a = tt.load %p                 a nest that computes %a behind the store reads what the store wrote:
+//   tt.store %p, %b                 the plan must buffer %a before it
+//   scf.for ... iter_args(%c = %a)
+//
+// The rule holds wherever a load is computed: in nests, in the copies that loops begin with, in what loops carry and branches yield. Tiles that a
+// loop carries are memory too: nobody may read one after its next value was written over it. Two accesses within one nest are lowering's to order.
+//
+// The planner keeps this order while it forms nests; here the finished plan is followed in the order in which it is emitted.
+#include "schedule/plan.h"
+
+namespace nereid {
+
+namespace {
+
+class Verifier {
+ public:
+  Verifier(const Func& f, const Plan& plan) : plan_(plan) {
+    number(f.body);
+    block(f.body.entry());
+  }
+
+  std::string run() {
+    for (const Read& read : reads_)
+      for (const Root& root : read.nest->roots) check(read, root);
+    return std::move(fault_);
+  }
+
+ private:
+  // What computes values: a nest, or the copy of what a loop begins with.
+  struct Read {
+    const Nest* nest;
+    int time;
+  };
+  struct Write {
+    const Inst* inst;
+    const Nest* nest;  // null: a scalar operation
+    int time;
+  };
+  // A carried tile that is written over while its loop's body runs.
+  struct Overwrite {
+    const Inst* loop;
+    const Nest* nest;
+    int time;
+  };
+
+  void number(const Region& region) {
+    for (const Block* b : region.blocks)
+      for (const Inst* inst : b->insts) {
+        number_[inst] = next_++;
+        for (auto& r : inst->regions) number(*r);
+        end_[inst] = next_;
+      }
+  }
+  bool contains(const Inst* outer, const Inst* inner) const {
+    int at = number_.at(inner);
+    return number_.at(outer) < at && at < end_.at(outer);
+  }
+  static std::vector<const Inst*> loopsAround(const Inst* inst) {
+    std::vector<const Inst*> loops;
+    for (const Block* b = inst->parent; b && b->parent && b->parent->parent; b = b->parent->parent->parent)
+      if (const Inst* parent = b->parent->parent; parent->op == Op::For || parent->op == Op::While) loops.push_back(parent);
+    return loops;
+  }
+
+  // Follows the steps and notes when each access is.
+  void block(const Block& b) {
+    auto at = plan_.blocks.find(&b);
+    if (at == plan_.blocks.end()) return;
+    for (const Step& step : at->second.steps) {
+      ++time_;
+      if (step.nest) {
+        reads_.push_back({step.nest.get(), time_});
+        for (const Root& root : step.nest->roots) {
+          if (root.kind == Root::Effect) writes(root.inst, step.nest.get());
+          if (root.kind == Root::Dot)
+            if (auto carried = plan_.inPlaceOf.find(root.inst->result()); carried != plan_.inPlaceOf.end()) overwrites_[carried->second] = {loopOf(carried->second), step.nest.get(), time_};
+          if (root.kind == Root::Carry && root.inst->op == Op::Yield) carries(root, step.nest.get());
+        }
+        continue;
+      }
+      const Inst& inst = *step.inst;
+      writes(&inst, nullptr);
+      if (inst.op == Op::For || inst.op == Op::While)
+        for (size_t i = 0; i < inst.operands.size(); ++i)
+          if (Value* v = inst.operands[i]; v->type.isTile()) {
+            copies_.push_back(std::make_unique<Nest>());
+            copies_.back()->roots.push_back({Root::Carry, step.inst, v, i});
+            reads_.push_back({copies_.back().get(), time_});
+          }
+      if (isControl(inst.op))
+        for (auto& r : inst.regions) block(r->entry());
+    }
+  }
+  void writes(const Inst* inst, const Nest* nest) {
+    Effects effects = info(inst->op).effects;
+    if (effects == Effects::Writes || effects == Effects::Atomic) writes_.push_back({inst, nest, time_});
+  }
+  static const Inst* loopOf(const Value* arg) { return arg->block->parent->parent; }
+  void carries(const Root& root, const Nest* nest) {
+    const Inst* loop = root.inst->parent->parent->parent;
+    auto through = plan_.throughTemporary.find(root.inst);
+    if (loop->op != Op::For || (through != plan_.throughTemporary.end() && through->second[root.slot])) return;
+    const Value* arg = loop->regions[0]->entry().args[1 + root.slot];
+    if (!overwrites_.count(arg)) overwrites_[arg] = {loop, nest, time_};
+  }
+
+  void check(const Read& read, const Root& root) {
+    const Inst* reader = root.inst;
+    visitPulled(root, [&](const Value* v) { return isInMemory(plan_, v); }, [&](Value* v, const IndexMap& map) {
+      if (!fault_.empty()) return;
+      if (auto over = overwrites_.find(v); over != overwrites_.end()) {
+        const Overwrite& o = over->second;
+        bool isSame = o.nest == read.nest && map == identityMap(v->type.bits());
+        if (contains(o.loop, reader) && o.time <= read.time && !isSame)
+          fault_ = cat("line ", reader->loc.line(), " reads what the loop at line ", o.loop->loc.line(), " carries after it was written over");
+      }
+      if (!v->def || v->def->op != Op::Load || (isInMemory(plan_, v) && !(root.kind == Root::Buffer && root.value == v))) return;
+      const Inst* load = v->def;
+      for (const Write& w : writes_) {
+        if (w.nest == read.nest && loopsAround(w.inst) == loopsAround(load)) continue;
+        bool isLate = number_.at(w.inst) > number_.at(load) && w.time < read.time;
+        for (const Inst* loop : loopsAround(reader)) isLate |= contains(loop, w.inst) && !contains(loop, load);
+        if (isLate) fault_ = cat("the load at line ", load->loc.line(), " is read at line ", reader->loc.line(), ", after the ", info(w.inst->op).spelling, " at line ", w.inst->loc.line());
+      }
+    });
+  }
+
+  const Plan& plan_;
+  PtrMap<const Inst*, int> number_, end_;
+  int next_ = 0, time_ = 0;
+  std::vector<Read> reads_;
+  std::vector<Write> writes_;
+  std::vector<std::unique_ptr<Nest>> copies_;
+  PtrMap<const Value*, Overwrite> overwrites_;
+  std::string fault_;
+};
+
+}  // namespace
+
+std::string findFault(const Func& f, const Plan& plan) { return Verifier(f, plan).run(); }
+
+}  // namespace nereid
