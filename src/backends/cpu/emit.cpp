@@ -29,6 +29,7 @@ struct Emitter {
   llvm::Function* f = nullptr;
   llvm::Value* dummy = nullptr;  // 64 readable bytes, for scalars masked off
   std::unordered_map<const Value*, llvm::Value*> values;
+  std::map<std::pair<llvm::BasicBlock*, const Value*>, llvm::Value*> scratchIn;
   llvm::Value *pid[3] = {}, *size[3] = {}, *scratch = nullptr;
 
   Emitter(const Lowered& l, llvm::LLVMContext& context, llvm::Module& module, bool alone)
@@ -53,6 +54,12 @@ struct Emitter {
     return t.isVector() ? llvm::FixedVectorType::get(e, static_cast<unsigned>(t.numel())) : e;
   }
   llvm::Value* get(const Value* v) {
+    // A scratch address is made where it is used: made once, hundreds of them would ask for registers along the whole function.
+    if (v->def && v->def->op == Op::LoAlloc) {
+      llvm::Value*& here = scratchIn[{b.GetInsertBlock(), v}];
+      if (!here) here = b.CreateConstInBoundsGEP1_64(b.getInt8Ty(), scratch, static_cast<uint64_t>(v->def->integer(Attr::Offset)));
+      return here;
+    }
     auto it = values.find(v);
     NEREID_CHECK(it != values.end(), "a value that was not emitted");
     return it->second;
@@ -159,7 +166,7 @@ struct Emitter {
       case Op::Poison: return zero(type(*t));
       case Op::GetProgramId: return pid[i.integer(Attr::Axis)];
       case Op::GetNumPrograms: return size[i.integer(Attr::Axis)];
-      case Op::LoAlloc: return b.CreateConstInBoundsGEP1_64(b.getInt8Ty(), scratch, static_cast<uint64_t>(i.integer(Attr::Offset)));
+      case Op::LoAlloc: return nullptr;  // get() makes it
       case Op::LoLoad: return load(i);
       case Op::LoStore: store(i); return nullptr;
       case Op::LoGather: return gather(i);
