@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Operations on whole tiles that touch no memory.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -184,7 +185,22 @@ bool Machine::layout(const Inst& i) {
   }
 }
 
-// From the first element to the last, with the function in the region.
+// The function of a reduction or scan, of what was found so far and what comes next: one tile a result.
+bool Machine::combine(const Inst& i, const Elements& first, const Elements& second, Elements& out) {
+  Elements args = first;
+  args.insert(args.end(), second.begin(), second.end());
+  return runRegion(*i.regions[0], std::move(args), out);
+}
+
+// The elements of an axis, one after another: of each, one tile an operand.
+std::vector<Machine::Elements> Machine::line(const std::vector<Tile>& tiles, size_t first, size_t step, size_t length) {
+  std::vector<Elements> out(length);
+  for (size_t at = 0; at < length; ++at)
+    for (const Tile& t : tiles) out[at].push_back({t.type.element(), {t.bits[first + at * step]}});
+  return out;
+}
+
+// In a tree over neighbours, as a GPU does it: errors grow with the logarithm of the length.
 bool Machine::reduce(const Inst& i) {
   size_t n = i.operands.size();
   std::vector<Tile> tiles;
@@ -193,17 +209,34 @@ bool Machine::reduce(const Inst& i) {
   std::vector<std::vector<uint64_t>> out(n, std::vector<uint64_t>(axis.outer * axis.inner));
   for (size_t o = 0; o < axis.outer; ++o)
     for (size_t r = 0; r < axis.inner; ++r) {
-      std::vector<Tile> total;
-      auto element = [&](size_t k, size_t at) { return Tile{tiles[k].type.element(), {tiles[k].bits[(o * axis.length + at) * axis.inner + r]}}; };
-      for (size_t k = 0; k < n; ++k) total.push_back(element(k, 0));
-      for (size_t at = 1; at < axis.length; ++at) {
-        std::vector<Tile> args = std::move(total);
-        for (size_t k = 0; k < n; ++k) args.push_back(element(k, at));
-        if (!runRegion(*i.regions[0], std::move(args), total)) return false;
-      }
-      for (size_t k = 0; k < n; ++k) out[k][o * axis.inner + r] = total[k].bits[0];
+      auto left = line(tiles, o * axis.length * axis.inner + r, axis.inner, axis.length);
+      for (size_t length = axis.length; length > 1; length /= 2)
+        for (size_t at = 0; at < length / 2; ++at) {
+          Elements both;
+          if (!combine(i, left[2 * at], left[2 * at + 1], both)) return false;
+          left[at] = std::move(both);
+        }
+      for (size_t k = 0; k < n; ++k) out[k][o * axis.inner + r] = left[0][k].bits[0];
     }
   for (size_t k = 0; k < n; ++k) set(i.results[k], std::move(out[k]));
+  return true;
+}
+
+// Sums of neighbours are scanned first; elements at even places then take one more step.
+bool Machine::scanLine(const Inst& i, std::vector<Elements>& elements) {
+  if (elements.size() == 1) return true;
+  std::vector<Elements> pairs(elements.size() / 2);
+  for (size_t at = 0; at < pairs.size(); ++at)
+    if (!combine(i, elements[2 * at], elements[2 * at + 1], pairs[at])) return false;
+  if (!scanLine(i, pairs)) return false;
+  for (size_t at = 0; at < pairs.size(); ++at) {
+    if (at > 0) {
+      Elements sum;
+      if (!combine(i, pairs[at - 1], elements[2 * at], sum)) return false;
+      elements[2 * at] = std::move(sum);
+    }
+    elements[2 * at + 1] = pairs[at];
+  }
   return true;
 }
 
@@ -216,17 +249,13 @@ bool Machine::scan(const Inst& i) {
   std::vector<std::vector<uint64_t>> out(n, std::vector<uint64_t>(tiles[0].bits.size()));
   for (size_t o = 0; o < axis.outer; ++o)
     for (size_t r = 0; r < axis.inner; ++r) {
-      std::vector<Tile> total;
-      for (size_t step = 0; step < axis.length; ++step) {
-        size_t at = (o * axis.length + (reverse ? axis.length - 1 - step : step)) * axis.inner + r;
-        std::vector<Tile> args = std::move(total);
-        for (size_t k = 0; k < n; ++k) args.push_back({tiles[k].type.element(), {tiles[k].bits[at]}});
-        if (step == 0)
-          total = std::move(args);
-        else if (!runRegion(*i.regions[0], std::move(args), total))
-          return false;
-        for (size_t k = 0; k < n; ++k) out[k][at] = total[k].bits[0];
-      }
+      size_t first = o * axis.length * axis.inner + r;
+      auto elements = line(tiles, first, axis.inner, axis.length);
+      if (reverse) std::reverse(elements.begin(), elements.end());
+      if (!scanLine(i, elements)) return false;
+      if (reverse) std::reverse(elements.begin(), elements.end());
+      for (size_t at = 0; at < axis.length; ++at)
+        for (size_t k = 0; k < n; ++k) out[k][first + at * axis.inner] = elements[at][k].bits[0];
     }
   for (size_t k = 0; k < n; ++k) set(i.results[k], std::move(out[k]));
   return true;

@@ -50,7 +50,11 @@ class Machine {
   // ---- tiles (layout.cpp)
   bool layout(const Inst& i);
   bool elementwise(const Inst& i);
+  using Elements = std::vector<Tile>;  // one an operand, as a function takes them
+  bool combine(const Inst& i, const Elements& first, const Elements& second, Elements& out);
+  static std::vector<Elements> line(const std::vector<Tile>& tiles, size_t first, size_t step, size_t length);
   bool reduce(const Inst& i);
+  bool scanLine(const Inst& i, std::vector<Elements>& elements);
   bool scan(const Inst& i);
   bool mapElementwise(const Inst& i);
   bool dot(const Inst& i);

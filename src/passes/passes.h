@@ -14,6 +14,8 @@ Result<> inlineCalls(Module& m, Diags& diags);
 Result<> expandDescriptors(Module& m, Diags& diags);
 // Spells libdevice symbols as math operations.
 Result<> resolveExterns(Module& m, Diags& diags);
+// Computes reductions and scans of f16 and bf16 in f32.
+void widenSums(Func& f, Module& m);
 // Turns what the schedule need not know into what it knows: unsplat, dot_scaled, dot + add, dead assumes.
 void simplify(Func& f, Module& m);
 // Computes constants, drops what is the same as before or as an operand.

@@ -8,6 +8,7 @@ Result<> pipeline(Module& m, Diags& diags) {
   if (auto r = inlineCalls(m, diags); !r) return r;
   if (auto r = resolveExterns(m, diags); !r) return r;
   Func& f = *m.kernel();
+  widenSums(f, m);
   fold(f, m);
   eliminateDead(f);
   if (auto r = expandDescriptors(m, diags); !r) return r;
