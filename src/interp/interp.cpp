@@ -87,7 +87,7 @@ bool Machine::runRegion(const Region& region, std::vector<Tile> args, std::vecto
         if (!runInst(*i)) return false;
         continue;
       }
-      if (options_.maxSteps && ++steps_ > options_.maxSteps) return fail(Err::Runtime, *i, "gave up after ", options_.maxSteps, " instructions");
+      if (!step(*i)) return false;
       if (i->op == Op::Br || i->op == Op::CondBr) {
         const Successor& s = i->successors[i->op == Op::CondBr && !(scalar(i->operand(0)) & 1) ? 1 : 0];
         args.clear();
@@ -102,8 +102,16 @@ bool Machine::runRegion(const Region& region, std::vector<Tile> args, std::vecto
   }
 }
 
+bool Machine::step(const Inst& i) {
+  constexpr uint64_t kOften = 64;
+  ++steps_;
+  if (options_.maxSteps && steps_ > options_.maxSteps) return fail(Err::Runtime, i, "gave up after ", options_.maxSteps, " instructions");
+  if (steps_ % kOften == 0 && options_.interrupted && options_.interrupted()) return fail(Err::Runtime, i, "interrupted");
+  return true;
+}
+
 bool Machine::runInst(const Inst& i) {
-  if (options_.maxSteps && ++steps_ > options_.maxSteps) return fail(Err::Runtime, i, "gave up after ", options_.maxSteps, " instructions");
+  if (!step(i)) return false;
   if (options_.counters) count(i);
   switch (i.op) {
     case Op::Constant: {
