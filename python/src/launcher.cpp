@@ -22,7 +22,8 @@ enum : uint8_t { kNone = 1, kConstant, kOne, kInt, kIntUnsigned64, kIntI64, kFlo
 constexpr char kAligned = 1;
 
 // What Triton's launches take and processors make nothing of.
-constexpr const char* kOptions[] = {"num_warps", "num_stages", "num_ctas", "maxnreg", "enable_fp_fusion", "launch_cooperative_grid", "launch_pdl", "ir_override", "waves_per_eu",
+constexpr const char* kOptions[] = {"num_warps", "num_stages", "num_ctas", "maxnreg", "enable_fp_fusion", "launch_cooperative_grid", "launch_pdl", "ir_override", "waves_per_eu", "warp_size", "ptx_version", "ptx_options", "enable_reflect_ftz", "sched4reg", "clc", "min_shared_mem", "allow_flush_denorm", "schedule_hint", "llvm_fn_attrs", "wgp_cu_mode",
+                                    "num_buffers_warp_spec", "num_consumer_groups", "reg_dec_producer", "reg_inc_consumer", "sanitize_overflow", "arch",
                                     "matrix_instr_nonkdim", "kpack", "cluster_dims", "extern_libs", "allow_fp8e4nv", "max_num_imprecise_acc_default", "stream", "instrumentation_mode"};
 
 struct Names {

@@ -32,7 +32,7 @@ bool Machine::run(const Func& kernel, std::span<const uint64_t> args, std::array
       }
       Tile desc{t, {checkedAddress(args[k], nameOf(k))}};
       for (size_t i = 1; i <= parts; ++i) desc.bits.push_back(static_cast<uint64_t>(signExtend(args[k + i], bitWidth(kernel.args()[k + i]->type))));
-      desc.bits.push_back(1);  // zeros outside
+      desc.bits.push_back(static_cast<uint64_t>(k < kernel.params.size() && kernel.params[k].padNan ? Padding::Nan : Padding::Zero));
       values.push_back(std::move(desc));
       continue;
     }

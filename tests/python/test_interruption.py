@@ -4,6 +4,7 @@ import array
 import json
 import mmap
 import os
+import pathlib
 import shlex
 import signal
 import subprocess
@@ -142,7 +143,11 @@ def test_an_interrupted_launch_in_a_thread_waits_for_nobody():
 
 
 @pytest.mark.parametrize("target", ("interp", "lower", "threads", "wasm"))
-def test_other_targets(target):
+def test_other_targets(target, monkeypatch):
+    web = pathlib.Path(__file__).resolve().parents[2] / "web"
+    for name, path in (("NEREID_NODE_RUNNER", web / "dist/node-run.js"), ("NEREID_NODE", web / "node_modules/node/bin/node")):
+        if path.exists():
+            monkeypatch.setenv(name, str(path))
     about = {t["name"]: t for t in json.loads(_core.targets())}[target]
     if not about["runs"]:
         pytest.skip(about["missing"] or "not built")
