@@ -153,7 +153,42 @@ def _mask_what_overhangs(lowering):
 def _readable(text):
     """As our front-end wants it: XLA aligns to less than Pallas says, products are exact on this processor, and programs have one thread."""
     text = text.replace("tt.divisibility = 32 : i32", "tt.divisibility = 16 : i32").replace("inputPrecision = tf32x3", "inputPrecision = ieee").replace("inputPrecision = tf32", "inputPrecision = ieee")
-    return re.sub(r"(?m)^\s*(gpu\.barrier|ttg\.barrier|ttg\.local_barrier).*\n", "", text)
+    return _without_int4(re.sub(r"(?m)^\s*(gpu\.barrier|ttg\.barrier|ttg\.local_barrier).*\n", "", text))
+
+
+_INT4 = re.compile(r"\bi4\b|xi4\b")
+_CAST = re.compile(r"(\s*)(%\S+) = arith\.(trunci|extsi|extui|sitofp|uitofp) (%\S+) : (\S+) to (\S+)$")
+
+
+def _without_int4(text):
+    """Values of four bits as i8 with their sign extended: they come of truncations and go to conversions."""
+    if not _INT4.search(text):
+        return text
+    lines = []
+    for line in text.split("\n"):
+        if not _INT4.search(line):
+            lines.append(line)
+            continue
+        cast = _CAST.match(line)
+        if not cast:
+            raise NotImplementedError(f"pallas_call on the CPU: int4 can be loaded and converted, and this is `{line.strip()}`: convert to int8 or wider first")
+        space, result, op, value, source, target = cast.groups()
+        part = lambda name: f"%{name}_{result[1:]}"
+        constant = lambda name, n, of: f"{space}{part(name)} = arith.constant {f'dense<{n}>' if of.startswith('tensor') else n} : {of}"
+        byte = lambda of: re.sub(r"i4(>?)$", r"i8\1", of)
+        if op == "trunci":
+            narrow = byte(target)
+            if source != narrow:
+                lines.append(f"{space}{part('byte')} = arith.trunci {value} : {source} to {narrow}")
+                value = part("byte")
+            lines += [constant("four", 4, narrow), f"{space}{part('high')} = arith.shli {value}, {part('four')} : {narrow}", f"{space}{result} = arith.shrsi {part('high')}, {part('four')} : {narrow}"]
+            continue
+        wide = byte(source)
+        if op in ("extui", "uitofp"):
+            lines += [constant("mask", 15, wide), f"{space}{part('low')} = arith.andi {value}, {part('mask')} : {wide}"]
+            value = part("low")
+        lines.append(f"{space}{result} = tt.bitcast {value} : {wide} -> {target}" if target == wide else f"{space}{result} = arith.{op} {value} : {wide} to {target}")
+    return "\n".join(lines)
 
 
 def _add_functions(lowering):

@@ -349,3 +349,18 @@ def plgpu_scratch():
 def test_without_jit():
     x = numbers((8, 128))
     np.testing.assert_allclose(kernels.softmax(x), jax.nn.softmax(x), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [jnp.int4, jnp.uint4])
+@pytest.mark.parametrize("block", [(4, 16), (2, 8)])
+def test_weights_of_four_bits(dtype, block):
+    w = jnp.asarray(np.arange(64) * 7 % 16 - (8 if dtype == jnp.int4 else 0), dtype).reshape(4, 16)
+
+    def f(w, to, interpret=False):
+        def kernel(w_ref, o_ref):
+            o_ref[...] = w_ref[...].astype(to) * 3
+        spec = pl.BlockSpec(block, lambda i, j: (i, j))
+        return pl.pallas_call(kernel, grid=(4 // block[0], 16 // block[1]), in_specs=[spec], out_specs=spec, out_shape=jax.ShapeDtypeStruct(w.shape, to), interpret=interpret)(w)
+
+    for to in (jnp.float32, jnp.int32, jnp.int8):
+        np.testing.assert_array_equal(same(functools.partial(f, to=to), w), np.asarray(w, np.int32) * 3)
