@@ -15,8 +15,9 @@ import re
 import threading
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jax._src import core
+from jax._src import core, source_info_util
 from jax._src.interpreters import mlir
 
 from . import _call
@@ -64,8 +65,10 @@ def _call_of(ctx, *args, jaxpr, grid_mapping, debug, input_output_aliases, mesh,
         raise NotImplementedError("pallas_call on the CPU: scalar prefetch is not supported")
     if grid_mapping.scratch_avals:
         raise NotImplementedError("pallas_call on the CPU: scratch memory is not supported; carry values through a loop, or accumulate in an output")
-    if 0 in grid_mapping.grid:
-        raise NotImplementedError("pallas_call on the CPU: a grid without programs")
+    if 0 in grid_mapping.grid:  # nobody writes
+        aliased = {o: args[i] for i, o in input_output_aliases}
+        return [aliased[o] if o in aliased else jnp.zeros(a.shape, a.dtype) for o, a in enumerate(out_avals)]
+    _refuse(jaxpr, lowering.triton_lowering_rules)
     # Parameters that say what axes are like are welcome; those of other back-ends' memory and pipelines mean nothing here.
     by_hand = isinstance(compiler_params, triton_core.CompilerParams)
 
@@ -93,6 +96,32 @@ def _call_of(ctx, *args, jaxpr, grid_mapping, debug, input_output_aliases, mesh,
                          [_call.Config(kept.ir, grid, passed, serial=serial, parallel=parallel)])
     return _call.nereid_call_p.bind(*_call.same_varying_axes(args), call=text, aliases=tuple(sorted(input_output_aliases)), has_side_effect=False, attributes=(),
                                     out_types=tuple((a.shape, a.dtype) for a in out_avals))
+
+
+def _refuse(jaxpr, rules):
+    """Names what JAX's lowering stops at, often without a word."""
+
+    def refuse(eqn, what, instead):
+        raise NotImplementedError(f"pallas_call on the CPU: {what} ({source_info_util.summarize(eqn.source_info)}): {instead}")
+
+    for eqn in jaxpr.eqns:
+        name = eqn.primitive.name
+        if name == "dot_general":
+            _, (batch, _) = eqn.params["dimension_numbers"]
+            ranks = [v.aval.ndim for v in eqn.invars[:2]]
+            if batch:
+                refuse(eqn, "a product with a batch dimension", "make that an axis of the grid, or loop over it")
+            if ranks != [2, 2]:
+                refuse(eqn, f"a product of arrays with {ranks[0]} and {ranks[1]} dimensions", "both need two; the product of a matrix and a vector is jnp.sum(a * v[None, :], axis=1)")
+        if name == "scan":
+            if eqn.params["unroll"] != 1:
+                refuse(eqn, "a loop with `unroll`", "leave it out, or write a loop of Python")
+            if len(eqn.invars) > eqn.params["num_consts"] + eqn.params["num_carry"] or len(eqn.outvars) > eqn.params["num_carry"]:
+                refuse(eqn, "lax.scan over the rows of a value", "use lax.fori_loop, and read and write the rows of references")
+        if eqn.primitive not in rules:
+            refuse(eqn, f"the primitive `{name}`", "JAX's lowering of Pallas to Triton does not have it" + ("; slice the reference, x_ref[:, :8], not its value" if "slice" in name else ""))
+        for inner in core.jaxprs_in_params(eqn.params):
+            _refuse(inner, rules)
 
 
 _masks = threading.local()  # active: the lowering is for us; inside: of the last access, what is within the array; axis: whose coordinates are asked for
