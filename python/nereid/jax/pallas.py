@@ -114,9 +114,11 @@ def _refuse(jaxpr, rules):
             if ranks != [2, 2]:
                 refuse(eqn, f"a product of arrays with {ranks[0]} and {ranks[1]} dimensions", "both need two; the product of a matrix and a vector is jnp.sum(a * v[None, :], axis=1)")
         if name == "scan":
-            if eqn.params["unroll"] != 1:
+            if eqn.params.get("unroll", 1) != 1:
                 refuse(eqn, "a loop with `unroll`", "leave it out, or write a loop of Python")
-            if len(eqn.invars) > eqn.params["num_consts"] + eqn.params["num_carry"] or len(eqn.outvars) > eqn.params["num_carry"]:
+            body = eqn.params["jaxpr"]
+            shapes = lambda values: [v.aval.shape for v in values]
+            if shapes(eqn.invars) != [a.shape for a in body.in_avals] or shapes(eqn.outvars) != [a.shape for a in body.out_avals]:  # more than constants and what it carries
                 refuse(eqn, "lax.scan over the rows of a value", "use lax.fori_loop, and read and write the rows of references")
         if eqn.primitive not in rules:
             refuse(eqn, f"the primitive `{name}`", "JAX's lowering of Pallas to Triton does not have it" + ("; slice the reference, x_ref[:, :8], not its value" if "slice" in name else ""))
