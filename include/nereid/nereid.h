@@ -17,7 +17,9 @@ typedef enum {
   NEREID_OK = 0,
   NEREID_ERROR = 1,       /* the user's program: the error has positions and carets */
   NEREID_MISUSE = 2,      /* the call: an unknown target, a wrong number of arguments */
-  NEREID_UNAVAILABLE = 3  /* the environment lacks something */
+  NEREID_UNAVAILABLE = 3, /* the environment lacks something */
+  NEREID_INTERRUPTED = 4, /* the launch was stopped by `interrupted`; arrays hold what was written until then */
+  NEREID_INTERNAL = 5     /* a fault of Nereid: the error has a command that reproduces it */
 } nereid_status;
 
 typedef struct {
@@ -66,6 +68,7 @@ typedef struct {
   double* microseconds; /* if not null: after a few launches for warm-up `runs` more, and the time of each */
   int runs;
   int check_races; /* interpreter only: report the first access that races with another program's */
+  int (*interrupted)(void* user); /* called in the calling thread every 50 ms or so while the kernel runs; if it returns 1, the launch stops. May be null */
 } nereid_launch_options;
 
 typedef struct nereid_kernel nereid_kernel;

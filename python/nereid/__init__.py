@@ -12,9 +12,9 @@
     axpy[nereid.cdiv(n, 256)](x, y, n, 2.0, BLOCK=256)  # NumPy arrays, in place
 """
 from . import _core
-from .errors import CompileError, LaunchError
+from .errors import CompileError, InternalError, LaunchError
 
-_core.set_errors(CompileError, LaunchError)
+_core.set_errors(CompileError, LaunchError, InternalError)
 
 from . import knobs, language, testing  # noqa: E402
 from .autotuner import Config, autotune, heuristics  # noqa: E402
@@ -29,6 +29,6 @@ get_num_threads = _core.get_num_threads
 targets = _core.targets
 
 __all__ = [
-    "CompileError", "Config", "JITFunction", "KernelInterface", "LaunchError", "aggregate", "autotune", "benchmark", "cdiv", "check", "compile", "constexpr_function", "explain",
+    "CompileError", "Config", "InternalError", "JITFunction", "KernelInterface", "LaunchError", "aggregate", "autotune", "benchmark", "cdiv", "check", "compile", "constexpr_function", "explain",
     "get_num_threads", "heuristics", "jit", "knobs", "language", "next_power_of_2", "set_num_threads", "tensor", "testing"
 ]

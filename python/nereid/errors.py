@@ -19,5 +19,9 @@ class CompileError(Exception):
         return CompileError, (str(self), self._diagnostics)
 
 
+class InternalError(RuntimeError):
+    """A fault of Nereid itself. The text has a command that reproduces it."""
+
+
 class LaunchError(RuntimeError):
     """A launch that stopped: a tl.device_assert that failed."""

@@ -234,8 +234,10 @@ What fromDlpack(PyObject* object, Array& out, bool) {
       int64_t expected = 1;
       for (size_t d = out.shape.size(); d-- > 0; expected *= out.shape[d])
         if (out.shape[d] != 1 && out.strides[d] != expected) out.contiguous = false;
-      out.owner = Ref(nb::cast(array).release().ptr());
-      return What::Array;
+      // The array holds the memory: the object need not, and whoever exports a buffer may resize it when this is gone.
+      auto* kept = new auto(array);
+      out.owner = Ref(PyCapsule_New(kept, nullptr, [](PyObject* capsule) { delete static_cast<decltype(kept)>(PyCapsule_GetPointer(capsule, nullptr)); }));
+      return out.owner ? What::Array : What::Error;
     };
     out.readOnly = !isWritable;
     return isWritable ? take(writable) : take(any);

@@ -117,11 +117,16 @@ std::vector<double> launchSlowly(const Kernel& kernel, nb::object grid, std::vec
   std::vector<double> times(static_cast<size_t>(std::max(runs, 0)));
   options.microseconds = runs > 0 ? times.data() : nullptr;
   options.runs = runs;
+  struct Caller {
+    nb::object& print;
+    Signals signals;
+  } caller{print, {}};
+  options.user = &caller;
+  options.interrupted = [](void* user) { return static_cast<Caller*>(user)->signals.check(); };
   if (!print.is_none()) {
-    options.user = &print;
     options.print = [](void* user, const char* line, size_t size) {
       nb::gil_scoped_acquire held;
-      Ref done(PyObject_CallFunction(static_cast<nb::object*>(user)->ptr(), "s#", line, static_cast<Py_ssize_t>(size)));
+      Ref done(PyObject_CallFunction(static_cast<Caller*>(user)->print.ptr(), "s#", line, static_cast<Py_ssize_t>(size)));
       if (!done) PyErr_WriteUnraisable(nullptr);
     };
   }
@@ -134,7 +139,12 @@ std::vector<double> launchSlowly(const Kernel& kernel, nb::object grid, std::vec
     status = nereid_launch(kernel.get(), all.data(), all.size(), &options, &error);
   }
   if (status == NEREID_OK) return times;
-  raise(status, error);
+  if (status == NEREID_INTERRUPTED) {
+    nereid_free(error);
+    caller.signals.restore();
+  } else {
+    raise(status, error);
+  }
   throw nb::python_error();
 }
 
@@ -148,9 +158,10 @@ NB_MODULE(_core, m) {
   compileError = nb::steal(PyErr_NewException("nereid._core.CompileErrorBase", PyExc_Exception, nullptr)).release().ptr();
   m.attr("CompileErrorBase") = nb::borrow(compileError);
   if (!makeBoundType()) throw nb::python_error();
-  m.def("set_errors", [](nb::object compile, nb::object launch) {
+  m.def("set_errors", [](nb::object compile, nb::object launch, nb::object internal) {
     compileError = compile.release().ptr();
     launchError = launch.release().ptr();
+    internalError = internal.release().ptr();
   });
 
   nb::class_<Kernel>(m, "Kernel")

@@ -13,7 +13,7 @@ namespace nereid::python {
 namespace nb = nanobind;
 
 bool Launcher::hooks = false;
-PyObject *compileError = nullptr, *launchError = nullptr;
+PyObject *compileError = nullptr, *launchError = nullptr, *internalError = nullptr;
 
 namespace {
 
@@ -22,7 +22,8 @@ enum : uint8_t { kNone = 1, kConstant, kOne, kInt, kIntUnsigned64, kIntI64, kFlo
 constexpr char kAligned = 1;
 
 // What Triton's launches take and processors make nothing of.
-constexpr const char* kOptions[] = {"num_warps", "num_stages", "num_ctas", "maxnreg", "enable_fp_fusion", "launch_cooperative_grid", "launch_pdl", "ir_override", "waves_per_eu",
+constexpr const char* kOptions[] = {"num_warps", "num_stages", "num_ctas", "maxnreg", "enable_fp_fusion", "launch_cooperative_grid", "launch_pdl", "ir_override", "waves_per_eu", "warp_size", "ptx_version", "ptx_options", "enable_reflect_ftz", "sched4reg", "clc", "min_shared_mem", "allow_flush_denorm", "schedule_hint", "llvm_fn_attrs", "wgp_cu_mode",
+                                    "num_buffers_warp_spec", "num_consumer_groups", "reg_dec_producer", "reg_inc_consumer", "sanitize_overflow", "arch",
                                     "matrix_instr_nonkdim", "kpack", "cluster_dims", "extern_libs", "allow_fp8e4nv", "max_num_imprecise_acc_default", "stream", "instrumentation_mode"};
 
 struct Names {
@@ -96,7 +97,7 @@ void raise(nereid_status status, nereid_text error, nereid_text diagnostics) {
   std::string json(diagnostics.data ? diagnostics.data : "[]", diagnostics.data ? diagnostics.size : 2);
   text(error);
   text(diagnostics);
-  PyObject* type = status == NEREID_ERROR ? compileError : status == NEREID_UNAVAILABLE ? PyExc_RuntimeError : PyExc_ValueError;
+  PyObject* type = status == NEREID_ERROR ? compileError : status == NEREID_UNAVAILABLE ? PyExc_RuntimeError : status == NEREID_INTERNAL ? internalError : PyExc_ValueError;
   if (type != compileError) return PyErr_SetString(type, what.c_str());
   Ref made(PyObject_CallFunction(type, "ss", what.c_str(), json.c_str()));
   if (made) PyErr_SetObject(type, made.get());
@@ -526,6 +527,21 @@ bool gridOf(PyObject* grid, uint32_t out[3]) {
   return one(grid, 0);
 }
 
+Signals::~Signals() {
+  Py_XDECREF(type_);
+  Py_XDECREF(value_);
+  Py_XDECREF(trace_);
+}
+
+int Signals::check() {
+  nb::gil_scoped_acquire held;
+  if (PyErr_CheckSignals() == 0) return 0;
+  PyErr_Fetch(&type_, &value_, &trace_);
+  return 1;
+}
+
+void Signals::restore() { PyErr_Restore(std::exchange(type_, nullptr), std::exchange(value_, nullptr), std::exchange(trace_, nullptr)); }
+
 bool launch(const Kernel& kernel, const Bound& bound, const nereid_launch_options& options) {
   for (auto& a : bound.arrays)
     if (a.readOnly && kernel.writes(a.at)) {
@@ -543,11 +559,20 @@ bool launch(const Kernel& kernel, const Bound& bound, const nereid_launch_option
     Ref piece(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
     if (out && out != Py_None && piece && PyFile_WriteObject(piece.get(), out, Py_PRINT_RAW) < 0) PyErr_WriteUnraisable(out);
   };
+  Signals signals;
+  with.user = &signals;
+  with.interrupted = [](void* user) { return static_cast<Signals*>(user)->check(); };
   // Others may compile and launch meanwhile; the arguments are held by the caller, the kernel by what it was found in.
   PyThreadState* state = PyEval_SaveThread();
   nereid_status status = nereid_launch(kernel.get(), bound.args.data(), bound.args.size(), &with, &error);
   PyEval_RestoreThread(state);
   if (status == NEREID_OK) return true;
+  if (status == NEREID_INTERRUPTED) {
+    nereid_free(error);
+    signals.restore();
+    return false;
+  }
+  if (status != NEREID_ERROR) return raise(status, error), false;
   std::string what(error.data ? error.data : "", error.size);
   nereid_free(error);
   while (!what.empty() && what.back() == '\n') what.pop_back();

@@ -112,7 +112,20 @@ bool makeBoundType();
 PyObject* newBound(PyObject* launcher, PyObject* grid);
 // Python's error from ours.
 void raise(nereid_status status, nereid_text error, nereid_text diagnostics = {});
-extern PyObject *compileError, *launchError;
+extern PyObject *compileError, *launchError, *internalError;
+
+// Runs Python's handlers of signals while a launch runs in the main thread: what one raises (KeyboardInterrupt) ends the launch.
+class Signals {
+ public:
+  ~Signals();
+  // Called without Python's lock; 1 where a handler raised.
+  int check();
+  // Sets Python's error to what was raised.
+  void restore();
+
+ private:
+  PyObject *type_ = nullptr, *value_ = nullptr, *trace_ = nullptr;
+};
 
 bool gridOf(PyObject* grid, uint32_t out[3]);
 // With Python's lock given up; false with Python's error set.

@@ -84,14 +84,14 @@ PluginLaunch::PluginLaunch(PyObject* signature, PyObject* load) : load_(Ref::to(
   for (nb::handle item : nb::handle(signature)) slots_.push_back(slotOf(item));
 }
 
-bool PluginLaunch::add(const Slot& slot, PyObject* value, Bound& bound) const {
+bool PluginLaunch::add(const Slot& slot, PyObject* value, Bound& bound, std::string& padding) const {
   switch (slot.kind) {
     case Slot::Constant: return true;
     case Slot::Tuple: {
       Ref items(PySequence_Fast(value, "a tuple is wanted"));
       if (!items) return false;
       for (size_t i = 0; i < slot.parts.size() && i < static_cast<size_t>(PySequence_Fast_GET_SIZE(items.get())); ++i)
-        if (!add(slot.parts[i], PySequence_Fast_GET_ITEM(items.get(), static_cast<Py_ssize_t>(i)), bound)) return false;
+        if (!add(slot.parts[i], PySequence_Fast_GET_ITEM(items.get(), static_cast<Py_ssize_t>(i)), bound, padding)) return false;
       return true;
     }
     case Slot::Pointer: {
@@ -131,23 +131,20 @@ bool PluginLaunch::add(const Slot& slot, PyObject* value, Bound& bound) const {
     case Slot::Descriptor: {
       Ref base(PyObject_GetAttrString(value, "base")), shape(PyObject_GetAttrString(value, "shape")), strides(PyObject_GetAttrString(value, "strides"));
       if (!base || !shape || !strides) return false;
-      Ref padding(PyObject_GetAttrString(value, "padding"));
-      if (!padding) PyErr_Clear();
-      if (padding && PyUnicode_Check(padding.get()) && PyUnicode_CompareWithASCIIString(padding.get(), "nan") == 0) {
-        PyErr_SetString(PyExc_NotImplementedError, "descriptors of a launch are padded with zero; tl.make_tensor_descriptor in the kernel takes padding_option='nan'");
-        return false;
-      }
+      Ref named(PyObject_GetAttrString(value, "padding"));
+      if (!named) PyErr_Clear();
+      padding += named && PyUnicode_Check(named.get()) && PyUnicode_CompareWithASCIIString(named.get(), "nan") == 0 ? 'n' : 'z';
       Slot pointer, number;
       pointer.kind = Slot::Pointer;
       number.kind = Slot::Scalar;
       number.type = DType::I64;
-      if (!add(pointer, base.get(), bound)) return false;
+      if (!add(pointer, base.get(), bound, padding)) return false;
       bound.owners.push_back(std::move(base));
       for (PyObject* list : {shape.get(), strides.get()}) {
         Ref items(PySequence_Fast(list, "a descriptor's shapes are sequences"));
         if (!items) return false;
         for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i)
-          if (!add(number, PySequence_Fast_GET_ITEM(items.get(), i), bound)) return false;
+          if (!add(number, PySequence_Fast_GET_ITEM(items.get(), i), bound, padding)) return false;
       }
       return true;
     }
@@ -171,10 +168,14 @@ PyObject* PluginLaunch::call(PyObject* const* args, size_t count) const {
     }
     options.grid[k] = static_cast<uint32_t>(n);
   }
+  Bound bound;
+  std::string padding;
+  for (size_t k = 0; k < slots_.size(); ++k)
+    if (!add(slots_[k], args[kBefore + k], bound, padding)) return nullptr;
   Ref loaded;
   PyObject* function = args[4];
-  if (function == Py_None) {
-    loaded = Ref(PyObject_CallNoArgs(load_.get()));
+  if (bool padsNan = padding.find('n') != std::string::npos; function == Py_None || padsNan) {
+    loaded = Ref(padsNan ? PyObject_CallFunction(load_.get(), "s", padding.c_str()) : PyObject_CallNoArgs(load_.get()));
     if (!loaded) return nullptr;
     function = loaded.get();
   }
@@ -183,9 +184,6 @@ PyObject* PluginLaunch::call(PyObject* const* args, size_t count) const {
     PyErr_SetString(PyExc_TypeError, "this is no kernel of Nereid's");
     return nullptr;
   }
-  Bound bound;
-  for (size_t k = 0; k < slots_.size(); ++k)
-    if (!add(slots_[k], args[kBefore + k], bound)) return nullptr;
   if (bound.args.size() != kernel->count()) {
     PyErr_Format(PyExc_SystemError, "the kernel was compiled for %zu arguments, but the launch has %zu", kernel->count(), bound.args.size());
     return nullptr;

@@ -83,6 +83,73 @@ nereid_status fail(const Diags& diags, const Sources& sources, nereid_text* erro
   return NEREID_ERROR;
 }
 
+// Asks a caller whether a launch is interrupted, not more often than is worth it.
+struct Asking {
+  using Clock = std::chrono::steady_clock;
+  const nereid_launch_options* options;
+  Clock::time_point last{};
+  bool answer = false;
+  bool now() {
+    Clock::time_point time = Clock::now();
+    if (time - last < std::chrono::milliseconds(20)) return answer;
+    last = time;
+    return answer = answer || options->interrupted(options->user) != 0;
+  }
+};
+
+// Writes the request's files where a command can read them, and returns what reproduces the fault.
+std::string reproduction(const nereid_request& r, const std::string& command) {
+  namespace fs = std::filesystem;
+  auto quote = [](std::string_view text) {
+    std::string out = "'";
+    for (char c : text) out += c == '\'' ? "'\\''" : std::string(1, c);
+    return out + "'";
+  };
+  fs::path path = r.path ? r.path : "";
+  if (r.source || r.files_size > 0) {
+    std::error_code ec;
+    std::string folder = (fs::temp_directory_path(ec) / "nereid-fault-XXXXXX").string();
+    if (ec || !mkdtemp(folder.data())) return "";
+    auto put = [&](const char* name, std::string_view text) { std::ofstream(fs::path(folder) / fs::path(name).filename(), std::ios::binary) << text; };
+    for (size_t i = 0; i < r.files_size; ++i) put(r.files[i].path, r.files[i].text);
+    if (r.source) put(r.path, r.source);
+    path = fs::path(folder) / path.filename();
+  }
+  std::string out = cat("nereid ", command, " ", quote(cat(path.string(), r.kernel ? cat(":", r.kernel) : "")));
+  std::string signature;
+  for (size_t i = 0; i < r.signature_size; ++i) appendAll(signature, i ? "," : "", r.signature[i]);
+  if (r.signature_size > 0) appendAll(out, " --signature ", quote(signature));
+  for (size_t i = 0; i < r.constants_size; ++i) appendAll(out, " -D ", quote(cat(r.constant_names[i], "=", r.constant_values[i])));
+  return out + (r.debug ? " --debug" : "");
+}
+
+// Calls f; faults of our own become errors, for they must not end the caller's process.
+template <class F>
+nereid_status guarded(nereid_text* error, const nereid_request* request, const std::string& command, F&& f) {
+  std::string what;
+  try {
+    return f();
+  } catch (const std::bad_alloc&) {
+    give(error, "error: there is no memory left\n");
+    return NEREID_UNAVAILABLE;
+  } catch (const std::exception& e) {
+    what = e.what();
+  }
+  std::string how;
+  try {
+    if (request) how = reproduction(*request, command);
+  } catch (const std::exception&) {  // a disk that is full must not hide the fault
+  }
+  give(error, cat("error: ", what, "\nThis is a fault of Nereid, not of your kernel. Please report it with ", how.empty() ? "the kernel." : cat("what this command reads and prints:\n  ", how), "\n"));
+  return NEREID_INTERNAL;
+}
+
+// What compiles for a target, as far as it can be printed.
+std::string commandFor(const char* target) {
+  std::string_view name = target ? target : "interp";
+  return cat("emit --stage ", name == "cpu" ? "asm" : name == "wasm" ? "wat" : name == "webgpu" ? "wgsl" : name == "lower" || name == "threads" ? name : "passes");
+}
+
 nereid_status misuse(nereid_text* error, std::string_view text) {
   give(error, cat("error: ", text, "\n"));
   return NEREID_MISUSE;
@@ -130,62 +197,70 @@ nereid_text nereid_ops(void) {
 }
 
 nereid_status nereid_describe(const nereid_request* request, nereid_text* out, nereid_text* error) {
-  Sources sources;
-  Diags diags;
-  auto info = describe(sources, toRequest(*request, sources), diags);
-  if (!info) return fail(diags, sources, error, request);
-  give(out, json(*info));
-  return NEREID_OK;
+  return guarded(error, request, "emit --stage ttir", [&]() -> nereid_status {
+    Sources sources;
+    Diags diags;
+    auto info = describe(sources, toRequest(*request, sources), diags);
+    if (!info) return fail(diags, sources, error, request);
+    give(out, json(*info));
+    return NEREID_OK;
+  });
 }
 
 nereid_status nereid_emit(const nereid_request* request, const char* stage, nereid_text* text, nereid_text* error) {
-  Sources sources;
-  Diags diags;
-  auto out = emit(sources, toRequest(*request, sources), stage, diags);
-  if (!out) return fail(diags, sources, error, request);
-  give(text, *out);
-  return NEREID_OK;
+  return guarded(error, request, cat("emit --stage ", stage), [&]() -> nereid_status {
+    Sources sources;
+    Diags diags;
+    auto out = emit(sources, toRequest(*request, sources), stage, diags);
+    if (!out) return fail(diags, sources, error, request);
+    give(text, *out);
+    return NEREID_OK;
+  });
 }
 
 nereid_status nereid_compile(const nereid_request* request, nereid_kernel** kernel, nereid_text* error) {
-  std::string_view name = request->target ? request->target : "interp";
-  const Target* target = findTarget(name);
-  if (!target || !target->load) return misuse(error, cat("there is no target `", name, "` that runs; targets are: ", targetNames([](const Target& t) { return t.load != nullptr; })));
-  auto out = std::make_unique<nereid_kernel>();
-  Diags diags;
-  auto m = frontEnd(out->sources, toRequest(*request, out->sources), diags);
-  if (!m) return fail(diags, out->sources, error, request);
-  out->target = name;
-  out->info = infoOf(*m->kernel());
-  auto executable = target->load(std::move(*m), diags);
-  if (!executable) return fail(diags, out->sources, error, request);
-  out->executable = std::move(*executable);
-  if (const SavedCpu* saved = out->executable->saved()) out->info = saved->info;
-  *kernel = out.release();
-  return NEREID_OK;
+  return guarded(error, request, commandFor(request->target), [&]() -> nereid_status {
+    std::string_view name = request->target ? request->target : "interp";
+    const Target* target = findTarget(name);
+    if (!target || !target->load) return misuse(error, cat("there is no target `", name, "` that runs; targets are: ", targetNames([](const Target& t) { return t.load != nullptr; })));
+    auto out = std::make_unique<nereid_kernel>();
+    Diags diags;
+    auto m = frontEnd(out->sources, toRequest(*request, out->sources), diags);
+    if (!m) return fail(diags, out->sources, error, request);
+    out->target = name;
+    out->info = infoOf(*m->kernel());
+    auto executable = target->load(std::move(*m), diags);
+    if (!executable) return fail(diags, out->sources, error, request);
+    out->executable = std::move(*executable);
+    if (const SavedCpu* saved = out->executable->saved()) out->info = saved->info;
+    *kernel = out.release();
+    return NEREID_OK;
+  });
 }
 
 nereid_status nereid_artefacts(const nereid_request* request, const char* directory, nereid_text* out, nereid_text* error) {
-  std::string_view name = request->target ? request->target : "cpu";
-  const Target* target = findTarget(name);
-  if (!target || !target->write) return misuse(error, cat("there is no target `", name, "` that writes files; targets are: ", targetNames([](const Target& t) { return t.write != nullptr; })));
-  Sources sources;
-  Diags diags;
-  auto m = frontEnd(sources, toRequest(*request, sources), diags);
-  if (!m || !canNameFiles(*m->kernel(), diags)) return fail(diags, sources, error, request);
-  KernelInfo info = infoOf(*m->kernel());
-  auto files = target->write(std::move(*m), "", diags);
-  if (!files) return fail(diags, sources, error, request);
-  std::error_code ec;
-  std::filesystem::create_directories(directory, ec);
-  for (const Artefact& f : files->files) {
-    std::ofstream stream(std::filesystem::path(directory) / f.name, std::ios::binary);
-    stream.write(f.bytes.data(), static_cast<std::streamsize>(f.bytes.size()));
-    stream.close();
-    if (!stream) return misuse(error, cat("cannot write ", f.name, " in ", directory));
-  }
-  give(out, json(name, info, *files));
-  return NEREID_OK;
+  return guarded(error, request, commandFor(request->target), [&]() -> nereid_status {
+    std::string_view name = request->target ? request->target : "cpu";
+    const Target* target = findTarget(name);
+    if (!target || !target->write) return misuse(error, cat("there is no target `", name, "` that writes files; targets are: ", targetNames([](const Target& t) { return t.write != nullptr; })));
+    Sources sources;
+    Diags diags;
+    auto m = frontEnd(sources, toRequest(*request, sources), diags);
+    if (!m || !canNameFiles(*m->kernel(), diags)) return fail(diags, sources, error, request);
+    KernelInfo info = infoOf(*m->kernel());
+    auto files = target->write(std::move(*m), "", diags);
+    if (!files) return fail(diags, sources, error, request);
+    std::error_code ec;
+    std::filesystem::create_directories(directory, ec);
+    for (const Artefact& f : files->files) {
+      std::ofstream stream(std::filesystem::path(directory) / f.name, std::ios::binary);
+      stream.write(f.bytes.data(), static_cast<std::streamsize>(f.bytes.size()));
+      stream.close();
+      if (!stream) return misuse(error, cat("cannot write ", f.name, " in ", directory));
+    }
+    give(out, json(name, info, *files));
+    return NEREID_OK;
+  });
 }
 
 nereid_status nereid_kernel_save(const nereid_kernel* kernel, nereid_text* bytes, nereid_text* error) {
@@ -196,57 +271,68 @@ nereid_status nereid_kernel_save(const nereid_kernel* kernel, nereid_text* bytes
 }
 
 nereid_status nereid_kernel_load(const char* bytes, size_t size, nereid_kernel** kernel, nereid_text* error) {
-  std::string why;
-  auto saved = fromBytes({bytes, size}, NEREID_VERSION, why);
-  if (!saved) return misuse(error, why);
-  auto out = std::make_unique<nereid_kernel>();
-  out->target = "cpu";
-  out->info = saved->info;
-  Diags diags;
-  auto executable = loadSavedCpu(std::move(*saved), diags);
-  if (!executable) return fail(diags, out->sources, error);
-  out->executable = std::move(*executable);
-  *kernel = out.release();
-  return NEREID_OK;
+  return guarded(error, nullptr, "", [&]() -> nereid_status {
+    std::string why;
+    auto saved = fromBytes({bytes, size}, NEREID_VERSION, why);
+    if (!saved) return misuse(error, why);
+    auto out = std::make_unique<nereid_kernel>();
+    out->target = "cpu";
+    out->info = saved->info;
+    Diags diags;
+    auto executable = loadSavedCpu(std::move(*saved), diags);
+    if (!executable) return fail(diags, out->sources, error);
+    out->executable = std::move(*executable);
+    *kernel = out.release();
+    return NEREID_OK;
+  });
 }
 
 nereid_text nereid_kernel_describe(const nereid_kernel* kernel) { return toText(json(kernel->info)); }
 
 nereid_status nereid_launch(nereid_kernel* kernel, const nereid_arg* args, size_t count, const nereid_launch_options* options, nereid_text* error) {
-  if (count != kernel->info.parameters.size())
-    return misuse(error, cat(kernel->info.name, " takes ", kernel->info.parameters.size(), " arguments, not ", count));
-  for (uint32_t n : options->grid)
-    if (n == 0) return misuse(error, "a grid has at least one program along each axis");
-  bool interpreted = kernel->target == "interp" || kernel->target == "lower" || kernel->target == "threads";
-  if (options->check_bounds && !interpreted) return misuse(error, "only the target `interp` checks bounds");
-  if (options->check_races && kernel->target != "interp") return misuse(error, "only the target `interp` checks for races");
-  constexpr size_t kFew = 32;
-  uint64_t few[kFew];
-  std::vector<uint64_t> many(count > kFew ? count : 0);
-  uint64_t* bits = many.empty() ? few : many.data();
-  Launch launch;
-  bool native = kernel->executable->saved();  // which knows nothing of arrays, and should be launched without delay
-  for (size_t i = 0; i < count; ++i) {
-    bits[i] = args[i].bits;
-    if (args[i].bytes && !native) launch.allocations.push_back({args[i].bits, args[i].bytes, kernel->info.parameters[i].name});
-  }
-  launch.args = {bits, count};
-  launch.checkRaces = options->check_races != 0;
-  launch.grid = {options->grid[0], options->grid[1], options->grid[2]};
-  launch.threads = options->threads;
-  launch.checkBounds = options->check_bounds != 0;
-  if (options->print) launch.print = [options](std::string_view line) { options->print(options->user, line.data(), line.size()); };
-  Diags diags;
-  if (options->microseconds && kernel->executable->canTime()) launch.times = {options->microseconds, static_cast<size_t>(std::max(options->runs, 0))};
-  if (!kernel->executable->launch(launch, diags)) return fail(diags, kernel->sources, error);
-  if (!options->microseconds || kernel->executable->canTime()) return NEREID_OK;
-  launch.print = nullptr;
-  for (int run = -kWarmUps; run < options->runs; ++run) {
-    auto start = std::chrono::steady_clock::now();
-    if (!kernel->executable->launch(launch, diags)) return fail(diags, kernel->sources, error);
-    if (run >= 0) options->microseconds[run] = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
-  }
-  return NEREID_OK;
+  return guarded(error, nullptr, "", [&]() -> nereid_status {
+    if (count != kernel->info.parameters.size())
+      return misuse(error, cat(kernel->info.name, " takes ", kernel->info.parameters.size(), " arguments, not ", count));
+    for (uint32_t n : options->grid)
+      if (n == 0) return misuse(error, "a grid has at least one program along each axis");
+    bool interpreted = kernel->target == "interp" || kernel->target == "lower" || kernel->target == "threads";
+    if (options->check_bounds && !interpreted) return misuse(error, "only the target `interp` checks bounds");
+    if (options->check_races && kernel->target != "interp") return misuse(error, "only the target `interp` checks for races");
+    constexpr size_t kFew = 32;
+    uint64_t few[kFew];
+    std::vector<uint64_t> many(count > kFew ? count : 0);
+    uint64_t* bits = many.empty() ? few : many.data();
+    Launch launch;
+    bool native = kernel->executable->saved();  // which knows nothing of arrays, and should be launched without delay
+    for (size_t i = 0; i < count; ++i) {
+      bits[i] = args[i].bits;
+      if (args[i].bytes && !native) launch.allocations.push_back({args[i].bits, args[i].bytes, kernel->info.parameters[i].name});
+    }
+    launch.args = {bits, count};
+    launch.checkRaces = options->check_races != 0;
+    launch.grid = {options->grid[0], options->grid[1], options->grid[2]};
+    launch.threads = options->threads;
+    launch.checkBounds = options->check_bounds != 0;
+    Asking asking{options};
+    if (options->interrupted) launch.interrupted = [&asking] { return asking.now(); };
+    auto failed = [&](const Diags& found) {
+      if (!asking.answer) return fail(found, kernel->sources, error);
+      give(error, cat("error: the launch of ", kernel->info.name, " was interrupted\n"));
+      return NEREID_INTERRUPTED;
+    };
+    if (options->print) launch.print = [options](std::string_view line) { options->print(options->user, line.data(), line.size()); };
+    Diags diags;
+    if (options->microseconds && kernel->executable->canTime()) launch.times = {options->microseconds, static_cast<size_t>(std::max(options->runs, 0))};
+    if (!kernel->executable->launch(launch, diags)) return failed(diags);
+    if (!options->microseconds || kernel->executable->canTime()) return NEREID_OK;
+    launch.print = nullptr;
+    for (int run = -kWarmUps; run < options->runs; ++run) {
+      auto start = std::chrono::steady_clock::now();
+      if (!kernel->executable->launch(launch, diags)) return failed(diags);
+      if (run >= 0) options->microseconds[run] = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
+    }
+    return NEREID_OK;
+  });
 }
 
 void nereid_kernel_free(nereid_kernel* kernel) { delete kernel; }

@@ -153,6 +153,7 @@ Result<std::string> emit(Sources& sources, const Request& request, std::string_v
   }
   auto m = frontEnd(sources, request, diags);
   if (!m) return std::unexpected(Failed{});
+  NEREID_CHECK(stage != "fault", "a fault that was asked for");  // for tests of what becomes of one
   if (stage == "ttir") return print(*m, lines);
   return emitStage(std::move(*m), stage, lines, diags);
 }

@@ -11,17 +11,21 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
+#include <thread>
 
 #include "support/text.h"
 
@@ -84,7 +88,7 @@ class Node {
 
   // Sends a line; calls `line` for each of the answer until it says that was the last. False when the process is gone.
   template <class F>
-  bool ask(const std::string& request, F&& line) {
+  bool ask(const std::string& request, const std::function<bool()>& interrupted, F&& line) {
     if (pid_ <= 0 && !start()) return false;
     std::string text = request + "\n";
     for (size_t sent = 0; sent < text.size();) {
@@ -92,20 +96,26 @@ class Node {
       if (n <= 0) return stop();
       sent += static_cast<size_t>(n);
     }
-    char* buffer = nullptr;
-    size_t capacity = 0;
-    bool done = false;
-    while (!done) {
-      ssize_t n = getline(&buffer, &capacity, from_);
-      if (n <= 0) {
-        std::free(buffer);
+    for (;;) {
+      for (size_t end; (end = read_.find('\n')) != std::string::npos;) {
+        std::string one = read_.substr(0, end);
+        read_.erase(0, end + 1);
+        if (line(one)) return true;
+      }
+      pollfd waiting{from_, POLLIN, 0};
+      constexpr int kMilliseconds = 50;
+      if (poll(&waiting, 1, interrupted ? kMilliseconds : -1) <= 0) {
+        if (!interrupted || !interrupted()) continue;
+        kill(pid_, SIGKILL);  // it may be in a kernel that never ends
         return stop();
       }
-      if (buffer[n - 1] == '\n') --n;
-      done = line(std::string_view(buffer, static_cast<size_t>(n)));
+      char part[4096];
+      ssize_t n = read(from_, part, sizeof part);
+      if (n > 0)
+        read_.append(part, static_cast<size_t>(n));
+      else if (n == 0 || errno != EINTR)
+        return stop();
     }
-    std::free(buffer);
-    return true;
   }
 
  private:
@@ -124,14 +134,15 @@ class Node {
     close(in[0]);
     close(out[1]);
     to_ = in[1];
-    from_ = fdopen(out[0], "r");
+    from_ = out[0];
     if (error) pid_ = -1;
     return error == 0;
   }
   bool stop() {
     if (pid_ <= 0) return false;
     close(to_);
-    fclose(from_);
+    close(from_);
+    read_.clear();
     waitpid(pid_, nullptr, 0);
     pid_ = -1;
     return false;
@@ -139,7 +150,8 @@ class Node {
 
   pid_t pid_ = -1;
   int to_ = -1;
-  FILE* from_ = nullptr;
+  int from_ = -1;
+  std::string read_;  // what came and is not yet a line
 };
 
 class NodeExecutable : public Executable {
@@ -192,7 +204,7 @@ class NodeExecutable : public Executable {
     put("job.json", job.data(), job.size());
     std::string error;
     size_t timed = 0;
-    bool alive = node.ask((folder_ / "job.json").string(), [&](std::string_view line) {
+    bool alive = node.ask((folder_ / "job.json").string(), launch.interrupted, [&](std::string_view line) {
       if (line.starts_with("print ")) {
         if (launch.print) launch.print(line.substr(6));
         return false;
@@ -206,6 +218,10 @@ class NodeExecutable : public Executable {
         }
       return true;
     });
+    if (!alive && launch.interrupted) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));  // a terminal's Ctrl-C ends Node as well, perhaps before our caller knows
+      if (launch.interrupted()) return diags.error(Err::Runtime, {}).says("interrupted");
+    }
     if (!alive) return diags.error(Err::Environment, {}).says("Node ended before the kernel did; it must be version 20.16 or later");
     for (size_t b = 0; b < memory.size() && error.empty(); ++b) {
       std::ifstream in(folder_ / cat(b, ".bin"), std::ios::binary);

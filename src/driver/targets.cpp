@@ -29,7 +29,7 @@ class Interpreted : public Executable {
  public:
   explicit Interpreted(Module m) : module_(std::move(m)) {}
   Result<void> launch(const Launch& launch, Diags& diags) override {
-    interp::Options options{.checkBounds = launch.checkBounds, .checkRaces = launch.checkRaces, .allocations = launch.allocations, .print = launch.print};
+    interp::Options options{.checkBounds = launch.checkBounds, .checkRaces = launch.checkRaces, .allocations = launch.allocations, .print = launch.print, .interrupted = launch.interrupted};
     return interp::run(module_, *module_.kernel(), launch.args, launch.grid, options, diags);
   }
 
@@ -103,7 +103,7 @@ class Native : public Executable {
     for (size_t k = 0; k < launch.args.size(); ++k)
       args[k] = saved_.isPointer[k] ? reinterpret_cast<const void*>(static_cast<uintptr_t>(launch.args[k])) : static_cast<const void*>(&launch.args[k]);
     std::string printed;
-    std::string failed = cpu::launch(entry_, saved_.scratchBytes, args, launch.grid.data(), launch.threads, printed);
+    std::string failed = cpu::launch(entry_, saved_.scratchBytes, args, launch.grid.data(), launch.threads, launch.interrupted, printed);
     if (!printed.empty()) {
       if (!launch.print) std::fwrite(printed.data(), 1, printed.size(), stdout);
       for (std::string_view rest = printed; launch.print && !rest.empty();) {
@@ -113,7 +113,7 @@ class Native : public Executable {
       }
     }
     if (failed.empty()) return {};
-    return diags.error(Err::Assertion, {}).says(failed);
+    return diags.error(failed.starts_with("assertion") ? Err::Assertion : Err::Runtime, {}).says(failed);
   }
   const SavedCpu* saved() const override { return &saved_; }
   Programs programs() const override { return entry_; }

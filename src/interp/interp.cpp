@@ -32,7 +32,7 @@ bool Machine::run(const Func& kernel, std::span<const uint64_t> args, std::array
       }
       Tile desc{t, {checkedAddress(args[k], nameOf(k))}};
       for (size_t i = 1; i <= parts; ++i) desc.bits.push_back(static_cast<uint64_t>(signExtend(args[k + i], bitWidth(kernel.args()[k + i]->type))));
-      desc.bits.push_back(1);  // zeros outside
+      desc.bits.push_back(static_cast<uint64_t>(k < kernel.params.size() && kernel.params[k].padNan ? Padding::Nan : Padding::Zero));
       values.push_back(std::move(desc));
       continue;
     }
@@ -87,7 +87,7 @@ bool Machine::runRegion(const Region& region, std::vector<Tile> args, std::vecto
         if (!runInst(*i)) return false;
         continue;
       }
-      if (options_.maxSteps && ++steps_ > options_.maxSteps) return fail(Err::Runtime, *i, "gave up after ", options_.maxSteps, " instructions");
+      if (!step(*i)) return false;
       if (i->op == Op::Br || i->op == Op::CondBr) {
         const Successor& s = i->successors[i->op == Op::CondBr && !(scalar(i->operand(0)) & 1) ? 1 : 0];
         args.clear();
@@ -102,8 +102,16 @@ bool Machine::runRegion(const Region& region, std::vector<Tile> args, std::vecto
   }
 }
 
+bool Machine::step(const Inst& i) {
+  constexpr uint64_t kOften = 64;
+  ++steps_;
+  if (options_.maxSteps && steps_ > options_.maxSteps) return fail(Err::Runtime, i, "gave up after ", options_.maxSteps, " instructions");
+  if (steps_ % kOften == 0 && options_.interrupted && options_.interrupted()) return fail(Err::Runtime, i, "interrupted");
+  return true;
+}
+
 bool Machine::runInst(const Inst& i) {
-  if (options_.maxSteps && ++steps_ > options_.maxSteps) return fail(Err::Runtime, i, "gave up after ", options_.maxSteps, " instructions");
+  if (!step(i)) return false;
   if (options_.counters) count(i);
   switch (i.op) {
     case Op::Constant: {

@@ -35,6 +35,7 @@ struct Options {
   std::vector<Allocation> allocations;
   Counters* counters = nullptr;
   std::function<void(std::string_view)> print;  // a line of tt.print; without it they vanish
+  std::function<bool()> interrupted;            // if any, asked now and then whether to stop
   uint64_t maxSteps = 0;                        // instructions before it gives up; 0: no limit
 };
 

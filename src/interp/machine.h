@@ -27,6 +27,8 @@ class Machine {
   // Runs a region whose entry gets `args`, up to its terminator; `out` are the terminator's operands.
   bool runRegion(const Region& region, std::vector<Tile> args, std::vector<Tile>& out);
   bool runInst(const Inst& i);
+  // Counts an instruction; false where it is one too many.
+  bool step(const Inst& i);
   bool forLoop(const Inst& i);
   bool whileLoop(const Inst& i);
   bool printOp(const Inst& i);

@@ -152,6 +152,7 @@ struct Block {
 struct Param {
   std::string name;
   int64_t divisibility = 0;  // of an integer or of an address in bytes; 0: unknown
+  bool padNan = false;       // of a descriptor: elements outside of its array are NaN, else 0
   bool isUnsigned = false;   // for those who pass arguments: the IR itself does not tell
 };
 

@@ -247,7 +247,9 @@ class Printer {
     if (!f.body.empty())
       for (size_t i = 0; i < f.args().size(); ++i) {
         text(i ? ", " : "", name(f.args()[i]), ": ", f.args()[i]->type);
-        if (i < f.params.size() && f.params[i].divisibility > 0) text(" {tt.divisibility = ", f.params[i].divisibility, " : i32}");
+        if (i < f.params.size() && f.params[i].padNan)
+          text(" {nereid.padding = \"nan\"}");
+        else if (i < f.params.size() && f.params[i].divisibility > 0) text(" {tt.divisibility = ", f.params[i].divisibility, " : i32}");
       }
     text(")");
     if (f.results.size() == 1) text(" -> ", f.results[0]);

@@ -292,6 +292,7 @@ void Lowering::emitFor(const Inst& inst) {
   loc_ = inst.loc;
   Builder b = at(top());
   Inst* loop = b.forLoop(scalar(inst.operands[0]), scalar(inst.operands[1]), scalar(inst.operands[2]), inits);
+  if (machine_.threads == 1) loop->set(Attr::Source, int64_t{1});  // a loop that may never end: back-ends can make it interruptible
   Block& body = loop->regions[0]->entry();
   scalar_[source.args[0]] = body.args[0];
   body.args[0]->name = m_.intern(source.args[0]->name);

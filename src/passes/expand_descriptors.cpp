@@ -60,6 +60,7 @@ class Expander {
         return diags_.error(Err::Unsupported, arg->loc).says("a ", arg->type, " argument must be followed by its sizes and strides");
       Handle h;
       h.base = arg;
+      h.padNan = i < f_.params.size() && f_.params[i].padNan;
       for (size_t d = 0; d < rank; ++d) h.shape.push_back(widened(b, entry.args[i + 1 + d]));
       for (size_t d = 0; d < rank; ++d) h.strides.push_back(widened(b, entry.args[i + 1 + rank + d]));
       handleTypes_[arg] = arg->type;

@@ -130,9 +130,7 @@ std::string Diags::render(const Sources& sources) const {
 
 #if !defined(__wasm__)  // there the host says it: src/wasm/runtime.cpp
 void internalError(const char* file, int line, std::string_view text) {
-  std::fprintf(stderr, "nereid: internal error at %s:%d: %.*s\nThis is a fault of Nereid, not of your kernel; please report it with the kernel.\n",
-               file, line, static_cast<int>(text.size()), text.data());
-  std::abort();
+  throw InternalFault(cat("internal error at ", file, ":", line, ": ", text));
 }
 #endif
 

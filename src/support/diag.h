@@ -4,6 +4,7 @@
 // A diagnostic is returned, never printed: the caller that owns the Diags renders them.
 #pragma once
 
+#include <exception>
 #include <algorithm>
 #include <cstdint>
 #include <deque>
@@ -138,7 +139,19 @@ class Diags {
   std::deque<Diag> diags_;
 };
 
-// Our own faults: says where, what, and stops. Never for what a user wrote.
+#if !defined(__wasm__)
+// A fault of our own. The C interface makes an error of it, other programs end.
+class InternalFault : public std::exception {
+ public:
+  explicit InternalFault(std::string text) : text_(std::move(text)) {}
+  const char* what() const noexcept override { return text_.c_str(); }
+
+ private:
+  std::string text_;
+};
+#endif
+
+// Our own faults: throws an InternalFault that says where and what; in WebAssembly the module ends. Never for what a user wrote.
 [[noreturn]] void internalError(const char* file, int line, std::string_view text);
 #define NEREID_CHECK(condition, ...) \
   ((condition) ? void() : ::nereid::internalError(__FILE__, __LINE__, ::nereid::cat("" __VA_OPT__(, ) __VA_ARGS__)))

@@ -210,6 +210,15 @@ test("compile: a fault of the compiler says so, and one that is not there", asyn
   equal((await describe(kAxpy, { cache: false })).parameters.map((p) => p.constexpr), [false, false, false, false, true]);
 });
 
+test("compile: after a fault the compiler works on, and a command reproduces the fault", async () => {
+  const options = { path: "my's.py", kernel: "axpy", signature: "*fp32, *fp32, i32, fp32", constants: { BLOCK: 64 }, cache: false } as const;
+  const command = `nereid emit --stage fault 'my'\\''s.py:axpy' --signature '*fp32,*fp32,i32,fp32' -D 'BLOCK=64'`;
+  for (const worker of [false, true]) {
+    await fails(() => emit(kAxpy, { ...options, worker, stage: "fault" as "ttir" }), "compiler-fault", { message: command });
+    ok((await emit(kAxpy, { ...options, worker, stage: "ttir" })).includes("tt.func"), "it compiles again");
+  }
+});
+
 onDevice("jit: one compile for each combination of types, divisibility, ones and constants", async (device) => {
   const cache = new MemoryStore();
   const axpy = jit(kAxpy, { device, cache });

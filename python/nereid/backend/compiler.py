@@ -2,6 +2,7 @@
 """What Triton asks to compile for this processor."""
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Optional, Tuple
 
@@ -23,7 +24,7 @@ class Options:
     enable_fp_fusion: bool = True
     launch_cooperative_grid: bool = False
     launch_pdl: bool = False
-    supported_fp8_dtypes: Tuple[str, ...] = ("fp8e4b8", "fp8e4nv", "fp8e5", "fp8e5b16")
+    supported_fp8_dtypes: Tuple[str, ...] = ("fp8e4b15", "fp8e4b8", "fp8e4nv", "fp8e5", "fp8e5b16")
     deprecated_fp8_dot_operand_dtypes: Tuple[str, ...] = ()
     default_dot_input_precision: str = "ieee"
     allowed_dot_input_precisions: Tuple[str, ...] = ("ieee", "tf32", "tf32x3", "bf16x3", "bf16x6")
@@ -31,23 +32,63 @@ class Options:
     extern_libs: Any = None
     debug: bool = False
     backend_name: str = "cpu"
-    sanitize_overflow: bool = False
+    sanitize_overflow: bool = True  # with `debug`
     arch: str = "cpu"
     instrumentation_mode: str = ""
     fpsan_homomorphic_casts: bool = False
+    # Of CUDA, AMD and older versions: they say how a GPU runs a kernel.
+    ptx_version: Optional[int] = None
+    ptx_options: Optional[str] = None
+    enable_reflect_ftz: bool = True
+    sched4reg: bool = False
+    clc: bool = False
+    min_shared_mem: Optional[int] = None
+    waves_per_eu: int = 0
+    matrix_instr_nonkdim: int = 0
+    kpack: int = 1
+    allow_flush_denorm: bool = False
+    schedule_hint: str = "none"
+    llvm_fn_attrs: str = ""
+    wgp_cu_mode: str = "wgp"
+    num_buffers_warp_spec: int = 0
+    num_consumer_groups: int = 0
+    reg_dec_producer: int = 0
+    reg_inc_consumer: int = 0
 
     def hash(self):
         return hashlib.sha256(repr(sorted(self.__dict__.items())).encode()).hexdigest()
 
 
-def compiled(text, debug=False):
+STAGES = {"llir": "llvm", "asm": "asm"}  # of kernel.asm, and what the compiler calls them
+
+
+def _request(text):
+    return dict(path="kernel.ttir", files=[("kernel.ttir", text, "")], kernel="", signature=[], constants={}, print=print)
+
+
+def compiled(text):
     """The kernel of a text of TTIR, from the cache where it is there."""
     name = _cache.key("ttir", text)
     kernel = _cache.load(name)
     if kernel is None:
-        kernel = _core.compile(path="kernel.ttir", files=[("kernel.ttir", text, "")], kernel="", signature=[], constants={}, print=print)
+        kernel = _core.compile(**_request(text))
         _cache.store(name, kernel)
     return kernel
+
+
+def emitted(text, stage):
+    return _core.emit(**_request(text), stage=stage)
+
+
+def padded(text, padding):
+    """The kernel whose descriptor arguments are padded with NaN where `padding` has an n."""
+    which = iter(padding)
+    start = text.index("tt.func public")
+    end = text.index("\n", start)
+    return text[:start] + _DESCRIPTOR.sub(lambda m: m[0] + " {nereid.padding = \"nan\"}" if next(which, "z") == "n" else m[0], text[start:end]) + text[end:]
+
+
+_DESCRIPTOR = re.compile(r"!tt\.tensordesc<(tensor<[^>]*>|[^>]*)>")
 
 
 class NereidBackend(BaseBackend):
@@ -77,7 +118,8 @@ class NereidBackend(BaseBackend):
         return None
 
     def get_codegen_implementation(self, options):
-        return {"min_dot_size": lambda lhs, rhs: (1, 1, 1)}
+        from .fp8e4b15 import convert
+        return {"min_dot_size": lambda lhs, rhs: (1, 1, 1), "convert_custom_types": convert}
 
     def get_module_map(self):
         # Names of CUDA's library, which the compiler knows.
@@ -97,7 +139,8 @@ class NereidBackend(BaseBackend):
         """The kernel as bytes is its text, which does for every processor; the code is in Nereid's own cache."""
         text = str(module)
         about = json.loads(compiled(text).about)
-        metadata["name"], metadata["shared"] = about["name"], 0
+        metadata.update(name=about["name"], global_scratch_size=0, profile_scratch_size=0)
+        metadata["shared"] = 1  # there is no shared memory, but launchers divide by how much a kernel takes
         return text.encode()
 
     def add_stages(self, stages, options, language=None):

@@ -11,7 +11,7 @@ from triton.backends.driver import DriverBase
 
 from .. import _core
 from .compiler import NereidBackend as _NereidBackend
-from .compiler import compiled
+from .compiler import STAGES, compiled, emitted, padded
 
 # Triton heeds TRITON_DEFAULT_BACKEND from 3.7 on; before, two active drivers are an error.
 if os.environ.get("TRITON_DEFAULT_BACKEND") == "nereid":
@@ -55,12 +55,15 @@ class _Interface:
         pass
 
 
+REGISTERS = 32  # of a program, for occupancy arithmetic, which divides by it
+
+
 class _Utils:
 
     @staticmethod
     def load_binary(name, data, shared, device):
         kernel = compiled(data.decode())
-        return kernel, kernel, 0, 0, 1 << 30
+        return kernel, kernel, REGISTERS, 0, 1 << 30
 
     @staticmethod
     def unload_module(module):
@@ -73,12 +76,14 @@ class _Utils:
 
 def launcher(src, metadata):
 
-    def load():
-        """The kernel as Triton's cache has it."""
+    @functools.lru_cache(64)
+    def load(padding=""):
+        """The kernel as Triton's cache has it. `padding` is "n" for each descriptor that is padded with NaN, "z" for others."""
         from triton.runtime.cache import get_cache_manager
         path = get_cache_manager(metadata.hash).get_file(f"{src.name[:150]}.nereid")
         with open(path, "rb") as f:
-            return compiled(f.read().decode())
+            text = f.read().decode()
+        return compiled(padded(text, padding) if padding else text)
 
     return _core.PluginLaunch(tuple(src.signature.values()), load)
 
@@ -100,7 +105,8 @@ class NereidDriver(DriverBase):
         return not any(_active(b.driver) for name, b in backends.items() if b.driver is not NereidDriver)
 
     def map_python_to_cpp_type(self, ty):
-        return "void*" if ty.startswith("*") else {"i1": "int8_t", "fp32": "float", "fp64": "double"}.get(ty, ty.replace("i", "int").replace("u", "uint") + "_t")
+        # Triton asks this for its ahead-of-time compiler alone.
+        raise NotImplementedError("triton.tools.compile writes code for GPUs; for this processor `nereid compile FILE.py:KERNEL --target cpu` writes an object file and a header")
 
     def get_current_target(self):
         return GPUTarget("cpu", "cpu", 1)
@@ -142,6 +148,7 @@ def _active(driver):
 @functools.cache
 def patch():
     """Launches take arrays of all kinds, which Triton's own would not look at. With another driver nothing changes."""
+    from triton.compiler import compiler
     from triton.runtime import autotuner, jit
     from triton.runtime.driver import driver
 
@@ -161,6 +168,16 @@ def patch():
             args, kwargs = [tensor(a) for a in args], {k: tensor(v) for k, v in kwargs.items()}
         return tune(self, *args, **kwargs)
 
+    missing = compiler.AsmDict.__missing__
+
+    def stage(self, key):
+        """kernel.asm["llir"] and the like are written when they are first looked at."""
+        if key not in STAGES or "nereid" not in self:
+            return missing(self, key)
+        self[key] = emitted(self["nereid"].decode(), STAGES[key])
+        return self[key]
+
+    compiler.AsmDict.__missing__ = stage
     wrap = _core.wrap
     jit.create_function_from_signature, autotuner.Autotuner.run = create, run_tuned
 

@@ -105,6 +105,8 @@ def _lower(lib, ctx, array_args, *, fn, name, in_tree, out_shapes, grid, compute
     del out_shapes
     if unknown:
         raise NotImplementedError(f"this version of jax_triton has options that Nereid does not know: {', '.join(unknown)}")
+    # From JAX 0.11 on they are FrozenDicts, whose get() takes no default.
+    backend_options, metaparams, input_output_aliases = dict(backend_options), dict(metaparams), dict(input_output_aliases)
     is_leaf = lambda x: isinstance(x, (lib._StaticArg, lib._OutputPlaceholder, lib.TensorDescriptor))
     leaves, tree = tree_util.tree_flatten_with_path(in_tree.unflatten(ctx.avals_in), is_leaf=is_leaf)
     inputs = len(ctx.avals_in)

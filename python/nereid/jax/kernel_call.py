@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """triton_call: jax-triton's, for the CPU."""
 import base64
+import difflib
 import json
 import math
 import struct
@@ -14,6 +15,7 @@ from jax._src import core
 from jax._src.state.types import AbstractRef, TransformedRef
 
 from .. import _core
+from ..errors import CompileError
 from ..jit import JITFunction
 from ..language import _values
 from ..tools.tensor_descriptor import TensorDescriptor
@@ -158,6 +160,55 @@ def ir_of(kernel, values, debug):
     return kept, [doubles.get(name, b) for (name, _, _), b in zip(kept.parameters, bits)]
 
 
+# ---- what a call says, kept by what it depends on: most of an eager call's time would go there
+
+_texts = {}
+_MOST_TEXTS = 1024
+
+
+def _key(value):
+    """What tells values apart that a text depends on. TypeError where there is no telling."""
+    if isinstance(value, _Array):
+        return value.dtype.name
+    if value is None or type(value) in (int, float, bool, str):
+        return type(value), repr(value)  # 1, 1.0 and True are three values
+    if isinstance(value, (tuple, list)):
+        return tuple(map(_key, value))
+    if isinstance(value, _values.dtype):
+        return value
+    raise TypeError
+
+
+def _kept_text(wrapped, known, constants, grid, zeroed, rest, make):
+    """make(), or the text that it made for an equal call."""
+    try:
+        if wrapped.tuner or wrapped.heuristics or callable(zeroed):
+            raise TypeError
+        values = lambda named: tuple((k, _key(v)) for k, v in named.items())
+        # The files stand for what the kernel's names mean; they are in the key so that they live as long.
+        key = wrapped.kernel, wrapped.kernel._sources({})[0], values(known), values(constants), grid, tuple(zeroed), rest
+        found = _texts.get(key)
+    except TypeError:
+        return make()
+    if found is None:
+        if len(_texts) >= _MOST_TEXTS:
+            _texts.clear()
+        found = _texts[key] = make()
+    return found
+
+
+def _refuse_slips(fn, wrapped, unknown, needed, callables):
+    """Keywords that name nothing. Functions of constants may want names that the kernel lacks."""
+    for key in unknown:
+        near = difflib.get_close_matches(key, needed if callables else [*(p.name for p in fn.params), *_KEYWORDS], 1)
+        if near or not callables:
+            raise TypeError(f"`{fn.__name__}` has no parameter `{key}`, and triton_call no such keyword" + (f"; is it `{near[0]}`?" if near else ""))
+
+
+_KEYWORDS = ("kernel", "out_type", "grid", "name", "num_warps", "num_stages", "num_ctas", "compute_capability", "backend_options", "input_output_aliases", "zeroed_outputs", "debug",
+             "serialized_metadata", "cost_estimate", "has_side_effect")
+
+
 def _fits_float32(x):
     least = float(np.finfo(np.float32).tiny)
     return x == 0 or not math.isfinite(x) or least <= abs(x) <= float(np.finfo(np.float32).max)
@@ -203,6 +254,8 @@ def triton_call(*args, kernel, out_type=None, grid, name="", num_warps=None, num
         warnings.warn("out_shape= is deprecated in favor of out_type=", DeprecationWarning, stacklevel=2)
         out_type = kwargs.pop("out_shape")
     elif out_type is None:
+        if near := difflib.get_close_matches("out_type", kwargs, 1):
+            raise TypeError(f"triton_call has no keyword `{near[0]}`; is it `out_type`?")
         raise TypeError("out_type= is missing: what the kernel returns; () if there is nothing but Refs")
 
     wrapped = Wrapped(kernel)
@@ -216,6 +269,8 @@ def triton_call(*args, kernel, out_type=None, grid, name="", num_warps=None, num
     operands = {}
     for key, value in fn.signature.bind_partial(*args, **by_name).arguments.items():
         (constants if key in constexprs else operands)[key] = value
+    absent = [p.name for p in fn.params if p.name not in operands and p.name not in constants]
+    _refuse_slips(fn, wrapped, [k for k in kwargs if k not in names], absent, callable(grid) or callable(zeroed_outputs) or wrapped.tuner or wrapped.heuristics)
     constants = {k: v.value if type(v).__name__ == "constexpr" else v for k, v in constants.items()}
 
     # Operands, flat: arrays to give to the call, and in their place what the compiler needs to know.
@@ -291,9 +346,21 @@ def triton_call(*args, kernel, out_type=None, grid, name="", num_warps=None, num
                     array = next(at)
                     buffers.append((key, len(arrays) + aliases[array] if array in aliases else array))
 
-    configs = []
-    for label, chosen in wrapped.configs(shapes, constants):
-        kept, bits = ir_of(fn, {**known, **{k: v for k, v in chosen.items() if k in names}}, bool(options.get("debug")))
+    if bad := [z for z in (() if callable(zeroed_outputs) else zeroed_outputs) if not 0 <= z < returned]:
+        raise ValueError(f"zeroed_outputs: there is no output {bad[0]}, only {returned}")
+    scalars = [key for key, x in shapes.items() if getattr(x, "shape", None) == () and key not in output_of]
+
+    def ir_for(chosen):
+        try:
+            return ir_of(fn, {**known, **{k: v for k, v in chosen.items() if k in names}}, bool(options.get("debug")))
+        except CompileError as e:
+            if not scalars:
+                raise
+            raise CompileError(f"{e}\nhint: {', '.join(f'`{key}`' for key in scalars)} {'is an array' if len(scalars) == 1 else 'are arrays'} without axes, which the kernel takes as a pointer: "
+                               f"tl.load({scalars[0]}) in the kernel, or a number of Python (under jit a static argument)", e._diagnostics) from None
+
+    def configuration(label, chosen, numbers):
+        kept, bits = ir_for(chosen)
         pointers = iter(buffers)
         passed = []
         for (_, type_name, writes), b in zip(kept.parameters, bits):
@@ -307,11 +374,22 @@ def triton_call(*args, kernel, out_type=None, grid, name="", num_warps=None, num
         zeroed = zeroed_outputs(chosen) if callable(zeroed_outputs) else zeroed_outputs
         if bad := [z for z in zeroed if not 0 <= z < returned]:
             raise ValueError(f"zeroed_outputs: there is no output {bad[0]}, only {returned}")
+        if 0 in numbers:  # nobody writes them
+            zeroed = {*zeroed, *fresh}
         zeros = [(len(arrays) + z, _call.size_in_bytes(outs[z])) for z in sorted(zeroed)]
-        configs.append(_call.Config(kept.ir, full_grid(grid, {**shapes, **chosen}), passed, zeros, name=label))
+        return _call.Config(kept.ir, numbers, passed, zeros, name=label)
 
-    text = _call.text_of(name or fn.__name__, len(arrays), len(outs), [(i, len(arrays) + o, _call.size_in_bytes(outs[o])) for i, o in sorted(aliases.items())], configs,
-                         options.get("num_threads", 0))
+    def text():
+        configs = [configuration(label, chosen, full_grid(grid, {**shapes, **chosen})) for label, chosen in wrapped.configs(shapes, constants)]
+        return _call.text_of(name or fn.__name__, len(arrays), len(outs), [(i, len(arrays) + o, _call.size_in_bytes(outs[o])) for i, o in sorted(aliases.items())], configs,
+                             options.get("num_threads", 0))
+
+    if options.get("debug"):
+        text = text()  # which prints
+    else:
+        plain = not wrapped.tuner and not wrapped.heuristics
+        numbers = full_grid(grid, {**shapes, **constants}) if plain else None
+        text = _kept_text(wrapped, known, constants, numbers, zeroed_outputs, (name, len(arrays), tuple(buffers), tuple(outs), tuple(fresh), tuple(sorted(aliases.items())), options.get("num_threads", 0)), text)
     attributes = []
     if cost_estimate is not None:
         attributes.append(("cost_estimate_json", json.dumps(dict(cost_estimate))))

@@ -15,8 +15,9 @@ import re
 import threading
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jax._src import core
+from jax._src import core, source_info_util
 from jax._src.interpreters import mlir
 
 from . import _call
@@ -64,8 +65,10 @@ def _call_of(ctx, *args, jaxpr, grid_mapping, debug, input_output_aliases, mesh,
         raise NotImplementedError("pallas_call on the CPU: scalar prefetch is not supported")
     if grid_mapping.scratch_avals:
         raise NotImplementedError("pallas_call on the CPU: scratch memory is not supported; carry values through a loop, or accumulate in an output")
-    if 0 in grid_mapping.grid:
-        raise NotImplementedError("pallas_call on the CPU: a grid without programs")
+    if 0 in grid_mapping.grid:  # nobody writes
+        aliased = {o: args[i] for i, o in input_output_aliases}
+        return [aliased[o] if o in aliased else jnp.zeros(a.shape, a.dtype) for o, a in enumerate(out_avals)]
+    _refuse(jaxpr, lowering.triton_lowering_rules)
     # Parameters that say what axes are like are welcome; those of other back-ends' memory and pipelines mean nothing here.
     by_hand = isinstance(compiler_params, triton_core.CompilerParams)
 
@@ -93,6 +96,34 @@ def _call_of(ctx, *args, jaxpr, grid_mapping, debug, input_output_aliases, mesh,
                          [_call.Config(kept.ir, grid, passed, serial=serial, parallel=parallel)])
     return _call.nereid_call_p.bind(*_call.same_varying_axes(args), call=text, aliases=tuple(sorted(input_output_aliases)), has_side_effect=False, attributes=(),
                                     out_types=tuple((a.shape, a.dtype) for a in out_avals))
+
+
+def _refuse(jaxpr, rules):
+    """Names what JAX's lowering stops at, often without a word."""
+
+    def refuse(eqn, what, instead):
+        raise NotImplementedError(f"pallas_call on the CPU: {what} ({source_info_util.summarize(eqn.source_info)}): {instead}")
+
+    for eqn in jaxpr.eqns:
+        name = eqn.primitive.name
+        if name == "dot_general":
+            _, (batch, _) = eqn.params["dimension_numbers"]
+            ranks = [v.aval.ndim for v in eqn.invars[:2]]
+            if batch:
+                refuse(eqn, "a product with a batch dimension", "make that an axis of the grid, or loop over it")
+            if ranks != [2, 2]:
+                refuse(eqn, f"a product of arrays with {ranks[0]} and {ranks[1]} dimensions", "both need two; the product of a matrix and a vector is jnp.sum(a * v[None, :], axis=1)")
+        if name == "scan":
+            if eqn.params.get("unroll", 1) != 1:
+                refuse(eqn, "a loop with `unroll`", "leave it out, or write a loop of Python")
+            body = eqn.params["jaxpr"]
+            shapes = lambda values: [v.aval.shape for v in values]
+            if shapes(eqn.invars) != [a.shape for a in body.in_avals] or shapes(eqn.outvars) != [a.shape for a in body.out_avals]:  # more than constants and what it carries
+                refuse(eqn, "lax.scan over the rows of a value", "use lax.fori_loop, and read and write the rows of references")
+        if eqn.primitive not in rules:
+            refuse(eqn, f"the primitive `{name}`", "JAX's lowering of Pallas to Triton does not have it" + ("; slice the reference, x_ref[:, :8], not its value" if "slice" in name else ""))
+        for inner in core.jaxprs_in_params(eqn.params):
+            _refuse(inner, rules)
 
 
 _masks = threading.local()  # active: the lowering is for us; inside: of the last access, what is within the array; axis: whose coordinates are asked for
@@ -153,7 +184,42 @@ def _mask_what_overhangs(lowering):
 def _readable(text):
     """As our front-end wants it: XLA aligns to less than Pallas says, products are exact on this processor, and programs have one thread."""
     text = text.replace("tt.divisibility = 32 : i32", "tt.divisibility = 16 : i32").replace("inputPrecision = tf32x3", "inputPrecision = ieee").replace("inputPrecision = tf32", "inputPrecision = ieee")
-    return re.sub(r"(?m)^\s*(gpu\.barrier|ttg\.barrier|ttg\.local_barrier).*\n", "", text)
+    return _without_int4(re.sub(r"(?m)^\s*(gpu\.barrier|ttg\.barrier|ttg\.local_barrier).*\n", "", text))
+
+
+_INT4 = re.compile(r"\bi4\b|xi4\b")
+_CAST = re.compile(r"(\s*)(%\S+) = arith\.(trunci|extsi|extui|sitofp|uitofp) (%\S+) : (\S+) to (\S+)$")
+
+
+def _without_int4(text):
+    """Values of four bits as i8 with their sign extended: they come of truncations and go to conversions."""
+    if not _INT4.search(text):
+        return text
+    lines = []
+    for line in text.split("\n"):
+        if not _INT4.search(line):
+            lines.append(line)
+            continue
+        cast = _CAST.match(line)
+        if not cast:
+            raise NotImplementedError(f"pallas_call on the CPU: int4 can be loaded and converted, and this is `{line.strip()}`: convert to int8 or wider first")
+        space, result, op, value, source, target = cast.groups()
+        part = lambda name: f"%{name}_{result[1:]}"
+        constant = lambda name, n, of: f"{space}{part(name)} = arith.constant {f'dense<{n}>' if of.startswith('tensor') else n} : {of}"
+        byte = lambda of: re.sub(r"i4(>?)$", r"i8\1", of)
+        if op == "trunci":
+            narrow = byte(target)
+            if source != narrow:
+                lines.append(f"{space}{part('byte')} = arith.trunci {value} : {source} to {narrow}")
+                value = part("byte")
+            lines += [constant("four", 4, narrow), f"{space}{part('high')} = arith.shli {value}, {part('four')} : {narrow}", f"{space}{result} = arith.shrsi {part('high')}, {part('four')} : {narrow}"]
+            continue
+        wide = byte(source)
+        if op in ("extui", "uitofp"):
+            lines += [constant("mask", 15, wide), f"{space}{part('low')} = arith.andi {value}, {part('mask')} : {wide}"]
+            value = part("low")
+        lines.append(f"{space}{result} = tt.bitcast {value} : {wide} -> {target}" if target == wide else f"{space}{result} = arith.{op} {value} : {wide} to {target}")
+    return "\n".join(lines)
 
 
 def _add_functions(lowering):

@@ -24,6 +24,7 @@
 #include <mutex>
 
 #include "backends/cpu/emit.h"
+#include "backends/cpu/interrupt.h"
 #include "backends/cpu/launch.h"
 
 namespace nereid::cpu {
@@ -124,6 +125,8 @@ Result<llvm::orc::LLJIT*> engine(Diags& diags) {
   if (!made) return diags.error(Err::Environment, {}).says("the JIT compiler failed: ", llvm::toString(made.takeError()));
   llvm::orc::SymbolMap own;
   own[(*made)->mangleAndIntern("nereid_assertion_failed")] = {llvm::orc::ExecutorAddr::fromPtr(&assertionFailed), llvm::JITSymbolFlags::Exported};
+  own[(*made)->mangleAndIntern("nereid_ticks")] = {llvm::orc::ExecutorAddr::fromPtr(&ticks), llvm::JITSymbolFlags::Exported};
+  own[(*made)->mangleAndIntern("nereid_must_stop")] = {llvm::orc::ExecutorAddr::fromPtr(&mustStop), llvm::JITSymbolFlags::Exported};
   own[(*made)->mangleAndIntern("printf")] = {llvm::orc::ExecutorAddr::fromPtr(&printed), llvm::JITSymbolFlags::Exported};
   if (auto e = (*made)->getProcessSymbolsJITDylib()->define(llvm::orc::absoluteSymbols(std::move(own))))
     return diags.error(Err::Environment, {}).says("the JIT compiler failed: ", llvm::toString(std::move(e)));

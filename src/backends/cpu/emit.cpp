@@ -8,6 +8,7 @@
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/Intrinsics.h>
 #include <llvm/IR/IntrinsicsX86.h>
+#include <llvm/IR/MDBuilder.h>
 #include <llvm/IR/Module.h>
 
 #include "backends/cpu/conversions.h"
@@ -31,6 +32,8 @@ struct Emitter {
   std::unordered_map<const Value*, llvm::Value*> values;
   std::map<std::pair<llvm::BasicBlock*, const Value*>, llvm::Value*> scratchIn;
   llvm::Value *pid[3] = {}, *size[3] = {}, *scratch = nullptr;
+  llvm::Value *ticks = nullptr, *seen = nullptr;  // the counter of interrupt.h, and its value when this call last looked
+  llvm::BasicBlock* exit = nullptr;
 
   Emitter(const Lowered& l, llvm::LLVMContext& context, llvm::Module& module, bool alone)
       : lowered(l), c(context), m(module), b(context), convert(b), standalone(alone) {}
@@ -91,10 +94,15 @@ struct Emitter {
       }
       values[params[i]] = v;
     }
+    if (!standalone) {
+      ticks = m.getOrInsertGlobal("nereid_ticks", b.getInt32Ty());
+      seen = b.CreateAlloca(b.getInt32Ty());
+      b.CreateStore(tick(), seen);
+    }
     for (unsigned i = 0; i < 3; ++i) size[i] = b.CreateLoad(b.getInt32Ty(), b.CreateConstInBoundsGEP1_64(b.getInt32Ty(), grid, i));
     auto* head = llvm::BasicBlock::Create(c, "programs", f);
     auto* body = llvm::BasicBlock::Create(c, "program", f);
-    auto* exit = llvm::BasicBlock::Create(c, "exit", f);
+    exit = llvm::BasicBlock::Create(c, "exit", f);
     // Where the first program stands; the others follow by counting. Only along the axes up to the last that the kernel asks for.
     const unsigned axes = axesUsed(func.body);
     std::vector<llvm::Value*> start;
@@ -117,6 +125,7 @@ struct Emitter {
     b.CreateCondBr(b.CreateICmpULT(at, end), body, exit);
     b.SetInsertPoint(body);
     block(func.body.entry());
+    mayStop();
     std::vector<llvm::Value*> following;
     llvm::Value* carry = b.getInt32(1);
     for (unsigned i = 0; i < axes; ++i) {
@@ -131,6 +140,28 @@ struct Emitter {
     b.CreateBr(head);
     b.SetInsertPoint(exit);
     b.CreateRetVoid();
+  }
+
+  llvm::Value* tick() {
+    auto* load = b.CreateAlignedLoad(b.getInt32Ty(), ticks, llvm::Align(4));
+    load->setAtomic(llvm::AtomicOrdering::Monotonic);
+    return load;
+  }
+
+  // Leaves the kernel where its launch was interrupted.
+  void mayStop() {
+    if (standalone) return;
+    auto* ask = llvm::BasicBlock::Create(c, "ask", f);
+    auto* after = llvm::BasicBlock::Create(c, "", f);
+    llvm::MDNode* rarely = llvm::MDBuilder(c).createUnlikelyBranchWeights();
+    llvm::Value* now = tick();
+    b.CreateCondBr(b.CreateICmpNE(now, b.CreateLoad(b.getInt32Ty(), seen)), ask, after, rarely);
+    b.SetInsertPoint(ask);
+    b.CreateStore(now, seen);
+    auto callee = m.getOrInsertFunction("nereid_must_stop", llvm::FunctionType::get(b.getInt32Ty(), false));
+    llvm::cast<llvm::Function>(callee.getCallee())->addFnAttr(llvm::Attribute::Cold);
+    b.CreateCondBr(b.CreateICmpNE(b.CreateCall(callee), b.getInt32(0)), exit, after, rarely);
+    b.SetInsertPoint(after);
   }
 
   static unsigned axesUsed(const Region& region) {
@@ -664,6 +695,7 @@ struct Emitter {
     b.SetInsertPoint(inside);
     block(body);
     auto next = ends(body);
+    if (i.has(Attr::Source)) mayStop();
     auto* latch = b.GetInsertBlock();
     bool ours = i.operands[0]->type.elem == Elem::I64;  // source loops may end near the top of 32 bits
     iv->addIncoming(b.CreateAdd(iv, step, "", false, ours), latch);
@@ -720,6 +752,7 @@ struct Emitter {
     for (size_t k = 0; k < forwarded.size(); ++k) values[body.args[k]] = forwarded[k];
     block(body);
     auto next = ends(body);
+    mayStop();
     auto* latch = b.GetInsertBlock();
     for (size_t k = 0; k < carried.size(); ++k) carried[k]->addIncoming(next[k], latch);
     b.CreateBr(head);

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "backends/cpu/cpu.h"
+#include "backends/cpu/interrupt.h"
 #include "backends/cpu/pool.h"
 
 namespace nereid::cpu {
@@ -42,16 +43,19 @@ struct Scratch {
   void* data = nullptr;
   size_t bytes = 0;
   ~Scratch() { std::free(data); }
+  // Null where there is no more memory.
   void* atLeast(size_t wanted) {
     if (wanted > bytes) {
       std::free(data);
       bytes = (wanted + 4095) / 4096 * 4096;
       data = std::aligned_alloc(64, bytes);
+      if (!data) bytes = 0;
     }
     return data;
   }
 };
-thread_local Scratch scratch;
+thread_local Scratch kept;
+thread_local bool taken = false;
 
 }  // namespace
 
@@ -79,27 +83,39 @@ __attribute__((no_sanitize("function"))) static void call(Entry entry, const voi
   entry(args, grid, begin, end, space);
 }
 
-std::string launch(Entry entry, int64_t scratchBytes, const void* const* args, const uint32_t grid[3], int threads, std::string& printed) {
+std::string launch(Entry entry, int64_t scratchBytes, const void* const* args, const uint32_t grid[3], int threads, const std::function<bool()>& interrupted, std::string& printed) {
   uint64_t total = uint64_t{grid[0]} * grid[1] * grid[2];
   if (threads <= 0) threads = defaultThreads();
   auto bytes = static_cast<size_t>(std::max<int64_t>(scratchBytes, 64));
   Report said;
   const Listener ear{Report::hear, &said};
-  auto run = [&](uint64_t begin, uint64_t end) {
-    const Listener* outer = listen(&ear);
-    call(entry, args, grid, begin, end, scratch.atLeast(bytes));
-    listen(outer);
-  };
+  Interrupt interrupt(interrupted);
   uint64_t chunk = std::max<uint64_t>(1, total / (static_cast<uint64_t>(threads) * 8));
   auto helpers = static_cast<int>(std::min<uint64_t>(static_cast<uint64_t>(threads), (total + chunk - 1) / chunk)) - 1;
-  if (helpers <= 0) {
-    run(0, total);
-  } else {
-    std::atomic<uint64_t> next{0};
-    inParallel(helpers, [&] {
-      for (uint64_t begin; (begin = next.fetch_add(chunk, std::memory_order_relaxed)) < total;) run(begin, std::min(begin + chunk, total));
-    });
-  }
+  if (helpers <= 0) chunk = total;
+  std::atomic<uint64_t> next{0};
+  std::atomic<bool> starved{false};
+  auto work = [&] {
+    // A launch within a launch, from a handler of a signal, has memory of its own.
+    Scratch own;
+    bool nested = std::exchange(taken, true);
+    void* scratch = (nested ? own : kept).atLeast(bytes);
+    const Listener* outerListener = listen(&ear);
+    Interrupt* outer = workFor(&interrupt);
+    if (scratch)
+      for (uint64_t begin; !interrupt.stopped() && (begin = next.fetch_add(chunk, std::memory_order_relaxed)) < total;) call(entry, args, grid, begin, std::min(begin + chunk, total), scratch);
+    workFor(outer);
+    listen(outerListener);
+    taken = nested;
+    if (!scratch) starved = true;
+  };
+  if (helpers <= 0)
+    work();
+  else
+    inParallel(helpers, work, [&] { interrupt.now(); });
+  if (interrupt.stopped()) said.failure = "interrupted";
+  // Helpers without memory leave their share to others.
+  else if (starved && next < total) said.failure = cat("there is no memory for a program's ", bytes, " bytes of temporary values");
   printed = std::move(said.printed);
   return std::move(said.failure);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "backends/cpu/pool.h"
 
+#include "backends/cpu/interrupt.h"
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -8,6 +10,7 @@
 #include <cstdlib>
 #include <mutex>
 #include <new>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -31,14 +34,13 @@ struct Job {
 
 class Pool {
  public:
-  void run(int helpers, const std::function<void()>& work) {
+  void run(int helpers, const std::function<void()>& work, const std::function<void()>& waiting) {
     Job job{work, helpers};
     {
       std::lock_guard lock(mutex_);
       jobs_.push_back(&job);
       pending_.fetch_add(1, std::memory_order_release);
-      for (; threads_ < std::min(helpers, kMostThreads); ++threads_)
-        std::thread([this] { serve(); }).detach();
+      while (threads_ < std::min(helpers, kMostThreads) && startThread()) ++threads_;
     }
     if (asleep_.load() > 0) helpers == 1 ? wake_.notify_one() : wake_.notify_all();
     work();
@@ -50,7 +52,11 @@ class Pool {
     auto until = std::chrono::steady_clock::now() + kSpin;
     while (job.running.load(std::memory_order_acquire) > 0 && std::chrono::steady_clock::now() < until) relax();
     lock.lock();
-    done_.wait(lock, [&] { return job.running == 0; });
+    while (!done_.wait_for(lock, std::chrono::milliseconds(kTickMilliseconds), [&] { return job.running == 0; })) {
+      lock.unlock();
+      waiting();
+      lock.lock();
+    }
   }
 
  private:
@@ -60,6 +66,16 @@ class Pool {
 #elif defined(__aarch64__)
     __asm__ volatile("yield");
 #endif
+  }
+
+  // False where the system has no more threads: launches do with those there are.
+  bool startThread() {
+    try {
+      std::thread([this] { serve(); }).detach();
+      return true;
+    } catch (const std::system_error&) {
+      return false;
+    }
   }
 
   // The job that waits longest.
@@ -136,9 +152,9 @@ int defaultThreads() {
 
 void setDefaultThreads(int threads) { chosenThreads = std::clamp(threads, 0, kMostThreads); }
 
-void inParallel(int helpers, const std::function<void()>& work) {
+void inParallel(int helpers, const std::function<void()>& work, const std::function<void()>& waiting) {
   if (helpers > 0)
-    pool().run(helpers, work);
+    pool().run(helpers, work, waiting);
   else
     work();
 }

@@ -15,6 +15,7 @@ void setDefaultThreads(int threads);
 
 // Calls `work` in the caller and in up to `helpers` threads at the same time; returns when all of these calls have. A helper that is
 // busy elsewhere until the caller is done is not waited for: `work` must be complete when any number of calls returned.
-void inParallel(int helpers, const std::function<void()>& work);
+// While the caller waits for helpers it calls `waiting` now and then.
+void inParallel(int helpers, const std::function<void()>& work, const std::function<void()>& waiting = [] {});
 
 }  // namespace nereid::cpu

@@ -338,8 +338,10 @@ bool Parser::parseFunc() {
       if (!define(arg.text, {v}, locOf(arg))) return false;
       Param& param = func->params.emplace_back();
       param.name = std::string(arg.text.substr(1));
-      for (auto& [key, attr] : attrs)
+      for (auto& [key, attr] : attrs) {
         if (auto* n = std::get_if<int64_t>(&attr.value); n && key == "tt.divisibility" && *n > 0) param.divisibility = *n;
+        if (auto* padding = std::get_if<std::string>(&attr.value); padding && key == "nereid.padding") param.padNan = *padding == "nan";
+      }
     } while (take(","));
   if (!expect(")")) return false;
   if (take("->") && !parseResultTypes(func->results)) return false;

@@ -72,8 +72,10 @@ bool Parser::parsePointerBody(Type& out) {
   if (!parseType(inner)) return false;
   int64_t space = 1;
   if (take(",")) {
+    // "constant" is tl.const from 3.9 on; Triton's front-end has seen to it that nothing stores there.
     Literal literal{tok_, false};
-    if (!toInteger(literal, space)) return false;
+    bool isConstant = tok_.kind == Tok::String && tok_.text == "\"constant\"";
+    if (!isConstant && !toInteger(literal, space)) return false;
     advance();
   }
   if (!expect(">")) return false;

@@ -349,3 +349,47 @@ def plgpu_scratch():
 def test_without_jit():
     x = numbers((8, 128))
     np.testing.assert_allclose(kernels.softmax(x), jax.nn.softmax(x), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [jnp.int4, jnp.uint4])
+@pytest.mark.parametrize("block", [(4, 16), (2, 8)])
+def test_weights_of_four_bits(dtype, block):
+    w = jnp.asarray(np.arange(64) * 7 % 16 - (8 if dtype == jnp.int4 else 0), dtype).reshape(4, 16)
+
+    def f(w, to, interpret=False):
+        def kernel(w_ref, o_ref):
+            o_ref[...] = w_ref[...].astype(to) * 3
+        spec = pl.BlockSpec(block, lambda i, j: (i, j))
+        return pl.pallas_call(kernel, grid=(4 // block[0], 16 // block[1]), in_specs=[spec], out_specs=spec, out_shape=jax.ShapeDtypeStruct(w.shape, to), interpret=interpret)(w)
+
+    for to in (jnp.float32, jnp.int32, jnp.int8):
+        np.testing.assert_array_equal(same(functools.partial(f, to=to), w), np.asarray(w, np.int32) * 3)
+
+
+@pytest.mark.parametrize("f, shape, named", [
+    (lambda v: jnp.einsum("bij,bjk->bik", v, v), (4, 16, 16), "a product with a batch dimension"),
+    (lambda v: jax.lax.fori_loop(0, 4, lambda i, c: c + i, v, unroll=True), (16, 16), "a loop with `unroll`"),
+    (lambda v: jnp.dot(v, v), (16, ), "a product of arrays with 1 and 1 dimensions"),
+    (lambda v: v @ jnp.ones(16), (16, 16), "a product of arrays with 2 and 1 dimensions"),
+    (lambda v: v[:, :8], (16, 16), "the primitive `slice` .*test_pallas.py.*x_ref"),
+    (lambda v: jax.lax.scan(lambda c, r: (c, r + 1), 0.0, v)[1], (16, 16), "lax.scan over the rows"),
+    (lambda v: jnp.where(v > 0, jnp.sort(v), v), (16, ), "the primitive `sort`"),
+])
+def test_refusals_are_named(f, shape, named):
+    x = jnp.ones(shape)
+
+    def kernel(x_ref, o_ref):
+        o_ref[...] = f(x_ref[...])
+
+    with pytest.raises(NotImplementedError, match=f"pallas_call on the CPU: {named}"):
+        pl.pallas_call(kernel, out_shape=jax.eval_shape(f, x))(x)
+
+
+def test_a_grid_without_programs_gives_zeros():
+    def kernel(x_ref, o_ref, k_ref):
+        o_ref[...] = x_ref[...] + 1
+
+    spec = pl.BlockSpec((8, ), lambda i: (i, ))
+    o, k = pl.pallas_call(kernel, grid=0, in_specs=[spec], out_specs=[spec, spec], out_shape=[jax.ShapeDtypeStruct((16, ), jnp.float32)] * 2, input_output_aliases={0: 1})(jnp.arange(16.0))
+    np.testing.assert_array_equal(o, np.zeros(16))
+    np.testing.assert_array_equal(k, np.arange(16))

@@ -11,6 +11,7 @@ import jax.export
 import jax.numpy as jnp
 import nereid
 import nereid.jax
+import nereid.language as tl
 import numpy as np
 import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
@@ -196,3 +197,45 @@ def test_calls_that_cannot_be_read_fail_when_the_program_is_compiled():
                       (call(config="serial 3 2\nbuffer 1"), "axes are not those"), (call(config="serial 0 2\nparallel 6 1\nbuffer 1"), "axes are not those")):
         with pytest.raises(Exception, match=why):
             run(text)
+
+
+@nereid.jit
+def norm(x, o, n, eps, BLOCK: tl.constexpr):
+    i = tl.arange(0, BLOCK)
+    v = tl.load(x + i, mask=i < n, other=0.0)
+    tl.store(o + i, v * tl.rsqrt(tl.sum(v * v, axis=0) / n + eps), mask=i < n)
+
+
+def rms(x, eps=1e-2, scale=None):
+    out = call(x, n=x.size, eps=eps, kernel=norm, out_type=x, grid=1, BLOCK=nereid.next_power_of_2(x.size))
+    return out if scale is None else out * scale
+
+
+def rms_reference(x, eps=1e-2, scale=None):
+    out = x * jax.lax.rsqrt((x * x).mean() + eps)
+    return out if scale is None else out * scale
+
+
+@pytest.mark.parametrize("args, kwargs", [((), {}), ((0.5,), {}), ((), {"eps": 0.5}), ((0.5, 3.0), {}), ((), {"scale": jnp.float32(3)})])
+def test_scalars_stay_scalars(args, kwargs):
+    x, xs = numbers(5), numbers((3, 5), 1)
+    wanted = rms_reference(x, *args, **kwargs)
+    gradient = jax.grad(lambda x: (rms_reference(x, *args, **kwargs) ** 2).sum())
+    smooth = nereid.jax.differentiable(rms_reference)(rms)
+    for f in (smooth, nereid.jax.vectorized(rms)):
+        for way in (lambda g: g, jax.jit):
+            np.testing.assert_allclose(way(lambda x: f(x, *args, **kwargs))(x), wanted, rtol=1e-5)
+    loss = lambda x: (smooth(x, *args, **kwargs) ** 2).sum()
+    for g in (jax.grad(loss), jax.jit(jax.grad(loss)), jax.grad(lambda x: jax.checkpoint(loss)(x)), jax.jit(jax.grad(jax.checkpoint(loss)))):
+        np.testing.assert_allclose(g(x), gradient(x), rtol=1e-4, atol=1e-5)
+    each = nereid.jax.vectorized(lambda x: rms(x, *args, **kwargs))
+    np.testing.assert_allclose(jax.vmap(each)(xs), [rms_reference(x, *args, **kwargs) for x in xs], rtol=1e-5)
+    both = nereid.jax.differentiable(lambda x: rms_reference(x, *args, **kwargs))(each)
+    np.testing.assert_allclose(jax.vmap(jax.grad(lambda x: (both(x) ** 2).sum()))(xs), [gradient(x) for x in xs], rtol=1e-4, atol=1e-5)
+
+
+def test_checkpoint_of_the_function_itself():
+    x = numbers(5)
+    smooth = nereid.jax.differentiable(rms_reference)(rms)
+    np.testing.assert_allclose(jax.grad(lambda x: jax.checkpoint(smooth)(x).sum())(x), jax.grad(lambda x: rms_reference(x).sum())(x), rtol=1e-4, atol=1e-5)
+    assert smooth.__name__ == "rms"

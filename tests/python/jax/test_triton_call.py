@@ -509,3 +509,73 @@ def test_kernels_are_compiled_once_for_each_specialisation(monkeypatch):
     assert len(made) == 1
     call(x, n=2, kernel=fresh, out_type=x, grid=1, BLOCK=32)
     assert len(made) == 2
+
+
+# ---- slips
+
+@nereid.jit
+def scaled(x, o, n, a, BLOCK: tl.constexpr):
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    tl.store(o + i, tl.load(x + i, mask=i < n) * a, mask=i < n)
+
+
+def test_misspelt_keywords_are_named():
+    x = jnp.arange(16.0)
+    right = dict(n=16, a=2.0, kernel=scaled, out_type=x, BLOCK=16)
+
+    def without(name, **more):
+        return {k: v for k, v in right.items() if k != name} | more
+
+    for given, message in ((without("BLOCK", BLOK=16, grid=1), "no parameter `BLOK`.*is it `BLOCK`"), (without("BLOCK", BLOK=16, grid=lambda m: 1), "no parameter `BLOK`.*is it `BLOCK`"),
+                           (without("n", m=16, grid=1), "no parameter `m`"), (dict(right, grid=1, zerod_outputs=(0, )), "is it `zeroed_outputs`"),
+                           (without("out_type", out_typ=x, grid=1), "is it `out_type`")):
+        with pytest.raises(TypeError, match=message):
+            call(x, **given)
+    # A function may want other names.
+    np.testing.assert_array_equal(call(x, **right, programs=1, grid=lambda m: m["programs"]), 2 * x)
+
+
+def test_arrays_without_axes_are_pointers():
+    x = jnp.arange(16.0)
+    with pytest.raises(nereid.CompileError, match=r"hint: `a` is an array without axes.*tl.load\(a\)"):
+        call(x, n=16, a=jnp.float32(2), kernel=scaled, out_type=x, grid=1, BLOCK=16)
+    with pytest.raises(nereid.CompileError, match="`n`, `a` are arrays without axes"):
+        jax.jit(lambda n, a: call(x, n=n, a=a, kernel=scaled, out_type=x, grid=1, BLOCK=16))(16, 2.0)
+
+
+@pytest.mark.parametrize("grid", [0, (0, ), (1, 0), lambda m: 0])
+def test_no_programs_leave_zeros(grid):
+    x = jnp.arange(16.0)
+    f = lambda x: call(x, n=16, a=2.0, kernel=scaled, out_type=x, grid=grid, BLOCK=16)
+    for g in (f, jax.jit(f)):
+        np.testing.assert_array_equal(g(x), np.zeros(16))
+    kept = call(x, x, n=16, a=2.0, kernel=scaled, out_type=x, grid=grid, BLOCK=16, input_output_aliases={1: 0})
+    np.testing.assert_array_equal(kept, x)
+
+
+def test_equal_calls_are_one_text():
+    """And calls that differ in anything are not."""
+    x = jnp.arange(16.0)
+    base = dict(n=16, a=2.0, kernel=scaled, out_type=x, grid=1, BLOCK=16)
+    made = []
+    nereid.jax.kernel_call._texts.clear()
+    before = nereid.jax._call.text_of
+    nereid.jax._call.text_of = lambda *args, **kwargs: made.append(1) or before(*args, **kwargs)
+    try:
+        for changed in ({}, {"a": 3.0}, {"a": 3}, {"a": True}, {"a": -0.0}, {"a": 0.0}, {"n": 8}, {"BLOCK": 32}, {"grid": 2}, {"name": "other"}, {"backend_options": {"num_threads": 1}},
+                        {"zeroed_outputs": (0, )}, {"out_type": jax.ShapeDtypeStruct((32, ), jnp.float32)}):
+            given = {**base, **changed}
+            made.clear()
+            first = call(x, **given)
+            assert len(made) == 1, changed
+            second = call(x + 0, **given)
+            assert len(made) == 1, changed
+            n = min(given["n"], given["BLOCK"] * given["grid"])
+            np.testing.assert_array_equal(first[:n], second[:n])
+            np.testing.assert_array_equal(first[:n], x[:n] * given["a"])
+        for other in (jnp.arange(32.0), jnp.arange(16.0).astype(jnp.float16)):
+            made.clear()
+            np.testing.assert_array_equal(call(other, **{**base, "out_type": other})[:16], other[:16] * 2)
+            assert len(made) == 1
+    finally:
+        nereid.jax._call.text_of = before

@@ -310,12 +310,131 @@ def test_what_would_change_the_kernel_is_refused():
     with pytest.raises(NotImplementedError, match="wait for each other"):
         copy[(1, )](np.zeros(4, F32), np.zeros(4, F32), N=4, launch_cooperative_grid=True)
 
-    @triton.jit
-    def kernel(d, o):
-        tl.store(o + tl.arange(0, 4), d.load([0]))
 
-    base = np.zeros(16, F32)
-    d = TensorDescriptor(nereid.tensor(base[(-base.ctypes.data // 4) % 4:][:8]), [8], [1], [4])
-    d.padding = "nan"
-    with pytest.raises(NotImplementedError, match="padded with zero"):
-        kernel[(1, )](d, np.zeros(4, F32))
+# ---- what GPUs' back-ends of Triton take, and give
+
+OPTIONS = dict(num_warps=4, num_stages=2, num_ctas=1, maxnreg=64, enable_fp_fusion=True, launch_pdl=False, waves_per_eu=2, matrix_instr_nonkdim=16, kpack=2, allow_flush_denorm=True,
+               schedule_hint="none", enable_reflect_ftz=False, ptx_version=80, ptx_options="", sanitize_overflow=True, extern_libs={}, ir_override=None, num_buffers_warp_spec=0,
+               num_consumer_groups=0, reg_dec_producer=0, reg_inc_consumer=0, warp_size=32, cluster_dims=(1, 1, 1), arch="sm_90", instrumentation_mode="")
+
+
+def test_options_of_all_back_ends_are_taken():
+    import dataclasses
+    from triton.backends.amd.compiler import HIPOptions
+    from triton.backends.nvidia.compiler import CUDAOptions
+    from nereid.backend.compiler import Options
+    ours = {f.name for f in dataclasses.fields(Options)}
+    assert {f.name for c in (CUDAOptions, HIPOptions) for f in dataclasses.fields(c)} - ours == set()
+    for name, value in OPTIONS.items():
+        x, y = np.arange(300, dtype=F32), np.ones(300, F32)
+        axpy[(2, )](x, y, 300, 2.0, BLOCK=256, **{name: value})
+        assert np.array_equal(y, 2 * x + 1), name
+        nereid_axpy[(2, )](x, y, 300, 0.0, BLOCK=256, **({} if name in ("extern_libs", "arch") else {name: value}))
+    with pytest.raises(KeyError, match="wave_per_eu"):
+        axpy[(2, )](x, y, 300, 2.0, BLOCK=256, wave_per_eu=2)
+
+
+nereid_axpy = nereid.jit(axpy.fn)
+
+
+def test_occupancy_arithmetic():
+    from triton.runtime import driver
+    kernel = axpy.warmup(np.zeros(256, F32), np.zeros(256, F32), 256, 2.0, BLOCK=256, grid=(1, ))
+    kernel._init_handles()
+    device = driver.active.utils.get_device_properties(driver.active.get_current_device())
+    programs = device["max_num_regs"] // (kernel.n_regs * device["warpSize"] * 4)
+    assert min(programs, device["max_shared_mem"] // kernel.metadata.shared) * device["multiprocessor_count"] > 0
+    assert kernel.n_spills == 0 and kernel.n_max_threads > 0
+
+
+def test_stages_of_a_kernel():
+    x = np.arange(16, dtype=F32)
+    kernel = copy[(1, )](x, np.zeros(16, F32), N=16)
+    assert "define void @copy" in kernel.asm["llir"] and "copy:" in kernel.asm["asm"] and "tt.load" in kernel.asm["ttir"]
+    with pytest.raises(KeyError):
+        kernel.asm["ttgir"]
+
+
+def test_pointers_to_constants():
+    @triton.jit
+    def twice(src: tl.const, dst, N: tl.constexpr):
+        i = tl.arange(0, N)
+        tl.store(dst + i, 2 * tl.load(src + i))
+
+    x, y = np.arange(16, dtype=F32), np.zeros(16, F32)
+    twice[(1, )](x, y, N=16)
+    assert np.array_equal(y, 2 * x)
+    x.flags.writeable = False
+    twice[(1, )](x, y, N=16)
+
+
+@pytest.mark.parametrize("options, caught", [({}, True), ({"sanitize_overflow": True}, True), ({"sanitize_overflow": False}, False)])
+def test_debug_catches_overflow(options, caught):
+    @triton.jit(debug=True)
+    def add(x, y, z):
+        tl.store(z, tl.load(x) + tl.load(y))
+
+    a, b, z = np.array([2**31 - 1], np.int32), np.ones(1, np.int32), np.zeros(1, np.int32)
+    if caught:
+        with pytest.raises(nereid.LaunchError, match="int32 overflow"):
+            add[(1, )](a, b, z, **options)
+    else:
+        add[(1, )](a, b, z, **options)
+        assert z[0] == -2**31
+    add[(1, )](a - 1, b, z, **options)
+    assert z[0] == 2**31 - 1
+
+
+def test_descriptors_padded_with_nan():
+    @triton.jit
+    def corner(d, e, o, B: tl.constexpr):
+        i = tl.arange(0, B)
+        at = i[:, None] * B + i[None, :]
+        tl.store(o + at, d.load([0, 24]))
+        tl.store(o + B * B + at, e.load([24, 0]))
+
+    x = np.ones((32, 32), F32)
+    for pads in (("zero", "nan"), ("nan", "zero"), ("nan", "nan"), ("zero", "zero")):
+        o = np.zeros((2, 16, 16), F32)
+        descriptors = [TensorDescriptor(nereid.tensor(x), x.shape, (32, 1), [16, 16]) for _ in pads]
+        for d, d.padding in zip(descriptors, pads):  # Triton asks torch's types alone whether they are floats
+            pass
+        corner[(1, )](*descriptors, o, B=16)
+        want = [np.pad(np.ones(s, F32), [(0, 16 - n) for n in s], constant_values=np.nan if p == "nan" else 0) for p, s in zip(pads, [(16, 8), (8, 16)])]
+        np.testing.assert_array_equal(o, want)
+
+
+def test_fp8e4b15():
+    @triton.jit
+    def decode(x, o, N: tl.constexpr):
+        i = tl.arange(0, N)
+        tl.store(o + i, tl.load(x + i).to(o.dtype.element_ty))
+
+    @triton.jit
+    def encode(x, o, N: tl.constexpr):
+        i = tl.arange(0, N)
+        tl.store(o + i, tl.load(x + i).to(tl.float8e4b15))
+
+    bits = np.arange(256, dtype=np.uint8)
+    # Of a byte s eeee mmm: (1 + m / 8) 2^(e - 15), and m / 8 2^-14 where e is 0.
+    e, m = (bits >> 3 & 15).astype(int), (bits & 7) / 8
+    values = np.where(bits & 128, -1, 1) * np.where(e == 0, m * 2.0**-14, (1 + m) * 2.0**(e - 15))
+    for dtype in (np.float16, F32, ml_dtypes.bfloat16):
+        o = np.zeros(256, dtype)
+        decode[(1, )](triton.reinterpret(nereid.tensor(bits), tl.float8e4b15), nereid.tensor(o), N=256)
+        assert np.array_equal(o, values.astype(dtype)), dtype
+    for dtype in (np.float16, F32):
+        o = np.zeros(256, np.uint8)
+        encode[(1, )](values.astype(dtype), triton.reinterpret(nereid.tensor(o), tl.float8e4b15), N=256)
+        assert np.array_equal(o & 127, np.minimum(bits & 127, 126)) and np.array_equal(o & 128, bits & 128), dtype
+    wild = np.array([np.inf, -np.inf, 5, -5, 1.0625, 1.06, 1.07, 0], F32)
+    o = np.zeros(8, np.uint8)
+    encode[(1, )](wild, triton.reinterpret(nereid.tensor(o), tl.float8e4b15), N=8)
+    assert o.tolist() == [126, 254, 126, 254, 121, 120, 121, 0]
+
+
+def test_ahead_of_time_compilation_is_refused_by_name(tmp_path):
+    source = tmp_path / "k.py"
+    source.write_text("import triton, triton.language as tl\n@triton.jit\ndef twice(p, n, B: tl.constexpr):\n    i = tl.arange(0, B)\n    tl.store(p + i, tl.load(p + i, mask=i < n) * 2, mask=i < n)\n")
+    done = subprocess.run([sys.executable, "-m", "triton.tools.compile", str(source), "-n", "twice", "-s", "*fp32, i32, 64", "-g", "1,1,1", "-o", str(tmp_path / "out")], capture_output=True, text=True)
+    assert done.returncode != 0 and "nereid compile" in done.stderr

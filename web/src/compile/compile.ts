@@ -119,7 +119,7 @@ async function put(request: Request, options: SourceOptions): Promise<Uint8Array
     const stored = store && (await recall(store, key));
     if (stored) return stored;
     const answer = await ask(request, inWorker);
-    const parts = [new TextEncoder().encode(answer.printed), ...partsOf(answer)];
+    const parts = [new TextEncoder().encode(answer.printed), ...partsOf(answer, request)];
     if (store) void remember(store, key, parts);
     return parts;
   };
@@ -137,8 +137,18 @@ async function put(request: Request, options: SourceOptions): Promise<Uint8Array
   return parts;
 }
 
-function partsOf(answer: Answer): Uint8Array<ArrayBuffer>[] {
+// The same request for the command line, whose stages stop where a target's code is written.
+function commandOf({ command, path, kernel, debug, signature, constants }: Request): string {
+  const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+  const [verb, what = ""] = command.split(" ");
+  const stage = verb === "emit" ? what : verb === "describe" ? "ttir" : what === "webgpu" ? "wgsl" : "wat";
+  const types = signature.length ? ` --signature ${quote(signature.join(","))}` : "";
+  const values = constants.map(([name, literal]) => ` -D ${quote(`${name}=${literal}`)}`).join("");
+  return `nereid emit --stage ${stage} ${quote(path + (kernel && `:${kernel}`))}${types}${values}${debug ? " --debug" : ""}`;
+}
+
+function partsOf(answer: Answer, request: Request): Uint8Array<ArrayBuffer>[] {
   if ("parts" in answer) return answer.parts;
-  if ("fault" in answer) throw new NereidError("compiler-fault", `${answer.fault}. This is a fault of Nereid, not of your kernel; please report it with the kernel`);
+  if ("fault" in answer) throw new NereidError("compiler-fault", `${answer.fault}. This is a fault of Nereid, not of your kernel; please report it with the kernel and this command: ${commandOf(request)}`);
   throw new CompileError(answer.text, answer.diagnostics);
 }
