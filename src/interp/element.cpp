@@ -11,6 +11,34 @@
 
 namespace nereid::interp {
 
+// An integer as a float, rounded once: bits beyond a double's 53 are gathered in the last, so that the second rounding sees them.
+uint64_t fromMagnitude(Elem elem, uint64_t magnitude, bool negative) {
+  if (elem == Elem::F64) return std::bit_cast<uint64_t>(negative ? -static_cast<double>(magnitude) : static_cast<double>(magnitude));
+  int shift = 0;
+  while (magnitude >> 53) {
+    magnitude = (magnitude >> 1) | (magnitude & 1);
+    ++shift;
+  }
+  double value = std::ldexp(static_cast<double>(magnitude), shift);
+  return encodeFloat(elem, negative ? -value : value);
+}
+
+uint64_t toSigned(double value, int width) {
+  if (std::isnan(value)) return 0;
+  value = std::trunc(value);
+  double limit = std::ldexp(1.0, width - 1);
+  if (value >= limit) return zeroExtend((uint64_t{1} << (width - 1)) - 1, width);
+  if (value < -limit) return uint64_t{1} << (width - 1);
+  return zeroExtend(static_cast<uint64_t>(static_cast<int64_t>(value)), width);
+}
+
+uint64_t toUnsigned(double value, int width) {
+  if (std::isnan(value) || value <= 0) return 0;
+  value = std::trunc(value);
+  if (value >= std::ldexp(1.0, width)) return zeroExtend(~uint64_t{0}, width);
+  return static_cast<uint64_t>(value);
+}
+
 namespace {
 
 // ---- what the meanings in ops.def call
@@ -154,88 +182,6 @@ bool compareFloat(CmpFPred predicate, double a, double b) {
   return false;
 }
 
-// An integer as a float, rounded once: bits beyond a double's 53 are gathered in the last, so that the second rounding sees them.
-uint64_t fromMagnitude(Elem elem, uint64_t magnitude, bool negative) {
-  if (elem == Elem::F64) return std::bit_cast<uint64_t>(negative ? -static_cast<double>(magnitude) : static_cast<double>(magnitude));
-  int shift = 0;
-  while (magnitude >> 53) {
-    magnitude = (magnitude >> 1) | (magnitude & 1);
-    ++shift;
-  }
-  double value = std::ldexp(static_cast<double>(magnitude), shift);
-  return encodeFloat(elem, negative ? -value : value);
-}
-
-uint64_t toSigned(double value, int width) {
-  if (std::isnan(value)) return 0;
-  value = std::trunc(value);
-  double limit = std::ldexp(1.0, width - 1);
-  if (value >= limit) return zeroExtend((uint64_t{1} << (width - 1)) - 1, width);
-  if (value < -limit) return uint64_t{1} << (width - 1);
-  return zeroExtend(static_cast<uint64_t>(static_cast<int64_t>(value)), width);
-}
-
-uint64_t toUnsigned(double value, int width) {
-  if (std::isnan(value) || value <= 0) return 0;
-  value = std::trunc(value);
-  if (value >= std::ldexp(1.0, width)) return zeroExtend(~uint64_t{0}, width);
-  return static_cast<uint64_t>(value);
-}
-
-// The inverse of erf: a rational start, then Newton steps on erf itself.
-double erfinv(double x) {
-  if (std::isnan(x) || x < -1 || x > 1) return std::numeric_limits<double>::quiet_NaN();
-  if (x == 1 || x == -1) return std::copysign(std::numeric_limits<double>::infinity(), x);
-  if (x == 0) return x;
-  double l = std::log1p(-x * x);
-  constexpr double kA = 0.147, kPi = 3.14159265358979323846;
-  double t = 2 / (kPi * kA) + l / 2;
-  double y = std::copysign(std::sqrt(std::sqrt(t * t - l / kA) - t), x);
-  for (int i = 0; i < 4; ++i) {
-    // Near 1 the difference of erfs has no digits left; that of erfcs has.
-    double error = std::fabs(x) < 0.5 ? std::erf(y) - x : std::copysign(1, x) * ((1 - std::fabs(x)) - std::erfc(std::fabs(y)));
-    double step = error / (2 / std::sqrt(kPi) * std::exp(-y * y));
-    y -= step / (1 + y * step);
-  }
-  return y;
-}
-
-// The neighbour of `from` toward `to` in its format: formats order their magnitudes as integers do.
-uint64_t nextAfter(Type type, uint64_t from, uint64_t to) {
-  double a = decodeFloat(type.elem, from), b = decodeFloat(type.elem, to);
-  if (std::isnan(a) || std::isnan(b)) return encodeFloat(type.elem, std::numeric_limits<double>::quiet_NaN());
-  if (a == b) return to;
-  uint64_t sign = uint64_t{1} << (bitWidth(type) - 1);
-  if (a == 0) return b > 0 ? 1 : sign | 1;
-  return (b > a) == (a > 0) ? from + 1 : from - 1;
-}
-
-uint64_t library(const LibFunction& f, const Inst& inst, std::span<const uint64_t> in) {
-  Type r = inst.result()->type, t = inst.operand(0)->type;
-  double a = t.isFloat() ? decodeFloat(t.elem, in[0]) : 0;
-  auto flag = [&](bool b) { return r.isFloat() ? encodeFloat(r.elem, b) : uint64_t{b}; };
-  auto second = [&] { return decodeFloat(inst.operand(1)->type.elem, in[1]); };
-  switch (f.fn) {
-    case LibFn::IsNan: return flag(std::isnan(a));
-    case LibFn::IsInf: return flag(std::isinf(a));
-    case LibFn::IsFinite: return flag(std::isfinite(a));
-    case LibFn::SignBit: return flag((in[0] >> (bitWidth(t) - 1)) & 1);
-    case LibFn::Erfinv: return encodeFloat(r.elem, erfinv(a));
-    case LibFn::Hypot: return encodeFloat(r.elem, std::hypot(a, second()));
-    case LibFn::Lgamma: return encodeFloat(r.elem, std::lgamma(a));
-    case LibFn::Ffs: return in[0] == 0 ? 0 : static_cast<uint64_t>(std::countr_zero(in[0]) + 1);
-    case LibFn::NextAfter: return nextAfter(t, in[0], in[1]);
-    case LibFn::Ldexp: {
-      int64_t n = signExtend(in[1], bitWidth(inst.operand(1)->type));
-      return encodeFloat(r.elem, std::ldexp(a, static_cast<int>(n < -10000 ? -10000 : n > 10000 ? 10000 : n)));
-    }
-    case LibFn::Fdim: return encodeFloat(r.elem, std::fdim(a, second()));
-    case LibFn::Rcp: return encodeFloat(r.elem, 1 / a);
-    case LibFn::None: break;
-  }
-  return 0;
-}
-
 uint64_t clamp(const Inst& inst, Elem elem, std::span<const uint64_t> in) {
   double x = decodeFloat(elem, in[0]), low = decodeFloat(elem, in[1]), high = decodeFloat(elem, in[2]);
   if (inst.integer(Attr::PropagateNan) != 0 && std::isnan(x)) return in[0];
@@ -292,7 +238,9 @@ uint64_t apply(Op op, const Inst& inst, std::span<const uint64_t> in, size_t whi
       if constexpr (!kAll) return 0;
       auto f = resolveLibdevice(inst.text(Attr::Symbol));
       if (!f) return 0;
-      return f->fn == LibFn::None ? apply(f->op, inst, in, which) : library(*f, inst, in);
+#if !defined(__wasm__)
+      return f->fn == LibFn::None ? apply(f->op, inst, in, which) : evaluateLibrary(*f, inst, in);
+#endif
     }
     default: break;
   }
@@ -334,9 +282,7 @@ bool canEvaluate(const Inst& inst) {
   // The types must be such as the function has: its table row is for floats, or for integers.
   Type t = inst.operand(0)->type, r = inst.result()->type;
   if (t.isPointer() || r.isPointer()) return false;
-  if (f->fn == LibFn::Ffs) return t.isInt() && r.isInt();
-  if (f->fn == LibFn::Ldexp) return t.isFloat() && r.isFloat() && inst.operand(1)->type.isInt();
-  if (f->fn != LibFn::None) return t.isFloat() && (inst.operands.size() < 2 || inst.operand(1)->type == t);
+  if (f->fn != LibFn::None) return hasTypesOf(*f, inst);
   switch (info(f->op).sig) {
     case Sig::Int1: case Sig::Int2: return t.isInt() && r.isInt() && (inst.operands.size() < 2 || inst.operand(1)->type == t);
     case Sig::Float1: return t.isFloat();

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "ir/ir.h"
+#include "ir/libdevice.h"
 
 namespace nereid::interp {
 
@@ -16,6 +17,14 @@ bool canEvaluate(const Inst& inst);
 
 // Sum, product, ... of one atomic read-modify-write.
 uint64_t combineAtomic(Rmw kind, Type type, uint64_t old, uint64_t value);
+
+// The meaning of a library function that no operation computes by itself.
+uint64_t evaluateLibrary(const LibFunction& f, const Inst& inst, std::span<const uint64_t> operands);
+
+// Conversions, rounded once, and saturating where the target has a least and a greatest value.
+uint64_t fromMagnitude(Elem elem, uint64_t magnitude, bool negative);
+uint64_t toSigned(double value, int width);
+uint64_t toUnsigned(double value, int width);
 
 // a * b + c rounded once to the format.
 uint64_t fusedMultiplyAdd(Elem elem, double a, double b, double c);

@@ -12,8 +12,8 @@ Result<> structurize(Module& m, Diags& diags);
 Result<> inlineCalls(Module& m, Diags& diags);
 // Turns block pointers and tensor descriptors into plain pointers and masks.
 Result<> expandDescriptors(Module& m, Diags& diags);
-// Spells libdevice symbols as math operations.
-Result<> resolveExterns(Module& m, Diags& diags);
+// Spells libdevice symbols as operations, those of f32 by way of f64 where the target has it.
+Result<> resolveExterns(Module& m, bool hasF64, Diags& diags);
 // Computes reductions and scans of f16 and bf16 in f32.
 void widenSums(Func& f, Module& m);
 // Turns what the schedule need not know into what it knows: unsplat, dot_scaled, dot + add, dead assumes.
@@ -32,6 +32,6 @@ bool hoistInvariants(Func& f);
 bool unrollInduction(Func& f, Module& m);
 
 // All of the above. On success the module holds one structured function without calls.
-Result<> pipeline(Module& m, Diags& diags);
+Result<> pipeline(Module& m, Diags& diags, bool hasF64 = true);
 
 }  // namespace nereid

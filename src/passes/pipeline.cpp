@@ -3,10 +3,10 @@
 
 namespace nereid {
 
-Result<> pipeline(Module& m, Diags& diags) {
+Result<> pipeline(Module& m, Diags& diags, bool hasF64) {
   if (auto r = structurize(m, diags); !r) return r;
   if (auto r = inlineCalls(m, diags); !r) return r;
-  if (auto r = resolveExterns(m, diags); !r) return r;
+  if (auto r = resolveExterns(m, hasF64, diags); !r) return r;
   Func& f = *m.kernel();
   widenSums(f, m);
   fold(f, m);

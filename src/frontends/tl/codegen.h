@@ -267,6 +267,7 @@ class CodeGen {
   Result<Val> bUmulhi(Bound& a);
   Result<Val> bLogical(Bound& a);
   Result<Val> bLibdevice(Bound& a);
+  Result<Val> bLibdeviceRow(Bound& a);
   Result<Val> bPromoteBf16(Bound& a);
 
   // combining

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT
+// The meaning of library functions, by the machine's own: its C library, and its rounding modes for the directed roundings.
+#if !defined(__wasm__)
+
+#include <bit>
+#include <cfenv>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "interp/element.h"
+#include "ir/bits.h"
+
+namespace nereid::interp {
+
+namespace {
+
+constexpr double kInf = std::numeric_limits<double>::infinity(), kPi = 3.14159265358979323846, kSqrt2 = 1.41421356237309504880;
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+// The inverse of erfc, by Newton's method on its logarithm; of erf where the argument is small.
+double erfcinv(double x) {
+  if (std::isnan(x) || x < 0 || x > 2) return kNan;
+  if (x == 0 || x == 2) return x == 0 ? kInf : -kInf;
+  if (x > 1) return -erfcinv(2 - x);
+  double low = 0, high = 28;  // erfc(28) is below the least double
+  for (int k = 0; k < 200 && high > std::nextafter(low, kInf); ++k) {
+    double middle = low + (high - low) / 2;
+    (std::erfc(middle) > x ? low : high) = middle;
+  }
+  return low;
+}
+double erfinv(double x) {
+  if (std::isnan(x) || x < -1 || x > 1) return kNan;
+  if (std::fabs(x) > 0.5) return std::copysign(erfcinv(1 - std::fabs(x)), x);
+  double y = x * std::sqrt(kPi) / 2;
+  for (int k = 0; k < 60; ++k) y -= (std::erf(y) - x) / (2 / std::sqrt(kPi) * std::exp(-y * y));
+  return x == 0 ? x : y;
+}
+
+double erfcx(double x) {
+  if (x < 25) return static_cast<double>(std::exp(static_cast<long double>(x) * x) * std::erfc(static_cast<long double>(x)));
+  double s = 1 / (x * x), sum = 1, term = 1;
+  for (int k = 1; k < 12; ++k) sum += term *= -(2 * k - 1) * s / 2;
+  return sum / (x * std::sqrt(kPi));
+}
+
+double normcdfinv(double p) {
+  if (!(p >= 0 && p <= 1)) return kNan;
+  return -kSqrt2 * erfcinv(2 * p);
+}
+
+// sin(pi x), exact in its zeros.
+double sinPi(double x) {
+  if (!std::isfinite(x)) return kNan;
+  double r = std::fmod(x, 2);
+  if (std::fabs(r) > 1) r -= std::copysign(2, r);
+  if (std::fabs(r) > 0.5) r = std::copysign(1, r) - r;
+  return r == 0 ? std::copysign(0.0, x) : std::sin(kPi * r);
+}
+double cosPi(double x) {
+  if (!std::isfinite(x)) return kNan;
+  double r = std::fabs(std::fmod(x, 2));
+  if (r > 1) r = 2 - r;
+  return r <= 0.25 ? std::cos(kPi * r) : r <= 0.75 ? std::sin(kPi * (0.5 - r)) : -std::cos(kPi * (1 - r));
+}
+
+double tgamma(double x) {
+  if (x < 0 && (x == std::floor(x) || std::isinf(x))) return kNan;
+  return std::tgamma(x);
+}
+
+// Of order 0 or 1; from 500 on by its expansion (Abramowitz and Stegun 9.7.1).
+double besselI(int order, double x) {
+  x = std::fabs(x);
+  if (std::isnan(x) || std::isinf(x)) return x;
+  if (x < 500) return std::cyl_bessel_i(static_cast<double>(order), x);
+  long double z = x, sum = 1, term = 1;
+  for (int k = 1; k < 12; ++k) sum += term *= ((2 * k - 1) * (2 * k - 1) - 4 * order) / (8 * k * z);
+  return static_cast<double>(std::exp(z) / std::sqrt(2 * std::numbers::pi_v<long double> * z) * sum);
+}
+
+// The neighbour of `from` toward `to` in its format: formats order their magnitudes as integers do.
+uint64_t nextAfter(Type type, uint64_t from, uint64_t to) {
+  double a = decodeFloat(type.elem, from), b = decodeFloat(type.elem, to);
+  if (std::isnan(a) || std::isnan(b)) return encodeFloat(type.elem, kNan);
+  if (a == b) return to;
+  uint64_t sign = uint64_t{1} << (bitWidth(type) - 1);
+  if (a == 0) return b > 0 ? 1 : sign | 1;
+  return (b > a) == (a > 0) ? from + 1 : from - 1;
+}
+
+// Runs `compute` with the machine rounding that way.
+template <class F>
+auto rounded(Direction direction, F&& compute) {
+  int before = std::fegetround();
+  std::fesetround(direction == Direction::Zero ? FE_TOWARDZERO : direction == Direction::Down ? FE_DOWNWARD : direction == Direction::Up ? FE_UPWARD : FE_TONEAREST);
+  auto out = compute();
+  std::fesetround(before);
+  return out;
+}
+
+// In the format itself: nothing is rounded twice. The compiler must neither move nor fold these, which volatile sees to.
+template <class T>
+T arithmetic(const LibFunction& f, volatile T a, volatile T b, volatile T c) {
+  return rounded(f.direction, [&]() -> T {
+    volatile T r = 0;
+    switch (f.fn) {
+      case LibFn::AddTo: r = a + b; break;
+      case LibFn::SubTo: r = a - b; break;
+      case LibFn::MulTo: r = a * b; break;
+      case LibFn::DivTo: r = a / b; break;
+      case LibFn::RcpTo: r = 1 / a; break;
+      case LibFn::SqrtTo: r = std::sqrt(static_cast<T>(a)); break;
+      default: r = std::fma(static_cast<T>(a), static_cast<T>(b), static_cast<T>(c)); break;
+    }
+    return r;
+  });
+}
+
+template <class T>
+T fromInteger(Direction direction, uint64_t bits, int64_t number, bool isUnsigned) {
+  return rounded(direction, [&]() -> T {
+    volatile uint64_t u = bits;
+    volatile int64_t s = number;
+    volatile T r = 0;
+    if (isUnsigned)
+      r = static_cast<T>(static_cast<long double>(u));
+    else
+      r = static_cast<T>(static_cast<long double>(s));
+    return r;
+  });
+}
+
+double whole(Direction direction, double x) {
+  switch (direction) {
+    case Direction::Zero: return std::trunc(x);
+    case Direction::Down: return std::floor(x);
+    case Direction::Up: return std::ceil(x);
+    case Direction::Nearest: break;
+  }
+  return std::nearbyint(x);
+}
+
+}  // namespace
+
+uint64_t evaluateLibrary(const LibFunction& f, const Inst& inst, std::span<const uint64_t> in) {
+  Type r = inst.result()->type, t = inst.operand(0)->type;
+  auto number = [&](size_t k) {
+    Type type = k < in.size() ? inst.operand(k)->type : t;
+    return k < in.size() && type.isFloat() ? decodeFloat(type.elem, in[k]) : 0.0;
+  };
+  auto word = [&](size_t k) { return static_cast<uint32_t>(in[k]); };
+  auto signedWord = [&](size_t k) { return int64_t{static_cast<int32_t>(in[k])}; };
+  auto integer = [&](int64_t v) { return zeroExtend(static_cast<uint64_t>(v), bitWidth(r)); };
+  auto flag = [&](bool b) { return r.isFloat() ? encodeFloat(r.elem, b) : uint64_t{b}; };
+  auto real = [&](double v) { return encodeFloat(r.elem, v); };
+  const double a = number(0);
+  switch (f.fn) {
+    case LibFn::None: break;
+    case LibFn::IsNan: return flag(std::isnan(a));
+    case LibFn::IsInf: return flag(std::isinf(a));
+    case LibFn::IsFinite: return flag(std::isfinite(a));
+    case LibFn::SignBit: return flag((in[0] >> (bitWidth(t) - 1)) & 1);
+    case LibFn::Ffs: return in[0] == 0 ? 0 : static_cast<uint64_t>(std::countr_zero(in[0]) + 1);
+    case LibFn::NextAfter: return nextAfter(t, in[0], in[1]);
+    case LibFn::Ldexp: {
+      int64_t n = signExtend(in[1], bitWidth(inst.operand(1)->type));
+      return real(std::ldexp(a, static_cast<int>(n < -10000 ? -10000 : n > 10000 ? 10000 : n)));
+    }
+    case LibFn::Fdim: return real(std::fdim(a, number(1)));
+    case LibFn::Rcp: return real(1 / a);
+    case LibFn::RSqrt: return real(1 / std::sqrt(a));
+    case LibFn::Hypot: return real(std::hypot(a, number(1)));
+    case LibFn::Lgamma: return real(std::lgamma(a));
+    case LibFn::Erfinv: return real(erfinv(a));
+
+    case LibFn::BytePerm: {
+      uint64_t bytes = uint64_t{word(1)} << 32 | word(0), out = 0;
+      for (int k = 0; k < 4; ++k) out |= (bytes >> (8 * (word(2) >> (4 * k) & 7)) & 0xff) << (8 * k);
+      return out;
+    }
+    case LibFn::Mul24: {
+      auto low = [&](size_t k) { return static_cast<int64_t>(static_cast<int32_t>(word(k) << 8) >> 8); };
+      return integer(low(0) * low(1));
+    }
+    case LibFn::UMul24: return integer(static_cast<int64_t>((in[0] & 0xffffff) * (in[1] & 0xffffff)));
+    case LibFn::MulHi: {
+      int w = bitWidth(t);
+      __int128 product = __int128{signExtend(in[0], w)} * signExtend(in[1], w);
+      return integer(static_cast<int64_t>(product >> w));
+    }
+    case LibFn::BitReverse: {
+      uint64_t out = 0;
+      for (int k = 0; k < bitWidth(t); ++k) out |= (in[0] >> k & 1) << (bitWidth(t) - 1 - k);
+      return out;
+    }
+    case LibFn::Sad: return integer(std::abs(signedWord(0) - signedWord(1)) + signedWord(2));
+    case LibFn::USad: return integer(std::abs(int64_t{word(0)} - int64_t{word(1)}) + signedWord(2));
+    case LibFn::Hadd: return integer((signedWord(0) + signedWord(1)) >> 1);
+    case LibFn::UHadd: return integer((int64_t{word(0)} + word(1)) >> 1);
+    case LibFn::RHadd: return integer((signedWord(0) + signedWord(1) + 1) >> 1);
+    case LibFn::URHadd: return integer((int64_t{word(0)} + word(1) + 1) >> 1);
+
+    case LibFn::HiLoToDouble: return in[0] << 32 | word(1);
+    case LibFn::LowOfDouble: return word(0);
+    case LibFn::HighOfDouble: return in[0] >> 32;
+    case LibFn::Rcp64h: return std::bit_cast<uint64_t>(1 / a) >> 32 << 32;
+    case LibFn::Saturate: return real(std::isnan(a) || a <= 0 ? 0 : a < 1 ? a : 1);
+
+    case LibFn::AddTo: case LibFn::SubTo: case LibFn::MulTo: case LibFn::DivTo: case LibFn::RcpTo: case LibFn::SqrtTo: case LibFn::FmaTo:
+      if (r.elem == Elem::F64) return real(arithmetic<double>(f, a, number(1), number(2)));
+      return real(double{arithmetic<float>(f, static_cast<float>(a), static_cast<float>(number(1)), static_cast<float>(number(2)))});
+    case LibFn::FloatToInt: return f.isUnsigned ? toUnsigned(whole(f.direction, a), bitWidth(r)) : toSigned(whole(f.direction, a), bitWidth(r));
+    case LibFn::LRound: return toSigned(std::round(a), bitWidth(r));
+    case LibFn::IntToFloat: {
+      int64_t s = signExtend(in[0], bitWidth(t));
+      if (r.elem == Elem::F64) return real(fromInteger<double>(f.direction, in[0], s, f.isUnsigned));
+      return real(double{fromInteger<float>(f.direction, in[0], s, f.isUnsigned)});
+    }
+    case LibFn::DoubleToFloat:
+      return real(double{rounded(f.direction, [&]() -> float {
+        volatile double x = a;
+        volatile float y = static_cast<float>(x);
+        return y;
+      })});
+
+    case LibFn::Remainder: return real(std::remainder(a, number(1)));
+    case LibFn::ILogB:
+      // As CUDA has it: of 0 and NaN the least integer, of infinities the greatest.
+      if (a == 0 || std::isnan(a)) return integer(INT32_MIN);
+      return integer(std::isinf(a) ? INT32_MAX : std::ilogb(a));
+    case LibFn::LogB: return real(std::logb(a));
+    case LibFn::SinPi: return real(sinPi(a));
+    case LibFn::CosPi: return real(cosPi(a));
+    case LibFn::Exp10: return real(std::pow(10.0, a));
+    case LibFn::RCbrt: return real(1 / std::cbrt(a));
+    case LibFn::RHypot: return real(1 / std::hypot(a, number(1)));
+    case LibFn::Norm: case LibFn::RNorm: {
+      double norm = std::hypot(std::hypot(a, number(1)), std::hypot(number(2), number(3)));
+      return real(f.fn == LibFn::Norm ? norm : 1 / norm);
+    }
+    case LibFn::Erfcx: return real(erfcx(a));
+    case LibFn::Erfcinv: return real(erfcinv(a));
+    case LibFn::NormCdf: return real(static_cast<double>(std::erfc(-a / 1.41421356237309504880168872420969808L) / 2));
+    case LibFn::NormCdfInv: return real(normcdfinv(a));
+    case LibFn::TGamma: return real(tgamma(a));
+    case LibFn::J0: return real(::j0(a));
+    case LibFn::J1: return real(::j1(a));
+    case LibFn::Y0: return real(a < 0 ? kNan : ::y0(a));
+    case LibFn::Y1: return real(a < 0 ? kNan : ::y1(a));
+    case LibFn::Jn: return real(::jn(static_cast<int>(signedWord(0)), number(1)));
+    case LibFn::Yn: return real(number(1) < 0 ? kNan : ::yn(static_cast<int>(signedWord(0)), number(1)));
+    case LibFn::I0: return real(besselI(0, a));
+    case LibFn::I1: return real(std::copysign(besselI(1, a), a));
+  }
+  return 0;
+}
+
+}  // namespace nereid::interp
+
+#endif
