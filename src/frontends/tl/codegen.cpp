@@ -246,6 +246,7 @@ Result<Func*> CodeGen::kernel() {
           .says("parameter `", p->text, isConstexpr ? "` has no value" : "` has no type")
           .hint(isConstexpr ? cat("give it one, as in -D ", p->text, "=1024") : cat("give it one in --signature, as in \"*fp32:16\" or \"i32\""));
     }
+    if (annotated == "const" && v.isTensor() && v.tensor.type.scalar.isPointer()) v.tensor.type.scalar.isConst = true;
     scope_[p->text] = v;
   }
   Block* entry = shared_.module.newBlock(func->body);
