@@ -132,6 +132,7 @@ Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, co
         if (n > kMaxNumel) return bad();
       } else if (c == ',' || c == ']') {
         if (!digits || !isPowerOfTwo(n)) return bad();
+        if (shape.size() == 5) return bad();
         shape.push_back(n);
         n = 0;
         digits = false;
@@ -463,6 +464,9 @@ Result<Bound> CodeGen::bindBuiltin(const BuiltinInfo& info, const Args& args) {
 
 Result<Val> CodeGen::callBuiltin(const BuiltinInfo& info, const Args& args) {
   Bound bound = TRY(bindBuiltin(info, args));
+  bool emits = findBuiltin(info.name) == &info || findLibdevice(info.name) == &info || findDescMethod(info.name) == &info;
+  if (!b_.block() && emits && info.run != &CodeGen::bIgnored && info.run != &CodeGen::bGetIntDtype && info.run != &CodeGen::bIterator && info.run != &CodeGen::bStaticPrint)
+    return error(Err::Unsupported, args.call).says("`tl.", info.name, "` runs in a kernel: it cannot make a global or a default value").hint("call it inside the @triton.jit function");
   b_.setLoc(args.call);
   return (this->*info.run)(bound);
 }
