@@ -152,7 +152,8 @@ bool Machine::layout(const Inst& i) {
       std::vector<uint64_t> out(indices.bits.size());
       for (size_t e = 0; e < out.size(); ++e) {
         auto at = coordinates(indices.type, e);
-        int64_t index = signExtend(indices.bits[e], bitWidth(indices.type));
+        // Narrow indices are unsigned, as in stock Triton and on every target.
+        int64_t index = bitWidth(indices.type) < 32 ? static_cast<int64_t>(indices.bits[e]) : signExtend(indices.bits[e], bitWidth(indices.type));
         if (index < 0 || index >= from.type.dim(static_cast<int>(axis))) {
           if (options_.checkBounds) return fail(Err::Bounds, i, program(), " gathers element ", index, " of ", from.type, " along axis ", axis);
           continue;  // undefined; 0 here

@@ -350,7 +350,7 @@ Lowval Lowering::pullGather(const Inst& gather, const IndexMap& map) {
   const Type& result = gather.result()->type;
   auto axis = static_cast<int>(gather.integer(Attr::Axis));
   Lowval picked = pull(gather.operands[1], map);
-  if (picked.v->type.elem != Elem::I64) picked = emitOp(Op::ExtSI, {picked}, kI64);
+  if (picked.v->type.elem != Elem::I64) picked = emitOp(bitWidth(picked.v->type) < 32 ? Op::ExtUI : Op::ExtSI, {picked}, kI64);  // narrow indices are unsigned
   // Wrong indices are undefined in Triton; here they stay inside the tile.
   picked = emitOp(Op::AndI, {picked, {index(source.dim(axis) - 1), 0}}, kI64);
   // The other coordinates come from the result's index; sizes other than along the axis agree, or the source's is larger.

@@ -149,7 +149,7 @@ def compare(got, wanted, tolerance):
         with np.errstate(invalid="ignore"):
             finite = np.abs(y[np.isfinite(y)])
             size = np.maximum(np.abs(y), finite.mean() if finite.size else 0)
-            # Signed zeros and NaN payloads may differ: -x is a negation here, and was 0 - x in Triton 3.6.
+            # NaN payloads may differ, and signed zeros.
             same = (x == y) | (np.isnan(x) & np.isnan(y)) | (np.abs(x - y) <= tolerance * size)
         if not same.all():
             i = int(np.argmin(same))

@@ -15,6 +15,8 @@ Result<Tensor> CodeGen::scalarConstant(const Val& number, DType type, Loc loc, c
     }
     return error(Err::Type, loc).says("a number cannot be a ", type);
   }
+  // As in stock Triton, whatever equals zero is the zero of the type: -0.0 is +0.0, and 0.0 an integer.
+  if (number.asDouble() == 0 && (type.isInt() || type.isFloat())) return tensor(b_.constant(ir, 0), shaped);
   if (type.isInt()) {
     if (type.isBool()) return tensor(b_.constant(ir, truthy(number)), shaped);
     if (!number.isInt()) return error(Err::Type, loc).says("the float ", repr(number), " cannot be an ", type).hint("write an integer, or cast");
@@ -59,6 +61,8 @@ Result<Tensor> CodeGen::toTensor(const Val& v, Loc loc) {
 Result<Tensor> CodeGen::memoryOperand(const Val& v, DType elem, const Shape& shape, Loc loc) {
   if (v.isNumber()) {
     DType own = TRY(numberType(v, loc));
+    // A float is an fp32 first, also where fp64 memory could hold more of its digits.
+    if (elem.is(Prim::F64) && own.is(Prim::F32)) return scalarConstant(Val::floating(static_cast<float>(v.real)), elem, loc, shape);
     bool exact = (elem.isStandardFloat() && own.bits() <= 32) || (elem.isInt() && !elem.isBool() && own.isInt() && own.bits() <= elem.bits() && v.number >= 0);
     if (exact) return scalarConstant(v, elem, loc, shape);
   }
@@ -288,7 +292,9 @@ Result<Tensor> CodeGen::shiftRight(const Val& va, const Val& vb, const Locs& loc
 }
 
 Result<Tensor> CodeGen::compare(const std::string& op, const Val& va, const Val& vb, const Locs& locs) {
-  auto [a, b] = TRY(operands(va, vb, {}, locs));
+  // Unlike in arithmetic, a number is a tensor of its own type first, and both sides are promoted: fp16 == 0.1 compares in fp32.
+  Tensor left = TRY(toTensor(va, locs.a)), right = TRY(toTensor(vb, locs.b));
+  auto [a, b] = TRY(operands(Val::of(left), Val::of(right), {}, locs));
   struct Row {
     std::string_view op;
     CmpFPred real;
@@ -321,9 +327,9 @@ Result<Tensor> CodeGen::minMax(bool maximum, bool propagate, const Val& va, cons
 Result<Tensor> CodeGen::negate(const Tensor& t, Loc loc) {
   DType s = t.type.scalar;
   if (s.isPointer()) return error(Err::Type, loc).says("a pointer cannot be negated");
-  if (s.isFloat()) return tensor(b_.make(Op::NegF, {t.value}), t.type);
+  // Triton up to 3.8 subtracts from zero, so -(+0.0) is +0.0.
   Tensor zero = zeroOf(t.type);
-  return tensor(b_.make(Op::SubI, {zero.value, t.value}), t.type);
+  return tensor(b_.make(s.isFloat() ? Op::SubF : Op::SubI, {zero.value, t.value}), t.type);
 }
 
 Result<Tensor> CodeGen::invert(const Tensor& t, Loc loc) {

@@ -260,6 +260,8 @@ Result<Val> CodeGen::bHistogram(Bound& a) {
   if (t.type.shape.size() != 1 || !t.type.scalar.isInt()) return error(Err::Type, a.loc(0)).says("tl.histogram takes integers along one axis, but this is ", t.type);
   Shape bins = TRY(shapeOf(a[1], a.loc(1)));
   if (bins.size() != 1) return error(Err::Shape, a.loc(1)).says("the number of bins must be one integer");
+  // The operation takes its operand as signed.
+  if (t.type.scalar.isUnsigned() && t.type.scalar.bits() < 32) t = widenTo(t, Prim::I32);
   std::vector<Value*> values{t.value};
   if (a.given(2)) {
     Tensor mask = TRY(broadcastTo(TRY(tensorOf(a, 2)), t.type.shape, a.loc(2)));

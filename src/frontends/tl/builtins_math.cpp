@@ -101,10 +101,12 @@ Result<Val> CodeGen::bFdiv(Bound& a) {
   bool precise = a.info->op == Op::PreciseDivF;
   for (size_t i : {0u, 1u}) {
     const Tensor& t = i ? y : x;
+    if (precise && a[i].isNumber()) continue;  // promoted below
     if (!t.type.scalar.isFloat() || (precise && !t.type.scalar.is(Prim::F32)))
       return error(Err::Type, a.loc(i)).says("`", a.info->name, "` takes ", precise ? "fp32" : "floats", ", but this is ", t.type);
   }
   auto [l, r] = TRY(operands(Val::of(x), Val::of(y), {.arithmetic = precise, .divide = true}, {a.call, a.loc(0), a.loc(1)}));
+  if (precise && !l.type.scalar.is(Prim::F32)) return error(Err::Type, a.call).says("`", a.info->name, "` takes fp32, but these are ", l.type);
   if (!(l.type == r.type))
     return error(Err::Type, a.call).says("`fdiv` takes two tensors of one type, but these are ", l.type, " and ", r.type).hint("cast one of them with `.to(...)`");
   return Val::of(tensor(b_.make(a.info->op, {l.value, r.value}), l.type));
@@ -114,6 +116,7 @@ Result<Val> CodeGen::bUmulhi(Bound& a) {
   Tensor x = TRY(tensorOf(a, 0)), y = TRY(tensorOf(a, 1));
   for (size_t i : {0u, 1u}) {
     DType s = (i ? y : x).type.scalar;
+    if (a[i].isNumber() && s.isInt()) continue;  // promoted below
     if (!s.isInt() || s.bits() < 32) return error(Err::Type, a.loc(i)).says("`", a.info->name, "` takes 32- or 64-bit integers, but this is ", (i ? y : x).type);
   }
   auto [l, r] = TRY(operands(Val::of(x), Val::of(y), {}, {a.call, a.loc(0), a.loc(1)}));

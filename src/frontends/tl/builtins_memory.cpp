@@ -96,6 +96,7 @@ Result<Val> CodeGen::bLoad(Bound& a) {
 Result<Val> CodeGen::bStore(Bound& a) {
   if (a[0].is(VK::Desc)) return error(Err::Type, a.loc(0)).says("a tensor descriptor is written with its own method").hint("`desc.store([...], value)`");
   if (a[0].is(VK::BlockPtr)) {
+    if (a[0].tensor.type.scalar.isConst) return error(Err::Type, a.loc(0)).says("this pointer is a tl.const, which cannot be stored to");
     Tensor value = TRY(memoryOperand(a[1], a[0].type.scalar, a[0].type.shape, a.loc(1)));
     if (a.given(2)) return error(Err::Type, a.loc(2)).says("a store by a block pointer takes no mask").hint("`boundary_check=(0, 1)` guards its edges");
     const TType& type = a[0].type;
@@ -109,7 +110,7 @@ Result<Val> CodeGen::bStore(Bound& a) {
   }
   Tensor ptr = TRY(tensorOf(a, 0));
   if (!ptr.type.scalar.isPointer()) return error(Err::Type, a.loc(0)).says("tl.store takes pointers, but this is ", ptr.type).hint("add the offsets to a pointer argument: `out_ptr + offsets`");
-  if (ptr.type.scalar.isConst) return error(Err::Type, a.loc(0)).says("this is a pointer to constant memory, which cannot be stored to");
+  if (ptr.type.scalar.isConst) return error(Err::Type, a.loc(0)).says("this pointer is a tl.const, which cannot be stored to");
   Tensor value = TRY(memoryOperand(a[1], ptr.type.scalar.pointee(), ptr.type.shape, a.loc(1)));
   if (a.present(3) && truthy(a[3])) return error(Err::Type, a.loc(3)).says("boundary_check is for block pointers, but this is ", ptr.type).hint("use `mask=`");
   Tensor mask;
@@ -184,7 +185,7 @@ Result<Tensor> CodeGen::floatAtomic(bool maximum, const Tensor& ptr, const Tenso
 Result<Val> CodeGen::bAtomicRmw(Bound& a) {
   Tensor ptr = TRY(tensorOf(a, 0));
   if (!ptr.type.scalar.isPointer()) return error(Err::Type, a.loc(0)).says("`", a.info->name, "` takes pointers, but this is ", ptr.type);
-  if (ptr.type.scalar.isConst) return error(Err::Type, a.loc(0)).says("this is a pointer to constant memory, which cannot be stored to");
+  if (ptr.type.scalar.isConst) return error(Err::Type, a.loc(0)).says("this pointer is a tl.const, which cannot be stored to");
   DType elem = ptr.type.scalar.pointee();
   Tensor val = TRY(memoryOperand(a[1], elem, ptr.type.shape, a.loc(1)));
   Rmw op = static_cast<Rmw>(a.info->tag);
@@ -219,6 +220,7 @@ Result<Val> CodeGen::bAtomicRmw(Bound& a) {
 Result<Val> CodeGen::bAtomicCas(Bound& a) {
   Tensor ptr = TRY(tensorOf(a, 0)), cmp = TRY(tensorOf(a, 1)), val = TRY(tensorOf(a, 2));
   if (!ptr.type.scalar.isPointer()) return error(Err::Type, a.loc(0)).says("`atomic_cas` takes pointers, but this is ", ptr.type);
+  if (ptr.type.scalar.isConst) return error(Err::Type, a.loc(0)).says("this pointer is a tl.const, which cannot be stored to");
   DType elem = ptr.type.scalar.pointee();
   if (elem.bits() != 16 && elem.bits() != 32 && elem.bits() != 64) return error(Err::Type, a.loc(0)).says("`atomic_cas` takes elements of 16, 32 or 64 bits, not ", elem);
   // Numbers take the type of the memory; a tensor must have it already.

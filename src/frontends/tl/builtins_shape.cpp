@@ -44,7 +44,8 @@ Result<Val> CodeGen::bFull(Bound& a) {
 
 Result<Val> CodeGen::bCat(Bound& a) {
   Tensor x = TRY(tensorOf(a, 0)), y = TRY(tensorOf(a, 1));
-  if (x.type.shape.size() != 1 || !(x.type == y.type))
+  // As in stock Triton the IR's types must agree: int32 and uint32 join as the first.
+  if (x.type.shape.size() != 1 || x.type.ir() != y.type.ir())
     return error(Err::Shape, a.call).says("tl.cat joins two tensors of one axis and one type, but these are ", x.type, " and ", y.type);
   if (!a.given(2) || !TRY(constantBool(a, 2, "can_reorder")))
     return error(Err::Unsupported, a.call).says("tl.cat may reorder elements, so it wants `can_reorder=True`").hint("`tl.join`, `tl.permute` and `tl.reshape` keep the order");
@@ -148,7 +149,7 @@ Result<Val> CodeGen::bReshape(Bound& a) {
 
 Result<Val> CodeGen::bJoin(Bound& a) {
   auto [x, y] = TRY(broadcast(TRY(tensorOf(a, 0)), TRY(tensorOf(a, 1)), {a.call, a.loc(0), a.loc(1)}));
-  if (x.type.scalar != y.type.scalar)
+  if (x.type.scalar.ir() != y.type.scalar.ir())
     return error(Err::Type, a.call).says("tl.join takes two tensors of one type, but these are ", x.type, " and ", y.type).label(a.loc(0), x.type).label(a.loc(1), y.type);
   bool scalars = !x.type.isBlock();
   if (scalars) {

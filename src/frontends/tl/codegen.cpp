@@ -132,6 +132,7 @@ Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, co
         if (n > kMaxNumel) return bad();
       } else if (c == ',' || c == ']') {
         if (!digits || !isPowerOfTwo(n)) return bad();
+        if (shape.size() == 5) return bad();
         shape.push_back(n);
         n = 0;
         digits = false;
@@ -246,6 +247,7 @@ Result<Func*> CodeGen::kernel() {
           .says("parameter `", p->text, isConstexpr ? "` has no value" : "` has no type")
           .hint(isConstexpr ? cat("give it one, as in -D ", p->text, "=1024") : cat("give it one in --signature, as in \"*fp32:16\" or \"i32\""));
     }
+    if (annotated == "const" && v.isTensor() && v.tensor.type.scalar.isPointer()) v.tensor.type.scalar.isConst = true;
     scope_[p->text] = v;
   }
   Block* entry = shared_.module.newBlock(func->body);
@@ -462,6 +464,9 @@ Result<Bound> CodeGen::bindBuiltin(const BuiltinInfo& info, const Args& args) {
 
 Result<Val> CodeGen::callBuiltin(const BuiltinInfo& info, const Args& args) {
   Bound bound = TRY(bindBuiltin(info, args));
+  bool emits = findBuiltin(info.name) == &info || findLibdevice(info.name) == &info || findDescMethod(info.name) == &info;
+  if (!b_.block() && emits && info.run != &CodeGen::bIgnored && info.run != &CodeGen::bGetIntDtype && info.run != &CodeGen::bIterator && info.run != &CodeGen::bStaticPrint)
+    return error(Err::Unsupported, args.call).says("`tl.", info.name, "` runs in a kernel: it cannot make a global or a default value").hint("call it inside the @triton.jit function");
   b_.setLoc(args.call);
   return (this->*info.run)(bound);
 }

@@ -348,12 +348,8 @@ Result<void> CodeGen::forStatement(const Node* n) {
   };
   Tensor lo = TRY(bound1(lower, lowerLoc, "lower bound")), hi = TRY(bound1(upper, upperLoc, "upper bound")), by = TRY(bound1(step, stepLoc, "step"));
   DType type = TRY(promoteInts(TRY(promoteInts(lo.type.scalar, hi.type.scalar)), by.type.scalar));
-  // Triton extends each bound by the sign of the common type, not of its own.
-  auto widen = [&](const Tensor& t) {
-    int from = t.type.scalar.bits();
-    if (from == type.bits()) return t.value;
-    return b_.cast(from > type.bits() ? Op::TruncI : type.isSigned() && from > 1 ? Op::ExtSI : Op::ExtUI, t.value, type.ir());
-  };
+  // Each bound keeps its value: a uint8 of 200 counts to 200. (Triton 3.6 extends it by the sign of the common type, to -56.)
+  auto widen = [&](const Tensor& t) { return widenTo(t, type.prim).value; };
   Value *lowerValue = widen(lo), *upperValue = widen(hi), *stepValue = widen(by);
 
   std::vector<std::string> names = carried(body, nullptr, target->text);

@@ -112,7 +112,7 @@ Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, co
     default: break;
   }
   if (v.isNumber() && (name == "dtype" || name == "shape" || name == "to"))
-    return error(Err::Type, at).says("`", unparse(n->kid(0)), "` is ", v, ", which has no `", name, "`").hint("`tl.to_tensor(x)` makes a tensor of it");
+    return error(Err::Type, at).says("`", unparse(n->kid(0)), "` is ", v, ", which has no `", name, "`").hint(name == "to" ? cat("cast it: `tl.cast(", unparse(n->kid(0)), ", tl.int64)`") : "");
   std::string near = nearest(name, known);
   return error(Err::UnknownName, at).says(v, " has no member `", name, "`").meant(near);
 }

@@ -174,6 +174,7 @@ Result<void> CodeGen::with(const Node* n) {
   for (size_t i = 0; i + 1 < n->kids.size(); i += 2) {
     const Node* item = n->kids[i];
     if (item->kind != Kind::Call) return error(Err::Unsupported, item->loc).says("`with` takes a call of one of Triton's contexts");
+    TRY(eval(item->kid(0)));
     for (size_t k = 1; k < item->kids.size(); ++k) TRY(eval(item->kids[k]->kind == Kind::Keyword ? item->kids[k]->kid(0) : item->kids[k]));
     if (n->kids[i + 1]) CHECK_OK(assign(n->kids[i + 1], Val::none()));
   }

@@ -132,6 +132,7 @@ void append(std::string& out, const Shape& shape) { out += listText(shape.dims()
 
 std::string mangle(const TType& type) {
   std::string out(type.scalar.pointers, 'P');
+  if (type.scalar.isConst) out += 'k';
   out += of(type.scalar.prim).mangled;
   if (type.shape.empty()) return out;
   out += 'S';

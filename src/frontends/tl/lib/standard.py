@@ -44,9 +44,10 @@ def sigmoid(x):
 @triton.jit
 def softmax(x, dim=None, keep_dims=False, ieee_rounding=False):
     axis: tl.constexpr = 0 if dim is None else dim
-    shifted = x - max(x, axis, keep_dims=keep_dims)
+    # Always with the axis kept, or rows would be divided by another row's sum (as in Triton 3.6).
+    shifted = x - max(x, axis, keep_dims=True)
     powers = tl.exp(shifted)
-    total = sum(powers, axis, keep_dims=keep_dims)
+    total = sum(powers, axis, keep_dims=True)
     return tl.fdiv(powers, total, ieee_rounding)
 
 
