@@ -121,6 +121,7 @@ else
 fi
 if has triton; then
   run tl_vs_triton .venv/bin/python tests/differential/tl_vs_triton.py
+  run libdevice .venv/bin/python tests/differential/libdevice.py
   run operators .venv/bin/python tests/differential/operators.py
 else
   echo "tl_vs_triton skipped: no stock Triton in .venv (scripts/setup.sh --tests)"

@@ -18,10 +18,19 @@ namespace {
 constexpr double kInf = std::numeric_limits<double>::infinity(), kPi = 3.14159265358979323846, kSqrt2 = 1.41421356237309504880;
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-// The inverse of erfc, by Newton's method on its logarithm; of erf where the argument is small.
+// The inverses of erf, by Newton's method where it is about linear, and of erfc, by halving.
+double erfcinv(double x);
+double erfinv(double x) {
+  if (std::isnan(x) || x < -1 || x > 1) return kNan;
+  if (std::fabs(x) > 0.5) return std::copysign(erfcinv(1 - std::fabs(x)), x);
+  double y = x * std::sqrt(kPi) / 2;
+  for (int k = 0; k < 60; ++k) y -= (std::erf(y) - x) / (2 / std::sqrt(kPi) * std::exp(-y * y));
+  return x == 0 ? x : y;
+}
 double erfcinv(double x) {
   if (std::isnan(x) || x < 0 || x > 2) return kNan;
   if (x == 0 || x == 2) return x == 0 ? kInf : -kInf;
+  if (x > 0.5 && x < 1.5) return erfinv(1 - x);
   if (x > 1) return -erfcinv(2 - x);
   double low = 0, high = 28;  // erfc(28) is below the least double
   for (int k = 0; k < 200 && high > std::nextafter(low, kInf); ++k) {
@@ -29,13 +38,6 @@ double erfcinv(double x) {
     (std::erfc(middle) > x ? low : high) = middle;
   }
   return low;
-}
-double erfinv(double x) {
-  if (std::isnan(x) || x < -1 || x > 1) return kNan;
-  if (std::fabs(x) > 0.5) return std::copysign(erfcinv(1 - std::fabs(x)), x);
-  double y = x * std::sqrt(kPi) / 2;
-  for (int k = 0; k < 60; ++k) y -= (std::erf(y) - x) / (2 / std::sqrt(kPi) * std::exp(-y * y));
-  return x == 0 ? x : y;
 }
 
 double erfcx(double x) {

@@ -216,12 +216,13 @@ Num tgamma(Num x) {
   // The power in two halves: it overflows before gamma does.
   Num half = base.make(Op::PowF, (z + 0.5) / 2);
   Num y = half * exp(-base) * half * (2.5066282746310002 * lanczosSum(z));
+  y = choose(z > (isF64(x) ? 170.7 : 34.05), kInf, y);
   y = choose(isLow, kPi / (sinOrCosPi(x, false) * y), y);
   // Whole numbers are exact up to where their factorials are.
   Num isWhole = x == floor(x);
   y = choose(isWhole & (x > 0) & (x < 24), y.make(Op::RoundEven), y);
   y = choose(x == 0, copySign(x.of(kInf), x), choose(isWhole & (x < 0), kNan, y));
-  return choose(x > (isF64(x) ? 171.7 : 35.05), kInf, choose((x == -kInf) | isNan(x), kNan, y));
+  return choose((x == -kInf) | isNan(x), kNan, choose(x == kInf, kInf, y));
 }
 
 Num normCdf(Num x) {

@@ -72,14 +72,14 @@ Functions miller(Builder* b, Num z) {
   Functions f;
   f.j0 = out[1] / norm;
   f.j1 = out[5] / norm;
-  Num logarithm = log(z / 2);
+  Num logarithm = log(z) - std::numbers::ln2;
   f.y0 = 2 / kPi * (logarithm + kGamma) * f.j0 - 4 / kPi * (out[3] / norm);
   f.y1 = -2 / kPi * f.j0 / z + 2 / kPi * (logarithm + (kGamma - 1)) * f.j1 - 2 / kPi * (out[4] / norm);
   return f;
 }
 
 Functions tiny(Num z) {
-  Num s = z * z / 4, logarithm = log(z / 2);
+  Num s = z * z / 4, logarithm = log(z) - std::numbers::ln2;
   Functions f;
   f.j0 = 1 - s + s * s / 4;
   f.j1 = z / 2 * (1 - s / 2);
@@ -150,7 +150,7 @@ Num modified(Builder* b, Num x, int order) {
     return c;
   });
   Num half = exp(far / 2);
-  Num big = choose(far == kInf, kInf, half * (half * (expansion[1] / sqrt(2 * kPi * far))));
+  Num big = choose(half == kInf, kInf, half * (half * (expansion[1] / sqrt(2 * kPi * far))));
   Num y = choose(isNan(x), x, choose(isLarge, big, small));
   return order ? copySign(y, x) : y;
 }

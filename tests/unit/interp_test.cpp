@@ -91,7 +91,11 @@ TEST(Libdevice, Spellings) {
   EXPECT_EQ(resolveLibdevice("__nv_erff")->name, "erf");
   EXPECT_EQ(resolveLibdevice("__nv_fmodf")->name, "fmod");
   EXPECT_EQ(resolveLibdevice("__nv_log2f")->name, "log2");
-  EXPECT_FALSE(resolveLibdevice("__nv_j0f"));
+  EXPECT_EQ(resolveLibdevice("__nv_dadd_rz")->direction, Direction::Zero);
+  EXPECT_TRUE(resolveLibdevice("__nv_ull2float_ru")->isUnsigned);
+  EXPECT_EQ(resolveLibdevice("__nv_norm3df")->name, "norm3d");
+  EXPECT_FALSE(resolveLibdevice("__nv_j2f"));
+  EXPECT_FALSE(resolveLibdevice("__nv_float2float_rz"));
 }
 
 TEST(Interp, CountsTraffic) {

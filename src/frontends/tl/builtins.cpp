@@ -215,10 +215,9 @@ struct BuiltinTable {
       {"ldexp", "x y", &G::bLibdevice, false, Op::Poison, FloatInt},
       {"signbit", "x", &G::bLibdevice, false, Op::Poison, FloatToI32},
       {"ffs", "x", &G::bLibdevice, false, Op::Poison, IntCount},
-      {"mulhi", "x y", &G::bUmulhi, false, Op::MulHiUI},
       {"umulhi", "x y", &G::bUmulhi, false, Op::MulHiUI},
       // By the types of their arguments: builtins_libdevice.cpp has the rows.
-      {"byte_perm", "x y z", &G::bLibdeviceRow, false}, {"mul24", "x y", &G::bLibdeviceRow, false}, {"brev", "x", &G::bLibdeviceRow, false},
+      {"byte_perm", "x y z", &G::bLibdeviceRow, false}, {"mul24", "x y", &G::bLibdeviceRow, false}, {"mulhi", "x y", &G::bLibdeviceRow, false}, {"brev", "x", &G::bLibdeviceRow, false},
       {"sad", "x y z", &G::bLibdeviceRow, false}, {"rcp64h", "x", &G::bLibdeviceRow, false}, {"saturatef", "x", &G::bLibdeviceRow, false},
       {"fma_rz", "x y z", &G::bLibdeviceRow, false}, {"fma_rd", "x y z", &G::bLibdeviceRow, false}, {"fma_ru", "x y z", &G::bLibdeviceRow, false},
       {"div_rn", "x y", &G::bLibdeviceRow, false}, {"div_rz", "x y", &G::bLibdeviceRow, false}, {"div_rd", "x y", &G::bLibdeviceRow, false},

@@ -13,7 +13,8 @@ struct Row {
   std::string_view name, types, symbol;
 };
 constexpr Row kRows[] = {
-    {"byte_perm", "iii>i", "__nv_byte_perm"}, {"mul24", "ii>i", "__nv_mul24"}, {"mul24", "uu>u", "__nv_umul24"}, {"brev", "i>i", "__nv_brev"},
+    {"byte_perm", "iii>i", "__nv_byte_perm"}, {"mulhi", "ii>i", "__nv_mulhi"}, {"mulhi", "uu>u", "__nv_umulhi"}, {"mulhi", "ll>l", "__nv_mul64hi"}, {"mulhi", "vv>v", "__nv_umul64hi"},
+    {"mul24", "ii>i", "__nv_mul24"}, {"mul24", "uu>u", "__nv_umul24"}, {"brev", "i>i", "__nv_brev"},
     {"brev", "l>l", "__nv_brevll"}, {"sad", "iiu>i", "__nv_sad"}, {"sad", "uuu>u", "__nv_usad"}, {"rcp64h", "d>d", "__nv_rcp64h"},
     {"saturatef", "f>f", "__nv_saturatef"}, {"fma_rz", "fff>f", "__nv_fmaf_rz"}, {"fma_rz", "ddd>d", "__nv_fma_rz"},
     {"fma_rd", "fff>f", "__nv_fmaf_rd"}, {"fma_rd", "ddd>d", "__nv_fma_rd"}, {"fma_ru", "fff>f", "__nv_fmaf_ru"}, {"fma_ru", "ddd>d", "__nv_fma_ru"},
