@@ -1,51 +1,8 @@
 // SPDX-License-Identifier: MIT
-// No text crashes the front-end for Python source: each kernel of the file is compiled, with the signature of its `# run:` line if any.
-#include <optional>
-
-#include "driver/driver.h"
-
-using namespace nereid;
-
-namespace {
-
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> out;
-  for (size_t begin = 0; begin <= text.size();) {
-    size_t comma = std::min(text.find(',', begin), text.size());
-    out.emplace_back(trim(text.substr(begin, comma - begin)));
-    begin = comma + 1;
-  }
-  return out;
-}
-
-void compileOne(const std::string& text, Request request) {
-  request.path = "fuzz.py";
-  request.read = [&](const std::string& path) { return path == "fuzz.py" ? std::optional(text) : std::nullopt; };
-  Sources sources;
-  Diags diags;
-  auto m = frontEnd(sources, request, diags);
-  if (m)
-    (void)print(*m);
-  else
-    (void)diags.render(sources);
-}
-
-}  // namespace
+// No text crashes the front-end for Python source.
+#include "source.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  std::string text(reinterpret_cast<const char*>(data), size);
-  int kernels = 0;
-  for (size_t at = text.find("# run: "); at != std::string::npos && kernels < 8; at = text.find("# run: ", at + 1), ++kernels) {
-    std::string line = text.substr(at + 7, text.find('\n', at) - at - 7);
-    size_t a = line.find('|'), b = line.find('|', a == std::string::npos ? a : a + 1), c = line.find('|', b == std::string::npos ? b : b + 1);
-    if (c == std::string::npos) continue;
-    Request request;
-    request.kernel = std::string(trim(std::string_view(line).substr(0, a)));
-    request.signature = split(std::string_view(line).substr(a + 1, b - a - 1));
-    for (const std::string& constant : split(std::string_view(line).substr(b + 1, c - b - 1)))
-      if (size_t equals = constant.find('='); equals != std::string::npos) request.constants[constant.substr(0, equals)] = constant.substr(equals + 1);
-    compileOne(text, std::move(request));
-  }
-  if (kernels == 0) compileOne(text, {.signature = {"*fp32:16", "i32", "16"}});
+  nereid::compileAll(data, size, [](const nereid::Module& m) { (void)print(m); });
   return 0;
 }

@@ -4,23 +4,9 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "driver/driver.h"
-#include "frontends/ttir/ttir.h"
+#include "backends.h"
 
 using namespace nereid;
-
-namespace {
-
-bool hasLargeTile(const Module& m) {
-  bool large = false;
-  for (auto& f : m.funcs)
-    walk(f->body, [&](const Inst& i) {
-      for (const Value* v : i.results) large |= v->type.isShaped() && v->type.bits() > 10;
-    });
-  return large;
-}
-
-}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   auto parse = [](std::string text, Sources& sources, Diags& diags) {

@@ -126,6 +126,7 @@ if has triton; then
 else
   echo "tl_vs_triton skipped: no stock Triton in .venv (scripts/setup.sh --tests)"
 fi
+run asan scripts/asan.sh
 run web_in_node scripts/web.sh test node
 run web_in_chromium scripts/web.sh test chromium
 
