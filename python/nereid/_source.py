@@ -59,7 +59,8 @@ def _triton_module(name):
 
 
 class Files:
-    """Files for one kernel. `entry` is the path of the kernel's; `watched` what must not change: (dict, name, value)."""
+    """Files for one kernel. `entry` is the path of the kernel's; `watched` are the names that it depends on: (dict or cell, name, value, redefinable).
+    Constants must not change; a function or class that is redefined compiles the kernel again."""
 
     def __init__(self, kernel, constants=None):
         self._numbers, self._texts, self._keep = {}, [], []
@@ -89,10 +90,9 @@ class Files:
         lines, first = source_lines(fn)
         tree = ast.parse(textwrap.dedent("".join(lines)))
         names = dict(fn.__globals__)
-        watched = fn.__globals__
-        if fn.__closure__:
-            names.update({name: cell.cell_contents for name, cell in zip(fn.__code__.co_freevars, fn.__closure__) if _filled(cell)})
-        footer = self._bindings(tree, names, watched)
+        cells = {name: cell for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or ()) if _filled(cell)}
+        names.update({name: cell.cell_contents for name, cell in cells.items()})
+        footer = self._bindings(tree, names, fn.__globals__, cells)
         footer.append(f"{fn.__name__} = __triton.jit({fn.__name__})")
         for name, value in (constants or {}).items():
             text = literal(value, lambda v: self._named(v, footer))
@@ -121,7 +121,7 @@ class Files:
             return number
         lines, first = inspect.getsourcelines(cls)
         module = sys.modules.get(cls.__module__)
-        footer = self._bindings(ast.parse(textwrap.dedent("".join(lines))), vars(module) if module else {}, None)
+        footer = self._bindings(ast.parse(textwrap.dedent("".join(lines))), vars(module) if module else {}, vars(module) if module else {})
         self._finish(number, lines, max(first, 1), footer, inspect.getsourcefile(cls) or "")
         return number
 
@@ -134,6 +134,7 @@ class Files:
         for member in sorted(members):
             value = getattr(module, member, None)
             if value is not None:
+                self._watch(vars(module), member, value)
                 # modules in modules: what is used of them cannot be told apart by the name alone
                 inner = ast.parse(ast.unparse(tree).replace(f"{name}.{member}.", f"{member}.")) if isinstance(value, types.ModuleType) else tree
                 self._bind(member, value, inner, footer)
@@ -146,7 +147,17 @@ class Files:
             text += "\n"
         self._texts[number] = (text + "\n".join(footer) + "\n", _short(path))
 
-    def _bindings(self, tree, names, watched):
+    def _watch(self, holder, name, value):
+        if isinstance(value, _values.constexpr):
+            self.watched.append((holder, name, value, False))
+        elif isinstance(value, types.ModuleType):
+            if not _triton_module(value.__name__):
+                self.watched.append((holder, name, value, True))
+        elif isinstance(value, (type, types.FunctionType)) or type(value).__name__ in FUNCTIONS or hasattr(value, "fn") and hasattr(value, "run"):
+            if not _triton_module(value.__module__ or ""):
+                self.watched.append((holder, name, value, True))
+
+    def _bindings(self, tree, names, watched, cells=None):
         footer = ["import triton as __triton", "import triton.language as __tl"]
         used = _globals_in(tree)
         for node in ast.walk(tree):  # annotations in quotes
@@ -157,8 +168,8 @@ class Files:
             if name not in names:
                 continue
             self._bind(name, names[name], tree, footer)
-            if watched is not None and name in watched and isinstance(names[name], _values.constexpr):
-                self.watched.append((watched, name, names[name]))
+            if cells and name in cells or name in watched:
+                self._watch(cells[name] if cells and name in cells else watched, name, names[name])
         return footer
 
     def _named(self, value, footer):

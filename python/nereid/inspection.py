@@ -67,6 +67,7 @@ def _leaves(value):
 
 def _interpretable(kernel, grid, args, kwargs, target):
     """A kernel for the target, its grid, and [(bits, bytes)] of its arguments."""
+    kernel.check_call(*args, **kwargs)
     signature, constants, bits, debug = kernel.describe_call(*args, **kwargs)
     compiled = _core.compile(**kernel._request(signature, constants, debug, target))
     values = kernel.bind(*args, **kwargs)

@@ -91,7 +91,7 @@ class JITFunction(_core.Launcher, KernelInterface):
         self.noinline, self.launch_metadata = bool(noinline), launch_metadata
         self.debug = bool(debug) or os.environ.get("TRITON_DEBUG") == "1"
         self.pre_run_hooks = []
-        self._files = None
+        self._files, self._watched = None, set()
         self._last = None  # signature and constants of what was compiled last
 
     def __call__(self, *args, **kwargs):
@@ -141,14 +141,24 @@ class JITFunction(_core.Launcher, KernelInterface):
     def _sources(self, constants):
         """The files, and the constants as the compiler reads them."""
         texts = {name: _source.literal(value) for name, value in constants.items()}
+        self.refresh()
         if None in texts.values():  # functions: the files have to name them
-            files = _source.Files(self, {name: value for name, value in constants.items() if texts[name] is None})
-            return files, texts | files.constants
+            return self._watching(_source.Files(self, {name: value for name, value in constants.items() if texts[name] is None}), texts)
         if self._files is None:
-            self._files = _source.Files(self)
-            for watched in self._files.watched:
-                self.watch(*watched)
+            self._files = self._watching(_source.Files(self), {})[0]
         return self._files, texts
+
+    def _watching(self, files, texts):
+        for watched in files.watched:
+            key = id(watched[0]), watched[1]
+            if key not in self._watched:
+                self._watched.add(key)
+                self.watch(*watched)
+        return files, texts | files.constants
+
+    def _redefined(self):
+        """Called where a function or class that the kernel uses has been redefined."""
+        self._files, self._watched = None, set()
 
     def _request(self, signature, constants, debug, target="cpu"):
         files, texts = self._sources(constants)

@@ -206,7 +206,14 @@ NB_MODULE(_core, m) {
         return nb::make_tuple(signature, nb::steal(constants.release()), bits, bound.debug);
       }, "signature, constants, bits of the arguments, and whether to keep assertions")
       .def("forget", &Launcher::forget)
-      .def("watch", [](Launcher& l, nb::dict dict, nb::str name, nb::object value) { l.watch(dict.ptr(), name.ptr(), value.ptr()); })
+      .def("check_call", [](Launcher& l, nb::args args, nb::kwargs kwargs) {
+        Arguments a(args, kwargs);
+        if (!l.checkCall(a.values.data(), a.count, a.names.get())) throw nb::python_error();
+      }, "raises where a launch does not pass the strides of an array that is not contiguous")
+      .def("refresh", [](nb::handle self) {
+        if (!nb::inst_ptr<Launcher>(self)->refresh(self.ptr())) throw nb::python_error();
+      }, "forgets what was compiled where a function that the kernel uses has been redefined")
+      .def("watch", [](Launcher& l, nb::object holder, nb::str name, nb::object value, bool redefinable) { l.watch(holder.ptr(), name.ptr(), value.ptr(), redefinable); })
       .def_prop_ro("compiled", &Launcher::size)
       .def_rw("slow", &Launcher::slow)
       .def_rw("debug", &Launcher::debug)
