@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 
-from . import _cache, _core, _source
+from . import _cache, _core, _source, inspection, knobs
 from .errors import CompileError
 from .jit import JITFunction, KernelInterface
 from .testing import do_bench as _do_bench
@@ -62,7 +62,7 @@ class Autotuner(KernelInterface):
 
     def _copied(self, values):
         """What puts the arrays that a kernel changes back as they are now."""
-        saved = [(values[name], _copy(values[name])) for name in self.restore_value]
+        saved = [(values[name], _copy(values[name])) for name in self.restore_value if values.get(name) is not None]
 
         def restore():
             for array, old in saved:
@@ -76,7 +76,8 @@ class Autotuner(KernelInterface):
 
         def call():
             for name in self.reset_to_zero:
-                _assign(values[name], 0)
+                if values.get(name) is not None:
+                    _assign(values[name], 0)
             restore()
             if config.pre_hook:
                 config.pre_hook(constants)
@@ -142,30 +143,33 @@ class Autotuner(KernelInterface):
                 configs = sorted(configs, key=lambda c: self.perf_model(**{**values, **c.all_kwargs()}))[:max(count, 1)]
         return configs
 
+    def _key(self, values):
+        """What configurations are chosen by: the arguments in `key`, and the types of arrays."""
+        return tuple(_hashable(values[k]) for k in self.keys if k in values) + tuple(about[2] for about in inspection._arrays(values.values()))
+
+    def chosen(self, args, kwargs):
+        """The fastest configuration for these arguments where it was measured, else the first."""
+        if not args:
+            return self.best_config or self.configs[0]
+        values = self._arguments(args, kwargs)
+        return self.cache.get(self._key(values)) or self._pruned(values)[0]
+
+    def prepare(self, args, kwargs):
+        """Runs the hook of the configuration that a launch with these arguments takes."""
+        config = self.chosen(args, kwargs)
+        if config.pre_hook:
+            config.pre_hook({**self._arguments(args, kwargs), **config.all_kwargs()})
+
     def run(self, *args, grid, warmup=False, **kwargs):
         values = self._arguments(args, kwargs)
         if len(self.configs) > 1:
-            key = tuple(values[k] for k in self.keys if k in values) + tuple(_core.array(v)[2] for v in values.values() if not isinstance(v, (int, float, str, tuple)) and _core.array(v))
+            key = self._key(values)
             config = self.cache.get(key)
             if config is None:
-                if warmup:
-                    config = self.configs[0]
+                if warmup or knobs.runtime.check:  # a launch that checks itself takes long enough without measuring
+                    config = self._pruned(values)[0]
                 else:
-                    configs = self._pruned(values)
-                    place = self._place(configs, key)
-                    timings = self._stored(place, configs)
-                    if timings is None:
-                        before = time.perf_counter()
-                        timings = {c: self._measure(args, kwargs, c, grid, values) for c in configs}
-                        self.bench_time = time.perf_counter() - before
-                        self._store(place, timings)
-                    config = min(timings, key=lambda c: _first(timings[c]))
-                    if _first(timings[config]) == float("inf"):  # says why
-                        self.fn.run(*args, grid=grid, warmup=True, **{**kwargs, **config.all_kwargs()})
-                    self.configs_timings = timings
-                    self.cache[key] = config
-                    if os.environ.get("TRITON_PRINT_AUTOTUNING") == "1":
-                        print(f"autotuning of {self.__name__} for {key} took {self.bench_time:.2f} s; best: {config}")
+                    config = self._tuned(key, args, kwargs, grid, values)
         else:
             config = self.configs[0]
         self.best_config = config
@@ -173,8 +177,26 @@ class Autotuner(KernelInterface):
             config.pre_hook({**values, **config.all_kwargs()})
         return self.fn.run(*args, grid=grid, warmup=warmup, **{**kwargs, **config.all_kwargs()})
 
-    def emit(self, *args, **kwargs):
-        return self.fn.emit(*args, **kwargs)
+    def _tuned(self, key, args, kwargs, grid, values):
+        configs = self._pruned(values)
+        place = self._place(configs, key)
+        timings = self._stored(place, configs)
+        if timings is None:
+            before = time.perf_counter()
+            timings = {c: self._measure(args, kwargs, c, grid, values) for c in configs}
+            self.bench_time = time.perf_counter() - before
+            self._store(place, timings)
+        config = min(timings, key=lambda c: _first(timings[c]))
+        if _first(timings[config]) == float("inf"):  # says why
+            self.fn.run(*args, grid=grid, warmup=True, **{**kwargs, **config.all_kwargs()})
+        self.configs_timings = timings
+        self.cache[key] = config
+        if os.environ.get("TRITON_PRINT_AUTOTUNING") == "1":
+            print(f"autotuning of {self.__name__} for {key} took {self.bench_time:.2f} s; best: {config}")
+        return config
+
+    def emit(self, stage="ttir", *args, signature=None, **kwargs):
+        return _emit(self, stage, args, signature, kwargs)
 
 
 class Heuristics(KernelInterface):
@@ -188,8 +210,21 @@ class Heuristics(KernelInterface):
             kwargs[name] = value({**dict(zip(self.arg_names, args)), **kwargs})
         return self.fn.run(*args, grid=grid, warmup=warmup, **kwargs)
 
-    def emit(self, *args, **kwargs):
-        return self.fn.emit(*args, **kwargs)
+    def emit(self, stage="ttir", *args, signature=None, **kwargs):
+        return _emit(self, stage, args, signature, kwargs)
+
+
+def _emit(outer, stage, args, signature, kwargs):
+    kernel, constants = inspection.resolved(outer, args, kwargs, signature)
+    return kernel.emit(stage, *args, signature=signature, **(constants if args or signature is not None or not kernel._last else kwargs))
+
+
+def _hashable(value):
+    try:
+        hash(value)
+    except TypeError:
+        return repr(value)
+    return value
 
 
 def _first(timing):

@@ -116,7 +116,7 @@ class JITFunction(_core.Launcher, KernelInterface):
 
     def run(self, *args, grid, warmup=False, **kwargs):
         """What kernel[grid](...) does; with `warmup` it compiles alone."""
-        from . import knobs
+        from . import inspection, knobs
         if warmup:
             return self.kernel_for(*args, **kwargs)
         for hook in self.pre_run_hooks:
@@ -129,6 +129,8 @@ class JITFunction(_core.Launcher, KernelInterface):
         try:
             self.slow = False
             _core.set_hooks(False)
+            if knobs.runtime.check:
+                return inspection.checked_launch(self, grid, args, kwargs)
             return self[grid](*args, **kwargs)
         finally:
             self.slow = slow

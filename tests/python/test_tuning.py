@@ -16,6 +16,22 @@ from nereid import testing
 F32 = np.float32
 
 
+@pytest.mark.parametrize("extra", [None, 1, 1.5, "a", True, (1, 2), [1, 2], tl.float32])
+def test_any_argument_may_be_tuned_for(extra):
+    @nereid.autotune([nereid.Config({"N": 8}), nereid.Config({"N": 4})], key=["n", "EXTRA"], reset_to_zero=["bias"], restore_value=["bias"])
+    @nereid.jit
+    def kernel(x, bias, o, n, EXTRA: tl.constexpr, N: tl.constexpr):
+        i = tl.program_id(0) * N + tl.arange(0, N)
+        v = tl.load(x + i)
+        if bias is not None:
+            v += tl.load(bias + i)
+        tl.store(o + i, v)
+
+    x, o = np.ones(8, F32), np.zeros(8, F32)
+    kernel[lambda meta: (nereid.cdiv(8, meta["N"]), )](x, None, o, 8, extra)
+    assert list(o) == [1] * 8 and len(kernel.cache) == 1
+
+
 def tuned(calls=None, **options):
     @nereid.autotune(configs=[nereid.Config({"BLOCK": b}, num_warps=2) for b in (16, 64, 256)], key=["n"], **options)
     @nereid.jit
