@@ -21,18 +21,22 @@ class KernelInterface:
         return self.run(*map(_typed, args), grid=grid, warmup=True, **{k: _typed(v) for k, v in kwargs.items()})
 
 
-class _Mock:
-    """An array that has a type alone."""
+class MockTensor:
+    """An array that has a type alone, for kernel.warmup."""
 
-    def __init__(self, dtype):
-        self.dtype = dtype
+    def __init__(self, dtype, shape=None):
+        self.dtype, self.shape = dtype, shape
+
+    @staticmethod
+    def wrap_dtype(value):
+        return _typed(value)
 
     def data_ptr(self):
         return 0
 
 
 def _typed(value):
-    return _Mock(value) if isinstance(value, _values.dtype) or type(value).__module__ == "torch" and type(value).__name__ == "dtype" else value
+    return MockTensor(value) if isinstance(value, _values.dtype) or type(value).__module__ == "torch" and type(value).__name__ == "dtype" else value
 
 
 class Param:
@@ -106,6 +110,11 @@ class JITFunction(_core.Launcher, KernelInterface):
     @property
     def src(self):
         return "".join(_source.source_lines(self.fn)[0])
+
+    @property
+    def cache_key(self):
+        """A hash of the kernel's source and of what it uses."""
+        return _cache.key(_source.Files(self).list())
 
     def add_pre_run_hook(self, hook):
         """Calls hook(*args, **kwargs) before each launch."""
