@@ -65,6 +65,7 @@ class Files:
     def __init__(self, kernel, constants=None):
         self._numbers, self._texts, self._keep = {}, [], []
         self.watched = []
+        self._on_constants = False
         self.constants = {}
         self.entry = self._path(self._function(kernel, constants or {}))
 
@@ -82,7 +83,8 @@ class Files:
         self._texts.append(("", ""))
         return number
 
-    def _function(self, fn, constants=None):
+    def _function(self, fn, constants=None, on_constants=False):
+        """`on_constants`: a function of Python that works on constants."""
         fn = getattr(fn, "fn", fn)
         if id(fn) in self._numbers:
             return self._numbers[id(fn)]
@@ -92,13 +94,17 @@ class Files:
         names = dict(fn.__globals__)
         cells = {name: cell for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or ()) if _filled(cell)}
         names.update({name: cell.cell_contents for name, cell in cells.items()})
+        outer, self._on_constants = self._on_constants, on_constants
         footer = self._bindings(tree, names, fn.__globals__, cells)
+        self._on_constants = outer
         footer.append(f"{fn.__name__} = __triton.jit({fn.__name__})")
         for name, value in (constants or {}).items():
             text = literal(value, lambda v: self._named(v, footer))
             if text is None:
                 raise TypeError(f"`{name}`: a kernel cannot take {value!r} as a constant")
             self.constants[name] = text
+        if on_constants and first > 1:
+            lines, first = ["@constexpr_function\n", *lines], first - 1
         self._finish(number, lines, first, footer, fn.__code__.co_filename)
         return number
 
@@ -182,6 +188,8 @@ class Files:
     def _bind(self, name, value, tree, footer):
         if isinstance(value, _values.constexpr) or type(value).__name__ == "constexpr" and hasattr(value, "value"):
             text = literal(value)
+            if isinstance(value.value, types.FunctionType):
+                return footer.append(f"from {self._path(self._function(value.value, on_constants=True))[:-3]} import {value.value.__name__} as {name}")
             if text is None:
                 return self._bind(name, value.value, tree, footer)
             footer.append(f"{name} = __tl.constexpr({text})")
@@ -200,13 +208,15 @@ class Files:
             fn = value.fn
             if (fn.__module__ or "").startswith("triton.language"):
                 return footer.append(f"from triton.language import {fn.__name__} as {name}")
-            footer.append(f"from {self._path(self._function(fn))[:-3]} import {fn.__name__} as {name}")
+            footer.append(f"from {self._path(self._function(fn, on_constants=type(value).__name__ == 'ConstexprFunction'))[:-3]} import {fn.__name__} as {name}")
         elif hasattr(value, "fn") and hasattr(value, "run"):  # an autotuner around a kernel
             self._bind(name, value.fn, tree, footer)
         elif isinstance(value, types.FunctionType):
             module = _triton_module(value.__module__ or "")
             if module:  # nereid.cdiv and what else both sides have
                 footer.append(f"from {'triton.language' if module.startswith('triton.language') else 'triton'} import {value.__name__} as {name}")
+            elif self._on_constants:  # which calls any function
+                footer.append(f"from {self._path(self._function(value, on_constants=True))[:-3]} import {value.__name__} as {name}")
             elif (number := self._plain(value)) is not None:
                 footer.append(f"from {self._path(number)[:-3]} import {value.__name__} as {name}")
         elif getattr(builtins, name, None) is not value:

@@ -4,6 +4,8 @@ import functools
 import inspect
 import json
 import os
+import textwrap
+import weakref
 
 from . import _cache, _core, _source
 from .language import _values
@@ -109,7 +111,13 @@ class JITFunction(_core.Launcher, KernelInterface):
 
     @property
     def src(self):
-        return "".join(_source.source_lines(self.fn)[0])
+        """The source, from `def` on."""
+        lines = _source.source_lines(self.fn)[0]
+        return textwrap.dedent("".join(lines[next((i for i, line in enumerate(lines) if line.lstrip().startswith("def ")), 0):]))
+
+    @property
+    def __globals__(self):
+        return self.fn.__globals__
 
     @property
     def cache_key(self):
@@ -187,6 +195,7 @@ class JITFunction(_core.Launcher, KernelInterface):
         if kernel is None:
             kernel = _core.compile(**request)
             _cache.store(name, kernel)
+        kernel.launcher, kernel.constants = weakref.ref(self), dict(constants)
         if os.environ.get("NEREID_DUMP"):
             inspection.dump(os.environ["NEREID_DUMP"], self.fn.__name__, name, request)
         if knobs.runtime.jit_post_compile_hook:
@@ -224,6 +233,19 @@ class JITFunction(_core.Launcher, KernelInterface):
     def _repr_html_(self):
         from . import inspection
         return inspection.html(self)
+
+
+def _launch_compiled(kernel, grid):
+    """compiled[grid](...): with all arguments of the kernel, or without its constants."""
+
+    def launch(*args, stream=None):
+        fn = kernel.launcher()
+        if len(args) != len(fn.params):
+            args, rest = [], iter(args)
+            args = [kernel.constants[p.name] if p.is_constexpr else next(rest) for p in fn.params]
+        return fn[grid](*args)
+
+    return launch
 
 
 def _found(module, name):

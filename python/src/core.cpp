@@ -184,7 +184,8 @@ NB_MODULE(_core, m) {
     internalError = internal.release().ptr();
   });
 
-  nb::class_<Kernel>(m, "Kernel")
+  nb::class_<Kernel>(m, "Kernel", nb::dynamic_attr())
+      .def("__getitem__", [](nb::handle self, nb::handle grid) { return nb::module_::import_("nereid.jit").attr("_launch_compiled")(self, grid); })
       .def_prop_ro("about", &Kernel::about)
       .def("save",
            [](const Kernel& k) {

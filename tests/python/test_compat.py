@@ -149,3 +149,54 @@ assert torch.compiler.disable(lambda x: x + 1)(torch.ones(2)).sum() == 4
 torch.use_deterministic_algorithms(True)
 assert torch.compile(lambda x: x + 1)(torch.ones(2)).sum() == 4
 """)
+
+
+def test_what_libraries_ask_of_kernels(tmp_path):
+    run(tmp_path, """
+def marked(fn):
+    return fn
+
+@marked
+@triton.jit
+def scaled(x, o, n, S: tl.constexpr, N: tl.constexpr = 8):
+    i = tl.arange(0, N)
+    tl.store(o + i, tl.load(x + i, mask=i < n) * S)
+
+assert scaled.src.startswith("def scaled(x, o, n") and scaled.__globals__ is globals() and len(scaled.cache_key) == 64
+x, o = np.ones(8, np.float32), np.zeros(8, np.float32)
+compiled = scaled[(1,)](x, o, 8, 3)
+assert (o == 3).all()
+compiled[(1, 1, 1)](x * 2, o, 8)  # without its constants
+assert (o == 6).all()
+compiled[(1, 1, 1)](x * 3, o, 8, 3, 8)  # with them
+assert (o == 9).all()
+""")
+
+
+def test_functions_in_constexprs(tmp_path):
+    run(tmp_path, """
+def inner(n):
+    return n + EXTRA
+
+EXTRA = 5
+
+@tl.constexpr
+def decorated(n):
+    return inner(n) * 2
+
+def plain(n):
+    return n - 1
+
+wrapped = tl.constexpr(plain)
+
+@triton.jit
+def k(o, N: tl.constexpr):
+    a: tl.constexpr = decorated(N)
+    b: tl.constexpr = wrapped(N)
+    tl.store(o, a)
+    tl.store(o + 1, b)
+
+o = np.zeros(2, np.int32)
+k[(1,)](o, N=4)
+assert list(o) == [18, 3], o
+""")

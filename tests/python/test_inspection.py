@@ -222,7 +222,7 @@ def test_compile(tmp_path):
     # The command line writes the same.
     tool = os.path.join(os.path.dirname(__file__), "../../build/bin/nereid")
     if os.path.exists(tool):
-        (tmp_path / "k.py").write_text("import nereid\nimport nereid.language as tl\n\n" + softmax.src)
+        (tmp_path / "k.py").write_text("import nereid\nimport nereid.language as tl\n\n\n@nereid.jit\n" + softmax.src)
         subprocess.run([tool, "compile", str(tmp_path / "k.py") + ":softmax", "--signature", "*fp32:16,*fp32:16,i32,i32,128", "--target", "cpu,wasm,webgpu", "-o", str(tmp_path / "tool")], check=True)
         for name in ["kernels.d.ts"] + [n for a in made["artefacts"] for n in a["files"] if not n.endswith(".o")]:
             assert (tmp_path / "tool" / name).read_bytes() == (tmp_path / name).read_bytes(), name
