@@ -64,12 +64,12 @@ wasm: setup
 	@scripts/setup.sh --web
 	@scripts/wasm.sh
 
-# The npm package web/, and how large it is.
 # Optional: what others wrote, by wheels that it fetches; SUITES="tutorials liger".
 conformance: python
 	@scripts/setup.sh --tests
 	@scripts/conformance.sh $(SUITES)
 
+# The npm package web/, and how large it is.
 web:
 	@scripts/setup.sh --web
 	@scripts/web.sh build
