@@ -4,7 +4,7 @@ JOBS ?= $(shell nproc)
 # Warnings are errors in continuous integration.
 PRESET ?= $(if $(CI),ci,release)
 
-.PHONY: build python wheel demo test bench bench-web asan fuzz wasm web site serve setup clean
+.PHONY: build python wheel demo test conformance bench bench-web asan fuzz wasm web site serve setup clean
 
 # The Python extension is built where setup.sh --python was.
 PYTHON := $(if $(wildcard .venv/.has-nanobind*),-DNEREID_PYTHON=ON -DPython_EXECUTABLE=$(CURDIR)/.venv/bin/python)
@@ -63,6 +63,11 @@ fuzz: setup
 wasm: setup
 	@scripts/setup.sh --web
 	@scripts/wasm.sh
+
+# Optional: what others wrote, by wheels that it fetches; SUITES="tutorials liger".
+conformance: python
+	@scripts/setup.sh --tests
+	@scripts/conformance.sh $(SUITES)
 
 # The npm package web/, and how large it is.
 web:

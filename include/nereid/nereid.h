@@ -59,6 +59,14 @@ typedef struct {
   uint64_t bytes; /* of the array, for checking bounds; 0 for a scalar */
 } nereid_arg;
 
+/* An argument that is an array, for messages of checks. */
+typedef struct {
+  uint64_t base, bytes;          /* the memory that it covers; of strides below zero the base is not the address of the first element */
+  uint32_t element_bytes, rank;  /* rank 0 and no bytes: a scalar */
+  const int64_t *shape, *strides; /* strides in elements */
+  int written;                   /* whether it is known that the kernel stores to it */
+} nereid_array;
+
 typedef struct {
   uint32_t grid[3];
   int threads;      /* 0: as NEREID_NUM_THREADS or the machine says */
@@ -69,6 +77,9 @@ typedef struct {
   int runs;
   int check_races; /* interpreter only: report the first access that races with another program's */
   int (*interrupted)(void* user); /* called in the calling thread every 50 ms or so while the kernel runs; if it returns 1, the launch stops. May be null */
+  const nereid_array* arrays; /* interpreter only: one an argument, in place of the sizes in nereid_arg; may be null */
+  /* Interpreter only: after the launch, a line for each array that the kernel writes to, of which it left elements both unwritten and unread. May be null. */
+  void (*unwritten)(void* user, const char* line, size_t size);
 } nereid_launch_options;
 
 typedef struct nereid_kernel nereid_kernel;

@@ -59,11 +59,13 @@ def _triton_module(name):
 
 
 class Files:
-    """Files for one kernel. `entry` is the path of the kernel's; `watched` what must not change: (dict, name, value)."""
+    """Files for one kernel. `entry` is the path of the kernel's; `watched` are the names that it depends on: (dict or cell, name, value, redefinable).
+    Constants must not change; a function or class that is redefined compiles the kernel again."""
 
     def __init__(self, kernel, constants=None):
         self._numbers, self._texts, self._keep = {}, [], []
         self.watched = []
+        self._on_constants = False
         self.constants = {}
         self.entry = self._path(self._function(kernel, constants or {}))
 
@@ -81,7 +83,8 @@ class Files:
         self._texts.append(("", ""))
         return number
 
-    def _function(self, fn, constants=None):
+    def _function(self, fn, constants=None, on_constants=False):
+        """`on_constants`: a function of Python that works on constants."""
         fn = getattr(fn, "fn", fn)
         if id(fn) in self._numbers:
             return self._numbers[id(fn)]
@@ -89,16 +92,19 @@ class Files:
         lines, first = source_lines(fn)
         tree = ast.parse(textwrap.dedent("".join(lines)))
         names = dict(fn.__globals__)
-        watched = fn.__globals__
-        if fn.__closure__:
-            names.update({name: cell.cell_contents for name, cell in zip(fn.__code__.co_freevars, fn.__closure__) if _filled(cell)})
-        footer = self._bindings(tree, names, watched)
+        cells = {name: cell for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or ()) if _filled(cell)}
+        names.update({name: cell.cell_contents for name, cell in cells.items()})
+        outer, self._on_constants = self._on_constants, on_constants
+        footer = self._bindings(tree, names, fn.__globals__, cells)
+        self._on_constants = outer
         footer.append(f"{fn.__name__} = __triton.jit({fn.__name__})")
         for name, value in (constants or {}).items():
             text = literal(value, lambda v: self._named(v, footer))
             if text is None:
                 raise TypeError(f"`{name}`: a kernel cannot take {value!r} as a constant")
             self.constants[name] = text
+        if on_constants and first > 1:
+            lines, first = ["@constexpr_function\n", *lines], first - 1
         self._finish(number, lines, first, footer, fn.__code__.co_filename)
         return number
 
@@ -121,7 +127,7 @@ class Files:
             return number
         lines, first = inspect.getsourcelines(cls)
         module = sys.modules.get(cls.__module__)
-        footer = self._bindings(ast.parse(textwrap.dedent("".join(lines))), vars(module) if module else {}, None)
+        footer = self._bindings(ast.parse(textwrap.dedent("".join(lines))), vars(module) if module else {}, vars(module) if module else {})
         self._finish(number, lines, max(first, 1), footer, inspect.getsourcefile(cls) or "")
         return number
 
@@ -134,6 +140,7 @@ class Files:
         for member in sorted(members):
             value = getattr(module, member, None)
             if value is not None:
+                self._watch(vars(module), member, value)
                 # modules in modules: what is used of them cannot be told apart by the name alone
                 inner = ast.parse(ast.unparse(tree).replace(f"{name}.{member}.", f"{member}.")) if isinstance(value, types.ModuleType) else tree
                 self._bind(member, value, inner, footer)
@@ -146,7 +153,17 @@ class Files:
             text += "\n"
         self._texts[number] = (text + "\n".join(footer) + "\n", _short(path))
 
-    def _bindings(self, tree, names, watched):
+    def _watch(self, holder, name, value):
+        if isinstance(value, _values.constexpr):
+            self.watched.append((holder, name, value, False))
+        elif isinstance(value, types.ModuleType):
+            if not _triton_module(value.__name__):
+                self.watched.append((holder, name, value, True))
+        elif isinstance(value, (type, types.FunctionType)) or type(value).__name__ in FUNCTIONS or hasattr(value, "fn") and hasattr(value, "run"):
+            if not _triton_module(value.__module__ or ""):
+                self.watched.append((holder, name, value, True))
+
+    def _bindings(self, tree, names, watched, cells=None):
         footer = ["import triton as __triton", "import triton.language as __tl"]
         used = _globals_in(tree)
         for node in ast.walk(tree):  # annotations in quotes
@@ -157,8 +174,8 @@ class Files:
             if name not in names:
                 continue
             self._bind(name, names[name], tree, footer)
-            if watched is not None and name in watched and isinstance(names[name], _values.constexpr):
-                self.watched.append((watched, name, names[name]))
+            if cells and name in cells or name in watched:
+                self._watch(cells[name] if cells and name in cells else watched, name, names[name])
         return footer
 
     def _named(self, value, footer):
@@ -171,6 +188,8 @@ class Files:
     def _bind(self, name, value, tree, footer):
         if isinstance(value, _values.constexpr) or type(value).__name__ == "constexpr" and hasattr(value, "value"):
             text = literal(value)
+            if isinstance(value.value, types.FunctionType):
+                return footer.append(f"from {self._path(self._function(value.value, on_constants=True))[:-3]} import {value.value.__name__} as {name}")
             if text is None:
                 return self._bind(name, value.value, tree, footer)
             footer.append(f"{name} = __tl.constexpr({text})")
@@ -189,13 +208,15 @@ class Files:
             fn = value.fn
             if (fn.__module__ or "").startswith("triton.language"):
                 return footer.append(f"from triton.language import {fn.__name__} as {name}")
-            footer.append(f"from {self._path(self._function(fn))[:-3]} import {fn.__name__} as {name}")
+            footer.append(f"from {self._path(self._function(fn, on_constants=type(value).__name__ == 'ConstexprFunction'))[:-3]} import {fn.__name__} as {name}")
         elif hasattr(value, "fn") and hasattr(value, "run"):  # an autotuner around a kernel
             self._bind(name, value.fn, tree, footer)
         elif isinstance(value, types.FunctionType):
             module = _triton_module(value.__module__ or "")
             if module:  # nereid.cdiv and what else both sides have
                 footer.append(f"from {'triton.language' if module.startswith('triton.language') else 'triton'} import {value.__name__} as {name}")
+            elif self._on_constants:  # which calls any function
+                footer.append(f"from {self._path(self._function(value, on_constants=True))[:-3]} import {value.__name__} as {name}")
             elif (number := self._plain(value)) is not None:
                 footer.append(f"from {self._path(number)[:-3]} import {value.__name__} as {name}")
         elif getattr(builtins, name, None) is not value:

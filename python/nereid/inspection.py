@@ -3,9 +3,10 @@
 import html as _html
 import json
 import os
+import warnings
 
 from . import _core
-from .errors import CompileError
+from .errors import CompileError, LaunchError
 from .jit import JITFunction, jit, signature_items
 
 STAGES = ("ttir", "passes", "schedule", "lower", "llvm", "asm", "wat", "wgsl")
@@ -27,6 +28,30 @@ def _kernel(kernel):
     return kernel
 
 
+def resolved(kernel, args, kwargs, signature=None):
+    """The kernel inside autotuners and heuristics, and the keyword arguments with the constants that they choose: the configuration that was measured to be
+    the fastest, or else the first."""
+    kwargs = dict(kwargs)
+    while type(kernel).__name__ != "JITFunction":
+        if hasattr(kernel, "configs"):
+            config = kernel.chosen(args, kwargs) if hasattr(kernel, "chosen") else getattr(kernel, "best_config", None) or kernel.configs[0]
+            kwargs = {**config.kwargs, **kwargs}
+        elif isinstance(getattr(kernel, "values", None), dict) and (args or signature is not None):
+            for name, value in kernel.values.items():
+                if name in kwargs:
+                    continue
+                try:
+                    kwargs[name] = value({**dict(zip(kernel.arg_names, args)), **kwargs})
+                except Exception as e:
+                    if signature is None:
+                        raise
+                    raise TypeError(f"the heuristics of `{name}` need the arguments of a launch: give those, or {name}=...") from e
+        if not hasattr(kernel, "fn"):
+            break
+        kernel = kernel.fn
+    return _kernel(kernel), kwargs
+
+
 class Text(str):
     """A text that notebooks show as it is."""
 
@@ -40,6 +65,8 @@ class Text(str):
 def explain(kernel, *args, signature=None, **kwargs):
     """What became of a kernel on this processor: which operations share loops, which accesses are contiguous, which masks end a loop instead, what is
     kept in buffers, and why. Lines are those of the source. Arguments are those of a launch; or as `emit` takes them."""
+    if args or signature is not None:
+        kernel, kwargs = resolved(kernel, args, kwargs, signature)
     return Text(_kernel(kernel).emit("schedule", *args, signature=signature, **kwargs))
 
 
@@ -47,10 +74,13 @@ def explain(kernel, *args, signature=None, **kwargs):
 
 
 class Findings(list):
-    """What check() found: texts with lines of source. Empty where all is well."""
+    """What check() found: texts with lines of source. Empty where all is well. `unwritten` has a line for each array that the kernel writes to and of which it
+    left elements unwritten and unread, which is no fault where it writes to a part."""
+
+    unwritten = ()
 
     def __str__(self):
-        return "\n".join(self) if self else "no access out of bounds, no races"
+        return "\n".join([*(self or ["no access out of bounds, no races"]), *self.unwritten])
 
     __repr__ = __str__
 
@@ -65,31 +95,74 @@ def _leaves(value):
         yield value
 
 
-def _interpretable(kernel, grid, args, kwargs, target):
-    """A kernel for the target, its grid, and [(bits, bytes)] of its arguments."""
-    signature, constants, bits, debug = kernel.describe_call(*args, **kwargs)
-    compiled = _core.compile(**kernel._request(signature, constants, debug, target))
-    values = kernel.bind(*args, **kwargs)
-    sizes = {}
-    for value in values.values():
+def _arrays(values):
+    """What _core.array says of each array among the arguments and in them."""
+    for value in values:
         for leaf in _leaves(value):
             if leaf is not None and not isinstance(leaf, (bool, int, float, str)) and (about := _core.array(leaf)):
-                sizes[about[0]] = max(sizes.get(about[0], 1), about[1])
-    types = [p["type"] for p in json.loads(compiled.about)["parameters"]]
-    pairs = [(b, sizes.get(b, 1) if t.startswith("*") else 0) for b, t in zip(bits, types)]
-    return compiled, grid(values) if callable(grid) else grid, pairs
+                yield about
+
+
+def _interpretable(kernel, grid, args, kwargs):
+    """A kernel for the interpreter, its grid, and the bits and shapes of its arguments."""
+    kernel.check_call(*args, **kwargs)
+    signature, constants, bits, debug = kernel.describe_call(*args, **kwargs)
+    compiled = _core.compile(**kernel._request(signature, constants, debug, "interp"))
+    try:
+        known = {p["name"]: p.get("writes", False) for p in json.loads(kernel.kernel_for(*args, **kwargs).about)["parameters"]}
+    except CompileError:  # the interpreter runs more than this processor
+        known = {}
+    values = kernel.bind(*args, **kwargs)
+    arrays = {}
+    for address, size, _, read_only, _, shape, strides, element in _arrays(values.values()):
+        first = address - element * sum((n - 1) * s for n, s in zip(shape, strides) if s < 0)
+        if first not in arrays or size > arrays[first][1]:
+            arrays[first] = address, size, element, shape, strides, read_only
+    shapes = []
+    for parameter, b in zip(json.loads(compiled.about)["parameters"], bits):
+        if not parameter["type"].startswith("*"):
+            shapes.append(None)
+            continue
+        writes = known.get(parameter["name"], False)
+        *about, read_only = arrays.get(b, (b, 1, 1, [], [], False))
+        if writes and read_only:
+            raise ValueError(f"`{parameter['name']}` is read-only, but the kernel writes to it")
+        shapes.append((*about, writes))
+    return compiled, grid(values) if callable(grid) else grid, bits, shapes
 
 
 def check(kernel, *args, grid, bounds=True, races=True, **kwargs):
     """Runs a kernel slowly on the arrays, in place, until a program touches memory outside of the array that its pointer came from, or what another
     program touched with nothing that orders the two. What was found is returned, by lines of source."""
-    kernel = _kernel(kernel)
-    compiled, grid, pairs = _interpretable(kernel, grid, args, kwargs, "interp")
+    outer = kernel
+    kernel, kwargs = resolved(kernel, args, kwargs)
+    while outer is not kernel and hasattr(outer, "fn"):
+        if hasattr(outer, "prepare"):
+            outer.prepare(args, kwargs)
+        outer = outer.fn
+    return _checked(kernel, grid, args, kwargs, bounds, races)
+
+
+def _checked(kernel, grid, args, kwargs, bounds=True, races=True):
+    compiled, grid, bits, shapes = _interpretable(kernel, grid, args, kwargs)
+    unwritten = []
     try:
-        compiled.launch(grid, pairs, check_bounds=bounds, check_races=races, print=print)
+        compiled.launch(grid, [(b, 0) for b in bits], check_bounds=bounds, check_races=races, print=print, shapes=shapes, unwritten=unwritten.append if bounds else None)
     except CompileError as e:
         return Findings([str(e)])
-    return Findings()
+    found = Findings()
+    found.unwritten = unwritten
+    return found
+
+
+def checked_launch(kernel, grid, args, kwargs):
+    """A launch under NEREID_CHECK=1: by the interpreter, with checks."""
+    found = _checked(kernel, grid, args, kwargs)
+    if found:
+        raise LaunchError(str(found))
+    for line in found.unwritten:
+        warnings.warn(f"kernel {kernel.__name__}: {line}", stacklevel=4)
+    return kernel.kernel_for(*args, **kwargs)
 
 
 # ---- time
@@ -136,32 +209,19 @@ def benchmark(kernel, *args, grid, bytes=None, flops=None, runs=None, **kwargs):
     outer, kernel = kernel, _kernel(kernel)
     if hasattr(outer, "best_config") or hasattr(outer, "values"):  # tuned first
         outer[grid](*args, **kwargs)
-        kwargs = {**kwargs, **_chosen(outer, args, kwargs)}
+        kwargs = resolved(outer, args, kwargs)[1]
     _, _, bits, _ = kernel.describe_call(*args, **kwargs)
     compiled = kernel.kernel_for(*args, **kwargs)
     values = kernel.bind(*args, **kwargs)
     grid = grid(values) if callable(grid) else grid
     if bytes is None:
-        seen = {about[0]: about[1] for v in values.values() for leaf in _leaves(v) if leaf is not None and not isinstance(leaf, (bool, int, float, str)) and (about := _core.array(leaf))}
+        seen = {about[0]: about[1] for about in _arrays(values.values())}
         bytes = sum(seen.values())
     pairs = [(b, 0) for b in bits]
     if runs is None:
         first = compiled.launch(grid, pairs, runs=3)
         runs = int(max(7, min(10000, 2e5 / max(min(first), 0.1))))
     return Measurement(kernel.__name__, compiled.launch(grid, pairs, runs=runs), bytes, flops)
-
-
-def _chosen(kernel, args, kwargs):
-    """The constants that autotuners and heuristics around a kernel gave its last launch."""
-    out = {}
-    while hasattr(kernel, "best_config") or hasattr(kernel, "values"):
-        if hasattr(kernel, "best_config"):
-            out.update(kernel.best_config.kwargs)
-        else:
-            for name, value in kernel.values.items():
-                out[name] = value({**dict(zip(kernel.arg_names, args)), **kwargs, **out})
-        kernel = kernel.fn
-    return out
 
 
 # ---- files
@@ -171,8 +231,7 @@ def compile(kernel, signature=None, target="cpu", out=".", constants=None, args=
     """Writes what `nereid compile` writes: files for the targets ("cpu", "wasm", "webgpu", or several with commas between) and manifest.json.
 
     `signature` is in the language of Triton's AOT tool ("*fp32:16,*fp32:16,i32"), or a dict by name; `args` are instead those of a launch."""
-    kernel = _kernel(kernel)
-    constants = dict(constants or {})
+    kernel, constants = resolved(kernel, args, constants or {}, signature)
     if signature is None:
         items, given, _, _ = kernel.describe_call(*args, **constants)
         constants = given

@@ -4,6 +4,8 @@ import functools
 import inspect
 import json
 import os
+import textwrap
+import weakref
 
 from . import _cache, _core, _source
 from .language import _values
@@ -21,18 +23,22 @@ class KernelInterface:
         return self.run(*map(_typed, args), grid=grid, warmup=True, **{k: _typed(v) for k, v in kwargs.items()})
 
 
-class _Mock:
-    """An array that has a type alone."""
+class MockTensor:
+    """An array that has a type alone, for kernel.warmup."""
 
-    def __init__(self, dtype):
-        self.dtype = dtype
+    def __init__(self, dtype, shape=None):
+        self.dtype, self.shape = dtype, shape
+
+    @staticmethod
+    def wrap_dtype(value):
+        return _typed(value)
 
     def data_ptr(self):
         return 0
 
 
 def _typed(value):
-    return _Mock(value) if isinstance(value, _values.dtype) or type(value).__module__ == "torch" and type(value).__name__ == "dtype" else value
+    return MockTensor(value) if isinstance(value, _values.dtype) or type(value).__module__ == "torch" and type(value).__name__ == "dtype" else value
 
 
 class Param:
@@ -91,7 +97,7 @@ class JITFunction(_core.Launcher, KernelInterface):
         self.noinline, self.launch_metadata = bool(noinline), launch_metadata
         self.debug = bool(debug) or os.environ.get("TRITON_DEBUG") == "1"
         self.pre_run_hooks = []
-        self._files = None
+        self._files, self._watched = None, set()
         self._last = None  # signature and constants of what was compiled last
 
     def __call__(self, *args, **kwargs):
@@ -105,7 +111,18 @@ class JITFunction(_core.Launcher, KernelInterface):
 
     @property
     def src(self):
-        return "".join(_source.source_lines(self.fn)[0])
+        """The source, from `def` on."""
+        lines = _source.source_lines(self.fn)[0]
+        return textwrap.dedent("".join(lines[next((i for i, line in enumerate(lines) if line.lstrip().startswith("def ")), 0):]))
+
+    @property
+    def __globals__(self):
+        return self.fn.__globals__
+
+    @property
+    def cache_key(self):
+        """A hash of the kernel's source and of what it uses."""
+        return _cache.key(_source.Files(self).list())
 
     def add_pre_run_hook(self, hook):
         """Calls hook(*args, **kwargs) before each launch."""
@@ -116,7 +133,7 @@ class JITFunction(_core.Launcher, KernelInterface):
 
     def run(self, *args, grid, warmup=False, **kwargs):
         """What kernel[grid](...) does; with `warmup` it compiles alone."""
-        from . import knobs
+        from . import inspection, knobs
         if warmup:
             return self.kernel_for(*args, **kwargs)
         for hook in self.pre_run_hooks:
@@ -129,6 +146,8 @@ class JITFunction(_core.Launcher, KernelInterface):
         try:
             self.slow = False
             _core.set_hooks(False)
+            if knobs.runtime.check:
+                return inspection.checked_launch(self, grid, args, kwargs)
             return self[grid](*args, **kwargs)
         finally:
             self.slow = slow
@@ -141,14 +160,24 @@ class JITFunction(_core.Launcher, KernelInterface):
     def _sources(self, constants):
         """The files, and the constants as the compiler reads them."""
         texts = {name: _source.literal(value) for name, value in constants.items()}
+        self.refresh()
         if None in texts.values():  # functions: the files have to name them
-            files = _source.Files(self, {name: value for name, value in constants.items() if texts[name] is None})
-            return files, texts | files.constants
+            return self._watching(_source.Files(self, {name: value for name, value in constants.items() if texts[name] is None}), texts)
         if self._files is None:
-            self._files = _source.Files(self)
-            for watched in self._files.watched:
-                self.watch(*watched)
+            self._files = self._watching(_source.Files(self), {})[0]
         return self._files, texts
+
+    def _watching(self, files, texts):
+        for watched in files.watched:
+            key = id(watched[0]), watched[1]
+            if key not in self._watched:
+                self._watched.add(key)
+                self.watch(*watched)
+        return files, texts | files.constants
+
+    def _redefined(self):
+        """Called where a function or class that the kernel uses has been redefined."""
+        self._files, self._watched = None, set()
 
     def _request(self, signature, constants, debug, target="cpu"):
         files, texts = self._sources(constants)
@@ -166,6 +195,7 @@ class JITFunction(_core.Launcher, KernelInterface):
         if kernel is None:
             kernel = _core.compile(**request)
             _cache.store(name, kernel)
+        kernel.launcher, kernel.constants = weakref.ref(self), dict(constants)
         if os.environ.get("NEREID_DUMP"):
             inspection.dump(os.environ["NEREID_DUMP"], self.fn.__name__, name, request)
         if knobs.runtime.jit_post_compile_hook:
@@ -203,6 +233,19 @@ class JITFunction(_core.Launcher, KernelInterface):
     def _repr_html_(self):
         from . import inspection
         return inspection.html(self)
+
+
+def _launch_compiled(kernel, grid):
+    """compiled[grid](...): with all arguments of the kernel, or without its constants."""
+
+    def launch(*args, stream=None):
+        fn = kernel.launcher()
+        if len(args) != len(fn.params):
+            args, rest = [], iter(args)
+            args = [kernel.constants[p.name] if p.is_constexpr else next(rest) for p in fn.params]
+        return fn[grid](*args)
+
+    return launch
 
 
 def _found(module, name):

@@ -1,17 +1,30 @@
 # SPDX-License-Identifier: MIT
 """Hooks, as Triton's: nereid.knobs.runtime.launch_enter_hook = f, which is called with what there is to know of each launch."""
+import os
+
 from . import _core
 
 
 class _Runtime:
-    """launch_enter_hook and launch_exit_hook around launches; jit_cache_hook before a kernel is compiled or fetched, jit_post_compile_hook after."""
+    """launch_enter_hook and launch_exit_hook around launches; jit_cache_hook before a kernel is compiled or fetched, jit_post_compile_hook after.
+    `check` (NEREID_CHECK=1) runs every launch of nereid.jit's kernels slowly, with the checks of nereid.check."""
 
     def __init__(self):
         self.jit_cache_hook = self.jit_post_compile_hook = None
         self._enter = self._exit = None
+        self.check = os.environ.get("NEREID_CHECK", "0") not in ("", "0")
 
     def _any(self):
-        return bool(self._enter or self._exit)
+        return bool(self._enter or self._exit or self._check)
+
+    @property
+    def check(self):
+        return self._check
+
+    @check.setter
+    def check(self, on):
+        self._check = bool(on)
+        _core.set_hooks(self._any())
 
     @property
     def launch_enter_hook(self):

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The module nereid._core: the C interface for Python, and launches. What it gives is wrapped in python/nereid.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <map>
+#include <optional>
 
 #include "jax.h"
 #include "plugin.h"
@@ -108,7 +110,10 @@ struct Arguments {
 };
 
 // Launches on any target, with checks; `args` are objects as a launch takes them, in the order of the kernel's parameters.
-std::vector<double> launchSlowly(const Kernel& kernel, nb::object grid, std::vector<std::tuple<uint64_t, uint64_t>> args, bool bounds, bool races, int threads, int runs, nb::object print) {
+// `shapes`: of each array (base, bytes, bytes of an element, shape, strides, whether it is known to be written), for messages; None of scalars.
+using Shape = std::tuple<uint64_t, uint64_t, uint32_t, std::vector<int64_t>, std::vector<int64_t>, bool>;
+std::vector<double> launchSlowly(const Kernel& kernel, nb::object grid, std::vector<std::tuple<uint64_t, uint64_t>> args, bool bounds, bool races, int threads, int runs, nb::object print,
+                                 std::vector<std::optional<Shape>> shapes, nb::object unwritten) {
   nereid_launch_options options{};
   if (!gridOf(grid.ptr(), options.grid)) throw nb::python_error();
   options.check_bounds = bounds;
@@ -118,15 +123,30 @@ std::vector<double> launchSlowly(const Kernel& kernel, nb::object grid, std::vec
   options.microseconds = runs > 0 ? times.data() : nullptr;
   options.runs = runs;
   struct Caller {
-    nb::object& print;
+    nb::object &print, &unwritten;
     Signals signals;
-  } caller{print, {}};
+  } caller{print, unwritten, {}};
   options.user = &caller;
   options.interrupted = [](void* user) { return static_cast<Caller*>(user)->signals.check(); };
   if (!print.is_none()) {
     options.print = [](void* user, const char* line, size_t size) {
       nb::gil_scoped_acquire held;
       Ref done(PyObject_CallFunction(static_cast<Caller*>(user)->print.ptr(), "s#", line, static_cast<Py_ssize_t>(size)));
+      if (!done) PyErr_WriteUnraisable(nullptr);
+    };
+  }
+  std::vector<nereid_array> arrays;
+  for (auto& s : shapes) {
+    nereid_array& a = arrays.emplace_back();
+    if (!s) continue;
+    auto& [base, bytes, elementBytes, shape, strides, written] = *s;
+    a = {base, bytes, elementBytes, static_cast<uint32_t>(shape.size()), shape.data(), strides.data(), written};
+  }
+  if (arrays.size() == args.size()) options.arrays = arrays.data();
+  if (!unwritten.is_none()) {
+    options.unwritten = [](void* user, const char* line, size_t size) {
+      nb::gil_scoped_acquire held;
+      Ref done(PyObject_CallFunction(static_cast<Caller*>(user)->unwritten.ptr(), "s#", line, static_cast<Py_ssize_t>(size)));
       if (!done) PyErr_WriteUnraisable(nullptr);
     };
   }
@@ -164,7 +184,8 @@ NB_MODULE(_core, m) {
     internalError = internal.release().ptr();
   });
 
-  nb::class_<Kernel>(m, "Kernel")
+  nb::class_<Kernel>(m, "Kernel", nb::dynamic_attr())
+      .def("__getitem__", [](nb::handle self, nb::handle grid) { return nb::module_::import_("nereid.jit").attr("_launch_compiled")(self, grid); })
       .def_prop_ro("about", &Kernel::about)
       .def("save",
            [](const Kernel& k) {
@@ -179,7 +200,7 @@ NB_MODULE(_core, m) {
              return out;
            })
       .def("launch", launchSlowly, nb::arg("grid"), nb::arg("args"), nb::arg("check_bounds") = false, nb::arg("check_races") = false, nb::arg("threads") = 0, nb::arg("runs") = 0,
-           nb::arg("print").none() = nb::none());
+           nb::arg("print").none() = nb::none(), nb::arg("shapes") = std::vector<std::optional<Shape>>(), nb::arg("unwritten").none() = nb::none());
 
   static PyType_Slot slots[] = {{Py_mp_subscript, reinterpret_cast<void*>(subscript)}, {0, nullptr}};
   nb::class_<Launcher>(m, "Launcher", nb::type_slots(slots), nb::dynamic_attr(), nb::is_weak_referenceable())
@@ -206,7 +227,14 @@ NB_MODULE(_core, m) {
         return nb::make_tuple(signature, nb::steal(constants.release()), bits, bound.debug);
       }, "signature, constants, bits of the arguments, and whether to keep assertions")
       .def("forget", &Launcher::forget)
-      .def("watch", [](Launcher& l, nb::dict dict, nb::str name, nb::object value) { l.watch(dict.ptr(), name.ptr(), value.ptr()); })
+      .def("check_call", [](Launcher& l, nb::args args, nb::kwargs kwargs) {
+        Arguments a(args, kwargs);
+        if (!l.checkCall(a.values.data(), a.count, a.names.get())) throw nb::python_error();
+      }, "raises where a launch does not pass the strides of an array that is not contiguous")
+      .def("refresh", [](nb::handle self) {
+        if (!nb::inst_ptr<Launcher>(self)->refresh(self.ptr())) throw nb::python_error();
+      }, "forgets what was compiled where a function that the kernel uses has been redefined")
+      .def("watch", [](Launcher& l, nb::object holder, nb::str name, nb::object value, bool redefinable) { l.watch(holder.ptr(), name.ptr(), value.ptr(), redefinable); })
       .def_prop_ro("compiled", &Launcher::size)
       .def_rw("slow", &Launcher::slow)
       .def_rw("debug", &Launcher::debug)
@@ -281,8 +309,8 @@ NB_MODULE(_core, m) {
       (a.strides[d] < 0 ? first : last) += (a.shape[d] - 1) * a.strides[d];
     }
     if (!empty) bytes = static_cast<uint64_t>(last - first + 1) * static_cast<uint64_t>(bytesOf(a.type));
-    return nb::make_tuple(reinterpret_cast<uintptr_t>(a.data) + static_cast<uint64_t>(first * bytesOf(a.type)), bytes, nameOf(a.type), a.readOnly, a.contiguous, a.shape);
-  }, "address, bytes, type, whether it is read-only and contiguous, and shape of an array; None where it is none");
+    return nb::make_tuple(reinterpret_cast<uintptr_t>(a.data) + static_cast<uint64_t>(first * bytesOf(a.type)), bytes, nameOf(a.type), a.readOnly, a.contiguous, a.shape, a.strides, bytesOf(a.type));
+  }, nb::arg("object").none(), "address, bytes, type, whether it is read-only and contiguous, shape, strides and bytes of an element of an array; None where it is none");
   m.def("set_hooks", [](bool on) { Launcher::hooks = on; });
   m.def("set_num_threads", &nereid_set_num_threads);
   m.def("get_num_threads", &nereid_num_threads);

@@ -4,6 +4,7 @@
 #include <structmember.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstring>
 #include <nanobind/nanobind.h>
@@ -33,6 +34,7 @@ struct Names {
   PyObject* grid = PyUnicode_InternFromString("grid");
   PyObject* warmup = PyUnicode_InternFromString("warmup");
   PyObject* value = PyUnicode_InternFromString("value");
+  PyObject* redefined = PyUnicode_InternFromString("_redefined");
 };
 const Names& names() {
   static const auto* all = new Names;
@@ -273,7 +275,7 @@ bool Launcher::addValue(const Parameter& p, PyObject* value, bool part, Bound& o
       return false;
     }
     if (isFloating(declared)) return floating(big ? static_cast<double>(bits) : static_cast<double>(n));
-    out.integers.push_back(n);
+    out.integers.push_back({n, &p});
     if (declared != DType::None) {
       int width = bytesOf(declared) * 8;
       bool isUnsigned = declared == DType::U8 || declared == DType::U16 || declared == DType::U32 || declared == DType::U64;
@@ -347,29 +349,112 @@ bool Launcher::add(const Parameter& p, PyObject* value, Bound& out) const {
   return false;
 }
 
-// A kernel that is not told an array's strides would take it for another one.
-bool Launcher::checkStrides(const Bound& bound) const {
-  std::vector<int64_t> known = bound.integers;
+namespace {
+
+// Integers within a constexpr: itself, or those of a tuple.
+void integersOf(PyObject* value, const Parameter& p, std::vector<Bound::Integer>& out) {
+  if (constexprType() && Py_TYPE(value) == constexprType()) {
+    Ref inner(PyObject_GetAttr(value, names().value));
+    if (inner) integersOf(inner.get(), p, out);
+  } else if (PyTuple_Check(value) || PyList_Check(value)) {
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(value); ++i) integersOf(PySequence_Fast_GET_ITEM(value, i), p, out);
+  } else if (PyLong_Check(value) && !PyBool_Check(value)) {
+    int overflow;
+    out.push_back({PyLong_AsLongLongAndOverflow(value, &overflow), &p});
+  }
+}
+
+// A parameter whose name says that it is a stride: x_stride, stride_am, ldb.
+bool namesStride(const Parameter& p) {
+  std::string lower = p.name;
+  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return lower.find("stride") != std::string::npos || lower.find("pitch") != std::string::npos || lower.starts_with("ld");
+}
+
+}  // namespace
+
+// Without its strides a kernel would take an array that is not contiguous for another one.
+bool Launcher::checkStrides(const Bound& bound) {
+  std::vector<Bound::Integer> known = bound.integers;
   for (size_t k = 0; k < parameters_.size(); ++k)
-    if (PyLong_Check(bound.values[k])) {
-      int overflow;
-      known.push_back(PyLong_AsLongLongAndOverflow(bound.values[k], &overflow));
-    }
-  for (auto& [name, array] : bound.strided)
-    for (size_t d = 0; d < array.shape.size(); ++d) {
-      int64_t stride = array.strides[d];
-      if (array.shape[d] <= 1 || stride == 1 || std::find(known.begin(), known.end(), stride) != known.end()) continue;
-      PyErr_Format(PyExc_ValueError, "`%s` is not contiguous, and the kernel is not given its stride along axis %zu (%lld elements): pass that, or numpy.ascontiguousarray(%s)", name.c_str(), d,
-                   static_cast<long long>(stride), name.c_str());
+    if (parameters_[k].isConstexpr) integersOf(bound.values[k], parameters_[k], known);
+  auto passed = [&](int64_t value, bool asStride) { return std::count_if(known.begin(), known.end(), [&](auto& i) { return i.value == value && (!asStride || namesStride(*i.parameter)); }); };
+  for (auto& [name, array] : bound.strided) {
+    std::vector<size_t> axes;  // of more than one element
+    for (size_t d = 0; d < array.shape.size(); ++d)
+      if (array.shape[d] > 1) axes.push_back(d);
+    if (axes.empty()) continue;
+    // Strides as NumPy counts them, in bytes, one after the other.
+    int64_t bytes = bytesOf(array.type);
+    auto inBytes = [&](const Bound::Integer& i, int64_t stride) { return i.value == stride * bytes; };
+    if (bytes > 1 && array.strides.size() > 1 && std::search(known.begin(), known.end(), array.strides.begin(), array.strides.end(), inBytes) != known.end() &&
+        std::search(known.begin(), known.end(), array.strides.begin(), array.strides.end(), [](auto& i, int64_t stride) { return i.value == stride; }) == known.end()) {
+      PyErr_Format(PyExc_ValueError, "`%s`: the launch passes its strides in bytes, but a kernel counts elements: divide them by %lld", name.c_str(), static_cast<long long>(bytes));
       return false;
     }
+    // A kernel that gets the stride of rows alone takes columns to be contiguous.
+    bool permuted = array.strides[axes.back()] != 1 && std::any_of(axes.begin(), axes.end(), [&](size_t d) { return array.strides[d] == 1; });
+    bool sure = !permuted || passed(1, true);
+    size_t unclear = axes.back();
+    for (size_t k = 0; k < axes.size(); ++k) {
+      size_t d = axes[k];
+      int64_t stride = array.strides[d];
+      // The next axis gives the stride of an axis that it fills.
+      if (stride == 1 || passed(stride, true) || (k + 1 < axes.size() && stride == array.shape[axes[k + 1]] * array.strides[axes[k + 1]])) continue;
+      int64_t times = passed(stride, false);
+      auto size = std::find(array.shape.begin(), array.shape.end(), stride);
+      if (times > (size != array.shape.end())) {
+        sure = false;
+        unclear = d;
+        continue;
+      }
+      std::string why;
+      if (times) why = "; the " + std::to_string(stride) + " that it passes is the size of axis " + std::to_string(size - array.shape.begin());
+      else if (bytes > 1 && passed(stride * bytes, false)) why = "; it passes " + std::to_string(stride * bytes) + ", which is in bytes";
+      PyErr_Format(PyExc_ValueError, "`%s` is not contiguous, and the launch does not pass its stride along axis %zu (%lld elements)%s: pass it, or numpy.ascontiguousarray(%s)", name.c_str(), d,
+                   static_cast<long long>(stride), why.c_str(), name.c_str());
+      return false;
+    }
+    if (sure || !warned_.insert(name).second) continue;
+    std::string strides;
+    for (int64_t s : array.strides) strides += (strides.empty() ? "" : ", ") + std::to_string(s);
+    if (PyErr_WarnFormat(PyExc_UserWarning, 1,
+                         "`%s` is not contiguous: its strides are (%s). No parameter named a stride has that of axis %zu (%lld); the kernel reads other elements if it takes the array for a contiguous one",
+                         name.c_str(), strides.c_str(), unclear, static_cast<long long>(array.strides[unclear])) < 0)
+      return false;
+  }
   return true;
+}
+
+bool Launcher::checkCall(PyObject* const* args, size_t count, PyObject* keywords) {
+  Bound bound;
+  if (!match(args, count, keywords, bound)) return false;
+  for (size_t i = 0; i < parameters_.size(); ++i)
+    if (!add(parameters_[i], bound.values[i], bound)) return false;
+  return bound.strided.empty() || checkStrides(bound);
+}
+
+namespace {
+
+// What a name is bound to now, borrowed; null where it is unbound.
+PyObject* boundNow(PyObject* holder, PyObject* name) { return PyCell_Check(holder) ? PyCell_GET(holder) : PyDict_GetItem(holder, name); }
+
+}  // namespace
+
+bool Launcher::refresh(PyObject* self) {
+  bool redefined = false;
+  for (const Watched& w : watched_) redefined |= w.redefinable && boundNow(w.holder.get(), w.name.get()) != w.value.get();
+  if (!redefined) return true;
+  watched_.clear();
+  variants_.clear();
+  Ref done(PyObject_CallMethodNoArgs(self, names().redefined));
+  return static_cast<bool>(done);
 }
 
 bool Launcher::checkWatched() const {
   for (const Watched& w : watched_) {
-    PyObject* now = PyDict_GetItem(w.dict.get(), w.name.get());
-    if (now == w.value.get() || (now && sameConstant(now, w.value.get()))) continue;
+    PyObject* now = boundNow(w.holder.get(), w.name.get());
+    if (w.redefinable || now == w.value.get() || (now && sameConstant(now, w.value.get()))) continue;
     PyErr_Format(PyExc_RuntimeError, "the global %U has changed since this kernel was compiled, from %R to %R", w.name.get(), w.value.get(), now ? now : Py_None);
     return false;
   }
@@ -442,19 +527,18 @@ bool Launcher::describe(PyObject* const* args, size_t count, PyObject* keywords,
 
 // ---- launches
 
-const Launcher::Variant* Launcher::find(PyObject* self, const Bound& bound, PyObject* const* args, size_t count, PyObject* keywords) {
+std::shared_ptr<Launcher::Variant> Launcher::find(PyObject* self, const Bound& bound, PyObject* const* args, size_t count, PyObject* keywords) {
   auto matches = [&](const Variant& v) {
     for (size_t i = 0; i < v.constants.size(); ++i)
       if (!sameConstant(v.constants[i].get(), bound.constants[i])) return false;
     return true;
   };
-  // By index: a comparison may run Python, and with it other launches.
-  if (auto found = variants_.find(bound.key); found != variants_.end()) {
-    auto& list = found->second;
-    for (size_t i = 0; i < list.size(); ++i) {
-      const Variant* v = list[i].get();
-      if (matches(*v)) return v;
-    }
+  // A comparison may run Python, and with it other launches of this kernel.
+  for (size_t i = 0;; ++i) {
+    auto found = variants_.find(bound.key);
+    if (found == variants_.end() || i >= found->second.size()) break;
+    std::shared_ptr<Variant> v = found->second[i];
+    if (matches(*v)) return v;
   }
   // Compiled in Python: sources, caches.
   std::vector<std::string> signature;
@@ -468,7 +552,7 @@ const Launcher::Variant* Launcher::find(PyObject* self, const Bound& bound, PyOb
   }
   Ref kernel(PyObject_CallMethodObjArgs(self, names().compile, items.get(), constants.get(), bound.debug ? Py_True : Py_False, nullptr));
   if (!kernel) return nullptr;
-  auto variant = std::make_unique<Variant>();
+  auto variant = std::make_shared<Variant>();
   variant->kernel = nb::inst_ptr<Kernel>(nb::handle(kernel.get()));
   variant->owner = std::move(kernel);
   for (PyObject* c : bound.constants) variant->constants.push_back(Ref::to(c));
@@ -476,7 +560,7 @@ const Launcher::Variant* Launcher::find(PyObject* self, const Bound& bound, PyOb
     PyErr_Format(PyExc_SystemError, "the kernel was compiled for %zu arguments, but the launch has %zu", variant->kernel->count(), bound.args.size());
     return nullptr;
   }
-  return variants_[bound.key].emplace_back(std::move(variant)).get();
+  return variants_[bound.key].emplace_back(std::move(variant));
 }
 
 PyObject* Launcher::kernelFor(PyObject* self, PyObject* const* args, size_t count, PyObject* keywords) {
@@ -485,7 +569,8 @@ PyObject* Launcher::kernelFor(PyObject* self, PyObject* const* args, size_t coun
   for (size_t i = 0; i < parameters_.size(); ++i)
     if (!add(parameters_[i], bound.values[i], bound)) return nullptr;
   bound.key += bound.debug ? 'd' : '-';
-  const Variant* v = find(self, bound, args, count, keywords);
+  if (!refresh(self)) return nullptr;
+  auto v = find(self, bound, args, count, keywords);
   if (!v) return nullptr;
   Py_INCREF(v->owner.get());
   return v->owner.get();
@@ -616,7 +701,8 @@ PyObject* Launcher::call(PyObject* self, PyObject* grid, PyObject* const* args, 
     if (!add(parameters_[i], bound.values[i], bound)) return nullptr;
   bound.key += bound.debug ? 'd' : '-';
   if (!bound.strided.empty() && !checkStrides(bound)) return nullptr;
-  const Variant* variant = find(self, bound, args, count, keywords);
+  if (!refresh(self)) return nullptr;
+  auto variant = find(self, bound, args, count, keywords);
   if (!variant || !checkWatched()) return nullptr;
   const Kernel& kernel = *variant->kernel;
   Ref computed;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -53,7 +54,11 @@ struct Bound {
   std::vector<ArrayArgument> arrays;
   std::vector<std::pair<std::string, Array>> strided;
   std::vector<Ref> owners;
-  std::vector<int64_t> integers;  // where there are strided arrays, what a stride may be
+  struct Integer {
+    int64_t value;
+    const Parameter* parameter;
+  };
+  std::vector<Integer> integers;  // arguments that may be strides, constexprs left out
   bool debug = false;
 };
 
@@ -73,9 +78,17 @@ class Launcher {
   // The signature, as the front-end takes it, and {name: value} of constants.
   bool describe(PyObject* const* args, size_t count, PyObject* names, std::vector<std::string>& signature, Ref& constants, Bound& bound);
 
+  // False with Python's error set where an array is not contiguous and the launch does not pass its strides; warns where it is unclear which argument is one.
+  bool checkStrides(const Bound& bound);
+  // Binds the arguments and checks their strides.
+  bool checkCall(PyObject* const* args, size_t count, PyObject* names);
+
   void forget() { variants_.clear(); }
+  // Forgets all that was compiled where a function that the kernel uses has been redefined; false with Python's error set.
+  bool refresh(PyObject* self);
   size_t size() const;
-  void watch(PyObject* dict, PyObject* name, PyObject* value) { watched_.push_back({Ref::to(dict), Ref::to(name), Ref::to(value)}); }
+  // `holder` is a dict, or the cell of a closure. A name may be bound to another object where `redefinable`: then the kernel is compiled again.
+  void watch(PyObject* holder, PyObject* name, PyObject* value, bool redefinable) { watched_.push_back({Ref::to(holder), Ref::to(name), Ref::to(value), redefinable}); }
   bool slow = false;  // there are hooks: launches go through the method `run`
   bool debug = false;
   int threads = 0;
@@ -89,7 +102,8 @@ class Launcher {
     const Kernel* kernel = nullptr;
   };
   struct Watched {
-    Ref dict, name, value;
+    Ref holder, name, value;
+    bool redefinable;
   };
 
   bool match(PyObject* const* args, size_t count, PyObject* names, Bound& out) const;
@@ -97,14 +111,14 @@ class Launcher {
   bool addValue(const Parameter& p, PyObject* value, bool part, Bound& out) const;
   bool addArray(const Parameter& p, PyObject* value, Array&& array, Bound& out) const;
   bool addDescriptor(const Parameter& p, PyObject* value, Bound& out) const;
-  bool checkStrides(const Bound& bound) const;
   bool itemOf(const Parameter& p, PyObject* value, bool part, std::string& out) const;
-  const Variant* find(PyObject* self, const Bound& bound, PyObject* const* args, size_t count, PyObject* names);
+  std::shared_ptr<Variant> find(PyObject* self, const Bound& bound, PyObject* const* args, size_t count, PyObject* names);
   bool checkWatched() const;
 
   std::vector<Parameter> parameters_;
-  std::unordered_map<std::string, std::vector<std::unique_ptr<Variant>>> variants_;
+  std::unordered_map<std::string, std::vector<std::shared_ptr<Variant>>> variants_;
   std::vector<Watched> watched_;
+  std::set<std::string> warned_;  // arrays whose strides were warned about
 };
 
 // The type of `launcher[grid]`.

@@ -306,7 +306,13 @@ nereid_status nereid_launch(nereid_kernel* kernel, const nereid_arg* args, size_
     bool native = kernel->executable->saved();  // which knows nothing of arrays, and should be launched without delay
     for (size_t i = 0; i < count; ++i) {
       bits[i] = args[i].bits;
-      if (args[i].bytes && !native) launch.allocations.push_back({args[i].bits, args[i].bytes, kernel->info.parameters[i].name});
+      if (native) continue;
+      if (const nereid_array* a = options->arrays ? options->arrays + i : nullptr; a && a->bytes) {
+        launch.allocations.push_back({.base = a->base, .size = a->bytes, .name = kernel->info.parameters[i].name, .elementBytes = a->element_bytes, .first = args[i].bits,
+                                      .shape = {a->shape, a->shape + a->rank}, .strides = {a->strides, a->strides + a->rank}, .written = a->written != 0});
+      } else if (args[i].bytes) {
+        launch.allocations.push_back({.base = args[i].bits, .size = args[i].bytes, .name = kernel->info.parameters[i].name});
+      }
     }
     launch.args = {bits, count};
     launch.checkRaces = options->check_races != 0;
@@ -321,6 +327,7 @@ nereid_status nereid_launch(nereid_kernel* kernel, const nereid_arg* args, size_
       return NEREID_INTERRUPTED;
     };
     if (options->print) launch.print = [options](std::string_view line) { options->print(options->user, line.data(), line.size()); };
+    if (options->unwritten) launch.unwritten = [options](std::string_view line) { options->unwritten(options->user, line.data(), line.size()); };
     Diags diags;
     if (options->microseconds && kernel->executable->canTime()) launch.times = {options->microseconds, static_cast<size_t>(std::max(options->runs, 0))};
     if (!kernel->executable->launch(launch, diags)) return failed(diags);

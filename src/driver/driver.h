@@ -50,6 +50,7 @@ struct Launch {
   bool checkBounds = false, checkRaces = false;
   std::vector<interp::Allocation> allocations;
   std::function<void(std::string_view)> print;
+  std::function<void(std::string_view)> unwritten;  // as the interpreter's
   std::function<bool()> interrupted;  // if any, asked now and then in the calling thread; the launch fails where it says yes
   std::span<double> times;  // if any: after a few for warm-up so many more runs, and the microseconds that each took
 };

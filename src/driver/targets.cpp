@@ -29,7 +29,7 @@ class Interpreted : public Executable {
  public:
   explicit Interpreted(Module m) : module_(std::move(m)) {}
   Result<void> launch(const Launch& launch, Diags& diags) override {
-    interp::Options options{.checkBounds = launch.checkBounds, .checkRaces = launch.checkRaces, .allocations = launch.allocations, .print = launch.print, .interrupted = launch.interrupted};
+    interp::Options options{.checkBounds = launch.checkBounds, .checkRaces = launch.checkRaces, .allocations = launch.allocations, .print = launch.print, .interrupted = launch.interrupted, .unwritten = launch.unwritten};
     return interp::run(module_, *module_.kernel(), launch.args, launch.grid, options, diags);
   }
 

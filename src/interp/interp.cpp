@@ -56,6 +56,7 @@ bool Machine::run(const Func& kernel, std::span<const uint64_t> args, std::array
           options_.counters->scratchBytes = std::max(options_.counters->scratchBytes, bytes);
         }
       }
+  if (options_.unwritten) reportUnwritten();
   return true;
 }
 

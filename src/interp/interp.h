@@ -18,6 +18,11 @@ namespace nereid::interp {
 struct Allocation {
   uint64_t base = 0, size = 0;
   std::string name;
+  // Of an array whose shape is known; else there are no bytes of an element.
+  uint32_t elementBytes = 0;
+  uint64_t first = 0;  // the address of the element at 0, 0, ...
+  std::vector<int64_t> shape{}, strides{};
+  bool written = false;  // it is known that the kernel stores to it
 };
 
 // What a run did, summed over programs. Masked-off lanes count as nothing; scratch memory of the lower form is counted apart.
@@ -36,6 +41,7 @@ struct Options {
   Counters* counters = nullptr;
   std::function<void(std::string_view)> print;  // a line of tt.print; without it they vanish
   std::function<bool()> interrupted;            // if any, asked now and then whether to stop
+  std::function<void(std::string_view)> unwritten;  // if any, gets a line for each array that is stored to and of which elements are neither written nor read
   uint64_t maxSteps = 0;                        // instructions before it gives up; 0: no limit
 };
 

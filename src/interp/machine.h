@@ -3,6 +3,7 @@
 #pragma once
 
 #include <unordered_map>
+#include <unordered_set>
 
 #include "interp/interp.h"
 #include "interp/races.h"
@@ -78,6 +79,9 @@ class Machine {
   const Allocation* find(uint64_t address, uint64_t size) const;
   bool checkRace(const Inst& i, uint64_t address, uint64_t size, Races::Kind kind);
   bool isScratch(uint64_t address) const;
+  // "x[50, 0]" for the element of that size at a byte of an array; empty where the array's shape is not known or no element is there.
+  static std::string elementAt(const Allocation& a, int64_t offset, uint64_t size);
+  void reportUnwritten();
   bool loadTile(const Inst& i);
   bool storeTile(const Inst& i);
   bool blockAddresses(const Inst& i, const Tile& block, const std::vector<int64_t>& offsets, bool all, std::vector<uint64_t>& addresses,
@@ -103,6 +107,8 @@ class Machine {
   };
   std::unordered_map<const Inst*, Scratch> scratch_;
   Races races_;
+  std::unordered_set<uint64_t> touched_;       // bytes that were read or written, where elements that were not are reported
+  std::unordered_set<std::string> storedTo_;   // names of arrays
 };
 
 }  // namespace nereid::interp

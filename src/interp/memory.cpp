@@ -60,6 +60,58 @@ uint64_t Machine::hostAddress(uint64_t address) const {
   return a ? a->base + static_cast<uint64_t>(offset) : address;
 }
 
+std::string Machine::elementAt(const Allocation& a, int64_t offset, uint64_t size) {
+  if (!a.elementBytes || a.elementBytes != size || a.shape.empty()) return "";
+  int64_t bytes = a.elementBytes, rest = offset - static_cast<int64_t>(a.first - a.base);
+  if (rest % bytes) return "";
+  rest /= bytes;
+  // The axis of the longest stride first: it takes what lies outside.
+  std::vector<size_t> axes;
+  for (size_t d = 0; d < a.shape.size(); ++d) {
+    if (a.strides[d] < 0) return "";
+    axes.push_back(d);
+  }
+  std::sort(axes.begin(), axes.end(), [&](size_t x, size_t y) { return a.strides[x] != a.strides[y] ? a.strides[x] > a.strides[y] : x < y; });
+  std::vector<int64_t> index(a.shape.size());
+  for (size_t d : axes) {
+    if (a.strides[d] == 0) continue;
+    index[d] = rest / a.strides[d] - (rest % a.strides[d] < 0);
+    rest -= index[d] * a.strides[d];
+  }
+  if (rest) return "";
+  std::string out = a.name + "[";
+  for (size_t d = 0; d < index.size(); ++d) out += (d ? ", " : "") + std::to_string(index[d]);
+  return out + "]";
+}
+
+namespace {
+
+std::string shapeOf(const Allocation& a) {
+  std::string out = "(";
+  for (size_t d = 0; d < a.shape.size(); ++d) out += (d ? ", " : "") + std::to_string(a.shape[d]);
+  return out + (a.shape.size() == 1 ? ",)" : ")");
+}
+
+}  // namespace
+
+void Machine::reportUnwritten() {
+  for (const Allocation& a : options_.allocations) {
+    if (!a.elementBytes || !(a.written || storedTo_.contains(a.name))) continue;
+    uint64_t all = 1, left = 0;
+    for (int64_t n : a.shape) all *= static_cast<uint64_t>(n);
+    std::string first;
+    for (uint64_t e = 0; e < all; ++e) {
+      uint64_t rest = e;
+      int64_t offset = 0;
+      for (size_t d = a.shape.size(); d-- > 0; rest /= static_cast<uint64_t>(a.shape[d])) offset += static_cast<int64_t>(rest % static_cast<uint64_t>(a.shape[d])) * a.strides[d];
+      uint64_t address = a.first + static_cast<uint64_t>(offset * a.elementBytes);
+      if (touched_.contains(address)) continue;
+      if (left++ == 0) first = elementAt(a, static_cast<int64_t>(address - a.base), a.elementBytes);
+    }
+    if (left) options_.unwritten(cat("`", a.name, "` of shape ", shapeOf(a), ": ", left, " of ", all, " elements are left unwritten", first.empty() ? "" : cat(", the first is ", first)));
+  }
+}
+
 bool Machine::isScratch(uint64_t address) const {
   for (auto& [inst, s] : scratch_)
     if (address >= s.base && address - s.base < s.size) return true;
@@ -72,12 +124,17 @@ bool Machine::check(const Inst& i, uint64_t& address, Type element, const char* 
   if (address < 4096) return fail(Err::Bounds, i, program(), " ", verb, " at a null pointer");
   if (!options_.checkBounds) return true;
   auto outside = [&](const Allocation& a, int64_t offset) {
+    if (std::string element = elementAt(a, offset, size); !element.empty()) return fail(Err::Bounds, i, program(), " ", verb, " `", element, "`, but the shape of `", a.name, "` is ", shapeOf(a));
     return fail(Err::Bounds, i, program(), " ", verb, " ", size, " bytes at byte ", offset, " of `", a.name, "`, which has ", a.size, " bytes");
   };
   int64_t offset = 0;
   if (const Allocation* a = range(address, offset)) {
     if (offset < 0 || size > a->size || static_cast<uint64_t>(offset) > a->size - size) return outside(*a, offset);
     address = a->base + static_cast<uint64_t>(offset);
+    if (options_.unwritten) {
+      for (uint64_t k = 0; k < size; ++k) touched_.insert(address + k);
+      if (*verb != 'l') storedTo_.insert(a->name);
+    }
     return true;
   }
   // Scratch memory, or a number that was made a pointer.
@@ -107,8 +164,10 @@ bool Machine::checkRace(const Inst& i, uint64_t address, uint64_t size, Races::K
     const Allocation* a = find(address, size);
     auto verb = [](Races::Kind k) { return k == Races::Load ? "loads" : k == Races::Store ? "stores" : "updates"; };
     uint64_t p = other->program, x = p % grid_[0], y = p / grid_[0] % grid_[1], z = p / grid_[0] / grid_[1];
+    std::string element = a ? elementAt(*a, static_cast<int64_t>(address - a->base), size) : "";
+    std::string what = !element.empty() ? cat("`", element, "`") : a ? cat("byte ", address - a->base, " of `", a->name, "`") : hex(address, 16);
     diags_.error(Err::Race, i.loc)
-        .says(program(), " ", verb(atomic ? Races::Atomic : kind), " ", a ? cat("byte ", address - a->base, " of `", a->name, "`") : hex(address, 16), ", which program (", x, ", ", y, ", ", z, ") ",
+        .says(program(), " ", verb(atomic ? Races::Atomic : kind), " ", what, ", which program (", x, ", ", y, ", ", z, ") ",
               verb(other->kind), ", with nothing that orders them")
         .label(other->inst == &i ? Loc{} : other->inst->loc, "the other access")
         .hint("programs run at the same time: give each its own elements, or use an atomic operation");

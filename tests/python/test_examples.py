@@ -43,6 +43,6 @@ def test_notebook(tmp_path, monkeypatch):
             shown.append(value._repr_html_() if hasattr(value, "_repr_html_") else repr(value))
     text = "\n".join(shown)
     assert "True" in shown[0] and "<summary>assembly</summary>" in text and "contiguous" in text
-    assert "which has 4000 bytes" in text
+    assert "but the shape of `x` is (1000,)" in text
     assert "[race]" in text and "tl.store(total" in text
     assert "softmax.wasm" in text and os.path.exists("softmax-files/softmax.o")

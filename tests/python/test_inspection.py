@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -75,8 +76,105 @@ def test_check_finds_what_is_out_of_bounds():
     assert not nereid.check(kernel, x[:4], np.zeros(4, F32), N=4, grid=(1, ))
     found = nereid.check(kernel, x, np.zeros(8, F32), N=4, grid=lambda meta: (2, ))
     assert len(found) == 1
-    assert f"test_inspection.py:{line_of(kernel, 'tl.load')}:" in str(found) and "program (1, 0, 0) loads 4 bytes at byte 24 of `x`" in str(found)
+    assert f"test_inspection.py:{line_of(kernel, 'tl.load')}:" in str(found) and "program (1, 0, 0) loads `x[6]`, but the shape of `x` is (6,)" in str(found)
     assert "tl.load(x + i)" in str(found)
+
+
+def test_check_names_elements_and_shapes():
+    @nereid.jit
+    def kernel(x, o, n, stride: tl.constexpr, N: tl.constexpr):
+        i = tl.arange(0, N)
+        tl.store(o + i, tl.load(x + tl.program_id(0) * stride + i, mask=i < n))
+
+    x, o = np.zeros((50, 40), F32), np.zeros(64, F32)
+    assert "loads `x[50, 0]`, but the shape of `x` is (50, 40)" in str(nereid.check(kernel, x[:50], o, 40, 40, N=64, grid=(51, ), races=False))
+    assert "loads `x[-1, 0]`" in str(nereid.check(kernel, x, o, 40, -40, N=64, grid=(2, ), races=False))
+    assert "stores `o[32]`" in str(nereid.check(kernel, x, o[:32], 40, 40, N=64, grid=(1, )))
+    assert not nereid.check(kernel, x, o, 40, 40, N=64, grid=(50, ), races=False)
+
+
+def test_check_reports_what_is_left_unwritten():
+    @nereid.jit
+    def kernel(x, o, n, N: tl.constexpr):
+        i = tl.program_id(0) * N + tl.arange(0, N)
+        tl.store(o + i, tl.load(x + i, mask=i < n), mask=i < n)
+
+    x, o = np.ones(32, F32), np.zeros((4, 8), F32)
+    found = nereid.check(kernel, x, o, 20, N=8, grid=(3, ))
+    assert not found and found.unwritten == ["`o` of shape (4, 8): 12 of 32 elements are left unwritten, the first is o[2, 4]"]
+    assert "left unwritten" in str(found)
+    found = nereid.check(kernel, x, o, 0, N=8, grid=(3, ))
+    assert "32 of 32" in str(found)
+    assert not nereid.check(kernel, x, o, 32, N=8, grid=(4, )).unwritten
+    assert not nereid.check(kernel, o, o, 32, N=8, grid=(4, )).unwritten
+
+
+def test_check_of_views():
+    @nereid.jit
+    def kernel(o, stride, N: tl.constexpr):
+        tl.store(o + tl.program_id(0) * stride + tl.arange(0, N), 1.0)
+
+    wide = np.zeros((4, 16), F32)
+    assert not nereid.check(kernel, wide[:, :8], 16, N=8, grid=(4, )).unwritten
+    assert "16 of 32 elements are left unwritten, the first is o[0, 4]" in str(nereid.check(kernel, wide[:, :8], 16, N=4, grid=(4, )))
+    assert "stores `o[4, 0]`, but the shape of `o` is (4, 8)" in str(nereid.check(kernel, wide[:, :8], 16, N=8, grid=(5, )))
+    assert not nereid.check(kernel, wide[::-1], -16, N=16, grid=(4, ))
+
+
+def test_launches_check_themselves(monkeypatch):
+    @nereid.autotune([nereid.Config({"N": 8})], key=[])
+    @nereid.jit
+    def kernel(x, o, N: tl.constexpr):
+        i = tl.program_id(0) * N + tl.arange(0, N)
+        tl.store(o + i, tl.load(x + i) + 1)
+
+    x, o = np.arange(16, dtype=F32), np.zeros(16, F32)
+    monkeypatch.setattr(nereid.knobs.runtime, "check", True)
+    kernel[2](x, o)
+    assert np.array_equal(o, x + 1)
+    with pytest.warns(UserWarning, match=r"kernel: `o` of shape \(16,\): 8 of 16 elements are left unwritten, the first is o\[8\]"):
+        kernel[1](x, o)
+    with pytest.raises(nereid.LaunchError, match=r"program \(2, 0, 0\) loads `x\[16\]`"):
+        kernel[lambda meta: (3, )](x, o)
+    monkeypatch.setattr(nereid.knobs.runtime, "check", False)
+    kernel[1](x, o)
+    code = "import nereid; assert nereid.knobs.runtime.check"
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "NEREID_CHECK": "1"})
+
+
+def test_check_refuses_read_only_outputs():
+    x, o = arrays()
+    o.flags.writeable = False
+    with pytest.raises(ValueError, match="`o` is read-only"):
+        nereid.check(softmax, x, o, 100, 100, BLOCK=128, grid=(5, ))
+
+
+def test_tuned_kernels_are_looked_at(tmp_path):
+    before = []
+
+    @nereid.heuristics({"EVEN": lambda args: args["n"] % 8 == 0})
+    @nereid.autotune([nereid.Config({"N": 8}, pre_hook=lambda args: before.append(args["N"])), nereid.Config({"N": 16})], key=["n"])
+    @nereid.heuristics({"TWICE": lambda args: 2 * args["N"]})
+    @nereid.jit
+    def kernel(x, bias, o, n, EVEN: tl.constexpr, TWICE: tl.constexpr, N: tl.constexpr):
+        i = tl.program_id(0) * N + tl.arange(0, N)
+        v = tl.load(x + i) if EVEN else tl.load(x + i, mask=i < n)
+        if bias is not None:
+            v += tl.load(bias)
+        tl.store(o + i, v * TWICE, mask=i < n)
+
+    x, o = np.ones(16, F32), np.zeros(16, F32)
+    grid = lambda meta: (nereid.cdiv(meta["n"], meta["N"]), )
+    assert not nereid.check(kernel, x, None, o, 16, grid=grid) and before == [8] and o[15] == 16
+    assert "nest" in nereid.explain(kernel, x, None, o, 16)
+    assert "tensor<8xf32>" in kernel.emit("ttir", x, None, o, 16) and "tensor<16xf32>" in kernel.emit("ttir", x, None, o, 16, N=16)
+    assert [a["target"] for a in nereid.compile(kernel, args=(x, None, o, 16), out=str(tmp_path))["artefacts"]] == ["cpu"]
+    with pytest.raises(TypeError, match="the heuristics of `EVEN` need the arguments of a launch: give those, or EVEN=..."):
+        nereid.explain(kernel, signature="*fp32,*fp32,*fp32,i32")
+    assert "nest" in nereid.explain(kernel, signature="*fp32,*fp32,*fp32,i32", EVEN=False)
+    kernel[grid](x, None, o, 16)
+    assert f"tensor<{kernel.fn.best_config.kwargs['N']}xf32>" in kernel.emit("ttir", x, None, o, 16)
+    assert nereid.benchmark(kernel, x, None, o, 16, grid=grid, runs=3).median_us > 0
 
 
 def test_check_finds_races():
@@ -124,7 +222,7 @@ def test_compile(tmp_path):
     # The command line writes the same.
     tool = os.path.join(os.path.dirname(__file__), "../../build/bin/nereid")
     if os.path.exists(tool):
-        (tmp_path / "k.py").write_text("import nereid\nimport nereid.language as tl\n\n" + softmax.src)
+        (tmp_path / "k.py").write_text("import nereid\nimport nereid.language as tl\n\n\n@nereid.jit\n" + softmax.src)
         subprocess.run([tool, "compile", str(tmp_path / "k.py") + ":softmax", "--signature", "*fp32:16,*fp32:16,i32,i32,128", "--target", "cpu,wasm,webgpu", "-o", str(tmp_path / "tool")], check=True)
         for name in ["kernels.d.ts"] + [n for a in made["artefacts"] for n in a["files"] if not n.endswith(".o")]:
             assert (tmp_path / "tool" / name).read_bytes() == (tmp_path / name).read_bytes(), name

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Kernels of nereid.jit: arguments, specialisation, launches, errors."""
 import gc
+import linecache
 import os
 import pickle
 import subprocess
 import sys
 import threading
+import warnings
 import weakref
 from collections import namedtuple
 
@@ -296,6 +298,61 @@ def test_strides_that_a_kernel_is_not_told_are_refused():
     assert list(o) == list(x[::2])
 
 
+@nereid.jit
+def scale(x, o, rows, columns, B: tl.constexpr):
+    i = tl.arange(0, B)
+    at = tl.program_id(0) * columns + i
+    tl.store(o + at, 2 * tl.load(x + at, mask=i < columns), mask=i < columns)
+
+
+def test_a_size_is_no_stride():
+    base, o = np.arange(35, dtype=F32).reshape(5, 7), np.zeros((7, 5), F32)
+    with pytest.raises(ValueError, match=r"`x` is not contiguous.*along axis 1 \(7 elements\); the 7 that it passes is the size of axis 0"):
+        scale[7](base.T, o, 7, 5, B=8)
+    with pytest.raises(ValueError, match="it passes 28, which is in bytes"):
+        scale[7](base.T, o, 28, 5, B=8)
+    with pytest.raises(ValueError, match="the launch does not pass its stride along axis 1"):
+        nereid.check(scale, base.T, o, 7, 5, B=8, grid=7)
+    scale[7](np.ascontiguousarray(base.T), o, 7, 5, B=8)
+    assert np.array_equal(o, 2 * base.T)
+
+
+def test_byte_strides_are_refused():
+    @nereid.jit
+    def copied(x, o, s0, s1, N: tl.constexpr):
+        i, j = tl.arange(0, N)[:, None], tl.arange(0, N)[None, :]
+        tl.store(o + i * N + j, tl.load(x + i * s0 + j * s1))
+
+    x, o = np.arange(16, dtype=F32).reshape(4, 4), np.zeros((4, 4), F32)
+    with pytest.raises(ValueError, match="`x`: the launch passes its strides in bytes.*divide them by 4"):
+        copied[1](x.T, o, *x.T.strides, N=4)
+
+
+def test_what_may_be_a_stride_is_said_once():
+    @nereid.jit
+    def rows(x, o, n, N: tl.constexpr):
+        i = tl.arange(0, N)
+        tl.store(o + i, tl.load(x + i * n))
+
+    @nereid.jit
+    def named(x, o, x_stride, N: tl.constexpr):
+        i = tl.arange(0, N)
+        tl.store(o + i, tl.load(x + i * x_stride))
+
+    x, o = np.arange(16, dtype=F32), np.zeros(8, F32)
+    with pytest.warns(UserWarning, match=r"`x` is not contiguous: its strides are \(2\)"):
+        rows[1](x[::2], o, 2, N=8)
+    square = np.zeros((8, 8), F32)
+    with pytest.warns(UserWarning, match=r"strides are \(1, 8\)"):  # 8 is both sizes, or a size and a stride
+        scale[8](square.T, np.zeros((8, 8), F32), 8, 8, B=8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rows[1](x[::2], o, 2, N=8)
+        named[1](x[::2], o, 2, N=8)
+        # Axes that fill each other need one stride.
+        named[1](np.zeros((2, 3, 8), F32)[:, :, :4], o, 8, N=4)
+
+
 # ---- specialisation
 
 
@@ -407,6 +464,67 @@ def test_functions_made_kernels_by_a_call():
 
 SCALE = tl.constexpr(2)
 PLAIN = 3
+
+
+def test_a_redefined_helper_compiles_its_kernels_again():
+    cell = """
+@nereid.jit
+def helper(x):
+    return x * {0}
+
+@nereid.jit
+def outer(x):
+    return helper(x) + 1
+"""
+    names = {"nereid": nereid, "tl": tl, "__name__": "notebook"}
+
+    def run(text):  # as a notebook does: the text of a cell is found by the name of its file
+        name = f"<cell {len(linecache.cache)}>"
+        linecache.cache[name] = (len(text), None, text.splitlines(True), name)
+        exec(compile(text, name, "exec"), names)
+
+    run(cell.format(2))
+    run("@nereid.jit\ndef kernel(o):\n    tl.store(o, outer(3))\n")
+    kernel, o = names["kernel"], np.zeros(1, F32)
+    kernel[1](o)
+    kernel[1](o)
+    assert o[0] == 7 and kernel.compiled == 1
+    run(cell.format(5))
+    kernel[1](o)
+    assert o[0] == 16 and kernel.compiled == 1
+    run("@nereid.jit\ndef outer(x):\n    return helper(x) - 1\n")
+    assert not nereid.check(kernel, o, grid=1)
+    assert o[0] == 14
+    kernel[1](o)
+    assert o[0] == 14
+    run("@nereid.jit\ndef helper(x):\n    return x * 7\n")
+    assert "21" in kernel.emit("ttir", o)
+    kernel[1](o)
+    assert o[0] == 20
+
+
+def test_redefined_in_a_closure_and_a_module(monkeypatch):
+    @nereid.jit
+    def helper(x):
+        return x + 1
+
+    @nereid.jit
+    def other(x):
+        return x + 2
+
+    @nereid.jit
+    def kernel(o):
+        tl.store(o, helper(kernel_helpers.halved(8.0)))
+
+    o = np.zeros(1, F32)
+    kernel[1](o)
+    assert o[0] == 5
+    helper = other
+    kernel[1](o)
+    assert o[0] == 6
+    monkeypatch.setattr(kernel_helpers, "halved", other)
+    kernel[1](o)
+    assert o[0] == 12
 
 
 def test_a_changed_constant_is_noticed(monkeypatch):

@@ -231,6 +231,19 @@ def options_of(given, **explicit):
     return options
 
 
+def _went(shapes):
+    """Which operand each parameter got: x←f32[8,100], n←100."""
+
+    def text(x):
+        if _is_descriptor(x):
+            return f"descriptor of {text(x.base)}"
+        if isinstance(x, (tuple, list)):
+            return f"({', '.join(map(text, x))})"
+        return x.str_short(short_dtypes=True) if hasattr(x, "str_short") else repr(x)
+
+    return ", ".join(f"{key}←{text(x)}" for key, x in shapes.items()) or "nowhere: there are none"
+
+
 def triton_call(*args, kernel, out_type=None, grid, name="", num_warps=None, num_stages=None, num_ctas=None, compute_capability=None, backend_options=None, input_output_aliases=None,
                 zeroed_outputs=(), debug=False, serialized_metadata=b"", cost_estimate=None, has_side_effect=False, **kwargs):
     """Runs a kernel on arrays of JAX, on the CPU; under jit it is a custom call of the compiled program. The parameters are those of jax_triton.triton_call.
@@ -330,7 +343,7 @@ def triton_call(*args, kernel, out_type=None, grid, name="", num_warps=None, num
     fresh = [o for o in range(returned) if o not in aliases.values()]
     if len(missing) != len(fresh):
         raise ValueError(f"out_type has {len(fresh)} unaliased outputs, but {len(missing)} kernel parameters are missing an argument"
-                         f"{': ' + ', '.join(missing) if missing else ''}")
+                         f"{': ' + ', '.join(missing) if missing else ''}; operands went {_went(shapes)}")
     output_of = dict(zip(missing, fresh))
     for key, o in output_of.items():
         known[key], shapes[key] = _Array(outs[o].dtype, key), outs[o]
@@ -354,8 +367,11 @@ def triton_call(*args, kernel, out_type=None, grid, name="", num_warps=None, num
         try:
             return ir_of(fn, {**known, **{k: v for k, v in chosen.items() if k in names}}, bool(options.get("debug")))
         except CompileError as e:
+            if args and any("pointer" in d["text"] and d["id"] == "type" for d in e.diagnostics):
+                given, made = ({k: v for k, v in shapes.items() if (k in output_of) == out} for out in (False, True))
+                e = CompileError(f"{e}\nhint: operands went {_went(given)}{f'; outputs are {_went(made)}' if made else ''}", e._diagnostics)
             if not scalars:
-                raise
+                raise e from None
             raise CompileError(f"{e}\nhint: {', '.join(f'`{key}`' for key in scalars)} {'is an array' if len(scalars) == 1 else 'are arrays'} without axes, which the kernel takes as a pointer: "
                                f"tl.load({scalars[0]}) in the kernel, or a number of Python (under jit a static argument)", e._diagnostics) from None
 

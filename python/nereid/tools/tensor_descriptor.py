@@ -19,7 +19,7 @@ class TensorDescriptor:
 
     @staticmethod
     def from_tensor(array, block_shape, padding="zero"):
-        _, _, _, _, contiguous, shape = _core.array(array)
+        _, _, _, _, contiguous, shape, *_ = _core.array(array)
         if contiguous:
             strides = [1] * len(shape)
             for d in range(len(shape) - 1, 0, -1):

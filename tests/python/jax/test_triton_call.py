@@ -67,6 +67,21 @@ def test_grids(grid):
     np.testing.assert_array_equal(call(x, x, n=1000, kernel=adder, out_type=x, grid=grid, BLOCK=256), x + x)
 
 
+def test_messages_say_where_operands_went():
+
+    @nereid.jit
+    def softmax(x, o, n, BLOCK: tl.constexpr):
+        i = tl.arange(0, BLOCK)
+        v = tl.load(x + i, mask=i < n, other=-float("inf"))
+        tl.store(o + i, v, mask=i < n)
+
+    x = numbers((8, 100))
+    with pytest.raises(nereid.CompileError, match=r"operands went x←f32\[8,100\], o←100; outputs are n←f32\[8,100\]"):
+        call(x, 100, kernel=softmax, out_type=x, grid=8, BLOCK=128)
+    with pytest.raises(ValueError, match=r"missing an argument; operands went x←f32\[8,100\], o←f32\[8,100\], n←100"):
+        call(x, x, 100, kernel=softmax, out_type=x, grid=8, BLOCK=128)
+
+
 def test_grids_that_are_none():
     x = numbers(8)
     with pytest.raises(ValueError, match="three dimensions at most"):
