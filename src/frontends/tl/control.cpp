@@ -41,8 +41,7 @@ void collectTargets(const Node* target, std::set<std::string>& out) {
 void collectAssigned(const Node* n, std::set<std::string>& out) {
   if (!n) return;
   switch (n->kind) {
-    case Kind::Assign: case Kind::AnnAssign: case Kind::AugAssign: case Kind::NamedExpr: case Kind::For: collectTargets(n->kids[0], out); break;
-    case Kind::ListComp: collectTargets(n->kids[1], out); break;
+    case Kind::Assign: case Kind::AnnAssign: case Kind::AugAssign: case Kind::NamedExpr: case Kind::For: case Kind::CompFor: collectTargets(n->kids[0], out); break;
     case Kind::With:
       for (size_t i = 1; i + 1 < n->kids.size(); i += 2)
         if (n->kids[i]) collectTargets(n->kids[i], out);
@@ -79,6 +78,7 @@ Result<Tensor> CodeGen::scalarCondition(const Val& v, const Node* n) {
 
 Result<void> CodeGen::ifStatement(const Node* n) {
   Val condition = TRY(eval(n->kid(0)));
+  if (condition.known) condition = *condition.known;
   if (!condition.isTensor()) {
     bool taken = TRY(staticCondition(condition, n->kid(0)));
     if (taken) return block(n->kid(1));
@@ -241,6 +241,7 @@ Result<void> CodeGen::ifBlocks(const Node* n, Value* condition) {
 
 Result<Val> CodeGen::conditional(const Node* n) {
   Val condition = TRY(eval(n->kid(0)));
+  if (condition.known) condition = *condition.known;
   if (!condition.isTensor()) {
     bool taken = TRY(staticCondition(condition, n->kid(0)));
     return eval(n->kid(taken ? 1 : 2));
@@ -288,13 +289,16 @@ std::vector<std::string> CodeGen::carried(const Node* body, const Node* also, co
 
 Result<void> CodeGen::staticFor(const Node* n, const std::vector<Val>& values) {
   const Node* target = n->kid(0);
+  int around = std::exchange(round_, 0);
   for (const Val& v : values) {
+    ++round_;
     if (++shared_.unrolled > 65536) return error(Err::Unsupported, n->kid(1)->loc).says("with this loop there are more than 65536 unrolled iterations");
     if (target->kind == Kind::Name) scope_[target->text] = v;
     else CHECK_OK(assign(target, v));
     CHECK_OK(block(n->kid(2)));
-    if (stopped_) return {};
+    if (stopped_) break;
   }
+  round_ = around;
   return {};
 }
 
@@ -303,11 +307,8 @@ Result<void> CodeGen::forStatement(const Node* n) {
   auto badIterator = [&]() -> std::unexpected<Failed> {
     return error(Err::Unsupported, iterable->loc).says("only `range`, `tl.range` and `tl.static_range` can be iterated").hint("index a tuple with the variable of `tl.static_range`");
   };
-  if (host_) {
-    Val items = TRY(eval(iterable));
-    if (!items.is(VK::Tuple)) return badIterator();
-    return staticFor(n, *items.items);
-  }
+  if (host_) return hostFor(n);
+  if (n->kid(3)) return error(Err::Unsupported, n->kid(3)->at).says("`else` after a loop is not part of the Triton language");
   if (iterable->kind != Kind::Call) return badIterator();
   Val callee = TRY(eval(iterable->kid(0)));
   if (!callee.is(VK::Builtin) || callee.builtin->run != &CodeGen::bIterator) return badIterator();
@@ -443,11 +444,12 @@ Result<void> CodeGen::whileStatement(const Node* n) {
     for (int64_t steps = 0;; ++steps) {
       if (steps > 1'000'000) return error(Err::Unsupported, n->loc).says("this loop runs more than a million times at compile time");
       Val test = TRY(eval(n->kid(0)));
-      if (!truthy(test)) return {};
+      if (!truthy(test)) return n->kid(2) ? block(n->kid(2)) : Result<void>{};
       CHECK_OK(block(n->kid(1)));
-      if (stopped_) return {};
+      if (!loopGoesOn()) return {};
     }
   }
+  if (n->kid(2)) return error(Err::Unsupported, n->kid(2)->at).says("`else` after a loop is not part of the Triton language");
   const Node* body = n->kid(1);
   std::vector<std::string> names = carried(body, n->kid(0), "");
   std::vector<Value*> inits;

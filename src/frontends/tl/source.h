@@ -25,6 +25,16 @@ struct FunctionDef {
   mutable std::vector<Loc> stack;  // calls under way
 };
 
+// A lambda or a function within a function, with the names that it sees around it.
+struct Closure {
+  FunctionDef def;
+  const Node* node;
+  std::vector<std::shared_ptr<Scope>> frames;  // innermost first
+  std::vector<Val> defaults;                   // one a parameter
+  int comprehension = 0;                       // that it stands in, whose names end with it
+  int serial = 0;
+};
+
 // A class decorated with @triton.aggregate: named fields, and functions that take an instance first.
 struct ClassDef {
   std::string name;
@@ -82,6 +92,11 @@ class Loader {
 
   Sources& sources() { return sources_; }
   Heap& heap() { return heap_; }
+  Closure& closure() {
+    Closure& c = closures_.emplace_back();
+    c.serial = static_cast<int>(closures_.size());
+    return c;
+  }
   Diags& diags() { return diags_; }
 
  private:
@@ -91,6 +106,7 @@ class Loader {
   const FileReader& read_;
   Diags& diags_;
   Heap heap_;
+  std::deque<Closure> closures_;
   std::map<std::string, std::unique_ptr<SourceModule>> modules_;
   std::set<std::string> missing_;
   std::unique_ptr<SourceModule> library_;
