@@ -150,6 +150,10 @@ class CodeGen {
   Result<void> ifBlocks(const Node* n, Value* condition);
   Result<std::vector<std::string>> merge(const Scope& before, Scope& thenScope, Scope& elseScope, const Node* n);
   Result<void> forStatement(const Node* n);
+  // The value of a loop's variable after its loop, as Python has it: of the last round, or of before where there was none.
+  Result<Val> afterLoop(const Val& v, Loc loc);
+  // At the end of a branch or body: what those after it will see. `before`: the names there were.
+  Result<void> settleLoopVariables(const Scope& before, Loc loc);
   Result<void> staticFor(const Node* n, const std::vector<Val>& values);
   Result<void> whileStatement(const Node* n);
   Result<Val> conditional(const Node* n);

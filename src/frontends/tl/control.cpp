@@ -133,11 +133,13 @@ Result<void> CodeGen::ifRegions(const Node* n, Value* condition) {
   ++regions_;
   b_.setBlock(&inst->regions[0]->entry());
   Result<void> done = block(n->kid(1));
+  if (done) done = settleLoopVariables(before, n->loc);
   Block* thenEnd = b_.block();
   Scope thenScope = std::move(scope_);
   scope_ = before;
   b_.setBlock(&inst->regions[1]->entry());
   if (done && n->kid(2)) done = block(n->kid(2));
+  if (done) done = settleLoopVariables(before, n->loc);
   Block* elseEnd = b_.block();
   --regions_;
   CHECK_OK(done);
@@ -195,12 +197,14 @@ Result<void> CodeGen::ifBlocks(const Node* n, Value* condition) {
   Scope before = scope_;
   b_.setBlock(thenBlock);
   CHECK_OK(block(n->kid(1)));
+  if (!stopped_) CHECK_OK(settleLoopVariables(before, n->loc));
   Block* thenEnd = b_.block();
   bool thenStopped = std::exchange(stopped_, false);
   Scope thenScope = std::move(scope_);
   scope_ = before;
   b_.setBlock(elseBlock);
   if (n->kid(2)) CHECK_OK(block(n->kid(2)));
+  if (!stopped_) CHECK_OK(settleLoopVariables(before, n->loc));
   Block* elseEnd = b_.block();
   bool elseStopped = std::exchange(stopped_, false);
   Scope elseScope = std::move(scope_);
@@ -382,6 +386,7 @@ Result<void> CodeGen::forStatement(const Node* n) {
   --loops_;
   --regions_;
   CHECK_OK(done);
+  CHECK_OK(settleLoopVariables(outerScope, n->loc));
   std::vector<Value*> yields;
   for (const std::string& name : names) {
     const Val& now = scope_[name];
@@ -435,7 +440,40 @@ Result<void> CodeGen::forStatement(const Node* n) {
     nameValue(v, name);
     scope_[name] = std::move(v);
   }
-  scope_[target->text] = Val::unbound();
+  // What its value is after the loop is worked out where somebody asks.
+  Val after = Val::unbound();
+  auto old = scope_.find(target->text);
+  Val previous = old != scope_.end() ? old->second : Val::none();
+  after.items = keep(std::vector<Val>{Val::of(tensor(lowerValue, {type, {}})), Val::of(tensor(upperValue, {type, {}})), Val::of(tensor(stepValue, {type, {}})), Val::boolean(negative), previous});
+  scope_[target->text] = after;
+  assigned_[target->text] = target->loc;
+  return {};
+}
+
+Result<Val> CodeGen::afterLoop(const Val& v, Loc loc) {
+  b_.setLoc(loc);
+  const TType type = v.item(0).tensor.type;
+  Value *lower = v.item(0).tensor.value, *upper = v.item(1).tensor.value, *step = v.item(2).tensor.value;
+  Value* one = b_.constant(lower->type, 1);
+  Value* zero = b_.constant(lower->type, 0);
+  Value* counts = b_.cmpI(CmpIPred::Sgt, step, zero);
+  Value* runs = b_.make(Op::AndI, {counts, b_.cmpI(CmpIPred::Slt, lower, upper)});
+  // As unsigned numbers the differences cannot wrap.
+  Value* rounds = b_.make(Op::DivUI, {b_.make(Op::SubI, {b_.make(Op::SubI, {upper, lower}), one}), b_.select(counts, step, one)});
+  Value* last = b_.make(Op::AddI, {lower, b_.make(Op::MulI, {rounds, step})});
+  if (v.item(3).number) last = b_.make(Op::AddI, {b_.make(Op::SubI, {upper, last}), lower});
+  Val previous = v.item(4);
+  if (previous.is(VK::Unbound) && previous.items) previous = TRY(afterLoop(previous, loc));
+  Value* none = zero;
+  if (previous.isInt()) none = TRY(scalarConstant(previous, type.scalar, loc)).value;
+  else if (previous.isTensor() && previous.tensor.type == type) none = previous.tensor.value;
+  else if (previous.isTensor() && !previous.tensor.type.isBlock() && previous.tensor.type.scalar.isInt()) none = TRY(cast(previous.tensor, type.scalar, loc)).value;
+  return Val::of(tensor(b_.select(runs, last, none), type));
+}
+
+Result<void> CodeGen::settleLoopVariables(const Scope& before, Loc loc) {
+  for (auto& [name, value] : scope_)
+    if (value.is(VK::Unbound) && value.items && before.contains(name) && !before.find(name)->second.is(VK::Unbound)) value = TRY(afterLoop(value, loc));
   return {};
 }
 
@@ -500,6 +538,7 @@ Result<void> CodeGen::whileStatement(const Node* n) {
   --loops_;
   --regions_;
   CHECK_OK(done);
+  CHECK_OK(settleLoopVariables(outerScope, n->loc));
   std::vector<Value*> yields;
   for (const std::string& name : names) {
     const Val& now = scope_[name];

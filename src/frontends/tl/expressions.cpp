@@ -60,7 +60,11 @@ Result<Val> CodeGen::lookup(const Node* n) {
   const std::string& name = n->text;
   if (auto found = scope_.find(name); found != scope_.end()) {
     if (!found->second.is(VK::Unbound)) return found->second;
-    return error(Err::UnknownName, n->loc).says("`", name, "` has no value here").hint("a loop's variable ends with the loop; a name must have a value on every path");
+    if (found->second.items) return found->second = TRY(afterLoop(found->second, n->loc));
+    auto d = error(Err::UnknownName, n->loc);
+    d.says("`", name, "` has no value here").hint("a name must have a value of one type on every path");
+    if (auto at = assigned_.find(name); at != assigned_.end()) d.label(at->second, "it gets one here");
+    return d;
   }
   for (auto& frame : outer_)
     if (auto found = frame->find(name); found != frame->end() && !found->second.is(VK::Unbound)) return found->second;
@@ -102,7 +106,13 @@ Result<Val> CodeGen::lookup(const Node* n) {
   std::string hint = near.empty() ? "" : cat("did you mean `", near, "`?");
   if (findBuiltin(name) || shared_.loader.builtinLibrary().globals.contains(name)) hint = cat("in a kernel it is `tl.", name, "`");
   if (scope_.contains(cat(":", name))) hint = "it is declared, but not yet assigned";
-  return error(Err::UnknownName, n->loc).says("`", name, "` is not defined").hint(hint);
+  auto d = error(Err::UnknownName, n->loc);
+  if (auto at = assigned_.find(name); at != assigned_.end() && !scope_.contains(cat(":", name))) {
+    // A branch or a loop has let go of it.
+    d.says("`", name, "` has no value here: it is assigned only inside a loop or a branch, which may not run").label(at->second, "assigned here");
+    return d.hint("give it a value of the same type before the loop or branch");
+  }
+  return d.says("`", name, "` is not defined").hint(hint);
 }
 
 Result<Val> CodeGen::eval(const Node* n) {

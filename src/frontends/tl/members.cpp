@@ -392,7 +392,7 @@ Result<Val> CodeGen::moduleMember(const Val& m, const std::string& name, Loc at)
     if (m.module->globals.contains(name)) return global(*m.module, name, at);
     // A package's member may be a file.
     Val sub = Val::named(VK::Module, keep(cat(m.text, ".", name)));
-    sub.module = shared_.loader.import(*m.module, name);
+    sub.module = m.module->path.ends_with("__init__.py") ? shared_.loader.import(*m.module, cat(".", name)) : nullptr;
     if (sub.module) return sub;
     return global(*m.module, name, at);  // says that it is not there
   }

@@ -101,6 +101,7 @@ class Loader {
 
  private:
   SourceModule* tryOpen(const std::string& path);
+  bool exists(const std::string& path);
 
   Sources& sources_;
   const FileReader& read_;
@@ -109,6 +110,7 @@ class Loader {
   std::deque<Closure> closures_;
   std::map<std::string, std::unique_ptr<SourceModule>> modules_;
   std::set<std::string> missing_;
+  std::string root_;  // the file that the user named
   std::unique_ptr<SourceModule> library_;
 };
 
