@@ -98,7 +98,7 @@ struct BuiltinTable {
       {"static_range", "arg1 arg2? step?", &G::bIterator, false},
       {"condition", "arg1 disable_licm?", &G::bToTensor, false},
       {"get_int_dtype", "bitwidth signed", &G::bGetIntDtype, false},
-      {"inline_asm_elementwise", "asm constraints args dtype is_pure pack", &G::bRefused, false},
+      {"inline_asm_elementwise", "asm constraints args dtype is_pure pack", &G::bInlineAsm, false},
       {"atomic_poll", "pointer *rest", &G::bRefused, false},
   };
   static constexpr BuiltinInfo kDesc[] = {

@@ -84,9 +84,33 @@ Result<Val> CodeGen::bStaticPrint(Bound& a) {
 Result<Val> CodeGen::bIgnored(Bound& a) { return a.slots.empty() ? Val::none() : a[0]; }
 
 Result<Val> CodeGen::bRefused(Bound& a) {
-  if (a.info->name == "inline_asm_elementwise")
-    return error(Err::Unsupported, a.call).says("`tl.inline_asm_elementwise` is text for the assembler of one GPU, which no target here is").hint("guard it with `tl.target_info.is_cuda()`, or write it with `tl.` functions");
   return error(Err::Unsupported, a.call).says("`tl.", a.info->name, "` waits for another program, which may not run until this one ends");
+}
+
+// Text for the assembler of one GPU; a pass turns what it understands into operations.
+Result<Val> CodeGen::bInlineAsm(Bound& a) {
+  std::string_view text = TRY(constantString(a, 0, "the assembly")), constraints = TRY(constantString(a, 1, "the constraints"));
+  std::vector<Tensor> args;
+  for (const Val& v : a[2].is(VK::Tuple) ? *a[2].items : std::vector<Val>{a[2]}) args.push_back(TRY(toTensor(v, a.loc(2))));
+  args = TRY(broadcastAll(std::move(args), {a.call, a.loc(2), a.loc(2)}));
+  int64_t pack = TRY(constantInt(a, 5, "pack"));
+  if (pack < 1 || pack > 64 || (pack & (pack - 1))) return error(Err::Type, a.loc(5)).says("`pack` must be a power of two from 1 to 64, but this is ", pack);
+  std::vector<Val> dtypes = a[3].is(VK::Tuple) ? *a[3].items : std::vector<Val>{a[3]};
+  std::vector<Value*> operands;
+  for (const Tensor& t : args) operands.push_back(t.value);
+  std::vector<Type> types;
+  std::vector<TType> results;
+  for (const Val& v : dtypes) {
+    DType type = TRY(dtypeOf(v, a.loc(3)));
+    results.push_back(args.empty() ? TType{type, {}} : args[0].type.with(type));
+    types.push_back(results.back().ir());
+  }
+  if (results.empty()) return error(Err::Type, a.loc(3)).says("assembly needs a type for its result");
+  Inst* inst = b_.create(Op::InlineAsm, operands, types, {{Attr::AsmString, std::string(text)}, {Attr::Constraints, std::string(constraints)}, {Attr::PackedElement, pack},
+                                                          {Attr::Pure, int64_t{TRY(constantBool(a, 4, "is_pure"))}}});
+  std::vector<Val> out;
+  for (size_t i = 0; i < results.size(); ++i) out.push_back(Val::of(tensor(inst->results[i], results[i])));
+  return a[3].is(VK::Tuple) ? tuple(std::move(out)) : out[0];
 }
 
 Result<Val> CodeGen::bIterator(Bound& a) {

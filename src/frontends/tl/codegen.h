@@ -376,6 +376,7 @@ class CodeGen {
   Result<Val> bAssert(Bound& a);
   Result<Val> bStaticPrint(Bound& a);
   Result<Val> bRefused(Bound& a);
+  Result<Val> bInlineAsm(Bound& a);
   Result<Val> bIterator(Bound& a);
   Result<Val> bIgnored(Bound& a);
   Result<Val> bTarget(Bound& a);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Builtin functions of Python, and some of its modules, on compile-time values.
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "frontends/tl/codegen.h"
+#include "frontends/tl/decimal.h"
 #include "support/host_math.h"
 #include "support/sort.h"
 
@@ -15,11 +15,7 @@ namespace {
 double roundTo(double x, int digits) {
   if (!std::isfinite(x) || x == 0 || digits > 300) return x;
   if (digits < -300) return 0;
-  char buffer[800];
-  if (digits >= 0) {
-    auto end = std::to_chars(buffer, buffer + sizeof buffer, x, std::chars_format::fixed, digits).ptr;
-    return parseDouble(std::string_view(buffer, static_cast<size_t>(end - buffer))).value_or(x);
-  }
+  if (digits >= 0) return std::copysign(parseDouble(Decimal(std::fabs(x)).fixed(digits, false)).value_or(std::fabs(x)), x);
   double scale = 1;
   for (int i = digits; i < 0; ++i) scale *= 10;
   return std::nearbyint(x / scale) * scale;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Methods of Python's own values at compile time, and its formats: f-strings, `%` and `.format`.
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "frontends/tl/codegen.h"
+#include "frontends/tl/decimal.h"
 
 namespace nereid::tl {
 namespace {
@@ -37,17 +37,34 @@ std::string digitsOf(Int value, unsigned base, bool upper) {
   return out;
 }
 
-// The digits of |x|, as Python's e, f, g and %.
+// The digits of |x|, as Python's e, f and g.
 std::string floatDigits(double x, char type, int precision, bool alternate) {
   x = std::fabs(x);
   if (std::isnan(x)) return "nan";
   if (std::isinf(x)) return "inf";
-  char buffer[512];
-  auto style = type == 'e' ? std::chars_format::scientific : type == 'f' ? std::chars_format::fixed : std::chars_format::general;
-  auto end = std::to_chars(buffer, buffer + sizeof buffer, x, style, std::min(precision, 100)).ptr;
-  std::string out(buffer, end);
-  if (alternate && out.find('.') == std::string::npos) out += '.';
-  return out;
+  precision = std::min(precision, 100);
+  Decimal d(x);
+  if (type == 'f') return d.fixed(precision, alternate);
+  int significant = type == 'g' ? std::max(precision, 1) : precision + 1;
+  d.round(significant);
+  int exponent = d.digits.empty() ? 0 : d.point - 1;
+  bool plain = type == 'g' && exponent >= -4 && exponent < significant;
+  std::string out, tail;
+  if (plain) {
+    out = d.fixed(significant - 1 - exponent, alternate);
+  } else {
+    std::string all = d.digits;
+    all.resize(static_cast<size_t>(significant), '0');
+    out = all.substr(0, 1);
+    if (significant > 1 || alternate) appendAll(out, '.', all.substr(1));
+    int magnitude = std::abs(exponent);
+    tail = cat(exponent < 0 ? "e-" : "e+", magnitude < 10 ? "0" : "", magnitude);
+  }
+  if (type == 'g' && !alternate && out.find('.') != std::string::npos) {
+    while (out.back() == '0') out.pop_back();
+    if (out.back() == '.') out.pop_back();
+  }
+  return out + tail;
 }
 
 }  // namespace
