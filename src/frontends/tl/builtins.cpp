@@ -161,6 +161,7 @@ struct BuiltinTable {
       {"itertools.product", "*iterables repeat?", &G::bHostModule, false},
       {"itertools.chain", "*iterables", &G::bHostModule, false},
       {"itertools.accumulate", "iterable function?", &G::bHostModule, false},
+      {"importlib.import_module", "name", &G::bHostModule, false},
       {"operator.add", "a b", &G::bHostModule, false},    {"operator.mul", "a b", &G::bHostModule, false},
       {"operator.sub", "a b", &G::bHostModule, false},
   };

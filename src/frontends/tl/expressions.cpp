@@ -41,9 +41,13 @@ Result<Val> CodeGen::global(SourceModule& module, const std::string& name, Loc u
       auto node = parser.wholeExpression();
       value = node ? host.eval(*node) : Result<Val>(std::unexpected(Failed{}));
       if (!value) {
+        std::string why = shared_.diags.size() > before ? shared_.diags[before].text : "";
         shared_.diags.truncate(before);
         g.busy = false;
-        return error(Err::Global, use).says("the global `", name, "` cannot be worked out at compile time").label(g.loc, "defined here").hint("pass it to the kernel as a tl.constexpr parameter");
+        return error(Err::Global, use)
+            .says("the global `", name, "` cannot be worked out at compile time", why.empty() ? "" : ": ", why)
+            .label(g.loc, "defined here")
+            .hint("Python is not run for it: bind it directly, as in `from module import ", name, "`, or pass it to the kernel as a tl.constexpr parameter");
       }
       break;
     }

@@ -196,6 +196,7 @@ Result<Val> CodeGen::bHostModule(Bound& a) {
     d.says(what);
     return d;
   };
+  if (f == "importlib.import_module") return importValue(*source_, std::string(TRY(constantString(a, 0, "the name of a module"))), "", a.call, a.call);
   if (f == "math.gcd" || f == "math.lcm") {
     Int r = f == "math.gcd" ? 0 : 1;
     for (const Arg& arg : a.rest) {

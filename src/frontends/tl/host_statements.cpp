@@ -165,13 +165,15 @@ Result<Val> CodeGen::importValue(SourceModule& module, const std::string& from, 
         {"triton.language.extra.cuda", "tl.extra"}, {"triton.language.extra.hip", "tl.extra"}, {"triton.language.libdevice", "libdevice"},
         {"triton.language.extra.libdevice", "libdevice"}, {"triton.language.extra.cuda.libdevice", "libdevice"},
         {"triton.language.extra.hip.libdevice", "libdevice"}, {"triton.language.target_info", "target_info"}, {"math", "math"},
-        {"itertools", "itertools"}, {"functools", "functools"}, {"operator", "operator"}};
+        {"itertools", "itertools"}, {"functools", "functools"}, {"operator", "operator"},
+        {"importlib", "importlib"}};
     for (auto& [name, to] : kKnown)
       if (name == dotted) return to;
     return "";
   };
   std::string whole = member.empty() ? from : cat(from, from.ends_with('.') ? "" : ".", member);
   if (std::string_view m = known(whole); !m.empty()) return Val::named(VK::Module, m);
+  if (member == "_log2" && known(from) == "tl") return global(shared_.loader.builtinLibrary(), member, use);  // private there, and yet used
   if (std::string_view m = known(from); !m.empty() && !member.empty()) return moduleMember(Val::named(VK::Module, m), member, use);
   if (member.empty()) {
     Val v = Val::named(VK::Module, keep(from));

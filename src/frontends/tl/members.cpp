@@ -117,8 +117,12 @@ Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, co
       break;
     default: break;
   }
-  if (v.isNumber() && (name == "dtype" || name == "shape" || name == "to"))
-    return error(Err::Type, at).says("`", unparse(n->kid(0)), "` is ", v, ", which has no `", name, "`").hint(name == "to" ? cat("cast it: `tl.cast(", unparse(n->kid(0)), ", tl.int64)`") : "");
+  if (v.isNumber() && (name == "dtype" || name == "shape" || name == "to")) {
+    // An argument that is 1 is one of Triton's specialisations.
+    bool one = v.isInt() && v.number == 1 && !caller_ && fn_ && fn_->node && n->kid(0)->kind == Kind::Name &&
+               std::any_of(fn_->node->kids.begin(), fn_->node->kids.end() - 1, [&](const Node* p) { return p->text == n->kid(0)->text && !p->kid(0); });
+    return error(Err::Type, at).says("`", unparse(n->kid(0)), "` is ", v, one ? " (as in Triton an argument that is 1 becomes a constexpr)" : "", ", which has no `", name, "`").hint(name == "to" ? cat("cast it: `tl.cast(", unparse(n->kid(0)), ", tl.int64)`") : "");
+  }
   std::string near = nearest(name, known);
   return error(Err::UnknownName, at).says(v, " has no member `", name, "`").meant(near);
 }
@@ -397,7 +401,7 @@ Result<Val> CodeGen::moduleMember(const Val& m, const std::string& name, Loc at)
     return global(*m.module, name, at);  // says that it is not there
   }
   const std::string t(m.text);
-  if (t == "itertools" || t == "functools" || t == "operator")
+  if (t == "itertools" || t == "functools" || t == "operator" || t == "importlib")
     if (const BuiltinInfo* info = findHostModule(cat(t, ".", name))) return Val::of(info);
   if (t.starts_with("external:")) return Val::named(VK::Module, keep(cat(t, ".", name)));
   if (t.starts_with("class:")) return error(Err::Unsupported, at).says("`", t.substr(6), "` is a class: kernels can only use classes of Triton itself");
