@@ -122,6 +122,7 @@ fi
 if has triton; then
   run tl_vs_triton .venv/bin/python tests/differential/tl_vs_triton.py
   run operators .venv/bin/python tests/differential/operators.py
+  run host-python .venv/bin/python tests/differential/host_python.py
 else
   echo "tl_vs_triton skipped: no stock Triton in .venv (scripts/setup.sh --tests)"
 fi

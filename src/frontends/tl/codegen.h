@@ -195,7 +195,7 @@ class CodeGen {
   Result<Val> hostMethod(const Val& self, const std::string& name, const Args& args);
   Result<Val> formatted(const Val& v, std::string_view spec, Loc loc);
   Result<Val> percentFormat(const Val& format, const Val& values, Loc loc);
-  Result<Val> strFormat(std::string_view format, const Args& args);
+  Result<Val> strFormat(std::string_view format, const Args& args, size_t& next);  // `next`: the argument of the next `{}`
 
   // ---- host_builtins.cpp
   Result<Val> bHost(Bound& a);

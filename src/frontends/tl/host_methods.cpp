@@ -138,7 +138,7 @@ Result<Val> CodeGen::formatted(const Val& v, std::string_view spec, Loc loc) {
     } else {
       return bad();
     }
-  } else if (v.isInt() && !(v.is(VK::Bool) && (!type || type == 's'))) {
+  } else if (v.isInt()) {
     if (precision >= 0) return bad();
     negative = v.number < 0;
     switch (type) {
@@ -151,7 +151,7 @@ Result<Val> CodeGen::formatted(const Val& v, std::string_view spec, Loc loc) {
     }
     if (alternate && type && type != 'd' && type != 'n' && type != 'c') prefix = cat("0", type);
   } else {
-    if ((type && type != 's') || align == '=' || group || alternate || !(v.is(VK::Str) || v.is(VK::Bool))) return bad();
+    if ((type && type != 's') || align == '=' || group || alternate || !v.is(VK::Str)) return bad();
     body = str(v);
     if (precision >= 0 && body.size() > static_cast<size_t>(precision)) body.resize(static_cast<size_t>(precision));
     if (!align) align = '<';
@@ -245,14 +245,13 @@ Result<Val> CodeGen::percentFormat(const Val& format, const Val& values, Loc loc
 }
 
 // "{} {0.name[1]!r:>5}".format(...)
-Result<Val> CodeGen::strFormat(std::string_view s, const Args& args) {
+Result<Val> CodeGen::strFormat(std::string_view s, const Args& args, size_t& next) {
   auto wrong = [&](const char* what) -> std::unexpected<Failed> {
     auto d = raise("ValueError", args.call);
     d.says(what);
     return d;
   };
   std::string out;
-  size_t next = 0;
   for (size_t i = 0; i < s.size(); ++i) {
     if ((s[i] == '{' || s[i] == '}') && i + 1 < s.size() && s[i + 1] == s[i]) {
       out += s[i++];
@@ -318,11 +317,7 @@ Result<Val> CodeGen::strFormat(std::string_view s, const Args& args) {
       path = stop == std::string_view::npos ? "" : path.substr(stop + item);
     }
     std::string inner(spec);
-    if (spec.find('{') != std::string_view::npos) {
-      Args rest = args;
-      if (next < rest.positional.size()) rest.positional.erase(rest.positional.begin(), rest.positional.begin() + static_cast<ptrdiff_t>(next));
-      inner = TRY(strFormat(spec, rest)).text;
-    }
+    if (spec.find('{') != std::string_view::npos) inner = TRY(strFormat(spec, args, next)).text;
     if (v->isTensor()) return error(Err::Type, args.call).says("a format at compile time can only hold constexprs, but this is ", *v).hint("`tl.device_print(\"x\", x)` prints values of the running kernel");
     if (conversion == 'r' || conversion == 'a') v = Val::string(keep(repr(*v)));
     if (conversion == 's') v = Val::string(keep(str(*v)));
@@ -356,7 +351,10 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
   if (self.is(VK::Str)) {
     std::string_view s = self.text;
     auto text = [&](std::string out) { return Val::string(keep(std::move(out))); };
-    if (q == "format") return strFormat(s, args);
+    if (q == "format") {
+      size_t next = 0;
+      return strFormat(s, args, next);
+    }
     if (q == "join") {
       if (!needs(1, 1)) return wrong();
       std::string out;
