@@ -232,13 +232,13 @@ Result<Func*> CodeGen::kernel() {
     }
     Val v;
     if (auto given = request.constants.find(p->text); given != request.constants.end()) {
-      v = TRY(literal(given->second, p->loc, cat("-D ", p->text)));
+      v = TRY(literal(given->second, p->loc, cat("the constant ", p->text)));
     } else if (!item.empty() && item != "constexpr") {
       v = TRY(signatureValue(item, p, p->text, *func, types));
       if (isConstexpr && v.isRuntime() && !v.is(VK::Tuple))
         return error(Err::Signature, p->loc)
             .says("parameter `", p->text, "` is a constexpr, so it takes a value, not the type `", item, "`")
-            .hint("give it a value, as in -D ", p->text, "=1024");
+            .hint("give it a value among the constants, such as ", p->text, "=1024");
     } else if (p->kid(1)) {
       v = TRY(defaultValue(*fn_, p));
     } else if (!isConstexpr && !annotated.empty() && (dtypeFromSignature(annotated) || annotated.starts_with("tensordesc<"))) {
@@ -246,7 +246,7 @@ Result<Func*> CodeGen::kernel() {
     } else {
       return error(Err::Signature, p->loc)
           .says("parameter `", p->text, isConstexpr ? "` has no value" : "` has no type")
-          .hint(isConstexpr ? cat("give it one, as in -D ", p->text, "=1024") : cat("give it one in --signature, as in \"*fp32:16\" or \"i32\""));
+          .hint(isConstexpr ? cat("give it one among the constants, such as ", p->text, "=1024") : cat("give it one in the signature, as in \"*fp32:16\" or \"i32\""));
     }
     if (annotated == "const" && v.isTensor() && v.tensor.type.scalar.isPointer()) v.tensor.type.scalar.isConst = true;
     scope_[p->text] = v;
