@@ -46,6 +46,17 @@ expect 1 "--grid" run $add --grid 1,2,3,4 $four
 expect 2 "there is no target" run $add --grid 1 --target tpu $four
 expect 1 "cannot read" run tests/ops/none.ttir --grid 1
 expect 1 "cannot read" run $add --grid 1 --arg x=@none.npy --arg y=i32[1,1,1,1] --arg out=zeros:i32[4]
+# A library's own package is found from the file that imports it; a namesake elsewhere is not taken.
+mkdir -p "$folder/src/pk/ops" "$folder/src/pk/utils"
+touch "$folder/src/pk/__init__.py" "$folder/src/pk/ops/__init__.py" "$folder/src/pk/utils/__init__.py"
+printf 'import triton\nimport triton.language as tl\n\n\n@triton.jit\ndef two(x):\n    return x * 0 + 2\n' >"$folder/src/pk/utils/ext.py"
+printf 'import triton\nimport triton.language as tl\n\n\n@triton.jit\ndef two(x):\n    return x * 0 + 3\n' >"$folder/src/pk/ops/ext.py"
+for line in "from pk.utils.ext import two" "from pk.utils import ext as e; two = e.two" "import pk.utils.ext as e; two = e.two" "from ..utils.ext import two"; do
+  printf 'import triton\nimport triton.language as tl\n%s\n\n\n@triton.jit\ndef k(o):\n    tl.store(o, two(tl.load(o)))\n' "$(echo "$line" | tr ';' '\n' | sed 's/^ //')" >"$folder/src/pk/ops/k.py"
+  expect 0 "o = [2]" run "$folder/src/pk/ops/k.py:k" --grid 1 --arg o=i32[7] --show o
+done
+printf 'import triton\nimport triton.language as tl\nfrom other.ext import two\n\n\n@triton.jit\ndef k(o):\n    tl.store(o, two(tl.load(o)))\n' >"$folder/src/pk/ops/k.py"
+expect 1 "\`other.ext.two\`" run "$folder/src/pk/ops/k.py:k" --grid 1 --arg o=i32[7] --show o
 expect 2 "" frobnicate
 expect 2 "" run
 cat >"$folder/k.py" <<'K'

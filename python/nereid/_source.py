@@ -24,6 +24,8 @@ import weakref
 from .language import _values
 
 FUNCTIONS = ("JITFunction", "ConstexprFunction")
+# Modules of Python's that the compiler knows, for what it works out before a kernel runs.
+KNOWN = {"math": "math", "itertools": "itertools", "functools": "functools", "_functools": "functools", "operator": "operator", "_operator": "operator"}
 
 
 def literal(value, bind=None):
@@ -43,7 +45,14 @@ def literal(value, bind=None):
         return next((f"__tl.{d.attribute}" for d in _values.DTYPES.values() if d.name == value.name.replace("uint", "u").replace("int", "i")), None)
     if isinstance(value, (tuple, list)):
         items = [literal(v, bind) for v in value]
-        return None if None in items else f"({''.join(i + ', ' for i in items)})"
+        left, right = "[]" if type(value) is list else "()"
+        return None if None in items else f"{left}{''.join(i + ', ' for i in items)}{right}"
+    if type(value) is dict:
+        pairs = [(literal(k, bind), literal(v, bind)) for k, v in value.items()]
+        return None if any(None in pair for pair in pairs) else f"{{{', '.join(f'{k}: {v}' for k, v in pairs)}}}"
+    if isinstance(value, (set, frozenset)):
+        items = [literal(v, bind) for v in value]
+        return None if None in items else f"set([{', '.join(sorted(items))}])"
     if hasattr(value, "__index__") and not hasattr(value, "__len__"):  # numbers of NumPy
         return repr(value.__index__())
     if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
@@ -109,13 +118,15 @@ class Files:
         return number
 
     def _plain(self, fn):
-        """A function that is none for kernels: only so that the compiler can say so."""
+        """A function that is none for kernels: so that the compiler can say so, or for constexpr functions to call."""
         if id(fn) not in self._numbers:
             try:
                 lines, first = source_lines(fn)
             except ValueError:
                 return None
-            self._finish(self._new(fn), lines, first, [], fn.__code__.co_filename)
+            number = self._new(fn)
+            footer = []
+            self._finish(number, lines, first, footer, fn.__code__.co_filename)
         return self._numbers[id(fn)]
 
     def _class(self, cls):
@@ -194,8 +205,10 @@ class Files:
                 return self._bind(name, value.value, tree, footer)
             footer.append(f"{name} = __tl.constexpr({text})")
         elif isinstance(value, types.ModuleType):
-            module = _triton_module(value.__name__) or ("math" if value.__name__ == "math" else None)
+            module = _triton_module(value.__name__) or KNOWN.get(value.__name__)
             footer.append(f"import {module or self._path(self._module(value, tree, name))[:-3]} as {name}")
+        elif callable(value) and getattr(value, "__module__", None) in KNOWN and not isinstance(value, types.FunctionType):
+            footer.append(f"from {KNOWN[value.__module__]} import {value.__name__} as {name}")
         elif isinstance(value, _values.Builtin):
             footer.append(f"from {value.module} import {value.__name__} as {name}")
         elif isinstance(value, type):

@@ -46,7 +46,11 @@ bool canNameFiles(const Func& kernel, Diags& diags) {
   return false;
 }
 
-Result<std::unique_ptr<Executable>> loadInterp(Module m, Diags&) { return std::make_unique<Interpreted>(std::move(m)); }
+Result<std::unique_ptr<Executable>> loadInterp(Module m, Diags& diags) {
+  // The one thing that it cannot run as it stands.
+  if (!expandInlineAsm(m, diags)) return std::unexpected(Failed{});
+  return std::make_unique<Interpreted>(std::move(m));
+}
 
 #if NEREID_HAS_LOWER
 

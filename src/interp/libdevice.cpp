@@ -104,7 +104,8 @@ auto rounded(Direction direction, F&& compute) {
 
 // In the format itself: nothing is rounded twice. The compiler must neither move nor fold these, which volatile sees to.
 template <class T>
-T arithmetic(const LibFunction& f, volatile T a, volatile T b, volatile T c) {
+T arithmetic(const LibFunction& f, T x, T y, T z) {
+  volatile T a = x, b = y, c = z;
   return rounded(f.direction, [&]() -> T {
     volatile T r = 0;
     switch (f.fn) {

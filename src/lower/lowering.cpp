@@ -291,7 +291,11 @@ void Lowering::emitFor(const Inst& inst) {
 
   loc_ = inst.loc;
   Builder b = at(top());
-  Inst* loop = b.forLoop(scalar(inst.operands[0]), scalar(inst.operands[1]), scalar(inst.operands[2]), inits);
+  Value *lower = scalar(inst.operands[0]), *upper = scalar(inst.operands[1]), *step = scalar(inst.operands[2]);
+  // A loop whose step is not positive does not run.
+  if (auto known = constantInt(step); !known || *known <= 0)
+    lower = b.create(Op::Select, {b.cmpI(CmpIPred::Sgt, step, constant(step->type, 0)), lower, upper}, {lower->type})->result();
+  Inst* loop = b.forLoop(lower, upper, step, inits);
   if (machine_.threads == 1) loop->set(Attr::Source, int64_t{1});  // a loop that may never end: back-ends can make it interruptible
   Block& body = loop->regions[0]->entry();
   scalar_[source.args[0]] = body.args[0];

@@ -12,6 +12,8 @@ Result<> structurize(Module& m, Diags& diags);
 Result<> inlineCalls(Module& m, Diags& diags);
 // Turns block pointers and tensor descriptors into plain pointers and masks.
 Result<> expandDescriptors(Module& m, Diags& diags);
+// Inline assembly whose meaning is plain arithmetic becomes operations; other is refused.
+Result<> expandInlineAsm(Module& m, Diags& diags);
 // Spells libdevice symbols as operations, those of f32 by way of f64 where the target has it.
 Result<> resolveExterns(Module& m, bool hasF64, Diags& diags);
 // Computes reductions and scans of f16 and bf16 in f32.

@@ -4,6 +4,7 @@
 namespace nereid {
 
 Result<> pipeline(Module& m, Diags& diags, bool hasF64) {
+  if (auto r = expandInlineAsm(m, diags); !r) return r;
   if (auto r = structurize(m, diags); !r) return r;
   if (auto r = inlineCalls(m, diags); !r) return r;
   if (auto r = resolveExterns(m, hasF64, diags); !r) return r;

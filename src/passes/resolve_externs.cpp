@@ -19,7 +19,7 @@ Result<> resolveExterns(Module& m, bool hasF64, Diags& diags) {
   Replacements replaced;
   Func& f = *m.kernel();
   rewriteEach(m, f.body, replaced, [&](Builder& b, Inst& inst) -> Value* {
-    if (inst.op == Op::InlineAsm || inst.op == Op::AtomicPoll) refused = &inst;
+    if (inst.op == Op::AtomicPoll) refused = &inst;
     if (inst.op != Op::ExternElementwise) return nullptr;
     auto fn = resolveLibdevice(inst.text(Attr::Symbol));
     if (!fn || !interp::canEvaluate(inst)) {
@@ -42,10 +42,6 @@ Result<> resolveExterns(Module& m, bool hasF64, Diags& diags) {
         .says("`", needsF64->text(Attr::Symbol), "` is computed in f64, which this target does not have")
         .hint("the rounding to nearest (`_rn`) needs no f64");
   if (!refused) return {};
-  if (refused->op == Op::InlineAsm)
-    return diags.error(Err::Unsupported, refused->loc)
-        .says("inline assembly is text for a GPU and has no meaning here")
-        .hint("write it with tl operations");
   if (refused->op == Op::AtomicPoll)
     return diags.error(Err::Unsupported, refused->loc)
         .says("atomic_poll waits for another program, and programs need not run at the same time here");

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Kernels of nereid.jit: arguments, specialisation, launches, errors."""
+import functools
 import gc
 import linecache
 import os
@@ -786,3 +787,39 @@ def test_processes_share_the_cache(cache):
     for p in running:
         assert p.communicate()[1] == "" and p.returncode == 0
     assert len([f for f in cache.rglob("*") if f.is_file()]) == 1
+
+
+TABLE = {"small": [4, 6], "large": (8, 16)}
+CHOICES = frozenset({1, 2})
+
+
+def widest(name):
+    return max(TABLE[name])
+
+
+@nereid.constexpr_function
+def chosen(name, limit):
+    if limit in CHOICES:
+        raise ValueError("too small")
+    try:
+        best = widest(name)
+    except KeyError as error:
+        return len(str(error))
+    return functools.reduce(lambda a, b: a + b, [v for v in TABLE[name] if v <= limit] + [best.bit_length()])
+
+
+@nereid.jit
+def compile_time_python(out, LIMIT: tl.constexpr):
+    tl.store(out, chosen("small", LIMIT))
+    tl.store(out + 1, chosen("large", LIMIT))
+    tl.store(out + 2, chosen("none", LIMIT))
+    if LIMIT in (1, 2):
+        raise NotImplementedError
+
+
+def test_compile_time_python():
+    out = np.zeros(3, np.int32)
+    compile_time_python[(1,)](out, LIMIT=9)
+    assert out.tolist() == [4 + 6 + 3, 8 + 5, len("'none'")]
+    with pytest.raises(nereid.CompileError, match="ValueError: too small"):
+        compile_time_python[(1,)](out, LIMIT=2)

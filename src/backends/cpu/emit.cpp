@@ -697,8 +697,11 @@ struct Emitter {
     auto next = ends(body);
     if (i.has(Attr::Source)) mayStop();
     auto* latch = b.GetInsertBlock();
-    bool ours = i.operands[0]->type.elem == Elem::I64;  // source loops may end near the top of 32 bits
-    iv->addIncoming(b.CreateAdd(iv, step, "", false, ours), latch);
+    auto* one = llvm::dyn_cast<llvm::ConstantInt>(step);
+    bool wraps = i.has(Attr::Source) && !(one && one->isOne());  // source loops may end near the top of their type
+    llvm::Value* following = b.CreateAdd(iv, step, "", false, !wraps && i.operands[0]->type.elem == Elem::I64);
+    if (wraps) following = b.CreateSelect(b.CreateICmpSGT(following, iv), following, upper);
+    iv->addIncoming(following, latch);
     for (size_t k = 0; k < carried.size(); ++k) carried[k]->addIncoming(next[k], latch);
     b.CreateBr(head);
     b.SetInsertPoint(after);

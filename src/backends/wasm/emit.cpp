@@ -833,7 +833,18 @@ void Emitter::loop(const Inst& i) {
   for (size_t k = 0; k < carried.size(); ++k) reps_[body.args[1 + k]] = variable(body.args[1 + k]->type, carried[k]);
   block(body);
   assign(body.terminator()->operands, carried);
-  code_.push(code_.make(wide ? Ins::I64Add : Ins::I32Add, {count, by}));
+  // The end may be so near the top of the type that the step after the last one wraps: then the loop has ended.
+  bool wraps = wide ? end.high > INT64_MAX - stride.high + 1 : end.high + stride.high - 1 > INT32_MAX;
+  if (wraps) {
+    int next = code_.newLocal(type);
+    code_.push(code_.make(wide ? Ins::I64Add : Ins::I32Add, {count, by}));
+    code_.raw(Ins::LocalTee, static_cast<uint64_t>(next));
+    code_.push(last);
+    code_.push(code_.make(wide ? Ins::I64GtS : Ins::I32GtS, {code_.local(next, type), count}));
+    code_.raw(Ins::Select);
+  } else {
+    code_.push(code_.make(wide ? Ins::I64Add : Ins::I32Add, {count, by}));
+  }
   code_.raw(Ins::LocalTee, static_cast<uint64_t>(iv));
   code_.push(last);
   code_.raw(wide ? Ins::I64LtS : Ins::I32LtS);

@@ -691,7 +691,14 @@ void Emitter::loop(const Inst& inst) {
   for (size_t k = 0; k < carried.size(); ++k) bind(body.args[1 + k], carried[k]);
   block(body);
   assign(body.terminator()->operands, 0, carried);
-  line(narrow ? cat(iv, " += ", by, ";") : cat(iv, " = ", help("add64"), "(", iv, ", ", by, ");"));
+  // The end may be so near the top of the type that the step after the last one wraps: then the loop has ended.
+  bool wraps = narrow ? end.high + stride.high - 1 > INT32_MAX : stride.high > 1 && end.high > INT64_MAX - stride.high + 1;
+  if (wraps) {
+    std::string next = let(narrow ? cat(iv, " + ", by) : cat(help("add64"), "(", iv, ", ", by, ")"));
+    line(cat(iv, " = select(", last, ", ", next, ", ", narrow ? cat(next, " > ", iv) : cat(help("less64s"), "(", iv, ", ", next, ")"), ");"));
+  } else {
+    line(narrow ? cat(iv, " += ", by, ";") : cat(iv, " = ", help("add64"), "(", iv, ", ", by, ");"));
+  }
   close();
   join(pending_, before);
   for (size_t k = 0; k < carried.size(); ++k) bindFixed(inst.results[k], carried[k]);

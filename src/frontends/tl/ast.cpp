@@ -8,9 +8,11 @@ namespace nereid::tl {
 std::string_view kindName(Kind kind) {
   static constexpr std::string_view kNames[] = {
       "None",   "True",      "False",     "Ellipsis", "Int",   "Float",   "Str",      "JoinedStr", "Formatted", "Name",
-      "Attribute", "Subscript", "Slice",  "Call",     "Keyword", "Starred", "Tuple",  "List",      "ListComp",  "BinOp",
-      "UnaryOp", "BoolOp",   "Compare",   "IfExp",    "NamedExpr", "Expr", "Assign",  "AnnAssign", "AugAssign", "Return",
-      "Pass",   "Assert",    "If",        "For",      "While", "With",    "Block",    "Function",  "Param"};
+      "Attribute", "Subscript", "Slice",  "Call",     "Keyword", "Starred", "Tuple",  "List",      "Set",       "Dict",
+      "Comp",   "CompFor",   "Lambda",    "BinOp",    "UnaryOp", "BoolOp",  "Compare", "Chain",    "IfExp",     "NamedExpr",
+      "Refused", "Expr",     "Assign",    "AnnAssign", "AugAssign", "Return", "Pass", "Assert",    "If",        "For",
+      "While",  "With",      "Break",     "Continue", "Raise", "Try",     "Handler",  "Import",    "Alias",     "Del",
+      "Scope",  "Block",     "Function",  "Param"};
   return kNames[static_cast<size_t>(kind)];
 }
 
@@ -71,11 +73,36 @@ std::string unparse(const Node* n) {
     case Kind::Subscript: return cat(kid(0), "[", kid(1), "]");
     case Kind::Slice: return n->kid(2) ? cat(kid(0), ":", kid(1), ":", kid(2)) : cat(kid(0), ":", kid(1));
     case Kind::Call: return cat(kid(0), "(", joined(n, 1), ")");
-    case Kind::Keyword: return cat(n->text, "=", kid(0));
+    case Kind::Keyword: return n->text.empty() ? cat("**", kid(0)) : cat(n->text, "=", kid(0));
     case Kind::Starred: return cat("*", kid(0));
     case Kind::Tuple: return cat("(", joined(n, 0), n->kids.size() == 1 ? ",)" : ")");
     case Kind::List: return cat("[", joined(n, 0), "]");
-    case Kind::ListComp: return cat("[", kid(0), " for ", kid(1), " in ", kid(2), "]");
+    case Kind::Set: return cat("{", joined(n, 0), "}");
+    case Kind::Dict: {
+      std::string out = "{";
+      for (size_t i = 0; i + 1 < n->kids.size(); i += 2) appendAll(out, i ? ", " : "", n->kid(i) ? cat(kid(i), ": ", kid(i + 1)) : cat("**", kid(i + 1)));
+      return out + "}";
+    }
+    case Kind::Comp: {
+      std::string out = n->kid(1) ? cat(kid(0), ": ", kid(1)) : kid(0);
+      for (size_t i = 2; i < n->kids.size(); ++i) appendAll(out, " ", kid(i));
+      return n->flag == '[' ? cat("[", out, "]") : n->flag == '(' ? cat("(", out, ")") : cat("{", out, "}");
+    }
+    case Kind::CompFor: {
+      std::string out = cat("for ", kid(0), " in ", kid(1));
+      for (size_t i = 2; i < n->kids.size(); ++i) appendAll(out, " if ", kid(i));
+      return out;
+    }
+    case Kind::Lambda: {
+      std::string out = "lambda";
+      for (size_t i = 0; i + 1 < n->kids.size(); ++i) appendAll(out, i ? ", " : " ", n->kids[i]->text);
+      return cat(out, ": ", unparse(n->kids.back()));
+    }
+    case Kind::Chain: {
+      std::string out = kid(0).substr(0, kid(0).size() - 1);
+      for (size_t i = 1; i < n->kids.size(); ++i) appendAll(out, " ", n->kids[i]->text, " ", unparse(n->kids[i]->kid(1)));
+      return out + ")";
+    }
     case Kind::BinOp: case Kind::Compare: return cat("(", kid(0), " ", n->text, " ", kid(1), ")");
     case Kind::UnaryOp: return cat(n->text, n->text == "not" ? " " : "", kid(0));
     case Kind::BoolOp: {

@@ -98,7 +98,7 @@ struct BuiltinTable {
       {"static_range", "arg1 arg2? step?", &G::bIterator, false},
       {"condition", "arg1 disable_licm?", &G::bToTensor, false},
       {"get_int_dtype", "bitwidth signed", &G::bGetIntDtype, false},
-      {"inline_asm_elementwise", "asm constraints args dtype is_pure pack", &G::bRefused, false},
+      {"inline_asm_elementwise", "asm constraints args dtype is_pure pack", &G::bInlineAsm, false},
       {"atomic_poll", "pointer *rest", &G::bRefused, false},
   };
   static constexpr BuiltinInfo kDesc[] = {
@@ -117,14 +117,53 @@ struct BuiltinTable {
   static constexpr BuiltinInfo kPython[] = {
       {"len", "x", &G::bLen, false},
       {"range", "arg1 arg2? step?", &G::bIterator, false},
-      {"list", "x?", &G::bList, false},
       {"isinstance", "x cls", &G::bIsInstance, false},
       {"getattr", "x name default?", &G::bGetAttr, false},
       {"hasattr", "x name", &G::bGetAttr, false, Op::Poison, 0},
       {"print", "prefix *args hex?", &G::bPrint, false},
-      {"min", "*args propagate_nan?", &G::bPyMinMax, false, Op::MinSI, 0},
-      {"max", "*args propagate_nan?", &G::bPyMinMax, false, Op::MaxSI, 0},
+      {"min", "*args propagate_nan? key? default?", &G::bPyMinMax, false, Op::MinSI, 0},
+      {"max", "*args propagate_nan? key? default?", &G::bPyMinMax, false, Op::MaxSI, 0},
       {"abs", "x", &G::bPyAbs, false, Op::Poison, 1},
+      {"enumerate", "iterable start?", &G::bHost, false},
+      {"zip", "*iterables strict?", &G::bHost, false},
+      {"sorted", "iterable key? reverse?", &G::bHost, false},
+      {"reversed", "iterable", &G::bHost, false},
+      {"divmod", "x y", &G::bHost, false},
+      {"round", "x ndigits?", &G::bHost, false},
+      {"any", "iterable", &G::bHost, false},
+      {"all", "iterable", &G::bHost, false},
+      {"sum", "iterable start?", &G::bHost, false},
+      {"pow", "x y mod?", &G::bHost, false},
+      {"map", "function *iterables", &G::bHost, false},
+      {"filter", "function iterable", &G::bHost, false},
+      {"next", "iterator default?", &G::bHost, false},
+      {"iter", "iterable", &G::bHost, false},
+      {"repr", "x", &G::bHost, false},
+      {"format", "x spec?", &G::bHost, false},
+      {"hex", "x", &G::bHost, false},
+      {"oct", "x", &G::bHost, false},
+      {"bin", "x", &G::bHost, false},
+      {"chr", "x", &G::bHost, false},
+      {"ord", "x", &G::bHost, false},
+      {"callable", "x", &G::bHost, false},
+      {"type", "x", &G::bHost, false},
+  };
+  // Of Python's modules for compile time.
+  static constexpr BuiltinInfo kModules[] = {
+      {"math.gcd", "*args", &G::bHostModule, false},      {"math.lcm", "*args", &G::bHostModule, false},
+      {"math.isqrt", "n", &G::bHostModule, false},        {"math.factorial", "n", &G::bHostModule, false},
+      {"math.comb", "n k", &G::bHostModule, false},       {"math.prod", "iterable start?", &G::bHostModule, false},
+      {"math.pow", "x y", &G::bHostModule, false},        {"math.fabs", "x", &G::bHostModule, false},
+      {"math.trunc", "x", &G::bHostModule, false},        {"math.log10", "x", &G::bHostModule, false},
+      {"math.isinf", "x", &G::bHostModule, false},        {"math.isnan", "x", &G::bHostModule, false},
+      {"math.isfinite", "x", &G::bHostModule, false},     {"math.copysign", "x y", &G::bHostModule, false},
+      {"functools.reduce", "function iterable initial?", &G::bHostModule, false},
+      {"itertools.product", "*iterables repeat?", &G::bHostModule, false},
+      {"itertools.chain", "*iterables", &G::bHostModule, false},
+      {"itertools.accumulate", "iterable function?", &G::bHostModule, false},
+      {"importlib.import_module", "name", &G::bHostModule, false},
+      {"operator.add", "a b", &G::bHostModule, false},    {"operator.mul", "a b", &G::bHostModule, false},
+      {"operator.sub", "a b", &G::bHostModule, false},
   };
   // tl.target_info, and triton.*: compile-time functions.
   static constexpr BuiltinInfo kTarget[] = {
@@ -139,7 +178,7 @@ struct BuiltinTable {
   };
   // Python's math module, on compile-time values.
   static constexpr BuiltinInfo kHost[] = {
-      {"log2", "x", &G::bHostMath, false, Op::Log2}, {"log", "x", &G::bHostMath, false, Op::Log},   {"sqrt", "x", &G::bHostMath, false, Op::Sqrt},
+      {"log2", "x", &G::bHostMath, false, Op::Log2}, {"log", "x base?", &G::bHostMath, false, Op::Log},   {"sqrt", "x", &G::bHostMath, false, Op::Sqrt},
       {"exp", "x", &G::bHostMath, false, Op::Exp},   {"ceil", "x", &G::bHostMath, false, Op::Ceil}, {"floor", "x", &G::bHostMath, false, Op::Floor},
       {"sin", "x", &G::bHostMath, false, Op::Sin},   {"cos", "x", &G::bHostMath, false, Op::Cos},
   };
@@ -289,6 +328,7 @@ const BuiltinInfo* findPythonBuiltin(std::string_view name) { return findIn(Buil
 const BuiltinInfo* findDescMethod(std::string_view name) { return findIn(BuiltinTable::kDesc, name); }
 const BuiltinInfo* findLibdevice(std::string_view name) { return findIn(BuiltinTable::kLibdevice, name); }
 const BuiltinInfo* findTargetQuery(std::string_view name) { return findIn(BuiltinTable::kTarget, name); }
+const BuiltinInfo* findHostModule(std::string_view name) { return findIn(BuiltinTable::kModules, name); }
 const BuiltinInfo* findHostMath(std::string_view name) { return findIn(BuiltinTable::kHost, name); }
 
 std::vector<std::string> builtinNames(bool membersOnly) {
@@ -299,6 +339,7 @@ std::vector<std::string> builtinNames(bool membersOnly) {
 }
 
 Result<int64_t> CodeGen::constantInt(const Val& v, Loc loc, std::string_view what) {
+  if (v.isTensor() && v.known) return constantInt(*v.known, loc, what);
   if (v.isTensor()) return error(Err::Type, loc).says(what, " must be a constexpr, but this is ", v, ", known only when the kernel runs").hint("make it a tl.constexpr parameter, or declare `x: tl.constexpr = ...`");
   if (!v.isInt()) return error(Err::Type, loc).says(what, " must be an integer, but this is ", v);
   if (v.number > INT64_MAX || v.number < INT64_MIN) return error(Err::Type, loc).says(what, " does not fit in 64 bits");
@@ -306,6 +347,7 @@ Result<int64_t> CodeGen::constantInt(const Val& v, Loc loc, std::string_view wha
 }
 
 Result<bool> CodeGen::constantBool(const Val& v, Loc loc, std::string_view what) {
+  if (v.isTensor() && v.known) return constantBool(*v.known, loc, what);
   if (v.isTensor()) return error(Err::Type, loc).says(what, " must be a constexpr, but this is ", v);
   return truthy(v);
 }

@@ -74,7 +74,7 @@ Result<Val> CodeGen::bAssert(Bound& a) {
 }
 
 Result<Val> CodeGen::bStaticPrint(Bound& a) {
-  if (!shared_.request.print) return Val::none();
+  if (!shared_.request.print || folding_) return Val::none();
   std::string line, sep = a.given(0) ? str(a[0]) : " ";
   for (size_t i = 0; i < a.rest.size(); ++i) appendAll(line, i ? sep : "", str(a.rest[i].value));
   shared_.request.print(line + (a.given(1) ? str(a[1]) : "\n"));
@@ -84,9 +84,33 @@ Result<Val> CodeGen::bStaticPrint(Bound& a) {
 Result<Val> CodeGen::bIgnored(Bound& a) { return a.slots.empty() ? Val::none() : a[0]; }
 
 Result<Val> CodeGen::bRefused(Bound& a) {
-  if (a.info->name == "inline_asm_elementwise")
-    return error(Err::Unsupported, a.call).says("`tl.inline_asm_elementwise` is text for the assembler of one GPU, which no target here is").hint("guard it with `tl.target_info.is_cuda()`, or write it with `tl.` functions");
   return error(Err::Unsupported, a.call).says("`tl.", a.info->name, "` waits for another program, which may not run until this one ends");
+}
+
+// Text for the assembler of one GPU; a pass turns what it understands into operations.
+Result<Val> CodeGen::bInlineAsm(Bound& a) {
+  std::string_view text = TRY(constantString(a, 0, "the assembly")), constraints = TRY(constantString(a, 1, "the constraints"));
+  std::vector<Tensor> args;
+  for (const Val& v : a[2].is(VK::Tuple) ? *a[2].items : std::vector<Val>{a[2]}) args.push_back(TRY(toTensor(v, a.loc(2))));
+  args = TRY(broadcastAll(std::move(args), {a.call, a.loc(2), a.loc(2)}));
+  int64_t pack = TRY(constantInt(a, 5, "pack"));
+  if (pack < 1 || pack > 64 || (pack & (pack - 1))) return error(Err::Type, a.loc(5)).says("`pack` must be a power of two from 1 to 64, but this is ", pack);
+  std::vector<Val> dtypes = a[3].is(VK::Tuple) ? *a[3].items : std::vector<Val>{a[3]};
+  std::vector<Value*> operands;
+  for (const Tensor& t : args) operands.push_back(t.value);
+  std::vector<Type> types;
+  std::vector<TType> results;
+  for (const Val& v : dtypes) {
+    DType type = TRY(dtypeOf(v, a.loc(3)));
+    results.push_back(args.empty() ? TType{type, {}} : args[0].type.with(type));
+    types.push_back(results.back().ir());
+  }
+  if (results.empty()) return error(Err::Type, a.loc(3)).says("assembly needs a type for its result");
+  Inst* inst = b_.create(Op::InlineAsm, operands, types, {{Attr::AsmString, std::string(text)}, {Attr::Constraints, std::string(constraints)}, {Attr::PackedElement, pack},
+                                                          {Attr::Pure, int64_t{TRY(constantBool(a, 4, "is_pure"))}}});
+  std::vector<Val> out;
+  for (size_t i = 0; i < results.size(); ++i) out.push_back(Val::of(tensor(inst->results[i], results[i])));
+  return a[3].is(VK::Tuple) ? tuple(std::move(out)) : out[0];
 }
 
 Result<Val> CodeGen::bIterator(Bound& a) {
@@ -128,13 +152,8 @@ Result<Val> CodeGen::bNextPowerOf2(Bound& a) {
 Result<Val> CodeGen::bLen(Bound& a) {
   if (a[0].is(VK::Tuple)) return Val::integer(static_cast<Int>(a[0].size()));
   if (a[0].is(VK::Str)) return Val::integer(static_cast<Int>(a[0].text.size()));
+  if (a[0].isObject()) return Val::integer(static_cast<Int>(a[0].object->items.size()));
   return error(Err::Type, a.loc(0)).says("`len` takes a tuple, but this is ", a[0]).hint(a[0].isTensor() ? "`x.shape[0]` is the length of an axis" : "");
-}
-
-Result<Val> CodeGen::bList(Bound& a) {
-  if (!a.present(0)) return tuple({});
-  if (a[0].is(VK::Tuple)) return a[0];
-  return error(Err::Type, a.loc(0)).says("expected a tuple, but this is ", a[0]);
 }
 
 Result<Val> CodeGen::bIsInstance(Bound& a) {
@@ -144,6 +163,7 @@ Result<Val> CodeGen::bIsInstance(Bound& a) {
     if (!c.is(VK::Class)) return error(Err::Type, a.loc(1)).says("`isinstance` takes a class, but this is ", c);
     bool is = (c.text == "tensor" && v.isTensor()) || (c.text == "tuple" && v.is(VK::Tuple)) || (c.text == "int" && v.isInt()) || (c.text == "bool" && v.is(VK::Bool)) ||
               (c.text == "float" && v.is(VK::Float)) || (c.text == "str" && v.is(VK::Str)) || (c.text == "dtype" && v.is(VK::DType)) ||
+              (c.text == "list" && v.is(VK::List)) || (c.text == "dict" && v.is(VK::Dict)) || ((c.text == "set" || c.text == "frozenset") && v.is(VK::Set)) ||
               (c.text == "tensor_descriptor" && v.is(VK::Desc)) || (c.cls && v.is(VK::Tuple) && v.cls == c.cls);
     // Arguments are unwrapped before they are looked at, so that nothing is ever an instance of tl.constexpr.
     if (is) return Val::boolean(true);
@@ -172,10 +192,24 @@ Result<Val> CodeGen::bGetAttr(Bound& a) {
 Result<Val> CodeGen::bPyMinMax(Bound& a) {
   bool maximum = a.info->op == Op::MaxSI;
   std::vector<Arg> args = a.rest;
-  if (args.size() == 1 && args[0].value.is(VK::Tuple)) {
+  if (args.size() == 1 && (args[0].value.is(VK::Tuple) || args[0].value.isObject())) {
     std::vector<Arg> items;
-    for (const Val& v : *args[0].value.items) items.push_back({v, args[0].loc});
+    for (const Val& v : TRY(iterate(args[0].value, args[0].loc))) items.push_back({v, args[0].loc});
     args = std::move(items);
+  }
+  if (args.empty() && a.present(2)) return a[2];
+  if (a.given(1)) {
+    std::vector<Val> items;
+    for (const Arg& x : args) items.push_back(x.value);
+    if (items.empty()) return error(Err::Type, a.call).says("`", a.info->name, "` needs an argument");
+    size_t best = 0;
+    Val bestKey = TRY(callValues(a[1], {items[0]}, a.call));
+    for (size_t i = 1; i < items.size(); ++i) {
+      Val key = TRY(callValues(a[1], {items[i]}, a.call));
+      int o = TRY(order(key, bestKey, a.call));
+      if (maximum ? o > 0 : o < 0) best = i, bestKey = key;
+    }
+    return items[best];
   }
   if (args.empty()) return error(Err::Type, a.call).says("`", a.info->name, "` needs an argument");
   bool runtime = std::any_of(args.begin(), args.end(), [](const Arg& x) { return x.value.isTensor(); });
@@ -183,7 +217,7 @@ Result<Val> CodeGen::bPyMinMax(Bound& a) {
   for (size_t i = 1; i < args.size(); ++i) {
     Locs locs{a.call, args[0].loc, args[i].loc};
     if (!runtime) {
-      if (truthy(TRY(constantBinary(maximum ? ">" : "<", args[i].value, best, locs)))) best = args[i].value;
+      if (int o = TRY(order(args[i].value, best, args[i].loc)); maximum ? o > 0 : o < 0) best = args[i].value;
       continue;
     }
     auto promoted = [&](const Val& v, Loc loc) -> Result<Tensor> {
@@ -203,6 +237,15 @@ Result<Val> CodeGen::bPyAbs(Bound& a) {
 }
 
 Result<Val> CodeGen::bHostMath(Bound& a) {
+  if (a.info->op == Op::Log && a.given(1)) {  // log(x, base)
+    Bound one = a;
+    one.slots.resize(1);
+    Val x = TRY(bHostMath(one));
+    one.slots[0] = a.slots[1];
+    Val base = TRY(bHostMath(one));
+    if (base.real == 0) return error(Err::Type, a.loc(1)).says("there is no logarithm to the base 1");
+    return Val::floating(x.real / base.real);
+  }
   if (!a[0].isNumber()) return error(Err::Type, a.loc(0)).says("Python's math works at compile time, but this is ", a[0]).hint(cat("use `tl.", a.info->name, "`"));
   double x = a[0].asDouble();
   switch (a.info->op) {

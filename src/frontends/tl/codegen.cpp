@@ -56,7 +56,7 @@ Result<Val> CodeGen::literal(std::string_view text, Loc loc, std::string_view wh
   host.host_ = true;
   auto node = parser.wholeExpression();
   Result<Val> value = node ? host.eval(*node) : Result<Val>(std::unexpected(Failed{}));
-  if (value) return value;
+  if (value) return toKernel(*value);
   shared_.diags.truncate(before);
   return error(Err::Signature, loc).says("`", text, "` is not a Python literal (", what, ")").hint("strings need quotes of their own: \"'relu'\"");
 }
@@ -199,6 +199,7 @@ Result<Func*> CodeGen::kernel() {
   std::vector<const Node*> params(node->kids.begin(), node->kids.end() - 1);
   std::vector<std::string> names;
   for (const Node* p : params) {
+    if (p->flag == '^') return error(Err::Unsupported, p->loc).says("`**` parameters are not part of the Triton language").hint("name each parameter");
     if (p->flag == '*') return error(Err::Unsupported, p->loc).says("a kernel cannot take `*", p->text, "`").hint("name each parameter");
     names.push_back(p->text);
   }
@@ -231,13 +232,13 @@ Result<Func*> CodeGen::kernel() {
     }
     Val v;
     if (auto given = request.constants.find(p->text); given != request.constants.end()) {
-      v = TRY(literal(given->second, p->loc, cat("-D ", p->text)));
+      v = TRY(literal(given->second, p->loc, cat("the constant ", p->text)));
     } else if (!item.empty() && item != "constexpr") {
       v = TRY(signatureValue(item, p, p->text, *func, types));
       if (isConstexpr && v.isRuntime() && !v.is(VK::Tuple))
         return error(Err::Signature, p->loc)
             .says("parameter `", p->text, "` is a constexpr, so it takes a value, not the type `", item, "`")
-            .hint("give it a value, as in -D ", p->text, "=1024");
+            .hint("give it a value among the constants, such as ", p->text, "=1024");
     } else if (p->kid(1)) {
       v = TRY(defaultValue(*fn_, p));
     } else if (!isConstexpr && !annotated.empty() && (dtypeFromSignature(annotated) || annotated.starts_with("tensordesc<"))) {
@@ -245,7 +246,7 @@ Result<Func*> CodeGen::kernel() {
     } else {
       return error(Err::Signature, p->loc)
           .says("parameter `", p->text, isConstexpr ? "` has no value" : "` has no type")
-          .hint(isConstexpr ? cat("give it one, as in -D ", p->text, "=1024") : cat("give it one in --signature, as in \"*fp32:16\" or \"i32\""));
+          .hint(isConstexpr ? cat("give it one among the constants, such as ", p->text, "=1024") : cat("give it one in the signature, as in \"*fp32:16\" or \"i32\""));
     }
     if (annotated == "const" && v.isTensor() && v.tensor.type.scalar.isPointer()) v.tensor.type.scalar.isConst = true;
     scope_[p->text] = v;
@@ -268,12 +269,15 @@ Result<Func*> CodeGen::kernel() {
 Result<Val> CodeGen::defaultValue(const FunctionDef& fn, const Node* param) {
   CodeGen host(shared_, nullptr, fn.module, this, callLoc_);
   host.host_ = true;
-  return host.eval(param->kid(1));
+  return toKernel(TRY(host.eval(param->kid(1))));
 }
 
 // Matches arguments to parameters as Python does.
-Result<std::vector<Arg>> CodeGen::bind(const FunctionDef& fn, const Node* node, const Args& args) {
+Result<std::vector<Arg>> CodeGen::bind(const FunctionDef& fn, const Node* node, const Args& args, bool host, const std::vector<Val>* defaults) {
   size_t count = node->kids.size() - 1;
+  std::vector<Val> extraKeys, extraValues;
+  bool extra = count > 0 && node->kids[count - 1]->flag == '^';
+  if (extra && !host) return error(Err::Unsupported, node->kids[count - 1]->loc).says("`**` parameters are not part of the Triton language").hint("name each parameter");
   std::vector<Arg> bound(count);
   std::vector<bool> present(count, false);
   size_t next = 0;
@@ -286,14 +290,19 @@ Result<std::vector<Arg>> CodeGen::bind(const FunctionDef& fn, const Node* node, 
       present[next] = true;
       continue;
     }
-    if (next >= count || node->kids[next]->flag == '/')
+    if (next >= count || node->kids[next]->flag == '/' || node->kids[next]->flag == '^')
       return error(Err::Type, a.loc).says("`", fn.name, "` takes ", next, " arguments, but ", args.positional.size(), " are given").label(fn.loc, "declared here");
     bound[next] = a;
     present[next++] = true;
   }
   for (const auto& [name, a] : args.named) {
     size_t i = 0;
-    while (i < count && (node->kids[i]->text != name || node->kids[i]->flag == '*')) ++i;
+    while (i < count && (node->kids[i]->text != name || node->kids[i]->flag == '*' || node->kids[i]->flag == '^')) ++i;
+    if (i == count && extra) {
+      extraKeys.push_back(Val::string(keep(name)));
+      extraValues.push_back(a.value);
+      continue;
+    }
     if (i == count) {
       std::vector<std::string> names;
       for (size_t k = 0; k < count; ++k) names.push_back(node->kids[k]->text);
@@ -308,6 +317,8 @@ Result<std::vector<Arg>> CodeGen::bind(const FunctionDef& fn, const Node* node, 
     if (present[i]) continue;
     const Node* p = node->kids[i];
     if (p->flag == '*') bound[i] = {tuple({}), args.call};
+    else if (p->flag == '^') bound[i] = {Val::of(VK::Dict, shared_.loader.heap().object(std::move(extraKeys), std::move(extraValues))), args.call};
+    else if (p->kid(1) && defaults) bound[i] = {(*defaults)[i], args.call};
     else if (p->kid(1)) bound[i] = {TRY(defaultValue(fn, p)), args.call};
     else return error(Err::Type, args.call).says("`", fn.name, "` needs an argument for `", p->text, "`").label(fn.loc, "declared here");
   }
@@ -331,7 +342,7 @@ std::string CodeGen::symbolFor(const FunctionDef& fn, const std::vector<Arg>& ar
 }
 
 Result<Val> CodeGen::callFunction(const FunctionDef& fn, Args args) {
-  if (fn.isConstexprFunction || (host_ && !fn.isJit)) return callHost(fn, args);
+  if (fn.isConstexprFunction || (host_ && (!fn.isJit || folding_))) return callHost(fn, args);
   if (!fn.isJit)
     return error(Err::Type, args.callee)
         .says("`", fn.name, "` is an ordinary Python function, which a kernel cannot call")
@@ -340,6 +351,8 @@ Result<Val> CodeGen::callFunction(const FunctionDef& fn, Args args) {
   if (host_ || !b_.block()) return error(Err::Unsupported, args.callee).says("`", fn.name, "` cannot be called at compile time");
   Node* node = TRY(shared_.loader.parse(fn));
   std::vector<Arg> bound = TRY(bind(fn, node, args));
+  for (size_t i = 0; i < bound.size(); ++i)
+    if (bound[i].value.isTensor() && bound[i].value.known && node->kids[i]->kid(0) && unparse(node->kids[i]->kid(0)).ends_with("constexpr")) bound[i].value = *bound[i].value.known;
   if (fn.noinline)
     for (size_t i = 0; i < bound.size(); ++i)
       if (bound[i].value.isTensor() && bound[i].value.tensor.type.numel() != 1)
@@ -390,17 +403,42 @@ Result<Val> CodeGen::callFunction(const FunctionDef& fn, Args args) {
   b_.setLoc(args.call);
   Inst* call = b_.create(Op::Call, operands, compiled.func->results, {{Attr::Callee, compiled.func->name}});
   size_t cursor = 0;
-  return unflatten(compiled.result, call->results, cursor, shared_.loader.heap());
+  Val result = unflatten(compiled.result, call->results, cursor, shared_.loader.heap());
+  if (result.isTensor() && !result.tensor.type.isBlock() && result.tensor.type.scalar.isInt()) result.known = foldCall(fn, args);
+  return result;
+}
+
+// What a function of a kernel gives where all its arguments are known at compile time; null where that cannot be told. Only whole numbers of
+// 32 bits, whose arithmetic in a kernel is that of Python.
+const Val* CodeGen::foldCall(const FunctionDef& fn, const Args& args) {
+  Args known = args;
+  auto take = [](Arg& a) {
+    if (a.value.isTensor() && a.value.known) a.value = *a.value.known;
+    return !a.value.isRuntime() && !a.value.is(VK::Float);
+  };
+  for (Arg& a : known.positional)
+    if (!take(a)) return nullptr;
+  for (auto& [name, a] : known.named)
+    if (!take(a)) return nullptr;
+  size_t before = shared_.diags.size();
+  CodeGen host(shared_, fn_, source_, caller_, callLoc_);
+  host.host_ = host.folding_ = true;
+  Result<Val> v = host.callHost(fn, known);
+  shared_.diags.truncate(before);
+  if (!v || !v->isInt()) return nullptr;
+  return &(*keep(std::vector<Val>{*v}))[0];
 }
 
 // Runs a function on compile-time values.
 Result<Val> CodeGen::callHost(const FunctionDef& fn, const Args& args) {
   Node* node = TRY(shared_.loader.parse(fn));
-  std::vector<Arg> bound = TRY(bind(fn, node, args));
+  std::vector<Arg> bound = TRY(bind(fn, node, args, true));
   if (shared_.callDepth > 60) return error(Err::Unsupported, args.callee).says("calls are nested too deep here");
   CodeGen inner(shared_, &fn, fn.module, this, args.call);
   inner.host_ = true;
+  inner.folding_ = folding_;
   for (size_t i = 0; i < bound.size(); ++i) {
+    if (bound[i].value.isTensor() && bound[i].value.known) bound[i].value = *bound[i].value.known;
     if (bound[i].value.isTensor())
       return error(Err::Type, bound[i].loc).says("`", fn.name, "` runs at compile time, but this argument is ", bound[i].value, ", known only when the kernel runs");
     inner.scope_[node->kids[i]->text] = bound[i].value;
@@ -409,7 +447,8 @@ Result<Val> CodeGen::callHost(const FunctionDef& fn, const Args& args) {
   Result<void> done = inner.block(node->kids.back());
   --shared_.callDepth;
   CHECK_OK(done);
-  return inner.result_.value_or(Val::none());
+  Val result = inner.result_.value_or(Val::none());
+  return host_ ? result : toKernel(result);
 }
 
 Result<Bound> CodeGen::bindBuiltin(const BuiltinInfo& info, const Args& args) {
@@ -464,11 +503,22 @@ Result<Bound> CodeGen::bindBuiltin(const BuiltinInfo& info, const Args& args) {
 
 Result<Val> CodeGen::callBuiltin(const BuiltinInfo& info, const Args& args) {
   Bound bound = TRY(bindBuiltin(info, args));
+  // `tl.maximum(A, B)` of constexprs.
+  auto whole = [&](size_t i) { return bound[i].isInt() || (bound[i].isTensor() && bound[i].known && bound[i].known->isInt()); };
+  const Val* known = nullptr;
+  if (info.run == &CodeGen::bMinMax && whole(0) && whole(1)) {
+    Int x = (bound[0].isInt() ? bound[0] : *bound[0].known).number, y = (bound[1].isInt() ? bound[1] : *bound[1].known).number;
+    bool maximum = info.name == "maximum";
+    known = &(*keep(std::vector<Val>{Val::integer(maximum ? std::max(x, y) : std::min(x, y))}))[0];
+    if (folding_) return *known;
+  }
   bool emits = findBuiltin(info.name) == &info || findLibdevice(info.name) == &info || findDescMethod(info.name) == &info;
   if (!b_.block() && emits && info.run != &CodeGen::bIgnored && info.run != &CodeGen::bGetIntDtype && info.run != &CodeGen::bIterator && info.run != &CodeGen::bStaticPrint)
     return error(Err::Unsupported, args.call).says("`tl.", info.name, "` runs in a kernel: it cannot make a global or a default value").hint("call it inside the @triton.jit function");
   b_.setLoc(args.call);
-  return (this->*info.run)(bound);
+  Val result = TRY((this->*info.run)(bound));
+  if (known && result.isTensor()) result.known = known;
+  return result;
 }
 
 Result<Val> CodeGen::call(const Val& callee, Args args) {
@@ -477,6 +527,7 @@ Result<Val> CodeGen::call(const Val& callee, Args args) {
     case VK::Builtin: return callBuiltin(*callee.builtin, args);
     case VK::Method: return callMethod(callee, args);
     case VK::Class: return callClass(callee, args);
+    case VK::Closure: return callClosure(*callee.closure, args);
     case VK::DType: {
       if (args.positional.size() != 1 || !args.named.empty()) return error(Err::Type, args.call).says("a type takes one argument: the value to cast");
       const Arg& a = args.positional[0];

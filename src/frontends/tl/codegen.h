@@ -13,6 +13,7 @@
 //   arithmetic.cpp   promotion, broadcasting, operators on tensors
 //   casts.cpp        conversions
 //   builtins*.cpp    what `tl.` holds
+//   host_*.cpp       Python at compile time: containers, their methods, exceptions, functions within functions, formats
 #pragma once
 
 #include "frontends/tl/source.h"
@@ -38,6 +39,11 @@ struct Shared {
   std::set<std::string> symbols;
   int callDepth = 0;
   int unrolled = 0;  // iterations of all loops
+  // Of Python at compile time: expressions worked out, the exception under way, and the comprehensions that are running.
+  int64_t hostSteps = 0;
+  std::optional<Val> raised;
+  std::set<int> comprehensions;
+  int comprehensionsMade = 0;
 };
 
 struct Arg {
@@ -68,6 +74,10 @@ const BuiltinInfo* findDescMethod(std::string_view name);
 const BuiltinInfo* findLibdevice(std::string_view name);
 const BuiltinInfo* findHostMath(std::string_view name);
 const BuiltinInfo* findTargetQuery(std::string_view name);
+const BuiltinInfo* findHostModule(std::string_view name);  // "math.gcd"
+bool isException(std::string_view name);
+// `nereid.language` and its like are Triton's modules under another name.
+std::string tritonName(const std::string& dotted);
 std::vector<std::string> builtinNames(bool membersOnly);
 
 // The arguments of a builtin, by position of the parameter.
@@ -107,8 +117,10 @@ class CodeGen {
   // ---- codegen.cpp
   Result<void> body(const Node* node, Func* func);
   Result<Val> callFunction(const FunctionDef& fn, Args args);
-  Result<std::vector<Arg>> bind(const FunctionDef& fn, const Node* node, const Args& args);
+  // `defaults`: one a parameter, worked out beforehand. `host`: Python at compile time, which has `**` parameters.
+  Result<std::vector<Arg>> bind(const FunctionDef& fn, const Node* node, const Args& args, bool host = false, const std::vector<Val>* defaults = nullptr);
   Result<Val> callHost(const FunctionDef& fn, const Args& args);
+  const Val* foldCall(const FunctionDef& fn, const Args& args);
   Result<Val> defaultValue(const FunctionDef& fn, const Node* param);
   Result<Val> signatureValue(std::string_view item, const Node* param, const std::string& paramName, Func& func, std::vector<Type>& types);
   Result<Val> literal(std::string_view text, Loc loc, std::string_view what);
@@ -138,6 +150,10 @@ class CodeGen {
   Result<void> ifBlocks(const Node* n, Value* condition);
   Result<std::vector<std::string>> merge(const Scope& before, Scope& thenScope, Scope& elseScope, const Node* n);
   Result<void> forStatement(const Node* n);
+  // The value of a loop's variable after its loop, as Python has it: of the last round, or of before where there was none.
+  Result<Val> afterLoop(const Val& v, Loc loc);
+  // At the end of a branch or body: what those after it will see. `before`: the names there were.
+  Result<void> settleLoopVariables(const Scope& before, Loc loc);
   Result<void> staticFor(const Node* n, const std::vector<Val>& values);
   Result<void> whileStatement(const Node* n);
   Result<Val> conditional(const Node* n);
@@ -154,10 +170,53 @@ class CodeGen {
   Result<Val> index(const Val& value, const Val& at, const Node* n);
   Result<Val> boolOp(const Node* n);
   Result<Val> joinedString(const Node* n);
-  Result<Val> listComp(const Node* n);
   Result<Val> unaryOperator(const std::string& op, const Val& v, Loc at, Loc operand);
   Result<Val> binaryOperator(const std::string& op, const Val& a, const Val& b, const Locs& locs);
   Result<Val> staticAssert(const Node* n);
+
+  // ---- host_values.cpp
+  Result<void> hostBudget(Loc loc);
+  DiagBuilder raise(std::string_view exception, Loc loc);
+  std::unexpected<Failed> refuse(const Node* n);  // what Python has and the Triton language has not, with the reason
+  Result<std::vector<Val>> iterate(const Val& v, Loc loc);
+  Result<bool> contains(const Val& container, const Val& item, Loc loc);
+  Result<int> order(const Val& a, const Val& b, Loc loc);  // negative, 0, positive
+  Result<std::optional<Val>> hostBinary(const std::string& op, const Val& a, const Val& b, const Locs& locs);
+  Result<Val> makeSet(const std::vector<Val>& items, Loc loc);
+  Result<void> dictStore(HostObject& d, const Val& key, const Val& value, Loc loc);
+  Result<Val> makeDict(const Val& from, Loc loc);
+  Val list(std::vector<Val> items);
+  // As a kernel sees it: lists are tuples, and nothing changes any more.
+  Val toKernel(const Val& v);
+  Result<void> hostStoreItem(const Val& container, const Val& at, const Val& value, Loc loc);
+
+  // ---- host_methods.cpp
+  const char* hostMethodName(const Val& v, std::string_view name);
+  Result<Val> hostMethod(const Val& self, const std::string& name, const Args& args);
+  Result<Val> formatted(const Val& v, std::string_view spec, Loc loc);
+  Result<Val> percentFormat(const Val& format, const Val& values, Loc loc);
+  Result<Val> strFormat(std::string_view format, const Args& args, size_t& next);  // `next`: the argument of the next `{}`
+
+  // ---- host_builtins.cpp
+  Result<Val> bHost(Bound& a);
+  Result<Val> bHostModule(Bound& a);
+  Result<Val> hostSort(std::vector<Val> items, const Val& key, bool reverse, Loc loc);
+  Result<Val> callValues(const Val& callee, std::vector<Val> values, Loc loc);
+
+  // ---- host_statements.cpp
+  Result<void> hostFor(const Node* n);
+  Result<void> hostTry(const Node* n);
+  Result<void> hostRaise(const Node* n);
+  Result<void> hostImport(const Node* n);
+  Result<void> hostDelete(const Node* target);
+  Result<Val> importValue(SourceModule& module, const std::string& from, const std::string& member, Loc loc, Loc use);
+  Result<Val> makeClosure(const Node* n);
+  Result<Val> callClosure(const Closure& c, const Args& args);
+  Result<Val> comprehension(const Node* n);
+  Result<void> comprehensionClause(const Node* n, size_t clause, std::vector<Val>& items, std::vector<Val>& values);
+  Result<Val> chainedComparison(const Node* n);
+  // Whether the loop goes on: false after `break` and `return`.
+  bool loopGoesOn();
 
   // ---- members.cpp
   Result<Val> attribute(const Val& v, const std::string& name, Loc at, const Node* n);
@@ -317,6 +376,7 @@ class CodeGen {
   Result<Val> bAssert(Bound& a);
   Result<Val> bStaticPrint(Bound& a);
   Result<Val> bRefused(Bound& a);
+  Result<Val> bInlineAsm(Bound& a);
   Result<Val> bIterator(Bound& a);
   Result<Val> bIgnored(Bound& a);
   Result<Val> bTarget(Bound& a);
@@ -328,7 +388,6 @@ class CodeGen {
   Result<Val> bGetAttr(Bound& a);
   Result<Val> bPyMinMax(Bound& a);
   Result<Val> bPyAbs(Bound& a);
-  Result<Val> bList(Bound& a);
   Result<Val> bRangeTuple(Bound& a);
   Result<Val> bHostMath(Bound& a);
   Result<Val> bGetIntDtype(Bound& a);
@@ -340,11 +399,19 @@ class CodeGen {
   CodeGen* caller_;
   Loc callLoc_;
   Builder b_;
-  Scope scope_;
+  std::shared_ptr<Scope> frame_ = std::make_shared<Scope>();  // closures keep it
+  Scope& scope_ = *frame_;
+  std::vector<std::shared_ptr<Scope>> outer_;  // of a closure: the scopes around, innermost first
+  std::set<std::string> nonlocal_;
   std::map<std::string, Loc> assigned_;  // where each name was last assigned, for messages
   Func* func_ = nullptr;
   bool host_ = false;       // evaluates at compile time only: defaults, globals, constexpr functions
+  bool folding_ = false;    // runs a kernel's function on compile-time values to see what it gives: host_ too
+  int round_ = 0;           // of the innermost unrolled loop, from 1
   bool stopped_ = false;    // what follows cannot be reached
+  enum class Jump : uint8_t { None, Break, Continue } jump_ = Jump::None;  // at compile time: why it is stopped, if not by a return
+  int comprehension_ = 0;   // the innermost one that is running
+  std::vector<Val> handling_;  // exceptions whose `except` blocks are running
   int loops_ = 0;           // dynamic loops around
   int regions_ = 0;         // scf regions around, in which a function cannot return
   int withs_ = 0;

@@ -39,7 +39,7 @@ Result<Module> compile(Sources& sources, const Request& request, const FileReade
   SourceModule* source = TRY(loader.open(request.path));
   const FunctionDef* fn = TRY(findKernel(*source, request.kernel, diags));
   Module module;
-  Shared shared{loader, diags, module, request, {}, {}, 0};
+  Shared shared{.loader = loader, .diags = diags, .module = module, .request = request};
   CodeGen kernel(shared, fn, source, nullptr, {});
   TRY(kernel.kernel());
   if (!verify(module, diags)) return std::unexpected(Failed{});

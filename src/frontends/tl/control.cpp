@@ -41,8 +41,7 @@ void collectTargets(const Node* target, std::set<std::string>& out) {
 void collectAssigned(const Node* n, std::set<std::string>& out) {
   if (!n) return;
   switch (n->kind) {
-    case Kind::Assign: case Kind::AnnAssign: case Kind::AugAssign: case Kind::NamedExpr: case Kind::For: collectTargets(n->kids[0], out); break;
-    case Kind::ListComp: collectTargets(n->kids[1], out); break;
+    case Kind::Assign: case Kind::AnnAssign: case Kind::AugAssign: case Kind::NamedExpr: case Kind::For: case Kind::CompFor: collectTargets(n->kids[0], out); break;
     case Kind::With:
       for (size_t i = 1; i + 1 < n->kids.size(); i += 2)
         if (n->kids[i]) collectTargets(n->kids[i], out);
@@ -79,6 +78,7 @@ Result<Tensor> CodeGen::scalarCondition(const Val& v, const Node* n) {
 
 Result<void> CodeGen::ifStatement(const Node* n) {
   Val condition = TRY(eval(n->kid(0)));
+  if (condition.known) condition = *condition.known;
   if (!condition.isTensor()) {
     bool taken = TRY(staticCondition(condition, n->kid(0)));
     if (taken) return block(n->kid(1));
@@ -133,11 +133,13 @@ Result<void> CodeGen::ifRegions(const Node* n, Value* condition) {
   ++regions_;
   b_.setBlock(&inst->regions[0]->entry());
   Result<void> done = block(n->kid(1));
+  if (done) done = settleLoopVariables(before, n->loc);
   Block* thenEnd = b_.block();
   Scope thenScope = std::move(scope_);
   scope_ = before;
   b_.setBlock(&inst->regions[1]->entry());
   if (done && n->kid(2)) done = block(n->kid(2));
+  if (done) done = settleLoopVariables(before, n->loc);
   Block* elseEnd = b_.block();
   --regions_;
   CHECK_OK(done);
@@ -195,12 +197,14 @@ Result<void> CodeGen::ifBlocks(const Node* n, Value* condition) {
   Scope before = scope_;
   b_.setBlock(thenBlock);
   CHECK_OK(block(n->kid(1)));
+  if (!stopped_) CHECK_OK(settleLoopVariables(before, n->loc));
   Block* thenEnd = b_.block();
   bool thenStopped = std::exchange(stopped_, false);
   Scope thenScope = std::move(scope_);
   scope_ = before;
   b_.setBlock(elseBlock);
   if (n->kid(2)) CHECK_OK(block(n->kid(2)));
+  if (!stopped_) CHECK_OK(settleLoopVariables(before, n->loc));
   Block* elseEnd = b_.block();
   bool elseStopped = std::exchange(stopped_, false);
   Scope elseScope = std::move(scope_);
@@ -241,6 +245,7 @@ Result<void> CodeGen::ifBlocks(const Node* n, Value* condition) {
 
 Result<Val> CodeGen::conditional(const Node* n) {
   Val condition = TRY(eval(n->kid(0)));
+  if (condition.known) condition = *condition.known;
   if (!condition.isTensor()) {
     bool taken = TRY(staticCondition(condition, n->kid(0)));
     return eval(n->kid(taken ? 1 : 2));
@@ -288,13 +293,16 @@ std::vector<std::string> CodeGen::carried(const Node* body, const Node* also, co
 
 Result<void> CodeGen::staticFor(const Node* n, const std::vector<Val>& values) {
   const Node* target = n->kid(0);
+  int around = std::exchange(round_, 0);
   for (const Val& v : values) {
+    ++round_;
     if (++shared_.unrolled > 65536) return error(Err::Unsupported, n->kid(1)->loc).says("with this loop there are more than 65536 unrolled iterations");
     if (target->kind == Kind::Name) scope_[target->text] = v;
     else CHECK_OK(assign(target, v));
     CHECK_OK(block(n->kid(2)));
-    if (stopped_) return {};
+    if (stopped_) break;
   }
+  round_ = around;
   return {};
 }
 
@@ -303,11 +311,8 @@ Result<void> CodeGen::forStatement(const Node* n) {
   auto badIterator = [&]() -> std::unexpected<Failed> {
     return error(Err::Unsupported, iterable->loc).says("only `range`, `tl.range` and `tl.static_range` can be iterated").hint("index a tuple with the variable of `tl.static_range`");
   };
-  if (host_) {
-    Val items = TRY(eval(iterable));
-    if (!items.is(VK::Tuple)) return badIterator();
-    return staticFor(n, *items.items);
-  }
+  if (host_) return hostFor(n);
+  if (n->kid(3)) return error(Err::Unsupported, n->kid(3)->at).says("`else` after a loop is not part of the Triton language");
   if (iterable->kind != Kind::Call) return badIterator();
   Val callee = TRY(eval(iterable->kid(0)));
   if (!callee.is(VK::Builtin) || callee.builtin->run != &CodeGen::bIterator) return badIterator();
@@ -381,6 +386,7 @@ Result<void> CodeGen::forStatement(const Node* n) {
   --loops_;
   --regions_;
   CHECK_OK(done);
+  CHECK_OK(settleLoopVariables(outerScope, n->loc));
   std::vector<Value*> yields;
   for (const std::string& name : names) {
     const Val& now = scope_[name];
@@ -434,7 +440,40 @@ Result<void> CodeGen::forStatement(const Node* n) {
     nameValue(v, name);
     scope_[name] = std::move(v);
   }
-  scope_[target->text] = Val::unbound();
+  // What its value is after the loop is worked out where somebody asks.
+  Val after = Val::unbound();
+  auto old = scope_.find(target->text);
+  Val previous = old != scope_.end() ? old->second : Val::none();
+  after.items = keep(std::vector<Val>{Val::of(tensor(lowerValue, {type, {}})), Val::of(tensor(upperValue, {type, {}})), Val::of(tensor(stepValue, {type, {}})), Val::boolean(negative), previous});
+  scope_[target->text] = after;
+  assigned_[target->text] = target->loc;
+  return {};
+}
+
+Result<Val> CodeGen::afterLoop(const Val& v, Loc loc) {
+  b_.setLoc(loc);
+  const TType type = v.item(0).tensor.type;
+  Value *lower = v.item(0).tensor.value, *upper = v.item(1).tensor.value, *step = v.item(2).tensor.value;
+  Value* one = b_.constant(lower->type, 1);
+  Value* zero = b_.constant(lower->type, 0);
+  Value* counts = b_.cmpI(CmpIPred::Sgt, step, zero);
+  Value* runs = b_.make(Op::AndI, {counts, b_.cmpI(CmpIPred::Slt, lower, upper)});
+  // As unsigned numbers the differences cannot wrap.
+  Value* rounds = b_.make(Op::DivUI, {b_.make(Op::SubI, {b_.make(Op::SubI, {upper, lower}), one}), b_.select(counts, step, one)});
+  Value* last = b_.make(Op::AddI, {lower, b_.make(Op::MulI, {rounds, step})});
+  if (v.item(3).number) last = b_.make(Op::AddI, {b_.make(Op::SubI, {upper, last}), lower});
+  Val previous = v.item(4);
+  if (previous.is(VK::Unbound) && previous.items) previous = TRY(afterLoop(previous, loc));
+  Value* none = zero;
+  if (previous.isInt()) none = TRY(scalarConstant(previous, type.scalar, loc)).value;
+  else if (previous.isTensor() && previous.tensor.type == type) none = previous.tensor.value;
+  else if (previous.isTensor() && !previous.tensor.type.isBlock() && previous.tensor.type.scalar.isInt()) none = TRY(cast(previous.tensor, type.scalar, loc)).value;
+  return Val::of(tensor(b_.select(runs, last, none), type));
+}
+
+Result<void> CodeGen::settleLoopVariables(const Scope& before, Loc loc) {
+  for (auto& [name, value] : scope_)
+    if (value.is(VK::Unbound) && value.items && before.contains(name) && !before.find(name)->second.is(VK::Unbound)) value = TRY(afterLoop(value, loc));
   return {};
 }
 
@@ -443,11 +482,12 @@ Result<void> CodeGen::whileStatement(const Node* n) {
     for (int64_t steps = 0;; ++steps) {
       if (steps > 1'000'000) return error(Err::Unsupported, n->loc).says("this loop runs more than a million times at compile time");
       Val test = TRY(eval(n->kid(0)));
-      if (!truthy(test)) return {};
+      if (!truthy(test)) return n->kid(2) ? block(n->kid(2)) : Result<void>{};
       CHECK_OK(block(n->kid(1)));
-      if (stopped_) return {};
+      if (!loopGoesOn()) return {};
     }
   }
+  if (n->kid(2)) return error(Err::Unsupported, n->kid(2)->at).says("`else` after a loop is not part of the Triton language");
   const Node* body = n->kid(1);
   std::vector<std::string> names = carried(body, n->kid(0), "");
   std::vector<Value*> inits;
@@ -498,6 +538,7 @@ Result<void> CodeGen::whileStatement(const Node* n) {
   --loops_;
   --regions_;
   CHECK_OK(done);
+  CHECK_OK(settleLoopVariables(outerScope, n->loc));
   std::vector<Value*> yields;
   for (const std::string& name : names) {
     const Val& now = scope_[name];

@@ -6,13 +6,6 @@
 
 namespace nereid::tl {
 
-namespace {
-
-// `nereid.language` and its like are Triton's modules under another name.
-std::string tritonName(const std::string& dotted) { return dotted == "nereid" || dotted.starts_with("nereid.") ? cat("triton", std::string_view(dotted).substr(6)) : dotted; }
-
-}  // namespace
-
 Result<Val> CodeGen::global(SourceModule& module, const std::string& name, Loc use) {
   auto it = module.globals.find(name);
   if (it == module.globals.end()) {
@@ -39,45 +32,7 @@ Result<Val> CodeGen::global(SourceModule& module, const std::string& name, Loc u
       value = v;
       break;
     }
-    case Global::Import: {
-      auto known = [](const std::string& imported) -> std::string_view {
-        std::string dotted = tritonName(imported);
-        static constexpr std::pair<std::string_view, std::string_view> kKnown[] = {
-            {"triton", "triton"}, {"triton.language", "tl"}, {"triton.language.core", "tl"}, {"triton.language.standard", "tl"},
-            {"triton.language.random", "tl"}, {"triton.language.math", "tl.math"}, {"triton.language.extra", "tl.extra"},
-            {"triton.language.extra.cuda", "tl.extra"}, {"triton.language.extra.hip", "tl.extra"}, {"triton.language.libdevice", "libdevice"},
-            {"triton.language.extra.libdevice", "libdevice"}, {"triton.language.extra.cuda.libdevice", "libdevice"},
-            {"triton.language.extra.hip.libdevice", "libdevice"}, {"triton.language.target_info", "target_info"}, {"math", "math"}};
-        for (auto& [from, to] : kKnown)
-          if (from == dotted) return to;
-        return "";
-      };
-      std::string whole = g.member.empty() ? g.from : cat(g.from, g.from.ends_with('.') ? "" : ".", g.member);
-      if (std::string_view m = known(whole); !m.empty()) {
-        value = Val::named(VK::Module, m);
-      } else if (std::string_view from = known(g.from); !from.empty() && !g.member.empty()) {
-        value = moduleMember(Val::named(VK::Module, from), g.member, use);
-      } else if (g.member.empty()) {
-        Val v = Val::named(VK::Module, g.from);
-        v.module = shared_.loader.import(module, g.from);
-        if (!v.module) v.text = keep(cat("external:", g.from));
-        value = v;
-      } else if (SourceModule* file = shared_.loader.import(module, g.from); file && file->globals.contains(g.member)) {
-        value = global(*file, g.member, use);
-      } else if (SourceModule* sub = shared_.loader.import(module, whole)) {
-        Val v = Val::named(VK::Module, g.member);
-        v.module = sub;
-        value = v;
-      } else if (file) {
-        std::vector<std::string> names;
-        for (auto& [other, unused] : file->globals) names.push_back(other);
-        std::string near = nearest(g.member, names);
-        value = error(Err::UnknownName, use).says("`", g.from, "` has no `", g.member, "`").label(g.loc, "imported here").meant(near);
-      } else {
-        value = Val::named(VK::Module, keep(cat("external:", whole)));
-      }
-      break;
-    }
+    case Global::Import: value = importValue(module, g.from, g.member, g.loc, use); break;
     case Global::Constant: {
       CodeGen host(shared_, nullptr, &module, nullptr, {});
       host.host_ = true;
@@ -86,15 +41,22 @@ Result<Val> CodeGen::global(SourceModule& module, const std::string& name, Loc u
       auto node = parser.wholeExpression();
       value = node ? host.eval(*node) : Result<Val>(std::unexpected(Failed{}));
       if (!value) {
+        std::string why = shared_.diags.size() > before ? shared_.diags[before].text : "";
         shared_.diags.truncate(before);
         g.busy = false;
-        return error(Err::Global, use).says("the global `", name, "` cannot be worked out at compile time").label(g.loc, "defined here").hint("pass it to the kernel as a tl.constexpr parameter");
+        return error(Err::Global, use)
+            .says("the global `", name, "` cannot be worked out at compile time", why.empty() ? "" : ": ", why)
+            .label(g.loc, "defined here")
+            .hint("Python is not run for it: bind it directly, as in `from module import ", name, "`, or pass it to the kernel as a tl.constexpr parameter");
       }
       break;
     }
   }
   g.busy = false;
-  if (value) g.value = *value;
+  if (value) {
+    if (value->isObject()) value->object->frozen = true;
+    g.value = *value;
+  }
   return value;
 }
 
@@ -102,11 +64,17 @@ Result<Val> CodeGen::lookup(const Node* n) {
   const std::string& name = n->text;
   if (auto found = scope_.find(name); found != scope_.end()) {
     if (!found->second.is(VK::Unbound)) return found->second;
-    return error(Err::UnknownName, n->loc).says("`", name, "` has no value here").hint("a loop's variable ends with the loop; a name must have a value on every path");
+    if (found->second.items) return found->second = TRY(afterLoop(found->second, n->loc));
+    auto d = error(Err::UnknownName, n->loc);
+    d.says("`", name, "` has no value here").hint("a name must have a value of one type on every path");
+    if (auto at = assigned_.find(name); at != assigned_.end()) d.label(at->second, "it gets one here");
+    return d;
   }
+  for (auto& frame : outer_)
+    if (auto found = frame->find(name); found != frame->end() && !found->second.is(VK::Unbound)) return found->second;
   if (auto g = source_->globals.find(name); g != source_->globals.end()) {
     Val v = TRY(global(*source_, name, n->loc));
-    bool plain = v.isNumber() || v.is(VK::Str) || v.isNone() || v.is(VK::Tuple);
+    bool plain = v.isNumber() || v.isObject() || v.is(VK::Str) || v.isNone() || v.is(VK::Tuple);
     if (plain && !v.wrapped && !host_ && g->second.kind != Global::Function) {
       if (g->second.annotated)
         return error(Err::Global, n->loc)
@@ -118,6 +86,7 @@ Result<Val> CodeGen::lookup(const Node* n) {
           .label(g->second.loc, "defined here")
           .hint("write `", name, " = tl.constexpr(", repr(v), ")`");
     }
+    if (!host_ && v.isObject()) return toKernel(v);
     return v;
   }
   for (const std::string& from : source_->starImports) {
@@ -131,7 +100,8 @@ Result<Val> CodeGen::lookup(const Node* n) {
     }
   }
   if (const BuiltinInfo* info = findPythonBuiltin(name); info && (host_ || info->tag == 0)) return Val::of(info);
-  if (name == "int" || name == "float" || name == "bool" || name == "str" || name == "tuple") return Val::named(VK::Class, name);
+  if (name == "int" || name == "float" || name == "bool" || name == "str" || name == "tuple" || name == "list" || name == "dict" || name == "set" || name == "frozenset" ||
+      isException(name)) return Val::named(VK::Class, name);
   std::vector<std::string> names;
   for (auto& [known, v] : scope_)
     if (known[0] != ':') names.push_back(known);
@@ -140,7 +110,13 @@ Result<Val> CodeGen::lookup(const Node* n) {
   std::string hint = near.empty() ? "" : cat("did you mean `", near, "`?");
   if (findBuiltin(name) || shared_.loader.builtinLibrary().globals.contains(name)) hint = cat("in a kernel it is `tl.", name, "`");
   if (scope_.contains(cat(":", name))) hint = "it is declared, but not yet assigned";
-  return error(Err::UnknownName, n->loc).says("`", name, "` is not defined").hint(hint);
+  auto d = error(Err::UnknownName, n->loc);
+  if (auto at = assigned_.find(name); at != assigned_.end() && !scope_.contains(cat(":", name))) {
+    // A branch or a loop has let go of it.
+    d.says("`", name, "` has no value here: it is assigned only inside a loop or a branch, which may not run").label(at->second, "assigned here");
+    return d.hint("give it a value of the same type before the loop or branch");
+  }
+  return d.says("`", name, "` is not defined").hint(hint);
 }
 
 Result<Val> CodeGen::eval(const Node* n) {
@@ -150,6 +126,7 @@ Result<Val> CodeGen::eval(const Node* n) {
     int& d_;
   } depth(depth_);
   if (depth_ > 1000) return error(Err::Unsupported, n->loc).says("this expression is nested too deep");
+  if (host_) CHECK_OK(hostBudget(n->loc));
   switch (n->kind) {
     case Kind::None: return Val::none();
     case Kind::True: return Val::boolean(true);
@@ -178,15 +155,46 @@ Result<Val> CodeGen::eval(const Node* n) {
       for (const Node* kid : n->kids) {
         if (kid->kind == Kind::Starred) {
           Val v = TRY(eval(kid->kid(0)));
-          if (!v.is(VK::Tuple)) return error(Err::Type, kid->loc).says("only a tuple can be unpacked, but this is ", v);
-          items.insert(items.end(), v.items->begin(), v.items->end());
+          if (!v.is(VK::Tuple) && !host_) return error(Err::Type, kid->loc).says("only a tuple can be unpacked, but this is ", v);
+          std::vector<Val> more = TRY(iterate(v, kid->loc));
+          items.insert(items.end(), more.begin(), more.end());
         } else {
           items.push_back(TRY(eval(kid)));
         }
       }
-      return tuple(std::move(items));
+      return host_ && n->kind == Kind::List ? list(std::move(items)) : tuple(std::move(items));
     }
-    case Kind::ListComp: return listComp(n);
+    case Kind::Set: {
+      std::vector<Val> items;
+      for (const Node* kid : n->kids) {
+        if (kid->kind == Kind::Starred) {
+          for (const Val& item : TRY(iterate(TRY(eval(kid->kid(0))), kid->loc))) items.push_back(item);
+        } else {
+          items.push_back(TRY(eval(kid)));
+        }
+      }
+      return makeSet(items, n->loc);
+    }
+    case Kind::Dict: {
+      Val v = Val::of(VK::Dict, shared_.loader.heap().object({}));
+      for (size_t i = 0; i + 1 < n->kids.size(); i += 2) {
+        Val value = TRY(eval(n->kids[i + 1]));
+        if (n->kids[i]) {
+          Val key = TRY(eval(n->kids[i]));
+          if (value.isTensor()) return error(Err::Unsupported, n->kids[i + 1]->loc).says("dictionaries and sets hold what is known at compile time, but this is ", value);
+          CHECK_OK(dictStore(*v.object, key, value, n->kids[i]->loc));
+        } else if (value.is(VK::Dict)) {
+          for (size_t k = 0; k < value.object->items.size(); ++k) CHECK_OK(dictStore(*v.object, value.object->items[k], value.object->values[k], n->loc));
+        } else {
+          return error(Err::Type, n->kids[i + 1]->loc).says("`**` takes a dictionary, but this is ", value);
+        }
+      }
+      v.object->frozen = !host_;
+      return v;
+    }
+    case Kind::Comp: return comprehension(n);
+    case Kind::Chain: return chainedComparison(n);
+    case Kind::Lambda: return makeClosure(n);
     case Kind::BinOp: case Kind::Compare: {
       // Long chains of one operator lean to the left: walk down them instead of recursing.
       std::vector<const Node*> chain;
@@ -222,7 +230,7 @@ Result<Val> CodeGen::eval(const Node* n) {
       CHECK_OK(assign(n->kid(0), v));
       return v;
     }
-    default: return error(Err::Unsupported, n->loc).says("a ", kindName(n->kind), " is not supported here");
+    default: return refuse(n);
   }
 }
 
@@ -240,8 +248,16 @@ Result<Val> CodeGen::unaryOperator(const std::string& op, const Val& v, Loc at, 
 }
 
 Result<Val> CodeGen::binaryOperator(const std::string& op, const Val& a, const Val& b, const Locs& locs) {
+  if (op == "@") return error(Err::Unsupported, locs.at).says("`@` is not part of the Triton language").hint("use `tl.dot(a, b)`");
+  if (op == "in" || op == "not in") {
+    bool runtime = a.isTensor() || b.isTensor();
+    for (size_t i = 0; b.is(VK::Tuple) && i < b.size(); ++i) runtime |= b.item(i).isTensor();
+    if (runtime)
+      return error(Err::Unsupported, locs.at).says("`", op, "` is not part of the Triton language").hint("compare with each value: `(x == a) | (x == b)`");
+    return Val::boolean(TRY(contains(b, a, locs.b)) == (op == "in"));
+  }
   if (op == "is" || op == "is not") {
-    bool same = a.kind == b.kind && sameConstant(a, b);
+    bool same = a.kind == b.kind && (a.isObject() ? a.object == b.object : sameConstant(a, b));
     return Val::boolean(same == (op == "is"));
   }
   if (a.cls || b.cls)
@@ -256,6 +272,20 @@ Result<Val> CodeGen::binaryOperator(const std::string& op, const Val& a, const V
       return error(Err::UnknownName, v == &a ? locs.a : locs.b).says("`", v->text.substr(9), "` is not known at compile time: kernels see Triton, constexpr globals and functions of their own files");
   if (!a.isTensor() && !b.isTensor()) return constantBinary(op, a, b, locs);
   if (host_) return error(Err::Type, locs.at).says("a tensor cannot be used at compile time");
+  // Both known at compile time, one of them as the result of a function: a tensor of Triton's type, whose value is known too.
+  const Val *x = a.isTensor() ? a.known : &a, *y = b.isTensor() ? b.known : &b;
+  if (x && y && x->isNumber() && y->isNumber()) {
+    size_t before = shared_.diags.size();
+    Val left = a, right = b;
+    left.known = right.known = nullptr;
+    Result<Val> known = constantBinary(op, *x, *y, locs);
+    shared_.diags.truncate(before);
+    Val v = TRY(binaryOperator(op, left, right, locs));
+    // Where a kernel's arithmetic is not Python's (other rounding, wrapping), the tensor alone says what it is.
+    bool rounds = (op == "//" || op == "%" || op == ">>") && (x->asDouble() < 0 || y->asDouble() < 0);
+    if (known && known->isInt() && known->number == static_cast<int32_t>(known->number) && !rounds) v.known = &(*keep(std::vector<Val>{*known}))[0];
+    return v;
+  }
   const Val& other = a.isTensor() ? b : a;
   if (!other.isTensor() && !other.isNumber()) {
     Loc at = a.isTensor() ? locs.b : locs.a;
@@ -283,7 +313,16 @@ Result<Args> CodeGen::arguments(const Node* n) {
   args.callee = n->kid(0)->kind == Kind::Attribute ? n->kid(0)->at : n->kid(0)->loc;
   // Triton visits keyword arguments before positional ones.
   for (size_t i = 1; i < n->kids.size(); ++i)
-    if (n->kids[i]->kind == Kind::Keyword) args.named.push_back({n->kids[i]->text, {TRY(eval(n->kids[i]->kid(0))), n->kids[i]->kid(0)->loc}});
+    if (n->kids[i]->kind == Kind::Keyword) {
+      const Node* kid = n->kids[i];
+      if (!kid->text.empty()) {
+        args.named.push_back({kid->text, {TRY(eval(kid->kid(0))), kid->kid(0)->loc}});
+        continue;
+      }
+      Val v = TRY(eval(kid->kid(0)));
+      if (!v.is(VK::Dict) || !host_) return error(Err::Unsupported, kid->loc).says("`**` arguments are not part of the Triton language").hint("name each argument");
+      for (size_t k = 0; k < v.object->items.size(); ++k) args.named.push_back({str(v.object->items[k]), {v.object->values[k], kid->loc}});
+    }
   for (size_t i = 1; i < n->kids.size(); ++i) {
     const Node* kid = n->kids[i];
     if (kid->kind == Kind::Keyword) continue;
@@ -292,8 +331,8 @@ Result<Args> CodeGen::arguments(const Node* n) {
       continue;
     }
     Val v = TRY(eval(kid->kid(0)));
-    if (!v.is(VK::Tuple)) return error(Err::Type, kid->loc).says("only a tuple can be unpacked into arguments, but this is ", v);
-    for (const Val& item : *v.items) args.positional.push_back({item, kid->loc});
+    if (!v.is(VK::Tuple) && !host_) return error(Err::Type, kid->loc).says("only a tuple can be unpacked into arguments, but this is ", v);
+    for (const Val& item : TRY(iterate(v, kid->loc))) args.positional.push_back({item, kid->loc});
   }
   b_.setLoc(n->loc);
   return args;
@@ -313,6 +352,7 @@ Result<Val> CodeGen::staticAssert(const Node* n) {
   if (n->kids.size() < 2 || n->kids.size() > 3 || n->kids.back()->kind == Kind::Keyword)
     return error(Err::Type, n->loc).says("`static_assert` takes a condition and perhaps a message");
   Val passed = TRY(eval(n->kid(1)));
+  if (passed.known) passed = Val::boolean(truthy(*passed.known));
   if (!passed.is(VK::Bool))
     return error(Err::Type, n->kid(1)->loc).says("this condition is not known at compile time: it is ", passed).hint("use constexprs only, or `tl.device_assert`");
   if (passed.number) return Val::none();
@@ -329,6 +369,7 @@ Result<Val> CodeGen::subscript(const Node* n) {
 }
 
 Result<Val> CodeGen::index(const Val& v, const Val& at, const Node* n) {
+  if (at.isTensor() && at.known) return index(v, *at.known, n);
   Loc loc = n->kid(1)->loc;
   if (v.isTensor()) {
     std::vector<Val> parts = at.is(VK::Tuple) ? *at.items : std::vector<Val>{at};
@@ -353,7 +394,11 @@ Result<Val> CodeGen::index(const Val& v, const Val& at, const Node* n) {
     int64_t size = static_cast<int64_t>(v.size());
     if (at.isInt()) {
       Int i = at.number < 0 ? at.number + size : at.number;
-      if (i < 0 || i >= size) return error(Err::Type, loc).says("index ", intText(at.number), " is out of range for a tuple of ", size);
+      if (i < 0 || i >= size) {
+        auto d = raise("IndexError", loc);
+        d.says("index ", intText(at.number), " is out of range for a tuple of ", size);
+        return d;
+      }
       return v.item(static_cast<size_t>(i));
     }
     if (at.is(VK::Slice)) {
@@ -374,10 +419,34 @@ Result<Val> CodeGen::index(const Val& v, const Val& at, const Node* n) {
     if (at.isTensor()) return error(Err::Type, loc).says("a tuple is indexed at compile time, but this is ", at).hint("use a constexpr, such as the variable of tl.static_range");
     return error(Err::Type, loc).says("a tuple is indexed with integers, but this is ", at);
   }
+  if (v.is(VK::List)) {
+    Val result = TRY(index(tuple(v.object->items), at, n));
+    return at.is(VK::Slice) ? list(*result.items) : result;
+  }
+  if (v.is(VK::Dict)) {
+    for (size_t i = 0; i < v.object->items.size(); ++i)
+      if (sameConstant(v.object->items[i], at)) return v.object->values[i];
+    auto d = raise("KeyError", loc);
+    shared_.raised->items = keep(std::vector<Val>{at});
+    d.says("the dictionary has no key ", repr(at));
+    return d;
+  }
+  if (v.is(VK::Str) && at.is(VK::Slice)) {
+    std::vector<Val> chars;
+    for (size_t i = 0; i < v.text.size(); ++i) chars.push_back(Val::string(v.text.substr(i, 1)));
+    Val part = TRY(index(tuple(std::move(chars)), at, n));
+    std::string out;
+    for (const Val& c : *part.items) out += c.text;
+    return Val::string(keep(std::move(out)));
+  }
   if (v.is(VK::Str) && at.isInt()) {
     int64_t size = static_cast<int64_t>(v.text.size());
     Int i = at.number < 0 ? at.number + size : at.number;
-    if (i < 0 || i >= size) return error(Err::Type, loc).says("index ", intText(at.number), " is out of range for a string of ", size);
+    if (i < 0 || i >= size) {
+      auto d = raise("IndexError", loc);
+      d.says("index ", intText(at.number), " is out of range for a string of ", size);
+      return d;
+    }
     return Val::string(v.text.substr(static_cast<size_t>(i), 1));
   }
   return error(Err::Type, n->kid(0)->loc).says(v, " cannot be indexed");
@@ -417,37 +486,14 @@ Result<Val> CodeGen::joinedString(const Node* n) {
     Val v = TRY(eval(part->kid(0)));
     if (v.isTensor() || v.is(VK::Desc) || v.is(VK::BlockPtr))
       return error(Err::Type, part->loc).says("an f-string in a kernel can only hold constexprs, but `", unparse(part->kid(0)), "` is ", v).hint("`tl.device_print(\"x\", x)` prints values of the running kernel");
-    std::string piece = part->text == "r" || part->text == "a" ? repr(v) : str(v);
-    if (const Node* format = part->kid(1)) {
-      // The common alignments and integer bases; anything else prints plainly.
-      const std::string& f = format->text;
-      if (v.isInt() && v.number >= 0 && (f.ends_with('x') || f.ends_with('X') || f.ends_with('b'))) {
-        unsigned base = f.ends_with('b') ? 2 : 16;
-        std::string digits;
-        for (unsigned __int128 x = static_cast<unsigned __int128>(v.number); x; x /= base) digits += "0123456789abcdef"[static_cast<size_t>(x % base)];
-        std::reverse(digits.begin(), digits.end());
-        piece = digits.empty() ? "0" : digits;
-      }
-      size_t width = 0;
-      bool zero = !f.empty() && f[0] == '0';
-      for (char c : f)
-        if (c >= '0' && c <= '9' && width < 100) width = width * 10 + static_cast<size_t>(c - '0');
-      if (f.find('.') == std::string::npos && piece.size() < width && width < 200) piece.insert(0, width - piece.size(), zero ? '0' : ' ');
-    }
-    out += piece;
+    std::string_view spec;
+    if (const Node* format = part->kid(1)) spec = TRY(joinedString(format)).text;
+    if (part->text == "r" || part->text == "a") v = Val::string(keep(repr(v)));
+    else if (part->text == "s") v = Val::string(keep(str(v)));
+    Val piece = TRY(formatted(v, spec, part->loc));
+    out += piece.text;
   }
   return Val::string(keep(std::move(out)));
-}
-
-Result<Val> CodeGen::listComp(const Node* n) {
-  Val items = TRY(eval(n->kid(2)));
-  if (!items.is(VK::Tuple)) return error(Err::Unsupported, n->kid(2)->loc).says("a list comprehension runs over a tuple, but this is ", items);
-  std::vector<Val> out;
-  for (const Val& item : *items.items) {
-    CHECK_OK(assign(n->kid(1), item));
-    out.push_back(TRY(eval(n->kid(0))));
-  }
-  return tuple(std::move(out));
 }
 
 }  // namespace nereid::tl

@@ -15,6 +15,33 @@ constexpr std::string_view kOperators[] = {"**=", "//=", ">>=", "<<=", "...", "!
                                            "|",   "^",   "~",   "<",   ">",   "(",  ")",  "[",  "]",  "{",  "}",  ",",  ":",  ".",  ";",
                                            "=",   "@",   "!"};
 
+// What is wrong with a name: characters of no word, such as typographic quotes, arrows and invisible spaces. (Letters are not told from
+// other signs outside these ranges.)
+const char* stray(std::string_view name) {
+  static constexpr std::pair<uint32_t, uint32_t> kSigns[] = {{0x80, 0xA9}, {0xAB, 0xB4}, {0xB6, 0xB6}, {0xB8, 0xB9}, {0xBB, 0xBF}, {0xD7, 0xD7},
+                                                             {0xF7, 0xF7}, {0x2000, 0x203E}, {0x2041, 0x2053}, {0x2055, 0x2070}, {0x207A, 0x207E}, {0x208A, 0x208E},
+                                                             {0x20A0, 0x20CF}, {0x2190, 0x2BFF}, {0x2E00, 0x2E7F}, {0x3000, 0x3004}, {0x3008, 0x3020}, {0xFE10, 0xFE1F},
+                                                             {0xFE30, 0xFE32}, {0xFEFF, 0xFEFF}, {0xFF01, 0xFF0F}, {0xFF1A, 0xFF20}, {0xFFFC, 0xFFFF}, {0x1F000, 0x1FAFF}};
+  for (size_t i = 0; i < name.size();) {
+    unsigned char c = static_cast<unsigned char>(name[i]);
+    if (c < 0x80) {
+      ++i;
+      continue;
+    }
+    size_t length = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : 2;
+    if (c < 0xC2 || c > 0xF4 || i + length > name.size()) return "this is not UTF-8";
+    uint32_t code = c & (0xFFu >> (length + 1));
+    for (size_t k = 1; k < length; ++k) {
+      if ((static_cast<unsigned char>(name[i + k]) & 0xC0) != 0x80) return "this is not UTF-8";
+      code = code << 6 | (static_cast<unsigned char>(name[i + k]) & 0x3Fu);
+    }
+    for (auto& [from, to] : kSigns)
+      if (code >= from && code <= to) return "this has a character that is not part of Python, such as a typographic quote or an invisible space";
+    i += length;
+  }
+  return nullptr;
+}
+
 class Lexer {
  public:
   Lexer(std::string_view text, uint32_t file) : text_(text), file_(file) {}
@@ -67,11 +94,11 @@ class Lexer {
   // Measures the white space that opens a logical line; false where the line is blank or a comment and was skipped.
   bool indentation() {
     size_t begin = pos_;
-    size_t width = 0;
+    size_t width = 0, narrow = 0;  // with tabs of eight columns, and of one
     for (; pos_ < text_.size(); ++pos_) {
-      if (text_[pos_] == ' ') ++width;
-      else if (text_[pos_] == '\t') width = width / 8 * 8 + 8;
-      else if (text_[pos_] == '\f') width = 0;
+      if (text_[pos_] == ' ') ++width, ++narrow;
+      else if (text_[pos_] == '\t') width = width / 8 * 8 + 8, ++narrow;
+      else if (text_[pos_] == '\f') width = narrow = 0;
       else break;
     }
     if (pos_ >= text_.size()) return false;
@@ -81,18 +108,25 @@ class Lexer {
       return false;
     }
     atLineStart_ = false;
-    if (width > indents_.back()) {
-      indents_.push_back(width);
+    // As in CPython the order of indents must not depend on the width of a tab.
+    auto mixed = [&](bool consistent) {
+      if (!consistent) add(Tok::Error, begin, "tabs and spaces are mixed in this indentation so that it depends on the width of a tab");
+    };
+    if (width > indents_.back().first) {
+      mixed(narrow > indents_.back().second);
+      indents_.push_back({width, narrow});
       add(Tok::Indent, begin);
       return true;
     }
-    while (width < indents_.back()) {
+    while (width < indents_.back().first) {
       indents_.pop_back();
       add(Tok::Dedent, begin);
     }
-    if (width != indents_.back()) {
+    if (width != indents_.back().first) {
       add(Tok::Error, begin, "this line is indented like none of the blocks around it");
-      indents_.push_back(width);
+      indents_.push_back({width, narrow});
+    } else {
+      mixed(narrow == indents_.back().second);
     }
     return true;
   }
@@ -151,6 +185,10 @@ class Lexer {
           prefix == "rf")
         return string(begin, prefix);
     }
+    if (const char* bad = stray(name)) {
+      add(Tok::Error, begin, bad);
+      return;
+    }
     add(Tok::Name, begin, std::string(name));
   }
 
@@ -170,6 +208,27 @@ class Lexer {
     add(Tok::Number, begin, std::move(digits));
   }
 
+  // Past the `{...}` of an f-string at `i`, in which strings may have the quotes of the f-string; past the brace alone where it does not close.
+  size_t fieldEnd(size_t i, bool triple) const {
+    size_t begin = i;
+    if (text_.substr(i, 2) == "{{") return i + 2;
+    int depth = 0;
+    bool format = false;  // after the colon, where quotes are text
+    for (; i < text_.size(); ++i) {
+      char c = text_[i];
+      if (c == '\n' && !triple) break;
+      if (c == '{' || c == '(' || c == '[') ++depth;
+      if ((c == '}' || c == ')' || c == ']') && --depth == 0) return i + 1;
+      if (c == ':' && depth == 1) format = true;
+      if (format || (c != '"' && c != '\'')) continue;
+      bool three = text_.substr(i, 3) == std::string(3, c);
+      size_t close = text_.find(three ? std::string(3, c) : std::string(1, c), i + (three ? 3 : 1));
+      if (close == std::string_view::npos || (!three && !triple && text_.substr(i, close - i).find('\n') != std::string_view::npos)) break;
+      i = close + (three ? 2 : 0);
+    }
+    return begin + 1;
+  }
+
   void string(size_t begin, std::string_view prefix) {
     char quote = text_[pos_];
     bool triple = text_.substr(pos_, 3) == std::string(3, quote);
@@ -177,7 +236,13 @@ class Lexer {
     size_t contents = pos_;
     Loc loc = here(begin, contents);
     bool closed = false;
+    bool fields = prefix.find('f') != std::string_view::npos;
     while (pos_ < text_.size()) {
+      if (fields && text_[pos_] == '{') {
+        size_t end = fieldEnd(pos_, triple);
+        while (pos_ < end) text_[pos_] == '\n' ? newline() : void(++pos_);
+        continue;
+      }
       if (text_[pos_] == '\\') {
         ++pos_;
         if (pos_ < text_.size()) text_[pos_] == '\n' ? newline() : void(++pos_);
@@ -214,7 +279,7 @@ class Lexer {
   uint32_t line_ = 1;
   int depth_ = 0;
   bool atLineStart_ = true;
-  std::vector<size_t> indents_{0};
+  std::vector<std::pair<size_t, size_t>> indents_{{0, 0}};
   std::vector<Token> tokens_;
 };
 

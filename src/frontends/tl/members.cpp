@@ -46,6 +46,11 @@ Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, co
   b_.setLoc(n->loc);
   if (name == "value" && (v.isNumber() || v.is(VK::Str) || v.isNone() || v.is(VK::DType) || v.is(VK::Function))) return v;
   std::vector<std::string> known;
+  if (const char* method = hostMethodName(v, name); method && !v.cls && !v.fields) {
+    Val m = Val::named(VK::Method, method);
+    m.items = keep(std::vector<Val>{v});
+    return m;
+  }
   switch (v.kind) {
     case VK::Module: return moduleMember(v, name, at);
     case VK::DType: return typeMember(v, name, at);
@@ -101,18 +106,23 @@ Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, co
       if (name == "__name__") return Val::string(v.function->name);
       if (name == "fn") return v;
       break;
-    case VK::Str:
-      for (const char* s : {"startswith", "endswith", "lower", "upper"})
-        if (name == s) {
-          Val m = Val::named(VK::Method, s);
-          m.items = keep(std::vector<Val>{v});
-          return m;
-        }
+    case VK::Closure:
+      if (name == "__name__") return Val::string(v.closure->def.name);
+      break;
+    case VK::Exception:
+      if (name == "args") return tuple(v.items ? *v.items : std::vector<Val>{});
+      break;
+    case VK::Class:
+      if (name == "__name__") return Val::string(v.text);
       break;
     default: break;
   }
-  if (v.isNumber() && (name == "dtype" || name == "shape" || name == "to"))
-    return error(Err::Type, at).says("`", unparse(n->kid(0)), "` is ", v, ", which has no `", name, "`").hint(name == "to" ? cat("cast it: `tl.cast(", unparse(n->kid(0)), ", tl.int64)`") : "");
+  if (v.isNumber() && (name == "dtype" || name == "shape" || name == "to")) {
+    // An argument that is 1 is one of Triton's specialisations.
+    bool one = v.isInt() && v.number == 1 && !caller_ && fn_ && fn_->node && n->kid(0)->kind == Kind::Name &&
+               std::any_of(fn_->node->kids.begin(), fn_->node->kids.end() - 1, [&](const Node* p) { return p->text == n->kid(0)->text && !p->kid(0); });
+    return error(Err::Type, at).says("`", unparse(n->kid(0)), "` is ", v, one ? " (as in Triton an argument that is 1 becomes a constexpr)" : "", ", which has no `", name, "`").hint(name == "to" ? cat("cast it: `tl.cast(", unparse(n->kid(0)), ", tl.int64)`") : "");
+  }
   std::string near = nearest(name, known);
   return error(Err::UnknownName, at).says(v, " has no member `", name, "`").meant(near);
 }
@@ -155,17 +165,7 @@ Result<Val> CodeGen::callMethod(const Val& method, const Args& args) {
     return callBuiltin(*target.builtin, all);
   }
   const std::string q(method.text);
-  if (self.is(VK::Str)) {
-    if (q == "lower" || q == "upper") {
-      std::string s(self.text);
-      for (char& c : s)
-        if (isalpha(static_cast<unsigned char>(c))) c = static_cast<char>(q == "lower" ? c | 0x20 : c & ~0x20);
-      return Val::string(keep(std::move(s)));
-    }
-    if (args.positional.size() != 1 || !args.positional[0].value.is(VK::Str)) return error(Err::Type, args.call).says("`", q, "` takes one string");
-    std::string_view part = args.positional[0].value.text;
-    return Val::boolean(q == "startswith" ? self.text.starts_with(part) : self.text.ends_with(part));
-  }
+  if (!self.is(VK::DType)) return hostMethod(self, q, args);
   DType s = self.type.scalar;
   bool block = self.type.isBlock();
   if (q == "with_element_ty") {
@@ -285,6 +285,11 @@ Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
     v.fields = cls.fields;
     return v;
   }
+  if (c == "dict" && args.positional.empty()) {
+    Val v = Val::of(VK::Dict, shared_.loader.heap().object({}));
+    for (auto& [name, a] : args.named) CHECK_OK(dictStore(*v.object, Val::string(keep(name)), a.value, a.loc));
+    return v;
+  }
   if (!args.named.empty()) return error(Err::Type, args.call).says("`", c, "` takes no named arguments");
   auto one = [&]() -> Result<Val> {
     if (args.positional.size() != 1) return error(Err::Type, args.call).says("`", c, "` takes one argument");
@@ -296,10 +301,25 @@ Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
     v.wrapped = true;
     return v;
   }
-  if (c == "tuple") {
-    if (args.positional.empty()) return tuple({});
-    Val v = TRY(one());
-    if (!v.is(VK::Tuple)) return error(Err::Type, args.positional[0].loc).says("expected a tuple or a list, but this is ", v);
+  if (c == "tuple" || c == "list" || c == "set" || c == "frozenset" || c == "dict") {
+    std::vector<Val> items;
+    Loc loc = args.call;
+    if (!args.positional.empty()) {
+      Val v = TRY(one());
+      loc = args.positional[0].loc;
+      if (c == "dict") return makeDict(v, loc);
+      if (c == "tuple" && v.is(VK::Tuple)) return v;
+      items = TRY(iterate(v, loc));
+    }
+    if (c == "dict") return Val::of(VK::Dict, shared_.loader.heap().object({}));
+    if (c == "set" || c == "frozenset") return makeSet(items, loc);
+    return c == "list" && host_ ? list(std::move(items)) : tuple(std::move(items));
+  }
+  if (isException(c)) {
+    std::vector<Val> items;
+    for (const Arg& a : args.positional) items.push_back(a.value);
+    Val v = Val::named(VK::Exception, cls.text);
+    v.items = keep(std::move(items));
     return v;
   }
   if (c == "pointer_type") {
@@ -322,6 +342,26 @@ Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
     if (v.isTensor()) return error(Err::Type, args.call).says("`bool` works at compile time, but this is ", v).hint("compare it: `x != 0`");
     return Val::boolean(truthy(v));
   }
+  if (c == "int" && !args.positional.empty() && args.positional[0].value.is(VK::Str)) {
+    std::string digits(trim(args.positional[0].value.text));
+    bool negative = digits.starts_with('-');
+    if (negative || digits.starts_with('+')) digits.erase(0, 1);
+    Int base = args.positional.size() > 1 && args.positional[1].value.isInt() ? args.positional[1].value.number : 10, n = 0;
+    for (auto [letter, of] : {std::pair('x', 16), std::pair('b', 2), std::pair('o', 8)})
+      if (base == of && digits.size() > 2 && digits[0] == '0' && (digits[1] | 0x20) == letter) digits.erase(0, 2);
+    bool fits = !digits.empty() && base >= 2 && base <= 36 && digits.size() < 127;
+    for (char ch : digits) {
+      int digit = ch >= '0' && ch <= '9' ? ch - '0' : (ch | 0x20) >= 'a' && (ch | 0x20) <= 'z' ? (ch | 0x20) - 'a' + 10 : 99;
+      fits = fits && digit < base && !__builtin_mul_overflow(n, base, &n) && !__builtin_add_overflow(n, Int{digit}, &n);
+    }
+    if (!fits) {
+      auto d = raise("ValueError", args.positional[0].loc);
+      d.says("'", args.positional[0].value.text, "' is not an integer");
+      return d;
+    }
+    return Val::integer(negative ? -n : n);
+  }
+  if (c == "int" && args.positional.empty()) return Val::integer(0);
   if (c == "int" || c == "float") {
     Val v = TRY(one());
     if (v.isTensor())
@@ -335,7 +375,11 @@ Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
       if (s == "inf" || s == "infinity") d = __builtin_inf();
       else if (s == "nan") d = __builtin_nan("");
       else if (auto number = parseDouble(s)) d = *number;
-      else return error(Err::Type, args.positional[0].loc).says("'", v.text, "' is not a number");
+      else {
+        auto bad = raise("ValueError", args.positional[0].loc);
+        bad.says("'", v.text, "' is not a number");
+        return bad;
+      }
       return Val::floating(negative ? -d : d);
     }
     if (!v.isNumber()) return error(Err::Type, args.positional[0].loc).says("`", c, "` does not take ", v);
@@ -352,17 +396,20 @@ Result<Val> CodeGen::moduleMember(const Val& m, const std::string& name, Loc at)
     if (m.module->globals.contains(name)) return global(*m.module, name, at);
     // A package's member may be a file.
     Val sub = Val::named(VK::Module, keep(cat(m.text, ".", name)));
-    sub.module = shared_.loader.import(*m.module, name);
+    sub.module = m.module->path.ends_with("__init__.py") ? shared_.loader.import(*m.module, cat(".", name)) : nullptr;
     if (sub.module) return sub;
     return global(*m.module, name, at);  // says that it is not there
   }
   const std::string t(m.text);
+  if (t == "itertools" || t == "functools" || t == "operator" || t == "importlib")
+    if (const BuiltinInfo* info = findHostModule(cat(t, ".", name))) return Val::of(info);
   if (t.starts_with("external:")) return Val::named(VK::Module, keep(cat(t, ".", name)));
   if (t.starts_with("class:")) return error(Err::Unsupported, at).says("`", t.substr(6), "` is a class: kernels can only use classes of Triton itself");
   std::vector<std::string> known;
   if (t == "math") {
     if (auto c = mathConstant(name)) return Val::floating(*c);
     if (const BuiltinInfo* info = findHostMath(name)) return Val::of(info);
+    if (const BuiltinInfo* info = findHostModule(cat("math.", name))) return Val::of(info);
     known = {"pi", "e", "inf", "nan", "log2", "log", "sqrt", "exp", "ceil", "floor"};
   } else if (t == "target_info") {
     if (const BuiltinInfo* info = findTargetQuery(name)) return Val::of(info);

@@ -27,8 +27,39 @@ std::unexpected<Failed> Parser::unexpectedToken(const char* wanted) {
   return diags_.error(Err::Syntax, t.loc).says("expected ", wanted, ", but found ", saw);
 }
 
-std::unexpected<Failed> Parser::unsupported(Loc loc, const char* what, const char* hint) {
-  return diags_.error(Err::Unsupported, loc).says(what).hint(hint);
+std::unexpected<Failed> Parser::tooDeep(const char* what) {
+  return diags_.error(Err::Unsupported, now().loc).says("this is nested more than ", kMaxNesting, " deep (", what, ")");
+}
+
+Node* Parser::refused(Loc loc, std::string why, const char* hint) {
+  Node* n = make(Kind::Refused, loc);
+  n->text = std::move(why);
+  Node* advice = make(Kind::Str, loc);
+  advice->text = hint;
+  n->kids = {advice};
+  return n;
+}
+
+// Past a statement with the blocks that belong to it.
+void Parser::skipStatement() {
+  while (now().kind != Tok::Newline && now().kind != Tok::End) take();
+  if (now().kind == Tok::Newline) take();
+  if (now().kind != Tok::Indent) return;
+  int level = 0;
+  do {
+    if (now().kind == Tok::Indent) ++level;
+    if (now().kind == Tok::Dedent) --level;
+    if (now().kind == Tok::End) return;
+    take();
+  } while (level > 0);
+}
+
+// Whether `match` or the like begins its statement here: the line ends in a colon, and its block begins with `first`.
+bool Parser::softKeyword(const char* word, const char* first) const {
+  if (!now().is(word)) return false;
+  for (size_t i = pos_ + 1; i + 2 < tokens_.size(); ++i)
+    if (tokens_[i].kind == Tok::Newline) return i > pos_ + 1 && tokens_[i - 1].is(":") && tokens_[i + 1].kind == Tok::Indent && tokens_[i + 2].is(first);
+  return false;
 }
 
 Result<const Token*> Parser::expect(const char* spelling, const char* where) {
@@ -51,8 +82,10 @@ Result<Node*> Parser::function(bool signatureOnly) {
   Node* fn = make(Kind::Function, now().loc);
   fn->text = take().text;
   fn->at = def.loc;
+  if (now().is("["))  // type parameters
+    while (now().kind != Tok::Newline && now().kind != Tok::End && !now().is("(")) take();
   CHECK_OK(expect("(", " after the name of the function"));
-  CHECK_OK(parameters(fn));
+  CHECK_OK(parameters(fn, ")"));
   CHECK_OK(expect(")", " after the parameters"));
   if (accept("->")) TRY(expression());
   CHECK_OK(expect(":", " after the parameters"));
@@ -60,15 +93,16 @@ Result<Node*> Parser::function(bool signatureOnly) {
   return fn;
 }
 
-Result<void> Parser::parameters(Node* fn) {
+Result<void> Parser::parameters(Node* fn, const char* close) {
   bool keywordOnly = false;
-  while (!now().is(")")) {
+  std::string wanted = cat("`,` or `", close, "`");
+  while (!now().is(close)) {
     if (accept("/")) {
-      if (!accept(",") && !now().is(")")) return unexpectedToken("`,` or `)`");
+      if (!accept(",") && !now().is(close)) return unexpectedToken(wanted.c_str());
       continue;
     }
-    if (now().is("**")) return unsupported(now().loc, "`**` parameters are not part of the Triton language", "name each parameter");
-    bool star = now().is("*");
+    bool named = now().is("**");
+    bool star = named || now().is("*");
     Loc begin = now().loc;
     if (star) {
       take();
@@ -80,9 +114,12 @@ Result<void> Parser::parameters(Node* fn) {
     if (now().kind != Tok::Name || isKeyword(now().text)) return unexpectedToken("the name of a parameter");
     Node* param = make(Kind::Param, now().loc);
     param->text = take().text;
-    param->flag = star ? '*' : keywordOnly ? '/' : 0;
+    param->flag = named ? '^' : star ? '*' : keywordOnly ? '/' : 0;
     param->kids = {nullptr, nullptr};
-    if (accept(":")) param->kids[0] = TRY(expression());
+    if (fn->kind == Kind::Function && accept(":")) {
+      accept("*");  // `*args: *Ts`
+      param->kids[0] = TRY(expression());
+    }
     if (now().is("=")) {
       take();
       param->kids[1] = TRY(expression());
@@ -93,7 +130,7 @@ Result<void> Parser::parameters(Node* fn) {
         return diags_.error(Err::Syntax, param->loc).says("parameter `", param->text, "` is declared twice").label(other->loc, "first here");
     fn->kids.push_back(param);
     keywordOnly |= star;
-    if (!accept(",") && !now().is(")")) return unexpectedToken("`,` or `)`");
+    if (!accept(",") && !now().is(close)) return unexpectedToken(wanted.c_str());
   }
   return {};
 }
@@ -119,47 +156,25 @@ Result<void> Parser::statements(Node* block) {
     else if (t.is("for")) block->kids.push_back(TRY(forStatement()));
     else if (t.is("while")) block->kids.push_back(TRY(whileStatement()));
     else if (t.is("with")) block->kids.push_back(TRY(withStatement()));
-    else CHECK_OK(simpleStatement(block));
+    else if (t.is("try")) block->kids.push_back(TRY(tryStatement()));
+    else if (t.is("def") || t.is("@")) block->kids.push_back(TRY(nestedFunction()));
+    else if (t.is("class") || t.is("async") || softKeyword("match", "case")) {
+      block->kids.push_back(refused(t.loc, t.is("class") ? "a class inside a kernel is not part of the Triton language" : cat("`", t.text, "` is not part of the Triton language")));
+      skipStatement();
+      while (t.is("async") && now().is("else")) skipStatement();
+    } else CHECK_OK(simpleStatement(block));
   }
   if (now().kind == Tok::Dedent) take();
   return {};
 }
 
-// What Python has and the Triton language has not, with the reason.
-struct Refusal {
-  const char *word, *what, *hint;
-};
-constexpr Refusal kRefused[] = {
-    {"break", "`break` is not part of the Triton language", "give the loop a condition: `while` with a flag, or bounds that end it"},
-    {"continue", "`continue` is not part of the Triton language", "put the rest of the body under an `if`, or mask it"},
-    {"try", "`try` is not part of the Triton language: nothing in a kernel raises", ""},
-    {"raise", "`raise` is not part of the Triton language", "`tl.static_assert` stops the compilation, `tl.device_assert` the kernel"},
-    {"class", "a class inside a kernel is not part of the Triton language", ""},
-    {"def", "nested function definition is not supported", "define a @triton.jit function at the top of the file"},
-    {"@", "nested function definition is not supported", "define a @triton.jit function at the top of the file"},
-    {"import", "`import` inside a kernel is not part of the Triton language", "import at the top of the file"},
-    {"from", "`import` inside a kernel is not part of the Triton language", "import at the top of the file"},
-    {"del", "`del` is not part of the Triton language", "values are never changed in place: just stop using the name"},
-    {"global", "`global` is not part of the Triton language", "a kernel's results are what it stores"},
-    {"nonlocal", "`nonlocal` is not part of the Triton language", ""},
-    {"async", "`async` is not part of the Triton language", ""},
-    {"yield", "`yield` is not part of the Triton language", ""},
-    {"await", "`await` is not part of the Triton language", ""},
-};
-
 Result<void> Parser::simpleStatement(Node* block) {
   for (;;) {
     const Token& t = now();
-    if (t.kind == Tok::Name || t.is("@")) {
-      for (const Refusal& r : kRefused)
-        if (t.text == r.word) return unsupported(t.loc, r.what, r.hint);
-      if ((t.text == "match" || t.text == "type") && peek().kind == Tok::Name && !isKeyword(peek().text))
-        return unsupported(t.loc, cat("`", t.text, "` is not part of the Triton language").c_str());
-    }
     if (t.kind == Tok::Indent)
       return diags_.error(Err::Syntax, now().loc).says("this line is indented, but no block begins here");
-    if (t.is("pass")) {
-      block->kids.push_back(make(Kind::Pass, take().loc));
+    if (t.is("pass") || t.is("break") || t.is("continue")) {
+      block->kids.push_back(make(t.is("pass") ? Kind::Pass : t.is("break") ? Kind::Break : Kind::Continue, take().loc));
     } else if (t.is("return")) {
       Node* n = make(Kind::Return, take().loc);
       n->kids.push_back(now().kind == Tok::Newline || now().is(";") || now().kind == Tok::End ? nullptr : TRY(expressionList()));
@@ -169,6 +184,27 @@ Result<void> Parser::simpleStatement(Node* block) {
       n->kids = {TRY(expression()), nullptr};
       if (accept(",")) n->kids[1] = TRY(expression());
       block->kids.push_back(n);
+    } else if (t.is("raise")) {
+      block->kids.push_back(TRY(raiseStatement()));
+    } else if (t.is("import") || t.is("from")) {
+      block->kids.push_back(TRY(importStatement()));
+    } else if (t.is("del")) {
+      Node* n = make(Kind::Del, take().loc);
+      n->kids = {TRY(expressionList())};
+      block->kids.push_back(n);
+    } else if (t.is("global") || t.is("nonlocal")) {
+      Node* n = make(Kind::Scope, t.loc);
+      n->text = take().text;
+      do {
+        if (now().kind != Tok::Name || isKeyword(now().text)) return unexpectedToken("a name");
+        Node* name = make(Kind::Name, now().loc);
+        name->text = take().text;
+        n->kids.push_back(name);
+      } while (accept(","));
+      block->kids.push_back(n);
+    } else if (t.is("type") && peek().kind == Tok::Name && !isKeyword(peek().text)) {
+      block->kids.push_back(refused(t.loc, "`type` is not part of the Triton language"));
+      while (now().kind != Tok::Newline && now().kind != Tok::End) take();
     } else {
       block->kids.push_back(TRY(expressionStatement()));
     }
@@ -190,12 +226,8 @@ Result<void> Parser::checkTarget(const Node* target) {
     case Kind::Tuple: case Kind::List:
       for (const Node* kid : target->kids) CHECK_OK(checkTarget(kid));
       return {};
-    case Kind::Starred:
-      return unsupported(target->loc, "starred targets are not part of the Triton language", "unpack each item by name");
-    case Kind::Subscript:
-      return unsupported(target->loc, "items cannot be assigned: a tensor is a value, not memory",
-                         "select with `tl.where`, or write to memory with `tl.store`");
-    case Kind::Attribute: return {};  // of `self`, in the constructor of an aggregate
+    case Kind::Starred: return checkTarget(target->kid(0));
+    case Kind::Subscript: case Kind::Attribute: return {};
     default: return diags_.error(Err::Syntax, target->loc).says("this cannot be assigned to");
   }
 }
@@ -205,7 +237,8 @@ Result<Node*> Parser::expressionStatement() {
   if (now().is(":")) {
     take();
     Node* n = make(Kind::AnnAssign, first->loc);
-    if (first->kind != Kind::Name) return unsupported(first->loc, "only a plain name can be annotated");
+    if (first->kind != Kind::Name && first->kind != Kind::Attribute && first->kind != Kind::Subscript)
+      return diags_.error(Err::Syntax, first->loc).says("only a plain name can be annotated");
     n->kids = {first, TRY(expression()), nullptr};
     if (accept("=")) n->kids[2] = TRY(expressionList());
     n->loc = span(n);
@@ -215,10 +248,15 @@ Result<Node*> Parser::expressionStatement() {
     Node* n = make(Kind::Assign, first->loc);
     n->at = take().loc;
     CHECK_OK(checkTarget(first));
-    Node* value = TRY(expressionList());
-    if (now().is("="))
-      return unsupported(now().loc, "several targets in one assignment are not part of the Triton language", "write one assignment a name");
-    n->kids = {first, value};
+    n->kids = {first, TRY(expressionList())};
+    while (now().is("=")) {
+      Node* target = n->kids[1];
+      if (n->kids.size() == 2) n->at = now().loc;
+      take();
+      CHECK_OK(checkTarget(target));
+      n->kids[1] = TRY(expressionList());
+      n->kids.push_back(target);
+    }
     n->loc = span(n);
     return n;
   }
@@ -228,8 +266,7 @@ Result<Node*> Parser::expressionStatement() {
     Node* n = make(Kind::AugAssign, first->loc);
     n->at = take().loc;
     n->text.assign(op, std::strlen(op) - 1);
-    if (n->text == "@") return unsupported(n->at, "`@` is not part of the Triton language", "`acc = tl.dot(a, b, acc)`");
-    if (first->kind == Kind::Tuple) return diags_.error(Err::Syntax, first->loc).says("this cannot be assigned to");
+    if (first->kind == Kind::Tuple || first->kind == Kind::List || first->kind == Kind::Starred) return diags_.error(Err::Syntax, first->loc).says("this cannot be assigned to");
     CHECK_OK(checkTarget(first));
     n->kids = {first, TRY(expressionList())};
     n->loc = span(n);
@@ -241,7 +278,7 @@ Result<Node*> Parser::expressionStatement() {
 }
 
 Result<Node*> Parser::ifStatement() {
-  NEREID_DEEPER("elif");
+  NEREID_DEEPER("blocks");
   Node* n = make(Kind::If, take().loc);
   n->kids.push_back(TRY(namedExpression()));
   CHECK_OK(expect(":", " after the condition"));
@@ -266,7 +303,7 @@ Result<Node*> Parser::forStatement() {
   Node* iterable = TRY(expressionList());
   CHECK_OK(expect(":", " after the `for`"));
   n->kids = {target, iterable, TRY(block())};
-  if (now().is("else")) return unsupported(now().loc, "`else` after a loop is not part of the Triton language");
+  n->kids.push_back(TRY(loopElse()));
   return n;
 }
 
@@ -275,19 +312,154 @@ Result<Node*> Parser::whileStatement() {
   n->kids.push_back(TRY(namedExpression()));
   CHECK_OK(expect(":", " after the condition"));
   n->kids.push_back(TRY(block()));
-  if (now().is("else")) return unsupported(now().loc, "`else` after a loop is not part of the Triton language");
+  n->kids.push_back(TRY(loopElse()));
+  return n;
+}
+
+Result<Node*> Parser::loopElse() {
+  if (!now().is("else")) return nullptr;
+  Loc at = take().loc;
+  CHECK_OK(expect(":", " after `else`"));
+  Node* n = TRY(block());
+  n->at = at;
   return n;
 }
 
 Result<Node*> Parser::withStatement() {
   Node* n = make(Kind::With, take().loc);
+  // `with (a as b, c):`: parentheses around all items, where an `as` stands in them.
+  bool around = false;
+  if (now().is("(")) {
+    int depth = 0;
+    bool as = false;
+    for (size_t i = pos_; i + 1 < tokens_.size(); ++i) {
+      const Token& t = tokens_[i];
+      if (t.kind == Tok::Op && (t.is("(") || t.is("[") || t.is("{"))) ++depth;
+      if (t.kind == Tok::Op && (t.is(")") || t.is("]") || t.is("}")) && --depth == 0) {
+        around = as && tokens_[i + 1].is(":");
+        break;
+      }
+      as |= depth == 1 && t.is("as");
+    }
+  }
+  if (around) take();
   do {
+    if (around && now().is(")")) break;
     n->kids.push_back(TRY(expression()));
     n->kids.push_back(accept("as") ? TRY(postfix()) : nullptr);
   } while (accept(","));
+  if (around) CHECK_OK(expect(")", " after the items of the `with`"));
   CHECK_OK(expect(":", " after the `with`"));
   n->kids.push_back(TRY(block()));
   return n;
+}
+
+Result<Node*> Parser::tryStatement() {
+  Node* n = make(Kind::Try, take().loc);
+  CHECK_OK(expect(":", " after `try`"));
+  n->kids = {TRY(block()), nullptr, nullptr};
+  while (now().is("except")) {
+    Node* handler = make(Kind::Handler, take().loc);
+    accept("*");
+    handler->kids = {now().is(":") ? nullptr : TRY(expressionList()), nullptr};
+    if (accept("as")) {
+      if (now().kind != Tok::Name || isKeyword(now().text)) return unexpectedToken("a name");
+      handler->text = take().text;
+    }
+    CHECK_OK(expect(":", " after `except`"));
+    handler->kids[1] = TRY(block());
+    n->kids.push_back(handler);
+  }
+  if (n->kids.size() > 3 && accept("else")) {
+    CHECK_OK(expect(":", " after `else`"));
+    n->kids[1] = TRY(block());
+  }
+  if (accept("finally")) {
+    CHECK_OK(expect(":", " after `finally`"));
+    n->kids[2] = TRY(block());
+  } else if (n->kids.size() == 3) {
+    return unexpectedToken("`except` or `finally`");
+  }
+  return n;
+}
+
+Result<Node*> Parser::raiseStatement() {
+  Node* n = make(Kind::Raise, take().loc);
+  n->kids = {nullptr};
+  if (now().kind == Tok::Newline || now().kind == Tok::End || now().is(";")) return n;
+  n->kids[0] = TRY(expression());
+  if (accept("from")) TRY(expression());
+  return n;
+}
+
+Result<Node*> Parser::importStatement() {
+  Node* n = make(Kind::Import, now().loc);
+  auto dotted = [&]() -> Result<std::string> {
+    std::string out;
+    while (now().is(".") || now().is("...")) out += take().text;
+    while (now().kind == Tok::Name && !isKeyword(now().text)) {
+      out += take().text;
+      if (!accept(".")) break;
+      out += '.';
+    }
+    if (out.empty()) return unexpectedToken("the name of a module");
+    return out;
+  };
+  auto text = [&](std::string s) {
+    Node* str = make(Kind::Str, n->loc);
+    str->text = std::move(s);
+    return str;
+  };
+  auto name = [&]() -> Result<std::string> {
+    if (now().kind != Tok::Name || isKeyword(now().text)) return unexpectedToken("a name");
+    return take().text;
+  };
+  if (take().is("import")) {
+    do {
+      Node* alias = make(Kind::Alias, now().loc);
+      std::string module = TRY(dotted());
+      std::string first = module.substr(0, module.find('.'));
+      bool as = accept("as");
+      alias->text = as ? TRY(name()) : first;  // `import a.b` binds `a`
+      alias->kids = {text(as ? module : first), nullptr};
+      n->kids.push_back(alias);
+    } while (accept(","));
+    return n;
+  }
+  std::string module = TRY(dotted());
+  CHECK_OK(expect("import", " after the module"));
+  if (now().is("*")) return diags_.error(Err::Syntax, now().loc).says("`import *` belongs at the top of a file");
+  bool parentheses = accept("(");
+  do {
+    if (parentheses && now().is(")")) break;
+    Node* alias = make(Kind::Alias, now().loc);
+    std::string member = TRY(name());
+    alias->text = accept("as") ? TRY(name()) : member;
+    alias->kids = {text(module), text(member)};
+    n->kids.push_back(alias);
+  } while (accept(","));
+  if (parentheses) CHECK_OK(expect(")", " after the names"));
+  return n;
+}
+
+Result<Node*> Parser::nestedFunction() {
+  NEREID_DEEPER("blocks");
+  Loc begin = now().loc;
+  bool decorated = now().is("@");
+  while (accept("@")) {
+    TRY(namedExpression());
+    if (now().kind != Tok::Newline) return unexpectedToken("the end of the line");
+    take();
+  }
+  if (decorated && !now().is("def")) {
+    if (!now().is("class") && !now().is("async")) return unexpectedToken("`def`");
+    skipStatement();
+    return refused(begin, "nested function definition is not supported", "define a @triton.jit function at the top of the file");
+  }
+  Node* fn = TRY(function());
+  fn->flag = decorated ? '@' : 0;
+  if (decorated) fn->at = begin;
+  return fn;
 }
 
 }  // namespace nereid::tl

@@ -30,7 +30,11 @@ class Parser {
   Loc span(const Node* first) const { return span(first->loc); }
   Loc span(Loc first) const;
   std::unexpected<Failed> unexpectedToken(const char* wanted);
-  std::unexpected<Failed> unsupported(Loc loc, const char* what, const char* hint = "");
+  std::unexpected<Failed> tooDeep(const char* what);
+  // Python that only whoever runs it refuses: a branch that constexprs make dead may hold it.
+  Node* refused(Loc loc, std::string why, const char* hint = "");
+  void skipStatement();
+  bool softKeyword(const char* word, const char* first) const;
   Node* make(Kind kind, Loc loc) { return arena_.make(kind, loc); }
 
   Result<Node*> block();
@@ -40,8 +44,13 @@ class Parser {
   Result<Node*> forStatement();
   Result<Node*> whileStatement();
   Result<Node*> withStatement();
+  Result<Node*> loopElse();
+  Result<Node*> tryStatement();
+  Result<Node*> raiseStatement();
+  Result<Node*> importStatement();
+  Result<Node*> nestedFunction();
   Result<Node*> expressionStatement();
-  Result<void> parameters(Node* function);
+  Result<void> parameters(Node* function, const char* close);
   Result<void> checkTarget(const Node* target);
 
   Result<Node*> targetList();
@@ -51,7 +60,12 @@ class Parser {
   Result<Node*> andTest();
   Result<Node*> notTest();
   Result<Node*> comparison();
-  Result<Node*> binary(int level);
+  Result<Node*> binary(int least);
+  Result<Node*> lambda();
+  Result<Node*> yieldExpression();
+  Result<Node*> starred();
+  Result<Node*> comprehension(char flag, Node* element, Node* value, Loc begin);
+  Result<Node*> braces();
   Result<Node*> unary();
   Result<Node*> power();
   Result<Node*> postfix();

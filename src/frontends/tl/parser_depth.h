@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// The limit on nesting that both halves of the parser share.
+// The limit on nesting that both halves of the parser share. It counts what the user nests (brackets, blocks, operators before an operand),
+// not our functions.
 #pragma once
 
 #include "frontends/tl/parser.h"
 
 namespace nereid::tl {
 
-constexpr int kMaxNesting = 150;
+constexpr int kMaxNesting = 200;  // as CPython's
 
 struct Parser::Deeper {
   explicit Deeper(int& depth) : depth_(depth) { ++depth_; }
@@ -18,6 +19,6 @@ struct Parser::Deeper {
 
 #define NEREID_DEEPER(what)    \
   Deeper deeper(depth_);       \
-  if (depth_ > kMaxNesting) return unsupported(now().loc, cat("this is nested more than ", kMaxNesting, " deep (" what ")").c_str())
+  if (depth_ > kMaxNesting) return tooDeep(what)
 
 }  // namespace nereid::tl

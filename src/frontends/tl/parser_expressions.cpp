@@ -14,16 +14,10 @@ Result<Node*> Parser::wholeExpression() {
 }
 
 Result<Node*> Parser::expressionList() {
-  auto item = [&]() -> Result<Node*> {
-    if (!now().is("*")) return namedExpression();
-    Node* star = make(Kind::Starred, take().loc);
-    star->kids.push_back(TRY(binary(0)));
-    star->loc = span(star);
-    return star;
-  };
+  auto item = [&]() -> Result<Node*> { return now().is("*") ? starred() : namedExpression(); };
   Node* first = TRY(item());
   if (!now().is(",")) {
-    if (first->kind == Kind::Starred) return unsupported(first->loc, "a starred expression belongs in a call or a tuple");
+    if (first->kind == Kind::Starred) return diags_.error(Err::Syntax, first->loc).says("a starred expression belongs in a call or a tuple");
     return first;
   }
   Node* tuple = make(Kind::Tuple, first->loc);
@@ -37,8 +31,15 @@ Result<Node*> Parser::expressionList() {
   return tuple;
 }
 
+Result<Node*> Parser::starred() {
+  Node* star = make(Kind::Starred, take().loc);
+  star->kids.push_back(TRY(binary(0)));
+  star->loc = span(star);
+  return star;
+}
+
 Result<Node*> Parser::targetList() {
-  Node* first = TRY(postfix());
+  Node* first = now().is("*") ? TRY(starred()) : TRY(postfix());
   if (!now().is(",")) {
     CHECK_OK(checkTarget(first));
     return first;
@@ -47,7 +48,7 @@ Result<Node*> Parser::targetList() {
   tuple->kids.push_back(first);
   while (accept(",")) {
     if (now().is("in")) break;
-    tuple->kids.push_back(TRY(postfix()));
+    tuple->kids.push_back(now().is("*") ? TRY(starred()) : TRY(postfix()));
   }
   tuple->loc = span(tuple);
   CHECK_OK(checkTarget(tuple));
@@ -66,12 +67,11 @@ Result<Node*> Parser::namedExpression() {
 }
 
 Result<Node*> Parser::expression() {
-  NEREID_DEEPER("expressions");
-  if (now().is("lambda"))
-    return unsupported(now().loc, "`lambda` is not part of the Triton language", "define a @triton.jit function and pass it by name");
-  if (now().is("await") || now().is("yield")) return unsupported(now().loc, cat("`", now().text, "` is not part of the Triton language").c_str());
+  if (now().is("lambda")) return lambda();
+  if (now().is("yield")) return yieldExpression();
   Node* value = TRY(orTest());
   if (!now().is("if")) return value;
+  NEREID_DEEPER("operators");
   Node* n = make(Kind::IfExp, value->loc);
   n->at = take().loc;
   Node* test = TRY(orTest());
@@ -106,8 +106,8 @@ Result<Node*> Parser::andTest() {
 }
 
 Result<Node*> Parser::notTest() {
-  NEREID_DEEPER("expressions");
   if (!now().is("not")) return comparison();
+  NEREID_DEEPER("operators");
   Node* n = make(Kind::UnaryOp, take().loc);
   n->text = "not";
   n->kids.push_back(TRY(notTest()));
@@ -133,43 +133,53 @@ Result<Node*> Parser::comparison() {
   Loc at = now().loc;
   std::string op = takeOperator();
   if (op.empty()) return left;
-  if (op == "in" || op == "not in")
-    return unsupported(at, cat("`", op, "` is not part of the Triton language").c_str(), "compare with each value: `x == a or x == b`");
-  Node* n = make(Kind::Compare, left->loc);
-  n->text = op;
-  n->at = at;
-  n->kids = {left, TRY(binary(0))};
-  n->loc = span(n);
-  Loc next = now().loc;
-  if (!takeOperator().empty())
-    return unsupported(next, "chained comparison is not part of the Triton language", "write `(a < b) & (b < c)`");
-  return n;
+  std::vector<Node*> all;
+  do {
+    Node* n = make(Kind::Compare, left->loc);
+    n->text = op;
+    n->at = at;
+    n->kids = {left, TRY(binary(0))};
+    n->loc = span(n);
+    all.push_back(n);
+    left = n->kids[1];
+    at = now().loc;
+    op = takeOperator();
+  } while (!op.empty());
+  if (all.size() == 1) return all[0];
+  Node* chain = make(Kind::Chain, all[0]->loc);
+  chain->loc = span(chain);
+  chain->at = all[1]->at;
+  chain->kids = std::move(all);
+  return chain;
 }
 
-Result<Node*> Parser::binary(int level) {
-  // Lowest first. `@` is read so that it can be refused by name.
-  static constexpr const char* kLevels[][6] = {{"|"}, {"^"}, {"&"}, {"<<", ">>"}, {"+", "-"}, {"*", "/", "//", "%", "@"}};
-  if (level == 6) return unary();
-  Node* left = TRY(binary(level + 1));
+// Operators of one level go to the left: `least` is the lowest level that this call takes.
+Result<Node*> Parser::binary(int least) {
+  auto level = [&]() -> int {
+    static constexpr const char* kLevels[][6] = {{"|"}, {"^"}, {"&"}, {"<<", ">>"}, {"+", "-"}, {"*", "/", "//", "%", "@"}};
+    if (now().kind != Tok::Op) return -1;
+    for (int l = 0; l < 6; ++l)
+      for (const char* op : kLevels[l])
+        if (op && now().is(op)) return l;
+    return -1;
+  };
+  Node* left = TRY(unary());
   for (int chain = 0;; ++chain) {
-    bool found = false;
-    for (const char* op : kLevels[level]) found |= op && now().kind == Tok::Op && now().is(op);
-    if (!found) return left;
-    if (chain > 2000) return unsupported(now().loc, "this chain of operators is too long");
+    int found = level();
+    if (found < least) return left;
+    if (chain > 2000) return diags_.error(Err::Unsupported, now().loc).says("this chain of operators is too long");
     Node* n = make(Kind::BinOp, left->loc);
     n->text = now().text;
     n->at = take().loc;
-    if (n->text == "@")
-      return unsupported(n->at, "`@` is not part of the Triton language", "use `tl.dot(a, b)`");
-    n->kids = {left, TRY(binary(level + 1))};
+    n->kids = {left, TRY(binary(found + 1))};
     n->loc = span(n);
     left = n;
   }
 }
 
 Result<Node*> Parser::unary() {
-  NEREID_DEEPER("expressions");
   if (now().kind != Tok::Op || !(now().is("-") || now().is("+") || now().is("~"))) return power();
+  NEREID_DEEPER("operators");
   Node* n = make(Kind::UnaryOp, now().loc);
   n->text = take().text;
   n->kids.push_back(TRY(unary()));
@@ -180,6 +190,7 @@ Result<Node*> Parser::unary() {
 Result<Node*> Parser::power() {
   Node* base = TRY(postfix());
   if (!now().is("**")) return base;
+  NEREID_DEEPER("operators");
   Node* n = make(Kind::BinOp, base->loc);
   n->at = take().loc;
   n->text = "**";
@@ -189,10 +200,15 @@ Result<Node*> Parser::power() {
 }
 
 Result<Node*> Parser::postfix() {
-  if (now().is("await")) return unsupported(now().loc, "`await` is not part of the Triton language");
+  if (now().is("await")) {
+    NEREID_DEEPER("operators");
+    Node* n = refused(take().loc, "`await` is not part of the Triton language");
+    TRY(postfix());
+    return n;
+  }
   Node* value = TRY(atom());
   for (int chain = 0;; ++chain) {
-    if (chain > 500) return unsupported(now().loc, "this chain of calls and members is too long");
+    if (chain > 500) return diags_.error(Err::Unsupported, now().loc).says("this chain of calls and members is too long");
     if (now().is("(")) {
       Node* call = make(Kind::Call, value->loc);
       call->kids.push_back(value);
@@ -208,6 +224,7 @@ Result<Node*> Parser::postfix() {
       n->loc = span(n);
       value = n;
     } else if (now().is("[")) {
+      NEREID_DEEPER("brackets");
       Node* n = make(Kind::Subscript, value->loc);
       take();
       n->kids = {value, TRY(subscriptIndex())};
@@ -221,11 +238,15 @@ Result<Node*> Parser::postfix() {
 }
 
 Result<Node*> Parser::callArguments(Node* call) {
-  NEREID_DEEPER("calls");
+  NEREID_DEEPER("brackets");
   take();
   while (!now().is(")")) {
-    if (now().is("**")) return unsupported(now().loc, "`**` arguments are not part of the Triton language", "name each argument");
-    if (now().is("*")) {
+    if (now().is("**")) {
+      Node* n = make(Kind::Keyword, take().loc);
+      n->kids.push_back(TRY(expression()));
+      n->loc = span(n);
+      call->kids.push_back(n);
+    } else if (now().is("*")) {
       Node* n = make(Kind::Starred, take().loc);
       n->kids.push_back(TRY(expression()));
       n->loc = span(n);
@@ -241,8 +262,7 @@ Result<Node*> Parser::callArguments(Node* call) {
       call->kids.push_back(n);
     } else {
       Node* e = TRY(namedExpression());
-      if (now().is("for"))
-        return unsupported(now().loc, "generator expressions are not part of the Triton language", "write a list comprehension: `[... for x in items]`");
+      if (now().is("for") || now().is("async")) e = TRY(comprehension('(', e, nullptr, e->loc));
       if (!call->kids.empty() && call->kids.back()->kind == Kind::Keyword)
         return diags_.error(Err::Syntax, e->loc).says("a positional argument follows one given by name");
       call->kids.push_back(e);
@@ -271,13 +291,14 @@ Result<Node*> Parser::sliceOrExpression() {
 }
 
 Result<Node*> Parser::subscriptIndex() {
-  Node* first = TRY(sliceOrExpression());
-  if (!now().is(",")) return first;
+  auto item = [&]() -> Result<Node*> { return now().is("*") ? starred() : sliceOrExpression(); };
+  Node* first = TRY(item());
+  if (!now().is(",") && first->kind != Kind::Starred) return first;
   Node* tuple = make(Kind::Tuple, first->loc);
   tuple->kids.push_back(first);
   while (accept(",")) {
     if (now().is("]")) break;
-    tuple->kids.push_back(TRY(sliceOrExpression()));
+    tuple->kids.push_back(TRY(item()));
   }
   tuple->loc = span(tuple);
   return tuple;
@@ -288,29 +309,12 @@ Result<Node*> Parser::display(Kind kind, const char* close) {
   Node* n = make(kind, take().loc);
   bool comma = false;
   while (!now().is(close)) {
-    if (now().is("*")) {
-      Node* star = make(Kind::Starred, take().loc);
-      star->kids.push_back(TRY(binary(0)));
-      star->loc = span(star);
-      n->kids.push_back(star);
-    } else {
-      n->kids.push_back(TRY(namedExpression()));
-    }
-    if (now().is("for")) {
-      if (kind != Kind::List)
-        return unsupported(now().loc, "generator expressions are not part of the Triton language", "write a list comprehension: `[... for x in items]`");
-      take();
-      Node* target = TRY(postfix());
-      if (target->kind != Kind::Name) return unsupported(target->loc, "a list comprehension can only bind one name");
-      CHECK_OK(expect("in", " in the comprehension"));
-      Node* items = TRY(orTest());
-      if (now().is("if")) return unsupported(now().loc, "`if` in a list comprehension is not part of the Triton language");
-      if (now().is("for")) return unsupported(now().loc, "nested comprehensions are not supported");
-      CHECK_OK(expect("]", " after the comprehension"));
-      n->kind = Kind::ListComp;
-      n->kids = {n->kids[0], target, items};
-      n->loc = span(n);
-      return n;
+    n->kids.push_back(now().is("*") ? TRY(starred()) : TRY(namedExpression()));
+    if (n->kids.size() == 1 && (now().is("for") || now().is("async"))) {
+      Node* comp = TRY(comprehension(kind == Kind::List ? '[' : '(', n->kids[0], nullptr, n->loc));
+      CHECK_OK(expect(close, " after the comprehension"));
+      comp->loc = span(n->loc);
+      return comp;
     }
     comma = accept(",");
     if (!comma && !now().is(close)) return unexpectedToken(cat("`,` or `", close, "`").c_str());
@@ -324,6 +328,86 @@ Result<Node*> Parser::display(Kind kind, const char* close) {
   return n;
 }
 
+// `{}`, a dictionary or a set, or a comprehension of one.
+Result<Node*> Parser::braces() {
+  NEREID_DEEPER("brackets");
+  Node* n = make(Kind::Dict, take().loc);
+  while (!now().is("}")) {
+    bool first = n->kids.empty();
+    if (accept("**")) {
+      if (!first && n->kind == Kind::Set) return unexpectedToken("an item of the set");
+      n->kids.push_back(nullptr);
+      n->kids.push_back(TRY(binary(0)));
+    } else {
+      Node* key = now().is("*") ? TRY(starred()) : TRY(namedExpression());
+      if (first && !now().is(":")) n->kind = Kind::Set;
+      Node* value = nullptr;
+      if (n->kind == Kind::Dict) {
+        CHECK_OK(expect(":", " after the key"));
+        value = TRY(expression());
+      }
+      if (first && (now().is("for") || now().is("async"))) {
+        Node* comp = TRY(comprehension(value ? ':' : '{', key, value, n->loc));
+        CHECK_OK(expect("}", " after the comprehension"));
+        comp->loc = span(n->loc);
+        return comp;
+      }
+      n->kids.push_back(key);
+      if (value) n->kids.push_back(value);
+    }
+    if (!accept(",") && !now().is("}")) return unexpectedToken("`,` or `}`");
+  }
+  take();
+  n->loc = span(n);
+  return n;
+}
+
+Result<Node*> Parser::comprehension(char flag, Node* element, Node* value, Loc begin) {
+  Node* n = make(Kind::Comp, begin);
+  n->flag = flag;
+  n->at = now().loc;
+  n->kids = {element, value};
+  while (now().is("for") || now().is("async")) {
+    Node* clause = make(Kind::CompFor, now().loc);
+    if (accept("async")) clause->flag = 'a';
+    CHECK_OK(expect("for", " of the comprehension"));
+    clause->kids.push_back(TRY(targetList()));
+    CHECK_OK(expect("in", " in the comprehension"));
+    clause->kids.push_back(TRY(orTest()));
+    while (accept("if")) {
+      Node* test = TRY(orTest());
+      if (now().is(":=")) {
+        take();
+        Node* named = make(Kind::NamedExpr, test->loc);
+        named->kids = {test, TRY(expression())};
+        test = named;
+      }
+      clause->kids.push_back(test);
+    }
+    n->kids.push_back(clause);
+  }
+  n->loc = span(n);
+  return n;
+}
+
+Result<Node*> Parser::lambda() {
+  NEREID_DEEPER("operators");
+  Node* n = make(Kind::Lambda, take().loc);
+  CHECK_OK(parameters(n, ":"));
+  take();
+  n->kids.push_back(TRY(expression()));
+  return n;
+}
+
+Result<Node*> Parser::yieldExpression() {
+  NEREID_DEEPER("operators");
+  Node* n = refused(take().loc, "`yield` is not part of the Triton language");
+  const Token& t = now();
+  if (accept("from")) TRY(expression());
+  else if (t.kind != Tok::Newline && t.kind != Tok::End && !t.is(")") && !t.is("]") && !t.is("}") && !t.is(";") && !t.is("=")) TRY(expressionList());
+  return n;
+}
+
 Result<Node*> Parser::atom() {
   const Token& t = now();
   switch (t.kind) {
@@ -332,9 +416,6 @@ Result<Node*> Parser::atom() {
     case Tok::Name: {
       if (t.text == "None" || t.text == "True" || t.text == "False")
         return make(t.text == "None" ? Kind::None : t.text == "True" ? Kind::True : Kind::False, take().loc);
-      if (t.text == "lambda")
-        return unsupported(t.loc, "`lambda` is not part of the Triton language", "define a @triton.jit function and pass it by name");
-      if (t.text == "yield") return unsupported(t.loc, "`yield` is not part of the Triton language");
       if (isKeyword(t.text)) return unexpectedToken("an expression");
       Node* n = make(Kind::Name, t.loc);
       n->text = take().text;
@@ -343,7 +424,7 @@ Result<Node*> Parser::atom() {
     case Tok::Op:
       if (t.text == "(") return display(Kind::Tuple, ")");
       if (t.text == "[") return display(Kind::List, "]");
-      if (t.text == "{") return unsupported(t.loc, "dictionaries and sets are not part of the Triton language");
+      if (t.text == "{") return braces();
       if (t.text == "...") return make(Kind::Ellipsis, take().loc);
       [[fallthrough]];
     default: return unexpectedToken("an expression");
@@ -362,8 +443,8 @@ Result<Node*> Parser::number() {
     if (base != 10) at = 2;
   }
   bool real = base == 10 && text.find_first_of(".eE") != std::string::npos;
-  if (!real && !text.empty() && base == 10 && (text.back() | 0x20) == 'j')
-    return unsupported(t.loc, "complex numbers are not part of the Triton language");
+  if (base == 10 && (text.back() | 0x20) == 'j')
+    return refused(t.loc, "complex numbers are not part of the Triton language");
   if (real) {
     auto value = parseDouble(text);
     if (!value) return bad();
@@ -378,7 +459,7 @@ Result<Node*> Parser::number() {
     int digit = c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : 99;
     if (digit >= base) return bad();
     if (__builtin_mul_overflow(n->number, Int{base}, &n->number) || __builtin_add_overflow(n->number, Int{digit}, &n->number))
-      return unsupported(t.loc, "this integer has more than 127 bits");
+      return refused(t.loc, "this integer has more than 127 bits");
   }
   return n;
 }
@@ -421,6 +502,12 @@ Result<void> Parser::formatString(const Token& token, std::vector<Node*>& parts)
   };
   for (size_t i = 0; i < s.size(); ++i) {
     char c = s[i];
+    if (c == '\\' && !token.raw && s.substr(i, 3) == "\\N{") {  // a character by its name
+      size_t close = std::min(s.find('}', i), s.size() - 1);
+      literal += s.substr(i, close + 1 - i);
+      i = close;
+      continue;
+    }
     if ((c == '{' || c == '}') && i + 1 < s.size() && s[i + 1] == c) {
       literal += c;
       ++i;
@@ -458,7 +545,7 @@ Result<void> Parser::formatString(const Token& token, std::vector<Node*>& parts)
     }
     std::vector<Token> inner = lexExpression(text, token.loc);
     for (Token& t : inner) t.loc = token.loc;
-    if (depth_ > kMaxNesting) return unsupported(token.loc, "f-strings are nested too deep");
+    if (depth_ > kMaxNesting) return tooDeep("f-strings");
     Parser parser(inner, 0, arena_, diags_);
     parser.depth_ = depth_ + 10;
     part->kids = {TRY(parser.wholeExpression()), nullptr};
@@ -467,10 +554,14 @@ Result<void> Parser::formatString(const Token& token, std::vector<Node*>& parts)
       end += 2;
     }
     if (end < s.size() && s[end] == ':') {
-      size_t close = s.find('}', end);
-      if (close == std::string::npos) return diags_.error(Err::Syntax, token.loc).says("a `{` in an f-string is not closed");
-      Node* format = make(Kind::Str, token.loc);
-      format->text = s.substr(end + 1, close - end - 1);
+      size_t close = end + 1;
+      for (int open = 0; close < s.size() && (s[close] != '}' || open > 0); ++close) open += s[close] == '{' ? 1 : s[close] == '}' ? -1 : 0;
+      if (close >= s.size()) return diags_.error(Err::Syntax, token.loc).says("a `{` in an f-string is not closed");
+      Token spec = token;
+      spec.text = s.substr(end + 1, close - end - 1);
+      Node* format = make(Kind::JoinedStr, token.loc);
+      NEREID_DEEPER("f-strings");
+      CHECK_OK(formatString(spec, format->kids));
       part->kids[1] = format;
       end = close;
     }

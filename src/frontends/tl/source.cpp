@@ -303,6 +303,13 @@ std::string directory(const std::string& path) {
   return slash == std::string::npos ? "" : path.substr(0, slash + 1);
 }
 
+// The folder that holds one: "a/" of "a/b/", "../" of "".
+std::string above(const std::string& folder) {
+  if (folder.empty() || folder == "./") return "../";
+  if (folder.ends_with("../")) return folder + "../";
+  return directory(folder.substr(0, folder.size() - 1));
+}
+
 }  // namespace
 
 std::unique_ptr<SourceModule> scanModule(const std::string& path, std::vector<Token> tokens, uint32_t file) {
@@ -329,27 +336,47 @@ SourceModule* Loader::tryOpen(const std::string& path) {
   return (modules_[path] = scanModule(path, lex(sources_.text(file), file), file)).get();
 }
 
+bool Loader::exists(const std::string& path) {
+  if (modules_.contains(path)) return true;
+  if (missing_.contains(path)) return false;
+  if (read_ && read_(path)) return true;
+  missing_.insert(path);
+  return false;
+}
+
 Result<SourceModule*> Loader::open(const std::string& path) {
+  if (root_.empty()) root_ = path;
   if (SourceModule* m = tryOpen(path)) return m;
   return diags_.error(Err::NoFile, {}).says("cannot read ", path);
 }
 
+// Where Python would look: beside the file that the user named, then in what holds the importer's own package, which is the first folder
+// above it that is none itself. Never elsewhere: a module of the same last name is another one.
 SourceModule* Loader::import(const SourceModule& importer, std::string_view dotted) {
   std::string base = directory(importer.path);
   size_t dots = 0;
   while (dots < dotted.size() && dotted[dots] == '.') ++dots;
   dotted.remove_prefix(dots);
-  for (size_t i = 1; i < dots; ++i) base += "../";
-  std::string path = base;
-  for (char c : dotted) path += c == '.' ? '/' : c;
-  if (dotted.empty()) return tryOpen(path + "__init__.py");
-  if (SourceModule* m = tryOpen(path + ".py")) return m;
-  if (SourceModule* m = tryOpen(path + "/__init__.py")) return m;
-  if (dots > 0) return nullptr;
-  // `from package.module import f` in a file of that package: look for the last part beside it, then above.
-  size_t dot = dotted.rfind('.');
-  if (dot == std::string_view::npos) return nullptr;
-  return tryOpen(cat(base, dotted.substr(dot + 1), ".py"));
+  std::string file;
+  for (char c : dotted) file += c == '.' ? '/' : c;
+  auto in = [&](const std::string& folder) -> SourceModule* {
+    if (dotted.empty()) return tryOpen(folder + "__init__.py");
+    if (SourceModule* m = tryOpen(cat(folder, file, ".py"))) return m;
+    return tryOpen(cat(folder, file, "/__init__.py"));
+  };
+  if (dots > 0) {
+    for (size_t i = 1; i < dots; ++i) base = above(base);
+    return in(base);
+  }
+  if (SourceModule* m = in(directory(root_))) return m;
+  std::string folder = base;
+  for (int levels = 0; levels < 12; ++levels) {
+    if (!exists(folder + "__init__.py"))
+      if (SourceModule* m = in(folder)) return m;
+    if (folder == "/") break;
+    folder = above(folder);
+  }
+  return nullptr;
 }
 
 SourceModule& Loader::builtinLibrary() {

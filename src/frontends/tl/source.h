@@ -25,6 +25,16 @@ struct FunctionDef {
   mutable std::vector<Loc> stack;  // calls under way
 };
 
+// A lambda or a function within a function, with the names that it sees around it.
+struct Closure {
+  FunctionDef def;
+  const Node* node;
+  std::vector<std::shared_ptr<Scope>> frames;  // innermost first
+  std::vector<Val> defaults;                   // one a parameter
+  int comprehension = 0;                       // that it stands in, whose names end with it
+  int serial = 0;
+};
+
 // A class decorated with @triton.aggregate: named fields, and functions that take an instance first.
 struct ClassDef {
   std::string name;
@@ -82,17 +92,25 @@ class Loader {
 
   Sources& sources() { return sources_; }
   Heap& heap() { return heap_; }
+  Closure& closure() {
+    Closure& c = closures_.emplace_back();
+    c.serial = static_cast<int>(closures_.size());
+    return c;
+  }
   Diags& diags() { return diags_; }
 
  private:
   SourceModule* tryOpen(const std::string& path);
+  bool exists(const std::string& path);
 
   Sources& sources_;
   const FileReader& read_;
   Diags& diags_;
   Heap heap_;
+  std::deque<Closure> closures_;
   std::map<std::string, std::unique_ptr<SourceModule>> modules_;
   std::set<std::string> missing_;
+  std::string root_;  // the file that the user named
   std::unique_ptr<SourceModule> library_;
 };
 

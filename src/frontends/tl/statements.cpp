@@ -24,12 +24,18 @@ Result<void> CodeGen::statement(const Node* n) {
       unused_ = nullptr;
       return {};
     case Kind::Assign: {
+      if (n->kids.size() > 2 && !host_)
+        return error(Err::Unsupported, n->at).says("several targets in one assignment are not part of the Triton language").hint("write one assignment a name");
       Val v = TRY(eval(n->kid(1)));
       if (!host_ && !making_) v = TRY(sanitize(v, n->kid(1)->loc));
-      return assign(n->kid(0), v);
+      CHECK_OK(assign(n->kid(0), v));
+      for (size_t i = 2; i < n->kids.size(); ++i) CHECK_OK(assign(n->kids[i], v));
+      return {};
     }
     case Kind::AnnAssign: {
       const Node* target = n->kid(0);
+      if (target->kind != Kind::Name && !host_) return error(Err::Unsupported, target->loc).says("only a plain name can be annotated");
+      if (host_) return n->kid(2) ? assign(target, TRY(eval(n->kid(2)))) : Result<void>{};
       std::string annotation = unparse(n->kid(1));
       bool isConstexpr = annotation == "constexpr" || annotation.ends_with(".constexpr");
       if (!n->kid(2)) {  // a bare `x: tl.constexpr`: the assignment that follows keeps the constexpr
@@ -42,18 +48,30 @@ Result<void> CodeGen::statement(const Node* n) {
         return assign(target, v);
       }
       auto old = scope_.find(target->text);
+      if (auto at = assigned_.find(target->text); old != scope_.end() && at != assigned_.end() && at->second == target->loc && round_ > 1)
+        return error(Err::Type, target->loc)
+            .says("`", target->text, "` is already defined: this loop is unrolled, and its round ", round_, " would define the constexpr again")
+            .hint("leave out `: tl.constexpr`, or use the value where it is needed");
       if (old != scope_.end() && !old->second.is(VK::Unbound))
         return error(Err::Type, target->loc).says("`", target->text, "` is already defined: a constexpr cannot be reassigned");
-      if (v.isTensor())
-        return error(Err::Type, n->kid(2)->loc).says("`", target->text, "` is declared a constexpr, but this is ", v, ", known only when the kernel runs");
+      // As in Triton a value of the running kernel is an ordinary value.
+      assigned_[target->text] = target->loc;
       scope_[target->text] = v;
       return {};
     }
     case Kind::AugAssign: {
       const Node* target = n->kid(0);
+      if (n->text == "@") return error(Err::Unsupported, n->at).says("`@` is not part of the Triton language").hint("`acc = tl.dot(a, b, acc)`");
       Val old = TRY(eval(target));
       Val rhs = TRY(eval(n->kid(1)));
       b_.setLoc(n->loc);
+      if (host_ && old.is(VK::List) && n->text == "+") {  // in place, for all who hold the list
+        if (old.object->frozen) return error(Err::Unsupported, n->loc).says("a global is not changed at compile time");
+        std::vector<Val> more = TRY(iterate(rhs, n->kid(1)->loc));
+        old.object->items.insert(old.object->items.end(), more.begin(), more.end());
+        shared_.loader.heap().count(more.size());
+        return target->kind == Kind::Name ? Result<void>{} : assign(target, old);
+      }
       Val v = TRY(binaryOperator(n->text, old, rhs, {n->at, target->loc, n->kid(1)->loc}));
       if (!host_) v = TRY(sanitize(v, n->loc));
       return assign(target, v);
@@ -64,6 +82,8 @@ Result<void> CodeGen::statement(const Node* n) {
       Val message = n->kid(1) ? TRY(eval(n->kid(1))) : Val::string("");
       if (host_) {
         if (truthy(test)) return {};
+        shared_.raised = Val::named(VK::Exception, "AssertionError");
+        if (n->kid(1)) shared_.raised->items = keep(std::vector<Val>{message});
         return error(Err::StaticAssert, n->loc).says("assertion failed", str(message).empty() ? "" : ": ", str(message));
       }
       return emitAssert(test, message, nullptr, n->kid(0)->loc);
@@ -71,8 +91,30 @@ Result<void> CodeGen::statement(const Node* n) {
     case Kind::If: return ifStatement(n);
     case Kind::For: return forStatement(n);
     case Kind::While: return whileStatement(n);
-    case Kind::With: return with(n);
-    default: return error(Err::Unsupported, n->loc).says("a ", kindName(n->kind), " is not supported here");
+    case Kind::With:
+      if (host_) return refuse(n);
+      return with(n);
+    default: break;
+  }
+  if (!host_) return refuse(n);
+  switch (n->kind) {
+    case Kind::Break: case Kind::Continue:
+      jump_ = n->kind == Kind::Break ? Jump::Break : Jump::Continue;
+      stopped_ = true;
+      return {};
+    case Kind::Raise: return hostRaise(n);
+    case Kind::Try: return hostTry(n);
+    case Kind::Import: return hostImport(n);
+    case Kind::Del: return hostDelete(n->kid(0));
+    case Kind::Function:
+      if (n->flag == '@') return refuse(n);
+      scope_[n->text] = TRY(makeClosure(n));
+      return {};
+    case Kind::Scope:
+      if (n->text == "global") return refuse(n);
+      for (const Node* name : n->kids) nonlocal_.insert(name->text);
+      return {};
+    default: return refuse(n);
   }
 }
 
@@ -86,6 +128,11 @@ Result<Val> CodeGen::sanitize(const Val& v, Loc loc) {
     out.fields = v.fields;
     return out;
   }
+  if (v.known) {
+    Val plain = v;
+    plain.known = nullptr;
+    return plain;
+  }
   if (!v.isNumber()) return v;
   b_.setLoc(loc);
   return Val::of(toTensor(v, loc));
@@ -95,6 +142,14 @@ Result<void> CodeGen::assign(const Node* target, const Val& value) {
   switch (target->kind) {
     case Kind::Name: {
       assigned_[target->text] = target->loc;
+      if (nonlocal_.contains(target->text)) {
+        for (auto& frame : outer_)
+          if (auto old = frame->find(target->text); old != frame->end()) {
+            old->second = value;
+            return {};
+          }
+        return error(Err::UnknownName, target->loc).says("no function around has a variable `", target->text, "`");
+      }
       if (!scope_.empty() && scope_.contains(cat(":", target->text))) {
         // The number was declared a constexpr beforehand.
         scope_.erase(cat(":", target->text));
@@ -113,12 +168,36 @@ Result<void> CodeGen::assign(const Node* target, const Val& value) {
       scope_[target->text] = value;
       return {};
     }
-    case Kind::Tuple: case Kind::List:
-      if (!value.is(VK::Tuple)) return error(Err::Type, target->loc).says("cannot unpack ", value, " into ", target->kids.size(), " names");
-      if (value.size() != target->kids.size())
-        return error(Err::Type, target->loc).says("cannot unpack ", value.size(), " values into ", target->kids.size(), " names");
-      for (size_t i = 0; i < target->kids.size(); ++i) CHECK_OK(assign(target->kids[i], value.item(i)));
+    case Kind::Tuple: case Kind::List: {
+      size_t count = target->kids.size();
+      size_t star = 0;
+      while (star < count && target->kids[star]->kind != Kind::Starred) ++star;
+      if (star < count && !host_) return error(Err::Unsupported, target->kids[star]->loc).says("starred targets are not part of the Triton language").hint("unpack each item by name");
+      std::vector<Val> items;
+      if (host_ && !value.is(VK::Tuple)) items = TRY(iterate(value, target->loc));
+      else if (!value.is(VK::Tuple)) return error(Err::Type, target->loc).says("cannot unpack ", value, " into ", count, " names");
+      else items = *value.items;
+      if (star < count ? items.size() + 1 < count : items.size() != count) {
+        auto d = raise("ValueError", target->loc);
+        d.says("cannot unpack ", items.size(), " values into ", count, " names");
+        return d;
+      }
+      if (star < count) {
+        auto first = items.begin() + static_cast<ptrdiff_t>(star), last = items.end() - static_cast<ptrdiff_t>(count - star - 1);
+        Val rest = list(std::vector<Val>(first, last));
+        items.insert(items.erase(first, last), rest);
+      }
+      for (size_t i = 0; i < count; ++i) CHECK_OK(assign(i == star ? target->kids[i]->kid(0) : target->kids[i], items[i]));
       return {};
+    }
+    case Kind::Subscript: {
+      if (!host_)
+        return error(Err::Unsupported, target->loc)
+            .says("items cannot be assigned: a tensor is a value, not memory")
+            .hint("select with `tl.where`, or write to memory with `tl.store`");
+      Val container = TRY(eval(target->kid(0)));
+      return hostStoreItem(container, TRY(eval(target->kid(1))), value, target->loc);
+    }
     case Kind::Attribute: {
       // Only a constructor sets fields, and only those of the instance that it makes.
       const Node* self = target->kid(0);

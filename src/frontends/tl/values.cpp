@@ -74,6 +74,12 @@ Val Val::named(VK kind, std::string_view name) {
   return v;
 }
 
+Val Val::of(VK kind, HostObject* object) {
+  Val v = of(kind);
+  v.object = object;
+  return v;
+}
+
 void flatten(const Val& v, std::vector<Value*>& out) {
   if (v.is(VK::Tensor) || v.is(VK::Desc) || v.is(VK::BlockPtr)) out.push_back(v.tensor.value);
   if (v.is(VK::Tuple) || v.is(VK::Desc) || v.is(VK::BlockPtr))
@@ -82,6 +88,7 @@ void flatten(const Val& v, std::vector<Value*>& out) {
 
 Val unflatten(const Val& like, const std::vector<Value*>& handles, size_t& cursor, Heap& heap) {
   Val v = like;
+  v.known = nullptr;
   if (v.is(VK::Tensor) || v.is(VK::Desc) || v.is(VK::BlockPtr)) v.tensor.value = handles[cursor++];
   if ((v.is(VK::Tuple) || v.is(VK::Desc) || v.is(VK::BlockPtr)) && v.items) {
     std::vector<Val> items;
@@ -104,6 +111,22 @@ bool sameConstant(const Val& a, const Val& b) {
     case VK::DType: return a.type == b.type && a.text == b.text;
     case VK::Function: return a.function == b.function;
     case VK::Builtin: return a.builtin == b.builtin;
+    case VK::Closure: return a.closure == b.closure;
+    case VK::List:
+      if (a.object->items.size() != b.object->items.size()) return false;
+      for (size_t i = 0; i < a.object->items.size(); ++i)
+        if (!sameConstant(a.object->items[i], b.object->items[i])) return false;
+      return true;
+    case VK::Set: case VK::Dict: {
+      const HostObject &x = *a.object, &y = *b.object;
+      if (x.items.size() != y.items.size()) return false;
+      for (size_t i = 0; i < x.items.size(); ++i) {
+        size_t k = 0;
+        while (k < y.items.size() && !sameConstant(x.items[i], y.items[k])) ++k;
+        if (k == y.items.size() || (a.is(VK::Dict) && !sameConstant(x.values[i], y.values[k]))) return false;
+      }
+      return true;
+    }
     case VK::Tensor: return a.tensor.value == b.tensor.value;
     case VK::Tuple: case VK::Slice: case VK::Method:
       if (a.size() != b.size()) return false;
@@ -143,6 +166,11 @@ std::string describe(const Val& v) {
       if (v.text.starts_with("class:")) return cat("the class `", v.text.substr(6), "`, of which kernels know nothing,");
       return cat("the module ", v.text);
     case VK::Class: return cat("the class ", v.text);
+    case VK::List: return cat("a list of ", v.object->items.size());
+    case VK::Set: return cat("a set of ", v.object->items.size());
+    case VK::Dict: return cat("a dictionary of ", v.object->items.size());
+    case VK::Closure: return "a function made at compile time";
+    case VK::Exception: return cat("the exception ", v.text);
     case VK::Desc: return cat("a tensor descriptor of ", v.type);
     case VK::BlockPtr: return cat("a block pointer to ", v.type);
   }
@@ -163,7 +191,39 @@ std::string repr(const Val& v) {
       if (s.find_first_of(".einf") == std::string::npos) s += ".0";
       return s;
     }
-    case VK::Str: return cat("'", v.text, "'");
+    case VK::Str: {
+      // As Python: single quotes unless only those are within.
+      char quote = v.text.find('\'') != std::string_view::npos && v.text.find('"') == std::string_view::npos ? '"' : '\'';
+      std::string out(1, quote);
+      for (char c : v.text) {
+        if (c == '\n') out += "\\n";
+        else if (c == '\t') out += "\\t";
+        else if (c == '\r') out += "\\r";
+        else if (c == quote || c == '\\') appendAll(out, '\\', c);
+        else out += c;
+      }
+      return out + quote;
+    }
+    case VK::List: {
+      std::string out = "[";
+      for (const Val& item : v.object->items) appendAll(out, out.size() > 1 ? ", " : "", repr(item));
+      return out + "]";
+    }
+    case VK::Set: {
+      std::string out = "{";
+      for (const Val& item : v.object->items) appendAll(out, out.size() > 1 ? ", " : "", repr(item));
+      return v.object->items.empty() ? "set()" : out + "}";
+    }
+    case VK::Dict: {
+      std::string out = "{";
+      for (size_t i = 0; i < v.object->items.size(); ++i) appendAll(out, i ? ", " : "", repr(v.object->items[i]), ": ", repr(v.object->values[i]));
+      return out + "}";
+    }
+    case VK::Exception: {
+      std::string out = cat(v.text, "(");
+      for (size_t i = 0; i < v.size(); ++i) appendAll(out, i ? ", " : "", repr(v.item(i)));
+      return out + ")";
+    }
     case VK::Ellipsis: return "Ellipsis";
     case VK::DType: return v.type.isBlock() ? cat("<", v.type.shape, ", ", name(v.type.scalar), ">") : name(v.type.scalar);
     case VK::Tensor: return cat(name(v.tensor.type.scalar), v.tensor.type.shape);
@@ -178,7 +238,10 @@ std::string repr(const Val& v) {
   }
 }
 
-std::string str(const Val& v) { return v.is(VK::Str) ? std::string(v.text) : repr(v); }
+std::string str(const Val& v) {
+  if (v.is(VK::Exception)) return v.size() == 0 ? "" : v.size() == 1 ? (v.text == "KeyError" ? repr(v.item(0)) : str(v.item(0))) : repr(Val::tuple(v.items));
+  return v.is(VK::Str) ? std::string(v.text) : repr(v);
+}
 
 std::string mangle(const Val& v) {
   switch (v.kind) {
@@ -199,6 +262,13 @@ std::string mangle(const Val& v) {
     }
     case VK::Float: return cat("c", hex(__builtin_bit_cast(uint64_t, v.real), 16));
     case VK::Str: return cat("c'", v.text, "'");
+    case VK::List: case VK::Set: case VK::Dict: {
+      std::string out = v.is(VK::List) ? "cL(" : v.is(VK::Set) ? "cS(" : "cD(";
+      for (const Val& item : v.object->items) appendAll(out, mangle(item), ",");
+      for (const Val& item : v.object->values) appendAll(out, ":", mangle(item), ",");
+      return out + ")";
+    }
+    case VK::Closure: return cat("cf", v.closure->serial);
     case VK::Function: return cat("c", v.function->module->name, ".", v.function->name, ".", v.function->token);
     case VK::Builtin: return cat("ctl.", v.builtin->name);
     case VK::Module: return cat("cmodule ", v.text);
@@ -218,6 +288,7 @@ bool truthy(const Val& v) {
     case VK::Float: return v.real != 0;
     case VK::Str: return !v.text.empty();
     case VK::Tuple: return v.size() != 0;
+    case VK::List: case VK::Set: case VK::Dict: return !v.object->items.empty();
     default: return true;
   }
 }

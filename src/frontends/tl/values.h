@@ -15,6 +15,8 @@ struct ClassDef;
 struct FunctionDef;
 struct SourceModule;
 struct BuiltinInfo;
+struct Closure;
+struct HostObject;
 
 enum class VK : uint8_t {
   Unbound,   // a loop variable after its loop, and other names that have lost their value
@@ -27,7 +29,10 @@ enum class VK : uint8_t {
   Builtin,
   Method,    // a builtin, function or dtype query bound to the value in items[0]
   Module,    // of Triton (`text` is its dotted name), or a file (`module`)
-  Class,     // constexpr, tensor, tuple, int, float, ...: for annotations and isinstance
+  Class,     // constexpr, tensor, tuple, int, float, ValueError, ...: for annotations, isinstance and except
+  List, Set, Dict,  // of Python at compile time; in a kernel a list is a Tuple
+  Closure,   // a lambda, or a function within a function, of Python at compile time
+  Exception, // `text` is its class; items are its arguments
   Desc,      // tensor descriptor: items are shape..., strides...
   BlockPtr,  // block pointer: tensor is the base; items are shape..., strides..., offsets...
 };
@@ -44,6 +49,8 @@ struct Val {
     double real;     // Float
     const FunctionDef* function;
     const BuiltinInfo* builtin;
+    HostObject* object;      // List, Set, Dict
+    const Closure* closure;  // Closure
   };
   std::string_view text;  // Str, Module, Class; of a DType query: its name
   TType type;             // DType; the block type of a Desc or BlockPtr
@@ -53,6 +60,7 @@ struct Val {
   const std::vector<std::string>* fields = nullptr;  // of a named tuple
   const ClassDef* cls = nullptr;  // an aggregate: of the class itself, and of the tuples that are its instances
   VK kind = VK::None;
+  const Val* known = nullptr;  // Tensor: its value at compile time, where a constexpr may be wanted
   bool wrapped = false;  // made by tl.constexpr(...): such globals may be used in kernels
 
   static Val none() { return {}; }
@@ -69,11 +77,13 @@ struct Val {
   static Val of(const BuiltinInfo* builtin);
   static Val tuple(const std::vector<Val>* items);
   static Val named(VK kind, std::string_view name);
+  static Val of(VK kind, HostObject* object);
 
   bool is(VK k) const { return kind == k; }
   bool isNone() const { return kind == VK::None; }
   bool isTensor() const { return kind == VK::Tensor; }
   bool isInt() const { return kind == VK::Int || kind == VK::Bool; }
+  bool isObject() const { return kind == VK::List || kind == VK::Set || kind == VK::Dict; }
   bool isNumber() const { return isInt() || kind == VK::Float; }
   // Holds values of the IR, perhaps none (an empty tuple).
   bool isRuntime() const { return kind == VK::Tensor || kind == VK::Tuple || kind == VK::Desc || kind == VK::BlockPtr; }
@@ -82,13 +92,34 @@ struct Val {
   size_t size() const { return items ? items->size() : 0; }
 };
 
+// What compile-time Python can change in place.
+struct HostObject {
+  std::vector<Val> items;   // of a list or set; the keys of a dictionary
+  std::vector<Val> values;  // of a dictionary
+  bool frozen = false;      // a global's, or one that a kernel has seen
+};
+
 // Keeps the lists and texts that Vals refer to as long as the compilation lasts.
 class Heap {
  public:
-  const std::vector<Val>* keep(std::vector<Val> items) { return &lists_.emplace_back(std::move(items)); }
-  std::string_view keep(std::string text) { return texts_.emplace_back(std::move(text)); }
+  const std::vector<Val>* keep(std::vector<Val> items) {
+    kept_ += items.size() + 1;
+    return &lists_.emplace_back(std::move(items));
+  }
+  std::string_view keep(std::string text) {
+    kept_ += text.size() / 64 + 1;
+    return texts_.emplace_back(std::move(text));
+  }
+  HostObject* object(std::vector<Val> items, std::vector<Val> values = {}) {
+    kept_ += items.size() + values.size() + 1;
+    return &objects_.emplace_back(std::move(items), std::move(values));
+  }
+  void count(size_t items) { kept_ += items; }
+  size_t kept() const { return kept_; }  // in units of a Val
 
  private:
+  size_t kept_ = 0;
+  std::deque<HostObject> objects_;
   std::deque<std::vector<Val>> lists_;
   std::deque<std::string> texts_;
 };
