@@ -125,8 +125,7 @@ class Files:
             except ValueError:
                 return None
             number = self._new(fn)
-            footer = []
-            self._finish(number, lines, first, footer, fn.__code__.co_filename)
+            self._finish(number, lines, first, [], fn.__code__.co_filename)
         return self._numbers[id(fn)]
 
     def _class(self, cls):

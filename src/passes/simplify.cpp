@@ -182,12 +182,16 @@ void simplify(Func& f, Module& m) {
       case Op::MulSIExt: case Op::MulUIExt:
         replaced.add(inst.results[1], highHalf(b, inst));
         return b.make(Op::MulI, {inst.operand(0), inst.operand(1)});
-      case Op::FPowI: {  // in f64, which holds every i32: an odd exponent must stay odd
-        Type t = inst.result()->type, f64 = t.withElement(Elem::F64);
-        Value* x = inst.operand(0);
-        if (t.elem != Elem::F64) x = b.cast(Op::ExtF, x, f64);
-        Value* y = b.make(Op::PowF, {x, b.cast(Op::SIToFP, inst.operand(1), f64)});
-        return t.elem == Elem::F64 ? y : b.cast(Op::TruncF, y, t);
+      case Op::FPowI: {
+        // Of the magnitude: as a float a large exponent is no longer odd.
+        Type t = inst.result()->type;
+        const bool isWide = t.elem == Elem::F64;
+        Value *x = inst.operand(0), *n = inst.operand(1);
+        if (!isWide && t.elem != Elem::F32) x = b.cast(Op::ExtF, x, t.withElement(Elem::F32));
+        Value* power = b.make(Op::PowF, {b.make(Op::AbsF, {x}), b.cast(Op::SIToFP, n, x->type)});
+        Value* isOdd = b.cmpI(CmpIPred::Ne, b.make(Op::AndI, {n, b.integer(n->type, 1)}), b.integer(n->type, 0));
+        Value* y = b.select(isOdd, b.make(Op::CopySign, {power, x}), power);
+        return y->type == t ? y : b.cast(Op::TruncF, y, t);
       }
       case Op::DotScaled: return dotScaled(b, inst);
       case Op::AddF: case Op::AddI:
