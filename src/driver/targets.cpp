@@ -254,7 +254,7 @@ Result<Artefacts> writeWasm(Module m, std::string_view, Diags& diags) {
 namespace {
 
 Result<wgsl::Shader> toShader(Module& m, const wgsl::Device* device, bool lines, Diags& diags) {
-  if (!pipeline(m, diags, false)) return std::unexpected(Failed{});
+  if (!pipeline(m, diags, {.hasF64 = false, .hasPointers = false})) return std::unexpected(Failed{});
   return wgsl::write(*m.kernel(), device, lines, diags);
 }
 

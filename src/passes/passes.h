@@ -33,7 +33,15 @@ bool hoistInvariants(Func& f);
 // Replaces carried tiles that move by the same amount in each iteration by base + counter x step.
 bool unrollInduction(Func& f, Module& m);
 
+// Makes accesses through a pointer into one of two arrays two accesses, under complementary masks.
+bool splitPointers(Func& f, Module& m);
+
+// What a target has that passes ask for.
+struct PassOptions {
+  bool hasF64 = true;
+  bool hasPointers = true;  // or arrays are bindings, and no pointer may lead into one or another
+};
 // All of the above. On success the module holds one structured function without calls.
-Result<> pipeline(Module& m, Diags& diags, bool hasF64 = true);
+Result<> pipeline(Module& m, Diags& diags, const PassOptions& options = {});
 
 }  // namespace nereid

@@ -3,11 +3,11 @@
 
 namespace nereid {
 
-Result<> pipeline(Module& m, Diags& diags, bool hasF64) {
+Result<> pipeline(Module& m, Diags& diags, const PassOptions& options) {
   if (auto r = expandInlineAsm(m, diags); !r) return r;
   if (auto r = structurize(m, diags); !r) return r;
   if (auto r = inlineCalls(m, diags); !r) return r;
-  if (auto r = resolveExterns(m, hasF64, diags); !r) return r;
+  if (auto r = resolveExterns(m, options.hasF64, diags); !r) return r;
   Func& f = *m.kernel();
   widenSums(f, m);
   fold(f, m);
@@ -16,6 +16,7 @@ Result<> pipeline(Module& m, Diags& diags, bool hasF64) {
   for (int round = 0; round < 4; ++round) {
     bool changed = fold(f, m);
     simplify(f, m);
+    if (!options.hasPointers) changed |= splitPointers(f, m);
     changed |= eliminateCommon(f);
     changed |= hoistInvariants(f);
     changed |= unrollInduction(f, m);

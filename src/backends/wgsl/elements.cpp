@@ -256,6 +256,11 @@ void Emitter::floats(const Inst& inst) {
   switch (inst.op) {
     case Op::AddF: return infix("+");
     case Op::SubF: {
+      // Drivers take 0 - x for -x, which has another sign where x is 0.
+      if (constantOf(inst.operand(0)) == uint64_t{0}) {
+        each(inst, [&](int k) { return cat("select(-", b(k), ", ", a(k), ", ", b(k), " == ", a(k), ")"); });
+        return;
+      }
       // What rounding takes away is what such a difference is for (an integer by way of a large constant, Kahan's sum), and drivers compute as if there were
       // none: (x + c) - c was x on an H100. Bits they leave alone.
       bool left = isPartOf(inst.operand(1), inst.operand(0)), right = isPartOf(inst.operand(0), inst.operand(1)) || inst.operand(0) == inst.operand(1);
