@@ -22,9 +22,11 @@ from nereid import _core
 
 
 @nereid.jit
-def endless_for(x, n, step):
-    for i in range(0, n, step):
-        tl.store(x, i)
+def long_for(x, n):
+    s = 0.0
+    for i in range(n):
+        s = tl.sin(s + i)
+    tl.store(x, s)
 
 
 @nereid.jit
@@ -42,14 +44,6 @@ def endless_inside(x, n, B: tl.constexpr):
             while tl.max(t) < n:
                 t += tl.load(x + tl.arange(0, B))
     tl.store(x, tl.max(t))
-
-
-@nereid.jit
-def many_programs(x, n):
-    s = 0.0
-    for i in range(n):
-        s = tl.sin(s + i)
-    tl.store(x, s)
 
 
 @nereid.jit
@@ -85,11 +79,11 @@ def ring(*_):
 
 
 ENDLESS = {
-    "for": lambda: endless_for[(1, )](np.zeros(1, np.int32), 100, 0),
+    "for": lambda: long_for[(1, )](np.zeros(1, np.float32), 2**31 - 2),
     "while": lambda: endless_while[(1, )](np.zeros(1, np.int32), 5),
     "while of tiles": lambda: endless_inside[(1, )](np.zeros(64, np.int32), 5, B=64),
     "helpers": lambda: endless_while[(64, )](np.zeros(1, np.int32), 5),
-    "programs": lambda: many_programs[(1 << 30, )](np.zeros(1, np.float32), 1),
+    "programs": lambda: long_for[(1 << 30, )](np.zeros(1, np.float32), 1),
 }
 
 
