@@ -113,7 +113,7 @@ def test_a_handler_that_returns_lets_the_kernel_go_on():
 
     def handler(*_):
         x = np.zeros(100000, np.float32)  # a launch within the launch
-        endless_for[(1, )](np.zeros(1, np.int32), 10, 1)
+        long_for[(1, )](np.zeros(1, np.float32), 10)
         add_one[(1, )](x, B=16)
         rung.append(x[0])
         flag[0] = 9
