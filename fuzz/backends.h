@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What harnesses do with a module that a front-end accepted: the WebAssembly and WGSL back-ends write it, or refuse it with a reason. NEREID_FUZZ_OUT names
-// a folder for what they write, for a validator to read (tests/fuzz_bytes_test.py).
+// Shared by the harnesses that go through to bytes. The WebAssembly and WGSL back-ends must compile every module that a front-end accepts, or report an
+// error. NEREID_FUZZ_OUT names a folder for the output, which tests/fuzz_bytes_test.py passes to validators.
 #pragma once
 
 #include <cstdio>

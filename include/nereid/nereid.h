@@ -78,7 +78,7 @@ typedef struct {
   int check_races; /* interpreter only: report the first access that races with another program's */
   int (*interrupted)(void* user); /* called in the calling thread every 50 ms or so while the kernel runs; if it returns 1, the launch stops. May be null */
   const nereid_array* arrays; /* interpreter only: one an argument, in place of the sizes in nereid_arg; may be null */
-  /* Interpreter only: after the launch, a line for each array that the kernel writes to, of which it left elements both unwritten and unread. May be null. */
+  /* Interpreter only: called after the launch with one line for each output array that has elements which the kernel neither wrote nor read. May be null. */
   void (*unwritten)(void* user, const char* line, size_t size);
 } nereid_launch_options;
 

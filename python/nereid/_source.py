@@ -118,7 +118,7 @@ class Files:
         return number
 
     def _plain(self, fn):
-        """A function that is none for kernels: so that the compiler can say so, or for constexpr functions to call."""
+        """A plain Python function: the compiler reports a kernel that calls it; constexpr functions may call it."""
         if id(fn) not in self._numbers:
             try:
                 lines, first = source_lines(fn)

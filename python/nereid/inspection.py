@@ -74,7 +74,7 @@ def explain(kernel, *args, signature=None, **kwargs):
 
 
 class Findings(list):
-    """What check() found: texts with lines of source. Empty where all is well. `unwritten` has a line for each array that the kernel writes to and of which it
+    """The findings of check(): messages with source lines, empty if there are none. `unwritten` has a line for each array that the kernel writes to and of which it
     left elements unwritten and unread, which is no fault where it writes to a part."""
 
     unwritten = ()

@@ -310,7 +310,7 @@ NB_MODULE(_core, m) {
     }
     if (!empty) bytes = static_cast<uint64_t>(last - first + 1) * static_cast<uint64_t>(bytesOf(a.type));
     return nb::make_tuple(reinterpret_cast<uintptr_t>(a.data) + static_cast<uint64_t>(first * bytesOf(a.type)), bytes, nameOf(a.type), a.readOnly, a.contiguous, a.shape, a.strides, bytesOf(a.type));
-  }, nb::arg("object").none(), "address, bytes, type, whether it is read-only and contiguous, shape, strides and bytes of an element of an array; None where it is none");
+  }, nb::arg("object").none(), "address, bytes, type, whether it is read-only and contiguous, shape, strides and element size in bytes of an array; None for other objects");
   m.def("set_hooks", [](bool on) { Launcher::hooks = on; });
   m.def("set_num_threads", &nereid_set_num_threads);
   m.def("get_num_threads", &nereid_num_threads);

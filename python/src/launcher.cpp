@@ -436,7 +436,7 @@ bool Launcher::checkCall(PyObject* const* args, size_t count, PyObject* keywords
 
 namespace {
 
-// What a name is bound to now, borrowed; null where it is unbound.
+// Returns the current binding of a name (a borrowed reference), or null if it is unbound.
 PyObject* boundNow(PyObject* holder, PyObject* name) { return PyCell_Check(holder) ? PyCell_GET(holder) : PyDict_GetItem(holder, name); }
 
 }  // namespace

@@ -327,7 +327,7 @@ bool Lowering::apartByConstants(const Range& x, const Range& y) const {
   return ends[0][1] <= ends[1][0] || ends[1][1] <= ends[0][0];
 }
 
-// Whether each element of the nest has an address of its own. Strides known at run time only are taken to keep rows apart.
+// Returns true if no two elements of the nest share an address, assuming that run-time strides keep rows apart.
 bool Lowering::areDistinct(const Range& x) const {
   std::vector<std::pair<int64_t, int64_t>> steps;  // factor and count
   for (size_t a = 0; a < axes_.size(); ++a) {
@@ -379,7 +379,7 @@ bool Lowering::needsVersions(const Nest& nest, std::vector<const Inst*>& loads, 
   };
   condition = nullptr;
   bool never = false;
-  std::vector<const Inst*> alike;  // loads that are right as they stand, but not where the nest's stores run one after the other
+  std::vector<const Inst*> alike;  // loads that need no buffer while loads and stores alternate element by element, but do if the stores run one after another
   for (size_t i = 0; i < accesses.size(); ++i)
     for (size_t j = i + 1; j < accesses.size(); ++j) {
       if (!accesses[i].writes && !accesses[j].writes) continue;

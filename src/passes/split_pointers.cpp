@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Loads and stores through a pointer into one of two arrays become accesses of both, each where it is meant.
+// Splits loads and stores through a pointer into one of two arrays: one access for each array, under complementary masks.
 //
 //   %p = arith.select %c, %a, %b        =>   %x = tt.load %a + ..., %c
 //   %v = tt.load %p + ...                    %y = tt.load %b + ..., not %c

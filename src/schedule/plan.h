@@ -83,8 +83,8 @@ std::string describe(const Func& f, const Plan& plan);
 
 // Whether a value of this operation is dear to compute again.
 bool isDear(const Inst& inst);
-// Whether a value of this operation costs nothing to compute again, so that nobody reads it from a buffer unless at a computed index: masks and
-// addresses made of it keep their form.
+// Returns true if a value of this operation is free to recompute. Such a value is read from a buffer only at a computed index, so masks and addresses
+// made of it keep their affine form.
 bool isTrivial(const Inst& inst);
 // Whether nests read `v` from memory instead of computing it.
 bool isInMemory(const Plan& plan, const Value* v);

@@ -6,7 +6,7 @@
 //   scf.for ... iter_args(%c = %a)
 //
 // The rule holds wherever a load is computed: in nests, in the copies that loops begin with, in what loops carry and branches yield. Tiles that a
-// loop carries are memory too: nobody may read one after its next value was written over it. Two accesses within one nest are lowering's to order.
+// loop carries are memory too: a nest must not read one after its next value has overwritten it. Lowering orders the accesses within one nest.
 //
 // The planner keeps this order while it forms nests; here the finished plan is followed in the order in which it is emitted.
 #include "schedule/plan.h"

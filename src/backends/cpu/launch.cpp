@@ -96,7 +96,7 @@ std::string launch(Entry entry, int64_t scratchBytes, const void* const* args, c
   std::atomic<uint64_t> next{0};
   std::atomic<bool> starved{false};
   auto work = [&] {
-    // A launch within a launch, from a handler of a signal, has memory of its own.
+    // A signal handler may launch a kernel during a launch: nested launches allocate their own scratch memory.
     Scratch own;
     bool nested = std::exchange(taken, true);
     void* scratch = (nested ? own : kept).atLeast(bytes);

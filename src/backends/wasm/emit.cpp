@@ -179,7 +179,7 @@ void Emitter::block(const Block& b) {
   for (const Inst* i : b.insts) {
     for (const Value* v : i->operands) --uses_[v];
     inst(*i);
-    // What a terminator takes is flushed with its targets.
+    // assign() flushes the operands of a terminator together with their targets.
     if (code_.isDeep() && info(i->op).effects != Effects::Exit) flush();
   }
 }
@@ -713,7 +713,7 @@ std::vector<Node*> Emitter::flat(const Value* v) {
   return v->type.isBool() ? resizeMask(rep(v), 32).n : rep(v).n;
 }
 
-// `pins` as for flush(): with the values in one, so that what both need is loaded before the stores that come after it in the program.
+// Flushes `pins` and the values at once: a pending load must be emitted before the stores that follow it.
 void Emitter::assign(std::span<Value* const> values, const std::vector<std::vector<int>>& locals, std::vector<Node*> pins) {
   std::vector<int> targets;
   std::vector<Node*> nodes;
