@@ -123,6 +123,8 @@ if has triton; then
   run tl_vs_triton .venv/bin/python tests/differential/tl_vs_triton.py
   run libdevice .venv/bin/python tests/differential/libdevice.py
   run operators .venv/bin/python tests/differential/operators.py
+  run triton_interpreter .venv/bin/python tests/differential/triton_interpreter.py
+  [ "$webgpu" = 1 ] && run triton_interpreter_webgpu .venv/bin/python tests/differential/triton_interpreter.py --targets interp,webgpu
   run host-python .venv/bin/python tests/differential/host_python.py
 else
   echo "tl_vs_triton skipped: no stock Triton in .venv (scripts/setup.sh --tests)"

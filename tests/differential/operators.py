@@ -7,8 +7,8 @@ same types, and give the same bits.
 
     python tests/differential/operators.py [--nereid build/bin/nereid] [-k TEXT] [--refused 400] [--all] [-v]
 
-Accepted expressions share one kernel. A refused one takes a run of the compiler of its own, so without --all only a sample of those is
-tried. Needs triton==3.6.0 and numpy.
+Accepted expressions share one kernel. A refused one takes a run of the compiler of its own, so without --all (minutes) only a sample of
+those is tried. Needs triton==3.6.0 and numpy.
 """
 import argparse
 import os

@@ -22,6 +22,8 @@ Result<Tensor> CodeGen::scalarConstant(const Val& number, DType type, Loc loc, c
     if (!number.isInt()) return error(Err::Type, loc).says("the float ", repr(number), " cannot be an ", type).hint("write an integer, or cast");
     if (type.isUnsigned() && number.number < 0)
       return error(Err::Type, loc).says("the negative number ", repr(number), " cannot be an ", type);
+    if (!type.isUnsigned() && number.number > INT64_MAX)
+      return error(Err::Type, loc).says("the number ", repr(number), " cannot be an ", type).hint("signed integers end at 9223372036854775807");
     return tensor(b_.constant(ir, static_cast<uint64_t>(number.number)), shaped);
   }
   if (!type.isFloat()) return error(Err::Type, loc).says("a number cannot be a ", type);
