@@ -57,6 +57,8 @@ if [ "$(uname -m)" = x86_64 ]; then
     run "$file (sse)" env NEREID_CPU=x86-64 build/bin/nereid_runner "tests/ops/$file.ttir"
   done
 fi
+# Kernels cut into many functions, as long ones are.
+run split env NEREID_FUNCTION_LIMIT=100 build/bin/nereid_runner --targets interp,cpu tests/ops tests/lang
 run random build/bin/random_programs 1 60
 if build/bin/nereid targets --json | grep -q '"name": "wasm", [^}]*"runs": true'; then
   run wasm_strict env NEREID_WASM_VARIANT=strict build/bin/nereid_runner --targets interp,wasm tests/ops

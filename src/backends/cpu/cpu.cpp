@@ -26,6 +26,7 @@
 #include "backends/cpu/emit.h"
 #include "backends/cpu/interrupt.h"
 #include "backends/cpu/launch.h"
+#include "backends/cpu/split.h"
 
 namespace nereid::cpu {
 
@@ -77,6 +78,15 @@ void addOptimisations(llvm::legacy::PassManager& passes, llvm::TargetMachine& ta
   passes.add(llvm::createEarlyCSEPass());
 }
 
+// Instructions of a function beyond which it is split: up to here the register allocator takes about as long for each of them. Tests set it low.
+unsigned functionLimit() {
+  static const unsigned limit = [] {
+    const char* set = std::getenv("NEREID_FUNCTION_LIMIT");
+    return set && *set ? static_cast<unsigned>(std::strtoul(set, nullptr, 10)) : 8000u;
+  }();
+  return limit;
+}
+
 struct Compiled {
   std::unique_ptr<llvm::LLVMContext> context;
   std::unique_ptr<llvm::Module> module;
@@ -98,6 +108,7 @@ Result<Compiled> compile(const Lowered& lowered, const Processor& requested, boo
   llvm::raw_string_ostream stream(text);
   NEREID_CHECK(!llvm::verifyModule(*out.module, &stream), "invalid LLVM IR: ", text);
 #endif
+  splitLargeFunction(*out.module->getFunction(lowered.module.kernel()->name), functionLimit());
   return out;
 }
 

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// Cuts a large function along its dominator tree.
+#include "backends/cpu/split.h"
+
+#include <llvm/ADT/PostOrderIterator.h>
+#include <llvm/ADT/SmallPtrSet.h>
+#include <llvm/IR/Dominators.h>
+#include <llvm/IR/Function.h>
+#include <llvm/IR/Instructions.h>
+#include <llvm/Transforms/Utils/CodeExtractor.h>
+
+#include <map>
+#include <vector>
+
+namespace nereid::cpu {
+
+namespace {
+
+// What is left in the function of a subtree of the dominator tree.
+struct Part {
+  std::vector<llvm::BasicBlock*> blocks;
+  std::vector<llvm::BasicBlock*> calls;  // blocks that call what was cut out of the subtree
+  size_t size = 0;                       // instructions in `blocks`
+};
+
+template <class T>
+void append(std::vector<T>& to, const std::vector<T>& more) {
+  to.insert(to.end(), more.begin(), more.end());
+}
+
+// Moves the part that begins at `root` into a function; gives the block that calls it, or null where it cannot be moved.
+llvm::BasicBlock* extract(llvm::BasicBlock* root, const Part& part) {
+  // Control must enter at the root alone: a call that returns into the part belongs to it.
+  llvm::SmallPtrSet<llvm::BasicBlock*, 32> inside(part.blocks.begin(), part.blocks.end());
+  std::vector<llvm::BasicBlock*> region{root};
+  for (llvm::BasicBlock* b : part.blocks)
+    if (b != root) region.push_back(b);
+  for (bool more = true; more;) {
+    more = false;
+    for (llvm::BasicBlock* call : part.calls) {
+      if (inside.contains(call)) continue;
+      for (llvm::BasicBlock* next : llvm::successors(call))
+        if (next != root && inside.contains(next)) more = true;
+      if (!more) continue;
+      inside.insert(call);
+      region.push_back(call);
+      break;
+    }
+  }
+  llvm::Function& f = *root->getParent();
+  llvm::CodeExtractor extractor(region, nullptr, /*AggregateArgs=*/true);
+  if (!extractor.isEligible()) return nullptr;
+  llvm::Function* moved = extractor.extractCodeRegion(llvm::CodeExtractorAnalysisCache(f));
+  if (!moved) return nullptr;
+  moved->addFnAttr(llvm::Attribute::NoInline);
+  return llvm::cast<llvm::Instruction>(*moved->user_begin())->getParent();
+}
+
+}  // namespace
+
+void splitLargeFunction(llvm::Function& f, unsigned limit) {
+  if (f.getInstructionCount() <= limit) return;
+  llvm::DominatorTree tree(f);
+  std::vector<llvm::DomTreeNode*> order(llvm::po_begin(tree.getRootNode()), llvm::po_end(tree.getRootNode()));
+  std::map<llvm::DomTreeNode*, Part> parts;
+  for (llvm::DomTreeNode* node : order) {
+    llvm::BasicBlock* b = node->getBlock();
+    Part part;
+    for (llvm::DomTreeNode* child : node->children()) {
+      Part& below = parts[child];
+      append(part.blocks, below.blocks);
+      append(part.calls, below.calls);
+      part.size += below.size;
+      parts.erase(child);
+    }
+    part.blocks.push_back(b);
+    part.size += b->size();
+    if (part.size * 2 >= limit && node != tree.getRootNode())
+      if (llvm::BasicBlock* call = extract(b, part)) {
+        // Calls within what was moved went with it.
+        std::erase_if(part.calls, [&](llvm::BasicBlock* c) { return c->getParent() != &f; });
+        part.calls.push_back(call);
+        part.blocks.clear();
+        part.size = 0;
+      }
+    parts[node] = std::move(part);
+  }
+}
+
+}  // namespace nereid::cpu
