@@ -4,6 +4,7 @@
 
 #include "ir/builder.h"
 #include "ir/libdevice.h"
+#include "passes/formula.h"
 
 namespace nereid {
 
@@ -11,8 +12,10 @@ namespace nereid {
 // that cannot be done.
 Value* expandLibrary(Builder& b, const Inst& inst, const LibFunction& f, bool hasF64);
 
-// A value rounded in a direction, or an integer to or from a float that way; null where f64 is asked for and is not there.
+// A value rounded in a direction, or an integer to or from a float that way.
 Value* expandRounding(Builder& b, const Inst& inst, const LibFunction& f, bool hasF64);
+// Arithmetic of f32 rounded toward zero, down or up, without f64.
+Value* roundByIntegers(const LibFunction& f, Num x, Num y, Num z);
 // Bessel functions.
 Value* expandBessel(Builder& b, const Inst& inst, const LibFunction& f, bool hasF64);
 

@@ -3,7 +3,7 @@
 //
 // No target can change how it rounds, so the nearest result comes first; then the sign of what it is off by, which is found without an error;
 // then the result's neighbour, where the nearest lies on the wrong side.
-//   f32: sums and products of two are exact, or nearly, in f64
+//   f32: sums and products of two are exact, or nearly, in f64; without that, see libdevice_integers.cpp
 //   f64: by sums and products in two parts (Dekker 1971, Knuth 4.2.2, and for fma Boldo and Muller 2011)
 #include <limits>
 
@@ -180,7 +180,7 @@ Value* expandRounding(Builder& b, const Inst& inst, const LibFunction& f, bool h
     }
   }
   if (x.type().elem == Elem::F64) return doubleArithmetic(f, x, operand(1), operand(2)).v;
-  return hasF64 ? narrowArithmetic(f, x, operand(1), operand(2)).v : nullptr;
+  return hasF64 ? narrowArithmetic(f, x, operand(1), operand(2)).v : roundByIntegers(f, x, operand(1), operand(2));
 }
 
 }  // namespace nereid

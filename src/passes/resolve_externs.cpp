@@ -15,7 +15,7 @@
 namespace nereid {
 
 Result<> resolveExterns(Module& m, bool hasF64, Diags& diags) {
-  const Inst *refused = nullptr, *needsF64 = nullptr;
+  const Inst* refused = nullptr;
   Replacements replaced;
   Func& f = *m.kernel();
   rewriteEach(m, f.body, replaced, [&](Builder& b, Inst& inst) -> Value* {
@@ -32,15 +32,9 @@ Result<> resolveExterns(Module& m, bool hasF64, Diags& diags) {
       Value* bit = b.make(fn->op, {inst.operand(0)});
       return result.isBool() ? bit : b.cast(Op::ExtUI, bit, result);
     }
-    Value* v = expandLibrary(b, inst, *fn, hasF64);
-    if (!v) needsF64 = &inst;
-    return v;
+    return expandLibrary(b, inst, *fn, hasF64);
   });
   replaced.apply(f.body);
-  if (needsF64)
-    return diags.error(Err::Unsupported, needsF64->loc)
-        .says("`", needsF64->text(Attr::Symbol), "` is computed in f64, which this target does not have")
-        .hint("the rounding to nearest (`_rn`) needs no f64");
   if (!refused) return {};
   if (refused->op == Op::AtomicPoll)
     return diags.error(Err::Unsupported, refused->loc)
