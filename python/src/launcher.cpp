@@ -426,12 +426,41 @@ bool Launcher::checkStrides(const Bound& bound) {
   return true;
 }
 
+// Contiguous arrays, whose strides are not asked for on every launch: those in bytes, as NumPy counts them, would lead out of the array.
+bool Launcher::checkByteStrides(const Bound& bound) const {
+  std::vector<Bound::Integer> known = bound.integers;
+  for (size_t k = 0; k < parameters_.size(); ++k)
+    if (parameters_[k].isConstexpr) integersOf(bound.values[k], parameters_[k], known);
+  std::erase_if(known, [](auto& i) { return !namesStride(*i.parameter); });
+  if (known.empty()) return true;
+  std::vector<std::pair<const Parameter*, Array>> arrays;
+  for (size_t k = 0; k < parameters_.size(); ++k) {
+    Array array;
+    if (!parameters_[k].isConstexpr && toShapedArray(bound.values[k], array) == What::Array) arrays.emplace_back(&parameters_[k], std::move(array));
+    PyErr_Clear();
+  }
+  for (auto& [parameter, array] : arrays) {
+    if (array.shape.size() < 2 || array.shape[0] == 1) continue;
+    int64_t stride = array.strides[0], inBytes = stride * bytesOf(array.type);
+    auto isStrideOf = [&](auto& other) { return std::count(other.second.strides.begin(), other.second.strides.end(), inBytes) > 0; };
+    if (stride <= 1 || inBytes == stride || std::any_of(arrays.begin(), arrays.end(), isStrideOf)) continue;
+    if (std::any_of(known.begin(), known.end(), [&](auto& i) { return i.value == stride; })) continue;
+    for (auto& i : known)
+      if (i.value == inBytes) {
+        PyErr_Format(PyExc_ValueError, "`%s`: %lld is a stride of `%s` in bytes, but a kernel counts elements: pass %lld", i.parameter->name.c_str(), static_cast<long long>(inBytes),
+                     parameter->name.c_str(), static_cast<long long>(stride));
+        return false;
+      }
+  }
+  return true;
+}
+
 bool Launcher::checkCall(PyObject* const* args, size_t count, PyObject* keywords) {
   Bound bound;
   if (!match(args, count, keywords, bound)) return false;
   for (size_t i = 0; i < parameters_.size(); ++i)
     if (!add(parameters_[i], bound.values[i], bound)) return false;
-  return bound.strided.empty() || checkStrides(bound);
+  return (bound.strided.empty() || checkStrides(bound)) && checkByteStrides(bound);
 }
 
 namespace {
@@ -540,6 +569,7 @@ std::shared_ptr<Launcher::Variant> Launcher::find(PyObject* self, const Bound& b
     std::shared_ptr<Variant> v = found->second[i];
     if (matches(*v)) return v;
   }
+  if (!checkByteStrides(bound)) return nullptr;
   // Compiled in Python: sources, caches.
   std::vector<std::string> signature;
   Ref constants;

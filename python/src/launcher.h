@@ -80,6 +80,7 @@ class Launcher {
 
   // False with Python's error set where an array is not contiguous and the launch does not pass its strides; warns where it is unclear which argument is one.
   bool checkStrides(const Bound& bound);
+  bool checkByteStrides(const Bound& bound) const;
   // Binds the arguments and checks their strides.
   bool checkCall(PyObject* const* args, size_t count, PyObject* names);
 

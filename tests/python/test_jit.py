@@ -329,6 +329,19 @@ def test_byte_strides_are_refused():
         copied[1](x.T, o, *x.T.strides, N=4)
 
 
+def test_byte_strides_of_a_contiguous_array_are_refused():
+    @nereid.jit
+    def rows(x, o, stride_x, stride_o, N: tl.constexpr):
+        row, i = tl.program_id(0), tl.arange(0, N)
+        tl.store(o + row * stride_o + i, tl.load(x + row * stride_x + i))
+
+    x, o = np.arange(16, dtype=F32).reshape(4, 4), np.zeros((4, 16), F32)
+    with pytest.raises(ValueError, match="`stride_o`: 64 is a stride of `o` in bytes, but a kernel counts elements: pass 16"):
+        rows[4](x, o, 4, o.strides[0], N=4)
+    rows[4](x, o, 4, 16, N=4)  # 16 is a stride of `o`, though it is one of `x` in bytes
+    assert np.array_equal(o[:, :4], x)
+
+
 def test_what_may_be_a_stride_is_said_once():
     @nereid.jit
     def rows(x, o, n, N: tl.constexpr):
