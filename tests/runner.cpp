@@ -3,9 +3,11 @@
 //
 //   // run: @add grid=2 x=i32[1, 2] out=zeros:i32[2]  =>  out=[2, 3] ~1e-6
 //       runs on every target, in the order of `nereid targets`, but on webgpu only where --targets names it; without `=>` all arrays must be what the first target, the
-//       interpreter, gives. Floats agree within the tolerance, by default 1e-5; with ~0 they are equal, the signs of zeros too, and any
-//       NaN is any other. After `only=` stands a target that can do it (several times for several), after `without=` one for which it means
-//       nothing, after `lacks=` one that refuses it as unsupported; webgpu~1e-3 is that target's tolerance, which need not fuse multiply-adds.
+//       interpreter, gives. Floats are equal, the signs of zeros too, unless a tolerance is given: ~1e-6 is relative to the wanted value,
+//       ~1e-6,1e-7 lets them also differ by 1e-7, for sums whose terms cancel; either allows a unit in the last place. Infinities are always
+//       equal, and any NaN is any other. After `only=` stands a target that can do it (several times for several), after `without=` one for
+//       which it means nothing, after `lacks=` one that refuses it as unsupported; webgpu~1e-3 is that target's tolerance, which need not fuse
+//       multiply-adds.
 //       --debug keeps assertions of Python source.
 //   // run: @add ... => error [bounds] text
 //   // fails: [verify] text
@@ -72,21 +74,46 @@ std::vector<std::string> words(const std::string& text) {
   return out;
 }
 
+// What a result may differ by: relative to the wanted value, and absolutely, for sums whose terms cancel. Where either is not 0, one
+// unit in the last place of the format besides.
+struct Tolerance {
+  double relative = 0, absolute = 0;
+};
+
+// RELATIVE or RELATIVE,ABSOLUTE.
+Tolerance toleranceOf(const char* text) {
+  char* end;
+  Tolerance out{std::strtod(text, &end), 0};
+  if (*end == ',') out.absolute = std::atof(end + 1);
+  return out;
+}
+
+std::string digits(double x) {
+  char buffer[32];
+  std::snprintf(buffer, sizeof buffer, "%.9g", x);
+  return buffer;
+}
+
 // `flushes`: a target on which subnormal numbers of f32 may count as zero, and the signs of zeros may be lost.
-std::string compare(const Array& got, const Array& wanted, double tolerance, bool flushes) {
+std::string compare(const Array& got, const Array& wanted, const Tolerance& tolerance, bool flushes) {
   if (got.bytes != wanted.bytes) return "has " + std::to_string(got.size()) + " elements, not " + std::to_string(wanted.size());
+  bool exact = tolerance.relative == 0 && tolerance.absolute == 0;
+  auto same = [&](size_t i) {
+    if (got.type->kind != Kind::Float) return got.bits(i) == wanted.bits(i);
+    double a = got.number(i), b = wanted.number(i);
+    if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && std::isnan(b);
+    if (flushes && std::fabs(a) <= 0x1p-126 && std::fabs(b) <= 0x1p-126) return true;
+    if (exact && a == 0 && b == 0) return flushes || std::signbit(a) == std::signbit(b);
+    if (a == b || exact || std::isinf(a) || std::isinf(b)) return a == b;
+    const DType& type = *got.type;
+    double unit = std::max(std::ldexp(std::fabs(b), -type.mantissaBits), std::ldexp(1.0, 1 - type.bias - type.mantissaBits));
+    return std::fabs(a - b) <= tolerance.relative * std::fabs(b) + tolerance.absolute + unit;
+  };
   for (size_t i = 0; i < got.size(); ++i) {
-    if (got.type->kind != Kind::Float) {
-      if (got.bits(i) == wanted.bits(i)) continue;
-    } else {
-      double a = got.number(i), b = wanted.number(i);
-      // One unit in the last place of the format, and the tolerance.
-      double unit = std::ldexp(std::fabs(b), -got.type->mantissaBits);
-      bool zeros = tolerance == 0 && a == 0 && b == 0 && !flushes;
-      if (flushes && std::fabs(a) < 0x1p-126 && std::fabs(b) < 0x1p-126) continue;
-      if (zeros ? std::signbit(a) == std::signbit(b) : a == b || (std::isnan(a) && std::isnan(b)) || std::fabs(a - b) <= tolerance * std::max(1.0, std::fabs(b)) + (tolerance > 0 ? unit : 0)) continue;
-    }
-    return "differs at element " + std::to_string(i) + ": " + show(got, 32) + ", wanted " + show(wanted, 32);
+    if (same(i)) continue;
+    std::string where = "differs at element " + std::to_string(i);
+    if (got.type->kind == Kind::Float) where += " by " + digits(std::fabs(got.number(i) - wanted.number(i))) + " from " + digits(wanted.number(i));
+    return where + ": " + show(got, 32) + ", wanted " + show(wanted, 32);
   }
   return "";
 }
@@ -94,7 +121,7 @@ std::string compare(const Array& got, const Array& wanted, double tolerance, boo
 struct Run {
   std::string kernel, grid = "1", error;  // error: "[id] text" where one is wanted
   std::vector<std::string> args, constants, only, without, lacking, wanted;  // lacking: targets that refuse it
-  double tolerance = 1e-5, slack = 0;                               // slack: what WebGPU may differ, which need not fuse or keep orders
+  Tolerance tolerance, slack;  // slack: what WebGPU may differ, which need not fuse or keep orders
   bool fails = false, debug = false, races = false;
 };
 
@@ -121,11 +148,11 @@ Run parseRun(const std::string& line) {
     else if (w == "--check-races")
       run.races = true;
     else if (w.starts_with("webgpu~"))
-      run.slack = std::atof(w.c_str() + 7);
+      run.slack = toleranceOf(w.c_str() + 7);
     else if (w.starts_with("-D"))
       run.constants.push_back(w.substr(2));
     else if (w.starts_with("~"))
-      run.tolerance = std::atof(w.c_str() + 1);
+      run.tolerance = toleranceOf(w.c_str() + 1);
     else
       run.args.push_back(w);
   }
@@ -136,7 +163,7 @@ Run parseRun(const std::string& line) {
   }
   for (const std::string& w : words(right)) {
     if (w.starts_with("~"))
-      run.tolerance = std::atof(w.c_str() + 1);
+      run.tolerance = toleranceOf(w.c_str() + 1);
     else
       run.wanted.push_back(w);
   }
@@ -179,7 +206,8 @@ std::string runOn(const fs::path& path, const Run& run, const std::string& targe
   if (run.fails) return checkError(p, run.error);
   if (p) return p.text;
   bool onGpu = target == "webgpu";
-  double tolerance = onGpu ? std::max(run.tolerance, run.slack) : run.tolerance;
+  Tolerance tolerance = run.tolerance;
+  if (onGpu) tolerance = {std::max(tolerance.relative, run.slack.relative), std::max(tolerance.absolute, run.slack.absolute)};
   for (const std::string& w : run.wanted) {
     std::string name = w.substr(0, w.find('='));
     Value* got = session->find(name);

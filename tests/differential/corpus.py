@@ -149,8 +149,8 @@ def compare(got, wanted, tolerance):
         with np.errstate(invalid="ignore"):
             finite = np.abs(y[np.isfinite(y)])
             size = np.maximum(np.abs(y), finite.mean() if finite.size else 0)
-            # NaN payloads may differ, and signed zeros.
-            same = (x == y) | (np.isnan(x) & np.isnan(y)) | (np.abs(x - y) <= tolerance * size)
+            # NaN payloads may differ, and signed zeros; infinities may not.
+            same = (x == y) | (np.isnan(x) & np.isnan(y)) | (np.isfinite(x) & np.isfinite(y) & (np.abs(x - y) <= tolerance * size))
         if not same.all():
             i = int(np.argmin(same))
             with np.errstate(invalid="ignore", divide="ignore"):

@@ -118,7 +118,8 @@ std::string difference(const Program& p, const Memory& got, const Memory& wanted
                    signExtend(y, static_cast<int>(bytes) * 8));
       Elem elem = type == "f32" ? Elem::F32 : Elem::F16;
       double u = decodeFloat(elem, x), v = decodeFloat(elem, y);
-      if (!(u == v || (std::isnan(u) && std::isnan(v)) || std::fabs(u - v) <= 3e-6 * std::fabs(v) + 1e-6))
+      bool finite = std::isfinite(u) && std::isfinite(v);
+      if (!(u == v || (std::isnan(u) && std::isnan(v)) || (finite && std::fabs(u - v) <= 3e-6 * std::fabs(v))))
         return cat(kArrays[a].name, "[", k, "] is ", std::to_string(u), ", wanted ", std::to_string(v));
     }
   }
