@@ -135,13 +135,16 @@ def show(x, n, f, B: tl.constexpr):
     tl.device_print("hex", n, hex=True)
 K
   shown="run $folder/p.py:show --grid 2 -D B=2 --arg x=f32[0.0078125,-1e30] --arg n=-3 --arg f=1.5:fp16 --threads 1"
-  "$nereid" $shown --target cpu >"$folder/cpu.txt" 2>&1
-  "$nereid" $shown --target wasm >"$folder/wasm.txt" 2>&1
-  grep -q "^pid (1, 0, 0) .*values.*-3 1.500000" "$folder/cpu.txt" && cmp -s "$folder/cpu.txt" "$folder/wasm.txt" && passed=$((passed + 1)) || {
+  for target in interp cpu wasm; do "$nereid" $shown --target $target >"$folder/$target.txt" 2>&1; done
+  if grep -q "^pid (1, 0, 0) idx () values: (operand 2) 1.500000$" "$folder/cpu.txt" && grep -q "^pid (0, 0, 0) idx () hex: 0xfffffffd$" "$folder/cpu.txt" &&
+    cmp "$folder/interp.txt" "$folder/cpu.txt" && cmp "$folder/cpu.txt" "$folder/wasm.txt"; then
+    passed=$((passed + 1))
+  else
     failed=$((failed + 1))
     echo "FAILED tl.device_print differs"
+    cat "$folder/cpu.txt"
     diff "$folder/cpu.txt" "$folder/wasm.txt"
-  }
+  fi
   NEREID_NODE=/nowhere
   export NEREID_NODE
   expect 0 "does not run here" targets

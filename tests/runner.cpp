@@ -9,6 +9,8 @@
 //       which it means nothing, after `lacks=` one that refuses it as unsupported; webgpu~1e-3 is that target's tolerance, which need not fuse
 //       multiply-adds.
 //       --debug keeps assertions of Python source.
+//   // prints: pid (0, 0, 0) idx (0) x: 1.500000
+//       after a `run:`, one for each line that it prints on every target, in any order.
 //   // run: @add ... => error [bounds] text
 //   // fails: [verify] text
 //       the front-end refuses the file with this id and text. `// signature: *fp32,i32` and `// constant: N=4` say how to compile it.
@@ -120,8 +122,8 @@ std::string compare(const Array& got, const Array& wanted, const Tolerance& tole
 
 struct Run {
   std::string kernel, grid = "1", error;  // error: "[id] text" where one is wanted
-  std::vector<std::string> args, constants, only, without, lacking, wanted;  // lacking: targets that refuse it
-  Tolerance tolerance, slack;  // slack: what WebGPU may differ, which need not fuse or keep orders
+  std::vector<std::string> args, constants, only, without, lacking, wanted, prints;  // lacking: targets that refuse it
+  Tolerance tolerance, slack;                                                        // slack: what WebGPU may differ, which need not fuse or keep orders
   bool fails = false, debug = false, races = false;
 };
 
@@ -200,11 +202,23 @@ std::string runOn(const fs::path& path, const Run& run, const std::string& targe
   options.check_bounds = target == "interp" || target == "lower" || target == "threads";
   options.check_races = run.races && target == "interp";
   options.threads = 2;
+  std::vector<std::string> printed;
+  options.user = &printed;
+  options.print = [](void* user, const char* line, size_t size) { static_cast<std::vector<std::string>*>(user)->push_back(trimmed({line, size})); };
   Problem p = session->compile({path.string(), run.kernel}, target, "", run.debug);
   if (!p) p = session->launch(options);
   if (std::find(run.lacking.begin(), run.lacking.end(), target) != run.lacking.end()) return checkError(p, "[unsupported]");
   if (run.fails) return checkError(p, run.error);
   if (p) return p.text;
+  std::sort(printed.begin(), printed.end());
+  if (printed != run.prints) {
+    auto text = [](const std::vector<std::string>& list) {
+      std::string out;
+      for (const std::string& line : list) out += "\n  " + line;
+      return out;
+    };
+    return "prints" + text(printed) + "\nwanted" + text(run.prints);
+  }
   bool onGpu = target == "webgpu";
   Tolerance tolerance = run.tolerance;
   if (onGpu) tolerance = {std::max(tolerance.relative, run.slack.relative), std::max(tolerance.absolute, run.slack.absolute)};
@@ -275,6 +289,8 @@ void testFile(const fs::path& path) {
     if (auto s = body(lines[i], "run")) {
       tested = true;
       Run run = parseRun(*s);
+      for (size_t k = i + 1; k < lines.size() && lines[k].starts_with(comment + " prints:"); ++k) run.prints.push_back(*body(lines[k], "prints"));
+      std::sort(run.prints.begin(), run.prints.end());
       std::unique_ptr<Session> reference;
       for (const std::string& target : targetNames()) {
         if (!run.only.empty() && std::find(run.only.begin(), run.only.end(), target) == run.only.end()) continue;

@@ -217,7 +217,8 @@ std::string listed(const List& list, F&& f) {
 std::string sitesJson(const std::vector<Site>& sites) {
   return cat("[", listed(sites, [](const Site& site) {
     if (site.isAssert) return cat("{\"kind\": \"assert\", \"text\": ", jsonQuoted(site.text), ", \"line\": ", site.line, "}");
-    return cat("{\"kind\": \"print\", \"text\": ", jsonQuoted(site.text), ", \"values\": [", listed(site.values, jsonQuoted), "]}");
+    std::string value = site.value.empty() ? "" : cat(", \"value\": ", jsonQuoted(site.value), ", \"shape\": [", listed(site.shape, [](int64_t n) { return cat(n); }), "]");
+    return cat("{\"kind\": \"print\", \"text\": ", jsonQuoted(site.text), value, "}");
   }), "]");
 }
 

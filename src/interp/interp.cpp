@@ -3,6 +3,10 @@
 #include "interp/interp.h"
 
 #include <algorithm>
+#include <cinttypes>
+#include <cmath>
+#include <cstdio>
+#include <limits>
 
 #include "interp/element.h"
 #include "interp/machine.h"
@@ -198,18 +202,30 @@ bool Machine::whileLoop(const Inst& i) {
 
 namespace {
 
-std::string elementText(Type type, uint64_t bits, bool asHex, bool isSigned) {
-  if (type.isPointer() || asHex) return hex(bits, bitWidth(type) / 4 ? bitWidth(type) / 4 : 1);
-  if (type.isFloat()) return cat(decodeFloat(type.elem, bits));
-  return isSigned && !type.isBool() ? cat(signExtend(bits, bitWidth(type))) : cat(bits);
+template <class... Args>
+std::string formatted(const char* format, Args... args) {
+  std::string out(static_cast<size_t>(std::snprintf(nullptr, 0, format, args...)), 0);
+  std::snprintf(out.data(), out.size() + 1, format, args...);
+  return out;
 }
 
-// (1, 2): the index of an element in row-major order.
-std::string indexText(const Type& type, size_t element) {
+// As C's printf writes it after its promotions: a signed integer of less than 32 bits has 32 in hexadecimal.
+std::string elementText(Type type, uint64_t bits, bool inHex, bool isSigned) {
+  int width = bitWidth(type);
+  if (type.isPointer()) return bits ? formatted("0x%" PRIx64, bits) : "(nil)";
+  isSigned &= type.isInt() && !type.isBool();
+  if (inHex) return formatted("0x%0*" PRIx64, std::max(width / 4, 1), isSigned && width < 32 ? uint64_t{static_cast<uint32_t>(signExtend(bits, width))} : bits);
+  if (type.isFloat()) return formatted("%f", std::isnan(decodeFloat(type.elem, bits)) ? std::numeric_limits<double>::quiet_NaN() : decodeFloat(type.elem, bits));
+  return isSigned ? cat(signExtend(bits, width)) : cat(bits);
+}
+
+// The index of an element in row-major order, each number as wide as the largest of its dimension: 1, 12.
+std::string indexText(const std::vector<int64_t>& shape, uint64_t element) {
   std::string out;
-  for (int d = type.rank; d-- > 0;) {
-    auto dim = static_cast<size_t>(type.dim(d));
-    out.insert(0, cat(d ? ", " : "", element % dim));
+  for (size_t d = shape.size(); d-- > 0;) {
+    auto dim = static_cast<uint64_t>(shape[d]);
+    std::string number = cat(element % dim);
+    out.insert(0, cat(d ? ", " : "", std::string(cat(dim - 1).size() - number.size(), ' '), number));
     element /= dim;
   }
   return out;
@@ -217,20 +233,26 @@ std::string indexText(const Type& type, size_t element) {
 
 }  // namespace
 
-// pid (0, 0, 0) idx (3) x: 1.5, as Triton prints it.
+// A line for each element, as Triton prints it: pid (0, 0, 0) idx ( 3) x: 1.500000
 bool Machine::printOp(const Inst& i) {
-  bool lower = i.op == Op::LoPrint;
-  if (!options_.print || (lower && !(scalar(i.operand(0)) & 1))) return true;
+  bool isLower = i.op == Op::LoPrint;
+  if (!options_.print || (isLower && !(scalar(i.operand(0)) & 1))) return true;
   std::string head = cat("pid (", id_[0], ", ", id_[1], ", ", id_[2], ")");
-  size_t first = lower ? 1 : 0;
-  if (i.operands.size() == first) options_.print(cat(head, " ", i.text(Attr::Prefix)));
+  std::string_view prefix = i.text(Attr::Prefix);
   auto& isSigned = i.list(Attr::IsSigned);
-  for (size_t k = first; k < i.operands.size(); ++k) {
+  auto line = [&](size_t k, Type type, uint64_t bits, const std::vector<int64_t>& shape, uint64_t element, std::string_view operand) {
+    if (type.isPointer()) bits = hostAddress(bits);
+    options_.print(cat(head, " idx (", indexText(shape, element), ")", prefix, operand, elementText(type, bits, i.integer(Attr::Hex), k >= isSigned.size() || isSigned[k] != 0)));
+  };
+  if (isLower) {
+    if (i.operands.size() == 1) options_.print(cat(head, prefix));
+    else line(0, i.operand(1)->type, scalar(i.operand(1)), i.list(Attr::Shape), i.operands.size() > 2 ? scalar(i.operand(2)) : 0, "");
+    return true;
+  }
+  if (i.operands.empty()) options_.print(cat(head, prefix));
+  for (size_t k = 0; k < i.operands.size(); ++k) {
     const Tile& t = in(i, k);
-    bool sign = k - first >= isSigned.size() || isSigned[k - first] != 0;
-    for (size_t e = 0; e < t.bits.size(); ++e)
-      options_.print(cat(head, " idx (", indexText(t.type, e), ") ", i.text(Attr::Prefix), i.operands.size() - first > 1 ? cat("(operand ", k - first, ") ") : "",
-                         elementText(t.type.element(), t.type.element().isPointer() ? hostAddress(t.bits[e]) : t.bits[e], i.integer(Attr::Hex), sign)));
+    for (size_t e = 0; e < t.bits.size(); ++e) line(k, t.type.element(), t.bits[e], t.type.shape(), e, i.operands.size() > 1 ? cat("(operand ", k, ") ") : "");
   }
   return true;
 }
@@ -239,7 +261,7 @@ bool Machine::assertOp(const Inst& i) {
   const Tile& t = in(i, 0);
   for (size_t e = 0; e < t.bits.size(); ++e)
     if ((t.bits[e] != 0) == (i.op == Op::LoAssert)) {  // lo.assert is told what is wrong, tt.assert what is right
-      std::string at = t.type.rank > 0 ? cat(" at element (", indexText(t.type, e), ")") : "";
+      std::string at = t.type.rank > 0 ? cat(" at element (", indexText(t.type.shape(), e), ")") : "";
       return fail(Err::Assertion, i, "assertion failed in ", program(), at, ": ", i.text(Attr::Message));
     }
   return true;

@@ -485,7 +485,14 @@ bool OpVerifier::lower() {
     case Op::LoAtomicRMW:
       return counts(2, 1) && pointerTo(in(0), in(1)) && in(1).isScalar() && r == in(1) && enumValue(Attr::RmwOp, -1) && enumValue(Attr::Sem, 4);
     case Op::LoAtomicCAS: return counts(3, 1) && pointerTo(in(0), in(1)) && in(1).isScalar() && in(2) == in(1) && r == in(1);
-    case Op::LoPrint: case Op::LoAssert: return i_.operands.size() >= 1 && in(0) == Type::scalar(Elem::I1) && i_.results.empty();
+    case Op::LoAssert: return counts(1, 0) && in(0) == Type::scalar(Elem::I1);
+    case Op::LoPrint: {
+      // A condition, a value where there is one, and the number of its element where that is of a tile.
+      size_t count = i_.operands.size();
+      bool isTile = !i_.list(Attr::Shape).empty();
+      return count >= 1 && count <= 3 && in(0) == Type::scalar(Elem::I1) && i_.results.empty() && isTile == (count == 3) && (count < 3 || in(2) == Type::scalar(Elem::I32)) &&
+             (count < 2 || in(1).isScalar());
+    }
     default: return attribute("is not known to the verifier");
   }
 }

@@ -75,7 +75,7 @@ class Legalizer {
         for (Value*& v : inst.operands) v = wide(v);
         return nullptr;
       case Op::LoPrint:
-        for (size_t k = 1; k < inst.operands.size() && inst.integer(Attr::Hex) == 0; ++k) inst.operands[k] = wide(inst.operands[k]);
+        if (inst.operands.size() > 1 && inst.integer(Attr::Hex) == 0) inst.operands[1] = wide(inst.operand(1));
         return nullptr;
       case Op::LoAtomicRMW: {
         auto kind = static_cast<Rmw>(inst.integer(Attr::RmwOp));

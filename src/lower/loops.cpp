@@ -511,9 +511,8 @@ void Lowering::emitEffect(const Inst& inst, const IndexMap& map) {
   for (Value* v : inst.operands) operands.push_back(pull(v, v->type.isTile() ? map : IndexMap{}));
   Builder b = at(top());
   if (inst.op == Op::Print) {
-    std::vector<Value*> values{constant(Type::scalar(Elem::I1), 1)};
-    for (Lowval& v : operands) values.push_back(v.v);
-    b.create(Op::LoPrint, values, {}, inst.attrs);
+    Lowval element = materialize(flatIndex({}, map));
+    emitPrint(inst, operands[0].v, emitOp(Op::TruncI, {element}, Type::scalar(Elem::I32)).v);
     return;
   }
   if (inst.op == Op::Assert) {

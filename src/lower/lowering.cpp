@@ -168,12 +168,7 @@ void Lowering::emitInst(const Inst& inst) {
     case Op::If: emitIf(inst); return;
     case Op::While: emitWhile(inst); return;
     case Op::Load: case Op::Store: case Op::AtomicRMW: case Op::AtomicCAS: emitScalarMemory(inst); return;
-    case Op::Print: {
-      std::vector<Value*> values{constant(Type::scalar(Elem::I1), 1)};
-      for (Value* v : inst.operands) values.push_back(scalar(v));
-      b.create(Op::LoPrint, values, {}, inst.attrs);
-      return;
-    }
+    case Op::Print: emitPrint(inst, inst.operands.empty() ? nullptr : scalar(inst.operand(0)), nullptr); return;
     case Op::Assert: {
       Value* v = scalar(inst.operand(0));
       b.create(Op::LoAssert, {b.cmpI(CmpIPred::Eq, v, constant(v->type, 0))}, {}, inst.attrs);
@@ -192,6 +187,15 @@ void Lowering::emitInst(const Inst& inst) {
   for (Value* v : inst.results) types.push_back(v->type);
   Inst* out = b.create(inst.op, operands, types, inst.attrs);
   for (size_t i = 0; i < inst.results.size(); ++i) scalar_[inst.results[i]] = out->results[i];
+}
+
+// `value` is null where only the text is printed, `element` for a scalar.
+void Lowering::emitPrint(const Inst& print, Value* value, Value* element) {
+  std::vector<Value*> operands{constant(Type::scalar(Elem::I1), 1)};
+  if (value) operands.push_back(value);
+  if (element) operands.push_back(element);
+  Inst* out = at(top()).create(Op::LoPrint, operands, {}, print.attrs);
+  if (element) out->set(Attr::Shape, print.operand(0)->type.shape());
 }
 
 void Lowering::emitScalarMemory(const Inst& inst) {

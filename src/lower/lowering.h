@@ -103,6 +103,7 @@ class Lowering {
   void emitFor(const Inst& inst);
   void emitIf(const Inst& inst);
   void emitWhile(const Inst& inst);
+  void emitPrint(const Inst& print, Value* value, Value* element);
   void emitScalarMemory(const Inst& inst);
   void finishCarries(const Inst& terminator, const std::vector<BufferRef>& targets, const std::vector<BufferRef>& temporaries);
   Value* scalar(const Value* v);

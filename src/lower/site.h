@@ -5,6 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "ir/ir.h"
+#include "support/text.h"
+
 namespace nereid {
 
 // What an assertion or a print says, where the compiled kernel gives a number only.
@@ -12,7 +15,25 @@ struct Site {
   bool isAssert = false;
   std::string text;
   uint32_t line = 0;                // of an assertion
-  std::vector<std::string> values;  // of a print: "i64", "u64", "hex", "f64" or "ptr"
+  std::string value;                // of a print: "i64", "u64", "f64", "ptr", or "hex" and the number of bits; empty where there is only the text
+  std::vector<int64_t> shape;       // of the tile that the value is an element of; empty for a scalar
 };
+
+// Returns true if the value of a lo.print is a signed integer.
+inline bool printsSigned(const Inst& print) {
+  const Type& t = print.operand(1)->type;
+  const auto& isSigned = print.list(Attr::IsSigned);
+  return t.isInt() && !t.isBool() && (isSigned.empty() || isSigned[0] != 0);
+}
+
+// What a lo.print or lo.assert says.
+inline Site siteOf(const Inst& inst) {
+  if (inst.op == Op::LoAssert) return {.isAssert = true, .text = std::string(inst.text(Attr::Message)), .line = inst.loc.line()};
+  Site site{.text = std::string(inst.text(Attr::Prefix)), .shape = inst.list(Attr::Shape)};
+  if (inst.operands.size() == 1) return site;
+  const Type& t = inst.operand(1)->type;
+  site.value = t.isPointer() ? "ptr" : inst.integer(Attr::Hex) != 0 ? cat("hex", bitWidth(t)) : t.isFloat() ? "f64" : printsSigned(inst) ? "i64" : "u64";
+  return site;
+}
 
 }  // namespace nereid

@@ -18,6 +18,8 @@ Result<> expandInlineAsm(Module& m, Diags& diags);
 Result<> resolveExterns(Module& m, bool hasF64, Diags& diags);
 // Computes reductions and scans of f16 and bf16 in f32.
 void widenSums(Func& f, Module& m);
+// Makes prints of several values prints of one.
+void splitPrints(Func& f, Module& m);
 // Turns what the schedule need not know into what it knows: unsplat, dot_scaled, dot + add, dead assumes.
 void simplify(Func& f, Module& m);
 // Computes constants, drops what is the same as before or as an operand.

@@ -9,6 +9,7 @@ Result<> pipeline(Module& m, Diags& diags, const PassOptions& options) {
   if (auto r = inlineCalls(m, diags); !r) return r;
   if (auto r = resolveExterns(m, options.hasF64, diags); !r) return r;
   Func& f = *m.kernel();
+  splitPrints(f, m);
   widenSums(f, m);
   fold(f, m);
   eliminateDead(f);

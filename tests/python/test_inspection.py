@@ -200,7 +200,7 @@ def test_check_prints(capsys):
         tl.device_print("value", tl.load(o))
 
     nereid.check(kernel, np.full(1, 2.5, F32), grid=(1, ))
-    assert "value" in capsys.readouterr().out
+    assert "pid (0, 0, 0) idx () value: 2.500000\n" in capsys.readouterr().out
 
 
 def test_benchmark():

@@ -142,7 +142,7 @@ TEST(Entry, AListenerHearsWhatItsThreadSays) {
   ASSERT_LE(entry.scratch_bytes, sizeof scratch);
   entry.run(args, grid, 0, 3, scratch);
   EXPECT_NE(heard.find("!assertion failed: not one"), std::string::npos) << heard;
-  EXPECT_NE(heard.find("pid (2, 0, 0)"), std::string::npos) << heard;
+  EXPECT_NE(heard.find("pid (2, 0, 0) idx () i: 2"), std::string::npos) << heard;
   size_t before = heard.size();
   EXPECT_EQ(nereid_listen(nullptr), &ear);
   entry.run(args, grid, 0, 3, scratch);

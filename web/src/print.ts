@@ -5,7 +5,7 @@ import type { Site } from "./manifest.ts";
 // %f: six decimals, exact, ties to even; toFixed takes ties away from zero and gives up at 10^21.
 function fixed(x: number, negative: boolean): string {
   const sign = negative ? "-" : "";
-  if (Number.isNaN(x)) return sign + "nan";
+  if (Number.isNaN(x)) return "nan";
   const a = Math.abs(x);
   if (a === Infinity) return sign + "inf";
   if (a >= 1e21) return `${sign}${BigInt(a)}.000000`;
@@ -18,17 +18,27 @@ function fixed(x: number, negative: boolean): string {
   return sign + a.toFixed(6);
 }
 
-/** The line of a print; its values lie at `at`. */
+// The index of an element in row-major order, each number as wide as the largest of its dimension.
+function indexText(shape: readonly number[], element: number): string {
+  const numbers: string[] = [];
+  for (const size of [...shape].reverse()) {
+    numbers.unshift(String(element % size).padStart(String(size - 1).length));
+    element = Math.floor(element / size);
+  }
+  return numbers.join(", ");
+}
+
+/** The line of a print. At `at` lie 8 bytes of its value and, of a tile, 4 with the number of the element. */
 export function printed(site: Site & { kind: "print" }, program: readonly number[], memory: DataView, at: number): string {
-  const values = site.values.map((kind, i) => {
-    const bits = memory.getBigUint64(at + 8 * i, true);
-    switch (kind) {
-      case "i64": return String(BigInt.asIntN(64, bits));
-      case "u64": return String(bits);
-      case "hex": return `0x${bits.toString(16)}`;
-      case "ptr": return bits === 0n ? "(nil)" : `0x${bits.toString(16)}`;
-      case "f64": return fixed(memory.getFloat64(at + 8 * i, true), bits >> 63n === 1n);
-    }
-  });
-  return [`pid (${program.join(", ")})`, site.text, ...values].join(" ");
+  const head = `pid (${program.join(", ")})`;
+  if (!site.value) return head + site.text;
+  const bits = memory.getBigUint64(at, true);
+  const { value, shape } = site;
+  let text: string;
+  if (value === "i64") text = String(BigInt.asIntN(64, bits));
+  else if (value === "u64") text = String(bits);
+  else if (value === "f64") text = fixed(memory.getFloat64(at, true), bits >> 63n === 1n);
+  else if (value === "ptr") text = bits === 0n ? "(nil)" : `0x${bits.toString(16)}`;
+  else text = `0x${bits.toString(16).padStart(Number(value.slice(3)) / 4, "0")}`;
+  return `${head} idx (${indexText(shape, shape.length > 0 ? memory.getUint32(at + 8, true) : 0)})${site.text}${text}`;
 }

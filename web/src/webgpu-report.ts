@@ -14,14 +14,14 @@ export interface Reported {
   wanted: number;
 }
 
-/** Reads a report: a count of words, then records of site, program, epoch, element and two words a value. */
+/** Reads a report: a count of words, then records of site, program, epoch, element, two words of a value and of a tile's the number of the element. */
 export function readReport(words: Uint32Array, sites: readonly Site[], grid: readonly [x: number, y: number, z: number]): Reported {
   const count = words[0]!;
   const end = Math.min(words.length, 1 + count);
   const records: { at: number; site: Site }[] = [];
   for (let at = 1; at < end; ) {
     const site = sites[words[at]!];
-    const length = 4 + (site?.kind === "print" ? 2 * site.values.length : 0);
+    const length = 4 + (site?.kind === "print" && site.value ? 2 + Number(site.shape.length > 0) : 0);
     if (!site || at + length > words.length) break;
     records.push({ at, site });
     at += length;

@@ -72,8 +72,8 @@ test("the runner: numbers by their bits, prints, errors", () =>
     equal(widths.map((width, i) => String(BigInt.asUintN(width, got[i]!))), bits);
 
     put("0.bin", new BigUint64Array(5));
-    const line = (p: number) => `print pid (${p}, 0, 0) x: 0 0 0x0 0.000000 (nil)`;
-    equal(await ask({ kernel: "prints", grid: [2, 1, 1], args: [out] }), [line(0), line(1), "ok"]);
+    const lines = (p: number) => [...["(0,  0) i: 0", "() u: 0", "() h: 0x0000000000000000", "() f: 0.000000", "() p: (nil)"].map((text) => `print pid (${p}, 0, 0) idx ${text}`), `print pid (${p}, 0, 0) done`];
+    equal(await ask({ kernel: "prints", grid: [2, 1, 1], args: [out] }), [...lines(0), ...lines(1), "ok"]);
 
     const which = (n: number) => [{ type: "i32", bits: String(n) }];
     equal(await ask({ kernel: "asserts", threads: 2, grid: [64, 1, 1], args: which(5) }), ["error assertion failed: x must be positive (line 12, program 5, 0, 7)"]);
@@ -102,8 +102,8 @@ test("the runner on a GPU", async (t) => {
     const which = (n: number) => [{ type: "i32", bits: String(n) }];
     equal(await ask({ target, kernel: "asserts", grid: [64, 1, 1], args: which(5) }), ["error assertion failed: x must be positive (line 12, program 5, 0, 0)"]);
     put("0.bin", new BigUint64Array(5));
-    const line = (p: number) => `print pid (${p}, 0, 0) x: 0 0 0x0 0.000000 (nil)`;
-    equal(await ask({ target, kernel: "prints", grid: [2, 1, 1], args: [{ type: "*i64", file: "0.bin", offset: 0 }, { type: "i32", bits: "0" }] }), [line(0), line(1), "ok"]);
+    const lines = (p: number) => [...["(0,  0) i: 0", "() u: 0", "() h: 0x0000000000000000", "() f: 0.000000", "() p: (nil)"].map((text) => `print pid (${p}, 0, 0) idx ${text}`), `print pid (${p}, 0, 0) done`];
+    equal(await ask({ target, kernel: "prints", grid: [2, 1, 1], args: [{ type: "*i64", file: "0.bin", offset: 0 }, { type: "i32", bits: "0" }] }), [...lines(0), ...lines(1), "ok"]);
     ok((await ask({ target, kernel: "none", args: [] }))[0]!.startsWith("error there is no kernel"), "an unknown kernel");
   }, join(modules, "../shaders"));
 });

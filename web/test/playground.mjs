@@ -207,7 +207,7 @@ export async function playground(browser) {
     for (const device of ["gpu", `wasm-${cores}`]) {
       await page.selectOption("#device", device);
       await run();
-      same("printed", await page.textContent("#printed"), "block 64\npid (0, 0, 0)  first:  0.000000\npid (1, 0, 0)  first:  0.000000");
+      same("printed", await page.textContent("#printed"), "block 64\npid (0, 0, 0) idx () first: 0.000000\npid (1, 0, 0) idx () first: 0.000000");
     }
     await page.fill(input("args.n"), "500");
     await write(kernel);

@@ -306,8 +306,9 @@ onThreads(
     };
     set(-1n, 0.1);
     await prints.launch(2, { values });
-    const head = "-1 18446744073709551615 0xffffffffffffffff";
-    equal(lines, [0, 1].map((p) => `pid (${p}, 0, 0) x: ${head} 0.100000 0xffffffffffffffff`));
+    const all = (p: number, index: string, values: string[]) => [...["i", "u", "h", "f", "p"].map((name, k) => `pid (${p}, 0, 0) idx (${k ? "" : index}) ${name}: ${values[k]}`), `pid (${p}, 0, 0) done`];
+    const ones = ["-1", "18446744073709551615", "0xffffffffffffffff", "0.100000", "0xffffffffffffffff"];
+    equal(lines, [0, 1].flatMap((p) => all(p, "1, 15", ones)));
     const texts: [number, string][] = [
       [0, "0.000000"], [-0, "-0.000000"], [1 / 128, "0.007812"], [3 / 128, "0.023438"], [-5 / 128, "-0.039062"], [1e21, "1000000000000000000000.000000"],
       [123456789.0078125, "123456789.007812"], [-1.5e300, `-${BigInt(1.5e300)}.000000`], [Infinity, "inf"], [-Infinity, "-inf"], [NaN, "nan"], [2.5e-7, "0.000000"], [0.9999999, "1.000000"],
@@ -316,7 +317,7 @@ onThreads(
       lines.length = 0;
       set(0n, value);
       await prints.launch(1, { values });
-      equal(lines, [`pid (0, 0, 0) x: 0 0 0x0 ${text} (nil)`]);
+      equal(lines, all(0, "0,  0", ["0", "0", "0x0000000000000000", text, "(nil)"]));
     }
   },
   { print: (line) => lines.push(line) },
@@ -336,7 +337,7 @@ test("what a print's receiver launches comes afterwards", async () => {
   const values = device.buffer("i64", 5);
   await kernels.prints.launch(2, { values });
   await later;
-  equal(seen, ["print", "print", "print", "later"]);
+  equal(seen, [...Array(18).fill("print"), "later"]);
   device.dispose();
 });
 

@@ -13,6 +13,7 @@
 
 #include "backends/cpu/conversions.h"
 #include "lower/math.h"
+#include "lower/site.h"
 
 namespace nereid::cpu {
 
@@ -625,24 +626,38 @@ struct Emitter {
   void print(const Inst& i) {
     std::string format = "pid (%u, %u, %u)";
     std::vector<llvm::Value*> args{nullptr, pid[0], pid[1], pid[2]};
-    std::string prefix(i.text(Attr::Prefix));
-    format += " %s";
-    args.push_back(b.CreateGlobalString(prefix));
-    const auto& isSigned = i.list(Attr::IsSigned);
-    bool inHex = i.integer(Attr::Hex) != 0;
-    for (size_t k = 1; k < i.operands.size(); ++k) {
-      const Type& t = i.operands[k]->type;
-      llvm::Value* v = get(i.operands[k]);
+    auto prefix = [&] {
+      format += "%s";
+      args.push_back(b.CreateGlobalString(std::string(i.text(Attr::Prefix))));
+    };
+    if (i.operands.size() == 1) prefix();
+    if (i.operands.size() > 1) {
+      // Each number of the index is as wide as the largest of its dimension.
+      format += " idx (";
+      const auto& shape = i.list(Attr::Shape);
+      for (size_t d = 0; d < shape.size(); ++d) {
+        int64_t inner = 1;
+        for (size_t k = d + 1; k < shape.size(); ++k) inner *= shape[k];
+        format += cat(d ? ", %" : "%", cat(shape[d] - 1).size(), "u");
+        args.push_back(b.CreateURem(b.CreateUDiv(get(i.operands[2]), b.getInt32(static_cast<uint32_t>(inner))), b.getInt32(static_cast<uint32_t>(shape[d]))));
+      }
+      format += ")";
+      prefix();
+      const Type& t = i.operands[1]->type;
+      llvm::Value* v = get(i.operands[1]);
+      bool inHex = i.integer(Attr::Hex) != 0, isSigned = printsSigned(i);
       if (t.isPointer()) {
-        format += " %p";
+        format += "%p";
       } else if (t.isFloat() && !inHex) {
-        v = b.CreateFPExt(wide(i.operands[k]), b.getDoubleTy());
-        format += " %f";
+        v = b.CreateFPExt(wide(i.operands[1]), b.getDoubleTy());
+        v = b.CreateSelect(b.CreateFCmpUNO(v, v), llvm::ConstantFP::getNaN(b.getDoubleTy()), v);  // without a sign
+        format += "%f";
       } else {
-        bool sign = k - 1 < isSigned.size() ? isSigned[k - 1] != 0 : true;
         if (v->getType()->isFloatingPointTy()) v = b.CreateBitCast(v, b.getIntNTy(v->getType()->getScalarSizeInBits()));
-        v = sign && !inHex && !t.isBool() ? b.CreateSExt(v, b.getInt64Ty()) : b.CreateZExt(v, b.getInt64Ty());
-        format += inHex ? " 0x%llx" : sign ? " %lld" : " %llu";
+        // A signed integer of less than 32 bits has 32 in hexadecimal, as by C's promotions.
+        if (inHex && isSigned && bitWidth(t) < 32) v = b.CreateSExt(v, b.getInt32Ty());
+        v = isSigned && !inHex ? b.CreateSExt(v, b.getInt64Ty()) : b.CreateZExt(v, b.getInt64Ty());
+        format += inHex ? cat("0x%0", std::max(bitWidth(t) / 4, 1), "llx") : isSigned ? "%lld" : "%llu";
       }
       args.push_back(v);
     }

@@ -600,35 +600,24 @@ void Emitter::report(const Inst& i) {
     return imports_.size() - 1;
   };
   size_t callee = isAssert ? import("assert", 4) : import("print", 5);
-  Site site;
-  site.isAssert = isAssert;
-  site.text = isAssert ? i.text(Attr::Message) : i.text(Attr::Prefix);
-  site.line = i.loc.line();
+  sites_.push_back(siteOf(i));
   std::vector<Node*> values;
-  bool inHex = i.integer(Attr::Hex) != 0;
-  const auto& isSigned = i.list(Attr::IsSigned);
-  for (size_t k = 1; k < i.operands.size(); ++k) {
-    const Value* v = i.operands[k];
-    const Type& t = v->type;
-    Node* n = full(v);
-    if (t.isPointer()) {
-      site.values.push_back("ptr");
-      n = code_.make(Ins::I64ExtendI32U, {n});
-    } else if (t.isFloat() && !inHex) {
-      site.values.push_back("f64");
+  if (!isAssert && i.operands.size() > 1) {
+    const Type& t = i.operand(1)->type;
+    Node* n = full(i.operand(1));
+    bool inHex = i.integer(Attr::Hex) != 0, isSigned = printsSigned(i);
+    if (t.isFloat() && !inHex) {
       if (n->type == ValType::F32) n = code_.make(Ins::F64PromoteF32, {n});
     } else {
-      bool sign = k - 1 < isSigned.size() ? isSigned[k - 1] != 0 : true;
-      site.values.push_back(inHex ? "hex" : sign ? "i64" : "u64");
       if (n->type == ValType::F32) n = code_.make(Ins::I32ReinterpretF32, {n});
       if (n->type == ValType::F64) n = code_.make(Ins::I64ReinterpretF64, {n});
-      bool extendSign = sign && !inHex && !t.isBool();
-      if (n->type == ValType::I32) n = code_.make(extendSign ? Ins::I64ExtendI32S : Ins::I64ExtendI32U, {extendSign ? sext(n, widthOf(t)) : n});
+      if (isSigned && n->type == ValType::I32) n = sext(n, widthOf(t));
+      if (n->type == ValType::I32) n = code_.make(isSigned && !inHex ? Ins::I64ExtendI32S : Ins::I64ExtendI32U, {n});
     }
     values.push_back(n);
+    if (i.operands.size() > 2) values.push_back(code_.make(Ins::I64ExtendI32U, {full(i.operand(2))}));
+    printBytes_ = 16;
   }
-  printBytes_ = std::max(printBytes_, static_cast<int64_t>(values.size()) * 8);
-  sites_.push_back(site);
   std::vector<Node*> pins = values;
   Node* condition = full(i.operand(0));
   pins.push_back(condition);

@@ -471,45 +471,36 @@ void Emitter::swap(const Inst& inst) {
 
 void Emitter::report(const Inst& inst) {
   reports_ = true;
-  Site site;
-  site.isAssert = inst.op == Op::LoAssert;
-  site.text = site.isAssert ? inst.text(Attr::Message) : inst.text(Attr::Prefix);
-  site.line = inst.loc.line();
-  bool inHex = inst.integer(Attr::Hex) != 0;
-  const auto& isSigned = inst.list(Attr::IsSigned);
-  std::vector<std::string> values;  // vec2u
-  for (size_t k = 1; k < inst.operands.size(); ++k) {
-    const Value* v = inst.operands[k];
+  sites_.push_back(siteOf(inst));
+  std::string pair, element;
+  if (inst.op == Op::LoPrint && inst.operands.size() > 1) {
+    const Value* v = inst.operand(1);
     const Type& t = v->type;
     std::string e = at(v, 0);
-    if (t.isPointer()) {
-      site.values.push_back("ptr");
-      values.push_back(cat("vec2u(", u(cat("(", e, " * ", bytesOf(t.pointee()), ")")), ", 0u)"));
-    } else if (t.isFloat() && !inHex) {
-      site.values.push_back("f64");
-      values.push_back(cat(help("f64_bits"), "(", e, ")"));
-    } else {
-      bool sign = k - 1 < isSigned.size() ? isSigned[k - 1] != 0 : true;
-      site.values.push_back(inHex ? "hex" : sign ? "i64" : "u64");
-      if (kindOf(t) == Kind::Long)
-        values.push_back(wide(v, 0));
-      else if (t.isBool())
-        values.push_back(cat("vec2u(select(0u, 1u, ", e, "), 0u)"));
-      else if (t.isFloat() || !sign || inHex)
-        values.push_back(cat("vec2u(", u(e), ", 0u)"));
-      else
-        values.push_back(cat("vec2u(", u(sext(e, bitWidth(t))), ", ", u(cat("(", sext(e, bitWidth(t)), " >> 31u)")), ")"));
-    }
+    bool inHex = inst.integer(Attr::Hex) != 0, isSigned = printsSigned(inst);
+    if (t.isPointer())
+      pair = cat("vec2u(", u(cat("(", e, " * ", bytesOf(t.pointee()), ")")), ", 0u)");
+    else if (t.isFloat() && !inHex)
+      pair = cat(help("f64_bits"), "(", e, ")");
+    else if (kindOf(t) == Kind::Long)
+      pair = wide(v, 0);
+    else if (t.isBool())
+      pair = cat("vec2u(select(0u, 1u, ", e, "), 0u)");
+    else if (isSigned)
+      pair = cat("vec2u(", u(sext(e, bitWidth(t))), ", ", inHex ? "0u" : u(cat("(", sext(e, bitWidth(t)), " >> 31u)")), ")");
+    else
+      pair = cat("vec2u(", u(e), ", 0u)");
+    if (inst.operands.size() > 2) element = u(at(inst.operand(2), 0));
   }
-  sites_.push_back(site);
   open(cat("if (", inThreads_ ? "" : "thread == 0u && ", at(inst.operand(0), 0), ") {"));
-  std::string first = let(cat("atomicAdd(&report[0], ", 4 + 2 * values.size(), "u) + 1u"));
   std::vector<std::string> words{cat(sites_.size() - 1, "u"), "program", "0u", "0u"};
-  for (const std::string& v : values) {
-    std::string n = let(v);
-    words.push_back(n + ".x");
-    words.push_back(n + ".y");
+  if (!pair.empty()) {
+    std::string value = let(pair);
+    words.push_back(value + ".x");
+    words.push_back(value + ".y");
   }
+  if (!element.empty()) words.push_back(element);
+  std::string first = let(cat("atomicAdd(&report[0], ", words.size(), "u) + 1u"));
   for (size_t k = 0; k < words.size(); ++k) line(cat("report_put(", first, " + ", k, "u, ", words[k], ");"));
   close();
 }

@@ -432,7 +432,7 @@ def test_what_kernels_print(capfd):
 
     call(kernel=says, out_type=jnp.zeros(3), grid=3).block_until_ready()
     out = capfd.readouterr().out
-    assert out.count("here") == 3 and "(2, 0, 0)" in out
+    assert out.count("here") == 3 and "pid (2, 0, 0) idx () here: 2\n" in out
 
 
 def test_metadata_and_costs_are_in_the_program():

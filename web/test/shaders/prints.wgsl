@@ -1,7 +1,7 @@
 // prints(values: *i64, each: i32)
 // report
-// sites: [{"kind": "print", "text": "x:", "values": ["i64", "u64", "hex", "f64", "ptr"]}, {"kind": "print", "text": "then", "values": ["u64"]}]
-// Prints five values, and `each` times a number a thread.
+// sites: [{"kind": "print", "text": " i: ", "value": "i64", "shape": [2, 16]}, {"kind": "print", "text": " u: ", "value": "u64", "shape": []}, {"kind": "print", "text": " h: ", "value": "hex64", "shape": []}, {"kind": "print", "text": " f: ", "value": "f64", "shape": []}, {"kind": "print", "text": " p: ", "value": "ptr", "shape": []}, {"kind": "print", "text": " done"}, {"kind": "print", "text": " then: ", "value": "u64", "shape": [4]}]
+// Prints five values, the first at the element that the second says, and a text; then `each` times a number a thread.
 @group(0) @binding(0) var<uniform> params: array<vec4u, 2>;
 @group(0) @binding(1) var<storage, read_write> values_ptr: array<u32>;
 fn values_ptr_get(i: u32) -> u32 { return values_ptr[i]; }
@@ -22,18 +22,22 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let programs = params[0].x * params[0].y * params[0].z;
   for (var p = group.x; p < programs; p += groups.x) {
     if (thread == 0u) {
-      let at = room(14u);
-      if (at > 0u) {
-        record(at, 0u, p, 0u, 0u);
-        for (var k = 0u; k < 10u; k += 1u) { atomicStore(&report[at + 4u + k], values_ptr_get(params[1].x / 4u + k)); }
+      for (var site = 0u; site < 6u; site += 1u) {
+        let words = select(select(6u, 4u, site == 5u), 7u, site == 0u);
+        let at = room(words);
+        if (at > 0u) {
+          record(at, site, p, 0u, 0u);
+          for (var k = 4u; k < words; k += 1u) { atomicStore(&report[at + k], values_ptr_get(params[1].x / 4u + 2u * site + k - 4u)); }
+        }
       }
     }
     for (var k = 0u; k < params[1].z; k += 1u) {
-      let at = room(6u);
+      let at = room(7u);
       if (at > 0u) {
-        record(at, 1u, p, 1u + k, thread);
+        record(at, 6u, p, 1u + k, thread);
         atomicStore(&report[at + 4u], k * 10u + thread);
         atomicStore(&report[at + 5u], 0u);
+        atomicStore(&report[at + 6u], thread);
       }
     }
   }
