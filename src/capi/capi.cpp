@@ -72,6 +72,10 @@ Request toRequest(const nereid_request& r, Sources& sources) {
     out.print = [print = r.print, user = r.user](const std::string& text) { print(user, text.data(), text.size()); };
   else
     out.print = [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); };
+  if (r.python)
+    out.python = [python = r.python, user = r.user](const std::string& expression, std::string& answer) {
+      return python(user, expression.data(), expression.size(), [](void* to, const char* text, size_t size) { static_cast<std::string*>(to)->assign(text, size); }, &answer) != 0;
+    };
   return out;
 }
 

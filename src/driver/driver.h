@@ -28,6 +28,7 @@ struct Request {
   bool debug = false;  // Python source keeps its assertions
   ReadFile read;
   std::function<void(const std::string&)> print;  // the text of tl.static_print
+  std::function<bool(const std::string& expression, std::string& answer)> python;  // as the front-end's
 };
 
 struct ParameterInfo {

@@ -14,6 +14,7 @@
 //   casts.cpp        conversions
 //   builtins*.cpp    what `tl.` holds
 //   host_*.cpp       Python at compile time: containers, their methods, exceptions, functions within functions, formats
+//   host_python.cpp  the same where there is a real Python to ask
 #pragma once
 
 #include "frontends/tl/source.h"
@@ -189,6 +190,14 @@ class CodeGen {
   // As a kernel sees it: lists are tuples, and nothing changes any more.
   Val toKernel(const Val& v);
   Result<void> hostStoreItem(const Val& container, const Val& at, const Val& value, Loc loc);
+
+  // ---- host_python.cpp
+  bool inPython(const FunctionDef& fn) const;
+  Result<Val> askPython(const std::string& expression, std::string_view what, Loc loc);
+  Result<std::string> pythonText(const Val& v, Loc loc);
+  Result<std::string> pythonArguments(const Args& args);
+  Result<Val> callPython(const FunctionDef& fn, const Args& args);
+  Result<Val> bPythonValue(Bound& a);
 
   // ---- host_methods.cpp
   const char* hostMethodName(const Val& v, std::string_view name);
