@@ -45,7 +45,7 @@ typedef struct {
   const char* const* constant_values;
   size_t constants_size;
   const char* target; /* of nereid_compile and nereid_artefacts */
-  int debug;          /* whether Python source keeps `assert` and tl.device_assert, as with TRITON_DEBUG=1 */
+  int debug;          /* whether Python source keeps `assert` and tl.device_assert and checks integers for overflow, as with TRITON_DEBUG=1 */
   /* Files that are given rather than read; `source` may be one of them. */
   const nereid_file* files;
   size_t files_size;

@@ -95,7 +95,7 @@ class JITFunction(_core.Launcher, KernelInterface):
         self.arg_names = [p.name for p in self.params]
         self.constexprs = [p.num for p in self.params if p.is_constexpr]
         self.noinline, self.launch_metadata = bool(noinline), launch_metadata
-        self.debug = bool(debug) or os.environ.get("TRITON_DEBUG") == "1"
+        self.debug = bool(debug) or os.environ.get("TRITON_DEBUG", "").lower() in ("1", "true", "on", "yes", "y")
         self.pre_run_hooks = []
         self._files, self._watched = None, set()
         self._last = None  # signature and constants of what was compiled last

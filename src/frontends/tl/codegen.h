@@ -266,9 +266,11 @@ class CodeGen {
   Result<std::vector<Tensor>> broadcastAll(std::vector<Tensor> tensors, const Locs& locs);
   Tensor splat(Tensor scalar, const Shape& shape);
   Tensor expandDims(Tensor t, int axis);
-  Result<Tensor> add(const Val& a, const Val& b, const Locs& locs);
-  Result<Tensor> sub(const Val& a, const Val& b, const Locs& locs);
-  Result<Tensor> mul(const Val& a, const Val& b, const Locs& locs);
+  // `sanitize`: in debug mode an integer result that wraps fails an assertion, as with `+` and `tl.add` in kernels.
+  Result<Tensor> add(const Val& a, const Val& b, const Locs& locs, bool sanitize = false);
+  Result<Tensor> sub(const Val& a, const Val& b, const Locs& locs, bool sanitize = false);
+  Result<Tensor> mul(const Val& a, const Val& b, const Locs& locs, bool sanitize = false);
+  Result<Tensor> integer(Op op, std::string_view name, const Tensor& a, const Tensor& b, const Locs& locs, bool sanitize);
   Result<Tensor> trueDiv(const Val& a, const Val& b, const Locs& locs);
   Result<Tensor> floorDiv(const Val& a, const Val& b, const Locs& locs);
   Result<Tensor> mod(const Val& a, const Val& b, const Locs& locs);

@@ -292,9 +292,9 @@ Result<Val> CodeGen::binaryOperator(const std::string& op, const Val& a, const V
     Loc at = a.isTensor() ? locs.b : locs.a;
     return error(Err::Type, at).says("`", op, "` takes tensors and numbers, but this is ", other);
   }
-  if (op == "+") return Val::of(add(a, b, locs));
-  if (op == "-") return Val::of(sub(a, b, locs));
-  if (op == "*") return Val::of(mul(a, b, locs));
+  if (op == "+") return Val::of(add(a, b, locs, true));
+  if (op == "-") return Val::of(sub(a, b, locs, true));
+  if (op == "*") return Val::of(mul(a, b, locs, true));
   if (op == "/") return Val::of(trueDiv(a, b, locs));
   if (op == "//") return Val::of(floorDiv(a, b, locs));
   if (op == "%") return Val::of(mod(a, b, locs));

@@ -27,7 +27,7 @@ struct Request {
   // Evaluates an expression on compile-time values in the Python that the source comes from: true and the value as a literal, or false and three lines, the
   // exception's class, where it was raised and its text. None: constexpr functions run in the evaluator here.
   std::function<bool(const std::string& expression, std::string& answer)> python;
-  bool debug = false;  // compile `assert` and tl.device_assert, as TRITON_DEBUG=1 does
+  bool debug = false;  // compile `assert` and tl.device_assert, and check integers for overflow, as TRITON_DEBUG=1 does
 };
 
 // What a kernel's `def` line says, before any types: for callers that match arguments to parameters.
