@@ -181,3 +181,25 @@ def test_exceptions_of_constexpr_functions():
         assert n == 2 or f"test_constexpr.py:{line + 2}" in str(e.value)
     with pytest.raises(KeyboardInterrupt):
         uses_stopping[(1,)](out)
+
+
+@nereid.constexpr_function
+def asks_the_language(bits, numbers=tl.int32):
+    assert not tl.extra.target_info.is_cuda() and tl.extra.target_info.current_target() is None
+    word = tl.core.get_int_dtype(bits, False)
+    assert (word.name, word.int_bitwidth, word.int_signedness.name, word.get_int_max_value()) == (f"uint{bits}", bits, "UNSIGNED", 2**bits - 1)
+    assert numbers.get_int_min_value() == -2**31 and numbers.is_int32() and not numbers.is_fp32() and numbers.kind() == tl.dtype.KIND.INTEGRAL
+    assert tl.bfloat16.fp_mantissa_width == 7 and tl.float8e5.exponent_bias == 15 and tl.float16.scalar is tl.float16
+    return word
+
+
+@nereid.jit
+def uses_the_language(x, o):
+    tl.static_assert(asks_the_language(8) == tl.uint8)
+    tl.store(o, tl.load(x).to(asks_the_language(16), bitcast=True))
+
+
+def test_the_language_in_constexpr_functions():
+    x, o = np.array([1.5], np.float16), np.zeros(1, np.int32)
+    uses_the_language[(1,)](x, o)
+    assert o[0] == x.view(np.uint16)[0]

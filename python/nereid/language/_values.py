@@ -271,6 +271,28 @@ class Builtin:
         return _builtin, (self.__module__, self.__name__)
 
 
+class HostBuiltin(Builtin):
+    """One that constexpr functions may call too."""
+
+    def __init__(self, module, name, function):
+        super().__init__(module, name)
+        self._function = function
+
+    def __call__(self, *args, **kwargs):
+        unwrap = lambda v: v.value if isinstance(v, constexpr) else v
+        return self._function(*map(unwrap, args), **{k: unwrap(v) for k, v in kwargs.items()})
+
+
+def _int_dtype(bitwidth, signed):
+    if (found := DTYPES.get(f"{'' if signed else 'u'}int{bitwidth}")) is None:
+        raise ValueError(f"there is no {'signed' if signed else 'unsigned'} integer type of {bitwidth} bits")
+    return found
+
+
+get_int_dtype = HostBuiltin("triton.language", "get_int_dtype", _int_dtype)
+log2 = HostBuiltin("triton.language.standard", "_log2", lambda i: max(i, 1).bit_length() - 1)
+
+
 def _builtin(module, name):
     import importlib
     return getattr(importlib.import_module(module), name)
