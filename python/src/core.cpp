@@ -272,7 +272,7 @@ NB_MODULE(_core, m) {
       .def("__getattr__", [](const Wrapped& w, nb::handle name) { return checked([&] { return PyObject_GetAttr(w.object.get(), name.ptr()); }); });
   m.def("wrap", [](nb::handle values) { return checked([&] { return wrapAll(values.ptr()); }); });
   nb::class_<PluginLaunch>(m, "PluginLaunch")
-      .def("__init__", [](PluginLaunch* self, nb::handle signature, nb::handle load) { new (self) PluginLaunch(signature.ptr(), load.ptr()); })
+      .def("__init__", [](PluginLaunch* self, nb::handle signature, nb::handle load, nb::handle checked) { new (self) PluginLaunch(signature.ptr(), load.ptr(), checked.ptr()); })
       .def("__call__", [](const PluginLaunch& l, nb::args args) {
         return checked([&] { return l.call(&PyTuple_GET_ITEM(args.ptr(), 0), args.size()); });
       });
@@ -336,6 +336,7 @@ NB_MODULE(_core, m) {
     if (!empty) bytes = static_cast<uint64_t>(last - first + 1) * static_cast<uint64_t>(bytesOf(a.type));
     return nb::make_tuple(reinterpret_cast<uintptr_t>(a.data) + static_cast<uint64_t>(first * bytesOf(a.type)), bytes, nameOf(a.type), a.readOnly, a.contiguous, a.shape, a.strides, bytesOf(a.type));
   }, nb::arg("object").none(), "address, bytes, type, whether it is read-only and contiguous, shape, strides and element size in bytes of an array; None for other objects");
+  m.def("set_checks", [](bool on) { PluginLaunch::checks = on; });
   m.def("set_hooks", [](bool on) { Launcher::hooks = on; });
   m.def("set_num_threads", &nereid_set_num_threads);
   m.def("get_num_threads", &nereid_num_threads);
