@@ -82,7 +82,7 @@ class Files:
         self._values = {}  # what other files see of a function: the kernel or constexpr function around it
         self.watched = []
         self._on_constants = None  # in a function of constants its package
-        self.constants = {}
+        self.constants, self.objects = {}, []  # as texts; objects that only Python knows
         self.entry = self._path(self._function(kernel, constants or {}))
 
     def list(self):
@@ -137,7 +137,10 @@ class Files:
         for name, value in (constants or {}).items():
             text = literal(value, lambda v: self._named(v, footer))
             if text is None:
-                raise TypeError(f"`{name}`: a kernel cannot take {value!r} as a constant")
+                if hasattr(value, "dtype") and hasattr(value, "shape"):
+                    raise TypeError(f"`{name}`: a kernel cannot take the array {value!r} as a constant")
+                self.objects.append(value)
+                text = _object(len(self.objects) - 1, value)
             self.constants[name] = text
         self._finish(number, lines, first, footer, fn.__code__.co_filename)
         return number
@@ -288,7 +291,7 @@ class Python:
     its text, a line each."""
 
     def __init__(self, files):
-        self._files, self._objects = files, []
+        self._files, self._objects = files, list(files.objects)
         self.asked = []  # (expression, answer)
         self.error = None  # what was raised last
         kernel = files.value(files.entry)
@@ -327,11 +330,16 @@ class Python:
         else:
             number = len(self._objects)
             self._objects.append(value)
-        try:
-            truth = bool(value)
-        except Exception:
-            truth = True
-        return f"__object({number}, {type(value).__name__!r}, {truth})"
+        return _object(number, value)
+
+
+def _object(number, value):
+    """How the compiler reads an object that only Python knows."""
+    try:
+        truth = bool(value)
+    except Exception:
+        truth = True
+    return f"__object({number}, {type(value).__name__!r}, {truth})"
 
 
 def _name(fn):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Bodies of constexpr functions run in the Python that is there: any statements, objects of any class, exceptions, caches."""
 import dataclasses
+import enum
 import functools
 import inspect
 import os
@@ -203,3 +204,33 @@ def test_the_language_in_constexpr_functions():
     x, o = np.array([1.5], np.float16), np.zeros(1, np.int32)
     uses_the_language[(1,)](x, o)
     assert o[0] == x.view(np.uint16)[0]
+
+
+class Mode(enum.Enum):
+    FAST = 1
+    EXACT = 2
+
+
+@nereid.constexpr_function
+def is_exact(mode):
+    return mode is Mode.EXACT
+
+
+@nereid.jit
+def takes_objects(out, shape: tl.constexpr, mode: tl.constexpr):
+    tl.store(out, shape.rows + shape.of(2))
+    if is_exact(mode):
+        tl.store(out + 1, mode.value)
+    else:
+        tl.store(out + 1, -mode.value)
+
+
+def test_objects_as_constants():
+    out = np.zeros(2, np.int32)
+    for shape, mode, wanted in (Shape(8, None), Mode.EXACT, [12, 2]), (Shape(8, None), Mode.FAST, [12, -1]), (Shape(16, None), Mode.FAST, [24, -1]):
+        takes_objects[(1,)](out, shape, mode)
+        assert out.tolist() == wanted
+    takes_objects[(1,)](out, shape=Shape(16, None), mode=Mode.FAST)
+    assert takes_objects.compiled == 3
+    with pytest.raises(TypeError, match="`mode`: a kernel cannot take the array"):
+        takes_objects[(1,)](out, Shape(8, None), np.zeros(3))
