@@ -45,13 +45,16 @@ typedef struct {
   const char* const* constant_values;
   size_t constants_size;
   const char* target; /* of nereid_compile and nereid_artefacts */
-  int debug;          /* whether Python source keeps `assert` and tl.device_assert, as with TRITON_DEBUG=1 */
+  int debug;          /* whether Python source keeps `assert` and tl.device_assert and checks integers for overflow, as with TRITON_DEBUG=1 */
   /* Files that are given rather than read; `source` may be one of them. */
   const nereid_file* files;
   size_t files_size;
   void (*print)(void* user, const char* text, size_t size); /* the text of tl.static_print; null: to stderr */
   void* user;
   nereid_text* diagnostics; /* if not null: what an error says, as JSON */
+  /* Evaluates a Python expression, for bodies of constexpr functions; the answer is given by one call of `answer`. 1: a literal. 0: three lines, the exception's
+   * class, where it was raised and its text. Null: the compiler's own evaluator runs them. */
+  int (*python)(void* user, const char* expression, size_t size, void (*answer)(void* to, const char* text, size_t size), void* to);
 } nereid_request;
 
 typedef struct {

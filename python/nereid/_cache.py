@@ -5,6 +5,7 @@ An entry is a file that carries its own sum, version and processor, which the li
 written aside and moved into place, so that processes may share the directory.
 """
 import hashlib
+import json
 import os
 import tempfile
 
@@ -43,24 +44,45 @@ def key(*parts):
     return hashlib.sha256(repr((_build(), parts)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def find(name, python):
+    """The kernel of a request, where Python answers as it did what the compiler asked it then: constexpr functions may depend on anything."""
+    data = _read(name + ".asked")
+    return load(key(name, [python(question) for question in json.loads(data)]) if data else name)
+
+
+def keep(name, python, kernel):
+    if python.asked:
+        _write(name + ".asked", json.dumps([question for question, _ in python.asked]).encode())
+        name = key(name, [answer for _, answer in python.asked])
+    store(name, kernel)
+
+
 def load(name):
     """The kernel, or None."""
-    folder = directory()
-    if not folder:
-        return None
-    path = os.path.join(folder, name[:2], name[2:])
+    data = _read(name)
     try:
-        with open(path, "rb") as f:
-            data = f.read()
-    except OSError:
-        return None
-    try:
-        return _core.load(data)
+        return _core.load(data) if data else None
     except ValueError:
         return None
 
 
 def store(name, kernel):
+    if directory():
+        _write(name, kernel.save())
+
+
+def _read(name):
+    folder = directory()
+    if not folder:
+        return None
+    try:
+        with open(os.path.join(folder, name[:2], name[2:]), "rb") as f:
+            return f.read()
+    except OSError:
+        return None
+
+
+def _write(name, data):
     """A cache that cannot be written is none."""
     global _writes
     folder = directory()
@@ -72,7 +94,7 @@ def store(name, kernel):
         handle, aside = tempfile.mkstemp(dir=place, prefix=".new-")
         try:
             with os.fdopen(handle, "wb") as f:
-                f.write(kernel.save())
+                f.write(data)
             os.replace(aside, os.path.join(place, name[2:]))
         except BaseException:
             os.unlink(aside)

@@ -14,10 +14,13 @@ the numbers that they have in the user's file, so that errors point there; below
 """
 import ast
 import builtins
+import collections
+import importlib
 import inspect
 import os
 import sys
 import textwrap
+import traceback
 import types
 import weakref
 
@@ -41,8 +44,11 @@ def literal(value, bind=None):
         return repr(value) if value - value == 0 else f"float('{value}')"
     if isinstance(value, _values.dtype):
         return f"__tl.{value.attribute}"
-    if type(value).__name__ == "dtype" and type(value).__module__.startswith("triton."):
-        return next((f"__tl.{d.attribute}" for d in _values.DTYPES.values() if d.name == value.name.replace("uint", "u").replace("int", "i")), None)
+    if type(value).__module__.startswith(("triton.", "nereid.")) and type(value).__name__ in ("dtype", "pointer_type", "block_type"):
+        if type(value).__name__ == "dtype":
+            return next((f"__tl.{d.attribute}" for d in _values.DTYPES.values() if d.name == value.name), None)
+        element = literal(value.element_ty)
+        return f"__tl.pointer_type({element})" if type(value).__name__ == "pointer_type" else f"__tl.block_type({element}, {tuple(int(n) for n in value.shape)})"
     if isinstance(value, (tuple, list)):
         items = [literal(v, bind) for v in value]
         left, right = "[]" if type(value) is list else "()"
@@ -69,13 +75,14 @@ def _triton_module(name):
 
 class Files:
     """Files for one kernel. `entry` is the path of the kernel's; `watched` are the names that it depends on: (dict or cell, name, value, redefinable).
-    Constants must not change; a function or class that is redefined compiles the kernel again."""
+    Constants must not change; a function or class that is redefined compiles the kernel again, and so does any global of a constexpr function."""
 
     def __init__(self, kernel, constants=None):
         self._numbers, self._texts, self._keep = {}, [], []
+        self._values = {}  # what other files see of a function: the kernel or constexpr function around it
         self.watched = []
-        self._on_constants = False
-        self.constants = {}
+        self._on_constants = None  # in a function of constants its package
+        self.constants, self.objects = {}, []  # as texts; objects that only Python knows
         self.entry = self._path(self._function(kernel, constants or {}))
 
     def list(self):
@@ -86,6 +93,17 @@ class Files:
     def _path(number):
         return f"__nereid_{number}.py"
 
+    def value(self, path):
+        """The function that a file is of."""
+        number = int(path.removeprefix("__nereid_").removesuffix(".py"))
+        return self._values.get(number, self._keep[number])
+
+    def spelled(self, value):
+        """How the compiler finds a function that one of the files is of; None where none is."""
+        fn = getattr(value, "fn", value)
+        number = self._numbers.get(id(fn))
+        return None if number is None else f"__function({self._path(number)[:-3]!r}, {_name(fn)!r})"
+
     def _new(self, key):
         self._numbers[id(key)] = number = len(self._texts)
         self._keep.append(key)  # an id stands for one object while it lives
@@ -94,27 +112,43 @@ class Files:
 
     def _function(self, fn, constants=None, on_constants=False):
         """`on_constants`: a function of Python that works on constants."""
-        fn = getattr(fn, "fn", fn)
+        fn, wrapped = getattr(fn, "fn", fn), fn
         if id(fn) in self._numbers:
             return self._numbers[id(fn)]
+        try:
+            lines, first = source_lines(fn)
+            tree = ast.parse(textwrap.dedent("".join(lines)))
+            if on_constants and (not isinstance(fn, types.FunctionType) or getattr(tree.body[0], "name", None) != fn.__name__):
+                raise ValueError("the source has another name")
+        except (ValueError, SyntaxError):
+            if not on_constants:
+                raise
+            return self._opaque(fn)
         number = self._new(fn)
-        lines, first = source_lines(fn)
-        tree = ast.parse(textwrap.dedent("".join(lines)))
+        if wrapped is not fn:
+            self._values[number] = wrapped
         names = dict(fn.__globals__)
         cells = {name: cell for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or ()) if _filled(cell)}
         names.update({name: cell.cell_contents for name, cell in cells.items()})
-        outer, self._on_constants = self._on_constants, on_constants
+        outer, self._on_constants = self._on_constants, _package(fn.__module__) if on_constants else None
         footer = self._bindings(tree, names, fn.__globals__, cells)
         self._on_constants = outer
-        footer.append(f"{fn.__name__} = __triton.jit({fn.__name__})")
+        footer.append(f"{fn.__name__} = __triton.{'constexpr_function' if on_constants else 'jit'}({fn.__name__})")
         for name, value in (constants or {}).items():
             text = literal(value, lambda v: self._named(v, footer))
             if text is None:
-                raise TypeError(f"`{name}`: a kernel cannot take {value!r} as a constant")
+                if hasattr(value, "dtype") and hasattr(value, "shape"):
+                    raise TypeError(f"`{name}`: a kernel cannot take the array {value!r} as a constant")
+                self.objects.append(value)
+                text = _object(len(self.objects) - 1, value)
             self.constants[name] = text
-        if on_constants and first > 1:
-            lines, first = ["@constexpr_function\n", *lines], first - 1
         self._finish(number, lines, first, footer, fn.__code__.co_filename)
+        return number
+
+    def _opaque(self, fn):
+        """A function of constants whose source is not there, such as one that a decorator has made: Python runs it, the compiler knows its name."""
+        number = self._new(fn)
+        self._texts[number] = (f"import triton.language as __tl\n@constexpr_function\ndef {_name(fn)}(*args, **kwargs): ...\n", "")
         return number
 
     def _plain(self, fn):
@@ -164,7 +198,9 @@ class Files:
         self._texts[number] = (text + "\n".join(footer) + "\n", _short(path))
 
     def _watch(self, holder, name, value):
-        if isinstance(value, _values.constexpr):
+        if self._on_constants is not None:
+            self.watched.append((holder, name, value, True))
+        elif isinstance(value, _values.constexpr):
             self.watched.append((holder, name, value, False))
         elif isinstance(value, types.ModuleType):
             if not _triton_module(value.__name__):
@@ -195,16 +231,26 @@ class Files:
         self._bind(name, value, ast.parse(""), footer)
         return name if len(footer) > before else None
 
+    def _foreign(self, value):
+        """Whether a function of constants uses something of Python's own library or of another package that is installed: Python runs it, and it does not change."""
+        module = value.__name__ if isinstance(value, types.ModuleType) else value.__module__
+        package = _package(module)
+        if self._on_constants is None or package == self._on_constants or _triton_module(module or ""):
+            return False
+        return package in sys.stdlib_module_names or "site-packages" in (getattr(sys.modules.get(package), "__file__", None) or "site-packages")
+
     def _bind(self, name, value, tree, footer):
         if isinstance(value, _values.constexpr) or type(value).__name__ == "constexpr" and hasattr(value, "value"):
             text = literal(value)
             if isinstance(value.value, types.FunctionType):
-                return footer.append(f"from {self._path(self._function(value.value, on_constants=True))[:-3]} import {value.value.__name__} as {name}")
+                return footer.append(f"from {self._path(self._function(value.value, on_constants=True))[:-3]} import {_name(value.value)} as {name}")
             if text is None:
                 return self._bind(name, value.value, tree, footer)
             footer.append(f"{name} = __tl.constexpr({text})")
         elif isinstance(value, types.ModuleType):
             module = _triton_module(value.__name__) or KNOWN.get(value.__name__)
+            if not module and self._foreign(value):
+                return
             footer.append(f"import {module or self._path(self._module(value, tree, name))[:-3]} as {name}")
         elif callable(value) and getattr(value, "__module__", None) in KNOWN and not isinstance(value, types.FunctionType):
             footer.append(f"from {KNOWN[value.__module__]} import {value.__name__} as {name}")
@@ -220,22 +266,90 @@ class Files:
             fn = value.fn
             if (fn.__module__ or "").startswith("triton.language"):
                 return footer.append(f"from triton.language import {fn.__name__} as {name}")
-            footer.append(f"from {self._path(self._function(fn, on_constants=type(value).__name__ == 'ConstexprFunction'))[:-3]} import {fn.__name__} as {name}")
+            footer.append(f"from {self._path(self._function(value, on_constants=type(value).__name__ == 'ConstexprFunction'))[:-3]} import {_name(fn)} as {name}")
         elif hasattr(value, "fn") and hasattr(value, "run"):  # an autotuner around a kernel
             self._bind(name, value.fn, tree, footer)
         elif isinstance(value, types.FunctionType):
             module = _triton_module(value.__module__ or "")
             if module:  # nereid.cdiv and what else both sides have
                 footer.append(f"from {'triton.language' if module.startswith('triton.language') else 'triton'} import {value.__name__} as {name}")
-            elif self._on_constants:  # which calls any function
-                footer.append(f"from {self._path(self._function(value, on_constants=True))[:-3]} import {value.__name__} as {name}")
+            elif self._on_constants is not None:  # which calls any function
+                if not self._foreign(value):
+                    footer.append(f"from {self._path(self._function(value, on_constants=True))[:-3]} import {_name(value)} as {name}")
             elif (number := self._plain(value)) is not None:
                 footer.append(f"from {self._path(number)[:-3]} import {value.__name__} as {name}")
         elif getattr(builtins, name, None) is not value:
-            text = literal(value)
+            text = literal(value, lambda v: self._named(v, footer) if self._on_constants is not None and callable(v) else None)
             if text is not None:
                 plain = isinstance(value, _values.dtype) or type(value).__name__ == "dtype" or os.environ.get("TRITON_ALLOW_NON_CONSTEXPR_GLOBALS") != "1"
                 footer.append(f"{name} = {text if plain else f'__tl.constexpr({text})'}")
+
+
+class Python:
+    """Evaluates what the compiler asks of Python while it compiles one kernel: calls of constexpr functions, and what is done with objects that only Python
+    knows. Called with an expression, it returns whether it has a value, and the value as a literal; or else the exception's class, where it was raised, and
+    its text, a line each."""
+
+    def __init__(self, files):
+        self._files, self._objects = files, list(files.objects)
+        self.asked = []  # (expression, answer)
+        self.error = None  # what was raised last
+        kernel = files.value(files.entry)
+        stock = any(type(v).__module__.startswith("triton.") for v in files._values.values())
+        self._names = {
+            "__function": lambda path, name: files.value(path), "__object": self._objects.__getitem__,
+            "__named": lambda fields, values: collections.namedtuple("tuple", fields)(*values),
+            "__tile": _values.tensor, "__tl": importlib.import_module("triton.language" if stock else "nereid.language"), "__name__": kernel.__module__}
+
+    def __call__(self, expression):
+        try:
+            value = eval(expression, self._names)
+            if isinstance(value, int) and value.bit_length() > 127:
+                raise OverflowError("the compiler's integers have 127 bits, and this does not fit")
+            if isinstance(value, _values.tensor):
+                raise TypeError("a constexpr function sees the type of a tile alone, and cannot return one")
+            answer = True, self._spelled(value) if hasattr(value, "_fields") else literal(value, self._spelled)
+        except Exception as e:
+            self.error = e
+            frames = traceback.extract_tb(e.__traceback__)[1:]
+            place = next((f"{_short(f.filename)}:{f.lineno}" for f in reversed(frames) if f.filename != "<string>" and not f.filename.startswith(os.path.dirname(__file__))), "")
+            answer = False, f"{type(e).__name__}\n{place}\n{e}"
+        self.asked.append((expression, answer))
+        return answer
+
+    def fresh(self):
+        return Python(self._files)
+
+    def _spelled(self, value):
+        """A function as its file and name, anything else as a number that stands for it."""
+        if text := self._files.spelled(value):
+            return text
+        for number, known in enumerate(self._objects):
+            if known is value:
+                break
+        else:
+            number = len(self._objects)
+            self._objects.append(value)
+        return _object(number, value)
+
+
+def _object(number, value):
+    """How the compiler reads an object that only Python knows."""
+    try:
+        truth = bool(value)
+    except Exception:
+        truth = True
+    return f"__object({number}, {type(value).__name__!r}, {truth})"
+
+
+def _name(fn):
+    """A function's name in its file."""
+    name = getattr(fn, "__name__", "")
+    return name if name.isidentifier() else "function"
+
+
+def _package(module):
+    return (module or "").split(".")[0]
 
 
 def _globals_in(tree):

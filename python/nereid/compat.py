@@ -10,6 +10,8 @@ import importlib.metadata
 import sys
 import types
 
+from . import constexpr_function
+
 VERSION = "3.9.0"  # the version whose interface this is
 
 
@@ -272,7 +274,7 @@ def modules():
         module(f"triton.language.extra.{family}", extra, **{name: _values.Builtin("triton.language.extra.cuda", name) for name in CUDA if family == "cuda"})
         module(f"triton.language.extra.{family}.libdevice", libdevice)
     module("triton.language.target_info", target_info)
-    out["triton.language.standard"]._log2 = _values.Builtin("triton.language.standard", "_log2")
+    out["triton.language.standard"]._log2, out["triton.language.standard"]._is_power_of_two = _values.log2, _is_power_of_two
     module("triton.tools")
     module("triton.tools.tensor_descriptor", tensor_descriptor)
     module("triton.knobs", knobs)
@@ -294,6 +296,11 @@ def modules():
     module("triton.backends.compiler", None, BaseBackend=BaseBackend, GPUTarget=GPUTarget)
     module("triton.backends.driver", None, DriverBase=DriverBase, GPUDriver=DriverBase)
     return out
+
+
+@constexpr_function
+def _is_power_of_two(i):
+    return i > 0 and i & (i - 1) == 0
 
 
 def install():

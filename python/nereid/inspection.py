@@ -90,9 +90,9 @@ def _leaves(value):
         for v in value:
             yield from _leaves(v)
     elif hasattr(value, "block_shape") and hasattr(value, "base"):
-        yield value.base
+        yield from _leaves(value.base)
     else:
-        yield value
+        yield value.array if isinstance(value, _core.Wrapped) else value
 
 
 def _arrays(values):
@@ -113,8 +113,13 @@ def _interpretable(kernel, grid, args, kwargs):
     except CompileError:  # the interpreter runs more than this processor
         known = {}
     values = kernel.bind(*args, **kwargs)
+    return compiled, grid(values) if callable(grid) else grid, bits, _shapes(compiled, bits, values.values(), known)
+
+
+def _shapes(compiled, bits, values, known):
+    """The shapes of a kernel's arguments. `known` says which arrays it writes to."""
     arrays = {}
-    for address, size, _, read_only, _, shape, strides, element in _arrays(values.values()):
+    for address, size, _, read_only, _, shape, strides, element in _arrays(values):
         first = address - element * sum((n - 1) * s for n, s in zip(shape, strides) if s < 0)
         if first not in arrays or size > arrays[first][1]:
             arrays[first] = address, size, element, shape, strides, read_only
@@ -128,7 +133,7 @@ def _interpretable(kernel, grid, args, kwargs):
         if writes and read_only:
             raise ValueError(f"`{parameter['name']}` is read-only, but the kernel writes to it")
         shapes.append((*about, writes))
-    return compiled, grid(values) if callable(grid) else grid, bits, shapes
+    return shapes
 
 
 def check(kernel, *args, grid, bounds=True, races=True, **kwargs):
@@ -144,7 +149,10 @@ def check(kernel, *args, grid, bounds=True, races=True, **kwargs):
 
 
 def _checked(kernel, grid, args, kwargs, bounds=True, races=True):
-    compiled, grid, bits, shapes = _interpretable(kernel, grid, args, kwargs)
+    return _found(*_interpretable(kernel, grid, args, kwargs), bounds, races)
+
+
+def _found(compiled, grid, bits, shapes, bounds=True, races=True):
     unwritten = []
     try:
         compiled.launch(grid, [(b, 0) for b in bits], check_bounds=bounds, check_races=races, print=print, shapes=shapes, unwritten=unwritten.append if bounds else None)
@@ -157,12 +165,23 @@ def _checked(kernel, grid, args, kwargs, bounds=True, races=True):
 
 def checked_launch(kernel, grid, args, kwargs):
     """A launch under NEREID_CHECK=1: by the interpreter, with checks."""
-    found = _checked(kernel, grid, args, kwargs)
+    _report(_checked(kernel, grid, args, kwargs), kernel.__name__, 5)
+    return kernel.kernel_for(*args, **kwargs)
+
+
+def checked_launch_of(text, native, grid, bits, values):
+    """A launch of stock Triton's, whose kernel is a text of TTIR."""
+    compiled = _core.compile(path="kernel.ttir", files=[("kernel.ttir", text, "")], kernel="", signature=[], constants={}, target="interp", print=print)
+    about = json.loads(native.about)
+    known = {p["name"]: p.get("writes", False) for p in about["parameters"]}
+    _report(_found(compiled, grid, bits, _shapes(compiled, bits, values, known)), about["name"], 6)
+
+
+def _report(found, name, level):
     if found:
         raise LaunchError(str(found))
     for line in found.unwritten:
-        warnings.warn(f"kernel {kernel.__name__}: {line}", stacklevel=4)
-    return kernel.kernel_for(*args, **kwargs)
+        warnings.warn(f"kernel {name}: {line}", stacklevel=level)
 
 
 # ---- time

@@ -58,8 +58,8 @@ class Param:
         return self.annotation if name in _NAMES else ""
 
 
-_NAMES = {d.name for d in _values.DTYPES.values()} - {"void"}
-_OTHER_NAMES = {d.attribute: d.name for d in _values.DTYPES.values()} | {"u1": "i1", "bool": "i1"}
+_NAMES = {d.spelled for d in _values.DTYPES.values()} - {"void"}
+_OTHER_NAMES = {d.attribute: d.spelled for d in _values.DTYPES.values()} | {"u1": "i1", "bool": "i1"}
 
 
 def _spelled(annotation):
@@ -95,7 +95,7 @@ class JITFunction(_core.Launcher, KernelInterface):
         self.arg_names = [p.name for p in self.params]
         self.constexprs = [p.num for p in self.params if p.is_constexpr]
         self.noinline, self.launch_metadata = bool(noinline), launch_metadata
-        self.debug = bool(debug) or os.environ.get("TRITON_DEBUG") == "1"
+        self.debug = bool(debug) or os.environ.get("TRITON_DEBUG", "").lower() in ("1", "true", "on", "yes", "y")
         self.pre_run_hooks = []
         self._files, self._watched = None, set()
         self._last = None  # signature and constants of what was compiled last
@@ -181,7 +181,7 @@ class JITFunction(_core.Launcher, KernelInterface):
 
     def _request(self, signature, constants, debug, target="cpu"):
         files, texts = self._sources(constants)
-        return dict(path=files.entry, files=files.list(), kernel=self.fn.__name__, signature=signature, constants=texts, target=target, debug=debug, print=print)
+        return dict(path=files.entry, files=files.list(), kernel=self.fn.__name__, signature=signature, constants=texts, target=target, debug=debug, print=print, python=_source.Python(files))
 
     def _compile(self, signature, constants, debug):
         """Called by launches that meet a combination for the first time."""
@@ -191,10 +191,11 @@ class JITFunction(_core.Launcher, KernelInterface):
         if knobs.runtime.jit_cache_hook and knobs.runtime.jit_cache_hook(key=request, fn=self):
             raise RuntimeError("knobs.runtime.jit_cache_hook refused to compile the kernel")
         name = _cache.key(request["path"], request["files"], request["kernel"], signature, sorted(request["constants"].items()), debug)
-        kernel = _cache.load(name)
+        python = request["python"]
+        kernel = _cache.find(name, python.fresh())
         if kernel is None:
             kernel = _core.compile(**request)
-            _cache.store(name, kernel)
+            _cache.keep(name, python, kernel)
         kernel.launcher, kernel.constants = weakref.ref(self), dict(constants)
         if os.environ.get("NEREID_DUMP"):
             inspection.dump(os.environ["NEREID_DUMP"], self.fn.__name__, name, request)

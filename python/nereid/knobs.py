@@ -7,7 +7,7 @@ from . import _core
 
 class _Runtime:
     """launch_enter_hook and launch_exit_hook around launches; jit_cache_hook before a kernel is compiled or fetched, jit_post_compile_hook after.
-    `check` (NEREID_CHECK=1) runs every launch of nereid.jit's kernels slowly, with the checks of nereid.check."""
+    `check` (NEREID_CHECK=1) runs every launch of nereid.jit's and stock Triton's kernels slowly, with the checks of nereid.check."""
 
     def __init__(self):
         self.jit_cache_hook = self.jit_post_compile_hook = None
@@ -24,6 +24,7 @@ class _Runtime:
     @check.setter
     def check(self, on):
         self._check = bool(on)
+        _core.set_checks(self._check)
         _core.set_hooks(self._any())
 
     @property

@@ -22,8 +22,8 @@ using File = std::tuple<std::string, std::string, std::string>;  // path, text, 
 // A request and what its pointers point to.
 class Request {
  public:
-  Request(std::string path, std::vector<File> files, std::string kernel, std::vector<std::string> signature, nb::dict constants, std::string target, bool debug, nb::object print)
-      : path_(std::move(path)), kernel_(std::move(kernel)), target_(std::move(target)), given_(std::move(files)), signature_(std::move(signature)), print_(std::move(print)) {
+  Request(std::string path, std::vector<File> files, std::string kernel, std::vector<std::string> signature, nb::dict constants, std::string target, bool debug, nb::object print, nb::object python)
+      : path_(std::move(path)), kernel_(std::move(kernel)), target_(std::move(target)), given_(std::move(files)), signature_(std::move(signature)), print_(std::move(print)), python_(std::move(python)) {
     for (auto [name, value] : constants) constants_.emplace_back(nb::cast<std::string>(name), nb::cast<std::string>(value));
     for (auto& [p, text, shown] : given_) files_.push_back({p.c_str(), text.c_str(), shown.empty() ? nullptr : shown.c_str()});
     for (auto& s : signature_) items_.push_back(s.c_str());
@@ -43,8 +43,9 @@ class Request {
     request_.files = files_.data();
     request_.files_size = files_.size();
     request_.diagnostics = &diagnostics_;
-    if (print_.is_none()) return;
     request_.user = this;
+    if (!python_.is_none()) request_.python = ask;
+    if (print_.is_none()) return;
     request_.print = [](void* user, const char* text, size_t size) {
       nb::gil_scoped_acquire held;
       auto* self = static_cast<Request*>(user);
@@ -63,15 +64,39 @@ class Request {
       status = f(&request_, &error);
     }
     if (status == NEREID_OK) return;
+    if (stopped_) {  // by an exception of a constexpr function that is no error of the kernel: Ctrl-C, sys.exit
+      nereid_free(error);
+      nereid_free(diagnostics_);
+      std::rethrow_exception(stopped_);
+    }
     raise(status, error, diagnostics_);
-    throw nb::python_error();
+    nb::python_error raised;
+    if (nb::object cause = python_.is_none() ? nb::none() : nb::object(python_.attr("error")); !cause.is_none()) PyException_SetCause(raised.value().ptr(), cause.release().ptr());
+    throw raised;
   }
 
  private:
+  // Python's part of the front-end: python(expression) returns whether it has a value, and the text of it or of what was raised.
+  static int ask(void* user, const char* expression, size_t size, void (*answer)(void* to, const char* text, size_t size), void* to) {
+    nb::gil_scoped_acquire held;
+    auto* self = static_cast<Request*>(user);
+    Ref result(self->stopped_ ? nullptr : PyObject_CallFunction(self->python_.ptr(), "s#", expression, static_cast<Py_ssize_t>(size)));
+    int good = 0;
+    const char* text = nullptr;
+    Py_ssize_t length = 0;
+    if (result && PyArg_ParseTuple(result.get(), "ps#", &good, &text, &length)) {
+      answer(to, text, static_cast<size_t>(length));
+      return good;
+    }
+    if (PyErr_Occurred()) self->stopped_ = std::make_exception_ptr(nb::python_error());
+    return 0;
+  }
+
   std::string path_, kernel_, target_;
   std::vector<File> given_;
   std::vector<std::string> signature_;
-  nb::object print_;
+  nb::object print_, python_;
+  std::exception_ptr stopped_;
   std::vector<std::pair<std::string, std::string>> constants_;
   std::vector<nereid_file> files_;
   std::vector<const char*> items_, names_, values_;
@@ -247,17 +272,17 @@ NB_MODULE(_core, m) {
       .def("__getattr__", [](const Wrapped& w, nb::handle name) { return checked([&] { return PyObject_GetAttr(w.object.get(), name.ptr()); }); });
   m.def("wrap", [](nb::handle values) { return checked([&] { return wrapAll(values.ptr()); }); });
   nb::class_<PluginLaunch>(m, "PluginLaunch")
-      .def("__init__", [](PluginLaunch* self, nb::handle signature, nb::handle load) { new (self) PluginLaunch(signature.ptr(), load.ptr()); })
+      .def("__init__", [](PluginLaunch* self, nb::handle signature, nb::handle load, nb::handle checked) { new (self) PluginLaunch(signature.ptr(), load.ptr(), checked.ptr()); })
       .def("__call__", [](const PluginLaunch& l, nb::args args) {
         return checked([&] { return l.call(&PyTuple_GET_ITEM(args.ptr(), 0), args.size()); });
       });
 
 #define REQUEST_ARGS                                                                                                                                     \
   nb::arg("path"), nb::arg("files"), nb::arg("kernel"), nb::arg("signature"), nb::arg("constants"), nb::arg("target") = "cpu", nb::arg("debug") = false, \
-      nb::arg("print").none() = nb::none()
+      nb::arg("print").none() = nb::none(), nb::arg("python").none() = nb::none()
 #define REQUEST_PARAMETERS \
-  std::string path, std::vector<File> files, std::string kernel, std::vector<std::string> signature, nb::dict constants, std::string target, bool debug, nb::object print
-#define REQUEST Request request(std::move(path), std::move(files), std::move(kernel), std::move(signature), constants, std::move(target), debug, print)
+  std::string path, std::vector<File> files, std::string kernel, std::vector<std::string> signature, nb::dict constants, std::string target, bool debug, nb::object print, nb::object python
+#define REQUEST Request request(std::move(path), std::move(files), std::move(kernel), std::move(signature), constants, std::move(target), debug, print, python)
 
   m.def("compile", [](REQUEST_PARAMETERS) {
     REQUEST;
@@ -311,6 +336,7 @@ NB_MODULE(_core, m) {
     if (!empty) bytes = static_cast<uint64_t>(last - first + 1) * static_cast<uint64_t>(bytesOf(a.type));
     return nb::make_tuple(reinterpret_cast<uintptr_t>(a.data) + static_cast<uint64_t>(first * bytesOf(a.type)), bytes, nameOf(a.type), a.readOnly, a.contiguous, a.shape, a.strides, bytesOf(a.type));
   }, nb::arg("object").none(), "address, bytes, type, whether it is read-only and contiguous, shape, strides and element size in bytes of an array; None for other objects");
+  m.def("set_checks", [](bool on) { PluginLaunch::checks = on; });
   m.def("set_hooks", [](bool on) { Launcher::hooks = on; });
   m.def("set_num_threads", &nereid_set_num_threads);
   m.def("get_num_threads", &nereid_num_threads);

@@ -80,7 +80,9 @@ PyObject* wrapAll(PyObject* values) {
   return out.release();
 }
 
-PluginLaunch::PluginLaunch(PyObject* signature, PyObject* load) : load_(Ref::to(load)) {
+bool PluginLaunch::checks = false;
+
+PluginLaunch::PluginLaunch(PyObject* signature, PyObject* load, PyObject* checked) : load_(Ref::to(load)), checked_(Ref::to(checked)) {
   for (nb::handle item : nb::handle(signature)) slots_.push_back(slotOf(item));
 }
 
@@ -189,7 +191,17 @@ PyObject* PluginLaunch::call(PyObject* const* args, size_t count) const {
     return nullptr;
   }
   auto hook = [&](PyObject* f) { return f == Py_None || static_cast<bool>(Ref(PyObject_CallOneArg(f, args[6]))); };
-  if (!hook(args[7]) || !launch(*kernel, bound, options) || !hook(args[8])) return nullptr;
+  auto checkedLaunch = [&] {
+    Ref bits(PyList_New(0)), values(PyTuple_New(static_cast<Py_ssize_t>(slots_.size())));
+    for (auto& arg : bound.args) {
+      Ref number(PyLong_FromUnsignedLongLong(arg.bits));
+      if (!number || PyList_Append(bits.get(), number.get()) < 0) return false;
+    }
+    for (size_t k = 0; k < slots_.size(); ++k) PyTuple_SET_ITEM(values.get(), static_cast<Py_ssize_t>(k), Ref::to(args[kBefore + k]).release());
+    bool padsNan = padding.find('n') != std::string::npos;
+    return static_cast<bool>(Ref(PyObject_CallFunction(checked_.get(), "s(III)OO", padsNan ? padding.c_str() : "", options.grid[0], options.grid[1], options.grid[2], bits.get(), values.get())));
+  };
+  if (!hook(args[7]) || !(checks ? checkedLaunch() : launch(*kernel, bound, options)) || !hook(args[8])) return nullptr;
   Py_RETURN_NONE;
 }
 

@@ -27,7 +27,9 @@ class PluginLaunch {
  public:
   // The signature: "*fp32", "i32", "constexpr", tuples of them, "tensordesc<fp16[64,64]>". `load` gives the kernel where Triton does not: while one thread
   // loads it, others already launch. load("znz") gives one whose second descriptor is padded with NaN.
-  PluginLaunch(PyObject* signature, PyObject* load);
+  // checked(padding, grid, bits, values) runs a launch with checks.
+  PluginLaunch(PyObject* signature, PyObject* load, PyObject* checked);
+  static bool checks;  // launches are checked
   // grid x, y, z, stream, kernel, packed metadata, launch metadata, hook before, hook after, arguments...
   PyObject* call(PyObject* const* args, size_t count) const;
 
@@ -35,7 +37,7 @@ class PluginLaunch {
   // `padding` is one character a descriptor: n where it is padded with NaN.
   bool add(const Slot& slot, PyObject* value, Bound& bound, std::string& padding) const;
   std::vector<Slot> slots_;
-  Ref load_;
+  Ref load_, checked_;
 };
 
 }  // namespace nereid::python

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The C interface on top of the driver: texts, JSON, files.
 #include <algorithm>
+#include <bit>
 #include <chrono>
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -16,8 +18,35 @@
 
 using namespace nereid;
 
+namespace {
+
+// What of a request a command needs, kept as long as its kernel.
+struct KeptRequest {
+  struct File {
+    std::string path, text;
+  };
+  std::string path, kernel;
+  std::vector<std::string> signature;
+  std::vector<std::pair<std::string, std::string>> constants;
+  std::vector<File> files;
+  bool debug = false;
+
+  void keep(const nereid_request& r) {
+    path = r.path ? r.path : "";
+    kernel = r.kernel ? r.kernel : "";
+    for (size_t i = 0; i < r.signature_size; ++i) signature.emplace_back(r.signature[i]);
+    for (size_t i = 0; i < r.constants_size; ++i) constants.emplace_back(r.constant_names[i], r.constant_values[i]);
+    for (size_t i = 0; i < r.files_size; ++i) files.push_back({r.files[i].path, r.files[i].text});
+    if (r.source) files.push_back({path, r.source});
+    debug = r.debug;
+  }
+};
+
+}  // namespace
+
 struct nereid_kernel {
   Sources sources;
+  KeptRequest request;  // empty for one that was loaded
   std::string target;
   KernelInfo info;
   std::unique_ptr<Executable> executable;
@@ -72,6 +101,10 @@ Request toRequest(const nereid_request& r, Sources& sources) {
     out.print = [print = r.print, user = r.user](const std::string& text) { print(user, text.data(), text.size()); };
   else
     out.print = [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); };
+  if (r.python)
+    out.python = [python = r.python, user = r.user](const std::string& expression, std::string& answer) {
+      return python(user, expression.data(), expression.size(), [](void* to, const char* text, size_t size) { static_cast<std::string*>(to)->assign(text, size); }, &answer) != 0;
+    };
   return out;
 }
 
@@ -98,34 +131,32 @@ struct Asking {
 };
 
 // Writes the request's files where a command can read them, and returns what reproduces the fault.
-std::string reproduction(const nereid_request& r, const std::string& command) {
+std::string reproduction(const KeptRequest& r, const std::string& command) {
   namespace fs = std::filesystem;
   auto quote = [](std::string_view text) {
     std::string out = "'";
     for (char c : text) out += c == '\'' ? "'\\''" : std::string(1, c);
     return out + "'";
   };
-  fs::path path = r.path ? r.path : "";
-  if (r.source || r.files_size > 0) {
+  fs::path path = r.path;
+  if (!r.files.empty()) {
     std::error_code ec;
     std::string folder = (fs::temp_directory_path(ec) / "nereid-fault-XXXXXX").string();
     if (ec || !mkdtemp(folder.data())) return "";
-    auto put = [&](const char* name, std::string_view text) { std::ofstream(fs::path(folder) / fs::path(name).filename(), std::ios::binary) << text; };
-    for (size_t i = 0; i < r.files_size; ++i) put(r.files[i].path, r.files[i].text);
-    if (r.source) put(r.path, r.source);
+    for (auto& f : r.files) std::ofstream(fs::path(folder) / fs::path(f.path).filename(), std::ios::binary) << f.text;
     path = fs::path(folder) / path.filename();
   }
-  std::string out = cat("nereid ", command, " ", quote(cat(path.string(), r.kernel ? cat(":", r.kernel) : "")));
+  std::string out = cat("nereid ", command, " ", quote(cat(path.string(), r.kernel.empty() ? "" : ":", r.kernel)));
   std::string signature;
-  for (size_t i = 0; i < r.signature_size; ++i) appendAll(signature, i ? "," : "", r.signature[i]);
-  if (r.signature_size > 0) appendAll(out, " --signature ", quote(signature));
-  for (size_t i = 0; i < r.constants_size; ++i) appendAll(out, " -D ", quote(cat(r.constant_names[i], "=", r.constant_values[i])));
+  for (size_t i = 0; i < r.signature.size(); ++i) appendAll(signature, i ? "," : "", r.signature[i]);
+  if (!r.signature.empty()) appendAll(out, " --signature ", quote(signature));
+  for (auto& [name, value] : r.constants) appendAll(out, " -D ", quote(cat(name, "=", value)));
   return out + (r.debug ? " --debug" : "");
 }
 
-// Calls f; faults of our own become errors, for they must not end the caller's process.
-template <class F>
-nereid_status guarded(nereid_text* error, const nereid_request* request, const std::string& command, F&& f) {
+// Calls f; faults of our own become errors, for they must not end the caller's process. `reproduce` gives a command, or nothing.
+template <class Reproduce, class F>
+nereid_status guarded(nereid_text* error, Reproduce&& reproduce, F&& f) {
   std::string what;
   try {
     return f();
@@ -137,11 +168,45 @@ nereid_status guarded(nereid_text* error, const nereid_request* request, const s
   }
   std::string how;
   try {
-    if (request) how = reproduction(*request, command);
+    how = reproduce();
   } catch (const std::exception&) {  // a disk that is full must not hide the fault
   }
   give(error, cat("error: ", what, "\nThis is a fault of Nereid, not of your kernel. Please report it with ", how.empty() ? "the kernel." : cat("what this command reads and prints:\n  ", how), "\n"));
   return NEREID_INTERNAL;
+}
+
+template <class F>
+nereid_status guarded(nereid_text* error, const nereid_request* request, const std::string& command, F&& f) {
+  auto reproduce = [&] {
+    KeptRequest kept;
+    kept.keep(*request);
+    return reproduction(kept, command);
+  };
+  return guarded(error, reproduce, f);
+}
+
+// A launch on arrays of zeros.
+std::string launchReproduction(const nereid_kernel& kernel, const nereid_arg* args, size_t count, const nereid_launch_options& options) {
+  if (kernel.request.path.empty()) return "";
+  std::string out = reproduction(kernel.request, cat("run --target ", kernel.target, " --grid ", options.grid[0], ",", options.grid[1], ",", options.grid[2]));
+  if (options.check_bounds) out += " --check-bounds";
+  if (options.check_races) out += " --check-races";
+  for (size_t i = 0; i < count && i < kernel.info.parameters.size(); ++i) {
+    const ParameterInfo& p = kernel.info.parameters[i];
+    std::string_view type = p.type;
+    if (type.starts_with('*')) {
+      type.remove_prefix(1);
+      uint64_t bytes = options.arrays && options.arrays[i].bytes ? options.arrays[i].bytes : args[i].bytes, each = type.ends_with("64") ? 8 : type.ends_with("32") ? 4 : type.ends_with("16") ? 2 : 1;
+      appendAll(out, " --arg '", p.name, "=zeros:", type, "[", bytes > 1 ? bytes / each : 1 << 16, "]'");
+    } else if (type == "fp64") {
+      appendAll(out, " --arg ", p.name, "=", shortest(std::bit_cast<double>(args[i].bits)), ":fp64");
+    } else if (type == "fp32") {
+      appendAll(out, " --arg ", p.name, "=", shortest(std::bit_cast<float>(static_cast<uint32_t>(args[i].bits))));
+    } else {
+      appendAll(out, " --arg ", p.name, "=", type == "i32" ? static_cast<int64_t>(static_cast<int32_t>(args[i].bits)) : static_cast<int64_t>(args[i].bits));
+    }
+  }
+  return out;
 }
 
 // What compiles for a target, as far as it can be printed.
@@ -233,6 +298,7 @@ nereid_status nereid_compile(const nereid_request* request, nereid_kernel** kern
     if (!executable) return fail(diags, out->sources, error, request);
     out->executable = std::move(*executable);
     if (const SavedCpu* saved = out->executable->saved()) out->info = saved->info;
+    out->request.keep(*request);
     *kernel = out.release();
     return NEREID_OK;
   });
@@ -271,7 +337,7 @@ nereid_status nereid_kernel_save(const nereid_kernel* kernel, nereid_text* bytes
 }
 
 nereid_status nereid_kernel_load(const char* bytes, size_t size, nereid_kernel** kernel, nereid_text* error) {
-  return guarded(error, nullptr, "", [&]() -> nereid_status {
+  return guarded(error, [] { return std::string(); }, [&]() -> nereid_status {
     std::string why;
     auto saved = fromBytes({bytes, size}, NEREID_VERSION, why);
     if (!saved) return misuse(error, why);
@@ -290,7 +356,8 @@ nereid_status nereid_kernel_load(const char* bytes, size_t size, nereid_kernel**
 nereid_text nereid_kernel_describe(const nereid_kernel* kernel) { return toText(json(kernel->info)); }
 
 nereid_status nereid_launch(nereid_kernel* kernel, const nereid_arg* args, size_t count, const nereid_launch_options* options, nereid_text* error) {
-  return guarded(error, nullptr, "", [&]() -> nereid_status {
+  return guarded(error, [&] { return launchReproduction(*kernel, args, count, *options); }, [&]() -> nereid_status {
+    NEREID_CHECK(options->threads != INT_MIN, "a fault that was asked for");  // for tests of what becomes of one
     if (count != kernel->info.parameters.size())
       return misuse(error, cat(kernel->info.name, " takes ", kernel->info.parameters.size(), " arguments, not ", count));
     for (uint32_t n : options->grid)

@@ -58,6 +58,7 @@ tl::Request toTl(const Request& request) {
   out.signature = request.signature;
   out.constants = request.constants;
   out.print = request.print;
+  out.python = request.python;
   out.debug = request.debug;
   return out;
 }

@@ -25,9 +25,10 @@ struct Request {
   std::string kernel;  // empty: the only one
   std::vector<std::string> signature;
   std::map<std::string, std::string> constants;
-  bool debug = false;  // Python source keeps its assertions
+  bool debug = false;  // Python source keeps its assertions and checks integers for overflow
   ReadFile read;
   std::function<void(const std::string&)> print;  // the text of tl.static_print
+  std::function<bool(const std::string& expression, std::string& answer)> python;  // as the front-end's
 };
 
 struct ParameterInfo {

@@ -246,15 +246,35 @@ class Assembly {
     static constexpr Row kForms[] = {{"f32", {Elem::F32, 1, true, true}}, {"f64", {Elem::F64, 1, true, true}}, {"f16", {Elem::F16, 1, true, true}}, {"bf16", {Elem::BF16, 1, true, true}},
                                      {"f16x2", {Elem::F16, 2, true, true}}, {"bf16x2", {Elem::BF16, 2, true, true}}, {"s32", {Elem::I32, 1, false, true}}, {"u32", {Elem::I32, 1, false, false}},
                                      {"b32", {Elem::I32, 1, false, false}}, {"s64", {Elem::I64, 1, false, true}}, {"u64", {Elem::I64, 1, false, false}}, {"b64", {Elem::I64, 1, false, false}},
-                                     {"s16", {Elem::I16, 1, false, true}}, {"u16", {Elem::I16, 1, false, false}}, {"b16", {Elem::I16, 1, false, false}}, {"s8", {Elem::I8, 1, false, true}},
+                                     {"s16", {Elem::I16, 1, false, true}}, {"u16", {Elem::I16, 1, false, false}}, {"b16", {Elem::I16, 1, false, false}}, {"s16x2", {Elem::I16, 2, false, true}}, {"u16x2", {Elem::I16, 2, false, false}}, {"pred", {Elem::I1, 1, false, false}}, {"s8", {Elem::I8, 1, false, true}},
                                      {"u8", {Elem::I8, 1, false, false}}, {"b8", {Elem::I8, 1, false, false}}, {"e4m3x2", {Elem::F8E4M3FN, 2, true, true}}, {"e5m2x2", {Elem::F8E5M2, 2, true, true}}};
     for (const Row& r : kForms)
       if (t == r.name) return r.form;
     return std::nullopt;
   }
 
+  // `@p add.s32 d, a, b;`: d keeps its value where p is false.
   bool instruction(std::string_view s) {
     if (s.starts_with(".reg")) return true;
+    if (!s.starts_with('@')) return plainInstruction(s);
+    bool negated = s.substr(1).starts_with('!');
+    size_t space = s.find(' '), begin = negated ? 2 : 1;
+    std::string_view rest = space == std::string_view::npos ? "" : trimmed(s.substr(space));
+    size_t from = rest.find(' '), to = rest.find(',');
+    if (from == std::string_view::npos || to == std::string_view::npos || to < from) return refuse(cat("`", s, "`"));
+    std::string destination(trimmed(rest.substr(from, to - from)));
+    auto guard = registers_.find(std::string(s.substr(begin, space - begin))), old = registers_.find(destination);
+    if (guard == registers_.end() || old == registers_.end()) return refuse(cat("`", s, "`"));
+    Num condition = guard->second[0], before = whole(old->second);
+    if (!plainInstruction(rest)) return false;
+    Num after = whole(registers_[destination]);
+    if (bitWidth(after.type()) != bitWidth(before.type())) return refuse(cat("`", s, "`"));
+    after = as(after, before.type().elem);
+    registers_[destination] = {negated ? choose(condition, before, after) : choose(condition, after, before)};
+    return true;
+  }
+
+  bool plainInstruction(std::string_view s) {
     size_t space = s.find(' ');
     if (space == std::string_view::npos) return refuse(cat("`", s, "`"));
     std::string_view mnemonic = s.substr(0, space);
@@ -268,18 +288,33 @@ class Assembly {
     }
     auto has = [&](std::string_view flag) { return std::find(flags.begin(), flags.end(), flag) != flags.end(); };
     auto unknown = [&] { return refuse(cat("`", mnemonic, "`")); };
-    if (s.starts_with('@') || forms.empty() || names.size() < 2) return unknown();
-    for (std::string_view flag : flags)
-      if (flag != "approx" && flag != "ftz" && flag != "rn" && flag != "full" && flag != "lo" && flag != "hi" && flag != "wide" && flag != "NaN" && flag != "satfinite" && flag != "rz" && flag != "rni" &&
-          flag != "rzi" && flag != "rmi" && flag != "rpi" && flag != "sat" && flag != "relu")
-        return unknown();
+    if (forms.empty() || names.size() < 2) return unknown();
+    bool comparison = op == "setp" || op == "set";
+    for (std::string_view flag : flags) {
+      auto among = [&](std::initializer_list<std::string_view> known) { return std::find(known.begin(), known.end(), flag) != known.end(); };
+      bool known = op == "cvt"    ? among({"rn", "rz", "rni", "rzi", "rmi", "rpi", "ftz", "sat", "satfinite", "relu"})
+                   : op == "prmt" ? among({"f4e", "b4e", "rc8", "ecl", "ecr", "rc16"})
+                   : op == "shf"  ? among({"l", "r", "wrap", "clamp"})
+                   : comparison   ? flag == "ftz" || flag == flags[0]
+                                  : among({"approx", "ftz", "rn", "full", "lo", "hi", "wide", "NaN", "sat", "relu"});
+      if (!known) return unknown();
+    }
     // `.ftz` flushes subnormals: the functions here keep them, which is more exact.
-    Form f = forms[0];
-    int bits = bitWidth(Type::scalar(f.elem));
+    Form f = forms[0], source = op == "set" && forms.size() == 2 ? forms[1] : f;
+    int bits = bitWidth(Type::scalar(source.elem));
+    if (!f.isFloat && (has("relu") || (has("sat") && (bits != 32 || !f.isSigned || (op != "add" && op != "sub")) && op != "cvt"))) return unknown();
     size_t inputs = names.size() - 1;
+    // The bits of an operand: most are as wide as the instruction.
+    auto bitsOf = [&](size_t k) {
+      if (op == "prmt" || op == "lop3" || op == "dp4a" || op == "dp2a" || ((op == "shl" || op == "shr" || op == "bfe") && k >= 1) || ((op == "bfi" || op == "shf") && k >= 2)) return 32;
+      if (op == "selp" && k == 2) return 1;
+      if (op == "slct" && k == 2 && forms.size() == 2) return bitWidth(Type::scalar(forms[1].elem));
+      if (op == "mad" && has("wide") && k == 2) return 2 * bits;
+      return bits;
+    };
     std::vector<Register> in;
     for (size_t k = 1; k < names.size(); ++k) {
-      auto r = read(names[k], op == "prmt" || op == "lop3" || op == "dp4a" ? 32 : op == "shl" || op == "shr" ? 32 : bits * static_cast<int>(f.count), f.isFloat);
+      auto r = read(names[k], bitsOf(k - 1) * static_cast<int>(f.count), source.isFloat);
       if (!r) return false;
       in.push_back(*r);
     }
@@ -288,20 +323,20 @@ class Assembly {
     // One part after the other.
     Register out;
     std::vector<Register> split_;
-    for (Register& r : in) {
-      bool shift = (op == "shl" || op == "shr") && &r == &in[1];
-      Register p = f.count > 1 ? parts(r, f.count) : Register{whole(r)};
+    for (size_t k = 0; k < in.size(); ++k) {
+      int want = bitsOf(k);
+      Register p = f.count > 1 ? parts(in[k], f.count) : Register{whole(in[k])};
       for (Num& n : p) {
-        if (!shift && bitWidth(n.type()) > bits) n = integer(n).cast(Op::TruncI, intOf(bits));
-        if (bitWidth(n.type()) < bits) return unknown();
-        if (!shift) n = as(n, f.elem);
+        if (bitWidth(n.type()) > want) n = integer(n).cast(Op::TruncI, intOf(want));
+        if (bitWidth(n.type()) < want) return unknown();
+        n = as(n, op == "slct" && k == 2 && forms.size() == 2 ? forms[1].elem : want == bits ? source.elem : intOf(want));
       }
       split_.push_back(p);
     }
     for (size_t k = 0; k < f.count; ++k) {
       std::vector<Num> x;
       for (auto& r : split_) x.push_back(r[k]);
-      std::optional<Num> v = f.isFloat ? floats(op, x, has("NaN")) : integers(op, x, f, forms, has("hi"), has("wide"), has("lo"));
+      std::optional<Num> v = comparison || op == "selp" || op == "slct" ? chosen(op, x, forms, flags) : f.isFloat ? floats(op, x, has("NaN")) : integers(op, x, f, forms, flags);
       if (!v) return unknown();
       if (f.isFloat && has("sat")) v = choose(isNan(*v) | (*v <= 0), 0, choose(*v >= 1, 1, *v));
       if (f.isFloat && has("relu")) v = choose(isNan(*v), *v, choose(*v <= 0, 0, *v));
@@ -309,6 +344,34 @@ class Assembly {
     }
     write(names[0], out);
     return true;
+  }
+
+  // Comparisons, and choices by them.
+  std::optional<Num> chosen(std::string_view op, const std::vector<Num>& x, const std::vector<Form>& forms, const std::vector<std::string_view>& flags) {
+    if (op == "selp") return x.size() == 3 ? std::optional(choose(x[2], x[0], x[1])) : std::nullopt;
+    if (op == "slct") return x.size() == 3 && forms.size() == 2 ? std::optional(choose(x[2] >= 0, x[0], x[1])) : std::nullopt;
+    const Form& of = forms.back();
+    struct Row {
+      std::string_view name;
+      CmpFPred real;
+      CmpIPred isSigned, isUnsigned;
+    };
+    using F = CmpFPred;
+    using I = CmpIPred;
+    static constexpr Row kRows[] = {{"eq", F::Oeq, I::Eq, I::Eq},    {"ne", F::One, I::Ne, I::Ne},    {"lt", F::Olt, I::Slt, I::Ult},  {"le", F::Ole, I::Sle, I::Ule}, {"gt", F::Ogt, I::Sgt, I::Ugt},
+                                    {"ge", F::Oge, I::Sge, I::Uge},  {"lo", F::False, I::Ult, I::Ult}, {"ls", F::False, I::Ule, I::Ule}, {"hi", F::False, I::Ugt, I::Ugt}, {"hs", F::False, I::Uge, I::Uge},
+                                    {"equ", F::Ueq, I::Eq, I::Eq},   {"neu", F::Une, I::Eq, I::Eq},   {"ltu", F::Ult, I::Eq, I::Eq},   {"leu", F::Ule, I::Eq, I::Eq},  {"gtu", F::Ugt, I::Eq, I::Eq},
+                                    {"geu", F::Uge, I::Eq, I::Eq},   {"num", F::Ord, I::Eq, I::Eq},   {"nan", F::Uno, I::Eq, I::Eq}};
+    if (x.size() != 2 || flags.empty() || forms.size() != (op == "set" ? 2 : 1)) return std::nullopt;
+    for (const Row& row : kRows) {
+      bool ofFloats = row.name.size() == 3, ofIntegers = row.real == F::False;
+      if (row.name != flags[0] || (of.isFloat ? ofIntegers : ofFloats)) continue;
+      Num v{&b_, of.isFloat ? b_.cmpF(row.real, x[0].v, x[1].v) : b_.cmpI(of.isSigned ? row.isSigned : row.isUnsigned, x[0].v, x[1].v)};
+      if (op == "setp") return v;
+      Num one = forms[0].isFloat ? Num{&b_, b_.floating(shape_.withElement(forms[0].elem), 1)} : constant(-1, bitWidth(Type::scalar(forms[0].elem)));
+      return choose(v, one, 0);
+    }
+    return std::nullopt;
   }
 
   // Functions and arithmetic of f16 and bf16 go by way of f32 where ours do.
@@ -342,15 +405,52 @@ class Assembly {
     return std::nullopt;
   }
 
-  std::optional<Num> integers(std::string_view op, const std::vector<Num>& x, const Form& f, const std::vector<Form>& forms, bool hi, bool wide, bool lo) {
+  // x shifted by a number of bits that may be the width or more.
+  Num shifted(Op op, Num x, Num by) {
+    int bits = bitWidth(x.type());
+    by = widened(by, bits);
+    if (bitWidth(by.type()) > bits) {
+      by = choose(Num{&b_, b_.cmpI(CmpIPred::Ugt, by.v, constant(bits, bitWidth(by.type())).v)}, constant(bits, bitWidth(by.type())), by).cast(Op::TruncI, intOf(bits));
+    }
+    Num over{&b_, b_.cmpI(CmpIPred::Ugt, by.v, constant(bits - 1, bits).v)}, result = x.make(op, choose(over, constant(bits - 1, bits), by));
+    return op == Op::ShRSI ? result : choose(over, 0, result);
+  }
+  Num smaller(Num x, Num y) { return x.make(Op::MinUI, y); }
+
+  std::optional<Num> integers(std::string_view op, const std::vector<Num>& x, const Form& f, const std::vector<Form>& forms, const std::vector<std::string_view>& flags) {
+    auto has = [&](std::string_view flag) { return std::find(flags.begin(), flags.end(), flag) != flags.end(); };
+    bool hi = has("hi"), wide = has("wide"), lo = has("lo");
     int bits = bitWidth(x[0].type());
     auto twice = [&](Num v) { return v.cast(f.isSigned ? Op::ExtSI : Op::ExtUI, intOf(bits * 2)); };
+    auto high = [&](Num a, Num b) -> Num {
+      if (bits < 32 || (bits == 32 && f.isSigned)) return shiftRight(twice(a) * twice(b), bits).cast(Op::TruncI, intOf(bits));
+      Num v = a.make(Op::MulHiUI, b);
+      return f.isSigned ? v - choose(a < 0, b, 0) - choose(b < 0, a, 0) : v;
+    };
     if (x.size() == 1) {
       if (op == "not") return x[0] ^ constant(-1, bits);
+      if (op == "cnot") return choose(x[0] == 0, x[0].of(1), 0);
       if (op == "neg") return x[0].of(0) - x[0];
       if (op == "abs") return abs(x[0]);
+      if (op == "popc") return bits == 64 ? x[0].make(Op::CtPop).cast(Op::TruncI, Elem::I32) : x[0].make(Op::CtPop);
+      if (op == "clz") return bits == 64 ? x[0].make(Op::CtLZ).cast(Op::TruncI, Elem::I32) : x[0].make(Op::CtLZ);
+      if (op == "brev") {
+        // Neighbours change places: bits, pairs, fours and so on.
+        Num v = x[0];
+        for (int64_t step = 1; step < bits; step *= 2) {
+          uint64_t mask = ~uint64_t{0} / ((uint64_t{1} << step) + 1);  // the lower of each two groups of `step` bits
+          if (bits == 32) mask &= 0xFFFFFFFF;
+          Num lower = constant(static_cast<int64_t>(mask), bits);
+          v = shiftLeft(v & lower, step) | (shiftRight(v, step) & lower);
+        }
+        return v;
+      }
     }
     if (x.size() == 2) {
+      if ((op == "add" || op == "sub") && has("sat")) {
+        Num sum = op == "add" ? twice(x[0]) + twice(x[1]) : twice(x[0]) - twice(x[1]);
+        return sum.make(Op::MinSI, constant(INT32_MAX, 64)).make(Op::MaxSI, constant(INT32_MIN, 64)).cast(Op::TruncI, Elem::I32);
+      }
       if (op == "add") return x[0] + x[1];
       if (op == "sub") return x[0] - x[1];
       if (op == "and") return x[0] & x[1];
@@ -358,46 +458,54 @@ class Assembly {
       if (op == "xor") return x[0] ^ x[1];
       if (op == "min") return x[0].make(f.isSigned ? Op::MinSI : Op::MinUI, x[1]);
       if (op == "max") return x[0].make(f.isSigned ? Op::MaxSI : Op::MaxUI, x[1]);
+      if (op == "div" && f.isSigned) return x[0].make(Op::DivSI, x[1]);
+      if (op == "div") return x[0].make(Op::DivUI, x[1]);
+      if (op == "rem") return x[0].make(f.isSigned ? Op::RemSI : Op::RemUI, x[1]);
       if (op == "mul" && lo) return x[0] * x[1];
       if (op == "mul" && wide && bits < 64) return twice(x[0]) * twice(x[1]);
-      if (op == "mul" && hi && !f.isSigned && bits >= 32) return x[0].make(Op::MulHiUI, x[1]);
-      if (op == "mul" && hi && bits < 64) return shiftRight(twice(x[0]) * twice(x[1]), bits).cast(Op::TruncI, intOf(bits));
-      if (op == "shl" || op == "shr") {
-        // Counts of the width or more shift everything out.
-        Num by = widened(x[1], bits);
-        if (bitWidth(by.type()) > bits) by = by.cast(Op::TruncI, intOf(bits));
-        Num over{&b_, b_.cmpI(CmpIPred::Ugt, by.v, constant(bits - 1, bits).v)};
-        bool arithmetic = op == "shr" && f.isSigned;
-        Num shifted = x[0].make(op == "shl" ? Op::ShLI : arithmetic ? Op::ShRSI : Op::ShRUI, choose(over, constant(bits - 1, bits), by));
-        return arithmetic ? shifted : choose(over, 0, shifted);
-      }
+      if (op == "mul" && hi) return high(x[0], x[1]);
+      if (op == "shl" || op == "shr") return shifted(op == "shl" ? Op::ShLI : f.isSigned ? Op::ShRSI : Op::ShRUI, x[0], x[1]);
     }
-    if (x.size() == 3 && op == "mad" && lo) return x[0] * x[1] + x[2];
-    if (x.size() == 3 && op == "mad" && wide && bits < 64) return std::nullopt;
-    if (x.size() == 3 && op == "prmt" && bits == 32) {
-      // Each byte of the result is one of the eight of the first two operands, or its sign.
-      auto selector = constantOf(x[2]);
-      if (!selector) return std::nullopt;
-      Num v = constant(0, 32);
-      for (int k = 0; k < 4; ++k) {
-        int64_t pick = static_cast<int64_t>(*selector >> (4 * k) & 7);
-        Num byte = (pick % 4 ? shiftRight(x[pick / 4], 8 * (pick % 4)) : x[pick / 4]) & constant(255, 32);
-        if (*selector >> (4 * k) & 8) byte = constant(0, 32) - shiftRight(byte, 7);
-        byte = byte & constant(255, 32);
-        v = v | (k ? shiftLeft(byte, 8 * k) : byte);
+    if (x.size() == 3) {
+      if (op == "mad" && lo) return x[0] * x[1] + x[2];
+      if (op == "mad" && hi) return high(x[0], x[1]) + x[2];
+      if (op == "mad" && wide && bits < 64) return twice(x[0]) * twice(x[1]) + x[2];
+      if (op == "sad") return f.isSigned ? x[2] + (x[0].make(Op::MaxSI, x[1]) - x[0].make(Op::MinSI, x[1])) : x[2] + (x[0].make(Op::MaxUI, x[1]) - x[0].make(Op::MinUI, x[1]));
+      if (op == "bfe") {
+        // The field is shifted to the top and back. Beyond the top there are zeros, or copies of the sign.
+        Num full = constant(bits, bits), from = smaller(widened(x[1] & constant(255, 32), bits), full);
+        Num end = smaller(from + widened(x[2] & constant(255, 32), bits), full), empty = constant(0, bits);
+        Num field = shifted(f.isSigned ? Op::ShRSI : Op::ShRUI, shifted(Op::ShLI, x[0], full - end), full - (end - from));
+        Num none{&b_, b_.cmpI(CmpIPred::Eq, (x[2] & constant(255, 32)).v, constant(0, 32).v)};
+        if (f.isSigned) field = choose(from == full, shiftSigned(x[0], bits - 1), field);
+        return choose(none, empty, field);
       }
-      return v;
-    }
-    if (x.size() == 3 && op == "dp4a" && bits == 32 && forms.size() == 2) {
-      Num sum = x[2];
-      for (int k = 0; k < 4; ++k) {
-        auto byte = [&](Num v, bool isSigned) {
-          Num top = k < 3 ? shiftLeft(v, 24 - 8 * k) : v;
-          return isSigned ? shiftSigned(top, 24) : shiftRight(top, 24);
+      if (op == "prmt" && bits == 32) return permuted(x[0], x[1], x[2], flags);
+      if (op == "shf" && bits == 32 && (has("l") || has("r"))) {
+        Num both = x[0].cast(Op::ExtUI, Elem::I64) | shiftLeft(x[1].cast(Op::ExtUI, Elem::I64), 32);
+        if (!has("wrap") && !has("clamp")) return std::nullopt;
+        Num by = (has("wrap") ? x[2] & constant(31, 32) : smaller(x[2], constant(32, 32))).cast(Op::ExtUI, Elem::I64);
+        Num v = has("l") ? shiftRight(both.make(Op::ShLI, by), 32) : both.make(Op::ShRUI, by);
+        return v.cast(Op::TruncI, Elem::I32);
+      }
+      if ((op == "dp4a" || op == "dp2a") && bits == 32 && forms.size() == 2) {
+        // Fields of 8 bits, or of 16 in the first operand of dp2a, whose other operand has two fields in each half.
+        int count = op == "dp4a" ? 4 : 2, each = 32 / count;
+        if (op == "dp2a" && lo == hi) return std::nullopt;
+        auto field = [](Num v, int at, int width, bool isSigned) {
+          Num top = at + width < 32 ? shiftLeft(v, 32 - at - width) : v;
+          return isSigned ? shiftSigned(top, 32 - width) : shiftRight(top, 32 - width);
         };
-        sum = sum + byte(x[0], forms[0].isSigned) * byte(x[1], forms[1].isSigned);
+        Num sum = x[2];
+        for (int k = 0; k < count; ++k) sum = sum + field(x[0], each * k, each, forms[0].isSigned) * field(x[1], 8 * k + (op == "dp2a" && hi ? 16 : 0), 8, forms[1].isSigned);
+        return sum;
       }
-      return sum;
+    }
+    if (x.size() == 4 && op == "bfi") {
+      // The low bits of the first go into the second.
+      Num from = smaller(widened(x[2] & constant(255, 32), bits), constant(bits, bits)), length = smaller(widened(x[3] & constant(255, 32), bits), constant(bits, bits));
+      Num mask = shifted(Op::ShLI, shifted(Op::ShLI, constant(-1, bits), length) ^ constant(-1, bits), from);
+      return (x[1] & (mask ^ constant(-1, bits))) | (shifted(Op::ShLI, x[0], from) & mask);
     }
     if (x.size() == 4 && op == "lop3" && bits == 32) {
       auto table = constantOf(x[3]);
@@ -410,6 +518,37 @@ class Assembly {
     return std::nullopt;
   }
 
+  // Each byte of the result is one of the eight bytes of `low` and `high`, or eight copies of its sign.
+  std::optional<Num> permuted(Num low, Num high, Num selector, const std::vector<std::string_view>& flags) {
+    Num v = constant(0, 32);
+    auto put = [&](Num byte, int k) { v = v | (k ? shiftLeft(byte, 8 * k) : byte); };
+    if (auto known = constantOf(selector); known && flags.empty()) {
+      for (int k = 0; k < 4; ++k) {
+        int64_t pick = static_cast<int64_t>(*known >> (4 * k) & 7);
+        Num from = pick < 4 ? low : high, byte = (pick % 4 ? shiftRight(from, 8 * (pick % 4)) : from) & constant(255, 32);
+        if (*known >> (4 * k) & 8) byte = (constant(0, 32) - shiftRight(byte, 7)) & constant(255, 32);
+        put(byte, k);
+      }
+      return v;
+    }
+    if (flags.size() > 1) return std::nullopt;
+    std::string_view mode = flags.empty() ? "" : flags[0];
+    for (int k = 0; k < 4; ++k) {
+      Num at = selector, n = selector & constant(3, 32), index = constant(k, 32);
+      if (mode.empty()) at = (k ? shiftRight(selector, 4 * k) : selector) & constant(7, 32);
+      else if (mode == "f4e") at = n + index;
+      else if (mode == "b4e") at = (n - index) & constant(7, 32);
+      else if (mode == "rc8") at = n;
+      else if (mode == "ecl") at = n.make(Op::MaxUI, index);
+      else if (mode == "ecr") at = n.make(Op::MinUI, index);
+      else at = shiftLeft(n & constant(1, 32), 1) + constant(k & 1, 32);  // rc16
+      Num from = choose(Num{&b_, b_.cmpI(CmpIPred::Ugt, at.v, constant(3, 32).v)}, high, low), byte = from.make(Op::ShRUI, shiftLeft(at & constant(3, 32), 3)) & constant(255, 32);
+      if (mode.empty()) byte = choose((selector & constant(int64_t{8} << (4 * k), 32)) == 0, byte, (constant(0, 32) - shiftRight(byte, 7)) & constant(255, 32));
+      put(byte, k);
+    }
+    return v;
+  }
+
   static std::optional<uint64_t> constantOf(Num v) {
     if (!v.v->def || v.v->def->op != Op::Constant) return std::nullopt;
     return v.v->def->dense().bits[0];
@@ -417,8 +556,9 @@ class Assembly {
 
   bool convert(std::string_view name, const std::vector<Form>& forms, const std::vector<std::string_view>& flags, std::vector<Register>& in) {
     auto has = [&](std::string_view flag) { return std::find(flags.begin(), flags.end(), flag) != flags.end(); };
-    if (forms.size() != 2 || has("sat") || has("relu")) return false;
+    if (forms.size() != 2 || has("relu")) return false;
     Form to = forms[0], from = forms[1];
+    if (has("sat") && from.isFloat && to.isFloat && (from.elem != to.elem || from.count > 1)) return false;
     if (to.count == 2 && from.count == 1) {  // d, high, low
       if (in.size() != 2) return false;
       std::swap(in[0], in[1]);
@@ -443,6 +583,7 @@ class Assembly {
           else if (has("rmi")) v = v.make(Op::Floor);
           else if (has("rpi")) v = v.make(Op::Ceil);
           else if (has("rzi")) return false;
+          if (has("sat")) v = choose(isNan(v) | (v <= 0), 0, choose(v >= 1, 1, v));
           out.push_back(v);
           continue;
         }
@@ -467,11 +608,24 @@ class Assembly {
         if (width == 8) return false;
         out.push_back(v.cast(from.isSigned ? Op::SIToFP : Op::UIToFP, to.elem));
       } else {
+        if (has("sat")) v = clamped(v, from.isSigned, width, to.isSigned);
         out.push_back(width > bits ? v.cast(from.isSigned ? Op::ExtSI : Op::ExtUI, to.elem) : v.cast(Op::TruncI, to.elem));
       }
     }
+    // A register is wider than a byte, and has its sign.
+    if (out.size() == 1 && !to.isFloat && bitWidth(out[0].type()) < 32) out[0] = out[0].cast(to.isSigned ? Op::ExtSI : Op::ExtUI, Elem::I32);
     write(name, out);
     return true;
+  }
+
+  // Into the range of an integer type.
+  Num clamped(Num v, bool isSigned, int width, bool toSigned) {
+    int bits = bitWidth(v.type());
+    uint64_t high = ~uint64_t{0} >> (64 - width + (toSigned ? 1 : 0)), highest = ~uint64_t{0} >> (64 - bits + (isSigned ? 1 : 0));
+    if (high < highest) v = v.make(isSigned ? Op::MinSI : Op::MinUI, constant(static_cast<int64_t>(high), bits));
+    if (isSigned && !toSigned) v = v.make(Op::MaxSI, constant(0, bits));
+    if (isSigned && toSigned && width < bits) v = v.make(Op::MaxSI, constant(-(int64_t{1} << (width - 1)), bits));
+    return v;
   }
 
   Builder& b_;

@@ -259,3 +259,27 @@ def test_a_fault_of_the_compiler_is_an_exception_with_a_command(tmp_path, monkey
     with pytest.raises(nereid.InternalError):
         _core.emit(path=os.path.basename(path), files=files, kernel=kernel, signature=command[6].split(","), constants={"B": "64"}, stage="fault")
     assert "tt.func" in total.emit("ttir", signature="*i32:16,*i32,i32", B=64)
+
+
+@pytest.mark.parametrize("target", ["interp", "cpu"])
+def test_a_fault_of_a_launch_is_one_too(target, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    source = textwrap.dedent("""
+        import triton
+        import triton.language as tl
+        @triton.jit
+        def k(x, n, a, B: tl.constexpr):
+            tl.store(x + tl.arange(0, B), a, mask=tl.arange(0, B) < n)
+        """)
+    kernel = _core.compile(path="k.py", files=[("k.py", source, "")], kernel="k", signature=["*fp32", "i32", "fp32"], constants={"B": "8"}, target=target)
+    x = np.zeros(8, np.float32)
+    with pytest.raises(nereid.InternalError, match="a fault that was asked for") as caught:
+        kernel.launch((2, 1), [(x.ctypes.data, x.nbytes), (2**32 - 3, 0), (0x3FC00000, 0)], threads=-2**31)
+    command = shlex.split(str(caught.value).splitlines()[-1])
+    assert command[:6] == ["nereid", "run", "--target", target, "--grid", "2,1,1"]
+    assert command[7:] == ["--signature", "*fp32,i32,fp32", "-D", "B=8", "--arg", "x=zeros:fp32[8]", "--arg", "n=-3", "--arg", "a=1.5"]
+    binary = os.path.join(os.path.dirname(__file__), "../../build/bin/nereid")
+    if os.path.exists(binary):
+        subprocess.run([binary, *command[1:]], check=True)
+    kernel.launch((2, 1), [(x.ctypes.data, x.nbytes), (5, 0), (0x3FC00000, 0)])
+    assert x.sum() == 7.5

@@ -597,6 +597,20 @@ def test_assertions(capfd):
     assert x[0] == 4
 
 
+def test_debug_catches_overflow():
+    @nereid.jit
+    def kernel(x, n):
+        tl.store(x, tl.load(x) + n)
+
+    x = np.array([2**31 - 1], np.int32)
+    kernel[1](x, 0, debug=True)
+    with pytest.raises(nereid.LaunchError, match="int32 overflow detected for operation add"):
+        kernel[1](x, 2, debug=True)
+    x[0] = 2**31 - 1
+    kernel[1](x, 2)
+    assert x[0] == -2**31 + 1
+
+
 def test_device_print_goes_to_python(capsys):
     @nereid.jit
     def kernel(o):

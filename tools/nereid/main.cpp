@@ -44,7 +44,7 @@ struct Common {
     app.add_option("file", file, "FILE.py:KERNEL or FILE.ttir[:NAME]")->required();
     app.add_option("--signature", signature, "types as in Triton's AOT tool: \"*fp32:16,i32,1024\"");
     app.add_option("-D", constants, "NAME=LITERAL: a constexpr, as a Python literal")->allow_extra_args(false);
-    app.add_flag("--debug", debug, "keep `assert` and tl.device_assert of Python source");
+    app.add_flag("--debug", debug, "keep `assert` and tl.device_assert of Python source, and check integers for overflow");
   }
   Problem fill(RequestHolder& holder) const {
     holder.file = splitFile(file);

@@ -65,7 +65,7 @@ nereid_request RequestHolder::get() {
     values.push_back(value.c_str());
   }
   return {file.path.c_str(), nullptr, file.kernel.empty() ? nullptr : file.kernel.c_str(), items.data(), items.size(), names.data(), values.data(),
-          names.size(), target.c_str(), debug, nullptr, 0, nullptr, nullptr, nullptr};
+          names.size(), target.c_str(), debug, nullptr, 0, nullptr, nullptr, nullptr, nullptr};
 }
 
 Value* Session::find(const std::string& name) {

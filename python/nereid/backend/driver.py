@@ -9,7 +9,7 @@ import time
 from triton.backends.compiler import GPUTarget
 from triton.backends.driver import DriverBase
 
-from .. import _core
+from .. import _core, inspection
 from .compiler import NereidBackend as _NereidBackend
 from .compiler import STAGES, compiled, emitted, padded
 
@@ -77,15 +77,22 @@ class _Utils:
 def launcher(src, metadata):
 
     @functools.lru_cache(64)
-    def load(padding=""):
+    def text(padding=""):
         """The kernel as Triton's cache has it. `padding` is "n" for each descriptor that is padded with NaN, "z" for others."""
         from triton.runtime.cache import get_cache_manager
         path = get_cache_manager(metadata.hash).get_file(f"{src.name[:150]}.nereid")
         with open(path, "rb") as f:
             text = f.read().decode()
-        return compiled(padded(text, padding) if padding else text)
+        return padded(text, padding) if padding else text
 
-    return _core.PluginLaunch(tuple(src.signature.values()), load)
+    @functools.lru_cache(64)
+    def load(padding=""):
+        return compiled(text(padding))
+
+    def checked(padding, grid, bits, values):
+        inspection.checked_launch_of(text(padding), load(padding), grid, bits, values)
+
+    return _core.PluginLaunch(tuple(src.signature.values()), load, checked)
 
 
 class NereidDriver(DriverBase):

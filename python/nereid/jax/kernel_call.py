@@ -25,7 +25,7 @@ _TYPES = {
     "bfloat16": "bf16", "float64": "fp64", "float32": "fp32", "float16": "fp16", "float8_e4m3fn": "fp8e4nv", "float8_e5m2": "fp8e5", "float8_e4m3fnuz": "fp8e4b8",
     "float8_e5m2fnuz": "fp8e5b16", "int64": "i64", "int32": "i32", "int16": "i16", "int8": "i8", "uint64": "u64", "uint32": "u32", "uint16": "u16", "uint8": "u8", "bool": "i1"
 }
-_DTYPES = {d.name: d for d in _values.DTYPES.values()}
+_DTYPES = {d.spelled: d for d in _values.DTYPES.values()}
 
 
 class _Array:

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What `tl.*` is in Python. Kernels are compiled from their source; outside of them these objects only say what they are."""
+import enum
+import math
 
 
 class constexpr:
@@ -64,10 +66,21 @@ _operators()
 
 
 class dtype:
-    """A type of elements: tl.float32. `name` is how signatures write it: fp32."""
+    """A type of elements: tl.int32. `name` is Triton's, int32; `spelled` is how signatures write it, i32."""
 
-    def __init__(self, name, attribute, bits, kind):
-        self.name, self.attribute, self.primitive_bitwidth, self._kind = name, attribute, bits, kind
+    def __init__(self, spelled, attribute, bits, kind):
+        self.spelled, self.attribute, self.primitive_bitwidth, self._kind = spelled, attribute, bits, kind
+        self.name = spelled if kind in "fv" else attribute
+        if kind in "iub":
+            self.int_bitwidth, self.int_signedness = bits, dtype.SIGNEDNESS.SIGNED if kind == "i" else dtype.SIGNEDNESS.UNSIGNED
+        if attribute in _FLOATS:
+            self.fp_mantissa_width, self.exponent_bias = _FLOATS[attribute]
+
+    class SIGNEDNESS(enum.Enum):
+        SIGNED, UNSIGNED = 0, 1
+
+    class KIND(enum.Enum):
+        BOOLEAN, INTEGRAL, FLOATING = 0, 1, 2
 
     def __repr__(self):
         return f"tl.{self.attribute}"
@@ -106,8 +119,26 @@ class dtype:
     def is_fp8(self):
         return self.is_floating() and self.primitive_bitwidth == 8
 
+    def is_standard_floating(self):
+        return self.is_floating() and self.primitive_bitwidth >= 16
+
+    def kind(self):
+        return dtype.KIND.BOOLEAN if self.is_bool() else dtype.KIND.INTEGRAL if self.is_int() else dtype.KIND.FLOATING
+
+    def get_int_max_value(self):
+        return 2**(self.int_bitwidth - self.is_int_signed()) - 1
+
+    def get_int_min_value(self):
+        return -2**(self.int_bitwidth - 1) if self.is_int_signed() else 0
+
+    @property
+    def scalar(self):
+        return self
+
     def is_ptr(self):
         return False
+
+    is_const = is_block = is_void = is_ptr
 
     def __call__(self, *_, **__):
         raise RuntimeError(f"tl.{self.attribute} converts in kernels alone")
@@ -115,6 +146,10 @@ class dtype:
 
 def _named(attribute):
     return DTYPES[attribute]
+
+
+# Mantissa bits and exponent bias.
+_FLOATS = {"float8e4nv": (3, 7), "float8e4b8": (3, 8), "float8e4b15": (3, 15), "float8e5": (2, 15), "float8e5b16": (2, 16), "float16": (10, 15), "bfloat16": (7, 127), "float32": (23, 127), "float64": (52, 1023)}
 
 
 DTYPES = {
@@ -127,11 +162,33 @@ DTYPES = {
 }
 
 
+for _type in DTYPES.values():  # tl.float32.is_fp32() and its like
+    if _type.name != "void":
+        setattr(dtype, f"is_{_type.name}", lambda self, name=_type.name: self.name == name)
+
+
 class pointer_type:
-    """A pointer, in annotations of parameters."""
+    """A pointer, in annotations of parameters and as the type of one."""
+    primitive_bitwidth, is_block, is_floating, is_int = 64, dtype.is_block, dtype.is_block, dtype.is_block
 
     def __init__(self, element_ty, *_, const=False):
         self.element_ty, self.const = element_ty, const
+
+    def __eq__(self, other):
+        return isinstance(other, pointer_type) and (self.element_ty, self.const) == (other.element_ty, other.const)
+
+    def __hash__(self):
+        return hash(str(self))
+
+    @property
+    def scalar(self):
+        return self
+
+    def is_ptr(self):
+        return True
+
+    def is_const(self):
+        return self.const
 
     def __repr__(self):
         return f"tl.pointer_type({self.element_ty!r})"
@@ -145,11 +202,50 @@ class const:
 
 
 class tensor:
-    """The class of tiles, for annotations and isinstance in kernels."""
+    """The class of tiles, for annotations and isinstance in kernels. A constexpr function that is called with one sees its type alone."""
+
+    def __init__(self, type):
+        self.type, self.dtype, self.shape = type, type.scalar, getattr(type, "shape", ())
+
+    @property
+    def numel(self):
+        return math.prod(self.shape)
+
+    def __bool__(self, *_):
+        raise TypeError(f"{self.type} is known only when the kernel runs")
+
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __bool__
+    __hash__ = object.__hash__
 
 
 class block_type:
-    """The class of types with shapes, for annotations in kernels."""
+    """The class of types with shapes."""
+
+    def __init__(self, element_ty, shape):
+        self.element_ty, self.shape = element_ty, tuple(shape)
+
+    def __eq__(self, other):
+        return isinstance(other, block_type) and (self.element_ty, self.shape) == (other.element_ty, other.shape)
+
+    def __hash__(self):
+        return hash((self.element_ty, self.shape))
+
+    @property
+    def scalar(self):
+        return self.element_ty
+
+    @property
+    def numel(self):
+        return math.prod(self.shape)
+
+    def is_block(self):
+        return True
+
+    def is_ptr(self):
+        return False
+
+    def get_block_shapes(self):
+        return self.shape
 
 
 def aggregate(cls):
@@ -173,6 +269,28 @@ class Builtin:
 
     def __reduce__(self):
         return _builtin, (self.__module__, self.__name__)
+
+
+class HostBuiltin(Builtin):
+    """One that constexpr functions may call too."""
+
+    def __init__(self, module, name, function):
+        super().__init__(module, name)
+        self._function = function
+
+    def __call__(self, *args, **kwargs):
+        unwrap = lambda v: v.value if isinstance(v, constexpr) else v
+        return self._function(*map(unwrap, args), **{k: unwrap(v) for k, v in kwargs.items()})
+
+
+def _int_dtype(bitwidth, signed):
+    if (found := DTYPES.get(f"{'' if signed else 'u'}int{bitwidth}")) is None:
+        raise ValueError(f"there is no {'signed' if signed else 'unsigned'} integer type of {bitwidth} bits")
+    return found
+
+
+get_int_dtype = HostBuiltin("triton.language", "get_int_dtype", _int_dtype)
+log2 = HostBuiltin("triton.language.standard", "_log2", lambda i: max(i, 1).bit_length() - 1)
 
 
 def _builtin(module, name):

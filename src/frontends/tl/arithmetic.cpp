@@ -216,7 +216,22 @@ Result<std::vector<Tensor>> CodeGen::broadcastAll(std::vector<Tensor> ts, const 
   return ts;
 }
 
-Result<Tensor> CodeGen::add(const Val& va, const Val& vb, const Locs& locs) {
+// In debug mode computed in 64 bits as well, where a wrapped result is seen to be another one.
+Result<Tensor> CodeGen::integer(Op op, std::string_view name, const Tensor& a, const Tensor& b, const Locs& locs, bool sanitize) {
+  DType s = a.type.scalar;
+  if (sanitize && shared_.request.debug && s.bits() < 64) {
+    DType wide{Prim::I64};
+    Tensor x = TRY(cast(a, wide, locs.a)), y = TRY(cast(b, wide, locs.b));
+    Tensor exact = tensor(b_.make(op, {x.value, y.value}), x.type);
+    Int one = 1, high = (one << (s.bits() - (s.isSigned() ? 1 : 0))) - 1, low = s.isSigned() ? -high - 1 : 0;
+    Tensor below = TRY(compare("<=", Val::of(exact), Val::integer(high), locs)), above = TRY(compare(">=", Val::of(exact), Val::integer(low), locs));
+    Tensor fits = TRY(bitwise(Op::AndI, Val::of(below), Val::of(above), locs));
+    b_.create(Op::Assert, {fits.value}, {}, {{Attr::Message, cat("int", s.bits(), " overflow detected for operation ", name)}});
+  }
+  return tensor(b_.make(op, {a.value, b.value}), a.type);
+}
+
+Result<Tensor> CodeGen::add(const Val& va, const Val& vb, const Locs& locs, bool sanitize) {
   auto [a, b] = TRY(operands(va, vb, {true, true}, locs));
   DType sa = a.type.scalar, sb = b.type.scalar;
   if (sa.isPointer() && sb.isPointer()) return error(Err::Type, locs.at).says("pointers cannot be added together");
@@ -228,19 +243,22 @@ Result<Tensor> CodeGen::add(const Val& va, const Val& vb, const Locs& locs) {
     if (sb.isUnsigned() && sb.bits() < 64) b = widenTo(b, Prim::I64);  // the operation takes its offset as signed
     return tensor(b_.addPtr(a.value, b.value), a.type);
   }
-  return tensor(b_.make(sa.isFloat() ? Op::AddF : Op::AddI, {a.value, b.value}), a.type);
+  if (sa.isInt()) return integer(Op::AddI, "add", a, b, locs, sanitize);
+  return tensor(b_.make(Op::AddF, {a.value, b.value}), a.type);
 }
 
-Result<Tensor> CodeGen::sub(const Val& va, const Val& vb, const Locs& locs) {
+Result<Tensor> CodeGen::sub(const Val& va, const Val& vb, const Locs& locs, bool sanitize) {
   auto [a, b] = TRY(operands(va, vb, {true, false}, locs));
   DType s = a.type.scalar;
   if (s.isPointer()) return add(Val::of(a), Val::of(TRY(negate(b, locs.b))), locs);
-  return tensor(b_.make(s.isFloat() ? Op::SubF : Op::SubI, {a.value, b.value}), a.type);
+  if (s.isInt()) return integer(Op::SubI, "sub", a, b, locs, sanitize);
+  return tensor(b_.make(Op::SubF, {a.value, b.value}), a.type);
 }
 
-Result<Tensor> CodeGen::mul(const Val& va, const Val& vb, const Locs& locs) {
+Result<Tensor> CodeGen::mul(const Val& va, const Val& vb, const Locs& locs, bool sanitize) {
   auto [a, b] = TRY(operands(va, vb, {}, locs));
-  return tensor(b_.make(a.type.scalar.isFloat() ? Op::MulF : Op::MulI, {a.value, b.value}), a.type);
+  if (a.type.scalar.isInt()) return integer(Op::MulI, "mul", a, b, locs, sanitize);
+  return tensor(b_.make(Op::MulF, {a.value, b.value}), a.type);
 }
 
 Result<Tensor> CodeGen::trueDiv(const Val& va, const Val& vb, const Locs& locs) {

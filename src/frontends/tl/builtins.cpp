@@ -115,6 +115,8 @@ struct BuiltinTable {
   };
   // Python's own; tag 1: at compile time only.
   static constexpr BuiltinInfo kPython[] = {
+      {"__function", "module name", &G::bPythonValue, false},
+      {"__object", "number cls truth", &G::bPythonValue, false},
       {"len", "x", &G::bLen, false},
       {"range", "arg1 arg2? step?", &G::bIterator, false},
       {"isinstance", "x cls", &G::bIsInstance, false},

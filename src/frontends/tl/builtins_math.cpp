@@ -6,11 +6,9 @@ namespace nereid::tl {
 
 Result<Val> CodeGen::bBinary(Bound& a) {
   Locs locs{a.call, a.loc(0), a.loc(1)};
-  if (!a[0].isTensor() && !a[1].isTensor()) {
-    // Numbers become tensors, unlike with the operators.
-    return Val::of(a.info->op == Op::AddI ? add(a[0], a[1], locs) : a.info->op == Op::SubI ? sub(a[0], a[1], locs) : mul(a[0], a[1], locs));
-  }
-  return Val::of(a.info->op == Op::AddI ? add(a[0], a[1], locs) : a.info->op == Op::SubI ? sub(a[0], a[1], locs) : mul(a[0], a[1], locs));
+  bool sanitize = !a.given(2) || TRY(constantBool(a, 2, "sanitize_overflow"));
+  // Numbers become tensors, unlike with the operators.
+  return Val::of(a.info->op == Op::AddI ? add(a[0], a[1], locs, sanitize) : a.info->op == Op::SubI ? sub(a[0], a[1], locs, sanitize) : mul(a[0], a[1], locs, sanitize));
 }
 
 Result<Val> CodeGen::bPromoteBf16(Bound& a) {

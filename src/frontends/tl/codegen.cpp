@@ -431,6 +431,7 @@ const Val* CodeGen::foldCall(const FunctionDef& fn, const Args& args) {
 
 // Runs a function on compile-time values.
 Result<Val> CodeGen::callHost(const FunctionDef& fn, const Args& args) {
+  if (inPython(fn)) return callPython(fn, args);
   Node* node = TRY(shared_.loader.parse(fn));
   std::vector<Arg> bound = TRY(bind(fn, node, args, true));
   if (shared_.callDepth > 60) return error(Err::Unsupported, args.callee).says("calls are nested too deep here");
@@ -528,6 +529,7 @@ Result<Val> CodeGen::call(const Val& callee, Args args) {
     case VK::Method: return callMethod(callee, args);
     case VK::Class: return callClass(callee, args);
     case VK::Closure: return callClosure(*callee.closure, args);
+    case VK::Object: return askPython(cat(TRY(pythonText(callee, args.callee)), TRY(pythonArguments(args))), "this object", args.call);
     case VK::DType: {
       if (args.positional.size() != 1 || !args.named.empty()) return error(Err::Type, args.call).says("a type takes one argument: the value to cast");
       const Arg& a = args.positional[0];

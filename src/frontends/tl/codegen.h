@@ -14,6 +14,7 @@
 //   casts.cpp        conversions
 //   builtins*.cpp    what `tl.` holds
 //   host_*.cpp       Python at compile time: containers, their methods, exceptions, functions within functions, formats
+//   host_python.cpp  the same where there is a real Python to ask
 #pragma once
 
 #include "frontends/tl/source.h"
@@ -190,6 +191,14 @@ class CodeGen {
   Val toKernel(const Val& v);
   Result<void> hostStoreItem(const Val& container, const Val& at, const Val& value, Loc loc);
 
+  // ---- host_python.cpp
+  bool inPython(const FunctionDef& fn) const;
+  Result<Val> askPython(const std::string& expression, std::string_view what, Loc loc);
+  Result<std::string> pythonText(const Val& v, Loc loc);
+  Result<std::string> pythonArguments(const Args& args);
+  Result<Val> callPython(const FunctionDef& fn, const Args& args);
+  Result<Val> bPythonValue(Bound& a);
+
   // ---- host_methods.cpp
   const char* hostMethodName(const Val& v, std::string_view name);
   Result<Val> hostMethod(const Val& self, const std::string& name, const Args& args);
@@ -257,9 +266,11 @@ class CodeGen {
   Result<std::vector<Tensor>> broadcastAll(std::vector<Tensor> tensors, const Locs& locs);
   Tensor splat(Tensor scalar, const Shape& shape);
   Tensor expandDims(Tensor t, int axis);
-  Result<Tensor> add(const Val& a, const Val& b, const Locs& locs);
-  Result<Tensor> sub(const Val& a, const Val& b, const Locs& locs);
-  Result<Tensor> mul(const Val& a, const Val& b, const Locs& locs);
+  // `sanitize`: in debug mode an integer result that wraps fails an assertion, as with `+` and `tl.add` in kernels.
+  Result<Tensor> add(const Val& a, const Val& b, const Locs& locs, bool sanitize = false);
+  Result<Tensor> sub(const Val& a, const Val& b, const Locs& locs, bool sanitize = false);
+  Result<Tensor> mul(const Val& a, const Val& b, const Locs& locs, bool sanitize = false);
+  Result<Tensor> integer(Op op, std::string_view name, const Tensor& a, const Tensor& b, const Locs& locs, bool sanitize);
   Result<Tensor> trueDiv(const Val& a, const Val& b, const Locs& locs);
   Result<Tensor> floorDiv(const Val& a, const Val& b, const Locs& locs);
   Result<Tensor> mod(const Val& a, const Val& b, const Locs& locs);

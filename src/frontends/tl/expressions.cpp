@@ -249,6 +249,7 @@ Result<Val> CodeGen::unaryOperator(const std::string& op, const Val& v, Loc at, 
 
 Result<Val> CodeGen::binaryOperator(const std::string& op, const Val& a, const Val& b, const Locs& locs) {
   if (op == "@") return error(Err::Unsupported, locs.at).says("`@` is not part of the Triton language").hint("use `tl.dot(a, b)`");
+  if (a.is(VK::Object) || b.is(VK::Object)) return askPython(cat("(", TRY(pythonText(a, locs.a)), " ", op, " ", TRY(pythonText(b, locs.b)), ")"), op, locs.at);
   if (op == "in" || op == "not in") {
     bool runtime = a.isTensor() || b.isTensor();
     for (size_t i = 0; b.is(VK::Tuple) && i < b.size(); ++i) runtime |= b.item(i).isTensor();
@@ -291,9 +292,9 @@ Result<Val> CodeGen::binaryOperator(const std::string& op, const Val& a, const V
     Loc at = a.isTensor() ? locs.b : locs.a;
     return error(Err::Type, at).says("`", op, "` takes tensors and numbers, but this is ", other);
   }
-  if (op == "+") return Val::of(add(a, b, locs));
-  if (op == "-") return Val::of(sub(a, b, locs));
-  if (op == "*") return Val::of(mul(a, b, locs));
+  if (op == "+") return Val::of(add(a, b, locs, true));
+  if (op == "-") return Val::of(sub(a, b, locs, true));
+  if (op == "*") return Val::of(mul(a, b, locs, true));
   if (op == "/") return Val::of(trueDiv(a, b, locs));
   if (op == "//") return Val::of(floorDiv(a, b, locs));
   if (op == "%") return Val::of(mod(a, b, locs));
@@ -371,6 +372,7 @@ Result<Val> CodeGen::subscript(const Node* n) {
 Result<Val> CodeGen::index(const Val& v, const Val& at, const Node* n) {
   if (at.isTensor() && at.known) return index(v, *at.known, n);
   Loc loc = n->kid(1)->loc;
+  if (v.is(VK::Object)) return askPython(cat(TRY(pythonText(v, loc)), "[", TRY(pythonText(at, loc)), "]"), "[]", loc);
   if (v.isTensor()) {
     std::vector<Val> parts = at.is(VK::Tuple) ? *at.items : std::vector<Val>{at};
     Tensor t = v.tensor;

@@ -90,6 +90,7 @@ Val CodeGen::toKernel(const Val& v) {
 Result<std::vector<Val>> CodeGen::iterate(const Val& v, Loc loc) {
   if (v.is(VK::Tuple)) return v.items ? *v.items : std::vector<Val>{};
   if (v.isObject()) return v.object->items;
+  if (v.is(VK::Object)) return iterate(TRY(askPython(cat("tuple(", TRY(pythonText(v, loc)), ")"), "tuple", loc)), loc);
   if (v.is(VK::Str)) {
     std::vector<Val> out;
     for (size_t i = 0; i < v.text.size(); ++i) out.push_back(Val::string(v.text.substr(i, 1)));

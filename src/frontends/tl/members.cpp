@@ -52,6 +52,7 @@ Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, co
     return m;
   }
   switch (v.kind) {
+    case VK::Object: return askPython(cat(TRY(pythonText(v, at)), ".", name), name, at);
     case VK::Module: return moduleMember(v, name, at);
     case VK::DType: return typeMember(v, name, at);
     case VK::Tensor: {

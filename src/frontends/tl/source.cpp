@@ -222,12 +222,14 @@ class Scanner {
   // `f = triton.jit(f)` after `def f`: what a decorator says.
   bool decorated() {
     std::string callee = dotted(pos_ + 2);
-    if (callee != "jit" && !callee.ends_with(".jit")) return false;
+    bool onConstants = callee.ends_with("constexpr_function");
+    if (!onConstants && callee != "jit" && !callee.ends_with(".jit")) return false;
     size_t open = pos_ + 2;
     while (open + 1 < m_.tokens.size() && !m_.tokens[open].is("(")) ++open;
     auto g = m_.globals.find(m_.tokens[pos_].text);
     if (g == m_.globals.end() || g->second.kind != Global::Function || open + 1 >= m_.tokens.size() || !m_.tokens[open + 1].is(g->first.c_str())) return false;
     FunctionDef& fn = *g->second.function;
+    if (onConstants) return fn.isConstexprFunction = true;
     size_t end = lineEnd(pos_);
     fn.isJit = true;
     fn.noinline = hasTrueKeyword(open, end, "noinline");

@@ -24,7 +24,10 @@ struct Request {
   // Constexprs by name, as Python literals: {"BLOCK", "1024"}, {"ACT", "'relu'"}.
   std::map<std::string, std::string> constants;
   std::function<void(const std::string&)> print;  // takes the text of tl.static_print; none: it is dropped
-  bool debug = false;  // compile `assert` and tl.device_assert, as TRITON_DEBUG=1 does
+  // Evaluates an expression on compile-time values in the Python that the source comes from: true and the value as a literal, or false and three lines, the
+  // exception's class, where it was raised and its text. None: constexpr functions run in the evaluator here.
+  std::function<bool(const std::string& expression, std::string& answer)> python;
+  bool debug = false;  // compile `assert` and tl.device_assert, and check integers for overflow, as TRITON_DEBUG=1 does
 };
 
 // What a kernel's `def` line says, before any types: for callers that match arguments to parameters.

@@ -112,6 +112,7 @@ bool sameConstant(const Val& a, const Val& b) {
     case VK::Function: return a.function == b.function;
     case VK::Builtin: return a.builtin == b.builtin;
     case VK::Closure: return a.closure == b.closure;
+    case VK::Object: return a.item(0).number == b.item(0).number;
     case VK::List:
       if (a.object->items.size() != b.object->items.size()) return false;
       for (size_t i = 0; i < a.object->items.size(); ++i)
@@ -171,6 +172,7 @@ std::string describe(const Val& v) {
     case VK::Dict: return cat("a dictionary of ", v.object->items.size());
     case VK::Closure: return "a function made at compile time";
     case VK::Exception: return cat("the exception ", v.text);
+    case VK::Object: return cat("a Python object of class ", v.text);
     case VK::Desc: return cat("a tensor descriptor of ", v.type);
     case VK::BlockPtr: return cat("a block pointer to ", v.type);
   }
@@ -269,6 +271,7 @@ std::string mangle(const Val& v) {
       return out + ")";
     }
     case VK::Closure: return cat("cf", v.closure->serial);
+    case VK::Object: return cat("co", intText(v.item(0).number));
     case VK::Function: return cat("c", v.function->module->name, ".", v.function->name, ".", v.function->token);
     case VK::Builtin: return cat("ctl.", v.builtin->name);
     case VK::Module: return cat("cmodule ", v.text);
@@ -284,6 +287,7 @@ std::string mangle(const Val& v) {
 bool truthy(const Val& v) {
   switch (v.kind) {
     case VK::None: return false;
+    case VK::Object: return truthy(v.item(1));
     case VK::Bool: case VK::Int: return v.number != 0;
     case VK::Float: return v.real != 0;
     case VK::Str: return !v.text.empty();

@@ -33,6 +33,7 @@ enum class VK : uint8_t {
   List, Set, Dict,  // of Python at compile time; in a kernel a list is a Tuple
   Closure,   // a lambda, or a function within a function, of Python at compile time
   Exception, // `text` is its class; items are its arguments
+  Object,    // any other object of the Python that runs constexpr functions: `text` is its class; items are its number there, and whether it is true
   Desc,      // tensor descriptor: items are shape..., strides...
   BlockPtr,  // block pointer: tensor is the base; items are shape..., strides..., offsets...
 };

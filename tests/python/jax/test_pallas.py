@@ -111,6 +111,23 @@ def test_functions_that_the_lowering_lacks():
     same(pointwise(fs), jnp.concatenate([numbers(60), jnp.array([0.5, 1.5, -2.5, 2.5])]), rtol=1e-5)
 
 
+@pytest.mark.parametrize("dtype, rtol", [("float16", 1e-3), ("bfloat16", 1e-2), ("float32", 1e-6)])
+def test_assembly(dtype, rtol):
+    """approx_tanh is inline assembly, and so may be more."""
+    x = jnp.linspace(-3, 3, 128).astype(dtype)
+
+    def kernel(x_ref, tanh_ref, bits_ref):
+        x = x_ref[...]
+        tanh_ref[...] = plgpu.approx_tanh(x)
+        word = x.astype(jnp.float32).view(jnp.int32)
+        [bits_ref[...]] = plgpu.elementwise_inline_asm("bfe.u32 $0, $1, 23, 8;", args=[word], constraints="=r,r", pack=1, result_shape_dtypes=[jax.ShapeDtypeStruct(word.shape, word.dtype)])
+
+    tanh, exponents = pl.pallas_call(kernel, out_shape=(x, jax.ShapeDtypeStruct(x.shape, jnp.int32)))(x)
+    wide = np.asarray(x, np.float32)
+    np.testing.assert_allclose(np.asarray(tanh, np.float64), np.tanh(wide.astype(np.float64)), rtol=rtol)
+    assert np.array_equal(exponents, wide.view(np.int32) >> 23 & 255)
+
+
 def test_comparisons():
     x, y = numbers(64), numbers(64, seed=1).at[::3].set(numbers(64)[::3])
     fs = named("less equal not_equal greater_equal")

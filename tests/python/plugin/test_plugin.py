@@ -385,6 +385,44 @@ def test_debug_catches_overflow(options, caught):
     assert z[0] == 2**31 - 1
 
 
+CHECKED = """
+import numpy as np, triton, triton.language as tl, warnings
+from triton.tools.tensor_descriptor import TensorDescriptor
+from nereid.tensors import tensor
+@triton.jit
+def kernel(x, o, n, N: tl.constexpr):
+    i = tl.program_id(0) * N + tl.arange(0, N)
+    tl.store(o + i, 2 * tl.load(x + i), mask=i < n)
+@triton.jit
+def corner(d, o, at, B: tl.constexpr):
+    i = tl.arange(0, B)
+    tl.store(o + i[:, None] * B + i[None, :], d.load([at, at]))
+warnings.simplefilter("always")
+x, o = np.ones((4, 8), np.float32), np.zeros(32, np.float32)
+for grid, n in (4, 32), (4, 30), (5, 32):
+    o[:] = 0
+    try:
+        with warnings.catch_warnings(record=True) as found:
+            kernel[(grid, )](x, o, n, N=8)
+        print(o.sum(), *(w.message for w in found))
+    except Exception as e:
+        print(type(e).__name__, str(e).splitlines()[0].rpartition("error: ")[2])
+corner[(1, )](TensorDescriptor(tensor(x), [4, 8], [8, 1], [4, 4]), o, 6, B=4)
+print(o[:4].sum())
+"""
+
+
+def test_launches_are_checked(tmp_path):
+    file = tmp_path / "program.py"
+    file.write_text(CHECKED)
+    for env, told in ({"NEREID_CHECK": "1"}, True), ({}, False):
+        lines = run(f"import runpy; runpy.run_path({str(file)!r})", NEREID_CHECK=env.get("NEREID_CHECK")).splitlines()
+        assert lines[0] == "64.0" and lines[1].startswith("60.0")
+        assert ("2 of 32 elements are left unwritten, the first is o[30]" in lines[1]) == told
+        assert (lines[2] == "LaunchError program (4, 0, 0) loads `x[4, 0]`, but the shape of `x` is (4, 8) [bounds]") == told
+        assert lines[3] == "0.0"
+
+
 def test_descriptors_padded_with_nan():
     @triton.jit
     def corner(d, e, o, B: tl.constexpr):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Questions about the target, for kernels that have a way of their own on some GPUs."""
-from .._values import Builtin
+from .._values import HostBuiltin
 
-for _name in ("current_target", "is_cuda", "is_hip", "cuda_capability_geq"):
-    globals()[_name] = Builtin("triton.language.target_info", _name)
+current_target = HostBuiltin("triton.language.target_info", "current_target", lambda: None)
+for _name in ("is_cuda", "is_hip", "is_hip_cdna3", "is_hip_cdna4", "cuda_capability_geq"):
+    globals()[_name] = HostBuiltin("triton.language.target_info", _name, lambda *_: False)

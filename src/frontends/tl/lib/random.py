@@ -23,10 +23,10 @@ def philox_impl(c0, c1, c2, c3, k0, k1, n_rounds: tl.constexpr = N_ROUNDS_DEFAUL
         old_0, old_2 = c0, c2
         c0 = tl.umulhi(f1, old_2) ^ c1 ^ k0
         c2 = tl.umulhi(f0, old_0) ^ c3 ^ k1
-        c1 = old_2 * f1
-        c3 = old_0 * f0
-        k0 = k0 + step_0
-        k1 = k1 + step_1
+        c1 = tl.mul(old_2, f1, sanitize_overflow=False)
+        c3 = tl.mul(old_0, f0, sanitize_overflow=False)
+        k0 = tl.add(k0, step_0, sanitize_overflow=False)
+        k1 = tl.add(k1, step_1, sanitize_overflow=False)
     return c0, c1, c2, c3
 
 
