@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Shared by the harnesses that go through to bytes. The WebAssembly and WGSL back-ends must compile every module that a front-end accepts, or report an
-// error. NEREID_FUZZ_OUT names a folder for the output, which tests/fuzz_bytes_test.py passes to validators.
+// Shared by the harnesses that go through to bytes. The WebAssembly and WGSL back-ends must compile every module that a front-end accepts,
+// or report an error. NEREID_FUZZ_OUT names a folder for the output, which tests/fuzz_bytes_test.py passes to validators.
 #pragma once
 
 #include <cstdio>

@@ -23,8 +23,37 @@ uint64_t next(uint64_t limit) {
 }
 
 std::string mutate(std::string text, const std::vector<std::string>& seeds) {
-  static const char* const kWords[] = {"%0", "(", ")", "{", "}", "<", ">", "tensor<", "8xi32", ": i32", "->", "dense<", "0x7F", "-1", "^bb1", "#loc", "loc(", "tt.", "scf.for",
-                                       "\"", "99999999999999999999", "1e999", "def ", "    ", "\n", "[", "]", ":", "=", "lambda", "for i in range("};
+  static const char* const kWords[] = {"%0",
+                                       "(",
+                                       ")",
+                                       "{",
+                                       "}",
+                                       "<",
+                                       ">",
+                                       "tensor<",
+                                       "8xi32",
+                                       ": i32",
+                                       "->",
+                                       "dense<",
+                                       "0x7F",
+                                       "-1",
+                                       "^bb1",
+                                       "#loc",
+                                       "loc(",
+                                       "tt.",
+                                       "scf.for",
+                                       "\"",
+                                       "99999999999999999999",
+                                       "1e999",
+                                       "def ",
+                                       "    ",
+                                       "\n",
+                                       "[",
+                                       "]",
+                                       ":",
+                                       "=",
+                                       "lambda",
+                                       "for i in range("};
   for (uint64_t n = next(4) + 1; n-- > 0 && !text.empty();) {
     size_t at = next(text.size()), length = next(12) + 1;
     switch (next(6)) {
@@ -64,7 +93,9 @@ int main(int argc, char** argv) {
     for (auto& path : paths) read(path);
   }
   seeds.emplace_back("tt.func public @k() { tt.return }\n");
-  seeds.emplace_back("import triton\nimport triton.language as tl\n\n@triton.jit\ndef k(x, n, B: tl.constexpr):\n    i = tl.arange(0, B)\n    tl.store(x + i, tl.load(x + i) + n, mask=i < n)\n");
+  seeds.emplace_back(
+      "import triton\nimport triton.language as tl\n\n@triton.jit\ndef k(x, n, B: tl.constexpr):\n    i = tl.arange(0, B)\n    tl.store(x "
+      "+ i, tl.load(x + i) + n, mask=i < n)\n");
   const char* seconds = std::getenv("NEREID_FUZZ_SECONDS");
   auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds ? std::atoi(seconds) : 1);
   if (const char* seed = std::getenv("NEREID_FUZZ_SEED")) state += static_cast<uint64_t>(std::atoi(seed));

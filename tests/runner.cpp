@@ -2,12 +2,12 @@
 // Runs test files: one story a file, in TTIR (`//` comments) or Python (`#` comments). The first line says what must hold.
 //
 //   // run: @add grid=2 x=i32[1, 2] out=zeros:i32[2]  =>  out=[2, 3] ~1e-6
-//       runs on every target, in the order of `nereid targets`, but on webgpu only where --targets names it; without `=>` all arrays must be what the first target, the
-//       interpreter, gives. Floats are equal, the signs of zeros too, unless a tolerance is given: ~1e-6 is relative to the wanted value,
-//       ~1e-6,1e-7 lets them also differ by 1e-7, for sums whose terms cancel; either allows a unit in the last place. Infinities are always
-//       equal, and any NaN is any other. After `only=` stands a target that can do it (several times for several), after `without=` one for
-//       which it means nothing, after `lacks=` one that refuses it as unsupported; webgpu~1e-3 is that target's tolerance, which need not fuse
-//       multiply-adds.
+//       runs on every target, in the order of `nereid targets`, but on webgpu only where --targets names it; without `=>` all arrays must
+//       be what the first target, the interpreter, gives. Floats are equal, the signs of zeros too, unless a tolerance is given: ~1e-6 is
+//       relative to the wanted value, ~1e-6,1e-7 lets them also differ by 1e-7, for sums whose terms cancel; either allows a unit in the
+//       last place. Infinities are always equal, and any NaN is any other. After `only=` stands a target that can do it (several times for
+//       several), after `without=` one for which it means nothing, after `lacks=` one that refuses it as unsupported; webgpu~1e-3 is that
+//       target's tolerance, which need not fuse multiply-adds.
 //       --debug keeps assertions of Python source.
 //   // prints: pid (0, 0, 0) idx (0) x: 1.500000
 //       after a `run:`, one for each line that it prints on every target, in any order.
@@ -114,16 +114,17 @@ std::string compare(const Array& got, const Array& wanted, const Tolerance& tole
   for (size_t i = 0; i < got.size(); ++i) {
     if (same(i)) continue;
     std::string where = "differs at element " + std::to_string(i);
-    if (got.type->kind == Kind::Float) where += " by " + digits(std::fabs(got.number(i) - wanted.number(i))) + " from " + digits(wanted.number(i));
+    if (got.type->kind == Kind::Float)
+      where += " by " + digits(std::fabs(got.number(i) - wanted.number(i))) + " from " + digits(wanted.number(i));
     return where + ": " + show(got, 32) + ", wanted " + show(wanted, 32);
   }
   return "";
 }
 
 struct Run {
-  std::string kernel, grid = "1", error;  // error: "[id] text" where one is wanted
+  std::string kernel, grid = "1", error;                                             // error: "[id] text" where one is wanted
   std::vector<std::string> args, constants, only, without, lacking, wanted, prints;  // lacking: targets that refuse it
-  Tolerance tolerance, slack;                                                        // slack: what WebGPU may differ, which need not fuse or keep orders
+  Tolerance tolerance, slack;  // slack: what WebGPU may differ, which need not fuse or keep orders
   bool fails = false, debug = false, races = false;
 };
 
@@ -204,7 +205,9 @@ std::string runOn(const fs::path& path, const Run& run, const std::string& targe
   options.threads = 2;
   std::vector<std::string> printed;
   options.user = &printed;
-  options.print = [](void* user, const char* line, size_t size) { static_cast<std::vector<std::string>*>(user)->push_back(trimmed({line, size})); };
+  options.print = [](void* user, const char* line, size_t size) {
+    static_cast<std::vector<std::string>*>(user)->push_back(trimmed({line, size}));
+  };
   Problem p = session->compile({path.string(), run.kernel}, target, "", run.debug);
   if (!p) p = session->launch(options);
   if (std::find(run.lacking.begin(), run.lacking.end(), target) != run.lacking.end()) return checkError(p, "[unsupported]");
@@ -234,7 +237,8 @@ std::string runOn(const fs::path& path, const Run& run, const std::string& targe
   }
   if (reference)
     for (const std::string& name : arrays)
-      if (std::string error = compare(session->find(name)->array, reference->find(name)->array, tolerance, onGpu); !error.empty()) return name + " " + error;
+      if (std::string error = compare(session->find(name)->array, reference->find(name)->array, tolerance, onGpu); !error.empty())
+        return name + " " + error;
   if (!reference) reference = std::move(session);
   return "";
 }
@@ -248,7 +252,9 @@ std::vector<std::string> targetNames() {
       std::exit(1);
     }
   for (auto& t : all)
-    if (std::string name = t["name"]; t["runs"] && (chosen.empty() ? name != "webgpu" : std::find(chosen.begin(), chosen.end(), name) != chosen.end())) out.push_back(name);
+    if (std::string name = t["name"];
+        t["runs"] && (chosen.empty() ? name != "webgpu" : std::find(chosen.begin(), chosen.end(), name) != chosen.end()))
+      out.push_back(name);
   return out;
 }
 
@@ -289,7 +295,8 @@ void testFile(const fs::path& path) {
     if (auto s = body(lines[i], "run")) {
       tested = true;
       Run run = parseRun(*s);
-      for (size_t k = i + 1; k < lines.size() && lines[k].starts_with(comment + " prints:"); ++k) run.prints.push_back(*body(lines[k], "prints"));
+      for (size_t k = i + 1; k < lines.size() && lines[k].starts_with(comment + " prints:"); ++k)
+        run.prints.push_back(*body(lines[k], "prints"));
       std::sort(run.prints.begin(), run.prints.end());
       std::unique_ptr<Session> reference;
       for (const std::string& target : targetNames()) {

@@ -45,15 +45,15 @@ typedef struct {
   const char* const* constant_values;
   size_t constants_size;
   const char* target; /* of nereid_compile and nereid_artefacts */
-  int debug;          /* whether Python source keeps `assert` and tl.device_assert and checks integers for overflow, as with TRITON_DEBUG=1 */
+  int debug; /* whether Python source keeps `assert` and tl.device_assert and checks integers for overflow, as with TRITON_DEBUG=1 */
   /* Files that are given rather than read; `source` may be one of them. */
   const nereid_file* files;
   size_t files_size;
   void (*print)(void* user, const char* text, size_t size); /* the text of tl.static_print; null: to stderr */
   void* user;
   nereid_text* diagnostics; /* if not null: what an error says, as JSON */
-  /* Evaluates a Python expression, for bodies of constexpr functions; the answer is given by one call of `answer`. 1: a literal. 0: three lines, the exception's
-   * class, where it was raised and its text. Null: the compiler's own evaluator runs them. */
+  /* Evaluates a Python expression, for bodies of constexpr functions; the answer is given by one call of `answer`. 1: a literal. 0: three
+   * lines, the exception's class, where it was raised and its text. Null: the compiler's own evaluator runs them. */
   int (*python)(void* user, const char* expression, size_t size, void (*answer)(void* to, const char* text, size_t size), void* to);
 } nereid_request;
 
@@ -64,24 +64,27 @@ typedef struct {
 
 /* An argument that is an array, for messages of checks. */
 typedef struct {
-  uint64_t base, bytes;          /* the memory that it covers; of strides below zero the base is not the address of the first element */
-  uint32_t element_bytes, rank;  /* rank 0 and no bytes: a scalar */
+  uint64_t base, bytes;           /* the memory that it covers; of strides below zero the base is not the address of the first element */
+  uint32_t element_bytes, rank;   /* rank 0 and no bytes: a scalar */
   const int64_t *shape, *strides; /* strides in elements */
-  int written;                   /* whether it is known that the kernel stores to it */
+  int written;                    /* whether it is known that the kernel stores to it */
 } nereid_array;
 
 typedef struct {
   uint32_t grid[3];
   int threads;      /* 0: as NEREID_NUM_THREADS or the machine says */
   int check_bounds; /* interpreter only: report the first access outside the arrays */
-  void (*print)(void* user, const char* line, size_t size); /* lines of tl.device_print; null: dropped by the interpreter, to stdout elsewhere */
+  void (*print)(void* user, const char* line,
+                size_t size); /* lines of tl.device_print; null: dropped by the interpreter, to stdout elsewhere */
   void* user;
   double* microseconds; /* if not null: after a few launches for warm-up `runs` more, and the time of each */
   int runs;
-  int check_races; /* interpreter only: report the first access that races with another program's */
-  int (*interrupted)(void* user); /* called in the calling thread every 50 ms or so while the kernel runs; if it returns 1, the launch stops. May be null */
-  const nereid_array* arrays; /* interpreter only: one an argument, in place of the sizes in nereid_arg; may be null */
-  /* Interpreter only: called after the launch with one line for each output array that has elements which the kernel neither wrote nor read. May be null. */
+  int check_races;                /* interpreter only: report the first access that races with another program's */
+  int (*interrupted)(void* user); /* called in the calling thread every 50 ms or so while the kernel runs; if it returns 1, the launch
+                                     stops. May be null */
+  const nereid_array* arrays;     /* interpreter only: one an argument, in place of the sizes in nereid_arg; may be null */
+  /* Interpreter only: called after the launch with one line for each output array that has elements which the kernel neither wrote nor
+   * read. May be null. */
   void (*unwritten)(void* user, const char* line, size_t size);
 } nereid_launch_options;
 
@@ -102,23 +105,27 @@ void nereid_set_num_threads(int threads);
 
 /* JSON: name and parameters of the kernel, before anything is compiled. */
 nereid_status nereid_describe(const nereid_request* request, nereid_text* json, nereid_text* error);
-/* The text of one stage: tokens, ast, ttir, passes, schedule, lower, threads, llvm, asm, wat, wgsl. "wat+lines" and the like also tell lines of the source. */
+/* The text of one stage: tokens, ast, ttir, passes, schedule, lower, threads, llvm, asm, wat, wgsl. "wat+lines" and the like also tell
+ * lines of the source. */
 nereid_status nereid_emit(const nereid_request* request, const char* stage, nereid_text* text, nereid_text* error);
 /* A kernel that can be launched in this process. */
 nereid_status nereid_compile(const nereid_request* request, nereid_kernel** kernel, nereid_text* error);
 /* Files to ship, written to `directory`; JSON: their names. */
 nereid_status nereid_artefacts(const nereid_request* request, const char* directory, nereid_text* json, nereid_text* error);
-/* A compiled kernel as bytes, for keeping on a disk, and back. What was damaged, or is of another version or processor, is NEREID_MISUSE. */
+/* A compiled kernel as bytes, for keeping on a disk, and back. What was damaged, or is of another version or processor, is NEREID_MISUSE.
+ */
 nereid_status nereid_kernel_save(const nereid_kernel* kernel, nereid_text* bytes, nereid_text* error);
 nereid_status nereid_kernel_load(const char* bytes, size_t size, nereid_kernel** kernel, nereid_text* error);
 /* JSON: the parameters that a launch takes, with their types; "writes" of arrays where it is known. */
 nereid_text nereid_kernel_describe(const nereid_kernel* kernel);
-nereid_status nereid_launch(nereid_kernel* kernel, const nereid_arg* args, size_t count, const nereid_launch_options* options, nereid_text* error);
+nereid_status nereid_launch(nereid_kernel* kernel, const nereid_arg* args, size_t count, const nereid_launch_options* options,
+                            nereid_text* error);
 void nereid_kernel_free(nereid_kernel* kernel);
 
-/* What a kernel for the target `cpu` is underneath, for callers who bring their own threads. One call of `run` computes programs begin, begin + 1, ..., end - 1 of
- * the grid, x fastest, in the calling thread; it may be called from several at once, each with scratch memory of its own. `args[i]` is the array itself where
- * `is_array[i]`, else the address of the scalar's bits. All of it lives as long as the kernel. */
+/* What a kernel for the target `cpu` is underneath, for callers who bring their own threads. One call of `run` computes programs begin,
+ * begin + 1, ..., end - 1 of the grid, x fastest, in the calling thread; it may be called from several at once, each with scratch memory of
+ * its own. `args[i]` is the array itself where `is_array[i]`, else the address of the scalar's bits. All of it lives as long as the kernel.
+ */
 typedef struct {
   void (*run)(const void* const* args, const uint32_t grid[3], uint64_t begin, uint64_t end, void* scratch);
   size_t scratch_bytes; /* aligned to 64 */
@@ -127,7 +134,8 @@ typedef struct {
 } nereid_entry;
 nereid_status nereid_kernel_entry(const nereid_kernel* kernel, nereid_entry* entry, nereid_text* error);
 
-/* What kernels say while `run` is called in a thread: assertions that failed (`failed` is 1; the other programs run on) and what tl.device_print prints. */
+/* What kernels say while `run` is called in a thread: assertions that failed (`failed` is 1; the other programs run on) and what
+ * tl.device_print prints. */
 typedef struct {
   void (*hear)(void* user, int failed, const char* text, size_t size);
   void* user;

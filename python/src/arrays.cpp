@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "arrays.h"
 
-#include <cmath>
-#include <cstring>
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+
+#include <cmath>
+#include <cstring>
 
 namespace nereid::python {
 
@@ -17,16 +18,29 @@ struct TypeRow {
   const char* longName;
   int bytes;
 };
-constexpr TypeRow kTypes[] = {
-    {"none", "none", 0},        {"i1", "bool", 1},         {"i8", "int8", 1},           {"i16", "int16", 2},           {"i32", "int32", 4},
-    {"i64", "int64", 8},        {"u8", "uint8", 1},        {"u16", "uint16", 2},        {"u32", "uint32", 4},          {"u64", "uint64", 8},
-    {"fp16", "float16", 2},     {"bf16", "bfloat16", 2},   {"fp32", "float32", 4},      {"fp64", "float64", 8},        {"fp8e5", "float8_e5m2", 1},
-    {"fp8e4nv", "float8_e4m3fn", 1}, {"fp8e4b8", "float8_e4m3fnuz", 1}, {"fp8e5b16", "float8_e5m2fnuz", 1}, {"fp8e4b15", "float8e4b15", 1}};
+constexpr TypeRow kTypes[] = {{"none", "none", 0},
+                              {"i1", "bool", 1},
+                              {"i8", "int8", 1},
+                              {"i16", "int16", 2},
+                              {"i32", "int32", 4},
+                              {"i64", "int64", 8},
+                              {"u8", "uint8", 1},
+                              {"u16", "uint16", 2},
+                              {"u32", "uint32", 4},
+                              {"u64", "uint64", 8},
+                              {"fp16", "float16", 2},
+                              {"bf16", "bfloat16", 2},
+                              {"fp32", "float32", 4},
+                              {"fp64", "float64", 8},
+                              {"fp8e5", "float8_e5m2", 1},
+                              {"fp8e4nv", "float8_e4m3fn", 1},
+                              {"fp8e4b8", "float8_e4m3fnuz", 1},
+                              {"fp8e5b16", "float8_e5m2fnuz", 1},
+                              {"fp8e4b15", "float8e4b15", 1}};
 
 // What NumPy promises of the beginning of its array objects (PyArrayObject_fields), in 1.x and 2.x alike.
 struct NumpyArray {
-  PyObject_HEAD
-  char* data;
+  PyObject_HEAD char* data;
   int nd;
   Py_ssize_t* dimensions;
   Py_ssize_t* strides;
@@ -169,7 +183,8 @@ What fromDataPtr(PyObject* object, Array& out, bool shaped) {
 What fromJax(PyObject* object, Array& out, bool shaped) {
   Ref device(PyObject_CallMethod(object, "__dlpack_device__", nullptr));
   if (!device) return What::Error;
-  if (!PyTuple_Check(device.get()) || PyLong_AsLong(PyTuple_GET_ITEM(device.get(), 0)) != 1) return wrong(object, "it is not in the CPU's memory");
+  if (!PyTuple_Check(device.get()) || PyLong_AsLong(PyTuple_GET_ITEM(device.get(), 0)) != 1)
+    return wrong(object, "it is not in the CPU's memory");
   Ref ready(PyObject_CallMethod(object, "block_until_ready", nullptr));
   Ref address(ready ? PyObject_CallMethod(object, "unsafe_buffer_pointer", nullptr) : nullptr);
   Ref dtype(address ? PyObject_GetAttrString(object, "dtype") : nullptr);
@@ -236,7 +251,8 @@ What fromDlpack(PyObject* object, Array& out, bool) {
         if (out.shape[d] != 1 && out.strides[d] != expected) out.contiguous = false;
       // The array holds the memory: the object need not, and whoever exports a buffer may resize it when this is gone.
       auto* kept = new auto(array);
-      out.owner = Ref(PyCapsule_New(kept, nullptr, [](PyObject* capsule) { delete static_cast<decltype(kept)>(PyCapsule_GetPointer(capsule, nullptr)); }));
+      out.owner = Ref(PyCapsule_New(kept, nullptr,
+                                    [](PyObject* capsule) { delete static_cast<decltype(kept)>(PyCapsule_GetPointer(capsule, nullptr)); }));
       return out.owner ? What::Array : What::Error;
     };
     out.readOnly = !isWritable;
@@ -264,12 +280,18 @@ From wayOf(PyObject* object) {
   };
   From way = nullptr;
   PyTypeObject* numpy = numpyArrayType();
-  if (numpy && PyType_IsSubtype(type, numpy)) way = fromNumpy;
-  else if (has("data_ptr") && has("dtype")) way = fromDataPtr;
-  else if (has("unsafe_buffer_pointer") && has("block_until_ready")) way = fromJax;
-  else if (has("__array_interface__") && !PyNumber_Check(object)) way = fromInterface;
-  else if (has("__dlpack__") || (PyObject_CheckBuffer(object) && !PyBytes_Check(object) && !PyNumber_Check(object))) way = fromDlpack;  // which reads what memoryview reads, too
-  else if (has("__array_interface__") && has("__len__")) way = fromInterface;
+  if (numpy && PyType_IsSubtype(type, numpy))
+    way = fromNumpy;
+  else if (has("data_ptr") && has("dtype"))
+    way = fromDataPtr;
+  else if (has("unsafe_buffer_pointer") && has("block_until_ready"))
+    way = fromJax;
+  else if (has("__array_interface__") && !PyNumber_Check(object))
+    way = fromInterface;
+  else if (has("__dlpack__") || (PyObject_CheckBuffer(object) && !PyBytes_Check(object) && !PyNumber_Check(object)))
+    way = fromDlpack;  // which reads what memoryview reads, too
+  else if (has("__array_interface__") && has("__len__"))
+    way = fromInterface;
   // Types that are made in great number, by users, are asked each time.
   if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE) || way) known->add(reinterpret_cast<PyObject*>(type), way);
   return way;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Arrays of every library as a place in memory with a type: NumPy's, JAX's on the CPU, torch's, and what has `__array_interface__` or `__dlpack__`.
+// Arrays of every library as a place in memory with a type: NumPy's, JAX's on the CPU, torch's, and what has `__array_interface__` or
+// `__dlpack__`.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +12,31 @@
 namespace nereid::python {
 
 // Types as signatures write them; the code is the place in this list.
-enum class DType : uint8_t { None, I1, I8, I16, I32, I64, U8, U16, U32, U64, FP16, BF16, FP32, FP64, FP8E5, FP8E4NV, FP8E4B8, FP8E5B16, FP8E4B15 };
+enum class DType : uint8_t {
+  None,
+  I1,
+  I8,
+  I16,
+  I32,
+  I64,
+  U8,
+  U16,
+  U32,
+  U64,
+  FP16,
+  BF16,
+  FP32,
+  FP64,
+  FP8E5,
+  FP8E4NV,
+  FP8E4B8,
+  FP8E5B16,
+  FP8E4B15
+};
 const char* nameOf(DType type);
-const char* longNameOf(DType type);  // "float32"
+const char* longNameOf(DType type);         // "float32"
 uint64_t encode(double value, DType type);  // the bits of a float in one of the types
-DType dtypeNamed(const char* name);  // "fp32", "float32"; None where it is no type
+DType dtypeNamed(const char* name);         // "fp32", "float32"; None where it is no type
 int bytesOf(DType type);
 
 struct Array {

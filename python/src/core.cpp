@@ -22,8 +22,15 @@ using File = std::tuple<std::string, std::string, std::string>;  // path, text, 
 // A request and what its pointers point to.
 class Request {
  public:
-  Request(std::string path, std::vector<File> files, std::string kernel, std::vector<std::string> signature, nb::dict constants, std::string target, bool debug, nb::object print, nb::object python)
-      : path_(std::move(path)), kernel_(std::move(kernel)), target_(std::move(target)), given_(std::move(files)), signature_(std::move(signature)), print_(std::move(print)), python_(std::move(python)) {
+  Request(std::string path, std::vector<File> files, std::string kernel, std::vector<std::string> signature, nb::dict constants,
+          std::string target, bool debug, nb::object print, nb::object python)
+      : path_(std::move(path)),
+        kernel_(std::move(kernel)),
+        target_(std::move(target)),
+        given_(std::move(files)),
+        signature_(std::move(signature)),
+        print_(std::move(print)),
+        python_(std::move(python)) {
     for (auto [name, value] : constants) constants_.emplace_back(nb::cast<std::string>(name), nb::cast<std::string>(value));
     for (auto& [p, text, shown] : given_) files_.push_back({p.c_str(), text.c_str(), shown.empty() ? nullptr : shown.c_str()});
     for (auto& s : signature_) items_.push_back(s.c_str());
@@ -71,7 +78,8 @@ class Request {
     }
     raise(status, error, diagnostics_);
     nb::python_error raised;
-    if (nb::object cause = python_.is_none() ? nb::none() : nb::object(python_.attr("error")); !cause.is_none()) PyException_SetCause(raised.value().ptr(), cause.release().ptr());
+    if (nb::object cause = python_.is_none() ? nb::none() : nb::object(python_.attr("error")); !cause.is_none())
+      PyException_SetCause(raised.value().ptr(), cause.release().ptr());
     throw raised;
   }
 
@@ -135,10 +143,12 @@ struct Arguments {
 };
 
 // Launches on any target, with checks; `args` are objects as a launch takes them, in the order of the kernel's parameters.
-// `shapes`: of each array (base, bytes, bytes of an element, shape, strides, whether it is known to be written), for messages; None of scalars.
+// `shapes`: of each array (base, bytes, bytes of an element, shape, strides, whether it is known to be written), for messages; None of
+// scalars.
 using Shape = std::tuple<uint64_t, uint64_t, uint32_t, std::vector<int64_t>, std::vector<int64_t>, bool>;
-std::vector<double> launchSlowly(const Kernel& kernel, nb::object grid, std::vector<std::tuple<uint64_t, uint64_t>> args, bool bounds, bool races, int threads, int runs, nb::object print,
-                                 std::vector<std::optional<Shape>> shapes, nb::object unwritten) {
+std::vector<double> launchSlowly(const Kernel& kernel, nb::object grid, std::vector<std::tuple<uint64_t, uint64_t>> args, bool bounds,
+                                 bool races, int threads, int runs, nb::object print, std::vector<std::optional<Shape>> shapes,
+                                 nb::object unwritten) {
   nereid_launch_options options{};
   if (!gridOf(grid.ptr(), options.grid)) throw nb::python_error();
   options.check_bounds = bounds;
@@ -210,7 +220,8 @@ NB_MODULE(_core, m) {
   });
 
   nb::class_<Kernel>(m, "Kernel", nb::dynamic_attr())
-      .def("__getitem__", [](nb::handle self, nb::handle grid) { return nb::module_::import_("nereid.jit").attr("_launch_compiled")(self, grid); })
+      .def("__getitem__",
+           [](nb::handle self, nb::handle grid) { return nb::module_::import_("nereid.jit").attr("_launch_compiled")(self, grid); })
       .def_prop_ro("about", &Kernel::about)
       .def("save",
            [](const Kernel& k) {
@@ -224,42 +235,64 @@ NB_MODULE(_core, m) {
              nereid_free(bytes);
              return out;
            })
-      .def("launch", launchSlowly, nb::arg("grid"), nb::arg("args"), nb::arg("check_bounds") = false, nb::arg("check_races") = false, nb::arg("threads") = 0, nb::arg("runs") = 0,
-           nb::arg("print").none() = nb::none(), nb::arg("shapes") = std::vector<std::optional<Shape>>(), nb::arg("unwritten").none() = nb::none());
+      .def("launch", launchSlowly, nb::arg("grid"), nb::arg("args"), nb::arg("check_bounds") = false, nb::arg("check_races") = false,
+           nb::arg("threads") = 0, nb::arg("runs") = 0, nb::arg("print").none() = nb::none(),
+           nb::arg("shapes") = std::vector<std::optional<Shape>>(), nb::arg("unwritten").none() = nb::none());
 
   static PyType_Slot slots[] = {{Py_mp_subscript, reinterpret_cast<void*>(subscript)}, {0, nullptr}};
   nb::class_<Launcher>(m, "Launcher", nb::type_slots(slots), nb::dynamic_attr(), nb::is_weak_referenceable())
       .def(nb::init<>())
-      .def("add_parameter", [](Launcher& l, std::string name, bool isConstexpr, bool specializes, bool aligns, std::string declared, nb::object defaultValue, bool hasDefault) {
-        l.addParameter(std::move(name), isConstexpr, specializes, aligns, declared, hasDefault ? defaultValue.ptr() : nullptr);
-      }, nb::arg("name"), nb::arg("is_constexpr"), nb::arg("specializes"), nb::arg("aligns"), nb::arg("declared"), nb::arg("default").none(), nb::arg("has_default"))
-      .def("bind", [](Launcher& l, nb::args args, nb::kwargs kwargs) {
-        Arguments a(args, kwargs);
-        return checked([&] { return l.bind(a.values.data(), a.count, a.names.get()); });
-      }, "{name: value} of the arguments")
-      .def("kernel_for", [](nb::handle self, nb::args args, nb::kwargs kwargs) {
-        Arguments a(args, kwargs);
-        return checked([&] { return nb::inst_ptr<Launcher>(self)->kernelFor(self.ptr(), a.values.data(), a.count, a.names.get()); });
-      }, "the kernel for these arguments, compiled if need be")
-      .def("describe_call", [](Launcher& l, nb::args args, nb::kwargs kwargs) {
-        Arguments a(args, kwargs);
-        std::vector<std::string> signature;
-        Ref constants;
-        Bound bound;
-        if (!l.describe(a.values.data(), a.count, a.names.get(), signature, constants, bound)) throw nb::python_error();
-        std::vector<uint64_t> bits;
-        for (auto& arg : bound.args) bits.push_back(arg.bits);
-        return nb::make_tuple(signature, nb::steal(constants.release()), bits, bound.debug);
-      }, "signature, constants, bits of the arguments, and whether to keep assertions")
+      .def(
+          "add_parameter",
+          [](Launcher& l, std::string name, bool isConstexpr, bool specializes, bool aligns, std::string declared, nb::object defaultValue,
+             bool hasDefault) {
+            l.addParameter(std::move(name), isConstexpr, specializes, aligns, declared, hasDefault ? defaultValue.ptr() : nullptr);
+          },
+          nb::arg("name"), nb::arg("is_constexpr"), nb::arg("specializes"), nb::arg("aligns"), nb::arg("declared"),
+          nb::arg("default").none(), nb::arg("has_default"))
+      .def(
+          "bind",
+          [](Launcher& l, nb::args args, nb::kwargs kwargs) {
+            Arguments a(args, kwargs);
+            return checked([&] { return l.bind(a.values.data(), a.count, a.names.get()); });
+          },
+          "{name: value} of the arguments")
+      .def(
+          "kernel_for",
+          [](nb::handle self, nb::args args, nb::kwargs kwargs) {
+            Arguments a(args, kwargs);
+            return checked([&] { return nb::inst_ptr<Launcher>(self)->kernelFor(self.ptr(), a.values.data(), a.count, a.names.get()); });
+          },
+          "the kernel for these arguments, compiled if need be")
+      .def(
+          "describe_call",
+          [](Launcher& l, nb::args args, nb::kwargs kwargs) {
+            Arguments a(args, kwargs);
+            std::vector<std::string> signature;
+            Ref constants;
+            Bound bound;
+            if (!l.describe(a.values.data(), a.count, a.names.get(), signature, constants, bound)) throw nb::python_error();
+            std::vector<uint64_t> bits;
+            for (auto& arg : bound.args) bits.push_back(arg.bits);
+            return nb::make_tuple(signature, nb::steal(constants.release()), bits, bound.debug);
+          },
+          "signature, constants, bits of the arguments, and whether to keep assertions")
       .def("forget", &Launcher::forget)
-      .def("check_call", [](Launcher& l, nb::args args, nb::kwargs kwargs) {
-        Arguments a(args, kwargs);
-        if (!l.checkCall(a.values.data(), a.count, a.names.get())) throw nb::python_error();
-      }, "raises where a launch does not pass the strides of an array that is not contiguous")
-      .def("refresh", [](nb::handle self) {
-        if (!nb::inst_ptr<Launcher>(self)->refresh(self.ptr())) throw nb::python_error();
-      }, "forgets what was compiled where a function that the kernel uses has been redefined")
-      .def("watch", [](Launcher& l, nb::object holder, nb::str name, nb::object value, bool redefinable) { l.watch(holder.ptr(), name.ptr(), value.ptr(), redefinable); })
+      .def(
+          "check_call",
+          [](Launcher& l, nb::args args, nb::kwargs kwargs) {
+            Arguments a(args, kwargs);
+            if (!l.checkCall(a.values.data(), a.count, a.names.get())) throw nb::python_error();
+          },
+          "raises where a launch does not pass the strides of an array that is not contiguous")
+      .def(
+          "refresh",
+          [](nb::handle self) {
+            if (!nb::inst_ptr<Launcher>(self)->refresh(self.ptr())) throw nb::python_error();
+          },
+          "forgets what was compiled where a function that the kernel uses has been redefined")
+      .def("watch", [](Launcher& l, nb::object holder, nb::str name, nb::object value,
+                       bool redefinable) { l.watch(holder.ptr(), name.ptr(), value.ptr(), redefinable); })
       .def_prop_ro("compiled", &Launcher::size)
       .def_rw("slow", &Launcher::slow)
       .def_rw("debug", &Launcher::debug)
@@ -269,73 +302,99 @@ NB_MODULE(_core, m) {
       .def("data_ptr", [](const Wrapped& w) { return reinterpret_cast<uintptr_t>(w.array.data); })
       .def_prop_ro("dtype", [](const Wrapped& w) { return nb::borrow(dtypeName(w.array.type)); })
       .def_prop_ro("array", [](const Wrapped& w) { return nb::borrow(w.object.get()); })
-      .def("__getattr__", [](const Wrapped& w, nb::handle name) { return checked([&] { return PyObject_GetAttr(w.object.get(), name.ptr()); }); });
+      .def("__getattr__",
+           [](const Wrapped& w, nb::handle name) { return checked([&] { return PyObject_GetAttr(w.object.get(), name.ptr()); }); });
   m.def("wrap", [](nb::handle values) { return checked([&] { return wrapAll(values.ptr()); }); });
   nb::class_<PluginLaunch>(m, "PluginLaunch")
-      .def("__init__", [](PluginLaunch* self, nb::handle signature, nb::handle load, nb::handle checked) { new (self) PluginLaunch(signature.ptr(), load.ptr(), checked.ptr()); })
+      .def("__init__", [](PluginLaunch* self, nb::handle signature, nb::handle load,
+                          nb::handle checked) { new (self) PluginLaunch(signature.ptr(), load.ptr(), checked.ptr()); })
       .def("__call__", [](const PluginLaunch& l, nb::args args) {
         return checked([&] { return l.call(&PyTuple_GET_ITEM(args.ptr(), 0), args.size()); });
       });
 
-#define REQUEST_ARGS                                                                                                                                     \
-  nb::arg("path"), nb::arg("files"), nb::arg("kernel"), nb::arg("signature"), nb::arg("constants"), nb::arg("target") = "cpu", nb::arg("debug") = false, \
-      nb::arg("print").none() = nb::none(), nb::arg("python").none() = nb::none()
-#define REQUEST_PARAMETERS \
-  std::string path, std::vector<File> files, std::string kernel, std::vector<std::string> signature, nb::dict constants, std::string target, bool debug, nb::object print, nb::object python
-#define REQUEST Request request(std::move(path), std::move(files), std::move(kernel), std::move(signature), constants, std::move(target), debug, print, python)
+#define REQUEST_ARGS                                                                                \
+  nb::arg("path"), nb::arg("files"), nb::arg("kernel"), nb::arg("signature"), nb::arg("constants"), \
+      nb::arg("target") = "cpu", nb::arg("debug") = false, nb::arg("print").none() = nb::none(), nb::arg("python").none() = nb::none()
+#define REQUEST_PARAMETERS                                                                                               \
+  std::string path, std::vector<File> files, std::string kernel, std::vector<std::string> signature, nb::dict constants, \
+      std::string target, bool debug, nb::object print, nb::object python
+#define REQUEST                                                                                                                           \
+  Request request(std::move(path), std::move(files), std::move(kernel), std::move(signature), constants, std::move(target), debug, print, \
+                  python)
 
-  m.def("compile", [](REQUEST_PARAMETERS) {
-    REQUEST;
-    nereid_kernel* out = nullptr;
-    request.run([&](const nereid_request* r, nereid_text* error) { return nereid_compile(r, &out, error); });
-    return new Kernel(out);
-  }, REQUEST_ARGS, nb::rv_policy::take_ownership);
-  m.def("emit", [](REQUEST_PARAMETERS, const std::string& stage) {
-    REQUEST;
-    nereid_text out{};
-    request.run([&](const nereid_request* r, nereid_text* error) { return nereid_emit(r, stage.c_str(), &out, error); });
-    return take(out);
-  }, REQUEST_ARGS, nb::arg("stage") = "ttir");
-  m.def("describe", [](REQUEST_PARAMETERS) {
-    REQUEST;
-    nereid_text out{};
-    request.run([&](const nereid_request* r, nereid_text* error) { return nereid_describe(r, &out, error); });
-    return take(out);
-  }, REQUEST_ARGS);
-  m.def("artefacts", [](REQUEST_PARAMETERS, const std::string& directory) {
-    REQUEST;
-    nereid_text out{};
-    request.run([&](const nereid_request* r, nereid_text* error) { return nereid_artefacts(r, directory.c_str(), &out, error); });
-    return take(out);
-  }, REQUEST_ARGS, nb::arg("directory") = ".");
+  m.def(
+      "compile",
+      [](REQUEST_PARAMETERS) {
+        REQUEST;
+        nereid_kernel* out = nullptr;
+        request.run([&](const nereid_request* r, nereid_text* error) { return nereid_compile(r, &out, error); });
+        return new Kernel(out);
+      },
+      REQUEST_ARGS, nb::rv_policy::take_ownership);
+  m.def(
+      "emit",
+      [](REQUEST_PARAMETERS, const std::string& stage) {
+        REQUEST;
+        nereid_text out{};
+        request.run([&](const nereid_request* r, nereid_text* error) { return nereid_emit(r, stage.c_str(), &out, error); });
+        return take(out);
+      },
+      REQUEST_ARGS, nb::arg("stage") = "ttir");
+  m.def(
+      "describe",
+      [](REQUEST_PARAMETERS) {
+        REQUEST;
+        nereid_text out{};
+        request.run([&](const nereid_request* r, nereid_text* error) { return nereid_describe(r, &out, error); });
+        return take(out);
+      },
+      REQUEST_ARGS);
+  m.def(
+      "artefacts",
+      [](REQUEST_PARAMETERS, const std::string& directory) {
+        REQUEST;
+        nereid_text out{};
+        request.run([&](const nereid_request* r, nereid_text* error) { return nereid_artefacts(r, directory.c_str(), &out, error); });
+        return take(out);
+      },
+      REQUEST_ARGS, nb::arg("directory") = ".");
 
-  m.def("load", [](nb::bytes bytes) {
-    nereid_kernel* out = nullptr;
-    nereid_text error{};
-    nereid_status status = nereid_kernel_load(bytes.c_str(), bytes.size(), &out, &error);
-    if (status != NEREID_OK) {
-      raise(status, error);
-      throw nb::python_error();
-    }
-    return new Kernel(out);
-  }, nb::rv_policy::take_ownership, "a kernel from what save() gave; ValueError where it is damaged or foreign");
-  m.def("array", [](nb::handle object) -> nb::object {
-    Array a;
-    switch (toShapedArray(object.ptr(), a)) {
-      case What::Error: throw nb::python_error();
-      case What::Nothing: return nb::none();
-      case What::Array: break;
-    }
-    uint64_t bytes = 0;
-    int64_t last = 0, first = 0;
-    bool empty = false;
-    for (size_t d = 0; d < a.shape.size(); ++d) {
-      empty |= a.shape[d] == 0;
-      (a.strides[d] < 0 ? first : last) += (a.shape[d] - 1) * a.strides[d];
-    }
-    if (!empty) bytes = static_cast<uint64_t>(last - first + 1) * static_cast<uint64_t>(bytesOf(a.type));
-    return nb::make_tuple(reinterpret_cast<uintptr_t>(a.data) + static_cast<uint64_t>(first * bytesOf(a.type)), bytes, nameOf(a.type), a.readOnly, a.contiguous, a.shape, a.strides, bytesOf(a.type));
-  }, nb::arg("object").none(), "address, bytes, type, whether it is read-only and contiguous, shape, strides and element size in bytes of an array; None for other objects");
+  m.def(
+      "load",
+      [](nb::bytes bytes) {
+        nereid_kernel* out = nullptr;
+        nereid_text error{};
+        nereid_status status = nereid_kernel_load(bytes.c_str(), bytes.size(), &out, &error);
+        if (status != NEREID_OK) {
+          raise(status, error);
+          throw nb::python_error();
+        }
+        return new Kernel(out);
+      },
+      nb::rv_policy::take_ownership, "a kernel from what save() gave; ValueError where it is damaged or foreign");
+  m.def(
+      "array",
+      [](nb::handle object) -> nb::object {
+        Array a;
+        switch (toShapedArray(object.ptr(), a)) {
+          case What::Error: throw nb::python_error();
+          case What::Nothing: return nb::none();
+          case What::Array: break;
+        }
+        uint64_t bytes = 0;
+        int64_t last = 0, first = 0;
+        bool empty = false;
+        for (size_t d = 0; d < a.shape.size(); ++d) {
+          empty |= a.shape[d] == 0;
+          (a.strides[d] < 0 ? first : last) += (a.shape[d] - 1) * a.strides[d];
+        }
+        if (!empty) bytes = static_cast<uint64_t>(last - first + 1) * static_cast<uint64_t>(bytesOf(a.type));
+        return nb::make_tuple(reinterpret_cast<uintptr_t>(a.data) + static_cast<uint64_t>(first * bytesOf(a.type)), bytes, nameOf(a.type),
+                              a.readOnly, a.contiguous, a.shape, a.strides, bytesOf(a.type));
+      },
+      nb::arg("object").none(),
+      "address, bytes, type, whether it is read-only and contiguous, shape, strides and element size in bytes of an array; None for other "
+      "objects");
   m.def("set_checks", [](bool on) { PluginLaunch::checks = on; });
   m.def("set_hooks", [](bool on) { Launcher::hooks = on; });
   m.def("set_num_threads", &nereid_set_num_threads);

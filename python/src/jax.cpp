@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 // The custom call `nereid_kernel_call` of XLA on the CPU: `instantiate` reads the call once for each executable, `execute` runs it.
 //
-// Programs run on XLA's own threads, the caller being one of them. It waits for no helper that has not begun, since there may be no free thread ever: all of the
-// pool may be callers. A grid that is over before a helper would wake runs in the caller alone. Several threads may execute the same call at once.
+// Programs run on XLA's own threads, the caller being one of them. It waits for no helper that has not begun, since there may be no free
+// thread ever: all of the pool may be callers. A grid that is over before a helper would wake runs in the caller alone. Several threads may
+// execute the same call at once.
 //
 // XLA's threads take denormal numbers for zero; kernels see them, as they do everywhere else.
 #include "jax.h"
+
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <chrono>
@@ -14,9 +18,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
-
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/vector.h>
 
 #include "job.h"
 #include "launcher.h"
@@ -112,7 +113,9 @@ struct Run {
 
  private:
   // UBSan looks for a signature in front of a function, where compiled kernels have none.
-  __attribute__((no_sanitize("function"))) void call(uint64_t begin, uint64_t end, void* scratch) const { config.entry.run(args, config.grid, begin, end, scratch); }
+  __attribute__((no_sanitize("function"))) void call(uint64_t begin, uint64_t end, void* scratch) const {
+    config.entry.run(args, config.grid, begin, end, scratch);
+  }
 
   // The programs of an item, along the serial axes.
   void row(uint64_t item, void* scratch) const {
@@ -200,7 +203,8 @@ void launch(const Call& call, const CallConfig& c, void* const* buffers, ffi::Th
     run(begin, c.items);
     return keep(timed(c.items - begin, start));
   }
-  uint64_t chunk = std::max<uint64_t>({1, (c.items - begin) / (static_cast<uint64_t>(threads) * 8), static_cast<uint64_t>(std::min(kChunkNanoseconds / each, left()))});
+  uint64_t chunk = std::max<uint64_t>(
+      {1, (c.items - begin) / (static_cast<uint64_t>(threads) * 8), static_cast<uint64_t>(std::min(kChunkNanoseconds / each, left()))});
   auto job = std::make_shared<Job<Run>>(run, begin, c.items, chunk);
   auto helpers = std::min<int64_t>(threads, static_cast<int64_t>((c.items - begin + chunk - 1) / chunk)) - 1;
   for (int64_t h = 0; h < helpers; ++h) pool.Schedule([job] { job->help(); });
@@ -234,7 +238,8 @@ std::string placeOf(const Call& call) {
   for (std::string_view text : about)
     for (char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
   char name[64];
-  std::snprintf(name, sizeof name, "/jax-%016llx-%d", static_cast<unsigned long long>(hash), call.threads > 0 ? call.threads : nereid_num_threads());
+  std::snprintf(name, sizeof name, "/jax-%016llx-%d", static_cast<unsigned long long>(hash),
+                call.threads > 0 ? call.threads : nereid_num_threads());
   return folder + name;
 }
 
@@ -252,7 +257,8 @@ int stored(const Call& call, const std::string& place) {
 // Written aside and moved into place: processes may share the folder.
 void store(const Call& call, const std::string& place, int chosen) {
   if (place.empty()) return;
-  std::string aside = place + ".new-" + std::to_string(reinterpret_cast<uintptr_t>(&call) ^ static_cast<uintptr_t>(Clock::now().time_since_epoch().count()));
+  std::string aside = place + ".new-" +
+                      std::to_string(reinterpret_cast<uintptr_t>(&call) ^ static_cast<uintptr_t>(Clock::now().time_since_epoch().count()));
   std::FILE* file = std::fopen(aside.c_str(), "wb");
   if (!file) return;
   std::string text = std::to_string(chosen) + " " + call.configs[static_cast<size_t>(chosen)]->name + "\n";
@@ -261,8 +267,8 @@ void store(const Call& call, const std::string& place, int chosen) {
   if (!ok || std::rename(aside.c_str(), place.c_str()) != 0) std::remove(aside.c_str());
 }
 
-// Each configuration runs once to warm up and once for its time; then again as often as 10 ms hold the fastest; the least mean counts. What launches change of
-// outputs that began as copies of inputs is put back.
+// Each configuration runs once to warm up and once for its time; then again as often as 10 ms hold the fastest; the least mean counts. What
+// launches change of outputs that began as copies of inputs is put back.
 int tune(const Call& call, void* const* buffers, ffi::ThreadPool& pool) {
   std::vector<std::pair<void*, std::vector<char>>> saved;
   for (auto& alias : call.aliases) {
@@ -339,9 +345,11 @@ ffi::Error execute(ffi::ThreadPool pool, State* state, ffi::RemainingArgs args, 
   Buffers buffers;
   ffi::Error bad = buffers.take(args, rets);
   if (bad.failure()) return bad;
-  if (args.size() != call.inputs || rets.size() != call.outputs) return ffi::Error::InvalidArgument("nereid: " + call.name + " was called with another number of arrays than it was made for");
+  if (args.size() != call.inputs || rets.size() != call.outputs)
+    return ffi::Error::InvalidArgument("nereid: " + call.name + " was called with another number of arrays than it was made for");
   for (auto& alias : call.aliases)
-    if (buffers.data[alias.input] != buffers.data[alias.output]) std::memcpy(buffers.data[alias.output], buffers.data[alias.input], alias.bytes);
+    if (buffers.data[alias.input] != buffers.data[alias.output])
+      std::memcpy(buffers.data[alias.output], buffers.data[alias.input], alias.bytes);
   Said said;
   launch(call, chosenOf(call, buffers.data, pool), buffers.data, pool, said);
   if (!said.printed.empty()) {
@@ -356,11 +364,12 @@ ffi::Error execute(ffi::ThreadPool pool, State* state, ffi::RemainingArgs args, 
 ffi::Error nothing(ffi::RemainingArgs, ffi::RemainingRets, ffi::Dictionary) { return ffi::Error::Success(); }
 
 XLA_FFI_DEFINE_HANDLER(instantiateHandler, instantiate, ffi::Ffi::BindInstantiate().Attrs());
-XLA_FFI_DEFINE_HANDLER(executeHandler, execute, ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Ctx<ffi::State<State>>().RemainingArgs().RemainingRets().Attrs());
+XLA_FFI_DEFINE_HANDLER(executeHandler, execute,
+                       ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Ctx<ffi::State<State>>().RemainingArgs().RemainingRets().Attrs());
 XLA_FFI_DEFINE_HANDLER(nothingHandler, nothing, ffi::Ffi::Bind().RemainingArgs().RemainingRets().Attrs());
 
-// XLA must know the type of the state before it takes the handlers, and where JAX hands both over when it starts it hands over the handlers first. But to take a
-// handler is to ask it something, by a frame with XLA's functions in it.
+// XLA must know the type of the state before it takes the handlers, and where JAX hands both over when it starts it hands over the handlers
+// first. But to take a handler is to ask it something, by a frame with XLA's functions in it.
 XLA_FFI_Error* withType(XLA_FFI_Handler* handler, XLA_FFI_CallFrame* frame) {
   static constexpr XLA_FFI_TypeInfo kTypeInfo = ffi::MakeTypeInfo<State>();
   static std::atomic<bool> registered{false};
@@ -390,16 +399,24 @@ void addJax(nb::module_& m) {
     out["nothing"] = handler(nothingHandler);
     return out;
   });
-  m.def("xla_remember", [](const std::string& ir, const Kernel& kernel) { rememberKernel(ir, kernel.shared()); }, "calls with this IR take this kernel, while it lives");
-  m.def("xla_tuned_folder", [](const std::string& folder) {
-    std::lock_guard lock(tuned().mutex);
-    tuned().folder = folder;
-  }, "where chosen configurations are kept; empty: nowhere");
+  m.def(
+      "xla_remember", [](const std::string& ir, const Kernel& kernel) { rememberKernel(ir, kernel.shared()); },
+      "calls with this IR take this kernel, while it lives");
+  m.def(
+      "xla_tuned_folder",
+      [](const std::string& folder) {
+        std::lock_guard lock(tuned().mutex);
+        tuned().folder = folder;
+      },
+      "where chosen configurations are kept; empty: nowhere");
   m.def("xla_take_first", [](bool on) { takesFirst = on; }, "the first configuration is taken, rather than the fastest");
-  m.def("xla_tuned", [] {
-    std::lock_guard lock(tuned().mutex);
-    return nb::cast(tuned().log);
-  }, "a line for each call that was tuned in this process");
+  m.def(
+      "xla_tuned",
+      [] {
+        std::lock_guard lock(tuned().mutex);
+        return nb::cast(tuned().log);
+      },
+      "a line for each call that was tuned in this process");
 }
 
 }  // namespace nereid::python

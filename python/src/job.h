@@ -12,8 +12,8 @@
 
 namespace nereid::python {
 
-// Items that threads take in chunks: run(begin, end). The owner calls work(), which returns when none is left, and close(), which waits for the helpers that have
-// begun. A helper that comes later finds it closed and touches nothing but the job, which it keeps alive.
+// Items that threads take in chunks: run(begin, end). The owner calls work(), which returns when none is left, and close(), which waits for
+// the helpers that have begun. A helper that comes later finds it closed and touches nothing but the job, which it keeps alive.
 template <class Run>
 class Job {
  public:

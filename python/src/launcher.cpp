@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "launcher.h"
 
+#include <nanobind/nanobind.h>
 #include <structmember.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cmath>
 #include <cstring>
-#include <nanobind/nanobind.h>
 
 namespace nereid::python {
 
@@ -23,9 +23,40 @@ enum : uint8_t { kNone = 1, kConstant, kOne, kInt, kIntUnsigned64, kIntI64, kFlo
 constexpr char kAligned = 1;
 
 // What Triton's launches take and processors make nothing of.
-constexpr const char* kOptions[] = {"num_warps", "num_stages", "num_ctas", "maxnreg", "enable_fp_fusion", "launch_cooperative_grid", "launch_pdl", "ir_override", "waves_per_eu", "warp_size", "ptx_version", "ptx_options", "enable_reflect_ftz", "sched4reg", "clc", "min_shared_mem", "allow_flush_denorm", "schedule_hint", "llvm_fn_attrs", "wgp_cu_mode",
-                                    "num_buffers_warp_spec", "num_consumer_groups", "reg_dec_producer", "reg_inc_consumer", "sanitize_overflow", "arch",
-                                    "matrix_instr_nonkdim", "kpack", "cluster_dims", "extern_libs", "allow_fp8e4nv", "max_num_imprecise_acc_default", "stream", "instrumentation_mode"};
+constexpr const char* kOptions[] = {"num_warps",
+                                    "num_stages",
+                                    "num_ctas",
+                                    "maxnreg",
+                                    "enable_fp_fusion",
+                                    "launch_cooperative_grid",
+                                    "launch_pdl",
+                                    "ir_override",
+                                    "waves_per_eu",
+                                    "warp_size",
+                                    "ptx_version",
+                                    "ptx_options",
+                                    "enable_reflect_ftz",
+                                    "sched4reg",
+                                    "clc",
+                                    "min_shared_mem",
+                                    "allow_flush_denorm",
+                                    "schedule_hint",
+                                    "llvm_fn_attrs",
+                                    "wgp_cu_mode",
+                                    "num_buffers_warp_spec",
+                                    "num_consumer_groups",
+                                    "reg_dec_producer",
+                                    "reg_inc_consumer",
+                                    "sanitize_overflow",
+                                    "arch",
+                                    "matrix_instr_nonkdim",
+                                    "kpack",
+                                    "cluster_dims",
+                                    "extern_libs",
+                                    "allow_fp8e4nv",
+                                    "max_num_imprecise_acc_default",
+                                    "stream",
+                                    "instrumentation_mode"};
 
 struct Names {
   PyObject* debug = PyUnicode_InternFromString("debug");
@@ -47,8 +78,10 @@ PyTypeObject* constexprType() {
   if (!type) {
     Ref module(PyImport_ImportModule("nereid.language._values"));
     Ref found(module ? PyObject_GetAttrString(module.get(), "constexpr") : nullptr);
-    if (!found) PyErr_Clear();
-    else type = reinterpret_cast<PyTypeObject*>(found.release());
+    if (!found)
+      PyErr_Clear();
+    else
+      type = reinterpret_cast<PyTypeObject*>(found.release());
   }
   return type;
 }
@@ -58,8 +91,10 @@ PyTypeObject* descriptorType() {
   if (!type) {
     Ref module(PyImport_ImportModule("nereid.tools.tensor_descriptor"));
     Ref found(module ? PyObject_GetAttrString(module.get(), "TensorDescriptor") : nullptr);
-    if (!found) PyErr_Clear();
-    else type = reinterpret_cast<PyTypeObject*>(found.release());
+    if (!found)
+      PyErr_Clear();
+    else
+      type = reinterpret_cast<PyTypeObject*>(found.release());
   }
   return type;
 }
@@ -99,7 +134,10 @@ void raise(nereid_status status, nereid_text error, nereid_text diagnostics) {
   std::string json(diagnostics.data ? diagnostics.data : "[]", diagnostics.data ? diagnostics.size : 2);
   text(error);
   text(diagnostics);
-  PyObject* type = status == NEREID_ERROR ? compileError : status == NEREID_UNAVAILABLE ? PyExc_RuntimeError : status == NEREID_INTERNAL ? internalError : PyExc_ValueError;
+  PyObject* type = status == NEREID_ERROR         ? compileError
+                   : status == NEREID_UNAVAILABLE ? PyExc_RuntimeError
+                   : status == NEREID_INTERNAL    ? internalError
+                                                  : PyExc_ValueError;
   if (type != compileError) return PyErr_SetString(type, what.c_str());
   Ref made(PyObject_CallFunction(type, "ss", what.c_str(), json.c_str()));
   if (made) PyErr_SetObject(type, made.get());
@@ -119,7 +157,8 @@ Kernel::Kernel(nereid_kernel* kernel) : kernel_(kernel, nereid_kernel_free) {
   }
 }
 
-void Launcher::addParameter(std::string name, bool isConstexpr, bool specializes, bool aligns, const std::string& declared, PyObject* defaultValue) {
+void Launcher::addParameter(std::string name, bool isConstexpr, bool specializes, bool aligns, const std::string& declared,
+                            PyObject* defaultValue) {
   Parameter p;
   p.key = Ref(PyUnicode_InternFromString(name.c_str()));
   p.name = std::move(name);
@@ -172,7 +211,9 @@ bool Launcher::match(PyObject* const* args, size_t count, PyObject* keywords, Bo
     // These would change what a kernel means.
     for (const char* option : {"launch_cooperative_grid", "ir_override"})
       if (PyUnicode_CompareWithASCIIString(name, option) == 0 && PyObject_IsTrue(value) == 1) {
-        PyErr_Format(PyExc_NotImplementedError, option[0] == 'l' ? "launch_cooperative_grid: programs cannot wait for each other on this processor" : "ir_override: Nereid compiles kernels from their source alone");
+        PyErr_Format(PyExc_NotImplementedError, option[0] == 'l'
+                                                    ? "launch_cooperative_grid: programs cannot wait for each other on this processor"
+                                                    : "ir_override: Nereid compiles kernels from their source alone");
         return false;
       }
     if (known) continue;
@@ -182,7 +223,8 @@ bool Launcher::match(PyObject* const* args, size_t count, PyObject* keywords, Bo
   for (size_t i = 0; i < parameters_.size(); ++i) {
     if (out.values[i]) continue;
     if (!parameters_[i].defaultValue) {
-      PyErr_Format(PyExc_TypeError, "the kernel's argument `%s` is missing%s", parameters_[i].name.c_str(), parameters_[i].isConstexpr ? "; it is a constexpr" : "");
+      PyErr_Format(PyExc_TypeError, "the kernel's argument `%s` is missing%s", parameters_[i].name.c_str(),
+                   parameters_[i].isConstexpr ? "; it is a constexpr" : "");
       return false;
     }
     out.values[i] = parameters_[i].defaultValue.get();
@@ -203,8 +245,8 @@ bool Launcher::addArray(const Parameter& p, PyObject*, Array&& array, Bound& out
 
 // base, sizes, strides: what the front-end makes of it.
 bool Launcher::addDescriptor(const Parameter& p, PyObject* value, Bound& out) const {
-  Ref base(PyObject_GetAttrString(value, "base")), shape(PyObject_GetAttrString(value, "shape")), strides(PyObject_GetAttrString(value, "strides")),
-      block(PyObject_GetAttrString(value, "block_shape"));
+  Ref base(PyObject_GetAttrString(value, "base")), shape(PyObject_GetAttrString(value, "shape")),
+      strides(PyObject_GetAttrString(value, "strides")), block(PyObject_GetAttrString(value, "block_shape"));
   Array array;
   if (!base || !shape || !strides || !block || toArray(base.get(), array) != What::Array) {
     if (!PyErr_Occurred()) PyErr_Format(PyExc_TypeError, "`%s`: the descriptor's base is no array", p.name.c_str());
@@ -279,7 +321,9 @@ bool Launcher::addValue(const Parameter& p, PyObject* value, bool part, Bound& o
     if (declared != DType::None) {
       int width = bytesOf(declared) * 8;
       bool isUnsigned = declared == DType::U8 || declared == DType::U16 || declared == DType::U32 || declared == DType::U64;
-      bool fits = declared == DType::I1 ? bits <= 1 : isUnsigned ? !(n < 0 && !big) && (width == 64 || bits >> width == 0) : !big && (width == 64 || (n >= -(1LL << (width - 1)) && n < 1LL << (width - 1)));
+      bool fits = declared == DType::I1 ? bits <= 1
+                  : isUnsigned          ? !(n < 0 && !big) && (width == 64 || bits >> width == 0)
+                                        : !big && (width == 64 || (n >= -(1LL << (width - 1)) && n < 1LL << (width - 1)));
       if (!fits) {
         PyErr_Format(PyExc_OverflowError, "`%s`: %S does not fit in an %s", p.name.c_str(), object, nameOf(declared));
         return false;
@@ -321,7 +365,8 @@ bool Launcher::addValue(const Parameter& p, PyObject* value, bool part, Bound& o
   }
   if (PyType_IsSubtype(Py_TYPE(value), descriptorType())) return addDescriptor(p, value, out);
   // Scalars of NumPy and the like.
-  if (!std::strncmp(Py_TYPE(value)->tp_name, "numpy.bool", 10)) return addValue(p, PyObject_IsTrue(value) == 1 ? Py_True : Py_False, part, out);
+  if (!std::strncmp(Py_TYPE(value)->tp_name, "numpy.bool", 10))
+    return addValue(p, PyObject_IsTrue(value) == 1 ? Py_True : Py_False, part, out);
   if (PyIndex_Check(value)) {
     Ref index(PyNumber_Index(value));
     return index && integer(index.get());
@@ -378,7 +423,9 @@ bool Launcher::checkStrides(const Bound& bound) {
   std::vector<Bound::Integer> known = bound.integers;
   for (size_t k = 0; k < parameters_.size(); ++k)
     if (parameters_[k].isConstexpr) integersOf(bound.values[k], parameters_[k], known);
-  auto passed = [&](int64_t value, bool asStride) { return std::count_if(known.begin(), known.end(), [&](auto& i) { return i.value == value && (!asStride || namesStride(*i.parameter)); }); };
+  auto passed = [&](int64_t value, bool asStride) {
+    return std::count_if(known.begin(), known.end(), [&](auto& i) { return i.value == value && (!asStride || namesStride(*i.parameter)); });
+  };
   for (auto& [name, array] : bound.strided) {
     std::vector<size_t> axes;  // of more than one element
     for (size_t d = 0; d < array.shape.size(); ++d)
@@ -387,20 +434,25 @@ bool Launcher::checkStrides(const Bound& bound) {
     // Strides as NumPy counts them, in bytes, one after the other.
     int64_t bytes = bytesOf(array.type);
     auto inBytes = [&](const Bound::Integer& i, int64_t stride) { return i.value == stride * bytes; };
-    if (bytes > 1 && array.strides.size() > 1 && std::search(known.begin(), known.end(), array.strides.begin(), array.strides.end(), inBytes) != known.end() &&
-        std::search(known.begin(), known.end(), array.strides.begin(), array.strides.end(), [](auto& i, int64_t stride) { return i.value == stride; }) == known.end()) {
-      PyErr_Format(PyExc_ValueError, "`%s`: the launch passes its strides in bytes, but a kernel counts elements: divide them by %lld", name.c_str(), static_cast<long long>(bytes));
+    if (bytes > 1 && array.strides.size() > 1 &&
+        std::search(known.begin(), known.end(), array.strides.begin(), array.strides.end(), inBytes) != known.end() &&
+        std::search(known.begin(), known.end(), array.strides.begin(), array.strides.end(),
+                    [](auto& i, int64_t stride) { return i.value == stride; }) == known.end()) {
+      PyErr_Format(PyExc_ValueError, "`%s`: the launch passes its strides in bytes, but a kernel counts elements: divide them by %lld",
+                   name.c_str(), static_cast<long long>(bytes));
       return false;
     }
     // A kernel that gets the stride of rows alone takes columns to be contiguous.
-    bool permuted = array.strides[axes.back()] != 1 && std::any_of(axes.begin(), axes.end(), [&](size_t d) { return array.strides[d] == 1; });
+    bool permuted =
+        array.strides[axes.back()] != 1 && std::any_of(axes.begin(), axes.end(), [&](size_t d) { return array.strides[d] == 1; });
     bool sure = !permuted || passed(1, true);
     size_t unclear = axes.back();
     for (size_t k = 0; k < axes.size(); ++k) {
       size_t d = axes[k];
       int64_t stride = array.strides[d];
       // The next axis gives the stride of an axis that it fills.
-      if (stride == 1 || passed(stride, true) || (k + 1 < axes.size() && stride == array.shape[axes[k + 1]] * array.strides[axes[k + 1]])) continue;
+      if (stride == 1 || passed(stride, true) || (k + 1 < axes.size() && stride == array.shape[axes[k + 1]] * array.strides[axes[k + 1]]))
+        continue;
       int64_t times = passed(stride, false);
       auto size = std::find(array.shape.begin(), array.shape.end(), stride);
       if (times > (size != array.shape.end())) {
@@ -409,17 +461,22 @@ bool Launcher::checkStrides(const Bound& bound) {
         continue;
       }
       std::string why;
-      if (times) why = "; the " + std::to_string(stride) + " that it passes is the size of axis " + std::to_string(size - array.shape.begin());
-      else if (bytes > 1 && passed(stride * bytes, false)) why = "; it passes " + std::to_string(stride * bytes) + ", which is in bytes";
-      PyErr_Format(PyExc_ValueError, "`%s` is not contiguous, and the launch does not pass its stride along axis %zu (%lld elements)%s: pass it, or numpy.ascontiguousarray(%s)", name.c_str(), d,
-                   static_cast<long long>(stride), why.c_str(), name.c_str());
+      if (times)
+        why = "; the " + std::to_string(stride) + " that it passes is the size of axis " + std::to_string(size - array.shape.begin());
+      else if (bytes > 1 && passed(stride * bytes, false))
+        why = "; it passes " + std::to_string(stride * bytes) + ", which is in bytes";
+      PyErr_Format(PyExc_ValueError,
+                   "`%s` is not contiguous, and the launch does not pass its stride along axis %zu (%lld elements)%s: pass it, or "
+                   "numpy.ascontiguousarray(%s)",
+                   name.c_str(), d, static_cast<long long>(stride), why.c_str(), name.c_str());
       return false;
     }
     if (sure || !warned_.insert(name).second) continue;
     std::string strides;
     for (int64_t s : array.strides) strides += (strides.empty() ? "" : ", ") + std::to_string(s);
     if (PyErr_WarnFormat(PyExc_UserWarning, 1,
-                         "`%s` is not contiguous: its strides are (%s). No parameter named a stride has that of axis %zu (%lld); the kernel reads other elements if it takes the array for a contiguous one",
+                         "`%s` is not contiguous: its strides are (%s). No parameter named a stride has that of axis %zu (%lld); the "
+                         "kernel reads other elements if it takes the array for a contiguous one",
                          name.c_str(), strides.c_str(), unclear, static_cast<long long>(array.strides[unclear])) < 0)
       return false;
   }
@@ -436,7 +493,8 @@ bool Launcher::checkByteStrides(const Bound& bound) const {
   std::vector<std::pair<const Parameter*, Array>> arrays;
   for (size_t k = 0; k < parameters_.size(); ++k) {
     Array array;
-    if (!parameters_[k].isConstexpr && toShapedArray(bound.values[k], array) == What::Array) arrays.emplace_back(&parameters_[k], std::move(array));
+    if (!parameters_[k].isConstexpr && toShapedArray(bound.values[k], array) == What::Array)
+      arrays.emplace_back(&parameters_[k], std::move(array));
     PyErr_Clear();
   }
   for (auto& [parameter, array] : arrays) {
@@ -447,8 +505,8 @@ bool Launcher::checkByteStrides(const Bound& bound) const {
     if (std::any_of(known.begin(), known.end(), [&](auto& i) { return i.value == stride; })) continue;
     for (auto& i : known)
       if (i.value == inBytes) {
-        PyErr_Format(PyExc_ValueError, "`%s`: %lld is a stride of `%s` in bytes, but a kernel counts elements: pass %lld", i.parameter->name.c_str(), static_cast<long long>(inBytes),
-                     parameter->name.c_str(), static_cast<long long>(stride));
+        PyErr_Format(PyExc_ValueError, "`%s`: %lld is a stride of `%s` in bytes, but a kernel counts elements: pass %lld",
+                     i.parameter->name.c_str(), static_cast<long long>(inBytes), parameter->name.c_str(), static_cast<long long>(stride));
         return false;
       }
   }
@@ -484,7 +542,8 @@ bool Launcher::checkWatched() const {
   for (const Watched& w : watched_) {
     PyObject* now = boundNow(w.holder.get(), w.name.get());
     if (w.redefinable || now == w.value.get() || (now && sameConstant(now, w.value.get()))) continue;
-    PyErr_Format(PyExc_RuntimeError, "the global %U has changed since this kernel was compiled, from %R to %R", w.name.get(), w.value.get(), now ? now : Py_None);
+    PyErr_Format(PyExc_RuntimeError, "the global %U has changed since this kernel was compiled, from %R to %R", w.name.get(), w.value.get(),
+                 now ? now : Py_None);
     return false;
   }
   return true;
@@ -537,7 +596,8 @@ bool Launcher::itemOf(const Parameter& p, PyObject* value, bool part, std::strin
   }
 }
 
-bool Launcher::describe(PyObject* const* args, size_t count, PyObject* keywords, std::vector<std::string>& signature, Ref& constants, Bound& bound) {
+bool Launcher::describe(PyObject* const* args, size_t count, PyObject* keywords, std::vector<std::string>& signature, Ref& constants,
+                        Bound& bound) {
   if (!match(args, count, keywords, bound)) return false;
   constants = Ref(PyDict_New());
   for (size_t i = 0; i < parameters_.size(); ++i) {
@@ -556,7 +616,8 @@ bool Launcher::describe(PyObject* const* args, size_t count, PyObject* keywords,
 
 // ---- launches
 
-std::shared_ptr<Launcher::Variant> Launcher::find(PyObject* self, const Bound& bound, PyObject* const* args, size_t count, PyObject* keywords) {
+std::shared_ptr<Launcher::Variant> Launcher::find(PyObject* self, const Bound& bound, PyObject* const* args, size_t count,
+                                                  PyObject* keywords) {
   auto matches = [&](const Variant& v) {
     for (size_t i = 0; i < v.constants.size(); ++i)
       if (!sameConstant(v.constants[i].get(), bound.constants[i])) return false;
@@ -587,7 +648,8 @@ std::shared_ptr<Launcher::Variant> Launcher::find(PyObject* self, const Bound& b
   variant->owner = std::move(kernel);
   for (PyObject* c : bound.constants) variant->constants.push_back(Ref::to(c));
   if (variant->kernel->count() != bound.args.size()) {
-    PyErr_Format(PyExc_SystemError, "the kernel was compiled for %zu arguments, but the launch has %zu", variant->kernel->count(), bound.args.size());
+    PyErr_Format(PyExc_SystemError, "the kernel was compiled for %zu arguments, but the launch has %zu", variant->kernel->count(),
+                 bound.args.size());
     return nullptr;
   }
   return variants_[bound.key].emplace_back(std::move(variant));
@@ -706,7 +768,8 @@ PyObject* Launcher::call(PyObject* self, PyObject* grid, PyObject* const* args, 
     Ref run(PyObject_GetAttr(self, names().run));
     return run ? PyObject_Call(run.get(), positional.get(), named.get()) : nullptr;
   }
-  // Their memory stays for the next launch of this thread; a launch within a launch (by a grid's function, by a compiler's hook) has its own.
+  // Their memory stays for the next launch of this thread; a launch within a launch (by a grid's function, by a compiler's hook) has its
+  // own.
   static thread_local Bound kept;
   static thread_local bool taken = false;
   Bound own;
@@ -755,8 +818,7 @@ PyObject* Launcher::call(PyObject* self, PyObject* grid, PyObject* const* args, 
 namespace {
 
 struct BoundObject {
-  PyObject_HEAD
-  vectorcallfunc call;
+  PyObject_HEAD vectorcallfunc call;
   PyObject *launcher, *grid;
 };
 PyTypeObject* boundType = nullptr;
@@ -788,10 +850,15 @@ void destroy(PyObject* self) {
 }  // namespace
 
 bool makeBoundType() {
-  static PyMemberDef members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(BoundObject, call), READONLY, nullptr}, {nullptr, 0, 0, 0, nullptr}};
-  static PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(destroy)}, {Py_tp_traverse, reinterpret_cast<void*>(traverse)}, {Py_tp_members, members},
-                                {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)}, {0, nullptr}};
-  static PyType_Spec spec{"nereid.Launch", sizeof(BoundObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  static PyMemberDef members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(BoundObject, call), READONLY, nullptr},
+                                  {nullptr, 0, 0, 0, nullptr}};
+  static PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(destroy)},
+                                {Py_tp_traverse, reinterpret_cast<void*>(traverse)},
+                                {Py_tp_members, members},
+                                {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+                                {0, nullptr}};
+  static PyType_Spec spec{"nereid.Launch", sizeof(BoundObject), 0,
+                          Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
   boundType = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
   return boundType != nullptr;
 }

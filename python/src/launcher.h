@@ -78,7 +78,8 @@ class Launcher {
   // The signature, as the front-end takes it, and {name: value} of constants.
   bool describe(PyObject* const* args, size_t count, PyObject* names, std::vector<std::string>& signature, Ref& constants, Bound& bound);
 
-  // False with Python's error set where an array is not contiguous and the launch does not pass its strides; warns where it is unclear which argument is one.
+  // False with Python's error set where an array is not contiguous and the launch does not pass its strides; warns where it is unclear
+  // which argument is one.
   bool checkStrides(const Bound& bound);
   bool checkByteStrides(const Bound& bound) const;
   // Binds the arguments and checks their strides.
@@ -88,8 +89,11 @@ class Launcher {
   // Forgets all that was compiled where a function that the kernel uses has been redefined; false with Python's error set.
   bool refresh(PyObject* self);
   size_t size() const;
-  // `holder` is a dict, or the cell of a closure. A name may be bound to another object where `redefinable`: then the kernel is compiled again.
-  void watch(PyObject* holder, PyObject* name, PyObject* value, bool redefinable) { watched_.push_back({Ref::to(holder), Ref::to(name), Ref::to(value), redefinable}); }
+  // `holder` is a dict, or the cell of a closure. A name may be bound to another object where `redefinable`: then the kernel is compiled
+  // again.
+  void watch(PyObject* holder, PyObject* name, PyObject* value, bool redefinable) {
+    watched_.push_back({Ref::to(holder), Ref::to(name), Ref::to(value), redefinable});
+  }
   bool slow = false;  // there are hooks: launches go through the method `run`
   bool debug = false;
   int threads = 0;

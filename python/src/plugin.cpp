@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "plugin.h"
 
-#include <cstring>
 #include <nanobind/nanobind.h>
+
+#include <cstring>
 
 namespace nereid::python {
 
@@ -131,7 +132,8 @@ bool PluginLaunch::add(const Slot& slot, PyObject* value, Bound& bound, std::str
       return !PyErr_Occurred();
     }
     case Slot::Descriptor: {
-      Ref base(PyObject_GetAttrString(value, "base")), shape(PyObject_GetAttrString(value, "shape")), strides(PyObject_GetAttrString(value, "strides"));
+      Ref base(PyObject_GetAttrString(value, "base")), shape(PyObject_GetAttrString(value, "shape")),
+          strides(PyObject_GetAttrString(value, "strides"));
       if (!base || !shape || !strides) return false;
       Ref named(PyObject_GetAttrString(value, "padding"));
       if (!named) PyErr_Clear();
@@ -187,7 +189,8 @@ PyObject* PluginLaunch::call(PyObject* const* args, size_t count) const {
     return nullptr;
   }
   if (bound.args.size() != kernel->count()) {
-    PyErr_Format(PyExc_SystemError, "the kernel was compiled for %zu arguments, but the launch has %zu", kernel->count(), bound.args.size());
+    PyErr_Format(PyExc_SystemError, "the kernel was compiled for %zu arguments, but the launch has %zu", kernel->count(),
+                 bound.args.size());
     return nullptr;
   }
   auto hook = [&](PyObject* f) { return f == Py_None || static_cast<bool>(Ref(PyObject_CallOneArg(f, args[6]))); };
@@ -197,9 +200,11 @@ PyObject* PluginLaunch::call(PyObject* const* args, size_t count) const {
       Ref number(PyLong_FromUnsignedLongLong(arg.bits));
       if (!number || PyList_Append(bits.get(), number.get()) < 0) return false;
     }
-    for (size_t k = 0; k < slots_.size(); ++k) PyTuple_SET_ITEM(values.get(), static_cast<Py_ssize_t>(k), Ref::to(args[kBefore + k]).release());
+    for (size_t k = 0; k < slots_.size(); ++k)
+      PyTuple_SET_ITEM(values.get(), static_cast<Py_ssize_t>(k), Ref::to(args[kBefore + k]).release());
     bool padsNan = padding.find('n') != std::string::npos;
-    return static_cast<bool>(Ref(PyObject_CallFunction(checked_.get(), "s(III)OO", padsNan ? padding.c_str() : "", options.grid[0], options.grid[1], options.grid[2], bits.get(), values.get())));
+    return static_cast<bool>(Ref(PyObject_CallFunction(checked_.get(), "s(III)OO", padsNan ? padding.c_str() : "", options.grid[0],
+                                                       options.grid[1], options.grid[2], bits.get(), values.get())));
   };
   if (!hook(args[7]) || !(checks ? checkedLaunch() : launch(*kernel, bound, options)) || !hook(args[8])) return nullptr;
   Py_RETURN_NONE;

@@ -25,9 +25,9 @@ struct Slot {
 
 class PluginLaunch {
  public:
-  // The signature: "*fp32", "i32", "constexpr", tuples of them, "tensordesc<fp16[64,64]>". `load` gives the kernel where Triton does not: while one thread
-  // loads it, others already launch. load("znz") gives one whose second descriptor is padded with NaN.
-  // checked(padding, grid, bits, values) runs a launch with checks.
+  // The signature: "*fp32", "i32", "constexpr", tuples of them, "tensordesc<fp16[64,64]>". `load` gives the kernel where Triton does not:
+  // while one thread loads it, others already launch. load("znz") gives one whose second descriptor is padded with NaN. checked(padding,
+  // grid, bits, values) runs a launch with checks.
   PluginLaunch(PyObject* signature, PyObject* load, PyObject* checked);
   static bool checks;  // launches are checked
   // grid x, y, z, stream, kernel, packed metadata, launch metadata, hook before, hook after, arguments...

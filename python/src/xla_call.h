@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a custom call says: kernels, their arguments and grids, one of each a configuration to choose from. A text, which may travel in an executable to another
-// process or machine, so it has the kernel's IR rather than code:
+// What a custom call says: kernels, their arguments and grids, one of each a configuration to choose from. A text, which may travel in an
+// executable to another process or machine, so it has the kernel's IR rather than code:
 //
 //   nereid-call 1
 //   name softmax
@@ -9,13 +9,9 @@
 //   threads 4                    at most; 0: as the environment says
 //   config BLOCK: 128
 //   grid 4 1 1
-//   serial 8 1 4 16              axes along which programs run one after the other, the slowest first: extent, and stride in the numbers of programs
-//   parallel 2 8                 and the others, the fastest first
-//   zero 1 4096                  a buffer, bytes
-//   buffer 0                     arguments in their order: a buffer,
-//   bits 1000                    or a scalar
-//   kernel 1234
-//   <so many bytes of IR>
+//   serial 8 1 4 16              axes along which programs run one after the other, the slowest first: extent, and stride in the numbers of
+//   programs parallel 2 8                 and the others, the fastest first zero 1 4096                  a buffer, bytes buffer 0 arguments
+//   in their order: a buffer, bits 1000                    or a scalar kernel 1234 <so many bytes of IR>
 #pragma once
 
 #include <atomic>
@@ -49,7 +45,7 @@ struct CallConfig {
   std::vector<const void*> args;  // of scalars their place in `bits`, else null
   std::shared_ptr<nereid_kernel> kernel;
   nereid_entry entry{};
-  uint64_t items = 0;  // what may run at the same time: programs, or rows of them along the serial axes
+  uint64_t items = 0;                         // what may run at the same time: programs, or rows of them along the serial axes
   mutable std::atomic<float> nanoseconds{0};  // of an item, as measured last; 0: not yet
 };
 
@@ -62,7 +58,7 @@ struct Call {
   int threads = 0;
   std::vector<Alias> aliases;
   std::vector<std::unique_ptr<CallConfig>> configs;
-  uint64_t hash = 0;  // of the text
+  uint64_t hash = 0;            // of the text
   std::atomic<int> chosen{-1};  // of several configurations
   std::mutex tuning;
 };

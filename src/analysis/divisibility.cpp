@@ -21,7 +21,8 @@ Divisibility::Divisibility(const Func& f) {
   for (size_t k = 0; k < f.params.size(); ++k) {
     const Value* v = f.args()[k];
     int n = f.params[k].divisibility > 0 ? powerOf(static_cast<uint64_t>(f.params[k].divisibility)) : 0;
-    if (v->type.isPointer()) n = std::max(0, n - powerOf(static_cast<uint64_t>(v->type.pointee().isPointer() ? 8 : byteSize(v->type.pointee()))));
+    if (v->type.isPointer())
+      n = std::max(0, n - powerOf(static_cast<uint64_t>(v->type.pointee().isPointer() ? 8 : byteSize(v->type.pointee()))));
     known_[v] = n;
   }
 }
@@ -51,25 +52,41 @@ int Divisibility::compute(const Value* v) {
     if (!loop || loop->op != Op::For) return 0;
     const Block& body = loop->regions[0]->entry();
     for (size_t k = 0; k < body.args.size(); ++k)
-      if (body.args[k] == v) return k == 0 ? std::min(of(loop->operand(0)), of(loop->operand(2))) : std::min(of(loop->operand(2 + k)), of(body.terminator()->operand(k - 1)));
+      if (body.args[k] == v)
+        return k == 0 ? std::min(of(loop->operand(0)), of(loop->operand(2)))
+                      : std::min(of(loop->operand(2 + k)), of(body.terminator()->operand(k - 1)));
     return 0;
   }
   const Inst& i = *v->def;
   auto in = [&](size_t k) { return of(i.operands[k]); };
   switch (i.op) {
     case Op::Constant: return v->type.isScalar() && !v->type.isFloat() && !v->type.isPointer() ? powerOf(i.dense().bits[0]) : 0;
-    case Op::LoAlloc: return powerOf(static_cast<uint64_t>(i.integer(Attr::Offset) / std::max(1, v->type.pointee().isPointer() ? 8 : byteSize(v->type.pointee()))));
-    case Op::AddI: case Op::SubI: case Op::AddPtr: case Op::MinSI: case Op::MaxSI: case Op::MinUI: case Op::MaxUI: case Op::OrI: case Op::XOrI:
-      return std::min(in(0), in(1));
+    case Op::LoAlloc:
+      return powerOf(
+          static_cast<uint64_t>(i.integer(Attr::Offset) / std::max(1, v->type.pointee().isPointer() ? 8 : byteSize(v->type.pointee()))));
+    case Op::AddI:
+    case Op::SubI:
+    case Op::AddPtr:
+    case Op::MinSI:
+    case Op::MaxSI:
+    case Op::MinUI:
+    case Op::MaxUI:
+    case Op::OrI:
+    case Op::XOrI: return std::min(in(0), in(1));
     case Op::MulI: return std::min(kMost, in(0) + in(1));
     case Op::AndI: return std::max(in(0), in(1));
     case Op::ShLI: {
       auto by = constantBits(i.operands[1]);
       return by ? std::min<int>(kMost, in(0) + static_cast<int>(std::min<uint64_t>(*by, kMost))) : in(0);
     }
-    case Op::RemSI: case Op::RemUI: return std::min(in(0), in(1));
+    case Op::RemSI:
+    case Op::RemUI: return std::min(in(0), in(1));
     case Op::Select: return std::min(in(1), in(2));
-    case Op::ExtSI: case Op::ExtUI: case Op::TruncI: case Op::IndexCast: case Op::IndexCastUI: return in(0);
+    case Op::ExtSI:
+    case Op::ExtUI:
+    case Op::TruncI:
+    case Op::IndexCast:
+    case Op::IndexCastUI: return in(0);
     default: return 0;
   }
 }
@@ -88,11 +105,26 @@ int Divisibility::along(const Value* v, const IndexMap& map, int axis, int bits)
     case Op::MakeRange: {
       // The low bits of its index that are those of the axis are zero.
       int n = 0;
-      while (n < bits && n < static_cast<int>(map.size()) && map[static_cast<size_t>(n)].axis == axis && map[static_cast<size_t>(n)].bit == n) ++n;
+      while (n < bits && n < static_cast<int>(map.size()) && map[static_cast<size_t>(n)].axis == axis &&
+             map[static_cast<size_t>(n)].bit == n)
+        ++n;
       return std::min(n, powerOf(static_cast<uint64_t>(i.integer(Attr::Start))));
     }
-    case Op::ExpandDims: case Op::Reshape: case Op::Broadcast: case Op::Trans: case Op::ExtSI: case Op::ExtUI: case Op::TruncI: case Op::IndexCast: return in(0);
-    case Op::AddI: case Op::SubI: case Op::AddPtr: case Op::MinSI: case Op::MaxSI: case Op::RemSI: case Op::RemUI: return std::min(in(0), in(1));
+    case Op::ExpandDims:
+    case Op::Reshape:
+    case Op::Broadcast:
+    case Op::Trans:
+    case Op::ExtSI:
+    case Op::ExtUI:
+    case Op::TruncI:
+    case Op::IndexCast: return in(0);
+    case Op::AddI:
+    case Op::SubI:
+    case Op::AddPtr:
+    case Op::MinSI:
+    case Op::MaxSI:
+    case Op::RemSI:
+    case Op::RemUI: return std::min(in(0), in(1));
     case Op::MulI: return std::min(kMost, in(0) + in(1));
     case Op::Select: return std::min(in(1), in(2));
     default: return 0;

@@ -18,15 +18,21 @@ int lowBit(const Type& t, int axis) {
 
 bool isPullable(const Inst& inst) {
   switch (inst.op) {
-    case Op::Splat: case Op::ExpandDims: case Op::Reshape: case Op::Broadcast: case Op::Cat: case Op::Join: case Op::Split:
-    case Op::Trans: case Op::MakeRange: case Op::Poison: case Op::Load: case Op::Gather:
-      return true;
-    case Op::Constant:
-      return inst.dense().isSplat();  // a table is read from memory
-    case Op::MapElementwise:
-      return inst.integer(Attr::Pack, 1) == 1;
-    default:
-      return isElementwise(inst.op);
+    case Op::Splat:
+    case Op::ExpandDims:
+    case Op::Reshape:
+    case Op::Broadcast:
+    case Op::Cat:
+    case Op::Join:
+    case Op::Split:
+    case Op::Trans:
+    case Op::MakeRange:
+    case Op::Poison:
+    case Op::Load:
+    case Op::Gather: return true;
+    case Op::Constant: return inst.dense().isSplat();  // a table is read from memory
+    case Op::MapElementwise: return inst.integer(Attr::Pack, 1) == 1;
+    default: return isElementwise(inst.op);
   }
 }
 
@@ -35,8 +41,8 @@ std::optional<IndexMap> operandMap(const Inst& inst, size_t operand, const Index
   if (!from.isTile()) return std::nullopt;
   const Type& to = inst.results.empty() ? from : inst.results[0]->type;
   switch (inst.op) {
-    case Op::ExpandDims: case Op::Reshape:
-      return map;
+    case Op::ExpandDims:
+    case Op::Reshape: return map;
     case Op::Broadcast: {
       IndexMap out;
       for (int axis = from.rank - 1; axis >= 0; --axis)
@@ -54,8 +60,7 @@ std::optional<IndexMap> operandMap(const Inst& inst, size_t operand, const Index
       }
       return out;
     }
-    case Op::Join:
-      return IndexMap(map.begin() + 1, map.end());
+    case Op::Join: return IndexMap(map.begin() + 1, map.end());
     case Op::Split: {
       IndexMap out(map);
       out.insert(out.begin(), IndexBit{result ? IndexBit::kOne : IndexBit::kZero, 0});
@@ -67,10 +72,8 @@ std::optional<IndexMap> operandMap(const Inst& inst, size_t operand, const Index
       out.pop_back();
       return out;
     }
-    case Op::Gather:
-      return operand == 1 ? std::optional(map) : std::nullopt;
-    default:
-      return map;
+    case Op::Gather: return operand == 1 ? std::optional(map) : std::nullopt;
+    default: return map;
   }
 }
 
@@ -102,11 +105,22 @@ Stride strideOf(const Value* v, const IndexMap& map, int axis, int bits) {
       }
       return Stride::constant(unit);
     }
-    case Op::ExpandDims: case Op::Reshape: case Op::Broadcast: case Op::Trans: case Op::ExtSI: case Op::ExtUI: case Op::TruncI:
-    case Op::IndexCast: case Op::Bitcast: case Op::Split:
-      if (def->op == Op::Bitcast && v->type.isPointer() && byteSize(v->type.pointee()) != byteSize(def->operand(0)->type.pointee())) return {};
+    case Op::ExpandDims:
+    case Op::Reshape:
+    case Op::Broadcast:
+    case Op::Trans:
+    case Op::ExtSI:
+    case Op::ExtUI:
+    case Op::TruncI:
+    case Op::IndexCast:
+    case Op::Bitcast:
+    case Op::Split:
+      if (def->op == Op::Bitcast && v->type.isPointer() && byteSize(v->type.pointee()) != byteSize(def->operand(0)->type.pointee()))
+        return {};
       return of(0);
-    case Op::AddI: case Op::SubI: case Op::AddPtr: {
+    case Op::AddI:
+    case Op::SubI:
+    case Op::AddPtr: {
       Stride a = of(0), b = of(1);
       if (a.kind == Stride::None || b.kind == Stride::None) return {};
       if (a.kind == Stride::Runtime || b.kind == Stride::Runtime) return {Stride::Runtime, 0};

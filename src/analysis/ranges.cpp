@@ -52,11 +52,13 @@ Range Ranges::compute(const Value* v) {
       int64_t c = t.isBool() ? static_cast<int64_t>(i.dense().bits[0] & 1) : signExtend(i.dense().bits[0], bitWidth(t));
       return {c, c};
     }
-    case Op::ExtSI: case Op::IndexCast: {
+    case Op::ExtSI:
+    case Op::IndexCast: {
       Range a = in(0);
       return i.operands[0]->type.isBool() ? Range{-a.high, -a.low} : within(t, a.low, a.high);
     }
-    case Op::ExtUI: case Op::IndexCastUI: {
+    case Op::ExtUI:
+    case Op::IndexCastUI: {
       Range a = in(0);
       int w = bitWidth(i.operands[0]->type);
       if (a.low >= 0) return within(t, a.low, a.high);
@@ -99,7 +101,8 @@ Range Ranges::compute(const Value* v) {
       if (a.low >= 0) return {0, a.high};
       return whole(t);
     }
-    case Op::ShRSI: case Op::ShRUI: {
+    case Op::ShRSI:
+    case Op::ShRUI: {
       Range a = in(0), b = in(1);
       if (b.low != b.high || b.low < 0 || b.low >= bitWidth(t) || (i.op == Op::ShRUI && a.low < 0)) return whole(t);
       return {a.low >> b.low, a.high >> b.low};
@@ -109,13 +112,15 @@ Range Ranges::compute(const Value* v) {
       if (b.low != b.high || b.low < 0 || b.low >= 63) return whole(t);
       return within(t, static_cast<__int128>(a.low) << b.low, static_cast<__int128>(a.high) << b.low);
     }
-    case Op::RemSI: case Op::RemUI: {
+    case Op::RemSI:
+    case Op::RemUI: {
       Range a = in(0), b = in(1);
       if (b.low <= 0) return whole(t);
       if (a.low >= 0) return {0, std::min(a.high, b.high - 1)};
       return i.op == Op::RemSI ? Range{std::max(a.low, 1 - b.high), std::min(std::max<int64_t>(a.high, 0), b.high - 1)} : whole(t);
     }
-    case Op::DivSI: case Op::DivUI: {
+    case Op::DivSI:
+    case Op::DivUI: {
       Range a = in(0), b = in(1);
       return b.low > 0 && a.low >= 0 ? Range{a.low / b.high, a.high / b.low} : whole(t);
     }

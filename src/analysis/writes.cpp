@@ -53,14 +53,22 @@ class Finder {
     }
     const Inst& i = *v->def;
     switch (i.op) {
-      case Op::AddPtr: case Op::Splat: case Op::Unsplat: case Op::Broadcast: case Op::ExpandDims: case Op::Reshape: case Op::Trans: case Op::Bitcast:
-      case Op::MakeTensorPtr: case Op::MakeTensorDesc: case Op::Advance: case Op::Gather: case Op::Split:
-        return follow(i.operands[0]);
+      case Op::AddPtr:
+      case Op::Splat:
+      case Op::Unsplat:
+      case Op::Broadcast:
+      case Op::ExpandDims:
+      case Op::Reshape:
+      case Op::Trans:
+      case Op::Bitcast:
+      case Op::MakeTensorPtr:
+      case Op::MakeTensorDesc:
+      case Op::Advance:
+      case Op::Gather:
+      case Op::Split: return follow(i.operands[0]);
       case Op::Select: follow(i.operands[1]); return follow(i.operands[2]);
       case Op::Join: follow(i.operands[0]); return follow(i.operands[1]);
-      case Op::For:
-        follow(i.operands[3 + v->index]);
-        return yielded(*i.regions[0], v->index);
+      case Op::For: follow(i.operands[3 + v->index]); return yielded(*i.regions[0], v->index);
       case Op::While: return yielded(*i.regions[0], v->index);
       case Op::If:
         for (auto& r : i.regions)

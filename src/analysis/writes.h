@@ -8,8 +8,8 @@ namespace nereid {
 
 enum class Writes : uint8_t { No, Yes, Unknown };
 
-// One an argument; `No` for what is no pointer. The kernel is structured and has no calls. Unknown where a pointer that is written through came
-// from memory or from a number.
+// One an argument; `No` for what is no pointer. The kernel is structured and has no calls. Unknown where a pointer that is written through
+// came from memory or from a number.
 std::vector<Writes> writesOf(const Func& kernel);
 
 }  // namespace nereid

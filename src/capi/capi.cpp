@@ -103,7 +103,9 @@ Request toRequest(const nereid_request& r, Sources& sources) {
     out.print = [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); };
   if (r.python)
     out.python = [python = r.python, user = r.user](const std::string& expression, std::string& answer) {
-      return python(user, expression.data(), expression.size(), [](void* to, const char* text, size_t size) { static_cast<std::string*>(to)->assign(text, size); }, &answer) != 0;
+      return python(
+                 user, expression.data(), expression.size(),
+                 [](void* to, const char* text, size_t size) { static_cast<std::string*>(to)->assign(text, size); }, &answer) != 0;
     };
   return out;
 }
@@ -171,7 +173,8 @@ nereid_status guarded(nereid_text* error, Reproduce&& reproduce, F&& f) {
     how = reproduce();
   } catch (const std::exception&) {  // a disk that is full must not hide the fault
   }
-  give(error, cat("error: ", what, "\nThis is a fault of Nereid, not of your kernel. Please report it with ", how.empty() ? "the kernel." : cat("what this command reads and prints:\n  ", how), "\n"));
+  give(error, cat("error: ", what, "\nThis is a fault of Nereid, not of your kernel. Please report it with ",
+                  how.empty() ? "the kernel." : cat("what this command reads and prints:\n  ", how), "\n"));
   return NEREID_INTERNAL;
 }
 
@@ -188,7 +191,8 @@ nereid_status guarded(nereid_text* error, const nereid_request* request, const s
 // A launch on arrays of zeros.
 std::string launchReproduction(const nereid_kernel& kernel, const nereid_arg* args, size_t count, const nereid_launch_options& options) {
   if (kernel.request.path.empty()) return "";
-  std::string out = reproduction(kernel.request, cat("run --target ", kernel.target, " --grid ", options.grid[0], ",", options.grid[1], ",", options.grid[2]));
+  std::string out = reproduction(
+      kernel.request, cat("run --target ", kernel.target, " --grid ", options.grid[0], ",", options.grid[1], ",", options.grid[2]));
   if (options.check_bounds) out += " --check-bounds";
   if (options.check_races) out += " --check-races";
   for (size_t i = 0; i < count && i < kernel.info.parameters.size(); ++i) {
@@ -196,14 +200,19 @@ std::string launchReproduction(const nereid_kernel& kernel, const nereid_arg* ar
     std::string_view type = p.type;
     if (type.starts_with('*')) {
       type.remove_prefix(1);
-      uint64_t bytes = options.arrays && options.arrays[i].bytes ? options.arrays[i].bytes : args[i].bytes, each = type.ends_with("64") ? 8 : type.ends_with("32") ? 4 : type.ends_with("16") ? 2 : 1;
+      uint64_t bytes = options.arrays && options.arrays[i].bytes ? options.arrays[i].bytes : args[i].bytes,
+               each = type.ends_with("64")   ? 8
+                      : type.ends_with("32") ? 4
+                      : type.ends_with("16") ? 2
+                                             : 1;
       appendAll(out, " --arg '", p.name, "=zeros:", type, "[", bytes > 1 ? bytes / each : 1 << 16, "]'");
     } else if (type == "fp64") {
       appendAll(out, " --arg ", p.name, "=", shortest(std::bit_cast<double>(args[i].bits)), ":fp64");
     } else if (type == "fp32") {
       appendAll(out, " --arg ", p.name, "=", shortest(std::bit_cast<float>(static_cast<uint32_t>(args[i].bits))));
     } else {
-      appendAll(out, " --arg ", p.name, "=", type == "i32" ? static_cast<int64_t>(static_cast<int32_t>(args[i].bits)) : static_cast<int64_t>(args[i].bits));
+      appendAll(out, " --arg ", p.name, "=",
+                type == "i32" ? static_cast<int64_t>(static_cast<int32_t>(args[i].bits)) : static_cast<int64_t>(args[i].bits));
     }
   }
   return out;
@@ -212,7 +221,11 @@ std::string launchReproduction(const nereid_kernel& kernel, const nereid_arg* ar
 // What compiles for a target, as far as it can be printed.
 std::string commandFor(const char* target) {
   std::string_view name = target ? target : "interp";
-  return cat("emit --stage ", name == "cpu" ? "asm" : name == "wasm" ? "wat" : name == "webgpu" ? "wgsl" : name == "lower" || name == "threads" ? name : "passes");
+  return cat("emit --stage ", name == "cpu"                          ? "asm"
+                              : name == "wasm"                       ? "wat"
+                              : name == "webgpu"                     ? "wgsl"
+                              : name == "lower" || name == "threads" ? name
+                                                                     : "passes");
 }
 
 nereid_status misuse(nereid_text* error, std::string_view text) {
@@ -245,8 +258,9 @@ void nereid_set_num_threads(int threads) { setNumThreads(threads); }
 nereid_text nereid_targets(void) {
   std::string out = "[";
   for (const Target& t : targets())
-    appendAll(out, out.size() > 1 ? ", " : "", "{\"name\": ", json(t.name), ", \"doc\": ", json(t.doc), ", \"runs\": ", t.runs(), ", \"missing\": ",
-               json(t.missing ? t.missing() : ""), ", \"found\": ", json(t.found ? t.found() : ""), ", \"writes\": ", t.write != nullptr, "}");
+    appendAll(out, out.size() > 1 ? ", " : "", "{\"name\": ", json(t.name), ", \"doc\": ", json(t.doc), ", \"runs\": ", t.runs(),
+              ", \"missing\": ", json(t.missing ? t.missing() : ""), ", \"found\": ", json(t.found ? t.found() : ""),
+              ", \"writes\": ", t.write != nullptr, "}");
   return toText(out + "]");
 }
 
@@ -255,8 +269,9 @@ nereid_text nereid_ops(void) {
   for (size_t i = 0; i < kOpCount; ++i) {
     const OpInfo& o = info(static_cast<Op>(i));
     static constexpr std::string_view kForms[] = {"", "tile", "lower", "both"};
-    appendAll(out, i ? ", " : "", "{\"name\": ", json(o.spelling), ", \"elementwise\": ", isElementwise(static_cast<Op>(i)), ", \"form\": ",
-               json(kForms[static_cast<size_t>(o.forms)]), ", \"ulp\": ", o.ulp, ", \"meaning\": ", json(o.meaning == "by hand" ? "" : o.meaning), ", \"doc\": ", json(o.doc), "}");
+    appendAll(out, i ? ", " : "", "{\"name\": ", json(o.spelling), ", \"elementwise\": ", isElementwise(static_cast<Op>(i)),
+              ", \"form\": ", json(kForms[static_cast<size_t>(o.forms)]), ", \"ulp\": ", o.ulp,
+              ", \"meaning\": ", json(o.meaning == "by hand" ? "" : o.meaning), ", \"doc\": ", json(o.doc), "}");
   }
   return toText(out + "]");
 }
@@ -287,7 +302,9 @@ nereid_status nereid_compile(const nereid_request* request, nereid_kernel** kern
   return guarded(error, request, commandFor(request->target), [&]() -> nereid_status {
     std::string_view name = request->target ? request->target : "interp";
     const Target* target = findTarget(name);
-    if (!target || !target->load) return misuse(error, cat("there is no target `", name, "` that runs; targets are: ", targetNames([](const Target& t) { return t.load != nullptr; })));
+    if (!target || !target->load)
+      return misuse(error, cat("there is no target `", name,
+                               "` that runs; targets are: ", targetNames([](const Target& t) { return t.load != nullptr; })));
     auto out = std::make_unique<nereid_kernel>();
     Diags diags;
     auto m = frontEnd(out->sources, toRequest(*request, out->sources), diags);
@@ -308,7 +325,9 @@ nereid_status nereid_artefacts(const nereid_request* request, const char* direct
   return guarded(error, request, commandFor(request->target), [&]() -> nereid_status {
     std::string_view name = request->target ? request->target : "cpu";
     const Target* target = findTarget(name);
-    if (!target || !target->write) return misuse(error, cat("there is no target `", name, "` that writes files; targets are: ", targetNames([](const Target& t) { return t.write != nullptr; })));
+    if (!target || !target->write)
+      return misuse(error, cat("there is no target `", name,
+                               "` that writes files; targets are: ", targetNames([](const Target& t) { return t.write != nullptr; })));
     Sources sources;
     Diags diags;
     auto m = frontEnd(sources, toRequest(*request, sources), diags);
@@ -337,76 +356,90 @@ nereid_status nereid_kernel_save(const nereid_kernel* kernel, nereid_text* bytes
 }
 
 nereid_status nereid_kernel_load(const char* bytes, size_t size, nereid_kernel** kernel, nereid_text* error) {
-  return guarded(error, [] { return std::string(); }, [&]() -> nereid_status {
-    std::string why;
-    auto saved = fromBytes({bytes, size}, NEREID_VERSION, why);
-    if (!saved) return misuse(error, why);
-    auto out = std::make_unique<nereid_kernel>();
-    out->target = "cpu";
-    out->info = saved->info;
-    Diags diags;
-    auto executable = loadSavedCpu(std::move(*saved), diags);
-    if (!executable) return fail(diags, out->sources, error);
-    out->executable = std::move(*executable);
-    *kernel = out.release();
-    return NEREID_OK;
-  });
+  return guarded(
+      error, [] { return std::string(); },
+      [&]() -> nereid_status {
+        std::string why;
+        auto saved = fromBytes({bytes, size}, NEREID_VERSION, why);
+        if (!saved) return misuse(error, why);
+        auto out = std::make_unique<nereid_kernel>();
+        out->target = "cpu";
+        out->info = saved->info;
+        Diags diags;
+        auto executable = loadSavedCpu(std::move(*saved), diags);
+        if (!executable) return fail(diags, out->sources, error);
+        out->executable = std::move(*executable);
+        *kernel = out.release();
+        return NEREID_OK;
+      });
 }
 
 nereid_text nereid_kernel_describe(const nereid_kernel* kernel) { return toText(json(kernel->info)); }
 
-nereid_status nereid_launch(nereid_kernel* kernel, const nereid_arg* args, size_t count, const nereid_launch_options* options, nereid_text* error) {
-  return guarded(error, [&] { return launchReproduction(*kernel, args, count, *options); }, [&]() -> nereid_status {
-    NEREID_CHECK(options->threads != INT_MIN, "a fault that was asked for");  // for tests of what becomes of one
-    if (count != kernel->info.parameters.size())
-      return misuse(error, cat(kernel->info.name, " takes ", kernel->info.parameters.size(), " arguments, not ", count));
-    for (uint32_t n : options->grid)
-      if (n == 0) return misuse(error, "a grid has at least one program along each axis");
-    bool interpreted = kernel->target == "interp" || kernel->target == "lower" || kernel->target == "threads";
-    if (options->check_bounds && !interpreted) return misuse(error, "only the target `interp` checks bounds");
-    if (options->check_races && kernel->target != "interp") return misuse(error, "only the target `interp` checks for races");
-    constexpr size_t kFew = 32;
-    uint64_t few[kFew];
-    std::vector<uint64_t> many(count > kFew ? count : 0);
-    uint64_t* bits = many.empty() ? few : many.data();
-    Launch launch;
-    bool native = kernel->executable->saved();  // which knows nothing of arrays, and should be launched without delay
-    for (size_t i = 0; i < count; ++i) {
-      bits[i] = args[i].bits;
-      if (native) continue;
-      if (const nereid_array* a = options->arrays ? options->arrays + i : nullptr; a && a->bytes) {
-        launch.allocations.push_back({.base = a->base, .size = a->bytes, .name = kernel->info.parameters[i].name, .elementBytes = a->element_bytes, .first = args[i].bits,
-                                      .shape = {a->shape, a->shape + a->rank}, .strides = {a->strides, a->strides + a->rank}, .written = a->written != 0});
-      } else if (args[i].bytes) {
-        launch.allocations.push_back({.base = args[i].bits, .size = args[i].bytes, .name = kernel->info.parameters[i].name});
-      }
-    }
-    launch.args = {bits, count};
-    launch.checkRaces = options->check_races != 0;
-    launch.grid = {options->grid[0], options->grid[1], options->grid[2]};
-    launch.threads = options->threads;
-    launch.checkBounds = options->check_bounds != 0;
-    Asking asking{options};
-    if (options->interrupted) launch.interrupted = [&asking] { return asking.now(); };
-    auto failed = [&](const Diags& found) {
-      if (!asking.answer) return fail(found, kernel->sources, error);
-      give(error, cat("error: the launch of ", kernel->info.name, " was interrupted\n"));
-      return NEREID_INTERRUPTED;
-    };
-    if (options->print) launch.print = [options](std::string_view line) { options->print(options->user, line.data(), line.size()); };
-    if (options->unwritten) launch.unwritten = [options](std::string_view line) { options->unwritten(options->user, line.data(), line.size()); };
-    Diags diags;
-    if (options->microseconds && kernel->executable->canTime()) launch.times = {options->microseconds, static_cast<size_t>(std::max(options->runs, 0))};
-    if (!kernel->executable->launch(launch, diags)) return failed(diags);
-    if (!options->microseconds || kernel->executable->canTime()) return NEREID_OK;
-    launch.print = nullptr;
-    for (int run = -kWarmUps; run < options->runs; ++run) {
-      auto start = std::chrono::steady_clock::now();
-      if (!kernel->executable->launch(launch, diags)) return failed(diags);
-      if (run >= 0) options->microseconds[run] = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
-    }
-    return NEREID_OK;
-  });
+nereid_status nereid_launch(nereid_kernel* kernel, const nereid_arg* args, size_t count, const nereid_launch_options* options,
+                            nereid_text* error) {
+  return guarded(
+      error, [&] { return launchReproduction(*kernel, args, count, *options); },
+      [&]() -> nereid_status {
+        NEREID_CHECK(options->threads != INT_MIN, "a fault that was asked for");  // for tests of what becomes of one
+        if (count != kernel->info.parameters.size())
+          return misuse(error, cat(kernel->info.name, " takes ", kernel->info.parameters.size(), " arguments, not ", count));
+        for (uint32_t n : options->grid)
+          if (n == 0) return misuse(error, "a grid has at least one program along each axis");
+        bool interpreted = kernel->target == "interp" || kernel->target == "lower" || kernel->target == "threads";
+        if (options->check_bounds && !interpreted) return misuse(error, "only the target `interp` checks bounds");
+        if (options->check_races && kernel->target != "interp") return misuse(error, "only the target `interp` checks for races");
+        constexpr size_t kFew = 32;
+        uint64_t few[kFew];
+        std::vector<uint64_t> many(count > kFew ? count : 0);
+        uint64_t* bits = many.empty() ? few : many.data();
+        Launch launch;
+        bool native = kernel->executable->saved();  // which knows nothing of arrays, and should be launched without delay
+        for (size_t i = 0; i < count; ++i) {
+          bits[i] = args[i].bits;
+          if (native) continue;
+          if (const nereid_array* a = options->arrays ? options->arrays + i : nullptr; a && a->bytes) {
+            launch.allocations.push_back({.base = a->base,
+                                          .size = a->bytes,
+                                          .name = kernel->info.parameters[i].name,
+                                          .elementBytes = a->element_bytes,
+                                          .first = args[i].bits,
+                                          .shape = {a->shape, a->shape + a->rank},
+                                          .strides = {a->strides, a->strides + a->rank},
+                                          .written = a->written != 0});
+          } else if (args[i].bytes) {
+            launch.allocations.push_back({.base = args[i].bits, .size = args[i].bytes, .name = kernel->info.parameters[i].name});
+          }
+        }
+        launch.args = {bits, count};
+        launch.checkRaces = options->check_races != 0;
+        launch.grid = {options->grid[0], options->grid[1], options->grid[2]};
+        launch.threads = options->threads;
+        launch.checkBounds = options->check_bounds != 0;
+        Asking asking{options};
+        if (options->interrupted) launch.interrupted = [&asking] { return asking.now(); };
+        auto failed = [&](const Diags& found) {
+          if (!asking.answer) return fail(found, kernel->sources, error);
+          give(error, cat("error: the launch of ", kernel->info.name, " was interrupted\n"));
+          return NEREID_INTERRUPTED;
+        };
+        if (options->print) launch.print = [options](std::string_view line) { options->print(options->user, line.data(), line.size()); };
+        if (options->unwritten)
+          launch.unwritten = [options](std::string_view line) { options->unwritten(options->user, line.data(), line.size()); };
+        Diags diags;
+        if (options->microseconds && kernel->executable->canTime())
+          launch.times = {options->microseconds, static_cast<size_t>(std::max(options->runs, 0))};
+        if (!kernel->executable->launch(launch, diags)) return failed(diags);
+        if (!options->microseconds || kernel->executable->canTime()) return NEREID_OK;
+        launch.print = nullptr;
+        for (int run = -kWarmUps; run < options->runs; ++run) {
+          auto start = std::chrono::steady_clock::now();
+          if (!kernel->executable->launch(launch, diags)) return failed(diags);
+          if (run >= 0)
+            options->microseconds[run] = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
+        }
+        return NEREID_OK;
+      });
 }
 
 void nereid_kernel_free(nereid_kernel* kernel) { delete kernel; }

@@ -147,7 +147,8 @@ Result<std::string> emit(Sources& sources, const Request& request, std::string_v
   if (stage == "tokens" || stage == "ast") {
     if (isTtir(request.path)) return diags.error(Err::Unsupported, {}).says("TTIR has no stage `", stage, "`").hint("its first is `ttir`");
 #if NEREID_HAS_TL
-    return stage == "tokens" ? tl::dumpTokens(sources, request.path, request.read, diags) : tl::dumpAst(sources, request.path, request.read, diags);
+    return stage == "tokens" ? tl::dumpTokens(sources, request.path, request.read, diags)
+                             : tl::dumpAst(sources, request.path, request.read, diags);
 #else
     return noPython(diags);
 #endif

@@ -27,7 +27,7 @@ struct Request {
   std::map<std::string, std::string> constants;
   bool debug = false;  // Python source keeps its assertions and checks integers for overflow
   ReadFile read;
-  std::function<void(const std::string&)> print;  // the text of tl.static_print
+  std::function<void(const std::string&)> print;                                   // the text of tl.static_print
   std::function<bool(const std::string& expression, std::string& answer)> python;  // as the front-end's
 };
 
@@ -52,7 +52,7 @@ struct Launch {
   std::vector<interp::Allocation> allocations;
   std::function<void(std::string_view)> print;
   std::function<void(std::string_view)> unwritten;  // as the interpreter's
-  std::function<bool()> interrupted;  // if any, asked now and then in the calling thread; the launch fails where it says yes
+  std::function<bool()> interrupted;                // if any, asked now and then in the calling thread; the launch fails where it says yes
   std::span<double> times;  // if any: after a few for warm-up so many more runs, and the microseconds that each took
 };
 
@@ -92,11 +92,11 @@ struct Artefacts {
 struct Target {
   std::string_view name, doc;
   Result<std::unique_ptr<Executable>> (*load)(Module m, Diags& diags);  // null: it does not run in this process
-  // Null: there is nothing to write. For one device, `device` says what it has: names of features and limits NAME=NUMBER with spaces between, as
-  // variants of a manifest ask for them; empty, the artefacts are for all devices.
+  // Null: there is nothing to write. For one device, `device` says what it has: names of features and limits NAME=NUMBER with spaces
+  // between, as variants of a manifest ask for them; empty, the artefacts are for all devices.
   Result<Artefacts> (*write)(Module m, std::string_view device, Diags& diags);
-  std::string (*missing)();                                             // what the environment lacks to run it, or empty; null: nothing can
-  std::string (*found)();                                               // what it has that matters; null: nothing does
+  std::string (*missing)();  // what the environment lacks to run it, or empty; null: nothing can
+  std::string (*found)();    // what it has that matters; null: nothing does
   bool runs() const { return load && (!missing || missing().empty()); }
 };
 std::span<const Target> targets();
@@ -109,8 +109,8 @@ Result<Module> frontEnd(Sources& sources, const Request& request, Diags& diags);
 KernelInfo infoOf(const Func& kernel);
 // Whether files may be called as the kernel; in TTIR its name may be anything, also one that leads out of their folder.
 bool canNameFiles(const Func& kernel, Diags& diags);
-// tokens | ast | ttir | passes | schedule | lower | threads | llvm | asm | wat | wgsl; with `+lines` behind it, the lines of ttir, passes, lower,
-// threads, wat and wgsl end with a comment `line N` where they come from a line of the kernel's source.
+// tokens | ast | ttir | passes | schedule | lower | threads | llvm | asm | wat | wgsl; with `+lines` behind it, the lines of ttir, passes,
+// lower, threads, wat and wgsl end with a comment `line N` where they come from a line of the kernel's source.
 Result<std::string> emit(Sources& sources, const Request& request, std::string_view stage, Diags& diags);
 
 Result<std::unique_ptr<Executable>> loadSavedCpu(SavedCpu saved, Diags& diags);

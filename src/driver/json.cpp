@@ -9,7 +9,8 @@ std::string json(std::string_view s) { return jsonQuoted(s); }
 
 std::string place(Loc loc, const Sources& sources) {
   if (!loc) return "";
-  return cat(", \"file\": ", json(sources.path(loc.file())), ", \"line\": ", loc.line(), ", \"column\": ", loc.col(), ", \"length\": ", loc.length());
+  return cat(", \"file\": ", json(sources.path(loc.file())), ", \"line\": ", loc.line(), ", \"column\": ", loc.col(),
+             ", \"length\": ", loc.length());
 }
 
 }  // namespace
@@ -21,9 +22,9 @@ std::string json(const KernelInfo& info) {
     std::string block;
     for (int64_t n : p.block) block += cat(block.empty() ? ", \"block\": [" : ", ", n);
     if (!block.empty()) block += "]";
-    appendAll(out, i ? ", " : "", "{\"name\": ", json(p.name), ", \"type\": ", json(p.type), block, ", \"constexpr\": ", p.isConstexpr, ", \"default\": ", p.hasDefault,
-               ", \"do_not_specialize\": ", p.doNotSpecialize, ", \"do_not_specialize_on_alignment\": ", p.doNotAlign,
-              p.writes.empty() ? "" : ", \"writes\": ", p.writes, "}");
+    appendAll(out, i ? ", " : "", "{\"name\": ", json(p.name), ", \"type\": ", json(p.type), block, ", \"constexpr\": ", p.isConstexpr,
+              ", \"default\": ", p.hasDefault, ", \"do_not_specialize\": ", p.doNotSpecialize,
+              ", \"do_not_specialize_on_alignment\": ", p.doNotAlign, p.writes.empty() ? "" : ", \"writes\": ", p.writes, "}");
   }
   return out + "]}";
 }
@@ -41,7 +42,8 @@ std::string json(const Diags& diags, const Sources& sources) {
     const Diag& d = diags[i];
     std::string labels;
     for (const Label& l : d.labels) appendAll(labels, labels.empty() ? "" : ", ", "{\"text\": ", json(l.text), place(l.loc, sources), "}");
-    appendAll(out, i ? ", " : "", "{\"id\": ", json(errorId(d.err)), ", \"text\": ", json(d.text), ", \"hint\": ", json(d.hint), place(d.loc, sources), ", \"labels\": [", labels, "]}");
+    appendAll(out, i ? ", " : "", "{\"id\": ", json(errorId(d.err)), ", \"text\": ", json(d.text), ", \"hint\": ", json(d.hint),
+              place(d.loc, sources), ", \"labels\": [", labels, "]}");
   }
   return out + "]";
 }

@@ -6,7 +6,8 @@
 //   error TEXT          the kernel failed
 //
 // A job is a JSON file beside manifest.json, the modules and the arrays as raw bytes:
-//   {"target": "wasm", "kernel": "axpy", "grid": [4, 1, 1], "threads": 2, "runs": 0, "args": [{"type": "*fp32", "file": "0.bin", "offset": 0}, {"type": "i32", "bits": "1000"}]}
+//   {"target": "wasm", "kernel": "axpy", "grid": [4, 1, 1], "threads": 2, "runs": 0, "args": [{"type": "*fp32", "file": "0.bin", "offset":
+//   0}, {"type": "i32", "bits": "1000"}]}
 #include "driver/node.h"
 
 #include <dlfcn.h>
@@ -163,8 +164,9 @@ class NodeExecutable : public Executable {
     std::string parameters;
     for (const ParameterInfo& p : kernel_.info.parameters)
       parameters += cat(parameters.empty() ? "" : ", ", "{\"name\": ", json(p.name), ", \"type\": ", json(p.type), "}");
-    std::string manifest = cat("{\"nereid\": \"\", \"artefacts\": [{\"target\": ", json(kernel_.target), ", \"kernel\": {\"name\": ", json(kernel_.info.name), ", \"parameters\": [",
-                               parameters, "]}, ", json(kernel_.target), ": ", kernel_.details, "}]}");
+    std::string manifest =
+        cat("{\"nereid\": \"\", \"artefacts\": [{\"target\": ", json(kernel_.target), ", \"kernel\": {\"name\": ", json(kernel_.info.name),
+            ", \"parameters\": [", parameters, "]}, ", json(kernel_.target), ": ", kernel_.details, "}]}");
     put("manifest.json", manifest.data(), manifest.size());
   }
   ~NodeExecutable() override {
@@ -177,11 +179,14 @@ class NodeExecutable : public Executable {
     Node& node = Node::get();
     std::vector<Memory> memory = blocks(launch);
     std::lock_guard lock(node.mutex);
-    if (std::string why = kernel_.target == "webgpu" ? whyNoGpu() : whyNoNode(); !why.empty()) return diags.error(Err::Environment, {}).says(why);
+    if (std::string why = kernel_.target == "webgpu" ? whyNoGpu() : whyNoNode(); !why.empty())
+      return diags.error(Err::Environment, {}).says(why);
     // A WebAssembly memory has 4 GiB.
     uint64_t total = 0;
     for (const Memory& m : memory) total += m.size;
-    if (kernel_.target == "wasm" && total > kMostBytes) return diags.error(Err::Runtime, {}).says("the arrays have ", total, " bytes, and the memory of a kernel for WebAssembly at most 4 GiB");
+    if (kernel_.target == "wasm" && total > kMostBytes)
+      return diags.error(Err::Runtime, {})
+          .says("the arrays have ", total, " bytes, and the memory of a kernel for WebAssembly at most 4 GiB");
     for (size_t b = 0; b < memory.size(); ++b)
       if (!put(cat(b, ".bin"), reinterpret_cast<const char*>(static_cast<uintptr_t>(memory[b].base)), memory[b].size))
         return diags.error(Err::Environment, {}).says("cannot write arrays to ", std::string_view(folder_.native()));
@@ -191,15 +196,15 @@ class NodeExecutable : public Executable {
       if (kernel_.info.parameters[k].type.starts_with('*')) {
         // An address at or past the end of an array counts as its own: nothing says that it is used.
         for (size_t b = 0; b < memory.size(); ++b)
-          if (launch.args[k] >= memory[b].base)
-            value = cat("\"file\": \"", b, ".bin\", \"offset\": ", launch.args[k] - memory[b].base);
+          if (launch.args[k] >= memory[b].base) value = cat("\"file\": \"", b, ".bin\", \"offset\": ", launch.args[k] - memory[b].base);
         if (value.empty()) return diags.error(Err::Runtime, {}).says("argument `", kernel_.info.parameters[k].name, "` points to no array");
       } else {
         value = cat("\"bits\": \"", launch.args[k], "\"");
       }
       args += cat(k ? ", " : "", "{\"type\": ", json(kernel_.info.parameters[k].type), ", ", value, "}");
     }
-    std::string job = cat("{\"target\": ", json(kernel_.target), ", \"kernel\": ", json(kernel_.info.name), ", \"grid\": [", launch.grid[0], ", ", launch.grid[1], ", ", launch.grid[2], "], \"threads\": ", launch.threads,
+    std::string job = cat("{\"target\": ", json(kernel_.target), ", \"kernel\": ", json(kernel_.info.name), ", \"grid\": [", launch.grid[0],
+                          ", ", launch.grid[1], ", ", launch.grid[2], "], \"threads\": ", launch.threads,
                           ", \"runs\": ", launch.times.size(), ", \"args\": [", args, "]}");
     put("job.json", job.data(), job.size());
     std::string error;
@@ -264,7 +269,8 @@ class NodeExecutable : public Executable {
 
 std::string whyNoNode() {
   if (findRunner().empty()) return "kernels run in Node by web/dist/node-run.js, which is not there: `make web` builds it";
-  if (const char* given = std::getenv("NEREID_NODE"); given && access(given, X_OK) != 0) return cat("NEREID_NODE names ", given, ", which is no program");
+  if (const char* given = std::getenv("NEREID_NODE"); given && access(given, X_OK) != 0)
+    return cat("NEREID_NODE names ", given, ", which is no program");
   if (findNode().empty()) return "kernels run in Node, which is not there: `make web` installs one, or set NEREID_NODE to a program";
   return "";
 }

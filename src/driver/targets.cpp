@@ -29,7 +29,12 @@ class Interpreted : public Executable {
  public:
   explicit Interpreted(Module m) : module_(std::move(m)) {}
   Result<void> launch(const Launch& launch, Diags& diags) override {
-    interp::Options options{.checkBounds = launch.checkBounds, .checkRaces = launch.checkRaces, .allocations = launch.allocations, .print = launch.print, .interrupted = launch.interrupted, .unwritten = launch.unwritten};
+    interp::Options options{.checkBounds = launch.checkBounds,
+                            .checkRaces = launch.checkRaces,
+                            .allocations = launch.allocations,
+                            .print = launch.print,
+                            .interrupted = launch.interrupted,
+                            .unwritten = launch.unwritten};
     return interp::run(module_, *module_.kernel(), launch.args, launch.grid, options, diags);
   }
 
@@ -40,9 +45,14 @@ class Interpreted : public Executable {
 }  // namespace
 
 bool canNameFiles(const Func& kernel, Diags& diags) {
-  auto fits = [](unsigned char c) { return c >= 0x80 || (c | 32) - 'a' < 26u || c - '0' < 10u || c == '_' || c == '.' || c == '$' || c == '-'; };
-  if (!kernel.name.starts_with('.') && !kernel.name.starts_with('-') && std::all_of(kernel.name.begin(), kernel.name.end(), fits)) return true;
-  diags.error(Err::Unsupported, kernel.loc).says("a file called as the kernel ", jsonQuoted(kernel.name)).hint("letters, digits and `_` are a name for a file");
+  auto fits = [](unsigned char c) {
+    return c >= 0x80 || (c | 32) - 'a' < 26u || c - '0' < 10u || c == '_' || c == '.' || c == '$' || c == '-';
+  };
+  if (!kernel.name.starts_with('.') && !kernel.name.starts_with('-') && std::all_of(kernel.name.begin(), kernel.name.end(), fits))
+    return true;
+  diags.error(Err::Unsupported, kernel.loc)
+      .says("a file called as the kernel ", jsonQuoted(kernel.name))
+      .hint("letters, digits and `_` are a name for a file");
   return false;
 }
 
@@ -75,7 +85,8 @@ Result<Scheduled> toLower(Module m, const Machine& machine, Diags& diags) {
 namespace {
 
 // Like a GPU it has no C library.
-constexpr Machine kWorkgroup{.vectorBytes = 16, .vectorRegisters = 32, .threads = 64, .scratchBytes = 4, .matrices = true, .subgroups = true, .libm = false};
+constexpr Machine kWorkgroup{
+    .vectorBytes = 16, .vectorRegisters = 32, .threads = 64, .scratchBytes = 4, .matrices = true, .subgroups = true, .libm = false};
 
 Result<std::unique_ptr<Executable>> interpretLowered(Module m, const Machine& machine, Diags& diags) {
   auto scheduled = toLower(std::move(m), machine, diags);
@@ -86,7 +97,9 @@ Result<std::unique_ptr<Executable>> interpretLowered(Module m, const Machine& ma
 
 }  // namespace
 
-Result<std::unique_ptr<Executable>> loadLower(Module m, Diags& diags) { return interpretLowered(std::move(m), {.vectorBytes = 16, .vectorRegisters = 16}, diags); }
+Result<std::unique_ptr<Executable>> loadLower(Module m, Diags& diags) {
+  return interpretLowered(std::move(m), {.vectorBytes = 16, .vectorRegisters = 16}, diags);
+}
 
 Result<std::unique_ptr<Executable>> loadThreads(Module m, Diags& diags) { return interpretLowered(std::move(m), kWorkgroup, diags); }
 
@@ -98,14 +111,16 @@ namespace {
 
 class Native : public Executable {
  public:
-  Native(SavedCpu saved, std::unique_ptr<cpu::Kernel> kernel) : saved_(std::move(saved)), kernel_(std::move(kernel)), entry_(kernel_->entry()) {}
+  Native(SavedCpu saved, std::unique_ptr<cpu::Kernel> kernel)
+      : saved_(std::move(saved)), kernel_(std::move(kernel)), entry_(kernel_->entry()) {}
   Result<void> launch(const Launch& launch, Diags& diags) override {
     constexpr size_t kFew = 32;
     const void* few[kFew];
     std::vector<const void*> many(launch.args.size() > kFew ? launch.args.size() : 0);
     const void** args = many.empty() ? few : many.data();
     for (size_t k = 0; k < launch.args.size(); ++k)
-      args[k] = saved_.isPointer[k] ? reinterpret_cast<const void*>(static_cast<uintptr_t>(launch.args[k])) : static_cast<const void*>(&launch.args[k]);
+      args[k] = saved_.isPointer[k] ? reinterpret_cast<const void*>(static_cast<uintptr_t>(launch.args[k]))
+                                    : static_cast<const void*>(&launch.args[k]);
     std::string printed;
     std::string failed = cpu::launch(entry_, saved_.scratchBytes, args, launch.grid.data(), launch.threads, launch.interrupted, printed);
     if (!printed.empty()) {
@@ -170,12 +185,15 @@ std::string cpuHeader(const Lowered& lowered) {
     const Param& p = kernel.params[i];
     Type t = kernel.args()[i]->type;
     appendAll(params, "     args[", i, "]  ", p.name, ": ", t.isPointer() ? "array of " : "address of ", p.isUnsigned ? "unsigned " : "",
-                       t.isPointer() ? t.pointee() : t, p.divisibility > 1 ? cat(t.isPointer() ? ", aligned to " : ", divisible by ", p.divisibility) : "", "\n");
+              t.isPointer() ? t.pointee() : t,
+              p.divisibility > 1 ? cat(t.isPointer() ? ", aligned to " : ", divisible by ", p.divisibility) : "", "\n");
   }
   return cat("/* Kernel ", name, ". Runs programs begin, begin + 1, ..., end - 1 of the grid, x fastest.\n", params, "     scratch  ", name,
              "_scratch_bytes, aligned to 64 */\n#ifndef NEREID_KERNEL_", name, "_H\n#define NEREID_KERNEL_", name,
-             "_H\n#include <stdint.h>\n#ifdef __cplusplus\nextern \"C\" {\n#endif\nenum { ", name, "_scratch_bytes = ", lowered.scratchBytes, " };\nvoid ",
-             name, "(const void* const* args, const uint32_t grid[3], uint64_t begin, uint64_t end, void* scratch);\n#ifdef __cplusplus\n}\n#endif\n#endif\n");
+             "_H\n#include <stdint.h>\n#ifdef __cplusplus\nextern \"C\" {\n#endif\nenum { ", name,
+             "_scratch_bytes = ", lowered.scratchBytes, " };\nvoid ", name,
+             "(const void* const* args, const uint32_t grid[3], uint64_t begin, uint64_t end, void* scratch);\n#ifdef "
+             "__cplusplus\n}\n#endif\n#endif\n");
 }
 
 }  // namespace
@@ -194,7 +212,9 @@ Result<Artefacts> writeCpu(Module m, std::string_view, Diags& diags) {
 
 #else
 
-Result<std::unique_ptr<Executable>> loadSavedCpu(SavedCpu, Diags& diags) { return diags.error(Err::Environment, {}).says("this build has no target `cpu`"); }
+Result<std::unique_ptr<Executable>> loadSavedCpu(SavedCpu, Diags& diags) {
+  return diags.error(Err::Environment, {}).says("this build has no target `cpu`");
+}
 std::string processor() { return ""; }
 int numThreads() { return 1; }
 void setNumThreads(int) {}
@@ -215,11 +235,17 @@ std::string listed(const List& list, F&& f) {
 }
 
 std::string sitesJson(const std::vector<Site>& sites) {
-  return cat("[", listed(sites, [](const Site& site) {
-    if (site.isAssert) return cat("{\"kind\": \"assert\", \"text\": ", jsonQuoted(site.text), ", \"line\": ", site.line, "}");
-    std::string value = site.value.empty() ? "" : cat(", \"value\": ", jsonQuoted(site.value), ", \"shape\": [", listed(site.shape, [](int64_t n) { return cat(n); }), "]");
-    return cat("{\"kind\": \"print\", \"text\": ", jsonQuoted(site.text), value, "}");
-  }), "]");
+  return cat("[",
+             listed(sites,
+                    [](const Site& site) {
+                      if (site.isAssert)
+                        return cat("{\"kind\": \"assert\", \"text\": ", jsonQuoted(site.text), ", \"line\": ", site.line, "}");
+                      std::string value = site.value.empty() ? ""
+                                                             : cat(", \"value\": ", jsonQuoted(site.value), ", \"shape\": [",
+                                                                   listed(site.shape, [](int64_t n) { return cat(n); }), "]");
+                      return cat("{\"kind\": \"print\", \"text\": ", jsonQuoted(site.text), value, "}");
+                    }),
+             "]");
 }
 
 }  // namespace
@@ -243,7 +269,8 @@ Result<Artefacts> writeWasm(Module m, std::string_view, Diags& diags) {
     appendAll(out.details, strict ? "{" : ", ", strict ? "\"strict\": " : "\"relaxed\": ", jsonQuoted(file));
     out.files.push_back({file, std::move(binary->bytes)});
     if (strict) continue;
-    appendAll(out.details, ", \"memoryFlagAt\": ", binary->memoryFlagAt, ", \"scratch\": ", binary->scratchBytes, ", \"sites\": ", sitesJson(binary->sites), "}");
+    appendAll(out.details, ", \"memoryFlagAt\": ", binary->memoryFlagAt, ", \"scratch\": ", binary->scratchBytes,
+              ", \"sites\": ", sitesJson(binary->sites), "}");
   }
   return out;
 }
@@ -286,10 +313,12 @@ Result<Artefacts> writeWebgpu(Module m, std::string_view device, Diags& diags) {
   std::string variants;
   for (wgsl::Variant& v : shader->variants) {
     std::string file = cat(m.kernel()->name, v.suffix, ".wgsl");
-    std::string limits = listed(v.limits, [](const std::pair<std::string, int64_t>& l) { return cat(jsonQuoted(l.first), ": ", l.second); });
-    appendAll(variants, variants.empty() ? "" : ", ", "{\"file\": ", jsonQuoted(file), ", \"features\": [", listed(v.features, jsonQuoted), "], \"limits\": {", limits, "}, \"threads\": ", v.threads, v.programs > 1 ? cat(", \"programs\": ", v.programs) : "",
-              ", \"scratch\": ", v.scratchBytes, ", \"report\": ", v.reports ? "true" : "false", ", \"aliases\": ", v.aliases ? "true" : "false",
-              ", \"arrays\": [", arrays, "]}");
+    std::string limits =
+        listed(v.limits, [](const std::pair<std::string, int64_t>& l) { return cat(jsonQuoted(l.first), ": ", l.second); });
+    appendAll(variants, variants.empty() ? "" : ", ", "{\"file\": ", jsonQuoted(file), ", \"features\": [", listed(v.features, jsonQuoted),
+              "], \"limits\": {", limits, "}, \"threads\": ", v.threads, v.programs > 1 ? cat(", \"programs\": ", v.programs) : "",
+              ", \"scratch\": ", v.scratchBytes, ", \"report\": ", v.reports ? "true" : "false",
+              ", \"aliases\": ", v.aliases ? "true" : "false", ", \"arrays\": [", arrays, "]}");
     out.files.push_back({file, std::move(v.text)});
   }
   // What the signature promised: 16-byte accesses rest on it.
@@ -304,7 +333,9 @@ Result<Artefacts> writeWebgpu(Module m, std::string_view device, Diags& diags) {
 
 namespace {
 
-[[maybe_unused]] Result<std::unique_ptr<Executable>> loadInNode(std::string_view target, std::string why, Result<Artefacts> (*write)(Module, std::string_view, Diags&), Module m, Diags& diags) {
+[[maybe_unused]] Result<std::unique_ptr<Executable>> loadInNode(std::string_view target, std::string why,
+                                                                Result<Artefacts> (*write)(Module, std::string_view, Diags&), Module m,
+                                                                Diags& diags) {
   if (!why.empty()) return diags.error(Err::Environment, {}).says(why);
   if (!canNameFiles(*m.kernel(), diags)) return std::unexpected(Failed{});
   NodeKernel kernel{.target = std::string(target), .info = infoOf(*m.kernel()), .files = {}, .details = {}};
@@ -318,10 +349,14 @@ namespace {
 }  // namespace
 
 #if NEREID_HAS_WASM
-Result<std::unique_ptr<Executable>> loadWasm(Module m, Diags& diags) { return loadInNode("wasm", whyNoNode(), writeWasm, std::move(m), diags); }
+Result<std::unique_ptr<Executable>> loadWasm(Module m, Diags& diags) {
+  return loadInNode("wasm", whyNoNode(), writeWasm, std::move(m), diags);
+}
 #endif
 #if NEREID_HAS_WGSL
-Result<std::unique_ptr<Executable>> loadWebgpu(Module m, Diags& diags) { return loadInNode("webgpu", whyNoGpu(), writeWebgpu, std::move(m), diags); }
+Result<std::unique_ptr<Executable>> loadWebgpu(Module m, Diags& diags) {
+  return loadInNode("webgpu", whyNoGpu(), writeWebgpu, std::move(m), diags);
+}
 #endif
 
 #endif
@@ -391,7 +426,9 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     return diags.error(Err::Unsupported, {}).says("the kernel has no variant `", stage, "`").hint(cat("it has ", suffixes));
   }
 #endif
-  return diags.error(Err::Unsupported, {}).says("this build has no stage `", stage, "`").hint("stages are tokens, ast, ttir, passes, schedule, lower, threads, llvm, asm, wat and wgsl");
+  return diags.error(Err::Unsupported, {})
+      .says("this build has no stage `", stage, "`")
+      .hint("stages are tokens, ast, ttir, passes, schedule, lower, threads, llvm, asm, wat and wgsl");
 }
 
 }  // namespace nereid

@@ -85,16 +85,16 @@ constexpr bool kAll = true;
 
 #define NEREID_ROW_INT(name, ulp, meaning) \
   case Op::name: return static_cast<uint64_t>(meaning);
-#define NEREID_ROW_FLOAT(name, ulp, meaning)    \
-  case Op::name:                                \
-    if constexpr (kAll || ulp == 0)             \
-      return static_cast<double>(meaning);      \
-    else                                        \
+#define NEREID_ROW_FLOAT(name, ulp, meaning) \
+  case Op::name:                             \
+    if constexpr (kAll || ulp == 0)          \
+      return static_cast<double>(meaning);   \
+    else                                     \
       return 0;
 #define NEREID_ROW_NONE(name, ulp, meaning)
 
-uint64_t integerRow(Op op, [[maybe_unused]] int64_t a, [[maybe_unused]] int64_t b, [[maybe_unused]] uint64_t ua, [[maybe_unused]] uint64_t ub,
-                    [[maybe_unused]] int w) {
+uint64_t integerRow(Op op, [[maybe_unused]] int64_t a, [[maybe_unused]] int64_t b, [[maybe_unused]] uint64_t ua,
+                    [[maybe_unused]] uint64_t ub, [[maybe_unused]] int w) {
   switch (op) {
 #define NEREID_Int1 NEREID_ROW_INT
 #define NEREID_Int2 NEREID_ROW_INT
@@ -199,7 +199,8 @@ uint64_t apply(Op op, const Inst& inst, std::span<const uint64_t> in, size_t whi
       return compareInt(static_cast<CmpIPred>(inst.integer(Attr::Predicate)), signExtend(in[0], w), signExtend(in[1], w), in[0], in[1]);
     case Op::CmpF: return compareFloat(static_cast<CmpFPred>(inst.integer(Attr::Predicate)), number(0), number(1));
     case Op::Select: return in[0] & 1 ? in[1] : in[2];
-    case Op::MulSIExt: case Op::MulUIExt: {
+    case Op::MulSIExt:
+    case Op::MulUIExt: {
       uint64_t a = in[0], b = in[1];
       if (op == Op::MulSIExt) {
         a = static_cast<uint64_t>(signExtend(a, w));
@@ -218,7 +219,10 @@ uint64_t apply(Op op, const Inst& inst, std::span<const uint64_t> in, size_t whi
     case Op::UIToFP: return fromMagnitude(r.elem, in[0], false);
     case Op::FPToSI: return toSigned(number(0), bitWidth(r));
     case Op::FPToUI: return toUnsigned(number(0), bitWidth(r));
-    case Op::ArithBitcast: case Op::Bitcast: case Op::IntToPtr: case Op::PtrToInt: return in[0];
+    case Op::ArithBitcast:
+    case Op::Bitcast:
+    case Op::IntToPtr:
+    case Op::PtrToInt: return in[0];
     case Op::NegF:
       // By the bits: NaNs keep theirs. The formats without -0 have NaN in its place.
       if (floatFormat(t.elem).special == FloatFormat::Fnuz) return in[0] == 0 || in[0] == 0x80 ? in[0] : in[0] ^ 0x80;
@@ -232,8 +236,7 @@ uint64_t apply(Op op, const Inst& inst, std::span<const uint64_t> in, size_t whi
       auto rounding = inst.integer(Attr::Rounding, 1) == 0 ? Rounding::TowardZero : Rounding::NearestEven;
       return encodeFloat(r.elem, number(0), rounding, r.isFp8());
     }
-    case Op::AddPtr:
-      return in[0] + static_cast<uint64_t>(signExtend(in[1], bitWidth(inst.operand(1)->type)) * byteSize(t.pointee()));
+    case Op::AddPtr: return in[0] + static_cast<uint64_t>(signExtend(in[1], bitWidth(inst.operand(1)->type)) * byteSize(t.pointee()));
     case Op::ExternElementwise: {
       if constexpr (!kAll) return 0;
       auto f = resolveLibdevice(inst.text(Attr::Symbol));
@@ -245,7 +248,9 @@ uint64_t apply(Op op, const Inst& inst, std::span<const uint64_t> in, size_t whi
     default: break;
   }
   switch (info(op).sig) {
-    case Sig::Int1: case Sig::Int2: case Sig::CastInt: {
+    case Sig::Int1:
+    case Sig::Int2:
+    case Sig::CastInt: {
       uint64_t ub = in.size() > 1 ? in[1] : 0;
       return wrapped(integerRow(op, signExtend(in[0], w), signExtend(ub, w), in[0], ub, w));
     }
@@ -284,7 +289,8 @@ bool canEvaluate(const Inst& inst) {
   if (t.isPointer() || r.isPointer()) return false;
   if (f->fn != LibFn::None) return hasTypesOf(*f, inst);
   switch (info(f->op).sig) {
-    case Sig::Int1: case Sig::Int2: return t.isInt() && r.isInt() && (inst.operands.size() < 2 || inst.operand(1)->type == t);
+    case Sig::Int1:
+    case Sig::Int2: return t.isInt() && r.isInt() && (inst.operands.size() < 2 || inst.operand(1)->type == t);
     case Sig::Float1: return t.isFloat();
     case Sig::Float2: return t.isFloat() && inst.operand(1)->type == t;
     case Sig::Float3: return t.isFloat() && r.isFloat() && inst.operand(1)->type.isFloat() && inst.operand(2)->type.isFloat();

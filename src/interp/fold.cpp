@@ -7,7 +7,9 @@ namespace nereid {
 
 std::optional<Dense> fold(const Inst& inst, std::span<const Dense* const> operands) {
   // What is not exact is left to the kernel: C libraries differ, and a kernel must be the same whatever it was compiled on.
-  if (info(inst.op).ulp != 0 || inst.op == Op::ExternElementwise || !interp::canEvaluate(inst) || inst.results.size() != 1 || operands.size() != inst.operands.size()) return std::nullopt;
+  if (info(inst.op).ulp != 0 || inst.op == Op::ExternElementwise || !interp::canEvaluate(inst) || inst.results.size() != 1 ||
+      operands.size() != inst.operands.size())
+    return std::nullopt;
   bool splat = true;
   for (const Dense* d : operands) {
     if (!d) return std::nullopt;

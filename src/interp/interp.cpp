@@ -35,13 +35,16 @@ bool Machine::run(const Func& kernel, std::span<const uint64_t> args, std::array
         return false;
       }
       Tile desc{t, {checkedAddress(args[k], nameOf(k))}};
-      for (size_t i = 1; i <= parts; ++i) desc.bits.push_back(static_cast<uint64_t>(signExtend(args[k + i], bitWidth(kernel.args()[k + i]->type))));
+      for (size_t i = 1; i <= parts; ++i)
+        desc.bits.push_back(static_cast<uint64_t>(signExtend(args[k + i], bitWidth(kernel.args()[k + i]->type))));
       desc.bits.push_back(static_cast<uint64_t>(k < kernel.params.size() && kernel.params[k].padNan ? Padding::Nan : Padding::Zero));
       values.push_back(std::move(desc));
       continue;
     }
     if (!t.isScalar()) {
-      diags_.error(Err::Unsupported, kernel.args()[k]->loc ? kernel.args()[k]->loc : kernel.loc).says("the kernel's argument ", k, " is a ", t).hint("arguments are pointers, scalars and tensor descriptors");
+      diags_.error(Err::Unsupported, kernel.args()[k]->loc ? kernel.args()[k]->loc : kernel.loc)
+          .says("the kernel's argument ", k, " is a ", t)
+          .hint("arguments are pointers, scalars and tensor descriptors");
       return false;
     }
     values.push_back({t, {t.isPointer() ? checkedAddress(args[k], nameOf(k)) : zeroExtend(args[k], bitWidth(t))}});
@@ -131,8 +134,12 @@ bool Machine::runInst(const Inst& i) {
       if (t.isScalar() || t.isTile() || t.isVector()) values_[i.result()].bits.resize(static_cast<size_t>(t.numel()));
       return true;
     }
-    case Op::GetProgramId: set(i.result(), {zeroExtend(id_[static_cast<size_t>(i.integer(Attr::Axis))], bitWidth(i.result()->type))}); return true;
-    case Op::GetNumPrograms: set(i.result(), {zeroExtend(grid_[static_cast<size_t>(i.integer(Attr::Axis))], bitWidth(i.result()->type))}); return true;
+    case Op::GetProgramId:
+      set(i.result(), {zeroExtend(id_[static_cast<size_t>(i.integer(Attr::Axis))], bitWidth(i.result()->type))});
+      return true;
+    case Op::GetNumPrograms:
+      set(i.result(), {zeroExtend(grid_[static_cast<size_t>(i.integer(Attr::Axis))], bitWidth(i.result()->type))});
+      return true;
     case Op::Call: {
       std::vector<Tile> args, out;
       for (const Value* v : i.operands) args.push_back(value(v));
@@ -150,17 +157,23 @@ bool Machine::runInst(const Inst& i) {
       for (size_t k = 0; k < i.results.size(); ++k) set(i.results[k], std::move(out[k]));
       return true;
     }
-    case Op::Print: case Op::LoPrint: return printOp(i);
-    case Op::Assert: case Op::LoAssert: return assertOp(i);
-    case Op::Assume: case Op::Barrier: case Op::GridWait: case Op::GridLaunch: return true;
+    case Op::Print:
+    case Op::LoPrint: return printOp(i);
+    case Op::Assert:
+    case Op::LoAssert: return assertOp(i);
+    case Op::Assume:
+    case Op::Barrier:
+    case Op::GridWait:
+    case Op::GridLaunch: return true;
     case Op::InlineAsm: return fail(Err::Unsupported, i, "assembly text of a GPU has no meaning here: ", quoted(i.text(Attr::AsmString)));
-    case Op::AtomicPoll: return fail(Err::Unsupported, i, "tt.atomic_poll waits for another program, which never runs at the same time here");
+    case Op::AtomicPoll:
+      return fail(Err::Unsupported, i, "tt.atomic_poll waits for another program, which never runs at the same time here");
     default: break;
   }
   if (isElementwise(i.op)) return elementwise(i);
   Effects effects = info(i.op).effects;
-  if (effects == Effects::Reads || effects == Effects::Writes || effects == Effects::Atomic || i.op == Op::LoAlloc || i.op == Op::MakeTensorPtr ||
-      i.op == Op::MakeTensorDesc || i.op == Op::Advance)
+  if (effects == Effects::Reads || effects == Effects::Writes || effects == Effects::Atomic || i.op == Op::LoAlloc ||
+      i.op == Op::MakeTensorPtr || i.op == Op::MakeTensorDesc || i.op == Op::Advance)
     return memory(i);
   return layout(i);
 }
@@ -214,8 +227,12 @@ std::string elementText(Type type, uint64_t bits, bool inHex, bool isSigned) {
   int width = bitWidth(type);
   if (type.isPointer()) return bits ? formatted("0x%" PRIx64, bits) : "(nil)";
   isSigned &= type.isInt() && !type.isBool();
-  if (inHex) return formatted("0x%0*" PRIx64, std::max(width / 4, 1), isSigned && width < 32 ? uint64_t{static_cast<uint32_t>(signExtend(bits, width))} : bits);
-  if (type.isFloat()) return formatted("%f", std::isnan(decodeFloat(type.elem, bits)) ? std::numeric_limits<double>::quiet_NaN() : decodeFloat(type.elem, bits));
+  if (inHex)
+    return formatted("0x%0*" PRIx64, std::max(width / 4, 1),
+                     isSigned && width < 32 ? uint64_t{static_cast<uint32_t>(signExtend(bits, width))} : bits);
+  if (type.isFloat())
+    return formatted("%f",
+                     std::isnan(decodeFloat(type.elem, bits)) ? std::numeric_limits<double>::quiet_NaN() : decodeFloat(type.elem, bits));
   return isSigned ? cat(signExtend(bits, width)) : cat(bits);
 }
 
@@ -242,17 +259,21 @@ bool Machine::printOp(const Inst& i) {
   auto& isSigned = i.list(Attr::IsSigned);
   auto line = [&](size_t k, Type type, uint64_t bits, const std::vector<int64_t>& shape, uint64_t element, std::string_view operand) {
     if (type.isPointer()) bits = hostAddress(bits);
-    options_.print(cat(head, " idx (", indexText(shape, element), ")", prefix, operand, elementText(type, bits, i.integer(Attr::Hex), k >= isSigned.size() || isSigned[k] != 0)));
+    options_.print(cat(head, " idx (", indexText(shape, element), ")", prefix, operand,
+                       elementText(type, bits, i.integer(Attr::Hex), k >= isSigned.size() || isSigned[k] != 0)));
   };
   if (isLower) {
-    if (i.operands.size() == 1) options_.print(cat(head, prefix));
-    else line(0, i.operand(1)->type, scalar(i.operand(1)), i.list(Attr::Shape), i.operands.size() > 2 ? scalar(i.operand(2)) : 0, "");
+    if (i.operands.size() == 1)
+      options_.print(cat(head, prefix));
+    else
+      line(0, i.operand(1)->type, scalar(i.operand(1)), i.list(Attr::Shape), i.operands.size() > 2 ? scalar(i.operand(2)) : 0, "");
     return true;
   }
   if (i.operands.empty()) options_.print(cat(head, prefix));
   for (size_t k = 0; k < i.operands.size(); ++k) {
     const Tile& t = in(i, k);
-    for (size_t e = 0; e < t.bits.size(); ++e) line(k, t.type.element(), t.bits[e], t.type.shape(), e, i.operands.size() > 1 ? cat("(operand ", k, ") ") : "");
+    for (size_t e = 0; e < t.bits.size(); ++e)
+      line(k, t.type.element(), t.bits[e], t.type.shape(), e, i.operands.size() > 1 ? cat("(operand ", k, ") ") : "");
   }
   return true;
 }

@@ -41,8 +41,9 @@ struct Options {
   Counters* counters = nullptr;
   std::function<void(std::string_view)> print;  // a line of tt.print; without it they vanish
   std::function<bool()> interrupted;            // if any, asked now and then whether to stop
-  std::function<void(std::string_view)> unwritten;  // if any, gets a line for each array that is stored to and of which elements are neither written nor read
-  uint64_t maxSteps = 0;                        // instructions before it gives up; 0: no limit
+  std::function<void(std::string_view)>
+      unwritten;          // if any, gets a line for each array that is stored to and of which elements are neither written nor read
+  uint64_t maxSteps = 0;  // instructions before it gives up; 0: no limit
 };
 
 // Runs every program of the grid in order, x fastest. `args` are addresses of host memory or the bits of scalars, one an argument.

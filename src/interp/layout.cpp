@@ -69,14 +69,19 @@ void Machine::count(const Inst& i) {
   Counters& c = *options_.counters;
   ++c.instructions;
   if (i.results.empty() || !isElementwise(i.op)) {
-    if (i.op == Op::Dot) c.flops += 2 * static_cast<uint64_t>(i.result()->type.numel() * i.operand(0)->type.dim(i.operand(0)->type.rank - 1));
+    if (i.op == Op::Dot)
+      c.flops += 2 * static_cast<uint64_t>(i.result()->type.numel() * i.operand(0)->type.dim(i.operand(0)->type.rank - 1));
     return;
   }
   Type t = i.result()->type;
   if (!t.isFloat()) return;
   auto n = static_cast<uint64_t>(t.numel());
   switch (i.op) {
-    case Op::AddF: case Op::SubF: case Op::MulF: case Op::DivF: case Op::PreciseDivF: c.flops += n; break;
+    case Op::AddF:
+    case Op::SubF:
+    case Op::MulF:
+    case Op::DivF:
+    case Op::PreciseDivF: c.flops += n; break;
     case Op::Fma: c.flops += 2 * n; break;
     default:
       if (info(i.op).ulp > 0) c.transcendentals += n;
@@ -86,8 +91,11 @@ void Machine::count(const Inst& i) {
 bool Machine::layout(const Inst& i) {
   auto numel = [](const Value* v) { return static_cast<size_t>(v->type.numel()); };
   switch (i.op) {
-    case Op::Splat: case Op::LoSplat: set(i.result(), std::vector<uint64_t>(numel(i.result()), scalar(i.operand(0)))); return true;
-    case Op::Unsplat: case Op::Reshape: case Op::ExpandDims: set(i.result(), in(i, 0).bits); return true;
+    case Op::Splat:
+    case Op::LoSplat: set(i.result(), std::vector<uint64_t>(numel(i.result()), scalar(i.operand(0)))); return true;
+    case Op::Unsplat:
+    case Op::Reshape:
+    case Op::ExpandDims: set(i.result(), in(i, 0).bits); return true;
     case Op::Broadcast: {
       const Tile& from = in(i, 0);
       Type to = i.result()->type;
@@ -142,7 +150,8 @@ bool Machine::layout(const Inst& i) {
     }
     case Op::MakeRange: {
       std::vector<uint64_t> out;
-      for (int64_t n = i.integer(Attr::Start); n < i.integer(Attr::End); ++n) out.push_back(zeroExtend(static_cast<uint64_t>(n), bitWidth(i.result()->type)));
+      for (int64_t n = i.integer(Attr::Start); n < i.integer(Attr::End); ++n)
+        out.push_back(zeroExtend(static_cast<uint64_t>(n), bitWidth(i.result()->type)));
       set(i.result(), std::move(out));
       return true;
     }
@@ -153,9 +162,11 @@ bool Machine::layout(const Inst& i) {
       for (size_t e = 0; e < out.size(); ++e) {
         auto at = coordinates(indices.type, e);
         // Narrow indices are unsigned, as in stock Triton and on every target.
-        int64_t index = bitWidth(indices.type) < 32 ? static_cast<int64_t>(indices.bits[e]) : signExtend(indices.bits[e], bitWidth(indices.type));
+        int64_t index =
+            bitWidth(indices.type) < 32 ? static_cast<int64_t>(indices.bits[e]) : signExtend(indices.bits[e], bitWidth(indices.type));
         if (index < 0 || index >= from.type.dim(static_cast<int>(axis))) {
-          if (options_.checkBounds) return fail(Err::Bounds, i, program(), " gathers element ", index, " of ", from.type, " along axis ", axis);
+          if (options_.checkBounds)
+            return fail(Err::Bounds, i, program(), " gathers element ", index, " of ", from.type, " along axis ", axis);
           continue;  // undefined; 0 here
         }
         at[axis] = static_cast<size_t>(index);
@@ -314,7 +325,8 @@ std::vector<double> decoded(const Tile& t) {
 bool Machine::dot(const Inst& i) {
   const Tile &a = in(i, 0), &b = in(i, 1), &c = in(i, 2);
   int rank = a.type.rank;
-  auto m = static_cast<size_t>(a.type.dim(rank - 2)), k = static_cast<size_t>(a.type.dim(rank - 1)), n = static_cast<size_t>(b.type.dim(rank - 1));
+  auto m = static_cast<size_t>(a.type.dim(rank - 2)), k = static_cast<size_t>(a.type.dim(rank - 1)),
+       n = static_cast<size_t>(b.type.dim(rank - 1));
   size_t batches = rank == 3 ? static_cast<size_t>(a.type.dim(0)) : 1;
   std::vector<uint64_t> out = c.bits;
   if (c.type.isInt()) {
@@ -400,7 +412,8 @@ bool Machine::lowerPure(const Inst& i) {
   switch (i.op) {
     case Op::LoIota: {
       std::vector<uint64_t> out;
-      for (int64_t n = 0; n < i.result()->type.numel(); ++n) out.push_back(zeroExtend(static_cast<uint64_t>(n), bitWidth(i.result()->type)));
+      for (int64_t n = 0; n < i.result()->type.numel(); ++n)
+        out.push_back(zeroExtend(static_cast<uint64_t>(n), bitWidth(i.result()->type)));
       set(i.result(), std::move(out));
       return true;
     }

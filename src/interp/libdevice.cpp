@@ -96,7 +96,10 @@ uint64_t nextAfter(Type type, uint64_t from, uint64_t to) {
 template <class F>
 auto rounded(Direction direction, F&& compute) {
   int before = std::fegetround();
-  std::fesetround(direction == Direction::Zero ? FE_TOWARDZERO : direction == Direction::Down ? FE_DOWNWARD : direction == Direction::Up ? FE_UPWARD : FE_TONEAREST);
+  std::fesetround(direction == Direction::Zero   ? FE_TOWARDZERO
+                  : direction == Direction::Down ? FE_DOWNWARD
+                  : direction == Direction::Up   ? FE_UPWARD
+                                                 : FE_TONEAREST);
   auto out = compute();
   std::fesetround(before);
   return out;
@@ -211,10 +214,17 @@ uint64_t evaluateLibrary(const LibFunction& f, const Inst& inst, std::span<const
     case LibFn::Rcp64h: return std::bit_cast<uint64_t>(1 / a) >> 32 << 32;
     case LibFn::Saturate: return real(std::isnan(a) || a <= 0 ? 0 : a < 1 ? a : 1);
 
-    case LibFn::AddTo: case LibFn::SubTo: case LibFn::MulTo: case LibFn::DivTo: case LibFn::RcpTo: case LibFn::SqrtTo: case LibFn::FmaTo:
+    case LibFn::AddTo:
+    case LibFn::SubTo:
+    case LibFn::MulTo:
+    case LibFn::DivTo:
+    case LibFn::RcpTo:
+    case LibFn::SqrtTo:
+    case LibFn::FmaTo:
       if (r.elem == Elem::F64) return real(arithmetic<double>(f, a, number(1), number(2)));
       return real(double{arithmetic<float>(f, static_cast<float>(a), static_cast<float>(number(1)), static_cast<float>(number(2)))});
-    case LibFn::FloatToInt: return f.isUnsigned ? toUnsigned(whole(f.direction, a), bitWidth(r)) : toSigned(whole(f.direction, a), bitWidth(r));
+    case LibFn::FloatToInt:
+      return f.isUnsigned ? toUnsigned(whole(f.direction, a), bitWidth(r)) : toSigned(whole(f.direction, a), bitWidth(r));
     case LibFn::LRound: return toSigned(std::round(a), bitWidth(r));
     case LibFn::IntToFloat: {
       int64_t s = signExtend(in[0], bitWidth(t));
@@ -239,7 +249,8 @@ uint64_t evaluateLibrary(const LibFunction& f, const Inst& inst, std::span<const
     case LibFn::Exp10: return real(std::pow(10.0, a));
     case LibFn::RCbrt: return real(1 / std::cbrt(a));
     case LibFn::RHypot: return real(1 / std::hypot(a, number(1)));
-    case LibFn::Norm: case LibFn::RNorm: {
+    case LibFn::Norm:
+    case LibFn::RNorm: {
       double norm = std::hypot(std::hypot(a, number(1)), std::hypot(number(2), number(3)));
       return real(f.fn == LibFn::Norm ? norm : 1 / norm);
     }

@@ -107,8 +107,8 @@ class Machine {
   };
   std::unordered_map<const Inst*, Scratch> scratch_;
   Races races_;
-  std::unordered_set<uint64_t> touched_;       // bytes that were read or written, where elements that were not are reported
-  std::unordered_set<std::string> storedTo_;   // names of arrays
+  std::unordered_set<uint64_t> touched_;      // bytes that were read or written, where elements that were not are reported
+  std::unordered_set<std::string> storedTo_;  // names of arrays
 };
 
 }  // namespace nereid::interp

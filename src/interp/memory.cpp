@@ -71,7 +71,8 @@ std::string Machine::elementAt(const Allocation& a, int64_t offset, uint64_t siz
     if (a.strides[d] < 0) return "";
     axes.push_back(d);
   }
-  std::sort(axes.begin(), axes.end(), [&](size_t x, size_t y) { return a.strides[x] != a.strides[y] ? a.strides[x] > a.strides[y] : x < y; });
+  std::sort(axes.begin(), axes.end(),
+            [&](size_t x, size_t y) { return a.strides[x] != a.strides[y] ? a.strides[x] > a.strides[y] : x < y; });
   std::vector<int64_t> index(a.shape.size());
   for (size_t d : axes) {
     if (a.strides[d] == 0) continue;
@@ -103,12 +104,15 @@ void Machine::reportUnwritten() {
     for (uint64_t e = 0; e < all; ++e) {
       uint64_t rest = e;
       int64_t offset = 0;
-      for (size_t d = a.shape.size(); d-- > 0; rest /= static_cast<uint64_t>(a.shape[d])) offset += static_cast<int64_t>(rest % static_cast<uint64_t>(a.shape[d])) * a.strides[d];
+      for (size_t d = a.shape.size(); d-- > 0; rest /= static_cast<uint64_t>(a.shape[d]))
+        offset += static_cast<int64_t>(rest % static_cast<uint64_t>(a.shape[d])) * a.strides[d];
       uint64_t address = a.first + static_cast<uint64_t>(offset * a.elementBytes);
       if (touched_.contains(address)) continue;
       if (left++ == 0) first = elementAt(a, static_cast<int64_t>(address - a.base), a.elementBytes);
     }
-    if (left) options_.unwritten(cat("`", a.name, "` of shape ", shapeOf(a), ": ", left, " of ", all, " elements are left unwritten", first.empty() ? "" : cat(", the first is ", first)));
+    if (left)
+      options_.unwritten(cat("`", a.name, "` of shape ", shapeOf(a), ": ", left, " of ", all, " elements are left unwritten",
+                             first.empty() ? "" : cat(", the first is ", first)));
   }
 }
 
@@ -124,8 +128,10 @@ bool Machine::check(const Inst& i, uint64_t& address, Type element, const char* 
   if (address < 4096) return fail(Err::Bounds, i, program(), " ", verb, " at a null pointer");
   if (!options_.checkBounds) return true;
   auto outside = [&](const Allocation& a, int64_t offset) {
-    if (std::string element = elementAt(a, offset, size); !element.empty()) return fail(Err::Bounds, i, program(), " ", verb, " `", element, "`, but the shape of `", a.name, "` is ", shapeOf(a));
-    return fail(Err::Bounds, i, program(), " ", verb, " ", size, " bytes at byte ", offset, " of `", a.name, "`, which has ", a.size, " bytes");
+    if (std::string element = elementAt(a, offset, size); !element.empty())
+      return fail(Err::Bounds, i, program(), " ", verb, " `", element, "`, but the shape of `", a.name, "` is ", shapeOf(a));
+    return fail(Err::Bounds, i, program(), " ", verb, " ", size, " bytes at byte ", offset, " of `", a.name, "`, which has ", a.size,
+                " bytes");
   };
   int64_t offset = 0;
   if (const Allocation* a = range(address, offset)) {
@@ -165,7 +171,9 @@ bool Machine::checkRace(const Inst& i, uint64_t address, uint64_t size, Races::K
     auto verb = [](Races::Kind k) { return k == Races::Load ? "loads" : k == Races::Store ? "stores" : "updates"; };
     uint64_t p = other->program, x = p % grid_[0], y = p / grid_[0] % grid_[1], z = p / grid_[0] / grid_[1];
     std::string element = a ? elementAt(*a, static_cast<int64_t>(address - a->base), size) : "";
-    std::string what = !element.empty() ? cat("`", element, "`") : a ? cat("byte ", address - a->base, " of `", a->name, "`") : hex(address, 16);
+    std::string what = !element.empty() ? cat("`", element, "`")
+                       : a              ? cat("byte ", address - a->base, " of `", a->name, "`")
+                                        : hex(address, 16);
     diags_.error(Err::Race, i.loc)
         .says(program(), " ", verb(atomic ? Races::Atomic : kind), " ", what, ", which program (", x, ", ", y, ", ", z, ") ",
               verb(other->kind), ", with nothing that orders them")
@@ -173,7 +181,8 @@ bool Machine::checkRace(const Inst& i, uint64_t address, uint64_t size, Races::K
         .hint("programs run at the same time: give each its own elements, or use an atomic operation");
     return false;
   }
-  if (atomic && kind == Races::Store && i.integer(Attr::Sem, static_cast<int64_t>(MemSem::AcqRel)) != static_cast<int64_t>(MemSem::Relaxed)) races_.synchronise(address);
+  if (atomic && kind == Races::Store && i.integer(Attr::Sem, static_cast<int64_t>(MemSem::AcqRel)) != static_cast<int64_t>(MemSem::Relaxed))
+    races_.synchronise(address);
   return true;
 }
 
@@ -212,8 +221,12 @@ bool Machine::memory(const Inst& i) {
   switch (i.op) {
     case Op::Load: return in(i, 0).type.form == Form::BlockPtr ? loadBlock(i) : loadTile(i);
     case Op::Store: return in(i, 0).type.form == Form::BlockPtr ? storeBlock(i) : storeTile(i);
-    case Op::AtomicRMW: case Op::AtomicCAS: case Op::LoAtomicRMW: case Op::LoAtomicCAS: return atomic(i);
-    case Op::MakeTensorPtr: case Op::MakeTensorDesc: {
+    case Op::AtomicRMW:
+    case Op::AtomicCAS:
+    case Op::LoAtomicRMW:
+    case Op::LoAtomicCAS: return atomic(i);
+    case Op::MakeTensorPtr:
+    case Op::MakeTensorDesc: {
       std::vector<uint64_t> out{scalar(i.operand(0))};
       for (size_t k = 1; k < i.operands.size(); ++k) {
         // Sizes of descriptors are unsigned in effect; strides and offsets are signed.
@@ -231,8 +244,11 @@ bool Machine::memory(const Inst& i) {
       set(i.result(), std::move(out));
       return true;
     }
-    case Op::DescLoad: case Op::DescStore: case Op::DescReduce: return descriptor(i);
-    case Op::DescGather: case Op::DescScatter: return descriptorRows(i);
+    case Op::DescLoad:
+    case Op::DescStore:
+    case Op::DescReduce: return descriptor(i);
+    case Op::DescGather:
+    case Op::DescScatter: return descriptorRows(i);
     case Op::LoAlloc: return alloc(i);
     default: return lowerMemory(i);
   }
@@ -263,8 +279,8 @@ bool Machine::storeTile(const Inst& i) {
 
 // The address of each element of a block and whether it lies inside the tensor. Axes are checked where `all` says so, or where the
 // access lists them in boundaryCheck.
-bool Machine::blockAddresses(const Inst& i, const Tile& block, const std::vector<int64_t>& offsets, bool all, std::vector<uint64_t>& addresses,
-                             std::vector<bool>& inside) {
+bool Machine::blockAddresses(const Inst& i, const Tile& block, const std::vector<int64_t>& offsets, bool all,
+                             std::vector<uint64_t>& addresses, std::vector<bool>& inside) {
   size_t rank = block.type.rank;
   auto& checked = i.list(Attr::BoundaryCheck);
   auto count = static_cast<size_t>(block.type.numel());
@@ -293,7 +309,9 @@ namespace {
 
 // What a load gives outside the tensor.
 uint64_t paddingBits(int64_t padding, Type element) {
-  return padding == static_cast<int64_t>(Padding::Nan) && element.isFloat() ? encodeFloat(element.elem, std::numeric_limits<double>::quiet_NaN()) : 0;
+  return padding == static_cast<int64_t>(Padding::Nan) && element.isFloat()
+             ? encodeFloat(element.elem, std::numeric_limits<double>::quiet_NaN())
+             : 0;
 }
 
 std::vector<int64_t> blockOffsets(const Tile& block) {
@@ -420,7 +438,8 @@ bool Machine::descriptorRows(const Inst& i) {
   for (size_t e = 0; e < out.size(); ++e) {
     int64_t row = signExtend(rows.bits[e / width], bitWidth(rows.type)), col = y + static_cast<int64_t>(e % width);
     if (row < 0 || row >= static_cast<int64_t>(desc.bits[1]) || col < 0 || col >= static_cast<int64_t>(desc.bits[2])) continue;
-    uint64_t address = desc.bits[0] + (static_cast<uint64_t>(row) * desc.bits[3] + static_cast<uint64_t>(col) * desc.bits[4]) * static_cast<uint64_t>(byteSize(element));
+    uint64_t address = desc.bits[0] + (static_cast<uint64_t>(row) * desc.bits[3] + static_cast<uint64_t>(col) * desc.bits[4]) *
+                                          static_cast<uint64_t>(byteSize(element));
     if (gather ? !load(i, address, element, out[e]) : !store(i, address, element, in(i, 3).bits[e])) return false;
   }
   if (gather) set(i.result(), std::move(out));
@@ -450,19 +469,23 @@ bool Machine::lowerMemory(const Inst& i) {
     return many ? in(i, 0).bits[lane] : scalar(i.operand(0)) + static_cast<uint64_t>(byteSize(element)) * lane;
   };
   switch (i.op) {
-    case Op::LoLoad: case Op::LoGather: {
+    case Op::LoLoad:
+    case Op::LoGather: {
       Type element = i.result()->type.element();
       std::vector<uint64_t> out(static_cast<size_t>(i.result()->type.numel()));
       for (size_t lane = 0; lane < out.size(); ++lane) {
         if (i.operands.size() > 1 && !(in(i, 1).bits[lane] & 1))
-          out[lane] = i.operands.size() > 2 ? in(i, 2).bits[lane] : i.has(Attr::Unspecified) ? zeroExtend(~uint64_t{0}, bitWidth(element)) : 0;
+          out[lane] = i.operands.size() > 2      ? in(i, 2).bits[lane]
+                      : i.has(Attr::Unspecified) ? zeroExtend(~uint64_t{0}, bitWidth(element))
+                                                 : 0;
         else if (!load(i, address(lane, element), element, out[lane]))
           return false;
       }
       set(i.result(), std::move(out));
       return true;
     }
-    case Op::LoStore: case Op::LoScatter: {
+    case Op::LoStore:
+    case Op::LoScatter: {
       const Tile& values = in(i, 1);
       for (size_t lane = 0; lane < values.bits.size(); ++lane)
         if (i.operands.size() < 3 || (in(i, 2).bits[lane] & 1))
@@ -472,7 +495,9 @@ bool Machine::lowerMemory(const Inst& i) {
     case Op::LoMatrixDot: {
       const auto &shape = i.list(Attr::Shape), &transposed = i.list(Attr::Transposed);
       const Type kSum = i.operand(0)->type.pointee(), kPart = i.operand(1)->type.pointee();
-      auto element = [&](size_t operand, const Type& type, int64_t at) { return scalar(i.operand(operand)) + static_cast<uint64_t>(byteSize(type) * at); };
+      auto element = [&](size_t operand, const Type& type, int64_t at) {
+        return scalar(i.operand(operand)) + static_cast<uint64_t>(byteSize(type) * at);
+      };
       for (int64_t row = 0; row < shape[0]; ++row)
         for (int64_t column = 0; column < shape[1]; ++column) {
           uint64_t sum = 0, a, b, to = element(0, kSum, row * shape[1] + column);
@@ -480,7 +505,8 @@ bool Machine::lowerMemory(const Inst& i) {
           auto total = static_cast<float>(decodeFloat(Elem::F32, sum));
           auto count = static_cast<uint32_t>(sum);
           for (int64_t k = 0; k < shape[2]; ++k) {
-            int64_t left = transposed[0] ? k * shape[0] + row : row * shape[2] + k, right = transposed[1] ? column * shape[2] + k : k * shape[1] + column;
+            int64_t left = transposed[0] ? k * shape[0] + row : row * shape[2] + k,
+                    right = transposed[1] ? column * shape[2] + k : k * shape[1] + column;
             if (!load(i, element(1, kPart, left), kPart, a) || !load(i, element(2, kPart, right), kPart, b)) return false;
             if (kSum.isInt())
               count += static_cast<uint32_t>(static_cast<int8_t>(a) * static_cast<int8_t>(b));
@@ -496,7 +522,9 @@ bool Machine::lowerMemory(const Inst& i) {
       const int64_t own = i.integer(Attr::Own), other = int64_t{1} << i.integer(Attr::Bit);
       for (int64_t k = 0; k < i.integer(Attr::Threads) * own; ++k) {
         uint64_t v, from = static_cast<uint64_t>((k / own ^ other) * own + k % own), size = static_cast<uint64_t>(byteSize(element));
-        if (!load(i, scalar(i.operand(1)) + size * from, element, v) || !store(i, scalar(i.operand(0)) + size * static_cast<uint64_t>(k), element, v)) return false;
+        if (!load(i, scalar(i.operand(1)) + size * from, element, v) ||
+            !store(i, scalar(i.operand(0)) + size * static_cast<uint64_t>(k), element, v))
+          return false;
       }
       return true;
     }
@@ -506,7 +534,8 @@ bool Machine::lowerMemory(const Inst& i) {
         if (!store(i, scalar(i.operand(0)) + static_cast<uint64_t>(4 * k), i.operand(0)->type.pointee(), 0)) return false;
       return true;
     }
-    case Op::LoMatrixGet: case Op::LoMatrixPut: {
+    case Op::LoMatrixGet:
+    case Op::LoMatrixPut: {
       const auto& bits = i.list(Attr::Lanes);
       const Type kSum = i.operand(0)->type.pointee();
       for (int64_t k = 0; k < int64_t{1} << bits.size(); ++k) {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Finds programs that touch the same memory without order: one stores where another stores or loads, and no atomic operation stands between.
+// Finds programs that touch the same memory without order: one stores where another stores or loads, and no atomic operation stands
+// between.
 //
-// Programs run one after the other here, so this asks what would be ordered if they ran at once. An atomic operation that is not relaxed hands on
-// what its program did before, to the programs that later touch the same address atomically (a lock, a counter); nothing else orders programs.
+// Programs run one after the other here, so this asks what would be ordered if they ran at once. An atomic operation that is not relaxed
+// hands on what its program did before, to the programs that later touch the same address atomically (a lock, a counter); nothing else
+// orders programs.
 #pragma once
 
 #include <cstdint>

@@ -24,8 +24,9 @@ double decodeFloat(Elem elem, uint64_t bits) {
     if (mantissa) return kNan;
     return negative ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
   }
-  double magnitude = exponent == 0 ? std::ldexp(static_cast<double>(mantissa), 1 - f.bias - f.mantissaBits)
-                                   : std::ldexp(static_cast<double>(mantissa + (uint64_t{1} << f.mantissaBits)), exponent - f.bias - f.mantissaBits);
+  double magnitude = exponent == 0
+                         ? std::ldexp(static_cast<double>(mantissa), 1 - f.bias - f.mantissaBits)
+                         : std::ldexp(static_cast<double>(mantissa + (uint64_t{1} << f.mantissaBits)), exponent - f.bias - f.mantissaBits);
   return negative ? -magnitude : magnitude;
 }
 
@@ -37,9 +38,10 @@ uint64_t encodeFloat(Elem elem, double value, Rounding rounding, bool saturate) 
   uint64_t sign = std::signbit(value) ? uint64_t{1} << (width - 1) : 0;
   uint64_t mantissaMask = (uint64_t{1} << f.mantissaBits) - 1;
   int top = (1 << f.exponentBits) - 1;
-  uint64_t nan = f.special == FloatFormat::Fnuz        ? uint64_t{1} << (width - 1)
-                 : f.special == FloatFormat::FiniteNan ? (static_cast<uint64_t>(top) << f.mantissaBits) | mantissaMask | sign
-                                                       : (static_cast<uint64_t>(top) << f.mantissaBits) | (uint64_t{1} << (f.mantissaBits - 1)) | sign;
+  uint64_t nan = f.special == FloatFormat::Fnuz ? uint64_t{1} << (width - 1)
+                 : f.special == FloatFormat::FiniteNan
+                     ? (static_cast<uint64_t>(top) << f.mantissaBits) | mantissaMask | sign
+                     : (static_cast<uint64_t>(top) << f.mantissaBits) | (uint64_t{1} << (f.mantissaBits - 1)) | sign;
   if (std::isnan(value)) return nan;
   // The largest finite magnitude, and what lies beyond it.
   uint64_t largest = f.special == FloatFormat::Ieee        ? (static_cast<uint64_t>(top - 1) << f.mantissaBits) | mantissaMask

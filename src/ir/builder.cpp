@@ -26,24 +26,20 @@ void Builder::storeTo(Value* ptr, Value* value) { create(Op::LoStore, {ptr, valu
 Value* Builder::make(Op op, List<Value*> operands, List<Attribute> attrs) {
   Type type = operands[0]->type;
   switch (info(op).sig) {
-    case Sig::CmpInt: case Sig::CmpFloat: case Sig::FloatTest: type = type.withElement(Elem::I1); break;
+    case Sig::CmpInt:
+    case Sig::CmpFloat:
+    case Sig::FloatTest: type = type.withElement(Elem::I1); break;
     case Sig::Select: type = operands[1]->type; break;
     default: break;
   }
   return create(op, operands, {type}, attrs)->result();
 }
 
-Value* Builder::cmpI(CmpIPred pred, Value* a, Value* b) {
-  return make(Op::CmpI, {a, b}, {{Attr::Predicate, static_cast<int64_t>(pred)}});
-}
+Value* Builder::cmpI(CmpIPred pred, Value* a, Value* b) { return make(Op::CmpI, {a, b}, {{Attr::Predicate, static_cast<int64_t>(pred)}}); }
 
-Value* Builder::cmpF(CmpFPred pred, Value* a, Value* b) {
-  return make(Op::CmpF, {a, b}, {{Attr::Predicate, static_cast<int64_t>(pred)}});
-}
+Value* Builder::cmpF(CmpFPred pred, Value* a, Value* b) { return make(Op::CmpF, {a, b}, {{Attr::Predicate, static_cast<int64_t>(pred)}}); }
 
-Value* Builder::constant(Type type, uint64_t bits) {
-  return constant(Dense{type, {zeroExtend(bits, bitWidth(type))}});
-}
+Value* Builder::constant(Type type, uint64_t bits) { return constant(Dense{type, {zeroExtend(bits, bitWidth(type))}}); }
 
 Value* Builder::constant(Dense dense) {
   Type type = dense.type;

@@ -10,7 +10,9 @@ namespace {
 constexpr OpInfo kInfos[] = {
 #define by_hand by hand
 #ifdef __wasm__
-#define TEXT(text) {}  // in a page every byte is downloaded; who lists the operations is elsewhere
+#define TEXT(text) \
+  {                \
+  }  // in a page every byte is downloaded; who lists the operations is elsewhere
 #else
 #define TEXT(text) text
 #endif
@@ -45,11 +47,17 @@ std::optional<Op> opFromSpelling(std::string_view spelling) {
 
 bool isElementwise(Op op) {
   switch (op) {
-    case Op::ClampF: case Op::FpToFp: case Op::IntToPtr: case Op::PtrToInt: case Op::Bitcast: case Op::AddPtr:
-    case Op::ExternElementwise: case Op::FPowI: case Op::MulSIExt: case Op::MulUIExt:
-      return true;
-    default:
-      return info(op).sig < Sig::Terminator;
+    case Op::ClampF:
+    case Op::FpToFp:
+    case Op::IntToPtr:
+    case Op::PtrToInt:
+    case Op::Bitcast:
+    case Op::AddPtr:
+    case Op::ExternElementwise:
+    case Op::FPowI:
+    case Op::MulSIExt:
+    case Op::MulUIExt: return true;
+    default: return info(op).sig < Sig::Terminator;
   }
 }
 

@@ -33,13 +33,21 @@ constexpr size_t kOpCount = 0
 
 // Operand and result types, and the assembly format that goes with them.
 enum class Sig : uint8_t {
-  Int1, Int2,              // integers or tiles of them, all of one type       %a[, %b] : T
-  Float1, Float2, Float3,  // the same for floats
-  FloatTest,               // float to i1 of the same shape                    %a : T
-  CmpInt, CmpFloat,        // two of a type to i1 of the same shape            pred, %a, %b : T
-  Select,                  // i1 (scalar or of the shape) and two of a type    %c, %a, %b : [C,] T
-  CastInt, CastFloat, IntToFloat, FloatToInt, Bitcast,  // same shape          %a : T to U
-  Terminator,              // any operands, no results                         %a, %b : T, U
+  Int1,
+  Int2,  // integers or tiles of them, all of one type       %a[, %b] : T
+  Float1,
+  Float2,
+  Float3,     // the same for floats
+  FloatTest,  // float to i1 of the same shape                    %a : T
+  CmpInt,
+  CmpFloat,  // two of a type to i1 of the same shape            pred, %a, %b : T
+  Select,    // i1 (scalar or of the shape) and two of a type    %c, %a, %b : [C,] T
+  CastInt,
+  CastFloat,
+  IntToFloat,
+  FloatToInt,
+  Bitcast,     // same shape          %a : T to U
+  Terminator,  // any operands, no results                         %a, %b : T, U
   ByHand,
 };
 enum class Effects : uint8_t { Pure, Reads, Writes, Atomic, Other, Region, Exit };
@@ -179,7 +187,7 @@ class Module {
   Func* kernel() const;
 
   Inst* newInst(Op op, Loc loc);
-  Block* newBlock(Region& region);             // appended, with no arguments
+  Block* newBlock(Region& region);  // appended, with no arguments
   Value* addArg(Block& block, Type type, std::string_view name = {}, Loc loc = {});
   Value* addResult(Inst& inst, Type type, std::string_view name = {});
   std::string_view intern(std::string_view text);

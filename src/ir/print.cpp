@@ -64,13 +64,25 @@ std::string symbol(std::string_view name) {
 enum class Spelling : uint8_t { I32, I64, Bool, Unit, Array, Hint };
 Spelling spellingOf(Attr attr) {
   switch (attr) {
-    case Attr::Reverse: case Attr::IsVolatile: case Attr::FastMath: case Attr::LhsKPack: case Attr::RhsKPack: case Attr::Pure:
-    case Attr::Hex:
-      return Spelling::Bool;
-    case Attr::AllowReorder: case Attr::EfficientLayout: return Spelling::Unit;
-    case Attr::Order: case Attr::BoundaryCheck: case Attr::IsSigned: case Attr::Lanes: return Spelling::Array;
-    case Attr::Divisibility: case Attr::Contiguity: case Attr::Constancy: return Spelling::Hint;
-    case Attr::Bytes: case Attr::Offset: case Attr::Align: return Spelling::I64;
+    case Attr::Reverse:
+    case Attr::IsVolatile:
+    case Attr::FastMath:
+    case Attr::LhsKPack:
+    case Attr::RhsKPack:
+    case Attr::Pure:
+    case Attr::Hex: return Spelling::Bool;
+    case Attr::AllowReorder:
+    case Attr::EfficientLayout: return Spelling::Unit;
+    case Attr::Order:
+    case Attr::BoundaryCheck:
+    case Attr::IsSigned:
+    case Attr::Lanes: return Spelling::Array;
+    case Attr::Divisibility:
+    case Attr::Contiguity:
+    case Attr::Constancy: return Spelling::Hint;
+    case Attr::Bytes:
+    case Attr::Offset:
+    case Attr::Align: return Spelling::I64;
     default: return Spelling::I32;
   }
 }
@@ -249,7 +261,8 @@ class Printer {
         text(i ? ", " : "", name(f.args()[i]), ": ", f.args()[i]->type);
         if (i < f.params.size() && f.params[i].padNan)
           text(" {nereid.padding = \"nan\"}");
-        else if (i < f.params.size() && f.params[i].divisibility > 0) text(" {tt.divisibility = ", f.params[i].divisibility, " : i32}");
+        else if (i < f.params.size() && f.params[i].divisibility > 0)
+          text(" {tt.divisibility = ", f.params[i].divisibility, " : i32}");
       }
     text(")");
     if (f.results.size() == 1) text(" -> ", f.results[0]);
@@ -334,10 +347,14 @@ class Printer {
   void body(const Inst& i) {
     std::string_view op = info(i.op).spelling;
     switch (info(i.op).sig) {
-      case Sig::Int1: case Sig::Int2: case Sig::Float1: case Sig::Float2: case Sig::Float3:
-        return text(op, " ", names(i.operands), dictionary(i), " : ", i.result()->type);
+      case Sig::Int1:
+      case Sig::Int2:
+      case Sig::Float1:
+      case Sig::Float2:
+      case Sig::Float3: return text(op, " ", names(i.operands), dictionary(i), " : ", i.result()->type);
       case Sig::FloatTest: return text(op, " ", names(i.operands), dictionary(i), " : ", i.operand(0)->type);
-      case Sig::CmpInt: case Sig::CmpFloat: {
+      case Sig::CmpInt:
+      case Sig::CmpFloat: {
         int64_t predicate = i.integer(Attr::Predicate);
         return text(op, " ", i.op == Op::CmpI ? cmpIKeyword(predicate) : cmpFKeyword(predicate), ", ", names(i.operands),
                     dictionary(i, {Attr::Predicate}), " : ", i.operand(0)->type);
@@ -347,8 +364,11 @@ class Printer {
         if (i.operand(0)->type.isShaped()) text(i.operand(0)->type, ", ");
         return text(i.result()->type);
       }
-      case Sig::CastInt: case Sig::CastFloat: case Sig::IntToFloat: case Sig::FloatToInt: case Sig::Bitcast:
-        return text(op, " ", names(i.operands), dictionary(i), " : ", i.operand(0)->type, " to ", i.result()->type);
+      case Sig::CastInt:
+      case Sig::CastFloat:
+      case Sig::IntToFloat:
+      case Sig::FloatToInt:
+      case Sig::Bitcast: return text(op, " ", names(i.operands), dictionary(i), " : ", i.operand(0)->type, " to ", i.result()->type);
       case Sig::Terminator:
         text(op);
         if (!i.operands.empty()) text(" ", names(i.operands));
@@ -407,33 +427,44 @@ class Printer {
         return text(" : ", type);
       }
       case Op::ClampF:
-        return text(op, " ", names(i.operands), ", propagateNan = ", keyword(i, Attr::PropagateNan, 0), dictionary(i, {Attr::PropagateNan}), " : ",
-                    i.result()->type);
+        return text(op, " ", names(i.operands), ", propagateNan = ", keyword(i, Attr::PropagateNan, 0), dictionary(i, {Attr::PropagateNan}),
+                    " : ", i.result()->type);
       case Op::FpToFp:
         text(op, " ", names(i.operands));
         if (i.has(Attr::Rounding)) text(", rounding = ", keyword(i, Attr::Rounding, 1));
         return text(dictionary(i, {Attr::Rounding}), " : ", i.operand(0)->type, " -> ", i.result()->type);
       case Op::FPowI: return text(op, " ", names(i.operands), dictionary(i), " : ", types(i.operands));
-      case Op::MulSIExt: case Op::MulUIExt: return text(op, " ", names(i.operands), dictionary(i), " : ", i.result()->type);
+      case Op::MulSIExt:
+      case Op::MulUIExt: return text(op, " ", names(i.operands), dictionary(i), " : ", i.result()->type);
       case Op::AddPtr: return text(op, " ", names(i.operands), dictionary(i), " : ", types(i.operands));
-      case Op::IntToPtr: case Op::PtrToInt: case Op::Bitcast: case Op::Splat: case Op::ExpandDims: case Op::Broadcast:
-      case Op::Trans: case Op::Cat: case Op::Histogram: case Op::Join: case Op::Split:
-        return text(op, " ", names(i.operands), dictionary(i), " : ", i.operand(0)->type, " -> ", i.result()->type);
+      case Op::IntToPtr:
+      case Op::PtrToInt:
+      case Op::Bitcast:
+      case Op::Splat:
+      case Op::ExpandDims:
+      case Op::Broadcast:
+      case Op::Trans:
+      case Op::Cat:
+      case Op::Histogram:
+      case Op::Join:
+      case Op::Split: return text(op, " ", names(i.operands), dictionary(i), " : ", i.operand(0)->type, " -> ", i.result()->type);
       case Op::Unsplat: return text(op, " ", names(i.operands), dictionary(i), " : ", i.operand(0)->type);
       case Op::Reshape:
         return text(op, " ", names(i.operands), i.integer(Attr::AllowReorder) ? " allow_reorder" : "",
-                    i.integer(Attr::EfficientLayout) ? " efficient_layout" : "", dictionary(i, {Attr::AllowReorder, Attr::EfficientLayout}), " : ",
-                    i.operand(0)->type, " -> ", i.result()->type);
+                    i.integer(Attr::EfficientLayout) ? " efficient_layout" : "", dictionary(i, {Attr::AllowReorder, Attr::EfficientLayout}),
+                    " : ", i.operand(0)->type, " -> ", i.result()->type);
       case Op::MakeRange: return text(op, dictionary(i), " : ", i.result()->type);
       case Op::Gather:
-        return text(op, " ", name(i.operand(0)), "[", name(i.operand(1)), "]", dictionary(i), " : (", types(i.operands), ") -> ", i.result()->type);
-      case Op::ExternElementwise: return text(op, " ", names(i.operands), dictionary(i), " : (", types(i.operands), ") -> ", i.result()->type);
+        return text(op, " ", name(i.operand(0)), "[", name(i.operand(1)), "]", dictionary(i), " : (", types(i.operands), ") -> ",
+                    i.result()->type);
+      case Op::ExternElementwise:
+        return text(op, " ", names(i.operands), dictionary(i), " : (", types(i.operands), ") -> ", i.result()->type);
       case Op::InlineAsm:
         text(op, " ", quoted(i.text(Attr::AsmString)), dictionary(i, {Attr::AsmString}));
         if (!i.operands.empty()) text(" ", names(i.operands), " : ", types(i.operands));
         return text(" -> ", types(i.results));
-      case Op::GetProgramId: case Op::GetNumPrograms:
-        return text(op, " ", keyword(i, Attr::Axis, 0), dictionary(i, {Attr::Axis}), " : ", i.result()->type);
+      case Op::GetProgramId:
+      case Op::GetNumPrograms: return text(op, " ", keyword(i, Attr::Axis, 0), dictionary(i, {Attr::Axis}), " : ", i.result()->type);
       case Op::Dot: {
         text(op, " ", names(i.operands));
         if (i.has(Attr::InputPrecision)) text(", inputPrecision = ", keyword(i, Attr::InputPrecision, 2));
@@ -455,14 +486,17 @@ class Printer {
         if (rhsScale) text(", ", rhsScale->type);
         return text(" -> ", i.result()->type);
       }
-      case Op::Reduce: case Op::Scan: case Op::MapElementwise: return generic(i, op);
+      case Op::Reduce:
+      case Op::Scan:
+      case Op::MapElementwise: return generic(i, op);
       case Op::Load:
         return text(op, " ", names(i.operands), hints(i), dictionary(i, {Attr::Cache, Attr::Evict}), " : ", i.operand(0)->type);
       case Op::Store:
         return text(op, " ", names(i.operands), hints(i), dictionary(i, {Attr::Cache, Attr::Evict}), " : ", i.operand(0)->type);
       case Op::AtomicRMW:
         return text(op, " ", keyword(i, Attr::RmwOp, 4), ", ", keyword(i, Attr::Sem, 4), ", ", keyword(i, Attr::Scope, 1), ", ",
-                    names(i.operands), dictionary(i, {Attr::RmwOp, Attr::Sem, Attr::Scope}), " : (", types(i.operands), ") -> ", i.result()->type);
+                    names(i.operands), dictionary(i, {Attr::RmwOp, Attr::Sem, Attr::Scope}), " : (", types(i.operands), ") -> ",
+                    i.result()->type);
       case Op::AtomicCAS:
         return text(op, " ", keyword(i, Attr::Sem, 4), ", ", keyword(i, Attr::Scope, 1), ", ", names(i.operands),
                     dictionary(i, {Attr::Sem, Attr::Scope}), " : (", types(i.operands), ") -> ", i.result()->type);
@@ -487,8 +521,8 @@ class Printer {
         return text(op, " ", name(i.operand(0)), "[", names(std::span(i.operands).subspan(1)), "]", hints(i),
                     dictionary(i, {Attr::Cache, Attr::Evict}), " : ", i.operand(0)->type, " -> ", i.result()->type);
       case Op::DescStore:
-        return text(op, " ", name(i.operand(0)), "[", names(i.group(2)), "], ", name(i.operand(1)), dictionary(i), " : ", i.operand(0)->type,
-                    ", ", i.operand(1)->type);
+        return text(op, " ", name(i.operand(0)), "[", names(i.group(2)), "], ", name(i.operand(1)), dictionary(i), " : ",
+                    i.operand(0)->type, ", ", i.operand(1)->type);
       case Op::DescReduce:
         return text(op, " ", keyword(i, Attr::Kind, 1), ", ", name(i.operand(0)), "[", names(i.group(2)), "], ", name(i.operand(1)),
                     dictionary(i, {Attr::Kind}), " : ", i.operand(0)->type, ", ", i.operand(1)->type);
@@ -496,20 +530,22 @@ class Printer {
         return text(op, " ", name(i.operand(0)), "[", name(i.operand(1)), ", ", name(i.operand(2)), "]", dictionary(i), " : (",
                     types(i.operands), ") -> ", i.result()->type);
       case Op::DescScatter:
-        return text(op, " ", name(i.operand(0)), "[", name(i.operand(1)), ", ", name(i.operand(2)), "], ", name(i.operand(3)), dictionary(i),
-                    " : ", types(i.operands));
+        return text(op, " ", name(i.operand(0)), "[", name(i.operand(1)), ", ", name(i.operand(2)), "], ", name(i.operand(3)),
+                    dictionary(i), " : ", types(i.operands));
       case Op::Print:
         text(op, " ", quoted(i.text(Attr::Prefix)), dictionary(i, {Attr::Prefix}));
         if (!i.operands.empty()) text(" : ", names(i.operands), " : ", types(i.operands));
         return;
       case Op::Assert:
-        return text(op, " ", names(i.operands), ", ", quoted(i.text(Attr::Message)), dictionary(i, {Attr::Message}), " : ", types(i.operands));
+        return text(op, " ", names(i.operands), ", ", quoted(i.text(Attr::Message)), dictionary(i, {Attr::Message}), " : ",
+                    types(i.operands));
       case Op::Assume: return text(op, " ", names(i.operands), dictionary(i), " : ", types(i.operands));
       case Op::Barrier: return text("gpu.barrier");  // as up to 3.6
-      case Op::GridWait: case Op::GridLaunch: return text(op, dictionary(i));
+      case Op::GridWait:
+      case Op::GridLaunch: return text(op, dictionary(i));
       case Op::Call:
-        return text(op, " ", symbol(i.text(Attr::Callee)), "(", names(i.operands), ")", dictionary(i, {Attr::Callee}), " : (", types(i.operands),
-                    ") -> ", resultList(i));
+        return text(op, " ", symbol(i.text(Attr::Callee)), "(", names(i.operands), ")", dictionary(i, {Attr::Callee}), " : (",
+                    types(i.operands), ") -> ", resultList(i));
       case Op::For: return forLoop(i);
       case Op::If:
         text(op, " ", name(i.operand(0)));
@@ -529,7 +565,8 @@ class Printer {
         return;
       }
       case Op::Br: return text(op, " ", successor(i.successors[0]), dictionary(i));
-      case Op::CondBr: return text(op, " ", name(i.operand(0)), ", ", successor(i.successors[0]), ", ", successor(i.successors[1]), dictionary(i));
+      case Op::CondBr:
+        return text(op, " ", name(i.operand(0)), ", ", successor(i.successors[0]), ", ", successor(i.successors[1]), dictionary(i));
       case Op::Poison: return text(op, dictionary(i), " : ", i.result()->type);
       case Op::LoAtomicRMW:
         return text(op, " ", keyword(i, Attr::RmwOp, 4), ", ", keyword(i, Attr::Sem, 4), ", ", names(i.operands),

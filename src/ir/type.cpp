@@ -8,7 +8,7 @@
 namespace nereid {
 
 namespace {
-constexpr std::string_view kElemNames[] = {"i1",  "i8",  "i16", "i32",      "i64",        "index",  "f16",
+constexpr std::string_view kElemNames[] = {"i1",   "i8",  "i16", "i32",      "i64",        "index",  "f16",
                                            "bf16", "f32", "f64", "f8E4M3FN", "f8E4M3FNUZ", "f8E5M2", "f8E5M2FNUZ"};
 }
 
@@ -66,10 +66,19 @@ std::vector<int64_t> Type::shape() const {
 int bitWidth(Elem elem) {
   switch (elem) {
     case Elem::I1: return 1;
-    case Elem::I8: case Elem::F8E4M3FN: case Elem::F8E4M3FNUZ: case Elem::F8E5M2: case Elem::F8E5M2FNUZ: return 8;
-    case Elem::I16: case Elem::F16: case Elem::BF16: return 16;
-    case Elem::I32: case Elem::F32: return 32;
-    case Elem::I64: case Elem::Index: case Elem::F64: return 64;
+    case Elem::I8:
+    case Elem::F8E4M3FN:
+    case Elem::F8E4M3FNUZ:
+    case Elem::F8E5M2:
+    case Elem::F8E5M2FNUZ: return 8;
+    case Elem::I16:
+    case Elem::F16:
+    case Elem::BF16: return 16;
+    case Elem::I32:
+    case Elem::F32: return 32;
+    case Elem::I64:
+    case Elem::Index:
+    case Elem::F64: return 64;
   }
   return 0;
 }

@@ -64,16 +64,14 @@ struct Type {
   bool isFp8() const { return !isPointer() && elem >= Elem::F8E4M3FN; }
   bool isBool() const { return !isPointer() && elem == Elem::I1; }
 
-  int log2(int axis) const;    // of the dimension
+  int log2(int axis) const;  // of the dimension
   int64_t dim(int axis) const { return int64_t{1} << log2(axis); }
-  int bits() const;            // log2 of the element count
+  int bits() const;  // log2 of the element count
   int64_t numel() const { return int64_t{1} << bits(); }
   std::vector<int64_t> shape() const;
 
   // The same element type without a shape.
-  Type element() const {
-    return {.form = Form::Scalar, .pointerDepth = pointerDepth, .elem = elem, .addressSpace = addressSpace};
-  }
+  Type element() const { return {.form = Form::Scalar, .pointerDepth = pointerDepth, .elem = elem, .addressSpace = addressSpace}; }
   // The same shape (or none) with another element type.
   Type withElement(Type element) const {
     Type t = *this;
@@ -94,7 +92,6 @@ struct Type {
     ++t.pointerDepth;
     return t;
   }
-
 };
 
 static_assert(sizeof(Type) == 8);

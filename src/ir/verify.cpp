@@ -3,9 +3,10 @@
 //
 // Structure (this file): blocks end in their terminator, values are defined before use on every path, regions have the shape that
 // their operation wants. Types and attributes of each operation are in verify_ops.cpp.
+#include "ir/verify.h"
+
 #include <algorithm>
 
-#include "ir/verify.h"
 #include "support/ptr_map.h"
 
 namespace nereid {
@@ -38,7 +39,8 @@ class Verifier {
   void func(const Func& f) {
     func_ = &f;
     if (f.body.empty()) return fail(f.loc, "@", f.name, " has no body");
-    if (f.params.size() != f.args().size()) return fail(f.loc, "@", f.name, " has ", f.args().size(), " arguments, but ", f.params.size(), " parameters");
+    if (f.params.size() != f.args().size())
+      return fail(f.loc, "@", f.name, " has ", f.args().size(), " arguments, but ", f.params.size(), " parameters");
     for (const Value* arg : f.args()) checkType(f.loc, arg->type);
     visible_.clear();
     region(f.body, nullptr, 0);
@@ -219,7 +221,8 @@ class Verifier {
     if (!v)
       fail(i.loc, "`", info(i.op).spelling, "` has an operand that is null");
     else if (!unreached_ && !visible_[v])
-      fail(i.loc, "`", info(i.op).spelling, "` uses ", v->name.empty() ? std::string("a value") : cat("%", v->name), " where it is not defined on every path");
+      fail(i.loc, "`", info(i.op).spelling, "` uses ", v->name.empty() ? std::string("a value") : cat("%", v->name),
+           " where it is not defined on every path");
   }
 
   void inst(const Inst& i, const Region& r) {
@@ -248,7 +251,8 @@ class Verifier {
   // The terminator fits the region that it ends, and gives what is expected there.
   void terminator(const Inst& end, const Inst* parent, size_t which) {
     if (end.op == Op::Br || end.op == Op::CondBr) {
-      if (parent && parent->op != Op::MapElementwise) fail(end.loc, "`", info(end.op).spelling, "` inside `", info(parent->op).spelling, "`");
+      if (parent && parent->op != Op::MapElementwise)
+        fail(end.loc, "`", info(end.op).spelling, "` inside `", info(parent->op).spelling, "`");
       return;
     }
     Op wanted = Op::Return;
@@ -262,8 +266,14 @@ class Verifier {
           for (size_t c = 0; c < copies; ++c) types.push_back(scalars ? v->type.element() : v->type);
       };
       switch (parent->op) {
-        case Op::Reduce: wanted = Op::ReduceReturn; resultTypes(1, true); break;
-        case Op::Scan: wanted = Op::ScanReturn; resultTypes(1, true); break;
+        case Op::Reduce:
+          wanted = Op::ReduceReturn;
+          resultTypes(1, true);
+          break;
+        case Op::Scan:
+          wanted = Op::ScanReturn;
+          resultTypes(1, true);
+          break;
         case Op::MapElementwise:
           wanted = Op::MapElementwiseReturn;
           resultTypes(static_cast<size_t>(parent->integer(Attr::Pack, 1)), true);
@@ -278,13 +288,16 @@ class Verifier {
             for (const Value* v : parent->regions[0]->entry().args) types.push_back(v->type);
           }
           break;
-        default: wanted = Op::Yield; resultTypes(1, false); break;
+        default:
+          wanted = Op::Yield;
+          resultTypes(1, false);
+          break;
       }
     }
     if (end.op != wanted) return fail(end.loc, "`", info(end.op).spelling, "` where `", info(wanted).spelling, "` is wanted");
     if (end.operands.size() != types.size() + skip)
-      return fail(end.loc, "`", info(end.op).spelling, "` gives ", end.operands.size() - std::min(skip, end.operands.size()), " values where ",
-                  types.size(), " are wanted");
+      return fail(end.loc, "`", info(end.op).spelling, "` gives ", end.operands.size() - std::min(skip, end.operands.size()),
+                  " values where ", types.size(), " are wanted");
     for (size_t k = 0; k < types.size(); ++k)
       if (const Value* v = end.operands[k + skip]; v && v->type != types[k])
         fail(end.loc, "`", info(end.op).spelling, "` gives ", v->type, " where ", types[k], " is wanted");

@@ -63,7 +63,8 @@ class OpVerifier {
   bool groups(size_t n, std::initializer_list<size_t> single = {}) {
     int64_t total = 0;
     for (int32_t s : i_.segments) total += s < 0 ? 1 << 30 : s;
-    if (i_.segments.size() != n || total != static_cast<int64_t>(i_.operands.size())) return attribute("its operands are not grouped as they should be");
+    if (i_.segments.size() != n || total != static_cast<int64_t>(i_.operands.size()))
+      return attribute("its operands are not grouped as they should be");
     for (size_t g : single)
       if (i_.segments[g] != 1) return attribute("its operands are not grouped as they should be");
     return true;
@@ -85,8 +86,11 @@ class OpVerifier {
       if (!scalarOrTile(v->type)) return false;
     bool alike = std::all_of(i_.operands.begin(), i_.operands.end(), [&](const Value* v) { return v->type == a; });
     switch (sig) {
-      case Sig::Int1: case Sig::Int2: return alike && a.isInt() && r == a;
-      case Sig::Float1: case Sig::Float2: case Sig::Float3: return alike && a.isFloat() && r == a;
+      case Sig::Int1:
+      case Sig::Int2: return alike && a.isInt() && r == a;
+      case Sig::Float1:
+      case Sig::Float2:
+      case Sig::Float3: return alike && a.isFloat() && r == a;
       case Sig::FloatTest: return a.isFloat() && r == a.withElement(Elem::I1);
       case Sig::CmpInt:
         if (cmpIKeyword(i_.integer(Attr::Predicate, -1)).empty()) return attribute("no such predicate");
@@ -94,12 +98,12 @@ class OpVerifier {
       case Sig::CmpFloat:
         if (cmpFKeyword(i_.integer(Attr::Predicate, -1)).empty()) return attribute("no such predicate");
         return alike && a.isFloat() && r == a.withElement(Elem::I1);
-      case Sig::Select:
-        return in(1) == r && in(2) == r && a.isBool() && (a.isScalar() || sameShape(a, r));
+      case Sig::Select: return in(1) == r && in(2) == r && a.isBool() && (a.isScalar() || sameShape(a, r));
       case Sig::CastInt: {
         if (!a.isInt() || !r.isInt() || !sameShape(a, r)) return false;
         int from = bitWidth(a), to = bitWidth(r);
-        if (i_.op == Op::IndexCast || i_.op == Op::IndexCastUI) return (a.elem == Elem::Index) != (r.elem == Elem::Index) || a.elem == r.elem;
+        if (i_.op == Op::IndexCast || i_.op == Op::IndexCastUI)
+          return (a.elem == Elem::Index) != (r.elem == Elem::Index) || a.elem == r.elem;
         return i_.op == Op::TruncI ? to < from : to > from;
       }
       case Sig::CastFloat:
@@ -150,7 +154,8 @@ class OpVerifier {
     const Type &a = in(0), &b = in(1), &c = in(2);
     if (!a.isTile() || !b.isTile() || c != out() || a.isPointer() || b.isPointer() || c.isPointer()) return false;
     int r = a.rank;
-    if ((r != 2 && r != 3) || b.rank != r || c.rank != r) return shape("ranks ", int{a.rank}, ", ", int{b.rank}, " and ", int{c.rank}, "; they are 2 or 3, and equal");
+    if ((r != 2 && r != 3) || b.rank != r || c.rank != r)
+      return shape("ranks ", int{a.rank}, ", ", int{b.rank}, " and ", int{c.rank}, "; they are 2 or 3, and equal");
     bool fits = a.dim(r - 1) == b.dim(r - 2) && a.dim(r - 2) == c.dim(r - 2) && b.dim(r - 1) == c.dim(r - 1);
     if (r == 3) fits = fits && a.dim(0) == b.dim(0) && a.dim(0) == c.dim(0);
     if (!fits) return shape(a, " times ", b, " is not ", c);
@@ -203,7 +208,8 @@ class OpVerifier {
         wanted = dims.empty() ? in(k).element() : Type::tile(in(k).element(), dims);
       }
       Type got = out(k);
-      if (got != wanted && !(got.isTile() && got.rank == 0 && got.element() == wanted)) return shape("along axis ", axis, " of ", in(k), " it gives ", wanted, ", not ", out(k));
+      if (got != wanted && !(got.isTile() && got.rank == 0 && got.element() == wanted))
+        return shape("along axis ", axis, " of ", in(k), " it gives ", wanted, ", not ", out(k));
     }
     for (int twice = 0; twice < 2; ++twice)
       for (size_t k = 0; k < n; ++k) types.push_back(in(k).element());
@@ -252,15 +258,18 @@ bool OpVerifier::byHand() {
   switch (i_.op) {
     case Op::Constant: return constant();
     case Op::Poison: return counts(0, 1);
-    case Op::ClampF: return counts(3, 1) && in(0).isFloat() && in(0) == in(1) && in(0) == in(2) && in(0) == r && enumValue(Attr::PropagateNan, 0);
+    case Op::ClampF:
+      return counts(3, 1) && in(0).isFloat() && in(0) == in(1) && in(0) == in(2) && in(0) == r && enumValue(Attr::PropagateNan, 0);
     case Op::FPowI: return counts(2, 1) && in(0).isFloat() && in(1).isInt() && sameShape(in(0), in(1)) && r == in(0);
-    case Op::MulSIExt: case Op::MulUIExt: return counts(2, 2) && in(0).isInt() && in(0) == in(1) && out(0) == in(0) && out(1) == in(0);
+    case Op::MulSIExt:
+    case Op::MulUIExt: return counts(2, 2) && in(0).isInt() && in(0) == in(1) && out(0) == in(0) && out(1) == in(0);
     case Op::FpToFp: return counts(1, 1) && in(0).isFloat() && r.isFloat() && sameShape(in(0), r) && enumValue(Attr::Rounding, 1);
     case Op::IntToPtr: return counts(1, 1) && in(0).isInt() && bitWidth(in(0)) == 64 && r.isPointer() && sameShape(in(0), r);
     case Op::PtrToInt: return counts(1, 1) && in(0).isPointer() && r.isInt() && bitWidth(r) == 64 && sameShape(in(0), r);
     case Op::Bitcast: return counts(1, 1) && scalarOrTile(in(0)) && sameShape(in(0), r) && bitWidth(in(0)) == bitWidth(r);
     case Op::AddPtr:
-      return counts(2, 1) && in(0).isPointer() && scalarOrTile(in(0)) && in(1).isInt() && !in(1).isBool() && sameShape(in(0), in(1)) && r == in(0);
+      return counts(2, 1) && in(0).isPointer() && scalarOrTile(in(0)) && in(1).isInt() && !in(1).isBool() && sameShape(in(0), in(1)) &&
+             r == in(0);
     case Op::ExternElementwise: {
       if (i_.operands.empty() || i_.results.size() != 1) return attribute("no operands, or not one result");
       if (i_.text(Attr::Symbol).empty()) return attribute("no symbol");
@@ -269,8 +278,8 @@ bool OpVerifier::byHand() {
       return true;
     }
     case Op::InlineAsm: return true;  // refused where it would run
-    case Op::Splat: case Op::LoSplat:
-      return counts(1, 1) && in(0).isScalar() && (i_.op == Op::Splat ? r.isTile() : r.isVector()) && r.element() == in(0);
+    case Op::Splat:
+    case Op::LoSplat: return counts(1, 1) && in(0).isScalar() && (i_.op == Op::Splat ? r.isTile() : r.isVector()) && r.element() == in(0);
     case Op::Unsplat: return counts(1, 1) && in(0).isTile() && in(0).numel() == 1 && r == in(0).element();
     case Op::ExpandDims: {
       if (!counts(1, 1) || !in(0).isTile() || !r.isTile()) return false;
@@ -280,7 +289,9 @@ bool OpVerifier::byHand() {
       dims.insert(dims.begin() + axis, 1);
       return r == Type::tile(in(0).element(), dims);
     }
-    case Op::Reshape: return counts(1, 1) && in(0).isTile() && r.isTile() && r.element() == in(0).element() && (r.numel() == in(0).numel() || shape(in(0), " as ", r));
+    case Op::Reshape:
+      return counts(1, 1) && in(0).isTile() && r.isTile() && r.element() == in(0).element() &&
+             (r.numel() == in(0).numel() || shape(in(0), " as ", r));
     case Op::Broadcast: {
       if (!counts(1, 1) || !in(0).isTile() || !r.isTile() || r.element() != in(0).element() || r.rank != in(0).rank) return false;
       for (int d = 0; d < r.rank; ++d)
@@ -288,7 +299,8 @@ bool OpVerifier::byHand() {
       return true;
     }
     case Op::Cat:
-      return counts(2, 1) && in(0).isTile() && in(0).rank >= 1 && in(0) == in(1) && r.isTile() && r.element() == in(0).element() && r.numel() == 2 * in(0).numel();
+      return counts(2, 1) && in(0).isTile() && in(0).rank >= 1 && in(0) == in(1) && r.isTile() && r.element() == in(0).element() &&
+             r.numel() == 2 * in(0).numel();
     case Op::Join: {
       if (!counts(2, 1) || !in(0).isTile() || in(0) != in(1)) return false;
       auto dims = in(0).shape();
@@ -327,15 +339,18 @@ bool OpVerifier::byHand() {
       for (int d = 0; d < in(0).rank; ++d)
         if (d != i_.integer(Attr::Axis) && in(0).dim(d) != in(1).dim(d)) return shape(in(0), " by ", in(1));
       return r == in(1).withElement(in(0).element());
-    case Op::GetProgramId: case Op::GetNumPrograms: return counts(0, 1) && r.isScalar() && r.isInt() && axisIn(i_.integer(Attr::Axis), 3);
+    case Op::GetProgramId:
+    case Op::GetNumPrograms: return counts(0, 1) && r.isScalar() && r.isInt() && axisIn(i_.integer(Attr::Axis), 3);
     case Op::Dot: return dot();
     case Op::DotScaled: return dotScaled();
-    case Op::Reduce: case Op::Scan: return combine();
+    case Op::Reduce:
+    case Op::Scan: return combine();
     case Op::MapElementwise: return mapElementwise();
     case Op::Histogram: {
       if (!groups(2, {0}) || i_.results.size() != 1) return attribute("its operands are not grouped as they should be");
       const Value* mask = i_.optional(1);
-      return in(0).isTile() && in(0).isInt() && r.isTile() && r.rank == 1 && r.isInt() && (!mask || mask->type == in(0).withElement(Elem::I1));
+      return in(0).isTile() && in(0).isInt() && r.isTile() && r.rank == 1 && r.isInt() &&
+             (!mask || mask->type == in(0).withElement(Elem::I1));
     }
     case Op::Load: {
       if (!groups(3, {0}) || i_.results.size() != 1) return attribute("its operands are not grouped as they should be");
@@ -364,38 +379,50 @@ bool OpVerifier::byHand() {
       return i_.operands.size() == 2 || in(2) == t.withElement(Elem::I1);
     }
     case Op::AtomicCAS: {
-      if (!counts(3, 1) || !accessible(in(0)) || in(0).form == Form::BlockPtr || !enumValue(Attr::Sem, 4) || !enumValue(Attr::Scope, 1)) return false;
+      if (!counts(3, 1) || !accessible(in(0)) || in(0).form == Form::BlockPtr || !enumValue(Attr::Sem, 4) || !enumValue(Attr::Scope, 1))
+        return false;
       Type t = accessed(in(0));
       return in(1) == t && in(2) == t && r == t;
     }
     case Op::AtomicPoll: return countsBetween(2, 3, 1) && in(0).isPointer();
     case Op::MakeTensorPtr:
-      return groups(4, {0}) && i_.results.size() == 1 && r.form == Form::BlockPtr && in(0) == Type::pointer(r.elem) && integers(i_.group(1), r.rank) &&
-             integers(i_.group(2), r.rank) && integers(i_.group(3), r.rank);
+      return groups(4, {0}) && i_.results.size() == 1 && r.form == Form::BlockPtr && in(0) == Type::pointer(r.elem) &&
+             integers(i_.group(1), r.rank) && integers(i_.group(2), r.rank) && integers(i_.group(3), r.rank);
     case Op::Advance:
       return i_.operands.size() >= 1 && i_.results.size() == 1 && in(0).form == Form::BlockPtr && r == in(0) &&
              integers(std::span(i_.operands).subspan(1), r.rank);
     case Op::MakeTensorDesc:
-      return groups(3, {0}) && i_.results.size() == 1 && r.form == Form::Desc && in(0).isScalar() && in(0).pointerDepth == 1 && in(0).elem == r.elem &&
-             integers(i_.group(1), r.rank) && integers(i_.group(2), r.rank) && enumValue(Attr::Padding, 1);
+      return groups(3, {0}) && i_.results.size() == 1 && r.form == Form::Desc && in(0).isScalar() && in(0).pointerDepth == 1 &&
+             in(0).elem == r.elem && integers(i_.group(1), r.rank) && integers(i_.group(2), r.rank) && enumValue(Attr::Padding, 1);
     case Op::DescLoad:
-      return i_.operands.size() >= 1 && i_.results.size() == 1 && descriptorTile(in(0), r) && integers(std::span(i_.operands).subspan(1), in(0).rank);
-    case Op::DescStore: case Op::DescReduce:
+      return i_.operands.size() >= 1 && i_.results.size() == 1 && descriptorTile(in(0), r) &&
+             integers(std::span(i_.operands).subspan(1), in(0).rank);
+    case Op::DescStore:
+    case Op::DescReduce:
       return groups(3, {0, 1}) && i_.results.empty() && descriptorTile(in(0), in(1)) && integers(i_.group(2), in(0).rank) &&
              (i_.op == Op::DescStore || enumValue(Attr::Kind, -1));
-    case Op::DescGather: case Op::DescScatter: {
+    case Op::DescGather:
+    case Op::DescScatter: {
       bool gather = i_.op == Op::DescGather;
       if (!counts(gather ? 3 : 4, gather ? 1 : 0)) return false;
       const Type& tile = gather ? r : in(3);
       return in(0).form == Form::Desc && in(0).rank == 2 && in(0).dim(0) == 1 && in(1).isTile() && in(1).rank == 1 && in(1).isInt() &&
-             in(2).isScalar() && in(2).isInt() && tile.isTile() && tile.rank == 2 && tile.dim(0) == in(1).dim(0) && tile.dim(1) == in(0).dim(1) &&
-             bitWidth(tile) == bitWidth(in(0));
+             in(2).isScalar() && in(2).isInt() && tile.isTile() && tile.rank == 2 && tile.dim(0) == in(1).dim(0) &&
+             tile.dim(1) == in(0).dim(1) && bitWidth(tile) == bitWidth(in(0));
     }
     case Op::Print: return i_.results.empty();
     case Op::Assert: return counts(1, 0) && in(0).isInt() && scalarOrTile(in(0));
     case Op::Assume: return i_.operands.size() >= 1 && i_.results.empty() && in(0).isBool();
-    case Op::Barrier: case Op::GridWait: case Op::GridLaunch: return counts(0, 0);
-    case Op::Call: case Op::For: case Op::If: case Op::While: case Op::Condition: case Op::Br: case Op::CondBr: return control();
+    case Op::Barrier:
+    case Op::GridWait:
+    case Op::GridLaunch: return counts(0, 0);
+    case Op::Call:
+    case Op::For:
+    case Op::If:
+    case Op::While:
+    case Op::Condition:
+    case Op::Br:
+    case Op::CondBr: return control();
     default: return lower();
   }
 }
@@ -411,7 +438,8 @@ bool OpVerifier::control() {
       return fits || says("@", callee->name, " does not take or give these types");
     }
     case Op::For: {
-      if (i_.operands.size() < 3 || i_.results.size() != i_.operands.size() - 3) return attribute("carried values and results differ in number");
+      if (i_.operands.size() < 3 || i_.results.size() != i_.operands.size() - 3)
+        return attribute("carried values and results differ in number");
       if (!in(0).isScalar() || !in(0).isInt() || in(1) != in(0) || in(2) != in(0) || !regions(1) || !oneBlock(0)) return false;
       std::vector<Type> types{in(0)};
       for (size_t k = 3; k < i_.operands.size(); ++k) {
@@ -422,7 +450,8 @@ bool OpVerifier::control() {
     }
     case Op::If:
       if (i_.operands.size() != 1 || in(0) != Type::scalar(Elem::I1)) return false;
-      if (i_.regions.empty() || i_.regions.size() > 2 || (i_.regions.size() == 1 && !i_.results.empty())) return attribute("one region, or two if it has results");
+      if (i_.regions.empty() || i_.regions.size() > 2 || (i_.regions.size() == 1 && !i_.results.empty()))
+        return attribute("one region, or two if it has results");
       for (size_t k = 0; k < i_.regions.size(); ++k)
         if (!oneBlock(k) || !entryTypes(k, {})) return false;
       return true;
@@ -451,10 +480,11 @@ bool OpVerifier::lower() {
       return counts(0, 1) && r.isScalar() && r.isPointer();
     }
     case Op::LoLoad:
-      return groups(3, {0}) && i_.results.size() == 1 && (r.isScalar() || r.isVector()) && pointerTo(in(0), r) && maskFor(i_.optional(1), r) &&
-             (!i_.optional(2) || i_.optional(2)->type == r);
+      return groups(3, {0}) && i_.results.size() == 1 && (r.isScalar() || r.isVector()) && pointerTo(in(0), r) &&
+             maskFor(i_.optional(1), r) && (!i_.optional(2) || i_.optional(2)->type == r);
     case Op::LoStore:
-      return groups(3, {0, 1}) && i_.results.empty() && (in(1).isScalar() || in(1).isVector()) && pointerTo(in(0), in(1)) && maskFor(i_.optional(2), in(1));
+      return groups(3, {0, 1}) && i_.results.empty() && (in(1).isScalar() || in(1).isVector()) && pointerTo(in(0), in(1)) &&
+             maskFor(i_.optional(2), in(1));
     case Op::LoGather:
       return countsBetween(1, 3, 1) && in(0).isVector() && in(0).isPointer() && r == in(0).pointee() &&
              (i_.operands.size() < 2 || in(1) == r.withElement(Elem::I1)) && (i_.operands.size() < 3 || in(2) == r);
@@ -464,34 +494,41 @@ bool OpVerifier::lower() {
     case Op::LoMatrixDot: {
       if (i_.list(Attr::Shape).size() != 3) return attribute("shape");
       if (i_.list(Attr::Transposed).size() != 2) return attribute("transposed");
-      return counts(3, 0) && sums(in(0)) && in(1).isPointer() && in(1).pointee().elem == (in(0).pointee().isInt() ? Elem::I8 : Elem::F16) && in(2) == in(1);
+      return counts(3, 0) && sums(in(0)) && in(1).isPointer() && in(1).pointee().elem == (in(0).pointee().isInt() ? Elem::I8 : Elem::F16) &&
+             in(2) == in(1);
     }
     case Op::LoMatrixZero: return i_.list(Attr::Shape).size() == 2 ? counts(1, 0) && sums(in(0)) : attribute("shape");
-    case Op::LoMatrixGet: case Op::LoMatrixPut: return counts(2, 0) && sums(in(0)) && in(1) == in(0);
+    case Op::LoMatrixGet:
+    case Op::LoMatrixPut: return counts(2, 0) && sums(in(0)) && in(1) == in(0);
     case Op::LoSubgroupSwap:
-      return i_.integer(Attr::Threads) > 0 && i_.integer(Attr::Own) > 0 ? counts(2, 0) && in(0).isPointer() && in(1) == in(0) : attribute("threads and own");
+      return i_.integer(Attr::Threads) > 0 && i_.integer(Attr::Own) > 0 ? counts(2, 0) && in(0).isPointer() && in(1) == in(0)
+                                                                        : attribute("threads and own");
     case Op::LoIota: return counts(0, 1) && r.isVector() && r.isInt();
-    case Op::LoExtract: return counts(1, 1) && in(0).isVector() && r == in(0).element() && axisIn(i_.integer(Attr::Offset), static_cast<int>(in(0).numel()));
+    case Op::LoExtract:
+      return counts(1, 1) && in(0).isVector() && r == in(0).element() && axisIn(i_.integer(Attr::Offset), static_cast<int>(in(0).numel()));
     case Op::LoInsert:
-      return counts(2, 1) && in(0).isVector() && in(1) == in(0).element() && r == in(0) && axisIn(i_.integer(Attr::Offset), static_cast<int>(in(0).numel()));
+      return counts(2, 1) && in(0).isVector() && in(1) == in(0).element() && r == in(0) &&
+             axisIn(i_.integer(Attr::Offset), static_cast<int>(in(0).numel()));
     case Op::LoShuffle: {
       if (!countsBetween(1, 2, 1) || !in(0).isVector() || !r.isVector() || r.element() != in(0).element()) return false;
       if (i_.operands.size() == 2 && in(1) != in(0)) return false;
       auto& lanes = i_.list(Attr::Lanes);
       if (static_cast<int64_t>(lanes.size()) != r.numel()) return attribute(lanes.size(), " lanes for ", r);
       int64_t limit = in(0).numel() * static_cast<int64_t>(i_.operands.size());
-      return std::all_of(lanes.begin(), lanes.end(), [&](int64_t l) { return l >= -1 && l < limit; }) || attribute("a lane that is not there");
+      return std::all_of(lanes.begin(), lanes.end(), [&](int64_t l) { return l >= -1 && l < limit; }) ||
+             attribute("a lane that is not there");
     }
     case Op::LoAtomicRMW:
-      return counts(2, 1) && pointerTo(in(0), in(1)) && in(1).isScalar() && r == in(1) && enumValue(Attr::RmwOp, -1) && enumValue(Attr::Sem, 4);
+      return counts(2, 1) && pointerTo(in(0), in(1)) && in(1).isScalar() && r == in(1) && enumValue(Attr::RmwOp, -1) &&
+             enumValue(Attr::Sem, 4);
     case Op::LoAtomicCAS: return counts(3, 1) && pointerTo(in(0), in(1)) && in(1).isScalar() && in(2) == in(1) && r == in(1);
     case Op::LoAssert: return counts(1, 0) && in(0) == Type::scalar(Elem::I1);
     case Op::LoPrint: {
       // A condition, a value where there is one, and the number of its element where that is of a tile.
       size_t count = i_.operands.size();
       bool isTile = !i_.list(Attr::Shape).empty();
-      return count >= 1 && count <= 3 && in(0) == Type::scalar(Elem::I1) && i_.results.empty() && isTile == (count == 3) && (count < 3 || in(2) == Type::scalar(Elem::I32)) &&
-             (count < 2 || in(1).isScalar());
+      return count >= 1 && count <= 3 && in(0) == Type::scalar(Elem::I1) && i_.results.empty() && isTile == (count == 3) &&
+             (count < 3 || in(2) == Type::scalar(Elem::I32)) && (count < 2 || in(1).isScalar());
     }
     default: return attribute("is not known to the verifier");
   }

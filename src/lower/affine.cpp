@@ -96,8 +96,7 @@ std::optional<Affine> Lowering::affine(Value* v, const IndexMap& map) {
   };
 
   switch (def.op) {
-    case Op::Splat:
-      return affine(def.operand(0), {});
+    case Op::Splat: return affine(def.operand(0), {});
     case Op::Constant: {
       auto c = constantInt(v);
       if (!c || pointer) return opaque();
@@ -115,8 +114,11 @@ std::optional<Affine> Lowering::affine(Value* v, const IndexMap& map) {
       }
       return a;
     }
-    case Op::ExpandDims: case Op::Reshape: case Op::Broadcast: case Op::Trans: case Op::Split:
-      return of(0);
+    case Op::ExpandDims:
+    case Op::Reshape:
+    case Op::Broadcast:
+    case Op::Trans:
+    case Op::Split: return of(0);
     case Op::Bitcast:
       if (pointer && byteSize(v->type.pointee()) == byteSize(def.operand(0)->type.pointee())) {
         auto a = of(0);
@@ -124,19 +126,23 @@ std::optional<Affine> Lowering::affine(Value* v, const IndexMap& map) {
         return a;
       }
       return opaque();
-    case Op::ExtSI: case Op::IndexCast:
+    case Op::ExtSI:
+    case Op::IndexCast:
       if (bitWidth(def.operand(0)->type) == 32) return wrap(of(0), Op::ExtSI);
       return opaque();
     case Op::ExtUI:
       if (bitWidth(def.operand(0)->type) == 32) return wrap(of(0), Op::ExtUI);
       return opaque();
-    case Op::AddI: case Op::SubI: case Op::AddPtr: {
+    case Op::AddI:
+    case Op::SubI:
+    case Op::AddPtr: {
       auto a = of(0), b = of(1);
       if (!a || !b) return opaque();
       if (def.op == Op::AddPtr && bitWidth(def.operand(1)->type) == 32) b = wrap(b, Op::ExtSI);
       return add(*a, *b, def.op == Op::SubI ? -1 : 1);
     }
-    case Op::MulI: case Op::ShLI: {
+    case Op::MulI:
+    case Op::ShLI: {
       auto a = of(0), b = of(1);
       if (!a || !b) return opaque();
       if (def.op == Op::ShLI) {
@@ -192,8 +198,7 @@ std::optional<Affine> Lowering::affine(Value* v, const IndexMap& map) {
       a->constant = 0;
       return a;
     }
-    default:
-      return opaque();
+    default: return opaque();
   }
 }
 
@@ -255,7 +260,8 @@ Lowering::Address Lowering::fromAffine(const Affine& a) {
     return out;
   }
   if (lane->factor == 1 && assume_ && lane->scale.level <= assumeLevel_) {
-    assumed(emitOp(Op::CmpI, {lane->scale, {index(1), 0}}, Type::scalar(Elem::I1), {{Attr::Predicate, static_cast<int64_t>(CmpIPred::Eq)}}).v);
+    assumed(
+        emitOp(Op::CmpI, {lane->scale, {index(1), 0}}, Type::scalar(Elem::I1), {{Attr::Predicate, static_cast<int64_t>(CmpIPred::Eq)}}).v);
     out.contiguous = true;
     return out;
   }

@@ -19,11 +19,22 @@ std::optional<Combine> combineOf(const Inst& reduce) {
               (inst.operand(0) == body.args[1] && inst.operand(1) == body.args[0]);
   if (!both) return std::nullopt;
   switch (inst.op) {
-    case Op::AddF: case Op::AddI: case Op::MulF: case Op::MulI: case Op::MaxNumF: case Op::MinNumF: case Op::MaximumF: case Op::MinimumF:
-    case Op::MaxSI: case Op::MinSI: case Op::MaxUI: case Op::MinUI: case Op::AndI: case Op::OrI: case Op::XOrI:
-      return Combine{inst.op};
-    default:
-      return std::nullopt;
+    case Op::AddF:
+    case Op::AddI:
+    case Op::MulF:
+    case Op::MulI:
+    case Op::MaxNumF:
+    case Op::MinNumF:
+    case Op::MaximumF:
+    case Op::MinimumF:
+    case Op::MaxSI:
+    case Op::MinSI:
+    case Op::MaxUI:
+    case Op::MinUI:
+    case Op::AndI:
+    case Op::OrI:
+    case Op::XOrI: return Combine{inst.op};
+    default: return std::nullopt;
   }
 }
 
@@ -34,11 +45,13 @@ uint64_t identityOf(Op op, Type element) {
   switch (op) {
     case Op::AddF: return encodeFloat(element.elem, -0.0);
     case Op::MulF: return encodeFloat(element.elem, 1.0);
-    case Op::MaxNumF: case Op::MinNumF: return encodeFloat(element.elem, std::numeric_limits<double>::quiet_NaN());
+    case Op::MaxNumF:
+    case Op::MinNumF: return encodeFloat(element.elem, std::numeric_limits<double>::quiet_NaN());
     case Op::MaximumF: return encodeFloat(element.elem, -kInf);
     case Op::MinimumF: return encodeFloat(element.elem, kInf);
     case Op::MulI: return 1;
-    case Op::AndI: case Op::MinUI: return ones;
+    case Op::AndI:
+    case Op::MinUI: return ones;
     case Op::MaxSI: return uint64_t{1} << (width - 1);
     case Op::MinSI: return ones >> 1;
     default: return 0;  // AddI, OrI, XOrI, MaxUI
@@ -47,11 +60,17 @@ uint64_t identityOf(Op op, Type element) {
 
 bool isIdempotent(Op op) {
   switch (op) {
-    case Op::MaxNumF: case Op::MinNumF: case Op::MaximumF: case Op::MinimumF: case Op::MaxSI: case Op::MinSI: case Op::MaxUI: case Op::MinUI:
-    case Op::AndI: case Op::OrI:
-      return true;
-    default:
-      return false;
+    case Op::MaxNumF:
+    case Op::MinNumF:
+    case Op::MaximumF:
+    case Op::MinimumF:
+    case Op::MaxSI:
+    case Op::MinSI:
+    case Op::MaxUI:
+    case Op::MinUI:
+    case Op::AndI:
+    case Op::OrI: return true;
+    default: return false;
   }
 }
 

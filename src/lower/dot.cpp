@@ -75,8 +75,9 @@ void Lowering::emitDot(const Inst& dot) {
   axes_[1].bits = mBits - rowBits;
   axes_[2].bits = batchBits;
   vectorAxis_ = laneBits ? 0 : -1;
-  note("tt.dot at line ", dot.loc.line(), ": register tiles of ", groups[0].rows, uneven ? " or 4" : "", " x ", 1 << laneBits, ", ", groups[0].rows * vectors,
-       " accumulators of ", machine_.vectorRegisters, " registers; per step of K one vector of B, then a broadcast of A and a multiply-add a row");
+  note("tt.dot at line ", dot.loc.line(), ": register tiles of ", groups[0].rows, uneven ? " or 4" : "", " x ", 1 << laneBits, ", ",
+       groups[0].rows * vectors, " accumulators of ", machine_.vectorRegisters,
+       " registers; per step of K one vector of B, then a broadcast of A and a multiply-add a row");
   auto mapOfRow = [&](int row) {
     IndexMap map;
     for (int i = 0; i < nBits; ++i) map.push_back({0, static_cast<uint8_t>(i)});
@@ -163,8 +164,8 @@ void Lowering::emitDot(const Inst& dot) {
       aRow.push_back(emitOp(Op::AddPtr, {a0, emitOp(Op::AddI, {first, {index((firstRow + r) * depth), 0}}, kI64)}, left.base->type));
     acc = loop(depth, 1, acc, [&](Value* k, int kLevel, std::vector<Value*>& in) {
       Lowval at_{k, kLevel};
-      Lowval bVector = read(emitOp(Op::AddPtr, {bColumn, emitOp(Op::MulI, {at_, {index(columns), 0}}, kI64)}, right.base->type),
-                            right.element, lanes());
+      Lowval bVector =
+          read(emitOp(Op::AddPtr, {bColumn, emitOp(Op::MulI, {at_, {index(columns), 0}}, kI64)}, right.base->type), right.element, lanes());
       for (int r = 0; r < rows; ++r) {
         Lowval element = read(emitOp(Op::AddPtr, {aRow[static_cast<size_t>(r)], at_}, left.base->type), left.element, 1);
         Lowval x = widen(element, lanes());
@@ -189,7 +190,8 @@ void Lowering::emitDot(const Inst& dot) {
   loop(int64_t{1} << batchBits, 1, none, [&](Value* batch, int batchLevel, std::vector<Value*>&) {
     loop(columns, step, none, [&](Value* n, int nLevel, std::vector<Value*>&) {
       for (const Group& g : groups)
-        loop(g.count, 1, none, [&](Value* group, int groupLevel, std::vector<Value*>&) { tile({batch, batchLevel}, {n, nLevel}, {group, groupLevel}, g); });
+        loop(g.count, 1, none,
+             [&](Value* group, int groupLevel, std::vector<Value*>&) { tile({batch, batchLevel}, {n, nLevel}, {group, groupLevel}, g); });
     });
   });
   if (!uneven && !whole) {

@@ -87,7 +87,8 @@ class FetchAhead {
     ValueMap next, current;
     next[counter] = in.select(more, in.make(Op::AddI, {counter, step}), counter);
     for (size_t k = 1; k < body_->args.size(); ++k)
-      if (Value* carried = body_->args[k]; needed_.count(carried)) next[carried] = in.select(more, copied(rest.back()->operand(k - 1), body_, current), carried);
+      if (Value* carried = body_->args[k]; needed_.count(carried))
+        next[carried] = in.select(more, copied(rest.back()->operand(k - 1), body_, current), carried);
     for (const Mover& mover : movers) fetch(mover, body_, next);
     append(*body_, rest);
     return true;
@@ -112,7 +113,8 @@ class FetchAhead {
       }
       return true;
     }
-    return isPure(*v->def) && std::all_of(v->def->operands.begin(), v->def->operands.end(), [&](const Value* o) { return follows(o, threads, seen); });
+    return isPure(*v->def) &&
+           std::all_of(v->def->operands.begin(), v->def->operands.end(), [&](const Value* o) { return follows(o, threads, seen); });
   }
   bool inside(const Block* block) const {
     for (; block && block->parent && block->parent->parent; block = block->parent->parent->parent)
@@ -167,7 +169,9 @@ class FetchAhead {
       replaced.apply(*mover.loop->regions[0]);
     }
   }
-  static Value* place(Builder& b, Value* held, Value* thread, const Type& type) { return b.addPtr(held, b.make(Op::MulI, {thread, b.integer(thread->type, type.numel())})); }
+  static Value* place(Builder& b, Value* held, Value* thread, const Type& type) {
+    return b.addPtr(held, b.make(Op::MulI, {thread, b.integer(thread->type, type.numel())}));
+  }
 
   // A loop over threads that fetches what the mover's loads read, with the loop's values as `map` has them.
   void fetch(const Mover& mover, Block* to, ValueMap map) {

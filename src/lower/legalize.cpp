@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Narrow floats, float atomics and fused multiply-add for machines that have none of them.
 //
-//   arith.addf %a, %b : vector<4xf16>   =>   %x = f32 of %a's bits; %y of %b's; %s = arith.addf %x, %y : vector<4xf32>; bits of f16 nearest to %s
+//   arith.addf %a, %b : vector<4xf16>   =>   %x = f32 of %a's bits; %y of %b's; %s = arith.addf %x, %y : vector<4xf32>; bits of f16 nearest
+//   to %s
 //
 // The formats are data (FloatFormat), so that one formula serves f16 and every fp8.
 #include "lower/legalize.h"
@@ -50,14 +51,17 @@ class Legalizer {
   // What replaces the instruction, or null to keep it.
   Value* rewrite(Inst& inst) {
     switch (inst.op) {
-      case Op::ExtF: case Op::TruncF: case Op::FpToFp: {
+      case Op::ExtF:
+      case Op::TruncF:
+      case Op::FpToFp: {
         Value* x = inst.operand(0);
         Type to = inst.result()->type;
         bool towardZero = inst.op == Op::FpToFp && inst.integer(Attr::Rounding, 1) == 0;
         if (inst.op != Op::FpToFp && !isNarrow(x->type) && !isNarrow(to)) return nullptr;
         return convert(x, to.elem, towardZero, inst.op == Op::FpToFp);
       }
-      case Op::SIToFP: case Op::UIToFP: {
+      case Op::SIToFP:
+      case Op::UIToFP: {
         Type to = inst.result()->type;
         if (!isNarrow(to)) return nullptr;
         bool isSigned = inst.op == Op::SIToFP;
@@ -68,7 +72,8 @@ class Legalizer {
         }
         return convert(b_->cast(inst.op, oddAbove53(inst.operand(0), isSigned), to.withElement(Elem::F64)), to.elem, false, false);
       }
-      case Op::FPToSI: case Op::FPToUI:
+      case Op::FPToSI:
+      case Op::FPToUI:
         if (isNarrow(inst.operand(0)->type)) inst.operands[0] = wide(inst.operand(0));
         return nullptr;
       case Op::CmpF:
@@ -82,7 +87,8 @@ class Legalizer {
         bool extremum = kind == Rmw::Max || kind == Rmw::Min || kind == Rmw::UMax || kind == Rmw::UMin;
         return extremum || inst.result()->type.isFloat() ? atomic(inst) : nullptr;
       }
-      case Op::NegF: case Op::AbsF: {
+      case Op::NegF:
+      case Op::AbsF: {
         Value* x = inst.operand(0);
         if (!isNarrow(x->type)) return nullptr;
         Type bits = bitsType(x->type);
@@ -96,7 +102,11 @@ class Legalizer {
     }
     if (!isElementwise(inst.op) || inst.results.size() != 1 || !isNarrow(inst.result()->type)) return nullptr;
     switch (inst.op) {
-      case Op::Select: case Op::Constant: case Op::ArithBitcast: case Op::Bitcast: case Op::Poison: return nullptr;
+      case Op::Select:
+      case Op::Constant:
+      case Op::ArithBitcast:
+      case Op::Bitcast:
+      case Op::Poison: return nullptr;
       default: break;
     }
     std::vector<Value*> operands;
@@ -172,7 +182,8 @@ class Legalizer {
     int width = bitWidth(to), m = format.mantissaBits, least = 1 - format.bias;
     auto shift = static_cast<uint64_t>(23 - m);
     // Normal results: round the mantissa in place, then move the exponent's bias.
-    Value* normal = make(Op::SubI, make(Op::ShRUI, roundedAt(magnitude, shift), number(bits, shift)), number(bits, static_cast<uint64_t>(127 - format.bias) << m));
+    Value* normal = make(Op::SubI, make(Op::ShRUI, roundedAt(magnitude, shift), number(bits, shift)),
+                         number(bits, static_cast<uint64_t>(127 - format.bias) << m));
     // Subnormal results: a count of units, by a sum whose last bit is one unit.
     Value* absolute = asFloat(magnitude, Elem::F32);
     Value* small;
@@ -190,7 +201,9 @@ class Legalizer {
                        : format.special == FloatFormat::FiniteNan ? (top << m) | (mantissa - 1)
                                                                   : (top << m) | mantissa;
     uint64_t signOfWidth = uint64_t{1} << (width - 1);
-    uint64_t nan = format.special == FloatFormat::Fnuz ? signOfWidth : format.special == FloatFormat::FiniteNan ? (top << m) | mantissa : (top << m) | (1u << (m - 1));
+    uint64_t nan = format.special == FloatFormat::Fnuz        ? signOfWidth
+                   : format.special == FloatFormat::FiniteNan ? (top << m) | mantissa
+                                                              : (top << m) | (1u << (m - 1));
     uint64_t beyond = format.special == FloatFormat::Ieee ? top << m : nan;
     Value* result = normal;
     Value* isInf = b_->cmpI(CmpIPred::Eq, magnitude, number(bits, 0x7f800000));
@@ -318,12 +331,16 @@ class Legalizer {
     Value* next = value;
     if (kind != Rmw::Xchg) {
       bool isFloat = t.isFloat();
-      Op op = kind == Rmw::FAdd ? Op::AddF : kind == Rmw::Max ? (isFloat ? Op::MaxNumF : Op::MaxSI) : kind == Rmw::Min ? (isFloat ? Op::MinNumF : Op::MinSI)
-              : kind == Rmw::UMax ? Op::MaxUI : Op::MinUI;
+      Op op = kind == Rmw::FAdd   ? Op::AddF
+              : kind == Rmw::Max  ? (isFloat ? Op::MaxNumF : Op::MaxSI)
+              : kind == Rmw::Min  ? (isFloat ? Op::MinNumF : Op::MinSI)
+              : kind == Rmw::UMax ? Op::MaxUI
+                                  : Op::MinUI;
       next = make(op, wide(old), wide(value));
       if (isFloat) next = convert(next, t.elem, false, false);
     }
-    Value* seen = b_->create(Op::LoAtomicCAS, {pointer, expected, asInt(next)}, {bits}, {{Attr::Sem, inst.integer(Attr::Sem, 4)}})->result();
+    Value* seen =
+        b_->create(Op::LoAtomicCAS, {pointer, expected, asInt(next)}, {bits}, {{Attr::Sem, inst.integer(Attr::Sem, 4)}})->result();
     b_->create(Op::Condition, {b_->cmpI(CmpIPred::Ne, seen, expected), seen}, {});
     Builder(m_, &body, inst.loc).yield({seenBefore});
     b_ = outer;

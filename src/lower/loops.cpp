@@ -27,7 +27,8 @@ bool Lowering::isShort(const Nest& nest) const {
   if (machine_.threads == 1) return false;
   for (const Root& root : nest.roots)
     if (root.kind == Root::Scan || (root.kind == Root::Effect && root.inst->op != Op::Store)) return false;
-  int bits = static_cast<int>(axisOfBit_.size()) - std::countr_zero(static_cast<unsigned>(machine_.threads)) - std::countr_zero(static_cast<unsigned>(lanes()));
+  int bits = static_cast<int>(axisOfBit_.size()) - std::countr_zero(static_cast<unsigned>(machine_.threads)) -
+             std::countr_zero(static_cast<unsigned>(lanes()));
   return bits <= (plan_.hasManyNests ? 0 : 2);
 }
 
@@ -136,8 +137,8 @@ void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
     leave(scope);
   };
   segment(true, [&] { emitLoop(depth, index(0), low.v, acc); });
-  // The rest is short: one register at a time. Accumulators are folded to one register if they will be folded anyway; else they lend their first
-  // lanes.
+  // The rest is short: one register at a time. Accumulators are folded to one register if they will be folded anyway; else they lend their
+  // first lanes.
   Axis& open = axes_[static_cast<size_t>(a)];
   const std::vector<Value*> wide = acc;
   bool lend = true;  // lanes without an identity may not have started
@@ -205,9 +206,12 @@ void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Va
   // The first index of this thread.
   auto begin = [&](Value* from) {
     if (!axis.thread) return from;
-    return emitOp(Op::AddI, {{from, 0}, emitOp(Op::MulI, {{axis.thread, partialLevel_}, {index(axis.step()), 0}}, from->type)}, from->type, {}, top()).v;
+    return emitOp(Op::AddI, {{from, 0}, emitOp(Op::MulI, {{axis.thread, partialLevel_}, {index(axis.step()), 0}}, from->type)}, from->type,
+                  {}, top())
+        .v;
   };
-  if (lowerBits && upperBits && static_cast<int64_t>(*upperBits - *lowerBits) == axis.stride() && axis.bits == axis.laneBits + axis.threadBits) {
+  if (lowerBits && upperBits && static_cast<int64_t>(*upperBits - *lowerBits) == axis.stride() &&
+      axis.bits == axis.laneBits + axis.threadBits) {
     // One iteration needs no loop.
     axis.iv = begin(lower);
     axis.level = top();
@@ -388,8 +392,7 @@ void Lowering::emitBody(std::vector<Value*>& acc) {
         writeBuffer(to, pull(root.value, map), map);
         break;
       }
-      default:
-        emitEffect(*root.inst, map);
+      default: emitEffect(*root.inst, map);
     }
   }
 }
@@ -524,7 +527,8 @@ void Lowering::emitEffect(const Inst& inst, const IndexMap& map) {
   Type element = inst.result()->type.element();
   Value* mask = inst.op == Op::AtomicRMW && inst.operands.size() > 2 ? operands[2].v : nullptr;
   auto act = [&](Builder& in) {
-    if (inst.op == Op::AtomicCAS) return in.create(Op::LoAtomicCAS, {operands[0].v, operands[1].v, operands[2].v}, {element}, inst.attrs)->result();
+    if (inst.op == Op::AtomicCAS)
+      return in.create(Op::LoAtomicCAS, {operands[0].v, operands[1].v, operands[2].v}, {element}, inst.attrs)->result();
     return in.create(Op::LoAtomicRMW, {operands[0].v, operands[1].v}, {element}, inst.attrs)->result();
   };
   Value* old;

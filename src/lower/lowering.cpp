@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Blocks, scalars, control flow and buffers. Tiles that a loop carries, or that leave a branch, live in buffers.
-#include "ir/bits.h"
 #include "lower/lowering.h"
 
 #include <algorithm>
 
+#include "ir/bits.h"
 #include "lower/math.h"
 #include "passes/passes.h"
 
@@ -72,20 +72,20 @@ Result<Lowered> Lowering::run() {
   return Lowered{std::move(m_), scratchBytes_, scratchBytes_ - shared, needsDistinct_, std::move(notes_)};
 }
 
-bool Lowering::inMemory(const Value* v) const {
-  return isInMemory(plan_, v) || (buffer_.count(v) && !isTrivial(*v->def));
-}
+bool Lowering::inMemory(const Value* v) const { return isInMemory(plan_, v) || (buffer_.count(v) && !isTrivial(*v->def)); }
 
 BufferRef Lowering::allocateElements(Type element, int64_t count, const Layout* layout) {
   if (layout) count = int64_t{1} << (layout->ownBits + layout->threadBits);
   int64_t bytes = (count * byteSize(element) + 63) / 64 * 64;
   if (layout) {
-    own_.push_back(Builder(m_, entry_, loc_).create(Op::LoAlloc, {}, {element.pointerTo()}, {{Attr::Bytes, bytes}, {Attr::Offset, int64_t{0}}, {Attr::Own, int64_t{1} << layout->ownBits}}));
+    own_.push_back(Builder(m_, entry_, loc_)
+                       .create(Op::LoAlloc, {}, {element.pointerTo()},
+                               {{Attr::Bytes, bytes}, {Attr::Offset, int64_t{0}}, {Attr::Own, int64_t{1} << layout->ownBits}}));
     return {own_.back()->result(), element, layout};
   }
   note("  scratch: ", count, " x ", element, ", ", bytes, " bytes");
-  Inst* inst = Builder(m_, entry_, loc_).create(Op::LoAlloc, {}, {element.pointerTo()},
-                                               {{Attr::Bytes, bytes}, {Attr::Offset, scratchBytes_}});
+  Inst* inst =
+      Builder(m_, entry_, loc_).create(Op::LoAlloc, {}, {element.pointerTo()}, {{Attr::Bytes, bytes}, {Attr::Offset, scratchBytes_}});
   scratchBytes_ += bytes;
   return {inst->result(), element};
 }
@@ -108,7 +108,8 @@ void Lowering::writeTable(const Inst& inst) {
   BufferRef to = buffer_[v] = allocate(v);
   for (size_t i = 0; i < table.bits.size(); ++i) {
     Type narrow = v->type.element();
-    uint64_t bits = to.element.isFloat() && narrow != to.element ? encodeFloat(to.element.elem, decodeFloat(narrow.elem, table.bits[i])) : table.bits[i];
+    uint64_t bits = to.element.isFloat() && narrow != to.element ? encodeFloat(to.element.elem, decodeFloat(narrow.elem, table.bits[i]))
+                                                                 : table.bits[i];
     Value* element = constant(to.element, bits);
     Value* at_ = index(static_cast<int64_t>(i));
     Builder b(m_, entry_, inst.loc);
@@ -155,10 +156,20 @@ void Lowering::emitInst(const Inst& inst) {
   loc_ = inst.loc;
   Builder b = at(top());
   switch (inst.op) {
-    case Op::Constant: case Op::Poison: case Op::Yield: case Op::Condition: case Op::Return: case Op::Assume: case Op::Barrier: case Op::GridWait:
-    case Op::GridLaunch: case Op::ReduceReturn: case Op::ScanReturn: case Op::MapElementwiseReturn:
-      return;
-    case Op::GetProgramId: case Op::GetNumPrograms: {
+    case Op::Constant:
+    case Op::Poison:
+    case Op::Yield:
+    case Op::Condition:
+    case Op::Return:
+    case Op::Assume:
+    case Op::Barrier:
+    case Op::GridWait:
+    case Op::GridLaunch:
+    case Op::ReduceReturn:
+    case Op::ScanReturn:
+    case Op::MapElementwiseReturn: return;
+    case Op::GetProgramId:
+    case Op::GetNumPrograms: {
       Value*& known = (inst.op == Op::GetProgramId ? pid_ : num_)[inst.integer(Attr::Axis)];
       if (!known) known = Builder(m_, entry_, loc_).create(inst.op, {}, {inst.result()->type}, inst.attrs)->result();
       scalar_[inst.result()] = known;
@@ -167,7 +178,10 @@ void Lowering::emitInst(const Inst& inst) {
     case Op::For: emitFor(inst); return;
     case Op::If: emitIf(inst); return;
     case Op::While: emitWhile(inst); return;
-    case Op::Load: case Op::Store: case Op::AtomicRMW: case Op::AtomicCAS: emitScalarMemory(inst); return;
+    case Op::Load:
+    case Op::Store:
+    case Op::AtomicRMW:
+    case Op::AtomicCAS: emitScalarMemory(inst); return;
     case Op::Print: emitPrint(inst, inst.operands.empty() ? nullptr : scalar(inst.operand(0)), nullptr); return;
     case Op::Assert: {
       Value* v = scalar(inst.operand(0));
@@ -228,7 +242,8 @@ void Lowering::emitScalarMemory(const Inst& inst) {
   Type element = inst.result()->type;
   if (inst.op == Op::AtomicCAS) {
     scalar_[inst.result()] =
-        b.create(Op::LoAtomicCAS, {scalar(inst.operand(0)), scalar(inst.operand(1)), scalar(inst.operand(2))}, {element}, inst.attrs)->result();
+        b.create(Op::LoAtomicCAS, {scalar(inst.operand(0)), scalar(inst.operand(1)), scalar(inst.operand(2))}, {element}, inst.attrs)
+            ->result();
     return;
   }
   Value* mask = inst.operands.size() > 2 ? scalar(inst.operand(2)) : nullptr;
@@ -316,7 +331,8 @@ void Lowering::emitFor(const Inst& inst) {
   at(0).yield(yields);
   levels_ = std::move(saved);
   for (size_t i = 0; i < carried && !failed_; ++i)
-    if (auto held = matrixOf_.find(source.args[1 + i]); held != matrixOf_.end()) moveMatrix(held->second, buffers[i], inst.results[i]->type, true, false);
+    if (auto held = matrixOf_.find(source.args[1 + i]); held != matrixOf_.end())
+      moveMatrix(held->second, buffers[i], inst.results[i]->type, true, false);
   for (size_t i = 0, k = 0; i < carried; ++i) {
     if (buffers[i].base)
       buffer_[inst.results[i]] = buffers[i];

@@ -46,7 +46,7 @@ struct BufferRef {
   Value* base = nullptr;  // lowered pointer
   Type element;           // as stored; booleans are bytes
   const Layout* layout = nullptr;
-  int transposed = 0;     // not 0: columns come first, and these are the bits of a column's number
+  int transposed = 0;  // not 0: columns come first, and these are the bits of a column's number
 };
 
 // A lowered value and the loop level where it is there: 0 before the nest, k inside its k-th loop.
@@ -62,8 +62,8 @@ struct Axis {
   int threadBits = 0;       // log2 of the threads that share it, each taking every so manyth step
   Value* thread = nullptr;  // which of them this one is, i64
   bool isReduced = false;
-  bool isChunk = false;     // of a scan's axis: the bits that count its chunks
-  Value* iv = nullptr;      // index of the first lane, i64; null until its loop is open
+  bool isChunk = false;  // of a scan's axis: the bits that count its chunks
+  Value* iv = nullptr;   // index of the first lane, i64; null until its loop is open
   int level = 0;
   int64_t size() const { return int64_t{1} << bits; }
   int64_t step() const { return int64_t{1} << laneBits; }
@@ -138,7 +138,7 @@ class Lowering {
   // An element-wise operation on lowered operands, at the level of the latest (or `atLeast`), as a vector if one of them is.
   Lowval emitOp(const Inst& like, List<Lowval> operands, Type element, int atLeast = 0);
   Lowval emitOp(Op op, List<Lowval> operands, Type element, List<Attribute> attrs = {}, int atLeast = 0);
-  Lowval widen(Lowval v, int lanes);  // splats a scalar
+  Lowval widen(Lowval v, int lanes);       // splats a scalar
   Lowval convert(Lowval v, Type element);  // between a value's type and the type it is stored as
   bool usesLanes(const IndexMap& map) const;
   int lanes() const { return vectorAxis_ < 0 ? 1 : static_cast<int>(axes_[static_cast<size_t>(vectorAxis_)].step()); }
@@ -152,8 +152,8 @@ class Lowering {
   Lowval materialize(const Affine& a, int atLeast = 0);
   Affine flatIndex(const BufferRef& buffer, const IndexMap& map) const;
   struct Address {
-    Lowval scalar;        // pointer of lane 0 (or of all); null when `vector` is used
-    Lowval vector;        // pointers of each lane
+    Lowval scalar;  // pointer of lane 0 (or of all); null when `vector` is used
+    Lowval vector;  // pointers of each lane
     bool contiguous = false;
   };
   Address address(Value* ptr, const IndexMap& map);
@@ -265,7 +265,7 @@ class Lowering {
   std::vector<std::string> notes_;
   int quiet_ = 0;  // inside an unlikely version, which repeats the decisions
 
-  Block* entry_ = nullptr;  // constants and scratch addresses, before everything
+  Block* entry_ = nullptr;                                       // constants and scratch addresses, before everything
   std::map<std::tuple<Elem, int, uint64_t>, Value*> constants_;  // by element type, depth of pointer and bits
   PtrMap<const Value*, Value*> scalar_;
   PtrMap<const Value*, BufferRef> buffer_;
@@ -285,7 +285,7 @@ class Lowering {
   std::vector<int> order_;  // axes, outermost first
   size_t firstReduced_ = 0;
   int vectorAxis_ = -1, contiguousAxis_ = -1;  // the latter also where threads leave no lanes
-  int narrowBits_ = 0;  // log2 of the lanes of one register
+  int narrowBits_ = 0;                         // log2 of the lanes of one register
   // Of a nest that threads share: what each thread found of a reduction, `partialBits_` of them for each result.
   std::map<const Value*, BufferRef> partials_;
   const BufferRef* nestTarget_ = nullptr;
@@ -294,13 +294,13 @@ class Lowering {
   std::map<std::vector<int64_t>, Layout> layouts_;  // by shape; of partial results by numbers below 0
   PtrMap<const Value*, const Layout*> rows_;        // values of rows that threads keep
   std::set<const Inst*> matrixDots_;
-  std::set<const Value*> halves_;                   // operands of those: in memory as they are
-  std::set<const Value*> transposed_;               // of these: what was contiguous along columns stays so
-  PtrMap<const Value*, Value*> matrixOf_;           // of sums that a loop carries in the units' form
-  BufferRef matrixPart_[2][2];                      // parts for each subgroup, of floats and of integers
-  Value* thread_ = nullptr;                         // number of the thread, in a loop over threads
+  std::set<const Value*> halves_;          // operands of those: in memory as they are
+  std::set<const Value*> transposed_;      // of these: what was contiguous along columns stays so
+  PtrMap<const Value*, Value*> matrixOf_;  // of sums that a loop carries in the units' form
+  BufferRef matrixPart_[2][2];             // parts for each subgroup, of floats and of integers
+  Value* thread_ = nullptr;                // number of the thread, in a loop over threads
   int threadLevel_ = 0;
-  std::vector<Inst*> own_;                          // allocations of threads' own elements
+  std::vector<Inst*> own_;                                     // allocations of threads' own elements
   int partialBits_ = 0, partialAxis_ = -1, partialLevel_ = 0;  // partialLevel_: of the thread's number
   // In the usual version of a nest: what it takes for granted, tested at the level before it.
   bool assume_ = false;

@@ -4,8 +4,8 @@
 //   math.exp %x   =>   n = round(x / ln 2);  r = x - n ln 2;  (1 + r + r^2 p(r)) * 2^n
 //
 // Argument reduction after Cody and Waite, with the constants split so that products by n are exact under fma; polynomials fitted
-// by reweighted least squares at Chebyshev nodes (tests/math measures every function over the whole range of f32 against f64; the bounds stand
-// in ir/ops.def). No branch and no table: the same code serves every lane.
+// by reweighted least squares at Chebyshev nodes (tests/math measures every function over the whole range of f32 against f64; the bounds
+// stand in ir/ops.def). No branch and no table: the same code serves every lane.
 #include "lower/math.h"
 
 #include <cmath>
@@ -115,7 +115,9 @@ class Formula {
     Value* r = fma(k.n, number(-kLn2High), x);
     return {k, fma(k.n, number(-kLn2Low), r)};
   }
-  Value* expPoly(Value* r) { return poly(r, {1, 1, 0.5, 0.16666576266288757, 0.04166637361049652, 0.008363176137208939, 0.0013941108481958508}); }
+  Value* expPoly(Value* r) {
+    return poly(r, {1, 1, 0.5, 0.16666576266288757, 0.04166637361049652, 0.008363176137208939, 0.0013941108481958508});
+  }
   Value* exp(Value* x) {
     if (machine_.exp2) return b_.make(Op::Exp2, {mul(x, number(1.4426950408889634))});
     auto [n, r] = reduceExp(clamp(x, -104.0, 89.0));
@@ -249,8 +251,9 @@ class Formula {
     Value* u = mul(x, x);
     Value* small = mul(x, erfPoly(u));
     Value* t = clamp(a, 0.9, 4.0);
-    Value* q = poly(t, {0.0003335964574944228, -1.1303095817565918, -0.6316491961479187, -0.11030489951372147, 0.02659490704536438,
-                        -0.004844876937568188, 0.0006235247128643095, -5.1235292630735785e-05, 2.202356427005725e-06, -2.6578982570413245e-08});
+    Value* q =
+        poly(t, {0.0003335964574944228, -1.1303095817565918, -0.6316491961479187, -0.11030489951372147, 0.02659490704536438,
+                 -0.004844876937568188, 0.0006235247128643095, -5.1235292630735785e-05, 2.202356427005725e-06, -2.6578982570413245e-08});
     Value* large = sub(number(1), exp(q));
     Value* y = select(less(a, number(0.92)), small, copySign(large, x));
     return select(isNan(x), x, y);
@@ -266,8 +269,9 @@ class Formula {
     Value* r = sub(mul(k.n, number(-kLn2High)), mul(h, h));
     r = add(r, fma(sub(h, t), add(h, t), mul(k.n, number(-kLn2Low))));
     Value* w = div(number(1), add(t, number(1)));
-    Value* g = mul(w, poly(w, {0.564195990562439, 0.5638741254806519, 0.28883096575737, -0.3643065392971039, -0.070465087890625, -3.365983724594116,
-                               12.362347602844238, -19.931711196899414, 17.889623641967773, -8.80494213104248, 1.8701900243759155}));
+    Value* g = mul(
+        w, poly(w, {0.564195990562439, 0.5638741254806519, 0.28883096575737, -0.3643065392971039, -0.070465087890625, -3.365983724594116,
+                    12.362347602844238, -19.931711196899414, 17.889623641967773, -8.80494213104248, 1.8701900243759155}));
     Value* far = scale(fma(g, expReduced(r), g), k);
     far = select(less(x, number(0)), sub(number(2), far), far);
     Value* y = select(less(a, number(0.46875)), near, far);
@@ -325,8 +329,8 @@ class Formula {
   // atan(t) for 0 <= t <= 1.
   Value* atanPoly(Value* t) {
     Value* u = mul(t, t);
-    Value* p = poly(u, {-0.33333298563957214, 0.1999853104352951, -0.14264051616191864, 0.10951174795627594, -0.08400475233793259, 0.05790654569864273,
-                        -0.031127002090215683, 0.010887361131608486, -0.0017875476041808724});
+    Value* p = poly(u, {-0.33333298563957214, 0.1999853104352951, -0.14264051616191864, 0.10951174795627594, -0.08400475233793259,
+                        0.05790654569864273, -0.031127002090215683, 0.010887361131608486, -0.0017875476041808724});
     return fma(mul(t, u), p, t);
   }
   Value* atan(Value* x) {
@@ -383,8 +387,8 @@ class Formula {
     return select(atMost(a, number(1)), y, nan());
   }
 
-  // From x^(-1/3): a guess that divides the exponent, and with it a little of the mantissa, by three; one step of third order; then the root
-  // w = x r^2 with what 1 - w r still says about it.
+  // From x^(-1/3): a guess that divides the exponent, and with it a little of the mantissa, by three; one step of third order; then the
+  // root w = x r^2 with what 1 - w r still says about it.
   Value* cbrt(Value* x) {
     Value* a = abs(x);
     Value* tiny = less(a, number(0x1p-126));
@@ -453,8 +457,10 @@ class Formula {
     Value* a = abs(x);
     auto [q, r] = reduceByIntegers(a);
     Value* u = mul(r, r);
-    Value* t = fma(mul(r, u), poly(u, {0.33333349227905273, 0.13332673907279968, 0.054059166461229324, 0.021284645423293114, 0.010831930674612522,
-                                       9.215487079927698e-05, 0.004375857766717672}), r);
+    Value* t = fma(mul(r, u),
+                   poly(u, {0.33333349227905273, 0.13332673907279968, 0.054059166461229324, 0.021284645423293114, 0.010831930674612522,
+                            9.215487079927698e-05, 0.004375857766717672}),
+                   r);
     Value* odd = iequal(iand(q, bits(1)), bits(1));
     Value* y = select(odd, div(number(-1), select(odd, t, number(1))), t);
     y = asFloat(ixor(asInt(y), iand(asInt(x), bits(static_cast<int64_t>(0x80000000)))));
@@ -539,7 +545,8 @@ class Formula {
     auto wide = [&](Value* v) { return b_.cast(Op::ExtUI, v, i64); };
     auto c64 = [&](int64_t v) { return b_.integer(i64, v); };
     // The product's bits from weight 2 down, in 64 bits: what is above falls away.
-    Value* product = b_.make(Op::AddI, {b_.make(Op::ShLI, {b_.make(Op::MulI, {wide(m), wide(h)}), c64(32)}), b_.make(Op::MulI, {wide(m), wide(mid)})});
+    Value* product =
+        b_.make(Op::AddI, {b_.make(Op::ShLI, {b_.make(Op::MulI, {wide(m), wide(h)}), c64(32)}), b_.make(Op::MulI, {wide(m), wide(mid)})});
     product = b_.make(Op::AddI, {product, b_.make(Op::ShRUI, {b_.make(Op::MulI, {wide(m), wide(l)}), c64(32)})});
     // Two bits of quadrant, 62 of fraction; rounded to the nearest quadrant.
     Value* quadrant = b_.make(Op::ShRUI, {b_.make(Op::AddI, {product, c64(int64_t{1} << 61)}), c64(62)});
@@ -588,14 +595,30 @@ Value* expand(Builder& b, Op op, const std::vector<Value*>& operands, const Mach
 bool isExpanded(Op op, const Machine& machine) {
   switch (op) {
     case Op::Exp2: return !machine.exp2;
-    case Op::Exp: case Op::Expm1: case Op::Log: case Op::Log2: case Op::Log10: case Op::Log1p: case Op::Tanh: case Op::Erf:
-    case Op::Sin: case Op::Cos:
-      return true;
-    case Op::Tan: case Op::Asin: case Op::Acos: case Op::Atan: case Op::Atan2: case Op::Sinh: case Op::Cosh: case Op::Asinh: case Op::Acosh:
-    case Op::Atanh: case Op::Cbrt: case Op::Erfc: case Op::PowF:
-      return !machine.libm;
-    default:
-      return false;
+    case Op::Exp:
+    case Op::Expm1:
+    case Op::Log:
+    case Op::Log2:
+    case Op::Log10:
+    case Op::Log1p:
+    case Op::Tanh:
+    case Op::Erf:
+    case Op::Sin:
+    case Op::Cos: return true;
+    case Op::Tan:
+    case Op::Asin:
+    case Op::Acos:
+    case Op::Atan:
+    case Op::Atan2:
+    case Op::Sinh:
+    case Op::Cosh:
+    case Op::Asinh:
+    case Op::Acosh:
+    case Op::Atanh:
+    case Op::Cbrt:
+    case Op::Erfc:
+    case Op::PowF: return !machine.libm;
+    default: return false;
   }
 }
 
@@ -629,7 +652,8 @@ std::string_view libraryName(Op op) {
   if (op == Op::PowF) return "pow";
   if (op == Op::RemF) return "fmod";
   std::string_view spelling = info(op).spelling;
-  bool isFunction = spelling.starts_with("math.") && (info(op).sig == Sig::Float1 || info(op).sig == Sig::Float2 || info(op).sig == Sig::Float3);
+  bool isFunction =
+      spelling.starts_with("math.") && (info(op).sig == Sig::Float1 || info(op).sig == Sig::Float2 || info(op).sig == Sig::Float3);
   return isFunction ? spelling.substr(5) : std::string_view();
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Products on matrix units: subgroups of 32 threads multiply 16 x 16 parts of f16 and keep sums of f32, or of bytes, 32 deep, with sums of i32.
+// Products on matrix units: subgroups of 32 threads multiply 16 x 16 parts of f16 and keep sums of f32, or of bytes, 32 deep, with sums of
+// i32.
 //
-// The sums stay in the units' form (one lo.alloc that only lo.matrix_* touch) along a loop that does nothing else with them. Who wants their elements gets
-// them in threads' registers, dealt so that each thread's elements lie in its own subgroup's parts: part by part, through 1 kB of shared memory a subgroup.
+// The sums stay in the units' form (one lo.alloc that only lo.matrix_* touch) along a loop that does nothing else with them. Who wants
+// their elements gets them in threads' registers, dealt so that each thread's elements lie in its own subgroup's parts: part by part,
+// through 1 kB of shared memory a subgroup.
 #include "lower/lowering.h"
 
 namespace nereid {
@@ -60,11 +62,13 @@ bool Lowering::isMatrixShape(const Type& type) const {
   return std::any_of(matrixDots_.begin(), matrixDots_.end(), [&](const Inst* dot) { return dot->result()->type.shape() == type.shape(); });
 }
 
-// Where rows are reduced a subgroup has them whole, as far as there are enough of them; and so it has those of other products with as many rows.
+// Where rows are reduced a subgroup has them whole, as far as there are enough of them; and so it has those of other products with as many
+// rows.
 MatrixDeal Lowering::dealOf(const Type& type) const {
   bool reduced = false;
   walk(kernel_.body, [&](const Inst& inst) {
-    reduced |= inst.op == Op::Reduce && inst.integer(Attr::Axis) == 1 && inst.operand(0)->type.dim(0) == type.dim(0) && isMatrixShape(inst.operand(0)->type);
+    reduced |= inst.op == Op::Reduce && inst.integer(Attr::Axis) == 1 && inst.operand(0)->type.dim(0) == type.dim(0) &&
+               isMatrixShape(inst.operand(0)->type);
   });
   int subgroups = log2(machine_.threads) - kSubgroupBits;
   return *dealMatrix(type.log2(0), type.log2(1), machine_.threads, reduced ? std::min(subgroups, type.log2(0) - kPartBits) : -1);
@@ -74,7 +78,8 @@ MatrixDeal Lowering::dealOf(const Type& type) const {
 bool Lowering::transpose(const Root& root) {
   if (root.kind != Root::Buffer || !halves_.count(root.value) || contiguousAxis_ < 0) return false;
   int n = root.value->type.log2(1);
-  if (n == root.value->type.bits() || axisOfBit_[static_cast<size_t>(n)] != contiguousAxis_ || axisOfBit_[0] == contiguousAxis_) return false;
+  if (n == root.value->type.bits() || axisOfBit_[static_cast<size_t>(n)] != contiguousAxis_ || axisOfBit_[0] == contiguousAxis_)
+    return false;
   bool alone = true;
   walk(kernel_.body, [&](const Inst& inst) {
     for (const Value* v : inst.operands) alone &= v != root.value || matrixDots_.count(&inst);
@@ -83,8 +88,8 @@ bool Lowering::transpose(const Root& root) {
   return alone;
 }
 
-// Four neighbours in a row, and the same eight rows below: a thread's elements of a part. The first eight threads have rows 0 and 2, the next 1 and 3: where
-// rows of memory are 24 words, those are all banks.
+// Four neighbours in a row, and the same eight rows below: a thread's elements of a part. The first eight threads have rows 0 and 2, the
+// next 1 and 3: where rows of memory are 24 words, those are all banks.
 void Lowering::layOutMatrix(const Type& type, Layout& l) const {
   MatrixDeal d = dealOf(type);
   auto own = [&](int bit) { l.place.push_back(~bit); };
@@ -128,9 +133,12 @@ void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, b
         return emitOp(Op::MulI, {v, {index(scale), 0}}, kI64);
       };
       Lowval at_ = field(0, 2, 4);
-      for (Lowval next : {field(3, 1, 16), field(2, 1, 32), field(4, 1, 64), field(kSubgroupBits, log2(machine_.threads) - kSubgroupBits, 256)}) at_ = emitOp(Op::AddI, {at_, next}, kI64);
+      for (Lowval next :
+           {field(3, 1, 16), field(2, 1, 32), field(4, 1, 64), field(kSubgroupBits, log2(machine_.threads) - kSubgroupBits, 256)})
+        at_ = emitOp(Op::AddI, {at_, next}, kI64);
       for (int64_t half = 0; half < 2; ++half) {
-        Lowval shared = emitOp(Op::AddPtr, {{between.base, 0}, emitOp(Op::AddI, {at_, {index(128 * half), 0}}, kI64)}, between.base->type, {}, top());
+        Lowval shared =
+            emitOp(Op::AddPtr, {{between.base, 0}, emitOp(Op::AddI, {at_, {index(128 * half), 0}}, kI64)}, between.base->type, {}, top());
         Lowval mine = emitOp(Op::MulI, {thread, {index(int64_t{1} << own.layout->ownBits), 0}}, kI64);
         mine = emitOp(Op::AddPtr, {{own.base, 0}, mine}, own.base->type);
         mine = emitOp(Op::AddPtr, {mine, {index(part * 8 + half * 4), 0}}, own.base->type, {}, top());
@@ -178,9 +186,9 @@ void Lowering::emitMatrixDot(const Inst& dot) {
   const BufferRef left = buffer_.at(a), right = buffer_.at(dot.operand(1));
   auto multiply = [&](Value* sums) {
     at(top()).create(Op::LoMatrixDot, {sums, left.base, right.base}, {},
-                       {{Attr::Shape, std::vector<int64_t>{type.dim(0), type.dim(1), a->type.dim(1)}},
-                        {Attr::Transposed, std::vector<int64_t>{left.transposed != 0, right.transposed != 0}},
-                        {Attr::SubgroupRows, int64_t{dealOf(type).subgroupRows}}});
+                     {{Attr::Shape, std::vector<int64_t>{type.dim(0), type.dim(1), a->type.dim(1)}},
+                      {Attr::Transposed, std::vector<int64_t>{left.transposed != 0, right.transposed != 0}},
+                      {Attr::SubgroupRows, int64_t{dealOf(type).subgroupRows}}});
   };
   note("product on matrix units at line ", loc_.line());
   if (auto held = matrixOf_.find(c); held != matrixOf_.end()) {

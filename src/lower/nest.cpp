@@ -10,8 +10,8 @@
 #include <tuple>
 
 #include "ir/bits.h"
-#include "lower/lowering.h"
 #include "lower/combine.h"
+#include "lower/lowering.h"
 #include "support/sort.h"
 
 namespace nereid {
@@ -40,8 +40,13 @@ const Value* argumentOf(const Value* v, std::set<const Value*>& open) {
     return first && argumentOf(next, open) == first ? first : nullptr;
   }
   switch (v->def->op) {
-    case Op::AddPtr: case Op::Splat: case Op::Broadcast: case Op::ExpandDims: case Op::Reshape: case Op::Trans: case Op::Bitcast:
-      return argumentOf(v->def->operand(0), open);
+    case Op::AddPtr:
+    case Op::Splat:
+    case Op::Broadcast:
+    case Op::ExpandDims:
+    case Op::Reshape:
+    case Op::Trans:
+    case Op::Bitcast: return argumentOf(v->def->operand(0), open);
     default: return nullptr;
   }
 }
@@ -59,8 +64,7 @@ IndexMap Lowering::nestMap(int bits) const {
 IndexMap Lowering::remap(const IndexMap& map) const {
   IndexMap out;
   for (IndexBit b : map)
-    out.push_back(b.isConstant() ? b
-                                 : IndexBit{static_cast<int8_t>(axisOfBit_[b.bit]), static_cast<uint8_t>(bitInAxis_[b.bit])});
+    out.push_back(b.isConstant() ? b : IndexBit{static_cast<int8_t>(axisOfBit_[b.bit]), static_cast<uint8_t>(bitInAxis_[b.bit])});
   return out;
 }
 
@@ -174,7 +178,8 @@ void Lowering::chooseVector(const Nest& nest) {
       huge |= v->def->op == Op::Sin || v->def->op == Op::Cos;
     });
     if (root.kind == Root::Combine || root.kind == Root::Scan)
-      for (Value* v : root.inst->operands) widest = std::max(widest, v->type.isFloat() ? std::max(16, bitWidth(v->type)) : bitWidth(v->type));
+      for (Value* v : root.inst->operands)
+        widest = std::max(widest, v->type.isFloat() ? std::max(16, bitWidth(v->type)) : bitWidth(v->type));
     if (root.kind == Root::Effect && root.inst->op == Op::Store) {
       widest = std::max(widest, bitWidth(root.inst->operand(1)->type));
       narrowest = std::min(narrowest, std::max(8, bitWidth(root.inst->operand(1)->type)));
@@ -222,12 +227,14 @@ void Lowering::chooseVector(const Nest& nest) {
           if (access.buffer) continue;
           Stride s = strideOf(access.ptr, access.map, vectorAxis_, axes_[static_cast<size_t>(vectorAxis_)].bits);
           if (s.kind != Stride::Constant || s.value != 1) continue;
-          int bytes = std::max(1, bitWidth(access.ptr->type.pointee()) / 8), wanted = std::min(std::countr_zero(static_cast<unsigned>(machineLanes)), 4 - std::countr_zero(static_cast<unsigned>(bytes)));
+          int bytes = std::max(1, bitWidth(access.ptr->type.pointee()) / 8),
+              wanted = std::min(std::countr_zero(static_cast<unsigned>(machineLanes)), 4 - std::countr_zero(static_cast<unsigned>(bytes)));
           if (divisibility_.along(access.ptr, access.map, vectorAxis_, wanted) < wanted) machineLanes = 1;
         }
       int width = std::countr_zero(static_cast<unsigned>(std::min(machine_.threads > 1 ? 8 : 64, machineLanes * unroll)));
       // Threads come before lanes.
-      if (machine_.threads > 1 && !layout_) width = std::clamp(static_cast<int>(axisOfBit_.size()) - std::countr_zero(static_cast<unsigned>(machine_.threads)), 0, width);
+      if (machine_.threads > 1 && !layout_)
+        width = std::clamp(static_cast<int>(axisOfBit_.size()) - std::countr_zero(static_cast<unsigned>(machine_.threads)), 0, width);
       Axis& axis = axes_[static_cast<size_t>(vectorAxis_)];
       axis.laneBits = std::min(width, axis.bits);
       if (axis.laneBits == 0) vectorAxis_ = -1;
@@ -379,7 +386,8 @@ bool Lowering::needsVersions(const Nest& nest, std::vector<const Inst*>& loads, 
   };
   condition = nullptr;
   bool never = false;
-  std::vector<const Inst*> alike;  // loads that need no buffer while loads and stores alternate element by element, but do if the stores run one after another
+  std::vector<const Inst*>
+      alike;  // loads that need no buffer while loads and stores alternate element by element, but do if the stores run one after another
   for (size_t i = 0; i < accesses.size(); ++i)
     for (size_t j = i + 1; j < accesses.size(); ++j) {
       if (!accesses[i].writes && !accesses[j].writes) continue;
@@ -387,7 +395,8 @@ bool Lowering::needsVersions(const Nest& nest, std::vector<const Inst*>& loads, 
       bool readsLater = false;
       for (auto [read, write] : {std::pair(i, j), std::pair(j, i)})
         readsLater |= !accesses[read].writes && accesses[write].writes && number_[accesses[read].inst] > number_[accesses[write].inst];
-      if (accesses[i].ptr == accesses[j].ptr && accesses[i].map == accesses[j].map && !readsLater && (accesses[i].writes == accesses[j].writes || (range(i) && areDistinct(*range(i))))) {
+      if (accesses[i].ptr == accesses[j].ptr && accesses[i].map == accesses[j].map && !readsLater &&
+          (accesses[i].writes == accesses[j].writes || (range(i) && areDistinct(*range(i))))) {
         for (size_t k : {i, j})
           if (!accesses[k].writes) alike.push_back(accesses[k].inst);
         continue;
@@ -404,7 +413,8 @@ bool Lowering::needsVersions(const Nest& nest, std::vector<const Inst*>& loads, 
       if (x && y && apartByConstants(*x, *y)) continue;
       conflict = true;
       for (size_t k : {i, j})
-        if (!accesses[k].writes && std::find(loads.begin(), loads.end(), accesses[k].inst) == loads.end()) loads.push_back(accesses[k].inst);
+        if (!accesses[k].writes && std::find(loads.begin(), loads.end(), accesses[k].inst) == loads.end())
+          loads.push_back(accesses[k].inst);
       if (!x || !y) {
         never = true;
         continue;
@@ -436,13 +446,15 @@ void Lowering::noteNest(const Nest& nest) {
   std::string loops;
   for (int a : order_) {
     const Axis& axis = axes_[static_cast<size_t>(a)];
-    appendAll(loops, loops.empty() ? "" : ", ", axis.size(), axis.isReduced ? " reduced" : "", a == vectorAxis_ ? cat(" by ", axis.step(), " lanes") : "");
+    appendAll(loops, loops.empty() ? "" : ", ", axis.size(), axis.isReduced ? " reduced" : "",
+              a == vectorAxis_ ? cat(" by ", axis.step(), " lanes") : "");
   }
   note("  loops, outermost first: ", loops.empty() ? "none" : loops,
        vectorAxis_ < 0 ? "; scalar" : "; lanes along the axis where most accesses are contiguous");
   findBounds(nest);
   for (const Bound& bound : bounds_)
-    note("  the comparison at line ", bound.compare->loc.line(), bound.isLower ? " holds on a whole loop or is a mask" : " ends a loop instead of masking it");
+    note("  the comparison at line ", bound.compare->loc.line(),
+         bound.isLower ? " holds on a whole loop or is a mask" : " ends a loop instead of masking it");
 }
 
 void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
@@ -484,9 +496,8 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
     filling_.clear();
   };
   if (conflict)
-    note("  reads and writes may meet: ",
-         constantBits(condition) ? "an address is not affine, so what is read goes through buffers"
-                                 : "two versions, by a test of the address ranges");
+    note("  reads and writes may meet: ", constantBits(condition) ? "an address is not affine, so what is read goes through buffers"
+                                                                  : "two versions, by a test of the address ranges");
   if (conflict && constantBits(condition)) {
     emitSlowly(nest, loads, target);
     finish();

@@ -65,7 +65,10 @@ Lowval Lowering::emitOp(Op op, List<Lowval> operands, Type element, List<Attribu
   // What a reduction begins with.
   if (op == Op::XOrI || op == Op::OrI)
     for (size_t i = 0; i < 2; ++i)
-      if (const Inst* def = operands[i].v->def; def && constantBits(def->op == Op::LoSplat ? def->operand(0) : operands[i].v) == uint64_t{0} && operands[1 - i].v->type == operands[i].v->type) return operands[1 - i];
+      if (const Inst* def = operands[i].v->def; def &&
+                                                constantBits(def->op == Op::LoSplat ? def->operand(0) : operands[i].v) == uint64_t{0} &&
+                                                operands[1 - i].v->type == operands[i].v->type)
+        return operands[1 - i];
   int level = atLeast;
   int count = 0;
   for (const Lowval& v : operands) {
@@ -105,7 +108,8 @@ Lowval Lowering::convert(Lowval v, Type element) {
   Type from = v.v->type.element();
   if (from == element) return v;
   if (from.isBool()) return emitOp(Op::ExtUI, {v}, element);
-  if (element.isBool()) return emitOp(Op::CmpI, {v, {constant(from, 0), 0}}, element, {{Attr::Predicate, static_cast<int64_t>(CmpIPred::Ne)}});
+  if (element.isBool())
+    return emitOp(Op::CmpI, {v, {constant(from, 0), 0}}, element, {{Attr::Predicate, static_cast<int64_t>(CmpIPred::Ne)}});
   if (from.isInt()) return emitOp(bitWidth(from) < bitWidth(element) ? Op::ExtSI : Op::TruncI, {v}, element);
   if (from.isFp8() || element.isFp8()) return emitOp(Op::FpToFp, {v}, element);
   return emitOp(bitWidth(from) < bitWidth(element) ? Op::ExtF : Op::TruncF, {v}, element);
@@ -114,7 +118,8 @@ Lowval Lowering::convert(Lowval v, Type element) {
 Lowval Lowering::readBuffer(const BufferRef& buffer, const IndexMap& map, Type as) {
   if (buffer.layout) {
     Lowval where = ownPointer(buffer, map);
-    return convert({at(where.level).loadFrom(where.v, usesLanes(map) ? Type::vector(buffer.element, lanes()) : buffer.element), where.level}, as);
+    return convert(
+        {at(where.level).loadFrom(where.v, usesLanes(map) ? Type::vector(buffer.element, lanes()) : buffer.element), where.level}, as);
   }
   Affine a = flatIndex(buffer, map);
   a.base = {buffer.base, 0};
@@ -174,7 +179,8 @@ std::optional<Lowval> Lowering::compareAtOnce(const Inst& compare, const IndexMa
   if (machine_.threads == 1 || !usesLanes(map)) return std::nullopt;
   auto pred = static_cast<CmpIPred>(compare.integer(Attr::Predicate));
   if (pred != CmpIPred::Slt && pred != CmpIPred::Sge && pred != CmpIPred::Sgt && pred != CmpIPred::Sle) return std::nullopt;
-  bool isLeft = pred == CmpIPred::Slt || pred == CmpIPred::Sge;  // which side counts up; against the other it is never equal in some lanes only
+  bool isLeft =
+      pred == CmpIPred::Slt || pred == CmpIPred::Sge;  // which side counts up; against the other it is never equal in some lanes only
   Value *counter = compare.operand(isLeft ? 0 : 1), *bound = compare.operand(isLeft ? 1 : 0);
   const Axis& axis = axes_[static_cast<size_t>(vectorAxis_)];
   Stride up = strideOf(counter, map, vectorAxis_, axis.bits), still = strideOf(bound, map, vectorAxis_, axis.bits);
@@ -192,11 +198,12 @@ std::optional<Lowval> Lowering::compareAtOnce(const Inst& compare, const IndexMa
   return emitOp(compare, isLeft ? List<Lowval>{x, y} : List<Lowval>{y, x}, Type::scalar(Elem::I1));
 }
 
-// A long chain of element-wise operations from its beginning on, so that what each one asks for is there: an unrolled loop may make thousands, and the stack
-// must not grow with them.
+// A long chain of element-wise operations from its beginning on, so that what each one asks for is there: an unrolled loop may make
+// thousands, and the stack must not grow with them.
 void Lowering::pullChain(Value* v, const IndexMap& map) {
   auto isLink = [&](Value* x) {
-    return x->def && isElementwise(x->def->op) && x->def->op != Op::Select && x->def->op != Op::CmpI && !(x->def->op == Op::AndI && x->type.isBool()) && !buffer_.contains(x) && !memo_.contains({x, map});
+    return x->def && isElementwise(x->def->op) && x->def->op != Op::Select && x->def->op != Op::CmpI &&
+           !(x->def->op == Op::AndI && x->type.isBool()) && !buffer_.contains(x) && !memo_.contains({x, map});
   };
   std::vector<std::pair<Value*, size_t>> path{{v, 0}};
   while (!path.empty()) {
@@ -213,7 +220,8 @@ void Lowering::pullChain(Value* v, const IndexMap& map) {
 }
 
 Lowval Lowering::pullDefinition(Value* v, const IndexMap& map) {
-  if (auto buffer = buffer_.find(v); buffer != buffer_.end() && !(v->def && isTrivial(*v->def))) return readBuffer(buffer->second, map, v->type.element());
+  if (auto buffer = buffer_.find(v); buffer != buffer_.end() && !(v->def && isTrivial(*v->def)))
+    return readBuffer(buffer->second, map, v->type.element());
   NEREID_CHECK(v->def, "a tile argument without a buffer");
   const Inst& def = *v->def;
   NEREID_CHECK(isPullable(def), info(def.op).spelling, " has no buffer");
@@ -228,9 +236,13 @@ Lowval Lowering::pullDefinition(Value* v, const IndexMap& map) {
       Lowval first = emitOp(Op::TruncI, {materialize(*a)}, element);
       return lane && lanes() > 1 ? laneIndex(first, lane->factor, element) : first;
     }
-    case Op::ExpandDims: case Op::Reshape: case Op::Broadcast: case Op::Trans: case Op::Split:
-      return pull(def.operands[0], *operandMap(def, 0, map, v->index));
-    case Op::Join: case Op::Cat: return pullSelected(def, map);
+    case Op::ExpandDims:
+    case Op::Reshape:
+    case Op::Broadcast:
+    case Op::Trans:
+    case Op::Split: return pull(def.operands[0], *operandMap(def, 0, map, v->index));
+    case Op::Join:
+    case Op::Cat: return pullSelected(def, map);
     case Op::Load: return pullLoad(def, map);
     case Op::Gather: return pullGather(def, map);
     case Op::MapElementwise: return pullMapped(def, v, map);
@@ -350,7 +362,8 @@ Lowval Lowering::pullGather(const Inst& gather, const IndexMap& map) {
   const Type& result = gather.result()->type;
   auto axis = static_cast<int>(gather.integer(Attr::Axis));
   Lowval picked = pull(gather.operands[1], map);
-  if (picked.v->type.elem != Elem::I64) picked = emitOp(bitWidth(picked.v->type) < 32 ? Op::ExtUI : Op::ExtSI, {picked}, kI64);  // narrow indices are unsigned
+  if (picked.v->type.elem != Elem::I64)
+    picked = emitOp(bitWidth(picked.v->type) < 32 ? Op::ExtUI : Op::ExtSI, {picked}, kI64);  // narrow indices are unsigned
   // Wrong indices are undefined in Triton; here they stay inside the tile.
   picked = emitOp(Op::AndI, {picked, {index(source.dim(axis) - 1), 0}}, kI64);
   // The other coordinates come from the result's index; sizes other than along the axis agree, or the source's is larger.
@@ -376,8 +389,9 @@ Lowval Lowering::pullGather(const Inst& gather, const IndexMap& map) {
   Lowval pointer = emitOp(Op::AddPtr, {base, picked}, base.v->type);
   Type stored = buffer_.at(gather.operand(0)).element;
   pointer.level = std::max(pointer.level, baseLevel_);
-  Inst* inst = at(pointer.level).create(pointer.isVector() ? Op::LoGather : Op::LoLoad, {pointer.v},
-                                        {pointer.isVector() ? Type::vector(stored, lanes()) : stored});
+  Inst* inst = at(pointer.level)
+                   .create(pointer.isVector() ? Op::LoGather : Op::LoLoad, {pointer.v},
+                           {pointer.isVector() ? Type::vector(stored, lanes()) : stored});
   inst->segments = {1, 0, 0};
   return convert({inst->result(), pointer.level}, result.element());
 }
@@ -436,7 +450,8 @@ std::vector<Lowval> Lowering::emitRegion(const Region& region, const std::vector
     }
     std::vector<Lowval> operands;
     for (Value* v : inst->operands) operands.push_back(low(v));
-    local[inst->result()] = operands.empty() ? Lowval{scalar(inst->result()), 0} : emitOp(*inst, std::move(operands), inst->result()->type, level);
+    local[inst->result()] =
+        operands.empty() ? Lowval{scalar(inst->result()), 0} : emitOp(*inst, std::move(operands), inst->result()->type, level);
   }
   return out;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Tiles with one value for each row of a product: maxima and sums of rows, and what loops carry of them.
 //
-// Each thread that has elements of a row keeps its value in a register, all of them the same: reductions within subgroups leave it with all who take
-// part, and who reads it waits for nobody.
+// Each thread that has elements of a row keeps its value in a register, all of them the same: reductions within subgroups leave it with all
+// who take part, and who reads it waits for nobody.
 #include <algorithm>
 
 #include "lower/lowering.h"
@@ -28,7 +28,8 @@ const Layout* Lowering::rowLayout(const std::vector<int64_t>& shape) {
   if (std::any_of(tile->place.begin(), tile->place.begin() + columns, [](int place) { return place >= kSubgroupBits; })) return nullptr;
   l.isRows = true;
   l.threadBits = log2(machine_.threads);
-  for (auto place = tile->place.begin() + columns; place != tile->place.end(); ++place) l.place.push_back(*place < 0 ? ~l.ownBits++ : *place);
+  for (auto place = tile->place.begin() + columns; place != tile->place.end(); ++place)
+    l.place.push_back(*place < 0 ? ~l.ownBits++ : *place);
   return &l;
 }
 
@@ -67,20 +68,25 @@ void Lowering::findRows() {
         rows_.erase(x);
       }
     };
-    // Who reads values does it in a nest over a tile that is dealt like them; or over them (`lines`), if that writes only what threads keep, or only stores.
+    // Who reads values does it in a nest over a tile that is dealt like them; or over them (`lines`), if that writes only what threads
+    // keep, or only stores.
     auto check = [&](const Root& root, const std::vector<int64_t>& domain, bool lines) {
       const bool isLine = domain.size() == 1;
       const bool stores = root.kind == Root::Effect && root.inst->op == Op::Store;
-      const bool plain = isLine ? lines : stores || root.kind == Root::Carry || root.kind == Root::Combine || root.kind == Root::Dot || root.kind == Root::Buffer;
+      const bool plain =
+          isLine ? lines
+                 : stores || root.kind == Root::Carry || root.kind == Root::Combine || root.kind == Root::Dot || root.kind == Root::Buffer;
       const Layout* rows = isLine ? nullptr : rowLayout(domain);
       const int first = isLine || !rows ? 0 : log2(domain[1]);
-      visitPulled(root, [&](const Value* v) { return inMemory(v); }, [&](const Value* v, const IndexMap& map) {
-        auto at_ = rows_.find(v);
-        if (at_ == rows_.end()) return;
-        bool ok = plain && domain[0] == v->type.dim(0) && (isLine || (rows && rows->place == at_->second->place));
-        for (size_t i = 0; ok && i < map.size(); ++i) ok = map[i] == IndexBit{0, static_cast<uint8_t>(first + static_cast<int>(i))};
-        if (!ok) drop(v);
-      });
+      visitPulled(
+          root, [&](const Value* v) { return inMemory(v); },
+          [&](const Value* v, const IndexMap& map) {
+            auto at_ = rows_.find(v);
+            if (at_ == rows_.end()) return;
+            bool ok = plain && domain[0] == v->type.dim(0) && (isLine || (rows && rows->place == at_->second->place));
+            for (size_t i = 0; ok && i < map.size(); ++i) ok = map[i] == IndexBit{0, static_cast<uint8_t>(first + static_cast<int>(i))};
+            if (!ok) drop(v);
+          });
     };
     auto targetOf = [](const Root& root) -> const Value* {
       if (root.kind != Root::Carry || root.inst->op != Op::Yield) return nullptr;
@@ -95,10 +101,12 @@ void Lowering::findRows() {
         auto stores = [](const Root& root) { return root.kind == Root::Effect && root.inst->op == Op::Store; };
         const bool keep = std::all_of(roots.begin(), roots.end(), keeps);
         for (const Root& root : roots) {
-          check(root, root.kind == Root::Dot ? root.inst->result()->type.shape() : step.nest->shape, keep || std::all_of(roots.begin(), roots.end(), stores));
+          check(root, root.kind == Root::Dot ? root.inst->result()->type.shape() : step.nest->shape,
+                keep || std::all_of(roots.begin(), roots.end(), stores));
           if (step.nest->shape.size() == 1 && !keep) drop(targetOf(root));
         }
-        bool alone = std::all_of(roots.begin(), roots.end(), [&](const Root& root) { return root.kind != Root::Scan && (root.kind != Root::Effect || stores(root)); });
+        bool alone = std::all_of(roots.begin(), roots.end(),
+                                 [&](const Root& root) { return root.kind != Root::Scan && (root.kind != Root::Effect || stores(root)); });
         for (const Root& root : roots)
           if (root.kind == Root::Combine && !alone)
             for (const Value* v : root.inst->results) drop(v);
@@ -108,7 +116,8 @@ void Lowering::findRows() {
         Value* v = inst.operands[k];
         if (!v->type.isTile()) continue;
         if (inst.op == Op::For) check({Root::Carry, const_cast<Inst*>(&inst), v, k}, v->type.shape(), rows_.count(inst.results[k - 3]) > 0);
-        if (inst.op == Op::If || inst.op == Op::While || inst.op == Op::Condition || inst.op == Op::Gather || inst.op == Op::Histogram) drop(v);
+        if (inst.op == Op::If || inst.op == Op::While || inst.op == Op::Condition || inst.op == Op::Gather || inst.op == Op::Histogram)
+          drop(v);
       }
     });
     for (const auto& both : carried)

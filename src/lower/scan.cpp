@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Scans along an axis that threads share.
 //
-// The axis is cut into chunks, of which each thread scans its own by itself (splitAxes). Then the chunks' last results are scanned, and what stands before a
-// chunk is combined with all that is in it. (Blelloch, "Prefix Sums and Their Applications", 1990; the second step is Hillis and Steele's, in subgroups by swaps.)
+// The axis is cut into chunks, of which each thread scans its own by itself (splitAxes). Then the chunks' last results are scanned, and
+// what stands before a chunk is combined with all that is in it. (Blelloch, "Prefix Sums and Their Applications", 1990; the second step is
+// Hillis and Steele's, in subgroups by swaps.)
 #include <algorithm>
 
 #include "lower/lowering.h"
@@ -27,13 +28,16 @@ void Lowering::combineChunks(const Inst& scan, int bits) {
   auto op = [&](Op o, Lowval a, int64_t b) { return emitOp(o, {a, {index(b), 0}}, kI64); };
   auto field = [&](Lowval v, int first, int count) { return op(Op::AndI, op(Op::ShRUI, v, first), (int64_t{1} << count) - 1); };
   auto plus = [&](Lowval a, Lowval b) { return emitOp(Op::AddI, {a, b}, kI64); };
-  auto compare = [&](CmpIPred pred, Lowval a, int64_t b) { return emitOp(Op::CmpI, {a, {index(b), 0}}, kI1, {{Attr::Predicate, static_cast<int64_t>(pred)}}); };
+  auto compare = [&](CmpIPred pred, Lowval a, int64_t b) {
+    return emitOp(Op::CmpI, {a, {index(b), 0}}, kI1, {{Attr::Predicate, static_cast<int64_t>(pred)}});
+  };
   auto place = [&](const BufferRef& b, Lowval i) { return emitOp(Op::AddPtr, {{b.base, 0}, i}, b.base->type, {}, top()).v; };
   using Values = std::vector<Lowval>;
   using Buffers = std::vector<BufferRef>;
   auto read = [&](const Buffers& from, Lowval i) {
     Values out;
-    for (size_t k = 0; k < n; ++k) out.push_back(convert({at(top()).loadFrom(place(from[k], i), from[k].element), top()}, scan.operand(k)->type.element()));
+    for (size_t k = 0; k < n; ++k)
+      out.push_back(convert({at(top()).loadFrom(place(from[k], i), from[k].element), top()}, scan.operand(k)->type.element()));
     return out;
   };
   auto write = [&](const Buffers& to, Lowval i, const Values& v) {
@@ -55,7 +59,8 @@ void Lowering::combineChunks(const Inst& scan, int bits) {
   };
   // The end of chunk i % chunks of line i / chunks.
   auto endOf = [&](Lowval i) {
-    Lowval line = op(Op::ShRUI, i, bits), at_ = plus(field(line, 0, inner), op(Op::MulI, field(i, 0, bits), int64_t{1} << (inner + within)));
+    Lowval line = op(Op::ShRUI, i, bits),
+           at_ = plus(field(line, 0, inner), op(Op::MulI, field(i, 0, bits), int64_t{1} << (inner + within)));
     at_ = plus(at_, op(Op::MulI, op(Op::ShRUI, line, inner), int64_t{1} << (inner + within + bits)));
     return reverse ? at_ : op(Op::AddI, at_, ((int64_t{1} << within) - 1) << inner);
   };
@@ -72,7 +77,9 @@ void Lowering::combineChunks(const Inst& scan, int bits) {
       write(sum, {t, top()}, v);
     });
     for (int bit = 0; bit < swaps; ++bit) {
-      for (size_t k = 0; k < n; ++k) at(top()).create(Op::LoSubgroupSwap, {theirs[k].base, all[k].base}, {}, {{Attr::Bit, int64_t{bit}}, {Attr::Threads, count}, {Attr::Own, int64_t{1}}});
+      for (size_t k = 0; k < n; ++k)
+        at(top()).create(Op::LoSubgroupSwap, {theirs[k].base, all[k].base}, {},
+                         {{Attr::Bit, int64_t{bit}}, {Attr::Threads, count}, {Attr::Own, int64_t{1}}});
       threadsLoop(count, [&](Value* t) {
         Lowval i{t, top()}, isLater = compare(reverse ? CmpIPred::Eq : CmpIPred::Ne, op(Op::AndI, i, int64_t{1} << bit), 0);
         Values mine = read(all, i), other = read(theirs, i), first, second;
@@ -100,7 +107,8 @@ void Lowering::combineChunks(const Inst& scan, int bits) {
           int64_t next = reverse ? groups - 1 - k : k;
           Lowval isBefore = compare(reverse ? CmpIPred::Ult : CmpIPred::Ugt, group, next);
           Values more = combine({}, before, read(others, op(Op::AddI, first, next)));
-          for (size_t m = 0; m < n; ++m) before[m] = emitOp(Op::Select, {isBefore, more[m], before[m]}, before[m].v->type.element(), {}, top());
+          for (size_t m = 0; m < n; ++m)
+            before[m] = emitOp(Op::Select, {isBefore, more[m], before[m]}, before[m].v->type.element(), {}, top());
         }
         write(sums, i, combine(compare(CmpIPred::Ne, group, reverse ? groups - 1 : 0), before, read(sum, i)));
       });
@@ -111,7 +119,8 @@ void Lowering::combineChunks(const Inst& scan, int bits) {
       const Buffers from = sums;
       if (bit > 0) std::swap(sums, others);
       shareLoop(count, [&](Value* t) {
-        Lowval i{t, top()}, chunk = field(i, 0, bits), holds = compare(reverse ? CmpIPred::Ult : CmpIPred::Uge, chunk, reverse ? chunks - apart : apart);
+        Lowval i{t, top()}, chunk = field(i, 0, bits),
+                            holds = compare(reverse ? CmpIPred::Ult : CmpIPred::Uge, chunk, reverse ? chunks - apart : apart);
         Lowval other = emitOp(Op::Select, {holds, op(Op::AddI, i, reverse ? apart : -apart), i}, kI64);
         auto get = [&](Lowval k) { return bit == 0 ? read(results, endOf(k)) : read(from, k); };
         Values before = get(other);

@@ -14,9 +14,9 @@ namespace nereid {
 struct Site {
   bool isAssert = false;
   std::string text;
-  uint32_t line = 0;                // of an assertion
-  std::string value;                // of a print: "i64", "u64", "f64", "ptr", or "hex" and the number of bits; empty where there is only the text
-  std::vector<int64_t> shape;       // of the tile that the value is an element of; empty for a scalar
+  uint32_t line = 0;  // of an assertion
+  std::string value;  // of a print: "i64", "u64", "f64", "ptr", or "hex" and the number of bits; empty where there is only the text
+  std::vector<int64_t> shape;  // of the tile that the value is an element of; empty for a scalar
 };
 
 // Returns true if the value of a lo.print is a signed integer.
@@ -32,7 +32,11 @@ inline Site siteOf(const Inst& inst) {
   Site site{.text = std::string(inst.text(Attr::Prefix)), .shape = inst.list(Attr::Shape)};
   if (inst.operands.size() == 1) return site;
   const Type& t = inst.operand(1)->type;
-  site.value = t.isPointer() ? "ptr" : inst.integer(Attr::Hex) != 0 ? cat("hex", bitWidth(t)) : t.isFloat() ? "f64" : printsSigned(inst) ? "i64" : "u64";
+  site.value = t.isPointer()                  ? "ptr"
+               : inst.integer(Attr::Hex) != 0 ? cat("hex", bitWidth(t))
+               : t.isFloat()                  ? "f64"
+               : printsSigned(inst)           ? "i64"
+                                              : "u64";
   return site;
 }
 

@@ -4,8 +4,8 @@
 //   nest over 1024, 256 threads, 4 lanes   =>   scf.for %t = 0 to 256 {threads} { for i = 4 t; i < 1024; i += 1024 { ... } }
 //
 // A loop over threads means what the loop means, one iteration after the other: they do not depend on each other. So the interpreter runs
-// this form as it stands; a GPU gives each thread its iteration and has all of them wait at the end. What stands outside of such loops is the
-// same for all threads. A reduction leaves one value a thread in a buffer, which further loops combine.
+// this form as it stands; a GPU gives each thread its iteration and has all of them wait at the end. What stands outside of such loops is
+// the same for all threads. A reduction leaves one value a thread in a buffer, which further loops combine.
 #include <algorithm>
 #include <bit>
 
@@ -16,8 +16,8 @@ namespace nereid {
 
 namespace {
 
-constexpr int64_t kRadix = 16;  // partial results that one thread combines at a time
-constexpr int kOwnBits = 6;     // log2 of the sums of a product that a thread holds
+constexpr int64_t kRadix = 16;            // partial results that one thread combines at a time
+constexpr int kOwnBits = 6;               // log2 of the sums of a product that a thread holds
 constexpr int64_t kWrittenOutDepth = 16;  // of a product: the loop along K is written out
 
 }  // namespace
@@ -140,7 +140,8 @@ bool Lowering::dealtAlike(const std::vector<const Value*>& values, const std::ve
     for (size_t k = 0; k < inst.operands.size(); ++k) {
       if (!among(inst.operands[k])) continue;
       if (inst.op == Op::Dot) ok &= k == 2;
-      if (inst.op == Op::If || inst.op == Op::While || inst.op == Op::Condition || inst.op == Op::Histogram || inst.op == Op::Gather) ok = false;
+      if (inst.op == Op::If || inst.op == Op::While || inst.op == Op::Condition || inst.op == Op::Histogram || inst.op == Op::Gather)
+        ok = false;
       // Only the loop's own values come back by its end.
       if (inst.op == Op::Yield) ok &= among(inst.parent->parent->parent->op == Op::For ? inst.parent->parent->parent->results[k] : nullptr);
     }
@@ -149,12 +150,15 @@ bool Lowering::dealtAlike(const std::vector<const Value*>& values, const std::ve
     for (const Step& step : plan.steps) {
       if (!step.nest) continue;
       for (const Root& root : step.nest->roots)
-        visitPulled(root, [&](const Value* v) { return inMemory(v); }, [&](const Value* v, const IndexMap& map) {
-          if (!among(v)) return;
-          bool plain = root.kind == Root::Effect || root.kind == Root::Buffer || root.kind == Root::Carry || root.kind == Root::Combine || root.kind == Root::Dot;
-          std::vector<int64_t> domain = root.kind == Root::Dot ? root.inst->result()->type.shape() : step.nest->shape;
-          ok &= plain && domain == shape && map == identityMap(v->type.bits());
-        });
+        visitPulled(
+            root, [&](const Value* v) { return inMemory(v); },
+            [&](const Value* v, const IndexMap& map) {
+              if (!among(v)) return;
+              bool plain = root.kind == Root::Effect || root.kind == Root::Buffer || root.kind == Root::Carry ||
+                           root.kind == Root::Combine || root.kind == Root::Dot;
+              std::vector<int64_t> domain = root.kind == Root::Dot ? root.inst->result()->type.shape() : step.nest->shape;
+              ok &= plain && domain == shape && map == identityMap(v->type.bits());
+            });
     }
   return ok;
 }
@@ -188,10 +192,13 @@ void Lowering::findLayout(const Nest& nest) {
       if (const Layout* kept = keptLayout(root.value)) layout_ = kept;
     if (root.kind == Root::Combine && rows_.count(root.inst->results[0])) layout_ = productLayout(nest.shape);
     if (root.kind == Root::Carry)
-      if (auto to = carryTargets_.find(root.inst); to != carryTargets_.end() && to->second[root.slot].layout) of(to->second[root.slot].layout);
-    visitPulled(root, [&](const Value* v) { return inMemory(v); }, [&](const Value* v, const IndexMap&) {
-      if (auto buffer = buffer_.find(v); buffer != buffer_.end() && buffer->second.layout) of(buffer->second.layout);
-    });
+      if (auto to = carryTargets_.find(root.inst); to != carryTargets_.end() && to->second[root.slot].layout)
+        of(to->second[root.slot].layout);
+    visitPulled(
+        root, [&](const Value* v) { return inMemory(v); },
+        [&](const Value* v, const IndexMap&) {
+          if (auto buffer = buffer_.find(v); buffer != buffer_.end() && buffer->second.layout) of(buffer->second.layout);
+        });
   }
 }
 
@@ -239,7 +246,8 @@ void Lowering::emitSharedDot(const Inst& dot) {
   splitAxes(sums);
   bool whole = true;
   for (size_t bit = 1; bit < axisOfBit_.size(); ++bit)
-    if (bitInAxis_[bit] == 0 && layout.joins(bit) && static_cast<int>(bit) != nBits && static_cast<int>(bit) != nBits + mBits) whole = false;
+    if (bitInAxis_[bit] == 0 && layout.joins(bit) && static_cast<int>(bit) != nBits && static_cast<int>(bit) != nBits + mBits)
+      whole = false;
   std::optional<BufferRef> held;
   if (!whole) {
     if (auto it = buffer_.find(c); it != buffer_.end()) held = it->second;
@@ -259,8 +267,10 @@ void Lowering::emitSharedDot(const Inst& dot) {
   auto bitOf = [](int64_t x, int bit) { return IndexBit{(x >> bit) & 1 ? IndexBit::kOne : IndexBit::kZero, 0}; };
   auto mapOf = [&](int64_t row, int64_t group) {
     IndexMap map;
-    for (int i = 0; i < nBits; ++i) map.push_back(i < axes_[0].bits ? IndexBit{0, static_cast<uint8_t>(i)} : bitOf(group, i - axes_[0].bits));
-    for (int i = 0; i < mBits; ++i) map.push_back(i < layout.ownRows ? bitOf(row, i) : IndexBit{1, static_cast<uint8_t>(i - layout.ownRows)});
+    for (int i = 0; i < nBits; ++i)
+      map.push_back(i < axes_[0].bits ? IndexBit{0, static_cast<uint8_t>(i)} : bitOf(group, i - axes_[0].bits));
+    for (int i = 0; i < mBits; ++i)
+      map.push_back(i < layout.ownRows ? bitOf(row, i) : IndexBit{1, static_cast<uint8_t>(i - layout.ownRows)});
     for (int i = 0; i < batchBits; ++i) map.push_back({2, static_cast<uint8_t>(i)});
     return map;
   };
@@ -293,22 +303,26 @@ void Lowering::emitSharedDot(const Inst& dot) {
     std::vector<Value*> acc;
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t g = 0; g < groups; ++g) acc.push_back(widen(convert(pull(c, mapOf(r, g)), sum), lanes()).v);
-    Lowval a0 = emitOp(Op::AddPtr, {{left.base, 0}, plus(times(batch, a->type.dim(rank - 2) * depth), times(m, rows * depth))}, left.base->type);
+    Lowval a0 =
+        emitOp(Op::AddPtr, {{left.base, 0}, plus(times(batch, a->type.dim(rank - 2) * depth), times(m, rows * depth))}, left.base->type);
     Lowval b0 = emitOp(Op::AddPtr, {{right.base, 0}, plus(times(batch, depth * columns), n)}, right.base->type);
     int64_t steps = std::min<int64_t>(depth, 4);  // elements of K that are read together
     // A step of K: `in` are the sums so far.
     auto step = [&](Lowval k, std::vector<Value*>& in) {
       std::vector<Lowval> x;
-      for (int64_t r = 0; r < rows; ++r) x.push_back(read(emitOp(Op::AddPtr, {a0, plus(k, {index(r * depth), 0})}, left.base->type), left, a, steps));
+      for (int64_t r = 0; r < rows; ++r)
+        x.push_back(read(emitOp(Op::AddPtr, {a0, plus(k, {index(r * depth), 0})}, left.base->type), left, a, steps));
       for (int64_t s = 0; s < steps; ++s)
         for (int64_t g = 0; g < groups; ++g) {
-          Lowval y = read(emitOp(Op::AddPtr, {b0, plus(times(k, columns), {index(s * columns + g * apart), 0})}, right.base->type), right, b, lanesOf);
+          Lowval y = read(emitOp(Op::AddPtr, {b0, plus(times(k, columns), {index(s * columns + g * apart), 0})}, right.base->type), right,
+                          b, lanesOf);
           for (int64_t r = 0; r < rows; ++r) {
             Value*& sumOf = in[static_cast<size_t>(r * groups + g)];
             Value* element = x[static_cast<size_t>(r)].v;
             if (steps > 1) element = takeLanes(element, s, 1);
             Lowval z = widen({element, top()}, lanes()), old{sumOf, top()};
-            sumOf = sum.isInt() ? emitOp(Op::AddI, {old, emitOp(Op::MulI, {z, y}, sum)}, sum, {}, top()).v : emitOp(Op::Fma, {z, y, old}, sum, {}, top()).v;
+            sumOf = sum.isInt() ? emitOp(Op::AddI, {old, emitOp(Op::MulI, {z, y}, sum)}, sum, {}, top()).v
+                                : emitOp(Op::Fma, {z, y, old}, sum, {}, top()).v;
           }
         }
     };
@@ -327,7 +341,8 @@ void Lowering::emitSharedDot(const Inst& dot) {
       acc = loop->results;
     }
     for (int64_t r = 0; r < rows; ++r)
-      for (int64_t g = 0; g < groups; ++g) writeBuffer(to, convert({acc[static_cast<size_t>(r * groups + g)], top()}, type.element()), mapOf(r, g));
+      for (int64_t g = 0; g < groups; ++g)
+        writeBuffer(to, convert({acc[static_cast<size_t>(r * groups + g)], top()}, type.element()), mapOf(r, g));
   });
   layout_ = nullptr;
   if (!whole) {
@@ -400,7 +415,8 @@ void Lowering::emitShared(const Nest& nest) {
     if (root.kind != Root::Combine) continue;
     for (Value* v : root.inst->results)
       if (partialBits_ > 0 || !v->type.isTile())
-        partials_[v] = layout && rows_.count(v) ? BufferRef{buffer_.at(v).base, buffer_.at(v).element, layout} : allocateElements(storedType(v), int64_t{1} << (outer + partialBits_), layout);
+        partials_[v] = layout && rows_.count(v) ? BufferRef{buffer_.at(v).base, buffer_.at(v).element, layout}
+                                                : allocateElements(storedType(v), int64_t{1} << (outer + partialBits_), layout);
   }
   std::vector<const Inst*> reductions;
   for (const Root& root : nest.roots)
@@ -431,7 +447,8 @@ void Lowering::emitShared(const Nest& nest) {
       int64_t others = (int64_t{1} << bits) - 1;
       for (int place : layout_->place)
         if (place >= 0) others &= ~(int64_t{1} << place);
-      onlyIf(at(top()).cmpI(CmpIPred::Eq, emitOp(Op::AndI, {{t, top()}, {index(others), 0}}, kI64).v, index(0)), [&] { emitLoops(0, acc); });
+      onlyIf(at(top()).cmpI(CmpIPred::Eq, emitOp(Op::AndI, {{t, top()}, {index(others), 0}}, kI64).v, index(0)),
+             [&] { emitLoops(0, acc); });
     } else {
       emitLoops(0, acc);
     }
@@ -484,7 +501,8 @@ void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& pa
     if (bit >= kSubgroupBits) continue;
     done |= int64_t{1} << bit;
     for (size_t k = 0; k < n; ++k)
-      at(top()).create(Op::LoSubgroupSwap, {theirs[k].base, mine[k].base}, {}, {{Attr::Bit, int64_t{bit}}, {Attr::Threads, threads}, {Attr::Own, own}});
+      at(top()).create(Op::LoSubgroupSwap, {theirs[k].base, mine[k].base}, {},
+                       {{Attr::Bit, int64_t{bit}}, {Attr::Threads, threads}, {Attr::Own, own}});
     threadsLoop(threads, [&](Value* t) {
       for (int64_t e = 0; e < own; ++e) {
         std::vector<Lowval> args, others;
@@ -499,8 +517,9 @@ void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& pa
           args[k] = first;
         }
         args.insert(args.end(), others.begin(), others.end());
-        std::vector<Lowval> out = combine ? std::vector<Lowval>{emitOp(combine->op, {args[0], args[1]}, reduce.operand(0)->type.element(), {}, top())}
-                                          : emitRegion(*reduce.regions[0], args, top());
+        std::vector<Lowval> out =
+            combine ? std::vector<Lowval>{emitOp(combine->op, {args[0], args[1]}, reduce.operand(0)->type.element(), {}, top())}
+                    : emitRegion(*reduce.regions[0], args, top());
         for (size_t k = 0; k < n; ++k) write(place(mine[k], t, e), out[k], mine[k]);
       }
     });
@@ -518,7 +537,8 @@ void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& pa
   int64_t results = isTile ? reduce.results[0]->type.numel() : 1;
   partialBits_ = static_cast<int>(rest.size());
   std::vector<BufferRef> to;
-  for (size_t k = 0; k < n; ++k) to.push_back(isTile && rest.empty() ? buffer_.at(reduce.results[k]) : allocateElements(mine[k].element, results << rest.size()));
+  for (size_t k = 0; k < n; ++k)
+    to.push_back(isTile && rest.empty() ? buffer_.at(reduce.results[k]) : allocateElements(mine[k].element, results << rest.size()));
   threadsLoop(threads, [&](Value* t) {
     Value* others = emitOp(Op::AndI, {{t, top()}, {index(done), 0}}, kI64).v;
     onlyIf(at(top()).cmpI(CmpIPred::Eq, others, index(0)), [&] {
@@ -527,13 +547,16 @@ void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& pa
       bits.insert(bits.end(), layout.place.begin() + static_cast<long>(partial.size()), layout.place.end());
       Lowval first{index(0), 0};
       for (size_t i = 0; i < bits.size(); ++i)
-        if (bits[i] >= 0) first = emitOp(Op::AddI, {first, emitOp(Op::MulI, {{threadField(t, bits[i], 1), top()}, {index(int64_t{1} << i), 0}}, kI64)}, kI64);
+        if (bits[i] >= 0)
+          first =
+              emitOp(Op::AddI, {first, emitOp(Op::MulI, {{threadField(t, bits[i], 1), top()}, {index(int64_t{1} << i), 0}}, kI64)}, kI64);
       for (int64_t e = 0; e < own; ++e) {
         int64_t more = 0;
         for (size_t i = 0; i < bits.size(); ++i)
           if (bits[i] < 0 && (e >> ~bits[i] & 1)) more += int64_t{1} << i;
         Lowval where = emitOp(Op::AddI, {first, {index(more), 0}}, kI64);
-        for (size_t k = 0; k < n; ++k) write(emitOp(Op::AddPtr, {{to[k].base, 0}, where}, to[k].base->type, {}, top()).v, read(mine[k], t, e, k), to[k]);
+        for (size_t k = 0; k < n; ++k)
+          write(emitOp(Op::AddPtr, {{to[k].base, 0}, where}, to[k].base->type, {}, top()).v, read(mine[k], t, e, k), to[k]);
       }
     });
   });
@@ -552,9 +575,7 @@ void Lowering::combinePartials(const Inst& reduce) {
   auto read = [&](size_t k, Lowval i) -> Lowval {
     return convert({at(top()).loadFrom(pointer(parts[k], i), parts[k].element), top()}, reduce.operands[k]->type.element());
   };
-  auto write = [&](const BufferRef& to, Lowval i, Lowval v) {
-    at(top()).storeTo(pointer(to, i), convert(v, to.element).v);
-  };
+  auto write = [&](const BufferRef& to, Lowval i, Lowval v) { at(top()).storeTo(pointer(to, i), convert(v, to.element).v); };
   size_t n = parts.size();
   auto combine = combineOf(reduce);
   for (int64_t have = group; have > 1;) {
@@ -563,7 +584,8 @@ void Lowering::combinePartials(const Inst& reduce) {
     shareLoop(results * rest, [&](Value* i) {
       Lowval at_{i, top()};
       Lowval in = emitOp(Op::AndI, {at_, {index(rest - 1), 0}}, kI64);
-      Lowval first = emitOp(Op::AddI, {emitOp(Op::MulI, {emitOp(Op::ShRUI, {at_, {index(log2(rest)), 0}}, kI64), {index(group), 0}}, kI64), in}, kI64);
+      Lowval first =
+          emitOp(Op::AddI, {emitOp(Op::MulI, {emitOp(Op::ShRUI, {at_, {index(log2(rest)), 0}}, kI64), {index(group), 0}}, kI64), in}, kI64);
       std::vector<Lowval> found;
       for (size_t k = 0; k < n; ++k) found.push_back(read(k, first));
       auto add = [&](Lowval from) {
@@ -590,7 +612,8 @@ void Lowering::combinePartials(const Inst& reduce) {
         for (size_t k = 0; k < n; ++k) found[k] = {loop->results[k], top()};
       }
       // The last go to where the result is looked for.
-      for (size_t k = 0; k < n; ++k) isTile && rest == 1 ? write(buffer_.at(reduce.results[k]), at_, found[k]) : write(parts[k], first, found[k]);
+      for (size_t k = 0; k < n; ++k)
+        isTile&& rest == 1 ? write(buffer_.at(reduce.results[k]), at_, found[k]) : write(parts[k], first, found[k]);
     });
     have = rest;
   }

@@ -26,7 +26,8 @@ bool isRemovable(const Inst& inst) {
   for (auto& r : inst.regions)
     walk(*r, [&](const Inst& inner) {
       Effects x = info(inner.op).effects;
-      removable &= x == Effects::Pure || x == Effects::Reads || x == Effects::Exit || (x == Effects::Region && inner.op != Op::While && inner.op != Op::Call);
+      removable &= x == Effects::Pure || x == Effects::Reads || x == Effects::Exit ||
+                   (x == Effects::Region && inner.op != Op::While && inner.op != Op::Call);
     });
   return removable;
 }
@@ -53,7 +54,8 @@ uint64_t hashOf(const Inst& inst) {
 // Whether two operations without regions give the same, done one after the other.
 bool same(const Inst& a, const Inst& b) {
   return a.op == b.op && a.operands == b.operands && a.segments == b.segments && a.attrs == b.attrs &&
-         std::equal(a.results.begin(), a.results.end(), b.results.begin(), b.results.end(), [](const Value* x, const Value* y) { return x->type == y->type; });
+         std::equal(a.results.begin(), a.results.end(), b.results.begin(), b.results.end(),
+                    [](const Value* x, const Value* y) { return x->type == y->type; });
 }
 
 // Operations by their hashes. Nothing goes over them in that order, which is another in each run.

@@ -2,7 +2,8 @@
 // Turns block pointers and tensor descriptors into plain pointers and masks.
 //
 //   %d = tt.make_tensor_descriptor %p, [%h, %w], [%s, %c1]     %rows = %i + range, %cols = %j + range
-//   %t = tt.descriptor_load %d[%i, %j]                    =>   %t = tt.load %p + %rows * %s + %cols, mask: inside [0, h) x [0, w), 0 outside
+//   %t = tt.descriptor_load %d[%i, %j]                    =>   %t = tt.load %p + %rows * %s + %cols, mask: inside [0, h) x [0, w), 0
+//   outside
 //
 // A descriptor is base, sizes and strides; a block pointer has offsets besides. Loops and branches carry the parts.
 #include <algorithm>
@@ -75,7 +76,8 @@ class Expander {
   Result<Handle> handle(Value* v, Loc loc) {
     auto it = handles_.find(v);
     if (it != handles_.end()) return it->second;
-    return diags_.error(Err::Unsupported, loc).says("a descriptor that comes from ", v->def ? info(v->def->op).spelling : "an argument")
+    return diags_.error(Err::Unsupported, loc)
+        .says("a descriptor that comes from ", v->def ? info(v->def->op).spelling : "an argument")
         .hint("make descriptors with tl.make_tensor_descriptor or tl.make_block_ptr and pass them through loops and branches only");
   }
 
@@ -159,7 +161,8 @@ class Expander {
     Builder b(m_, block, inst.loc);
     auto keep = [&] { block->insts.push_back(&inst); };
     switch (inst.op) {
-      case Op::MakeTensorPtr: case Op::MakeTensorDesc: {
+      case Op::MakeTensorPtr:
+      case Op::MakeTensorDesc: {
         Handle h;
         h.base = inst.operand(0);
         for (Value* v : inst.group(1)) h.shape.push_back(widened(b, v));
@@ -177,7 +180,8 @@ class Expander {
         handles_[inst.result()] = *h;
         return {};
       }
-      case Op::Load: case Op::Store: {
+      case Op::Load:
+      case Op::Store: {
         Value* p = inst.operand(0);
         if (p->type.form != Form::BlockPtr) {
           keep();
@@ -196,12 +200,15 @@ class Expander {
         }
         return {};
       }
-      case Op::DescLoad: case Op::DescStore: case Op::DescReduce: {
+      case Op::DescLoad:
+      case Op::DescStore:
+      case Op::DescReduce: {
         auto h = handle(inst.operand(0), inst.loc);
         if (!h) return std::unexpected(Failed{});
         std::vector<Value*> offsets;
         Type handleType = typeOf(inst.operand(0));
-        auto indices = inst.op == Op::DescLoad ? std::span<Value* const>(inst.operands).subspan(1) : std::span<Value* const>(inst.operands).subspan(2);
+        auto indices =
+            inst.op == Op::DescLoad ? std::span<Value* const>(inst.operands).subspan(1) : std::span<Value* const>(inst.operands).subspan(2);
         for (Value* v : indices) offsets.push_back(widened(b, v));
         Type tile = handleType;
         tile.form = Form::Tile;
@@ -231,12 +238,14 @@ class Expander {
           default: return diags_.error(Err::Unsupported, inst.loc).says("descriptor reductions inc and dec are not supported");
         }
         Inst* rmw = b.create(Op::AtomicRMW, {pointers, value, mask}, {tile},
-                             {{Attr::RmwOp, static_cast<int64_t>(op)}, {Attr::Sem, static_cast<int64_t>(MemSem::AcqRel)},
+                             {{Attr::RmwOp, static_cast<int64_t>(op)},
+                              {Attr::Sem, static_cast<int64_t>(MemSem::AcqRel)},
                               {Attr::Scope, static_cast<int64_t>(MemScope::Gpu)}});
         rmw->segments = {1, 1, 1};
         return {};
       }
-      case Op::DescGather: case Op::DescScatter: {
+      case Op::DescGather:
+      case Op::DescScatter: {
         auto h = handle(inst.operand(0), inst.loc);
         if (!h) return std::unexpected(Failed{});
         Value *rows = inst.operand(1), *column = widened(b, inst.operand(2));
@@ -251,7 +260,9 @@ class Expander {
           b.store(pointers, inst.operand(3), mask);
         return {};
       }
-      case Op::For: case Op::If: case Op::While: {
+      case Op::For:
+      case Op::If:
+      case Op::While: {
         std::vector<bool> nans;
         size_t first = inst.op == Op::For ? 3 : 0;
         for (size_t k = first; k < inst.operands.size() && inst.op != Op::If; ++k) {
@@ -274,7 +285,8 @@ class Expander {
           if (auto done = region(*r); !done) return done;
         return {};
       }
-      case Op::Yield: case Op::Condition: {
+      case Op::Yield:
+      case Op::Condition: {
         auto operands = flat(inst.operands, inst.loc);
         if (!operands) return std::unexpected(Failed{});
         inst.operands = *operands;

@@ -142,13 +142,18 @@ class Folder {
     Value* x = inst.operands.empty() ? nullptr : inst.operands[0];
     Value* y = inst.operands.size() > 1 ? inst.operands[1] : nullptr;
     switch (inst.op) {
-      case Op::AddI: case Op::OrI: case Op::XOrI:
+      case Op::AddI:
+      case Op::OrI:
+      case Op::XOrI:
         if (isInt(y, 0)) return x;
         if (isInt(x, 0)) return y;
         if (inst.op == Op::OrI && x == y) return x;
         if (inst.op == Op::OrI && result->type.isBool() && (isInt(x, -1) || isInt(y, -1))) return isInt(x, -1) ? x : y;
         break;
-      case Op::SubI: case Op::ShLI: case Op::ShRSI: case Op::ShRUI:
+      case Op::SubI:
+      case Op::ShLI:
+      case Op::ShRSI:
+      case Op::ShRUI:
         if (isInt(y, 0)) return x;
         if (inst.op == Op::SubI && x == y) return zero();
         break;
@@ -162,13 +167,18 @@ class Folder {
         if (isInt(x, -1)) return y;
         if (isInt(x, 0) || isInt(y, 0)) return zero();
         break;
-      case Op::DivSI: case Op::DivUI:
+      case Op::DivSI:
+      case Op::DivUI:
         if (isInt(y, 1) && bitWidth(y->type) > 1) return x;
         break;
-      case Op::RemSI: case Op::RemUI:
+      case Op::RemSI:
+      case Op::RemUI:
         if (isInt(y, 1)) return zero();
         break;
-      case Op::MinSI: case Op::MaxSI: case Op::MinUI: case Op::MaxUI:
+      case Op::MinSI:
+      case Op::MaxSI:
+      case Op::MinUI:
+      case Op::MaxUI:
         if (x == y) return x;
         break;
       case Op::Select: {
@@ -179,13 +189,20 @@ class Folder {
       case Op::AddPtr:
         if (isInt(y, 0)) return x;
         break;
-      case Op::ExtSI: case Op::ExtUI: case Op::TruncI: case Op::IndexCast:
+      case Op::ExtSI:
+      case Op::ExtUI:
+      case Op::TruncI:
+      case Op::IndexCast:
         if (x->type == result->type) return x;
         break;
-      case Op::Bitcast: case Op::ArithBitcast:
+      case Op::Bitcast:
+      case Op::ArithBitcast:
         if (x->type == result->type) return x;
         break;
-      case Op::Broadcast: case Op::ExpandDims: case Op::Reshape: case Op::Trans:
+      case Op::Broadcast:
+      case Op::ExpandDims:
+      case Op::Reshape:
+      case Op::Trans:
         if (x->type == result->type && inst.op != Op::Trans) return x;
         if (x->def && x->def->op == Op::Splat) return made([&] { return b.splat(x->def->operand(0), result->type.shape()); });
         if (auto c = constantBits(x)) return made([&] { return b.constant(result->type, *c); });

@@ -35,7 +35,9 @@ inline Num operator*(double x, Num y) { return y.of(x) * y; }
 inline Num operator/(double x, Num y) { return y.of(x) / y; }
 
 // Comparisons: of floats false where one is NaN; of integers signed.
-inline Num compare(Num x, CmpFPred f, CmpIPred i, Num y) { return {x.b, x.type().isFloat() ? x.b->cmpF(f, x.v, y.v) : x.b->cmpI(i, x.v, y.v)}; }
+inline Num compare(Num x, CmpFPred f, CmpIPred i, Num y) {
+  return {x.b, x.type().isFloat() ? x.b->cmpF(f, x.v, y.v) : x.b->cmpI(i, x.v, y.v)};
+}
 inline Num operator<(Num x, Num y) { return compare(x, CmpFPred::Olt, CmpIPred::Slt, y); }
 inline Num operator<=(Num x, Num y) { return compare(x, CmpFPred::Ole, CmpIPred::Sle, y); }
 inline Num operator>(Num x, Num y) { return y < x; }
@@ -63,7 +65,12 @@ inline Num fma(Num x, Num y, Num z) { return {x.b, x.b->make(Op::Fma, {x.v, y.v,
 inline Num shiftLeft(Num x, int64_t n) { return x.make(Op::ShLI, x.of(static_cast<double>(n))); }
 inline Num shiftRight(Num x, int64_t n) { return x.make(Op::ShRUI, x.of(static_cast<double>(n))); }
 inline Num shiftSigned(Num x, int64_t n) { return x.make(Op::ShRSI, x.of(static_cast<double>(n))); }
-inline Num bits(Num x) { return {x.b, x.b->cast(Op::Bitcast, x.v, x.type().withElement(bitWidth(x.type()) == 64 ? Elem::I64 : bitWidth(x.type()) == 16 ? Elem::I16 : Elem::I32))}; }
+inline Num bits(Num x) {
+  return {x.b, x.b->cast(Op::Bitcast, x.v,
+                         x.type().withElement(bitWidth(x.type()) == 64   ? Elem::I64
+                                              : bitWidth(x.type()) == 16 ? Elem::I16
+                                                                         : Elem::I32))};
+}
 inline Num asFloat(Num x, Elem to) { return {x.b, x.b->cast(Op::Bitcast, x.v, x.type().withElement(to))}; }
 
 }  // namespace nereid

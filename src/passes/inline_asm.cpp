@@ -6,7 +6,8 @@
 //
 // The text is run on values: a register is a list of parts, which a packed instruction takes one by one. Where elements are packed, each
 // element of a pack must come out by the same operations from its own inputs; then those of the first element are the answer. Anything
-// else is refused by name. Public libraries use such text for a faster tanh or a conversion; `.approx` promises less than our functions give.
+// else is refused by name. Public libraries use such text for a faster tanh or a conversion; `.approx` promises less than our functions
+// give.
 #include <algorithm>
 #include <charconv>
 #include <map>
@@ -66,7 +67,8 @@ class Assembly {
       int width = bitWidth(v->type);
       size_t lanes = pack_ / count;
       for (size_t k = 0; k < count; ++k) {
-        if (operand >= constraints.size() || constraints[operand].starts_with('=')) return fail("constraints that do not fit its arguments");
+        if (operand >= constraints.size() || constraints[operand].starts_with('='))
+          return fail("constraints that do not fit its arguments");
         Register r;
         for (size_t lane = k * lanes; lane < (k + 1) * lanes; ++lane) {
           // The elements of a pack after the first are stand-ins.
@@ -76,7 +78,8 @@ class Assembly {
         }
         char letter = constraints[operand].back();
         int wide = letter == 'h' ? 16 : letter == 'l' || letter == 'd' ? 64 : 32;
-        if (letter != 'h' && letter != 'r' && letter != 'f' && letter != 'l' && letter != 'd') return fail(cat("the constraint `", constraints[operand], "`"));
+        if (letter != 'h' && letter != 'r' && letter != 'f' && letter != 'l' && letter != 'd')
+          return fail(cat("the constraint `", constraints[operand], "`"));
         if (static_cast<int>(lanes) * width < wide && lanes == 1 && width < wide) r[0] = integer(r[0]).cast(Op::ExtUI, intOf(wide));
         registers_[cat("$", operand++)] = r;
       }
@@ -121,7 +124,9 @@ class Assembly {
   }
   bool refuse(std::string text) { return fail(std::move(text)), false; }
 
-  size_t registersOf(Type t) const { return std::max<size_t>(1, pack_ * static_cast<size_t>(bitWidth(t)) / 32 / (bitWidth(t) == 64 ? 2 : 1)); }
+  size_t registersOf(Type t) const {
+    return std::max<size_t>(1, pack_ * static_cast<size_t>(bitWidth(t)) / 32 / (bitWidth(t) == 64 ? 2 : 1));
+  }
 
   // Without comments, braces around all, and declarations of registers.
   static std::string stripped(std::string_view s) {
@@ -243,11 +248,15 @@ class Assembly {
       const char* name;
       Form form;
     };
-    static constexpr Row kForms[] = {{"f32", {Elem::F32, 1, true, true}}, {"f64", {Elem::F64, 1, true, true}}, {"f16", {Elem::F16, 1, true, true}}, {"bf16", {Elem::BF16, 1, true, true}},
-                                     {"f16x2", {Elem::F16, 2, true, true}}, {"bf16x2", {Elem::BF16, 2, true, true}}, {"s32", {Elem::I32, 1, false, true}}, {"u32", {Elem::I32, 1, false, false}},
-                                     {"b32", {Elem::I32, 1, false, false}}, {"s64", {Elem::I64, 1, false, true}}, {"u64", {Elem::I64, 1, false, false}}, {"b64", {Elem::I64, 1, false, false}},
-                                     {"s16", {Elem::I16, 1, false, true}}, {"u16", {Elem::I16, 1, false, false}}, {"b16", {Elem::I16, 1, false, false}}, {"s16x2", {Elem::I16, 2, false, true}}, {"u16x2", {Elem::I16, 2, false, false}}, {"pred", {Elem::I1, 1, false, false}}, {"s8", {Elem::I8, 1, false, true}},
-                                     {"u8", {Elem::I8, 1, false, false}}, {"b8", {Elem::I8, 1, false, false}}, {"e4m3x2", {Elem::F8E4M3FN, 2, true, true}}, {"e5m2x2", {Elem::F8E5M2, 2, true, true}}};
+    static constexpr Row kForms[] = {
+        {"f32", {Elem::F32, 1, true, true}},         {"f64", {Elem::F64, 1, true, true}},      {"f16", {Elem::F16, 1, true, true}},
+        {"bf16", {Elem::BF16, 1, true, true}},       {"f16x2", {Elem::F16, 2, true, true}},    {"bf16x2", {Elem::BF16, 2, true, true}},
+        {"s32", {Elem::I32, 1, false, true}},        {"u32", {Elem::I32, 1, false, false}},    {"b32", {Elem::I32, 1, false, false}},
+        {"s64", {Elem::I64, 1, false, true}},        {"u64", {Elem::I64, 1, false, false}},    {"b64", {Elem::I64, 1, false, false}},
+        {"s16", {Elem::I16, 1, false, true}},        {"u16", {Elem::I16, 1, false, false}},    {"b16", {Elem::I16, 1, false, false}},
+        {"s16x2", {Elem::I16, 2, false, true}},      {"u16x2", {Elem::I16, 2, false, false}},  {"pred", {Elem::I1, 1, false, false}},
+        {"s8", {Elem::I8, 1, false, true}},          {"u8", {Elem::I8, 1, false, false}},      {"b8", {Elem::I8, 1, false, false}},
+        {"e4m3x2", {Elem::F8E4M3FN, 2, true, true}}, {"e5m2x2", {Elem::F8E5M2, 2, true, true}}};
     for (const Row& r : kForms)
       if (t == r.name) return r.form;
     return std::nullopt;
@@ -283,15 +292,19 @@ class Assembly {
     std::vector<Form> forms;
     std::vector<std::string_view> flags;
     for (size_t i = 1; i < words.size(); ++i) {
-      if (auto f = form(words[i])) forms.push_back(*f);
-      else flags.push_back(words[i]);
+      if (auto f = form(words[i]))
+        forms.push_back(*f);
+      else
+        flags.push_back(words[i]);
     }
     auto has = [&](std::string_view flag) { return std::find(flags.begin(), flags.end(), flag) != flags.end(); };
     auto unknown = [&] { return refuse(cat("`", mnemonic, "`")); };
     if (forms.empty() || names.size() < 2) return unknown();
     bool comparison = op == "setp" || op == "set";
     for (std::string_view flag : flags) {
-      auto among = [&](std::initializer_list<std::string_view> known) { return std::find(known.begin(), known.end(), flag) != known.end(); };
+      auto among = [&](std::initializer_list<std::string_view> known) {
+        return std::find(known.begin(), known.end(), flag) != known.end();
+      };
       bool known = op == "cvt"    ? among({"rn", "rz", "rni", "rzi", "rmi", "rpi", "ftz", "sat", "satfinite", "relu"})
                    : op == "prmt" ? among({"f4e", "b4e", "rc8", "ecl", "ecr", "rc16"})
                    : op == "shf"  ? among({"l", "r", "wrap", "clamp"})
@@ -302,11 +315,14 @@ class Assembly {
     // `.ftz` flushes subnormals: the functions here keep them, which is more exact.
     Form f = forms[0], source = op == "set" && forms.size() == 2 ? forms[1] : f;
     int bits = bitWidth(Type::scalar(source.elem));
-    if (!f.isFloat && (has("relu") || (has("sat") && (bits != 32 || !f.isSigned || (op != "add" && op != "sub")) && op != "cvt"))) return unknown();
+    if (!f.isFloat && (has("relu") || (has("sat") && (bits != 32 || !f.isSigned || (op != "add" && op != "sub")) && op != "cvt")))
+      return unknown();
     size_t inputs = names.size() - 1;
     // The bits of an operand: most are as wide as the instruction.
     auto bitsOf = [&](size_t k) {
-      if (op == "prmt" || op == "lop3" || op == "dp4a" || op == "dp2a" || ((op == "shl" || op == "shr" || op == "bfe") && k >= 1) || ((op == "bfi" || op == "shf") && k >= 2)) return 32;
+      if (op == "prmt" || op == "lop3" || op == "dp4a" || op == "dp2a" || ((op == "shl" || op == "shr" || op == "bfe") && k >= 1) ||
+          ((op == "bfi" || op == "shf") && k >= 2))
+        return 32;
       if (op == "selp" && k == 2) return 1;
       if (op == "slct" && k == 2 && forms.size() == 2) return bitWidth(Type::scalar(forms[1].elem));
       if (op == "mad" && has("wide") && k == 2) return 2 * bits;
@@ -336,7 +352,9 @@ class Assembly {
     for (size_t k = 0; k < f.count; ++k) {
       std::vector<Num> x;
       for (auto& r : split_) x.push_back(r[k]);
-      std::optional<Num> v = comparison || op == "selp" || op == "slct" ? chosen(op, x, forms, flags) : f.isFloat ? floats(op, x, has("NaN")) : integers(op, x, f, forms, flags);
+      std::optional<Num> v = comparison || op == "selp" || op == "slct" ? chosen(op, x, forms, flags)
+                             : f.isFloat                                ? floats(op, x, has("NaN"))
+                                                                        : integers(op, x, f, forms, flags);
       if (!v) return unknown();
       if (f.isFloat && has("sat")) v = choose(isNan(*v) | (*v <= 0), 0, choose(*v >= 1, 1, *v));
       if (f.isFloat && has("relu")) v = choose(isNan(*v), *v, choose(*v <= 0, 0, *v));
@@ -347,7 +365,8 @@ class Assembly {
   }
 
   // Comparisons, and choices by them.
-  std::optional<Num> chosen(std::string_view op, const std::vector<Num>& x, const std::vector<Form>& forms, const std::vector<std::string_view>& flags) {
+  std::optional<Num> chosen(std::string_view op, const std::vector<Num>& x, const std::vector<Form>& forms,
+                            const std::vector<std::string_view>& flags) {
     if (op == "selp") return x.size() == 3 ? std::optional(choose(x[2], x[0], x[1])) : std::nullopt;
     if (op == "slct") return x.size() == 3 && forms.size() == 2 ? std::optional(choose(x[2] >= 0, x[0], x[1])) : std::nullopt;
     const Form& of = forms.back();
@@ -358,17 +377,20 @@ class Assembly {
     };
     using F = CmpFPred;
     using I = CmpIPred;
-    static constexpr Row kRows[] = {{"eq", F::Oeq, I::Eq, I::Eq},    {"ne", F::One, I::Ne, I::Ne},    {"lt", F::Olt, I::Slt, I::Ult},  {"le", F::Ole, I::Sle, I::Ule}, {"gt", F::Ogt, I::Sgt, I::Ugt},
-                                    {"ge", F::Oge, I::Sge, I::Uge},  {"lo", F::False, I::Ult, I::Ult}, {"ls", F::False, I::Ule, I::Ule}, {"hi", F::False, I::Ugt, I::Ugt}, {"hs", F::False, I::Uge, I::Uge},
-                                    {"equ", F::Ueq, I::Eq, I::Eq},   {"neu", F::Une, I::Eq, I::Eq},   {"ltu", F::Ult, I::Eq, I::Eq},   {"leu", F::Ule, I::Eq, I::Eq},  {"gtu", F::Ugt, I::Eq, I::Eq},
-                                    {"geu", F::Uge, I::Eq, I::Eq},   {"num", F::Ord, I::Eq, I::Eq},   {"nan", F::Uno, I::Eq, I::Eq}};
+    static constexpr Row kRows[] = {{"eq", F::Oeq, I::Eq, I::Eq},     {"ne", F::One, I::Ne, I::Ne},     {"lt", F::Olt, I::Slt, I::Ult},
+                                    {"le", F::Ole, I::Sle, I::Ule},   {"gt", F::Ogt, I::Sgt, I::Ugt},   {"ge", F::Oge, I::Sge, I::Uge},
+                                    {"lo", F::False, I::Ult, I::Ult}, {"ls", F::False, I::Ule, I::Ule}, {"hi", F::False, I::Ugt, I::Ugt},
+                                    {"hs", F::False, I::Uge, I::Uge}, {"equ", F::Ueq, I::Eq, I::Eq},    {"neu", F::Une, I::Eq, I::Eq},
+                                    {"ltu", F::Ult, I::Eq, I::Eq},    {"leu", F::Ule, I::Eq, I::Eq},    {"gtu", F::Ugt, I::Eq, I::Eq},
+                                    {"geu", F::Uge, I::Eq, I::Eq},    {"num", F::Ord, I::Eq, I::Eq},    {"nan", F::Uno, I::Eq, I::Eq}};
     if (x.size() != 2 || flags.empty() || forms.size() != (op == "set" ? 2 : 1)) return std::nullopt;
     for (const Row& row : kRows) {
       bool ofFloats = row.name.size() == 3, ofIntegers = row.real == F::False;
       if (row.name != flags[0] || (of.isFloat ? ofIntegers : ofFloats)) continue;
       Num v{&b_, of.isFloat ? b_.cmpF(row.real, x[0].v, x[1].v) : b_.cmpI(of.isSigned ? row.isSigned : row.isUnsigned, x[0].v, x[1].v)};
       if (op == "setp") return v;
-      Num one = forms[0].isFloat ? Num{&b_, b_.floating(shape_.withElement(forms[0].elem), 1)} : constant(-1, bitWidth(Type::scalar(forms[0].elem)));
+      Num one = forms[0].isFloat ? Num{&b_, b_.floating(shape_.withElement(forms[0].elem), 1)}
+                                 : constant(-1, bitWidth(Type::scalar(forms[0].elem)));
       return choose(v, one, 0);
     }
     return std::nullopt;
@@ -410,14 +432,17 @@ class Assembly {
     int bits = bitWidth(x.type());
     by = widened(by, bits);
     if (bitWidth(by.type()) > bits) {
-      by = choose(Num{&b_, b_.cmpI(CmpIPred::Ugt, by.v, constant(bits, bitWidth(by.type())).v)}, constant(bits, bitWidth(by.type())), by).cast(Op::TruncI, intOf(bits));
+      by = choose(Num{&b_, b_.cmpI(CmpIPred::Ugt, by.v, constant(bits, bitWidth(by.type())).v)}, constant(bits, bitWidth(by.type())), by)
+               .cast(Op::TruncI, intOf(bits));
     }
-    Num over{&b_, b_.cmpI(CmpIPred::Ugt, by.v, constant(bits - 1, bits).v)}, result = x.make(op, choose(over, constant(bits - 1, bits), by));
+    Num over{&b_, b_.cmpI(CmpIPred::Ugt, by.v, constant(bits - 1, bits).v)},
+        result = x.make(op, choose(over, constant(bits - 1, bits), by));
     return op == Op::ShRSI ? result : choose(over, 0, result);
   }
   Num smaller(Num x, Num y) { return x.make(Op::MinUI, y); }
 
-  std::optional<Num> integers(std::string_view op, const std::vector<Num>& x, const Form& f, const std::vector<Form>& forms, const std::vector<std::string_view>& flags) {
+  std::optional<Num> integers(std::string_view op, const std::vector<Num>& x, const Form& f, const std::vector<Form>& forms,
+                              const std::vector<std::string_view>& flags) {
     auto has = [&](std::string_view flag) { return std::find(flags.begin(), flags.end(), flag) != flags.end(); };
     bool hi = has("hi"), wide = has("wide"), lo = has("lo");
     int bits = bitWidth(x[0].type());
@@ -470,7 +495,9 @@ class Assembly {
       if (op == "mad" && lo) return x[0] * x[1] + x[2];
       if (op == "mad" && hi) return high(x[0], x[1]) + x[2];
       if (op == "mad" && wide && bits < 64) return twice(x[0]) * twice(x[1]) + x[2];
-      if (op == "sad") return f.isSigned ? x[2] + (x[0].make(Op::MaxSI, x[1]) - x[0].make(Op::MinSI, x[1])) : x[2] + (x[0].make(Op::MaxUI, x[1]) - x[0].make(Op::MinUI, x[1]));
+      if (op == "sad")
+        return f.isSigned ? x[2] + (x[0].make(Op::MaxSI, x[1]) - x[0].make(Op::MinSI, x[1]))
+                          : x[2] + (x[0].make(Op::MaxUI, x[1]) - x[0].make(Op::MinUI, x[1]));
       if (op == "bfe") {
         // The field is shifted to the top and back. Beyond the top there are zeros, or copies of the sign.
         Num full = constant(bits, bits), from = smaller(widened(x[1] & constant(255, 32), bits), full);
@@ -497,13 +524,16 @@ class Assembly {
           return isSigned ? shiftSigned(top, 32 - width) : shiftRight(top, 32 - width);
         };
         Num sum = x[2];
-        for (int k = 0; k < count; ++k) sum = sum + field(x[0], each * k, each, forms[0].isSigned) * field(x[1], 8 * k + (op == "dp2a" && hi ? 16 : 0), 8, forms[1].isSigned);
+        for (int k = 0; k < count; ++k)
+          sum = sum +
+                field(x[0], each * k, each, forms[0].isSigned) * field(x[1], 8 * k + (op == "dp2a" && hi ? 16 : 0), 8, forms[1].isSigned);
         return sum;
       }
     }
     if (x.size() == 4 && op == "bfi") {
       // The low bits of the first go into the second.
-      Num from = smaller(widened(x[2] & constant(255, 32), bits), constant(bits, bits)), length = smaller(widened(x[3] & constant(255, 32), bits), constant(bits, bits));
+      Num from = smaller(widened(x[2] & constant(255, 32), bits), constant(bits, bits)),
+          length = smaller(widened(x[3] & constant(255, 32), bits), constant(bits, bits));
       Num mask = shifted(Op::ShLI, shifted(Op::ShLI, constant(-1, bits), length) ^ constant(-1, bits), from);
       return (x[1] & (mask ^ constant(-1, bits))) | (shifted(Op::ShLI, x[0], from) & mask);
     }
@@ -535,15 +565,25 @@ class Assembly {
     std::string_view mode = flags.empty() ? "" : flags[0];
     for (int k = 0; k < 4; ++k) {
       Num at = selector, n = selector & constant(3, 32), index = constant(k, 32);
-      if (mode.empty()) at = (k ? shiftRight(selector, 4 * k) : selector) & constant(7, 32);
-      else if (mode == "f4e") at = n + index;
-      else if (mode == "b4e") at = (n - index) & constant(7, 32);
-      else if (mode == "rc8") at = n;
-      else if (mode == "ecl") at = n.make(Op::MaxUI, index);
-      else if (mode == "ecr") at = n.make(Op::MinUI, index);
-      else at = shiftLeft(n & constant(1, 32), 1) + constant(k & 1, 32);  // rc16
-      Num from = choose(Num{&b_, b_.cmpI(CmpIPred::Ugt, at.v, constant(3, 32).v)}, high, low), byte = from.make(Op::ShRUI, shiftLeft(at & constant(3, 32), 3)) & constant(255, 32);
-      if (mode.empty()) byte = choose((selector & constant(int64_t{8} << (4 * k), 32)) == 0, byte, (constant(0, 32) - shiftRight(byte, 7)) & constant(255, 32));
+      if (mode.empty())
+        at = (k ? shiftRight(selector, 4 * k) : selector) & constant(7, 32);
+      else if (mode == "f4e")
+        at = n + index;
+      else if (mode == "b4e")
+        at = (n - index) & constant(7, 32);
+      else if (mode == "rc8")
+        at = n;
+      else if (mode == "ecl")
+        at = n.make(Op::MaxUI, index);
+      else if (mode == "ecr")
+        at = n.make(Op::MinUI, index);
+      else
+        at = shiftLeft(n & constant(1, 32), 1) + constant(k & 1, 32);  // rc16
+      Num from = choose(Num{&b_, b_.cmpI(CmpIPred::Ugt, at.v, constant(3, 32).v)}, high, low),
+          byte = from.make(Op::ShRUI, shiftLeft(at & constant(3, 32), 3)) & constant(255, 32);
+      if (mode.empty())
+        byte = choose((selector & constant(int64_t{8} << (4 * k), 32)) == 0, byte,
+                      (constant(0, 32) - shiftRight(byte, 7)) & constant(255, 32));
       put(byte, k);
     }
     return v;
@@ -554,7 +594,8 @@ class Assembly {
     return v.v->def->dense().bits[0];
   }
 
-  bool convert(std::string_view name, const std::vector<Form>& forms, const std::vector<std::string_view>& flags, std::vector<Register>& in) {
+  bool convert(std::string_view name, const std::vector<Form>& forms, const std::vector<std::string_view>& flags,
+               std::vector<Register>& in) {
     auto has = [&](std::string_view flag) { return std::find(flags.begin(), flags.end(), flag) != flags.end(); };
     if (forms.size() != 2 || has("relu")) return false;
     Form to = forms[0], from = forms[1];
@@ -579,10 +620,14 @@ class Assembly {
       Type type = v.type().withElement(to.elem);
       if (from.isFloat && to.isFloat) {
         if (from.elem == to.elem) {
-          if (has("rni")) v = v.make(Op::RoundEven);
-          else if (has("rmi")) v = v.make(Op::Floor);
-          else if (has("rpi")) v = v.make(Op::Ceil);
-          else if (has("rzi")) return false;
+          if (has("rni"))
+            v = v.make(Op::RoundEven);
+          else if (has("rmi"))
+            v = v.make(Op::Floor);
+          else if (has("rpi"))
+            v = v.make(Op::Ceil);
+          else if (has("rzi"))
+            return false;
           if (has("sat")) v = choose(isNan(v) | (v <= 0), 0, choose(v >= 1, 1, v));
           out.push_back(v);
           continue;
@@ -600,9 +645,12 @@ class Assembly {
         }
       } else if (from.isFloat) {
         if (bits == 16) v = v.cast(Op::ExtF, Elem::F32);
-        if (has("rni")) v = v.make(Op::RoundEven);
-        else if (has("rmi")) v = v.make(Op::Floor);
-        else if (has("rpi")) v = v.make(Op::Ceil);
+        if (has("rni"))
+          v = v.make(Op::RoundEven);
+        else if (has("rmi"))
+          v = v.make(Op::Floor);
+        else if (has("rpi"))
+          v = v.make(Op::Ceil);
         out.push_back(v.cast(to.isSigned ? Op::FPToSI : Op::FPToUI, to.elem));
       } else if (to.isFloat) {
         if (width == 8) return false;
@@ -613,7 +661,8 @@ class Assembly {
       }
     }
     // A register is wider than a byte, and has its sign.
-    if (out.size() == 1 && !to.isFloat && bitWidth(out[0].type()) < 32) out[0] = out[0].cast(to.isSigned ? Op::ExtSI : Op::ExtUI, Elem::I32);
+    if (out.size() == 1 && !to.isFloat && bitWidth(out[0].type()) < 32)
+      out[0] = out[0].cast(to.isSigned ? Op::ExtSI : Op::ExtUI, Elem::I32);
     write(name, out);
     return true;
   }
@@ -651,7 +700,9 @@ Result<> expandInlineAsm(Module& m, Diags& diags) {
         failed = true;
         diags.error(Err::Unsupported, inst.loc)
             .says("inline assembly is text for one GPU, and this has no meaning here: it has ", assembly.why)
-            .hint("write it with `tl.` functions, or guard it with `tl.target_info.is_cuda()`; arithmetic, conversions and `.approx` functions are understood");
+            .hint(
+                "write it with `tl.` functions, or guard it with `tl.target_info.is_cuda()`; arithmetic, conversions and `.approx` "
+                "functions are understood");
         return nullptr;
       }
       for (size_t k = 1; k < results->size(); ++k) replaced.add(inst.results[k], (*results)[k]);

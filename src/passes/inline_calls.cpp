@@ -41,7 +41,10 @@ struct Inliner {
         Func* callee = m.find(inst->text(Attr::Callee));
         NEREID_CHECK(callee && !callee->body.empty(), "a call of nothing");
         for (const Func* f : active)
-          if (f == callee) return diags.error(Err::Unsupported, inst->loc).says("@", callee->name, " calls itself").hint("recursion is not in the language; use a loop");
+          if (f == callee)
+            return diags.error(Err::Unsupported, inst->loc)
+                .says("@", callee->name, " calls itself")
+                .hint("recursion is not in the language; use a loop");
         active.push_back(callee);
         auto done = region(callee->body);
         active.pop_back();
@@ -58,7 +61,9 @@ struct Inliner {
             break;
           }
           if (++copied > 500000)
-            return diags.error(Err::Unsupported, inst->loc).says("inlined calls make the kernel too large").hint("call fewer helpers inside static_range loops");
+            return diags.error(Err::Unsupported, inst->loc)
+                .says("inlined calls make the kernel too large")
+                .hint("call fewer helpers inside static_range loops");
           Inst* copy = clone(m, *source, map);
           copy->parent = block;
           relocate(*copy, inst->loc);

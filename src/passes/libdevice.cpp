@@ -4,8 +4,8 @@
 //   __nv_norm3df %x, %y, %z   =>   the root of the squares' sum, in f64
 //   __nv_tgammaf %x           =>   Lanczos' formula in f64
 //
-// Functions of f32 go by way of f64, which is then as good as exact. Targets without f64 compute the same formulas in f32, with an error that docs/math.md
-// lists. Functions of f64 use f64 alone.
+// Functions of f32 go by way of f64, which is then as good as exact. Targets without f64 compute the same formulas in f32, with an error
+// that docs/math.md lists. Functions of f64 use f64 alone.
 #include "passes/libdevice.h"
 
 #include <cmath>
@@ -72,7 +72,8 @@ Num ldexp(Num x, Num n, bool hasF64) {
   auto clamp = [](Num a, int low, int high) { return a.make(Op::MinSI, a.of(high)).make(Op::MaxSI, a.of(low)); };
   if (bitWidth(n.type()) == 64) n = clamp(n, -100000, 100000).cast(Op::TruncI, Elem::I32);
   const Elem narrow = x.type().elem;
-  if (narrow != Elem::F64 && hasF64) return (x.cast(Op::ExtF, Elem::F64) * powerOfTwo(clamp(n, -400, 400), Elem::F64)).cast(Op::TruncF, narrow);
+  if (narrow != Elem::F64 && hasF64)
+    return (x.cast(Op::ExtF, Elem::F64) * powerOfTwo(clamp(n, -400, 400), Elem::F64)).cast(Op::TruncF, narrow);
   const bool isWide = narrow == Elem::F64;
   if (!isWide) x = x.cast(Op::ExtF, Elem::F32);
   // Steps toward the range of one exponent; those down stop short by the digits of the type, so that only the last product rounds.
@@ -111,7 +112,8 @@ Num remainder(Num x, Num y) {
   Num a = abs(x), c = abs(y);
   const double most = isF64(x) ? std::numeric_limits<double>::max() / 2 : static_cast<double>(std::numeric_limits<float>::max()) / 2;
   Num fits = c <= most, r = choose(fits, a.make(Op::RemF, choose(fits, c + c, c)), a);
-  // r is below 2 |y|. Of r and |y| - r the smaller is taken, which neither overflows nor rounds; of a tie the even quotient, which is 0 or 2.
+  // r is below 2 |y|. Of r and |y| - r the smaller is taken, which neither overflows nor rounds; of a tie the even quotient, which is 0
+  // or 2.
   Num first = r > c - r;
   r = choose(first, r - c, r);
   Num second = first & (r >= c - r);
@@ -228,7 +230,8 @@ Num tgamma(Num x) {
 Num normCdf(Num x) {
   // x / sqrt 2 in two parts: erfc would show what it is off by.
   constexpr double kRoot = 0.70710678118654752440;
-  Num u = -x * kRoot, rest = isF64(x) ? fma(-x, x.of(kRoot), -u) + -x * -4.8336466567264567e-17 : fma(-x, x.of(kRoot), -u) + -x * (kRoot - static_cast<double>(static_cast<float>(kRoot)));
+  Num u = -x * kRoot, rest = isF64(x) ? fma(-x, x.of(kRoot), -u) + -x * -4.8336466567264567e-17
+                                      : fma(-x, x.of(kRoot), -u) + -x * (kRoot - static_cast<double>(static_cast<float>(kRoot)));
   Num y = u.make(Op::Erfc) / 2, slope = exp(-(u * u)) / std::sqrt(kPi) * rest;
   return y - choose(isInfinite(x) | isNan(x) | isNan(slope), 0.0, slope);
 }
@@ -246,7 +249,8 @@ Num bytePerm(Num x, Num y, Num selector) {
 }
 
 Num reversed(Num x) {
-  constexpr uint64_t kMasks[] = {0x5555555555555555, 0x3333333333333333, 0x0F0F0F0F0F0F0F0F, 0x00FF00FF00FF00FF, 0x0000FFFF0000FFFF, 0x00000000FFFFFFFF};
+  constexpr uint64_t kMasks[] = {0x5555555555555555, 0x3333333333333333, 0x0F0F0F0F0F0F0F0F,
+                                 0x00FF00FF00FF00FF, 0x0000FFFF0000FFFF, 0x00000000FFFFFFFF};
   int width = bitWidth(x.type());
   for (int k = 0; 1 << k < width; ++k) {
     Num mask{x.b, x.b->constant(x.type(), width == 64 ? kMasks[k] : kMasks[k] & 0xFFFFFFFF)};
@@ -286,7 +290,8 @@ Value* expandLibrary(Builder& b, const Inst& inst, const LibFunction& f, bool ha
     case LibFn::RSqrt: return narrow(1 / sqrt(wide(x)));
     case LibFn::Hypot: return narrow(norm({x, y}, hasF64, result));
     case LibFn::RHypot: return narrow(1 / norm({x, y}, hasF64, result));
-    case LibFn::Norm: case LibFn::RNorm: {
+    case LibFn::Norm:
+    case LibFn::RNorm: {
       std::vector<Num> all;
       for (size_t k = 0; k < inst.operands.size(); ++k) all.push_back(operand(k));
       Num n = norm(all, hasF64, result);
@@ -332,11 +337,25 @@ Value* expandLibrary(Builder& b, const Inst& inst, const LibFunction& f, bool ha
     case LibFn::HighOfDouble: return shiftRight(bits(x), 32).cast(Op::TruncI, Elem::I32).v;
     case LibFn::Rcp64h: return asFloat(shiftLeft(shiftRight(bits(1 / x), 32), 32), Elem::F64).v;
 
-    case LibFn::AddTo: case LibFn::SubTo: case LibFn::MulTo: case LibFn::DivTo: case LibFn::RcpTo: case LibFn::SqrtTo: case LibFn::FmaTo:
-    case LibFn::FloatToInt: case LibFn::IntToFloat: case LibFn::DoubleToFloat: case LibFn::LRound:
-      return expandRounding(b, inst, f, hasF64);
-    case LibFn::J0: case LibFn::J1: case LibFn::Y0: case LibFn::Y1: case LibFn::Jn: case LibFn::Yn: case LibFn::I0: case LibFn::I1:
-      return expandBessel(b, inst, f, hasF64);
+    case LibFn::AddTo:
+    case LibFn::SubTo:
+    case LibFn::MulTo:
+    case LibFn::DivTo:
+    case LibFn::RcpTo:
+    case LibFn::SqrtTo:
+    case LibFn::FmaTo:
+    case LibFn::FloatToInt:
+    case LibFn::IntToFloat:
+    case LibFn::DoubleToFloat:
+    case LibFn::LRound: return expandRounding(b, inst, f, hasF64);
+    case LibFn::J0:
+    case LibFn::J1:
+    case LibFn::Y0:
+    case LibFn::Y1:
+    case LibFn::Jn:
+    case LibFn::Yn:
+    case LibFn::I0:
+    case LibFn::I1: return expandBessel(b, inst, f, hasF64);
   }
   return nullptr;
 }

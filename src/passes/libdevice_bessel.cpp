@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Bessel functions, of one element at a time: a function with loops, which tt.map_elementwise runs.
 //
-// Abramowitz and Stegun, chapter 9. Between 0.001 and 25: Miller's backward recurrence (9.12), of which Neumann's series give y0 and y1 (9.1.88). Above:
-// Hankel's expansions (9.2.5 to 9.2.10). Orders above 1: by recurrence forward, or backward where j would lose its digits. i0 and i1: their series, whose
-// terms are all positive (9.6.10), and above 20 their expansions (9.7.1).
+// Abramowitz and Stegun, chapter 9. Between 0.001 and 25: Miller's backward recurrence (9.12), of which Neumann's series give y0 and y1
+// (9.1.88). Above: Hankel's expansions (9.2.5 to 9.2.10). Orders above 1: by recurrence forward, or backward where j would lose its digits.
+// i0 and i1: their series, whose terms are all positive (9.6.10), and above 20 their expansions (9.7.1).
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -123,7 +123,8 @@ Functions large(Builder* b, Num z) {
 Functions functions(Builder* b, Num z) {
   // Both ways are taken, with an argument that suits them.
   Num isTiny = z < kTiny, isLarge = z >= kLarge;
-  Functions small = tiny(choose(isTiny, z, kTiny)), middle = miller(b, choose(isTiny | isLarge, 1.0, z)), far = large(b, choose(isLarge, z, kLarge)), f;
+  Functions small = tiny(choose(isTiny, z, kTiny)), middle = miller(b, choose(isTiny | isLarge, 1.0, z)),
+            far = large(b, choose(isLarge, z, kLarge)), f;
   auto pick = [&](Num x, Num y, Num w) { return choose(isNan(z), z, choose(isTiny, x, choose(isLarge, w, y))); };
   f.j0 = pick(small.j0, middle.j0, far.j0);
   f.j1 = pick(small.j1, middle.j1, far.j1);

@@ -10,8 +10,8 @@ namespace nereid {
 
 namespace {
 
-// (negative ? -1 : 1) * significand * 2^exponent, with 0 <= significand < 2^62. Where `more` holds, the magnitude is greater, by less than one
-// of the significand.
+// (negative ? -1 : 1) * significand * 2^exponent, with 0 <= significand < 2^62. Where `more` holds, the magnitude is greater, by less than
+// one of the significand.
 struct Parts {
   Num negative;     // i1
   Num significand;  // i64
@@ -36,7 +36,8 @@ Num shiftedRight(Num x, Num n) { return x.make(Op::ShRUI, wide(n)); }
 Parts unpack(Num x) {
   Num i = bits(x), field = shiftRight(i, 23) & i.of(0xFF), fraction = i & i.of(0x7FFFFF);
   Num isSmall = isZero(field);
-  return {i < 0, wide(choose(isSmall, fraction, fraction | i.of(0x800000))), choose(isSmall, -149.0, field - 150), Num{x.b, x.b->integer(i.type().withElement(Elem::I1), 0)}};
+  return {i < 0, wide(choose(isSmall, fraction, fraction | i.of(0x800000))), choose(isSmall, -149.0, field - 150),
+          Num{x.b, x.b->integer(i.type().withElement(Elem::I1), 0)}};
 }
 
 // The same number with its leading bit at `position`, or higher up zero with the least exponent.
@@ -74,7 +75,7 @@ Num packSum(Direction direction, Parts x, Parts y) {
   Parts a = normalize(x, 60), b = normalize(y, 60);
   // a has the greater exponent.
   Num swaps = a.exponent < b.exponent;
-  auto swap = [&](Num Parts::*part) {
+  auto swap = [&](Num Parts::* part) {
     Num first = choose(swaps, b.*part, a.*part), second = choose(swaps, a.*part, b.*part);
     a.*part = first;
     b.*part = second;
@@ -111,7 +112,11 @@ Num packRoot(Direction direction, Parts x) {
   Num square = choose(isOdd, shiftLeft(a.significand, 27), shiftLeft(a.significand, 28));
   Num exponent = shiftSigned(choose(isOdd, a.exponent - 27, a.exponent - 28), 1);
   // A root in f32, made better by a step of Newton's, then by one more or less.
-  Num about = {x.significand.b, x.significand.b->cast(Op::FPToSI, sqrt(Num{x.significand.b, x.significand.b->cast(Op::SIToFP, square.v, square.type().withElement(Elem::F32))}).v, square.type())};
+  Num about = {
+      x.significand.b,
+      x.significand.b->cast(Op::FPToSI,
+                            sqrt(Num{x.significand.b, x.significand.b->cast(Op::SIToFP, square.v, square.type().withElement(Elem::F32))}).v,
+                            square.type())};
   about = greater(about, about.of(1));
   Num root = about + (square - about * about) / (about + about);
   root = choose(root * root > square, root - 1, root);

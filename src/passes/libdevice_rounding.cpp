@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Arithmetic and conversions rounded toward zero, down or up.
 //
-// No target can change how it rounds, so the nearest result comes first; then the sign of what it is off by, which is found without an error;
-// then the result's neighbour, where the nearest lies on the wrong side.
+// No target can change how it rounds, so the nearest result comes first; then the sign of what it is off by, which is found without an
+// error; then the result's neighbour, where the nearest lies on the wrong side.
 //   f32: sums and products of two are exact, or nearly, in f64; without that, see libdevice_integers.cpp
 //   f64: by sums and products in two parts (Dekker 1971, Knuth 4.2.2, and for fma Boldo and Muller 2011)
 #include <limits>
@@ -79,9 +79,13 @@ Num narrowArithmetic(const LibFunction& f, Num x, Num y, Num z) {
     case LibFn::FmaTo: {
       Num product = wide(x) * wide(y);
       Two s = twoSum(product, wide(z));
-      return choose((s.sum == 0) & (product == -wide(z)) & ((bits(product) ^ bits(wide(z))) < 0), d == Direction::Down ? -0.0 : 0.0, toF32(d, s.sum, s.rest));
+      return choose((s.sum == 0) & (product == -wide(z)) & ((bits(product) ^ bits(wide(z))) < 0), d == Direction::Down ? -0.0 : 0.0,
+                    toF32(d, s.sum, s.rest));
     }
-    case LibFn::RcpTo: y = x; x = x.of(1); [[fallthrough]];
+    case LibFn::RcpTo:
+      y = x;
+      x = x.of(1);
+      [[fallthrough]];
     case LibFn::DivTo: {
       // x - q y is exact in f64, and has the sign of x / y - q where y is positive.
       Num q = nearestF32(wide(x) / wide(y)), rest = wide(x) - wide(q) * wide(y);
@@ -101,26 +105,33 @@ Num doubleArithmetic(const LibFunction& f, Num x, Num y, Num z) {
     case LibFn::AddTo: {
       Two s = twoSum(x, y);
       // What overflows leaves no rest: the largest number is nearer to it than infinity in the other directions.
-      Num overflow = (abs(s.sum) == std::numeric_limits<double>::infinity()) & (abs(x) < std::numeric_limits<double>::infinity()) & (abs(y) < std::numeric_limits<double>::infinity());
+      Num overflow = (abs(s.sum) == std::numeric_limits<double>::infinity()) & (abs(x) < std::numeric_limits<double>::infinity()) &
+                     (abs(y) < std::numeric_limits<double>::infinity());
       return exactZero(d, adjust(d, s.sum, choose(overflow, -s.sum, s.rest)), x, y);
     }
     case LibFn::MulTo: {
       Two p = twoProduct(x, y);
-      Num overflow = (abs(p.sum) == std::numeric_limits<double>::infinity()) & (abs(x) < std::numeric_limits<double>::infinity()) & (abs(y) < std::numeric_limits<double>::infinity());
+      Num overflow = (abs(p.sum) == std::numeric_limits<double>::infinity()) & (abs(x) < std::numeric_limits<double>::infinity()) &
+                     (abs(y) < std::numeric_limits<double>::infinity());
       return adjust(d, p.sum, choose(overflow, -p.sum, p.rest));
     }
     case LibFn::FmaTo: {
       Num nearest = fma(x, y, z);
       Two product = twoProduct(x, y), low = twoSum(z, product.rest), high = twoSum(product.sum, low.sum);
       Num error = (high.sum - nearest) + high.rest + low.rest;
-      Num overflow = (abs(nearest) == std::numeric_limits<double>::infinity()) & (abs(x) < std::numeric_limits<double>::infinity()) & (abs(y) < std::numeric_limits<double>::infinity()) & (abs(z) < std::numeric_limits<double>::infinity());
+      Num overflow = (abs(nearest) == std::numeric_limits<double>::infinity()) & (abs(x) < std::numeric_limits<double>::infinity()) &
+                     (abs(y) < std::numeric_limits<double>::infinity()) & (abs(z) < std::numeric_limits<double>::infinity());
       return adjust(d, nearest, choose(overflow, -nearest, error));
     }
-    case LibFn::RcpTo: y = x; x = x.of(1); [[fallthrough]];
+    case LibFn::RcpTo:
+      y = x;
+      x = x.of(1);
+      [[fallthrough]];
     case LibFn::DivTo: {
       Num q = x / y, rest = fma(-q, y, x);
       rest = choose(y < 0, -rest, rest);
-      Num overflow = (abs(q) == std::numeric_limits<double>::infinity()) & (abs(x) < std::numeric_limits<double>::infinity()) & (abs(y) > 0);
+      Num overflow =
+          (abs(q) == std::numeric_limits<double>::infinity()) & (abs(x) < std::numeric_limits<double>::infinity()) & (abs(y) > 0);
       return adjust(d, q, choose(overflow, -q, rest));
     }
     default: {
@@ -149,7 +160,8 @@ Num fromInteger(const LibFunction& f, Num x, Type result) {
   Num i = width == 64 ? x : x.cast(f.isUnsigned ? Op::ExtUI : Op::ExtSI, Elem::I64);
   bool large = width == 64 && f.isUnsigned;
   Num back{x.b, x.b->cast(large ? Op::FPToUI : Op::FPToSI, nearest.v, i.type())};
-  Num less = large ? Num{x.b, x.b->cmpI(CmpIPred::Ult, i.v, back.v)} : i < back, more = large ? Num{x.b, x.b->cmpI(CmpIPred::Ult, back.v, i.v)} : back < i;
+  Num less = large ? Num{x.b, x.b->cmpI(CmpIPred::Ult, i.v, back.v)} : i < back,
+      more = large ? Num{x.b, x.b->cmpI(CmpIPred::Ult, back.v, i.v)} : back < i;
   Num error = choose(less, nearest.of(-1), choose(more, nearest.of(1), nearest.of(0)));
   if (width == 64) error = choose(nearest >= (large ? 0x1p64 : 0x1p63), -1.0, error);
   return adjust(f.direction, nearest, error);

@@ -179,9 +179,8 @@ void simplify(Func& f, Module& m) {
       case Op::IsFinite: return b.cmpF(CmpFPred::Olt, b.make(Op::AbsF, {inst.operand(0)}), b.floating(inst.operand(0)->type, kInf));
       case Op::CeilDivSI: return ceilDiv(b, inst);
       case Op::FloorDivSI: return floorDiv(b, inst);
-      case Op::MulSIExt: case Op::MulUIExt:
-        replaced.add(inst.results[1], highHalf(b, inst));
-        return b.make(Op::MulI, {inst.operand(0), inst.operand(1)});
+      case Op::MulSIExt:
+      case Op::MulUIExt: replaced.add(inst.results[1], highHalf(b, inst)); return b.make(Op::MulI, {inst.operand(0), inst.operand(1)});
       case Op::FPowI: {
         // Of the magnitude: as a float a large exponent is no longer odd.
         Type t = inst.result()->type;
@@ -194,7 +193,8 @@ void simplify(Func& f, Module& m) {
         return y->type == t ? y : b.cast(Op::TruncF, y, t);
       }
       case Op::DotScaled: return dotScaled(b, inst);
-      case Op::AddF: case Op::AddI:
+      case Op::AddF:
+      case Op::AddI:
         for (size_t i = 0; i < 2; ++i) {
           Value *d = inst.operand(i), *c = inst.operand(1 - i);
           if (d->def && d->def->op == Op::Dot && uses[d] == 1 && isZeroTile(d->def->operand(2)) && d->def->parent == inst.parent)

@@ -5,8 +5,8 @@
 //   %v = tt.load %p + ...                    %y = tt.load %b + ..., not %c
 //                                            %v = arith.select %c, %x, %y
 //
-// The arrays of a shader are bindings: no pointer leads into one or another. An scf.if that does nothing but choose a pointer is a select first. A chosen
-// pointer that a loop carries, or that is loaded from memory, stays as it is, and is refused.
+// The arrays of a shader are bindings: no pointer leads into one or another. An scf.if that does nothing but choose a pointer is a select
+// first. A chosen pointer that a loop carries, or that is loaded from memory, stays as it is, and is refused.
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 
@@ -27,14 +27,19 @@ bool isChoice(const Inst& inst) {
   return true;
 }
 
-// The select that `v` is made from by pointer arithmetic and layout operations; one of tiles by pointer arithmetic alone, so that its condition is that of
-// each element.
+// The select that `v` is made from by pointer arithmetic and layout operations; one of tiles by pointer arithmetic alone, so that its
+// condition is that of each element.
 Inst* choiceOf(Value* v) {
   bool moves = false;
   while (v->def) {
     switch (v->def->op) {
-      case Op::Splat: case Op::Broadcast: case Op::ExpandDims: case Op::Reshape: case Op::Trans: moves = true; [[fallthrough]];
-      case Op::AddPtr: case Op::Bitcast: v = v->def->operands[0]; break;
+      case Op::Splat:
+      case Op::Broadcast:
+      case Op::ExpandDims:
+      case Op::Reshape:
+      case Op::Trans: moves = true; [[fallthrough]];
+      case Op::AddPtr:
+      case Op::Bitcast: v = v->def->operands[0]; break;
       case Op::Select: return isPointer(v) && !(moves && v->def->operand(0)->type.isTile()) ? v->def : nullptr;
       default: return nullptr;
     }
@@ -75,7 +80,8 @@ void splitIn(Module& m, Region& region, Replacements& replaced, bool& changed) {
             i->parent = block;
             block->insts.push_back(i);
           }
-        for (size_t k = 0; k < inst->results.size(); ++k) replaced.add(inst->results[k], b.select(inst->operand(0), replaced(ends[0]->operands[k]), replaced(ends[1]->operands[k])));
+        for (size_t k = 0; k < inst->results.size(); ++k)
+          replaced.add(inst->results[k], b.select(inst->operand(0), replaced(ends[0]->operands[k]), replaced(ends[1]->operands[k])));
         changed = true;
         continue;
       }
@@ -96,7 +102,8 @@ void splitIn(Module& m, Region& region, Replacements& replaced, bool& changed) {
         Value* here = with(b, mask, k ? second : first);
         if (inst->op == Op::Load) {
           Value* other = inst->optional(2);
-          Inst* load = b.create(Op::Load, other ? std::vector<Value*>{pointer, here, other} : std::vector<Value*>{pointer, here}, {inst->result()->type}, inst->attrs);
+          Inst* load = b.create(Op::Load, other ? std::vector<Value*>{pointer, here, other} : std::vector<Value*>{pointer, here},
+                                {inst->result()->type}, inst->attrs);
           load->segments = {1, 1, other != nullptr};
           parts[k] = load->result();
         } else {

@@ -34,7 +34,9 @@ class Structurizer {
     f_.body.blocks = fresh.blocks;
     out->parent = &f_.body;
     if (size_ > kMaxSize)
-      return diags_.error(Err::Unsupported, f_.loc).says("the early returns of this function make its code grow too much").hint("use if/else instead");
+      return diags_.error(Err::Unsupported, f_.loc)
+          .says("the early returns of this function make its code grow too much")
+          .hint("use if/else instead");
     return {};
   }
 
@@ -94,7 +96,8 @@ class Structurizer {
     return nullptr;
   }
 
-  // Copies the code from `b` up to `stop` (exclusive) to the end of `out`; `results` are the arguments given to `stop`, or what is returned.
+  // Copies the code from `b` up to `stop` (exclusive) to the end of `out`; `results` are the arguments given to `stop`, or what is
+  // returned.
   void emit(Block* b, Block* stop, Block* out, ValueMap& map, std::vector<Value*>& results) {
     auto mapped = [&](Value* v) {
       auto it = map.find(v);

@@ -5,8 +5,9 @@
 //                                                                        %s = "tt.reduce"(%w) ({ ^bb0(%a: f32, %b: f32): arith.addf ... })
 //                                                                        arith.truncf %s
 //
-// and tt.scan alike. Element after element, a sum of ones in bf16 stops at 256, and one in f16 at 2048; stock Triton adds in a tree, whose error
-// grows with the logarithm of the length. One rounding at the end is better than both, and cheaper where a target computes in f32 anyway.
+// and tt.scan alike. Element after element, a sum of ones in bf16 stops at 256, and one in f16 at 2048; stock Triton adds in a tree, whose
+// error grows with the logarithm of the length. One rounding at the end is better than both, and cheaper where a target computes in f32
+// anyway.
 #include "ir/bits.h"
 #include "ir/builder.h"
 #include "passes/passes.h"
@@ -17,11 +18,15 @@ namespace {
 
 bool isHalf(const Value* v) { return !v->type.isPointer() && (v->type.elem == Elem::F16 || v->type.elem == Elem::BF16); }
 
-bool takesHalf(const Inst& inst) { return std::any_of(inst.operands.begin(), inst.operands.end(), isHalf) || std::any_of(inst.results.begin(), inst.results.end(), isHalf); }
+bool takesHalf(const Inst& inst) {
+  return std::any_of(inst.operands.begin(), inst.operands.end(), isHalf) || std::any_of(inst.results.begin(), inst.results.end(), isHalf);
+}
 
 // Whether the function rounds halves, and every operation of it that touches one means the same in f32.
 bool isSum(const Inst& inst) {
-  if ((inst.op != Op::Reduce && inst.op != Op::Scan) || inst.regions[0]->blocks.size() != 1 || std::none_of(inst.operands.begin(), inst.operands.end(), isHalf)) return false;
+  if ((inst.op != Op::Reduce && inst.op != Op::Scan) || inst.regions[0]->blocks.size() != 1 ||
+      std::none_of(inst.operands.begin(), inst.operands.end(), isHalf))
+    return false;
   bool rounds = false;
   for (const Inst* i : inst.regions[0]->entry().insts) {
     if (!i->regions.empty()) return false;
@@ -29,11 +34,24 @@ bool isSum(const Inst& inst) {
     for (const Value* v : i->operands)
       if (isHalf(v) && (v->def ? v->def->parent : v->block) != &inst.regions[0]->entry() && !constantBits(v)) return false;
     switch (i->op) {
-      case Op::AddF: case Op::SubF: case Op::MulF: case Op::DivF: case Op::Fma: rounds = true; break;
-      case Op::MaxNumF: case Op::MinNumF: case Op::MaximumF: case Op::MinimumF: case Op::NegF: case Op::AbsF: case Op::CmpF: case Op::Select:
-      case Op::Constant: case Op::ReduceReturn: case Op::ScanReturn:
-        break;
-      case Op::ExtF: case Op::TruncF:
+      case Op::AddF:
+      case Op::SubF:
+      case Op::MulF:
+      case Op::DivF:
+      case Op::Fma: rounds = true; break;
+      case Op::MaxNumF:
+      case Op::MinNumF:
+      case Op::MaximumF:
+      case Op::MinimumF:
+      case Op::NegF:
+      case Op::AbsF:
+      case Op::CmpF:
+      case Op::Select:
+      case Op::Constant:
+      case Op::ReduceReturn:
+      case Op::ScanReturn: break;
+      case Op::ExtF:
+      case Op::TruncF:
         if (bitWidth(i->operand(0)->type) > 32 || bitWidth(i->result()->type) > 32) return false;
         break;
       default: return false;

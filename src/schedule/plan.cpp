@@ -30,23 +30,56 @@ bool touchesTiles(const Inst& inst) {
 
 bool isDear(const Inst& inst) {
   switch (inst.op) {
-    case Op::Exp: case Op::Exp2: case Op::Expm1: case Op::Log: case Op::Log2: case Op::Log10: case Op::Log1p: case Op::Sin: case Op::Cos:
-    case Op::Tan: case Op::Asin: case Op::Acos: case Op::Atan: case Op::Atan2: case Op::Sinh: case Op::Cosh: case Op::Tanh: case Op::Asinh:
-    case Op::Acosh: case Op::Atanh: case Op::Erf: case Op::Erfc: case Op::PowF: case Op::FPowI: case Op::Cbrt: case Op::RemF:
+    case Op::Exp:
+    case Op::Exp2:
+    case Op::Expm1:
+    case Op::Log:
+    case Op::Log2:
+    case Op::Log10:
+    case Op::Log1p:
+    case Op::Sin:
+    case Op::Cos:
+    case Op::Tan:
+    case Op::Asin:
+    case Op::Acos:
+    case Op::Atan:
+    case Op::Atan2:
+    case Op::Sinh:
+    case Op::Cosh:
+    case Op::Tanh:
+    case Op::Asinh:
+    case Op::Acosh:
+    case Op::Atanh:
+    case Op::Erf:
+    case Op::Erfc:
+    case Op::PowF:
+    case Op::FPowI:
+    case Op::Cbrt:
+    case Op::RemF:
     case Op::ExternElementwise:
-    case Op::DivF: case Op::PreciseDivF: case Op::Sqrt: case Op::PreciseSqrt: case Op::Rsqrt: case Op::Gather: case Op::MapElementwise:
-      return true;
-    case Op::DivSI: case Op::DivUI: case Op::RemSI: case Op::RemUI: case Op::CeilDivSI:
+    case Op::DivF:
+    case Op::PreciseDivF:
+    case Op::Sqrt:
+    case Op::PreciseSqrt:
+    case Op::Rsqrt:
+    case Op::Gather:
+    case Op::MapElementwise: return true;
+    case Op::DivSI:
+    case Op::DivUI:
+    case Op::RemSI:
+    case Op::RemUI:
+    case Op::CeilDivSI:
       // By one divisor for all: usually an index that wraps, which addresses see through.
       return !inst.operand(1)->def || (inst.operand(1)->def->op != Op::Splat && inst.operand(1)->def->op != Op::Constant);
-    default:
-      return false;
+    default: return false;
   }
 }
 
 bool isTrivial(const Inst& inst) {
   switch (inst.op) {
-    case Op::MakeRange: case Op::Splat: case Op::Poison: return true;
+    case Op::MakeRange:
+    case Op::Splat:
+    case Op::Poison: return true;
     case Op::Constant: return inst.dense().isSplat();
     default: return false;
   }
@@ -63,13 +96,17 @@ namespace {
 bool isRoot(const Inst& inst) {
   if (!touchesTiles(inst)) return false;
   switch (inst.op) {
-    case Op::Store: case Op::AtomicRMW: case Op::AtomicCAS: case Op::Print: case Op::Assert: case Op::Reduce: case Op::Scan: case Op::Dot:
-    case Op::Histogram:
-      return true;
-    case Op::MapElementwise:
-      return !isPullable(inst);
-    default:
-      return false;
+    case Op::Store:
+    case Op::AtomicRMW:
+    case Op::AtomicCAS:
+    case Op::Print:
+    case Op::Assert:
+    case Op::Reduce:
+    case Op::Scan:
+    case Op::Dot:
+    case Op::Histogram: return true;
+    case Op::MapElementwise: return !isPullable(inst);
+    default: return false;
   }
 }
 
@@ -140,9 +177,7 @@ class Planner {
     });
   }
 
-  bool buffer(Value* v, std::string why) {
-    return !inMemory(v) && plan_.buffered.emplace(v, std::move(why)).second;
-  }
+  bool buffer(Value* v, std::string why) { return !inMemory(v) && plan_.buffered.emplace(v, std::move(why)).second; }
 
   void planRegion(const Region& region) {
     for (Block* block : region.blocks) planBlock(*block);
@@ -182,7 +217,8 @@ class Planner {
         // What a loop begins with is copied before it.
         if (inst->op == Op::For || inst->op == Op::While)
           for (size_t i = 0; i < inst->operands.size(); ++i)
-            if (Value* v = inst->operands[i]; v->type.isTile()) copies_.push_back({{{Root::Carry, inst, v, i}}, v->type.shape(), -1, number_[inst]});
+            if (Value* v = inst->operands[i]; v->type.isTile())
+              copies_.push_back({{{Root::Carry, inst, v, i}}, v->type.shape(), -1, number_[inst]});
         plan.steps.push_back({inst, nullptr});
       }
       for (Value* v : inst->results)
@@ -243,7 +279,8 @@ class Planner {
 
   bool mayJoin(const Nest& nest, const Root& root, const std::vector<int64_t>& shape, int axis) {
     auto joins = [](const Root& r) {
-      return r.kind == Root::Combine || r.kind == Root::Buffer || r.kind == Root::Carry || (r.kind == Root::Effect && r.inst->op == Op::Store);
+      return r.kind == Root::Combine || r.kind == Root::Buffer || r.kind == Root::Carry ||
+             (r.kind == Root::Effect && r.inst->op == Op::Store);
     };
     if (!joins(root) || nest.shape != shape) return false;
     // Stores are tested against each other, pair by pair.
@@ -251,7 +288,9 @@ class Planner {
     if (root.kind == Root::Effect && stores >= kMostStores) return false;
     if (axis >= 0 && nest.reduceAxis >= 0 && axis != nest.reduceAxis) return false;
     // What only moves from arguments to memory in common has a deal of its own among threads: as it lies there.
-    auto moves = [&](const Root& r) { return options_.threads > 1 && r.kind == Root::Buffer && r.inst->op == Op::Load && dotOperands_.count(r.value); };
+    auto moves = [&](const Root& r) {
+      return options_.threads > 1 && r.kind == Root::Buffer && r.inst->op == Op::Load && dotOperands_.count(r.value);
+    };
     bool fits = !moves(root);
     for (const Root& r : nest.roots) fits &= joins(r) && !moves(r);
     if (!fits) return false;
@@ -409,8 +448,14 @@ class Planner {
   }
   static bool isView(Op op) {
     switch (op) {
-      case Op::Bitcast: case Op::ArithBitcast: case Op::Reshape: case Op::Broadcast: case Op::ExpandDims: case Op::Trans: case Op::Split: case Op::Splat:
-        return true;
+      case Op::Bitcast:
+      case Op::ArithBitcast:
+      case Op::Reshape:
+      case Op::Broadcast:
+      case Op::ExpandDims:
+      case Op::Trans:
+      case Op::Split:
+      case Op::Splat: return true;
       default: return false;
     }
   }
@@ -426,8 +471,15 @@ class Planner {
     int sum = 1;
     if (v->def && !inMemory(v)) {
       switch (v->def->op) {
-        case Op::Splat: case Op::MakeRange: case Op::Constant: case Op::Poison: sum = 0; break;
-        case Op::ExpandDims: case Op::Broadcast: case Op::Reshape: case Op::Trans: case Op::AddPtr: sum = 0; [[fallthrough]];
+        case Op::Splat:
+        case Op::MakeRange:
+        case Op::Constant:
+        case Op::Poison: sum = 0; break;
+        case Op::ExpandDims:
+        case Op::Broadcast:
+        case Op::Reshape:
+        case Op::Trans:
+        case Op::AddPtr: sum = 0; [[fallthrough]];
         default:
           for (const Value* o : v->def->operands) sum = std::min(sum + work(o), 1000);
       }
@@ -435,8 +487,8 @@ class Planner {
     return work_[v] = sum;
   }
 
-  // Whether each thread can hold the elements of `v` that it computes: all who need it walk over tiles of its shape in its order, and nothing but
-  // stores and reductions happens there.
+  // Whether each thread can hold the elements of `v` that it computes: all who need it walk over tiles of its shape in its order, and
+  // nothing but stores and reductions happens there.
   bool keep(const Value* v) {
     if (v->type.isPointer()) return false;
     int bits = v->type.bits(), own = std::max(0, bits - std::countr_zero(static_cast<unsigned>(options_.threads)));
@@ -461,7 +513,8 @@ class Planner {
       size_t before = copies;
       bool pulls = false, isPlain = true;
       for (const Root& root : nest->roots) {
-        isPlain &= root.kind == Root::Buffer || root.kind == Root::Carry || root.kind == Root::Combine || (root.kind == Root::Effect && root.inst->op == Op::Store);
+        isPlain &= root.kind == Root::Buffer || root.kind == Root::Carry || root.kind == Root::Combine ||
+                   (root.kind == Root::Effect && root.inst->op == Op::Store);
         pulls |= follow(root, isPlain, nest->shape);
       }
       fits &= !pulls || isPlain;
@@ -512,8 +565,7 @@ class Planner {
         if (!v->type.isTile()) continue;
         visitPulled({Root::Carry, yield, v, k}, memory, [&](Value* read, const IndexMap& map) {
           for (size_t j = 0; j < args.size(); ++j)
-            if (read == args[j] && !(v->type == args[j]->type && isIdentity(map, v->type.bits())))
-              through[j] = true;
+            if (read == args[j] && !(v->type == args[j]->type && isIdentity(map, v->type.bits()))) through[j] = true;
         });
       }
       // A carry shares its nest with others who may read the old value: of the element at hand alone.

@@ -61,7 +61,8 @@ struct Plan {
   PtrMap<const Inst*, std::vector<bool>> throughTemporary;
   // Root results that may be written straight to the carried buffer: value ⇒ the loop's block argument.
   PtrMap<const Value*, Value*> inPlaceOf;
-  // Values in memory of which each thread of a workgroup needs the elements only that it computes itself, if all nests are dealt to threads alike.
+  // Values in memory of which each thread of a workgroup needs the elements only that it computes itself, if all nests are dealt to threads
+  // alike.
   std::set<const Value*> kept;
   bool hasManyNests = false;
 };
@@ -70,8 +71,8 @@ struct Plan {
 constexpr size_t kManyNests = 24;
 
 struct PlanOptions {
-  // Of a workgroup that shares a program. With more than one, what several nests need stays in the threads' registers, or is computed in each
-  // nest: shared memory is dearer than arithmetic.
+  // Of a workgroup that shares a program. With more than one, what several nests need stays in the threads' registers, or is computed in
+  // each nest: shared memory is dearer than arithmetic.
   int threads = 1;
 };
 
@@ -83,8 +84,8 @@ std::string describe(const Func& f, const Plan& plan);
 
 // Whether a value of this operation is dear to compute again.
 bool isDear(const Inst& inst);
-// Returns true if a value of this operation is free to recompute. Such a value is read from a buffer only at a computed index, so masks and addresses
-// made of it keep their affine form.
+// Returns true if a value of this operation is free to recompute. Such a value is read from a buffer only at a computed index, so masks and
+// addresses made of it keep their affine form.
 bool isTrivial(const Inst& inst);
 // Whether nests read `v` from memory instead of computing it.
 bool isInMemory(const Plan& plan, const Value* v);

@@ -5,8 +5,9 @@
 //   tt.store %p, %b                 the plan must buffer %a before it
 //   scf.for ... iter_args(%c = %a)
 //
-// The rule holds wherever a load is computed: in nests, in the copies that loops begin with, in what loops carry and branches yield. Tiles that a
-// loop carries are memory too: a nest must not read one after its next value has overwritten it. Lowering orders the accesses within one nest.
+// The rule holds wherever a load is computed: in nests, in the copies that loops begin with, in what loops carry and branches yield. Tiles
+// that a loop carries are memory too: a nest must not read one after its next value has overwritten it. Lowering orders the accesses within
+// one nest.
 //
 // The planner keeps this order while it forms nests; here the finished plan is followed in the order in which it is emitted.
 #include "schedule/plan.h"
@@ -76,7 +77,8 @@ class Verifier {
         for (const Root& root : step.nest->roots) {
           if (root.kind == Root::Effect) writes(root.inst, step.nest.get());
           if (root.kind == Root::Dot)
-            if (auto carried = plan_.inPlaceOf.find(root.inst->result()); carried != plan_.inPlaceOf.end()) overwrites_[carried->second] = {loopOf(carried->second), step.nest.get(), time_};
+            if (auto carried = plan_.inPlaceOf.find(root.inst->result()); carried != plan_.inPlaceOf.end())
+              overwrites_[carried->second] = {loopOf(carried->second), step.nest.get(), time_};
           if (root.kind == Root::Carry && root.inst->op == Op::Yield) carries(root, step.nest.get());
         }
         continue;
@@ -109,23 +111,28 @@ class Verifier {
 
   void check(const Read& read, const Root& root) {
     const Inst* reader = root.inst;
-    visitPulled(root, [&](const Value* v) { return isInMemory(plan_, v); }, [&](Value* v, const IndexMap& map) {
-      if (!fault_.empty()) return;
-      if (auto over = overwrites_.find(v); over != overwrites_.end()) {
-        const Overwrite& o = over->second;
-        bool isSame = o.nest == read.nest && map == identityMap(v->type.bits());
-        if (contains(o.loop, reader) && o.time <= read.time && !isSame)
-          fault_ = cat("line ", reader->loc.line(), " reads what the loop at line ", o.loop->loc.line(), " carries after it was written over");
-      }
-      if (!v->def || v->def->op != Op::Load || (isInMemory(plan_, v) && !(root.kind == Root::Buffer && root.value == v))) return;
-      const Inst* load = v->def;
-      for (const Write& w : writes_) {
-        if (w.nest == read.nest && loopsAround(w.inst) == loopsAround(load)) continue;
-        bool isLate = number_.at(w.inst) > number_.at(load) && w.time < read.time;
-        for (const Inst* loop : loopsAround(reader)) isLate |= contains(loop, w.inst) && !contains(loop, load);
-        if (isLate) fault_ = cat("the load at line ", load->loc.line(), " is read at line ", reader->loc.line(), ", after the ", info(w.inst->op).spelling, " at line ", w.inst->loc.line());
-      }
-    });
+    visitPulled(
+        root, [&](const Value* v) { return isInMemory(plan_, v); },
+        [&](Value* v, const IndexMap& map) {
+          if (!fault_.empty()) return;
+          if (auto over = overwrites_.find(v); over != overwrites_.end()) {
+            const Overwrite& o = over->second;
+            bool isSame = o.nest == read.nest && map == identityMap(v->type.bits());
+            if (contains(o.loop, reader) && o.time <= read.time && !isSame)
+              fault_ = cat("line ", reader->loc.line(), " reads what the loop at line ", o.loop->loc.line(),
+                           " carries after it was written over");
+          }
+          if (!v->def || v->def->op != Op::Load || (isInMemory(plan_, v) && !(root.kind == Root::Buffer && root.value == v))) return;
+          const Inst* load = v->def;
+          for (const Write& w : writes_) {
+            if (w.nest == read.nest && loopsAround(w.inst) == loopsAround(load)) continue;
+            bool isLate = number_.at(w.inst) > number_.at(load) && w.time < read.time;
+            for (const Inst* loop : loopsAround(reader)) isLate |= contains(loop, w.inst) && !contains(loop, load);
+            if (isLate)
+              fault_ = cat("the load at line ", load->loc.line(), " is read at line ", reader->loc.line(), ", after the ",
+                           info(w.inst->op).spelling, " at line ", w.inst->loc.line());
+          }
+        });
   }
 
   const Plan& plan_;

@@ -4,10 +4,10 @@
 // A diagnostic is returned, never printed: the caller that owns the Diags renders them.
 #pragma once
 
-#include <exception>
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <expected>
 #include <map>
 #include <string>
@@ -24,7 +24,8 @@ class Loc {
  public:
   Loc() = default;
   Loc(uint32_t file, uint64_t line, uint64_t col, uint64_t length)
-      : bits_(uint64_t{file} << 48 | std::min<uint64_t>(line, kMaxLine) << 26 | std::min<uint64_t>(col, kMaxCol) << 12 | std::min<uint64_t>(length, kMaxLength)) {}
+      : bits_(uint64_t{file} << 48 | std::min<uint64_t>(line, kMaxLine) << 26 | std::min<uint64_t>(col, kMaxCol) << 12 |
+              std::min<uint64_t>(length, kMaxLength)) {}
   uint32_t file() const { return static_cast<uint32_t>(bits_ >> 48); }
   uint32_t line() const { return static_cast<uint32_t>(bits_ >> 26 & kMaxLine); }
   uint32_t col() const { return static_cast<uint32_t>(bits_ >> 12 & kMaxCol); }

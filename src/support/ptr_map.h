@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A map from pointers, with what is used of std::unordered_map's interface. It goes over its entries in the order in which they came, which is the same
-// wherever the things lie, and a map of another type adds little code.
+// A map from pointers, with what is used of std::unordered_map's interface. It goes over its entries in the order in which they came, which
+// is the same wherever the things lie, and a map of another type adds little code.
 #pragma once
 
 #include <cstddef>

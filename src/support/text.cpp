@@ -12,8 +12,8 @@ namespace nereid {
 [[gnu::noinline]] void append(std::string& out, const char* text) { out += text; }
 [[gnu::noinline]] void append(std::string& out, const std::string& text) { out += text; }
 
-// Number to text and back, which differ in what they call. The C and C++ libraries' own ways would bring 40 kB of code and tables into the compiler's
-// WebAssembly module, whose host has all that.
+// Number to text and back, which differ in what they call. The C and C++ libraries' own ways would bring 40 kB of code and tables into the
+// compiler's WebAssembly module, whose host has all that.
 #if defined(__wasm__)
 
 namespace {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// The compiler as a WebAssembly module. The host writes a request into its memory and reads the answer there. Both are a list of texts, each with its
-// size before it (u32, little-endian).
+// The compiler as a WebAssembly module. The host writes a request into its memory and reads the answer there. Both are a list of texts,
+// each with its size before it (u32, little-endian).
 //
-//   request   COMMAND, PATH, SOURCE, KERNEL, "1" to keep assertions or "", how many items the signature has, the items, how many constants there are,
+//   request   COMMAND, PATH, SOURCE, KERNEL, "1" to keep assertions or "", how many items the signature has, the items, how many constants
+//   there are,
 //             their names and literals by turns, and to the end paths and texts of other files by turns. COMMAND is
 //             `describe`, `compile TARGET`, with a space and what the one device has that it is for (driver.h) or without, or `emit STAGE`
-//   answer    the lines of tl.static_print; then of `describe` JSON, of `emit` the text, of `compile` the entry of a manifest, and names and bytes
+//   answer    the lines of tl.static_print; then of `describe` JSON, of `emit` the text, of `compile` the entry of a manifest, and names
+//   and bytes
 //             of its files by turns; where it failed the errors as text and as JSON (driver/json.h)
 //
 // The host gives `readNumber`, `writeNumber` (support/text.cpp) and `fail`, which takes the text of a fault of ours and does not return.

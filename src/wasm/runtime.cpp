@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What the compiler as a WebAssembly module has in place of the C library's: memory, and what happens when it finds a fault of its own.
 //
-// Memory is cut into sizes of 16, 32, ... 1024 bytes and powers of two above, and what is freed waits in a list of its size. A compile takes and frees
-// the same sizes again and again, so this wastes little; it is a tenth of the C library's, and faster.
+// Memory is cut into sizes of 16, 32, ... 1024 bytes and powers of two above, and what is freed waits in a list of its size. A compile
+// takes and frees the same sizes again and again, so this wastes little; it is a tenth of the C library's, and faster.
 #include <bit>
 #include <cstddef>
 #include <cstdint>

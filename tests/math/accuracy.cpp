@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// How far every function of one float is off, on a target (`cpu` otherwise), in units in the last place: over the whole range of f32 against the
-// meaning of its row in ops.def, computed in f64; fails where it is more than the row's ulp. At f16 and bf16, every value there is. Functions of two
-// floats: all pairs of special values, and as many pairs by chance as there are patterns otherwise.
+// How far every function of one float is off, on a target (`cpu` otherwise), in units in the last place: over the whole range of f32
+// against the meaning of its row in ops.def, computed in f64; fails where it is more than the row's ulp. At f16 and bf16, every value there
+// is. Functions of two floats: all pairs of special values, and as many pairs by chance as there are patterns otherwise.
 //
 //   math_accuracy [--step N] [--table] [--target wasm] [name ...]
 //       every N-th bit pattern (997; CTest takes fewer), and all of those next to special points; --step 1 is all 2^32, minutes for each
@@ -31,16 +31,16 @@ std::string kernelText(Op op, const char* type) {
   std::string tile = cat("tensor<256x", type, ">"), pointer = cat("!tt.ptr<", type, ">"), pointers = cat("tensor<256x", pointer, ">");
   bool two = info(op).sig == Sig::Float2;
   auto load = [&](std::string_view name) {
-    return cat("  %", name, "s = tt.splat %", name, " : ", pointer, " -> ", pointers, "\n  %", name, "p = tt.addptr %", name, "s, %i : ", pointers,
-               ", tensor<256xi32>\n  %", name, "v = tt.load %", name, "p : ", pointers, "\n");
+    return cat("  %", name, "s = tt.splat %", name, " : ", pointer, " -> ", pointers, "\n  %", name, "p = tt.addptr %", name,
+               "s, %i : ", pointers, ", tensor<256xi32>\n  %", name, "v = tt.load %", name, "p : ", pointers, "\n");
   };
   return cat("tt.func public @k(%x: ", pointer, ", %y: ", pointer, ", %o: ", pointer,
              ") {\n  %n = arith.constant 256 : i32\n  %p = tt.get_program_id x : i32\n  %b = arith.muli %p, %n : i32\n",
              "  %r = tt.make_range {end = 256 : i32, start = 0 : i32} : tensor<256xi32>\n  %bs = tt.splat %b : i32 -> tensor<256xi32>\n  "
              "%i = arith.addi %bs, %r : tensor<256xi32>\n",
-             load("x"), two ? load("y") : "", "  %os = tt.splat %o : ", pointer, " -> ", pointers, "\n  %op = tt.addptr %os, %i : ", pointers,
-             ", tensor<256xi32>\n  %w = ", info(op).spelling, " %xv", two ? ", %yv" : "", " : ", tile, "\n  tt.store %op, %w : ", pointers,
-             "\n  tt.return\n}\n");
+             load("x"), two ? load("y") : "", "  %os = tt.splat %o : ", pointer, " -> ", pointers,
+             "\n  %op = tt.addptr %os, %i : ", pointers, ", tensor<256xi32>\n  %w = ", info(op).spelling, " %xv", two ? ", %yv" : "", " : ",
+             tile, "\n  tt.store %op, %w : ", pointers, "\n  tt.return\n}\n");
 }
 
 Module parsed(const std::string& text, Sources& sources) {
@@ -129,7 +129,8 @@ class Measure {
   }
   void flush() {
     Diags diags;
-    uint64_t args[] = {reinterpret_cast<uintptr_t>(x_.data()), reinterpret_cast<uintptr_t>(y_.data()), reinterpret_cast<uintptr_t>(out_.data())};
+    uint64_t args[] = {reinterpret_cast<uintptr_t>(x_.data()), reinterpret_cast<uintptr_t>(y_.data()),
+                       reinterpret_cast<uintptr_t>(out_.data())};
     Launch launch;
     launch.args = args;
     launch.grid = {kChunk / 256, 1, 1};
@@ -180,17 +181,40 @@ Worst everyValue(Op op, Elem elem) {
   return measure.finish();
 }
 
-// Pairs: all of special values, of both signs; then by chance any two, two whose exponents are near each other, and bases and exponents whose power
-// is a number of the format, half of the bases near 1.
+// Pairs: all of special values, of both signs; then by chance any two, two whose exponents are near each other, and bases and exponents
+// whose power is a number of the format, half of the bases near 1.
 Worst pairs(Op op, Elem elem, uint64_t count) {
   FloatFormat format = floatFormat(elem);
   Measure measure(op, elem);
-  auto add = [&](double x, double y) { measure.add(static_cast<uint32_t>(encodeFloat(elem, x)), static_cast<uint32_t>(encodeFloat(elem, y))); };
+  auto add = [&](double x, double y) {
+    measure.add(static_cast<uint32_t>(encodeFloat(elem, x)), static_cast<uint32_t>(encodeFloat(elem, y)));
+  };
   double least = std::ldexp(1.0, 1 - format.bias), most = std::ldexp(2 - std::ldexp(1.0, -format.mantissaBits), format.bias);
   double step = std::ldexp(1.0, -format.mantissaBits);
-  std::vector<double> special{0, std::ldexp(least, -format.mantissaBits), least * (1 - step), least, 1 - step / 2, 1, 1 + step, 0.5, 1.5, 2, 3, 4, 5, 7.5, 10, 101,
-                              std::ldexp(1.0, format.mantissaBits) - 0.5, std::ldexp(1.0, format.mantissaBits) + 1, std::ldexp(2.0, format.mantissaBits) - 1,
-                              std::ldexp(2.0, format.mantissaBits), most / 2, most, INFINITY, NAN};
+  std::vector<double> special{0,
+                              std::ldexp(least, -format.mantissaBits),
+                              least * (1 - step),
+                              least,
+                              1 - step / 2,
+                              1,
+                              1 + step,
+                              0.5,
+                              1.5,
+                              2,
+                              3,
+                              4,
+                              5,
+                              7.5,
+                              10,
+                              101,
+                              std::ldexp(1.0, format.mantissaBits) - 0.5,
+                              std::ldexp(1.0, format.mantissaBits) + 1,
+                              std::ldexp(2.0, format.mantissaBits) - 1,
+                              std::ldexp(2.0, format.mantissaBits),
+                              most / 2,
+                              most,
+                              INFINITY,
+                              NAN};
   for (double x : special)
     for (double y : special)
       for (int sign = 0; sign < 4; ++sign) add(sign & 1 ? -x : x, sign & 2 ? -y : y);
@@ -208,7 +232,8 @@ Worst pairs(Op op, Elem elem, uint64_t count) {
     } else if (k % 4 == 1) {
       add(x, x * std::ldexp(random() - 0.5, static_cast<int>(random() * 60) - 30));
     } else {
-      if (k % 4 == 2) x = decodeFloat(elem, encodeFloat(elem, 1 + std::ldexp(random() - 0.5, -static_cast<int>(random() * format.mantissaBits))));
+      if (k % 4 == 2)
+        x = decodeFloat(elem, encodeFloat(elem, 1 + std::ldexp(random() - 0.5, -static_cast<int>(random() * format.mantissaBits))));
       add(x, (random() * 2 - 1) * (format.bias + format.mantissaBits + 2) / std::log2(std::fabs(x)));
     }
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Draws random well-typed programs over tiles from the operation table, as text.
 //
-// Floats are small whole numbers, so that exact operations stay exact whatever is contracted or reordered; inexact ones feed stores only, and no store of
-// theirs is read again. Programs read what they wrote, and arrays overlap: the order of memory is part of what is compared.
+// Floats are small whole numbers, so that exact operations stay exact whatever is contracted or reordered; inexact ones feed stores only,
+// and no store of theirs is read again. Programs read what they wrote, and arrays overlap: the order of memory is part of what is compared.
 #pragma once
 
 #include <algorithm>
@@ -83,9 +83,8 @@ class Generator {
       out.overlap = static_cast<int>(next(2) ? 0 : next(40));
       out.grid = 1;
     }
-    static const Dims kShapes[] = {{8},     {16},    {32},    {64}, {4, 8}, {8, 4},  {16, 16}, {2, 32},
-                                   {32, 2}, {1, 16}, {16, 1}, {4},  {128},  {8, 32}, {2, 4, 8},
-                                   {1},     {4, 1},  {8, 1},  {1, 1}, {2, 1, 8}, {1, 4, 1}};
+    static const Dims kShapes[] = {{8}, {16},  {32},    {64},      {4, 8}, {8, 4}, {16, 16}, {2, 32}, {32, 2},   {1, 16},  {16, 1},
+                                   {4}, {128}, {8, 32}, {2, 4, 8}, {1},    {4, 1}, {8, 1},   {1, 1},  {2, 1, 8}, {1, 4, 1}};
     for (int k = 0; k < 2; ++k) shapes_.push_back(kShapes[next(std::size(kShapes))]);
     add({"i32", {}, "%n", 7});
     add({"i32", {}, "%s", 6});
@@ -608,19 +607,24 @@ class Generator {
     add({a->type, a->dims, r, a->bits});
   }
 
-  // A step of a sorting network: keys and where they come from, compared with those at the places that differ in one bit, and chosen by that.
+  // A step of a sorting network: keys and where they come from, compared with those at the places that differ in one bit, and chosen by
+  // that.
   void exchange() {
     auto a = pick([&](const Known& k) { return k.type == "i32" && !k.dims.empty(); });
     if (!a) return;
     size_t axis = next(a->dims.size());
     std::string type = shaped("i32", a->dims), bools = shaped("i1", a->dims), i = axisIndex(a->dims, axis);
-    std::string other = binary("arith.andi", binary("arith.xori", i, constant("i32", a->dims, 1 << next(3)), type), constant("i32", a->dims, a->dims[axis] - 1), type);
+    std::string other = binary("arith.andi", binary("arith.xori", i, constant("i32", a->dims, 1 << next(3)), type),
+                               constant("i32", a->dims, a->dims[axis] - 1), type);
     auto from = [&](const std::string& v) {
       return value("tt.gather ", v, "[", other, "] {axis = ", axis, " : i32} : (", type, ", ", type, ") -> ", type);
     };
-    auto compared = [&](const char* predicate, const std::string& x, const std::string& y) { return value("arith.cmpi ", predicate, ", ", x, ", ", y, " : ", type); };
+    auto compared = [&](const char* predicate, const std::string& x, const std::string& y) {
+      return value("arith.cmpi ", predicate, ", ", x, ", ", y, " : ", type);
+    };
     std::string b = from(a->name), j = from(i);
-    std::string isLess = binary("arith.ori", compared("slt", a->name, b), binary("arith.andi", compared("eq", a->name, b), compared("slt", i, j), bools), bools);
+    std::string isLess = binary("arith.ori", compared("slt", a->name, b),
+                                binary("arith.andi", compared("eq", a->name, b), compared("slt", i, j), bools), bools);
     std::string isUp = compared("eq", binary("arith.andi", i, constant("i32", a->dims, 1 << next(3)), type), constant("i32", a->dims, 0));
     std::string takes = binary("arith.xori", isLess, isUp, bools);
     add({"i32", a->dims, value("arith.select ", takes, ", ", b, ", ", a->name, " : ", bools, ", ", type), a->bits});
@@ -635,19 +639,23 @@ class Generator {
     std::string type = array.type, p = addresses(array, dims, true);
     Known taken{type, dims, value("tt.load ", p, " : ", pointers(type, dims)), element(type).isFloat ? 6 : 32};
     add(taken);
-    auto v = pick([&](const Known& k) { return k.type == type && k.dims == dims && k.bits <= (element(type).isFloat ? 6 : 64) && k.name != taken.name; });
+    auto v = pick([&](const Known& k) {
+      return k.type == type && k.dims == dims && k.bits <= (element(type).isFloat ? 6 : 64) && k.name != taken.name;
+    });
     std::string what = v && next(3) ? v->name : constant(type, dims, static_cast<int>(next(9)) - 4);
     switch (next(4)) {
       case 0: store(); break;
       case 1:
         if (type == "i32" && !dims.empty()) {
-          value("tt.atomic_rmw add, acq_rel, gpu, ", p, ", ", what, " : (", pointers(type, dims), ", ", shaped(type, dims), ") -> ", shaped(type, dims));
+          value("tt.atomic_rmw add, acq_rel, gpu, ", p, ", ", what, " : (", pointers(type, dims), ", ", shaped(type, dims), ") -> ",
+                shaped(type, dims));
           break;
         }
         [[fallthrough]];
       default: {
         std::string m = mask(dims);
-        line("tt.store ", next(3) ? p : addresses(array, dims, true), ", ", what, m.empty() ? "" : cat(", ", m), " : ", pointers(type, dims));
+        line("tt.store ", next(3) ? p : addresses(array, dims, true), ", ", what, m.empty() ? "" : cat(", ", m), " : ",
+             pointers(type, dims));
       }
     }
     if (depth_ >= 2) return;

@@ -79,7 +79,8 @@ interp::Counters count(const std::string& kernel, std::vector<std::string> signa
 
 TEST(Counters, SoftmaxReadsARowTwiceAndBuffersOnlyExp) {
   const uint64_t n = 1024;
-  auto c = count("softmax", {"*fp32:16", "*fp32:16", "i32", "i32", "i32"}, {{"BLOCK", "1024"}}, {array(n), array(n), number(n), number(n), number(n)}, 1);
+  auto c = count("softmax", {"*fp32:16", "*fp32:16", "i32", "i32", "i32"}, {{"BLOCK", "1024"}},
+                 {array(n), array(n), number(n), number(n), number(n)}, 1);
   EXPECT_EQ(c.loads, 2 * n);
   EXPECT_EQ(c.stores, n);
   EXPECT_EQ(c.scratchStores, n);
@@ -89,7 +90,8 @@ TEST(Counters, SoftmaxReadsARowTwiceAndBuffersOnlyExp) {
 
 TEST(Counters, SoftmaxReadsNothingOutsideItsRow) {
   const uint64_t n = 700;
-  auto c = count("softmax", {"*fp32:16", "*fp32:16", "i32", "i32", "i32"}, {{"BLOCK", "1024"}}, {array(n), array(n), number(n), number(n), number(n)}, 1);
+  auto c = count("softmax", {"*fp32:16", "*fp32:16", "i32", "i32", "i32"}, {{"BLOCK", "1024"}},
+                 {array(n), array(n), number(n), number(n), number(n)}, 1);
   EXPECT_EQ(c.loads, 2 * n);
   EXPECT_EQ(c.stores, n);
 }
@@ -104,7 +106,8 @@ TEST(Counters, LoopsWithoutIterationsAreNotWritten) {
 
 TEST(Counters, VectorAddTouchesNoScratch) {
   const uint64_t n = 1000;
-  auto c = count("vector_add", {"*fp32:16", "*fp32:16", "*fp32:16", "i32"}, {{"BLOCK", "1024"}}, {array(n), array(n), array(n), number(n)}, 1);
+  auto c =
+      count("vector_add", {"*fp32:16", "*fp32:16", "*fp32:16", "i32"}, {{"BLOCK", "1024"}}, {array(n), array(n), array(n), number(n)}, 1);
   EXPECT_EQ(c.loads, 2 * n);
   EXPECT_EQ(c.stores, n);
   EXPECT_EQ(c.flops, 1008u);  // the tail goes a register of 16 at a time: 8 lanes are masked
@@ -134,7 +137,9 @@ TEST(Counters, MatmulPacksEachOperandOnceAStep) {
 
 TEST(Counters, ALongComputationIsBufferedAtItsEnd) {
   // Fourteen products, of which both a sum and a store need the last.
-  std::string text = "tt.func public @k(%x: !tt.ptr<f32>, %out: !tt.ptr<f32>) {\n  %i = tt.make_range {end = 1024 : i32, start = 0 : i32} : tensor<1024xi32>\n";
+  std::string text =
+      "tt.func public @k(%x: !tt.ptr<f32>, %out: !tt.ptr<f32>) {\n  %i = tt.make_range {end = 1024 : i32, start = 0 : i32} : "
+      "tensor<1024xi32>\n";
   for (std::string name : {"x", "out"})
     text += cat("  %", name, "s = tt.splat %", name, " : !tt.ptr<f32> -> tensor<1024x!tt.ptr<f32>>\n  %", name, "p = tt.addptr %", name,
                 "s, %i : tensor<1024x!tt.ptr<f32>>, tensor<1024xi32>\n");

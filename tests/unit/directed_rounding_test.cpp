@@ -21,8 +21,9 @@ constexpr int64_t kDims[] = {kCount};
 
 // Edges of the format, numbers near each other, and any bits.
 std::vector<uint64_t> inputs(unsigned seed) {
-  constexpr uint32_t kEdges[] = {0, 0x80000000, 1, 0x80000001, 0x007FFFFF, 0x00800000, 0x807FFFFF, 0x80800000, 0x3F800000, 0xBF800000, 0x3F800001, 0x3F7FFFFF,
-                                 0x7F7FFFFF, 0xFF7FFFFF, 0x7F800000, 0xFF800000, 0x7FC00000, 0x4B800000, 0x4B7FFFFF, 0x40000000, 0x40400000, 0x00000002, 0x7F000000, 0x20000000};
+  constexpr uint32_t kEdges[] = {0,          0x80000000, 1,          0x80000001, 0x007FFFFF, 0x00800000, 0x807FFFFF, 0x80800000,
+                                 0x3F800000, 0xBF800000, 0x3F800001, 0x3F7FFFFF, 0x7F7FFFFF, 0xFF7FFFFF, 0x7F800000, 0xFF800000,
+                                 0x7FC00000, 0x4B800000, 0x4B7FFFFF, 0x40000000, 0x40400000, 0x00000002, 0x7F000000, 0x20000000};
   std::mt19937 random(seed);
   std::vector<uint64_t> out;
   for (size_t i = 0; i < kCount; ++i) {
@@ -62,7 +63,8 @@ Dense evaluate(const Module& m, const std::vector<Dense>& arguments) {
 }  // namespace
 
 TEST(DirectedRounding, ByIntegers) {
-  constexpr std::pair<const char*, int> kFunctions[] = {{"fadd", 2}, {"fsub", 2}, {"fmul", 2}, {"fdiv", 2}, {"frcp", 1}, {"fsqrt", 1}, {"fmaf", 3}};
+  constexpr std::pair<const char*, int> kFunctions[] = {{"fadd", 2}, {"fsub", 2},  {"fmul", 2}, {"fdiv", 2},
+                                                        {"frcp", 1}, {"fsqrt", 1}, {"fmaf", 3}};
   std::vector<Dense> arguments;
   for (unsigned i = 0; i < 3; ++i) arguments.push_back({Type::tile(Type::scalar(Elem::F32), kDims), inputs(i + 1)});
   for (auto [name, arity] : kFunctions)
@@ -73,9 +75,9 @@ TEST(DirectedRounding, ByIntegers) {
         types += cat(i ? ", " : "", type);
         names += cat(i ? ", " : "", "%x", i);
       }
-      std::string text = cat("tt.func public @k(%x0: ", type, ", %x1: ", type, ", %x2: ", type, ", %o: ", pointers, ") {\n  %y = tt.extern_elementwise ", names,
-                             " {libname = \"\", libpath = \"\", pure = true, symbol = \"__nv_", name, suffix, "\"} : (", types, ") -> ", type, "\n  tt.store %o, %y : ", pointers,
-                             "\n  tt.return\n}\n");
+      std::string text = cat("tt.func public @k(%x0: ", type, ", %x1: ", type, ", %x2: ", type, ", %o: ", pointers,
+                             ") {\n  %y = tt.extern_elementwise ", names, " {libname = \"\", libpath = \"\", pure = true, symbol = \"__nv_",
+                             name, suffix, "\"} : (", types, ") -> ", type, "\n  tt.store %o, %y : ", pointers, "\n  tt.return\n}\n");
       Sources sources;
       Diags diags;
       auto m = ttir::parse(sources, sources.add("k.ttir", text), diags);
@@ -89,8 +91,8 @@ TEST(DirectedRounding, ByIntegers) {
         float w = std::bit_cast<float>(static_cast<uint32_t>(wanted.at(i))), g = std::bit_cast<float>(static_cast<uint32_t>(got.at(i)));
         if ((std::isnan(w) && std::isnan(g)) || wanted.at(i) == got.at(i)) continue;
         ++wrong;
-        ADD_FAILURE() << name << suffix << " of " << std::hex << arguments[0].at(i) << " " << arguments[1].at(i) << " " << arguments[2].at(i) << " is " << got.at(i) << " instead of "
-                      << wanted.at(i);
+        ADD_FAILURE() << name << suffix << " of " << std::hex << arguments[0].at(i) << " " << arguments[1].at(i) << " "
+                      << arguments[2].at(i) << " is " << got.at(i) << " instead of " << wanted.at(i);
       }
     }
 }

@@ -12,8 +12,8 @@ namespace {
 
 std::string lowered(Op op, std::string_view type, std::string_view stage) {
   bool two = info(op).sig == Sig::Float2;
-  std::string text = cat("tt.func public @k(%x: ", type, ", %o: !tt.ptr<", type, ">) {\n  %y = ", info(op).spelling, two ? " %x, %x : " : " %x : ", type,
-                         "\n  tt.store %o, %y : !tt.ptr<", type, ">\n  tt.return\n}\n");
+  std::string text = cat("tt.func public @k(%x: ", type, ", %o: !tt.ptr<", type, ">) {\n  %y = ", info(op).spelling,
+                         two ? " %x, %x : " : " %x : ", type, "\n  tt.store %o, %y : !tt.ptr<", type, ">\n  tt.return\n}\n");
   Sources sources;
   Diags diags;
   auto m = ttir::parse(sources, sources.add("k.ttir", text), diags);
@@ -26,7 +26,8 @@ std::string lowered(Op op, std::string_view type, std::string_view stage) {
 }  // namespace
 
 TEST(ExpandMath, WithoutLibrary) {
-  constexpr Op kOfLibrary[] = {Op::Tan, Op::Asin, Op::Acos, Op::Atan, Op::Atan2, Op::Sinh, Op::Cosh, Op::Asinh, Op::Acosh, Op::Atanh, Op::Cbrt, Op::Erfc, Op::PowF};
+  constexpr Op kOfLibrary[] = {Op::Tan,   Op::Asin,  Op::Acos,  Op::Atan, Op::Atan2, Op::Sinh, Op::Cosh,
+                               Op::Asinh, Op::Acosh, Op::Atanh, Op::Cbrt, Op::Erfc,  Op::PowF};
   for (Op op : kOfLibrary)
     for (std::string_view type : {"f32", "f16", "bf16"}) {
       std::string name = cat(info(op).spelling, " ");

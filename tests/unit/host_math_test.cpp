@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Constants come out the same on every host, as correctly rounded numbers.
+#include "support/host_math.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 #include <random>
-
-#include "support/host_math.h"
 
 using namespace nereid;
 
@@ -39,7 +39,8 @@ TEST(HostMath, IsNearTheLibrary) {
   std::mt19937_64 random(1);
   auto between = [&](double low, double high) { return low + (high - low) * static_cast<double>(random() >> 11) * 0x1p-53; };
   for (int i = 0; i < 20000; ++i) {
-    double x = between(-700, 700), y = std::ldexp(between(1, 2), static_cast<int>(between(-1070, 1020))), angle = std::ldexp(between(-1, 1), static_cast<int>(between(-20, 30)));
+    double x = between(-700, 700), y = std::ldexp(between(1, 2), static_cast<int>(between(-1070, 1020))),
+           angle = std::ldexp(between(-1, 1), static_cast<int>(between(-20, 30)));
     double base = between(0, 10), power = between(-50, 50);
     near(hostExp(x), std::exp(x), "exp", x);
     near(hostLog(y), std::log(y), "log", y);
@@ -55,7 +56,8 @@ TEST(HostMath, EdgesAreThoseOfC) {
   for (double x : kEdges)
     for (double y : kEdges) {
       double got = hostPow(x, y), wanted = std::pow(x, y);
-      EXPECT_TRUE((got == wanted && std::signbit(got) == std::signbit(wanted)) || (std::isnan(got) && std::isnan(wanted))) << x << " ** " << y << " is " << got;
+      EXPECT_TRUE((got == wanted && std::signbit(got) == std::signbit(wanted)) || (std::isnan(got) && std::isnan(wanted)))
+          << x << " ** " << y << " is " << got;
     }
   EXPECT_EQ(hostExp(1000), kInf);
   EXPECT_EQ(hostExp(-1000), 0);

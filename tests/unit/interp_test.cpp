@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Corners of the meaning of single operations, and counters.
+#include "interp/interp.h"
+
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -8,7 +10,6 @@
 #include "frontends/ttir/ttir.h"
 #include "interp/element.h"
 #include "interp/fold.h"
-#include "interp/interp.h"
 #include "ir/bits.h"
 #include "ir/builder.h"
 #include "ir/libdevice.h"
@@ -56,8 +57,8 @@ TEST(Element, ScalingRoundsOnceAndTakesTheFloor) {
   auto scaled = [](float x, float n) { return compute(Op::LoScale, {{kF32, f32(x)}, {kF32, f32(n)}}, kF32); };
   EXPECT_EQ(scaled(1.5f, 3.75f), f32(12));
   EXPECT_EQ(scaled(-1.5f, -0.5f), f32(-0.75f));
-  EXPECT_EQ(scaled(0x1.8p0f, -150), f32(0x1p-149f));    // above half of the least subnormal
-  EXPECT_EQ(scaled(0x1p0f, -150), f32(0));              // half: to even
+  EXPECT_EQ(scaled(0x1.8p0f, -150), f32(0x1p-149f));  // above half of the least subnormal
+  EXPECT_EQ(scaled(0x1p0f, -150), f32(0));            // half: to even
   EXPECT_EQ(scaled(0x1p-149f, 276), f32(0x1p127f));
   EXPECT_EQ(scaled(1, 1e30f), f32(INFINITY));
   EXPECT_EQ(scaled(-1, -1e30f), f32(-0.0f));
@@ -83,7 +84,8 @@ TEST(Element, FloatCorners) {
 }
 
 TEST(Libdevice, Spellings) {
-  for (const char* s : {"__nv_tanhf", "__nv_tanh", "__ocml_tanh_f32", "__ocml_tanh_f64", "Sleef_tanhf8_u10", "Sleef_tanhd%(numel)_u10", "Sleef_tanhf_u10"}) {
+  for (const char* s : {"__nv_tanhf", "__nv_tanh", "__ocml_tanh_f32", "__ocml_tanh_f64", "Sleef_tanhf8_u10", "Sleef_tanhd%(numel)_u10",
+                        "Sleef_tanhf_u10"}) {
     auto f = resolveLibdevice(s);
     ASSERT_TRUE(f) << s;
     EXPECT_EQ(f->name, "tanh") << s;

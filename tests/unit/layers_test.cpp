@@ -94,5 +94,6 @@ TEST(Errors, EveryIdHasAFile) {
   // What the machine lacks cannot be shown by a file.
   for (auto& row : rows)
     if (std::string_view(row.id) != "environment")
-      EXPECT_NE(all.find(std::string("[") + row.id + "]"), std::string::npos) << "no file in tests/errors shows [" << row.id << "]: " << row.doc;
+      EXPECT_NE(all.find(std::string("[") + row.id + "]"), std::string::npos)
+          << "no file in tests/errors shows [" << row.id << "]: " << row.doc;
 }

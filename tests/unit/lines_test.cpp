@@ -76,7 +76,8 @@ TEST(Lines, OfEachStage) {
 // A load whose values are kept for another nest is of its own line, not of the one that asks first.
 TEST(Lines, OfWhatIsKept) {
   std::string source(kSource);
-  source.replace(source.find("s = tl.sum(double(v), axis=0)\n    tl.store(out, s)"), std::string::npos, "s = tl.sum(v, axis=0)\n    tl.store(out + i, v / s)\n");
+  source.replace(source.find("s = tl.sum(double(v), axis=0)\n    tl.store(out, s)"), std::string::npos,
+                 "s = tl.sum(v, axis=0)\n    tl.store(out + i, v / s)\n");
   for (std::string name : {"lower", "threads"}) {
     std::string with = stage(name + "+lines", source);
     std::regex load("lo\\.load %[^\n]*line (\\d+)");

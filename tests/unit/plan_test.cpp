@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // A plan that reads memory too late is found: plans as they are made have no fault, and with one decision taken back they have one.
+#include "schedule/plan.h"
+
 #include <gtest/gtest.h>
 
 #include "frontends/ttir/ttir.h"
-#include "schedule/plan.h"
 
 namespace {
 
@@ -18,13 +19,14 @@ struct Planned {
 Planned planned(const std::string& body) {
   Sources sources;
   Diags diags;
-  std::string text = "tt.func public @k(%x: !tt.ptr<i32>, %n: i32) {\n"
-                     "  %i = tt.make_range {end = 16 : i32, start = 0 : i32} : tensor<16xi32>\n"
-                     "  %s = tt.splat %x : !tt.ptr<i32> -> tensor<16x!tt.ptr<i32>>\n"
-                     "  %p = tt.addptr %s, %i : tensor<16x!tt.ptr<i32>>, tensor<16xi32>\n"
-                     "  %c0 = arith.constant 0 : i32\n"
-                     "  %c1 = arith.constant 1 : i32\n" +
-                     body + "  tt.return\n}\n";
+  std::string text =
+      "tt.func public @k(%x: !tt.ptr<i32>, %n: i32) {\n"
+      "  %i = tt.make_range {end = 16 : i32, start = 0 : i32} : tensor<16xi32>\n"
+      "  %s = tt.splat %x : !tt.ptr<i32> -> tensor<16x!tt.ptr<i32>>\n"
+      "  %p = tt.addptr %s, %i : tensor<16x!tt.ptr<i32>>, tensor<16xi32>\n"
+      "  %c0 = arith.constant 0 : i32\n"
+      "  %c1 = arith.constant 1 : i32\n" +
+      body + "  tt.return\n}\n";
   auto module = ttir::parse(sources, sources.add("k.ttir", text), diags);
   EXPECT_TRUE(module) << diags.render(sources);
   Planned out{std::move(*module), {}};

@@ -51,8 +51,9 @@ TEST(RoundTrip, CoversTheTable) {
 
 TEST(RoundTrip, OldSpellings) {
   std::string text = roundTrip("old", readAll(NEREID_ROOT "/tests/ir/old_spellings.ttir"));
-  for (const char* wanted : {"tt.load %arg2, %arg3, %arg4", ": tensor<16x!tt.ptr<f32>>", "tt.reshape %0 allow_reorder", "inputPrecision = tf32", "ub.poison", "tt.get_program_id y",
-                             "tt.descriptor_load", "tt.extern_elementwise", "arith.cmpf ogt"})
+  for (const char* wanted :
+       {"tt.load %arg2, %arg3, %arg4", ": tensor<16x!tt.ptr<f32>>", "tt.reshape %0 allow_reorder", "inputPrecision = tf32", "ub.poison",
+        "tt.get_program_id y", "tt.descriptor_load", "tt.extern_elementwise", "arith.cmpf ogt"})
     EXPECT_NE(text.find(wanted), std::string::npos) << wanted << "\n" << text;
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Kernels as bytes, and threads that launches share.
+#include "driver/saved.h"
+
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -9,7 +11,6 @@
 
 #include "analysis/writes.h"
 #include "backends/cpu/pool.h"
-#include "driver/saved.h"
 #include "frontends/ttir/ttir.h"
 #include "nereid/nereid.h"
 
@@ -133,7 +134,10 @@ TEST(Entry, AListenerHearsWhatItsThreadSays) {
   nereid_text error{};
   ASSERT_EQ(nereid_kernel_entry(kernel, &entry, &error), NEREID_OK);
   std::string heard;
-  nereid_listener ear{[](void* user, int failed, const char* text, size_t size) { *static_cast<std::string*>(user) += (failed ? "!" : "") + std::string(text, size); }, &heard};
+  nereid_listener ear{[](void* user, int failed, const char* text, size_t size) {
+                        *static_cast<std::string*>(user) += (failed ? "!" : "") + std::string(text, size);
+                      },
+                      &heard};
   EXPECT_EQ(nereid_listen(&ear), nullptr);
   float x = 0;
   const void* args[1] = {&x};
@@ -185,7 +189,8 @@ TEST(Saved, WhatIsDamagedOrForeignIsRefused) {
 TEST(Writes, PointersAreFollowedThroughLoopsAndChoices) {
   Sources sources;
   Diags diags;
-  uint32_t file = sources.add("k.ttir", R"(tt.func public @k(%a: !tt.ptr<f32>, %b: !tt.ptr<f32>, %c: !tt.ptr<f32>, %d: !tt.ptr<i64>, %n: i32, %which: i1) {
+  uint32_t file = sources.add(
+      "k.ttir", R"(tt.func public @k(%a: !tt.ptr<f32>, %b: !tt.ptr<f32>, %c: !tt.ptr<f32>, %d: !tt.ptr<i64>, %n: i32, %which: i1) {
   %zero = arith.constant 0 : i32
   %one = arith.constant 1 : i32
   %f = arith.constant 1.0 : f32

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "support/text.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -7,7 +9,6 @@
 #include "support/diag.h"
 #include "support/ptr_map.h"
 #include "support/sort.h"
-#include "support/text.h"
 
 using namespace nereid;
 
@@ -31,7 +32,8 @@ TEST(Text, NumbersAreReadAsDecimals) {
   EXPECT_EQ(parseDouble("1e999"), std::numeric_limits<double>::infinity());
   EXPECT_EQ(parseDouble("0.1e400"), std::numeric_limits<double>::infinity());
   EXPECT_EQ(parseDouble("1e-999"), 0);
-  for (const char* text : {"", ".", "e5", "1e", "1e+", "-1", "+1", "0x10", "inf", "nan", "1.5f", "1_0", " 1", "1.2.3"}) EXPECT_FALSE(parseDouble(text)) << text;
+  for (const char* text : {"", ".", "e5", "1e", "1e+", "-1", "+1", "0x10", "inf", "nan", "1.5f", "1_0", " 1", "1.2.3"})
+    EXPECT_FALSE(parseDouble(text)) << text;
 }
 
 TEST(Text, NumbersAreWrittenAsPythonDoes) {

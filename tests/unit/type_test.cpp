@@ -25,7 +25,8 @@ TEST(Type, HasItsDimensions) {
 }
 
 TEST(Type, TooLargeIsNoTile) {
-  for (const Dims& dims : {Dims(25, 1), Dims(40, 1), Dims(23, 2), Dims{1048576, 1048576, 16}}) EXPECT_GT(Type::tile(Type::scalar(Elem::I8), dims).bits(), kMaxTileBits);
+  for (const Dims& dims : {Dims(25, 1), Dims(40, 1), Dims(23, 2), Dims{1048576, 1048576, 16}})
+    EXPECT_GT(Type::tile(Type::scalar(Elem::I8), dims).bits(), kMaxTileBits);
   EXPECT_EQ(Type::tile(Type::scalar(Elem::I8), Dims{1048576, 2}).bits(), 21);  // on the way to a message
 }
 

@@ -20,8 +20,15 @@ const DType kTypes[] = {
     {"fp8e4nv", Kind::Float, 1, 4, 3, 7, true, false},
     {"fp8e4b8", Kind::Float, 1, 4, 3, 8, false, true},
     {"fp8e5b16", Kind::Float, 1, 5, 2, 16, false, true},
-    {"i1", Kind::Bool, 1}, {"i8", Kind::Int, 1}, {"i16", Kind::Int, 2}, {"i32", Kind::Int, 4}, {"i64", Kind::Int, 8},
-    {"u8", Kind::UInt, 1}, {"u16", Kind::UInt, 2}, {"u32", Kind::UInt, 4}, {"u64", Kind::UInt, 8},
+    {"i1", Kind::Bool, 1},
+    {"i8", Kind::Int, 1},
+    {"i16", Kind::Int, 2},
+    {"i32", Kind::Int, 4},
+    {"i64", Kind::Int, 8},
+    {"u8", Kind::UInt, 1},
+    {"u16", Kind::UInt, 2},
+    {"u32", Kind::UInt, 4},
+    {"u64", Kind::UInt, 8},
 };
 
 std::string_view trim(std::string_view s) {
@@ -74,9 +81,9 @@ uint64_t next(uint64_t& state) {
 
 const DType* findType(std::string_view name) {
   static constexpr std::pair<std::string_view, std::string_view> kShort[] = {
-      {"f32", "fp32"}, {"f64", "fp64"}, {"f16", "fp16"}, {"bool", "i1"}, {"u1", "i1"}, {"float32", "fp32"}, {"float64", "fp64"}, {"float16", "fp16"}, {"bfloat16", "bf16"},
-      {"int32", "i32"}, {"int64", "i64"}, {"int16", "i16"}, {"int8", "i8"}, {"uint8", "u8"}, {"uint16", "u16"}, {"uint32", "u32"}, {"uint64", "u64"},
-      {"fp8e4", "fp8e4nv"}};
+      {"f32", "fp32"},     {"f64", "fp64"},     {"f16", "fp16"},      {"bool", "i1"},    {"u1", "i1"},      {"float32", "fp32"},
+      {"float64", "fp64"}, {"float16", "fp16"}, {"bfloat16", "bf16"}, {"int32", "i32"},  {"int64", "i64"},  {"int16", "i16"},
+      {"int8", "i8"},      {"uint8", "u8"},     {"uint16", "u16"},    {"uint32", "u32"}, {"uint64", "u64"}, {"fp8e4", "fp8e4nv"}};
   for (auto& [from, to] : kShort)
     if (from == name) name = to;
   for (const DType& t : kTypes)
@@ -128,7 +135,8 @@ double decode(const DType& type, uint64_t bits) {
     magnitude = mantissa ? kNan : std::numeric_limits<double>::infinity();
   else
     magnitude = exponent == 0 ? std::ldexp(static_cast<double>(mantissa), 1 - type.bias - type.mantissaBits)
-                              : std::ldexp(static_cast<double>(mantissa | uint64_t{1} << type.mantissaBits), exponent - type.bias - type.mantissaBits);
+                              : std::ldexp(static_cast<double>(mantissa | uint64_t{1} << type.mantissaBits),
+                                           exponent - type.bias - type.mantissaBits);
   return negative ? -magnitude : magnitude;
 }
 
@@ -142,10 +150,11 @@ uint64_t encode(const DType& type, double value) {
   int width = type.bytes * 8, top = (1 << type.exponentBits) - 1;
   uint64_t sign = std::signbit(value) ? uint64_t{1} << (width - 1) : 0;
   uint64_t ones = (uint64_t{1} << type.mantissaBits) - 1;
-  uint64_t nan = type.fnuz ? uint64_t{1} << (width - 1)
-                           : sign | static_cast<uint64_t>(top) << type.mantissaBits | (type.finite ? ones : uint64_t{1} << (type.mantissaBits - 1));
+  uint64_t nan =
+      type.fnuz ? uint64_t{1} << (width - 1)
+                : sign | static_cast<uint64_t>(top) << type.mantissaBits | (type.finite ? ones : uint64_t{1} << (type.mantissaBits - 1));
   if (std::isnan(value)) return nan;
-  uint64_t largest = type.fnuz ? static_cast<uint64_t>(top) << type.mantissaBits | ones
+  uint64_t largest = type.fnuz     ? static_cast<uint64_t>(top) << type.mantissaBits | ones
                      : type.finite ? static_cast<uint64_t>(top) << type.mantissaBits | (ones - 1)
                                    : static_cast<uint64_t>(top - 1) << type.mantissaBits | ones;
   uint64_t beyond = type.fnuz || type.finite ? nan : sign | static_cast<uint64_t>(top) << type.mantissaBits;
@@ -189,10 +198,11 @@ std::string parseNumber(std::string_view text, const DType& type, uint64_t& bits
   auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), magnitude, base);
   if (ec != std::errc() || end != digits.data() + digits.size()) return bad();
   int width = type.kind == Kind::Bool ? 1 : type.bytes * 8;
-  uint64_t limit = type.kind != Kind::Int ? (width == 64 ? ~uint64_t{0} : (uint64_t{1} << width) - 1)
+  uint64_t limit = type.kind != Kind::Int    ? (width == 64 ? ~uint64_t{0} : (uint64_t{1} << width) - 1)
                    : base == 16 && !negative ? (width == 64 ? ~uint64_t{0} : (uint64_t{1} << width) - 1)
                                              : (uint64_t{1} << (width - 1)) - !negative;
-  if (magnitude > limit || (negative && magnitude && type.kind != Kind::Int)) return "`" + std::string(text) + "` does not fit " + type.name;
+  if (magnitude > limit || (negative && magnitude && type.kind != Kind::Int))
+    return "`" + std::string(text) + "` does not fit " + type.name;
   bits = negative ? 0 - magnitude : magnitude;
   if (width < 64) bits &= (uint64_t{1} << width) - 1;
   return "";
@@ -219,7 +229,8 @@ std::string parseArray(std::string_view text, Array& out) {
     }
     if (std::string error = readNpy(std::string(path), out); !error.empty()) return error;
     if (tag && tag != out.type) {
-      bool stands = tag->bytes == out.type->bytes && (out.type->kind == Kind::UInt || (tag->kind != Kind::Float && out.type->kind != Kind::Float));
+      bool stands =
+          tag->bytes == out.type->bytes && (out.type->kind == Kind::UInt || (tag->kind != Kind::Float && out.type->kind != Kind::Float));
       if (!stands) return std::string(path) + " holds " + out.type->name + ", which cannot stand for " + tag->name;
       out.type = tag;
     }
@@ -233,7 +244,8 @@ std::string parseArray(std::string_view text, Array& out) {
     }
   const DType* type = nullptr;
   std::string_view inside, rest;
-  if (!typeAndBrackets(body, type, inside, rest)) return "`" + std::string(text) + "` is no array; one is zeros:f32[4,1000], full:f32[8],1.5, f32[1, 2, 3] or @file.npy";
+  if (!typeAndBrackets(body, type, inside, rest))
+    return "`" + std::string(text) + "` is no array; one is zeros:f32[4,1000], full:f32[8],1.5, f32[1, 2, 3] or @file.npy";
   if (verb.empty()) {
     size_t semicolon = inside.find(';');
     std::vector<std::string_view> items = split(inside.substr(0, semicolon), ',');
@@ -244,7 +256,8 @@ std::string parseArray(std::string_view text, Array& out) {
       if (!parseShape(inside.substr(semicolon + 1), shape)) return "`" + std::string(text) + "`: after the `;` stands a shape";
     }
     if (std::string error = allocate(out, *type, shape); !error.empty()) return error;
-    if (items.empty() || (items.size() > 1 && items.size() != out.size())) return out.size() == items.size() ? "" : "`" + std::string(text) + "` has a wrong number of elements";
+    if (items.empty() || (items.size() > 1 && items.size() != out.size()))
+      return out.size() == items.size() ? "" : "`" + std::string(text) + "` has a wrong number of elements";
     for (size_t i = 0; i < out.size(); ++i) {
       uint64_t bits = 0;
       if (std::string error = parseNumber(items[items.size() == 1 ? 0 : i], *type, bits); !error.empty()) return error;
@@ -287,7 +300,8 @@ std::string show(const Array& a, size_t most) {
     if (a.type->kind == Kind::Float) {
       char buffer[40];
       double value = a.number(i);
-      auto end = a.type->bytes <= 4 ? std::to_chars(buffer, buffer + sizeof buffer, static_cast<float>(value)).ptr : std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
+      auto end = a.type->bytes <= 4 ? std::to_chars(buffer, buffer + sizeof buffer, static_cast<float>(value)).ptr
+                                    : std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
       out.append(buffer, end);
     } else if (a.type->kind == Kind::Int) {
       out += std::to_string(static_cast<int64_t>(a.bits(i) << (64 - a.type->bytes * 8)) >> (64 - a.type->bytes * 8));

@@ -79,7 +79,8 @@ std::string typesOf(const json& manifest) {
     auto& kernel = artefact["kernel"];
     if (artefact["target"] == "cpu" || !seen.insert(kernel["name"]).second) continue;
     std::string parameters;
-    for (auto& p : kernel["parameters"]) parameters += "    " + p["name"].get<std::string>() + ": Arg<\"" + p["type"].get<std::string>() + "\">;\n";
+    for (auto& p : kernel["parameters"])
+      parameters += "    " + p["name"].get<std::string>() + ": Arg<\"" + p["type"].get<std::string>() + "\">;\n";
     out += "  " + kernel["name"].get<std::string>() + ": Kernel<{" + (parameters.empty() ? "" : "\n" + parameters + "  ") + "}>;\n";
   }
   return out + "}\n";
@@ -89,7 +90,8 @@ std::string typesOf(const json& manifest) {
 json artefactsIn(const std::string& directory) {
   std::ifstream in(directory + "/manifest.json");
   json found = json::parse(in, nullptr, false);
-  if (!found.is_object() || found.value("nereid", "") != nereid_version() || !found.contains("artefacts") || !found["artefacts"].is_array()) return json::array();
+  if (!found.is_object() || found.value("nereid", "") != nereid_version() || !found.contains("artefacts") || !found["artefacts"].is_array())
+    return json::array();
   return found["artefacts"];
 }
 
@@ -104,13 +106,15 @@ int compileCommand(const Common& common, const std::vector<std::string>& targets
     nereid_status status = nereid_artefacts(&request, directory.c_str(), &text, &error);
     if (status != NEREID_OK) return report({status, take(error)});
     json artefact = json::parse(take(text));
-    std::erase_if(manifest.get_ref<json::array_t&>(), [&](const json& a) { return a["target"] == artefact["target"] && a["kernel"]["name"] == artefact["kernel"]["name"]; });
+    std::erase_if(manifest.get_ref<json::array_t&>(),
+                  [&](const json& a) { return a["target"] == artefact["target"] && a["kernel"]["name"] == artefact["kernel"]["name"]; });
     manifest.push_back(std::move(artefact));
   }
   std::ofstream out(directory + "/manifest.json");
   out << json{{"nereid", nereid_version()}, {"artefacts", manifest}}.dump(2) << "\n";
   out.close();
-  if (std::any_of(manifest.begin(), manifest.end(), [](auto& a) { return a["target"] != "cpu"; })) std::ofstream(directory + "/kernels.d.ts") << typesOf(manifest);
+  if (std::any_of(manifest.begin(), manifest.end(), [](auto& a) { return a["target"] != "cpu"; }))
+    std::ofstream(directory + "/kernels.d.ts") << typesOf(manifest);
   return out ? 0 : report(misuse("cannot write manifest.json in " + directory));
 }
 
@@ -205,7 +209,9 @@ int main(int argc, char** argv) {
   auto* emit = app.add_subcommand("emit", "print one stage of the compiler");
   common.add(*emit);
   std::string stage = "ttir";
-  emit->add_option("--stage", stage, "tokens, ast, ttir, passes, schedule, lower, threads, llvm, asm, wat or wgsl; wat+lines and the like tell lines of the source");
+  emit->add_option(
+      "--stage", stage,
+      "tokens, ast, ttir, passes, schedule, lower, threads, llvm, asm, wat or wgsl; wat+lines and the like tell lines of the source");
   emit->callback([&] { status = emitCommand(common, stage); });
 
   auto* run = app.add_subcommand("run", "run a kernel on arrays");
@@ -213,7 +219,8 @@ int main(int argc, char** argv) {
   RunOptions o;
   run->add_option("--target", o.target, "interp, or what `nereid targets` lists");
   run->add_option("--grid", o.grid, "programs along each axis: X[,Y[,Z]]")->required();
-  run->add_option("--arg", o.args, "NAME=VALUE: @x.npy[:type], zeros:f32[4,8], full:f32[8],1.5, f32[1, 2], 1000, 2.5:fp64")->allow_extra_args(false);
+  run->add_option("--arg", o.args, "NAME=VALUE: @x.npy[:type], zeros:f32[4,8], full:f32[8],1.5, f32[1, 2], 1000, 2.5:fp64")
+      ->allow_extra_args(false);
   run->add_option("--save", o.saves, "NAME=FILE.npy: an array after the run")->allow_extra_args(false);
   run->add_option("--show", o.shows, "NAME: print an array after the run")->allow_extra_args(false);
   run->add_option("--time", o.time, "launch N times more and print one line of JSON");
@@ -245,7 +252,8 @@ int main(int argc, char** argv) {
       std::printf("%s\n", text.c_str());
       return;
     }
-    for (auto& op : json::parse(text)) std::printf("%-40s %s\n", op["name"].get<std::string>().c_str(), op["doc"].get<std::string>().c_str());
+    for (auto& op : json::parse(text))
+      std::printf("%-40s %s\n", op["name"].get<std::string>().c_str(), op["doc"].get<std::string>().c_str());
   });
 
   try {

@@ -62,7 +62,8 @@ std::string readNpy(const std::string& path, Array& out) {
   std::string header(length, ' ');
   if (!in.read(header.data(), static_cast<std::streamsize>(length))) return bad("it ends in its header");
   std::string_view descr, order, shapeText;
-  if (!field(header, "descr", descr) || !field(header, "fortran_order", order) || !field(header, "shape", shapeText)) return bad("its header lacks a field");
+  if (!field(header, "descr", descr) || !field(header, "fortran_order", order) || !field(header, "shape", shapeText))
+    return bad("its header lacks a field");
   if (order != "False" && order != "True") return bad("its header is malformed");
   if (descr.starts_with('[')) return path + " holds records; only plain numbers are read";
   if (descr.size() < 2) return bad("its type is malformed");

@@ -64,8 +64,22 @@ nereid_request RequestHolder::get() {
     names.push_back(name.c_str());
     values.push_back(value.c_str());
   }
-  return {file.path.c_str(), nullptr, file.kernel.empty() ? nullptr : file.kernel.c_str(), items.data(), items.size(), names.data(), values.data(),
-          names.size(), target.c_str(), debug, nullptr, 0, nullptr, nullptr, nullptr, nullptr};
+  return {file.path.c_str(),
+          nullptr,
+          file.kernel.empty() ? nullptr : file.kernel.c_str(),
+          items.data(),
+          items.size(),
+          names.data(),
+          values.data(),
+          names.size(),
+          target.c_str(),
+          debug,
+          nullptr,
+          0,
+          nullptr,
+          nullptr,
+          nullptr,
+          nullptr};
 }
 
 Value* Session::find(const std::string& name) {
@@ -81,7 +95,8 @@ Problem Session::addArgument(const std::string& text) {
   if (find(name)) return misuse("the argument `" + name + "` is given twice");
   auto value = std::make_unique<Value>();
   if (looksLikeArray(spec)) {
-    if (std::string error = parseArray(spec, value->array); !error.empty()) return refused(spec.starts_with('@') ? "npy" : "argument", name + ": " + error);
+    if (std::string error = parseArray(spec, value->array); !error.empty())
+      return refused(spec.starts_with('@') ? "npy" : "argument", name + ": " + error);
     value->isArray = true;
     value->type = value->array.type;
   } else {
@@ -94,8 +109,10 @@ Problem Session::addArgument(const std::string& text) {
     value->text = spec;
     const DType* check = value->type;
     if (!check) {
-      bool isFloat = spec.find_first_of(".") != std::string::npos || spec.find("inf") != std::string::npos || spec.find("nan") != std::string::npos ||
-                     (spec.find_first_of("eE") != std::string::npos && !spec.starts_with("0x") && spec != "True" && spec != "False" && spec != "true" && spec != "false");
+      bool isFloat = spec.find_first_of(".") != std::string::npos || spec.find("inf") != std::string::npos ||
+                     spec.find("nan") != std::string::npos ||
+                     (spec.find_first_of("eE") != std::string::npos && !spec.starts_with("0x") && spec != "True" && spec != "False" &&
+                      spec != "true" && spec != "false");
       if (spec == "True" || spec == "False")
         check = findType("i1");
       else if (isFloat)
@@ -117,7 +134,8 @@ Problem Session::addArgument(const std::string& text) {
 Problem Session::addConstant(const std::string& text) {
   size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0) return misuse("`" + text + "`: a constant is NAME=LITERAL");
-  if (!constants_.emplace(text.substr(0, equals), text.substr(equals + 1)).second) return misuse("the constant `" + text.substr(0, equals) + "` is given twice");
+  if (!constants_.emplace(text.substr(0, equals), text.substr(equals + 1)).second)
+    return misuse("the constant `" + text.substr(0, equals) + "` is given twice");
   return {};
 }
 
@@ -148,7 +166,9 @@ Problem Session::inferItem(const std::string& name, const DType* declared, bool 
     else if (!integral)
       type = findType("fp32");
     else
-      type = parseNumber(v->text, *findType("i32"), bits).empty() ? findType("i32") : parseNumber(v->text, *findType("i64"), bits).empty() ? findType("i64") : findType("u64");
+      type = parseNumber(v->text, *findType("i32"), bits).empty()   ? findType("i32")
+             : parseNumber(v->text, *findType("i64"), bits).empty() ? findType("i64")
+                                                                    : findType("u64");
   }
   if (std::string error = parseNumber(v->text, *type, bits); !error.empty()) return refused("argument", name + ": " + error);
   bool integer = type->kind == Kind::Int || type->kind == Kind::UInt;
@@ -194,16 +214,19 @@ Problem Session::infer(const std::string& text, std::vector<std::string>& signat
       continue;
     }
     bool keep = p["do_not_specialize"];
-    if (Problem problem = inferItem(name, declared, keep, keep || p["do_not_specialize_on_alignment"], signature.emplace_back())) return problem;
+    if (Problem problem = inferItem(name, declared, keep, keep || p["do_not_specialize_on_alignment"], signature.emplace_back()))
+      return problem;
   }
   std::string all;
   for (auto& n : names) all += (all.empty() ? "" : ", ") + n;
   for (auto& [name, value] : values_)
-    if (std::find(names.begin(), names.end(), name) == names.end() && std::find(names.begin(), names.end(), name.substr(0, name.find('.'))) == names.end()) {
+    if (std::find(names.begin(), names.end(), name) == names.end() &&
+        std::find(names.begin(), names.end(), name.substr(0, name.find('.'))) == names.end()) {
       return refused("argument", "there is no parameter `" + name + "`; the parameters are: " + all);
     }
   for (auto& [name, value] : constants_)
-    if (std::find(names.begin(), names.end(), name) == names.end()) return refused("argument", "there is no parameter `" + name + "` for -D; the parameters are: " + all);
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      return refused("argument", "there is no parameter `" + name + "` for -D; the parameters are: " + all);
   return {};
 }
 
@@ -224,9 +247,11 @@ Problem Session::bind(const std::string& text) {
     }
     if (!v) return refused("argument", "the argument `" + name + "` is missing: give it with --arg " + name + "=…");
     bool pointer = type.starts_with('*');
-    if (pointer != v->isArray) return refused("argument", "`" + name + "` is a " + type + (v->isArray ? ", but an array is given" : ", but a number is given"));
+    if (pointer != v->isArray)
+      return refused("argument", "`" + name + "` is a " + type + (v->isArray ? ", but an array is given" : ", but a number is given"));
     std::string elementName = pointer ? type.substr(1) : type;
-    if (elementName.starts_with('*')) return refused("argument", "`" + name + "` is a " + type + ": pointers to pointers cannot be given here");
+    if (elementName.starts_with('*'))
+      return refused("argument", "`" + name + "` is a " + type + ": pointers to pointers cannot be given here");
     const DType* wanted = findType(elementName);
     if (!wanted) return refused("argument", "`" + name + "` is a " + type + ", which cannot be given here");
     if (pointer) {
@@ -234,7 +259,8 @@ Problem Session::bind(const std::string& text) {
       // Integers of the IR have no sign: u32 passes for i32.
       bool fits = given == wanted || (given->bytes == wanted->bytes && given->kind != Kind::Float && wanted->kind != Kind::Float);
       if (!fits) {
-        std::string hint = given->kind == Kind::UInt && given->bytes == wanted->bytes ? "; for @file.npy say @file.npy:" + wanted->name : "";
+        std::string hint =
+            given->kind == Kind::UInt && given->bytes == wanted->bytes ? "; for @file.npy say @file.npy:" + wanted->name : "";
         return refused("argument", "`" + name + "` is a " + type + ", but the array holds " + given->name + hint);
       }
       args_.push_back({static_cast<uint64_t>(reinterpret_cast<uintptr_t>(v->array.data.get())), v->array.bytes});
@@ -242,11 +268,14 @@ Problem Session::bind(const std::string& text) {
       if (p.contains("block")) {
         const std::vector<int64_t>& shape = v->array.shape;
         if (shape.size() != p["block"].size())
-          return refused("argument", "`" + name + "` is a descriptor of blocks with " + std::to_string(p["block"].size()) + " axes, but the array has " + std::to_string(shape.size()));
+          return refused("argument", "`" + name + "` is a descriptor of blocks with " + std::to_string(p["block"].size()) +
+                                         " axes, but the array has " + std::to_string(shape.size()));
         uint64_t stride = 1;
         std::vector<uint64_t> sizes;
         for (size_t d = shape.size(); d-- > 0; stride *= static_cast<uint64_t>(shape[d])) {
-          if (shape[d] > INT32_MAX) return refused("argument", "`" + name + "`: a descriptor's sizes have 32 bits, but the array's are " + std::to_string(shape[d]));
+          if (shape[d] > INT32_MAX)
+            return refused("argument",
+                           "`" + name + "`: a descriptor's sizes have 32 bits, but the array's are " + std::to_string(shape[d]));
           sizes.push_back(static_cast<uint64_t>(shape[d]));
           parts.push_back(stride);
         }
@@ -254,7 +283,8 @@ Problem Session::bind(const std::string& text) {
       }
     } else {
       bool isUnsignedTag = v->type && v->type->kind == Kind::UInt && v->type->bytes == wanted->bytes;
-      if (v->type && v->type != wanted && !isUnsignedTag && !(v->type->kind != Kind::Float && wanted->kind != Kind::Float && v->type->bytes == wanted->bytes))
+      if (v->type && v->type != wanted && !isUnsignedTag &&
+          !(v->type->kind != Kind::Float && wanted->kind != Kind::Float && v->type->bytes == wanted->bytes))
         return refused("argument", "`" + name + "` is a " + type + ", but the number is a " + v->type->name);
       uint64_t bits = 0;
       std::string error = parseNumber(v->text, isUnsignedTag ? *v->type : *wanted, bits);

@@ -28,8 +28,8 @@ struct File {
 File splitFile(const std::string& text);  // FILE[:KERNEL]
 
 struct Value {
-  Array array;        // an array, or
-  std::string text;   // a scalar as written
+  Array array;                  // an array, or
+  std::string text;             // a scalar as written
   const DType* type = nullptr;  // tagged, or inferred
   uint64_t bits = 0;
   bool isArray = false, passed = false;

@@ -33,7 +33,8 @@ llvm::Value* Conversions::toF32(llvm::Value* v, Elem from) {
   llvm::Value* scaled = b_.CreateFMul(b_.CreateBitCast(magnitude, f32), llvm::ConstantFP::get(f32, std::ldexp(1.0, 127 - format.bias)));
   llvm::Value* sign = b_.CreateShl(b_.CreateAnd(x, 0x80), 24);
   llvm::Value* number_ = b_.CreateBitCast(b_.CreateOr(f32Bits(scaled), sign), f32);
-  llvm::Value* isNan = format.special == FloatFormat::Fnuz ? b_.CreateICmpEQ(x, number(x, 0x80)) : b_.CreateICmpEQ(b_.CreateAnd(x, 0x7f), number(x, 0x7f));
+  llvm::Value* isNan =
+      format.special == FloatFormat::Fnuz ? b_.CreateICmpEQ(x, number(x, 0x80)) : b_.CreateICmpEQ(b_.CreateAnd(x, 0x7f), number(x, 0x7f));
   return b_.CreateSelect(isNan, llvm::ConstantFP::getNaN(f32), number_);
 }
 
@@ -42,7 +43,8 @@ llvm::Value* Conversions::narrowToOdd(llvm::Value* v) {
   llvm::Value* nearest = b_.CreateFPTrunc(v, f32);
   llvm::Value* back = b_.CreateFPExt(nearest, v->getType());
   llvm::Value* bits = f32Bits(nearest);
-  llvm::Value* above = b_.CreateFCmpOGT(b_.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, back), b_.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, v));
+  llvm::Value* above =
+      b_.CreateFCmpOGT(b_.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, back), b_.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, v));
   llvm::Value* inexact = b_.CreateFCmpONE(back, v);
   bits = b_.CreateSub(bits, b_.CreateZExt(above, bits->getType()));
   bits = b_.CreateOr(bits, b_.CreateZExt(inexact, bits->getType()));
@@ -70,7 +72,9 @@ llvm::Value* Conversions::toFp8(llvm::Value* v, Elem to, bool towardZero, bool s
   uint64_t largest = format.special == FloatFormat::Ieee        ? ((top - 1) << m) | mantissa
                      : format.special == FloatFormat::FiniteNan ? (top << m) | (mantissa - 1)
                                                                 : (top << m) | mantissa;
-  uint64_t nan = format.special == FloatFormat::Fnuz ? 0x80 : format.special == FloatFormat::FiniteNan ? (top << m) | mantissa : (top << m) | (1u << (m - 1));
+  uint64_t nan = format.special == FloatFormat::Fnuz        ? 0x80
+                 : format.special == FloatFormat::FiniteNan ? (top << m) | mantissa
+                                                            : (top << m) | (1u << (m - 1));
   uint64_t beyond = format.special == FloatFormat::Ieee ? top << m : nan;
   llvm::Value* isInf = b_.CreateICmpEQ(magnitude, number(bits, 0x7f800000));
   // Past the largest: overflow, unless rounding toward zero or saturating.
@@ -102,7 +106,8 @@ llvm::Value* Conversions::fromF32(llvm::Value* v, Elem to, bool towardZero, bool
       llvm::Value* half = b_.CreateFPTrunc(v, like(v, b_.getHalfTy()));
       if (!towardZero) return half;
       llvm::Value* back = b_.CreateFPExt(half, v->getType());
-      llvm::Value* above = b_.CreateFCmpOGT(b_.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, back), b_.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, v));
+      llvm::Value* above =
+          b_.CreateFCmpOGT(b_.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, back), b_.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, v));
       llvm::Value* bits = b_.CreateBitCast(half, like(v, b_.getInt16Ty()));
       return b_.CreateBitCast(b_.CreateSub(bits, b_.CreateZExt(above, bits->getType())), half->getType());
     }

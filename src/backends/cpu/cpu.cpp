@@ -46,9 +46,7 @@ void initialise() {
 
 Processor resolve(const Processor& p) { return p.name.empty() ? host() : p; }
 
-bool has(const Processor& p, std::string_view feature) {
-  return p.features.find(cat("+", feature)) != std::string::npos;
-}
+bool has(const Processor& p, std::string_view feature) { return p.features.find(cat("+", feature)) != std::string::npos; }
 
 // One for each thread and processor: making one takes as long as a small pass, and they are not to be shared among threads.
 llvm::TargetMachine* machineFor(const Processor& p, std::string& error) {
@@ -64,21 +62,24 @@ llvm::TargetMachine* machineFor(const Processor& p, std::string& error) {
   options.LoopAlignment = 64;  // short loops of wide instructions ran up to a third slower where they began within a cache line
   std::string features = p.features;
 #if defined(__x86_64__)
-  // What aligns a loop is run each time before it: instructions of 15 bytes, nearly all prefixes, cost a row of softmax a sixth of its time.
+  // What aligns a loop is run each time before it: instructions of 15 bytes, nearly all prefixes, cost a row of softmax a sixth of its
+  // time.
   features += cat(features.empty() ? "" : ",", "-fast-15bytenop,-fast-11bytenop");
 #endif
-  machine.reset(target->createTargetMachine(triple, p.name, features, options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Less));
+  machine.reset(
+      target->createTargetMachine(triple, p.name, features, options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Less));
   return machine.get();
 }
 
-// What runs before code generation. The schedule and the passes on the lower form have done the rest; more passes here were measured to cost a
-// fifth of the compile time and to gain nothing.
+// What runs before code generation. The schedule and the passes on the lower form have done the rest; more passes here were measured to
+// cost a fifth of the compile time and to gain nothing.
 void addOptimisations(llvm::legacy::PassManager& passes, llvm::TargetMachine& target) {
   passes.add(llvm::createTargetTransformInfoWrapperPass(target.getTargetIRAnalysis()));
   passes.add(llvm::createEarlyCSEPass());
 }
 
-// Instructions of a function beyond which it is split: up to here the register allocator takes about as long for each of them. Tests set it low.
+// Instructions of a function beyond which it is split: up to here the register allocator takes about as long for each of them. Tests set it
+// low.
 unsigned functionLimit() {
   static const unsigned limit = [] {
     const char* set = std::getenv("NEREID_FUNCTION_LIMIT");
@@ -112,7 +113,8 @@ Result<Compiled> compile(const Lowered& lowered, const Processor& requested, boo
   return out;
 }
 
-Result<std::string> generate(const Lowered& lowered, const Processor& processor, llvm::CodeGenFileType kind, bool standalone, Diags& diags) {
+Result<std::string> generate(const Lowered& lowered, const Processor& processor, llvm::CodeGenFileType kind, bool standalone,
+                             Diags& diags) {
   auto compiled = compile(lowered, processor, standalone, diags);
   if (!compiled) return std::unexpected(Failed{});
   llvm::SmallVector<char, 0> bytes;
@@ -135,7 +137,8 @@ Result<llvm::orc::LLJIT*> engine(Diags& diags) {
   auto made = llvm::orc::LLJITBuilder().create();
   if (!made) return diags.error(Err::Environment, {}).says("the JIT compiler failed: ", llvm::toString(made.takeError()));
   llvm::orc::SymbolMap own;
-  own[(*made)->mangleAndIntern("nereid_assertion_failed")] = {llvm::orc::ExecutorAddr::fromPtr(&assertionFailed), llvm::JITSymbolFlags::Exported};
+  own[(*made)->mangleAndIntern("nereid_assertion_failed")] = {llvm::orc::ExecutorAddr::fromPtr(&assertionFailed),
+                                                              llvm::JITSymbolFlags::Exported};
   own[(*made)->mangleAndIntern("nereid_ticks")] = {llvm::orc::ExecutorAddr::fromPtr(&ticks), llvm::JITSymbolFlags::Exported};
   own[(*made)->mangleAndIntern("nereid_must_stop")] = {llvm::orc::ExecutorAddr::fromPtr(&mustStop), llvm::JITSymbolFlags::Exported};
   own[(*made)->mangleAndIntern("printf")] = {llvm::orc::ExecutorAddr::fromPtr(&printed), llvm::JITSymbolFlags::Exported};
@@ -191,7 +194,9 @@ Machine machineOf(const Processor& requested) {
 #endif
 }
 
-Result<std::string> code(const Lowered& lowered, Diags& diags) { return generate(lowered, {}, llvm::CodeGenFileType::ObjectFile, false, diags); }
+Result<std::string> code(const Lowered& lowered, Diags& diags) {
+  return generate(lowered, {}, llvm::CodeGenFileType::ObjectFile, false, diags);
+}
 
 Result<std::unique_ptr<Kernel>> load(const std::string& code, const std::string& name, Diags& diags) {
   auto shared = engine(diags);

@@ -43,9 +43,10 @@ Result<std::string> assembly(const Lowered& lowered, const Processor& processor,
 // Sets who hears what kernels say in this thread, null: nobody; returns the former.
 const Listener* listen(const Listener* listener);
 
-// Runs the whole grid, chunks of programs on `threads` threads (0: defaultThreads() of pool.h). It may be called from several threads at once.
-// Returns the text of what went wrong: an assertion that failed, or `interrupted`. `printed` becomes what the kernel printed.
+// Runs the whole grid, chunks of programs on `threads` threads (0: defaultThreads() of pool.h). It may be called from several threads at
+// once. Returns the text of what went wrong: an assertion that failed, or `interrupted`. `printed` becomes what the kernel printed.
 // `interrupted`, if any, is asked in the calling thread every 50 ms or so; where it says yes, programs stop where they are.
-std::string launch(Entry entry, int64_t scratchBytes, const void* const* args, const uint32_t grid[3], int threads, const std::function<bool()>& interrupted, std::string& printed);
+std::string launch(Entry entry, int64_t scratchBytes, const void* const* args, const uint32_t grid[3], int threads,
+                   const std::function<bool()>& interrupted, std::string& printed);
 
 }  // namespace nereid::cpu

@@ -43,10 +43,16 @@ struct Emitter {
     if (t.isPointer()) return b.getPtrTy();
     switch (t.elem) {
       case Elem::I1: return b.getInt1Ty();
-      case Elem::I8: case Elem::F8E4M3FN: case Elem::F8E4M3FNUZ: case Elem::F8E5M2: case Elem::F8E5M2FNUZ: return b.getInt8Ty();
-      case Elem::I16: case Elem::BF16: return b.getInt16Ty();
+      case Elem::I8:
+      case Elem::F8E4M3FN:
+      case Elem::F8E4M3FNUZ:
+      case Elem::F8E5M2:
+      case Elem::F8E5M2FNUZ: return b.getInt8Ty();
+      case Elem::I16:
+      case Elem::BF16: return b.getInt16Ty();
       case Elem::I32: return b.getInt32Ty();
-      case Elem::I64: case Elem::Index: return b.getInt64Ty();
+      case Elem::I64:
+      case Elem::Index: return b.getInt64Ty();
       case Elem::F16: return b.getHalfTy();
       case Elem::F32: return b.getFloatTy();
       case Elem::F64: return b.getDoubleTy();
@@ -72,7 +78,8 @@ struct Emitter {
 
   void run() {
     const Func& func = *lowered.module.kernel();
-    auto* signature = llvm::FunctionType::get(b.getVoidTy(), {b.getPtrTy(), b.getPtrTy(), b.getInt64Ty(), b.getInt64Ty(), b.getPtrTy()}, false);
+    auto* signature =
+        llvm::FunctionType::get(b.getVoidTy(), {b.getPtrTy(), b.getPtrTy(), b.getInt64Ty(), b.getInt64Ty(), b.getPtrTy()}, false);
     f = llvm::Function::Create(signature, llvm::Function::ExternalLinkage, func.name, m);
     f->addFnAttr(llvm::Attribute::NoUnwind);
     f->addParamAttr(4, llvm::Attribute::NoAlias);
@@ -223,34 +230,42 @@ struct Emitter {
       case Op::For: loop(i); return nullptr;
       case Op::If: branch(i); return nullptr;
       case Op::While: whileLoop(i); return nullptr;
-      case Op::Yield: case Op::Condition: case Op::Return: return nullptr;
+      case Op::Yield:
+      case Op::Condition:
+      case Op::Return: return nullptr;
       case Op::IntToPtr: return b.CreateIntToPtr(op(0), type(*t));
       case Op::PtrToInt: return b.CreatePtrToInt(op(0), type(*t));
       case Op::AddPtr: return addPtr(i);
-      case Op::Bitcast: case Op::ArithBitcast: {
+      case Op::Bitcast:
+      case Op::ArithBitcast: {
         if (t->isPointer()) return op(0);
         return b.CreateBitCast(op(0), type(*t));
       }
       case Op::Select: return b.CreateSelect(op(0), op(1), op(2));
       case Op::CmpI: return b.CreateICmp(icmp(static_cast<CmpIPred>(i.integer(Attr::Predicate))), op(0), op(1));
-      case Op::CmpF:
-        return b.CreateFCmp(fcmp(static_cast<CmpFPred>(i.integer(Attr::Predicate))), wide(i.operands[0]), wide(i.operands[1]));
-      case Op::ExtSI: case Op::IndexCast:
+      case Op::CmpF: return b.CreateFCmp(fcmp(static_cast<CmpFPred>(i.integer(Attr::Predicate))), wide(i.operands[0]), wide(i.operands[1]));
+      case Op::ExtSI:
+      case Op::IndexCast:
         if (bitWidth(*t) < bitWidth(i.operands[0]->type)) return b.CreateTrunc(op(0), type(*t));
         return b.CreateSExt(op(0), type(*t));
-      case Op::ExtUI: case Op::IndexCastUI:
+      case Op::ExtUI:
+      case Op::IndexCastUI:
         if (bitWidth(*t) < bitWidth(i.operands[0]->type)) return b.CreateTrunc(op(0), type(*t));
         return b.CreateZExt(op(0), type(*t));
       case Op::TruncI: return b.CreateTrunc(op(0), type(*t));
-      case Op::ExtF: case Op::TruncF: case Op::FpToFp: {
+      case Op::ExtF:
+      case Op::TruncF:
+      case Op::FpToFp: {
         bool towardZero = i.op == Op::FpToFp && i.has(Attr::Rounding) && i.integer(Attr::Rounding) == 0;
         return convert.floatToFloat(op(0), i.operands[0]->type.elem, t->elem, towardZero, i.op == Op::FpToFp);
       }
-      case Op::SIToFP: case Op::UIToFP: {
+      case Op::SIToFP:
+      case Op::UIToFP: {
         bool isSigned = i.op == Op::SIToFP;
         return convert.fromInt(op(0), t->elem, isSigned);
       }
-      case Op::FPToSI: case Op::FPToUI: {
+      case Op::FPToSI:
+      case Op::FPToUI: {
         llvm::Value* x = wide(i.operands[0]);
         ID id = i.op == Op::FPToSI ? llvm::Intrinsic::fptosi_sat : llvm::Intrinsic::fptoui_sat;
         return b.CreateIntrinsic(id, {type(*t), x->getType()}, {x});
@@ -302,18 +317,22 @@ struct Emitter {
       case Op::AddF: return contracted(b.CreateFAdd(x[0], x[1]));
       case Op::SubF: return contracted(b.CreateFSub(x[0], x[1]));
       case Op::MulF: return contracted(b.CreateFMul(x[0], x[1]));
-      case Op::DivF: case Op::PreciseDivF: return b.CreateFDiv(x[0], x[1]);
+      case Op::DivF:
+      case Op::PreciseDivF: return b.CreateFDiv(x[0], x[1]);
       case Op::RemF: return b.CreateFRem(x[0], x[1]);
       case Op::NegF: return b.CreateFNeg(x[0]);
       case Op::AbsF: return unary(llvm::Intrinsic::fabs);
       case Op::Fma: return b.CreateIntrinsic(llvm::Intrinsic::fma, {t}, {x[0], x[1], x[2]});
-      case Op::MinimumF: case Op::MaximumF: return nanExtremum(i.op == Op::MaximumF, x[0], x[1]);
-      case Op::MinNumF: case Op::MaxNumF: return numExtremum(i.op == Op::MaxNumF, x[0], x[1]);
+      case Op::MinimumF:
+      case Op::MaximumF: return nanExtremum(i.op == Op::MaximumF, x[0], x[1]);
+      case Op::MinNumF:
+      case Op::MaxNumF: return numExtremum(i.op == Op::MaxNumF, x[0], x[1]);
       case Op::ClampF: {
         if (i.integer(Attr::PropagateNan) == 0xFFFF) return nanExtremum(false, nanExtremum(true, x[0], x[1]), x[2]);
         return numExtremum(false, numExtremum(true, x[0], x[1]), x[2]);
       }
-      case Op::Sqrt: case Op::PreciseSqrt: return unary(llvm::Intrinsic::sqrt);
+      case Op::Sqrt:
+      case Op::PreciseSqrt: return unary(llvm::Intrinsic::sqrt);
       case Op::Rsqrt: return b.CreateFDiv(llvm::ConstantFP::get(t, 1.0), unary(llvm::Intrinsic::sqrt));
       case Op::Ceil: return unary(llvm::Intrinsic::ceil);
       case Op::Floor: return unary(llvm::Intrinsic::floor);
@@ -424,8 +443,13 @@ struct Emitter {
       case Op::MaxSI: return b.CreateBinaryIntrinsic(llvm::Intrinsic::smax, x[0], x[1]);
       case Op::MinUI: return b.CreateBinaryIntrinsic(llvm::Intrinsic::umin, x[0], x[1]);
       case Op::MaxUI: return b.CreateBinaryIntrinsic(llvm::Intrinsic::umax, x[0], x[1]);
-      case Op::DivSI: case Op::RemSI: case Op::DivUI: case Op::RemUI: return division(i.op, x[0], x[1]);
-      case Op::ShLI: case Op::ShRUI: case Op::ShRSI: {
+      case Op::DivSI:
+      case Op::RemSI:
+      case Op::DivUI:
+      case Op::RemUI: return division(i.op, x[0], x[1]);
+      case Op::ShLI:
+      case Op::ShRUI:
+      case Op::ShRSI: {
         // An amount of the width or more is defined here, poison there.
         llvm::Value* large = b.CreateICmpUGE(x[1], number(width));
         llvm::Value* amount = b.CreateSelect(large, i.op == Op::ShRSI ? number(width - 1) : number(0), x[1]);
@@ -639,7 +663,8 @@ struct Emitter {
         int64_t inner = 1;
         for (size_t k = d + 1; k < shape.size(); ++k) inner *= shape[k];
         format += cat(d ? ", %" : "%", cat(shape[d] - 1).size(), "u");
-        args.push_back(b.CreateURem(b.CreateUDiv(get(i.operands[2]), b.getInt32(static_cast<uint32_t>(inner))), b.getInt32(static_cast<uint32_t>(shape[d]))));
+        args.push_back(b.CreateURem(b.CreateUDiv(get(i.operands[2]), b.getInt32(static_cast<uint32_t>(inner))),
+                                    b.getInt32(static_cast<uint32_t>(shape[d]))));
       }
       format += ")";
       prefix();
@@ -667,7 +692,8 @@ struct Emitter {
   }
 
   void assertion(const Inst& i) {
-    auto* signature = llvm::FunctionType::get(b.getVoidTy(), {b.getPtrTy(), b.getInt32Ty(), b.getInt32Ty(), b.getInt32Ty(), b.getInt32Ty()}, false);
+    auto* signature =
+        llvm::FunctionType::get(b.getVoidTy(), {b.getPtrTy(), b.getInt32Ty(), b.getInt32Ty(), b.getInt32Ty(), b.getInt32Ty()}, false);
     auto callee = m.getOrInsertFunction("nereid_assertion_failed", signature);
     auto* handler = llvm::cast<llvm::Function>(callee.getCallee());
     if (standalone && handler->empty()) {
@@ -682,9 +708,8 @@ struct Emitter {
       h.CreateRetVoid();
     }
     std::string message(i.text(Attr::Message));
-    when(get(i.operands[0]), [&] {
-      b.CreateCall(callee, {b.CreateGlobalString(message), b.getInt32(i.loc.line()), pid[0], pid[1], pid[2]});
-    });
+    when(get(i.operands[0]),
+         [&] { b.CreateCall(callee, {b.CreateGlobalString(message), b.getInt32(i.loc.line()), pid[0], pid[1], pid[2]}); });
   }
 
   void loop(const Inst& i) {
@@ -780,13 +805,15 @@ struct Emitter {
 
   static llvm::CmpInst::Predicate icmp(CmpIPred p) {
     using L = llvm::CmpInst;
-    constexpr L::Predicate kMap[] = {L::ICMP_EQ, L::ICMP_NE, L::ICMP_SLT, L::ICMP_SLE, L::ICMP_SGT, L::ICMP_SGE, L::ICMP_ULT, L::ICMP_ULE, L::ICMP_UGT, L::ICMP_UGE};
+    constexpr L::Predicate kMap[] = {L::ICMP_EQ,  L::ICMP_NE,  L::ICMP_SLT, L::ICMP_SLE, L::ICMP_SGT,
+                                     L::ICMP_SGE, L::ICMP_ULT, L::ICMP_ULE, L::ICMP_UGT, L::ICMP_UGE};
     return kMap[static_cast<size_t>(p)];
   }
   static llvm::CmpInst::Predicate fcmp(CmpFPred p) {
     using L = llvm::CmpInst;
-    constexpr L::Predicate kMap[] = {L::FCMP_FALSE, L::FCMP_OEQ, L::FCMP_OGT, L::FCMP_OGE, L::FCMP_OLT, L::FCMP_OLE, L::FCMP_ONE, L::FCMP_ORD,
-                                     L::FCMP_UEQ, L::FCMP_UGT, L::FCMP_UGE, L::FCMP_ULT, L::FCMP_ULE, L::FCMP_UNE, L::FCMP_UNO, L::FCMP_TRUE};
+    constexpr L::Predicate kMap[] = {L::FCMP_FALSE, L::FCMP_OEQ, L::FCMP_OGT, L::FCMP_OGE, L::FCMP_OLT, L::FCMP_OLE,
+                                     L::FCMP_ONE,   L::FCMP_ORD, L::FCMP_UEQ, L::FCMP_UGT, L::FCMP_UGE, L::FCMP_ULT,
+                                     L::FCMP_ULE,   L::FCMP_UNE, L::FCMP_UNO, L::FCMP_TRUE};
     return kMap[static_cast<size_t>(p)];
   }
 };

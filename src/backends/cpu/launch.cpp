@@ -62,7 +62,8 @@ thread_local bool taken = false;
 const Listener* listen(const Listener* next) { return std::exchange(listener, next); }
 
 extern "C" void assertionFailed(const char* message, uint32_t line, uint32_t x, uint32_t y, uint32_t z) {
-  if (listener) listener->hear(listener->user, true, cat("assertion failed: ", message, " (line ", line, ", program ", x, ", ", y, ", ", z, ")"));
+  if (listener)
+    listener->hear(listener->user, true, cat("assertion failed: ", message, " (line ", line, ", program ", x, ", ", y, ", ", z, ")"));
 }
 
 extern "C" int printed(const char* format, ...) {
@@ -79,11 +80,12 @@ extern "C" int printed(const char* format, ...) {
 
 // UBSan looks for a signature in front of a function, where compiled kernels have none, and perhaps no memory.
 __attribute__((no_sanitize("function"))) static void call(Entry entry, const void* const* args, const uint32_t grid[3], uint64_t begin,
-                                                            uint64_t end, void* space) {
+                                                          uint64_t end, void* space) {
   entry(args, grid, begin, end, space);
 }
 
-std::string launch(Entry entry, int64_t scratchBytes, const void* const* args, const uint32_t grid[3], int threads, const std::function<bool()>& interrupted, std::string& printed) {
+std::string launch(Entry entry, int64_t scratchBytes, const void* const* args, const uint32_t grid[3], int threads,
+                   const std::function<bool()>& interrupted, std::string& printed) {
   uint64_t total = uint64_t{grid[0]} * grid[1] * grid[2];
   if (threads <= 0) threads = defaultThreads();
   auto bytes = static_cast<size_t>(std::max<int64_t>(scratchBytes, 64));
@@ -103,7 +105,8 @@ std::string launch(Entry entry, int64_t scratchBytes, const void* const* args, c
     const Listener* outerListener = listen(&ear);
     Interrupt* outer = workFor(&interrupt);
     if (scratch)
-      for (uint64_t begin; !interrupt.stopped() && (begin = next.fetch_add(chunk, std::memory_order_relaxed)) < total;) call(entry, args, grid, begin, std::min(begin + chunk, total), scratch);
+      for (uint64_t begin; !interrupt.stopped() && (begin = next.fetch_add(chunk, std::memory_order_relaxed)) < total;)
+        call(entry, args, grid, begin, std::min(begin + chunk, total), scratch);
     workFor(outer);
     listen(outerListener);
     taken = nested;
@@ -115,7 +118,8 @@ std::string launch(Entry entry, int64_t scratchBytes, const void* const* args, c
     inParallel(helpers, work, [&] { interrupt.now(); });
   if (interrupt.stopped()) said.failure = "interrupted";
   // Helpers without memory leave their share to others.
-  else if (starved && next < total) said.failure = cat("there is no memory for a program's ", bytes, " bytes of temporary values");
+  else if (starved && next < total)
+    said.failure = cat("there is no memory for a program's ", bytes, " bytes of temporary values");
   printed = std::move(said.printed);
   return std::move(said.failure);
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "backends/cpu/pool.h"
 
-#include "backends/cpu/interrupt.h"
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -13,6 +11,8 @@
 #include <system_error>
 #include <thread>
 #include <vector>
+
+#include "backends/cpu/interrupt.h"
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
@@ -28,7 +28,7 @@ constexpr auto kSpin = std::chrono::microseconds(60);
 
 struct Job {
   const std::function<void()>& work;
-  int wanted;   // helpers that may still join
+  int wanted;  // helpers that may still join
   std::atomic<int> running{0};
 };
 

@@ -7,7 +7,10 @@ namespace nereid::wasm {
 
 namespace {
 
-bool isConst(const Node* n) { return n->ins == Ins::I32Const || n->ins == Ins::I64Const || n->ins == Ins::F32Const || n->ins == Ins::F64Const || n->ins == Ins::V128Const; }
+bool isConst(const Node* n) {
+  return n->ins == Ins::I32Const || n->ins == Ins::I64Const || n->ins == Ins::F32Const || n->ins == Ins::F64Const ||
+         n->ins == Ins::V128Const;
+}
 bool isLeaf(const Node* n) { return isConst(n) || n->ins == Ins::LocalGet; }
 bool isSum(const Node* n) { return n->ins == Ins::I32Add && n->kid[1]->ins == Ins::I32Const; }
 
@@ -59,7 +62,8 @@ Node* Code::simplified(Ins ins, List<Node*> kids) {
     case Ins::I32Sub:
       if (constant(kids[1])) return make(Ins::I32Add, {kids[0], i32(-static_cast<int64_t>(value(kids[1])))});
       return nullptr;
-    case Ins::I32Mul: case Ins::I32Shl: {
+    case Ins::I32Mul:
+    case Ins::I32Shl: {
       Node *x = kids[0], *y = kids[1];
       if (ins == Ins::I32Mul && constant(x)) std::swap(x, y);
       if (!constant(y)) return nullptr;
@@ -220,8 +224,10 @@ void Code::evaluate(Node* n) {
   if (n->kids == 1 && n->kid[0]->isLoad && n->kid[0]->uses == 1 && n->kid[0]->local < 0 && !n->kid[0]->pinned) {
     Node* load = n->kid[0];
     Ins fused = n->ins;
-    if ((n->ins == Ins::F32x4Splat && load->ins == Ins::F32Load) || (n->ins == Ins::I32x4Splat && load->ins == Ins::I32Load)) fused = Ins::V128Load32Splat;
-    if ((n->ins == Ins::F64x2Splat && load->ins == Ins::F64Load) || (n->ins == Ins::I64x2Splat && load->ins == Ins::I64Load)) fused = Ins::V128Load64Splat;
+    if ((n->ins == Ins::F32x4Splat && load->ins == Ins::F32Load) || (n->ins == Ins::I32x4Splat && load->ins == Ins::I32Load))
+      fused = Ins::V128Load32Splat;
+    if ((n->ins == Ins::F64x2Splat && load->ins == Ins::F64Load) || (n->ins == Ins::I64x2Splat && load->ins == Ins::I64Load))
+      fused = Ins::V128Load64Splat;
     if (n->ins == Ins::I16x8Splat && load->ins == Ins::I32Load16U) fused = Ins::V128Load16Splat;
     if (n->ins == Ins::I8x16Splat && load->ins == Ins::I32Load8U) fused = Ins::V128Load8Splat;
     if (fused != n->ins) {

@@ -37,9 +37,7 @@ Node* Emitter::sext(Node* x, int width) {
   return x;
 }
 
-Node* Emitter::zext(Node* x, int width) {
-  return width >= 32 ? x : code_.make(Ins::I32And, {x, code_.i32((int64_t{1} << width) - 1)});
-}
+Node* Emitter::zext(Node* x, int width) { return width >= 32 ? x : code_.make(Ins::I32And, {x, code_.i32((int64_t{1} << width) - 1)}); }
 
 // ---- registers
 
@@ -50,7 +48,8 @@ Rep Emitter::uniform(uint64_t bits, int lanes, int width) {
 }
 
 Rep Emitter::splat(Node* scalar, int lanes, int width, bool isFloat) {
-  Ins ins = isFloat ? bySize(width == 64, Ins::F32x4Splat, Ins::F64x2Splat) : byWidth(width, Ins::I8x16Splat, Ins::I16x8Splat, Ins::I32x4Splat, Ins::I64x2Splat);
+  Ins ins = isFloat ? bySize(width == 64, Ins::F32x4Splat, Ins::F64x2Splat)
+                    : byWidth(width, Ins::I8x16Splat, Ins::I16x8Splat, Ins::I32x4Splat, Ins::I64x2Splat);
   return {lanes, width, std::vector<Node*>(registers(lanes, width), code_.make(ins, {scalar}))};
 }
 
@@ -89,8 +88,8 @@ Rep Emitter::extend(const Rep& x, bool isSigned, int width) {
   auto low = [&](Ins s8, Ins u8, Ins s16, Ins u16, Ins s32, Ins u32) {
     return x.width == 8 ? (isSigned ? s8 : u8) : x.width == 16 ? (isSigned ? s16 : u16) : (isSigned ? s32 : u32);
   };
-  Ins lower = low(Ins::I16x8ExtendLowI8x16S, Ins::I16x8ExtendLowI8x16U, Ins::I32x4ExtendLowI16x8S, Ins::I32x4ExtendLowI16x8U, Ins::I64x2ExtendLowI32x4S,
-                  Ins::I64x2ExtendLowI32x4U);
+  Ins lower = low(Ins::I16x8ExtendLowI8x16S, Ins::I16x8ExtendLowI8x16U, Ins::I32x4ExtendLowI16x8S, Ins::I32x4ExtendLowI16x8U,
+                  Ins::I64x2ExtendLowI32x4S, Ins::I64x2ExtendLowI32x4U);
   Ins upper = low(Ins::I16x8ExtendHighI8x16S, Ins::I16x8ExtendHighI8x16U, Ins::I32x4ExtendHighI16x8S, Ins::I32x4ExtendHighI16x8U,
                   Ins::I64x2ExtendHighI32x4S, Ins::I64x2ExtendHighI32x4U);
   Rep out{x.lanes, x.width * 2, {}};
@@ -116,7 +115,8 @@ Rep Emitter::resizeMask(const Rep& m, int width) {
 
 Rep Emitter::choose(const Rep& m, const Rep& x, const Rep& y) {
   // Relaxed in what it does where a mask has both ones and zeros in a lane, which ours have not; often one instruction instead of three.
-  Ins ins = relaxed_ ? byWidth(x.width, Ins::I8x16RelaxedLaneselect, Ins::I16x8RelaxedLaneselect, Ins::I32x4RelaxedLaneselect, Ins::I64x2RelaxedLaneselect)
+  Ins ins = relaxed_ ? byWidth(x.width, Ins::I8x16RelaxedLaneselect, Ins::I16x8RelaxedLaneselect, Ins::I32x4RelaxedLaneselect,
+                               Ins::I64x2RelaxedLaneselect)
                      : Ins::V128Bitselect;
   Rep out{x.lanes, x.width, {}};
   for (size_t k = 0; k < x.n.size(); ++k) out.n.push_back(code_.make(ins, {x.n[k], y.n[k], m.n[k]}));
@@ -170,9 +170,16 @@ Rep Emitter::elementwise(const Inst& i) {
     if (x.size() > 1) x[1] = resizeMask(x[1], x[0].width);
     auto inverted = [&](Rep r) { return map(r, Ins::V128Not); };
     switch (i.op) {
-      case Op::AndI: case Op::MulI: case Op::MinUI: case Op::MaxSI: return map(x[0], x[1], Ins::V128And);
-      case Op::OrI: case Op::MaxUI: case Op::MinSI: return map(x[0], x[1], Ins::V128Or);
-      case Op::XOrI: case Op::AddI: case Op::SubI: return map(x[0], x[1], Ins::V128Xor);
+      case Op::AndI:
+      case Op::MulI:
+      case Op::MinUI:
+      case Op::MaxSI: return map(x[0], x[1], Ins::V128And);
+      case Op::OrI:
+      case Op::MaxUI:
+      case Op::MinSI: return map(x[0], x[1], Ins::V128Or);
+      case Op::XOrI:
+      case Op::AddI:
+      case Op::SubI: return map(x[0], x[1], Ins::V128Xor);
       case Op::CmpI: {
         auto p = static_cast<CmpIPred>(i.integer(Attr::Predicate));
         // As signed numbers true is -1.
@@ -180,27 +187,38 @@ Rep Emitter::elementwise(const Inst& i) {
         switch (p) {
           case CmpIPred::Eq: return inverted(map(x[0], x[1], Ins::V128Xor));
           case CmpIPred::Ne: return map(x[0], x[1], Ins::V128Xor);
-          case CmpIPred::Ult: case CmpIPred::Slt: return map(x[1], x[0], Ins::V128Andnot);
-          case CmpIPred::Ugt: case CmpIPred::Sgt: return map(x[0], x[1], Ins::V128Andnot);
-          case CmpIPred::Ule: case CmpIPred::Sle: return inverted(map(x[0], x[1], Ins::V128Andnot));
-          case CmpIPred::Uge: case CmpIPred::Sge: return inverted(map(x[1], x[0], Ins::V128Andnot));
+          case CmpIPred::Ult:
+          case CmpIPred::Slt: return map(x[1], x[0], Ins::V128Andnot);
+          case CmpIPred::Ugt:
+          case CmpIPred::Sgt: return map(x[0], x[1], Ins::V128Andnot);
+          case CmpIPred::Ule:
+          case CmpIPred::Sle: return inverted(map(x[0], x[1], Ins::V128Andnot));
+          case CmpIPred::Uge:
+          case CmpIPred::Sge: return inverted(map(x[1], x[0], Ins::V128Andnot));
         }
         break;
       }
-      case Op::ExtSI: case Op::IndexCast: return resizeMask(x[0], widthOf(t));
-      case Op::ExtUI: case Op::IndexCastUI: return map(resizeMask(x[0], widthOf(t)), uniform(1, lanes, widthOf(t)), Ins::V128And);
-      case Op::UIToFP: case Op::SIToFP: {
+      case Op::ExtSI:
+      case Op::IndexCast: return resizeMask(x[0], widthOf(t));
+      case Op::ExtUI:
+      case Op::IndexCastUI: return map(resizeMask(x[0], widthOf(t)), uniform(1, lanes, widthOf(t)), Ins::V128And);
+      case Op::UIToFP:
+      case Op::SIToFP: {
         double one = i.op == Op::UIToFP ? 1 : -1;
         return map(resizeMask(x[0], widthOf(t)), uniform(encodeFloat(t.elem, one), lanes, widthOf(t)), Ins::V128And);
       }
-      case Op::ArithBitcast: case Op::Bitcast: case Op::AbsI: return x[0];
+      case Op::ArithBitcast:
+      case Op::Bitcast:
+      case Op::AbsI: return x[0];
       default: break;
     }
     return lanewise(i, x);
   }
   switch (i.op) {
-    case Op::CmpI: case Op::CmpF: return vectorCompare(i, x[0], x[1]);
-    case Op::Bitcast: case Op::ArithBitcast: return x[0];
+    case Op::CmpI:
+    case Op::CmpF: return vectorCompare(i, x[0], x[1]);
+    case Op::Bitcast:
+    case Op::ArithBitcast: return x[0];
     default: break;
   }
   std::optional<Rep> out;
@@ -227,7 +245,9 @@ Rep Emitter::lanewise(const Inst& i, const std::vector<Rep>& x) {
     for (size_t o = 0; o < x.size(); ++o) {
       const Type& from = i.operand(o)->type;
       Node* n = lane(x[o], k, !from.isPointer() && (from.elem == Elem::F32 || from.elem == Elem::F64));
-      if (from.isBool()) n = x[o].width == 64 ? code_.make(Ins::I32And, {code_.make(Ins::I32WrapI64, {n}), code_.i32(1)}) : code_.make(Ins::I32And, {n, code_.i32(1)});
+      if (from.isBool())
+        n = x[o].width == 64 ? code_.make(Ins::I32And, {code_.make(Ins::I32WrapI64, {n}), code_.i32(1)})
+                             : code_.make(Ins::I32And, {n, code_.i32(1)});
       in.push_back(n);
     }
     Node* y = scalarOp(i, in);
@@ -250,14 +270,36 @@ Node* Emitter::narrowScalar(const Inst& i) {
   Ins ins = kNone;
   bool exact = true;  // whether the operands must be narrow themselves
   switch (i.op) {
-    case Op::AddI: ins = Ins::I32Add; exact = false; break;
-    case Op::SubI: ins = Ins::I32Sub; exact = false; break;
-    case Op::MulI: ins = Ins::I32Mul; exact = false; break;
-    case Op::AndI: ins = Ins::I32And; exact = false; break;
-    case Op::OrI: ins = Ins::I32Or; exact = false; break;
-    case Op::XOrI: ins = Ins::I32Xor; exact = false; break;
-    case Op::MinSI: case Op::MaxSI: break;
-    case Op::ExtSI: case Op::IndexCast: case Op::ExtUI: case Op::IndexCastUI: {
+    case Op::AddI:
+      ins = Ins::I32Add;
+      exact = false;
+      break;
+    case Op::SubI:
+      ins = Ins::I32Sub;
+      exact = false;
+      break;
+    case Op::MulI:
+      ins = Ins::I32Mul;
+      exact = false;
+      break;
+    case Op::AndI:
+      ins = Ins::I32And;
+      exact = false;
+      break;
+    case Op::OrI:
+      ins = Ins::I32Or;
+      exact = false;
+      break;
+    case Op::XOrI:
+      ins = Ins::I32Xor;
+      exact = false;
+      break;
+    case Op::MinSI:
+    case Op::MaxSI: break;
+    case Op::ExtSI:
+    case Op::IndexCast:
+    case Op::ExtUI:
+    case Op::IndexCastUI: {
       const Type& from = i.operand(0)->type;
       if (typeOf(from) != ValType::I32 || from.isPointer()) return nullptr;
       bool isSigned = i.op == Op::ExtSI || i.op == Op::IndexCast;
@@ -276,10 +318,23 @@ Node* Emitter::scalarOp(const Inst& i, std::span<Node* const> x) {
   const Type t = i.result()->type.element();
   switch (i.op) {
     case Op::Select: return code_.select(x[0], x[1], x[2]);
-    case Op::CmpI: case Op::CmpF: return scalarCompare(i, x[0], x[1]);
-    case Op::ExtSI: case Op::ExtUI: case Op::IndexCast: case Op::IndexCastUI: case Op::TruncI: case Op::SIToFP: case Op::UIToFP: case Op::FPToSI:
-    case Op::FPToUI: case Op::ExtF: case Op::TruncF: case Op::Bitcast: case Op::ArithBitcast: case Op::IntToPtr: case Op::PtrToInt:
-      return scalarConvert(i, x[0]);
+    case Op::CmpI:
+    case Op::CmpF: return scalarCompare(i, x[0], x[1]);
+    case Op::ExtSI:
+    case Op::ExtUI:
+    case Op::IndexCast:
+    case Op::IndexCastUI:
+    case Op::TruncI:
+    case Op::SIToFP:
+    case Op::UIToFP:
+    case Op::FPToSI:
+    case Op::FPToUI:
+    case Op::ExtF:
+    case Op::TruncF:
+    case Op::Bitcast:
+    case Op::ArithBitcast:
+    case Op::IntToPtr:
+    case Op::PtrToInt: return scalarConvert(i, x[0]);
     default: break;
   }
   return t.isFloat() ? scalarFloat(i, x) : scalarInteger(i, x, bitWidth(t));
@@ -298,8 +353,10 @@ Node* Emitter::scalarCompare(const Inst& i, Node* x, Node* y) {
         y = sext(y, bitWidth(from));
       }
     }
-    constexpr Ins k32[] = {Ins::I32Eq, Ins::I32Ne, Ins::I32LtS, Ins::I32LeS, Ins::I32GtS, Ins::I32GeS, Ins::I32LtU, Ins::I32LeU, Ins::I32GtU, Ins::I32GeU};
-    constexpr Ins k64[] = {Ins::I64Eq, Ins::I64Ne, Ins::I64LtS, Ins::I64LeS, Ins::I64GtS, Ins::I64GeS, Ins::I64LtU, Ins::I64LeU, Ins::I64GtU, Ins::I64GeU};
+    constexpr Ins k32[] = {Ins::I32Eq,  Ins::I32Ne,  Ins::I32LtS, Ins::I32LeS, Ins::I32GtS,
+                           Ins::I32GeS, Ins::I32LtU, Ins::I32LeU, Ins::I32GtU, Ins::I32GeU};
+    constexpr Ins k64[] = {Ins::I64Eq,  Ins::I64Ne,  Ins::I64LtS, Ins::I64LeS, Ins::I64GtS,
+                           Ins::I64GeS, Ins::I64LtU, Ins::I64LeU, Ins::I64GtU, Ins::I64GeU};
     return code_.make((isLong ? k64 : k32)[static_cast<size_t>(p)], {x, y});
   }
   bool isDouble = x->type == ValType::F64;
@@ -339,7 +396,11 @@ Node* Emitter::scalarConvert(const Inst& i, Node* x) {
   bool isSigned = i.op == Op::ExtSI || i.op == Op::IndexCast || i.op == Op::SIToFP || i.op == Op::FPToSI;
   auto make = [&](Ins ins) { return code_.make(ins, {x}); };
   switch (i.op) {
-    case Op::ExtSI: case Op::ExtUI: case Op::IndexCast: case Op::IndexCastUI: case Op::TruncI:
+    case Op::ExtSI:
+    case Op::ExtUI:
+    case Op::IndexCast:
+    case Op::IndexCastUI:
+    case Op::TruncI:
       if (width <= fromWidth) {
         if (x->type == ValType::I64 && to == ValType::I32) x = make(Ins::I32WrapI64);
         return to == ValType::I32 ? zext(x, width) : x;
@@ -347,16 +408,22 @@ Node* Emitter::scalarConvert(const Inst& i, Node* x) {
       if (isSigned) x = sext(x, fromWidth);
       if (to == ValType::I64) return make(isSigned ? Ins::I64ExtendI32S : Ins::I64ExtendI32U);
       return isSigned ? zext(x, width) : x;
-    case Op::SIToFP: case Op::UIToFP:
+    case Op::SIToFP:
+    case Op::UIToFP:
       if (isSigned) x = sext(x, fromWidth);
       if (x->type == ValType::I64)
-        return make(to == ValType::F32 ? (isSigned ? Ins::F32ConvertI64S : Ins::F32ConvertI64U) : (isSigned ? Ins::F64ConvertI64S : Ins::F64ConvertI64U));
-      return make(to == ValType::F32 ? (isSigned ? Ins::F32ConvertI32S : Ins::F32ConvertI32U) : (isSigned ? Ins::F64ConvertI32S : Ins::F64ConvertI32U));
-    case Op::FPToSI: case Op::FPToUI: {
+        return make(to == ValType::F32 ? (isSigned ? Ins::F32ConvertI64S : Ins::F32ConvertI64U)
+                                       : (isSigned ? Ins::F64ConvertI64S : Ins::F64ConvertI64U));
+      return make(to == ValType::F32 ? (isSigned ? Ins::F32ConvertI32S : Ins::F32ConvertI32U)
+                                     : (isSigned ? Ins::F64ConvertI32S : Ins::F64ConvertI32U));
+    case Op::FPToSI:
+    case Op::FPToUI: {
       bool isDouble = x->type == ValType::F64;
       if (to == ValType::I64)
-        return make(isDouble ? (isSigned ? Ins::I64TruncSatF64S : Ins::I64TruncSatF64U) : (isSigned ? Ins::I64TruncSatF32S : Ins::I64TruncSatF32U));
-      x = make(isDouble ? (isSigned ? Ins::I32TruncSatF64S : Ins::I32TruncSatF64U) : (isSigned ? Ins::I32TruncSatF32S : Ins::I32TruncSatF32U));
+        return make(isDouble ? (isSigned ? Ins::I64TruncSatF64S : Ins::I64TruncSatF64U)
+                             : (isSigned ? Ins::I64TruncSatF32S : Ins::I64TruncSatF32U));
+      x = make(isDouble ? (isSigned ? Ins::I32TruncSatF64S : Ins::I32TruncSatF64U)
+                        : (isSigned ? Ins::I32TruncSatF32S : Ins::I32TruncSatF32U));
       if (width == 32) return x;
       Node* most = code_.i32((int64_t{1} << (isSigned ? width - 1 : width)) - 1);
       x = code_.select(code_.make(isSigned ? Ins::I32LtS : Ins::I32LtU, {x, most}), x, most);
@@ -421,7 +488,9 @@ Node* Emitter::scalarInteger(const Inst& i, std::span<Node* const> in, int width
       Node* negative = op(Ins::I32LtS, Ins::I64LtS, a, constant(0));
       return wrapped(code_.select(negative, op(Ins::I32Sub, Ins::I64Sub, constant(0), a), a));
     }
-    case Op::ShLI: case Op::ShRUI: case Op::ShRSI: {
+    case Op::ShLI:
+    case Op::ShRUI:
+    case Op::ShRSI: {
       auto limit = static_cast<uint64_t>(width);
       Node* a = i.op == Op::ShRSI ? extended(x) : x;
       auto shift = [&](Node* by) {
@@ -436,7 +505,10 @@ Node* Emitter::scalarInteger(const Inst& i, std::span<Node* const> in, int width
       if (i.op == Op::ShRSI) return wrapped(shift(code_.select(large, constant(limit - 1), y)));
       return code_.select(large, constant(0), wrapped(shift(y)));
     }
-    case Op::DivSI: case Op::RemSI: case Op::DivUI: case Op::RemUI: {
+    case Op::DivSI:
+    case Op::RemSI:
+    case Op::DivUI:
+    case Op::RemUI: {
       bool isSigned = i.op == Op::DivSI || i.op == Op::RemSI, isRem = i.op == Op::RemSI || i.op == Op::RemUI;
       Node *a = isSigned ? extended(x) : x, *b = isSigned ? extended(y) : y;
       auto divide = [&](Node* by) {
@@ -495,10 +567,12 @@ Node* Emitter::scalarFloat(const Inst& i, std::span<Node* const> x) {
     case Op::AddF: return make(Ins::F32Add, Ins::F64Add, {x[0], x[1]});
     case Op::SubF: return make(Ins::F32Sub, Ins::F64Sub, {x[0], x[1]});
     case Op::MulF: return make(Ins::F32Mul, Ins::F64Mul, {x[0], x[1]});
-    case Op::DivF: case Op::PreciseDivF: return make(Ins::F32Div, Ins::F64Div, {x[0], x[1]});
+    case Op::DivF:
+    case Op::PreciseDivF: return make(Ins::F32Div, Ins::F64Div, {x[0], x[1]});
     case Op::NegF: return make(Ins::F32Neg, Ins::F64Neg, {x[0]});
     case Op::AbsF: return make(Ins::F32Abs, Ins::F64Abs, {x[0]});
-    case Op::Sqrt: case Op::PreciseSqrt: return make(Ins::F32Sqrt, Ins::F64Sqrt, {x[0]});
+    case Op::Sqrt:
+    case Op::PreciseSqrt: return make(Ins::F32Sqrt, Ins::F64Sqrt, {x[0]});
     case Op::Rsqrt: return make(Ins::F32Div, Ins::F64Div, {constant(1), make(Ins::F32Sqrt, Ins::F64Sqrt, {x[0]})});
     case Op::Ceil: return make(Ins::F32Ceil, Ins::F64Ceil, {x[0]});
     case Op::Floor: return make(Ins::F32Floor, Ins::F64Floor, {x[0]});
@@ -511,15 +585,18 @@ Node* Emitter::scalarFloat(const Inst& i, std::span<Node* const> x) {
       return code_.select(make(Ins::F32Ge, Ins::F64Ge, {rest, constant(0.5)}), away, whole);
     }
     case Op::CopySign: return make(Ins::F32Copysign, Ins::F64Copysign, {x[0], x[1]});
-    case Op::MinimumF: case Op::MaximumF: return nanExtremum(i.op == Op::MaximumF, x[0], x[1]);
-    case Op::MinNumF: case Op::MaxNumF: return numExtremum(i.op == Op::MaxNumF, x[0], x[1]);
+    case Op::MinimumF:
+    case Op::MaximumF: return nanExtremum(i.op == Op::MaximumF, x[0], x[1]);
+    case Op::MinNumF:
+    case Op::MaxNumF: return numExtremum(i.op == Op::MaxNumF, x[0], x[1]);
     case Op::ClampF:
       if (i.integer(Attr::PropagateNan) == 0xFFFF) return nanExtremum(false, nanExtremum(true, x[0], x[1]), x[2]);
       return numExtremum(false, numExtremum(true, x[0], x[1]), x[2]);
     case Op::Fma:
       if (relaxed_) {
         Ins spread = isDouble ? Ins::F64x2Splat : Ins::F32x4Splat;
-        Node* y = code_.make(isDouble ? Ins::F64x2RelaxedMadd : Ins::F32x4RelaxedMadd, {code_.make(spread, {x[0]}), code_.make(spread, {x[1]}), code_.make(spread, {x[2]})});
+        Node* y = code_.make(isDouble ? Ins::F64x2RelaxedMadd : Ins::F32x4RelaxedMadd,
+                             {code_.make(spread, {x[0]}), code_.make(spread, {x[1]}), code_.make(spread, {x[2]})});
         return code_.make(isDouble ? Ins::F64x2ExtractLane : Ins::F32x4ExtractLane, {y}, 0);
       }
       return library(i.op, false, x);
@@ -563,7 +640,9 @@ std::optional<Rep> Emitter::vectorInteger(const Inst& i, const std::vector<Rep>&
     case Op::CtPop:
       if (width == 8) return map(x[0], Ins::I8x16Popcnt);
       return std::nullopt;
-    case Op::ShLI: case Op::ShRUI: case Op::ShRSI: {
+    case Op::ShLI:
+    case Op::ShRUI:
+    case Op::ShRSI: {
       // One amount for all lanes.
       auto bits = constantBits(i.operand(1));
       if (!bits) return std::nullopt;
@@ -631,24 +710,29 @@ std::optional<Rep> Emitter::vectorFloat(const Inst& i, const std::vector<Rep>& x
     return out;
   };
   switch (i.op) {
-    case Op::AddF: case Op::SubF: {
+    case Op::AddF:
+    case Op::SubF: {
       // Triton lets a product and a sum round once.
       size_t k = products_.count(i.operand(1)) ? 1 : 0;
       const std::vector<Node*>& products = x[k].n;
       bool waits = products[0]->ins == pick(Ins::F32x4Mul, Ins::F64x2Mul) && !products[0]->pinned;  // not in a local already
       if (relaxed_ && waits && products_.count(i.operand(k)) && (k == 1 || i.op == Op::AddF)) {
         Rep out{lanes, width, {}};
-        Ins ins = i.op == Op::AddF ? pick(Ins::F32x4RelaxedMadd, Ins::F64x2RelaxedMadd) : pick(Ins::F32x4RelaxedNmadd, Ins::F64x2RelaxedNmadd);
-        for (size_t r = 0; r < products.size(); ++r) out.n.push_back(code_.make(ins, {products[r]->kid[0], products[r]->kid[1], x[1 - k].n[r]}));
+        Ins ins =
+            i.op == Op::AddF ? pick(Ins::F32x4RelaxedMadd, Ins::F64x2RelaxedMadd) : pick(Ins::F32x4RelaxedNmadd, Ins::F64x2RelaxedNmadd);
+        for (size_t r = 0; r < products.size(); ++r)
+          out.n.push_back(code_.make(ins, {products[r]->kid[0], products[r]->kid[1], x[1 - k].n[r]}));
         return out;
       }
       return map(x[0], x[1], i.op == Op::AddF ? pick(Ins::F32x4Add, Ins::F64x2Add) : pick(Ins::F32x4Sub, Ins::F64x2Sub));
     }
     case Op::MulF: return map(x[0], x[1], pick(Ins::F32x4Mul, Ins::F64x2Mul));
-    case Op::DivF: case Op::PreciseDivF: return map(x[0], x[1], pick(Ins::F32x4Div, Ins::F64x2Div));
+    case Op::DivF:
+    case Op::PreciseDivF: return map(x[0], x[1], pick(Ins::F32x4Div, Ins::F64x2Div));
     case Op::NegF: return map(x[0], pick(Ins::F32x4Neg, Ins::F64x2Neg));
     case Op::AbsF: return map(x[0], pick(Ins::F32x4Abs, Ins::F64x2Abs));
-    case Op::Sqrt: case Op::PreciseSqrt: return map(x[0], pick(Ins::F32x4Sqrt, Ins::F64x2Sqrt));
+    case Op::Sqrt:
+    case Op::PreciseSqrt: return map(x[0], pick(Ins::F32x4Sqrt, Ins::F64x2Sqrt));
     case Op::Rsqrt: return map(constant(1), map(x[0], pick(Ins::F32x4Sqrt, Ins::F64x2Sqrt)), pick(Ins::F32x4Div, Ins::F64x2Div));
     case Op::Ceil: return map(x[0], pick(Ins::F32x4Ceil, Ins::F64x2Ceil));
     case Op::Floor: return map(x[0], pick(Ins::F32x4Floor, Ins::F64x2Floor));
@@ -661,15 +745,18 @@ std::optional<Rep> Emitter::vectorFloat(const Inst& i, const std::vector<Rep>& x
       return choose(map(rest, constant(0.5), pick(Ins::F32x4Ge, Ins::F64x2Ge)), away, whole);
     }
     case Op::CopySign: return copySign(x[0], x[1]);
-    case Op::MinimumF: case Op::MaximumF: return nanExtremum(i.op == Op::MaximumF, x[0], x[1]);
-    case Op::MinNumF: case Op::MaxNumF: return numExtremum(i.op == Op::MaxNumF, x[0], x[1]);
+    case Op::MinimumF:
+    case Op::MaximumF: return nanExtremum(i.op == Op::MaximumF, x[0], x[1]);
+    case Op::MinNumF:
+    case Op::MaxNumF: return numExtremum(i.op == Op::MaxNumF, x[0], x[1]);
     case Op::ClampF:
       if (i.integer(Attr::PropagateNan) == 0xFFFF) return nanExtremum(false, nanExtremum(true, x[0], x[1]), x[2]);
       return numExtremum(false, numExtremum(true, x[0], x[1]), x[2]);
     case Op::Fma: {
       if (!relaxed_) return std::nullopt;
       Rep out{lanes, width, {}};
-      for (size_t k = 0; k < x[0].n.size(); ++k) out.n.push_back(code_.make(pick(Ins::F32x4RelaxedMadd, Ins::F64x2RelaxedMadd), {x[0].n[k], x[1].n[k], x[2].n[k]}));
+      for (size_t k = 0; k < x[0].n.size(); ++k)
+        out.n.push_back(code_.make(pick(Ins::F32x4RelaxedMadd, Ins::F64x2RelaxedMadd), {x[0].n[k], x[1].n[k], x[2].n[k]}));
       return out;
     }
     default: return std::nullopt;
@@ -687,7 +774,8 @@ std::optional<Rep> Emitter::vectorConvert(const Inst& i, const Rep& x) {
   // Two registers of 32-bit lanes to each of 64, the lower half first; and back.
   auto split = [&](const Rep& r, Ins ins) {
     Rep out{lanes, 64, {}};
-    for (size_t k = 0; k < registers(lanes, 64); ++k) out.n.push_back(code_.make(ins, {k % 2 ? shuffled(r.n[k / 2], r.n[k / 2], upper) : r.n[k / 2]}));
+    for (size_t k = 0; k < registers(lanes, 64); ++k)
+      out.n.push_back(code_.make(ins, {k % 2 ? shuffled(r.n[k / 2], r.n[k / 2], upper) : r.n[k / 2]}));
     return out;
   };
   auto join = [&](const Rep& r, Ins ins) {
@@ -700,7 +788,11 @@ std::optional<Rep> Emitter::vectorConvert(const Inst& i, const Rep& x) {
   };
   bool isSigned = i.op == Op::ExtSI || i.op == Op::IndexCast || i.op == Op::SIToFP || i.op == Op::FPToSI;
   switch (i.op) {
-    case Op::ExtSI: case Op::ExtUI: case Op::IndexCast: case Op::IndexCastUI: case Op::TruncI: {
+    case Op::ExtSI:
+    case Op::ExtUI:
+    case Op::IndexCast:
+    case Op::IndexCastUI:
+    case Op::TruncI: {
       if (t.isBool()) {
         Rep one = map(x, uniform(1, lanes, x.width), Ins::V128And);
         return map(one, uniform(0, lanes, x.width), byWidth(x.width, Ins::I8x16Ne, Ins::I16x8Ne, Ins::I32x4Ne, Ins::I64x2Ne));
@@ -709,13 +801,15 @@ std::optional<Rep> Emitter::vectorConvert(const Inst& i, const Rep& x) {
       while (out.width > width) out = halve(out);
       return extend(out, isSigned, width);
     }
-    case Op::SIToFP: case Op::UIToFP: {
+    case Op::SIToFP:
+    case Op::UIToFP: {
       if (x.width > 32) return std::nullopt;
       Rep r = extend(x, isSigned, 32);
       if (t.elem == Elem::F32) return map(r, isSigned ? Ins::F32x4ConvertI32x4S : Ins::F32x4ConvertI32x4U);
       return split(r, isSigned ? Ins::F64x2ConvertLowI32x4S : Ins::F64x2ConvertLowI32x4U);
     }
-    case Op::FPToSI: case Op::FPToUI: {
+    case Op::FPToSI:
+    case Op::FPToUI: {
       if (width > 32 || width == 1) return std::nullopt;
       Rep r = x.width == 32 ? map(x, isSigned ? Ins::I32x4TruncSatF32x4S : Ins::I32x4TruncSatF32x4U)
                             : join(x, isSigned ? Ins::I32x4TruncSatF64x2SZero : Ins::I32x4TruncSatF64x2UZero);
@@ -753,9 +847,12 @@ Rep Emitter::vectorCompare(const Inst& i, const Rep& x, const Rep& y) {
       p = static_cast<CmpIPred>(static_cast<int>(p) - 4);
     }
     constexpr Ins kTable[4][10] = {
-        {Ins::I8x16Eq, Ins::I8x16Ne, Ins::I8x16LtS, Ins::I8x16LeS, Ins::I8x16GtS, Ins::I8x16GeS, Ins::I8x16LtU, Ins::I8x16LeU, Ins::I8x16GtU, Ins::I8x16GeU},
-        {Ins::I16x8Eq, Ins::I16x8Ne, Ins::I16x8LtS, Ins::I16x8LeS, Ins::I16x8GtS, Ins::I16x8GeS, Ins::I16x8LtU, Ins::I16x8LeU, Ins::I16x8GtU, Ins::I16x8GeU},
-        {Ins::I32x4Eq, Ins::I32x4Ne, Ins::I32x4LtS, Ins::I32x4LeS, Ins::I32x4GtS, Ins::I32x4GeS, Ins::I32x4LtU, Ins::I32x4LeU, Ins::I32x4GtU, Ins::I32x4GeU},
+        {Ins::I8x16Eq, Ins::I8x16Ne, Ins::I8x16LtS, Ins::I8x16LeS, Ins::I8x16GtS, Ins::I8x16GeS, Ins::I8x16LtU, Ins::I8x16LeU,
+         Ins::I8x16GtU, Ins::I8x16GeU},
+        {Ins::I16x8Eq, Ins::I16x8Ne, Ins::I16x8LtS, Ins::I16x8LeS, Ins::I16x8GtS, Ins::I16x8GeS, Ins::I16x8LtU, Ins::I16x8LeU,
+         Ins::I16x8GtU, Ins::I16x8GeU},
+        {Ins::I32x4Eq, Ins::I32x4Ne, Ins::I32x4LtS, Ins::I32x4LeS, Ins::I32x4GtS, Ins::I32x4GeS, Ins::I32x4LtU, Ins::I32x4LeU,
+         Ins::I32x4GtU, Ins::I32x4GeU},
         {Ins::I64x2Eq, Ins::I64x2Ne, Ins::I64x2LtS, Ins::I64x2LeS, Ins::I64x2GtS, Ins::I64x2GeS, kNone, kNone, kNone, kNone}};
     size_t row = width == 8 ? 0 : width == 16 ? 1 : width == 32 ? 2 : 3;
     return map(a, b, kTable[row][static_cast<size_t>(p)]);

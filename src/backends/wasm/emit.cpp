@@ -15,7 +15,8 @@ ValType Emitter::typeOf(const Type& t) {
   if (t.isVector()) return ValType::V128;
   if (t.isPointer()) return ValType::I32;
   switch (t.elem) {
-    case Elem::I64: case Elem::Index: return ValType::I64;
+    case Elem::I64:
+    case Elem::Index: return ValType::I64;
     case Elem::F32: return ValType::F32;
     case Elem::F64: return ValType::F64;
     default: return ValType::I32;
@@ -78,8 +79,12 @@ void Emitter::findUses() {
       if (!lowOnly_.count(v)) continue;
       bool enough = false;
       switch (i.op) {
-        case Op::AddPtr: case Op::TruncI: case Op::IntToPtr: enough = !i.result()->type.isVector(); break;
-        case Op::AddI: case Op::SubI: case Op::MulI: enough = isNarrow(i.result()); break;
+        case Op::AddPtr:
+        case Op::TruncI:
+        case Op::IntToPtr: enough = !i.result()->type.isVector(); break;
+        case Op::AddI:
+        case Op::SubI:
+        case Op::MulI: enough = isNarrow(i.result()); break;
         default: break;
       }
       if (!enough) lowOnly_.erase(v);
@@ -187,22 +192,29 @@ void Emitter::block(const Block& b) {
 void Emitter::inst(const Inst& i) {
   code_.startLine(i.loc.file() == f_.loc.file() ? i.loc.line() : 0);
   switch (i.op) {
-    case Op::Yield: case Op::Condition: case Op::Return: return;
+    case Op::Yield:
+    case Op::Condition:
+    case Op::Return: return;
     case Op::Constant: define(i.result(), constant(i)); return;
     case Op::Poison: {
       const Type& t = i.result()->type;
-      define(i.result(), t.isVector() ? uniform(0, static_cast<int>(t.numel()), t.isBool() ? 32 : widthOf(t)) : Rep{0, 0, {number(typeOf(t), 0)}});
+      define(i.result(),
+             t.isVector() ? uniform(0, static_cast<int>(t.numel()), t.isBool() ? 32 : widthOf(t)) : Rep{0, 0, {number(typeOf(t), 0)}});
       return;
     }
     case Op::GetProgramId: define(i.result(), pid_[i.integer(Attr::Axis)]); return;
     case Op::GetNumPrograms: define(i.result(), size_[i.integer(Attr::Axis)]); return;
-    case Op::LoAlloc: define(i.result(), code_.make(Ins::I32Add, {code_.local(3, ValType::I32), code_.i32(i.integer(Attr::Offset))})); return;
+    case Op::LoAlloc:
+      define(i.result(), code_.make(Ins::I32Add, {code_.local(3, ValType::I32), code_.i32(i.integer(Attr::Offset))}));
+      return;
     case Op::LoLoad: load(i); return;
     case Op::LoStore: store(i); return;
     case Op::LoGather: gather(i); return;
     case Op::LoScatter: scatter(i); return;
-    case Op::LoAtomicRMW: case Op::LoAtomicCAS: atomic(i); return;
-    case Op::LoPrint: case Op::LoAssert: report(i); return;
+    case Op::LoAtomicRMW:
+    case Op::LoAtomicCAS: atomic(i); return;
+    case Op::LoPrint:
+    case Op::LoAssert: report(i); return;
     case Op::LoSplat: {
       int lanes = static_cast<int>(i.result()->type.numel());
       const Value* v = i.operand(0);
@@ -325,8 +337,12 @@ void Emitter::when(Node* condition, F&& body) {
 
 namespace {
 
-Ins laneLoad(int width) { return width == 8 ? Ins::V128Load8Lane : width == 16 ? Ins::V128Load16Lane : width == 32 ? Ins::V128Load32Lane : Ins::V128Load64Lane; }
-Ins laneStore(int width) { return width == 8 ? Ins::V128Store8Lane : width == 16 ? Ins::V128Store16Lane : width == 32 ? Ins::V128Store32Lane : Ins::V128Store64Lane; }
+Ins laneLoad(int width) {
+  return width == 8 ? Ins::V128Load8Lane : width == 16 ? Ins::V128Load16Lane : width == 32 ? Ins::V128Load32Lane : Ins::V128Load64Lane;
+}
+Ins laneStore(int width) {
+  return width == 8 ? Ins::V128Store8Lane : width == 16 ? Ins::V128Store16Lane : width == 32 ? Ins::V128Store32Lane : Ins::V128Store64Lane;
+}
 
 }  // namespace
 
@@ -443,7 +459,8 @@ void Emitter::store(const Inst& i) {
   int bits = lanes * width;
   if (!condition) {
     if (bits >= 128)
-      for (int k = 0; k * 128 < bits; ++k) code_.store(Ins::V128Store, code_.make(Ins::I32Add, {address, code_.i32(16 * k)}), r.n[static_cast<size_t>(k)]);
+      for (int k = 0; k * 128 < bits; ++k)
+        code_.store(Ins::V128Store, code_.make(Ins::I32Add, {address, code_.i32(16 * k)}), r.n[static_cast<size_t>(k)]);
     else
       code_.store(laneStore(bits), address, r.n[0], 0);
     return;
@@ -457,8 +474,8 @@ void Emitter::store(const Inst& i) {
   auto inRegister = 128 / width;
   for (int lane = 0; lane < lanes; ++lane) {
     when(code_.make(Ins::I32And, {tests[static_cast<size_t>(lane / per)], code_.i32(int64_t{1} << (lane % per))}), [&] {
-      code_.store(laneStore(width), code_.make(Ins::I32Add, {address, code_.i32(lane * width / 8)}), r.n[static_cast<size_t>(lane / inRegister)],
-                  static_cast<uint64_t>(lane % inRegister));
+      code_.store(laneStore(width), code_.make(Ins::I32Add, {address, code_.i32(lane * width / 8)}),
+                  r.n[static_cast<size_t>(lane / inRegister)], static_cast<uint64_t>(lane % inRegister));
       code_.flush({});
     });
   }
@@ -502,7 +519,8 @@ void Emitter::gather(const Inst& i) {
   for (int k = 0; k < lanes; ++k) {
     auto reg = static_cast<size_t>(k / inRegister);
     when(code_.make(Ins::I32And, {tests[static_cast<size_t>(k / per)], code_.i32(int64_t{1} << (k % per))}), [&] {
-      code_.push(code_.load(laneLoad(width), lane(pointers, k, false), code_.local(locals[reg], ValType::V128), static_cast<uint64_t>(k % inRegister)));
+      code_.push(code_.load(laneLoad(width), lane(pointers, k, false), code_.local(locals[reg], ValType::V128),
+                            static_cast<uint64_t>(k % inRegister)));
       code_.set(locals[reg]);
     });
   }
@@ -518,7 +536,8 @@ void Emitter::scatter(const Inst& i) {
   if (v->type.isPointer()) r = extend(r, false, 64);
   auto inRegister = 128 / r.width;
   auto storeLane = [&](int k) {
-    code_.store(laneStore(r.width), lane(pointers, k, false), r.n[static_cast<size_t>(k / inRegister)], static_cast<uint64_t>(k % inRegister));
+    code_.store(laneStore(r.width), lane(pointers, k, false), r.n[static_cast<size_t>(k / inRegister)],
+                static_cast<uint64_t>(k % inRegister));
   };
   const Value* condition = i.optional(2);
   if (!condition) {
@@ -625,7 +644,8 @@ void Emitter::report(const Inst& i) {
   when(condition, [&] {
     Node* at = code_.make(Ins::I32Add, {code_.local(3, ValType::I32), code_.i32(scratchBytes_)});
     for (size_t k = 0; k < values.size(); ++k)
-      code_.store(values[k]->type == ValType::F64 ? Ins::F64Store : Ins::I64Store, code_.make(Ins::I32Add, {at, code_.i32(static_cast<int64_t>(8 * k))}), values[k]);
+      code_.store(values[k]->type == ValType::F64 ? Ins::F64Store : Ins::I64Store,
+                  code_.make(Ins::I32Add, {at, code_.i32(static_cast<int64_t>(8 * k))}), values[k]);
     code_.flush({});
     code_.raw(Ins::I32Const, sites_.size() - 1);
     for (Node* n : pid_) code_.push(n);
@@ -729,7 +749,8 @@ std::optional<Emitter::Bulk> Emitter::bulk(const Inst& loop) {
   const Type& type = store->operand(1)->type;
   if (!type.isVector() || type.isPointer() || type.isBool()) return std::nullopt;
   auto moves = [&](const Inst* address, const Value* used) {
-    return address->op == Op::AddPtr && address->result() == used && address->operand(1) == body.args[0] && address->operand(0)->def != insts[0];
+    return address->op == Op::AddPtr && address->result() == used && address->operand(1) == body.args[0] &&
+           address->operand(0)->def != insts[0];
   };
   Bulk out{nullptr, nullptr, 0, static_cast<int>(type.numel()), widthOf(type) / 8, true};
   if (!std::has_single_bit(static_cast<unsigned>(out.lanes)) || constantInt(loop.operand(2)) != out.lanes) return std::nullopt;
@@ -738,7 +759,8 @@ std::optional<Emitter::Bulk> Emitter::bulk(const Inst& loop) {
   out.to = to->operand(0);
   if (insts.size() == 4) {
     const Inst *from = insts[0], *load = insts[1];
-    if (load->op != Op::LoLoad || load->optional(1) || load->result() != store->operand(1) || !moves(from, load->operand(0))) return std::nullopt;
+    if (load->op != Op::LoLoad || load->optional(1) || load->result() != store->operand(1) || !moves(from, load->operand(0)))
+      return std::nullopt;
     out.from = from->operand(0);
     auto isScratch = [](const Value* p) {
       while (p->def && p->def->op == Op::AddPtr) p = p->def->operand(0);
@@ -763,7 +785,8 @@ void Emitter::loop(const Inst& i) {
   // The counter goes one step past its last value.
   Range end = ranges_.of(upper), stride = ranges_.of(step);
   bool isLong = typeOf(counter->type) == ValType::I64;
-  bool narrow = isLong && ranges_.of(lower).fits32() && end.fits32() && stride.fits32() && stride.low > 0 && end.high + stride.high <= INT32_MAX;
+  bool narrow =
+      isLong && ranges_.of(lower).fits32() && end.fits32() && stride.fits32() && stride.low > 0 && end.high + stride.high <= INT32_MAX;
   // Narrow integers are kept zero-extended: count in 32 bits with the sign.
   int width = widthOf(counter->type);
   auto number_ = [&](const Value* v) { return narrow ? low(v) : isLong ? full(v) : sext(full(v), width); };

@@ -37,8 +37,9 @@ class Emitter {
   void flush(std::vector<Node*> pins = {}, const std::vector<Node*>& results = {}, const std::vector<int>& targets = {});
   std::vector<int> variables(const Type& type);  // locals for a value that control flow sets
   Rep variable(const Type& type, const std::vector<int>& locals);
-  void assign(std::span<Value* const> values, const std::vector<std::vector<int>>& locals, std::vector<Node*> pins = {});  // after what is pending
-  std::vector<Node*> flat(const Value* v);  // the nodes that variables of its type hold
+  void assign(std::span<Value* const> values, const std::vector<std::vector<int>>& locals,
+              std::vector<Node*> pins = {});  // after what is pending
+  std::vector<Node*> flat(const Value* v);    // the nodes that variables of its type hold
   void loop(const Inst& i);
   struct Bulk {
     const Value *to, *from;  // from: none where it fills
@@ -68,8 +69,8 @@ class Emitter {
   // ---- what a value is
   bool isNarrow(const Value* v);  // a 64-bit scalar kept in 32 bits
   const Rep& rep(const Value* v) const;
-  Node* low(const Value* v);   // the low 32 bits of a scalar
-  Node* full(const Value* v);  // a scalar of its own type; booleans are 0 or 1, narrow integers have zeros above
+  Node* low(const Value* v);              // the low 32 bits of a scalar
+  Node* full(const Value* v);             // a scalar of its own type; booleans are 0 or 1, narrow integers have zeros above
   Rep vector(const Value* v, int lanes);  // splats a scalar
   Rep mask(const Value* v, int lanes, int width);
   static int widthOf(const Type& t) { return t.isPointer() ? 32 : bitWidth(t); }
@@ -114,10 +115,10 @@ class Emitter {
   int64_t scratchBytes_;
   int64_t printBytes_ = 0;
   PtrMap<const Value*, Rep> reps_;
-  PtrMap<const Value*, int> uses_;    // operands that are still to come
-  std::set<const Value*> products_;               // MulF that one AddF or SubF uses: they may round together
-  std::set<const Value*> lowOnly_;                // 64-bit scalars of which the low half is enough
-  std::vector<const Value*> pending_;             // defined since the last flush
+  PtrMap<const Value*, int> uses_;     // operands that are still to come
+  std::set<const Value*> products_;    // MulF that one AddF or SubF uses: they may round together
+  std::set<const Value*> lowOnly_;     // 64-bit scalars of which the low half is enough
+  std::vector<const Value*> pending_;  // defined since the last flush
   std::vector<FunctionImport> imports_;
   std::vector<Site> sites_;
   Node *pid_[3] = {}, *size_[3] = {};

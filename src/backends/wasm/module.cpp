@@ -57,7 +57,8 @@ struct Signature {
   bool hasResult;
 };
 // run and assert; print; functions of f64.
-constexpr Signature kSignatures[] = {{4, ValType::I32, false}, {5, ValType::I32, false}, {1, ValType::F64, true}, {2, ValType::F64, true}, {3, ValType::F64, true}};
+constexpr Signature kSignatures[] = {
+    {4, ValType::I32, false}, {5, ValType::I32, false}, {1, ValType::F64, true}, {2, ValType::F64, true}, {3, ValType::F64, true}};
 
 uint64_t signatureOf(const FunctionImport& i) {
   uint64_t k = 0;
@@ -65,7 +66,9 @@ uint64_t signatureOf(const FunctionImport& i) {
   return k;
 }
 
-int alignment(Immediate i) { return static_cast<int>(i) - static_cast<int>(i >= Immediate::MemoryLane0 ? Immediate::MemoryLane0 : Immediate::Memory0); }
+int alignment(Immediate i) {
+  return static_cast<int>(i) - static_cast<int>(i >= Immediate::MemoryLane0 ? Immediate::MemoryLane0 : Immediate::Memory0);
+}
 
 void encode(Bytes& o, const Instruction& i) {
   const InsInfo& what = info(i.ins);
@@ -78,12 +81,17 @@ void encode(Bytes& o, const Instruction& i) {
   switch (what.immediate) {
     case Immediate::None: break;
     case Immediate::Block: o.byte(i.a); break;
-    case Immediate::Index: case Immediate::Function: o.u(i.a); break;
+    case Immediate::Index:
+    case Immediate::Function: o.u(i.a); break;
     case Immediate::I32: o.s(static_cast<int32_t>(i.a)); break;
     case Immediate::I64: o.s(static_cast<int64_t>(i.a)); break;
     case Immediate::F32: o.little(i.a, 4); break;
     case Immediate::F64: o.little(i.a, 8); break;
-    case Immediate::V128: case Immediate::Lanes: o.little(i.a, 8); o.little(i.b, 8); break;
+    case Immediate::V128:
+    case Immediate::Lanes:
+      o.little(i.a, 8);
+      o.little(i.b, 8);
+      break;
     case Immediate::Lane: o.byte(i.a); break;
     case Immediate::Memories2: o.byte(0); [[fallthrough]];
     case Immediate::Memories1: o.byte(0); break;
@@ -199,7 +207,8 @@ std::string print(const Function& f, bool lines) {
   }
   appendAll(out, "  (import \"nereid\" \"memory\" (memory 1 ", kMaxPages, "))\n");
   for (size_t k = 0; k < f.imports.size(); ++k)
-    appendAll(out, "  (import \"nereid\" \"", f.imports[k].name, "\" (func $", f.imports[k].name, " (type ", signatureOf(f.imports[k]), ")))\n");
+    appendAll(out, "  (import \"nereid\" \"", f.imports[k].name, "\" (func $", f.imports[k].name, " (type ", signatureOf(f.imports[k]),
+              ")))\n");
   out += "  (func (export \"run\") (type 0)  ;; args, begin, end, scratch\n";
   for (size_t i = 0; i < f.locals.size();) {
     size_t j = i;
@@ -221,10 +230,12 @@ std::string print(const Function& f, bool lines) {
         if (auto t = static_cast<ValType>(i.a); t != ValType::None) appendAll(out, " (result ", typeName(t), ")");
         break;
       case Immediate::Function: appendAll(out, " $", f.imports[i.a].name); break;
-      case Immediate::Index: case Immediate::Lane: appendAll(out, " ", i.a); break;
+      case Immediate::Index:
+      case Immediate::Lane: appendAll(out, " ", i.a); break;
       case Immediate::I32: appendAll(out, " ", static_cast<int32_t>(i.a)); break;
       case Immediate::I64: appendAll(out, " ", static_cast<int64_t>(i.a)); break;
-      case Immediate::F32: case Immediate::F64: appendAll(out, " ", floating(i.a, what.immediate == Immediate::F64)); break;
+      case Immediate::F32:
+      case Immediate::F64: appendAll(out, " ", floating(i.a, what.immediate == Immediate::F64)); break;
       case Immediate::V128: {
         out += " i32x4";
         for (uint64_t word : {i.a & 0xffffffff, i.a >> 32, i.b & 0xffffffff, i.b >> 32}) appendAll(out, " ", hex(word, 8));

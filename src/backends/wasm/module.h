@@ -20,8 +20,28 @@ enum class ValType : uint8_t { None = 0x40, I32 = 0x7f, I64 = 0x7e, F32 = 0x7d, 
 
 // What follows the code. MemoryK: offset, with an alignment of 2^K bytes; MemoryLaneK: and a lane.
 enum class Immediate : uint8_t {
-  None, Block, Index, Function, I32, I64, F32, F64, V128, Lanes, Lane, Memories1, Memories2,
-  Memory0, Memory1, Memory2, Memory3, Memory4, MemoryLane0, MemoryLane1, MemoryLane2, MemoryLane3
+  None,
+  Block,
+  Index,
+  Function,
+  I32,
+  I64,
+  F32,
+  F64,
+  V128,
+  Lanes,
+  Lane,
+  Memories1,
+  Memories2,
+  Memory0,
+  Memory1,
+  Memory2,
+  Memory3,
+  Memory4,
+  MemoryLane0,
+  MemoryLane1,
+  MemoryLane2,
+  MemoryLane3
 };
 
 struct InsInfo {
@@ -42,15 +62,15 @@ struct Instruction {
 
 struct FunctionImport {
   std::string_view name;
-  int params;        // all of one type
-  ValType type;      // of the parameters
-  bool hasResult;    // of the same type
+  int params;      // all of one type
+  ValType type;    // of the parameters
+  bool hasResult;  // of the same type
 };
 
 // A module with one function `run(args, begin, end, scratch: i32)`, which imports the memory and what it calls.
 struct Function {
   std::vector<FunctionImport> imports;
-  std::vector<ValType> locals;  // after the four parameters
+  std::vector<ValType> locals;    // after the four parameters
   std::vector<Instruction> body;  // without the last `end`
 };
 

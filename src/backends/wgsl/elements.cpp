@@ -14,7 +14,8 @@ bool isPartOf(const Value* part, const Value* v) {
   if (!v->def || (v->def->op != Op::AddF && v->def->op != Op::SubF && v->def->op != Op::Fma)) return false;
   auto alike = [&](const Value* x) {
     if (x == part) return true;
-    auto a = constantBits(x->def && x->def->op == Op::LoSplat ? x->def->operand(0) : x), b = constantBits(part->def && part->def->op == Op::LoSplat ? part->def->operand(0) : part);
+    auto a = constantBits(x->def && x->def->op == Op::LoSplat ? x->def->operand(0) : x),
+         b = constantBits(part->def && part->def->op == Op::LoSplat ? part->def->operand(0) : part);
     return a && a == b;
   };
   return std::any_of(v->def->operands.begin(), v->def->operands.end(), alike);
@@ -42,10 +43,19 @@ void Emitter::compute(const Inst& inst) {
     case Op::Select: select(inst); return;
     case Op::CmpI: compareInts(inst); return;
     case Op::CmpF: compareFloats(inst); return;
-    case Op::Bitcast: case Op::ArithBitcast: case Op::ExtSI: case Op::IndexCast: case Op::ExtUI: case Op::IndexCastUI: case Op::TruncI:
-    case Op::SIToFP: case Op::UIToFP: case Op::FPToSI: case Op::FPToUI: case Op::ExtF: case Op::TruncF:
-      convert(inst);
-      return;
+    case Op::Bitcast:
+    case Op::ArithBitcast:
+    case Op::ExtSI:
+    case Op::IndexCast:
+    case Op::ExtUI:
+    case Op::IndexCastUI:
+    case Op::TruncI:
+    case Op::SIToFP:
+    case Op::UIToFP:
+    case Op::FPToSI:
+    case Op::FPToUI:
+    case Op::ExtF:
+    case Op::TruncF: convert(inst); return;
     default: break;
   }
   const Type& t = inst.result()->type;
@@ -55,7 +65,8 @@ void Emitter::compute(const Inst& inst) {
   // 64 bits that fit 32, from what fits, or from what changes the low bits by the low bits alone.
   bool fits = kind(inst.result()) == Kind::Int;
   for (const Value* v : inst.operands) fits = fits && rep(v).kind == Kind::Int;
-  bool byLow = inst.op == Op::AddI || inst.op == Op::SubI || inst.op == Op::MulI || inst.op == Op::AndI || inst.op == Op::OrI || inst.op == Op::XOrI;
+  bool byLow =
+      inst.op == Op::AddI || inst.op == Op::SubI || inst.op == Op::MulI || inst.op == Op::AndI || inst.op == Op::OrI || inst.op == Op::XOrI;
   if (fits || (byLow && kind(inst.result()) == Kind::Int)) return integers(inst);
   longs(inst);
 }
@@ -70,13 +81,15 @@ void Emitter::select(const Inst& inst) {
   if (rep(inst.operand(0)).lane.size() == 1 && !yes.words.empty() && (otherBits || !no.words.empty())) {
     int width = bitWidth(v->type.element());
     for (size_t k = 0; k < yes.words.size(); ++k)
-      r.words.push_back(copy(cat("select(", no.words.empty() ? cat(repeated(*otherBits, width), "u") : no.words[k], ", ", yes.words[k], ", ", at(inst.operand(0), 0), ")")));
+      r.words.push_back(copy(cat("select(", no.words.empty() ? cat(repeated(*otherBits, width), "u") : no.words[k], ", ", yes.words[k],
+                                 ", ", at(inst.operand(0), 0), ")")));
     unpack(r, v->type.element());
     define(v, std::move(r));
     return;
   }
   auto value = [&](size_t k, int lane) { return r.kind == Kind::Long ? wide(inst.operand(k), lane) : low(inst.operand(k), lane); };
-  for (int k = 0; k < lanes(v->type); ++k) r.lane.push_back(let(cat("select(", value(2, k), ", ", value(1, k), ", ", at(inst.operand(0), k), ")")));
+  for (int k = 0; k < lanes(v->type); ++k)
+    r.lane.push_back(let(cat("select(", value(2, k), ", ", value(1, k), ", ", at(inst.operand(0), k), ")")));
   define(v, std::move(r));
 }
 
@@ -86,7 +99,8 @@ void Emitter::convert(const Inst& inst) {
   int width = bitWidth(from);
   auto a = [&](int k) { return at(x, k); };
   switch (inst.op) {
-    case Op::Bitcast: case Op::ArithBitcast: {
+    case Op::Bitcast:
+    case Op::ArithBitcast: {
       Rep r = rep(x);
       if (t.isPointer()) {
         // In units of the new elements; what lies between them cannot be named.
@@ -95,13 +109,16 @@ void Emitter::convert(const Inst& inst) {
           for (std::string& e : r.lane) e = let(now < old ? cat(e, " * ", old / now) : cat(e, " / ", now / old));
       } else if (Kind to = kindOf(t); to != kindOf(from)) {
         for (std::string& e : r.lane)
-          e = let(to == Kind::Bool ? cat("(", e, " & 1) != 0") : r.kind == Kind::Bool ? cat("select(0, 1, ", e, ")") : cat("bitcast<", typeName(to), ">(", e, ")"));
+          e = let(to == Kind::Bool       ? cat("(", e, " & 1) != 0")
+                  : r.kind == Kind::Bool ? cat("select(0, 1, ", e, ")")
+                                         : cat("bitcast<", typeName(to), ">(", e, ")"));
         r.kind = to;
       }
       define(v, std::move(r));
       return;
     }
-    case Op::ExtF: case Op::TruncF: {
+    case Op::ExtF:
+    case Op::TruncF: {
       // The device's own rounding, where it has f16; the way back is by bits, or drivers would take the two for nothing.
       if (halves_ && t.elem == Elem::F16) {
         usesHalves_ = true;
@@ -119,16 +136,19 @@ void Emitter::convert(const Inst& inst) {
       each(inst, [&](int k) { return cat(help(f), "(", a(k), ")"); });
       return;
     }
-    case Op::SIToFP: case Op::UIToFP: {
+    case Op::SIToFP:
+    case Op::UIToFP: {
       bool isSigned = inst.op == Op::SIToFP;
       each(inst, [&](int k) {
         if (rep(x).kind == Kind::Bool) return cat("select(0.0f, ", isSigned ? "-1.0f" : "1.0f", ", ", a(k), ")");
-        if (rep(x).kind == Kind::Long || (kindOf(from) == Kind::Long && !isSigned)) return cat(help(isSigned ? "float64s" : "float64u"), "(", wide(x, k), ")");
+        if (rep(x).kind == Kind::Long || (kindOf(from) == Kind::Long && !isSigned))
+          return cat(help(isSigned ? "float64s" : "float64u"), "(", wide(x, k), ")");
         return isSigned ? cat("f32(", sext(a(k), width), ")") : cat("f32(", u(a(k)), ")");
       });
       return;
     }
-    case Op::FPToSI: case Op::FPToUI: {
+    case Op::FPToSI:
+    case Op::FPToUI: {
       bool isSigned = inst.op == Op::FPToSI;
       int to = bitWidth(t);
       each(inst, [&](int k) {
@@ -139,8 +159,9 @@ void Emitter::convert(const Inst& inst) {
         std::string e = isSigned ? cat(help("trunc32s"), "(", a(k), ")") : i(cat(help("trunc32u"), "(", a(k), ")"));
         if (to == 32) return e;
         if (to == 1) return cat(e, isSigned ? " < 0" : " != 0");
-        std::string limited = isSigned ? cat("clamp(", e, ", ", number(-(int64_t{1} << (to - 1))), ", ", number((int64_t{1} << (to - 1)) - 1), ")")
-                                       : i(cat("min(", u(e), ", ", (int64_t{1} << to) - 1, "u)"));
+        std::string limited =
+            isSigned ? cat("clamp(", e, ", ", number(-(int64_t{1} << (to - 1))), ", ", number((int64_t{1} << (to - 1)) - 1), ")")
+                     : i(cat("min(", u(e), ", ", (int64_t{1} << to) - 1, "u)"));
         return zext(limited, to);
       });
       return;
@@ -157,7 +178,9 @@ void Emitter::convert(const Inst& inst) {
     }
     bool isShort = kind(v) == Kind::Int;
     if (kindOf(from) == Kind::Long) return isShort ? low(x, k) : wide(x, k);
-    std::string e = rep(x).kind == Kind::Bool ? cat("select(0, ", isSigned ? "-1" : "1", ", ", a(k), ")") : isSigned ? sext(a(k), width) : a(k);
+    std::string e = rep(x).kind == Kind::Bool ? cat("select(0, ", isSigned ? "-1" : "1", ", ", a(k), ")")
+                    : isSigned                ? sext(a(k), width)
+                                              : a(k);
     if (isShort) return e;
     if (!isSigned) return cat("vec2u(", u(e), ", 0u)");
     return cat("vec2u(", u(e), ", ", u(cat("(", e, " >> 31u)")), ")");
@@ -172,7 +195,9 @@ void Emitter::compareInts(const Inst& inst) {
   std::string op(kOps[static_cast<size_t>(p)]);
   if (rep(x).kind == Kind::Bool) {
     auto value = [&](const Value* v, int k) { return cat("select(0, ", isUnsigned ? "1" : "-1", ", ", at(v, k), ")"); };
-    each(inst, [&](int k) { return p == CmpIPred::Eq || p == CmpIPred::Ne ? cat(at(x, k), " ", op, " ", at(y, k)) : cat(value(x, k), " ", op, " ", value(y, k)); });
+    each(inst, [&](int k) {
+      return p == CmpIPred::Eq || p == CmpIPred::Ne ? cat(at(x, k), " ", op, " ", at(y, k)) : cat(value(x, k), " ", op, " ", value(y, k));
+    });
     return;
   }
   bool isLong = kindOf(x->type) == Kind::Long;
@@ -183,7 +208,8 @@ void Emitter::compareInts(const Inst& inst) {
       if (p == CmpIPred::Ne) return cat("any(", a, " != ", b, ")");
       bool swap = op[0] == '>', orEqual = op.size() == 2;
       // x <= y is !(y < x).
-      return cat(orEqual ? "!" : "", help(isUnsigned ? "less64u" : "less64s"), "(", swap != orEqual ? cat(b, ", ", a) : cat(a, ", ", b), ")");
+      return cat(orEqual ? "!" : "", help(isUnsigned ? "less64u" : "less64s"), "(", swap != orEqual ? cat(b, ", ", a) : cat(a, ", ", b),
+                 ")");
     });
     return;
   }
@@ -203,19 +229,38 @@ void Emitter::compareFloats(const Inst& inst) {
   std::string op;
   bool unordered = false, negated = false;
   switch (p) {
-    case CmpFPred::False: case CmpFPred::True: each(inst, [&](int) -> std::string { return p == CmpFPred::True ? "true" : "false"; }); return;
+    case CmpFPred::False:
+    case CmpFPred::True: each(inst, [&](int) -> std::string { return p == CmpFPred::True ? "true" : "false"; }); return;
     case CmpFPred::Oeq: op = "=="; break;
     case CmpFPred::Ogt: op = ">"; break;
     case CmpFPred::Oge: op = ">="; break;
     case CmpFPred::Olt: op = "<"; break;
     case CmpFPred::Ole: op = "<="; break;
     case CmpFPred::One: op = "!="; break;
-    case CmpFPred::Ueq: op = "=="; unordered = true; break;
-    case CmpFPred::Ugt: op = ">"; unordered = true; break;
-    case CmpFPred::Uge: op = ">="; unordered = true; break;
-    case CmpFPred::Ult: op = "<"; unordered = true; break;
-    case CmpFPred::Ule: op = "<="; unordered = true; break;
-    case CmpFPred::Une: op = "!="; unordered = true; break;
+    case CmpFPred::Ueq:
+      op = "==";
+      unordered = true;
+      break;
+    case CmpFPred::Ugt:
+      op = ">";
+      unordered = true;
+      break;
+    case CmpFPred::Uge:
+      op = ">=";
+      unordered = true;
+      break;
+    case CmpFPred::Ult:
+      op = "<";
+      unordered = true;
+      break;
+    case CmpFPred::Ule:
+      op = "<=";
+      unordered = true;
+      break;
+    case CmpFPred::Une:
+      op = "!=";
+      unordered = true;
+      break;
     case CmpFPred::Ord: negated = true; break;
     case CmpFPred::Uno: break;
   }
@@ -261,16 +306,19 @@ void Emitter::floats(const Inst& inst) {
         each(inst, [&](int k) { return cat("select(-", b(k), ", ", a(k), ", ", b(k), " == ", a(k), ")"); });
         return;
       }
-      // What rounding takes away is what such a difference is for (an integer by way of a large constant, Kahan's sum), and drivers compute as if there were
-      // none: (x + c) - c was x on an H100. Bits they leave alone.
-      bool left = isPartOf(inst.operand(1), inst.operand(0)), right = isPartOf(inst.operand(0), inst.operand(1)) || inst.operand(0) == inst.operand(1);
+      // What rounding takes away is what such a difference is for (an integer by way of a large constant, Kahan's sum), and drivers compute
+      // as if there were none: (x + c) - c was x on an H100. Bits they leave alone.
+      bool left = isPartOf(inst.operand(1), inst.operand(0)),
+           right = isPartOf(inst.operand(0), inst.operand(1)) || inst.operand(0) == inst.operand(1);
       if (!left && !right) return infix("-");
       help("rounded");
       each(inst, [&](int k) { return cat(left ? cat("rounded(", a(k), ")") : a(k), " - ", right ? cat("rounded(", b(k), ")") : b(k)); });
       return;
     }
     // Drivers take x * 0 for 0 and x / x for 1, which infinities and NaN are not.
-    case Op::MulF: case Op::DivF: case Op::PreciseDivF: {
+    case Op::MulF:
+    case Op::DivF:
+    case Op::PreciseDivF: {
       auto bits = constantOf(inst.operand(1));
       if ((bits && (*bits & 0x7fffffff) == 0) || (inst.op != Op::MulF && inst.operand(0) == inst.operand(1))) {
         help("rounded");
@@ -293,7 +341,8 @@ void Emitter::floats(const Inst& inst) {
       each(inst, [&](int k) { return cat(high, "(", low_, "(", a(k), ", ", b(k), "), ", c(k), ")"); });
       return;
     }
-    case Op::Sqrt: case Op::PreciseSqrt: return call("sqrt", 1, false);
+    case Op::Sqrt:
+    case Op::PreciseSqrt: return call("sqrt", 1, false);
     case Op::Rsqrt: return call("inverseSqrt", 1, false);
     case Op::Exp2: return call("exp2_fast", 1, true);
     case Op::Ceil: return call("ceil", 1, false);
@@ -312,13 +361,28 @@ void Emitter::booleans(const Inst& inst) {
   auto b = [&](int k) { return at(inst.operand(1), k); };
   each(inst, [&](int k) -> std::string {
     switch (inst.op) {
-      case Op::OrI: case Op::MaxUI: case Op::MinSI: return cat(a(k), " | ", b(k));
-      case Op::XOrI: case Op::AddI: case Op::SubI: return cat(a(k), " != ", b(k));
-      case Op::AndI: case Op::MulI: case Op::MinUI: case Op::MaxSI: case Op::DivSI: case Op::DivUI: return cat(a(k), " & ", b(k));
-      case Op::ShLI: case Op::ShRUI: return cat(a(k), " & !", b(k));
-      case Op::AbsI: case Op::CtPop: case Op::ShRSI: return a(k);
-      case Op::CtLZ: case Op::CtTZ: return cat("!", a(k));
-      case Op::RemSI: case Op::RemUI: case Op::MulHiUI: return "false";
+      case Op::OrI:
+      case Op::MaxUI:
+      case Op::MinSI: return cat(a(k), " | ", b(k));
+      case Op::XOrI:
+      case Op::AddI:
+      case Op::SubI: return cat(a(k), " != ", b(k));
+      case Op::AndI:
+      case Op::MulI:
+      case Op::MinUI:
+      case Op::MaxSI:
+      case Op::DivSI:
+      case Op::DivUI: return cat(a(k), " & ", b(k));
+      case Op::ShLI:
+      case Op::ShRUI: return cat(a(k), " & !", b(k));
+      case Op::AbsI:
+      case Op::CtPop:
+      case Op::ShRSI: return a(k);
+      case Op::CtLZ:
+      case Op::CtTZ: return cat("!", a(k));
+      case Op::RemSI:
+      case Op::RemUI:
+      case Op::MulHiUI: return "false";
       default: fail(inst.loc, cat(info(inst.op).spelling, " on i1"), "use i8"); return "false";
     }
   });
@@ -345,7 +409,9 @@ void Emitter::integers(const Inst& inst) {
     case Op::MinUI: return wrapped([&](int k) { return i(cat("min(", u(a(k)), ", ", u(b(k)), ")")); });
     case Op::MaxUI: return wrapped([&](int k) { return i(cat("max(", u(a(k)), ", ", u(b(k)), ")")); });
     case Op::AbsI: return wrapped([&](int k) { return cat("abs(", s(a(k)), ")"); });
-    case Op::ShLI: case Op::ShRUI: case Op::ShRSI:
+    case Op::ShLI:
+    case Op::ShRUI:
+    case Op::ShRSI:
       return wrapped([&](int k) -> std::string {
         std::string x = inst.op == Op::ShRSI ? s(a(k)) : a(k);
         auto shift = [&](const std::string& by) {
@@ -360,14 +426,18 @@ void Emitter::integers(const Inst& inst) {
         if (inst.op == Op::ShRSI) return shift(cat("min(", by, ", ", width - 1, "u)"));
         return cat("select(", shift(cat("(", by, " & 31u)")), ", 0, ", large, ")");
       });
-    case Op::DivSI: case Op::RemSI:
+    case Op::DivSI:
+    case Op::RemSI:
       // By a positive constant.
       if (known && *known > 0 && *known < (uint64_t{1} << (width - 1)))
         return wrapped([&](int k) { return cat("(", s(a(k)), inst.op == Op::DivSI ? " / " : " % ", *known, ")"); });
       return wrapped([&](int k) { return cat(help(inst.op == Op::DivSI ? "divide_s" : "remainder_s"), "(", s(a(k)), ", ", s(b(k)), ")"); });
-    case Op::DivUI: case Op::RemUI:
-      if (known && *known > 0) return wrapped([&](int k) { return i(cat("(", u(a(k)), inst.op == Op::DivUI ? " / " : " % ", *known, "u)")); });
-      return wrapped([&](int k) { return i(cat(help(inst.op == Op::DivUI ? "divide_u" : "remainder_u"), "(", u(a(k)), ", ", u(b(k)), ")")); });
+    case Op::DivUI:
+    case Op::RemUI:
+      if (known && *known > 0)
+        return wrapped([&](int k) { return i(cat("(", u(a(k)), inst.op == Op::DivUI ? " / " : " % ", *known, "u)")); });
+      return wrapped(
+          [&](int k) { return i(cat(help(inst.op == Op::DivUI ? "divide_u" : "remainder_u"), "(", u(a(k)), ", ", u(b(k)), ")")); });
     case Op::MulHiUI:
       return wrapped([&](int k) {
         if (width == 32) return i(cat(help("high_u"), "(", u(a(k)), ", ", u(b(k)), ")"));
@@ -387,10 +457,14 @@ void Emitter::longs(const Inst& inst) {
   auto a = [&](int k) { return wide(inst.operand(0), k); };
   auto b = [&](int k) { return wide(inst.operand(1), k); };
   auto give = [&](auto&& f) { each(inst, [&](int k) { return isShort ? cat("bitcast<i32>((", f(k), ").x)") : f(k); }); };
-  auto call = [&](const char* h) { give([&](int k) { return inst.operands.size() > 1 ? cat(help(h), "(", a(k), ", ", b(k), ")") : cat(help(h), "(", a(k), ")"); }); };
+  auto call = [&](const char* h) {
+    give([&](int k) { return inst.operands.size() > 1 ? cat(help(h), "(", a(k), ", ", b(k), ")") : cat(help(h), "(", a(k), ")"); });
+  };
   auto infix = [&](std::string_view op) { give([&](int k) { return cat(a(k), " ", op, " ", b(k)); }); };
   auto pick = [&](const char* less, bool first) {
-    give([&](int k) { return cat("select(", first ? b(k) : a(k), ", ", first ? a(k) : b(k), ", ", help(less), "(", a(k), ", ", b(k), "))"); });
+    give([&](int k) {
+      return cat("select(", first ? b(k) : a(k), ", ", first ? a(k) : b(k), ", ", help(less), "(", a(k), ", ", b(k), "))");
+    });
   };
   switch (inst.op) {
     case Op::AddI: return call("add64");

@@ -14,7 +14,8 @@ namespace {
 // Letters, digits and `_`, behind a prefix that no word of WGSL has, and not the name of another's accessor.
 std::string identifier(std::string_view name) {
   std::string out = "arg_";
-  for (char c : name) out += (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c == '_' && out.back() != '_') ? c : '_';
+  for (char c : name)
+    out += (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c == '_' && out.back() != '_') ? c : '_';
   while (out.size() > 4 && out.back() == '_') out.pop_back();  // accessors add their own
   for (const char* accessor : {"_get", "_put", "_get2", "_put2", "_get4", "_put4", "_add", "_and", "_or", "_xor", "_xchg", "_cas"})
     if (out.ends_with(accessor)) return out + "_2";
@@ -77,17 +78,19 @@ std::string Emitter::module() {
     if (scratchBytes_ > kWorkgroupBytes)
       out += declarations(scratch, binding);
     else
-      out += cat("var<workgroup> scratch: array<u32, ", (scratchBytes_ + 3) / 4, ">;\nfn scratch_get(i: u32) -> u32 { return scratch[i]; }\n",
-                 "fn scratch_put(i: u32, v: u32) { scratch[i] = v; }\n");
+      out += cat("var<workgroup> scratch: array<u32, ", (scratchBytes_ + 3) / 4,
+                 ">;\nfn scratch_get(i: u32) -> u32 { return scratch[i]; }\n", "fn scratch_put(i: u32, v: u32) { scratch[i] = v; }\n");
   }
   if (broadcasts_) out += "var<workgroup> shared_word: u32;\n";
   out += "var<private> zero: u32;\n";
   out += helperText(helpers_);
   const bool several = programs_ > 1;
   out += cat("\n@compute @workgroup_size(", threads_ * programs_, ")\n",
-             "fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) ", several ? "place" : "thread", ": u32) {\n",
-             several ? cat("  let thread = place % ", threads_, "u;\n") : "", "  zero = params[0].w;\n  let programs = params[0].x * params[0].y * params[0].z;\n",
-             several ? cat("  for (var program = group.x * ", programs_, "u + place / ", threads_, "u; program < programs; program += groups.x * ", programs_, "u) {\n")
+             "fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) ",
+             several ? "place" : "thread", ": u32) {\n", several ? cat("  let thread = place % ", threads_, "u;\n") : "",
+             "  zero = params[0].w;\n  let programs = params[0].x * params[0].y * params[0].z;\n",
+             several ? cat("  for (var program = group.x * ", programs_, "u + place / ", threads_,
+                           "u; program < programs; program += groups.x * ", programs_, "u) {\n")
                      : "  for (var program = group.x; program < programs; program += groups.x) {\n",
              "    let pid0 = i32(program % params[0].x);\n    let pid1 = i32(program / params[0].x % params[0].y);\n",
              "    let pid2 = i32(program / params[0].x / params[0].y);\n", text_);
@@ -137,7 +140,8 @@ bool Emitter::fail(Loc loc, std::string what, std::string hint) {
 
 bool Emitter::isNew(const Value* v, int memory) {
   auto [at, added] = memoryOf_.emplace(v, memory);
-  if (!added && at->second != memory) fail(v->def ? v->def->loc : v->loc, "a pointer that may lead into one argument or another", "choose between what is loaded from them");
+  if (!added && at->second != memory)
+    fail(v->def ? v->def->loc : v->loc, "a pointer that may lead into one argument or another", "choose between what is loaded from them");
   return added;
 }
 
@@ -168,7 +172,7 @@ void Emitter::findMemories() {
     memories_.push_back(std::move(own));
   });
 
-  PtrMap<const Value*, int> contents;          // of an alloc that holds pointers: where they lead
+  PtrMap<const Value*, int> contents;  // of an alloc that holds pointers: where they lead
   bool changed = true;
   auto flow = [&](const Value* from, const Value* to) {
     if (!to->type.isPointer()) return;
@@ -187,9 +191,18 @@ void Emitter::findMemories() {
           changed |= isNew(i.result(), scratch);
           buffer_[i.result()] = i.result();
           return;
-        case Op::AddPtr: case Op::Bitcast: case Op::LoSplat: case Op::LoExtract: flow(i.operand(0), i.result()); return;
-        case Op::LoShuffle: case Op::LoInsert: for (const Value* v : i.operands) flow(v, i.result()); return;
-        case Op::Select: flow(i.operand(1), i.result()); flow(i.operand(2), i.result()); return;
+        case Op::AddPtr:
+        case Op::Bitcast:
+        case Op::LoSplat:
+        case Op::LoExtract: flow(i.operand(0), i.result()); return;
+        case Op::LoShuffle:
+        case Op::LoInsert:
+          for (const Value* v : i.operands) flow(v, i.result());
+          return;
+        case Op::Select:
+          flow(i.operand(1), i.result());
+          flow(i.operand(2), i.result());
+          return;
         case Op::For:
           flowAll(i.operands, 3, i.regions[0]->entry().args, 1);
           flowAll(i.regions[0]->entry().terminator()->operands, 0, i.regions[0]->entry().args, 1);
@@ -208,12 +221,15 @@ void Emitter::findMemories() {
           flowAll(body.terminator()->operands, 0, test.args, 0);
           return;
         }
-        case Op::LoStore: case Op::LoScatter:
+        case Op::LoStore:
+        case Op::LoScatter:
           if (i.operand(1)->type.isPointer())
             if (auto at = buffer_.find(i.operand(0)), from = buffer_.end(); at != from)
-              if (auto value = memoryOf_.find(i.operand(1)); value != memoryOf_.end()) changed |= contents.emplace(at->second, value->second).second;
+              if (auto value = memoryOf_.find(i.operand(1)); value != memoryOf_.end())
+                changed |= contents.emplace(at->second, value->second).second;
           return;
-        case Op::LoLoad: case Op::LoGather:
+        case Op::LoLoad:
+        case Op::LoGather:
           if (i.result()->type.isPointer())
             if (auto at = buffer_.find(i.operand(0)); at != buffer_.end())
               if (auto held = contents.find(at->second); held != contents.end()) changed |= isNew(i.result(), held->second);
@@ -246,7 +262,8 @@ void Emitter::findMemories() {
     }
     Memory& memory = memories_[static_cast<size_t>(at->second)];
     const Value* value = isLoad ? i.result() : i.operand(1);
-    if (value->type.isPointer() && memory.of == Memory::Argument) fail(i.loc, "pointers in memory", "keep offsets there, and add them to an argument");
+    if (value->type.isPointer() && memory.of == Memory::Argument)
+      fail(i.loc, "pointers in memory", "keep offsets there, and add them to an argument");
     memory.isRead |= !isStore;
     memory.isWritten |= !isLoad;
     if (memory.of == Memory::Thread) memory.isPacked &= isPackable(i, value);
@@ -261,14 +278,16 @@ void Emitter::findMemories() {
 // Whether it takes whole words of a thread's own narrow elements.
 bool Emitter::isPackable(const Inst& access, const Value* value) {
   const Type element = value->type.element();
-  if (element.isPointer() || element.isBool() || bitWidth(element) >= 32 || access.operands.size() != (access.op == Op::LoStore ? 2 : 1)) return false;
+  if (element.isPointer() || element.isBool() || bitWidth(element) >= 32 || access.operands.size() != (access.op == Op::LoStore ? 2 : 1))
+    return false;
   int64_t perWord = 32 / bitWidth(element), index = 0;
-  for (const Value* p = access.operand(0); p->def && p->def->op == Op::AddPtr; p = p->def->operand(0)) index += ownIndex(p->def->operand(1));
+  for (const Value* p = access.operand(0); p->def && p->def->op == Op::AddPtr; p = p->def->operand(0))
+    index += ownIndex(p->def->operand(1));
   return lanes(value->type) % perWord == 0 && index % perWord == 0;
 }
 
-// Buffers that are written by four words only, wherever they are read, move from scratch memory to one of such vectors: a part of a vector must
-// not be written while others write its neighbours, and four words are read at once.
+// Buffers that are written by four words only, wherever they are read, move from scratch memory to one of such vectors: a part of a vector
+// must not be written while others write its neighbours, and four words are read at once.
 void Emitter::findVectors() {
   usesScratch_ = scratchBytes_ > 0 || usesMatrices_;
   if (scratchBytes_ > kWorkgroupBytes) return;
@@ -338,7 +357,8 @@ void Emitter::close(const std::string& s) {
 
 // A name for what has none. Literals get one too: what WGSL computes by itself must not overflow.
 std::string Emitter::let(const std::string& e) {
-  bool isWord = e[0] > '9' && std::all_of(e.begin(), e.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '_'; });
+  bool isWord =
+      e[0] > '9' && std::all_of(e.begin(), e.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '_'; });
   return isWord ? e : copy(e);
 }
 
@@ -406,7 +426,8 @@ void Emitter::ordered(const Accesses& next) {
     return std::any_of(a.reads.begin(), a.reads.end(), isArray) || std::any_of(a.writes.begin(), a.writes.end(), isArray);
   };
   for (bool storage : {false, true}) {
-    bool needed = meets(next.writes, pending_.reads, storage) || meets(next.writes, pending_.writes, storage) || meets(next.reads, pending_.writes, storage);
+    bool needed = meets(next.writes, pending_.reads, storage) || meets(next.writes, pending_.writes, storage) ||
+                  meets(next.reads, pending_.writes, storage);
     if (storage) needed |= (next.isAtomic && any(pending_)) || (pending_.isAtomic && any(next));
     if (!needed || (threads_ == 1 && programs_ > 1)) continue;
     waits_ = true;
@@ -433,7 +454,9 @@ Kind Emitter::kindOf(const Type& t) {
   return bitWidth(t) == 64 ? Kind::Long : Kind::Int;
 }
 
-std::string_view Emitter::typeName(Kind k) { return k == Kind::Bool ? "bool" : k == Kind::Float ? "f32" : k == Kind::Long ? "vec2u" : "i32"; }
+std::string_view Emitter::typeName(Kind k) {
+  return k == Kind::Bool ? "bool" : k == Kind::Float ? "f32" : k == Kind::Long ? "vec2u" : "i32";
+}
 
 Kind Emitter::kind(const Value* v) {
   Kind k = carriedKind(v);
@@ -458,7 +481,15 @@ void Emitter::findWide() {
     changed = false;
     walk(f_.body, [&](const Inst& i) {
       switch (i.op) {
-        case Op::AddI: case Op::SubI: case Op::MulI: case Op::AndI: case Op::OrI: case Op::XOrI: case Op::LoSplat: case Op::LoExtract: case Op::LoShuffle:
+        case Op::AddI:
+        case Op::SubI:
+        case Op::MulI:
+        case Op::AndI:
+        case Op::OrI:
+        case Op::XOrI:
+        case Op::LoSplat:
+        case Op::LoExtract:
+        case Op::LoShuffle:
         case Op::LoInsert:
           if (wide_.count(i.result()))
             for (const Value* v : i.operands) mark(v);
@@ -469,8 +500,14 @@ void Emitter::findWide() {
             mark(i.operand(2));
           }
           return;
-        case Op::ExtSI: case Op::ExtUI: case Op::IndexCast: case Op::IndexCastUI: case Op::TruncI: case Op::AddPtr: return;
-        case Op::Yield: case Op::Condition: return;
+        case Op::ExtSI:
+        case Op::ExtUI:
+        case Op::IndexCast:
+        case Op::IndexCastUI:
+        case Op::TruncI:
+        case Op::AddPtr: return;
+        case Op::Yield:
+        case Op::Condition: return;
         case Op::For: {
           // The counter is compared.
           for (size_t k = 0; k < 3; ++k) mark(i.operand(k));
@@ -533,7 +570,8 @@ std::string Emitter::literal(const Type& t, uint64_t bits, bool isNarrow) {
       std::string digits;
       for (uint32_t rest = mantissa << 1; rest != 0; rest = (rest << 4) & 0xffffff) digits += "0123456789abcdef"[rest >> 20];
       int power = static_cast<int>(exponent) - 127;
-      return cat(word >> 31 ? "(-" : "", "0x1", digits.empty() ? "" : ".", digits, "p", power < 0 ? "" : "+", power, "f", word >> 31 ? ")" : "");
+      return cat(word >> 31 ? "(-" : "", "0x1", digits.empty() ? "" : ".", digits, "p", power < 0 ? "" : "+", power, "f",
+                 word >> 31 ? ")" : "");
     }
     case Kind::Long:
       if (isNarrow) return number(static_cast<int32_t>(bits));
@@ -676,7 +714,8 @@ void Emitter::loop(const Inst& inst) {
   if (!inThreads_) find(inst, pending_);
   bool isLong = kindOf(counter->type) == Kind::Long;
   Range end = ranges_.of(upper), stride = ranges_.of(step);
-  bool narrow = !isLong || (ranges_.of(lower).fits32() && end.fits32() && stride.fits32() && end.high + std::max<int64_t>(stride.high, 0) <= INT32_MAX);
+  bool narrow = !isLong || (ranges_.of(lower).fits32() && end.fits32() && stride.fits32() &&
+                            end.high + std::max<int64_t>(stride.high, 0) <= INT32_MAX);
   int width = std::min(bitWidth(counter->type), 32);
   // Narrow integers have zeros above: they are counted with their sign.
   auto value = [&](const Value* v) { return narrow ? sext(low(v, 0), isLong ? 32 : width) : wide(v, 0); };
@@ -695,7 +734,8 @@ void Emitter::loop(const Inst& inst) {
   bool wraps = narrow ? end.high + stride.high - 1 > INT32_MAX : stride.high > 1 && end.high > INT64_MAX - stride.high + 1;
   if (wraps) {
     std::string next = let(narrow ? cat(iv, " + ", by) : cat(help("add64"), "(", iv, ", ", by, ")"));
-    line(cat(iv, " = select(", last, ", ", next, ", ", narrow ? cat(next, " > ", iv) : cat(help("less64s"), "(", iv, ", ", next, ")"), ");"));
+    line(cat(iv, " = select(", last, ", ", next, ", ", narrow ? cat(next, " > ", iv) : cat(help("less64s"), "(", iv, ", ", next, ")"),
+             ");"));
   } else {
     line(narrow ? cat(iv, " += ", by, ";") : cat(iv, " = ", help("add64"), "(", iv, ", ", by, ");"));
   }
@@ -756,22 +796,34 @@ void Emitter::inst(const Inst& i) {
   if (failed_) return;
   startLine(i);
   switch (i.op) {
-    case Op::Yield: case Op::Condition: case Op::Return: return;
+    case Op::Yield:
+    case Op::Condition:
+    case Op::Return: return;
     case Op::For: loop(i); return;
     case Op::If: branch(i); return;
     case Op::While: whileLoop(i); return;
-    case Op::LoLoad: case Op::LoGather: load(i); return;
-    case Op::LoStore: case Op::LoScatter: store(i); return;
-    case Op::LoAtomicRMW: case Op::LoAtomicCAS: atomic(i); return;
-    case Op::LoMatrixDot: case Op::LoMatrixZero: case Op::LoMatrixGet: case Op::LoMatrixPut: matrix(i); return;
+    case Op::LoLoad:
+    case Op::LoGather: load(i); return;
+    case Op::LoStore:
+    case Op::LoScatter: store(i); return;
+    case Op::LoAtomicRMW:
+    case Op::LoAtomicCAS: atomic(i); return;
+    case Op::LoMatrixDot:
+    case Op::LoMatrixZero:
+    case Op::LoMatrixGet:
+    case Op::LoMatrixPut: matrix(i); return;
     case Op::LoSubgroupSwap: swap(i); return;
-    case Op::LoPrint: case Op::LoAssert: report(i); return;
-    case Op::LoAlloc: case Op::AddPtr: case Op::PtrToInt: address(i); return;
+    case Op::LoPrint:
+    case Op::LoAssert: report(i); return;
+    case Op::LoAlloc:
+    case Op::AddPtr:
+    case Op::PtrToInt: address(i); return;
     default: break;
   }
   const Type& t = i.result()->type;
   switch (i.op) {
-    case Op::Constant: case Op::Poison: {
+    case Op::Constant:
+    case Op::Poison: {
       Kind k = kind(i.result());
       define(i.result(), literal(t.element(), i.op == Op::Poison ? 0 : i.dense().bits[0], k == Kind::Int), k);
       return;
@@ -802,8 +854,11 @@ void Emitter::inst(const Inst& i) {
     case Op::LoShuffle: {
       Rep r{{}, carriedKind(i.result()), rep(i.operand(0)).memory};
       int n = lanes(i.operand(0)->type);
-      auto value = [&](const Value* v, int64_t k) { return r.kind == Kind::Long ? wide(v, static_cast<int>(k)) : low(v, static_cast<int>(k)); };
-      for (int64_t from : i.list(Attr::Lanes)) r.lane.push_back(from < 0 ? value(i.operand(0), 0) : value(i.operand(static_cast<size_t>(from / n)), from % n));
+      auto value = [&](const Value* v, int64_t k) {
+        return r.kind == Kind::Long ? wide(v, static_cast<int>(k)) : low(v, static_cast<int>(k));
+      };
+      for (int64_t from : i.list(Attr::Lanes))
+        r.lane.push_back(from < 0 ? value(i.operand(0), 0) : value(i.operand(static_cast<size_t>(from / n)), from % n));
       define(i.result(), std::move(r));
       return;
     }
@@ -815,18 +870,19 @@ void Emitter::inst(const Inst& i) {
 
 namespace {
 
-// As many threads as the largest tile gives work: 64 sums of a product each (32 on matrix units, whose products alone decide there), 16 elements that are
-// stored, 256 of other tiles.
+// As many threads as the largest tile gives work: 64 sums of a product each (32 on matrix units, whose products alone decide there), 16
+// elements that are stored, 256 of other tiles.
 constexpr int kFewThreads = 32;
 
-// Of a program whose tiles are so small that a workgroup runs several; 0 where they are not, or where a program may wait for another: threads of a subgroup go
-// on together, so that who holds a lock might never get to where it is given back.
+// Of a program whose tiles are so small that a workgroup runs several; 0 where they are not, or where a program may wait for another:
+// threads of a subgroup go on together, so that who holds a lock might never get to where it is given back.
 int fewThreads(const Func& kernel) {
   int64_t largest = 0;
   bool waits = false;
   walk(kernel.body, [&](const Inst& i) {
     if (i.op == Op::While)
-      for (auto& r : i.regions) walk(*r, [&](const Inst& inside) { waits |= inside.op == Op::Load || info(inside.op).effects == Effects::Atomic; });
+      for (auto& r : i.regions)
+        walk(*r, [&](const Inst& inside) { waits |= inside.op == Op::Load || info(inside.op).effects == Effects::Atomic; });
     for (const Value* v : i.operands)
       if (v->type.isTile()) largest = std::max(largest, v->type.numel());
   });
@@ -837,7 +893,8 @@ int threadsFor(const Func& kernel, bool matrices) {
   int64_t most = matrices ? 32 : 64;
   walk(kernel.body, [&](const Inst& i) {
     for (const Value* v : i.results)
-      if (v->type.isTile() && (!matrices || i.op == Op::Dot)) most = std::max(most, v->type.numel() / (matrices ? 32 : i.op == Op::Dot ? 64 : 256));
+      if (v->type.isTile() && (!matrices || i.op == Op::Dot))
+        most = std::max(most, v->type.numel() / (matrices ? 32 : i.op == Op::Dot ? 64 : 256));
     if (!matrices && i.op == Op::Store && i.operand(1)->type.isTile()) most = std::max(most, i.operand(1)->type.numel() / 16);
   });
   return static_cast<int>(std::min<int64_t>(std::bit_floor(static_cast<uint64_t>(most)), 256));
@@ -847,9 +904,10 @@ constexpr int64_t kMostWorkgroupBytes = 49152;  // of what GPUs with matrix unit
 
 int64_t workgroupBytes(const Variant& v) { return v.limits.empty() ? 0 : v.limits[0].second; }
 
-// Lowers and writes the kernel as planned for so many threads: texts for different arguments and for any, with and without f16. What takes matrix units or
-// subgroups is for different ones alone: compiling costs time, and the others have the plain text.
-bool writeFor(const Func& kernel, const Plan& plan, int threads, int programs, bool matrices, bool subgroups, const Device* device, bool lines, Shader& out, Diags& diags) {
+// Lowers and writes the kernel as planned for so many threads: texts for different arguments and for any, with and without f16. What takes
+// matrix units or subgroups is for different ones alone: compiling costs time, and the others have the plain text.
+bool writeFor(const Func& kernel, const Plan& plan, int threads, int programs, bool matrices, bool subgroups, const Device* device,
+              bool lines, Shader& out, Diags& diags) {
   std::vector<Variant> found[2];  // without f16, with it
   std::optional<Lowered> lowered;
   for (bool distinct : {true, false}) {
@@ -857,7 +915,15 @@ bool writeFor(const Func& kernel, const Plan& plan, int threads, int programs, b
     if (distinct && device && !out.variants.empty()) continue;  // there is a better one
     // With more programs in a workgroup it is written already.
     if (distinct && programs == 1 && !out.variants.empty() && out.variants.back().programs > 1 && !out.variants.back().subgroups) continue;
-    Machine machine{.vectorBytes = 16, .vectorRegisters = 32, .threads = threads, .scratchBytes = 4, .distinct = distinct, .matrices = matrices, .subgroups = subgroups, .exp2 = matrices, .libm = false};
+    Machine machine{.vectorBytes = 16,
+                    .vectorRegisters = 32,
+                    .threads = threads,
+                    .scratchBytes = 4,
+                    .distinct = distinct,
+                    .matrices = matrices,
+                    .subgroups = subgroups,
+                    .exp2 = matrices,
+                    .libm = false};
     if (!lowered || lowered->needsDistinct) {
       auto made = lower(kernel, plan, machine, diags);
       if (!made) return false;
@@ -866,7 +932,8 @@ bool writeFor(const Func& kernel, const Plan& plan, int threads, int programs, b
     }
     for (bool halves : {true, false}) {
       if (halves ? device && !device->has("shader-f16") : matrices && (!device || device->has("shader-f16"))) continue;
-      Emitter emitter(*lowered->module.kernel(), machine.threads, programs, lowered->scratchBytes - lowered->ownBytes, distinct, halves, lines, diags);
+      Emitter emitter(*lowered->module.kernel(), machine.threads, programs, lowered->scratchBytes - lowered->ownBytes, distinct, halves,
+                      lines, diags);
       auto variant = emitter.run();
       if (!variant) return false;
       if ((matrices && !variant->matrices) || (subgroups && !variant->subgroups)) return true;
@@ -884,8 +951,10 @@ bool writeFor(const Func& kernel, const Plan& plan, int threads, int programs, b
     // What holds for all arguments needs no text of its own for different ones.
     if (variants.size() == 2 && variants[0].text == variants[1].text) variants.erase(variants.begin());
     for (Variant& v : variants) {
-      if (matrices) v.suffix = ".matrix";
-      else appendAll(v.suffix, subgroups ? ".subgroups" : "", halves ? ".f16" : "");
+      if (matrices)
+        v.suffix = ".matrix";
+      else
+        appendAll(v.suffix, subgroups ? ".subgroups" : "", halves ? ".f16" : "");
       if (!v.aliases) v.suffix += ".distinct";
       out.variants.push_back(std::move(v));
     }
@@ -907,7 +976,8 @@ Result<Shader> write(const Func& kernel, const Device* device, bool lines, Diags
   // Fewer threads need less memory in common.
   int64_t room = device ? std::min(device->workgroupBytes, kMostWorkgroupBytes) : kMostWorkgroupBytes;
   for (int threads = threadsFor(kernel, true); products && !lacks && threads >= 32; threads /= 2) {
-    if (!writeFor(kernel, makePlan(kernel, {.threads = threads}), threads, 1, true, true, device, lines, out, diags)) return std::unexpected(Failed{});
+    if (!writeFor(kernel, makePlan(kernel, {.threads = threads}), threads, 1, true, true, device, lines, out, diags))
+      return std::unexpected(Failed{});
     if (out.variants.empty()) break;
     int64_t most = 0;
     for (const Variant& v : out.variants) most = std::max(most, workgroupBytes(v));
@@ -916,13 +986,16 @@ Result<Shader> write(const Func& kernel, const Device* device, bool lines, Diags
   }
   // Who has subgroups but no matrix units for such a product takes the plain one.
   bool reduces = false;
-  if (out.variants.empty() && has("subgroups-32")) walk(kernel.body, [&](const Inst& i) { reduces |= i.op == Op::Reduce || i.op == Op::Scan; });
+  if (out.variants.empty() && has("subgroups-32"))
+    walk(kernel.body, [&](const Inst& i) { reduces |= i.op == Op::Reduce || i.op == Op::Scan; });
   int threads = threadsFor(kernel, false);
   Plan plan = makePlan(kernel, {.threads = threads});
   const int few = fewThreads(kernel);
   for (bool subgroups : {true, false}) {
     if (subgroups && !reduces) continue;
-    if (few > 0 && !writeFor(kernel, makePlan(kernel, {.threads = few}), few, 2 * kFewThreads / few, false, subgroups, device, lines, out, diags)) return std::unexpected(Failed{});
+    if (few > 0 &&
+        !writeFor(kernel, makePlan(kernel, {.threads = few}), few, 2 * kFewThreads / few, false, subgroups, device, lines, out, diags))
+      return std::unexpected(Failed{});
     // What can be one of several in a workgroup only with different arguments is alone with others.
     const Variant* last = out.variants.empty() ? nullptr : &out.variants.back();
     const bool done = last && last->programs > 1 && last->subgroups == subgroups && (subgroups || last->aliases);

@@ -20,14 +20,15 @@
 
 namespace nereid::wgsl {
 
-constexpr int64_t kApart = 16;    // bytes between rows of operands
-constexpr int64_t kPartRow = 24;  // of 16 sums: so neither matrix units nor threads (Lowering::moveMatrix) meet in a bank
+constexpr int64_t kApart = 16;              // bytes between rows of operands
+constexpr int64_t kPartRow = 24;            // of 16 sums: so neither matrix units nor threads (Lowering::moveMatrix) meet in a bank
 constexpr int64_t kWorkgroupBytes = 16384;  // of a workgroup's own memory: what every device has
 
 enum class Kind : uint8_t { Bool, Int, Long, Float, Pointer };
 
-// A value: an expression a lane (one, where all lanes are the same). Integers up to 32 bits and the bits of narrow floats are i32 with zeros
-// above; 64 bits are i32 where they fit, with their sign, else vec2u. A pointer counts elements of what it points to from the start of its memory.
+// A value: an expression a lane (one, where all lanes are the same). Integers up to 32 bits and the bits of narrow floats are i32 with
+// zeros above; 64 bits are i32 where they fit, with their sign, else vec2u. A pointer counts elements of what it points to from the start
+// of its memory.
 struct Rep {
   std::vector<std::string> lane;
   Kind kind = Kind::Int;
@@ -43,13 +44,15 @@ struct Memory {
   std::string name;
   bool isAtomic = false, isRead = false, isWritten = false;
   bool isPacked = false;  // of Thread: narrow elements in words
-  int64_t bytes = 0;    // of Vectors and what is for matrix units
-  int64_t columns = 0;  // of those: how many stand in a row of memory
+  int64_t bytes = 0;      // of Vectors and what is for matrix units
+  int64_t columns = 0;    // of those: how many stand in a row of memory
   Elem element = Elem::F16;
-  int64_t unit = 1;     // of Factors: how many the array's vectors have
-  int array = -1;       // of these: whose array it is
-  MatrixDeal deal{};    // of Sums
-  int64_t rowUnits() const { return columns / unit + kApart / (unit * byteSize(Type::scalar(element))); }  // of Factors: vectors from a row to the next
+  int64_t unit = 1;   // of Factors: how many the array's vectors have
+  int array = -1;     // of these: whose array it is
+  MatrixDeal deal{};  // of Sums
+  int64_t rowUnits() const {
+    return columns / unit + kApart / (unit * byteSize(Type::scalar(element)));
+  }  // of Factors: vectors from a row to the next
   std::set<std::string> accessors;
 };
 
@@ -57,7 +60,15 @@ class Emitter {
  public:
   // threads: of a program; programs: of a workgroup. distinct: no two arguments are in one array. halves: the device has f16.
   Emitter(const Func& f, int threads, int programs, int64_t scratchBytes, bool distinct, bool halves, bool lines, Diags& diags)
-      : f_(f), threads_(threads), programs_(programs), distinct_(distinct), halves_(halves), diags_(diags), scratchBytes_(scratchBytes), lines_(lines), divisibility_(f) {}
+      : f_(f),
+        threads_(threads),
+        programs_(programs),
+        distinct_(distinct),
+        halves_(halves),
+        diags_(diags),
+        scratchBytes_(scratchBytes),
+        lines_(lines),
+        divisibility_(f) {}
   Result<Variant> run();
   // Whether programs wait or have memory in common: then a workgroup has one.
   bool isAlone() const { return waits_ || usesScratch_ || broadcasts_; }
@@ -206,25 +217,26 @@ class Emitter {
   Accesses pending_;
   std::string text_;
   int depth_ = 0, next_ = 0;
-  std::vector<Memory> memories_;                   // the arguments' in order, then scratch
-  PtrMap<const Value*, int> memoryOf_;  // of pointers
+  std::vector<Memory> memories_;               // the arguments' in order, then scratch
+  PtrMap<const Value*, int> memoryOf_;         // of pointers
   PtrMap<const Value*, const Value*> buffer_;  // of pointers into scratch memory: the lo.alloc
-  std::vector<size_t> parameterOf_;                // of an argument's memory
+  std::vector<size_t> parameterOf_;            // of an argument's memory
   PtrMap<const Value*, Rep> reps_;
   PtrMap<const Value*, bool> uniform_;
-  std::set<const Value*> used_;                    // results of atomics that some operation reads
-  std::set<const Value*> wide_;                    // 64-bit integers of which more than the low 32 bits matter
+  std::set<const Value*> used_;  // results of atomics that some operation reads
+  std::set<const Value*> wide_;  // 64-bit integers of which more than the low 32 bits matter
   std::set<std::string> helpers_;
   std::vector<Site> sites_;
   Ranges ranges_;
   Divisibility divisibility_;
   PtrMap<const Value*, int64_t> vectorAt_, scratchAt_;  // where scratch buffers begin: in Vectors, or in what is left
   bool usesScratch_ = false;
-  using Operand = std::pair<const Inst*, size_t>;           // of a product
-  PtrMap<const Inst*, std::vector<Operand>> heldBy_;        // read before the loop
+  using Operand = std::pair<const Inst*, size_t>;     // of a product
+  PtrMap<const Inst*, std::vector<Operand>> heldBy_;  // read before the loop
   std::map<Operand, std::vector<std::string>> held_;
   std::map<Operand, std::string> begins_;
-  bool usesMatrices_ = false, usesByteMatrices_ = false, usesHalfMatrices_ = false, lacksWords_ = false, usesHalves_ = false, usesSubgroups_ = false;
+  bool usesMatrices_ = false, usesByteMatrices_ = false, usesHalfMatrices_ = false, lacksWords_ = false, usesHalves_ = false,
+       usesSubgroups_ = false;
 };
 
 // The text of helper functions and of what they call, each once, in the order of their names within what they need.

@@ -48,13 +48,17 @@ void Emitter::findMatrices() {
       usesMatrices_ = true;
       const int64_t size = byteSize(i.operand(1)->type.pointee());
       (size == 2 ? usesHalfMatrices_ : usesByteMatrices_) = true;
-      auto factors = [&](size_t operand, int64_t rows, int64_t columns) { make(i.operand(operand), Memory::Factors, "factors", columns, rows * (columns * size + kApart)); };
+      auto factors = [&](size_t operand, int64_t rows, int64_t columns) {
+        make(i.operand(operand), Memory::Factors, "factors", columns, rows * (columns * size + kApart));
+      };
       make(i.operand(0), Memory::Sums, "sums", shape[1], shape[0] * shape[1] * 4);
-      memories_[static_cast<size_t>(memoryOf_.at(i.operand(0)))].deal = *dealMatrix(log2(shape[0]), log2(shape[1]), threads_, static_cast<int>(i.integer(Attr::SubgroupRows)));
+      memories_[static_cast<size_t>(memoryOf_.at(i.operand(0)))].deal =
+          *dealMatrix(log2(shape[0]), log2(shape[1]), threads_, static_cast<int>(i.integer(Attr::SubgroupRows)));
       transposed[0] ? factors(1, shape[2], shape[0]) : factors(1, shape[0], shape[2]);
       transposed[1] ? factors(2, shape[1], shape[2]) : factors(2, shape[2], shape[1]);
     }
-    if (i.op == Op::LoMatrixGet || i.op == Op::LoMatrixPut) make(i.operand(i.op == Op::LoMatrixGet ? 0 : 1), Memory::Part, "part", 16, threads_ / 32 * 16 * kPartRow * 4);
+    if (i.op == Op::LoMatrixGet || i.op == Op::LoMatrixPut)
+      make(i.operand(i.op == Op::LoMatrixGet ? 0 : 1), Memory::Part, "part", 16, threads_ / 32 * 16 * kPartRow * 4);
   });
   if (!usesMatrices_) return;
   // Their arrays are of vectors as wide as all that is written.
@@ -80,7 +84,9 @@ void Emitter::findMatrices() {
   scratchBytes_ = next;
 }
 
-std::string Emitter::sumsType(const Memory& m) { return cat("subgroup_matrix_result<", m.element == Elem::F32 ? "f32" : "i32", ", 16, 16>"); }
+std::string Emitter::sumsType(const Memory& m) {
+  return cat("subgroup_matrix_result<", m.element == Elem::F32 ? "f32" : "i32", ", 16, 16>");
+}
 
 // Operands that a loop does not write are read before it.
 void Emitter::holdOperands() {
@@ -92,7 +98,10 @@ void Emitter::holdOperands() {
     for (const auto& [inst, k] : heldBy_[loop]) held += partsOf(*inst, k);
     for (size_t k = 1; k < 3; ++k) {
       bool written = false;
-      walk(*loop->regions[0], [&](const Inst& i) { written |= (i.op == Op::LoStore || i.op == Op::LoScatter) && buffer_.count(i.operand(0)) && buffer_.at(i.operand(0)) == buffer_.at(dot.operand(k)); });
+      walk(*loop->regions[0], [&](const Inst& i) {
+        written |= (i.op == Op::LoStore || i.op == Op::LoScatter) && buffer_.count(i.operand(0)) &&
+                   buffer_.at(i.operand(0)) == buffer_.at(dot.operand(k));
+      });
       if (written || held + partsOf(dot, k) > kMostHeld) continue;
       held += partsOf(dot, k);
       heldBy_[loop].push_back({&dot, k});
@@ -143,7 +152,8 @@ void Emitter::shareArrays() {
     for (const Block* b : region.blocks)
       for (const Inst* i : b->insts) {
         int at = next++;
-        if (i->op == Op::LoStore || i->op == Op::LoScatter || i->op == Op::LoLoad || i->op == Op::LoGather) add(i->operand(0), at, i->op == Op::LoStore || i->op == Op::LoScatter, *i);
+        if (i->op == Op::LoStore || i->op == Op::LoScatter || i->op == Op::LoLoad || i->op == Op::LoGather)
+          add(i->operand(0), at, i->op == Op::LoStore || i->op == Op::LoScatter, *i);
         if (i->op == Op::LoMatrixDot)
           for (size_t k = 1; k < 3; ++k)
             if (!isHeld(*i, k)) add(i->operand(k), at, false, *i);
@@ -209,7 +219,8 @@ std::vector<std::string> Emitter::readOperand(const Inst& dot, size_t operand, i
   // In vectors: where the subgroup's parts begin, and the part whose row and column are so many more.
   std::string& begin = begins_[{&dot, operand}];
   if (begin.empty()) {
-    std::string group = isLeft ? cat("((thread >> 5u) >> ", deal.subgroupColumns, "u)") : cat("((thread >> 5u) & ", (1 << deal.subgroupColumns) - 1, "u)");
+    std::string group =
+        isLeft ? cat("((thread >> 5u) >> ", deal.subgroupColumns, "u)") : cat("((thread >> 5u) & ", (1 << deal.subgroupColumns) - 1, "u)");
     begin = let(cat(group, " * ", flips == isLeft ? parts * 16 / from.unit : parts * 16 * apart, "u"));
   }
   std::vector<std::string> out;
@@ -217,8 +228,12 @@ std::vector<std::string> Emitter::readOperand(const Inst& dot, size_t operand, i
     for (int64_t n = 0; n < parts; ++n) {
       int64_t row = isLeft ? n * 16 : k * depth, column = isLeft ? k * depth : n * 16;
       if (flips) std::swap(row, column);
-      out.push_back(copy(cat("subgroupMatrixLoad<subgroup_matrix_", isLeft ? "left" : "right", depth == 16 ? "<f16, 16, 16>, " : isLeft ? "<i8, 32, 16>, " : "<i8, 16, 32>, ", flips ? "col" : "row", "_major>(&", memories_[static_cast<size_t>(from.array)].name, ", ",
-                             begin, " + ", row * apart + column / from.unit, "u, ", apart, "u)")));
+      out.push_back(copy(cat("subgroupMatrixLoad<subgroup_matrix_", isLeft ? "left" : "right",
+                             depth == 16 ? "<f16, 16, 16>, "
+                             : isLeft    ? "<i8, 32, 16>, "
+                                         : "<i8, 16, 32>, ",
+                             flips ? "col" : "row", "_major>(&", memories_[static_cast<size_t>(from.array)].name, ", ", begin, " + ",
+                             row * apart + column / from.unit, "u, ", apart, "u)")));
     }
   return out;
 }
@@ -246,7 +261,8 @@ void Emitter::matrix(const Inst& inst) {
   if (inst.op != Op::LoMatrixDot) {
     int64_t first = inst.integer(Attr::Offset), column = first % sums.columns / 16, row = first / sums.columns / 16;
     const Memory& between = memory(inst.op == Op::LoMatrixGet ? 0 : 1);
-    std::string part = cat(sums.name, "_", column + (row << deal.columns)), place_ = cat("&", between.name, ", (thread >> 5u) * ", 16 * kPartRow / 4, "u, ");
+    std::string part = cat(sums.name, "_", column + (row << deal.columns)),
+                place_ = cat("&", between.name, ", (thread >> 5u) * ", 16 * kPartRow / 4, "u, ");
     if (inst.op == Op::LoMatrixGet)
       line(cat("subgroupMatrixStore<row_major>(", place_, part, ", ", kPartRow / 4, "u);"));
     else

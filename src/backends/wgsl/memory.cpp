@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Memory is arrays of 32-bit words. Smaller elements are parts of words: read by extracting bits, written by two atomic operations that leave
-// the rest of the word alone. In scratch memory nothing is smaller than a word (Lowering::storedType).
+// Memory is arrays of 32-bit words. Smaller elements are parts of words: read by extracting bits, written by two atomic operations that
+// leave the rest of the word alone. In scratch memory nothing is smaller than a word (Lowering::storedType).
 #include <bit>
 
 #include "backends/wgsl/emit.h"
@@ -17,9 +17,14 @@ std::string plus(const std::string& offset, int lane) { return lane == 0 ? offse
 }  // namespace
 
 std::string Emitter::declarations(const Memory& m, int binding) const {
-  // Elements of the array are as many words as every access takes, as a part of a vector must not be written while others write its neighbours.
+  // Elements of the array are as many words as every access takes, as a part of a vector must not be written while others write its
+  // neighbours.
   auto has = [&](const char* a) { return m.accessors.count(a) > 0; };
-  int unit = m.of == Memory::Vectors ? 4 : m.isAtomic || has("put") ? 1 : has("get2") || has("put2") ? 2 : has("get4") || has("put4") ? 4 : 1;
+  int unit = m.of == Memory::Vectors      ? 4
+             : m.isAtomic || has("put")   ? 1
+             : has("get2") || has("put2") ? 2
+             : has("get4") || has("put4") ? 4
+                                          : 1;
   const int64_t u = m.unit;
   auto bits = [](int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); };
   if (m.of == Memory::Factors) {
@@ -30,7 +35,11 @@ std::string Emitter::declarations(const Memory& m, int binding) const {
     std::string out = m.bytes > 0 ? cat("var<workgroup> ", array, ": array<", type, ", ", m.bytes / (4 / perWord) / u, ">;\n") : "";
     std::string at_ = cat(array, "[(i >> ", bits(u), "u) + (i >> ", bits(m.columns), "u) * ", m.rowUnits() - m.columns / u, "u]");
     std::string word = words > 1 ? cat(at_, "[(i >> ", bits(perWord), "u) & ", words - 1, "u]") : at_;
-    if (has("get")) appendAll(out, "fn ", m.name, "_get(i: u32) -> u32 { return ", words == 0 ? cat("bitcast<u32>(vec2<f16>(", at_, ", 0.0h))") : cat("extractBits(", word, ", (i & ", perWord - 1, "u) * ", 32 / perWord, "u, ", 32 / perWord, "u)"), "; }\n");
+    if (has("get"))
+      appendAll(out, "fn ", m.name, "_get(i: u32) -> u32 { return ",
+                words == 0 ? cat("bitcast<u32>(vec2<f16>(", at_, ", 0.0h))")
+                           : cat("extractBits(", word, ", (i & ", perWord - 1, "u) * ", 32 / perWord, "u, ", 32 / perWord, "u)"),
+                "; }\n");
     if (has("put")) appendAll(out, "fn ", m.name, "_put(i: u32, v: u32) { ", at_, " = bitcast<vec2<f16>>(v).x; }\n");
     // Of one or several words.
     if (has("put1")) appendAll(out, "fn ", m.name, "_put1(i: u32, v: ", type, ") { ", at_, " = v; }\n");
@@ -40,12 +49,14 @@ std::string Emitter::declarations(const Memory& m, int binding) const {
     std::string out = cat("var<workgroup> ", m.name, ": array<vec4", m.element == Elem::F32 ? "f" : "i", ", ", m.bytes / 16, ">;\n");
     std::string at_ = cat(m.name, "[(i >> 2u) + (i >> 4u) * ", kPartRow / 4 - 4, "u]");
     if (has("get4")) appendAll(out, "fn ", m.name, "_get4(i: u32) -> vec4u { return bitcast<vec4u>(", at_, "); }\n");
-    if (has("put4")) appendAll(out, "fn ", m.name, "_put4(i: u32, v: vec4u) { ", at_, " = bitcast<vec4", m.element == Elem::F32 ? "f" : "i", ">(v); }\n");
+    if (has("put4"))
+      appendAll(out, "fn ", m.name, "_put4(i: u32, v: vec4u) { ", at_, " = bitcast<vec4", m.element == Elem::F32 ? "f" : "i", ">(v); }\n");
     return out;
   }
   std::string type = m.isAtomic ? "atomic<u32>" : unit > 1 ? cat("vec", unit, "u") : "u32";
-  std::string out = m.of == Memory::Vectors ? cat("var<workgroup> ", m.name, ": array<vec4u, ", m.bytes / 16, ">;\n")
-                                            : cat("@group(0) @binding(", binding, ") var<storage, read_write> ", m.name, ": array<", type, ">;\n");
+  std::string out = m.of == Memory::Vectors
+                        ? cat("var<workgroup> ", m.name, ": array<vec4u, ", m.bytes / 16, ">;\n")
+                        : cat("@group(0) @binding(", binding, ") var<storage, read_write> ", m.name, ": array<", type, ">;\n");
   auto one = [&](std::string_view name, std::string_view rest) { out += cat("fn ", m.name, "_", name, rest, "\n"); };
   const int shift = std::countr_zero(static_cast<unsigned>(unit));
   std::string word = unit > 1 ? cat(m.name, "[i >> ", shift, "u][i & ", unit - 1, "u]") : cat(m.name, "[i]");
@@ -61,20 +72,30 @@ std::string Emitter::declarations(const Memory& m, int binding) const {
       std::string parts, type_ = cat("vec", count, "u");
       bool isGet = a[0] == 'g';
       for (int k = 0; k < count; k += unit) {
-        std::string at_ = cat(m.name, "[", unit == 1 ? "i" : unit < count ? cat("(i >> ", shift, "u)") : cat("i >> ", shift, "u"), k ? cat(" + ", k / unit, "u") : "", "]");
+        std::string at_ = cat(m.name, "[",
+                              unit == 1      ? "i"
+                              : unit < count ? cat("(i >> ", shift, "u)")
+                                             : cat("i >> ", shift, "u"),
+                              k ? cat(" + ", k / unit, "u") : "", "]");
         std::string part = unit == count ? "" : unit == 1 ? cat(".", "xyzw"[k]) : k ? ".zw" : ".xy";
         if (isGet)
           parts += cat(k ? ", " : "", m.isAtomic ? cat("atomicLoad(&", at_, ")") : at_);
         else
           parts += m.isAtomic ? cat(" atomicStore(&", at_, ", v", part, ");") : cat(" ", at_, " = v", part, ";");
       }
-      one(a, isGet ? cat("(i: u32) -> ", type_, " { return ", unit == count ? parts : cat(type_, "(", parts, ")"), "; }") : cat("(i: u32, v: ", type_, ") {", parts, " }"));
-    }
-    else if (a == "cas")
+      one(a, isGet ? cat("(i: u32) -> ", type_, " { return ", unit == count ? parts : cat(type_, "(", parts, ")"), "; }")
+                   : cat("(i: u32, v: ", type_, ") {", parts, " }"));
+    } else if (a == "cas")
       one(a, cat("(i: u32, old: u32, new_: u32) -> u32 { var seen = old; loop { let r = atomicCompareExchangeWeak(&", word,
                  ", old, new_); seen = r.old_value; if (r.exchanged || seen != old) { break; } } return seen; }"));
     else
-      one(a, cat("(i: u32, v: u32) -> u32 { return atomic", a == "add" ? "Add" : a == "and" ? "And" : a == "or" ? "Or" : a == "xor" ? "Xor" : "Exchange", "(&", word, ", v); }"));
+      one(a, cat("(i: u32, v: u32) -> u32 { return atomic",
+                 a == "add"   ? "Add"
+                 : a == "and" ? "And"
+                 : a == "or"  ? "Or"
+                 : a == "xor" ? "Xor"
+                              : "Exchange",
+                 "(&", word, ", v); }"));
   }
   return out;
 }
@@ -157,10 +178,12 @@ std::string Emitter::ownElement(const Value* pointer, int lane, int64_t index) {
 
 bool Emitter::hasVectors(int memory) const {
   auto of = memories_[static_cast<size_t>(memory)].of;
-  return of == Memory::Argument || of == Memory::Vectors || (of == Memory::Factors && memories_[static_cast<size_t>(memory)].unit > 1) || of == Memory::Part;
+  return of == Memory::Argument || of == Memory::Vectors || (of == Memory::Factors && memories_[static_cast<size_t>(memory)].unit > 1) ||
+         of == Memory::Part;
 }
 
-// How many words an access takes at once: 4, of elements narrower than a word also 2 or 1, or 0 where it takes them by themselves. They begin at a multiple.
+// How many words an access takes at once: 4, of elements narrower than a word also 2 or 1, or 0 where it takes them by themselves. They
+// begin at a multiple.
 int Emitter::wordsAtOnce(const Inst& access, const Value* value) {
   if (access.op != Op::LoLoad && access.op != Op::LoStore) return 0;
   const Value* mask = access.optional(access.op == Op::LoLoad ? 1 : 2);
@@ -211,10 +234,12 @@ void Emitter::readVector(const Inst& inst, Rep& r) {
   const Type element = inst.result()->type.element();
   bool chooses = mask && !inst.has(Attr::Unspecified);
   int width = bitWidth(element), perWord = 32 / width, count = wordsAtOnce(inst, inst.result()), all = lanes(inst.result()->type);
-  auto otherBits = other ? constantBits(other->def && other->def->op == Op::LoSplat ? other->def->operand(0) : other) : std::optional<uint64_t>(0);
+  auto otherBits =
+      other ? constantBits(other->def && other->def->op == Op::LoSplat ? other->def->operand(0) : other) : std::optional<uint64_t>(0);
   const char* get = count == 4 ? "get4" : count == 2 ? "get2" : "get";
   for (int k = 0; k < all; k += count * perWord) {
-    std::string first = perWord == 1 ? plus(p.lane[0], k) : cat("(", plus(p.lane[0], k), " >> ", std::countr_zero(static_cast<unsigned>(perWord)), "u)");
+    std::string first =
+        perWord == 1 ? plus(p.lane[0], k) : cat("(", plus(p.lane[0], k), " >> ", std::countr_zero(static_cast<unsigned>(perWord)), "u)");
     std::string word = cat("u32(", first, ")");
     if (mask) word = cat("select(0u, ", word, ", ", at(mask, 0), ")");
     std::string got = cat(access(p.memory, get), "(", word, ")");
@@ -232,13 +257,15 @@ void Emitter::readVector(const Inst& inst, Rep& r) {
         continue;
       }
       std::string e = r.kind == Kind::Float ? cat("bitcast<f32>(", bits, ")") : i(bits);
-      r.lane.push_back(copy(chooses ? cat("select(", other ? full(other, k + w) : literal(element, 0, false), ", ", e, ", ", at(mask, 0), ")") : e));
+      r.lane.push_back(
+          copy(chooses ? cat("select(", other ? full(other, k + w) : literal(element, 0, false), ", ", e, ", ", at(mask, 0), ")") : e));
     }
   }
   if (perWord == 1) return;
   unpack(r, element);
   if (!chooses || otherBits) return;
-  for (int k = 0; k < all; ++k) r.lane[static_cast<size_t>(k)] = copy(cat("select(", full(other, k), ", ", r.lane[static_cast<size_t>(k)], ", ", at(mask, 0), ")"));
+  for (int k = 0; k < all; ++k)
+    r.lane[static_cast<size_t>(k)] = copy(cat("select(", full(other, k), ", ", r.lane[static_cast<size_t>(k)], ", ", at(mask, 0), ")"));
   r.words.clear();
 }
 
@@ -387,7 +414,8 @@ void Emitter::address(const Inst& inst) {
   size_t parameter = parameterOf_[static_cast<size_t>(p.memory)];
   Rep r{{}, Kind::Long, -1};
   for (int k = 0; k < lanes(t); ++k)
-    r.lane.push_back(let(cat("vec2u(", u(cat("(", at(inst.operand(0), k), " * ", bytes, ")")), " ^ 0x80000000u, ", parameterWord(5 + 2 * parameter), " + 1u)")));
+    r.lane.push_back(let(cat("vec2u(", u(cat("(", at(inst.operand(0), k), " * ", bytes, ")")), " ^ 0x80000000u, ",
+                             parameterWord(5 + 2 * parameter), " + 1u)")));
   define(v, std::move(r));
 }
 
@@ -418,7 +446,8 @@ void Emitter::atomic(const Inst& inst) {
       std::string carry = kind_ == Rmw::Add ? cat(" + select(0u, 1u, ", first, " + ", x, ".x < ", first, ")") : "";
       line(cat(access(p.memory, what), "(", place(p.memory, t, offset, 1).word, ", ", x, ".y", carry, ");"));
     } else if (where.shift.empty() && swaps) {
-      line(cat(result, " = ", back(cat(access(p.memory, "cas"), "(", where.word, ", ", bits(inst.operand(1)), ", ", bits(inst.operand(2)), ")")), ";"));
+      line(cat(result, " = ",
+               back(cat(access(p.memory, "cas"), "(", where.word, ", ", bits(inst.operand(1)), ", ", bits(inst.operand(2)), ")")), ";"));
     } else if (where.shift.empty()) {
       line(cat(result, " = ", back(cat(access(p.memory, what), "(", where.word, ", ", bits(inst.operand(1)), ")")), ";"));
     } else {
@@ -435,7 +464,8 @@ void Emitter::atomic(const Inst& inst) {
       if (kind_ == Rmw::And) next = cat(old, " & ", next);
       if (kind_ == Rmw::Or) next = cat(old, " | ", next);
       if (kind_ == Rmw::Xor) next = cat(old, " ^ ", next);
-      line(cat("if (", access(p.memory, "cas"), "(", word, ", ", seen, ", insertBits(", seen, ", ", next, ", ", shift, ", ", width, "u)) == ", seen, ") { break; }"));
+      line(cat("if (", access(p.memory, "cas"), "(", word, ", ", seen, ", insertBits(", seen, ", ", next, ", ", shift, ", ", width,
+               "u)) == ", seen, ") { break; }"));
       close();
     }
   };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The back-end `wgsl`: the lower form for workgroups of threads to the text of WebGPU shaders. docs/webgpu.md is its contract with the runtime.
+// The back-end `wgsl`: the lower form for workgroups of threads to the text of WebGPU shaders. docs/webgpu.md is its contract with the
+// runtime.
 #pragma once
 
 #include <set>
@@ -18,12 +19,12 @@ struct Variant {
   std::vector<std::string> features;
   std::vector<std::pair<std::string, int64_t>> limits;
   std::string text;
-  int threads = 0;   // of a workgroup
-  int programs = 1;  // that a workgroup runs side by side
-  int64_t scratchBytes = 0;  // of a workgroup, in the last binding; 0 where the workgroup's own memory holds it
-  bool reports = false;      // whether it has assertions or prints
+  int threads = 0;                           // of a workgroup
+  int programs = 1;                          // that a workgroup runs side by side
+  int64_t scratchBytes = 0;                  // of a workgroup, in the last binding; 0 where the workgroup's own memory holds it
+  bool reports = false;                      // whether it has assertions or prints
   bool matrices = false, subgroups = false;  // whether it asks for them
-  bool aliases = false;      // whether it is right also where several arguments are in one buffer
+  bool aliases = false;                      // whether it is right also where several arguments are in one buffer
 };
 
 struct Array {
@@ -45,8 +46,8 @@ struct Device {
   bool has(std::string_view feature) const { return features.find(feature) != features.end(); }
 };
 
-// Plans and lowers the kernel, once a variant: all that any device may want, or the two that `device` takes where it is known, for different arguments and
-// for any. With `lines` the texts say which line of its source theirs come from.
+// Plans and lowers the kernel, once a variant: all that any device may want, or the two that `device` takes where it is known, for
+// different arguments and for any. With `lines` the texts say which line of its source theirs come from.
 Result<Shader> write(const Func& kernel, const Device* device, bool lines, Diags& diags);
 
 }  // namespace nereid::wgsl

@@ -19,11 +19,14 @@ Result<Tensor> CodeGen::scalarConstant(const Val& number, DType type, Loc loc, c
   if (number.asDouble() == 0 && (type.isInt() || type.isFloat())) return tensor(b_.constant(ir, 0), shaped);
   if (type.isInt()) {
     if (type.isBool()) return tensor(b_.constant(ir, truthy(number)), shaped);
-    if (!number.isInt()) return error(Err::Type, loc).says("the float ", repr(number), " cannot be an ", type).hint("write an integer, or cast");
+    if (!number.isInt())
+      return error(Err::Type, loc).says("the float ", repr(number), " cannot be an ", type).hint("write an integer, or cast");
     if (type.isUnsigned() && number.number < 0)
       return error(Err::Type, loc).says("the negative number ", repr(number), " cannot be an ", type);
     if (!type.isUnsigned() && number.number > INT64_MAX)
-      return error(Err::Type, loc).says("the number ", repr(number), " cannot be an ", type).hint("signed integers end at 9223372036854775807");
+      return error(Err::Type, loc)
+          .says("the number ", repr(number), " cannot be an ", type)
+          .hint("signed integers end at 9223372036854775807");
     return tensor(b_.constant(ir, static_cast<uint64_t>(number.number)), shaped);
   }
   if (!type.isFloat()) return error(Err::Type, loc).says("a number cannot be a ", type);
@@ -53,9 +56,15 @@ Result<DType> CodeGen::numberType(const Val& v, Loc loc) {
 Result<Tensor> CodeGen::toTensor(const Val& v, Loc loc) {
   switch (v.kind) {
     case VK::Tensor: return v.tensor;
-    case VK::Bool: case VK::Int: case VK::Float: return scalarConstant(v, TRY(numberType(v, loc)), loc);
-    case VK::Desc: return error(Err::Type, loc).says("a tensor descriptor cannot be used as a tensor").hint("read a block with `desc.load([...])`");
-    case VK::BlockPtr: return error(Err::Type, loc).says("a block pointer cannot be used as a tensor").hint("read the block with `tl.load(ptr)`, move it with `tl.advance`");
+    case VK::Bool:
+    case VK::Int:
+    case VK::Float: return scalarConstant(v, TRY(numberType(v, loc)), loc);
+    case VK::Desc:
+      return error(Err::Type, loc).says("a tensor descriptor cannot be used as a tensor").hint("read a block with `desc.load([...])`");
+    case VK::BlockPtr:
+      return error(Err::Type, loc)
+          .says("a block pointer cannot be used as a tensor")
+          .hint("read the block with `tl.load(ptr)`, move it with `tl.advance`");
     default: return error(Err::Type, loc).says("expected a tensor or a number, but this is ", v);
   }
 }
@@ -65,7 +74,8 @@ Result<Tensor> CodeGen::memoryOperand(const Val& v, DType elem, const Shape& sha
     DType own = TRY(numberType(v, loc));
     // A float is an fp32 first, also where fp64 memory could hold more of its digits.
     if (elem.is(Prim::F64) && own.is(Prim::F32)) return scalarConstant(Val::floating(static_cast<float>(v.real)), elem, loc, shape);
-    bool exact = (elem.isStandardFloat() && own.bits() <= 32) || (elem.isInt() && !elem.isBool() && own.isInt() && own.bits() <= elem.bits() && v.number >= 0);
+    bool exact = (elem.isStandardFloat() && own.bits() <= 32) ||
+                 (elem.isInt() && !elem.isBool() && own.isInt() && own.bits() <= elem.bits() && v.number >= 0);
     if (exact) return scalarConstant(v, elem, loc, shape);
   }
   return toTensor(v, loc);
@@ -202,7 +212,8 @@ Result<Tensor> CodeGen::broadcastTo(Tensor t, const Shape& shape, Loc loc) {
     return error(Err::Shape, loc).says("cannot broadcast ", t.type, " to ", shape, ": the ranks differ");
   for (size_t i = 0; i < shape.size(); ++i)
     if (t.type.shape[i] != shape[i] && t.type.shape[i] != 1)
-      return error(Err::Shape, loc).says("cannot broadcast ", t.type, " to ", shape, ": axis ", i, " is ", t.type.shape[i], ", not 1 or ", shape[i]);
+      return error(Err::Shape, loc)
+          .says("cannot broadcast ", t.type, " to ", shape, ": axis ", i, " is ", t.type.shape[i], ", not 1 or ", shape[i]);
   return stretch(t, shape);
 }
 
@@ -224,7 +235,8 @@ Result<Tensor> CodeGen::integer(Op op, std::string_view name, const Tensor& a, c
     Tensor x = TRY(cast(a, wide, locs.a)), y = TRY(cast(b, wide, locs.b));
     Tensor exact = tensor(b_.make(op, {x.value, y.value}), x.type);
     Int one = 1, high = (one << (s.bits() - (s.isSigned() ? 1 : 0))) - 1, low = s.isSigned() ? -high - 1 : 0;
-    Tensor below = TRY(compare("<=", Val::of(exact), Val::integer(high), locs)), above = TRY(compare(">=", Val::of(exact), Val::integer(low), locs));
+    Tensor below = TRY(compare("<=", Val::of(exact), Val::integer(high), locs)),
+           above = TRY(compare(">=", Val::of(exact), Val::integer(low), locs));
     Tensor fits = TRY(bitwise(Op::AndI, Val::of(below), Val::of(above), locs));
     b_.create(Op::Assert, {fits.value}, {}, {{Attr::Message, cat("int", s.bits(), " overflow detected for operation ", name)}});
   }
@@ -265,9 +277,12 @@ Result<Tensor> CodeGen::trueDiv(const Val& va, const Val& vb, const Locs& locs) 
   auto [a, b] = TRY(operands(va, vb, {.divide = true}, locs));
   DType sa = a.type.scalar, sb = b.type.scalar;
   DType to = sa;
-  if (sa.isInt() && sb.isInt()) to = {Prim::F32};
-  else if (sa.isInt()) to = sb;
-  else if (sb.isFloat() && sa.mantissa() <= sb.mantissa()) to = sb;
+  if (sa.isInt() && sb.isInt())
+    to = {Prim::F32};
+  else if (sa.isInt())
+    to = sb;
+  else if (sb.isFloat() && sa.mantissa() <= sb.mantissa())
+    to = sb;
   a = TRY(cast(a, to, locs.a));
   b = TRY(cast(b, to, locs.b));
   return tensor(b_.make(Op::DivF, {a.value, b.value}), a.type);
@@ -321,9 +336,9 @@ Result<Tensor> CodeGen::compare(const std::string& op, const Val& va, const Val&
     CmpIPred isSigned, isUnsigned;
   };
   static constexpr Row kRows[] = {
-      {"==", CmpFPred::Oeq, CmpIPred::Eq, CmpIPred::Eq},   {"!=", CmpFPred::Une, CmpIPred::Ne, CmpIPred::Ne},
-      {"<", CmpFPred::Olt, CmpIPred::Slt, CmpIPred::Ult},  {"<=", CmpFPred::Ole, CmpIPred::Sle, CmpIPred::Ule},
-      {">", CmpFPred::Ogt, CmpIPred::Sgt, CmpIPred::Ugt},  {">=", CmpFPred::Oge, CmpIPred::Sge, CmpIPred::Uge},
+      {"==", CmpFPred::Oeq, CmpIPred::Eq, CmpIPred::Eq},  {"!=", CmpFPred::Une, CmpIPred::Ne, CmpIPred::Ne},
+      {"<", CmpFPred::Olt, CmpIPred::Slt, CmpIPred::Ult}, {"<=", CmpFPred::Ole, CmpIPred::Sle, CmpIPred::Ule},
+      {">", CmpFPred::Ogt, CmpIPred::Sgt, CmpIPred::Ugt}, {">=", CmpFPred::Oge, CmpIPred::Sge, CmpIPred::Uge},
   };
   for (const Row& row : kRows) {
     if (row.op != op) continue;
@@ -338,9 +353,12 @@ Result<Tensor> CodeGen::minMax(bool maximum, bool propagate, const Val& va, cons
   auto [a, b] = TRY(operands(va, vb, {}, locs));
   DType s = a.type.scalar;
   Op op;
-  if (s.isFloat()) op = maximum ? (propagate ? Op::MaximumF : Op::MaxNumF) : (propagate ? Op::MinimumF : Op::MinNumF);
-  else if (s.isSigned()) op = maximum ? Op::MaxSI : Op::MinSI;
-  else op = maximum ? Op::MaxUI : Op::MinUI;
+  if (s.isFloat())
+    op = maximum ? (propagate ? Op::MaximumF : Op::MaxNumF) : (propagate ? Op::MinimumF : Op::MinNumF);
+  else if (s.isSigned())
+    op = maximum ? Op::MaxSI : Op::MinSI;
+  else
+    op = maximum ? Op::MaxUI : Op::MinUI;
   return tensor(b_.make(op, {a.value, b.value}), a.type);
 }
 
@@ -369,7 +387,9 @@ Result<Tensor> CodeGen::logical(bool conjunction, const Val& va, const Val& vb, 
     Tensor t = TRY(toTensor(v, loc));
     if (t.type.scalar.isBool()) return t;
     if (t.type.scalar.bits() != 1)
-      return error(Err::Type, loc).says("`and`, `or` and `not` take int1, but this is ", t.type).hint("compare it with something first: `x != 0`");
+      return error(Err::Type, loc)
+          .says("`and`, `or` and `not` take int1, but this is ", t.type)
+          .hint("compare it with something first: `x != 0`");
     return bitcast(t, {Prim::I1}, loc);
   };
   Tensor a = TRY(asBool(va, locs.a)), b = TRY(asBool(vb, locs.b));

@@ -7,12 +7,11 @@ namespace nereid::tl {
 
 std::string_view kindName(Kind kind) {
   static constexpr std::string_view kNames[] = {
-      "None",   "True",      "False",     "Ellipsis", "Int",   "Float",   "Str",      "JoinedStr", "Formatted", "Name",
-      "Attribute", "Subscript", "Slice",  "Call",     "Keyword", "Starred", "Tuple",  "List",      "Set",       "Dict",
-      "Comp",   "CompFor",   "Lambda",    "BinOp",    "UnaryOp", "BoolOp",  "Compare", "Chain",    "IfExp",     "NamedExpr",
-      "Refused", "Expr",     "Assign",    "AnnAssign", "AugAssign", "Return", "Pass", "Assert",    "If",        "For",
-      "While",  "With",      "Break",     "Continue", "Raise", "Try",     "Handler",  "Import",    "Alias",     "Del",
-      "Scope",  "Block",     "Function",  "Param"};
+      "None",      "True",      "False",   "Ellipsis", "Int",     "Float", "Str",   "JoinedStr", "Formatted", "Name",  "Attribute",
+      "Subscript", "Slice",     "Call",    "Keyword",  "Starred", "Tuple", "List",  "Set",       "Dict",      "Comp",  "CompFor",
+      "Lambda",    "BinOp",     "UnaryOp", "BoolOp",   "Compare", "Chain", "IfExp", "NamedExpr", "Refused",   "Expr",  "Assign",
+      "AnnAssign", "AugAssign", "Return",  "Pass",     "Assert",  "If",    "For",   "While",     "With",      "Break", "Continue",
+      "Raise",     "Try",       "Handler", "Import",   "Alias",   "Del",   "Scope", "Block",     "Function",  "Param"};
   return kNames[static_cast<size_t>(kind)];
 }
 
@@ -80,7 +79,8 @@ std::string unparse(const Node* n) {
     case Kind::Set: return cat("{", joined(n, 0), "}");
     case Kind::Dict: {
       std::string out = "{";
-      for (size_t i = 0; i + 1 < n->kids.size(); i += 2) appendAll(out, i ? ", " : "", n->kid(i) ? cat(kid(i), ": ", kid(i + 1)) : cat("**", kid(i + 1)));
+      for (size_t i = 0; i + 1 < n->kids.size(); i += 2)
+        appendAll(out, i ? ", " : "", n->kid(i) ? cat(kid(i), ": ", kid(i + 1)) : cat("**", kid(i + 1)));
       return out + "}";
     }
     case Kind::Comp: {
@@ -103,7 +103,8 @@ std::string unparse(const Node* n) {
       for (size_t i = 1; i < n->kids.size(); ++i) appendAll(out, " ", n->kids[i]->text, " ", unparse(n->kids[i]->kid(1)));
       return out + ")";
     }
-    case Kind::BinOp: case Kind::Compare: return cat("(", kid(0), " ", n->text, " ", kid(1), ")");
+    case Kind::BinOp:
+    case Kind::Compare: return cat("(", kid(0), " ", n->text, " ", kid(1), ")");
     case Kind::UnaryOp: return cat(n->text, n->text == "not" ? " " : "", kid(0));
     case Kind::BoolOp: {
       std::string out;

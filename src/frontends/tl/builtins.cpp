@@ -59,7 +59,8 @@ struct BuiltinTable {
       {"_promote_bfloat16_to_float32", "t", &G::bPromoteBf16, false},
       // combining
       {"dot", "input other acc? input_precision? allow_tf32? max_num_imprecise_acc? out_dtype?", &G::bDot, false},
-      {"dot_scaled", "lhs lhs_scale lhs_format rhs rhs_scale rhs_format acc? fast_math? lhs_k_pack? rhs_k_pack? out_dtype?", &G::bDotScaled, false},
+      {"dot_scaled", "lhs lhs_scale lhs_format rhs rhs_scale rhs_format acc? fast_math? lhs_k_pack? rhs_k_pack? out_dtype?", &G::bDotScaled,
+       false},
       {"reduce", "input axis combine_fn keep_dims?", &G::bReduce, true},
       {"_reduce_with_indices", "input axis combine_fn keep_dims?", &G::bReduceWithIndices, false},
       {"associative_scan", "input axis combine_fn reverse?", &G::bScan, true},
@@ -94,7 +95,8 @@ struct BuiltinTable {
       {"static_print", "*values sep? end? file? flush?", &G::bStaticPrint, false},
       {"static_assert", "cond msg?", &G::bIgnored, false},
       {"expect_zero", "x", &G::bIgnored, false},
-      {"range", "arg1 arg2? step? num_stages? loop_unroll_factor? disallow_acc_multi_buffer? flatten? warp_specialize? disable_licm?", &G::bIterator, false},
+      {"range", "arg1 arg2? step? num_stages? loop_unroll_factor? disallow_acc_multi_buffer? flatten? warp_specialize? disable_licm?",
+       &G::bIterator, false},
       {"static_range", "arg1 arg2? step?", &G::bIterator, false},
       {"condition", "arg1 disable_licm?", &G::bToTensor, false},
       {"get_int_dtype", "bitwidth signed", &G::bGetIntDtype, false},
@@ -152,19 +154,27 @@ struct BuiltinTable {
   };
   // Of Python's modules for compile time.
   static constexpr BuiltinInfo kModules[] = {
-      {"math.gcd", "*args", &G::bHostModule, false},      {"math.lcm", "*args", &G::bHostModule, false},
-      {"math.isqrt", "n", &G::bHostModule, false},        {"math.factorial", "n", &G::bHostModule, false},
-      {"math.comb", "n k", &G::bHostModule, false},       {"math.prod", "iterable start?", &G::bHostModule, false},
-      {"math.pow", "x y", &G::bHostModule, false},        {"math.fabs", "x", &G::bHostModule, false},
-      {"math.trunc", "x", &G::bHostModule, false},        {"math.log10", "x", &G::bHostModule, false},
-      {"math.isinf", "x", &G::bHostModule, false},        {"math.isnan", "x", &G::bHostModule, false},
-      {"math.isfinite", "x", &G::bHostModule, false},     {"math.copysign", "x y", &G::bHostModule, false},
+      {"math.gcd", "*args", &G::bHostModule, false},
+      {"math.lcm", "*args", &G::bHostModule, false},
+      {"math.isqrt", "n", &G::bHostModule, false},
+      {"math.factorial", "n", &G::bHostModule, false},
+      {"math.comb", "n k", &G::bHostModule, false},
+      {"math.prod", "iterable start?", &G::bHostModule, false},
+      {"math.pow", "x y", &G::bHostModule, false},
+      {"math.fabs", "x", &G::bHostModule, false},
+      {"math.trunc", "x", &G::bHostModule, false},
+      {"math.log10", "x", &G::bHostModule, false},
+      {"math.isinf", "x", &G::bHostModule, false},
+      {"math.isnan", "x", &G::bHostModule, false},
+      {"math.isfinite", "x", &G::bHostModule, false},
+      {"math.copysign", "x y", &G::bHostModule, false},
       {"functools.reduce", "function iterable initial?", &G::bHostModule, false},
       {"itertools.product", "*iterables repeat?", &G::bHostModule, false},
       {"itertools.chain", "*iterables", &G::bHostModule, false},
       {"itertools.accumulate", "iterable function?", &G::bHostModule, false},
       {"importlib.import_module", "name", &G::bHostModule, false},
-      {"operator.add", "a b", &G::bHostModule, false},    {"operator.mul", "a b", &G::bHostModule, false},
+      {"operator.add", "a b", &G::bHostModule, false},
+      {"operator.mul", "a b", &G::bHostModule, false},
       {"operator.sub", "a b", &G::bHostModule, false},
   };
   // tl.target_info, and triton.*: compile-time functions.
@@ -180,8 +190,9 @@ struct BuiltinTable {
   };
   // Python's math module, on compile-time values.
   static constexpr BuiltinInfo kHost[] = {
-      {"log2", "x", &G::bHostMath, false, Op::Log2}, {"log", "x base?", &G::bHostMath, false, Op::Log},   {"sqrt", "x", &G::bHostMath, false, Op::Sqrt},
-      {"exp", "x", &G::bHostMath, false, Op::Exp},   {"ceil", "x", &G::bHostMath, false, Op::Ceil}, {"floor", "x", &G::bHostMath, false, Op::Floor},
+      {"log2", "x", &G::bHostMath, false, Op::Log2}, {"log", "x base?", &G::bHostMath, false, Op::Log},
+      {"sqrt", "x", &G::bHostMath, false, Op::Sqrt}, {"exp", "x", &G::bHostMath, false, Op::Exp},
+      {"ceil", "x", &G::bHostMath, false, Op::Ceil}, {"floor", "x", &G::bHostMath, false, Op::Floor},
       {"sin", "x", &G::bHostMath, false, Op::Sin},   {"cos", "x", &G::bHostMath, false, Op::Cos},
   };
   // libdevice by its names. `op` where an operation of ours means the same; else tt.extern_elementwise with `__nv_` and the name.
@@ -258,59 +269,136 @@ struct BuiltinTable {
       {"ffs", "x", &G::bLibdevice, false, Op::Poison, IntCount},
       {"umulhi", "x y", &G::bUmulhi, false, Op::MulHiUI},
       // By the types of their arguments: builtins_libdevice.cpp has the rows.
-      {"byte_perm", "x y z", &G::bLibdeviceRow, false}, {"mul24", "x y", &G::bLibdeviceRow, false}, {"mulhi", "x y", &G::bLibdeviceRow, false}, {"brev", "x", &G::bLibdeviceRow, false},
-      {"sad", "x y z", &G::bLibdeviceRow, false}, {"rcp64h", "x", &G::bLibdeviceRow, false}, {"saturatef", "x", &G::bLibdeviceRow, false},
-      {"fma_rz", "x y z", &G::bLibdeviceRow, false}, {"fma_rd", "x y z", &G::bLibdeviceRow, false}, {"fma_ru", "x y z", &G::bLibdeviceRow, false},
-      {"div_rn", "x y", &G::bLibdeviceRow, false}, {"div_rz", "x y", &G::bLibdeviceRow, false}, {"div_rd", "x y", &G::bLibdeviceRow, false},
-      {"div_ru", "x y", &G::bLibdeviceRow, false}, {"rcp_rn", "x", &G::bLibdeviceRow, false}, {"rcp_rz", "x", &G::bLibdeviceRow, false},
-      {"rcp_rd", "x", &G::bLibdeviceRow, false}, {"rcp_ru", "x", &G::bLibdeviceRow, false}, {"sqrt_rn", "x", &G::bLibdeviceRow, false},
-      {"sqrt_rz", "x", &G::bLibdeviceRow, false}, {"sqrt_rd", "x", &G::bLibdeviceRow, false}, {"sqrt_ru", "x", &G::bLibdeviceRow, false},
-      {"add_rz", "x y", &G::bLibdeviceRow, false}, {"add_rd", "x y", &G::bLibdeviceRow, false}, {"add_ru", "x y", &G::bLibdeviceRow, false},
-      {"mul_rz", "x y", &G::bLibdeviceRow, false}, {"mul_rd", "x y", &G::bLibdeviceRow, false}, {"mul_ru", "x y", &G::bLibdeviceRow, false},
-      {"double2float_rn", "x", &G::bLibdeviceRow, false}, {"double2float_rz", "x", &G::bLibdeviceRow, false},
-      {"double2float_rd", "x", &G::bLibdeviceRow, false}, {"double2float_ru", "x", &G::bLibdeviceRow, false},
-      {"double2int_rn", "x", &G::bLibdeviceRow, false}, {"double2int_rz", "x", &G::bLibdeviceRow, false},
-      {"double2int_rd", "x", &G::bLibdeviceRow, false}, {"double2int_ru", "x", &G::bLibdeviceRow, false},
-      {"double2uint_rn", "x", &G::bLibdeviceRow, false}, {"double2uint_rz", "x", &G::bLibdeviceRow, false},
-      {"double2uint_rd", "x", &G::bLibdeviceRow, false}, {"double2uint_ru", "x", &G::bLibdeviceRow, false},
-      {"int2double_rn", "x", &G::bLibdeviceRow, false}, {"uint2double_rn", "x", &G::bLibdeviceRow, false},
-      {"float2int_rn", "x", &G::bLibdeviceRow, false}, {"float2int_rz", "x", &G::bLibdeviceRow, false},
-      {"float2int_rd", "x", &G::bLibdeviceRow, false}, {"float2int_ru", "x", &G::bLibdeviceRow, false},
-      {"float2uint_rn", "x", &G::bLibdeviceRow, false}, {"float2uint_rz", "x", &G::bLibdeviceRow, false},
-      {"float2uint_rd", "x", &G::bLibdeviceRow, false}, {"float2uint_ru", "x", &G::bLibdeviceRow, false},
-      {"int2float_rn", "x", &G::bLibdeviceRow, false}, {"int2float_rz", "x", &G::bLibdeviceRow, false},
-      {"int2float_rd", "x", &G::bLibdeviceRow, false}, {"int2float_ru", "x", &G::bLibdeviceRow, false},
-      {"uint2float_rn", "x", &G::bLibdeviceRow, false}, {"uint2float_rz", "x", &G::bLibdeviceRow, false},
-      {"uint2float_rd", "x", &G::bLibdeviceRow, false}, {"uint2float_ru", "x", &G::bLibdeviceRow, false},
-      {"hiloint2double", "x y", &G::bLibdeviceRow, false}, {"double2loint", "x", &G::bLibdeviceRow, false},
-      {"double2hiint", "x", &G::bLibdeviceRow, false}, {"float2ll_rn", "x", &G::bLibdeviceRow, false}, {"float2ll_rz", "x", &G::bLibdeviceRow, false},
-      {"float2ll_rd", "x", &G::bLibdeviceRow, false}, {"float2ll_ru", "x", &G::bLibdeviceRow, false}, {"float2ull_rn", "x", &G::bLibdeviceRow, false},
-      {"float2ull_rz", "x", &G::bLibdeviceRow, false}, {"float2ull_rd", "x", &G::bLibdeviceRow, false},
-      {"float2ull_ru", "x", &G::bLibdeviceRow, false}, {"double2ll_rn", "x", &G::bLibdeviceRow, false},
-      {"double2ll_rz", "x", &G::bLibdeviceRow, false}, {"double2ll_rd", "x", &G::bLibdeviceRow, false},
-      {"double2ll_ru", "x", &G::bLibdeviceRow, false}, {"double2ull_rn", "x", &G::bLibdeviceRow, false},
-      {"double2ull_rz", "x", &G::bLibdeviceRow, false}, {"double2ull_rd", "x", &G::bLibdeviceRow, false},
-      {"double2ull_ru", "x", &G::bLibdeviceRow, false}, {"ll2float_rn", "x", &G::bLibdeviceRow, false},
-      {"ll2float_rz", "x", &G::bLibdeviceRow, false}, {"ll2float_rd", "x", &G::bLibdeviceRow, false}, {"ll2float_ru", "x", &G::bLibdeviceRow, false},
-      {"ull2float_rn", "x", &G::bLibdeviceRow, false}, {"ull2float_rz", "x", &G::bLibdeviceRow, false},
-      {"ull2float_rd", "x", &G::bLibdeviceRow, false}, {"ull2float_ru", "x", &G::bLibdeviceRow, false},
-      {"ll2double_rn", "x", &G::bLibdeviceRow, false}, {"ll2double_rz", "x", &G::bLibdeviceRow, false},
-      {"ll2double_rd", "x", &G::bLibdeviceRow, false}, {"ll2double_ru", "x", &G::bLibdeviceRow, false},
-      {"ull2double_rn", "x", &G::bLibdeviceRow, false}, {"ull2double_rz", "x", &G::bLibdeviceRow, false},
-      {"ull2double_rd", "x", &G::bLibdeviceRow, false}, {"ull2double_ru", "x", &G::bLibdeviceRow, false},
-      {"uint_as_float", "x", &G::bLibdeviceRow, false}, {"float_as_uint", "x", &G::bLibdeviceRow, false},
-      {"fast_exp10f", "x", &G::bLibdeviceRow, false}, {"hadd", "x y", &G::bLibdeviceRow, false}, {"rhadd", "x y", &G::bLibdeviceRow, false},
-      {"sub_rz", "x y", &G::bLibdeviceRow, false}, {"sub_rd", "x y", &G::bLibdeviceRow, false}, {"sub_ru", "x y", &G::bLibdeviceRow, false},
-      {"rsqrt_rn", "x", &G::bLibdeviceRow, false}, {"llrint", "x", &G::bLibdeviceRow, false}, {"sinpi", "x", &G::bLibdeviceRow, false},
-      {"cospi", "x", &G::bLibdeviceRow, false}, {"exp10", "x", &G::bLibdeviceRow, false}, {"rhypot", "x y", &G::bLibdeviceRow, false},
-      {"norm3d", "x y z", &G::bLibdeviceRow, false}, {"rnorm3d", "x y z", &G::bLibdeviceRow, false}, {"norm4d", "x y z w", &G::bLibdeviceRow, false},
-      {"rnorm4d", "x y z w", &G::bLibdeviceRow, false}, {"rcbrt", "x", &G::bLibdeviceRow, false}, {"j0", "x", &G::bLibdeviceRow, false},
-      {"j1", "x", &G::bLibdeviceRow, false}, {"y0", "x", &G::bLibdeviceRow, false}, {"y1", "x", &G::bLibdeviceRow, false},
-      {"yn", "x y", &G::bLibdeviceRow, false}, {"jn", "x y", &G::bLibdeviceRow, false}, {"cyl_bessel_i0", "x", &G::bLibdeviceRow, false},
-      {"cyl_bessel_i1", "x", &G::bLibdeviceRow, false}, {"erfcx", "x", &G::bLibdeviceRow, false}, {"erfcinv", "x", &G::bLibdeviceRow, false},
-      {"normcdfinv", "x", &G::bLibdeviceRow, false}, {"normcdf", "x", &G::bLibdeviceRow, false}, {"scalbn", "x y", &G::bLibdeviceRow, false},
-      {"remainder", "x y", &G::bLibdeviceRow, false}, {"tgamma", "x", &G::bLibdeviceRow, false}, {"llround", "x", &G::bLibdeviceRow, false},
-      {"ilogb", "x", &G::bLibdeviceRow, false}, {"logb", "x", &G::bLibdeviceRow, false},
+      {"byte_perm", "x y z", &G::bLibdeviceRow, false},
+      {"mul24", "x y", &G::bLibdeviceRow, false},
+      {"mulhi", "x y", &G::bLibdeviceRow, false},
+      {"brev", "x", &G::bLibdeviceRow, false},
+      {"sad", "x y z", &G::bLibdeviceRow, false},
+      {"rcp64h", "x", &G::bLibdeviceRow, false},
+      {"saturatef", "x", &G::bLibdeviceRow, false},
+      {"fma_rz", "x y z", &G::bLibdeviceRow, false},
+      {"fma_rd", "x y z", &G::bLibdeviceRow, false},
+      {"fma_ru", "x y z", &G::bLibdeviceRow, false},
+      {"div_rn", "x y", &G::bLibdeviceRow, false},
+      {"div_rz", "x y", &G::bLibdeviceRow, false},
+      {"div_rd", "x y", &G::bLibdeviceRow, false},
+      {"div_ru", "x y", &G::bLibdeviceRow, false},
+      {"rcp_rn", "x", &G::bLibdeviceRow, false},
+      {"rcp_rz", "x", &G::bLibdeviceRow, false},
+      {"rcp_rd", "x", &G::bLibdeviceRow, false},
+      {"rcp_ru", "x", &G::bLibdeviceRow, false},
+      {"sqrt_rn", "x", &G::bLibdeviceRow, false},
+      {"sqrt_rz", "x", &G::bLibdeviceRow, false},
+      {"sqrt_rd", "x", &G::bLibdeviceRow, false},
+      {"sqrt_ru", "x", &G::bLibdeviceRow, false},
+      {"add_rz", "x y", &G::bLibdeviceRow, false},
+      {"add_rd", "x y", &G::bLibdeviceRow, false},
+      {"add_ru", "x y", &G::bLibdeviceRow, false},
+      {"mul_rz", "x y", &G::bLibdeviceRow, false},
+      {"mul_rd", "x y", &G::bLibdeviceRow, false},
+      {"mul_ru", "x y", &G::bLibdeviceRow, false},
+      {"double2float_rn", "x", &G::bLibdeviceRow, false},
+      {"double2float_rz", "x", &G::bLibdeviceRow, false},
+      {"double2float_rd", "x", &G::bLibdeviceRow, false},
+      {"double2float_ru", "x", &G::bLibdeviceRow, false},
+      {"double2int_rn", "x", &G::bLibdeviceRow, false},
+      {"double2int_rz", "x", &G::bLibdeviceRow, false},
+      {"double2int_rd", "x", &G::bLibdeviceRow, false},
+      {"double2int_ru", "x", &G::bLibdeviceRow, false},
+      {"double2uint_rn", "x", &G::bLibdeviceRow, false},
+      {"double2uint_rz", "x", &G::bLibdeviceRow, false},
+      {"double2uint_rd", "x", &G::bLibdeviceRow, false},
+      {"double2uint_ru", "x", &G::bLibdeviceRow, false},
+      {"int2double_rn", "x", &G::bLibdeviceRow, false},
+      {"uint2double_rn", "x", &G::bLibdeviceRow, false},
+      {"float2int_rn", "x", &G::bLibdeviceRow, false},
+      {"float2int_rz", "x", &G::bLibdeviceRow, false},
+      {"float2int_rd", "x", &G::bLibdeviceRow, false},
+      {"float2int_ru", "x", &G::bLibdeviceRow, false},
+      {"float2uint_rn", "x", &G::bLibdeviceRow, false},
+      {"float2uint_rz", "x", &G::bLibdeviceRow, false},
+      {"float2uint_rd", "x", &G::bLibdeviceRow, false},
+      {"float2uint_ru", "x", &G::bLibdeviceRow, false},
+      {"int2float_rn", "x", &G::bLibdeviceRow, false},
+      {"int2float_rz", "x", &G::bLibdeviceRow, false},
+      {"int2float_rd", "x", &G::bLibdeviceRow, false},
+      {"int2float_ru", "x", &G::bLibdeviceRow, false},
+      {"uint2float_rn", "x", &G::bLibdeviceRow, false},
+      {"uint2float_rz", "x", &G::bLibdeviceRow, false},
+      {"uint2float_rd", "x", &G::bLibdeviceRow, false},
+      {"uint2float_ru", "x", &G::bLibdeviceRow, false},
+      {"hiloint2double", "x y", &G::bLibdeviceRow, false},
+      {"double2loint", "x", &G::bLibdeviceRow, false},
+      {"double2hiint", "x", &G::bLibdeviceRow, false},
+      {"float2ll_rn", "x", &G::bLibdeviceRow, false},
+      {"float2ll_rz", "x", &G::bLibdeviceRow, false},
+      {"float2ll_rd", "x", &G::bLibdeviceRow, false},
+      {"float2ll_ru", "x", &G::bLibdeviceRow, false},
+      {"float2ull_rn", "x", &G::bLibdeviceRow, false},
+      {"float2ull_rz", "x", &G::bLibdeviceRow, false},
+      {"float2ull_rd", "x", &G::bLibdeviceRow, false},
+      {"float2ull_ru", "x", &G::bLibdeviceRow, false},
+      {"double2ll_rn", "x", &G::bLibdeviceRow, false},
+      {"double2ll_rz", "x", &G::bLibdeviceRow, false},
+      {"double2ll_rd", "x", &G::bLibdeviceRow, false},
+      {"double2ll_ru", "x", &G::bLibdeviceRow, false},
+      {"double2ull_rn", "x", &G::bLibdeviceRow, false},
+      {"double2ull_rz", "x", &G::bLibdeviceRow, false},
+      {"double2ull_rd", "x", &G::bLibdeviceRow, false},
+      {"double2ull_ru", "x", &G::bLibdeviceRow, false},
+      {"ll2float_rn", "x", &G::bLibdeviceRow, false},
+      {"ll2float_rz", "x", &G::bLibdeviceRow, false},
+      {"ll2float_rd", "x", &G::bLibdeviceRow, false},
+      {"ll2float_ru", "x", &G::bLibdeviceRow, false},
+      {"ull2float_rn", "x", &G::bLibdeviceRow, false},
+      {"ull2float_rz", "x", &G::bLibdeviceRow, false},
+      {"ull2float_rd", "x", &G::bLibdeviceRow, false},
+      {"ull2float_ru", "x", &G::bLibdeviceRow, false},
+      {"ll2double_rn", "x", &G::bLibdeviceRow, false},
+      {"ll2double_rz", "x", &G::bLibdeviceRow, false},
+      {"ll2double_rd", "x", &G::bLibdeviceRow, false},
+      {"ll2double_ru", "x", &G::bLibdeviceRow, false},
+      {"ull2double_rn", "x", &G::bLibdeviceRow, false},
+      {"ull2double_rz", "x", &G::bLibdeviceRow, false},
+      {"ull2double_rd", "x", &G::bLibdeviceRow, false},
+      {"ull2double_ru", "x", &G::bLibdeviceRow, false},
+      {"uint_as_float", "x", &G::bLibdeviceRow, false},
+      {"float_as_uint", "x", &G::bLibdeviceRow, false},
+      {"fast_exp10f", "x", &G::bLibdeviceRow, false},
+      {"hadd", "x y", &G::bLibdeviceRow, false},
+      {"rhadd", "x y", &G::bLibdeviceRow, false},
+      {"sub_rz", "x y", &G::bLibdeviceRow, false},
+      {"sub_rd", "x y", &G::bLibdeviceRow, false},
+      {"sub_ru", "x y", &G::bLibdeviceRow, false},
+      {"rsqrt_rn", "x", &G::bLibdeviceRow, false},
+      {"llrint", "x", &G::bLibdeviceRow, false},
+      {"sinpi", "x", &G::bLibdeviceRow, false},
+      {"cospi", "x", &G::bLibdeviceRow, false},
+      {"exp10", "x", &G::bLibdeviceRow, false},
+      {"rhypot", "x y", &G::bLibdeviceRow, false},
+      {"norm3d", "x y z", &G::bLibdeviceRow, false},
+      {"rnorm3d", "x y z", &G::bLibdeviceRow, false},
+      {"norm4d", "x y z w", &G::bLibdeviceRow, false},
+      {"rnorm4d", "x y z w", &G::bLibdeviceRow, false},
+      {"rcbrt", "x", &G::bLibdeviceRow, false},
+      {"j0", "x", &G::bLibdeviceRow, false},
+      {"j1", "x", &G::bLibdeviceRow, false},
+      {"y0", "x", &G::bLibdeviceRow, false},
+      {"y1", "x", &G::bLibdeviceRow, false},
+      {"yn", "x y", &G::bLibdeviceRow, false},
+      {"jn", "x y", &G::bLibdeviceRow, false},
+      {"cyl_bessel_i0", "x", &G::bLibdeviceRow, false},
+      {"cyl_bessel_i1", "x", &G::bLibdeviceRow, false},
+      {"erfcx", "x", &G::bLibdeviceRow, false},
+      {"erfcinv", "x", &G::bLibdeviceRow, false},
+      {"normcdfinv", "x", &G::bLibdeviceRow, false},
+      {"normcdf", "x", &G::bLibdeviceRow, false},
+      {"scalbn", "x y", &G::bLibdeviceRow, false},
+      {"remainder", "x y", &G::bLibdeviceRow, false},
+      {"tgamma", "x", &G::bLibdeviceRow, false},
+      {"llround", "x", &G::bLibdeviceRow, false},
+      {"ilogb", "x", &G::bLibdeviceRow, false},
+      {"logb", "x", &G::bLibdeviceRow, false},
   };
 };
 
@@ -342,7 +430,10 @@ std::vector<std::string> builtinNames(bool membersOnly) {
 
 Result<int64_t> CodeGen::constantInt(const Val& v, Loc loc, std::string_view what) {
   if (v.isTensor() && v.known) return constantInt(*v.known, loc, what);
-  if (v.isTensor()) return error(Err::Type, loc).says(what, " must be a constexpr, but this is ", v, ", known only when the kernel runs").hint("make it a tl.constexpr parameter, or declare `x: tl.constexpr = ...`");
+  if (v.isTensor())
+    return error(Err::Type, loc)
+        .says(what, " must be a constexpr, but this is ", v, ", known only when the kernel runs")
+        .hint("make it a tl.constexpr parameter, or declare `x: tl.constexpr = ...`");
   if (!v.isInt()) return error(Err::Type, loc).says(what, " must be an integer, but this is ", v);
   if (v.number > INT64_MAX || v.number < INT64_MIN) return error(Err::Type, loc).says(what, " does not fit in 64 bits");
   return static_cast<int64_t>(v.number);
@@ -384,25 +475,33 @@ Result<std::vector<int64_t>> CodeGen::intList(const Val& v, Loc loc, std::string
 
 Result<Shape> CodeGen::shapeOf(const Val& v, Loc loc) {
   if (v.isTensor())
-    return error(Err::Shape, loc).says("a shape must be known at compile time, but this is ", v).hint("shapes are made of tl.constexpr parameters and of numbers");
+    return error(Err::Shape, loc)
+        .says("a shape must be known at compile time, but this is ", v)
+        .hint("shapes are made of tl.constexpr parameters and of numbers");
   std::vector<int64_t> shape = TRY(intList(v, loc, "a shape"));
-  if (shape.size() > static_cast<size_t>(kMaxRank)) return error(Err::Shape, loc).says("a tensor can have at most ", kMaxRank, " axes, not ", shape.size());
+  if (shape.size() > static_cast<size_t>(kMaxRank))
+    return error(Err::Shape, loc).says("a tensor can have at most ", kMaxRank, " axes, not ", shape.size());
   int64_t numel = 1;
   for (int64_t d : shape) {
     if (!isPowerOfTwo(d)) {
       int64_t up = 1;
       while (up < d && up < kMaxNumel) up *= 2;
-      return error(Err::Shape, loc).says("each axis of a tensor must be a power of two, but ", d, " is not").hint(d > 0 ? cat("use ", up, " and mask off what is beyond ", d) : "");
+      return error(Err::Shape, loc)
+          .says("each axis of a tensor must be a power of two, but ", d, " is not")
+          .hint(d > 0 ? cat("use ", up, " and mask off what is beyond ", d) : "");
     }
     if (d > kMaxNumel || (numel *= d) > kMaxNumel)
-      return error(Err::Shape, loc).says("a tensor can have at most ", kMaxNumel, " elements, and ", listText(shape), " has more").hint("process it in smaller blocks");
+      return error(Err::Shape, loc)
+          .says("a tensor can have at most ", kMaxNumel, " elements, and ", listText(shape), " has more")
+          .hint("process it in smaller blocks");
   }
   return Shape(shape);
 }
 
 Result<int64_t> CodeGen::axisOf(const Val& v, int64_t rank, Loc loc) {
   int64_t axis = TRY(constantInt(v, loc, "an axis"));
-  if (axis < -rank || axis >= rank) return error(Err::Shape, loc).says("axis ", axis, " is out of range for ", rank, rank == 1 ? " axis" : " axes");
+  if (axis < -rank || axis >= rank)
+    return error(Err::Shape, loc).says("axis ", axis, " is out of range for ", rank, rank == 1 ? " axis" : " axes");
   return axis < 0 ? axis + rank : axis;
 }
 

@@ -11,18 +11,27 @@ Result<Val> CodeGen::bDot(Bound& a) {
   if (a.given(3) && a.given(4)) return error(Err::Type, a.loc(4)).says("only one of input_precision and allow_tf32 can be given");
   // Not on a GPU: full precision unless the kernel asks for less.
   std::string precision = "ieee";
-  if (a.given(3)) precision = TRY(constantString(a, 3, "input_precision"));
-  else if (a.given(4)) precision = TRY(constantBool(a, 4, "allow_tf32")) ? "tf32" : "ieee";
+  if (a.given(3))
+    precision = TRY(constantString(a, 3, "input_precision"));
+  else if (a.given(4))
+    precision = TRY(constantBool(a, 4, "allow_tf32")) ? "tf32" : "ieee";
   static constexpr std::string_view kPrecisions[] = {"tf32", "tf32x3", "ieee", "bf16x3", "bf16x6"};
   for (char& c : precision) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
   auto found = std::find(std::begin(kPrecisions), std::end(kPrecisions), precision);
-  if (found == std::end(kPrecisions)) return error(Err::Type, a.loc(3)).says("there is no input precision '", precision, "'").hint("it is one of ieee, tf32, tf32x3, bf16x3, bf16x6");
+  if (found == std::end(kPrecisions))
+    return error(Err::Type, a.loc(3))
+        .says("there is no input precision '", precision, "'")
+        .hint("it is one of ieee, tf32, tf32x3, bf16x3, bf16x6");
   int64_t precisionNumber = found - std::begin(kPrecisions);
   DType out = a.given(6) ? TRY(dtypeOf(a, 6)) : DType{Prim::F32};
 
   size_t rank = x.type.shape.size();
   if (rank < 2 || y.type.shape.size() != rank)
-    return error(Err::Shape, a.call).says("tl.dot takes two matrices, but these are ", x.type, " and ", y.type).label(a.loc(0), x.type).label(a.loc(1), y.type).hint("`x[:, None]` makes a column, `x[None, :]` a row");
+    return error(Err::Shape, a.call)
+        .says("tl.dot takes two matrices, but these are ", x.type, " and ", y.type)
+        .label(a.loc(0), x.type)
+        .label(a.loc(1), y.type)
+        .hint("`x[:, None]` makes a column, `x[None, :]` a row");
   Shape c = x.type.shape, left = x.type.shape, right = y.type.shape;
   c.erase(rank - 1);
   c.push_back(right.back());
@@ -39,16 +48,31 @@ Result<Val> CodeGen::bDot(Bound& a) {
   if (!(sx.isFp8() && sy.isFp8())) {
     for (int i : {0, 1}) {
       const Tensor& t = i ? y : x;
-      if (!allowed(t.type.scalar)) return error(Err::Type, a.loc(static_cast<size_t>(i))).says("tl.dot does not take ", t.type.scalar).hint("it takes int8, fp8, fp16, bf16, fp32 and fp64");
+      if (!allowed(t.type.scalar))
+        return error(Err::Type, a.loc(static_cast<size_t>(i)))
+            .says("tl.dot does not take ", t.type.scalar)
+            .hint("it takes int8, fp8, fp16, bf16, fp32 and fp64");
     }
-    if (sx != sy) return error(Err::Type, a.call).says("tl.dot takes two operands of one type, but these are ", sx, " and ", sy).label(a.loc(0), x.type).label(a.loc(1), y.type).hint("cast one of them with `.to(...)`");
+    if (sx != sy)
+      return error(Err::Type, a.call)
+          .says("tl.dot takes two operands of one type, but these are ", sx, " and ", sy)
+          .label(a.loc(0), x.type)
+          .label(a.loc(1), y.type)
+          .hint("cast one of them with `.to(...)`");
   }
   DType result;
-  if (sx.isInt()) result = {Prim::I32};
-  else if (out.is(Prim::BF16)) return error(Err::Type, a.loc(6)).says("out_dtype=bfloat16 is not supported").hint("use tl.float32 and cast the result with `.to(tl.bfloat16)`");
-  else if (sx.is(Prim::F32) || sx.is(Prim::BF16)) result = {Prim::F32};
-  else if (sx.is(Prim::F64)) result = {Prim::F64};
-  else result = out;
+  if (sx.isInt())
+    result = {Prim::I32};
+  else if (out.is(Prim::BF16))
+    return error(Err::Type, a.loc(6))
+        .says("out_dtype=bfloat16 is not supported")
+        .hint("use tl.float32 and cast the result with `.to(tl.bfloat16)`");
+  else if (sx.is(Prim::F32) || sx.is(Prim::BF16))
+    result = {Prim::F32};
+  else if (sx.is(Prim::F64))
+    result = {Prim::F64};
+  else
+    result = out;
   if (!result.is(Prim::F16) && !result.is(Prim::F32) && !result.is(Prim::F64) && !result.is(Prim::I32))
     return error(Err::Type, a.loc(6)).says("out_dtype must be float16 or float32, not ", result);
   TType type{result, c};
@@ -65,18 +89,18 @@ Result<Val> CodeGen::bDot(Bound& a) {
   }
   int64_t imprecise = 0;
   if (a.given(5)) imprecise = TRY(constantInt(a, 5, "max_num_imprecise_acc"));
-  if (imprecise > x.type.shape.back() && sx.isFp8()) return error(Err::Type, a.loc(5)).says("max_num_imprecise_acc, ", imprecise, ", must be at most K, ", x.type.shape.back());
+  if (imprecise > x.type.shape.back() && sx.isFp8())
+    return error(Err::Type, a.loc(5)).says("max_num_imprecise_acc, ", imprecise, ", must be at most K, ", x.type.shape.back());
 
   bool flatten = rank >= 4;
   if (flatten) {
-    auto batch = [&](Tensor t) {
-      return reshape(t, {left.numel(), t.type.shape[rank - 2], t.type.shape[rank - 1]}, false, a.call);
-    };
+    auto batch = [&](Tensor t) { return reshape(t, {left.numel(), t.type.shape[rank - 2], t.type.shape[rank - 1]}, false, a.call); };
     x = TRY(batch(x));
     y = TRY(batch(y));
     acc = TRY(batch(acc));
   }
-  Inst* inst = b_.create(Op::Dot, {x.value, y.value, acc.value}, {acc.value->type}, {{Attr::InputPrecision, precisionNumber}, {Attr::MaxNumImpreciseAcc, imprecise}});
+  Inst* inst = b_.create(Op::Dot, {x.value, y.value, acc.value}, {acc.value->type},
+                         {{Attr::InputPrecision, precisionNumber}, {Attr::MaxNumImpreciseAcc, imprecise}});
   Tensor product = tensor(inst->result(), acc.type);
   if (flatten) product = TRY(reshape(product, c, false, a.call));
   return Val::of(product);
@@ -89,13 +113,15 @@ Result<Val> CodeGen::bDotScaled(Bound& a) {
     std::string_view f = TRY(constantString(a, i, "a format"));
     auto found = std::find(std::begin(kFormats), std::end(kFormats), f);
     int64_t number = found - std::begin(kFormats);
-    if (found == std::end(kFormats) || number == 2 || number == 3) return error(Err::Type, a.loc(i)).says("there is no format '", f, "'").hint("it is one of e2m1, e4m3, e5m2, bf16, fp16");
+    if (found == std::end(kFormats) || number == 2 || number == 3)
+      return error(Err::Type, a.loc(i)).says("there is no format '", f, "'").hint("it is one of e2m1, e4m3, e5m2, bf16, fp16");
     return number;
   };
   int64_t fx = TRY(formatOf(2)), fy = TRY(formatOf(5));
   auto typed = [&](Tensor t, int64_t format, Loc loc) -> Result<Tensor> {
     if (format == 4) {
-      if (!t.type.scalar.is(Prim::U8) && !t.type.scalar.is(Prim::I8)) return error(Err::Type, loc).says("e2m1 values are packed in uint8, but this is ", t.type);
+      if (!t.type.scalar.is(Prim::U8) && !t.type.scalar.is(Prim::I8))
+        return error(Err::Type, loc).says("e2m1 values are packed in uint8, but this is ", t.type);
       return t;
     }
     Prim prim = format == 0 ? Prim::F8E4NV : format == 1 ? Prim::F8E5 : format == 5 ? Prim::BF16 : Prim::F16;
@@ -104,13 +130,19 @@ Result<Val> CodeGen::bDotScaled(Bound& a) {
   x = TRY(typed(x, fx, a.loc(0)));
   y = TRY(typed(y, fy, a.loc(3)));
   size_t rank = x.type.shape.size();
-  if ((rank != 2 && rank != 3) || y.type.shape.size() != rank) return error(Err::Shape, a.call).says("tl.dot_scaled takes two matrices, but these are ", x.type, " and ", y.type);
+  if ((rank != 2 && rank != 3) || y.type.shape.size() != rank)
+    return error(Err::Shape, a.call).says("tl.dot_scaled takes two matrices, but these are ", x.type, " and ", y.type);
   bool xPack = !a.present(8) || TRY(constantBool(a, 8, "lhs_k_pack")), yPack = !a.present(9) || TRY(constantBool(a, 9, "rhs_k_pack"));
-  if ((!xPack && fx != 4) || (!yPack && fy != 4)) return error(Err::Type, a.call).says("only e2m1 operands can be packed along another axis than K");
+  if ((!xPack && fx != 4) || (!yPack && fy != 4))
+    return error(Err::Type, a.call).says("only e2m1 operands can be packed along another axis than K");
   int64_t m = x.type.shape[rank - 2], kx = x.type.shape[rank - 1], ky = y.type.shape[rank - 2], n = y.type.shape[rank - 1];
   if (fx == 4) (xPack ? kx : m) *= 2;
   if (fy == 4) (yPack ? ky : n) *= 2;
-  if (kx != ky) return error(Err::Shape, a.call).says("the reduced axes of tl.dot_scaled are ", kx, " and ", ky).label(a.loc(0), x.type).label(a.loc(3), y.type);
+  if (kx != ky)
+    return error(Err::Shape, a.call)
+        .says("the reduced axes of tl.dot_scaled are ", kx, " and ", ky)
+        .label(a.loc(0), x.type)
+        .label(a.loc(3), y.type);
   TType type{{Prim::F32}, {m, n}};
   if (rank == 3) type.shape.insert(0, x.type.shape[0]);
   Tensor acc = a.given(6) ? TRY(tensorOf(a, 6)) : zeroOf(type);
@@ -130,22 +162,29 @@ Result<Val> CodeGen::bDotScaled(Bound& a) {
     groups[i] = 1;
   }
   Inst* inst = b_.create(Op::DotScaled, values, {type.ir()},
-                         {{Attr::LhsElem, fx}, {Attr::RhsElem, fy}, {Attr::FastMath, int64_t{a.given(7) && truthy(a[7])}}, {Attr::LhsKPack, int64_t{xPack}}, {Attr::RhsKPack, int64_t{yPack}}});
+                         {{Attr::LhsElem, fx},
+                          {Attr::RhsElem, fy},
+                          {Attr::FastMath, int64_t{a.given(7) && truthy(a[7])}},
+                          {Attr::LhsKPack, int64_t{xPack}},
+                          {Attr::RhsKPack, int64_t{yPack}}});
   inst->segments = {1, 1, 1, groups[0], groups[1]};
   return Val::of(tensor(inst->result(), type));
 }
 
 Result<std::vector<Tensor>> CodeGen::combineResults(const Val& v, Loc loc, size_t count) {
   std::vector<Tensor> out;
-  if (v.isTensor()) out.push_back(v.tensor);
+  if (v.isTensor())
+    out.push_back(v.tensor);
   else if (v.is(VK::Tuple))
     for (const Val& item : *v.items) out.push_back(TRY(toTensor(item, loc)));
-  if (out.size() != count) return error(Err::Type, loc).says("the combining function must return ", count, count == 1 ? " value" : " values", ", but it returns ", v);
+  if (out.size() != count)
+    return error(Err::Type, loc)
+        .says("the combining function must return ", count, count == 1 ? " value" : " values", ", but it returns ", v);
   return out;
 }
 
-Result<std::vector<Tensor>> CodeGen::reduceOrScan(Op op, std::vector<Tensor> inputs, int64_t axis, const Val& combine, bool reverse, bool keepDims, bool flat,
-                                                  const Bound& a) {
+Result<std::vector<Tensor>> CodeGen::reduceOrScan(Op op, std::vector<Tensor> inputs, int64_t axis, const Val& combine, bool reverse,
+                                                  bool keepDims, bool flat, const Bound& a) {
   for (const Tensor& t : inputs) {
     if (t.type.shape != inputs[0].type.shape)
       return error(Err::Shape, a.loc(0)).says("all inputs must have one shape, but these are ", inputs[0].type, " and ", t.type);
@@ -156,7 +195,8 @@ Result<std::vector<Tensor>> CodeGen::reduceOrScan(Op op, std::vector<Tensor> inp
     for (Tensor& t : inputs) t = TRY(reshape(t, {t.type.numel()}, true, a.call));
     axis = 0;
   }
-  if (!combine.is(VK::Function) && !combine.is(VK::Builtin)) return error(Err::Type, a.loc(2)).says("the combining function must be a @triton.jit function, but this is ", combine);
+  if (!combine.is(VK::Function) && !combine.is(VK::Builtin))
+    return error(Err::Type, a.loc(2)).says("the combining function must be a @triton.jit function, but this is ", combine);
   std::vector<Value*> values;
   std::vector<Type> types;
   std::vector<TType> results;
@@ -186,7 +226,9 @@ Result<std::vector<Tensor>> CodeGen::reduceOrScan(Op op, std::vector<Tensor> inp
   values.clear();
   for (size_t i = 0; i < out.size(); ++i) {
     if (!(out[i].type == TType{inputs[i].type.scalar, {}}))
-      return error(Err::Type, a.loc(2)).says("the combining function takes ", inputs[i].type.scalar, ", but returns ", out[i].type).hint("cast its result, or its input before");
+      return error(Err::Type, a.loc(2))
+          .says("the combining function takes ", inputs[i].type.scalar, ", but returns ", out[i].type)
+          .hint("cast its result, or its input before");
     values.push_back(out[i].value);
   }
   b_.setLoc(a.call);
@@ -198,7 +240,8 @@ Result<std::vector<Tensor>> CodeGen::reduceOrScan(Op op, std::vector<Tensor> inp
     if (keepDims) {
       if (flat)
         for (size_t k = 0; k < before; ++k) t = expandDims(t, 0);
-      else t = expandDims(t, static_cast<int>(axis));
+      else
+        t = expandDims(t, static_cast<int>(axis));
     }
     tensors.push_back(t);
   }
@@ -208,7 +251,8 @@ Result<std::vector<Tensor>> CodeGen::reduceOrScan(Op op, std::vector<Tensor> inp
 Result<Val> CodeGen::bReduce(Bound& a) {
   bool single = !a[0].is(VK::Tuple);
   std::vector<Tensor> inputs;
-  if (single) inputs.push_back(TRY(tensorOf(a, 0)));
+  if (single)
+    inputs.push_back(TRY(tensorOf(a, 0)));
   else
     for (const Val& v : *a[0].items) inputs.push_back(TRY(tensorOf(v, a.loc(0))));
   if (inputs.empty()) return error(Err::Type, a.loc(0)).says("there is nothing to reduce");
@@ -242,7 +286,8 @@ Result<Val> CodeGen::bReduceWithIndices(Bound& a) {
 Result<Val> CodeGen::bScan(Bound& a) {
   bool single = !a[0].is(VK::Tuple);
   std::vector<Tensor> inputs;
-  if (single) inputs.push_back(TRY(tensorOf(a, 0)));
+  if (single)
+    inputs.push_back(TRY(tensorOf(a, 0)));
   else
     for (const Val& v : *a[0].items) inputs.push_back(TRY(tensorOf(v, a.loc(0))));
   if (inputs.empty()) return error(Err::Type, a.loc(0)).says("there is nothing to scan");
@@ -257,7 +302,8 @@ Result<Val> CodeGen::bScan(Bound& a) {
 
 Result<Val> CodeGen::bHistogram(Bound& a) {
   Tensor t = TRY(tensorOf(a, 0));
-  if (t.type.shape.size() != 1 || !t.type.scalar.isInt()) return error(Err::Type, a.loc(0)).says("tl.histogram takes integers along one axis, but this is ", t.type);
+  if (t.type.shape.size() != 1 || !t.type.scalar.isInt())
+    return error(Err::Type, a.loc(0)).says("tl.histogram takes integers along one axis, but this is ", t.type);
   Shape bins = TRY(shapeOf(a[1], a.loc(1)));
   if (bins.size() != 1) return error(Err::Shape, a.loc(1)).says("the number of bins must be one integer");
   // The operation takes its operand as signed.
@@ -265,7 +311,8 @@ Result<Val> CodeGen::bHistogram(Bound& a) {
   std::vector<Value*> values{t.value};
   if (a.given(2)) {
     Tensor mask = TRY(broadcastTo(TRY(tensorOf(a, 2)), t.type.shape, a.loc(2)));
-    if (!mask.type.scalar.isBool()) return error(Err::Type, a.loc(2)).says("a mask must be int1, but this is ", mask.type).hint("compare: `x != 0`");
+    if (!mask.type.scalar.isBool())
+      return error(Err::Type, a.loc(2)).says("a mask must be int1, but this is ", mask.type).hint("compare: `x != 0`");
     values.push_back(mask.value);
   }
   TType type{{Prim::I32}, bins};
@@ -276,21 +323,28 @@ Result<Val> CodeGen::bHistogram(Bound& a) {
 
 Result<Val> CodeGen::bGather(Bound& a) {
   Tensor src = TRY(tensorOf(a, 0)), index = TRY(tensorOf(a, 1));
-  if (!index.type.scalar.isInt()) return error(Err::Type, a.loc(1)).says("the index of tl.gather must be integers, but this is ", index.type);
+  if (!index.type.scalar.isInt())
+    return error(Err::Type, a.loc(1)).says("the index of tl.gather must be integers, but this is ", index.type);
   size_t rank = src.type.shape.size();
   if (rank == 0 || index.type.shape.size() != rank)
-    return error(Err::Shape, a.call).says("tl.gather takes a source and an index of one rank, but these are ", src.type, " and ", index.type).label(a.loc(0), src.type).label(a.loc(1), index.type);
+    return error(Err::Shape, a.call)
+        .says("tl.gather takes a source and an index of one rank, but these are ", src.type, " and ", index.type)
+        .label(a.loc(0), src.type)
+        .label(a.loc(1), index.type);
   int64_t axis = TRY(axisOf(a[2], static_cast<int64_t>(rank), a.loc(2)));
   for (size_t i = 0; i < rank; ++i)
     if (static_cast<int64_t>(i) != axis && src.type.shape[i] != index.type.shape[i])
-      return error(Err::Shape, a.loc(1)).says("axis ", i, " of the index is ", index.type.shape[i], ", but the source's is ", src.type.shape[i]).label(a.loc(0), src.type);
+      return error(Err::Shape, a.loc(1))
+          .says("axis ", i, " of the index is ", index.type.shape[i], ", but the source's is ", src.type.shape[i])
+          .label(a.loc(0), src.type);
   TType type = index.type.with(src.type.scalar);
   return Val::of(tensor(b_.create(Op::Gather, {src.value, index.value}, {type.ir()}, {{Attr::Axis, axis}})->result(), type));
 }
 
 Result<Val> CodeGen::bMapElementwise(Bound& a) {
   int64_t pack = a.given(1) ? TRY(constantInt(a, 1, "pack")) : 1;
-  if (pack < 1 || pack > 64 || !isPowerOfTwo(pack)) return error(Err::Type, a.loc(1)).says("pack must be a power of two up to 64, not ", pack);
+  if (pack < 1 || pack > 64 || !isPowerOfTwo(pack))
+    return error(Err::Type, a.loc(1)).says("pack must be a power of two up to 64, not ", pack);
   if (a.rest.empty()) return error(Err::Type, a.call).says("tl.map_elementwise needs at least one tensor");
   if (!a[0].is(VK::Function)) return error(Err::Type, a.loc(0)).says("the function must be a @triton.jit function, but this is ", a[0]);
   std::vector<Tensor> inputs;
@@ -298,7 +352,8 @@ Result<Val> CodeGen::bMapElementwise(Bound& a) {
   inputs = TRY(broadcastAll(std::move(inputs), {a.call, a.call, a.call}));
   std::vector<Value*> values;
   for (const Tensor& t : inputs) values.push_back(t.value);
-  if (!inputs[0].type.isBlock()) return error(Err::Shape, a.call).says("tl.map_elementwise takes tensors, but these are scalars").hint("call the function itself");
+  if (!inputs[0].type.isBlock())
+    return error(Err::Shape, a.call).says("tl.map_elementwise takes tensors, but these are scalars").hint("call the function itself");
   Inst* inst = b_.create(Op::MapElementwise, values, {}, {{Attr::Pack, pack}});
   auto& region = inst->regions.emplace_back(std::make_unique<Region>());
   region->parent = inst;
@@ -317,7 +372,8 @@ Result<Val> CodeGen::bMapElementwise(Bound& a) {
   bool single = out.isTensor();
   size_t count = single ? 1 : out.size();
   std::vector<Tensor> scalars = TRY(combineResults(out, a.loc(0), std::max<size_t>(count, 1)));
-  if (scalars.size() % static_cast<size_t>(pack) != 0) return error(Err::Type, a.loc(0)).says("the function returns ", scalars.size(), " values, which is not a multiple of pack, ", pack);
+  if (scalars.size() % static_cast<size_t>(pack) != 0)
+    return error(Err::Type, a.loc(0)).says("the function returns ", scalars.size(), " values, which is not a multiple of pack, ", pack);
   values.clear();
   for (const Tensor& t : scalars) values.push_back(t.value);
   b_.setLoc(a.call);
@@ -326,8 +382,10 @@ Result<Val> CodeGen::bMapElementwise(Bound& a) {
   std::vector<Val> items;
   for (size_t i = 0; i < scalars.size(); i += static_cast<size_t>(pack)) {
     for (size_t k = 1; k < static_cast<size_t>(pack); ++k)
-      if (!(scalars[i + k].type == scalars[i].type)) return error(Err::Type, a.loc(0)).says("the packed results have the types ", scalars[i].type, " and ", scalars[i + k].type);
-    if (scalars[i].type.isBlock()) return error(Err::Type, a.loc(0)).says("the function must return scalars, but this is ", scalars[i].type);
+      if (!(scalars[i + k].type == scalars[i].type))
+        return error(Err::Type, a.loc(0)).says("the packed results have the types ", scalars[i].type, " and ", scalars[i + k].type);
+    if (scalars[i].type.isBlock())
+      return error(Err::Type, a.loc(0)).says("the function must return scalars, but this is ", scalars[i].type);
     TType type = inputs[0].type.with(scalars[i].type.scalar);
     items.push_back(Val::of(tensor(shared_.module.addResult(*inst, type.ir()), type)));
   }

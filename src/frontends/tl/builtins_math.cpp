@@ -8,7 +8,9 @@ Result<Val> CodeGen::bBinary(Bound& a) {
   Locs locs{a.call, a.loc(0), a.loc(1)};
   bool sanitize = !a.given(2) || TRY(constantBool(a, 2, "sanitize_overflow"));
   // Numbers become tensors, unlike with the operators.
-  return Val::of(a.info->op == Op::AddI ? add(a[0], a[1], locs, sanitize) : a.info->op == Op::SubI ? sub(a[0], a[1], locs, sanitize) : mul(a[0], a[1], locs, sanitize));
+  return Val::of(a.info->op == Op::AddI   ? add(a[0], a[1], locs, sanitize)
+                 : a.info->op == Op::SubI ? sub(a[0], a[1], locs, sanitize)
+                                          : mul(a[0], a[1], locs, sanitize));
 }
 
 Result<Val> CodeGen::bPromoteBf16(Bound& a) {
@@ -40,23 +42,24 @@ Result<Val> CodeGen::bClamp(Bound& a) {
   CHECK_OK(meet(1, 2));
   CHECK_OK(meet(0, 1));
   CHECK_OK(meet(0, 2));
-  if (!t[0].type.scalar.isFloat()) return error(Err::Type, a.call).says("tl.clamp is for floats, but this is ", t[0].type).hint("`tl.minimum(tl.maximum(x, low), high)`");
+  if (!t[0].type.scalar.isFloat())
+    return error(Err::Type, a.call).says("tl.clamp is for floats, but this is ", t[0].type).hint("`tl.minimum(tl.maximum(x, low), high)`");
   bool all = TRY(propagateNan(a, 3));
   CHECK_OK(meet(0, 1));
-  Inst* inst = b_.create(Op::ClampF, {t[0].value, t[1].value, t[2].value}, {t[0].value->type}, {{Attr::PropagateNan, int64_t{all ? 0xffff : 0}}});
+  Inst* inst =
+      b_.create(Op::ClampF, {t[0].value, t[1].value, t[2].value}, {t[0].value->type}, {{Attr::PropagateNan, int64_t{all ? 0xffff : 0}}});
   return Val::of(tensor(inst->result(), t[0].type));
 }
 
 Result<Val> CodeGen::bWhere(Bound& a) {
   Tensor condition = TRY(tensorOf(a, 0));
   for (size_t i : {1u, 2u})
-    if (!a[i].isTensor() && !a[i].isNumber()) return error(Err::Type, a.loc(i)).says("tl.where takes tensors and numbers, but this is ", a[i]);
+    if (!a[i].isTensor() && !a[i].isNumber())
+      return error(Err::Type, a.loc(i)).says("tl.where takes tensors and numbers, but this is ", a[i]);
   return Val::of(where(condition, a[1], a[2], {a.call, a.loc(1), a.loc(2)}));
 }
 
-Result<Val> CodeGen::bLogical(Bound& a) {
-  return Val::of(logical(a.info->tag == 1, a[0], a[1], {a.call, a.loc(0), a.loc(1)}));
-}
+Result<Val> CodeGen::bLogical(Bound& a) { return Val::of(logical(a.info->tag == 1, a[0], a[1], {a.call, a.loc(0), a.loc(1)})); }
 
 Result<Val> CodeGen::bMath(Bound& a) {
   Tensor t = TRY(tensorOf(a, 0));
@@ -104,9 +107,12 @@ Result<Val> CodeGen::bFdiv(Bound& a) {
       return error(Err::Type, a.loc(i)).says("`", a.info->name, "` takes ", precise ? "fp32" : "floats", ", but this is ", t.type);
   }
   auto [l, r] = TRY(operands(Val::of(x), Val::of(y), {.arithmetic = precise, .divide = true}, {a.call, a.loc(0), a.loc(1)}));
-  if (precise && !l.type.scalar.is(Prim::F32)) return error(Err::Type, a.call).says("`", a.info->name, "` takes fp32, but these are ", l.type);
+  if (precise && !l.type.scalar.is(Prim::F32))
+    return error(Err::Type, a.call).says("`", a.info->name, "` takes fp32, but these are ", l.type);
   if (!(l.type == r.type))
-    return error(Err::Type, a.call).says("`fdiv` takes two tensors of one type, but these are ", l.type, " and ", r.type).hint("cast one of them with `.to(...)`");
+    return error(Err::Type, a.call)
+        .says("`fdiv` takes two tensors of one type, but these are ", l.type, " and ", r.type)
+        .hint("cast one of them with `.to(...)`");
   return Val::of(tensor(b_.make(a.info->op, {l.value, r.value}), l.type));
 }
 
@@ -115,7 +121,8 @@ Result<Val> CodeGen::bUmulhi(Bound& a) {
   for (size_t i : {0u, 1u}) {
     DType s = (i ? y : x).type.scalar;
     if (a[i].isNumber() && s.isInt()) continue;  // promoted below
-    if (!s.isInt() || s.bits() < 32) return error(Err::Type, a.loc(i)).says("`", a.info->name, "` takes 32- or 64-bit integers, but this is ", (i ? y : x).type);
+    if (!s.isInt() || s.bits() < 32)
+      return error(Err::Type, a.loc(i)).says("`", a.info->name, "` takes 32- or 64-bit integers, but this is ", (i ? y : x).type);
   }
   auto [l, r] = TRY(operands(Val::of(x), Val::of(y), {}, {a.call, a.loc(0), a.loc(1)}));
   return Val::of(tensor(b_.make(Op::MulHiUI, {l.value, r.value}), l.type));
@@ -143,10 +150,15 @@ Result<Val> CodeGen::bLibdevice(Bound& a) {
   for (size_t i = 0; i < n; ++i) {
     DType s = t[i].type.scalar;
     bool intHere = wantsInts || (kind == FloatInt && i == 1);
-    bool fits = intHere ? s.isInt() && (s.bits() == 32 || (s.bits() == 64 && kind != FloatInt)) : s.is(Prim::F32) || (s.is(Prim::F64) && kind != Float32Only);
+    bool fits = intHere ? s.isInt() && (s.bits() == 32 || (s.bits() == 64 && kind != FloatInt))
+                        : s.is(Prim::F32) || (s.is(Prim::F64) && kind != Float32Only);
     if (!fits)
       return error(Err::Type, a.loc(i))
-          .says("`", a.info->name, "` takes ", intHere ? "32- or 64-bit integers" : kind == Float32Only ? "fp32" : "fp32 or fp64", ", but this is ", t[i].type)
+          .says("`", a.info->name, "` takes ",
+                intHere               ? "32- or 64-bit integers"
+                : kind == Float32Only ? "fp32"
+                                      : "fp32 or fp64",
+                ", but this is ", t[i].type)
           .hint(intHere ? "" : "cast it: `x.to(tl.float32)`");
   }
   std::vector<Value*> values;
@@ -163,9 +175,13 @@ Result<Val> CodeGen::bLibdevice(Bound& a) {
   }
   TType type = t[0].type;
   if (kind == IntCount || kind == FloatToI32) type = type.with({Prim::I32});
-  std::string symbol = cat("__nv_", a.info->name, kind == Ints || kind == IntCount ? (s.bits() == 64 ? "ll" : "") : s.is(Prim::F32) ? "f" : "");
-  Inst* inst = b_.create(Op::ExternElementwise, values, {type.ir()},
-                         {{Attr::LibName, std::string()}, {Attr::LibPath, std::string()}, {Attr::Pure, int64_t{1}}, {Attr::Symbol, symbol}});
+  std::string symbol = cat("__nv_", a.info->name,
+                           kind == Ints || kind == IntCount ? (s.bits() == 64 ? "ll" : "")
+                           : s.is(Prim::F32)                ? "f"
+                                                            : "");
+  Inst* inst =
+      b_.create(Op::ExternElementwise, values, {type.ir()},
+                {{Attr::LibName, std::string()}, {Attr::LibPath, std::string()}, {Attr::Pure, int64_t{1}}, {Attr::Symbol, symbol}});
   return Val::of(tensor(inst->result(), type));
 }
 

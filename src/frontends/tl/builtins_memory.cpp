@@ -26,10 +26,14 @@ Result<void> CodeGen::cacheAttrs(Inst* inst, const Bound& a, size_t cache, size_
         inst->set(Attr::Cache, number);
         found = true;
       }
-    if (!found) return error(Err::Type, a.loc(cache)).says("there is no cache modifier '", c, "' for ", isLoad ? "loads" : "stores").hint(isLoad ? "they are .ca, .cg, .cs and .cv" : "they are .wb, .cg, .cs and .wt");
+    if (!found)
+      return error(Err::Type, a.loc(cache))
+          .says("there is no cache modifier '", c, "' for ", isLoad ? "loads" : "stores")
+          .hint(isLoad ? "they are .ca, .cg, .cs and .cv" : "they are .wb, .cg, .cs and .wt");
   }
   if (!e.empty()) {
-    if (e != "evict_first" && e != "evict_last" && e != "evict_normal") return error(Err::Type, a.loc(evict)).says("there is no eviction policy '", e, "'").hint("they are evict_first and evict_last");
+    if (e != "evict_first" && e != "evict_last" && e != "evict_normal")
+      return error(Err::Type, a.loc(evict)).says("there is no eviction policy '", e, "'").hint("they are evict_first and evict_last");
     if (e != "evict_normal") inst->set(Attr::Evict, int64_t{e == "evict_first" ? 2 : 3});
   }
   return {};
@@ -37,9 +41,13 @@ Result<void> CodeGen::cacheAttrs(Inst* inst, const Bound& a, size_t cache, size_
 
 Result<Val> CodeGen::bLoad(Bound& a) {
   if (a[0].is(VK::BlockPtr)) {
-    if (a.given(1) || a.given(2)) return error(Err::Type, a.loc(a.given(1) ? 1 : 2)).says("a load by a block pointer takes no mask and no other").hint("`boundary_check=(0, 1)` guards its edges");
+    if (a.given(1) || a.given(2))
+      return error(Err::Type, a.loc(a.given(1) ? 1 : 2))
+          .says("a load by a block pointer takes no mask and no other")
+          .hint("`boundary_check=(0, 1)` guards its edges");
     std::string_view padding = TRY(constantString(a, 4, "the padding option"));
-    if (!padding.empty() && padding != "zero" && padding != "nan") return error(Err::Type, a.loc(4)).says("there is no padding option '", padding, "'").hint("they are 'zero' and 'nan'");
+    if (!padding.empty() && padding != "zero" && padding != "nan")
+      return error(Err::Type, a.loc(4)).says("there is no padding option '", padding, "'").hint("they are 'zero' and 'nan'");
     DType elem = a[0].type.scalar;
     if (elem.isInt() && padding == "nan") return error(Err::Type, a.loc(4)).says("integers have no NaN to pad with");
     std::vector<int64_t> check = a.present(3) ? TRY(boundaryCheck(a[3], a[0].type.shape.size(), a.loc(3))) : std::vector<int64_t>{};
@@ -52,19 +60,29 @@ Result<Val> CodeGen::bLoad(Bound& a) {
     CHECK_OK(cacheAttrs(v->def, a, 5, 6, true));
     return Val::of(tensor(v, type));
   }
-  if (a[0].is(VK::Desc)) return error(Err::Type, a.loc(0)).says("a tensor descriptor is read with its own method").hint("`desc.load([...])`");
+  if (a[0].is(VK::Desc))
+    return error(Err::Type, a.loc(0)).says("a tensor descriptor is read with its own method").hint("`desc.load([...])`");
   Tensor ptr = TRY(tensorOf(a, 0));
-  if (!ptr.type.scalar.isPointer()) return error(Err::Type, a.loc(0)).says("tl.load takes pointers, but this is ", ptr.type).hint("add the offsets to a pointer argument: `x_ptr + offsets`");
+  if (!ptr.type.scalar.isPointer())
+    return error(Err::Type, a.loc(0))
+        .says("tl.load takes pointers, but this is ", ptr.type)
+        .hint("add the offsets to a pointer argument: `x_ptr + offsets`");
   if ((a.present(3) && truthy(a[3])) || (a.given(4) && truthy(a[4])))
-    return error(Err::Type, a.loc(a.present(3) && truthy(a[3]) ? 3 : 4)).says("boundary_check and padding_option are for block pointers, but this is ", ptr.type).hint("use `mask=` and `other=`");
-  if (a.given(2) && !a.given(1)) return error(Err::Type, a.loc(2)).says("`other` says what masked-off elements are, but there is no mask").hint("add `mask=...`");
+    return error(Err::Type, a.loc(a.present(3) && truthy(a[3]) ? 3 : 4))
+        .says("boundary_check and padding_option are for block pointers, but this is ", ptr.type)
+        .hint("use `mask=` and `other=`");
+  if (a.given(2) && !a.given(1))
+    return error(Err::Type, a.loc(2)).says("`other` says what masked-off elements are, but there is no mask").hint("add `mask=...`");
   Tensor mask, other;
   if (a.given(1)) mask = TRY(tensorOf(a, 1));
   if (a.given(2)) other = TRY(memoryOperand(a[2], ptr.type.scalar.pointee(), ptr.type.shape, a.loc(2)));
-  if (mask.value && !mask.type.scalar.isBool()) return error(Err::Type, a.loc(1)).says("a mask must be int1, but this is ", mask.type).hint("compare: `offsets < n`");
+  if (mask.value && !mask.type.scalar.isBool())
+    return error(Err::Type, a.loc(1)).says("a mask must be int1, but this is ", mask.type).hint("compare: `offsets < n`");
   if (!ptr.type.isBlock()) {
-    if (mask.value && mask.type.isBlock()) return error(Err::Shape, a.loc(1)).says("the mask is ", mask.type, ", but the pointer is one scalar").label(a.loc(0), ptr.type);
-    if (other.value && other.type.isBlock()) return error(Err::Shape, a.loc(2)).says("`other` is ", other.type, ", but the pointer is one scalar").label(a.loc(0), ptr.type);
+    if (mask.value && mask.type.isBlock())
+      return error(Err::Shape, a.loc(1)).says("the mask is ", mask.type, ", but the pointer is one scalar").label(a.loc(0), ptr.type);
+    if (other.value && other.type.isBlock())
+      return error(Err::Shape, a.loc(2)).says("`other` is ", other.type, ", but the pointer is one scalar").label(a.loc(0), ptr.type);
   } else {
     if (mask.value) {
       auto p = TRY(broadcast(ptr, mask, {a.loc(1), a.loc(0), a.loc(1)}));
@@ -94,14 +112,17 @@ Result<Val> CodeGen::bLoad(Bound& a) {
 }
 
 Result<Val> CodeGen::bStore(Bound& a) {
-  if (a[0].is(VK::Desc)) return error(Err::Type, a.loc(0)).says("a tensor descriptor is written with its own method").hint("`desc.store([...], value)`");
+  if (a[0].is(VK::Desc))
+    return error(Err::Type, a.loc(0)).says("a tensor descriptor is written with its own method").hint("`desc.store([...], value)`");
   if (a[0].is(VK::BlockPtr)) {
     if (a[0].tensor.type.scalar.isConst) return error(Err::Type, a.loc(0)).says("this pointer is a tl.const, which cannot be stored to");
     Tensor value = TRY(memoryOperand(a[1], a[0].type.scalar, a[0].type.shape, a.loc(1)));
-    if (a.given(2)) return error(Err::Type, a.loc(2)).says("a store by a block pointer takes no mask").hint("`boundary_check=(0, 1)` guards its edges");
+    if (a.given(2))
+      return error(Err::Type, a.loc(2)).says("a store by a block pointer takes no mask").hint("`boundary_check=(0, 1)` guards its edges");
     const TType& type = a[0].type;
     if (!value.type.isBlock()) value = splat(value, type.shape);
-    if (value.type.shape != type.shape) return error(Err::Shape, a.loc(1)).says("the value is ", value.type, ", but the block is ", type).label(a.loc(0), type);
+    if (value.type.shape != type.shape)
+      return error(Err::Shape, a.loc(1)).says("the value is ", value.type, ", but the block is ", type).label(a.loc(0), type);
     value = TRY(cast(value, type.scalar, a.loc(1)));
     std::vector<int64_t> check = a.present(3) ? TRY(boundaryCheck(a[3], type.shape.size(), a.loc(3))) : std::vector<int64_t>{};
     BlockAccess access = TRY(blockAccess(a[0], check, a.call));
@@ -109,16 +130,26 @@ Result<Val> CodeGen::bStore(Bound& a) {
     return Val::none();
   }
   Tensor ptr = TRY(tensorOf(a, 0));
-  if (!ptr.type.scalar.isPointer()) return error(Err::Type, a.loc(0)).says("tl.store takes pointers, but this is ", ptr.type).hint("add the offsets to a pointer argument: `out_ptr + offsets`");
+  if (!ptr.type.scalar.isPointer())
+    return error(Err::Type, a.loc(0))
+        .says("tl.store takes pointers, but this is ", ptr.type)
+        .hint("add the offsets to a pointer argument: `out_ptr + offsets`");
   if (ptr.type.scalar.isConst) return error(Err::Type, a.loc(0)).says("this pointer is a tl.const, which cannot be stored to");
   Tensor value = TRY(memoryOperand(a[1], ptr.type.scalar.pointee(), ptr.type.shape, a.loc(1)));
-  if (a.present(3) && truthy(a[3])) return error(Err::Type, a.loc(3)).says("boundary_check is for block pointers, but this is ", ptr.type).hint("use `mask=`");
+  if (a.present(3) && truthy(a[3]))
+    return error(Err::Type, a.loc(3)).says("boundary_check is for block pointers, but this is ", ptr.type).hint("use `mask=`");
   Tensor mask;
   if (a.given(2)) mask = TRY(tensorOf(a, 2));
-  if (mask.value && !mask.type.scalar.isBool()) return error(Err::Type, a.loc(2)).says("a mask must be int1, but this is ", mask.type).hint("compare: `offsets < n`");
+  if (mask.value && !mask.type.scalar.isBool())
+    return error(Err::Type, a.loc(2)).says("a mask must be int1, but this is ", mask.type).hint("compare: `offsets < n`");
   if (!ptr.type.isBlock()) {
-    if (value.type.isBlock()) return error(Err::Shape, a.loc(1)).says("the value is ", value.type, ", but the pointer is one scalar").label(a.loc(0), ptr.type).hint("add `tl.arange(...)` to the pointer, or reduce the value");
-    if (mask.value && mask.type.isBlock()) return error(Err::Shape, a.loc(2)).says("the mask is ", mask.type, ", but the pointer is one scalar").label(a.loc(0), ptr.type);
+    if (value.type.isBlock())
+      return error(Err::Shape, a.loc(1))
+          .says("the value is ", value.type, ", but the pointer is one scalar")
+          .label(a.loc(0), ptr.type)
+          .hint("add `tl.arange(...)` to the pointer, or reduce the value");
+    if (mask.value && mask.type.isBlock())
+      return error(Err::Shape, a.loc(2)).says("the mask is ", mask.type, ", but the pointer is one scalar").label(a.loc(0), ptr.type);
   } else {
     auto p = TRY(broadcast(ptr, value, {a.loc(1), a.loc(0), a.loc(1)}));
     if (p.first.type.shape == ptr.type.shape) value = p.second;
@@ -129,7 +160,10 @@ Result<Val> CodeGen::bStore(Bound& a) {
       mask = q.second;
     }
     if (wide.type.shape != ptr.type.shape)
-      return error(Err::Shape, a.loc(0)).says("the pointers are ", ptr.type, ", but the value and the mask need ", wide.type.shape).label(a.loc(1), value.type).hint("give the pointers all axes: `ptr[:, None] + offsets[None, :]`");
+      return error(Err::Shape, a.loc(0))
+          .says("the pointers are ", ptr.type, ", but the value and the mask need ", wide.type.shape)
+          .label(a.loc(1), value.type)
+          .hint("give the pointers all axes: `ptr[:, None] + offsets[None, :]`");
   }
   DType elem = ptr.type.scalar.pointee();
   if (elem.isBool()) {
@@ -161,13 +195,15 @@ Result<int64_t> CodeGen::scopeOf(const Bound& a, size_t i) {
 }
 
 Result<Tensor> CodeGen::atomicRmw(Rmw op, const Tensor& ptr, const Tensor& val, const Tensor& mask, int64_t sem, int64_t scope) {
-  Inst* inst = b_.create(Op::AtomicRMW, {ptr.value, val.value, mask.value}, {val.value->type}, {{Attr::RmwOp, static_cast<int64_t>(op)}, {Attr::Sem, sem}, {Attr::Scope, scope}});
+  Inst* inst = b_.create(Op::AtomicRMW, {ptr.value, val.value, mask.value}, {val.value->type},
+                         {{Attr::RmwOp, static_cast<int64_t>(op)}, {Attr::Sem, sem}, {Attr::Scope, scope}});
   inst->segments = {1, 1, 1};
   return tensor(inst->result(), val.type);
 }
 
 // Floats have no atomic maximum: positive ones are ordered as signed integers, negative ones as unsigned ones in reverse.
-Result<Tensor> CodeGen::floatAtomic(bool maximum, const Tensor& ptr, const Tensor& val, const Tensor& mask, int64_t sem, int64_t scope, Loc loc) {
+Result<Tensor> CodeGen::floatAtomic(bool maximum, const Tensor& ptr, const Tensor& val, const Tensor& mask, int64_t sem, int64_t scope,
+                                    Loc loc) {
   int bits = val.type.scalar.bits();
   DType i = intType(bits, true), u = intType(bits, false);
   Tensor iVal = TRY(bitcast(val, i, loc)), iPtr = TRY(cast(ptr, i.pointerTo(), loc));
@@ -191,18 +227,24 @@ Result<Val> CodeGen::bAtomicRmw(Bound& a) {
   Rmw op = static_cast<Rmw>(a.info->tag);
   bool half = elem.is(Prim::F16) || elem.is(Prim::BF16);
   if ((half && op != Rmw::Add) || (elem.isInt() && elem.bits() <= 16) || elem.bits() < 16)
-    return error(Err::Type, a.loc(0)).says("`", a.info->name, "` does not support ", elem).hint(half ? "of 16-bit floats there is only atomic_add" : "use 32- or 64-bit elements");
-  if (elem.isFloat() && (op == Rmw::And || op == Rmw::Or || op == Rmw::Xor)) return error(Err::Type, a.loc(0)).says("`", a.info->name, "` is for integers, not ", elem);
+    return error(Err::Type, a.loc(0))
+        .says("`", a.info->name, "` does not support ", elem)
+        .hint(half ? "of 16-bit floats there is only atomic_add" : "use 32- or 64-bit elements");
+  if (elem.isFloat() && (op == Rmw::And || op == Rmw::Or || op == Rmw::Xor))
+    return error(Err::Type, a.loc(0)).says("`", a.info->name, "` is for integers, not ", elem);
   Tensor mask;
   if (a.given(2)) {
     mask = TRY(tensorOf(a, 2));
-    if (!mask.type.scalar.isBool()) return error(Err::Type, a.loc(2)).says("a mask must be int1, but this is ", mask.type).hint("compare: `offsets < n`");
+    if (!mask.type.scalar.isBool())
+      return error(Err::Type, a.loc(2)).says("a mask must be int1, but this is ", mask.type).hint("compare: `offsets < n`");
   }
   if (ptr.type.isBlock()) {
     if (mask.value) mask = TRY(broadcastTo(mask, ptr.type.shape, a.loc(2)));
     val = TRY(broadcastTo(val, ptr.type.shape, a.loc(1)));
   } else if (val.type.isBlock() || (mask.value && mask.type.isBlock())) {
-    return error(Err::Shape, a.loc(val.type.isBlock() ? 1 : 2)).says("the pointer is one scalar, but this is ", val.type.isBlock() ? val.type : mask.type).label(a.loc(0), ptr.type);
+    return error(Err::Shape, a.loc(val.type.isBlock() ? 1 : 2))
+        .says("the pointer is one scalar, but this is ", val.type.isBlock() ? val.type : mask.type)
+        .label(a.loc(0), ptr.type);
   }
   val = TRY(cast(val, elem, a.loc(1)));
   if (!mask.value) mask = tensor(b_.constant(ptr.type.with({Prim::I1}).ir(), 1), ptr.type.with({Prim::I1}));
@@ -222,7 +264,8 @@ Result<Val> CodeGen::bAtomicCas(Bound& a) {
   if (!ptr.type.scalar.isPointer()) return error(Err::Type, a.loc(0)).says("`atomic_cas` takes pointers, but this is ", ptr.type);
   if (ptr.type.scalar.isConst) return error(Err::Type, a.loc(0)).says("this pointer is a tl.const, which cannot be stored to");
   DType elem = ptr.type.scalar.pointee();
-  if (elem.bits() != 16 && elem.bits() != 32 && elem.bits() != 64) return error(Err::Type, a.loc(0)).says("`atomic_cas` takes elements of 16, 32 or 64 bits, not ", elem);
+  if (elem.bits() != 16 && elem.bits() != 32 && elem.bits() != 64)
+    return error(Err::Type, a.loc(0)).says("`atomic_cas` takes elements of 16, 32 or 64 bits, not ", elem);
   // Numbers take the type of the memory; a tensor must have it already.
   auto fit = [&](Tensor t, size_t i) -> Result<Tensor> {
     t = TRY(cast(t, elem, a.loc(i)));
@@ -230,8 +273,10 @@ Result<Val> CodeGen::bAtomicCas(Bound& a) {
   };
   cmp = TRY(fit(cmp, 1));
   val = TRY(fit(val, 2));
-  if (val.type.shape != ptr.type.shape || cmp.type.shape != ptr.type.shape) return error(Err::Shape, a.call).says("`atomic_cas` takes values of the pointers' shape, ", ptr.type.shape);
-  Inst* inst = b_.create(Op::AtomicCAS, {ptr.value, cmp.value, val.value}, {val.value->type}, {{Attr::Sem, TRY(semOf(a, 3))}, {Attr::Scope, TRY(scopeOf(a, 4))}});
+  if (val.type.shape != ptr.type.shape || cmp.type.shape != ptr.type.shape)
+    return error(Err::Shape, a.call).says("`atomic_cas` takes values of the pointers' shape, ", ptr.type.shape);
+  Inst* inst = b_.create(Op::AtomicCAS, {ptr.value, cmp.value, val.value}, {val.value->type},
+                         {{Attr::Sem, TRY(semOf(a, 3))}, {Attr::Scope, TRY(scopeOf(a, 4))}});
   return Val::of(tensor(inst->result(), val.type));
 }
 
@@ -244,7 +289,8 @@ Result<std::vector<Val>> CodeGen::indexList(const Val& v, Loc loc, bool wide, st
   for (const Val& item : items) {
     DType type{wide ? Prim::I64 : Prim::I32};
     if (item.isInt()) {
-      if (!wide && (item.number > INT32_MAX || item.number < INT32_MIN)) return error(Err::Type, loc).says(what, " must fit in 32 bits, but this is ", repr(item));
+      if (!wide && (item.number > INT32_MAX || item.number < INT32_MIN))
+        return error(Err::Type, loc).says(what, " must fit in 32 bits, but this is ", repr(item));
       out.push_back(Val::of(TRY(scalarConstant(Val::integer(item.number), type, loc))));
       continue;
     }
@@ -252,7 +298,8 @@ Result<std::vector<Val>> CodeGen::indexList(const Val& v, Loc loc, bool wide, st
       return error(Err::Type, loc).says(what, " must be integers, but one is ", item);
     Tensor t = item.tensor;
     if (t.type.isBlock()) t = TRY(unsplat(t, loc));
-    if (!wide && t.type.scalar.bits() == 64) return error(Err::Type, loc).says(what, " are 32-bit, but one is ", t.type).hint("cast it: `.to(tl.int32)`");
+    if (!wide && t.type.scalar.bits() == 64)
+      return error(Err::Type, loc).says(what, " are 32-bit, but one is ", t.type).hint("cast it: `.to(tl.int32)`");
     if (wide || t.type.scalar.bits() < 32) t = widenTo(t, type.prim);
     t.type = {type, {}};
     out.push_back(Val::of(t));
@@ -262,19 +309,25 @@ Result<std::vector<Val>> CodeGen::indexList(const Val& v, Loc loc, bool wide, st
 
 Result<Val> CodeGen::bMakeBlockPtr(Bound& a) {
   Tensor base = TRY(tensorOf(a, 0));
-  if (!base.type.scalar.isPointer() || base.type.isBlock()) return error(Err::Type, a.loc(0)).says("make_block_ptr takes one pointer, but this is ", base.type);
+  if (!base.type.scalar.isPointer() || base.type.isBlock())
+    return error(Err::Type, a.loc(0)).says("make_block_ptr takes one pointer, but this is ", base.type);
   if (base.type.scalar.pointee().isBool()) base = TRY(cast(base, DType{Prim::I8}.pointerTo(), a.loc(0)));
   std::vector<Val> items = TRY(indexList(a[1], a.loc(1), true, "the shape"));
-  std::vector<Val> strides = TRY(indexList(a[2], a.loc(2), true, "the strides")), offsets = TRY(indexList(a[3], a.loc(3), false, "the offsets"));
+  std::vector<Val> strides = TRY(indexList(a[2], a.loc(2), true, "the strides")),
+                   offsets = TRY(indexList(a[3], a.loc(3), false, "the offsets"));
   Shape block = TRY(shapeOf(a[4], a.loc(4)));
   std::vector<int64_t> order = TRY(intList(a[5], a.loc(5), "the order"));
   std::vector<int64_t> sorted = order;
   sortStably(sorted);
   for (size_t i = 0; i < sorted.size(); ++i)
-    if (sorted[i] != static_cast<int64_t>(i)) return error(Err::Type, a.loc(5)).says("the order must name each of the axes 0 to ", order.size() - 1, " once, but it is ", listText(order));
+    if (sorted[i] != static_cast<int64_t>(i))
+      return error(Err::Type, a.loc(5))
+          .says("the order must name each of the axes 0 to ", order.size() - 1, " once, but it is ", listText(order));
   size_t rank = block.size();
   if (items.size() != rank || strides.size() != rank || offsets.size() != rank || order.size() != rank)
-    return error(Err::Shape, a.call).says("shape, strides, offsets, block_shape and order must have one length, but have ", items.size(), ", ", strides.size(), ", ", offsets.size(), ", ", rank, " and ", order.size());
+    return error(Err::Shape, a.call)
+        .says("shape, strides, offsets, block_shape and order must have one length, but have ", items.size(), ", ", strides.size(), ", ",
+              offsets.size(), ", ", rank, " and ", order.size());
   Val v = Val::of(VK::BlockPtr);
   v.tensor = base;
   v.type = {base.type.scalar.pointee(), block};
@@ -285,10 +338,12 @@ Result<Val> CodeGen::bMakeBlockPtr(Bound& a) {
 }
 
 Result<Val> CodeGen::bAdvance(Bound& a) {
-  if (!a[0].is(VK::BlockPtr)) return error(Err::Type, a.loc(0)).says("tl.advance moves a block pointer, but this is ", a[0]).hint("add to a pointer with `+`");
+  if (!a[0].is(VK::BlockPtr))
+    return error(Err::Type, a.loc(0)).says("tl.advance moves a block pointer, but this is ", a[0]).hint("add to a pointer with `+`");
   size_t rank = a[0].type.shape.size();
   std::vector<Val> by = TRY(indexList(a[1], a.loc(1), false, "the offsets"));
-  if (by.size() != rank) return error(Err::Shape, a.loc(1)).says("the block pointer has ", rank, " axes, but there are ", by.size(), " offsets");
+  if (by.size() != rank)
+    return error(Err::Shape, a.loc(1)).says("the block pointer has ", rank, " axes, but there are ", by.size(), " offsets");
   std::vector<Val> items = *a[0].items;
   for (size_t i = 0; i < rank; ++i) {
     Value* d = by[i].tensor.value;
@@ -306,7 +361,8 @@ Result<std::vector<int64_t>> CodeGen::boundaryCheck(const Val& v, size_t rank, L
   std::vector<int64_t> axes = TRY(intList(v, loc, "boundary_check"));
   sortStably(axes);
   for (size_t i = 0; i < axes.size(); ++i) {
-    if (axes[i] < 0 || axes[i] >= static_cast<int64_t>(rank)) return error(Err::Shape, loc).says("boundary_check names axis ", axes[i], ", but the block has ", rank);
+    if (axes[i] < 0 || axes[i] >= static_cast<int64_t>(rank))
+      return error(Err::Shape, loc).says("boundary_check names axis ", axes[i], ", but the block has ", rank);
     if (i && axes[i] == axes[i - 1]) return error(Err::Shape, loc).says("boundary_check names axis ", axes[i], " twice");
   }
   return axes;
@@ -342,7 +398,8 @@ Result<CodeGen::BlockAccess> CodeGen::blockAccess(const Val& p, const std::vecto
 
 Result<Val> CodeGen::bMakeDesc(Bound& a) {
   Tensor base = TRY(tensorOf(a, 0));
-  if (!base.type.scalar.isPointer() || base.type.isBlock()) return error(Err::Type, a.loc(0)).says("make_tensor_descriptor takes one pointer, but this is ", base.type);
+  if (!base.type.scalar.isPointer() || base.type.isBlock())
+    return error(Err::Type, a.loc(0)).says("make_tensor_descriptor takes one pointer, but this is ", base.type);
   DType elem = base.type.scalar.pointee();
   Shape block = TRY(shapeOf(a[3], a.loc(3)));
   size_t rank = a[1].size();
@@ -350,11 +407,15 @@ Result<Val> CodeGen::bMakeDesc(Bound& a) {
   if (a[2].size() != rank) return error(Err::Shape, a.loc(2)).says("there are ", rank, " axes, but ", a[2].size(), " strides");
   if (block.size() != rank) return error(Err::Shape, a.loc(3)).says("there are ", rank, " axes, but the block has ", block.size());
   if (block.back() * elem.bits() / 8 < 16)
-    return error(Err::Shape, a.loc(3)).says("the last axis of a descriptor's block must be at least 16 bytes, but ", block.back(), " of ", elem, " are ", block.back() * elem.bits() / 8);
+    return error(Err::Shape, a.loc(3))
+        .says("the last axis of a descriptor's block must be at least 16 bytes, but ", block.back(), " of ", elem, " are ",
+              block.back() * elem.bits() / 8);
   const Val& last = a[2].items->back();
-  if (!last.isInt() || last.number != 1) return error(Err::Type, a.loc(2)).says("the last stride of a descriptor must be the constexpr 1, but it is ", last);
+  if (!last.isInt() || last.number != 1)
+    return error(Err::Type, a.loc(2)).says("the last stride of a descriptor must be the constexpr 1, but it is ", last);
   std::string_view padding = a.given(4) ? TRY(constantString(a, 4, "the padding option")) : "zero";
-  if (padding != "zero" && padding != "nan") return error(Err::Type, a.loc(4)).says("there is no padding option '", padding, "'").hint("they are 'zero' and 'nan'");
+  if (padding != "zero" && padding != "nan")
+    return error(Err::Type, a.loc(4)).says("there is no padding option '", padding, "'").hint("they are 'zero' and 'nan'");
   if (elem.isInt() && padding == "nan") return error(Err::Type, a.loc(4)).says("integers have no NaN to pad with");
   Val v = Val::of(VK::Desc);
   v.type = {elem, block};
@@ -366,14 +427,16 @@ Result<Val> CodeGen::bMakeDesc(Bound& a) {
       Loc loc = a.loc(part ? 2 : 1);
       if (!item.isInt() && !(item.isTensor() && item.tensor.type.scalar.isInt() && item.tensor.type.numel() == 1))
         return error(Err::Type, loc).says(part ? "the strides" : "the shape", " must be integers, but one is ", item);
-      Tensor t = item.isTensor() ? TRY(cast(TRY(unsplat(item.tensor, loc)), want, loc)) : TRY(scalarConstant(Val::integer(item.number), want, loc));
+      Tensor t = item.isTensor() ? TRY(cast(TRY(unsplat(item.tensor, loc)), want, loc))
+                                 : TRY(scalarConstant(Val::integer(item.number), want, loc));
       operands.push_back(t.value);
       items.push_back(Val::of(t));
     }
   Type type = v.type.ir();
   type.form = Form::Desc;
   if (elem.isInt()) type.sign = elem.isSigned() ? Sign::Signed : Sign::Unsigned;
-  Inst* inst = b_.create(Op::MakeTensorDesc, operands, {type}, {{Attr::Padding, static_cast<int64_t>(padding == "nan" ? Padding::Nan : Padding::Zero)}});
+  Inst* inst = b_.create(Op::MakeTensorDesc, operands, {type},
+                         {{Attr::Padding, static_cast<int64_t>(padding == "nan" ? Padding::Nan : Padding::Zero)}});
   inst->segments = {1, static_cast<int32_t>(rank), static_cast<int32_t>(rank)};
   v.tensor = {inst->result(), v.type};
   v.items = keep(std::move(items));
@@ -381,9 +444,13 @@ Result<Val> CodeGen::bMakeDesc(Bound& a) {
 }
 
 Result<std::pair<Val, std::vector<Value*>>> CodeGen::descAccess(const Val& desc, Loc descLoc, const Val& offsets, Loc loc) {
-  if (!desc.is(VK::Desc)) return error(Err::Type, descLoc).says("expected a tensor descriptor, but this is ", desc).hint("`tl.make_tensor_descriptor(...)` makes one");
+  if (!desc.is(VK::Desc))
+    return error(Err::Type, descLoc)
+        .says("expected a tensor descriptor, but this is ", desc)
+        .hint("`tl.make_tensor_descriptor(...)` makes one");
   std::vector<Val> items = TRY(indexList(offsets, loc, false, "the offsets"));
-  if (items.size() != desc.type.shape.size()) return error(Err::Shape, loc).says("the descriptor has ", desc.type.shape.size(), " axes, but there are ", items.size(), " offsets");
+  if (items.size() != desc.type.shape.size())
+    return error(Err::Shape, loc).says("the descriptor has ", desc.type.shape.size(), " axes, but there are ", items.size(), " offsets");
   std::vector<Value*> values;
   for (const Val& v : items) values.push_back(v.tensor.value);
   return std::pair{desc, values};
@@ -399,7 +466,10 @@ Result<Val> CodeGen::bDescLoad(Bound& a) {
 Result<Val> CodeGen::bDescStore(Bound& a) {
   auto [desc, offsets] = TRY(descAccess(a[0], a.loc(0), a[1], a.loc(1)));
   Tensor value = TRY(tensorOf(a, 2));
-  if (value.type.shape != desc.type.shape) return error(Err::Shape, a.loc(2)).says("the value is ", value.type, ", but the descriptor's block is ", desc.type).label(a.loc(0), desc.type);
+  if (value.type.shape != desc.type.shape)
+    return error(Err::Shape, a.loc(2))
+        .says("the value is ", value.type, ", but the descriptor's block is ", desc.type)
+        .label(a.loc(0), desc.type);
   value = TRY(cast(value, desc.type.scalar, a.loc(2)));
   std::vector<Value*> operands{desc.tensor.value, value.value};
   operands.insert(operands.end(), offsets.begin(), offsets.end());
@@ -415,8 +485,8 @@ Result<Val> CodeGen::bDescReduce(Bound& a) {
   DType s = desc.type.scalar;
   DescReduceKind kind = static_cast<DescReduceKind>(a.info->tag);
   bool bits = kind == DescReduceKind::And || kind == DescReduceKind::Or || kind == DescReduceKind::Xor;
-  bool ok = s.is(Prim::U32) || s.is(Prim::I32) || s.is(Prim::U64) || (s.is(Prim::I64) && kind != DescReduceKind::Add) || (!bits && (s.is(Prim::F16) || s.is(Prim::BF16))) ||
-            (kind == DescReduceKind::Add && s.is(Prim::F32));
+  bool ok = s.is(Prim::U32) || s.is(Prim::I32) || s.is(Prim::U64) || (s.is(Prim::I64) && kind != DescReduceKind::Add) ||
+            (!bits && (s.is(Prim::F16) || s.is(Prim::BF16))) || (kind == DescReduceKind::Add && s.is(Prim::F32));
   if (!ok) return error(Err::Type, a.loc(0)).says("`", a.info->name, "` of a descriptor does not support ", s);
   std::vector<Value*> operands{desc.tensor.value, value.value};
   operands.insert(operands.end(), offsets.begin(), offsets.end());
@@ -428,11 +498,14 @@ Result<Val> CodeGen::bDescReduce(Bound& a) {
 namespace {
 
 std::string badRows(const Val& desc, const Tensor& rows) {
-  if (desc.type.shape.size() != 2 || desc.type.shape[0] != 1) return cat("the descriptor's block must be one row, [1, N], but it is ", desc.type);
-  if (rows.type.shape.size() != 1 || !rows.type.scalar.isInt()) return cat("the rows must be integers along one axis, but this is ", rows.type);
+  if (desc.type.shape.size() != 2 || desc.type.shape[0] != 1)
+    return cat("the descriptor's block must be one row, [1, N], but it is ", desc.type);
+  if (rows.type.shape.size() != 1 || !rows.type.scalar.isInt())
+    return cat("the rows must be integers along one axis, but this is ", rows.type);
   if (rows.type.shape[0] < 8) return cat("there must be at least 8 rows, not ", rows.type.shape[0]);
   int64_t columns = 32 / desc.type.scalar.bits() * 8;
-  if (desc.type.shape[1] < columns) return cat("a row of ", desc.type.scalar, " must have at least ", columns, " columns, not ", desc.type.shape[1]);
+  if (desc.type.shape[1] < columns)
+    return cat("a row of ", desc.type.scalar, " must have at least ", columns, " columns, not ", desc.type.shape[1]);
   return "";
 }
 

@@ -12,7 +12,8 @@ Result<Val> CodeGen::bHint(Bound& a) {
   Tensor t = TRY(tensorOf(a, 0));
   std::vector<int64_t> values = TRY(intList(a[1], a.loc(1), "a hint"));
   if (std::max<size_t>(1, t.type.shape.size()) != values.size())
-    return error(Err::Shape, a.loc(1)).says("`", a.info->name, "` takes one value an axis: ", t.type, " has ", t.type.shape.size(), ", but there are ", values.size());
+    return error(Err::Shape, a.loc(1))
+        .says("`", a.info->name, "` takes one value an axis: ", t.type, " has ", t.type.shape.size(), ", but there are ", values.size());
   // The hint is kept on the operation that makes the value; a function's argument has none.
   if (t.value->def) t.value->def->set(static_cast<Attr>(a.info->tag), values);
   return Val::of(t);
@@ -32,7 +33,10 @@ Result<Val> CodeGen::bBarrier(Bound&) {
 }
 
 Result<Val> CodeGen::bPrint(Bound& a) {
-  if (!a[0].is(VK::Str)) return error(Err::Type, a.loc(0)).says("the first argument of a print must be a string, but this is ", a[0]).hint("`tl.device_print(\"x\", x)`");
+  if (!a[0].is(VK::Str))
+    return error(Err::Type, a.loc(0))
+        .says("the first argument of a print must be a string, but this is ", a[0])
+        .hint("`tl.device_print(\"x\", x)`");
   std::string prefix(a[0].text);
   for (char c : prefix)
     if (static_cast<unsigned char>(c) >= 0x7f || (static_cast<unsigned char>(c) < 0x20 && !isspace(static_cast<unsigned char>(c))))
@@ -94,7 +98,8 @@ Result<Val> CodeGen::bInlineAsm(Bound& a) {
   for (const Val& v : a[2].is(VK::Tuple) ? *a[2].items : std::vector<Val>{a[2]}) args.push_back(TRY(toTensor(v, a.loc(2))));
   args = TRY(broadcastAll(std::move(args), {a.call, a.loc(2), a.loc(2)}));
   int64_t pack = TRY(constantInt(a, 5, "pack"));
-  if (pack < 1 || pack > 64 || (pack & (pack - 1))) return error(Err::Type, a.loc(5)).says("`pack` must be a power of two from 1 to 64, but this is ", pack);
+  if (pack < 1 || pack > 64 || (pack & (pack - 1)))
+    return error(Err::Type, a.loc(5)).says("`pack` must be a power of two from 1 to 64, but this is ", pack);
   std::vector<Val> dtypes = a[3].is(VK::Tuple) ? *a[3].items : std::vector<Val>{a[3]};
   std::vector<Value*> operands;
   for (const Tensor& t : args) operands.push_back(t.value);
@@ -106,8 +111,11 @@ Result<Val> CodeGen::bInlineAsm(Bound& a) {
     types.push_back(results.back().ir());
   }
   if (results.empty()) return error(Err::Type, a.loc(3)).says("assembly needs a type for its result");
-  Inst* inst = b_.create(Op::InlineAsm, operands, types, {{Attr::AsmString, std::string(text)}, {Attr::Constraints, std::string(constraints)}, {Attr::PackedElement, pack},
-                                                          {Attr::Pure, int64_t{TRY(constantBool(a, 4, "is_pure"))}}});
+  Inst* inst = b_.create(Op::InlineAsm, operands, types,
+                         {{Attr::AsmString, std::string(text)},
+                          {Attr::Constraints, std::string(constraints)},
+                          {Attr::PackedElement, pack},
+                          {Attr::Pure, int64_t{TRY(constantBool(a, 4, "is_pure"))}}});
   std::vector<Val> out;
   for (size_t i = 0; i < results.size(); ++i) out.push_back(Val::of(tensor(inst->results[i], results[i])));
   return a[3].is(VK::Tuple) ? tuple(std::move(out)) : out[0];
@@ -153,7 +161,9 @@ Result<Val> CodeGen::bLen(Bound& a) {
   if (a[0].is(VK::Tuple)) return Val::integer(static_cast<Int>(a[0].size()));
   if (a[0].is(VK::Str)) return Val::integer(static_cast<Int>(a[0].text.size()));
   if (a[0].isObject()) return Val::integer(static_cast<Int>(a[0].object->items.size()));
-  return error(Err::Type, a.loc(0)).says("`len` takes a tuple, but this is ", a[0]).hint(a[0].isTensor() ? "`x.shape[0]` is the length of an axis" : "");
+  return error(Err::Type, a.loc(0))
+      .says("`len` takes a tuple, but this is ", a[0])
+      .hint(a[0].isTensor() ? "`x.shape[0]` is the length of an axis" : "");
 }
 
 Result<Val> CodeGen::bIsInstance(Bound& a) {
@@ -161,10 +171,11 @@ Result<Val> CodeGen::bIsInstance(Bound& a) {
   const Val& v = a[0];
   for (const Val& c : classes) {
     if (!c.is(VK::Class)) return error(Err::Type, a.loc(1)).says("`isinstance` takes a class, but this is ", c);
-    bool is = (c.text == "tensor" && v.isTensor()) || (c.text == "tuple" && v.is(VK::Tuple)) || (c.text == "int" && v.isInt()) || (c.text == "bool" && v.is(VK::Bool)) ||
-              (c.text == "float" && v.is(VK::Float)) || (c.text == "str" && v.is(VK::Str)) || (c.text == "dtype" && v.is(VK::DType)) ||
-              (c.text == "list" && v.is(VK::List)) || (c.text == "dict" && v.is(VK::Dict)) || ((c.text == "set" || c.text == "frozenset") && v.is(VK::Set)) ||
-              (c.text == "tensor_descriptor" && v.is(VK::Desc)) || (c.cls && v.is(VK::Tuple) && v.cls == c.cls);
+    bool is = (c.text == "tensor" && v.isTensor()) || (c.text == "tuple" && v.is(VK::Tuple)) || (c.text == "int" && v.isInt()) ||
+              (c.text == "bool" && v.is(VK::Bool)) || (c.text == "float" && v.is(VK::Float)) || (c.text == "str" && v.is(VK::Str)) ||
+              (c.text == "dtype" && v.is(VK::DType)) || (c.text == "list" && v.is(VK::List)) || (c.text == "dict" && v.is(VK::Dict)) ||
+              ((c.text == "set" || c.text == "frozenset") && v.is(VK::Set)) || (c.text == "tensor_descriptor" && v.is(VK::Desc)) ||
+              (c.cls && v.is(VK::Tuple) && v.cls == c.cls);
     // Arguments are unwrapped before they are looked at, so that nothing is ever an instance of tl.constexpr.
     if (is) return Val::boolean(true);
   }
@@ -246,18 +257,24 @@ Result<Val> CodeGen::bHostMath(Bound& a) {
     if (base.real == 0) return error(Err::Type, a.loc(1)).says("there is no logarithm to the base 1");
     return Val::floating(x.real / base.real);
   }
-  if (!a[0].isNumber()) return error(Err::Type, a.loc(0)).says("Python's math works at compile time, but this is ", a[0]).hint(cat("use `tl.", a.info->name, "`"));
+  if (!a[0].isNumber())
+    return error(Err::Type, a.loc(0))
+        .says("Python's math works at compile time, but this is ", a[0])
+        .hint(cat("use `tl.", a.info->name, "`"));
   double x = a[0].asDouble();
   switch (a.info->op) {
-    case Op::Log2: case Op::Log:
+    case Op::Log2:
+    case Op::Log:
       if (x <= 0) return error(Err::Type, a.loc(0)).says("the logarithm of ", repr(a[0]), " is not defined");
       return Val::floating(a.info->op == Op::Log2 ? hostLog2(x) : hostLog(x));
     case Op::Sqrt:
       if (x < 0) return error(Err::Type, a.loc(0)).says("the square root of ", repr(a[0]), " is not defined");
       return Val::floating(std::sqrt(x));
     case Op::Exp: return Val::floating(hostExp(x));
-    case Op::Sin: case Op::Cos:
-      if (std::isfinite(x) && std::fabs(x) > 0x1p30) return error(Err::Unsupported, a.loc(0)).says("an angle above 2^30 is not supported at compile time");
+    case Op::Sin:
+    case Op::Cos:
+      if (std::isfinite(x) && std::fabs(x) > 0x1p30)
+        return error(Err::Unsupported, a.loc(0)).says("an angle above 2^30 is not supported at compile time");
       return Val::floating(a.info->op == Op::Sin ? hostSin(x) : hostCos(x));
     default:
       if (a[0].isInt()) return a[0];
@@ -269,7 +286,8 @@ Result<Val> CodeGen::bHostMath(Bound& a) {
 
 Result<Val> CodeGen::bGetIntDtype(Bound& a) {
   int64_t bits = TRY(constantInt(a, 0, "the width"));
-  if (bits != 1 && bits != 8 && bits != 16 && bits != 32 && bits != 64) return error(Err::Type, a.loc(0)).says("there is no integer type of ", bits, " bits");
+  if (bits != 1 && bits != 8 && bits != 16 && bits != 32 && bits != 64)
+    return error(Err::Type, a.loc(0)).says("there is no integer type of ", bits, " bits");
   return Val::dtype({intType(static_cast<int>(bits), TRY(constantBool(a, 1, "the signedness"))), {}});
 }
 

@@ -16,14 +16,18 @@ Result<Val> CodeGen::bProgramId(Bound& a) {
 
 Result<Val> CodeGen::bArange(Bound& a) {
   int64_t start = TRY(constantInt(a, 0, "the start of tl.arange")), end = TRY(constantInt(a, 1, "the end of tl.arange"));
-  if (start < INT32_MIN || end > INT32_MAX || start > INT32_MAX || end < INT32_MIN) return error(Err::Shape, a.call).says("the bounds of tl.arange must fit in 32 bits");
+  if (start < INT32_MIN || end > INT32_MAX || start > INT32_MAX || end < INT32_MIN)
+    return error(Err::Shape, a.call).says("the bounds of tl.arange must fit in 32 bits");
   if (end <= start) return error(Err::Shape, a.loc(1)).says("the end of tl.arange, ", end, ", must be greater than its start, ", start);
   if (!isPowerOfTwo(end - start)) {
     int64_t up = 1;
     while (up < end - start) up *= 2;
-    return error(Err::Shape, a.call).says("the length of tl.arange must be a power of two, but it is ", end - start).hint("use ", up, " and mask off what is beyond ", end - start);
+    return error(Err::Shape, a.call)
+        .says("the length of tl.arange must be a power of two, but it is ", end - start)
+        .hint("use ", up, " and mask off what is beyond ", end - start);
   }
-  if (end - start > kMaxNumel) return error(Err::Shape, a.call).says("a tensor can have at most ", kMaxNumel, " elements, and this would have ", end - start);
+  if (end - start > kMaxNumel)
+    return error(Err::Shape, a.call).says("a tensor can have at most ", kMaxNumel, " elements, and this would have ", end - start);
   return Val::of(tensor(b_.range(start, end), {{Prim::I32}, {end - start}}));
 }
 
@@ -48,7 +52,9 @@ Result<Val> CodeGen::bCat(Bound& a) {
   if (x.type.shape.size() != 1 || x.type.ir() != y.type.ir())
     return error(Err::Shape, a.call).says("tl.cat joins two tensors of one axis and one type, but these are ", x.type, " and ", y.type);
   if (!a.given(2) || !TRY(constantBool(a, 2, "can_reorder")))
-    return error(Err::Unsupported, a.call).says("tl.cat may reorder elements, so it wants `can_reorder=True`").hint("`tl.join`, `tl.permute` and `tl.reshape` keep the order");
+    return error(Err::Unsupported, a.call)
+        .says("tl.cat may reorder elements, so it wants `can_reorder=True`")
+        .hint("`tl.join`, `tl.permute` and `tl.reshape` keep the order");
   TType type{x.type.scalar, {x.type.shape[0] * 2}};
   return Val::of(tensor(b_.create(Op::Cat, {x.value, y.value}, {type.ir()})->result(), type));
 }
@@ -88,7 +94,8 @@ Result<Val> CodeGen::bExpandDims(Bound& a) {
   int64_t rank = static_cast<int64_t>(t.type.shape.size() + axes.size());
   if (rank > kMaxRank) return error(Err::Shape, a.call).says("a tensor can have at most ", kMaxRank, " axes");
   for (int64_t& axis : axes) {
-    if (axis < -rank || axis >= rank) return error(Err::Shape, a.loc(1)).says("axis ", axis, " is out of range: the result has ", rank, " axes");
+    if (axis < -rank || axis >= rank)
+      return error(Err::Shape, a.loc(1)).says("axis ", axis, " is out of range: the result has ", rank, " axes");
     if (axis < 0) axis += rank;
   }
   sortStably(axes);
@@ -124,7 +131,8 @@ Result<Val> CodeGen::bPermute(Bound& a) {
   bool permutation = sorted.size() == rank;
   for (size_t i = 0; permutation && i < rank; ++i) permutation = sorted[i] == static_cast<int64_t>(i);
   if (!permutation)
-    return error(Err::Shape, a.rest.empty() ? a.call : a.rest[0].loc).says(listText(order), " is not an order of the ", rank, " axes of ", t.type);
+    return error(Err::Shape, a.rest.empty() ? a.call : a.rest[0].loc)
+        .says(listText(order), " is not an order of the ", rank, " axes of ", t.type);
   TType type{t.type.scalar, {}};
   for (int64_t axis : order) type.shape.push_back(t.type.shape[static_cast<size_t>(axis)]);
   if (rank == 0) return Val::of(t);
@@ -134,7 +142,8 @@ Result<Val> CodeGen::bPermute(Bound& a) {
 Result<Tensor> CodeGen::reshape(const Tensor& t, const Shape& shape, bool reorder, Loc loc) {
   TType type{t.type.scalar, shape};
   if (type.numel() != t.type.numel())
-    return error(Err::Shape, loc).says("a reshape keeps the number of elements, but ", t.type, " has ", t.type.numel(), " and ", shape, " has ", type.numel());
+    return error(Err::Shape, loc)
+        .says("a reshape keeps the number of elements, but ", t.type, " has ", t.type.numel(), " and ", shape, " has ", type.numel());
   if (!t.type.isBlock()) return splat(t, shape);
   return tensor(b_.reshape(t.value, shape.dims(), reorder), type);
 }
@@ -150,7 +159,10 @@ Result<Val> CodeGen::bReshape(Bound& a) {
 Result<Val> CodeGen::bJoin(Bound& a) {
   auto [x, y] = TRY(broadcast(TRY(tensorOf(a, 0)), TRY(tensorOf(a, 1)), {a.call, a.loc(0), a.loc(1)}));
   if (x.type.scalar.ir() != y.type.scalar.ir())
-    return error(Err::Type, a.call).says("tl.join takes two tensors of one type, but these are ", x.type, " and ", y.type).label(a.loc(0), x.type).label(a.loc(1), y.type);
+    return error(Err::Type, a.call)
+        .says("tl.join takes two tensors of one type, but these are ", x.type, " and ", y.type)
+        .label(a.loc(0), x.type)
+        .label(a.loc(1), y.type);
   bool scalars = !x.type.isBlock();
   if (scalars) {
     x = expandDims(x, 0);
@@ -168,7 +180,9 @@ Result<Val> CodeGen::bJoin(Bound& a) {
 Result<Val> CodeGen::bSplit(Bound& a) {
   Tensor t = TRY(tensorOf(a, 0));
   if (t.type.shape.empty() || t.type.shape.back() != 2)
-    return error(Err::Shape, a.loc(0)).says("tl.split needs a last axis of 2, but this is ", t.type).hint("`tl.reshape(x, [..., 2])` first");
+    return error(Err::Shape, a.loc(0))
+        .says("tl.split needs a last axis of 2, but this is ", t.type)
+        .hint("`tl.reshape(x, [..., 2])` first");
   bool rank1 = t.type.shape.size() == 1;
   if (rank1) t = expandDims(t, 0);
   TType type = t.type;

@@ -35,7 +35,9 @@ Result<Tensor> CodeGen::cast(const Tensor& t, DType to, Loc loc, std::string_vie
   if (!rounding.empty() && !narrows)
     return error(Err::Type, loc).says("a rounding mode is only for conversions to a narrower float, not ", from, " to ", to);
   if (from.is(Prim::F8E4B15) || to.is(Prim::F8E4B15))
-    return error(Err::Unsupported, loc).says("fp8e4b15 is a type of one GPU family and is not supported").hint("use tl.float8e4nv or tl.float8e5");
+    return error(Err::Unsupported, loc)
+        .says("fp8e4b15 is a type of one GPU family and is not supported")
+        .hint("use tl.float8e4nv or tl.float8e5");
 
   if ((from.isFp8() && to.isFloat()) || (from.isFloat() && to.isFp8()) || rounding == "rtz") {
     Inst* inst = b_.create(Op::FpToFp, {t.value}, {type.ir()});
@@ -72,8 +74,7 @@ Result<Tensor> CodeGen::cast(const Tensor& t, DType to, Loc loc, std::string_vie
     if (type.ir() == t.type.ir()) return tensor(t.value, type);
     return emit(Op::Bitcast);
   }
-  if (from.isFp8() || to.isFp8())
-    return error(Err::Type, loc).says("cannot cast ", from, " to ", to).hint("go by way of tl.float32");
+  if (from.isFp8() || to.isFp8()) return error(Err::Type, loc).says("cannot cast ", from, " to ", to).hint("go by way of tl.float32");
   return error(Err::Type, loc).says("cannot cast ", from, " to ", to);
 }
 

@@ -58,7 +58,9 @@ Result<Val> CodeGen::literal(std::string_view text, Loc loc, std::string_view wh
   Result<Val> value = node ? host.eval(*node) : Result<Val>(std::unexpected(Failed{}));
   if (value) return toKernel(*value);
   shared_.diags.truncate(before);
-  return error(Err::Signature, loc).says("`", text, "` is not a Python literal (", what, ")").hint("strings need quotes of their own: \"'relu'\"");
+  return error(Err::Signature, loc)
+      .says("`", text, "` is not a Python literal (", what, ")")
+      .hint("strings need quotes of their own: \"'relu'\"");
 }
 
 namespace {
@@ -90,7 +92,8 @@ std::vector<std::string_view> tupleItems(std::string_view text) {
 
 }  // namespace
 
-Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, const std::string& paramName, Func& func, std::vector<Type>& types) {
+Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, const std::string& paramName, Func& func,
+                                    std::vector<Type>& types) {
   // "(*fp32:16, i32, 4)": a tuple of such items, flattened into parameters x.0, x.1 and so on.
   if (item.starts_with('(') && item.ends_with(')')) {
     std::vector<std::string_view> parts = tupleItems(item);
@@ -164,25 +167,30 @@ Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, co
   auto type = dtypeFromSignature(spelled);
   if (!type || type->is(Prim::Void)) {
     Loc loc = param->loc;
-    if (!spelled.empty() && (spelled[0] == '*' || (isalpha(static_cast<unsigned char>(spelled[0])) && spelled != "None" && spelled != "True" &&
-                                                    spelled != "False" && spelled != "inf" && spelled != "nan"))) {
-      static const std::vector<std::string> kTypes = {"fp16", "bf16", "fp32", "fp64", "i1",  "i8",  "i16",     "i32",     "i64",    "u8",
-                                                      "u16",  "u32",  "u64",  "u1",   "*fp16", "*bf16", "*fp32", "*fp64", "*i32", "*i64", "*i8", "*u8"};
+    if (!spelled.empty() && (spelled[0] == '*' || (isalpha(static_cast<unsigned char>(spelled[0])) && spelled != "None" &&
+                                                   spelled != "True" && spelled != "False" && spelled != "inf" && spelled != "nan"))) {
+      static const std::vector<std::string> kTypes = {"fp16",  "bf16",  "fp32", "fp64", "i1",  "i8", "i16",   "i32",
+                                                      "i64",   "u8",    "u16",  "u32",  "u64", "u1", "*fp16", "*bf16",
+                                                      "*fp32", "*fp64", "*i32", "*i64", "*i8", "*u8"};
       std::string near = nearest(spelled, kTypes);
       return error(Err::Signature, loc)
           .says("`", spelled, "` is not a type (signature of parameter `", param->text, "`)")
-          .hint("types are written as in Triton's signatures: *fp32:16, i32, u64, fp32").meant(near);
+          .hint("types are written as in Triton's signatures: *fp32:16, i32, u64, fp32")
+          .meant(near);
     }
     return literal(item, loc, "signature");
   }
   int64_t divisibility = 0;
   if (hint == "1") {
     if (type->isPointer() || !type->isInt())
-      return error(Err::Signature, param->loc).says("`:1` in `", item, "` says that an integer is 1, but this is a ", *type).hint("leave the hint out");
+      return error(Err::Signature, param->loc)
+          .says("`:1` in `", item, "` says that an integer is 1, but this is a ", *type)
+          .hint("leave the hint out");
     return Val::integer(1);
   }
   if (!hint.empty()) {
-    if (hint != "16") return error(Err::Signature, param->loc).says("`", item, "` has no valid hint after the colon").hint("the hints are :16 and :1");
+    if (hint != "16")
+      return error(Err::Signature, param->loc).says("`", item, "` has no valid hint after the colon").hint("the hints are :16 and :1");
     if (!type->isPointer() && !type->isInt())
       return error(Err::Signature, param->loc)
           .says("`:16` in `", item, "` says that an address or an integer is a multiple of 16, but this is a ", *type)
@@ -199,7 +207,8 @@ Result<Func*> CodeGen::kernel() {
   std::vector<const Node*> params(node->kids.begin(), node->kids.end() - 1);
   std::vector<std::string> names;
   for (const Node* p : params) {
-    if (p->flag == '^') return error(Err::Unsupported, p->loc).says("`**` parameters are not part of the Triton language").hint("name each parameter");
+    if (p->flag == '^')
+      return error(Err::Unsupported, p->loc).says("`**` parameters are not part of the Triton language").hint("name each parameter");
     if (p->flag == '*') return error(Err::Unsupported, p->loc).says("a kernel cannot take `*", p->text, "`").hint("name each parameter");
     names.push_back(p->text);
   }
@@ -226,7 +235,8 @@ Result<Func*> CodeGen::kernel() {
     std::string annotated;
     if (const Node* a = p->kid(0)) {
       std::string spelled = unparse(a);
-      isConstexpr = spelled == "constexpr" || spelled.ends_with(".constexpr") || spelled.ends_with(".constexpr\"") || spelled == "\"constexpr\"";
+      isConstexpr =
+          spelled == "constexpr" || spelled.ends_with(".constexpr") || spelled.ends_with(".constexpr\"") || spelled == "\"constexpr\"";
       if (a->kind == Kind::Str) annotated = a->text;
       if (a->kind == Kind::Attribute || a->kind == Kind::Name) annotated = a->text;
     }
@@ -246,7 +256,8 @@ Result<Func*> CodeGen::kernel() {
     } else {
       return error(Err::Signature, p->loc)
           .says("parameter `", p->text, isConstexpr ? "` has no value" : "` has no type")
-          .hint(isConstexpr ? cat("give it one among the constants, such as ", p->text, "=1024") : cat("give it one in the signature, as in \"*fp32:16\" or \"i32\""));
+          .hint(isConstexpr ? cat("give it one among the constants, such as ", p->text, "=1024")
+                            : cat("give it one in the signature, as in \"*fp32:16\" or \"i32\""));
     }
     if (annotated == "const" && v.isTensor() && v.tensor.type.scalar.isPointer()) v.tensor.type.scalar.isConst = true;
     scope_[p->text] = v;
@@ -273,11 +284,15 @@ Result<Val> CodeGen::defaultValue(const FunctionDef& fn, const Node* param) {
 }
 
 // Matches arguments to parameters as Python does.
-Result<std::vector<Arg>> CodeGen::bind(const FunctionDef& fn, const Node* node, const Args& args, bool host, const std::vector<Val>* defaults) {
+Result<std::vector<Arg>> CodeGen::bind(const FunctionDef& fn, const Node* node, const Args& args, bool host,
+                                       const std::vector<Val>* defaults) {
   size_t count = node->kids.size() - 1;
   std::vector<Val> extraKeys, extraValues;
   bool extra = count > 0 && node->kids[count - 1]->flag == '^';
-  if (extra && !host) return error(Err::Unsupported, node->kids[count - 1]->loc).says("`**` parameters are not part of the Triton language").hint("name each parameter");
+  if (extra && !host)
+    return error(Err::Unsupported, node->kids[count - 1]->loc)
+        .says("`**` parameters are not part of the Triton language")
+        .hint("name each parameter");
   std::vector<Arg> bound(count);
   std::vector<bool> present(count, false);
   size_t next = 0;
@@ -291,7 +306,9 @@ Result<std::vector<Arg>> CodeGen::bind(const FunctionDef& fn, const Node* node, 
       continue;
     }
     if (next >= count || node->kids[next]->flag == '/' || node->kids[next]->flag == '^')
-      return error(Err::Type, a.loc).says("`", fn.name, "` takes ", next, " arguments, but ", args.positional.size(), " are given").label(fn.loc, "declared here");
+      return error(Err::Type, a.loc)
+          .says("`", fn.name, "` takes ", next, " arguments, but ", args.positional.size(), " are given")
+          .label(fn.loc, "declared here");
     bound[next] = a;
     present[next++] = true;
   }
@@ -316,11 +333,16 @@ Result<std::vector<Arg>> CodeGen::bind(const FunctionDef& fn, const Node* node, 
   for (size_t i = 0; i < count; ++i) {
     if (present[i]) continue;
     const Node* p = node->kids[i];
-    if (p->flag == '*') bound[i] = {tuple({}), args.call};
-    else if (p->flag == '^') bound[i] = {Val::of(VK::Dict, shared_.loader.heap().object(std::move(extraKeys), std::move(extraValues))), args.call};
-    else if (p->kid(1) && defaults) bound[i] = {(*defaults)[i], args.call};
-    else if (p->kid(1)) bound[i] = {TRY(defaultValue(fn, p)), args.call};
-    else return error(Err::Type, args.call).says("`", fn.name, "` needs an argument for `", p->text, "`").label(fn.loc, "declared here");
+    if (p->flag == '*')
+      bound[i] = {tuple({}), args.call};
+    else if (p->flag == '^')
+      bound[i] = {Val::of(VK::Dict, shared_.loader.heap().object(std::move(extraKeys), std::move(extraValues))), args.call};
+    else if (p->kid(1) && defaults)
+      bound[i] = {(*defaults)[i], args.call};
+    else if (p->kid(1))
+      bound[i] = {TRY(defaultValue(fn, p)), args.call};
+    else
+      return error(Err::Type, args.call).says("`", fn.name, "` needs an argument for `", p->text, "`").label(fn.loc, "declared here");
   }
   return bound;
 }
@@ -331,8 +353,10 @@ std::string CodeGen::symbolFor(const FunctionDef& fn, const std::vector<Arg>& ar
   std::string clean;
   for (char c : out) {
     bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (word) clean += c;
-    else if (clean.empty() || clean.back() != '_' || c == '_') clean += '_';
+    if (word)
+      clean += c;
+    else if (clean.empty() || clean.back() != '_' || c == '_')
+      clean += '_';
   }
   if (clean.size() > 90) clean.resize(90);
   std::string unique = clean;
@@ -352,7 +376,8 @@ Result<Val> CodeGen::callFunction(const FunctionDef& fn, Args args) {
   Node* node = TRY(shared_.loader.parse(fn));
   std::vector<Arg> bound = TRY(bind(fn, node, args));
   for (size_t i = 0; i < bound.size(); ++i)
-    if (bound[i].value.isTensor() && bound[i].value.known && node->kids[i]->kid(0) && unparse(node->kids[i]->kid(0)).ends_with("constexpr")) bound[i].value = *bound[i].value.known;
+    if (bound[i].value.isTensor() && bound[i].value.known && node->kids[i]->kid(0) && unparse(node->kids[i]->kid(0)).ends_with("constexpr"))
+      bound[i].value = *bound[i].value.known;
   if (fn.noinline)
     for (size_t i = 0; i < bound.size(); ++i)
       if (bound[i].value.isTensor() && bound[i].value.tensor.type.numel() != 1)
@@ -363,7 +388,9 @@ Result<Val> CodeGen::callFunction(const FunctionDef& fn, Args args) {
   auto [it, fresh] = shared_.functions.try_emplace(key);
   Compiled& compiled = it->second;
   if (!fresh && compiled.busy)
-    return error(Err::Unsupported, args.callee).says("`", fn.name, "` calls itself: recursion is not part of the Triton language").label(fn.loc, "defined here");
+    return error(Err::Unsupported, args.callee)
+        .says("`", fn.name, "` calls itself: recursion is not part of the Triton language")
+        .label(fn.loc, "defined here");
   if (fresh) {
     if (shared_.callDepth > 60) return error(Err::Unsupported, args.callee).says("calls are nested too deep here");
     auto func = std::make_unique<Func>();
@@ -385,7 +412,8 @@ Result<Val> CodeGen::callFunction(const FunctionDef& fn, Args args) {
       }
     }
     size_t cursor = 0;
-    for (size_t i = 0; i < bound.size(); ++i) inner.scope_[node->kids[i]->text] = unflatten(bound[i].value, handles, cursor, shared_.loader.heap());
+    for (size_t i = 0; i < bound.size(); ++i)
+      inner.scope_[node->kids[i]->text] = unflatten(bound[i].value, handles, cursor, shared_.loader.heap());
     inner.b_.setBlock(entry);
     inner.b_.setLoc(node->loc);
     Func* raw = func.get();
@@ -408,8 +436,8 @@ Result<Val> CodeGen::callFunction(const FunctionDef& fn, Args args) {
   return result;
 }
 
-// What a function of a kernel gives where all its arguments are known at compile time; null where that cannot be told. Only whole numbers of
-// 32 bits, whose arithmetic in a kernel is that of Python.
+// What a function of a kernel gives where all its arguments are known at compile time; null where that cannot be told. Only whole numbers
+// of 32 bits, whose arithmetic in a kernel is that of Python.
 const Val* CodeGen::foldCall(const FunctionDef& fn, const Args& args) {
   Args known = args;
   auto take = [](Arg& a) {
@@ -441,7 +469,8 @@ Result<Val> CodeGen::callHost(const FunctionDef& fn, const Args& args) {
   for (size_t i = 0; i < bound.size(); ++i) {
     if (bound[i].value.isTensor() && bound[i].value.known) bound[i].value = *bound[i].value.known;
     if (bound[i].value.isTensor())
-      return error(Err::Type, bound[i].loc).says("`", fn.name, "` runs at compile time, but this argument is ", bound[i].value, ", known only when the kernel runs");
+      return error(Err::Type, bound[i].loc)
+          .says("`", fn.name, "` runs at compile time, but this argument is ", bound[i].value, ", known only when the kernel runs");
     inner.scope_[node->kids[i]->text] = bound[i].value;
   }
   ++shared_.callDepth;
@@ -483,7 +512,8 @@ Result<Bound> CodeGen::bindBuiltin(const BuiltinInfo& info, const Args& args) {
     } else if (rest) {
       bound.rest.push_back(a);
     } else {
-      return error(Err::Type, a.loc).says("`", info.name, "` takes at most ", names.size(), " arguments, but ", args.positional.size(), " are given");
+      return error(Err::Type, a.loc)
+          .says("`", info.name, "` takes at most ", names.size(), " arguments, but ", args.positional.size(), " are given");
     }
   }
   for (const auto& [name, a] : args.named) {
@@ -498,7 +528,8 @@ Result<Bound> CodeGen::bindBuiltin(const BuiltinInfo& info, const Args& args) {
     bound.slots[i] = {a.value, a.loc, true};
   }
   for (size_t i = 0; i < names.size(); ++i)
-    if (!bound.present(i) && !optional[i]) return error(Err::Type, args.call).says("`", info.name, "` needs an argument for `", names[i], "`");
+    if (!bound.present(i) && !optional[i])
+      return error(Err::Type, args.call).says("`", info.name, "` needs an argument for `", names[i], "`");
   return bound;
 }
 
@@ -514,8 +545,11 @@ Result<Val> CodeGen::callBuiltin(const BuiltinInfo& info, const Args& args) {
     if (folding_) return *known;
   }
   bool emits = findBuiltin(info.name) == &info || findLibdevice(info.name) == &info || findDescMethod(info.name) == &info;
-  if (!b_.block() && emits && info.run != &CodeGen::bIgnored && info.run != &CodeGen::bGetIntDtype && info.run != &CodeGen::bIterator && info.run != &CodeGen::bStaticPrint)
-    return error(Err::Unsupported, args.call).says("`tl.", info.name, "` runs in a kernel: it cannot make a global or a default value").hint("call it inside the @triton.jit function");
+  if (!b_.block() && emits && info.run != &CodeGen::bIgnored && info.run != &CodeGen::bGetIntDtype && info.run != &CodeGen::bIterator &&
+      info.run != &CodeGen::bStaticPrint)
+    return error(Err::Unsupported, args.call)
+        .says("`tl.", info.name, "` runs in a kernel: it cannot make a global or a default value")
+        .hint("call it inside the @triton.jit function");
   b_.setLoc(args.call);
   Val result = TRY((this->*info.run)(bound));
   if (known && result.isTensor()) result.known = known;
@@ -531,7 +565,8 @@ Result<Val> CodeGen::call(const Val& callee, Args args) {
     case VK::Closure: return callClosure(*callee.closure, args);
     case VK::Object: return askPython(cat(TRY(pythonText(callee, args.callee)), TRY(pythonArguments(args))), "this object", args.call);
     case VK::DType: {
-      if (args.positional.size() != 1 || !args.named.empty()) return error(Err::Type, args.call).says("a type takes one argument: the value to cast");
+      if (args.positional.size() != 1 || !args.named.empty())
+        return error(Err::Type, args.call).says("a type takes one argument: the value to cast");
       const Arg& a = args.positional[0];
       if (host_) return a.value;
       Tensor t = TRY(toTensor(a.value, a.loc));

@@ -65,7 +65,7 @@ using BuiltinFn = Result<Val> (CodeGen::*)(Bound&);
 struct BuiltinInfo {
   std::string_view name, params;
   BuiltinFn run;
-  bool member;      // also a method of tensors
+  bool member;         // also a method of tensors
   Op op = Op::Poison;  // for families of builtins that differ in one operation
   int tag = 0;
 };
@@ -119,7 +119,8 @@ class CodeGen {
   Result<void> body(const Node* node, Func* func);
   Result<Val> callFunction(const FunctionDef& fn, Args args);
   // `defaults`: one a parameter, worked out beforehand. `host`: Python at compile time, which has `**` parameters.
-  Result<std::vector<Arg>> bind(const FunctionDef& fn, const Node* node, const Args& args, bool host = false, const std::vector<Val>* defaults = nullptr);
+  Result<std::vector<Arg>> bind(const FunctionDef& fn, const Node* node, const Args& args, bool host = false,
+                                const std::vector<Val>* defaults = nullptr);
   Result<Val> callHost(const FunctionDef& fn, const Args& args);
   const Val* foldCall(const FunctionDef& fn, const Args& args);
   Result<Val> defaultValue(const FunctionDef& fn, const Node* param);
@@ -416,17 +417,17 @@ class CodeGen {
   std::set<std::string> nonlocal_;
   std::map<std::string, Loc> assigned_;  // where each name was last assigned, for messages
   Func* func_ = nullptr;
-  bool host_ = false;       // evaluates at compile time only: defaults, globals, constexpr functions
-  bool folding_ = false;    // runs a kernel's function on compile-time values to see what it gives: host_ too
-  int round_ = 0;           // of the innermost unrolled loop, from 1
-  bool stopped_ = false;    // what follows cannot be reached
+  bool host_ = false;     // evaluates at compile time only: defaults, globals, constexpr functions
+  bool folding_ = false;  // runs a kernel's function on compile-time values to see what it gives: host_ too
+  int round_ = 0;         // of the innermost unrolled loop, from 1
+  bool stopped_ = false;  // what follows cannot be reached
   enum class Jump : uint8_t { None, Break, Continue } jump_ = Jump::None;  // at compile time: why it is stopped, if not by a return
-  int comprehension_ = 0;   // the innermost one that is running
-  std::vector<Val> handling_;  // exceptions whose `except` blocks are running
-  int loops_ = 0;           // dynamic loops around
-  int regions_ = 0;         // scf regions around, in which a function cannot return
+  int comprehension_ = 0;                                                  // the innermost one that is running
+  std::vector<Val> handling_;                                              // exceptions whose `except` blocks are running
+  int loops_ = 0;                                                          // dynamic loops around
+  int regions_ = 0;                                                        // scf regions around, in which a function cannot return
   int withs_ = 0;
-  int depth_ = 0;           // of eval
+  int depth_ = 0;  // of eval
   std::optional<Val> result_;
   Loc resultLoc_;
   // In an aggregate's `__init__`: the class, the name of its `self`, and the fields set so far.

@@ -50,7 +50,8 @@ Result<std::string> dumpTokens(Sources& sources, const std::string& path, const 
   Loader loader(sources, read, diags);
   SourceModule* module = TRY(loader.open(path));
   std::string out;
-  for (const Token& t : module->tokens) appendAll(out, t.loc.line(), ":", t.loc.col(), " ", tokenKindName(t.kind), t.text.empty() ? "" : " ", quoted(t.text), "\n");
+  for (const Token& t : module->tokens)
+    appendAll(out, t.loc.line(), ":", t.loc.col(), " ", tokenKindName(t.kind), t.text.empty() ? "" : " ", quoted(t.text), "\n");
   return out;
 }
 

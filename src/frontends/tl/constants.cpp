@@ -34,13 +34,12 @@ bool compareBy(const std::string& op, const T& a, const T& b) {
 
 Result<Val> CodeGen::constantBinary(const std::string& op, const Val& a, const Val& b, const Locs& locs) {
   auto finish = [&](Val v) -> Result<Val> {
-    if (folding_ && v.is(VK::Int) && v.number != static_cast<int32_t>(v.number)) return error(Err::Unsupported, locs.at).says("this does not fit in 32 bits");
+    if (folding_ && v.is(VK::Int) && v.number != static_cast<int32_t>(v.number))
+      return error(Err::Unsupported, locs.at).says("this does not fit in 32 bits");
     v.wrapped = a.wrapped || b.wrapped;
     return v;
   };
-  auto refuse = [&]() -> std::unexpected<Failed> {
-    return error(Err::Type, locs.at).says("`", op, "` does not take ", a, " and ", b);
-  };
+  auto refuse = [&]() -> std::unexpected<Failed> { return error(Err::Type, locs.at).says("`", op, "` does not take ", a, " and ", b); };
   auto tooLarge = [&]() -> std::unexpected<Failed> {
     return error(Err::Unsupported, locs.at).says("this constant needs more than 127 bits");
   };
@@ -49,8 +48,8 @@ Result<Val> CodeGen::constantBinary(const std::string& op, const Val& a, const V
       return finish(Val::boolean(a.isInt() && b.isInt() ? compareBy(op, a.number, b.number) : compareBy(op, a.asDouble(), b.asDouble())));
     bool whole = a.isInt() && b.isInt();
     // A kernel's function on trial: only what its arithmetic gives too.
-    if (folding_ && (!whole || ((op == "//" || op == "%" || op == ">>") && (a.number < 0 || b.number < 0)) || op == "/" || op == "**" || a.number != static_cast<int32_t>(a.number) ||
-                     b.number != static_cast<int32_t>(b.number)))
+    if (folding_ && (!whole || ((op == "//" || op == "%" || op == ">>") && (a.number < 0 || b.number < 0)) || op == "/" || op == "**" ||
+                     a.number != static_cast<int32_t>(a.number) || b.number != static_cast<int32_t>(b.number)))
       return refuse();
     if (op == "/" || op == "//" || op == "%") {
       if (whole ? b.number == 0 : b.asDouble() == 0) {
@@ -145,7 +144,8 @@ Result<Val> CodeGen::constantUnary(const std::string& op, const Val& v, Loc at) 
     result = Val::floating(op == "-" ? -v.real : v.real);
   } else {
     Int n = v.number;
-    if (op == "-" && __builtin_sub_overflow(Int{0}, n, &n)) return error(Err::Unsupported, at).says("this constant needs more than 127 bits");
+    if (op == "-" && __builtin_sub_overflow(Int{0}, n, &n))
+      return error(Err::Unsupported, at).says("this constant needs more than 127 bits");
     result = Val::integer(n);
   }
   result.wrapped = v.wrapped;

@@ -20,13 +20,15 @@ namespace {
 bool containsReturn(const Node* n) {
   if (!n) return false;
   if (n->kind == Kind::Return) return true;
-  if (n->kind != Kind::If && n->kind != Kind::For && n->kind != Kind::While && n->kind != Kind::With && n->kind != Kind::Block) return false;
+  if (n->kind != Kind::If && n->kind != Kind::For && n->kind != Kind::While && n->kind != Kind::With && n->kind != Kind::Block)
+    return false;
   return std::any_of(n->kids.begin(), n->kids.end(), containsReturn);
 }
 
 const Node* findReturn(const Node* n) {
   if (!n || n->kind == Kind::Return) return n;
-  if (n->kind != Kind::If && n->kind != Kind::For && n->kind != Kind::While && n->kind != Kind::With && n->kind != Kind::Block) return nullptr;
+  if (n->kind != Kind::If && n->kind != Kind::For && n->kind != Kind::While && n->kind != Kind::With && n->kind != Kind::Block)
+    return nullptr;
   for (const Node* kid : n->kids)
     if (const Node* found = findReturn(kid)) return found;
   return nullptr;
@@ -41,7 +43,12 @@ void collectTargets(const Node* target, std::set<std::string>& out) {
 void collectAssigned(const Node* n, std::set<std::string>& out) {
   if (!n) return;
   switch (n->kind) {
-    case Kind::Assign: case Kind::AnnAssign: case Kind::AugAssign: case Kind::NamedExpr: case Kind::For: case Kind::CompFor: collectTargets(n->kids[0], out); break;
+    case Kind::Assign:
+    case Kind::AnnAssign:
+    case Kind::AugAssign:
+    case Kind::NamedExpr:
+    case Kind::For:
+    case Kind::CompFor: collectTargets(n->kids[0], out); break;
     case Kind::With:
       for (size_t i = 1; i + 1 < n->kids.size(); i += 2)
         if (n->kids[i]) collectTargets(n->kids[i], out);
@@ -62,7 +69,9 @@ bool sameHandles(const Val& a, const Val& b) {
 
 Result<bool> CodeGen::staticCondition(const Val& v, const Node* n) {
   if (!host_ && !v.isNone() && !v.isInt())
-    return error(Err::Type, n->loc).says("a condition must be a bool, an int, None or a scalar tensor, but this is ", v).hint(v.is(VK::Str) || v.is(VK::Tuple) ? "compare it with something" : "");
+    return error(Err::Type, n->loc)
+        .says("a condition must be a bool, an int, None or a scalar tensor, but this is ", v)
+        .hint(v.is(VK::Str) || v.is(VK::Tuple) ? "compare it with something" : "");
   return truthy(v);
 }
 
@@ -70,7 +79,9 @@ Result<Tensor> CodeGen::scalarCondition(const Val& v, const Node* n) {
   Tensor t = v.tensor;
   if (t.type.isBlock()) {
     if (t.type.numel() != 1)
-      return error(Err::Shape, n->loc).says("a condition must be one value, but this is ", t.type).hint("choose per element with `tl.where`, or reduce it: `tl.max(x, 0)`");
+      return error(Err::Shape, n->loc)
+          .says("a condition must be one value, but this is ", t.type)
+          .hint("choose per element with `tl.where`, or reduce it: `tl.max(x, 0)`");
     t = TRY(unsplat(t, n->loc));
   }
   return cast(t, {Prim::I1}, n->loc);
@@ -91,7 +102,9 @@ Result<void> CodeGen::ifStatement(const Node* n) {
   if (loops_ > 0) {
     const Node* at = findReturn(n->kid(1));
     if (!at) at = findReturn(n->kid(2));
-    return error(Err::Unsupported, at->loc).says("`return` inside `for` and `while` is not part of the Triton language").hint("set a flag or a mask and return after the loop");
+    return error(Err::Unsupported, at->loc)
+        .says("`return` inside `for` and `while` is not part of the Triton language")
+        .hint("set a flag or a mask and return after the loop");
   }
   return ifBlocks(n, test.value);
 }
@@ -107,20 +120,30 @@ Result<std::vector<std::string>> CodeGen::merge(const Scope& before, Scope& then
     Val &a = value, &b = other->second;
     if (!a.isRuntime() && !b.isRuntime()) {
       if (sameConstant(a, b) && a.kind == b.kind) continue;
-      if (existed) return error(Err::Type, n->loc).says("`", name, "` is ", a, " in one branch and ", b, " in the other, which only a compile-time condition can choose");
+      if (existed)
+        return error(Err::Type, n->loc)
+            .says("`", name, "` is ", a, " in one branch and ", b, " in the other, which only a compile-time condition can choose");
       a = b = Val::unbound();
       continue;
     }
     if (sameType(a, b) && sameHandles(a, b)) continue;
     if (!sameType(a, b)) {
       if (existed && sameType(a, old->second))
-        return error(Err::Type, n->loc).says("`", name, "` is ", old->second, " before the `if`, but the else branch makes it ", b).hint("cast it with `.to(...)` so that its type stays the same");
+        return error(Err::Type, n->loc)
+            .says("`", name, "` is ", old->second, " before the `if`, but the else branch makes it ", b)
+            .hint("cast it with `.to(...)` so that its type stays the same");
       if (existed && sameType(b, old->second))
-        return error(Err::Type, n->loc).says("`", name, "` is ", old->second, " before the `if`, but the then branch makes it ", a).hint("cast it with `.to(...)` so that its type stays the same");
-      return error(Err::Type, n->loc).says("`", name, "` is ", a, " in the then branch and ", b, " in the else branch").hint("cast it with `.to(...)` so that both agree");
+        return error(Err::Type, n->loc)
+            .says("`", name, "` is ", old->second, " before the `if`, but the then branch makes it ", a)
+            .hint("cast it with `.to(...)` so that its type stays the same");
+      return error(Err::Type, n->loc)
+          .says("`", name, "` is ", a, " in the then branch and ", b, " in the else branch")
+          .hint("cast it with `.to(...)` so that both agree");
     }
     if (existed && !sameType(a, old->second))
-      return error(Err::Type, n->loc).says("`", name, "` is ", old->second, " before the `if`, but the branches make it ", a).hint("cast it with `.to(...)` so that its type stays the same");
+      return error(Err::Type, n->loc)
+          .says("`", name, "` is ", old->second, " before the `if`, but the branches make it ", a)
+          .hint("cast it with `.to(...)` so that its type stays the same");
     names.push_back(name);
   }
   return names;
@@ -296,9 +319,12 @@ Result<void> CodeGen::staticFor(const Node* n, const std::vector<Val>& values) {
   int around = std::exchange(round_, 0);
   for (const Val& v : values) {
     ++round_;
-    if (++shared_.unrolled > 65536) return error(Err::Unsupported, n->kid(1)->loc).says("with this loop there are more than 65536 unrolled iterations");
-    if (target->kind == Kind::Name) scope_[target->text] = v;
-    else CHECK_OK(assign(target, v));
+    if (++shared_.unrolled > 65536)
+      return error(Err::Unsupported, n->kid(1)->loc).says("with this loop there are more than 65536 unrolled iterations");
+    if (target->kind == Kind::Name)
+      scope_[target->text] = v;
+    else
+      CHECK_OK(assign(target, v));
     CHECK_OK(block(n->kid(2)));
     if (stopped_) break;
   }
@@ -309,7 +335,9 @@ Result<void> CodeGen::staticFor(const Node* n, const std::vector<Val>& values) {
 Result<void> CodeGen::forStatement(const Node* n) {
   const Node *target = n->kid(0), *iterable = n->kid(1), *body = n->kid(2);
   auto badIterator = [&]() -> std::unexpected<Failed> {
-    return error(Err::Unsupported, iterable->loc).says("only `range`, `tl.range` and `tl.static_range` can be iterated").hint("index a tuple with the variable of `tl.static_range`");
+    return error(Err::Unsupported, iterable->loc)
+        .says("only `range`, `tl.range` and `tl.static_range` can be iterated")
+        .hint("index a tuple with the variable of `tl.static_range`");
   };
   if (host_) return hostFor(n);
   if (n->kid(3)) return error(Err::Unsupported, n->kid(3)->at).says("`else` after a loop is not part of the Triton language");
@@ -324,7 +352,8 @@ Result<void> CodeGen::forStatement(const Node* n) {
   Loc lowerLoc = bound.loc(0), upperLoc = one ? bound.loc(0) : bound.loc(1), stepLoc = bound.loc(2);
 
   if (callee.builtin->name == "static_range") {
-    Int from = TRY(constantInt(lower, lowerLoc, "a bound of tl.static_range")), to = TRY(constantInt(upper, upperLoc, "a bound of tl.static_range"));
+    Int from = TRY(constantInt(lower, lowerLoc, "a bound of tl.static_range")),
+        to = TRY(constantInt(upper, upperLoc, "a bound of tl.static_range"));
     Int by = TRY(constantInt(step, stepLoc, "the step of tl.static_range"));
     if (by == 0) return error(Err::Type, stepLoc).says("the step of a range cannot be 0");
     std::vector<Val> values;
@@ -351,7 +380,8 @@ Result<void> CodeGen::forStatement(const Node* n) {
     if (t.type.numel() != 1) return error(Err::Shape, loc).says("the ", what, " of a loop must be one value, but this is ", t.type);
     return t.type.isBlock() ? unsplat(t, loc) : Result<Tensor>(t);
   };
-  Tensor lo = TRY(bound1(lower, lowerLoc, "lower bound")), hi = TRY(bound1(upper, upperLoc, "upper bound")), by = TRY(bound1(step, stepLoc, "step"));
+  Tensor lo = TRY(bound1(lower, lowerLoc, "lower bound")), hi = TRY(bound1(upper, upperLoc, "upper bound")),
+         by = TRY(bound1(step, stepLoc, "step"));
   DType type = TRY(promoteInts(TRY(promoteInts(lo.type.scalar, hi.type.scalar)), by.type.scalar));
   // Each bound keeps its value: a uint8 of 200 counts to 200. (Triton 3.6 extends it by the sign of the common type, to -56.)
   auto widen = [&](const Tensor& t) { return widenTo(t, type.prim).value; };
@@ -394,14 +424,17 @@ Result<void> CodeGen::forStatement(const Node* n) {
       return error(Err::Type, assigned_.contains(name) ? assigned_[name] : n->loc)
           .says("`", name, "` is ", before[name], " before the loop, but the loop makes it ", now)
           .label(n->loc, "the loop")
-          .hint(now.isTensor() ? "give it the same type from the start, or cast with `.to(...)`" : "a constexpr cannot be assigned in a loop");
+          .hint(now.isTensor() ? "give it the same type from the start, or cast with `.to(...)`"
+                               : "a constexpr cannot be assigned in a loop");
     flatten(now, yields);
   }
   for (auto& [name, value] : outerScope)
     if (!value.isRuntime() && !value.is(VK::Unbound) && name != target->text && name[0] != ':') {
       auto now = scope_.find(name);
       if (now != scope_.end() && now->second.isTensor())
-        return error(Err::Type, n->loc).says("`", name, "` is ", value, " before the loop, but the loop assigns ", now->second).hint("give it a tensor before the loop");
+        return error(Err::Type, n->loc)
+            .says("`", name, "` is ", value, " before the loop, but the loop assigns ", now->second)
+            .hint("give it a tensor before the loop");
     }
   // Take out what comes back as it went in.
   Replacements same;
@@ -444,7 +477,8 @@ Result<void> CodeGen::forStatement(const Node* n) {
   Val after = Val::unbound();
   auto old = scope_.find(target->text);
   Val previous = old != scope_.end() ? old->second : Val::none();
-  after.items = keep(std::vector<Val>{Val::of(tensor(lowerValue, {type, {}})), Val::of(tensor(upperValue, {type, {}})), Val::of(tensor(stepValue, {type, {}})), Val::boolean(negative), previous});
+  after.items = keep(std::vector<Val>{Val::of(tensor(lowerValue, {type, {}})), Val::of(tensor(upperValue, {type, {}})),
+                                      Val::of(tensor(stepValue, {type, {}})), Val::boolean(negative), previous});
   scope_[target->text] = after;
   assigned_[target->text] = target->loc;
   return {};
@@ -465,15 +499,19 @@ Result<Val> CodeGen::afterLoop(const Val& v, Loc loc) {
   Val previous = v.item(4);
   if (previous.is(VK::Unbound) && previous.items) previous = TRY(afterLoop(previous, loc));
   Value* none = zero;
-  if (previous.isInt()) none = TRY(scalarConstant(previous, type.scalar, loc)).value;
-  else if (previous.isTensor() && previous.tensor.type == type) none = previous.tensor.value;
-  else if (previous.isTensor() && !previous.tensor.type.isBlock() && previous.tensor.type.scalar.isInt()) none = TRY(cast(previous.tensor, type.scalar, loc)).value;
+  if (previous.isInt())
+    none = TRY(scalarConstant(previous, type.scalar, loc)).value;
+  else if (previous.isTensor() && previous.tensor.type == type)
+    none = previous.tensor.value;
+  else if (previous.isTensor() && !previous.tensor.type.isBlock() && previous.tensor.type.scalar.isInt())
+    none = TRY(cast(previous.tensor, type.scalar, loc)).value;
   return Val::of(tensor(b_.select(runs, last, none), type));
 }
 
 Result<void> CodeGen::settleLoopVariables(const Scope& before, Loc loc) {
   for (auto& [name, value] : scope_)
-    if (value.is(VK::Unbound) && value.items && before.contains(name) && !before.find(name)->second.is(VK::Unbound)) value = TRY(afterLoop(value, loc));
+    if (value.is(VK::Unbound) && value.items && before.contains(name) && !before.find(name)->second.is(VK::Unbound))
+      value = TRY(afterLoop(value, loc));
   return {};
 }
 
@@ -524,7 +562,10 @@ Result<void> CodeGen::whileStatement(const Node* n) {
   Val condition = *tested;
   b_.setLoc(n->kid(0)->loc);
   if (!condition.isTensor()) {
-    if (truthy(condition)) return error(Err::Unsupported, n->kid(0)->loc).says("this loop never ends: its condition is always true, and there is no `break`").hint("loop while a flag holds");
+    if (truthy(condition))
+      return error(Err::Unsupported, n->kid(0)->loc)
+          .says("this loop never ends: its condition is always true, and there is no `break`")
+          .hint("loop while a flag holds");
     condition = Val::of(tensor(b_.boolean(false), {{Prim::I1}, {}}));
   }
   Tensor test = TRY(scalarCondition(condition, n->kid(0)));

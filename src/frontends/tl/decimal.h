@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The exact decimal digits of a double, rounded as Python rounds them. (The C++ library's have tables that are a tenth of the compiler's module.)
+// The exact decimal digits of a double, rounded as Python rounds them. (The C++ library's have tables that are a tenth of the compiler's
+// module.)
 #pragma once
 
 #include <bit>

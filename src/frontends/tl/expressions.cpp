@@ -47,7 +47,8 @@ Result<Val> CodeGen::global(SourceModule& module, const std::string& name, Loc u
         return error(Err::Global, use)
             .says("the global `", name, "` cannot be worked out at compile time", why.empty() ? "" : ": ", why)
             .label(g.loc, "defined here")
-            .hint("Python is not run for it: bind it directly, as in `from module import ", name, "`, or pass it to the kernel as a tl.constexpr parameter");
+            .hint("Python is not run for it: bind it directly, as in `from module import ", name,
+                  "`, or pass it to the kernel as a tl.constexpr parameter");
       }
       break;
     }
@@ -100,8 +101,9 @@ Result<Val> CodeGen::lookup(const Node* n) {
     }
   }
   if (const BuiltinInfo* info = findPythonBuiltin(name); info && (host_ || info->tag == 0)) return Val::of(info);
-  if (name == "int" || name == "float" || name == "bool" || name == "str" || name == "tuple" || name == "list" || name == "dict" || name == "set" || name == "frozenset" ||
-      isException(name)) return Val::named(VK::Class, name);
+  if (name == "int" || name == "float" || name == "bool" || name == "str" || name == "tuple" || name == "list" || name == "dict" ||
+      name == "set" || name == "frozenset" || isException(name))
+    return Val::named(VK::Class, name);
   std::vector<std::string> names;
   for (auto& [known, v] : scope_)
     if (known[0] != ':') names.push_back(known);
@@ -113,7 +115,8 @@ Result<Val> CodeGen::lookup(const Node* n) {
   auto d = error(Err::UnknownName, n->loc);
   if (auto at = assigned_.find(name); at != assigned_.end() && !scope_.contains(cat(":", name))) {
     // A branch or a loop has let go of it.
-    d.says("`", name, "` has no value here: it is assigned only inside a loop or a branch, which may not run").label(at->second, "assigned here");
+    d.says("`", name, "` has no value here: it is assigned only inside a loop or a branch, which may not run")
+        .label(at->second, "assigned here");
     return d.hint("give it a value of the same type before the loop or branch");
   }
   return d.says("`", name, "` is not defined").hint(hint);
@@ -150,7 +153,8 @@ Result<Val> CodeGen::eval(const Node* n) {
       return v;
     }
     case Kind::Call: return callExpression(n);
-    case Kind::Tuple: case Kind::List: {
+    case Kind::Tuple:
+    case Kind::List: {
       std::vector<Val> items;
       for (const Node* kid : n->kids) {
         if (kid->kind == Kind::Starred) {
@@ -181,10 +185,13 @@ Result<Val> CodeGen::eval(const Node* n) {
         Val value = TRY(eval(n->kids[i + 1]));
         if (n->kids[i]) {
           Val key = TRY(eval(n->kids[i]));
-          if (value.isTensor()) return error(Err::Unsupported, n->kids[i + 1]->loc).says("dictionaries and sets hold what is known at compile time, but this is ", value);
+          if (value.isTensor())
+            return error(Err::Unsupported, n->kids[i + 1]->loc)
+                .says("dictionaries and sets hold what is known at compile time, but this is ", value);
           CHECK_OK(dictStore(*v.object, key, value, n->kids[i]->loc));
         } else if (value.is(VK::Dict)) {
-          for (size_t k = 0; k < value.object->items.size(); ++k) CHECK_OK(dictStore(*v.object, value.object->items[k], value.object->values[k], n->loc));
+          for (size_t k = 0; k < value.object->items.size(); ++k)
+            CHECK_OK(dictStore(*v.object, value.object->items[k], value.object->values[k], n->loc));
         } else {
           return error(Err::Type, n->kids[i + 1]->loc).says("`**` takes a dictionary, but this is ", value);
         }
@@ -195,7 +202,8 @@ Result<Val> CodeGen::eval(const Node* n) {
     case Kind::Comp: return comprehension(n);
     case Kind::Chain: return chainedComparison(n);
     case Kind::Lambda: return makeClosure(n);
-    case Kind::BinOp: case Kind::Compare: {
+    case Kind::BinOp:
+    case Kind::Compare: {
       // Long chains of one operator lean to the left: walk down them instead of recursing.
       std::vector<const Node*> chain;
       const Node* leaf = n;
@@ -249,12 +257,15 @@ Result<Val> CodeGen::unaryOperator(const std::string& op, const Val& v, Loc at, 
 
 Result<Val> CodeGen::binaryOperator(const std::string& op, const Val& a, const Val& b, const Locs& locs) {
   if (op == "@") return error(Err::Unsupported, locs.at).says("`@` is not part of the Triton language").hint("use `tl.dot(a, b)`");
-  if (a.is(VK::Object) || b.is(VK::Object)) return askPython(cat("(", TRY(pythonText(a, locs.a)), " ", op, " ", TRY(pythonText(b, locs.b)), ")"), op, locs.at);
+  if (a.is(VK::Object) || b.is(VK::Object))
+    return askPython(cat("(", TRY(pythonText(a, locs.a)), " ", op, " ", TRY(pythonText(b, locs.b)), ")"), op, locs.at);
   if (op == "in" || op == "not in") {
     bool runtime = a.isTensor() || b.isTensor();
     for (size_t i = 0; b.is(VK::Tuple) && i < b.size(); ++i) runtime |= b.item(i).isTensor();
     if (runtime)
-      return error(Err::Unsupported, locs.at).says("`", op, "` is not part of the Triton language").hint("compare with each value: `(x == a) | (x == b)`");
+      return error(Err::Unsupported, locs.at)
+          .says("`", op, "` is not part of the Triton language")
+          .hint("compare with each value: `(x == a) | (x == b)`");
     return Val::boolean(TRY(contains(b, a, locs.b)) == (op == "in"));
   }
   if (op == "is" || op == "is not") {
@@ -266,11 +277,15 @@ Result<Val> CodeGen::binaryOperator(const std::string& op, const Val& a, const V
   auto notValue = [](const Val& v) { return v.is(VK::Desc) || v.is(VK::BlockPtr) || v.is(VK::Unbound); };
   if (notValue(a) || notValue(b)) {
     const Val& bad = notValue(a) ? a : b;
-    return error(Err::Type, notValue(a) ? locs.a : locs.b).says("`", op, "` does not take ", bad).hint(bad.is(VK::BlockPtr) ? "move a block pointer with `tl.advance`" : "");
+    return error(Err::Type, notValue(a) ? locs.a : locs.b)
+        .says("`", op, "` does not take ", bad)
+        .hint(bad.is(VK::BlockPtr) ? "move a block pointer with `tl.advance`" : "");
   }
   for (const Val* v : {&a, &b})
     if (v->is(VK::Module) && v->text.starts_with("external:"))
-      return error(Err::UnknownName, v == &a ? locs.a : locs.b).says("`", v->text.substr(9), "` is not known at compile time: kernels see Triton, constexpr globals and functions of their own files");
+      return error(Err::UnknownName, v == &a ? locs.a : locs.b)
+          .says("`", v->text.substr(9),
+                "` is not known at compile time: kernels see Triton, constexpr globals and functions of their own files");
   if (!a.isTensor() && !b.isTensor()) return constantBinary(op, a, b, locs);
   if (host_) return error(Err::Type, locs.at).says("a tensor cannot be used at compile time");
   // Both known at compile time, one of them as the result of a function: a tensor of Triton's type, whose value is known too.
@@ -284,7 +299,8 @@ Result<Val> CodeGen::binaryOperator(const std::string& op, const Val& a, const V
     Val v = TRY(binaryOperator(op, left, right, locs));
     // Where a kernel's arithmetic is not Python's (other rounding, wrapping), the tensor alone says what it is.
     bool rounds = (op == "//" || op == "%" || op == ">>") && (x->asDouble() < 0 || y->asDouble() < 0);
-    if (known && known->isInt() && known->number == static_cast<int32_t>(known->number) && !rounds) v.known = &(*keep(std::vector<Val>{*known}))[0];
+    if (known && known->isInt() && known->number == static_cast<int32_t>(known->number) && !rounds)
+      v.known = &(*keep(std::vector<Val>{*known}))[0];
     return v;
   }
   const Val& other = a.isTensor() ? b : a;
@@ -304,7 +320,10 @@ Result<Val> CodeGen::binaryOperator(const std::string& op, const Val& a, const V
   if (op == "<<") return Val::of(bitwise(Op::ShLI, a, b, locs));
   if (op == ">>") return Val::of(shiftRight(a, b, locs));
   if (op == "**")
-    return error(Err::Unsupported, locs.at).says("`**` is not defined for tensors").label(locs.a, a).hint("multiply, or use `tl.exp2(b * tl.log2(a))`");
+    return error(Err::Unsupported, locs.at)
+        .says("`**` is not defined for tensors")
+        .label(locs.a, a)
+        .hint("multiply, or use `tl.exp2(b * tl.log2(a))`");
   return Val::of(compare(op, a, b, locs));
 }
 
@@ -321,7 +340,8 @@ Result<Args> CodeGen::arguments(const Node* n) {
         continue;
       }
       Val v = TRY(eval(kid->kid(0)));
-      if (!v.is(VK::Dict) || !host_) return error(Err::Unsupported, kid->loc).says("`**` arguments are not part of the Triton language").hint("name each argument");
+      if (!v.is(VK::Dict) || !host_)
+        return error(Err::Unsupported, kid->loc).says("`**` arguments are not part of the Triton language").hint("name each argument");
       for (size_t k = 0; k < v.object->items.size(); ++k) args.named.push_back({str(v.object->items[k]), {v.object->values[k], kid->loc}});
     }
   for (size_t i = 1; i < n->kids.size(); ++i) {
@@ -344,7 +364,9 @@ Result<Val> CodeGen::callExpression(const Node* n) {
   Val callee = TRY(eval(n->kid(0)));
   if (callee.is(VK::Builtin) && callee.builtin->name == "static_assert") return staticAssert(n);
   if (unused && callee.is(VK::Builtin) && callee.builtin->name == "advance")
-    return error(Err::Type, n->loc).says("the result of `tl.advance` is not used: it moves nothing by itself").hint("assign it: `ptr = tl.advance(ptr, ...)`");
+    return error(Err::Type, n->loc)
+        .says("the result of `tl.advance` is not used: it moves nothing by itself")
+        .hint("assign it: `ptr = tl.advance(ptr, ...)`");
   Args args = TRY(arguments(n));
   return call(callee, std::move(args));
 }
@@ -355,7 +377,9 @@ Result<Val> CodeGen::staticAssert(const Node* n) {
   Val passed = TRY(eval(n->kid(1)));
   if (passed.known) passed = Val::boolean(truthy(*passed.known));
   if (!passed.is(VK::Bool))
-    return error(Err::Type, n->kid(1)->loc).says("this condition is not known at compile time: it is ", passed).hint("use constexprs only, or `tl.device_assert`");
+    return error(Err::Type, n->kid(1)->loc)
+        .says("this condition is not known at compile time: it is ", passed)
+        .hint("use constexprs only, or `tl.device_assert`");
   if (passed.number) return Val::none();
   std::string message;
   if (n->kid(2)) message = str(TRY(eval(n->kid(2))));
@@ -418,7 +442,10 @@ Result<Val> CodeGen::index(const Val& v, const Val& at, const Node* n) {
       for (int64_t i = from; step > 0 ? i < to : i > to; i += step) items.push_back(v.item(static_cast<size_t>(i)));
       return tuple(std::move(items));
     }
-    if (at.isTensor()) return error(Err::Type, loc).says("a tuple is indexed at compile time, but this is ", at).hint("use a constexpr, such as the variable of tl.static_range");
+    if (at.isTensor())
+      return error(Err::Type, loc)
+          .says("a tuple is indexed at compile time, but this is ", at)
+          .hint("use a constexpr, such as the variable of tl.static_range");
     return error(Err::Type, loc).says("a tuple is indexed with integers, but this is ", at);
   }
   if (v.is(VK::List)) {
@@ -463,8 +490,10 @@ Result<Val> CodeGen::boolOp(const Node* n) {
   for (const Node* kid : n->kids) {
     last = TRY(eval(kid));
     lastLoc = kid->loc;
-    if (last.isTensor()) left.push_back({last, kid->loc});
-    else if (truthy(last) != conjunction) return last;
+    if (last.isTensor())
+      left.push_back({last, kid->loc});
+    else if (truthy(last) != conjunction)
+      return last;
   }
   if (left.empty()) return last;
   b_.setLoc(n->loc);
@@ -487,11 +516,15 @@ Result<Val> CodeGen::joinedString(const Node* n) {
     }
     Val v = TRY(eval(part->kid(0)));
     if (v.isTensor() || v.is(VK::Desc) || v.is(VK::BlockPtr))
-      return error(Err::Type, part->loc).says("an f-string in a kernel can only hold constexprs, but `", unparse(part->kid(0)), "` is ", v).hint("`tl.device_print(\"x\", x)` prints values of the running kernel");
+      return error(Err::Type, part->loc)
+          .says("an f-string in a kernel can only hold constexprs, but `", unparse(part->kid(0)), "` is ", v)
+          .hint("`tl.device_print(\"x\", x)` prints values of the running kernel");
     std::string_view spec;
     if (const Node* format = part->kid(1)) spec = TRY(joinedString(format)).text;
-    if (part->text == "r" || part->text == "a") v = Val::string(keep(repr(v)));
-    else if (part->text == "s") v = Val::string(keep(str(v)));
+    if (part->text == "r" || part->text == "a")
+      v = Val::string(keep(repr(v)));
+    else if (part->text == "s")
+      v = Val::string(keep(str(v)));
     Val piece = TRY(formatted(v, spec, part->loc));
     out += piece.text;
   }

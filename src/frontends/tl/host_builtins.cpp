@@ -54,7 +54,9 @@ Result<Val> CodeGen::bHost(Bound& a) {
   std::string_view f = a.info->name;
   for (size_t i = 0; i < a.slots.size(); ++i)
     if (a[i].isTensor())
-      return error(Err::Type, a.loc(i)).says("`", f, "` works at compile time, but this is ", a[i]).hint(findBuiltin(f) || shared_.loader.builtinLibrary().globals.contains(f) ? cat("in a kernel it is `tl.", f, "`") : "");
+      return error(Err::Type, a.loc(i))
+          .says("`", f, "` works at compile time, but this is ", a[i])
+          .hint(findBuiltin(f) || shared_.loader.builtinLibrary().globals.contains(f) ? cat("in a kernel it is `tl.", f, "`") : "");
   Loc loc = a.slots.empty() ? a.call : a.loc(0);
   Locs locs{a.call, loc, loc};
   auto items = [&](size_t i) { return iterate(a[i], a.loc(i)); };
@@ -91,7 +93,8 @@ Result<Val> CodeGen::bHost(Bound& a) {
       if (truthy(a[0].isNone() ? v : TRY(callValues(a[0], {v}, a.call)))) out.push_back(v);
     return made(std::move(out));
   }
-  if (f == "sorted") return made(*TRY(hostSort(TRY(items(0)), a.present(1) ? a[1] : Val::none(), a.given(2) && truthy(a[2]), a.call)).items);
+  if (f == "sorted")
+    return made(*TRY(hostSort(TRY(items(0)), a.present(1) ? a[1] : Val::none(), a.given(2) && truthy(a[2]), a.call)).items);
   if (f == "reversed") {
     std::vector<Val> out = TRY(items(0));
     std::reverse(out.begin(), out.end());
@@ -122,7 +125,8 @@ Result<Val> CodeGen::bHost(Bound& a) {
   if (f == "divmod") return tuple({TRY(constantBinary("//", a[0], a[1], locs)), TRY(constantBinary("%", a[0], a[1], locs))});
   if (f == "pow") {
     if (!a.given(2)) return constantBinary("**", a[0], a[1], locs);
-    int64_t base = TRY(constantInt(a, 0, "the base")), exponent = TRY(constantInt(a, 1, "the exponent")), m = TRY(constantInt(a, 2, "the modulus"));
+    int64_t base = TRY(constantInt(a, 0, "the base")), exponent = TRY(constantInt(a, 1, "the exponent")),
+            m = TRY(constantInt(a, 2, "the modulus"));
     if (m <= 0 || exponent < 0) return error(Err::Unsupported, a.call).says("`pow` with a modulus takes positive numbers only");
     Int r = 1 % m, b = (base % m + m) % m;
     for (; exponent; exponent >>= 1, b = b * b % m)
@@ -166,7 +170,8 @@ Result<Val> CodeGen::bHost(Bound& a) {
     if (!a[0].is(VK::Str) || a[0].text.size() != 1) return error(Err::Type, loc).says("`ord` takes one character, but this is ", a[0]);
     return Val::integer(static_cast<unsigned char>(a[0].text[0]));
   }
-  if (f == "callable") return Val::boolean(a[0].is(VK::Function) || a[0].is(VK::Builtin) || a[0].is(VK::Closure) || a[0].is(VK::Method) || a[0].is(VK::Class));
+  if (f == "callable")
+    return Val::boolean(a[0].is(VK::Function) || a[0].is(VK::Builtin) || a[0].is(VK::Closure) || a[0].is(VK::Method) || a[0].is(VK::Class));
   // type
   switch (a[0].kind) {
     case VK::Bool: return Val::named(VK::Class, "bool");
@@ -196,7 +201,8 @@ Result<Val> CodeGen::bHostModule(Bound& a) {
     d.says(what);
     return d;
   };
-  if (f == "importlib.import_module") return importValue(*source_, std::string(TRY(constantString(a, 0, "the name of a module"))), "", a.call, a.call);
+  if (f == "importlib.import_module")
+    return importValue(*source_, std::string(TRY(constantString(a, 0, "the name of a module"))), "", a.call, a.call);
   if (f == "math.gcd" || f == "math.lcm") {
     Int r = f == "math.gcd" ? 0 : 1;
     for (const Arg& arg : a.rest) {
@@ -224,7 +230,8 @@ Result<Val> CodeGen::bHostModule(Bound& a) {
     if (f == "math.comb" && k > n) return Val::integer(0);
     if (f == "math.comb") k = std::min(k, n - k);
     for (int64_t i = 1; i <= k; ++i) {
-      if (__builtin_mul_overflow(r, Int{f == "math.comb" ? n - k + i : i}, &r)) return error(Err::Unsupported, a.call).says("this constant needs more than 127 bits");
+      if (__builtin_mul_overflow(r, Int{f == "math.comb" ? n - k + i : i}, &r))
+        return error(Err::Unsupported, a.call).says("this constant needs more than 127 bits");
       if (f == "math.comb") r /= i;
     }
     return Val::integer(r);
@@ -261,7 +268,8 @@ Result<Val> CodeGen::bHostModule(Bound& a) {
     Val total = items[0];
     out.push_back(total);
     for (size_t i = 1; i < items.size(); ++i) {
-      total = !reduce && !a.given(1) ? TRY(binaryOperator("+", total, items[i], locs)) : TRY(callValues(a[reduce ? 0 : 1], {total, items[i]}, a.call));
+      total = !reduce && !a.given(1) ? TRY(binaryOperator("+", total, items[i], locs))
+                                     : TRY(callValues(a[reduce ? 0 : 1], {total, items[i]}, a.call));
       out.push_back(total);
     }
     return reduce ? total : tuple(std::move(out));

@@ -9,13 +9,18 @@
 namespace nereid::tl {
 namespace {
 
-constexpr const char* kStrMethods[] = {"startswith", "endswith", "lower", "upper", "strip", "lstrip", "rstrip", "split", "join", "replace", "find", "rfind", "index", "count",
-                                       "format", "removeprefix", "removesuffix", "isdigit", "isalpha", "isidentifier", "title", "capitalize", "zfill", "ljust", "rjust", "center",
-                                       "partition", "rpartition", "splitlines", "isupper", "islower", "isspace"};
-constexpr const char* kListMethods[] = {"append", "extend", "insert", "pop", "remove", "index", "count", "reverse", "sort", "copy", "clear"};
+constexpr const char* kStrMethods[] = {"startswith", "endswith",     "lower",        "upper",   "strip",   "lstrip",       "rstrip",
+                                       "split",      "join",         "replace",      "find",    "rfind",   "index",        "count",
+                                       "format",     "removeprefix", "removesuffix", "isdigit", "isalpha", "isidentifier", "title",
+                                       "capitalize", "zfill",        "ljust",        "rjust",   "center",  "partition",    "rpartition",
+                                       "splitlines", "isupper",      "islower",      "isspace"};
+constexpr const char* kListMethods[] = {"append", "extend",  "insert", "pop",  "remove", "index",
+                                        "count",  "reverse", "sort",   "copy", "clear"};
 constexpr const char* kTupleMethods[] = {"index", "count"};
 constexpr const char* kDictMethods[] = {"keys", "values", "items", "get", "pop", "update", "setdefault", "copy", "clear"};
-constexpr const char* kSetMethods[] = {"add", "remove", "discard", "union", "intersection", "difference", "symmetric_difference", "issubset", "issuperset", "isdisjoint", "update", "copy", "clear", "pop"};
+constexpr const char* kSetMethods[] = {
+    "add",      "remove",     "discard",    "union",  "intersection", "difference", "symmetric_difference",
+    "issubset", "issuperset", "isdisjoint", "update", "copy",         "clear",      "pop"};
 constexpr const char* kIntMethods[] = {"bit_length", "bit_count"};
 constexpr const char* kFloatMethods[] = {"is_integer"};
 
@@ -76,7 +81,8 @@ const char* CodeGen::hostMethodName(const Val& v, std::string_view name) {
     case VK::Tuple: return among(kTupleMethods, name);
     case VK::Dict: return among(kDictMethods, name);
     case VK::Set: return among(kSetMethods, name);
-    case VK::Int: case VK::Bool: return among(kIntMethods, name);
+    case VK::Int:
+    case VK::Bool: return among(kIntMethods, name);
     case VK::Float: return among(kFloatMethods, name);
     default: return nullptr;
   }
@@ -142,8 +148,11 @@ Result<Val> CodeGen::formatted(const Val& v, std::string_view spec, Loc loc) {
     if (precision >= 0) return bad();
     negative = v.number < 0;
     switch (type) {
-      case 0: case 'd': case 'n': body = digitsOf(v.number, 10, false); break;
-      case 'x': case 'X': body = digitsOf(v.number, 16, type == 'X'); break;
+      case 0:
+      case 'd':
+      case 'n': body = digitsOf(v.number, 10, false); break;
+      case 'x':
+      case 'X': body = digitsOf(v.number, 16, type == 'X'); break;
       case 'b': body = digitsOf(v.number, 2, false); break;
       case 'o': body = digitsOf(v.number, 8, false); break;
       case 'c': body = std::string(1, static_cast<char>(v.number)); break;
@@ -167,10 +176,14 @@ Result<Val> CodeGen::formatted(const Val& v, std::string_view spec, Loc loc) {
   size_t length = front.size() + body.size(), wide = static_cast<size_t>(width);
   size_t pad = wide > length ? wide - length : 0;
   std::string out;
-  if (align == '=') out = cat(front, std::string(pad, fill), body);
-  else if (align == '>') out = cat(std::string(pad, fill), front, body);
-  else if (align == '<') out = cat(front, body, std::string(pad, fill));
-  else out = cat(std::string(pad / 2, fill), front, body, std::string(pad - pad / 2, fill));
+  if (align == '=')
+    out = cat(front, std::string(pad, fill), body);
+  else if (align == '>')
+    out = cat(std::string(pad, fill), front, body);
+  else if (align == '<')
+    out = cat(front, body, std::string(pad, fill));
+  else
+    out = cat(std::string(pad / 2, fill), front, body, std::string(pad - pad / 2, fill));
   return Val::string(keep(std::move(out)));
 }
 
@@ -236,7 +249,10 @@ Result<Val> CodeGen::percentFormat(const Val& format, const Val& values, Loc loc
     if (v.is(VK::Bool)) v = Val::integer(v.number);
     if (precision == ".") precision = ".0";
     std::string sign = flags.find('+') != std::string::npos ? "+" : flags.find(' ') != std::string::npos ? " " : "";
-    spec = cat(left ? "<" : zero && type != 's' ? "" : ">", type == 's' ? "" : sign, type != 's' && flags.find('#') != std::string::npos ? "#" : "",
+    spec = cat(left                  ? "<"
+               : zero && type != 's' ? ""
+                                     : ">",
+               type == 's' ? "" : sign, type != 's' && flags.find('#') != std::string::npos ? "#" : "",
                !left && zero && type != 's' ? "0" : "", width, precision, type);
     out += TRY(formatted(v, spec, loc)).text;
   }
@@ -307,7 +323,8 @@ Result<Val> CodeGen::strFormat(std::string_view s, const Args& args, size_t& nex
       if (item && stop == std::string_view::npos) return wrong("a `[` in this format is not closed");
       std::string_view part = path.substr(1, stop == std::string_view::npos ? stop : stop - 1);
       if (item) {
-        bool whole = !part.empty() && part.size() < 10 && std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
+        bool whole =
+            !part.empty() && part.size() < 10 && std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
         Int n = 0;
         for (char c : part) n = whole ? n * 10 + (c - '0') : 0;
         v = TRY(index(*v, whole ? Val::integer(n) : Val::string(part), &node));
@@ -318,7 +335,10 @@ Result<Val> CodeGen::strFormat(std::string_view s, const Args& args, size_t& nex
     }
     std::string inner(spec);
     if (spec.find('{') != std::string_view::npos) inner = TRY(strFormat(spec, args, next)).text;
-    if (v->isTensor()) return error(Err::Type, args.call).says("a format at compile time can only hold constexprs, but this is ", *v).hint("`tl.device_print(\"x\", x)` prints values of the running kernel");
+    if (v->isTensor())
+      return error(Err::Type, args.call)
+          .says("a format at compile time can only hold constexprs, but this is ", *v)
+          .hint("`tl.device_print(\"x\", x)` prints values of the running kernel");
     if (conversion == 'r' || conversion == 'a') v = Val::string(keep(repr(*v)));
     if (conversion == 's') v = Val::string(keep(str(*v)));
     out += TRY(formatted(*v, inner, args.call)).text;
@@ -330,9 +350,7 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
   size_t given = args.positional.size();
   auto arg = [&](size_t i) -> const Val& { return args.positional[i].value; };
   auto needs = [&](size_t least, size_t most) { return given >= least && given <= most; };
-  auto wrong = [&]() -> std::unexpected<Failed> {
-    return error(Err::Type, args.call).says("`", q, "` does not take these arguments");
-  };
+  auto wrong = [&]() -> std::unexpected<Failed> { return error(Err::Type, args.call).says("`", q, "` does not take these arguments"); };
   auto missing = [&](const char* exception, const Val& v) -> std::unexpected<Failed> {
     auto d = raise(exception, args.call);
     if (exception[0] == 'K') shared_.raised->items = keep(std::vector<Val>{v});
@@ -375,7 +393,9 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
       return Val::boolean(false);
     }
     if (q == "zfill" || q == "ljust" || q == "rjust" || q == "center") {
-      if (!needs(1, q == "zfill" ? 1 : 2) || !arg(0).isInt() || arg(0).number > 10000 || (given == 2 && (!arg(1).is(VK::Str) || arg(1).text.size() != 1))) return wrong();
+      if (!needs(1, q == "zfill" ? 1 : 2) || !arg(0).isInt() || arg(0).number > 10000 ||
+          (given == 2 && (!arg(1).is(VK::Str) || arg(1).text.size() != 1)))
+        return wrong();
       char fill = q == "zfill" ? '0' : given == 2 ? arg(1).text[0] : ' ';
       size_t width = arg(0).number < 0 ? 0 : static_cast<size_t>(arg(0).number), pad = width > s.size() ? width - s.size() : 0;
       if (q == "ljust") return text(cat(s, std::string(pad, fill)));
@@ -433,14 +453,17 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
           out += s[i++];
         }
       }
-      if (out.size() > (1 << 20)) return error(Err::Unsupported, args.call).says("a string of that length is not supported at compile time");
+      if (out.size() > (1 << 20))
+        return error(Err::Unsupported, args.call).says("a string of that length is not supported at compile time");
       return text(out);
     }
     if (q == "find" || q == "rfind" || q == "index" || q == "count") {
       if (!needs(1, 1) || !arg(0).is(VK::Str)) return wrong();
       if (q == "count") {
         Int n = 0;
-        for (size_t at = s.find(arg(0).text); at != std::string_view::npos && !arg(0).text.empty(); at = s.find(arg(0).text, at + arg(0).text.size())) ++n;
+        for (size_t at = s.find(arg(0).text); at != std::string_view::npos && !arg(0).text.empty();
+             at = s.find(arg(0).text, at + arg(0).text.size()))
+          ++n;
         return Val::integer(n);
       }
       size_t at = q == "rfind" ? s.rfind(arg(0).text) : s.find(arg(0).text);
@@ -461,8 +484,12 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
       for (size_t i = 0; i < s.size(); ++i) {
         char c = s[i];
         cased |= letter(c);
-        all = all && (q == "isdigit" ? digit(c) : q == "isalpha" ? letter(c) : q == "isspace" ? isSpace(c) : q == "isupper" ? !(c >= 'a' && c <= 'z') : q == "islower" ? !(c >= 'A' && c <= 'Z')
-                                                                                                                                : letter(c) || c == '_' || (i && digit(c)));
+        all = all && (q == "isdigit"   ? digit(c)
+                      : q == "isalpha" ? letter(c)
+                      : q == "isspace" ? isSpace(c)
+                      : q == "isupper" ? !(c >= 'a' && c <= 'z')
+                      : q == "islower" ? !(c >= 'A' && c <= 'Z')
+                                       : letter(c) || c == '_' || (i && digit(c)));
       }
       return Val::boolean(all && (cased || (q != "isupper" && q != "islower")));
     }
@@ -518,10 +545,17 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
     if (!needs(1, 1)) return wrong();
     Val other = TRY(makeSet(TRY(iterate(arg(0), args.call)), args.call));
     if (q == "isdisjoint") return Val::boolean(truthy(*TRY(hostBinary("&", self, other, {args.call, args.call, args.call}))) == false);
-    const char* op = q == "union" ? "|" : q == "intersection" ? "&" : q == "difference" ? "-" : q == "symmetric_difference" ? "^" : q == "issubset" ? "<=" : ">=";
+    const char* op = q == "union"                  ? "|"
+                     : q == "intersection"         ? "&"
+                     : q == "difference"           ? "-"
+                     : q == "symmetric_difference" ? "^"
+                     : q == "issubset"             ? "<="
+                                                   : ">=";
     return *TRY(hostBinary(op, self, other, {args.call, args.call, args.call}));
   }
-  if (o.frozen || !host_) return error(Err::Unsupported, args.call).says("`", q, "` would change ", self, ", which stays as it is ", host_ ? "since it is a global" : "in a kernel");
+  if (o.frozen || !host_)
+    return error(Err::Unsupported, args.call)
+        .says("`", q, "` would change ", self, ", which stays as it is ", host_ ? "since it is a global" : "in a kernel");
   if (q == "clear") {
     o.items.clear();
     o.values.clear();
@@ -545,7 +579,8 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
     if (!needs(0, 1)) return wrong();  // update
     if (given) {
       Val from = TRY(makeDict(arg(0), args.call));
-      for (size_t i = 0; i < from.object->items.size(); ++i) CHECK_OK(dictStore(o, from.object->items[i], from.object->values[i], args.call));
+      for (size_t i = 0; i < from.object->items.size(); ++i)
+        CHECK_OK(dictStore(o, from.object->items[i], from.object->values[i], args.call));
     }
     for (auto& [name, a] : args.named) CHECK_OK(dictStore(o, Val::string(keep(name)), a.value, a.loc));
     return Val::none();
@@ -553,9 +588,12 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
   if (q == "sort") {
     Val key, reverse = Val::boolean(false);
     for (auto& [name, a] : args.named) {
-      if (name == "key") key = a.value;
-      else if (name == "reverse") reverse = a.value;
-      else return wrong();
+      if (name == "key")
+        key = a.value;
+      else if (name == "reverse")
+        reverse = a.value;
+      else
+        return wrong();
     }
     std::vector<Val> sorted = *TRY(hostSort(o.items, key, truthy(reverse), args.call)).items;
     o.items = std::move(sorted);
@@ -580,7 +618,8 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
   }
   if (q == "insert") {
     if (!needs(2, 2) || !arg(0).isInt()) return wrong();
-    Int size = static_cast<Int>(o.items.size()), i = arg(0).number < 0 ? std::max<Int>(0, arg(0).number + size) : std::min(arg(0).number, size);
+    Int size = static_cast<Int>(o.items.size()),
+        i = arg(0).number < 0 ? std::max<Int>(0, arg(0).number + size) : std::min(arg(0).number, size);
     o.items.insert(o.items.begin() + static_cast<ptrdiff_t>(i), arg(1));
     shared_.loader.heap().count(1);
     return Val::none();
@@ -588,8 +627,10 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
   if (!needs(1, 1)) return wrong();
   if (q == "remove" || q == "discard") {
     size_t i = find(arg(0));
-    if (i < o.items.size()) erase(i);
-    else if (q == "remove") return missing(self.is(VK::Set) ? "KeyError" : "ValueError", arg(0));
+    if (i < o.items.size())
+      erase(i);
+    else if (q == "remove")
+      return missing(self.is(VK::Set) ? "KeyError" : "ValueError", arg(0));
     return Val::none();
   }
   // append, extend; add, update

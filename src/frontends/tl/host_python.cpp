@@ -14,9 +14,12 @@ namespace {
 std::string quotedForPython(std::string_view text) {
   std::string out = "'";
   for (char c : text) {
-    if (c == '\'' || c == '\\') appendAll(out, '\\', c);
-    else if (static_cast<unsigned char>(c) < 0x20) appendAll(out, "\\x", hex(static_cast<unsigned char>(c), 2));
-    else out += c;
+    if (c == '\'' || c == '\\')
+      appendAll(out, '\\', c);
+    else if (static_cast<unsigned char>(c) < 0x20)
+      appendAll(out, "\\x", hex(static_cast<unsigned char>(c), 2));
+    else
+      out += c;
   }
   return out + "'";
 }
@@ -45,11 +48,15 @@ Result<std::string> CodeGen::pythonText(const Val& v, Loc loc) {
     return out;
   };
   switch (v.kind) {
-    case VK::None: case VK::Bool: case VK::Int: case VK::Ellipsis: return repr(v);
+    case VK::None:
+    case VK::Bool:
+    case VK::Int:
+    case VK::Ellipsis: return repr(v);
     case VK::Float: return std::isfinite(v.real) ? repr(v) : cat("float('", repr(v), "')");
     case VK::Str: return quotedForPython(v.text);
     case VK::DType:
-      if (v.type.isBlock()) return cat("__tl.block_type(", pythonType(v.type.scalar), ", ", TRY(pythonText(shapeTuple(v.type.shape), loc)), ")");
+      if (v.type.isBlock())
+        return cat("__tl.block_type(", pythonType(v.type.scalar), ", ", TRY(pythonText(shapeTuple(v.type.shape), loc)), ")");
       return pythonType(v.type.scalar);
     case VK::Tuple: {
       std::string items = TRY(all(v.items ? *v.items : std::vector<Val>{}));
@@ -63,17 +70,20 @@ Result<std::string> CodeGen::pythonText(const Val& v, Loc loc) {
     case VK::Set: return cat("set([", TRY(all(v.object->items)), "])");
     case VK::Dict: {
       std::string out = "{";
-      for (size_t i = 0; i < v.object->items.size(); ++i) appendAll(out, TRY(pythonText(v.object->items[i], loc)), ": ", TRY(pythonText(v.object->values[i], loc)), ", ");
+      for (size_t i = 0; i < v.object->items.size(); ++i)
+        appendAll(out, TRY(pythonText(v.object->items[i], loc)), ": ", TRY(pythonText(v.object->values[i], loc)), ", ");
       return out + "}";
     }
     case VK::Function:
-      if (!v.function->module->isLibrary) return cat("__function(", quotedForPython(v.function->module->path), ", ", quotedForPython(v.function->name), ")");
+      if (!v.function->module->isLibrary)
+        return cat("__function(", quotedForPython(v.function->module->path), ", ", quotedForPython(v.function->name), ")");
       return cat("__tl.", v.function->name);
     case VK::Builtin:
       if (findBuiltin(v.builtin->name) == v.builtin) return cat("__tl.", v.builtin->name);
       break;
     case VK::Class:
-      if (isException(v.text) || v.text == "int" || v.text == "float" || v.text == "bool" || v.text == "str" || v.text == "tuple" || v.text == "list" || v.text == "dict" || v.text == "set")
+      if (isException(v.text) || v.text == "int" || v.text == "float" || v.text == "bool" || v.text == "str" || v.text == "tuple" ||
+          v.text == "list" || v.text == "dict" || v.text == "set")
         return std::string(v.text);
       break;
     case VK::Object: return cat("__object(", intText(v.item(0).number), ")");
@@ -82,7 +92,9 @@ Result<std::string> CodeGen::pythonText(const Val& v, Loc loc) {
       return cat("__tile(", TRY(pythonText(Val::dtype(v.tensor.type), loc)), ")");
     default: break;
   }
-  return error(Err::Type, loc).says(v, " cannot be passed to Python").hint("it takes numbers, strings, types, functions, and tuples, lists, sets and dictionaries of them");
+  return error(Err::Type, loc)
+      .says(v, " cannot be passed to Python")
+      .hint("it takes numbers, strings, types, functions, and tuples, lists, sets and dictionaries of them");
 }
 
 Result<std::string> CodeGen::pythonArguments(const Args& args) {
@@ -111,7 +123,8 @@ Result<Val> CodeGen::askPython(const std::string& expression, std::string_view w
 
 Result<Val> CodeGen::callPython(const FunctionDef& fn, const Args& args) {
   std::string arguments = TRY(pythonArguments(args));
-  return askPython(cat("__function(", quotedForPython(fn.module->path), ", ", quotedForPython(fn.name), ")", arguments), fn.name, args.call);
+  return askPython(cat("__function(", quotedForPython(fn.module->path), ", ", quotedForPython(fn.name), ")", arguments), fn.name,
+                   args.call);
 }
 
 // What answers spell as calls: objects by their number, and functions by their file.

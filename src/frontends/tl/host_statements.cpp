@@ -18,7 +18,9 @@ void targetNames(const Node* target, std::set<std::string>& out) {
 
 }  // namespace
 
-std::string tritonName(const std::string& dotted) { return dotted == "nereid" || dotted.starts_with("nereid.") ? cat("triton", std::string_view(dotted).substr(6)) : dotted; }
+std::string tritonName(const std::string& dotted) {
+  return dotted == "nereid" || dotted.starts_with("nereid.") ? cat("triton", std::string_view(dotted).substr(6)) : dotted;
+}
 
 bool CodeGen::loopGoesOn() {
   if (!stopped_) return true;
@@ -81,9 +83,12 @@ Result<void> CodeGen::hostTry(const Node* n) {
   Result<void> done = block(n->kid(0));
   if (!done && diags.size() > before) {
     Val e = Val::named(VK::Exception, "");
-    if (shared_.raised) e = *shared_.raised;
-    else if (diags[before].err == Err::Type) e.text = "TypeError";
-    else if (diags[before].err == Err::UnknownName) e.text = "NameError";
+    if (shared_.raised)
+      e = *shared_.raised;
+    else if (diags[before].err == Err::Type)
+      e.text = "TypeError";
+    else if (diags[before].err == Err::UnknownName)
+      e.text = "NameError";
     if (!e.text.empty() && !e.items) e.items = keep(std::vector<Val>{Val::string(keep(std::string(diags[before].text)))});
     for (size_t i = 3; i < n->kids.size() && !e.text.empty(); ++i) {
       const Node* handler = n->kids[i];
@@ -145,10 +150,12 @@ Result<void> CodeGen::hostDelete(const Node* target) {
   if (target->kind != Kind::Subscript) return error(Err::Unsupported, target->loc).says("this cannot be deleted");
   Val v = TRY(eval(target->kid(0))), at = TRY(eval(target->kid(1)));
   TRY(index(v, at, target));  // says where there is no such item
-  if (!v.isObject() || v.object->frozen || (v.is(VK::List) && !at.isInt())) return error(Err::Unsupported, target->loc).says("an item of ", v, " cannot be deleted here");
+  if (!v.isObject() || v.object->frozen || (v.is(VK::List) && !at.isInt()))
+    return error(Err::Unsupported, target->loc).says("an item of ", v, " cannot be deleted here");
   HostObject& o = *v.object;
   size_t i = 0;
-  if (v.is(VK::List)) i = static_cast<size_t>(at.number < 0 ? at.number + static_cast<Int>(o.items.size()) : at.number);
+  if (v.is(VK::List))
+    i = static_cast<size_t>(at.number < 0 ? at.number + static_cast<Int>(o.items.size()) : at.number);
   else
     while (!sameConstant(o.items[i], at)) ++i;
   o.items.erase(o.items.begin() + static_cast<ptrdiff_t>(i));
@@ -159,14 +166,25 @@ Result<void> CodeGen::hostDelete(const Node* target) {
 Result<Val> CodeGen::importValue(SourceModule& module, const std::string& from, const std::string& member, Loc loc, Loc use) {
   auto known = [](const std::string& imported) -> std::string_view {
     std::string dotted = tritonName(imported);
-    static constexpr std::pair<std::string_view, std::string_view> kKnown[] = {
-        {"triton", "triton"}, {"triton.language", "tl"}, {"triton.language.core", "tl"}, {"triton.language.standard", "tl"},
-        {"triton.language.random", "tl"}, {"triton.language.math", "tl.math"}, {"triton.language.extra", "tl.extra"},
-        {"triton.language.extra.cuda", "tl.extra"}, {"triton.language.extra.hip", "tl.extra"}, {"triton.language.libdevice", "libdevice"},
-        {"triton.language.extra.libdevice", "libdevice"}, {"triton.language.extra.cuda.libdevice", "libdevice"},
-        {"triton.language.extra.hip.libdevice", "libdevice"}, {"triton.language.target_info", "target_info"}, {"math", "math"},
-        {"itertools", "itertools"}, {"functools", "functools"}, {"operator", "operator"},
-        {"importlib", "importlib"}};
+    static constexpr std::pair<std::string_view, std::string_view> kKnown[] = {{"triton", "triton"},
+                                                                               {"triton.language", "tl"},
+                                                                               {"triton.language.core", "tl"},
+                                                                               {"triton.language.standard", "tl"},
+                                                                               {"triton.language.random", "tl"},
+                                                                               {"triton.language.math", "tl.math"},
+                                                                               {"triton.language.extra", "tl.extra"},
+                                                                               {"triton.language.extra.cuda", "tl.extra"},
+                                                                               {"triton.language.extra.hip", "tl.extra"},
+                                                                               {"triton.language.libdevice", "libdevice"},
+                                                                               {"triton.language.extra.libdevice", "libdevice"},
+                                                                               {"triton.language.extra.cuda.libdevice", "libdevice"},
+                                                                               {"triton.language.extra.hip.libdevice", "libdevice"},
+                                                                               {"triton.language.target_info", "target_info"},
+                                                                               {"math", "math"},
+                                                                               {"itertools", "itertools"},
+                                                                               {"functools", "functools"},
+                                                                               {"operator", "operator"},
+                                                                               {"importlib", "importlib"}};
     for (auto& [name, to] : kKnown)
       if (name == dotted) return to;
     return "";
@@ -215,7 +233,9 @@ Result<Val> CodeGen::makeClosure(const Node* n) {
 Result<Val> CodeGen::callClosure(const Closure& c, const Args& args) {
   std::vector<Arg> bound = TRY(bind(c.def, c.node, args, true, &c.defaults));
   if (c.comprehension && !shared_.comprehensions.contains(c.comprehension))
-    return error(Err::Unsupported, args.call).says("this function was made in a comprehension that is over: it cannot be called any more").label(c.node->loc, "made here");
+    return error(Err::Unsupported, args.call)
+        .says("this function was made in a comprehension that is over: it cannot be called any more")
+        .label(c.node->loc, "made here");
   if (shared_.callDepth > 60) {
     auto d = raise("RecursionError", args.callee);
     d.says("calls are nested too deep here");
@@ -227,7 +247,9 @@ Result<Val> CodeGen::callClosure(const Closure& c, const Args& args) {
   inner.outer_ = c.frames;
   for (size_t i = 0; i < bound.size(); ++i) {
     if (bound[i].value.isTensor())
-      return error(Err::Type, bound[i].loc).says("`", c.def.name, "` runs at compile time, but this argument is ", bound[i].value, ", known only when the kernel runs").hint("define a @triton.jit function and pass it by name");
+      return error(Err::Type, bound[i].loc)
+          .says("`", c.def.name, "` runs at compile time, but this argument is ", bound[i].value, ", known only when the kernel runs")
+          .hint("define a @triton.jit function and pass it by name");
     inner.scope_[c.node->kids[i]->text] = bound[i].value;
   }
   ++shared_.callDepth;
@@ -269,7 +291,9 @@ Result<Val> CodeGen::comprehension(const Node* n) {
     case ':': {
       Val v = Val::of(VK::Dict, shared_.loader.heap().object({}));
       for (size_t i = 0; i < items.size(); ++i) {
-        if (values[i].isTensor()) return error(Err::Unsupported, n->kid(1)->loc).says("dictionaries and sets hold what is known at compile time, but this is ", values[i]);
+        if (values[i].isTensor())
+          return error(Err::Unsupported, n->kid(1)->loc)
+              .says("dictionaries and sets hold what is known at compile time, but this is ", values[i]);
         CHECK_OK(dictStore(*v.object, items[i], values[i], n->loc));
       }
       v.object->frozen = !host_;
@@ -288,14 +312,16 @@ Result<void> CodeGen::comprehensionClause(const Node* n, size_t clause, std::vec
   const Node* c = n->kids[clause];
   if (c->flag == 'a') return error(Err::Unsupported, c->loc).says("`async` is not part of the Triton language");
   Val over = TRY(eval(c->kid(1)));
-  if (!host_ && !over.is(VK::Tuple) && !over.isObject() && !over.is(VK::Str)) return error(Err::Unsupported, c->kid(1)->loc).says("a comprehension runs over a tuple, but this is ", over);
+  if (!host_ && !over.is(VK::Tuple) && !over.isObject() && !over.is(VK::Str))
+    return error(Err::Unsupported, c->kid(1)->loc).says("a comprehension runs over a tuple, but this is ", over);
   for (const Val& item : TRY(iterate(over, c->kid(1)->loc))) {
     CHECK_OK(hostBudget(n->loc));
     CHECK_OK(assign(c->kid(0), item));
     bool keepIt = true;
     for (size_t i = 2; i < c->kids.size() && keepIt; ++i) {
       Val test = TRY(eval(c->kids[i]));
-      if (test.isTensor()) return error(Err::Type, c->kids[i]->loc).says("a comprehension chooses its items at compile time, but this is ", test);
+      if (test.isTensor())
+        return error(Err::Type, c->kids[i]->loc).says("a comprehension chooses its items at compile time, but this is ", test);
       keepIt = truthy(test);
     }
     if (keepIt) CHECK_OK(comprehensionClause(n, clause + 1, items, values));

@@ -27,11 +27,26 @@ constexpr Refusal kRefused[] = {
     {Kind::With, "`with` is not supported at compile time", ""},
 };
 
-constexpr const char* kExceptions[][2] = {{"BaseException", ""}, {"Exception", "BaseException"}, {"ArithmeticError", "Exception"}, {"ZeroDivisionError", "ArithmeticError"},
-                                          {"OverflowError", "ArithmeticError"}, {"LookupError", "Exception"}, {"KeyError", "LookupError"}, {"IndexError", "LookupError"},
-                                          {"ValueError", "Exception"}, {"TypeError", "Exception"}, {"NameError", "Exception"}, {"AttributeError", "Exception"},
-                                          {"AssertionError", "Exception"}, {"ImportError", "Exception"}, {"ModuleNotFoundError", "ImportError"}, {"RuntimeError", "Exception"},
-                                          {"NotImplementedError", "RuntimeError"}, {"RecursionError", "RuntimeError"}, {"StopIteration", "Exception"}, {"OSError", "Exception"}};
+constexpr const char* kExceptions[][2] = {{"BaseException", ""},
+                                          {"Exception", "BaseException"},
+                                          {"ArithmeticError", "Exception"},
+                                          {"ZeroDivisionError", "ArithmeticError"},
+                                          {"OverflowError", "ArithmeticError"},
+                                          {"LookupError", "Exception"},
+                                          {"KeyError", "LookupError"},
+                                          {"IndexError", "LookupError"},
+                                          {"ValueError", "Exception"},
+                                          {"TypeError", "Exception"},
+                                          {"NameError", "Exception"},
+                                          {"AttributeError", "Exception"},
+                                          {"AssertionError", "Exception"},
+                                          {"ImportError", "Exception"},
+                                          {"ModuleNotFoundError", "ImportError"},
+                                          {"RuntimeError", "Exception"},
+                                          {"NotImplementedError", "RuntimeError"},
+                                          {"RecursionError", "RuntimeError"},
+                                          {"StopIteration", "Exception"},
+                                          {"OSError", "Exception"}};
 
 }  // namespace
 
@@ -51,7 +66,9 @@ bool exceptionIs(std::string_view exception, std::string_view wanted) {
 std::unexpected<Failed> CodeGen::refuse(const Node* n) {
   if (n->kind == Kind::Refused) return error(Err::Unsupported, n->loc).says(n->text).hint(n->kid(0)->text);
   if (n->kind == Kind::Scope)
-    return error(Err::Unsupported, n->loc).says("`", n->text, "` is not part of the Triton language").hint(n->text == "global" ? "a kernel's results are what it stores" : "");
+    return error(Err::Unsupported, n->loc)
+        .says("`", n->text, "` is not part of the Triton language")
+        .hint(n->text == "global" ? "a kernel's results are what it stores" : "");
   for (const Refusal& r : kRefused)
     if (r.kind == n->kind) return error(Err::Unsupported, n->kind == Kind::Function ? n->at : n->loc).says(r.what).hint(r.hint);
   return error(Err::Unsupported, n->loc).says("a ", kindName(n->kind), " is not supported here");
@@ -59,8 +76,14 @@ std::unexpected<Failed> CodeGen::refuse(const Node* n) {
 
 // An endless or huge computation ends here, with a message.
 Result<void> CodeGen::hostBudget(Loc loc) {
-  if (++shared_.hostSteps > kMaxSteps) return error(Err::Unsupported, loc).says("compile-time Python takes more than ", kMaxSteps, " steps here").hint("compute it before the launch and pass it as a constexpr");
-  if (shared_.loader.heap().kept() > kMaxItems) return error(Err::Unsupported, loc).says("compile-time Python holds more than ", kMaxItems, " values here").hint("compute it before the launch and pass it as a constexpr");
+  if (++shared_.hostSteps > kMaxSteps)
+    return error(Err::Unsupported, loc)
+        .says("compile-time Python takes more than ", kMaxSteps, " steps here")
+        .hint("compute it before the launch and pass it as a constexpr");
+  if (shared_.loader.heap().kept() > kMaxItems)
+    return error(Err::Unsupported, loc)
+        .says("compile-time Python holds more than ", kMaxItems, " values here")
+        .hint("compute it before the launch and pass it as a constexpr");
   return {};
 }
 
@@ -76,7 +99,9 @@ Val CodeGen::toKernel(const Val& v) {
   if (v.is(VK::Set) || v.is(VK::Dict)) v.object->frozen = true;
   if (v.is(VK::List) || v.is(VK::Tuple)) {
     const std::vector<Val>* from = v.is(VK::List) ? &v.object->items : v.items;
-    if (!from || (v.is(VK::Tuple) && std::none_of(from->begin(), from->end(), [](const Val& item) { return item.isObject() || item.is(VK::Tuple); }))) return v;
+    if (!from || (v.is(VK::Tuple) &&
+                  std::none_of(from->begin(), from->end(), [](const Val& item) { return item.isObject() || item.is(VK::Tuple); })))
+      return v;
     std::vector<Val> items;
     for (const Val& item : *from) items.push_back(toKernel(item));
     Val out = v.is(VK::List) ? tuple({}) : v;
@@ -128,7 +153,8 @@ Result<int> CodeGen::order(const Val& a, const Val& b, Loc loc) {
 Result<Val> CodeGen::makeSet(const std::vector<Val>& items, Loc loc) {
   std::vector<Val> out;
   for (const Val& v : items) {
-    if (v.isTensor() || v.isObject()) return error(Err::Type, loc).says("dictionaries and sets hold what is known at compile time, but this is ", v);
+    if (v.isTensor() || v.isObject())
+      return error(Err::Type, loc).says("dictionaries and sets hold what is known at compile time, but this is ", v);
     shared_.hostSteps += static_cast<int64_t>(out.size()) / 8;
     if (std::none_of(out.begin(), out.end(), [&](const Val& o) { return sameConstant(o, v); })) out.push_back(v);
   }
@@ -192,7 +218,8 @@ Result<std::optional<Val>> CodeGen::hostBinary(const std::string& op, const Val&
   if (op == "*" && ((a.is(VK::Str) && b.isInt()) || (b.is(VK::Str) && a.isInt()))) {
     const Val& s = a.is(VK::Str) ? a : b;
     Int times = (a.is(VK::Str) ? b : a).number;
-    if (times > 0 && static_cast<Int>(s.text.size()) > (1 << 20) / times) return error(Err::Unsupported, locs.at).says("a string of that length is not supported at compile time");
+    if (times > 0 && static_cast<Int>(s.text.size()) > (1 << 20) / times)
+      return error(Err::Unsupported, locs.at).says("a string of that length is not supported at compile time");
     std::string out;
     for (Int i = 0; i < times; ++i) out += s.text;
     return std::optional(Val::string(keep(std::move(out))));
@@ -205,7 +232,8 @@ Result<std::optional<Val>> CodeGen::hostBinary(const std::string& op, const Val&
   if (op == "*" && ((a.is(VK::List) && b.isInt()) || (b.is(VK::List) && a.isInt()))) {
     const std::vector<Val>& from = (a.is(VK::List) ? a : b).object->items;
     Int times = (a.is(VK::List) ? b : a).number;
-    if (times > 0 && static_cast<Int>(from.size()) > static_cast<Int>(kMaxItems) / times) return error(Err::Unsupported, locs.at).says("a list of that length is not supported at compile time");
+    if (times > 0 && static_cast<Int>(from.size()) > static_cast<Int>(kMaxItems) / times)
+      return error(Err::Unsupported, locs.at).says("a list of that length is not supported at compile time");
     std::vector<Val> items;
     for (Int i = 0; i < times; ++i) items.insert(items.end(), from.begin(), from.end());
     return std::optional(list(std::move(items)));
@@ -217,7 +245,9 @@ Result<std::optional<Val>> CodeGen::hostBinary(const std::string& op, const Val&
   }
   if (a.is(VK::Set) && b.is(VK::Set)) {
     const std::vector<Val>&x = a.object->items, &y = b.object->items;
-    auto in = [](const Val& v, const std::vector<Val>& all) { return std::any_of(all.begin(), all.end(), [&](const Val& o) { return sameConstant(o, v); }); };
+    auto in = [](const Val& v, const std::vector<Val>& all) {
+      return std::any_of(all.begin(), all.end(), [&](const Val& o) { return sameConstant(o, v); });
+    };
     shared_.hostSteps += static_cast<int64_t>(x.size() * y.size()) / 8;
     std::vector<Val> out;
     bool set = op == "|" || op == "&" || op == "-" || op == "^";

@@ -10,18 +10,19 @@ bool isNameStart(unsigned char c) { return c == '_' || (c >= 'a' && c <= 'z') ||
 bool isDigit(unsigned char c) { return c >= '0' && c <= '9'; }
 bool isNamePart(unsigned char c) { return isNameStart(c) || isDigit(c); }
 
-constexpr std::string_view kOperators[] = {"**=", "//=", ">>=", "<<=", "...", "!=", "->", ":=", "==", "<=", ">=", "+=", "-=", "*=", "/=",
-                                           "%=",  "&=",  "|=",  "^=",  "@=",  "**", "//", "<<", ">>", "+",  "-",  "*",  "/",  "%",  "&",
-                                           "|",   "^",   "~",   "<",   ">",   "(",  ")",  "[",  "]",  "{",  "}",  ",",  ":",  ".",  ";",
-                                           "=",   "@",   "!"};
+constexpr std::string_view kOperators[] = {"**=", "//=", ">>=", "<<=", "...", "!=", "->", ":=", "==", "<=", ">=", "+=",
+                                           "-=",  "*=",  "/=",  "%=",  "&=",  "|=", "^=", "@=", "**", "//", "<<", ">>",
+                                           "+",   "-",   "*",   "/",   "%",   "&",  "|",  "^",  "~",  "<",  ">",  "(",
+                                           ")",   "[",   "]",   "{",   "}",   ",",  ":",  ".",  ";",  "=",  "@",  "!"};
 
 // What is wrong with a name: characters of no word, such as typographic quotes, arrows and invisible spaces. (Letters are not told from
 // other signs outside these ranges.)
 const char* stray(std::string_view name) {
-  static constexpr std::pair<uint32_t, uint32_t> kSigns[] = {{0x80, 0xA9}, {0xAB, 0xB4}, {0xB6, 0xB6}, {0xB8, 0xB9}, {0xBB, 0xBF}, {0xD7, 0xD7},
-                                                             {0xF7, 0xF7}, {0x2000, 0x203E}, {0x2041, 0x2053}, {0x2055, 0x2070}, {0x207A, 0x207E}, {0x208A, 0x208E},
-                                                             {0x20A0, 0x20CF}, {0x2190, 0x2BFF}, {0x2E00, 0x2E7F}, {0x3000, 0x3004}, {0x3008, 0x3020}, {0xFE10, 0xFE1F},
-                                                             {0xFE30, 0xFE32}, {0xFEFF, 0xFEFF}, {0xFF01, 0xFF0F}, {0xFF1A, 0xFF20}, {0xFFFC, 0xFFFF}, {0x1F000, 0x1FAFF}};
+  static constexpr std::pair<uint32_t, uint32_t> kSigns[] = {
+      {0x80, 0xA9},     {0xAB, 0xB4},     {0xB6, 0xB6},     {0xB8, 0xB9},     {0xBB, 0xBF},     {0xD7, 0xD7},
+      {0xF7, 0xF7},     {0x2000, 0x203E}, {0x2041, 0x2053}, {0x2055, 0x2070}, {0x207A, 0x207E}, {0x208A, 0x208E},
+      {0x20A0, 0x20CF}, {0x2190, 0x2BFF}, {0x2E00, 0x2E7F}, {0x3000, 0x3004}, {0x3008, 0x3020}, {0xFE10, 0xFE1F},
+      {0xFE30, 0xFE32}, {0xFEFF, 0xFEFF}, {0xFF01, 0xFF0F}, {0xFF1A, 0xFF20}, {0xFFFC, 0xFFFF}, {0x1F000, 0x1FAFF}};
   for (size_t i = 0; i < name.size();) {
     unsigned char c = static_cast<unsigned char>(name[i]);
     if (c < 0x80) {
@@ -36,7 +37,8 @@ const char* stray(std::string_view name) {
       code = code << 6 | (static_cast<unsigned char>(name[i + k]) & 0x3Fu);
     }
     for (auto& [from, to] : kSigns)
-      if (code >= from && code <= to) return "this has a character that is not part of Python, such as a typographic quote or an invisible space";
+      if (code >= from && code <= to)
+        return "this has a character that is not part of Python, such as a typographic quote or an invisible space";
     i += length;
   }
   return nullptr;
@@ -96,10 +98,14 @@ class Lexer {
     size_t begin = pos_;
     size_t width = 0, narrow = 0;  // with tabs of eight columns, and of one
     for (; pos_ < text_.size(); ++pos_) {
-      if (text_[pos_] == ' ') ++width, ++narrow;
-      else if (text_[pos_] == '\t') width = width / 8 * 8 + 8, ++narrow;
-      else if (text_[pos_] == '\f') width = narrow = 0;
-      else break;
+      if (text_[pos_] == ' ')
+        ++width, ++narrow;
+      else if (text_[pos_] == '\t')
+        width = width / 8 * 8 + 8, ++narrow;
+      else if (text_[pos_] == '\f')
+        width = narrow = 0;
+      else
+        break;
     }
     if (pos_ >= text_.size()) return false;
     if (text_[pos_] == '#' || text_[pos_] == '\n' || text_[pos_] == '\r') {
@@ -208,7 +214,8 @@ class Lexer {
     add(Tok::Number, begin, std::move(digits));
   }
 
-  // Past the `{...}` of an f-string at `i`, in which strings may have the quotes of the f-string; past the brace alone where it does not close.
+  // Past the `{...}` of an f-string at `i`, in which strings may have the quotes of the f-string; past the brace alone where it does not
+  // close.
   size_t fieldEnd(size_t i, bool triple) const {
     size_t begin = i;
     if (text_.substr(i, 2) == "{{") return i + 2;
@@ -263,12 +270,12 @@ class Lexer {
     if (closed) pos_ += triple ? 3 : 1;
     bool raw = prefix.find('r') != std::string_view::npos;
     bool format = prefix.find('f') != std::string_view::npos;
-    std::string value = !closed ? std::string("this string is not closed")
-                        : format || raw ? std::string(body)
-                                        : unescape(body);
+    std::string value = !closed ? std::string("this string is not closed") : format || raw ? std::string(body) : unescape(body);
     Token& t = add(!closed ? Tok::Error : format ? Tok::FString : Tok::String, begin, std::move(value));
-    if (t.loc.line() != loc.line()) t.loc = loc;
-    else t.loc = here(begin, pos_);
+    if (t.loc.line() != loc.line())
+      t.loc = loc;
+    else
+      t.loc = here(begin, pos_);
     t.raw = raw;
   }
 
@@ -330,8 +337,12 @@ std::string unescape(std::string_view text, bool bytes) {
       case 'b': out += '\b'; break;
       case 'f': out += '\f'; break;
       case 'v': out += '\v'; break;
-      case '\\': case '\'': case '"': out += c; break;
-      case 'x': case 'u': case 'U': {
+      case '\\':
+      case '\'':
+      case '"': out += c; break;
+      case 'x':
+      case 'u':
+      case 'U': {
         size_t digits = c == 'x' ? 2 : c == 'u' ? 4 : 8;
         uint32_t value = 0;
         size_t used = 0;
@@ -339,8 +350,10 @@ std::string unescape(std::string_view text, bool bytes) {
           value = value * 16 + static_cast<uint32_t>(hexValue(text[++i]));
           ++used;
         }
-        if (c == 'x' && bytes) out += static_cast<char>(value);
-        else appendUtf8(out, value);
+        if (c == 'x' && bytes)
+          out += static_cast<char>(value);
+        else
+          appendUtf8(out, value);
         break;
       }
       default:
@@ -359,10 +372,10 @@ std::string unescape(std::string_view text, bool bytes) {
 }
 
 bool isKeyword(std::string_view name) {
-  static constexpr std::string_view kWords[] = {"False", "None",     "True",  "and",    "as",   "assert", "async", "await",  "break",
-                                                "class", "continue", "def",   "del",    "elif", "else",   "except", "finally", "for",
+  static constexpr std::string_view kWords[] = {"False", "None",     "True",  "and",    "as",   "assert", "async",  "await",    "break",
+                                                "class", "continue", "def",   "del",    "elif", "else",   "except", "finally",  "for",
                                                 "from",  "global",   "if",    "import", "in",   "is",     "lambda", "nonlocal", "not",
-                                                "or",    "pass",     "raise", "return", "try",  "while",  "with",  "yield"};
+                                                "or",    "pass",     "raise", "return", "try",  "while",  "with",   "yield"};
   return std::find(std::begin(kWords), std::end(kWords), name) != std::end(kWords);
 }
 

@@ -11,12 +11,40 @@ namespace nereid::tl {
 namespace {
 
 // Library functions that are methods of tensors too.
-constexpr std::string_view kLibraryMethods[] = {"cdiv", "sigmoid", "softmax", "ravel", "max",    "argmax",  "min", "argmin",
-                                                "sum",  "xor_sum", "reduce_or", "cumsum", "cumprod", "sort", "flip"};
-constexpr std::string_view kTypeQueries[] = {"is_fp8",   "is_fp8e4nv", "is_fp8e4b8", "is_fp8e4b15", "is_fp8e5",   "is_fp8e5b16",          "is_fp16",       "is_bf16",
-                                             "is_fp32",  "is_fp64",    "is_int1",    "is_int8",     "is_int16",   "is_int32",             "is_int64",      "is_uint8",
-                                             "is_uint16", "is_uint32", "is_uint64",  "is_floating", "is_standard_floating", "is_int_signed", "is_int_unsigned", "is_int",
-                                             "is_bool",  "is_block",   "is_ptr",     "is_const",    "kind",       "get_int_max_value",    "get_int_min_value", "get_block_shapes",
+constexpr std::string_view kLibraryMethods[] = {"cdiv", "sigmoid", "softmax",   "ravel",  "max",     "argmax", "min", "argmin",
+                                                "sum",  "xor_sum", "reduce_or", "cumsum", "cumprod", "sort",   "flip"};
+constexpr std::string_view kTypeQueries[] = {"is_fp8",
+                                             "is_fp8e4nv",
+                                             "is_fp8e4b8",
+                                             "is_fp8e4b15",
+                                             "is_fp8e5",
+                                             "is_fp8e5b16",
+                                             "is_fp16",
+                                             "is_bf16",
+                                             "is_fp32",
+                                             "is_fp64",
+                                             "is_int1",
+                                             "is_int8",
+                                             "is_int16",
+                                             "is_int32",
+                                             "is_int64",
+                                             "is_uint8",
+                                             "is_uint16",
+                                             "is_uint32",
+                                             "is_uint64",
+                                             "is_floating",
+                                             "is_standard_floating",
+                                             "is_int_signed",
+                                             "is_int_unsigned",
+                                             "is_int",
+                                             "is_bool",
+                                             "is_block",
+                                             "is_ptr",
+                                             "is_const",
+                                             "kind",
+                                             "get_int_max_value",
+                                             "get_int_min_value",
+                                             "get_block_shapes",
                                              "with_element_ty"};
 
 std::optional<double> mathConstant(std::string_view name) {
@@ -62,7 +90,8 @@ Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, co
       if (name == "type") return Val::dtype(t);
       if (name == "numel") return Val::integer(t.numel());
       if (name == "T") {
-        if (t.shape.size() != 2) return error(Err::Shape, at).says("`.T` is for two axes, but this is ", t).hint("name the order: `tl.permute(x, ...)`");
+        if (t.shape.size() != 2)
+          return error(Err::Shape, at).says("`.T` is for two axes, but this is ", t).hint("name the order: `tl.permute(x, ...)`");
         return Val::of(tensor(b_.trans(v.tensor.value, {1, 0}), {t.scalar, {t.shape[1], t.shape[0]}}));
       }
       if (const BuiltinInfo* info = findBuiltin(name == "to" ? "cast" : name); info && info->member) return bound(v, Val::of(info));
@@ -96,7 +125,8 @@ Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, co
         return tuple(std::vector<Val>(first, first + static_cast<ptrdiff_t>(rank)));
       }
       if (const BuiltinInfo* info = findDescMethod(name)) return bound(v, Val::of(info));
-      known = {"block_shape", "dtype", "shape", "strides", "load", "store", "atomic_add", "atomic_min", "atomic_max", "atomic_and", "atomic_or", "atomic_xor", "gather", "scatter"};
+      known = {"block_shape", "dtype",      "shape",      "strides",   "load",       "store",  "atomic_add",
+               "atomic_min",  "atomic_max", "atomic_and", "atomic_or", "atomic_xor", "gather", "scatter"};
       break;
     }
     case VK::BlockPtr:
@@ -121,8 +151,12 @@ Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, co
   if (v.isNumber() && (name == "dtype" || name == "shape" || name == "to")) {
     // An argument that is 1 is one of Triton's specialisations.
     bool one = v.isInt() && v.number == 1 && !caller_ && fn_ && fn_->node && n->kid(0)->kind == Kind::Name &&
-               std::any_of(fn_->node->kids.begin(), fn_->node->kids.end() - 1, [&](const Node* p) { return p->text == n->kid(0)->text && !p->kid(0); });
-    return error(Err::Type, at).says("`", unparse(n->kid(0)), "` is ", v, one ? " (as in Triton an argument that is 1 becomes a constexpr)" : "", ", which has no `", name, "`").hint(name == "to" ? cat("cast it: `tl.cast(", unparse(n->kid(0)), ", tl.int64)`") : "");
+               std::any_of(fn_->node->kids.begin(), fn_->node->kids.end() - 1,
+                           [&](const Node* p) { return p->text == n->kid(0)->text && !p->kid(0); });
+    return error(Err::Type, at)
+        .says("`", unparse(n->kid(0)), "` is ", v, one ? " (as in Triton an argument that is 1 becomes a constexpr)" : "",
+              ", which has no `", name, "`")
+        .hint(name == "to" ? cat("cast it: `tl.cast(", unparse(n->kid(0)), ", tl.int64)`") : "");
   }
   std::string near = nearest(name, known);
   return error(Err::UnknownName, at).says(v, " has no member `", name, "`").meant(near);
@@ -151,7 +185,8 @@ Result<Val> CodeGen::typeMember(const Val& v, const std::string& name, Loc at) {
     return m;
   }
   std::vector<std::string> known(std::begin(kTypeQueries), std::end(kTypeQueries));
-  for (const char* k : {"scalar", "element_ty", "shape", "numel", "name", "primitive_bitwidth", "int_bitwidth", "itemsize"}) known.push_back(k);
+  for (const char* k : {"scalar", "element_ty", "shape", "numel", "name", "primitive_bitwidth", "int_bitwidth", "itemsize"})
+    known.push_back(k);
   std::string near = nearest(name, known);
   return error(Err::UnknownName, at).says("the type ", repr(v), " has no member `", name, "`").meant(near);
 }
@@ -170,7 +205,8 @@ Result<Val> CodeGen::callMethod(const Val& method, const Args& args) {
   DType s = self.type.scalar;
   bool block = self.type.isBlock();
   if (q == "with_element_ty") {
-    if (args.positional.size() != 1 || !args.positional[0].value.is(VK::DType)) return error(Err::Type, args.call).says("`with_element_ty` takes one type");
+    if (args.positional.size() != 1 || !args.positional[0].value.is(VK::DType))
+      return error(Err::Type, args.call).says("`with_element_ty` takes one type");
     return Val::dtype(self.type.with(args.positional[0].value.type.scalar));
   }
   if (!args.positional.empty() || !args.named.empty()) return error(Err::Type, args.call).says("`", q, "` takes no arguments");
@@ -229,7 +265,10 @@ Result<Val> CodeGen::makeAggregate(const ClassDef& cls, const Args& args) {
   std::vector<Val> items;
   for (const std::string& field : cls.fields) {
     auto it = inner.made_.find(field);
-    if (it == inner.made_.end()) return error(Err::Type, args.call).says("the field `", field, "` of `", cls.name, "` gets no value").label(init ? init->loc : Loc{}, "here");
+    if (it == inner.made_.end())
+      return error(Err::Type, args.call)
+          .says("the field `", field, "` of `", cls.name, "` gets no value")
+          .label(init ? init->loc : Loc{}, "here");
     items.push_back(it->second);
   }
   Val v = tuple(std::move(items));
@@ -239,11 +278,23 @@ Result<Val> CodeGen::makeAggregate(const ClassDef& cls, const Args& args) {
 }
 
 Result<std::optional<Val>> CodeGen::operatorMethod(const std::string& op, const Val& a, const Val& b, const Locs& locs) {
-  static constexpr std::tuple<std::string_view, std::string_view, std::string_view> kMethods[] = {
-      {"+", "__add__", "__radd__"}, {"-", "__sub__", "__rsub__"}, {"*", "__mul__", "__rmul__"}, {"/", "__truediv__", "__rtruediv__"},
-      {"//", "__floordiv__", "__rfloordiv__"}, {"%", "__mod__", "__rmod__"}, {"&", "__and__", "__rand__"}, {"|", "__or__", "__ror__"},
-      {"^", "__xor__", "__rxor__"}, {"<<", "__lshift__", "__rlshift__"}, {">>", "__rshift__", "__rrshift__"}, {"<", "__lt__", "__gt__"},
-      {"<=", "__le__", "__ge__"}, {">", "__gt__", "__lt__"}, {">=", "__ge__", "__le__"}, {"==", "__eq__", "__eq__"}, {"!=", "__ne__", "__ne__"}};
+  static constexpr std::tuple<std::string_view, std::string_view, std::string_view> kMethods[] = {{"+", "__add__", "__radd__"},
+                                                                                                  {"-", "__sub__", "__rsub__"},
+                                                                                                  {"*", "__mul__", "__rmul__"},
+                                                                                                  {"/", "__truediv__", "__rtruediv__"},
+                                                                                                  {"//", "__floordiv__", "__rfloordiv__"},
+                                                                                                  {"%", "__mod__", "__rmod__"},
+                                                                                                  {"&", "__and__", "__rand__"},
+                                                                                                  {"|", "__or__", "__ror__"},
+                                                                                                  {"^", "__xor__", "__rxor__"},
+                                                                                                  {"<<", "__lshift__", "__rlshift__"},
+                                                                                                  {">>", "__rshift__", "__rrshift__"},
+                                                                                                  {"<", "__lt__", "__gt__"},
+                                                                                                  {"<=", "__le__", "__ge__"},
+                                                                                                  {">", "__gt__", "__lt__"},
+                                                                                                  {">=", "__ge__", "__le__"},
+                                                                                                  {"==", "__eq__", "__eq__"},
+                                                                                                  {"!=", "__ne__", "__ne__"}};
   for (auto& [spelling, method, reflected] : kMethods) {
     if (spelling != op) continue;
     for (bool left : {true, false}) {
@@ -266,7 +317,9 @@ Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
     const std::vector<std::string>& fields = *cls.fields;
     std::vector<Val> items(fields.size());
     std::vector<bool> given(fields.size(), false);
-    if (args.positional.size() > fields.size()) return error(Err::Type, args.call).says("`", c.substr(6), "` has ", fields.size(), " fields, but ", args.positional.size(), " values are given");
+    if (args.positional.size() > fields.size())
+      return error(Err::Type, args.call)
+          .says("`", c.substr(6), "` has ", fields.size(), " fields, but ", args.positional.size(), " values are given");
     for (size_t i = 0; i < args.positional.size(); ++i) {
       items[i] = args.positional[i].value;
       given[i] = true;
@@ -298,7 +351,9 @@ Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
   };
   if (c == "constexpr") {
     Val v = TRY(one());
-    if (v.isTensor()) return error(Err::Type, args.positional[0].loc).says("this is ", v, ", which is known only when the kernel runs, so it cannot be a constexpr");
+    if (v.isTensor())
+      return error(Err::Type, args.positional[0].loc)
+          .says("this is ", v, ", which is known only when the kernel runs, so it cannot be a constexpr");
     v.wrapped = true;
     return v;
   }
@@ -324,11 +379,13 @@ Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
     return v;
   }
   if (c == "pointer_type") {
-    if (args.positional.empty() || !args.positional[0].value.is(VK::DType)) return error(Err::Type, args.call).says("`pointer_type` takes a type");
+    if (args.positional.empty() || !args.positional[0].value.is(VK::DType))
+      return error(Err::Type, args.call).says("`pointer_type` takes a type");
     return Val::dtype({args.positional[0].value.type.scalar.pointerTo(), {}});
   }
   if (c == "block_type") {
-    if (args.positional.size() != 2 || !args.positional[0].value.is(VK::DType)) return error(Err::Type, args.call).says("`block_type` takes a type and a shape");
+    if (args.positional.size() != 2 || !args.positional[0].value.is(VK::DType))
+      return error(Err::Type, args.call).says("`block_type` takes a type and a shape");
     return Val::dtype({args.positional[0].value.type.scalar, TRY(shapeOf(args.positional[1].value, args.positional[1].loc))});
   }
   if (c == "dtype") {
@@ -366,16 +423,21 @@ Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
   if (c == "int" || c == "float") {
     Val v = TRY(one());
     if (v.isTensor())
-      return error(Err::Type, args.positional[0].loc).says("`", c, "` works at compile time, but this is ", v).hint("cast it: `x.to(tl.", c == "int" ? "int32" : "float32", ")`");
+      return error(Err::Type, args.positional[0].loc)
+          .says("`", c, "` works at compile time, but this is ", v)
+          .hint("cast it: `x.to(tl.", c == "int" ? "int32" : "float32", ")`");
     if (v.is(VK::Str) && c == "float") {
       std::string s(trim(v.text));
       bool negative = s.starts_with('-');
       if (negative || s.starts_with('+')) s.erase(0, 1);
       for (char& ch : s) ch = static_cast<char>(isalpha(static_cast<unsigned char>(ch)) ? ch | 0x20 : ch);
       double d = 0;
-      if (s == "inf" || s == "infinity") d = __builtin_inf();
-      else if (s == "nan") d = __builtin_nan("");
-      else if (auto number = parseDouble(s)) d = *number;
+      if (s == "inf" || s == "infinity")
+        d = __builtin_inf();
+      else if (s == "nan")
+        d = __builtin_nan("");
+      else if (auto number = parseDouble(s))
+        d = *number;
       else {
         auto bad = raise("ValueError", args.positional[0].loc);
         bad.says("'", v.text, "' is not a number");
@@ -405,7 +467,8 @@ Result<Val> CodeGen::moduleMember(const Val& m, const std::string& name, Loc at)
   if (t == "itertools" || t == "functools" || t == "operator" || t == "importlib")
     if (const BuiltinInfo* info = findHostModule(cat(t, ".", name))) return Val::of(info);
   if (t.starts_with("external:")) return Val::named(VK::Module, keep(cat(t, ".", name)));
-  if (t.starts_with("class:")) return error(Err::Unsupported, at).says("`", t.substr(6), "` is a class: kernels can only use classes of Triton itself");
+  if (t.starts_with("class:"))
+    return error(Err::Unsupported, at).says("`", t.substr(6), "` is a class: kernels can only use classes of Triton itself");
   std::vector<std::string> known;
   if (t == "math") {
     if (auto c = mathConstant(name)) return Val::floating(*c);
@@ -422,16 +485,21 @@ Result<Val> CodeGen::moduleMember(const Val& m, const std::string& name, Loc at)
   } else if (t == "triton") {
     if (name == "language") return Val::named(VK::Module, "tl");
     if (name == "cdiv" || name == "next_power_of_2") return Val::of(findTargetQuery(name));
-    if (name == "jit" || name == "autotune" || name == "heuristics" || name == "Config" || name == "constexpr_function") return Val::named(VK::Class, keep(name));
+    if (name == "jit" || name == "autotune" || name == "heuristics" || name == "Config" || name == "constexpr_function")
+      return Val::named(VK::Class, keep(name));
     return Val::named(VK::Module, keep(cat("external:triton.", name)));
   } else if (t == "tl.extra") {
     if (name == "libdevice") return Val::named(VK::Module, "libdevice");
     if (name == "cuda" || name == "hip") return Val::named(VK::Module, "tl.extra");
     return error(Err::Unsupported, at).says("`tl.extra.", name, "` belongs to one GPU family and is not supported");
   } else {  // tl and tl.math
-    if (auto prim = primFromName(name); prim && (name.starts_with("int") || name.starts_with("uint") || name.starts_with("float") || name == "bfloat16" || name == "void") && name != "int" && name != "float")
+    if (auto prim = primFromName(name);
+        prim &&
+        (name.starts_with("int") || name.starts_with("uint") || name.starts_with("float") || name == "bfloat16" || name == "void") &&
+        name != "int" && name != "float")
       return Val::dtype({{*prim}, {}});
-    if (const BuiltinInfo* info = findBuiltin(name); info && (t != "tl.math" || !findLibdevice(name) || info->op != Op::Poison)) return Val::of(info);
+    if (const BuiltinInfo* info = findBuiltin(name); info && (t != "tl.math" || !findLibdevice(name) || info->op != Op::Poison))
+      return Val::of(info);
     auto& library = shared_.loader.builtinLibrary();
     if (library.globals.contains(name) && (name[0] != '_' || source_->isLibrary)) return global(library, name, at);
     if (t == "tl.math")
@@ -441,7 +509,8 @@ Result<Val> CodeGen::moduleMember(const Val& m, const std::string& name, Loc at)
     if (name == "extra") return Val::named(VK::Module, "tl.extra");
     if (name == "math") return Val::named(VK::Module, "tl.math");
     if (name == "core" || name == "standard" || name == "random") return Val::named(VK::Module, "tl");
-    if (name == "target_info" || name == "PropagateNan") return Val::named(VK::Module, name == "target_info" ? "target_info" : "PropagateNan");
+    if (name == "target_info" || name == "PropagateNan")
+      return Val::named(VK::Module, name == "target_info" ? "target_info" : "PropagateNan");
     if (name == "libdevice") return Val::named(VK::Module, "libdevice");
     if (name == "TRITON_MAX_TENSOR_NUMEL") {
       Val v = Val::integer(kMaxNumel);
@@ -453,7 +522,9 @@ Result<Val> CodeGen::moduleMember(const Val& m, const std::string& name, Loc at)
     known = builtinNames(false);
     for (auto& [lib, g] : library.globals)
       if (lib[0] != '_') known.push_back(lib);
-    for (const char* c : {"constexpr", "float16", "bfloat16", "float32", "float64", "int1", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}) known.push_back(c);
+    for (const char* c : {"constexpr", "float16", "bfloat16", "float32", "float64", "int1", "int8", "int16", "int32", "int64", "uint8",
+                          "uint16", "uint32", "uint64"})
+      known.push_back(c);
   }
   std::string near = nearest(name, known);
   return error(Err::UnknownName, at).says("`", t == "tl" ? "triton.language" : t, "` has no `", name, "`").meant(near);

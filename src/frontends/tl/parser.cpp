@@ -18,10 +18,10 @@ bool Parser::accept(const char* spelling) {
 std::unexpected<Failed> Parser::unexpectedToken(const char* wanted) {
   const Token& t = now();
   if (t.kind == Tok::Error) return diags_.error(Err::Syntax, t.loc).says(t.text);
-  std::string saw = t.kind == Tok::Newline ? "the end of the line"
-                    : t.kind == Tok::End   ? "the end of the file"
-                    : t.kind == Tok::Indent ? "an indented block"
-                    : t.kind == Tok::Dedent ? "the end of the block"
+  std::string saw = t.kind == Tok::Newline                            ? "the end of the line"
+                    : t.kind == Tok::End                              ? "the end of the file"
+                    : t.kind == Tok::Indent                           ? "an indented block"
+                    : t.kind == Tok::Dedent                           ? "the end of the block"
                     : t.kind == Tok::String || t.kind == Tok::FString ? "a string"
                                                                       : cat("`", t.text, "`");
   return diags_.error(Err::Syntax, t.loc).says("expected ", wanted, ", but found ", saw);
@@ -58,7 +58,8 @@ void Parser::skipStatement() {
 bool Parser::softKeyword(const char* word, const char* first) const {
   if (!now().is(word)) return false;
   for (size_t i = pos_ + 1; i + 2 < tokens_.size(); ++i)
-    if (tokens_[i].kind == Tok::Newline) return i > pos_ + 1 && tokens_[i - 1].is(":") && tokens_[i + 1].kind == Tok::Indent && tokens_[i + 2].is(first);
+    if (tokens_[i].kind == Tok::Newline)
+      return i > pos_ + 1 && tokens_[i - 1].is(":") && tokens_[i + 1].kind == Tok::Indent && tokens_[i + 2].is(first);
   return false;
 }
 
@@ -127,7 +128,9 @@ Result<void> Parser::parameters(Node* fn, const char* close) {
     if (star) param->loc = begin;
     for (Node* other : fn->kids)
       if (other->text == param->text)
-        return diags_.error(Err::Syntax, param->loc).says("parameter `", param->text, "` is declared twice").label(other->loc, "first here");
+        return diags_.error(Err::Syntax, param->loc)
+            .says("parameter `", param->text, "` is declared twice")
+            .label(other->loc, "first here");
     fn->kids.push_back(param);
     keywordOnly |= star;
     if (!accept(",") && !now().is(close)) return unexpectedToken(wanted.c_str());
@@ -152,17 +155,25 @@ Result<void> Parser::statements(Node* block) {
   NEREID_DEEPER("blocks");
   while (now().kind != Tok::Dedent && now().kind != Tok::End) {
     const Token& t = now();
-    if (t.is("if")) block->kids.push_back(TRY(ifStatement()));
-    else if (t.is("for")) block->kids.push_back(TRY(forStatement()));
-    else if (t.is("while")) block->kids.push_back(TRY(whileStatement()));
-    else if (t.is("with")) block->kids.push_back(TRY(withStatement()));
-    else if (t.is("try")) block->kids.push_back(TRY(tryStatement()));
-    else if (t.is("def") || t.is("@")) block->kids.push_back(TRY(nestedFunction()));
+    if (t.is("if"))
+      block->kids.push_back(TRY(ifStatement()));
+    else if (t.is("for"))
+      block->kids.push_back(TRY(forStatement()));
+    else if (t.is("while"))
+      block->kids.push_back(TRY(whileStatement()));
+    else if (t.is("with"))
+      block->kids.push_back(TRY(withStatement()));
+    else if (t.is("try"))
+      block->kids.push_back(TRY(tryStatement()));
+    else if (t.is("def") || t.is("@"))
+      block->kids.push_back(TRY(nestedFunction()));
     else if (t.is("class") || t.is("async") || softKeyword("match", "case")) {
-      block->kids.push_back(refused(t.loc, t.is("class") ? "a class inside a kernel is not part of the Triton language" : cat("`", t.text, "` is not part of the Triton language")));
+      block->kids.push_back(refused(t.loc, t.is("class") ? "a class inside a kernel is not part of the Triton language"
+                                                         : cat("`", t.text, "` is not part of the Triton language")));
       skipStatement();
       while (t.is("async") && now().is("else")) skipStatement();
-    } else CHECK_OK(simpleStatement(block));
+    } else
+      CHECK_OK(simpleStatement(block));
   }
   if (now().kind == Tok::Dedent) take();
   return {};
@@ -171,8 +182,7 @@ Result<void> Parser::statements(Node* block) {
 Result<void> Parser::simpleStatement(Node* block) {
   for (;;) {
     const Token& t = now();
-    if (t.kind == Tok::Indent)
-      return diags_.error(Err::Syntax, now().loc).says("this line is indented, but no block begins here");
+    if (t.kind == Tok::Indent) return diags_.error(Err::Syntax, now().loc).says("this line is indented, but no block begins here");
     if (t.is("pass") || t.is("break") || t.is("continue")) {
       block->kids.push_back(make(t.is("pass") ? Kind::Pass : t.is("break") ? Kind::Break : Kind::Continue, take().loc));
     } else if (t.is("return")) {
@@ -223,11 +233,13 @@ Result<void> Parser::simpleStatement(Node* block) {
 Result<void> Parser::checkTarget(const Node* target) {
   switch (target->kind) {
     case Kind::Name: return {};
-    case Kind::Tuple: case Kind::List:
+    case Kind::Tuple:
+    case Kind::List:
       for (const Node* kid : target->kids) CHECK_OK(checkTarget(kid));
       return {};
     case Kind::Starred: return checkTarget(target->kid(0));
-    case Kind::Subscript: case Kind::Attribute: return {};
+    case Kind::Subscript:
+    case Kind::Attribute: return {};
     default: return diags_.error(Err::Syntax, target->loc).says("this cannot be assigned to");
   }
 }
@@ -266,7 +278,8 @@ Result<Node*> Parser::expressionStatement() {
     Node* n = make(Kind::AugAssign, first->loc);
     n->at = take().loc;
     n->text.assign(op, std::strlen(op) - 1);
-    if (first->kind == Kind::Tuple || first->kind == Kind::List || first->kind == Kind::Starred) return diags_.error(Err::Syntax, first->loc).says("this cannot be assigned to");
+    if (first->kind == Kind::Tuple || first->kind == Kind::List || first->kind == Kind::Starred)
+      return diags_.error(Err::Syntax, first->loc).says("this cannot be assigned to");
     CHECK_OK(checkTarget(first));
     n->kids = {first, TRY(expressionList())};
     n->loc = span(n);

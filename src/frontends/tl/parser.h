@@ -9,7 +9,8 @@ namespace nereid::tl {
 
 class Parser {
  public:
-  Parser(const std::vector<Token>& tokens, size_t at, Arena& arena, Diags& diags) : tokens_(tokens), pos_(at), arena_(arena), diags_(diags) {}
+  Parser(const std::vector<Token>& tokens, size_t at, Arena& arena, Diags& diags)
+      : tokens_(tokens), pos_(at), arena_(arena), diags_(diags) {}
 
   // At `def`. With `signatureOnly` the body is left out.
   Result<Node*> function(bool signatureOnly = false);

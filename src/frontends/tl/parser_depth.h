@@ -17,8 +17,8 @@ struct Parser::Deeper {
   int& depth_;
 };
 
-#define NEREID_DEEPER(what)    \
-  Deeper deeper(depth_);       \
+#define NEREID_DEEPER(what) \
+  Deeper deeper(depth_);    \
   if (depth_ > kMaxNesting) return tooDeep(what)
 
 }  // namespace nereid::tl

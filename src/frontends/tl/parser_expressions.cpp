@@ -17,7 +17,8 @@ Result<Node*> Parser::expressionList() {
   auto item = [&]() -> Result<Node*> { return now().is("*") ? starred() : namedExpression(); };
   Node* first = TRY(item());
   if (!now().is(",")) {
-    if (first->kind == Kind::Starred) return diags_.error(Err::Syntax, first->loc).says("a starred expression belongs in a call or a tuple");
+    if (first->kind == Kind::Starred)
+      return diags_.error(Err::Syntax, first->loc).says("a starred expression belongs in a call or a tuple");
     return first;
   }
   Node* tuple = make(Kind::Tuple, first->loc);
@@ -403,8 +404,10 @@ Result<Node*> Parser::yieldExpression() {
   NEREID_DEEPER("operators");
   Node* n = refused(take().loc, "`yield` is not part of the Triton language");
   const Token& t = now();
-  if (accept("from")) TRY(expression());
-  else if (t.kind != Tok::Newline && t.kind != Tok::End && !t.is(")") && !t.is("]") && !t.is("}") && !t.is(";") && !t.is("=")) TRY(expressionList());
+  if (accept("from"))
+    TRY(expression());
+  else if (t.kind != Tok::Newline && t.kind != Tok::End && !t.is(")") && !t.is("]") && !t.is("}") && !t.is(";") && !t.is("="))
+    TRY(expressionList());
   return n;
 }
 
@@ -412,7 +415,8 @@ Result<Node*> Parser::atom() {
   const Token& t = now();
   switch (t.kind) {
     case Tok::Number: return number();
-    case Tok::String: case Tok::FString: return strings();
+    case Tok::String:
+    case Tok::FString: return strings();
     case Tok::Name: {
       if (t.text == "None" || t.text == "True" || t.text == "False")
         return make(t.text == "None" ? Kind::None : t.text == "True" ? Kind::True : Kind::False, take().loc);
@@ -443,8 +447,7 @@ Result<Node*> Parser::number() {
     if (base != 10) at = 2;
   }
   bool real = base == 10 && text.find_first_of(".eE") != std::string::npos;
-  if (base == 10 && (text.back() | 0x20) == 'j')
-    return refused(t.loc, "complex numbers are not part of the Triton language");
+  if (base == 10 && (text.back() | 0x20) == 'j') return refused(t.loc, "complex numbers are not part of the Triton language");
   if (real) {
     auto value = parseDouble(text);
     if (!value) return bad();
@@ -528,10 +531,14 @@ Result<void> Parser::formatString(const Token& token, std::vector<Node*>& parts)
         if (d == quote) quote = 0;
         continue;
       }
-      if (d == '"' || d == '\'') quote = d;
-      else if (d == '(' || d == '[' || d == '{') ++depth;
-      else if (depth > 0 && (d == ')' || d == ']' || d == '}')) --depth;
-      else if (depth == 0 && (d == '}' || d == ':' || (d == '!' && (end + 1 >= s.size() || s[end + 1] != '=')))) break;
+      if (d == '"' || d == '\'')
+        quote = d;
+      else if (d == '(' || d == '[' || d == '{')
+        ++depth;
+      else if (depth > 0 && (d == ')' || d == ']' || d == '}'))
+        --depth;
+      else if (depth == 0 && (d == '}' || d == ':' || (d == '!' && (end + 1 >= s.size() || s[end + 1] != '='))))
+        break;
     }
     if (end >= s.size()) return diags_.error(Err::Syntax, token.loc).says("a `{` in an f-string is not closed");
     std::string text = s.substr(begin, end - begin);

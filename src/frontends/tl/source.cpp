@@ -85,15 +85,20 @@ class Scanner {
         bool named = false;
         for (size_t i = begin; i < colon; ++i) named |= m_.tokens[i].is("NamedTuple");
         for (size_t i = colon; named && i + 1 < pos_; ++i)
-          if (m_.tokens[i].kind == Tok::Name && m_.tokens[i + 1].is(":") && (m_.tokens[i - 1].kind == Tok::Indent || m_.tokens[i - 1].kind == Tok::Newline))
+          if (m_.tokens[i].kind == Tok::Name && m_.tokens[i + 1].is(":") &&
+              (m_.tokens[i - 1].kind == Tok::Indent || m_.tokens[i - 1].kind == Tok::Newline))
             g.fields.push_back(m_.tokens[i].text);
         continue;
       }
       pending = {};
-      if (t.is("import")) importStatement();
-      else if (t.is("from")) fromStatement();
-      else if (t.kind == Tok::Name && !isKeyword(t.text) && peek(1).is("=") && !decorated()) bind(pos_, pos_ + 2, false);
-      else if (t.kind == Tok::Name && !isKeyword(t.text) && peek(1).is(":")) annotated();
+      if (t.is("import"))
+        importStatement();
+      else if (t.is("from"))
+        fromStatement();
+      else if (t.kind == Tok::Name && !isKeyword(t.text) && peek(1).is("=") && !decorated())
+        bind(pos_, pos_ + 2, false);
+      else if (t.kind == Tok::Name && !isKeyword(t.text) && peek(1).is(":"))
+        annotated();
       // `if`, `try`, `else` and the like: what their blocks bind counts as top level.
       pos_ = bodyOrLineEnd();
     }
@@ -227,7 +232,9 @@ class Scanner {
     size_t open = pos_ + 2;
     while (open + 1 < m_.tokens.size() && !m_.tokens[open].is("(")) ++open;
     auto g = m_.globals.find(m_.tokens[pos_].text);
-    if (g == m_.globals.end() || g->second.kind != Global::Function || open + 1 >= m_.tokens.size() || !m_.tokens[open + 1].is(g->first.c_str())) return false;
+    if (g == m_.globals.end() || g->second.kind != Global::Function || open + 1 >= m_.tokens.size() ||
+        !m_.tokens[open + 1].is(g->first.c_str()))
+      return false;
     FunctionDef& fn = *g->second.function;
     if (onConstants) return fn.isConstexprFunction = true;
     size_t end = lineEnd(pos_);
@@ -400,8 +407,10 @@ Result<Node*> Loader::parse(const FunctionDef& fn, bool signatureOnly) {
   Parser parser(fn.module->tokens, fn.token, fn.module->arena, diags_);
   Result<Node*> node = parser.function(signatureOnly);
   if (signatureOnly) return node;
-  if (node) fn.node = *node;
-  else fn.parseFailed = true;
+  if (node)
+    fn.node = *node;
+  else
+    fn.parseFailed = true;
   return node;
 }
 
@@ -418,14 +427,14 @@ Result<const FunctionDef*> findKernel(SourceModule& module, const std::string& k
   if (!kernel.empty()) {
     for (const FunctionDef* fn : module.functions) {
       if (fn->name != kernel) continue;
-      if (!fn->isJit)
-        return diags.error(Err::NoKernel, fn->loc).says("`", kernel, "` is not a kernel: it has no @triton.jit decorator");
+      if (!fn->isJit) return diags.error(Err::NoKernel, fn->loc).says("`", kernel, "` is not a kernel: it has no @triton.jit decorator");
       return fn;
     }
     std::string near = nearest(kernel, names);
     return diags.error(Err::NoKernel, {})
         .says(module.path, " has no kernel `", kernel, "`")
-        .hint(list.empty() ? "no function has a @triton.jit decorator" : cat("it has ", list)).meant(near);
+        .hint(list.empty() ? "no function has a @triton.jit decorator" : cat("it has ", list))
+        .meant(near);
   }
   if (jit.empty()) return diags.error(Err::NoKernel, {}).says(module.path, " has no @triton.jit function");
   // A function that another kernel of the file names is a helper.

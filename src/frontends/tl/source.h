@@ -52,12 +52,12 @@ struct Global {
   enum Kind : uint8_t { Function, Constant, Import, Class } kind = Constant;
   Loc loc;
   std::unique_ptr<FunctionDef> function;
-  size_t token = 0;        // Constant: where the value begins
-  bool annotated = false;  // Constant: `X: tl.constexpr = ...`
-  std::string from;        // Import: the module, dotted; leading dots for a relative one
-  std::vector<std::string> fields;  // Class: of a NamedTuple, in order
+  size_t token = 0;                     // Constant: where the value begins
+  bool annotated = false;               // Constant: `X: tl.constexpr = ...`
+  std::string from;                     // Import: the module, dotted; leading dots for a relative one
+  std::vector<std::string> fields;      // Class: of a NamedTuple, in order
   std::unique_ptr<ClassDef> aggregate;  // Class
-  std::string member;      // Import: what `from` takes out of it; empty for the module itself
+  std::string member;                   // Import: what `from` takes out of it; empty for the module itself
   // Worked out when first needed.
   std::optional<Val> value;
   bool busy = false;

@@ -25,7 +25,9 @@ Result<void> CodeGen::statement(const Node* n) {
       return {};
     case Kind::Assign: {
       if (n->kids.size() > 2 && !host_)
-        return error(Err::Unsupported, n->at).says("several targets in one assignment are not part of the Triton language").hint("write one assignment a name");
+        return error(Err::Unsupported, n->at)
+            .says("several targets in one assignment are not part of the Triton language")
+            .hint("write one assignment a name");
       Val v = TRY(eval(n->kid(1)));
       if (!host_ && !making_) v = TRY(sanitize(v, n->kid(1)->loc));
       CHECK_OK(assign(n->kid(0), v));
@@ -50,7 +52,8 @@ Result<void> CodeGen::statement(const Node* n) {
       auto old = scope_.find(target->text);
       if (auto at = assigned_.find(target->text); old != scope_.end() && at != assigned_.end() && at->second == target->loc && round_ > 1)
         return error(Err::Type, target->loc)
-            .says("`", target->text, "` is already defined: this loop is unrolled, and its round ", round_, " would define the constexpr again")
+            .says("`", target->text, "` is already defined: this loop is unrolled, and its round ", round_,
+                  " would define the constexpr again")
             .hint("leave out `: tl.constexpr`, or use the value where it is needed");
       if (old != scope_.end() && !old->second.is(VK::Unbound))
         return error(Err::Type, target->loc).says("`", target->text, "` is already defined: a constexpr cannot be reassigned");
@@ -61,7 +64,8 @@ Result<void> CodeGen::statement(const Node* n) {
     }
     case Kind::AugAssign: {
       const Node* target = n->kid(0);
-      if (n->text == "@") return error(Err::Unsupported, n->at).says("`@` is not part of the Triton language").hint("`acc = tl.dot(a, b, acc)`");
+      if (n->text == "@")
+        return error(Err::Unsupported, n->at).says("`@` is not part of the Triton language").hint("`acc = tl.dot(a, b, acc)`");
       Val old = TRY(eval(target));
       Val rhs = TRY(eval(n->kid(1)));
       b_.setLoc(n->loc);
@@ -98,7 +102,8 @@ Result<void> CodeGen::statement(const Node* n) {
   }
   if (!host_) return refuse(n);
   switch (n->kind) {
-    case Kind::Break: case Kind::Continue:
+    case Kind::Break:
+    case Kind::Continue:
       jump_ = n->kind == Kind::Break ? Jump::Break : Jump::Continue;
       stopped_ = true;
       return {};
@@ -157,9 +162,12 @@ Result<void> CodeGen::assign(const Node* target, const Val& value) {
         if (v.isTensor() && v.tensor.value->def && v.tensor.value->def->op == Op::Constant && !v.tensor.type.isBlock()) {
           const Dense& d = v.tensor.value->def->dense();
           DType t = v.tensor.type.scalar;
-          if (t.isBool()) v = Val::boolean(d.bits[0] & 1);
-          else if (t.isInt()) v = Val::integer(t.isSigned() ? Int{*nereid::constantInt(v.tensor.value)} : Int{d.bits[0]});
-          else v = Val::floating(*nereid::constantFloat(v.tensor.value));
+          if (t.isBool())
+            v = Val::boolean(d.bits[0] & 1);
+          else if (t.isInt())
+            v = Val::integer(t.isSigned() ? Int{*nereid::constantInt(v.tensor.value)} : Int{d.bits[0]});
+          else
+            v = Val::floating(*nereid::constantFloat(v.tensor.value));
         }
         scope_[target->text] = v;
         return {};
@@ -168,15 +176,22 @@ Result<void> CodeGen::assign(const Node* target, const Val& value) {
       scope_[target->text] = value;
       return {};
     }
-    case Kind::Tuple: case Kind::List: {
+    case Kind::Tuple:
+    case Kind::List: {
       size_t count = target->kids.size();
       size_t star = 0;
       while (star < count && target->kids[star]->kind != Kind::Starred) ++star;
-      if (star < count && !host_) return error(Err::Unsupported, target->kids[star]->loc).says("starred targets are not part of the Triton language").hint("unpack each item by name");
+      if (star < count && !host_)
+        return error(Err::Unsupported, target->kids[star]->loc)
+            .says("starred targets are not part of the Triton language")
+            .hint("unpack each item by name");
       std::vector<Val> items;
-      if (host_ && !value.is(VK::Tuple)) items = TRY(iterate(value, target->loc));
-      else if (!value.is(VK::Tuple)) return error(Err::Type, target->loc).says("cannot unpack ", value, " into ", count, " names");
-      else items = *value.items;
+      if (host_ && !value.is(VK::Tuple))
+        items = TRY(iterate(value, target->loc));
+      else if (!value.is(VK::Tuple))
+        return error(Err::Type, target->loc).says("cannot unpack ", value, " into ", count, " names");
+      else
+        items = *value.items;
       if (star < count ? items.size() + 1 < count : items.size() != count) {
         auto d = raise("ValueError", target->loc);
         d.says("cannot unpack ", items.size(), " values into ", count, " names");
@@ -202,11 +217,16 @@ Result<void> CodeGen::assign(const Node* target, const Val& value) {
       // Only a constructor sets fields, and only those of the instance that it makes.
       const Node* self = target->kid(0);
       if (!making_ || self->kind != Kind::Name || self->text != makingName_)
-        return error(Err::Unsupported, target->loc).says("attributes cannot be assigned in a kernel").hint("an aggregate's fields are set in its `__init__`; make a new instance");
+        return error(Err::Unsupported, target->loc)
+            .says("attributes cannot be assigned in a kernel")
+            .hint("an aggregate's fields are set in its `__init__`; make a new instance");
       const std::vector<std::string>& fields = making_->fields;
       if (std::find(fields.begin(), fields.end(), target->text) == fields.end()) {
         std::string near = nearest(target->text, fields);
-        return error(Err::UnknownName, target->loc).says("`", making_->name, "` has no field `", target->text, "`").hint("declare it in the class, as in `x: tl.tensor`").meant(near);
+        return error(Err::UnknownName, target->loc)
+            .says("`", making_->name, "` has no field `", target->text, "`")
+            .hint("declare it in the class, as in `x: tl.tensor`")
+            .meant(near);
       }
       made_[target->text] = value;
       return {};
@@ -229,13 +249,18 @@ Result<void> CodeGen::returnStatement(const Node* n) {
     return {};
   }
   if (loops_ > 0)
-    return error(Err::Unsupported, n->loc).says("`return` inside `for` and `while` is not part of the Triton language").hint("set a flag or a mask and return after the loop");
+    return error(Err::Unsupported, n->loc)
+        .says("`return` inside `for` and `while` is not part of the Triton language")
+        .hint("set a flag or a mask and return after the loop");
   if (withs_ > 0) return error(Err::Unsupported, n->loc).says("`return` inside `with` is not part of the Triton language");
   if (regions_ > 0) return error(Err::Unsupported, n->loc).says("`return` is not possible here");
   Loc loc = n->kid(0) ? n->kid(0)->loc : n->loc;
   v = TRY(decay(v, loc));
   if (result_ && !sameType(*result_, v))
-    return error(Err::Type, loc).says("this returns ", v, ", but another `return` gives ", *result_).label(resultLoc_, *result_).hint("every `return` of a function must give the same type");
+    return error(Err::Type, loc)
+        .says("this returns ", v, ", but another `return` gives ", *result_)
+        .label(resultLoc_, *result_)
+        .hint("every `return` of a function must give the same type");
   if (!result_) {
     result_ = v;
     resultLoc_ = loc;

@@ -24,8 +24,8 @@ struct Request {
   // Constexprs by name, as Python literals: {"BLOCK", "1024"}, {"ACT", "'relu'"}.
   std::map<std::string, std::string> constants;
   std::function<void(const std::string&)> print;  // takes the text of tl.static_print; none: it is dropped
-  // Evaluates an expression on compile-time values in the Python that the source comes from: true and the value as a literal, or false and three lines, the
-  // exception's class, where it was raised and its text. None: constexpr functions run in the evaluator here.
+  // Evaluates an expression on compile-time values in the Python that the source comes from: true and the value as a literal, or false and
+  // three lines, the exception's class, where it was raised and its text. None: constexpr functions run in the evaluator here.
   std::function<bool(const std::string& expression, std::string& answer)> python;
   bool debug = false;  // compile `assert` and tl.device_assert, and check integers for overflow, as TRITON_DEBUG=1 does
 };

@@ -30,7 +30,7 @@ struct DType {
   bool isFp8() const { return !pointers && prim >= Prim::F8E4NV && prim <= Prim::F8E5B16; }
   bool isStandardFloat() const { return !pointers && prim >= Prim::F16; }
   bool is(Prim p) const { return !pointers && prim == p; }
-  int bits() const;   // 64 for a pointer
+  int bits() const;  // 64 for a pointer
   int mantissa() const;
   int kind() const { return isBool() ? 0 : isInt() ? 1 : 2; }
   DType pointee() const {

@@ -105,8 +105,10 @@ bool sameConstant(const Val& a, const Val& b) {
   }
   if (a.kind != b.kind) return false;
   switch (a.kind) {
-    case VK::None: case VK::Ellipsis: return true;
-    case VK::Str: case VK::Class: return a.text == b.text;
+    case VK::None:
+    case VK::Ellipsis: return true;
+    case VK::Str:
+    case VK::Class: return a.text == b.text;
     case VK::Module: return a.text == b.text && a.module == b.module;
     case VK::DType: return a.type == b.type && a.text == b.text;
     case VK::Function: return a.function == b.function;
@@ -118,7 +120,8 @@ bool sameConstant(const Val& a, const Val& b) {
       for (size_t i = 0; i < a.object->items.size(); ++i)
         if (!sameConstant(a.object->items[i], b.object->items[i])) return false;
       return true;
-    case VK::Set: case VK::Dict: {
+    case VK::Set:
+    case VK::Dict: {
       const HostObject &x = *a.object, &y = *b.object;
       if (x.items.size() != y.items.size()) return false;
       for (size_t i = 0; i < x.items.size(); ++i) {
@@ -129,7 +132,9 @@ bool sameConstant(const Val& a, const Val& b) {
       return true;
     }
     case VK::Tensor: return a.tensor.value == b.tensor.value;
-    case VK::Tuple: case VK::Slice: case VK::Method:
+    case VK::Tuple:
+    case VK::Slice:
+    case VK::Method:
       if (a.size() != b.size()) return false;
       for (size_t i = 0; i < a.size(); ++i)
         if (!sameConstant(a.item(i), b.item(i))) return false;
@@ -141,7 +146,8 @@ bool sameConstant(const Val& a, const Val& b) {
 bool sameType(const Val& a, const Val& b) {
   if (a.is(VK::Tensor)) return b.is(VK::Tensor) && a.tensor.type == b.tensor.type;
   if (a.is(VK::Tuple) || a.is(VK::Desc) || a.is(VK::BlockPtr)) {
-    if (a.kind != b.kind || a.cls != b.cls || a.size() != b.size() || !(a.type == b.type) || !(a.tensor.type == b.tensor.type)) return false;
+    if (a.kind != b.kind || a.cls != b.cls || a.size() != b.size() || !(a.type == b.type) || !(a.tensor.type == b.tensor.type))
+      return false;
     for (size_t i = 0; i < a.size(); ++i)
       if (!sameType(a.item(i), b.item(i))) return false;
     return true;
@@ -153,7 +159,10 @@ std::string describe(const Val& v) {
   switch (v.kind) {
     case VK::Unbound: return "nothing";
     case VK::None: return "None";
-    case VK::Bool: case VK::Int: case VK::Float: case VK::Str: return cat("the constexpr ", repr(v));
+    case VK::Bool:
+    case VK::Int:
+    case VK::Float:
+    case VK::Str: return cat("the constexpr ", repr(v));
     case VK::Ellipsis: return "...";
     case VK::DType: return cat("the type ", v.type);
     case VK::Tensor: return cat(v.tensor.type);
@@ -198,11 +207,16 @@ std::string repr(const Val& v) {
       char quote = v.text.find('\'') != std::string_view::npos && v.text.find('"') == std::string_view::npos ? '"' : '\'';
       std::string out(1, quote);
       for (char c : v.text) {
-        if (c == '\n') out += "\\n";
-        else if (c == '\t') out += "\\t";
-        else if (c == '\r') out += "\\r";
-        else if (c == quote || c == '\\') appendAll(out, '\\', c);
-        else out += c;
+        if (c == '\n')
+          out += "\\n";
+        else if (c == '\t')
+          out += "\\t";
+        else if (c == '\r')
+          out += "\\r";
+        else if (c == quote || c == '\\')
+          appendAll(out, '\\', c);
+        else
+          out += c;
       }
       return out + quote;
     }
@@ -218,7 +232,8 @@ std::string repr(const Val& v) {
     }
     case VK::Dict: {
       std::string out = "{";
-      for (size_t i = 0; i < v.object->items.size(); ++i) appendAll(out, i ? ", " : "", repr(v.object->items[i]), ": ", repr(v.object->values[i]));
+      for (size_t i = 0; i < v.object->items.size(); ++i)
+        appendAll(out, i ? ", " : "", repr(v.object->items[i]), ": ", repr(v.object->values[i]));
       return out + "}";
     }
     case VK::Exception: {
@@ -241,7 +256,8 @@ std::string repr(const Val& v) {
 }
 
 std::string str(const Val& v) {
-  if (v.is(VK::Exception)) return v.size() == 0 ? "" : v.size() == 1 ? (v.text == "KeyError" ? repr(v.item(0)) : str(v.item(0))) : repr(Val::tuple(v.items));
+  if (v.is(VK::Exception))
+    return v.size() == 0 ? "" : v.size() == 1 ? (v.text == "KeyError" ? repr(v.item(0)) : str(v.item(0))) : repr(Val::tuple(v.items));
   return v.is(VK::Str) ? std::string(v.text) : repr(v);
 }
 
@@ -264,7 +280,9 @@ std::string mangle(const Val& v) {
     }
     case VK::Float: return cat("c", hex(__builtin_bit_cast(uint64_t, v.real), 16));
     case VK::Str: return cat("c'", v.text, "'");
-    case VK::List: case VK::Set: case VK::Dict: {
+    case VK::List:
+    case VK::Set:
+    case VK::Dict: {
       std::string out = v.is(VK::List) ? "cL(" : v.is(VK::Set) ? "cS(" : "cD(";
       for (const Val& item : v.object->items) appendAll(out, mangle(item), ",");
       for (const Val& item : v.object->values) appendAll(out, ":", mangle(item), ",");
@@ -275,7 +293,8 @@ std::string mangle(const Val& v) {
     case VK::Function: return cat("c", v.function->module->name, ".", v.function->name, ".", v.function->token);
     case VK::Builtin: return cat("ctl.", v.builtin->name);
     case VK::Module: return cat("cmodule ", v.text);
-    case VK::Method: case VK::Slice: {
+    case VK::Method:
+    case VK::Slice: {
       std::string out = cat("cm", v.text, "(");
       for (size_t i = 0; i < v.size(); ++i) appendAll(out, mangle(v.item(i)), ",");
       return out + ")";
@@ -288,11 +307,14 @@ bool truthy(const Val& v) {
   switch (v.kind) {
     case VK::None: return false;
     case VK::Object: return truthy(v.item(1));
-    case VK::Bool: case VK::Int: return v.number != 0;
+    case VK::Bool:
+    case VK::Int: return v.number != 0;
     case VK::Float: return v.real != 0;
     case VK::Str: return !v.text.empty();
     case VK::Tuple: return v.size() != 0;
-    case VK::List: case VK::Set: case VK::Dict: return !v.object->items.empty();
+    case VK::List:
+    case VK::Set:
+    case VK::Dict: return !v.object->items.empty();
     default: return true;
   }
 }

@@ -19,22 +19,30 @@ struct Closure;
 struct HostObject;
 
 enum class VK : uint8_t {
-  Unbound,   // a loop variable after its loop, and other names that have lost their value
-  None, Bool, Int, Float, Str, Ellipsis,  // compile-time values; `tl.constexpr` of them is the same thing here
+  Unbound,  // a loop variable after its loop, and other names that have lost their value
+  None,
+  Bool,
+  Int,
+  Float,
+  Str,
+  Ellipsis,  // compile-time values; `tl.constexpr` of them is the same thing here
   DType,     // a type, perhaps with a shape (x.type)
   Tensor,    // a value of the IR
   Tuple,
   Slice,     // items: start, stop, step
   Function,  // defined in a file
   Builtin,
-  Method,    // a builtin, function or dtype query bound to the value in items[0]
-  Module,    // of Triton (`text` is its dotted name), or a file (`module`)
-  Class,     // constexpr, tensor, tuple, int, float, ValueError, ...: for annotations, isinstance and except
-  List, Set, Dict,  // of Python at compile time; in a kernel a list is a Tuple
-  Closure,   // a lambda, or a function within a function, of Python at compile time
-  Exception, // `text` is its class; items are its arguments
-  Object,    // any other object of the Python that runs constexpr functions: `text` is its class; items are its number there, and whether it is true
-  Desc,      // tensor descriptor: items are shape..., strides...
+  Method,  // a builtin, function or dtype query bound to the value in items[0]
+  Module,  // of Triton (`text` is its dotted name), or a file (`module`)
+  Class,   // constexpr, tensor, tuple, int, float, ValueError, ...: for annotations, isinstance and except
+  List,
+  Set,
+  Dict,       // of Python at compile time; in a kernel a list is a Tuple
+  Closure,    // a lambda, or a function within a function, of Python at compile time
+  Exception,  // `text` is its class; items are its arguments
+  Object,  // any other object of the Python that runs constexpr functions: `text` is its class; items are its number there, and whether it
+           // is true
+  Desc,    // tensor descriptor: items are shape..., strides...
   BlockPtr,  // block pointer: tensor is the base; items are shape..., strides..., offsets...
 };
 
@@ -53,16 +61,16 @@ struct Val {
     HostObject* object;      // List, Set, Dict
     const Closure* closure;  // Closure
   };
-  std::string_view text;  // Str, Module, Class; of a DType query: its name
-  TType type;             // DType; the block type of a Desc or BlockPtr
-  Tensor tensor;          // Tensor; the handle of a Desc; the base of a BlockPtr
+  std::string_view text;           // Str, Module, Class; of a DType query: its name
+  TType type;                      // DType; the block type of a Desc or BlockPtr
+  Tensor tensor;                   // Tensor; the handle of a Desc; the base of a BlockPtr
   SourceModule* module = nullptr;  // Module, where it is a file
   const std::vector<Val>* items = nullptr;
   const std::vector<std::string>* fields = nullptr;  // of a named tuple
-  const ClassDef* cls = nullptr;  // an aggregate: of the class itself, and of the tuples that are its instances
+  const ClassDef* cls = nullptr;                     // an aggregate: of the class itself, and of the tuples that are its instances
   VK kind = VK::None;
   const Val* known = nullptr;  // Tensor: its value at compile time, where a constexpr may be wanted
-  bool wrapped = false;  // made by tl.constexpr(...): such globals may be used in kernels
+  bool wrapped = false;        // made by tl.constexpr(...): such globals may be used in kernels
 
   static Val none() { return {}; }
   static Val unbound() { return of(VK::Unbound); }

@@ -105,9 +105,22 @@ Token Lexer::next() {
     case '{':
       if (at(begin + 1) == '-' && at(begin + 2) == '#') return token(Tok::FileBegin, begin, begin + 3);
       return token(Tok::Punct, begin, begin + 1);
-    case '(': case ')': case '}': case '[': case ']': case '<': case '>': case ',': case ':': case '=': case '+': case '*': case '?':
-    case '/': case '|': case '&':
-      return token(Tok::Punct, begin, begin + 1);
+    case '(':
+    case ')':
+    case '}':
+    case '[':
+    case ']':
+    case '<':
+    case '>':
+    case ',':
+    case ':':
+    case '=':
+    case '+':
+    case '*':
+    case '?':
+    case '/':
+    case '|':
+    case '&': return token(Tok::Punct, begin, begin + 1);
     default: return token(Tok::Bad, begin, begin + 1);
   }
 }

@@ -9,20 +9,20 @@ namespace nereid::ttir {
 
 enum class Tok : uint8_t {
   End,
-  Bad,      // no token begins here
-  Word,     // tt.load, i32, true
-  Integer,  // 12, 0x1F
-  Float,    // 1.5e+00
-  String,   // "text", with the quotes
-  Value,    // %name, without #2
-  Symbol,   // @name, @"name"
-  Label,    // ^bb0
-  Hash,     // #loc3, #tt.foo, #1
-  Bang,     // !tt.ptr
-  Arrow,    // ->
+  Bad,        // no token begins here
+  Word,       // tt.load, i32, true
+  Integer,    // 12, 0x1F
+  Float,      // 1.5e+00
+  String,     // "text", with the quotes
+  Value,      // %name, without #2
+  Symbol,     // @name, @"name"
+  Label,      // ^bb0
+  Hash,       // #loc3, #tt.foo, #1
+  Bang,       // !tt.ptr
+  Arrow,      // ->
   FileBegin,  // {-#
   FileEnd,    // #-}
-  Punct,    // one character: ( ) { } [ ] < > , : = - + * ? / | &
+  Punct,      // one character: ( ) { } [ ] < > , : = - + * ? / | &
 };
 
 struct Token {

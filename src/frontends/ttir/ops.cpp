@@ -164,8 +164,12 @@ bool Parser::bySignature(Inst& inst) {
   std::vector<Use> values;
   size_t count = 1;
   switch (sig) {
-    case Sig::Int2: case Sig::Float2: case Sig::CmpInt: case Sig::CmpFloat: count = 2; break;
-    case Sig::Float3: case Sig::Select: count = 3; break;
+    case Sig::Int2:
+    case Sig::Float2:
+    case Sig::CmpInt:
+    case Sig::CmpFloat: count = 2; break;
+    case Sig::Float3:
+    case Sig::Select: count = 3; break;
     default: break;
   }
   if (sig == Sig::Terminator) {
@@ -203,7 +207,9 @@ bool Parser::bySignature(Inst& inst) {
   Type type;
   if (!parseType(type)) return false;
   switch (sig) {
-    case Sig::CmpInt: case Sig::CmpFloat: case Sig::FloatTest:
+    case Sig::CmpInt:
+    case Sig::CmpFloat:
+    case Sig::FloatTest:
       if (!addSame(inst, values, type)) return false;
       result(inst, type.withElement(Elem::I1));
       return true;
@@ -218,7 +224,11 @@ bool Parser::bySignature(Inst& inst) {
       result(inst, type);
       return true;
     }
-    case Sig::CastInt: case Sig::CastFloat: case Sig::IntToFloat: case Sig::FloatToInt: case Sig::Bitcast: {
+    case Sig::CastInt:
+    case Sig::CastFloat:
+    case Sig::IntToFloat:
+    case Sig::FloatToInt:
+    case Sig::Bitcast: {
       Type to;
       if (!expectWord("to") || !parseType(to) || !add(inst, values[0], type)) return false;
       result(inst, to);
@@ -255,7 +265,8 @@ bool Parser::byHand(Inst& inst, std::string_view spelling) {
       if (!attrs(inst) || !expect(":") || !parseTypeList(types) || !addAll(inst, values, types)) return false;
       result(inst, types[0]);
       return true;
-    case Op::MulSIExt: case Op::MulUIExt:
+    case Op::MulSIExt:
+    case Op::MulUIExt:
       if (!uses(values, 2) || !attrs(inst) || !expect(":") || !parseType(type) || !addSame(inst, values, type)) return false;
       result(inst, type);
       result(inst, type);
@@ -264,9 +275,14 @@ bool Parser::byHand(Inst& inst, std::string_view spelling) {
       if (!uses(values, 2) || !attrs(inst) || !expect(":") || !parseTypeList(types) || !addAll(inst, values, types)) return false;
       result(inst, types[0]);
       return true;
-    case Op::IntToPtr: case Op::PtrToInt: case Op::Bitcast: case Op::Splat: case Op::ExpandDims: case Op::Broadcast: case Op::Join:
-    case Op::Cat:
-      return conversion(inst, "->");
+    case Op::IntToPtr:
+    case Op::PtrToInt:
+    case Op::Bitcast:
+    case Op::Splat:
+    case Op::ExpandDims:
+    case Op::Broadcast:
+    case Op::Join:
+    case Op::Cat: return conversion(inst, "->");
     case Op::Histogram:
       if (!parseUses(values) || !attrs(inst) || !expect(":") || !parseType(type)) return false;
       if (values.empty() || values.size() > 2) return syntax("a value and perhaps a mask");
@@ -299,7 +315,8 @@ bool Parser::byHand(Inst& inst, std::string_view spelling) {
       if (take("->") && !parseType(type)) return false;
       result(inst, type.element());
       return true;
-    case Op::MakeRange: case Op::Poison:
+    case Op::MakeRange:
+    case Op::Poison:
       if (!attrs(inst) || !expect(":") || !parseType(type)) return false;
       result(inst, type);
       return true;
@@ -311,10 +328,10 @@ bool Parser::byHand(Inst& inst, std::string_view spelling) {
       for (Type t : out) result(inst, t);
       return true;
     }
-    case Op::ExternElementwise:
-      return functional(inst);
+    case Op::ExternElementwise: return functional(inst);
     case Op::InlineAsm: return inlineAsm(inst);
-    case Op::GetProgramId: case Op::GetNumPrograms:
+    case Op::GetProgramId:
+    case Op::GetNumPrograms:
       if (tok_.kind == Tok::Word && !enumWord(inst, Attr::Axis)) return false;
       if (!attrs(inst) || !expect(":") || !parseType(type)) return false;
       result(inst, type);
@@ -323,18 +340,25 @@ bool Parser::byHand(Inst& inst, std::string_view spelling) {
     case Op::DotScaled: return dotScaled(inst);
     case Op::Load: return load(inst);
     case Op::Store: return store(inst);
-    case Op::AtomicRMW: case Op::AtomicCAS: case Op::AtomicPoll: case Op::LoAtomicRMW: return atomic(inst);
+    case Op::AtomicRMW:
+    case Op::AtomicCAS:
+    case Op::AtomicPoll:
+    case Op::LoAtomicRMW: return atomic(inst);
     case Op::MakeTensorPtr: return makeTensorPtr(inst);
     case Op::Advance: {
       Use pointer;
-      if (!parseUse(pointer) || !expect(",") || !useList(values) || !attrs(inst) || !expect(":") || !prefixedType(type, Form::BlockPtr)) return false;
+      if (!parseUse(pointer) || !expect(",") || !useList(values) || !attrs(inst) || !expect(":") || !prefixedType(type, Form::BlockPtr))
+        return false;
       if (!add(inst, pointer, type) || !addSame(inst, values, Type::scalar(Elem::I32))) return false;
       result(inst, type);
       return true;
     }
     case Op::MakeTensorDesc: return makeTensorDesc(inst);
-    case Op::DescLoad: case Op::DescStore: case Op::DescReduce: return descriptor(inst);
-    case Op::DescGather: case Op::DescScatter: return descGather(inst);
+    case Op::DescLoad:
+    case Op::DescStore:
+    case Op::DescReduce: return descriptor(inst);
+    case Op::DescGather:
+    case Op::DescScatter: return descGather(inst);
     case Op::Print: return printOp(inst);
     case Op::Assert: return assertOp(inst);
     case Op::Assume:
@@ -344,12 +368,14 @@ bool Parser::byHand(Inst& inst, std::string_view spelling) {
       }
       return attrs(inst) && expect(":") && parseTypeList(types) && addAll(inst, values, types);
     case Op::Barrier:
-      while (tok_.kind == Tok::Word && (atWord("all") || atWord("local") || atWord("global_read") || atWord("global_write") || atWord("none"))) {
+      while (tok_.kind == Tok::Word &&
+             (atWord("all") || atWord("local") || atWord("global_read") || atWord("global_write") || atWord("none"))) {
         advance();
         if (!take("|")) break;
       }
       return attrs(inst);
-    case Op::GridWait: case Op::GridLaunch: return attrs(inst);
+    case Op::GridWait:
+    case Op::GridLaunch: return attrs(inst);
     case Op::Call: return callOp(inst);
     case Op::For: return forLoop(inst);
     case Op::If: return ifOp(inst);
@@ -360,7 +386,8 @@ bool Parser::byHand(Inst& inst, std::string_view spelling) {
       if (!values.empty() && (!expect(":") || !parseTypeList(types))) return false;
       return add(inst, condition, Type::scalar(Elem::I1)) && addAll(inst, values, types);
     }
-    case Op::Br: case Op::CondBr: return branch(inst);
+    case Op::Br:
+    case Op::CondBr: return branch(inst);
     case Op::FpToFp: {
       Use value;
       if (!parseUse(value)) return false;
@@ -372,9 +399,9 @@ bool Parser::byHand(Inst& inst, std::string_view spelling) {
       result(inst, to);
       return true;
     }
-    case Op::Reduce: case Op::Scan: case Op::MapElementwise:
-      error(Err::Syntax, inst.loc).says("`", spelling, "` is written in its generic form, in quotes");
-      return false;
+    case Op::Reduce:
+    case Op::Scan:
+    case Op::MapElementwise: error(Err::Syntax, inst.loc).says("`", spelling, "` is written in its generic form, in quotes"); return false;
     default: break;
   }
   return lower(inst);
@@ -521,7 +548,8 @@ bool Parser::dotScaled(Inst& inst) {
     }
     c = rest.back();
   }
-  if (!expectWord("lhs") || !expect("=") || !enumWord(inst, Attr::LhsElem) || !expectWord("rhs") || !expect("=") || !enumWord(inst, Attr::RhsElem))
+  if (!expectWord("lhs") || !expect("=") || !enumWord(inst, Attr::LhsElem) || !expectWord("rhs") || !expect("=") ||
+      !enumWord(inst, Attr::RhsElem))
     return false;
   Type aType, bType, lhsType, rhsType, d;
   if (!attrs(inst) || !expect(":") || !parseType(aType)) return false;
@@ -542,7 +570,8 @@ bool Parser::makeTensorPtr(Inst& inst) {
   Use base;
   std::vector<Use> shape, strides, offsets;
   Type type;
-  if (!parseUse(base) || !expect(",") || !useList(shape) || !expect(",") || !useList(strides) || !expect(",") || !useList(offsets)) return false;
+  if (!parseUse(base) || !expect(",") || !useList(shape) || !expect(",") || !useList(strides) || !expect(",") || !useList(offsets))
+    return false;
   if (!attrs(inst) || !expect(":") || !prefixedType(type, Form::BlockPtr)) return false;
   if (!add(inst, base, Type::pointer(type.elem)) || !addSame(inst, shape, Type::scalar(Elem::I64)) ||
       !addSame(inst, strides, Type::scalar(Elem::I64)) || !addSame(inst, offsets, Type::scalar(Elem::I32)))
@@ -558,7 +587,8 @@ bool Parser::makeTensorDesc(Inst& inst) {
   Type pointer, type;
   if (!parseUse(base) || !expect(",") || !useList(shape) || !expect(",") || !useList(strides) || !attrs(inst) || !expect(":")) return false;
   if (!prefixedType(pointer, Form::Scalar) || !expect(",") || !prefixedType(type, Form::Desc)) return false;
-  if (!add(inst, base, pointer) || !addSame(inst, shape, Type::scalar(Elem::I32)) || !addSame(inst, strides, Type::scalar(Elem::I64))) return false;
+  if (!add(inst, base, pointer) || !addSame(inst, shape, Type::scalar(Elem::I32)) || !addSame(inst, strides, Type::scalar(Elem::I64)))
+    return false;
   inst.segments = {1, static_cast<int32_t>(shape.size()), static_cast<int32_t>(strides.size())};
   result(inst, type);
   return true;
@@ -573,7 +603,8 @@ bool Parser::descriptor(Inst& inst) {
   if (!parseUse(desc) || !useList(indices)) return false;
   bool loads = inst.op == Op::DescLoad;
   if (!loads && (!expect(",") || !parseUse(value))) return false;
-  if (!hints(inst) || !attrs(inst) || !expect(":") || !prefixedType(type, Form::Desc) || !expect(loads ? "->" : ",") || !parseType(tile)) return false;
+  if (!hints(inst) || !attrs(inst) || !expect(":") || !prefixedType(type, Form::Desc) || !expect(loads ? "->" : ",") || !parseType(tile))
+    return false;
   if (!add(inst, desc, type) || (!loads && !add(inst, value, tile)) || !addSame(inst, indices, Type::scalar(Elem::I32))) return false;
   if (loads)
     result(inst, tile);
@@ -651,7 +682,8 @@ bool Parser::forLoop(Inst& inst) {
   if (tok_.kind != Tok::Value) return syntax("the induction variable");
   Token iv = advance();
   Use bounds[3];
-  if (!expect("=") || !parseUse(bounds[0]) || !expectWord("to") || !parseUse(bounds[1]) || !expectWord("step") || !parseUse(bounds[2])) return false;
+  if (!expect("=") || !parseUse(bounds[0]) || !expectWord("to") || !parseUse(bounds[1]) || !expectWord("step") || !parseUse(bounds[2]))
+    return false;
   std::vector<Token> names;
   std::vector<Use> inits;
   std::vector<Type> types;

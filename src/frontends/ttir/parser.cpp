@@ -114,7 +114,9 @@ bool Parser::skipBalanced() {
 
 std::string Parser::unquote(std::string_view literal) const {
   std::string out;
-  auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; };
+  auto digit = [](char c) {
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+  };
   for (size_t i = 1; i + 1 < literal.size(); ++i) {
     if (literal[i] != '\\') {
       out += literal[i];
@@ -140,7 +142,8 @@ bool Parser::parseUse(Use& out) {
   out.loc = here();
   out.name = advance().text;
   out.number = 0;
-  if (tok_.kind == Tok::Hash && tok_.offset == static_cast<uint32_t>(out.name.data() - text_.data() + static_cast<ptrdiff_t>(out.name.size()))) {
+  if (tok_.kind == Tok::Hash &&
+      tok_.offset == static_cast<uint32_t>(out.name.data() - text_.data() + static_cast<ptrdiff_t>(out.name.size()))) {
     Token digits = advance();
     digits.text.remove_prefix(1);
     digits.kind = Tok::Integer;
@@ -190,7 +193,9 @@ Value* Parser::resolve(const Use& use, Type type) {
     Inst* owner = module_.newInst(Op::Poison, use.loc);
     it->second = {module_.addResult(*owner, type), use};
   } else if (it->second.standIn->type != type) {
-    error(Err::Type, use.loc).says(use.name, " is used as ", type, " here, and as ", it->second.standIn->type, " before").label(it->second.use.loc, "here");
+    error(Err::Type, use.loc)
+        .says(use.name, " is used as ", type, " here, and as ", it->second.standIn->type, " before")
+        .label(it->second.use.loc, "here");
     return nullptr;
   }
   return it->second.standIn;
@@ -230,7 +235,8 @@ bool Parser::parseTop() {
     Depth depth(*this);
     switch (tok_.kind) {
       case Tok::End: return true;
-      case Tok::Hash: case Tok::Bang: {
+      case Tok::Hash:
+      case Tok::Bang: {
         bool type = tok_.kind == Tok::Bang;
         advance();
         if (!expect("=")) return false;
@@ -407,7 +413,8 @@ bool Parser::finishFunc() {
   if (!forward_.empty()) {
     const Forward* first = nullptr;
     for (auto& [key, forward] : forward_)
-      if (!first || std::pair(forward.use.loc.line(), forward.use.loc.col()) < std::pair(first->use.loc.line(), first->use.loc.col())) first = &forward;
+      if (!first || std::pair(forward.use.loc.line(), forward.use.loc.col()) < std::pair(first->use.loc.line(), first->use.loc.col()))
+        first = &forward;
     error(Err::UnknownName, first->use.loc).says("unknown value `", first->use.name, "`");
     return false;
   }
@@ -570,15 +577,20 @@ constexpr Renamed kRenamed[] = {
 };
 
 constexpr Renamed kAttrRenamed[] = {
-    {"cacheModifier", "cache"}, {"evictionPolicy", "evict"}, {"lhs_type", "a_elem_type"}, {"rhs_type", "b_elem_type"},
-    {"padding_option", "padding"}, {"pack_element", "packed_element"},
+    {"cacheModifier", "cache"},  {"evictionPolicy", "evict"},   {"lhs_type", "a_elem_type"},
+    {"rhs_type", "b_elem_type"}, {"padding_option", "padding"}, {"pack_element", "packed_element"},
 };
 
 // How many operand groups an operation has, or 0 where the operands need no grouping.
 size_t groupsOf(Op op) {
   switch (op) {
-    case Op::Load: case Op::Store: case Op::MakeTensorDesc: case Op::DescStore: case Op::DescReduce: case Op::LoLoad: case Op::LoStore:
-      return 3;
+    case Op::Load:
+    case Op::Store:
+    case Op::MakeTensorDesc:
+    case Op::DescStore:
+    case Op::DescReduce:
+    case Op::LoLoad:
+    case Op::LoStore: return 3;
     case Op::Histogram: return 2;
     case Op::MakeTensorPtr: return 4;
     case Op::DotScaled: return 5;
@@ -747,12 +759,15 @@ bool Parser::normalise(Inst& inst, Loc loc) {
   if (inst.segments.empty()) {
     int32_t rank = inst.results.empty() ? 0 : inst.results[0]->type.rank;
     switch (inst.op) {
-      case Op::Load: case Op::LoLoad: inst.segments = {1, n > 1, n > 2}; break;
-      case Op::Store: case Op::LoStore: inst.segments = {1, 1, n > 2}; break;
+      case Op::Load:
+      case Op::LoLoad: inst.segments = {1, n > 1, n > 2}; break;
+      case Op::Store:
+      case Op::LoStore: inst.segments = {1, 1, n > 2}; break;
       case Op::Histogram: inst.segments = {1, n > 1}; break;
       case Op::MakeTensorDesc: inst.segments = {1, rank, rank}; break;
       case Op::MakeTensorPtr: inst.segments = {1, rank, rank, rank}; break;
-      case Op::DescStore: case Op::DescReduce: inst.segments = {1, 1, n - 2}; break;
+      case Op::DescStore:
+      case Op::DescReduce: inst.segments = {1, 1, n - 2}; break;
       case Op::DotScaled: inst.segments = {1, 1, 1, n > 3, n > 4}; break;
       default: break;
     }

@@ -32,11 +32,11 @@ struct Literal {
 
 // What an attribute may hold that the IR does not: kept only as long as one operation is read.
 struct AnyAttr {
-  AttrValue value;                 // monostate: unit, or something that is read past
-  std::optional<Type> type;        // of a typed attribute, or a type attribute
-  std::vector<Literal> literals;   // of dense<> and numbers, converted once the type is known
+  AttrValue value;                // monostate: unit, or something that is read past
+  std::optional<Type> type;       // of a typed attribute, or a type attribute
+  std::vector<Literal> literals;  // of dense<> and numbers, converted once the type is known
   bool isDense = false, isUnit = false, isFloat = false;
-  std::string keyword;             // of #tt<...>: the last word in it
+  std::string keyword;                // of #tt<...>: the last word in it
   std::vector<Type> inputs, outputs;  // of a function type
   bool isFunctionType = false;
   Loc loc;
@@ -63,7 +63,7 @@ class Parser {
   Loc here() const { return locOf(tok_); }
   DiagBuilder error(Err err, Loc loc) { return diags_.error(err, loc); }
   bool syntax(const char* wanted);  // "expected X, found Y"
-  bool skipBalanced();                   // past one bracketed group that the current token opens
+  bool skipBalanced();              // past one bracketed group that the current token opens
   std::string unquote(std::string_view literal) const;
 
   struct Depth {
@@ -75,13 +75,13 @@ class Parser {
 
   // ---- types, attributes, locations (types.cpp)
   bool parseType(Type& out);
-  bool parseShaped(Type& out, Form form);                      // after tensor/vector: <dims x element [, encoding]>
-  bool parseShapedBody(Type& out, Form form);                  // after the <
-  bool parsePointerBody(Type& out);                            // after !tt.ptr
-  bool parseDescBody(Type& out);                               // after !tt.tensordesc
-  bool parseTypeList(std::vector<Type>& out);                  // T, U
-  bool parseParenTypes(std::vector<Type>& out);                // (T, U)
-  bool parseResultTypes(std::vector<Type>& out);               // T or (T, U)
+  bool parseShaped(Type& out, Form form);         // after tensor/vector: <dims x element [, encoding]>
+  bool parseShapedBody(Type& out, Form form);     // after the <
+  bool parsePointerBody(Type& out);               // after !tt.ptr
+  bool parseDescBody(Type& out);                  // after !tt.tensordesc
+  bool parseTypeList(std::vector<Type>& out);     // T, U
+  bool parseParenTypes(std::vector<Type>& out);   // (T, U)
+  bool parseResultTypes(std::vector<Type>& out);  // T or (T, U)
   bool parseFunctionType(std::vector<Type>& in, std::vector<Type>& out);
   bool parseAttr(AnyAttr& out);
   bool parseDense(AnyAttr& out);
@@ -91,13 +91,13 @@ class Parser {
   bool parseResource(AnyAttr& out);
   bool hexData(const AnyAttr& attr, Type type, Dense& out);
   bool toInteger(const Literal& literal, int64_t& out);
-  bool parseIntegerList(std::vector<int64_t>& out);            // 1, -2 (no brackets)
+  bool parseIntegerList(std::vector<int64_t>& out);  // 1, -2 (no brackets)
   using Attrs = std::vector<std::pair<std::string, AnyAttr>>;
-  bool parseAttrDict(Attrs& out);                              // at {
-  bool parseOptionalAttrDict(Attrs& out);                      // maybe at {
+  bool parseAttrDict(Attrs& out);          // at {
+  bool parseOptionalAttrDict(Attrs& out);  // maybe at {
   void findAliases();
   bool parseOptionalLoc(Loc& out);
-  bool parseLocBody(Loc& out);                                 // what stands inside loc( )
+  bool parseLocBody(Loc& out);  // what stands inside loc( )
 
   // ---- structure (parser.cpp)
   bool parseTop();
@@ -105,21 +105,21 @@ class Parser {
   bool parseFunc();
   bool parseGenericFunc(Loc loc);
   bool finishFunc();
-  bool parseRegion(Region& region, Inst* parent);              // { blocks }, the entry has been given arguments if any
+  bool parseRegion(Region& region, Inst* parent);  // { blocks }, the entry has been given arguments if any
   bool parseBlockArgs(Block& block);
   bool parseInst(Block& block);
   bool parseGeneric(Token name, Inst*& out, std::vector<Type>& results);
   bool findOp(std::string_view spelling, Loc loc, Op& out);
   bool applyAttrs(Inst& inst, Attrs& attrs);
-  bool normalise(Inst& inst, Loc loc);                         // segments and defaults of a generic operation
+  bool normalise(Inst& inst, Loc loc);  // segments and defaults of a generic operation
   Block* blockNamed(std::string_view label, Region& region, Loc loc);
   bool parseSuccessor(Inst& inst, bool generic);
   void endScope(size_t mark);
   bool define(std::string_view name, const std::vector<Value*>& values, Loc loc);
   bool parseUse(Use& out);
-  bool parseUses(std::vector<Use>& out);                       // %a, %b; none if the current token is no value
-  Value* resolve(const Use& use, Type type);                   // null after an error
-  Value* lookup(const Use& use);                               // null when not defined (yet)
+  bool parseUses(std::vector<Use>& out);      // %a, %b; none if the current token is no value
+  Value* resolve(const Use& use, Type type);  // null after an error
+  Value* lookup(const Use& use);              // null when not defined (yet)
   std::optional<Type> typeOf(const Use& use);
 
   static uint64_t zeroExtendTo(Type type, int64_t value);
@@ -147,20 +147,20 @@ class Parser {
   bool ifOp(Inst& inst);
   bool whileLoop(Inst& inst);
   bool branch(Inst& inst);
-  bool conversion(Inst& inst, const char* between);       // %a, %b {..} : T -> U
-  bool functional(Inst& inst);                                 // %a, %b {..} : (T, U) -> V
+  bool conversion(Inst& inst, const char* between);  // %a, %b {..} : T -> U
+  bool functional(Inst& inst);                       // %a, %b {..} : (T, U) -> V
   bool lower(Inst& inst);
-  bool attrs(Inst& inst);                                      // an optional dictionary, applied
-  bool hints(Inst& inst);                                      // cacheModifier = .., evictionPolicy = ..
+  bool attrs(Inst& inst);  // an optional dictionary, applied
+  bool hints(Inst& inst);  // cacheModifier = .., evictionPolicy = ..
   bool enumWord(Inst& inst, Attr attr);
   bool add(Inst& inst, const Use& use, Type type);
   bool addAll(Inst& inst, const std::vector<Use>& uses, const std::vector<Type>& types);
   bool addSame(Inst& inst, const std::vector<Use>& uses, Type type);
-  bool addKnown(Inst& inst, const Use& use);                   // of whatever type it has
+  bool addKnown(Inst& inst, const Use& use);  // of whatever type it has
   void result(Inst& inst, Type type);
   bool uses(std::vector<Use>& out, size_t count);
-  bool useList(std::vector<Use>& out);                         // [%a, %b]
-  bool prefixedType(Type& out, Form form);                     // <f32> or !tt.ptr<f32>
+  bool useList(std::vector<Use>& out);      // [%a, %b]
+  bool prefixedType(Type& out, Form form);  // <f32> or !tt.ptr<f32>
   Region& newRegion(Inst& inst);
   void addYield(Region& region, Loc loc);
 
@@ -176,7 +176,7 @@ class Parser {
   std::map<std::string_view, uint32_t> aliases_;  // #loc3, !alias: offset of what it stands for
   std::map<std::string_view, Loc> locAliases_;    // those already read
   std::map<std::string_view, std::vector<Value*>> values_;
-  std::vector<std::string_view> scope_;                     // names in values_, innermost last
+  std::vector<std::string_view> scope_;  // names in values_, innermost last
   struct Forward {
     Value* standIn;
     Use use;
@@ -189,7 +189,7 @@ class Parser {
     Loc loc;
   };
   std::vector<std::map<std::string_view, PendingBlock>> blocks_;  // by label, a map for each open region
-  Block* instBlock_ = nullptr;                                              // where the operation being read will stand
+  Block* instBlock_ = nullptr;                                    // where the operation being read will stand
   int module_depth_ = 0;
   std::set<const Inst*> unsignedLoops_;
 };

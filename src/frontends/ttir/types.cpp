@@ -40,7 +40,9 @@ bool Parser::parseType(Type& out) {
         out.sign = word[0] == 's' ? Sign::Signed : Sign::Unsigned;
         return true;
       }
-    error(Err::Type, loc).says("unknown type `", word, "`").hint("types are i1 to i64, f16, bf16, f32, f64, f8E4M3FN, f8E5M2, index, tensor<…> and !tt.ptr<…>");
+    error(Err::Type, loc)
+        .says("unknown type `", word, "`")
+        .hint("types are i1 to i64, f16, bf16, f32, f64, f8E4M3FN, f8E5M2, index, tensor<…> and !tt.ptr<…>");
     return false;
   }
   if (tok_.kind == Tok::Bang) {
@@ -359,7 +361,9 @@ bool Parser::parseResource(AnyAttr& out) {
     literal.token = {Tok::String, module_.intern(cat("\"0x", digits.substr(kHead), "\"")), data.offset};
     return true;
   }
-  error(Err::Unsupported, loc).says("dense_resource<", name, ">, whose data is not in this file").hint("print the module with its resources: without --mlir-elide-resource-strings-if-larger");
+  error(Err::Unsupported, loc)
+      .says("dense_resource<", name, ">, whose data is not in this file")
+      .hint("print the module with its resources: without --mlir-elide-resource-strings-if-larger");
   return false;
 }
 
@@ -438,9 +442,7 @@ bool Parser::parseAttr(AnyAttr& out) {
     return true;
   };
   switch (tok_.kind) {
-    case Tok::String:
-      out.value = unquote(advance().text);
-      return typed();
+    case Tok::String: out.value = unquote(advance().text); return typed();
     case Tok::Symbol: {
       std::string_view name = advance().text.substr(1);
       out.value = name.starts_with("\"") ? unquote(name) : std::string(name);
@@ -451,7 +453,8 @@ bool Parser::parseAttr(AnyAttr& out) {
       }
       return true;
     }
-    case Tok::Integer: case Tok::Float: {
+    case Tok::Integer:
+    case Tok::Float: {
       out.literals.push_back({advance(), false});
       break;
     }
@@ -596,9 +599,7 @@ bool Parser::parseAttrDict(Attrs& out) {
   return expect("}");
 }
 
-bool Parser::parseOptionalAttrDict(Attrs& out) {
-  return !at("{") || parseAttrDict(out);
-}
+bool Parser::parseOptionalAttrDict(Attrs& out) { return !at("{") || parseAttrDict(out); }
 
 // ---- locations
 
