@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Builds and runs all tests; ends with "N passed, N failed" and that exit status.
 cd "$(dirname "$0")/.." || exit 1
+# IR is verified after every pass, in all that follows.
+export NEREID_VERIFY_EACH=1
 passed=0
 failed=0
 log=$(mktemp)

@@ -302,6 +302,11 @@ bool canEvaluate(const Inst& inst) {
 
 uint64_t combineAtomic(Rmw kind, Type type, uint64_t old, uint64_t value) {
   int w = bitWidth(type);
+  if (type.isFloat() && (kind == Rmw::Max || kind == Rmw::Min)) {
+    // A number wins over NaN.
+    double a = decodeFloat(type.elem, old), b = decodeFloat(type.elem, value);
+    return std::isnan(a) || (kind == Rmw::Max ? b > a : b < a) ? value : old;
+  }
   switch (kind) {
     case Rmw::And: return old & value;
     case Rmw::Or: return old | value;

@@ -376,12 +376,7 @@ namespace {
 
 uint64_t combineDescriptor(DescReduceKind kind, Type type, bool isUnsigned, uint64_t old, uint64_t v) {
   auto atomic = [&](Rmw op) { return combineAtomic(op, type, old, v); };
-  if (type.isFloat()) {
-    double a = decodeFloat(type.elem, old), b = decodeFloat(type.elem, v);
-    if (kind == DescReduceKind::Min) return std::isnan(a) || b < a ? v : old;
-    if (kind == DescReduceKind::Max) return std::isnan(a) || b > a ? v : old;
-    return atomic(Rmw::FAdd);
-  }
+  if (type.isFloat()) return atomic(kind == DescReduceKind::Min ? Rmw::Min : kind == DescReduceKind::Max ? Rmw::Max : Rmw::FAdd);
   switch (kind) {
     case DescReduceKind::Add: return atomic(Rmw::Add);
     case DescReduceKind::Min: return atomic(isUnsigned ? Rmw::UMin : Rmw::Min);

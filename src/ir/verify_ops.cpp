@@ -375,7 +375,10 @@ bool OpVerifier::byHand() {
       int64_t kind = i_.integer(Attr::RmwOp, 4);
       if (!enumValue(Attr::RmwOp, -1) || !enumValue(Attr::Sem, 4) || !enumValue(Attr::Scope, 1)) return false;
       if (in(1) != t || r != t || t.isPointer()) return false;
-      if (kind != 10 && t.isFloat() != (kind == 5)) return says("`", enumKeyword(Attr::RmwOp, kind), "` of ", t);
+      // Sums have a kind for floats; `max` and `min` of floats are what reductions of descriptors become.
+      auto op = static_cast<Rmw>(kind);
+      bool fits = t.isFloat() ? op == Rmw::FAdd || op == Rmw::Xchg || op == Rmw::Max || op == Rmw::Min : op != Rmw::FAdd;
+      if (!fits) return says("`", enumKeyword(Attr::RmwOp, kind), "` of ", t);
       return i_.operands.size() == 2 || in(2) == t.withElement(Elem::I1);
     }
     case Op::AtomicCAS: {

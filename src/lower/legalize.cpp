@@ -10,6 +10,7 @@
 #include <cmath>
 #include <limits>
 
+#include "ir/after_pass.h"
 #include "ir/bits.h"
 #include "ir/builder.h"
 #include "passes/passes.h"
@@ -359,8 +360,10 @@ void legalize(Func& f, Module& m, const Legal& machine) {
   Legalizer legalizer(m, machine);
   legalizer.region(f.body);
   legalizer.finish(f);
+  afterPass("legalize", m);
   eliminateCommon(f);
   eliminateDead(f);
+  afterPass("eliminate_dead", m);
 }
 
 }  // namespace nereid

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "ir/after_pass.h"
 #include "ir/bits.h"
 #include "lower/math.h"
 #include "passes/passes.h"
@@ -56,14 +57,26 @@ Result<Lowered> Lowering::run() {
   Builder(m_, body, kernel_.loc).create(Op::Return, {}, {});
   for (Inst* inst : entry_->insts) inst->parent = body;
   body->insts.insert(body->insts.begin(), entry_->insts.begin(), entry_->insts.end());
+  afterPass("lower", m_);
   expandMath(*out_, m_, machine_);
+  afterPass("expand_math", m_);
   // Addresses and bounds were computed wherever they were asked for.
   nereid::fold(*out_, m_);
+  afterPass("fold", m_);
   eliminateCommon(*out_);
+  afterPass("eliminate_common", m_);
   // The elements of a thread are written out one after the other.
-  if (machine_.threads > 1 && mergeLoads(*out_)) eliminateCommon(*out_);
+  if (machine_.threads > 1 && mergeLoads(*out_)) {
+    afterPass("merge_loads", m_);
+    eliminateCommon(*out_);
+    afterPass("eliminate_common", m_);
+  }
   eliminateDead(*out_);
-  if (!matrixDots_.empty()) fetchAhead(*out_, m_, own_);
+  afterPass("eliminate_dead", m_);
+  if (!matrixDots_.empty()) {
+    fetchAhead(*out_, m_, own_);
+    afterPass("fetch_ahead", m_);
+  }
   int64_t shared = scratchBytes_;
   for (Inst* inst : own_) {
     inst->set(Attr::Offset, scratchBytes_);

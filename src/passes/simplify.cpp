@@ -122,6 +122,9 @@ Value* dotScaled(Builder& b, const Inst& inst) {
   return b.create(Op::Dot, {left, right, inst.operand(2)}, {inst.result()->type}, {{Attr::InputPrecision, int64_t{2}}})->result();
 }
 
+// A bit as a number of type `t`, which may have but one bit itself.
+Value* asNumber(Builder& b, Value* bit, Type t) { return t.isBool() ? bit : b.cast(Op::ExtUI, bit, t); }
+
 Value* ceilDiv(Builder& b, const Inst& inst) {
   Value *x = inst.operand(0), *y = inst.operand(1);
   Type t = x->type;
@@ -129,7 +132,7 @@ Value* ceilDiv(Builder& b, const Inst& inst) {
   Value* zero = b.integer(t, 0);
   Value* inexact = b.cmpI(CmpIPred::Ne, r, zero);
   Value* sameSign = b.cmpI(CmpIPred::Eq, b.cmpI(CmpIPred::Slt, x, zero), b.cmpI(CmpIPred::Slt, y, zero));
-  return b.make(Op::AddI, {q, b.cast(Op::ExtUI, b.make(Op::AndI, {inexact, sameSign}), t)});
+  return b.make(Op::AddI, {q, asNumber(b, b.make(Op::AndI, {inexact, sameSign}), t)});
 }
 
 // Rounded toward zero; one less where that was up.
@@ -140,7 +143,7 @@ Value* floorDiv(Builder& b, const Inst& inst) {
   Value* zero = b.integer(t, 0);
   Value* inexact = b.cmpI(CmpIPred::Ne, r, zero);
   Value* otherSign = b.cmpI(CmpIPred::Slt, b.make(Op::XOrI, {x, y}), zero);
-  return b.make(Op::SubI, {q, b.cast(Op::ExtUI, b.make(Op::AndI, {inexact, otherSign}), t)});
+  return b.make(Op::SubI, {q, asNumber(b, b.make(Op::AndI, {inexact, otherSign}), t)});
 }
 
 // The high half of a product.

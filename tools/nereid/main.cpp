@@ -44,6 +44,9 @@ struct Common {
     app.add_option("file", file, "FILE.py:KERNEL or FILE.ttir[:NAME]")->required();
     app.add_option("--signature", signature, "types as in Triton's AOT tool: \"*fp32:16,i32,1024\"");
     app.add_option("-D", constants, "NAME=LITERAL: a constexpr, as a Python literal")->allow_extra_args(false);
+    app.add_flag_callback("--verify-each", [] { setenv("NEREID_VERIFY_EACH", "1", 1); }, "verify the IR after every pass");
+    app.add_flag_callback(
+        "--print-after-all", [] { setenv("NEREID_PRINT_AFTER_ALL", "1", 1); }, "print the IR to stderr after every pass that changes it");
     app.add_flag("--debug", debug, "keep `assert` and tl.device_assert of Python source, and check integers for overflow");
   }
   Problem fill(RequestHolder& holder) const {

@@ -27,6 +27,7 @@
 #include "backends/cpu/interrupt.h"
 #include "backends/cpu/launch.h"
 #include "backends/cpu/split.h"
+#include "ir/after_pass.h"
 
 namespace nereid::cpu {
 
@@ -104,12 +105,15 @@ Result<Compiled> compile(const Lowered& lowered, const Processor& requested, boo
   out.module = emit(lowered, *out.context, standalone, machineOf(processor).vectorBytes * 8);
   out.module->setTargetTriple(out.target->getTargetTriple());
   out.module->setDataLayout(out.target->createDataLayout());
-#ifndef NDEBUG
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  NEREID_CHECK(!llvm::verifyModule(*out.module, &stream), "invalid LLVM IR: ", text);
-#endif
+  auto verifyLlvm = [&] {
+    if (!verifiesEach()) return;
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    NEREID_CHECK(!llvm::verifyModule(*out.module, &stream), "invalid LLVM IR: ", text);
+  };
+  verifyLlvm();
   splitLargeFunction(*out.module->getFunction(lowered.module.kernel()->name), functionLimit());
+  verifyLlvm();
   return out;
 }
 
