@@ -46,9 +46,7 @@ bench-web: build
 	@web/node_modules/node/bin/node bench/web/run.mjs
 
 asan: setup
-	@cmake --preset asan > /dev/null
-	@ninja -C build-asan -j $(JOBS)
-	@ctest --test-dir build-asan --output-on-failure
+	@scripts/asan.sh --all
 
 # libFuzzer, a minute for each harness; FUZZ_SECONDS=3600 for more.
 FUZZ_SECONDS ?= 60

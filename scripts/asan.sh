@@ -1,13 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# A part of the tests under AddressSanitizer and UndefinedBehaviorSanitizer, some minutes long: unit tests, random programs, and the harnesses through to bytes.
-# `make asan` runs everything.
+# Tests under AddressSanitizer and UndefinedBehaviorSanitizer: unit tests, random programs, and the harnesses through to bytes, in some minutes.
+# With --all (`make asan`) the files of tests/ too.
 set -eu
 cd "$(dirname "$0")/.."
 cmake --preset asan >/dev/null
-ninja -C build-asan nereid_unit random_programs fuzz_tl_bytes fuzz_ttir_bytes >build-asan/build.log || { cat build-asan/build.log; exit 1; }
+export NEREID_VERIFY_EACH=1
+ninja -C build-asan nereid_unit random_programs nereid_runner fuzz_tl_bytes fuzz_ttir_bytes >build-asan/build.log || { cat build-asan/build.log; exit 1; }
 build-asan/bin/nereid_unit --gtest_brief=1
 build-asan/bin/random_programs 7000 40 lower,threads,cpu
 for harness in fuzz_tl_bytes fuzz_ttir_bytes; do
   NEREID_FUZZ_SECONDS=10 build-asan/bin/$harness tests/ir tests/ops tests/corpus tests/lang
 done
+if [ "${1:-}" = --all ]; then
+  for folder in ops errors lang passes; do
+    build-asan/bin/nereid_runner tests/$folder
+  done
+fi

@@ -5,7 +5,9 @@
 #include <cstdio>
 
 #if NEREID_HAS_LOWER
+#include "lower/legalize.h"
 #include "lower/lower.h"
+#include "lower/math.h"
 #include "passes/passes.h"
 #include "schedule/plan.h"
 #endif
@@ -385,6 +387,20 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     for (const std::string& note : lowered->notes) appendAll(text, "  ", note, "\n");
     return text + cat("scratch of a program: ", lowered->scratchBytes, " bytes\n");
   }
+  if (stage.starts_with("pass.")) {
+    // As for webgpu, which asks the most of passes.
+    std::string_view pass = stage.substr(5);
+    Func& f = *m.kernel();
+    if (pass == "expand_math")
+      expandMath(f, m, kWorkgroup);
+    else if (pass == "legalize")
+      legalize(f, m, {.fma = true, .halves = true, .subnormals = false, .f64 = false});
+    else if (pass == "merge_loads")
+      mergeLoads(f);
+    else if (!runPass(m, pass, diags, {.hasF64 = false, .hasPointers = false}))
+      return std::unexpected(Failed{});
+    return print(m, lines);
+  }
   if (stage == "passes") {
     if (!pipeline(m, diags)) return std::unexpected(Failed{});
     return print(m, lines);
@@ -428,7 +444,7 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
 #endif
   return diags.error(Err::Unsupported, {})
       .says("this build has no stage `", stage, "`")
-      .hint("stages are tokens, ast, ttir, passes, schedule, lower, threads, llvm, asm, wat and wgsl");
+      .hint("stages are tokens, ast, ttir, passes, pass.NAME, schedule, lower, threads, llvm, asm, wat and wgsl");
 }
 
 }  // namespace nereid

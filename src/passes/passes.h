@@ -45,5 +45,7 @@ struct PassOptions {
 };
 // All of the above. On success the module holds one structured function without calls.
 Result<> pipeline(Module& m, Diags& diags, const PassOptions& options = {});
+// One of them, by the name of its file or function: `emit --stage pass.fold`.
+Result<> runPass(Module& m, std::string_view name, Diags& diags, const PassOptions& options = {});
 
 }  // namespace nereid

@@ -1,45 +1,84 @@
 // SPDX-License-Identifier: MIT
+// The passes over TTIR, in order.
+#include <algorithm>
+
 #include "ir/after_pass.h"
 #include "passes/passes.h"
 
 namespace nereid {
 
+namespace {
+
+// Says whether the module changed, which only passes of the second list are asked.
+struct Pass {
+  std::string_view name;
+  Result<bool> (*run)(Module& m, Diags& diags, const PassOptions& options);
+};
+
+Result<bool> changed(Result<> r) {
+  if (!r) return std::unexpected(Failed{});
+  return true;
+}
+
+using M = Module;
+using D = Diags;
+using O = PassOptions;
+
+// Bring any TTIR to one structured function of known operations.
+constexpr Pass kFirst[] = {
+    {"inline_asm", [](M& m, D& d, const O&) { return changed(expandInlineAsm(m, d)); }},
+    {"structurize", [](M& m, D& d, const O&) { return changed(structurize(m, d)); }},
+    {"inline_calls", [](M& m, D& d, const O&) { return changed(inlineCalls(m, d)); }},
+    {"resolve_externs", [](M& m, D& d, const O& o) { return changed(resolveExterns(m, o.hasF64, d)); }},
+    {"split_prints", [](M& m, D&, const O&) { return splitPrints(*m.kernel(), m), Result<bool>(true); }},
+    {"widen_sums", [](M& m, D&, const O&) { return widenSums(*m.kernel(), m), Result<bool>(true); }},
+    {"fold", [](M& m, D&, const O&) { return Result<bool>(fold(*m.kernel(), m)); }},
+    {"eliminate_dead", [](M& m, D&, const O&) { return Result<bool>(eliminateDead(*m.kernel())); }},
+    {"expand_descriptors", [](M& m, D& d, const O&) { return changed(expandDescriptors(m, d)); }},
+};
+
+// Make it smaller and faster. Each gives the others something to do.
+constexpr Pass kRepeated[] = {
+    {"fold", [](M& m, D&, const O&) { return Result<bool>(fold(*m.kernel(), m)); }},
+    {"simplify", [](M& m, D&, const O&) { return simplify(*m.kernel(), m), Result<bool>(false); }},
+    {"split_pointers", [](M& m, D&, const O& o) { return Result<bool>(!o.hasPointers && splitPointers(*m.kernel(), m)); }},
+    {"eliminate_common", [](M& m, D&, const O&) { return Result<bool>(eliminateCommon(*m.kernel())); }},
+    {"hoist_invariants", [](M& m, D&, const O&) { return Result<bool>(hoistInvariants(*m.kernel())); }},
+    {"unroll_induction", [](M& m, D&, const O&) { return Result<bool>(unrollInduction(*m.kernel(), m)); }},
+    {"eliminate_dead", [](M& m, D&, const O&) { return Result<bool>(eliminateDead(*m.kernel())); }},
+};
+
+// Enough for all kernels seen so far. What is left to do after them would cost time, not correctness.
+constexpr int kRounds = 4;
+
+}  // namespace
+
 Result<> pipeline(Module& m, Diags& diags, const PassOptions& options) {
-  auto after = [&](std::string_view pass, bool changed = true) {
-    afterPass(pass, m);
-    return changed;
-  };
-  after("front-end");
-  if (!expandInlineAsm(m, diags)) return std::unexpected(Failed{});
-  after("inline_asm");
-  if (!structurize(m, diags)) return std::unexpected(Failed{});
-  after("structurize");
-  if (!inlineCalls(m, diags)) return std::unexpected(Failed{});
-  after("inline_calls");
-  if (!resolveExterns(m, options.hasF64, diags)) return std::unexpected(Failed{});
-  after("resolve_externs");
-  Func& f = *m.kernel();
-  splitPrints(f, m);
-  after("split_prints");
-  widenSums(f, m);
-  after("widen_sums");
-  after("fold", fold(f, m));
-  after("eliminate_dead", eliminateDead(f));
-  if (!expandDescriptors(m, diags)) return std::unexpected(Failed{});
-  after("expand_descriptors");
-  // Each gives the others something to do. Four rounds are enough for all kernels seen so far; what is left after them costs time, not correctness.
-  for (int round = 0; round < 4; ++round) {
-    bool changed = after("fold", fold(f, m));
-    simplify(f, m);
-    after("simplify");
-    if (!options.hasPointers) changed |= after("split_pointers", splitPointers(f, m));
-    changed |= after("eliminate_common", eliminateCommon(f));
-    changed |= after("hoist_invariants", hoistInvariants(f));
-    changed |= after("unroll_induction", unrollInduction(f, m));
-    changed |= after("eliminate_dead", eliminateDead(f));
-    if (!changed) break;
+  afterPass("front-end", m);
+  for (const Pass& pass : kFirst) {
+    if (!pass.run(m, diags, options)) return std::unexpected(Failed{});
+    afterPass(pass.name, m);
+  }
+  for (int round = 0; round < kRounds; ++round) {
+    bool any = false;
+    for (const Pass& pass : kRepeated) {
+      any |= *pass.run(m, diags, options);
+      afterPass(pass.name, m);
+    }
+    if (!any) break;
   }
   return {};
+}
+
+Result<> runPass(Module& m, std::string_view name, Diags& diags, const PassOptions& options) {
+  for (std::span<const Pass> list : {std::span<const Pass>(kFirst), std::span<const Pass>(kRepeated)})
+    for (const Pass& pass : list) {
+      if (pass.name != name) continue;
+      if (!pass.run(m, diags, options)) return std::unexpected(Failed{});
+      afterPass(name, m);
+      return {};
+    }
+  return diags.error(Err::Unsupported, {}).says("there is no pass `", name, "`");
 }
 
 }  // namespace nereid
