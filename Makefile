@@ -4,7 +4,7 @@ JOBS ?= $(shell nproc)
 # Warnings are errors in continuous integration.
 PRESET ?= $(if $(CI),ci,release)
 
-.PHONY: build python wheel demo test conformance bench bench-web asan fuzz wasm web site serve setup clean
+.PHONY: check build python wheel demo test conformance bench bench-web asan fuzz wasm web site serve setup clean
 
 # The Python extension is built where setup.sh --python was.
 PYTHON := $(if $(wildcard .venv/.has-nanobind*),-DNEREID_PYTHON=ON -DPython_EXECUTABLE=$(CURDIR)/.venv/bin/python)
@@ -29,6 +29,11 @@ wheel: python
 demo: build
 	@scripts/setup.sh --numpy
 	@scripts/demo.sh
+
+# Looks at sources without running them: formatting, linters, prose. Before a commit; some two minutes.
+check: build
+	@scripts/setup.sh --check
+	@scripts/check.sh
 
 test:
 	@scripts/setup.sh --tests

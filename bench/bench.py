@@ -157,7 +157,7 @@ def main():
     print("\nCompile time, source to runnable code: the median in one process, and the first in a new one")
     row = "{:<37} {:>11} {:>11} {:>11}"
     print(row.format("kernel", "median", "first", "wanted"))
-    pointers, f32 = ["*fp32:16"] * 4, np.zeros(1, np.float32)
+    pointers = ["*fp32:16"] * 4
     for name, signature, constants, wanted in (("softmax", [*pointers[:2], *["i32:16"] * 3, ""], dict(BLOCK=1024), 10),
                                                ("matmul", [*pointers[:3], *["i32:16"] * 6, *[""] * 4], dict(BM=128, BN=128, BK=64, GROUP=4), 25),
                                                ("flash_attention", [*pointers, "i32:16", "fp32", *[""] * 3], dict(BM=64, BN=64, D=64), 60)):

@@ -94,8 +94,8 @@ def main():
                 with tempfile.TemporaryDirectory() as scratch:
                     got, times = launch(o, folder.name, case, Path(scratch))
                 worst = max(error(got[arg], expected) for arg, expected in case.expected.items())
-            except RuntimeError as problem:
-                worst, times = None, None
+            except RuntimeError as failure:
+                worst, times, problem = None, None, str(failure)
             checked += 1
             good = worst is not None and worst <= case.allowed
             wrong += not good

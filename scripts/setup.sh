@@ -7,6 +7,7 @@
 #   scripts/setup.sh --web      and what the TypeScript package needs: Node, npm packages, Chromium
 #   scripts/setup.sh --bench-web    and what its benchmarks compare with: TensorFlow.js, ONNX Runtime Web, jax-js
 #   scripts/setup.sh --python   and what the Python package is built and tested with, in .venv
+#   scripts/setup.sh --check    and what looks at sources: formatters and linters
 #   scripts/setup.sh --tests    and what the tests need: stock Triton and all of --web as well
 set -eu
 cd "$(dirname "$0")/.."
@@ -16,9 +17,14 @@ packages="clang-22 lld-22 llvm-22-dev libclang-rt-22-dev
   cmake ninja-build ccache libzstd-dev zlib1g-dev libgtest-dev libcli11-dev nlohmann-json3-dev python3 python3-venv"
 
 case "${1:-}" in
+  --check)
+    packages="$packages clang-format-22 clang-tidy-22 shellcheck"
+    command -v npm >/dev/null || packages="$packages nodejs npm"
+    ;;
   --bench) packages="$packages libopenblas0-pthread" ;;
   --web | --bench-web | --tests)
     packages="$packages chromium libvulkan1"
+    [ "$1" != --tests ] || packages="$packages clang-format-22 clang-tidy-22 shellcheck"
     command -v npm >/dev/null || packages="$packages nodejs npm"
     ;;
 esac
@@ -83,9 +89,11 @@ case "${1:-}" in
   --numpy | --bench) venv numpy==2.2.6 ;;
   --python) python ;;
   --web) modules web ;;
+  --check) venv ruff==0.14.6 && modules tools/lint ;;
   --bench-web) modules web && modules bench/web ;;
   --tests)
     modules web && modules web/examples/vite-react || echo "setup: no web/node_modules (is there a network?); the tests of web/ will be skipped" >&2
+    { venv ruff==0.14.6 && modules tools/lint; } || echo "setup: no linters (is there a network?); the checks of sources will be skipped" >&2
     deno || echo "setup: no Deno (is there a network?); its test will be skipped" >&2
     { python && venv triton==3.6.0 && newest triton 3.9.0; } || echo "setup: no .venv (is there a network?); the differential tests will be skipped" >&2
     ;;

@@ -31,6 +31,7 @@ run() {
 }
 
 run build make --no-print-directory build
+[ -d tools/lint/node_modules ] && run check scripts/check.sh
 if [ "$failed" -gt 0 ]; then
   echo "$passed passed, $failed failed"
   exit 1

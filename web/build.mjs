@@ -9,7 +9,16 @@ import { build } from "esbuild";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 process.chdir(here);
-const settings = { absWorkingDir: here, bundle: true, format: "esm", target: "es2022", platform: "neutral", external: ["node:*", "webgpu"], legalComments: "none", logLevel: "warning" };
+const settings = {
+  absWorkingDir: here,
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  platform: "neutral",
+  external: ["node:*", "webgpu"],
+  legalComments: "none",
+  logLevel: "warning",
+};
 const minified = { ...settings, minify: true, write: false };
 
 // Workers are one script each, which the package carries as text. The compiler's version has a hash of its module, so that stored kernels of another are none.
@@ -38,24 +47,41 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   tsc("tsconfig.build.json");
   // Modules one by one, so that bundlers take what is used. TypeScript leaves some names as they are in the sources.
   for (const name of readdirSync("dist", { recursive: true }).filter((name) => /\.(js|ts)$/.test(name))) {
-    const text = readFileSync(`dist/${name}`, "utf8").replace(/((?:from|import\() ?"\.{1,2}\/[\w/-]+)\.ts"/g, '$1.js"').replace(/"nereid:([\w-]+)"/g, `"${name.startsWith("compile/") ? "../" : "./"}$1-text.js"`);
+    const text = readFileSync(`dist/${name}`, "utf8")
+      .replace(/((?:from|import\() ?"\.{1,2}\/[\w/-]+)\.ts"/g, '$1.js"')
+      .replace(/"nereid:([\w-]+)"/g, `"${name.startsWith("compile/") ? "../" : "./"}$1-text.js"`);
     writeFileSync(`dist/${name}`, text);
   }
   for (const [name, text] of Object.entries(texts)) writeFileSync(`dist/${name}-text.js`, `export default ${JSON.stringify(text)};\n`);
   writeFileSync("dist/version-text.d.ts", "declare const version: string;\nexport default version;\n");
   copyFileSync(compiler, "dist/compile/nereid.wasm");
   copyFileSync("../LICENSE", "LICENSE");
-  for (const name of ["jobs.js", "jobs.d.ts", "node-gpu.js", "node-gpu.d.ts", "node-run.d.ts", "compile/worker.d.ts"]) rmSync(`dist/${name}`);
+  for (const name of ["jobs.js", "jobs.d.ts", "node-gpu.js", "node-gpu.d.ts", "node-run.d.ts", "compile/worker.d.ts"])
+    rmSync(`dist/${name}`);
   await build({ ...settings, plugins, entryPoints: ["src/node-run.ts"], outdir: "dist" });
   await build({ ...settings, entryPoints: ["src/worker.ts"], format: "iife", minify: true, outfile: "dist/worker.js" });
   await build({ ...settings, entryPoints: ["src/compile/worker.ts"], format: "iife", minify: true, outfile: "dist/compile/worker.js" });
   // A page that only runs WebAssembly loads the first; the second comes when a GPU is opened. (What few kernels need, f64 functions and printing, comes with those.)
-  const apart = { name: "apart", setup: (b) => b.onResolve({ filter: /^\./ }, ({ kind, path }) => (kind === "dynamic-import" ? { path: path.replace(/ts$/, "js"), external: true } : undefined)) };
+  const apart = {
+    name: "apart",
+    setup: (b) =>
+      b.onResolve({ filter: /^\./ }, ({ kind, path }) =>
+        kind === "dynamic-import" ? { path: path.replace(/ts$/, "js"), external: true } : undefined,
+      ),
+  };
   const wasm = (await build({ ...minified, plugins: [...plugins, apart], entryPoints: ["src/index.ts"] })).outputFiles[0].contents;
-  const { outputFiles, metafile } = await build({ ...minified, plugins, entryPoints: ["src/index.ts"], outdir: "chunks", splitting: true, metafile: true });
+  const { outputFiles, metafile } = await build({
+    ...minified,
+    plugins,
+    entryPoints: ["src/index.ts"],
+    outdir: "chunks",
+    splitting: true,
+    metafile: true,
+  });
   const gpu = outputFiles[Object.values(metafile.outputs).findIndex((chunk) => chunk.entryPoint === "src/webgpu.ts")].contents;
   const shared = { name: "shared", setup: (b) => b.onResolve({ filter: /^\.\.\// }, ({ path }) => ({ path, external: true })) };
-  const compile = (await build({ ...minified, plugins: [...plugins, shared], entryPoints: ["src/compile/index.ts"] })).outputFiles[0].contents;
+  const compile = (await build({ ...minified, plugins: [...plugins, shared], entryPoints: ["src/compile/index.ts"] })).outputFiles[0]
+    .contents;
   // What a page loads, and the most that it may be with gzip.
   const size = (name, bytes, most) => {
     const packed = gzipSync(bytes, { level: 9 }).length;

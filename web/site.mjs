@@ -17,7 +17,10 @@ function names() {
   const rows = (table) => {
     const text = builtins.match(new RegExp(`\\b${table}\\[\\] = \\{\\n(.*?)\\n  \\};`, "s"))?.[1];
     if (!text) throw new Error(`builtins.cpp has no table ${table}`);
-    return [...text.matchAll(/^\s*\{"([a-z]\w*)", "([^"]*)"/gm)].map(([, name, parameters]) => ({ name, parameters: parameters.replace(/ /g, ", ") }));
+    return [...text.matchAll(/^\s*\{"([a-z]\w*)", "([^"]*)"/gm)].map(([, name, parameters]) => ({
+      name,
+      parameters: parameters.replace(/ /g, ", "),
+    }));
   };
   const functions = readdirSync(`${root}/lib`).flatMap((file) =>
     [...readFileSync(`${root}/lib/${file}`, "utf8").matchAll(/^def ([a-z]\w*)\((.*?)\):/gms)]
@@ -39,12 +42,33 @@ const generated = {
 export async function buildSite(out) {
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
-  const { metafile } = await build({ absWorkingDir: process.cwd(), entryPoints: ["playground/main.ts", "playground/worker.ts"], metafile: true, bundle: true, splitting: true, minify: true, format: "esm", target: "es2022", platform: "browser", external: ["node:*", "webgpu"], loader: { ".py": "text" }, plugins: [...plugins, generated], outdir: out, legalComments: "none", logLevel: "warning" });
+  const { metafile } = await build({
+    absWorkingDir: process.cwd(),
+    entryPoints: ["playground/main.ts", "playground/worker.ts"],
+    metafile: true,
+    bundle: true,
+    splitting: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    platform: "browser",
+    external: ["node:*", "webgpu"],
+    loader: { ".py": "text" },
+    plugins: [...plugins, generated],
+    outdir: out,
+    legalComments: "none",
+    logLevel: "warning",
+  });
   for (const file of ["index.html", "style.css"]) copyFileSync(`playground/${file}`, `${out}/${file}`);
   copyFileSync(compiler, `${out}/nereid.wasm`);
   // Licences of what is bundled ask to go along.
-  const packages = [...new Set(Object.keys(metafile.inputs).flatMap((file) => /^node_modules\/((?:@[\w.-]+\/)?[\w.-]+)/.exec(file)?.[1] ?? []))].sort();
-  writeFileSync(`${out}/licenses.txt`, packages.map((name) => `${name}\n\n${readFileSync(`node_modules/${name}/LICENSE`, "utf8")}`).join("\n"));
+  const packages = [
+    ...new Set(Object.keys(metafile.inputs).flatMap((file) => /^node_modules\/((?:@[\w.-]+\/)?[\w.-]+)/.exec(file)?.[1] ?? [])),
+  ].sort();
+  writeFileSync(
+    `${out}/licenses.txt`,
+    packages.map((name) => `${name}\n\n${readFileSync(`node_modules/${name}/LICENSE`, "utf8")}`).join("\n"),
+  );
   const files = readdirSync(out).filter((f) => !f.endsWith(".txt"));
   const hash = (data) => createHash("sha256").update(data).digest("hex");
   const hashes = Object.fromEntries(files.map((file) => [file === "index.html" ? "" : file, hash(readFileSync(`${out}/${file}`))]));
@@ -53,7 +77,13 @@ export async function buildSite(out) {
   return files;
 }
 
-const kTypes = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm", ".txt": "text/plain" };
+const kTypes = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".wasm": "application/wasm",
+  ".txt": "text/plain",
+};
 
 /** A server of a folder, with the headers or, as some hosts do, without. */
 export function siteServer(folder, { isolated = true } = {}) {
@@ -79,6 +109,8 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   process.chdir(fileURLToPath(new URL(".", import.meta.url)));
   const [command, port = "8000"] = process.argv.slice(2);
   const files = await buildSite("site");
-  console.log(`web/site: ${files.length + 1} files, ${Math.round(files.reduce((sum, f) => sum + readFileSync(`site/${f}`).length, 0) / 1000)} kB`);
+  console.log(
+    `web/site: ${files.length + 1} files, ${Math.round(files.reduce((sum, f) => sum + readFileSync(`site/${f}`).length, 0) / 1000)} kB`,
+  );
   if (command === "serve") siteServer("site").listen(Number(port), "127.0.0.1", () => console.log(`http://localhost:${port}/`));
 }

@@ -46,14 +46,35 @@ const each = (args) => () => {
 };
 const same = { x, y, n: 64, a: 2 };
 console.log(`Node ${process.version}, ${o.null ? "Dawn's null back-end" : device.info.description || device.info.device}`);
-await measure("the same launch", each(() => same), idle);
-await measure("another number each time", each((i) => ({ x, y, n: 64, a: i })), idle);
-await measure("two pairs of arrays by turns", each((i) => (i & 1 ? { x, y: z, n: 64, a: i } : { x, y, n: 64, a: i })), idle);
+await measure(
+  "the same launch",
+  each(() => same),
+  idle,
+);
+await measure(
+  "another number each time",
+  each((i) => ({ x, y, n: 64, a: i })),
+  idle,
+);
+await measure(
+  "two pairs of arrays by turns",
+  each((i) => (i & 1 ? { x, y: z, n: 64, a: i } : { x, y, n: 64, a: i })),
+  idle,
+);
 
 // Dawn alone.
 const d = device.gpu;
-const layout = d.createBindGroupLayout({ entries: [{ binding: 0, visibility: 4, buffer: { type: "uniform", hasDynamicOffset: true, minBindingSize: 64 } }] });
-const pipeline = d.createComputePipeline({ layout: d.createPipelineLayout({ bindGroupLayouts: [layout] }), compute: { module: d.createShaderModule({ code: "@group(0) @binding(0) var<uniform> p: array<vec4u, 4>; @compute @workgroup_size(64) fn main() { _ = p[0]; }" }) } });
+const layout = d.createBindGroupLayout({
+  entries: [{ binding: 0, visibility: 4, buffer: { type: "uniform", hasDynamicOffset: true, minBindingSize: 64 } }],
+});
+const pipeline = d.createComputePipeline({
+  layout: d.createPipelineLayout({ bindGroupLayouts: [layout] }),
+  compute: {
+    module: d.createShaderModule({
+      code: "@group(0) @binding(0) var<uniform> p: array<vec4u, 4>; @compute @workgroup_size(64) fn main() { _ = p[0]; }",
+    }),
+  },
+});
 const uniform = d.createBuffer({ size: 65536, usage: 64 | 8 });
 const group = d.createBindGroup({ layout, entries: [{ binding: 0, resource: { buffer: uniform, size: 64 } }] });
 const offset = [0];

@@ -10,7 +10,9 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
 const folder = process.env.RECORD;
-const runner = spawn(process.execPath, [fileURLToPath(new URL("../../web/dist/node-run.js", import.meta.url)), ...process.argv.slice(2)], { stdio: ["pipe", "pipe", "inherit"] });
+const runner = spawn(process.execPath, [fileURLToPath(new URL("../../web/dist/node-run.js", import.meta.url)), ...process.argv.slice(2)], {
+  stdio: ["pipe", "pipe", "inherit"],
+});
 if (!process.argv.includes("--serve")) {
   runner.stdout.pipe(process.stdout);
   runner.on("exit", (code) => process.exit(code ?? 1));
@@ -18,7 +20,8 @@ if (!process.argv.includes("--serve")) {
   mkdirSync(folder, { recursive: true });
   const answers = createInterface({ input: runner.stdout })[Symbol.asyncIterator]();
   for await (const job of createInterface({ input: process.stdin })) {
-    const home = dirname(job), files = {};
+    const home = dirname(job),
+      files = {};
     const read = (name) => readFileSync(join(home, name)).toString("base64");
     const names = readdirSync(home);
     for (const name of names) files[name] = read(name);

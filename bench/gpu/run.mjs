@@ -2,16 +2,25 @@
 // Nereid's WGSL from the unchanged examples beside TensorFlow.js and jax-js, through the same Dawn in Node; pack.mjs bundles it for another machine.
 //   node run.mjs [--peers] [-k NAME] [--seconds N]      DAWN_NODE: the npm package `webgpu`'s dawn.node; prints one line of JSON a case
 import { createRequire } from "node:module";
-import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { pathToFileURL } from "node:url";
 import { cases, inputsOf, jax, nereid, samples, tfjs } from "./cases.mjs";
 import * as package_ from "../../web/dist/index.js";
 
-const { values: o } = parseArgs({ options: { peers: { type: "boolean" }, k: { type: "string", short: "k", default: "" }, seconds: { type: "string", default: "1" }, kernels: { type: "string" } } });
+const { values: o } = parseArgs({
+  options: {
+    peers: { type: "boolean" },
+    k: { type: "string", short: "k", default: "" },
+    seconds: { type: "string", default: "1" },
+    kernels: { type: "string" },
+  },
+});
 const dawn = createRequire(import.meta.url)(process.env.DAWN_NODE);
 Object.assign(globalThis, dawn.globals);
-const gpu = dawn.create(["enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia", ...(process.env.DAWN_FLAGS ?? "").split(" ").filter(Boolean)]);
+const gpu = dawn.create([
+  "enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia",
+  ...(process.env.DAWN_FLAGS ?? "").split(" ").filter(Boolean),
+]);
 Object.defineProperty(globalThis, "navigator", { value: { gpu, userAgent: "node", hardwareConcurrency: 1 }, configurable: true });
 
 const base = pathToFileURL(`${o.kernels}/`);
@@ -33,7 +42,9 @@ if (o.peers)
     }
 
 for (const c of cases.filter((x) => x.name.includes(o.k))) {
-  const data = inputsOf(c), prepared = [], row = { name: c.name, unit: c.unit };
+  const data = inputsOf(c),
+    prepared = [],
+    row = { name: c.name, unit: c.unit };
   let reference;
   for (const library of libraries)
     try {
@@ -43,7 +54,8 @@ for (const c of cases.filter((x) => x.name.includes(o.k))) {
       reference ??= result;
       let worst = 0;
       for (const [i, wanted] of samples(c, data)) worst = Math.max(worst, Math.abs(result[i] - wanted) / Math.max(1, Math.abs(wanted)));
-      for (let i = 0; i < reference.length; ++i) worst = Math.max(worst, Math.abs(result[i] - reference[i]) / Math.max(1, Math.abs(reference[i])));
+      for (let i = 0; i < reference.length; ++i)
+        worst = Math.max(worst, Math.abs(result[i] - reference[i]) / Math.max(1, Math.abs(reference[i])));
       if (!(worst < (c.type === "f16" ? 4e-3 : 1e-3))) throw new Error(`its result is off by ${worst}`);
       // As many launches as take 50 ms, waited for together.
       let times = 1;

@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import nereid
 import nereid.jax
-import nereid.language as tl
 import numpy as np
 from jax.experimental import buffer_callback
 

@@ -10,8 +10,22 @@ function random(size) {
 }
 
 // inputs: name to shape; work: floating-point operations, or bytes that must move.
-const matmul = (n) => ({ op: "matmul", name: `matmul ${n}³`, inputs: { a: [n, n], b: [n, n] }, output: [n, n], work: 2 * n ** 3, unit: "GFLOP/s" });
-const rows = (op, name, n, inputs = {}) => ({ op, name: `${name} ${n}²`, inputs: { x: [n, n], ...inputs }, output: [n, n], work: 8 * n * n, unit: "GB/s" });
+const matmul = (n) => ({
+  op: "matmul",
+  name: `matmul ${n}³`,
+  inputs: { a: [n, n], b: [n, n] },
+  output: [n, n],
+  work: 2 * n ** 3,
+  unit: "GFLOP/s",
+});
+const rows = (op, name, n, inputs = {}) => ({
+  op,
+  name: `${name} ${n}²`,
+  inputs: { x: [n, n], ...inputs },
+  output: [n, n],
+  work: 8 * n * n,
+  unit: "GB/s",
+});
 export const cases = [
   matmul(512),
   matmul(1024),
@@ -22,7 +36,8 @@ export const cases = [
   rows("exp", "exp", 4096),
 ];
 
-export const inputsOf = (c) => Object.fromEntries(Object.entries(c.inputs).map(([name, shape]) => [name, random(shape.reduce((a, b) => a * b))]));
+export const inputsOf = (c) =>
+  Object.fromEntries(Object.entries(c.inputs).map(([name, shape]) => [name, random(shape.reduce((a, b) => a * b))]));
 
 /** Kernels compiled from Triton source, in `base`/NAME/manifest.json. */
 export async function nereid({ open }, base, options = {}) {
@@ -105,7 +120,9 @@ export async function ort(ort, wasmFolder, threads) {
         exp: ["Exp"],
       }[c.op];
       const session = await ort.InferenceSession.create(model(op, c.inputs, c.output, more), { executionProviders: ["wasm"] });
-      const feeds = Object.fromEntries(Object.entries(c.inputs).map(([name, shape]) => [name, new ort.Tensor("float32", data[name], shape)]));
+      const feeds = Object.fromEntries(
+        Object.entries(c.inputs).map(([name, shape]) => [name, new ort.Tensor("float32", data[name], shape)]),
+      );
       return {
         run: () => session.run(feeds),
         result: async () => (await session.run(feeds)).out.data,
@@ -122,14 +139,19 @@ export async function jax(jax) {
   return {
     name: "jax-js",
     async prepare(c, data) {
-      const t = Object.fromEntries(Object.entries(c.inputs).map(([name, shape]) => [name, np.array(data[name], { shape, dtype: np.float32 })]));
+      const t = Object.fromEntries(
+        Object.entries(c.inputs).map(([name, shape]) => [name, np.array(data[name], { shape, dtype: np.float32 })]),
+      );
       const f = {
         matmul: jit((a, b) => np.matmul(a, b)),
         softmax: jit((x) => nn.softmax(x, -1)),
         layer_norm: jit((x, weight, bias) => {
           const centred = x.ref.sub(np.mean(x, 1, { keepdims: true }));
           const variance = np.mean(np.square(centred.ref), 1, { keepdims: true });
-          return centred.div(np.sqrt(variance.add(1e-5))).mul(weight).add(bias);
+          return centred
+            .div(np.sqrt(variance.add(1e-5)))
+            .mul(weight)
+            .add(bias);
         }),
         add: jit((x, y) => x.add(y)),
         row_sum: jit((x) => np.sum(x, 1)),

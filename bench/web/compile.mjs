@@ -12,7 +12,15 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const { values: o } = parseArgs({ options: { only: { type: "string" }, k: { type: "string", short: "k", default: "" }, target: { type: "string" }, wasm: { type: "string", multiple: true }, busy: { type: "boolean" } } });
+const { values: o } = parseArgs({
+  options: {
+    only: { type: "string" },
+    k: { type: "string", short: "k", default: "" },
+    target: { type: "string" },
+    wasm: { type: "string", multiple: true },
+    busy: { type: "boolean" },
+  },
+});
 
 // Name, example, signature of the arguments, constants: as the examples' check.py launches them.
 const row = ["*fp32:16", "*fp32:16", "i32:16"];
@@ -24,7 +32,12 @@ const cases = [
   ["cross entropy", "cross_entropy", ["*fp32:16", "*i64:16", "*fp32:16", "i32"], { IGNORE: -100, BLOCK: 1024 }],
   ["dropout", "dropout", [...row, "fp32", "i32"], { BLOCK: 1024 }],
   ["top k", "top_k", ["*fp32:16", "*fp32:16", "*i32:16", "i32:16"], { K: 8, BLOCK: 1024 }],
-  ["int8 matmul", "int8_matmul", ["*i8:16", "*i8:16", "*fp32:16", "*fp32:16", "*fp32:16", ...Array(3).fill("i32:16")], { BM: 128, BN: 128, BK: 64 }],
+  [
+    "int8 matmul",
+    "int8_matmul",
+    ["*i8:16", "*i8:16", "*fp32:16", "*fp32:16", "*fp32:16", ...Array(3).fill("i32:16")],
+    { BM: 128, BN: 128, BK: 64 },
+  ],
   ["matmul", "matmul", [...Array(3).fill("*fp32:16"), ...Array(6).fill("i32:16")], { BM: 128, BN: 128, BK: 64, GROUP: 4 }],
   ["matmul, f16", "matmul", [...Array(3).fill("*fp16:16"), ...Array(6).fill("i32:16")], { BM: 128, BN: 128, BK: 64, GROUP: 4 }],
   ["flash attention", "flash_attention", [...Array(4).fill("*fp32:16"), "i32:16", "fp32"], { BM: 64, BN: 64, D: 64 }],
@@ -50,14 +63,21 @@ async function measure({ compileArtefacts }, { source, options }, target, now = 
 }
 
 const cell = (text) => String(text).padStart(13);
-const print = (name, all) => console.log(`${name.padEnd(24)}${all.map(({ first, median }) => cell(first.toFixed(1)) + cell(median.toFixed(2))).join("")}`);
-const head = (place, columns) => console.log(`\n${place}\n${"ms".padEnd(24)}${columns.map((name) => cell(`${name.split(" ")[0]}, 1st`) + cell("median")).join("")}`);
+const print = (name, all) =>
+  console.log(`${name.padEnd(24)}${all.map(({ first, median }) => cell(first.toFixed(1)) + cell(median.toFixed(2))).join("")}`);
+const head = (place, columns) =>
+  console.log(`\n${place}\n${"ms".padEnd(24)}${columns.map((name) => cell(`${name.split(" ")[0]}, 1st`) + cell("median")).join("")}`);
 
 async function inNode() {
   const compiler = await import("../../web/dist/compile/index.js");
-  const modules = await Promise.all((o.wasm ?? [`${root}/web/dist/compile/nereid.wasm`]).map((file) => WebAssembly.compile(readFileSync(file))));
+  const modules = await Promise.all(
+    (o.wasm ?? [`${root}/web/dist/compile/nereid.wasm`]).map((file) => WebAssembly.compile(readFileSync(file))),
+  );
   const processor = () => (({ user, system }) => (user + system) / 1000)(process.cpuUsage());
-  head(`Node ${process.version}`, modules.flatMap(() => targets));
+  head(
+    `Node ${process.version}`,
+    modules.flatMap(() => targets),
+  );
   for (const c of cases) {
     const all = [];
     for (const wasm of modules) {
@@ -84,14 +104,28 @@ async function inChromium() {
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const profile = mkdtempSync(join(tmpdir(), "nereid-"));
-  const browser = await chromium.launchPersistentContext(profile, { executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"] });
+  const browser = await chromium.launchPersistentContext(profile, {
+    executablePath,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
   try {
     const page = await browser.newPage();
     await page.goto(`http://127.0.0.1:${server.address().port}/`);
     head(`Chromium ${browser.browser()?.version() ?? ""}`, targets);
     for (const c of cases) {
       const all = [];
-      for (const target of targets) all.push(await page.evaluate(`import("/compile/index.js").then((compiler) => (${measure})(compiler, ${JSON.stringify(c)}, "${target}"))`));
+      for (const target of targets)
+        all.push(
+          await page.evaluate(`import("/compile/index.js").then((compiler) => (${measure})(compiler, ${JSON.stringify(c)}, "${target}"))`),
+        );
       print(c.name, all);
     }
   } finally {

@@ -20,12 +20,22 @@ const value = (name, shape) => {
 export function model(op, inputs, output, { attributes = {}, axes } = {}) {
   const names = [...Object.keys(inputs), ...(axes ? ["axes"] : [])];
   const attribute = ([name, x]) =>
-    bytes(5, [...text(1, name), ...(Number.isInteger(x) ? [...number(3, BigInt.asUintN(64, BigInt(x))), ...number(20, 2)] : [...float(2, x), ...number(20, 1)])]);
+    bytes(5, [
+      ...text(1, name),
+      ...(Number.isInteger(x) ? [...number(3, BigInt.asUintN(64, BigInt(x))), ...number(20, 2)] : [...float(2, x), ...number(20, 1)]),
+    ]);
   const node = [...names.flatMap((n) => text(1, n)), ...text(2, "out"), ...text(4, op), ...Object.entries(attributes).flatMap(attribute)];
   const graph = [
     ...bytes(1, node),
     ...text(2, op),
-    ...(axes ? bytes(5, [...number(1, axes.length), ...number(2, 7), ...text(8, "axes"), ...bytes(9, new Uint8Array(BigInt64Array.from(axes, BigInt).buffer))]) : []),
+    ...(axes
+      ? bytes(5, [
+          ...number(1, axes.length),
+          ...number(2, 7),
+          ...text(8, "axes"),
+          ...bytes(9, new Uint8Array(BigInt64Array.from(axes, BigInt).buffer)),
+        ])
+      : []),
     ...Object.entries(inputs).flatMap(([n, shape]) => bytes(11, value(n, shape))),
     ...bytes(12, value("out", output)),
   ];

@@ -35,7 +35,7 @@ if (threads > 1) {
   const prepared = await Promise.all(libraries.map((library) => library.prepare(c, data)));
   const times = prepared.map(() => []);
   for (const p of prepared) for (let i = 0; i < 20; ++i) await p.run();
-  for (const end = performance.now() + seconds * 1000; performance.now() < end; )
+  for (const end = performance.now() + seconds * 1000; performance.now() < end;)
     for (const [i, p] of prepared.entries()) {
       const start = performance.now();
       await p.run();

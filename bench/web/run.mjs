@@ -14,7 +14,14 @@ import { cases, jax, launchCost, measure, nereid, ort, tfjs } from "./cases.mjs"
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 process.chdir(root);
-const { values: o } = parseArgs({ options: { seconds: { type: "string", default: "3" }, only: { type: "string" }, k: { type: "string", short: "k", default: "" }, page: { type: "string" } } });
+const { values: o } = parseArgs({
+  options: {
+    seconds: { type: "string", default: "3" },
+    only: { type: "string" },
+    k: { type: "string", short: "k", default: "" },
+    page: { type: "string" },
+  },
+});
 const compiler = process.env.NEREID ?? "build/bin/nereid";
 const build = "bench/web/build";
 
@@ -33,7 +40,9 @@ function compile() {
   rmSync(`${build}/kernels`, { recursive: true, force: true });
   for (const [name, [file, signature]] of Object.entries(kernels)) {
     const types = signature.length ? ["--signature", signature.join(",")] : [];
-    execFileSync(compiler, ["compile", `${file}:${name}`, "--target", "wasm", ...types, "-o", `${build}/kernels/${name}`], { stdio: "inherit" });
+    execFileSync(compiler, ["compile", `${file}:${name}`, "--target", "wasm", ...types, "-o", `${build}/kernels/${name}`], {
+      stdio: "inherit",
+    });
   }
 }
 
@@ -48,7 +57,10 @@ function print(row) {
   console.log(`${row.name.padEnd(24)}${libraries.map(rate).join("")}  ${row.unit.padEnd(8)}${cell(ratio, 7)}`);
   for (const [name, problem] of Object.entries(row.problems)) console.log(`  ${name}: ${problem}`);
 }
-const head = (place) => console.log(`\n${place}\n${"".padEnd(24)}${libraries.map((name) => cell(name, 9)).join("")}  ${"".padEnd(8)}${cell("ratio to the best peer", 7)}`);
+const head = (place) =>
+  console.log(
+    `\n${place}\n${"".padEnd(24)}${libraries.map((name) => cell(name, 9)).join("")}  ${"".padEnd(8)}${cell("ratio to the best peer", 7)}`,
+  );
 
 async function inNode() {
   // ONNX Runtime adds Node's workers as `Worker`, which jax-js would take for a browser's.
@@ -63,7 +75,14 @@ async function inNode() {
     }
   };
   const modules = `${root}/bench/web/node_modules`;
-  await peer(async () => tfjs(await import("@tensorflow/tfjs-core"), await import("@tensorflow/tfjs-backend-wasm"), `${modules}/@tensorflow/tfjs-backend-wasm/dist/`, 1));
+  await peer(async () =>
+    tfjs(
+      await import("@tensorflow/tfjs-core"),
+      await import("@tensorflow/tfjs-backend-wasm"),
+      `${modules}/@tensorflow/tfjs-backend-wasm/dist/`,
+      1,
+    ),
+  );
   await peer(async () => ort(await import("onnxruntime-web/wasm"), undefined, 1));
   await peer(async () => jax(await import("@jax-js/jax")));
   head(`Node ${process.version}, variant ${all[0].device.variant}, 1 thread`);
@@ -80,13 +99,26 @@ async function inChromium() {
   const { chromium } = require("playwright-core");
   await esbuild.build({
     entryPoints: { page: "bench/web/page.mjs" },
-    bundle: true, format: "esm", outdir: build, outExtension: { ".js": ".mjs" }, logLevel: "error", target: "esnext", external: ["node:*", "fs", "path", "os", "crypto", "worker_threads", "perf_hooks", "module"],
+    bundle: true,
+    format: "esm",
+    outdir: build,
+    outExtension: { ".js": ".mjs" },
+    logLevel: "error",
+    target: "esnext",
+    external: ["node:*", "fs", "path", "os", "crypto", "worker_threads", "perf_hooks", "module"],
   });
-  const folders = ["bench/web/build", "bench/web/node_modules/@tensorflow/tfjs-backend-wasm/dist", "bench/web/node_modules/onnxruntime-web/dist"];
+  const folders = [
+    "bench/web/build",
+    "bench/web/node_modules/@tensorflow/tfjs-backend-wasm/dist",
+    "bench/web/node_modules/onnxruntime-web/dist",
+  ];
   const server = createServer((request, answer) => {
     const { pathname } = new URL(request.url, "http://localhost");
     const headers = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
-    if (pathname === "/") return answer.writeHead(200, { ...headers, "Content-Type": "text/html" }).end('<!doctype html><script type="module" src="page.mjs"></script>');
+    if (pathname === "/")
+      return answer
+        .writeHead(200, { ...headers, "Content-Type": "text/html" })
+        .end('<!doctype html><script type="module" src="page.mjs"></script>');
     const file = folders.map((folder) => join(folder, pathname)).find((f) => existsSync(f) && statSync(f).isFile());
     if (!file) return answer.writeHead(404).end();
     answer.writeHead(200, { ...headers, "Content-Type": types[extname(file)] ?? "application/octet-stream" });
@@ -96,7 +128,15 @@ async function inChromium() {
   const profile = mkdtempSync(join(tmpdir(), "nereid-"));
   const browser = await chromium.launchPersistentContext(profile, {
     executablePath,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
   });
   const visit = async (query, each) => {
     const page = await browser.newPage();
@@ -109,7 +149,9 @@ async function inChromium() {
     return done;
   };
   try {
-    const version = browser.browser()?.version() ?? execFileSync(executablePath, ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+    const version =
+      browser.browser()?.version() ??
+      execFileSync(executablePath, ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
     head(`Chromium ${version}, 1 thread`);
     const one = await visit(`threads=1&k=${encodeURIComponent(o.k)}`, print);
     for (const problem of one.problems) console.log(problem);
@@ -119,7 +161,10 @@ async function inChromium() {
       const two = await visit(`threads=2&k=${encodeURIComponent("matmul 1024")}`, print);
       for (const problem of two.problems) console.log(problem);
       const mine = two.own;
-      if (mine) console.log(`nereid, by turns: 2 threads ${mine[1].toFixed(1)}, 1 thread ${mine[0].toFixed(1)} GFLOP/s: ${(mine[1] / mine[0]).toFixed(2)} times`);
+      if (mine)
+        console.log(
+          `nereid, by turns: 2 threads ${mine[1].toFixed(1)}, 1 thread ${mine[0].toFixed(1)} GFLOP/s: ${(mine[1] / mine[0]).toFixed(2)} times`,
+        );
     }
   } finally {
     await browser.close();
@@ -138,10 +183,30 @@ function sizes() {
     const [, kernel, signature, constants] = line;
     const to = `${build}/sizes/${kernel}`;
     try {
-      const flags = constants.trim().split(",").filter(Boolean).flatMap((c) => ["-D", c]);
-      execFileSync(compiler, ["compile", `${file}:${kernel}`, "--target", "wasm", "--signature", `${signature.trim()}${",".repeat(flags.length / 2)}`, ...flags, "-o", to], { stdio: ["ignore", "ignore", "pipe"] });
+      const flags = constants
+        .trim()
+        .split(",")
+        .filter(Boolean)
+        .flatMap((c) => ["-D", c]);
+      execFileSync(
+        compiler,
+        [
+          "compile",
+          `${file}:${kernel}`,
+          "--target",
+          "wasm",
+          "--signature",
+          `${signature.trim()}${",".repeat(flags.length / 2)}`,
+          ...flags,
+          "-o",
+          to,
+        ],
+        { stdio: ["ignore", "ignore", "pipe"] },
+      );
       const [strict, relaxed] = [`${kernel}.wasm`, `${kernel}.relaxed.wasm`].map((f) => readFileSync(`${to}/${f}`));
-      console.log(`${kernel.padEnd(24)}${cell(strict.length, 9)}${cell(relaxed.length, 9)}${cell(gzipSync(relaxed, { level: 9 }).length, 9)}`);
+      console.log(
+        `${kernel.padEnd(24)}${cell(strict.length, 9)}${cell(relaxed.length, 9)}${cell(gzipSync(relaxed, { level: 9 }).length, 9)}`,
+      );
     } catch (error) {
       console.log(`${kernel.padEnd(24)} ${String(error.stderr ?? error.message).split("\n")[0]}`);
     }
@@ -151,7 +216,8 @@ function sizes() {
 
 if (!existsSync(compiler)) throw new Error(`there is no ${compiler}: make build`);
 console.log(`${new Date().toISOString().slice(0, 10)}, ${cpus().length} processors, ${cpus()[0].model}; medians`);
-if (loadavg()[0] > 0.5) console.log(`The machine has been busy (load ${loadavg()[0].toFixed(1)}): what else runs slows some rows more than others`);
+if (loadavg()[0] > 0.5)
+  console.log(`The machine has been busy (load ${loadavg()[0].toFixed(1)}): what else runs slows some rows more than others`);
 if (o.only !== "sizes") compile();
 if (!o.only || o.only === "node") await inNode();
 if (!o.only || o.only === "chromium") await inChromium();

@@ -14,7 +14,6 @@ import jax
 if len(sys.argv) == 4:
     jax.distributed.initialize(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
 
-import jax.numpy as jnp
 import nereid
 import nereid.jax
 import nereid.language as tl

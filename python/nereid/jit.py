@@ -2,7 +2,6 @@
 """nereid.jit: kernels in Triton's language that launch on this processor."""
 import functools
 import inspect
-import json
 import os
 import textwrap
 import weakref

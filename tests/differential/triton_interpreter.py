@@ -19,7 +19,6 @@ from pathlib import Path
 
 os.environ["TRITON_INTERPRET"] = "1"
 import numpy as np  # noqa: E402
-import triton  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 N = 16

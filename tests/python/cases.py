@@ -8,7 +8,6 @@ import ml_dtypes
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "differential"))
-import corpus  # noqa: E402
 
 REAL = {"bf16": ml_dtypes.bfloat16, "fp8e5": ml_dtypes.float8_e5m2, "fp8e4nv": ml_dtypes.float8_e4m3fn, "i1": np.bool_}
 

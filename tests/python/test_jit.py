@@ -533,7 +533,7 @@ def test_redefined_in_a_closure_and_a_module(monkeypatch):
     o = np.zeros(1, F32)
     kernel[1](o)
     assert o[0] == 5
-    helper = other
+    helper = other  # noqa: F811
     kernel[1](o)
     assert o[0] == 6
     monkeypatch.setattr(kernel_helpers, "halved", other)

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """autotune, heuristics, benchmarks; and files that say `import triton`."""
 import importlib
-import json
-import os
 import subprocess
 import sys
 

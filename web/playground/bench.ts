@@ -41,7 +41,11 @@ export class Bench {
     return (this.#worker = worker);
   }
 
-  ask<T extends keyof Tasks>(task: T, about: Parameters<Tasks[T]>[0], progress?: (what: never) => void): Promise<Awaited<ReturnType<Tasks[T]>>> {
+  ask<T extends keyof Tasks>(
+    task: T,
+    about: Parameters<Tasks[T]>[0],
+    progress?: (what: never) => void,
+  ): Promise<Awaited<ReturnType<Tasks[T]>>> {
     const worker = this.start();
     return new Promise((resolve, reject) => {
       this.#waiting.set(++this.#count, { resolve: resolve as (value: unknown) => void, reject, progress });

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The editor of the source, and the view of a stage.
-import { autocompletion, closeBrackets, closeBracketsKeymap, type CompletionContext, completionKeymap, type CompletionResult } from "@codemirror/autocomplete";
+import {
+  autocompletion,
+  closeBrackets,
+  closeBracketsKeymap,
+  type CompletionContext,
+  completionKeymap,
+  type CompletionResult,
+} from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { python } from "@codemirror/lang-python";
 import { bracketMatching, HighlightStyle, indentOnInput, indentUnit, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
@@ -29,9 +36,17 @@ const look = EditorView.theme({
   ".cm-activeLine, .cm-activeLineGutter": { backgroundColor: "transparent" },
   "&.cm-focused .cm-activeLine": { backgroundColor: "color-mix(in srgb, var(--line) 35%, transparent)" },
   ".cm-linked, &.cm-focused .cm-linked.cm-activeLine": { backgroundColor: "var(--mark)" },
-  "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "color-mix(in srgb, var(--accent) 28%, transparent) !important" },
+  "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": {
+    backgroundColor: "color-mix(in srgb, var(--accent) 28%, transparent) !important",
+  },
   "&.cm-focused .cm-matchingBracket": { backgroundColor: "var(--mark)" },
-  ".cm-tooltip": { backgroundColor: "var(--raised)", color: "var(--text)", border: "1px solid var(--line)", borderRadius: "6px", overflow: "hidden" },
+  ".cm-tooltip": {
+    backgroundColor: "var(--raised)",
+    color: "var(--text)",
+    border: "1px solid var(--line)",
+    borderRadius: "6px",
+    overflow: "hidden",
+  },
   ".cm-tooltip.cm-tooltip-autocomplete > ul": { fontFamily: "var(--mono)", fontSize: "12.5px" },
   ".cm-tooltip-autocomplete ul li[aria-selected]": { backgroundColor: "var(--accent)", color: "var(--on-accent)" },
   ".cm-completionDetail": { opacity: 0.7, fontStyle: "normal" },
@@ -74,15 +89,14 @@ const onHover = (hover: (line: number) => void) => {
   });
 };
 
-const kTypes = "constexpr dtype float64 float32 float16 bfloat16 float8e4nv float8e5 int64 int32 int16 int8 int1 uint64 uint32 uint16 uint8 uint1 tensor pointer_type";
+const kTypes =
+  "constexpr dtype float64 float32 float16 bfloat16 float8e4nv float8e5 int64 int32 int16 int8 int1 uint64 uint32 uint16 uint8 uint1 tensor pointer_type";
 const kTriton = { jit: "function", cdiv: "x div", next_power_of_2: "n", autotune: "configs key", heuristics: "values", Config: "kwargs" };
-const functions = (module: "tl" | "libdevice") => names[module].map(({ name, parameters }) => ({ label: name, type: "function", detail: `(${parameters})` }));
+const functions = (module: "tl" | "libdevice") =>
+  names[module].map(({ name, parameters }) => ({ label: name, type: "function", detail: `(${parameters})` }));
 const options = {
   libdevice: functions("libdevice"),
-  tl: [
-    ...functions("tl"),
-    ...kTypes.split(" ").map((label) => ({ label, type: "type" })),
-  ],
+  tl: [...functions("tl"), ...kTypes.split(" ").map((label) => ({ label, type: "type" }))],
   triton: Object.entries(kTriton).map(([label, detail]) => ({ label, type: "function", detail: `(${detail})` })),
 };
 
@@ -100,9 +114,30 @@ export function sourceEditor(parent: HTMLElement, events: { change(): void; run(
     parent,
     state: EditorState.create({
       extensions: [
-        lineNumbers(), history(), drawSelection(), indentOnInput(), indentUnit.of("    "), bracketMatching(), closeBrackets(), highlightActiveLine(), lintGutter(),
-        autocompletion(), language, language.language.data.of({ autocomplete: complete }), syntaxHighlighting(colours), look, linked,
-        keymap.of([{ key: "Mod-Enter", run: () => (events.run(), true) }, ...closeBracketsKeymap, ...completionKeymap, ...lintKeymap, ...historyKeymap, ...defaultKeymap, indentWithTab]),
+        lineNumbers(),
+        history(),
+        drawSelection(),
+        indentOnInput(),
+        indentUnit.of("    "),
+        bracketMatching(),
+        closeBrackets(),
+        highlightActiveLine(),
+        lintGutter(),
+        autocompletion(),
+        language,
+        language.language.data.of({ autocomplete: complete }),
+        syntaxHighlighting(colours),
+        look,
+        linked,
+        keymap.of([
+          { key: "Mod-Enter", run: () => (events.run(), true) },
+          ...closeBracketsKeymap,
+          ...completionKeymap,
+          ...lintKeymap,
+          ...historyKeymap,
+          ...defaultKeymap,
+          indentWithTab,
+        ]),
         EditorView.updateListener.of((update) => update.docChanged && events.change()),
         EditorView.contentAttributes.of({ "aria-label": "Triton source", spellcheck: "false", autocapitalize: "off", autocorrect: "off" }),
         onHover(events.hover),
@@ -119,7 +154,13 @@ const stages = StreamLanguage.define<null>({
     if (stream.match(/"(?:[^"\\]|\\.)*"/)) return "string";
     if (stream.match(/[%@$!#][\w.$-]+/)) return "typeName";
     if (stream.match(/-?\b(?:0x[\dA-Fa-f]+|\d[\d.]*(?:e[-+]?\d+)?)\b/)) return "number";
-    if (stream.match(/\b[a-z]\w*\.[\w.]+/) || stream.match(/\b(?:module|func|param|result|local|loop|block|if|else|end|br|br_if|import|export|type|fn|let|var|for|while|return|struct|nest|buffer|loops|loads|reads|writes|scratch|schedule)\b/)) return "keyword";
+    if (
+      stream.match(/\b[a-z]\w*\.[\w.]+/) ||
+      stream.match(
+        /\b(?:module|func|param|result|local|loop|block|if|else|end|br|br_if|import|export|type|fn|let|var|for|while|return|struct|nest|buffer|loops|loads|reads|writes|scratch|schedule)\b/,
+      )
+    )
+      return "keyword";
     if (!stream.match(/\w+/)) stream.next();
     return null;
   },
@@ -129,7 +170,18 @@ export function stageView(parent: HTMLElement, hover: (line: number) => void): E
   return new EditorView({
     parent,
     state: EditorState.create({
-      extensions: [lineNumbers(), drawSelection(), EditorState.readOnly.of(true), stages, syntaxHighlighting(colours), look, linked, EditorView.contentAttributes.of({ "aria-label": "Text of the stage" }), keymap.of(defaultKeymap), onHover(hover)],
+      extensions: [
+        lineNumbers(),
+        drawSelection(),
+        EditorState.readOnly.of(true),
+        stages,
+        syntaxHighlighting(colours),
+        look,
+        linked,
+        EditorView.contentAttributes.of({ "aria-label": "Text of the stage" }),
+        keymap.of(defaultKeymap),
+        onHover(hover),
+      ],
     }),
   });
 }

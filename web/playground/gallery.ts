@@ -27,7 +27,11 @@ export interface Entry {
 // Marks of the project's own tests are not for readers of the page.
 const shown = (text: string) => text.replace(/^# SPDX.*\n/, "").replace(/^# run:.*\n/gm, "");
 
-const rowsOf = (x: ArrayLike<number>, columns: number, row: (x: (i: number) => number, out: Float64Array, r: number) => void): Float64Array => {
+const rowsOf = (
+  x: ArrayLike<number>,
+  columns: number,
+  row: (x: (i: number) => number, out: Float64Array, r: number) => void,
+): Float64Array => {
   const out = new Float64Array(x.length);
   for (let r = 0; r * columns < x.length; ++r) row((i) => x[r * columns + i]!, out.subarray(r * columns, (r + 1) * columns), r);
   return out;
@@ -49,7 +53,14 @@ export const gallery: Record<string, Entry> = {
     source: shown(softmax),
     settings: {
       sizes: { rows: "128" },
-      args: { x_ptr: "random f32[rows, columns]", out_ptr: "zeros f32[rows, columns]", columns: "250", x_stride: "columns", out_stride: "columns", BLOCK: "next_power_of_2(columns)" },
+      args: {
+        x_ptr: "random f32[rows, columns]",
+        out_ptr: "zeros f32[rows, columns]",
+        columns: "250",
+        x_stride: "columns",
+        out_stride: "columns",
+        BLOCK: "next_power_of_2(columns)",
+      },
       grid: "rows",
       flops: "5 * rows * columns",
     },
@@ -67,7 +78,12 @@ export const gallery: Record<string, Entry> = {
   vector_add: {
     title: "Vector addition",
     source: shown(vector_add),
-    settings: { sizes: {}, args: { x_ptr: "random f32[n]", y_ptr: "range f32[n]", out_ptr: "zeros f32[n]", n: "100000", BLOCK: "1024" }, grid: "cdiv(n, BLOCK)", flops: "n" },
+    settings: {
+      sizes: {},
+      args: { x_ptr: "random f32[n]", y_ptr: "range f32[n]", out_ptr: "zeros f32[n]", n: "100000", BLOCK: "1024" },
+      grid: "cdiv(n, BLOCK)",
+      flops: "n",
+    },
     reference: ({ x_ptr, y_ptr }) => ({ out_ptr: Float64Array.from(x_ptr!, (x, i) => x + y_ptr![i]!) }),
     allowed: 1e-6,
   },
@@ -76,7 +92,16 @@ export const gallery: Record<string, Entry> = {
     source: shown(layer_norm),
     settings: {
       sizes: { rows: "256" },
-      args: { x_ptr: "random f32[rows, columns]", weight_ptr: "random f32[columns]", bias_ptr: "random f32[columns]", out_ptr: "zeros f32[rows, columns]", columns: "1000", stride: "columns", epsilon: "1e-5", BLOCK: "next_power_of_2(columns)" },
+      args: {
+        x_ptr: "random f32[rows, columns]",
+        weight_ptr: "random f32[columns]",
+        bias_ptr: "random f32[columns]",
+        out_ptr: "zeros f32[rows, columns]",
+        columns: "1000",
+        stride: "columns",
+        epsilon: "1e-5",
+        BLOCK: "next_power_of_2(columns)",
+      },
       grid: "rows",
       flops: "8 * rows * columns",
     },
@@ -96,7 +121,14 @@ export const gallery: Record<string, Entry> = {
     source: shown(rms_norm),
     settings: {
       sizes: { rows: "256" },
-      args: { x_ptr: "random f16[rows, columns]", weight_ptr: "random f16[columns]", out_ptr: "zeros f16[rows, columns]", columns: "1000", epsilon: "1e-6", BLOCK: "1024" },
+      args: {
+        x_ptr: "random f16[rows, columns]",
+        weight_ptr: "random f16[columns]",
+        out_ptr: "zeros f16[rows, columns]",
+        columns: "1000",
+        epsilon: "1e-6",
+        BLOCK: "1024",
+      },
       grid: "rows",
       flops: "4 * rows * columns",
     },
@@ -114,7 +146,14 @@ export const gallery: Record<string, Entry> = {
     source: shown(cross_entropy),
     settings: {
       sizes: { rows: "256" },
-      args: { logits_ptr: "random(4) f32[rows, classes]", labels_ptr: "below(classes) i64[rows]", losses_ptr: "zeros f32[rows]", classes: "2000", IGNORE: "-100", BLOCK: "1024" },
+      args: {
+        logits_ptr: "random(4) f32[rows, classes]",
+        labels_ptr: "below(classes) i64[rows]",
+        losses_ptr: "zeros f32[rows]",
+        classes: "2000",
+        IGNORE: "-100",
+        BLOCK: "1024",
+      },
       grid: "rows",
       flops: "4 * rows * classes",
     },
@@ -132,7 +171,11 @@ export const gallery: Record<string, Entry> = {
   dropout: {
     title: "Dropout",
     source: shown(dropout),
-    settings: { sizes: {}, args: { x_ptr: "random f32[256, n // 256]", out_ptr: "zeros f32[256, n // 256]", n: "65536", p: "0.25", seed: "1234", BLOCK: "1024" }, grid: "cdiv(n, BLOCK)" },
+    settings: {
+      sizes: {},
+      args: { x_ptr: "random f32[256, n // 256]", out_ptr: "zeros f32[256, n // 256]", n: "65536", p: "0.25", seed: "1234", BLOCK: "1024" },
+      grid: "cdiv(n, BLOCK)",
+    },
     allowed: 1e-6,
   },
   top_k: {
@@ -140,13 +183,22 @@ export const gallery: Record<string, Entry> = {
     source: shown(top_k),
     settings: {
       sizes: { rows: "256" },
-      args: { x_ptr: "random f32[rows, columns]", values_ptr: "zeros f32[rows, K]", indices_ptr: "zeros i32[rows, K]", columns: "120", K: "8", BLOCK: "next_power_of_2(columns)" },
+      args: {
+        x_ptr: "random f32[rows, columns]",
+        values_ptr: "zeros f32[rows, K]",
+        indices_ptr: "zeros i32[rows, K]",
+        columns: "120",
+        K: "8",
+        BLOCK: "next_power_of_2(columns)",
+      },
       grid: "rows",
     },
     reference: ({ x_ptr, values_ptr }, { columns, K }) => {
       const order = Array.from({ length: values_ptr!.length / K! }, (_, r) => {
         const x = (i: number) => x_ptr![r * columns! + i]!;
-        return Array.from({ length: columns! }, (_, i) => i).sort((a, b) => x(b) - x(a) || a - b).slice(0, K!);
+        return Array.from({ length: columns! }, (_, i) => i)
+          .sort((a, b) => x(b) - x(a) || a - b)
+          .slice(0, K!);
       });
       return { values_ptr: order.flatMap((row, r) => row.map((i) => x_ptr![r * columns! + i]!)), indices_ptr: order.flat() };
     },
@@ -157,7 +209,21 @@ export const gallery: Record<string, Entry> = {
     source: shown(matmul),
     settings: {
       sizes: {},
-      args: { a_ptr: "random f32[M, K]", b_ptr: "random f32[K, N]", c_ptr: "zeros f32[M, N]", M: "256", N: "256", K: "256", a_stride: "K", b_stride: "N", c_stride: "N", BM: "64", BN: "64", BK: "64", GROUP: "4" },
+      args: {
+        a_ptr: "random f32[M, K]",
+        b_ptr: "random f32[K, N]",
+        c_ptr: "zeros f32[M, N]",
+        M: "256",
+        N: "256",
+        K: "256",
+        a_stride: "K",
+        b_stride: "N",
+        c_stride: "N",
+        BM: "64",
+        BN: "64",
+        BK: "64",
+        GROUP: "4",
+      },
       grid: "cdiv(M, BM) * cdiv(N, BN)",
       flops: "2 * M * N * K",
     },
@@ -169,11 +235,25 @@ export const gallery: Record<string, Entry> = {
     source: shown(int8_matmul),
     settings: {
       sizes: {},
-      args: { a_ptr: "random i8[M, K]", b_ptr: "random i8[K, N]", a_scale_ptr: "uniform f32[M]", b_scale_ptr: "uniform f32[N]", c_ptr: "zeros f32[M, N]", M: "256", N: "256", K: "256", BM: "64", BN: "64", BK: "64" },
+      args: {
+        a_ptr: "random i8[M, K]",
+        b_ptr: "random i8[K, N]",
+        a_scale_ptr: "uniform f32[M]",
+        b_scale_ptr: "uniform f32[N]",
+        c_ptr: "zeros f32[M, N]",
+        M: "256",
+        N: "256",
+        K: "256",
+        BM: "64",
+        BN: "64",
+        BK: "64",
+      },
       grid: "[cdiv(M, BM), cdiv(N, BN)]",
       flops: "2 * M * N * K",
     },
-    reference: ({ a_ptr, b_ptr, a_scale_ptr, b_scale_ptr }, { M, N, K }) => ({ c_ptr: product(a_ptr!, b_ptr!, M!, N!, K!).map((sum, i) => sum * a_scale_ptr![Math.floor(i / N!)]! * b_scale_ptr![i % N!]!) }),
+    reference: ({ a_ptr, b_ptr, a_scale_ptr, b_scale_ptr }, { M, N, K }) => ({
+      c_ptr: product(a_ptr!, b_ptr!, M!, N!, K!).map((sum, i) => sum * a_scale_ptr![Math.floor(i / N!)]! * b_scale_ptr![i % N!]!),
+    }),
     allowed: 1e-6,
   },
   flash_attention: {
@@ -181,7 +261,17 @@ export const gallery: Record<string, Entry> = {
     source: shown(flash_attention),
     settings: {
       sizes: { heads: "4" },
-      args: { q_ptr: "random f32[heads, length, D]", k_ptr: "random f32[heads, length, D]", v_ptr: "random f32[heads, length, D]", out_ptr: "zeros f32[heads, length, D]", length: "256", scale: "1 / sqrt(D)", BM: "64", BN: "64", D: "64" },
+      args: {
+        q_ptr: "random f32[heads, length, D]",
+        k_ptr: "random f32[heads, length, D]",
+        v_ptr: "random f32[heads, length, D]",
+        out_ptr: "zeros f32[heads, length, D]",
+        length: "256",
+        scale: "1 / sqrt(D)",
+        BM: "64",
+        BN: "64",
+        D: "64",
+      },
       grid: "[cdiv(length, BM), heads]",
       flops: "2 * heads * D * length * (length + 1)",
     },

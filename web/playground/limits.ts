@@ -61,6 +61,14 @@ export async function limitsOf(device: Device): Promise<Limits> {
   };
   const copied = await time("copy", kSize / 1024, [kSize, kSize], { BLOCK: 1024 });
   const chained = await time("chain", kChains / 1024, [kChains], { BLOCK: 1024, ROUNDS: kRounds });
-  const multiplied = await time("product", [kSide / 64, kSide / 64], [kSide ** 2, kSide ** 2, kSide ** 2], { N: kSide, BM: 64, BN: 64, BK: 32 });
-  return { memory: (8 * kSize) / copied / 1e3, arithmetic: Math.max((2 * kRounds * kChains) / chained, (2 * kSide ** 3) / multiplied) / 1e3 };
+  const multiplied = await time("product", [kSide / 64, kSide / 64], [kSide ** 2, kSide ** 2, kSide ** 2], {
+    N: kSide,
+    BM: 64,
+    BN: 64,
+    BK: 32,
+  });
+  return {
+    memory: (8 * kSize) / copied / 1e3,
+    arithmetic: Math.max((2 * kRounds * kChains) / chained, (2 * kSide ** 3) / multiplied) / 1e3,
+  };
 }

@@ -12,14 +12,34 @@ import type { Limits } from "./limits.ts";
 import { readNpy } from "./npy.ts";
 import { element, picture, roofline, short, strip } from "./pictures.ts";
 import type { Ran } from "./run.ts";
-import { complete, evaluate, type Evaluated, kernelsOf, kFunctions, type Numbers, pasted, SettingError, type Settings } from "./settings.ts";
+import {
+  complete,
+  evaluate,
+  type Evaluated,
+  kernelsOf,
+  kFunctions,
+  type Numbers,
+  pasted,
+  SettingError,
+  type Settings,
+} from "./settings.ts";
 import { pack, type State, unpack } from "./share.ts";
 import type { Progress } from "./worker.ts";
 
 const byId = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 const [choice, devices] = [byId<HTMLSelectElement>("gallery"), byId<HTMLSelectElement>("device")];
-const [runButton, shareButton, status] = [byId<HTMLButtonElement>("run"), byId<HTMLButtonElement>("share"), byId<HTMLOutputElement>("status")];
-const [form, tabs, panel, result, stagePanel] = [byId<HTMLFormElement>("inputs"), byId("tabs"), byId("panel"), byId("result"), byId("stage")];
+const [runButton, shareButton, status] = [
+  byId<HTMLButtonElement>("run"),
+  byId<HTMLButtonElement>("share"),
+  byId<HTMLOutputElement>("status"),
+];
+const [form, tabs, panel, result, stagePanel] = [
+  byId<HTMLFormElement>("inputs"),
+  byId("tabs"),
+  byId("panel"),
+  byId("result"),
+  byId("stage"),
+];
 
 const kFile = "kernel.py";
 const kNothing: Settings = { sizes: {}, args: {}, grid: "" };
@@ -75,13 +95,15 @@ async function understand(text: string): Promise<string> {
   info = found;
   // Another kernel with other parameters: what was typed for the one before is of no use to it.
   const own = info.parameters.map((p) => p.name);
-  if (settled && settled !== info.name && Object.keys(state.settings.args).some((name) => !own.includes(name))) state = { source: text, settings: kNothing };
+  if (settled && settled !== info.name && Object.keys(state.settings.args).some((name) => !own.includes(name)))
+    state = { source: text, settings: kNothing };
   settled = info.name;
   // A grid that needs what the kernel does not have any more is guessed again.
   const named = new Set([...own, ...Object.keys(state.settings.sizes), ...Object.keys(kFunctions)]);
   const fits = (text: string) => !text.match(/[A-Za-z_]\w*/g)?.some((name) => !named.has(name));
   const { grid, flops = "" } = state.settings;
-  if (before !== own.join() && !(fits(grid) && fits(flops))) state = { ...state, settings: { ...state.settings, grid: fits(grid) ? grid : "", flops: fits(flops) ? flops : "" } };
+  if (before !== own.join() && !(fits(grid) && fits(flops)))
+    state = { ...state, settings: { ...state.settings, grid: fits(grid) ? grid : "", flops: fits(flops) ? flops : "" } };
   choice.value = state.from ?? "";
   state = { ...state, source: text, settings: { ...complete(state.settings, info, text), ...(kernels.length > 1 && { kernel }) } };
   showForm(kernels);
@@ -100,7 +122,13 @@ async function check(): Promise<void> {
     if (mine === checks) {
       const what = evaluateForm();
       const stage = tab === "result" ? "" : tab;
-      const compiled = await patiently(compiler.ask("compile", { source: text, kernel, what, ...(stage && { stage: /^(schedule)$/.test(stage) ? stage : `${stage}+lines` }) }, printed));
+      const compiled = await patiently(
+        compiler.ask(
+          "compile",
+          { source: text, kernel, what, ...(stage && { stage: /^(schedule)$/.test(stage) ? stage : `${stage}+lines` }) },
+          printed,
+        ),
+      );
       if (mine === checks) {
         underline(editor, [], kFile);
         if (!running) say(`Compiled in ${compiled.ms.toFixed(1)} ms`);
@@ -138,7 +166,11 @@ let tab = "result";
 function showTabs(): void {
   tabs.replaceChildren(
     ...kTabs.map(({ id, title }) => {
-      const button = element("button", { role: "tab", id: `tab-${id}`, "aria-selected": String(id === tab), "aria-controls": "panel", tabindex: id === tab ? "0" : "-1" }, title);
+      const button = element(
+        "button",
+        { role: "tab", id: `tab-${id}`, "aria-selected": String(id === tab), "aria-controls": "panel", tabindex: id === tab ? "0" : "-1" },
+        title,
+      );
       button.onclick = () => select(id);
       return button;
     }),
@@ -168,7 +200,7 @@ function showStage(text: string): void {
   linked = [];
   const lines = text.split("\n").map((line) => {
     linked.push([...line.matchAll(/\bline (\d+)/g)].map((m) => Number(m[1])));
-    return line.replace(/  (?:\/\/|;;) line \d+$/, "");
+    return line.replace(/ {2}(?:\/\/|;;) line \d+$/, "");
   });
   setText(view, lines.join("\n"));
 }
@@ -209,7 +241,9 @@ function showForm(kernels: string[]): void {
       input.value = text;
       const put = (text: string) => {
         input.value = text;
-        const settings: Settings = group ? { ...state.settings, [group]: { ...state.settings[group], [name]: text } } : { ...state.settings, [name]: text };
+        const settings: Settings = group
+          ? { ...state.settings, [group]: { ...state.settings[group], [name]: text } }
+          : { ...state.settings, [name]: text };
         state = { ...state, settings };
         later();
       };
@@ -224,7 +258,11 @@ function showForm(kernels: string[]): void {
       };
       return element("label", { class: "wide array" }, element("span", { title: label }, label), input, fileButton(name, put));
     }),
-    element("p", {}, "Arrays: random, uniform, range, below(n), ones or zeros, then a type and a shape, as in “random f32[rows, 1000]”; or [[1, 2], [3, 4]], pasted numbers, a .npy file. Names stand for each other."),
+    element(
+      "p",
+      {},
+      "Arrays: random, uniform, range, below(n), ones or zeros, then a type and a shape, as in “random f32[rows, 1000]”; or [[1, 2], [3, 4]], pasted numbers, a .npy file. Names stand for each other.",
+    ),
   );
   if (kernels.length > 1) {
     const picker = element("select", {}, ...kernels.map((name) => element("option", {}, name)));
@@ -240,7 +278,11 @@ function showForm(kernels: string[]): void {
 /** Takes a file for an array. */
 function fileButton(name: string, put: (text: string) => void): HTMLElement {
   const picker = element("input", { type: "file", accept: ".npy", hidden: "", "aria-hidden": "true", tabindex: "-1" });
-  const button = element("button", { type: "button", "aria-label": `A .npy file for ${name}`, title: "A .npy file, as np.save writes it" }, "…");
+  const button = element(
+    "button",
+    { type: "button", "aria-label": `A .npy file for ${name}`, title: "A .npy file, as np.save writes it" },
+    "…",
+  );
   button.onclick = () => picker.click();
   picker.onchange = async () => {
     const file = picker.files?.[0];
@@ -266,7 +308,9 @@ function evaluateForm(): Evaluated {
   try {
     return evaluate(state.settings, info!, files);
   } catch (error) {
-    if (error instanceof SettingError) for (const input of form.querySelectorAll("input")) if (input.name.replace(/^\w*\./, "") === error.field) input.setAttribute("aria-invalid", "true");
+    if (error instanceof SettingError)
+      for (const input of form.querySelectorAll("input"))
+        if (input.name.replace(/^\w*\./, "") === error.field) input.setAttribute("aria-invalid", "true");
     throw error;
   }
 }
@@ -274,7 +318,10 @@ function evaluateForm(): Evaluated {
 // ---- running
 
 const cores = features().threads ? navigator.hardwareConcurrency : 1;
-const deviceTitles: Record<string, string> = { "wasm-1": "WebAssembly, 1 thread", ...(cores > 1 && { [`wasm-${cores}`]: `WebAssembly, ${cores} threads` }) };
+const deviceTitles: Record<string, string> = {
+  "wasm-1": "WebAssembly, 1 thread",
+  ...(cores > 1 && { [`wasm-${cores}`]: `WebAssembly, ${cores} threads` }),
+};
 
 function showDevices(): void {
   const chosen = devices.value;
@@ -314,13 +361,17 @@ async function start(): Promise<void> {
     const from = state.from;
     say("Running …");
     let shown: Shown | undefined;
-    const compared = await runner.ask("run", { source: text, kernel, device, what, ...(from !== undefined && { from }) }, (progress: Progress) => {
-      printed(progress);
-      if (!("ran" in progress)) return;
-      shown = { ran: progress.ran, what, title };
-      showLast(shown);
-      intoView();
-    });
+    const compared = await runner.ask(
+      "run",
+      { source: text, kernel, device, what, ...(from !== undefined && { from }) },
+      (progress: Progress) => {
+        printed(progress);
+        if (!("ran" in progress)) return;
+        shown = { ran: progress.ran, what, title };
+        showLast(shown);
+        intoView();
+      },
+    );
     if (text === source()) underline(editor, [], kFile);
     shown = { ...shown!, compared };
     showLast(shown);
@@ -333,7 +384,10 @@ async function start(): Promise<void> {
     else {
       last = undefined;
       const refused = diagnosticsOf(error).length > 0;
-      result.replaceChildren(element("p", { class: "wrong" }, refused ? "The kernel cannot be compiled." : "The run failed."), element("pre", {}, textOf(error)));
+      result.replaceChildren(
+        element("p", { class: "wrong" }, refused ? "The kernel cannot be compiled." : "The run failed."),
+        element("pre", {}, textOf(error)),
+      );
       intoView();
       const told = (error instanceof WorkError && error.code) || error instanceof SettingError;
       say(told ? textOf(error).split("\n")[0]! : `The run failed: ${textOf(error)}`, true);
@@ -375,7 +429,9 @@ async function compareWithDevice(device: string, shown: Shown): Promise<void> {
   const again = async () => {
     try {
       localStorage.removeItem(kLimits);
-    } catch {}
+    } catch {
+      // a page without storage
+    }
     if (!running) await compareWithDevice(device, current!);
   };
   showLast({ ...shown, limits, again });
@@ -409,12 +465,32 @@ function showResult({ ran, what, compared, title, limits, again }: Shown): void 
   const [middle, p10, p90] = [at(0.5), at(0.1), at(0.9)];
   const figure = (value: string, what: string) => element("div", {}, element("dt", {}, what), element("dd", {}, value));
   const [memory, arithmetic] = [ran.bytes / middle / 1e3, (what.flops ?? 0) / middle / 1e3];
-  const figures = element("dl", { class: "figures" }, figure(unit(middle), "median time"), figure(`${unit(p10)} – ${unit(p90)}`, "10th to 90th percentile"), figure(short(memory), "GB/s, each array once"));
+  const figures = element(
+    "dl",
+    { class: "figures" },
+    figure(unit(middle), "median time"),
+    figure(`${unit(p10)} – ${unit(p90)}`, "10th to 90th percentile"),
+    figure(short(memory), "GB/s, each array once"),
+  );
   if (what.flops) figures.append(figure(short(arithmetic), "GFLOP/s"));
-  const children: Node[] = [figures, strip(ran.times, middle, p10, p90, unit), element("p", { class: "soft" }, `${ran.times.length} measurements by the ${ran.clock}'s clock, each ${ran.clock === "GPU" ? "of one launch" : "the mean of some launches"}`)];
+  const children: Node[] = [
+    figures,
+    strip(ran.times, middle, p10, p90, unit),
+    element(
+      "p",
+      { class: "soft" },
+      `${ran.times.length} measurements by the ${ran.clock}'s clock, each ${ran.clock === "GPU" ? "of one launch" : "the mean of some launches"}`,
+    ),
+  ];
   if (compared) {
     const good = compared.worst <= compared.allowed;
-    children.push(element("p", { class: good ? "" : "wrong", id: "compared" }, `${good ? "The same as" : "Not the same as"} plain JavaScript, which took ${unit(compared.ms * 1e3)}: largest difference ${short(compared.worst)} of the largest number.`));
+    children.push(
+      element(
+        "p",
+        { class: good ? "" : "wrong", id: "compared" },
+        `${good ? "The same as" : "Not the same as"} plain JavaScript, which took ${unit(compared.ms * 1e3)}: largest difference ${short(compared.worst)} of the largest number.`,
+      ),
+    );
   }
   if (limits) {
     const part = (speed: number, most: number) => `${short(Math.round((speed / most) * 1000) / 10)} %`;
@@ -427,7 +503,9 @@ function showResult({ ran, what, compared, title, limits, again }: Shown): void 
     const text = `This device copies ${short(limits.memory)} GB/s and computes ${short(limits.arithmetic)} GFLOP/s at most: the kernel reaches ${part(memory, limits.memory)} of the first${what.flops ? ` and ${part(arithmetic, limits.arithmetic)} of the second` : ""}.${cached}`;
     children.push(element("h2", {}, "Against what the device can do"));
     if (what.flops) children.push(roofline(limits, what.flops / ran.bytes, arithmetic));
-    children.push(element("p", { class: "soft", id: "limits" }, text, what.flops ? " " : " With “operations”, there is a picture of it. ", button));
+    children.push(
+      element("p", { class: "soft", id: "limits" }, text, what.flops ? " " : " With “operations”, there is a picture of it. ", button),
+    );
   }
   if (ran.printed?.length) children.push(element("h2", {}, "Printed"), element("pre", { id: "printed" }, ran.printed.join("\n")));
   const arrays = [...ran.arrays].sort((a, b) => Number(b.changed) - Number(a.changed));
@@ -437,7 +515,11 @@ function showResult({ ran, what, compared, title, limits, again }: Shown): void 
     button.onclick = () => {
       chosen = a.name;
       for (const b of buttons) b.setAttribute("aria-pressed", String(b === button));
-      shown.replaceChildren(element("p", { class: "soft" }, `${a.dtype}[${a.shape.join(", ")}]${a.changed ? "" : ", unchanged"}`), picture(a.after, a.shape), numbers(a.after));
+      shown.replaceChildren(
+        element("p", { class: "soft" }, `${a.dtype}[${a.shape.join(", ")}]${a.changed ? "" : ", unchanged"}`),
+        picture(a.after, a.shape),
+        numbers(a.after),
+      );
     };
     return button;
   });
@@ -446,7 +528,8 @@ function showResult({ ran, what, compared, title, limits, again }: Shown): void 
   (buttons[arrays.findIndex((a) => a.name === chosen)] ?? buttons[0])?.click();
 }
 
-const numbers = (values: ArrayLike<number>) => element("pre", { class: "soft" }, `${Array.prototype.slice.call(values, 0, 8).map(short).join("  ")}${values.length > 8 ? "  …" : ""}`);
+const numbers = (values: ArrayLike<number>) =>
+  element("pre", { class: "soft" }, `${Array.prototype.slice.call(values, 0, 8).map(short).join("  ")}${values.length > 8 ? "  …" : ""}`);
 
 runButton.onclick = () => (running ? stop() : void start());
 
@@ -459,7 +542,13 @@ function put(next: State): void {
   chosen = "";
   last = current = undefined;
   choice.value = state.from ?? "";
-  result.replaceChildren(element("p", { class: "soft" }, "Run compiles the kernel in this page and launches it: nothing leaves your machine. Ctrl or ⌘ and Enter do the same."));
+  result.replaceChildren(
+    element(
+      "p",
+      { class: "soft" },
+      "Run compiles the kernel in this page and launches it: nothing leaves your machine. Ctrl or ⌘ and Enter do the same.",
+    ),
+  );
   setText(editor, state.source);
   editor.scrollDOM.scrollTo(0, 0);
   later();
@@ -485,7 +574,10 @@ async function fromAddress(): Promise<boolean> {
   return Boolean(packed || (named && named in gallery));
 }
 
-choice.append(element("option", { value: "", hidden: "" }, "your own"), ...Object.entries(gallery).map(([value, { title }]) => element("option", { value }, title)));
+choice.append(
+  element("option", { value: "", hidden: "" }, "your own"),
+  ...Object.entries(gallery).map(([value, { title }]) => element("option", { value }, title)),
+);
 choice.onchange = () => {
   history.pushState(null, "", `#${choice.value}`);
   fromGallery(choice.value);
@@ -493,8 +585,15 @@ choice.onchange = () => {
 
 shareButton.onclick = async () => {
   history.replaceState(null, "", `#k=${await pack({ ...state, source: source() })}`);
-  const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
-  say(copied ? "The address is copied: it has the source and the inputs in it" : "The address of this page now has the source and the inputs in it");
+  const copied = await navigator.clipboard?.writeText(location.href).then(
+    () => true,
+    () => false,
+  );
+  say(
+    copied
+      ? "The address is copied: it has the source and the inputs in it"
+      : "The address of this page now has the source and the inputs in it",
+  );
 };
 
 byId("theme").onclick = () => {

@@ -15,13 +15,25 @@ export function readNpy(file: ArrayBuffer): Numbers {
   const header = text(at, at + length);
   const [, order, kind, size] = /'descr':\s*'([<>|=])([a-z])(\d+)'/.exec(header) ?? [];
   const type = kind && kKinds[kind] ? findType(kind === "b" ? "bool" : `${kKinds[kind]}${Number(size) * 8}`) : undefined;
-  if (!type) throw new Error(`its elements are ${/'descr':\s*(.*?),\s*'/.exec(header)?.[1] ?? "unknown"}: save it as float or integer, .astype("float32")`);
+  if (!type)
+    throw new Error(
+      `its elements are ${/'descr':\s*(.*?),\s*'/.exec(header)?.[1] ?? "unknown"}: save it as float or integer, .astype("float32")`,
+    );
   if (order === ">") throw new Error('its bytes are in big-endian order: save it with .astype("<f4")');
   if (/'fortran_order':\s*True/.test(header)) throw new Error("it is in Fortran's order: save np.ascontiguousarray of it");
-  const shape = (/'shape':\s*\(([^)]*)\)/.exec(header)?.[1] ?? "").split(",").map((n) => n.trim()).filter(Boolean).map(Number);
+  const shape = (/'shape':\s*\(([^)]*)\)/.exec(header)?.[1] ?? "")
+    .split(",")
+    .map((n) => n.trim())
+    .filter(Boolean)
+    .map(Number);
   const elements = shape.reduce((a, b) => a * b, 1);
-  if (!shape.every((n) => Number.isSafeInteger(n) && n >= 0) || bytes.length < at + length + elements * type.bytes) throw new Error("it ends before its last element");
+  if (!shape.every((n) => Number.isSafeInteger(n) && n >= 0) || bytes.length < at + length + elements * type.bytes)
+    throw new Error("it ends before its last element");
   const values = new type.array(file.slice(at + length), 0, elements) as ArrayLike<number | bigint>;
   const bits = type.name === "f16" && values instanceof Uint16Array;
-  return { dtype: type.name as DType, shape: shape.length ? shape : [1], values: bits ? Float32Array.from(values as Uint16Array, (v) => decode("f16", v)) : values };
+  return {
+    dtype: type.name as DType,
+    shape: shape.length ? shape : [1],
+    values: bits ? Float32Array.from(values as Uint16Array, (v) => decode("f16", v)) : values,
+  };
 }

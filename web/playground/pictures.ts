@@ -2,7 +2,15 @@
 // Arrays and times as pictures.
 
 // Seven places of a scale that is even to the eye, dark to light.
-const kScale = [[41, 24, 79], [56, 72, 133], [40, 116, 142], [33, 156, 137], [84, 192, 109], [170, 219, 70], [250, 231, 60]];
+const kScale = [
+  [41, 24, 79],
+  [56, 72, 133],
+  [40, 116, 142],
+  [33, 156, 137],
+  [84, 192, 109],
+  [170, 219, 70],
+  [250, 231, 60],
+];
 
 function colour(t: number): [number, number, number] {
   const at = Math.max(0, Math.min(1, t)) * (kScale.length - 1);
@@ -10,7 +18,11 @@ function colour(t: number): [number, number, number] {
   return kScale[i]!.map((c, k) => c + (kScale[i + 1]![k]! - c) * (at - i)) as [number, number, number];
 }
 
-export const element = <K extends keyof HTMLElementTagNameMap>(tag: K, attributes: Partial<Record<string, string>> = {}, ...children: (Node | string)[]): HTMLElementTagNameMap[K] => {
+export const element = <K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Partial<Record<string, string>> = {},
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] => {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) if (value !== undefined) made.setAttribute(name, value);
   made.append(...children);
@@ -19,7 +31,12 @@ export const element = <K extends keyof HTMLElementTagNameMap>(tag: K, attribute
 
 const kDigits = new Intl.NumberFormat("en", { maximumSignificantDigits: 4, useGrouping: false });
 /** Four digits are enough for looking. */
-export const short = (x: number) => (Number.isFinite(x) && x !== 0 && (Math.abs(x) < 1e-3 || Math.abs(x) >= 1e6) ? x.toExponential(2) : Number.isFinite(x) ? kDigits.format(x) : String(x));
+export const short = (x: number) =>
+  Number.isFinite(x) && x !== 0 && (Math.abs(x) < 1e-3 || Math.abs(x) >= 1e6)
+    ? x.toExponential(2)
+    : Number.isFinite(x)
+      ? kDigits.format(x)
+      : String(x);
 
 const range = (values: ArrayLike<number>): [number, number] => {
   let [low, high] = [Infinity, -Infinity];
@@ -77,7 +94,10 @@ function map(values: ArrayLike<number>, rows: number, columns: number, low: numb
     for (let x = 0; x < w; ++x) {
       const v = values[Math.floor((y * rows) / h) * columns + Math.floor((x * columns) / w)]!;
       // What is no number is red.
-      image.data.set(Number.isFinite(v) ? [...colour(high > low ? (v - low) / (high - low) : 0.5), 255] : [220, 50, 40, 255], 4 * (y * w + x));
+      image.data.set(
+        Number.isFinite(v) ? [...colour(high > low ? (v - low) / (high - low) : 0.5), 255] : [220, 50, 40, 255],
+        4 * (y * w + x),
+      );
     }
   pen.putImageData(image, 0, 0);
   return canvas;
@@ -104,7 +124,11 @@ function plot(values: ArrayLike<number>, low: number, high: number): HTMLCanvasE
   pen.beginPath();
   const n = values.length;
   for (let x = 0; x < Math.min(n, width); ++x) {
-    const part = Array.prototype.slice.call(values, Math.floor((x * n) / Math.min(n, width)), Math.max(Math.floor(((x + 1) * n) / Math.min(n, width)), 1)) as number[];
+    const part = Array.prototype.slice.call(
+      values,
+      Math.floor((x * n) / Math.min(n, width)),
+      Math.max(Math.floor(((x + 1) * n) / Math.min(n, width)), 1),
+    ) as number[];
     const [a, b] = range(part);
     const at = ((x + 0.5) * width) / Math.min(n, width);
     pen.lineTo(at, y(a));
@@ -201,6 +225,9 @@ export function roofline(limits: { memory: number; arithmetic: number }, intensi
   pen.arc(x(intensity), y(speed), 4.5, 0, 7);
   pen.fill();
   canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", `${short(speed)} GFLOP/s at ${short(intensity)} operations a byte, where this device allows ${short(roof)}`);
+  canvas.setAttribute(
+    "aria-label",
+    `${short(speed)} GFLOP/s at ${short(intensity)} operations a byte, where this device allows ${short(roof)}`,
+  );
   return canvas;
 }

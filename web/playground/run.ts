@@ -34,7 +34,14 @@ const kMost = 3000; // ms that all launches after the first may take, but for th
 const kGpuGrain = 100; // µs: browsers tell a GPU's time in such steps
 
 /** The arrays before the launch too, as numbers. `launched` is called after the first launch. */
-export async function run(source: string, kernel: string, device: Device, what: Evaluated, options: object, launched = () => {}): Promise<{ ran: Ran; before: Record<string, ArrayLike<number>> }> {
+export async function run(
+  source: string,
+  kernel: string,
+  device: Device,
+  what: Evaluated,
+  options: object,
+  launched = () => {},
+): Promise<{ ran: Ran; before: Record<string, ArrayLike<number>> }> {
   const buffers = new Map<string, DeviceBuffer>();
   const compiled = jit(source, { ...options, kernel, device, constants: what.constants });
   try {
@@ -42,7 +49,8 @@ export async function run(source: string, kernel: string, device: Device, what: 
     const before: Record<string, ArrayLike<number>> = {};
     Object.entries(what.args).forEach(([name, value], i) => {
       if (typeof value !== "object" || value === null || !("fill" in value)) args[name] = value;
-      else buffers.set(name, (args[name] = device.buffer(value.dtype, value.shape, fill(value, i + 1) as readonly number[]) as DeviceBuffer));
+      else
+        buffers.set(name, (args[name] = device.buffer(value.dtype, value.shape, fill(value, i + 1) as readonly number[]) as DeviceBuffer));
     });
     for (const [name, buffer] of buffers) before[name] = numbers(buffer.dtype, await buffer.read());
     const grid = what.grid as [number, number, number];
@@ -50,7 +58,9 @@ export async function run(source: string, kernel: string, device: Device, what: 
     await launch();
     const arrays: Ran["arrays"] = [];
     let bytes = 0;
-    for (const [name, { dtype, shape, type, size, read }] of [...buffers].map(([name, b]) => [name, { dtype: b.dtype, shape: b.shape, type: b.type, size: b.size, read: () => b.read() }] as const)) {
+    for (const [name, { dtype, shape, type, size, read }] of [...buffers].map(
+      ([name, b]) => [name, { dtype: b.dtype, shape: b.shape, type: b.type, size: b.size, read: () => b.read() }] as const,
+    )) {
       const after = numbers(dtype, await read());
       const old = before[name]!;
       let changed = false;
@@ -62,7 +72,10 @@ export async function run(source: string, kernel: string, device: Device, what: 
     const [special, artefacts] = await compiled.prepareHeld(hold(args));
     let loaded: Kernel | undefined;
     await device.queue.add(async () => void (loaded = await compiled.loadInTurn(special, artefacts)));
-    const clock = device.kind === "webgpu" && (device as GpuDevice).hasClock ? (count: number) => (loaded as GpuKernel).time(grid, launchArguments(loaded!.name, loaded!.parameters, special.args), count) : undefined;
+    const clock =
+      device.kind === "webgpu" && (device as GpuDevice).hasClock
+        ? (count: number) => (loaded as GpuKernel).time(grid, launchArguments(loaded!.name, loaded!.parameters, special.args), count)
+        : undefined;
     return { ran: { arrays, ...(await measure(launch, clock)), bytes }, before };
   } finally {
     compiled.dispose();
@@ -71,7 +84,10 @@ export async function run(source: string, kernel: string, device: Device, what: 
 }
 
 /** `clock` gives the times of so many launches by the device's own clock. */
-export async function measure(launch: () => Promise<void>, clock?: (count: number) => Promise<number[]>): Promise<{ times: number[]; clock: "page" | "GPU" }> {
+export async function measure(
+  launch: () => Promise<void>,
+  clock?: (count: number) => Promise<number[]>,
+): Promise<{ times: number[]; clock: "page" | "GPU" }> {
   const batch = async (count: number) => {
     const start = performance.now();
     let done: Promise<void> | undefined;
@@ -83,7 +99,7 @@ export async function measure(launch: () => Promise<void>, clock?: (count: numbe
   const begin = performance.now();
   const late = () => performance.now() - begin > kMost;
   // As many launches as the page's clock can tell from none.
-  let us = 0;
+  let us: number;
   do {
     us = await batch(count);
     if (us * count < 2000) count = Math.min(count * 2, 4096);
@@ -91,10 +107,15 @@ export async function measure(launch: () => Promise<void>, clock?: (count: numbe
   if (us > kMost * 1e3) return { times: [us], clock: "page" };
   if (clock && us > 20 * kGpuGrain) {
     const times: number[] = [];
-    for (const end = performance.now() + kMeasure; times.length < 200 && !late() && (times.length < 5 || performance.now() < end); ) times.push(...(await clock(times.length ? 5 : 1)));
+    for (const end = performance.now() + kMeasure; times.length < 200 && !late() && (times.length < 5 || performance.now() < end);)
+      times.push(...(await clock(times.length ? 5 : 1)));
     return { times, clock: "GPU" };
   }
   const times: number[] = [];
-  for (const end = performance.now() + kMeasure; times.length === 0 || (!late() && times.length < 200 && (times.length < 5 || performance.now() < end)); ) times.push(await batch(count));
+  for (
+    const end = performance.now() + kMeasure;
+    times.length === 0 || (!late() && times.length < 200 && (times.length < 5 || performance.now() < end));
+  )
+    times.push(await batch(count));
   return { times, clock: "page" };
 }

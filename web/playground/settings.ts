@@ -32,7 +32,13 @@ export interface Numbers {
   values: ArrayLike<number | bigint>;
 }
 
-export type Evaluated = { args: Record<string, ArraySpec | Scalar | number | boolean | null>; constants: Record<string, Constant>; grid: number[]; flops: number | undefined; numbers: Record<string, number> };
+export type Evaluated = {
+  args: Record<string, ArraySpec | Scalar | number | boolean | null>;
+  constants: Record<string, Constant>;
+  grid: number[];
+  flops: number | undefined;
+  numbers: Record<string, number>;
+};
 
 /** What cannot be read, and in which field. */
 export class SettingError extends Error {
@@ -72,9 +78,16 @@ export function evaluate(settings: Settings, info: KernelInfo, files: ReadonlyMa
   };
 
   let bytes = 0;
-  const out: Evaluated = { args: {}, constants: {}, grid: list("grid", settings.grid), flops: settings.flops ? number("flops", settings.flops) : undefined, numbers: {} };
+  const out: Evaluated = {
+    args: {},
+    constants: {},
+    grid: list("grid", settings.grid),
+    flops: settings.flops ? number("flops", settings.flops) : undefined,
+    numbers: {},
+  };
   for (const name of Object.keys(settings.sizes)) out.numbers[name] = number(name, settings.sizes[name]!);
-  if (out.grid.length > 3 || out.grid.length === 0 || !out.grid.every((n) => Number.isInteger(n) && n >= 0)) throw new SettingError("grid", "it is one to three whole numbers");
+  if (out.grid.length > 3 || out.grid.length === 0 || !out.grid.every((n) => Number.isInteger(n) && n >= 0))
+    throw new SettingError("grid", "it is one to three whole numbers");
   for (const p of info.parameters) {
     const text = (settings.args[p.name] ?? "").trim();
     if (!text) {
@@ -87,7 +100,11 @@ export function evaluate(settings: Settings, info: KernelInfo, files: ReadonlyMa
     else if (array) {
       const spec = arrayOf(p.name, text, number, list, files);
       bytes += count(spec.shape) * findType(spec.dtype)!.bytes;
-      if (bytes > kMostBytes) throw new SettingError(p.name, `with it the arrays take ${Math.ceil(bytes / 2 ** 20)} MiB, and this page makes at most ${kMostBytes / 2 ** 20}`);
+      if (bytes > kMostBytes)
+        throw new SettingError(
+          p.name,
+          `with it the arrays take ${Math.ceil(bytes / 2 ** 20)} MiB, and this page makes at most ${kMostBytes / 2 ** 20}`,
+        );
       out.args[p.name] = spec;
     } else if (/^(True|False)$/.test(text)) out.args[p.name] = text === "True";
     else if (text === "None") out.args[p.name] = null;
@@ -101,15 +118,22 @@ export function evaluate(settings: Settings, info: KernelInfo, files: ReadonlyMa
 }
 
 const kTyped = /^(.*?)\s*\b([a-z]\w*)\s*(?:\[([^[\]]*)\])?$/s;
-const isArray = (text: string) => /^(?:\[.*\]|file\(.*\))(?:\s*\w+\s*(?:\[[^[\]]*\])?)?$|^(?:[a-z]+(?:\(.*\))?\s+)?[a-z]\w*\s*\[[^[\]]*\]$/s.test(text);
+const isArray = (text: string) =>
+  /^(?:\[.*\]|file\(.*\))(?:\s*\w+\s*(?:\[[^[\]]*\])?)?$|^(?:[a-z]+(?:\(.*\))?\s+)?[a-z]\w*\s*\[[^[\]]*\]$/s.test(text);
 const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
-function arrayOf(field: string, text: string, number: (field: string, text: string) => number, list: (field: string, text: string) => number[], files: ReadonlyMap<string, Numbers>): ArraySpec {
+function arrayOf(
+  field: string,
+  text: string,
+  number: (field: string, text: string) => number,
+  list: (field: string, text: string) => number[],
+  files: ReadonlyMap<string, Numbers>,
+): ArraySpec {
   const fail = (why: string): never => {
     throw new SettingError(field, why);
   };
   const whole = /[\])]$/.test(text) && /^(\[|file\()/.test(text) && depthEndsAtEnd(text);
-  const [, how = "", dtype, shape] = whole ? [, text, undefined, undefined] : (kTyped.exec(text) ?? []);
+  const [, how = "", dtype, shape] = whole ? [text, text, undefined, undefined] : (kTyped.exec(text) ?? []);
   if (dtype !== undefined && !findType(dtype)) fail(`there is no type \`${dtype}\``);
   const sizes = shape === undefined ? undefined : list(field, shape);
   if (sizes && !sizes.every((n) => Number.isInteger(n) && n >= 0)) fail("a shape has whole numbers");
@@ -118,7 +142,13 @@ function arrayOf(field: string, text: string, number: (field: string, text: stri
   const file = /^file\(\s*["']?(.*?)["']?\s*\)$/s.exec(how)?.[1];
   if (file !== undefined) given = files.get(file) ?? fail(`choose ${file} again: files are not kept in the page nor in its address`);
   if (given) {
-    const spec = { fill: "values", amount: 0, dtype: (dtype as DTypeName) ?? given.dtype, shape: sizes ?? given.shape, values: given.values };
+    const spec = {
+      fill: "values",
+      amount: 0,
+      dtype: (dtype as DTypeName) ?? given.dtype,
+      shape: sizes ?? given.shape,
+      values: given.values,
+    };
     if (count(spec.shape) !== given.values.length) fail(`there are ${given.values.length} numbers for ${count(spec.shape)} elements`);
     return spec;
   }
@@ -165,7 +195,11 @@ function literalNumbers(text: string, fail: (why: string) => never): { shape: nu
 
 /** What was pasted as an array, if it is more than one number: lines are rows. */
 export function pasted(text: string): string | undefined {
-  const rows = text.replace(/[[\](){}]/g, " ").split(/\n+/).map((line) => line.split(/[\s,;]+/).filter(Boolean)).filter((row) => row.length > 0);
+  const rows = text
+    .replace(/[[\](){}]/g, " ")
+    .split(/\n+/)
+    .map((line) => line.split(/[\s,;]+/).filter(Boolean))
+    .filter((row) => row.length > 0);
   const numbers = rows.flat();
   if (numbers.length < 2 || !numbers.every((n) => /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$|^-?inf$|^nan$/i.test(n))) return undefined;
   const type = numbers.every((n) => /^[-+]?\d+$/.test(n)) ? "i32" : "f32";
@@ -285,9 +319,22 @@ export function complete(settings: Settings, info: KernelInfo, source: string): 
     const name = p.name.replace(/[^\w]/g, "");
     const pointer = /_ptr$|^ptr|pointer/i.test(name) || new RegExp(`tl\\.(load|store|atomic_\\w+)\\(\\s*${name}\\b`).test(source);
     const stored = /^(out|y|c|dst|result)/i.test(name) && new RegExp(`tl\\.(store|atomic_\\w+)\\(\\s*${name}\\b`).test(source);
-    args[p.name] = settings.args[p.name] ?? (p.default ? "" : p.constexpr ? "64" : pointer ? `${stored ? "zeros" : "random"} f32[4096]` : /^(n|size|\w*elements)$/i.test(name) ? "4096" : "64");
+    args[p.name] =
+      settings.args[p.name] ??
+      (p.default
+        ? ""
+        : p.constexpr
+          ? "64"
+          : pointer
+            ? `${stored ? "zeros" : "random"} f32[4096]`
+            : /^(n|size|\w*elements)$/i.test(name)
+              ? "4096"
+              : "64");
   }
-  const [size, block] = [Object.keys(args).find((name) => args[name] === "4096"), info.parameters.find((p) => p.constexpr && /^b/i.test(p.name))?.name];
+  const [size, block] = [
+    Object.keys(args).find((name) => args[name] === "4096"),
+    info.parameters.find((p) => p.constexpr && /^b/i.test(p.name))?.name,
+  ];
   return { ...settings, args, grid: settings.grid || (size && block ? `cdiv(${size}, ${block})` : "64") };
 }
 
@@ -296,7 +343,10 @@ export function fill(spec: ArraySpec, seed: number): View<DType> | number[] | bi
   const size = count(spec.shape);
   const type = findType(spec.dtype)!;
   // The device rounds them, or says which does not fit.
-  if (spec.values) return typeof spec.values[0] === "bigint" && type.bytes < 8 ? Array.from(spec.values, Number) : (Array.from(spec.values as ArrayLike<number>) as number[]);
+  if (spec.values)
+    return typeof spec.values[0] === "bigint" && type.bytes < 8
+      ? Array.from(spec.values, Number)
+      : (Array.from(spec.values as ArrayLike<number>) as number[]);
   let state = (seed * 2654435761 + 1) >>> 0;
   const uniform = () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -307,7 +357,12 @@ export function fill(spec: ArraySpec, seed: number): View<DType> | number[] | bi
   const normal = () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
   const integer = /^[iu]\d|^bool/.test(type.name);
   const one: Record<string, (i: number) => number> = {
-    random: type.name === "bool" ? () => Math.floor(uniform() * 2) : integer ? () => Math.floor(uniform() * 256) - (type.name[0] === "i" ? 128 : 0) : () => normal() * spec.amount,
+    random:
+      type.name === "bool"
+        ? () => Math.floor(uniform() * 2)
+        : integer
+          ? () => Math.floor(uniform() * 256) - (type.name[0] === "i" ? 128 : 0)
+          : () => normal() * spec.amount,
     uniform: () => uniform() * spec.amount,
     range: (i) => i,
     below: () => Math.floor(uniform() * spec.amount),

@@ -9,7 +9,12 @@ export interface State {
   from?: string;
 }
 
-const through = async (bytes: Uint8Array<ArrayBuffer>, stream: GenericTransformStream) => new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(stream as ReadableWritablePair<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>)).arrayBuffer());
+const through = async (bytes: Uint8Array<ArrayBuffer>, stream: GenericTransformStream) =>
+  new Uint8Array(
+    await new Response(
+      new Blob([bytes]).stream().pipeThrough(stream as ReadableWritablePair<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>),
+    ).arrayBuffer(),
+  );
 
 export async function pack(state: State): Promise<string> {
   const bytes = await through(new TextEncoder().encode(JSON.stringify(state)), new CompressionStream("deflate-raw"));
@@ -24,7 +29,12 @@ export async function unpack(text: string): Promise<State> {
   const state = JSON.parse(new TextDecoder().decode(await through(bytes, new DecompressionStream("deflate-raw"))));
   const texts = (o: unknown) => typeof o === "object" && o !== null && Object.values(o).every((v) => typeof v === "string");
   const { source, settings, from } = state;
-  if (typeof source !== "string" || typeof settings?.grid !== "string" || !texts(settings.sizes) || !texts(settings.args)) throw new Error("it has no kernel in it");
+  if (typeof source !== "string" || typeof settings?.grid !== "string" || !texts(settings.sizes) || !texts(settings.args))
+    throw new Error("it has no kernel in it");
   const { sizes, args, grid, flops, kernel } = settings;
-  return { source, settings: { sizes, args, grid, ...(typeof flops === "string" && { flops }), ...(typeof kernel === "string" && { kernel }) }, ...(typeof from === "string" && { from }) };
+  return {
+    source,
+    settings: { sizes, args, grid, ...(typeof flops === "string" && { flops }), ...(typeof kernel === "string" && { kernel }) },
+    ...(typeof from === "string" && { from }),
+  };
 }

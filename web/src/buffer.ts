@@ -90,26 +90,35 @@ export abstract class DeviceBuffer<D extends DType = DType> implements Disposabl
       values = new type.array(data.length);
       new Uint16Array(values.buffer).set(data);
     } else if (ArrayBuffer.isView(data)) {
-      const given = findType(data.constructor.name.replace(/^(?:Big)?(.).*?(\d+)Array$/, (_, kind: string, bits: string) => kind.toLowerCase() + bits));
-      if (!given || !fits(given, type)) throw wrong(`a buffer of ${type.name} takes a ${type.array.name}, but the data is a ${data.constructor.name}`);
+      const given = findType(
+        data.constructor.name.replace(/^(?:Big)?(.).*?(\d+)Array$/, (_, kind: string, bits: string) => kind.toLowerCase() + bits),
+      );
+      if (!given || !fits(given, type))
+        throw wrong(`a buffer of ${type.name} takes a ${type.array.name}, but the data is a ${data.constructor.name}`);
       values = new type.array(data.buffer, data.byteOffset, data.byteLength / type.bytes);
     } else {
       throw wrong(`a buffer of ${type.name} takes a ${type.array.name} or numbers`);
     }
-    if (values.length !== this.size) throw new NereidError("wrong-size", `the buffer has ${this.size} elements, but the data ${values.length}`);
+    if (values.length !== this.size)
+      throw new NereidError("wrong-size", `the buffer has ${this.size} elements, but the data ${values.length}`);
     return values;
   }
 }
 
 /** The type, shape and data of `device.buffer`'s arguments. */
-export function described(dtype: string, shape: number | readonly number[] | ArrayBufferView, data: Data | undefined): [TypeInfo, readonly number[], Data | undefined] {
+export function described(
+  dtype: string,
+  shape: number | readonly number[] | ArrayBufferView,
+  data: Data | undefined,
+): [TypeInfo, readonly number[], Data | undefined] {
   const type = findType(dtype);
   if (!type) throw new NereidError("wrong-dtype", `there is no type \`${dtype}\``);
   if (ArrayBuffer.isView(shape)) {
     data = shape;
     shape = [shape.byteLength / type.bytes];
   } else {
-    if (typeof shape !== "number" && !Array.isArray(shape)) throw new NereidError("wrong-size", `${String(shape)} is neither a shape nor data`);
+    if (typeof shape !== "number" && !Array.isArray(shape))
+      throw new NereidError("wrong-size", `${String(shape)} is neither a shape nor data`);
     shape = typeof shape === "number" ? [shape] : [...shape];
   }
   sizeOf(shape);

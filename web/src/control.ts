@@ -62,7 +62,8 @@ export function takeChunks(control: Int32Array, run: Run, thread: number): void 
   if (next >= chunks) return;
   const start = performance.now();
   try {
-    for (; next < chunks; next = Atomics.add(control, Word.Counter, 1)) run(args, (next * size) | 0, Math.min(next * size + size, programs) | 0, scratch);
+    for (; next < chunks; next = Atomics.add(control, Word.Counter, 1))
+      run(args, (next * size) | 0, Math.min(next * size + size, programs) | 0, scratch);
   } catch (error) {
     noteFailure(control, error);
   }

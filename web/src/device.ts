@@ -57,7 +57,8 @@ export function open(options: OpenOptions & { device: "webgpu" }): Promise<GpuDe
 export function open(options?: OpenOptions): Promise<Device>;
 export async function open(options: OpenOptions = {}): Promise<Device> {
   const { device } = options;
-  if (device !== undefined && device !== "wasm" && device !== "webgpu") throw new NereidError("unsupported", `there is no device \`${device}\``);
+  if (device !== undefined && device !== "wasm" && device !== "webgpu")
+    throw new NereidError("unsupported", `there is no device \`${device}\``);
   if (device !== "wasm" && (device || options.gpu || globalThis.navigator?.gpu)) {
     const { openGpu } = await import("./webgpu.ts");
     const found = await openGpu(options);

@@ -66,7 +66,12 @@ export interface TypeInfo {
 
 const kFloat16 = (globalThis as { Float16Array?: unknown }).Float16Array as ArrayType | undefined;
 
-const info = (name: DType, bytes: number, array: unknown, small?: TypeInfo["small"]): TypeInfo => ({ name, bytes, array: array as ArrayType, ...(small && { small }) });
+const info = (name: DType, bytes: number, array: unknown, small?: TypeInfo["small"]): TypeInfo => ({
+  name,
+  bytes,
+  array: array as ArrayType,
+  ...(small && { small }),
+});
 const kTypes = /* @__PURE__ */ new Map<string, TypeInfo>(
   /* @__PURE__ */ [
     info("f32", 4, Float32Array),
@@ -112,7 +117,12 @@ export function encode(dtype: DTypeName, value: number): number {
   const top = (1 << exponentBits) - 1;
   const ones = (1 << mantissaBits) - 1;
   const nan = kind === "fnuz" ? 1 << (type.bytes * 8 - 1) : (top << mantissaBits) | (kind === "finite" ? ones : 1 << (mantissaBits - 1));
-  const largest = kind === "fnuz" ? (top << mantissaBits) | ones : kind === "finite" ? (top << mantissaBits) | (ones - 1) : ((top - 1) << mantissaBits) | ones;
+  const largest =
+    kind === "fnuz"
+      ? (top << mantissaBits) | ones
+      : kind === "finite"
+        ? (top << mantissaBits) | (ones - 1)
+        : ((top - 1) << mantissaBits) | ones;
   if (Number.isNaN(value)) return nan;
   const beyond = kind === "fnuz" ? nan : kind === "finite" ? nan | sign : sign | (top << mantissaBits);
   const magnitude = Math.abs(value);
@@ -142,7 +152,8 @@ export function decode(dtype: DTypeName, bits: number): number {
   if (kind === "fnuz" && negative && exponent === 0 && mantissa === 0) return NaN;
   if (kind === "finite" && exponent === top && mantissa === ones) return NaN;
   if (kind === "ieee" && exponent === top) return mantissa ? NaN : negative ? -Infinity : Infinity;
-  const magnitude = exponent === 0 ? mantissa * 2 ** (1 - bias - mantissaBits) : (mantissa + 2 ** mantissaBits) * 2 ** (exponent - bias - mantissaBits);
+  const magnitude =
+    exponent === 0 ? mantissa * 2 ** (1 - bias - mantissaBits) : (mantissa + 2 ** mantissaBits) * 2 ** (exponent - bias - mantissaBits);
   return negative ? -magnitude : magnitude;
 }
 

@@ -54,7 +54,7 @@ export class Heap {
   free(at: number, size: number): void {
     size = Math.max(kAlign, Math.ceil(size / kAlign) * kAlign);
     let low = 0;
-    for (let high = this.#gaps.length; low < high; ) {
+    for (let high = this.#gaps.length; low < high;) {
       const middle = (low + high) >>> 1;
       if (this.#gaps[middle]!.at < at) low = middle + 1;
       else high = middle;
@@ -92,6 +92,9 @@ export class Heap {
         // less may do
       }
     }
-    throw new NereidError("out-of-memory", `${end - this.#top} bytes do not fit: the memory has ${have}, ${this.used} in use, and cannot grow so far`);
+    throw new NereidError(
+      "out-of-memory",
+      `${end - this.#top} bytes do not fit: the memory has ${have}, ${this.used} in use, and cannot grow so far`,
+    );
   }
 }

@@ -102,7 +102,11 @@ export class Jobs {
           files.set(arg.file, whole);
         }
         const type = findType(arg.type.slice(1));
-        if (!type) throw new NereidError("unsupported", `a parameter of type \`${arg.type}\` cannot be given`, { kernel: job.kernel, argument: name });
+        if (!type)
+          throw new NereidError("unsupported", `a parameter of type \`${arg.type}\` cannot be given`, {
+            kernel: job.kernel,
+            argument: name,
+          });
         args[name] = whole.part(type, arg.offset, Math.max(0, Math.floor((whole.size - arg.offset) / type.bytes)));
       }
       const times: number[] = [];
@@ -111,7 +115,8 @@ export class Jobs {
         const warm = performance.now() + 300;
         for (let i = 0; i < 3 || (performance.now() < warm && i < 5000); ++i) await kernel.launch(job.grid, args);
         const gpu = device.kind === "webgpu" && (device as GpuDevice).hasClock;
-        for (let left = gpu ? job.runs : 0; left > 0; left -= 1000) times.push(...(await (kernel as GpuKernel).time(job.grid, args, Math.min(left, 1000))));
+        for (let left = gpu ? job.runs : 0; left > 0; left -= 1000)
+          times.push(...(await (kernel as GpuKernel).time(job.grid, args, Math.min(left, 1000))));
         while (times.length < job.runs) {
           const start = performance.now();
           await kernel.launch(job.grid, args);
@@ -134,19 +139,30 @@ function fromBits(type: string, text: string): number | bigint {
   const view = new DataView(new ArrayBuffer(8));
   view.setBigUint64(0, bits, true);
   switch (type) {
-    case "fp32": return view.getFloat32(0, true);
-    case "fp64": return view.getFloat64(0, true);
-    case "i8": return view.getInt8(0);
-    case "i16": return view.getInt16(0, true);
-    case "i32": return view.getInt32(0, true);
-    case "i64": return view.getBigInt64(0, true);
-    case "i1": return view.getUint8(0) & 1;
-    default: return type.startsWith("u") ? BigInt.asUintN(findType(type)!.bytes * 8, bits) : decode(type as DTypeName, Number(bits));
+    case "fp32":
+      return view.getFloat32(0, true);
+    case "fp64":
+      return view.getFloat64(0, true);
+    case "i8":
+      return view.getInt8(0);
+    case "i16":
+      return view.getInt16(0, true);
+    case "i32":
+      return view.getInt32(0, true);
+    case "i64":
+      return view.getBigInt64(0, true);
+    case "i1":
+      return view.getUint8(0) & 1;
+    default:
+      return type.startsWith("u") ? BigInt.asUintN(findType(type)!.bytes * 8, bits) : decode(type as DTypeName, Number(bits));
   }
 }
 
 function explain(error: unknown): string {
   // An assertion reads as on every other target.
-  const text = error instanceof NereidError && error.code === "assertion" ? error.message.slice(error.message.indexOf("assertion failed")) : String((error as Error)?.message ?? error);
+  const text =
+    error instanceof NereidError && error.code === "assertion"
+      ? error.message.slice(error.message.indexOf("assertion failed"))
+      : String((error as Error)?.message ?? error);
   return text.replaceAll("\n", " ");
 }

@@ -5,7 +5,14 @@ import { open } from "./webgpu.ts";
 
 // Timestamps that are not rounded, features that are not final, and f16 where Dawn does not trust NVIDIA's driver with it.
 const kFlags = ["enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia", "disable-dawn-features=timestamp_quantization"];
-const kBrowsers = ["/usr/lib/chromium", "/usr/lib64/chromium", "/usr/lib/chromium-browser", "/usr/lib64/chromium-browser", "/opt/google/chrome", "/opt/chromium.org/chromium"];
+const kBrowsers = [
+  "/usr/lib/chromium",
+  "/usr/lib64/chromium",
+  "/usr/lib/chromium-browser",
+  "/usr/lib64/chromium-browser",
+  "/opt/google/chrome",
+  "/opt/chromium.org/chromium",
+];
 const kDrivers = ["/etc/vulkan/icd.d", "/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/usr/local/etc/vulkan/icd.d"];
 
 async function create(): Promise<() => GPU> {
@@ -39,8 +46,14 @@ export async function describeGpu(): Promise<string> {
     const { info, features, limits } = await open({ gpu });
     const name = info.description || info.device || [info.vendor, info.architecture].filter(Boolean).join(" ") || "a GPU without a name";
     const { subgroupMinSize: least, subgroupMaxSize: most } = info;
-    const has = [...features].filter((f) => f !== "core-features-and-limits").map((f) => (f === "subgroups" && most ? `subgroups of ${least === most ? most : `${least} to ${most}`}` : f));
-    return [`${name}${info.isFallbackAdapter ? " (emulated)" : ""}`, ...has.sort(), `${limits.maxComputeWorkgroupStorageSize >> 10} KiB of workgroup memory`].join(", ");
+    const has = [...features]
+      .filter((f) => f !== "core-features-and-limits")
+      .map((f) => (f === "subgroups" && most ? `subgroups of ${least === most ? most : `${least} to ${most}`}` : f));
+    return [
+      `${name}${info.isFallbackAdapter ? " (emulated)" : ""}`,
+      ...has.sort(),
+      `${limits.maxComputeWorkgroupStorageSize >> 10} KiB of workgroup memory`,
+    ].join(", ");
   } catch (error) {
     return `error ${(error as Error).message}`;
   }

@@ -20,7 +20,7 @@ const say = (text: string) => process.stdout.write(`${text}\n`);
 async function read(path: string): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array((await stat(path)).size);
   const file = await open(path);
-  for (let at = 0; at < bytes.length; ) at += (await file.read(bytes, at, Math.min(bytes.length - at, 2 ** 30), at)).bytesRead;
+  for (let at = 0; at < bytes.length;) at += (await file.read(bytes, at, Math.min(bytes.length - at, 2 ** 30), at)).bytesRead;
   await file.close();
   return bytes;
 }
@@ -28,7 +28,12 @@ async function read(path: string): Promise<Uint8Array<ArrayBuffer>> {
 if (process.argv.includes("--features")) {
   const has = features();
   const names = { relaxed: "relaxed SIMD", threads: "threads", float16: "Float16Array" } as const;
-  say([`Node ${process.version}`, ...Object.entries(names).map(([name, text]) => (has[name as keyof typeof names] ? text : `no ${text}`))].join(", "));
+  say(
+    [
+      `Node ${process.version}`,
+      ...Object.entries(names).map(([name, text]) => (has[name as keyof typeof names] ? text : `no ${text}`)),
+    ].join(", "),
+  );
 } else if (process.argv.includes("--gpu")) {
   say(await describeGpu());
 } else {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Where this runs.
 
-export const isNode: boolean = typeof process === "object" && typeof process.versions?.node === "string" && process.release?.name === "node";
+export const isNode: boolean =
+  typeof process === "object" && typeof process.versions?.node === "string" && process.release?.name === "node";
 
 /** A module of Node. Bundlers for pages would trip over an import. @internal */
 export const builtin: typeof process.getBuiltinModule = (name: string) => process.getBuiltinModule(name);

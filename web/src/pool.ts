@@ -47,7 +47,11 @@ function maker(workerUrl: string | URL | undefined): MakeThread {
       worker.on("message", (data) => events.message(data));
       worker.on("error", () => events.death());
       worker.on("exit", () => events.death());
-      return { post: (m) => worker.postMessage(m), keepAlive: (on) => (on ? worker.ref() : worker.unref()), end: () => void worker.terminate() };
+      return {
+        post: (m) => worker.postMessage(m),
+        keepAlive: (on) => (on ? worker.ref() : worker.unref()),
+        end: () => void worker.terminate(),
+      };
     };
   }
   const url = workerUrl ?? (blob ??= URL.createObjectURL(new Blob([source], { type: "text/javascript" })));

@@ -25,7 +25,7 @@ export class Queue {
   }
 
   #next(): void {
-    for (let next; (next = this.#waiting.shift()); ) {
+    for (let next; (next = this.#waiting.shift());) {
       try {
         const running = next.task();
         if (running) {

@@ -87,7 +87,8 @@ export class WasmKernel implements Kernel {
     const last = this.#lastNumbers;
     const first = Signature.at(0);
     let same = true;
-    for (let k = first; k < packed.length; ++k) if (packed[k] !== last[k] && !this.signature.parameters[(k - first) >> 3]!.pointer) same = false;
+    for (let k = first; k < packed.length; ++k)
+      if (packed[k] !== last[k] && !this.signature.parameters[(k - first) >> 3]!.pointer) same = false;
     last.set(packed);
     return same;
   }

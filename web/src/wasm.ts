@@ -28,7 +28,8 @@ function sayOnce(why: string): void {
 export async function openWasm(options: OpenOptions): Promise<WasmDevice> {
   const has = basicFeatures();
   if (!has.simd) throw new NereidError("unsupported", "this engine has no WebAssembly SIMD");
-  if (options.variant === "relaxed" && !has.relaxed) throw new NereidError("unsupported", "this engine has no fused multiply-add: take `strict`");
+  if (options.variant === "relaxed" && !has.relaxed)
+    throw new NereidError("unsupported", "this engine has no fused multiply-add: take `strict`");
   const wrong = (what: string, value: unknown) => new NereidError("wrong-argument", `${what}: ${String(value)} is none`);
   const { initial = 2 ** 20, maximum = 2 ** 32 } = options.memory ?? {};
   for (const bytes of [initial, maximum]) if (!(bytes > 0 && bytes <= 2 ** 32)) throw wrong("bytes of memory", bytes);
@@ -146,7 +147,15 @@ export class WasmDevice implements Device {
         this.#learn(kernel, (time + kGrain) / programs);
       };
       const { at, stride } = this.#scratch;
-      const outcome = this.#pool.run({ kernel: kernel.id, programs, args: kernel.at, scratch: at, stride, run: kernel.run, cost: kernel.cost });
+      const outcome = this.#pool.run({
+        kernel: kernel.id,
+        programs,
+        args: kernel.at,
+        scratch: at,
+        stride,
+        run: kernel.run,
+        cost: kernel.cost,
+      });
       return outcome instanceof Promise ? outcome.then(done) : done(outcome);
     }
     if (isPage && !(expected < kSlice)) return this.#inSlices(kernel, programs);
@@ -202,7 +211,8 @@ export class WasmDevice implements Device {
     const { name } = artefact.kernel;
     const file = (this.variant === "relaxed" && wasm.relaxed) || wasm.strict;
     const bytes = await read(file);
-    if (bytes[wasm.memoryFlagAt] !== 1) throw new NereidError("bad-manifest", `${file} has no memory at ${wasm.memoryFlagAt}`, { kernel: name });
+    if (bytes[wasm.memoryFlagAt] !== 1)
+      throw new NereidError("bad-manifest", `${file} has no memory at ${wasm.memoryFlagAt}`, { kernel: name });
     if (this.#pool) bytes[wasm.memoryFlagAt] = 3; // shared
     let module: WebAssembly.Module;
     let run: Run;
@@ -219,7 +229,15 @@ export class WasmDevice implements Device {
     this.#check();
     const id = ++this.#kernels;
     this.#pool?.load(id, module);
-    return new WasmKernel(this, { id, name, parameters: artefact.kernel.parameters, scratch: wasm.scratch, sites: wasm.sites, run, module });
+    return new WasmKernel(this, {
+      id,
+      name,
+      parameters: artefact.kernel.parameters,
+      scratch: wasm.scratch,
+      sites: wasm.sites,
+      run,
+      module,
+    });
   }
 
   // Few kernels compute in f64 or print: what that takes is loaded for them.

@@ -70,7 +70,9 @@ export class GpuBuffer<D extends DType = DType> extends DeviceBuffer<D> {
   override async read(): Promise<View<D>> {
     this.check();
     let copy: Promise<ArrayBuffer> | undefined;
-    await this.owner.queue.add(() => void (copy = this.owner.read(this.place.storage, this.place.at + this.at, this.size * this.type.bytes)));
+    await this.owner.queue.add(
+      () => void (copy = this.owner.read(this.place.storage, this.place.at + this.at, this.size * this.type.bytes)),
+    );
     return new this.type.array((await copy!) as never, 0, this.size) as View<D>;
   }
 

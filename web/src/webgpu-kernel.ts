@@ -23,7 +23,11 @@ export function chooseVariants(a: Artefact, features: ReadonlySet<string>, limit
   for (const v of w.variants) {
     if (typeof v.file !== "string") throw bad("`file` of a variant");
     if (!Number.isInteger(v.scratch) || v.scratch < 0) throw bad("`scratch` of a variant");
-    if (!Array.isArray(v.arrays) || !v.arrays.every((x) => typeof x.name === "string" && a.kernel.parameters[x.parameter]?.type.startsWith("*"))) throw bad("`arrays` of a variant");
+    if (
+      !Array.isArray(v.arrays) ||
+      !v.arrays.every((x) => typeof x.name === "string" && a.kernel.parameters[x.parameter]?.type.startsWith("*"))
+    )
+      throw bad("`arrays` of a variant");
     const lack = [
       ...(v.features ?? []).filter((name) => !features.has(name)),
       ...Object.entries(v.limits ?? {}).flatMap(([name, least]) => (limits[name as keyof Limits] >= least ? [] : [`${name} ${least}`])),
@@ -63,7 +67,10 @@ export class GpuKernel implements Kernel {
     this.#signature = new Signature(this.name, this.parameters);
     const block = Math.ceil(this.#signature.packed.length / 16) * 16;
     this.#slot = Math.ceil(block / kSlot) * kSlot;
-    this.#programs = shaders.map(({ shader, text }) => new Program(device, this, this.#signature, block, shader, text)) as [Program, ...Program[]];
+    this.#programs = shaders.map(({ shader, text }) => new Program(device, this, this.#signature, block, shader, text)) as [
+      Program,
+      ...Program[],
+    ];
   }
 
   /** Makes the pipeline that a launch will most likely take: each array in a buffer of its own. */
@@ -120,7 +127,13 @@ export class GpuKernel implements Kernel {
     const launches: Promise<void>[] = [];
     const times = await device.clocked(runs, (querySet) => {
       for (let i = 0; i < runs; ++i) {
-        launches.push(this.#start(bound, buffers, packed, view, programs, { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 }));
+        launches.push(
+          this.#start(bound, buffers, packed, view, programs, {
+            querySet,
+            beginningOfPassWriteIndex: 2 * i,
+            endOfPassWriteIndex: 2 * i + 1,
+          }),
+        );
         device.flush();
       }
     });
@@ -146,7 +159,12 @@ export class GpuKernel implements Kernel {
     for (const [i, divisor] of this.#divisors) {
       const buffer = signature.buffers[i] as GpuBuffer | undefined;
       const value = buffer ? buffer.at : signature.view.getInt32(Signature.at(i), true);
-      if (value % divisor) throw signature.error("wrong-argument", `the kernel was compiled for ${buffer ? "addresses" : "numbers"} divisible by ${divisor}, and this one is ${value}`, this.parameters[i]!.name);
+      if (value % divisor)
+        throw signature.error(
+          "wrong-argument",
+          `the kernel was compiled for ${buffer ? "addresses" : "numbers"} divisible by ${divisor}, and this one is ${value}`,
+          this.parameters[i]!.name,
+        );
     }
     return programs;
   }
@@ -155,7 +173,11 @@ export class GpuKernel implements Kernel {
   #hold() {
     const { buffers } = this.#signature;
     const packed = this.#signature.packed.slice();
-    return { buffers: buffers.splice(0, buffers.length, ...buffers.map(() => undefined)) as (GpuBuffer | undefined)[], packed, view: new DataView(packed.buffer) };
+    return {
+      buffers: buffers.splice(0, buffers.length, ...buffers.map(() => undefined)) as (GpuBuffer | undefined)[],
+      packed,
+      view: new DataView(packed.buffer),
+    };
   }
 
   #programFor(buffers: Buffers): Program {
@@ -164,7 +186,14 @@ export class GpuKernel implements Kernel {
   }
 
   // Encodes a launch whose arrays are bound.
-  #start(bound: Bound, buffers: (GpuBuffer | undefined)[], packed: Uint8Array, view: DataView, programs: number, timestamps?: GPUComputePassTimestampWrites): Promise<void> {
+  #start(
+    bound: Bound,
+    buffers: (GpuBuffer | undefined)[],
+    packed: Uint8Array,
+    view: DataView,
+    programs: number,
+    timestamps?: GPUComputePassTimestampWrites,
+  ): Promise<void> {
     const { program } = bound;
     for (let i = 0; i < buffers.length; ++i) {
       const buffer = buffers[i];

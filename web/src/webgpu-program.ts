@@ -106,8 +106,12 @@ export class Program {
     if (found) return this.#remember(found);
     const pipeline = this.#pipelines.get(shares.join());
     if (!pipeline) return undefined;
-    const at = storages.map((s, k) => ({ binding: k + 1, buffer: s.gpu, offset: starts[k]!, size: Math.min(s.size - starts[k]!, most - (most % 16)) })).filter((_, k) => shares[k] === k);
-    const extra = [report, scratch].flatMap((s) => (s ? [s] : [])).map((s, k) => ({ binding: arrays.length + 1 + k, buffer: s.gpu, offset: 0, size: s.size }));
+    const at = storages
+      .map((s, k) => ({ binding: k + 1, buffer: s.gpu, offset: starts[k]!, size: Math.min(s.size - starts[k]!, most - (most % 16)) }))
+      .filter((_, k) => shares[k] === k);
+    const extra = [report, scratch]
+      .flatMap((s) => (s ? [s] : []))
+      .map((s, k) => ({ binding: arrays.length + 1 + k, buffer: s.gpu, offset: 0, size: s.size }));
     const layout = this.#layout(shares);
     const group = this.#device.bind(layout, this.#block, [...at, ...extra], this.#kernel.name);
     if (this.#bounds.size >= kBounds) this.#bounds.clear();
@@ -129,7 +133,8 @@ export class Program {
       // The last, for which there is a pipeline, unless only the smallest fit into one binding.
       const size = (list: readonly Storage[]) => list.reduce((sum, s) => sum + s.size + kSlot, 0);
       let moved = storages.slice(-(surplus + 1));
-      if (size(moved) > this.#device.limits.maxStorageBufferBindingSize) moved = storages.sort((a, b) => a.size - b.size).slice(0, surplus + 1);
+      if (size(moved) > this.#device.limits.maxStorageBufferBindingSize)
+        moved = storages.sort((a, b) => a.size - b.size).slice(0, surplus + 1);
       await this.#device.merge(moved, this.#kernel.name);
     }
     const shares = sharesOf(this.#arrays.map((i) => buffers[i]!.place.storage));
@@ -145,9 +150,8 @@ export class Program {
 
   #layout(shares: readonly number[]) {
     const bindings = shares.flatMap((first, k) => (first === k ? [k + 1] : []));
-    let next = this.#arrays.length;
-    if (this.shader.report) bindings.push(++next);
-    if (this.shader.scratch) bindings.push(++next);
+    const own = Number(this.shader.report) + (this.shader.scratch ? 1 : 0);
+    for (let k = 1; k <= own; ++k) bindings.push(this.#arrays.length + k);
     return this.#device.layout(this.#block, bindings);
   }
 
@@ -159,12 +163,17 @@ export class Program {
       const { place, at, size, type } = buffers[this.#arrays[k]!]!;
       return { begin: place.at + at, end: place.at + at + size * type.bytes };
     };
-    for (const [k, first] of shares.entries()) if (starts[first]) starts[first] = Math.min(starts[first], Math.floor(part(k).begin / kSlot) * kSlot);
+    for (const [k, first] of shares.entries())
+      if (starts[first]) starts[first] = Math.min(starts[first], Math.floor(part(k).begin / kSlot) * kSlot);
     for (const [k, first] of shares.entries()) {
       starts[k] = starts[first]!;
       if (storages[k]!.size <= most || part(k).end - starts[k] <= most) continue;
       const { name } = this.#signature.parameters[this.#arrays[k]!]!;
-      throw this.#signature.error("out-of-memory", `a binding of this GPU has at most ${most} bytes, and it ends at ${part(k).end - starts[k]}: launch on parts, by subarray()`, name);
+      throw this.#signature.error(
+        "out-of-memory",
+        `a binding of this GPU has at most ${most} bytes, and it ends at ${part(k).end - starts[k]}: launch on parts, by subarray()`,
+        name,
+      );
     }
     return starts;
   }
@@ -173,8 +182,14 @@ export class Program {
     const { limits } = this.#device;
     const each = this.shader.scratch;
     const most = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize, Math.max(kScratch, 64 * each));
-    if (each > most) throw this.#signature.error("out-of-memory", `a workgroup needs ${each} bytes of scratch memory, and a binding of this GPU has at most ${most}`);
-    return this.#device.scratch(Math.min(Math.min(programs, limits.maxComputeWorkgroupsPerDimension) * each, Math.floor(most / each) * each));
+    if (each > most)
+      throw this.#signature.error(
+        "out-of-memory",
+        `a workgroup needs ${each} bytes of scratch memory, and a binding of this GPU has at most ${most}`,
+      );
+    return this.#device.scratch(
+      Math.min(Math.min(programs, limits.maxComputeWorkgroupsPerDimension) * each, Math.floor(most / each) * each),
+    );
   }
 }
 

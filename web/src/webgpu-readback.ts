@@ -16,7 +16,11 @@ export class Readback {
   /** One that has room for so many bytes, and nobody else uses. */
   take(bytes: number): GPUBuffer {
     const found = this.#free.findIndex(({ size }) => size >= bytes && size <= 4 * bytes + 4096);
-    if (found < 0) return this.#gpu.createBuffer({ size: bytes < 2 ** 20 ? 2 ** Math.max(12, Math.ceil(Math.log2(bytes))) : Math.ceil(bytes / 2 ** 20) * 2 ** 20, usage: kUsage });
+    if (found < 0)
+      return this.#gpu.createBuffer({
+        size: bytes < 2 ** 20 ? 2 ** Math.max(12, Math.ceil(Math.log2(bytes))) : Math.ceil(bytes / 2 ** 20) * 2 ** 20,
+        usage: kUsage,
+      });
     const [buffer] = this.#free.splice(found, 1) as [GPUBuffer];
     this.#bytes -= buffer.size;
     return buffer;

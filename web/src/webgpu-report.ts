@@ -19,7 +19,7 @@ export function readReport(words: Uint32Array, sites: readonly Site[], grid: rea
   const count = words[0]!;
   const end = Math.min(words.length, 1 + count);
   const records: { at: number; site: Site }[] = [];
-  for (let at = 1; at < end; ) {
+  for (let at = 1; at < end;) {
     const site = sites[words[at]!];
     const length = 4 + (site?.kind === "print" && site.value ? 2 + Number(site.shape.length > 0) : 0);
     if (!site || at + length > words.length) break;

@@ -18,7 +18,9 @@ interface Port {
   onmessage?: (event: { data: Message }) => void;
 }
 
-const node = (globalThis as { process?: { getBuiltinModule?(name: string): { parentPort: Port } } }).process?.getBuiltinModule?.("node:worker_threads");
+const node = (globalThis as { process?: { getBuiltinModule?(name: string): { parentPort: Port } } }).process?.getBuiltinModule?.(
+  "node:worker_threads",
+);
 const port = node?.parentPort ?? (globalThis as unknown as Port);
 const runs = new Map<number, Run>();
 let control: Int32Array;
@@ -45,7 +47,12 @@ function loop(): void {
       Atomics.store(control, Word.Busy + thread, 0);
       // The last to leave tells whoever waits for the end.
       const number = state >> 1;
-      if (Atomics.load(control, Word.Waiting) === number && isOver(control) && Atomics.compareExchange(control, Word.Waiting, number, 0) === number) port.postMessage({ over: number });
+      if (
+        Atomics.load(control, Word.Waiting) === number &&
+        isOver(control) &&
+        Atomics.compareExchange(control, Word.Waiting, number, 0) === number
+      )
+        port.postMessage({ over: number });
       if (!here) return;
     }
     seen = state;

@@ -29,11 +29,16 @@ export function near(got: number, wanted: number, ulps: number, what: string): v
   const bits = new DataView(new ArrayBuffer(8));
   bits.setFloat64(0, Math.abs(wanted));
   const ulp = 2 ** (Math.max(bits.getUint32(0) >>> 20, 1) - 1075);
-  if (!(Math.abs(got - wanted) <= ulps * ulp)) throw new Error(`${what}: got ${got}, wanted ${wanted}, ${Math.abs(got - wanted) / ulp} ulps away`);
+  if (!(Math.abs(got - wanted) <= ulps * ulp))
+    throw new Error(`${what}: got ${got}, wanted ${wanted}, ${Math.abs(got - wanted) / ulp} ulps away`);
 }
 
 /** The error that `run` throws, or its promise rejects with. */
-export async function fails(run: () => unknown, code: ErrorCode, about: { kernel?: string; argument?: string; message?: string } = {}): Promise<NereidError> {
+export async function fails(
+  run: () => unknown,
+  code: ErrorCode,
+  about: { kernel?: string; argument?: string; message?: string } = {},
+): Promise<NereidError> {
   try {
     await run();
   } catch (error) {

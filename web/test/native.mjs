@@ -12,7 +12,11 @@ const descr = { f16: "<f2", f32: "<f4", f64: "<f8", i8: "|i1", i16: "<i2", i32: 
 function npy(spec, values) {
   const header = `{'descr': '${descr[spec.dtype]}', 'fortran_order': False, 'shape': (${spec.shape.join(", ")},), }`;
   const padded = `${header.padEnd(Math.ceil((header.length + 11) / 64) * 64 - 11)}\n`;
-  return Buffer.concat([Buffer.from([0x93, ...Buffer.from("NUMPY"), 1, 0, padded.length & 255, padded.length >> 8]), Buffer.from(padded), Buffer.from(values.buffer, values.byteOffset, values.byteLength)]);
+  return Buffer.concat([
+    Buffer.from([0x93, ...Buffer.from("NUMPY"), 1, 0, padded.length & 255, padded.length >> 8]),
+    Buffer.from(padded),
+    Buffer.from(values.buffer, values.byteOffset, values.byteLength),
+  ]);
 }
 
 /** The answer is how many kernels there are; none where the native compiler is not built. */
@@ -20,9 +24,21 @@ export async function runNatively(out) {
   rmSync(out, { recursive: true, force: true });
   if (!existsSync(nereid)) return 0;
   mkdirSync(out, { recursive: true });
-  const contents = 'export { gallery } from "./playground/gallery.ts";\nexport { evaluate, fill } from "./playground/settings.ts";\nexport { describe } from "./src/compile/index.ts";\n';
+  const contents =
+    'export { gallery } from "./playground/gallery.ts";\nexport { evaluate, fill } from "./playground/settings.ts";\nexport { describe } from "./src/compile/index.ts";\n';
   const file = `${process.cwd()}/build/test/gallery.mjs`;
-  await build({ absWorkingDir: process.cwd(), stdin: { contents, resolveDir: ".", loader: "ts" }, bundle: true, format: "esm", platform: "node", external: ["webgpu"], loader: { ".py": "text" }, plugins, outfile: file, logLevel: "warning" });
+  await build({
+    absWorkingDir: process.cwd(),
+    stdin: { contents, resolveDir: ".", loader: "ts" },
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    external: ["webgpu"],
+    loader: { ".py": "text" },
+    plugins,
+    outfile: file,
+    logLevel: "warning",
+  });
   const { gallery, evaluate, fill, describe } = await import(`${pathToFileURL(file)}?${Date.now()}`);
   for (const [name, { source, settings }] of Object.entries(gallery)) {
     const { args, constants, grid } = evaluate(settings, await describe(source));

@@ -15,7 +15,8 @@ export function pack() {
   if (made.status === 0) {
     execFileSync("tar", ["-xzf", `${packed}/${made.stdout.trim().split("\n").at(-1)}`, "-C", packed]);
   } else {
-    for (const part of ["package.json", "README.md", "LICENSE", "dist"]) cpSync(`${web}/${part}`, `${packed}/package/${part}`, { recursive: true });
+    for (const part of ["package.json", "README.md", "LICENSE", "dist"])
+      cpSync(`${web}/${part}`, `${packed}/package/${part}`, { recursive: true });
   }
   return `${packed}/package`;
 }

@@ -20,7 +20,11 @@ def halve(x_ptr, out_ptr, n, BLOCK: tl.constexpr):
 
 const npy = (type, shape, values) => {
   const header = `{'descr': '${type}', 'fortran_order': False, 'shape': ${shape}, }`.padEnd(117) + "\n";
-  return Buffer.concat([Buffer.from([0x93, ...Buffer.from("NUMPY"), 1, 0, header.length, 0]), Buffer.from(header), Buffer.from(values.buffer)]);
+  return Buffer.concat([
+    Buffer.from([0x93, ...Buffer.from("NUMPY"), 1, 0, header.length, 0]),
+    Buffer.from(header),
+    Buffer.from(values.buffer),
+  ]);
 };
 
 /** The tests, as the other suites' results. */
@@ -52,7 +56,11 @@ export async function playground(browser) {
   const write = (text) => page.fill(".cm-content[contenteditable=true]", text);
   const source = (on = page) => on.$$eval("#editor .cm-line", (lines) => lines.map((line) => line.textContent).join("\n"));
   const idle = () => page.waitForFunction(() => document.querySelector("#run").textContent === "Run");
-  const ends = (text) => page.waitForFunction((t) => document.querySelector("#run").textContent === "Run" && document.querySelector("#status").textContent.includes(t), text);
+  const ends = (text) =>
+    page.waitForFunction(
+      (t) => document.querySelector("#run").textContent === "Run" && document.querySelector("#status").textContent.includes(t),
+      text,
+    );
   const run = async () => {
     await page.click("#run");
     await ends("Ran on");
@@ -65,17 +73,21 @@ export async function playground(browser) {
     await page.waitForFunction(() => globalThis.crossOriginIsolated && navigator.serviceWorker.controller);
     await status("Compiled in");
   });
-  for (const [device, name] of [["wasm-1", "one thread"], [`wasm-${cores}`, "all threads"], ["gpu", "WebGPU"]])
-  await test(`each kernel of the gallery computes what plain JavaScript does, on ${name}`, async () => {
-    await page.selectOption("#device", device);
-    for (const name of await page.$$eval("#gallery option:not([hidden])", (all) => all.map((o) => o.value))) {
-      await page.selectOption("#gallery", name);
-      await run();
-      if (name === "dropout") continue; // its numbers are random
-      const said = await page.textContent("#compared");
-      if (!said.startsWith("The same as")) throw new Error(`${name}: ${said}`);
-    }
-  });
+  for (const [device, name] of [
+    ["wasm-1", "one thread"],
+    [`wasm-${cores}`, "all threads"],
+    ["gpu", "WebGPU"],
+  ])
+    await test(`each kernel of the gallery computes what plain JavaScript does, on ${name}`, async () => {
+      await page.selectOption("#device", device);
+      for (const name of await page.$$eval("#gallery option:not([hidden])", (all) => all.map((o) => o.value))) {
+        await page.selectOption("#gallery", name);
+        await run();
+        if (name === "dropout") continue; // its numbers are random
+        const said = await page.textContent("#compared");
+        if (!said.startsWith("The same as")) throw new Error(`${name}: ${said}`);
+      }
+    });
   await test("a kernel is typed, a mistake underlined and mended", async () => {
     await write(kernel.replace("    i =", '    "½"; i =').replace("tl.arange", "tl.arangge"));
     await status("arangge");
@@ -143,8 +155,17 @@ export async function playground(browser) {
     same("of the file", await shown(), "5  10  -1");
     await file.setInputFiles({ name: "y.npy", mimeType: "", buffer: npy(">f4", "(1,)", Uint16Array.of(0, 0)) });
     await status("y.npy: its bytes are in big-endian order");
-    for (const [text, says] of [["[1, 2] f32[3]", "there are 2 numbers for 3 elements"], ["[[1], [2, 3]] f32", "rows"], ["[1, x] f32", "`x` is no number"], ['file("z.npy")', "choose z.npy again"], ["random f33[3]", "there is no type `f33`"],
-      ["random f32[100000, 100000]", "MiB"], ["nonsense f32[3]", "filled with one of"], ["random f32[-1]", "whole numbers"], ["random f32[1 / 0]", "whole numbers"]]) {
+    for (const [text, says] of [
+      ["[1, 2] f32[3]", "there are 2 numbers for 3 elements"],
+      ["[[1], [2, 3]] f32", "rows"],
+      ["[1, x] f32", "`x` is no number"],
+      ['file("z.npy")', "choose z.npy again"],
+      ["random f33[3]", "there is no type `f33`"],
+      ["random f32[100000, 100000]", "MiB"],
+      ["nonsense f32[3]", "filled with one of"],
+      ["random f32[-1]", "whole numbers"],
+      ["random f32[1 / 0]", "whole numbers"],
+    ]) {
       await page.fill(array, text);
       await status(says);
     }
@@ -153,7 +174,10 @@ export async function playground(browser) {
     await status("Compiled in");
   });
   await test("a kernel that does not end is stopped, and the page lives on", async () => {
-    const stuck = kernel.replace("    tl.store(out_ptr + i,", "    k = n\n    while k > 0:\n        k = k | 1\n    tl.store(out_ptr + i, k +");
+    const stuck = kernel.replace(
+      "    tl.store(out_ptr + i,",
+      "    k = n\n    while k > 0:\n        k = k | 1\n    tl.store(out_ptr + i, k +",
+    );
     for (const device of ["wasm-1", `wasm-${cores}`]) {
       await page.selectOption("#device", device);
       await write(stuck);
@@ -185,15 +209,18 @@ export async function playground(browser) {
     // Where the runner's worker will find it.
     const workers = () => page.workers().filter((w) => w.url().endsWith("/worker.js")); // and not those that wait for launches
     for (const worker of workers())
-      await worker.evaluate(() => {
-        const request = GPUAdapter.prototype.requestDevice;
-        GPUAdapter.prototype.requestDevice = async function (about) {
-          return (globalThis.lastGpu = await request.call(this, about));
-        };
-      }).catch(() => {});
+      await worker
+        .evaluate(() => {
+          const request = GPUAdapter.prototype.requestDevice;
+          GPUAdapter.prototype.requestDevice = async function (about) {
+            return (globalThis.lastGpu = await request.call(this, about));
+          };
+        })
+        .catch(() => {});
     await run();
     let lost = 0;
-    for (const worker of workers()) lost += await worker.evaluate(() => (globalThis.lastGpu ? (globalThis.lastGpu.destroy(), 1) : 0)).catch(() => 0);
+    for (const worker of workers())
+      lost += await worker.evaluate(() => (globalThis.lastGpu ? (globalThis.lastGpu.destroy(), 1) : 0)).catch(() => 0);
     same("devices that were lost", lost, 1);
     await page.click("#run");
     await ends("the GPU was lost");
@@ -201,13 +228,19 @@ export async function playground(browser) {
     await page.selectOption("#device", `wasm-${cores}`);
   });
   await test("what a kernel prints is shown, once", async () => {
-    await write(kernel.replace("    tl.store", '    tl.static_print("block", BLOCK)\n    tl.device_print("first", tl.load(x_ptr))\n    tl.store'));
+    await write(
+      kernel.replace("    tl.store", '    tl.static_print("block", BLOCK)\n    tl.device_print("first", tl.load(x_ptr))\n    tl.store'),
+    );
     await status("Compiled in");
     await page.fill(input("args.n"), "100");
     for (const device of ["gpu", `wasm-${cores}`]) {
       await page.selectOption("#device", device);
       await run();
-      same("printed", await page.textContent("#printed"), "block 64\npid (0, 0, 0) idx () first: 0.000000\npid (1, 0, 0) idx () first: 0.000000");
+      same(
+        "printed",
+        await page.textContent("#printed"),
+        "block 64\npid (0, 0, 0) idx () first: 0.000000\npid (1, 0, 0) idx () first: 0.000000",
+      );
     }
     await page.fill(input("args.n"), "500");
     await write(kernel);
@@ -250,19 +283,35 @@ export async function playground(browser) {
     await write(kernel);
     await status("Compiled in");
     same("source", await source(), kernel);
-    await write(kernel.replace("    tl.store", "    for a in tl.static_range(60000):\n        for b in tl.static_range(60000):\n            i = i + 1\n    tl.store"));
+    await write(
+      kernel.replace(
+        "    tl.store",
+        "    for a in tl.static_range(60000):\n        for b in tl.static_range(60000):\n            i = i + 1\n    tl.store",
+      ),
+    );
     await status("more than 65536 unrolled iterations");
     await write(kernel);
     await status("Compiled in");
   });
   await test("stages are shown, and linked to lines of the source", async () => {
-    for (const [id, text] of [["ttir", "tt.func public @halve"], ["lower", "lo.load"], ["wat", "(module"], ["schedule", "tt.store at line 8"]]) {
+    for (const [id, text] of [
+      ["ttir", "tt.func public @halve"],
+      ["lower", "lo.load"],
+      ["wat", "(module"],
+      ["schedule", "tt.store at line 8"],
+    ]) {
       await page.click(`#tab-${id}`);
       await page.waitForFunction((t) => document.querySelector("#stage").textContent.includes(t), text);
     }
     await page.hover("#stage .cm-line:has-text('tt.store at line 8')");
     await page.waitForSelector("#editor .cm-linked:has-text('tl.store')");
-    for (const [id, text, link] of [["ttir", "tt.func", "tt.load"], ["passes", "tt.func", "tt.load"], ["lower", "tt.func", "lo.load"], ["wat", "(module", ""], ["wgsl", "@group", "arg_x_ptr_get"]]) {
+    for (const [id, text, link] of [
+      ["ttir", "tt.func", "tt.load"],
+      ["passes", "tt.func", "tt.load"],
+      ["lower", "tt.func", "lo.load"],
+      ["wat", "(module", ""],
+      ["wgsl", "@group", "arg_x_ptr_get"],
+    ]) {
       await page.click(`#tab-${id}`);
       await page.waitForFunction((t) => document.querySelector("#stage").textContent.includes(t), text);
       await page.hover("#editor .cm-line:has-text('tl.load')");
@@ -299,7 +348,8 @@ export async function playground(browser) {
     await other.close();
   });
   await test("with the keyboard alone", async () => {
-    const at = () => page.evaluate(() => document.activeElement.id || document.activeElement.name || document.activeElement.className.split(" ")[0]);
+    const at = () =>
+      page.evaluate(() => document.activeElement.id || document.activeElement.name || document.activeElement.className.split(" ")[0]);
     await page.focus("#gallery");
     const seen = [];
     for (let i = 0; i < 40 && seen.at(-1) !== "tab-wgsl"; ++i) {
@@ -307,7 +357,8 @@ export async function playground(browser) {
       seen.push(await at());
       if (seen.at(-1) === "cm-content") await page.keyboard.press("Escape"); // or Tab indents
     }
-    for (const place of ["device", "run", "share", "theme", "cm-content", "args.x_ptr", "args.n", ".grid", "tab-wgsl"]) if (!seen.includes(place)) throw new Error(`Tab leads to ${seen.join(", ")}`);
+    for (const place of ["device", "run", "share", "theme", "cm-content", "args.x_ptr", "args.n", ".grid", "tab-wgsl"])
+      if (!seen.includes(place)) throw new Error(`Tab leads to ${seen.join(", ")}`);
     await page.keyboard.press("ArrowRight");
     same("the tab after the last", await page.getAttribute("#tab-result", "aria-selected"), "true");
     await page.focus(input("args.n"));
@@ -339,7 +390,12 @@ export async function playground(browser) {
     const damage = () =>
       page.evaluate(async () => {
         const cache = await caches.open((await caches.keys()).find((name) => name.startsWith("playground-")));
-        for (const [file, type] of [["main.js", "text/javascript"], ["nereid.wasm", "application/wasm"], ["", "text/html"]]) await cache.put(new URL(file, location.href.replace(/#.*/, "")), new Response("damaged", { headers: { "Content-Type": type } }));
+        for (const [file, type] of [
+          ["main.js", "text/javascript"],
+          ["nereid.wasm", "application/wasm"],
+          ["", "text/html"],
+        ])
+          await cache.put(new URL(file, location.href.replace(/#.*/, "")), new Response("damaged", { headers: { "Content-Type": type } }));
         await cache.delete(new URL("style.css", location.href));
       });
     await damage();
@@ -349,7 +405,11 @@ export async function playground(browser) {
     // The next test has no network: what was damaged is kept again by then.
     await page.waitForFunction(async () => {
       const cache = await caches.open((await caches.keys()).find((name) => name.startsWith("playground-")));
-      const sizes = await Promise.all(["main.js", "nereid.wasm", "style.css", ""].map(async (file) => (await (await cache.match(new URL(file, location.href.replace(/#.*/, ""))))?.arrayBuffer())?.byteLength ?? 0));
+      const sizes = await Promise.all(
+        ["main.js", "nereid.wasm", "style.css", ""].map(
+          async (file) => (await (await cache.match(new URL(file, location.href.replace(/#.*/, ""))))?.arrayBuffer())?.byteLength ?? 0,
+        ),
+      );
       return sizes.every((size) => size > 1000);
     });
   });
@@ -373,7 +433,11 @@ export async function playground(browser) {
         console.log(statuses.join());
         process.exit();
       });`;
-    same("statuses", execFileSync(process.execPath, ["--input-type=module", "-e", program], { cwd: elsewhere, encoding: "utf8", timeout: 60000 }).trim(), "400,404,200,200,404");
+    same(
+      "statuses",
+      execFileSync(process.execPath, ["--input-type=module", "-e", program], { cwd: elsewhere, encoding: "utf8", timeout: 60000 }).trim(),
+      "400,404,200,200,404",
+    );
     rmSync(elsewhere, { recursive: true });
   });
   return results;

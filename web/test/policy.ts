@@ -28,7 +28,10 @@ export function policyTests(): void {
     const ask = () => within(10, describe("import triton\n\n\n@triton.jit\ndef k(x):\n    pass\n", { worker: true, cache: false }));
     await fails(ask, "lost-worker", { message: "workerUrl" });
     configure({ workerUrl: "compile-worker.js" });
-    equal((await ask()).parameters.map((p) => p.name), ["x"]);
+    equal(
+      (await ask()).parameters.map((p) => p.name),
+      ["x"],
+    );
   });
   test("one thread where no worker can be started, said once", async () => {
     const said = await within(10, run(undefined, 1));

@@ -22,9 +22,30 @@ const out = "build/test";
 buildModules("test/modules", `${out}/modules`);
 buildShaders("test/shaders", `${out}/shaders`);
 copyFileSync(compiler, `${out}/nereid.wasm`);
-const settings = { absWorkingDir: process.cwd(), bundle: true, format: "esm", target: "es2022", external: ["node:*", "webgpu"], plugins, outdir: out, outExtension: { ".js": ".mjs" }, loader: { ".py": "text" }, sourcemap: "inline", logLevel: "warning" };
-await build({ ...settings, entryPoints: { worker: "src/worker.ts", "compile-worker": "src/compile/worker.ts" }, outExtension: {}, format: "iife", sourcemap: false });
-await build({ ...settings, entryPoints: { node: "test/node.ts", page: "test/page.ts", "page-worker": "test/page-worker.ts", "node-run": "src/node-run.ts" } });
+const settings = {
+  absWorkingDir: process.cwd(),
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  external: ["node:*", "webgpu"],
+  plugins,
+  outdir: out,
+  outExtension: { ".js": ".mjs" },
+  loader: { ".py": "text" },
+  sourcemap: "inline",
+  logLevel: "warning",
+};
+await build({
+  ...settings,
+  entryPoints: { worker: "src/worker.ts", "compile-worker": "src/compile/worker.ts" },
+  outExtension: {},
+  format: "iife",
+  sourcemap: false,
+});
+await build({
+  ...settings,
+  entryPoints: { node: "test/node.ts", page: "test/page.ts", "page-worker": "test/page-worker.ts", "node-run": "src/node-run.ts" },
+});
 
 if (!name && existsSync("dist/index.js")) examples.prepare();
 
@@ -69,7 +90,15 @@ function inNode() {
   }
 }
 
-const kTypes = { ".mjs": "text/javascript", ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm", ".wgsl": "text/plain", ".html": "text/html", ".npy": "application/octet-stream" };
+const kTypes = {
+  ".mjs": "text/javascript",
+  ".js": "text/javascript",
+  ".json": "application/json",
+  ".wasm": "application/wasm",
+  ".wgsl": "text/plain",
+  ".html": "text/html",
+  ".npy": "application/octet-stream",
+};
 async function inChromium() {
   const executablePath = "/usr/bin/chromium";
   if (!existsSync(executablePath)) {
@@ -96,10 +125,27 @@ async function inChromium() {
   const profile = mkdtempSync(join(tmpdir(), "nereid-"));
   const browser = await chromium.launchPersistentContext(profile, {
     executablePath,
-    args: ["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--js-flags=--expose-gc"],
+    args: [
+      "--no-sandbox",
+      "--enable-unsafe-webgpu",
+      "--use-webgpu-adapter=swiftshader",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--js-flags=--expose-gc",
+    ],
   });
   try {
-    for (const [place, query] of [["isolated page", "isolated"], ["page without isolation", "plain"], ["worker", "isolated&worker"], ["page that forbids blob: workers", "isolated&policy"], ["page with WebGPU", "webgpu"], ["worker with WebGPU", "isolated&worker&webgpu"]]) {
+    for (const [place, query] of [
+      ["isolated page", "isolated"],
+      ["page without isolation", "plain"],
+      ["worker", "isolated&worker"],
+      ["page that forbids blob: workers", "isolated&policy"],
+      ["page with WebGPU", "webgpu"],
+      ["worker with WebGPU", "isolated&worker&webgpu"],
+    ]) {
       const page = await browser.newPage();
       page.on("pageerror", (error) => console.log(`${place}: ${error}`));
       const cdp = await browser.browser()?.newBrowserCDPSession();

@@ -11,7 +11,11 @@ const options = ({ path, kernel, signature, constants }) => ({
   kernel,
   signature,
   constants: Object.fromEntries(Object.entries(constants).map(([name, python]) => [name, { python }])),
-  files: Object.fromEntries(readdirSync(dirname(path)).filter((name) => name.endsWith(".py") && name !== basename(path)).map((name) => [join(dirname(path), name), readFileSync(join(dirname(path), name), "utf8")])),
+  files: Object.fromEntries(
+    readdirSync(dirname(path))
+      .filter((name) => name.endsWith(".py") && name !== basename(path))
+      .map((name) => [join(dirname(path), name), readFileSync(join(dirname(path), name), "utf8")]),
+  ),
   cache: false,
   print: () => {},
 });
@@ -26,7 +30,9 @@ async function problem(job) {
     if (error.message !== job.error?.trimEnd()) return `says\n${error.message}\ninstead of\n${job.error ?? "nothing"}`;
     const [first] = error.diagnostics;
     const place = first.line === undefined ? "" : `${first.file}:${first.line}:${first.column}: `;
-    return error.message.startsWith(`${place}error: ${first.text} [${first.id}]`) && error.message.includes(first.hint) ? undefined : `has other diagnostics: ${JSON.stringify(first)}`;
+    return error.message.startsWith(`${place}error: ${first.text} [${first.id}]`) && error.message.includes(first.hint)
+      ? undefined
+      : `has other diagnostics: ${JSON.stringify(first)}`;
   }
   if (job.error) return `compiles, but should say\n${job.error}`;
   const { artefacts } = JSON.parse(readFileSync(join(job.folder, "manifest.json"), "utf8"));
@@ -35,14 +41,16 @@ async function problem(job) {
     const wanted = readFileSync(join(job.folder, name));
     if (!wanted.equals(bytes)) return `${name}: ${bytes.length} bytes that are not the ${wanted.length}`;
   }
-  for (const [stage, text] of Object.entries(job.stages)) if ((await emit(source, { ...options(job), stage })) !== text) return `another text of stage ${stage}`;
+  for (const [stage, text] of Object.entries(job.stages))
+    if ((await emit(source, { ...options(job), stage })) !== text) return `another text of stage ${stage}`;
 }
 
 let [passed, failed] = [0, 0];
 for (const job of JSON.parse(readFileSync(process.argv[2], "utf8"))) {
   const wrong = await problem(job);
   if (wrong) console.log(`FAIL ${basename(job.path)}:${job.kernel}\n     ${wrong}`);
-  wrong ? ++failed : ++passed;
+  if (wrong) ++failed;
+  else ++passed;
 }
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed || !passed ? 1 : 0);

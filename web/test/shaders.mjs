@@ -11,7 +11,9 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } fro
 
 export function buildShaders(from, to) {
   mkdirSync(to, { recursive: true });
-  const files = readdirSync(from).filter((file) => file.endsWith(".wgsl")).sort();
+  const files = readdirSync(from)
+    .filter((file) => file.endsWith(".wgsl"))
+    .sort();
   const artefacts = [];
   for (const file of files) {
     copyFileSync(`${from}/${file}`, `${to}/${file}`);
@@ -21,7 +23,11 @@ export function buildShaders(from, to) {
     const parameters = list ? list.split(", ").map((p) => ({ name: p.split(": ")[0], type: p.split(": ")[1] })) : [];
     const arraysOf = (shader) =>
       [...shader.matchAll(/^@group\(0\) @binding\(\d+\) var<storage, read_write> (\w+): /gm)]
-        .map(([, array]) => ({ parameter: parameters.findIndex((p) => array === p.name || array === `${p.name}_ptr` || array.endsWith(`_${p.name}`)), name: array, writes: new RegExp(`^fn ${array}_(?!get)`, "m").test(shader) }))
+        .map(([, array]) => ({
+          parameter: parameters.findIndex((p) => array === p.name || array === `${p.name}_ptr` || array.endsWith(`_${p.name}`)),
+          name: array,
+          writes: new RegExp(`^fn ${array}_(?!get)`, "m").test(shader),
+        }))
         .filter((array) => array.parameter >= 0);
     const variants = files
       .filter((other) => other.startsWith(`${name}.`))

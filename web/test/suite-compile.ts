@@ -1,6 +1,23 @@
 // SPDX-License-Identifier: MIT
 // The tests of the compiler in Node, pages and workers.
-import { autotune, cdiv, type Constant, compile, compileArtefacts, CompileError, configure, describe, emit, jit, MemoryStore, PageStore, preload, type Store, type Value, version } from "../src/compile/index.ts";
+import {
+  autotune,
+  cdiv,
+  type Constant,
+  compile,
+  compileArtefacts,
+  CompileError,
+  configure,
+  describe,
+  emit,
+  jit,
+  MemoryStore,
+  PageStore,
+  preload,
+  type Store,
+  type Value,
+  version,
+} from "../src/compile/index.ts";
 import { isLoaded } from "../src/compile/loader.ts";
 import { literal, splitSignature } from "../src/compile/values.ts";
 import { type OpenOptions, open as openAny, type WasmDevice as Device } from "../src/index.ts";
@@ -9,7 +26,8 @@ import { equal, fails, ok, test, within } from "./harness.ts";
 const isPage = typeof document === "object";
 const open = (options: OpenOptions = {}) => openAny({ device: "wasm", threads: 1, ...options } as OpenOptions & { device: "wasm" });
 // A compiler whose every answer is a fault: it calls `fail` with "it broke".
-const kFaulty = "AGFzbQEAAAABGAVgAn9/AGAAAGABfwF/YAJ/fwF/YAABfwIPAQZuZXJlaWQEZmFpbAAAAwYFAQIDBAQFAwEAAQc8BgZtZW1vcnkCAAtfaW5pdGlhbGl6ZQABBWFsbG9jAAIDYXNrAAMGYW5zd2VyAAQKYW5zd2VyU2l6ZQAFCh4FAgALBQBBgAgLCQBBEEEIEAAACwQAQQALBABBAAsLDgEAQRALCGl0IGJyb2tl";
+const kFaulty =
+  "AGFzbQEAAAABGAVgAn9/AGAAAGABfwF/YAJ/fwF/YAABfwIPAQZuZXJlaWQEZmFpbAAAAwYFAQIDBAQFAwEAAQc8BgZtZW1vcnkCAAtfaW5pdGlhbGl6ZQABBWFsbG9jAAIDYXNrAAMGYW5zd2VyAAQKYW5zd2VyU2l6ZQAFCh4FAgALBQBBgAgLCQBBEEEIEAAACwQAQQALBABBAAsLDgEAQRALCGl0IGJyb2tl";
 
 const kHead = "import triton\nimport triton.language as tl\n\n\n@triton.jit\n";
 const kAxpy = `${kHead}def axpy(x, y, n, a, BLOCK: tl.constexpr):
@@ -38,22 +56,41 @@ test("compile: for one GPU there are the two shaders that it takes", async () =>
   const options = { signature: "*fp16:16, *fp16:16, *fp16:16", constants: { N: 32 }, cache: false };
   const all = await compileArtefacts(source, { ...options, target: "webgpu" });
   const has = new Map<string, string[]>();
-  for (const features of [[], ["shader-f16"], ["subgroups-32"], ["shader-f16", "subgroups-32"], ["shader-f16", "subgroups-32", "subgroup-matrix"]]) {
+  for (const features of [
+    [],
+    ["shader-f16"],
+    ["subgroups-32"],
+    ["shader-f16", "subgroups-32"],
+    ["shader-f16", "subgroups-32", "subgroup-matrix"],
+  ]) {
     const target = ["webgpu", ...features, "maxComputeWorkgroupStorageSize=49152"].join(" ") as "webgpu";
     const { manifest, files } = await compileArtefacts(source, { ...options, target });
     const { variants } = manifest.artefacts[0]!.webgpu!;
-    has.set(features.join(), variants.map((v) => v.file));
-    equal(variants.flatMap((v) => v.features).filter((name) => !features.includes(name)), []);
-    equal(variants.map((v) => v.aliases), variants.length > 1 ? [false, true] : [true]);
-    for (const { file } of variants) if (all.files[file]) equal(new TextDecoder().decode(files[file]), new TextDecoder().decode(all.files[file]));
+    has.set(
+      features.join(),
+      variants.map((v) => v.file),
+    );
+    equal(
+      variants.flatMap((v) => v.features).filter((name) => !features.includes(name)),
+      [],
+    );
+    equal(
+      variants.map((v) => v.aliases),
+      variants.length > 1 ? [false, true] : [true],
+    );
+    for (const { file } of variants)
+      if (all.files[file]) equal(new TextDecoder().decode(files[file]), new TextDecoder().decode(all.files[file]));
   }
-  equal([...has], [
-    ["", ["scores.distinct.wgsl", "scores.wgsl"]],
-    ["shader-f16", ["scores.f16.distinct.wgsl", "scores.f16.wgsl"]],
-    ["subgroups-32", ["scores.subgroups.distinct.wgsl", "scores.wgsl"]],
-    ["shader-f16,subgroups-32", ["scores.subgroups.f16.distinct.wgsl", "scores.f16.wgsl"]],
-    ["shader-f16,subgroups-32,subgroup-matrix", ["scores.matrix.distinct.wgsl", "scores.f16.wgsl"]],
-  ]);
+  equal(
+    [...has],
+    [
+      ["", ["scores.distinct.wgsl", "scores.wgsl"]],
+      ["shader-f16", ["scores.f16.distinct.wgsl", "scores.f16.wgsl"]],
+      ["subgroups-32", ["scores.subgroups.distinct.wgsl", "scores.wgsl"]],
+      ["shader-f16,subgroups-32", ["scores.subgroups.f16.distinct.wgsl", "scores.f16.wgsl"]],
+      ["shader-f16,subgroups-32,subgroup-matrix", ["scores.matrix.distinct.wgsl", "scores.f16.wgsl"]],
+    ],
+  );
 });
 
 onDevice("compile: source to a kernel that runs", async (device) => {
@@ -71,16 +108,24 @@ onDevice("compile: source to a kernel that runs", async (device) => {
 
 test("compile: what it refuses is told as text and as objects", async () => {
   const wrong = kAxpy.replace("mask=inside)\n", "mask=insde)\n");
-  const error = (await fails(() => compileArtefacts(wrong, { path: "my.py", signature: "*fp32,*fp32,i32,fp32", constants: { BLOCK: 64 }, cache: false }), "compile-failed")) as CompileError;
+  const error = (await fails(
+    () => compileArtefacts(wrong, { path: "my.py", signature: "*fp32,*fp32,i32,fp32", constants: { BLOCK: 64 }, cache: false }),
+    "compile-failed",
+  )) as CompileError;
   ok(error instanceof CompileError && error.message.startsWith("my.py:9:") && error.message.includes("^"), error.message);
   const [first] = error.diagnostics;
   const line = wrong.split("\n")[first!.line! - 1]!;
   equal([first!.file, first!.id, line.slice(first!.column! - 1, first!.column! - 1 + first!.length!)], ["my.py", "unknown-name", "insde"]);
   ok(first!.hint.includes("inside"), first!.hint);
   await fails(() => compileArtefacts(kAxpy, { signature: "*fp32", kernel: "nothing" }), "compile-failed", { message: "nothing" });
-  await fails(() => compileArtefacts(kAxpy, { target: "gpu" as never, signature: "*fp32,*fp32,i32,fp32,64" }), "compile-failed", { message: "there is no target `gpu`" });
+  await fails(() => compileArtefacts(kAxpy, { target: "gpu" as never, signature: "*fp32,*fp32,i32,fp32,64" }), "compile-failed", {
+    message: "there is no target `gpu`",
+  });
   await fails(() => compileArtefacts(5 as never), "wrong-argument");
-  await fails(() => compileArtefacts(kAxpy, { signature: "*fp32,*fp32,i32,fp32", constants: { BLOCK: (() => {}) as never } }), "wrong-argument");
+  await fails(
+    () => compileArtefacts(kAxpy, { signature: "*fp32,*fp32,i32,fp32", constants: { BLOCK: (() => {}) as never } }),
+    "wrong-argument",
+  );
 });
 
 test("compile: stages, and what is printed at compile time", async () => {
@@ -112,10 +157,28 @@ onDevice("compile: IR of Triton, and sources that import others", async (device)
 });
 
 test("compile: constants are Python's literals", async () => {
-  const pairs: [Constant, string][] = [[5, "5"], [-0, "-0.0"], [0.5, "0.5"], [1e21, "1e+21"], [Infinity, "float('inf')"], [-Infinity, "float('-inf')"], [NaN, "float('nan')"], [2n ** 70n, String(2n ** 70n)], [true, "True"], [null, "None"], ["it's\\\n", "'it\\'s\\\\\\n'"], [[1, "a"], "(1, 'a',)"], [{ python: "tl.float16" }, "tl.float16"]];
+  const pairs: [Constant, string][] = [
+    [5, "5"],
+    [-0, "-0.0"],
+    [0.5, "0.5"],
+    [1e21, "1e+21"],
+    [Infinity, "float('inf')"],
+    [-Infinity, "float('-inf')"],
+    [NaN, "float('nan')"],
+    [2n ** 70n, String(2n ** 70n)],
+    [true, "True"],
+    [null, "None"],
+    ["it's\\\n", "'it\\'s\\\\\\n'"],
+    [[1, "a"], "(1, 'a',)"],
+    [{ python: "tl.float16" }, "tl.float16"],
+  ];
   for (const [value, wanted] of pairs) equal(literal(value), wanted);
   const source = `${kHead}def k(x, A: tl.constexpr, B: tl.constexpr, C: tl.constexpr, D: tl.constexpr, E: tl.constexpr):\n    if A == "it's" and B is None and C[1] == 2 and D == -float("inf"):\n        tl.store(x, tl.full((), 1, E))\n`;
-  const ttir = await emit(source, { signature: "*fp32", stage: "ttir", constants: { A: "it's", B: null, C: [1, 2], D: -Infinity, E: { python: "tl.float32" } } });
+  const ttir = await emit(source, {
+    signature: "*fp32",
+    stage: "ttir",
+    constants: { A: "it's", B: null, C: [1, 2], D: -Infinity, E: { python: "tl.float32" } },
+  });
   ok(ttir.includes("tt.store"), ttir);
   equal(splitSignature(" *fp32:16, (i32, *fp32), 'a,b',, 64 "), ["*fp32:16", "(i32, *fp32)", "'a,b'", "", "64"]);
   equal([splitSignature(""), splitSignature(",")], [[], ["", ""]]);
@@ -144,7 +207,12 @@ test("cache: a hit does not load the compiler; what is spoiled is compiled again
   equal([isLoaded(), cache.hits], [false, 1]);
   equal(second.files["axpy.wasm"], first.files["axpy.wasm"]);
   second.files["axpy.wasm"]![0] = 99; // ours alone
-  const spoils: ((bytes: Uint8Array) => Uint8Array)[] = [(b) => ((b[b.length >> 1]! ^= 1), b), (b) => b.subarray(0, b.length - 1), (b) => b.subarray(0, 10), () => new Uint8Array()];
+  const spoils: ((bytes: Uint8Array) => Uint8Array)[] = [
+    (b) => ((b[b.length >> 1]! ^= 1), b),
+    (b) => b.subarray(0, b.length - 1),
+    (b) => b.subarray(0, 10),
+    () => new Uint8Array(),
+  ];
   for (const spoil of spoils) {
     cache.spoil = spoil;
     equal((await compileArtefacts(kAxpy, options)).files["axpy.wasm"], first.files["axpy.wasm"]);
@@ -158,7 +226,11 @@ test("cache: a hit does not load the compiler; what is spoiled is compiled again
   await compileArtefacts(kAxpy, { ...options, debug: true });
   equal(cache.hits, 0);
   // A store that throws is none.
-  const broken: Store = { get: () => Promise.reject(new Error("no")), set: () => Promise.reject(new Error("no")), delete: () => Promise.reject(new Error("no")) };
+  const broken: Store = {
+    get: () => Promise.reject(new Error("no")),
+    set: () => Promise.reject(new Error("no")),
+    delete: () => Promise.reject(new Error("no")),
+  };
   ok((await compileArtefacts(kAxpy, { ...options, cache: broken })).files["axpy.wasm"], "compiled");
 });
 
@@ -173,7 +245,10 @@ test("cache: stores are bounded and forget the oldest", async () => {
       await store.set(`key ${i}`, new Uint8Array([i]));
       if (i === 3) await store.set("key 1", new Uint8Array([11])); // the newest now
     }
-    equal((await Promise.all(["key 0", "key 1", "key 2", "key 3", "key 4"].map((k) => store.get(k)))).map((b) => b && [...b]), [undefined, [11], undefined, [3], [4]]);
+    equal(
+      (await Promise.all(["key 0", "key 1", "key 2", "key 3", "key 4"].map((k) => store.get(k)))).map((b) => b && [...b]),
+      [undefined, [11], undefined, [3], [4]],
+    );
     await store.delete("key 4");
     equal(await store.get("key 4"), undefined);
   }
@@ -199,7 +274,8 @@ test("compile: in a worker, the same", async () => {
 test("compile: a fault of the compiler says so, and one that is not there", async () => {
   try {
     configure({ wasm: Uint8Array.from(atob(kFaulty), (c) => c.charCodeAt(0)) });
-    for (const worker of [false, true]) await fails(() => describe(kAxpy, { cache: false, worker }), "compiler-fault", { message: "it broke" });
+    for (const worker of [false, true])
+      await fails(() => describe(kAxpy, { cache: false, worker }), "compiler-fault", { message: "it broke" });
     configure({ wasm: new URL("nothing.wasm", import.meta.url) });
     await fails(() => describe(kAxpy, { cache: false }), "load-failed", { message: "the compiler cannot be loaded" });
     configure({ wasm: new Uint8Array(8) });
@@ -207,11 +283,20 @@ test("compile: a fault of the compiler says so, and one that is not there", asyn
   } finally {
     configure({ wasm: new URL("nereid.wasm", import.meta.url) });
   }
-  equal((await describe(kAxpy, { cache: false })).parameters.map((p) => p.constexpr), [false, false, false, false, true]);
+  equal(
+    (await describe(kAxpy, { cache: false })).parameters.map((p) => p.constexpr),
+    [false, false, false, false, true],
+  );
 });
 
 test("compile: after a fault the compiler works on, and a command reproduces the fault", async () => {
-  const options = { path: "my's.py", kernel: "axpy", signature: "*fp32, *fp32, i32, fp32", constants: { BLOCK: 64 }, cache: false } as const;
+  const options = {
+    path: "my's.py",
+    kernel: "axpy",
+    signature: "*fp32, *fp32, i32, fp32",
+    constants: { BLOCK: 64 },
+    cache: false,
+  } as const;
   const command = `nereid emit --stage fault 'my'\\''s.py:axpy' --signature '*fp32,*fp32,i32,fp32' -D 'BLOCK=64'`;
   for (const worker of [false, true]) {
     await fails(() => emit(kAxpy, { ...options, worker, stage: "fault" as "ttir" }), "compiler-fault", { message: command });
@@ -239,7 +324,11 @@ onDevice("jit: one compile for each combination of types, divisibility, ones and
     [{ x, y, n: 2 ** 40, a: 3.5, BLOCK: 64 }, 8], // needs i64
   ];
   for (const [args, compiled] of launches) {
-    const wanted = Array.from(y.view, (v, i) => (i < Number((args.n as { value: number }).value ?? args.n) ? Math.fround(v + Number((args.a as { value: number }).value ?? args.a)) : v));
+    const wanted = Array.from(y.view, (v, i) =>
+      i < Number((args.n as { value: number }).value ?? args.n)
+        ? Math.fround(v + Number((args.a as { value: number }).value ?? args.a))
+        : v,
+    );
     await axpy.launch(args.n === 2 ** 40 ? 1 : grid, args);
     equal([axpy.compiled, [...y.view]], [compiled, wanted], `launch with n ${String(args.n)}`);
   }
@@ -278,10 +367,16 @@ onDevice("jit: tuples, descriptors, defaults, None and what must not be speciali
   const tuples = jit(`${kHead}def k(x, pair, END: tl.constexpr = 5):\n    tl.store(x, pair[0] + pair[1][0] * END)\n`, { device });
   await tuples.launch(1, { x: out, pair: [2, [10]] });
   equal(out.view[0], 52);
-  const none = jit(`${kHead}def k(x, other):\n    if other is None:\n        tl.store(x, 9)\n    else:\n        tl.store(x, tl.load(other))\n`, { device });
+  const none = jit(
+    `${kHead}def k(x, other):\n    if other is None:\n        tl.store(x, 9)\n    else:\n        tl.store(x, tl.load(other))\n`,
+    { device },
+  );
   await none.launch(1, { x: out, other: null });
   equal(out.view[0], 9);
-  const plain = jit(`import triton\nimport triton.language as tl\n\n\n@triton.jit(do_not_specialize=["n"])\ndef k(x, n):\n    tl.store(x, n)\n`, { device });
+  const plain = jit(
+    `import triton\nimport triton.language as tl\n\n\n@triton.jit(do_not_specialize=["n"])\ndef k(x, n):\n    tl.store(x, n)\n`,
+    { device },
+  );
   for (const n of [1, 16, 17]) await plain.launch(1, { x: out, n });
   equal([plain.compiled, out.view[0]], [1, 17]);
   const wide = jit(`${kHead}def k(x, n: tl.int64):\n    tl.store(x, (n >> 33).to(tl.int32))\n`, { device });
@@ -297,7 +392,11 @@ onDevice("jit: arguments that do not fit are named", async (device) => {
   const kernel = "axpy";
   for (let round = 0; round < 2; ++round) {
     await fails(() => axpy.launch(1, { x, y: x, n: 8, BLOCK: 8 }), "missing-argument", { kernel, argument: "a" });
-    await fails(() => axpy.launch(1, { x, y: x, n: 8, a: 1 }), "missing-argument", { kernel, argument: "BLOCK", message: "a constexpr is missing" });
+    await fails(() => axpy.launch(1, { x, y: x, n: 8, a: 1 }), "missing-argument", {
+      kernel,
+      argument: "BLOCK",
+      message: "a constexpr is missing",
+    });
     await fails(() => axpy.launch(1, { ...good, z: 1 }), "surplus-argument", { kernel, argument: "z", message: "x, y, n, a, BLOCK" });
     await fails(() => axpy.launch(1, { ...good, x: new Float32Array(8) as never }), "wrong-argument", { kernel, argument: "x" });
     await fails(() => axpy.launch(1, { ...good, a: { type: "f99" as never, value: 1 } }), "wrong-argument", { kernel, argument: "a" });
@@ -319,14 +418,18 @@ const kFill = `${kHead}def fill(x, n, BLOCK: tl.constexpr, WORK: tl.constexpr):
 onDevice("autotune: the fastest configuration, once for each problem, and arrays as if nothing was tried", async (device) => {
   const cache = new MemoryStore();
   const n = 2048;
-  const make = () => autotune(jit(kFill, { device, cache }), { configs: [200, 1, 100].map((WORK) => ({ WORK, BLOCK: 256 })), key: ["n"], time: 3, cache });
+  const make = () =>
+    autotune(jit(kFill, { device, cache }), { configs: [200, 1, 100].map((WORK) => ({ WORK, BLOCK: 256 })), key: ["n"], time: 3, cache });
   const fill = make();
   const x = device.buffer("f32", n);
   const grid = ({ n, BLOCK }: { n: number; BLOCK: number }) => cdiv(n, BLOCK);
   void fill.launch(grid, { x, n });
   const after = await x.read(); // in order: after the launch
   equal([after[0], after[n - 1]], [1, 1]);
-  equal([fill.best({ x, n }), fill.best({ x, n: 5 }), fill.measured({ x, n }).map((m) => m.config.WORK)], [{ WORK: 1, BLOCK: 256 }, undefined, [1, 100, 200]].map((v) => v));
+  equal(
+    [fill.best({ x, n }), fill.best({ x, n: 5 }), fill.measured({ x, n }).map((m) => m.config.WORK)],
+    [{ WORK: 1, BLOCK: 256 }, undefined, [1, 100, 200]].map((v) => v),
+  );
   await fill.launch(grid, { x, n });
   equal(x.view[5], Math.fround(0.5 + 1 + 1));
   // Another object finds the result where it was stored.

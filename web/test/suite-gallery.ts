@@ -15,7 +15,10 @@ async function asNatively(name: string, device: Device): Promise<void> {
     const { source, settings, allowed = 0 } = gallery[name]!;
     const info = await describe(source);
     const { ran } = await run(source, info.name, device, evaluate(settings, info), { cache: false });
-    ok(ran.arrays.some((a) => a.changed), "something is written");
+    ok(
+      ran.arrays.some((a) => a.changed),
+      "something is written",
+    );
     for (const { name: array, shape, after } of ran.arrays) {
       const { values, shape: wanted } = await native(name, array);
       equal(shape, wanted, array);

@@ -9,7 +9,9 @@ import { equal, fails, ok, test, within } from "./harness.ts";
 
 const isNode = typeof process === "object";
 const manifestUrl = new URL("shaders/manifest.json", import.meta.url);
-const gpu: GPU | undefined = isNode ? await (globalThis as { nereidGpu?: () => Promise<GPU | undefined> }).nereidGpu!() : globalThis.navigator?.gpu;
+const gpu: GPU | undefined = isNode
+  ? await (globalThis as { nereidGpu?: () => Promise<GPU | undefined> }).nereidGpu!()
+  : globalThis.navigator?.gpu;
 export const adapter = await gpu?.requestAdapter();
 
 type Kernels = Record<string, Kernel>;
@@ -23,11 +25,18 @@ async function load(device: GpuDevice, names: string[]): Promise<Kernels> {
 }
 let manifestText: string | undefined;
 async function readManifest(): Promise<Manifest> {
-  const read = () => (isNode ? import("node:fs").then((fs) => fs.readFileSync(manifestUrl, "utf8")) : fetch(manifestUrl).then((a) => a.text()));
+  const read = () =>
+    isNode ? import("node:fs").then((fs) => fs.readFileSync(manifestUrl, "utf8")) : fetch(manifestUrl).then((a) => a.text());
   return JSON.parse((manifestText ??= await read())) as Manifest;
 }
 
-function onGpu(name: string, kernels: string[], body: (device: GpuDevice, kernels: Kernels) => unknown, options: OpenOptions = {}, limits: Record<string, number> = {}): void {
+function onGpu(
+  name: string,
+  kernels: string[],
+  body: (device: GpuDevice, kernels: Kernels) => unknown,
+  options: OpenOptions = {},
+  limits: Record<string, number> = {},
+): void {
   if (!adapter) return;
   test(`WebGPU: ${name}`, async () => {
     const device = await openGpu(options);
@@ -79,7 +88,10 @@ onGpu("jit: one compile for each combination, in the order of the calls", [], as
   void fill.launch(fillGrid, { x, n: 992, BLOCK: 256 });
   void fill.launch(fillGrid, { x, n: 992, BLOCK: 64 });
   const got = await x.read();
-  equal([got[0], got[991], got[992], got[999], fill.compiled].map((v) => Math.round(v!)), [3, 3, 1, 1, 3]);
+  equal(
+    [got[0], got[991], got[992], got[999], fill.compiled].map((v) => Math.round(v!)),
+    [3, 3, 1, 1, 3],
+  );
   // Half the array, which begins where it likes.
   await fill.launch(fillGrid, { x: x.subarray(501), n: 499, BLOCK: 64 });
   equal(Math.round((await x.read())[501]!), 4);
@@ -88,7 +100,8 @@ onGpu("jit: one compile for each combination, in the order of the calls", [], as
 
 onGpu("autotune: the fastest configuration by the GPU's clock, kept for this device", [], async (device) => {
   const cache = new MemoryStore();
-  const make = () => autotune(jit(kFill, { device, cache }), { configs: [4000, 1, 2000].map((WORK) => ({ WORK, BLOCK: 256 })), key: ["n"], time: 3, cache });
+  const make = () =>
+    autotune(jit(kFill, { device, cache }), { configs: [4000, 1, 2000].map((WORK) => ({ WORK, BLOCK: 256 })), key: ["n"], time: 3, cache });
   const fill = make();
   const x = device.buffer("f32", 2048);
   void fill.launch(fillGrid, { x, n: 2048 });
@@ -103,7 +116,10 @@ onGpu("promises of divisibility are kept", [], async (device) => {
   const manifest = await readManifest();
   const artefact = manifest.artefacts.find((a) => a.kernel.name === "axpy")!;
   const divisors = artefact.kernel.parameters.map((p) => (p.name === "a" ? 1 : 16));
-  const { axpy } = await device.load<Kernels>({ ...manifest, artefacts: [{ ...artefact, webgpu: { ...artefact.webgpu!, divisors } }] }, { base: manifestUrl });
+  const { axpy } = await device.load<Kernels>(
+    { ...manifest, artefacts: [{ ...artefact, webgpu: { ...artefact.webgpu!, divisors } }] },
+    { base: manifestUrl },
+  );
   const [x, y] = [device.buffer("f32", new Float32Array(1024).fill(1)), device.buffer("f32", 1024)];
   await axpy!.launch(4, { x: x.subarray(4, 1024), y, n: 1008, a: 2 });
   equal([(await y.read())[0], (await y.read())[1007], (await y.read())[1008]], [2, 2, 0]);
@@ -144,11 +160,47 @@ onGpu("every program runs once, also more than 65535 and thousands of launches",
 
 onGpu("numbers of every type, as words", ["slots", "words"], async (device, { slots, words }) => {
   const out = device.buffer("u32", 26);
-  await slots!.launch(1, { out, b: true, c: -1, s: -2, i: 3000000000, l: -(2n ** 63n), v: 255, w: 65535, u: 4294967295, h: 1.5, g: -2, e: 448, f: -0, z: 2n ** 64n - 1n });
+  await slots!.launch(1, {
+    out,
+    b: true,
+    c: -1,
+    s: -2,
+    i: 3000000000,
+    l: -(2n ** 63n),
+    v: 255,
+    w: 65535,
+    u: 4294967295,
+    h: 1.5,
+    g: -2,
+    e: 448,
+    f: -0,
+    z: 2n ** 64n - 1n,
+  });
   const f = 0xffffffff;
-  equal([...(await out.read())], [1, 0, f, f, f - 1, f, 3000000000, f, 0, 2 ** 31, 255, 0, 65535, 0, f, 0, 0x3e00, 0, 0xc000, 0, 0x7e, 0, 2 ** 31, 0, f, f]);
-  await slots!.launch(1, { out, b: 0, c: 255, s: 32767, i: -1, l: 2 ** 53 - 1, v: 0, w: 0, u: 0, h: NaN, g: 1e39, e: 1e9, f: Infinity, z: 5 });
-  equal([...(await out.read())], [0, 0, f, f, 32767, 0, f, f, f, 2 ** 21 - 1, 0, 0, 0, 0, 0, 0, 0x7e00, 0, 0x7f80, 0, 0x7f, 0, 0x7f800000, 0, 5, 0]);
+  equal(
+    [...(await out.read())],
+    [1, 0, f, f, f - 1, f, 3000000000, f, 0, 2 ** 31, 255, 0, 65535, 0, f, 0, 0x3e00, 0, 0xc000, 0, 0x7e, 0, 2 ** 31, 0, f, f],
+  );
+  await slots!.launch(1, {
+    out,
+    b: 0,
+    c: 255,
+    s: 32767,
+    i: -1,
+    l: 2 ** 53 - 1,
+    v: 0,
+    w: 0,
+    u: 0,
+    h: NaN,
+    g: 1e39,
+    e: 1e9,
+    f: Infinity,
+    z: 5,
+  });
+  equal(
+    [...(await out.read())],
+    [0, 0, f, f, 32767, 0, f, f, f, 2 ** 21 - 1, 0, 0, 0, 0, 0, 0, 0x7e00, 0, 0x7f80, 0, 0x7f, 0, 0x7f800000, 0, 5, 0],
+  );
   // Grid, zero, then offset and name of each array.
   const [x, y] = [device.buffer("i32", 100), device.buffer("i32", 10)];
   const of = async (x: GpuBuffer<"i32">, y: GpuBuffer<"i32">) => {
@@ -164,7 +216,11 @@ onGpu("numbers of every type, as words", ["slots", "words"], async (device, { sl
 
 onGpu("bytes: neighbours stay, offsets and sizes of any kind", ["bytes"], async (device, { bytes }) => {
   const x = device.buffer("u8", Uint8Array.from(range(131)));
-  const out = device.buffer("u8", 200, range(200, () => 7));
+  const out = device.buffer(
+    "u8",
+    200,
+    range(200, () => 7),
+  );
   await bytes!.launch(3, { x: x.subarray(1), out: out.subarray(3, 133), n: 130 });
   const wanted = range(200, (i) => (i >= 3 && i < 133 ? i - 1 : 7));
   equal(await out.read(), Uint8Array.from(wanted));
@@ -199,7 +255,13 @@ onGpu("buffers: types, shapes, data", [], async (device) => {
   await fails(() => device.buffer("f31" as never, 1), "wrong-dtype", { message: "f31" });
   await fails(() => device.buffer("f32", -1), "wrong-size");
   await fails(() => device.buffer("f32", 3, [1]), "wrong-size");
-  for (const [begin, end] of [[-1, 2], [3, 2], [0, 9], [0.5, 2]] as const) await fails(() => b.subarray(begin, end), "wrong-size");
+  for (const [begin, end] of [
+    [-1, 2],
+    [3, 2],
+    [0, 9],
+    [0.5, 2],
+  ] as const)
+    await fails(() => b.subarray(begin, end), "wrong-size");
   const { buffer, offset } = b.subarray(2).gpu;
   equal([offset, buffer.size], [8, 32]);
 });
@@ -209,14 +271,22 @@ onGpu("arguments that do not fit are named", ["axpy"], async (device, kernels) =
   const x = device.buffer("f32", 8);
   const good = { x, y: device.buffer("f32", 8), n: 8, a: 1 };
   const kernel = "axpy";
-  await fails(() => axpy.launch(1, { ...good, y: device.buffer("f64", 8) }), "wrong-dtype", { kernel, argument: "y", message: "a *fp32, but the buffer holds f64" });
+  await fails(() => axpy.launch(1, { ...good, y: device.buffer("f64", 8) }), "wrong-dtype", {
+    kernel,
+    argument: "y",
+    message: "a *fp32, but the buffer holds f64",
+  });
   await fails(() => axpy.launch(1, { x, y: x, n: 8 }), "missing-argument", { kernel, argument: "a" });
   await fails(() => axpy.launch(1, { ...good, z: 1 }), "surplus-argument", { kernel, argument: "z" });
   await fails(() => axpy.launch(1, { ...good, x: 5 }), "wrong-argument", { kernel, argument: "x" });
   await fails(() => axpy.launch(1, { ...good, n: 1.5 }), "wrong-argument", { kernel, argument: "n" });
   for (const grid of [-1, NaN, 2 ** 32, [65536, 65536], []]) await fails(() => axpy.launch(grid as never, good), "bad-grid", { kernel });
   const other = await openGpu();
-  await fails(() => axpy.launch(1, { ...good, x: other.buffer("f32", 8) }), "wrong-argument", { kernel, argument: "x", message: "another device" });
+  await fails(() => axpy.launch(1, { ...good, x: other.buffer("f32", 8) }), "wrong-argument", {
+    kernel,
+    argument: "x",
+    message: "another device",
+  });
   other.dispose();
   await axpy.launch(0, good);
   await axpy.launch(1, good); // and it still works
@@ -233,13 +303,22 @@ onGpu("arguments in one buffer", ["sum3"], async (device, { sum3 }) => {
   await sum(b, a, b); // 3 i
   await sum(a, b, b); // 4 i
   await sum(b, b, b); // 8 i
-  equal(await b.read(), numbers.map((i) => 8 * i));
+  equal(
+    await b.read(),
+    numbers.map((i) => 8 * i),
+  );
   const whole = device.buffer("i32", 300, [...numbers, ...numbers.map((i) => 10 * i), ...range(n, () => 0)]);
   const [x, y, out] = [whole.subarray(0, 100), whole.subarray(100, 200), whole.subarray(200)];
   await sum(x, y, out);
-  equal(await out.read(), numbers.map((i) => 11 * i));
+  equal(
+    await out.read(),
+    numbers.map((i) => 11 * i),
+  );
   await sum(out, a, y);
-  equal(await y.read(), numbers.map((i) => 12 * i));
+  equal(
+    await y.read(),
+    numbers.map((i) => 12 * i),
+  );
   // Without waiting: the shader for another sharing is made meanwhile.
   const again = await load(device, ["sum3"]);
   const c = device.buffer("i32", numbers);
@@ -264,7 +343,8 @@ def halves(x, y, z, n, BLOCK: tl.constexpr):
 for (const room of [8, 2])
   onGpu(
     `arrays of f16 and f32, of which ${room} have bindings, in place and apart`,
-    [], async (device) => {
+    [],
+    async (device) => {
       const halves = jit(kHalves, { device, constants: { BLOCK: 256 }, cache: false });
       const n = 512;
       const [x, y, z] = [device.buffer("f16", n, range(n)), device.buffer("f32", n, range(n)), device.buffer("f16", n)];
@@ -272,7 +352,16 @@ for (const room of [8, 2])
       equal([(await y.read())[511], (await z.subarray(1, 2).read())[0]], [1022, (await device.buffer("f16", 1, [2]).read())[0]]);
       await halves.launch(2, { x, y, z: x, n }); // in place
       equal((await y.read())[511], 1022 + 511);
-      equal(await x.read(), await device.buffer("f16", n, range(n, (i) => 3 * i)).read());
+      equal(
+        await x.read(),
+        await device
+          .buffer(
+            "f16",
+            n,
+            range(n, (i) => 3 * i),
+          )
+          .read(),
+      );
     },
     {},
     { maxStorageBuffersPerShaderStage: room },
@@ -285,7 +374,9 @@ onGpu("a launch that waits for its pipeline keeps its arguments", ["axpy"], asyn
   await device.queue.add(async () => {
     const started = inTurn.launchInTurn(1, { x, y: x, n: 4, a: 1 }); // x + x, which takes another pipeline
     later = axpy!.launch(1, { x, y, n: 3, a: 100 });
-    await (await started).done;
+    await (
+      await started
+    ).done;
   });
   await later;
   equal([...(await x.read()), ...(await y.read())], [2, 4, 6, 8, 200, 400, 600, 0]);
@@ -303,9 +394,16 @@ onGpu("a variant for arrays that do not lie in one another", ["which"], async (d
 
 onGpu(
   "more arrays than bindings",
-  ["many", "sum3"], async (device, { many, sum3 }) => {
+  ["many", "sum3"],
+  async (device, { many, sum3 }) => {
     const n = 100;
-    const arrays = range(12).map((k) => device.buffer("i32", n, range(n, (i) => i + k)));
+    const arrays = range(12).map((k) =>
+      device.buffer(
+        "i32",
+        n,
+        range(n, (i) => i + k),
+      ),
+    );
     const args = { ...Object.fromEntries(arrays.map((a, k) => [`a${k}`, a])), n };
     const step = (i: number, last: number) => last + range(11).reduce((sum, k) => sum + (k + 1) * (i + k), 0);
     await many!.launch(2, args);
@@ -319,7 +417,10 @@ onGpu(
     for (let k = 0; k < 3; ++k) void many!.launch(2, args);
     for (let k = 0; k < 3; ++k) last = last.map((l, i) => step(i, l));
     equal(await arrays[11]!.read(), Int32Array.from(last));
-    ok(homes().every((b, k) => b === before[k]), "for good");
+    ok(
+      homes().every((b, k) => b === before[k]),
+      "for good",
+    );
     // Moved arrays go on as before, also in other kernels.
     await sum3!.launch(2, { x: arrays[10]!, y: arrays[9]!, out: arrays[8]!, n });
     equal((await arrays[8]!.read())[0], 19);
@@ -337,7 +438,8 @@ onGpu(
 
 onGpu(
   "arrays larger than a binding",
-  ["sum3", "axpy"], async (device, { sum3, axpy }) => {
+  ["sum3", "axpy"],
+  async (device, { sum3, axpy }) => {
     const n = 2 ** 18; // bytes of a binding
     const big = device.buffer("i32", n / 2);
     const small = device.buffer("i32", 100, range(100));
@@ -346,8 +448,14 @@ onGpu(
     equal((await small.read())[99], 6 * 99);
     await sum3!.launch(2, { x: big.subarray(70001, 70101), y: small, out: big.subarray(69999, 70099), n: 99 });
     equal((await big.subarray(69999, 70001).read())[1], 2 * 5 + 6);
-    await fails(() => sum3!.launch(2, { x: small, y: small, out: big, n: 100 }), "out-of-memory", { kernel: "sum3", argument: "out", message: "262144 bytes" });
-    await fails(() => sum3!.launch(2, { x: small, y: big.subarray(0, 100), out: big.subarray(80000, 80100), n: 100 }), "out-of-memory", { argument: "out" });
+    await fails(() => sum3!.launch(2, { x: small, y: small, out: big, n: 100 }), "out-of-memory", {
+      kernel: "sum3",
+      argument: "out",
+      message: "262144 bytes",
+    });
+    await fails(() => sum3!.launch(2, { x: small, y: big.subarray(0, 100), out: big.subarray(80000, 80100), n: 100 }), "out-of-memory", {
+      argument: "out",
+    });
     await fails(() => device.buffer("f32", 2 ** 20), "out-of-memory", { message: "4194304 bytes" });
     const y = device.buffer("f32", 4);
     await axpy!.launch(1, { x: y, y, n: 4, a: 1 });
@@ -363,13 +471,17 @@ onGpu("scratch memory is each workgroup's own", ["scratch"], async (device, { sc
   for (let i = 0; i < 2; ++i) void scratch!.launch(programs, { out });
   const got = await out.read();
   equal([got[0], got[2], got[3]], [3, 3, 2]);
-  ok(got.subarray(3).every((v) => v === 2), "all programs");
+  ok(
+    got.subarray(3).every((v) => v === 2),
+    "all programs",
+  );
 });
 
 const lines: string[] = [];
 onGpu(
   "prints come in order, as C prints them",
-  ["prints", "count"], async (device, { prints, count }) => {
+  ["prints", "count"],
+  async (device, { prints, count }) => {
     lines.length = 0;
     const bits = new BigInt64Array(5).fill(-1n);
     new Float64Array(bits.buffer)[3] = 0.1;
@@ -385,7 +497,10 @@ onGpu(
     const out = device.buffer("i32", 2);
     void count!.launch(1, { out, rounds: 0 });
     await out.read();
-    const then = (p: string, each: number) => range(each).flatMap((k) => range(4, (t) => 10 * k + t)).map((v) => `pid (${p}) idx (${v % 10}) then: ${v}`);
+    const then = (p: string, each: number) =>
+      range(each)
+        .flatMap((k) => range(4, (t) => 10 * k + t))
+        .map((v) => `pid (${p}) idx (${v % 10}) then: ${v}`);
     equal(lines, ["0, 0, 0", "0, 1, 0"].flatMap((p) => [...first(p), ...then(p, 2)]).concat(first("0, 0, 0"), then("0, 0, 0", 1)));
     // More than there is room for is said, and the next launch has room.
     const { warn } = console;
@@ -409,22 +524,37 @@ onGpu(
 onGpu("assertions say text, line and program", ["asserts", "count"], async (device, { asserts, count }) => {
   for (const which of [70, 5]) {
     const program = which === 70 ? "70, 0, 0" : "5, 0, 0";
-    await fails(() => asserts!.launch(100, { which }), "assertion", { kernel: "asserts", message: `kernel \`asserts\`: assertion failed: x must be positive (line 12, program ${program})` });
+    await fails(() => asserts!.launch(100, { which }), "assertion", {
+      kernel: "asserts",
+      message: `kernel \`asserts\`: assertion failed: x must be positive (line 12, program ${program})`,
+    });
     await asserts!.launch(100, { which: 100 });
   }
   await fails(() => asserts!.launch([10, 5, 2], { which: 67 }), "assertion", { message: "program 7, 1, 1" });
   const results = await Promise.allSettled([100, 3, 100, 4, 100].map((which) => asserts!.launch(100, { which })));
-  equal(results.map((r) => r.status), ["fulfilled", "rejected", "fulfilled", "rejected", "fulfilled"]);
+  equal(
+    results.map((r) => r.status),
+    ["fulfilled", "rejected", "fulfilled", "rejected", "fulfilled"],
+  );
   const out = device.buffer("i32", 2);
   await count!.launch(1, { out, rounds: 0 });
   await device.idle();
 });
 
 test("WebGPU: reports as they come", () => {
-  const sites = [{ kind: "print", text: " a: ", value: "u64", shape: [] }, { kind: "assert", text: "b", line: 3 }] as const;
-  const read = (words: number[], room = words.length + 1, count = words.length) => readReport(Uint32Array.from([count, ...words, ...Array(Math.max(0, room - words.length - 1)).fill(kBlank)]), sites as never, [2, 2, 1]);
+  const sites = [
+    { kind: "print", text: " a: ", value: "u64", shape: [] },
+    { kind: "assert", text: "b", line: 3 },
+  ] as const;
+  const read = (words: number[], room = words.length + 1, count = words.length) =>
+    readReport(Uint32Array.from([count, ...words, ...Array(Math.max(0, room - words.length - 1)).fill(kBlank)]), sites as never, [2, 2, 1]);
   const a = (p: number, epoch: number, element: number, v: number) => [0, p, epoch, element, v, 0];
-  equal(read([...a(3, 0, 1, 8), ...a(3, 0, 0, 7), ...a(1, 1, 0, 6), ...a(1, 0, 9, 5)]).lines, ["pid (1, 0, 0) idx () a: 5", "pid (1, 0, 0) idx () a: 6", "pid (1, 1, 0) idx () a: 7", "pid (1, 1, 0) idx () a: 8"]);
+  equal(read([...a(3, 0, 1, 8), ...a(3, 0, 0, 7), ...a(1, 1, 0, 6), ...a(1, 0, 9, 5)]).lines, [
+    "pid (1, 0, 0) idx () a: 5",
+    "pid (1, 0, 0) idx () a: 6",
+    "pid (1, 1, 0) idx () a: 7",
+    "pid (1, 1, 0) idx () a: 8",
+  ]);
   const failed = read([...a(2, 0, 0, 1), 1, 1, 5, 5, ...a(1, 0, 0, 2), 1, 1, 5, 4]);
   equal([failed.lines, failed.failed], [["pid (1, 0, 0) idx () a: 2"], "assertion failed: b (line 3, program 1, 0, 0)"]);
   equal([read([]).wanted, read(a(0, 0, 0, 1)).wanted, read(a(0, 0, 0, 1), 10, 12).wanted], [0, 0, 12]);
@@ -432,25 +562,56 @@ test("WebGPU: reports as they come", () => {
 });
 
 test("WebGPU: bindings that are shared", async () => {
-  const declare = (binding: number, name: string, kind: string) => `@group(0) @binding(${binding}) var<storage, read_write> ${name}: array<${kind}>;`;
+  const declare = (binding: number, name: string, kind: string) =>
+    `@group(0) @binding(${binding}) var<storage, read_write> ${name}: array<${kind}>;`;
   const text = [
-    declare(1, "x", "vec4u"), "fn x_get4(i: u32) -> vec4u { return x[i >> 2u]; }", declare(2, "x_y", "u32"), "fn x_y_put(i: u32, v: u32) { x_y[i] = v; }",
-    declare(3, "z", "atomic<u32>"), "fn z_maxs(i: u32, v: i32) { let x = arrayLength(&z); atomicMax(&z[i], u32(v) + x); }", "fn main() { x_y_put(1u, x_get4(0u).x); }",
+    declare(1, "x", "vec4u"),
+    "fn x_get4(i: u32) -> vec4u { return x[i >> 2u]; }",
+    declare(2, "x_y", "u32"),
+    "fn x_y_put(i: u32, v: u32) { x_y[i] = v; }",
+    declare(3, "z", "atomic<u32>"),
+    "fn z_maxs(i: u32, v: i32) { let x = arrayLength(&z); atomicMax(&z[i], u32(v) + x); }",
+    "fn main() { x_y_put(1u, x_get4(0u).x); }",
   ].join("\n");
   const share = (...shares: number[]) => shareBindings(text, ["x", "x_y", "z"], shares, "k", "k.wgsl").split("\n");
   equal(share(0, 1, 2), text.split("\n"));
   equal(share(0, 0, 2), [
-    declare(1, "x", "u32"), "fn x_get4(i: u32) -> vec4u { return vec4u(x[i], x[i + 1u], x[i + 2u], x[i + 3u]); }", "", "fn x_y_put(i: u32, v: u32) { x[i] = v; }",
+    declare(1, "x", "u32"),
+    "fn x_get4(i: u32) -> vec4u { return vec4u(x[i], x[i + 1u], x[i + 2u], x[i + 3u]); }",
+    "",
+    "fn x_y_put(i: u32, v: u32) { x[i] = v; }",
     ...text.split("\n").slice(4),
   ]);
   equal(share(0, 1, 1).slice(2), [
-    declare(2, "x_y", "atomic<u32>"), "fn x_y_put(i: u32, v: u32) { atomicStore(&x_y[i], v); }",
-    "", "fn z_maxs(i: u32, v: i32) { let x = arrayLength(&x_y); atomicMax(&x_y[i], u32(v) + x); }", "fn main() { x_y_put(1u, x_get4(0u).x); }",
+    declare(2, "x_y", "atomic<u32>"),
+    "fn x_y_put(i: u32, v: u32) { atomicStore(&x_y[i], v); }",
+    "",
+    "fn z_maxs(i: u32, v: i32) { let x = arrayLength(&x_y); atomicMax(&x_y[i], u32(v) + x); }",
+    "fn main() { x_y_put(1u, x_get4(0u).x); }",
   ]);
-  const pairs = [declare(1, "x", "vec2u"), "fn x_put2(i: u32, v: vec2u) { x[i >> 1u] = v; }", declare(2, "y", "vec2u"), "fn y_get2(i: u32) -> vec2u { return y[i >> 1u]; }", declare(3, "z", "u32"), "fn z_get(i: u32) -> u32 { return z[i]; }"].join("\n");
+  const pairs = [
+    declare(1, "x", "vec2u"),
+    "fn x_put2(i: u32, v: vec2u) { x[i >> 1u] = v; }",
+    declare(2, "y", "vec2u"),
+    "fn y_get2(i: u32) -> vec2u { return y[i >> 1u]; }",
+    declare(3, "z", "u32"),
+    "fn z_get(i: u32) -> u32 { return z[i]; }",
+  ].join("\n");
   const sharePairs = (...shares: number[]) => shareBindings(pairs, ["x", "y", "z"], shares, "k", "k.wgsl").split("\n");
-  equal(sharePairs(0, 0, 2).slice(0, 4), [declare(1, "x", "vec2u"), "fn x_put2(i: u32, v: vec2u) { x[i >> 1u] = v; }", "", "fn y_get2(i: u32) -> vec2u { return x[i >> 1u]; }"]);
-  equal(sharePairs(0, 0, 0), [declare(1, "x", "u32"), "fn x_put2(i: u32, v: vec2u) { x[i] = v.x; x[i + 1u] = v.y; }", "", "fn y_get2(i: u32) -> vec2u { return vec2u(x[i], x[i + 1u]); }", "", "fn z_get(i: u32) -> u32 { return x[i]; }"]);
+  equal(sharePairs(0, 0, 2).slice(0, 4), [
+    declare(1, "x", "vec2u"),
+    "fn x_put2(i: u32, v: vec2u) { x[i >> 1u] = v; }",
+    "",
+    "fn y_get2(i: u32) -> vec2u { return x[i >> 1u]; }",
+  ]);
+  equal(sharePairs(0, 0, 0), [
+    declare(1, "x", "u32"),
+    "fn x_put2(i: u32, v: vec2u) { x[i] = v.x; x[i + 1u] = v.y; }",
+    "",
+    "fn y_get2(i: u32) -> vec2u { return vec2u(x[i], x[i + 1u]); }",
+    "",
+    "fn z_get(i: u32) -> u32 { return x[i]; }",
+  ]);
   await fails(() => shareBindings("", ["x", "y"], [0, 0], "k", "k.wgsl"), "bad-manifest", { kernel: "k", message: "`x` is not declared" });
   const odd = text.replace("x_y_put(i: u32, v: u32)", "x_y_swap(i: u32, v: u32)");
   await fails(() => shareBindings(odd, ["x", "x_y", "z"], [0, 0, 0], "k", "k.wgsl"), "bad-manifest", { message: "x_y_swap" });
@@ -463,7 +624,8 @@ onGpu("the first variant that the GPU can run", ["variant"], async (device, { va
 });
 
 onGpu("what the GPU makes of NaN and infinities is looked at, and told to shaders", ["specials"], async (device, { specials }) => {
-  const bits = device.buffer("i32", Int32Array.of(0x7fc00000, 0x40490fdb, 0)), ieee = device.features.has("ieee-specials");
+  const bits = device.buffer("i32", Int32Array.of(0x7fc00000, 0x40490fdb, 0)),
+    ieee = device.features.has("ieee-specials");
   equal(await hasSpecials(device.gpu), ieee);
   await specials!.launch(1, { bits });
   equal(await bits.read(), Int32Array.of(ieee ? 1 : 0, 0x40490fdb, 0x40490fdb));
@@ -475,10 +637,17 @@ onGpu("subgroups' threads are numbered as the workgroup's, or no variant takes t
   equal([await hasSubgroupsInOrder(device.gpu, least), await hasSubgroupsInOrder(device.gpu, 2 * least)], [true, false]);
   equal(device.features.has("subgroups-32"), least === 32);
   // A GPU that says 32, but has others.
-  const from = { requestAdapter: async () => {
-    const a = (await gpu!.requestAdapter())!;
-    return { features: a.features, limits: a.limits, info: { subgroupMinSize: 32, subgroupMaxSize: 32 }, requestDevice: (d: GPUDeviceDescriptor) => a.requestDevice(d) };
-  } };
+  const from = {
+    requestAdapter: async () => {
+      const a = (await gpu!.requestAdapter())!;
+      return {
+        features: a.features,
+        limits: a.limits,
+        info: { subgroupMinSize: 32, subgroupMaxSize: 32 },
+        requestDevice: (d: GPUDeviceDescriptor) => a.requestDevice(d),
+      };
+    },
+  };
   const other = await openGpu({ gpu: from as unknown as GPU });
   equal(other.features.has("subgroups-32"), least === 32);
   equal(await other.buffer("f32", [1]).read(), new Float32Array(1));
@@ -487,9 +656,34 @@ onGpu("subgroups' threads are numbered as the workgroup's, or no variant takes t
 
 onGpu("shaders and manifests that are none", [], async (device) => {
   const shader = (text: string, change: object = {}) =>
-    device.load<Kernels>({ nereid: "0", artefacts: [{ target: "webgpu", kernel: { name: "k", parameters: [{ name: "x", type: "*fp32" }] }, files: ["k.wgsl"],
-      webgpu: { sites: [], variants: [{ file: "k.wgsl", features: [], limits: {}, threads: 1, scratch: 0, report: false, arrays: [{ parameter: 0, name: "x", writes: true }], ...change }] } }] },
-      { base: () => new TextEncoder().encode(text) });
+    device.load<Kernels>(
+      {
+        nereid: "0",
+        artefacts: [
+          {
+            target: "webgpu",
+            kernel: { name: "k", parameters: [{ name: "x", type: "*fp32" }] },
+            files: ["k.wgsl"],
+            webgpu: {
+              sites: [],
+              variants: [
+                {
+                  file: "k.wgsl",
+                  features: [],
+                  limits: {},
+                  threads: 1,
+                  scratch: 0,
+                  report: false,
+                  arrays: [{ parameter: 0, name: "x", writes: true }],
+                  ...change,
+                },
+              ],
+            },
+          },
+        ],
+      },
+      { base: () => new TextEncoder().encode(text) },
+    );
   const good = "@group(0) @binding(1) var<storage, read_write> x: array<u32>;\n@compute @workgroup_size(1) fn main() {\n  x[0] = 1u;\n}\n";
   await shader(good);
   const error = await fails(() => shader(good.replace("1u", "1.5")), "load-failed", { kernel: "k", message: "k.wgsl:3:" });
@@ -497,7 +691,9 @@ onGpu("shaders and manifests that are none", [], async (device) => {
   await fails(() => shader(good.replace("main", "other")), "load-failed", { kernel: "k" });
   await fails(() => shader(good.replace("binding(1)", "binding(2)")), "load-failed", { kernel: "k" });
   await fails(() => shader(good, { features: ["teleport"] }), "unsupported", { kernel: "k", message: "teleport" });
-  await fails(() => shader(good, { limits: { maxComputeWorkgroupStorageSize: 2 ** 30 } }), "unsupported", { message: "maxComputeWorkgroupStorageSize 1073741824" });
+  await fails(() => shader(good, { limits: { maxComputeWorkgroupStorageSize: 2 ** 30 } }), "unsupported", {
+    message: "maxComputeWorkgroupStorageSize 1073741824",
+  });
   await fails(() => shader(good, { scratch: -1 }), "bad-manifest", { message: "scratch" });
   await fails(() => shader(good, { arrays: [{ parameter: 1, name: "x", writes: true }] }), "bad-manifest", { message: "arrays" });
   await fails(() => device.load({ nereid: "0", artefacts: [] }), "bad-manifest", { message: "target webgpu" });
@@ -542,7 +738,12 @@ onGpu("use after disposal", ["axpy", "count"], async (device, { axpy, count }) =
   const out = device.buffer("i32", 65);
   const pending = count!.launch(64, { out, rounds: 100000 });
   const read = out.read();
-  const ended = [pending, read].map((p) => (p as Promise<unknown>).then(() => true, (error: NereidError) => error.code === "disposed" || String(error)));
+  const ended = [pending, read].map((p) =>
+    (p as Promise<unknown>).then(
+      () => true,
+      (error: NereidError) => error.code === "disposed" || String(error),
+    ),
+  );
   device.dispose();
   equal(await within(10, Promise.all(ended)), [true, true]);
   await fails(() => count!.launch(1, { out, rounds: 1 }), "disposed", { kernel: "count", message: "device" });
@@ -570,7 +771,10 @@ onGpu("a GPU that is lost is an error, and another can be opened", ["count", "as
   device.gpu.destroy();
   all.push(count!.launch(64, { out, rounds: 1 }));
   for (const [k, promise] of (await within(10, Promise.allSettled(all))).entries())
-    ok(promise.status === "fulfilled" || (promise.reason instanceof NereidError && promise.reason.code === "lost-device"), `${k}: ${promise.status === "rejected" && promise.reason}`);
+    ok(
+      promise.status === "fulfilled" || (promise.reason instanceof NereidError && promise.reason.code === "lost-device"),
+      `${k}: ${promise.status === "rejected" && promise.reason}`,
+    );
   ok(device.lost, "lost");
   await fails(() => count!.launch(64, { out, rounds: 1 }), "lost-device", { kernel: "count", message: "open()" });
   await fails(() => out.read(), "lost-device");
@@ -674,20 +878,26 @@ onGpu("promises are kept as well where the engine must be nudged, as Firefox", [
   equal(empty, before, "none when nobody waits");
 });
 
-onGpu("memory that is short leaves arrays where they are", ["many"], async (device, { many }) => {
-  const n = 10;
-  const arrays = range(12).map(() => device.buffer("i32", n, range(n)));
-  const args = { ...Object.fromEntries(arrays.map((a, k) => [`a${k}`, a])), n };
-  const { gpu } = device;
-  const pop = gpu.popErrorScope.bind(gpu);
-  gpu.popErrorScope = () => pop().then(() => new Error("no memory") as unknown as GPUError);
-  const failing = fails(() => many!.launch(1, args), "out-of-memory", { message: "no memory" });
-  gpu.popErrorScope = pop;
-  await failing;
-  equal((await arrays[11]!.read())[9], 9);
-  await many!.launch(1, args);
-  equal((await arrays[11]!.read())[1], 67);
-}, {}, { maxStorageBuffersPerShaderStage: 8 });
+onGpu(
+  "memory that is short leaves arrays where they are",
+  ["many"],
+  async (device, { many }) => {
+    const n = 10;
+    const arrays = range(12).map(() => device.buffer("i32", n, range(n)));
+    const args = { ...Object.fromEntries(arrays.map((a, k) => [`a${k}`, a])), n };
+    const { gpu } = device;
+    const pop = gpu.popErrorScope.bind(gpu);
+    gpu.popErrorScope = () => pop().then(() => new Error("no memory") as unknown as GPUError);
+    const failing = fails(() => many!.launch(1, args), "out-of-memory", { message: "no memory" });
+    gpu.popErrorScope = pop;
+    await failing;
+    equal((await arrays[11]!.read())[9], 9);
+    await many!.launch(1, args);
+    equal((await arrays[11]!.read())[1], 67);
+  },
+  {},
+  { maxStorageBuffersPerShaderStage: 8 },
+);
 
 onGpu("memory for scratch that was short is asked for again", ["scratch"], async (device, { scratch }) => {
   const out = device.buffer("i32", 8);
@@ -712,7 +922,10 @@ onGpu("the GPU's clock", ["count"], async (device, { count }) => {
   const timed = count as unknown as { time(grid: number, args: object, runs: number): Promise<number[]> };
   const times = await timed.time(64, { out, rounds: 100 }, 5);
   equal(times.length, 5);
-  ok(times.every((t) => t >= 0 && t < 1e6), times.join());
+  ok(
+    times.every((t) => t >= 0 && t < 1e6),
+    times.join(),
+  );
   equal((await out.read())[64], 5 * 64);
 });
 
@@ -751,7 +964,12 @@ if (adapter) {
     const fresh = {
       requestAdapter: async () => {
         const a = (await gpu!.requestAdapter())!;
-        return { features: a.features, limits: a.limits, info: { isFallbackAdapter: false }, requestDevice: (d: GPUDeviceDescriptor) => a.requestDevice(d) };
+        return {
+          features: a.features,
+          limits: a.limits,
+          info: { isFallbackAdapter: false },
+          requestDevice: (d: GPUDeviceDescriptor) => a.requestDevice(d),
+        };
       },
     };
     const device = await open({ gpu: fresh as unknown as GPU });
@@ -766,7 +984,14 @@ test("WebGPU: open() where there is none", async () => {
   const device = await open({ gpu: none, threads: 1 });
   equal(device.kind, "wasm");
   device.dispose();
-  const broken = { requestAdapter: async () => ({ features: new Set(), limits: {}, info: {}, requestDevice: async () => Promise.reject(new Error("out of order")) }) } as unknown as GPU;
+  const broken = {
+    requestAdapter: async () => ({
+      features: new Set(),
+      limits: {},
+      info: {},
+      requestDevice: async () => Promise.reject(new Error("out of order")),
+    }),
+  } as unknown as GPU;
   await fails(() => open({ device: "webgpu", gpu: broken }), "unsupported", { message: "out of order" });
   (await open({ gpu: broken, threads: 1 })).dispose();
   const unreleased = { requestAdapter: async () => Promise.reject(new Error("not in this release")) } as unknown as GPU;

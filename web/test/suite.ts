@@ -1,6 +1,17 @@
 // SPDX-License-Identifier: MIT
 // The tests of WebAssembly devices, for Node, pages and workers. The modules are test/modules/*.wat.
-import { type Arg, decode, encode, features, type Kernel, type Manifest, NereidError, type OpenOptions, open as openAny, type WasmDevice as Device } from "../src/index.ts";
+import {
+  type Arg,
+  decode,
+  encode,
+  features,
+  type Kernel,
+  type Manifest,
+  NereidError,
+  type OpenOptions,
+  open as openAny,
+  type WasmDevice as Device,
+} from "../src/index.ts";
 import { math } from "../src/math.ts";
 import { equal, fails, near, ok, test, within } from "./harness.ts";
 import type { Kernels } from "./kernels.js";
@@ -29,7 +40,10 @@ function onThreads(name: string, body: (device: Device, kernels: Kernels) => Pro
 
 onThreads("axpy on views, results and later launches", async (device, { axpy }) => {
   const n = 1000;
-  const x = device.buffer("f32", Float32Array.from({ length: n }, (_, i) => i));
+  const x = device.buffer(
+    "f32",
+    Float32Array.from({ length: n }, (_, i) => i),
+  );
   const y = device.buffer("f32", n);
   equal(x.address % 64, 0, "alignment");
   await axpy.launch(4, { x, y, n, a: 2 });
@@ -82,7 +96,20 @@ onThreads("scratch memory is aligned and each thread's own", async (device, { sc
 test("scalars of every type", () =>
   using_({ threads: 1 }, async (device, { slots }) => {
     const out = device.buffer("i64", 13);
-    await slots.launch([1, 2, 3], { out, b: true, c: -1, s: -2, i: 3000000000, l: -(2n ** 63n), u: 4294967295, h: 1.5, g: -2, e: 448, f: -0, d: Math.PI });
+    await slots.launch([1, 2, 3], {
+      out,
+      b: true,
+      c: -1,
+      s: -2,
+      i: 3000000000,
+      l: -(2n ** 63n),
+      u: 4294967295,
+      h: 1.5,
+      g: -2,
+      e: 448,
+      f: -0,
+      d: Math.PI,
+    });
     const view = out.view;
     const low = (i: number, bits: number) => BigInt.asUintN(bits, view[i]!);
     equal([low(0, 8), low(1, 8), low(2, 16), low(3, 32), view[4], low(5, 32)], [1n, 255n, 65534n, 3000000000n, -(2n ** 63n), 4294967295n]);
@@ -100,11 +127,18 @@ test("arguments that do not fit are named", () =>
     const good = { x, y: x, n: 8, a: 1 };
     const kernel = "axpy";
     const d = device.buffer("f64", 8);
-    await fails(() => axpy.launch(1, { ...good, y: d }), "wrong-dtype", { kernel, argument: "y", message: "a *fp32, but the buffer holds f64" });
+    await fails(() => axpy.launch(1, { ...good, y: d }), "wrong-dtype", {
+      kernel,
+      argument: "y",
+      message: "a *fp32, but the buffer holds f64",
+    });
     await fails(() => axpy.launch(1, { x, y: x, n: 8 }), "missing-argument", { kernel, argument: "a" });
     await fails(() => axpy.launch(1, { ...good, z: 1 }), "surplus-argument", { kernel, argument: "z", message: "x, y, n, a" });
     await fails(() => axpy.launch(1, { ...good, x: 5 }), "wrong-argument", { kernel, argument: "x", message: "takes a buffer" });
-    await fails(() => axpy.launch(1, { ...good, x: new Float32Array(8) as never }), "wrong-argument", { argument: "x", message: "device.buffer" });
+    await fails(() => axpy.launch(1, { ...good, x: new Float32Array(8) as never }), "wrong-argument", {
+      argument: "x",
+      message: "device.buffer",
+    });
     await fails(() => axpy.launch(1, { ...good, n: x }), "wrong-argument", { kernel, argument: "n", message: "takes a number" });
     await fails(() => axpy.launch(1, { ...good, n: 1.5 }), "wrong-argument", { kernel, argument: "n", message: "1.5 does not fit i32" });
     await fails(() => axpy.launch(1, { ...good, n: 2 ** 32 }), "wrong-argument", { kernel, argument: "n" });
@@ -118,7 +152,7 @@ test("arguments that do not fit are named", () =>
     await fails(() => slots.launch(1, { ...all, l: 2n ** 64n }), "wrong-argument", { argument: "l" });
     await fails(() => slots.launch(1, { ...all, u: -1 }), "wrong-argument", { argument: "u" });
     await slots.launch(1, { ...all, out: device.buffer("u64", 13) }); // integers have no sign
-    for (const grid of [-1, 1.5, NaN, 2 ** 32, [65536, 65536], [2, 2 ** 31, 1], [], [1, 1, 1, 1], [-1, -1], [, 3], "4", undefined])
+    for (const grid of [-1, 1.5, NaN, 2 ** 32, [65536, 65536], [2, 2 ** 31, 1], [], [1, 1, 1, 1], [-1, -1], [undefined, 3], "4", undefined])
       await fails(() => axpy.launch(grid as never, good), "bad-grid", { kernel });
     await axpy.launch(0, good);
     await axpy.launch([4, 0], good);
@@ -126,7 +160,14 @@ test("arguments that do not fit are named", () =>
   }));
 
 test("options that are none", async () => {
-  for (const options of [{ variant: "strct" }, { memory: { initial: "abc" } }, { memory: { maximum: NaN } }, { memory: { initial: -1 } }, { memory: { initial: 2 ** 24, maximum: 2 ** 20 } }, { memory: { maximum: 2 ** 40 } }])
+  for (const options of [
+    { variant: "strct" },
+    { memory: { initial: "abc" } },
+    { memory: { maximum: NaN } },
+    { memory: { initial: -1 } },
+    { memory: { initial: 2 ** 24, maximum: 2 ** 20 } },
+    { memory: { maximum: 2 ** 40 } },
+  ])
     await fails(() => open({ threads: 1, ...options } as never), "wrong-argument");
   await using_({ threads: 1 }, async (device) => {
     for (const shape of [undefined, null, {}]) await fails(() => device.buffer("f32", shape as never), "wrong-size");
@@ -135,7 +176,25 @@ test("options that are none", async () => {
 
 test("buffers: types, shapes, data", () =>
   using_({ threads: 1 }, async (device) => {
-    const names = ["f32", "f64", "f16", "bf16", "fp8e5", "fp8e4nv", "fp8e4b8", "fp8e5b16", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "bool"] as const;
+    const names = [
+      "f32",
+      "f64",
+      "f16",
+      "bf16",
+      "fp8e5",
+      "fp8e4nv",
+      "fp8e4b8",
+      "fp8e5b16",
+      "i8",
+      "i16",
+      "i32",
+      "i64",
+      "u8",
+      "u16",
+      "u32",
+      "u64",
+      "bool",
+    ] as const;
     const bytes = [4, 8, 2, 2, 1, 1, 1, 1, 1, 2, 4, 8, 1, 2, 4, 8, 1];
     for (const [i, name] of names.entries()) {
       using b = device.buffer(name, [2, 3]);
@@ -175,7 +234,13 @@ test("parts of buffers are on the same memory", () =>
     await axpy.launch(1, { x: row, y: b.subarray(0, 4), n: 4, a: 1 });
     equal(await b.subarray(1, 5).read(), Float32Array.of(8, 10, 12, 5));
     equal(b.subarray(8).size, 0);
-    for (const [begin, end] of [[-1, 2], [3, 2], [0, 9], [0.5, 2]] as const) await fails(() => b.subarray(begin, end), "wrong-size");
+    for (const [begin, end] of [
+      [-1, 2],
+      [3, 2],
+      [0, 9],
+      [0.5, 2],
+    ] as const)
+      await fails(() => b.subarray(begin, end), "wrong-size");
     row.dispose();
     await fails(() => row.view, "disposed");
     const other = b.subarray(0, 1);
@@ -187,7 +252,11 @@ test("parts of buffers are on the same memory", () =>
 
 test("views survive growth; what is given back is used again, and is zero", () =>
   using_({ threads: 1, memory: { initial: 65536 } }, async (device, { axpy }) => {
-    const x = device.buffer("f32", 100, Array.from({ length: 100 }, () => 1));
+    const x = device.buffer(
+      "f32",
+      100,
+      Array.from({ length: 100 }, () => 1),
+    );
     const before = x.view;
     equal(x.view === before, true, "the same view while nothing grows");
     const big = device.buffer("f32", 1 << 20);
@@ -215,13 +284,21 @@ test("the allocator gives every byte once and joins what comes back", () =>
     const live: { b: ReturnType<Device["buffer"]>; mark: number }[] = [];
     for (let i = 0; i < 3000; ++i) {
       if (random(5) < 2 || live.length > 200) {
-        const [{ b, mark }] = live.splice(random(live.length || 1), 1).concat(live.length ? [] : [{ b: device.buffer("u8", 1, [0]), mark: 0 }]) as [(typeof live)[0]];
-        ok((b.view as Uint8Array).every((v) => v === mark), "nobody else wrote there");
+        const [{ b, mark }] = live
+          .splice(random(live.length || 1), 1)
+          .concat(live.length ? [] : [{ b: device.buffer("u8", 1, [0]), mark: 0 }]) as [(typeof live)[0]];
+        ok(
+          (b.view as Uint8Array).every((v) => v === mark),
+          "nobody else wrote there",
+        );
         b.dispose();
       } else {
         const b = device.buffer("u8", 1 + random(3000)) as ReturnType<Device["buffer"]>;
         const mark = 1 + random(255);
-        ok((b.view as Uint8Array).every((v) => v === 0), "zero");
+        ok(
+          (b.view as Uint8Array).every((v) => v === 0),
+          "zero",
+        );
         (b.view as Uint8Array).fill(mark);
         live.push({ b, mark });
       }
@@ -257,14 +334,24 @@ onThreads("use after disposal", async (device, { axpy, count }) => {
   const y = device.buffer("f32", 8);
   await fails(() => axpy.launch(1, { x, y, n: 8, a: 1 }), "disposed", { kernel: "axpy", argument: "x" });
   const other = await open({ threads: 1 });
-  await fails(() => axpy.launch(1, { x: other.buffer("f32", 8), y, n: 8, a: 1 }), "wrong-argument", { kernel: "axpy", argument: "x", message: "another device" });
+  await fails(() => axpy.launch(1, { x: other.buffer("f32", 8), y, n: 8, a: 1 }), "wrong-argument", {
+    kernel: "axpy",
+    argument: "x",
+    message: "another device",
+  });
   other.dispose();
   axpy.dispose();
   await fails(() => axpy.launch(1, { x: y, y, n: 8, a: 1 }), "disposed", { kernel: "axpy" });
   const pending = count.launch(64, { out, rounds: 10000000 });
   const queued = count.launch(64, { out, rounds: 1 });
-  const idle = pending.then(() => true, (error: NereidError) => error.code === "disposed");
-  const last2 = queued.then(() => true, (error: NereidError) => error.code === "disposed");
+  const idle = pending.then(
+    () => true,
+    (error: NereidError) => error.code === "disposed",
+  );
+  const last2 = queued.then(
+    () => true,
+    (error: NereidError) => error.code === "disposed",
+  );
   device.dispose();
   ok(await idle, "a launch under way ends");
   ok(await last2, "and so does what waits");
@@ -284,12 +371,18 @@ onThreads("traps are errors, and the device works on", async (device, { outside 
   }
   // One that fails does not stop what comes after it.
   const results = await Promise.allSettled([-1, 3, -1, 4, -1].map((which) => outside.launch(100, { out, which })));
-  equal(results.map((r) => r.status), ["fulfilled", "rejected", "fulfilled", "rejected", "fulfilled"]);
+  equal(
+    results.map((r) => r.status),
+    ["fulfilled", "rejected", "fulfilled", "rejected", "fulfilled"],
+  );
 });
 
 onThreads("assertions say text, line and program", async (device, { asserts }) => {
   for (const which of [0, 70]) {
-    await fails(() => asserts.launch(100, { which }), "assertion", { kernel: "asserts", message: `assertion failed: x must be positive (line 12, program ${which}, 0, 7)` });
+    await fails(() => asserts.launch(100, { which }), "assertion", {
+      kernel: "asserts",
+      message: `assertion failed: x must be positive (line 12, program ${which}, 0, 7)`,
+    });
     await asserts.launch(100, { which: 100 });
   }
 });
@@ -306,12 +399,29 @@ onThreads(
     };
     set(-1n, 0.1);
     await prints.launch(2, { values });
-    const all = (p: number, index: string, values: string[]) => [...["i", "u", "h", "f", "p"].map((name, k) => `pid (${p}, 0, 0) idx (${k ? "" : index}) ${name}: ${values[k]}`), `pid (${p}, 0, 0) done`];
+    const all = (p: number, index: string, values: string[]) => [
+      ...["i", "u", "h", "f", "p"].map((name, k) => `pid (${p}, 0, 0) idx (${k ? "" : index}) ${name}: ${values[k]}`),
+      `pid (${p}, 0, 0) done`,
+    ];
     const ones = ["-1", "18446744073709551615", "0xffffffffffffffff", "0.100000", "0xffffffffffffffff"];
-    equal(lines, [0, 1].flatMap((p) => all(p, "1, 15", ones)));
+    equal(
+      lines,
+      [0, 1].flatMap((p) => all(p, "1, 15", ones)),
+    );
     const texts: [number, string][] = [
-      [0, "0.000000"], [-0, "-0.000000"], [1 / 128, "0.007812"], [3 / 128, "0.023438"], [-5 / 128, "-0.039062"], [1e21, "1000000000000000000000.000000"],
-      [123456789.0078125, "123456789.007812"], [-1.5e300, `-${BigInt(1.5e300)}.000000`], [Infinity, "inf"], [-Infinity, "-inf"], [NaN, "nan"], [2.5e-7, "0.000000"], [0.9999999, "1.000000"],
+      [0, "0.000000"],
+      [-0, "-0.000000"],
+      [1 / 128, "0.007812"],
+      [3 / 128, "0.023438"],
+      [-5 / 128, "-0.039062"],
+      [1e21, "1000000000000000000000.000000"],
+      [123456789.0078125, "123456789.007812"],
+      [-1.5e300, `-${BigInt(1.5e300)}.000000`],
+      [Infinity, "inf"],
+      [-Infinity, "-inf"],
+      [NaN, "nan"],
+      [2.5e-7, "0.000000"],
+      [0.9999999, "1.000000"],
     ];
     for (const [value, text] of texts) {
       lines.length = 0;
@@ -352,18 +462,67 @@ onThreads("imported functions", async (device, { maths }) => {
 test("functions have C's values", () => {
   // Values of mpmath.
   const wanted: [keyof typeof math, number[], number][] = [
-    ["erf", [0.1], 0.1124629160182849], ["erf", [0.84], 0.7651427114549946], ["erf", [1], 0.8427007929497149], ["erf", [1.3], 0.9340079449406524],
-    ["erf", [2.5], 0.999593047982555], ["erf", [-3], -0.9999779095030014], ["erf", [5.9], 1], ["erf", [7], 1], ["erf", [-Infinity], -1], ["erf", [-0], -0], ["erf", [NaN], NaN],
-    ["erf", [1e-300], 1.1283791670955126e-300], ["erfc", [0.1], 0.8875370839817152], ["erfc", [0.5], 0.4795001221869535], ["erfc", [1], 0.15729920705028513],
-    ["erfc", [2], 0.004677734981047266], ["erfc", [3], 2.2090496998585441e-5], ["erfc", [10], 2.088487583762545e-45], ["erfc", [26], 5.663192408856143e-296],
-    ["erfc", [-1], 1.8427007929497148], ["erfc", [-7], 2], ["erfc", [30], 0], ["erfc", [-Infinity], 2], ["erfc", [NaN], NaN],
-    ["pow", [1, NaN], 1], ["pow", [-1, -Infinity], 1], ["pow", [NaN, 0], 1], ["pow", [-8, 3], -512], ["pow", [-8, 0.5], NaN], ["pow", [-0, -1], -Infinity], ["pow", [2, 1024], Infinity],
-    ["fmod", [-5.5, 2], -1.5], ["fmod", [5, Infinity], 5], ["fmod", [5, 0], NaN], ["fmod", [-4, 2], -0], ["fmod", [Infinity, 2], NaN],
-    ["fma", [1 + 2 ** -52, 1 + 2 ** -52, -1 - 2 ** -51], 2 ** -104], ["fma", [1e308, 10, -1e308], Infinity], ["fma", [1e308, 10, -Infinity], -Infinity], ["fma", [Infinity, 0, 1], NaN],
-    ["fma", [2 ** -600, 2 ** -500, 2 ** -1074], 2 ** -1074], ["fma", [2 ** -1074, 0.75, 0], 2 ** -1074], ["fma", [3, -2, 6], 0], ["fma", [-0, 1, -0], -0], ["fma", [2, 3, NaN], NaN],
-    ["fma", [2 ** 53 - 1, 2 ** 53 - 1, 1], 2 ** 106 - 2 ** 54], ["fma", [-0.1, 10, 1], -5.551115123125783e-17],
-    ["exp2", [10], 1024], ["exp2", [-1074], 5e-324], ["exp2", [0.5], Math.SQRT2], ["cbrt", [-27], -3], ["atan2", [-0, -1], -Math.PI], ["log1p", [-1], -Infinity], ["expm1", [-0], -0],
-    ["exp", [-Infinity], 0], ["log", [-1], NaN], ["log2", [8], 3], ["log10", [1000], 3], ["acosh", [0.5], NaN], ["atanh", [1], Infinity], ["tanh", [-Infinity], -1],
+    ["erf", [0.1], 0.1124629160182849],
+    ["erf", [0.84], 0.7651427114549946],
+    ["erf", [1], 0.8427007929497149],
+    ["erf", [1.3], 0.9340079449406524],
+    ["erf", [2.5], 0.999593047982555],
+    ["erf", [-3], -0.9999779095030014],
+    ["erf", [5.9], 1],
+    ["erf", [7], 1],
+    ["erf", [-Infinity], -1],
+    ["erf", [-0], -0],
+    ["erf", [NaN], NaN],
+    ["erf", [1e-300], 1.1283791670955126e-300],
+    ["erfc", [0.1], 0.8875370839817152],
+    ["erfc", [0.5], 0.4795001221869535],
+    ["erfc", [1], 0.15729920705028513],
+    ["erfc", [2], 0.004677734981047266],
+    ["erfc", [3], 2.2090496998585441e-5],
+    ["erfc", [10], 2.088487583762545e-45],
+    ["erfc", [26], 5.663192408856143e-296],
+    ["erfc", [-1], 1.8427007929497148],
+    ["erfc", [-7], 2],
+    ["erfc", [30], 0],
+    ["erfc", [-Infinity], 2],
+    ["erfc", [NaN], NaN],
+    ["pow", [1, NaN], 1],
+    ["pow", [-1, -Infinity], 1],
+    ["pow", [NaN, 0], 1],
+    ["pow", [-8, 3], -512],
+    ["pow", [-8, 0.5], NaN],
+    ["pow", [-0, -1], -Infinity],
+    ["pow", [2, 1024], Infinity],
+    ["fmod", [-5.5, 2], -1.5],
+    ["fmod", [5, Infinity], 5],
+    ["fmod", [5, 0], NaN],
+    ["fmod", [-4, 2], -0],
+    ["fmod", [Infinity, 2], NaN],
+    ["fma", [1 + 2 ** -52, 1 + 2 ** -52, -1 - 2 ** -51], 2 ** -104],
+    ["fma", [1e308, 10, -1e308], Infinity],
+    ["fma", [1e308, 10, -Infinity], -Infinity],
+    ["fma", [Infinity, 0, 1], NaN],
+    ["fma", [2 ** -600, 2 ** -500, 2 ** -1074], 2 ** -1074],
+    ["fma", [2 ** -1074, 0.75, 0], 2 ** -1074],
+    ["fma", [3, -2, 6], 0],
+    ["fma", [-0, 1, -0], -0],
+    ["fma", [2, 3, NaN], NaN],
+    ["fma", [2 ** 53 - 1, 2 ** 53 - 1, 1], 2 ** 106 - 2 ** 54],
+    ["fma", [-0.1, 10, 1], -5.551115123125783e-17],
+    ["exp2", [10], 1024],
+    ["exp2", [-1074], 5e-324],
+    ["exp2", [0.5], Math.SQRT2],
+    ["cbrt", [-27], -3],
+    ["atan2", [-0, -1], -Math.PI],
+    ["log1p", [-1], -Infinity],
+    ["expm1", [-0], -0],
+    ["exp", [-Infinity], 0],
+    ["log", [-1], NaN],
+    ["log2", [8], 3],
+    ["log10", [1000], 3],
+    ["acosh", [0.5], NaN],
+    ["atanh", [1], Infinity],
+    ["tanh", [-Infinity], -1],
   ];
   for (const [name, args, value] of wanted) near((math[name] as (...a: number[]) => number)(...args), value, 1, `${name}(${args})`);
 });
@@ -376,7 +535,10 @@ test("bits of small floats", () => {
       if (!Number.isNaN(value)) equal(encode(name, value), bits, `${name} ${value}`);
     }
   }
-  equal([encode("f16", 65519), encode("f16", 65520), encode("f16", 2 ** -25), encode("f16", 2 ** -25 * 1.01), encode("f16", NaN)], [0x7bff, 0x7c00, 0, 1, 0x7e00]);
+  equal(
+    [encode("f16", 65519), encode("f16", 65520), encode("f16", 2 ** -25), encode("f16", 2 ** -25 * 1.01), encode("f16", NaN)],
+    [0x7bff, 0x7c00, 0, 1, 0x7e00],
+  );
   equal([encode("fp8e4nv", 464), encode("fp8e4nv", 465), encode("fp8e4b8", -0), encode("fp8e4b8", Infinity)], [0x7e, 0x7f, 0, 0x80]);
   equal(encode("bf16", 1 + 2 ** -8), 0x3f80);
 });
@@ -396,16 +558,21 @@ test("the variant that was asked for", async () => {
 test("open refuses what it does not know", async () => {
   await fails(() => open({ device: "tpu" as never }), "unsupported");
   for (const threads of [0, -1, 1.5, NaN]) await fails(() => open({ threads }), "wrong-argument");
-  for (const memory of [{ initial: -1 }, { initial: 65536, maximum: 1 }, { maximum: 2 ** 33 }, { initial: NaN }]) await fails(() => open({ threads: 1, memory }), "wrong-argument");
+  for (const memory of [{ initial: -1 }, { initial: 65536, maximum: 1 }, { maximum: 2 ** 33 }, { initial: NaN }])
+    await fails(() => open({ threads: 1, memory }), "wrong-argument");
 });
 
 test("manifests that are none", () =>
   using_({ threads: 1 }, async (device) => {
-    const manifest = (await (isNode ? import("node:fs").then((fs) => JSON.parse(fs.readFileSync(manifestUrl, "utf8"))) : fetch(manifestUrl).then((a) => a.json()))) as Manifest;
+    const manifest = (await (isNode
+      ? import("node:fs").then((fs) => JSON.parse(fs.readFileSync(manifestUrl, "utf8")))
+      : fetch(manifestUrl).then((a) => a.json()))) as Manifest;
     const kernels = await device.load(manifest, { base: manifestUrl });
     await kernels.empty!.launch(1, {});
     const named: string[] = [];
-    await fails(() => device.load(manifest, { base: (file) => (named.push(file), new Uint8Array(100)) }), "bad-manifest", { message: "no memory at" });
+    await fails(() => device.load(manifest, { base: (file) => (named.push(file), new Uint8Array(100)) }), "bad-manifest", {
+      message: "no memory at",
+    });
     ok(named.includes(device.variant === "relaxed" ? "variant.relaxed.wasm" : "variant.wasm"), "files are asked for by name");
     await fails(() => device.load(manifest), "load-failed", { message: "base" });
     await fails(() => device.load(new URL("none.json", manifestUrl)), "load-failed", { message: "none.json" });
@@ -414,20 +581,35 @@ test("manifests that are none", () =>
     await fails(() => device.load({} as never), "bad-manifest");
     await fails(() => device.load({ nereid: "0", artefacts: [] }), "bad-manifest", { message: "target wasm" });
     const first = manifest.artefacts[0]!;
-    const change = (wasm: object) => device.load({ nereid: "0", artefacts: [{ ...first, wasm: { ...first.wasm!, ...wasm } }] }, { base: manifestUrl });
+    const change = (wasm: object) =>
+      device.load({ nereid: "0", artefacts: [{ ...first, wasm: { ...first.wasm!, ...wasm } }] }, { base: manifestUrl });
     await fails(() => change({ memoryFlagAt: 20 }), "bad-manifest", { kernel: first.kernel.name });
     await fails(() => change({ strict: undefined }), "bad-manifest", { message: "strict" });
     await fails(() => change({ scratch: -1 }), "bad-manifest", { message: "scratch" });
-    await fails(() => device.load({ nereid: "0", artefacts: [first, first] }, { base: manifestUrl }), "bad-manifest", { message: "two kernels" });
+    await fails(() => device.load({ nereid: "0", artefacts: [first, first] }, { base: manifestUrl }), "bad-manifest", {
+      message: "two kernels",
+    });
     const used = device.heap.used;
-    await fails(() => device.load({ nereid: "0", artefacts: [first, { ...manifest.artefacts[1]!, wasm: { ...first.wasm!, strict: "none.wasm" } }] }, { base: manifestUrl }), "load-failed");
+    await fails(
+      () =>
+        device.load(
+          { nereid: "0", artefacts: [first, { ...manifest.artefacts[1]!, wasm: { ...first.wasm!, strict: "none.wasm" } }] },
+          { base: manifestUrl },
+        ),
+      "load-failed",
+    );
     equal(device.heap.used, used, "what was loaded is given back");
     await kernels.empty!.launch(1, {}); // what is still of use was not collected meanwhile
     const odd = { ...first, kernel: { name: "odd", parameters: [{ name: "x", type: "**fp32" }] } };
-    await fails(() => device.load({ nereid: "0", artefacts: [odd] }, { base: manifestUrl }), "unsupported", { kernel: "odd", argument: "x" });
+    await fails(() => device.load({ nereid: "0", artefacts: [odd] }, { base: manifestUrl }), "unsupported", {
+      kernel: "odd",
+      argument: "x",
+    });
     const broken = new Uint8Array(64);
     broken[first.wasm!.memoryFlagAt] = 1;
-    await fails(() => device.load({ nereid: "0", artefacts: [first] }, { base: () => broken }), "load-failed", { kernel: first.kernel.name });
+    await fails(() => device.load({ nereid: "0", artefacts: [first] }, { base: () => broken }), "load-failed", {
+      kernel: first.kernel.name,
+    });
   }));
 
 test("an empty kernel is launched in microseconds", () =>
@@ -516,7 +698,8 @@ if (shared) {
     }
   });
 
-  test("threads share the work", () => using_({ threads: 2 }, async (device, { scratch }) => equal(await within(10, threadsSeen(device, scratch, 2)), 2)));
+  test("threads share the work", () =>
+    using_({ threads: 2 }, async (device, { scratch }) => equal(await within(10, threadsSeen(device, scratch, 2)), 2)));
 } else {
   test("without shared memory there is one thread, and this is said once", async () => {
     const said: unknown[] = [];

@@ -26,6 +26,16 @@ for (const file of process.argv.slice(2)) {
   const text = readFileSync(file, "utf8");
   await validate(file, text);
   const arrays = [...text.matchAll(/^@group\(0\) @binding\(\d+\) var<storage, read_write> (arg_\w+)/gm)].map(([, name]) => name);
-  if (arrays.length > 1) await validate(`${file}, with all arrays in one`, shareBindings(text, arrays, arrays.map(() => 0), "", file));
+  if (arrays.length > 1)
+    await validate(
+      `${file}, with all arrays in one`,
+      shareBindings(
+        text,
+        arrays,
+        arrays.map(() => 0),
+        "",
+        file,
+      ),
+    );
 }
 process.exit(failed);

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """What JAX does with programs: derivatives, batches, several devices and processes, export, its cache."""
-import functools
 import os
 import socket
 import subprocess

@@ -55,7 +55,8 @@ export class Autotuned {
   /** @internal */
   constructor(kernel: JitKernel, options: AutotuneOptions) {
     if (!options.configs === !options.space) throw new NereidError("wrong-argument", "autotune takes either `configs` or `space`");
-    if ((options.configs ?? Object.values(options.space!)).length === 0) throw new NereidError("wrong-argument", "there is nothing to choose from");
+    if ((options.configs ?? Object.values(options.space!)).length === 0)
+      throw new NereidError("wrong-argument", "there is nothing to choose from");
     this.#kernel = kernel;
     this.#options = options;
   }
@@ -93,7 +94,9 @@ export class Autotuned {
       return value === undefined ? "" : literal(value as Constant);
     };
     // Types matter as well: those of all buffers.
-    const types = Object.keys(args).filter((name) => args[name] instanceof DeviceBuffer).sort();
+    const types = Object.keys(args)
+      .filter((name) => args[name] instanceof DeviceBuffer)
+      .sort();
     return [...(this.#options.key ?? []).map((name) => one(args[name])), ...types.map((name) => one(args[name]))].join(";");
   }
 
@@ -122,11 +125,17 @@ export class Autotuned {
   #all(): Config[] {
     const { configs, space } = this.#options;
     if (configs) return [...configs];
-    return Object.entries(space!).reduce<Config[]>((all, [name, values]) => all.flatMap((config) => values.map((value) => ({ ...config, [name]: value }))), [{}]);
+    return Object.entries(space!).reduce<Config[]>(
+      (all, [name, values]) => all.flatMap((config) => values.map((value) => ({ ...config, [name]: value }))),
+      [{}],
+    );
   }
 
   // What is launched in this turn.
-  async #load(grid: JitGrid, all: Record<string, Value>): Promise<{ launch: () => Promise<{ done?: Promise<void> }>; time: (runs: number) => Promise<number[]> | undefined }> {
+  async #load(
+    grid: JitGrid,
+    all: Record<string, Value>,
+  ): Promise<{ launch: () => Promise<{ done?: Promise<void> }>; time: (runs: number) => Promise<number[]> | undefined }> {
     const { device } = this.#kernel;
     const [special, artefacts] = await this.#kernel.prepareHeld(all);
     const kernel = await this.#kernel.loadInTurn(special, artefacts);
@@ -137,8 +146,9 @@ export class Autotuned {
 
   async #tune(grid: JitGrid, held: Record<string, Value>): Promise<Config> {
     const { configs, space, keep, restore, budget = 32 } = this.#options;
-    const buffers = (value: Value): DeviceBuffer[] => (Array.isArray(value) ? value.flatMap(buffers) : value instanceof DeviceBuffer ? [value] : []);
-    const changed = Object.entries(held).flatMap(([name, value]) => (restore?.includes(name) ?? true ? buffers(value) : []));
+    const buffers = (value: Value): DeviceBuffer[] =>
+      Array.isArray(value) ? value.flatMap(buffers) : value instanceof DeviceBuffer ? [value] : [];
+    const changed = Object.entries(held).flatMap(([name, value]) => ((restore?.includes(name) ?? true) ? buffers(value) : []));
     const saved = await Promise.all(changed.map(readInTurn));
     const results = new Map<string, Measured>();
     let fastest = Infinity;
@@ -192,12 +202,14 @@ export class Autotuned {
       await done;
       return ((performance.now() - start) * 1e3) / count;
     };
-    await (await launch()).done;
+    await (
+      await launch()
+    ).done;
     let count = 1;
     let best = await batch(count);
     while (best * count < Math.max(20 * kGrain, 500)) best = await batch((count *= 4));
     const begin = performance.now();
-    for (let calm = 0; calm < 3 && performance.now() - begin < 15 * wanted; ) {
+    for (let calm = 0; calm < 3 && performance.now() - begin < 15 * wanted;) {
       const now = await batch(count);
       calm = now > best * 0.97 ? calm + 1 : 0;
       if (performance.now() - begin < wanted) calm = 0;
@@ -205,7 +217,7 @@ export class Autotuned {
       if (calm && best > 2 * fastest) return best;
     }
     const times: number[] = [];
-    for (const end = performance.now() + wanted; times.length < 5 || performance.now() < end; ) times.push(await batch(count));
+    for (const end = performance.now() + wanted; times.length < 5 || performance.now() < end;) times.push(await batch(count));
     return middle(times);
   }
 }
@@ -224,7 +236,11 @@ const text = (config: Config): string =>
     .join();
 
 // From the middle of the space to a faster neighbour, until there is none: one constant up or down, or one up and another down.
-async function climb(space: Readonly<Record<string, readonly Constant[]>>, budget: number, measure: (config: Config) => Promise<number>): Promise<void> {
+async function climb(
+  space: Readonly<Record<string, readonly Constant[]>>,
+  budget: number,
+  measure: (config: Config) => Promise<number>,
+): Promise<void> {
   const names = Object.keys(space);
   const at = names.map((name) => (space[name]!.length - 1) >> 1);
   const config = (place: number[]): Config => Object.fromEntries(names.map((name, i) => [name, space[name]![place[i]!]!]));
@@ -239,7 +255,8 @@ async function climb(space: Readonly<Record<string, readonly Constant[]>>, budge
   };
   const steps: number[][] = [];
   for (let i = 0; i < names.length; ++i) for (const d of [1, -1]) steps.push(names.map((_, k) => (k === i ? d : 0)));
-  for (let i = 0; i < names.length; ++i) for (let j = 0; j < names.length; ++j) if (i !== j) steps.push(names.map((_, k) => (k === i ? 1 : k === j ? -1 : 0)));
+  for (let i = 0; i < names.length; ++i)
+    for (let j = 0; j < names.length; ++j) if (i !== j) steps.push(names.map((_, k) => (k === i ? 1 : k === j ? -1 : 0)));
   let current = await time(at);
   // Where the middle does not work: the first place that does.
   for (const place of current < Infinity ? [] : allPlaces(names.map((name) => space[name]!.length))) {
@@ -250,7 +267,7 @@ async function climb(space: Readonly<Record<string, readonly Constant[]>>, budge
     }
     if (tried.size >= budget) return;
   }
-  for (let moved = true; moved && tried.size < budget; ) {
+  for (let moved = true; moved && tried.size < budget;) {
     moved = false;
     for (const step of steps) {
       const place = at.map((p, i) => p + step[i]!);

@@ -120,7 +120,7 @@ function unpack(key: string, bytes: Uint8Array): Uint8Array<ArrayBuffer>[] | und
   if (copy.length < 36 || new TextDecoder().decode(copy.subarray(0, 32)) !== hash(copy.subarray(32))) return undefined;
   const view = new DataView(copy.buffer);
   const parts: Uint8Array<ArrayBuffer>[] = [];
-  for (let at = 32; at < copy.length; ) {
+  for (let at = 32; at < copy.length;) {
     const size = view.getUint32(at, true);
     parts.push(copy.slice(at + 4, at + 4 + size));
     at += 4 + size;

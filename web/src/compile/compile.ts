@@ -79,7 +79,8 @@ export async function describe(source: string, options: SourceOptions = {}): Pro
   return JSON.parse(new TextDecoder().decode(parts[0]));
 }
 
-const itemsOf = (signature: SourceOptions["signature"]) => (typeof signature === "string" ? splitSignature(signature) : [...(signature ?? [])]);
+const itemsOf = (signature: SourceOptions["signature"]) =>
+  typeof signature === "string" ? splitSignature(signature) : [...(signature ?? [])];
 
 /** @internal */
 export function requestOf(command: string, source: string, options: SourceOptions, signature: string[]): Request {
@@ -149,6 +150,10 @@ function commandOf({ command, path, kernel, debug, signature, constants }: Reque
 
 function partsOf(answer: Answer, request: Request): Uint8Array<ArrayBuffer>[] {
   if ("parts" in answer) return answer.parts;
-  if ("fault" in answer) throw new NereidError("compiler-fault", `${answer.fault}. This is a fault of Nereid, not of your kernel; please report it with the kernel and this command: ${commandOf(request)}`);
+  if ("fault" in answer)
+    throw new NereidError(
+      "compiler-fault",
+      `${answer.fault}. This is a fault of Nereid, not of your kernel; please report it with the kernel and this command: ${commandOf(request)}`,
+    );
   throw new CompileError(answer.text, answer.diagnostics);
 }

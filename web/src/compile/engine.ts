@@ -30,7 +30,9 @@ export interface Request {
 }
 
 /** `parts` are those of the answer after what was printed; of an error its text and its diagnostics. */
-export type Answer = { printed: string } & ({ parts: Uint8Array<ArrayBuffer>[] } | { text: string; diagnostics: Diagnostic[] } | { fault: string });
+export type Answer = { printed: string } & (
+  { parts: Uint8Array<ArrayBuffer>[] } | { text: string; diagnostics: Diagnostic[] } | { fault: string }
+);
 
 interface Exports {
   memory: WebAssembly.Memory;
@@ -84,7 +86,18 @@ export class Engine {
 
   ask(request: Request): Answer {
     const { command, path, source, kernel, debug, signature, constants, files } = request;
-    const list = [command, path, source, kernel, debug ? "1" : "", String(signature.length), ...signature, String(constants.length), ...constants.flat(), ...files.flat()];
+    const list = [
+      command,
+      path,
+      source,
+      kernel,
+      debug ? "1" : "",
+      String(signature.length),
+      ...signature,
+      String(constants.length),
+      ...constants.flat(),
+      ...files.flat(),
+    ];
     const texts = list.map((text) => encoder.encode(text));
     const size = texts.reduce((sum, text) => sum + 4 + text.length, 0);
     try {
@@ -100,7 +113,7 @@ export class Engine {
       const failed = exports.ask(start, size);
       const answer = new Uint8Array(exports.memory.buffer, exports.answer(), exports.answerSize()).slice();
       const parts: Uint8Array<ArrayBuffer>[] = [];
-      for (let i = 0; i < answer.length; ) {
+      for (let i = 0; i < answer.length;) {
         const length = new DataView(answer.buffer).getUint32(i, true);
         parts.push(answer.subarray(i + 4, i + 4 + length));
         i += 4 + length;

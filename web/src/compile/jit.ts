@@ -59,7 +59,14 @@ export class JitKernel implements Disposable {
   /** Source and options as text, which tells kernels apart. @internal */
   get identity(): string {
     const { kernel, path, files, debug } = this.options;
-    return JSON.stringify([this.#source, kernel, path, files, debug, this.options.constants && Object.entries(this.options.constants).map(([k, v]) => [k, literal(v)])]);
+    return JSON.stringify([
+      this.#source,
+      kernel,
+      path,
+      files,
+      debug,
+      this.options.constants && Object.entries(this.options.constants).map(([k, v]) => [k, literal(v)]),
+    ]);
   }
 
   /**
@@ -80,7 +87,12 @@ export class JitKernel implements Disposable {
     await this.device.queue.add(async () => {
       const [special, artefacts] = await compiled;
       const kernel = await this.loadInTurn(special, artefacts);
-      ({ done } = await launchInTurn(this.device, kernel, gridOf(grid, later, special), launchArguments(kernel.name, kernel.parameters, special.args)));
+      ({ done } = await launchInTurn(
+        this.device,
+        kernel,
+        gridOf(grid, later, special),
+        launchArguments(kernel.name, kernel.parameters, special.args),
+      ));
     });
     return done;
   }
@@ -111,7 +123,8 @@ export class JitKernel implements Disposable {
   /** @internal */
   specialise(info: KernelInfo, all: Arguments): Special {
     if (this.#disposed) throw new NereidError("disposed", "it is launched after it was disposed of", { kernel: info.name });
-    if (typeof all !== "object" || all === null) throw new NereidError("wrong-argument", "arguments are given by name: { x, n: 5 }", { kernel: info.name });
+    if (typeof all !== "object" || all === null)
+      throw new NereidError("wrong-argument", "arguments are given by name: { x, n: 5 }", { kernel: info.name });
     const constants: Record<string, Constant> = { ...this.options.constants };
     const args: Record<string, Value> = {};
     const isConstant = new Set(info.parameters.filter((p) => p.constexpr).map((p) => p.name));
@@ -162,7 +175,11 @@ export function hold(args: Arguments): Record<string, Value> {
 /** @internal */
 export function gridOf(grid: JitGrid, args: Arguments, special: Special): Grid {
   if (typeof grid !== "function") return grid;
-  return grid(Object.fromEntries(Object.entries({ ...special.constants, ...args }).map(([name, value]) => [name, isScalar(value) ? value.value : value])));
+  return grid(
+    Object.fromEntries(
+      Object.entries({ ...special.constants, ...args }).map(([name, value]) => [name, isScalar(value) ? value.value : value]),
+    ),
+  );
 }
 
 /** How many blocks of this size it takes. */

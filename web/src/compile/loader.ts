@@ -43,7 +43,8 @@ async function loadModule(): Promise<WebAssembly.Module> {
     if (given instanceof WebAssembly.Module) return given;
     if (typeof given === "string" || given instanceof URL) {
       const url = new URL(given, isNode ? import.meta.url : globalThis.location?.href);
-      if (isNode && url.protocol === "file:") return await WebAssembly.compile(new Uint8Array(await builtin("node:fs/promises").readFile(url)));
+      if (isNode && url.protocol === "file:")
+        return await WebAssembly.compile(new Uint8Array(await builtin("node:fs/promises").readFile(url)));
       return await fromResponse(fetch(url));
     }
     if (given instanceof ArrayBuffer || ArrayBuffer.isView(given)) return await WebAssembly.compile(given as BufferSource);
@@ -88,7 +89,10 @@ async function startThere(): Promise<Ask> {
   } else {
     const worker = new Worker(options.workerUrl ?? URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
     worker.onmessage = ({ data }) => message(data);
-    worker.onerror = (event) => (event.preventDefault(), death(event.message ?? "it cannot be started; if the page's policy forbids `blob:` addresses, configure({ workerUrl })"));
+    worker.onerror = (event) => (
+      event.preventDefault(),
+      death(event.message ?? "it cannot be started; if the page's policy forbids `blob:` addresses, configure({ workerUrl })")
+    );
     post = (m) => worker.postMessage(m);
   }
   post({ module: wasm });

@@ -27,7 +27,8 @@ export function isAligned(buffer: DeviceBuffer): boolean {
 /** A copy. */
 export async function readInTurn(buffer: DeviceBuffer): Promise<View<DType>> {
   const { array, bytes } = buffer.type;
-  if (isOnGpu(buffer)) return new array(await buffer.owner.read(buffer.place.storage, buffer.place.at + buffer.at, buffer.size * bytes), 0, buffer.size);
+  if (isOnGpu(buffer))
+    return new array(await buffer.owner.read(buffer.place.storage, buffer.place.at + buffer.at, buffer.size * bytes), 0, buffer.size);
   const { owner, address } = buffer as WasmBuffer;
   return new array(new array(owner.heap.memory.buffer, address, buffer.size));
 }

@@ -34,13 +34,19 @@ export interface KernelInfo {
 }
 
 /** @internal */
-export const isScalar = (value: unknown): value is Scalar => typeof value === "object" && value !== null && "type" in value && "value" in value && !(value instanceof DeviceBuffer);
+export const isScalar = (value: unknown): value is Scalar =>
+  typeof value === "object" && value !== null && "type" in value && "value" in value && !(value instanceof DeviceBuffer);
 
 /** As Python writes it. */
 export function literal(value: Constant): string {
   if (value === null) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
-  if (typeof value === "number") return Number.isFinite(value) ? (Object.is(value, -0) ? "-0.0" : String(value)) : `float('${Number.isNaN(value) ? "nan" : value < 0 ? "-inf" : "inf"}')`;
+  if (typeof value === "number")
+    return Number.isFinite(value)
+      ? Object.is(value, -0)
+        ? "-0.0"
+        : String(value)
+      : `float('${Number.isNaN(value) ? "nan" : value < 0 ? "-inf" : "inf"}')`;
   if (typeof value === "bigint") return String(value);
   if (typeof value === "string") return `'${value.replace(/[\\'\n\r]/g, (c) => ({ "\n": "\\n", "\r": "\\r" })[c] ?? `\\${c}`)}'`;
   if (Array.isArray(value)) return `(${value.map((item) => `${literal(item)},`).join(" ")})`;
@@ -53,15 +59,29 @@ const tritonName = (type: string) => kTriton[type] ?? type;
 
 // "tl.int64" to "i64", if it is a type.
 function declaredType(annotation: string): string | undefined {
-  const name = annotation.replace(/^tl\./, "").replace(/^float(\d+)$/, "fp$1").replace(/^bfloat16$/, "bf16").replace(/^uint(\d+)$/, "u$1").replace(/^int(\d+)$/, "i$1").replace(/^(int1|u1)$/, "i1");
+  const name = annotation
+    .replace(/^tl\./, "")
+    .replace(/^float(\d+)$/, "fp$1")
+    .replace(/^bfloat16$/, "bf16")
+    .replace(/^uint(\d+)$/, "u$1")
+    .replace(/^int(\d+)$/, "i$1")
+    .replace(/^(int1|u1)$/, "i1");
   const type = findType(name);
   return type && tritonName(type.name);
 }
 
 // Triton's specialisation: what is divisible by 16 says so, and an integer 1 becomes a constant.
-function item(name: string, value: Value, declared: string | undefined, keep: boolean, noAlign: boolean, wrong: (why: string) => Error): string {
+function item(
+  name: string,
+  value: Value,
+  declared: string | undefined,
+  keep: boolean,
+  noAlign: boolean,
+  wrong: (why: string) => Error,
+): string {
   if (value instanceof DeviceBuffer) return `*${tritonName(value.dtype)}${noAlign || !isAligned(value) ? "" : ":16"}`;
-  if (Array.isArray(value)) return `(${value.map((part, i) => `${item(`${name}.${i}`, part, undefined, keep, noAlign, wrong)},`).join(" ")})`;
+  if (Array.isArray(value))
+    return `(${value.map((part, i) => `${item(`${name}.${i}`, part, undefined, keep, noAlign, wrong)},`).join(" ")})`;
   if (value === null) return "None";
   let type = declared;
   let number: unknown = value;
@@ -85,10 +105,16 @@ function item(name: string, value: Value, declared: string | undefined, keep: bo
 }
 
 /** The signature that a launch with these arguments has. */
-export function signatureOf(info: KernelInfo, args: Readonly<Record<string, Value>>, constants: Readonly<Record<string, Constant>>): string[] {
-  const fail = (code: "missing-argument" | "surplus-argument" | "wrong-argument", why: string, argument: string) => new NereidError(code, why, { kernel: info.name, argument });
+export function signatureOf(
+  info: KernelInfo,
+  args: Readonly<Record<string, Value>>,
+  constants: Readonly<Record<string, Constant>>,
+): string[] {
+  const fail = (code: "missing-argument" | "surplus-argument" | "wrong-argument", why: string, argument: string) =>
+    new NereidError(code, why, { kernel: info.name, argument });
   const names = info.parameters.map((p) => p.name);
-  for (const name of [...Object.keys(args), ...Object.keys(constants)]) if (!names.includes(name)) throw fail("surplus-argument", `there is no such parameter; it has: ${names.join(", ")}`, name);
+  for (const name of [...Object.keys(args), ...Object.keys(constants)])
+    if (!names.includes(name)) throw fail("surplus-argument", `there is no such parameter; it has: ${names.join(", ")}`, name);
   if (info.typed) return [];
   return info.parameters.map((p) => {
     if (Object.hasOwn(constants, p.name)) return "";
@@ -100,12 +126,18 @@ export function signatureOf(info: KernelInfo, args: Readonly<Record<string, Valu
     if (p.constexpr) throw fail("wrong-argument", "it is a constexpr: give it among the constants", p.name);
     if (value instanceof DeviceBuffer && p.type.includes("tensordesc<")) return ""; // the annotation is the type
     const keep = p.do_not_specialize;
-    return item(p.name, value, declaredType(p.type), keep, keep || p.do_not_specialize_on_alignment, (why) => fail("wrong-argument", why, p.name));
+    return item(p.name, value, declaredType(p.type), keep, keep || p.do_not_specialize_on_alignment, (why) =>
+      fail("wrong-argument", why, p.name),
+    );
   });
 }
 
 /** The arguments of a compiled kernel by the names that it has: tuples fall apart, descriptors bring sizes and strides, constants are gone. */
-export function launchArguments(kernel: string, parameters: readonly { name: string; block?: number[] }[], args: Readonly<Record<string, Value>>): Record<string, DeviceBuffer | number | bigint | boolean> {
+export function launchArguments(
+  kernel: string,
+  parameters: readonly { name: string; block?: number[] }[],
+  args: Readonly<Record<string, Value>>,
+): Record<string, DeviceBuffer | number | bigint | boolean> {
   const flat: Record<string, DeviceBuffer | number | bigint | boolean> = Object.create(null);
   const spread = (name: string, value: Value) => {
     if (Array.isArray(value)) value.forEach((part, i) => spread(`${name}.${i}`, part));
@@ -120,7 +152,12 @@ export function launchArguments(kernel: string, parameters: readonly { name: str
     out[p.name] = value === undefined && part !== undefined ? part : value!;
     if (p.block && value instanceof DeviceBuffer) {
       const { shape } = value;
-      if (shape.length !== p.block.length) throw new NereidError("wrong-argument", `it is a descriptor of blocks with ${p.block.length} axes, but the buffer has ${shape.length}`, { kernel, argument: p.name });
+      if (shape.length !== p.block.length)
+        throw new NereidError(
+          "wrong-argument",
+          `it is a descriptor of blocks with ${p.block.length} axes, but the buffer has ${shape.length}`,
+          { kernel, argument: p.name },
+        );
       parts = [...shape, ...shape.map((_, d) => shape.slice(d + 1).reduce((product, n) => product * n, 1))];
     }
   }

@@ -15,7 +15,9 @@ export interface Reply {
   answer: Answer;
 }
 
-const node = (globalThis as { process?: { getBuiltinModule?(name: string): { parentPort: Port } } }).process?.getBuiltinModule?.("node:worker_threads");
+const node = (globalThis as { process?: { getBuiltinModule?(name: string): { parentPort: Port } } }).process?.getBuiltinModule?.(
+  "node:worker_threads",
+);
 const port = node?.parentPort ?? (globalThis as unknown as Port);
 let engine: Engine;
 
