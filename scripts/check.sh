@@ -23,7 +23,7 @@ mkdir -p build
 bin=tools/lint/node_modules/.bin
 cpp=$(git ls-files '*.cpp' '*.h')
 scripts=$(git ls-files 'web/*.ts' 'web/*.tsx' 'web/*.mjs' 'bench/*.mjs' 'tools/*.mjs')
-# shellcheck disable=SC2086
+# shellcheck disable=SC2046,SC2086
 {
   check "clang-format (scripts/check.sh --fix)" clang-format-22 $([ "$fix" = --fix ] && echo -i || echo "--dry-run -Werror") $cpp
   check "prettier (scripts/check.sh --fix)" $bin/prettier --config tools/lint/.prettierrc.json --log-level warn $([ "$fix" = --fix ] && echo --write || echo --check) $scripts
