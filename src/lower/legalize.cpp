@@ -128,6 +128,8 @@ class Legalizer {
 
   Value* toF32(Value* v) {
     Elem from = v->type.elem;
+    const Value* scalar = v->def && v->def->op == Op::LoSplat ? v->def->operand(0) : v;
+    if (auto bits = constantBits(scalar)) return b_->floating(v->type.withElement(Elem::F32), decodeFloat(from, *bits));
     if (isHalf(from) && machine_.halves) return b_->cast(Op::ExtF, v, v->type.withElement(Elem::F32));
     Value* x = b_->cast(Op::ExtUI, asInt(v), v->type.withElement(Elem::I32));
     if (from == Elem::BF16) return asFloat(make(Op::ShLI, x, number(x, 16)), Elem::F32);

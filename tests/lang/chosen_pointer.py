@@ -4,6 +4,7 @@
 # run: @stores grid=2 a=zeros:i32[8] b=zeros:i32[8] x=range:i32[8]  =>  a=[0, 1, 2, 3, 4, 5, 6, 7] b=[0, 2, 4, 6, 8, 10, 12, 14]
 # run: @of_three grid=3 a=full:i32[4],1 b=full:i32[4],2 c=full:i32[4],3 o=zeros:i32[12]  =>  o=[1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]
 # run: @negated x=f32[0, -0, 1, -2] o=zeros:f32[4]  =>  o=[inf, inf, -1, 0.5]
+# run: @swapped lacks=webgpu a=f32[1, 2, 3, 4] b=f32[10, 20, 30, 40] o=zeros:f32[4] n=3:i32  =>  a=[3, 4, 5, 6] b=[11, 21, 31, 41] o=[3, 4, 5, 6]
 import triton
 import triton.language as tl
 
@@ -57,3 +58,14 @@ def of_three(a, b, c, o):
 def negated(x, o):
     i = tl.arange(0, 4)
     tl.store(o + i, 1.0 / (-tl.load(x + i)))
+
+
+@triton.jit
+def swapped(a, b, o, n):
+    i = tl.arange(0, 4)
+    p = a + i
+    q = b + i
+    for _ in range(n):
+        tl.store(p, tl.load(p) + 1)
+        p, q = q, p
+    tl.store(o + i, tl.load(a + i))

@@ -143,7 +143,8 @@ void Emitter::convert(const Inst& inst) {
         if (rep(x).kind == Kind::Bool) return cat("select(0.0f, ", isSigned ? "-1.0f" : "1.0f", ", ", a(k), ")");
         if (rep(x).kind == Kind::Long || (kindOf(from) == Kind::Long && !isSigned))
           return cat(help(isSigned ? "float64s" : "float64u"), "(", wide(x, k), ")");
-        return isSigned ? cat("f32(", sext(a(k), width), ")") : cat("f32(", u(a(k)), ")");
+        if (isSigned) return cat("f32(", sext(a(k), width), ")");
+        return width == 32 ? cat(help("float32u"), "(", u(a(k)), ", false)") : cat("f32(", u(a(k)), ")");
       });
       return;
     }
@@ -315,22 +316,32 @@ void Emitter::floats(const Inst& inst) {
       each(inst, [&](int k) { return cat(left ? cat("rounded(", a(k), ")") : a(k), " - ", right ? cat("rounded(", b(k), ")") : b(k)); });
       return;
     }
-    // Drivers take x * 0 for 0 and x / x for 1, which infinities and NaN are not.
+    // Drivers take x * 0 and 0 / x for 0, and x / x for 1, which is wrong for infinities and NaN. Their operands are hidden from them.
     case Op::MulF:
     case Op::DivF:
     case Op::PreciseDivF: {
-      auto bits = constantOf(inst.operand(1));
-      if ((bits && (*bits & 0x7fffffff) == 0) || (inst.op != Op::MulF && inst.operand(0) == inst.operand(1))) {
-        help("rounded");
-        each(inst, [&](int k) { return cat(a(k), inst.op == Op::MulF ? " * rounded(" : " / rounded(", b(k), ")"); });
-        return;
-      }
-      return infix(inst.op == Op::MulF ? "*" : "/");
+      auto isZero = [&](size_t k) {
+        auto bits = constantOf(inst.operand(k));
+        return bits && (*bits & 0x7fffffff) == 0;
+      };
+      const char* op = inst.op == Op::MulF ? " * " : " / ";
+      bool left = isZero(0), right = isZero(1) || (inst.op != Op::MulF && inst.operand(0) == inst.operand(1));
+      if (left || right) help("rounded");
+      each(inst, [&](int k) { return cat(left ? cat("rounded(", a(k), ")") : a(k), op, right ? cat("rounded(", b(k), ")") : b(k)); });
+      return;
     }
     case Op::RemF: return call("remainder", 2, true);
     case Op::NegF: each(inst, [&](int k) { return cat("bitcast<f32>(bitcast<u32>(", a(k), ") ^ 0x80000000u)"); }); return;
     case Op::AbsF: each(inst, [&](int k) { return cat("bitcast<f32>(bitcast<u32>(", a(k), ") & 0x7fffffffu)"); }); return;
-    case Op::Fma: return call("fma", 3, false);
+    case Op::Fma: {
+      auto hidden = [&](size_t operand, int k) {
+        auto bits = constantOf(inst.operand(operand));
+        return bits && (*bits & 0x7fffffff) == 0 ? cat(help("rounded"), "(", at(inst.operand(operand), k), ")")
+                                                 : at(inst.operand(operand), k);
+      };
+      each(inst, [&](int k) { return cat("fma(", hidden(0, k), ", ", hidden(1, k), ", ", c(k), ")"); });
+      return;
+    }
     case Op::MinNumF: return call("min_num", 2, true);
     case Op::MaxNumF: return call("max_num", 2, true);
     case Op::MinimumF: return call("min_nan", 2, true);

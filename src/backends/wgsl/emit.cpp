@@ -140,10 +140,11 @@ bool Emitter::fail(Loc loc, std::string what, std::string hint) {
 
 bool Emitter::isNew(const Value* v, int memory) {
   auto [at, added] = memoryOf_.emplace(v, memory);
-  if (!added && at->second != memory)
-    fail(v->def ? v->def->loc : v->loc, "a pointer that may lead into one argument or another", "choose between what is loaded from them");
+  if (!added && at->second != memory) failAtChoice(v->def ? v->def->loc : v->loc);
   return added;
 }
+
+void Emitter::failAtChoice(Loc loc) { fail(loc, "a pointer that may lead into one argument or another", "choose between what is loaded from them"); }
 
 void Emitter::findMemories() {
   std::set<std::string> taken;
@@ -225,8 +226,11 @@ void Emitter::findMemories() {
         case Op::LoScatter:
           if (i.operand(1)->type.isPointer())
             if (auto at = buffer_.find(i.operand(0)), from = buffer_.end(); at != from)
-              if (auto value = memoryOf_.find(i.operand(1)); value != memoryOf_.end())
-                changed |= contents.emplace(at->second, value->second).second;
+              if (auto value = memoryOf_.find(i.operand(1)); value != memoryOf_.end()) {
+                auto [held, isNewHere] = contents.emplace(at->second, value->second);
+                changed |= isNewHere;
+                if (held->second != value->second) failAtChoice(i.loc);
+              }
           return;
         case Op::LoLoad:
         case Op::LoGather:

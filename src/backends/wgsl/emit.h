@@ -79,6 +79,7 @@ class Emitter {
   // ---- emit.cpp
   void findMemories();
   bool isNew(const Value* v, int memory);
+  void failAtChoice(Loc loc);  // a pointer that may lead into one argument or another
   static bool isPackable(const Inst& access, const Value* value);
   void findWide();
   void findVectors();

@@ -158,11 +158,17 @@ constexpr std::array kHelpers = {
            "fn rem64s(a: vec2u, b: vec2u) -> vec2u {\n  let r = divmod64(abs64(a), abs64(b)).zw;\n  return select(r, sub64(vec2u(0u), r), "
            "(a.y >> 31u) == 1u);\n}\n"},
     // The first 32 bits, the last of them set if any after it is: one rounding is left to be done.
-    Helper{"float64u", "",
-           "fn float64u(a: vec2u) -> f32 {\n  if (a.y == 0u) { return f32(a.x); }\n"
+    // To the nearest by integers: WGSL does not say how f32(u32) rounds.
+    Helper{"float32u", "",
+           "fn float32u(a: u32, sticky: bool) -> f32 {\n  let n = min(countLeadingZeros(a), 8u);\n  let cut = 8u - n;\n"
+           "  let low = a & ((1u << cut) - 1u);\n  let half = (1u << cut) >> 1u;\n  let m = a >> cut;\n"
+           "  let up = low > half || (low == half && half != 0u && (sticky || (m & 1u) != 0u));\n"
+           "  return f32(m + select(0u, 1u, up)) * bitcast<f32>((127u + cut) << 23u);\n}\n"},
+    Helper{"float64u", "float32u",
+           "fn float64u(a: vec2u) -> f32 {\n  if (a.y == 0u) { return float32u(a.x, false); }\n"
            "  let n = countLeadingZeros(a.y);\n  var h = a.y;\n  var rest = a.x;\n"
            "  if (n > 0u) {\n    h = (a.y << n) | (a.x >> (32u - n));\n    rest = a.x << n;\n  }\n"
-           "  return f32(h | select(0u, 1u, rest != 0u)) * bitcast<f32>((159u - n) << 23u);\n}\n"},
+           "  return float32u(h, rest != 0u) * bitcast<f32>((159u - n) << 23u);\n}\n"},
     Helper{"float64s", "float64u abs64",
            "fn float64s(a: vec2u) -> f32 {\n  let x = float64u(abs64(a));\n  return select(x, -x, a.y >= 0x80000000u);\n}\n"},
     Helper{"trunc64u", "is_nan shl64",
