@@ -28,6 +28,45 @@ void append(std::vector<T>& to, const std::vector<T>& more) {
   to.insert(to.end(), more.begin(), more.end());
 }
 
+// Arithmetic that is as cheap as passing its result.
+bool isCheap(const llvm::Value* v) {
+  return llvm::isa<llvm::GetElementPtrInst, llvm::CastInst, llvm::ICmpInst, llvm::BinaryOperator>(v) && !v->getType()->isVectorTy();
+}
+
+// Computes what the region uses from outside again at its begin, from few values that must be passed: kernels compute hundreds of addresses
+// in front.
+class Rematerializer {
+ public:
+  explicit Rematerializer(llvm::ArrayRef<llvm::BasicBlock*> region)
+      : region_(region.begin(), region.end()), at_(&*region[0]->getFirstInsertionPt()) {}
+  void run(llvm::ArrayRef<llvm::BasicBlock*> region) {
+    std::vector<llvm::Use*> uses;
+    for (llvm::BasicBlock* b : region)
+      for (llvm::Instruction& i : *b) {
+        if (llvm::isa<llvm::PHINode>(i) && b == region[0]) continue;  // its values come from outside
+        for (llvm::Use& use : i.operands()) uses.push_back(&use);
+      }
+    for (llvm::Use* use : uses) use->set(here(use->get(), 0));
+  }
+
+ private:
+  llvm::Value* here(llvm::Value* v, int depth) {
+    constexpr int kDeepest = 8;
+    auto* i = llvm::dyn_cast<llvm::Instruction>(v);
+    if (!i || region_.contains(i->getParent()) || !isCheap(i) || depth > kDeepest) return v;
+    llvm::Instruction*& copy = copies_[i];
+    if (copy) return copy;
+    llvm::Instruction* made = i->clone();
+    for (llvm::Use& use : made->operands()) use.set(here(use.get(), depth + 1));
+    made->insertBefore(at_->getIterator());
+    return copies_[i] = made;
+  }
+
+  llvm::SmallPtrSet<llvm::BasicBlock*, 32> region_;
+  llvm::Instruction* at_;
+  std::map<llvm::Instruction*, llvm::Instruction*> copies_;
+};
+
 // Moves the part that begins at `root` into a function; gives the block that calls it, or null where it cannot be moved.
 llvm::BasicBlock* extract(llvm::BasicBlock* root, const Part& part) {
   // Control must enter at the root alone: a call that returns into the part belongs to it.
@@ -48,6 +87,7 @@ llvm::BasicBlock* extract(llvm::BasicBlock* root, const Part& part) {
     }
   }
   llvm::Function& f = *root->getParent();
+  Rematerializer(region).run(region);
   llvm::CodeExtractor extractor(region, nullptr, /*AggregateArgs=*/true);
   if (!extractor.isEligible()) return nullptr;
   llvm::Function* moved = extractor.extractCodeRegion(llvm::CodeExtractorAnalysisCache(f));
