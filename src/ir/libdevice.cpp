@@ -277,8 +277,8 @@ std::optional<LibFunction> resolveLibdevice(std::string_view symbol) {
   if (!dropPrefix(symbol, "__nv_")) return std::nullopt;
   if (auto f = byName(symbol)) return f;
   if (auto f = directed(symbol)) return f;
-  // __nv_expf; __nv_isnand; __nv_fast_dividef
-  if (symbol == "fast_dividef") return byName("fast_divide");
+  // __nv_expf; __nv_isnand; __nv_fast_fdividef, as CUDA spells it
+  if (symbol == "fast_dividef" || symbol == "fast_fdividef") return byName("fast_divide");
   if (symbol.ends_with('f') || symbol.ends_with('d')) return byName(symbol.substr(0, symbol.size() - 1));
   return std::nullopt;
 }
