@@ -194,7 +194,7 @@ def check_symbols(tool):
 """))
     with tempfile.TemporaryDirectory() as folder:
         for symbol, text in kernels:
-            path = Path(folder) / "symbol.ttir"
+            path = pathlib.Path(folder) / "symbol.ttir"
             path.write_text(text)
             done = subprocess.run([tool, "emit", path, "--stage", "lower"], capture_output=True, text=True)
             report(symbol, "the plug-in", done.stderr[:200])

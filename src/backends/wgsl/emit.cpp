@@ -144,7 +144,9 @@ bool Emitter::isNew(const Value* v, int memory) {
   return added;
 }
 
-void Emitter::failAtChoice(Loc loc) { fail(loc, "a pointer that may lead into one argument or another", "choose between what is loaded from them"); }
+void Emitter::failAtChoice(Loc loc) {
+  fail(loc, "a pointer that may lead into one argument or another", "choose between what is loaded from them");
+}
 
 void Emitter::findMemories() {
   std::set<std::string> taken;
