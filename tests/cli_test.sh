@@ -32,6 +32,16 @@ expect 0 "interp" targets
 expect 0 "arith.addi" ops
 expect 0 '"ulp"' ops --json
 expect 0 "tt.func public @add" emit $add --stage ttir
+for target in cpu wasm lower threads; do
+  expect 0 "schedule of add" emit $add --target $target --stage schedule
+  expect 0 "lo.store" emit $add --target $target --stage lower
+done
+expect 0 "variant wgsl.distinct" emit $add --target webgpu --stage schedule
+expect 0 "variant wgsl.distinct" emit $add --target webgpu --stage lower+lines
+expect 1 "[unsupported]" emit $add --target interp --stage schedule
+expect 0 "// after fold" emit $add --stage passes --print-after-all --verify-each
+expect 0 "tt.func public @add" emit $add --stage pass.fold
+expect 1 "there is no pass \`folds\`" emit $add --stage pass.folds
 expect 1 "[syntax]" emit tests/errors/syntax.ttir
 expect 1 "there is no function @sub" emit tests/ops/add.ttir:sub
 expect 1 "[bounds]" run $add --grid 1 --check-bounds --arg x=i32[1] --arg y=i32[1,1,1,1] --arg out=zeros:i32[4]

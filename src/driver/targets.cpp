@@ -283,9 +283,9 @@ Result<Artefacts> writeWasm(Module m, std::string_view, Diags& diags) {
 
 namespace {
 
-Result<wgsl::Shader> toShader(Module& m, const wgsl::Device* device, bool lines, Diags& diags) {
+Result<wgsl::Shader> toShader(Module& m, const wgsl::Device* device, const wgsl::TextOptions& options, Diags& diags) {
   if (!pipeline(m, diags, {.hasF64 = false, .hasPointers = false})) return std::unexpected(Failed{});
-  return wgsl::write(*m.kernel(), device, lines, diags);
+  return wgsl::write(*m.kernel(), device, options, diags);
 }
 
 wgsl::Device deviceOf(std::string_view text) {
@@ -306,7 +306,7 @@ wgsl::Device deviceOf(std::string_view text) {
 
 Result<Artefacts> writeWebgpu(Module m, std::string_view device, Diags& diags) {
   wgsl::Device known = deviceOf(device);
-  auto shader = toShader(m, device.empty() ? nullptr : &known, false, diags);
+  auto shader = toShader(m, device.empty() ? nullptr : &known, {}, diags);
   if (!shader) return std::unexpected(Failed{});
   std::string arrays = listed(shader->arrays, [](const wgsl::Array& a) {
     return cat("{\"parameter\": ", a.parameter, ", \"name\": ", jsonQuoted(a.name), ", \"writes\": ", a.isWritten ? "true" : "false", "}");
@@ -378,12 +378,40 @@ Machine machineHere() {
 
 Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage, [[maybe_unused]] bool lines, Diags& diags) {
 #if NEREID_HAS_LOWER
-  if (stage == "schedule") {
+  // schedule.TARGET and lower.TARGET, of each variant that the target's kernels have; without one, of the machine at hand.
+  for (std::string_view kind : {"schedule", "lower"}) {
+    if (stage != kind && !(stage.starts_with(kind) && stage[kind.size()] == '.')) continue;
+    std::string_view target = stage == kind ? "" : stage.substr(kind.size() + 1);
+    bool isSchedule = kind == "schedule";
+#if NEREID_HAS_WGSL
+    if (target == "webgpu") {
+      auto shader = toShader(m, nullptr, {.lines = lines, .explains = true}, diags);
+      if (!shader) return std::unexpected(Failed{});
+      std::string text;
+      for (const wgsl::Variant& v : shader->variants) appendAll(text, "variant wgsl", v.suffix, "\n", isSchedule ? v.schedule : v.lowered);
+      return text;
+    }
+#endif
+    std::optional<Machine> machine;
+    if (target.empty()) machine = machineHere();
+    if (target == "lower") machine = Machine{.vectorBytes = 16, .vectorRegisters = 16};
+    if (target == "threads") machine = kWorkgroup;
+#if NEREID_HAS_CPU
+    if (target == "cpu") machine = cpu::machineOf(cpu::host());
+#endif
+#if NEREID_HAS_WASM
+    if (target == "wasm") machine = wasm::machineOf(wasm::Variant::Relaxed);
+#endif
+    if (!machine)
+      return diags.error(Err::Unsupported, {})
+          .says("the target `", target, "` has no stage `", kind, "`")
+          .hint("cpu, wasm, webgpu, lower and threads have one");
     if (!pipeline(m, diags)) return std::unexpected(Failed{});
-    Plan plan = makePlan(*m.kernel());
-    auto lowered = lower(*m.kernel(), plan, machineHere(), diags);
+    Plan plan = makePlan(*m.kernel(), {.threads = machine->threads});
+    auto lowered = lower(*m.kernel(), plan, *machine, diags);
     if (!lowered) return std::unexpected(Failed{});
-    std::string text = describe(*m.kernel(), plan) + "loops\n";
+    if (!isSchedule) return print(lowered->module, lines);
+    std::string text = describe(*m.kernel(), plan, lowered->emitted) + "loops\n";
     for (const std::string& note : lowered->notes) appendAll(text, "  ", note, "\n");
     return text + cat("scratch of a program: ", lowered->scratchBytes, " bytes\n");
   }
@@ -405,8 +433,8 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     if (!pipeline(m, diags)) return std::unexpected(Failed{});
     return print(m, lines);
   }
-  if (stage == "lower" || stage == "threads") {
-    auto scheduled = toLower(std::move(m), stage == "lower" ? machineHere() : kWorkgroup, diags);
+  if (stage == "threads") {
+    auto scheduled = toLower(std::move(m), kWorkgroup, diags);
     if (!scheduled) return std::unexpected(Failed{});
     return print(scheduled->lowered.module, lines);
   }
@@ -431,7 +459,7 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
 #if NEREID_HAS_WGSL
   // The variant that every device can run; `wgsl.f16` is the one with that suffix.
   if (stage == "wgsl" || stage.starts_with("wgsl.")) {
-    auto shader = toShader(m, nullptr, lines, diags);
+    auto shader = toShader(m, nullptr, {.lines = lines}, diags);
     if (!shader) return std::unexpected(Failed{});
     std::string suffixes;
     for (wgsl::Variant& v : shader->variants) {

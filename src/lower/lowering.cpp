@@ -82,7 +82,7 @@ Result<Lowered> Lowering::run() {
     inst->set(Attr::Offset, scratchBytes_);
     scratchBytes_ += inst->integer(Attr::Bytes);
   }
-  return Lowered{std::move(m_), scratchBytes_, scratchBytes_ - shared, needsDistinct_, std::move(notes_)};
+  return Lowered{std::move(m_), scratchBytes_, scratchBytes_ - shared, needsDistinct_, std::move(notes_), std::move(emitted_)};
 }
 
 bool Lowering::inMemory(const Value* v) const { return isInMemory(plan_, v) || (buffer_.count(v) && !isTrivial(*v->def)); }
@@ -158,10 +158,12 @@ void Lowering::emitBlock(const Block& block) {
   }
   for (const Step& step : plan->second.steps) {
     if (failed_) return;
-    if (step.nest)
+    if (step.nest) {
+      emitted_.insert(step.nest.get());
       emitNest(*step.nest);
-    else
+    } else {
       emitInst(*step.inst);
+    }
   }
 }
 

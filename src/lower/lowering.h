@@ -263,6 +263,7 @@ class Lowering {
   Loc loc_;
   bool failed_ = false, needsDistinct_ = false;
   std::vector<std::string> notes_;
+  std::set<const Nest*> emitted_;
   int quiet_ = 0;  // inside an unlikely version, which repeats the decisions
 
   Block* entry_ = nullptr;                                       // constants and scratch addresses, before everything

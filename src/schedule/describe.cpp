@@ -23,7 +23,7 @@ std::string shapeOf(const std::vector<int64_t>& shape) {
 
 class Describer {
  public:
-  Describer(const Func& f, const Plan& plan) : plan_(plan) {
+  Describer(const Func& f, const Plan& plan, const std::set<const Nest*>& emitted) : plan_(plan), emitted_(emitted) {
     out_ = cat("schedule of ", f.name, "\n");
     block(f.body.entry(), 1);
   }
@@ -40,7 +40,7 @@ class Describer {
     if (it == plan_.blocks.end()) return;
     for (const Step& step : it->second.steps) {
       if (step.nest) {
-        nest(*step.nest, depth);
+        if (emitted_.count(step.nest.get())) nest(*step.nest, depth);
         continue;
       }
       const Inst& inst = *step.inst;
@@ -105,11 +105,12 @@ class Describer {
   }
 
   const Plan& plan_;
+  const std::set<const Nest*>& emitted_;
   std::string out_;
 };
 
 }  // namespace
 
-std::string describe(const Func& f, const Plan& plan) { return Describer(f, plan).take(); }
+std::string describe(const Func& f, const Plan& plan, const std::set<const Nest*>& emitted) { return Describer(f, plan, emitted).take(); }
 
 }  // namespace nereid

@@ -79,8 +79,8 @@ struct PlanOptions {
 Plan makePlan(const Func& f, const PlanOptions& options = {});
 // What is wrong with the order in which a plan reads and writes memory; empty if nothing is. makePlan() stops where this finds something.
 std::string findFault(const Func& f, const Plan& plan);
-// The plan as text: `emit --stage schedule`.
-std::string describe(const Func& f, const Plan& plan);
+// The plan as text: `emit --stage schedule`. Only of the nests that `emitted` has.
+std::string describe(const Func& f, const Plan& plan, const std::set<const Nest*>& emitted);
 
 // Whether a value of this operation is dear to compute again.
 bool isDear(const Inst& inst);

@@ -62,7 +62,8 @@ interp::Counters count(const Lowered& code, const std::vector<Argument>& argumen
   std::vector<std::vector<float>> memory;
   std::vector<uint64_t> values;
   for (const Argument& a : arguments) {
-    if (a.elements) memory.emplace_back(a.elements, 0.0f);
+    // Room behind each: the test for overlaps counts whole tiles.
+    if (a.elements) memory.emplace_back(a.elements + 1024, 0.0f);
     values.push_back(a.elements ? reinterpret_cast<uint64_t>(memory.back().data()) : a.scalar);
   }
   interp::Counters counters;

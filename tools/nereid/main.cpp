@@ -214,8 +214,14 @@ int main(int argc, char** argv) {
   std::string stage = "ttir";
   emit->add_option(
       "--stage", stage,
-      "tokens, ast, ttir, passes, schedule, lower, threads, llvm, asm, wat or wgsl; wat+lines and the like tell lines of the source");
-  emit->callback([&] { status = emitCommand(common, stage); });
+      "tokens, ast, ttir, passes, pass.NAME, schedule, lower, threads, llvm, asm, wat or wgsl; wat+lines and the like show source lines");
+  std::string emitTarget;
+  emit->add_option("--target", emitTarget, "of schedule and lower: cpu, wasm, webgpu, lower or threads; this machine's otherwise");
+  emit->callback([&] {
+    size_t plus = stage.find('+');
+    if (!emitTarget.empty()) stage.insert(plus == std::string::npos ? stage.size() : plus, "." + emitTarget);
+    status = emitCommand(common, stage);
+  });
 
   auto* run = app.add_subcommand("run", "run a kernel on arrays");
   common.add(*run);

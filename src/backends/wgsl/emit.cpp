@@ -913,9 +913,10 @@ int64_t workgroupBytes(const Variant& v) { return v.limits.empty() ? 0 : v.limit
 // Lowers and writes the kernel as planned for so many threads: texts for different arguments and for any, with and without f16. What takes
 // matrix units or subgroups is for different ones alone: compiling costs time, and the others have the plain text.
 bool writeFor(const Func& kernel, const Plan& plan, int threads, int programs, bool matrices, bool subgroups, const Device* device,
-              bool lines, Shader& out, Diags& diags) {
+              const TextOptions& options, Shader& out, Diags& diags) {
   std::vector<Variant> found[2];  // without f16, with it
   std::optional<Lowered> lowered;
+  std::string schedule, text;
   for (bool distinct : {true, false}) {
     if (!distinct && subgroups) break;
     if (distinct && device && !out.variants.empty()) continue;  // there is a better one
@@ -935,13 +936,22 @@ bool writeFor(const Func& kernel, const Plan& plan, int threads, int programs, b
       if (!made) return false;
       lowered = std::move(*made);
       legalize(*lowered->module.kernel(), lowered->module, {.fma = true, .halves = true, .subnormals = false, .f64 = false});
+      if (options.explains) {
+        schedule = describe(kernel, plan, lowered->emitted) + "loops\n";
+        for (const std::string& note : lowered->notes) appendAll(schedule, "  ", note, "\n");
+        appendAll(schedule, "threads of a program: ", threads, "; programs of a workgroup: ", programs,
+                  "; scratch of a program: ", lowered->scratchBytes, " bytes\n");
+        text = print(lowered->module, options.lines);
+      }
     }
     for (bool halves : {true, false}) {
       if (halves ? device && !device->has("shader-f16") : matrices && (!device || device->has("shader-f16"))) continue;
       Emitter emitter(*lowered->module.kernel(), machine.threads, programs, lowered->scratchBytes - lowered->ownBytes, distinct, halves,
-                      lines, diags);
+                      options.lines, diags);
       auto variant = emitter.run();
       if (!variant) return false;
+      variant->schedule = schedule;
+      variant->lowered = text;
       if ((matrices && !variant->matrices) || (subgroups && !variant->subgroups)) return true;
       if (programs > 1 && emitter.isAlone()) break;
       out.arrays = emitter.arrays();
@@ -970,7 +980,7 @@ bool writeFor(const Func& kernel, const Plan& plan, int threads, int programs, b
 
 }  // namespace
 
-Result<Shader> write(const Func& kernel, const Device* device, bool lines, Diags& diags) {
+Result<Shader> write(const Func& kernel, const Device* device, const TextOptions& options, Diags& diags) {
   Shader out;
   auto has = [&](std::string_view feature) { return !device || device->has(feature); };
   bool products = false, lacks = !has("subgroups-32");  // that matrix units may take, and whether they are not there
@@ -982,7 +992,7 @@ Result<Shader> write(const Func& kernel, const Device* device, bool lines, Diags
   // Fewer threads need less memory in common.
   int64_t room = device ? std::min(device->workgroupBytes, kMostWorkgroupBytes) : kMostWorkgroupBytes;
   for (int threads = threadsFor(kernel, true); products && !lacks && threads >= 32; threads /= 2) {
-    if (!writeFor(kernel, makePlan(kernel, {.threads = threads}), threads, 1, true, true, device, lines, out, diags))
+    if (!writeFor(kernel, makePlan(kernel, {.threads = threads}), threads, 1, true, true, device, options, out, diags))
       return std::unexpected(Failed{});
     if (out.variants.empty()) break;
     int64_t most = 0;
@@ -1000,12 +1010,12 @@ Result<Shader> write(const Func& kernel, const Device* device, bool lines, Diags
   for (bool subgroups : {true, false}) {
     if (subgroups && !reduces) continue;
     if (few > 0 &&
-        !writeFor(kernel, makePlan(kernel, {.threads = few}), few, 2 * kFewThreads / few, false, subgroups, device, lines, out, diags))
+        !writeFor(kernel, makePlan(kernel, {.threads = few}), few, 2 * kFewThreads / few, false, subgroups, device, options, out, diags))
       return std::unexpected(Failed{});
     // What can be one of several in a workgroup only with different arguments is alone with others.
     const Variant* last = out.variants.empty() ? nullptr : &out.variants.back();
     const bool done = last && last->programs > 1 && last->subgroups == subgroups && (subgroups || last->aliases);
-    if (!done && !writeFor(kernel, plan, threads, 1, false, subgroups, device, lines, out, diags)) return std::unexpected(Failed{});
+    if (!done && !writeFor(kernel, plan, threads, 1, false, subgroups, device, options, out, diags)) return std::unexpected(Failed{});
   }
   return out;
 }

@@ -19,6 +19,7 @@ struct Variant {
   std::vector<std::string> features;
   std::vector<std::pair<std::string, int64_t>> limits;
   std::string text;
+  std::string schedule, lowered;             // for `emit`, where asked for
   int threads = 0;                           // of a workgroup
   int programs = 1;                          // that a workgroup runs side by side
   int64_t scratchBytes = 0;                  // of a workgroup, in the last binding; 0 where the workgroup's own memory holds it
@@ -48,6 +49,10 @@ struct Device {
 
 // Plans and lowers the kernel, once a variant: all that any device may want, or the two that `device` takes where it is known, for
 // different arguments and for any. With `lines` the texts say which line of its source theirs come from.
-Result<Shader> write(const Func& kernel, const Device* device, bool lines, Diags& diags);
+// With `explains` each variant has its schedule and its lower form as text.
+struct TextOptions {
+  bool lines = false, explains = false;
+};
+Result<Shader> write(const Func& kernel, const Device* device, const TextOptions& options, Diags& diags);
 
 }  // namespace nereid::wgsl
