@@ -103,7 +103,7 @@ expect 0 " - rounded(v" emit "$folder/difference.ttir" --stage wgsl
 expect 0 "" compile "$k" --target wasm --signature "*fp32:16,*bf16,i64,fp32,4" -o "$folder/dist"
 cat >"$folder/wanted.d.ts" <<'K'
 // Written by nereid compile.
-import type { Arg, Kernel } from "nereid";
+import type { Arg, Kernel } from "nereid-lang";
 
 export interface Kernels {
   scale: Kernel<{

@@ -14,10 +14,10 @@ export function prepare() {
   for (const name of ["vanilla", "node", "worker", "vite-react"]) {
     cpSync(`examples/${name}`, `${root}/${name}`, { recursive: true, filter: (path) => !/node_modules|\/dist/.test(path) });
     mkdirSync(`${root}/${name}/node_modules`);
-    cpSync(packed, `${root}/${name}/node_modules/nereid`, { recursive: true });
+    cpSync(packed, `${root}/${name}/node_modules/nereid-lang`, { recursive: true });
   }
   const installed = `${process.cwd()}/examples/vite-react/node_modules`;
-  if (existsSync(installed)) for (const name of readdirSync(installed)) if (!/^(\.|nereid$)/.test(name)) symlinkSync(`${installed}/${name}`, `${root}/vite-react/node_modules/${name}`);
+  if (existsSync(installed)) for (const name of readdirSync(installed)) if (!/^(\.|nereid-lang$)/.test(name)) symlinkSync(`${installed}/${name}`, `${root}/vite-react/node_modules/${name}`);
 }
 
 /** Those for Node, in this Node or another. */

@@ -12,7 +12,7 @@ const web = fileURLToPath(new URL("..", import.meta.url));
 
 // A package that depends on it.
 const folder = `${web}/build/test/consumer`;
-const installed = `${folder}/node_modules/nereid`;
+const installed = `${folder}/node_modules/nereid-lang`;
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 cpSync(pack(), installed, { recursive: true });
@@ -47,9 +47,9 @@ test("npm packs runtime, compiler, types and README, and nothing else", () => {
 });
 
 test("it compiles in Node, by its name and by its address as Deno and pages import it", () => {
-  writeFileSync(`${folder}/named.mjs`, `import { open } from "nereid";\nimport { jit } from "nereid/compile";${kProgram}`);
+  writeFileSync(`${folder}/named.mjs`, `import { open } from "nereid-lang";\nimport { jit } from "nereid-lang/compile";${kProgram}`);
   assert.equal(run(`${folder}/named.mjs`), "6,8\n");
-  writeFileSync(`${folder}/addressed.mjs`, `const { open } = await import(new URL("node_modules/nereid/dist/index.js", import.meta.url));\nconst { jit } = await import(new URL("node_modules/nereid/dist/compile/index.js", import.meta.url));${kProgram}`);
+  writeFileSync(`${folder}/addressed.mjs`, `const { open } = await import(new URL("node_modules/nereid-lang/dist/index.js", import.meta.url));\nconst { jit } = await import(new URL("node_modules/nereid-lang/dist/compile/index.js", import.meta.url));${kProgram}`);
   assert.equal(run(`${folder}/addressed.mjs`), "6,8\n");
 });
 
@@ -57,8 +57,8 @@ test("it compiles in Deno, which may read and nothing else, by its address and b
   const deno = `${web}/test/deno/node_modules/.bin/deno`;
   if (!existsSync(deno)) return t.skip("Deno is not installed (scripts/setup.sh --tests)");
   const program = kProgram.replace("threads: 1", "threads: 2").replace("{ device })", "{ device, worker: true })");
-  writeFileSync(`${folder}/deno-named.mjs`, `import { open } from "nereid";\nimport { jit } from "nereid/compile";${program}`);
-  writeFileSync(`${folder}/deno-addressed.mjs`, `import { open } from "./node_modules/nereid/dist/index.js";\nimport { jit } from "./node_modules/nereid/dist/compile/index.js";${program}`);
+  writeFileSync(`${folder}/deno-named.mjs`, `import { open } from "nereid-lang";\nimport { jit } from "nereid-lang/compile";${program}`);
+  writeFileSync(`${folder}/deno-addressed.mjs`, `import { open } from "./node_modules/nereid-lang/dist/index.js";\nimport { jit } from "./node_modules/nereid-lang/dist/compile/index.js";${program}`);
   for (const file of ["deno-named", "deno-addressed"]) {
     const said = execFileSync(deno, ["run", "--quiet", "--no-prompt", `--allow-read=${folder}`, "--node-modules-dir=manual", `${folder}/${file}.mjs`], { encoding: "utf8", timeout: 30000, env: { ...process.env, DENO_DIR: `${folder}/deno-dir`, DENO_NO_UPDATE_CHECK: "1" } });
     assert.equal(said, "6,8\n");
@@ -66,7 +66,7 @@ test("it compiles in Deno, which may read and nothing else, by its address and b
 });
 
 test("esbuild bundles it: the compiler's module is a file beside the bundle", async () => {
-  const contents = `import { open } from "nereid";\nimport { configure, jit } from "nereid/compile";\nimport wasm from "nereid/compiler.wasm";\nconfigure({ wasm: new URL(wasm, import.meta.url) });${kProgram}`;
+  const contents = `import { open } from "nereid-lang";\nimport { configure, jit } from "nereid-lang/compile";\nimport wasm from "nereid-lang/compiler.wasm";\nconfigure({ wasm: new URL(wasm, import.meta.url) });${kProgram}`;
   await build({ stdin: { contents, resolveDir: folder }, bundle: true, format: "esm", minify: true, platform: "browser", loader: { ".wasm": "file" }, outfile: `${folder}/bundle/app.mjs`, allowOverwrite: true });
   assert.equal(run(`${folder}/bundle/app.mjs`), "6,8\n");
   const [module] = readdirSync(`${folder}/bundle`).filter((name) => name.endsWith(".wasm"));
@@ -79,7 +79,7 @@ test("esbuild bundles it: the compiler's module is a file beside the bundle", as
 });
 
 test("dist/ runs kernels", async () => {
-  const { open } = await import("nereid");
+  const { open } = await import("nereid-lang");
   const device = await open({ threads: 2 });
   const { axpy } = await device.load(`${web}/build/test/modules/manifest.json`);
   const [x, y] = [device.buffer("f32", [1, 2], [3, 4]), device.buffer("f32", 2)];
@@ -90,7 +90,7 @@ test("dist/ runs kernels", async () => {
 
 test("a program ends when its launches have, with a device that nobody disposed of", () => {
   const program = `
-    const { open } = await import("nereid");
+    const { open } = await import("nereid-lang");
     const device = await open({ threads: 3 });
     const { count } = await device.load("${web}/build/test/modules/manifest.json");
     const out = device.buffer("i32", 65);
@@ -101,7 +101,7 @@ test("a program ends when its launches have, with a device that nobody disposed 
 
 test("on a GPU too, whose source only the device holds", (t) => {
   const program = `
-    const { open } = await import("nereid");
+    const { open } = await import("nereid-lang");
     const { create } = await import("webgpu");
     const device = await open({ device: "webgpu", gpu: create([]) });
     const { count } = await device.load("${web}/build/test/shaders/manifest.json");
@@ -117,17 +117,17 @@ test("on a GPU too, whose source only the device holds", (t) => {
 test("a bundle has only what is used, and nothing of Node", async () => {
   const bundle = async (contents) =>
     (await build({ stdin: { contents, resolveDir: folder }, bundle: true, format: "esm", minify: true, write: false, platform: "browser" })).outputFiles[0].text;
-  const small = await bundle('import { encode } from "nereid"; console.log(encode("f16", 1));');
+  const small = await bundle('import { encode } from "nereid-lang"; console.log(encode("f16", 1));');
   assert.ok(small.length < 4000, `${small.length} bytes for encode()`);
-  const all = await bundle('import { open } from "nereid"; await open();');
+  const all = await bundle('import { open } from "nereid-lang"; await open();');
   assert.ok(!/(import|require)\("node:/.test(all), "an import of node:");
-  const gpu = await bundle('import { open } from "nereid/webgpu"; await open();');
+  const gpu = await bundle('import { open } from "nereid-lang/webgpu"; await open();');
   assert.ok(!/WebAssembly\./.test(gpu) && gpu.length < 40000, `${gpu.length} bytes for GPUs alone`);
 });
 
 test("a bundler that can puts the half for GPUs into a chunk of its own", async () => {
   const { outputFiles, metafile } = await build({
-    stdin: { contents: 'import { open } from "nereid"; await open({ device: "wasm" });', resolveDir: folder, sourcefile: "app.js" },
+    stdin: { contents: 'import { open } from "nereid-lang"; await open({ device: "wasm" });', resolveDir: folder, sourcefile: "app.js" },
     bundle: true, format: "esm", minify: true, write: false, platform: "browser", splitting: true, outdir: "out", metafile: true,
   });
   const chunks = Object.values(metafile.outputs);
@@ -141,7 +141,7 @@ test("its types stand alone", () => {
     const body = readFileSync(`${web}/../docs/${page}.md`, "utf8").match(/```ts\n(import[^]*?)```/)[1].replace("./dist/kernels.js", "./kernels.js");
     writeFileSync(`${folder}/consumer-${page}.ts`, body);
   }
-  const gpu = 'import { open } from "nereid/webgpu";\nconst device = await open({ powerPreference: "low-power" });\ndevice.buffer("f32", 4).gpu.buffer satisfies GPUBuffer;\n';
+  const gpu = 'import { open } from "nereid-lang/webgpu";\nconst device = await open({ powerPreference: "low-power" });\ndevice.buffer("f32", 4).gpu.buffer satisfies GPUBuffer;\n';
   writeFileSync(`${folder}/consumer-gpu.ts`, gpu);
   for (const module of [["NodeNext", "NodeNext"], ["ESNext", "bundler"]]) {
     const options = { strict: true, noEmit: true, target: "ES2022", lib: ["ES2022", "ESNext.Disposable", "DOM"], types: [], module: module[0], moduleResolution: module[1] };

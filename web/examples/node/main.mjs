@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // node main.mjs: compiles softmax.py, finds out how many rows a program should take, and compares with plain JavaScript.
 import { readFile } from "node:fs/promises";
-import { open } from "nereid";
-import { autotune, jit } from "nereid/compile";
+import { open } from "nereid-lang";
+import { autotune, jit } from "nereid-lang/compile";
 
 const [rows, columns] = [1024, 500];
 const device = await open({ device: "wasm" });

@@ -8,7 +8,7 @@ export default defineConfig({
   base: "./",
   plugins: [react()],
   // The development server would copy the package away from its .wasm file.
-  optimizeDeps: { exclude: ["nereid"] },
+  optimizeDeps: { exclude: ["nereid-lang"] },
   server: { headers }, // for threads
   preview: { headers },
 });
