@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, transformSync } from "esbuild";
 import { pack } from "./pack.mjs";
 
 const web = fileURLToPath(new URL("..", import.meta.url));
@@ -135,12 +135,24 @@ test("a bundler that can puts the half for GPUs into a chunk of its own", async 
   assert.ok(chunks.some((chunk) => chunk.entryPoint?.endsWith("/webgpu.js")) && !text.includes("requestAdapter"), Object.keys(metafile.outputs).join());
 });
 
+// The TypeScript of README.md and docs/: blocks that import something, and what they print in Node, where the comment before them says so.
+const blocks = [`${web}/../README.md`, ...readdirSync(`${web}/../docs`, { recursive: true }).filter((name) => name.endsWith(".md")).map((name) => `${web}/../docs/${name}`)].flatMap((page) =>
+  [...readFileSync(page, "utf8").matchAll(/(?:<!-- node prints: (.*) -->\n)?```ts\n(import[^]*?)```/g)].map(([, prints, body]) => ({ page: page.slice(page.lastIndexOf("/") + 1, -3), prints, body })),
+);
+
+test("the programs of the documentation print what it says", () => {
+  assert.ok(blocks.length >= 7 && blocks.filter((b) => b.prints).length >= 5, `${blocks.length} blocks`);
+  blocks.forEach(({ page, prints, body }, i) => {
+    if (prints === undefined) return;
+    const { code } = transformSync(body, { loader: "ts", format: "esm", target: "es2022" });
+    writeFileSync(`${folder}/docs-${page}-${i}.mjs`, code);
+    assert.equal(run(`${folder}/docs-${page}-${i}.mjs`), `${prints}\n`, page);
+  });
+});
+
 test("its types stand alone", () => {
   cpSync(`${web}/test/kernels.d.ts`, `${folder}/kernels.d.ts`);
-  for (const page of ["wasm", "webgpu", "compile"]) {
-    const body = readFileSync(`${web}/../docs/${page}.md`, "utf8").match(/```ts\n(import[^]*?)```/)[1].replace("./dist/kernels.js", "./kernels.js");
-    writeFileSync(`${folder}/consumer-${page}.ts`, body);
-  }
+  blocks.forEach(({ page, body }, i) => writeFileSync(`${folder}/consumer-${page}-${i}.ts`, `${body.replace("./dist/kernels.js", "./kernels.js")}\nexport {};\n`));
   const gpu = 'import { open } from "nereid-lang/webgpu";\nconst device = await open({ powerPreference: "low-power" });\ndevice.buffer("f32", 4).gpu.buffer satisfies GPUBuffer;\n';
   writeFileSync(`${folder}/consumer-gpu.ts`, gpu);
   for (const module of [["NodeNext", "NodeNext"], ["ESNext", "bundler"]]) {
