@@ -40,7 +40,7 @@ EXACT = {"javascript", "webassembly|Webassembly", "numpy", "webGPU|Webgpu", "(?:
 # A sentence whose subject is a clause.
 SUBJECT = re.compile(r"^(?:What|Who|Whose|Whatever|Whoever)\b(?!.*\?$)")
 
-PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs", "examples", "web/README.md", "web/examples", ".github"]
+PAGES = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs", "examples", "web/README.md", "web/examples", ".github"]
 found = 0
 
 
