@@ -59,7 +59,7 @@ for page in PAGES:
             where = f"{page.relative_to(ROOT)}:{text[:block.start()].count(chr(10)) + 1}"
             if key == "file" and ":" in block[1]:
                 (folder / block[1].partition(":")[2].strip()).write_text(body)
-            elif re.search(r"^python ", body, re.M) and not HAS_PACKAGE:
+            elif re.search(r"(?:^| )python ", body, re.M) and not HAS_PACKAGE:
                 skipped = True
                 continue
             elif key == "prints" and skipped:
