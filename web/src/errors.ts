@@ -32,7 +32,10 @@ export class NereidError extends Error {
   readonly argument: string | undefined;
 
   constructor(code: ErrorCode, message: string, about: { kernel?: string; argument?: string; cause?: unknown } = {}) {
-    const where = about.kernel === undefined ? "" : `kernel \`${about.kernel}\`${about.argument === undefined ? "" : `, argument \`${about.argument}\``}: `;
+    const where =
+      about.kernel === undefined
+        ? ""
+        : `kernel \`${about.kernel}\`${about.argument === undefined ? "" : `, argument \`${about.argument}\``}: `;
     super(where + message, about.cause === undefined ? undefined : { cause: about.cause });
     this.name = "NereidError";
     this.code = code;

@@ -93,18 +93,22 @@ export class Signature {
   pack(owner: object, grid: Grid, args: AnyArgs): number {
     const { view, parameters } = this;
     let programs = 1;
-    if (typeof grid !== "number" && !(Array.isArray(grid) && grid.length >= 1 && grid.length <= 3)) throw this.error("bad-grid", "a grid is a number, or an array of one to three");
+    if (typeof grid !== "number" && !(Array.isArray(grid) && grid.length >= 1 && grid.length <= 3))
+      throw this.error("bad-grid", "a grid is a number, or an array of one to three");
     for (let i = 0; i < 3; ++i) {
       const n = typeof grid === "number" ? (i ? 1 : grid) : i < grid.length ? grid[i]! : 1;
-      if (!(n >= 0 && n < 2 ** 32 && Number.isInteger(n))) throw this.error("bad-grid", `a grid has whole numbers from 0 to 2^32 - 1, not ${String(n)}`);
+      if (!(n >= 0 && n < 2 ** 32 && Number.isInteger(n)))
+        throw this.error("bad-grid", `a grid has whole numbers from 0 to 2^32 - 1, not ${String(n)}`);
       view.setUint32(4 * i, n, true);
       programs *= n;
     }
     if (programs >= 2 ** 32) throw this.error("bad-grid", `${programs} programs are too many: a launch has less than 2^32`);
     if (typeof args !== "object" || args === null) throw this.error("wrong-argument", "arguments are given by name: { x, n: 5 }");
-    for (let i = 0; i < parameters.length; ++i) this.#packOne(owner, i, Object.hasOwn(args, parameters[i]!.name) ? args[parameters[i]!.name] : undefined);
+    for (let i = 0; i < parameters.length; ++i)
+      this.#packOne(owner, i, Object.hasOwn(args, parameters[i]!.name) ? args[parameters[i]!.name] : undefined);
     for (const name in args) {
-      if (!this.#names.has(name)) throw this.error("surplus-argument", `there is no such parameter; it has: ${[...this.#names].join(", ")}`, name);
+      if (!this.#names.has(name))
+        throw this.error("surplus-argument", `there is no such parameter; it has: ${[...this.#names].join(", ")}`, name);
     }
     return programs;
   }
@@ -116,21 +120,28 @@ export class Signature {
     const at = kFirst + 8 * i;
     if (value === undefined) throw this.error("missing-argument", `a ${p.type} is missing`, p.name);
     if (p.pointer) {
-      if (!(value instanceof DeviceBuffer)) throw this.error("wrong-argument", `a ${p.type} takes a buffer: make one with device.buffer("${info.name}", …)`, p.name);
+      if (!(value instanceof DeviceBuffer))
+        throw this.error("wrong-argument", `a ${p.type} takes a buffer: make one with device.buffer("${info.name}", …)`, p.name);
       if (value.disposed) throw this.error("disposed", "the buffer was disposed of", p.name);
       if (value.owner !== owner) throw this.error("wrong-argument", "the buffer is of another device", p.name);
-      if (value.type !== info && !fits(value.type, info)) throw this.error("wrong-dtype", `it is a ${p.type}, but the buffer holds ${value.dtype}`, p.name);
+      if (value.type !== info && !fits(value.type, info))
+        throw this.error("wrong-dtype", `it is a ${p.type}, but the buffer holds ${value.dtype}`, p.name);
       this.buffers[i] = value;
       return;
     }
-    if (typeof value !== "number" && typeof value !== "bigint" && typeof value !== "boolean") throw this.error("wrong-argument", `a ${p.type} takes a number`, p.name);
+    if (typeof value !== "number" && typeof value !== "bigint" && typeof value !== "boolean")
+      throw this.error("wrong-argument", `a ${p.type} takes a number`, p.name);
     switch (info.name) {
-      case "f32": return view.setFloat32(at, Number(value), true);
-      case "f64": return view.setFloat64(at, Number(value), true);
-      case "bool": return view.setUint8(at, value ? 1 : 0);
+      case "f32":
+        return view.setFloat32(at, Number(value), true);
+      case "f64":
+        return view.setFloat64(at, Number(value), true);
+      case "bool":
+        return view.setUint8(at, value ? 1 : 0);
       case "i64":
       case "u64": {
-        if (typeof value === "number" && !Number.isSafeInteger(value)) throw this.error("wrong-argument", `${value} is not exact: give a bigint`, p.name);
+        if (typeof value === "number" && !Number.isSafeInteger(value))
+          throw this.error("wrong-argument", `${value} is not exact: give a bigint`, p.name);
         const big = BigInt(value);
         if (big < BigInt(p.low) || big >= 1n << 64n) throw this.error("wrong-argument", `${big} does not fit ${p.type}`, p.name);
         return view.setBigUint64(at, BigInt.asUintN(64, big), true);
@@ -138,7 +149,8 @@ export class Signature {
       default: {
         const number = Number(value);
         if (info.small) return view.setUint32(at, encode(info.name, number), true);
-        if (!Number.isInteger(number) || number < p.low || number > p.high) throw this.error("wrong-argument", `${number} does not fit ${p.type}`, p.name);
+        if (!Number.isInteger(number) || number < p.low || number > p.high)
+          throw this.error("wrong-argument", `${number} does not fit ${p.type}`, p.name);
         // Bits above are those of the sign, or zeros.
         const up = 32 - info.bytes * 8;
         const low = p.signed ? (number << up) >> up : number | 0;

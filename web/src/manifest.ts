@@ -7,7 +7,10 @@ import { builtin, isNode } from "./platform.ts";
 export type Printed = "i64" | "u64" | "f64" | "ptr" | `hex${1 | 8 | 16 | 32 | 64}`;
 
 /** A place in the source that a kernel reports: an assertion, or a print of a text and perhaps of an element of a tile of this shape. */
-export type Site = { kind: "assert"; text: string; line: number } | { kind: "print"; text: string; value?: undefined } | { kind: "print"; text: string; value: Printed; shape: number[] };
+export type Site =
+  | { kind: "assert"; text: string; line: number }
+  | { kind: "print"; text: string; value?: undefined }
+  | { kind: "print"; text: string; value: Printed; shape: number[] };
 
 /** A shader of a kernel: what it needs of a device, its threads, programs of a workgroup (1), scratch bytes of a workgroup, whether it reports, and whether arrays may lie in one another. */
 export interface Shader {

@@ -76,7 +76,10 @@ export async function openGpu(options: OpenOptions): Promise<GpuDevice | undefin
   const limits = kLimits.map((name) => [name, adapter.limits[name]]);
   let device: GPUDevice;
   try {
-    device = await adapter.requestDevice({ requiredFeatures: kFeatures.filter((name) => adapter.features.has(name)) as GPUFeatureName[], requiredLimits: Object.fromEntries(limits) });
+    device = await adapter.requestDevice({
+      requiredFeatures: kFeatures.filter((name) => adapter.features.has(name)) as GPUFeatureName[],
+      requiredLimits: Object.fromEntries(limits),
+    });
   } catch (cause) {
     return none(`WebGPU gives no device: ${(cause as Error).message}`, cause);
   }
@@ -110,11 +113,15 @@ export async function hasSpecials(gpu: GPUDevice): Promise<boolean> {
 }`;
   const words = await look(gpu, code, [...kSpecials, ...new Array(24).fill(0)]);
   if (!words) return false;
-  const all = new Float32Array(Uint32Array.from(kSpecials).buffer), got = new Float32Array(words.buffer, 32);
+  const all = new Float32Array(Uint32Array.from(kSpecials).buffer),
+    got = new Float32Array(words.buffer, 32);
   return [...all].every((x, i) => {
-    const y = all[(i + 1) % 8]!, pick = (of: (x: number, y: number) => number) => (x !== x ? y : y !== y ? x : of(x, y));
+    const y = all[(i + 1) % 8]!,
+      pick = (of: (x: number, y: number) => number) => (x !== x ? y : y !== y ? x : of(x, y));
     // A power of two that no normal number is counts as zero.
-    return [pick(Math.min), pick(Math.max), x === -200 ? 0 : Math.fround(2 ** x)].every((wanted, k) => Object.is(wanted, got[3 * i + k]) || (wanted !== wanted && got[3 * i + k] !== got[3 * i + k]));
+    return [pick(Math.min), pick(Math.max), x === -200 ? 0 : Math.fround(2 ** x)].every(
+      (wanted, k) => Object.is(wanted, got[3 * i + k]) || (wanted !== wanted && got[3 * i + k] !== got[3 * i + k]),
+    );
   });
 }
 
@@ -128,7 +135,10 @@ async function look(gpu: GPUDevice, code: string, words: number[]): Promise<Uint
     const encoder = gpu.createCommandEncoder();
     const pass = encoder.beginComputePass();
     pass.setPipeline(pipeline);
-    pass.setBindGroup(0, gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: [{ binding: 0, resource: { buffer: out } }] }));
+    pass.setBindGroup(
+      0,
+      gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: [{ binding: 0, resource: { buffer: out } }] }),
+    );
     pass.dispatchWorkgroups(1);
     pass.end();
     encoder.copyBufferToBuffer(out, 0, copy, 0, size);
@@ -244,13 +254,20 @@ export class GpuDevice implements Device {
     this.features = features;
     this.limits = {} as Limits; // WebGPU's own take time to ask
     for (const name in gpu.limits) this.limits[name as keyof Limits] = gpu.limits[name as keyof Limits];
-    this.target = ["webgpu", ...kVariants.filter((name) => features.has(name)), `maxComputeWorkgroupStorageSize=${this.limits.maxComputeWorkgroupStorageSize}`].join(" ");
+    this.target = [
+      "webgpu",
+      ...kVariants.filter((name) => features.has(name)),
+      `maxComputeWorkgroupStorageSize=${this.limits.maxComputeWorkgroupStorageSize}`,
+    ].join(" ");
     this.#gpuQueue = gpu.queue;
     this.#print = print;
     this.#readback = new Readback(gpu);
     this.#uniform = gpu.createBuffer({ size: kBlocks, usage: kUniform | kCopyTarget, label: "nereid parameters" });
     void gpu.lost.then((info) => {
-      this.#lost = new NereidError("lost-device", `the GPU was lost (${info.message || info.reason || "unknown reason"}): open() another device`);
+      this.#lost = new NereidError(
+        "lost-device",
+        `the GPU was lost (${info.message || info.reason || "unknown reason"}): open() another device`,
+      );
     });
   }
 
@@ -317,7 +334,8 @@ export class GpuDevice implements Device {
   /** Memory of `size` bytes for kernels: zeros, or values. @internal */
   allocate(size: number, values?: View<DType>): Storage {
     size = Math.max(16, Math.ceil(size / 16) * 16);
-    const refused = (why: string, cause?: unknown) => new NereidError("out-of-memory", `there is no GPU memory of ${size} bytes: ${why}`, { cause });
+    const refused = (why: string, cause?: unknown) =>
+      new NereidError("out-of-memory", `there is no GPU memory of ${size} bytes: ${why}`, { cause });
     if (size > this.limits.maxBufferSize) throw refused(`this GPU has at most ${this.limits.maxBufferSize} in one piece`);
     const { gpu } = this;
     gpu.pushErrorScope("out-of-memory");
@@ -340,7 +358,10 @@ export class GpuDevice implements Device {
     }
     const storage = new Storage(++this.#ids, buffer, size);
     // That memory is short is told later: whoever uses the array then hears of it.
-    storage.settled = scope.then((error) => void (error && (storage.failed = refused(error.message))), () => {});
+    storage.settled = scope.then(
+      (error) => void (error && (storage.failed = refused(error.message))),
+      () => {},
+    );
     return storage;
   }
 
@@ -388,11 +409,13 @@ export class GpuDevice implements Device {
     const put = () => this.#gpuQueue.writeBuffer(storage.gpu, begin, whole, 0, whole.length);
     if (at === begin && begin + whole.length >= end) return put();
     const [before, after] = [at - begin, at - begin + bytes.length];
-    return Promise.all([this.read(storage, begin, before), this.read(storage, begin + after, whole.length - after)]).then(([first, last]) => {
-      whole.set(new Uint8Array(first));
-      whole.set(new Uint8Array(last), after);
-      put();
-    });
+    return Promise.all([this.read(storage, begin, before), this.read(storage, begin + after, whole.length - after)]).then(
+      ([first, last]) => {
+        whole.set(new Uint8Array(first));
+        whole.set(new Uint8Array(last), after);
+        put();
+      },
+    );
   }
 
   /** An array is given back. @internal */
@@ -413,7 +436,11 @@ export class GpuDevice implements Device {
     const align = (n: number) => Math.ceil(n / kSlot) * kSlot;
     const total = storages.reduce((sum, s) => sum + align(s.size), 0);
     if (total > this.limits.maxStorageBufferBindingSize)
-      throw new NereidError("out-of-memory", `more arrays than this GPU has bindings must share one, but have ${total} bytes: a binding has at most ${this.limits.maxStorageBufferBindingSize}`, { kernel });
+      throw new NereidError(
+        "out-of-memory",
+        `more arrays than this GPU has bindings must share one, but have ${total} bytes: a binding has at most ${this.limits.maxStorageBufferBindingSize}`,
+        { kernel },
+      );
     const merged = this.allocate(total);
     await merged.settled;
     if (merged.failed) throw merged.failed;
@@ -465,7 +492,13 @@ export class GpuDevice implements Device {
   }
 
   /** Encodes a launch. The promise is for its end. @internal */
-  dispatch(bound: Bound, packed: Uint8Array, slot: number, workgroups: number, timestampWrites?: GPUComputePassTimestampWrites): Promise<void> {
+  dispatch(
+    bound: Bound,
+    packed: Uint8Array,
+    slot: number,
+    workgroups: number,
+    timestampWrites?: GPUComputePassTimestampWrites,
+  ): Promise<void> {
     if (this.#batch && (this.#batch.used + slot > kBlocks || this.#batch.count >= this.#most)) this.flush();
     const batch = this.#open();
     const { report } = bound;
@@ -508,7 +541,9 @@ export class GpuDevice implements Device {
       lines.forEach((line) => this.#print(line));
       if (wanted) {
         kernel.reportBytes = Math.min(8 * wanted, this.limits.maxStorageBufferBindingSize);
-        console.warn(`nereid: kernel \`${kernel.name}\` reported ${wanted} words, but there was room for ${words.length - 1}: the rest is not printed; the next launch has more room`);
+        console.warn(
+          `nereid: kernel \`${kernel.name}\` reported ${wanted} words, but there was room for ${words.length - 1}: the rest is not printed; the next launch has more room`,
+        );
       }
       if (failed !== undefined) throw new NereidError("assertion", failed, { kernel: kernel.name });
     })();
@@ -537,7 +572,9 @@ export class GpuDevice implements Device {
     }, failed);
     batch.checked.catch(() => {});
     const sent = performance.now();
-    batch.finish(this.#nudged(Promise.all([this.#gpuQueue.onSubmittedWorkDone(), batch.checked])).then(() => this.#learn(batch.count, sent), failed));
+    batch.finish(
+      this.#nudged(Promise.all([this.#gpuQueue.onSubmittedWorkDone(), batch.checked])).then(() => this.#learn(batch.count, sent), failed),
+    );
     if (batch.launched.size === 0) batch.done.catch(() => {});
     batch.submit();
   }
@@ -573,7 +610,10 @@ export class GpuDevice implements Device {
     const kernels = [...new Set(bounds.map((b) => b.kernel.name))];
     const kernel = kernels.length === 1 ? kernels[0] : kernels.find((name) => message.includes(`"${name}"`));
     const memory = (error as Error)?.constructor?.name === "GPUOutOfMemoryError";
-    return new NereidError(memory ? "out-of-memory" : "trap", `the GPU refused it: ${message}`, { ...(kernel !== undefined && { kernel }), cause: error });
+    return new NereidError(memory ? "out-of-memory" : "trap", `the GPU refused it: ${message}`, {
+      ...(kernel !== undefined && { kernel }),
+      cause: error,
+    });
   }
 
   // ---- pipelines
@@ -614,7 +654,11 @@ export class GpuDevice implements Device {
     for (const filter of kFilters) gpu.pushErrorScope(filter);
     const module = gpu.createShaderModule({ code: text, label: kernel });
     const constants = { ...(text.includes("override ieee") && this.features.has("ieee-specials") && { ieee: 1 }) };
-    const made = gpu.createComputePipelineAsync({ layout: layout.pipeline, compute: { module, entryPoint: "main", constants }, label: kernel });
+    const made = gpu.createComputePipelineAsync({
+      layout: layout.pipeline,
+      compute: { module, entryPoint: "main", constants },
+      label: kernel,
+    });
     const scopes = Promise.all(kFilters.map(() => gpu.popErrorScope()));
     try {
       const pipeline = await made;
@@ -625,13 +669,23 @@ export class GpuDevice implements Device {
       this.check(kernel);
       const { messages } = await module.getCompilationInfo();
       const lines = text.split("\n");
-      const errors = messages.filter((m) => m.type === "error").map((m) => `${file}:${m.lineNum}:${m.linePos}: ${m.message}\n  ${lines[m.lineNum - 1]?.trim() ?? ""}`);
-      throw new NereidError("load-failed", errors.length > 0 ? errors.join("\n") : `${file}: ${(cause as Error).message}`, { kernel, cause });
+      const errors = messages
+        .filter((m) => m.type === "error")
+        .map((m) => `${file}:${m.lineNum}:${m.linePos}: ${m.message}\n  ${lines[m.lineNum - 1]?.trim() ?? ""}`);
+      throw new NereidError("load-failed", errors.length > 0 ? errors.join("\n") : `${file}: ${(cause as Error).message}`, {
+        kernel,
+        cause,
+      });
     }
   }
 
   /** The arrays of a launch, bound. @internal */
-  bind(layout: Layout, block: number, buffers: readonly { binding: number; buffer: GPUBuffer; offset: number; size: number }[], kernel: string): GPUBindGroup {
+  bind(
+    layout: Layout,
+    block: number,
+    buffers: readonly { binding: number; buffer: GPUBuffer; offset: number; size: number }[],
+    kernel: string,
+  ): GPUBindGroup {
     this.gpu.pushErrorScope("validation");
     const group = this.gpu.createBindGroup({
       layout: layout.group,

@@ -17,7 +17,9 @@ export function prepare() {
     cpSync(packed, `${root}/${name}/node_modules/nereid-lang`, { recursive: true });
   }
   const installed = `${process.cwd()}/examples/vite-react/node_modules`;
-  if (existsSync(installed)) for (const name of readdirSync(installed)) if (!/^(\.|nereid-lang$)/.test(name)) symlinkSync(`${installed}/${name}`, `${root}/vite-react/node_modules/${name}`);
+  if (existsSync(installed))
+    for (const name of readdirSync(installed))
+      if (!/^(\.|nereid-lang$)/.test(name)) symlinkSync(`${installed}/${name}`, `${root}/vite-react/node_modules/${name}`);
 }
 
 /** Those for Node, in this Node or another. */
@@ -44,7 +46,8 @@ export async function inPages(browser, base) {
     }
     await page.close();
   };
-  const shows = (page, selector, text) => page.waitForFunction(([s, t]) => document.querySelector(s)?.textContent.includes(t), [selector, text], { timeout: 30000 });
+  const shows = (page, selector, text) =>
+    page.waitForFunction(([s, t]) => document.querySelector(s)?.textContent.includes(t), [selector, text], { timeout: 30000 });
   await example("examples/vanilla", `${base}/examples/vanilla/index.html?isolated`, async (page) => {
     await shows(page, "#result", "0.032  0.087  0.237  0.644\n0.250  0.250  0.250  0.250\n0.500  0.500  0.000  0.000");
     const source = await page.inputValue("#source");

@@ -40,16 +40,34 @@ const run = (file) => execFileSync(process.execPath, [file], { encoding: "utf8",
 
 test("npm packs runtime, compiler, types and README, and nothing else", () => {
   const files = readdirSync(installed, { recursive: true }).filter((name) => statSync(`${installed}/${name}`).isFile());
-  for (const name of ["README.md", "LICENSE", "package.json", "dist/index.js", "dist/index.d.ts", "dist/compile/index.js", "dist/compile/index.d.ts", "dist/compile/nereid.wasm", "dist/compile/worker.js"]) assert.ok(files.includes(name), name);
-  assert.deepEqual(files.filter((name) => !/^(README\.md|LICENSE|package\.json|dist\/.*\.(js|d\.ts|wasm))$/.test(name)), []);
+  for (const name of [
+    "README.md",
+    "LICENSE",
+    "package.json",
+    "dist/index.js",
+    "dist/index.d.ts",
+    "dist/compile/index.js",
+    "dist/compile/index.d.ts",
+    "dist/compile/nereid.wasm",
+    "dist/compile/worker.js",
+  ])
+    assert.ok(files.includes(name), name);
+  assert.deepEqual(
+    files.filter((name) => !/^(README\.md|LICENSE|package\.json|dist\/.*\.(js|d\.ts|wasm))$/.test(name)),
+    [],
+  );
   const { exports } = JSON.parse(readFileSync(`${installed}/package.json`, "utf8"));
-  for (const target of Object.values(exports).flatMap((e) => (typeof e === "string" ? [e] : Object.values(e)))) assert.ok(existsSync(`${installed}/${target}`), target);
+  for (const target of Object.values(exports).flatMap((e) => (typeof e === "string" ? [e] : Object.values(e))))
+    assert.ok(existsSync(`${installed}/${target}`), target);
 });
 
 test("it compiles in Node, by its name and by its address as Deno and pages import it", () => {
   writeFileSync(`${folder}/named.mjs`, `import { open } from "nereid-lang";\nimport { jit } from "nereid-lang/compile";${kProgram}`);
   assert.equal(run(`${folder}/named.mjs`), "6,8\n");
-  writeFileSync(`${folder}/addressed.mjs`, `const { open } = await import(new URL("node_modules/nereid-lang/dist/index.js", import.meta.url));\nconst { jit } = await import(new URL("node_modules/nereid-lang/dist/compile/index.js", import.meta.url));${kProgram}`);
+  writeFileSync(
+    `${folder}/addressed.mjs`,
+    `const { open } = await import(new URL("node_modules/nereid-lang/dist/index.js", import.meta.url));\nconst { jit } = await import(new URL("node_modules/nereid-lang/dist/compile/index.js", import.meta.url));${kProgram}`,
+  );
   assert.equal(run(`${folder}/addressed.mjs`), "6,8\n");
 });
 
@@ -58,22 +76,46 @@ test("it compiles in Deno, which may read and nothing else, by its address and b
   if (!existsSync(deno)) return t.skip("Deno is not installed (scripts/setup.sh --tests)");
   const program = kProgram.replace("threads: 1", "threads: 2").replace("{ device })", "{ device, worker: true })");
   writeFileSync(`${folder}/deno-named.mjs`, `import { open } from "nereid-lang";\nimport { jit } from "nereid-lang/compile";${program}`);
-  writeFileSync(`${folder}/deno-addressed.mjs`, `import { open } from "./node_modules/nereid-lang/dist/index.js";\nimport { jit } from "./node_modules/nereid-lang/dist/compile/index.js";${program}`);
+  writeFileSync(
+    `${folder}/deno-addressed.mjs`,
+    `import { open } from "./node_modules/nereid-lang/dist/index.js";\nimport { jit } from "./node_modules/nereid-lang/dist/compile/index.js";${program}`,
+  );
   for (const file of ["deno-named", "deno-addressed"]) {
-    const said = execFileSync(deno, ["run", "--quiet", "--no-prompt", `--allow-read=${folder}`, "--node-modules-dir=manual", `${folder}/${file}.mjs`], { encoding: "utf8", timeout: 30000, env: { ...process.env, DENO_DIR: `${folder}/deno-dir`, DENO_NO_UPDATE_CHECK: "1" } });
+    const said = execFileSync(
+      deno,
+      ["run", "--quiet", "--no-prompt", `--allow-read=${folder}`, "--node-modules-dir=manual", `${folder}/${file}.mjs`],
+      { encoding: "utf8", timeout: 30000, env: { ...process.env, DENO_DIR: `${folder}/deno-dir`, DENO_NO_UPDATE_CHECK: "1" } },
+    );
     assert.equal(said, "6,8\n");
   }
 });
 
 test("esbuild bundles it: the compiler's module is a file beside the bundle", async () => {
   const contents = `import { open } from "nereid-lang";\nimport { configure, jit } from "nereid-lang/compile";\nimport wasm from "nereid-lang/compiler.wasm";\nconfigure({ wasm: new URL(wasm, import.meta.url) });${kProgram}`;
-  await build({ stdin: { contents, resolveDir: folder }, bundle: true, format: "esm", minify: true, platform: "browser", loader: { ".wasm": "file" }, outfile: `${folder}/bundle/app.mjs`, allowOverwrite: true });
+  await build({
+    stdin: { contents, resolveDir: folder },
+    bundle: true,
+    format: "esm",
+    minify: true,
+    platform: "browser",
+    loader: { ".wasm": "file" },
+    outfile: `${folder}/bundle/app.mjs`,
+    allowOverwrite: true,
+  });
   assert.equal(run(`${folder}/bundle/app.mjs`), "6,8\n");
   const [module] = readdirSync(`${folder}/bundle`).filter((name) => name.endsWith(".wasm"));
   assert.ok(readFileSync(`${folder}/bundle/${module}`).equals(readFileSync(`${installed}/dist/compile/nereid.wasm`)), "its module");
   // Or copied there by hand, without a loader.
   const plain = contents.replace(/import wasm.*\nconfigure.*/, "");
-  await build({ stdin: { contents: plain, resolveDir: folder }, bundle: true, format: "esm", minify: true, platform: "browser", outfile: `${folder}/copied/app.mjs`, allowOverwrite: true });
+  await build({
+    stdin: { contents: plain, resolveDir: folder },
+    bundle: true,
+    format: "esm",
+    minify: true,
+    platform: "browser",
+    outfile: `${folder}/copied/app.mjs`,
+    allowOverwrite: true,
+  });
   cpSync(`${installed}/dist/compile/nereid.wasm`, `${folder}/copied/nereid.wasm`);
   assert.equal(run(`${folder}/copied/app.mjs`), "6,8\n");
 });
@@ -110,13 +152,19 @@ test("on a GPU too, whose source only the device holds", (t) => {
     void count.launch(64, { out, rounds: 3000 }).then(async () => console.log("done", (await out.read())[64]));`;
   const driver = "/usr/lib/chromium/vk_swiftshader_icd.json";
   if (!existsSync(driver)) return t.skip("no SwiftShader");
-  const said = execFileSync(process.execPath, ["--expose-gc", "--input-type=module", "-e", program], { cwd: web, encoding: "utf8", timeout: 20000, env: { ...process.env, VK_DRIVER_FILES: driver } });
+  const said = execFileSync(process.execPath, ["--expose-gc", "--input-type=module", "-e", program], {
+    cwd: web,
+    encoding: "utf8",
+    timeout: 20000,
+    env: { ...process.env, VK_DRIVER_FILES: driver },
+  });
   assert.equal(said, "done 64\n");
 });
 
 test("a bundle has only what is used, and nothing of Node", async () => {
   const bundle = async (contents) =>
-    (await build({ stdin: { contents, resolveDir: folder }, bundle: true, format: "esm", minify: true, write: false, platform: "browser" })).outputFiles[0].text;
+    (await build({ stdin: { contents, resolveDir: folder }, bundle: true, format: "esm", minify: true, write: false, platform: "browser" }))
+      .outputFiles[0].text;
   const small = await bundle('import { encode } from "nereid-lang"; console.log(encode("f16", 1));');
   assert.ok(small.length < 4000, `${small.length} bytes for encode()`);
   const all = await bundle('import { open } from "nereid-lang"; await open();');
@@ -128,16 +176,35 @@ test("a bundle has only what is used, and nothing of Node", async () => {
 test("a bundler that can puts the half for GPUs into a chunk of its own", async () => {
   const { outputFiles, metafile } = await build({
     stdin: { contents: 'import { open } from "nereid-lang"; await open({ device: "wasm" });', resolveDir: folder, sourcefile: "app.js" },
-    bundle: true, format: "esm", minify: true, write: false, platform: "browser", splitting: true, outdir: "out", metafile: true,
+    bundle: true,
+    format: "esm",
+    minify: true,
+    write: false,
+    platform: "browser",
+    splitting: true,
+    outdir: "out",
+    metafile: true,
   });
   const chunks = Object.values(metafile.outputs);
   const text = outputFiles[chunks.findIndex((chunk) => chunk.entryPoint && !chunk.entryPoint.endsWith("/webgpu.js"))].text;
-  assert.ok(chunks.some((chunk) => chunk.entryPoint?.endsWith("/webgpu.js")) && !text.includes("requestAdapter"), Object.keys(metafile.outputs).join());
+  assert.ok(
+    chunks.some((chunk) => chunk.entryPoint?.endsWith("/webgpu.js")) && !text.includes("requestAdapter"),
+    Object.keys(metafile.outputs).join(),
+  );
 });
 
 // The TypeScript of README.md and docs/: blocks that import something, and what they print in Node, where the comment before them says so.
-const blocks = [`${web}/../README.md`, ...readdirSync(`${web}/../docs`, { recursive: true }).filter((name) => name.endsWith(".md")).map((name) => `${web}/../docs/${name}`)].flatMap((page) =>
-  [...readFileSync(page, "utf8").matchAll(/(?:<!-- node prints: (.*) -->\n)?```ts\n(import[^]*?)```/g)].map(([, prints, body]) => ({ page: page.slice(page.lastIndexOf("/") + 1, -3), prints, body })),
+const blocks = [
+  `${web}/../README.md`,
+  ...readdirSync(`${web}/../docs`, { recursive: true })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `${web}/../docs/${name}`),
+].flatMap((page) =>
+  [...readFileSync(page, "utf8").matchAll(/(?:<!-- node prints: (.*) -->\n)?```ts\n(import[^]*?)```/g)].map(([, prints, body]) => ({
+    page: page.slice(page.lastIndexOf("/") + 1, -3),
+    prints,
+    body,
+  })),
 );
 
 test("the programs of the documentation print what it says", () => {
@@ -152,11 +219,25 @@ test("the programs of the documentation print what it says", () => {
 
 test("its types stand alone", () => {
   cpSync(`${web}/test/kernels.d.ts`, `${folder}/kernels.d.ts`);
-  blocks.forEach(({ page, body }, i) => writeFileSync(`${folder}/consumer-${page}-${i}.ts`, `${body.replace("./dist/kernels.js", "./kernels.js")}\nexport {};\n`));
-  const gpu = 'import { open } from "nereid-lang/webgpu";\nconst device = await open({ powerPreference: "low-power" });\ndevice.buffer("f32", 4).gpu.buffer satisfies GPUBuffer;\n';
+  blocks.forEach(({ page, body }, i) =>
+    writeFileSync(`${folder}/consumer-${page}-${i}.ts`, `${body.replace("./dist/kernels.js", "./kernels.js")}\nexport {};\n`),
+  );
+  const gpu =
+    'import { open } from "nereid-lang/webgpu";\nconst device = await open({ powerPreference: "low-power" });\ndevice.buffer("f32", 4).gpu.buffer satisfies GPUBuffer;\n';
   writeFileSync(`${folder}/consumer-gpu.ts`, gpu);
-  for (const module of [["NodeNext", "NodeNext"], ["ESNext", "bundler"]]) {
-    const options = { strict: true, noEmit: true, target: "ES2022", lib: ["ES2022", "ESNext.Disposable", "DOM"], types: [], module: module[0], moduleResolution: module[1] };
+  for (const module of [
+    ["NodeNext", "NodeNext"],
+    ["ESNext", "bundler"],
+  ]) {
+    const options = {
+      strict: true,
+      noEmit: true,
+      target: "ES2022",
+      lib: ["ES2022", "ESNext.Disposable", "DOM"],
+      types: [],
+      module: module[0],
+      moduleResolution: module[1],
+    };
     writeFileSync(`${folder}/tsconfig.json`, JSON.stringify({ compilerOptions: options, include: ["consumer-*.ts"] }));
     execFileSync(`${web}/node_modules/.bin/tsc`, ["-p", folder], { encoding: "utf8", stdio: "pipe" });
   }
