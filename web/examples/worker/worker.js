@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Workers have no import maps, so these are addresses. A bundler would take "nereid-lang" and "nereid-lang/compile".
+// Workers have no import maps, so import by address. With a bundler, import "nereid-lang" and "nereid-lang/compile".
 import { jit } from "./node_modules/nereid-lang/dist/compile/index.js";
 import { open } from "./node_modules/nereid-lang/dist/index.js";
 
