@@ -109,11 +109,11 @@ expect 0 "c_ptr_put2(" emit $product --stage wgsl.matrix.distinct
 expect 0 "subgroupShuffleXor" emit examples/softmax/softmax.py:softmax --signature "*fp32:16,*fp32:16,i32:16,i32:16,i32:16,1024" --stage wgsl.subgroups.distinct
 sed 's/math.exp2 %x/arith.subf %x, %x/' "$folder/exp2.ttir" >"$folder/difference.ttir"
 expect 0 " - rounded(v" emit "$folder/difference.ttir" --stage wgsl
-# Types for TypeScript, in the form that docs/wasm.md promises.
+# Types for TypeScript, in the form that docs/reference/wasm.md promises.
 expect 0 "" compile "$k" --target wasm --signature "*fp32:16,*bf16,i64,fp32,4" -o "$folder/dist"
 cat >"$folder/wanted.d.ts" <<'K'
 // Written by nereid compile.
-import type { Arg, Kernel } from "nereid";
+import type { Arg, Kernel } from "nereid-lang";
 
 export interface Kernels {
   scale: Kernel<{

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""The examples of README.md and docs/*.md work. A comment before a code block says what it is:
+"""The examples of README.md and docs/ work. A comment before a code block says what it is:
 
     <!-- file: NAME -->   a file that later blocks of the page use
-    <!-- run -->          shell commands, run where these files are
+    <!-- run -->          shell commands, run where these files are; `nereid` and `python` are those of the build
     <!-- prints -->       what the last commands print
 
-A block with a `run:` line is a test file of nereid_runner. docs/ops.md must be what scripts/ops_page.py prints.
+`<!-- tree -->` stands before a table whose rows begin with a file and a text that it contains. A block with a `run:` line is a test file of
+nereid_runner. Links lead somewhere, also within pages, and so do paths in `code` of CONTRIBUTING.md. docs/reference/ops.md is what
+scripts/ops_page.py prints. The TypeScript is checked by web/test/package.mjs, docs/reference/errors.md by errors_page_test.py.
 """
+import os
 import re
 import subprocess
 import sys
@@ -27,25 +30,42 @@ def check(where, problem):
 # Blocks that need the Python package are passed over where it was not built.
 HAS_PACKAGE = bool(list(ROOT.glob("build/python/nereid/_core.*"))) and (ROOT / ".venv/bin/python").exists()
 
-for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "ARCHITECTURE.md") if (ROOT / name).exists()]
+PAGES += sorted((ROOT / "docs").rglob("*.md")) + sorted((ROOT / "examples").rglob("*.md"))
+PROSE = {page: re.sub(r"^```.*?^```$|`[^`\n]*`", lambda m: m[0] if m[0].startswith("`") and not m[0].startswith("```") else "", page.read_text(), flags=re.M | re.S) for page in PAGES}
+
+
+def anchors(page):
+    """The anchors that GitHub makes of its headings."""
+    headings = re.findall(r"^#+ (.*)$", PROSE[page], re.M)
+    return {re.sub(r"[^\w\- ]", "", re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading.lower())).replace(" ", "-") for heading in headings}
+
+
+for page in PAGES:
     text = page.read_text()
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         for part in ("build", "examples", "include", ".venv"):
             (folder / part).symlink_to(ROOT / part)
+        # What readers have on their paths.
+        (folder / "path").mkdir()
+        (folder / "path/nereid").symlink_to(ROOT / "build/bin/nereid")
+        (folder / "path/python").write_text(f'#!/bin/sh\nexec env PYTHONPATH="{ROOT}/build/python:$PWD" "{ROOT}/.venv/bin/python" "$@"\n')
+        (folder / "path/python").chmod(0o755)
+        environment = {**os.environ, "PATH": f"{folder / 'path'}:{os.environ['PATH']}", "JAX_PLATFORMS": "cpu", "NEREID_CACHE": "0"}
         output, skipped = "", False
         for block in re.finditer(r"(?:<!-- (.*?) -->\n+)?^```(\w*)\n(.*?)^```$", text, re.M | re.S):
             key, _, language, body = (block[1] or "").partition(":")[0].strip(), None, block[2], block[3]
             where = f"{page.relative_to(ROOT)}:{text[:block.start()].count(chr(10)) + 1}"
-            if key == "file":
+            if key == "file" and ":" in block[1]:
                 (folder / block[1].partition(":")[2].strip()).write_text(body)
-            elif "PYTHONPATH=" in body and not HAS_PACKAGE:
+            elif re.search(r"(?:^| )python ", body, re.M) and not HAS_PACKAGE:
                 skipped = True
                 continue
             elif key == "prints" and skipped:
                 skipped = False
             elif key == "run":
-                done = subprocess.run(["bash", "-euc", body], cwd=folder, capture_output=True, text=True)
+                done = subprocess.run(["bash", "-euc", body], cwd=folder, capture_output=True, text=True, env=environment)
                 output = done.stdout + done.stderr
                 check(where, output if done.returncode else "")
             elif key == "prints":
@@ -57,12 +77,21 @@ for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
                 file.write_text(body)
                 done = subprocess.run([ROOT / "build/bin/nereid_runner", file], capture_output=True, text=True)
                 check(where, done.stdout + done.stderr if done.returncode else "")
-        prose = re.sub(r"^```.*?^```$|`[^`\n]*`", "", text, flags=re.M | re.S)
-        for link in re.findall(r"\]\(([^)#:]+)\)|src=\"([^\":]+)\"", prose):
-            target = link[0] or link[1]
-            check(f"{page.relative_to(ROOT)}", "" if (page.parent / target).exists() else f"there is no {target}")
+        for table in re.findall(r"<!-- tree -->\n((?:\|.*\n)+)", text):
+            for path, contained in re.findall(r"^\| `([^`]+)` \| `([^`]+)` \|", table, re.M):
+                found = (ROOT / path).exists() and contained in (ROOT / path).read_text()
+                check(page.relative_to(ROOT), "" if found else f"{path} does not contain {contained}")
+        prose = re.sub(r"`[^`\n]*`", "", PROSE[page])
+        for link in re.findall(r"\]\(([^):]+)\)|src=\"([^\":]+)\"", prose):
+            path, _, anchor = (link[0] or link[1]).partition("#")
+            target = (page.parent / path).resolve() if path else page
+            check(page.relative_to(ROOT), "" if target.exists() else f"there is no {path}")
+            check(page.relative_to(ROOT), "" if not anchor or target not in PROSE or anchor in anchors(target) else f"{target.name} has no #{anchor}")
+        if page.name == "CONTRIBUTING.md":
+            for path in re.findall(r"`((?:src|tests|scripts|tools|python|web|docs|fuzz|bench|examples|include)/[\w./-]*)`", text):
+                check(page.relative_to(ROOT), "" if (ROOT / path).exists() else f"there is no {path}")
 
 done = subprocess.run([sys.executable, ROOT / "scripts/ops_page.py"], capture_output=True, text=True)
-check("docs/ops.md", done.stderr or ("" if done.stdout == (ROOT / "docs/ops.md").read_text() else "is old; run scripts/ops_page.py > docs/ops.md"))
+check("docs/reference/ops.md", done.stderr or ("" if done.stdout == (ROOT / "docs/reference/ops.md").read_text() else "is old; run scripts/ops_page.py > docs/reference/ops.md"))
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed > 0)

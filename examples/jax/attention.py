@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Causal attention as a Triton kernel within a JAX program: under jit, with derivatives, tuned when it first runs; beside the same in jax.numpy.
+"""Causal attention as a Triton kernel in a JAX program: under jit, with derivatives, tuned when it first runs, and compared with jax.numpy.
 
     JAX_PLATFORMS=cpu python attention.py
 """
@@ -54,8 +54,8 @@ def milliseconds(f, *args):
 
 q, k, v = jax.random.normal(jax.random.key(0), (3, 8, 512, 64))
 ours, theirs = jax.jit(attention), jax.jit(plain)
-print("largest error", float(jnp.abs(ours(q, k, v) - theirs(q, k, v)).max()))
+print("maximum error", float(jnp.abs(ours(q, k, v) - theirs(q, k, v)).max()))
 loss = lambda f: jax.jit(jax.grad(lambda q: (f(q, k, v)**2).sum()))
-print("largest error of the gradient", float(jnp.abs(loss(attention)(q) - loss(plain)(q)).max()))
+print("maximum error of the gradient", float(jnp.abs(loss(attention)(q) - loss(plain)(q)).max()))
 print(nereid.jax.tuned()[-1] if nereid.jax.tuned() else "tuned before")
 print(f"{milliseconds(ours, q, k, v):.2f} ms, jax.numpy {milliseconds(theirs, q, k, v):.2f} ms")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A matrix product whose inner axis is spread over devices, their sum, and a softmax of its rows: kernels in each device's part, JAX between them.
+"""A matrix product whose inner axis is spread over devices, the sum of the parts, and a softmax of its rows, with kernels on each device.
 
     JAX_PLATFORMS=cpu XLA_FLAGS=--xla_force_host_platform_device_count=4 python sharded.py
 
-or, over processes, which may be on several machines:
+or over processes, which may be on several machines:
 
     for k in 0 1; do JAX_PLATFORMS=cpu python sharded.py localhost:9911 2 $k & done; wait
 """
@@ -53,4 +53,4 @@ a, b = rng.standard_normal((256, 1024), np.float32) / 32, rng.standard_normal((1
 place = lambda x, spec: jax.make_array_from_callback(x.shape, NamedSharding(mesh, spec), lambda index: x[index])
 f = jax.jit(jax.shard_map(part, mesh=mesh, in_specs=(P(None, "k"), P("k")), out_specs=P()))
 out = np.asarray(f(place(a, P(None, "k")), place(b, P("k"))).addressable_data(0))
-print(f"{len(jax.devices())} devices, process {jax.process_index()} of {jax.process_count()}: largest error", np.abs(out - np.asarray(jax.nn.softmax(a @ b))).max())
+print(f"{len(jax.devices())} devices, process {jax.process_index()} of {jax.process_count()}: maximum error", np.abs(out - np.asarray(jax.nn.softmax(a @ b))).max())

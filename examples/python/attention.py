@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""6. Fused attention, forward and backward: softmax over pieces of a row, recomputation.
+"""6. Fused attention, forward and backward: softmax over blocks of a row, recomputation.
 
-softmax(QK')V is computed without ever storing the matrix of scores. A program takes BLOCK_M queries and goes through the keys in blocks; it
-carries the largest score so far, the sum of exponentials and the weighted sum of values, and rescales them when a larger score appears. Where it is causal, queries
-see only keys that are not after them, so blocks past the diagonal are not visited. The backward pass computes the scores again from what the forward pass
-kept, the logarithm of each row's sum: one kernel by keys (dK, dV) and one by queries (dQ), so that nothing is added atomically.
+softmax(QK')V is computed without storing the matrix of scores. A program takes BLOCK_M queries and loops over the keys in blocks. It carries the
+largest score so far, the sum of exponentials and the weighted sum of values, and rescales them if a larger score appears. In causal attention,
+queries see only keys up to their own position, so blocks past the diagonal are skipped. The backward pass recomputes the scores from the
+logarithm of each row's sum, which the forward pass stored: one kernel by keys (dK, dV) and one by queries (dQ), so that no atomics are needed.
 """
 import numpy as np
 
@@ -45,7 +45,7 @@ def forward_kernel(q_ptr, k_ptr, v_ptr, o_ptr, lse_ptr, scale, N, D: tl.constexp
 
 @triton.jit
 def scores_again(q, k, lse, m, n, scale, N, CAUSAL: tl.constexpr):
-    """The weights of BLOCK_M queries for BLOCK_N keys, as the forward pass had them."""
+    """The softmax weights of BLOCK_M queries for BLOCK_N keys, recomputed."""
     seen = (m[:, None] < N) & (n[None, :] < N)
     if CAUSAL:
         seen = seen & (n[None, :] <= m[:, None])

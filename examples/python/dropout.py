@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""4. Dropout that stores no mask: random numbers.
+"""4. Dropout without a stored mask: random numbers.
 
-Dropout sets a share p of the elements to zero and scales the others, and the backward pass must drop the same ones. Instead of a mask as large as the
-tensor one keeps a seed: tl.rand(seed, offset) is a number that depends on these two alone, the same on every machine and in every order.
+Dropout sets a fraction p of the elements to zero and scales the others. The backward pass must drop the same elements. Instead of a mask as
+large as the tensor, store a seed: tl.rand(seed, offset) depends only on these two, and is the same on every machine and in every order.
 """
 import numpy as np
 

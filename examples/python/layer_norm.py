@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""5. Layer normalisation with its gradients: rows longer than a tile, a lock between programs.
+"""5. Layer normalization with gradients: rows longer than a tile, a lock between programs.
 
-Forward, a program normalises one row, in pieces where it is longer than a tile, and keeps mean and 1/deviation for the way back. The gradient by x
-is again a matter of a row. Those by weight and bias are sums over all rows: many programs add to the same buffers. Rows are dealt to a few buffers,
-each with a lock that a program takes before it adds, and a second kernel sums the buffers.
+In the forward pass a program normalizes one row, in blocks if it is longer than a tile, and stores mean and 1/deviation for the backward pass.
+The gradient of x is also computed per row. The gradients of weight and bias are sums over all rows, so many programs add to the same buffers.
+Rows are distributed over a few buffers; each has a lock that a program takes before it adds. A second kernel sums the buffers.
 """
 import numpy as np
 
@@ -57,7 +57,7 @@ def backward_kernel(dx_ptr, dy_ptr, dw_ptr, db_ptr, x_ptr, w_ptr, mean_ptr, rstd
     dw, db = dy * normal, dy
     while tl.atomic_cas(lock, 0, 1) == 1:
         pass
-    # The first to come finds whatever the memory held.
+    # For the first program the buffer is uninitialized.
     if tl.load(used) == 0:
         tl.atomic_xchg(used, 1)
     else:

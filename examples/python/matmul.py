@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""3. A matrix product: tiles of two axes, an accumulator, tuning.
+"""3. Matrix product: two-dimensional tiles, an accumulator, tuning.
 
-Each program computes a tile of C, in steps of BLOCK_K along the axis that is summed. Programs go through C in groups of rows, so that those which run
-at about the same time read the same parts of A and B from the cache. Which tile sizes are best depends on the machine: autotune measures a few.
-An activation can be applied before the tile is stored: a constant chooses it, and costs nothing where it is not chosen.
+Each program computes a tile of C, in steps of BLOCK_K along the summed axis. Programs traverse C in groups of rows, so that programs which run
+at about the same time find the same parts of A and B in the cache. The best tile sizes depend on the machine: autotune measures some.
+An activation can be applied before the tile is stored: a constexpr selects it, so an unused one costs nothing.
 """
 import numpy as np
 
@@ -35,7 +35,7 @@ def matmul_kernel(a_ptr, b_ptr, c_ptr, M, N, K, stride_am, stride_ak, stride_bk,
     pid_m = first_m + pid % in_group % rows
     pid_n = pid % in_group // rows
 
-    # Rows and columns past the end wrap around: what they give is masked off at the end.
+    # Rows and columns past the end wrap around; the mask of the store drops their results.
     m = (pid_m * BLOCK_M + tl.arange(0, BLOCK_M)) % M
     n = (pid_n * BLOCK_N + tl.arange(0, BLOCK_N)) % N
     k = tl.arange(0, BLOCK_K)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """2. Softmax of the rows of a matrix: fusion and reductions.
 
-Step by step (maximum, difference, exponential, sum, quotient) each step would read and write the whole matrix. One kernel that keeps a row
-at hand reads it once and writes it once. A tile has a power of two elements, so it is as long as the row or longer; what lies past the row's end is
-loaded as -inf, which changes neither the maximum nor the sum. A program takes several rows, so that there need not be as many programs as rows.
+As separate steps (maximum, difference, exponential, sum, quotient), each step would read and write the whole matrix. A fused kernel works on a
+row at a time, and reads and writes it once. A tile has a power of two elements, so it is at least as long as the row. Elements past the
+end of the row are loaded as -inf, which changes neither the maximum nor the sum. Each program handles several rows in a loop.
 """
 import numpy as np
 

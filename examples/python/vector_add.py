@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""1. Adding two vectors: programs, tiles, masks.
+"""1. Vector addition: programs, tiles, masks.
 
-A kernel is written for one *program*, which works on a tile: here BLOCK elements in a row. A launch starts as many programs as its grid says, and
-each learns its number from tl.program_id. The last tile may reach past the end of the arrays; the mask keeps it from reading and writing there.
+A kernel describes one *program*, which handles a tile: here BLOCK consecutive elements. A launch runs as many programs as its grid says;
+tl.program_id is the number of the program. The last tile may extend past the end of the arrays: the mask disables the elements that do not exist.
 """
 import numpy as np
 

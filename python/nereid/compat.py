@@ -309,7 +309,7 @@ def install():
     if present is not None and getattr(present, "__nereid__", False):
         return present
     if present is not None:
-        raise RuntimeError("stock Triton is imported already; its kernels run on this processor by Nereid's plug-in (docs/python.md)")
+        raise RuntimeError("stock Triton is imported already; its kernels run on this processor by Nereid's plug-in (docs/reference/python.md)")
     made = modules()
     made["triton"].__nereid__ = True
     sys.modules.update(made)

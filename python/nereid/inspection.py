@@ -279,8 +279,8 @@ def compile(kernel, signature=None, target="cpu", out=".", constants=None, args=
 
 
 def _types(artefacts):
-    """Types for TypeScript, as docs/wasm.md has them."""
-    text, seen = '// Written by nereid compile.\nimport type { Arg, Kernel } from "nereid";\n\nexport interface Kernels {\n', set()
+    """Types for TypeScript, as docs/reference/wasm.md has them."""
+    text, seen = '// Written by nereid compile.\nimport type { Arg, Kernel } from "nereid-lang";\n\nexport interface Kernels {\n', set()
     for kernel in (a["kernel"] for a in artefacts if a["target"] != "cpu"):
         if kernel["name"] in seen:
             continue

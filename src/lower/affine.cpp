@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Addresses and bounds as base + constant + sum of stride x index along the open axes.
 //
-// Arithmetic on the lanes of one tile is assumed not to wrap in 32 bits (docs/semantics.md); the uniform part is computed exactly,
+// Arithmetic on the lanes of one tile is assumed not to wrap in 32 bits (docs/reference/language.md); the uniform part is computed exactly,
 // in 32 bits where the source does.
 #include <algorithm>
 

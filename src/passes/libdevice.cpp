@@ -5,7 +5,7 @@
 //   __nv_tgammaf %x           =>   Lanczos' formula in f64
 //
 // Functions of f32 go by way of f64, which is then as good as exact. Targets without f64 compute the same formulas in f32, with an error
-// that docs/math.md lists. Functions of f64 use f64 alone.
+// that docs/reference/math.md lists. Functions of f64 use f64 alone.
 #include "passes/libdevice.h"
 
 #include <cmath>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The tables of docs/conformance.md from the results of scripts/conformance.sh: python tests/conformance/table.py build/conformance/results"""
+"""The tables of docs/reference/conformance.md from the results of scripts/conformance.sh: python tests/conformance/table.py build/conformance/results"""
 import json
 import os
 import sys

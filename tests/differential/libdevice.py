@@ -3,7 +3,7 @@
 
 The names and types are read from the stock wheel. Values of the interpreter are compared with references of their own: Python's integers, exact fractions
 for what is rounded in a direction, NumPy and the math module. The other targets are compared with the interpreter, within the ulp of LIMITS.
---table prints the largest error of each function instead, for docs/math.md.
+--table prints the largest error of each function instead, for docs/reference/math.md.
 """
 import ast
 import json

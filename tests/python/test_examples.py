@@ -18,7 +18,7 @@ WITHOUT_TRITON = "import sys, runpy; sys.modules['triton'] = None; sys.path.inse
 def test_example_without_triton(name):
     done = subprocess.run([sys.executable, "-c", WITHOUT_TRITON, str(HERE), str(HERE / f"{name}.py")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "largest error" in done.stdout
+    assert "maximum error" in done.stdout
 
 
 def test_notebook(tmp_path, monkeypatch):

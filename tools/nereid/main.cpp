@@ -74,9 +74,9 @@ int emitCommand(const Common& common, const std::string& stage) {
   return 0;
 }
 
-// Types for TypeScript: docs/wasm.md.
+// Types for TypeScript: docs/reference/wasm.md.
 std::string typesOf(const json& manifest) {
-  std::string out = "// Written by nereid compile.\nimport type { Arg, Kernel } from \"nereid\";\n\nexport interface Kernels {\n";
+  std::string out = "// Written by nereid compile.\nimport type { Arg, Kernel } from \"nereid-lang\";\n\nexport interface Kernels {\n";
   std::set<std::string> seen;  // a kernel may be there for several targets
   for (auto& artefact : manifest) {
     auto& kernel = artefact["kernel"];

@@ -2,7 +2,7 @@
 // What goes wrong, as one class with a code.
 import type { Site } from "./manifest.ts";
 
-/** What went wrong, for programs. `docs/wasm.md` has a sentence for each. */
+/** What went wrong, for programs. `docs/reference/typescript.md` has a sentence for each. */
 export type ErrorCode =
   | "wrong-dtype"
   | "wrong-size"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a kernel is to those who launch it, and its arguments: checked, and laid out as docs/wasm.md and docs/webgpu.md say.
+// What a kernel is to those who launch it, and its arguments: checked, and laid out as docs/reference/wasm.md and docs/reference/webgpu.md say.
 import { DeviceBuffer } from "./buffer.ts";
 import { type Canonical, encode, findType, fits, type TypeInfo } from "./dtypes.ts";
 import { type ErrorCode, NereidError } from "./errors.ts";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// manifest.json, as `nereid compile` writes it (docs/wasm.md), and where its files come from.
+// manifest.json, as `nereid compile` writes it (docs/reference/wasm.md), and where its files come from.
 import { NereidError } from "./errors.ts";
 import { builtin, isNode } from "./platform.ts";
 

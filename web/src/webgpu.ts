@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A GPU by WebGPU: what the package loads when one is opened. docs/webgpu.md says what shaders expect.
+// A GPU by WebGPU: what the package loads when one is opened. docs/reference/webgpu.md says what shaders expect.
 //
 // Launches are encoded at once, but submitted together: when the program that launches has come to a pause (a microtask later), when it reads or writes
 // an array, or when there are 256, or fewer if they take long. Nothing here waits for the GPU but the promises of those who ask.

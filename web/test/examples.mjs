@@ -14,18 +14,18 @@ export function prepare() {
   for (const name of ["vanilla", "node", "worker", "vite-react"]) {
     cpSync(`examples/${name}`, `${root}/${name}`, { recursive: true, filter: (path) => !/node_modules|\/dist/.test(path) });
     mkdirSync(`${root}/${name}/node_modules`);
-    cpSync(packed, `${root}/${name}/node_modules/nereid`, { recursive: true });
+    cpSync(packed, `${root}/${name}/node_modules/nereid-lang`, { recursive: true });
   }
   const installed = `${process.cwd()}/examples/vite-react/node_modules`;
   if (existsSync(installed))
     for (const name of readdirSync(installed))
-      if (!/^(\.|nereid$)/.test(name)) symlinkSync(`${installed}/${name}`, `${root}/vite-react/node_modules/${name}`);
+      if (!/^(\.|nereid-lang$)/.test(name)) symlinkSync(`${installed}/${name}`, `${root}/vite-react/node_modules/${name}`);
 }
 
 /** Those for Node, in this Node or another. */
 export function inNode(node) {
   const run = spawnSync(node, ["main.mjs"], { cwd: `${root}/node`, encoding: "utf8", timeout: 60000 });
-  const good = run.status === 0 && /^8 rows a program: \d+ µs$/m.test(run.stdout) && run.stdout.includes("largest difference");
+  const good = run.status === 0 && /^8 rows per program: \d+ µs$/m.test(run.stdout) && run.stdout.includes("maximum error");
   return [{ name: "examples/node", ...(!good && { error: run.stdout + run.stderr }) }];
 }
 

@@ -1,5 +1,5 @@
 // Written by nereid compile.
-import type { Arg, Kernel } from "nereid";
+import type { Arg, Kernel } from "nereid-lang";
 
 export interface Kernels {
   asserts: Kernel<{

@@ -5,14 +5,14 @@ import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, transformSync } from "esbuild";
 import { pack } from "./pack.mjs";
 
 const web = fileURLToPath(new URL("..", import.meta.url));
 
 // A package that depends on it.
 const folder = `${web}/build/test/consumer`;
-const installed = `${folder}/node_modules/nereid`;
+const installed = `${folder}/node_modules/nereid-lang`;
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 cpSync(pack(), installed, { recursive: true });
@@ -62,11 +62,11 @@ test("npm packs runtime, compiler, types and README, and nothing else", () => {
 });
 
 test("it compiles in Node, by its name and by its address as Deno and pages import it", () => {
-  writeFileSync(`${folder}/named.mjs`, `import { open } from "nereid";\nimport { jit } from "nereid/compile";${kProgram}`);
+  writeFileSync(`${folder}/named.mjs`, `import { open } from "nereid-lang";\nimport { jit } from "nereid-lang/compile";${kProgram}`);
   assert.equal(run(`${folder}/named.mjs`), "6,8\n");
   writeFileSync(
     `${folder}/addressed.mjs`,
-    `const { open } = await import(new URL("node_modules/nereid/dist/index.js", import.meta.url));\nconst { jit } = await import(new URL("node_modules/nereid/dist/compile/index.js", import.meta.url));${kProgram}`,
+    `const { open } = await import(new URL("node_modules/nereid-lang/dist/index.js", import.meta.url));\nconst { jit } = await import(new URL("node_modules/nereid-lang/dist/compile/index.js", import.meta.url));${kProgram}`,
   );
   assert.equal(run(`${folder}/addressed.mjs`), "6,8\n");
 });
@@ -75,10 +75,10 @@ test("it compiles in Deno, which may read and nothing else, by its address and b
   const deno = `${web}/test/deno/node_modules/.bin/deno`;
   if (!existsSync(deno)) return t.skip("Deno is not installed (scripts/setup.sh --tests)");
   const program = kProgram.replace("threads: 1", "threads: 2").replace("{ device })", "{ device, worker: true })");
-  writeFileSync(`${folder}/deno-named.mjs`, `import { open } from "nereid";\nimport { jit } from "nereid/compile";${program}`);
+  writeFileSync(`${folder}/deno-named.mjs`, `import { open } from "nereid-lang";\nimport { jit } from "nereid-lang/compile";${program}`);
   writeFileSync(
     `${folder}/deno-addressed.mjs`,
-    `import { open } from "./node_modules/nereid/dist/index.js";\nimport { jit } from "./node_modules/nereid/dist/compile/index.js";${program}`,
+    `import { open } from "./node_modules/nereid-lang/dist/index.js";\nimport { jit } from "./node_modules/nereid-lang/dist/compile/index.js";${program}`,
   );
   for (const file of ["deno-named", "deno-addressed"]) {
     const said = execFileSync(
@@ -91,7 +91,7 @@ test("it compiles in Deno, which may read and nothing else, by its address and b
 });
 
 test("esbuild bundles it: the compiler's module is a file beside the bundle", async () => {
-  const contents = `import { open } from "nereid";\nimport { configure, jit } from "nereid/compile";\nimport wasm from "nereid/compiler.wasm";\nconfigure({ wasm: new URL(wasm, import.meta.url) });${kProgram}`;
+  const contents = `import { open } from "nereid-lang";\nimport { configure, jit } from "nereid-lang/compile";\nimport wasm from "nereid-lang/compiler.wasm";\nconfigure({ wasm: new URL(wasm, import.meta.url) });${kProgram}`;
   await build({
     stdin: { contents, resolveDir: folder },
     bundle: true,
@@ -121,7 +121,7 @@ test("esbuild bundles it: the compiler's module is a file beside the bundle", as
 });
 
 test("dist/ runs kernels", async () => {
-  const { open } = await import("nereid");
+  const { open } = await import("nereid-lang");
   const device = await open({ threads: 2 });
   const { axpy } = await device.load(`${web}/build/test/modules/manifest.json`);
   const [x, y] = [device.buffer("f32", [1, 2], [3, 4]), device.buffer("f32", 2)];
@@ -132,7 +132,7 @@ test("dist/ runs kernels", async () => {
 
 test("a program ends when its launches have, with a device that nobody disposed of", () => {
   const program = `
-    const { open } = await import("nereid");
+    const { open } = await import("nereid-lang");
     const device = await open({ threads: 3 });
     const { count } = await device.load("${web}/build/test/modules/manifest.json");
     const out = device.buffer("i32", 65);
@@ -143,7 +143,7 @@ test("a program ends when its launches have, with a device that nobody disposed 
 
 test("on a GPU too, whose source only the device holds", (t) => {
   const program = `
-    const { open } = await import("nereid");
+    const { open } = await import("nereid-lang");
     const { create } = await import("webgpu");
     const device = await open({ device: "webgpu", gpu: create([]) });
     const { count } = await device.load("${web}/build/test/shaders/manifest.json");
@@ -165,17 +165,17 @@ test("a bundle has only what is used, and nothing of Node", async () => {
   const bundle = async (contents) =>
     (await build({ stdin: { contents, resolveDir: folder }, bundle: true, format: "esm", minify: true, write: false, platform: "browser" }))
       .outputFiles[0].text;
-  const small = await bundle('import { encode } from "nereid"; console.log(encode("f16", 1));');
+  const small = await bundle('import { encode } from "nereid-lang"; console.log(encode("f16", 1));');
   assert.ok(small.length < 4000, `${small.length} bytes for encode()`);
-  const all = await bundle('import { open } from "nereid"; await open();');
+  const all = await bundle('import { open } from "nereid-lang"; await open();');
   assert.ok(!/(import|require)\("node:/.test(all), "an import of node:");
-  const gpu = await bundle('import { open } from "nereid/webgpu"; await open();');
+  const gpu = await bundle('import { open } from "nereid-lang/webgpu"; await open();');
   assert.ok(!/WebAssembly\./.test(gpu) && gpu.length < 40000, `${gpu.length} bytes for GPUs alone`);
 });
 
 test("a bundler that can puts the half for GPUs into a chunk of its own", async () => {
   const { outputFiles, metafile } = await build({
-    stdin: { contents: 'import { open } from "nereid"; await open({ device: "wasm" });', resolveDir: folder, sourcefile: "app.js" },
+    stdin: { contents: 'import { open } from "nereid-lang"; await open({ device: "wasm" });', resolveDir: folder, sourcefile: "app.js" },
     bundle: true,
     format: "esm",
     minify: true,
@@ -193,16 +193,37 @@ test("a bundler that can puts the half for GPUs into a chunk of its own", async 
   );
 });
 
+// The TypeScript of README.md and docs/: blocks that import something, and what they print in Node, where the comment before them says so.
+const blocks = [
+  `${web}/../README.md`,
+  ...readdirSync(`${web}/../docs`, { recursive: true })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `${web}/../docs/${name}`),
+].flatMap((page) =>
+  [...readFileSync(page, "utf8").matchAll(/(?:<!-- node prints: (.*) -->\n)?```ts\n(import[^]*?)```/g)].map(([, prints, body]) => ({
+    page: page.slice(page.lastIndexOf("/") + 1, -3),
+    prints,
+    body,
+  })),
+);
+
+test("the programs of the documentation print what it says", () => {
+  assert.ok(blocks.length >= 7 && blocks.filter((b) => b.prints).length >= 5, `${blocks.length} blocks`);
+  blocks.forEach(({ page, prints, body }, i) => {
+    if (prints === undefined) return;
+    const { code } = transformSync(body, { loader: "ts", format: "esm", target: "es2022" });
+    writeFileSync(`${folder}/docs-${page}-${i}.mjs`, code);
+    assert.equal(run(`${folder}/docs-${page}-${i}.mjs`), `${prints}\n`, page);
+  });
+});
+
 test("its types stand alone", () => {
   cpSync(`${web}/test/kernels.d.ts`, `${folder}/kernels.d.ts`);
-  for (const page of ["wasm", "webgpu", "compile"]) {
-    const body = readFileSync(`${web}/../docs/${page}.md`, "utf8")
-      .match(/```ts\n(import[^]*?)```/)[1]
-      .replace("./dist/kernels.js", "./kernels.js");
-    writeFileSync(`${folder}/consumer-${page}.ts`, body);
-  }
+  blocks.forEach(({ page, body }, i) =>
+    writeFileSync(`${folder}/consumer-${page}-${i}.ts`, `${body.replace("./dist/kernels.js", "./kernels.js")}\nexport {};\n`),
+  );
   const gpu =
-    'import { open } from "nereid/webgpu";\nconst device = await open({ powerPreference: "low-power" });\ndevice.buffer("f32", 4).gpu.buffer satisfies GPUBuffer;\n';
+    'import { open } from "nereid-lang/webgpu";\nconst device = await open({ powerPreference: "low-power" });\ndevice.buffer("f32", 4).gpu.buffer satisfies GPUBuffer;\n';
   writeFileSync(`${folder}/consumer-gpu.ts`, gpu);
   for (const module of [
     ["NodeNext", "NodeNext"],

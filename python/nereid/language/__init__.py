@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Triton's language: `import nereid.language as tl`. What its functions mean in kernels is in docs/ir.md and Triton's own documentation."""
+"""Triton's language: `import nereid.language as tl`. What its functions mean in kernels is in docs/reference/ir.md and Triton's own documentation."""
 from . import math
 from ._values import DTYPES, Builtin, aggregate as _aggregate, block_type, const, constexpr, dtype, get_int_dtype, pointer_type, tensor  # noqa: F401
 from .extra import libdevice, target_info

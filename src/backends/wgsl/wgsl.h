@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The back-end `wgsl`: the lower form for workgroups of threads to the text of WebGPU shaders. docs/webgpu.md is its contract with the
+// The back-end `wgsl`: the lower form for workgroups of threads to the text of WebGPU shaders. docs/reference/webgpu.md is its contract with the
 // runtime.
 #pragma once
 

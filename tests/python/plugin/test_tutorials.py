@@ -13,4 +13,4 @@ HERE = Path(__file__).resolve().parents[3] / "examples" / "python"
 def test_example(name):
     done = subprocess.run([sys.executable, str(HERE / f"{name}.py")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "largest error" in done.stdout
+    assert "maximum error" in done.stdout

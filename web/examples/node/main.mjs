@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// node main.mjs: compiles softmax.py, finds out how many rows a program should take, and compares with plain JavaScript.
+// node main.mjs: compiles softmax.py, tunes the number of rows per program, and compares with plain JavaScript.
 import { readFile } from "node:fs/promises";
-import { open } from "nereid";
-import { autotune, jit } from "nereid/compile";
+import { open } from "nereid-lang";
+import { autotune, jit } from "nereid-lang/compile";
 
 const [rows, columns] = [1024, 500];
 const device = await open({ device: "wasm" });
@@ -17,7 +17,7 @@ const x = device.buffer("f32", values);
 const out = device.buffer("f32", [rows, columns]);
 const args = { x, out, columns };
 await softmax.launch(({ ROWS }) => rows / ROWS, args);
-for (const { config, time } of softmax.measured(args)) console.log(`${config.ROWS} rows a program: ${time.toFixed(0)} µs`);
+for (const { config, time } of softmax.measured(args)) console.log(`${config.ROWS} rows per program: ${time.toFixed(0)} µs`);
 
 const got = await out.read();
 let worst = 0;
@@ -27,6 +27,6 @@ for (let row = 0; row < rows; ++row) {
   const sum = part.reduce((s, v) => s + Math.exp(v - most), 0);
   part.forEach((v, i) => (worst = Math.max(worst, Math.abs(got[row * columns + i] - Math.exp(v - most) / sum))));
 }
-console.log(`largest difference to plain JavaScript: ${worst.toExponential(1)}`);
+console.log(`maximum error against plain JavaScript: ${worst.toExponential(1)}`);
 device.dispose();
 process.exitCode = worst < 1e-6 ? 0 : 1;

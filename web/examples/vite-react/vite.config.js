@@ -7,8 +7,8 @@ const headers = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Emb
 export default defineConfig({
   base: "./",
   plugins: [react()],
-  // The development server would copy the package away from its .wasm file.
-  optimizeDeps: { exclude: ["nereid"] },
+  // Otherwise the development server moves the JavaScript but not the .wasm file next to it.
+  optimizeDeps: { exclude: ["nereid-lang"] },
   server: { headers }, // for threads
   preview: { headers },
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Workers have no import maps, so these are addresses. A bundler would take "nereid" and "nereid/compile".
-import { jit } from "./node_modules/nereid/dist/compile/index.js";
-import { open } from "./node_modules/nereid/dist/index.js";
+// Workers have no import maps, so import by address. With a bundler, import "nereid-lang" and "nereid-lang/compile".
+import { jit } from "./node_modules/nereid-lang/dist/compile/index.js";
+import { open } from "./node_modules/nereid-lang/dist/index.js";
 
 const source = `
 import triton

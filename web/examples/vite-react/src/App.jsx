@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { open } from "nereid";
-import { jit } from "nereid/compile";
+import { open } from "nereid-lang";
+import { jit } from "nereid-lang/compile";
 import { useEffect, useState } from "react";
 import source from "./softmax.py?raw";
 
