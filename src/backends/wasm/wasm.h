@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The back-end `wasm`: lower form to a WebAssembly module of one function, bytes written directly. docs/reference/wasm.md is its contract with the
-// runtime.
+// The back-end `wasm`: lower form to a WebAssembly module of one function, bytes written directly. docs/reference/wasm.md is its contract
+// with the runtime.
 #pragma once
 
 #include <string>

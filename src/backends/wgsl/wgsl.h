@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The back-end `wgsl`: the lower form for workgroups of threads to the text of WebGPU shaders. docs/reference/webgpu.md is its contract with the
-// runtime.
+// The back-end `wgsl`: the lower form for workgroups of threads to the text of WebGPU shaders. docs/reference/webgpu.md is its contract
+// with the runtime.
 #pragma once
 
 #include <set>
