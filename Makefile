@@ -4,7 +4,7 @@ JOBS ?= $(shell nproc)
 # Warnings are errors in continuous integration.
 PRESET ?= $(if $(CI),ci,release)
 
-.PHONY: check build python wheel demo test conformance bench bench-web asan fuzz wasm web site serve setup clean
+.PHONY: check soak build python wheel demo test conformance bench bench-web asan fuzz wasm web site serve setup clean
 
 # The Python extension is built where setup.sh --python was.
 PYTHON := $(if $(wildcard .venv/.has-nanobind*),-DNEREID_PYTHON=ON -DPython_EXECUTABLE=$(CURDIR)/.venv/bin/python)
@@ -62,6 +62,11 @@ fuzz: setup
 	  name=$$(basename $$harness); mkdir -p build-fuzz/corpus/$$name; \
 	  echo "$$name"; $$harness -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build-fuzz/ build-fuzz/corpus/$$name tests/ir tests/ops || exit 1; \
 	done
+
+# Random programs with new seeds, fuzz harnesses and sanitizers for so long.
+MINUTES ?= 10
+soak: build
+	@scripts/soak.sh $(MINUTES)
 
 wasm: setup
 	@scripts/setup.sh --web

@@ -2,7 +2,10 @@
 // Each target's way from TTIR to something that runs.
 #include "driver/targets.h"
 
+#include <algorithm>
+#include <bit>
 #include <cstdio>
+#include <cstdlib>
 
 #if NEREID_HAS_LOWER
 #include "lower/legalize.h"
@@ -86,9 +89,21 @@ Result<Scheduled> toLower(Module m, const Machine& machine, Diags& diags) {
 
 namespace {
 
-// Like a GPU it has no C library.
-constexpr Machine kWorkgroup{
-    .vectorBytes = 16, .vectorRegisters = 32, .threads = 64, .scratchBytes = 4, .matrices = true, .subgroups = true, .libm = false};
+// A workgroup of 64 threads, or as many as NEREID_WORKGROUP says (a power of two up to 256). Like a GPU it has no C library.
+Machine workgroup() {
+  int threads = 64;
+#if !defined(__wasm__)
+  if (const char* set = std::getenv("NEREID_WORKGROUP"); set && *set)
+    threads = std::clamp(static_cast<int>(std::bit_floor(static_cast<unsigned>(std::atoi(set)))), 1, 256);
+#endif
+  return {.vectorBytes = 16,
+          .vectorRegisters = 32,
+          .threads = threads,
+          .scratchBytes = 4,
+          .matrices = threads >= 32,
+          .subgroups = threads >= 32,
+          .libm = false};
+}
 
 Result<std::unique_ptr<Executable>> interpretLowered(Module m, const Machine& machine, Diags& diags) {
   auto scheduled = toLower(std::move(m), machine, diags);
@@ -103,7 +118,7 @@ Result<std::unique_ptr<Executable>> loadLower(Module m, Diags& diags) {
   return interpretLowered(std::move(m), {.vectorBytes = 16, .vectorRegisters = 16}, diags);
 }
 
-Result<std::unique_ptr<Executable>> loadThreads(Module m, Diags& diags) { return interpretLowered(std::move(m), kWorkgroup, diags); }
+Result<std::unique_ptr<Executable>> loadThreads(Module m, Diags& diags) { return interpretLowered(std::move(m), workgroup(), diags); }
 
 #endif
 
@@ -395,7 +410,7 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     std::optional<Machine> machine;
     if (target.empty()) machine = machineHere();
     if (target == "lower") machine = Machine{.vectorBytes = 16, .vectorRegisters = 16};
-    if (target == "threads") machine = kWorkgroup;
+    if (target == "threads") machine = workgroup();
 #if NEREID_HAS_CPU
     if (target == "cpu") machine = cpu::machineOf(cpu::host());
 #endif
@@ -420,7 +435,7 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     std::string_view pass = stage.substr(5);
     Func& f = *m.kernel();
     if (pass == "expand_math")
-      expandMath(f, m, kWorkgroup);
+      expandMath(f, m, workgroup());
     else if (pass == "legalize")
       legalize(f, m, {.fma = true, .halves = true, .subnormals = false, .f64 = false});
     else if (pass == "merge_loads")
@@ -434,7 +449,7 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     return print(m, lines);
   }
   if (stage == "threads") {
-    auto scheduled = toLower(std::move(m), kWorkgroup, diags);
+    auto scheduled = toLower(std::move(m), workgroup(), diags);
     if (!scheduled) return std::unexpected(Failed{});
     return print(scheduled->lowered.module, lines);
   }

@@ -16,6 +16,23 @@ bool isZero(const Affine& a) { return !a.base.v && a.constant == 0 && a.terms.em
 
 }  // namespace
 
+// Whether computing `v` reads what threads keep to themselves.
+bool Lowering::readsOwn(const Value* v) const {
+  std::set<const Value*> seen;
+  std::vector<const Value*> next{v};
+  while (!next.empty()) {
+    const Value* x = next.back();
+    next.pop_back();
+    if (!x->type.isTile() || !seen.insert(x).second) continue;
+    if (auto it = buffer_.find(x); it != buffer_.end()) {
+      if (it->second.layout) return true;
+      continue;
+    }
+    if (x->def && x->def->regions.empty()) next.insert(next.end(), x->def->operands.begin(), x->def->operands.end());
+  }
+  return false;
+}
+
 std::optional<Affine> Lowering::affine(Value* v, const IndexMap& map) {
   const Type kI64 = Type::scalar(Elem::I64);
   bool pointer = v->type.isPointer();
@@ -28,6 +45,8 @@ std::optional<Affine> Lowering::affine(Value* v, const IndexMap& map) {
     // Loops that are not open yet must not be needed.
     for (IndexBit b : map)
       if (!b.isConstant() && !axes_[static_cast<size_t>(b.axis)].iv) return std::nullopt;
+    // Nor must the loop over threads, for what each thread keeps to itself.
+    if (!thread_ && v->type.isTile() && readsOwn(v)) return std::nullopt;
     Affine a;
     Lowval low = pull(v, map);
     a.base = pointer || low.v->type.elem == Elem::I64 ? low : emitOp(Op::ExtSI, {low}, kI64);

@@ -147,6 +147,7 @@ class Lowering {
   static bool isStraightLine(const Region& region);
 
   // ---- affine.cpp
+  bool readsOwn(const Value* v) const;
   std::optional<Affine> affine(Value* v, const IndexMap& map);
   // The scalar value without the vector axis's lanes: an i64 or a pointer.
   Lowval materialize(const Affine& a, int atLeast = 0);

@@ -59,11 +59,15 @@ void Lowering::dealThreads(const Nest& nest) {
 }
 
 void Lowering::threadsLoop(int64_t count, const std::function<void(Value*)>& body) {
+  Value* outer = thread_;
+  int outerLevel = threadLevel_;
   plainLoop(count, [&](Value* t) {
     thread_ = t;
     threadLevel_ = top();
     body(t);
   });
+  thread_ = outer;
+  threadLevel_ = outerLevel;
   levels_.back()->insts.back()->set(Attr::Threads, count);
 }
 
@@ -244,10 +248,15 @@ void Lowering::emitSharedDot(const Inst& dot) {
   sums.shape = type.shape();
   nestTarget_ = nullptr;
   splitAxes(sums);
+  // The bits that one axis counts below: of columns without the groups, of rows without the thread's own, of the batch.
+  auto isWithin = [](int bit, int first, int end) { return bit > first && bit < end; };
   bool whole = true;
-  for (size_t bit = 1; bit < axisOfBit_.size(); ++bit)
-    if (bitInAxis_[bit] == 0 && layout.joins(bit) && static_cast<int>(bit) != nBits && static_cast<int>(bit) != nBits + mBits)
+  for (size_t i = 1; i < axisOfBit_.size(); ++i) {
+    int bit = static_cast<int>(i);
+    if (bitInAxis_[i] == 0 && (isWithin(bit, 0, nBits - groupBits) || isWithin(bit, nBits + layout.ownRows, nBits + mBits) ||
+                               isWithin(bit, nBits + mBits, nBits + mBits + batchBits)))
       whole = false;
+  }
   std::optional<BufferRef> held;
   if (!whole) {
     if (auto it = buffer_.find(c); it != buffer_.end()) held = it->second;
