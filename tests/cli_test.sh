@@ -274,5 +274,34 @@ if build/bin/nereid targets --json | grep -q '"name": "wasm", [^}]*"runs": true'
   expect 1 'assertion failed: a	b "c"' run "$folder/words.py:first" --debug --target wasm --grid 1 --arg n=5
   expect 1 "at most 4 GiB" run "$folder/words.py:second" --target wasm --grid 1 --arg "x=zeros:f32[1100000000]"
 fi
+# A fault that many lines hide, and what is left of them.
+cat >"$folder/long.py" <<'END'
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def helper(a, b):
+    return tl.where(a > b, a, b) * 2
+
+
+@triton.jit
+def k(x, o, n, B: tl.constexpr):
+    i = tl.program_id(0) * B + tl.arange(0, B)
+    v = tl.load(x + i, mask=i < n, other=0.0)
+    s = tl.zeros((B, ), tl.float32)
+    for j in range(4):
+        s += tl.exp(v) * j
+        if n > 10:
+            s = helper(s, v)
+    w = tl.sum(tl.missing(s) + v, 0)
+    tl.store(o + i, s + w, mask=i < n)
+END
+expect 0 "long_reduced.py" reduce "$folder/long.py" --keep "$nereid emit {}:k --signature '*fp32,*fp32,i32,8' --stage ttir 2>&1 | grep -q 'has no .missing'"
+if [ "$(wc -l <"$folder/long_reduced.py")" -le 6 ] && grep -q missing "$folder/long_reduced.py"; then passed=$((passed + 1)); else failed=$((failed + 1)); cat "$folder/long_reduced.py"; fi
+expect 1 "does not succeed on" reduce "$folder/long.py" --keep "false {}"
+expect 1 "needs \`{}\`" reduce "$folder/long.py" --keep true
+expect 1 "takes a .py or a .ttir file" reduce README.md --keep "true {}"
+
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The command line: compile, emit, run, targets, ops. It sees the C interface alone.
+// The command line: compile, emit, run, reduce, targets, ops. It sees the C interface alone.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -7,7 +7,9 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 
+#include "reduce.h"
 #include "session.h"
 
 using namespace nereid::tool;
@@ -192,6 +194,46 @@ int runCommand(const Common& common, const RunOptions& o) {
   return 0;
 }
 
+// Writes each candidate to FILE_reduced.EXT, beside the file whose imports it has, and runs the command on it.
+int reduceCommand(const std::string& file, const std::string& command, int seconds) {
+  std::ifstream in(file);
+  std::stringstream original;
+  original << in.rdbuf();
+  if (!in) return report({1, "error: cannot read " + file + "\n"});
+  size_t dot = file.rfind('.');
+  bool isPython = file.ends_with(".py");
+  if (!isPython && !file.ends_with(".ttir") && !file.ends_with(".mlir"))
+    return report({1, "error: reduce takes a .py or a .ttir file, not " + file + "\n"});
+  if (command.find("{}") == std::string::npos)
+    return report(
+        {1, "error: --keep needs `{}` where the file's name goes, as in --keep 'nereid emit {} --stage asm 2>&1 | grep -q fault'\n"});
+  std::string out = file.substr(0, dot) + "_reduced" + file.substr(dot), quoted = "'";
+  for (char c : out) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  quoted += "'";
+  std::string script = command;
+  for (size_t at = 0; (at = script.find("{}", at)) != std::string::npos; at += quoted.size()) script.replace(at, 2, quoted);
+  std::string shell = "'";
+  for (char c : script) shell += c == '\'' ? "'\\''" : std::string(1, c);
+  shell = "timeout " + std::to_string(seconds) + " sh -c " + shell + "' >/dev/null 2>&1";
+  auto write = [&](const std::string& text) { std::ofstream(out) << text; };
+  std::set<std::string> tried;
+  auto keeps = [&](const std::string& text) {
+    if (!tried.insert(text).second) return false;
+    write(text);
+    return std::system(shell.c_str()) == 0;
+  };
+  std::string text = original.str();
+  if (!keeps(text)) {
+    std::remove(out.c_str());
+    return report({1, "error: the command of --keep does not succeed on " + file + " itself\n"});
+  }
+  text = reduceProgram(text, isPython, keeps,
+                       [&](const std::string& size) { std::fprintf(stderr, "%s after %zu candidates\n", size.c_str(), tried.size()); });
+  write(text);
+  std::printf("%s\n", out.c_str());
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -239,6 +281,14 @@ int main(int argc, char** argv) {
   run->callback([&] { status = runCommand(common, o); });
 
   bool asJson = false;
+  auto* reduce = app.add_subcommand("reduce", "shrink a program that shows a fault: writes FILE_reduced");
+  std::string reduceFile, keep;
+  int seconds = 20;
+  reduce->add_option("file", reduceFile, "FILE.py or FILE.ttir")->required();
+  reduce->add_option("--keep", keep, "shell command that succeeds while the fault shows; {} is the candidate file")->required();
+  reduce->add_option("--timeout", seconds, "seconds after which the command counts as failed")->check(CLI::Range(1, 3600));
+  reduce->callback([&] { status = reduceCommand(reduceFile, keep, seconds); });
+
   auto* list = app.add_subcommand("targets", "list the targets of this build");
   list->add_flag("--json", asJson, "as JSON");
   list->callback([&] {
