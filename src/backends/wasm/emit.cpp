@@ -237,7 +237,8 @@ void Emitter::inst(const Inst& i) {
         int per = 128 / width;
         for (int lane = 0; lane < per; ++lane) {
           int bit = lane * width;
-          half[bit / 64] |= zeroExtend(static_cast<uint64_t>(static_cast<int>(k) * per + lane), width) << (bit % 64);
+          int number = static_cast<int>(k) * per + lane;
+          half[bit / 64] |= zeroExtend(static_cast<uint64_t>(number), width) << (bit % 64);
         }
         r.n.push_back(code_.v128(half[0], half[1]));
       }
@@ -701,7 +702,8 @@ void Emitter::shuffle(const Inst& i) {
     Node* result = nullptr;
     std::vector<std::pair<Node*, std::vector<std::pair<int, int>>>> parts;  // source register, (lane out, lane in)
     for (int k = 0; k < per && reg * per + k < lanes; ++k) {
-      int64_t from = order[static_cast<size_t>(reg * per + k)];
+      int lane = reg * per + k;
+      int64_t from = order[static_cast<size_t>(lane)];
       if (from < 0) continue;
       const Rep& source = sources[static_cast<size_t>(from / sourceLanes)];
       int inSource = static_cast<int>(from % sourceLanes);
@@ -715,12 +717,13 @@ void Emitter::shuffle(const Inst& i) {
       if (p == 0 || !result) {
         result = parts[p].first;
         for (auto [to, from] : parts[p].second)
-          for (int b = 0; b < bytes; ++b) chosen[static_cast<size_t>(to * bytes + b)] = static_cast<uint8_t>(from * bytes + b);
+          for (int b = 0, at = to * bytes; b < bytes; ++b, ++at) chosen[static_cast<size_t>(at)] = static_cast<uint8_t>(from * bytes + b);
         if (parts.size() == 1) result = shuffled(result, result, chosen);
         continue;
       }
       for (auto [to, from] : parts[p].second)
-        for (int b = 0; b < bytes; ++b) chosen[static_cast<size_t>(to * bytes + b)] = static_cast<uint8_t>(16 + from * bytes + b);
+        for (int b = 0, at = to * bytes; b < bytes; ++b, ++at)
+          chosen[static_cast<size_t>(at)] = static_cast<uint8_t>(16 + from * bytes + b);
       result = shuffled(result, parts[p].first, chosen);
       for (size_t b = 0; b < 16; ++b) chosen[b] = static_cast<uint8_t>(b);
     }
