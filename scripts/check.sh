@@ -29,6 +29,7 @@ scripts=$(git ls-files 'web/*.ts' 'web/*.tsx' 'web/*.mjs' 'bench/*.mjs' 'tools/*
   check "prettier (scripts/check.sh --fix)" $bin/prettier --config tools/lint/.prettierrc.json --log-level warn $([ "$fix" = --fix ] && echo --write || echo --check) $scripts
   check eslint $bin/eslint -c tools/lint/eslint.config.mjs $([ "$fix" = --fix ] && echo --fix) $scripts
   check ruff .venv/bin/ruff check $([ "$fix" = --fix ] && echo --fix) python tests bench scripts examples
+  check "import cycles" scripts/import_cycles.py
   check shellcheck shellcheck -S warning $(git ls-files '*.sh' .ci/run)
   [ ! -x scripts/prose.sh ] || check prose scripts/prose.sh
   # Of the files that differ from the last commit on main, or all in continuous integration's nightly run: clang-tidy takes seconds for each.

@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 
-from . import _cache, _core, _source, inspection, knobs
+from . import _cache, _checks, _core, _source, inspection, knobs
 from .errors import CompileError
 from .jit import KernelInterface
 from .testing import do_bench as _do_bench
@@ -150,7 +150,7 @@ class Autotuner(KernelInterface):
 
     def _key(self, values):
         """What configurations are chosen by: the arguments in `key`, and the types of arrays."""
-        return tuple(_hashable(values[k]) for k in self.keys if k in values) + tuple(about[2] for about in inspection._arrays(values.values()))
+        return tuple(_hashable(values[k]) for k in self.keys if k in values) + tuple(about[2] for about in _checks.arrays_of(values.values()))
 
     def chosen(self, args, kwargs):
         """The fastest configuration for these arguments where it was measured, else the first."""

@@ -3,14 +3,9 @@
 import html as _html
 import json
 import os
-import warnings
 
-from . import _core
-from .errors import CompileError, LaunchError
+from . import _checks, _core
 from .jit import JITFunction, jit, signature_items
-
-STAGES = ("ttir", "passes", "schedule", "lower", "llvm", "asm", "wat", "wgsl")
-
 
 _stock = {}
 
@@ -73,69 +68,6 @@ def explain(kernel, *args, signature=None, **kwargs):
 # ---- checks
 
 
-class Findings(list):
-    """The findings of check(): messages with source lines, empty if there are none. `unwritten` has a line for each array that the kernel writes to and of which it
-    left elements unwritten and unread, which is no fault where it writes to a part."""
-
-    unwritten = ()
-
-    def __str__(self):
-        return "\n".join([*(self or ["no access out of bounds, no races"]), *self.unwritten])
-
-    __repr__ = __str__
-
-
-def _leaves(value):
-    if isinstance(value, (tuple, list)):
-        for v in value:
-            yield from _leaves(v)
-    elif hasattr(value, "block_shape") and hasattr(value, "base"):
-        yield from _leaves(value.base)
-    else:
-        yield value.array if isinstance(value, _core.Wrapped) else value
-
-
-def _arrays(values):
-    """What _core.array says of each array among the arguments and in them."""
-    for value in values:
-        for leaf in _leaves(value):
-            if leaf is not None and not isinstance(leaf, (bool, int, float, str)) and (about := _core.array(leaf)):
-                yield about
-
-
-def _interpretable(kernel, grid, args, kwargs):
-    """A kernel for the interpreter, its grid, and the bits and shapes of its arguments."""
-    kernel.check_call(*args, **kwargs)
-    signature, constants, bits, debug = kernel.describe_call(*args, **kwargs)
-    compiled = _core.compile(**kernel._request(signature, constants, debug, "interp"))
-    try:
-        known = {p["name"]: p.get("writes", False) for p in json.loads(kernel.kernel_for(*args, **kwargs).about)["parameters"]}
-    except CompileError:  # the interpreter runs more than this processor
-        known = {}
-    values = kernel.bind(*args, **kwargs)
-    return compiled, grid(values) if callable(grid) else grid, bits, _shapes(compiled, bits, values.values(), known)
-
-
-def _shapes(compiled, bits, values, known):
-    """The shapes of a kernel's arguments. `known` says which arrays it writes to."""
-    arrays = {}
-    for address, size, _, read_only, _, shape, strides, element in _arrays(values):
-        first = address - element * sum((n - 1) * s for n, s in zip(shape, strides) if s < 0)
-        if first not in arrays or size > arrays[first][1]:
-            arrays[first] = address, size, element, shape, strides, read_only
-    shapes = []
-    for parameter, b in zip(json.loads(compiled.about)["parameters"], bits):
-        if not parameter["type"].startswith("*"):
-            shapes.append(None)
-            continue
-        writes = known.get(parameter["name"], False)
-        *about, read_only = arrays.get(b, (b, 1, 1, [], [], False))
-        if writes and read_only:
-            raise ValueError(f"`{parameter['name']}` is read-only, but the kernel writes to it")
-        shapes.append((*about, writes))
-    return shapes
-
-
 def check(kernel, *args, grid, bounds=True, races=True, **kwargs):
     """Runs a kernel slowly on the arrays, in place, until a program touches memory outside of the array that its pointer came from, or what another
     program touched with nothing that orders the two. What was found is returned, by lines of source."""
@@ -145,43 +77,7 @@ def check(kernel, *args, grid, bounds=True, races=True, **kwargs):
         if hasattr(outer, "prepare"):
             outer.prepare(args, kwargs)
         outer = outer.fn
-    return _checked(kernel, grid, args, kwargs, bounds, races)
-
-
-def _checked(kernel, grid, args, kwargs, bounds=True, races=True):
-    return _found(*_interpretable(kernel, grid, args, kwargs), bounds, races)
-
-
-def _found(compiled, grid, bits, shapes, bounds=True, races=True):
-    unwritten = []
-    try:
-        compiled.launch(grid, [(b, 0) for b in bits], check_bounds=bounds, check_races=races, print=print, shapes=shapes, unwritten=unwritten.append if bounds else None)
-    except CompileError as e:
-        return Findings([str(e)])
-    found = Findings()
-    found.unwritten = unwritten
-    return found
-
-
-def checked_launch(kernel, grid, args, kwargs):
-    """A launch under NEREID_CHECK=1: by the interpreter, with checks."""
-    _report(_checked(kernel, grid, args, kwargs), kernel.__name__, 5)
-    return kernel.kernel_for(*args, **kwargs)
-
-
-def checked_launch_of(text, native, grid, bits, values):
-    """A launch of stock Triton's, whose kernel is a text of TTIR."""
-    compiled = _core.compile(path="kernel.ttir", files=[("kernel.ttir", text, "")], kernel="", signature=[], constants={}, target="interp", print=print)
-    about = json.loads(native.about)
-    known = {p["name"]: p.get("writes", False) for p in about["parameters"]}
-    _report(_found(compiled, grid, bits, _shapes(compiled, bits, values, known)), about["name"], 6)
-
-
-def _report(found, name, level):
-    if found:
-        raise LaunchError(str(found))
-    for line in found.unwritten:
-        warnings.warn(f"kernel {name}: {line}", stacklevel=level)
+    return _checks.checked(kernel, grid, args, kwargs, bounds, races)
 
 
 # ---- time
@@ -234,7 +130,7 @@ def benchmark(kernel, *args, grid, bytes=None, flops=None, runs=None, **kwargs):
     values = kernel.bind(*args, **kwargs)
     grid = grid(values) if callable(grid) else grid
     if bytes is None:
-        seen = {about[0]: about[1] for about in _arrays(values.values())}
+        seen = {about[0]: about[1] for about in _checks.arrays_of(values.values())}
         bytes = sum(seen.values())
     pairs = [(b, 0) for b in bits]
     if runs is None:
@@ -288,34 +184,3 @@ def _types(artefacts):
         parameters = "".join(f'    {p["name"]}: Arg<"{p["type"]}">;\n' for p in kernel["parameters"])
         text += f"  {kernel['name']}: Kernel<{{" + ("\n" + parameters + "  " if parameters else "") + "}>;\n"
     return text + "}\n"
-
-
-def dump(folder, name, key, request):
-    """Writes every stage of a kernel to a folder of its own: NEREID_DUMP."""
-    place = os.path.join(folder, f"{name}-{key[:8]}")
-    os.makedirs(place, exist_ok=True)
-    request = {k: v for k, v in request.items() if k != "target"}
-    for path, text, shown in request["files"]:
-        with open(os.path.join(place, path.strip("_")), "w") as f:
-            f.write(text)
-    for stage in STAGES:
-        try:
-            text = _core.emit(**{**request, "print": None if stage == "ttir" else (lambda _: None)}, stage=stage)
-        except (CompileError, RuntimeError) as e:
-            text = str(e)
-        with open(os.path.join(place, f"{name}.{stage}"), "w") as f:
-            f.write(text + "\n")
-
-
-def html(kernel):
-    """A kernel in a notebook: its source, and the stages of what was launched last, to unfold."""
-    parts = [f"<b>kernel {_html.escape(kernel.__name__)}</b>({', '.join(_html.escape(p.name) for p in kernel.params)}), compiled for {kernel.compiled} combination(s)"]
-
-    def fold(title, text):
-        parts.append(f"<details><summary>{title}</summary><pre>{_html.escape(text)}</pre></details>")
-
-    fold("source", kernel.src)
-    if kernel._last:
-        for stage, title in (("schedule", "explanation"), ("ttir", "TTIR"), ("lower", "loops"), ("asm", "assembly")):
-            fold(title, kernel.emit(stage))
-    return "".join(parts)

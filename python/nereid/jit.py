@@ -6,7 +6,7 @@ import os
 import textwrap
 import weakref
 
-from . import _cache, _core, _source
+from . import _cache, _checks, _core, _source, _stages, knobs
 from .language import _values
 from .language._values import aggregate  # noqa: F401
 
@@ -132,7 +132,6 @@ class JITFunction(_core.Launcher, KernelInterface):
 
     def run(self, *args, grid, warmup=False, **kwargs):
         """What kernel[grid](...) does; with `warmup` it compiles alone."""
-        from . import inspection, knobs
         if warmup:
             return self.kernel_for(*args, **kwargs)
         for hook in self.pre_run_hooks:
@@ -146,7 +145,7 @@ class JITFunction(_core.Launcher, KernelInterface):
             self.slow = False
             _core.set_hooks(False)
             if knobs.runtime.check:
-                return inspection.checked_launch(self, grid, args, kwargs)
+                return _checks.checked_launch(self, grid, args, kwargs)
             return self[grid](*args, **kwargs)
         finally:
             self.slow = slow
@@ -184,7 +183,6 @@ class JITFunction(_core.Launcher, KernelInterface):
 
     def _compile(self, signature, constants, debug):
         """Called by launches that meet a combination for the first time."""
-        from . import inspection, knobs
         request = self._request(signature, constants, debug)
         self._last = signature, constants, debug
         if knobs.runtime.jit_cache_hook and knobs.runtime.jit_cache_hook(key=request, fn=self):
@@ -197,7 +195,7 @@ class JITFunction(_core.Launcher, KernelInterface):
             _cache.keep(name, python, kernel)
         kernel.launcher, kernel.constants = weakref.ref(self), dict(constants)
         if os.environ.get("NEREID_DUMP"):
-            inspection.dump(os.environ["NEREID_DUMP"], self.fn.__name__, name, request)
+            _stages.dump(os.environ["NEREID_DUMP"], self.fn.__name__, name, request)
         if knobs.runtime.jit_post_compile_hook:
             knobs.runtime.jit_post_compile_hook(key=request, fn=self, kernel=kernel)
         return kernel
@@ -231,8 +229,7 @@ class JITFunction(_core.Launcher, KernelInterface):
         return self._request(items, constants, debug, target)
 
     def _repr_html_(self):
-        from . import inspection
-        return inspection.html(self)
+        return _stages.html(self)
 
 
 def _launch_compiled(kernel, grid):

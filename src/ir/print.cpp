@@ -10,6 +10,7 @@
 
 #include "ir/bits.h"
 #include "ir/enums.h"
+#include "ir/formats.h"
 #include "ir/ir.h"
 #include "support/ptr_map.h"
 #include "support/sort.h"
@@ -377,7 +378,40 @@ class Printer {
         return;
       case Sig::ByHand: break;
     }
-    byHand(i, op);
+    if (const Format* format = formatOf(i.op))
+      byFormat(i, op, format->text);
+    else
+      byHand(i, op);
+  }
+
+  void byFormat(const Inst& i, std::string_view op, std::string_view rest) {
+    auto next = [&](std::string_view piece) {
+      bool is = rest.starts_with(piece);
+      if (is) rest.remove_prefix(piece.size());
+      return is;
+    };
+    text(op, rest.starts_with("%") ? " " : "");
+    while (!rest.empty()) {
+      if (next("%*2") || next("%*")) {
+        text(names(i.operands));
+      } else if (next("%")) {
+        text(name(i.operand(static_cast<size_t>(rest[0] - '0'))));
+        rest.remove_prefix(1);
+      } else if (next("{}")) {
+        text(dictionary(i));
+      } else if (next("#*")) {
+        text(types(i.operands));
+      } else if (next("#=") || next("#1")) {
+        text(i.operand(0)->type);
+      } else if (next("^*")) {
+        text(resultList(i));
+      } else if (next("^")) {
+        text(i.result()->type);
+      } else {
+        text(rest.substr(0, 1));
+        rest.remove_prefix(1);
+      }
+    }
   }
 
   std::string keyword(const Inst& i, Attr attr, int64_t otherwise) { return std::string(enumKeyword(attr, i.integer(attr, otherwise))); }
@@ -434,31 +468,14 @@ class Printer {
         if (i.has(Attr::Rounding)) text(", rounding = ", keyword(i, Attr::Rounding, 1));
         return text(dictionary(i, {Attr::Rounding}), " : ", i.operand(0)->type, " -> ", i.result()->type);
       case Op::FPowI: return text(op, " ", names(i.operands), dictionary(i), " : ", types(i.operands));
-      case Op::MulSIExt:
-      case Op::MulUIExt: return text(op, " ", names(i.operands), dictionary(i), " : ", i.result()->type);
-      case Op::AddPtr: return text(op, " ", names(i.operands), dictionary(i), " : ", types(i.operands));
-      case Op::IntToPtr:
-      case Op::PtrToInt:
-      case Op::Bitcast:
-      case Op::Splat:
-      case Op::ExpandDims:
-      case Op::Broadcast:
       case Op::Trans:
-      case Op::Cat:
       case Op::Histogram:
-      case Op::Join:
       case Op::Split: return text(op, " ", names(i.operands), dictionary(i), " : ", i.operand(0)->type, " -> ", i.result()->type);
       case Op::Unsplat: return text(op, " ", names(i.operands), dictionary(i), " : ", i.operand(0)->type);
       case Op::Reshape:
         return text(op, " ", names(i.operands), i.integer(Attr::AllowReorder) ? " allow_reorder" : "",
                     i.integer(Attr::EfficientLayout) ? " efficient_layout" : "", dictionary(i, {Attr::AllowReorder, Attr::EfficientLayout}),
                     " : ", i.operand(0)->type, " -> ", i.result()->type);
-      case Op::MakeRange: return text(op, dictionary(i), " : ", i.result()->type);
-      case Op::Gather:
-        return text(op, " ", name(i.operand(0)), "[", name(i.operand(1)), "]", dictionary(i), " : (", types(i.operands), ") -> ",
-                    i.result()->type);
-      case Op::ExternElementwise:
-        return text(op, " ", names(i.operands), dictionary(i), " : (", types(i.operands), ") -> ", i.result()->type);
       case Op::InlineAsm:
         text(op, " ", quoted(i.text(Attr::AsmString)), dictionary(i, {Attr::AsmString}));
         if (!i.operands.empty()) text(" ", names(i.operands), " : ", types(i.operands));
@@ -526,12 +543,6 @@ class Printer {
       case Op::DescReduce:
         return text(op, " ", keyword(i, Attr::Kind, 1), ", ", name(i.operand(0)), "[", names(i.group(2)), "], ", name(i.operand(1)),
                     dictionary(i, {Attr::Kind}), " : ", i.operand(0)->type, ", ", i.operand(1)->type);
-      case Op::DescGather:
-        return text(op, " ", name(i.operand(0)), "[", name(i.operand(1)), ", ", name(i.operand(2)), "]", dictionary(i), " : (",
-                    types(i.operands), ") -> ", i.result()->type);
-      case Op::DescScatter:
-        return text(op, " ", name(i.operand(0)), "[", name(i.operand(1)), ", ", name(i.operand(2)), "], ", name(i.operand(3)),
-                    dictionary(i), " : ", types(i.operands));
       case Op::Print:
         text(op, " ", quoted(i.text(Attr::Prefix)), dictionary(i, {Attr::Prefix}));
         if (!i.operands.empty()) text(" : ", names(i.operands), " : ", types(i.operands));
@@ -541,8 +552,6 @@ class Printer {
                     types(i.operands));
       case Op::Assume: return text(op, " ", names(i.operands), dictionary(i), " : ", types(i.operands));
       case Op::Barrier: return text("gpu.barrier");  // as up to 3.6
-      case Op::GridWait:
-      case Op::GridLaunch: return text(op, dictionary(i));
       case Op::Call:
         return text(op, " ", symbol(i.text(Attr::Callee)), "(", names(i.operands), ")", dictionary(i, {Attr::Callee}), " : (",
                     types(i.operands), ") -> ", resultList(i));
@@ -567,7 +576,6 @@ class Printer {
       case Op::Br: return text(op, " ", successor(i.successors[0]), dictionary(i));
       case Op::CondBr:
         return text(op, " ", name(i.operand(0)), ", ", successor(i.successors[0]), ", ", successor(i.successors[1]), dictionary(i));
-      case Op::Poison: return text(op, dictionary(i), " : ", i.result()->type);
       case Op::LoAtomicRMW:
         return text(op, " ", keyword(i, Attr::RmwOp, 4), ", ", keyword(i, Attr::Sem, 4), ", ", names(i.operands),
                     dictionary(i, {Attr::RmwOp, Attr::Sem}), " : ", types(i.operands), " -> ", i.result()->type);

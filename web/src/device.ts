@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: MIT
-// What every device is, and the choice of one.
+// What every device is.
 import type { Data, DeviceBuffer } from "./buffer.ts";
 import type { Canonical, DTypeName } from "./dtypes.ts";
-import { NereidError } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Artefact, Base, Manifest } from "./manifest.ts";
 import type { Queue } from "./queue.ts";
-import { openWasm, type WasmDevice } from "./wasm.ts";
-import type { GpuDevice } from "./webgpu.ts";
 
 /** What `open` takes. */
 export interface OpenOptions {
@@ -49,20 +46,4 @@ export interface Device extends Disposable {
   idle(): Promise<void>;
   /** Buffers and kernels of it cannot be used any more. */
   dispose(): void;
-}
-
-/** Opens a device. */
-export function open(options: OpenOptions & { device: "wasm" }): Promise<WasmDevice>;
-export function open(options: OpenOptions & { device: "webgpu" }): Promise<GpuDevice>;
-export function open(options?: OpenOptions): Promise<Device>;
-export async function open(options: OpenOptions = {}): Promise<Device> {
-  const { device } = options;
-  if (device !== undefined && device !== "wasm" && device !== "webgpu")
-    throw new NereidError("unsupported", `there is no device \`${device}\``);
-  if (device !== "wasm" && (device || options.gpu || globalThis.navigator?.gpu)) {
-    const { openGpu } = await import("./webgpu.ts");
-    const found = await openGpu(options);
-    if (found) return found;
-  }
-  return openWasm(options);
 }

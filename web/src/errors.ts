@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // What goes wrong, as one class with a code.
-import type { Site } from "./manifest.ts";
 
 /** What went wrong, for programs. `docs/reference/typescript.md` has a sentence for each. */
 export type ErrorCode =
@@ -42,10 +41,4 @@ export class NereidError extends Error {
     this.kernel = about.kernel;
     this.argument = about.argument;
   }
-}
-
-/** What a failed assertion says. */
-export function assertionText(site: Site | undefined, program: readonly number[]): string {
-  const text = site?.kind === "assert" ? `${site.text} (line ${site.line}, ` : "(";
-  return `assertion failed: ${text}program ${program.join(", ")})`;
 }

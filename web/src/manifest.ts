@@ -12,6 +12,12 @@ export type Site =
   | { kind: "print"; text: string; value?: undefined }
   | { kind: "print"; text: string; value: Printed; shape: number[] };
 
+/** What a failed assertion says. */
+export function assertionText(site: Site | undefined, program: readonly number[]): string {
+  const text = site?.kind === "assert" ? `${site.text} (line ${site.line}, ` : "(";
+  return `assertion failed: ${text}program ${program.join(", ")})`;
+}
+
 /** A shader of a kernel: what it needs of a device, its threads, programs of a workgroup (1), scratch bytes of a workgroup, whether it reports, and whether arrays may lie in one another. */
 export interface Shader {
   file: string;

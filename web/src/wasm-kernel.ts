@@ -5,8 +5,13 @@ import { type AnyArgs, type Grid, type Kernel, Signature } from "./kernel.ts";
 import type { Site } from "./manifest.ts";
 import { kDispose } from "./platform.ts";
 import { notForgotten, whenForgotten } from "./queue.ts";
-import type { WasmBuffer } from "./wasm-buffer.ts";
-import type { WasmDevice } from "./wasm.ts";
+import type { Owner, WasmBuffer } from "./wasm-buffer.ts";
+
+/** The part of its device that a kernel uses. */
+interface Launcher extends Owner {
+  releaseOfKernel(id: number, at: number, size: number): () => void;
+  execute(kernel: WasmKernel, programs: number, packed: Uint8Array): void | Promise<void>;
+}
 
 /** @internal What a loaded module is. */
 export interface Loaded {
@@ -34,12 +39,12 @@ export class WasmKernel implements Kernel {
   readonly at: number;
   /** µs a program, as far as is known. */
   cost = NaN;
-  readonly #device: WasmDevice;
+  readonly #device: Launcher;
   readonly #release: () => void;
   readonly #lastNumbers: Uint8Array;
   #disposed = false;
 
-  constructor(device: WasmDevice, loaded: Loaded) {
+  constructor(device: Launcher, loaded: Loaded) {
     this.#device = device;
     this.name = loaded.name;
     this.parameters = loaded.parameters;

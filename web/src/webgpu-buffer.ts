@@ -3,8 +3,7 @@
 import { type Data, DeviceBuffer } from "./buffer.ts";
 import type { DType, TypeInfo, View } from "./dtypes.ts";
 import type { NereidError } from "./errors.ts";
-import { notForgotten, whenForgotten } from "./queue.ts";
-import type { GpuDevice } from "./webgpu.ts";
+import { notForgotten, type Queue, whenForgotten } from "./queue.ts";
 
 /** A GPUBuffer and who lives there. @internal */
 export class Storage {
@@ -33,12 +32,23 @@ export interface Place {
   written: boolean;
 }
 
-const release = (owner: GpuDevice, place: Place) => () => void owner.queue.add(() => owner.free(place));
+/** The part of its device that a buffer uses. @internal */
+export interface GpuMemory {
+  readonly disposed: boolean;
+  readonly queue: Queue;
+  allocate(size: number, values?: View<DType>): Storage;
+  free(place: Place): void;
+  read(storage: Storage, at: number, bytes: number): Promise<ArrayBuffer>;
+  write(storage: Storage, at: number, bytes: Uint8Array<ArrayBuffer>, end: number): void | Promise<void>;
+  flush(): void;
+}
+
+const release = (owner: GpuMemory, place: Place) => () => void owner.queue.add(() => owner.free(place));
 
 /** An array on a GPU: `read` and `write` copy it. */
 export class GpuBuffer<D extends DType = DType> extends DeviceBuffer<D> {
   /** @internal */
-  declare readonly owner: GpuDevice;
+  declare readonly owner: GpuMemory;
   /** @internal */
   readonly place: Place;
   /** Bytes from the place on. @internal */
@@ -46,7 +56,7 @@ export class GpuBuffer<D extends DType = DType> extends DeviceBuffer<D> {
   #release: (() => void) | undefined;
 
   /** @internal */
-  constructor(owner: GpuDevice, type: TypeInfo, shape: readonly number[], data: Data | undefined, whole?: GpuBuffer, at = 0) {
+  constructor(owner: GpuMemory, type: TypeInfo, shape: readonly number[], data: Data | undefined, whole?: GpuBuffer, at = 0) {
     super(owner, type, shape, whole as DeviceBuffer | undefined);
     this.at = at;
     if (whole) {

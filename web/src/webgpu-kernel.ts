@@ -4,9 +4,26 @@ import { NereidError } from "./errors.ts";
 import { type AnyArgs, type Grid, type Kernel, Signature } from "./kernel.ts";
 import { type Artefact, lacks, type Shader, type Site } from "./manifest.ts";
 import { kDispose } from "./platform.ts";
+import type { Queue } from "./queue.ts";
 import type { GpuBuffer } from "./webgpu-buffer.ts";
-import { type Bound, type Buffers, kSlot, Program } from "./webgpu-program.ts";
-import type { GpuDevice, Limits } from "./webgpu.ts";
+import { type Binder, type Bound, type Buffers, kSlot, type Limits, Program } from "./webgpu-program.ts";
+
+/** The part of its device that a kernel uses. */
+interface Launcher extends Binder {
+  readonly queue: Queue;
+  readonly hasClock: boolean;
+  check(kernel?: string): void;
+  dispatch(
+    bound: Bound,
+    packed: Uint8Array,
+    slot: number,
+    workgroups: number,
+    timestampWrites?: GPUComputePassTimestampWrites,
+  ): Promise<void>;
+  flush(): void;
+  idle(): Promise<void>;
+  clocked(pairs: number, encode: (queries: GPUQuerySet) => void): Promise<number[]>;
+}
 
 const kDone = /* @__PURE__ */ Promise.resolve();
 
@@ -50,14 +67,14 @@ export class GpuKernel implements Kernel {
   readonly sites: readonly Site[];
   /** Room for what it reports. */
   reportBytes: number;
-  readonly #device: GpuDevice;
+  readonly #device: Launcher;
   readonly #signature: Signature;
   readonly #programs: readonly [Program, ...Program[]];
   readonly #slot: number; // bytes of a parameter block
   readonly #divisors: readonly (readonly [parameter: number, divisor: number])[]; // but 1
   #disposed = false;
 
-  constructor(device: GpuDevice, artefact: Artefact, shaders: readonly { shader: Shader; text: string }[]) {
+  constructor(device: Launcher, artefact: Artefact, shaders: readonly { shader: Shader; text: string }[]) {
     this.#device = device;
     this.name = artefact.kernel.name;
     this.parameters = artefact.kernel.parameters;

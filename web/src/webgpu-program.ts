@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 // A shader of a kernel: which arrays of a launch are at which bindings, and what was made for them.
 import type { Signature } from "./kernel.ts";
-import type { Shader } from "./manifest.ts";
+import type { Shader, Site } from "./manifest.ts";
 import { shareBindings } from "./webgpu-bindings.ts";
 import type { GpuBuffer, Storage } from "./webgpu-buffer.ts";
-import type { GpuKernel } from "./webgpu-kernel.ts";
-import type { GpuDevice } from "./webgpu.ts";
 
 /** Parameter blocks begin at multiples of this, and bindings in memory. */
 export const kSlot = 256;
@@ -16,9 +14,41 @@ const kScratch = 2 ** 26; // bytes that a launch gets, where a few workgroups do
 /** Of each parameter the array. */
 export type Buffers = readonly (GpuBuffer | undefined)[];
 
+/** What a device can do. @internal */
+export type Limits = { -readonly [name in Exclude<keyof GPUSupportedLimits, "__brand">]: number };
+
+/** @internal */
+export interface Layout {
+  group: GPUBindGroupLayout;
+  pipeline: GPUPipelineLayout;
+}
+
+/** The part of its device that a program uses. @internal */
+export interface Binder {
+  readonly limits: Limits;
+  merge(storages: readonly Storage[], kernel: string): Promise<void>;
+  scratch(size: number): Storage;
+  report(size: number): Storage;
+  layout(block: number, bindings: readonly number[]): Layout;
+  pipeline(text: string, layout: Layout, kernel: string, file: string): Promise<GPUComputePipeline>;
+  bind(
+    layout: Layout,
+    block: number,
+    buffers: readonly { binding: number; buffer: GPUBuffer; offset: number; size: number }[],
+    kernel: string,
+  ): GPUBindGroup;
+}
+
+/** The part of its kernel that a program, or a report of a launch, uses. @internal */
+export interface Reporter {
+  readonly name: string;
+  readonly sites: readonly Site[];
+  reportBytes: number;
+}
+
 /** Arrays and a pipeline, as a launch gives them to the GPU. @internal */
 export interface Bound {
-  kernel: GpuKernel;
+  kernel: Reporter;
   program: Program;
   storages: readonly Storage[]; // of each array
   starts: readonly number[]; // bytes, where its binding begins
@@ -34,8 +64,8 @@ let launches = 0;
 export class Program {
   readonly shader: Shader;
   readonly arrayOf: readonly number[]; // of a parameter, or -1
-  readonly #device: GpuDevice;
-  readonly #kernel: GpuKernel;
+  readonly #device: Binder;
+  readonly #kernel: Reporter;
   readonly #signature: Signature;
   readonly #text: string;
   readonly #arrays: readonly number[]; // parameters
@@ -45,7 +75,7 @@ export class Program {
   readonly #bounds = new Map<string, Bound>();
   readonly #recent: Bound[] = []; // of the launches before: programs go to and fro between a few
 
-  constructor(device: GpuDevice, kernel: GpuKernel, signature: Signature, block: number, shader: Shader, text: string) {
+  constructor(device: Binder, kernel: Reporter, signature: Signature, block: number, shader: Shader, text: string) {
     this.#device = device;
     this.#kernel = kernel;
     this.#signature = signature;

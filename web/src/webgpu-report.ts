@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a kernel reports: prints and failed assertions, which a shader writes to a buffer as records.
-import { assertionText } from "./errors.ts";
-import type { Site } from "./manifest.ts";
+import { assertionText, type Site } from "./manifest.ts";
 import { printed } from "./print.ts";
 
 /** Marks words that no record was written to. */

@@ -13,7 +13,7 @@ import { kDispose } from "./platform.ts";
 import { Queue } from "./queue.ts";
 import { GpuBuffer, type Place, Storage } from "./webgpu-buffer.ts";
 import { chooseVariants, GpuKernel } from "./webgpu-kernel.ts";
-import { type Bound, kSlot } from "./webgpu-program.ts";
+import { type Bound, kSlot, type Layout, type Limits } from "./webgpu-program.ts";
 import { Readback } from "./webgpu-readback.ts";
 import { kBlank, readReport } from "./webgpu-report.ts";
 
@@ -51,9 +51,6 @@ const kLimits = [
   "maxComputeWorkgroupSizeY",
   "maxComputeWorkgroupSizeZ",
 ] as const;
-
-/** What a device can do. @internal */
-export type Limits = { -readonly [name in Exclude<keyof GPUSupportedLimits, "__brand">]: number };
 
 /** A GPU; undefined where there is none, or only one that is emulated, and the options do not ask for it. @internal */
 export async function openGpu(options: OpenOptions): Promise<GpuDevice | undefined> {
@@ -196,12 +193,6 @@ class Batch {
     this.pass?.end();
     this.pass = this.pipeline = this.bound = undefined;
   }
-}
-
-/** @internal */
-export interface Layout {
-  group: GPUBindGroupLayout;
-  pipeline: GPUPipelineLayout;
 }
 
 /** A GPU. Arrays live in its memory: `read` and `write` copy. */

@@ -9,7 +9,7 @@ import time
 from triton.backends.compiler import GPUTarget
 from triton.backends.driver import DriverBase
 
-from .. import _core, inspection
+from .. import _checks, _core
 from .compiler import NereidBackend as _NereidBackend
 from .compiler import STAGES, compiled, emitted, padded
 
@@ -90,7 +90,7 @@ def launcher(src, metadata):
         return compiled(text(padding))
 
     def checked(padding, grid, bits, values):
-        inspection.checked_launch_of(text(padding), load(padding), grid, bits, values)
+        _checks.checked_launch_of(text(padding), load(padding), grid, bits, values)
 
     return _core.PluginLaunch(tuple(src.signature.values()), load, checked)
 

@@ -14,7 +14,7 @@ from jax._src.interpreters import ad, batching, mlir
 from jax._src.interpreters import partial_eval as pe
 from jax.extend.core import Primitive
 
-from .. import _cache, _core, inspection
+from .. import _cache, _core, _stages
 
 CUSTOM_CALL_TARGET_NAME = "nereid_kernel_call"
 
@@ -61,7 +61,7 @@ def compiled(ir):
     _core.xla_remember(ir, kernel)
     kept = _Kept(ir, kernel)
     if os.environ.get("NEREID_DUMP"):
-        inspection.dump(os.environ["NEREID_DUMP"], kept.name, name, request)
+        _stages.dump(os.environ["NEREID_DUMP"], kept.name, name, request)
     with _lock:
         return _kernels.setdefault(ir, kept)
 

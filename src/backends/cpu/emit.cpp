@@ -12,6 +12,7 @@
 #include <llvm/IR/Module.h>
 
 #include "backends/cpu/conversions.h"
+#include "ir/lower_ops.h"
 #include "lower/math.h"
 #include "lower/site.h"
 
@@ -200,80 +201,89 @@ struct Emitter {
   llvm::Value* value(const Inst& i) {
     auto op = [&](size_t k) { return get(i.operands[k]); };
     const Type* t = i.results.empty() ? nullptr : &i.result()->type;
-    switch (i.op) {
-      case Op::Constant: return constant(i);
-      case Op::Poison: return zero(type(*t));
-      case Op::GetProgramId: return pid[i.integer(Attr::Axis)];
-      case Op::GetNumPrograms: return size[i.integer(Attr::Axis)];
-      case Op::LoAlloc: return nullptr;  // get() makes it
-      case Op::LoLoad: return load(i);
-      case Op::LoStore: store(i); return nullptr;
-      case Op::LoGather: return gather(i);
-      case Op::LoScatter: scatter(i); return nullptr;
-      case Op::LoSplat: return b.CreateVectorSplat(static_cast<unsigned>(t->numel()), op(0));
-      case Op::LoIota: {
+    if (isIntOp(i.op)) return integer(i);
+    if (isFloatOp(i.op)) return floating(i);
+    switch (otherOp(i.op)) {
+      case OtherOp::Constant: return constant(i);
+      case OtherOp::Poison: return zero(type(*t));
+      case OtherOp::GetProgramId: return pid[i.integer(Attr::Axis)];
+      case OtherOp::GetNumPrograms: return size[i.integer(Attr::Axis)];
+      case OtherOp::LoAlloc: return nullptr;  // get() makes it
+      case OtherOp::LoLoad: return load(i);
+      case OtherOp::LoStore: store(i); return nullptr;
+      case OtherOp::LoGather: return gather(i);
+      case OtherOp::LoScatter: scatter(i); return nullptr;
+      case OtherOp::LoSplat: return b.CreateVectorSplat(static_cast<unsigned>(t->numel()), op(0));
+      case OtherOp::LoIota: {
         std::vector<llvm::Constant*> lanes;
         for (int64_t k = 0; k < t->numel(); ++k) lanes.push_back(llvm::ConstantInt::get(elementType(*t), static_cast<uint64_t>(k)));
         return llvm::ConstantVector::get(lanes);
       }
-      case Op::LoExtract: return b.CreateExtractElement(op(0), static_cast<uint64_t>(i.integer(Attr::Offset)));
-      case Op::LoInsert: return b.CreateInsertElement(op(0), op(1), static_cast<uint64_t>(i.integer(Attr::Offset)));
-      case Op::LoShuffle: {
+      case OtherOp::LoExtract: return b.CreateExtractElement(op(0), static_cast<uint64_t>(i.integer(Attr::Offset)));
+      case OtherOp::LoInsert: return b.CreateInsertElement(op(0), op(1), static_cast<uint64_t>(i.integer(Attr::Offset)));
+      case OtherOp::LoShuffle: {
         std::vector<int> lanes;
         for (int64_t lane : i.list(Attr::Lanes)) lanes.push_back(static_cast<int>(lane));
         return b.CreateShuffleVector(op(0), i.operands.size() > 1 ? op(1) : op(0), lanes);
       }
-      case Op::LoAtomicRMW: return atomicRmw(i);
-      case Op::LoAtomicCAS: return atomicCas(i);
-      case Op::LoPrint: print(i); return nullptr;
-      case Op::LoAssert: assertion(i); return nullptr;
-      case Op::For: loop(i); return nullptr;
-      case Op::If: branch(i); return nullptr;
-      case Op::While: whileLoop(i); return nullptr;
-      case Op::Yield:
-      case Op::Condition:
-      case Op::Return: return nullptr;
-      case Op::IntToPtr: return b.CreateIntToPtr(op(0), type(*t));
-      case Op::PtrToInt: return b.CreatePtrToInt(op(0), type(*t));
-      case Op::AddPtr: return addPtr(i);
-      case Op::Bitcast:
-      case Op::ArithBitcast: {
+      case OtherOp::LoAtomicRMW: return atomicRmw(i);
+      case OtherOp::LoAtomicCAS: return atomicCas(i);
+      case OtherOp::LoPrint: print(i); return nullptr;
+      case OtherOp::LoAssert: assertion(i); return nullptr;
+      case OtherOp::For: loop(i); return nullptr;
+      case OtherOp::If: branch(i); return nullptr;
+      case OtherOp::While: whileLoop(i); return nullptr;
+      case OtherOp::Yield:
+      case OtherOp::Condition:
+      case OtherOp::Return: return nullptr;
+      case OtherOp::IntToPtr: return b.CreateIntToPtr(op(0), type(*t));
+      case OtherOp::PtrToInt: return b.CreatePtrToInt(op(0), type(*t));
+      case OtherOp::AddPtr: return addPtr(i);
+      case OtherOp::Bitcast:
+      case OtherOp::ArithBitcast: {
         if (t->isPointer()) return op(0);
         return b.CreateBitCast(op(0), type(*t));
       }
-      case Op::Select: return b.CreateSelect(op(0), op(1), op(2));
-      case Op::CmpI: return b.CreateICmp(icmp(static_cast<CmpIPred>(i.integer(Attr::Predicate))), op(0), op(1));
-      case Op::CmpF: return b.CreateFCmp(fcmp(static_cast<CmpFPred>(i.integer(Attr::Predicate))), wide(i.operands[0]), wide(i.operands[1]));
-      case Op::ExtSI:
-      case Op::IndexCast:
+      case OtherOp::Select: return b.CreateSelect(op(0), op(1), op(2));
+      case OtherOp::CmpI: return b.CreateICmp(icmp(static_cast<CmpIPred>(i.integer(Attr::Predicate))), op(0), op(1));
+      case OtherOp::CmpF:
+        return b.CreateFCmp(fcmp(static_cast<CmpFPred>(i.integer(Attr::Predicate))), wide(i.operands[0]), wide(i.operands[1]));
+      case OtherOp::ExtSI:
+      case OtherOp::IndexCast:
         if (bitWidth(*t) < bitWidth(i.operands[0]->type)) return b.CreateTrunc(op(0), type(*t));
         return b.CreateSExt(op(0), type(*t));
-      case Op::ExtUI:
-      case Op::IndexCastUI:
+      case OtherOp::ExtUI:
+      case OtherOp::IndexCastUI:
         if (bitWidth(*t) < bitWidth(i.operands[0]->type)) return b.CreateTrunc(op(0), type(*t));
         return b.CreateZExt(op(0), type(*t));
-      case Op::TruncI: return b.CreateTrunc(op(0), type(*t));
-      case Op::ExtF:
-      case Op::TruncF:
-      case Op::FpToFp: {
+      case OtherOp::TruncI: return b.CreateTrunc(op(0), type(*t));
+      case OtherOp::ExtF:
+      case OtherOp::TruncF:
+      case OtherOp::FpToFp: {
         bool towardZero = i.op == Op::FpToFp && i.has(Attr::Rounding) && i.integer(Attr::Rounding) == 0;
         return convert.floatToFloat(op(0), i.operands[0]->type.elem, t->elem, towardZero, i.op == Op::FpToFp);
       }
-      case Op::SIToFP:
-      case Op::UIToFP: {
+      case OtherOp::SIToFP:
+      case OtherOp::UIToFP: {
         bool isSigned = i.op == Op::SIToFP;
         return convert.fromInt(op(0), t->elem, isSigned);
       }
-      case Op::FPToSI:
-      case Op::FPToUI: {
+      case OtherOp::FPToSI:
+      case OtherOp::FPToUI: {
         llvm::Value* x = wide(i.operands[0]);
         ID id = i.op == Op::FPToSI ? llvm::Intrinsic::fptosi_sat : llvm::Intrinsic::fptoui_sat;
         return b.CreateIntrinsic(id, {type(*t), x->getType()}, {x});
       }
-      default: break;
+      case OtherOp::ClampF: return floating(i);
+      // Of WebGPU's workgroups and subgroups: `lower` makes none for this target.
+      case OtherOp::LoMatrixDot:
+      case OtherOp::LoMatrixZero:
+      case OtherOp::LoMatrixGet:
+      case OtherOp::LoMatrixPut:
+      case OtherOp::LoSubgroupSwap: break;
     }
-    if (t && t->isFloat()) return floating(i);
-    return integer(i);
+    NEREID_CHECK(false, "no code for ", info(i.op).spelling);
+    return nullptr;
   }
 
   // Floats narrower than 32 bits are computed in f32.
@@ -313,36 +323,61 @@ struct Emitter {
   llvm::Value* floatingWide(const Inst& i, const std::vector<llvm::Value*>& x) {
     auto unary = [&](ID id) { return b.CreateUnaryIntrinsic(id, x[0]); };
     llvm::Type* t = x[0]->getType();
-    switch (i.op) {
-      case Op::AddF: return contracted(b.CreateFAdd(x[0], x[1]));
-      case Op::SubF: return contracted(b.CreateFSub(x[0], x[1]));
-      case Op::MulF: return contracted(b.CreateFMul(x[0], x[1]));
-      case Op::DivF:
-      case Op::PreciseDivF: return b.CreateFDiv(x[0], x[1]);
-      case Op::RemF: return b.CreateFRem(x[0], x[1]);
-      case Op::NegF: return b.CreateFNeg(x[0]);
-      case Op::AbsF: return unary(llvm::Intrinsic::fabs);
-      case Op::Fma: return b.CreateIntrinsic(llvm::Intrinsic::fma, {t}, {x[0], x[1], x[2]});
-      case Op::MinimumF:
-      case Op::MaximumF: return nanExtremum(i.op == Op::MaximumF, x[0], x[1]);
-      case Op::MinNumF:
-      case Op::MaxNumF: return numExtremum(i.op == Op::MaxNumF, x[0], x[1]);
-      case Op::ClampF: {
-        if (i.integer(Attr::PropagateNan) == 0xFFFF) return nanExtremum(false, nanExtremum(true, x[0], x[1]), x[2]);
-        return numExtremum(false, numExtremum(true, x[0], x[1]), x[2]);
-      }
-      case Op::Sqrt:
-      case Op::PreciseSqrt: return unary(llvm::Intrinsic::sqrt);
-      case Op::Rsqrt: return b.CreateFDiv(llvm::ConstantFP::get(t, 1.0), unary(llvm::Intrinsic::sqrt));
-      case Op::Ceil: return unary(llvm::Intrinsic::ceil);
-      case Op::Floor: return unary(llvm::Intrinsic::floor);
-      case Op::Round: return unary(llvm::Intrinsic::round);
-      case Op::RoundEven: return unary(llvm::Intrinsic::roundeven);
-      case Op::Trunc: return unary(llvm::Intrinsic::trunc);
-      case Op::CopySign: return b.CreateBinaryIntrinsic(llvm::Intrinsic::copysign, x[0], x[1]);
-      case Op::LoScale: return scale(x[0], x[1]);
-      default: return library(i, x);
+    if (i.op == Op::ClampF) {
+      if (i.integer(Attr::PropagateNan) == 0xFFFF) return nanExtremum(false, nanExtremum(true, x[0], x[1]), x[2]);
+      return numExtremum(false, numExtremum(true, x[0], x[1]), x[2]);
     }
+    switch (floatOp(i.op)) {
+      case FloatOp::AddF: return contracted(b.CreateFAdd(x[0], x[1]));
+      case FloatOp::SubF: return contracted(b.CreateFSub(x[0], x[1]));
+      case FloatOp::MulF: return contracted(b.CreateFMul(x[0], x[1]));
+      case FloatOp::DivF:
+      case FloatOp::PreciseDivF: return b.CreateFDiv(x[0], x[1]);
+      case FloatOp::RemF: return b.CreateFRem(x[0], x[1]);
+      case FloatOp::NegF: return b.CreateFNeg(x[0]);
+      case FloatOp::AbsF: return unary(llvm::Intrinsic::fabs);
+      case FloatOp::Fma: return b.CreateIntrinsic(llvm::Intrinsic::fma, {t}, {x[0], x[1], x[2]});
+      case FloatOp::MinimumF:
+      case FloatOp::MaximumF: return nanExtremum(i.op == Op::MaximumF, x[0], x[1]);
+      case FloatOp::MinNumF:
+      case FloatOp::MaxNumF: return numExtremum(i.op == Op::MaxNumF, x[0], x[1]);
+      case FloatOp::Sqrt:
+      case FloatOp::PreciseSqrt: return unary(llvm::Intrinsic::sqrt);
+      case FloatOp::Rsqrt: return b.CreateFDiv(llvm::ConstantFP::get(t, 1.0), unary(llvm::Intrinsic::sqrt));
+      case FloatOp::Ceil: return unary(llvm::Intrinsic::ceil);
+      case FloatOp::Floor: return unary(llvm::Intrinsic::floor);
+      case FloatOp::Round: return unary(llvm::Intrinsic::round);
+      case FloatOp::RoundEven: return unary(llvm::Intrinsic::roundeven);
+      case FloatOp::Trunc: return unary(llvm::Intrinsic::trunc);
+      case FloatOp::CopySign: return b.CreateBinaryIntrinsic(llvm::Intrinsic::copysign, x[0], x[1]);
+      case FloatOp::LoScale: return scale(x[0], x[1]);
+      case FloatOp::Cbrt:
+      case FloatOp::Exp:
+      case FloatOp::Exp2:
+      case FloatOp::Expm1:
+      case FloatOp::Log:
+      case FloatOp::Log2:
+      case FloatOp::Log10:
+      case FloatOp::Log1p:
+      case FloatOp::Sin:
+      case FloatOp::Cos:
+      case FloatOp::Tan:
+      case FloatOp::Asin:
+      case FloatOp::Acos:
+      case FloatOp::Atan:
+      case FloatOp::Atan2:
+      case FloatOp::Sinh:
+      case FloatOp::Cosh:
+      case FloatOp::Tanh:
+      case FloatOp::Asinh:
+      case FloatOp::Acosh:
+      case FloatOp::Atanh:
+      case FloatOp::Erf:
+      case FloatOp::Erfc:
+      case FloatOp::PowF: return library(i, x);
+    }
+    NEREID_CHECK(false, "no code for ", info(i.op).spelling);
+    return nullptr;
   }
 
   llvm::Value* isNan(llvm::Value* x) { return b.CreateFCmpUNO(x, x); }
@@ -432,24 +467,24 @@ struct Emitter {
     llvm::Type* t = x[0]->getType();
     unsigned width = t->getScalarSizeInBits();
     auto number = [&](uint64_t n) { return llvm::ConstantInt::get(t, n); };
-    switch (i.op) {
-      case Op::AddI: return b.CreateAdd(x[0], x[1]);
-      case Op::SubI: return b.CreateSub(x[0], x[1]);
-      case Op::MulI: return b.CreateMul(x[0], x[1]);
-      case Op::AndI: return b.CreateAnd(x[0], x[1]);
-      case Op::OrI: return b.CreateOr(x[0], x[1]);
-      case Op::XOrI: return b.CreateXor(x[0], x[1]);
-      case Op::MinSI: return b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, x[0], x[1]);
-      case Op::MaxSI: return b.CreateBinaryIntrinsic(llvm::Intrinsic::smax, x[0], x[1]);
-      case Op::MinUI: return b.CreateBinaryIntrinsic(llvm::Intrinsic::umin, x[0], x[1]);
-      case Op::MaxUI: return b.CreateBinaryIntrinsic(llvm::Intrinsic::umax, x[0], x[1]);
-      case Op::DivSI:
-      case Op::RemSI:
-      case Op::DivUI:
-      case Op::RemUI: return division(i.op, x[0], x[1]);
-      case Op::ShLI:
-      case Op::ShRUI:
-      case Op::ShRSI: {
+    switch (intOp(i.op)) {
+      case IntOp::AddI: return b.CreateAdd(x[0], x[1]);
+      case IntOp::SubI: return b.CreateSub(x[0], x[1]);
+      case IntOp::MulI: return b.CreateMul(x[0], x[1]);
+      case IntOp::AndI: return b.CreateAnd(x[0], x[1]);
+      case IntOp::OrI: return b.CreateOr(x[0], x[1]);
+      case IntOp::XOrI: return b.CreateXor(x[0], x[1]);
+      case IntOp::MinSI: return b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, x[0], x[1]);
+      case IntOp::MaxSI: return b.CreateBinaryIntrinsic(llvm::Intrinsic::smax, x[0], x[1]);
+      case IntOp::MinUI: return b.CreateBinaryIntrinsic(llvm::Intrinsic::umin, x[0], x[1]);
+      case IntOp::MaxUI: return b.CreateBinaryIntrinsic(llvm::Intrinsic::umax, x[0], x[1]);
+      case IntOp::DivSI:
+      case IntOp::RemSI:
+      case IntOp::DivUI:
+      case IntOp::RemUI: return division(i.op, x[0], x[1]);
+      case IntOp::ShLI:
+      case IntOp::ShRUI:
+      case IntOp::ShRSI: {
         // An amount of the width or more is defined here, poison there.
         llvm::Value* large = b.CreateICmpUGE(x[1], number(width));
         llvm::Value* amount = b.CreateSelect(large, i.op == Op::ShRSI ? number(width - 1) : number(0), x[1]);
@@ -457,17 +492,18 @@ struct Emitter {
         llvm::Value* shifted = i.op == Op::ShLI ? b.CreateShl(x[0], amount) : b.CreateLShr(x[0], amount);
         return b.CreateSelect(large, number(0), shifted);
       }
-      case Op::MulHiUI: {
+      case IntOp::MulHiUI: {
         llvm::Type* twice = t->getWithNewBitWidth(width * 2);
         llvm::Value* product = b.CreateMul(b.CreateZExt(x[0], twice), b.CreateZExt(x[1], twice));
         return b.CreateTrunc(b.CreateLShr(product, llvm::ConstantInt::get(twice, width)), t);
       }
-      case Op::AbsI: return b.CreateIntrinsic(llvm::Intrinsic::abs, {t}, {x[0], b.getFalse()});
-      case Op::CtLZ: return b.CreateIntrinsic(llvm::Intrinsic::ctlz, {t}, {x[0], b.getFalse()});
-      case Op::CtTZ: return b.CreateIntrinsic(llvm::Intrinsic::cttz, {t}, {x[0], b.getFalse()});
-      case Op::CtPop: return b.CreateUnaryIntrinsic(llvm::Intrinsic::ctpop, x[0]);
-      default: NEREID_CHECK(false, "no code for ", info(i.op).spelling); return nullptr;
+      case IntOp::AbsI: return b.CreateIntrinsic(llvm::Intrinsic::abs, {t}, {x[0], b.getFalse()});
+      case IntOp::CtLZ: return b.CreateIntrinsic(llvm::Intrinsic::ctlz, {t}, {x[0], b.getFalse()});
+      case IntOp::CtTZ: return b.CreateIntrinsic(llvm::Intrinsic::cttz, {t}, {x[0], b.getFalse()});
+      case IntOp::CtPop: return b.CreateUnaryIntrinsic(llvm::Intrinsic::ctpop, x[0]);
     }
+    NEREID_CHECK(false, "no code for ", info(i.op).spelling);
+    return nullptr;
   }
 
   llvm::Value* division(Op op, llvm::Value* x, llvm::Value* y) {

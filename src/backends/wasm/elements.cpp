@@ -6,6 +6,7 @@
 
 #include "backends/wasm/emit.h"
 #include "ir/bits.h"
+#include "ir/lower_ops.h"
 #include "lower/math.h"
 
 namespace nereid::wasm {
@@ -472,25 +473,25 @@ Node* Emitter::scalarInteger(const Inst& i, std::span<Node* const> in, int width
     Node *a = isSigned ? extended(x) : x, *b = isSigned ? extended(y) : y;
     return code_.select(op(i32, i64, a, b), x, y);
   };
-  switch (i.op) {
-    case Op::AddI: return wrapped(op(Ins::I32Add, Ins::I64Add, x, y));
-    case Op::SubI: return wrapped(op(Ins::I32Sub, Ins::I64Sub, x, y));
-    case Op::MulI: return wrapped(op(Ins::I32Mul, Ins::I64Mul, x, y));
-    case Op::AndI: return op(Ins::I32And, Ins::I64And, x, y);
-    case Op::OrI: return op(Ins::I32Or, Ins::I64Or, x, y);
-    case Op::XOrI: return op(Ins::I32Xor, Ins::I64Xor, x, y);
-    case Op::MinSI: return extremum(Ins::I32LtS, Ins::I64LtS, true);
-    case Op::MaxSI: return extremum(Ins::I32GtS, Ins::I64GtS, true);
-    case Op::MinUI: return extremum(Ins::I32LtU, Ins::I64LtU, false);
-    case Op::MaxUI: return extremum(Ins::I32GtU, Ins::I64GtU, false);
-    case Op::AbsI: {
+  switch (intOp(i.op)) {
+    case IntOp::AddI: return wrapped(op(Ins::I32Add, Ins::I64Add, x, y));
+    case IntOp::SubI: return wrapped(op(Ins::I32Sub, Ins::I64Sub, x, y));
+    case IntOp::MulI: return wrapped(op(Ins::I32Mul, Ins::I64Mul, x, y));
+    case IntOp::AndI: return op(Ins::I32And, Ins::I64And, x, y);
+    case IntOp::OrI: return op(Ins::I32Or, Ins::I64Or, x, y);
+    case IntOp::XOrI: return op(Ins::I32Xor, Ins::I64Xor, x, y);
+    case IntOp::MinSI: return extremum(Ins::I32LtS, Ins::I64LtS, true);
+    case IntOp::MaxSI: return extremum(Ins::I32GtS, Ins::I64GtS, true);
+    case IntOp::MinUI: return extremum(Ins::I32LtU, Ins::I64LtU, false);
+    case IntOp::MaxUI: return extremum(Ins::I32GtU, Ins::I64GtU, false);
+    case IntOp::AbsI: {
       Node* a = extended(x);
       Node* negative = op(Ins::I32LtS, Ins::I64LtS, a, constant(0));
       return wrapped(code_.select(negative, op(Ins::I32Sub, Ins::I64Sub, constant(0), a), a));
     }
-    case Op::ShLI:
-    case Op::ShRUI:
-    case Op::ShRSI: {
+    case IntOp::ShLI:
+    case IntOp::ShRUI:
+    case IntOp::ShRSI: {
       auto limit = static_cast<uint64_t>(width);
       Node* a = i.op == Op::ShRSI ? extended(x) : x;
       auto shift = [&](Node* by) {
@@ -505,10 +506,10 @@ Node* Emitter::scalarInteger(const Inst& i, std::span<Node* const> in, int width
       if (i.op == Op::ShRSI) return wrapped(shift(code_.select(large, constant(limit - 1), y)));
       return code_.select(large, constant(0), wrapped(shift(y)));
     }
-    case Op::DivSI:
-    case Op::RemSI:
-    case Op::DivUI:
-    case Op::RemUI: {
+    case IntOp::DivSI:
+    case IntOp::RemSI:
+    case IntOp::DivUI:
+    case IntOp::RemUI: {
       bool isSigned = i.op == Op::DivSI || i.op == Op::RemSI, isRem = i.op == Op::RemSI || i.op == Op::RemUI;
       Node *a = isSigned ? extended(x) : x, *b = isSigned ? extended(y) : y;
       auto divide = [&](Node* by) {
@@ -531,23 +532,24 @@ Node* Emitter::scalarInteger(const Inst& i, std::span<Node* const> in, int width
       }
       return wrapped(code_.select(byZero, constant(0), q));
     }
-    case Op::MulHiUI:
+    case IntOp::MulHiUI:
       if (isLong) return mulHigh64(x, y);
       if (width == 32) {
         Node* product = code_.make(Ins::I64Mul, {code_.make(Ins::I64ExtendI32U, {x}), code_.make(Ins::I64ExtendI32U, {y})});
         return code_.make(Ins::I32WrapI64, {code_.make(Ins::I64ShrU, {product, code_.i64(32)})});
       }
       return code_.make(Ins::I32ShrU, {code_.make(Ins::I32Mul, {x, y}), code_.i32(width)});
-    case Op::CtLZ: {
+    case IntOp::CtLZ: {
       Node* n = code_.make(isLong ? Ins::I64Clz : Ins::I32Clz, {x});
       return isLong || width == 32 ? n : code_.make(Ins::I32Sub, {n, code_.i32(32 - width)});
     }
-    case Op::CtTZ:
+    case IntOp::CtTZ:
       if (!isLong && width < 32) x = code_.make(Ins::I32Or, {x, code_.i32(int64_t{1} << width)});
       return code_.make(isLong ? Ins::I64Ctz : Ins::I32Ctz, {x});
-    case Op::CtPop: return code_.make(isLong ? Ins::I64Popcnt : Ins::I32Popcnt, {x});
-    default: NEREID_CHECK(false, "no code for ", nereid::info(i.op).spelling); return nullptr;
+    case IntOp::CtPop: return code_.make(isLong ? Ins::I64Popcnt : Ins::I32Popcnt, {x});
   }
+  NEREID_CHECK(false, "no code for ", nereid::info(i.op).spelling);
+  return nullptr;
 }
 
 Node* Emitter::scalarFloat(const Inst& i, std::span<Node* const> x) {
@@ -563,36 +565,37 @@ Node* Emitter::scalarFloat(const Inst& i, std::span<Node* const> x) {
   auto nanExtremum = [&](bool largest, Node* a, Node* b) {
     return largest ? make(Ins::F32Max, Ins::F64Max, {a, b}) : make(Ins::F32Min, Ins::F64Min, {a, b});
   };
-  switch (i.op) {
-    case Op::AddF: return make(Ins::F32Add, Ins::F64Add, {x[0], x[1]});
-    case Op::SubF: return make(Ins::F32Sub, Ins::F64Sub, {x[0], x[1]});
-    case Op::MulF: return make(Ins::F32Mul, Ins::F64Mul, {x[0], x[1]});
-    case Op::DivF:
-    case Op::PreciseDivF: return make(Ins::F32Div, Ins::F64Div, {x[0], x[1]});
-    case Op::NegF: return make(Ins::F32Neg, Ins::F64Neg, {x[0]});
-    case Op::AbsF: return make(Ins::F32Abs, Ins::F64Abs, {x[0]});
-    case Op::Sqrt:
-    case Op::PreciseSqrt: return make(Ins::F32Sqrt, Ins::F64Sqrt, {x[0]});
-    case Op::Rsqrt: return make(Ins::F32Div, Ins::F64Div, {constant(1), make(Ins::F32Sqrt, Ins::F64Sqrt, {x[0]})});
-    case Op::Ceil: return make(Ins::F32Ceil, Ins::F64Ceil, {x[0]});
-    case Op::Floor: return make(Ins::F32Floor, Ins::F64Floor, {x[0]});
-    case Op::Trunc: return make(Ins::F32Trunc, Ins::F64Trunc, {x[0]});
-    case Op::RoundEven: return make(Ins::F32Nearest, Ins::F64Nearest, {x[0]});
-    case Op::Round: {
+  if (i.op == Op::ClampF) {
+    if (i.integer(Attr::PropagateNan) == 0xFFFF) return nanExtremum(false, nanExtremum(true, x[0], x[1]), x[2]);
+    return numExtremum(false, numExtremum(true, x[0], x[1]), x[2]);
+  }
+  switch (floatOp(i.op)) {
+    case FloatOp::AddF: return make(Ins::F32Add, Ins::F64Add, {x[0], x[1]});
+    case FloatOp::SubF: return make(Ins::F32Sub, Ins::F64Sub, {x[0], x[1]});
+    case FloatOp::MulF: return make(Ins::F32Mul, Ins::F64Mul, {x[0], x[1]});
+    case FloatOp::DivF:
+    case FloatOp::PreciseDivF: return make(Ins::F32Div, Ins::F64Div, {x[0], x[1]});
+    case FloatOp::NegF: return make(Ins::F32Neg, Ins::F64Neg, {x[0]});
+    case FloatOp::AbsF: return make(Ins::F32Abs, Ins::F64Abs, {x[0]});
+    case FloatOp::Sqrt:
+    case FloatOp::PreciseSqrt: return make(Ins::F32Sqrt, Ins::F64Sqrt, {x[0]});
+    case FloatOp::Rsqrt: return make(Ins::F32Div, Ins::F64Div, {constant(1), make(Ins::F32Sqrt, Ins::F64Sqrt, {x[0]})});
+    case FloatOp::Ceil: return make(Ins::F32Ceil, Ins::F64Ceil, {x[0]});
+    case FloatOp::Floor: return make(Ins::F32Floor, Ins::F64Floor, {x[0]});
+    case FloatOp::Trunc: return make(Ins::F32Trunc, Ins::F64Trunc, {x[0]});
+    case FloatOp::RoundEven: return make(Ins::F32Nearest, Ins::F64Nearest, {x[0]});
+    case FloatOp::Round: {
       Node* whole = make(Ins::F32Trunc, Ins::F64Trunc, {x[0]});
       Node* rest = make(Ins::F32Abs, Ins::F64Abs, {make(Ins::F32Sub, Ins::F64Sub, {x[0], whole})});
       Node* away = make(Ins::F32Add, Ins::F64Add, {whole, make(Ins::F32Copysign, Ins::F64Copysign, {constant(1), x[0]})});
       return code_.select(make(Ins::F32Ge, Ins::F64Ge, {rest, constant(0.5)}), away, whole);
     }
-    case Op::CopySign: return make(Ins::F32Copysign, Ins::F64Copysign, {x[0], x[1]});
-    case Op::MinimumF:
-    case Op::MaximumF: return nanExtremum(i.op == Op::MaximumF, x[0], x[1]);
-    case Op::MinNumF:
-    case Op::MaxNumF: return numExtremum(i.op == Op::MaxNumF, x[0], x[1]);
-    case Op::ClampF:
-      if (i.integer(Attr::PropagateNan) == 0xFFFF) return nanExtremum(false, nanExtremum(true, x[0], x[1]), x[2]);
-      return numExtremum(false, numExtremum(true, x[0], x[1]), x[2]);
-    case Op::Fma:
+    case FloatOp::CopySign: return make(Ins::F32Copysign, Ins::F64Copysign, {x[0], x[1]});
+    case FloatOp::MinimumF:
+    case FloatOp::MaximumF: return nanExtremum(i.op == Op::MaximumF, x[0], x[1]);
+    case FloatOp::MinNumF:
+    case FloatOp::MaxNumF: return numExtremum(i.op == Op::MaxNumF, x[0], x[1]);
+    case FloatOp::Fma:
       if (relaxed_) {
         Ins spread = isDouble ? Ins::F64x2Splat : Ins::F32x4Splat;
         Node* y = code_.make(isDouble ? Ins::F64x2RelaxedMadd : Ins::F32x4RelaxedMadd,
@@ -600,8 +603,35 @@ Node* Emitter::scalarFloat(const Inst& i, std::span<Node* const> x) {
         return code_.make(isDouble ? Ins::F64x2ExtractLane : Ins::F32x4ExtractLane, {y}, 0);
       }
       return library(i.op, false, x);
-    default: return library(i.op, !isDouble, x);
+    case FloatOp::RemF:
+    case FloatOp::Cbrt:
+    case FloatOp::Exp:
+    case FloatOp::Exp2:
+    case FloatOp::Expm1:
+    case FloatOp::Log:
+    case FloatOp::Log2:
+    case FloatOp::Log10:
+    case FloatOp::Log1p:
+    case FloatOp::Sin:
+    case FloatOp::Cos:
+    case FloatOp::Tan:
+    case FloatOp::Asin:
+    case FloatOp::Acos:
+    case FloatOp::Atan:
+    case FloatOp::Atan2:
+    case FloatOp::Sinh:
+    case FloatOp::Cosh:
+    case FloatOp::Tanh:
+    case FloatOp::Asinh:
+    case FloatOp::Acosh:
+    case FloatOp::Atanh:
+    case FloatOp::Erf:
+    case FloatOp::Erfc:
+    case FloatOp::PowF: return library(i.op, !isDouble, x);
+    case FloatOp::LoScale: break;  // of machines with AVX-512
   }
+  NEREID_CHECK(false, "no code for ", nereid::info(i.op).spelling);
+  return nullptr;
 }
 
 // Functions of f64 that the runtime lends; those of f32 are computed there too and rounded.

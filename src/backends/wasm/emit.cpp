@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "ir/bits.h"
+#include "ir/lower_ops.h"
 #include "lower/legalize.h"
 #include "support/text.h"
 
@@ -191,31 +192,35 @@ void Emitter::block(const Block& b) {
 
 void Emitter::inst(const Inst& i) {
   code_.startLine(i.loc.file() == f_.loc.file() ? i.loc.line() : 0);
-  switch (i.op) {
-    case Op::Yield:
-    case Op::Condition:
-    case Op::Return: return;
-    case Op::Constant: define(i.result(), constant(i)); return;
-    case Op::Poison: {
+  if (isIntOp(i.op) || isFloatOp(i.op)) {
+    define(i.result(), elementwise(i));
+    return;
+  }
+  switch (otherOp(i.op)) {
+    case OtherOp::Yield:
+    case OtherOp::Condition:
+    case OtherOp::Return: return;
+    case OtherOp::Constant: define(i.result(), constant(i)); return;
+    case OtherOp::Poison: {
       const Type& t = i.result()->type;
       define(i.result(),
              t.isVector() ? uniform(0, static_cast<int>(t.numel()), t.isBool() ? 32 : widthOf(t)) : Rep{0, 0, {number(typeOf(t), 0)}});
       return;
     }
-    case Op::GetProgramId: define(i.result(), pid_[i.integer(Attr::Axis)]); return;
-    case Op::GetNumPrograms: define(i.result(), size_[i.integer(Attr::Axis)]); return;
-    case Op::LoAlloc:
+    case OtherOp::GetProgramId: define(i.result(), pid_[i.integer(Attr::Axis)]); return;
+    case OtherOp::GetNumPrograms: define(i.result(), size_[i.integer(Attr::Axis)]); return;
+    case OtherOp::LoAlloc:
       define(i.result(), code_.make(Ins::I32Add, {code_.local(3, ValType::I32), code_.i32(i.integer(Attr::Offset))}));
       return;
-    case Op::LoLoad: load(i); return;
-    case Op::LoStore: store(i); return;
-    case Op::LoGather: gather(i); return;
-    case Op::LoScatter: scatter(i); return;
-    case Op::LoAtomicRMW:
-    case Op::LoAtomicCAS: atomic(i); return;
-    case Op::LoPrint:
-    case Op::LoAssert: report(i); return;
-    case Op::LoSplat: {
+    case OtherOp::LoLoad: load(i); return;
+    case OtherOp::LoStore: store(i); return;
+    case OtherOp::LoGather: gather(i); return;
+    case OtherOp::LoScatter: scatter(i); return;
+    case OtherOp::LoAtomicRMW:
+    case OtherOp::LoAtomicCAS: atomic(i); return;
+    case OtherOp::LoPrint:
+    case OtherOp::LoAssert: report(i); return;
+    case OtherOp::LoSplat: {
       int lanes = static_cast<int>(i.result()->type.numel());
       const Value* v = i.operand(0);
       if (auto bits = constantBits(v))
@@ -224,7 +229,7 @@ void Emitter::inst(const Inst& i) {
         define(i.result(), vector(v, lanes));
       return;
     }
-    case Op::LoIota: {
+    case OtherOp::LoIota: {
       int lanes = static_cast<int>(i.result()->type.numel()), width = widthOf(i.result()->type);
       Rep r{lanes, width, {}};
       for (size_t k = 0; k < registers(lanes, width); ++k) {
@@ -232,14 +237,15 @@ void Emitter::inst(const Inst& i) {
         int per = 128 / width;
         for (int lane = 0; lane < per; ++lane) {
           int bit = lane * width;
-          half[bit / 64] |= zeroExtend(static_cast<uint64_t>(static_cast<int>(k) * per + lane), width) << (bit % 64);
+          int number = static_cast<int>(k) * per + lane;
+          half[bit / 64] |= zeroExtend(static_cast<uint64_t>(number), width) << (bit % 64);
         }
         r.n.push_back(code_.v128(half[0], half[1]));
       }
       define(i.result(), std::move(r));
       return;
     }
-    case Op::LoExtract: {
+    case OtherOp::LoExtract: {
       const Type& t = i.operand(0)->type;
       int index = static_cast<int>(i.integer(Attr::Offset));
       if (t.isBool())
@@ -248,7 +254,7 @@ void Emitter::inst(const Inst& i) {
         define(i.result(), lane(rep(i.operand(0)), index, t.elem == Elem::F32 || t.elem == Elem::F64));
       return;
     }
-    case Op::LoInsert: {
+    case OtherOp::LoInsert: {
       const Type& t = i.result()->type;
       Rep r = t.isBool() ? resizeMask(rep(i.operand(0)), 32) : rep(i.operand(0));
       Node* scalar = t.isBool() ? code_.make(Ins::I32Sub, {code_.i32(0), full(i.operand(1))}) : full(i.operand(1));
@@ -263,13 +269,40 @@ void Emitter::inst(const Inst& i) {
       define(i.result(), std::move(r));
       return;
     }
-    case Op::LoShuffle: shuffle(i); return;
-    case Op::For: loop(i); return;
-    case Op::If: branch(i); return;
-    case Op::While: whileLoop(i); return;
-    case Op::AddPtr: addPtr(i); return;
-    default: define(i.result(), elementwise(i)); return;
+    case OtherOp::LoShuffle: shuffle(i); return;
+    case OtherOp::For: loop(i); return;
+    case OtherOp::If: branch(i); return;
+    case OtherOp::While: whileLoop(i); return;
+    case OtherOp::AddPtr: addPtr(i); return;
+    case OtherOp::ClampF:
+    case OtherOp::CmpI:
+    case OtherOp::CmpF:
+    case OtherOp::Select:
+    case OtherOp::ExtSI:
+    case OtherOp::ExtUI:
+    case OtherOp::TruncI:
+    case OtherOp::IndexCast:
+    case OtherOp::IndexCastUI:
+    case OtherOp::ExtF:
+    case OtherOp::TruncF:
+    case OtherOp::SIToFP:
+    case OtherOp::UIToFP:
+    case OtherOp::FPToSI:
+    case OtherOp::FPToUI:
+    case OtherOp::ArithBitcast:
+    case OtherOp::Bitcast:
+    case OtherOp::IntToPtr:
+    case OtherOp::PtrToInt: define(i.result(), elementwise(i)); return;
+    // legalize() rewrites it.
+    case OtherOp::FpToFp:
+    // Of WebGPU's workgroups and subgroups: `lower` makes none for this target.
+    case OtherOp::LoMatrixDot:
+    case OtherOp::LoMatrixZero:
+    case OtherOp::LoMatrixGet:
+    case OtherOp::LoMatrixPut:
+    case OtherOp::LoSubgroupSwap: break;
   }
+  NEREID_CHECK(false, "no code for ", nereid::info(i.op).spelling);
 }
 
 Rep Emitter::constant(const Inst& i) {
@@ -669,7 +702,8 @@ void Emitter::shuffle(const Inst& i) {
     Node* result = nullptr;
     std::vector<std::pair<Node*, std::vector<std::pair<int, int>>>> parts;  // source register, (lane out, lane in)
     for (int k = 0; k < per && reg * per + k < lanes; ++k) {
-      int64_t from = order[static_cast<size_t>(reg * per + k)];
+      int lane = reg * per + k;
+      int64_t from = order[static_cast<size_t>(lane)];
       if (from < 0) continue;
       const Rep& source = sources[static_cast<size_t>(from / sourceLanes)];
       int inSource = static_cast<int>(from % sourceLanes);
@@ -683,12 +717,13 @@ void Emitter::shuffle(const Inst& i) {
       if (p == 0 || !result) {
         result = parts[p].first;
         for (auto [to, from] : parts[p].second)
-          for (int b = 0; b < bytes; ++b) chosen[static_cast<size_t>(to * bytes + b)] = static_cast<uint8_t>(from * bytes + b);
+          for (int b = 0, at = to * bytes; b < bytes; ++b, ++at) chosen[static_cast<size_t>(at)] = static_cast<uint8_t>(from * bytes + b);
         if (parts.size() == 1) result = shuffled(result, result, chosen);
         continue;
       }
       for (auto [to, from] : parts[p].second)
-        for (int b = 0; b < bytes; ++b) chosen[static_cast<size_t>(to * bytes + b)] = static_cast<uint8_t>(16 + from * bytes + b);
+        for (int b = 0, at = to * bytes; b < bytes; ++b, ++at)
+          chosen[static_cast<size_t>(at)] = static_cast<uint8_t>(16 + from * bytes + b);
       result = shuffled(result, parts[p].first, chosen);
       for (size_t b = 0; b < 16; ++b) chosen[b] = static_cast<uint8_t>(b);
     }

@@ -4,6 +4,7 @@
 
 #include "backends/wgsl/emit.h"
 #include "ir/bits.h"
+#include "ir/lower_ops.h"
 
 namespace nereid::wgsl {
 
@@ -299,9 +300,15 @@ void Emitter::floats(const Inst& inst) {
     });
   };
   auto infix = [&](std::string_view op) { each(inst, [&](int k) { return cat(a(k), " ", op, " ", b(k)); }); };
-  switch (inst.op) {
-    case Op::AddF: return infix("+");
-    case Op::SubF: {
+  if (inst.op == Op::ClampF) {
+    bool all = inst.integer(Attr::PropagateNan) == 0xFFFF;
+    std::string high = help(all ? "min_nan" : "min_num"), low_ = help(all ? "max_nan" : "max_num");
+    each(inst, [&](int k) { return cat(high, "(", low_, "(", a(k), ", ", b(k), "), ", c(k), ")"); });
+    return;
+  }
+  switch (floatOp(inst.op)) {
+    case FloatOp::AddF: return infix("+");
+    case FloatOp::SubF: {
       // Drivers take 0 - x for -x, which has another sign where x is 0.
       if (constantOf(inst.operand(0)) == uint64_t{0}) {
         each(inst, [&](int k) { return cat("select(-", b(k), ", ", a(k), ", ", b(k), " == ", a(k), ")"); });
@@ -317,9 +324,9 @@ void Emitter::floats(const Inst& inst) {
       return;
     }
     // Drivers take x * 0 and 0 / x for 0, and x / x for 1, which is wrong for infinities and NaN. Their operands are hidden from them.
-    case Op::MulF:
-    case Op::DivF:
-    case Op::PreciseDivF: {
+    case FloatOp::MulF:
+    case FloatOp::DivF:
+    case FloatOp::PreciseDivF: {
       auto isZero = [&](size_t k) {
         auto bits = constantOf(inst.operand(k));
         return bits && (*bits & 0x7fffffff) == 0;
@@ -330,10 +337,10 @@ void Emitter::floats(const Inst& inst) {
       each(inst, [&](int k) { return cat(left ? cat("rounded(", a(k), ")") : a(k), op, right ? cat("rounded(", b(k), ")") : b(k)); });
       return;
     }
-    case Op::RemF: return call("remainder", 2, true);
-    case Op::NegF: each(inst, [&](int k) { return cat("bitcast<f32>(bitcast<u32>(", a(k), ") ^ 0x80000000u)"); }); return;
-    case Op::AbsF: each(inst, [&](int k) { return cat("bitcast<f32>(bitcast<u32>(", a(k), ") & 0x7fffffffu)"); }); return;
-    case Op::Fma: {
+    case FloatOp::RemF: return call("remainder", 2, true);
+    case FloatOp::NegF: each(inst, [&](int k) { return cat("bitcast<f32>(bitcast<u32>(", a(k), ") ^ 0x80000000u)"); }); return;
+    case FloatOp::AbsF: each(inst, [&](int k) { return cat("bitcast<f32>(bitcast<u32>(", a(k), ") & 0x7fffffffu)"); }); return;
+    case FloatOp::Fma: {
       auto hidden = [&](size_t operand, int k) {
         auto bits = constantOf(inst.operand(operand));
         return bits && (*bits & 0x7fffffff) == 0 ? cat(help("rounded"), "(", at(inst.operand(operand), k), ")")
@@ -342,28 +349,47 @@ void Emitter::floats(const Inst& inst) {
       each(inst, [&](int k) { return cat("fma(", hidden(0, k), ", ", hidden(1, k), ", ", c(k), ")"); });
       return;
     }
-    case Op::MinNumF: return call("min_num", 2, true);
-    case Op::MaxNumF: return call("max_num", 2, true);
-    case Op::MinimumF: return call("min_nan", 2, true);
-    case Op::MaximumF: return call("max_nan", 2, true);
-    case Op::ClampF: {
-      bool all = inst.integer(Attr::PropagateNan) == 0xFFFF;
-      std::string high = help(all ? "min_nan" : "min_num"), low_ = help(all ? "max_nan" : "max_num");
-      each(inst, [&](int k) { return cat(high, "(", low_, "(", a(k), ", ", b(k), "), ", c(k), ")"); });
-      return;
-    }
-    case Op::Sqrt:
-    case Op::PreciseSqrt: return call("sqrt", 1, false);
-    case Op::Rsqrt: return call("inverseSqrt", 1, false);
-    case Op::Exp2: return call("exp2_fast", 1, true);
-    case Op::Ceil: return call("ceil", 1, false);
-    case Op::Floor: return call("floor", 1, false);
-    case Op::Trunc: return call("trunc", 1, false);
-    case Op::RoundEven: return call("round", 1, false);
-    case Op::Round: return call("round_away", 1, true);
-    case Op::CopySign: return call("copy_sign", 2, true);
-    default: fail(inst.loc, std::string(info(inst.op).spelling), ""); return;
+    case FloatOp::MinNumF: return call("min_num", 2, true);
+    case FloatOp::MaxNumF: return call("max_num", 2, true);
+    case FloatOp::MinimumF: return call("min_nan", 2, true);
+    case FloatOp::MaximumF: return call("max_nan", 2, true);
+    case FloatOp::Sqrt:
+    case FloatOp::PreciseSqrt: return call("sqrt", 1, false);
+    case FloatOp::Rsqrt: return call("inverseSqrt", 1, false);
+    case FloatOp::Exp2: return call("exp2_fast", 1, true);
+    case FloatOp::Ceil: return call("ceil", 1, false);
+    case FloatOp::Floor: return call("floor", 1, false);
+    case FloatOp::Trunc: return call("trunc", 1, false);
+    case FloatOp::RoundEven: return call("round", 1, false);
+    case FloatOp::Round: return call("round_away", 1, true);
+    case FloatOp::CopySign: return call("copy_sign", 2, true);
+    // expandMath() rewrites these on f32.
+    case FloatOp::Cbrt:
+    case FloatOp::Exp:
+    case FloatOp::Expm1:
+    case FloatOp::Log:
+    case FloatOp::Log2:
+    case FloatOp::Log10:
+    case FloatOp::Log1p:
+    case FloatOp::Sin:
+    case FloatOp::Cos:
+    case FloatOp::Tan:
+    case FloatOp::Asin:
+    case FloatOp::Acos:
+    case FloatOp::Atan:
+    case FloatOp::Atan2:
+    case FloatOp::Sinh:
+    case FloatOp::Cosh:
+    case FloatOp::Tanh:
+    case FloatOp::Asinh:
+    case FloatOp::Acosh:
+    case FloatOp::Atanh:
+    case FloatOp::Erf:
+    case FloatOp::Erfc:
+    case FloatOp::PowF:
+    case FloatOp::LoScale: break;  // of machines with AVX-512
   }
+  fail(inst.loc, std::string(info(inst.op).spelling), "");
 }
 
 // One bit: as a signed number, true is -1; a shift by 1 is a shift by all bits.
@@ -371,31 +397,32 @@ void Emitter::booleans(const Inst& inst) {
   auto a = [&](int k) { return at(inst.operand(0), k); };
   auto b = [&](int k) { return at(inst.operand(1), k); };
   each(inst, [&](int k) -> std::string {
-    switch (inst.op) {
-      case Op::OrI:
-      case Op::MaxUI:
-      case Op::MinSI: return cat(a(k), " | ", b(k));
-      case Op::XOrI:
-      case Op::AddI:
-      case Op::SubI: return cat(a(k), " != ", b(k));
-      case Op::AndI:
-      case Op::MulI:
-      case Op::MinUI:
-      case Op::MaxSI:
-      case Op::DivSI:
-      case Op::DivUI: return cat(a(k), " & ", b(k));
-      case Op::ShLI:
-      case Op::ShRUI: return cat(a(k), " & !", b(k));
-      case Op::AbsI:
-      case Op::CtPop:
-      case Op::ShRSI: return a(k);
-      case Op::CtLZ:
-      case Op::CtTZ: return cat("!", a(k));
-      case Op::RemSI:
-      case Op::RemUI:
-      case Op::MulHiUI: return "false";
-      default: fail(inst.loc, cat(info(inst.op).spelling, " on i1"), "use i8"); return "false";
+    switch (intOp(inst.op)) {
+      case IntOp::OrI:
+      case IntOp::MaxUI:
+      case IntOp::MinSI: return cat(a(k), " | ", b(k));
+      case IntOp::XOrI:
+      case IntOp::AddI:
+      case IntOp::SubI: return cat(a(k), " != ", b(k));
+      case IntOp::AndI:
+      case IntOp::MulI:
+      case IntOp::MinUI:
+      case IntOp::MaxSI:
+      case IntOp::DivSI:
+      case IntOp::DivUI: return cat(a(k), " & ", b(k));
+      case IntOp::ShLI:
+      case IntOp::ShRUI: return cat(a(k), " & !", b(k));
+      case IntOp::AbsI:
+      case IntOp::CtPop:
+      case IntOp::ShRSI: return a(k);
+      case IntOp::CtLZ:
+      case IntOp::CtTZ: return cat("!", a(k));
+      case IntOp::RemSI:
+      case IntOp::RemUI:
+      case IntOp::MulHiUI: return "false";
     }
+    fail(inst.loc, cat(info(inst.op).spelling, " on i1"), "use i8");
+    return "false";
   });
 }
 
@@ -408,21 +435,21 @@ void Emitter::integers(const Inst& inst) {
   auto wrapped = [&](auto&& f) { each(inst, [&](int k) { return zext(f(k), width); }); };
   std::optional<uint64_t> known = inst.operands.size() > 1 ? constantOf(inst.operand(1)) : std::nullopt;
   if (known) known = zeroExtend(*known, width);
-  switch (inst.op) {
-    case Op::AddI: return wrapped([&](int k) { return cat("(", a(k), " + ", b(k), ")"); });
-    case Op::SubI: return wrapped([&](int k) { return cat("(", a(k), " - ", b(k), ")"); });
-    case Op::MulI: return wrapped([&](int k) { return cat("(", a(k), " * ", b(k), ")"); });
-    case Op::AndI: return wrapped([&](int k) { return cat("(", a(k), " & ", b(k), ")"); });
-    case Op::OrI: return wrapped([&](int k) { return cat("(", a(k), " | ", b(k), ")"); });
-    case Op::XOrI: return wrapped([&](int k) { return cat("(", a(k), " ^ ", b(k), ")"); });
-    case Op::MinSI: return wrapped([&](int k) { return cat("min(", s(a(k)), ", ", s(b(k)), ")"); });
-    case Op::MaxSI: return wrapped([&](int k) { return cat("max(", s(a(k)), ", ", s(b(k)), ")"); });
-    case Op::MinUI: return wrapped([&](int k) { return i(cat("min(", u(a(k)), ", ", u(b(k)), ")")); });
-    case Op::MaxUI: return wrapped([&](int k) { return i(cat("max(", u(a(k)), ", ", u(b(k)), ")")); });
-    case Op::AbsI: return wrapped([&](int k) { return cat("abs(", s(a(k)), ")"); });
-    case Op::ShLI:
-    case Op::ShRUI:
-    case Op::ShRSI:
+  switch (intOp(inst.op)) {
+    case IntOp::AddI: return wrapped([&](int k) { return cat("(", a(k), " + ", b(k), ")"); });
+    case IntOp::SubI: return wrapped([&](int k) { return cat("(", a(k), " - ", b(k), ")"); });
+    case IntOp::MulI: return wrapped([&](int k) { return cat("(", a(k), " * ", b(k), ")"); });
+    case IntOp::AndI: return wrapped([&](int k) { return cat("(", a(k), " & ", b(k), ")"); });
+    case IntOp::OrI: return wrapped([&](int k) { return cat("(", a(k), " | ", b(k), ")"); });
+    case IntOp::XOrI: return wrapped([&](int k) { return cat("(", a(k), " ^ ", b(k), ")"); });
+    case IntOp::MinSI: return wrapped([&](int k) { return cat("min(", s(a(k)), ", ", s(b(k)), ")"); });
+    case IntOp::MaxSI: return wrapped([&](int k) { return cat("max(", s(a(k)), ", ", s(b(k)), ")"); });
+    case IntOp::MinUI: return wrapped([&](int k) { return i(cat("min(", u(a(k)), ", ", u(b(k)), ")")); });
+    case IntOp::MaxUI: return wrapped([&](int k) { return i(cat("max(", u(a(k)), ", ", u(b(k)), ")")); });
+    case IntOp::AbsI: return wrapped([&](int k) { return cat("abs(", s(a(k)), ")"); });
+    case IntOp::ShLI:
+    case IntOp::ShRUI:
+    case IntOp::ShRSI:
       return wrapped([&](int k) -> std::string {
         std::string x = inst.op == Op::ShRSI ? s(a(k)) : a(k);
         auto shift = [&](const std::string& by) {
@@ -437,28 +464,26 @@ void Emitter::integers(const Inst& inst) {
         if (inst.op == Op::ShRSI) return shift(cat("min(", by, ", ", width - 1, "u)"));
         return cat("select(", shift(cat("(", by, " & 31u)")), ", 0, ", large, ")");
       });
-    case Op::DivSI:
-    case Op::RemSI:
+    case IntOp::DivSI:
+    case IntOp::RemSI:
       // By a positive constant.
       if (known && *known > 0 && *known < (uint64_t{1} << (width - 1)))
         return wrapped([&](int k) { return cat("(", s(a(k)), inst.op == Op::DivSI ? " / " : " % ", *known, ")"); });
       return wrapped([&](int k) { return cat(help(inst.op == Op::DivSI ? "divide_s" : "remainder_s"), "(", s(a(k)), ", ", s(b(k)), ")"); });
-    case Op::DivUI:
-    case Op::RemUI:
+    case IntOp::DivUI:
+    case IntOp::RemUI:
       if (known && *known > 0)
         return wrapped([&](int k) { return i(cat("(", u(a(k)), inst.op == Op::DivUI ? " / " : " % ", *known, "u)")); });
       return wrapped(
           [&](int k) { return i(cat(help(inst.op == Op::DivUI ? "divide_u" : "remainder_u"), "(", u(a(k)), ", ", u(b(k)), ")")); });
-    case Op::MulHiUI:
+    case IntOp::MulHiUI:
       return wrapped([&](int k) {
         if (width == 32) return i(cat(help("high_u"), "(", u(a(k)), ", ", u(b(k)), ")"));
         return i(cat("((", u(a(k)), " * ", u(b(k)), ") >> ", width, "u)"));
       });
-    case Op::CtLZ: return wrapped([&](int k) { return cat("(countLeadingZeros(", a(k), ") - ", 32 - width, ")"); });
-    case Op::CtTZ: return wrapped([&](int k) { return cat("min(countTrailingZeros(", a(k), "), ", width, ")"); });
-    case Op::CtPop: return wrapped([&](int k) { return cat("countOneBits(", a(k), ")"); });
-    case Op::PtrToInt: fail(inst.loc, "an address as a number", "compare offsets instead"); return;
-    default: fail(inst.loc, std::string(info(inst.op).spelling), ""); return;
+    case IntOp::CtLZ: return wrapped([&](int k) { return cat("(countLeadingZeros(", a(k), ") - ", 32 - width, ")"); });
+    case IntOp::CtTZ: return wrapped([&](int k) { return cat("min(countTrailingZeros(", a(k), "), ", width, ")"); });
+    case IntOp::CtPop: return wrapped([&](int k) { return cat("countOneBits(", a(k), ")"); });
   }
 }
 
@@ -477,30 +502,29 @@ void Emitter::longs(const Inst& inst) {
       return cat("select(", first ? b(k) : a(k), ", ", first ? a(k) : b(k), ", ", help(less), "(", a(k), ", ", b(k), "))");
     });
   };
-  switch (inst.op) {
-    case Op::AddI: return call("add64");
-    case Op::SubI: return call("sub64");
-    case Op::MulI: return call("mul64");
-    case Op::AndI: return infix("&");
-    case Op::OrI: return infix("|");
-    case Op::XOrI: return infix("^");
-    case Op::MinSI: return pick("less64s", true);
-    case Op::MaxSI: return pick("less64s", false);
-    case Op::MinUI: return pick("less64u", true);
-    case Op::MaxUI: return pick("less64u", false);
-    case Op::AbsI: return call("abs64");
-    case Op::ShLI: return call("shl64");
-    case Op::ShRUI: return call("shru64");
-    case Op::ShRSI: return call("shrs64");
-    case Op::DivSI: return call("div64s");
-    case Op::DivUI: return call("div64u");
-    case Op::RemSI: return call("rem64s");
-    case Op::RemUI: return call("rem64u");
-    case Op::MulHiUI: return call("high64");
-    case Op::CtLZ: return call("clz64");
-    case Op::CtTZ: return call("ctz64");
-    case Op::CtPop: return call("pop64");
-    default: fail(inst.loc, cat(info(inst.op).spelling, " on 64-bit integers"), "use i32"); return;
+  switch (intOp(inst.op)) {
+    case IntOp::AddI: return call("add64");
+    case IntOp::SubI: return call("sub64");
+    case IntOp::MulI: return call("mul64");
+    case IntOp::AndI: return infix("&");
+    case IntOp::OrI: return infix("|");
+    case IntOp::XOrI: return infix("^");
+    case IntOp::MinSI: return pick("less64s", true);
+    case IntOp::MaxSI: return pick("less64s", false);
+    case IntOp::MinUI: return pick("less64u", true);
+    case IntOp::MaxUI: return pick("less64u", false);
+    case IntOp::AbsI: return call("abs64");
+    case IntOp::ShLI: return call("shl64");
+    case IntOp::ShRUI: return call("shru64");
+    case IntOp::ShRSI: return call("shrs64");
+    case IntOp::DivSI: return call("div64s");
+    case IntOp::DivUI: return call("div64u");
+    case IntOp::RemSI: return call("rem64s");
+    case IntOp::RemUI: return call("rem64u");
+    case IntOp::MulHiUI: return call("high64");
+    case IntOp::CtLZ: return call("clz64");
+    case IntOp::CtTZ: return call("ctz64");
+    case IntOp::CtPop: return call("pop64");
   }
 }
 

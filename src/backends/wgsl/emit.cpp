@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "ir/bits.h"
+#include "ir/lower_ops.h"
 #include "lower/legalize.h"
 
 namespace nereid::wgsl {
@@ -801,63 +802,62 @@ void Emitter::whileLoop(const Inst& inst) {
 void Emitter::inst(const Inst& i) {
   if (failed_) return;
   startLine(i);
-  switch (i.op) {
-    case Op::Yield:
-    case Op::Condition:
-    case Op::Return: return;
-    case Op::For: loop(i); return;
-    case Op::If: branch(i); return;
-    case Op::While: whileLoop(i); return;
-    case Op::LoLoad:
-    case Op::LoGather: load(i); return;
-    case Op::LoStore:
-    case Op::LoScatter: store(i); return;
-    case Op::LoAtomicRMW:
-    case Op::LoAtomicCAS: atomic(i); return;
-    case Op::LoMatrixDot:
-    case Op::LoMatrixZero:
-    case Op::LoMatrixGet:
-    case Op::LoMatrixPut: matrix(i); return;
-    case Op::LoSubgroupSwap: swap(i); return;
-    case Op::LoPrint:
-    case Op::LoAssert: report(i); return;
-    case Op::LoAlloc:
-    case Op::AddPtr:
-    case Op::PtrToInt: address(i); return;
-    default: break;
-  }
-  const Type& t = i.result()->type;
-  switch (i.op) {
-    case Op::Constant:
-    case Op::Poison: {
+  if (isIntOp(i.op) || isFloatOp(i.op)) return elementwise(i);
+  switch (otherOp(i.op)) {
+    case OtherOp::Yield:
+    case OtherOp::Condition:
+    case OtherOp::Return: return;
+    case OtherOp::For: loop(i); return;
+    case OtherOp::If: branch(i); return;
+    case OtherOp::While: whileLoop(i); return;
+    case OtherOp::LoLoad:
+    case OtherOp::LoGather: load(i); return;
+    case OtherOp::LoStore:
+    case OtherOp::LoScatter: store(i); return;
+    case OtherOp::LoAtomicRMW:
+    case OtherOp::LoAtomicCAS: atomic(i); return;
+    case OtherOp::LoMatrixDot:
+    case OtherOp::LoMatrixZero:
+    case OtherOp::LoMatrixGet:
+    case OtherOp::LoMatrixPut: matrix(i); return;
+    case OtherOp::LoSubgroupSwap: swap(i); return;
+    case OtherOp::LoPrint:
+    case OtherOp::LoAssert: report(i); return;
+    case OtherOp::LoAlloc:
+    case OtherOp::AddPtr:
+    case OtherOp::PtrToInt: address(i); return;
+    case OtherOp::Constant:
+    case OtherOp::Poison: {
       Kind k = kind(i.result());
-      define(i.result(), literal(t.element(), i.op == Op::Poison ? 0 : i.dense().bits[0], k == Kind::Int), k);
+      define(i.result(), literal(i.result()->type.element(), i.op == Op::Poison ? 0 : i.dense().bits[0], k == Kind::Int), k);
       return;
     }
-    case Op::GetProgramId: define(i.result(), cat("pid", i.integer(Attr::Axis)), Kind::Int); return;
-    case Op::GetNumPrograms: define(i.result(), cat("i32(params[0].", "xyz"[i.integer(Attr::Axis)], ")"), Kind::Int); return;
-    case Op::LoSplat: define(i.result(), Rep(rep(i.operand(0)))); return;
-    case Op::LoIota: {
+    case OtherOp::GetProgramId: define(i.result(), cat("pid", i.integer(Attr::Axis)), Kind::Int); return;
+    case OtherOp::GetNumPrograms: define(i.result(), cat("i32(params[0].", "xyz"[i.integer(Attr::Axis)], ")"), Kind::Int); return;
+    case OtherOp::LoSplat: define(i.result(), Rep(rep(i.operand(0)))); return;
+    case OtherOp::LoIota: {
       Rep r{{}, carriedKind(i.result()), -1};
-      for (int k = 0; k < lanes(t); ++k) r.lane.push_back(literal(t.element(), static_cast<uint64_t>(k), r.kind == Kind::Int));
+      for (int k = 0; k < lanes(i.result()->type); ++k)
+        r.lane.push_back(literal(i.result()->type.element(), static_cast<uint64_t>(k), r.kind == Kind::Int));
       define(i.result(), std::move(r));
       return;
     }
-    case Op::LoExtract: {
+    case OtherOp::LoExtract: {
       Rep r = rep(i.operand(0));
       r.lane = {at(i.operand(0), static_cast<int>(i.integer(Attr::Offset)))};
       r.words.clear();
       define(i.result(), std::move(r));
       return;
     }
-    case Op::LoInsert: {
+    case OtherOp::LoInsert: {
       Rep r{{}, carriedKind(i.result()), rep(i.operand(0)).memory};
       auto value = [&](const Value* v, int k) { return r.kind == Kind::Long ? wide(v, k) : low(v, k); };
-      for (int k = 0; k < lanes(t); ++k) r.lane.push_back(k == i.integer(Attr::Offset) ? value(i.operand(1), 0) : value(i.operand(0), k));
+      for (int k = 0; k < lanes(i.result()->type); ++k)
+        r.lane.push_back(k == i.integer(Attr::Offset) ? value(i.operand(1), 0) : value(i.operand(0), k));
       define(i.result(), std::move(r));
       return;
     }
-    case Op::LoShuffle: {
+    case OtherOp::LoShuffle: {
       Rep r{{}, carriedKind(i.result()), rep(i.operand(0)).memory};
       int n = lanes(i.operand(0)->type);
       auto value = [&](const Value* v, int64_t k) {
@@ -868,8 +868,27 @@ void Emitter::inst(const Inst& i) {
       define(i.result(), std::move(r));
       return;
     }
-    default: elementwise(i); return;
+    case OtherOp::ClampF:
+    case OtherOp::CmpI:
+    case OtherOp::CmpF:
+    case OtherOp::Select:
+    case OtherOp::ExtSI:
+    case OtherOp::ExtUI:
+    case OtherOp::TruncI:
+    case OtherOp::IndexCast:
+    case OtherOp::IndexCastUI:
+    case OtherOp::ExtF:
+    case OtherOp::TruncF:
+    case OtherOp::SIToFP:
+    case OtherOp::UIToFP:
+    case OtherOp::FPToSI:
+    case OtherOp::FPToUI:
+    case OtherOp::ArithBitcast:
+    case OtherOp::Bitcast: elementwise(i); return;
+    case OtherOp::IntToPtr:       // a binding has no address
+    case OtherOp::FpToFp: break;  // legalize() rewrites it
   }
+  fail(i.loc, std::string(info(i.op).spelling), "");
 }
 
 // ---- from the kernel to a shader

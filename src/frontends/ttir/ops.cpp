@@ -5,6 +5,7 @@
 #include "ir/bits.h"
 #include "ir/builder.h"
 #include "ir/enums.h"
+#include "ir/formats.h"
 
 namespace nereid::ttir {
 
@@ -16,7 +17,9 @@ bool Parser::parseCustom(Token name, Inst*& out) {
   if (!findOp(spelling, locOf(name), op)) return false;
   Inst* inst = out = module_.newInst(op, locOf(name));
   inst->parent = instBlock_;
-  return info(op).sig == Sig::ByHand ? byHand(*inst, spelling) : bySignature(*inst);
+  if (info(op).sig != Sig::ByHand) return bySignature(*inst);
+  const Format* format = formatOf(op);
+  return format ? byFormat(*inst, *format) : byHand(*inst, spelling);
 }
 
 // ---- pieces
@@ -119,32 +122,11 @@ void Parser::addYield(Region& region, Loc loc) {
 }
 
 // %a, %b {..} : T -> U, or T to U; the old form has (T) -> U.
-bool Parser::conversion(Inst& inst, const char* between) {
-  std::vector<Use> values;
-  std::vector<Type> types;
-  if (!parseUses(values) || !attrs(inst) || !expect(":")) return false;
-  bool parenthesized = at("(");
-  if (parenthesized) {
-    if (!parseParenTypes(types)) return false;
-  } else if (!parseTypeList(types)) {
-    return false;
-  }
-  if (std::string_view(between) == "to" ? !expectWord("to") : !expect(between)) return false;
-  Type to;
-  if (!parseType(to)) return false;
-  // One type may stand for all operands: tt.join %a, %b : T -> U.
+// One type may stand for all operands: tt.join %a, %b : T -> U.
+bool Parser::operandTypes(const std::vector<Use>& values, std::vector<Type>& types) {
+  if (at("(") ? !parseParenTypes(types) : !parseTypeList(types)) return false;
   if (types.size() == 1)
     for (size_t i = 1; i < values.size(); ++i) types.push_back(types[0]);
-  if (!addAll(inst, values, types)) return false;
-  result(inst, to);
-  return true;
-}
-
-bool Parser::functional(Inst& inst) {
-  std::vector<Use> values;
-  std::vector<Type> in, out;
-  if (!parseUses(values) || !attrs(inst) || !expect(":") || !parseFunctionType(in, out) || !addAll(inst, values, in)) return false;
-  for (Type type : out) result(inst, type);
   return true;
 }
 
@@ -241,7 +223,68 @@ bool Parser::bySignature(Inst& inst) {
   }
 }
 
+// ---- by format
+
+bool Parser::byFormat(Inst& inst, const Format& format) {
+  std::vector<Use> values;
+  std::vector<Type> in, out;
+  std::string_view rest = format.text;
+  auto next = [&](std::string_view piece) {
+    bool is = rest.starts_with(piece);
+    if (is) rest.remove_prefix(piece.size());
+    return is;
+  };
+  while (!rest.empty()) {
+    bool ok = true;
+    if (next(" ")) {
+    } else if (next("%*2")) {
+      ok = uses(values, 2);
+    } else if (next("%*")) {
+      ok = parseUses(values);
+    } else if (next("%")) {
+      rest.remove_prefix(1);
+      ok = parseUse(values.emplace_back());
+    } else if (next("{}")) {
+      ok = attrs(inst);
+    } else if (next("(#*)")) {
+      ok = parseParenTypes(in);
+    } else if (next("#*")) {
+      ok = parseTypeList(in);
+    } else if (next("#=")) {
+      ok = parseType(in.emplace_back());
+      in.resize(values.size(), in[0]);
+    } else if (next("#1")) {
+      ok = operandTypes(values, in);
+    } else if (next("^*")) {
+      ok = parseResultTypes(out);
+    } else if (next("^")) {
+      ok = parseType(out.emplace_back());
+    } else if (next("->")) {
+      ok = expect("->");
+    } else {
+      ok = expect(std::string(rest.substr(0, 1)).c_str());
+      rest.remove_prefix(1);
+    }
+    if (!ok) return false;
+  }
+  if (!addAll(inst, values, in)) return false;
+  for (int k = 0; k < format.sameResults; ++k) out.push_back(in[0]);
+  for (Type type : out) result(inst, type);
+  return true;
+}
+
 // ---- by hand
+
+bool Parser::conversion(Inst& inst) {
+  std::vector<Use> values;
+  std::vector<Type> types;
+  Type to;
+  if (!parseUses(values) || !attrs(inst) || !expect(":") || !operandTypes(values, types) || !expect("->") || !parseType(to) ||
+      !addAll(inst, values, types))
+    return false;
+  result(inst, to);
+  return true;
+}
 
 bool Parser::byHand(Inst& inst, std::string_view spelling) {
   std::vector<Use> values;
@@ -265,24 +308,6 @@ bool Parser::byHand(Inst& inst, std::string_view spelling) {
       if (!attrs(inst) || !expect(":") || !parseTypeList(types) || !addAll(inst, values, types)) return false;
       result(inst, types[0]);
       return true;
-    case Op::MulSIExt:
-    case Op::MulUIExt:
-      if (!uses(values, 2) || !attrs(inst) || !expect(":") || !parseType(type) || !addSame(inst, values, type)) return false;
-      result(inst, type);
-      result(inst, type);
-      return true;
-    case Op::AddPtr:
-      if (!uses(values, 2) || !attrs(inst) || !expect(":") || !parseTypeList(types) || !addAll(inst, values, types)) return false;
-      result(inst, types[0]);
-      return true;
-    case Op::IntToPtr:
-    case Op::PtrToInt:
-    case Op::Bitcast:
-    case Op::Splat:
-    case Op::ExpandDims:
-    case Op::Broadcast:
-    case Op::Join:
-    case Op::Cat: return conversion(inst, "->");
     case Op::Histogram:
       if (!parseUses(values) || !attrs(inst) || !expect(":") || !parseType(type)) return false;
       if (values.empty() || values.size() > 2) return syntax("a value and perhaps a mask");
@@ -292,11 +317,11 @@ bool Parser::byHand(Inst& inst, std::string_view spelling) {
       result(inst, type);
       return true;
     case Op::Trans:
-      if (!conversion(inst, "->")) return false;
+      if (!conversion(inst)) return false;
       if (!inst.has(Attr::Order)) inst.set(Attr::Order, std::vector<int64_t>{1, 0});
       return true;
     case Op::Split:
-      if (!conversion(inst, "->")) return false;
+      if (!conversion(inst)) return false;
       result(inst, inst.result()->type);
       return true;
     case Op::Reshape:
@@ -315,20 +340,6 @@ bool Parser::byHand(Inst& inst, std::string_view spelling) {
       if (take("->") && !parseType(type)) return false;
       result(inst, type.element());
       return true;
-    case Op::MakeRange:
-    case Op::Poison:
-      if (!attrs(inst) || !expect(":") || !parseType(type)) return false;
-      result(inst, type);
-      return true;
-    case Op::Gather: {
-      Use source, indices;
-      if (!parseUse(source) || !expect("[") || !parseUse(indices) || !expect("]") || !attrs(inst) || !expect(":")) return false;
-      std::vector<Type> out;
-      if (!parseFunctionType(types, out) || !addAll(inst, {source, indices}, types)) return false;
-      for (Type t : out) result(inst, t);
-      return true;
-    }
-    case Op::ExternElementwise: return functional(inst);
     case Op::InlineAsm: return inlineAsm(inst);
     case Op::GetProgramId:
     case Op::GetNumPrograms:
@@ -357,8 +368,6 @@ bool Parser::byHand(Inst& inst, std::string_view spelling) {
     case Op::DescLoad:
     case Op::DescStore:
     case Op::DescReduce: return descriptor(inst);
-    case Op::DescGather:
-    case Op::DescScatter: return descGather(inst);
     case Op::Print: return printOp(inst);
     case Op::Assert: return assertOp(inst);
     case Op::Assume:
@@ -374,8 +383,6 @@ bool Parser::byHand(Inst& inst, std::string_view spelling) {
         if (!take("|")) break;
       }
       return attrs(inst);
-    case Op::GridWait:
-    case Op::GridLaunch: return attrs(inst);
     case Op::Call: return callOp(inst);
     case Op::For: return forLoop(inst);
     case Op::If: return ifOp(inst);
@@ -611,22 +618,6 @@ bool Parser::descriptor(Inst& inst) {
   else
     inst.segments = {1, 1, static_cast<int32_t>(indices.size())};
   return true;
-}
-
-bool Parser::descGather(Inst& inst) {
-  Use desc, x, y, value;
-  std::vector<Type> types;
-  bool loads = inst.op == Op::DescGather;
-  if (!parseUse(desc) || !expect("[") || !parseUse(x) || !expect(",") || !parseUse(y) || !expect("]")) return false;
-  if (!loads && (!expect(",") || !parseUse(value))) return false;
-  if (!attrs(inst) || !expect(":")) return false;
-  if (loads) {
-    std::vector<Type> out;
-    if (!parseFunctionType(types, out) || !addAll(inst, {desc, x, y}, types)) return false;
-    for (Type type : out) result(inst, type);
-    return true;
-  }
-  return parseTypeList(types) && addAll(inst, {desc, x, y, value}, types);
 }
 
 bool Parser::printOp(Inst& inst) {

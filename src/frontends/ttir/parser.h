@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "frontends/ttir/lexer.h"
+#include "ir/formats.h"
 #include "ir/ir.h"
 
 namespace nereid::ttir {
@@ -127,6 +128,7 @@ class Parser {
   // ---- custom forms (ops.cpp)
   bool parseCustom(Token name, Inst*& out);
   bool bySignature(Inst& inst);
+  bool byFormat(Inst& inst, const Format& format);
   bool byHand(Inst& inst, std::string_view spelling);
   bool constant(Inst& inst);
   bool load(Inst& inst);
@@ -137,7 +139,6 @@ class Parser {
   bool makeTensorPtr(Inst& inst);
   bool makeTensorDesc(Inst& inst);
   bool descriptor(Inst& inst);
-  bool descGather(Inst& inst);
   bool printOp(Inst& inst);
   bool assertOp(Inst& inst);
   bool callOp(Inst& inst);
@@ -147,13 +148,13 @@ class Parser {
   bool ifOp(Inst& inst);
   bool whileLoop(Inst& inst);
   bool branch(Inst& inst);
-  bool conversion(Inst& inst, const char* between);  // %a, %b {..} : T -> U
-  bool functional(Inst& inst);                       // %a, %b {..} : (T, U) -> V
+  bool conversion(Inst& inst);  // %a, %b {..} : T -> U
   bool lower(Inst& inst);
   bool attrs(Inst& inst);  // an optional dictionary, applied
   bool hints(Inst& inst);  // cacheModifier = .., evictionPolicy = ..
   bool enumWord(Inst& inst, Attr attr);
   bool add(Inst& inst, const Use& use, Type type);
+  bool operandTypes(const std::vector<Use>& values, std::vector<Type>& types);
   bool addAll(Inst& inst, const std::vector<Use>& uses, const std::vector<Type>& types);
   bool addSame(Inst& inst, const std::vector<Use>& uses, Type type);
   bool addKnown(Inst& inst, const Use& use);  // of whatever type it has

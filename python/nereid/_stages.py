@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""The texts of a kernel's stages: in a folder (NEREID_DUMP), and in a notebook."""
+import html as _html
+import os
+
+from . import _core
+from .errors import CompileError
+
+STAGES = ("ttir", "passes", "schedule", "lower", "llvm", "asm", "wat", "wgsl")
+
+
+def dump(folder, name, key, request):
+    """Writes every stage of a kernel to a folder of its own: NEREID_DUMP."""
+    place = os.path.join(folder, f"{name}-{key[:8]}")
+    os.makedirs(place, exist_ok=True)
+    request = {k: v for k, v in request.items() if k != "target"}
+    for path, text, shown in request["files"]:
+        with open(os.path.join(place, path.strip("_")), "w") as f:
+            f.write(text)
+    for stage in STAGES:
+        try:
+            text = _core.emit(**{**request, "print": None if stage == "ttir" else (lambda _: None)}, stage=stage)
+        except (CompileError, RuntimeError) as e:
+            text = str(e)
+        with open(os.path.join(place, f"{name}.{stage}"), "w") as f:
+            f.write(text + "\n")
+
+
+def html(kernel):
+    """A kernel in a notebook: its source, and the stages of what was launched last, to unfold."""
+    parts = [f"<b>kernel {_html.escape(kernel.__name__)}</b>({', '.join(_html.escape(p.name) for p in kernel.params)}), compiled for {kernel.compiled} combination(s)"]
+
+    def fold(title, text):
+        parts.append(f"<details><summary>{title}</summary><pre>{_html.escape(text)}</pre></details>")
+
+    fold("source", kernel.src)
+    if kernel._last:
+        for stage, title in (("schedule", "explanation"), ("ttir", "TTIR"), ("lower", "loops"), ("asm", "assembly")):
+            fold(title, kernel.emit(stage))
+    return "".join(parts)

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// The text forms of operations whose signature does not imply one (Sig::ByHand): one row per operation, for the parser and the printer.
+//
+//   {Op::Gather, "%0[%1]{} : (#*) -> ^*"}   prints   tt.gather %a[%i] {axis = 0 : i32} : (T, U) -> V
+//
+// What a format consists of:
+//   %0, %1  an operand                       #*  the types of the operands
+//   %*      all operands                     #=  the one type of all operands
+//   %*2     all operands: there must be 2    #1  the type of the first operand; the parser takes one type of all, or a list
+//   {}      the attributes                   ^   the type of the result
+//                                            ^*  the types of the results, in parentheses where there are several
+// Any other character stands for itself. A blank matters to the printer alone.
+#pragma once
+
+#include "ir/ir.h"
+
+namespace nereid {
+
+struct Format {
+  Op op;
+  std::string_view text;
+  int sameResults = 0;  // that have the type of the first operand, and are not in the text
+};
+
+// Null for an operation that parser and printer treat by themselves.
+constexpr const Format* formatOf(Op op) {
+  constexpr std::string_view kConversion = "%*{} : #1 -> ^";
+  static constexpr Format kFormats[] = {
+      {Op::MulSIExt, "%*2{} : #=", 2},
+      {Op::MulUIExt, "%*2{} : #=", 2},
+      {Op::AddPtr, "%*2{} : #*", 1},
+      {Op::IntToPtr, kConversion},
+      {Op::PtrToInt, kConversion},
+      {Op::Bitcast, kConversion},
+      {Op::Splat, kConversion},
+      {Op::ExpandDims, kConversion},
+      {Op::Broadcast, kConversion},
+      {Op::Join, kConversion},
+      {Op::Cat, kConversion},
+      {Op::MakeRange, "{} : ^"},
+      {Op::Poison, "{} : ^"},
+      {Op::Gather, "%0[%1]{} : (#*) -> ^*"},
+      {Op::ExternElementwise, "%*{} : (#*) -> ^*"},
+      {Op::DescGather, "%0[%1, %2]{} : (#*) -> ^*"},
+      {Op::DescScatter, "%0[%1, %2], %3{} : #*"},
+      {Op::GridWait, "{}"},
+      {Op::GridLaunch, "{}"},
+  };
+  for (const Format& f : kFormats)
+    if (f.op == op) return &f;
+  return nullptr;
+}
+
+}  // namespace nereid
