@@ -44,8 +44,10 @@ export class NereidError extends Error {
   }
 }
 
-/** What a failed assertion says. */
+/** The text of a failed assertion: `k.py:76: assertion failed in program (0, 0, 0): too small`. */
 export function assertionText(site: Site | undefined, program: readonly number[]): string {
-  const text = site?.kind === "assert" ? `${site.text} (line ${site.line}, ` : "(";
-  return `assertion failed: ${text}program ${program.join(", ")})`;
+  const failed = `assertion failed in program (${program.join(", ")})`;
+  if (site?.kind !== "assert") return failed;
+  const where = site.file ? `${site.file}:${site.line}: ` : "";
+  return `${where}${failed}: ${site.text}`;
 }

@@ -8,7 +8,7 @@ export type Printed = "i64" | "u64" | "f64" | "ptr" | `hex${1 | 8 | 16 | 32 | 64
 
 /** A place in the source that a kernel reports: an assertion, or a print of a text and perhaps of an element of a tile of this shape. */
 export type Site =
-  | { kind: "assert"; text: string; line: number }
+  | { kind: "assert"; text: string; file?: string; line: number }
   | { kind: "print"; text: string; value?: undefined }
   | { kind: "print"; text: string; value: Printed; shape: number[] };
 

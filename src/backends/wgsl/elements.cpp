@@ -282,7 +282,7 @@ void Emitter::compareFloats(const Inst& inst) {
 
 void Emitter::floats(const Inst& inst) {
   if (inst.result()->type.elem != Elem::F32) {
-    fail(inst.loc, cat("arithmetic on ", inst.result()->type.element()), "use f32");
+    fail(inst.loc, cat("arithmetic on ", inst.result()->type.element(), " is not supported"), "use f32");
     return;
   }
   auto a = [&](int k) { return at(inst.operand(0), k); };
@@ -351,7 +351,7 @@ void Emitter::floats(const Inst& inst) {
     case Op::RoundEven: return call("round", 1, false);
     case Op::Round: return call("round_away", 1, true);
     case Op::CopySign: return call("copy_sign", 2, true);
-    default: fail(inst.loc, std::string(info(inst.op).spelling), ""); return;
+    default: fail(inst.loc, cat("`", info(inst.op).spelling, "` is not supported"), ""); return;
   }
 }
 
@@ -383,7 +383,7 @@ void Emitter::booleans(const Inst& inst) {
       case Op::RemSI:
       case Op::RemUI:
       case Op::MulHiUI: return "false";
-      default: fail(inst.loc, cat(info(inst.op).spelling, " on i1"), "use i8"); return "false";
+      default: fail(inst.loc, cat("`", info(inst.op).spelling, "` is not supported on i1"), "use i8"); return "false";
     }
   });
 }
@@ -446,8 +446,8 @@ void Emitter::integers(const Inst& inst) {
     case Op::CtLZ: return wrapped([&](int k) { return cat("(countLeadingZeros(", a(k), ") - ", 32 - width, ")"); });
     case Op::CtTZ: return wrapped([&](int k) { return cat("min(countTrailingZeros(", a(k), "), ", width, ")"); });
     case Op::CtPop: return wrapped([&](int k) { return cat("countOneBits(", a(k), ")"); });
-    case Op::PtrToInt: fail(inst.loc, "an address as a number", "compare offsets instead"); return;
-    default: fail(inst.loc, std::string(info(inst.op).spelling), ""); return;
+    case Op::PtrToInt: fail(inst.loc, "an address cannot be used as a number", "compare offsets instead"); return;
+    default: fail(inst.loc, cat("`", info(inst.op).spelling, "` is not supported"), ""); return;
   }
 }
 
@@ -489,7 +489,7 @@ void Emitter::longs(const Inst& inst) {
     case Op::CtLZ: return call("clz64");
     case Op::CtTZ: return call("ctz64");
     case Op::CtPop: return call("pop64");
-    default: fail(inst.loc, cat(info(inst.op).spelling, " on 64-bit integers"), "use i32"); return;
+    default: fail(inst.loc, cat("`", info(inst.op).spelling, "` is not supported on 64-bit integers"), "use i32"); return;
   }
 }
 

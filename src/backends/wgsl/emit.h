@@ -79,6 +79,7 @@ class Emitter {
   // ---- emit.cpp
   void findMemories();
   bool isNew(const Value* v, int memory);
+  Loc placeOf(const Value* v);
   static bool isPackable(const Inst& access, const Value* value);
   void findWide();
   void findVectors();
