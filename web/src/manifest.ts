@@ -52,7 +52,7 @@ function address(from: string | URL): URL {
   try {
     return isNode ? new URL(from) : new URL(from, globalThis.document?.baseURI ?? location.href);
   } catch (cause) {
-    throw new NereidError("load-failed", `${from} is no address`, { cause });
+    throw new NereidError("load-failed", `${from} is not a URL`, { cause });
   }
 }
 
@@ -77,19 +77,20 @@ async function readManifest(source: Manifest | URL | string, base?: Base): Promi
     try {
       manifest = JSON.parse(text);
     } catch (cause) {
-      throw new NereidError("bad-manifest", `${root} is no JSON: ${(cause as Error).message}`, { cause });
+      throw new NereidError("bad-manifest", `${root} is not valid JSON: ${(cause as Error).message}`, { cause });
     }
   } else {
     manifest = source;
   }
-  if (!Array.isArray(manifest?.artefacts)) throw new NereidError("bad-manifest", "this is no manifest: it has no `artefacts`");
+  if (!Array.isArray(manifest?.artefacts))
+    throw new NereidError("bad-manifest", "this is not a manifest of nereid compile: it has no `artefacts`");
   if (base !== undefined && typeof base !== "function") root = address(base);
   const read = async (file: string) => {
     if (typeof base === "function") {
       const bytes = await base(file);
       return new Uint8Array(bytes); // a copy: the runtime writes the memory's flag
     }
-    if (!root) throw new NereidError("load-failed", `where is ${file}? Say so with \`base\``);
+    if (!root) throw new NereidError("load-failed", `cannot find ${file}: pass \`base\`, the address of the manifest's folder`);
     return bytesAt(new URL(file, root));
   };
   return [manifest, read];
@@ -109,7 +110,7 @@ export async function loadKernels<K extends { name: string; dispose(): void }>(
   if (artefacts.length === 0) throw new NereidError("bad-manifest", `the manifest has no kernel for target ${target}`);
   const names = artefacts.map((a) => a.kernel?.name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new NereidError("bad-manifest", "the manifest has two kernels of this name", { kernel: twice });
+  if (twice !== undefined) throw new NereidError("bad-manifest", "the manifest has two kernels with this name", { kernel: twice });
   const loaded = await Promise.allSettled(artefacts.map((a) => load(a, read)));
   const failed = loaded.find((l) => l.status === "rejected");
   const kernels = loaded.flatMap((l) => (l.status === "fulfilled" ? [l.value] : []));

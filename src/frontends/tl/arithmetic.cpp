@@ -137,7 +137,10 @@ Result<CodeGen::Pair> CodeGen::operands(const Val& va, const Val& vb, Rules rule
   DType sa = na ? TRY(numberType(va, locs.a)) : a.type.scalar, sb = nb ? TRY(numberType(vb, locs.b)) : b.type.scalar;
   auto checkPointer = [&](DType x, DType y, bool allowed, Loc loc) -> Result<void> {
     if (!x.isPointer()) return {};
-    if (!allowed) return error(Err::Type, loc).says("this operation does not take a pointer, but `", textAt(loc), "` is ", x).label(loc == locs.a ? locs.b : locs.a, y);
+    if (!allowed)
+      return error(Err::Type, loc)
+          .says("this operation does not take a pointer, but `", textAt(loc), "` is ", x)
+          .label(loc == locs.a ? locs.b : locs.a, y);
     if (y.isFloat()) {
       Loc offset = loc == locs.a ? locs.b : locs.a;
       std::string text = textAt(offset);
