@@ -20,7 +20,7 @@ echo "$wheel: $((size / 1000)) kB"
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 .venv/bin/python -m venv "$place/env"
-"$place/env/bin/pip" install --quiet --disable-pip-version-check --no-index "$wheel"
+"$place/env/bin/pip" install --quiet --disable-pip-version-check --no-index --no-deps "$wheel"
 cat >"$place/k.py" <<'PY'
 import array
 import nereid
@@ -39,6 +39,7 @@ assert list(o) == [2 * v for v in x]
 assert nereid.__file__.startswith(__import__("sys").prefix), nereid.__file__
 PY
 cd "$place" && NEREID_CACHE_DIR="$place/cache" PYTHONPATH="" env/bin/python k.py
+env/bin/nereid emit k.py:doubled --signature '*fp32,*fp32,i32' -D BLOCK=64 | grep -q 'tt.func public @doubled'
 # Nothing but what every Debian 12 has, and Ubuntu from 22.04 on.
 for library in $(ldd env/lib/python*/site-packages/nereid/_core*.so | awk '{print $1}'); do
   case "$library" in

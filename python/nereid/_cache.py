@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Compiled kernels on the disk: NEREID_CACHE_DIR, or `nereid` in the user's cache directory; NEREID_CACHE=0 turns it off.
+"""Compiled kernels on disk: in NEREID_CACHE_DIR, or `nereid` in the user's cache directory; NEREID_CACHE=0 turns it off.
 
 An entry is a file that carries its own sum, version and processor, which the library checks: what does not fit is compiled again. Files are
 written aside and moved into place, so that processes may share the directory.
@@ -11,7 +11,7 @@ import tempfile
 
 from . import _core
 
-LIMIT = 512 << 20  # bytes; beyond it the oldest go
+LIMIT = 512 << 20  # bytes; above it the oldest files are deleted
 
 _stamp = None
 _writes = 0
@@ -28,7 +28,7 @@ def directory():
 
 
 def _build():
-    """What tells this build of the compiler from others of its version."""
+    """An id of this build of the compiler, among builds of the same version."""
     global _stamp
     if _stamp is None:
         try:
@@ -40,12 +40,12 @@ def _build():
 
 
 def key(*parts):
-    """Of everything that the code depends on."""
+    """A hash of everything that the code depends on."""
     return hashlib.sha256(repr((_build(), parts)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def find(name, python):
-    """The kernel of a request, where Python answers as it did what the compiler asked it then: constexpr functions may depend on anything."""
+    """The cached kernel of a request, if Python gives the same answers to the compiler's questions as before: constexpr functions may depend on anything."""
     data = _read(name + ".asked")
     return load(key(name, [python(question) for question in json.loads(data)]) if data else name)
 
@@ -83,7 +83,7 @@ def _read(name):
 
 
 def _write(name, data):
-    """A cache that cannot be written is none."""
+    """Ignores a cache that cannot be written."""
     global _writes
     folder = directory()
     if not folder:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Launches by the interpreter, which checks bounds and races: of nereid.check and of NEREID_CHECK=1."""
+"""Launches in the interpreter, which checks bounds and races: for nereid.check and NEREID_CHECK=1."""
 import json
 import warnings
 
@@ -8,8 +8,8 @@ from .errors import CompileError, LaunchError
 
 
 class Findings(list):
-    """The findings of check(): messages with source lines, empty if there are none. `unwritten` has a line for each array that the kernel writes to and of which it
-    left elements unwritten and unread, which is no fault where it writes to a part."""
+    """The findings of check(): messages with source lines, empty if there are none. `unwritten` has one line per array in which the kernel writes some
+    elements and neither reads nor writes others, which is correct if it is meant to write a part."""
 
     unwritten = ()
 
@@ -30,7 +30,7 @@ def _leaves(value):
 
 
 def arrays_of(values):
-    """What _core.array says of each array among the arguments and in them."""
+    """The description by _core.array of each array in the arguments."""
     for value in values:
         for leaf in _leaves(value):
             if leaf is not None and not isinstance(leaf, (bool, int, float, str)) and (about := _core.array(leaf)):
@@ -38,7 +38,7 @@ def arrays_of(values):
 
 
 def _interpretable(kernel, grid, args, kwargs):
-    """A kernel for the interpreter, its grid, and the bits and shapes of its arguments."""
+    """The kernel for the interpreter, its grid, and the bits and shapes of its arguments."""
     kernel.check_call(*args, **kwargs)
     signature, constants, bits, debug = kernel.describe_call(*args, **kwargs)
     compiled = _core.compile(**kernel._request(signature, constants, debug, "interp"))
@@ -51,7 +51,7 @@ def _interpretable(kernel, grid, args, kwargs):
 
 
 def _shapes(compiled, bits, values, known):
-    """The shapes of a kernel's arguments. `known` says which arrays it writes to."""
+    """The shapes of a kernel's arguments. `known` tells which arrays it writes to."""
     arrays = {}
     for address, size, _, read_only, _, shape, strides, element in arrays_of(values):
         first = address - element * sum((n - 1) * s for n, s in zip(shape, strides) if s < 0)
@@ -65,7 +65,7 @@ def _shapes(compiled, bits, values, known):
         writes = known.get(parameter["name"], False)
         *about, read_only = arrays.get(b, (b, 1, 1, [], [], False))
         if writes and read_only:
-            raise ValueError(f"`{parameter['name']}` is read-only, but the kernel writes to it")
+            raise ValueError(f"`{parameter['name']}` is read-only, but the kernel writes to it: pass a writable copy, such as numpy.array({parameter['name']})")
         shapes.append((*about, writes))
     return shapes
 
@@ -86,7 +86,7 @@ def _found(compiled, grid, bits, shapes, bounds=True, races=True):
 
 
 def checked_launch(kernel, grid, args, kwargs):
-    """A launch under NEREID_CHECK=1: by the interpreter, with checks."""
+    """A launch under NEREID_CHECK=1: in the interpreter, with checks."""
     _report(checked(kernel, grid, args, kwargs), kernel.__name__, 5)
     return kernel.kernel_for(*args, **kwargs)
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The source that a kernel is compiled from: its own text and that of all it uses, as files that stand for modules.
+"""The source that a kernel is compiled from: its own text and that of everything it uses, as files that represent modules.
 
-The compiler runs no Python, so what names mean in the live functions is written out for it. Each function becomes a file of its own, its lines at
-the numbers that they have in the user's file, so that errors point there; below them stands what its globals are bound to:
+The compiler does not run Python, so the values of globals are written out for it. Each function becomes a file. Its lines keep their numbers in the
+user's file, so that errors point there; below them are the bindings of its globals:
 
     <as many empty lines as stand above it>
     @nereid.jit
@@ -138,7 +138,7 @@ class Files:
             text = literal(value, lambda v: self._named(v, footer))
             if text is None:
                 if hasattr(value, "dtype") and hasattr(value, "shape"):
-                    raise TypeError(f"`{name}`: a kernel cannot take the array {value!r} as a constant")
+                    raise TypeError(f"`{name}` is a constexpr, but got an array, {value!r}: pass a number, string, tuple or function")
                 self.objects.append(value)
                 text = _object(len(self.objects) - 1, value)
             self.constants[name] = text
@@ -305,9 +305,9 @@ class Python:
         try:
             value = eval(expression, self._names)
             if isinstance(value, int) and value.bit_length() > 127:
-                raise OverflowError("the compiler's integers have 127 bits, and this does not fit")
+                raise OverflowError("integers at compile time can have at most 127 bits")
             if isinstance(value, _values.tensor):
-                raise TypeError("a constexpr function sees the type of a tile alone, and cannot return one")
+                raise TypeError("a constexpr function cannot return a tensor: it gets only the type of a tensor")
             answer = True, self._spelled(value) if hasattr(value, "_fields") else literal(value, self._spelled)
         except Exception as e:
             self.error = e
@@ -377,7 +377,7 @@ def source_lines(fn):
         _lines[fn] = inspect.getsourcelines(fn)
         return _lines[fn]
     except (OSError, TypeError) as e:
-        raise ValueError(f"there is no source of `{getattr(fn, '__name__', fn)}` to compile: kernels are defined in a file or a notebook") from e
+        raise ValueError(f"cannot find the source of `{getattr(fn, '__name__', fn)}`: define kernels in a file or a notebook, not in `python -c`, exec or the plain prompt") from e
 
 
 def _filled(cell):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""autotune and heuristics, as Triton's: constants that a launch does not give are measured, or worked out from its arguments."""
+"""autotune and heuristics, as Triton's: the values of constexprs that a launch does not pass are measured, or computed from its arguments."""
 import inspect
 import json
 import os
@@ -13,11 +13,11 @@ from .testing import do_bench as _do_bench
 
 
 class Config:
-    """Values of constexprs to try. Warps and stages mean nothing on a processor, and are taken for the sake of files that give them."""
+    """Values of constexprs to try. Warps and stages have no effect on a CPU; they are accepted for compatibility."""
 
     def __init__(self, kwargs, num_warps=4, num_stages=3, num_ctas=1, maxnreg=None, pre_hook=None, ir_override=None):
         if ir_override is not None:
-            raise NotImplementedError("ir_override: Nereid compiles kernels from their source alone")
+            raise NotImplementedError("ir_override is not supported: Nereid compiles kernels from their source only")
         self.kwargs, self.num_warps, self.num_stages, self.num_ctas, self.maxnreg, self.pre_hook, self.ir_override = kwargs, num_warps, num_stages, num_ctas, maxnreg, pre_hook, ir_override
 
     def all_kwargs(self):
@@ -39,7 +39,7 @@ class Config:
 
 
 class Autotuner(KernelInterface):
-    """What nereid.autotune makes of a kernel. Parameters, attributes and methods are those of Triton's class, so that classes of libraries can derive from it."""
+    """The result of nereid.autotune. Parameters, attributes and methods are those of Triton's class, so that classes of libraries can derive from it."""
 
     def __init__(self, fn, arg_names, configs, key, reset_to_zero=None, restore_value=None, pre_hook=None, post_hook=None, prune_configs_by=None, warmup=None, rep=None,
                  use_cuda_graph=False, do_bench=None, cache_results=False):
@@ -76,9 +76,9 @@ class Autotuner(KernelInterface):
         return {**dict(zip(self.arg_names, args)), **kwargs}
 
     def _bench(self, *args, config, **meta):
-        """The times of a configuration: median and two quantiles, infinite where it does not compile."""
+        """The times of a configuration: median and two quantiles; infinite if it does not compile."""
         if again := meta.keys() & config.kwargs.keys():
-            raise ValueError(f"the launch gives {', '.join(sorted(again))}, which the configurations of `{self.__name__}` give")
+            raise ValueError(f"the launch of `{self.__name__}` passes {', '.join(sorted(again))}, but the autotuner's configurations set it: do not pass it")
         current = {**meta, **config.all_kwargs()}
         values = {**(self.nargs or {}), **current}
 
@@ -100,7 +100,7 @@ class Autotuner(KernelInterface):
         except CompileError:
             return [float("inf")] * 3
 
-    # With cache_results, measurements are kept beside the compiled kernels.
+    # With cache_results, measurements are stored with the compiled kernels.
 
     def _kernel(self):
         return inspection._kernel(self)
@@ -140,7 +140,7 @@ class Autotuner(KernelInterface):
         if self.early_config_prune:
             configs = list(self.early_config_prune(configs, self.nargs, **kwargs))
             if not configs:
-                raise RuntimeError(f"early_config_prune left no configuration of `{self.__name__}`")
+                raise RuntimeError(f"early_config_prune removed every configuration of `{self.__name__}`")
         if self.perf_model:
             top = self.configs_top_k
             count = int(len(self.configs) * top) if isinstance(top, float) and top <= 1 else int(top)
@@ -149,11 +149,11 @@ class Autotuner(KernelInterface):
         return configs
 
     def _key(self, values):
-        """What configurations are chosen by: the arguments in `key`, and the types of arrays."""
+        """The key that configurations are chosen by: the arguments in `key`, and the types of arrays."""
         return tuple(_hashable(values[k]) for k in self.keys if k in values) + tuple(about[2] for about in _checks.arrays_of(values.values()))
 
     def chosen(self, args, kwargs):
-        """The fastest configuration for these arguments where it was measured, else the first."""
+        """The fastest configuration for these arguments if it was measured, else the first."""
         if not args:
             return self.best_config or self.configs[0]
         known = self.cache.get(self._key(self._arguments(args, kwargs)))
@@ -163,7 +163,7 @@ class Autotuner(KernelInterface):
         return self.prune_configs(kwargs)[0]
 
     def prepare(self, args, kwargs):
-        """Runs the hook of the configuration that a launch with these arguments takes."""
+        """Runs the hook of the configuration that a launch with these arguments would use."""
         config = self.chosen(args, kwargs)
         if config.pre_hook:
             config.pre_hook({**self._arguments(args, kwargs), **config.all_kwargs()})
@@ -262,11 +262,11 @@ def _assign(array, value):
 
 def autotune(configs, key, prune_configs_by=None, reset_to_zero=None, restore_value=None, pre_hook=None, post_hook=None, warmup=None, rep=None, use_cuda_graph=False, do_bench=None,
              cache_results=False):
-    """Measures the configurations the first time that arguments have other types, or other values of `key`, and launches with the fastest."""
+    """Measures the configurations on the first launch with new types or new values of the arguments in `key`, and launches the fastest one."""
     return lambda fn: Autotuner(fn, fn.arg_names, configs, key, reset_to_zero, restore_value, pre_hook=pre_hook, post_hook=post_hook, prune_configs_by=prune_configs_by, warmup=warmup, rep=rep,
                                 use_cuda_graph=use_cuda_graph, do_bench=do_bench, cache_results=cache_results)
 
 
 def heuristics(values):
-    """Works constants out from a launch's arguments: {"EVEN": lambda args: args["n"] % 2 == 0}."""
+    """Computes constexprs from the arguments of a launch: {"EVEN": lambda args: args["n"] % 2 == 0}."""
     return lambda fn: Heuristics(fn, fn.arg_names, values)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`import triton` for files that were written for it, where there is no wheel of it:
+"""Provides `import triton` for files written for Triton, on machines for which Triton has no wheel:
 
     import nereid.compat
     nereid.compat.install()
@@ -16,7 +16,7 @@ VERSION = "3.9.0"  # the version whose interface this is
 
 
 class _Driver:
-    """triton.runtime.driver, as far as scripts ask it."""
+    """The part of triton.runtime.driver that scripts use."""
 
     class active:
 
@@ -51,7 +51,7 @@ class _Driver:
 
 
 class OutOfResources(Exception):
-    """A kernel that takes more of something than the machine has. Nereid raises none; autotuners of libraries catch it."""
+    """A kernel that needs more of a resource than the machine has. Nereid never raises it; autotuners of libraries catch it."""
 
     def __init__(self, required=0, limit=0, name=""):
         super().__init__(f"out of resource: {name}, required: {required}, limit: {limit}")
@@ -59,15 +59,15 @@ class OutOfResources(Exception):
 
 
 class PTXASError(Exception):
-    """Of the assembler of one GPU, which nothing here calls."""
+    """An error of a GPU's assembler. Nereid never raises it."""
 
 
 class InterpreterError(Exception):
-    """Of TRITON_INTERPRET=1, which Nereid does without."""
+    """An error of TRITON_INTERPRET=1. Nereid never raises it."""
 
 
 class GPUTarget:
-    """What a kernel is compiled for, as libraries ask for it."""
+    """The target of a kernel, in the form that libraries read."""
 
     def __init__(self, backend, arch, warp_size):
         self.backend, self.arch, self.warp_size = backend, arch, warp_size
@@ -91,11 +91,11 @@ class DriverBase:
 
 
 class CompiledKernel:
-    """The class of stock Triton's compiled kernels; those of Nereid are of another."""
+    """The class of stock Triton's compiled kernels. Kernels of Nereid are not instances of it."""
 
 
 class InterpretedFunction:
-    """The class of kernels under TRITON_INTERPRET=1; there are none."""
+    """The class of kernels under TRITON_INTERPRET=1. It has no instances here."""
 
 
 class ASTSource:
@@ -106,15 +106,15 @@ class ASTSource:
 
 
 def _compile(src, target=None, options=None):
-    raise NotImplementedError("triton.compile gives code for a GPU; nereid.compile(kernel, signature, target=...) writes files for cpu, wasm and webgpu")
+    raise NotImplementedError("triton.compile is for GPUs: use nereid.compile(kernel, signature, target=...), which writes files for cpu, wasm and webgpu")
 
 
 def _make_backend(target):
-    raise NotImplementedError(f"there is no back-end for {target!r}: kernels run on this processor, by Nereid")
+    raise NotImplementedError(f"no back-end for {target!r}: under nereid.compat kernels run on this CPU")
 
 
 class TensorWrapper:
-    """An array whose memory is read as another type: triton.reinterpret."""
+    """An array whose memory is read as another dtype: triton.reinterpret."""
 
     def __init__(self, base, dtype):
         self.base, self.dtype = base, dtype
@@ -137,11 +137,11 @@ def _reinterpret(tensor, dtype):
 
 
 def _set_allocator(allocator):
-    """Memory that kernels allocate on a GPU, for descriptors; on this processor they allocate none."""
+    """Sets the allocator of GPU memory for descriptors. On a CPU it has no effect."""
 
 
 def _builtin(fn):
-    """Marks a function as one of the language. Only Nereid's own are compiled; the compiler says so at the line."""
+    """Marks a function as a builtin of the language. Only Nereid's own can be compiled; the compiler reports the call of another."""
     return fn
 
 
@@ -156,7 +156,7 @@ def _triton_key():
 
 
 class _CacheManager:
-    """triton.runtime.cache's managers: files under a key, beside the compiled kernels."""
+    """The cache manager of triton.runtime.cache: files under a key, next to the compiled kernels."""
 
     def __init__(self, key, override=False, dump=False):
         import os
@@ -194,7 +194,7 @@ class _CacheManager:
 
 
 class _Loader:
-    """Modules that exist already: importlib makes and runs nothing."""
+    """A loader for modules that exist already: it neither creates nor runs anything."""
 
     def create_module(self, spec):
         return None
@@ -204,7 +204,7 @@ class _Loader:
 
 
 class _Distribution(importlib.metadata.Distribution):
-    """What importlib.metadata says of `triton`."""
+    """The entry of `triton` for importlib.metadata."""
 
     def read_text(self, filename):
         return f"Metadata-Version: 2.1\nName: triton\nVersion: {VERSION}\n" if filename in ("METADATA", "PKG-INFO") else None
@@ -304,12 +304,12 @@ def _is_power_of_two(i):
 
 
 def install():
-    """From now on `import triton` gives Nereid. Stock Triton must not be imported already: its kernels run by the plug-in."""
+    """Makes `import triton` import Nereid. Stock Triton must not be imported already: its kernels run through the plug-in."""
     present = sys.modules.get("triton")
     if present is not None and getattr(present, "__nereid__", False):
         return present
     if present is not None:
-        raise RuntimeError("stock Triton is imported already; its kernels run on this processor by Nereid's plug-in (docs/reference/python.md)")
+        raise RuntimeError("stock Triton is already imported: its kernels run on this CPU through Nereid's plug-in, without nereid.compat (docs/reference/python.md)")
     made = modules()
     made["triton"].__nereid__ = True
     sys.modules.update(made)
@@ -319,7 +319,7 @@ def install():
 
 
 def uninstall():
-    """`import triton` means stock Triton again."""
+    """Makes `import triton` import stock Triton again."""
     if getattr(sys.modules.get("triton"), "__nereid__", False):
         for name in [n for n in sys.modules if n == "triton" or n.startswith("triton.")]:
             del sys.modules[name]

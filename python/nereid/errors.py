@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What goes wrong."""
+"""The exceptions of Nereid."""
 import json
 
 
 class CompileError(Exception):
-    """The kernel is none that can be compiled. The text has the lines of source with carets, and a hint."""
+    """The kernel has an error. The text has the source lines with carets, and a hint."""
 
     def __init__(self, text, diagnostics="[]"):
         super().__init__(text)
@@ -12,7 +12,7 @@ class CompileError(Exception):
 
     @property
     def diagnostics(self):
-        """A dict for each error: id, text, hint, file, line, column, length, labels."""
+        """One dict per error: id, text, hint, file, line, column, length, labels."""
         return json.loads(self._diagnostics)
 
     def __reduce__(self):
@@ -20,8 +20,8 @@ class CompileError(Exception):
 
 
 class InternalError(RuntimeError):
-    """A fault of Nereid itself. The text has a command that reproduces it."""
+    """A fault of Nereid, not of the kernel. The text has a command that reproduces it."""
 
 
 class LaunchError(RuntimeError):
-    """A launch that stopped: a tl.device_assert that failed."""
+    """A launch stopped because a tl.device_assert failed."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Looking at kernels: what the compiler decided, whether programs stay in bounds and out of each other's way, how long they take, and files to ship."""
+"""Inspecting kernels: the compiler's decisions, checks for bounds and races, times, and files to ship."""
 import html as _html
 import json
 import os
@@ -11,21 +11,21 @@ _stock = {}
 
 
 def _kernel(kernel):
-    """The kernel inside an autotuner or heuristics; for one of stock Triton's, ours of the same function."""
+    """The kernel inside an autotuner or heuristics; for a kernel of stock Triton, a Nereid kernel of the same function."""
     while not isinstance(kernel, JITFunction):
         if type(kernel).__name__ == "JITFunction":  # stock Triton's
             if kernel not in _stock:
                 _stock[kernel] = jit(kernel.fn, do_not_specialize=kernel.do_not_specialize, do_not_specialize_on_alignment=getattr(kernel, "do_not_specialize_on_alignment", None), debug=kernel.debug)
             return _stock[kernel]
         if not hasattr(kernel, "fn"):
-            raise TypeError(f"{kernel!r} is no kernel")
+            raise TypeError(f"expected a kernel, but got {kernel!r}: decorate the function with @nereid.jit")
         kernel = kernel.fn
     return kernel
 
 
 def resolved(kernel, args, kwargs, signature=None):
-    """The kernel inside autotuners and heuristics, and the keyword arguments with the constants that they choose: the configuration that was measured to be
-    the fastest, or else the first."""
+    """The kernel inside autotuners and heuristics, and the keyword arguments with the constants that they choose: the fastest measured configuration,
+    or else the first."""
     kwargs = dict(kwargs)
     while type(kernel).__name__ != "JITFunction":
         if hasattr(kernel, "configs"):
@@ -40,7 +40,7 @@ def resolved(kernel, args, kwargs, signature=None):
                 except Exception as e:
                     if signature is None:
                         raise
-                    raise TypeError(f"the heuristics of `{name}` need the arguments of a launch: give those, or {name}=...") from e
+                    raise TypeError(f"the heuristics of `{name}` need the arguments of a launch: pass them, or pass {name}=...") from e
         if not hasattr(kernel, "fn"):
             break
         kernel = kernel.fn
@@ -48,7 +48,7 @@ def resolved(kernel, args, kwargs, signature=None):
 
 
 class Text(str):
-    """A text that notebooks show as it is."""
+    """A text that notebooks show without quotes."""
 
     def __repr__(self):
         return str(self)
@@ -58,8 +58,8 @@ class Text(str):
 
 
 def explain(kernel, *args, signature=None, **kwargs):
-    """What became of a kernel on this processor: which operations share loops, which accesses are contiguous, which masks end a loop instead, what is
-    kept in buffers, and why. Lines are those of the source. Arguments are those of a launch; or as `emit` takes them."""
+    """The schedule of a kernel on this processor: which operations share a loop nest, which accesses are contiguous, which masks became loop bounds,
+    which values are in buffers, and why. Line numbers are those of the source. Takes the arguments of a launch, or of `emit`."""
     if args or signature is not None:
         kernel, kwargs = resolved(kernel, args, kwargs, signature)
     return Text(_kernel(kernel).emit("schedule", *args, signature=signature, **kwargs))
@@ -69,8 +69,8 @@ def explain(kernel, *args, signature=None, **kwargs):
 
 
 def check(kernel, *args, grid, bounds=True, races=True, **kwargs):
-    """Runs a kernel slowly on the arrays, in place, until a program touches memory outside of the array that its pointer came from, or what another
-    program touched with nothing that orders the two. What was found is returned, by lines of source."""
+    """Runs a kernel in the interpreter, on the arrays themselves, until a program accesses memory outside the array of its pointer, or has a data race
+    with another program. Returns the findings, with source lines."""
     outer = kernel
     kernel, kwargs = resolved(kernel, args, kwargs)
     while outer is not kernel and hasattr(outer, "fn"):
@@ -84,7 +84,7 @@ def check(kernel, *args, grid, bounds=True, races=True, **kwargs):
 
 
 class Measurement:
-    """Times of launches in µs, and what they make of the bytes and operations of a launch."""
+    """Times of launches in µs, and the throughput computed from the bytes and operations of a launch."""
 
     def __init__(self, name, times, bytes=None, flops=None):
         self.name, self.times, self.bytes, self.flops = name, sorted(times), bytes, flops
@@ -119,8 +119,8 @@ class Measurement:
 
 
 def benchmark(kernel, *args, grid, bytes=None, flops=None, runs=None, **kwargs):
-    """Times launches from within the library: warmed up, then as many as take about 0.2 s. `bytes` and `flops` are those of a launch, for GB/s and GFLOP/s;
-    bytes are otherwise those of the arrays, each counted once."""
+    """Times launches inside the library: a warm-up, then launches for about 0.2 s. `bytes` and `flops` are those of one launch, for GB/s and GFLOP/s;
+    the default for `bytes` is the size of all arrays."""
     outer, kernel = kernel, _kernel(kernel)
     if hasattr(outer, "best_config") or hasattr(outer, "values"):  # tuned first
         outer[grid](*args, **kwargs)
@@ -143,9 +143,9 @@ def benchmark(kernel, *args, grid, bytes=None, flops=None, runs=None, **kwargs):
 
 
 def compile(kernel, signature=None, target="cpu", out=".", constants=None, args=(), debug=False):
-    """Writes what `nereid compile` writes: files for the targets ("cpu", "wasm", "webgpu", or several with commas between) and manifest.json.
+    """Writes the same files as `nereid compile`: for the targets ("cpu", "wasm", "webgpu", or several separated by commas), and manifest.json.
 
-    `signature` is in the language of Triton's AOT tool ("*fp32:16,*fp32:16,i32"), or a dict by name; `args` are instead those of a launch."""
+    `signature` is written as for Triton's AOT tool ("*fp32:16,*fp32:16,i32"), or is a dict by name; or pass the arguments of a launch as `args` instead."""
     kernel, constants = resolved(kernel, args, constants or {}, signature)
     if signature is None:
         items, given, _, _ = kernel.describe_call(*args, **constants)
@@ -175,7 +175,7 @@ def compile(kernel, signature=None, target="cpu", out=".", constants=None, args=
 
 
 def _types(artefacts):
-    """Types for TypeScript, as docs/reference/wasm.md has them."""
+    """TypeScript types of the kernels (docs/reference/wasm.md)."""
     text, seen = '// Written by nereid compile.\nimport type { Arg, Kernel } from "nereid-lang";\n\nexport interface Kernels {\n', set()
     for kernel in (a["kernel"] for a in artefacts if a["target"] != "cpu"):
         if kernel["name"] in seen:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""nereid.jit: kernels in Triton's language that launch on this processor."""
+"""nereid.jit: kernels in the Triton language that run on this processor."""
 import functools
 import inspect
 import os
 import textwrap
+import types
 import weakref
 
 from . import _cache, _checks, _core, _source, _stages, knobs
@@ -12,18 +13,18 @@ from .language._values import aggregate  # noqa: F401
 
 
 class KernelInterface:
-    """What is launched as kernel[grid](...): kernels, and what autotune and heuristics make of them."""
+    """Base of everything that is launched as kernel[grid](...): kernels, and kernels with autotune or heuristics."""
 
     def __getitem__(self, grid):
         return lambda *args, **kwargs: self.run(*args, grid=grid, warmup=False, **kwargs)
 
     def warmup(self, *args, grid, **kwargs):
-        """Compiles for these arguments and launches nothing; a dtype stands for an array of it."""
+        """Compiles for these arguments without launching. A dtype represents an array of that dtype."""
         return self.run(*map(_typed, args), grid=grid, warmup=True, **{k: _typed(v) for k, v in kwargs.items()})
 
 
 class MockTensor:
-    """An array that has a type alone, for kernel.warmup."""
+    """An array with a dtype and no data, for kernel.warmup."""
 
     def __init__(self, dtype, shape=None):
         self.dtype, self.shape = dtype, shape
@@ -41,7 +42,7 @@ def _typed(value):
 
 
 class Param:
-    """A parameter as its `def` line says it."""
+    """A parameter of the kernel's `def` line."""
 
     def __init__(self, num, name, annotation, default, do_not_specialize, do_not_align):
         self.num, self.name, self.default = num, name, default
@@ -52,7 +53,7 @@ class Param:
 
     @property
     def declared(self):
-        """The type that it has whatever the argument is, or ""."""
+        """The declared type, or "" if the argument decides the type."""
         name = self.annotation.removeprefix("*").removeprefix("k")
         return self.annotation if name in _NAMES else ""
 
@@ -62,7 +63,7 @@ _OTHER_NAMES = {d.attribute: d.spelled for d in _values.DTYPES.values()} | {"u1"
 
 
 def _spelled(annotation):
-    """`tl.int64`, "tl.int64", "i64" and tl.pointer_type(tl.float32) as signatures write them."""
+    """The signature spelling of `tl.int64`, "tl.int64", "i64" or tl.pointer_type(tl.float32)."""
     if annotation is inspect.Parameter.empty:
         return ""
     text = getattr(annotation, "__name__", None) or str(annotation)
@@ -72,21 +73,28 @@ def _spelled(annotation):
 
 
 class JITFunction(_core.Launcher, KernelInterface):
-    """A kernel. `kernel[grid](...)` launches it, compiled once for each combination of types, divisibility by 16, ones and constants."""
+    """A kernel, launched as kernel[grid](...).
 
-    __getitem__ = _core.Launcher.__getitem__  # in C++: the way of every launch
+    It is compiled once per combination of argument types, constexprs, integers that are 1, and addresses and integers that are divisible by 16.
+    """
+
+    __getitem__ = _core.Launcher.__getitem__  # in C++, because every launch calls it
 
     def __init__(self, fn, do_not_specialize=None, do_not_specialize_on_alignment=None, debug=None, noinline=None, repr=None, launch_metadata=None, version=None):
         super().__init__()
-        self.fn = fn
+        if not isinstance(fn, types.FunctionType):
+            raise TypeError(f"nereid.jit decorates a function, but got {fn!r}")
+        if fn.__name__ == "<lambda>":
+            raise TypeError("nereid.jit cannot compile a lambda: write the kernel as a function with `def`")
+        self.fn, self.name = fn, fn.__name__
         functools.update_wrapper(self, fn)
-        _source.source_lines(fn)  # says now that there is none
+        _source.source_lines(fn)  # raises now if there is no source
         self.signature = inspect.signature(fn)
         plain, unaligned = list(do_not_specialize or ()), list(do_not_specialize_on_alignment or ())
         self.params = []
         for i, p in enumerate(self.signature.parameters.values()):
             if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
-                continue  # a helper may have them; of a kernel the compiler refuses them
+                continue  # allowed in helpers; the compiler refuses them in kernels
             self.params.append(Param(i, p.name, p.annotation, p.default, i in plain or p.name in plain, i in unaligned or p.name in unaligned))
         for p in self.params:
             narrow = p.declared.startswith(("fp", "bf")) or p.declared == "i1"
@@ -100,7 +108,7 @@ class JITFunction(_core.Launcher, KernelInterface):
         self._last = None  # signature and constants of what was compiled last
 
     def __call__(self, *args, **kwargs):
-        raise RuntimeError(f"`{self.__name__}` is a kernel: launch it as {self.__name__}[grid](...)")
+        raise RuntimeError(f"`{self.__name__}` is a kernel: launch it with a grid, as {self.__name__}[grid](...)")
 
     def __repr__(self):
         return f"<kernel {self.__module__}.{self.__qualname__}>"
@@ -110,7 +118,7 @@ class JITFunction(_core.Launcher, KernelInterface):
 
     @property
     def src(self):
-        """The source, from `def` on."""
+        """The source, starting at `def`."""
         lines = _source.source_lines(self.fn)[0]
         return textwrap.dedent("".join(lines[next((i for i, line in enumerate(lines) if line.lstrip().startswith("def ")), 0):]))
 
@@ -120,18 +128,18 @@ class JITFunction(_core.Launcher, KernelInterface):
 
     @property
     def cache_key(self):
-        """A hash of the kernel's source and of what it uses."""
+        """A hash of the source of the kernel and of everything it uses."""
         return _cache.key(_source.Files(self).list())
 
     def add_pre_run_hook(self, hook):
         """Calls hook(*args, **kwargs) before each launch."""
         if not callable(hook):
-            raise TypeError("a hook is called")
+            raise TypeError(f"a hook must be callable, but got {hook!r}")
         self.pre_run_hooks.append(hook)
         self.slow = True
 
     def run(self, *args, grid, warmup=False, **kwargs):
-        """What kernel[grid](...) does; with `warmup` it compiles alone."""
+        """Does the same as kernel[grid](...); with `warmup` it compiles without launching."""
         if warmup:
             return self.kernel_for(*args, **kwargs)
         for hook in self.pre_run_hooks:
@@ -156,7 +164,7 @@ class JITFunction(_core.Launcher, KernelInterface):
     # ---- compiling
 
     def _sources(self, constants):
-        """The files, and the constants as the compiler reads them."""
+        """The files, and the constants as texts for the compiler."""
         texts = {name: _source.literal(value) for name, value in constants.items()}
         self.refresh()
         if None in texts.values():  # functions: the files have to name them
@@ -174,7 +182,7 @@ class JITFunction(_core.Launcher, KernelInterface):
         return files, texts | files.constants
 
     def _redefined(self):
-        """Called where a function or class that the kernel uses has been redefined."""
+        """Called when a function or class that the kernel uses has been redefined."""
         self._files, self._watched = None, set()
 
     def _request(self, signature, constants, debug, target="cpu"):
@@ -182,7 +190,7 @@ class JITFunction(_core.Launcher, KernelInterface):
         return dict(path=files.entry, files=files.list(), kernel=self.fn.__name__, signature=signature, constants=texts, target=target, debug=debug, print=print, python=_source.Python(files))
 
     def _compile(self, signature, constants, debug):
-        """Called by launches that meet a combination for the first time."""
+        """Called by the first launch with a combination of types and constants."""
         request = self._request(signature, constants, debug)
         self._last = signature, constants, debug
         if knobs.runtime.jit_cache_hook and knobs.runtime.jit_cache_hook(key=request, fn=self):
@@ -201,21 +209,21 @@ class JITFunction(_core.Launcher, KernelInterface):
         return kernel
 
     def _described(self, args, kwargs):
-        """Signature, constants and debug: of these arguments; without arguments, of the last launch with other constants."""
+        """Signature, constants and debug of these arguments; without arguments, of the last launch, with these constants instead."""
         if args or not self._last or any(p.name in kwargs and not p.is_constexpr for p in self.params):
             signature, constants, _, debug = self.describe_call(*map(_typed, args), **{k: _typed(v) for k, v in kwargs.items()})
             return signature, constants, debug
         signature, constants, debug = self._last
         for name in kwargs:
             if name not in self.arg_names:
-                raise TypeError(f"the kernel has no parameter `{name}`")
+                raise TypeError(f"kernel `{self.__name__}` has no parameter `{name}`; its parameters are {', '.join(self.arg_names)}")
         return signature, {**constants, **kwargs}, debug
 
     def emit(self, stage="ttir", *args, signature=None, **kwargs):
-        """The text of a stage of the compiler: tokens, ast, ttir, passes, schedule, lower, llvm, asm, wat, wgsl.
+        """The text of one stage of the compiler: tokens, ast, ttir, passes, schedule, lower, llvm, asm, wat, wgsl.
 
-        For the arguments of a launch, as `kernel.emit("asm", x, y, n, BLOCK=256)`; or for a signature in the language of Triton's AOT tool, as
-        `kernel.emit("wgsl", signature="*fp32:16,*fp32:16,i32", BLOCK=256)`; or, without either, for what was launched last.
+        Compiles for the arguments of a launch, as in `kernel.emit("asm", x, y, n, BLOCK=256)`; or for a signature as in Triton's AOT tool, as in
+        `kernel.emit("wgsl", signature="*fp32:16,*fp32:16,i32", BLOCK=256)`; or, without either, for the last launch.
         """
         request = self._request_for(args, signature, kwargs)
         request.pop("target")
@@ -233,7 +241,7 @@ class JITFunction(_core.Launcher, KernelInterface):
 
 
 def _launch_compiled(kernel, grid):
-    """compiled[grid](...): with all arguments of the kernel, or without its constants."""
+    """compiled[grid](...): takes all arguments of the kernel, or all but its constexprs."""
 
     def launch(*args, stream=None):
         fn = kernel.launcher()
@@ -246,13 +254,13 @@ def _launch_compiled(kernel, grid):
 
 
 def _found(module, name):
-    """What a pickle says of a kernel."""
+    """Finds a kernel that was pickled by name."""
     import importlib
     return functools.reduce(getattr, name.split("."), importlib.import_module(module))
 
 
 def signature_items(kernel, signature, constants):
-    """One item a parameter, from "*fp32,i32", a list of them or {name: item}: what is a constant has none."""
+    """One item per parameter, from "*fp32,i32", a list of items or {name: item}. Constants have an empty item."""
     if isinstance(signature, dict):
         return ["" if p.name in constants else signature.get(p.name, "").replace("constexpr", "") for p in kernel.params]
     items = split_signature(signature) if isinstance(signature, str) else list(signature)
@@ -275,7 +283,7 @@ def split_signature(text):
 
 
 class LaunchMetadata:
-    """What hooks learn of a launch."""
+    """The description of a launch that hooks get."""
 
     def __init__(self, fn, grid, args, kwargs):
         self.fn, self.grid, self.args, self.kwargs, self.name = fn, grid, args, kwargs, fn.__name__
@@ -285,7 +293,7 @@ class LaunchMetadata:
 
 
 class ConstexprFunction:
-    """A function that kernels call with constants, and anyone else as it is."""
+    """A function that kernels call at compile time; outside kernels it is an ordinary function."""
 
     def __init__(self, fn):
         self.fn = fn
@@ -297,7 +305,7 @@ class ConstexprFunction:
 
 
 def jit(fn=None, **options):
-    """Makes a kernel, or a function for kernels, of a function in Triton's language. Options are those of triton.jit."""
+    """Makes a function in the Triton language a kernel, or a helper that kernels call. The options are those of triton.jit."""
     if fn is None:
         return lambda f: jit(f, **options)
     if isinstance(fn, JITFunction):
@@ -306,15 +314,15 @@ def jit(fn=None, **options):
 
 
 def constexpr_function(fn):
-    """A function of constants, which the compiler works out."""
+    """Makes a function callable from kernels at compile time, with constexprs as arguments."""
     return ConstexprFunction(fn)
 
 
 def cdiv(x, y):
-    """How many blocks of y it takes for x."""
+    """Ceiling division: the number of blocks of size y that cover x elements."""
     return -(-x // y)
 
 
 def next_power_of_2(n):
-    """The least power of two that is not less than n."""
+    """The smallest power of two that is at least n."""
     return 1 << max(n - 1, 0).bit_length()

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Hooks, as Triton's: nereid.knobs.runtime.launch_enter_hook = f, which is called with what there is to know of each launch."""
+"""Hooks, as Triton's: nereid.knobs.runtime.launch_enter_hook = f, which is called with a description of each launch."""
 import os
 
 from . import _core
 
 
 class _Runtime:
-    """launch_enter_hook and launch_exit_hook around launches; jit_cache_hook before a kernel is compiled or fetched, jit_post_compile_hook after.
-    `check` (NEREID_CHECK=1) runs every launch of nereid.jit's and stock Triton's kernels slowly, with the checks of nereid.check."""
+    """launch_enter_hook and launch_exit_hook run around launches; jit_cache_hook runs before a kernel is compiled or read from the cache, and
+    jit_post_compile_hook after. `check` (NEREID_CHECK=1) runs every launch in the interpreter, with the checks of nereid.check."""
 
     def __init__(self):
         self.jit_cache_hook = self.jit_post_compile_hook = None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""NumPy arrays in the clothes of torch's tensors, for code of stock Triton's that wants those: host descriptors, hooks of autotuners."""
+"""NumPy arrays with the interface of torch tensors, for code of stock Triton that needs it: host descriptors, hooks of autotuners."""
 import sys
 
 
@@ -7,7 +7,7 @@ def _type():
     import numpy
 
     class Tensor(numpy.ndarray):
-        """A view on an array with some of torch's methods."""
+        """A view of an array with some of torch's methods."""
 
         def data_ptr(self):
             return self.ctypes.data
@@ -43,7 +43,7 @@ _Tensor = None
 
 
 def tensor(array):
-    """A view on a NumPy array; anything else as it is."""
+    """A view of a NumPy array; returns anything else unchanged."""
     global _Tensor
     numpy = sys.modules.get("numpy")
     if numpy is None or not isinstance(array, numpy.ndarray):

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Time of functions, and tables of them."""
+"""Timing of functions, and tables of times."""
 import statistics
 import time
 
 
 def do_bench(fn, warmup=25, rep=100, grad_to_none=None, quantiles=None, return_mode="mean", **_):
-    """Milliseconds a call: warmed up for `warmup` ms, measured for `rep` ms."""
+    """Milliseconds per call, after a warm-up of `warmup` ms, measured for `rep` ms."""
     clock = time.perf_counter_ns
     fn()
     start, calls = clock(), 0
@@ -37,13 +37,13 @@ def _quantile(ordered, q):
 
 
 def assert_close(x, y, atol=1e-2, rtol=0, err_msg=""):
-    """As numpy.testing.assert_allclose; NaN equals NaN."""
+    """Same as numpy.testing.assert_allclose; NaN equals NaN."""
     import numpy
     numpy.testing.assert_allclose(numpy.asarray(x, dtype="float64"), numpy.asarray(y, dtype="float64"), atol=atol or 0, rtol=rtol or 0, equal_nan=True, err_msg=err_msg)
 
 
 class Benchmark:
-    """A table of measurements: a line for each of line_vals, over x_vals."""
+    """A table of measurements: one line per value of line_vals, over x_vals."""
 
     def __init__(self, x_names, x_vals, line_arg, line_vals, line_names, plot_name, args, xlabel="", ylabel="", x_log=False, y_log=False, styles=None):
         self.x_names, self.x_vals, self.line_arg, self.line_vals, self.line_names = x_names, x_vals, line_arg, line_vals, line_names
@@ -51,7 +51,7 @@ class Benchmark:
 
 
 class Mark:
-    """A function that is measured for all values of its benchmarks."""
+    """A function to measure for all values of its benchmarks."""
 
     def __init__(self, fn, benchmarks):
         self.fn, self.benchmarks = fn, benchmarks
@@ -70,7 +70,7 @@ class Mark:
         return out
 
     def run(self, show_plots=False, print_data=False, save_path="", return_df=False, **kwargs):
-        """Measures; `return_df` gives a list of rows (dicts). Plots need matplotlib, and are left out where it is not installed."""
+        """Runs the measurements. With `return_df` it returns a list of rows (dicts). Plots need matplotlib, and are skipped without it."""
         results = []
         for bench in self.benchmarks if isinstance(self.benchmarks, list) else [self.benchmarks]:
             rows = self.rows(bench, **kwargs)
@@ -92,7 +92,7 @@ class Mark:
 
 
 def perf_report(benchmarks):
-    """Marks a function as measured: `function.run(print_data=True)` prints a table."""
+    """Decorates a function for measuring: `function.run(print_data=True)` prints a table."""
     return lambda fn: Mark(fn, benchmarks)
 
 

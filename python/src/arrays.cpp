@@ -105,12 +105,13 @@ PyTypeObject* numpyArrayType() {
 }
 
 What wrong(PyObject* object, const char* why) {
-  PyErr_Format(PyExc_TypeError, "a kernel cannot take this %s: %s", Py_TYPE(object)->tp_name, why);
+  PyErr_Format(PyExc_TypeError, "cannot pass this %s to a kernel: %s", Py_TYPE(object)->tp_name, why);
   return What::Error;
 }
 
 What badType(PyObject* object, PyObject* dtype) {
-  PyErr_Format(PyExc_TypeError, "a kernel cannot take this %s: there is no Triton type for its dtype %S", Py_TYPE(object)->tp_name, dtype);
+  PyErr_Format(PyExc_TypeError, "cannot pass this %s to a kernel: Triton has no type for its dtype %S; convert it, such as to float32",
+               Py_TYPE(object)->tp_name, dtype);
   return What::Error;
 }
 
@@ -121,7 +122,7 @@ What fromNumpy(PyObject* object, Array& out, bool shaped) {
   if (out.type == DType::None) return badType(object, a->descr);
   out.readOnly = !(a->flags & kWriteable);
   out.contiguous = a->flags & kContiguous;
-  if (!(a->flags & kAligned)) return wrong(object, "its elements are not aligned");
+  if (!(a->flags & kAligned)) return wrong(object, "its elements are not aligned; pass a copy, such as numpy.array(x)");
   if (out.contiguous && !shaped) return What::Array;
   for (int d = 0; d < a->nd; ++d) {
     out.shape.push_back(a->dimensions[d]);
@@ -140,7 +141,7 @@ bool isTrue(PyObject* object, const char* name, bool call, bool otherwise) {
 }
 
 bool integers(PyObject* sequence, std::vector<int64_t>& out) {
-  Ref fast(PySequence_Fast(sequence, "a sequence of integers is wanted"));
+  Ref fast(PySequence_Fast(sequence, "expected a sequence of integers"));
   if (!fast) return false;
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(fast.get()); ++i) {
     Ref index(PyNumber_Index(PySequence_Fast_GET_ITEM(fast.get(), i)));
@@ -156,11 +157,11 @@ std::vector<int64_t> contiguousStrides(const std::vector<int64_t>& shape) {
   return out;
 }
 
-// torch's way, and that of the objects that stock Triton takes: data_ptr() and dtype.
+// Reads data_ptr() and dtype, as torch's tensors and other objects that stock Triton takes have them.
 What fromDataPtr(PyObject* object, Array& out, bool shaped) {
   static PyObject* kDataPtr = PyUnicode_InternFromString("data_ptr");
   static PyObject* kDtype = PyUnicode_InternFromString("dtype");
-  if (!isTrue(object, "is_cpu", false, true)) return wrong(object, "it is not in the CPU's memory");
+  if (!isTrue(object, "is_cpu", false, true)) return wrong(object, "it is not in CPU memory; copy it there, such as with x.cpu()");
   Ref address(PyObject_CallMethodNoArgs(object, kDataPtr));
   Ref dtype(address ? PyObject_GetAttr(object, kDtype) : nullptr);
   if (!dtype) return What::Error;
@@ -184,7 +185,7 @@ What fromJax(PyObject* object, Array& out, bool shaped) {
   Ref device(PyObject_CallMethod(object, "__dlpack_device__", nullptr));
   if (!device) return What::Error;
   if (!PyTuple_Check(device.get()) || PyLong_AsLong(PyTuple_GET_ITEM(device.get(), 0)) != 1)
-    return wrong(object, "it is not in the CPU's memory");
+    return wrong(object, "it is not in CPU memory; copy it there, such as with x.cpu()");
   Ref ready(PyObject_CallMethod(object, "block_until_ready", nullptr));
   Ref address(ready ? PyObject_CallMethod(object, "unsafe_buffer_pointer", nullptr) : nullptr);
   Ref dtype(address ? PyObject_GetAttrString(object, "dtype") : nullptr);
@@ -236,12 +237,13 @@ What fromDlpack(PyObject* object, Array& out, bool) {
     nb::ndarray<> writable;
     nb::ndarray<nb::ro> any;
     bool isWritable = nb::try_cast(handle, writable);
-    if (!isWritable && !nb::try_cast(handle, any)) return wrong(object, "there is no way to its elements");
+    if (!isWritable && !nb::try_cast(handle, any)) return wrong(object, "it gives no access to its elements");
     auto take = [&](auto& array) {
-      if (array.device_type() != nb::device::cpu::value) return wrong(object, "it is not in the CPU's memory");
+      if (array.device_type() != nb::device::cpu::value)
+        return wrong(object, "it is not in CPU memory; copy it there, such as with x.cpu()");
       out.data = const_cast<void*>(static_cast<const void*>(array.data()));
       out.type = fromDlpackType(array.dtype());
-      if (out.type == DType::None) return wrong(object, "there is no Triton type for its dtype");
+      if (out.type == DType::None) return wrong(object, "Triton has no type for its dtype; convert it, such as to float32");
       for (size_t d = 0; d < array.ndim(); ++d) {
         out.shape.push_back(static_cast<int64_t>(array.shape(d)));
         out.strides.push_back(array.stride(d));
@@ -268,7 +270,7 @@ What fromDlpack(PyObject* object, Array& out, bool) {
 
 using From = What (*)(PyObject*, Array&, bool);
 
-// How objects of this type are read; null where they are no arrays.
+// Returns the function that reads objects of this type, or null if they are not arrays.
 From wayOf(PyObject* object) {
   static auto* known = new ByAddress<From>;
   PyTypeObject* type = Py_TYPE(object);
@@ -292,7 +294,7 @@ From wayOf(PyObject* object) {
     way = fromDlpack;  // which reads what memoryview reads, too
   else if (has("__array_interface__") && has("__len__"))
     way = fromInterface;
-  // Types that are made in great number, by users, are asked each time.
+  // Types of users can be many, so those that are not arrays are not cached.
   if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE) || way) known->add(reinterpret_cast<PyObject*>(type), way);
   return way;
 }

@@ -11,6 +11,7 @@
 
 #include "jax.h"
 #include "plugin.h"
+#include "tool.h"
 
 namespace nb = nanobind;
 using namespace nereid::python;
@@ -213,6 +214,15 @@ NB_MODULE(_core, m) {
   compileError = nb::steal(PyErr_NewException("nereid._core.CompileErrorBase", PyExc_Exception, nullptr)).release().ptr();
   m.attr("CompileErrorBase") = nb::borrow(compileError);
   if (!makeBoundType()) throw nb::python_error();
+  m.def(
+      "run_tool",
+      [](std::vector<std::string> words) {
+        std::vector<char*> argv;
+        for (std::string& word : words) argv.push_back(word.data());
+        argv.push_back(nullptr);
+        return nereid::tool::runTool(static_cast<int>(words.size()), argv.data());
+      },
+      nb::call_guard<nb::gil_scoped_release>(), "runs the command `nereid` with these words, and returns its exit status");
   m.def("set_errors", [](nb::object compile, nb::object launch, nb::object internal) {
     compileError = compile.release().ptr();
     launchError = launch.release().ptr();
@@ -294,6 +304,7 @@ NB_MODULE(_core, m) {
       .def("watch", [](Launcher& l, nb::object holder, nb::str name, nb::object value,
                        bool redefinable) { l.watch(holder.ptr(), name.ptr(), value.ptr(), redefinable); })
       .def_prop_ro("compiled", &Launcher::size)
+      .def_rw("name", &Launcher::name)
       .def_rw("slow", &Launcher::slow)
       .def_rw("debug", &Launcher::debug)
       .def_rw("threads", &Launcher::threads);

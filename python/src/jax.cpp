@@ -89,8 +89,12 @@ struct Said {
     std::lock_guard lock(self->mutex);
     if (!failed)
       self->printed.append(text, size);
-    else if (!std::exchange(self->failed, true))
-      self->failure.assign(text, size);
+    else if (!std::exchange(self->failed, true)) {
+      // The IR has no lines of the user's file, and its own would mislead.
+      std::string_view all(text, size);
+      size_t at = all.find("assertion failed in program");
+      self->failure = all.substr(at == std::string_view::npos ? 0 : at);
+    }
   }
 };
 

@@ -18,11 +18,11 @@ PyObject *compileError = nullptr, *launchError = nullptr, *internalError = nullp
 
 namespace {
 
-// Kinds of arguments in a key; an array has its type's number above them.
+// Kinds of arguments in a key. An array is kArray plus the number of its element type.
 enum : uint8_t { kNone = 1, kConstant, kOne, kInt, kIntUnsigned64, kIntI64, kFloat, kBool, kTuple, kTupleEnd, kDescriptor, kArray = 32 };
 constexpr char kAligned = 1;
 
-// What Triton's launches take and processors make nothing of.
+// Launch options of Triton that have no effect on a CPU.
 constexpr const char* kOptions[] = {"num_warps",
                                     "num_stages",
                                     "num_ctas",
@@ -72,7 +72,7 @@ const Names& names() {
   return *all;
 }
 
-// A tl.constexpr that stands around a value.
+// The class tl.constexpr, which may wrap a value.
 PyTypeObject* constexprType() {
   static PyTypeObject* type = nullptr;
   if (!type) {
@@ -99,7 +99,7 @@ PyTypeObject* descriptorType() {
   return type;
 }
 
-// Whether a kernel compiled for one of them is the other's: 1, 1.0 and True are three values, and so are 0.0 and -0.0.
+// Returns true if a kernel compiled for `a` is valid for `b`. 1, 1.0 and True differ, and so do 0.0 and -0.0.
 bool sameConstant(PyObject* a, PyObject* b) {
   if (a == b) return true;
   if (Py_TYPE(a) != Py_TYPE(b)) return false;
@@ -171,18 +171,26 @@ void Launcher::addParameter(std::string name, bool isConstexpr, bool specializes
   parameters_.push_back(std::move(p));
 }
 
+std::string Launcher::shown() const { return name.empty() ? "the kernel" : "kernel `" + name + "`"; }
+
+std::string Launcher::parameterNames() const {
+  std::string out;
+  for (const Parameter& p : parameters_) out += (out.empty() ? "" : ", ") + p.name;
+  return out;
+}
+
 size_t Launcher::size() const {
   size_t n = 0;
   for (auto& [key, list] : variants_) n += list.size();
   return n;
 }
 
-// Arguments to parameters, as Python does it.
+// Binds arguments to parameters by Python's rules.
 bool Launcher::match(PyObject* const* args, size_t count, PyObject* keywords, Bound& out) const {
   out.values.assign(parameters_.size(), nullptr);
   out.debug = debug;
   if (count > parameters_.size()) {
-    PyErr_Format(PyExc_TypeError, "the kernel takes %zu arguments, not %zu", parameters_.size(), count);
+    PyErr_Format(PyExc_TypeError, "%s takes %zu arguments, but %zu were given", shown().c_str(), parameters_.size(), count);
     return false;
   }
   std::copy(args, args + count, out.values.begin());
@@ -196,7 +204,7 @@ bool Launcher::match(PyObject* const* args, size_t count, PyObject* keywords, Bo
       for (at = 0; at < parameters_.size() && PyUnicode_CompareWithASCIIString(name, parameters_[at].name.c_str()) != 0;) ++at;
     if (at < parameters_.size()) {
       if (out.values[at]) {
-        PyErr_Format(PyExc_TypeError, "the kernel got `%U` twice", name);
+        PyErr_Format(PyExc_TypeError, "%s got argument `%U` twice", shown().c_str(), name);
         return false;
       }
       out.values[at] = value;
@@ -211,20 +219,25 @@ bool Launcher::match(PyObject* const* args, size_t count, PyObject* keywords, Bo
     // These would change what a kernel means.
     for (const char* option : {"launch_cooperative_grid", "ir_override"})
       if (PyUnicode_CompareWithASCIIString(name, option) == 0 && PyObject_IsTrue(value) == 1) {
-        PyErr_Format(PyExc_NotImplementedError, option[0] == 'l'
-                                                    ? "launch_cooperative_grid: programs cannot wait for each other on this processor"
-                                                    : "ir_override: Nereid compiles kernels from their source alone");
+        PyErr_Format(PyExc_NotImplementedError,
+                     option[0] == 'l' ? "launch_cooperative_grid is not supported: on a CPU, programs cannot wait for each other"
+                                      : "ir_override is not supported: Nereid compiles kernels from their source only");
         return false;
       }
     if (known) continue;
-    PyErr_Format(PyExc_TypeError, "the kernel has no parameter `%U`, and there is no such option", name);
+    PyErr_Format(PyExc_TypeError, "%s has no parameter `%U`, and there is no launch option of that name; its parameters are %s",
+                 shown().c_str(), name, parameterNames().c_str());
     return false;
   }
   for (size_t i = 0; i < parameters_.size(); ++i) {
     if (out.values[i]) continue;
     if (!parameters_[i].defaultValue) {
-      PyErr_Format(PyExc_TypeError, "the kernel's argument `%s` is missing%s", parameters_[i].name.c_str(),
-                   parameters_[i].isConstexpr ? "; it is a constexpr" : "");
+      const char* name = parameters_[i].name.c_str();
+      if (parameters_[i].isConstexpr)
+        PyErr_Format(PyExc_TypeError, "%s: argument `%s` is missing; it is a constexpr: pass it by name, such as %s=128", shown().c_str(),
+                     name, name);
+      else
+        PyErr_Format(PyExc_TypeError, "%s: argument `%s` is missing", shown().c_str(), name);
       return false;
     }
     out.values[i] = parameters_[i].defaultValue.get();
@@ -243,19 +256,19 @@ bool Launcher::addArray(const Parameter& p, PyObject*, Array&& array, Bound& out
   return true;
 }
 
-// base, sizes, strides: what the front-end makes of it.
+// A descriptor becomes its base, sizes and strides.
 bool Launcher::addDescriptor(const Parameter& p, PyObject* value, Bound& out) const {
   Ref base(PyObject_GetAttrString(value, "base")), shape(PyObject_GetAttrString(value, "shape")),
       strides(PyObject_GetAttrString(value, "strides")), block(PyObject_GetAttrString(value, "block_shape"));
   Array array;
   if (!base || !shape || !strides || !block || toArray(base.get(), array) != What::Array) {
-    if (!PyErr_Occurred()) PyErr_Format(PyExc_TypeError, "`%s`: the descriptor's base is no array", p.name.c_str());
+    if (!PyErr_Occurred()) PyErr_Format(PyExc_TypeError, "`%s`: the base of a TensorDescriptor must be an array", p.name.c_str());
     return false;
   }
   out.key += static_cast<char>(kDescriptor);
   out.key += static_cast<char>(array.type);
   auto each = [&](PyObject* sequence, auto&& f) {
-    Ref fast(PySequence_Fast(sequence, "a descriptor's shapes are sequences"));
+    Ref fast(PySequence_Fast(sequence, "the shape, strides and block_shape of a TensorDescriptor must be lists of integers"));
     if (!fast) return false;
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(fast.get()); ++i) {
       int64_t n = PyLong_AsLongLong(PySequence_Fast_GET_ITEM(fast.get(), i));
@@ -279,7 +292,7 @@ bool Launcher::addDescriptor(const Parameter& p, PyObject* value, Bound& out) co
   for (PyObject* list : {shape.get(), strides.get()})
     if (!each(list, [&](int64_t n) { out.args.push_back({static_cast<uint64_t>(n), 0}); })) return false;
   if (out.args.size() - before == 2 * rank) return true;
-  PyErr_Format(PyExc_TypeError, "`%s`: a descriptor has as many sizes and strides as its blocks have axes", p.name.c_str());
+  PyErr_Format(PyExc_TypeError, "`%s`: the shape, strides and block_shape of a TensorDescriptor must have the same length", p.name.c_str());
   return false;
 }
 
@@ -291,7 +304,13 @@ bool Launcher::addValue(const Parameter& p, PyObject* value, bool part, Bound& o
     return true;
   };
   if (p.isConstexpr && !part) return constant();
-  if (PyTuple_Check(value) || PyList_Check(value)) {
+  if (PyList_Check(value)) {
+    PyErr_Format(PyExc_TypeError,
+                 "cannot pass a list to a kernel: pass an array, such as numpy.array(%s, dtype=numpy.float32), or a tuple of numbers",
+                 p.name.c_str());
+    return false;
+  }
+  if (PyTuple_Check(value)) {
     out.key += static_cast<char>(kTuple);
     Py_ssize_t n = PySequence_Fast_GET_SIZE(value);
     for (Py_ssize_t i = 0; i < n; ++i)
@@ -325,7 +344,8 @@ bool Launcher::addValue(const Parameter& p, PyObject* value, bool part, Bound& o
                   : isUnsigned          ? !(n < 0 && !big) && (width == 64 || bits >> width == 0)
                                         : !big && (width == 64 || (n >= -(1LL << (width - 1)) && n < 1LL << (width - 1)));
       if (!fits) {
-        PyErr_Format(PyExc_OverflowError, "`%s`: %S does not fit in an %s", p.name.c_str(), object, nameOf(declared));
+        PyErr_Format(PyExc_OverflowError, "`%s`: %S does not fit in %s, the declared type of the parameter", p.name.c_str(), object,
+                     nameOf(declared));
         return false;
       }
     }
@@ -348,7 +368,8 @@ bool Launcher::addValue(const Parameter& p, PyObject* value, bool part, Bound& o
   if (PyLong_Check(value)) return integer(value);
   if (PyFloat_Check(value)) {
     if (declared != DType::None && !isFloating(declared)) {
-      PyErr_Format(PyExc_TypeError, "`%s` is an %s, but %S is a float", p.name.c_str(), nameOf(declared), value);
+      PyErr_Format(PyExc_TypeError, "the parameter is declared as %s, but got the float %R: pass int(%s)", nameOf(declared), value,
+                   p.name.c_str());
       return false;
     }
     return floating(PyFloat_AS_DOUBLE(value));
@@ -382,7 +403,7 @@ bool Launcher::addValue(const Parameter& p, PyObject* value, bool part, Bound& o
 
 bool Launcher::add(const Parameter& p, PyObject* value, Bound& out) const {
   if (addValue(p, value, false, out)) return true;
-  // Which argument it was.
+  // Name the argument.
   if (PyErr_ExceptionMatches(PyExc_TypeError)) {
     PyObject *type, *error, *trace;
     PyErr_Fetch(&type, &error, &trace);
@@ -418,7 +439,7 @@ bool namesStride(const Parameter& p) {
 
 }  // namespace
 
-// Without its strides a kernel would take an array that is not contiguous for another one.
+// A kernel that does not get the strides of a non-contiguous array would read the wrong elements.
 bool Launcher::checkStrides(const Bound& bound) {
   std::vector<Bound::Integer> known = bound.integers;
   for (size_t k = 0; k < parameters_.size(); ++k)
@@ -431,18 +452,21 @@ bool Launcher::checkStrides(const Bound& bound) {
     for (size_t d = 0; d < array.shape.size(); ++d)
       if (array.shape[d] > 1) axes.push_back(d);
     if (axes.empty()) continue;
-    // Strides as NumPy counts them, in bytes, one after the other.
+    // NumPy's strides, which are in bytes, passed one after the other. Constexprs and the sizes of the array are no evidence.
     int64_t bytes = bytesOf(array.type);
+    auto isSize = [&](int64_t n) { return std::find(array.shape.begin(), array.shape.end(), n) != array.shape.end(); };
+    bool allSizes = std::all_of(array.strides.begin(), array.strides.end(), [&](int64_t stride) { return isSize(stride * bytes); });
     auto inBytes = [&](const Bound::Integer& i, int64_t stride) { return i.value == stride * bytes; };
-    if (bytes > 1 && array.strides.size() > 1 &&
-        std::search(known.begin(), known.end(), array.strides.begin(), array.strides.end(), inBytes) != known.end() &&
+    if (bytes > 1 && array.strides.size() > 1 && !allSizes &&
+        std::search(bound.integers.begin(), bound.integers.end(), array.strides.begin(), array.strides.end(), inBytes) !=
+            bound.integers.end() &&
         std::search(known.begin(), known.end(), array.strides.begin(), array.strides.end(),
                     [](auto& i, int64_t stride) { return i.value == stride; }) == known.end()) {
-      PyErr_Format(PyExc_ValueError, "`%s`: the launch passes its strides in bytes, but a kernel counts elements: divide them by %lld",
+      PyErr_Format(PyExc_ValueError, "`%s`: the launch passes its strides in bytes, but kernels count elements: divide them by %lld",
                    name.c_str(), static_cast<long long>(bytes));
       return false;
     }
-    // A kernel that gets the stride of rows alone takes columns to be contiguous.
+    // A kernel that gets only the stride of rows assumes that columns are contiguous.
     bool permuted =
         array.strides[axes.back()] != 1 && std::any_of(axes.begin(), axes.end(), [&](size_t d) { return array.strides[d] == 1; });
     bool sure = !permuted || passed(1, true);
@@ -450,7 +474,7 @@ bool Launcher::checkStrides(const Bound& bound) {
     for (size_t k = 0; k < axes.size(); ++k) {
       size_t d = axes[k];
       int64_t stride = array.strides[d];
-      // The next axis gives the stride of an axis that it fills.
+      // The stride follows from the next axis where there are no gaps.
       if (stride == 1 || passed(stride, true) || (k + 1 < axes.size() && stride == array.shape[axes[k + 1]] * array.strides[axes[k + 1]]))
         continue;
       int64_t times = passed(stride, false);
@@ -461,29 +485,32 @@ bool Launcher::checkStrides(const Bound& bound) {
         continue;
       }
       std::string why;
+      auto asBytes = std::find_if(known.begin(), known.end(),
+                                  [&](auto& i) { return bytes > 1 && i.value == stride * bytes && namesStride(*i.parameter); });
       if (times)
-        why = "; the " + std::to_string(stride) + " that it passes is the size of axis " + std::to_string(size - array.shape.begin());
-      else if (bytes > 1 && passed(stride * bytes, false))
-        why = "; it passes " + std::to_string(stride * bytes) + ", which is in bytes";
-      PyErr_Format(PyExc_ValueError,
-                   "`%s` is not contiguous, and the launch does not pass its stride along axis %zu (%lld elements)%s: pass it, or "
-                   "numpy.ascontiguousarray(%s)",
-                   name.c_str(), d, static_cast<long long>(stride), why.c_str(), name.c_str());
+        why = " (the argument " + std::to_string(stride) + " is the size of axis " + std::to_string(size - array.shape.begin()) + ")";
+      else if (asBytes != known.end())
+        why = " (`" + asBytes->parameter->name + "` is " + std::to_string(stride * bytes) + ", the stride in bytes)";
+      PyErr_Format(
+          PyExc_ValueError,
+          "`%s` is not contiguous, and no argument is its stride along axis %zu, which is %lld elements%s: pass the stride, or pass "
+          "numpy.ascontiguousarray(%s)",
+          name.c_str(), d, static_cast<long long>(stride), why.c_str(), name.c_str());
       return false;
     }
     if (sure || !warned_.insert(name).second) continue;
     std::string strides;
     for (int64_t s : array.strides) strides += (strides.empty() ? "" : ", ") + std::to_string(s);
     if (PyErr_WarnFormat(PyExc_UserWarning, 1,
-                         "`%s` is not contiguous: its strides are (%s). No parameter named a stride has that of axis %zu (%lld); the "
-                         "kernel reads other elements if it takes the array for a contiguous one",
+                         "`%s` is not contiguous: its strides are (%s). No parameter with `stride` in its name gets the stride of axis %zu "
+                         "(%lld), so the kernel may read the wrong elements",
                          name.c_str(), strides.c_str(), unclear, static_cast<long long>(array.strides[unclear])) < 0)
       return false;
   }
   return true;
 }
 
-// Contiguous arrays, whose strides are not asked for on every launch: those in bytes, as NumPy counts them, would lead out of the array.
+// Checks contiguous arrays for strides in bytes, as NumPy counts them, which would lead out of the array.
 bool Launcher::checkByteStrides(const Bound& bound) const {
   std::vector<Bound::Integer> known = bound.integers;
   for (size_t k = 0; k < parameters_.size(); ++k)
@@ -505,7 +532,7 @@ bool Launcher::checkByteStrides(const Bound& bound) const {
     if (std::any_of(known.begin(), known.end(), [&](auto& i) { return i.value == stride; })) continue;
     for (auto& i : known)
       if (i.value == inBytes) {
-        PyErr_Format(PyExc_ValueError, "`%s`: %lld is a stride of `%s` in bytes, but a kernel counts elements: pass %lld",
+        PyErr_Format(PyExc_ValueError, "`%s`: %lld is a stride of `%s` in bytes, but kernels count elements: pass %lld",
                      i.parameter->name.c_str(), static_cast<long long>(inBytes), parameter->name.c_str(), static_cast<long long>(stride));
         return false;
       }
@@ -542,8 +569,9 @@ bool Launcher::checkWatched() const {
   for (const Watched& w : watched_) {
     PyObject* now = boundNow(w.holder.get(), w.name.get());
     if (w.redefinable || now == w.value.get() || (now && sameConstant(now, w.value.get()))) continue;
-    PyErr_Format(PyExc_RuntimeError, "the global %U has changed since this kernel was compiled, from %R to %R", w.name.get(), w.value.get(),
-                 now ? now : Py_None);
+    PyErr_Format(PyExc_RuntimeError,
+                 "the global `%U` has changed since %s was compiled, from %R to %R: pass it as a tl.constexpr parameter instead",
+                 w.name.get(), shown().c_str(), w.value.get(), now ? now : Py_None);
     return false;
   }
   return true;
@@ -631,7 +659,7 @@ std::shared_ptr<Launcher::Variant> Launcher::find(PyObject* self, const Bound& b
     if (matches(*v)) return v;
   }
   if (!checkByteStrides(bound)) return nullptr;
-  // Compiled in Python: sources, caches.
+  // Compiling is in Python, which has the sources and the cache.
   std::vector<std::string> signature;
   Ref constants;
   Bound again;
@@ -680,12 +708,17 @@ PyObject* Launcher::bind(PyObject* const* args, size_t count, PyObject* keywords
 bool gridOf(PyObject* grid, uint32_t out[3]) {
   out[0] = out[1] = out[2] = 1;
   auto one = [&](PyObject* item, size_t k) {
-    Ref index(PyNumber_Index(item));
-    if (!index) return false;
+    Ref index(PyIndex_Check(item) ? PyNumber_Index(item) : nullptr);
+    if (!index) {
+      PyErr_Clear();
+      PyErr_Format(PyExc_TypeError, "the grid must be an integer or a tuple of up to three integers, but got %R%s", grid,
+                   PyFloat_Check(item) ? ": divide with nereid.cdiv(n, BLOCK), which is triton.cdiv, instead of n / BLOCK" : "");
+      return false;
+    }
     long long n = PyLong_AsLongLong(index.get());
     if (n == -1 && PyErr_Occurred()) return false;
     if (n < 0 || n > UINT32_MAX) {
-      PyErr_Format(PyExc_ValueError, "a grid has 0 to %u programs along an axis, not %lld", UINT32_MAX, n);
+      PyErr_Format(PyExc_ValueError, "each axis of the grid must be from 0 to %u, but the grid is %R", UINT32_MAX, grid);
       return false;
     }
     out[k] = static_cast<uint32_t>(n);
@@ -694,7 +727,7 @@ bool gridOf(PyObject* grid, uint32_t out[3]) {
   if (PyTuple_Check(grid) || PyList_Check(grid)) {
     Py_ssize_t n = PySequence_Fast_GET_SIZE(grid);
     if (n < 1 || n > 3) {
-      PyErr_Format(PyExc_ValueError, "a grid has one to three axes, not %zd", n);
+      PyErr_Format(PyExc_ValueError, "the grid must have one to three axes, but got %R", grid);
       return false;
     }
     for (Py_ssize_t i = 0; i < n; ++i)
@@ -722,7 +755,8 @@ void Signals::restore() { PyErr_Restore(std::exchange(type_, nullptr), std::exch
 bool launch(const Kernel& kernel, const Bound& bound, const nereid_launch_options& options) {
   for (auto& a : bound.arrays)
     if (a.readOnly && kernel.writes(a.at)) {
-      PyErr_Format(PyExc_ValueError, "`%s` is read-only, but the kernel writes to it", kernel.parameter(a.at).c_str());
+      PyErr_Format(PyExc_ValueError, "`%s` is read-only, but the kernel writes to it: pass a writable copy, such as numpy.array(%s)",
+                   kernel.parameter(a.at).c_str(), kernel.parameter(a.at).c_str());
       return false;
     }
   if (!options.grid[0] || !options.grid[1] || !options.grid[2]) return true;
@@ -739,7 +773,7 @@ bool launch(const Kernel& kernel, const Bound& bound, const nereid_launch_option
   Signals signals;
   with.user = &signals;
   with.interrupted = [](void* user) { return static_cast<Signals*>(user)->check(); };
-  // Others may compile and launch meanwhile; the arguments are held by the caller, the kernel by what it was found in.
+  // Other threads may compile and launch meanwhile. The caller keeps the arguments and the kernel alive.
   PyThreadState* state = PyEval_SaveThread();
   nereid_status status = nereid_launch(kernel.get(), bound.args.data(), bound.args.size(), &with, &error);
   PyEval_RestoreThread(state);

@@ -94,6 +94,7 @@ class Launcher {
   void watch(PyObject* holder, PyObject* name, PyObject* value, bool redefinable) {
     watched_.push_back({Ref::to(holder), Ref::to(name), Ref::to(value), redefinable});
   }
+  std::string name;   // of the kernel, for messages
   bool slow = false;  // there are hooks: launches go through the method `run`
   bool debug = false;
   int threads = 0;
@@ -111,6 +112,8 @@ class Launcher {
     bool redefinable;
   };
 
+  std::string shown() const;  // "kernel `add`"
+  std::string parameterNames() const;
   bool match(PyObject* const* args, size_t count, PyObject* names, Bound& out) const;
   bool add(const Parameter& p, PyObject* value, Bound& out) const;
   bool addValue(const Parameter& p, PyObject* value, bool part, Bound& out) const;

@@ -63,7 +63,8 @@ Slot slotOf(nb::handle item) {
   }
   slot.kind = text.starts_with('*') ? Slot::Pointer : Slot::Scalar;
   slot.type = dtypeNamed(text.c_str());
-  if (slot.kind == Slot::Scalar && slot.type == DType::None) throw nb::type_error(("a kernel cannot take a " + text).c_str());
+  if (slot.kind == Slot::Scalar && slot.type == DType::None)
+    throw nb::type_error(("a kernel argument cannot have the type " + text).c_str());
   return slot;
 }
 
@@ -111,7 +112,7 @@ bool PluginLaunch::add(const Slot& slot, PyObject* value, Bound& bound, std::str
           bound.args.push_back({PyLong_AsUnsignedLongLongMask(value), 1});
           return true;
         }
-        PyErr_Format(PyExc_TypeError, "a kernel's pointer cannot be a %s", Py_TYPE(value)->tp_name);
+        PyErr_Format(PyExc_TypeError, "a pointer argument of a kernel cannot be a %s", Py_TYPE(value)->tp_name);
         return false;
       }
       bound.arrays.push_back({bound.args.size(), array.readOnly});
@@ -159,7 +160,7 @@ bool PluginLaunch::add(const Slot& slot, PyObject* value, Bound& bound, std::str
 PyObject* PluginLaunch::call(PyObject* const* args, size_t count) const {
   constexpr size_t kBefore = 9;  // what comes before the kernel's own arguments
   if (count != kBefore + slots_.size()) {
-    PyErr_Format(PyExc_TypeError, "a launch of this kernel has %zu arguments, not %zu", kBefore + slots_.size(), count);
+    PyErr_Format(PyExc_TypeError, "a launch of this kernel takes %zu arguments, but got %zu", kBefore + slots_.size(), count);
     return nullptr;
   }
   nereid_launch_options options{};
@@ -167,7 +168,7 @@ PyObject* PluginLaunch::call(PyObject* const* args, size_t count) const {
     long long n = PyLong_AsLongLong(args[k]);
     if (n == -1 && PyErr_Occurred()) return nullptr;
     if (n < 0 || n > UINT32_MAX) {
-      PyErr_Format(PyExc_ValueError, "a grid has 0 to %u programs along an axis, not %lld", UINT32_MAX, n);
+      PyErr_Format(PyExc_ValueError, "each axis of the grid must be from 0 to %u (got %lld)", UINT32_MAX, n);
       return nullptr;
     }
     options.grid[k] = static_cast<uint32_t>(n);

@@ -163,7 +163,7 @@ nereid_status guarded(nereid_text* error, Reproduce&& reproduce, F&& f) {
   try {
     return f();
   } catch (const std::bad_alloc&) {
-    give(error, "error: there is no memory left\n");
+    give(error, "error: out of memory\n");
     return NEREID_UNAVAILABLE;
   } catch (const std::exception& e) {
     what = e.what();
@@ -303,12 +303,13 @@ nereid_status nereid_compile(const nereid_request* request, nereid_kernel** kern
     std::string_view name = request->target ? request->target : "interp";
     const Target* target = findTarget(name);
     if (!target || !target->load)
-      return misuse(error, cat("there is no target `", name,
-                               "` that runs; targets are: ", targetNames([](const Target& t) { return t.load != nullptr; })));
+      return misuse(error, cat("target `", name, target ? "` cannot run kernels" : "` is unknown",
+                               "; use one of: ", targetNames([](const Target& t) { return t.load != nullptr; })));
     auto out = std::make_unique<nereid_kernel>();
     Diags diags;
     auto m = frontEnd(out->sources, toRequest(*request, out->sources), diags);
     if (!m) return fail(diags, out->sources, error, request);
+    nameFiles(*m, out->sources);
     out->target = name;
     out->info = infoOf(*m->kernel());
     auto executable = target->load(std::move(*m), diags);
@@ -326,12 +327,13 @@ nereid_status nereid_artefacts(const nereid_request* request, const char* direct
     std::string_view name = request->target ? request->target : "cpu";
     const Target* target = findTarget(name);
     if (!target || !target->write)
-      return misuse(error, cat("there is no target `", name,
-                               "` that writes files; targets are: ", targetNames([](const Target& t) { return t.write != nullptr; })));
+      return misuse(error, cat("target `", name, target ? "` does not write files" : "` is unknown",
+                               "; use one of: ", targetNames([](const Target& t) { return t.write != nullptr; })));
     Sources sources;
     Diags diags;
     auto m = frontEnd(sources, toRequest(*request, sources), diags);
     if (!m || !canNameFiles(*m->kernel(), diags)) return fail(diags, sources, error, request);
+    nameFiles(*m, sources);
     KernelInfo info = infoOf(*m->kernel());
     auto files = target->write(std::move(*m), "", diags);
     if (!files) return fail(diags, sources, error, request);
@@ -350,7 +352,9 @@ nereid_status nereid_artefacts(const nereid_request* request, const char* direct
 
 nereid_status nereid_kernel_save(const nereid_kernel* kernel, nereid_text* bytes, nereid_text* error) {
   const SavedCpu* saved = kernel->executable->saved();
-  if (!saved) return misuse(error, cat("a kernel for `", kernel->target, "` cannot be saved; use nereid_artefacts"));
+  if (!saved)
+    return misuse(error,
+                  cat("a kernel for `", kernel->target, "` cannot be saved: only `cpu` kernels can; write files with nereid_artefacts"));
   give(bytes, toBytes(*saved, NEREID_VERSION));
   return NEREID_OK;
 }
@@ -383,12 +387,14 @@ nereid_status nereid_launch(nereid_kernel* kernel, const nereid_arg* args, size_
       [&]() -> nereid_status {
         NEREID_CHECK(options->threads != INT_MIN, "a fault that was asked for");  // for tests of what becomes of one
         if (count != kernel->info.parameters.size())
-          return misuse(error, cat(kernel->info.name, " takes ", kernel->info.parameters.size(), " arguments, not ", count));
+          return misuse(error, cat("kernel ", kernel->info.name, " takes ", kernel->info.parameters.size(), " arguments, but got ", count));
         for (uint32_t n : options->grid)
-          if (n == 0) return misuse(error, "a grid has at least one program along each axis");
+          if (n == 0)
+            return misuse(error, cat("each axis of the grid must be at least 1 (got ", options->grid[0], ", ", options->grid[1], ", ",
+                                     options->grid[2], ")"));
         bool interpreted = kernel->target == "interp" || kernel->target == "lower" || kernel->target == "threads";
-        if (options->check_bounds && !interpreted) return misuse(error, "only the target `interp` checks bounds");
-        if (options->check_races && kernel->target != "interp") return misuse(error, "only the target `interp` checks for races");
+        if (options->check_bounds && !interpreted) return misuse(error, "check_bounds works with the target `interp` only");
+        if (options->check_races && kernel->target != "interp") return misuse(error, "check_races works with the target `interp` only");
         constexpr size_t kFew = 32;
         uint64_t few[kFew];
         std::vector<uint64_t> many(count > kFew ? count : 0);
@@ -447,7 +453,7 @@ void nereid_kernel_free(nereid_kernel* kernel) { delete kernel; }
 nereid_status nereid_kernel_entry(const nereid_kernel* kernel, nereid_entry* entry, nereid_text* error) {
   Programs run = kernel->executable->programs();
   const SavedCpu* saved = kernel->executable->saved();
-  if (!run || !saved) return misuse(error, cat("a kernel for `", kernel->target, "` has no native code"));
+  if (!run || !saved) return misuse(error, cat("a kernel for `", kernel->target, "` has no native code: compile it for `cpu`"));
   *entry = {run, static_cast<size_t>(std::max<int64_t>(saved->scratchBytes, 0)), saved->isPointer.size(), saved->isPointer.data()};
   return NEREID_OK;
 }

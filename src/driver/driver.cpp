@@ -65,7 +65,7 @@ tl::Request toTl(const Request& request) {
 #else
 // Refuses Python source where the front-end for it was not built.
 DiagBuilder noPython(Diags& diags) {
-  return diags.error(Err::Unsupported, {}).says("this build has no front-end for Python source").hint("give it TTIR: FILE.ttir");
+  return diags.error(Err::Unsupported, {}).says("this build cannot compile Python source").hint("compile a TTIR file, FILE.ttir");
 }
 #endif
 
@@ -140,12 +140,20 @@ Result<Module> frontEnd(Sources& sources, const Request& request, Diags& diags) 
 #endif
 }
 
+void nameFiles(Module& m, const Sources& sources) {
+  for (auto& f : m.funcs)
+    walk(f->body, [&](Inst& i) {
+      if (i.op == Op::Assert && i.loc.file()) i.set(Attr::File, AttrValue(sources.path(i.loc.file())));
+    });
+}
+
 Result<std::string> emit(Sources& sources, const Request& request, std::string_view stage, Diags& diags) {
   constexpr std::string_view kLines = "+lines";
   bool lines = stage.ends_with(kLines);
   if (lines) stage.remove_suffix(kLines.size());
   if (stage == "tokens" || stage == "ast") {
-    if (isTtir(request.path)) return diags.error(Err::Unsupported, {}).says("TTIR has no stage `", stage, "`").hint("its first is `ttir`");
+    if (isTtir(request.path))
+      return diags.error(Err::Unsupported, {}).says("a TTIR file has no stage `", stage, "`").hint("its first stage is `ttir`");
 #if NEREID_HAS_TL
     return stage == "tokens" ? tl::dumpTokens(sources, request.path, request.read, diags)
                              : tl::dumpAst(sources, request.path, request.read, diags);
@@ -157,6 +165,7 @@ Result<std::string> emit(Sources& sources, const Request& request, std::string_v
   if (!m) return std::unexpected(Failed{});
   NEREID_CHECK(stage != "fault", "a fault that was asked for");  // for tests of what becomes of one
   if (stage == "ttir") return print(*m, lines);
+  nameFiles(*m, sources);
   return emitStage(std::move(*m), stage, lines, diags);
 }
 

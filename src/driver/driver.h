@@ -106,6 +106,8 @@ const Target* findTarget(std::string_view name);
 Result<KernelInfo> describe(Sources& sources, const Request& request, Diags& diags);
 // The request's kernel as TTIR, verified.
 Result<Module> frontEnd(Sources& sources, const Request& request, Diags& diags);
+// Gives each assertion the name of its source file, for back-ends, which do not see the sources.
+void nameFiles(Module& m, const Sources& sources);
 KernelInfo infoOf(const Func& kernel);
 // Whether files may be called as the kernel; in TTIR its name may be anything, also one that leads out of their folder.
 bool canNameFiles(const Func& kernel, Diags& diags);

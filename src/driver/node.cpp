@@ -186,7 +186,7 @@ class NodeExecutable : public Executable {
     for (const Memory& m : memory) total += m.size;
     if (kernel_.target == "wasm" && total > kMostBytes)
       return diags.error(Err::Runtime, {})
-          .says("the arrays have ", total, " bytes, and the memory of a kernel for WebAssembly at most 4 GiB");
+          .says("the arrays need ", total, " bytes, but a WebAssembly kernel can use at most 4 GiB of memory");
     for (size_t b = 0; b < memory.size(); ++b)
       if (!put(cat(b, ".bin"), reinterpret_cast<const char*>(static_cast<uintptr_t>(memory[b].base)), memory[b].size))
         return diags.error(Err::Environment, {}).says("cannot write arrays to ", std::string_view(folder_.native()));
@@ -197,7 +197,9 @@ class NodeExecutable : public Executable {
         // An address at or past the end of an array counts as its own: nothing says that it is used.
         for (size_t b = 0; b < memory.size(); ++b)
           if (launch.args[k] >= memory[b].base) value = cat("\"file\": \"", b, ".bin\", \"offset\": ", launch.args[k] - memory[b].base);
-        if (value.empty()) return diags.error(Err::Runtime, {}).says("argument `", kernel_.info.parameters[k].name, "` points to no array");
+        if (value.empty())
+          return diags.error(Err::Runtime, {})
+              .says("argument `", kernel_.info.parameters[k].name, "` does not point into an array of this launch");
       } else {
         value = cat("\"bits\": \"", launch.args[k], "\"");
       }
@@ -227,13 +229,13 @@ class NodeExecutable : public Executable {
       std::this_thread::sleep_for(std::chrono::milliseconds(50));  // a terminal's Ctrl-C ends Node as well, perhaps before our caller knows
       if (launch.interrupted()) return diags.error(Err::Runtime, {}).says("interrupted");
     }
-    if (!alive) return diags.error(Err::Environment, {}).says("Node ended before the kernel did; it must be version 20.16 or later");
+    if (!alive) return diags.error(Err::Environment, {}).says("Node exited before the kernel finished: Node 20.16 or later is needed");
     for (size_t b = 0; b < memory.size() && error.empty(); ++b) {
       std::ifstream in(folder_ / cat(b, ".bin"), std::ios::binary);
       in.read(reinterpret_cast<char*>(static_cast<uintptr_t>(memory[b].base)), static_cast<std::streamsize>(memory[b].size));
     }
     if (error.empty()) return {};
-    return diags.error(error.starts_with("assertion failed") ? Err::Assertion : Err::Runtime, {}).says(error);
+    return diags.error(error.find("assertion failed in program") != std::string::npos ? Err::Assertion : Err::Runtime, {}).says(error);
   }
 
  private:
@@ -268,10 +270,10 @@ class NodeExecutable : public Executable {
 }  // namespace
 
 std::string whyNoNode() {
-  if (findRunner().empty()) return "kernels run in Node by web/dist/node-run.js, which is not there: `make web` builds it";
+  if (findRunner().empty()) return "web/dist/node-run.js, which runs kernels in Node, is missing: build it with `make web`";
   if (const char* given = std::getenv("NEREID_NODE"); given && access(given, X_OK) != 0)
-    return cat("NEREID_NODE names ", given, ", which is no program");
-  if (findNode().empty()) return "kernels run in Node, which is not there: `make web` installs one, or set NEREID_NODE to a program";
+    return cat("NEREID_NODE is ", given, ", which cannot be run");
+  if (findNode().empty()) return "Node is missing: install it with `make web`, or set NEREID_NODE to a Node program";
   return "";
 }
 
@@ -307,7 +309,7 @@ constexpr std::string_view kError = "error ";
 
 std::string whyNoGpu() {
   if (std::string why = whyNoNode(); !why.empty()) return why;
-  if (gpu().empty()) return "Node ended when it was asked for a GPU; it must be version 20.16 or later";
+  if (gpu().empty()) return "Node exited when asked for a GPU: Node 20.16 or later is needed";
   return gpu().starts_with(kError) ? gpu().substr(kError.size()) : "";
 }
 

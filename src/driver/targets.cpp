@@ -56,8 +56,8 @@ bool canNameFiles(const Func& kernel, Diags& diags) {
   if (!kernel.name.starts_with('.') && !kernel.name.starts_with('-') && std::all_of(kernel.name.begin(), kernel.name.end(), fits))
     return true;
   diags.error(Err::Unsupported, kernel.loc)
-      .says("a file called as the kernel ", jsonQuoted(kernel.name))
-      .hint("letters, digits and `_` are a name for a file");
+      .says("kernel name ", jsonQuoted(kernel.name), " cannot be used as a file name")
+      .hint("use letters, digits and `_`");
   return false;
 }
 
@@ -149,7 +149,7 @@ class Native : public Executable {
       }
     }
     if (failed.empty()) return {};
-    return diags.error(failed.starts_with("assertion") ? Err::Assertion : Err::Runtime, {}).says(failed);
+    return diags.error(failed.find("assertion failed in program") != std::string::npos ? Err::Assertion : Err::Runtime, {}).says(failed);
   }
   const SavedCpu* saved() const override { return &saved_; }
   Programs programs() const override { return entry_; }
@@ -256,7 +256,8 @@ std::string sitesJson(const std::vector<Site>& sites) {
              listed(sites,
                     [](const Site& site) {
                       if (site.isAssert)
-                        return cat("{\"kind\": \"assert\", \"text\": ", jsonQuoted(site.text), ", \"line\": ", site.line, "}");
+                        return cat("{\"kind\": \"assert\", \"text\": ", jsonQuoted(site.text), ", \"file\": ", jsonQuoted(site.file),
+                                   ", \"line\": ", site.line, "}");
                       std::string value = site.value.empty() ? ""
                                                              : cat(", \"value\": ", jsonQuoted(site.value), ", \"shape\": [",
                                                                    listed(site.shape, [](int64_t n) { return cat(n); }), "]");
@@ -482,12 +483,12 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
       if (stage == name) return std::move(v.text);
       appendAll(suffixes, suffixes.empty() ? "" : ", ", name);
     }
-    return diags.error(Err::Unsupported, {}).says("the kernel has no variant `", stage, "`").hint(cat("it has ", suffixes));
+    return diags.error(Err::Unsupported, {}).says("the kernel has no variant `", stage, "`").hint(cat("its variants are ", suffixes));
   }
 #endif
   return diags.error(Err::Unsupported, {})
       .says("this build has no stage `", stage, "`")
-      .hint("stages are tokens, ast, ttir, passes, pass.NAME, schedule, lower, threads, llvm, asm, wat and wgsl");
+      .hint("use tokens, ast, ttir, passes, pass.NAME, schedule, lower, threads, llvm, asm, wat or wgsl");
 }
 
 }  // namespace nereid

@@ -43,8 +43,8 @@ bool Machine::run(const Func& kernel, std::span<const uint64_t> args, std::array
     }
     if (!t.isScalar()) {
       diags_.error(Err::Unsupported, kernel.args()[k]->loc ? kernel.args()[k]->loc : kernel.loc)
-          .says("the kernel's argument ", k, " is a ", t)
-          .hint("arguments are pointers, scalars and tensor descriptors");
+          .says("argument ", k, " of the kernel cannot be ", t)
+          .hint("use pointers, scalars and tensor descriptors");
       return false;
     }
     values.push_back({t, {t.isPointer() ? checkedAddress(args[k], nameOf(k)) : zeroExtend(args[k], bitWidth(t))}});

@@ -178,7 +178,7 @@ bool Machine::checkRace(const Inst& i, uint64_t address, uint64_t size, Races::K
         .says(program(), " ", verb(atomic ? Races::Atomic : kind), " ", what, ", which program (", x, ", ", y, ", ", z, ") ",
               verb(other->kind), ", with nothing that orders them")
         .label(other->inst == &i ? Loc{} : other->inst->loc, "the other access")
-        .hint("programs run at the same time: give each its own elements, or use an atomic operation");
+        .hint("programs run at the same time: let each access its own elements, or use an atomic operation");
     return false;
   }
   if (atomic && kind == Races::Store && i.integer(Attr::Sem, static_cast<int64_t>(MemSem::AcqRel)) != static_cast<int64_t>(MemSem::Relaxed))

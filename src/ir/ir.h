@@ -3,7 +3,7 @@
 //
 // It is TTIR (dialects tt, arith, math, scf, cf, ub), and below the schedule the `lo` operations on scalars and machine vectors.
 // Instructions, values and blocks live as long as their module; a pass that drops one just stops referring to it. There are no use
-// lists: a pass that needs uses counts them (analysis/uses.h), and one that replaces values does so with a Replacements map.
+// lists: a pass that needs uses counts them, and one that replaces values does so with a Replacements map.
 #pragma once
 
 #include <deque>

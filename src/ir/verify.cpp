@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The rules of the IR, checked: what parsers and passes hand on has been through here.
+// Verifies a module, after parsing and, in tests, after every pass.
 //
 // Structure (this file): blocks end in their terminator, values are defined before use on every path, regions have the shape that
 // their operation wants. Types and attributes of each operation are in verify_ops.cpp.

@@ -34,7 +34,7 @@ Result<Lowered> Lowering::run() {
   entry_ = m_.newBlock(nowhere);
   for (const Value* arg : kernel_.args()) {
     if (arg->type.form != Form::Scalar) {
-      fail(arg->loc, cat("the kernel takes a ", arg->type, ", which a launch cannot pass"));
+      fail(arg->loc, cat("a launch cannot pass an argument of type ", arg->type));
       return std::unexpected(Failed{});
     }
     scalar_[arg] = m_.addArg(*body, arg->type, arg->name, arg->loc);
@@ -114,7 +114,8 @@ BufferRef Lowering::allocate(const Value* v) {
 void Lowering::writeTable(const Inst& inst) {
   const Dense& table = inst.dense();
   if (table.bits.size() > 4096) {
-    fail(inst.loc, cat("a constant of ", table.bits.size(), " different values"), "load it from an argument");
+    fail(inst.loc, cat("a constant with ", table.bits.size(), " different values is too large"),
+         "pass the values as an array and load them");
     return;
   }
   const Value* v = inst.result();

@@ -10,11 +10,12 @@
 
 namespace nereid {
 
-// What an assertion or a print says, where the compiled kernel gives a number only.
+// The text of an assertion or a print. The compiled kernel reports only the number of its site.
 struct Site {
   bool isAssert = false;
   std::string text;
-  uint32_t line = 0;  // of an assertion
+  std::string file;  // of an assertion, may be empty
+  uint32_t line = 0;
   std::string value;  // of a print: "i64", "u64", "f64", "ptr", or "hex" and the number of bits; empty where there is only the text
   std::vector<int64_t> shape;  // of the tile that the value is an element of; empty for a scalar
 };
@@ -26,9 +27,15 @@ inline bool printsSigned(const Inst& print) {
   return t.isInt() && !t.isBool() && (isSigned.empty() || isSigned[0] != 0);
 }
 
-// What a lo.print or lo.assert says.
+// The site of a lo.print or lo.assert.
 inline Site siteOf(const Inst& inst) {
-  if (inst.op == Op::LoAssert) return {.isAssert = true, .text = std::string(inst.text(Attr::Message)), .line = inst.loc.line()};
+  if (inst.op == Op::LoAssert) {
+    bool named = inst.has(Attr::File);
+    return {.isAssert = true,
+            .text = std::string(inst.text(Attr::Message)),
+            .file = named ? std::string(inst.text(Attr::File)) : "",
+            .line = inst.loc.line()};
+  }
   Site site{.text = std::string(inst.text(Attr::Prefix)), .shape = inst.list(Attr::Shape)};
   if (inst.operands.size() == 1) return site;
   const Type& t = inst.operand(1)->type;

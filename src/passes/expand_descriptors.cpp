@@ -77,8 +77,8 @@ class Expander {
     auto it = handles_.find(v);
     if (it != handles_.end()) return it->second;
     return diags_.error(Err::Unsupported, loc)
-        .says("a descriptor that comes from ", v->def ? info(v->def->op).spelling : "an argument")
-        .hint("make descriptors with tl.make_tensor_descriptor or tl.make_block_ptr and pass them through loops and branches only");
+        .says("a descriptor from ", v->def ? info(v->def->op).spelling : "an argument", " is not supported")
+        .hint("make descriptors with tl.make_tensor_descriptor or tl.make_block_ptr, and pass them only through loops and branches");
   }
 
   // The types of a handle's parts.

@@ -699,7 +699,7 @@ Result<> expandInlineAsm(Module& m, Diags& diags) {
       if (!results) {
         failed = true;
         diags.error(Err::Unsupported, inst.loc)
-            .says("inline assembly is text for one GPU, and this has no meaning here: it has ", assembly.why)
+            .says("this inline assembly is for a GPU, and Nereid cannot translate it: it has ", assembly.why)
             .hint(
                 "write it with `tl.` functions, or guard it with `tl.target_info.is_cuda()`; arithmetic, conversions and `.approx` "
                 "functions are understood");

@@ -44,7 +44,7 @@ struct Inliner {
           if (f == callee)
             return diags.error(Err::Unsupported, inst->loc)
                 .says("@", callee->name, " calls itself")
-                .hint("recursion is not in the language; use a loop");
+                .hint("recursion is not part of the Triton language: use a loop");
         active.push_back(callee);
         auto done = region(callee->body);
         active.pop_back();

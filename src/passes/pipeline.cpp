@@ -78,7 +78,7 @@ Result<> runPass(Module& m, std::string_view name, Diags& diags, const PassOptio
       afterPass(name, m);
       return {};
     }
-  return diags.error(Err::Unsupported, {}).says("there is no pass `", name, "`");
+  return diags.error(Err::Unsupported, {}).says("unknown pass `", name, "`");
 }
 
 }  // namespace nereid

@@ -38,7 +38,7 @@ Result<> resolveExterns(Module& m, bool hasF64, Diags& diags) {
   if (!refused) return {};
   if (refused->op == Op::AtomicPoll)
     return diags.error(Err::Unsupported, refused->loc)
-        .says("atomic_poll waits for another program, and programs need not run at the same time here");
+        .says("atomic_poll is not supported: it waits for another program, which may not start before this one ends");
   return diags.error(Err::Unsupported, refused->loc)
       .says("the library function `", refused->text(Attr::Symbol), "` is not supported on this target");
 }

@@ -35,8 +35,8 @@ class Structurizer {
     out->parent = &f_.body;
     if (size_ > kMaxSize)
       return diags_.error(Err::Unsupported, f_.loc)
-          .says("the early returns of this function make its code grow too much")
-          .hint("use if/else instead");
+          .says("this function has too many early returns: its code grows too much")
+          .hint("use if and else instead");
     return {};
   }
 
@@ -47,7 +47,7 @@ class Structurizer {
     if (done_.count(b)) return {};
     if (!active_.insert(b).second)
       return diags_.error(Err::Unsupported, b->insts.empty() ? f_.loc : b->insts[0]->loc)
-          .says("a loop made of branches (cf.br back to an earlier block)")
+          .says("loops made of branches (cf.br back to an earlier block) are not supported")
           .hint("write it as scf.for or scf.while");
     for (const Successor& s : b->terminator()->successors)
       if (auto r = checkAcyclic(s.block); !r) return r;

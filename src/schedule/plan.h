@@ -48,7 +48,7 @@ struct Step {
   std::unique_ptr<Nest> nest;
 };
 
-// How a carried tile comes back: in place, or through a second buffer because something still reads the first.
+// The steps of a block, in order.
 struct BlockPlan {
   std::vector<Step> steps;
 };

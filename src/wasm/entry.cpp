@@ -59,9 +59,10 @@ Result<void> run(std::string_view command, std::string_view what, const Request&
     size_t space = std::min(what.find(' '), what.size());
     std::string_view name = what.substr(0, space), device = trim(what.substr(space));
     const Target* target = findTarget(name);
-    if (!target || !target->write) return diags.error(Err::Unsupported, {}).says("there is no target `", name, "`");
+    if (!target || !target->write) return diags.error(Err::Unsupported, {}).says("unknown target `", name, "`");
     auto m = frontEnd(sources, request, diags);
     if (!m) return std::unexpected(Failed{});
+    nameFiles(*m, sources);
     KernelInfo info = infoOf(*m->kernel());
     auto artefacts = target->write(std::move(*m), device, diags);
     if (!artefacts) return std::unexpected(Failed{});

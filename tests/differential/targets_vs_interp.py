@@ -29,7 +29,7 @@ def check(case, ttir, inputs, folder, options):
             tolerance = max(case.target_tolerance, 4e-6) if target == "webgpu" else case.target_tolerance
             problem = corpus.compare(corpus.run(options.nereid, ttir, target, case.grid, inputs, folder), wanted, tolerance)
         except RuntimeError as e:
-            problem = None if "`webgpu` does not have f64" in str(e) or "this atomic operation on 64-bit" in str(e) else str(e)
+            problem = None if "webgpu: f64 is not supported" in str(e) or "this atomic operation on 64-bit" in str(e) else str(e)
         if problem:
             problems.append(f"{target}: {problem}")
     return "\n     ".join(problems) or None

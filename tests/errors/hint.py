@@ -1,7 +1,7 @@
 # The hints are 16 and, for integers, 1.
 # kernel: k
 # signature: *fp32:7,fp32
-# fails: [signature] `*fp32:7` has no valid hint after the colon
+# fails: [signature] `*fp32:7` has an unknown hint after the colon
 import triton
 import triton.language as tl
 

@@ -1,7 +1,7 @@
 # A float is a multiple of nothing.
 # kernel: k
 # signature: *fp32:16,fp32:16
-# fails: [signature] `:16` in `fp32:16` says that an address or an integer is a multiple of 16, but this is a
+# fails: [signature] `:16` in `fp32:16` means an address or an integer that is a multiple of 16, but this is fp32
 import triton
 import triton.language as tl
 

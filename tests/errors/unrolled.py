@@ -1,7 +1,7 @@
 # Unrolled loops within others are counted together: each alone may be short.
 # kernel: k
 # signature: *fp32
-# fails: [unsupported] with this loop there are more than 65536 unrolled iterations
+# fails: [unsupported] the kernel has more than 65536 unrolled iterations
 import triton
 import triton.language as tl
 

@@ -1,6 +1,6 @@
 # A constructor sets the fields that the class declares, and all of them.
 # signature: *fp32
-# fails: [type] the field `b` of `Pair` gets no value
+# fails: [type] `__init__` does not set the field `b` of `Pair`
 import triton
 import triton.language as tl
 

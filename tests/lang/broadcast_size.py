@@ -1,7 +1,7 @@
 # What two operands stretch to has at most 2^20 elements.
 # kernel: k
 # signature: *i32
-# fails: [shape] a tensor can have at most 1048576 elements, and [2048, 1024] has more
+# fails: [shape] a tensor can have at most 1048576 elements, but [2048, 1024] has more
 import triton
 import triton.language as tl
 

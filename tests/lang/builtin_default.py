@@ -1,7 +1,7 @@
 # A builtin of the language cannot make a default value.
 # kernel: k
 # signature: *i32
-# fails: [unsupported] `tl.program_id` runs in a kernel
+# fails: [unsupported] `tl.program_id` can be called in a kernel only, not for a global or a default value
 import triton
 import triton.language as tl
 

@@ -1,7 +1,7 @@
 # A builtin of the language cannot make a global.
 # kernel: k
 # signature: *i32
-# fails: [global] the global `I` cannot be worked out at compile time
+# fails: [global] the value of the global `I` is not known at compile time: `tl.arange` can be called in a kernel only, not for a global or a default value
 import triton
 import triton.language as tl
 

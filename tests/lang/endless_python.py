@@ -1,7 +1,7 @@
 # Compile-time Python has a limit on its steps.
 # kernel: k
 # signature: *i32
-# fails: [unsupported] compile-time Python takes more than 2000000 steps here
+# fails: [unsupported] compile-time Python runs more than 2000000 steps here
 import triton
 import triton.language as tl
 

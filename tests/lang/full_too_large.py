@@ -1,7 +1,7 @@
 # A number beyond the signed 64-bit integers is no value of a signed type.
 # kernel: k
 # signature: *i32
-# fails: [type] the number 9223372036854775808 cannot be an int32
+# fails: [type] the number 9223372036854775808 is above 9223372036854775807, the largest signed integer
 import triton
 import triton.language as tl
 

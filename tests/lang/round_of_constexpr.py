@@ -1,7 +1,7 @@
 # A constexpr in an unrolled loop: the message says that this is another round.
 # kernel: k
 # signature: *i32
-# fails: [type] `a` is already defined: this loop is unrolled, and its round 2 would define the constexpr again
+# fails: [type] `a` is already defined: this loop is unrolled, and its iteration 2 would define the constexpr again
 import triton
 import triton.language as tl
 

@@ -1,7 +1,7 @@
 # Nothing is stored through a tl.const.
 # kernel: k
 # signature: *fp32
-# fails: [type] this pointer is a tl.const
+# fails: [type] the parameter of this pointer is declared as tl.const, so the kernel cannot write through it
 import triton
 import triton.language as tl
 

@@ -1,7 +1,7 @@
 # Elements of a tensor are not assigned.
 # kernel: k
 # signature: *i32
-# fails: [unsupported] items cannot be assigned
+# fails: [unsupported] an item of `y` cannot be assigned: a tensor is a value, not memory
 import triton
 import triton.language as tl
 

@@ -1,7 +1,7 @@
 # Tabs after spaces are refused where their width would matter.
 # kernel: k
 # signature: *i32
-# fails: [syntax] tabs and spaces are mixed in this indentation
+# fails: [syntax] this indentation mixes tabs and spaces, so its depth depends on the width of a tab
 import triton
 import triton.language as tl
 

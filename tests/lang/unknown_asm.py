@@ -1,5 +1,5 @@
 # Assembly that is no plain arithmetic is refused by its instruction.
-# run: @k x=i32[1]  =>  error [unsupported] inline assembly is text for one GPU, and this has no meaning here: it has `activemask.b32`
+# run: @k x=i32[1]  =>  error [unsupported] this inline assembly is for a GPU, and Nereid cannot translate it: it has `activemask.b32`
 import triton
 import triton.language as tl
 

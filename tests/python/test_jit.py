@@ -149,9 +149,9 @@ def test_annotations_pin_types():
     assert list(o) == [0.1, 1e10, -1, np.float16(0.1), float(ml_dtypes.bfloat16(0.1))]
     kernel[1](o, 1, 1, 1, 1, 1)
     assert list(o) == [1] * 5
-    with pytest.raises(OverflowError, match="does not fit in an u8"):
+    with pytest.raises(OverflowError, match="does not fit in u8"):
         kernel[1](o, 1.0, 1, 256, 1.0, 1.0)
-    with pytest.raises(TypeError, match="`b` is an i64"):
+    with pytest.raises(TypeError, match="`b`: the parameter is declared as i64, but got the float"):
         kernel[1](o, 1.0, 1.5, 1, 1.0, 1.0)
 
 
@@ -308,11 +308,11 @@ def scale(x, o, rows, columns, B: tl.constexpr):
 
 def test_a_size_is_no_stride():
     base, o = np.arange(35, dtype=F32).reshape(5, 7), np.zeros((7, 5), F32)
-    with pytest.raises(ValueError, match=r"`x` is not contiguous.*along axis 1 \(7 elements\); the 7 that it passes is the size of axis 0"):
+    with pytest.raises(ValueError, match=r"`x` is not contiguous.*along axis 1, which is 7 elements \(the argument 7 is the size of axis 0\)"):
         scale[7](base.T, o, 7, 5, B=8)
-    with pytest.raises(ValueError, match="it passes 28, which is in bytes"):
+    with pytest.raises(ValueError, match="which is 7 elements: pass the stride"):  # 28, the stride in bytes, is a number of rows here
         scale[7](base.T, o, 28, 5, B=8)
-    with pytest.raises(ValueError, match="the launch does not pass its stride along axis 1"):
+    with pytest.raises(ValueError, match="no argument is its stride along axis 1"):
         nereid.check(scale, base.T, o, 7, 5, B=8, grid=7)
     scale[7](np.ascontiguousarray(base.T), o, 7, 5, B=8)
     assert np.array_equal(o, 2 * base.T)
@@ -336,10 +336,27 @@ def test_byte_strides_of_a_contiguous_array_are_refused():
         tl.store(o + row * stride_o + i, tl.load(x + row * stride_x + i))
 
     x, o = np.arange(16, dtype=F32).reshape(4, 4), np.zeros((4, 16), F32)
-    with pytest.raises(ValueError, match="`stride_o`: 64 is a stride of `o` in bytes, but a kernel counts elements: pass 16"):
+    with pytest.raises(ValueError, match="`stride_o`: 64 is a stride of `o` in bytes, but kernels count elements: pass 16"):
         rows[4](x, o, 4, o.strides[0], N=4)
     rows[4](x, o, 4, 16, N=4)  # 16 is a stride of `o`, though it is one of `x` in bytes
     assert np.array_equal(o[:, :4], x)
+
+
+@nereid.jit
+def strided(x, o, stride, n, B: tl.constexpr):
+    i = tl.arange(0, B)
+    tl.store(o + i, tl.load(x + i * stride, mask=i < n), mask=i < n)
+
+
+def test_a_stride_in_bytes_is_named_only_where_a_parameter_is_a_stride():
+    x, o = np.zeros(48, F32)[::3], np.zeros(16, F32)
+    with pytest.raises(ValueError, match="`stride` is 12, the stride in bytes"):
+        strided[1](x, o, 12, 16, B=16)
+    with pytest.raises(ValueError, match="which is 3 elements: pass the stride"):
+        strided[1](x, o, 5, 12, B=16)
+    x = np.zeros(128, F32)[::4]
+    with pytest.raises(ValueError, match="which is 4 elements: pass the stride"):  # B is no stride
+        strided[1](x, o, 5, 10, B=16)
 
 
 def test_what_may_be_a_stride_is_said_once():
@@ -549,7 +566,7 @@ def test_a_changed_constant_is_noticed(monkeypatch):
     o = np.zeros(1, F32)
     kernel[1](o)
     monkeypatch.setitem(globals(), "SCALE", tl.constexpr(3))
-    with pytest.raises(RuntimeError, match="global SCALE has changed"):
+    with pytest.raises(RuntimeError, match="global `SCALE` has changed"):
         kernel[1](o)
 
 
@@ -564,7 +581,7 @@ def test_errors_point_into_the_file():
     with pytest.raises(nereid.CompileError) as e:
         kernel[1](np.zeros(1, F32))
     line = kernel.fn.__code__.co_firstlineno + 2
-    assert f"test_jit.py:{line}:21: error: a kernel can only use globals that are constexpr, and `PLAIN` is a plain number [global]" in str(e.value)
+    assert f"test_jit.py:{line}:21: error: a kernel can only use globals that are tl.constexpr, but `PLAIN` is a plain number [global]" in str(e.value)
     assert "        tl.store(o, PLAIN)" in str(e.value)
     assert e.value.diagnostics[0]["id"] == "global" and e.value.diagnostics[0]["line"] == line
     assert isinstance(pickle.loads(pickle.dumps(e.value)), nereid.CompileError)
@@ -631,7 +648,7 @@ def test_static_print_goes_to_python(capsys):
 
 
 def test_kernels_and_builtins_are_not_called():
-    with pytest.raises(RuntimeError, match="launch it as copy"):
+    with pytest.raises(RuntimeError, match="launch it with a grid, as copy"):
         copy(1, 2)
     with pytest.raises(RuntimeError, match="tl.load is for kernels"):
         tl.load(1)
@@ -640,7 +657,7 @@ def test_kernels_and_builtins_are_not_called():
 def test_no_source():
     space = {"nereid": nereid, "tl": tl}
     exec("def f(x):\n    tl.store(x, 1)\n", space)
-    with pytest.raises(ValueError, match="no source of `f`"):
+    with pytest.raises(ValueError, match="cannot find the source of `f`"):
         nereid.jit(space["f"])
 
 

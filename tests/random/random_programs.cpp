@@ -164,7 +164,7 @@ std::string disagreement(Program p, bool& refused) {
     if (target.name == "interp" || !isChosen(target.name) || !target.runs()) continue;
     Memory got = inputs(p);
     if (!execute(p, text, target, got, error)) {
-      if (target.name != "webgpu" || error.find("the target `webgpu` does not have f64 [unsupported]") == std::string::npos)
+      if (target.name != "webgpu" || error.find("webgpu: f64 is not supported [unsupported]") == std::string::npos)
         return cat(target.name, ": ", error);
       ++without;
       continue;

@@ -145,7 +145,7 @@ TEST(Entry, AListenerHearsWhatItsThreadSays) {
   alignas(64) char scratch[4096];
   ASSERT_LE(entry.scratch_bytes, sizeof scratch);
   entry.run(args, grid, 0, 3, scratch);
-  EXPECT_NE(heard.find("!assertion failed: not one"), std::string::npos) << heard;
+  EXPECT_NE(heard.find("assertion failed in program (1, 0, 0): not one"), std::string::npos) << heard;
   EXPECT_NE(heard.find("pid (2, 0, 0) idx () i: 2"), std::string::npos) << heard;
   size_t before = heard.size();
   EXPECT_EQ(nereid_listen(nullptr), &ear);
@@ -164,7 +164,7 @@ TEST(Entry, OnlyNativeCodeHasOne) {
   ASSERT_EQ(nereid_compile(&request, &kernel, &error), NEREID_OK);
   nereid_entry entry{};
   EXPECT_EQ(nereid_kernel_entry(kernel, &entry, &error), NEREID_MISUSE);
-  EXPECT_EQ(std::string(error.data, error.size), "error: a kernel for `interp` has no native code\n");
+  EXPECT_EQ(std::string(error.data, error.size), "error: a kernel for `interp` has no native code: compile it for `cpu`\n");
   nereid_free(error);
   nereid_kernel_free(kernel);
 }

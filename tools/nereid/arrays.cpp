@@ -47,7 +47,7 @@ std::vector<std::string_view> split(std::string_view s, char by) {
   }
 }
 
-// "f32[4, 8]" to a type and what stands in the brackets; `rest` is what follows them.
+// Splits "f32[4, 8]" into a type and the text in the brackets; `rest` is the text after them.
 bool typeAndBrackets(std::string_view text, const DType*& type, std::string_view& inside, std::string_view& rest) {
   size_t open = text.find('['), close = text.find(']');
   if (open == std::string_view::npos || close == std::string_view::npos || close < open) return false;
@@ -91,6 +91,10 @@ const DType* findType(std::string_view name) {
   return nullptr;
 }
 
+std::string unknownType(std::string_view name) {
+  return "unknown type `" + std::string(name) + "`: use f32, f16, bf16, f64, i8 to i64, u8 to u64, i1 or an fp8 type";
+}
+
 uint64_t Array::bits(size_t i) const {
   uint64_t out = 0;
   std::memcpy(&out, data.get() + i * static_cast<size_t>(type->bytes), static_cast<size_t>(type->bytes));
@@ -114,7 +118,7 @@ std::string allocate(Array& out, const DType& type, std::vector<int64_t> shape) 
   out.bytes = static_cast<size_t>(count) * static_cast<size_t>(type.bytes);
   size_t rounded = std::max<size_t>((out.bytes + 63) / 64 * 64, 64);
   out.data.reset(static_cast<uint8_t*>(std::aligned_alloc(64, rounded)));
-  if (!out.data) return "there is not enough memory for the array";
+  if (!out.data) return "not enough memory for the array";
   std::memset(out.data.get(), 0, rounded);
   return "";
 }
@@ -170,7 +174,7 @@ uint64_t encode(const DType& type, double value) {
 
 std::string parseNumber(std::string_view text, const DType& type, uint64_t& bits) {
   text = trim(text);
-  auto bad = [&] { return "`" + std::string(text) + "` is no " + type.name; };
+  auto bad = [&] { return "`" + std::string(text) + "` is not a number of type " + type.name; };
   if (text == "True" || text == "true" || text == "False" || text == "false") {
     bits = encode(type, text[0] == 'T' || text[0] == 't');
     return "";
@@ -202,7 +206,7 @@ std::string parseNumber(std::string_view text, const DType& type, uint64_t& bits
                    : base == 16 && !negative ? (width == 64 ? ~uint64_t{0} : (uint64_t{1} << width) - 1)
                                              : (uint64_t{1} << (width - 1)) - !negative;
   if (magnitude > limit || (negative && magnitude && type.kind != Kind::Int))
-    return "`" + std::string(text) + "` does not fit " + type.name;
+    return "`" + std::string(text) + "` does not fit in " + type.name;
   bits = negative ? 0 - magnitude : magnitude;
   if (width < 64) bits &= (uint64_t{1} << width) - 1;
   return "";
@@ -212,9 +216,7 @@ bool looksLikeArray(std::string_view text) {
   if (text.starts_with('@')) return true;
   for (std::string_view head : {"zeros:", "full:", "range:", "rand:", "randn:", "empty:"})
     if (text.starts_with(head)) return true;
-  const DType* type = nullptr;
-  std::string_view inside, rest;
-  return typeAndBrackets(text, type, inside, rest);
+  return text.ends_with(']') || text.ends_with('[') || text.find("[") < text.find(']');
 }
 
 std::string parseArray(std::string_view text, Array& out) {
@@ -224,14 +226,14 @@ std::string parseArray(std::string_view text, Array& out) {
     const DType* tag = nullptr;
     if (size_t colon = path.rfind(':'); colon != std::string_view::npos && path.find('/', colon) == std::string_view::npos) {
       tag = findType(path.substr(colon + 1));
-      if (!tag) return "unknown type `" + std::string(path.substr(colon + 1)) + "`";
+      if (!tag) return unknownType(path.substr(colon + 1));
       path = path.substr(0, colon);
     }
     if (std::string error = readNpy(std::string(path), out); !error.empty()) return error;
     if (tag && tag != out.type) {
       bool stands =
           tag->bytes == out.type->bytes && (out.type->kind == Kind::UInt || (tag->kind != Kind::Float && out.type->kind != Kind::Float));
-      if (!stands) return std::string(path) + " holds " + out.type->name + ", which cannot stand for " + tag->name;
+      if (!stands) return std::string(path) + " contains " + out.type->name + ", which cannot be read as " + tag->name;
       out.type = tag;
     }
     return "";
@@ -244,8 +246,11 @@ std::string parseArray(std::string_view text, Array& out) {
     }
   const DType* type = nullptr;
   std::string_view inside, rest;
-  if (!typeAndBrackets(body, type, inside, rest))
-    return "`" + std::string(text) + "` is no array; one is zeros:f32[4,1000], full:f32[8],1.5, f32[1, 2, 3] or @file.npy";
+  if (!typeAndBrackets(body, type, inside, rest)) {
+    std::string_view name = trim(body.substr(0, std::min(body.find('['), body.size())));
+    if (body.find('[') < body.find(']') && !name.empty()) return unknownType(name);
+    return "`" + std::string(text) + "` is not an array: write zeros:f32[4,1000], full:f32[8],1.5, f32[1, 2, 3] or @file.npy";
+  }
   if (verb.empty()) {
     size_t semicolon = inside.find(';');
     std::vector<std::string_view> items = split(inside.substr(0, semicolon), ',');
@@ -253,11 +258,14 @@ std::string parseArray(std::string_view text, Array& out) {
     std::vector<int64_t> shape{static_cast<int64_t>(items.size())};
     if (semicolon != std::string_view::npos) {
       shape.clear();
-      if (!parseShape(inside.substr(semicolon + 1), shape)) return "`" + std::string(text) + "`: after the `;` stands a shape";
+      if (!parseShape(inside.substr(semicolon + 1), shape))
+        return "`" + std::string(text) + "`: the part after `;` must be a shape, such as 4, 8";
     }
     if (std::string error = allocate(out, *type, shape); !error.empty()) return error;
     if (items.empty() || (items.size() > 1 && items.size() != out.size()))
-      return out.size() == items.size() ? "" : "`" + std::string(text) + "` has a wrong number of elements";
+      return out.size() == items.size() ? ""
+                                        : "`" + std::string(text) + "` has " + std::to_string(items.size()) +
+                                              " numbers, but its shape has " + std::to_string(out.size()) + " elements";
     for (size_t i = 0; i < out.size(); ++i) {
       uint64_t bits = 0;
       if (std::string error = parseNumber(items[items.size() == 1 ? 0 : i], *type, bits); !error.empty()) return error;
@@ -266,7 +274,7 @@ std::string parseArray(std::string_view text, Array& out) {
     return rest.empty() ? "" : "unexpected `" + std::string(rest) + "`";
   }
   std::vector<int64_t> shape;
-  if (!parseShape(inside, shape)) return "`" + std::string(inside) + "` is no shape";
+  if (!parseShape(inside, shape)) return "`" + std::string(inside) + "` is not a shape: write sizes with commas, such as 4, 8";
   if (std::string error = allocate(out, *type, shape); !error.empty()) return error;
   std::string_view parameter = rest.starts_with(',') ? trim(rest.substr(1)) : std::string_view();
   if (!rest.empty() && !rest.starts_with(',')) return "unexpected `" + std::string(rest) + "`";

@@ -23,6 +23,8 @@ struct DType {
 };
 // Also takes the short names f32, f16, ...; null for no type.
 const DType* findType(std::string_view name);
+// The error for a name that findType() does not know.
+std::string unknownType(std::string_view name);
 
 struct Free {
   void operator()(void* p) const { std::free(p); }

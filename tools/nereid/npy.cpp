@@ -49,26 +49,27 @@ bool field(std::string_view header, std::string_view key, std::string_view& out)
 std::string readNpy(const std::string& path, Array& out) {
   std::ifstream in(path, std::ios::binary);
   if (!in) return "cannot read " + path;
-  auto bad = [&](const char* why) { return path + " is no .npy file that can be read: " + why; };
+  auto bad = [&](const char* why) { return path + " cannot be read as a .npy file: " + why; };
   unsigned char magic[12] = {};
-  if (!in.read(reinterpret_cast<char*>(magic), 8) || std::memcmp(magic, "\x93NUMPY", 6) != 0) return bad("it does not begin as one");
+  if (!in.read(reinterpret_cast<char*>(magic), 8) || std::memcmp(magic, "\x93NUMPY", 6) != 0)
+    return bad("it does not start with the magic bytes of one");
   int version = magic[6];
   if (version < 1 || version > 3) return bad("its version is unknown");
   int lengthBytes = version == 1 ? 2 : 4;
-  if (!in.read(reinterpret_cast<char*>(magic) + 8, lengthBytes)) return bad("it ends in its header");
+  if (!in.read(reinterpret_cast<char*>(magic) + 8, lengthBytes)) return bad("its header is incomplete");
   size_t length = 0;
   for (int i = lengthBytes; i-- > 0;) length = length << 8 | magic[8 + i];
   if (length > 1 << 20) return bad("its header is too long");
   std::string header(length, ' ');
-  if (!in.read(header.data(), static_cast<std::streamsize>(length))) return bad("it ends in its header");
+  if (!in.read(header.data(), static_cast<std::streamsize>(length))) return bad("its header is incomplete");
   std::string_view descr, order, shapeText;
   if (!field(header, "descr", descr) || !field(header, "fortran_order", order) || !field(header, "shape", shapeText))
-    return bad("its header lacks a field");
+    return bad("a field is missing in its header");
   if (order != "False" && order != "True") return bad("its header is malformed");
-  if (descr.starts_with('[')) return path + " holds records; only plain numbers are read";
+  if (descr.starts_with('[')) return path + " contains records: save an array of plain numbers";
   if (descr.size() < 2) return bad("its type is malformed");
   char endian = descr[0];
-  if (descr[1] == 'O') return path + " holds Python objects; only plain numbers are read";
+  if (descr[1] == 'O') return path + " contains Python objects: save an array of plain numbers";
   std::string_view name;
   std::string_view rest = descr.substr(1);
   if (rest == "f4") name = "fp32";
@@ -83,8 +84,8 @@ std::string readNpy(const std::string& path, Array& out) {
   if (rest == "u2") name = "u16";
   if (rest == "u4") name = "u32";
   if (rest == "u8") name = "u64";
-  if (name.empty()) return path + " holds `" + std::string(descr) + "`; only booleans, integers and floats are read";
-  if (endian == '>' && descr[2] != '1') return path + " is big-endian; save it with .astype('" + "<" + std::string(rest) + "')";
+  if (name.empty()) return path + " contains elements of type `" + std::string(descr) + "`: save booleans, integers or floats";
+  if (endian == '>' && descr[2] != '1') return path + " is big-endian: save it with .astype('" + "<" + std::string(rest) + "')";
   std::vector<int64_t> shape;
   const char* p = shapeText.data();
   const char* end = p + shapeText.size();
@@ -103,7 +104,7 @@ std::string readNpy(const std::string& path, Array& out) {
   }
   int long1 = 0;
   for (int64_t n : shape) long1 += n > 1;
-  if (order == "True" && long1 > 1) return path + " is in Fortran order; save it with np.ascontiguousarray";
+  if (order == "True" && long1 > 1) return path + " is in Fortran order: save it with np.ascontiguousarray";
   // The file says how much data there is before any memory is taken.
   auto begin = in.tellg();
   in.seekg(0, std::ios::end);
@@ -112,13 +113,13 @@ std::string readNpy(const std::string& path, Array& out) {
   const DType* type = findType(name);
   uint64_t count = 1;
   for (int64_t n : shape) {
-    if (n != 0 && count > available / static_cast<uint64_t>(n) + 1) return bad("it is shorter than its shape says");
+    if (n != 0 && count > available / static_cast<uint64_t>(n) + 1) return bad("it has fewer bytes than its shape needs");
     count *= static_cast<uint64_t>(n);
   }
-  if (count * static_cast<uint64_t>(type->bytes) > available) return bad("it is shorter than its shape says");
+  if (count * static_cast<uint64_t>(type->bytes) > available) return bad("it has fewer bytes than its shape needs");
   if (std::string error = allocate(out, *type, std::move(shape)); !error.empty()) return error;
   in.read(reinterpret_cast<char*>(out.data.get()), static_cast<std::streamsize>(out.bytes));
-  return in || out.bytes == 0 ? "" : bad("it is shorter than its shape says");
+  return in || out.bytes == 0 ? "" : bad("it has fewer bytes than its shape needs");
 }
 
 std::string writeNpy(const std::string& path, const Array& a) {

@@ -4,8 +4,8 @@
 #include <functional>
 #include <string>
 
-// Shrinks a program while it stays interesting: `keeps` says so of a candidate, `says` takes progress. `isPython`: blocks are by indentation,
-// else by braces. Returns the smallest text found.
+// Shrinks a program while it stays interesting: `keeps` says so of a candidate, `says` takes progress. `isPython`: blocks are by
+// indentation, else by braces. Returns the smallest text found.
 //
 // Statements are deleted in ever smaller runs (Zeller and Hildebrandt 2002, "Simplifying and Isolating Failure-Inducing Input"), blocks are
 // replaced by their bodies, and expressions by their operands, arguments, 0 or 1, until none of it helps.

@@ -90,20 +90,20 @@ Value* Session::find(const std::string& name) {
 
 Problem Session::addArgument(const std::string& text) {
   size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0) return misuse("`" + text + "`: an argument is NAME=VALUE");
+  if (equals == std::string::npos || equals == 0) return misuse("--arg " + text + ": write NAME=VALUE");
   std::string name = text.substr(0, equals), spec = text.substr(equals + 1);
-  if (find(name)) return misuse("the argument `" + name + "` is given twice");
+  if (find(name)) return misuse("--arg " + name + " is given twice");
   auto value = std::make_unique<Value>();
   if (looksLikeArray(spec)) {
     if (std::string error = parseArray(spec, value->array); !error.empty())
-      return refused(spec.starts_with('@') ? "npy" : "argument", name + ": " + error);
+      return refused(spec.starts_with('@') ? "npy" : "argument", "`" + name + "`: " + error);
     value->isArray = true;
     value->type = value->array.type;
   } else {
     // 1000, 2.5, True, 1:i64, inf
     if (size_t colon = spec.rfind(':'); colon != std::string::npos) {
       value->type = findType(spec.substr(colon + 1));
-      if (!value->type) return refused("argument", name + ": unknown type `" + spec.substr(colon + 1) + "`");
+      if (!value->type) return refused("argument", "`" + name + "`: " + unknownType(spec.substr(colon + 1)));
       spec = spec.substr(0, colon);
     }
     value->text = spec;
@@ -124,8 +124,11 @@ Problem Session::addArgument(const std::string& text) {
           if (parseNumber(spec, *check, bits).empty()) break;
         }
     }
-    if (std::string error = parseNumber(spec, *check, value->bits); !error.empty())
-      return refused("argument", name + ": " + error + "; a value is a number, True, False, zeros:f32[8], f32[1, 2] or @file.npy");
+    if (!parseNumber(spec, *check, value->bits).empty()) {
+      std::string what = value->type ? " is not a number of type " + value->type->name : " is not a number that fits in 64 bits";
+      return refused("argument",
+                     "`" + name + "`: `" + spec + "`" + what + ": write a number, True, False, zeros:f32[8], f32[1, 2] or @file.npy");
+    }
   }
   values_.emplace_back(name, std::move(value));
   return {};
@@ -133,9 +136,9 @@ Problem Session::addArgument(const std::string& text) {
 
 Problem Session::addConstant(const std::string& text) {
   size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0) return misuse("`" + text + "`: a constant is NAME=LITERAL");
+  if (equals == std::string::npos || equals == 0) return misuse("-D " + text + ": write NAME=LITERAL");
   if (!constants_.emplace(text.substr(0, equals), text.substr(equals + 1)).second)
-    return misuse("the constant `" + text.substr(0, equals) + "` is given twice");
+    return misuse("-D " + text.substr(0, equals) + " is given twice");
   return {};
 }
 
@@ -170,7 +173,8 @@ Problem Session::inferItem(const std::string& name, const DType* declared, bool 
              : parseNumber(v->text, *findType("i64"), bits).empty() ? findType("i64")
                                                                     : findType("u64");
   }
-  if (std::string error = parseNumber(v->text, *type, bits); !error.empty()) return refused("argument", name + ": " + error);
+  if (std::string error = parseNumber(v->text, *type, bits); !error.empty())
+    return refused("argument", "`" + name + "`: " + error + ", the declared type of the parameter");
   bool integer = type->kind == Kind::Int || type->kind == Kind::UInt;
   if (integer && bits == 1 && !keep && !v->type)
     item = "1";
@@ -179,7 +183,7 @@ Problem Session::inferItem(const std::string& name, const DType* declared, bool 
   return {};
 }
 
-// Triton's specialisation: pointers and integers divisible by 16 say so, and an integer 1 becomes a constant.
+// Triton's specialisation: pointers and integers divisible by 16 get `:16`, and an integer 1 becomes a constant.
 Problem Session::infer(const std::string& text, std::vector<std::string>& signature) {
   json info = json::parse(text);
   std::vector<std::string> names;
@@ -190,12 +194,12 @@ Problem Session::infer(const std::string& text, std::vector<std::string>& signat
     Value* v = find(name);
     bool constexpr_ = p["constexpr"];
     if (constants_.contains(name)) {
-      if (v) return refused("argument", "`" + name + "` is given both as an argument and with -D");
+      if (v) return refused("argument", "`" + name + "` is given with both --arg and -D: give it with one of them");
       signature.emplace_back();
       continue;
     }
     if (constexpr_) {
-      if (v) return refused("argument", "`" + name + "` is a constexpr: give it with -D " + name + "=…");
+      if (v) return refused("argument", "`" + name + "` is a constexpr: give it with -D " + name + "=" + v->text);
       signature.emplace_back();
       continue;
     }
@@ -204,7 +208,7 @@ Problem Session::infer(const std::string& text, std::vector<std::string>& signat
         signature.emplace_back();
         continue;
       }
-      return refused("argument", "the argument `" + name + "` is missing: give it with --arg " + name + "=…");
+      return refused("argument", "the argument `" + name + "` is missing: give it with --arg " + name + "=VALUE");
     }
     if (typed) continue;
     // A type that the source names wins over what the value looks like.
@@ -222,18 +226,18 @@ Problem Session::infer(const std::string& text, std::vector<std::string>& signat
   for (auto& [name, value] : values_)
     if (std::find(names.begin(), names.end(), name) == names.end() &&
         std::find(names.begin(), names.end(), name.substr(0, name.find('.'))) == names.end()) {
-      return refused("argument", "there is no parameter `" + name + "`; the parameters are: " + all);
+      return refused("argument", "--arg " + name + ": the kernel has no parameter `" + name + "`; its parameters are " + all);
     }
   for (auto& [name, value] : constants_)
     if (std::find(names.begin(), names.end(), name) == names.end())
-      return refused("argument", "there is no parameter `" + name + "` for -D; the parameters are: " + all);
+      return refused("argument", "-D " + name + ": the kernel has no parameter `" + name + "`; its parameters are " + all);
   return {};
 }
 
 // Lines the values up with the parameters of the compiled kernel.
 Problem Session::bind(const std::string& text) {
   json info = json::parse(text);
-  std::vector<uint64_t> parts;  // of the descriptor before: sizes and strides that are not given by name
+  std::vector<uint64_t> parts;  // of the previous descriptor: sizes and strides that are not given by name
   for (auto& p : info["parameters"]) {
     std::string name = p["name"], type = p["type"];
     Value* v = find(name);
@@ -245,23 +249,26 @@ Problem Session::bind(const std::string& text) {
         continue;
       }
     }
-    if (!v) return refused("argument", "the argument `" + name + "` is missing: give it with --arg " + name + "=…");
+    if (!v) return refused("argument", "the argument `" + name + "` is missing: give it with --arg " + name + "=VALUE");
     bool pointer = type.starts_with('*');
     if (pointer != v->isArray)
-      return refused("argument", "`" + name + "` is a " + type + (v->isArray ? ", but an array is given" : ", but a number is given"));
+      return refused("argument", "`" + name + "` is a " + type +
+                                     (v->isArray ? ", but got an array: give a number, such as --arg " + name + "=16"
+                                                 : ", but got a number: give an array, such as --arg " + name + "=zeros:f32[8]"));
     std::string elementName = pointer ? type.substr(1) : type;
     if (elementName.starts_with('*'))
-      return refused("argument", "`" + name + "` is a " + type + ": pointers to pointers cannot be given here");
+      return refused("argument", "`" + name + "` is a " + type + ": the command line cannot pass pointers to pointers");
     const DType* wanted = findType(elementName);
-    if (!wanted) return refused("argument", "`" + name + "` is a " + type + ", which cannot be given here");
+    if (!wanted) return refused("argument", "`" + name + "` is a " + type + ", which the command line cannot pass");
     if (pointer) {
       const DType* given = v->array.type;
       // Integers of the IR have no sign: u32 passes for i32.
       bool fits = given == wanted || (given->bytes == wanted->bytes && given->kind != Kind::Float && wanted->kind != Kind::Float);
       if (!fits) {
-        std::string hint =
-            given->kind == Kind::UInt && given->bytes == wanted->bytes ? "; for @file.npy say @file.npy:" + wanted->name : "";
-        return refused("argument", "`" + name + "` is a " + type + ", but the array holds " + given->name + hint);
+        std::string hint = given->kind == Kind::UInt && given->bytes == wanted->bytes
+                               ? ": to read a file as that type write @FILE.npy:" + wanted->name
+                               : "";
+        return refused("argument", "`" + name + "` is a " + type + ", but the array contains " + given->name + hint);
       }
       args_.push_back({static_cast<uint64_t>(reinterpret_cast<uintptr_t>(v->array.data.get())), v->array.bytes});
       if (v->array.bytes == 0) args_.back().bytes = 1;  // an empty array, not a scalar
@@ -269,13 +276,13 @@ Problem Session::bind(const std::string& text) {
         const std::vector<int64_t>& shape = v->array.shape;
         if (shape.size() != p["block"].size())
           return refused("argument", "`" + name + "` is a descriptor of blocks with " + std::to_string(p["block"].size()) +
-                                         " axes, but the array has " + std::to_string(shape.size()));
+                                         " axes, but the array has " + std::to_string(shape.size()) + " axes");
         uint64_t stride = 1;
         std::vector<uint64_t> sizes;
         for (size_t d = shape.size(); d-- > 0; stride *= static_cast<uint64_t>(shape[d])) {
           if (shape[d] > INT32_MAX)
             return refused("argument",
-                           "`" + name + "`: a descriptor's sizes have 32 bits, but the array's are " + std::to_string(shape[d]));
+                           "`" + name + "`: the sizes of a descriptor must fit in 32 bits, but one is " + std::to_string(shape[d]));
           sizes.push_back(static_cast<uint64_t>(shape[d]));
           parts.push_back(stride);
         }
@@ -285,14 +292,14 @@ Problem Session::bind(const std::string& text) {
       bool isUnsignedTag = v->type && v->type->kind == Kind::UInt && v->type->bytes == wanted->bytes;
       if (v->type && v->type != wanted && !isUnsignedTag &&
           !(v->type->kind != Kind::Float && wanted->kind != Kind::Float && v->type->bytes == wanted->bytes))
-        return refused("argument", "`" + name + "` is a " + type + ", but the number is a " + v->type->name);
+        return refused("argument", "`" + name + "` is a " + type + ", but the number is given as " + v->type->name);
       uint64_t bits = 0;
       std::string error = parseNumber(v->text, isUnsignedTag ? *v->type : *wanted, bits);
       if (!error.empty() && wanted->kind == Kind::Int) {  // 3000000000 for an unsigned parameter
         const DType* u = findType("u" + wanted->name.substr(1));
         if (u && parseNumber(v->text, *u, bits).empty()) error.clear();
       }
-      if (!error.empty()) return refused("argument", name + ": " + error);
+      if (!error.empty()) return refused("argument", "`" + name + "`: " + error);
       args_.push_back({bits, 0});
     }
     v->passed = true;
@@ -311,7 +318,7 @@ Problem Session::compile(const File& file, const std::string& target, const std:
     if (Problem p = infer(described, holder.signature)) return p;
   }
   bool typed = json::parse(described)["typed"];
-  if (typed && !constants_.empty()) return refused("argument", "TTIR has no constants: -D is for Python source");
+  if (typed && !constants_.empty()) return refused("argument", "-D is for Python source: a TTIR file has no constexpr parameters");
   request = holder.get();
   if (kernel_) nereid_kernel_free(kernel_);
   kernel_ = nullptr;

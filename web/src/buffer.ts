@@ -50,7 +50,7 @@ export abstract class DeviceBuffer<D extends DType = DType> implements Disposabl
   subarray(begin: number, end: number = this.size): this {
     this.check();
     if (!(Number.isInteger(begin) && Number.isInteger(end) && begin >= 0 && begin <= end && end <= this.size))
-      throw new NereidError("wrong-size", `there are no elements ${begin} to ${end}: the buffer has ${this.size}`);
+      throw new NereidError("wrong-size", `elements ${begin} to ${end} are outside the buffer, which has ${this.size}`);
     return this.part(this.type, begin * this.type.bytes, end - begin) as unknown as this;
   }
 
@@ -70,7 +70,7 @@ export abstract class DeviceBuffer<D extends DType = DType> implements Disposabl
 
   /** @internal */
   check(): void {
-    if (this.disposed) throw new NereidError("disposed", "the buffer is used after it was disposed of");
+    if (this.disposed) throw new NereidError("disposed", "the buffer was disposed and cannot be used");
   }
 
   /** Data as a typed array of this type and size. @internal */
@@ -100,7 +100,7 @@ export abstract class DeviceBuffer<D extends DType = DType> implements Disposabl
       throw wrong(`a buffer of ${type.name} takes a ${type.array.name} or numbers`);
     }
     if (values.length !== this.size)
-      throw new NereidError("wrong-size", `the buffer has ${this.size} elements, but the data ${values.length}`);
+      throw new NereidError("wrong-size", `the buffer has ${this.size} elements, but the data has ${values.length}`);
     return values;
   }
 }
@@ -112,13 +112,13 @@ export function described(
   data: Data | undefined,
 ): [TypeInfo, readonly number[], Data | undefined] {
   const type = findType(dtype);
-  if (!type) throw new NereidError("wrong-dtype", `there is no type \`${dtype}\``);
+  if (!type) throw new NereidError("wrong-dtype", `unknown dtype \`${dtype}\``);
   if (ArrayBuffer.isView(shape)) {
     data = shape;
     shape = [shape.byteLength / type.bytes];
   } else {
     if (typeof shape !== "number" && !Array.isArray(shape))
-      throw new NereidError("wrong-size", `${String(shape)} is neither a shape nor data`);
+      throw new NereidError("wrong-size", `expected a shape or data, but got ${String(shape)}`);
     shape = typeof shape === "number" ? [shape] : [...shape];
   }
   sizeOf(shape);
@@ -128,6 +128,7 @@ export function described(
 /** The number of elements of a shape, which must be one. */
 export function sizeOf(shape: readonly number[]): number {
   const size = shape.reduce((product, n) => product * (Number.isInteger(n) && n >= 0 ? n : NaN), 1);
-  if (!Number.isSafeInteger(size)) throw new NereidError("wrong-size", `[${shape.join(", ")}] is no shape: it takes whole numbers from 0`);
+  if (!Number.isSafeInteger(size))
+    throw new NereidError("wrong-size", `[${shape.join(", ")}] is not a shape: sizes must be integers of at least 0`);
   return size;
 }

@@ -19,7 +19,7 @@ export class Heap {
     try {
       this.memory = newMemory(initial, maximum, shared);
     } catch (cause) {
-      throw new NereidError("out-of-memory", `there is no memory of ${initial} bytes: ${(cause as Error).message}`, { cause });
+      throw new NereidError("out-of-memory", `cannot allocate ${initial} bytes of memory: ${(cause as Error).message}`, { cause });
     }
     this.#bytes = new Uint8Array(this.memory.buffer);
   }

@@ -159,10 +159,10 @@ function fromBits(type: string, text: string): number | bigint {
 }
 
 function explain(error: unknown): string {
-  // An assertion reads as on every other target.
+  // The text of an assertion is the same on every target.
   const text =
     error instanceof NereidError && error.code === "assertion"
-      ? error.message.slice(error.message.indexOf("assertion failed"))
+      ? error.message.replace(/^kernel `[^`]*`: /, "")
       : String((error as Error)?.message ?? error);
   return text.replaceAll("\n", " ");
 }

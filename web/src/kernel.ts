@@ -103,7 +103,8 @@ export class Signature {
       programs *= n;
     }
     if (programs >= 2 ** 32) throw this.error("bad-grid", `${programs} programs are too many: a launch has less than 2^32`);
-    if (typeof args !== "object" || args === null) throw this.error("wrong-argument", "arguments are given by name: { x, n: 5 }");
+    if (typeof args !== "object" || args === null)
+      throw this.error("wrong-argument", "pass the arguments as an object by name: { x, n: 5 }");
     for (let i = 0; i < parameters.length; ++i)
       this.#packOne(owner, i, Object.hasOwn(args, parameters[i]!.name) ? args[parameters[i]!.name] : undefined);
     for (const name in args) {

@@ -8,14 +8,16 @@ export type Printed = "i64" | "u64" | "f64" | "ptr" | `hex${1 | 8 | 16 | 32 | 64
 
 /** A place in the source that a kernel reports: an assertion, or a print of a text and perhaps of an element of a tile of this shape. */
 export type Site =
-  | { kind: "assert"; text: string; line: number }
+  | { kind: "assert"; text: string; file?: string; line: number }
   | { kind: "print"; text: string; value?: undefined }
   | { kind: "print"; text: string; value: Printed; shape: number[] };
 
-/** What a failed assertion says. */
+/** The text of a failed assertion: `k.py:76: assertion failed in program (0, 0, 0): too small`. */
 export function assertionText(site: Site | undefined, program: readonly number[]): string {
-  const text = site?.kind === "assert" ? `${site.text} (line ${site.line}, ` : "(";
-  return `assertion failed: ${text}program ${program.join(", ")})`;
+  const failed = `assertion failed in program (${program.join(", ")})`;
+  if (site?.kind !== "assert") return failed;
+  const where = site.file ? `${site.file}:${site.line}: ` : "";
+  return `${where}${failed}: ${site.text}`;
 }
 
 /** A shader of a kernel: what it needs of a device, its threads, programs of a workgroup (1), scratch bytes of a workgroup, whether it reports, and whether arrays may lie in one another. */
@@ -58,7 +60,7 @@ function address(from: string | URL): URL {
   try {
     return isNode ? new URL(from) : new URL(from, globalThis.document?.baseURI ?? location.href);
   } catch (cause) {
-    throw new NereidError("load-failed", `${from} is no address`, { cause });
+    throw new NereidError("load-failed", `${from} is not a URL`, { cause });
   }
 }
 
@@ -83,19 +85,20 @@ async function readManifest(source: Manifest | URL | string, base?: Base): Promi
     try {
       manifest = JSON.parse(text);
     } catch (cause) {
-      throw new NereidError("bad-manifest", `${root} is no JSON: ${(cause as Error).message}`, { cause });
+      throw new NereidError("bad-manifest", `${root} is not valid JSON: ${(cause as Error).message}`, { cause });
     }
   } else {
     manifest = source;
   }
-  if (!Array.isArray(manifest?.artefacts)) throw new NereidError("bad-manifest", "this is no manifest: it has no `artefacts`");
+  if (!Array.isArray(manifest?.artefacts))
+    throw new NereidError("bad-manifest", "this is not a manifest of nereid compile: it has no `artefacts`");
   if (base !== undefined && typeof base !== "function") root = address(base);
   const read = async (file: string) => {
     if (typeof base === "function") {
       const bytes = await base(file);
       return new Uint8Array(bytes); // a copy: the runtime writes the memory's flag
     }
-    if (!root) throw new NereidError("load-failed", `where is ${file}? Say so with \`base\``);
+    if (!root) throw new NereidError("load-failed", `cannot find ${file}: pass \`base\`, the address of the manifest's folder`);
     return bytesAt(new URL(file, root));
   };
   return [manifest, read];
@@ -115,7 +118,7 @@ export async function loadKernels<K extends { name: string; dispose(): void }>(
   if (artefacts.length === 0) throw new NereidError("bad-manifest", `the manifest has no kernel for target ${target}`);
   const names = artefacts.map((a) => a.kernel?.name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new NereidError("bad-manifest", "the manifest has two kernels of this name", { kernel: twice });
+  if (twice !== undefined) throw new NereidError("bad-manifest", "the manifest has two kernels with this name", { kernel: twice });
   const loaded = await Promise.allSettled(artefacts.map((a) => load(a, read)));
   const failed = loaded.find((l) => l.status === "rejected");
   const kernels = loaded.flatMap((l) => (l.status === "fulfilled" ? [l.value] : []));

@@ -76,8 +76,8 @@ export class WasmKernel implements Kernel {
   /** The number of programs; the rest is in the signature. */
   pack(grid: Grid, args: AnyArgs): number {
     const signature = this.signature;
-    if (this.#device.disposed) throw signature.error("disposed", "the device was disposed of");
-    if (this.#disposed) throw signature.error("disposed", "it is launched after it was disposed of");
+    if (this.#device.disposed) throw signature.error("disposed", "the device was disposed: open() another device");
+    if (this.#disposed) throw signature.error("disposed", "the kernel was disposed and cannot be launched");
     const programs = signature.pack(this.#device, grid, args);
     const { buffers, view } = signature;
     for (let i = 0; i < buffers.length; ++i) {

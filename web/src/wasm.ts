@@ -27,16 +27,18 @@ function sayOnce(why: string): void {
 
 export async function openWasm(options: OpenOptions): Promise<WasmDevice> {
   const has = basicFeatures();
-  if (!has.simd) throw new NereidError("unsupported", "this engine has no WebAssembly SIMD");
+  if (!has.simd)
+    throw new NereidError("unsupported", "this JavaScript engine has no WebAssembly SIMD: update it, or use the webgpu device");
   if (options.variant === "relaxed" && !has.relaxed)
-    throw new NereidError("unsupported", "this engine has no fused multiply-add: take `strict`");
-  const wrong = (what: string, value: unknown) => new NereidError("wrong-argument", `${what}: ${String(value)} is none`);
+    throw new NereidError("unsupported", "this JavaScript engine has no relaxed SIMD (fused multiply-add): use variant `strict`");
+  const wrong = (what: string, value: unknown) => new NereidError("wrong-argument", `invalid ${what}: ${String(value)}`);
   const { initial = 2 ** 20, maximum = 2 ** 32 } = options.memory ?? {};
   for (const bytes of [initial, maximum]) if (!(bytes > 0 && bytes <= 2 ** 32)) throw wrong("bytes of memory", bytes);
   if (initial > maximum) throw wrong("initial memory above the maximum", initial);
   if (options.variant && !/^(strict|relaxed)$/.test(options.variant)) throw wrong("variant", options.variant);
   let threads = options.threads ?? processors();
-  if (!Number.isInteger(threads) || threads < 1) throw wrong("number of threads", threads);
+  if (!Number.isInteger(threads) || threads < 1)
+    throw new NereidError("wrong-argument", `threads must be an integer of at least 1 (got ${String(threads)})`);
   threads = Math.min(threads, 63);
   if (threads > 1 && !has.threads) {
     sayOnce("the page is not cross-origin isolated, which its COOP and COEP headers would make it");
@@ -133,14 +135,14 @@ export class WasmDevice implements Device {
 
   /** Runs a launch now. @internal */
   execute(kernel: WasmKernel, programs: number, packed: Uint8Array): void | Promise<void> {
-    if (this.#disposed) throw new NereidError("disposed", "the device was disposed of", { kernel: kernel.name });
+    if (this.#disposed) throw new NereidError("disposed", "the device was disposed: open() another device", { kernel: kernel.name });
     this.heap.bytes.set(packed, kernel.at);
     // On a page, numbers that differ may mean another amount of work.
     const expected = isPage && !kernel.sameNumbers(packed) ? NaN : kernel.cost * programs; // NaN at first
     if (this.#pool && !kernel.prints && (isPage || programs > 1) && !(expected < kInline)) {
       const done = (outcome: Outcome) => {
         const { failure, at, text, time } = outcome;
-        if (this.#disposed) throw new NereidError("disposed", "the device was disposed of during the launch", { kernel: kernel.name });
+        if (this.#disposed) throw new NereidError("disposed", "the device was disposed during the launch", { kernel: kernel.name });
         if (failure === Failure.Assertion) throw this.#failed(kernel, new AssertionFailed(...at));
         if (failure === Failure.Trap) throw this.#failed(kernel, new Error(text));
         if (failure === Failure.Lost) throw new NereidError("lost-worker", "a worker died during the launch", { kernel: kernel.name });
@@ -189,7 +191,7 @@ export class WasmDevice implements Device {
         begin += count;
       }
       if (begin < programs) await turn();
-      if (this.#disposed) throw new NereidError("disposed", "the device was disposed of during the launch", { kernel: kernel.name });
+      if (this.#disposed) throw new NereidError("disposed", "the device was disposed during the launch", { kernel: kernel.name });
     }
   }
 
@@ -198,11 +200,11 @@ export class WasmDevice implements Device {
       const program = [error.x, error.y, error.z].map((n) => n >>> 0);
       return new NereidError("assertion", assertionText(kernel.sites[error.site], program), { kernel: kernel.name });
     }
-    return new NereidError("trap", `it stopped: ${(error as Error).message}`, { kernel: kernel.name, cause: error });
+    return new NereidError("trap", `the kernel stopped: ${(error as Error).message}`, { kernel: kernel.name, cause: error });
   }
 
   #check(): void {
-    if (this.#disposed) throw new NereidError("disposed", "the device was disposed of");
+    if (this.#disposed) throw new NereidError("disposed", "the device was disposed: open() another device");
   }
 
   /** @internal */

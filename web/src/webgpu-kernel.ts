@@ -57,7 +57,7 @@ export function chooseVariants(a: Artefact, features: ReadonlySet<string>, limit
     }
   }
   if (out.length > 0) throw bad("variant for arrays that lie in one another");
-  throw new NereidError("unsupported", `it needs what this GPU does not have: ${missing}`, { kernel: a.kernel.name });
+  throw new NereidError("unsupported", `the kernel needs features or limits that this GPU lacks: ${missing}`, { kernel: a.kernel.name });
 }
 
 /** @internal */
@@ -169,7 +169,7 @@ export class GpuKernel implements Kernel {
 
   #pack(grid: Grid, args: AnyArgs): number {
     this.#device.check(this.name);
-    if (this.#disposed) throw this.#signature.error("disposed", "it is launched after it was disposed of");
+    if (this.#disposed) throw this.#signature.error("disposed", "the kernel was disposed and cannot be launched");
     const signature = this.#signature;
     const programs = signature.pack(this.#device, grid, args);
     // The shader takes these promises at their word. An array begins at a multiple of 256, its parts wherever they do.

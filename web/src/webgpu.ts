@@ -61,7 +61,8 @@ export async function openGpu(options: OpenOptions): Promise<GpuDevice | undefin
   };
   const gpu = options.gpu ?? globalThis.navigator?.gpu;
   if (!gpu) return none("there is no WebGPU here: `navigator.gpu` is missing");
-  if (typeof gpu.requestAdapter !== "function") throw new NereidError("wrong-argument", "gpu: it has no requestAdapter()");
+  if (typeof gpu.requestAdapter !== "function")
+    throw new NereidError("wrong-argument", "gpu must be a GPU object with requestAdapter(), such as navigator.gpu");
   let adapter: GPUAdapter | null;
   try {
     adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference ?? "high-performance" });
@@ -317,7 +318,7 @@ export class GpuDevice implements Device {
   check(kernel?: string): void {
     if (!this.#disposed && !this.#lost) return;
     const about = kernel === undefined ? {} : { kernel };
-    if (this.#disposed) throw new NereidError("disposed", "the device was disposed of", about);
+    if (this.#disposed) throw new NereidError("disposed", "the device was disposed: open() another device", about);
     throw kernel === undefined ? this.#lost : new NereidError("lost-device", this.#lost!.message, about);
   }
 
@@ -327,7 +328,7 @@ export class GpuDevice implements Device {
   allocate(size: number, values?: View<DType>): Storage {
     size = Math.max(16, Math.ceil(size / 16) * 16);
     const refused = (why: string, cause?: unknown) =>
-      new NereidError("out-of-memory", `there is no GPU memory of ${size} bytes: ${why}`, { cause });
+      new NereidError("out-of-memory", `cannot allocate ${size} bytes of GPU memory: ${why}`, { cause });
     if (size > this.limits.maxBufferSize) throw refused(`this GPU has at most ${this.limits.maxBufferSize} in one piece`);
     const { gpu } = this;
     gpu.pushErrorScope("out-of-memory");
@@ -430,7 +431,7 @@ export class GpuDevice implements Device {
     if (total > this.limits.maxStorageBufferBindingSize)
       throw new NereidError(
         "out-of-memory",
-        `more arrays than this GPU has bindings must share one, but have ${total} bytes: a binding has at most ${this.limits.maxStorageBufferBindingSize}`,
+        `the kernel has more arrays than this GPU has bindings, so some must share one, but they need ${total} bytes: a binding has at most ${this.limits.maxStorageBufferBindingSize}`,
         { kernel },
       );
     const merged = this.allocate(total);
@@ -584,7 +585,7 @@ export class GpuDevice implements Device {
     const time = now - Math.max(sent, this.#ended);
     this.#ended = now;
     this.#most = time > kLong ? Math.max(1, Math.floor((count * kLong) / time)) : Math.min(kMost, 2 * this.#most);
-    if (this.#disposed) throw new NereidError("disposed", "the device was disposed of during the launch");
+    if (this.#disposed) throw new NereidError("disposed", "the device was disposed during the launch");
     this.check();
   }
 
@@ -594,7 +595,7 @@ export class GpuDevice implements Device {
     const message = String((error as Error)?.message ?? error);
     // A promise may know of the loss before the device does.
     if (!this.#lost) await Promise.race([this.gpu.lost, new Promise((resolve) => setTimeout(resolve, 20))]);
-    if (this.#disposed) return new NereidError("disposed", "the device was disposed of during the launch");
+    if (this.#disposed) return new NereidError("disposed", "the device was disposed during the launch");
     if (this.#lost) return this.#lost;
     const bounds = [...(launched ?? [])];
     const short = bounds.flatMap((b) => [...b.storages, b.scratch, b.report]).find((s) => s?.failed);
@@ -602,7 +603,7 @@ export class GpuDevice implements Device {
     const kernels = [...new Set(bounds.map((b) => b.kernel.name))];
     const kernel = kernels.length === 1 ? kernels[0] : kernels.find((name) => message.includes(`"${name}"`));
     const memory = (error as Error)?.constructor?.name === "GPUOutOfMemoryError";
-    return new NereidError(memory ? "out-of-memory" : "trap", `the GPU refused it: ${message}`, {
+    return new NereidError(memory ? "out-of-memory" : "trap", `the GPU rejected the launch: ${message}`, {
       ...(kernel !== undefined && { kernel }),
       cause: error,
     });

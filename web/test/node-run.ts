@@ -109,7 +109,7 @@ test("the runner: numbers by their bits, prints, errors", () =>
 
     const which = (n: number) => [{ type: "i32", bits: String(n) }];
     equal(await ask({ kernel: "asserts", threads: 2, grid: [64, 1, 1], args: which(5) }), [
-      "error assertion failed: x must be positive (line 12, program 5, 0, 7)",
+      "error k.py:12: assertion failed in program (5, 0, 7): x must be positive",
     ]);
     equal(await ask({ kernel: "asserts", threads: 2, grid: [64, 1, 1], args: which(64) }), ["ok"]);
     ok((await ask({ kernel: "none", args: [] }))[0]!.startsWith("error there is no kernel"), "an unknown kernel");
@@ -139,7 +139,7 @@ test("the runner on a GPU", async (t) => {
       ok(/^ok( \d+\.\d{3}){1001}$/.test(timed!), timed!.slice(0, 100));
       const which = (n: number) => [{ type: "i32", bits: String(n) }];
       equal(await ask({ target, kernel: "asserts", grid: [64, 1, 1], args: which(5) }), [
-        "error assertion failed: x must be positive (line 12, program 5, 0, 0)",
+        "error k.py:12: assertion failed in program (5, 0, 0): x must be positive",
       ]);
       put("0.bin", new BigUint64Array(5));
       const lines = (p: number) => [

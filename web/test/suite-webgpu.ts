@@ -526,11 +526,11 @@ onGpu("assertions say text, line and program", ["asserts", "count"], async (devi
     const program = which === 70 ? "70, 0, 0" : "5, 0, 0";
     await fails(() => asserts!.launch(100, { which }), "assertion", {
       kernel: "asserts",
-      message: `kernel \`asserts\`: assertion failed: x must be positive (line 12, program ${program})`,
+      message: `kernel \`asserts\`: k.py:12: assertion failed in program (${program}): x must be positive`,
     });
     await asserts!.launch(100, { which: 100 });
   }
-  await fails(() => asserts!.launch([10, 5, 2], { which: 67 }), "assertion", { message: "program 7, 1, 1" });
+  await fails(() => asserts!.launch([10, 5, 2], { which: 67 }), "assertion", { message: "program (7, 1, 1)" });
   const results = await Promise.allSettled([100, 3, 100, 4, 100].map((which) => asserts!.launch(100, { which })));
   equal(
     results.map((r) => r.status),
@@ -556,7 +556,7 @@ test("WebGPU: reports as they come", () => {
     "pid (1, 1, 0) idx () a: 8",
   ]);
   const failed = read([...a(2, 0, 0, 1), 1, 1, 5, 5, ...a(1, 0, 0, 2), 1, 1, 5, 4]);
-  equal([failed.lines, failed.failed], [["pid (1, 0, 0) idx () a: 2"], "assertion failed: b (line 3, program 1, 0, 0)"]);
+  equal([failed.lines, failed.failed], [["pid (1, 0, 0) idx () a: 2"], "assertion failed in program (1, 0, 0): b"]);
   equal([read([]).wanted, read(a(0, 0, 0, 1)).wanted, read(a(0, 0, 0, 1), 10, 12).wanted], [0, 0, 12]);
   equal(read(a(0, 0, 0, 1), 10, 12).lines, ["pid (0, 0, 0) idx () a: 1"]);
 });

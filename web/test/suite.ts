@@ -381,7 +381,7 @@ onThreads("assertions say text, line and program", async (device, { asserts }) =
   for (const which of [0, 70]) {
     await fails(() => asserts.launch(100, { which }), "assertion", {
       kernel: "asserts",
-      message: `assertion failed: x must be positive (line 12, program ${which}, 0, 7)`,
+      message: `k.py:12: assertion failed in program (${which}, 0, 7): x must be positive`,
     });
     await asserts.launch(100, { which: 100 });
   }

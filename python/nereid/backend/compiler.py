@@ -111,7 +111,7 @@ class NereidBackend(BaseBackend):
             if name in known:
                 known[name] = tuple(known[name])
         if known.get("launch_cooperative_grid"):
-            raise NotImplementedError("launch_cooperative_grid: programs cannot wait for each other on this processor")
+            raise NotImplementedError("launch_cooperative_grid is not supported: on a CPU, programs cannot wait for each other")
         return Options(**known)
 
     def pack_metadata(self, metadata):
@@ -145,6 +145,6 @@ class NereidBackend(BaseBackend):
 
     def add_stages(self, stages, options, language=None):
         if language is not None and language.name != "TRITON":
-            raise NotImplementedError("Gluon's layouts are those of GPUs; Nereid compiles Triton")
+            raise NotImplementedError("Gluon kernels are not supported: their layouts are for GPUs; write the kernel in Triton")
         stages["ttir"] = self.make_ttir
         stages["nereid"] = self.make_kernel

@@ -113,7 +113,7 @@ class NereidDriver(DriverBase):
 
     def map_python_to_cpp_type(self, ty):
         # Triton asks this for its ahead-of-time compiler alone.
-        raise NotImplementedError("triton.tools.compile writes code for GPUs; for this processor `nereid compile FILE.py:KERNEL --target cpu` writes an object file and a header")
+        raise NotImplementedError("triton.tools.compile is for GPUs: for this CPU use `nereid compile FILE.py:KERNEL --target cpu`, which writes an object file and a header")
 
     def get_current_target(self):
         return GPUTarget("cpu", "cpu", 1)

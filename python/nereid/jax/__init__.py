@@ -9,12 +9,12 @@ except ImportError as e:
     raise ImportError("nereid.jax needs JAX 0.10 or later: pip install jax") from e
 
 if jax.__version_info__ < (0, 10):
-    raise ImportError(f"nereid.jax needs JAX 0.10 or later, and this is {jax.__version__}")
+    raise ImportError(f"nereid.jax needs JAX 0.10 or later (this is {jax.__version__}): pip install -U jax")
 
 from .. import _core  # noqa: E402
 
 if not hasattr(_core, "xla_handlers"):
-    raise ImportError("this build of Nereid has no custom calls: it was built where jaxlib's headers were missing")
+    raise ImportError("this build of Nereid has no JAX custom calls, because jaxlib's headers were missing when it was built: install jax and rebuild")
 
 from ._call import CUSTOM_CALL_TARGET_NAME  # noqa: E402
 from . import pallas  # noqa: E402
@@ -26,7 +26,7 @@ tuned = _core.xla_tuned
 
 
 def set_deterministic(on=True):
-    """Autotuned kernels run with their first configuration, in each process the same; or, as NEREID_DETERMINISTIC=1 says it."""
+    """Makes autotuned kernels always run their first configuration, the same in every process. NEREID_DETERMINISTIC=1 does the same."""
     _core.xla_take_first(on)
 
 

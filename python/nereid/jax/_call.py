@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The custom call and the primitive behind triton_call. What a call says (python/src/xla_call.h) is written when it is traced, so that errors come where the user's
-code is, and what JAX keeps of it is one text, equal for equal calls."""
+"""The custom call and the primitive behind triton_call. The text of a call (python/src/xla_call.h) is written when it is traced, so that errors point to the user's
+code. JAX keeps only this text, which is equal for equal calls."""
 import dataclasses
 import functools
 import hashlib
@@ -36,7 +36,7 @@ _lock = threading.Lock()
 
 
 class _Kept:
-    """A kernel as calls have it: its IR, what compiled it, and its parameters as [(name, type, whether it is seen to be written)]."""
+    """A kernel of a call: its IR, the compiled kernel, and its parameters as [(name, type, whether the kernel writes to it)]."""
 
     def __init__(self, ir, kernel):
         self.ir, self.kernel = ir, kernel
@@ -46,7 +46,7 @@ class _Kept:
 
 
 def compiled(ir):
-    """From this process, from the disk, or made."""
+    """The compiled kernel: from this process, from disk, or compiled now."""
     ir = ir if isinstance(ir, str) else str(ir)
     with _lock:
         kept = _kernels.get(ir)
@@ -81,7 +81,7 @@ class Config:
 
 
 class Text:
-    """What a call says. Large, so that it does not print itself."""
+    """The text of a call. It does not print itself because it is large."""
 
     def __init__(self, text):
         self.text = text
@@ -106,7 +106,7 @@ def _pairs(axes):
 
 
 def text_of(name, inputs, outputs, aliases, configs, threads=0):
-    """`aliases`: [(input, output, bytes)], where outputs are counted on from the inputs."""
+    """`aliases`: [(input, output, bytes)], where the outputs are numbered after the inputs."""
     lines = ["nereid-call 1", f"name {_line(name)}", f"buffers {inputs} {outputs}", *(f"alias {i} {o} {n}" for i, o, n in aliases), f"threads {threads}"]
     for c in configs:
         lines += [f"config {_line(c.name)}", "grid " + " ".join(map(str, c.grid)), *(["serial" + _pairs(c.serial), "parallel" + _pairs(c.parallel)] if c.serial else [])]
@@ -168,7 +168,7 @@ mlir.register_lowering(nereid_call_p, _lower, platform="cpu")
 
 @functools.partial(mlir.register_lowering, nereid_call_p)
 def _elsewhere(ctx, *args, **_):
-    raise NotImplementedError(f"nereid.jax.triton_call runs on the CPU, and this is for {', '.join(ctx.module_context.platforms)}: there, use jax_triton.triton_call, "
+    raise NotImplementedError(f"nereid.jax.triton_call runs on the CPU only, but this program is for {', '.join(ctx.module_context.platforms)}: use jax_triton.triton_call there, "
                               "which runs on the CPU as well after nereid.jax.patch_jax_triton()")
 
 
@@ -177,12 +177,12 @@ pe.dce_rules[nereid_call_p] = lambda *args: ([True] * len(args[-1].invars), args
 
 
 def _no_derivative(*_, **__):
-    raise NotImplementedError("nereid.jax.triton_call does not support automatic differentiation: give your function a rule with jax.custom_jvp, jax.custom_vjp, "
+    raise NotImplementedError("nereid.jax.triton_call does not support automatic differentiation: define a derivative for your function with jax.custom_jvp, jax.custom_vjp, "
                               "or nereid.jax.differentiable")
 
 
 def _no_batching(*_, **__):
-    raise NotImplementedError("nereid.jax.triton_call does not support batching with jax.vmap: give your function a rule with jax.custom_batching.custom_vmap, "
+    raise NotImplementedError("nereid.jax.triton_call does not support batching with jax.vmap: define a batching rule for your function with jax.custom_batching.custom_vmap, "
                               "or nereid.jax.vectorized")
 
 
@@ -191,7 +191,7 @@ batching.primitive_batchers[nereid_call_p] = _no_batching
 
 
 def same_varying_axes(args):
-    """Under shard_map: all vary along the axes that any does, as operands of JAX's own primitives are made to."""
+    """Under shard_map: makes all operands vary along the same axes, as JAX's own primitives do."""
     mats = [getattr(core.typeof(a), "mat", None) for a in args]
     union = frozenset().union(*(m.varying for m in mats if m is not None))
     if not union:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""jax_triton.triton_call on the CPU: a lowering for the platform, beside its own for GPUs. Triton's front-end makes the IR, as for a GPU."""
+"""jax_triton.triton_call on the CPU: a lowering for this platform, next to its own for GPUs. Triton's front-end makes the IR, as for a GPU."""
 import base64
 import json
 import struct
@@ -18,16 +18,16 @@ _tuning = threading.RLock()  # heuristics of the user's are called under it
 
 
 def patch_jax_triton():
-    """Lets jax_triton.triton_call run where a program is compiled for the CPU. What is compiled for GPUs stays as it is."""
+    """Lets jax_triton.triton_call run in programs for the CPU. Nothing changes for GPUs."""
     global _patched
     try:
         import jax_triton
         import jax_triton.triton_lib as lib
     except ImportError as e:
-        raise ImportError("jax_triton is not installed; nereid.jax.triton_call does without it") from e
+        raise ImportError("jax_triton is not installed: install it, or use nereid.jax.triton_call, which does not need it") from e
     missing = [name for name in ("triton_kernel_call_p", "TritonFunction", "KernelSpecialization", "compile_ttir_inplace", "_StaticArg", "_OutputPlaceholder") if not hasattr(lib, name)]
     if missing:
-        raise ImportError(f"jax_triton {getattr(jax_triton, '__version__', '')} has no {', '.join(missing)}: 0.4 is needed")
+        raise ImportError(f"jax_triton {getattr(jax_triton, '__version__', '')} lacks {', '.join(missing)}: install jax_triton 0.4")
     with _lock:
         if not _patched:
             _patch(lib)
@@ -38,7 +38,7 @@ def _target(compute_capability, num_ctas):
     from triton.backends.compiler import GPUTarget
     del compute_capability
     if num_ctas > 1:
-        raise ValueError(f"num_ctas={num_ctas}: there are no clusters on a CPU")
+        raise ValueError(f"num_ctas must be 1 on a CPU (got {num_ctas})")
     return GPUTarget("cpu", "nereid", 1)
 
 
@@ -60,7 +60,7 @@ def _patch(lib):
             return theirs_get(self, make_target_func, platform, args, arg_dtypes, in_tree=in_tree, objpaths=objpaths, compute_capability=compute_capability,
                               backend_options=backend_options, metaparams=metaparams)
         if type(self.fn).__name__ == "GluonJITFunction":
-            raise NotImplementedError("Gluon's layouts are those of GPUs; Nereid compiles Triton")
+            raise NotImplementedError("Gluon kernels are not supported: their layouts are for GPUs; write the kernel in Triton")
         target = make_target_func(compute_capability, backend_options["num_ctas"])
         backend = NereidBackend(target)
         spec = lib.KernelSpecialization.build(self.non_constexpr_param_names, args, arg_dtypes, in_tree, objpaths, metaparams, backend)
@@ -78,7 +78,7 @@ def _patch(lib):
         from triton._C.libtriton import ir
         if len(self.signature.parameters) != len(spec.signature):
             raise TypeError(f"the kernel has the parameters {', '.join(self.signature.parameters)}, but there are arguments for {', '.join(spec.signature)}; "
-                            "an aliased output is no parameter of its own")
+                            "an aliased output must not be a separate parameter")
         options = backend.parse_options(backend_options)
         context = ir.context()
         ir.load_dialects(context)
@@ -104,7 +104,7 @@ def _lower(lib, ctx, array_args, *, fn, name, in_tree, out_shapes, grid, compute
            has_side_effect=False, cost_estimate=None, **unknown):
     del out_shapes
     if unknown:
-        raise NotImplementedError(f"this version of jax_triton has options that Nereid does not know: {', '.join(unknown)}")
+        raise NotImplementedError(f"options of this version of jax_triton are not supported: {', '.join(unknown)}")
     # From JAX 0.11 on they are FrozenDicts, whose get() takes no default.
     backend_options, metaparams, input_output_aliases = dict(backend_options), dict(metaparams), dict(input_output_aliases)
     is_leaf = lambda x: isinstance(x, (lib._StaticArg, lib._OutputPlaceholder, lib.TensorDescriptor))
@@ -156,7 +156,7 @@ def _lower(lib, ctx, array_args, *, fn, name, in_tree, out_shapes, grid, compute
 
 
 def _configs_of(function, backend_options, metaparams, named):
-    """make_configs leaves its own pruner in the autotuner, which would leave out at the next call what contradicts the constants of this one."""
+    """make_configs leaves its own pruner in the autotuner, which would remove configurations of the next call that contradict the constants of this call."""
     tuner = function.autotuner
     with _tuning:
         before = tuner and tuner.early_config_prune
@@ -168,20 +168,20 @@ def _configs_of(function, backend_options, metaparams, named):
 
 
 def _passed(lib, kept, args, buffers, paths, inputs):
-    """What the compiled kernel's parameters are given."""
+    """The values of the compiled kernel's parameters."""
     parameters = iter(kept.parameters)
     passed = []
 
     def pointer(buffer):
         key, _, writes = next(parameters)
         if writes and buffer < inputs:
-            raise ValueError(f"`{key}`: the kernel writes to it, but JAX's arrays do not change: pass a Ref (jax.new_ref), or give it in input_output_aliases")
+            raise ValueError(f"the kernel writes to `{key}`, but a JAX array cannot change: pass a Ref (jax.new_ref), or name it in input_output_aliases")
         passed.append(("buffer", buffer))
 
     for arg, buffer, path in zip(args, buffers, paths):
         if isinstance(arg, lib.TensorDescriptor):
             if arg.padding != "zero" or arg.round_f32_to_tf32 or arg.layout is not None:
-                raise NotImplementedError("descriptors of a launch are padded with zero, and have no layout or rounding; tl.make_tensor_descriptor in the kernel takes padding_option='nan'")
+                raise NotImplementedError("a descriptor passed to a launch can only be padded with zero, without layout or rounding: use tl.make_tensor_descriptor with padding_option='nan' in the kernel")
             pointer(buffer)
             for number in (*arg.shape, *arg.strides):
                 _, type_name, _ = next(parameters)
@@ -192,5 +192,5 @@ def _passed(lib, kept, args, buffers, paths, inputs):
             _, type_name, _ = next(parameters)
             passed.append(("bits", _bits(arg, type_name)))
     if next(parameters, None) is not None:
-        raise AssertionError("the kernel takes more arguments than there are")
+        raise AssertionError("the kernel has more parameters than the call has arguments")
     return passed

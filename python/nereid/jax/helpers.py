@@ -8,8 +8,8 @@ from jax import tree_util
 
 
 def _split(args, kwargs):
-    """The arrays among the arguments, and a function that puts others in their place. Numbers stay what they are: kernels take them as scalars, and JAX's
-    transformations would make arrays of them."""
+    """The arrays among the arguments, and a function that replaces them. Numbers do not change: kernels take them as scalars, and JAX's transformations
+    would make them arrays."""
     leaves, tree = tree_util.tree_flatten((args, kwargs))
     places = [k for k, leaf in enumerate(leaves) if isinstance(leaf, (jax.Array, np.ndarray))]
 
@@ -23,7 +23,7 @@ def _split(args, kwargs):
 
 
 def differentiable(reference):
-    """Derivatives by those of `reference`, which computes the same with jax.numpy:
+    """Takes the derivatives of `reference`, which computes the same with jax.numpy:
 
         @nereid.jax.differentiable(lambda x: jax.nn.softmax(x))
         def softmax(x):
@@ -55,7 +55,7 @@ def differentiable(reference):
 
 
 def vectorized(f):
-    """Under vmap, `f` is called for one element of the batch after another. For one launch for all of it use jax.custom_batching.custom_vmap itself."""
+    """Under vmap, calls `f` for each element of the batch in turn. For one launch for the whole batch use jax.custom_batching.custom_vmap."""
 
     @functools.wraps(f)
     def wrapped(*args, **kwargs):

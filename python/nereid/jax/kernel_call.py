@@ -34,7 +34,7 @@ class _Array:
     def __init__(self, dtype, name=""):
         spelled = _TYPES.get(jnp.dtype(dtype).name)
         if spelled is None:
-            raise TypeError(f"{f'`{name}`: ' if name else ''}Triton has no type {jnp.dtype(dtype).name}")
+            raise TypeError(f"{f'`{name}`: ' if name else ''}Triton has no type for the dtype {jnp.dtype(dtype).name}: convert it, such as to float32")
         self.dtype = _DTYPES[spelled]
 
     def data_ptr(self):
@@ -61,12 +61,12 @@ def kernel_of(fn):
         return fn
     what = type(fn).__name__
     if what == "GluonJITFunction":
-        raise TypeError("Gluon's layouts are those of GPUs; Nereid compiles Triton")
+        raise TypeError("Gluon kernels are not supported: their layouts are for GPUs; write the kernel in Triton")
     if what == "InterpretedFunction":
-        raise TypeError("with TRITON_INTERPRET=1 a kernel can only be interpreted")
+        raise TypeError("triton_call cannot compile a kernel that was defined under TRITON_INTERPRET=1: unset it")
     if what != "JITFunction" or not hasattr(fn, "fn"):
-        raise TypeError(f"{fn!r} is no kernel: decorate it with nereid.jit or triton.jit")
-    if "_nereid_kernel" not in vars(fn):  # on the object itself: its hash is that of its source, which is dear
+        raise TypeError(f"kernel must be a Triton kernel, but got {fn!r}: decorate the function with nereid.jit or triton.jit")
+    if "_nereid_kernel" not in vars(fn):  # on the object itself: hashing it would hash its source, which is expensive
         unaligned = getattr(fn, "do_not_specialize_on_alignment", None)
         fn._nereid_kernel = JITFunction(fn.fn, do_not_specialize=getattr(fn, "do_not_specialize", None), do_not_specialize_on_alignment=unaligned)
     return fn._nereid_kernel
@@ -80,7 +80,7 @@ class Wrapped:
         while not type(fn).__name__.endswith("JITFunction") and hasattr(fn, "fn"):
             if hasattr(fn, "configs"):
                 if self.tuner or self.heuristics:
-                    raise TypeError("autotune comes outside of heuristics, and once")
+                    raise TypeError("autotune must be the outermost decorator, above heuristics, and can be used only once")
                 self.tuner = fn
             elif isinstance(getattr(fn, "values", None), dict):
                 self.heuristics.append(fn.values)
@@ -106,7 +106,7 @@ class Wrapped:
         configs = []
         for config in self.tuner.configs:
             if getattr(config, "pre_hook", None) is not None:
-                raise NotImplementedError("`pre_hook` is not supported: a hook cannot run within a compiled JAX program")
+                raise NotImplementedError("`pre_hook` of a configuration is not supported: a hook cannot run inside a compiled JAX program")
             if all(config.kwargs.get(k, v) == v for k, v in constants.items()):
                 configs.append(config)
         if prune := self.tuner.early_config_prune:
@@ -117,7 +117,8 @@ class Wrapped:
             if len(configs) > count:
                 configs = sorted(configs, key=lambda c: model(**{**named, **constants, **c.all_kwargs()}))[:max(count, 1)]
         if not configs:
-            raise ValueError(f"no configuration of `{self.kernel.__name__}` is left: {', '.join(f'{k}={v!r}' for k, v in constants.items())} was given, or they were pruned")
+            given = ", ".join(f"{k}={v!r}" for k, v in constants.items())
+            raise ValueError(f"no configuration of `{self.kernel.__name__}` is left after pruning" + (f", with {given}" if given else ""))
         return [(", ".join(f"{k}: {v}" for k, v in c.kwargs.items()), c.kwargs) for c in configs]
 
 
@@ -127,13 +128,20 @@ def full_grid(grid, values):
         grid = grid(values)
     grid = tuple(grid) if isinstance(grid, (tuple, list)) else (grid,)
     if len(grid) > 3:
-        raise ValueError(f"a grid has three dimensions at most, and this has {len(grid)}: {grid}")
+        raise ValueError(f"the grid must have one to three axes, but got {grid}")
     try:
         numbers = [n.__index__() for n in grid]
     except (AttributeError, TypeError):
-        raise TypeError(f"a grid is made of integers, not {grid}; a JAX value is not known while the program is traced") from None
+        given = grid[0] if len(grid) == 1 else grid
+        if any(isinstance(n, (float, np.floating)) for n in grid):
+            why = ": divide with nereid.cdiv(n, BLOCK) or triton.cdiv instead of n / BLOCK"
+        elif any(isinstance(n, core.Tracer) for n in grid):
+            why = ": a traced JAX value is not known when the program is compiled; use a shape or a static argument"
+        else:
+            why = ""
+        raise TypeError(f"the grid must be an integer or a tuple of up to three integers, but got {given!r}{why}") from None
     if any(n < 0 or n >= 2**32 for n in numbers):
-        raise ValueError(f"the grid {grid} has a dimension that is negative or too large")
+        raise ValueError(f"each axis of the grid must be from 0 to {2**32 - 1}, but the grid is {grid}")
     return tuple(numbers + [1] * (3 - len(numbers)))
 
 
@@ -149,14 +157,14 @@ def ir_of(kernel, values, debug):
         elif isinstance(value, (tuple, list)):
             for leaf in tree_util.tree_leaves(value):
                 if isinstance(leaf, float) and not _fits_float32(leaf):
-                    raise OverflowError(f"`{p.name}`: {leaf} does not fit in an fp32; give it as an argument of its own")
+                    raise OverflowError(f"`{p.name}`: {leaf} does not fit in fp32: pass it as a separate argument instead of in a tuple")
     request = kernel._request(signature, constants, debug or wants_debug)
     request.pop("target")
     kept = _call.compiled(_core.emit(**request, stage="ttir"))
     if debug:
         print(kept.ir)
     if len(kept.parameters) != len(bits):
-        raise AssertionError("the IR takes other arguments than the launch has")
+        raise AssertionError("the arguments of the IR and of the launch differ")
     return kept, [doubles.get(name, b) for (name, _, _), b in zip(kept.parameters, bits)]
 
 
@@ -167,7 +175,7 @@ _MOST_TEXTS = 1024
 
 
 def _key(value):
-    """What tells values apart that a text depends on. TypeError where there is no telling."""
+    """A key that differs where the text of a call differs. Raises TypeError if a value has none."""
     if isinstance(value, _Array):
         return value.dtype.name
     if value is None or type(value) in (int, float, bool, str):
@@ -198,11 +206,11 @@ def _kept_text(wrapped, known, constants, grid, zeroed, rest, make):
 
 
 def _refuse_slips(fn, wrapped, unknown, needed, callables):
-    """Keywords that name nothing. Functions of constants may want names that the kernel lacks."""
+    """Refuses unknown keywords. A grid function may need names that the kernel does not have."""
     for key in unknown:
         near = difflib.get_close_matches(key, needed if callables else [*(p.name for p in fn.params), *_KEYWORDS], 1)
         if near or not callables:
-            raise TypeError(f"`{fn.__name__}` has no parameter `{key}`, and triton_call no such keyword" + (f"; is it `{near[0]}`?" if near else ""))
+            raise TypeError(f"kernel `{fn.__name__}` has no parameter `{key}`, and triton_call has no keyword `{key}`" + (f": did you mean `{near[0]}`?" if near else ""))
 
 
 _KEYWORDS = ("kernel", "out_type", "grid", "name", "num_warps", "num_stages", "num_ctas", "compute_capability", "backend_options", "input_output_aliases", "zeroed_outputs", "debug",
@@ -215,7 +223,7 @@ def _fits_float32(x):
 
 
 def options_of(given, **explicit):
-    """What jax-triton takes for GPUs; of these only the threads mean something here."""
+    """The options of jax-triton. On a CPU only num_threads has an effect."""
     options = dict(given or {})
     explicit = {k: v for k, v in explicit.items() if v is not None}
     if both := sorted(explicit.keys() & options.keys()):
@@ -227,12 +235,21 @@ def options_of(given, **explicit):
         except TypeError:
             raise TypeError(f"backend_options[{k!r}] must be hashable, got {v!r}") from None
     if options.get("num_ctas", 1) != 1:
-        raise ValueError(f"num_ctas={options['num_ctas']}: there are no clusters on a CPU")
+        raise ValueError(f"num_ctas must be 1 on a CPU (got {options['num_ctas']})")
     return options
 
 
+def _number_for_output(error, operands):
+    """The first line of the message where the kernel writes through a parameter that got a number."""
+    for d in error.diagnostics:
+        for key, x in operands.items():
+            if f"the argument `{key}`" in d["text"] and isinstance(x, (int, float)):
+                return f"the kernel accesses memory through `{key}`, but `{key}` got the number {x!r}: pass an array, or leave it out so that it is an output\n"
+    return ""
+
+
 def _went(shapes):
-    """Which operand each parameter got: x←f32[8,100], n←100."""
+    """The operand of each parameter: x←f32[8,100], n←100."""
 
     def text(x):
         if _is_descriptor(x):
@@ -241,22 +258,23 @@ def _went(shapes):
             return f"({', '.join(map(text, x))})"
         return x.str_short(short_dtypes=True) if hasattr(x, "str_short") else repr(x)
 
-    return ", ".join(f"{key}←{text(x)}" for key, x in shapes.items()) or "nowhere: there are none"
+    return ", ".join(f"{key}←{text(x)}" for key, x in shapes.items()) or "none"
 
 
 def triton_call(*args, kernel, out_type=None, grid, name="", num_warps=None, num_stages=None, num_ctas=None, compute_capability=None, backend_options=None, input_output_aliases=None,
                 zeroed_outputs=(), debug=False, serialized_metadata=b"", cost_estimate=None, has_side_effect=False, **kwargs):
-    """Runs a kernel on arrays of JAX, on the CPU; under jit it is a custom call of the compiled program. The parameters are those of jax_triton.triton_call.
+    """Runs a kernel on JAX arrays, on the CPU. Under jit it is a custom call of the compiled program. The parameters are those of jax_triton.triton_call.
 
-    args, kwargs            operands by position or name: arrays, Refs, and numbers, which become part of the program; tuples of them. What names a constexpr is one; other
-                            names are for `grid` and `zeroed_outputs` alone
-    kernel                  of nereid.jit or triton.jit, also with heuristics and autotune around it
-    out_type                what has shape and dtype, or a tree of it: the results. Parameters without an operand are the outputs, in their order
-    grid                    an integer, up to three, or a function of a dict of constants and operands that returns them
-    input_output_aliases    {operand: output}: the kernel changes the operand in place, and that is the output. Operands are counted flat, constexprs left out
-    zeroed_outputs          outputs, counted flat, that are zero when the kernel begins; or a function of a configuration's constants that returns them
-    backend_options         {"num_threads": n} limits threads; others are taken for the sake of programs that give them, as are num_warps, num_stages, compute_capability
-    debug                   prints the IR and keeps assertions
+    args, kwargs            operands by position or name: arrays, Refs, numbers (which become part of the program), and tuples of them. A keyword can also be a constexpr, or
+                            a name that only `grid` and `zeroed_outputs` use
+    kernel                  a kernel of nereid.jit or triton.jit, with or without heuristics and autotune
+    out_type                an object with shape and dtype, or a tree of such objects: the results. The parameters without an operand are the outputs, in order
+    grid                    an integer, a tuple of up to three integers, or a function that gets a dict of constants and operands and returns them
+    input_output_aliases    {operand: output}: the kernel changes the operand in place, and the operand becomes that output. Operands are names of parameters, or numbers in the
+                            flat list of operands without constexprs
+    zeroed_outputs          numbers of outputs, in the flat list, to set to zero before the kernel; or a function that gets the constants of a configuration and returns them
+    backend_options         {"num_threads": n} limits the threads. Other options, num_warps, num_stages and compute_capability have no effect on a CPU
+    debug                   print the IR and keep assertions
     serialized_metadata, cost_estimate, has_side_effect, name    as in jax-triton
     """
     del compute_capability
@@ -268,8 +286,8 @@ def triton_call(*args, kernel, out_type=None, grid, name="", num_warps=None, num
         out_type = kwargs.pop("out_shape")
     elif out_type is None:
         if near := difflib.get_close_matches("out_type", kwargs, 1):
-            raise TypeError(f"triton_call has no keyword `{near[0]}`; is it `out_type`?")
-        raise TypeError("out_type= is missing: what the kernel returns; () if there is nothing but Refs")
+            raise TypeError(f"triton_call has no keyword `{near[0]}`: did you mean `out_type`?")
+        raise TypeError("out_type= is missing: pass the shape and dtype of the results, such as jax.ShapeDtypeStruct(x.shape, x.dtype), or () if the kernel writes only to Refs")
 
     wrapped = Wrapped(kernel)
     fn = wrapped.kernel
@@ -287,12 +305,12 @@ def triton_call(*args, kernel, out_type=None, grid, name="", num_warps=None, num
     constants = {k: v.value if type(v).__name__ == "constexpr" else v for k, v in constants.items()}
 
     # Operands, flat: arrays to give to the call, and in their place what the compiler needs to know.
-    arrays, flat, refs = [], [], []
+    arrays, flat, refs, positions = [], [], [], {}
     known, shapes = {}, {}
 
     def operand(key, x):
         if isinstance(x, TransformedRef):
-            raise NotImplementedError(f"`{key}`: a part of a Ref cannot be an operand; give the Ref itself")
+            raise NotImplementedError(f"`{key}`: a part of a Ref cannot be an operand: pass the whole Ref")
         if _is_descriptor(x):
             base, shape = operand(key, x.base)
             described = TensorDescriptor(base, x.shape, x.strides, x.block_shape, x.padding)
@@ -312,7 +330,9 @@ def triton_call(*args, kernel, out_type=None, grid, name="", num_warps=None, num
     for key in names:
         if key in operands:
             leaves, tree = tree_util.tree_flatten(operands[key], is_leaf=leaf)
+            first = len(flat)
             both = [operand(key, x) for x in leaves]
+            positions[key] = range(first, len(flat))
             known[key] = tree.unflatten([a for a, _ in both])
             shapes[key] = tree.unflatten([b for _, b in both])
 
@@ -322,17 +342,28 @@ def triton_call(*args, kernel, out_type=None, grid, name="", num_warps=None, num
     aliases = {}  # array to output
     if input_output_aliases:
         if refs:
-            raise ValueError("input_output_aliases cannot be combined with Ref arguments, which are changed in place anyway")
+            raise ValueError("input_output_aliases cannot be combined with Ref arguments, which are changed in place already")
         if len(set(input_output_aliases.values())) != len(input_output_aliases):
-            raise ValueError("input_output_aliases must be a bijection")
+            raise ValueError(f"input_output_aliases must name each output once, but it is {input_output_aliases}")
         for at, out in input_output_aliases.items():
-            if not 0 <= at < len(flat) or flat[at] is None:
-                raise ValueError(f"input_output_aliases: operand {at} is not an array" if 0 <= at < len(flat) else f"input_output_aliases: there is no operand {at}, only {len(flat)}")
+            shown = f"`{at}`" if isinstance(at, str) else f"operand {at}"
+            if isinstance(at, str):
+                if at not in operands:
+                    raise ValueError(f"input_output_aliases: there is no operand `{at}`, only {', '.join(operands)}")
+                if len(positions[at]) != 1:
+                    raise ValueError(f"input_output_aliases: `{at}` is {len(positions[at])} arrays: give the number of one, from {positions[at]}")
+                at = positions[at][0]
+            if not isinstance(at, int) or not isinstance(out, int):
+                raise TypeError(f"input_output_aliases maps operands, by number or name, to outputs, by number, but got {{{at!r}: {out!r}}}")
+            if not 0 <= at < len(flat):
+                raise ValueError(f"input_output_aliases: there is no operand {at}, only {len(flat)}")
+            if flat[at] is None:
+                raise ValueError(f"input_output_aliases: {shown} is not an array")
             if not 0 <= out < len(outs):
                 raise ValueError(f"input_output_aliases: there is no output {out}, only {len(outs)}")
             x, o = arrays[flat[at]], outs[out]
             if x.shape != o.shape or x.dtype != o.dtype:
-                raise ValueError(f"input_output_aliases: operand {at} is {x.dtype}{list(x.shape)}, but output {out} is {o.dtype}{list(o.shape)}")
+                raise ValueError(f"input_output_aliases: {shown} is {x.dtype}{list(x.shape)}, but output {out} is {o.dtype}{list(o.shape)}")
             aliases[flat[at]] = out
     returned = len(outs)
     for at, _ in refs:
@@ -342,8 +373,8 @@ def triton_call(*args, kernel, out_type=None, grid, name="", num_warps=None, num
     missing = [p for p in names if p not in constexprs and p not in operands]
     fresh = [o for o in range(returned) if o not in aliases.values()]
     if len(missing) != len(fresh):
-        raise ValueError(f"out_type has {len(fresh)} unaliased outputs, but {len(missing)} kernel parameters are missing an argument"
-                         f"{': ' + ', '.join(missing) if missing else ''}; operands went {_went(shapes)}")
+        left = f"{len(missing)} parameters of the kernel have no operand{': ' + ', '.join(missing) if missing else ''}"
+        raise ValueError(f"out_type has {len(fresh)} outputs that are not aliases, but {left}; the operands are {_went(shapes)}")
     output_of = dict(zip(missing, fresh))
     for key, o in output_of.items():
         known[key], shapes[key] = _Array(outs[o].dtype, key), outs[o]
@@ -360,7 +391,7 @@ def triton_call(*args, kernel, out_type=None, grid, name="", num_warps=None, num
                     buffers.append((key, len(arrays) + aliases[array] if array in aliases else array))
 
     if bad := [z for z in (() if callable(zeroed_outputs) else zeroed_outputs) if not 0 <= z < returned]:
-        raise ValueError(f"zeroed_outputs: there is no output {bad[0]}, only {returned}")
+        raise ValueError(f"zeroed_outputs: there is no output {bad[0]}: the outputs are numbered from 0 to {returned - 1}")
     scalars = [key for key, x in shapes.items() if getattr(x, "shape", None) == () and key not in output_of]
 
     def ir_for(chosen):
@@ -369,11 +400,11 @@ def triton_call(*args, kernel, out_type=None, grid, name="", num_warps=None, num
         except CompileError as e:
             if args and any("pointer" in d["text"] and d["id"] == "type" for d in e.diagnostics):
                 given, made = ({k: v for k, v in shapes.items() if (k in output_of) == out} for out in (False, True))
-                e = CompileError(f"{e}\nhint: operands went {_went(given)}{f'; outputs are {_went(made)}' if made else ''}", e._diagnostics)
+                e = CompileError(f"{_number_for_output(e, given)}{e}\nhint: the operands are {_went(given)}{f'; the outputs are {_went(made)}' if made else ''}", e._diagnostics)
             if not scalars:
                 raise e from None
-            raise CompileError(f"{e}\nhint: {', '.join(f'`{key}`' for key in scalars)} {'is an array' if len(scalars) == 1 else 'are arrays'} without axes, which the kernel takes as a pointer: "
-                               f"tl.load({scalars[0]}) in the kernel, or a number of Python (under jit a static argument)", e._diagnostics) from None
+            raise CompileError(f"{e}\nhint: {', '.join(f'`{key}`' for key in scalars)} {'is an array' if len(scalars) == 1 else 'are arrays'} without axes, which the kernel gets as a pointer: "
+                               f"read it with tl.load({scalars[0]}) in the kernel, or pass a Python number (under jit a static argument)", e._diagnostics) from None
 
     def configuration(label, chosen, numbers):
         kept, bits = ir_for(chosen)
@@ -385,11 +416,11 @@ def triton_call(*args, kernel, out_type=None, grid, name="", num_warps=None, num
                 continue
             key, buffer = next(pointers)
             if writes and buffer < len(arrays):
-                raise ValueError(f"`{key}`: the kernel writes to it, but JAX's arrays do not change: pass a Ref (jax.new_ref), or give it in input_output_aliases")
+                raise ValueError(f"the kernel writes to `{key}`, but a JAX array cannot change: pass a Ref (jax.new_ref), or name it in input_output_aliases")
             passed.append(("buffer", buffer))
         zeroed = zeroed_outputs(chosen) if callable(zeroed_outputs) else zeroed_outputs
         if bad := [z for z in zeroed if not 0 <= z < returned]:
-            raise ValueError(f"zeroed_outputs: there is no output {bad[0]}, only {returned}")
+            raise ValueError(f"zeroed_outputs: there is no output {bad[0]}: the outputs are numbered from 0 to {returned - 1}")
         if 0 in numbers:  # nobody writes them
             zeroed = {*zeroed, *fresh}
         zeros = [(len(arrays) + z, _call.size_in_bytes(outs[z])) for z in sorted(zeroed)]

@@ -27,13 +27,13 @@ _MANY = 1 << 20  # programs: beyond it, index maps are not tried out
 
 
 def enable():
-    """From now on pallas_call is compiled where a program is for the CPU; for GPUs and TPUs, and with interpret=True, all is as before."""
+    """Compiles pallas_call in programs for the CPU. Nothing changes for GPUs and TPUs, or with interpret=True."""
     global _enabled
     try:
         from jax._src.pallas import pallas_call
         from jax._src.pallas.triton import lowering
     except ImportError as e:
-        raise ImportError(f"JAX {jax.__version__} has no lowering of Pallas to Triton, by which Nereid compiles: 0.10 to 0.12 have it") from e
+        raise ImportError(f"nereid.jax.pallas needs JAX 0.10 to 0.12, which can lower Pallas to Triton (this is JAX {jax.__version__})") from e
     if _enabled:
         return
     _mask_what_overhangs(lowering)
@@ -54,7 +54,7 @@ def _call_of(ctx, *args, jaxpr, grid_mapping, debug, input_output_aliases, mesh,
     from jax._src.pallas.triton import lowering
     del cost_estimate, metadata
     if any(v for v in unknown.values()):
-        raise NotImplementedError(f"pallas_call: {', '.join(unknown)} is not known to Nereid")
+        raise NotImplementedError(f"pallas_call on the CPU: {', '.join(unknown)} is not supported")
     if jaxpr.constvars:
         raise ValueError("Cannot lower a pallas_call with constants.")
     if mesh is not None:
@@ -64,7 +64,7 @@ def _call_of(ctx, *args, jaxpr, grid_mapping, debug, input_output_aliases, mesh,
     if grid_mapping.num_index_operands:
         raise NotImplementedError("pallas_call on the CPU: scalar prefetch is not supported")
     if grid_mapping.scratch_avals:
-        raise NotImplementedError("pallas_call on the CPU: scratch memory is not supported; carry values through a loop, or accumulate in an output")
+        raise NotImplementedError("pallas_call on the CPU: scratch memory is not supported: carry values through a loop, or accumulate in an output")
     if 0 in grid_mapping.grid:  # nobody writes
         aliased = {o: args[i] for i, o in input_output_aliases}
         return [aliased[o] if o in aliased else jnp.zeros(a.shape, a.dtype) for o, a in enumerate(out_avals)]
@@ -90,7 +90,7 @@ def _call_of(ctx, *args, jaxpr, grid_mapping, debug, input_output_aliases, mesh,
     passed = []
     for k, (key, _, writes) in enumerate(kept.parameters):
         if k < inputs and k not in buffer_of and writes:
-            raise ValueError(f"the kernel writes to its input {k}, but JAX's arrays do not change: give it in input_output_aliases")
+            raise ValueError(f"the kernel writes to its input {k}, but a JAX array cannot change: name it in input_output_aliases")
         passed.append(("buffer", buffer_of.get(k, k)))
     text = _call.text_of(name or jaxpr.debug_info.func_name, inputs, len(out_avals), [(i, inputs + o, _call.size_in_bytes(out_avals[o])) for i, o in input_output_aliases],
                          [_call.Config(kept.ir, grid, passed, serial=serial, parallel=parallel)])
@@ -99,7 +99,7 @@ def _call_of(ctx, *args, jaxpr, grid_mapping, debug, input_output_aliases, mesh,
 
 
 def _refuse(jaxpr, rules):
-    """Names what JAX's lowering stops at, often without a word."""
+    """Names the operation that JAX's lowering does not support, often without a message."""
 
     def refuse(eqn, what, instead):
         raise NotImplementedError(f"pallas_call on the CPU: {what} ({source_info_util.summarize(eqn.source_info)}): {instead}")
@@ -130,7 +130,7 @@ _masks = threading.local()  # active: the lowering is for us; inside: of the las
 
 
 def _mask_what_overhangs(lowering):
-    """Has JAX's lowering leave out what lies outside of arrays, where it works for us."""
+    """Makes JAX's lowering mask accesses outside the arrays, in calls from Nereid."""
     from jax._src.lib.mlir import ir
     from jax._src.pallas import utils
     their_strides, their_offsets, their_load, their_store, their_atomic = utils.strides_from_shape, lowering._compute_offsets_from_indices, lowering._load, lowering._store, lowering._atomic_rmw
@@ -182,7 +182,7 @@ def _mask_what_overhangs(lowering):
 
 
 def _readable(text):
-    """As our front-end wants it: XLA aligns to less than Pallas says, products are exact on this processor, and programs have one thread."""
+    """Adapts the IR to this CPU: XLA aligns less than Pallas assumes, products are exact, and programs have one thread."""
     text = text.replace("tt.divisibility = 32 : i32", "tt.divisibility = 16 : i32").replace("inputPrecision = tf32x3", "inputPrecision = ieee").replace("inputPrecision = tf32", "inputPrecision = ieee")
     return _without_int4(re.sub(r"(?m)^\s*(gpu\.barrier|ttg\.barrier|ttg\.local_barrier).*\n", "", text))
 
@@ -192,7 +192,7 @@ _CAST = re.compile(r"(\s*)(%\S+) = arith\.(trunci|extsi|extui|sitofp|uitofp) (%\
 
 
 def _without_int4(text):
-    """Values of four bits as i8 with their sign extended: they come of truncations and go to conversions."""
+    """Represents 4-bit values as sign-extended i8: they come from truncations and are used by conversions."""
     if not _INT4.search(text):
         return text
     lines = []
@@ -202,7 +202,7 @@ def _without_int4(text):
             continue
         cast = _CAST.match(line)
         if not cast:
-            raise NotImplementedError(f"pallas_call on the CPU: int4 can be loaded and converted, and this is `{line.strip()}`: convert to int8 or wider first")
+            raise NotImplementedError(f"pallas_call on the CPU: int4 can only be loaded and converted, but this is `{line.strip()}`: convert to int8 or wider first")
         space, result, op, value, source, target = cast.groups()
         part = lambda name: f"%{name}_{result[1:]}"
         constant = lambda name, n, of: f"{space}{part(name)} = arith.constant {f'dense<{n}>' if of.startswith('tensor') else n} : {of}"
@@ -223,7 +223,7 @@ def _without_int4(text):
 
 
 def _add_functions(lowering):
-    """Functions of elements that JAX's lowering lacks, for us alone."""
+    """Adds elementwise functions that JAX's lowering lacks, in calls from Nereid."""
     from jax import lax
     from jax._src.lax.lax import copy_p
 
@@ -247,14 +247,14 @@ def _add_functions(lowering):
 
 
 class _Block:
-    """An operand's blocks: where they lie for each program."""
+    """The blocks of an operand: their position for each program."""
 
     def __init__(self, mapping, grid):
         self.sizes, self.scales = [], []
         for b in mapping.block_shape:
             kind = type(b).__name__
             if kind not in ("Blocked", "Element", "Squeezed"):
-                raise NotImplementedError(f"pallas_call on the CPU: blocks with a dimension that is {kind}")
+                raise NotImplementedError(f"pallas_call on the CPU: blocks with a dimension of kind {kind} are not supported")
             size = 1 if kind == "Squeezed" else b.block_size
             self.sizes.append(size)
             self.scales.append(size if kind == "Blocked" else 1)
@@ -271,10 +271,10 @@ class _Block:
         for d, n in enumerate(array.shape):
             least, most = self.bounds(d)
             if least is not None and (least < 0 or most - self.sizes[d] >= max(n, 1)):
-                raise ValueError(f"pallas_call: a block lies outside of its array of shape {array.shape}: along axis {d} it begins at {least if least < 0 else most - self.sizes[d]}")
+                raise ValueError(f"pallas_call: a block is outside its array of shape {array.shape}: along axis {d} it begins at {least if least < 0 else most - self.sizes[d]}")
 
     def indices(self):
-        """[programs, dimensions]: block indices, programs in the order of the grid; None where there are too many."""
+        """[programs, dimensions]: block indices, programs in grid order; None if there are too many."""
         if self._indices is None and math.prod(self.grid) <= _MANY:
             with jax.ensure_compile_time_eval():
                 ids = np.indices(self.grid, np.int32).reshape(len(self.grid), -1) if self.grid else np.zeros((0, 1), np.int32)
@@ -286,7 +286,7 @@ class _Block:
         return self._indices
 
     def bounds(self, d):
-        """Along a dimension, where the first block begins and the last ends."""
+        """The begin of the first block and the end of the last block along a dimension."""
         if self.is_simple:
             least = 0 if self.is_axis[d] else int(self.plain[d])
             most = self.grid[self.plain[d]] - 1 if self.is_axis[d] else least
@@ -319,7 +319,7 @@ class _Block:
 
 
 def _axes_of(grid_mapping, outputs, by_hand):
-    """The grid's axes as (extent, stride): those whose programs run one after the other, the slowest first, and the others."""
+    """The axes of the grid as (extent, stride): the axes whose programs run one after the other, slowest first, and the other axes."""
     serial = set().union(*(b.revisited() for b in outputs if not (by_hand and b.is_whole))) if outputs else set()
     # Programs are numbered as JAX lays out the grid: the first axis is the fastest, mapped ones come last.
     order = [a for a in range(len(grid_mapping.grid)) if a not in grid_mapping.vmapped_dims] + list(reversed(grid_mapping.vmapped_dims))

@@ -141,7 +141,7 @@ class dtype:
     is_const = is_block = is_void = is_ptr
 
     def __call__(self, *_, **__):
-        raise RuntimeError(f"tl.{self.attribute} converts in kernels alone")
+        raise RuntimeError(f"tl.{self.attribute}(x) converts in kernels only: outside a kernel use NumPy")
 
 
 def _named(attribute):
@@ -212,7 +212,7 @@ class tensor:
         return math.prod(self.shape)
 
     def __bool__(self, *_):
-        raise TypeError(f"{self.type} is known only when the kernel runs")
+        raise TypeError(f"the value of this {self.type} is known only when the kernel runs, so a constexpr function cannot use it")
 
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __bool__
     __hash__ = object.__hash__
@@ -257,15 +257,18 @@ def aggregate(cls):
 class Builtin:
     """A function of the language."""
 
-    def __init__(self, module, name):
+    def __init__(self, module, name, signature=None, doc=None):
         self.module, self.__name__ = module, name
+        self.__qualname__ = name
         self.__module__ = "nereid.language" + module.removeprefix("triton.language")
+        if signature is not None:
+            self.__signature__, self.__doc__ = signature, doc
 
     def __repr__(self):
         return f"<tl.{self.__name__}, for kernels>"
 
     def __call__(self, *_, **__):
-        raise RuntimeError(f"tl.{self.__name__} is for kernels: functions that nereid.jit decorates, launched as kernel[grid](...)")
+        raise RuntimeError(f"tl.{self.__name__} is for kernels: call it in a function decorated with @nereid.jit, and launch that as kernel[grid](...)")
 
     def __reduce__(self):
         return _builtin, (self.__module__, self.__name__)
@@ -285,7 +288,7 @@ class HostBuiltin(Builtin):
 
 def _int_dtype(bitwidth, signed):
     if (found := DTYPES.get(f"{'' if signed else 'u'}int{bitwidth}")) is None:
-        raise ValueError(f"there is no {'signed' if signed else 'unsigned'} integer type of {bitwidth} bits")
+        raise ValueError(f"no {'signed' if signed else 'unsigned'} integer type has {bitwidth} bits: use 1, 8, 16, 32 or 64")
     return found
 
 

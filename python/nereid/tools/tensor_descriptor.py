@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Descriptors that a launch hands to a kernel."""
+"""Tensor descriptors as arguments of a launch."""
 from .. import _core
 
 
@@ -8,13 +8,13 @@ class TensorDescriptor:
 
     def __init__(self, base, shape, strides, block_shape, padding="zero"):
         if len(shape) != len(block_shape) or len(strides) != len(shape):
-            raise ValueError("shape, strides and block_shape have one number an axis each")
+            raise ValueError(f"shape, strides and block_shape must have the same length (got {len(shape)}, {len(strides)} and {len(block_shape)})")
         if strides and strides[-1] != 1:
-            raise ValueError("the last axis of a descriptor is contiguous: its stride is 1")
+            raise ValueError(f"the last stride of a descriptor must be 1 (got {strides[-1]})")
         if padding not in ("zero", "nan"):
-            raise ValueError("padding is 'zero' or 'nan'")
+            raise ValueError(f"padding must be 'zero' or 'nan' (got {padding!r})")
         if padding == "nan":
-            raise NotImplementedError("descriptors of a launch are padded with zero; tl.make_tensor_descriptor in the kernel takes padding_option='nan'")
+            raise NotImplementedError("a descriptor passed to a launch can only be padded with zero: use tl.make_tensor_descriptor with padding_option='nan' in the kernel")
         self.base, self.shape, self.strides, self.block_shape, self.padding = base, list(shape), list(strides), list(block_shape), padding
 
     @staticmethod

@@ -728,8 +728,8 @@ struct Emitter {
   }
 
   void assertion(const Inst& i) {
-    auto* signature =
-        llvm::FunctionType::get(b.getVoidTy(), {b.getPtrTy(), b.getInt32Ty(), b.getInt32Ty(), b.getInt32Ty(), b.getInt32Ty()}, false);
+    auto* signature = llvm::FunctionType::get(
+        b.getVoidTy(), {b.getPtrTy(), b.getInt32Ty(), b.getPtrTy(), b.getInt32Ty(), b.getInt32Ty(), b.getInt32Ty()}, false);
     auto callee = m.getOrInsertFunction("nereid_assertion_failed", signature);
     auto* handler = llvm::cast<llvm::Function>(callee.getCallee());
     if (standalone && handler->empty()) {
@@ -738,14 +738,15 @@ struct Emitter {
       llvm::IRBuilder<> h(llvm::BasicBlock::Create(c, "", handler));
       auto printer = m.getOrInsertFunction("printf", llvm::FunctionType::get(h.getInt32Ty(), {h.getPtrTy()}, true));
       auto abort = m.getOrInsertFunction("abort", llvm::FunctionType::get(h.getVoidTy(), false));
-      h.CreateCall(printer, {h.CreateGlobalString("assertion failed: %s (line %u, program %u, %u, %u)\n", "", 0, &m), handler->getArg(0),
-                             handler->getArg(1), handler->getArg(2), handler->getArg(3), handler->getArg(4)});
+      h.CreateCall(printer, {h.CreateGlobalString("%s:%u: assertion failed in program (%u, %u, %u): %s\n", "", 0, &m), handler->getArg(0),
+                             handler->getArg(1), handler->getArg(3), handler->getArg(4), handler->getArg(5), handler->getArg(2)});
       h.CreateCall(abort);
       h.CreateRetVoid();
     }
-    std::string message(i.text(Attr::Message));
-    when(get(i.operands[0]),
-         [&] { b.CreateCall(callee, {b.CreateGlobalString(message), b.getInt32(i.loc.line()), pid[0], pid[1], pid[2]}); });
+    std::string message(i.text(Attr::Message)), file(i.has(Attr::File) ? i.text(Attr::File) : "");
+    when(get(i.operands[0]), [&] {
+      b.CreateCall(callee, {b.CreateGlobalString(file), b.getInt32(i.loc.line()), b.CreateGlobalString(message), pid[0], pid[1], pid[2]});
+    });
   }
 
   void loop(const Inst& i) {

@@ -61,9 +61,10 @@ thread_local bool taken = false;
 
 const Listener* listen(const Listener* next) { return std::exchange(listener, next); }
 
-extern "C" void assertionFailed(const char* message, uint32_t line, uint32_t x, uint32_t y, uint32_t z) {
+extern "C" void assertionFailed(const char* file, uint32_t line, const char* message, uint32_t x, uint32_t y, uint32_t z) {
   if (listener)
-    listener->hear(listener->user, true, cat("assertion failed: ", message, " (line ", line, ", program ", x, ", ", y, ", ", z, ")"));
+    listener->hear(listener->user, true,
+                   cat(*file ? cat(file, ":", line, ": ") : "", "assertion failed in program (", x, ", ", y, ", ", z, "): ", message));
 }
 
 extern "C" int printed(const char* format, ...) {
@@ -119,7 +120,7 @@ std::string launch(Entry entry, int64_t scratchBytes, const void* const* args, c
   if (interrupt.stopped()) said.failure = "interrupted";
   // Helpers without memory leave their share to others.
   else if (starved && next < total)
-    said.failure = cat("there is no memory for a program's ", bytes, " bytes of temporary values");
+    said.failure = cat("out of memory: a program of the kernel needs ", bytes, " bytes for temporary values");
   printed = std::move(said.printed);
   return std::move(said.failure);
 }

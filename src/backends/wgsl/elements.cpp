@@ -284,7 +284,7 @@ void Emitter::compareFloats(const Inst& inst) {
 
 void Emitter::floats(const Inst& inst) {
   if (inst.result()->type.elem != Elem::F32) {
-    fail(inst.loc, cat("arithmetic on ", inst.result()->type.element()), "use f32");
+    fail(inst.loc, cat("arithmetic on ", inst.result()->type.element(), " is not supported"), "use f32");
     return;
   }
   auto a = [&](int k) { return at(inst.operand(0), k); };
@@ -389,7 +389,7 @@ void Emitter::floats(const Inst& inst) {
     case FloatOp::PowF:
     case FloatOp::LoScale: break;  // of machines with AVX-512
   }
-  fail(inst.loc, std::string(info(inst.op).spelling), "");
+  fail(inst.loc, cat("`", info(inst.op).spelling, "` is not supported"), "");
 }
 
 // One bit: as a signed number, true is -1; a shift by 1 is a shift by all bits.
@@ -421,7 +421,7 @@ void Emitter::booleans(const Inst& inst) {
       case IntOp::RemUI:
       case IntOp::MulHiUI: return "false";
     }
-    fail(inst.loc, cat(info(inst.op).spelling, " on i1"), "use i8");
+    fail(inst.loc, cat("`", info(inst.op).spelling, "` is not supported on i1"), "use i8");
     return "false";
   });
 }

@@ -130,7 +130,7 @@ std::vector<Array> Emitter::arrays() const {
 bool Emitter::fail(Loc loc, std::string what, std::string hint) {
   if (!failed_) {
     auto error = diags_.error(Err::Unsupported, loc);
-    error.says("the target `webgpu` does not have ", what);
+    error.says("webgpu: ", what);
     if (!hint.empty()) error.hint(hint);
   }
   failed_ = true;
@@ -141,12 +141,27 @@ bool Emitter::fail(Loc loc, std::string what, std::string hint) {
 
 bool Emitter::isNew(const Value* v, int memory) {
   auto [at, added] = memoryOf_.emplace(v, memory);
-  if (!added && at->second != memory) failAtChoice(v->def ? v->def->loc : v->loc);
+  if (!added && at->second != memory) failAtChoice(placeOf(v));
   return added;
 }
 
 void Emitter::failAtChoice(Loc loc) {
-  fail(loc, "a pointer that may lead into one argument or another", "choose between what is loaded from them");
+  fail(loc, "cannot tell which argument this pointer refers to", "load from each argument, and choose between the loaded values");
+}
+
+// Where a value is defined in the source, or else where it is first used: a pass may have made it.
+Loc Emitter::placeOf(const Value* v) {
+  if (Loc loc = v->def ? v->def->loc : v->loc) return loc;
+  std::vector<const Value*> derived{v};
+  Loc found;
+  walk(f_.body, [&](const Inst& i) {
+    if (found || std::none_of(i.operands.begin(), i.operands.end(),
+                              [&](const Value* o) { return std::find(derived.begin(), derived.end(), o) != derived.end(); }))
+      return;
+    found = i.loc;
+    derived.insert(derived.end(), i.results.begin(), i.results.end());
+  });
+  return found;
 }
 
 void Emitter::findMemories() {
@@ -258,19 +273,19 @@ void Emitter::findMemories() {
     // Constants that several operations share stand nowhere in the source.
     for (const auto* list : {&i.operands, &i.results})
       for (const Value* v : *list)
-        if (v->type.elem == Elem::F64 && !v->type.isPointer() && i.op != Op::Constant) fail(i.loc, "f64", "use f32");
+        if (v->type.elem == Elem::F64 && !v->type.isPointer() && i.op != Op::Constant) fail(i.loc, "f64 is not supported", "use f32");
     bool isStore = i.op == Op::LoStore || i.op == Op::LoScatter, isLoad = i.op == Op::LoLoad || i.op == Op::LoGather;
     bool isAtomic = i.op == Op::LoAtomicRMW || i.op == Op::LoAtomicCAS;
     if (!isStore && !isAtomic && !isLoad) return;
     auto at = memoryOf_.find(i.operand(0));
     if (at == memoryOf_.end()) {
-      fail(i.loc, "an address that is not known to lead into one argument", "compute it from one, by adding to it");
+      fail(i.loc, "cannot tell which argument this address is in", "compute the address by adding an offset to one argument");
       return;
     }
     Memory& memory = memories_[static_cast<size_t>(at->second)];
     const Value* value = isLoad ? i.result() : i.operand(1);
     if (value->type.isPointer() && memory.of == Memory::Argument)
-      fail(i.loc, "pointers in memory", "keep offsets there, and add them to an argument");
+      fail(i.loc, "pointers cannot be stored in memory", "store offsets, and add them to an argument");
     memory.isRead |= !isStore;
     memory.isWritten |= !isLoad;
     if (memory.of == Memory::Thread) memory.isPacked &= isPackable(i, value);
@@ -888,7 +903,7 @@ void Emitter::inst(const Inst& i) {
     case OtherOp::IntToPtr:       // a binding has no address
     case OtherOp::FpToFp: break;  // legalize() rewrites it
   }
-  fail(i.loc, std::string(info(i.op).spelling), "");
+  fail(i.loc, cat("`", info(i.op).spelling, "` is not supported"), "");
 }
 
 // ---- from the kernel to a shader

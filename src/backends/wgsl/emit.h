@@ -79,7 +79,8 @@ class Emitter {
   // ---- emit.cpp
   void findMemories();
   bool isNew(const Value* v, int memory);
-  void failAtChoice(Loc loc);  // a pointer that may lead into one argument or another
+  void failAtChoice(Loc loc);  // a pointer whose argument is unknown
+  Loc placeOf(const Value* v);
   static bool isPackable(const Inst& access, const Value* value);
   void findWide();
   void findVectors();

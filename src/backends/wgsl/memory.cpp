@@ -407,7 +407,7 @@ void Emitter::address(const Inst& inst) {
   // Addresses are compared, nothing else: the place in the array, and above it which array it is. Places begin in the middle of what a word
   // holds, so that those before the array lie below it.
   if (memories_[static_cast<size_t>(p.memory)].of != Memory::Argument) {
-    fail(inst.loc, "the address of scratch memory", "");
+    fail(inst.loc, "the address of scratch memory cannot be taken", "");
     return;
   }
   int bytes = bytesOf(inst.operand(0)->type.pointee());
@@ -432,7 +432,8 @@ void Emitter::atomic(const Inst& inst) {
   std::string result = name();
   line(cat("var ", result, ": ", typeName(kindOf(t)), ";"));
   if (isLong && (swaps || used_.count(v) || kind_ == Rmw::Xchg)) {
-    fail(inst.loc, "this atomic operation on 64-bit integers", "use 32 bits, or do not read the old value of a sum");
+    fail(inst.loc, "this atomic operation on 64-bit integers is not supported",
+         "use 32-bit integers, or a sum whose old value is not read");
     return;
   }
   const char* what = kind_ == Rmw::And ? "and" : kind_ == Rmw::Or ? "or" : kind_ == Rmw::Xor ? "xor" : kind_ == Rmw::Add ? "add" : "xchg";

@@ -13,23 +13,21 @@ Result<Tensor> CodeGen::scalarConstant(const Val& number, DType type, Loc loc, c
       Tensor zero = tensor(b_.i64(0), {{Prim::I64}, {}});
       return splat(TRY(cast(zero, type, loc)), shape);
     }
-    return error(Err::Type, loc).says("a number cannot be a ", type);
+    return error(Err::Type, loc).says("a number cannot be converted to ", type);
   }
   // As in stock Triton, whatever equals zero is the zero of the type: -0.0 is +0.0, and 0.0 an integer.
   if (number.asDouble() == 0 && (type.isInt() || type.isFloat())) return tensor(b_.constant(ir, 0), shaped);
   if (type.isInt()) {
     if (type.isBool()) return tensor(b_.constant(ir, truthy(number)), shaped);
     if (!number.isInt())
-      return error(Err::Type, loc).says("the float ", repr(number), " cannot be an ", type).hint("write an integer, or cast");
+      return error(Err::Type, loc).says("the float ", repr(number), " cannot be converted to ", type).hint("write an integer, or cast");
     if (type.isUnsigned() && number.number < 0)
-      return error(Err::Type, loc).says("the negative number ", repr(number), " cannot be an ", type);
+      return error(Err::Type, loc).says("the negative number ", repr(number), " cannot be converted to ", type);
     if (!type.isUnsigned() && number.number > INT64_MAX)
-      return error(Err::Type, loc)
-          .says("the number ", repr(number), " cannot be an ", type)
-          .hint("signed integers end at 9223372036854775807");
+      return error(Err::Type, loc).says("the number ", repr(number), " is above 9223372036854775807, the largest signed integer");
     return tensor(b_.constant(ir, static_cast<uint64_t>(number.number)), shaped);
   }
-  if (!type.isFloat()) return error(Err::Type, loc).says("a number cannot be a ", type);
+  if (!type.isFloat()) return error(Err::Type, loc).says("a number cannot be converted to ", type);
   double value = number.asDouble();
   // Triton's builder takes a float for every type below 64 bits.
   if (type.bits() < 64) value = static_cast<float>(value);
@@ -64,7 +62,7 @@ Result<Tensor> CodeGen::toTensor(const Val& v, Loc loc) {
     case VK::BlockPtr:
       return error(Err::Type, loc)
           .says("a block pointer cannot be used as a tensor")
-          .hint("read the block with `tl.load(ptr)`, move it with `tl.advance`");
+          .hint("read the block with `tl.load(ptr)`, or move the pointer with `tl.advance`");
     default: return error(Err::Type, loc).says("expected a tensor or a number, but this is ", v);
   }
 }
@@ -124,7 +122,7 @@ Result<DType> CodeGen::computationType(DType a, bool aIsNumber, DType b, bool bI
     return error(Err::Type, locs.at).says("cannot combine ", a, " and ", b).hint("cast one of them with `.to(...)`");
   if (divide && a.isSigned() != b.isSigned())
     return error(Err::Type, locs.at)
-        .says("cannot divide ", a, " by ", b, ": their signedness differs, so the result would rarely be useful")
+        .says("cannot divide ", a, " by ", b, ": one is signed and the other is not")
         .label(locs.a, a)
         .label(locs.b, b)
         .hint("cast one of them with `.to(...)`");
@@ -140,8 +138,19 @@ Result<CodeGen::Pair> CodeGen::operands(const Val& va, const Val& vb, Rules rule
   auto checkPointer = [&](DType x, DType y, bool allowed, Loc loc) -> Result<void> {
     if (!x.isPointer()) return {};
     if (!allowed)
-      return error(Err::Type, loc).says("a ", x, " does not take part in this operation").label(loc == locs.a ? locs.b : locs.a, y);
-    if ((y.isPointer() && x != y) || y.isFloat())
+      return error(Err::Type, loc)
+          .says("this operation does not take a pointer, but `", textAt(loc), "` is ", x)
+          .label(loc == locs.a ? locs.b : locs.a, y);
+    if (y.isFloat()) {
+      Loc offset = loc == locs.a ? locs.b : locs.a;
+      std::string text = textAt(offset);
+      bool divides = text.find('/') != std::string::npos && text.find("//") == std::string::npos;
+      return error(Err::Type, offset)
+          .says("the offset from a pointer must be an integer, but this is ", y)
+          .label(loc, x)
+          .hint(divides ? "divide integers with `//`" : "pass or compute an integer, or cast it with `.to(tl.int32)`");
+    }
+    if (y.isPointer() && x != y)
       return error(Err::Type, loc).says("cannot combine ", x, " and ", y).label(loc == locs.a ? locs.b : locs.a, y);
     return {};
   };
@@ -154,7 +163,7 @@ Result<CodeGen::Pair> CodeGen::operands(const Val& va, const Val& vb, Rules rule
       if (type.isUnsigned() && v.asDouble() < 0)
         return error(Err::Type, loc)
             .says("cannot combine a tensor of ", type, " with the negative number ", repr(v))
-            .hint("cast the tensor to a signed type, or the number with `tl.full`");
+            .hint("cast the tensor to a signed type with `.to(...)`");
       if (type.isInt() && v.isInt()) {
         Int one = 1;
         Int low = type.isSigned() ? -(one << (type.bits() - 1)) : 0;
@@ -190,15 +199,15 @@ Result<CodeGen::Pair> CodeGen::broadcast(Tensor a, Tensor b, const Locs& locs) {
     int64_t x = a.type.shape[i], y = b.type.shape[i];
     if (x != y && x != 1 && y != 1)
       return error(Err::Shape, locs.at)
-          .says("shapes ", a0.type.shape, " and ", b0.type.shape, " do not fit together: axis ", i, " is ", x, " and ", y)
+          .says("shapes ", a0.type.shape, " and ", b0.type.shape, " cannot be broadcast: axis ", i, " is ", x, " and ", y)
           .label(locs.a, a0.type)
           .label(locs.b, b0.type)
-          .hint("axes must be equal or 1; `x[:, None]` and `x[None, :]` add an axis");
+          .hint("each axis must be equal or 1; `x[:, None]` and `x[None, :]` add an axis");
     shape.push_back(x == 1 ? y : x);
   }
   if (shape.numel() > kMaxNumel)
     return error(Err::Shape, locs.at)
-        .says("a tensor can have at most ", kMaxNumel, " elements, and ", shape, " has more")
+        .says("a tensor can have at most ", kMaxNumel, " elements, but ", shape, " has more")
         .label(locs.a, a0.type)
         .label(locs.b, b0.type)
         .hint("process it in smaller blocks");
@@ -246,7 +255,8 @@ Result<Tensor> CodeGen::integer(Op op, std::string_view name, const Tensor& a, c
 Result<Tensor> CodeGen::add(const Val& va, const Val& vb, const Locs& locs, bool sanitize) {
   auto [a, b] = TRY(operands(va, vb, {true, true}, locs));
   DType sa = a.type.scalar, sb = b.type.scalar;
-  if (sa.isPointer() && sb.isPointer()) return error(Err::Type, locs.at).says("pointers cannot be added together");
+  if (sa.isPointer() && sb.isPointer())
+    return error(Err::Type, locs.at).says("two pointers cannot be added").hint("add an integer offset to one pointer");
   if (sb.isPointer()) {
     std::swap(a, b);
     std::swap(sa, sb);
@@ -295,7 +305,7 @@ Result<Tensor> CodeGen::floorDiv(const Val& va, const Val& vb, const Locs& locs)
         .says("`//` is for integers, but these are ", a.type.scalar)
         .label(locs.a, a.type)
         .label(locs.b, b.type)
-        .hint("`tl.floor(a / b)` divides floats");
+        .hint("for floats write `tl.floor(a / b)`");
   return tensor(b_.make(a.type.scalar.isSigned() ? Op::DivSI : Op::DivUI, {a.value, b.value}), a.type);
 }
 
@@ -389,7 +399,7 @@ Result<Tensor> CodeGen::logical(bool conjunction, const Val& va, const Val& vb, 
     if (t.type.scalar.bits() != 1)
       return error(Err::Type, loc)
           .says("`and`, `or` and `not` take int1, but this is ", t.type)
-          .hint("compare it with something first: `x != 0`");
+          .hint("write a comparison, such as `x != 0`");
     return bitcast(t, {Prim::I1}, loc);
   };
   Tensor a = TRY(asBool(va, locs.a)), b = TRY(asBool(vb, locs.b));

@@ -430,10 +430,17 @@ std::vector<std::string> builtinNames(bool membersOnly) {
 
 Result<int64_t> CodeGen::constantInt(const Val& v, Loc loc, std::string_view what) {
   if (v.isTensor() && v.known) return constantInt(*v.known, loc, what);
-  if (v.isTensor())
+  if (v.isTensor()) {
+    std::string_view name = parameterOf(v.tensor.value);
     return error(Err::Type, loc)
-        .says(what, " must be a constexpr, but this is ", v, ", known only when the kernel runs")
-        .hint("make it a tl.constexpr parameter, or declare `x: tl.constexpr = ...`");
+        .says(what, " must be a constexpr, but this is ", v, ", whose value is known only when the kernel runs")
+        .hint(name.empty() ? "compute it from tl.constexpr parameters and numbers only"
+                           : cat("declare the parameter as `", name, ": tl.constexpr`"));
+  }
+  if (v.is(VK::Float))
+    return error(Err::Type, loc)
+        .says(what, " must be an integer, but this is the float ", repr(v))
+        .hint("pass an integer; `//` divides integers");
   if (!v.isInt()) return error(Err::Type, loc).says(what, " must be an integer, but this is ", v);
   if (v.number > INT64_MAX || v.number < INT64_MIN) return error(Err::Type, loc).says(what, " does not fit in 64 bits");
   return static_cast<int64_t>(v.number);
@@ -454,7 +461,7 @@ Result<std::string_view> CodeGen::constantString(const Val& v, Loc loc, std::str
 Result<DType> CodeGen::dtypeOf(const Val& v, Loc loc) {
   if (v.is(VK::DType)) return v.type.scalar;
   if (v.is(VK::Module) && v.text.starts_with("external:"))
-    return error(Err::Type, loc).says(v, " is not a type that kernels know").hint("use Triton's own, as in tl.float32");
+    return error(Err::Type, loc).says(v, " is not a type of Triton").hint("write a type of tl, such as tl.float32");
   return error(Err::Type, loc).says("expected a type such as tl.float32, but this is ", v);
 }
 
@@ -477,7 +484,7 @@ Result<Shape> CodeGen::shapeOf(const Val& v, Loc loc) {
   if (v.isTensor())
     return error(Err::Shape, loc)
         .says("a shape must be known at compile time, but this is ", v)
-        .hint("shapes are made of tl.constexpr parameters and of numbers");
+        .hint("compute it from tl.constexpr parameters and numbers only");
   std::vector<int64_t> shape = TRY(intList(v, loc, "a shape"));
   if (shape.size() > static_cast<size_t>(kMaxRank))
     return error(Err::Shape, loc).says("a tensor can have at most ", kMaxRank, " axes, not ", shape.size());
@@ -488,11 +495,11 @@ Result<Shape> CodeGen::shapeOf(const Val& v, Loc loc) {
       while (up < d && up < kMaxNumel) up *= 2;
       return error(Err::Shape, loc)
           .says("each axis of a tensor must be a power of two, but ", d, " is not")
-          .hint(d > 0 ? cat("use ", up, " and mask off what is beyond ", d) : "");
+          .hint(d > 0 ? cat("use ", up, ", with a mask for the elements past ", d) : "");
     }
     if (d > kMaxNumel || (numel *= d) > kMaxNumel)
       return error(Err::Shape, loc)
-          .says("a tensor can have at most ", kMaxNumel, " elements, and ", listText(shape), " has more")
+          .says("a tensor can have at most ", kMaxNumel, " elements, but ", listText(shape), " has more")
           .hint("process it in smaller blocks");
   }
   return Shape(shape);
@@ -501,7 +508,7 @@ Result<Shape> CodeGen::shapeOf(const Val& v, Loc loc) {
 Result<int64_t> CodeGen::axisOf(const Val& v, int64_t rank, Loc loc) {
   int64_t axis = TRY(constantInt(v, loc, "an axis"));
   if (axis < -rank || axis >= rank)
-    return error(Err::Shape, loc).says("axis ", axis, " is out of range for ", rank, rank == 1 ? " axis" : " axes");
+    return error(Err::Shape, loc).says("axis ", axis, " is out of range for a tensor of ", rank, rank == 1 ? " axis" : " axes");
   return axis < 0 ? axis + rank : axis;
 }
 

@@ -8,7 +8,7 @@ namespace nereid::tl {
 
 Result<Val> CodeGen::bDot(Bound& a) {
   Tensor x = TRY(tensorOf(a, 0)), y = TRY(tensorOf(a, 1));
-  if (a.given(3) && a.given(4)) return error(Err::Type, a.loc(4)).says("only one of input_precision and allow_tf32 can be given");
+  if (a.given(3) && a.given(4)) return error(Err::Type, a.loc(4)).says("give input_precision or allow_tf32, not both");
   // Not on a GPU: full precision unless the kernel asks for less.
   std::string precision = "ieee";
   if (a.given(3))
@@ -19,9 +19,7 @@ Result<Val> CodeGen::bDot(Bound& a) {
   for (char& c : precision) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
   auto found = std::find(std::begin(kPrecisions), std::end(kPrecisions), precision);
   if (found == std::end(kPrecisions))
-    return error(Err::Type, a.loc(3))
-        .says("there is no input precision '", precision, "'")
-        .hint("it is one of ieee, tf32, tf32x3, bf16x3, bf16x6");
+    return error(Err::Type, a.loc(3)).says("unknown input_precision '", precision, "'").hint("use ieee, tf32, tf32x3, bf16x3 or bf16x6");
   int64_t precisionNumber = found - std::begin(kPrecisions);
   DType out = a.given(6) ? TRY(dtypeOf(a, 6)) : DType{Prim::F32};
 
@@ -51,11 +49,11 @@ Result<Val> CodeGen::bDot(Bound& a) {
       if (!allowed(t.type.scalar))
         return error(Err::Type, a.loc(static_cast<size_t>(i)))
             .says("tl.dot does not take ", t.type.scalar)
-            .hint("it takes int8, fp8, fp16, bf16, fp32 and fp64");
+            .hint("cast it to int8, fp8, fp16, bf16, fp32 or fp64");
     }
     if (sx != sy)
       return error(Err::Type, a.call)
-          .says("tl.dot takes two operands of one type, but these are ", sx, " and ", sy)
+          .says("tl.dot takes two operands of the same type, but these are ", sx, " and ", sy)
           .label(a.loc(0), x.type)
           .label(a.loc(1), y.type)
           .hint("cast one of them with `.to(...)`");
@@ -90,7 +88,8 @@ Result<Val> CodeGen::bDot(Bound& a) {
   int64_t imprecise = 0;
   if (a.given(5)) imprecise = TRY(constantInt(a, 5, "max_num_imprecise_acc"));
   if (imprecise > x.type.shape.back() && sx.isFp8())
-    return error(Err::Type, a.loc(5)).says("max_num_imprecise_acc, ", imprecise, ", must be at most K, ", x.type.shape.back());
+    return error(Err::Type, a.loc(5))
+        .says("max_num_imprecise_acc must be at most K, which is ", x.type.shape.back(), ", but it is ", imprecise);
 
   bool flatten = rank >= 4;
   if (flatten) {
@@ -114,14 +113,14 @@ Result<Val> CodeGen::bDotScaled(Bound& a) {
     auto found = std::find(std::begin(kFormats), std::end(kFormats), f);
     int64_t number = found - std::begin(kFormats);
     if (found == std::end(kFormats) || number == 2 || number == 3)
-      return error(Err::Type, a.loc(i)).says("there is no format '", f, "'").hint("it is one of e2m1, e4m3, e5m2, bf16, fp16");
+      return error(Err::Type, a.loc(i)).says("unknown format '", f, "'").hint("use e2m1, e4m3, e5m2, bf16 or fp16");
     return number;
   };
   int64_t fx = TRY(formatOf(2)), fy = TRY(formatOf(5));
   auto typed = [&](Tensor t, int64_t format, Loc loc) -> Result<Tensor> {
     if (format == 4) {
       if (!t.type.scalar.is(Prim::U8) && !t.type.scalar.is(Prim::I8))
-        return error(Err::Type, loc).says("e2m1 values are packed in uint8, but this is ", t.type);
+        return error(Err::Type, loc).says("e2m1 values must be packed in uint8, but this is ", t.type);
       return t;
     }
     Prim prim = format == 0 ? Prim::F8E4NV : format == 1 ? Prim::F8E5 : format == 5 ? Prim::BF16 : Prim::F16;
@@ -134,13 +133,13 @@ Result<Val> CodeGen::bDotScaled(Bound& a) {
     return error(Err::Shape, a.call).says("tl.dot_scaled takes two matrices, but these are ", x.type, " and ", y.type);
   bool xPack = !a.present(8) || TRY(constantBool(a, 8, "lhs_k_pack")), yPack = !a.present(9) || TRY(constantBool(a, 9, "rhs_k_pack"));
   if ((!xPack && fx != 4) || (!yPack && fy != 4))
-    return error(Err::Type, a.call).says("only e2m1 operands can be packed along another axis than K");
+    return error(Err::Type, a.call).says("only e2m1 operands can have lhs_k_pack=False or rhs_k_pack=False");
   int64_t m = x.type.shape[rank - 2], kx = x.type.shape[rank - 1], ky = y.type.shape[rank - 2], n = y.type.shape[rank - 1];
   if (fx == 4) (xPack ? kx : m) *= 2;
   if (fy == 4) (yPack ? ky : n) *= 2;
   if (kx != ky)
     return error(Err::Shape, a.call)
-        .says("the reduced axes of tl.dot_scaled are ", kx, " and ", ky)
+        .says("the axes that tl.dot_scaled reduces have different sizes, ", kx, " and ", ky)
         .label(a.loc(0), x.type)
         .label(a.loc(3), y.type);
   TType type{{Prim::F32}, {m, n}};
@@ -187,8 +186,8 @@ Result<std::vector<Tensor>> CodeGen::reduceOrScan(Op op, std::vector<Tensor> inp
                                                   bool keepDims, bool flat, const Bound& a) {
   for (const Tensor& t : inputs) {
     if (t.type.shape != inputs[0].type.shape)
-      return error(Err::Shape, a.loc(0)).says("all inputs must have one shape, but these are ", inputs[0].type, " and ", t.type);
-    if (!t.type.isBlock()) return error(Err::Shape, a.loc(0)).says("this is ", t.type, ", which has no axis to combine along");
+      return error(Err::Shape, a.loc(0)).says("all inputs must have the same shape, but these are ", inputs[0].type, " and ", t.type);
+    if (!t.type.isBlock()) return error(Err::Shape, a.loc(0)).says("this is ", t.type, ", a scalar, which has no axis to combine along");
   }
   size_t before = inputs[0].type.shape.size();
   if (flat) {
@@ -228,7 +227,7 @@ Result<std::vector<Tensor>> CodeGen::reduceOrScan(Op op, std::vector<Tensor> inp
     if (!(out[i].type == TType{inputs[i].type.scalar, {}}))
       return error(Err::Type, a.loc(2))
           .says("the combining function takes ", inputs[i].type.scalar, ", but returns ", out[i].type)
-          .hint("cast its result, or its input before");
+          .hint("cast its result or the input with `.to(...)`, so that both have the same type");
     values.push_back(out[i].value);
   }
   b_.setLoc(a.call);
@@ -269,7 +268,7 @@ Result<Val> CodeGen::bReduce(Bound& a) {
 Result<Val> CodeGen::bReduceWithIndices(Bound& a) {
   Tensor t = TRY(tensorOf(a, 0));
   size_t rank = t.type.shape.size();
-  if (!a.given(1)) return error(Err::Shape, a.call).says("a reduction that returns indices needs an axis");
+  if (!a.given(1)) return error(Err::Shape, a.call).says("a reduction that returns indices needs an axis").hint("pass `axis=0`");
   size_t axis = static_cast<size_t>(TRY(axisOf(a[1], static_cast<int64_t>(rank), a.loc(1))));
   int64_t n = t.type.shape[axis];
   Tensor index = tensor(b_.range(0, n), {{Prim::I32}, {n}});
@@ -305,7 +304,7 @@ Result<Val> CodeGen::bHistogram(Bound& a) {
   if (t.type.shape.size() != 1 || !t.type.scalar.isInt())
     return error(Err::Type, a.loc(0)).says("tl.histogram takes integers along one axis, but this is ", t.type);
   Shape bins = TRY(shapeOf(a[1], a.loc(1)));
-  if (bins.size() != 1) return error(Err::Shape, a.loc(1)).says("the number of bins must be one integer");
+  if (bins.size() != 1) return error(Err::Shape, a.loc(1)).says("the number of bins must be an integer");
   // The operation takes its operand as signed.
   if (t.type.scalar.isUnsigned() && t.type.scalar.bits() < 32) t = widenTo(t, Prim::I32);
   std::vector<Value*> values{t.value};
@@ -324,18 +323,18 @@ Result<Val> CodeGen::bHistogram(Bound& a) {
 Result<Val> CodeGen::bGather(Bound& a) {
   Tensor src = TRY(tensorOf(a, 0)), index = TRY(tensorOf(a, 1));
   if (!index.type.scalar.isInt())
-    return error(Err::Type, a.loc(1)).says("the index of tl.gather must be integers, but this is ", index.type);
+    return error(Err::Type, a.loc(1)).says("the index of tl.gather must be a tensor of integers, but this is ", index.type);
   size_t rank = src.type.shape.size();
   if (rank == 0 || index.type.shape.size() != rank)
     return error(Err::Shape, a.call)
-        .says("tl.gather takes a source and an index of one rank, but these are ", src.type, " and ", index.type)
+        .says("the source and the index of tl.gather must have the same number of axes, but these are ", src.type, " and ", index.type)
         .label(a.loc(0), src.type)
         .label(a.loc(1), index.type);
   int64_t axis = TRY(axisOf(a[2], static_cast<int64_t>(rank), a.loc(2)));
   for (size_t i = 0; i < rank; ++i)
     if (static_cast<int64_t>(i) != axis && src.type.shape[i] != index.type.shape[i])
       return error(Err::Shape, a.loc(1))
-          .says("axis ", i, " of the index is ", index.type.shape[i], ", but the source's is ", src.type.shape[i])
+          .says("axis ", i, " of the index is ", index.type.shape[i], ", but that of the source is ", src.type.shape[i])
           .label(a.loc(0), src.type);
   TType type = index.type.with(src.type.scalar);
   return Val::of(tensor(b_.create(Op::Gather, {src.value, index.value}, {type.ir()}, {{Attr::Axis, axis}})->result(), type));

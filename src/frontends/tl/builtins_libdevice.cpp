@@ -242,7 +242,7 @@ Result<Val> CodeGen::bLibdeviceRow(Bound& a) {
     for (size_t i = 0; i < n; ++i) appendAll(given, i ? ", " : "", TRY(tensorOf(a, i)).type.scalar);
     return error(Err::Type, a.call)
         .says("`", a.info->name, "` takes ", takes, ", but this is ", n > 1 ? cat("(", given, ")") : given)
-        .hint("cast it: `x.to(tl.float32)`");
+        .hint("cast it with `.to(tl.float32)`");
   }
   std::vector<Tensor> t;
   for (size_t i = 0; i < n; ++i)

@@ -43,7 +43,9 @@ Result<Val> CodeGen::bClamp(Bound& a) {
   CHECK_OK(meet(0, 1));
   CHECK_OK(meet(0, 2));
   if (!t[0].type.scalar.isFloat())
-    return error(Err::Type, a.call).says("tl.clamp is for floats, but this is ", t[0].type).hint("`tl.minimum(tl.maximum(x, low), high)`");
+    return error(Err::Type, a.call)
+        .says("tl.clamp takes floats, but this is ", t[0].type)
+        .hint("for integers use `tl.minimum(tl.maximum(x, low), high)`");
   bool all = TRY(propagateNan(a, 3));
   CHECK_OK(meet(0, 1));
   Inst* inst =
@@ -67,7 +69,7 @@ Result<Val> CodeGen::bMath(Bound& a) {
   if (!s.is(Prim::F32) && !(s.is(Prim::F64) && a.info->tag == 0))
     return error(Err::Type, a.loc(0))
         .says("`", a.info->name, "` takes fp32", a.info->tag == 0 ? " or fp64" : "", ", but this is ", t.type)
-        .hint("cast it: `x.to(tl.float32)`");
+        .hint("cast it with `.to(tl.float32)`");
   return Val::of(tensor(b_.make(a.info->op, {t.value}), t.type));
 }
 
@@ -93,7 +95,7 @@ Result<Val> CodeGen::bFma(Bound& a) {
   CHECK_OK(meet(2, 0));
   CHECK_OK(meet(2, 1));
   CHECK_OK(meet(0, 1));
-  if (!t[0].type.scalar.isFloat()) return error(Err::Type, a.call).says("`fma` is for floats, but these are ", t[0].type);
+  if (!t[0].type.scalar.isFloat()) return error(Err::Type, a.call).says("`fma` takes floats, but these are ", t[0].type);
   return Val::of(tensor(b_.make(Op::Fma, {t[0].value, t[1].value, t[2].value}), t[0].type));
 }
 
@@ -111,7 +113,7 @@ Result<Val> CodeGen::bFdiv(Bound& a) {
     return error(Err::Type, a.call).says("`", a.info->name, "` takes fp32, but these are ", l.type);
   if (!(l.type == r.type))
     return error(Err::Type, a.call)
-        .says("`fdiv` takes two tensors of one type, but these are ", l.type, " and ", r.type)
+        .says("`fdiv` takes two tensors of the same type, but these are ", l.type, " and ", r.type)
         .hint("cast one of them with `.to(...)`");
   return Val::of(tensor(b_.make(a.info->op, {l.value, r.value}), l.type));
 }
@@ -159,7 +161,7 @@ Result<Val> CodeGen::bLibdevice(Bound& a) {
                 : kind == Float32Only ? "fp32"
                                       : "fp32 or fp64",
                 ", but this is ", t[i].type)
-          .hint(intHere ? "" : "cast it: `x.to(tl.float32)`");
+          .hint(intHere ? "" : "cast it with `.to(tl.float32)`");
   }
   std::vector<Value*> values;
   for (const Tensor& x : t) values.push_back(x.value);

@@ -28,28 +28,40 @@ Result<void> CodeGen::cacheAttrs(Inst* inst, const Bound& a, size_t cache, size_
       }
     if (!found)
       return error(Err::Type, a.loc(cache))
-          .says("there is no cache modifier '", c, "' for ", isLoad ? "loads" : "stores")
-          .hint(isLoad ? "they are .ca, .cg, .cs and .cv" : "they are .wb, .cg, .cs and .wt");
+          .says("unknown cache modifier '", c, "' for a ", isLoad ? "load" : "store")
+          .hint(isLoad ? "use .ca, .cg, .cs or .cv" : "use .wb, .cg, .cs or .wt");
   }
   if (!e.empty()) {
     if (e != "evict_first" && e != "evict_last" && e != "evict_normal")
-      return error(Err::Type, a.loc(evict)).says("there is no eviction policy '", e, "'").hint("they are evict_first and evict_last");
+      return error(Err::Type, a.loc(evict)).says("unknown eviction policy '", e, "'").hint("use evict_first or evict_last");
     if (e != "evict_normal") inst->set(Attr::Evict, int64_t{e == "evict_first" ? 2 : 3});
   }
   return {};
+}
+
+// An access through something that is not a pointer. A number that was passed for an array comes here as an integer parameter.
+std::unexpected<Failed> CodeGen::notPointer(const Bound& a, std::string_view what, const Tensor& ptr) {
+  auto d = error(Err::Type, a.loc(0));
+  if (std::string_view name = parameterOf(ptr.value); !name.empty())
+    d.says(what, " needs a pointer, but the argument `", name, "` is a number, ", ptr.type.scalar)
+        .hint("pass an array for `", name, "`, which becomes a pointer");
+  else
+    d.says(what, " needs a pointer, but this is ", ptr.type).hint("add the offsets to a pointer argument, as in `x_ptr + offsets`");
+  return d;
 }
 
 Result<Val> CodeGen::bLoad(Bound& a) {
   if (a[0].is(VK::BlockPtr)) {
     if (a.given(1) || a.given(2))
       return error(Err::Type, a.loc(a.given(1) ? 1 : 2))
-          .says("a load by a block pointer takes no mask and no other")
-          .hint("`boundary_check=(0, 1)` guards its edges");
+          .says("a load through a block pointer takes neither `mask` nor `other`")
+          .hint("check the bounds of axes 0 and 1 with `boundary_check=(0, 1)`");
     std::string_view padding = TRY(constantString(a, 4, "the padding option"));
     if (!padding.empty() && padding != "zero" && padding != "nan")
-      return error(Err::Type, a.loc(4)).says("there is no padding option '", padding, "'").hint("they are 'zero' and 'nan'");
+      return error(Err::Type, a.loc(4)).says("unknown padding option '", padding, "'").hint("use 'zero' or 'nan'");
     DType elem = a[0].type.scalar;
-    if (elem.isInt() && padding == "nan") return error(Err::Type, a.loc(4)).says("integers have no NaN to pad with");
+    if (elem.isInt() && padding == "nan")
+      return error(Err::Type, a.loc(4)).says("padding 'nan' is for floats, but the elements are ", elem);
     std::vector<int64_t> check = a.present(3) ? TRY(boundaryCheck(a[3], a[0].type.shape.size(), a.loc(3))) : std::vector<int64_t>{};
     BlockAccess access = TRY(blockAccess(a[0], check, a.call));
     Value* other = nullptr;
@@ -61,28 +73,27 @@ Result<Val> CodeGen::bLoad(Bound& a) {
     return Val::of(tensor(v, type));
   }
   if (a[0].is(VK::Desc))
-    return error(Err::Type, a.loc(0)).says("a tensor descriptor is read with its own method").hint("`desc.load([...])`");
+    return error(Err::Type, a.loc(0)).says("tl.load does not take a tensor descriptor").hint("read a block with `desc.load([...])`");
   Tensor ptr = TRY(tensorOf(a, 0));
-  if (!ptr.type.scalar.isPointer())
-    return error(Err::Type, a.loc(0))
-        .says("tl.load takes pointers, but this is ", ptr.type)
-        .hint("add the offsets to a pointer argument: `x_ptr + offsets`");
+  if (!ptr.type.scalar.isPointer()) return notPointer(a, "tl.load", ptr);
   if ((a.present(3) && truthy(a[3])) || (a.given(4) && truthy(a[4])))
     return error(Err::Type, a.loc(a.present(3) && truthy(a[3]) ? 3 : 4))
         .says("boundary_check and padding_option are for block pointers, but this is ", ptr.type)
-        .hint("use `mask=` and `other=`");
+        .hint("use `mask=...` and `other=...`");
   if (a.given(2) && !a.given(1))
-    return error(Err::Type, a.loc(2)).says("`other` says what masked-off elements are, but there is no mask").hint("add `mask=...`");
+    return error(Err::Type, a.loc(2)).says("`other` is the value of masked-off elements, but there is no mask").hint("add `mask=...`");
   Tensor mask, other;
   if (a.given(1)) mask = TRY(tensorOf(a, 1));
   if (a.given(2)) other = TRY(memoryOperand(a[2], ptr.type.scalar.pointee(), ptr.type.shape, a.loc(2)));
   if (mask.value && !mask.type.scalar.isBool())
-    return error(Err::Type, a.loc(1)).says("a mask must be int1, but this is ", mask.type).hint("compare: `offsets < n`");
+    return error(Err::Type, a.loc(1))
+        .says("a mask must be int1, but this is ", mask.type)
+        .hint("write a comparison, such as `offsets < n`");
   if (!ptr.type.isBlock()) {
     if (mask.value && mask.type.isBlock())
-      return error(Err::Shape, a.loc(1)).says("the mask is ", mask.type, ", but the pointer is one scalar").label(a.loc(0), ptr.type);
+      return error(Err::Shape, a.loc(1)).says("the mask is ", mask.type, ", but the pointer is a scalar").label(a.loc(0), ptr.type);
     if (other.value && other.type.isBlock())
-      return error(Err::Shape, a.loc(2)).says("`other` is ", other.type, ", but the pointer is one scalar").label(a.loc(0), ptr.type);
+      return error(Err::Shape, a.loc(2)).says("`other` is ", other.type, ", but the pointer is a scalar").label(a.loc(0), ptr.type);
   } else {
     if (mask.value) {
       auto p = TRY(broadcast(ptr, mask, {a.loc(1), a.loc(0), a.loc(1)}));
@@ -113,12 +124,18 @@ Result<Val> CodeGen::bLoad(Bound& a) {
 
 Result<Val> CodeGen::bStore(Bound& a) {
   if (a[0].is(VK::Desc))
-    return error(Err::Type, a.loc(0)).says("a tensor descriptor is written with its own method").hint("`desc.store([...], value)`");
+    return error(Err::Type, a.loc(0))
+        .says("tl.store does not take a tensor descriptor")
+        .hint("write a block with `desc.store([...], value)`");
   if (a[0].is(VK::BlockPtr)) {
-    if (a[0].tensor.type.scalar.isConst) return error(Err::Type, a.loc(0)).says("this pointer is a tl.const, which cannot be stored to");
+    if (a[0].tensor.type.scalar.isConst)
+      return error(Err::Type, a.loc(0))
+          .says("the parameter of this pointer is declared as tl.const, so the kernel cannot write through it");
     Tensor value = TRY(memoryOperand(a[1], a[0].type.scalar, a[0].type.shape, a.loc(1)));
     if (a.given(2))
-      return error(Err::Type, a.loc(2)).says("a store by a block pointer takes no mask").hint("`boundary_check=(0, 1)` guards its edges");
+      return error(Err::Type, a.loc(2))
+          .says("a store through a block pointer takes no `mask`")
+          .hint("check the bounds of axes 0 and 1 with `boundary_check=(0, 1)`");
     const TType& type = a[0].type;
     if (!value.type.isBlock()) value = splat(value, type.shape);
     if (value.type.shape != type.shape)
@@ -130,26 +147,26 @@ Result<Val> CodeGen::bStore(Bound& a) {
     return Val::none();
   }
   Tensor ptr = TRY(tensorOf(a, 0));
-  if (!ptr.type.scalar.isPointer())
-    return error(Err::Type, a.loc(0))
-        .says("tl.store takes pointers, but this is ", ptr.type)
-        .hint("add the offsets to a pointer argument: `out_ptr + offsets`");
-  if (ptr.type.scalar.isConst) return error(Err::Type, a.loc(0)).says("this pointer is a tl.const, which cannot be stored to");
+  if (!ptr.type.scalar.isPointer()) return notPointer(a, "tl.store", ptr);
+  if (ptr.type.scalar.isConst)
+    return error(Err::Type, a.loc(0)).says("the parameter of this pointer is declared as tl.const, so the kernel cannot write through it");
   Tensor value = TRY(memoryOperand(a[1], ptr.type.scalar.pointee(), ptr.type.shape, a.loc(1)));
   if (a.present(3) && truthy(a[3]))
-    return error(Err::Type, a.loc(3)).says("boundary_check is for block pointers, but this is ", ptr.type).hint("use `mask=`");
+    return error(Err::Type, a.loc(3)).says("boundary_check is for block pointers, but this is ", ptr.type).hint("use `mask=...`");
   Tensor mask;
   if (a.given(2)) mask = TRY(tensorOf(a, 2));
   if (mask.value && !mask.type.scalar.isBool())
-    return error(Err::Type, a.loc(2)).says("a mask must be int1, but this is ", mask.type).hint("compare: `offsets < n`");
+    return error(Err::Type, a.loc(2))
+        .says("a mask must be int1, but this is ", mask.type)
+        .hint("write a comparison, such as `offsets < n`");
   if (!ptr.type.isBlock()) {
     if (value.type.isBlock())
       return error(Err::Shape, a.loc(1))
-          .says("the value is ", value.type, ", but the pointer is one scalar")
+          .says("the value is ", value.type, ", but the pointer is a scalar")
           .label(a.loc(0), ptr.type)
           .hint("add `tl.arange(...)` to the pointer, or reduce the value");
     if (mask.value && mask.type.isBlock())
-      return error(Err::Shape, a.loc(2)).says("the mask is ", mask.type, ", but the pointer is one scalar").label(a.loc(0), ptr.type);
+      return error(Err::Shape, a.loc(2)).says("the mask is ", mask.type, ", but the pointer is a scalar").label(a.loc(0), ptr.type);
   } else {
     auto p = TRY(broadcast(ptr, value, {a.loc(1), a.loc(0), a.loc(1)}));
     if (p.first.type.shape == ptr.type.shape) value = p.second;
@@ -163,7 +180,7 @@ Result<Val> CodeGen::bStore(Bound& a) {
       return error(Err::Shape, a.loc(0))
           .says("the pointers are ", ptr.type, ", but the value and the mask need ", wide.type.shape)
           .label(a.loc(1), value.type)
-          .hint("give the pointers all axes: `ptr[:, None] + offsets[None, :]`");
+          .hint("the pointers need every axis: `ptr[:, None] + offsets[None, :]`");
   }
   DType elem = ptr.type.scalar.pointee();
   if (elem.isBool()) {
@@ -183,7 +200,7 @@ Result<int64_t> CodeGen::semOf(const Bound& a, size_t i) {
   if (s == "relaxed") return static_cast<int64_t>(MemSem::Relaxed);
   if (s == "acquire") return static_cast<int64_t>(MemSem::Acquire);
   if (s == "release") return static_cast<int64_t>(MemSem::Release);
-  return error(Err::Type, a.loc(i)).says("there are no memory semantics '", s, "'").hint("they are relaxed, acquire, release and acq_rel");
+  return error(Err::Type, a.loc(i)).says("unknown memory semantics '", s, "'").hint("use relaxed, acquire, release or acq_rel");
 }
 
 Result<int64_t> CodeGen::scopeOf(const Bound& a, size_t i) {
@@ -191,7 +208,7 @@ Result<int64_t> CodeGen::scopeOf(const Bound& a, size_t i) {
   if (s.empty() || s == "gpu") return static_cast<int64_t>(MemScope::Gpu);
   if (s == "cta") return static_cast<int64_t>(MemScope::Cta);
   if (s == "sys") return static_cast<int64_t>(MemScope::Sys);
-  return error(Err::Type, a.loc(i)).says("there is no memory scope '", s, "'").hint("they are gpu, cta and sys");
+  return error(Err::Type, a.loc(i)).says("unknown memory scope '", s, "'").hint("use gpu, cta or sys");
 }
 
 Result<Tensor> CodeGen::atomicRmw(Rmw op, const Tensor& ptr, const Tensor& val, const Tensor& mask, int64_t sem, int64_t scope) {
@@ -220,8 +237,9 @@ Result<Tensor> CodeGen::floatAtomic(bool maximum, const Tensor& ptr, const Tenso
 
 Result<Val> CodeGen::bAtomicRmw(Bound& a) {
   Tensor ptr = TRY(tensorOf(a, 0));
-  if (!ptr.type.scalar.isPointer()) return error(Err::Type, a.loc(0)).says("`", a.info->name, "` takes pointers, but this is ", ptr.type);
-  if (ptr.type.scalar.isConst) return error(Err::Type, a.loc(0)).says("this pointer is a tl.const, which cannot be stored to");
+  if (!ptr.type.scalar.isPointer()) return notPointer(a, cat("tl.", a.info->name), ptr);
+  if (ptr.type.scalar.isConst)
+    return error(Err::Type, a.loc(0)).says("the parameter of this pointer is declared as tl.const, so the kernel cannot write through it");
   DType elem = ptr.type.scalar.pointee();
   Tensor val = TRY(memoryOperand(a[1], elem, ptr.type.shape, a.loc(1)));
   Rmw op = static_cast<Rmw>(a.info->tag);
@@ -229,21 +247,23 @@ Result<Val> CodeGen::bAtomicRmw(Bound& a) {
   if ((half && op != Rmw::Add) || (elem.isInt() && elem.bits() <= 16) || elem.bits() < 16)
     return error(Err::Type, a.loc(0))
         .says("`", a.info->name, "` does not support ", elem)
-        .hint(half ? "of 16-bit floats there is only atomic_add" : "use 32- or 64-bit elements");
+        .hint(half ? "16-bit floats have atomic_add only" : "use 32- or 64-bit elements");
   if (elem.isFloat() && (op == Rmw::And || op == Rmw::Or || op == Rmw::Xor))
     return error(Err::Type, a.loc(0)).says("`", a.info->name, "` is for integers, not ", elem);
   Tensor mask;
   if (a.given(2)) {
     mask = TRY(tensorOf(a, 2));
     if (!mask.type.scalar.isBool())
-      return error(Err::Type, a.loc(2)).says("a mask must be int1, but this is ", mask.type).hint("compare: `offsets < n`");
+      return error(Err::Type, a.loc(2))
+          .says("a mask must be int1, but this is ", mask.type)
+          .hint("write a comparison, such as `offsets < n`");
   }
   if (ptr.type.isBlock()) {
     if (mask.value) mask = TRY(broadcastTo(mask, ptr.type.shape, a.loc(2)));
     val = TRY(broadcastTo(val, ptr.type.shape, a.loc(1)));
   } else if (val.type.isBlock() || (mask.value && mask.type.isBlock())) {
     return error(Err::Shape, a.loc(val.type.isBlock() ? 1 : 2))
-        .says("the pointer is one scalar, but this is ", val.type.isBlock() ? val.type : mask.type)
+        .says("the pointer is a scalar, but this is ", val.type.isBlock() ? val.type : mask.type)
         .label(a.loc(0), ptr.type);
   }
   val = TRY(cast(val, elem, a.loc(1)));
@@ -261,8 +281,9 @@ Result<Val> CodeGen::bAtomicRmw(Bound& a) {
 
 Result<Val> CodeGen::bAtomicCas(Bound& a) {
   Tensor ptr = TRY(tensorOf(a, 0)), cmp = TRY(tensorOf(a, 1)), val = TRY(tensorOf(a, 2));
-  if (!ptr.type.scalar.isPointer()) return error(Err::Type, a.loc(0)).says("`atomic_cas` takes pointers, but this is ", ptr.type);
-  if (ptr.type.scalar.isConst) return error(Err::Type, a.loc(0)).says("this pointer is a tl.const, which cannot be stored to");
+  if (!ptr.type.scalar.isPointer()) return notPointer(a, "tl.atomic_cas", ptr);
+  if (ptr.type.scalar.isConst)
+    return error(Err::Type, a.loc(0)).says("the parameter of this pointer is declared as tl.const, so the kernel cannot write through it");
   DType elem = ptr.type.scalar.pointee();
   if (elem.bits() != 16 && elem.bits() != 32 && elem.bits() != 64)
     return error(Err::Type, a.loc(0)).says("`atomic_cas` takes elements of 16, 32 or 64 bits, not ", elem);
@@ -274,7 +295,7 @@ Result<Val> CodeGen::bAtomicCas(Bound& a) {
   cmp = TRY(fit(cmp, 1));
   val = TRY(fit(val, 2));
   if (val.type.shape != ptr.type.shape || cmp.type.shape != ptr.type.shape)
-    return error(Err::Shape, a.call).says("`atomic_cas` takes values of the pointers' shape, ", ptr.type.shape);
+    return error(Err::Shape, a.call).says("the values of `atomic_cas` must have the shape of the pointers, ", ptr.type.shape);
   Inst* inst = b_.create(Op::AtomicCAS, {ptr.value, cmp.value, val.value}, {val.value->type},
                          {{Attr::Sem, TRY(semOf(a, 3))}, {Attr::Scope, TRY(scopeOf(a, 4))}});
   return Val::of(tensor(inst->result(), val.type));
@@ -299,7 +320,7 @@ Result<std::vector<Val>> CodeGen::indexList(const Val& v, Loc loc, bool wide, st
     Tensor t = item.tensor;
     if (t.type.isBlock()) t = TRY(unsplat(t, loc));
     if (!wide && t.type.scalar.bits() == 64)
-      return error(Err::Type, loc).says(what, " are 32-bit, but one is ", t.type).hint("cast it: `.to(tl.int32)`");
+      return error(Err::Type, loc).says(what, " must be 32-bit integers, but one is ", t.type).hint("cast it with `.to(tl.int32)`");
     if (wide || t.type.scalar.bits() < 32) t = widenTo(t, type.prim);
     t.type = {type, {}};
     out.push_back(Val::of(t));
@@ -310,7 +331,7 @@ Result<std::vector<Val>> CodeGen::indexList(const Val& v, Loc loc, bool wide, st
 Result<Val> CodeGen::bMakeBlockPtr(Bound& a) {
   Tensor base = TRY(tensorOf(a, 0));
   if (!base.type.scalar.isPointer() || base.type.isBlock())
-    return error(Err::Type, a.loc(0)).says("make_block_ptr takes one pointer, but this is ", base.type);
+    return error(Err::Type, a.loc(0)).says("the base of make_block_ptr must be a pointer, but this is ", base.type);
   if (base.type.scalar.pointee().isBool()) base = TRY(cast(base, DType{Prim::I8}.pointerTo(), a.loc(0)));
   std::vector<Val> items = TRY(indexList(a[1], a.loc(1), true, "the shape"));
   std::vector<Val> strides = TRY(indexList(a[2], a.loc(2), true, "the strides")),
@@ -326,8 +347,8 @@ Result<Val> CodeGen::bMakeBlockPtr(Bound& a) {
   size_t rank = block.size();
   if (items.size() != rank || strides.size() != rank || offsets.size() != rank || order.size() != rank)
     return error(Err::Shape, a.call)
-        .says("shape, strides, offsets, block_shape and order must have one length, but have ", items.size(), ", ", strides.size(), ", ",
-              offsets.size(), ", ", rank, " and ", order.size());
+        .says("shape, strides, offsets, block_shape and order must have the same length, but have ", items.size(), ", ", strides.size(),
+              ", ", offsets.size(), ", ", rank, " and ", order.size());
   Val v = Val::of(VK::BlockPtr);
   v.tensor = base;
   v.type = {base.type.scalar.pointee(), block};
@@ -399,7 +420,7 @@ Result<CodeGen::BlockAccess> CodeGen::blockAccess(const Val& p, const std::vecto
 Result<Val> CodeGen::bMakeDesc(Bound& a) {
   Tensor base = TRY(tensorOf(a, 0));
   if (!base.type.scalar.isPointer() || base.type.isBlock())
-    return error(Err::Type, a.loc(0)).says("make_tensor_descriptor takes one pointer, but this is ", base.type);
+    return error(Err::Type, a.loc(0)).says("the base of make_tensor_descriptor must be a pointer, but this is ", base.type);
   DType elem = base.type.scalar.pointee();
   Shape block = TRY(shapeOf(a[3], a.loc(3)));
   size_t rank = a[1].size();
@@ -408,15 +429,15 @@ Result<Val> CodeGen::bMakeDesc(Bound& a) {
   if (block.size() != rank) return error(Err::Shape, a.loc(3)).says("there are ", rank, " axes, but the block has ", block.size());
   if (block.back() * elem.bits() / 8 < 16)
     return error(Err::Shape, a.loc(3))
-        .says("the last axis of a descriptor's block must be at least 16 bytes, but ", block.back(), " of ", elem, " are ",
+        .says("the last axis of a descriptor's block must be at least 16 bytes, but ", block.back(), " elements of ", elem, " are ",
               block.back() * elem.bits() / 8);
   const Val& last = a[2].items->back();
   if (!last.isInt() || last.number != 1)
     return error(Err::Type, a.loc(2)).says("the last stride of a descriptor must be the constexpr 1, but it is ", last);
   std::string_view padding = a.given(4) ? TRY(constantString(a, 4, "the padding option")) : "zero";
   if (padding != "zero" && padding != "nan")
-    return error(Err::Type, a.loc(4)).says("there is no padding option '", padding, "'").hint("they are 'zero' and 'nan'");
-  if (elem.isInt() && padding == "nan") return error(Err::Type, a.loc(4)).says("integers have no NaN to pad with");
+    return error(Err::Type, a.loc(4)).says("unknown padding option '", padding, "'").hint("use 'zero' or 'nan'");
+  if (elem.isInt() && padding == "nan") return error(Err::Type, a.loc(4)).says("padding 'nan' is for floats, but the elements are ", elem);
   Val v = Val::of(VK::Desc);
   v.type = {elem, block};
   std::vector<Value*> operands{base.value};
@@ -447,7 +468,7 @@ Result<std::pair<Val, std::vector<Value*>>> CodeGen::descAccess(const Val& desc,
   if (!desc.is(VK::Desc))
     return error(Err::Type, descLoc)
         .says("expected a tensor descriptor, but this is ", desc)
-        .hint("`tl.make_tensor_descriptor(...)` makes one");
+        .hint("make one with `tl.make_tensor_descriptor(...)`");
   std::vector<Val> items = TRY(indexList(offsets, loc, false, "the offsets"));
   if (items.size() != desc.type.shape.size())
     return error(Err::Shape, loc).says("the descriptor has ", desc.type.shape.size(), " axes, but there are ", items.size(), " offsets");

@@ -13,7 +13,7 @@ Result<Val> CodeGen::bHint(Bound& a) {
   std::vector<int64_t> values = TRY(intList(a[1], a.loc(1), "a hint"));
   if (std::max<size_t>(1, t.type.shape.size()) != values.size())
     return error(Err::Shape, a.loc(1))
-        .says("`", a.info->name, "` takes one value an axis: ", t.type, " has ", t.type.shape.size(), ", but there are ", values.size());
+        .says("`", a.info->name, "` takes one value per axis: ", t.type, " has ", t.type.shape.size(), ", but there are ", values.size());
   // The hint is kept on the operation that makes the value; a function's argument has none.
   if (t.value->def) t.value->def->set(static_cast<Attr>(a.info->tag), values);
   return Val::of(t);
@@ -36,11 +36,11 @@ Result<Val> CodeGen::bPrint(Bound& a) {
   if (!a[0].is(VK::Str))
     return error(Err::Type, a.loc(0))
         .says("the first argument of a print must be a string, but this is ", a[0])
-        .hint("`tl.device_print(\"x\", x)`");
+        .hint("write `tl.device_print(\"x\", x)`");
   std::string prefix(a[0].text);
   for (char c : prefix)
     if (static_cast<unsigned char>(c) >= 0x7f || (static_cast<unsigned char>(c) < 0x20 && !isspace(static_cast<unsigned char>(c))))
-      return error(Err::Type, a.loc(0)).says("the prefix of a print must be ASCII");
+      return error(Err::Type, a.loc(0)).says("the first argument of a print must contain ASCII characters only");
   if (host_) return Val::none();
   std::vector<Value*> values;
   std::vector<int64_t> isSigned;
@@ -88,7 +88,8 @@ Result<Val> CodeGen::bStaticPrint(Bound& a) {
 Result<Val> CodeGen::bIgnored(Bound& a) { return a.slots.empty() ? Val::none() : a[0]; }
 
 Result<Val> CodeGen::bRefused(Bound& a) {
-  return error(Err::Unsupported, a.call).says("`tl.", a.info->name, "` waits for another program, which may not run until this one ends");
+  return error(Err::Unsupported, a.call)
+      .says("`tl.", a.info->name, "` is not supported: it waits for another program, which may not start before this one ends");
 }
 
 // Text for the assembler of one GPU; a pass turns what it understands into operations.
@@ -110,7 +111,7 @@ Result<Val> CodeGen::bInlineAsm(Bound& a) {
     results.push_back(args.empty() ? TType{type, {}} : args[0].type.with(type));
     types.push_back(results.back().ir());
   }
-  if (results.empty()) return error(Err::Type, a.loc(3)).says("assembly needs a type for its result");
+  if (results.empty()) return error(Err::Type, a.loc(3)).says("inline assembly needs a dtype for its result");
   Inst* inst = b_.create(Op::InlineAsm, operands, types,
                          {{Attr::AsmString, std::string(text)},
                           {Attr::Constraints, std::string(constraints)},
@@ -163,7 +164,9 @@ Result<Val> CodeGen::bLen(Bound& a) {
   if (a[0].isObject()) return Val::integer(static_cast<Int>(a[0].object->items.size()));
   return error(Err::Type, a.loc(0))
       .says("`len` takes a tuple, but this is ", a[0])
-      .hint(a[0].isTensor() ? "`x.shape[0]` is the length of an axis" : "");
+      .hint(!a[0].isTensor()                 ? ""
+            : a[0].tensor.type.shape.empty() ? "pass the size as an argument"
+                                             : "for the size of an axis write `x.shape[0]`");
 }
 
 Result<Val> CodeGen::bIsInstance(Bound& a) {
@@ -254,12 +257,12 @@ Result<Val> CodeGen::bHostMath(Bound& a) {
     Val x = TRY(bHostMath(one));
     one.slots[0] = a.slots[1];
     Val base = TRY(bHostMath(one));
-    if (base.real == 0) return error(Err::Type, a.loc(1)).says("there is no logarithm to the base 1");
+    if (base.real == 0) return error(Err::Type, a.loc(1)).says("the base of a logarithm cannot be 1");
     return Val::floating(x.real / base.real);
   }
   if (!a[0].isNumber())
     return error(Err::Type, a.loc(0))
-        .says("Python's math works at compile time, but this is ", a[0])
+        .says("Python's math functions work at compile time only, but this is ", a[0])
         .hint(cat("use `tl.", a.info->name, "`"));
   double x = a[0].asDouble();
   switch (a.info->op) {
@@ -279,7 +282,7 @@ Result<Val> CodeGen::bHostMath(Bound& a) {
     default:
       if (a[0].isInt()) return a[0];
       x = a.info->op == Op::Ceil ? std::ceil(x) : std::floor(x);
-      if (!(std::fabs(x) < 1e37)) return error(Err::Type, a.loc(0)).says(repr(a[0]), " has no integer near it");
+      if (!(std::fabs(x) < 1e37)) return error(Err::Type, a.loc(0)).says(repr(a[0]), " cannot be rounded to an integer");
       return Val::integer(static_cast<Int>(x));
   }
 }

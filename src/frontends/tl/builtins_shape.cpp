@@ -9,7 +9,7 @@ namespace nereid::tl {
 
 Result<Val> CodeGen::bProgramId(Bound& a) {
   int64_t axis = TRY(constantInt(a, 0, "the axis of the grid"));
-  if (axis < 0 || axis > 2) return error(Err::Type, a.loc(0)).says("the axis of the grid must be 0, 1 or 2, not ", axis);
+  if (axis < 0 || axis > 2) return error(Err::Type, a.loc(0)).says("the axis of the grid must be 0, 1 or 2, but this is ", axis);
   Value* v = b_.create(a.info->op, {}, {Type::scalar(Elem::I32)}, {{Attr::Axis, axis}})->result();
   return Val::of(tensor(v, {{Prim::I32}, {}}));
 }
@@ -24,10 +24,10 @@ Result<Val> CodeGen::bArange(Bound& a) {
     while (up < end - start) up *= 2;
     return error(Err::Shape, a.call)
         .says("the length of tl.arange must be a power of two, but it is ", end - start)
-        .hint("use ", up, " and mask off what is beyond ", end - start);
+        .hint("use ", up, ", with a mask for the elements past ", end - start);
   }
   if (end - start > kMaxNumel)
-    return error(Err::Shape, a.call).says("a tensor can have at most ", kMaxNumel, " elements, and this would have ", end - start);
+    return error(Err::Shape, a.call).says("a tensor can have at most ", kMaxNumel, " elements, but this has ", end - start);
   return Val::of(tensor(b_.range(start, end), {{Prim::I32}, {end - start}}));
 }
 
@@ -50,11 +50,12 @@ Result<Val> CodeGen::bCat(Bound& a) {
   Tensor x = TRY(tensorOf(a, 0)), y = TRY(tensorOf(a, 1));
   // As in stock Triton the IR's types must agree: int32 and uint32 join as the first.
   if (x.type.shape.size() != 1 || x.type.ir() != y.type.ir())
-    return error(Err::Shape, a.call).says("tl.cat joins two tensors of one axis and one type, but these are ", x.type, " and ", y.type);
+    return error(Err::Shape, a.call)
+        .says("tl.cat takes two tensors with one axis and the same type, but these are ", x.type, " and ", y.type);
   if (!a.given(2) || !TRY(constantBool(a, 2, "can_reorder")))
     return error(Err::Unsupported, a.call)
-        .says("tl.cat may reorder elements, so it wants `can_reorder=True`")
-        .hint("`tl.join`, `tl.permute` and `tl.reshape` keep the order");
+        .says("tl.cat may reorder elements, so it needs `can_reorder=True`")
+        .hint("to keep the order use `tl.join`, `tl.permute` and `tl.reshape`");
   TType type{x.type.scalar, {x.type.shape[0] * 2}};
   return Val::of(tensor(b_.create(Op::Cat, {x.value, y.value}, {type.ir()})->result(), type));
 }
@@ -99,7 +100,8 @@ Result<Val> CodeGen::bExpandDims(Bound& a) {
     if (axis < 0) axis += rank;
   }
   sortStably(axes);
-  if (std::adjacent_find(axes.begin(), axes.end()) != axes.end()) return error(Err::Shape, a.loc(1)).says("an axis is named twice");
+  if (std::adjacent_find(axes.begin(), axes.end()) != axes.end())
+    return error(Err::Shape, a.loc(1)).says("each axis can be given once, but one is given twice");
   for (int64_t axis : axes) t = expandDims(t, static_cast<int>(axis));
   return Val::of(t);
 }
@@ -108,7 +110,8 @@ Result<Val> CodeGen::bSqueeze(Bound& a) {
   Tensor t = TRY(tensorOf(a, 0));
   int64_t axis = TRY(axisOf(a[1], static_cast<int64_t>(t.type.shape.size()), a.loc(1)));
   Shape shape = t.type.shape;
-  if (shape[static_cast<size_t>(axis)] != 1) return error(Err::Shape, a.loc(1)).says("axis ", axis, " of ", t.type, " is not 1");
+  if (shape[static_cast<size_t>(axis)] != 1)
+    return error(Err::Shape, a.loc(1)).says("only an axis of size 1 can be removed, but axis ", axis, " of ", t.type, " is not 1");
   shape.erase(static_cast<size_t>(axis));
   if (shape.empty()) return Val::of(unsplat(t, a.call));
   return Val::of(reshape(t, shape, false, a.call));
@@ -132,7 +135,7 @@ Result<Val> CodeGen::bPermute(Bound& a) {
   for (size_t i = 0; permutation && i < rank; ++i) permutation = sorted[i] == static_cast<int64_t>(i);
   if (!permutation)
     return error(Err::Shape, a.rest.empty() ? a.call : a.rest[0].loc)
-        .says(listText(order), " is not an order of the ", rank, " axes of ", t.type);
+        .says("the order must name each of the ", rank, " axes of ", t.type, " once, but it is ", listText(order));
   TType type{t.type.scalar, {}};
   for (int64_t axis : order) type.shape.push_back(t.type.shape[static_cast<size_t>(axis)]);
   if (rank == 0) return Val::of(t);
@@ -143,7 +146,7 @@ Result<Tensor> CodeGen::reshape(const Tensor& t, const Shape& shape, bool reorde
   TType type{t.type.scalar, shape};
   if (type.numel() != t.type.numel())
     return error(Err::Shape, loc)
-        .says("a reshape keeps the number of elements, but ", t.type, " has ", t.type.numel(), " and ", shape, " has ", type.numel());
+        .says("a reshape must keep the number of elements, but ", t.type, " has ", t.type.numel(), " and ", shape, " has ", type.numel());
   if (!t.type.isBlock()) return splat(t, shape);
   return tensor(b_.reshape(t.value, shape.dims(), reorder), type);
 }
@@ -160,7 +163,7 @@ Result<Val> CodeGen::bJoin(Bound& a) {
   auto [x, y] = TRY(broadcast(TRY(tensorOf(a, 0)), TRY(tensorOf(a, 1)), {a.call, a.loc(0), a.loc(1)}));
   if (x.type.scalar.ir() != y.type.scalar.ir())
     return error(Err::Type, a.call)
-        .says("tl.join takes two tensors of one type, but these are ", x.type, " and ", y.type)
+        .says("tl.join takes two tensors of the same type, but these are ", x.type, " and ", y.type)
         .label(a.loc(0), x.type)
         .label(a.loc(1), y.type);
   bool scalars = !x.type.isBlock();
@@ -181,8 +184,8 @@ Result<Val> CodeGen::bSplit(Bound& a) {
   Tensor t = TRY(tensorOf(a, 0));
   if (t.type.shape.empty() || t.type.shape.back() != 2)
     return error(Err::Shape, a.loc(0))
-        .says("tl.split needs a last axis of 2, but this is ", t.type)
-        .hint("`tl.reshape(x, [..., 2])` first");
+        .says("tl.split needs a last axis of size 2, but this is ", t.type)
+        .hint("give it one with `tl.reshape(x, [..., 2])`");
   bool rank1 = t.type.shape.size() == 1;
   if (rank1) t = expandDims(t, 0);
   TType type = t.type;
@@ -198,7 +201,7 @@ Result<Val> CodeGen::bSplit(Bound& a) {
 
 Result<Tensor> CodeGen::unsplat(const Tensor& t, Loc loc) {
   if (!t.type.isBlock()) return t;
-  if (t.type.numel() != 1) return error(Err::Shape, loc).says("only a tensor of one element is a scalar, but this is ", t.type);
+  if (t.type.numel() != 1) return error(Err::Shape, loc).says("only a tensor of one element can become a scalar, but this is ", t.type);
   TType type{t.type.scalar, {}};
   return tensor(b_.create(Op::Unsplat, {t.value}, {type.ir()})->result(), type);
 }

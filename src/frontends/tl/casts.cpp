@@ -31,12 +31,12 @@ Result<Tensor> CodeGen::cast(const Tensor& t, DType to, Loc loc, std::string_vie
   auto emit = [&](Op op) { return tensor(b_.cast(op, t.value, type.ir()), type); };
   bool narrows = from.isFloat() && to.isFloat() && to.bits() < from.bits();
   if (!rounding.empty() && rounding != "rtne" && rounding != "rtz")
-    return error(Err::Type, loc).says("there is no rounding mode '", rounding, "'").hint("the modes are 'rtne' and 'rtz'");
+    return error(Err::Type, loc).says("unknown rounding mode '", rounding, "'").hint("use 'rtne' or 'rtz'");
   if (!rounding.empty() && !narrows)
-    return error(Err::Type, loc).says("a rounding mode is only for conversions to a narrower float, not ", from, " to ", to);
+    return error(Err::Type, loc).says("a rounding mode can be given only for a conversion to a narrower float, not for ", from, " to ", to);
   if (from.is(Prim::F8E4B15) || to.is(Prim::F8E4B15))
     return error(Err::Unsupported, loc)
-        .says("fp8e4b15 is a type of one GPU family and is not supported")
+        .says("fp8e4b15 is a type of one GPU family, which Nereid does not support")
         .hint("use tl.float8e4nv or tl.float8e5");
 
   if ((from.isFp8() && to.isFloat()) || (from.isFloat() && to.isFp8()) || rounding == "rtz") {
@@ -74,7 +74,7 @@ Result<Tensor> CodeGen::cast(const Tensor& t, DType to, Loc loc, std::string_vie
     if (type.ir() == t.type.ir()) return tensor(t.value, type);
     return emit(Op::Bitcast);
   }
-  if (from.isFp8() || to.isFp8()) return error(Err::Type, loc).says("cannot cast ", from, " to ", to).hint("go by way of tl.float32");
+  if (from.isFp8() || to.isFp8()) return error(Err::Type, loc).says("cannot cast ", from, " to ", to).hint("cast it to tl.float32 first");
   return error(Err::Type, loc).says("cannot cast ", from, " to ", to);
 }
 

@@ -6,7 +6,37 @@
 
 namespace nereid::tl {
 
-// Where the fault lies in our own library, the user's call of it is the place to show.
+// Returns the name of the parameter that an address or a size is computed from, or an empty string.
+std::string_view CodeGen::parameterOf(const Value* v) const {
+  if (source_ && source_->isLibrary) return {};
+  while (v && v->def) {
+    switch (v->def->op) {
+      case Op::AddI:
+      case Op::AddPtr:
+        if (std::string_view left = parameterOf(v->def->operands[0]); !left.empty()) return left;
+        v = v->def->operands[1];
+        break;
+      case Op::Splat:
+      case Op::Broadcast:
+      case Op::ExpandDims:
+      case Op::ExtSI:
+      case Op::ExtUI:
+      case Op::TruncI: v = v->def->operands[0]; break;
+      default: return {};
+    }
+  }
+  bool isParameter = v && v->block && v->block->parent && !v->block->parent->parent;
+  return isParameter ? v->name : std::string_view();
+}
+
+// The source text at `loc`, for messages.
+std::string CodeGen::textAt(Loc loc) const {
+  if (!loc) return {};
+  std::string_view line = shared_.loader.sources().line(loc.file(), loc.line());
+  return loc.col() > line.size() ? std::string() : std::string(line.substr(loc.col() - 1, loc.length()));
+}
+
+// A fault in the built-in library is shown at the user's call of it.
 DiagBuilder CodeGen::error(Err err, Loc loc) {
   const CodeGen* g = this;
   while (g && g->source_ && g->source_->isLibrary && g->caller_) {
@@ -14,6 +44,7 @@ DiagBuilder CodeGen::error(Err err, Loc loc) {
     g = g->caller_;
   }
   DiagBuilder d = shared_.diags.error(err, loc);
+  if (host_ && fn_ && err == Err::Unsupported && !shared_.request.python) d.hint(inPythonHint(fn_->name));
   int shown = 0;
   for (; g && g->caller_ && shown < 4; g = g->caller_)
     if (g->callLoc_ && !(g->callLoc_ == loc) && !g->caller_->source_->isLibrary) {
@@ -60,7 +91,7 @@ Result<Val> CodeGen::literal(std::string_view text, Loc loc, std::string_view wh
   shared_.diags.truncate(before);
   return error(Err::Signature, loc)
       .says("`", text, "` is not a Python literal (", what, ")")
-      .hint("strings need quotes of their own: \"'relu'\"");
+      .hint("write a string with quotes inside the argument: \"'relu'\"");
 }
 
 namespace {
@@ -87,6 +118,12 @@ std::vector<std::string_view> tupleItems(std::string_view text) {
     }
     if (c == ')' || c == ']' || c == '>') --depth;
   }
+  return out;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
   return out;
 }
 
@@ -120,7 +157,9 @@ Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, co
   if (spelled.starts_with("tensordesc<")) {
     size_t open = spelled.find('['), close = spelled.find(']');
     auto bad = [&]() -> std::unexpected<Failed> {
-      return error(Err::Signature, param->loc).says("`", item, "` is not a type").hint("a descriptor is written tensordesc<fp16[64,64]>");
+      return error(Err::Signature, param->loc)
+          .says("`", item, "` is not a type (signature of parameter `", paramName, "`)")
+          .hint("write a descriptor as tensordesc<fp16[64,64]>");
     };
     if (open == std::string_view::npos || close == std::string_view::npos || close < open) return bad();
     auto elem = dtypeFromSignature(spelled.substr(11, open - 11));
@@ -175,7 +214,7 @@ Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, co
       std::string near = nearest(spelled, kTypes);
       return error(Err::Signature, loc)
           .says("`", spelled, "` is not a type (signature of parameter `", param->text, "`)")
-          .hint("types are written as in Triton's signatures: *fp32:16, i32, u64, fp32")
+          .hint("write types as in Triton's signatures: *fp32:16, i32, u64, fp32")
           .meant(near);
     }
     return literal(item, loc, "signature");
@@ -184,17 +223,19 @@ Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, co
   if (hint == "1") {
     if (type->isPointer() || !type->isInt())
       return error(Err::Signature, param->loc)
-          .says("`:1` in `", item, "` says that an integer is 1, but this is a ", *type)
-          .hint("leave the hint out");
+          .says("`:1` in `", item, "` means an integer that is 1, but this is ", *type)
+          .hint("write ", spelled);
     return Val::integer(1);
   }
   if (!hint.empty()) {
     if (hint != "16")
-      return error(Err::Signature, param->loc).says("`", item, "` has no valid hint after the colon").hint("the hints are :16 and :1");
+      return error(Err::Signature, param->loc)
+          .says("`", item, "` has an unknown hint after the colon")
+          .hint("use :16 (a multiple of 16) or :1 (the integer 1)");
     if (!type->isPointer() && !type->isInt())
       return error(Err::Signature, param->loc)
-          .says("`:16` in `", item, "` says that an address or an integer is a multiple of 16, but this is a ", *type)
-          .hint("leave the hint out");
+          .says("`:16` in `", item, "` means an address or an integer that is a multiple of 16, but this is ", *type)
+          .hint("write ", spelled);
     divisibility = 16;
   }
   addParam(paramName, type->ir(), divisibility, type->isUnsigned() || (type->isPointer() && DType{type->prim}.isUnsigned()));
@@ -219,7 +260,8 @@ Result<Func*> CodeGen::kernel() {
     }
   if (request.signature.size() > params.size())
     return error(Err::Signature, node->loc)
-        .says("the signature has ", request.signature.size(), " items, but kernel `", fn_->name, "` has ", params.size(), " parameters");
+        .says("the signature has ", request.signature.size(), " items, but kernel `", fn_->name, "` has ", params.size(), " parameters")
+        .hint("the parameters are ", joined(names));
 
   auto func = std::make_unique<Func>();
   func->name = fn_->name;
@@ -247,17 +289,21 @@ Result<Func*> CodeGen::kernel() {
       v = TRY(signatureValue(item, p, p->text, *func, types));
       if (isConstexpr && v.isRuntime() && !v.is(VK::Tuple))
         return error(Err::Signature, p->loc)
-            .says("parameter `", p->text, "` is a constexpr, so it takes a value, not the type `", item, "`")
-            .hint("give it a value among the constants, such as ", p->text, "=1024");
+            .says("parameter `", p->text, "` is a constexpr, so it takes a value, but the signature gives it the type `", item, "`")
+            .hint("write `constexpr` there, and give the value as ", p->text, "=1024");
     } else if (p->kid(1)) {
       v = TRY(defaultValue(*fn_, p));
     } else if (!isConstexpr && !annotated.empty() && (dtypeFromSignature(annotated) || annotated.starts_with("tensordesc<"))) {
       v = TRY(signatureValue(annotated, p, p->text, *func, types));
     } else {
       return error(Err::Signature, p->loc)
-          .says("parameter `", p->text, isConstexpr ? "` has no value" : "` has no type")
-          .hint(isConstexpr ? cat("give it one among the constants, such as ", p->text, "=1024")
-                            : cat("give it one in the signature, as in \"*fp32:16\" or \"i32\""));
+          .says(isConstexpr ? cat("the constexpr parameter `", p->text, "` has no value")
+                : i < request.signature.size() || request.signature.empty()
+                    ? cat("parameter `", p->text, "` has no type")
+                    : cat("the signature has ", request.signature.size(), request.signature.size() == 1 ? " item" : " items",
+                          ", so parameter `", p->text, "`, which is number ", i + 1, ", has no type"))
+          .hint(isConstexpr ? cat("give it one, such as ", p->text, "=1024")
+                            : cat("the signature needs one item for each of ", joined(names), ", such as \"*fp32:16\" or \"i32\""));
     }
     if (annotated == "const" && v.isTensor() && v.tensor.type.scalar.isPointer()) v.tensor.type.scalar.isConst = true;
     scope_[p->text] = v;
@@ -273,7 +319,8 @@ Result<Func*> CodeGen::kernel() {
   Func* raw = func.get();
   shared_.module.funcs.push_back(std::move(func));
   CHECK_OK(body(node, raw));
-  if (!raw->results.empty()) return error(Err::Type, resultLoc_).says("a kernel returns nothing").hint("store the result with `tl.store`");
+  if (!raw->results.empty())
+    return error(Err::Type, resultLoc_).says("a kernel cannot return a value").hint("store the result with `tl.store`");
   return raw;
 }
 
@@ -371,7 +418,7 @@ Result<Val> CodeGen::callFunction(const FunctionDef& fn, Args args) {
     return error(Err::Type, args.callee)
         .says("`", fn.name, "` is an ordinary Python function, which a kernel cannot call")
         .label(fn.loc, "defined here without @triton.jit")
-        .hint("decorate it with @triton.jit, or with @triton.constexpr_function if it works on constexprs");
+        .hint("decorate it with @triton.jit, or with @triton.constexpr_function if it computes with constexprs only");
   if (host_ || !b_.block()) return error(Err::Unsupported, args.callee).says("`", fn.name, "` cannot be called at compile time");
   Node* node = TRY(shared_.loader.parse(fn));
   std::vector<Arg> bound = TRY(bind(fn, node, args));
@@ -392,7 +439,7 @@ Result<Val> CodeGen::callFunction(const FunctionDef& fn, Args args) {
         .says("`", fn.name, "` calls itself: recursion is not part of the Triton language")
         .label(fn.loc, "defined here");
   if (fresh) {
-    if (shared_.callDepth > 60) return error(Err::Unsupported, args.callee).says("calls are nested too deep here");
+    if (shared_.callDepth > 60) return error(Err::Unsupported, args.callee).says("calls are nested more than 60 deep");
     auto func = std::make_unique<Func>();
     func->name = symbolFor(fn, bound);
     func->loc = node->loc;
@@ -462,7 +509,7 @@ Result<Val> CodeGen::callHost(const FunctionDef& fn, const Args& args) {
   if (inPython(fn)) return callPython(fn, args);
   Node* node = TRY(shared_.loader.parse(fn));
   std::vector<Arg> bound = TRY(bind(fn, node, args, true));
-  if (shared_.callDepth > 60) return error(Err::Unsupported, args.callee).says("calls are nested too deep here");
+  if (shared_.callDepth > 60) return error(Err::Unsupported, args.callee).says("calls are nested more than 60 deep");
   CodeGen inner(shared_, &fn, fn.module, this, args.call);
   inner.host_ = true;
   inner.folding_ = folding_;
@@ -470,7 +517,9 @@ Result<Val> CodeGen::callHost(const FunctionDef& fn, const Args& args) {
     if (bound[i].value.isTensor() && bound[i].value.known) bound[i].value = *bound[i].value.known;
     if (bound[i].value.isTensor())
       return error(Err::Type, bound[i].loc)
-          .says("`", fn.name, "` runs at compile time, but this argument is ", bound[i].value, ", known only when the kernel runs");
+          .says("`", fn.name, "` runs at compile time, but this argument is ", bound[i].value,
+                ", whose value is known only when the kernel runs")
+          .hint("pass a constexpr, or decorate `", fn.name, "` with @triton.jit");
     inner.scope_[node->kids[i]->text] = bound[i].value;
   }
   ++shared_.callDepth;
@@ -548,7 +597,7 @@ Result<Val> CodeGen::callBuiltin(const BuiltinInfo& info, const Args& args) {
   if (!b_.block() && emits && info.run != &CodeGen::bIgnored && info.run != &CodeGen::bGetIntDtype && info.run != &CodeGen::bIterator &&
       info.run != &CodeGen::bStaticPrint)
     return error(Err::Unsupported, args.call)
-        .says("`tl.", info.name, "` runs in a kernel: it cannot make a global or a default value")
+        .says("`tl.", info.name, "` can be called in a kernel only, not for a global or a default value")
         .hint("call it inside the @triton.jit function");
   b_.setLoc(args.call);
   Val result = TRY((this->*info.run)(bound));
@@ -566,14 +615,33 @@ Result<Val> CodeGen::call(const Val& callee, Args args) {
     case VK::Object: return askPython(cat(TRY(pythonText(callee, args.callee)), TRY(pythonArguments(args))), "this object", args.call);
     case VK::DType: {
       if (args.positional.size() != 1 || !args.named.empty())
-        return error(Err::Type, args.call).says("a type takes one argument: the value to cast");
+        return error(Err::Type, args.call).says("a type takes one argument, the value to cast");
       const Arg& a = args.positional[0];
       if (host_) return a.value;
       Tensor t = TRY(toTensor(a.value, a.loc));
       return Val::of(cast(t, callee.type.scalar, a.loc));
     }
-    default: return error(Err::Type, args.callee).says(callee, " cannot be called");
+    default: break;
   }
+  if (callee.is(VK::Module) && callee.text.starts_with("external:")) {
+    std::string whole(callee.text.substr(9));
+    if (host_)
+      return error(Err::Unsupported, args.callee).says("`", whole, "` cannot be called by the compiler's evaluator of compile-time Python");
+    return error(Err::Type, args.callee)
+        .says("`", whole, "` is a Python function, which a kernel cannot call")
+        .hint(insteadOf(whole.substr(whole.rfind('.') + 1)));
+  }
+  return error(Err::Type, args.callee).says(callee, " cannot be called");
+}
+
+// What a kernel writes in the place of a function of another package: `tl.exp` for `numpy.exp`.
+std::string CodeGen::insteadOf(const std::string& name) {
+  if (findBuiltin(name) || shared_.loader.builtinLibrary().globals.contains(name)) return cat("use `tl.", name, "`");
+  return "a kernel can call functions of tl and functions decorated with @triton.jit";
+}
+
+std::string CodeGen::inPythonHint(const std::string& name) {
+  return cat("`", name, "` works when the kernel is launched or compiled from Python, which runs it itself");
 }
 
 }  // namespace nereid::tl

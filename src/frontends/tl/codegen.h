@@ -131,6 +131,10 @@ class CodeGen {
   Result<Bound> bindBuiltin(const BuiltinInfo& info, const Args& args);
   Result<Val> callBuiltin(const BuiltinInfo& info, const Args& args);
   DiagBuilder error(Err err, Loc loc);
+  std::string_view parameterOf(const Value* v) const;
+  std::string textAt(Loc loc) const;
+  std::string insteadOf(const std::string& name);
+  static std::string inPythonHint(const std::string& name);
   const std::vector<Val>* keep(std::vector<Val> items) { return shared_.loader.heap().keep(std::move(items)); }
   std::string_view keep(std::string text) { return shared_.loader.heap().keep(std::move(text)); }
   Val tuple(std::vector<Val> items) { return Val::tuple(keep(std::move(items))); }
@@ -254,6 +258,7 @@ class CodeGen {
   // A number as a constant, of a shape if one is given.
   Result<Tensor> scalarConstant(const Val& number, DType type, Loc loc, const Shape& shape = {});
   Result<DType> numberType(const Val& number, Loc loc);
+  std::unexpected<Failed> notPointer(const Bound& a, std::string_view what, const Tensor& ptr);
   // `v` as an operand of a memory operation: numbers take the memory's type straight away.
   Result<Tensor> memoryOperand(const Val& v, DType elem, const Shape& shape, Loc loc);
   Tensor zeroOf(const TType& type);

@@ -71,17 +71,20 @@ Result<bool> CodeGen::staticCondition(const Val& v, const Node* n) {
   if (!host_ && !v.isNone() && !v.isInt())
     return error(Err::Type, n->loc)
         .says("a condition must be a bool, an int, None or a scalar tensor, but this is ", v)
-        .hint(v.is(VK::Str) || v.is(VK::Tuple) ? "compare it with something" : "");
+        .hint(v.is(VK::Str) || v.is(VK::Tuple) ? "write a comparison, such as `x == \"relu\"` or `len(x) > 0`" : "");
   return truthy(v);
 }
 
 Result<Tensor> CodeGen::scalarCondition(const Val& v, const Node* n) {
   Tensor t = v.tensor;
   if (t.type.isBlock()) {
-    if (t.type.numel() != 1)
+    if (t.type.numel() != 1) {
+      std::string test = textAt(n->loc);
       return error(Err::Shape, n->loc)
-          .says("a condition must be one value, but this is ", t.type)
-          .hint("choose per element with `tl.where`, or reduce it: `tl.max(x, 0)`");
+          .says("a condition must be one value, but `", test, "` is ", t.type)
+          .hint("use it per element, as `mask=", test, "` of a load or store or in `tl.where(", test, ", a, b)`, or reduce it: `tl.max(",
+                test, ")`");
+    }
     t = TRY(unsplat(t, n->loc));
   }
   return cast(t, {Prim::I1}, n->loc);
@@ -95,7 +98,7 @@ Result<void> CodeGen::ifStatement(const Node* n) {
     if (taken) return block(n->kid(1));
     return n->kid(2) ? block(n->kid(2)) : Result<void>{};
   }
-  if (host_) return error(Err::Type, n->kid(0)->loc).says("this condition is not known at compile time");
+  if (host_) return error(Err::Type, n->kid(0)->loc).says("this condition must be known at compile time");
   b_.setLoc(n->loc);
   Tensor test = TRY(scalarCondition(condition, n->kid(0)));
   if (!containsReturn(n->kid(1)) && !containsReturn(n->kid(2))) return ifRegions(n, test.value);
@@ -104,7 +107,7 @@ Result<void> CodeGen::ifStatement(const Node* n) {
     if (!at) at = findReturn(n->kid(2));
     return error(Err::Unsupported, at->loc)
         .says("`return` inside `for` and `while` is not part of the Triton language")
-        .hint("set a flag or a mask and return after the loop");
+        .hint("set a flag or a mask in the loop, and return after it");
   }
   return ifBlocks(n, test.value);
 }
@@ -122,7 +125,8 @@ Result<std::vector<std::string>> CodeGen::merge(const Scope& before, Scope& then
       if (sameConstant(a, b) && a.kind == b.kind) continue;
       if (existed)
         return error(Err::Type, n->loc)
-            .says("`", name, "` is ", a, " in one branch and ", b, " in the other, which only a compile-time condition can choose");
+            .says("`", name, "` is ", a, " in one branch and ", b,
+                  " in the other: only a condition known at compile time can choose between them");
       a = b = Val::unbound();
       continue;
     }
@@ -273,7 +277,7 @@ Result<Val> CodeGen::conditional(const Node* n) {
     bool taken = TRY(staticCondition(condition, n->kid(0)));
     return eval(n->kid(taken ? 1 : 2));
   }
-  if (host_) return error(Err::Type, n->kid(0)->loc).says("this condition is not known at compile time");
+  if (host_) return error(Err::Type, n->kid(0)->loc).says("this condition must be known at compile time");
   b_.setLoc(n->loc);
   Tensor test = TRY(scalarCondition(condition, n->kid(0)));
   Block* outer = b_.block();
@@ -320,7 +324,9 @@ Result<void> CodeGen::staticFor(const Node* n, const std::vector<Val>& values) {
   for (const Val& v : values) {
     ++round_;
     if (++shared_.unrolled > 65536)
-      return error(Err::Unsupported, n->kid(1)->loc).says("with this loop there are more than 65536 unrolled iterations");
+      return error(Err::Unsupported, n->kid(1)->loc)
+          .says("the kernel has more than 65536 unrolled iterations")
+          .hint("use `range` or `tl.range`, which are not unrolled");
     if (target->kind == Kind::Name)
       scope_[target->text] = v;
     else
@@ -337,7 +343,7 @@ Result<void> CodeGen::forStatement(const Node* n) {
   auto badIterator = [&]() -> std::unexpected<Failed> {
     return error(Err::Unsupported, iterable->loc)
         .says("only `range`, `tl.range` and `tl.static_range` can be iterated")
-        .hint("index a tuple with the variable of `tl.static_range`");
+        .hint("to go through a tuple: `for i in tl.static_range(len(x))`, and `x[i]`");
   };
   if (host_) return hostFor(n);
   if (n->kid(3)) return error(Err::Unsupported, n->kid(3)->at).says("`else` after a loop is not part of the Triton language");
@@ -376,7 +382,12 @@ Result<void> CodeGen::forStatement(const Node* n) {
   b_.setLoc(n->loc);
   auto bound1 = [&](const Val& v, Loc loc, std::string_view what) -> Result<Tensor> {
     Tensor t = TRY(toTensor(v, loc));
-    if (!t.type.scalar.isInt()) return error(Err::Type, loc).says("the ", what, " of a loop must be an integer, but this is ", t.type);
+    if (!t.type.scalar.isInt()) {
+      auto d = error(Err::Type, loc);
+      d.says("the ", what, " of a loop must be an integer, but this is ", t.type);
+      if (std::string_view name = parameterOf(t.value); !name.empty()) d.hint("pass an integer for `", name, "`");
+      return d;
+    }
     if (t.type.numel() != 1) return error(Err::Shape, loc).says("the ", what, " of a loop must be one value, but this is ", t.type);
     return t.type.isBlock() ? unsplat(t, loc) : Result<Tensor>(t);
   };
@@ -424,7 +435,7 @@ Result<void> CodeGen::forStatement(const Node* n) {
       return error(Err::Type, assigned_.contains(name) ? assigned_[name] : n->loc)
           .says("`", name, "` is ", before[name], " before the loop, but the loop makes it ", now)
           .label(n->loc, "the loop")
-          .hint(now.isTensor() ? "give it the same type from the start, or cast with `.to(...)`"
+          .hint(now.isTensor() ? "give it the same type before the loop, or cast with `.to(...)`"
                                : "a constexpr cannot be assigned in a loop");
     flatten(now, yields);
   }
@@ -434,7 +445,7 @@ Result<void> CodeGen::forStatement(const Node* n) {
       if (now != scope_.end() && now->second.isTensor())
         return error(Err::Type, n->loc)
             .says("`", name, "` is ", value, " before the loop, but the loop assigns ", now->second)
-            .hint("give it a tensor before the loop");
+            .hint("assign it a tensor before the loop");
     }
   // Take out what comes back as it went in.
   Replacements same;
@@ -565,7 +576,7 @@ Result<void> CodeGen::whileStatement(const Node* n) {
     if (truthy(condition))
       return error(Err::Unsupported, n->kid(0)->loc)
           .says("this loop never ends: its condition is always true, and there is no `break`")
-          .hint("loop while a flag holds");
+          .hint("write a condition that becomes false, such as `while running:`");
     condition = Val::of(tensor(b_.boolean(false), {{Prim::I1}, {}}));
   }
   Tensor test = TRY(scalarCondition(condition, n->kid(0)));
@@ -587,7 +598,7 @@ Result<void> CodeGen::whileStatement(const Node* n) {
       return error(Err::Type, assigned_.contains(name) ? assigned_[name] : n->loc)
           .says("`", name, "` is ", before[name], " before the loop, but the loop makes it ", now)
           .label(n->loc, "the loop")
-          .hint("give it the same type from the start, or cast with `.to(...)`");
+          .hint("give it the same type before the loop, or cast with `.to(...)`");
     flatten(now, yields);
   }
   // As for `for`: take out what never changes.

@@ -12,11 +12,17 @@ Result<Val> CodeGen::global(SourceModule& module, const std::string& name, Loc u
     std::vector<std::string> names;
     for (auto& [known, g] : module.globals) names.push_back(known);
     std::string near = nearest(name, names);
+    // From Python, a module of another package stands here under the name of a made-up file.
+    if (module.name.starts_with("__nereid_"))
+      return error(Err::UnknownName, use)
+          .says("`", shared_.loader.sources().path(module.file), "` has no `", name, "` that a kernel can use")
+          .hint(near.empty() ? insteadOf(name) : "")
+          .meant(near);
     return error(Err::UnknownName, use).says("`", module.name, "` has no `", name, "`").meant(near);
   }
   Global& g = it->second;
   if (g.value) return *g.value;
-  if (g.busy) return error(Err::UnknownName, use).says("`", name, "` is defined by itself").label(g.loc, "defined here");
+  if (g.busy) return error(Err::UnknownName, use).says("the definition of `", name, "` refers to itself").label(g.loc, "defined here");
   g.busy = true;
   Result<Val> value = Val::none();
   switch (g.kind) {
@@ -45,10 +51,9 @@ Result<Val> CodeGen::global(SourceModule& module, const std::string& name, Loc u
         shared_.diags.truncate(before);
         g.busy = false;
         return error(Err::Global, use)
-            .says("the global `", name, "` cannot be worked out at compile time", why.empty() ? "" : ": ", why)
+            .says("the value of the global `", name, "` is not known at compile time", why.empty() ? "" : ": ", why)
             .label(g.loc, "defined here")
-            .hint("Python is not run for it: bind it directly, as in `from module import ", name,
-                  "`, or pass it to the kernel as a tl.constexpr parameter");
+            .hint("import it directly, as in `from module import ", name, "`, or pass it to the kernel as a tl.constexpr parameter");
       }
       break;
     }
@@ -67,8 +72,8 @@ Result<Val> CodeGen::lookup(const Node* n) {
     if (!found->second.is(VK::Unbound)) return found->second;
     if (found->second.items) return found->second = TRY(afterLoop(found->second, n->loc));
     auto d = error(Err::UnknownName, n->loc);
-    d.says("`", name, "` has no value here").hint("a name must have a value of one type on every path");
-    if (auto at = assigned_.find(name); at != assigned_.end()) d.label(at->second, "it gets one here");
+    d.says("`", name, "` may have no value here").hint("assign it a value of the same type on every path to this line");
+    if (auto at = assigned_.find(name); at != assigned_.end()) d.label(at->second, "assigned here");
     return d;
   }
   for (auto& frame : outer_)
@@ -79,11 +84,11 @@ Result<Val> CodeGen::lookup(const Node* n) {
     if (plain && !v.wrapped && !host_ && g->second.kind != Global::Function) {
       if (g->second.annotated)
         return error(Err::Global, n->loc)
-            .says("the global `", name, "` is annotated as a constexpr, but its value is not one")
+            .says("the global `", name, "` is annotated as tl.constexpr, but its value is not a tl.constexpr")
             .label(g->second.loc, "defined here")
             .hint("write `", name, " = tl.constexpr(...)`");
       return error(Err::Global, n->loc)
-          .says("a kernel can only use globals that are constexpr, and `", name, "` is a plain ", v.isNumber() ? "number" : "value")
+          .says("a kernel can only use globals that are tl.constexpr, but `", name, "` is a plain ", v.isNumber() ? "number" : "value")
           .label(g->second.loc, "defined here")
           .hint("write `", name, " = tl.constexpr(", repr(v), ")`");
     }
@@ -111,13 +116,19 @@ Result<Val> CodeGen::lookup(const Node* n) {
   std::string near = nearest(name, names);
   std::string hint = near.empty() ? "" : cat("did you mean `", near, "`?");
   if (findBuiltin(name) || shared_.loader.builtinLibrary().globals.contains(name)) hint = cat("in a kernel it is `tl.", name, "`");
-  if (scope_.contains(cat(":", name))) hint = "it is declared, but not yet assigned";
+  if (scope_.contains(cat(":", name))) hint = "it is declared, but has no value yet";
+  static constexpr std::string_view kOnlyInPython[] = {
+      "open",   "eval",  "exec",     "iter", "map", "filter", "vars", "dir",     "globals",    "locals", "callable", "bytes",
+      "object", "super", "property", "hash", "id",  "format", "repr", "setattr", "issubclass", "slice",  "complex"};
+  if (host_ && fn_ && !shared_.request.python &&
+      std::find(std::begin(kOnlyInPython), std::end(kOnlyInPython), name) != std::end(kOnlyInPython))
+    return error(Err::Unsupported, n->loc).says("`", name, "` is not supported by the compiler's evaluator of compile-time Python");
   auto d = error(Err::UnknownName, n->loc);
   if (auto at = assigned_.find(name); at != assigned_.end() && !scope_.contains(cat(":", name))) {
-    // A branch or a loop has let go of it.
+    // A branch or a loop has assigned it.
     d.says("`", name, "` has no value here: it is assigned only inside a loop or a branch, which may not run")
         .label(at->second, "assigned here");
-    return d.hint("give it a value of the same type before the loop or branch");
+    return d.hint("assign it a value of the same type before the loop or branch");
   }
   return d.says("`", name, "` is not defined").hint(hint);
 }
@@ -187,7 +198,7 @@ Result<Val> CodeGen::eval(const Node* n) {
           Val key = TRY(eval(n->kids[i]));
           if (value.isTensor())
             return error(Err::Unsupported, n->kids[i + 1]->loc)
-                .says("dictionaries and sets hold what is known at compile time, but this is ", value);
+                .says("dictionaries and sets can contain compile-time values only, but this is ", value);
           CHECK_OK(dictStore(*v.object, key, value, n->kids[i]->loc));
         } else if (value.is(VK::Dict)) {
           for (size_t k = 0; k < value.object->items.size(); ++k)
@@ -284,8 +295,7 @@ Result<Val> CodeGen::binaryOperator(const std::string& op, const Val& a, const V
   for (const Val* v : {&a, &b})
     if (v->is(VK::Module) && v->text.starts_with("external:"))
       return error(Err::UnknownName, v == &a ? locs.a : locs.b)
-          .says("`", v->text.substr(9),
-                "` is not known at compile time: kernels see Triton, constexpr globals and functions of their own files");
+          .says("`", v->text.substr(9), "` is not known at compile time: a kernel can use tl, constexpr globals and @triton.jit functions");
   if (!a.isTensor() && !b.isTensor()) return constantBinary(op, a, b, locs);
   if (host_) return error(Err::Type, locs.at).says("a tensor cannot be used at compile time");
   // Both known at compile time, one of them as the result of a function: a tensor of Triton's type, whose value is known too.
@@ -306,6 +316,13 @@ Result<Val> CodeGen::binaryOperator(const std::string& op, const Val& a, const V
   const Val& other = a.isTensor() ? b : a;
   if (!other.isTensor() && !other.isNumber()) {
     Loc at = a.isTensor() ? locs.b : locs.a;
+    std::string name = textAt(at);
+    bool given = fn_ && fn_->node && scope_.contains(name) &&
+                 std::any_of(fn_->node->kids.begin(), fn_->node->kids.end() - 1, [&](const Node* p) { return p->text == name; });
+    if (given)
+      return error(Err::Type, at)
+          .says("`", op, "` takes tensors and numbers, but the argument `", name, "` is ", other)
+          .hint("pass an array or a number for `", name, "`");
     return error(Err::Type, at).says("`", op, "` takes tensors and numbers, but this is ", other);
   }
   if (op == "+") return Val::of(add(a, b, locs, true));
@@ -365,7 +382,7 @@ Result<Val> CodeGen::callExpression(const Node* n) {
   if (callee.is(VK::Builtin) && callee.builtin->name == "static_assert") return staticAssert(n);
   if (unused && callee.is(VK::Builtin) && callee.builtin->name == "advance")
     return error(Err::Type, n->loc)
-        .says("the result of `tl.advance` is not used: it moves nothing by itself")
+        .says("the result of `tl.advance` is not used: `tl.advance` does not change its argument")
         .hint("assign it: `ptr = tl.advance(ptr, ...)`");
   Args args = TRY(arguments(n));
   return call(callee, std::move(args));
@@ -373,13 +390,13 @@ Result<Val> CodeGen::callExpression(const Node* n) {
 
 Result<Val> CodeGen::staticAssert(const Node* n) {
   if (n->kids.size() < 2 || n->kids.size() > 3 || n->kids.back()->kind == Kind::Keyword)
-    return error(Err::Type, n->loc).says("`static_assert` takes a condition and perhaps a message");
+    return error(Err::Type, n->loc).says("`static_assert` takes a condition and optionally a message");
   Val passed = TRY(eval(n->kid(1)));
   if (passed.known) passed = Val::boolean(truthy(*passed.known));
   if (!passed.is(VK::Bool))
     return error(Err::Type, n->kid(1)->loc)
         .says("this condition is not known at compile time: it is ", passed)
-        .hint("use constexprs only, or `tl.device_assert`");
+        .hint("use constexprs only, or check it in the running kernel with `tl.device_assert`");
   if (passed.number) return Val::none();
   std::string message;
   if (n->kid(2)) message = str(TRY(eval(n->kid(2))));
@@ -397,6 +414,10 @@ Result<Val> CodeGen::index(const Val& v, const Val& at, const Node* n) {
   if (at.isTensor() && at.known) return index(v, *at.known, n);
   Loc loc = n->kid(1)->loc;
   if (v.is(VK::Object)) return askPython(cat(TRY(pythonText(v, loc)), "[", TRY(pythonText(at, loc)), "]"), "[]", loc);
+  if (v.isTensor() && v.tensor.type.scalar.isPointer() && !at.isNone() && !at.is(VK::Slice) && !at.is(VK::Tuple))
+    return error(Err::Unsupported, n->kid(0)->loc)
+        .says("`", unparse(n->kid(0)), "` is a pointer, which cannot be indexed")
+        .hint("read the element with `tl.load(", unparse(n->kid(0)), " + ", unparse(n->kid(1)), ")`");
   if (v.isTensor()) {
     std::vector<Val> parts = at.is(VK::Tuple) ? *at.items : std::vector<Val>{at};
     Tensor t = v.tensor;
@@ -411,7 +432,7 @@ Result<Val> CodeGen::index(const Val& v, const Val& at, const Node* n) {
         return error(Err::Unsupported, loc)
             .says("a tensor can be indexed with `None` and `:` only, to add axes")
             .label(n->kid(0)->loc, v.tensor.type)
-            .hint("elements are chosen with a mask and a reduction, `tl.gather`, or a load from memory");
+            .hint("to select elements use `tl.gather`, `tl.where` with a reduction, or a load from memory");
       }
     }
     return Val::of(t);
@@ -422,7 +443,10 @@ Result<Val> CodeGen::index(const Val& v, const Val& at, const Node* n) {
       Int i = at.number < 0 ? at.number + size : at.number;
       if (i < 0 || i >= size) {
         auto d = raise("IndexError", loc);
-        d.says("index ", intText(at.number), " is out of range for a tuple of ", size);
+        if (size == 0 && n->kid(0)->kind == Kind::Attribute && n->kid(0)->text == "shape")
+          d.says("`", unparse(n->kid(0)->kid(0)), "` has no axes: it is a pointer or a scalar").hint("pass the size as an argument");
+        else
+          d.says("index ", intText(at.number), " is out of range for a tuple of ", size);
         return d;
       }
       return v.item(static_cast<size_t>(i));
@@ -444,8 +468,8 @@ Result<Val> CodeGen::index(const Val& v, const Val& at, const Node* n) {
     }
     if (at.isTensor())
       return error(Err::Type, loc)
-          .says("a tuple is indexed at compile time, but this is ", at)
-          .hint("use a constexpr, such as the variable of tl.static_range");
+          .says("the index of a tuple must be known at compile time, but this is ", at)
+          .hint("use a constexpr, such as the variable of a tl.static_range loop");
     return error(Err::Type, loc).says("a tuple is indexed with integers, but this is ", at);
   }
   if (v.is(VK::List)) {
@@ -517,8 +541,8 @@ Result<Val> CodeGen::joinedString(const Node* n) {
     Val v = TRY(eval(part->kid(0)));
     if (v.isTensor() || v.is(VK::Desc) || v.is(VK::BlockPtr))
       return error(Err::Type, part->loc)
-          .says("an f-string in a kernel can only hold constexprs, but `", unparse(part->kid(0)), "` is ", v)
-          .hint("`tl.device_print(\"x\", x)` prints values of the running kernel");
+          .says("an f-string in a kernel can only format constexprs, but `", unparse(part->kid(0)), "` is ", v)
+          .hint("print it with `tl.device_print(\"", unparse(part->kid(0)), "\", ", unparse(part->kid(0)), ")`");
     std::string_view spec;
     if (const Node* format = part->kid(1)) spec = TRY(joinedString(format)).text;
     if (part->text == "r" || part->text == "a")

@@ -55,8 +55,8 @@ Result<Val> CodeGen::bHost(Bound& a) {
   for (size_t i = 0; i < a.slots.size(); ++i)
     if (a[i].isTensor())
       return error(Err::Type, a.loc(i))
-          .says("`", f, "` works at compile time, but this is ", a[i])
-          .hint(findBuiltin(f) || shared_.loader.builtinLibrary().globals.contains(f) ? cat("in a kernel it is `tl.", f, "`") : "");
+          .says("Python's `", f, "` works at compile time only, but this is ", a[i])
+          .hint(findBuiltin(f) || shared_.loader.builtinLibrary().globals.contains(f) ? cat("use `tl.", f, "`") : "");
   Loc loc = a.slots.empty() ? a.call : a.loc(0);
   Locs locs{a.call, loc, loc};
   auto items = [&](size_t i) { return iterate(a[i], a.loc(i)); };
@@ -107,12 +107,12 @@ Result<Val> CodeGen::bHost(Bound& a) {
     if (!all.empty()) return all[0];
     if (a.present(1)) return a[1];
     auto d = raise("StopIteration", a.call);
-    d.says("`next` of nothing");
+    d.says("`next` of an iterator that has ended");
     return d;
   }
   if (f == "any" || f == "all") {
     for (const Val& v : TRY(items(0))) {
-      if (v.isTensor()) return error(Err::Type, a.loc(0)).says("`", f, "` works at compile time, but this holds ", v);
+      if (v.isTensor()) return error(Err::Type, a.loc(0)).says("Python's `", f, "` works at compile time only, but one item is ", v);
       if (truthy(v) == (f == "any")) return Val::boolean(f == "any");
     }
     return Val::boolean(f == "all");
@@ -150,7 +150,7 @@ Result<Val> CodeGen::bHost(Bound& a) {
     double x = std::nearbyint(a[0].real);
     if (!(std::fabs(x) < 1e37)) {
       auto d = raise(std::isnan(x) ? "ValueError" : "OverflowError", loc);
-      d.says(repr(a[0]), " has no integer near it");
+      d.says(repr(a[0]), " cannot be rounded to an integer");
       return d;
     }
     return Val::integer(static_cast<Int>(x));
@@ -191,7 +191,7 @@ Result<Val> CodeGen::bHostModule(Bound& a) {
   std::string_view f = a.info->name;
   Locs locs{a.call, a.call, a.call};
   for (size_t i = 0; i < a.slots.size(); ++i)
-    if (a[i].isTensor()) return error(Err::Type, a.loc(i)).says("Python's `", f, "` works at compile time, but this is ", a[i]);
+    if (a[i].isTensor()) return error(Err::Type, a.loc(i)).says("Python's `", f, "` works at compile time only, but this is ", a[i]);
   auto number = [&](size_t i) -> Result<double> {
     if (!a[i].isNumber()) return error(Err::Type, a.loc(i)).says("`", f, "` takes numbers, but this is ", a[i]);
     return a[i].asDouble();
@@ -264,7 +264,8 @@ Result<Val> CodeGen::bHostModule(Bound& a) {
     bool reduce = f == "functools.reduce";
     std::vector<Val> items = TRY(iterate(a[reduce ? 1 : 0], a.loc(reduce ? 1 : 0))), out;
     if (reduce && a.present(2)) items.insert(items.begin(), a[2]);
-    if (items.empty()) return reduce ? Result<Val>(error(Err::Type, a.call).says("`reduce` of nothing needs a first value")) : tuple({});
+    if (items.empty())
+      return reduce ? Result<Val>(error(Err::Type, a.call).says("`reduce` of an empty sequence needs an initial value")) : tuple({});
     Val total = items[0];
     out.push_back(total);
     for (size_t i = 1; i < items.size(); ++i) {

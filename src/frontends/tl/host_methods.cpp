@@ -311,7 +311,7 @@ Result<Val> CodeGen::strFormat(std::string_view s, const Args& args, size_t& nex
     }
     if (!v) {
       auto d = raise(digits || name.empty() ? "IndexError" : "KeyError", args.call);
-      d.says("the format takes an argument ", name.empty() ? "more" : cat("`", name, "`"), ", which is not given");
+      d.says("the format needs ", name.empty() ? "one more argument" : cat("an argument `", name, "`"));
       return d;
     }
     Node self{.kind = Kind::Name, .loc = args.call, .text = "object"};
@@ -337,8 +337,8 @@ Result<Val> CodeGen::strFormat(std::string_view s, const Args& args, size_t& nex
     if (spec.find('{') != std::string_view::npos) inner = TRY(strFormat(spec, args, next)).text;
     if (v->isTensor())
       return error(Err::Type, args.call)
-          .says("a format at compile time can only hold constexprs, but this is ", *v)
-          .hint("`tl.device_print(\"x\", x)` prints values of the running kernel");
+          .says("a format in a kernel takes constexprs only, but this is ", *v)
+          .hint("print values of the running kernel with `tl.device_print(\"x\", x)`");
     if (conversion == 'r' || conversion == 'a') v = Val::string(keep(repr(*v)));
     if (conversion == 's') v = Val::string(keep(str(*v)));
     out += TRY(formatted(*v, inner, args.call)).text;
@@ -378,7 +378,7 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
       std::string out;
       bool first = true;
       for (const Val& v : TRY(iterate(arg(0), args.call))) {
-        if (!v.is(VK::Str)) return error(Err::Type, args.call).says("`join` takes strings, but this holds ", v);
+        if (!v.is(VK::Str)) return error(Err::Type, args.call).says("`join` takes strings, but one item is ", v);
         appendAll(out, first ? "" : s, v.text);
         first = false;
       }
@@ -453,8 +453,7 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
           out += s[i++];
         }
       }
-      if (out.size() > (1 << 20))
-        return error(Err::Unsupported, args.call).says("a string of that length is not supported at compile time");
+      if (out.size() > (1 << 20)) return error(Err::Unsupported, args.call).says("the string is too long for compile time");
       return text(out);
     }
     if (q == "find" || q == "rfind" || q == "index" || q == "count") {
@@ -554,8 +553,7 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
     return *TRY(hostBinary(op, self, other, {args.call, args.call, args.call}));
   }
   if (o.frozen || !host_)
-    return error(Err::Unsupported, args.call)
-        .says("`", q, "` would change ", self, ", which stays as it is ", host_ ? "since it is a global" : "in a kernel");
+    return error(Err::Unsupported, args.call).says("`", q, "` cannot change ", self, host_ ? ": it is a global" : " in a kernel");
   if (q == "clear") {
     o.items.clear();
     o.values.clear();

@@ -93,8 +93,8 @@ Result<std::string> CodeGen::pythonText(const Val& v, Loc loc) {
     default: break;
   }
   return error(Err::Type, loc)
-      .says(v, " cannot be passed to Python")
-      .hint("it takes numbers, strings, types, functions, and tuples, lists, sets and dictionaries of them");
+      .says(v, " cannot be passed to a constexpr function")
+      .hint("pass numbers, strings, types, functions, or tuples, lists, sets and dictionaries of them");
 }
 
 Result<std::string> CodeGen::pythonArguments(const Args& args) {
@@ -105,7 +105,8 @@ Result<std::string> CodeGen::pythonArguments(const Args& args) {
 }
 
 Result<Val> CodeGen::askPython(const std::string& expression, std::string_view what, Loc loc) {
-  if (!shared_.request.python) return error(Err::Unsupported, loc).says("there is no Python here to ask");
+  if (!shared_.request.python)
+    return error(Err::Unsupported, loc).says("this needs Python, which is available only where Python compiles the kernel");
   std::string answer;
   if (shared_.request.python(expression, answer)) {
     Val v = TRY(literal(answer, loc, "an answer of Python"));
@@ -117,7 +118,7 @@ Result<Val> CodeGen::askPython(const std::string& expression, std::string_view w
   DiagBuilder d = raise(keep(exception), loc);
   shared_.raised->items = keep(std::vector<Val>{Val::string(keep(text))});
   d.says("`", what, "` raised ", exception, text.empty() ? "" : ": ", text);
-  if (!where.empty()) d.hint("it was raised at ", where);
+  if (!where.empty()) d.hint("raised at ", where);
   return d;
 }
 

@@ -48,7 +48,7 @@ Result<void> CodeGen::hostRaise(const Node* n) {
   Val exception;
   const Node* what = n->kid(0);
   if (!what) {
-    if (handling_.empty()) return error(Err::Type, n->loc).says("there is no exception to raise again");
+    if (handling_.empty()) return error(Err::Type, n->loc).says("`raise` without an exception is possible only in `except`");
     exception = handling_.back();
   } else {
     // A class of the user's is known by its name alone.
@@ -151,7 +151,7 @@ Result<void> CodeGen::hostDelete(const Node* target) {
   Val v = TRY(eval(target->kid(0))), at = TRY(eval(target->kid(1)));
   TRY(index(v, at, target));  // says where there is no such item
   if (!v.isObject() || v.object->frozen || (v.is(VK::List) && !at.isInt()))
-    return error(Err::Unsupported, target->loc).says("an item of ", v, " cannot be deleted here");
+    return error(Err::Unsupported, target->loc).says("cannot delete an item of ", v);
   HostObject& o = *v.object;
   size_t i = 0;
   if (v.is(VK::List))
@@ -234,8 +234,8 @@ Result<Val> CodeGen::callClosure(const Closure& c, const Args& args) {
   std::vector<Arg> bound = TRY(bind(c.def, c.node, args, true, &c.defaults));
   if (c.comprehension && !shared_.comprehensions.contains(c.comprehension))
     return error(Err::Unsupported, args.call)
-        .says("this function was made in a comprehension that is over: it cannot be called any more")
-        .label(c.node->loc, "made here");
+        .says("this function was defined in a comprehension that has ended, so it cannot be called")
+        .label(c.node->loc, "defined here");
   if (shared_.callDepth > 60) {
     auto d = raise("RecursionError", args.callee);
     d.says("calls are nested too deep here");
@@ -248,7 +248,8 @@ Result<Val> CodeGen::callClosure(const Closure& c, const Args& args) {
   for (size_t i = 0; i < bound.size(); ++i) {
     if (bound[i].value.isTensor())
       return error(Err::Type, bound[i].loc)
-          .says("`", c.def.name, "` runs at compile time, but this argument is ", bound[i].value, ", known only when the kernel runs")
+          .says("`", c.def.name, "` runs at compile time, but this argument is ", bound[i].value,
+                ", whose value is known only when the kernel runs")
           .hint("define a @triton.jit function and pass it by name");
     inner.scope_[c.node->kids[i]->text] = bound[i].value;
   }
@@ -293,7 +294,7 @@ Result<Val> CodeGen::comprehension(const Node* n) {
       for (size_t i = 0; i < items.size(); ++i) {
         if (values[i].isTensor())
           return error(Err::Unsupported, n->kid(1)->loc)
-              .says("dictionaries and sets hold what is known at compile time, but this is ", values[i]);
+              .says("dictionaries and sets can contain compile-time values only, but this is ", values[i]);
         CHECK_OK(dictStore(*v.object, items[i], values[i], n->loc));
       }
       v.object->frozen = !host_;
@@ -313,7 +314,7 @@ Result<void> CodeGen::comprehensionClause(const Node* n, size_t clause, std::vec
   if (c->flag == 'a') return error(Err::Unsupported, c->loc).says("`async` is not part of the Triton language");
   Val over = TRY(eval(c->kid(1)));
   if (!host_ && !over.is(VK::Tuple) && !over.isObject() && !over.is(VK::Str))
-    return error(Err::Unsupported, c->kid(1)->loc).says("a comprehension runs over a tuple, but this is ", over);
+    return error(Err::Unsupported, c->kid(1)->loc).says("a comprehension in a kernel must iterate over a tuple, but this is ", over);
   for (const Val& item : TRY(iterate(over, c->kid(1)->loc))) {
     CHECK_OK(hostBudget(n->loc));
     CHECK_OK(assign(c->kid(0), item));
@@ -321,7 +322,7 @@ Result<void> CodeGen::comprehensionClause(const Node* n, size_t clause, std::vec
     for (size_t i = 2; i < c->kids.size() && keepIt; ++i) {
       Val test = TRY(eval(c->kids[i]));
       if (test.isTensor())
-        return error(Err::Type, c->kids[i]->loc).says("a comprehension chooses its items at compile time, but this is ", test);
+        return error(Err::Type, c->kids[i]->loc).says("the condition of a comprehension must be known at compile time, but this is ", test);
       keepIt = truthy(test);
     }
     if (keepIt) CHECK_OK(comprehensionClause(n, clause + 1, items, values));

@@ -10,7 +10,7 @@ namespace {
 constexpr int64_t kMaxSteps = 2'000'000;
 constexpr size_t kMaxItems = 400'000;
 
-// What Python has and the Triton language has not, with the reason.
+// Python syntax that the Triton language lacks, with the reason.
 struct Refusal {
   Kind kind;
   const char *what, *hint;
@@ -22,7 +22,7 @@ constexpr Refusal kRefused[] = {
     {Kind::Raise, "`raise` is not part of the Triton language", "`tl.static_assert` stops the compilation, `tl.device_assert` the kernel"},
     {Kind::Function, "nested function definition is not supported", "define a @triton.jit function at the top of the file"},
     {Kind::Import, "`import` inside a kernel is not part of the Triton language", "import at the top of the file"},
-    {Kind::Del, "`del` is not part of the Triton language", "values are never changed in place: just stop using the name"},
+    {Kind::Del, "`del` is not part of the Triton language", "remove the statement: a name that is not used costs nothing"},
     {Kind::Starred, "a starred expression belongs in a call or a tuple", ""},
     {Kind::With, "`with` is not supported at compile time", ""},
 };
@@ -64,11 +64,19 @@ bool exceptionIs(std::string_view exception, std::string_view wanted) {
 }
 
 std::unexpected<Failed> CodeGen::refuse(const Node* n) {
+  if (host_ && fn_ && !shared_.request.python) {
+    std::string what = n->kind == Kind::Refused ? n->text : n->kind == Kind::Scope ? cat("`", n->text, "`") : cat("a ", kindName(n->kind));
+    for (const Refusal& r : kRefused)
+      if (r.kind == n->kind) what = r.what;
+    what = what.substr(0, what.find(" is not "));
+    what = what.substr(0, what.find(" inside a kernel"));
+    return error(Err::Unsupported, n->loc).says(what, " is not supported by the compiler's evaluator of compile-time Python");
+  }
   if (n->kind == Kind::Refused) return error(Err::Unsupported, n->loc).says(n->text).hint(n->kid(0)->text);
   if (n->kind == Kind::Scope)
     return error(Err::Unsupported, n->loc)
         .says("`", n->text, "` is not part of the Triton language")
-        .hint(n->text == "global" ? "a kernel's results are what it stores" : "");
+        .hint(n->text == "global" ? "a kernel returns results by storing them with `tl.store`" : "");
   for (const Refusal& r : kRefused)
     if (r.kind == n->kind) return error(Err::Unsupported, n->kind == Kind::Function ? n->at : n->loc).says(r.what).hint(r.hint);
   return error(Err::Unsupported, n->loc).says("a ", kindName(n->kind), " is not supported here");
@@ -78,11 +86,11 @@ std::unexpected<Failed> CodeGen::refuse(const Node* n) {
 Result<void> CodeGen::hostBudget(Loc loc) {
   if (++shared_.hostSteps > kMaxSteps)
     return error(Err::Unsupported, loc)
-        .says("compile-time Python takes more than ", kMaxSteps, " steps here")
+        .says("compile-time Python runs more than ", kMaxSteps, " steps here")
         .hint("compute it before the launch and pass it as a constexpr");
   if (shared_.loader.heap().kept() > kMaxItems)
     return error(Err::Unsupported, loc)
-        .says("compile-time Python holds more than ", kMaxItems, " values here")
+        .says("compile-time Python needs more than ", kMaxItems, " values here")
         .hint("compute it before the launch and pass it as a constexpr");
   return {};
 }
@@ -126,7 +134,7 @@ Result<std::vector<Val>> CodeGen::iterate(const Val& v, Loc loc) {
 
 Result<bool> CodeGen::contains(const Val& container, const Val& item, Loc loc) {
   if (container.is(VK::Str)) {
-    if (!item.is(VK::Str)) return error(Err::Type, loc).says("a string can only contain strings, not ", item);
+    if (!item.is(VK::Str)) return error(Err::Type, loc).says("`in` a string looks for a string, but this is ", item);
     return container.text.find(item.text) != std::string_view::npos;
   }
   std::vector<Val> items = TRY(iterate(container, loc));
@@ -147,14 +155,14 @@ Result<int> CodeGen::order(const Val& a, const Val& b, Loc loc) {
       if (!sameConstant(x[i], y[i])) return order(x[i], y[i], loc);
     return x.size() < y.size() ? -1 : x.size() > y.size();
   }
-  return error(Err::Type, loc).says(a, " and ", b, " have no order");
+  return error(Err::Type, loc).says("cannot compare ", a, " with ", b);
 }
 
 Result<Val> CodeGen::makeSet(const std::vector<Val>& items, Loc loc) {
   std::vector<Val> out;
   for (const Val& v : items) {
     if (v.isTensor() || v.isObject())
-      return error(Err::Type, loc).says("dictionaries and sets hold what is known at compile time, but this is ", v);
+      return error(Err::Type, loc).says("dictionaries and sets can contain compile-time values only, but this is ", v);
     shared_.hostSteps += static_cast<int64_t>(out.size()) / 8;
     if (std::none_of(out.begin(), out.end(), [&](const Val& o) { return sameConstant(o, v); })) out.push_back(v);
   }
@@ -165,8 +173,8 @@ Result<Val> CodeGen::makeSet(const std::vector<Val>& items, Loc loc) {
 }
 
 Result<void> CodeGen::dictStore(HostObject& d, const Val& key, const Val& value, Loc loc) {
-  if (d.frozen) return error(Err::Unsupported, loc).says("a global is not changed at compile time");
-  if (key.isTensor() || key.isObject()) return error(Err::Type, loc).says(key, " cannot be a key");
+  if (d.frozen) return error(Err::Unsupported, loc).says("a global cannot be changed in a kernel or in compile-time Python");
+  if (key.isTensor() || key.isObject()) return error(Err::Type, loc).says(key, " cannot be a key of a dictionary");
   for (size_t i = 0; i < d.items.size(); ++i)
     if (sameConstant(d.items[i], key)) {
       d.values[i] = value;
@@ -188,7 +196,7 @@ Result<Val> CodeGen::makeDict(const Val& from, Loc loc) {
   }
   for (const Val& pair : TRY(iterate(from, loc))) {
     std::vector<Val> two = TRY(iterate(pair, loc));
-    if (two.size() != 2) return error(Err::Type, loc).says("`dict` takes pairs, but this holds ", pair);
+    if (two.size() != 2) return error(Err::Type, loc).says("`dict` takes pairs, but one item is ", pair);
     CHECK_OK(dictStore(*out.object, two[0], two[1], loc));
   }
   return out;
@@ -197,9 +205,12 @@ Result<Val> CodeGen::makeDict(const Val& from, Loc loc) {
 Result<void> CodeGen::hostStoreItem(const Val& container, const Val& at, const Val& value, Loc loc) {
   if (container.is(VK::Dict)) return dictStore(*container.object, at, value, loc);
   if (!container.is(VK::List)) return error(Err::Type, loc).says("items of ", container, " cannot be assigned");
-  if (container.object->frozen) return error(Err::Unsupported, loc).says("a global is not changed at compile time");
+  if (container.object->frozen)
+    return error(Err::Unsupported, loc).says("a global cannot be changed in a kernel or in compile-time Python");
   std::vector<Val>& items = container.object->items;
-  if (!at.isInt()) return error(Err::Unsupported, loc).says("only single items of a list can be assigned");
+  if (at.is(VK::Slice))
+    return error(Err::Unsupported, loc).says("assigning to a slice is not supported by the compiler's evaluator of compile-time Python");
+  if (!at.isInt()) return error(Err::Type, loc).says("a list is indexed with integers, but this is ", at);
   Int size = static_cast<Int>(items.size()), i = at.number < 0 ? at.number + size : at.number;
   if (i < 0 || i >= size) {
     auto d = raise("IndexError", loc);
@@ -219,7 +230,7 @@ Result<std::optional<Val>> CodeGen::hostBinary(const std::string& op, const Val&
     const Val& s = a.is(VK::Str) ? a : b;
     Int times = (a.is(VK::Str) ? b : a).number;
     if (times > 0 && static_cast<Int>(s.text.size()) > (1 << 20) / times)
-      return error(Err::Unsupported, locs.at).says("a string of that length is not supported at compile time");
+      return error(Err::Unsupported, locs.at).says("the string is too long for compile time");
     std::string out;
     for (Int i = 0; i < times; ++i) out += s.text;
     return std::optional(Val::string(keep(std::move(out))));
@@ -233,7 +244,7 @@ Result<std::optional<Val>> CodeGen::hostBinary(const std::string& op, const Val&
     const std::vector<Val>& from = (a.is(VK::List) ? a : b).object->items;
     Int times = (a.is(VK::List) ? b : a).number;
     if (times > 0 && static_cast<Int>(from.size()) > static_cast<Int>(kMaxItems) / times)
-      return error(Err::Unsupported, locs.at).says("a list of that length is not supported at compile time");
+      return error(Err::Unsupported, locs.at).says("the list is too long for compile time");
     std::vector<Val> items;
     for (Int i = 0; i < times; ++i) items.insert(items.end(), from.begin(), from.end());
     return std::optional(list(std::move(items)));

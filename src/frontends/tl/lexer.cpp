@@ -116,7 +116,7 @@ class Lexer {
     atLineStart_ = false;
     // As in CPython the order of indents must not depend on the width of a tab.
     auto mixed = [&](bool consistent) {
-      if (!consistent) add(Tok::Error, begin, "tabs and spaces are mixed in this indentation so that it depends on the width of a tab");
+      if (!consistent) add(Tok::Error, begin, "this indentation mixes tabs and spaces, so its depth depends on the width of a tab");
     };
     if (width > indents_.back().first) {
       mixed(narrow > indents_.back().second);
@@ -129,7 +129,7 @@ class Lexer {
       add(Tok::Dedent, begin);
     }
     if (width != indents_.back().first) {
-      add(Tok::Error, begin, "this line is indented like none of the blocks around it");
+      add(Tok::Error, begin, "this indentation does not match any enclosing block");
       indents_.push_back({width, narrow});
     } else {
       mixed(narrow == indents_.back().second);
@@ -177,7 +177,7 @@ class Lexer {
       return;
     }
     size_t begin = pos_++;
-    add(Tok::Error, begin, "this character does not begin any Python token");
+    add(Tok::Error, begin, "this character is not valid in Python");
   }
 
   void nameOrString() {

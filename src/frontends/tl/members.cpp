@@ -91,7 +91,9 @@ Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, co
       if (name == "numel") return Val::integer(t.numel());
       if (name == "T") {
         if (t.shape.size() != 2)
-          return error(Err::Shape, at).says("`.T` is for two axes, but this is ", t).hint("name the order: `tl.permute(x, ...)`");
+          return error(Err::Shape, at)
+              .says("`.T` needs a tensor of two axes, but this is ", t)
+              .hint("give the order of the axes: `tl.permute(x, ...)`");
         return Val::of(tensor(b_.trans(v.tensor.value, {1, 0}), {t.scalar, {t.shape[1], t.shape[0]}}));
       }
       if (const BuiltinInfo* info = findBuiltin(name == "to" ? "cast" : name); info && info->member) return bound(v, Val::of(info));
@@ -154,9 +156,17 @@ Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, co
                std::any_of(fn_->node->kids.begin(), fn_->node->kids.end() - 1,
                            [&](const Node* p) { return p->text == n->kid(0)->text && !p->kid(0); });
     return error(Err::Type, at)
-        .says("`", unparse(n->kid(0)), "` is ", v, one ? " (as in Triton an argument that is 1 becomes a constexpr)" : "",
+        .says("`", unparse(n->kid(0)), "` is ", v, one ? " (an integer argument that is 1 becomes a constexpr, as in Triton)" : "",
               ", which has no `", name, "`")
-        .hint(name == "to" ? cat("cast it: `tl.cast(", unparse(n->kid(0)), ", tl.int64)`") : "");
+        .hint(name == "to" ? cat("cast it with `tl.cast(", unparse(n->kid(0)), ", tl.int64)`") : "");
+  }
+  if (v.is(VK::Tuple) && !v.cls && (name == "append" || name == "extend" || name == "insert" || name == "pop")) {
+    std::string list = unparse(n->kid(0));
+    return error(Err::Unsupported, at)
+        .says("`", list, "` cannot change: in a kernel a list is a tuple")
+        .hint(name == "append" || name == "extend"
+                  ? cat("make a longer one: `", list, " = ", list, " + ", name == "append" ? "(x,)" : "more", "`")
+                  : "");
   }
   std::string near = nearest(name, known);
   return error(Err::UnknownName, at).says(v, " has no member `", name, "`").meant(near);
@@ -169,7 +179,7 @@ Result<Val> CodeGen::typeMember(const Val& v, const std::string& name, Loc at) {
   if (name == "element_ty") {
     if (block) return Val::dtype({s, {}});
     if (s.isPointer()) return Val::dtype({s.pointee(), {}});
-    return error(Err::Type, at).says(s, " is neither a pointer nor a block, so it has no element type");
+    return error(Err::Type, at).says(s, " is neither a pointer nor a tensor, so it has no element type");
   }
   if (name == "shape" && block) return shapeTuple(v.type.shape);
   if (name == "numel" && block) return Val::integer(v.type.numel());
@@ -260,15 +270,15 @@ Result<Val> CodeGen::makeAggregate(const ClassDef& cls, const Args& args) {
     for (size_t i = 0; i < args.positional.size() && i < cls.fields.size(); ++i) inner.made_[cls.fields[i]] = args.positional[i].value;
     for (auto& [name, a] : args.named) inner.made_[name] = a.value;
     if (inner.made_.size() != args.positional.size() + args.named.size() || inner.made_.size() > cls.fields.size())
-      return error(Err::Type, args.call).says("`", cls.name, "` has ", cls.fields.size(), " fields: other values are given");
+      return error(Err::Type, args.call).says("`", cls.name, "` takes a value for each of its ", cls.fields.size(), " fields");
   }
   std::vector<Val> items;
   for (const std::string& field : cls.fields) {
     auto it = inner.made_.find(field);
     if (it == inner.made_.end())
       return error(Err::Type, args.call)
-          .says("the field `", field, "` of `", cls.name, "` gets no value")
-          .label(init ? init->loc : Loc{}, "here");
+          .says("`__init__` does not set the field `", field, "` of `", cls.name, "`")
+          .label(init ? init->loc : Loc{}, "defined here");
     items.push_back(it->second);
   }
   Val v = tuple(std::move(items));
@@ -353,7 +363,7 @@ Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
     Val v = TRY(one());
     if (v.isTensor())
       return error(Err::Type, args.positional[0].loc)
-          .says("this is ", v, ", which is known only when the kernel runs, so it cannot be a constexpr");
+          .says("a constexpr must be known at compile time, but this is ", v, ", whose value is known only when the kernel runs");
     v.wrapped = true;
     return v;
   }
@@ -397,7 +407,10 @@ Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
   if (c == "str") return Val::string(keep(str(TRY(one()))));
   if (c == "bool") {
     Val v = TRY(one());
-    if (v.isTensor()) return error(Err::Type, args.call).says("`bool` works at compile time, but this is ", v).hint("compare it: `x != 0`");
+    if (v.isTensor())
+      return error(Err::Type, args.call)
+          .says("`bool` works at compile time only, but this is ", v)
+          .hint("write a comparison, such as `x != 0`");
     return Val::boolean(truthy(v));
   }
   if (c == "int" && !args.positional.empty() && args.positional[0].value.is(VK::Str)) {
@@ -424,8 +437,8 @@ Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
     Val v = TRY(one());
     if (v.isTensor())
       return error(Err::Type, args.positional[0].loc)
-          .says("`", c, "` works at compile time, but this is ", v)
-          .hint("cast it: `x.to(tl.", c == "int" ? "int32" : "float32", ")`");
+          .says("`", c, "` works at compile time only, but this is ", v)
+          .hint("cast it with `.to(tl.", c == "int" ? "int32" : "float32", ")`");
     if (v.is(VK::Str) && c == "float") {
       std::string s(trim(v.text));
       bool negative = s.starts_with('-');
@@ -468,7 +481,9 @@ Result<Val> CodeGen::moduleMember(const Val& m, const std::string& name, Loc at)
     if (const BuiltinInfo* info = findHostModule(cat(t, ".", name))) return Val::of(info);
   if (t.starts_with("external:")) return Val::named(VK::Module, keep(cat(t, ".", name)));
   if (t.starts_with("class:"))
-    return error(Err::Unsupported, at).says("`", t.substr(6), "` is a class: kernels can only use classes of Triton itself");
+    return error(Err::Unsupported, at)
+        .says("`", t.substr(6), "` is a Python class, which a kernel cannot use")
+        .hint("decorate it with @triton.aggregate, or pass values");
   std::vector<std::string> known;
   if (t == "math") {
     if (auto c = mathConstant(name)) return Val::floating(*c);
@@ -481,7 +496,7 @@ Result<Val> CodeGen::moduleMember(const Val& m, const std::string& name, Loc at)
     if (name == "NONE" || name == "ALL") return Val::string(name == "ALL" ? "PropagateNan.ALL" : "PropagateNan.NONE");
   } else if (t == "libdevice") {
     if (const BuiltinInfo* info = findLibdevice(name)) return Val::of(info);
-    return error(Err::UnknownName, at).says("libdevice has no function `", name, "` that is supported");
+    return error(Err::UnknownName, at).says("Nereid does not support a libdevice function `", name, "`");
   } else if (t == "triton") {
     if (name == "language") return Val::named(VK::Module, "tl");
     if (name == "cdiv" || name == "next_power_of_2") return Val::of(findTargetQuery(name));
@@ -491,7 +506,7 @@ Result<Val> CodeGen::moduleMember(const Val& m, const std::string& name, Loc at)
   } else if (t == "tl.extra") {
     if (name == "libdevice") return Val::named(VK::Module, "libdevice");
     if (name == "cuda" || name == "hip") return Val::named(VK::Module, "tl.extra");
-    return error(Err::Unsupported, at).says("`tl.extra.", name, "` belongs to one GPU family and is not supported");
+    return error(Err::Unsupported, at).says("`tl.extra.", name, "` is for one GPU family, which Nereid does not support");
   } else {  // tl and tl.math
     if (auto prim = primFromName(name);
         prim &&

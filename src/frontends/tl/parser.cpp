@@ -28,7 +28,7 @@ std::unexpected<Failed> Parser::unexpectedToken(const char* wanted) {
 }
 
 std::unexpected<Failed> Parser::tooDeep(const char* what) {
-  return diags_.error(Err::Unsupported, now().loc).says("this is nested more than ", kMaxNesting, " deep (", what, ")");
+  return diags_.error(Err::Unsupported, now().loc).says("more than ", kMaxNesting, " nested ", what);
 }
 
 Node* Parser::refused(Loc loc, std::string why, const char* hint) {

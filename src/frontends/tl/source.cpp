@@ -433,7 +433,7 @@ Result<const FunctionDef*> findKernel(SourceModule& module, const std::string& k
     std::string near = nearest(kernel, names);
     return diags.error(Err::NoKernel, {})
         .says(module.path, " has no kernel `", kernel, "`")
-        .hint(list.empty() ? "no function has a @triton.jit decorator" : cat("it has ", list))
+        .hint(list.empty() ? "no function in it has a @triton.jit decorator" : cat("it has ", list))
         .meant(near);
   }
   if (jit.empty()) return diags.error(Err::NoKernel, {}).says(module.path, " has no @triton.jit function");
@@ -455,7 +455,7 @@ Result<const FunctionDef*> findKernel(SourceModule& module, const std::string& k
     if (!called.contains(fn->name)) roots.push_back(fn);
   if (roots.size() == 1) return roots[0];
   if (jit.size() == 1) return jit[0];
-  return diags.error(Err::NoKernel, {}).says(module.path, " has several kernels").hint("name one of ", list, ", as in FILE:KERNEL");
+  return diags.error(Err::NoKernel, {}).says(module.path, " has several kernels").hint("choose one as FILE:KERNEL; they are ", list);
 }
 
 }  // namespace nereid::tl

@@ -27,7 +27,7 @@ Result<void> CodeGen::statement(const Node* n) {
       if (n->kids.size() > 2 && !host_)
         return error(Err::Unsupported, n->at)
             .says("several targets in one assignment are not part of the Triton language")
-            .hint("write one assignment a name");
+            .hint("write a separate assignment for each name");
       Val v = TRY(eval(n->kid(1)));
       if (!host_ && !making_) v = TRY(sanitize(v, n->kid(1)->loc));
       CHECK_OK(assign(n->kid(0), v));
@@ -52,9 +52,9 @@ Result<void> CodeGen::statement(const Node* n) {
       auto old = scope_.find(target->text);
       if (auto at = assigned_.find(target->text); old != scope_.end() && at != assigned_.end() && at->second == target->loc && round_ > 1)
         return error(Err::Type, target->loc)
-            .says("`", target->text, "` is already defined: this loop is unrolled, and its round ", round_,
+            .says("`", target->text, "` is already defined: this loop is unrolled, and its iteration ", round_,
                   " would define the constexpr again")
-            .hint("leave out `: tl.constexpr`, or use the value where it is needed");
+            .hint("remove `: tl.constexpr`, or write the value where it is used");
       if (old != scope_.end() && !old->second.is(VK::Unbound))
         return error(Err::Type, target->loc).says("`", target->text, "` is already defined: a constexpr cannot be reassigned");
       // As in Triton a value of the running kernel is an ordinary value.
@@ -66,11 +66,19 @@ Result<void> CodeGen::statement(const Node* n) {
       const Node* target = n->kid(0);
       if (n->text == "@")
         return error(Err::Unsupported, n->at).says("`@` is not part of the Triton language").hint("`acc = tl.dot(a, b, acc)`");
+      if (target->kind == Kind::Subscript && !host_)
+        if (Val base = TRY(eval(target->kid(0))); base.isTensor() && base.tensor.type.scalar.isPointer()) {
+          std::string place = cat(unparse(target->kid(0)), " + ", unparse(target->kid(1)));
+          return error(Err::Unsupported, target->loc)
+              .says("`", unparse(target->kid(0)), "` is a pointer, which cannot be indexed")
+              .hint("write the element with `tl.store(", place, ", tl.load(", place, ") ", n->text, " ...)`");
+        }
       Val old = TRY(eval(target));
       Val rhs = TRY(eval(n->kid(1)));
       b_.setLoc(n->loc);
       if (host_ && old.is(VK::List) && n->text == "+") {  // in place, for all who hold the list
-        if (old.object->frozen) return error(Err::Unsupported, n->loc).says("a global is not changed at compile time");
+        if (old.object->frozen)
+          return error(Err::Unsupported, n->loc).says("a global cannot be changed in a kernel or in compile-time Python");
         std::vector<Val> more = TRY(iterate(rhs, n->kid(1)->loc));
         old.object->items.insert(old.object->items.end(), more.begin(), more.end());
         shared_.loader.heap().count(more.size());
@@ -153,7 +161,7 @@ Result<void> CodeGen::assign(const Node* target, const Val& value) {
             old->second = value;
             return {};
           }
-        return error(Err::UnknownName, target->loc).says("no function around has a variable `", target->text, "`");
+        return error(Err::UnknownName, target->loc).says("no enclosing function has a variable `", target->text, "`");
       }
       if (!scope_.empty() && scope_.contains(cat(":", target->text))) {
         // The number was declared a constexpr beforehand.
@@ -206,10 +214,17 @@ Result<void> CodeGen::assign(const Node* target, const Val& value) {
       return {};
     }
     case Kind::Subscript: {
-      if (!host_)
+      if (!host_) {
+        Val tile = TRY(eval(target->kid(0)));
+        std::string name = unparse(target->kid(0));
+        if (tile.isTensor() && tile.tensor.type.scalar.isPointer())
+          return error(Err::Unsupported, target->loc)
+              .says("`", name, "` is a pointer, which cannot be indexed")
+              .hint("write the element with `tl.store(", name, " + ", unparse(target->kid(1)), ", value)`");
         return error(Err::Unsupported, target->loc)
-            .says("items cannot be assigned: a tensor is a value, not memory")
-            .hint("select with `tl.where`, or write to memory with `tl.store`");
+            .says("an item of `", name, "` cannot be assigned: a tensor is a value, not memory")
+            .hint("make a new tensor with `tl.where`, or write to memory with `tl.store`");
+      }
       Val container = TRY(eval(target->kid(0)));
       return hostStoreItem(container, TRY(eval(target->kid(1))), value, target->loc);
     }
@@ -219,7 +234,7 @@ Result<void> CodeGen::assign(const Node* target, const Val& value) {
       if (!making_ || self->kind != Kind::Name || self->text != makingName_)
         return error(Err::Unsupported, target->loc)
             .says("attributes cannot be assigned in a kernel")
-            .hint("an aggregate's fields are set in its `__init__`; make a new instance");
+            .hint("make a new instance: only `__init__` can set the fields of an aggregate");
       const std::vector<std::string>& fields = making_->fields;
       if (std::find(fields.begin(), fields.end(), target->text) == fields.end()) {
         std::string near = nearest(target->text, fields);
@@ -251,16 +266,16 @@ Result<void> CodeGen::returnStatement(const Node* n) {
   if (loops_ > 0)
     return error(Err::Unsupported, n->loc)
         .says("`return` inside `for` and `while` is not part of the Triton language")
-        .hint("set a flag or a mask and return after the loop");
+        .hint("set a flag or a mask in the loop, and return after it");
   if (withs_ > 0) return error(Err::Unsupported, n->loc).says("`return` inside `with` is not part of the Triton language");
   if (regions_ > 0) return error(Err::Unsupported, n->loc).says("`return` is not possible here");
   Loc loc = n->kid(0) ? n->kid(0)->loc : n->loc;
   v = TRY(decay(v, loc));
   if (result_ && !sameType(*result_, v))
     return error(Err::Type, loc)
-        .says("this returns ", v, ", but another `return` gives ", *result_)
+        .says("this returns ", v, ", but another `return` of the function returns ", *result_)
         .label(resultLoc_, *result_)
-        .hint("every `return` of a function must give the same type");
+        .hint("every `return` of a function must return the same type");
   if (!result_) {
     result_ = v;
     resultLoc_ = loc;
@@ -277,7 +292,8 @@ Result<void> CodeGen::returnStatement(const Node* n) {
 Result<void> CodeGen::with(const Node* n) {
   for (size_t i = 0; i + 1 < n->kids.size(); i += 2) {
     const Node* item = n->kids[i];
-    if (item->kind != Kind::Call) return error(Err::Unsupported, item->loc).says("`with` takes a call of one of Triton's contexts");
+    if (item->kind != Kind::Call)
+      return error(Err::Unsupported, item->loc).says("`with` must be followed by a call of one of Triton's context managers");
     TRY(eval(item->kid(0)));
     for (size_t k = 1; k < item->kids.size(); ++k) TRY(eval(item->kids[k]->kind == Kind::Keyword ? item->kids[k]->kid(0) : item->kids[k]));
     if (n->kids[i + 1]) CHECK_OK(assign(n->kids[i + 1], Val::none()));

@@ -172,8 +172,8 @@ std::string describe(const Val& v) {
     case VK::Builtin: return "a builtin function";
     case VK::Method: return "a method";
     case VK::Module:
-      if (v.text.starts_with("external:")) return cat("`", v.text.substr(9), "`, which is not known at compile time,");
-      if (v.text.starts_with("class:")) return cat("the class `", v.text.substr(6), "`, of which kernels know nothing,");
+      if (v.text.starts_with("external:")) return cat("`", v.text.substr(9), "`, which the compiler does not know,");
+      if (v.text.starts_with("class:")) return cat("the Python class `", v.text.substr(6), "`");
       return cat("the module ", v.text);
     case VK::Class: return cat("the class ", v.text);
     case VK::List: return cat("a list of ", v.object->items.size());

@@ -166,7 +166,7 @@ bool Parser::bySignature(Inst& inst) {
     std::string keyword = word.kind == Tok::String ? unquote(word.text) : std::string(word.text);
     auto predicate = sig == Sig::CmpInt ? cmpIFromKeyword(keyword) : cmpFFromKeyword(keyword);
     if (!predicate) {
-      error(Err::Syntax, locOf(word)).says("`", keyword, "` is no predicate of `", info(inst.op).spelling, "`");
+      error(Err::Syntax, locOf(word)).says("`", keyword, "` is not a predicate of `", info(inst.op).spelling, "`");
       return false;
     }
     inst.set(Attr::Predicate, *predicate);
@@ -179,7 +179,7 @@ bool Parser::bySignature(Inst& inst) {
     for (const char* mode : kModes)
       if (atWord(mode)) {
         if (mode != kModes[0]) {
-          error(Err::Unsupported, here()).says("rounding `", mode, "`");
+          error(Err::Unsupported, here()).says("rounding mode `", mode, "` is not supported");
           return false;
         }
         advance();
@@ -408,7 +408,9 @@ bool Parser::byHand(Inst& inst, std::string_view spelling) {
     }
     case Op::Reduce:
     case Op::Scan:
-    case Op::MapElementwise: error(Err::Syntax, inst.loc).says("`", spelling, "` is written in its generic form, in quotes"); return false;
+    case Op::MapElementwise:
+      error(Err::Syntax, inst.loc).says("`", spelling, "` must be written in its generic form, with quotes");
+      return false;
     default: break;
   }
   return lower(inst);
@@ -444,7 +446,7 @@ bool Parser::load(Inst& inst) {
   } else if (pointer.isPointer()) {
     element = pointer.pointee();
   } else {
-    error(Err::Type, inst.loc).says("`tt.load` of ", pointer, ", which is no pointer");
+    error(Err::Type, inst.loc).says("`tt.load` needs a pointer, but this is ", pointer);
     return false;
   }
   if (values.size() > 1 && !add(inst, values[1], element.withElement(Elem::I1))) return false;
@@ -476,7 +478,7 @@ bool Parser::store(Inst& inst) {
   } else if (pointer.isPointer()) {
     element = pointer.pointee();
   } else {
-    error(Err::Type, inst.loc).says("`tt.store` to ", pointer, ", which is no pointer");
+    error(Err::Type, inst.loc).says("`tt.store` needs a pointer, but this is ", pointer);
     return false;
   }
   if (!add(inst, values[1], element)) return false;

@@ -32,7 +32,7 @@ Result<Module> Parser::run() {
   }
   if (!parseTop()) return std::unexpected(Failed{});
   if (module_.funcs.empty()) {
-    error(Err::Syntax, here()).says("there is no function in this text").hint("a kernel is a `tt.func public @name(…) { … }`");
+    error(Err::Syntax, here()).says("there is no function in this text").hint("write a kernel as `tt.func public @name(…) { … }`");
     return std::unexpected(Failed{});
   }
   return std::move(module_);
@@ -194,7 +194,7 @@ Value* Parser::resolve(const Use& use, Type type) {
     it->second = {module_.addResult(*owner, type), use};
   } else if (it->second.standIn->type != type) {
     error(Err::Type, use.loc)
-        .says(use.name, " is used as ", type, " here, and as ", it->second.standIn->type, " before")
+        .says(use.name, " is used as ", type, " here, but as ", it->second.standIn->type, " before")
         .label(it->second.use.loc, "here");
     return nullptr;
   }
@@ -271,7 +271,7 @@ bool Parser::parseTop() {
 
 bool Parser::parseModule() {
   if (module_depth_++ > 0) {
-    error(Err::Unsupported, here()).says("a second module");
+    error(Err::Unsupported, here()).says("a file can have only one module");
     return false;
   }
   bool generic = tok_.kind == Tok::String;
@@ -307,7 +307,9 @@ bool Parser::parseFunc() {
   if (tok_.kind == Tok::String && tok_.text == "\"tt.func\"") return parseGenericFunc(loc);
   if (!atWord("tt.func")) {
     if (tok_.kind == Tok::Word || tok_.kind == Tok::String) {
-      error(Err::Unsupported, loc).says("`", tok_.text.substr(0, 40), "` outside a function").hint("a module holds tt.func only");
+      error(Err::Unsupported, loc)
+          .says("`", tok_.text.substr(0, 40), "` cannot stand outside a function")
+          .hint("a module can contain only tt.func");
       return false;
     }
     return syntax("a function: `tt.func`");
@@ -331,7 +333,7 @@ bool Parser::parseFunc() {
   Block* entry = module_.newBlock(func->body);
   if (!at(")")) do {
       if (tok_.kind != Tok::Value) {
-        error(Err::Unsupported, here()).says("a declaration of @", func->name, ", which has no body");
+        error(Err::Unsupported, here()).says("@", func->name, " has no body: declarations are not supported");
         return false;
       }
       Token arg = advance();
@@ -356,7 +358,7 @@ bool Parser::parseFunc() {
   for (auto& [key, attr] : attrs)
     if (key == "noinline") func->noinline = attr.isUnit || attr.value == AttrValue(int64_t{1});
   if (!at("{")) {
-    error(Err::Unsupported, loc).says("a declaration of @", func->name, ", which has no body");
+    error(Err::Unsupported, loc).says("@", func->name, " has no body: declarations are not supported");
     return false;
   }
   if (!parseRegion(func->body, nullptr)) return false;
@@ -390,11 +392,11 @@ bool Parser::parseGenericFunc(Loc loc) {
       if (auto* list = std::get_if<std::vector<int64_t>>(&attr.value)) divisibility = *list;
   }
   if (func->name.empty() || module_.find(func->name)) {
-    error(Err::Redefined, loc).says(func->name.empty() ? "a function without sym_name" : cat("@", func->name, " is defined twice"));
+    error(Err::Redefined, loc).says(func->name.empty() ? "this function has no sym_name" : cat("@", func->name, " is defined twice"));
     return false;
   }
   if (func->body.empty()) {
-    error(Err::Unsupported, loc).says("a declaration of @", func->name, ", which has no body");
+    error(Err::Unsupported, loc).says("@", func->name, " has no body: declarations are not supported");
     return false;
   }
   for (size_t i = 0; i < func->args().size(); ++i) {
@@ -670,7 +672,7 @@ bool Parser::applyAttrs(Inst& inst, Attrs& attrs) {
           if (!toInteger(literal, sizes.emplace_back())) return false;
       for (int64_t n : sizes) {
         if (n < 0 || n > 1 << 20) {
-          error(Err::Syntax, attr.loc).says("an operand segment of ", n);
+          error(Err::Syntax, attr.loc).says("an operand segment cannot have ", n, " operands");
           return false;
         }
         inst.segments.push_back(static_cast<int32_t>(n));
@@ -694,7 +696,7 @@ bool Parser::applyAttrs(Inst& inst, Attrs& attrs) {
       if (attr.literals.empty()) {
         auto* number = std::get_if<int64_t>(&attr.value);
         if (!number) {
-          error(Err::Syntax, attr.loc).says("a constant that is no number");
+          error(Err::Syntax, attr.loc).says("the value of a constant must be a number");
           return false;
         }
         dense = {type, {zeroExtendTo(type, *number)}};
@@ -709,7 +711,7 @@ bool Parser::applyAttrs(Inst& inst, Attrs& attrs) {
     } else if (!attr.keyword.empty()) {
       auto number = enumFromKeyword(*id, attr.keyword);
       if (!number) {
-        error(Err::Syntax, attr.loc).says("`", attr.keyword, "` is no ", attrName(*id));
+        error(Err::Syntax, attr.loc).says("`", attr.keyword, "` is not a valid value of ", attrName(*id));
         return false;
       }
       inst.set(*id, *number);
@@ -730,7 +732,7 @@ bool Parser::applyAttrs(Inst& inst, Attrs& attrs) {
 
 bool Parser::normalise(Inst& inst, Loc loc) {
   auto bad = [&] {
-    error(Err::Syntax, loc).says("`", info(inst.op).spelling, "` with ", inst.operands.size(), " operands");
+    error(Err::Syntax, loc).says("`", info(inst.op).spelling, "` does not take ", inst.operands.size(), " operands");
     return false;
   };
   auto n = static_cast<int32_t>(inst.operands.size());

@@ -42,7 +42,7 @@ bool Parser::parseType(Type& out) {
       }
     error(Err::Type, loc)
         .says("unknown type `", word, "`")
-        .hint("types are i1 to i64, f16, bf16, f32, f64, f8E4M3FN, f8E5M2, index, tensor<…> and !tt.ptr<…>");
+        .hint("use i1 to i64, f16, bf16, f32, f64, f8E4M3FN, f8E5M2, index, tensor<…> or !tt.ptr<…>");
     return false;
   }
   if (tok_.kind == Tok::Bang) {
@@ -83,7 +83,7 @@ bool Parser::parsePointerBody(Type& out) {
   if (!expect(">")) return false;
   if (inner.form == Form::Tile) {
     if (inner.isPointer()) {
-      error(Err::Unsupported, loc).says("a block pointer to pointers");
+      error(Err::Unsupported, loc).says("block pointers to pointers are not supported");
       return false;
     }
     out = inner;
@@ -91,11 +91,11 @@ bool Parser::parsePointerBody(Type& out) {
     return true;
   }
   if (inner.form != Form::Scalar || inner.pointerDepth == kMaxPointerDepth) {
-    error(Err::Type, loc).says("a pointer to ", inner);
+    error(Err::Type, loc).says("a pointer cannot point to ", inner);
     return false;
   }
   if (space < 0 || space > kMaxAddressSpace) {
-    error(Err::Type, loc).says("a pointer to address space ", space).hint("what Triton compiles has pointers to address space 1");
+    error(Err::Type, loc).says("pointers to address space ", space, " are not supported").hint("Triton's pointers are in address space 1");
     return false;
   }
   out = inner.pointerTo();
@@ -142,13 +142,13 @@ bool Parser::parseShapedBody(Type& out, Form form) {
   }
   seek(at);
   if (at < text_.size() && text_[at] == '?') {
-    error(Err::Unsupported, begin).says("a tile with a dynamic size");
+    error(Err::Unsupported, begin).says("tiles of dynamic size are not supported");
     return false;
   }
   Type element;
   if (!parseType(element)) return false;
   if (!element.isScalar()) {
-    error(Err::Type, begin).says("a tile of ", element);
+    error(Err::Type, begin).says("a tile cannot have elements of ", element);
     return false;
   }
   if (take(",")) {  // an encoding of TTGIR: a layout on the GPU, nothing to us
@@ -159,21 +159,21 @@ bool Parser::parseShapedBody(Type& out, Form form) {
   int bits = 0;
   for (int64_t dim : dims) {
     if (dim <= 0 || !std::has_single_bit(static_cast<uint64_t>(dim))) {
-      error(Err::Shape, begin).says("a dimension of ", dim).hint("every dimension of a tile is a power of two");
+      error(Err::Shape, begin).says("every dimension of a tile must be a power of two (got ", dim, ")");
       return false;
     }
     bits += std::countr_zero(static_cast<uint64_t>(dim));
   }
   if (bits > kMaxTileBits) {
-    error(Err::Shape, begin).says("a tile of 2^", bits, " elements").hint("a tile has at most 2^20 elements");
+    error(Err::Shape, begin).says("a tile can have at most 2^20 elements (got 2^", bits, ")");
     return false;
   }
   if (dims.size() > kMaxRank) {
-    error(Err::Shape, begin).says("a tile of rank ", dims.size()).hint("a tile has at most ", kMaxRank, " axes");
+    error(Err::Shape, begin).says("a tile can have at most ", kMaxRank, " axes (got ", dims.size(), ")");
     return false;
   }
   if (form == Form::Vector && (dims.size() != 1 || bits > 12)) {
-    error(Err::Shape, begin).says("a vector has one axis of at most 4096 lanes");
+    error(Err::Shape, begin).says("a vector must have one axis of at most 4096 lanes");
     return false;
   }
   out = Type::tile(element, dims);
@@ -247,7 +247,7 @@ bool Parser::toBits(const Literal& literal, Type type, uint64_t& bits) {
   if (!type.isFloat()) {
     int64_t value = 0;
     if (t.kind == Tok::Float) {
-      error(Err::Type, locOf(t)).says("a float where ", type.element(), " is wanted");
+      error(Err::Type, locOf(t)).says("expected a value of ", type.element(), ", found a float");
       return false;
     }
     if (!toInteger(literal, value)) return false;
@@ -287,7 +287,7 @@ bool Parser::parseLiterals(std::vector<Literal>& out) {
   if (tok_.kind != Tok::Integer && tok_.kind != Tok::Float && tok_.kind != Tok::String && !atWord("true") && !atWord("false"))
     return syntax("a number");
   if (out.size() > (size_t{1} << kMaxTileBits)) {
-    error(Err::Shape, here()).says("more than 2^20 elements");
+    error(Err::Shape, here()).says("a constant can have at most 2^20 elements");
     return false;
   }
   out.push_back({advance(), negative});
@@ -325,7 +325,7 @@ bool Parser::parseDense(AnyAttr& out) {
     out.type = type;
     return true;
   }
-  error(Err::Type, loc).says("dense<> wants a tensor type");
+  error(Err::Type, loc).says("dense<> needs a tensor type");
   return false;
 }
 
@@ -362,8 +362,8 @@ bool Parser::parseResource(AnyAttr& out) {
     return true;
   }
   error(Err::Unsupported, loc)
-      .says("dense_resource<", name, ">, whose data is not in this file")
-      .hint("print the module with its resources: without --mlir-elide-resource-strings-if-larger");
+      .says("the data of dense_resource<", name, "> is not in this file")
+      .hint("print the module without --mlir-elide-resource-strings-if-larger");
   return false;
 }
 
@@ -371,7 +371,7 @@ bool Parser::parseResource(AnyAttr& out) {
 bool Parser::hexData(const AnyAttr& attr, Type type, Dense& out) {
   std::string digits = unquote(attr.literals[0].token.text);
   auto bad = [&] {
-    error(Err::Syntax, attr.loc).says("the data of dense<\"0x…\"> does not fit ", type);
+    error(Err::Syntax, attr.loc).says("the data of dense<\"0x…\"> does not have the size of ", type);
     return false;
   };
   if (!digits.starts_with("0x") || digits.size() % 2) return bad();
@@ -411,7 +411,7 @@ bool Parser::toDense(const AnyAttr& attr, Type type, Dense& out) {
   }
   auto count = static_cast<size_t>(type.numel());
   if (out.bits.size() != count && out.bits.size() != 1) {
-    error(Err::Shape, attr.loc).says(out.bits.size(), " elements for ", type);
+    error(Err::Shape, attr.loc).says("dense<> has ", out.bits.size(), " elements, but its type is ", type);
     return false;
   }
   return true;

@@ -278,7 +278,7 @@ def test_blocks_beyond_the_array_are_refused():
         spec = pl.BlockSpec((32,), lambda i: (i + 2,))
         return pl.pallas_call(lambda x_ref, o_ref: None, grid=3, in_specs=[spec], out_specs=pl.BlockSpec((32,), lambda i: (i,)), out_shape=jax.ShapeDtypeStruct((96,), x.dtype))(x)
 
-    with pytest.raises(ValueError, match=r"lies outside of its array of shape \(64,\): along axis 0 it begins at 128"):
+    with pytest.raises(ValueError, match=r"is outside its array of shape \(64,\): along axis 0 it begins at 128"):
         run(numbers(64))
 
 

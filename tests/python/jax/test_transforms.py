@@ -180,7 +180,7 @@ print("hit" if "/jax/compilation_cache/cache_hits" in seen[:8] else "miss")
 def test_one_program_for_two_platforms():
     """Lowered for another platform the call says where it runs."""
     x = numbers(64)
-    with pytest.raises(NotImplementedError, match="runs on the CPU, and this is for cuda"):
+    with pytest.raises(NotImplementedError, match="runs on the CPU only, but this program is for cuda"):
         jax.jit(sums).trace(x, x).lower(lowering_platforms=("cuda",))
 
 

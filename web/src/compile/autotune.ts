@@ -56,9 +56,10 @@ export class Autotuned {
 
   /** @internal */
   constructor(kernel: JitKernel, options: AutotuneOptions) {
-    if (!options.configs === !options.space) throw new NereidError("wrong-argument", "autotune takes either `configs` or `space`");
+    if (!options.configs === !options.space)
+      throw new NereidError("wrong-argument", "pass either `configs` or `space` to autotune, not both or neither");
     if ((options.configs ?? Object.values(options.space!)).length === 0)
-      throw new NereidError("wrong-argument", "there is nothing to choose from");
+      throw new NereidError("wrong-argument", "there is no configuration to choose from: `configs` or `space` is empty");
     this.#kernel = kernel;
     this.#options = options;
   }
@@ -174,7 +175,7 @@ export class Autotuned {
     const measured = [...results.values()].filter((r) => r.time < Infinity || r.error !== undefined).sort((a, b) => a.time - b.time);
     this.#measured.set(this.#key(held), measured);
     const best = measured[0];
-    if (!best) throw new NereidError("wrong-argument", "no configuration is left: `keep` takes none of them");
+    if (!best) throw new NereidError("wrong-argument", "no configuration is left: `keep` rejects all of them");
     if (best.time === Infinity) throw best.error;
     const store = this.#store;
     if (store) void remember(store, this.#storeKey(held), [new TextEncoder().encode(text(best.config))]);

@@ -84,7 +84,7 @@ const itemsOf = (signature: SourceOptions["signature"]) =>
 
 /** @internal */
 export function requestOf(command: string, source: string, options: SourceOptions, signature: string[]): Request {
-  if (typeof source !== "string") throw new NereidError("wrong-argument", "the source is text");
+  if (typeof source !== "string") throw new NereidError("wrong-argument", "the source must be a string");
   // Constants do not matter to a description, and must not tell its cached answers apart.
   const constants = command === "describe" ? [] : Object.entries(options.constants ?? {});
   return {

@@ -122,9 +122,9 @@ export class JitKernel implements Disposable {
 
   /** @internal */
   specialise(info: KernelInfo, all: Arguments): Special {
-    if (this.#disposed) throw new NereidError("disposed", "it is launched after it was disposed of", { kernel: info.name });
+    if (this.#disposed) throw new NereidError("disposed", "the kernel was disposed and cannot be launched", { kernel: info.name });
     if (typeof all !== "object" || all === null)
-      throw new NereidError("wrong-argument", "arguments are given by name: { x, n: 5 }", { kernel: info.name });
+      throw new NereidError("wrong-argument", "pass the arguments as an object by name: { x, n: 5 }", { kernel: info.name });
     const constants: Record<string, Constant> = { ...this.options.constants };
     const args: Record<string, Value> = {};
     const isConstant = new Set(info.parameters.filter((p) => p.constexpr).map((p) => p.name));

@@ -52,7 +52,7 @@ async function loadModule(): Promise<WebAssembly.Module> {
   } catch (cause) {
     module = here = there = undefined; // another try may do
     const hint = options.wasm ? "" : "; where a bundler moved it, say so with configure({ wasm })";
-    throw new NereidError("load-failed", `the compiler cannot be loaded: ${(cause as Error).message}${hint}`, { cause });
+    throw new NereidError("load-failed", `cannot load the compiler: ${(cause as Error).message}${hint}`, { cause });
   }
 }
 

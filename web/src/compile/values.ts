@@ -51,7 +51,7 @@ export function literal(value: Constant): string {
   if (typeof value === "string") return `'${value.replace(/[\\'\n\r]/g, (c) => ({ "\n": "\\n", "\r": "\\r" })[c] ?? `\\${c}`)}'`;
   if (Array.isArray(value)) return `(${value.map((item) => `${literal(item)},`).join(" ")})`;
   if (typeof (value as { python?: unknown }).python === "string") return (value as { python: string }).python;
-  throw new NereidError("wrong-argument", `${String(value)} is no constant`);
+  throw new NereidError("wrong-argument", `${String(value)} cannot be a constexpr: use numbers, strings, booleans, null or arrays of them`);
 }
 
 const kTriton: Record<string, string> = { f32: "fp32", f64: "fp64", f16: "fp16", bool: "i1" };

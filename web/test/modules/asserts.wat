@@ -1,5 +1,5 @@
 ;; asserts(which: i32)
-;; sites: [{"kind": "assert", "text": "x must be positive", "line": 12}]
+;; sites: [{"kind": "assert", "text": "x must be positive", "file": "k.py", "line": 12}]
 ;; Program `which` fails.
 (module
   (import "nereid" "memory" (memory 1 65536))

@@ -1,6 +1,6 @@
 // asserts(which: i32)
 // report
-// sites: [{"kind": "assert", "text": "x must be positive", "line": 12}]
+// sites: [{"kind": "assert", "text": "x must be positive", "file": "k.py", "line": 12}]
 // Programs from `which` on fail.
 @group(0) @binding(0) var<uniform> params: array<vec4u, 2>;
 @group(0) @binding(1) var<storage, read_write> report: array<atomic<u32>>;

@@ -1,0 +1,11 @@
+# A pointer is not indexed.
+# kernel: k
+# signature: *fp32
+# fails: [unsupported] `x` is a pointer, which cannot be indexed
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def k(x):
+    tl.store(x, x[1])
