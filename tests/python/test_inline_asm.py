@@ -145,5 +145,5 @@ def test_integers(text, bits, result, meaning, count):
 def test_what_is_no_such_instruction_is_refused(text):
     x = np.zeros(N, np.float32 if "f32" in text else np.int32)
     letter = "f" if "f32" in text else "r"
-    with pytest.raises(nereid.CompileError, match="no meaning here: it has `"):
+    with pytest.raises(nereid.CompileError, match="Nereid cannot translate it: it has `"):
         kernel[(1,)](x, x, x, x, x, TEXT=text, CONSTRAINTS=f"={letter},{letter},{letter}", ARGS=2, N=N)
