@@ -354,6 +354,7 @@ bool OpVerifier::byHand() {
     }
     case Op::Load: {
       if (!groups(3, {0}) || i_.results.size() != 1) return attribute("its operands are not grouped as they should be");
+      if (!enumValue(Attr::Cache, 1) || !enumValue(Attr::Evict, 1)) return false;
       if (!accessible(in(0))) return false;
       Type t = accessed(in(0));
       const Value *mask = i_.optional(1), *other = i_.optional(2);
@@ -363,6 +364,7 @@ bool OpVerifier::byHand() {
     }
     case Op::Store: {
       if (!groups(3, {0, 1}) || !i_.results.empty()) return attribute("its operands are not grouped as they should be");
+      if (!enumValue(Attr::Cache, 1) || !enumValue(Attr::Evict, 1)) return false;
       if (!accessible(in(0))) return false;
       Type t = accessed(in(0));
       const Value* mask = i_.optional(2);

@@ -181,7 +181,7 @@ def test_configurations_that_are_left_out(cache):
     # A constant that is given leaves those that agree with it; then the pruner, then the model.
     assert call(x, n=100, kernel=kernel, out_type=x, grid=grid, TURNS=2)[0] == 2
     assert tried == [(2, 64)]
-    with pytest.raises(ValueError, match="no configuration of `kernel` is left: TURNS=5"):
+    with pytest.raises(ValueError, match="no configuration of `kernel` is left after pruning, with TURNS=5"):
         call(x, n=100, kernel=kernel, out_type=x, grid=grid, TURNS=5)
 
 
