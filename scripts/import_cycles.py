@@ -44,7 +44,7 @@ def python(folder):
 
 
 def circles(graph):
-    """The groups of modules of which each imports, perhaps by way of others, every other (Tarjan)."""
+    """The strongly connected components of the import graph (Tarjan 1972)."""
     order, low, stack, found = {}, {}, [], []
 
     def visit(node):
@@ -74,7 +74,7 @@ def main():
             sys.exit("import_cycles.py: no sources found")
         for group in circles(graph):
             found += 1
-            print("these modules import each other in a circle; move what they share to a module of its own:")
+            print("import cycle: move the shared code to a separate module:")
             for path in group:
                 others = ", ".join(sorted({target.name for target in graph[path] if target in group}))
                 print(f"  {path.relative_to(ROOT)} imports {others}")

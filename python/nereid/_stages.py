@@ -10,7 +10,7 @@ STAGES = ("ttir", "passes", "schedule", "lower", "llvm", "asm", "wat", "wgsl")
 
 
 def dump(folder, name, key, request):
-    """Writes every stage of a kernel to a folder of its own: NEREID_DUMP."""
+    """Writes every stage of a kernel to its own folder, for NEREID_DUMP."""
     place = os.path.join(folder, f"{name}-{key[:8]}")
     os.makedirs(place, exist_ok=True)
     request = {k: v for k, v in request.items() if k != "target"}

@@ -36,7 +36,7 @@ enum class DType : uint8_t {
 const char* nameOf(DType type);
 const char* longNameOf(DType type);         // "float32"
 uint64_t encode(double value, DType type);  // the bits of a float in one of the types
-DType dtypeNamed(const char* name);         // "fp32", "float32"; None where it is no type
+DType dtypeNamed(const char* name);         // "fp32", "float32"; None if the name is unknown
 int bytesOf(DType type);
 
 struct Array {

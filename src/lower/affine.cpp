@@ -16,7 +16,7 @@ bool isZero(const Affine& a) { return !a.base.v && a.constant == 0 && a.terms.em
 
 }  // namespace
 
-// Whether computing `v` reads what threads keep to themselves.
+// Returns true if computing `v` reads a value that is private to a thread.
 bool Lowering::readsOwn(const Value* v) const {
   std::set<const Value*> seen;
   std::vector<const Value*> next{v};
@@ -45,7 +45,7 @@ std::optional<Affine> Lowering::affine(Value* v, const IndexMap& map) {
     // Loops that are not open yet must not be needed.
     for (IndexBit b : map)
       if (!b.isConstant() && !axes_[static_cast<size_t>(b.axis)].iv) return std::nullopt;
-    // Nor must the loop over threads, for what each thread keeps to itself.
+    // Nor may the loop over threads, for values that are private to a thread.
     if (!thread_ && v->type.isTile() && readsOwn(v)) return std::nullopt;
     Affine a;
     Lowval low = pull(v, map);

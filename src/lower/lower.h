@@ -38,7 +38,7 @@ struct Lowered {
   int64_t scratchBytes = 0, ownBytes = 0;  // of a program; the last ownBytes of them belong to single threads
   bool needsDistinct = false;              // whether it is as it is only since the machine's arguments are `distinct`
   std::vector<std::string> notes;          // what was decided on the way, and why: the second half of `emit --stage schedule`
-  std::set<const Nest*> emitted;  // nests of the plan that became loops: others are part of a product or of a loop that left its place
+  std::set<const Nest*> emitted;           // nests of the plan that became loops; the others were fused into a dot or an interchanged loop
 };
 
 // `kernel` must be one block of structured control flow, without calls, block pointers or descriptors (passes/pipeline.h sees to it).

@@ -9,7 +9,7 @@ namespace nereid {
 
 namespace {
 
-// Says whether the module changed, which only passes of the second list are asked.
+// Returns true if the module changed. Only the passes of the second list need to know.
 struct Pass {
   std::string_view name;
   Result<bool> (*run)(Module& m, Diags& diags, const PassOptions& options);

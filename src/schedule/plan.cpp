@@ -2,7 +2,7 @@
 // Forms nests and decides on buffers.
 //
 // Two things feed each other: which roots share a nest decides what is used by several nests, and a value put in a buffer is a new
-// root. So plans are made and refined until nothing changes; each round only adds buffers, which bounds the rounds.
+// root. So the plan is refined to a fixed point; each round only adds buffers, which bounds the number of rounds.
 #include "schedule/plan.h"
 
 #include <algorithm>

@@ -63,8 +63,7 @@ llvm::TargetMachine* machineFor(const Processor& p, std::string& error) {
   options.LoopAlignment = 64;  // short loops of wide instructions ran up to a third slower where they began within a cache line
   std::string features = p.features;
 #if defined(__x86_64__)
-  // What aligns a loop is run each time before it: instructions of 15 bytes, nearly all prefixes, cost a row of softmax a sixth of its
-  // time.
+  // Padding before an aligned loop is executed each time: 15-byte NOPs, nearly all prefixes, cost a row of softmax a sixth of its time.
   features += cat(features.empty() ? "" : ",", "-fast-15bytenop,-fast-11bytenop");
 #endif
   machine.reset(
@@ -72,8 +71,8 @@ llvm::TargetMachine* machineFor(const Processor& p, std::string& error) {
   return machine.get();
 }
 
-// What runs before code generation. The schedule and the passes on the lower form have done the rest; more passes here were measured to
-// cost a fifth of the compile time and to gain nothing.
+// The LLVM IR passes. The schedule and the passes on the lower form have done the rest: more passes here cost a fifth of the compile time
+// and made no kernel faster.
 void addOptimisations(llvm::legacy::PassManager& passes, llvm::TargetMachine& target) {
   passes.add(llvm::createTargetTransformInfoWrapperPass(target.getTargetIRAnalysis()));
   passes.add(llvm::createEarlyCSEPass());

@@ -16,7 +16,7 @@ namespace nereid::cpu {
 
 namespace {
 
-// What is left in the function of a subtree of the dominator tree.
+// The part of a subtree of the dominator tree that is still in the function.
 struct Part {
   std::vector<llvm::BasicBlock*> blocks;
   std::vector<llvm::BasicBlock*> calls;  // blocks that call what was cut out of the subtree
@@ -33,8 +33,7 @@ bool isCheap(const llvm::Value* v) {
   return llvm::isa<llvm::GetElementPtrInst, llvm::CastInst, llvm::ICmpInst, llvm::BinaryOperator>(v) && !v->getType()->isVectorTy();
 }
 
-// Computes what the region uses from outside again at its begin, from few values that must be passed: kernels compute hundreds of addresses
-// in front.
+// Recomputes at the start of the region the addresses that it uses from outside, so that few values must be passed to it.
 class Rematerializer {
  public:
   explicit Rematerializer(llvm::ArrayRef<llvm::BasicBlock*> region)
@@ -69,7 +68,7 @@ class Rematerializer {
 
 // Moves the part that begins at `root` into a function; gives the block that calls it, or null where it cannot be moved.
 llvm::BasicBlock* extract(llvm::BasicBlock* root, const Part& part) {
-  // Control must enter at the root alone: a call that returns into the part belongs to it.
+  // Control may enter at the root only, so a call that returns into the part belongs to it.
   llvm::SmallPtrSet<llvm::BasicBlock*, 32> inside(part.blocks.begin(), part.blocks.end());
   std::vector<llvm::BasicBlock*> region{root};
   for (llvm::BasicBlock* b : part.blocks)
@@ -117,7 +116,7 @@ void splitLargeFunction(llvm::Function& f, unsigned limit) {
     part.size += b->size();
     if (part.size * 2 >= limit && node != tree.getRootNode())
       if (llvm::BasicBlock* call = extract(b, part)) {
-        // Calls within what was moved went with it.
+        // Calls inside the part moved with it.
         std::erase_if(part.calls, [&](llvm::BasicBlock* c) { return c->getParent() != &f; });
         part.calls.push_back(call);
         part.blocks.clear();
