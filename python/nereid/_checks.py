@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Launches in the interpreter, which checks bounds and races: for nereid.check and NEREID_CHECK=1."""
 import json
+import math
 import warnings
 
 from . import _core
@@ -97,6 +98,26 @@ def checked_launch_of(text, native, grid, bits, values):
     about = json.loads(native.about)
     known = {p["name"]: p.get("writes", False) for p in about["parameters"]}
     _report(_found(compiled, grid, bits, _shapes(compiled, bits, values, known)), about["name"], 6)
+
+
+def checked_launch_of_jax(ir, parameters, name, grid, values, races):
+    """A launch inside a JAX program: its findings as a text. `values` are numbers, or the address, size and shape of an array."""
+    compiled = _core.compile(path="kernel.ttir", files=[("kernel.ttir", ir, "")], kernel="", signature=[], constants={}, target="interp", print=print)
+    bits, shapes = [], []
+    for (_, _, writes), value in zip(parameters, values):
+        if isinstance(value, tuple):
+            address, size, shape = value
+            strides = [math.prod(shape[k + 1:]) for k in range(len(shape))]
+            bits.append(address)
+            shapes.append((address, size, size // max(1, math.prod(shape)), shape, strides, writes))
+        else:
+            bits.append(value)
+            shapes.append(None)
+    found = _found(compiled, grid, bits, shapes, races=races)
+    for line in found.unwritten:
+        warnings.warn(f"kernel {name}: {line}", stacklevel=1)
+    # The lines are those of the IR, which nobody wrote.
+    return "; ".join(text.splitlines()[0].rpartition("error: ")[2] for text in found)
 
 
 def _report(found, name, level):

@@ -21,6 +21,7 @@
 
 #include "job.h"
 #include "launcher.h"
+#include "plugin.h"
 #include "xla/ffi/api/ffi.h"
 #include "xla_call.h"
 
@@ -217,6 +218,35 @@ void launch(const Call& call, const CallConfig& c, void* const* buffers, ffi::Th
   job->close();
 }
 
+// ---- checks
+
+template <typename Buffer>
+nb::tuple arrayOf(const Buffer& buffer) {
+  nb::list shape;
+  for (int64_t n : buffer.dimensions()) shape.append(n);
+  return nb::make_tuple(reinterpret_cast<uintptr_t>(buffer.untyped_data()), buffer.size_bytes(), nb::tuple(shape));
+}
+
+// A launch in the interpreter, with the checks of nereid.check. Returns what it found, or "".
+std::string checkedLaunch(const Call& call, const CallConfig& c, ffi::RemainingArgs args, ffi::RemainingRets rets, const Buffers& buffers) {
+  for (auto [buffer, bytes] : c.zeros) std::memset(buffers.data[buffer], 0, bytes);
+  IeeeNumbers numbers;
+  nb::gil_scoped_acquire gil;
+  try {
+    nb::list values;
+    for (uint64_t bits : c.bits) values.append(bits);
+    for (auto [argument, buffer] : c.pointers)
+      values[argument] =
+          buffer < args.size() ? arrayOf(*args.get<ffi::AnyBuffer>(buffer)) : arrayOf(**rets.get<ffi::AnyBuffer>(buffer - args.size()));
+    // Along serial axes one program follows another.
+    return nb::cast<std::string>(
+        nb::module_::import_("nereid.jax._call")
+            .attr("checked_launch")(c.ir, call.name, nb::make_tuple(c.grid[0], c.grid[1], c.grid[2]), values, c.serial.empty()));
+  } catch (nb::python_error& e) {
+    return e.what();
+  }
+}
+
 // ---- choosing a configuration
 
 std::atomic<bool> takesFirst{false};
@@ -308,7 +338,7 @@ int tune(const Call& call, void* const* buffers, ffi::ThreadPool& pool) {
 }
 
 const CallConfig& chosenOf(Call& call, void* const* buffers, ffi::ThreadPool& pool) {
-  if (call.configs.size() == 1 || takesFirst) return *call.configs[0];
+  if (call.configs.size() == 1 || takesFirst || PluginLaunch::checks) return *call.configs[0];
   int chosen = call.chosen.load(std::memory_order_acquire);
   if (chosen < 0) {
     std::lock_guard lock(call.tuning);
@@ -354,8 +384,13 @@ ffi::Error execute(ffi::ThreadPool pool, State* state, ffi::RemainingArgs args, 
   for (auto& alias : call.aliases)
     if (buffers.data[alias.input] != buffers.data[alias.output])
       std::memcpy(buffers.data[alias.output], buffers.data[alias.input], alias.bytes);
+  const CallConfig& chosen = chosenOf(call, buffers.data, pool);
+  if (PluginLaunch::checks) {
+    std::string found = checkedLaunch(call, chosen, args, rets, buffers);
+    return found.empty() ? ffi::Error::Success() : ffi::Error::Internal("nereid: " + call.name + ": " + found);
+  }
   Said said;
-  launch(call, chosenOf(call, buffers.data, pool), buffers.data, pool, said);
+  launch(call, chosen, buffers.data, pool, said);
   if (!said.printed.empty()) {
     std::fwrite(said.printed.data(), 1, said.printed.size(), stdout);
     std::fflush(stdout);

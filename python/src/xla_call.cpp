@@ -169,6 +169,7 @@ std::unique_ptr<Call> readCall(std::string_view text, std::string& why) {
       std::string ir(r.rest.substr(0, size));
       r.rest.remove_prefix(size);
       c->kernel = kernelOf(ir, why);
+      c->ir = std::move(ir);
       if (!c->kernel || !finish(*call, *c, why)) return nullptr;
     } else {
       r.ok = false;

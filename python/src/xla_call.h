@@ -43,6 +43,7 @@ struct CallConfig {
   std::vector<Pointer> pointers;
   std::vector<uint64_t> bits;     // of scalars, else 0
   std::vector<const void*> args;  // of scalars their place in `bits`, else null
+  std::string ir;
   std::shared_ptr<nereid_kernel> kernel;
   nereid_entry entry{};
   uint64_t items = 0;                         // what may run at the same time: programs, or rows of them along the serial axes

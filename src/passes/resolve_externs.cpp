@@ -28,6 +28,9 @@ Result<> resolveExterns(Module& m, bool hasF64, Diags& diags) {
     }
     if (fn->fn == LibFn::None) {
       Type result = inst.result()->type;
+      // The counts of 64-bit numbers are an i32.
+      if (info(fn->op).sig == Sig::Int1 && inst.operand(0)->type != result)
+        return b.cast(Op::TruncI, b.make(fn->op, {inst.operand(0)}), result);
       if (info(fn->op).sig != Sig::FloatTest) return b.create(fn->op, inst.operands, {result})->result();
       Value* bit = b.make(fn->op, {inst.operand(0)});
       return result.isBool() ? bit : b.cast(Op::ExtUI, bit, result);

@@ -136,7 +136,7 @@ def test_an_interrupted_launch_in_a_thread_waits_for_nobody():
     assert not t.is_alive()
 
 
-@pytest.mark.parametrize("target", ("interp", "lower", "threads", "wasm"))
+@pytest.mark.parametrize("target", ("interp", "lower", "threads", "wasm", "webgpu"))
 def test_other_targets(target, monkeypatch):
     web = pathlib.Path(__file__).resolve().parents[2] / "web"
     for name, path in (("NEREID_NODE_RUNNER", web / "dist/node-run.js"), ("NEREID_NODE", web / "node_modules/node/bin/node")):
@@ -147,7 +147,7 @@ def test_other_targets(target, monkeypatch):
         pytest.skip(about["missing"] or "not built")
     x = np.zeros(1, np.int32)
     compiled = _core.compile(**endless_while._request(["*i32", "i32"], {}, False, target))
-    with Alarm(ring, 1.5 if target == "wasm" else 0.3) as alarm, pytest.raises(Ring):
+    with Alarm(ring, 1.5 if target in ("wasm", "webgpu") else 0.3) as alarm, pytest.raises(Ring):
         compiled.launch(1, [(x.ctypes.data, 4), (5, 0)])
     assert alarm.took < 10
     x[0] = 9  # and again: a new process of Node

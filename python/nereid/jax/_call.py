@@ -14,7 +14,7 @@ from jax._src.interpreters import ad, batching, mlir
 from jax._src.interpreters import partial_eval as pe
 from jax.extend.core import Primitive
 
-from .. import _cache, _core, _stages
+from .. import _cache, _checks, _core, _stages
 
 CUSTOM_CALL_TARGET_NAME = "nereid_kernel_call"
 
@@ -64,6 +64,10 @@ def compiled(ir):
         _stages.dump(os.environ["NEREID_DUMP"], kept.name, name, request)
     with _lock:
         return _kernels.setdefault(ir, kept)
+
+
+def checked_launch(ir, name, grid, values, races):
+    return _checks.checked_launch_of_jax(ir, compiled(ir).parameters, name, grid, values, races)
 
 
 # ---- calls

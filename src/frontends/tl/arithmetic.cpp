@@ -72,8 +72,9 @@ Result<Tensor> CodeGen::memoryOperand(const Val& v, DType elem, const Shape& sha
     DType own = TRY(numberType(v, loc));
     // A float is an fp32 first, also where fp64 memory could hold more of its digits.
     if (elem.is(Prim::F64) && own.is(Prim::F32)) return scalarConstant(Val::floating(static_cast<float>(v.real)), elem, loc, shape);
-    bool exact = (elem.isStandardFloat() && own.bits() <= 32) ||
-                 (elem.isInt() && !elem.isBool() && own.isInt() && own.bits() <= elem.bits() && v.number >= 0);
+    bool exact =
+        (elem.isStandardFloat() && own.bits() <= 32) || (elem.isInt() && !elem.isBool() && own.isInt() && own.bits() <= elem.bits() &&
+                                                         v.number >= 0 && (elem.isUnsigned() || v.number <= INT64_MAX));
     if (exact) return scalarConstant(v, elem, loc, shape);
   }
   return toTensor(v, loc);

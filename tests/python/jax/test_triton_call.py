@@ -620,3 +620,30 @@ def test_aliases_by_name():
         call({"n": 0})
     with pytest.raises(TypeError, match="maps operands, by number or name, to outputs, by number"):
         call({"o": "x"})
+
+
+def test_launches_are_checked(monkeypatch):
+
+    @nereid.jit
+    def kernel(x, o, n, N: tl.constexpr):
+        i = tl.program_id(0) * N + tl.arange(0, N)
+        tl.store(o + i, 2 * tl.load(x + i), mask=i < n)
+
+    @nereid.jit
+    def same(x, o, N: tl.constexpr):
+        i = tl.arange(0, N)
+        tl.store(o + i, tl.load(x + i))
+
+    x = jnp.ones((4, 8))
+    f = jax.jit(lambda x, grid, n: call(x, n=n, kernel=kernel, out_type=jnp.zeros(32), grid=grid, N=8), static_argnums=(1, 2))
+    assert f(x, 5, 30)[:30].sum() == 60  # compiled before checks are on
+    monkeypatch.setattr(nereid.knobs.runtime, "check", True)
+    assert f(x, 4, 32).sum() == 64
+    with pytest.warns(UserWarning, match=r"2 of 32 elements are left unwritten, the first is o\[30\]"):
+        f(x, 4, 30).block_until_ready()
+    with pytest.raises(Exception, match=r"kernel: program \(4, 0, 0\) loads `x\[4, 0\]`, but the shape of `x` is \(4, 8\)"):
+        f(x, 5, 30).block_until_ready()
+    with pytest.raises(Exception, match=r"program \(1, 0, 0\) .* `o\[0\]`"):
+        call(jnp.ones(8), kernel=same, out_type=jnp.zeros(8), grid=2, N=8).block_until_ready()
+    monkeypatch.setattr(nereid.knobs.runtime, "check", False)
+    f(x, 5, 30).block_until_ready()
