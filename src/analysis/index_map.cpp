@@ -16,7 +16,7 @@ int lowBit(const Type& t, int axis) {
 
 }  // namespace
 
-bool isPullable(const Inst& inst) {
+bool isInlinable(const Inst& inst) {
   switch (inst.op) {
     case Op::Splat:
     case Op::ExpandDims:

@@ -31,7 +31,7 @@ std::optional<IndexMap> operandMap(const Inst& inst, size_t operand, const Index
 // Of Join and Cat: the bit of the result's map that chooses the second operand.
 IndexBit selectorBit(const Inst& inst, const IndexMap& map);
 // True for an operation whose elements can be computed wherever they are needed, given its operands' elements.
-bool isPullable(const Inst& inst);
+bool isInlinable(const Inst& inst);
 
 // How a tile's value changes along one axis of the domain.
 struct Stride {

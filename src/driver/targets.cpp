@@ -12,7 +12,7 @@
 #include "lower/lower.h"
 #include "lower/math.h"
 #include "passes/passes.h"
-#include "schedule/plan.h"
+#include "schedule/schedule.h"
 #endif
 #if NEREID_HAS_CPU
 #include "analysis/writes.h"
@@ -76,11 +76,10 @@ struct Scheduled {
   Lowered lowered;
 };
 
-Result<Scheduled> toLower(Module m, const Machine& machine, Diags& diags) {
+Result<Scheduled> toLower(Module m, const Machine& machine, const KernelSchedule& shape, Diags& diags) {
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
   const Func& kernel = *m.kernel();
-  Plan plan = makePlan(kernel, {.threads = machine.threads});
-  auto lowered = lower(kernel, plan, machine, diags);
+  auto lowered = lower(kernel, makeSchedule(kernel, machine, shape), diags);
   if (!lowered) return std::unexpected(Failed{});
   return Scheduled{std::move(m), std::move(*lowered)};
 }
@@ -89,24 +88,19 @@ Result<Scheduled> toLower(Module m, const Machine& machine, Diags& diags) {
 
 namespace {
 
-// A workgroup of 64 threads, or as many as NEREID_WORKGROUP says (a power of two up to 256). Like a GPU it has no C library.
-Machine workgroup() {
-  int threads = 64;
+// A workgroup of 64 threads, or as many as NEREID_WORKGROUP says (a power of two up to 256).
+KernelSchedule workgroup() {
+  int threads = kReferenceWorkgroup.minThreads;
 #if !defined(__wasm__)
   if (const char* set = std::getenv("NEREID_WORKGROUP"); set && *set)
-    threads = std::clamp(static_cast<int>(std::bit_floor(static_cast<unsigned>(std::atoi(set)))), 1, 256);
+    threads = std::clamp(static_cast<int>(std::bit_floor(static_cast<unsigned>(std::atoi(set)))), 1, kReferenceWorkgroup.maxThreads);
 #endif
-  return {.vectorBytes = 16,
-          .vectorRegisters = 32,
-          .threads = threads,
-          .scratchBytes = 4,
-          .matrices = threads >= 32,
-          .subgroups = threads >= 32,
-          .libm = false};
+  const bool hasSubgroups = threads >= kReferenceWorkgroup.subgroupThreads;
+  return {.threads = threads, .subgroups = hasSubgroups, .matrices = hasSubgroups};
 }
 
-Result<std::unique_ptr<Executable>> interpretLowered(Module m, const Machine& machine, Diags& diags) {
-  auto scheduled = toLower(std::move(m), machine, diags);
+Result<std::unique_ptr<Executable>> interpretLowered(Module m, const Machine& machine, const KernelSchedule& shape, Diags& diags) {
+  auto scheduled = toLower(std::move(m), machine, shape, diags);
   // These targets are for tests: what other back-ends may take for granted is checked here.
   if (!scheduled || !verify(scheduled->lowered.module, diags)) return std::unexpected(Failed{});
   return std::make_unique<Interpreted>(std::move(scheduled->lowered.module));
@@ -114,11 +108,11 @@ Result<std::unique_ptr<Executable>> interpretLowered(Module m, const Machine& ma
 
 }  // namespace
 
-Result<std::unique_ptr<Executable>> loadLower(Module m, Diags& diags) {
-  return interpretLowered(std::move(m), {.vectorBytes = 16, .vectorRegisters = 16}, diags);
-}
+Result<std::unique_ptr<Executable>> loadLower(Module m, Diags& diags) { return interpretLowered(std::move(m), kReference, {}, diags); }
 
-Result<std::unique_ptr<Executable>> loadThreads(Module m, Diags& diags) { return interpretLowered(std::move(m), workgroup(), diags); }
+Result<std::unique_ptr<Executable>> loadThreads(Module m, Diags& diags) {
+  return interpretLowered(std::move(m), kReferenceWorkgroup, workgroup(), diags);
+}
 
 #endif
 
@@ -164,7 +158,7 @@ class Native : public Executable {
 
 Result<std::unique_ptr<Executable>> loadCpu(Module m, Diags& diags) {
   KernelInfo kernelInfo = infoOf(*m.kernel());
-  auto scheduled = toLower(std::move(m), cpu::machineOf(cpu::host()), diags);
+  auto scheduled = toLower(std::move(m), cpu::machineOf(cpu::host()), {}, diags);
   if (!scheduled) return std::unexpected(Failed{});
   const Func& lowered = *scheduled->lowered.module.kernel();
   SavedCpu saved{std::move(kernelInfo), lowered.name, {}, scheduled->lowered.scratchBytes, {}};
@@ -217,7 +211,7 @@ std::string cpuHeader(const Lowered& lowered) {
 
 Result<Artefacts> writeCpu(Module m, std::string_view, Diags& diags) {
   std::string name = m.kernel()->name;
-  auto scheduled = toLower(std::move(m), cpu::machineOf(cpu::host()), diags);
+  auto scheduled = toLower(std::move(m), cpu::machineOf(cpu::host()), {}, diags);
   if (!scheduled) return std::unexpected(Failed{});
   auto object = cpu::object(scheduled->lowered, cpu::host(), diags);
   if (!object) return std::unexpected(Failed{});
@@ -276,9 +270,8 @@ Result<Artefacts> writeWasm(Module m, std::string_view, Diags& diags) {
   std::string name = m.kernel()->name;
   Artefacts out;
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
-  Plan plan = makePlan(*m.kernel());
   for (auto variant : {wasm::Variant::Strict, wasm::Variant::Relaxed}) {
-    auto lowered = lower(*m.kernel(), plan, wasm::machineOf(variant), diags);
+    auto lowered = lower(*m.kernel(), makeSchedule(*m.kernel(), wasm::machineOf(variant)), diags);
     if (!lowered) return std::unexpected(Failed{});
     auto binary = wasm::write(std::move(*lowered), variant, wasm::Text::None, diags);
     if (!binary) return std::unexpected(Failed{});
@@ -382,11 +375,11 @@ Result<std::unique_ptr<Executable>> loadWebgpu(Module m, Diags& diags) {
 #if NEREID_HAS_LOWER
 namespace {
 // What `emit` lowers for: the machine that would run it.
-Machine machineHere() {
+const Machine& machineHere() {
 #if NEREID_HAS_CPU
   return cpu::machineOf(cpu::host());
 #else
-  return {.vectorBytes = 16, .vectorRegisters = 16};
+  return kReference;
 #endif
 }
 }  // namespace
@@ -408,26 +401,30 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
       return text;
     }
 #endif
-    std::optional<Machine> machine;
-    if (target.empty()) machine = machineHere();
-    if (target == "lower") machine = Machine{.vectorBytes = 16, .vectorRegisters = 16};
-    if (target == "threads") machine = workgroup();
+    const Machine* machine = nullptr;
+    KernelSchedule shape;
+    if (target.empty()) machine = &machineHere();
+    if (target == "lower") machine = &kReference;
+    if (target == "threads") {
+      machine = &kReferenceWorkgroup;
+      shape = workgroup();
+    }
 #if NEREID_HAS_CPU
-    if (target == "cpu") machine = cpu::machineOf(cpu::host());
+    if (target == "cpu") machine = &cpu::machineOf(cpu::host());
 #endif
 #if NEREID_HAS_WASM
-    if (target == "wasm") machine = wasm::machineOf(wasm::Variant::Relaxed);
+    if (target == "wasm") machine = &wasm::machineOf(wasm::Variant::Relaxed);
 #endif
     if (!machine)
       return diags.error(Err::Unsupported, {})
           .says("the target `", target, "` has no stage `", kind, "`")
           .hint("cpu, wasm, webgpu, lower and threads have one");
     if (!pipeline(m, diags)) return std::unexpected(Failed{});
-    Plan plan = makePlan(*m.kernel(), {.threads = machine->threads});
-    auto lowered = lower(*m.kernel(), plan, *machine, diags);
+    Schedule schedule = makeSchedule(*m.kernel(), *machine, shape);
+    auto lowered = lower(*m.kernel(), schedule, diags);
     if (!lowered) return std::unexpected(Failed{});
     if (!isSchedule) return print(lowered->module, lines);
-    std::string text = describe(*m.kernel(), plan, lowered->emitted) + "loops\n";
+    std::string text = describe(*m.kernel(), schedule, lowered->emitted) + "loops\n";
     for (const std::string& note : lowered->notes) appendAll(text, "  ", note, "\n");
     return text + cat("scratch of a program: ", lowered->scratchBytes, " bytes\n");
   }
@@ -436,9 +433,9 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     std::string_view pass = stage.substr(5);
     Func& f = *m.kernel();
     if (pass == "expand_math")
-      expandMath(f, m, workgroup());
+      expandMath(f, m, kReferenceWorkgroup);
     else if (pass == "legalize")
-      legalize(f, m, {.fma = true, .halves = true, .subnormals = false, .f64 = false});
+      legalize(f, m, kWebGpu);
     else if (pass == "merge_loads")
       mergeLoads(f);
     else if (!runPass(m, pass, diags, {.hasF64 = false, .hasPointers = false}))
@@ -450,14 +447,14 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     return print(m, lines);
   }
   if (stage == "threads") {
-    auto scheduled = toLower(std::move(m), workgroup(), diags);
+    auto scheduled = toLower(std::move(m), kReferenceWorkgroup, workgroup(), diags);
     if (!scheduled) return std::unexpected(Failed{});
     return print(scheduled->lowered.module, lines);
   }
 #endif
 #if NEREID_HAS_CPU
   if (stage == "llvm" || stage == "asm") {
-    auto scheduled = toLower(std::move(m), cpu::machineOf(cpu::host()), diags);
+    auto scheduled = toLower(std::move(m), cpu::machineOf(cpu::host()), {}, diags);
     if (!scheduled) return std::unexpected(Failed{});
     return stage == "llvm" ? cpu::llvmText(scheduled->lowered, cpu::host(), diags) : cpu::assembly(scheduled->lowered, cpu::host(), diags);
   }
@@ -465,7 +462,7 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
 #if NEREID_HAS_WASM
   if (stage == "wat") {
     auto variant = wasm::Variant::Relaxed;
-    auto scheduled = toLower(std::move(m), wasm::machineOf(variant), diags);
+    auto scheduled = toLower(std::move(m), wasm::machineOf(variant), {}, diags);
     if (!scheduled) return std::unexpected(Failed{});
     auto binary = wasm::write(std::move(scheduled->lowered), variant, lines ? wasm::Text::WithLines : wasm::Text::Plain, diags);
     if (!binary) return std::unexpected(Failed{});

@@ -512,9 +512,9 @@ bool Machine::lowerMemory(const Inst& i) {
         }
       return true;
     }
-    case Op::LoSubgroupSwap: {
+    case Op::LoSubgroupShuffle: {
       const Type element = i.operand(0)->type.pointee();
-      const int64_t own = i.integer(Attr::Own), other = int64_t{1} << i.integer(Attr::Bit);
+      const int64_t own = i.integer(Attr::Private), other = int64_t{1} << i.integer(Attr::Bit);
       for (int64_t k = 0; k < i.integer(Attr::Threads) * own; ++k) {
         uint64_t v, from = static_cast<uint64_t>((k / own ^ other) * own + k % own), size = static_cast<uint64_t>(byteSize(element));
         if (!load(i, scalar(i.operand(1)) + size * from, element, v) ||

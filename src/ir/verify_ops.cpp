@@ -505,9 +505,9 @@ bool OpVerifier::lower() {
     case Op::LoMatrixZero: return i_.list(Attr::Shape).size() == 2 ? counts(1, 0) && sums(in(0)) : attribute("shape");
     case Op::LoMatrixGet:
     case Op::LoMatrixPut: return counts(2, 0) && sums(in(0)) && in(1) == in(0);
-    case Op::LoSubgroupSwap:
-      return i_.integer(Attr::Threads) > 0 && i_.integer(Attr::Own) > 0 ? counts(2, 0) && in(0).isPointer() && in(1) == in(0)
-                                                                        : attribute("threads and own");
+    case Op::LoSubgroupShuffle:
+      return i_.integer(Attr::Threads) > 0 && i_.integer(Attr::Private) > 0 ? counts(2, 0) && in(0).isPointer() && in(1) == in(0)
+                                                                            : attribute("threads and own");
     case Op::LoIota: return counts(0, 1) && r.isVector() && r.isInt();
     case Op::LoExtract:
       return counts(1, 1) && in(0).isVector() && r == in(0).element() && axisIn(i_.integer(Attr::Offset), static_cast<int>(in(0).numel()));

@@ -17,7 +17,7 @@ bool isZero(const Affine& a) { return !a.base.v && a.constant == 0 && a.terms.em
 }  // namespace
 
 // Returns true if computing `v` reads a value that is private to a thread.
-bool Lowering::readsOwn(const Value* v) const {
+bool Lowering::readsRegisters(const Value* v) const {
   std::set<const Value*> seen;
   std::vector<const Value*> next{v};
   while (!next.empty()) {
@@ -46,9 +46,9 @@ std::optional<Affine> Lowering::affine(Value* v, const IndexMap& map) {
     for (IndexBit b : map)
       if (!b.isConstant() && !axes_[static_cast<size_t>(b.axis)].iv) return std::nullopt;
     // Nor may the loop over threads, for values that are private to a thread.
-    if (!thread_ && v->type.isTile() && readsOwn(v)) return std::nullopt;
+    if (!thread_ && v->type.isTile() && readsRegisters(v)) return std::nullopt;
     Affine a;
-    Lowval low = pull(v, map);
+    Lowval low = valueAt(v, map);
     a.base = pointer || low.v->type.elem == Elem::I64 ? low : emitOp(Op::ExtSI, {low}, kI64);
     return a;
   };
@@ -295,7 +295,7 @@ Lowering::Address Lowering::fromAffine(const Affine& a) {
 
 Lowering::Address Lowering::address(Value* ptr, const IndexMap& map) {
   if (auto a = affine(ptr, map)) return fromAffine(*a);
-  Lowval p = pull(ptr, map);
+  Lowval p = valueAt(ptr, map);
   Address out;
   (p.isVector() ? out.vector : out.scalar) = p;
   return out;

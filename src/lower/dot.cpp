@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Matrix products, histograms, and functions of several elements at a time.
 //
-// A dot is cut into register tiles of rows x one wide vector of columns. For each, the accumulators are pulled (so whatever computes
+// A dot is cut into register tiles of rows x one wide vector of columns. For each, the accumulators are inlined (so whatever computes
 // them is a prologue), stay in registers over K, and are written once. Both operands were packed into buffers by the plan, already
 // converted to the type of the sum. Per step of K: load one vector of B, then for each row broadcast one element of A and multiply-add.
 // With 16 registers a tile of 4 rows has too few accumulators to hide what an addition takes, and 8 too many to keep: there are tiles of
@@ -22,7 +22,7 @@ void Lowering::emitDot(const Inst& dot) {
   int batchBits = type.bits() - mBits - nBits;
   int64_t depth = a->type.dim(rank - 1), columns = type.dim(rank - 1);
   Type sum = type.isInt() ? Type::scalar(Elem::I32) : Type::scalar(type.elem == Elem::F64 ? Elem::F64 : Elem::F32);
-  if (auto carried = plan_.inPlaceOf.find(d); carried != plan_.inPlaceOf.end()) buffer_[d] = buffer_.at(carried->second);
+  if (auto carried = schedule_.inPlaceOf.find(d); carried != schedule_.inPlaceOf.end()) buffer_[d] = buffer_.at(carried->second);
   if (!buffer_.count(d)) buffer_[d] = allocate(d);
   const BufferRef left = buffer_.at(a), right = buffer_.at(b);
   int lanesOf = std::max(1, machine_.vectorBytes * 8 / bitWidth(sum));
@@ -35,15 +35,17 @@ void Lowering::emitDot(const Inst& dot) {
     int64_t count, first;
   };
   std::vector<Group> groups{{1 << rowBits, int64_t{1} << (mBits - rowBits), 0}};
-  bool uneven = machine_.vectorRegisters == 16 && vectors == 2 && mBits >= 4;
+  bool uneven = machine_.dotRows && vectors == 2 && (1 << mBits) >= 2 * machine_.dotRows;
   if (uneven) {
-    int64_t m = int64_t{1} << mBits, sixes = m / 6 - (m % 6 == 2);  // 6 a + 4 b: what is left is 4, or 8
-    groups = {{6, sixes, 0}, {4, (m - 6 * sixes) / 4, 6 * sixes}};
+    const int64_t m = int64_t{1} << mBits, rows = machine_.dotRows;
+    int64_t count = m / rows;
+    while ((m - count * rows) % machine_.dotRestRows != 0) --count;
+    groups = {{machine_.dotRows, count, 0}, {machine_.dotRestRows, (m - count * rows) / machine_.dotRestRows, count * rows}};
   }
 
   // Sums whose elements are not found by whole columns and groups of rows (joined, reshaped) are written out first.
   Nest sums;
-  sums.roots.push_back({Root::Buffer, c->def, c});
+  sums.anchors.push_back({Anchor::Buffer, c->def, c});
   sums.shape = type.shape();
   splitAxes(sums);
   bool whole = true;
@@ -75,8 +77,8 @@ void Lowering::emitDot(const Inst& dot) {
   axes_[1].bits = mBits - rowBits;
   axes_[2].bits = batchBits;
   vectorAxis_ = laneBits ? 0 : -1;
-  note("tt.dot at line ", dot.loc.line(), ": register tiles of ", groups[0].rows, uneven ? " or 4" : "", " x ", 1 << laneBits, ", ",
-       groups[0].rows * vectors, " accumulators of ", machine_.vectorRegisters,
+  note("tt.dot at line ", dot.loc.line(), ": register tiles of ", groups[0].rows, uneven ? cat(" or ", machine_.dotRestRows) : "", " x ",
+       1 << laneBits, ", ", groups[0].rows * vectors, " accumulators of ", machine_.vectorRegisters,
        " registers; per step of K one vector of B, then a broadcast of A and a multiply-add a row");
   auto mapOfRow = [&](int row) {
     IndexMap map;
@@ -152,7 +154,7 @@ void Lowering::emitDot(const Inst& dot) {
     for (int r = 0; r < rows; ++r) {
       Lowval start;
       if (!uneven)
-        start = convert(pull(c, mapOfRow(r)), sum);
+        start = convert(valueAt(c, mapOfRow(r)), sum);
       else if (auto bits = constantBits(c))
         start = convert({constant(c->type.element(), *bits), 0}, sum);
       else
@@ -247,7 +249,7 @@ void Lowering::emitHistogram(const Inst& inst) {
   beginPlain();
   Nest nest;
   nest.shape = inst.operand(0)->type.shape();
-  for (Value* v : inst.operands) nest.roots.push_back({Root::Buffer, const_cast<Inst*>(&inst), v});
+  for (Value* v : inst.operands) nest.anchors.push_back({Anchor::Buffer, const_cast<Inst*>(&inst), v});
   splitAxes(nest);
   const Type kI64 = Type::scalar(Elem::I64);
   auto binAt = [&](Lowval i) { return emitOp(Op::AddPtr, {{counts.base, 0}, i}, counts.base->type, {}, top()).v; };
@@ -255,9 +257,9 @@ void Lowering::emitHistogram(const Inst& inst) {
   plainLoop(bins->type.numel(), [&](Value* i) { store(binAt({i, top()}), constant(counts.element, 0)); });
   plainLoops([&] {
     IndexMap map = nestMap(static_cast<int>(axisOfBit_.size()));
-    Lowval x = pull(inst.operands[0], map);
+    Lowval x = valueAt(inst.operands[0], map);
     Lowval mask{constant(Type::scalar(Elem::I1), 1), 0};
-    if (Value* m = inst.optional(1)) mask = pull(m, map);
+    if (Value* m = inst.optional(1)) mask = valueAt(m, map);
     Lowval wide = x.v->type.elem == Elem::I64 ? x : emitOp(Op::ExtSI, {x}, kI64);
     Lowval inside = emitOp(Op::CmpI, {wide, {index(bins->type.numel()), 0}}, Type::scalar(Elem::I1),
                            {{Attr::Predicate, static_cast<int64_t>(CmpIPred::Ult)}});

@@ -27,7 +27,7 @@ bool isHalf(Elem elem) { return elem == Elem::F16 || elem == Elem::BF16; }
 
 class Legalizer {
  public:
-  Legalizer(Module& m, const Legal& machine) : m_(m), machine_(machine) {}
+  Legalizer(Module& m, const Machine& machine) : m_(m), machine_(machine) {}
 
   void region(Region& region) {
     for (Block* block : region.blocks) {
@@ -351,14 +351,14 @@ class Legalizer {
   }
 
   Module& m_;
-  const Legal& machine_;
+  const Machine& machine_;
   Builder* b_ = nullptr;
   Replacements replaced_;
 };
 
 }  // namespace
 
-void legalize(Func& f, Module& m, const Legal& machine) {
+void legalize(Func& f, Module& m, const Machine& machine) {
   Legalizer legalizer(m, machine);
   legalizer.region(f.body);
   legalizer.finish(f);

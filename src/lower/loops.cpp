@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The code of a nest, its axes and bounds being known: loops, segments, accumulators, and the roots at each index.
+// The code of a nest, its axes and bounds being known: loops, segments, accumulators, and the anchors at each index.
 #include <algorithm>
 #include <bit>
 
@@ -24,12 +24,12 @@ bool hasEffects(const Region& region) {
 
 // Whether each thread does a few vectors only.
 bool Lowering::isShort(const Nest& nest) const {
-  if (machine_.threads == 1) return false;
-  for (const Root& root : nest.roots)
-    if (root.kind == Root::Scan || (root.kind == Root::Effect && root.inst->op != Op::Store)) return false;
-  int bits = static_cast<int>(axisOfBit_.size()) - std::countr_zero(static_cast<unsigned>(machine_.threads)) -
+  if (threads_ == 1) return false;
+  for (const Anchor& anchor : nest.anchors)
+    if (anchor.kind == Anchor::Scan || (anchor.kind == Anchor::Effect && anchor.inst->op != Op::Store)) return false;
+  int bits = static_cast<int>(axisOfBit_.size()) - std::countr_zero(static_cast<unsigned>(threads_)) -
              std::countr_zero(static_cast<unsigned>(lanes()));
-  return bits <= (plan_.hasManyNests ? 0 : 2);
+  return bits <= (schedule_.hasManyNests ? 0 : machine_.unrolledVectorBits);
 }
 
 void Lowering::emitNestBody(const Nest& nest, const BufferRef* target) {
@@ -40,10 +40,10 @@ void Lowering::emitNestBody(const Nest& nest, const BufferRef* target) {
   for (Axis& axis : axes_) axis.iv = nullptr;
   findBounds(nest);
   // Which of a thread's own elements it is must be known; and a few of them are read sooner when they are written out, with masks.
-  writtenOut_ = layout_ || isShort(nest);
-  if (writtenOut_) bounds_.clear();
+  unrolled_ = layout_ || isShort(nest);
+  if (unrolled_) bounds_.clear();
   std::vector<Value*> acc;
-  if (machine_.threads > 1)
+  if (threads_ > 1)
     emitShared(nest);
   else
     emitLoops(0, acc);
@@ -52,7 +52,7 @@ void Lowering::emitNestBody(const Nest& nest, const BufferRef* target) {
 }
 
 void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
-  bool reduces = std::any_of(nest_->roots.begin(), nest_->roots.end(), [](const Root& r) { return r.accumulates(); });
+  bool reduces = std::any_of(nest_->anchors.begin(), nest_->anchors.end(), [](const Anchor& r) { return r.accumulates(); });
   if (depth == firstReduced_ && reduces && acc.empty()) {
     beginReduction(acc);
     emitLoops(depth, acc);
@@ -142,7 +142,8 @@ void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
   Axis& open = axes_[static_cast<size_t>(a)];
   const std::vector<Value*> wide = acc;
   bool lend = true;  // lanes without an identity may not have started
-  for (const Root& root : nest_->roots) lend &= acc.empty() || (root.kind == Root::Combine && combineOf(*root.inst)) || !root.accumulates();
+  for (const Anchor& anchor : nest_->anchors)
+    lend &= acc.empty() || (anchor.kind == Anchor::Combine && combineOf(*anchor.inst)) || !anchor.accumulates();
   const bool folds = axis.isReduced && a == vectorAxis_ && depth == firstReduced_;
   if (open.laneBits > narrowBits_ && lend) {
     open.laneBits = narrowBits_;
@@ -150,9 +151,9 @@ void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
     high = emitOp(Op::AndI, {emitOp(Op::AddI, {bound, {index(step - 1), 0}}, kI64), {index(-step), 0}}, kI64);
     if (folds) {
       size_t next = 0;
-      for (const Root& root : nest_->roots)
-        if (root.accumulates())
-          for (const Lowval& v : fold(*root.inst, {acc[next]}, step)) acc[next++] = v.v;
+      for (const Anchor& anchor : nest_->anchors)
+        if (anchor.accumulates())
+          for (const Lowval& v : fold(*anchor.inst, {acc[next]}, step)) acc[next++] = v.v;
     } else {
       for (Value*& v : acc)
         if (v->type.isVector()) v = takeLanes(v, 0, step);
@@ -199,7 +200,8 @@ void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Va
   Axis& axis = axes_[static_cast<size_t>(order_[depth])];
   const Axis saved = axis;
   bool reverse = false;
-  for (const Root& root : nest_->roots) reverse |= root.kind == Root::Scan && axis.isReduced && root.inst->integer(Attr::Reverse);
+  for (const Anchor& anchor : nest_->anchors)
+    reverse |= anchor.kind == Anchor::Scan && axis.isReduced && anchor.inst->integer(Attr::Reverse);
   auto lowerBits = constantBits(lower), upperBits = constantBits(upper);
   if (lowerBits && upperBits && static_cast<int64_t>(*lowerBits) >= static_cast<int64_t>(*upperBits)) return;
   MemoScope scope = enter();
@@ -220,10 +222,10 @@ void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Va
     axis = saved;
     return;
   }
-  if (lowerBits && upperBits && (!acc.empty() || writtenOut_)) {
+  if (lowerBits && upperBits && (!acc.empty() || unrolled_)) {
     // A reduction of a few elements is written out, and so are a thread's own.
     auto first = static_cast<int64_t>(*lowerBits), end = static_cast<int64_t>(*upperBits);
-    if ((writtenOut_ || end - first <= 4 * axis.stride()) && (end - first) % axis.stride() == 0) {
+    if ((unrolled_ || end - first <= machine_.unrolledIterations * axis.stride()) && (end - first) % axis.stride() == 0) {
       for (int64_t i = first; i < end; i += axis.stride()) {
         MemoScope one = enter();
         axis.iv = begin(index(reverse ? axis.size() - 1 - i : i));
@@ -266,8 +268,8 @@ void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Va
 bool Lowering::emitOutside(size_t depth, Value* lower, std::vector<Value*>& acc) {
   Axis& axis = axes_[static_cast<size_t>(order_[depth])];
   if (!axis.isReduced || depth + 1 != order_.size()) return false;
-  for (const Root& root : nest_->roots)
-    if (root.kind != Root::Combine || !combineOf(*root.inst)) return false;
+  for (const Anchor& anchor : nest_->anchors)
+    if (anchor.kind != Anchor::Combine || !combineOf(*anchor.inst)) return false;
   const Axis saved = axis;
   Region nowhere;
   MemoScope scope = enter();
@@ -277,8 +279,8 @@ bool Lowering::emitOutside(size_t depth, Value* lower, std::vector<Value*>& acc)
   IndexMap map = nestMap(static_cast<int>(axisOfBit_.size()));
   std::vector<Lowval> values;
   bool uniform = true;
-  for (const Root& root : nest_->roots) {
-    values.push_back(pull(root.inst->operands[0], map));
+  for (const Anchor& anchor : nest_->anchors) {
+    values.push_back(valueAt(anchor.inst->operands[0], map));
     uniform &= values.back().level < top();
   }
   levels_.pop_back();
@@ -289,7 +291,7 @@ bool Lowering::emitOutside(size_t depth, Value* lower, std::vector<Value*>& acc)
   Value* any = nullptr;  // whether a loop must run after all
   Value* exists = nullptr;
   for (size_t i = 0; i < values.size(); ++i) {
-    const Inst& reduce = *nest_->roots[i].inst;
+    const Inst& reduce = *nest_->anchors[i].inst;
     Combine combine = *combineOf(reduce);
     Type element = reduce.operand(0)->type.element();
     uint64_t identity = identityOf(combine.op, element);
@@ -311,10 +313,10 @@ bool Lowering::emitOutside(size_t depth, Value* lower, std::vector<Value*>& acc)
 }
 
 void Lowering::beginReduction(std::vector<Value*>& acc) {
-  for (const Root& root : nest_->roots) {
-    if (!root.accumulates()) continue;
-    auto combine = root.kind == Root::Combine ? combineOf(*root.inst) : std::nullopt;
-    for (Value* v : root.inst->operands) {
+  for (const Anchor& anchor : nest_->anchors) {
+    if (!anchor.accumulates()) continue;
+    auto combine = anchor.kind == Anchor::Combine ? combineOf(*anchor.inst) : std::nullopt;
+    for (Value* v : anchor.inst->operands) {
       Type element = v->type.element();
       Lowval start{constant(element, combine ? identityOf(combine->op, element) : 0), 0};
       acc.push_back(widen(start, lanes()).v);
@@ -327,45 +329,45 @@ void Lowering::beginReduction(std::vector<Value*>& acc) {
 void Lowering::emitBody(std::vector<Value*>& acc) {
   IndexMap map = nestMap(static_cast<int>(axisOfBit_.size()));
   // Everything is read before anything is written: what stands at the same index may be the same memory.
-  for (const Root& root : nest_->roots) {
-    if (root.kind == Root::Buffer || root.kind == Root::Carry) {
-      if (root.kind == Root::Buffer && !memo_.count({root.value, map})) {
+  for (const Anchor& anchor : nest_->anchors) {
+    if (anchor.kind == Anchor::Buffer || anchor.kind == Anchor::Carry) {
+      if (anchor.kind == Anchor::Buffer && !memo_.count({anchor.value, map})) {
         Loc saved = loc_;
-        if (root.value->def) loc_ = root.value->def->loc;
-        Lowval v = pullDefinition(root.value, map);
+        if (anchor.value->def) loc_ = anchor.value->def->loc;
+        Lowval v = computeAt(anchor.value, map);
         loc_ = saved;
-        memo_[{root.value, map}] = v;
-        journal_.emplace_back(root.value, map);
+        memo_[{anchor.value, map}] = v;
+        journal_.emplace_back(anchor.value, map);
       }
-      if (root.kind == Root::Carry) pull(root.value, map);
-    } else if (root.kind == Root::Effect && root.inst->op == Op::Store) {
+      if (anchor.kind == Anchor::Carry) valueAt(anchor.value, map);
+    } else if (anchor.kind == Anchor::Effect && anchor.inst->op == Op::Store) {
       Lowval mask;
-      if (Value* m = root.inst->optional(2)) mask = pull(m, map);
+      if (Value* m = anchor.inst->optional(2)) mask = valueAt(m, map);
       auto known = mask.v ? constantBits(mask.v) : std::nullopt;
-      if (!known || (*known & 1)) pull(root.inst->operand(1), map);
-    } else if (root.accumulates()) {
-      for (Value* v : root.inst->operands) pull(v, map);
+      if (!known || (*known & 1)) valueAt(anchor.inst->operand(1), map);
+    } else if (anchor.accumulates()) {
+      for (Value* v : anchor.inst->operands) valueAt(v, map);
     }
   }
   size_t next = 0;
-  for (const Root& root : nest_->roots) {
-    switch (root.kind) {
-      case Root::Combine:
-      case Root::Scan: {
-        auto combine = root.kind == Root::Combine ? combineOf(*root.inst) : std::nullopt;
-        size_t n = root.inst->operands.size();
+  for (const Anchor& anchor : nest_->anchors) {
+    switch (anchor.kind) {
+      case Anchor::Combine:
+      case Anchor::Scan: {
+        auto combine = anchor.kind == Anchor::Combine ? combineOf(*anchor.inst) : std::nullopt;
+        size_t n = anchor.inst->operands.size();
         std::vector<Lowval> args, values;
         for (size_t i = 0; i < n; ++i) args.push_back({acc[next + i], top()});
         for (size_t i = 0; i < n; ++i) {
-          Lowval x = pull(root.inst->operands[i], map);
+          Lowval x = valueAt(anchor.inst->operands[i], map);
           values.push_back(widen(x, lanes()));
           args.push_back(values.back());
         }
         std::vector<Lowval> out;
         if (combine) {
-          out.push_back(emitOp(combine->op, {args[0], args[1]}, root.inst->operand(0)->type.element(), {}, top()));
+          out.push_back(emitOp(combine->op, {args[0], args[1]}, anchor.inst->operand(0)->type.element(), {}, top()));
         } else {
-          out = emitRegion(*root.inst->regions[0], args, top());
+          out = emitRegion(*anchor.inst->regions[0], args, top());
           Lowval started{acc[next + n], top()};
           for (size_t i = 0; i < n; ++i) {
             Lowval wide = widen(out[i], lanes());
@@ -374,25 +376,25 @@ void Lowering::emitBody(std::vector<Value*>& acc) {
           acc[next + n] = constant(Type::scalar(Elem::I1), 1);
         }
         for (size_t i = 0; i < n; ++i) acc[next + i] = out[i].v;
-        if (root.kind == Root::Scan)
-          for (size_t i = 0; i < n; ++i) writeBuffer(buffer_.at(root.inst->results[i]), out[i], map);
+        if (anchor.kind == Anchor::Scan)
+          for (size_t i = 0; i < n; ++i) writeBuffer(buffer_.at(anchor.inst->results[i]), out[i], map);
         next += n + (combine ? 0 : 1);
         break;
       }
-      case Root::Buffer: {
+      case Anchor::Buffer: {
         // The buffer becomes known to others when the nest is done; inside, the value itself is at hand.
-        if (!target_ && !filling_.count(root.value)) filling_[root.value] = allocate(root.value);
-        writeBuffer(target_ ? *target_ : filling_.at(root.value), memo_.at({root.value, map}), map);
+        if (!target_ && !filling_.count(anchor.value)) filling_[anchor.value] = allocate(anchor.value);
+        writeBuffer(target_ ? *target_ : filling_.at(anchor.value), memo_.at({anchor.value, map}), map);
         break;
       }
-      case Root::Carry: {
-        const BufferRef& to = target_ ? *target_ : carryTargets_.at(root.inst)[root.slot];
-        auto from = buffer_.find(root.value);
+      case Anchor::Carry: {
+        const BufferRef& to = target_ ? *target_ : carryTargets_.at(anchor.inst)[anchor.slot];
+        auto from = buffer_.find(anchor.value);
         if (from != buffer_.end() && from->second.base == to.base) break;
-        writeBuffer(to, pull(root.value, map), map);
+        writeBuffer(to, valueAt(anchor.value, map), map);
         break;
       }
-      default: emitEffect(*root.inst, map);
+      default: emitEffect(*anchor.inst, map);
     }
   }
 }
@@ -437,16 +439,16 @@ std::vector<Lowval> Lowering::fold(const Inst& reduce, std::vector<Value*> vecto
 void Lowering::endReduction(std::vector<Value*>& acc) {
   size_t next = 0;
   bool lanesReduced = vectorAxis_ >= 0 && axes_[static_cast<size_t>(vectorAxis_)].isReduced;
-  for (const Root& root : nest_->roots) {
-    if (!root.accumulates()) continue;
-    size_t n = root.inst->operands.size();
-    bool flag = root.kind == Root::Scan || !combineOf(*root.inst);
+  for (const Anchor& anchor : nest_->anchors) {
+    if (!anchor.accumulates()) continue;
+    size_t n = anchor.inst->operands.size();
+    bool flag = anchor.kind == Anchor::Scan || !combineOf(*anchor.inst);
     std::vector<Value*> parts(acc.begin() + static_cast<long>(next), acc.begin() + static_cast<long>(next + n));
     next += n + (flag ? 1 : 0);
-    if (root.kind == Root::Scan) continue;
+    if (anchor.kind == Anchor::Scan) continue;
     std::vector<Lowval> values;
     if (lanesReduced) {
-      values = fold(*root.inst, parts);
+      values = fold(*anchor.inst, parts);
     } else {
       for (Value* v : parts) values.push_back({v, top()});
     }
@@ -456,7 +458,7 @@ void Lowering::endReduction(std::vector<Value*>& acc) {
       map.push_back({static_cast<int8_t>(axisOfBit_[bit]), static_cast<uint8_t>(bitInAxis_[bit])});
     }
     for (size_t i = 0; i < n; ++i) {
-      Value* result = root.inst->results[i];
+      Value* result = anchor.inst->results[i];
       if (auto partial = partials_.find(result); partial != partials_.end()) {
         IndexMap all;
         for (int bit = 0; bit < partialBits_; ++bit) all.push_back({static_cast<int8_t>(partialAxis_), static_cast<uint8_t>(bit)});
@@ -473,13 +475,13 @@ void Lowering::endReduction(std::vector<Value*>& acc) {
 void Lowering::emitStore(const Inst& inst, const IndexMap& map, int level) {
   Lowval mask;
   if (Value* m = inst.optional(2)) {
-    mask = pull(m, map);
+    mask = valueAt(m, map);
     if (auto known = constantBits(mask.v); known && !mask.isVector()) {
       if (!(*known & 1)) return;
       mask = {};
     }
   }
-  Lowval value = pull(inst.operand(1), map);
+  Lowval value = valueAt(inst.operand(1), map);
   Address where = address(inst.operand(0), map);
   if (value.v->type.isBool()) {
     value = convert(value, Type::scalar(Elem::I8));
@@ -511,7 +513,7 @@ void Lowering::emitEffect(const Inst& inst, const IndexMap& map) {
     return;
   }
   std::vector<Lowval> operands;
-  for (Value* v : inst.operands) operands.push_back(pull(v, v->type.isTile() ? map : IndexMap{}));
+  for (Value* v : inst.operands) operands.push_back(valueAt(v, v->type.isTile() ? map : IndexMap{}));
   Builder b = at(top());
   if (inst.op == Op::Print) {
     Lowval element = materialize(flatIndex({}, map));

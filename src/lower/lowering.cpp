@@ -11,9 +11,7 @@
 
 namespace nereid {
 
-Result<Lowered> lower(const Func& kernel, const Plan& plan, const Machine& machine, Diags& diags) {
-  return Lowering(kernel, plan, machine, diags).run();
-}
+Result<Lowered> lower(const Func& kernel, const Schedule& schedule, Diags& diags) { return Lowering(kernel, schedule, diags).run(); }
 
 bool Lowering::fail(Loc loc, std::string text, std::string hint) {
   if (!failed_) diags_.error(Err::Unsupported, loc).says(text).hint(hint);
@@ -46,10 +44,10 @@ Result<Lowered> Lowering::run() {
   });
 
   findMatrixDots();
-  findRows();
+  findReplicated();
   levels_ = {body};
   walk(kernel_.body, [&](const Inst& inst) {
-    if (inst.op == Op::Constant && inst.result()->type.isTile() && !isPullable(inst)) writeTable(inst);
+    if (inst.op == Op::Constant && inst.result()->type.isTile() && !isInlinable(inst)) writeTable(inst);
   });
   if (failed_) return std::unexpected(Failed{});
   emitBlock(kernel_.body.entry());
@@ -58,7 +56,9 @@ Result<Lowered> Lowering::run() {
   for (Inst* inst : entry_->insts) inst->parent = body;
   body->insts.insert(body->insts.begin(), entry_->insts.begin(), entry_->insts.end());
   afterPass("lower", m_);
-  expandMath(*out_, m_, machine_);
+  Machine machine = machine_;
+  machine.exp2 &= schedule_.kernel.nativeExp2;
+  expandMath(*out_, m_, machine);
   afterPass("expand_math", m_);
   // Addresses and bounds were computed wherever they were asked for.
   nereid::fold(*out_, m_);
@@ -66,7 +66,7 @@ Result<Lowered> Lowering::run() {
   eliminateCommon(*out_);
   afterPass("eliminate_common", m_);
   // The elements of a thread are written out one after the other.
-  if (machine_.threads > 1 && mergeLoads(*out_)) {
+  if (threads_ > 1 && mergeLoads(*out_)) {
     afterPass("merge_loads", m_);
     eliminateCommon(*out_);
     afterPass("eliminate_common", m_);
@@ -74,27 +74,28 @@ Result<Lowered> Lowering::run() {
   eliminateDead(*out_);
   afterPass("eliminate_dead", m_);
   if (!matrixDots_.empty()) {
-    fetchAhead(*out_, m_, own_);
-    afterPass("fetch_ahead", m_);
+    prefetch(*out_, m_, machine_, privateAllocs_);
+    afterPass("prefetch", m_);
   }
   int64_t shared = scratchBytes_;
-  for (Inst* inst : own_) {
+  for (Inst* inst : privateAllocs_) {
     inst->set(Attr::Offset, scratchBytes_);
     scratchBytes_ += inst->integer(Attr::Bytes);
   }
   return Lowered{std::move(m_), scratchBytes_, scratchBytes_ - shared, needsDistinct_, std::move(notes_), std::move(emitted_)};
 }
 
-bool Lowering::inMemory(const Value* v) const { return isInMemory(plan_, v) || (buffer_.count(v) && !isTrivial(*v->def)); }
+bool Lowering::inMemory(const Value* v) const { return isInMemory(schedule_, v) || (buffer_.count(v) && !isTrivial(*v->def)); }
 
 BufferRef Lowering::allocateElements(Type element, int64_t count, const Layout* layout) {
-  if (layout) count = int64_t{1} << (layout->ownBits + layout->threadBits);
+  if (layout) count = int64_t{1} << (layout->registerBits + layout->threadBits);
   int64_t bytes = (count * byteSize(element) + 63) / 64 * 64;
   if (layout) {
-    own_.push_back(Builder(m_, entry_, loc_)
-                       .create(Op::LoAlloc, {}, {element.pointerTo()},
-                               {{Attr::Bytes, bytes}, {Attr::Offset, int64_t{0}}, {Attr::Own, int64_t{1} << layout->ownBits}}));
-    return {own_.back()->result(), element, layout};
+    privateAllocs_.push_back(
+        Builder(m_, entry_, loc_)
+            .create(Op::LoAlloc, {}, {element.pointerTo()},
+                    {{Attr::Bytes, bytes}, {Attr::Offset, int64_t{0}}, {Attr::Private, int64_t{1} << layout->registerBits}}));
+    return {privateAllocs_.back()->result(), element, layout};
   }
   note("  scratch: ", count, " x ", element, ", ", bytes, " bytes");
   Inst* inst =
@@ -104,8 +105,8 @@ BufferRef Lowering::allocateElements(Type element, int64_t count, const Layout* 
 }
 
 BufferRef Lowering::allocate(const Value* v) {
-  const Layout* rows = keptRows(v);
-  BufferRef buffer = allocateElements(storedType(v), v->type.numel(), rows ? rows : keptLayout(v));
+  const Layout* rows = replicatedLayoutOf(v);
+  BufferRef buffer = allocateElements(storedType(v), v->type.numel(), rows ? rows : residentLayout(v));
   if (transposed_.count(v)) buffer.transposed = v->type.log2(1);
   return buffer;
 }
@@ -113,7 +114,7 @@ BufferRef Lowering::allocate(const Value* v) {
 // A constant of many values goes to memory before everything else.
 void Lowering::writeTable(const Inst& inst) {
   const Dense& table = inst.dense();
-  if (table.bits.size() > 4096) {
+  if (static_cast<int64_t>(table.bits.size()) > machine_.maxTableElements) {
     fail(inst.loc, cat("a constant with ", table.bits.size(), " different values is too large"),
          "pass the values as an array and load them");
     return;
@@ -145,15 +146,15 @@ void Lowering::copyTile(const Value* v, const BufferRef& to) {
   auto held = buffer_.find(v);
   if (held != buffer_.end() && held->second.base == to.base) return;
   Nest nest;
-  nest.roots.push_back({Root::Buffer, v->def, const_cast<Value*>(v)});
+  nest.anchors.push_back({Anchor::Buffer, v->def, const_cast<Value*>(v)});
   nest.shape = v->type.shape();
   BufferRef target = to;
   emitNest(nest, &target);
 }
 
 void Lowering::emitBlock(const Block& block) {
-  auto plan = plan_.blocks.find(&block);
-  if (plan == plan_.blocks.end()) {
+  auto plan = schedule_.blocks.find(&block);
+  if (plan == schedule_.blocks.end()) {
     for (const Inst* inst : block.insts) emitInst(*inst);
     return;
   }
@@ -309,14 +310,14 @@ void Lowering::emitFor(const Inst& inst) {
       inits.push_back(scalar(init));
       continue;
     }
-    const Layout* rows = keptRows(inst.results[i]);
-    buffers[i] = allocateElements(storedType(inst.results[i]), init->type.numel(), rows ? rows : ownLayout(inst, i));
+    const Layout* rows = replicatedLayoutOf(inst.results[i]);
+    buffers[i] = allocateElements(storedType(inst.results[i]), init->type.numel(), rows ? rows : carriedLayout(inst, i));
     if (buffers[i].layout && !rows && staysMatrix(inst, i))
       matrixOf_[source.args[1 + i]] = beginMatrix(init, buffers[i]);
     else
       copyTile(init, buffers[i]);
-    auto through = plan_.throughTemporary.find(&yield);
-    bool temporary = through != plan_.throughTemporary.end() && through->second[i];
+    auto through = schedule_.throughTemporary.find(&yield);
+    bool temporary = through != schedule_.throughTemporary.end() && through->second[i];
     if (temporary) temporaries[i] = allocateElements(buffers[i].element, init->type.numel(), rows);
     buffer_[source.args[1 + i]] = buffers[i];
   }
@@ -331,7 +332,7 @@ void Lowering::emitFor(const Inst& inst) {
   if (auto known = constantInt(step); !known || *known <= 0)
     lower = b.create(Op::Select, {b.cmpI(CmpIPred::Sgt, step, constant(step->type, 0)), lower, upper}, {lower->type})->result();
   Inst* loop = b.forLoop(lower, upper, step, inits);
-  if (machine_.threads == 1) loop->set(Attr::Source, int64_t{1});  // a loop that may never end: back-ends can make it interruptible
+  if (threads_ == 1) loop->set(Attr::Source, int64_t{1});  // a loop that may never end: back-ends can make it interruptible
   Block& body = loop->regions[0]->entry();
   scalar_[source.args[0]] = body.args[0];
   body.args[0]->name = m_.intern(source.args[0]->name);

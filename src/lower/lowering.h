@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 // The state of lowering one kernel, shared by the files of this folder:
 //   lowering.cpp  blocks, scalars, control flow, buffers
-//   pull.cpp      one element (or a vector of them) of a virtual tile, where it is needed
+//   elements.cpp  one element (or a vector of them) of a virtual tile, where it is needed
 //   affine.cpp    addresses and masks as base + sum of stride x index
 //   nest.cpp      a nest's axes, its vector axis, bounds from masks, versions
-//   loops.cpp     its loops and accumulators, and the roots at each index
+//   loops.cpp     its loops and accumulators, and the anchors at each index
 //   threads.cpp   its elements dealt to the threads of a workgroup
 //   dot.cpp       register tiles of a matrix product; histograms
 //   scan.cpp      scans by threads: of chunks, then of those
-//   rows.cpp      values of a product's rows, in registers
+//   replicated.cpp values of a product's rows, in registers
 //   matrix.cpp    products on matrix units
-//   fetch_ahead.cpp  what the next iteration around such a product reads
+//   prefetch.cpp  what the next iteration around such a product reads
 #pragma once
 
 #include <algorithm>
@@ -27,16 +27,14 @@
 
 namespace nereid {
 
-constexpr int kSubgroupBits = 5;  // log2 of its threads
-
 inline int log2(int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); }
 
 // How the elements of a tile are dealt to the threads of a workgroup, by the bits of its flat index.
 struct Layout {
   std::vector<int> place;  // of each bit: k for bit k of the thread's number, ~k for bit k of the element's among the thread's own
-  int threadBits = 0, ownBits = 0, laneBits = 0;  // laneBits: how many of the lowest bits are the lowest of the thread's own
-  int ownColumns = 0, ownRows = 0;                // of the columns' and rows' bits, how many are the thread's own
-  bool isRows = false;                            // one value a row: several threads have the same
+  int threadBits = 0, registerBits = 0, laneBits = 0;  // laneBits: how many of the lowest bits are the lowest of the thread's own
+  int registerColumns = 0, registerRows = 0;           // of the columns' and rows' bits, how many are the thread's own
+  bool isReplicated = false;                           // one value a row: several threads have the same
   // Whether bits i - 1 and i are dealt as neighbours.
   bool joins(size_t i) const { return (place[i] < 0) == (place[i - 1] < 0) && place[i] == place[i - 1] + (place[i] < 0 ? -1 : 1); }
 };
@@ -88,12 +86,18 @@ struct Affine {
 };
 
 // Loops around products on matrix units read ahead what the next iteration needs. `own`: allocations of threads' own elements.
-void fetchAhead(Func& f, Module& m, std::vector<Inst*>& own);
+void prefetch(Func& f, Module& m, const Machine& machine, std::vector<Inst*>& own);
 
 class Lowering {
  public:
-  Lowering(const Func& kernel, const Plan& plan, const Machine& machine, Diags& diags)
-      : kernel_(kernel), plan_(plan), machine_(machine), diags_(diags), divisibility_(kernel) {}
+  Lowering(const Func& kernel, const Schedule& schedule, Diags& diags)
+      : kernel_(kernel),
+        schedule_(schedule),
+        machine_(schedule.machine),
+        threads_(schedule.kernel.threads),
+        subgroupBits_(log2(machine_.subgroupThreads)),
+        diags_(diags),
+        divisibility_(kernel) {}
   Result<Lowered> run();
 
  private:
@@ -123,16 +127,16 @@ class Lowering {
     if (quiet_ == 0) notes_.push_back(cat(parts...));
   }
 
-  // ---- pull.cpp
-  Lowval pull(Value* v, const IndexMap& map);
-  void pullChain(Value* v, const IndexMap& map);
-  Lowval pullDefinition(Value* v, const IndexMap& map);
-  Lowval pullLoad(const Inst& load, const IndexMap& map);
+  // ---- elements.cpp
+  Lowval valueAt(Value* v, const IndexMap& map);
+  void computeChain(Value* v, const IndexMap& map);
+  Lowval computeAt(Value* v, const IndexMap& map);
+  Lowval loadAt(const Inst& load, const IndexMap& map);
   std::optional<Lowval> compareAtOnce(const Inst& compare, const IndexMap& map);
   int factLevel(Value* mask, const IndexMap& map);
-  Lowval pullGather(const Inst& gather, const IndexMap& map);
-  Lowval pullSelected(const Inst& inst, const IndexMap& map);
-  Lowval pullMapped(const Inst& inst, Value* v, const IndexMap& map);
+  Lowval gatherAt(const Inst& gather, const IndexMap& map);
+  Lowval selectAt(const Inst& inst, const IndexMap& map);
+  Lowval mapAt(const Inst& inst, Value* v, const IndexMap& map);
   Lowval readBuffer(const BufferRef& buffer, const IndexMap& map, Type as);
   void writeBuffer(const BufferRef& buffer, Lowval value, const IndexMap& map);
   // An element-wise operation on lowered operands, at the level of the latest (or `atLeast`), as a vector if one of them is.
@@ -147,7 +151,7 @@ class Lowering {
   static bool isStraightLine(const Region& region);
 
   // ---- affine.cpp
-  bool readsOwn(const Value* v) const;
+  bool readsRegisters(const Value* v) const;
   std::optional<Affine> affine(Value* v, const IndexMap& map);
   // The scalar value without the vector axis's lanes: an i64 or a pointer.
   Lowval materialize(const Affine& a, int atLeast = 0);
@@ -195,11 +199,11 @@ class Lowering {
 
   // ---- threads.cpp
   void emitShared(const Nest& nest);
-  void dealThreads(const Nest& nest);
+  void mapThreads(const Nest& nest);
   // A loop whose iterations are threads: they may run at the same time, and all have ended when it has.
   void threadsLoop(int64_t count, const std::function<void(Value*)>& body);
-  void shareLoop(int64_t count, const std::function<void(Value*)>& body);  // the same for more iterations than threads
-  void onlyIf(Value* condition, const std::function<void()>& body);
+  void distribute(int64_t count, const std::function<void(Value*)>& body);  // the same for more iterations than threads
+  void guarded(Value* condition, const std::function<void()>& body);
   void combinePartials(const Inst& reduce);
   int firstThreadBit(size_t axis) const;
   Value* threadField(Value* t, int first, int count);
@@ -208,12 +212,12 @@ class Lowering {
   void combineInSubgroups(const Inst& reduce, const std::vector<int>& partial, int threadBits);
   // The layout of tiles of a shape. Of a product's sums a thread has a rectangle, its columns in groups of lanes that stand apart.
   const Layout* layoutOf(const Type& type);
-  const Layout* keptLayout(const Value* v);  // null where it is a buffer for all threads
+  const Layout* residentLayout(const Value* v);  // null where it is a buffer for all threads
   // That of a tile that a loop carries, if all who touch it can be dealt alike and it fits registers; else null.
-  const Layout* ownLayout(const Inst& loop, size_t slot);
-  bool dealtAlike(const std::vector<const Value*>& values, const std::vector<int64_t>& shape) const;
+  const Layout* carriedLayout(const Inst& loop, size_t slot);
+  bool haveSameLayout(const std::vector<const Value*>& values, const std::vector<int64_t>& shape) const;
   void findLayout(const Nest& nest);
-  Lowval ownPointer(const BufferRef& buffer, const IndexMap& map);
+  Lowval registerPointer(const BufferRef& buffer, const IndexMap& map);
   void emitSharedDot(const Inst& dot);
 
   // ---- scan.cpp
@@ -221,19 +225,19 @@ class Lowering {
   void combineChunks(const Inst& scan, int bits);
   const Layout* oneEach();
 
-  // ---- rows.cpp
-  void findRows();
-  const Layout* keptRows(const Value* v) const;
+  // ---- replicated.cpp
+  void findReplicated();
+  const Layout* replicatedLayoutOf(const Value* v) const;
   const Layout* productLayout(const std::vector<int64_t>& shape);  // null if no product has this shape
-  const Layout* rowLayout(const std::vector<int64_t>& shape);
+  const Layout* replicatedLayout(const std::vector<int64_t>& shape);
 
   // ---- matrix.cpp
   void findMatrixDots();
-  bool transpose(const Root& root);
+  bool transpose(const Anchor& anchor);
   bool isMatrixShape(const Type& type) const;
-  MatrixDeal dealOf(const Type& type) const;
+  FragmentLayout fragmentsOf(const Type& type) const;
   void layOutMatrix(const Type& type, Layout& l) const;
-  void moveMatrix(Value* sums, const BufferRef& own, const Type& type, bool toOwn, bool adds);
+  void moveMatrix(Value* sums, const BufferRef& own, const Type& type, bool toRegisters, bool adds);
   Value* zeroMatrix(const Type& type);
   Value* beginMatrix(const Value* init, const BufferRef& own);
   bool staysMatrix(const Inst& loop, size_t slot) const;
@@ -255,8 +259,9 @@ class Lowering {
   void leave(MemoScope scope);
 
   const Func& kernel_;
-  const Plan& plan_;
+  const Schedule& schedule_;
   const Machine& machine_;
+  const int threads_, subgroupBits_;  // threads that share a program; log2 of the threads of a subgroup
   Diags& diags_;
   Divisibility divisibility_;
   Module m_;
@@ -292,17 +297,17 @@ class Lowering {
   std::map<const Value*, BufferRef> partials_;
   const BufferRef* nestTarget_ = nullptr;
   const Layout* layout_ = nullptr;                  // of the nest, if it touches a tile that has one
-  bool writtenOut_ = false;                         // its loops over a thread's elements
+  bool unrolled_ = false;                           // its loops over a thread's elements
   std::map<std::vector<int64_t>, Layout> layouts_;  // by shape; of partial results by numbers below 0
-  PtrMap<const Value*, const Layout*> rows_;        // values of rows that threads keep
+  PtrMap<const Value*, const Layout*> replicated_;  // values of rows that threads keep
   std::set<const Inst*> matrixDots_;
-  std::set<const Value*> halves_;          // operands of those: in memory as they are
+  std::set<const Value*> matrixOperands_;  // operands of those: in memory as they are
   std::set<const Value*> transposed_;      // of these: what was contiguous along columns stays so
   PtrMap<const Value*, Value*> matrixOf_;  // of sums that a loop carries in the units' form
-  BufferRef matrixPart_[2][2];             // parts for each subgroup, of floats and of integers
+  BufferRef fragmentBuffers_[2][2];        // parts for each subgroup, of floats and of integers
   Value* thread_ = nullptr;                // number of the thread, in a loop over threads
   int threadLevel_ = 0;
-  std::vector<Inst*> own_;                                     // allocations of threads' own elements
+  std::vector<Inst*> privateAllocs_;                           // allocations of threads' own elements
   int partialBits_ = 0, partialAxis_ = -1, partialLevel_ = 0;  // partialLevel_: of the thread's number
   // In the usual version of a nest: what it takes for granted, tested at the level before it.
   bool assume_ = false;
@@ -312,7 +317,7 @@ class Lowering {
   void assumed(Value* v) {
     if (std::find(assumptions_.begin(), assumptions_.end(), v) == assumptions_.end()) assumptions_.push_back(v);
   }
-  int depth_ = 0;  // of pull()
+  int depth_ = 0;  // of valueAt()
   std::map<std::pair<const Value*, IndexMap>, Lowval> memo_;
   std::vector<std::pair<const Value*, IndexMap>> journal_;
   // Masks as bounds: comparisons `index along axis < bound`, and what is known of them in the current segment.

@@ -388,7 +388,7 @@ class Formula {
   }
 
   // From x^(-1/3): a guess that divides the exponent, and with it a little of the mantissa, by three; one step of third order; then the
-  // root w = x r^2 with what 1 - w r still says about it.
+  // anchor w = x r^2 with what 1 - w r still says about it.
   Value* cbrt(Value* x) {
     Value* a = abs(x);
     Value* tiny = less(a, number(0x1p-126));

@@ -22,7 +22,7 @@ namespace {
 bool mayWrap(const Value* v) {
   if (!v->type.isTile() || !v->def) return false;
   if (v->def->op == Op::RemSI) return true;
-  if (v->def->op == Op::Load || !isPullable(*v->def)) return false;
+  if (v->def->op == Op::Load || !isInlinable(*v->def)) return false;
   return std::any_of(v->def->operands.begin(), v->def->operands.end(), [](Value* o) { return mayWrap(o); });
 }
 
@@ -88,8 +88,8 @@ void Lowering::splitAxes(const Nest& nest) {
     for (size_t i = 1; i < layout_->place.size(); ++i)
       if (!layout_->joins(i)) cut[i] = true;
   if (layout_ && layout_->laneBits < bits) cut[static_cast<size_t>(layout_->laneBits)] = true;
-  for (const Root& root : nest.roots)
-    if (root.kind == Root::Buffer && transposed_.count(root.value)) cut[static_cast<size_t>(root.value->type.log2(1))] = true;
+  for (const Anchor& anchor : nest.anchors)
+    if (anchor.kind == Anchor::Buffer && transposed_.count(anchor.value)) cut[static_cast<size_t>(anchor.value->type.log2(1))] = true;
   // Neighbouring bits stay together where every leaf has both, side by side, or neither.
   auto leaf = [&](const IndexMap& map) {
     std::vector<int> at(static_cast<size_t>(bits), -1);
@@ -107,7 +107,7 @@ void Lowering::splitAxes(const Nest& nest) {
     }
   };
   auto memory = [&](const Value* v) { return inMemory(v); };
-  for (const Root& root : nest.roots) {
+  for (const Anchor& anchor : nest.anchors) {
     auto visit = [&](Value* v, const IndexMap& map) {
       if (map.empty()) return;
       if (buffer_.count(v) || (v->def && v->def->op == Op::MakeRange)) leaf(map);
@@ -117,7 +117,7 @@ void Lowering::splitAxes(const Nest& nest) {
         if (!s.isConstant()) cut[s.bit] = cut[s.bit + 1u] = true;
       }
     };
-    visitPulled(root, memory, visit);
+    visitInlined(anchor, memory, visit);
   }
   axes_.clear();
   axisOfBit_.clear();
@@ -135,7 +135,7 @@ void Lowering::splitAxes(const Nest& nest) {
 
 void Lowering::chooseVector(const Nest& nest) {
   vectorAxis_ = contiguousAxis_ = -1;
-  bool allowed = true, noReduced = false, dear = false, huge = false;  // huge: what is written out for it fills pages
+  bool allowed = true, noReduced = false, expensive = false, huge = false;  // huge: what is written out for it fills pages
   int widest = 8, narrowest = 32;
   struct Access {
     const Value* ptr;
@@ -146,17 +146,17 @@ void Lowering::chooseVector(const Nest& nest) {
   std::vector<Access> accesses;
   std::set<std::pair<const Value*, IndexMap>> seen;
   auto memory = [&](const Value* v) { return inMemory(v); };
-  for (const Root& root : nest.roots) {
-    if (root.kind == Root::Scan) noReduced = true;
-    if (root.kind == Root::Effect && root.inst->op != Op::Store) allowed = false;
-    if (root.accumulates() && !isStraightLine(*root.inst->regions[0])) allowed = false;
-    if (root.kind == Root::Effect && root.inst->op == Op::Store)
-      accesses.push_back({root.inst->operand(0), nestMap(static_cast<int>(axisOfBit_.size())), 4, false});
-    if (root.kind == Root::Buffer || root.kind == Root::Carry) {
-      accesses.push_back({root.value, nestMap(static_cast<int>(axisOfBit_.size())), 2, true});
-      widest = std::max(widest, bitWidth(storedType(root.value)));
+  for (const Anchor& anchor : nest.anchors) {
+    if (anchor.kind == Anchor::Scan) noReduced = true;
+    if (anchor.kind == Anchor::Effect && anchor.inst->op != Op::Store) allowed = false;
+    if (anchor.accumulates() && !isStraightLine(*anchor.inst->regions[0])) allowed = false;
+    if (anchor.kind == Anchor::Effect && anchor.inst->op == Op::Store)
+      accesses.push_back({anchor.inst->operand(0), nestMap(static_cast<int>(axisOfBit_.size())), 4, false});
+    if (anchor.kind == Anchor::Buffer || anchor.kind == Anchor::Carry) {
+      accesses.push_back({anchor.value, nestMap(static_cast<int>(axisOfBit_.size())), 2, true});
+      widest = std::max(widest, bitWidth(storedType(anchor.value)));
     }
-    visitPulled(root, memory, [&](Value* v, const IndexMap& map) {
+    visitInlined(anchor, memory, [&](Value* v, const IndexMap& map) {
       if (map.empty() && v->type.bits() > 0) return;
       IndexMap m = remap(map);
       if (!seen.emplace(v, m).second) return;
@@ -174,23 +174,23 @@ void Lowering::chooseVector(const Nest& nest) {
       if (v->type.isInt() && v->def->op == Op::TruncI) widest = std::max(widest, 32);
       if (v->def->op == Op::MapElementwise && !isStraightLine(*v->def->regions[0])) allowed = false;
       if (v->def->op == Op::ExternElementwise) allowed = false;
-      dear |= isDear(*v->def);
+      expensive |= isExpensive(*v->def);
       huge |= v->def->op == Op::Sin || v->def->op == Op::Cos;
     });
-    if (root.kind == Root::Combine || root.kind == Root::Scan)
-      for (Value* v : root.inst->operands)
+    if (anchor.kind == Anchor::Combine || anchor.kind == Anchor::Scan)
+      for (Value* v : anchor.inst->operands)
         widest = std::max(widest, v->type.isFloat() ? std::max(16, bitWidth(v->type)) : bitWidth(v->type));
-    if (root.kind == Root::Effect && root.inst->op == Op::Store) {
-      widest = std::max(widest, bitWidth(root.inst->operand(1)->type));
-      narrowest = std::min(narrowest, std::max(8, bitWidth(root.inst->operand(1)->type)));
+    if (anchor.kind == Anchor::Effect && anchor.inst->op == Op::Store) {
+      widest = std::max(widest, bitWidth(anchor.inst->operand(1)->type));
+      narrowest = std::min(narrowest, std::max(8, bitWidth(anchor.inst->operand(1)->type)));
     }
   }
   order_.clear();
   if (allowed) {
     int machineLanes = std::max(1, machine_.vectorBytes * 8 / widest);
-    if (machine_.threads > 1) machineLanes = layout_ ? 1 << layout_->laneBits : 128 / std::min(narrowest, 32);
-    int unroll = dear || seen.size() > 60 ? 2 : 4;
-    if (unlikely_ || huge || machine_.threads > 1) unroll = 1;
+    if (machine_.maxAccessBytes) machineLanes = layout_ ? 1 << layout_->laneBits : 8 * machine_.maxAccessBytes / std::min(narrowest, 32);
+    int unroll = expensive || seen.size() > machine_.longNest ? machine_.unrollExpensive : machine_.unroll;
+    if (unlikely_ || huge) unroll = 1;
     narrowBits_ = std::countr_zero(std::bit_floor(static_cast<unsigned>(machineLanes)));
     int best = -1000;
     for (size_t a = 0; a < axes_.size(); ++a) {
@@ -222,19 +222,20 @@ void Lowering::chooseVector(const Nest& nest) {
     if (vectorAxis_ >= 0) {
       contiguousAxis_ = vectorAxis_;
       // A thread takes what lies in 16 bytes together, if it begins where they begin: then it has its words to itself.
-      if (machine_.threads > 1 && !layout_)
+      if (machine_.maxAccessBytes && !layout_)
         for (const Access& access : accesses) {
           if (access.buffer) continue;
           Stride s = strideOf(access.ptr, access.map, vectorAxis_, axes_[static_cast<size_t>(vectorAxis_)].bits);
           if (s.kind != Stride::Constant || s.value != 1) continue;
           int bytes = std::max(1, bitWidth(access.ptr->type.pointee()) / 8),
-              wanted = std::min(std::countr_zero(static_cast<unsigned>(machineLanes)), 4 - std::countr_zero(static_cast<unsigned>(bytes)));
+              wanted = std::min(std::countr_zero(static_cast<unsigned>(machineLanes)),
+                                log2(machine_.maxAccessBytes) - std::countr_zero(static_cast<unsigned>(bytes)));
           if (divisibility_.along(access.ptr, access.map, vectorAxis_, wanted) < wanted) machineLanes = 1;
         }
-      int width = std::countr_zero(static_cast<unsigned>(std::min(machine_.threads > 1 ? 8 : 64, machineLanes * unroll)));
+      int width = std::countr_zero(static_cast<unsigned>(std::min(machine_.maxLanes, machineLanes * unroll)));
       // Threads come before lanes.
-      if (machine_.threads > 1 && !layout_)
-        width = std::clamp(static_cast<int>(axisOfBit_.size()) - std::countr_zero(static_cast<unsigned>(machine_.threads)), 0, width);
+      if (threads_ > 1 && !layout_)
+        width = std::clamp(static_cast<int>(axisOfBit_.size()) - std::countr_zero(static_cast<unsigned>(threads_)), 0, width);
       Axis& axis = axes_[static_cast<size_t>(vectorAxis_)];
       axis.laneBits = std::min(width, axis.bits);
       if (axis.laneBits == 0) vectorAxis_ = -1;
@@ -255,9 +256,9 @@ void Lowering::findBounds(const Nest& nest) {
   std::set<std::pair<const Inst*, IndexMap>> seen;
   auto memory = [&](const Value* v) { return inMemory(v); };
   bool reverse = false;
-  for (const Root& root : nest.roots) reverse |= root.kind == Root::Scan && root.inst->integer(Attr::Reverse);
-  for (const Root& root : nest.roots)
-    visitPulled(root, memory, [&](Value* compared, const IndexMap& map) {
+  for (const Anchor& anchor : nest.anchors) reverse |= anchor.kind == Anchor::Scan && anchor.inst->integer(Attr::Reverse);
+  for (const Anchor& anchor : nest.anchors)
+    visitInlined(anchor, memory, [&](Value* compared, const IndexMap& map) {
       if (!compared->def || compared->def->op != Op::CmpI || inMemory(compared) || compared->def->operand(0)->type.isPointer()) return;
       const Inst& cmp = *compared->def;
       IndexMap m = remap(map);
@@ -364,12 +365,12 @@ bool Lowering::needsVersions(const Nest& nest, std::vector<const Inst*>& loads, 
   bool writes = false;
   auto memory = [&](const Value* v) { return inMemory(v); };
   std::set<std::pair<const Inst*, IndexMap>> seen;
-  for (const Root& root : nest.roots) {
-    if (root.kind == Root::Effect && info(root.inst->op).effects != Effects::Other) {
-      accesses.push_back({root.inst, root.inst->operand(0), nestMap(static_cast<int>(axisOfBit_.size())), true});
+  for (const Anchor& anchor : nest.anchors) {
+    if (anchor.kind == Anchor::Effect && info(anchor.inst->op).effects != Effects::Other) {
+      accesses.push_back({anchor.inst, anchor.inst->operand(0), nestMap(static_cast<int>(axisOfBit_.size())), true});
       writes = true;
     }
-    visitPulled(root, memory, [&](Value* v, const IndexMap& map) {
+    visitInlined(anchor, memory, [&](Value* v, const IndexMap& map) {
       if (!v->def || v->def->op != Op::Load || buffer_.count(v)) return;
       if (seen.emplace(v->def, map).second) accesses.push_back({v->def, v->def->operand(0), remap(map), false});
     });
@@ -401,7 +402,7 @@ bool Lowering::needsVersions(const Nest& nest, std::vector<const Inst*>& loads, 
           if (!accesses[k].writes) alike.push_back(accesses[k].inst);
         continue;
       }
-      if (machine_.distinct) {
+      if (schedule_.kernel.disjoint) {
         std::set<const Value*> open;
         const Value *a = argumentOf(accesses[i].ptr, open), *c = argumentOf(accesses[j].ptr, open);
         if (a && c && a != c) {
@@ -458,13 +459,13 @@ void Lowering::noteNest(const Nest& nest) {
 }
 
 void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
-  loc_ = nest.roots.back().inst ? nest.roots.back().inst->loc : loc_;
+  loc_ = nest.anchors.back().inst ? nest.anchors.back().inst->loc : loc_;
   nestTarget_ = target;
-  for (const Root& root : nest.roots) {
-    if (root.kind == Root::Dot && matrixDots_.count(root.inst)) return emitMatrixDot(*root.inst);
-    if (root.kind == Root::Dot) return machine_.threads > 1 ? emitSharedDot(*root.inst) : emitDot(*root.inst);
-    if (root.kind == Root::Histogram) return emitHistogram(*root.inst);
-    if (root.kind == Root::Sequence) return emitSequence(*root.inst);
+  for (const Anchor& anchor : nest.anchors) {
+    if (anchor.kind == Anchor::Dot && matrixDots_.count(anchor.inst)) return emitMatrixDot(*anchor.inst);
+    if (anchor.kind == Anchor::Dot) return threads_ > 1 ? emitSharedDot(*anchor.inst) : emitDot(*anchor.inst);
+    if (anchor.kind == Anchor::Histogram) return emitHistogram(*anchor.inst);
+    if (anchor.kind == Anchor::Sequence) return emitSequence(*anchor.inst);
   }
   memo_.clear();
   journal_.clear();
@@ -473,13 +474,13 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
   assume_ = false;
   baseLevel_ = top();
   // Result buffers first: their addresses must dominate everything.
-  for (const Root& root : nest.roots)
-    if (root.accumulates() || (root.kind == Root::Effect && used_.count(root.inst)))
-      for (Value* v : root.inst->results)
+  for (const Anchor& anchor : nest.anchors)
+    if (anchor.accumulates() || (anchor.kind == Anchor::Effect && used_.count(anchor.inst)))
+      for (Value* v : anchor.inst->results)
         if (v->type.isTile() && !buffer_.count(v)) buffer_[v] = allocate(v);
   splitAxes(nest);
   chooseVector(nest);
-  if (nest.roots.size() == 1 && !target && transpose(nest.roots[0])) {
+  if (nest.anchors.size() == 1 && !target && transpose(nest.anchors[0])) {
     splitAxes(nest);
     chooseVector(nest);
   }
@@ -507,15 +508,15 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
   {
     auto memory = [&](const Value* v) { return inMemory(v); };
     auto check = [&](Value* ptr, const IndexMap& map) {
-      // A run-time stride matters along the lanes, an index that may wrap (its value is kept) along any axis.
+      // A run-time stride matters along the lanes, an index that may wrap (its value is resident) along any axis.
       for (size_t a = 0; a < axes_.size(); ++a) {
         Stride s = strideOf(ptr, map, static_cast<int>(a), axes_[a].bits);
         runtimeStride |= s.kind == Stride::Runtime && (static_cast<int>(a) == vectorAxis_ || mayWrap(ptr));
       }
     };
-    for (const Root& root : nest.roots) {
-      if (root.kind == Root::Effect) check(root.inst->operand(0), nestMap(static_cast<int>(axisOfBit_.size())));
-      visitPulled(root, memory, [&](Value* v, const IndexMap& map) {
+    for (const Anchor& anchor : nest.anchors) {
+      if (anchor.kind == Anchor::Effect) check(anchor.inst->operand(0), nestMap(static_cast<int>(axisOfBit_.size())));
+      visitInlined(anchor, memory, [&](Value* v, const IndexMap& map) {
         if (v->def && v->def->op == Op::Load && !buffer_.count(v)) check(v->def->operand(0), remap(map));
       });
     }
@@ -529,9 +530,9 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
 
   // Two versions: what is usual, and what is right in any case. Level 0 stands before the test.
   std::vector<Value*> outs;
-  for (const Root& root : nest.roots)
-    if (root.kind == Root::Combine)
-      for (Value* v : root.inst->results)
+  for (const Anchor& anchor : nest.anchors)
+    if (anchor.kind == Anchor::Combine)
+      for (Value* v : anchor.inst->results)
         if (!v->type.isTile()) outs.push_back(v);
   Inst* branch = m_.newInst(Op::If, loc_);
   for (int i = 0; i < 2; ++i) {
@@ -572,16 +573,16 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
   journal_.clear();
 }
 
-// Reads everything into buffers first, and runs the roots one after the other, in the order of the source.
+// Reads everything into buffers first, and runs the anchors one after the other, in the order of the source.
 void Lowering::emitSlowly(const Nest& nest, std::vector<const Inst*> loads, const BufferRef* target) {
   struct Event {
     int number;
     const Inst* load;
-    const Root* root;
+    const Anchor* anchor;
   };
   std::vector<Event> events;
   for (const Inst* load : loads) events.push_back({number_[load], load, nullptr});
-  for (const Root& root : nest.roots) events.push_back({number_[root.inst], nullptr, &root});
+  for (const Anchor& anchor : nest.anchors) events.push_back({number_[anchor.inst], nullptr, &anchor});
   sortStably(events, [](const Event& a, const Event& b) { return a.number < b.number; });
   for (const Event& event : events) {
     Nest one;
@@ -591,20 +592,20 @@ void Lowering::emitSlowly(const Nest& nest, std::vector<const Inst*> loads, cons
     if (event.load) {
       Value* v = event.load->result();
       BufferRef to = allocate(v);
-      one.roots.push_back({Root::Buffer, const_cast<Inst*>(event.load), v});
+      one.anchors.push_back({Anchor::Buffer, const_cast<Inst*>(event.load), v});
       one.shape = v->type.shape();
       splitAxes(one);
       chooseVector(one);
       emitNestBody(one, &to);
       buffer_[v] = to;
     } else {
-      one.roots.push_back(*event.root);
+      one.anchors.push_back(*event.anchor);
       one.shape = nest.shape;
-      if (event.root->accumulates()) one.reduceAxis = nest.reduceAxis;
+      if (event.anchor->accumulates()) one.reduceAxis = nest.reduceAxis;
       splitAxes(one);
       chooseVector(one);
       emitNestBody(one, target);
-      if (const Value* v = event.root->value; event.root->kind == Root::Buffer && filling_.count(v)) buffer_[v] = filling_.at(v);
+      if (const Value* v = event.anchor->value; event.anchor->kind == Anchor::Buffer && filling_.count(v)) buffer_[v] = filling_.at(v);
     }
   }
   for (const Inst* load : loads) buffer_.erase(load->result());

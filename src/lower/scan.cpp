@@ -12,8 +12,8 @@ namespace nereid {
 
 // log2 of the chunks: as many as there are threads that other axes leave idle.
 int Lowering::chunkBits(const Nest& nest, int axisBits, int otherBits) const {
-  if (machine_.threads == 1 || nest.roots[0].kind != Root::Scan || !isStraightLine(*nest.roots[0].inst->regions[0])) return 0;
-  return std::clamp(log2(machine_.threads) - otherBits, 0, axisBits);
+  if (threads_ == 1 || nest.anchors[0].kind != Anchor::Scan || !isStraightLine(*nest.anchors[0].inst->regions[0])) return 0;
+  return std::clamp(log2(threads_) - otherBits, 0, axisBits);
 }
 
 void Lowering::combineChunks(const Inst& scan, int bits) {
@@ -66,9 +66,9 @@ void Lowering::combineChunks(const Inst& scan, int bits) {
   };
   const int64_t count = lines << bits;
   sums = allocateAll(count, nullptr);
-  if (machine_.subgroups && count <= machine_.threads) {
+  if (schedule_.kernel.subgroups && count <= threads_) {
     // One chunk a thread. `all` is what the chunks seen so far make together, `sum` what is up to the thread's own.
-    const int swaps = std::min(bits, kSubgroupBits);
+    const int swaps = std::min(bits, subgroupBits_);
     const Layout* one = oneEach();
     Buffers all = allocateAll(0, one), sum = allocateAll(0, one), theirs = allocateAll(0, one);
     threadsLoop(count, [&](Value* t) {
@@ -78,8 +78,8 @@ void Lowering::combineChunks(const Inst& scan, int bits) {
     });
     for (int bit = 0; bit < swaps; ++bit) {
       for (size_t k = 0; k < n; ++k)
-        at(top()).create(Op::LoSubgroupSwap, {theirs[k].base, all[k].base}, {},
-                         {{Attr::Bit, int64_t{bit}}, {Attr::Threads, count}, {Attr::Own, int64_t{1}}});
+        at(top()).create(Op::LoSubgroupShuffle, {theirs[k].base, all[k].base}, {},
+                         {{Attr::Bit, int64_t{bit}}, {Attr::Threads, count}, {Attr::Private, int64_t{1}}});
       threadsLoop(count, [&](Value* t) {
         Lowval i{t, top()}, isLater = compare(reverse ? CmpIPred::Eq : CmpIPred::Ne, op(Op::AndI, i, int64_t{1} << bit), 0);
         Values mine = read(all, i), other = read(theirs, i), first, second;
@@ -97,7 +97,7 @@ void Lowering::combineChunks(const Inst& scan, int bits) {
     threadsLoop(count, [&](Value* t) {
       Lowval i{t, top()};
       if (groups == 1) return write(sums, i, read(sum, i));
-      onlyIf(compare(CmpIPred::Eq, field(i, 0, swaps), 0).v, [&] { write(others, op(Op::ShRUI, i, swaps), read(all, i)); });
+      guarded(compare(CmpIPred::Eq, field(i, 0, swaps), 0).v, [&] { write(others, op(Op::ShRUI, i, swaps), read(all, i)); });
     });
     if (groups > 1)
       threadsLoop(count, [&](Value* t) {
@@ -118,7 +118,7 @@ void Lowering::combineChunks(const Inst& scan, int bits) {
       const int64_t apart = int64_t{1} << bit;
       const Buffers from = sums;
       if (bit > 0) std::swap(sums, others);
-      shareLoop(count, [&](Value* t) {
+      distribute(count, [&](Value* t) {
         Lowval i{t, top()}, chunk = field(i, 0, bits),
                             holds = compare(reverse ? CmpIPred::Ult : CmpIPred::Uge, chunk, reverse ? chunks - apart : apart);
         Lowval other = emitOp(Op::Select, {holds, op(Op::AddI, i, reverse ? apart : -apart), i}, kI64);
@@ -128,7 +128,7 @@ void Lowering::combineChunks(const Inst& scan, int bits) {
       });
     }
   }
-  shareLoop(type.numel(), [&](Value* t) {
+  distribute(type.numel(), [&](Value* t) {
     Lowval i{t, top()}, chunk = field(i, inner + within, bits), holds = compare(CmpIPred::Ne, chunk, reverse ? last : 0);
     Lowval line = plus(field(i, 0, inner), op(Op::MulI, op(Op::ShRUI, i, inner + within + bits), int64_t{1} << inner));
     Lowval other = emitOp(Op::Select, {holds, op(Op::AddI, chunk, reverse ? 1 : -1), chunk}, kI64);
@@ -139,8 +139,8 @@ void Lowering::combineChunks(const Inst& scan, int bits) {
 
 // An element a thread.
 const Layout* Lowering::oneEach() {
-  auto [at_, isNew] = layouts_.try_emplace({machine_.threads, 0});
-  at_->second.threadBits = log2(machine_.threads);
+  auto [at_, isNew] = layouts_.try_emplace({threads_, 0});
+  at_->second.threadBits = log2(threads_);
   return &at_->second;
 }
 

@@ -14,23 +14,15 @@
 
 namespace nereid {
 
-namespace {
-
-constexpr int64_t kRadix = 16;            // partial results that one thread combines at a time
-constexpr int kOwnBits = 6;               // log2 of the sums of a product that a thread holds
-constexpr int64_t kWrittenOutDepth = 16;  // of a product: the loop along K is written out
-
-}  // namespace
-
 // Neighbours in memory to neighbouring threads; then parallel axes, so that few values are left to combine; then what is reduced.
-void Lowering::dealThreads(const Nest& nest) {
-  int left = log2(machine_.threads), outer = 0;
+void Lowering::mapThreads(const Nest& nest) {
+  int left = log2(threads_), outer = 0;
   bool scans = false, known = true;
-  for (const Root& root : nest.roots) {
-    scans |= root.kind == Root::Scan;
-    known &= root.kind != Root::Combine || combineOf(*root.inst);
+  for (const Anchor& anchor : nest.anchors) {
+    scans |= anchor.kind == Anchor::Scan;
+    known &= anchor.kind != Anchor::Combine || combineOf(*anchor.inst);
     // Reports come in the order of their elements.
-    if (root.kind == Root::Effect && (root.inst->op == Op::Print || root.inst->op == Op::Assert)) left = 0;
+    if (anchor.kind == Anchor::Effect && (anchor.inst->op == Op::Print || anchor.inst->op == Op::Assert)) left = 0;
   }
   for (Axis& axis : axes_) {
     axis.threadBits = 0;
@@ -49,7 +41,7 @@ void Lowering::dealThreads(const Nest& nest) {
   };
   if (contiguousAxis_ >= 0) {
     Axis& axis = axes_[static_cast<size_t>(contiguousAxis_)];
-    deal(axis, axis.isReduced && outer > 0 ? 4 : left);
+    deal(axis, axis.isReduced && outer > 0 ? machine_.reducedThreadBits : left);
   }
   for (int reduced = 0; reduced < 2; ++reduced)
     for (size_t i = order_.size(); i-- > 0;)
@@ -72,7 +64,7 @@ void Lowering::threadsLoop(int64_t count, const std::function<void(Value*)>& bod
 }
 
 // The branch comes after what its body leaves outside of it.
-void Lowering::onlyIf(Value* condition, const std::function<void()>& body) {
+void Lowering::guarded(Value* condition, const std::function<void()>& body) {
   Inst* branch = m_.newInst(Op::If, loc_);
   branch->operands = {condition};
   branch->regions.push_back(std::make_unique<Region>());
@@ -85,8 +77,8 @@ void Lowering::onlyIf(Value* condition, const std::function<void()>& body) {
   levels_.back()->insts.push_back(branch);
 }
 
-void Lowering::shareLoop(int64_t count, const std::function<void(Value*)>& body) {
-  int64_t threads = std::min<int64_t>(count, machine_.threads);
+void Lowering::distribute(int64_t count, const std::function<void(Value*)>& body) {
+  int64_t threads = std::min<int64_t>(count, threads_);
   threadsLoop(threads, [&](Value* t) {
     if (count <= threads) {
       body(t);
@@ -114,30 +106,30 @@ const Layout* Lowering::layoutOf(const Type& type) {
   walk(kernel_.body, [&](const Inst& inst) { isProduct |= inst.op == Op::Dot && inst.result()->type.shape() == type.shape(); });
   if (!isProduct) {
     // Neighbours to neighbouring threads, 16 bytes of f32 each.
-    l.ownBits = std::max(0, type.bits() - log2(machine_.threads));
-    l.laneBits = std::min({2, static_cast<int>(type.log2(type.rank - 1)), l.ownBits});
-    l.threadBits = type.bits() - l.ownBits;
+    l.registerBits = std::max(0, type.bits() - log2(threads_));
+    l.laneBits = std::min({machine_.residentLaneBits, static_cast<int>(type.log2(type.rank - 1)), l.registerBits});
+    l.threadBits = type.bits() - l.registerBits;
     for (int i = 0; i < type.bits(); ++i)
       l.place.push_back(i < l.laneBits ? ~i : i < l.laneBits + l.threadBits ? i - l.laneBits : ~(i - l.threadBits));
     return &l;
   }
   int n = type.log2(type.rank - 1), m = type.log2(type.rank - 2);
-  int own = std::clamp(type.bits() - log2(machine_.threads), 0, kOwnBits);
-  l.laneBits = std::min({2, n, own});
-  l.ownColumns = std::min(n, std::max(l.laneBits, (own + 1) / 2));
-  l.ownRows = std::min(m, own - l.ownColumns);
-  l.ownColumns = std::min(n, own - l.ownRows);
-  l.ownBits = l.ownColumns + l.ownRows;
+  int own = std::clamp(type.bits() - log2(threads_), 0, machine_.accumulatorBits);
+  l.laneBits = std::min({machine_.residentLaneBits, n, own});
+  l.registerColumns = std::min(n, std::max(l.laneBits, (own + 1) / 2));
+  l.registerRows = std::min(m, own - l.registerColumns);
+  l.registerColumns = std::min(n, own - l.registerRows);
+  l.registerBits = l.registerColumns + l.registerRows;
   for (int i = 0; i < n; ++i) {
-    int shared = n - l.ownColumns;
+    int shared = n - l.registerColumns;
     l.place.push_back(i < l.laneBits ? ~i : i < l.laneBits + shared ? l.threadBits++ : ~(i - shared));
   }
-  for (int i = 0; i < m; ++i) l.place.push_back(i < l.ownRows ? ~(l.ownColumns + i) : l.threadBits++);
+  for (int i = 0; i < m; ++i) l.place.push_back(i < l.registerRows ? ~(l.registerColumns + i) : l.threadBits++);
   for (int i = n + m; i < type.bits(); ++i) l.place.push_back(l.threadBits++);
   return &l;
 }
 
-bool Lowering::dealtAlike(const std::vector<const Value*>& values, const std::vector<int64_t>& shape) const {
+bool Lowering::haveSameLayout(const std::vector<const Value*>& values, const std::vector<int64_t>& shape) const {
   auto among = [&](const Value* v) { return std::find(values.begin(), values.end(), v) != values.end(); };
   bool ok = true;
   walk(kernel_.body, [&](const Inst& inst) {
@@ -150,56 +142,57 @@ bool Lowering::dealtAlike(const std::vector<const Value*>& values, const std::ve
       if (inst.op == Op::Yield) ok &= among(inst.parent->parent->parent->op == Op::For ? inst.parent->parent->parent->results[k] : nullptr);
     }
   });
-  for (auto& [block, plan] : plan_.blocks)
+  for (auto& [block, plan] : schedule_.blocks)
     for (const Step& step : plan.steps) {
       if (!step.nest) continue;
-      for (const Root& root : step.nest->roots)
-        visitPulled(
-            root, [&](const Value* v) { return inMemory(v); },
+      for (const Anchor& anchor : step.nest->anchors)
+        visitInlined(
+            anchor, [&](const Value* v) { return inMemory(v); },
             [&](const Value* v, const IndexMap& map) {
               if (!among(v)) return;
-              bool plain = root.kind == Root::Effect || root.kind == Root::Buffer || root.kind == Root::Carry ||
-                           root.kind == Root::Combine || root.kind == Root::Dot;
-              std::vector<int64_t> domain = root.kind == Root::Dot ? root.inst->result()->type.shape() : step.nest->shape;
+              bool plain = anchor.kind == Anchor::Effect || anchor.kind == Anchor::Buffer || anchor.kind == Anchor::Carry ||
+                           anchor.kind == Anchor::Combine || anchor.kind == Anchor::Dot;
+              std::vector<int64_t> domain = anchor.kind == Anchor::Dot ? anchor.inst->result()->type.shape() : step.nest->shape;
               ok &= plain && domain == shape && map == identityMap(v->type.bits());
             });
     }
   return ok;
 }
 
-const Layout* Lowering::ownLayout(const Inst& loop, size_t slot) {
-  if (machine_.threads == 1) return nullptr;
+const Layout* Lowering::carriedLayout(const Inst& loop, size_t slot) {
+  if (threads_ == 1) return nullptr;
   const Block& body = loop.regions[0]->entry();
   const Inst& yield = *body.terminator();
   const Value *arg = body.args[1 + slot], *result = loop.results[slot], *next = yield.operand(slot);
-  auto inPlace = plan_.inPlaceOf.find(next);
-  if (!next->def || next->def->op != Op::Dot || inPlace == plan_.inPlaceOf.end() || inPlace->second != arg) return nullptr;
-  if (auto through = plan_.throughTemporary.find(&yield); through != plan_.throughTemporary.end() && through->second[slot]) return nullptr;
+  auto inPlace = schedule_.inPlaceOf.find(next);
+  if (!next->def || next->def->op != Op::Dot || inPlace == schedule_.inPlaceOf.end() || inPlace->second != arg) return nullptr;
+  if (auto through = schedule_.throughTemporary.find(&yield); through != schedule_.throughTemporary.end() && through->second[slot])
+    return nullptr;
   const Layout* layout = layoutOf(arg->type);
-  if (layout->threadBits > log2(machine_.threads)) return nullptr;
-  return dealtAlike({arg, result, next}, arg->type.shape()) ? layout : nullptr;
+  if (layout->threadBits > log2(threads_)) return nullptr;
+  return haveSameLayout({arg, result, next}, arg->type.shape()) ? layout : nullptr;
 }
 
-const Layout* Lowering::keptLayout(const Value* v) {
-  if (machine_.threads == 1 || !plan_.kept.count(v)) return nullptr;
+const Layout* Lowering::residentLayout(const Value* v) {
+  if (threads_ == 1 || !schedule_.resident.count(v)) return nullptr;
   const Layout* layout = layoutOf(v->type);
-  return layout->threadBits <= log2(machine_.threads) ? layout : nullptr;
+  return layout->threadBits <= log2(threads_) ? layout : nullptr;
 }
 
 void Lowering::findLayout(const Nest& nest) {
   layout_ = nestTarget_ ? nestTarget_->layout : nullptr;
-  if (own_.empty() && plan_.kept.empty() && rows_.empty()) return;
+  if (privateAllocs_.empty() && schedule_.resident.empty() && replicated_.empty()) return;
   // What reads values of rows is dealt like the tile that has the rows.
-  auto of = [&](const Layout* layout) { layout_ = nest.shape.size() == 2 && layout->isRows ? productLayout(nest.shape) : layout; };
-  for (const Root& root : nest.roots) {
-    if (root.kind == Root::Buffer && !nestTarget_)
-      if (const Layout* kept = keptLayout(root.value)) layout_ = kept;
-    if (root.kind == Root::Combine && rows_.count(root.inst->results[0])) layout_ = productLayout(nest.shape);
-    if (root.kind == Root::Carry)
-      if (auto to = carryTargets_.find(root.inst); to != carryTargets_.end() && to->second[root.slot].layout)
-        of(to->second[root.slot].layout);
-    visitPulled(
-        root, [&](const Value* v) { return inMemory(v); },
+  auto of = [&](const Layout* layout) { layout_ = nest.shape.size() == 2 && layout->isReplicated ? productLayout(nest.shape) : layout; };
+  for (const Anchor& anchor : nest.anchors) {
+    if (anchor.kind == Anchor::Buffer && !nestTarget_)
+      if (const Layout* resident = residentLayout(anchor.value)) layout_ = resident;
+    if (anchor.kind == Anchor::Combine && replicated_.count(anchor.inst->results[0])) layout_ = productLayout(nest.shape);
+    if (anchor.kind == Anchor::Carry)
+      if (auto to = carryTargets_.find(anchor.inst); to != carryTargets_.end() && to->second[anchor.slot].layout)
+        of(to->second[anchor.slot].layout);
+    visitInlined(
+        anchor, [&](const Value* v) { return inMemory(v); },
         [&](const Value* v, const IndexMap&) {
           if (auto buffer = buffer_.find(v); buffer != buffer_.end() && buffer->second.layout) of(buffer->second.layout);
         });
@@ -207,7 +200,7 @@ void Lowering::findLayout(const Nest& nest) {
 }
 
 // Which of the thread's own elements it is, is known: its index is made of constants and lanes.
-Lowval Lowering::ownPointer(const BufferRef& buffer, const IndexMap& map) {
+Lowval Lowering::registerPointer(const BufferRef& buffer, const IndexMap& map) {
   int64_t at_ = 0;
   for (size_t i = 0; i < map.size(); ++i) {
     int place = buffer.layout->place[i];
@@ -221,7 +214,7 @@ Lowval Lowering::ownPointer(const BufferRef& buffer, const IndexMap& map) {
     if (set) at_ += int64_t{1} << ~place;
   }
   const Type kI64 = Type::scalar(Elem::I64);
-  Lowval first = emitOp(Op::MulI, {{thread_, threadLevel_}, {index(int64_t{1} << buffer.layout->ownBits), 0}}, kI64);
+  Lowval first = emitOp(Op::MulI, {{thread_, threadLevel_}, {index(int64_t{1} << buffer.layout->registerBits), 0}}, kI64);
   Lowval own = emitOp(Op::AddPtr, {{buffer.base, 0}, first}, buffer.base->type);
   return emitOp(Op::AddPtr, {own, {index(at_), 0}}, buffer.base->type, {}, top());
 }
@@ -236,15 +229,15 @@ void Lowering::emitSharedDot(const Inst& dot) {
   int batchBits = type.bits() - mBits - nBits;
   int64_t depth = a->type.dim(rank - 1), columns = type.dim(rank - 1);
   Type sum = Type::scalar(type.isInt() ? Elem::I32 : type.elem == Elem::F64 ? Elem::F64 : Elem::F32);
-  if (auto carried = plan_.inPlaceOf.find(d); carried != plan_.inPlaceOf.end()) buffer_[d] = buffer_.at(carried->second);
+  if (auto carried = schedule_.inPlaceOf.find(d); carried != schedule_.inPlaceOf.end()) buffer_[d] = buffer_.at(carried->second);
   if (!buffer_.count(d)) buffer_[d] = allocate(d);
   const BufferRef left = buffer_.at(a), right = buffer_.at(b), to = buffer_.at(d);
   const Layout& layout = *layoutOf(type);
-  int groupBits = layout.ownColumns - layout.laneBits;  // of columns
+  int groupBits = layout.registerColumns - layout.laneBits;  // of columns
 
   // Sums whose elements are not found that way (joined, reshaped) are written out first.
   Nest sums;
-  sums.roots.push_back({Root::Buffer, c->def, c});
+  sums.anchors.push_back({Anchor::Buffer, c->def, c});
   sums.shape = type.shape();
   nestTarget_ = nullptr;
   splitAxes(sums);
@@ -253,7 +246,7 @@ void Lowering::emitSharedDot(const Inst& dot) {
   bool whole = true;
   for (size_t i = 1; i < axisOfBit_.size(); ++i) {
     int bit = static_cast<int>(i);
-    if (bitInAxis_[i] == 0 && (isWithin(bit, 0, nBits - groupBits) || isWithin(bit, nBits + layout.ownRows, nBits + mBits) ||
+    if (bitInAxis_[i] == 0 && (isWithin(bit, 0, nBits - groupBits) || isWithin(bit, nBits + layout.registerRows, nBits + mBits) ||
                                isWithin(bit, nBits + mBits, nBits + mBits + batchBits)))
       whole = false;
   }
@@ -270,7 +263,7 @@ void Lowering::emitSharedDot(const Inst& dot) {
   axes_.assign(3, {});
   axes_[0].bits = nBits - groupBits;
   axes_[0].laneBits = layout.laneBits;
-  axes_[1].bits = mBits - layout.ownRows;
+  axes_[1].bits = mBits - layout.registerRows;
   axes_[2].bits = batchBits;
   vectorAxis_ = layout.laneBits ? 0 : -1;
   auto bitOf = [](int64_t x, int bit) { return IndexBit{(x >> bit) & 1 ? IndexBit::kOne : IndexBit::kZero, 0}; };
@@ -279,7 +272,7 @@ void Lowering::emitSharedDot(const Inst& dot) {
     for (int i = 0; i < nBits; ++i)
       map.push_back(i < axes_[0].bits ? IndexBit{0, static_cast<uint8_t>(i)} : bitOf(group, i - axes_[0].bits));
     for (int i = 0; i < mBits; ++i)
-      map.push_back(i < layout.ownRows ? bitOf(row, i) : IndexBit{1, static_cast<uint8_t>(i - layout.ownRows)});
+      map.push_back(i < layout.registerRows ? bitOf(row, i) : IndexBit{1, static_cast<uint8_t>(i - layout.registerRows)});
     for (int i = 0; i < batchBits; ++i) map.push_back({2, static_cast<uint8_t>(i)});
     return map;
   };
@@ -292,9 +285,9 @@ void Lowering::emitSharedDot(const Inst& dot) {
   };
   auto times = [&](Lowval x, int64_t by) { return by == 1 ? x : emitOp(Op::MulI, {x, {index(by), 0}}, kI64); };
   auto plus = [&](Lowval x, Lowval y) { return emitOp(Op::AddI, {x, y}, kI64); };
-  int64_t rows = int64_t{1} << layout.ownRows, groups = int64_t{1} << groupBits, lanesOf = int64_t{1} << layout.laneBits;
+  int64_t rows = int64_t{1} << layout.registerRows, groups = int64_t{1} << groupBits, lanesOf = int64_t{1} << layout.laneBits;
   int64_t apart = int64_t{1} << axes_[0].bits;  // columns between a thread's groups
-  shareLoop(int64_t{1} << layout.threadBits, [&](Value* t) {
+  distribute(int64_t{1} << layout.threadBits, [&](Value* t) {
     int shift = 0;
     auto part = [&](int bits) -> Lowval {
       Lowval v = emitOp(Op::ShRUI, {{t, top()}, {index(shift), 0}}, kI64);
@@ -311,11 +304,11 @@ void Lowering::emitSharedDot(const Inst& dot) {
     place(axes_[2], batch);
     std::vector<Value*> acc;
     for (int64_t r = 0; r < rows; ++r)
-      for (int64_t g = 0; g < groups; ++g) acc.push_back(widen(convert(pull(c, mapOf(r, g)), sum), lanes()).v);
+      for (int64_t g = 0; g < groups; ++g) acc.push_back(widen(convert(valueAt(c, mapOf(r, g)), sum), lanes()).v);
     Lowval a0 =
         emitOp(Op::AddPtr, {{left.base, 0}, plus(times(batch, a->type.dim(rank - 2) * depth), times(m, rows * depth))}, left.base->type);
     Lowval b0 = emitOp(Op::AddPtr, {{right.base, 0}, plus(times(batch, depth * columns), n)}, right.base->type);
-    int64_t steps = std::min<int64_t>(depth, 4);  // elements of K that are read together
+    int64_t steps = std::min(depth, machine_.dotLoadElements);  // elements of K that are read together
     // A step of K: `in` are the sums so far.
     auto step = [&](Lowval k, std::vector<Value*>& in) {
       std::vector<Lowval> x;
@@ -335,7 +328,7 @@ void Lowering::emitSharedDot(const Inst& dot) {
           }
         }
     };
-    if (depth <= kWrittenOutDepth) {
+    if (depth <= machine_.unrolledDepth) {
       for (int64_t k = 0; k < depth; k += steps) step({index(k), 0}, acc);
     } else {
       Inst* loop = at(top()).forLoop(index(0), index(depth), index(steps), acc);
@@ -386,10 +379,11 @@ std::vector<int> Lowering::partialThreadBits() const {
 
 // Partial results that each thread keeps until subgroups have combined them; null where they cannot be named by constants.
 const Layout* Lowering::partialLayout(const std::vector<int>& partial) {
-  if (!machine_.subgroups || std::none_of(partial.begin(), partial.end(), [](int bit) { return bit < kSubgroupBits; })) return nullptr;
+  if (!schedule_.kernel.subgroups || std::none_of(partial.begin(), partial.end(), [this](int bit) { return bit < subgroupBits_; }))
+    return nullptr;
   Layout l;
   l.place = partial;
-  l.threadBits = log2(machine_.threads);
+  l.threadBits = log2(threads_);
   std::vector<size_t> own;  // bits of the results' index, those of lanes first
   for (size_t i = 0; i < axisOfBit_.size(); ++i) {
     const Axis& axis = axes_[static_cast<size_t>(axisOfBit_[i])];
@@ -401,14 +395,14 @@ const Layout* Lowering::partialLayout(const std::vector<int>& partial) {
     if (in < 0) ++l.laneBits;
     own.insert(in < 0 ? own.begin() + (l.laneBits - 1) : own.end(), l.place.size() - 1);
   }
-  if (!own.empty() && !writtenOut_) return nullptr;
+  if (!own.empty() && !unrolled_) return nullptr;
   for (size_t k = 0; k < own.size(); ++k) l.place[own[k]] = ~static_cast<int>(k);
-  l.ownBits = static_cast<int>(own.size());
+  l.registerBits = static_cast<int>(own.size());
   return &(layouts_[{-1 - static_cast<int64_t>(layouts_.size())}] = std::move(l));
 }
 
 void Lowering::emitShared(const Nest& nest) {
-  dealThreads(nest);
+  mapThreads(nest);
   const Type kI64 = Type::scalar(Elem::I64);
   int bits = 0, outer = 0;
   for (const Axis& axis : axes_) {
@@ -420,16 +414,16 @@ void Lowering::emitShared(const Nest& nest) {
   const Layout* layout = partialLayout(partial);
   note("  ", int64_t{1} << bits, " threads share it", partialBits_ ? cat(", ", int64_t{1} << partialBits_, " each reduction") : "");
   partials_.clear();
-  for (const Root& root : nest.roots) {
-    if (root.kind != Root::Combine) continue;
-    for (Value* v : root.inst->results)
+  for (const Anchor& anchor : nest.anchors) {
+    if (anchor.kind != Anchor::Combine) continue;
+    for (Value* v : anchor.inst->results)
       if (partialBits_ > 0 || !v->type.isTile())
-        partials_[v] = layout && rows_.count(v) ? BufferRef{buffer_.at(v).base, buffer_.at(v).element, layout}
-                                                : allocateElements(storedType(v), int64_t{1} << (outer + partialBits_), layout);
+        partials_[v] = layout && replicated_.count(v) ? BufferRef{buffer_.at(v).base, buffer_.at(v).element, layout}
+                                                      : allocateElements(storedType(v), int64_t{1} << (outer + partialBits_), layout);
   }
   std::vector<const Inst*> reductions;
-  for (const Root& root : nest.roots)
-    if (root.kind == Root::Combine && partials_.count(root.inst->results[0])) reductions.push_back(root.inst);
+  for (const Anchor& anchor : nest.anchors)
+    if (anchor.kind == Anchor::Combine && partials_.count(anchor.inst->results[0])) reductions.push_back(anchor.inst);
   if (layout_) bits = layout_->threadBits;
   threadsLoop(int64_t{1} << bits, [&](Value* t) {
     partialLevel_ = top();
@@ -451,13 +445,13 @@ void Lowering::emitShared(const Nest& nest) {
     part_.level = partialLevel_;
     axes_.push_back(part_);
     std::vector<Value*> acc;
-    if (layout_ && layout_->isRows && nest.roots[0].kind == Root::Effect) {
+    if (layout_ && layout_->isReplicated && nest.anchors[0].kind == Anchor::Effect) {
       // Of the threads that keep the same values one stores.
       int64_t others = (int64_t{1} << bits) - 1;
       for (int place : layout_->place)
         if (place >= 0) others &= ~(int64_t{1} << place);
-      onlyIf(at(top()).cmpI(CmpIPred::Eq, emitOp(Op::AndI, {{t, top()}, {index(others), 0}}, kI64).v, index(0)),
-             [&] { emitLoops(0, acc); });
+      guarded(at(top()).cmpI(CmpIPred::Eq, emitOp(Op::AndI, {{t, top()}, {index(others), 0}}, kI64).v, index(0)),
+              [&] { emitLoops(0, acc); });
     } else {
       emitLoops(0, acc);
     }
@@ -469,7 +463,7 @@ void Lowering::emitShared(const Nest& nest) {
     axis.threadBits = 0;
     axis.thread = nullptr;
   }
-  if (chunks > 0) combineChunks(*nest.roots[0].inst, chunks);
+  if (chunks > 0) combineChunks(*nest.anchors[0].inst, chunks);
   for (const Inst* reduce : reductions) {
     if (layout) combineInSubgroups(*reduce, partial, bits);
     combinePartials(*reduce);
@@ -488,12 +482,12 @@ Value* Lowering::threadField(Value* t, int first, int count) {
 void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& partial, int threadBits) {
   const Type kI64 = Type::scalar(Elem::I64);
   const Layout& layout = *partials_.at(reduce.results[0]).layout;
-  const int64_t own = int64_t{1} << layout.ownBits, threads = int64_t{1} << threadBits;
+  const int64_t own = int64_t{1} << layout.registerBits, threads = int64_t{1} << threadBits;
   size_t n = reduce.results.size();
   std::vector<BufferRef> mine, theirs;
   for (const Value* v : reduce.results) {
     mine.push_back(partials_.at(v));
-    theirs.push_back(allocateElements(mine.back().element, own * machine_.threads, &layout));
+    theirs.push_back(allocateElements(mine.back().element, own * threads_, &layout));
   }
   auto place = [&](const BufferRef& of, Value* t, int64_t k) {
     Lowval first = emitOp(Op::MulI, {{t, top()}, {index(own), 0}}, kI64);
@@ -507,11 +501,11 @@ void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& pa
   auto combine = combineOf(reduce);
   int64_t done = 0;  // bits of the thread's number
   for (int bit : partial) {
-    if (bit >= kSubgroupBits) continue;
+    if (bit >= subgroupBits_) continue;
     done |= int64_t{1} << bit;
     for (size_t k = 0; k < n; ++k)
-      at(top()).create(Op::LoSubgroupSwap, {theirs[k].base, mine[k].base}, {},
-                       {{Attr::Bit, int64_t{bit}}, {Attr::Threads, threads}, {Attr::Own, own}});
+      at(top()).create(Op::LoSubgroupShuffle, {theirs[k].base, mine[k].base}, {},
+                       {{Attr::Bit, int64_t{bit}}, {Attr::Threads, threads}, {Attr::Private, own}});
     threadsLoop(threads, [&](Value* t) {
       for (int64_t e = 0; e < own; ++e) {
         std::vector<Lowval> args, others;
@@ -534,14 +528,14 @@ void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& pa
     });
   }
   // Where all threads have what is to be read it stays with them.
-  if (rows_.count(reduce.results[0]) || (!reduce.results[0]->type.isTile() && done == machine_.threads - 1)) {
+  if (replicated_.count(reduce.results[0]) || (!reduce.results[0]->type.isTile() && done == threads_ - 1)) {
     partialBits_ = 0;
     return;
   }
   // The first of each subgroup tells what it has.
   std::vector<int> rest;
   for (int bit : partial)
-    if (bit >= kSubgroupBits) rest.push_back(bit);
+    if (bit >= subgroupBits_) rest.push_back(bit);
   const bool isTile = reduce.results[0]->type.isTile();
   int64_t results = isTile ? reduce.results[0]->type.numel() : 1;
   partialBits_ = static_cast<int>(rest.size());
@@ -550,7 +544,7 @@ void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& pa
     to.push_back(isTile && rest.empty() ? buffer_.at(reduce.results[k]) : allocateElements(mine[k].element, results << rest.size()));
   threadsLoop(threads, [&](Value* t) {
     Value* others = emitOp(Op::AndI, {{t, top()}, {index(done), 0}}, kI64).v;
-    onlyIf(at(top()).cmpI(CmpIPred::Eq, others, index(0)), [&] {
+    guarded(at(top()).cmpI(CmpIPred::Eq, others, index(0)), [&] {
       // Where thread and element stand: the rest of the partial results' numbers below the results' index.
       std::vector<int> bits = rest;
       bits.insert(bits.end(), layout.place.begin() + static_cast<long>(partial.size()), layout.place.end());
@@ -572,7 +566,7 @@ void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& pa
   for (size_t k = 0; k < n; ++k) partials_[reduce.results[k]] = to[k];
 }
 
-// One value of each group of partial results, in steps of kRadix.
+// One value of each group of partial results, in steps of machine_.combineRadix.
 void Lowering::combinePartials(const Inst& reduce) {
   const Type kI64 = Type::scalar(Elem::I64);
   int64_t group = int64_t{1} << partialBits_;
@@ -588,9 +582,9 @@ void Lowering::combinePartials(const Inst& reduce) {
   size_t n = parts.size();
   auto combine = combineOf(reduce);
   for (int64_t have = group; have > 1;) {
-    int64_t each = std::min(have, kRadix), rest = have / each;
+    int64_t each = std::min(have, machine_.combineRadix), rest = have / each;
     // Thread i: of group i / rest the values i % rest, and every rest-th after it.
-    shareLoop(results * rest, [&](Value* i) {
+    distribute(results * rest, [&](Value* i) {
       Lowval at_{i, top()};
       Lowval in = emitOp(Op::AndI, {at_, {index(rest - 1), 0}}, kI64);
       Lowval first =

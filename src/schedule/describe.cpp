@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The plan as text: nests in order, what each iterates for, how each access moves along each axis, what is buffered and why.
+// The schedule as text: nests in order, what each iterates for, how each access moves along each axis, what is buffered and why.
 #include <algorithm>
 #include <bit>
 
-#include "schedule/plan.h"
+#include "schedule/schedule.h"
 
 namespace nereid {
 
@@ -23,7 +23,7 @@ std::string shapeOf(const std::vector<int64_t>& shape) {
 
 class Describer {
  public:
-  Describer(const Func& f, const Plan& plan, const std::set<const Nest*>& emitted) : plan_(plan), emitted_(emitted) {
+  Describer(const Func& f, const Schedule& schedule, const std::set<const Nest*>& emitted) : schedule_(schedule), emitted_(emitted) {
     out_ = cat("schedule of ", f.name, "\n");
     block(f.body.entry(), 1);
   }
@@ -36,8 +36,8 @@ class Describer {
   }
 
   void block(const Block& b, int depth) {
-    auto it = plan_.blocks.find(&b);
-    if (it == plan_.blocks.end()) return;
+    auto it = schedule_.blocks.find(&b);
+    if (it == schedule_.blocks.end()) return;
     for (const Step& step : it->second.steps) {
       if (step.nest) {
         if (emitted_.count(step.nest.get())) nest(*step.nest, depth);
@@ -61,19 +61,19 @@ class Describer {
       bits[d] = std::countr_zero(static_cast<uint64_t>(n.shape[d]));
       for (int i = 0; i < bits[d]; ++i) domain.push_back({static_cast<int8_t>(d), static_cast<uint8_t>(i)});
     }
-    auto inMemory = [&](const Value* v) { return isInMemory(plan_, v); };
+    auto inMemory = [&](const Value* v) { return isInMemory(schedule_, v); };
     std::vector<std::string> said;
-    for (const Root& root : n.roots) {
-      switch (root.kind) {
-        case Root::Buffer: line(depth + 1, "buffer ", nameOf(root.value), ": ", plan_.buffered.at(root.value)); break;
-        case Root::Carry: line(depth + 1, "carry ", nameOf(root.value), " to the next iteration"); break;
-        case Root::Dot: {
-          bool inPlace = plan_.inPlaceOf.count(root.inst->result()) != 0;
-          line(depth + 1, "tt.dot at line ", root.inst->loc.line(), ": register tiles",
+    for (const Anchor& anchor : n.anchors) {
+      switch (anchor.kind) {
+        case Anchor::Buffer: line(depth + 1, "buffer ", nameOf(anchor.value), ": ", schedule_.buffered.at(anchor.value)); break;
+        case Anchor::Carry: line(depth + 1, "carry ", nameOf(anchor.value), " to the next iteration"); break;
+        case Anchor::Dot: {
+          bool inPlace = schedule_.inPlaceOf.count(anchor.inst->result()) != 0;
+          line(depth + 1, "tt.dot at line ", anchor.inst->loc.line(), ": register tiles",
                inPlace ? ", accumulated in place: nothing reads the old value later" : "");
           break;
         }
-        default: line(depth + 1, info(root.inst->op).spelling, " at line ", root.inst->loc.line());
+        default: line(depth + 1, info(anchor.inst->op).spelling, " at line ", anchor.inst->loc.line());
       }
       auto moves = [&](const Value* ptr, const IndexMap& map) {
         std::string text;
@@ -92,25 +92,27 @@ class Describer {
         line(depth + 2, text);
         said.push_back(std::move(text));
       };
-      if (root.kind == Root::Effect && root.inst->op == Op::Store) say(cat("writes: ", moves(root.inst->operand(0), domain)));
-      visitPulled(root, inMemory, [&](Value* v, const IndexMap& map) {
+      if (anchor.kind == Anchor::Effect && anchor.inst->op == Op::Store) say(cat("writes: ", moves(anchor.inst->operand(0), domain)));
+      visitInlined(anchor, inMemory, [&](Value* v, const IndexMap& map) {
         IndexMap m;
         for (IndexBit b : map) m.push_back(b.isConstant() || b.bit >= domain.size() ? IndexBit{} : domain[b.bit]);
         if (v->def && v->def->op == Op::Load && !inMemory(v))
           say(cat("loads ", nameOf(v), " (line ", v->def->loc.line(), "): ", moves(v->def->operand(0), m)));
-        else if (inMemory(v) && v->def && !(root.kind == Root::Buffer && v == root.value))
+        else if (inMemory(v) && v->def && !(anchor.kind == Anchor::Buffer && v == anchor.value))
           say(cat("reads ", nameOf(v), " from its buffer"));
       });
     }
   }
 
-  const Plan& plan_;
+  const Schedule& schedule_;
   const std::set<const Nest*>& emitted_;
   std::string out_;
 };
 
 }  // namespace
 
-std::string describe(const Func& f, const Plan& plan, const std::set<const Nest*>& emitted) { return Describer(f, plan, emitted).take(); }
+std::string describe(const Func& f, const Schedule& schedule, const std::set<const Nest*>& emitted) {
+  return Describer(f, schedule, emitted).take();
+}
 
 }  // namespace nereid

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Verifies the order of memory in a plan.
+// Verifies the order of memory in a schedule.
 //
 //   %a = tt.load %p                 a nest that computes %a behind the store reads what the store wrote:
-//   tt.store %p, %b                 the plan must buffer %a before it
+//   tt.store %p, %b                 the schedule must buffer %a before it
 //   scf.for ... iter_args(%c = %a)
 //
 // The rule holds wherever a load is computed: in nests, in the copies that loops begin with, in what loops carry and branches yield. Tiles
 // that a loop carries are memory too: a nest must not read one after its next value has overwritten it. Lowering orders the accesses within
 // one nest.
 //
-// The planner keeps this order while it forms nests; here the finished plan is followed in the order in which it is emitted.
-#include "schedule/plan.h"
+// The planner keeps this order while it forms nests; here the finished schedule is followed in the order in which it is emitted.
+#include "schedule/schedule.h"
 
 namespace nereid {
 
@@ -18,14 +18,14 @@ namespace {
 
 class Verifier {
  public:
-  Verifier(const Func& f, const Plan& plan) : plan_(plan) {
+  Verifier(const Func& f, const Schedule& schedule) : schedule_(schedule) {
     number(f.body);
     block(f.body.entry());
   }
 
   std::string run() {
     for (const Read& read : reads_)
-      for (const Root& root : read.nest->roots) check(read, root);
+      for (const Anchor& anchor : read.nest->anchors) check(read, anchor);
     return std::move(fault_);
   }
 
@@ -68,18 +68,18 @@ class Verifier {
 
   // Follows the steps and notes when each access is.
   void block(const Block& b) {
-    auto at = plan_.blocks.find(&b);
-    if (at == plan_.blocks.end()) return;
+    auto at = schedule_.blocks.find(&b);
+    if (at == schedule_.blocks.end()) return;
     for (const Step& step : at->second.steps) {
       ++time_;
       if (step.nest) {
         reads_.push_back({step.nest.get(), time_});
-        for (const Root& root : step.nest->roots) {
-          if (root.kind == Root::Effect) writes(root.inst, step.nest.get());
-          if (root.kind == Root::Dot)
-            if (auto carried = plan_.inPlaceOf.find(root.inst->result()); carried != plan_.inPlaceOf.end())
+        for (const Anchor& anchor : step.nest->anchors) {
+          if (anchor.kind == Anchor::Effect) writes(anchor.inst, step.nest.get());
+          if (anchor.kind == Anchor::Dot)
+            if (auto carried = schedule_.inPlaceOf.find(anchor.inst->result()); carried != schedule_.inPlaceOf.end())
               overwrites_[carried->second] = {loopOf(carried->second), step.nest.get(), time_};
-          if (root.kind == Root::Carry && root.inst->op == Op::Yield) carries(root, step.nest.get());
+          if (anchor.kind == Anchor::Carry && anchor.inst->op == Op::Yield) carries(anchor, step.nest.get());
         }
         continue;
       }
@@ -89,7 +89,7 @@ class Verifier {
         for (size_t i = 0; i < inst.operands.size(); ++i)
           if (Value* v = inst.operands[i]; v->type.isTile()) {
             copies_.push_back(std::make_unique<Nest>());
-            copies_.back()->roots.push_back({Root::Carry, step.inst, v, i});
+            copies_.back()->anchors.push_back({Anchor::Carry, step.inst, v, i});
             reads_.push_back({copies_.back().get(), time_});
           }
       if (isControl(inst.op))
@@ -101,18 +101,18 @@ class Verifier {
     if (effects == Effects::Writes || effects == Effects::Atomic) writes_.push_back({inst, nest, time_});
   }
   static const Inst* loopOf(const Value* arg) { return arg->block->parent->parent; }
-  void carries(const Root& root, const Nest* nest) {
-    const Inst* loop = root.inst->parent->parent->parent;
-    auto through = plan_.throughTemporary.find(root.inst);
-    if (loop->op != Op::For || (through != plan_.throughTemporary.end() && through->second[root.slot])) return;
-    const Value* arg = loop->regions[0]->entry().args[1 + root.slot];
+  void carries(const Anchor& anchor, const Nest* nest) {
+    const Inst* loop = anchor.inst->parent->parent->parent;
+    auto through = schedule_.throughTemporary.find(anchor.inst);
+    if (loop->op != Op::For || (through != schedule_.throughTemporary.end() && through->second[anchor.slot])) return;
+    const Value* arg = loop->regions[0]->entry().args[1 + anchor.slot];
     if (!overwrites_.count(arg)) overwrites_[arg] = {loop, nest, time_};
   }
 
-  void check(const Read& read, const Root& root) {
-    const Inst* reader = root.inst;
-    visitPulled(
-        root, [&](const Value* v) { return isInMemory(plan_, v); },
+  void check(const Read& read, const Anchor& anchor) {
+    const Inst* reader = anchor.inst;
+    visitInlined(
+        anchor, [&](const Value* v) { return isInMemory(schedule_, v); },
         [&](Value* v, const IndexMap& map) {
           if (!fault_.empty()) return;
           if (auto over = overwrites_.find(v); over != overwrites_.end()) {
@@ -122,7 +122,8 @@ class Verifier {
               fault_ = cat("line ", reader->loc.line(), " reads what the loop at line ", o.loop->loc.line(),
                            " carries after it was written over");
           }
-          if (!v->def || v->def->op != Op::Load || (isInMemory(plan_, v) && !(root.kind == Root::Buffer && root.value == v))) return;
+          if (!v->def || v->def->op != Op::Load || (isInMemory(schedule_, v) && !(anchor.kind == Anchor::Buffer && anchor.value == v)))
+            return;
           const Inst* load = v->def;
           for (const Write& w : writes_) {
             if (w.nest == read.nest && loopsAround(w.inst) == loopsAround(load)) continue;
@@ -135,7 +136,7 @@ class Verifier {
         });
   }
 
-  const Plan& plan_;
+  const Schedule& schedule_;
   PtrMap<const Inst*, int> number_, end_;
   int next_ = 0, time_ = 0;
   std::vector<Read> reads_;
@@ -147,6 +148,6 @@ class Verifier {
 
 }  // namespace
 
-std::string findFault(const Func& f, const Plan& plan) { return Verifier(f, plan).run(); }
+std::string findFault(const Func& f, const Schedule& schedule) { return Verifier(f, schedule).run(); }
 
 }  // namespace nereid

@@ -10,7 +10,7 @@
 #include "interp/interp.h"
 #include "lower/lower.h"
 #include "passes/passes.h"
-#include "schedule/plan.h"
+#include "schedule/schedule.h"
 
 namespace {
 
@@ -29,8 +29,7 @@ Lowered lowered(Module module) {
   Sources sources;
   Diags diags;
   EXPECT_TRUE(pipeline(module, diags)) << diags.render(sources);
-  Plan plan = makePlan(*module.kernel());
-  auto lowered = lower(*module.kernel(), plan, {.vectorBytes = 64, .vectorRegisters = 32}, diags);
+  auto lowered = lower(*module.kernel(), makeSchedule(*module.kernel(), kAvx512), diags);
   EXPECT_TRUE(lowered) << diags.render(sources);
   return std::move(*lowered);
 }

@@ -78,14 +78,10 @@ void addOptimisations(llvm::legacy::PassManager& passes, llvm::TargetMachine& ta
   passes.add(llvm::createEarlyCSEPass());
 }
 
-// Instructions of a function beyond which it is split: up to here the register allocator takes about as long for each of them. Tests set it
-// low.
-unsigned functionLimit() {
-  static const unsigned limit = [] {
-    const char* set = std::getenv("NEREID_FUNCTION_LIMIT");
-    return set && *set ? static_cast<unsigned>(std::strtoul(set, nullptr, 10)) : 8000u;
-  }();
-  return limit;
+// Instructions of a function from which it is split. Tests set it low.
+unsigned functionLimit(const Machine& machine) {
+  static const char* const kSet = std::getenv("NEREID_FUNCTION_LIMIT");
+  return kSet && *kSet ? static_cast<unsigned>(std::strtoul(kSet, nullptr, 10)) : machine.functionInstructions;
 }
 
 struct Compiled {
@@ -111,7 +107,7 @@ Result<Compiled> compile(const Lowered& lowered, const Processor& requested, boo
     NEREID_CHECK(!llvm::verifyModule(*out.module, &stream), "invalid LLVM IR: ", text);
   };
   verifyLlvm();
-  splitLargeFunction(*out.module->getFunction(lowered.module.kernel()->name), functionLimit());
+  splitLargeFunction(*out.module->getFunction(lowered.module.kernel()->name), functionLimit(machineOf(processor)));
   verifyLlvm();
   return out;
 }
@@ -178,22 +174,18 @@ Processor host() {
   return kHost;
 }
 
-Machine machineOf(const Processor& requested) {
+const Machine& machineOf(const Processor& requested) {
   Processor p = resolve(requested);
 #if defined(__x86_64__)
-  // A named processor's features are LLVM's to tell.
+  auto row = [](auto&& hasFeature) -> const Machine& { return hasFeature("avx512f") ? kAvx512 : hasFeature("avx2") ? kAvx2 : kSse; };
+  // LLVM knows the features of a processor by its name.
   std::string error;
   if (p.features.empty())
-    if (llvm::TargetMachine* machine = machineFor(p, error)) {
-      if (machine->getMCSubtargetInfo()->checkFeatures("+avx512f")) return {.vectorBytes = 64, .vectorRegisters = 32, .scales = true};
-      if (machine->getMCSubtargetInfo()->checkFeatures("+avx2")) return {32, 16};
-      return {16, 16};
-    }
-  if (has(p, "avx512f")) return {.vectorBytes = 64, .vectorRegisters = 32, .scales = true};
-  if (has(p, "avx2")) return {32, 16};
-  return {16, 16};
+    if (llvm::TargetMachine* machine = machineFor(p, error))
+      return row([&](std::string_view feature) { return machine->getMCSubtargetInfo()->checkFeatures(cat("+", feature)); });
+  return row([&](std::string_view feature) { return has(p, feature); });
 #else
-  return {16, 32};
+  return kNeon;
 #endif
 }
 

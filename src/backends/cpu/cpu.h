@@ -22,7 +22,7 @@ struct Processor {
 // This one, or the one that the environment variable NEREID_CPU names.
 Processor host();
 // What lowering must know of it.
-Machine machineOf(const Processor& processor);
+const Machine& machineOf(const Processor& processor);
 
 class Kernel {
  public:

@@ -280,7 +280,7 @@ struct Emitter {
       case OtherOp::LoMatrixZero:
       case OtherOp::LoMatrixGet:
       case OtherOp::LoMatrixPut:
-      case OtherOp::LoSubgroupSwap: break;
+      case OtherOp::LoSubgroupShuffle: break;
     }
     NEREID_CHECK(false, "no code for ", info(i.op).spelling);
     return nullptr;

@@ -300,7 +300,7 @@ void Emitter::inst(const Inst& i) {
     case OtherOp::LoMatrixZero:
     case OtherOp::LoMatrixGet:
     case OtherOp::LoMatrixPut:
-    case OtherOp::LoSubgroupSwap: break;
+    case OtherOp::LoSubgroupShuffle: break;
   }
   NEREID_CHECK(false, "no code for ", nereid::info(i.op).spelling);
 }
@@ -832,9 +832,8 @@ void Emitter::loop(const Inst& i) {
   for (const Value* v : i.results) carried.push_back(variables(v->type));
   std::vector<Node*> needed = {first, last, by};
   auto whole = wide ? std::nullopt : bulk(i);
-  // What is read again soon is slower to read after memory.fill: a sum of rows that starts from 4 kB of zeros took 1.5 times as long (V8).
-  constexpr int64_t kFewBytes = 16384;
-  if (whole && (end.high - ranges_.of(lower).low) * whole->size < kFewBytes) whole.reset();
+  if (whole && (end.high - ranges_.of(lower).low) * whole->size < machineOf(relaxed_ ? Variant::Relaxed : Variant::Strict).bulkMemoryBytes)
+    whole.reset();
   Node *to = nullptr, *from = nullptr, *bytes = nullptr;
   if (whole) {
     auto at = [&](const Value* p) { return code_.make(Ins::I32Add, {full(p), code_.make(Ins::I32Mul, {first, code_.i32(whole->size)})}); };
@@ -950,11 +949,11 @@ void Emitter::whileLoop(const Inst& i) {
   for (size_t k = 0; k < i.results.size(); ++k) define(i.results[k], variable(i.results[k]->type, forwarded[k]));
 }
 
-Machine machineOf(Variant variant) { return {.vectorBytes = 16, .vectorRegisters = 16, .fma = variant == Variant::Relaxed}; }
+const Machine& machineOf(Variant variant) { return variant == Variant::Relaxed ? kRelaxedWasm : kWasm; }
 
 Result<Binary> write(Lowered lowered, Variant variant, Text text, Diags&) {
   Func& f = *lowered.module.kernel();
-  legalize(f, lowered.module, {.fma = variant == Variant::Relaxed});
+  legalize(f, lowered.module, machineOf(variant));
   return Emitter(f, lowered.scratchBytes, variant).run(text);
 }
 

@@ -13,7 +13,7 @@ namespace nereid::wasm {
 
 // Strict modules have SIMD128 and atomics; relaxed ones also the fused multiply-add of relaxed SIMD.
 enum class Variant { Strict, Relaxed };
-Machine machineOf(Variant variant);
+const Machine& machineOf(Variant variant);
 
 // Whether a module is also written as WAT, and with comments that say which line of the source an instruction comes from.
 enum class Text { None, Plain, WithLines };

@@ -40,7 +40,7 @@ Result<Variant> Emitter::run() {
   out.text = module();
   out.threads = threads_ * programs_;
   out.programs = programs_;
-  out.scratchBytes = scratchBytes_ > kWorkgroupBytes ? (scratchBytes_ + 255) / 256 * 256 : 0;
+  out.scratchBytes = scratchBytes_ > machine_.sharedBytes ? (scratchBytes_ + 255) / 256 * 256 : 0;
   out.reports = reports_;
   out.matrices = usesMatrices_ && !lacksWords_;
   out.subgroups = usesSubgroups_ || usesMatrices_;
@@ -49,10 +49,10 @@ Result<Variant> Emitter::run() {
   if (usesMatrices_) {
     if (usesHalfMatrices_) out.features.push_back("subgroup-matrix");
     if (usesByteMatrices_) out.features.push_back("subgroup-matrix-i8");
-    int64_t bytes = scratchBytes_ > kWorkgroupBytes ? 0 : scratchBytes_;
+    int64_t bytes = scratchBytes_ > machine_.sharedBytes ? 0 : scratchBytes_;
     for (const Memory& m : memories_)
       if (m.of == Memory::Vectors || m.of == Memory::Factors || m.of == Memory::Part) bytes += m.bytes;
-    if (bytes > kWorkgroupBytes) out.limits.emplace_back("maxComputeWorkgroupStorageSize", bytes);
+    if (bytes > machine_.sharedBytes) out.limits.emplace_back("maxComputeWorkgroupStorageSize", bytes);
   }
   return out;
 }
@@ -76,7 +76,7 @@ std::string Emitter::module() {
   if (scratchBytes_ > 0) {
     Memory scratch = memories_[parameterOf_.size()];
     scratch.isWritten = scratch.isRead = true;
-    if (scratchBytes_ > kWorkgroupBytes)
+    if (scratchBytes_ > machine_.sharedBytes)
       out += declarations(scratch, binding);
     else
       out += cat("var<workgroup> scratch: array<u32, ", (scratchBytes_ + 3) / 4,
@@ -96,7 +96,7 @@ std::string Emitter::module() {
              "    let pid0 = i32(program % params[0].x);\n    let pid1 = i32(program / params[0].x % params[0].y);\n",
              "    let pid2 = i32(program / params[0].x / params[0].y);\n", text_);
   // The next program must not write what this one still reads.
-  if (usesScratch_) out += scratchBytes_ > kWorkgroupBytes ? "    storageBarrier();\n" : "    workgroupBarrier();\n";
+  if (usesScratch_) out += scratchBytes_ > machine_.sharedBytes ? "    storageBarrier();\n" : "    workgroupBarrier();\n";
   return out + "  }\n}\n";
 }
 
@@ -183,7 +183,7 @@ void Emitter::findMemories() {
   m.of = Memory::Scratch;
   memories_.push_back(std::move(m));
   walk(f_.body, [&](const Inst& i) {
-    if (i.op != Op::LoAlloc || !i.has(Attr::Own)) return;
+    if (i.op != Op::LoAlloc || !i.has(Attr::Private)) return;
     memoryOf_[i.result()] = static_cast<int>(memories_.size());
     Memory own;
     own.name = cat("own", memories_.size() - static_cast<size_t>(scratch) - 1);
@@ -206,7 +206,7 @@ void Emitter::findMemories() {
     walk(f_.body, [&](const Inst& i) {
       switch (i.op) {
         case Op::LoAlloc:
-          if (i.has(Attr::Own)) return;
+          if (i.has(Attr::Private)) return;
           changed |= isNew(i.result(), scratch);
           buffer_[i.result()] = i.result();
           return;
@@ -263,7 +263,7 @@ void Emitter::findMemories() {
 
   for (Memory& memory : memories_) memory.isPacked = memory.of == Memory::Thread;
   walk(f_.body, [&](const Inst& i) {
-    if (i.op == Op::LoSubgroupSwap)
+    if (i.op == Op::LoSubgroupShuffle)
       for (const Value* v : i.operands) memories_[static_cast<size_t>(memoryOf_.at(v))].isPacked = false;
   });
   bool ordered = false;  // whether atomics order what other programs read and write: then all of it goes past the caches
@@ -304,7 +304,7 @@ bool Emitter::isPackable(const Inst& access, const Value* value) {
     return false;
   int64_t perWord = 32 / bitWidth(element), index = 0;
   for (const Value* p = access.operand(0); p->def && p->def->op == Op::AddPtr; p = p->def->operand(0))
-    index += ownIndex(p->def->operand(1));
+    index += privateIndex(p->def->operand(1));
   return lanes(value->type) % perWord == 0 && index % perWord == 0;
 }
 
@@ -312,12 +312,12 @@ bool Emitter::isPackable(const Inst& access, const Value* value) {
 // must not be written while others write its neighbours, and four words are read at once.
 void Emitter::findVectors() {
   usesScratch_ = scratchBytes_ > 0 || usesMatrices_;
-  if (scratchBytes_ > kWorkgroupBytes) return;
+  if (scratchBytes_ > machine_.sharedBytes) return;
   PtrMap<const Value*, const Value*> bufferOf;
   PtrMap<const Value*, bool> fits;
   std::vector<const Inst*> order;
   walk(f_.body, [&](const Inst& i) {
-    if (i.op == Op::LoAlloc && !i.has(Attr::Own) && memories_[static_cast<size_t>(memoryOf_.at(i.result()))].of == Memory::Scratch) {
+    if (i.op == Op::LoAlloc && !i.has(Attr::Private) && memories_[static_cast<size_t>(memoryOf_.at(i.result()))].of == Memory::Scratch) {
       bufferOf[i.result()] = i.result();
       fits[i.result()] = true;
       order.push_back(&i);
@@ -406,7 +406,7 @@ int64_t Emitter::partOf(const Value* pointer) const {
 }
 
 // Typed buffers are always the workgroup's own.
-bool Emitter::inStorage(int64_t part) const { return part < kFirstBuffer || (scratchBytes_ > kWorkgroupBytes && part < kFirstTyped); }
+bool Emitter::inStorage(int64_t part) const { return part < kFirstBuffer || (scratchBytes_ > machine_.sharedBytes && part < kFirstTyped); }
 
 void Emitter::find(const Inst& i, Accesses& out) const {
   bool isStore = i.op == Op::LoStore || i.op == Op::LoScatter, isLoad = i.op == Op::LoLoad || i.op == Op::LoGather;
@@ -835,7 +835,7 @@ void Emitter::inst(const Inst& i) {
     case OtherOp::LoMatrixZero:
     case OtherOp::LoMatrixGet:
     case OtherOp::LoMatrixPut: matrix(i); return;
-    case OtherOp::LoSubgroupSwap: swap(i); return;
+    case OtherOp::LoSubgroupShuffle: swap(i); return;
     case OtherOp::LoPrint:
     case OtherOp::LoAssert: report(i); return;
     case OtherOp::LoAlloc:
@@ -910,13 +910,9 @@ void Emitter::inst(const Inst& i) {
 
 namespace {
 
-// As many threads as the largest tile gives work: 64 sums of a product each (32 on matrix units, whose products alone decide there), 16
-// elements that are stored, 256 of other tiles.
-constexpr int kFewThreads = 32;
-
 // Of a program whose tiles are so small that a workgroup runs several; 0 where they are not, or where a program may wait for another:
 // threads of a subgroup go on together, so that who holds a lock might never get to where it is given back.
-int fewThreads(const Func& kernel) {
+int fewThreads(const Func& kernel, const Machine& machine) {
   int64_t largest = 0;
   bool waits = false;
   walk(kernel.body, [&](const Inst& i) {
@@ -926,65 +922,63 @@ int fewThreads(const Func& kernel) {
     for (const Value* v : i.operands)
       if (v->type.isTile()) largest = std::max(largest, v->type.numel());
   });
-  return waits ? 0 : largest == 0 ? 1 : largest > 4 * kFewThreads ? 0 : static_cast<int>(std::max<int64_t>(largest / 4, 2));
+  return waits                         ? 0
+         : largest == 0                ? 1
+         : largest > machine.smallTile ? 0
+                                       : static_cast<int>(std::max<int64_t>(largest / machine.smallTileElements, 2));
 }
 
-int threadsFor(const Func& kernel, bool matrices) {
-  int64_t most = matrices ? 32 : 64;
+// As many threads as the largest tile gives work. On subgroup matrices the dots alone decide.
+int threadsFor(const Func& kernel, const Machine& machine, bool matrices) {
+  int64_t most = matrices ? machine.subgroupThreads : machine.minThreads;
   walk(kernel.body, [&](const Inst& i) {
     for (const Value* v : i.results)
       if (v->type.isTile() && (!matrices || i.op == Op::Dot))
-        most = std::max(most, v->type.numel() / (matrices ? 32 : i.op == Op::Dot ? 64 : 256));
-    if (!matrices && i.op == Op::Store && i.operand(1)->type.isTile()) most = std::max(most, i.operand(1)->type.numel() / 16);
+        most = std::max(most, v->type.numel() / (matrices          ? machine.matrixAccumulatorsPerThread
+                                                 : i.op == Op::Dot ? machine.accumulatorsPerThread
+                                                                   : machine.elementsPerThread));
+    if (!matrices && i.op == Op::Store && i.operand(1)->type.isTile())
+      most = std::max(most, i.operand(1)->type.numel() / machine.storesPerThread);
   });
-  return static_cast<int>(std::min<int64_t>(std::bit_floor(static_cast<uint64_t>(most)), 256));
+  return static_cast<int>(std::min<int64_t>(std::bit_floor(static_cast<uint64_t>(most)), machine.maxThreads));
 }
-
-constexpr int64_t kMostWorkgroupBytes = 49152;  // of what GPUs with matrix units have
 
 int64_t workgroupBytes(const Variant& v) { return v.limits.empty() ? 0 : v.limits[0].second; }
 
 // Lowers and writes the kernel as planned for so many threads: texts for different arguments and for any, with and without f16. What takes
 // matrix units or subgroups is for different ones alone: compiling costs time, and the others have the plain text.
-bool writeFor(const Func& kernel, const Plan& plan, int threads, int programs, bool matrices, bool subgroups, const Device* device,
-              const TextOptions& options, Shader& out, Diags& diags) {
+bool writeFor(const Func& kernel, Schedule schedule, const Device* device, const TextOptions& options, Shader& out, Diags& diags) {
+  const int programs = schedule.kernel.programs;
+  const bool matrices = schedule.kernel.matrices, subgroups = schedule.kernel.subgroups;
   std::vector<Variant> found[2];  // without f16, with it
   std::optional<Lowered> lowered;
-  std::string schedule, text;
+  std::string described, text;
   for (bool distinct : {true, false}) {
     if (!distinct && subgroups) break;
     if (distinct && device && !out.variants.empty()) continue;  // there is a better one
     // With more programs in a workgroup it is written already.
     if (distinct && programs == 1 && !out.variants.empty() && out.variants.back().programs > 1 && !out.variants.back().subgroups) continue;
-    Machine machine{.vectorBytes = 16,
-                    .vectorRegisters = 32,
-                    .threads = threads,
-                    .scratchBytes = 4,
-                    .distinct = distinct,
-                    .matrices = matrices,
-                    .subgroups = subgroups,
-                    .exp2 = matrices,
-                    .libm = false};
+    schedule.kernel.disjoint = distinct;
     if (!lowered || lowered->needsDistinct) {
-      auto made = lower(kernel, plan, machine, diags);
+      auto made = lower(kernel, schedule, diags);
       if (!made) return false;
       lowered = std::move(*made);
-      legalize(*lowered->module.kernel(), lowered->module, {.fma = true, .halves = true, .subnormals = false, .f64 = false});
+      legalize(*lowered->module.kernel(), lowered->module, schedule.machine);
       if (options.explains) {
-        schedule = describe(kernel, plan, lowered->emitted) + "loops\n";
-        for (const std::string& note : lowered->notes) appendAll(schedule, "  ", note, "\n");
-        appendAll(schedule, "threads of a program: ", threads, "; programs of a workgroup: ", programs,
+        described = describe(kernel, schedule, lowered->emitted) + "loops\n";
+        for (const std::string& note : lowered->notes) appendAll(described, "  ", note, "\n");
+        appendAll(described, "threads of a program: ", schedule.kernel.threads, "; programs of a workgroup: ", programs,
                   "; scratch of a program: ", lowered->scratchBytes, " bytes\n");
         text = print(lowered->module, options.lines);
       }
     }
     for (bool halves : {true, false}) {
       if (halves ? device && !device->has("shader-f16") : matrices && (!device || device->has("shader-f16"))) continue;
-      Emitter emitter(*lowered->module.kernel(), machine.threads, programs, lowered->scratchBytes - lowered->ownBytes, distinct, halves,
-                      options.lines, diags);
+      Emitter emitter(*lowered->module.kernel(), schedule.machine, schedule.kernel.threads, programs,
+                      lowered->scratchBytes - lowered->privateBytes, distinct, halves, options.lines, diags);
       auto variant = emitter.run();
       if (!variant) return false;
-      variant->schedule = schedule;
+      variant->schedule = described;
       variant->lowered = text;
       if ((matrices && !variant->matrices) || (subgroups && !variant->subgroups)) return true;
       if (programs > 1 && emitter.isAlone()) break;
@@ -1015,6 +1009,7 @@ bool writeFor(const Func& kernel, const Plan& plan, int threads, int programs, b
 }  // namespace
 
 Result<Shader> write(const Func& kernel, const Device* device, const TextOptions& options, Diags& diags) {
+  const Machine& machine = kWebGpu;
   Shader out;
   auto has = [&](std::string_view feature) { return !device || device->has(feature); };
   bool products = false, lacks = !has("subgroups-32");  // that matrix units may take, and whether they are not there
@@ -1024,10 +1019,10 @@ Result<Shader> write(const Func& kernel, const Device* device, const TextOptions
     lacks |= i.operand(0)->type.elem == Elem::I8 ? !has("subgroup-matrix-i8") : !has("subgroup-matrix") || !has("shader-f16");
   });
   // Fewer threads need less memory in common.
-  int64_t room = device ? std::min(device->workgroupBytes, kMostWorkgroupBytes) : kMostWorkgroupBytes;
-  for (int threads = threadsFor(kernel, true); products && !lacks && threads >= 32; threads /= 2) {
-    if (!writeFor(kernel, makePlan(kernel, {.threads = threads}), threads, 1, true, true, device, options, out, diags))
-      return std::unexpected(Failed{});
+  int64_t room = device ? std::min(device->workgroupBytes, machine.maxSharedBytes) : machine.maxSharedBytes;
+  for (int threads = threadsFor(kernel, machine, true); products && !lacks && threads >= machine.subgroupThreads; threads /= 2) {
+    const KernelSchedule shape{.threads = threads, .subgroups = true, .matrices = true, .nativeExp2 = true};
+    if (!writeFor(kernel, makeSchedule(kernel, machine, shape), device, options, out, diags)) return std::unexpected(Failed{});
     if (out.variants.empty()) break;
     int64_t most = 0;
     for (const Variant& v : out.variants) most = std::max(most, workgroupBytes(v));
@@ -1038,18 +1033,16 @@ Result<Shader> write(const Func& kernel, const Device* device, const TextOptions
   bool reduces = false;
   if (out.variants.empty() && has("subgroups-32"))
     walk(kernel.body, [&](const Inst& i) { reduces |= i.op == Op::Reduce || i.op == Op::Scan; });
-  int threads = threadsFor(kernel, false);
-  Plan plan = makePlan(kernel, {.threads = threads});
-  const int few = fewThreads(kernel);
+  const int threads = threadsFor(kernel, machine, false), few = fewThreads(kernel, machine);
   for (bool subgroups : {true, false}) {
     if (subgroups && !reduces) continue;
-    if (few > 0 &&
-        !writeFor(kernel, makePlan(kernel, {.threads = few}), few, 2 * kFewThreads / few, false, subgroups, device, options, out, diags))
-      return std::unexpected(Failed{});
+    const KernelSchedule small{.threads = few, .programs = few > 0 ? machine.smallWorkgroup / few : 1, .subgroups = subgroups};
+    if (few > 0 && !writeFor(kernel, makeSchedule(kernel, machine, small), device, options, out, diags)) return std::unexpected(Failed{});
     // What can be one of several in a workgroup only with different arguments is alone with others.
     const Variant* last = out.variants.empty() ? nullptr : &out.variants.back();
     const bool done = last && last->programs > 1 && last->subgroups == subgroups && (subgroups || last->aliases);
-    if (!done && !writeFor(kernel, plan, threads, 1, false, subgroups, device, options, out, diags)) return std::unexpected(Failed{});
+    const KernelSchedule shape{.threads = threads, .subgroups = subgroups};
+    if (!done && !writeFor(kernel, makeSchedule(kernel, machine, shape), device, options, out, diags)) return std::unexpected(Failed{});
   }
   return out;
 }

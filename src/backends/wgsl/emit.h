@@ -20,10 +20,6 @@
 
 namespace nereid::wgsl {
 
-constexpr int64_t kApart = 16;              // bytes between rows of operands
-constexpr int64_t kPartRow = 24;            // of 16 sums: so neither matrix units nor threads (Lowering::moveMatrix) meet in a bank
-constexpr int64_t kWorkgroupBytes = 16384;  // of a workgroup's own memory: what every device has
-
 enum class Kind : uint8_t { Bool, Int, Long, Float, Pointer };
 
 // A value: an expression a lane (one, where all lanes are the same). Integers up to 32 bits and the bits of narrow floats are i32 with
@@ -47,11 +43,11 @@ struct Memory {
   int64_t bytes = 0;      // of Vectors and what is for matrix units
   int64_t columns = 0;    // of those: how many stand in a row of memory
   Elem element = Elem::F16;
-  int64_t unit = 1;   // of Factors: how many the array's vectors have
-  int array = -1;     // of these: whose array it is
-  MatrixDeal deal{};  // of Sums
-  int64_t rowUnits() const {
-    return columns / unit + kApart / (unit * byteSize(Type::scalar(element)));
+  int64_t unit = 1;       // of Factors: how many the array's vectors have
+  int array = -1;         // of these: whose array it is
+  FragmentLayout deal{};  // of Sums
+  int64_t rowUnits(const Machine& machine) const {
+    return columns / unit + machine.operandPaddingBytes / (unit * byteSize(Type::scalar(element)));
   }  // of Factors: vectors from a row to the next
   std::set<std::string> accessors;
 };
@@ -59,8 +55,10 @@ struct Memory {
 class Emitter {
  public:
   // threads: of a program; programs: of a workgroup. distinct: no two arguments are in one array. halves: the device has f16.
-  Emitter(const Func& f, int threads, int programs, int64_t scratchBytes, bool distinct, bool halves, bool lines, Diags& diags)
+  Emitter(const Func& f, const Machine& machine, int threads, int programs, int64_t scratchBytes, bool distinct, bool halves, bool lines,
+          Diags& diags)
       : f_(f),
+        machine_(machine),
         threads_(threads),
         programs_(programs),
         distinct_(distinct),
@@ -176,8 +174,8 @@ class Emitter {
   void swap(const Inst& inst);
   void report(const Inst& inst);
   void address(const Inst& inst);
-  std::string ownElement(const Value* pointer, int lane, int64_t index);
-  static int64_t ownIndex(const Value* offset);
+  std::string privateElement(const Value* pointer, int lane, int64_t index);
+  static int64_t privateIndex(const Value* offset);
   std::string declarations(const Memory& m, int binding) const;
 
   // ---- matrices.cpp
@@ -208,6 +206,7 @@ class Emitter {
   static std::string zext(const std::string& e, int width) { return width >= 32 ? e : cat("(", e, " & ", (int64_t{1} << width) - 1, ")"); }
 
   const Func& f_;
+  const Machine& machine_;
   int threads_, programs_;
   bool waits_ = false;
   bool distinct_, halves_;

@@ -9,8 +9,6 @@ namespace nereid::wgsl {
 
 namespace {
 
-constexpr int64_t kMostHeld = 8;  // parts of operands that a subgroup holds along a loop
-
 int log2(int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); }
 
 // Of a step along K.
@@ -49,16 +47,16 @@ void Emitter::findMatrices() {
       const int64_t size = byteSize(i.operand(1)->type.pointee());
       (size == 2 ? usesHalfMatrices_ : usesByteMatrices_) = true;
       auto factors = [&](size_t operand, int64_t rows, int64_t columns) {
-        make(i.operand(operand), Memory::Factors, "factors", columns, rows * (columns * size + kApart));
+        make(i.operand(operand), Memory::Factors, "factors", columns, rows * (columns * size + machine_.operandPaddingBytes));
       };
       make(i.operand(0), Memory::Sums, "sums", shape[1], shape[0] * shape[1] * 4);
       memories_[static_cast<size_t>(memoryOf_.at(i.operand(0)))].deal =
-          *dealMatrix(log2(shape[0]), log2(shape[1]), threads_, static_cast<int>(i.integer(Attr::SubgroupRows)));
+          *layOutFragments(machine_, log2(shape[0]), log2(shape[1]), threads_, static_cast<int>(i.integer(Attr::SubgroupRows)));
       transposed[0] ? factors(1, shape[2], shape[0]) : factors(1, shape[0], shape[2]);
       transposed[1] ? factors(2, shape[1], shape[2]) : factors(2, shape[2], shape[1]);
     }
     if (i.op == Op::LoMatrixGet || i.op == Op::LoMatrixPut)
-      make(i.operand(i.op == Op::LoMatrixGet ? 0 : 1), Memory::Part, "part", 16, threads_ / 32 * 16 * kPartRow * 4);
+      make(i.operand(i.op == Op::LoMatrixGet ? 0 : 1), Memory::Part, "part", 16, threads_ / 32 * 16 * machine_.accumulatorRow * 4);
   });
   if (!usesMatrices_) return;
   // Their arrays are of vectors as wide as all that is written.
@@ -77,7 +75,8 @@ void Emitter::findMatrices() {
   // What stays is packed anew.
   int64_t next = 0;
   walk(f_.body, [&](const Inst& i) {
-    if (i.op != Op::LoAlloc || i.has(Attr::Own) || memories_[static_cast<size_t>(memoryOf_.at(i.result()))].of != Memory::Scratch) return;
+    if (i.op != Op::LoAlloc || i.has(Attr::Private) || memories_[static_cast<size_t>(memoryOf_.at(i.result()))].of != Memory::Scratch)
+      return;
     scratchAt_[i.result()] = next;
     next += i.integer(Attr::Bytes);
   });
@@ -102,7 +101,7 @@ void Emitter::holdOperands() {
         written |= (i.op == Op::LoStore || i.op == Op::LoScatter) && buffer_.count(i.operand(0)) &&
                    buffer_.at(i.operand(0)) == buffer_.at(dot.operand(k));
       });
-      if (written || held + partsOf(dot, k) > kMostHeld) continue;
+      if (written || held + partsOf(dot, k) > machine_.maxResidentFragments) continue;
       held += partsOf(dot, k);
       heldBy_[loop].push_back({&dot, k});
     }
@@ -110,7 +109,7 @@ void Emitter::holdOperands() {
 }
 
 int64_t Emitter::partsOf(const Inst& dot, size_t operand) const {
-  const MatrixDeal& deal = memories_[static_cast<size_t>(memoryOf_.at(dot.operand(0)))].deal;
+  const FragmentLayout& deal = memories_[static_cast<size_t>(memoryOf_.at(dot.operand(0)))].deal;
   return dot.list(Attr::Shape)[2] / depthOf(dot) << (operand == 1 ? deal.rows : deal.columns);
 }
 
@@ -213,9 +212,9 @@ void Emitter::shareArrays() {
 // Reads the parts of an operand, in the order of the product's steps along K.
 std::vector<std::string> Emitter::readOperand(const Inst& dot, size_t operand, int64_t firstStep, int64_t lastStep) {
   const Memory& from = memories_[static_cast<size_t>(memoryOf_.at(dot.operand(operand)))];
-  const MatrixDeal& deal = memories_[static_cast<size_t>(memoryOf_.at(dot.operand(0)))].deal;
+  const FragmentLayout& deal = memories_[static_cast<size_t>(memoryOf_.at(dot.operand(0)))].deal;
   const bool isLeft = operand == 1, flips = dot.list(Attr::Transposed)[operand - 1] != 0;
-  const int64_t apart = from.rowUnits(), depth = depthOf(dot), parts = int64_t{1} << (isLeft ? deal.rows : deal.columns);
+  const int64_t apart = from.rowUnits(machine_), depth = depthOf(dot), parts = int64_t{1} << (isLeft ? deal.rows : deal.columns);
   // In vectors: where the subgroup's parts begin, and the part whose row and column are so many more.
   std::string& begin = begins_[{&dot, operand}];
   if (begin.empty()) {
@@ -257,16 +256,16 @@ void Emitter::matrix(const Inst& inst) {
     for (int64_t k = 0; k < sums.bytes / 4 / threads_ / 8; ++k) line(cat(sums.name, "_", k, " = ", sumsType(sums), "();"));
     return;
   }
-  const MatrixDeal deal = sums.deal;
+  const FragmentLayout deal = sums.deal;
   if (inst.op != Op::LoMatrixDot) {
     int64_t first = inst.integer(Attr::Offset), column = first % sums.columns / 16, row = first / sums.columns / 16;
     const Memory& between = memory(inst.op == Op::LoMatrixGet ? 0 : 1);
     std::string part = cat(sums.name, "_", column + (row << deal.columns)),
-                place_ = cat("&", between.name, ", (thread >> 5u) * ", 16 * kPartRow / 4, "u, ");
+                place_ = cat("&", between.name, ", (thread >> 5u) * ", 16 * machine_.accumulatorRow / 4, "u, ");
     if (inst.op == Op::LoMatrixGet)
-      line(cat("subgroupMatrixStore<row_major>(", place_, part, ", ", kPartRow / 4, "u);"));
+      line(cat("subgroupMatrixStore<row_major>(", place_, part, ", ", machine_.accumulatorRow / 4, "u);"));
     else
-      line(cat(part, " = subgroupMatrixLoad<", sumsType(sums), ", row_major>(", place_, kPartRow / 4, "u);"));
+      line(cat(part, " = subgroupMatrixLoad<", sumsType(sums), ", row_major>(", place_, machine_.accumulatorRow / 4, "u);"));
     return;
   }
   const int64_t steps = inst.list(Attr::Shape)[2] / depthOf(inst), rows = int64_t{1} << deal.rows, columns = int64_t{1} << deal.columns;

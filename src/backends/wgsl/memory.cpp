@@ -33,7 +33,7 @@ std::string Emitter::declarations(const Memory& m, int binding) const {
     std::string type = words == 0 ? "f16" : words == 1 ? "u32" : cat("vec", words, "u");
     const std::string& array = memories_[static_cast<size_t>(m.array)].name;
     std::string out = m.bytes > 0 ? cat("var<workgroup> ", array, ": array<", type, ", ", m.bytes / (4 / perWord) / u, ">;\n") : "";
-    std::string at_ = cat(array, "[(i >> ", bits(u), "u) + (i >> ", bits(m.columns), "u) * ", m.rowUnits() - m.columns / u, "u]");
+    std::string at_ = cat(array, "[(i >> ", bits(u), "u) + (i >> ", bits(m.columns), "u) * ", m.rowUnits(machine_) - m.columns / u, "u]");
     std::string word = words > 1 ? cat(at_, "[(i >> ", bits(perWord), "u) & ", words - 1, "u]") : at_;
     if (has("get"))
       appendAll(out, "fn ", m.name, "_get(i: u32) -> u32 { return ",
@@ -47,7 +47,7 @@ std::string Emitter::declarations(const Memory& m, int binding) const {
   }
   if (m.of == Memory::Part) {
     std::string out = cat("var<workgroup> ", m.name, ": array<vec4", m.element == Elem::F32 ? "f" : "i", ", ", m.bytes / 16, ">;\n");
-    std::string at_ = cat(m.name, "[(i >> 2u) + (i >> 4u) * ", kPartRow / 4 - 4, "u]");
+    std::string at_ = cat(m.name, "[(i >> 2u) + (i >> 4u) * ", machine_.accumulatorRow / 4 - 4, "u]");
     if (has("get4")) appendAll(out, "fn ", m.name, "_get4(i: u32) -> vec4u { return bitcast<vec4u>(", at_, "); }\n");
     if (has("put4"))
       appendAll(out, "fn ", m.name, "_put4(i: u32, v: vec4u) { ", at_, " = bitcast<vec4", m.element == Elem::F32 ? "f" : "i", ">(v); }\n");
@@ -161,14 +161,14 @@ void Emitter::writeElement(const Type& t, int memory, const std::string& offset,
 }
 
 // A thread's own elements are at constant places, past those of the threads before it.
-int64_t Emitter::ownIndex(const Value* offset) {
+int64_t Emitter::privateIndex(const Value* offset) {
   if (auto bits = constantBits(offset)) return static_cast<int64_t>(*bits);
   if (!offset->def || offset->def->op != Op::AddI) return 0;
-  return ownIndex(offset->def->operand(0)) + ownIndex(offset->def->operand(1));
+  return privateIndex(offset->def->operand(0)) + privateIndex(offset->def->operand(1));
 }
 
 // Of packed ones `index` counts words.
-std::string Emitter::ownElement(const Value* pointer, int lane, int64_t index) {
+std::string Emitter::privateElement(const Value* pointer, int lane, int64_t index) {
   const Memory& own = memories_[static_cast<size_t>(rep(pointer).memory)];
   std::string first = own.isPacked ? cat(std::stoll(at(pointer, lane)) * bitWidth(pointer->type.pointee()) / 32) : at(pointer, lane);
   return cat(own.name, "[", first, index ? cat(" + ", index) : "", "]");
@@ -293,10 +293,10 @@ void Emitter::load(const Inst& inst) {
     Rep r{{}, kindOf(v->type.element()), -1};
     if (memories_[static_cast<size_t>(rep(inst.operand(0)).memory)].isPacked) {
       int perWord = 32 / bitWidth(v->type.element());
-      for (int k = 0; k < lanes(v->type) / perWord; ++k) r.words.push_back(copy(ownElement(inst.operand(0), 0, k)));
+      for (int k = 0; k < lanes(v->type) / perWord; ++k) r.words.push_back(copy(privateElement(inst.operand(0), 0, k)));
       unpack(r, v->type.element());
     } else {
-      for (int k = 0; k < lanes(v->type); ++k) r.lane.push_back(copy(ownElement(inst.operand(0), 0, k)));
+      for (int k = 0; k < lanes(v->type); ++k) r.lane.push_back(copy(privateElement(inst.operand(0), 0, k)));
     }
     define(v, std::move(r));
     return;
@@ -336,10 +336,11 @@ void Emitter::store(const Inst& inst) {
   if (memories_[static_cast<size_t>(p.memory)].of == Memory::Thread) {
     if (memories_[static_cast<size_t>(p.memory)].isPacked) {
       const std::vector<std::string> words = wordsOf(v);
-      for (size_t k = 0; k < words.size(); ++k) line(cat(ownElement(inst.operand(0), 0, static_cast<int64_t>(k)), " = ", words[k], ";"));
+      for (size_t k = 0; k < words.size(); ++k)
+        line(cat(privateElement(inst.operand(0), 0, static_cast<int64_t>(k)), " = ", words[k], ";"));
       return;
     }
-    for (int k = 0; k < lanes(v->type); ++k) line(cat(ownElement(inst.operand(0), 0, k), " = ", full(v, k), ";"));
+    for (int k = 0; k < lanes(v->type); ++k) line(cat(privateElement(inst.operand(0), 0, k), " = ", full(v, k), ";"));
     return;
   }
   if (wordsAtOnce(inst, v) && hasVectors(p.memory)) {
@@ -361,7 +362,7 @@ void Emitter::store(const Inst& inst) {
 void Emitter::address(const Inst& inst) {
   const Value* v = inst.result();
   const Type& t = v->type;
-  if (inst.op == Op::LoAlloc && inst.has(Attr::Own)) {
+  if (inst.op == Op::LoAlloc && inst.has(Attr::Private)) {
     const Memory& own = memories_[static_cast<size_t>(memoryOf_.at(v))];
     if (own.of == Memory::Sums) {
       for (int64_t k = 0; k < own.bytes / 4 / threads_ / 8; ++k) line(cat("var ", own.name, "_", k, ": ", sumsType(own), ";"));
@@ -369,9 +370,9 @@ void Emitter::address(const Inst& inst) {
       return;
     }
     if (own.isPacked)
-      line(cat("var ", own.name, ": array<u32, ", inst.integer(Attr::Own) * bitWidth(t.pointee()) / 32, ">;"));
+      line(cat("var ", own.name, ": array<u32, ", inst.integer(Attr::Private) * bitWidth(t.pointee()) / 32, ">;"));
     else
-      line(cat("var ", own.name, ": array<", typeName(kindOf(t.pointee())), ", ", inst.integer(Attr::Own), ">;"));
+      line(cat("var ", own.name, ": array<", typeName(kindOf(t.pointee())), ", ", inst.integer(Attr::Private), ">;"));
     define(v, "0", Kind::Pointer, memoryOf_.at(v));
     return;
   }
@@ -388,13 +389,13 @@ void Emitter::address(const Inst& inst) {
       define(v, cat(at_->second / bytes), Kind::Pointer, memoryOf_.at(v));
       return;
     }
-    if (scratchBytes_ > kWorkgroupBytes) first = let(cat("i32(group.x * ", (scratchBytes_ + 255) / 256 * 256 / bytes, "u) + ", first));
+    if (scratchBytes_ > machine_.sharedBytes) first = let(cat("i32(group.x * ", (scratchBytes_ + 255) / 256 * 256 / bytes, "u) + ", first));
     define(v, first, Kind::Pointer, memoryOf_.at(v));
     return;
   }
   const Rep& p = rep(inst.operand(0));
   if (inst.op == Op::AddPtr && memories_[static_cast<size_t>(p.memory)].of == Memory::Thread) {
-    define(v, cat(std::stoll(p.lane[0]) + ownIndex(inst.operand(1))), Kind::Pointer, p.memory);
+    define(v, cat(std::stoll(p.lane[0]) + privateIndex(inst.operand(1))), Kind::Pointer, p.memory);
     return;
   }
   if (inst.op == Op::AddPtr) {
@@ -494,7 +495,7 @@ void Emitter::atomic(const Inst& inst) {
 void Emitter::swap(const Inst& inst) {
   usesSubgroups_ = true;
   auto name_ = [&](size_t k) { return memories_[static_cast<size_t>(rep(inst.operand(k)).memory)].name; };
-  for (int64_t k = 0; k < inst.integer(Attr::Own); ++k)
+  for (int64_t k = 0; k < inst.integer(Attr::Private); ++k)
     line(cat(name_(0), "[", k, "] = subgroupShuffleXor(", name_(1), "[", k, "], ", int64_t{1} << inst.integer(Attr::Bit), "u);"));
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The schedule: what is computed where.
 //
-// Tile values are virtual. A *root* must iterate: a store, an atomic, a reduction, a scan, a dot, a value that needs a buffer. Roots over
-// one domain share a *nest* of loops; everything else is pulled, element by element, by the nests that need it. The plan says which
-// roots form which nests, in which order, and which values live in buffers, each with its reason. Lowering obeys it.
+// Tile values are virtual. A *anchor* must iterate: a store, an atomic, a reduction, a scan, a dot, a value that needs a buffer. Roots over
+// one domain share a *nest* of loops; everything else is inlined, element by element, by the nests that need it. The schedule says which
+// anchors form which nests, in which order, and which values live in buffers, each with its reason. Lowering obeys it.
 #pragma once
 
 #include <algorithm>
@@ -15,11 +15,12 @@
 
 #include "analysis/index_map.h"
 #include "ir/ir.h"
+#include "schedule/machine.h"
 #include "support/ptr_map.h"
 
 namespace nereid {
 
-struct Root {
+struct Anchor {
   enum Kind : uint8_t {
     Effect,   // Store, AtomicRMW, AtomicCAS, Print, Assert: `inst` at every element
     Combine,  // Reduce
@@ -37,7 +38,7 @@ struct Root {
 };
 
 struct Nest {
-  std::vector<Root> roots;
+  std::vector<Anchor> anchors;
   std::vector<int64_t> shape;  // of the domain
   int reduceAxis = -1;
   int order = 0;  // position in the program, for those who ask what lies between
@@ -49,67 +50,71 @@ struct Step {
 };
 
 // The steps of a block, in order.
-struct BlockPlan {
+struct BlockSchedule {
   std::vector<Step> steps;
 };
 
-struct Plan {
-  PtrMap<const Block*, BlockPlan> blocks;
-  // Values in memory and why. Results of roots are there by nature and not listed.
+// Decisions about the kernel as a whole.
+struct KernelSchedule {
+  int threads = 1;          // of a workgroup, that share a program: a power of two
+  int programs = 1;         // of a workgroup
+  bool disjoint = false;    // for launches whose arguments do not overlap
+  bool subgroups = false;   // threads whose numbers differ in the lowest five bits exchange values: lo.subgroup_shuffle
+  bool matrices = false;    // subgroups multiply matrices: lo.matrix_dot
+  bool nativeExp2 = false;  // exp is made of the machine's exp2: kernels with dots on subgroup matrices are bound by exp
+};
+
+struct Schedule {
+  Machine machine;
+  KernelSchedule kernel;
+  PtrMap<const Block*, BlockSchedule> blocks;
+  // Values in memory and why. Results of anchors are there by nature and not listed.
   PtrMap<const Value*, std::string> buffered;
   // Carries (terminator, slot) that must go through a temporary.
   PtrMap<const Inst*, std::vector<bool>> throughTemporary;
-  // Root results that may be written straight to the carried buffer: value ⇒ the loop's block argument.
+  // Anchor results that may be written straight to the carried buffer: value ⇒ the loop's block argument.
   PtrMap<const Value*, Value*> inPlaceOf;
   // Values in memory of which each thread of a workgroup needs the elements only that it computes itself, if all nests are dealt to threads
   // alike.
-  std::set<const Value*> kept;
+  std::set<const Value*> resident;
   bool hasManyNests = false;
 };
 
-// With more, as in a sort, a thread's elements are not written out one by one: compilers take their time for such texts.
-constexpr size_t kManyNests = 24;
+Schedule makeSchedule(const Func& f, const Machine& machine, const KernelSchedule& kernel = {});
+// What is wrong with the order in which a schedule reads and writes memory; empty if nothing is. makeSchedule() stops where this finds
+// something.
+std::string findFault(const Func& f, const Schedule& schedule);
+// The schedule as text: `emit --stage schedule`. Only of the nests that `emitted` has.
+std::string describe(const Func& f, const Schedule& schedule, const std::set<const Nest*>& emitted);
 
-struct PlanOptions {
-  // Of a workgroup that shares a program. With more than one, what several nests need stays in the threads' registers, or is computed in
-  // each nest: shared memory is dearer than arithmetic.
-  int threads = 1;
-};
-
-Plan makePlan(const Func& f, const PlanOptions& options = {});
-// What is wrong with the order in which a plan reads and writes memory; empty if nothing is. makePlan() stops where this finds something.
-std::string findFault(const Func& f, const Plan& plan);
-// The plan as text: `emit --stage schedule`. Only of the nests that `emitted` has.
-std::string describe(const Func& f, const Plan& plan, const std::set<const Nest*>& emitted);
-
-// Whether a value of this operation is dear to compute again.
-bool isDear(const Inst& inst);
+// Whether a value of this operation is expensive to compute again.
+bool isExpensive(const Inst& inst);
 // Returns true if a value of this operation is free to recompute. Such a value is read from a buffer only at a computed index, so masks and
 // addresses made of it keep their affine form.
 bool isTrivial(const Inst& inst);
 // Whether nests read `v` from memory instead of computing it.
-bool isInMemory(const Plan& plan, const Value* v);
+bool isInMemory(const Schedule& schedule, const Value* v);
 // Whether an instruction works on tiles (has a tile operand or result), other than control flow.
 bool touchesTiles(const Inst& inst);
 bool isControl(Op op);
 
-// Calls visit(value, map) for everything that `root` pulls, in terms of the bits of its domain (axis 0), down to values that live in
+// Calls visit(value, map) for everything that `anchor` inlines, in terms of the bits of its domain (axis 0), down to values that live in
 // buffers, block arguments, loads (their pointers too) and constants. `inMemory(v)` says what is not computed but read.
 template <class InMemory, class Visit>
-void visitPulled(const Root& root, InMemory&& inMemory, Visit&& visit);
+void visitInlined(const Anchor& anchor, InMemory&& inMemory, Visit&& visit);
 
 IndexMap identityMap(int bits);
 
 namespace detail {
 template <class InMemory, class Visit>
-struct Puller {
+struct Inliner {
   InMemory& inMemory;
   Visit& visit;
   PtrMap<const Value*, std::vector<IndexMap>> seen;
 
   // Depth first, with a list of what comes yet: unrolled loops make chains of thousands.
-  void pull(Value* root, const IndexMap& rootMap, bool force = false) {
-    std::vector<std::pair<Value*, IndexMap>> next{{root, rootMap}};
+  void inlineFrom(Value* anchor, const IndexMap& anchorMap, bool force = false) {
+    std::vector<std::pair<Value*, IndexMap>> next{{anchor, anchorMap}};
     while (!next.empty()) {
       auto [v, map] = std::move(next.back());
       next.pop_back();
@@ -122,7 +127,7 @@ struct Puller {
       if (std::find(maps.begin(), maps.end(), map) != maps.end()) continue;
       maps.push_back(map);
       visit(v, map);
-      if (!v->def || (!std::exchange(force, false) && inMemory(v)) || !isPullable(*v->def)) continue;
+      if (!v->def || (!std::exchange(force, false) && inMemory(v)) || !isInlinable(*v->def)) continue;
       const Inst& inst = *v->def;
       for (size_t i = inst.operands.size(); i-- > 0;) {
         if (inst.op == Op::Gather && i == 0) {
@@ -139,14 +144,14 @@ struct Puller {
 }  // namespace detail
 
 template <class InMemory, class Visit>
-void visitPulled(const Root& root, InMemory&& inMemory, Visit&& visit) {
-  detail::Puller<InMemory, Visit> puller{inMemory, visit, {}};
-  if (root.kind == Root::Buffer || root.kind == Root::Carry) {
-    puller.pull(root.value, identityMap(root.value->type.bits()), root.kind == Root::Buffer);
+void visitInlined(const Anchor& anchor, InMemory&& inMemory, Visit&& visit) {
+  detail::Inliner<InMemory, Visit> inliner{inMemory, visit, {}};
+  if (anchor.kind == Anchor::Buffer || anchor.kind == Anchor::Carry) {
+    inliner.inlineFrom(anchor.value, identityMap(anchor.value->type.bits()), anchor.kind == Anchor::Buffer);
     return;
   }
-  for (Value* v : root.inst->operands)
-    if (v->type.isTile()) puller.pull(v, identityMap(v->type.bits()));
+  for (Value* v : anchor.inst->operands)
+    if (v->type.isTile()) inliner.inlineFrom(v, identityMap(v->type.bits()));
 }
 
 }  // namespace nereid

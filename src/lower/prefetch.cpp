@@ -15,15 +15,13 @@ namespace nereid {
 
 namespace {
 
-constexpr int64_t kMostBytes = 192;  // that a thread holds
-
 bool isPure(const Inst& inst) { return info(inst.op).effects == Effects::Pure && inst.regions.empty(); }
 
-const Value* rootOf(const Value* pointer) {
+const Value* baseOf(const Value* pointer) {
   while (pointer->def && pointer->def->op == Op::AddPtr) pointer = pointer->def->operand(0);
   return pointer;
 }
-bool isArgument(const Value* pointer) { return !rootOf(pointer)->def; }
+bool isArgument(const Value* pointer) { return !baseOf(pointer)->def; }
 
 // A loop over threads that does nothing but move elements of arguments to shared memory.
 struct Mover {
@@ -32,9 +30,9 @@ struct Mover {
   int64_t bytes = 0;
 };
 
-class FetchAhead {
+class Prefetch {
  public:
-  FetchAhead(Module& m, std::vector<Inst*>& own) : m_(m), own_(own) {}
+  Prefetch(Module& m, const Machine& machine, std::vector<Inst*>& own) : m_(m), machine_(machine), privateAllocs_(own) {}
 
   bool run(Func& f) {
     entry_ = &f.body.entry();
@@ -60,7 +58,7 @@ class FetchAhead {
     if (!multiplies || writes) return false;
     int64_t bytes = 0;
     for (Inst* inst : body_->insts)
-      if (auto mover = moverOf(*inst); mover && bytes + mover->bytes <= kMostBytes) {
+      if (auto mover = moverOf(*inst); mover && bytes + mover->bytes <= machine_.prefetchBytes) {
         bytes += mover->bytes;
         movers.push_back(std::move(*mover));
       }
@@ -95,9 +93,9 @@ class FetchAhead {
   }
 
   static bool isAlloc(const Value* pointer) {
-    const Value* root = rootOf(pointer);
-    if (root->def && root->def->op == Op::LoSplat) root = rootOf(root->def->operand(0));
-    return root->def && root->def->op == Op::LoAlloc;
+    const Value* anchor = baseOf(pointer);
+    if (anchor->def && anchor->def->op == Op::LoSplat) anchor = baseOf(anchor->def->operand(0));
+    return anchor->def && anchor->def->op == Op::LoAlloc;
   }
 
   // What the loads need comes from the loop's counter, what it carries and what is outside of it, by pure operations.
@@ -130,7 +128,7 @@ class FetchAhead {
     std::set<const Value*> seen;
     for (Inst* i : body.insts) {
       if (i->op == Op::Yield || isPure(*i)) continue;
-      if (i->op == Op::LoStore && isAlloc(i->operand(0)) && !rootOf(i->operand(0))->def->has(Attr::Own)) continue;
+      if (i->op == Op::LoStore && isAlloc(i->operand(0)) && !baseOf(i->operand(0))->def->has(Attr::Private)) continue;
       if (i->op != Op::LoLoad || !isArgument(i->operand(0)) || i->result()->type.isPointer()) return std::nullopt;
       for (const Value* v : i->operands)
         if (!follows(v, body, seen)) return std::nullopt;
@@ -151,10 +149,10 @@ class FetchAhead {
       m_.addResult(*held, type.element().pointerTo());
       held->set(Attr::Bytes, (threads * type.numel() * byteSize(type.element()) + 63) / 64 * 64);
       held->set(Attr::Offset, int64_t{0});
-      held->set(Attr::Own, static_cast<int64_t>(type.numel()));
+      held->set(Attr::Private, static_cast<int64_t>(type.numel()));
       held->parent = entry_;
       entry_->insts.insert(entry_->insts.begin(), held);
-      own_.push_back(held);
+      privateAllocs_.push_back(held);
       held_[load] = held->result();
 
       std::vector<Inst*> rest = split(body, load);
@@ -216,7 +214,8 @@ class FetchAhead {
   static void append(Block& block, const std::vector<Inst*>& insts) { block.insts.insert(block.insts.end(), insts.begin(), insts.end()); }
 
   Module& m_;
-  std::vector<Inst*>& own_;
+  const Machine& machine_;
+  std::vector<Inst*>& privateAllocs_;
   Block *entry_ = nullptr, *body_ = nullptr;
   std::set<const Value*> needed_;  // what loops carry that the loads need
   PtrMap<const Inst*, Value*> held_;
@@ -224,8 +223,8 @@ class FetchAhead {
 
 }  // namespace
 
-void fetchAhead(Func& f, Module& m, std::vector<Inst*>& own) {
-  if (!FetchAhead(m, own).run(f)) return;
+void prefetch(Func& f, Module& m, const Machine& machine, std::vector<Inst*>& own) {
+  if (!Prefetch(m, machine, own).run(f)) return;
   fold(f, m);
   eliminateCommon(f);
   eliminateDead(f);

@@ -89,11 +89,11 @@ Lowval Lowering::emitOp(Op op, List<Lowval> operands, Type element, List<Attribu
 
 Type Lowering::storedType(const Value* v) const {
   Type t = v->type.element();
-  if (halves_.count(v)) return t;
-  if (machine_.scratchBytes == 4 && bitWidth(t) < 32 && !t.isPointer()) return Type::scalar(t.isFloat() ? Elem::F32 : Elem::I32);
+  if (matrixOperands_.count(v)) return t;
+  if (machine_.scratchElementBytes == 4 && bitWidth(t) < 32 && !t.isPointer()) return Type::scalar(t.isFloat() ? Elem::F32 : Elem::I32);
   if (t.isBool()) return Type::scalar(Elem::I8);
   // Operands of dots are converted once, when they are packed.
-  if (plan_.buffered.count(v) && t.isFloat() && bitWidth(t) < 32) {
+  if (schedule_.buffered.count(v) && t.isFloat() && bitWidth(t) < 32) {
     bool onlyDots = true;
     walk(kernel_.body, [&](const Inst& inst) {
       for (size_t i = 0; i < inst.operands.size(); ++i)
@@ -117,7 +117,7 @@ Lowval Lowering::convert(Lowval v, Type element) {
 
 Lowval Lowering::readBuffer(const BufferRef& buffer, const IndexMap& map, Type as) {
   if (buffer.layout) {
-    Lowval where = ownPointer(buffer, map);
+    Lowval where = registerPointer(buffer, map);
     return convert(
         {at(where.level).loadFrom(where.v, usesLanes(map) ? Type::vector(buffer.element, lanes()) : buffer.element), where.level}, as);
   }
@@ -142,7 +142,7 @@ void Lowering::writeBuffer(const BufferRef& buffer, Lowval value, const IndexMap
   if (buffer.layout) {
     value = convert(value, buffer.element);
     if (usesLanes(map)) value = widen(value, lanes());
-    at(top()).storeTo(ownPointer(buffer, map).v, value.v);
+    at(top()).storeTo(registerPointer(buffer, map).v, value.v);
     return;
   }
   Affine a = flatIndex(buffer, map);
@@ -157,16 +157,16 @@ void Lowering::writeBuffer(const BufferRef& buffer, Lowval value, const IndexMap
     b.storeTo(where.scalar.v, value.v);
 }
 
-Lowval Lowering::pull(Value* v, const IndexMap& map) {
+Lowval Lowering::valueAt(Value* v, const IndexMap& map) {
   if (!v->type.isTile()) return {scalar(v), 0};
   auto key = std::pair<const Value*, IndexMap>(v, map);
   auto it = memo_.find(key);
   if (it != memo_.end()) return it->second;
   Loc saved = loc_;
   constexpr int kDeep = 64;
-  if (++depth_ % kDeep == 0) pullChain(v, map);
+  if (++depth_ % kDeep == 0) computeChain(v, map);
   if (v->def) loc_ = v->def->loc;
-  Lowval out = pullDefinition(v, map);
+  Lowval out = computeAt(v, map);
   loc_ = saved;
   --depth_;
   memo_[key] = out;
@@ -176,7 +176,7 @@ Lowval Lowering::pull(Value* v, const IndexMap& map) {
 
 // `index < bound` where both are multiples of as many as there are lanes: one comparison for all of them.
 std::optional<Lowval> Lowering::compareAtOnce(const Inst& compare, const IndexMap& map) {
-  if (machine_.threads == 1 || !usesLanes(map)) return std::nullopt;
+  if (threads_ == 1 || !usesLanes(map)) return std::nullopt;
   auto pred = static_cast<CmpIPred>(compare.integer(Attr::Predicate));
   if (pred != CmpIPred::Slt && pred != CmpIPred::Sge && pred != CmpIPred::Sgt && pred != CmpIPred::Sle) return std::nullopt;
   bool isLeft =
@@ -200,7 +200,7 @@ std::optional<Lowval> Lowering::compareAtOnce(const Inst& compare, const IndexMa
 
 // A long chain of element-wise operations from its beginning on, so that what each one asks for is there: an unrolled loop may make
 // thousands, and the stack must not grow with them.
-void Lowering::pullChain(Value* v, const IndexMap& map) {
+void Lowering::computeChain(Value* v, const IndexMap& map) {
   auto isLink = [&](Value* x) {
     return x->def && isElementwise(x->def->op) && x->def->op != Op::Select && x->def->op != Op::CmpI &&
            !(x->def->op == Op::AndI && x->type.isBool()) && !buffer_.contains(x) && !memo_.contains({x, map});
@@ -215,16 +215,16 @@ void Lowering::pullChain(Value* v, const IndexMap& map) {
     }
     Value* done = x;
     path.pop_back();
-    if (!path.empty()) pull(done, map);
+    if (!path.empty()) valueAt(done, map);
   }
 }
 
-Lowval Lowering::pullDefinition(Value* v, const IndexMap& map) {
+Lowval Lowering::computeAt(Value* v, const IndexMap& map) {
   if (auto buffer = buffer_.find(v); buffer != buffer_.end() && !(v->def && isTrivial(*v->def)))
     return readBuffer(buffer->second, map, v->type.element());
   NEREID_CHECK(v->def, "a tile argument without a buffer");
   const Inst& def = *v->def;
-  NEREID_CHECK(isPullable(def), info(def.op).spelling, " has no buffer");
+  NEREID_CHECK(isInlinable(def), info(def.op).spelling, " has no buffer");
   Type element = v->type.element();
   switch (def.op) {
     case Op::Splat: return {scalar(def.operand(0)), 0};
@@ -240,12 +240,12 @@ Lowval Lowering::pullDefinition(Value* v, const IndexMap& map) {
     case Op::Reshape:
     case Op::Broadcast:
     case Op::Trans:
-    case Op::Split: return pull(def.operands[0], *operandMap(def, 0, map, v->index));
+    case Op::Split: return valueAt(def.operands[0], *operandMap(def, 0, map, v->index));
     case Op::Join:
-    case Op::Cat: return pullSelected(def, map);
-    case Op::Load: return pullLoad(def, map);
-    case Op::Gather: return pullGather(def, map);
-    case Op::MapElementwise: return pullMapped(def, v, map);
+    case Op::Cat: return selectAt(def, map);
+    case Op::Load: return loadAt(def, map);
+    case Op::Gather: return gatherAt(def, map);
+    case Op::MapElementwise: return mapAt(def, v, map);
     case Op::CmpI:
       if (auto fact = facts_.find({&def, map}); fact != facts_.end()) return {constant(Type::scalar(Elem::I1), fact->second.holds), 0};
       if (auto all = compareAtOnce(def, map)) return *all;
@@ -253,13 +253,13 @@ Lowval Lowering::pullDefinition(Value* v, const IndexMap& map) {
     case Op::AndI:
       // A known false mask needs no other half.
       if (element.isBool()) {
-        Lowval a = pull(def.operands[0], map);
-        if (auto c = constantBits(a.v); c && !a.isVector()) return *c & 1 ? pull(def.operands[1], map) : a;
+        Lowval a = valueAt(def.operands[0], map);
+        if (auto c = constantBits(a.v); c && !a.isVector()) return *c & 1 ? valueAt(def.operands[1], map) : a;
       }
       break;
     case Op::Select: {
-      Lowval c = def.operand(0)->type.isTile() ? pull(def.operands[0], map) : Lowval{scalar(def.operand(0)), 0};
-      if (auto known = constantBits(c.v); known && !c.isVector()) return pull(def.operands[*known & 1 ? 1 : 2], map);
+      Lowval c = def.operand(0)->type.isTile() ? valueAt(def.operands[0], map) : Lowval{scalar(def.operand(0)), 0};
+      if (auto known = constantBits(c.v); known && !c.isVector()) return valueAt(def.operands[*known & 1 ? 1 : 2], map);
       break;
     }
     default: break;
@@ -267,7 +267,7 @@ Lowval Lowering::pullDefinition(Value* v, const IndexMap& map) {
   std::vector<Lowval> operands;
   for (size_t i = 0; i < def.operands.size(); ++i) {
     auto m = operandMap(def, i, map, v->index);
-    operands.push_back(pull(def.operands[i], m ? *m : IndexMap{}));
+    operands.push_back(valueAt(def.operands[i], m ? *m : IndexMap{}));
   }
   if (def.op == Op::AddPtr && bitWidth(operands[1].v->type.element()) < 64)
     operands[1] = emitOp(Op::ExtSI, {operands[1]}, Type::scalar(Elem::I64));
@@ -292,23 +292,23 @@ Lowval Lowering::pullDefinition(Value* v, const IndexMap& map) {
   return emitOp(def, std::move(operands), element);
 }
 
-Lowval Lowering::pullSelected(const Inst& inst, const IndexMap& map) {
+Lowval Lowering::selectAt(const Inst& inst, const IndexMap& map) {
   IndexBit selector = selectorBit(inst, map);
   IndexMap rest = *operandMap(inst, 0, map);
-  if (selector.isConstant()) return pull(inst.operands[selector.axis == IndexBit::kOne ? 1 : 0], rest);
+  if (selector.isConstant()) return valueAt(inst.operands[selector.axis == IndexBit::kOne ? 1 : 0], rest);
   const Type kI64 = Type::scalar(Elem::I64);
   const Axis& axis = axes_[static_cast<size_t>(selector.axis)];
   Lowval i{axis.iv, axis.level};
   if (selector.axis == vectorAxis_ && selector.bit < axis.laneBits) i = laneIndex(i, 1, kI64);
   Lowval bit = emitOp(Op::AndI, {i, {index(int64_t{1} << selector.bit), 0}}, kI64);
   Lowval second = emitOp(Op::CmpI, {bit, {index(0), 0}}, Type::scalar(Elem::I1), {{Attr::Predicate, static_cast<int64_t>(CmpIPred::Ne)}});
-  Lowval a = pull(inst.operands[0], rest), b = pull(inst.operands[1], rest);
+  Lowval a = valueAt(inst.operands[0], rest), b = valueAt(inst.operands[1], rest);
   return emitOp(Op::Select, {second, b, a}, inst.result()->type.element());
 }
 
 // The innermost loop inside which what is known of `mask` holds: a load under it must not leave that loop, which may run no time.
 int Lowering::factLevel(Value* mask, const IndexMap& map) {
-  if (facts_.empty() || !mask->def || !mask->type.isTile() || inMemory(mask) || !isPullable(*mask->def)) return 0;
+  if (facts_.empty() || !mask->def || !mask->type.isTile() || inMemory(mask) || !isInlinable(*mask->def)) return 0;
   const Inst& def = *mask->def;
   if (auto fact = facts_.find({&def, map}); fact != facts_.end()) return fact->second.level;
   int level = 0;
@@ -317,19 +317,19 @@ int Lowering::factLevel(Value* mask, const IndexMap& map) {
   return level;
 }
 
-Lowval Lowering::pullLoad(const Inst& load, const IndexMap& map) {
+Lowval Lowering::loadAt(const Inst& load, const IndexMap& map) {
   Type element = load.result()->type.element();
   Lowval mask, other;
   int minLevel = 0;
   if (Value* m = load.optional(1)) {
-    mask = pull(m, map);
+    mask = valueAt(m, map);
     if (auto known = constantBits(mask.v); known && !mask.isVector()) {
-      if (!(*known & 1)) return load.optional(2) ? pull(load.optional(2), map) : Lowval{constant(element, 0), 0};
+      if (!(*known & 1)) return load.optional(2) ? valueAt(load.optional(2), map) : Lowval{constant(element, 0), 0};
       mask = {};
     }
     minLevel = std::min(factLevel(m, map), top());
   }
-  if (mask.v && load.optional(2)) other = pull(load.optional(2), map);
+  if (mask.v && load.optional(2)) other = valueAt(load.optional(2), map);
   Address where = address(load.operand(0), map);
   bool isBool = element.isBool();
   Type stored = isBool ? Type::scalar(Elem::I8) : element;
@@ -356,12 +356,12 @@ Lowval Lowering::pullLoad(const Inst& load, const IndexMap& map) {
   return convert({inst->result(), level}, element);
 }
 
-Lowval Lowering::pullGather(const Inst& gather, const IndexMap& map) {
+Lowval Lowering::gatherAt(const Inst& gather, const IndexMap& map) {
   const Type kI64 = Type::scalar(Elem::I64);
   const Type& source = gather.operand(0)->type;
   const Type& result = gather.result()->type;
   auto axis = static_cast<int>(gather.integer(Attr::Axis));
-  Lowval picked = pull(gather.operands[1], map);
+  Lowval picked = valueAt(gather.operands[1], map);
   if (picked.v->type.elem != Elem::I64)
     picked = emitOp(bitWidth(picked.v->type) < 32 ? Op::ExtUI : Op::ExtSI, {picked}, kI64);  // narrow indices are unsigned
   // Wrong indices are undefined in Triton; here they stay inside the tile.
@@ -396,11 +396,11 @@ Lowval Lowering::pullGather(const Inst& gather, const IndexMap& map) {
   return convert({inst->result(), pointer.level}, result.element());
 }
 
-Lowval Lowering::pullMapped(const Inst& inst, Value* v, const IndexMap& map) {
+Lowval Lowering::mapAt(const Inst& inst, Value* v, const IndexMap& map) {
   std::vector<Lowval> args;
   int level = 0;
   for (Value* operand : inst.operands) {
-    args.push_back(pull(operand, map));
+    args.push_back(valueAt(operand, map));
     level = std::max(level, args.back().level);
   }
   auto results = emitRegion(*inst.regions[0], args, level);

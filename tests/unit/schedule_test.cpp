@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A plan that reads memory too late is found: plans as they are made have no fault, and with one decision taken back they have one.
-#include "schedule/plan.h"
+// A schedule that reads memory too late is found: plans as they are made have no fault, and with one decision taken back they have one.
+#include "schedule/schedule.h"
 
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@ using namespace nereid;
 
 struct Planned {
   Module module;
-  Plan plan;
+  Schedule schedule;
   const Func& f() const { return *module.kernel(); }
 };
 
@@ -30,20 +30,20 @@ Planned planned(const std::string& body) {
   auto module = ttir::parse(sources, sources.add("k.ttir", text), diags);
   EXPECT_TRUE(module) << diags.render(sources);
   Planned out{std::move(*module), {}};
-  out.plan = makePlan(*out.module.kernel());
+  out.schedule = makeSchedule(*out.module.kernel(), kReference);
   return out;
 }
 
 // Takes back that loads are read into buffers.
 void forgetBuffers(Planned& k) {
-  EXPECT_GT(k.plan.buffered.size(), 0u);
-  k.plan.buffered = {};
-  for (auto& [block, plan] : k.plan.blocks)
-    for (Step& step : plan.steps)
-      if (step.nest) std::erase_if(step.nest->roots, [](const Root& r) { return r.kind == Root::Buffer; });
+  EXPECT_GT(k.schedule.buffered.size(), 0u);
+  k.schedule.buffered = {};
+  for (auto& [block, schedule] : k.schedule.blocks)
+    for (Step& step : schedule.steps)
+      if (step.nest) std::erase_if(step.nest->anchors, [](const Anchor& r) { return r.kind == Anchor::Buffer; });
 }
 
-TEST(Plan, LoopThatBeginsWithALoad) {
+TEST(Schedule, LoopThatBeginsWithALoad) {
   Planned k = planned(R"(
   %a = tt.load %p : tensor<16x!tt.ptr<i32>>
   tt.store %p, %i : tensor<16x!tt.ptr<i32>>
@@ -53,12 +53,12 @@ TEST(Plan, LoopThatBeginsWithALoad) {
   }
   tt.store %p, %r : tensor<16x!tt.ptr<i32>>
 )");
-  EXPECT_EQ(findFault(k.f(), k.plan), "");
+  EXPECT_EQ(findFault(k.f(), k.schedule), "");
   forgetBuffers(k);
-  EXPECT_EQ(findFault(k.f(), k.plan), "the load at line 8 is read at line 10, after the tt.store at line 9");
+  EXPECT_EQ(findFault(k.f(), k.schedule), "the load at line 8 is read at line 10, after the tt.store at line 9");
 }
 
-TEST(Plan, WhileLoopThatBeginsWithALoad) {
+TEST(Schedule, WhileLoopThatBeginsWithALoad) {
   Planned k = planned(R"(
   %a = tt.load %p : tensor<16x!tt.ptr<i32>>
   %old = tt.atomic_rmw add, acq_rel, gpu, %p, %i : (tensor<16x!tt.ptr<i32>>, tensor<16xi32>) -> tensor<16xi32>
@@ -73,12 +73,12 @@ TEST(Plan, WhileLoopThatBeginsWithALoad) {
   }
   tt.store %p, %r#1 : tensor<16x!tt.ptr<i32>>
 )");
-  EXPECT_EQ(findFault(k.f(), k.plan), "");
+  EXPECT_EQ(findFault(k.f(), k.schedule), "");
   forgetBuffers(k);
-  EXPECT_EQ(findFault(k.f(), k.plan), "the load at line 8 is read at line 10, after the tt.atomic_rmw at line 9");
+  EXPECT_EQ(findFault(k.f(), k.schedule), "the load at line 8 is read at line 10, after the tt.atomic_rmw at line 9");
 }
 
-TEST(Plan, LoadOfAnEarlierIteration) {
+TEST(Schedule, LoadOfAnEarlierIteration) {
   Planned k = planned(R"(
   %a = tt.load %p : tensor<16x!tt.ptr<i32>>
   scf.for %j = %c0 to %n step %c1 : i32 {
@@ -86,12 +86,12 @@ TEST(Plan, LoadOfAnEarlierIteration) {
     tt.store %p, %d : tensor<16x!tt.ptr<i32>>
   }
 )");
-  EXPECT_EQ(findFault(k.f(), k.plan), "");
+  EXPECT_EQ(findFault(k.f(), k.schedule), "");
   forgetBuffers(k);
-  EXPECT_EQ(findFault(k.f(), k.plan), "the load at line 8 is read at line 11, after the tt.store at line 11");
+  EXPECT_EQ(findFault(k.f(), k.schedule), "the load at line 8 is read at line 11, after the tt.store at line 11");
 }
 
-TEST(Plan, CarriedTileWrittenOver) {
+TEST(Schedule, CarriedTileWrittenOver) {
   Planned k = planned(R"(
   %a = tt.load %p : tensor<16x!tt.ptr<i32>>
   %r:2 = scf.for %j = %c0 to %n step %c1 iter_args(%c = %a, %d = %i) -> (tensor<16xi32>, tensor<16xi32>) : i32 {
@@ -102,26 +102,26 @@ TEST(Plan, CarriedTileWrittenOver) {
   tt.store %p, %r#0 : tensor<16x!tt.ptr<i32>>
   tt.store %p, %r#1 : tensor<16x!tt.ptr<i32>>
 )");
-  EXPECT_EQ(findFault(k.f(), k.plan), "");
+  EXPECT_EQ(findFault(k.f(), k.schedule), "");
   bool forgot = false;
-  for (auto& [yield, slots] : k.plan.throughTemporary)
+  for (auto& [yield, slots] : k.schedule.throughTemporary)
     for (size_t i = 0; i < slots.size(); ++i) {
       forgot |= slots[i];
       slots[i] = false;
     }
   EXPECT_TRUE(forgot);
   // The two carries share a nest, which reads everything before it writes: only where they are apart is there a fault.
-  for (auto& [block, plan] : k.plan.blocks)
-    for (size_t i = 0; i < plan.steps.size(); ++i)
-      if (Nest* nest = plan.steps[i].nest.get(); nest && nest->roots.size() == 2 && nest->roots[0].kind == Root::Carry) {
+  for (auto& [block, schedule] : k.schedule.blocks)
+    for (size_t i = 0; i < schedule.steps.size(); ++i)
+      if (Nest* nest = schedule.steps[i].nest.get(); nest && nest->anchors.size() == 2 && nest->anchors[0].kind == Anchor::Carry) {
         auto second = std::make_unique<Nest>();
-        second->roots.push_back(nest->roots[1]);
+        second->anchors.push_back(nest->anchors[1]);
         second->shape = nest->shape;
-        nest->roots.pop_back();
-        plan.steps.insert(plan.steps.begin() + static_cast<long>(i) + 1, Step{nullptr, std::move(second)});
+        nest->anchors.pop_back();
+        schedule.steps.insert(schedule.steps.begin() + static_cast<long>(i) + 1, Step{nullptr, std::move(second)});
         break;
       }
-  EXPECT_EQ(findFault(k.f(), k.plan), "line 12 reads what the loop at line 9 carries after it was written over");
+  EXPECT_EQ(findFault(k.f(), k.schedule), "line 12 reads what the loop at line 9 carries after it was written over");
 }
 
 }  // namespace

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Forms nests and decides on buffers.
 //
-// Two things feed each other: which roots share a nest decides what is used by several nests, and a value put in a buffer is a new
-// root. So the plan is refined to a fixed point; each round only adds buffers, which bounds the number of rounds.
-#include "schedule/plan.h"
-
+// Two things feed each other: which anchors share a nest decides what is used by several nests, and a value put in a buffer is a new
+// anchor. So the schedule is refined to a fixed point; each round only adds buffers, which bounds the number of rounds.
 #include <algorithm>
 #include <bit>
 #include <set>
 
+#include "schedule/schedule.h"
 #include "support/sort.h"
 
 namespace nereid {
@@ -28,7 +27,7 @@ bool touchesTiles(const Inst& inst) {
   return std::any_of(inst.operands.begin(), inst.operands.end(), tile) || std::any_of(inst.results.begin(), inst.results.end(), tile);
 }
 
-bool isDear(const Inst& inst) {
+bool isExpensive(const Inst& inst) {
   switch (inst.op) {
     case Op::Exp:
     case Op::Exp2:
@@ -85,15 +84,15 @@ bool isTrivial(const Inst& inst) {
   }
 }
 
-bool isInMemory(const Plan& plan, const Value* v) {
+bool isInMemory(const Schedule& schedule, const Value* v) {
   if (!v->def || isControl(v->def->op)) return true;
   if (isTrivial(*v->def)) return false;
-  return plan.buffered.count(v) || (touchesTiles(*v->def) && !isPullable(*v->def));
+  return schedule.buffered.count(v) || (touchesTiles(*v->def) && !isInlinable(*v->def));
 }
 
 namespace {
 
-bool isRoot(const Inst& inst) {
+bool isAnchor(const Inst& inst) {
   if (!touchesTiles(inst)) return false;
   switch (inst.op) {
     case Op::Store:
@@ -105,19 +104,19 @@ bool isRoot(const Inst& inst) {
     case Op::Scan:
     case Op::Dot:
     case Op::Histogram: return true;
-    case Op::MapElementwise: return !isPullable(inst);
+    case Op::MapElementwise: return !isInlinable(inst);
     default: return false;
   }
 }
 
-Root::Kind kindOf(Op op) {
+Anchor::Kind kindOf(Op op) {
   switch (op) {
-    case Op::Reduce: return Root::Combine;
-    case Op::Scan: return Root::Scan;
-    case Op::Dot: return Root::Dot;
-    case Op::Histogram: return Root::Histogram;
-    case Op::MapElementwise: return Root::Sequence;
-    default: return Root::Effect;
+    case Op::Reduce: return Anchor::Combine;
+    case Op::Scan: return Anchor::Scan;
+    case Op::Dot: return Anchor::Dot;
+    case Op::Histogram: return Anchor::Histogram;
+    case Op::MapElementwise: return Anchor::Sequence;
+    default: return Anchor::Effect;
   }
 }
 
@@ -130,28 +129,31 @@ bool isIdentity(const IndexMap& map, int bits) {
 
 class Planner {
  public:
-  Planner(const Func& f, const PlanOptions& options) : f_(f), options_(options) {}
+  Planner(const Func& f, const Machine& machine, const KernelSchedule& kernel) : f_(f), machine_(machine), threads_(kernel.threads) {
+    schedule_.machine = machine;
+    schedule_.kernel = kernel;
+  }
 
-  Plan run() {
+  Schedule run() {
     number(f_.body);
     mandatory(f_.body);
     do {
-      plan_.blocks.clear();
+      schedule_.blocks.clear();
       nests_.clear();
       copies_.clear();
       planRegion(f_.body);
     } while (refine());
     carries(f_.body);
-    if (options_.threads > 1)
+    if (threads_ > 1)
       walk(f_.body, [&](const Inst& inst) {
-        if (inst.op == Op::Dot && !plan_.inPlaceOf.count(inst.result())) keep(inst.result());
+        if (inst.op == Op::Dot && !schedule_.inPlaceOf.count(inst.result())) makeResident(inst.result());
       });
-    plan_.hasManyNests = nests_.size() > kManyNests;
-    return std::move(plan_);
+    schedule_.hasManyNests = nests_.size() > machine_.manyNests;
+    return std::move(schedule_);
   }
 
  private:
-  bool inMemory(const Value* v) const { return isInMemory(plan_, v); }
+  bool inMemory(const Value* v) const { return isInMemory(schedule_, v); }
 
   void number(const Region& region) {
     for (Block* block : region.blocks)
@@ -171,32 +173,32 @@ class Planner {
           buffer(inst.operands[i], "a dot reads each element many times");
           dotOperands_.insert(inst.operands[i]);
         }
-      if (inst.op == Op::MapElementwise && !isPullable(inst))
+      if (inst.op == Op::MapElementwise && !isInlinable(inst))
         for (Value* v : inst.operands) buffer(v, "several elements are read at a time");
       if (inst.op == Op::Gather) buffer(inst.operands[0], "gathered from by computed indices");
     });
   }
 
-  bool buffer(Value* v, std::string why) { return !inMemory(v) && plan_.buffered.emplace(v, std::move(why)).second; }
+  bool buffer(Value* v, std::string why) { return !inMemory(v) && schedule_.buffered.emplace(v, std::move(why)).second; }
 
   void planRegion(const Region& region) {
     for (Block* block : region.blocks) planBlock(*block);
   }
 
   void planBlock(Block& block) {
-    BlockPlan& plan = plan_.blocks[&block];
+    BlockSchedule& scheduled = schedule_.blocks[&block];
     for (Inst* inst : block.insts) {
       for (auto& r : inst->regions)
         if (isControl(inst->op)) planRegion(*r);
-      bool root = isRoot(*inst);
-      if (root) {
-        Root r{kindOf(inst->op), inst};
+      bool anchor = isAnchor(*inst);
+      if (anchor) {
+        Anchor r{kindOf(inst->op), inst};
         int axis = -1;
         std::vector<int64_t> shape;
-        if (r.kind == Root::Combine || r.kind == Root::Scan) {
+        if (r.kind == Anchor::Combine || r.kind == Anchor::Scan) {
           shape = inst->operands[0]->type.shape();
           axis = static_cast<int>(inst->integer(Attr::Axis));
-        } else if (r.kind == Root::Dot) {
+        } else if (r.kind == Anchor::Dot) {
           shape = inst->result()->type.shape();
         } else {
           for (Value* v : inst->operands)
@@ -205,65 +207,66 @@ class Planner {
               break;
             }
         }
-        addRoot(plan, block, std::move(r), std::move(shape), axis);
+        addAnchor(scheduled, block, std::move(r), std::move(shape), axis);
       }
       if (isControl(inst->op) || !touchesTiles(*inst) || inst->op == Op::Unsplat || inst->op == Op::Assume) {
         if (inst->op == Op::Yield || inst->op == Op::Condition)
           for (size_t i = 0; i < inst->operands.size(); ++i) {
             Value* v = inst->operands[i];
             if (!v->type.isTile()) continue;
-            addRoot(plan, block, {Root::Carry, inst, v, i}, v->type.shape(), -1);
+            addAnchor(scheduled, block, {Anchor::Carry, inst, v, i}, v->type.shape(), -1);
           }
         // What a loop begins with is copied before it.
         if (inst->op == Op::For || inst->op == Op::While)
           for (size_t i = 0; i < inst->operands.size(); ++i)
             if (Value* v = inst->operands[i]; v->type.isTile())
-              copies_.push_back({{{Root::Carry, inst, v, i}}, v->type.shape(), -1, number_[inst]});
-        plan.steps.push_back({inst, nullptr});
+              copies_.push_back({{{Anchor::Carry, inst, v, i}}, v->type.shape(), -1, number_[inst]});
+        scheduled.steps.push_back({inst, nullptr});
       }
       for (Value* v : inst->results)
-        if (plan_.buffered.count(v)) addRoot(plan, block, {Root::Buffer, inst, v}, v->type.shape(), -1);
+        if (schedule_.buffered.count(v)) addAnchor(scheduled, block, {Anchor::Buffer, inst, v}, v->type.shape(), -1);
     }
   }
 
-  // The nest that `root` may join: the last one, when only scalar operations that do not hang on it come after.
-  void addRoot(BlockPlan& plan, Block&, Root root, std::vector<int64_t> shape, int axis) {
-    int order = number_[root.inst];
-    for (size_t i = plan.steps.size(); i-- > 0;) {
-      Step& step = plan.steps[i];
+  // The nest that `anchor` may join: the last one, when only scalar operations that do not hang on it come after.
+  void addAnchor(BlockSchedule& scheduled, Block&, Anchor anchor, std::vector<int64_t> shape, int axis) {
+    int order = number_[anchor.inst];
+    for (size_t i = scheduled.steps.size(); i-- > 0;) {
+      Step& step = scheduled.steps[i];
       if (step.nest) {
-        if (mayJoin(*step.nest, root, shape, axis)) {
-          step.nest->roots.push_back(std::move(root));
+        if (mayJoin(*step.nest, anchor, shape, axis)) {
+          step.nest->anchors.push_back(std::move(anchor));
           step.nest->order = order;
           if (axis >= 0) step.nest->reduceAxis = axis;
-          // It runs now: after the scalars that the new root hangs on.
-          std::rotate(plan.steps.begin() + static_cast<long>(i), plan.steps.begin() + static_cast<long>(i) + 1, plan.steps.end());
+          // It runs now: after the scalars that the new anchor hangs on.
+          std::rotate(scheduled.steps.begin() + static_cast<long>(i), scheduled.steps.begin() + static_cast<long>(i) + 1,
+                      scheduled.steps.end());
           return;
         }
         break;
       }
-      if (info(step.inst->op).effects != Effects::Pure || hangsOnNest(plan, i)) break;
+      if (info(step.inst->op).effects != Effects::Pure || hangsOnNest(scheduled, i)) break;
     }
     auto nest = std::make_unique<Nest>();
-    nest->roots.push_back(std::move(root));
+    nest->anchors.push_back(std::move(anchor));
     nest->shape = std::move(shape);
     nest->reduceAxis = axis;
     nest->order = order;
     nests_.push_back(nest.get());
-    plan.steps.push_back({nullptr, std::move(nest)});
+    scheduled.steps.push_back({nullptr, std::move(nest)});
   }
 
   // Whether the scalar step `i` uses, directly or through scalar steps before it, a result of the nest before them.
-  bool hangsOnNest(const BlockPlan& plan, size_t i) {
+  bool hangsOnNest(const BlockSchedule& scheduled, size_t i) {
     std::set<const Value*> tainted;
     size_t j = i;
-    while (j > 0 && !plan.steps[j].nest) --j;
-    if (plan.steps[j].nest)
-      for (const Root& r : plan.steps[j].nest->roots)
+    while (j > 0 && !scheduled.steps[j].nest) --j;
+    if (scheduled.steps[j].nest)
+      for (const Anchor& r : scheduled.steps[j].nest->anchors)
         for (const Value* v : r.inst->results) tainted.insert(v);
     for (++j; j <= i; ++j) {
-      const Inst* inst = plan.steps[j].inst;
-      bool hit = std::any_of(inst->operands.begin(), inst->operands.end(), [&](Value* v) { return pullsAny(v, tainted); });
+      const Inst* inst = scheduled.steps[j].inst;
+      bool hit = std::any_of(inst->operands.begin(), inst->operands.end(), [&](Value* v) { return inlinesAny(v, tainted); });
       if (hit)
         for (const Value* v : inst->results) tainted.insert(v);
       if (hit && j == i) return true;
@@ -271,47 +274,47 @@ class Planner {
     return false;
   }
   // Whether computing `v` needs one of `values`: through virtual tiles too (Unsplat).
-  bool pullsAny(Value* v, const std::set<const Value*>& values) {
+  bool inlinesAny(Value* v, const std::set<const Value*>& values) {
     if (values.count(v)) return true;
     if (!v->type.isTile() || inMemory(v)) return false;
-    return std::any_of(v->def->operands.begin(), v->def->operands.end(), [&](Value* o) { return pullsAny(o, values); });
+    return std::any_of(v->def->operands.begin(), v->def->operands.end(), [&](Value* o) { return inlinesAny(o, values); });
   }
 
-  bool mayJoin(const Nest& nest, const Root& root, const std::vector<int64_t>& shape, int axis) {
-    auto joins = [](const Root& r) {
-      return r.kind == Root::Combine || r.kind == Root::Buffer || r.kind == Root::Carry ||
-             (r.kind == Root::Effect && r.inst->op == Op::Store);
+  bool mayJoin(const Nest& nest, const Anchor& anchor, const std::vector<int64_t>& shape, int axis) {
+    auto joins = [](const Anchor& r) {
+      return r.kind == Anchor::Combine || r.kind == Anchor::Buffer || r.kind == Anchor::Carry ||
+             (r.kind == Anchor::Effect && r.inst->op == Op::Store);
     };
-    if (!joins(root) || nest.shape != shape) return false;
+    if (!joins(anchor) || nest.shape != shape) return false;
     // Stores are tested against each other, pair by pair.
-    auto stores = std::count_if(nest.roots.begin(), nest.roots.end(), [](const Root& r) { return r.kind == Root::Effect; });
-    if (root.kind == Root::Effect && stores >= kMostStores) return false;
+    auto stores = std::count_if(nest.anchors.begin(), nest.anchors.end(), [](const Anchor& r) { return r.kind == Anchor::Effect; });
+    if (anchor.kind == Anchor::Effect && stores >= machine_.maxStoresPerNest) return false;
     if (axis >= 0 && nest.reduceAxis >= 0 && axis != nest.reduceAxis) return false;
     // What only moves from arguments to memory in common has a deal of its own among threads: as it lies there.
-    auto moves = [&](const Root& r) {
-      return options_.threads > 1 && r.kind == Root::Buffer && r.inst->op == Op::Load && dotOperands_.count(r.value);
+    auto moves = [&](const Anchor& r) {
+      return threads_ > 1 && r.kind == Anchor::Buffer && r.inst->op == Op::Load && dotOperands_.count(r.value);
     };
-    bool fits = !moves(root);
-    for (const Root& r : nest.roots) fits &= joins(r) && !moves(r);
+    bool fits = !moves(anchor);
+    for (const Anchor& r : nest.anchors) fits &= joins(r) && !moves(r);
     if (!fits) return false;
     int bits = 0;
     for (int64_t d : shape) bits += std::countr_zero(static_cast<uint64_t>(d));
     std::set<const Value*> scalars;  // results of the nest that are not yet there while it runs
-    for (const Root& r : nest.roots)
-      if (r.kind == Root::Combine)
+    for (const Anchor& r : nest.anchors)
+      if (r.kind == Anchor::Combine)
         for (const Value* v : r.inst->results) scalars.insert(v);
     auto memory = [&](const Value* v) { return inMemory(v); };
-    visitPulled(root, memory, [&](Value* v, const IndexMap& map) {
-      for (const Root& r : nest.roots) {
-        if (r.kind == Root::Combine && v->def == r.inst) fits = false;
-        if (r.kind == Root::Buffer && v == r.value && !isIdentity(map, bits)) fits = false;
+    visitInlined(anchor, memory, [&](Value* v, const IndexMap& map) {
+      for (const Anchor& r : nest.anchors) {
+        if (r.kind == Anchor::Combine && v->def == r.inst) fits = false;
+        if (r.kind == Anchor::Buffer && v == r.value && !isIdentity(map, bits)) fits = false;
       }
       if (v->def && !scalars.empty())
         for (Value* o : v->def->operands)
           if (!o->type.isTile() && scalarHangsOn(o, scalars)) fits = false;
     });
-    if (root.inst && root.kind != Root::Buffer && root.kind != Root::Carry)
-      for (Value* o : root.inst->operands)
+    if (anchor.inst && anchor.kind != Anchor::Buffer && anchor.kind != Anchor::Carry)
+      for (Value* o : anchor.inst->operands)
         if (!o->type.isTile() && scalarHangsOn(o, scalars)) fits = false;
     return fits;
   }
@@ -344,8 +347,8 @@ class Planner {
     std::vector<Value*> order;
     auto memory = [&](const Value* v) { return inMemory(v); };
     for (const Nest* nest : nests_)
-      for (const Root& root : nest->roots)
-        visitPulled(root, memory, [&](Value* v, const IndexMap&) {
+      for (const Anchor& anchor : nest->anchors)
+        visitInlined(anchor, memory, [&](Value* v, const IndexMap&) {
           if (inMemory(v) || !v->def) return;
           Consumers& c = consumers[v];
           if (c.nests.empty()) order.push_back(v);
@@ -366,19 +369,19 @@ class Planner {
       const Inst* def = v->def;
       const Consumers& c = consumers.at(v);
       std::string why;
-      if (isDear(*def)) {
+      if (isExpensive(*def)) {
         bool deeper = std::any_of(c.nests.begin(), c.nests.end(),
-                                  [&](const Nest* n) { return loopsAround(n->roots[0].inst).size() > loopsAround(def).size(); });
+                                  [&](const Nest* n) { return loopsAround(n->anchors[0].inst).size() > loopsAround(def).size(); });
         if (deeper)
-          why = cat(info(def->op).spelling, " is dear and used in a loop further in");
-        else if (c.nests.size() > 1 && options_.threads == 1)
-          why = cat(info(def->op).spelling, " is dear and used by ", c.nests.size(), " nests");
+          why = cat(info(def->op).spelling, " is expensive and used in a loop further in");
+        else if (c.nests.size() > 1 && threads_ == 1)
+          why = cat(info(def->op).spelling, " is expensive and used by ", c.nests.size(), " nests");
       }
-      bool isLong = c.nests.size() > 1 && work(v) >= kMuchWork && !hasBetter(v);
-      if (why.empty() && c.nests.size() > 1 && options_.threads > 1 && (def->op == Op::Load || isDear(*def) || isLong) && keep(v))
-        why = cat("kept by its threads for ", c.nests.size(), " nests");
+      bool isLong = c.nests.size() > 1 && work(v) >= machine_.storedWork && !hasBetter(v);
+      if (why.empty() && c.nests.size() > 1 && threads_ > 1 && (def->op == Op::Load || isExpensive(*def) || isLong) && makeResident(v))
+        why = cat("resident by its threads for ", c.nests.size(), " nests");
       // Chains of nests, as in a sort, would else compute what is before them again and again.
-      if (why.empty() && isLong && (options_.threads == 1 || static_cast<int>(c.nests.size() - 1) * work(v) >= kMuchSharedWork))
+      if (why.empty() && isLong && (threads_ == 1 || static_cast<int>(c.nests.size() - 1) * work(v) >= machine_.storedSharedWork))
         why = cat("a long computation, used by ", c.nests.size(), " nests");
       if (why.empty()) continue;
       changed |= buffer(v, std::move(why));
@@ -392,8 +395,8 @@ class Planner {
     std::vector<std::pair<Value*, std::string>> late;
     auto memory = [&](const Value* v) { return inMemory(v); };
     auto visit = [&](const Nest& nest) {
-      for (const Root& root : nest.roots)
-        visitPulled(root, memory, [&](Value* v, const IndexMap&) {
+      for (const Anchor& anchor : nest.anchors)
+        visitInlined(anchor, memory, [&](Value* v, const IndexMap&) {
           if (inMemory(v) || v->def->op != Op::Load) return;
           if (const Inst* writer = writerBetween(v->def, nest))
             late.emplace_back(v, cat("read later, after the ", info(writer->op).spelling, " at line ", writer->loc.line()));
@@ -413,13 +416,13 @@ class Planner {
   };
   PtrMap<const Value*, Gate> findGates(const std::vector<Value*>& order) {
     PtrMap<const Value*, std::vector<Value*>> users;
-    std::set<const Value*> ends;  // what a root takes
+    std::set<const Value*> ends;  // what a anchor takes
     for (Value* v : order)
       for (const Value* o : v->def->operands) users[o].push_back(v);
     for (const Nest* nest : nests_)
-      for (const Root& root : nest->roots) {
-        if (root.kind == Root::Carry) ends.insert(root.value);
-        const Inst* taker = root.kind == Root::Buffer ? root.value->def : root.kind == Root::Carry ? nullptr : root.inst;
+      for (const Anchor& anchor : nest->anchors) {
+        if (anchor.kind == Anchor::Carry) ends.insert(anchor.value);
+        const Inst* taker = anchor.kind == Anchor::Buffer ? anchor.value->def : anchor.kind == Anchor::Carry ? nullptr : anchor.inst;
         if (taker) ends.insert(taker->operands.begin(), taker->operands.end());
       }
     PtrMap<const Value*, Gate> gates;
@@ -460,10 +463,7 @@ class Planner {
     }
   }
 
-  static constexpr int kMostStores = 6;  // of one nest
   // Operations it takes to compute one element from what is in memory.
-  static constexpr int kMuchWork = 10;
-  static constexpr int kMuchSharedWork = 100;  // that a buffer for the threads of a workgroup saves
   int work(const Value* v) {
     if (!v->type.isTile()) return 0;
     auto [it, isNew] = work_.emplace(v, 1);
@@ -489,59 +489,59 @@ class Planner {
 
   // Whether each thread can hold the elements of `v` that it computes: all who need it walk over tiles of its shape in its order, and
   // nothing but stores and reductions happens there.
-  bool keep(const Value* v) {
+  bool makeResident(const Value* v) {
     if (v->type.isPointer()) return false;
-    int bits = v->type.bits(), own = std::max(0, bits - std::countr_zero(static_cast<unsigned>(options_.threads)));
-    if (nests_.size() > kManyNests && own > 1) return false;
-    if (own > kMostKeptBits || keptElements_ + (1 << own) > kMostKept) return false;
+    int bits = v->type.bits(), own = std::max(0, bits - std::countr_zero(static_cast<unsigned>(threads_)));
+    if (nests_.size() > machine_.manyNests && own > 1) return false;
+    if (own > machine_.maxResidentBits || residentElements_ + (1 << own) > machine_.maxResidentElements) return false;
     const std::vector<int64_t> shape = v->type.shape();
     auto memory = [&](const Value* x) { return inMemory(x); };
     bool fits = true;
     size_t copies = 0;  // of operations: a thread's own elements are written out one by one
-    auto follow = [&](const Root& root, bool isPlain, const std::vector<int64_t>& domain) {
-      bool pulls = root.kind == Root::Buffer && root.value == v;
-      visitPulled(root, memory, [&](const Value* x, const IndexMap& map) {
+    auto follow = [&](const Anchor& anchor, bool isPlain, const std::vector<int64_t>& domain) {
+      bool inlines = anchor.kind == Anchor::Buffer && anchor.value == v;
+      visitInlined(anchor, memory, [&](const Value* x, const IndexMap& map) {
         ++copies;
         if (x != v) return;
-        pulls = true;
+        inlines = true;
         fits &= isIdentity(map, bits);
       });
-      if (pulls) fits &= isPlain && domain == shape;
-      return pulls;
+      if (inlines) fits &= isPlain && domain == shape;
+      return inlines;
     };
     for (const Nest* nest : nests_) {
       size_t before = copies;
-      bool pulls = false, isPlain = true;
-      for (const Root& root : nest->roots) {
-        isPlain &= root.kind == Root::Buffer || root.kind == Root::Carry || root.kind == Root::Combine ||
-                   (root.kind == Root::Effect && root.inst->op == Op::Store);
-        pulls |= follow(root, isPlain, nest->shape);
+      bool inlines = false, isPlain = true;
+      for (const Anchor& anchor : nest->anchors) {
+        isPlain &= anchor.kind == Anchor::Buffer || anchor.kind == Anchor::Carry || anchor.kind == Anchor::Combine ||
+                   (anchor.kind == Anchor::Effect && anchor.inst->op == Op::Store);
+        inlines |= follow(anchor, isPlain, nest->shape);
       }
-      fits &= !pulls || isPlain;
-      if (!pulls) copies = before;
+      fits &= !inlines || isPlain;
+      if (!inlines) copies = before;
     }
     // Loops begin with copies.
     walk(f_.body, [&](Inst& inst) {
       size_t before = copies;
       if (inst.op == Op::For || inst.op == Op::While || inst.op == Op::If)
         for (size_t k = 0; k < inst.operands.size(); ++k)
-          if (Value* x = inst.operands[k]; x->type.isTile()) follow({Root::Carry, &inst, x, k}, true, x->type.shape());
+          if (Value* x = inst.operands[k]; x->type.isTile()) follow({Anchor::Carry, &inst, x, k}, true, x->type.shape());
       // Sums that a product begins with are read by its own nest.
       if (inst.op == Op::Dot)
         for (size_t k = 0; k < 2; ++k) fits &= inst.operands[k] != v;
       copies = before;
     });
-    if (!fits || (copies << own) > kMostCopies) return false;
-    keptElements_ += 1 << own;
-    plan_.kept.insert(v);
+    if (!fits || (copies << own) > machine_.maxUnrolledOperations) return false;
+    residentElements_ += 1 << own;
+    schedule_.resident.insert(v);
     return true;
   }
 
-  // A write that could change what `load` reads before `nest` pulls it.
+  // A write that could change what `load` reads before `nest` inlines it.
   const Inst* writerBetween(const Inst* load, const Nest& nest) {
-    const Inst* consumer = nest.roots.back().inst;
+    const Inst* consumer = nest.anchors.back().inst;
     for (const Inst* w : writers_) {
-      bool inNest = std::any_of(nest.roots.begin(), nest.roots.end(), [&](const Root& r) { return r.inst == w; });
+      bool inNest = std::any_of(nest.anchors.begin(), nest.anchors.end(), [&](const Anchor& r) { return r.inst == w; });
       if (inNest && loopsAround(load) == loopsAround(w)) continue;  // the nest itself sorts that out
       if (number_[w] > number_[load] && number_[w] < nest.order && !(w == consumer)) return w;
       // A later iteration's pull comes after this iteration's write.
@@ -563,35 +563,35 @@ class Planner {
       for (size_t k = 0; k < yield->operands.size(); ++k) {
         Value* v = yield->operands[k];
         if (!v->type.isTile()) continue;
-        visitPulled({Root::Carry, yield, v, k}, memory, [&](Value* read, const IndexMap& map) {
+        visitInlined({Anchor::Carry, yield, v, k}, memory, [&](Value* read, const IndexMap& map) {
           for (size_t j = 0; j < args.size(); ++j)
             if (read == args[j] && !(v->type == args[j]->type && isIdentity(map, v->type.bits()))) through[j] = true;
         });
       }
       // A carry shares its nest with others who may read the old value: of the element at hand alone.
       for (const Nest* nest : nests_)
-        for (const Root& carry : nest->roots) {
-          if (carry.kind != Root::Carry || carry.inst != yield) continue;
+        for (const Anchor& carry : nest->anchors) {
+          if (carry.kind != Anchor::Carry || carry.inst != yield) continue;
           const Value* arg = args[carry.slot];
-          for (const Root& root : nest->roots)
-            visitPulled(root, memory, [&](Value* read, const IndexMap& map) {
+          for (const Anchor& anchor : nest->anchors)
+            visitInlined(anchor, memory, [&](Value* read, const IndexMap& map) {
               if (read == arg && !(carry.value->type == arg->type && isIdentity(map, arg->type.bits()))) through[carry.slot] = true;
             });
         }
-      // Carries of one shape share a nest, which pulls everything before it writes; others run one after the other.
+      // Carries of one shape share a nest, which inlines everything before it writes; others run one after the other.
       for (size_t k = 0; k < through.size(); ++k) {
         Value* v = yield->operands[k];
         if (!v->type.isTile()) continue;
-        visitPulled({Root::Carry, yield, v, k}, memory, [&](Value* read, const IndexMap&) {
+        visitInlined({Anchor::Carry, yield, v, k}, memory, [&](Value* read, const IndexMap&) {
           for (size_t j = 0; j < args.size(); ++j)
             if (j != k && read == args[j]) through[j] = true;
         });
         if (!through[k]) tryInPlace(inst, body, args[k], v);
       }
-      plan_.throughTemporary[yield] = std::move(through);
+      schedule_.throughTemporary[yield] = std::move(through);
     });
   }
-  // A root's result that is only yielded can be written where the next iteration reads it, if nothing reads the old value later.
+  // A anchor's result that is only yielded can be written where the next iteration reads it, if nothing reads the old value later.
   void tryInPlace(const Inst& loop, Block& body, Value* arg, Value* v) {
     if (!v->def || v->def->parent != &body) return;
     if (v->def->op != Op::Dot) return;
@@ -599,10 +599,10 @@ class Planner {
     auto memory = [&](const Value* x) { return inMemory(x); };
     bool safe = true;
     auto check = [&](const Nest& nest) {
-      for (const Root& root : nest.roots) {
-        if (!contains(&loop, root.inst)) continue;
-        bool self = root.inst == v->def && root.kind == Root::Dot;
-        visitPulled(root, memory, [&](Value* read, const IndexMap& map) {
+      for (const Anchor& anchor : nest.anchors) {
+        if (!contains(&loop, anchor.inst)) continue;
+        bool self = anchor.inst == v->def && anchor.kind == Anchor::Dot;
+        visitInlined(anchor, memory, [&](Value* read, const IndexMap& map) {
           if (read != arg) return;
           if (self ? !isIdentity(map, arg->type.bits()) : nest.order > at) safe = false;
         });
@@ -610,16 +610,14 @@ class Planner {
     };
     for (const Nest* nest : nests_) check(*nest);
     for (const Nest& copy : copies_) check(copy);
-    if (safe) plan_.inPlaceOf[v] = arg;
+    if (safe) schedule_.inPlaceOf[v] = arg;
   }
 
-  // Of registers: a thread has about 255 of 32 bits on most GPUs, and fewer where many threads are to hide the latency of memory.
-  static constexpr int kMostKeptBits = 5, kMostKept = 96;
-  static constexpr size_t kMostCopies = 4000;
-  int keptElements_ = 0;
+  int residentElements_ = 0;
   const Func& f_;
-  const PlanOptions options_;
-  Plan plan_;
+  const Machine& machine_;
+  const int threads_;  // that share a program
+  Schedule schedule_;
   std::vector<Nest*> nests_;
   std::vector<Nest> copies_;  // of the tiles that loops begin with, which are no steps: they are part of their loops
   PtrMap<const Inst*, int> number_, end_;
@@ -631,11 +629,11 @@ class Planner {
 
 }  // namespace
 
-Plan makePlan(const Func& f, const PlanOptions& options) {
-  Plan plan = Planner(f, options).run();
-  std::string fault = findFault(f, plan);
-  NEREID_CHECK(fault.empty(), "the plan of ", f.name, " is wrong: ", fault);
-  return plan;
+Schedule makeSchedule(const Func& f, const Machine& machine, const KernelSchedule& kernel) {
+  Schedule schedule = Planner(f, machine, kernel).run();
+  std::string fault = findFault(f, schedule);
+  NEREID_CHECK(fault.empty(), "the schedule of ", f.name, " is wrong: ", fault);
+  return schedule;
 }
 
 }  // namespace nereid

@@ -18,35 +18,35 @@ const Layout* Lowering::productLayout(const std::vector<int64_t>& shape) {
 }
 
 // The layout of rows that goes with a product's of this shape, if all threads that have parts of a row are of one subgroup.
-const Layout* Lowering::rowLayout(const std::vector<int64_t>& shape) {
+const Layout* Lowering::replicatedLayout(const std::vector<int64_t>& shape) {
   const Layout* tile = shape.size() == 2 ? productLayout(shape) : nullptr;
-  if (!tile || tile->threadBits > log2(machine_.threads)) return nullptr;
+  if (!tile || tile->threadBits > log2(threads_)) return nullptr;
   auto [at_, isNew] = layouts_.try_emplace({shape[0], -shape[1]});
   Layout& l = at_->second;
-  if (!isNew) return l.isRows ? &l : nullptr;
+  if (!isNew) return l.isReplicated ? &l : nullptr;
   const int columns = log2(shape[1]);
-  if (std::any_of(tile->place.begin(), tile->place.begin() + columns, [](int place) { return place >= kSubgroupBits; })) return nullptr;
-  l.isRows = true;
-  l.threadBits = log2(machine_.threads);
+  if (std::any_of(tile->place.begin(), tile->place.begin() + columns, [this](int place) { return place >= subgroupBits_; })) return nullptr;
+  l.isReplicated = true;
+  l.threadBits = log2(threads_);
   for (auto place = tile->place.begin() + columns; place != tile->place.end(); ++place)
-    l.place.push_back(*place < 0 ? ~l.ownBits++ : *place);
+    l.place.push_back(*place < 0 ? ~l.registerBits++ : *place);
   return &l;
 }
 
 // Values that all nests can treat so: those that cannot be are taken out until the rest agrees.
-void Lowering::findRows() {
-  if (!machine_.subgroups) return;
+void Lowering::findReplicated() {
+  if (!schedule_.kernel.subgroups) return;
   std::map<int64_t, const Layout*> found;  // by the number of rows
   walk(kernel_.body, [&](const Inst& inst) {
     if (inst.op != Op::Reduce || inst.operand(0)->type.rank != 2 || inst.integer(Attr::Axis) != 1) return;
     const std::vector<int64_t> shape = inst.operand(0)->type.shape();
-    const Layout* layout = rowLayout(shape);
+    const Layout* layout = replicatedLayout(shape);
     if (!layout) return;
     const Layout* known = found.try_emplace(shape[0], layout).first->second;
     if (known->place != layout->place) return;
-    for (const Value* v : inst.results) rows_[v] = known;
+    for (const Value* v : inst.results) replicated_[v] = known;
   });
-  if (rows_.empty()) return;
+  if (replicated_.empty()) return;
   std::vector<std::vector<const Value*>> carried;  // one buffer for each: the loop's own value and its result
   walk(kernel_.body, [&](const Inst& inst) {
     if (inst.op != Op::For) return;
@@ -54,7 +54,7 @@ void Lowering::findRows() {
       const Value* v = inst.results[i];
       if (v->type.rank != 1 || v->type.isPointer() || !found.count(v->type.dim(0))) continue;
       carried.push_back({v, inst.regions[0]->entry().args[1 + i]});
-      for (const Value* x : carried.back()) rows_[x] = found.at(v->type.dim(0));
+      for (const Value* x : carried.back()) replicated_[x] = found.at(v->type.dim(0));
     }
   });
   for (bool changed = true; changed;) {
@@ -64,71 +64,73 @@ void Lowering::findRows() {
       std::vector<const Value*> all{v};
       if (v && v->def && v->def->op == Op::Reduce) all.assign(v->def->results.begin(), v->def->results.end());
       for (const Value* x : all) {
-        changed |= rows_.count(x) > 0;
-        rows_.erase(x);
+        changed |= replicated_.count(x) > 0;
+        replicated_.erase(x);
       }
     };
     // Who reads values does it in a nest over a tile that is dealt like them; or over them (`lines`), if that writes only what threads
     // keep, or only stores.
-    auto check = [&](const Root& root, const std::vector<int64_t>& domain, bool lines) {
+    auto check = [&](const Anchor& anchor, const std::vector<int64_t>& domain, bool lines) {
       const bool isLine = domain.size() == 1;
-      const bool stores = root.kind == Root::Effect && root.inst->op == Op::Store;
-      const bool plain =
-          isLine ? lines
-                 : stores || root.kind == Root::Carry || root.kind == Root::Combine || root.kind == Root::Dot || root.kind == Root::Buffer;
-      const Layout* rows = isLine ? nullptr : rowLayout(domain);
+      const bool stores = anchor.kind == Anchor::Effect && anchor.inst->op == Op::Store;
+      const bool plain = isLine ? lines
+                                : stores || anchor.kind == Anchor::Carry || anchor.kind == Anchor::Combine || anchor.kind == Anchor::Dot ||
+                                      anchor.kind == Anchor::Buffer;
+      const Layout* rows = isLine ? nullptr : replicatedLayout(domain);
       const int first = isLine || !rows ? 0 : log2(domain[1]);
-      visitPulled(
-          root, [&](const Value* v) { return inMemory(v); },
+      visitInlined(
+          anchor, [&](const Value* v) { return inMemory(v); },
           [&](const Value* v, const IndexMap& map) {
-            auto at_ = rows_.find(v);
-            if (at_ == rows_.end()) return;
+            auto at_ = replicated_.find(v);
+            if (at_ == replicated_.end()) return;
             bool ok = plain && domain[0] == v->type.dim(0) && (isLine || (rows && rows->place == at_->second->place));
             for (size_t i = 0; ok && i < map.size(); ++i) ok = map[i] == IndexBit{0, static_cast<uint8_t>(first + static_cast<int>(i))};
             if (!ok) drop(v);
           });
     };
-    auto targetOf = [](const Root& root) -> const Value* {
-      if (root.kind != Root::Carry || root.inst->op != Op::Yield) return nullptr;
-      const Inst* loop = root.inst->parent->parent->parent;
-      return loop->op == Op::For ? loop->results[root.slot] : nullptr;
+    auto targetOf = [](const Anchor& anchor) -> const Value* {
+      if (anchor.kind != Anchor::Carry || anchor.inst->op != Op::Yield) return nullptr;
+      const Inst* loop = anchor.inst->parent->parent->parent;
+      return loop->op == Op::For ? loop->results[anchor.slot] : nullptr;
     };
-    for (auto& [block, plan] : plan_.blocks)
+    for (auto& [block, plan] : schedule_.blocks)
       for (const Step& step : plan.steps) {
         if (!step.nest) continue;
-        const std::vector<Root>& roots = step.nest->roots;
-        auto keeps = [&](const Root& root) { return rows_.count(targetOf(root)) > 0; };
-        auto stores = [](const Root& root) { return root.kind == Root::Effect && root.inst->op == Op::Store; };
-        const bool keep = std::all_of(roots.begin(), roots.end(), keeps);
-        for (const Root& root : roots) {
-          check(root, root.kind == Root::Dot ? root.inst->result()->type.shape() : step.nest->shape,
-                keep || std::all_of(roots.begin(), roots.end(), stores));
-          if (step.nest->shape.size() == 1 && !keep) drop(targetOf(root));
+        const std::vector<Anchor>& anchors = step.nest->anchors;
+        auto keeps = [&](const Anchor& anchor) { return replicated_.count(targetOf(anchor)) > 0; };
+        auto stores = [](const Anchor& anchor) { return anchor.kind == Anchor::Effect && anchor.inst->op == Op::Store; };
+        const bool keep = std::all_of(anchors.begin(), anchors.end(), keeps);
+        for (const Anchor& anchor : anchors) {
+          check(anchor, anchor.kind == Anchor::Dot ? anchor.inst->result()->type.shape() : step.nest->shape,
+                keep || std::all_of(anchors.begin(), anchors.end(), stores));
+          if (step.nest->shape.size() == 1 && !keep) drop(targetOf(anchor));
         }
-        bool alone = std::all_of(roots.begin(), roots.end(),
-                                 [&](const Root& root) { return root.kind != Root::Scan && (root.kind != Root::Effect || stores(root)); });
-        for (const Root& root : roots)
-          if (root.kind == Root::Combine && !alone)
-            for (const Value* v : root.inst->results) drop(v);
+        bool alone = std::all_of(anchors.begin(), anchors.end(), [&](const Anchor& anchor) {
+          return anchor.kind != Anchor::Scan && (anchor.kind != Anchor::Effect || stores(anchor));
+        });
+        for (const Anchor& anchor : anchors)
+          if (anchor.kind == Anchor::Combine && !alone)
+            for (const Value* v : anchor.inst->results) drop(v);
       }
     walk(kernel_.body, [&](const Inst& inst) {
       for (size_t k = 0; k < inst.operands.size(); ++k) {
         Value* v = inst.operands[k];
         if (!v->type.isTile()) continue;
-        if (inst.op == Op::For) check({Root::Carry, const_cast<Inst*>(&inst), v, k}, v->type.shape(), rows_.count(inst.results[k - 3]) > 0);
+        if (inst.op == Op::For)
+          check({Anchor::Carry, const_cast<Inst*>(&inst), v, k}, v->type.shape(), replicated_.count(inst.results[k - 3]) > 0);
         if (inst.op == Op::If || inst.op == Op::While || inst.op == Op::Condition || inst.op == Op::Gather || inst.op == Op::Histogram)
           drop(v);
       }
     });
     for (const auto& both : carried)
-      if (!rows_.count(both[0]) || !rows_.count(both[1]))
+      if (!replicated_.count(both[0]) || !replicated_.count(both[1]))
         for (const Value* v : both) drop(v);
   }
 }
 
-const Layout* Lowering::keptRows(const Value* v) const {
-  auto at_ = rows_.find(v);
-  return at_ == rows_.end() ? nullptr : at_->second;
+const Layout* Lowering::replicatedLayoutOf(const Value* v) const {
+  auto at_ = replicated_.find(v);
+  return at_ == replicated_.end() ? nullptr : at_->second;
 }
 
 }  // namespace nereid

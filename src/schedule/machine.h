@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// What the compiler knows of the machines that kernels run on.
+//
+// One row per target, in machine.cpp. Every threshold of the schedule, of lowering and of the back-ends is a field, with its unit and its
+// reason. Code elsewhere asks for the field, never for the target.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace nereid {
+
+struct Machine {
+  std::string_view name = "reference";
+
+  // ---- instructions
+  int vectorBytes = 16;      // of a vector register
+  int vectorRegisters = 16;  // that an inner loop may use
+  bool fma = true;           // multiply-add with one rounding; otherwise products that may round are rounded
+  bool libm = true;          // a C library has the functions on f32 that take many instructions; otherwise they are expanded
+  bool f64 = true;           // otherwise multiply-adds of narrower floats than f32 round twice
+  bool subnormals = true;    // products keep subnormal numbers
+  bool halves = false;       // conversions between f32 and f16 or bf16 are instructions
+  bool scales = false;       // lo.scale is one instruction
+  bool exp2 = false;         // exp2 is one instruction, less exact than the expansion of exp
+
+  // ---- loop nests
+  int maxLanes = 64;                // of a vector value: longer ones fill pages with instructions and do not fit in registers
+  int maxAccessBytes = 0;           // that one thread loads or stores at once; 0: the lanes alone decide
+  int unroll = 4;                   // vectors per iteration: enough to hide the latency of an addition
+  int unrollExpensive = 2;          // the same where registers are short: with expensive operations, or more than longNest
+  size_t longNest = 60;             // operations
+  int unrolledIterations = 4;       // of a short reduction that becomes straight-line code
+  int maxStoresPerNest = 6;         // alias tests compare stores pair by pair
+  int64_t maxTableElements = 4096;  // of a constant tile with different values: each becomes a store
+
+  // ---- what is computed once and kept
+  int storedWork = 10;                  // operations per element from which a value that several nests use is stored
+  int storedSharedWork = 0;             // the same times the further uses, for a store to shared memory and its barriers
+  size_t manyNests = 24;                // from which a thread's elements are not unrolled: compilers take long for such texts
+  int maxResidentBits = 0;              // log2 of the elements of one value that a thread keeps in registers
+  int maxResidentElements = 0;          // of all values: a thread has about 255 registers, and fewer where many threads hide latency
+  size_t maxUnrolledOperations = 4000;  // for the elements of one value
+
+  // ---- dots without subgroup matrices
+  int dotRows = 0;              // of a register tile; 0: the power of two whose accumulators fill half of the registers
+  int dotRestRows = 0;          // of the tiles for the rows that are left
+  int accumulatorBits = 6;      // log2 of the accumulators of one thread of a workgroup
+  int64_t unrolledDepth = 16;   // K up to which the loop of one thread of a workgroup is unrolled
+  int64_t dotLoadElements = 4;  // of K that one thread of a workgroup loads together
+
+  // ---- workgroups. maxThreads = 1: there are none, one thread runs a program.
+  int maxThreads = 1;                        // per program
+  int minThreads = 1;                        // per program, unless several programs share a workgroup
+  int subgroupThreads = 1;                   // whose registers shuffles exchange, if the device has such subgroups
+  int64_t elementsPerThread = 256;           // of the largest tile
+  int64_t storesPerThread = 16;              // of the largest tile that is stored
+  int64_t accumulatorsPerThread = 64;        // of the largest dot
+  int64_t matrixAccumulatorsPerThread = 32;  // of the largest dot on subgroup matrices
+  int64_t smallTile = 128;                   // elements up to which several programs share a workgroup
+  int smallTileElements = 4;                 // per thread of such a program
+  int smallWorkgroup = 64;                   // threads of a workgroup that several programs share
+  int residentLaneBits = 2;                  // log2 of the neighbouring elements that a thread keeps: 16 bytes of f32
+  int unrolledVectorBits = 2;                // log2 of the vectors per thread of a nest that is unrolled, with masks
+  int reducedThreadBits = 4;                 // log2 of the threads along a contiguous reduced axis, where parallel axes can use the rest
+  int64_t combineRadix = 16;                 // partial results that one thread combines at a time
+
+  // ---- memory of workgroups
+  int scratchElementBytes = 1;     // smallest element of scratch memory
+  int64_t sharedBytes = 16384;     // that every device has; scratch memory of a kernel that needs more is in storage
+  int64_t maxSharedBytes = 49152;  // that devices with subgroup matrices have
+
+  // ---- subgroup matrices
+  int fragmentBits = 4;              // log2 of the rows and columns of a fragment
+  int maxFragmentElementBits = 6;    // log2 of the accumulators of one thread
+  int64_t maxResidentFragments = 8;  // of operands, that a subgroup keeps along a loop
+  int64_t operandPaddingBytes = 16;  // between rows of operands in shared memory, so that the elements of a column are in different banks
+  int64_t accumulatorRow = 24;       // elements from one row of an accumulator fragment to the next, for the same reason
+  int64_t prefetchBytes = 192;       // that a thread holds of the next iteration's operands
+  int doubleBufferThreads = 128;     // up to which fragments leave through two buffers in turn, which saves barriers
+
+  // ---- code
+  int64_t bulkMemoryBytes = 0;        // from which a loop that only fills or copies becomes one instruction; 0: never
+  unsigned functionInstructions = 0;  // LLVM's, from which a function is split: its passes take more than linear time; 0: never
+
+  bool hasWorkgroups() const { return maxThreads > 1; }
+};
+
+// Target `lower`: the interpreter runs the loop IR.
+extern const Machine kReference;
+// Target `threads`: the interpreter runs workgroups.
+extern const Machine kReferenceWorkgroup;
+extern const Machine kSse, kAvx2, kAvx512, kNeon;
+extern const Machine kWasm, kRelaxedWasm;
+extern const Machine kWebGpu;
+
+}  // namespace nereid
