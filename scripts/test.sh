@@ -127,6 +127,7 @@ if has numpy; then
   [ "$webgpu" = 1 ] && run webgpu_vs_interp .venv/bin/python tests/differential/targets_vs_interp.py --targets webgpu
   [ "$webgpu" = 1 ] && run shaders .venv/bin/python tests/differential/shaders.py
   run wasm_modules .venv/bin/python tests/differential/wasm_modules.py
+  run barriers .venv/bin/python tests/differential/barriers.py
   run same_artefacts .venv/bin/python tests/differential/same_artefacts.py
 else
   echo "demo, targets_vs_interp skipped: no NumPy in .venv (scripts/setup.sh --tests)"

@@ -28,7 +28,7 @@ command -v ccache >/dev/null && clang="ccache clang++-22"
     "$lto" "$lib/crt1-reactor.o" "$lib" "$(clang++-22 --target=wasm32-wasi -print-libgcc-file-name 2>/dev/null)"
   objects=""
   for file in src/support/*.cpp src/ir/*.cpp src/interp/*.cpp src/frontends/*/*.cpp src/passes/*.cpp src/analysis/*.cpp src/schedule/*.cpp \
-    src/lower/*.cpp src/backends/wasm/*.cpp src/backends/wgsl/*.cpp src/driver/*.cpp src/wasm/*.cpp build/generated/tl_library.cpp; do
+    src/lower/*.cpp src/workgroup/*.cpp src/backends/wasm/*.cpp src/backends/wgsl/*.cpp src/driver/*.cpp src/wasm/*.cpp build/generated/tl_library.cpp; do
     [ -e "$file" ] && [ "$file" != src/driver/node.cpp ] || continue
     object=$out/$(echo "$file" | tr / _).o
     printf 'build %s: cc %s\n' "$object" "$file"

@@ -13,6 +13,7 @@
 #include "lower/math.h"
 #include "passes/passes.h"
 #include "schedule/schedule.h"
+#include "workgroup/passes.h"
 #endif
 #if NEREID_HAS_CPU
 #include "analysis/writes.h"
@@ -79,8 +80,10 @@ struct Scheduled {
 Result<Scheduled> toLower(Module m, const Machine& machine, const KernelSchedule& shape, Diags& diags) {
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
   const Func& kernel = *m.kernel();
-  auto lowered = lower(kernel, makeSchedule(kernel, machine, shape), diags);
+  Schedule schedule = makeSchedule(kernel, machine, shape);
+  auto lowered = lower(kernel, schedule, diags);
   if (!lowered) return std::unexpected(Failed{});
+  if (machine.hasWorkgroups()) prepareWorkgroup(lowered->module, schedule);
   return Scheduled{std::move(m), std::move(*lowered)};
 }
 
@@ -423,6 +426,7 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     Schedule schedule = makeSchedule(*m.kernel(), *machine, shape);
     auto lowered = lower(*m.kernel(), schedule, diags);
     if (!lowered) return std::unexpected(Failed{});
+    if (machine->hasWorkgroups()) prepareWorkgroup(lowered->module, schedule);
     if (!isSchedule) return print(lowered->module, lines);
     std::string text = describe(*m.kernel(), schedule, lowered->emitted) + "loops\n";
     for (const std::string& note : lowered->notes) appendAll(text, "  ", note, "\n");
@@ -438,6 +442,12 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
       legalize(f, m, kWebGpu);
     else if (pass == "merge_loads")
       mergeLoads(f);
+    else if (Schedule schedule{.machine = kWebGpu, .kernel = {.threads = kWebGpu.minThreads, .disjoint = true}}; pass == "hoist_fragments")
+      hoistFragments(f, schedule);
+    else if (pass == "place_memory")
+      placeMemory(f, schedule);
+    else if (pass == "insert_barriers")
+      insertBarriers(f, m, schedule);
     else if (!runPass(m, pass, diags, {.hasF64 = false, .hasPointers = false}))
       return std::unexpected(Failed{});
     return print(m, lines);
@@ -446,8 +456,11 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     if (!pipeline(m, diags)) return std::unexpected(Failed{});
     return print(m, lines);
   }
-  if (stage == "threads") {
-    auto scheduled = toLower(std::move(m), kReferenceWorkgroup, workgroup(), diags);
+  // As it runs, or for launches whose arguments do not overlap.
+  if (stage == "threads" || stage == "threads.disjoint") {
+    KernelSchedule shape = workgroup();
+    shape.disjoint = stage != "threads";
+    auto scheduled = toLower(std::move(m), kReferenceWorkgroup, shape, diags);
     if (!scheduled) return std::unexpected(Failed{});
     return print(scheduled->lowered.module, lines);
   }

@@ -49,11 +49,13 @@ bool Machine::run(const Func& kernel, std::span<const uint64_t> args, std::array
     }
     values.push_back({t, {t.isPointer() ? checkedAddress(args[k], nameOf(k)) : zeroExtend(args[k], bitWidth(t))}});
   }
+  walk(kernel.body, [&](const Inst& i) { isWorkgroup_ |= i.op == Op::For && i.has(Attr::Threads); });
   for (id_[2] = 0; id_[2] < grid[2]; ++id_[2])
     for (id_[1] = 0; id_[1] < grid[1]; ++id_[1])
       for (id_[0] = 0; id_[0] < grid[0]; ++id_[0]) {
         values_.clear();
         scratch_.clear();
+        workgroup_.reset();
         races_.begin(id_[0] + uint64_t{grid[0]} * (id_[1] + uint64_t{grid[1]} * id_[2]));
         std::vector<Tile> none;
         if (!call(kernel, values, none)) return false;
@@ -165,6 +167,7 @@ bool Machine::runInst(const Inst& i) {
     case Op::Barrier:
     case Op::GridWait:
     case Op::GridLaunch: return true;
+    case Op::LoBarrier: workgroup_.barrier(i.text(Attr::Space) == "storage"); return true;
     case Op::InlineAsm: return fail(Err::Unsupported, i, "assembly text of a GPU has no meaning here: ", quoted(i.text(Attr::AsmString)));
     case Op::AtomicPoll:
       return fail(Err::Unsupported, i, "tt.atomic_poll waits for another program, which never runs at the same time here");
@@ -184,16 +187,37 @@ bool Machine::forLoop(const Inst& i) {
   std::vector<Tile> carried;
   for (size_t k = 3; k < i.operands.size(); ++k) carried.push_back(in(i, k));
   Type type = i.operand(0)->type;
-  // Threads come in no order: here from the last to the first, so that one which depends on another is found out.
-  bool isBackward = i.has(Attr::Threads);
+  if (i.has(Attr::Threads)) return threadsLoop(i);
   for (int64_t n = lower; n < upper;) {
     std::vector<Tile> args;
-    args.push_back({type, {zeroExtend(static_cast<uint64_t>(isBackward ? lower + (upper - 1 - n) / step * step : n), bitWidth(type))}});
+    args.push_back({type, {zeroExtend(static_cast<uint64_t>(n), bitWidth(type))}});
     for (Tile& t : carried) args.push_back(std::move(t));
     if (!runRegion(*i.regions[0], std::move(args), carried)) return false;
     if (__builtin_add_overflow(n, step, &n)) break;
   }
   for (size_t k = 0; k < i.results.size(); ++k) set(i.results[k], std::move(carried[k]));
+  return true;
+}
+
+// Threads run in no order: here in a random one, so that a thread which depends on another is found out.
+bool Machine::threadsLoop(const Inst& i) {
+  std::vector<int32_t> order(static_cast<size_t>(i.integer(Attr::Threads)));
+  for (size_t t = 0; t < order.size(); ++t) {
+    random_ ^= random_ << 13;
+    random_ ^= random_ >> 7;
+    random_ ^= random_ << 17;
+    size_t other = random_ % (t + 1);
+    order[t] = order[other];
+    order[other] = static_cast<int32_t>(t);
+  }
+  workgroup_.next();
+  for (int32_t thread : order) {
+    thread_ = thread;
+    std::vector<Tile> none;
+    if (!runRegion(*i.regions[0], {{i.operand(0)->type, {static_cast<uint64_t>(thread)}}}, none)) return false;
+  }
+  thread_ = Workgroup::kAll;
+  workgroup_.next();
   return true;
 }
 

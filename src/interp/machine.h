@@ -7,6 +7,7 @@
 
 #include "interp/interp.h"
 #include "interp/races.h"
+#include "interp/workgroup.h"
 
 namespace nereid::interp {
 
@@ -31,6 +32,7 @@ class Machine {
   // Counts an instruction; false where it is one too many.
   bool step(const Inst& i);
   bool forLoop(const Inst& i);
+  bool threadsLoop(const Inst& i);
   bool whileLoop(const Inst& i);
   bool printOp(const Inst& i);
   bool assertOp(const Inst& i);
@@ -79,6 +81,8 @@ class Machine {
   const Allocation* find(uint64_t address, uint64_t size) const;
   bool checkRace(const Inst& i, uint64_t address, uint64_t size, Races::Kind kind);
   bool isScratch(uint64_t address) const;
+  // Whether threads of the workgroup race for these bytes.
+  bool checkThreads(const Inst& i, uint64_t address, uint64_t size, bool writes);
   // "x[50, 0]" for the element of that size at a byte of an array; empty where the array's shape is not known or no element is there.
   static std::string elementAt(const Allocation& a, int64_t offset, uint64_t size);
   void reportUnwritten();
@@ -104,9 +108,14 @@ class Machine {
   struct Scratch {
     std::vector<uint64_t> words;
     uint64_t base = 0, size = 0;
+    bool isPrivate = false, inStorage = false;
   };
   std::unordered_map<const Inst*, Scratch> scratch_;
   Races races_;
+  bool isWorkgroup_ = false;              // the kernel has loops over threads
+  int32_t thread_ = Workgroup::kAll;      // whose iteration of such a loop is running
+  uint64_t random_ = 0x9E3779B97F4A7C15;  // for the order of threads
+  Workgroup workgroup_;
   std::unordered_set<uint64_t> touched_;      // bytes that were read or written, where elements that were not are reported
   std::unordered_set<std::string> storedTo_;  // names of arrays
 };

@@ -186,8 +186,33 @@ bool Machine::checkRace(const Inst& i, uint64_t address, uint64_t size, Races::K
   return true;
 }
 
+bool Machine::checkThreads(const Inst& i, uint64_t address, uint64_t size, bool writes) {
+  const Scratch* scratch = nullptr;
+  for (auto& [inst, s] : scratch_)
+    if (address >= s.base && address - s.base < s.size) scratch = &s;
+  if (scratch && scratch->isPrivate) return true;
+  const bool inStorage = !scratch || scratch->inStorage, isAtomic = info(i.op).effects == Effects::Atomic;
+  // Of code that all threads run, one thread stores.
+  const bool isStore = i.op == Op::LoStore || i.op == Op::LoScatter || isAtomic;
+  const int32_t thread = thread_ == Workgroup::kAll && isStore ? 0 : thread_;
+  for (uint64_t k = 0; k < size; ++k) {
+    auto other = workgroup_.touch(i, address + k, inStorage, writes, isAtomic, thread);
+    if (!other.inst) continue;
+    auto name = [](int32_t t) { return t < 0 ? std::string("another") : cat("thread ", t); };
+    const Allocation* a = scratch ? nullptr : find(address, size);
+    diags_.error(Err::Race, i.loc)
+        .says(program(), ": ", thread < 0 ? std::string("all threads") : cat("thread ", thread), writes ? " store" : " load",
+              thread < 0 ? " " : "s ", a ? cat("byte ", address + k - a->base, " of `", a->name, "`") : "scratch memory", ", which ",
+              name(other.thread), " accesses too, with no barrier between")
+        .label(other.inst == &i ? Loc{} : other.inst->loc, "the other access");
+    return false;
+  }
+  return true;
+}
+
 bool Machine::load(const Inst& i, uint64_t address, Type element, uint64_t& bits) {
   if (!check(i, address, element, "loads") || !checkRace(i, address, static_cast<uint64_t>(byteSize(element)), Races::Load)) return false;
+  if (isWorkgroup_ && !checkThreads(i, address, static_cast<uint64_t>(byteSize(element)), false)) return false;
   bits = 0;
   std::memcpy(&bits, reinterpret_cast<const void*>(static_cast<uintptr_t>(address)), static_cast<size_t>(byteSize(element)));
   if (element.isBool()) bits = bits != 0;
@@ -204,6 +229,7 @@ bool Machine::load(const Inst& i, uint64_t address, Type element, uint64_t& bits
 
 bool Machine::store(const Inst& i, uint64_t address, Type element, uint64_t bits) {
   if (!check(i, address, element, "stores") || !checkRace(i, address, static_cast<uint64_t>(byteSize(element)), Races::Store)) return false;
+  if (isWorkgroup_ && !checkThreads(i, address, static_cast<uint64_t>(byteSize(element)), true)) return false;
   if (element.isPointer() && !isScratch(address)) bits = hostAddress(bits);
   std::memcpy(reinterpret_cast<void*>(static_cast<uintptr_t>(address)), &bits, static_cast<size_t>(byteSize(element)));
   if (Counters* c = options_.counters) {
@@ -453,6 +479,8 @@ bool Machine::alloc(const Inst& i) {
     auto base = static_cast<uint64_t>(reinterpret_cast<uintptr_t>(s.words.data()));
     s.base = (base + align - 1) / align * align;
     s.size = bytes;
+    s.isPrivate = i.has(Attr::Private);
+    s.inStorage = i.text(Attr::Space) == "storage";
   }
   set(i.result(), {s.base});
   return true;

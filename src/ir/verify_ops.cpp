@@ -505,6 +505,8 @@ bool OpVerifier::lower() {
     case Op::LoMatrixZero: return i_.list(Attr::Shape).size() == 2 ? counts(1, 0) && sums(in(0)) : attribute("shape");
     case Op::LoMatrixGet:
     case Op::LoMatrixPut: return counts(2, 0) && sums(in(0)) && in(1) == in(0);
+    case Op::LoBarrier:
+      return i_.text(Attr::Space) == "workgroup" || i_.text(Attr::Space) == "storage" ? counts(0, 0) : attribute("space");
     case Op::LoSubgroupShuffle:
       return i_.integer(Attr::Threads) > 0 && i_.integer(Attr::Private) > 0 ? counts(2, 0) && in(0).isPointer() && in(1) == in(0)
                                                                             : attribute("threads and own");

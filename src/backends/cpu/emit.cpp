@@ -280,6 +280,7 @@ struct Emitter {
       case OtherOp::LoMatrixZero:
       case OtherOp::LoMatrixGet:
       case OtherOp::LoMatrixPut:
+      case OtherOp::LoBarrier:
       case OtherOp::LoSubgroupShuffle: break;
     }
     NEREID_CHECK(false, "no code for ", info(i.op).spelling);

@@ -300,6 +300,7 @@ void Emitter::inst(const Inst& i) {
     case OtherOp::LoMatrixZero:
     case OtherOp::LoMatrixGet:
     case OtherOp::LoMatrixPut:
+    case OtherOp::LoBarrier:
     case OtherOp::LoSubgroupShuffle: break;
   }
   NEREID_CHECK(false, "no code for ", nereid::info(i.op).spelling);

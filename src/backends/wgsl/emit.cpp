@@ -7,6 +7,7 @@
 #include "ir/bits.h"
 #include "ir/lower_ops.h"
 #include "lower/legalize.h"
+#include "workgroup/passes.h"
 
 namespace nereid::wgsl {
 
@@ -29,8 +30,6 @@ std::string identifier(std::string_view name) {
 
 Result<Variant> Emitter::run() {
   findMemories();
-  if (!failed_) findMatrices();
-  if (!failed_) findVectors();
   findWide();
   depth_ = 2;
   arguments();
@@ -40,16 +39,16 @@ Result<Variant> Emitter::run() {
   out.text = module();
   out.threads = threads_ * programs_;
   out.programs = programs_;
-  out.scratchBytes = scratchBytes_ > machine_.sharedBytes ? (scratchBytes_ + 255) / 256 * 256 : 0;
+  out.scratchBytes = inStorage_ ? (scratchBytes_ + 255) / 256 * 256 : 0;
   out.reports = reports_;
-  out.matrices = usesMatrices_ && !lacksWords_;
+  out.matrices = usesMatrices_;
   out.subgroups = usesSubgroups_ || usesMatrices_;
   if (usesHalves_ || usesHalfMatrices_) out.features.push_back("shader-f16");
   if (usesSubgroups_ || usesMatrices_) out.features.push_back("subgroups-32");
   if (usesMatrices_) {
     if (usesHalfMatrices_) out.features.push_back("subgroup-matrix");
     if (usesByteMatrices_) out.features.push_back("subgroup-matrix-i8");
-    int64_t bytes = scratchBytes_ > machine_.sharedBytes ? 0 : scratchBytes_;
+    int64_t bytes = inStorage_ ? 0 : scratchBytes_;
     for (const Memory& m : memories_)
       if (m.of == Memory::Vectors || m.of == Memory::Factors || m.of == Memory::Part) bytes += m.bytes;
     if (bytes > machine_.sharedBytes) out.limits.emplace_back("maxComputeWorkgroupStorageSize", bytes);
@@ -76,7 +75,7 @@ std::string Emitter::module() {
   if (scratchBytes_ > 0) {
     Memory scratch = memories_[parameterOf_.size()];
     scratch.isWritten = scratch.isRead = true;
-    if (scratchBytes_ > machine_.sharedBytes)
+    if (inStorage_)
       out += declarations(scratch, binding);
     else
       out += cat("var<workgroup> scratch: array<u32, ", (scratchBytes_ + 3) / 4,
@@ -96,7 +95,7 @@ std::string Emitter::module() {
              "    let pid0 = i32(program % params[0].x);\n    let pid1 = i32(program / params[0].x % params[0].y);\n",
              "    let pid2 = i32(program / params[0].x / params[0].y);\n", text_);
   // The next program must not write what this one still reads.
-  if (usesScratch_) out += scratchBytes_ > machine_.sharedBytes ? "    storageBarrier();\n" : "    workgroupBarrier();\n";
+  if (usesScratch_) out += inStorage_ ? "    storageBarrier();\n" : "    workgroupBarrier();\n";
   return out + "  }\n}\n";
 }
 
@@ -113,7 +112,7 @@ void Emitter::arguments() {
       case Kind::Long: r.lane = {let(cat("vec2u(", first, ", ", parameterWord(5 + 2 * k), ")"))}; break;
       case Kind::Int: r.lane = {let(zext(i(first), bitWidth(t)))}; break;
       case Kind::Pointer:
-        r.memory = memoryOf_.at(v);
+        r.memory = memoryOf(v);
         r.lane = {let(cat("i32(", first, " / ", byteSize(t.pointee()), "u)"))};
         break;
     }
@@ -139,16 +138,6 @@ bool Emitter::fail(Loc loc, std::string what, std::string hint) {
 
 // ---- which memory each pointer leads to
 
-bool Emitter::isNew(const Value* v, int memory) {
-  auto [at, added] = memoryOf_.emplace(v, memory);
-  if (!added && at->second != memory) failAtChoice(placeOf(v));
-  return added;
-}
-
-void Emitter::failAtChoice(Loc loc) {
-  fail(loc, "cannot tell which argument this pointer refers to", "load from each argument, and choose between the loaded values");
-}
-
 // Where a value is defined in the source, or else where it is first used: a pass may have made it.
 Loc Emitter::placeOf(const Value* v) {
   if (Loc loc = v->def ? v->def->loc : v->loc) return loc;
@@ -165,6 +154,17 @@ Loc Emitter::placeOf(const Value* v) {
 }
 
 void Emitter::findMemories() {
+  if (provenance_.ambiguous || provenance_.ambiguousStore) {
+    fail(provenance_.ambiguousStore ? provenance_.ambiguousStore->loc : placeOf(provenance_.ambiguous),
+         "cannot tell which argument this pointer refers to", "load from each argument, and choose between the loaded values");
+    return;
+  }
+  auto add = [&](std::string name, Memory::Of of) -> Memory& {
+    Memory m;
+    m.name = std::move(name);
+    m.of = of;
+    return memories_.emplace_back(std::move(m));
+  };
   std::set<std::string> taken;
   for (size_t k = 0; k < f_.params.size(); ++k) {
     const Value* v = f_.args()[k];
@@ -172,99 +172,38 @@ void Emitter::findMemories() {
     std::string base = identifier(f_.params[k].name), name_ = base;
     for (int n = 2; !taken.insert(name_).second; ++n) name_ = cat(base, "_", n);
     memoryOf_[v] = static_cast<int>(memories_.size());
-    Memory m;
-    m.name = name_;
-    memories_.push_back(std::move(m));
+    add(name_, Memory::Argument);
     parameterOf_.push_back(k);
   }
-  int scratch = static_cast<int>(memories_.size());
-  Memory m;
-  m.name = "scratch";
-  m.of = Memory::Scratch;
-  memories_.push_back(std::move(m));
+  const int scratch = static_cast<int>(memories_.size());
+  add("scratch", Memory::Scratch);
+  int64_t vectorBytes = 0;
   walk(f_.body, [&](const Inst& i) {
-    if (i.op != Op::LoAlloc || !i.has(Attr::Private)) return;
+    if (i.op != Op::LoAlloc) return;
+    const std::string_view space = i.text(Attr::Space);
+    const int64_t end = i.integer(Attr::Offset) + i.integer(Attr::Bytes);
+    memoryOf_[i.result()] = scratch;
+    usesScratch_ |= space == "scratch" || space == "storage" || space == "vectors";
+    inStorage_ |= space == "storage";
+    if (space == "scratch" || space == "storage") scratchBytes_ = std::max(scratchBytes_, end);
+    if (space == "vectors") vectorBytes = std::max(vectorBytes, end);
+    if (!i.has(Attr::Private)) return;
     memoryOf_[i.result()] = static_cast<int>(memories_.size());
-    Memory own;
-    own.name = cat("own", memories_.size() - static_cast<size_t>(scratch) - 1);
-    own.of = Memory::Thread;
-    memories_.push_back(std::move(own));
+    add(cat("own", memories_.size() - static_cast<size_t>(scratch) - 1), Memory::Thread);
   });
-
-  PtrMap<const Value*, int> contents;  // of an alloc that holds pointers: where they lead
-  bool changed = true;
-  auto flow = [&](const Value* from, const Value* to) {
-    if (!to->type.isPointer()) return;
-    if (auto at = memoryOf_.find(from); at != memoryOf_.end()) changed |= isNew(to, at->second);
-    if (auto at = buffer_.find(from); at != buffer_.end()) changed |= buffer_.emplace(to, at->second).second;
-  };
-  auto flowAll = [&](const std::vector<Value*>& from, size_t skip, const std::vector<Value*>& to, size_t skipTo) {
-    for (size_t k = 0; skip + k < from.size() && skipTo + k < to.size(); ++k) flow(from[skip + k], to[skipTo + k]);
-  };
-  while (changed && !failed_) {
-    changed = false;
+  addMatrices();
+  usesScratch_ |= usesMatrices_;
+  if (vectorBytes > 0) {
     walk(f_.body, [&](const Inst& i) {
-      switch (i.op) {
-        case Op::LoAlloc:
-          if (i.has(Attr::Private)) return;
-          changed |= isNew(i.result(), scratch);
-          buffer_[i.result()] = i.result();
-          return;
-        case Op::AddPtr:
-        case Op::Bitcast:
-        case Op::LoSplat:
-        case Op::LoExtract: flow(i.operand(0), i.result()); return;
-        case Op::LoShuffle:
-        case Op::LoInsert:
-          for (const Value* v : i.operands) flow(v, i.result());
-          return;
-        case Op::Select:
-          flow(i.operand(1), i.result());
-          flow(i.operand(2), i.result());
-          return;
-        case Op::For:
-          flowAll(i.operands, 3, i.regions[0]->entry().args, 1);
-          flowAll(i.regions[0]->entry().terminator()->operands, 0, i.regions[0]->entry().args, 1);
-          flowAll(i.regions[0]->entry().terminator()->operands, 0, i.results, 0);
-          flowAll(i.operands, 3, i.results, 0);
-          return;
-        case Op::If:
-          for (auto& r : i.regions)
-            if (!r->empty() && r->entry().terminator()) flowAll(r->entry().terminator()->operands, 0, i.results, 0);
-          return;
-        case Op::While: {
-          const Block &test = i.regions[0]->entry(), &body = i.regions[1]->entry();
-          flowAll(i.operands, 0, test.args, 0);
-          flowAll(test.terminator()->operands, 1, body.args, 0);
-          flowAll(test.terminator()->operands, 1, i.results, 0);
-          flowAll(body.terminator()->operands, 0, test.args, 0);
-          return;
-        }
-        case Op::LoStore:
-        case Op::LoScatter:
-          if (i.operand(1)->type.isPointer())
-            if (auto at = buffer_.find(i.operand(0)), from = buffer_.end(); at != from)
-              if (auto value = memoryOf_.find(i.operand(1)); value != memoryOf_.end()) {
-                auto [held, isNewHere] = contents.emplace(at->second, value->second);
-                changed |= isNewHere;
-                if (held->second != value->second) failAtChoice(i.loc);
-              }
-          return;
-        case Op::LoLoad:
-        case Op::LoGather:
-          if (i.result()->type.isPointer())
-            if (auto at = buffer_.find(i.operand(0)); at != buffer_.end())
-              if (auto held = contents.find(at->second); held != contents.end()) changed |= isNew(i.result(), held->second);
-          return;
-        default: return;
-      }
+      if (i.op == Op::LoAlloc && i.text(Attr::Space) == "vectors") memoryOf_[i.result()] = static_cast<int>(memories_.size());
     });
+    add("tiles", Memory::Vectors).bytes = vectorBytes;
   }
 
   for (Memory& memory : memories_) memory.isPacked = memory.of == Memory::Thread;
   walk(f_.body, [&](const Inst& i) {
     if (i.op == Op::LoSubgroupShuffle)
-      for (const Value* v : i.operands) memories_[static_cast<size_t>(memoryOf_.at(v))].isPacked = false;
+      for (const Value* v : i.operands) memory(v).isPacked = false;
   });
   bool ordered = false;  // whether atomics order what other programs read and write: then all of it goes past the caches
   walk(f_.body, [&](const Inst& i) {
@@ -277,20 +216,19 @@ void Emitter::findMemories() {
     bool isStore = i.op == Op::LoStore || i.op == Op::LoScatter, isLoad = i.op == Op::LoLoad || i.op == Op::LoGather;
     bool isAtomic = i.op == Op::LoAtomicRMW || i.op == Op::LoAtomicCAS;
     if (!isStore && !isAtomic && !isLoad) return;
-    auto at = memoryOf_.find(i.operand(0));
-    if (at == memoryOf_.end()) {
+    if (memoryOf(i.operand(0)) < 0) {
       fail(i.loc, "cannot tell which argument this address is in", "compute the address by adding an offset to one argument");
       return;
     }
-    Memory& memory = memories_[static_cast<size_t>(at->second)];
+    Memory& accessed = memory(i.operand(0));
     const Value* value = isLoad ? i.result() : i.operand(1);
-    if (value->type.isPointer() && memory.of == Memory::Argument)
+    if (value->type.isPointer() && accessed.of == Memory::Argument)
       fail(i.loc, "pointers cannot be stored in memory", "store offsets, and add them to an argument");
-    memory.isRead |= !isStore;
-    memory.isWritten |= !isLoad;
-    if (memory.of == Memory::Thread) memory.isPacked &= isPackable(i, value);
+    accessed.isRead |= !isStore;
+    accessed.isWritten |= !isLoad;
+    if (accessed.of == Memory::Thread) accessed.isPacked &= isPackable(i, value);
     bool narrow = bitWidth(value->type.element()) < 32;
-    memory.isAtomic |= isAtomic || (isStore && narrow && memory.of == Memory::Argument && !wordsAtOnce(i, value));
+    accessed.isAtomic |= isAtomic || (isStore && narrow && accessed.of == Memory::Argument && !wordsAtOnce(i, value));
     ordered |= i.op == Op::LoAtomicCAS;
   });
   if (ordered)
@@ -306,56 +244,6 @@ bool Emitter::isPackable(const Inst& access, const Value* value) {
   for (const Value* p = access.operand(0); p->def && p->def->op == Op::AddPtr; p = p->def->operand(0))
     index += privateIndex(p->def->operand(1));
   return lanes(value->type) % perWord == 0 && index % perWord == 0;
-}
-
-// Buffers that are written by four words only, wherever they are read, move from scratch memory to one of such vectors: a part of a vector
-// must not be written while others write its neighbours, and four words are read at once.
-void Emitter::findVectors() {
-  usesScratch_ = scratchBytes_ > 0 || usesMatrices_;
-  if (scratchBytes_ > machine_.sharedBytes) return;
-  PtrMap<const Value*, const Value*> bufferOf;
-  PtrMap<const Value*, bool> fits;
-  std::vector<const Inst*> order;
-  walk(f_.body, [&](const Inst& i) {
-    if (i.op == Op::LoAlloc && !i.has(Attr::Private) && memories_[static_cast<size_t>(memoryOf_.at(i.result()))].of == Memory::Scratch) {
-      bufferOf[i.result()] = i.result();
-      fits[i.result()] = true;
-      order.push_back(&i);
-      return;
-    }
-    for (const Value* v : i.operands) {
-      auto at = bufferOf.find(v);
-      if (at == bufferOf.end()) continue;
-      bool isAddress = v == i.operand(0) && (i.op == Op::LoLoad || i.op == Op::LoStore || i.op == Op::LoGather);
-      if (i.op == Op::AddPtr || i.op == Op::LoSplat)
-        bufferOf[i.result()] = at->second;
-      else if (!isAddress || (i.op == Op::LoStore && !isVector(i, i.operand(1))))
-        fits[at->second] = false;
-    }
-  });
-  Memory vectors;
-  vectors.name = "tiles";
-  vectors.of = Memory::Vectors;
-  int index = static_cast<int>(memories_.size());
-  for (const Inst* alloc : order) {
-    int64_t bytes = alloc->integer(Attr::Bytes);
-    if (fits[alloc->result()]) {
-      vectorAt_[alloc->result()] = vectors.bytes;
-      vectors.bytes += bytes;
-    }
-  }
-  if (vectors.bytes == 0) return;
-  for (auto& [v, alloc] : bufferOf)
-    if (fits[alloc]) memoryOf_[v] = index;
-  memories_.push_back(std::move(vectors));
-  // What stays is packed anew.
-  int64_t next = 0;
-  for (const Inst* alloc : order)
-    if (!fits[alloc->result()]) {
-      scratchAt_[alloc->result()] = next;
-      next += alloc->integer(Attr::Bytes);
-    }
-  scratchBytes_ = next;
 }
 
 // ---- text
@@ -388,83 +276,6 @@ std::string Emitter::copy(const std::string& e) {
   std::string n = name();
   line(cat("let ", n, " = ", e, ";"));
   return n;
-}
-
-// ---- barriers
-
-namespace {
-
-// All arguments, where they may be one array; buffers in scratch memory; those for matrix units.
-constexpr int64_t kArrays = -1, kFirstBuffer = int64_t{1} << 32, kFirstTyped = int64_t{1} << 40;
-
-}  // namespace
-
-int64_t Emitter::partOf(const Value* pointer) const {
-  const Memory& memory = memories_[static_cast<size_t>(memoryOf_.at(pointer))];
-  if (memory.of == Memory::Argument) return distinct_ ? memoryOf_.at(pointer) : kArrays;
-  return memory.array >= 0 ? kFirstTyped + memory.array : kFirstBuffer + buffer_.at(pointer)->def->integer(Attr::Offset);
-}
-
-// Typed buffers are always the workgroup's own.
-bool Emitter::inStorage(int64_t part) const { return part < kFirstBuffer || (scratchBytes_ > machine_.sharedBytes && part < kFirstTyped); }
-
-void Emitter::find(const Inst& i, Accesses& out) const {
-  bool isStore = i.op == Op::LoStore || i.op == Op::LoScatter, isLoad = i.op == Op::LoLoad || i.op == Op::LoGather;
-  bool isAtomic = i.op == Op::LoAtomicRMW || i.op == Op::LoAtomicCAS;
-  if (isStore || isLoad || isAtomic) {
-    if (memories_[static_cast<size_t>(memoryOf_.at(i.operand(0)))].of == Memory::Thread) return;
-    int64_t part = partOf(i.operand(0));
-    if (!isStore) out.reads.insert(part);
-    if (!isLoad) out.writes.insert(part);
-    out.isAtomic |= isAtomic;
-  }
-  if (i.op == Op::LoMatrixDot)
-    for (size_t k = 1; k < 3; ++k)
-      if (!isHeld(i, k)) out.reads.insert(partOf(i.operand(k)));
-  if (auto held = heldBy_.find(&i); held != heldBy_.end())
-    for (const auto& [dot, k] : held->second) out.reads.insert(partOf(dot->operand(k)));
-  if (i.op == Op::LoMatrixGet) out.writes.insert(partOf(i.operand(0)));
-  if (i.op == Op::LoMatrixPut) out.reads.insert(partOf(i.operand(1)));
-  for (auto& r : i.regions) find(*r, out);
-}
-
-void Emitter::find(const Region& region, Accesses& out) const {
-  for (const Block* b : region.blocks)
-    for (const Inst* i : b->insts) find(*i, out);
-}
-
-void Emitter::join(Accesses& to, const Accesses& from) {
-  to.reads.insert(from.reads.begin(), from.reads.end());
-  to.writes.insert(from.writes.begin(), from.writes.end());
-  to.isAtomic |= from.isAtomic;
-}
-
-void Emitter::ordered(const Accesses& next) {
-  auto meets = [&](const std::set<int64_t>& a, const std::set<int64_t>& b, bool storage) {
-    return std::any_of(a.begin(), a.end(), [&](int64_t part) { return inStorage(part) == storage && b.count(part); });
-  };
-  auto any = [&](const Accesses& a) {
-    auto isArray = [](int64_t part) { return part < kFirstBuffer; };
-    return std::any_of(a.reads.begin(), a.reads.end(), isArray) || std::any_of(a.writes.begin(), a.writes.end(), isArray);
-  };
-  for (bool storage : {false, true}) {
-    bool needed = meets(next.writes, pending_.reads, storage) || meets(next.writes, pending_.writes, storage) ||
-                  meets(next.reads, pending_.writes, storage);
-    if (storage) needed |= (next.isAtomic && any(pending_)) || (pending_.isAtomic && any(next));
-    if (!needed || (threads_ == 1 && programs_ > 1)) continue;
-    waits_ = true;
-    line(storage ? "storageBarrier();" : "workgroupBarrier();");
-    for (auto* set : {&pending_.reads, &pending_.writes}) std::erase_if(*set, [&](int64_t part) { return inStorage(part) == storage; });
-    if (storage) pending_.isAtomic = false;
-  }
-  join(pending_, next);
-}
-
-void Emitter::together(const Inst& inst) {
-  if (inThreads_) return;
-  Accesses next;
-  find(inst, next);
-  ordered(next);
 }
 
 // ---- values
@@ -615,31 +426,18 @@ const std::string& Emitter::help(const std::string& function) { return *helpers_
 // ---- structure
 
 void Emitter::block(const Block& b) {
-  auto isStore = [](const Inst& i) { return i.op == Op::LoStore || i.op == Op::LoScatter; };
   for (size_t k = 0; k < b.insts.size() && !failed_; ++k) {
     if (inThreads_ || !isStore(*b.insts[k])) {
       inst(*b.insts[k]);
       continue;
     }
-    // One thread's stores in a row, whose operands are computed by all before them, need one barrier.
-    std::vector<const Inst*> stores;
-    for (; k < b.insts.size() && !failed_ && (isStore(*b.insts[k]) || info(b.insts[k]->op).effects == Effects::Pure); ++k) {
-      if (isStore(*b.insts[k]))
-        stores.push_back(b.insts[k]);
-      else
-        inst(*b.insts[k]);
+    startLine(*b.insts[k]);
+    open("if (thread == 0u) {");
+    for (; k < b.insts.size() && isStore(*b.insts[k]); ++k) {
+      startLine(*b.insts[k]);
+      store(*b.insts[k]);
     }
     --k;
-    if (failed_) return;
-    startLine(*stores[0]);
-    Accesses next;
-    for (const Inst* i : stores) find(*i, next);
-    ordered(next);
-    open("if (thread == 0u) {");
-    for (const Inst* i : stores) {
-      startLine(*i);
-      store(*i);
-    }
     close();
   }
 }
@@ -676,7 +474,7 @@ void Emitter::assign(const std::vector<Value*>& from, size_t skip, const Names& 
 
 void Emitter::bind(const Value* v, const Carried& names) {
   Rep r{names.lane, names.kind, -1};
-  if (auto at = memoryOf_.find(v); at != memoryOf_.end()) r.memory = at->second;
+  r.memory = memoryOf(v);
   define(v, std::move(r));
 }
 
@@ -720,7 +518,6 @@ void Emitter::loop(const Inst& inst) {
   if (inst.has(Attr::Threads)) {
     int64_t count = inst.integer(Attr::Threads);
     define(counter, "i32(thread)", Kind::Int);
-    together(inst);
     open(count < threads_ ? cat("if (thread < ", count, "u) {") : "{");
     inThreads_ = true;
     block(body);
@@ -728,12 +525,9 @@ void Emitter::loop(const Inst& inst) {
     close();
     return;
   }
-  holdOperandsOf(inst);
+  hoistOperands(inst);
   Names carried = variables(inst.results);
   assign(inst.operands, 3, carried);
-  // What the iteration before has done is still open when the next begins.
-  const Accesses before = pending_;
-  if (!inThreads_) find(inst, pending_);
   bool isLong = kindOf(counter->type) == Kind::Long;
   Range end = ranges_.of(upper), stride = ranges_.of(step);
   bool narrow = !isLong || (ranges_.of(lower).fits32() && end.fits32() && stride.fits32() &&
@@ -762,18 +556,14 @@ void Emitter::loop(const Inst& inst) {
     line(narrow ? cat(iv, " += ", by, ";") : cat(iv, " = ", help("add64"), "(", iv, ", ", by, ");"));
   }
   close();
-  join(pending_, before);
   for (size_t k = 0; k < carried.size(); ++k) bindFixed(inst.results[k], carried[k]);
 }
 
 void Emitter::branch(const Inst& inst) {
   Names results = variables(inst.results);
   open(cat("if (", uniformIf(inst.operand(0)), ") {"));
-  const Accesses before = pending_;
-  Accesses after = pending_;
   for (size_t r = 0; r < inst.regions.size(); ++r) {
     if (inst.regions[r]->empty()) continue;
-    pending_ = before;
     if (r == 1) {
       --depth_;
       open("} else {");
@@ -781,9 +571,7 @@ void Emitter::branch(const Inst& inst) {
     const Block& body = inst.regions[r]->entry();
     block(body);
     if (body.terminator()) assign(body.terminator()->operands, 0, results);
-    join(after, pending_);
   }
-  pending_ = std::move(after);
   close();
   for (size_t k = 0; k < results.size(); ++k) bindFixed(inst.results[k], results[k]);
 }
@@ -793,8 +581,6 @@ void Emitter::whileLoop(const Inst& inst) {
   std::vector<Value*> arguments(test.args.begin(), test.args.end());
   Names carried = variables(arguments), forwarded = variables(inst.results);
   assign(inst.operands, 0, carried);
-  const Accesses before = pending_;
-  if (!inThreads_) find(inst, pending_);
   open("loop {");
   for (size_t k = 0; k < carried.size(); ++k) bind(test.args[k], carried[k]);
   block(test);
@@ -805,10 +591,6 @@ void Emitter::whileLoop(const Inst& inst) {
   block(body);
   assign(body.terminator()->operands, 0, carried);
   close();
-  if (!inThreads_) {
-    pending_ = before;
-    find(inst, pending_);
-  }
   for (size_t k = 0; k < forwarded.size(); ++k) bindFixed(inst.results[k], forwarded[k]);
 }
 
@@ -836,6 +618,10 @@ void Emitter::inst(const Inst& i) {
     case OtherOp::LoMatrixGet:
     case OtherOp::LoMatrixPut: matrix(i); return;
     case OtherOp::LoSubgroupShuffle: swap(i); return;
+    case OtherOp::LoBarrier:
+      waits_ = true;
+      line(i.text(Attr::Space) == "storage" ? "storageBarrier();" : "workgroupBarrier();");
+      return;
     case OtherOp::LoPrint:
     case OtherOp::LoAssert: report(i); return;
     case OtherOp::LoAlloc:
@@ -969,13 +755,13 @@ bool writeFor(const Func& kernel, Schedule schedule, const Device* device, const
         for (const std::string& note : lowered->notes) appendAll(described, "  ", note, "\n");
         appendAll(described, "threads of a program: ", schedule.kernel.threads, "; programs of a workgroup: ", programs,
                   "; scratch of a program: ", lowered->scratchBytes, " bytes\n");
-        text = print(lowered->module, options.lines);
       }
     }
+    if (!prepareWorkgroup(lowered->module, schedule)) return true;
+    if (options.explains) text = print(lowered->module, options.lines);
     for (bool halves : {true, false}) {
       if (halves ? device && !device->has("shader-f16") : matrices && (!device || device->has("shader-f16"))) continue;
-      Emitter emitter(*lowered->module.kernel(), schedule.machine, schedule.kernel.threads, programs,
-                      lowered->scratchBytes - lowered->privateBytes, distinct, halves, options.lines, diags);
+      Emitter emitter(*lowered->module.kernel(), schedule, halves, options.lines, diags);
       auto variant = emitter.run();
       if (!variant) return false;
       variant->schedule = described;

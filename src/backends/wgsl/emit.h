@@ -13,10 +13,12 @@
 #include <vector>
 
 #include "analysis/divisibility.h"
+#include "analysis/provenance.h"
 #include "analysis/ranges.h"
 #include "backends/wgsl/wgsl.h"
 #include "support/ptr_map.h"
 #include "support/text.h"
+#include "workgroup/access.h"
 
 namespace nereid::wgsl {
 
@@ -54,18 +56,17 @@ struct Memory {
 
 class Emitter {
  public:
-  // threads: of a program; programs: of a workgroup. distinct: no two arguments are in one array. halves: the device has f16.
-  Emitter(const Func& f, const Machine& machine, int threads, int programs, int64_t scratchBytes, bool distinct, bool halves, bool lines,
-          Diags& diags)
+  // halves: the device has f16.
+  Emitter(const Func& f, const Schedule& schedule, bool halves, bool lines, Diags& diags)
       : f_(f),
-        machine_(machine),
-        threads_(threads),
-        programs_(programs),
-        distinct_(distinct),
+        schedule_(schedule),
+        machine_(schedule.machine),
+        threads_(schedule.kernel.threads),
+        programs_(schedule.kernel.programs),
         halves_(halves),
         diags_(diags),
-        scratchBytes_(scratchBytes),
         lines_(lines),
+        provenance_(f),
         divisibility_(f) {}
   Result<Variant> run();
   // Whether programs wait or have memory in common: then a workgroup has one.
@@ -76,12 +77,10 @@ class Emitter {
  private:
   // ---- emit.cpp
   void findMemories();
-  bool isNew(const Value* v, int memory);
-  void failAtChoice(Loc loc);  // a pointer whose argument is unknown
+  void addMatrices();
   Loc placeOf(const Value* v);
   static bool isPackable(const Inst& access, const Value* value);
   void findWide();
-  void findVectors();
   std::string module();
   void arguments();
   static std::string parameterWord(size_t k) { return cat("params[", k / 4, "].", "xyzw"[k % 4]); }
@@ -91,18 +90,6 @@ class Emitter {
   std::string name() { return cat("v", next_++); }
   std::string let(const std::string& e);
   std::string copy(const std::string& e);
-  // What threads have read and written of memory that they share, each kind since the last barrier of its kind.
-  struct Accesses {
-    std::set<int64_t> reads, writes;  // parts of memory
-    bool isAtomic = false;            // arrays: what comes before and after stays there
-  };
-  int64_t partOf(const Value* pointer) const;
-  bool inStorage(int64_t part) const;
-  void find(const Inst& inst, Accesses& out) const;
-  void find(const Region& region, Accesses& out) const;
-  void ordered(const Accesses& next);  // a barrier where one is needed before `next`
-  void together(const Inst& inst);     // the same for an operation of all threads
-  static void join(Accesses& to, const Accesses& from);
   void open(const std::string& s);
   void close(const std::string& s = "}");
 
@@ -110,6 +97,13 @@ class Emitter {
   Kind carriedKind(const Value* v) const;  // of what a loop or branch carries
   static std::string_view typeName(Kind k);
   Kind kind(const Value* v);  // of a value about to be defined
+  // Where a pointer leads; -1 if that is not known.
+  int memoryOf(const Value* pointer) const {
+    auto at = memoryOf_.find(provenance_.of(pointer));
+    return at == memoryOf_.end() ? -1 : at->second;
+  }
+  Memory& memory(const Value* pointer) { return memories_[static_cast<size_t>(memoryOf(pointer))]; }
+  const Memory& memory(const Value* pointer) const { return memories_[static_cast<size_t>(memoryOf(pointer))]; }
   const Rep& rep(const Value* v) const { return reps_.at(v); }
   static int lanes(const Type& t) { return t.isVector() ? static_cast<int>(t.numel()) : 1; }
   const std::string& at(const Value* v, int lane) const;
@@ -158,8 +152,7 @@ class Emitter {
   std::string access(int memory, const char* what);
   std::string readWord(const Place& p);
   void writeWord(const Place& p, const std::string& value);
-  int wordsAtOnce(const Inst& access, const Value* value);
-  bool isVector(const Inst& access, const Value* value) { return wordsAtOnce(access, value) == 4; }
+  int wordsAtOnce(const Inst& access, const Value* value) { return nereid::wordsAtOnce(access, value, divisibility_); }
   bool hasVectors(int memory) const;
   std::vector<std::string> wordsOf(const Value* v);
   static void unpack(Rep& r, const Type& element);
@@ -179,13 +172,8 @@ class Emitter {
   std::string declarations(const Memory& m, int binding) const;
 
   // ---- matrices.cpp
-  void findMatrices();
   static std::string sumsType(const Memory& m);
-  void holdOperands();
-  void shareArrays();
-  int64_t partsOf(const Inst& dot, size_t operand) const;  // that a subgroup takes
-  bool isHeld(const Inst& dot, size_t operand) const;
-  void holdOperandsOf(const Inst& loop);
+  void hoistOperands(const Inst& loop);
   std::vector<std::string> readOperand(const Inst& dot, size_t operand, int64_t firstStep, int64_t lastStep);
   void matrix(const Inst& inst);
 
@@ -206,22 +194,22 @@ class Emitter {
   static std::string zext(const std::string& e, int width) { return width >= 32 ? e : cat("(", e, " & ", (int64_t{1} << width) - 1, ")"); }
 
   const Func& f_;
+  const Schedule& schedule_;
   const Machine& machine_;
-  int threads_, programs_;
+  const int threads_, programs_;
   bool waits_ = false;
-  bool distinct_, halves_;
+  const bool halves_;
   Diags& diags_;
-  int64_t scratchBytes_;
-  bool lines_;
+  int64_t scratchBytes_ = 0;  // of scratch, or of storage instead
+  bool inStorage_ = false;
+  const bool lines_;
   uint32_t line_ = 0;  // of the source: what is written comes from it
   bool failed_ = false, inThreads_ = false, broadcasts_ = false, reports_ = false;
-  Accesses pending_;
   std::string text_;
   int depth_ = 0, next_ = 0;
-  std::vector<Memory> memories_;               // the arguments' in order, then scratch
-  PtrMap<const Value*, int> memoryOf_;         // of pointers
-  PtrMap<const Value*, const Value*> buffer_;  // of pointers into scratch memory: the lo.alloc
-  std::vector<size_t> parameterOf_;            // of an argument's memory
+  std::vector<Memory> memories_;        // the arguments' in order, then scratch
+  PtrMap<const Value*, int> memoryOf_;  // of arguments and allocations
+  std::vector<size_t> parameterOf_;     // of an argument's memory
   PtrMap<const Value*, Rep> reps_;
   PtrMap<const Value*, bool> uniform_;
   std::set<const Value*> used_;  // results of atomics that some operation reads
@@ -229,15 +217,13 @@ class Emitter {
   std::set<std::string> helpers_;
   std::vector<Site> sites_;
   Ranges ranges_;
+  Provenance provenance_;
   Divisibility divisibility_;
-  PtrMap<const Value*, int64_t> vectorAt_, scratchAt_;  // where scratch buffers begin: in Vectors, or in what is left
   bool usesScratch_ = false;
-  using Operand = std::pair<const Inst*, size_t>;     // of a product
-  PtrMap<const Inst*, std::vector<Operand>> heldBy_;  // read before the loop
-  std::map<Operand, std::vector<std::string>> held_;
+  using Operand = std::pair<const Inst*, size_t>;  // of a product
+  std::map<Operand, std::vector<std::string>> hoisted_;
   std::map<Operand, std::string> begins_;
-  bool usesMatrices_ = false, usesByteMatrices_ = false, usesHalfMatrices_ = false, lacksWords_ = false, usesHalves_ = false,
-       usesSubgroups_ = false;
+  bool usesMatrices_ = false, usesByteMatrices_ = false, usesHalfMatrices_ = false, usesHalves_ = false, usesSubgroups_ = false;
 };
 
 // The text of helper functions and of what they call, each once, in the order of their names within what they need.

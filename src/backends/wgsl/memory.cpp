@@ -182,22 +182,6 @@ bool Emitter::hasVectors(int memory) const {
          of == Memory::Part;
 }
 
-// How many words an access takes at once: 4, of elements narrower than a word also 2 or 1, or 0 where it takes them by themselves. They
-// begin at a multiple.
-int Emitter::wordsAtOnce(const Inst& access, const Value* value) {
-  if (access.op != Op::LoLoad && access.op != Op::LoStore) return 0;
-  const Value* mask = access.optional(access.op == Op::LoLoad ? 1 : 2);
-  if (mask && (!mask->def || mask->def->op != Op::LoSplat)) return 0;
-  const Type element = value->type.element();
-  if (element.isPointer() || element.isBool() || bitWidth(element) > 32) return 0;
-  int perWord = 32 / bitWidth(element), together = divisibility_.of(access.operand(0));
-  for (int words : {4, 2, 1}) {
-    if (words < 4 && perWord == 1) return 0;
-    if (lanes(value->type) % (words * perWord) == 0 && together >= std::countr_zero(static_cast<unsigned>(words * perWord))) return words;
-  }
-  return 0;
-}
-
 // The bits of elements narrower than a word lie in it from the lowest on.
 void Emitter::unpack(Rep& r, const Type& element) {
   int width = bitWidth(element), perWord = 32 / width;
@@ -301,11 +285,10 @@ void Emitter::load(const Inst& inst) {
     define(v, std::move(r));
     return;
   }
-  together(inst);
   const Rep p = rep(inst.operand(0));
   Type element = v->type.element();
   Rep r{{}, kindOf(element), -1};
-  if (auto at_ = memoryOf_.find(v); at_ != memoryOf_.end()) r.memory = at_->second;
+  r.memory = memoryOf(v);
   bool isVector = wordsAtOnce(inst, v) && hasVectors(p.memory) && memories_[static_cast<size_t>(p.memory)].of != Memory::Factors;
   if (isVector) readVector(inst, r);
   for (int k = 0; k < lanes(v->type) && !isVector; ++k) {
@@ -363,34 +346,30 @@ void Emitter::address(const Inst& inst) {
   const Value* v = inst.result();
   const Type& t = v->type;
   if (inst.op == Op::LoAlloc && inst.has(Attr::Private)) {
-    const Memory& own = memories_[static_cast<size_t>(memoryOf_.at(v))];
+    const Memory& own = memory(v);
     if (own.of == Memory::Sums) {
       for (int64_t k = 0; k < own.bytes / 4 / threads_ / 8; ++k) line(cat("var ", own.name, "_", k, ": ", sumsType(own), ";"));
-      define(v, "0", Kind::Pointer, memoryOf_.at(v));
+      define(v, "0", Kind::Pointer, memoryOf(v));
       return;
     }
     if (own.isPacked)
       line(cat("var ", own.name, ": array<u32, ", inst.integer(Attr::Private) * bitWidth(t.pointee()) / 32, ">;"));
     else
       line(cat("var ", own.name, ": array<", typeName(kindOf(t.pointee())), ", ", inst.integer(Attr::Private), ">;"));
-    define(v, "0", Kind::Pointer, memoryOf_.at(v));
+    define(v, "0", Kind::Pointer, memoryOf(v));
     return;
   }
   if (inst.op == Op::LoAlloc) {
-    const Memory& m = memories_[static_cast<size_t>(memoryOf_.at(v))];
+    const Memory& m = memory(v);
     if (m.of == Memory::Factors || m.of == Memory::Part) {
-      define(v, "0", Kind::Pointer, memoryOf_.at(v));
+      define(v, "0", Kind::Pointer, memoryOf(v));
       return;
     }
     int bytes = bytesOf(t.pointee());
-    auto moved = scratchAt_.find(v);
-    std::string first = cat((moved == scratchAt_.end() ? inst.integer(Attr::Offset) : moved->second) / bytes);
-    if (auto at_ = vectorAt_.find(v); at_ != vectorAt_.end()) {
-      define(v, cat(at_->second / bytes), Kind::Pointer, memoryOf_.at(v));
-      return;
-    }
-    if (scratchBytes_ > machine_.sharedBytes) first = let(cat("i32(group.x * ", (scratchBytes_ + 255) / 256 * 256 / bytes, "u) + ", first));
-    define(v, first, Kind::Pointer, memoryOf_.at(v));
+    std::string first = cat(inst.integer(Attr::Offset) / bytes);
+    if (m.of == Memory::Scratch && inStorage_)
+      first = let(cat("i32(group.x * ", (scratchBytes_ + 255) / 256 * 256 / bytes, "u) + ", first));
+    define(v, first, Kind::Pointer, memoryOf(v));
     return;
   }
   const Rep& p = rep(inst.operand(0));
@@ -476,7 +455,6 @@ void Emitter::atomic(const Inst& inst) {
     define(v, copy(result), kindOf(t));
     return;
   }
-  together(inst);
   open("if (thread == 0u) {");
   body();
   if (!isLong) {

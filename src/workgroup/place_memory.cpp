@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+// Places each lo.alloc in an address space.
+//
+//   lo.alloc {bytes = 4096, offset = 128}   =>   lo.alloc {bytes = 4096, offset = 0, space = "vectors"}
+//
+//   private        registers of each thread
+//   accumulators   of subgroup matrices, in registers of subgroups
+//   operand        of subgroup matrices: an array of vectors of `unit` elements, with rows of `columns` elements; allocations that are not
+//                  live at the same time have the same `array`
+//   fragment       one fragment of accumulators per subgroup, on the way between those and threads
+//   vectors        shared memory that is written 16 bytes at a time only, so that it can be read so
+//   scratch        other shared memory, in words
+//   storage        all of that in a buffer instead, where shared memory is too small
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "analysis/provenance.h"
+#include "workgroup/access.h"
+#include "workgroup/passes.h"
+
+namespace nereid {
+
+namespace {
+
+class Placement {
+ public:
+  Placement(Func& f, const Schedule& schedule) : f_(f), schedule_(schedule), provenance_(f), divisibility_(f) {}
+
+  bool run() {
+    walk(f_.body, [&](Inst& i) {
+      if (i.op != Op::LoAlloc) return;
+      i.set(Attr::Space, std::string(i.has(Attr::Private) ? "private" : "scratch"));
+      if (!i.has(Attr::Private)) scratch_.push_back(&i);
+    });
+    walk(f_.body, [&](Inst& i) { placeMatrices(i); });
+    chooseUnits();
+    shareArrays();
+    std::erase_if(scratch_, [](const Inst* i) { return i->text(Attr::Space) != "scratch"; });
+    if (pack(scratch_) > schedule_.machine.sharedBytes)
+      for (Inst* i : scratch_) i->set(Attr::Space, std::string("storage"));
+    else
+      findVectors();
+    return fits_;
+  }
+
+ private:
+  Inst* allocation(const Value* pointer) { return const_cast<Inst*>(provenance_.allocation(pointer)); }
+
+  void placeMatrices(Inst& i) {
+    auto place = [&](const Value* pointer, const char* space) {
+      Inst* alloc = allocation(pointer);
+      if (alloc->text(Attr::Space) != space) alloc->set(Attr::Space, std::string(space));
+      return alloc;
+    };
+    if (i.op == Op::LoMatrixGet || i.op == Op::LoMatrixPut) place(i.operand(i.op == Op::LoMatrixGet ? 0 : 1), "fragment");
+    if (i.op != Op::LoMatrixDot) return;
+    place(i.operand(0), "accumulators");
+    const auto &shape = i.list(Attr::Shape), &transposed = i.list(Attr::Transposed);
+    const int64_t columns[] = {transposed[0] ? shape[0] : shape[2], transposed[1] ? shape[2] : shape[1]};
+    for (size_t k = 0; k < 2; ++k) {
+      Inst* alloc = place(i.operand(k + 1), "operand");
+      if (std::find(operands_.begin(), operands_.end(), alloc) != operands_.end()) continue;
+      alloc->set(Attr::Columns, columns[k]);
+      operands_.push_back(alloc);
+    }
+  }
+
+  // Arrays of operands are of vectors as wide as all that is written.
+  void chooseUnits() {
+    for (Inst* alloc : operands_) alloc->set(Attr::Unit, 16 / byteSize(alloc->result()->type.pointee()));
+    walk(f_.body, [&](const Inst& i) {
+      if (!isStore(i)) return;
+      Inst* alloc = allocation(i.operand(0));
+      if (!alloc || alloc->text(Attr::Space) != "operand") return;
+      const int64_t perWord = 4 / byteSize(alloc->result()->type.pointee());
+      const int64_t unit = std::max<int64_t>(1, perWord * wordsAtOnce(i, i.operand(1), divisibility_));
+      alloc->set(Attr::Unit, std::min(alloc->integer(Attr::Unit), unit));
+      // There is no array of single bytes.
+      fits_ &= perWord != 4 || unit > 1;
+    });
+  }
+
+  // When an operand is live, as the numbers of instructions.
+  struct Life {
+    int first = INT32_MAX, last = -1;
+    bool inLoop = false;  // a write is
+    bool inBranch = false;
+  };
+  struct Access {
+    const Inst* alloc;
+    int at;
+    bool writes;
+  };
+
+  void numberAccesses() {
+    auto add = [&](const Value* pointer, int at, bool writes, const Inst& inst) {
+      const Inst* alloc = allocation(pointer);
+      if (!alloc || alloc->text(Attr::Space) != "operand") return;
+      Life& life = lives_[alloc];
+      life.first = std::min(life.first, at);
+      life.last = std::max(life.last, at);
+      accesses_.push_back({alloc, at, writes});
+      for (const Block* b = inst.parent; b && b->parent && b->parent->parent; b = b->parent->parent->parent) {
+        const Inst* parent = b->parent->parent;
+        life.inLoop |= writes && parent->op == Op::For && !parent->has(Attr::Threads);
+        life.inBranch |= parent->op == Op::If || parent->op == Op::While;
+      }
+    };
+    auto visit = [&](auto& self, const Region& region) -> void {
+      for (const Block* b : region.blocks)
+        for (const Inst* i : b->insts) {
+          int at = next_++;
+          if (isStore(*i) || isLoad(*i)) add(i->operand(0), at, isStore(*i), *i);
+          for (size_t k = 1; k < 3 && i->op == Op::LoMatrixDot; ++k)
+            if (!isHoisted(*i, k)) add(i->operand(k), at, false, *i);
+          for (const auto& [dot, k] : hoistedBefore(*i)) add(dot->operand(k), at, false, *i);
+          for (auto& r : i->regions) self(self, *r);
+          if ((i->op == Op::For && !i->has(Attr::Threads)) || i->op == Op::While) loops_.push_back({at, next_});
+        }
+    };
+    visit(visit, f_.body);
+  }
+
+  // What an iteration finds, or leaves to the next or to what follows, is live all along the loop. The innermost loops come first.
+  void extendLives() {
+    for (const Inst* alloc : operands_) {
+      Life& life = lives_[alloc];
+      for (const auto& range : loops_) {
+        const Access* first = nullptr;
+        bool outside = false;
+        for (const Access& a : accesses_) {
+          if (a.alloc != alloc) continue;
+          bool inside = a.at > range.first && a.at < range.second;
+          if (inside && !first) first = &a;
+          outside |= !inside;
+        }
+        if (!first || (!outside && first->writes)) continue;
+        life.first = std::min(life.first, range.first);
+        life.last = std::max(life.last, range.second);
+      }
+      if (life.inBranch) life = {0, next_, life.inLoop, true};
+    }
+  }
+
+  // Operands that are not live at the same time share an array.
+  void shareArrays() {
+    numberAccesses();
+    extendLives();
+    std::vector<std::vector<Inst*>> arrays;
+    for (Inst* alloc : operands_) {
+      const int64_t unit = alloc->integer(Attr::Unit);
+      const Life& life = lives_.at(alloc);
+      bool shares = false;
+      for (size_t array = 0; array < arrays.size() && !shares; ++array) {
+        Inst* host = arrays[array][0];
+        const int64_t both = std::min(unit, host->integer(Attr::Unit));
+        bool fits = true;
+        for (const Inst* other : arrays[array]) {
+          const Life& l = lives_.at(other);
+          fits &= life.last < l.first || l.last < life.first;
+          fits &= both == host->integer(Attr::Unit) || !l.inLoop;  // what is written often is written as wide as it comes
+        }
+        if (!fits || (both != unit && life.inLoop)) continue;
+        alloc->set(Attr::Array, static_cast<int64_t>(array));
+        arrays[array].push_back(alloc);
+        for (Inst* other : arrays[array]) other->set(Attr::Unit, both);
+        shares = true;
+      }
+      if (shares) continue;
+      alloc->set(Attr::Array, static_cast<int64_t>(arrays.size()));
+      arrays.push_back({alloc});
+    }
+  }
+
+  static int64_t pack(const std::vector<Inst*>& allocs) {
+    int64_t next = 0;
+    for (Inst* i : allocs) {
+      i->set(Attr::Offset, next);
+      next += i->integer(Attr::Bytes);
+    }
+    return next;
+  }
+
+  // A part of a vector must not be written while another thread writes its neighbours.
+  void findVectors() {
+    PtrMap<const Value*, const Inst*> into;
+    std::set<const Inst*> vectors(scratch_.begin(), scratch_.end());
+    for (const Inst* i : scratch_) into[i->result()] = i;
+    walk(f_.body, [&](const Inst& i) {
+      for (const Value* v : i.operands) {
+        auto at = into.find(v);
+        if (at == into.end()) continue;
+        bool isAddress = v == i.operand(0) && (isLoad(i) || i.op == Op::LoStore);
+        if (i.op == Op::AddPtr || i.op == Op::LoSplat)
+          into[i.result()] = at->second;
+        else if (!isAddress || (i.op == Op::LoStore && wordsAtOnce(i, i.operand(1), divisibility_) != 4))
+          vectors.erase(at->second);
+      }
+    });
+    std::vector<Inst*> wide, rest;
+    for (Inst* i : scratch_) (vectors.count(i) ? wide : rest).push_back(i);
+    for (Inst* i : wide) i->set(Attr::Space, std::string("vectors"));
+    pack(wide);
+    pack(rest);
+  }
+
+  Func& f_;
+  const Schedule& schedule_;
+  Provenance provenance_;
+  Divisibility divisibility_;
+  std::vector<Inst*> scratch_, operands_;
+  std::map<const Inst*, Life> lives_;
+  std::vector<Access> accesses_;
+  std::vector<std::pair<int, int>> loops_;
+  int next_ = 0;
+  bool fits_ = true;
+};
+
+}  // namespace
+
+bool placeMemory(Func& f, const Schedule& schedule) { return Placement(f, schedule).run(); }
+
+}  // namespace nereid

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""Every barrier of the corpus and the examples is needed, and the interpreter notices if one is missing.
+
+    python tests/differential/barriers.py [-k NAME] [FILE.py ...]
+
+The kernels are lowered for a workgroup of 64 threads and arguments that do not overlap. The interpreter runs that form, and again without each of its barriers: each time it must report a race between two
+threads. A barrier whose absence no input of the case can show is counted as spare: in a loop that runs once, in a branch that is not taken.
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+import corpus
+
+BARRIER = re.compile(r"^ *lo\.barrier .*\n", re.M)
+
+
+def lowered(case, nereid):
+    rest = ["--signature", ",".join(case.signature)] + [x for item in case.constants.items() for x in ("-D", "=".join(item))]
+    done = subprocess.run([nereid, "emit", f"{case.path}:{case.kernel}", "--stage", "threads.disjoint", *rest], capture_output=True, text=True)
+    return done.stdout if done.returncode == 0 else None
+
+
+def run(case, nereid, text, folder, inputs):
+    (folder / "k.ttir").write_text(text)
+    command = [nereid, "run", str(folder / "k.ttir"), "--target", "interp", "--grid", case.grid]
+    for name, kind, value in inputs:
+        if isinstance(value, np.ndarray):
+            source = folder / f"{name}.npy"
+            np.save(source, value)
+            command += ["--arg", f"{name}=@{source}:{kind}"]
+        else:
+            command += ["--arg", f"{name}={value}:{kind}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    return done.stderr if done.returncode else ""
+
+
+def check(case, nereid):
+    """(barriers found to be needed, spare ones with their lines, failure)"""
+    text = lowered(case, nereid)
+    if text is None:
+        return 0, [], None
+    inputs = case.inputs(1)
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        if error := run(case, nereid, text, folder, inputs):
+            return 0, [], f"{case}: {error}"
+        needed, spare = 0, []
+        for match in BARRIER.finditer(text):
+            error = run(case, nereid, text[:match.start()] + text[match.end():], folder, inputs)
+            if "no barrier between" in error:
+                needed += 1
+            elif error:
+                return needed, spare, f"{case}: without a barrier another error: {error}"
+            else:
+                spare.append(text.count("\n", 0, match.start()) + 1)
+    return needed, spare, None
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--nereid", default=str(corpus.ROOT / "build/bin/nereid"))
+    parser.add_argument("-k", default="", help="only kernels whose name contains this")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print the spare barriers of each case")
+    parser.add_argument("files", nargs="*", type=Path)
+    options = parser.parse_args()
+    cases = list(corpus.cases(options.files, options.k))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(pool.map(lambda c: check(c, options.nereid), cases))
+    for case, (needed, spare, failure) in zip(cases, found):
+        if failure:
+            print("FAIL", failure)
+        if options.verbose:
+            print(f"{case}: {needed} needed, spare at lines {spare}")
+    failed = sum(f is not None for _, _, f in found)
+    needed, spare = sum(n for n, _, _ in found), sum(len(s) for _, s, _ in found)
+    print(f"{needed} barriers are needed; {spare} are spare for these inputs")
+    print(f"{len(cases) + needed - failed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
