@@ -10,7 +10,7 @@
 
 namespace nereid::interp {
 
-// A value: the raw bits of its elements in row-major order. Block pointers hold base, shape, strides, offsets; descriptors base,
+// A value: the raw bits of its elements in row-major order. Block pointers are base, shape, strides, offsets; descriptors base,
 // shape, strides, padding.
 struct Tile {
   Type type;
@@ -25,10 +25,10 @@ class Machine {
  private:
   // ---- control (interp.cpp)
   bool call(const Func& f, std::vector<Tile> args, std::vector<Tile>& out);
-  // Runs a region whose entry gets `args`, up to its terminator; `out` are the terminator's operands.
+  // Runs a region with `args` for its entry, up to its terminator, whose operands it stores in `out`.
   bool runRegion(const Region& region, std::vector<Tile> args, std::vector<Tile>& out);
   bool runInst(const Inst& i);
-  // Counts an instruction; false where it is one too many.
+  // Counts an instruction; false if the limit is exceeded.
   bool step(const Inst& i);
   bool forLoop(const Inst& i);
   bool whileLoop(const Inst& i);
@@ -53,7 +53,7 @@ class Machine {
   // ---- tiles (layout.cpp)
   bool layout(const Inst& i);
   bool elementwise(const Inst& i);
-  using Elements = std::vector<Tile>;  // one an operand, as a function takes them
+  using Elements = std::vector<Tile>;  // one per operand, in the form that functions take
   bool combine(const Inst& i, const Elements& first, const Elements& second, Elements& out);
   static std::vector<Elements> line(const std::vector<Tile>& tiles, size_t first, size_t step, size_t length);
   bool reduce(const Inst& i);
@@ -67,19 +67,19 @@ class Machine {
 
   // ---- memory (memory.cpp)
   bool memory(const Inst& i);
-  // Whether an access is allowed; makes a checked address the host's.
+  // Checks an access, and translates a checked address to a host address.
   bool check(const Inst& i, uint64_t& address, Type element, const char* verb);
-  // The address that the kernel gets for an argument of that name, and back.
+  // The address that the kernel receives for an argument of that name, and the reverse.
   uint64_t checkedAddress(uint64_t address, std::string_view name) const;
   uint64_t hostAddress(uint64_t address) const;
-  // The allocation that a checked address came from and the byte in it, which may lie outside; null for other addresses.
+  // The allocation from which a checked address was computed, and the byte offset, which may lie outside; null for other addresses.
   const Allocation* range(uint64_t address, int64_t& offset) const;
   bool load(const Inst& i, uint64_t address, Type element, uint64_t& bits);
   bool store(const Inst& i, uint64_t address, Type element, uint64_t bits);
   const Allocation* find(uint64_t address, uint64_t size) const;
   bool checkRace(const Inst& i, uint64_t address, uint64_t size, Races::Kind kind);
   bool isScratch(uint64_t address) const;
-  // "x[50, 0]" for the element of that size at a byte of an array; empty where the array's shape is not known or no element is there.
+  // "x[50, 0]" for the element of that size at a byte offset of an array; empty if the array's shape is unknown or no element is there.
   static std::string elementAt(const Allocation& a, int64_t offset, uint64_t size);
   void reportUnwritten();
   bool loadTile(const Inst& i);
@@ -107,7 +107,7 @@ class Machine {
   };
   std::unordered_map<const Inst*, Scratch> scratch_;
   Races races_;
-  std::unordered_set<uint64_t> touched_;      // bytes that were read or written, where elements that were not are reported
+  std::unordered_set<uint64_t> touched_;      // bytes that were read or written, when untouched elements are reported
   std::unordered_set<std::string> storedTo_;  // names of arrays
 };
 
