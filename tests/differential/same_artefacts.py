@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The compiler as a WebAssembly module says what the native one says: the same files byte for byte, the same manifest, the same errors.
+"""The compiler as a WebAssembly module and the native compiler produce the same files byte for byte, the same manifest and the same errors.
 
     python tests/differential/same_artefacts.py [-k NAME] [FILE.py ...]
 

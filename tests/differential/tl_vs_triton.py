@@ -38,7 +38,7 @@ def kernel(case):
 
 
 class Stock:
-    """Triton's front-end, for a GPU that need not be there."""
+    """Triton's front-end, for a GPU that need not exist."""
 
     def __init__(self):
         self.target = GPUTarget("cuda", 90, 32)
@@ -89,7 +89,7 @@ def check(case, ours, inputs, folder, options):
     with stock.lock:
         theirs.write_text(stock.ttir(case))
         try:
-            # The parser speaks through the process's stderr.
+            # The parser reports errors on the process's stderr.
             if not stock.accepts(ours):
                 return "stock Triton refuses our text"
         except RuntimeError as e:
