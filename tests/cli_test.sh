@@ -59,7 +59,7 @@ expect 1 "\`n\`: \`2.5\` is not a number of type i32" run $add --grid 1 --arg n=
 expect 1 "\`x\`: unknown type \`float\`: use f32, f16" run $add --grid 1 --arg x=float[1,2]
 short="emit examples/softmax/softmax.py:softmax --signature *fp32,*fp32,i32"
 expect 1 "softmax.py:9:38: error: the signature has 3 items, so parameter \`x_stride\`, which is number 4, has no type" $short
-expect 1 'hint: the signature needs one item for each of x_ptr, out_ptr, columns, x_stride, out_stride, BLOCK, such as "*fp32:16"' $short
+expect 1 'hint: the signature needs one item per parameter, such as "*fp32:16" or "i32"; the parameters are x_ptr, out_ptr, columns, x_stride, out_stride, BLOCK' $short
 expect 1 "--grid" run $add --grid 0 $four
 expect 1 "--grid" run $add --grid -1 $four
 expect 1 "--grid" run $add --grid 1,2,3,4 $four

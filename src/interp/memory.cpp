@@ -176,7 +176,7 @@ bool Machine::checkRace(const Inst& i, uint64_t address, uint64_t size, Races::K
                                         : hex(address, 16);
     diags_.error(Err::Race, i.loc)
         .says(program(), " ", verb(atomic ? Races::Atomic : kind), " ", what, ", which program (", x, ", ", y, ", ", z, ") ",
-              verb(other->kind), ", with nothing that orders them")
+              verb(other->kind), ": no atomic operation orders the two")
         .label(other->inst == &i ? Loc{} : other->inst->loc, "the other access")
         .hint("programs run at the same time: let each access its own elements, or use an atomic operation");
     return false;

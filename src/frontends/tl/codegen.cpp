@@ -234,7 +234,7 @@ Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, co
           .hint("use :16 (a multiple of 16) or :1 (the integer 1)");
     if (!type->isPointer() && !type->isInt())
       return error(Err::Signature, param->loc)
-          .says("`:16` in `", item, "` means an address or an integer that is a multiple of 16, but this is ", *type)
+          .says("`:16` in `", item, "` is for pointers and integers that are multiples of 16, but the type is ", *type)
           .hint("write ", spelled);
     divisibility = 16;
   }
@@ -303,7 +303,8 @@ Result<Func*> CodeGen::kernel() {
                     : cat("the signature has ", request.signature.size(), request.signature.size() == 1 ? " item" : " items",
                           ", so parameter `", p->text, "`, which is number ", i + 1, ", has no type"))
           .hint(isConstexpr ? cat("give it one, such as ", p->text, "=1024")
-                            : cat("the signature needs one item for each of ", joined(names), ", such as \"*fp32:16\" or \"i32\""));
+                            : cat("the signature needs one item per parameter, such as \"*fp32:16\" or \"i32\"; the parameters are ",
+                                  joined(names)));
     }
     if (annotated == "const" && v.isTensor() && v.tensor.type.scalar.isPointer()) v.tensor.type.scalar.isConst = true;
     scope_[p->text] = v;
