@@ -37,7 +37,7 @@ def empty(a, b, c, n, m):
 
 def module(header, decorator):
     """The kernels, defined with the given library."""
-    folder = os.path.join(os.environ["NEREID_CACHE_DIR"], "source", decorator)  # whose name is part of what a cache knows it by
+    folder = os.path.join(os.environ["NEREID_CACHE_DIR"], "source", decorator)  # its name is part of the cache key
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "kernels.py"), "w") as f:
         f.write(header + SOFTMAX.replace("def ", f"@{decorator}\ndef "))

@@ -4,7 +4,7 @@
 The compiler does not run Python, so the values of globals are generated as source for it. Each function becomes a file. Its lines keep their numbers in the
 user's file, so that errors point there; below them are the bindings of its globals:
 
-    <as many empty lines as stand above it>
+    <as many empty lines as lines above it>
     @nereid.jit
     def kernel(...):
         ...
@@ -79,7 +79,7 @@ class Files:
 
     def __init__(self, kernel, constants=None):
         self._numbers, self._texts, self._keep = {}, [], []
-        self._values = {}  # what other files see of a function: the kernel or constexpr function around it
+        self._values = {}  # for a function, the object that other files refer to: its kernel or constexpr function
         self.watched = []
         self._on_constants = None  # in a function of constants its package
         self.constants, self.objects = {}, []  # as texts; objects that only Python knows
@@ -106,7 +106,7 @@ class Files:
 
     def _new(self, key):
         self._numbers[id(key)] = number = len(self._texts)
-        self._keep.append(key)  # an id stands for one object while it lives
+        self._keep.append(key)  # an id is unique only while its object lives
         self._texts.append(("", ""))
         return number
 
@@ -271,7 +271,7 @@ class Files:
             self._bind(name, value.fn, tree, footer)
         elif isinstance(value, types.FunctionType):
             module = _triton_module(value.__module__ or "")
-            if module:  # nereid.cdiv and what else both sides have
+            if module:  # nereid.cdiv and other functions that Triton also has
                 footer.append(f"from {'triton.language' if module.startswith('triton.language') else 'triton'} import {value.__name__} as {name}")
             elif self._on_constants is not None:  # which calls any function
                 if not self._foreign(value):
@@ -286,14 +286,13 @@ class Files:
 
 
 class Python:
-    """Evaluates what the compiler asks of Python while it compiles one kernel: calls of constexpr functions, and what is done with objects that only Python
-    knows. Called with an expression, it returns whether it has a value, and the value as a literal; or else the exception's class, where it was raised, and
-    its text, a line each."""
+    """Evaluates expressions for the compiler while it compiles one kernel: calls of constexpr functions, and operations on objects that only Python knows.
+    Called with an expression, it returns True and the value as a literal, or False and three lines: the exception's class, where it was raised, and its text."""
 
     def __init__(self, files):
         self._files, self._objects = files, list(files.objects)
         self.asked = []  # (expression, answer)
-        self.error = None  # what was raised last
+        self.error = None  # the last exception
         kernel = files.value(files.entry)
         stock = any(type(v).__module__.startswith("triton.") for v in files._values.values())
         self._names = {

@@ -3,8 +3,8 @@
 
     python tests/conformance/libraries.py liger|fla|flag_gems [results.json]
 
-Their code is what PyPI has; nothing of it is changed but FlagGems' list of vendors, which leaves out its own back-end for CPUs.
-That back-end also asks torch.cpu for a device as torch.cuda has it.
+Their code is unchanged from PyPI, except for FlagGems' list of vendors, which lacks its back-end for CPUs.
+That back-end also expects torch.cpu to have the device functions of torch.cuda.
 """
 import contextlib
 import importlib

@@ -7,14 +7,14 @@ A comment above a kernel is one case:
 
 SIGNATURE  types of the parameters that are not constants, as in Triton's AOT tool: *fp32:16,i32
 CONSTANTS  NAME=LITERAL,...
-ARGUMENTS  one for each item of the signature: a number, or an array: z[8] zeros, i[8] 0 to 7, r[8] random, r[8]:LOW:HIGH random in that range
+ARGUMENTS  one per item of the signature: a number, or an array: z[8] zeros, i[8] 0 to 7, r[8] random, r[8]:LOW:HIGH random in that range
 OPTION     tol=X      tolerance between stock Triton's program and ours, both on the interpreter; default 0
            target=X   tolerance between a target and the interpreter (order of sums, vector mathematics); default 0
            since=3.6  the first Triton that has the features
-           until=3.8  the last that has them, or gives them this meaning
-           launch=no  stock Triton compiles it, but fails over what its launches hash
+           until=3.8  the last that has them with this meaning
+           launch=no  stock Triton compiles it, but cannot hash the arguments of the launch
 
-Differences are relative to the number or, where that is larger, to the mean size of the array's numbers.
+Differences are relative to the number, or to the mean magnitude of the array if that is larger.
 """
 import argparse
 import ast

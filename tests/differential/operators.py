@@ -79,7 +79,7 @@ class Expression:
 
     def __init__(self, text, build):
         self.text, self.build = text, build
-        self.type = None  # what stock Triton says; None where it refuses
+        self.type = None  # the type in stock Triton; None if it refuses the expression
 
 
 def constant(text):

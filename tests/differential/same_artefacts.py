@@ -3,8 +3,8 @@
 
     python tests/differential/same_artefacts.py [-k NAME] [FILE.py ...]
 
-Compiles the corpus and the examples for the target wasm both ways, and the programs of tests/errors and tests/lang, of which most are refused. The text of
-each stage is compared for some. Needs web/dist (scripts/web.sh build) and Node.
+Compiles the corpus and the examples for the target wasm both ways, and the programs of tests/errors and tests/lang, most of which are refused. For some, it also compares the text of
+each stage. Needs web/dist (scripts/web.sh build) and Node.
 """
 import argparse
 import json

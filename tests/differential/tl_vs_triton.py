@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Compares the front-end with stock Triton, without a GPU.
 
-For each case of corpus.py: stock Triton's unoptimised TTIR and ours are run on the interpreter with the same inputs; what they leave in
-memory must agree. Stock Triton's own parser and verifier must accept our text, too.
+For each case of corpus.py: stock Triton's unoptimised TTIR and ours are run on the interpreter with the same inputs, and must leave the
+same values in memory. Stock Triton's own parser and verifier must accept our text, too.
 
     python tests/differential/tl_vs_triton.py [--nereid build/bin/nereid] [-k NAME] [FILE.py ...]
 

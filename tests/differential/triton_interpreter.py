@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Compares the functions of the language on integers of every width and sign with Triton's interpreter (TRITON_INTERPRET=1).
 
-Much of Triton's IR has no signs: a histogram, a gather or a range of unsigned bytes is right only if its makers extended them. Each form below is
-a kernel for each type; the interpreter mode of stock Triton, which works on NumPy arrays, says what it stores, and our targets must store the same.
+Much of Triton's IR has no signedness: a histogram, a gather or a range of unsigned bytes is right only if the front-end extended them correctly.
+Each form below is a kernel for each type. The interpreter mode of stock Triton computes the expected values with NumPy; our targets must store the same.
 
     python tests/differential/triton_interpreter.py [--targets interp,cpu,wasm,webgpu] [-k TEXT] [--keep FOLDER]
 

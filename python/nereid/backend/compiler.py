@@ -59,7 +59,7 @@ class Options:
         return hashlib.sha256(repr(sorted(self.__dict__.items())).encode()).hexdigest()
 
 
-STAGES = {"llir": "llvm", "asm": "asm"}  # of kernel.asm, and what the compiler calls them
+STAGES = {"llir": "llvm", "asm": "asm"}  # keys of kernel.asm, and the names of the compiler's stages
 
 
 def _request(text):

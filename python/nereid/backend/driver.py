@@ -190,7 +190,7 @@ def patch():
 
 
 class _Later(importlib.abc.MetaPathFinder):
-    """Triton imports this module while it is half imported itself: what it defines is patched at the first import after that."""
+    """Triton imports this module while it is partly imported itself, so it is patched at the first import after that."""
 
     def find_spec(self, name, path=None, target=None):
         autotuner, jit = sys.modules.get("triton.runtime.autotuner"), sys.modules.get("triton.runtime.jit")

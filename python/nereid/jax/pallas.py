@@ -118,7 +118,7 @@ def _refuse(jaxpr, rules):
                 refuse(eqn, "a loop with `unroll`", "leave it out, or write a loop of Python")
             body = eqn.params["jaxpr"]
             shapes = lambda values: [v.aval.shape for v in values]
-            if shapes(eqn.invars) != [a.shape for a in body.in_avals] or shapes(eqn.outvars) != [a.shape for a in body.out_avals]:  # more than constants and what it carries
+            if shapes(eqn.invars) != [a.shape for a in body.in_avals] or shapes(eqn.outvars) != [a.shape for a in body.out_avals]:  # more than constants and carried values
                 refuse(eqn, "lax.scan over the rows of a value", "use lax.fori_loop, and read and write the rows of references")
         if eqn.primitive not in rules:
             refuse(eqn, f"the primitive `{name}`", "JAX's lowering of Pallas to Triton does not have it" + ("; slice the reference, x_ref[:, :8], not its value" if "slice" in name else ""))
@@ -126,7 +126,7 @@ def _refuse(jaxpr, rules):
             _refuse(inner, rules)
 
 
-_masks = threading.local()  # active: the lowering is for us; inside: of the last access, what is within the array; axis: whose coordinates are asked for
+_masks = threading.local()  # active: lowering for Nereid; inside: the mask of the last access; axis: the axis of the requested coordinates
 
 
 def _mask_what_overhangs(lowering):
