@@ -57,6 +57,8 @@ expect 1 "\`eps\`: \`x\` is not a number: write a number, True, False, zeros:f32
 expect 1 "\`n\`: \`99999999999999999999\` does not fit in 64 bits" run $add --grid 1 --arg n=99999999999999999999
 expect 1 "\`n\`: \`2.5\` is not a number of type i32" run $add --grid 1 --arg n=2.5:i32
 expect 1 "\`x\`: unknown type \`float\`: use f32, f16" run $add --grid 1 --arg x=float[1,2]
+printf 'import triton\n\n\n@triton.jit\ndef k(x):\n    tl.store(x, 1)\n' >"$folder/missing.py"
+expect 1 "hint: add \`import triton.language as tl\`" emit "$folder/missing.py:k" --signature "*i32"
 short="emit examples/softmax/softmax.py:softmax --signature *fp32,*fp32,i32"
 expect 1 "softmax.py:9:38: error: the signature has 3 items, so parameter \`x_stride\`, which is number 4, has no type" $short
 expect 1 'hint: the signature needs one item per parameter, such as "*fp32:16" or "i32"; the parameters are x_ptr, out_ptr, columns, x_stride, out_stride, BLOCK' $short

@@ -116,6 +116,8 @@ Result<Val> CodeGen::lookup(const Node* n) {
   std::string near = nearest(name, names);
   std::string hint = near.empty() ? "" : cat("did you mean `", near, "`?");
   if (findBuiltin(name) || shared_.loader.builtinLibrary().globals.contains(name)) hint = cat("in a kernel it is `tl.", name, "`");
+  if (name == "tl") hint = "add `import triton.language as tl`";
+  if (name == "triton") hint = "add `import triton`";
   if (scope_.contains(cat(":", name))) hint = "it is declared, but has no value yet";
   static constexpr std::string_view kOnlyInPython[] = {
       "open",   "eval",  "exec",     "iter", "map", "filter", "vars", "dir",     "globals",    "locals", "callable", "bytes",
