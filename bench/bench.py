@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""How fast compiled kernels are, beside what one can expect of the machine, and how long compiling takes.
+"""Measures the speed of compiled kernels against references on the same machine, and compile times.
 
     python bench/bench.py [--seconds N]
 
-A kernel and its peer run by turns in this process, on the same memory, and the medians are compared; so a machine that is busy with
-something else slows both. Peers: Debian's OpenBLAS for matrix products, the C library's memcpy for kernels that memory bounds.
+A kernel and its peer run alternately in this process, on the same memory, and the medians are compared: other load on the machine
+slows both. Peers: Debian's OpenBLAS for matrix products, the C library's memcpy for kernels that memory bounds.
 """
 import argparse
 import ctypes
@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-# OpenBLAS reads these when it is loaded: it should choose its kernels itself.
+# OpenBLAS reads these when it is loaded: let it choose its kernels.
 for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
     os.environ.pop(name, None)
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -34,7 +34,7 @@ def example(name, *signature, **constants):
 
 
 def array(shape, rng=None):
-    """f32 at a cache line, in memory that is there."""
+    """f32, aligned to a cache line, in mapped memory."""
     size = int(np.prod(shape))
     raw = np.empty(size * 4 + 64, np.uint8)
     start = -raw.ctypes.data % 64
@@ -82,7 +82,7 @@ def processor():
 
 
 def others():
-    """The share of the machine's time that is not idle while this process sleeps."""
+    """The fraction of processor time that other processes use."""
     read = lambda: [int(x) for x in Path("/proc/stat").read_text().split()[1:9]]
     before = read()
     time.sleep(1)

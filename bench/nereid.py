@@ -50,7 +50,7 @@ def _check(status, error):
 
 
 class Kernel:
-    """A kernel of a file. `signature` has an item for each parameter; an empty one where `constants` supplies it."""
+    """A kernel of a file. `signature` has one item per parameter; it is empty if `constants` has the value."""
 
     def __init__(self, path, name, signature, constants, target="cpu"):
         names, values, items = _strings(constants), _strings([repr(v) for v in constants.values()]), _strings(signature)
@@ -64,7 +64,7 @@ class Kernel:
             library().nereid_kernel_free(self.handle)
 
     def bind(self, grid, args, threads=1):
-        """A function that launches; the arrays must outlive it."""
+        """A function that launches the kernel; the arrays must outlive it."""
         packed = (Arg * len(args))(*(self._arg(kind, value) for kind, value in zip(self.types, args, strict=True)))
         options = Options((c.c_uint32 * 3)(*grid, *[1] * (3 - len(grid))), threads, 0, None, None, None, 0, 0)
         launch, handle, error = library().nereid_launch, self.handle, Text()

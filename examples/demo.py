@@ -39,7 +39,7 @@ def load(folder):
 
 
 def launch(options, name, case, folder):
-    """The arrays of `case.expected` after the run, and what --time printed."""
+    """The arrays of `case.expected` after the run, and the output of --time."""
     command = [options.nereid, "run", f"{HERE / name / name}.py:{name}", "--target", options.target, "--grid", ",".join(map(str, case.grid))]
     for constant, value in case.constants.items():
         command += ["-D", f"{constant}={value!r}"]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Shared by the harnesses that go through to bytes. The WebAssembly and WGSL back-ends must compile every module that a front-end accepts,
-// or report an error. NEREID_FUZZ_OUT names a folder for the output, which tests/fuzz_bytes_test.py passes to validators.
+// Shared by the harnesses that compile to bytes. The WebAssembly and WGSL back-ends must compile every module that a front-end accepts, or
+// report an error. NEREID_FUZZ_OUT names a folder for the output, which tests/fuzz_bytes_test.py passes to validators.
 #pragma once
 
 #include <cstdio>
@@ -23,7 +23,7 @@ inline bool hasLargeTile(const Module& m) {
 }
 
 inline void writeAll(const Module& m) {
-  // Large tiles and long texts take long and show nothing more.
+  // Large tiles and long texts take long and find nothing more.
   std::string text = print(m);
   if (text.size() > 16384 || hasLargeTile(m)) return;
   static int count = 0;

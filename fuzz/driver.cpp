@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Drives a fuzz harness without libFuzzer: about a second (or NEREID_FUZZ_SECONDS) of mutations of the files given, always the same
-// ones. NEREID_FUZZ_KEEP names a file that keeps the input, for when one crashes.
+// Drives a fuzz harness without libFuzzer: mutates the given files for about a second (or NEREID_FUZZ_SECONDS), always in the same way.
+// NEREID_FUZZ_KEEP names a file that keeps the input in case of a crash.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -101,7 +101,7 @@ int main(int argc, char** argv) {
   if (const char* seed = std::getenv("NEREID_FUZZ_SEED")) state += static_cast<uint64_t>(std::atoi(seed));
   size_t runs = 0;
   auto run = [&](const std::string& text) {
-    // What crashes is left behind to be looked at.
+    // Keeps an input that crashes.
     if (const char* keep = std::getenv("NEREID_FUZZ_KEEP")) std::ofstream(keep, std::ios::binary) << text;
     LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(text.data()), text.size());
     ++runs;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// No text crashes the front-end for Python source.
+// No text may crash the front-end for Python source.
 #include "source.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// No text crashes the compiler on its way from Python source to WebAssembly and WGSL.
+// No text may crash the compiler between Python source and WebAssembly or WGSL.
 #include "backends.h"
 #include "source.h"
 

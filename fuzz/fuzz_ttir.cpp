@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// No text crashes the TTIR parser; what it accepts prints, and prints the same again; the interpreter and the passes take it.
+// No text may crash the TTIR parser. Accepted text prints to a fixed point, and the interpreter and the passes accept it.
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -27,14 +27,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::fprintf(stderr, "%s\nnot a fixed point:\n%s\n", diags.render(sources).c_str(), once.c_str());
     std::abort();
   }
-  // What verifies lowers, or is refused with a reason. Large tiles take long and show nothing more.
+  // A verified module lowers, or is refused with a reason. Large tiles take long and find nothing more.
   if (const Target* lower = findTarget("lower"); lower && lower->load && once.size() < 4096 && !hasLargeTile(*again)) {
     Diags problems;
     Sources copy;
     auto fresh = parse(once, copy, problems);
     if (!lower->load(std::move(*fresh), problems) && problems.empty()) std::abort();
   }
-  // Pointers would point nowhere: run what takes scalars only, within limits.
+  // Pointers would be invalid: run only kernels with scalar parameters, within limits.
   const Func& kernel = *again->kernel();
   std::vector<uint64_t> args;
   for (const Value* v : kernel.args()) {

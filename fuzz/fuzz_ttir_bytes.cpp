@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// No TTIR crashes the compiler on its way to WebAssembly and WGSL.
+// No TTIR may crash the compiler on its way to WebAssembly and WGSL.
 #include "backends.h"
 
 using namespace nereid;

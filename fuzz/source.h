@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Python source for harnesses: each kernel of the file goes through the front-end, with the signature of its `# run:` line if any.
+// Python source for harnesses: each kernel of the file goes through the front-end, with the signature of its `# run:` line if there is one.
 #pragma once
 
 #include <optional>
@@ -30,7 +30,7 @@ void compileOne(const std::string& text, Request request, F&& consume) {
     (void)diags.render(sources);
 }
 
-// Calls consume(module) for what the front-end accepts.
+// Calls consume(module) for each accepted kernel.
 template <class F>
 void compileAll(const uint8_t* data, size_t size, F&& consume) {
   std::string text(reinterpret_cast<const char*>(data), size);

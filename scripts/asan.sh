@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Tests under AddressSanitizer and UndefinedBehaviorSanitizer: unit tests, random programs, and the harnesses through to bytes, in some minutes.
-# With --all (`make asan`) the files of tests/ too.
+# Tests under AddressSanitizer and UndefinedBehaviorSanitizer: unit tests, random programs, and the fuzz harnesses that compile to bytes;
+# takes some minutes. With --all (`make asan`) also the files of tests/.
 set -eu
 cd "$(dirname "$0")/.."
 cmake --preset asan >/dev/null

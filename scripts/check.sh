@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Looks at sources without running them: formatting, linters, prose. Some two minutes.
-#   scripts/check.sh          says what is wrong
-#   scripts/check.sh --fix    formats, and mends what the linters can
+# Checks the sources without running them: formatting, linters, prose. Takes about two minutes.
+#   scripts/check.sh          reports problems
+#   scripts/check.sh --fix    formats, and fixes what the linters can fix
 set -u
 cd "$(dirname "$0")/.." || exit 1
 fix=${1:-}
@@ -32,7 +32,7 @@ scripts=$(git ls-files 'web/*.ts' 'web/*.tsx' 'web/*.mjs' 'bench/*.mjs' 'tools/*
   check "import cycles" scripts/import_cycles.py
   check shellcheck shellcheck -S warning $(git ls-files '*.sh' .ci/run)
   [ ! -x scripts/prose.sh ] || check prose scripts/prose.sh
-  # Of the files that are not committed yet: clang-tidy takes seconds for each.
+  # Only for files with uncommitted changes: clang-tidy takes seconds per file.
   changed=$(git diff --name-only --diff-filter=d HEAD -- 'src/*.cpp' 'tools/*.cpp' 'python/src/*.cpp' | head -40)
   [ -z "$changed" ] || [ ! -e build/compile_commands.json ] || check clang-tidy clang-tidy-22 -p build --quiet $changed
 }

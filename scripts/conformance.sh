@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Optional tests with programs that others wrote, and with kernels of the kinds that they wrote: Triton's tutorials, public libraries, jax-triton, Pallas.
-# Installs stored wheels of a fixed version into build/conformance (torch is several GB), none of it into .venv, and leaves results in build/conformance/results.
+# Optional tests with third-party programs, and with kernels like theirs: Triton's tutorials, public libraries, jax-triton, Pallas. Installs
+# wheels of fixed versions into build/conformance (torch is several GB), not into .venv, and writes results to build/conformance/results.
 #   scripts/conformance.sh             all suites
 #   scripts/conformance.sh tutorials   one of: tutorials compat liger fla flag_gems torch jax
-# TORCH=folder: where torch is installed already, with what it needs.
+# TORCH=folder: where torch is already installed with its dependencies.
 # JAX_PYTHON=python, JAX_NEREID=folder: a Python with jax and jax-triton, and the package built for it. jax-triton 0.4 needs Python 3.12, and older versions need a GPU to be imported.
 set -eu
 cd "$(dirname "$0")/.."
@@ -13,7 +13,7 @@ python=$PWD/.venv/bin/python
 results=$place/results
 mkdir -p "$results"
 
-# fetch FOLDER OPTION... PACKAGE...: into a folder of its own, once.
+# fetch FOLDER OPTION... PACKAGE...: installs into a separate folder, once.
 fetch() {
   folder=$place/$1
   shift
@@ -29,7 +29,7 @@ torch() {
   fetch torch torch==2.15.0 numpy==2.2.6 && rm -rf "$place"/torch/triton "$place"/torch/triton-*
 }
 
-# One thread each, so that times can be compared.
+# One thread each, so that times are comparable.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" NEREID_CACHE_DIR="$place/cache" TRITON_CACHE_DIR="$place/triton-cache"
 failed=""
 # try NAME COMMAND...
@@ -39,7 +39,7 @@ try() {
   shift
   "$@" || failed="$failed $name"
 }
-# Without the folder of .venv, in which stock Triton is: -S.
+# -S excludes the packages of .venv, which contains stock Triton.
 without_triton() {
   folders=$1
   shift

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Every example on the CPU, checked against NumPy in float64, as a table; exit 1 when a result is wrong.
+# Runs every example on the CPU, compares it with NumPy in float64, and prints a table; exits with 1 if a result is wrong.
 # Options go to examples/demo.py: -k NAME, --threads N, --target interp …
 set -eu
 cd "$(dirname "$0")/.."

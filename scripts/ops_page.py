@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Prints docs/reference/ops.md: the operations, from the table that the compiler is made of (src/ir/ops.def)."""
+"""Prints docs/reference/ops.md: the operations, from the compiler's table (src/ir/ops.def)."""
 import json
 import subprocess
 from pathlib import Path

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The prose linter that scripts/prose.sh runs; the rules are the tables below. Code, links' targets and tables' separators are not looked at."""
+"""The prose linter that scripts/prose.sh runs; the rules are the tables below. It reads Markdown pages, without code, link targets and table separators, and the
+comments of sources."""
 import re
 import subprocess
 import sys
@@ -16,7 +17,7 @@ WORDS = {
     r"dealt|deals out": "mapped to threads; distributed",
     r"(?:of|for) (?:its|their) own": "separate, or leave it out",
     r"(?<!there )(?:is|are) no(?! longer| more| less)(?= \w)": "is not a, lacks",
-    r"(?:is|are) none(?! of)": "does not exist, is not a",
+    r"(?<!there )(?:is|are) none(?! of)": "does not exist, is not a",
     r"has not(?! \w+ed\b| been)|have not(?! \w+ed\b| been)": "lacks",
     r"by itself|by themselves": "automatically, separately, alone",
     r"swaps?|swapped": "shuffle",
@@ -26,6 +27,23 @@ WORDS = {
     r"pulled|pulls": "inlined, inlines",
     r"anyone's|whoever|whatever": "name it",
     r"utilize|utilise": "use",
+    r"held": "stored, hoisted, locked",
+    r"(?:hands?|handed) on": "passes on, publishes",
+    r"(?:so|as) long as (?:that|this) \w+": "while",
+    r"so long": "for that time",
+    r"as (?:it|they) stands?|stands? (?:there|behind|beside|still)": "unchanged, is at",
+    r"(?:by|in) turns": "alternately",
+    r"beside": "next to, compared with",
+    r"anew": "again",
+    r"alike": "equal, in the same way",
+    r"for good": "permanently",
+    r"mends?|mended": "fix",
+    r"tak(?:es?|en) for granted": "assume",
+    r"where there (?:is|are) (?:one|none|some)|where (?:it is|they are) there": "if it exists",
+    r"(?:a|an|one) \w+ an? (?:argument|byte|call|case|column|element|iteration|lane|launch|line|operand|parameter|program|result|row|step|thread|word)": "per",
+    r"one an? (?:argument|byte|call|case|column|element|iteration|lane|launch|line|operand|parameter|program|result|row|step|thread|word)": "one per",
+    r"nobody|anybody|somebody": "name it: no caller, any thread",
+    r"lest|hence|thus|whence|wherein|whereby|thereof|hitherto|henceforth|likewise": "use an ordinary word",
     r"in order to": "to",
     r"simply|just|obviously|of course|please note": "leave it out",
     r"front end|frontend": "front-end",
@@ -36,11 +54,19 @@ WORDS = {
     r"webGPU|Webgpu": "WebGPU",
 }
 # Spelling is checked as written for these.
-EXACT = {"javascript", "webassembly|Webassembly", "numpy", "webGPU|Webgpu", "(?:is|are) none(?! of)"}
-# A sentence whose subject is a clause.
+EXACT = {"javascript", "webassembly|Webassembly", "numpy", "webGPU|Webgpu", "(?<!there )(?:is|are) none(?! of)"}
+# Words that are prose in pages only: comments name identifiers and modules.
+PAGES_ONLY = {"numpy", "javascript", "webassembly|Webassembly", "webGPU|Webgpu", "front end|frontend", "back end|backend(?!_)", "simply|just|obviously|of course|please note", "held"}
+# A sentence whose subject is a clause, and a comment that begins with one.
 SUBJECT = re.compile(r"^(?:What|Who|Whose|Whatever|Whoever)\b(?!.*\?$)")
 
+COMMENT_SUBJECT = re.compile(r"^(?:What|Who|Whose|Whom|Whatever|Whoever|Of (?!fset|ten|f )|Those (?:that|who|of|whose)|That (?:it|which|there|they)|Not (?:that|what))\b(?!.*\?$)")
+
 PAGES = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs", "examples", "web/README.md", "web/examples", ".github"]
+# Sources whose comments are checked.
+SOURCES = ["src", "include", "tools", "python", "web/src", "web/playground", "web/build.mjs", "web/site.mjs", "tests", "web/test", "fuzz", "bench", "examples", "scripts/*.sh", "scripts/*.py"]
+# Comments of test files are part of the tests; those of the last folders of src are rewritten together with their code.
+EXCLUDED = ("tests/corpus/", "tests/errors/", "tests/ir/", "tests/lang/", "tests/ops/", "tests/passes/", "tests/prose_test.py", "src/lower/", "src/schedule/", "src/backends/wgsl/", "scripts/prose.py")
 found = 0
 
 
@@ -86,9 +112,66 @@ def lint(path):
                 report(path, number, f"{len(parts)} sentences on a line; one each")
 
 
-listed = subprocess.run(["git", "ls-files", "--", *PAGES], cwd=ROOT, capture_output=True, text=True)
-files = [Path(name).resolve() for name in sys.argv[1:]] or [ROOT / name for name in listed.stdout.split() if name.endswith(".md")]
-for file in files:
+def comments(path):
+    """[(line, text)] of a source: adjacent whole-line comments are one text."""
+    lines, out, block = path.read_text().splitlines(), [], None
+    mark = "#" if path.suffix in (".py", ".pyi", ".sh") else "//"
+    docstring = string = False
+    for number, raw in enumerate(lines, 1):
+        line, whole, text = raw.strip(), False, None
+        if string or path.suffix in (".py", ".pyi") and not docstring and line.count('"""') == 1 and not re.match(r'[rf]?"""', line):
+            string = (line.count('"""') == 1) != string
+            block = None
+            continue
+        if path.suffix in (".py", ".pyi") and (docstring or re.match(r'[rf]?"""', line)):
+            text, whole = line.replace('"""', " ").strip(), True
+            docstring = (line.count('"""') == 1) != docstring
+        elif line.startswith(mark):
+            text, whole = line.lstrip(mark).strip(), True
+        elif mark == "//" and re.match(r"/\*\*?|\*(?: |$)", line):
+            text, whole = re.sub(r"^/?\*+/?|\*/$", "", line).strip(), True
+        elif match := re.search(rf"(?:  | ){mark} (.*)$", raw):
+            text = match[1] if raw[: match.start()].count('"') % 2 == 0 and raw[: match.start()].count("`") % 2 == 0 else None
+        # Indented lines and runs of spaces are examples.
+        if text and (text.startswith(("SPDX", "----", "!")) or "   " in text or "=>" in text or re.search(r"[;{]$", text)):
+            text = None
+        if whole and text and block and block[0] + block[1] == number:
+            block[1] += 1
+            block[2] += " " + text
+        else:
+            block = [number, 1, text] if text else None
+            if block:
+                out.append(block)
+        if not whole:
+            block = None
+    return [(line, text) for line, _, text in out]
+
+
+def lint_comments(path):
+    for number, raw in comments(path):
+        text = re.sub(r"`[^`]*`|\"[^\"]*\"", "X", raw)
+        for words, better in WORDS.items():
+            if words in PAGES_ONLY:
+                continue
+            for match in re.finditer(rf"(?<![\w.-])(?:{words})(?![\w(-]|[.:]+\w)", text, 0 if words in EXACT else re.I):
+                report(path, number, f"`{match[0]}`: write {better}")
+        for part in sentences(text):
+            if COMMENT_SUBJECT.match(part):
+                report(path, number, f"a comment that begins with a clause: {part[:60]}…")
+
+
+def listed(patterns):
+    names = subprocess.run(["git", "ls-files", "--", *patterns], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    return [ROOT / name for name in names]
+
+
+given = [Path(name).resolve() for name in sys.argv[1:]]
+pages = [f for f in given or listed(PAGES) if f.suffix == ".md"]
+sources = [f for f in given or listed(SOURCES) if f.suffix in (".cpp", ".h", ".def", ".ts", ".mjs", ".py", ".pyi", ".sh")]
+sources = [f for f in sources if given or not str(f.relative_to(ROOT)).startswith(EXCLUDED)]
+for file in pages:
     lint(file)
-print(f"{len(files)} pages, {found} findings")
+for file in sources:
+    lint_comments(file)
+print(f"{len(pages)} pages, {len(sources)} sources, {found} findings")
 sys.exit(found > 0)

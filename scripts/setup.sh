@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Makes a bare Debian 12 machine ready to build and test; does nothing, quickly, where all is there.
-#   scripts/setup.sh            what the build needs
-#   scripts/setup.sh --numpy    and what the examples check with: .venv with NumPy
-#   scripts/setup.sh --bench    and what the benchmarks compare with: OpenBLAS
-#   scripts/setup.sh --web      and what the TypeScript package needs: Node, npm packages, Chromium
-#   scripts/setup.sh --bench-web    and what its benchmarks compare with: TensorFlow.js, ONNX Runtime Web, jax-js
-#   scripts/setup.sh --python   and what the Python package is built and tested with, in .venv
-#   scripts/setup.sh --check    and what looks at sources: formatters and linters
-#   scripts/setup.sh --tests    and what the tests need: stock Triton and all of --web as well
+# Prepares a bare Debian 12 machine to build and test; quick if everything is installed.
+#   scripts/setup.sh            dependencies of the build
+#   scripts/setup.sh --numpy    also of the examples' checks: .venv with NumPy
+#   scripts/setup.sh --bench    also of the benchmarks: OpenBLAS
+#   scripts/setup.sh --web      also of the TypeScript package: Node, npm packages, Chromium
+#   scripts/setup.sh --bench-web    also of its benchmarks: TensorFlow.js, ONNX Runtime Web, jax-js
+#   scripts/setup.sh --python   also of the Python package and its tests, in .venv
+#   scripts/setup.sh --check    also of the source checks: formatters and linters
+#   scripts/setup.sh --tests    also of the tests: stock Triton, and everything of --web
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -29,7 +29,7 @@ case "${1:-}" in
     ;;
 esac
 
-# Headers of the Python that .venv is made with.
+# Headers of the Python version of .venv.
 case "${1:-}" in
   --python | --tests)
     python3 -c "import os, sysconfig; raise SystemExit(not os.path.exists(sysconfig.get_path('include') + '/Python.h'))" 2>/dev/null || packages="$packages python3-dev"
@@ -47,7 +47,7 @@ if [ -n "$missing" ]; then
     command -v sudo >/dev/null || { echo "setup: missing packages:$missing; install them as root" >&2; exit 3; }
   fi
   echo "setup: installing$missing"
-  # The lists may be there already: fetch them only when a package is not found in them.
+  # Package lists may already exist: fetch them only if a package is not found.
   # shellcheck disable=SC2086
   $root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing >/dev/null 2>&1 || {
     $root apt-get update >/dev/null
@@ -55,7 +55,7 @@ if [ -n "$missing" ]; then
   }
 fi
 
-# venv PACKAGE: into .venv, once.
+# venv PACKAGE: installs into .venv, once.
 venv() {
   stamp=".venv/.has-$1"
   [ -e "$stamp" ] && return
@@ -63,20 +63,20 @@ venv() {
   [ -x .venv/bin/pip ] || python3 -m venv .venv
   .venv/bin/pip install --quiet --disable-pip-version-check "$1" && touch "$stamp"
 }
-# newest PACKAGE VERSION: beside another version of it, into .venv/PACKAGE-VERSION.
+# newest PACKAGE VERSION: installs another version next to it, into .venv/PACKAGE-VERSION.
 newest() {
   place=".venv/$1-${2%.*}"
   [ -e "$place/.has-$2" ] && return
   echo "setup: $1==$2 into $place"
   .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --target "$place" "$1==$2" && touch "$place/.has-$2"
 }
-# modules FOLDER: its node_modules, as its package-lock.json says. Debian's Node is old, but one of the packages of web/ is a new one.
+# modules FOLDER: installs its node_modules from package-lock.json. Debian's Node is old, but one of the packages of web/ is a newer one.
 modules() {
   cmp -s "$1/package-lock.json" "$1/node_modules/.lock" && return
   echo "setup: npm packages into $1/node_modules"
   (cd "$1" && npm ci --no-audit --no-fund --loglevel=error) && cp "$1/package-lock.json" "$1/node_modules/.lock"
 }
-# No lock file: it would name the packages of all systems, which some registries do not have.
+# No lock file: it would name the packages of all systems, which some registries lack.
 deno() {
   [ -x web/test/deno/node_modules/.bin/deno ] && return
   echo "setup: Deno into web/test/deno/node_modules"

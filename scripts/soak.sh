@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Random programs with new seeds, fuzz harnesses and sanitizers, until the time is over; prints what each did. Findings are in build/soak.
+# Runs random programs with new seeds, fuzz harnesses and sanitizers until the time is over, and prints counts. Findings are in build/soak.
 #   scripts/soak.sh MINUTES
 set -u
 cd "$(dirname "$0")/.." || exit 1

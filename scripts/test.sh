@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: MIT
 # Builds and runs all tests; ends with "N passed, N failed" and that exit status.
 cd "$(dirname "$0")/.." || exit 1
-# IR is verified after every pass, in all that follows.
+# Verify the IR after every pass in all tests below.
 export NEREID_VERIFY_EACH=1
 passed=0
 failed=0
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-# run NAME COMMAND...: counts one test, or those that a last line "N passed, N failed" counts.
+# run NAME COMMAND...: counts one test, or the numbers of a last line "N passed, N failed".
 run() {
   name=$1
   shift
@@ -37,7 +37,7 @@ if [ "$failed" -gt 0 ]; then
   exit 1
 fi
 
-# Kernels for WebAssembly run by what this builds; it has the compiler as a module in it.
+# Builds the runtime that runs WebAssembly kernels; it contains the compiler as a module.
 run wasm scripts/wasm.sh
 run web scripts/web.sh build
 
@@ -53,19 +53,20 @@ for harness in build/bin/fuzz_*; do
   run "$(basename "$harness")" "$harness" tests/ir tests/ops
 done
 run math build/bin/math_accuracy --step 9973
-# What is written out where there is no C library.
+# Functions that are expanded if there is no C library.
 run math_threads build/bin/math_accuracy --step 99991 --target threads sin cos tan asin acos atan atan2 sinh cosh asinh acosh atanh cbrt erfc powf
 if [ "$(uname -m)" = x86_64 ]; then
-  # What is written out for machines without AVX-512, and without AVX and f16.
+  # Functions that are expanded without AVX-512, and without AVX and f16.
   run math_avx2 env NEREID_CPU=x86-64-v3 build/bin/math_accuracy --step 9973 exp exp2 expm1 tanh erf
   for file in atomics cast_float descriptors extremum_nan float_f16_tiles fp8_encode math_bf16 math_f32; do
     run "$file (sse)" env NEREID_CPU=x86-64 build/bin/nereid_runner "tests/ops/$file.ttir"
   done
 fi
-# Kernels cut into many functions, as long ones are.
+# Kernels split into many functions, like long ones.
 run split env NEREID_FUNCTION_LIMIT=100 build/bin/nereid_runner --targets interp,cpu tests/ops tests/lang
 run random build/bin/random_programs 1 60
-# Workgroups of other sizes than 64 threads: of small programs, and of large products. Seed 16007 asked for a thread's own value outside of its loop.
+# Workgroups of other sizes than 64 threads, with small programs and large products. Seed 16007 once read a thread-private value outside of
+# its loop.
 for threads in 2 32 128 256; do
   run "threads_$threads" env NEREID_WORKGROUP=$threads build/bin/nereid_runner --targets interp,threads tests/ops/dot*.ttir tests/ops/reduce*.ttir tests/ops/scan*.ttir tests/lang
   run "random_threads_$threads" env NEREID_WORKGROUP=$threads build/bin/random_programs 16000 15 threads
@@ -79,12 +80,12 @@ if build/bin/nereid targets --json | grep -q '"name": "wasm", [^}]*"runs": true'
 else
   echo "wasm skipped: $(build/bin/nereid targets | sed -n 's/^ *does not run here: //p')"
 fi
-# On the GPU that there is, or one that the processor emulates.
+# On the GPU of this machine, or an emulated one.
 webgpu=$(build/bin/nereid targets --json | grep -c '"name": "webgpu", [^}]*"runs": true')
 if [ "$webgpu" = 1 ]; then
   run webgpu build/bin/nereid_runner --targets interp,webgpu tests/ops tests/lang
   run random_webgpu build/bin/random_programs 3000 100 webgpu
-  # All of tests/ops runs there too, in some minutes.
+  # All of tests/ops runs there, too; takes some minutes.
   [ -x /usr/bin/chromium ] && run webgpu_chromium env NEREID_NODE_RUNNER=web/test/chromium-run.mjs build/bin/nereid_runner --targets interp,webgpu tests/ops/softmax.ttir tests/ops/reduce.ttir tests/ops/dot.ttir tests/ops/atomics.ttir tests/ops/scan.ttir tests/ops/extremum_nan.ttir
 else
   echo "webgpu skipped: it does not run here"
@@ -107,7 +108,7 @@ if ls build/python/nereid/_core.* >/dev/null 2>&1 && .venv/bin/python -c "import
   fi
   run python_corpus .venv/bin/python tests/python/corpus_launch.py jit
   run python_wheel scripts/wheel.sh test
-  # The plug-in in the Triton that the other tests use, and in the newest.
+  # The plug-in, in the Triton version of the other tests and in the newest one.
   for folder in "" .venv/triton-3.9; do
     [ -z "$folder" ] || [ -d "$folder" ] || continue
     .venv/bin/python -c "import triton" 2>/dev/null || continue
@@ -118,7 +119,7 @@ if ls build/python/nereid/_core.* >/dev/null 2>&1 && .venv/bin/python -c "import
 else
   echo "python skipped: the package is not built (scripts/setup.sh --python)"
 fi
-# has MODULE: whether the differential tests' Python has it.
+# has MODULE: returns whether the Python of the differential tests has it.
 has() { .venv/bin/python -c "import $1" >"$log" 2>&1; }
 if has numpy; then
   run demo scripts/demo.sh --runs 1

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Builds the compiler (everything without LLVM) as WebAssembly and says how large it is; more than 1.2 MB, or 450 kB with gzip, is a failure.
+# Builds the compiler (everything without LLVM) as WebAssembly and prints its size; more than 1.2 MB, or 450 kB with gzip, is a failure.
 set -eu
 cd "$(dirname "$0")/.."
 out=build-wasm
 mkdir -p $out
-# Writes the Triton library as a source file.
+# Generates a source file with the Triton library.
 cmake --preset release > $out/configure.log 2>&1 || { cat $out/configure.log; exit 1; }
 flags="--target=wasm32-wasi -Wno-deprecated -stdlib=libc++ -std=c++23 -fno-exceptions -fno-rtti -Oz -flto -ffp-contract=off -fno-threadsafe-statics -fno-c++-static-destructors -fmerge-all-constants
   -ffunction-sections -fdata-sections -fno-math-errno -Isrc"
@@ -16,13 +16,13 @@ if ls src/backends/wgsl/*.cpp >/dev/null 2>&1; then flags="$flags -DNEREID_HAS_W
 clang="clang++-22"
 command -v ccache >/dev/null && clang="ccache clang++-22"
 
-# Compiled and linked apart: the driver would run Debian's old wasm-opt.
+# Compiled and linked separately: the driver would run Debian's old wasm-opt.
 {
   printf 'builddir = %s\n' "$out"
   printf 'rule cc\n command = %s %s -MMD -MF $out.d -c $in -o $out\n depfile = $out.d\n deps = gcc\n description = wasm $in\n' "$clang" "$(echo $flags)"
   sysroot=/usr
   lib=$sysroot/lib/wasm32-wasi
-  # Options that make less text with gzip.
+  # Options that reduce the size with gzip.
   lto="-mllvm -enable-merge-functions -mllvm -inline-threshold=-40 -mllvm -disable-lsr -mllvm -enable-pre=false -mllvm -enable-load-pre=false"
   printf 'rule link\n command = wasm-ld-22 --gc-sections --strip-debug --lto-O2 %s -O2 -z stack-size=1048576 --entry _initialize %s $in -L%s -lc++ -lc++abi -lc %s -o $out\n description = link $out\n' \
     "$lto" "$lib/crt1-reactor.o" "$lib" "$(clang++-22 --target=wasm32-wasi -print-libgcc-file-name 2>/dev/null)"
@@ -34,8 +34,8 @@ command -v ccache >/dev/null && clang="ccache clang++-22"
     printf 'build %s: cc %s\n' "$object" "$file"
     objects="$objects $object"
   done
-  # Binaryen takes off another sixth. The linker puts nothing below address 1024. Functions in the order of their names, so of their classes and types, and without
-  # locals for what is computed twice, are 2 % less with gzip; large functions that stay apart from their one caller another 0.2 %.
+  # Binaryen removes another sixth. The linker puts nothing below address 1024. Functions sorted by name (so by class and type) and without
+  # locals for recomputed values are 2 % smaller with gzip; keeping large functions separate from their only caller saves another 0.2 %.
   opt=web/node_modules/binaryen/bin/wasm-opt
   node=web/node_modules/node/bin/node
   linked=nereid.wasm

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Builds or tests the npm package web/ and the playground, with the Node of its packages where there is one.
+# Builds or tests the npm package web/ and the playground, with the Node of its npm packages if installed.
 #   scripts/web.sh build
 #   scripts/web.sh site [serve [PORT]]
 #   scripts/web.sh test [node | chromium] [NAME]

@@ -5,7 +5,7 @@ set -eu
 unset PYTHONPATH
 cd "$(dirname "$0")/.."
 rm -rf build/wheel
-# As the other build has it: then the compiler's cache has all objects already.
+# With the same options as the other build, so that ccache already has all objects.
 werror=""
 ! grep -qs '^NEREID_WERROR:BOOL=ON' build/CMakeCache.txt || werror="-Ccmake.define.NEREID_WERROR=ON"
 # shellcheck disable=SC2086
@@ -15,7 +15,7 @@ size=$(stat -c %s "$wheel")
 echo "$wheel: $((size / 1000)) kB"
 [ "${1:-}" = test ] || exit 0
 
-# It has to be small enough to be downloaded without thinking.
+# Fails if the wheel is too large to download casually.
 [ "$size" -lt 20000000 ] || { echo "the wheel is too large"; exit 1; }
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
@@ -40,7 +40,7 @@ assert nereid.__file__.startswith(__import__("sys").prefix), nereid.__file__
 PY
 cd "$place" && NEREID_CACHE_DIR="$place/cache" PYTHONPATH="" env/bin/python k.py
 env/bin/nereid emit k.py:doubled --signature '*fp32,*fp32,i32' -D BLOCK=64 | grep -q 'tt.func public @doubled'
-# Nothing but what every Debian 12 has, and Ubuntu from 22.04 on.
+# Only libraries that every Debian 12, and Ubuntu from 22.04 on, provides.
 for library in $(ldd env/lib/python*/site-packages/nereid/_core*.so | awk '{print $1}'); do
   case "$library" in
     linux-vdso* | libc.so* | libm.so* | libz.so* | libzstd.so* | libstdc++.so* | libgcc_s.so* | /lib*ld-linux*) ;;

@@ -50,13 +50,25 @@ expect 1 "the kernel has no parameter \`z\`" run $add --grid 1 $four --arg z=1
 expect 2 "is given twice" run $add --grid 1 $four --arg x=1
 expect 1 "but the array contains fp32" run $add --grid 1 --arg x=f32[1,2,3,4] --arg y=i32[1,1,1,1] --arg out=zeros:i32[4]
 expect 1 "but got a number: give an array" run $add --grid 1 --arg x=1 --arg y=i32[1,1,1,1] --arg out=zeros:i32[4]
+expect 2 "--show z: --arg does not pass an array \`z\`: add one, such as --arg z=zeros:f32[8]" run $add --grid 1 $four --show z
+expect 2 "--save out: --arg does not pass an array \`out\`" run $add --grid 1 --arg x=i32[1,2] --arg y=i32[1,1] --save out=o.npy
+expect 2 "--show n: \`n\` is a number, not an array" run $add --grid 1 $four --arg n=3 --show n
+expect 1 "\`eps\`: \`x\` is not a number: write a number, True, False, zeros:f32[8], f32[1, 2] or @file.npy [argument]" run $add --grid 1 --arg eps=x
+expect 1 "\`n\`: \`99999999999999999999\` does not fit in 64 bits" run $add --grid 1 --arg n=99999999999999999999
+expect 1 "\`n\`: \`2.5\` is not a number of type i32" run $add --grid 1 --arg n=2.5:i32
+expect 1 "\`x\`: unknown type \`float\`: use f32, f16" run $add --grid 1 --arg x=float[1,2]
+printf 'import triton\n\n\n@triton.jit\ndef k(x):\n    tl.store(x, 1)\n' >"$folder/missing.py"
+expect 1 "hint: add \`import triton.language as tl\`" emit "$folder/missing.py:k" --signature "*i32"
+short="emit examples/softmax/softmax.py:softmax --signature *fp32,*fp32,i32"
+expect 1 "softmax.py:9:38: error: the signature has 3 items, so parameter \`x_stride\`, which is number 4, has no type" $short
+expect 1 'hint: the signature needs one item per parameter, such as "*fp32:16" or "i32"; the parameters are x_ptr, out_ptr, columns, x_stride, out_stride, BLOCK' $short
 expect 1 "--grid" run $add --grid 0 $four
 expect 1 "--grid" run $add --grid -1 $four
 expect 1 "--grid" run $add --grid 1,2,3,4 $four
 expect 2 "tpu\` is unknown; use one of: interp" run $add --grid 1 --target tpu $four
 expect 1 "cannot read" run tests/ops/none.ttir --grid 1
 expect 1 "cannot read" run $add --grid 1 --arg x=@none.npy --arg y=i32[1,1,1,1] --arg out=zeros:i32[4]
-# A library's own package is found from the file that imports it; a namesake elsewhere is not taken.
+# A library's package is found from the importing file; a package of the same name elsewhere is not used.
 mkdir -p "$folder/src/pk/ops" "$folder/src/pk/utils"
 touch "$folder/src/pk/__init__.py" "$folder/src/pk/ops/__init__.py" "$folder/src/pk/utils/__init__.py"
 printf 'import triton\nimport triton.language as tl\n\n\n@triton.jit\ndef two(x):\n    return x * 0 + 2\n' >"$folder/src/pk/utils/ext.py"
@@ -87,7 +99,7 @@ expect 0 "tt.func public @scale" emit "$k" --signature "*fp32:16,*fp32:16,i32,fp
 for instruction in fill copy; do
   expect 0 "memory.$instruction" emit tests/corpus/memory.py:fill_and_copy --signature "*fp32,*fp32,*i8,*i32,i32,16384" --stage wat
 done
-# What no GPU here could show: sums hidden from drivers that compute without rounding, and products for matrix units.
+# Code for GPUs that CI lacks: sums hidden from drivers that contract, and products with subgroup matrices.
 cat >"$folder/exp2.ttir" <<'TTIR'
 tt.func public @k(%x: f32, %o: !tt.ptr<f32>) {
   %y = math.exp2 %x : f32
@@ -103,13 +115,13 @@ expect 0 "subgroup_matrix_left<i8, 32, 16>" emit tests/corpus/matrix_units.py:by
 # Small programs run side by side in a workgroup.
 expect 0 "place / 1u" emit tests/corpus/small_programs.py:collatz --signature "*i32,*i32,i32" --stage wgsl
 expect 0 "place / 16u" emit tests/corpus/small_programs.py:doubled --signature "*fp32:16,*fp32:16,64" --stage wgsl.distinct
-# What the next iteration needs is read ahead, without what stands in for masked elements; f16 is stored by words.
+# Loads for the next iteration are software-pipelined, without code for masked elements; f16 is stored in words.
 expect 0 "unspecified" emit $product --stage threads
 expect 0 "c_ptr_put2(" emit $product --stage wgsl.matrix.distinct
 expect 0 "subgroupShuffleXor" emit examples/softmax/softmax.py:softmax --signature "*fp32:16,*fp32:16,i32:16,i32:16,i32:16,1024" --stage wgsl.subgroups.distinct
 sed 's/math.exp2 %x/arith.subf %x, %x/' "$folder/exp2.ttir" >"$folder/difference.ttir"
 expect 0 " - rounded(v" emit "$folder/difference.ttir" --stage wgsl
-# Types for TypeScript, in the form that docs/reference/wasm.md promises.
+# TypeScript types, as docs/reference/wasm.md shows them.
 expect 0 "" compile "$k" --target wasm --signature "*fp32:16,*bf16,i64,fp32,4" -o "$folder/dist"
 cat >"$folder/wanted.d.ts" <<'K'
 // Written by nereid compile.
@@ -132,7 +144,7 @@ if [ -e web/dist/node-run.js ]; then
   expect 0 '"median_us"' run $add --target wasm --grid 1 $four --time 3 --threads 2
   expect 0 "out = [2, 4, 6, 0]" run "$k" --target wasm --grid 2 -D B=2 --arg x=f32[1,2,3,4] --arg out=zeros:f32[4] --arg n=3 --arg a=2.0 --show out
   expect 1 "but the array contains fp32" run $add --target wasm --grid 1 --arg x=f32[1,2,3,4] --arg y=i32[1,1,1,1] --arg out=zeros:i32[4]
-  # What is printed is printed alike.
+  # Printed lines are the same on both targets.
   cat >"$folder/p.py" <<'K'
 import triton
 import triton.language as tl
@@ -192,7 +204,7 @@ descriptors="--signature tensordesc<i32[2,4]>,tensordesc<i32[2,4]>,2"
 for target in interp lower cpu; do
   expect 0 "out = [300, 303, 304, 300, 306, 307, 300, 300, 300]" run "$folder/args.py:shift" --target $target --grid 2 $descriptors --arg d=range:i32[3,3] \
     --arg out=zeros:i32[3,3] --show out
-  # A part given by name stands.
+  # A part of a tuple that is passed by name takes precedence.
   expect 0 "out = [0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]" run "$folder/args.py:noted" --target $target --grid 1 --arg d=range:f32[2,2] \
     --arg d.stride.0=4 --arg d.shape.0=1 --arg out=zeros:f32[16] --show out
   expect 0 "out = [11, 12, 13, 10]" run "$folder/args.py:pair" --target $target --grid 1 -D B=4 --arg xs.0=f32[1,2,3,4] --arg xs.1=f32[1,1,1,1] \
@@ -205,7 +217,7 @@ expect 1 "the argument \`p.0\` is missing" run "$folder/args.py:pair" --grid 1 -
   --arg xs.1=f32[1] --arg out=zeros:f32[4] --arg p.1.0=10
 expect 1 "[signature]" run "$folder/args.py:pair" --grid 1 --signature "(*fp32,*fp33),*fp32,(i32,(i32,False)),4" --arg xs.0=f32[1]
 
-# Names that would be others' in a text, or lead out of the folder.
+# Names that would clash in generated text, or lead out of the folder.
 cat > "$folder/names.py" <<'K'
 import triton
 import triton.language as tl
@@ -231,7 +243,7 @@ for target in cpu wasm webgpu; do
 done
 expect 0 "" run "$folder/name.ttir" --grid 1 --arg x=zeros:f32[1]
 
-# What a target lacks is refused with its line.
+# A feature that a target lacks is refused with its line.
 cat > "$folder/wide.py" <<'K'
 import triton
 import triton.language as tl
@@ -250,7 +262,7 @@ K
 expect 1 "wide.py:8:" compile "$folder/wide.py:wide" --target webgpu --signature "*fp32,*fp32,4" -o "$folder/out.d"
 expect 1 "wide.py:13:" compile "$folder/wide.py:stored" --target webgpu --signature "*fp64" -o "$folder/out.d"
 
-# What TypeScript gets: texts as JSON has them, several kernels in one folder.
+# Inputs for TypeScript: texts with JSON escapes, several kernels in one folder.
 cat > "$folder/words.py" <<'K'
 import triton
 import triton.language as tl
@@ -274,7 +286,7 @@ if build/bin/nereid targets --json | grep -q '"name": "wasm", [^}]*"runs": true'
   expect 1 "words.py:7: assertion failed in program (0, 0, 0): a	b" run "$folder/words.py:first" --debug --target wasm --grid 1 --arg n=5
   expect 1 "at most 4 GiB" run "$folder/words.py:second" --target wasm --grid 1 --arg "x=zeros:f32[1100000000]"
 fi
-# A fault that many lines hide, and what is left of them.
+# An error hidden among many lines, and the reduced file.
 cat >"$folder/long.py" <<'END'
 import triton
 import triton.language as tl

@@ -5,9 +5,11 @@
     <!-- run -->          shell commands, run where these files are; `nereid` and `python` are those of the build
     <!-- prints -->       what the last commands print
 
+`; prints: TEXT` at the end of the first two says what the file, run by Python, or the commands print.
+
 `<!-- tree -->` stands before a table whose rows begin with a file and a text that it contains. A block with a `run:` line is a test file of
-nereid_runner. Links lead somewhere, also within pages, and so do paths in `code` of CONTRIBUTING.md. docs/reference/ops.md is what
-scripts/ops_page.py prints. The TypeScript is checked by web/test/package.mjs, docs/reference/errors.md by errors_page_test.py.
+nereid_runner. Links lead somewhere, also within pages, and so do paths in `code` of CONTRIBUTING.md. docs/reference/ops.md is the
+output of scripts/ops_page.py. The TypeScript is checked by web/test/package.mjs, docs/reference/errors.md by errors_page_test.py.
 """
 import os
 import re
@@ -27,7 +29,7 @@ def check(where, problem):
         print(f"FAILED {where}: {problem}")
 
 
-# Blocks that need the Python package are passed over where it was not built.
+# Blocks that need the Python package are skipped if it was not built.
 HAS_PACKAGE = bool(list(ROOT.glob("build/python/nereid/_core.*"))) and (ROOT / ".venv/bin/python").exists()
 
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "ARCHITECTURE.md") if (ROOT / name).exists()]
@@ -47,7 +49,7 @@ for page in PAGES:
         folder = Path(folder)
         for part in ("build", "examples", "include", ".venv"):
             (folder / part).symlink_to(ROOT / part)
-        # What readers have on their paths.
+        # Programs on the PATH of readers.
         (folder / "path").mkdir()
         (folder / "path/nereid").symlink_to(ROOT / "build/bin/nereid")
         (folder / "path/python").write_text(f'#!/bin/sh\nexec env PYTHONPATH="{ROOT}/build/python:$PWD" "{ROOT}/.venv/bin/python" "$@"\n')
@@ -55,10 +57,15 @@ for page in PAGES:
         environment = {**os.environ, "PATH": f"{folder / 'path'}:{os.environ['PATH']}", "JAX_PLATFORMS": "cpu", "NEREID_CACHE": "0"}
         output, skipped = "", False
         for block in re.finditer(r"(?:<!-- (.*?) -->\n+)?^```(\w*)\n(.*?)^```$", text, re.M | re.S):
-            key, _, language, body = (block[1] or "").partition(":")[0].strip(), None, block[2], block[3]
+            comment, _, printed = (block[1] or "").partition("; prints:")
+            key, language, body = comment.partition(":")[0].strip(), block[2], block[3]
             where = f"{page.relative_to(ROOT)}:{text[:block.start()].count(chr(10)) + 1}"
-            if key == "file" and ":" in block[1]:
-                (folder / block[1].partition(":")[2].strip()).write_text(body)
+            if key == "file" and ":" in comment:
+                name = comment.partition(":")[2].strip()
+                (folder / name).write_text(body)
+                if printed and HAS_PACKAGE:
+                    done = subprocess.run([folder / "path/python", name], cwd=folder, capture_output=True, text=True, env=environment)
+                    check(where, "" if done.stdout.strip() == printed.strip() else f"prints instead:\n{done.stdout}{done.stderr}")
             elif re.search(r"(?:^| )python ", body, re.M) and not HAS_PACKAGE:
                 skipped = True
                 continue
@@ -67,7 +74,7 @@ for page in PAGES:
             elif key == "run":
                 done = subprocess.run(["bash", "-euc", body], cwd=folder, capture_output=True, text=True, env=environment)
                 output = done.stdout + done.stderr
-                check(where, output if done.returncode else "")
+                check(where, output if done.returncode or printed and output.strip() != printed.strip() else "")
             elif key == "prints":
                 # Columns may be padded.
                 lines = lambda t: [line.rstrip() for line in t.strip().splitlines()]

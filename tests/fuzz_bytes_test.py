@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the harnesses make of mutated kernels is valid to wabt and to Dawn."""
+"""The output of the fuzz harnesses for mutated kernels is valid for wabt and Dawn."""
 import os
 import pathlib
 import shutil

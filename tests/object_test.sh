@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# `nereid compile --target cpu` writes an object and a header that a C program can use with nothing else than the C library.
+# `nereid compile --target cpu` writes an object and a header that a C program can use with only the C library.
 cd "$(dirname "$0")/.." || exit 1
 cc=$(command -v cc || command -v clang || command -v clang-22) || { echo "skipped: no C compiler"; exit 0; }
 nereid=build/bin/nereid
@@ -12,7 +12,7 @@ import triton.language as tl
 from triton.language.extra import libdevice
 
 
-# A buffer in scratch memory, and a function that is ours.
+# A buffer in scratch memory, and a function that we expand.
 @triton.jit
 def softmax(x_ptr, out_ptr, columns, BLOCK: tl.constexpr):
     i = tl.arange(0, BLOCK)
@@ -21,7 +21,7 @@ def softmax(x_ptr, out_ptr, columns, BLOCK: tl.constexpr):
     tl.store(out_ptr + tl.program_id(1) * columns + i, e / tl.sum(e, axis=0), mask=i < columns)
 
 
-# Functions of the C library, narrow floats, an atomic that must round by itself, an unsigned and a boolean argument.
+# Functions of the C library, narrow floats, an atomic with rounding in a compare-and-swap loop, an unsigned and a boolean argument.
 @triton.jit
 def mixed(x_ptr, sum_ptr, out_ptr, limit: tl.uint32, double: tl.int1, BLOCK: tl.constexpr):
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -69,7 +69,7 @@ int main(void) {
   return 0;
 }
 C
-# What aligns loops is run before each: no no-op with five prefixes, whatever LLVM takes to be quick on this processor.
+# Padding before aligned loops is executed: no no-op may have five prefixes, even if LLVM considers them fast on this processor.
 short_noops() { ! LC_ALL=C grep -qaP '\x66\x66\x66\x66\x66\x2e' "$1"; }
 "$nereid" compile "$folder/k.py:softmax" --target cpu --signature "*fp32:16,*fp32:16,i32,64" -o "$folder" && short_noops "$folder/softmax.o" &&
   "$nereid" compile "$folder/k.py:mixed" --target cpu --signature "*fp16,*bf16,*fp16,u32,i1,4" -o "$folder" --debug &&

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: MIT
-// Runs test files: one story a file, in TTIR (`//` comments) or Python (`#` comments). The first line says what must hold.
+// Runs test files, in TTIR (`//` comments) or Python (`#` comments). Each tests one thing, and its first line says what must hold.
 //
 //   // run: @add grid=2 x=i32[1, 2] out=zeros:i32[2]  =>  out=[2, 3] ~1e-6
-//       runs on every target, in the order of `nereid targets`, but on webgpu only where --targets names it; without `=>` all arrays must
-//       be what the first target, the interpreter, gives. Floats are equal, the signs of zeros too, unless a tolerance is given: ~1e-6 is
-//       relative to the wanted value, ~1e-6,1e-7 lets them also differ by 1e-7, for sums whose terms cancel; either allows a unit in the
-//       last place. Infinities are always equal, and any NaN is any other. After `only=` stands a target that can do it (several times for
-//       several), after `without=` one for which it means nothing, after `lacks=` one that refuses it as unsupported; webgpu~1e-3 is that
-//       target's tolerance, which need not fuse multiply-adds.
+//       runs on every target, in the order of `nereid targets`, but on webgpu only if --targets names it. Without `=>` all arrays must be
+//       as on the first target, the interpreter. Floats must be equal, including the signs of zeros, unless a tolerance is given: ~1e-6 is
+//       relative to the expected value, ~1e-6,1e-7 also allows a difference of 1e-7, for sums whose terms cancel; both also allow one unit
+//       in the last place. Infinities must be equal, and NaN equals NaN. `only=` names a target that supports it (repeat it for several),
+//       `without=` one for which it is meaningless, `lacks=` one that refuses it as unsupported. webgpu~1e-3 is the tolerance of that
+//       target, which may not fuse multiply-adds.
 //       --debug keeps assertions of Python source.
 //   // prints: pid (0, 0, 0) idx (0) x: 1.500000
-//       after a `run:`, one for each line that it prints on every target, in any order.
+//       after a `run:`: a line that it prints on every target; several may be in any order.
 //   // run: @add ... => error [bounds] text
 //   // fails: [verify] text
-//       the front-end refuses the file with this id and text. `// signature: *fp32,i32` and `// constant: N=4` say how to compile it.
+//       the front-end refuses the file with this id and text. `// signature: *fp32,i32` and `// constant: N=4` are compiler options.
 //   // ---- ttir
-//       the lines after it are what `emit --stage ttir` gives; --bless rewrites them.
-// --targets interp,wasm: only these, which must run here.
+//       the following lines are the output of `emit --stage ttir`; --bless rewrites them.
+// --targets interp,wasm: only these, which must run on this machine.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -36,7 +36,7 @@ namespace {
 
 int passed = 0, failed = 0;
 bool bless = false;
-std::vector<std::string> chosen;  // targets; empty: all that run here but `webgpu`, which is slow where the GPU is emulated
+std::vector<std::string> chosen;  // selected targets; empty: all that run here except `webgpu`, which is slow on an emulated GPU
 
 void result(const std::string& test, const std::string& error) {
   if (error.empty()) {
@@ -53,7 +53,7 @@ std::string trimmed(std::string s) {
   return s;
 }
 
-// Words, where brackets and quotes hold spaces together.
+// Splits at spaces outside of brackets and quotes.
 std::vector<std::string> words(const std::string& text) {
   std::vector<std::string> out;
   std::string word;
@@ -76,8 +76,8 @@ std::vector<std::string> words(const std::string& text) {
   return out;
 }
 
-// What a result may differ by: relative to the wanted value, and absolutely, for sums whose terms cancel. Where either is not 0, one
-// unit in the last place of the format besides.
+// The tolerance of a result: relative to the expected value, and absolute, for sums whose terms cancel. If either is not 0, one unit in the
+// last place is also allowed.
 struct Tolerance {
   double relative = 0, absolute = 0;
 };
@@ -96,7 +96,7 @@ std::string digits(double x) {
   return buffer;
 }
 
-// `flushes`: a target on which subnormal numbers of f32 may count as zero, and the signs of zeros may be lost.
+// `flushes`: a target that may flush subnormal f32 numbers to zero, and lose the signs of zeros.
 std::string compare(const Array& got, const Array& wanted, const Tolerance& tolerance, bool flushes) {
   if (got.bytes != wanted.bytes) return "has " + std::to_string(got.size()) + " elements, not " + std::to_string(wanted.size());
   bool exact = tolerance.relative == 0 && tolerance.absolute == 0;
@@ -122,9 +122,9 @@ std::string compare(const Array& got, const Array& wanted, const Tolerance& tole
 }
 
 struct Run {
-  std::string kernel, grid = "1", error;                                             // error: "[id] text" where one is wanted
+  std::string kernel, grid = "1", error;                                             // error: "[id] text" if one is expected
   std::vector<std::string> args, constants, only, without, lacking, wanted, prints;  // lacking: targets that refuse it
-  Tolerance tolerance, slack;  // slack: what WebGPU may differ, which need not fuse or keep orders
+  Tolerance tolerance, slack;  // slack: tolerance of WebGPU, which may not fuse operations or keep their order
   bool fails = false, debug = false, races = false;
 };
 

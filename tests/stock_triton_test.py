@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Stock Triton judges the TTIR that we print, and we read the TTIR that it prints. Skipped where it is not installed."""
+"""Stock Triton parses the TTIR that we print, and we parse the TTIR that it prints. Skipped if it is not installed."""
 
 import os
 import subprocess

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Checks the types and builds dist/; says how large the runtime is.
+// Checks the types, builds dist/, and prints the size of the runtime.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -21,9 +21,10 @@ const settings = {
 };
 const minified = { ...settings, minify: true, write: false };
 
-// Workers are one script each, which the package carries as text. The compiler's version has a hash of its module, so that stored kernels of another are none.
+// Each worker is one script, which the package contains as text. The compiler's version includes a hash of its module, so that kernels
+// stored by another one are not used.
 const script = async (path) => (await build({ ...minified, entryPoints: [path], format: "iife" })).outputFiles[0].text;
-export const compiler = "../build-wasm/nereid.wasm"; // of scripts/wasm.sh
+export const compiler = "../build-wasm/nereid.wasm"; // built by scripts/wasm.sh
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 const texts = {
   worker: await script("src/worker.ts"),
@@ -45,7 +46,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const tsc = (project) => execFileSync("node_modules/.bin/tsc", ["-p", project], { stdio: "inherit" });
   tsc("tsconfig.json");
   tsc("tsconfig.build.json");
-  // Modules one by one, so that bundlers take what is used. TypeScript leaves some names as they are in the sources.
+  // Separate modules, so that bundlers include only what is used. TypeScript does not rename private names.
   for (const name of readdirSync("dist", { recursive: true }).filter((name) => /\.(js|ts)$/.test(name))) {
     const text = readFileSync(`dist/${name}`, "utf8")
       .replace(/((?:from|import\() ?"\.{1,2}\/[\w/-]+)\.ts"/g, '$1.js"')
@@ -61,7 +62,8 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await build({ ...settings, plugins, entryPoints: ["src/node-run.ts"], outdir: "dist" });
   await build({ ...settings, entryPoints: ["src/worker.ts"], format: "iife", minify: true, outfile: "dist/worker.js" });
   await build({ ...settings, entryPoints: ["src/compile/worker.ts"], format: "iife", minify: true, outfile: "dist/compile/worker.js" });
-  // A page that only runs WebAssembly loads the first; the second comes when a GPU is opened. (What few kernels need, f64 functions and printing, comes with those.)
+  // A page that only runs WebAssembly loads the first file; the second is loaded when a GPU is opened. (The parts that few kernels need,
+  // f64 functions and printing, are loaded with those kernels.)
   const apart = {
     name: "apart",
     setup: (b) =>
@@ -82,7 +84,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const shared = { name: "shared", setup: (b) => b.onResolve({ filter: /^\.\.\// }, ({ path }) => ({ path, external: true })) };
   const compile = (await build({ ...minified, plugins: [...plugins, shared], entryPoints: ["src/compile/index.ts"] })).outputFiles[0]
     .contents;
-  // What a page loads, and the most that it may be with gzip.
+  // The files that a page loads, and their size limits with gzip.
   const size = (name, bytes, most) => {
     const packed = gzipSync(bytes, { level: 9 }).length;
     console.log(`${name}: ${bytes.length} bytes minified, ${packed} with gzip`);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Builds the playground into web/site, static files for any host, or serves it on localhost with the headers that threads need.
+// Builds the playground into web/site, as static files for any host, or serves it on localhost with the headers that threads need.
 //   node site.mjs
 //   node site.mjs serve [PORT]
 import { createHash } from "node:crypto";
@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { compiler, plugins } from "./build.mjs";
 
-// What `tl` and `libdevice` have, from the tables of the compiler: rows of builtins, and the functions of its library.
+// The functions of `tl` and `libdevice`, from the compiler's tables: rows of builtins, and functions of its library.
 function names() {
   const root = "../src/frontends/tl";
   const builtins = readFileSync(`${root}/builtins.cpp`, "utf8");
@@ -38,7 +38,7 @@ const generated = {
   },
 };
 
-/** Builds it there; the answer is the list of files. */
+/** Builds the site in this folder; returns the list of files. */
 export async function buildSite(out) {
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
@@ -61,7 +61,7 @@ export async function buildSite(out) {
   });
   for (const file of ["index.html", "style.css"]) copyFileSync(`playground/${file}`, `${out}/${file}`);
   copyFileSync(compiler, `${out}/nereid.wasm`);
-  // Licences of what is bundled ask to go along.
+  // The licences of bundled packages are included.
   const packages = [
     ...new Set(Object.keys(metafile.inputs).flatMap((file) => /^node_modules\/((?:@[\w.-]+\/)?[\w.-]+)/.exec(file)?.[1] ?? [])),
   ].sort();
@@ -85,7 +85,7 @@ const kTypes = {
   ".txt": "text/plain",
 };
 
-/** A server of a folder, with the headers or, as some hosts do, without. */
+/** A server for a folder, with the headers or, like some hosts, without. */
 export function siteServer(folder, { isolated = true } = {}) {
   return createServer((request, answer) => {
     let file;

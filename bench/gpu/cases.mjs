@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is measured on a GPU, and how each library does it. `work`: floating-point operations, or bytes that must move.
+// The GPU benchmarks, and their implementation in each library. `work`: floating-point operations, or bytes that must move.
 
 const matmul = (n, type) => ({
   name: `matmul ${n}³ ${type}`,
@@ -54,7 +54,7 @@ export const cases = [
   matmul(4096, "f32"),
   matmul(4096, "f16"),
   {
-    // Bytes are given as multiples of 1/128, which the scales are then.
+    // Bytes represent multiples of 1/128, and the scales are 1/128.
     name: "int8 matmul 4096³",
     op: "int8",
     kernel: "int8_matmul",
@@ -82,7 +82,7 @@ export const cases = [
   },
 ];
 
-// What is compiled: file, kernel, signature and the constants' names.
+// Kernels to compile: file, kernel, signature and names of the constants.
 const kRow = ["i32:16", "i32:16", "i32:16", "8192"];
 const product = (type, depth) => [
   "examples/matmul/matmul.py:matmul",
@@ -107,7 +107,7 @@ const kBlock = { BM: 128 };
 
 let seed = 1;
 const next = () => ((seed = (seed * 48271) % 2147483647) / 2147483647) * 2 - 1;
-/** The inputs of a case; f16 and bytes as f32 values that they have. */
+/** The inputs of a case; f16 and bytes as the f32 values they represent. */
 export const inputsOf = (c) =>
   Object.fromEntries(
     Object.entries(c.inputs).map(([name, shape]) => {
@@ -121,7 +121,7 @@ export const inputsOf = (c) =>
     }),
   );
 
-/** Some elements of the first 4096 of a result, in double precision: [index, value]. */
+/** Some of the first 4096 elements of a result, in double precision: [index, value]. */
 export function samples(c, data) {
   const out = [],
     { a, b, q, k, v } = data,

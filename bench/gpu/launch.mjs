@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// What a launch costs in JavaScript: batches of 1000 in Node through Dawn, with numbers that change from launch to launch and with the same.
+// Measures the cost of a launch in JavaScript: batches of 1000 in Node through Dawn, with different numbers in each launch and with the
+// same.
 //   node bench/gpu/launch.mjs [--null] [--rounds N]      --null: Dawn's null back-end, which runs nothing, so that only Dawn and this package are measured
-// Beside them the two calls of Dawn that a launch cannot do without. Needs web/dist (scripts/web.sh build) and the npm package `webgpu`; VK_DRIVER_FILES names
-// the driver where there are several or none is installed.
+// Compares with the two calls of Dawn that every launch needs. Needs web/dist (scripts/web.sh build) and the npm package `webgpu`;
+// VK_DRIVER_FILES selects the driver if there are several or none is installed.
 import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
 import { open } from "../../web/dist/index.js";
@@ -62,7 +63,7 @@ await measure(
   idle,
 );
 
-// Dawn alone.
+// Only Dawn.
 const d = device.gpu;
 const layout = d.createBindGroupLayout({
   entries: [{ binding: 0, visibility: 4, buffer: { type: "uniform", hasDynamicOffset: true, minBindingSize: 64 } }],

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Puts what run.mjs and triton_cuda.py need on a machine with a GPU into a folder: kernels, compiled by build/bin/nereid (NEREID names another), and two files
-// of JavaScript. node bench/gpu/pack.mjs FOLDER
+// Copies the files that run.mjs and triton_cuda.py need on a machine with a GPU into a folder: kernels, compiled by build/bin/nereid
+// (NEREID names another), and two JavaScript files. node bench/gpu/pack.mjs FOLDER
 import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The tests on a machine with a GPU that cannot build them. This stands in for web/dist/node-run.js, runs each job by it, and packs the job with its
-// result into a folder, which replay.mjs runs again elsewhere:
+// Records tests for a machine with a GPU that cannot build them. This replaces web/dist/node-run.js, runs each job with it, and stores the
+// job with its result in a folder, which replay.mjs runs again elsewhere:
 //   NEREID_NODE_RUNNER=bench/gpu/record.mjs RECORD=FOLDER build/bin/nereid_runner tests/ops tests/lang --targets interp,webgpu
 import { spawn } from "node:child_process";
 import { appendFileSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
@@ -38,7 +38,7 @@ if (!process.argv.includes("--serve")) {
       const size = Buffer.alloc(4);
       size.writeUInt32LE(record.length);
       appendFileSync(join(folder, "jobs"), Buffer.concat([size, record]));
-      // The folder goes away with the answer.
+      // The folder is removed after the answer.
       process.stdout.write(`${line}\n`);
       break;
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Runs what record.mjs packed on this machine's GPU and tells results that differ from those recorded; pack.mjs bundles it.
+// Runs the jobs recorded by record.mjs on this machine's GPU and reports results that differ; pack.mjs bundles it.
 //   node replay.mjs FOLDER/jobs        DAWN_NODE: the npm package `webgpu`'s dawn.node
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
@@ -10,7 +10,7 @@ const dawn = createRequire(import.meta.url)(process.env.DAWN_NODE);
 Object.assign(globalThis, dawn.globals);
 const gpu = dawn.create(["enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia"]);
 
-// Values of an array; of floats how far they may be apart, relative to the larger of 1 and what was recorded.
+// The values of an array; for floats, the allowed difference relative to the larger of 1 and the recorded value.
 const half = (bits) => {
   const e = (bits >> 10) & 31,
     m = bits & 1023,

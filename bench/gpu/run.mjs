@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Nereid's WGSL from the unchanged examples beside TensorFlow.js and jax-js, through the same Dawn in Node; pack.mjs bundles it for another machine.
+// Compares Nereid's WGSL from the unchanged examples with TensorFlow.js and jax-js, through the same Dawn in Node; pack.mjs bundles it for
+// another machine.
 //   node run.mjs [--peers] [-k NAME] [--seconds N]      DAWN_NODE: the npm package `webgpu`'s dawn.node; prints one line of JSON a case
 import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
@@ -57,7 +58,7 @@ for (const c of cases.filter((x) => x.name.includes(o.k))) {
       for (let i = 0; i < reference.length; ++i)
         worst = Math.max(worst, Math.abs(result[i] - reference[i]) / Math.max(1, Math.abs(reference[i])));
       if (!(worst < (c.type === "f16" ? 4e-3 : 1e-3))) throw new Error(`its result is off by ${worst}`);
-      // As many launches as take 50 ms, waited for together.
+      // As many launches as take 50 ms, awaited together.
       let times = 1;
       for (let start = performance.now(); ; start = performance.now()) {
         await p.run(times);

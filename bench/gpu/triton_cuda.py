@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The same examples by stock Triton on CUDA, and torch beside it: a line of JSON a case, named as in cases.mjs. Needs a GPU, torch and triton.
+"""The same examples with stock Triton on CUDA, and with torch: one line of JSON per case, named as in cases.mjs. Needs a GPU, torch and triton.
 
     python bench/gpu/triton_cuda.py
 """

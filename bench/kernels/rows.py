@@ -6,7 +6,7 @@ import triton.language as tl
 
 @triton.jit
 def row_sum(x_ptr, out_ptr, columns, stride, BLOCK: tl.constexpr):
-    # One program a row, in blocks of columns.
+    # One program per row, in blocks of columns.
     row = tl.program_id(0)
     i = tl.arange(0, BLOCK)
     sum = tl.zeros((BLOCK, ), dtype=tl.float32)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Kernels in JAX programs on the CPU: Triton's and Pallas' by Nereid, beside jax.numpy under jit (XLA:CPU), Pallas with interpret=True, and Numba where it is installed.
+"""Kernels in JAX programs on the CPU: Triton and Pallas through Nereid, compared with jax.numpy under jit (XLA:CPU), Pallas with interpret=True, and Numba if it is installed.
 
     PYTHONPATH=build/python .venv/bin/python bench/python/jax_kernels.py
 """
@@ -40,7 +40,7 @@ kernel = {name: getattr(importlib.import_module(name), name) for name in ("softm
 
 @nereid.jit
 def gather_sum(table, index, out, columns, COUNT: tl.constexpr, BLOCK: tl.constexpr):
-    """Of each row of `index` the sum of the table's rows that it names: an embedding bag."""
+    """An embedding bag: for each row of `index`, the sum of the rows of the table that it selects."""
     row, i = tl.program_id(0), tl.arange(0, BLOCK)
     total = tl.zeros((BLOCK,), tl.float32)
     for k in range(COUNT):
@@ -140,7 +140,7 @@ def main():
             made["Numba"] = numba_softmax()
             made["Numba"]()
         best = {}
-        for turn in range(3):  # turn by turn, so that all see the machine alike; the best median
+        for turn in range(3):  # alternately, so that all run under the same load; the best median
             for way, f in made.items():
                 if way == "interpret" and turn:
                     continue

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a call of an empty kernel costs within a compiled JAX program, beside XLA's own and the ways through Python; and in a chain of 100 in one program.
+"""Measures the call of an empty kernel in a compiled JAX program against XLA's operations and callbacks to Python; alone, and in a chain of 100 in one program.
 
     PYTHONPATH=build/python .venv/bin/python bench/python/jax_overhead.py
 """
@@ -65,7 +65,7 @@ def main():
     print(f"jax {jax.__version__}, {os.cpu_count()} processors; µs: median and 99th percentile of one call under jit, and of one of {N} in a program")
     made = {name: (jax.jit(f), jax.jit(chained(f))) for name, f in WAYS.items()}
     best = {}
-    for _ in range(3):  # turn by turn, so that all see the machine alike; the best median
+    for _ in range(3):  # alternately, so that all run under the same load; the best median
         for name, (one, chain) in made.items():
             now = (*times(one, 0.3, 5000), *(t / N for t in times(chain, 0.3, 2000)))
             best[name] = min(best.get(name, now), now, key=lambda t: t[2])

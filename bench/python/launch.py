@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What launches from Python cost: PYTHONPATH=build/python python bench/python/launch.py
+"""Measures launches from Python: PYTHONPATH=build/python python bench/python/launch.py
 
-Launches of an empty kernel with five arguments; the first call of softmax, from source and from the disk; and, where stock Triton is
-installed, the plug-in beside Triton's own part of a launch and beside TRITON_INTERPRET=1.
+Launches of an empty kernel with five arguments; the first call of softmax, from source and from the disk; and, if stock Triton is
+installed, the plug-in compared with Triton's part of a launch and with TRITON_INTERPRET=1.
 """
 import json
 import os
@@ -36,8 +36,8 @@ def empty(a, b, c, n, m):
 
 
 def module(header, decorator):
-    """The kernels with one library or another."""
-    folder = os.path.join(os.environ["NEREID_CACHE_DIR"], "source", decorator)  # whose name is part of what a cache knows it by
+    """The kernels, defined with the given library."""
+    folder = os.path.join(os.environ["NEREID_CACHE_DIR"], "source", decorator)  # its name is part of the cache key
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "kernels.py"), "w") as f:
         f.write(header + SOFTMAX.replace("def ", f"@{decorator}\ndef "))
@@ -47,7 +47,7 @@ def module(header, decorator):
 
 
 def each(call, count):
-    """Median µs a call, over batches."""
+    """Median µs per call, over batches."""
     call()
     times = []
     for _ in range(15):
@@ -91,7 +91,7 @@ def plugin():
     out = {"first softmax, ms": once(lambda: kernels.softmax[(256, )](x, o, 1000, BLOCK=1024))}
     grid = (1, )
     out["empty launch, us"] = each(lambda: kernels.empty[grid](x, o, x, 1000, 5), 5000)
-    # Triton's own part: tensors that it takes as they are, and a launch that does nothing.
+    # Only Triton's Python code: tensors that need no conversion, and a launch that does nothing.
     p, q = nereid._core.wrap((x, o))
     kernel = kernels.empty.warmup(p, q, p, 1000, 5, grid=grid)
     kernel._init_handles()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is measured, and how each library does it. A library's `prepare` gives { run, result }.
+// The benchmarks, and their implementation in each library. A library's `prepare` returns { run, result }.
 import { model } from "./onnx.mjs";
 
 let seed = 1;
@@ -171,7 +171,7 @@ export async function jax(jax) {
   };
 }
 
-/** Medians in ms of functions that are called by turns, after each was warmed up. */
+/** Medians in ms of functions that are called alternately, after a warm-up of each. */
 async function interleave(functions, seconds) {
   for (const f of functions) {
     const end = performance.now() + 500;
@@ -194,7 +194,7 @@ const difference = (a, b) => {
   return worst;
 };
 
-/** Every case in every library; gives rows { name, unit, rates: { library: rate }, problems }. */
+/** Runs every case in every library; returns rows { name, unit, rates: { library: rate }, problems }. */
 export async function measure(libraries, seconds, wanted = cases, say = () => {}) {
   const out = [];
   for (const c of wanted) {
@@ -227,7 +227,7 @@ export async function measure(libraries, seconds, wanted = cases, say = () => {}
   return out;
 }
 
-/** µs for a launch of a kernel that does nothing. */
+/** µs per launch of an empty kernel. */
 export async function launchCost(library) {
   const kernel = await library.load("empty");
   let least = Infinity;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// How long the compiler in the page takes for each example: the first time, and the median of 40 after 20, without a store; in Node and in Chromium.
+// Measures the compiler in the page for each example: the first time, and the median of 40 after 20, without a store; in Node and in
+// Chromium.
 //   node bench/web/compile.mjs [--only node|chromium] [-k NAME] [--target TARGET] [--wasm FILE ...] [--busy]
-// Needs web/dist (scripts/web.sh build). A target may have behind it what a device has: "webgpu shader-f16 maxComputeWorkgroupStorageSize=32768".
-// Modules that --wasm names take turns, in Node. --busy: for a machine that others use, the processor's time and not the clock's, in Node.
+// Needs web/dist (scripts/web.sh build). A target may be followed by the features and limits of a device: "webgpu shader-f16
+// maxComputeWorkgroupStorageSize=32768". Modules named by --wasm alternate, in Node. --busy: for a busy machine, measures processor time
+// instead of wall time, in Node.
 import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
@@ -22,7 +24,7 @@ const { values: o } = parseArgs({
   },
 });
 
-// Name, example, signature of the arguments, constants: as the examples' check.py launches them.
+// Name, example, signature, constants: as the examples' check.py launches them.
 const row = ["*fp32:16", "*fp32:16", "i32:16"];
 const cases = [
   ["vector add", "vector_add", [...Array(3).fill("*fp32:16"), "i32:16"], { BLOCK: 4096 }],
@@ -51,7 +53,7 @@ const cases = [
   }));
 const targets = o.target ? [o.target] : ["wasm", "webgpu"];
 
-// Runs in the page too, so it refers to nothing outside. Gives milliseconds.
+// Also runs in the page, so it refers to nothing outside. Returns milliseconds.
 async function measure({ compileArtefacts }, { source, options }, target, now = () => performance.now()) {
   const times = [];
   for (let i = 0; i < 61; ++i) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ONNX models of one operation, for ONNX Runtime Web: the few fields of onnx.proto that it needs, written out.
+// ONNX models with one operation, for ONNX Runtime Web: encodes the few fields of onnx.proto that it needs.
 
 const varint = (n) => {
   const out = [];
@@ -16,7 +16,7 @@ const value = (name, shape) => {
   return [...text(1, name), ...bytes(2, bytes(1, [...number(1, 1), ...bytes(2, dims)]))];
 };
 
-/** A model of `op` on f32 inputs. `axes`: one more input with these, as ReduceSum takes them. */
+/** A model of `op` on f32 inputs. `axes`: one more input with these axes, as for ReduceSum. */
 export function model(op, inputs, output, { attributes = {}, axes } = {}) {
   const names = [...Object.keys(inputs), ...(axes ? ["axes"] : [])];
   const attribute = ([name, x]) =>

@@ -5,7 +5,7 @@ import { cases, inputsOf, jax, launchCost, measure, nereid, ort, tfjs } from "./
 const query = new URL(location.href).searchParams;
 const threads = Number(query.get("threads"));
 const seconds = Number(query.get("seconds"));
-// jax-js takes as many workers as there are processors.
+// jax-js uses as many workers as there are processors.
 Object.defineProperty(navigator, "hardwareConcurrency", { get: () => threads });
 const wanted = cases.filter((c) => c.name.includes(query.get("k")));
 const base = new URL("kernels/", location.href);
@@ -26,7 +26,7 @@ for (const make of [
 await measure(all, seconds, wanted, (row) => globalThis.row(row));
 const launch = threads === 1 ? await launchCost(all[0]) : 0;
 
-// One thread and more by turns, in the same page.
+// One thread and several alternately, in the same page.
 let own;
 if (threads > 1) {
   const [c] = wanted;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Nereid's kernels in WebAssembly beside TensorFlow.js, ONNX Runtime Web and jax-js: one thread, in Node and in Chromium; two threads in Chromium.
+// Compares Nereid's kernels in WebAssembly with TensorFlow.js, ONNX Runtime Web and jax-js: one thread, in Node and in Chromium; two
+// threads in Chromium.
 //   node bench/web/run.mjs [--seconds N] [--only node|chromium|sizes] [-k NAME]
-// Kernels are compiled by build/bin/nereid (NEREID names another). All of a table comes from one run, by turns.
+// Kernels are compiled by build/bin/nereid (NEREID names another). All numbers of a table come from one run, with the libraries
+// alternating.
 import { execFileSync } from "node:child_process";
 import { createReadStream, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:http";
@@ -25,7 +27,7 @@ const { values: o } = parseArgs({
 const compiler = process.env.NEREID ?? "build/bin/nereid";
 const build = "bench/web/build";
 
-// What is compiled: file, kernel, signature.
+// Kernels to compile: file, kernel, signature.
 const kRow = ["i32:16", "i32:16", "i32:16", "1024"];
 const kernels = {
   matmul: ["examples/matmul/matmul.py", [...Array(3).fill("*fp32:16"), ...Array(6).fill("i32:16"), "256", "256", "64", "4"]],
@@ -63,7 +65,7 @@ const head = (place) =>
   );
 
 async function inNode() {
-  // ONNX Runtime adds Node's workers as `Worker`, which jax-js would take for a browser's.
+  // ONNX Runtime adds Node's workers as `Worker`, which jax-js would mistake for a browser's.
   Object.defineProperty(globalThis, "Worker", { get: () => undefined, set: () => {} });
   const kernels = new URL(`${build}/kernels/`, pathToFileURL(root));
   const all = [await nereid(await import("../../web/dist/index.js"), kernels, { threads: 1 })];
@@ -173,7 +175,7 @@ async function inChromium() {
   }
 }
 
-// Modules of the examples, with the constants that their `# run:` lines have.
+// Modules of the examples, with the constants of their `# run:` lines.
 function sizes() {
   console.log(`\n${"bytes".padEnd(24)}${["strict", "relaxed", "gzip"].map((t) => cell(t, 9)).join("")}`);
   for (const example of readdirSync("examples", { withFileTypes: true }).filter((e) => e.isDirectory())) {

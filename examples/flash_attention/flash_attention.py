@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Causal attention, softmax(Q Kt / sqrt(D)) V with each position seeing itself and what came before, without ever storing the scores.
+# Causal attention, softmax(Q Kt / sqrt(D)) V in which each position attends to itself and earlier ones, without storing the scores.
 import triton
 import triton.language as tl
 
@@ -15,7 +15,7 @@ def flash_attention(q_ptr, k_ptr, v_ptr, out_ptr, length, scale, BM: tl.constexp
     d = tl.arange(0, D)
     q = tl.load(q_ptr + head + m[:, None] * D + d[None, :], mask=m[:, None] < length, other=0.0)
 
-    # Softmax over columns that come BN at a time: when the maximum grows, what was summed so far shrinks by the factor `fade`.
+    # Online softmax over BN columns at a time: when the maximum grows, the sums so far are scaled by `fade`.
     maximum = tl.full([BM], -float("inf"), tl.float32)
     total = tl.zeros([BM], tl.float32)
     out = tl.zeros([BM, D], tl.float32)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A matrix product whose inner axis is spread over devices, the sum of the parts, and a softmax of its rows, with kernels on each device.
+"""A matrix product whose inner axis is sharded over devices, the sum of the partial products, and a softmax of its rows, with kernels on each device.
 
     JAX_PLATFORMS=cpu XLA_FLAGS=--xla_force_host_platform_device_count=4 python sharded.py
 

@@ -9,8 +9,8 @@ import triton.language as tl
 @triton.jit
 def matmul(a_ptr, b_ptr, c_ptr, M, N, K, a_stride, b_stride, c_stride,  #
            BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, GROUP: tl.constexpr):
-    # One program a BM x BN tile of the result. Neighbours in time should share what they read: programs go down GROUP rows of tiles,
-    # then to the next column, so that a group reads its rows of A again and again while they are still in the cache.
+    # One program per BM x BN tile of the result. Consecutive programs should read the same data: programs go down GROUP rows of tiles,
+    # then to the next column, so that a group reads its rows of A repeatedly while they are in the cache.
     program = tl.program_id(0)
     tile_rows = tl.cdiv(M, BM)
     tile_columns = tl.cdiv(N, BN)

@@ -7,7 +7,7 @@ import triton.language as tl
 # run: softmax | *fp32:16,*fp32:16,i32,i32,i32 | BLOCK=64 | 5 | r[250],z[250],50,50,50 | tol=1e-6 | target=1e-6
 @triton.jit
 def softmax(x_ptr, out_ptr, columns, x_stride, out_stride, BLOCK: tl.constexpr):
-    # One program a row. BLOCK is a power of two and at least the number of columns.
+    # One program per row. BLOCK is a power of two and at least the number of columns.
     row = tl.program_id(0)
     i = tl.arange(0, BLOCK)
     inside = i < columns

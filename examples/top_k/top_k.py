@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-# The K largest numbers of each row and where they stand, as a router of experts or a sampler needs them.
+# The K largest numbers of each row and their positions, as a mixture-of-experts router or a sampler needs them.
 import triton
 import triton.language as tl
 
 
 @triton.jit
 def to_key(x, i):
-    # One 64-bit integer holds both and sorts by value, then by the lower index. The bits of positive floats sort as integers do;
+    # One 64-bit integer holds both and sorts by value, then by the lower index. The bits of positive floats sort like integers;
     # negative ones the other way round, so theirs are flipped.
     bits = x.to(tl.int32, bitcast=True)
     ordered = tl.where(bits < 0, bits ^ 0x7FFFFFFF, bits)

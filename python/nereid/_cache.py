@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Compiled kernels on disk: in NEREID_CACHE_DIR, or `nereid` in the user's cache directory; NEREID_CACHE=0 turns it off.
 
-An entry is a file that carries its own sum, version and processor, which the library checks: what does not fit is compiled again. Files are
-written aside and moved into place, so that processes may share the directory.
+An entry is a file with its checksum, version and processor; the library checks them, and recompiles a kernel whose entry is invalid. Files are
+written under a temporary name and renamed, so that processes may share the directory.
 """
 import hashlib
 import json

@@ -52,7 +52,7 @@ def _interpretable(kernel, grid, args, kwargs):
 
 
 def _shapes(compiled, bits, values, known):
-    """The shapes of a kernel's arguments. `known` tells which arrays it writes to."""
+    """The shapes of a kernel's arguments. `known` says which arrays it writes to."""
     arrays = {}
     for address, size, _, read_only, _, shape, strides, element in arrays_of(values):
         first = address - element * sum((n - 1) * s for n, s in zip(shape, strides) if s < 0)
@@ -93,7 +93,7 @@ def checked_launch(kernel, grid, args, kwargs):
 
 
 def checked_launch_of(text, native, grid, bits, values):
-    """A launch of stock Triton's, whose kernel is a text of TTIR."""
+    """A launch by stock Triton, whose kernel is a TTIR text."""
     compiled = _core.compile(path="kernel.ttir", files=[("kernel.ttir", text, "")], kernel="", signature=[], constants={}, target="interp", print=print)
     about = json.loads(native.about)
     known = {p["name"]: p.get("writes", False) for p in about["parameters"]}

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The source that a kernel is compiled from: its own text and that of everything it uses, as files that represent modules.
 
-The compiler does not run Python, so the values of globals are written out for it. Each function becomes a file. Its lines keep their numbers in the
+The compiler does not run Python, so the values of globals are generated as source for it. Each function becomes a file. Its lines keep their numbers in the
 user's file, so that errors point there; below them are the bindings of its globals:
 
-    <as many empty lines as stand above it>
+    <as many empty lines as lines above it>
     @nereid.jit
     def kernel(...):
         ...
@@ -27,12 +27,12 @@ import weakref
 from .language import _values
 
 FUNCTIONS = ("JITFunction", "ConstexprFunction")
-# Modules of Python's that the compiler knows, for what it works out before a kernel runs.
+# Modules of Python that the compiler can evaluate at compile time.
 KNOWN = {"math": "math", "itertools": "itertools", "functools": "functools", "_functools": "functools", "operator": "operator", "_operator": "operator"}
 
 
 def literal(value, bind=None):
-    """A value as the compiler reads it; `bind` gives a name to what has none. None where there is no way to write it."""
+    """A value as an expression for the compiler; `bind` names values without a literal. None if it cannot be expressed."""
     if isinstance(value, _values.constexpr) or type(value).__name__ == "constexpr" and hasattr(value, "value"):
         return literal(value.value, bind)
     if value is None or isinstance(value, (bool, str)):
@@ -79,7 +79,7 @@ class Files:
 
     def __init__(self, kernel, constants=None):
         self._numbers, self._texts, self._keep = {}, [], []
-        self._values = {}  # what other files see of a function: the kernel or constexpr function around it
+        self._values = {}  # for a function, the object that other files refer to: its kernel or constexpr function
         self.watched = []
         self._on_constants = None  # in a function of constants its package
         self.constants, self.objects = {}, []  # as texts; objects that only Python knows
@@ -94,24 +94,24 @@ class Files:
         return f"__nereid_{number}.py"
 
     def value(self, path):
-        """The function that a file is of."""
+        """The function whose source a file contains."""
         number = int(path.removeprefix("__nereid_").removesuffix(".py"))
         return self._values.get(number, self._keep[number])
 
     def spelled(self, value):
-        """How the compiler finds a function that one of the files is of; None where none is."""
+        """The expression for a function in one of the files; None if no file contains it."""
         fn = getattr(value, "fn", value)
         number = self._numbers.get(id(fn))
         return None if number is None else f"__function({self._path(number)[:-3]!r}, {_name(fn)!r})"
 
     def _new(self, key):
         self._numbers[id(key)] = number = len(self._texts)
-        self._keep.append(key)  # an id stands for one object while it lives
+        self._keep.append(key)  # an id is unique only while its object lives
         self._texts.append(("", ""))
         return number
 
     def _function(self, fn, constants=None, on_constants=False):
-        """`on_constants`: a function of Python that works on constants."""
+        """`on_constants`: a Python function on constants."""
         fn, wrapped = getattr(fn, "fn", fn), fn
         if id(fn) in self._numbers:
             return self._numbers[id(fn)]
@@ -146,7 +146,7 @@ class Files:
         return number
 
     def _opaque(self, fn):
-        """A function of constants whose source is not there, such as one that a decorator has made: Python runs it, the compiler knows its name."""
+        """A function of constants without source, such as the result of a decorator: Python runs it, and the compiler knows its name."""
         number = self._new(fn)
         self._texts[number] = (f"import triton.language as __tl\n@constexpr_function\ndef {_name(fn)}(*args, **kwargs): ...\n", "")
         return number
@@ -176,7 +176,7 @@ class Files:
         return number
 
     def _module(self, module, tree, name):
-        """A module of the user's: what is used of it."""
+        """The members of a user's module that the kernel uses."""
         key = (module, tree, name)
         number = self._new(key)
         members = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name}
@@ -185,7 +185,7 @@ class Files:
             value = getattr(module, member, None)
             if value is not None:
                 self._watch(vars(module), member, value)
-                # modules in modules: what is used of them cannot be told apart by the name alone
+                # nested modules: the name alone does not determine the used members
                 inner = ast.parse(ast.unparse(tree).replace(f"{name}.{member}.", f"{member}.")) if isinstance(value, types.ModuleType) else tree
                 self._bind(member, value, inner, footer)
         self._texts[number] = ("\n".join(footer) + "\n", module.__name__)
@@ -225,14 +225,14 @@ class Files:
         return footer
 
     def _named(self, value, footer):
-        """A name for a function or class that is given as a constant."""
+        """A name for a function or class that is passed as a constant."""
         name = f"__given_{len(footer)}"
         before = len(footer)
         self._bind(name, value, ast.parse(""), footer)
         return name if len(footer) > before else None
 
     def _foreign(self, value):
-        """Whether a function of constants uses something of Python's own library or of another package that is installed: Python runs it, and it does not change."""
+        """True if a function of constants uses Python's library or an installed package: then Python runs it, and its source is assumed not to change."""
         module = value.__name__ if isinstance(value, types.ModuleType) else value.__module__
         package = _package(module)
         if self._on_constants is None or package == self._on_constants or _triton_module(module or ""):
@@ -271,7 +271,7 @@ class Files:
             self._bind(name, value.fn, tree, footer)
         elif isinstance(value, types.FunctionType):
             module = _triton_module(value.__module__ or "")
-            if module:  # nereid.cdiv and what else both sides have
+            if module:  # nereid.cdiv and other functions that Triton also has
                 footer.append(f"from {'triton.language' if module.startswith('triton.language') else 'triton'} import {value.__name__} as {name}")
             elif self._on_constants is not None:  # which calls any function
                 if not self._foreign(value):
@@ -286,14 +286,13 @@ class Files:
 
 
 class Python:
-    """Evaluates what the compiler asks of Python while it compiles one kernel: calls of constexpr functions, and what is done with objects that only Python
-    knows. Called with an expression, it returns whether it has a value, and the value as a literal; or else the exception's class, where it was raised, and
-    its text, a line each."""
+    """Evaluates expressions for the compiler while it compiles one kernel: calls of constexpr functions, and operations on objects that only Python knows.
+    Called with an expression, it returns True and the value as a literal, or False and three lines: the exception's class, where it was raised, and its text."""
 
     def __init__(self, files):
         self._files, self._objects = files, list(files.objects)
         self.asked = []  # (expression, answer)
-        self.error = None  # what was raised last
+        self.error = None  # the last exception
         kernel = files.value(files.entry)
         stock = any(type(v).__module__.startswith("triton.") for v in files._values.values())
         self._names = {
@@ -321,7 +320,7 @@ class Python:
         return Python(self._files)
 
     def _spelled(self, value):
-        """A function as its file and name, anything else as a number that stands for it."""
+        """A function as its file and name, any other object as a number."""
         if text := self._files.spelled(value):
             return text
         for number, known in enumerate(self._objects):
@@ -334,7 +333,7 @@ class Python:
 
 
 def _object(number, value):
-    """How the compiler reads an object that only Python knows."""
+    """The expression for an object that only Python knows."""
     try:
         truth = bool(value)
     except Exception:
@@ -353,7 +352,7 @@ def _package(module):
 
 
 def _globals_in(tree):
-    """Names that stand for globals: of a function's body those that it does not bind itself."""
+    """The global names in a function's body: those that it does not bind."""
     used = set()
     for node in tree.body:
         names = [n for n in ast.walk(node) if isinstance(n, ast.Name)]
@@ -370,7 +369,7 @@ _lines = weakref.WeakKeyDictionary()
 
 
 def source_lines(fn):
-    """Lines and the number of the first, as they were when the function was first asked for: the file may change later."""
+    """The source lines and the number of the first, cached at first use: the file may change later."""
     if fn in _lines:
         return _lines[fn]
     try:

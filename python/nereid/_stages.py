@@ -10,7 +10,7 @@ STAGES = ("ttir", "passes", "schedule", "lower", "llvm", "asm", "wat", "wgsl")
 
 
 def dump(folder, name, key, request):
-    """Writes every stage of a kernel to its own folder, for NEREID_DUMP."""
+    """Writes every stage of a kernel to a separate folder, for NEREID_DUMP."""
     place = os.path.join(folder, f"{name}-{key[:8]}")
     os.makedirs(place, exist_ok=True)
     request = {k: v for k, v in request.items() if k != "target"}
@@ -27,7 +27,7 @@ def dump(folder, name, key, request):
 
 
 def html(kernel):
-    """A kernel in a notebook: its source, and the stages of what was launched last, to unfold."""
+    """A kernel in a notebook: its source, and the stages of its last launch, collapsed."""
     parts = [f"<b>kernel {_html.escape(kernel.__name__)}</b>({', '.join(_html.escape(p.name) for p in kernel.params)}), compiled for {kernel.compiled} combination(s)"]
 
     def fold(title, text):

@@ -149,7 +149,7 @@ class Autotuner(KernelInterface):
         return configs
 
     def _key(self, values):
-        """The key that configurations are chosen by: the arguments in `key`, and the types of arrays."""
+        """The key of a problem: the values of the arguments in `key`, and the types of arrays."""
         return tuple(_hashable(values[k]) for k in self.keys if k in values) + tuple(about[2] for about in _checks.arrays_of(values.values()))
 
     def chosen(self, args, kwargs):

@@ -12,7 +12,7 @@ import types
 
 from . import constexpr_function
 
-VERSION = "3.9.0"  # the version whose interface this is
+VERSION = "3.9.0"  # the version of Triton that has this interface
 
 
 class _Driver:

@@ -105,7 +105,7 @@ class JITFunction(_core.Launcher, KernelInterface):
         self.debug = bool(debug) or os.environ.get("TRITON_DEBUG", "").lower() in ("1", "true", "on", "yes", "y")
         self.pre_run_hooks = []
         self._files, self._watched = None, set()
-        self._last = None  # signature and constants of what was compiled last
+        self._last = None  # signature and constants of the last compilation
 
     def __call__(self, *args, **kwargs):
         raise RuntimeError(f"`{self.__name__}` is a kernel: launch it with a grid, as {self.__name__}[grid](...)")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where Triton's entry point leads: nereid.backend, or, where that cannot be loaded, a back-end that is never active.
+"""The target of Triton's entry point: nereid.backend, or, if that cannot be loaded, a back-end that is never active.
 
 Triton imports every back-end that is installed. One that fails there would take Triton from those who want another.
 """

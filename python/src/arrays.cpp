@@ -38,7 +38,7 @@ constexpr TypeRow kTypes[] = {{"none", "none", 0},
                               {"fp8e5b16", "float8_e5m2fnuz", 1},
                               {"fp8e4b15", "float8e4b15", 1}};
 
-// What NumPy promises of the beginning of its array objects (PyArrayObject_fields), in 1.x and 2.x alike.
+// The layout of the beginning of NumPy's array objects (PyArrayObject_fields), which is the same in 1.x and 2.x.
 struct NumpyArray {
   PyObject_HEAD char* data;
   int nd;
@@ -50,7 +50,7 @@ struct NumpyArray {
 };
 constexpr int kContiguous = 0x1, kAligned = 0x100, kWriteable = 0x400;
 
-// Objects by their address: dtypes and types, of which there are few. They are kept alive, so that an address stands for one object.
+// Objects by address: dtypes and types, which are few. They are kept alive, so that an address identifies one object.
 template <class T>
 class ByAddress {
  public:
@@ -69,7 +69,7 @@ class ByAddress {
   std::vector<std::pair<const void*, T>> items_;
 };
 
-// The type behind a dtype of NumPy ("float32"), torch ("torch.float32") or a library like them.
+// The element type for a dtype of NumPy ("float32"), torch ("torch.float32") or a similar library.
 DType dtypeOf(PyObject* dtype) {
   static auto* known = new ByAddress<DType>;
   if (const DType* found = known->find(dtype)) return *found;
@@ -157,7 +157,7 @@ std::vector<int64_t> contiguousStrides(const std::vector<int64_t>& shape) {
   return out;
 }
 
-// Reads data_ptr() and dtype, as torch's tensors and other objects that stock Triton takes have them.
+// Reads data_ptr() and dtype, which torch's tensors and other arguments of stock Triton have.
 What fromDataPtr(PyObject* object, Array& out, bool shaped) {
   static PyObject* kDataPtr = PyUnicode_InternFromString("data_ptr");
   static PyObject* kDtype = PyUnicode_InternFromString("dtype");
@@ -180,7 +180,7 @@ What fromDataPtr(PyObject* object, Array& out, bool shaped) {
   return What::Array;
 }
 
-// JAX's arrays never change, and are row-major.
+// JAX's arrays are immutable and row-major.
 What fromJax(PyObject* object, Array& out, bool shaped) {
   Ref device(PyObject_CallMethod(object, "__dlpack_device__", nullptr));
   if (!device) return What::Error;
@@ -237,7 +237,7 @@ What fromDlpack(PyObject* object, Array& out, bool) {
     nb::ndarray<> writable;
     nb::ndarray<nb::ro> any;
     bool isWritable = nb::try_cast(handle, writable);
-    if (!isWritable && !nb::try_cast(handle, any)) return wrong(object, "it gives no access to its elements");
+    if (!isWritable && !nb::try_cast(handle, any)) return wrong(object, "its elements are not accessible");
     auto take = [&](auto& array) {
       if (array.device_type() != nb::device::cpu::value)
         return wrong(object, "it is not in CPU memory; copy it there, such as with x.cpu()");
@@ -251,7 +251,7 @@ What fromDlpack(PyObject* object, Array& out, bool) {
       int64_t expected = 1;
       for (size_t d = out.shape.size(); d-- > 0; expected *= out.shape[d])
         if (out.shape[d] != 1 && out.strides[d] != expected) out.contiguous = false;
-      // The array holds the memory: the object need not, and whoever exports a buffer may resize it when this is gone.
+      // The export owns the memory: the object may not, and may be resized once the export is released.
       auto* kept = new auto(array);
       out.owner = Ref(PyCapsule_New(kept, nullptr,
                                     [](PyObject* capsule) { delete static_cast<decltype(kept)>(PyCapsule_GetPointer(capsule, nullptr)); }));
@@ -291,10 +291,10 @@ From wayOf(PyObject* object) {
   else if (has("__array_interface__") && !PyNumber_Check(object))
     way = fromInterface;
   else if (has("__dlpack__") || (PyObject_CheckBuffer(object) && !PyBytes_Check(object) && !PyNumber_Check(object)))
-    way = fromDlpack;  // which reads what memoryview reads, too
+    way = fromDlpack;  // this also reads what memoryview reads
   else if (has("__array_interface__") && has("__len__"))
     way = fromInterface;
-  // Types of users can be many, so those that are not arrays are not cached.
+  // Users may define many types, so types that are not arrays are not cached.
   if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE) || way) known->add(reinterpret_cast<PyObject*>(type), way);
   return way;
 }
@@ -310,7 +310,7 @@ uint64_t encode(double value, DType type) {
   if (type == DType::FP64) {
     std::memcpy(&bits, &value, 8);
   } else if (type == DType::FP16) {
-    // With round-to-nearest twice a number could come out one too high or low, so not by way of float.
+    // Rounding to nearest twice could be off by one, so this does not go through float.
     char bytes[2];
     if (std::fabs(value) >= 65520) value = std::copysign(HUGE_VAL, value);
     PyFloat_Pack2(value, bytes, 1);

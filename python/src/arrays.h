@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Arrays of every library as a place in memory with a type: NumPy's, JAX's on the CPU, torch's, and what has `__array_interface__` or
+// Arrays of any library as an address and an element type: NumPy, JAX on the CPU, torch, and objects with `__array_interface__` or
 // `__dlpack__`.
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace nereid::python {
 
-// Types as signatures write them; the code is the place in this list.
+// Element types as signatures spell them; the code is the index in this list.
 enum class DType : uint8_t {
   None,
   I1,
@@ -44,13 +44,13 @@ struct Array {
   DType type = DType::None;
   bool readOnly = false;
   bool contiguous = true;
-  std::vector<int64_t> shape, strides;  // in elements; filled in where it is not contiguous
-  Ref owner;                            // keeps the memory while the launch runs, where the object itself does not
+  std::vector<int64_t> shape, strides;  // in elements; only filled in if the array is not contiguous
+  Ref owner;                            // keeps the memory alive during the launch if the object itself does not
 };
 
 enum class What : uint8_t { Nothing, Array, Error };
 
-// An array, if it is one; Error where it cannot be used, with Python's error set.
+// The array that an object is. None if it is not an array; Error if it cannot be used, with Python's error set.
 What toArray(PyObject* object, Array& out);
 // As above, with shape and strides.
 What toShapedArray(PyObject* object, Array& out);

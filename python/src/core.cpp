@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The module nereid._core: the C interface for Python, and launches. What it gives is wrapped in python/nereid.
+// The module nereid._core: the C interface for Python, and launches. The package python/nereid wraps it.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
@@ -18,9 +18,9 @@ using namespace nereid::python;
 
 namespace {
 
-using File = std::tuple<std::string, std::string, std::string>;  // path, text, the path that messages name
+using File = std::tuple<std::string, std::string, std::string>;  // path, text, the path shown in messages
 
-// A request and what its pointers point to.
+// A request, and the objects to which its pointers refer.
 class Request {
  public:
   Request(std::string path, std::vector<File> files, std::string kernel, std::vector<std::string> signature, nb::dict constants,
@@ -62,7 +62,7 @@ class Request {
     };
   }
 
-  // Calls without the lock, and raises what goes wrong.
+  // Calls the C interface without the GIL, and raises its errors.
   template <class F>
   void run(F&& f) {
     nereid_text error{};
@@ -72,7 +72,7 @@ class Request {
       status = f(&request_, &error);
     }
     if (status == NEREID_OK) return;
-    if (stopped_) {  // by an exception of a constexpr function that is no error of the kernel: Ctrl-C, sys.exit
+    if (stopped_) {  // by an exception of a constexpr function that is not an error of the kernel: Ctrl-C, sys.exit
       nereid_free(error);
       nereid_free(diagnostics_);
       std::rethrow_exception(stopped_);
@@ -85,7 +85,7 @@ class Request {
   }
 
  private:
-  // Python's part of the front-end: python(expression) returns whether it has a value, and the text of it or of what was raised.
+  // Evaluates an expression in Python: python(expression) returns whether it has a value, and the text of the value or of the exception.
   static int ask(void* user, const char* expression, size_t size, void (*answer)(void* to, const char* text, size_t size), void* to) {
     nb::gil_scoped_acquire held;
     auto* self = static_cast<Request*>(user);
@@ -126,7 +126,7 @@ nb::object checked(F&& f) {
   return nb::steal(out);
 }
 
-// Arguments of a Python call as a vectorcall has them.
+// The arguments of a Python call, as vectorcall passes them.
 struct Arguments {
   Arguments(nb::args args, nb::kwargs kwargs) {
     for (nb::handle a : args) values.push_back(a.ptr());
@@ -143,9 +143,8 @@ struct Arguments {
   Ref names;
 };
 
-// Launches on any target, with checks; `args` are objects as a launch takes them, in the order of the kernel's parameters.
-// `shapes`: of each array (base, bytes, bytes of an element, shape, strides, whether it is known to be written), for messages; None of
-// scalars.
+// Launches on any target, with checks. `args` are objects as in a launch, in the order of the kernel's parameters. `shapes` has for each
+// array (base, bytes, bytes per element, shape, strides, whether it is known to be written), for messages; None for scalars.
 using Shape = std::tuple<uint64_t, uint64_t, uint32_t, std::vector<int64_t>, std::vector<int64_t>, bool>;
 std::vector<double> launchSlowly(const Kernel& kernel, nb::object grid, std::vector<std::tuple<uint64_t, uint64_t>> args, bool bounds,
                                  bool races, int threads, int runs, nb::object print, std::vector<std::optional<Shape>> shapes,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// libstdc++ asks for random numbers by a function that glibc has from 2.36 on; without it the package would not load on Ubuntu 22.04.
+// libstdc++ calls a random number function that glibc has only from 2.36 on; this definition lets the package load on Ubuntu 22.04.
 #if defined(__linux__)
 #include <unistd.h>
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The custom call `nereid_kernel_call` of XLA on the CPU: `instantiate` reads the call once for each executable, `execute` runs it.
+// The custom call `nereid_kernel_call` of XLA on the CPU: `instantiate` reads the call once per executable, `execute` runs it.
 //
-// Programs run on XLA's own threads, the caller being one of them. It waits for no helper that has not begun, since there may be no free
-// thread ever: all of the pool may be callers. A grid that is over before a helper would wake runs in the caller alone. Several threads may
-// execute the same call at once.
+// Programs run on XLA's threads, including the caller. The caller does not wait for helpers that have not started, since no thread may ever
+// become free: all threads of the pool may be callers. A grid that would end before a helper wakes runs in the caller alone. Several
+// threads may execute the same call concurrently.
 //
-// XLA's threads take denormal numbers for zero; kernels see them, as they do everywhere else.
+// XLA's threads flush denormal numbers to zero; kernels compute with them, as everywhere else.
 #include "jax.h"
 
 #include <nanobind/stl/string.h>
@@ -38,12 +38,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr double kInlineNanoseconds = 8000;  // what waking others takes, and some
+constexpr double kInlineNanoseconds = 8000;  // about the time it takes to wake other threads
 constexpr double kChunkNanoseconds = 2000;
 
 double nanosecondsSince(Clock::time_point start) { return std::chrono::duration<double, std::nano>(Clock::now() - start).count(); }
 
-// IEEE's numbers and rounding in this thread, as long as it lives.
+// Enables denormal numbers and default rounding in this thread during its lifetime.
 class IeeeNumbers {
  public:
 #if defined(__x86_64__)
@@ -64,7 +64,7 @@ class IeeeNumbers {
 #endif
 };
 
-// Scratch memory of this thread, kept for the next call.
+// Scratch memory of this thread, reused by the next call.
 void* scratchOf(size_t wanted) {
   struct Scratch {
     void* data = nullptr;
@@ -80,7 +80,7 @@ void* scratchOf(size_t wanted) {
   return scratch.data;
 }
 
-// What kernels said during a call.
+// The output of kernels during a call.
 struct Said {
   std::mutex mutex;
   bool failed = false;
@@ -91,7 +91,7 @@ struct Said {
     if (!failed)
       self->printed.append(text, size);
     else if (!std::exchange(self->failed, true)) {
-      // The IR has no lines of the user's file, and its own would mislead.
+      // The IR lacks the lines of the user's file, and lines of the IR would mislead.
       std::string_view all(text, size);
       size_t at = all.find("assertion failed in program");
       self->failure = all.substr(at == std::string_view::npos ? 0 : at);
@@ -104,7 +104,7 @@ struct Run {
   const void* const* args;
   nereid_listener listener;
 
-  // Items begin, ..., end - 1 in this thread.
+  // Runs items begin, ..., end - 1 in this thread.
   void operator()(uint64_t begin, uint64_t end) const {
     IeeeNumbers numbers;
     const nereid_listener* outer = nereid_listen(&listener);
@@ -117,12 +117,12 @@ struct Run {
   }
 
  private:
-  // UBSan looks for a signature in front of a function, where compiled kernels have none.
+  // UBSan reads a signature before a function's first byte, which compiled kernels lack.
   __attribute__((no_sanitize("function"))) void call(uint64_t begin, uint64_t end, void* scratch) const {
     config.entry.run(args, config.grid, begin, end, scratch);
   }
 
-  // The programs of an item, along the serial axes.
+  // Runs the programs of an item, along the serial axes.
   void row(uint64_t item, void* scratch) const {
     uint64_t first = 0, count = 1;
     for (auto [extent, stride] : config.parallel) {
@@ -168,7 +168,7 @@ struct Buffers {
   }
 };
 
-// Every program of a configuration.
+// Runs all programs of a configuration.
 void launch(const Call& call, const CallConfig& c, void* const* buffers, ffi::ThreadPool& pool, Said& said) {
   const void* few[32];
   std::vector<const void*> many;
@@ -191,7 +191,7 @@ void launch(const Call& call, const CallConfig& c, void* const* buffers, ffi::Th
   auto timed = [&](uint64_t items, Clock::time_point start) { return std::max(nanosecondsSince(start) / static_cast<double>(items), 0.1); };
   auto keep = [&](double time) { c.nanoseconds.store(static_cast<float>(time), std::memory_order_relaxed); };
   auto left = [&] { return static_cast<double>(c.items - begin); };
-  // The first time nothing is known: one, two, four ... until what is left seems worth sharing.
+  // If the cost per item is unknown, runs 1, 2, 4 ... items until the rest seems worth sharing.
   for (uint64_t n = each == 0 ? 1 : c.items; n < c.items && begin < c.items && left() * each < kInlineNanoseconds; n *= 2) {
     uint64_t end = std::min(begin + n, c.items);
     Clock::time_point start = Clock::now();
@@ -288,7 +288,7 @@ int stored(const Call& call, const std::string& place) {
   return -1;
 }
 
-// Written aside and moved into place: processes may share the folder.
+// Written to a temporary file and renamed: processes may share the folder.
 void store(const Call& call, const std::string& place, int chosen) {
   if (place.empty()) return;
   std::string aside = place + ".new-" +
@@ -301,7 +301,8 @@ void store(const Call& call, const std::string& place, int chosen) {
   if (!ok || std::rename(aside.c_str(), place.c_str()) != 0) std::remove(aside.c_str());
 }
 
-// Each configuration runs once to warm up and once for its time; then again as often as 10 ms hold the fastest; the least mean counts. What
+// Runs each configuration once to warm up and once to time it; then repeats while the fastest fits into 10 ms. The smallest mean wins.
+// Outputs that start as copies of inputs are restored between launches.
 // launches change of outputs that began as copies of inputs is put back.
 int tune(const Call& call, void* const* buffers, ffi::ThreadPool& pool) {
   std::vector<std::pair<void*, std::vector<char>>> saved;
@@ -399,7 +400,7 @@ ffi::Error execute(ffi::ThreadPool pool, State* state, ffi::RemainingArgs args, 
   return ffi::Error::Success();
 }
 
-// What custom calls cost at least, for benchmarks.
+// The minimum cost of a custom call, for benchmarks.
 ffi::Error nothing(ffi::RemainingArgs, ffi::RemainingRets, ffi::Dictionary) { return ffi::Error::Success(); }
 
 XLA_FFI_DEFINE_HANDLER(instantiateHandler, instantiate, ffi::Ffi::BindInstantiate().Attrs());
@@ -407,8 +408,8 @@ XLA_FFI_DEFINE_HANDLER(executeHandler, execute,
                        ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Ctx<ffi::State<State>>().RemainingArgs().RemainingRets().Attrs());
 XLA_FFI_DEFINE_HANDLER(nothingHandler, nothing, ffi::Ffi::Bind().RemainingArgs().RemainingRets().Attrs());
 
-// XLA must know the type of the state before it takes the handlers, and where JAX hands both over when it starts it hands over the handlers
-// first. But to take a handler is to ask it something, by a frame with XLA's functions in it.
+// XLA must know the type of the state before it accepts the handlers. If JAX registers both at start, it registers the handlers first.
+// Registering a handler calls it, with a frame that contains XLA's functions; use that call to register the type.
 XLA_FFI_Error* withType(XLA_FFI_Handler* handler, XLA_FFI_CallFrame* frame) {
   static constexpr XLA_FFI_TypeInfo kTypeInfo = ffi::MakeTypeInfo<State>();
   static std::atomic<bool> registered{false};

@@ -6,7 +6,7 @@
 
 namespace nereid::python {
 
-// Adds to the module what nereid.jax registers with JAX and asks of it.
+// Adds the functions and handlers that nereid.jax registers with JAX to the module.
 void addJax(nanobind::module_& m);
 
 }  // namespace nereid::python

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Work that threads of a pool may share with its owner, who needs none of them: all of the pool may be owners of such work, and wait.
+// Work shared by an owner and threads of a pool. The owner does not depend on any helper: all threads of the pool may be owners that wait.
 #pragma once
 
 #include <algorithm>
@@ -12,8 +12,8 @@
 
 namespace nereid::python {
 
-// Items that threads take in chunks: run(begin, end). The owner calls work(), which returns when none is left, and close(), which waits for
-// the helpers that have begun. A helper that comes later finds it closed and touches nothing but the job, which it keeps alive.
+// Threads take items in chunks: run(begin, end). The owner calls work(), which returns when no items are left, and close(), which waits for
+// the helpers that have started. A helper that starts later finds the job closed, and touches only the job, which it keeps alive.
 template <class Run>
 class Job {
  public:
@@ -28,7 +28,7 @@ class Job {
     state_.fetch_sub(1);
     state_.notify_all();
   }
-  // How many items the caller did.
+  // The number of items that the owner ran.
   uint64_t work() {
     uint64_t done = 0;
     for (uint64_t begin; (begin = next_.fetch_add(chunk_, std::memory_order_relaxed)) < items_;) {
@@ -56,7 +56,7 @@ class Job {
   const Run* run_;
   std::atomic<uint64_t> next_;
   uint64_t items_, chunk_;
-  std::atomic<int64_t> state_{0};  // helpers at work, and kClosed
+  std::atomic<int64_t> state_{0};  // running helpers, and kClosed
 };
 
 }  // namespace nereid::python

@@ -8,6 +8,7 @@
 #include <cctype>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 namespace nereid::python {
 
@@ -18,7 +19,7 @@ PyObject *compileError = nullptr, *launchError = nullptr, *internalError = nullp
 
 namespace {
 
-// Kinds of arguments in a key. An array is kArray plus the number of its element type.
+// Kinds of arguments in a key. An array is kArray plus the code of its element type.
 enum : uint8_t { kNone = 1, kConstant, kOne, kInt, kIntUnsigned64, kIntI64, kFloat, kBool, kTuple, kTupleEnd, kDescriptor, kArray = 32 };
 constexpr char kAligned = 1;
 
@@ -72,7 +73,7 @@ const Names& names() {
   return *all;
 }
 
-// The class tl.constexpr, which may wrap a value.
+// The class tl.constexpr, which can wrap a value.
 PyTypeObject* constexprType() {
   static PyTypeObject* type = nullptr;
   if (!type) {
@@ -200,7 +201,7 @@ bool Launcher::match(PyObject* const* args, size_t count, PyObject* keywords, Bo
     PyObject* value = args[count + static_cast<size_t>(i)];
     size_t at = 0;
     while (at < parameters_.size() && parameters_[at].key.get() != name) ++at;
-    if (at == parameters_.size())  // a name that was not interned
+    if (at == parameters_.size())  // the name was not interned
       for (at = 0; at < parameters_.size() && PyUnicode_CompareWithASCIIString(name, parameters_[at].name.c_str()) != 0;) ++at;
     if (at < parameters_.size()) {
       if (out.values[at]) {
@@ -216,7 +217,7 @@ bool Launcher::match(PyObject* const* args, size_t count, PyObject* keywords, Bo
     }
     bool known = false;
     for (const char* option : kOptions) known |= PyUnicode_CompareWithASCIIString(name, option) == 0;
-    // These would change what a kernel means.
+    // These would change the meaning of a kernel.
     for (const char* option : {"launch_cooperative_grid", "ir_override"})
       if (PyUnicode_CompareWithASCIIString(name, option) == 0 && PyObject_IsTrue(value) == 1) {
         PyErr_Format(PyExc_NotImplementedError,
@@ -245,6 +246,19 @@ bool Launcher::match(PyObject* const* args, size_t count, PyObject* keywords, Bo
   return true;
 }
 
+// Puts the argument's name, and the index of an item in a tuple, in front of Python's error. Returns false.
+static bool nameRefused(const Parameter& p, const std::string& index) {
+  if (PyErr_ExceptionMatches(PyExc_TypeError) || PyErr_ExceptionMatches(PyExc_OverflowError)) {
+    PyObject *type, *error, *trace;
+    PyErr_Fetch(&type, &error, &trace);
+    PyErr_Format(type, "`%s%s`: %S", p.name.c_str(), index.c_str(), error);
+    Py_XDECREF(type);
+    Py_XDECREF(error);
+    Py_XDECREF(trace);
+  }
+  return false;
+}
+
 bool Launcher::addArray(const Parameter& p, PyObject*, Array&& array, Bound& out) const {
   auto address = reinterpret_cast<uintptr_t>(array.data);
   out.key += static_cast<char>(kArray + static_cast<uint8_t>(p.declaredPointer && p.declared != DType::None ? p.declared : array.type));
@@ -256,13 +270,13 @@ bool Launcher::addArray(const Parameter& p, PyObject*, Array&& array, Bound& out
   return true;
 }
 
-// A descriptor becomes its base, sizes and strides.
-bool Launcher::addDescriptor(const Parameter& p, PyObject* value, Bound& out) const {
+// A descriptor is passed as its base, sizes and strides.
+bool Launcher::addDescriptor(PyObject* value, Bound& out) const {
   Ref base(PyObject_GetAttrString(value, "base")), shape(PyObject_GetAttrString(value, "shape")),
       strides(PyObject_GetAttrString(value, "strides")), block(PyObject_GetAttrString(value, "block_shape"));
   Array array;
   if (!base || !shape || !strides || !block || toArray(base.get(), array) != What::Array) {
-    if (!PyErr_Occurred()) PyErr_Format(PyExc_TypeError, "`%s`: the base of a TensorDescriptor must be an array", p.name.c_str());
+    if (!PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "the base of a TensorDescriptor must be an array");
     return false;
   }
   out.key += static_cast<char>(kDescriptor);
@@ -292,7 +306,7 @@ bool Launcher::addDescriptor(const Parameter& p, PyObject* value, Bound& out) co
   for (PyObject* list : {shape.get(), strides.get()})
     if (!each(list, [&](int64_t n) { out.args.push_back({static_cast<uint64_t>(n), 0}); })) return false;
   if (out.args.size() - before == 2 * rank) return true;
-  PyErr_Format(PyExc_TypeError, "`%s`: the shape, strides and block_shape of a TensorDescriptor must have the same length", p.name.c_str());
+  PyErr_SetString(PyExc_TypeError, "the shape, strides and block_shape of a TensorDescriptor must have the same length");
   return false;
 }
 
@@ -305,6 +319,10 @@ bool Launcher::addValue(const Parameter& p, PyObject* value, bool part, Bound& o
   };
   if (p.isConstexpr && !part) return constant();
   if (PyList_Check(value)) {
+    if (part) {
+      PyErr_SetString(PyExc_TypeError, "a tuple argument cannot contain a list: write it as a tuple, or pass an array");
+      return false;
+    }
     PyErr_Format(PyExc_TypeError,
                  "cannot pass a list to a kernel: pass an array, such as numpy.array(%s, dtype=numpy.float32), or a tuple of numbers",
                  p.name.c_str());
@@ -314,7 +332,10 @@ bool Launcher::addValue(const Parameter& p, PyObject* value, bool part, Bound& o
     out.key += static_cast<char>(kTuple);
     Py_ssize_t n = PySequence_Fast_GET_SIZE(value);
     for (Py_ssize_t i = 0; i < n; ++i)
-      if (!addValue(p, PySequence_Fast_GET_ITEM(value, i), true, out)) return false;
+      if (!addValue(p, PySequence_Fast_GET_ITEM(value, i), true, out)) {
+        out.refused.insert(0, "[" + std::to_string(i) + "]");
+        return false;
+      }
     out.key += static_cast<char>(kTupleEnd);
     return true;
   }
@@ -332,7 +353,7 @@ bool Launcher::addValue(const Parameter& p, PyObject* value, bool part, Bound& o
     if (big) bits = PyLong_AsUnsignedLongLong(object);
     if (overflow < 0 || PyErr_Occurred()) {
       PyErr_Clear();
-      PyErr_Format(PyExc_OverflowError, "`%s`: %S does not fit in 64 bits", p.name.c_str(), object);
+      PyErr_Format(PyExc_OverflowError, "%S does not fit in 64 bits", object);
       return false;
     }
     if (isFloating(declared)) return floating(big ? static_cast<double>(bits) : static_cast<double>(n));
@@ -344,8 +365,7 @@ bool Launcher::addValue(const Parameter& p, PyObject* value, bool part, Bound& o
                   : isUnsigned          ? !(n < 0 && !big) && (width == 64 || bits >> width == 0)
                                         : !big && (width == 64 || (n >= -(1LL << (width - 1)) && n < 1LL << (width - 1)));
       if (!fits) {
-        PyErr_Format(PyExc_OverflowError, "`%s`: %S does not fit in %s, the declared type of the parameter", p.name.c_str(), object,
-                     nameOf(declared));
+        PyErr_Format(PyExc_OverflowError, "%S does not fit in %s, the declared type of the parameter", object, nameOf(declared));
         return false;
       }
     }
@@ -384,8 +404,8 @@ bool Launcher::addValue(const Parameter& p, PyObject* value, bool part, Bound& o
     case What::Error: return false;
     case What::Nothing: break;
   }
-  if (PyType_IsSubtype(Py_TYPE(value), descriptorType())) return addDescriptor(p, value, out);
-  // Scalars of NumPy and the like.
+  if (PyType_IsSubtype(Py_TYPE(value), descriptorType())) return addDescriptor(value, out);
+  // Scalars of NumPy and similar objects.
   if (!std::strncmp(Py_TYPE(value)->tp_name, "numpy.bool", 10))
     return addValue(p, PyObject_IsTrue(value) == 1 ? Py_True : Py_False, part, out);
   if (PyIndex_Check(value)) {
@@ -397,27 +417,17 @@ bool Launcher::addValue(const Parameter& p, PyObject* value, bool part, Bound& o
     if (number == -1 && PyErr_Occurred()) return false;
     return floating(number);
   }
-  // Functions, types, strings: constants, as in Triton.
+  // Functions, types and strings are constants, as in Triton.
   return constant();
 }
 
 bool Launcher::add(const Parameter& p, PyObject* value, Bound& out) const {
-  if (addValue(p, value, false, out)) return true;
-  // Name the argument.
-  if (PyErr_ExceptionMatches(PyExc_TypeError)) {
-    PyObject *type, *error, *trace;
-    PyErr_Fetch(&type, &error, &trace);
-    PyErr_Format(PyExc_TypeError, "`%s`: %S", p.name.c_str(), error);
-    Py_XDECREF(type);
-    Py_XDECREF(error);
-    Py_XDECREF(trace);
-  }
-  return false;
+  return addValue(p, value, false, out) || nameRefused(p, std::exchange(out.refused, {}));
 }
 
 namespace {
 
-// Integers within a constexpr: itself, or those of a tuple.
+// The integers in a constexpr: itself, or the items of a tuple.
 void integersOf(PyObject* value, const Parameter& p, std::vector<Bound::Integer>& out) {
   if (constexprType() && Py_TYPE(value) == constexprType()) {
     Ref inner(PyObject_GetAttr(value, names().value));
@@ -430,7 +440,7 @@ void integersOf(PyObject* value, const Parameter& p, std::vector<Bound::Integer>
   }
 }
 
-// A parameter whose name says that it is a stride: x_stride, stride_am, ldb.
+// Returns whether the name of a parameter suggests a stride: x_stride, stride_am, ldb.
 bool namesStride(const Parameter& p) {
   std::string lower = p.name;
   for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -439,7 +449,7 @@ bool namesStride(const Parameter& p) {
 
 }  // namespace
 
-// A kernel that does not get the strides of a non-contiguous array would read the wrong elements.
+// A kernel that does not receive the strides of a non-contiguous array would read the wrong elements.
 bool Launcher::checkStrides(const Bound& bound) {
   std::vector<Bound::Integer> known = bound.integers;
   for (size_t k = 0; k < parameters_.size(); ++k)
@@ -448,11 +458,11 @@ bool Launcher::checkStrides(const Bound& bound) {
     return std::count_if(known.begin(), known.end(), [&](auto& i) { return i.value == value && (!asStride || namesStride(*i.parameter)); });
   };
   for (auto& [name, array] : bound.strided) {
-    std::vector<size_t> axes;  // of more than one element
+    std::vector<size_t> axes;  // axes with more than one element
     for (size_t d = 0; d < array.shape.size(); ++d)
       if (array.shape[d] > 1) axes.push_back(d);
     if (axes.empty()) continue;
-    // NumPy's strides, which are in bytes, passed one after the other. Constexprs and the sizes of the array are no evidence.
+    // Detects strides in bytes, as in NumPy, passed one after the other. Constexprs and the sizes of the array do not count.
     int64_t bytes = bytesOf(array.type);
     auto isSize = [&](int64_t n) { return std::find(array.shape.begin(), array.shape.end(), n) != array.shape.end(); };
     bool allSizes = std::all_of(array.strides.begin(), array.strides.end(), [&](int64_t stride) { return isSize(stride * bytes); });
@@ -466,7 +476,7 @@ bool Launcher::checkStrides(const Bound& bound) {
                    name.c_str(), static_cast<long long>(bytes));
       return false;
     }
-    // A kernel that gets only the stride of rows assumes that columns are contiguous.
+    // A kernel that only receives the stride of rows assumes that columns are contiguous.
     bool permuted =
         array.strides[axes.back()] != 1 && std::any_of(axes.begin(), axes.end(), [&](size_t d) { return array.strides[d] == 1; });
     bool sure = !permuted || passed(1, true);
@@ -474,7 +484,7 @@ bool Launcher::checkStrides(const Bound& bound) {
     for (size_t k = 0; k < axes.size(); ++k) {
       size_t d = axes[k];
       int64_t stride = array.strides[d];
-      // The stride follows from the next axis where there are no gaps.
+      // If the array has no gaps, this stride follows from the next axis.
       if (stride == 1 || passed(stride, true) || (k + 1 < axes.size() && stride == array.shape[axes[k + 1]] * array.strides[axes[k + 1]]))
         continue;
       int64_t times = passed(stride, false);
@@ -510,7 +520,7 @@ bool Launcher::checkStrides(const Bound& bound) {
   return true;
 }
 
-// Checks contiguous arrays for strides in bytes, as NumPy counts them, which would lead out of the array.
+// For contiguous arrays, detects strides in bytes, as NumPy counts them: they would lead outside the array.
 bool Launcher::checkByteStrides(const Bound& bound) const {
   std::vector<Bound::Integer> known = bound.integers;
   for (size_t k = 0; k < parameters_.size(); ++k)
@@ -591,7 +601,7 @@ bool Launcher::itemOf(const Parameter& p, PyObject* value, bool part, std::strin
     return true;
   }
   Bound bound;
-  if (!addValue(p, value, part, bound)) return false;
+  if (!addValue(p, value, part, bound)) return nameRefused(p, bound.refused);
   auto kind = static_cast<uint8_t>(bound.key[0]);
   bool aligned = bound.key.size() > 1 && bound.key[1] == kAligned;
   const char* hint = aligned ? ":16" : "";
@@ -651,7 +661,7 @@ std::shared_ptr<Launcher::Variant> Launcher::find(PyObject* self, const Bound& b
       if (!sameConstant(v.constants[i].get(), bound.constants[i])) return false;
     return true;
   };
-  // A comparison may run Python, and with it other launches of this kernel.
+  // A comparison may run Python code, which may launch this kernel again.
   for (size_t i = 0;; ++i) {
     auto found = variants_.find(bound.key);
     if (found == variants_.end() || i >= found->second.size()) break;
@@ -659,7 +669,7 @@ std::shared_ptr<Launcher::Variant> Launcher::find(PyObject* self, const Bound& b
     if (matches(*v)) return v;
   }
   if (!checkByteStrides(bound)) return nullptr;
-  // Compiling is in Python, which has the sources and the cache.
+  // Compilation is implemented in Python, which has the sources and the cache.
   std::vector<std::string> signature;
   Ref constants;
   Bound again;
@@ -763,7 +773,7 @@ bool launch(const Kernel& kernel, const Bound& bound, const nereid_launch_option
   nereid_text error{};
   nereid_launch_options with = options;
   with.print = [](void*, const char* line, size_t size) {
-    nb::gil_scoped_acquire held;  // given up after all that follows is gone
+    nb::gil_scoped_acquire held;  // released after everything below is destroyed
     std::string text(line, size);
     text += '\n';
     PyObject* out = PySys_GetObject("stdout");
@@ -773,7 +783,7 @@ bool launch(const Kernel& kernel, const Bound& bound, const nereid_launch_option
   Signals signals;
   with.user = &signals;
   with.interrupted = [](void* user) { return static_cast<Signals*>(user)->check(); };
-  // Other threads may compile and launch meanwhile. The caller keeps the arguments and the kernel alive.
+  // Other threads may compile and launch in the meantime. The caller keeps the arguments and the kernel alive.
   PyThreadState* state = PyEval_SaveThread();
   nereid_status status = nereid_launch(kernel.get(), bound.args.data(), bound.args.size(), &with, &error);
   PyEval_RestoreThread(state);
@@ -802,8 +812,7 @@ PyObject* Launcher::call(PyObject* self, PyObject* grid, PyObject* const* args, 
     Ref run(PyObject_GetAttr(self, names().run));
     return run ? PyObject_Call(run.get(), positional.get(), named.get()) : nullptr;
   }
-  // Their memory stays for the next launch of this thread; a launch within a launch (by a grid's function, by a compiler's hook) has its
-  // own.
+  // Thread-local buffers are reused by the next launch; a nested launch (from a grid function or a compiler hook) has separate ones.
   static thread_local Bound kept;
   static thread_local bool taken = false;
   Bound own;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Owning references to Python objects, in the little that is needed of them.
+// Owning references to Python objects, with the few operations that are needed.
 #pragma once
 
 #include <Python.h>

@@ -18,7 +18,7 @@ PyObject* dtypeName(DType type) {
 
 namespace {
 
-// A new reference: the object itself, or what stands for it.
+// A new reference to the object, or to a wrapper for it.
 PyObject* wrapOne(PyObject* value) {
   static PyObject* kDataPtr = PyUnicode_InternFromString("data_ptr");
   if (PyLong_Check(value) || PyFloat_Check(value) || value == Py_None || PyUnicode_Check(value)) return Ref::to(value).release();
@@ -43,7 +43,7 @@ PyObject* wrapOne(PyObject* value) {
       return nb::cast(std::move(wrapped)).release().ptr();
     }
   }
-  // Numbers of NumPy.
+  // Scalars of NumPy.
   if (PyIndex_Check(value) && !std::strncmp(Py_TYPE(value)->tp_name, "numpy.", 6)) return PyNumber_Index(value);
   return Ref::to(value).release();
 }
@@ -92,7 +92,7 @@ bool PluginLaunch::add(const Slot& slot, PyObject* value, Bound& bound, std::str
   switch (slot.kind) {
     case Slot::Constant: return true;
     case Slot::Tuple: {
-      Ref items(PySequence_Fast(value, "a tuple is wanted"));
+      Ref items(PySequence_Fast(value, "expected a tuple"));
       if (!items) return false;
       for (size_t i = 0; i < slot.parts.size() && i < static_cast<size_t>(PySequence_Fast_GET_SIZE(items.get())); ++i)
         if (!add(slot.parts[i], PySequence_Fast_GET_ITEM(items.get(), static_cast<Py_ssize_t>(i)), bound, padding)) return false;
@@ -158,7 +158,7 @@ bool PluginLaunch::add(const Slot& slot, PyObject* value, Bound& bound, std::str
 }
 
 PyObject* PluginLaunch::call(PyObject* const* args, size_t count) const {
-  constexpr size_t kBefore = 9;  // what comes before the kernel's own arguments
+  constexpr size_t kBefore = 9;  // number of arguments before the kernel's
   if (count != kBefore + slots_.size()) {
     PyErr_Format(PyExc_TypeError, "a launch of this kernel takes %zu arguments, but got %zu", kBefore + slots_.size(), count);
     return nullptr;
@@ -186,7 +186,7 @@ PyObject* PluginLaunch::call(PyObject* const* args, size_t count) const {
   }
   Kernel* kernel = nullptr;
   if (!nb::try_cast(nb::handle(function), kernel) || !kernel) {
-    PyErr_SetString(PyExc_TypeError, "this is no kernel of Nereid's");
+    PyErr_SetString(PyExc_TypeError, "expected a kernel of Nereid");
     return nullptr;
   }
   if (bound.args.size() != kernel->count()) {

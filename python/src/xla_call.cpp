@@ -67,7 +67,7 @@ struct Reader {
   }
 };
 
-// Ready to run, once all of a configuration was read.
+// Ready to run after all fields of a configuration were read.
 bool finish(Call& call, CallConfig& c, std::string& why) {
   nereid_text error{};
   if (nereid_kernel_entry(c.kernel.get(), &c.entry, &error) != NEREID_OK) {
@@ -75,15 +75,15 @@ bool finish(Call& call, CallConfig& c, std::string& why) {
     nereid_free(error);
     return false;
   }
-  if (c.entry.count != c.bits.size()) return why = "the kernel takes another number of arguments", false;
+  if (c.entry.count != c.bits.size()) return why = "the number of arguments does not match the kernel", false;
   c.args.assign(c.bits.size(), nullptr);
   std::vector<bool> isBuffer(c.bits.size());
   for (auto [argument, buffer] : c.pointers) {
     isBuffer[argument] = true;
-    if (buffer >= call.inputs + call.outputs) return why = "there is no such buffer", false;
+    if (buffer >= call.inputs + call.outputs) return why = "buffer number out of range", false;
   }
   for (size_t i = 0; i < c.bits.size(); ++i) {
-    if (c.entry.is_array[i] && !isBuffer[i]) {  // an address that is known, None as 0
+    if (c.entry.is_array[i] && !isBuffer[i]) {  // an address known at compile time; None is 0
       c.args[i] = reinterpret_cast<const void*>(static_cast<uintptr_t>(c.bits[i]));
     } else if (c.entry.is_array[i] != isBuffer[i]) {
       return why = "a buffer for a scalar", false;

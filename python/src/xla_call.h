@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT
-// What a custom call says: kernels, their arguments and grids, one of each a configuration to choose from. A text, which may travel in an
-// executable to another process or machine, so it has the kernel's IR rather than code:
+// The text of a custom call: kernels with their arguments and grids, one set per configuration to choose from. The text may travel in an
+// executable to another process or machine, so it contains the kernel's IR instead of code:
 //
 //   nereid-call 1
 //   name softmax
-//   buffers 1 1                  inputs and outputs; from here on they are counted through
-//   alias 0 1 4096               an input, the output that begins as its copy, bytes
-//   threads 4                    at most; 0: as the environment says
+//   buffers 1 1                number of inputs and outputs; below, outputs are numbered after the inputs
+//   alias 0 1 4096             an input, the output that starts as its copy, bytes
+//   threads 4                  at most; 0: the default
 //   config BLOCK: 128
 //   grid 4 1 1
-//   serial 8 1 4 16              axes along which programs run one after the other, the slowest first: extent, and stride in the numbers of
-//   programs parallel 2 8                 and the others, the fastest first zero 1 4096                  a buffer, bytes buffer 0 arguments
-//   in their order: a buffer, bits 1000                    or a scalar kernel 1234 <so many bytes of IR>
+//   serial 8 1 4 16            axes whose programs run one after the other, slowest first: extent and stride of each
+//   parallel 2 8               the other axes, fastest first
+//   zero 1 4096                a buffer to fill with zeros, bytes
+//   buffer 0                   the arguments in order: a buffer,
+//   bits 1000                  or the bits of a scalar
+//   kernel 1234                followed by that many bytes of IR
 #pragma once
 
 #include <atomic>
@@ -41,13 +44,13 @@ struct CallConfig {
     size_t argument, buffer;
   };
   std::vector<Pointer> pointers;
-  std::vector<uint64_t> bits;     // of scalars, else 0
-  std::vector<const void*> args;  // of scalars their place in `bits`, else null
+  std::vector<uint64_t> bits;     // bits of scalars, else 0
+  std::vector<const void*> args;  // for scalars, pointers into `bits`, else null
   std::string ir;
   std::shared_ptr<nereid_kernel> kernel;
   nereid_entry entry{};
-  uint64_t items = 0;                         // what may run at the same time: programs, or rows of them along the serial axes
-  mutable std::atomic<float> nanoseconds{0};  // of an item, as measured last; 0: not yet
+  uint64_t items = 0;                         // units that may run concurrently: programs, or rows of programs along the serial axes
+  mutable std::atomic<float> nanoseconds{0};  // per item, as measured last; 0: unknown
 };
 
 struct Call {
@@ -60,14 +63,14 @@ struct Call {
   std::vector<Alias> aliases;
   std::vector<std::unique_ptr<CallConfig>> configs;
   uint64_t hash = 0;            // of the text
-  std::atomic<int> chosen{-1};  // of several configurations
+  std::atomic<int> chosen{-1};  // index, if there are several configurations
   std::mutex tuning;
 };
 
-// Null where it cannot be read, or a kernel does not compile: `why` says so.
+// Null if the text is invalid or a kernel does not compile; `why` receives the reason.
 std::unique_ptr<Call> readCall(std::string_view text, std::string& why);
 
-// Kernels of this process by their IR: readCall() takes them rather than compile again, while someone keeps them.
+// Kernels of this process by IR: readCall() reuses those that are still alive.
 void rememberKernel(const std::string& ir, const std::shared_ptr<nereid_kernel>& kernel);
 
 }  // namespace nereid::python

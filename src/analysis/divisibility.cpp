@@ -10,7 +10,7 @@ namespace nereid {
 
 namespace {
 
-constexpr int kMost = 32;  // of zero, and of what nothing is known to spoil yet
+constexpr int kMost = 32;  // divides 0; also the optimistic start for values in cycles
 constexpr int kForgotten = -1;
 
 int powerOf(uint64_t n) { return n == 0 ? kMost : std::min(kMost, std::countr_zero(n)); }
@@ -35,7 +35,7 @@ int Divisibility::learn(const Value* v, int n) {
 int Divisibility::of(const Value* v) {
   if (auto it = known_.find(v); it != known_.end() && it->second != kForgotten) return it->second;
   if (v->def) return learn(v, compute(v));
-  // A loop's value is divided by what divides all that comes to it: the most that holds when it is taken for granted.
+  // A carried value is divisible by the minimum over everything that flows into it, starting from the optimistic maximum.
   for (int assumed = kMost;;) {
     size_t before = learnt_.size();
     learn(v, assumed);
@@ -103,7 +103,7 @@ int Divisibility::along(const Value* v, const IndexMap& map, int axis, int bits)
     case Op::Splat: return of(i.operands[0]);
     case Op::Constant: return i.dense().isSplat() && !v->type.isFloat() ? powerOf(i.dense().bits[0]) : 0;
     case Op::MakeRange: {
-      // The low bits of its index that are those of the axis are zero.
+      // The low `bits` of the element's index along this axis are zero.
       int n = 0;
       while (n < bits && n < static_cast<int>(map.size()) && map[static_cast<size_t>(n)].axis == axis &&
              map[static_cast<size_t>(n)].bit == n)

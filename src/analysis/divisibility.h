@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// By which powers of two integers and addresses can be divided: what says that a vector lies in whole words of memory.
+// Powers of two that divide integers and addresses. Back-ends need them to access memory in whole words.
 #pragma once
 
 #include "analysis/index_map.h"
@@ -11,16 +11,16 @@ namespace nereid {
 class Divisibility {
  public:
   explicit Divisibility(const Func& f);
-  // log2 of what divides a scalar; an address counts elements of what it points to.
+  // log2 of the largest known power of two that divides a scalar; for a pointer, in elements of its pointee.
   int of(const Value* v);
-  // Of an element of a tile whose index along `axis` is a multiple of 2^bits.
+  // The same for an element of a tile whose index along `axis` is a multiple of 2^bits.
   int along(const Value* v, const IndexMap& map, int axis, int bits);
 
  private:
   int compute(const Value* v);
   int learn(const Value* v, int n);
   PtrMap<const Value*, int> known_;
-  std::vector<const Value*> learnt_;  // in that order
+  std::vector<const Value*> learnt_;  // in the order in which they were added
 };
 
 }  // namespace nereid

@@ -144,7 +144,7 @@ Stride strideOf(const Value* v, const IndexMap& map, int axis, int bits) {
       return Stride::constant(a.value << *amount);
     }
     case Op::RemSI: {
-      // An index that wraps at a run-time size moves like the index where it does not wrap, which is tested when run.
+      // An index modulo a run-time size moves like the index itself as long as it does not wrap; the generated code tests that.
       Stride a = of(0), b = of(1);
       bool still = b.kind == Stride::Constant && b.value == 0;
       if (a.kind == Stride::Constant && a.value == 0 && still) return a;
@@ -152,7 +152,7 @@ Stride strideOf(const Value* v, const IndexMap& map, int axis, int bits) {
       return {};
     }
     default: {
-      // Anything else is still when all its operands are.
+      // Anything else is constant along the axis if all its operands are.
       if (!isElementwise(def->op)) return {};
       for (size_t i = 0; i < def->operands.size(); ++i) {
         Stride s = of(i);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How the elements of one tile are found from the index of another.
+// Maps the index of an element in one tile to the index of the element it is computed from in another tile.
 //
 // Every dimension is a power of two, so an element's index is a list of bits, and each layout operation only drops, moves or
 // fixes bits: broadcast drops, trans moves, reshape leaves the flat index alone, split fixes the last bit. An IndexMap says for each
@@ -14,9 +14,9 @@
 
 namespace nereid {
 
-// Bit `bit` of axis `axis`; or a constant.
+// Either bit `bit` of axis `axis`, or a constant.
 struct IndexBit {
-  static constexpr int8_t kZero = -1, kOne = -2, kComputed = -3;  // kComputed: not known before it runs
+  static constexpr int8_t kZero = -1, kOne = -2, kComputed = -3;  // kComputed: known only at run time
   int8_t axis = kZero;
   uint8_t bit = 0;
   bool isConstant() const { return axis < 0; }
@@ -25,18 +25,18 @@ struct IndexBit {
 using IndexMap = std::vector<IndexBit>;  // element 0 is the lowest bit of the flat index
 
 // The map of operand `operand` of an operation that computes each element from one element of each operand: element-wise
-// and layout operations, Load, and results of Split. Empty optional: the operand is not indexed that way (or not at all).
-// For Join and Cat, `operand` says which half; the caller selects by `selectorBit`.
+// and layout operations, Load, and results of Split. Empty: the operand is not indexed that way (or not at all). For Join and Cat,
+// `operand` selects the half; the caller selects by `selectorBit`.
 std::optional<IndexMap> operandMap(const Inst& inst, size_t operand, const IndexMap& map, size_t result = 0);
-// Of Join and Cat: the bit of the result's map that chooses the second operand.
+// For Join and Cat: the bit of the result's map that selects the second operand.
 IndexBit selectorBit(const Inst& inst, const IndexMap& map);
 // True for an operation whose elements can be computed wherever they are needed, given its operands' elements.
 bool isInlinable(const Inst& inst);
 
 // How a tile's value changes along one axis of the domain.
 struct Stride {
-  enum Kind : uint8_t { Constant, Runtime, None } kind = None;  // Runtime: the same everywhere but known only when run
-  int64_t value = 0;                                            // of a Constant; for pointers in elements
+  enum Kind : uint8_t { Constant, Runtime, None } kind = None;  // Runtime: the same everywhere, but known only at run time
+  int64_t value = 0;                                            // if Constant; for pointers in elements
   static Stride constant(int64_t v) { return {Constant, v}; }
 };
 // `bits` is the number of bits of that axis.

@@ -17,7 +17,7 @@ Range whole(const Type& t) {
   return {-(int64_t{1} << (w - 1)), (int64_t{1} << (w - 1)) - 1};
 }
 
-// The range if nothing wrapped on the way, else that of the type.
+// The computed range if nothing can have wrapped, else the range of the type.
 Range within(const Type& t, __int128 low, __int128 high) {
   Range all = whole(t);
   if (low < all.low || high > all.high) return all;
@@ -29,7 +29,7 @@ Range within(const Type& t, __int128 low, __int128 high) {
 Range Ranges::of(const Value* v) {
   auto it = known_.find(v);
   if (it != known_.end()) return it->second;
-  known_[v] = whole(v->type);  // for cycles
+  known_[v] = whole(v->type);  // ends recursion on cycles
   Range r = compute(v);
   known_[v] = r;
   return r;
@@ -93,7 +93,7 @@ Range Ranges::compute(const Value* v) {
     case Op::AndI: {
       Range a = in(0), b = in(1);
       if (t.isBool()) return {0, 1};
-      // With -2^k: down to a multiple of it; with what is not negative: between 0 and that.
+      // `x & -2^k` rounds x down to a multiple of 2^k; `x & y` with y >= 0 lies between 0 and y.
       if (b.low == b.high && b.low < 0 && std::has_single_bit(static_cast<uint64_t>(-b.low)) && b.low != INT64_MIN)
         return {a.low & b.low, a.high & b.low};
       if (a.low >= 0 && b.low >= 0) return {0, std::min(a.high, b.high)};

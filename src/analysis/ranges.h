@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Bounds of scalar integers in the lower form: what lets a target without (fast) 64-bit integers use 32 bits.
+// Bounds of scalar integers in the lower form. Targets without (fast) 64-bit integers use them to compute in 32 bits.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,13 @@
 namespace nereid {
 
 struct Range {
-  int64_t low, high;  // both included
+  int64_t low, high;  // both inclusive
   bool fits32() const { return low >= INT32_MIN && high <= INT32_MAX; }
 };
 
 class Ranges {
  public:
-  // Of the value read as a signed integer; what cannot be told is the range of its type.
+  // The bounds of a value read as a signed integer; the range of its type if nothing better is known.
   Range of(const Value* v);
 
  private:

@@ -26,7 +26,7 @@ class Finder {
  private:
   void yielded(const Region& region, size_t k) {
     const Inst* end = region.blocks.back()->terminator();
-    // scf.condition has the test before what it hands on.
+    // The first operand of scf.condition is the test; the values it passes on follow.
     size_t at = k + (end->op == Op::Condition ? 1 : 0);
     if (at < end->operands.size()) follow(end->operands[at]);
   }

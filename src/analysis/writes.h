@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which arguments a kernel writes to, so that a caller can refuse arrays that must stay as they are.
+// Which arguments a kernel writes to. Callers refuse read-only arrays for those.
 #pragma once
 
 #include "ir/ir.h"
@@ -8,8 +8,8 @@ namespace nereid {
 
 enum class Writes : uint8_t { No, Yes, Unknown };
 
-// One an argument; `No` for what is no pointer. The kernel is structured and has no calls. Unknown where a pointer that is written through
-// came from memory or from a number.
+// One entry per argument; `No` for arguments that are not pointers. Needs a structured kernel without calls. Unknown if the kernel stores
+// through a pointer that was loaded from memory or made from an integer.
 std::vector<Writes> writesOf(const Func& kernel);
 
 }  // namespace nereid

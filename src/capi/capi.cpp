@@ -20,7 +20,7 @@ using namespace nereid;
 
 namespace {
 
-// What of a request a command needs, kept as long as its kernel.
+// The parts of a request that a command needs, owned for as long as its kernel exists.
 struct KeptRequest {
   struct File {
     std::string path, text;
@@ -46,7 +46,7 @@ struct KeptRequest {
 
 struct nereid_kernel {
   Sources sources;
-  KeptRequest request;  // empty for one that was loaded
+  KeptRequest request;  // empty for a kernel loaded from bytes
   std::string target;
   KernelInfo info;
   std::unique_ptr<Executable> executable;
@@ -79,7 +79,7 @@ std::optional<std::string> readFile(const std::string& path) {
   return std::move(text).str();
 }
 
-// `sources` learns how the request's files are called.
+// `sources` receives the names under which the request's files are shown.
 Request toRequest(const nereid_request& r, Sources& sources) {
   Request out;
   out.path = r.path ? r.path : "";
@@ -118,7 +118,7 @@ nereid_status fail(const Diags& diags, const Sources& sources, nereid_text* erro
   return NEREID_ERROR;
 }
 
-// Asks a caller whether a launch is interrupted, not more often than is worth it.
+// Calls the caller's interruption check, but not more often than is worth it.
 struct Asking {
   using Clock = std::chrono::steady_clock;
   const nereid_launch_options* options;
@@ -132,7 +132,7 @@ struct Asking {
   }
 };
 
-// Writes the request's files where a command can read them, and returns what reproduces the fault.
+// Writes the request's files to disk, and returns a command that reproduces the fault with them.
 std::string reproduction(const KeptRequest& r, const std::string& command) {
   namespace fs = std::filesystem;
   auto quote = [](std::string_view text) {
@@ -156,7 +156,7 @@ std::string reproduction(const KeptRequest& r, const std::string& command) {
   return out + (r.debug ? " --debug" : "");
 }
 
-// Calls f; faults of our own become errors, for they must not end the caller's process. `reproduce` gives a command, or nothing.
+// Calls f. Internal faults become errors, since they must not end the caller's process. `reproduce` returns a command, or an empty text.
 template <class Reproduce, class F>
 nereid_status guarded(nereid_text* error, Reproduce&& reproduce, F&& f) {
   std::string what;
@@ -171,7 +171,7 @@ nereid_status guarded(nereid_text* error, Reproduce&& reproduce, F&& f) {
   std::string how;
   try {
     how = reproduce();
-  } catch (const std::exception&) {  // a disk that is full must not hide the fault
+  } catch (const std::exception&) {  // a full disk must not hide the fault
   }
   give(error, cat("error: ", what, "\nThis is a fault of Nereid, not of your kernel. Please report it with ",
                   how.empty() ? "the kernel." : cat("what this command reads and prints:\n  ", how), "\n"));
@@ -188,7 +188,7 @@ nereid_status guarded(nereid_text* error, const nereid_request* request, const s
   return guarded(error, reproduce, f);
 }
 
-// A launch on arrays of zeros.
+// A launch with arrays of zeros.
 std::string launchReproduction(const nereid_kernel& kernel, const nereid_arg* args, size_t count, const nereid_launch_options& options) {
   if (kernel.request.path.empty()) return "";
   std::string out = reproduction(
@@ -218,7 +218,7 @@ std::string launchReproduction(const nereid_kernel& kernel, const nereid_arg* ar
   return out;
 }
 
-// What compiles for a target, as far as it can be printed.
+// A kernel compiled for a target, with the texts that can be printed of it.
 std::string commandFor(const char* target) {
   std::string_view name = target ? target : "interp";
   return cat("emit --stage ", name == "cpu"                          ? "asm"
@@ -385,7 +385,7 @@ nereid_status nereid_launch(nereid_kernel* kernel, const nereid_arg* args, size_
   return guarded(
       error, [&] { return launchReproduction(*kernel, args, count, *options); },
       [&]() -> nereid_status {
-        NEREID_CHECK(options->threads != INT_MIN, "a fault that was asked for");  // for tests of what becomes of one
+        NEREID_CHECK(options->threads != INT_MIN, "a fault that was asked for");  // for tests: raises an internal fault on request
         if (count != kernel->info.parameters.size())
           return misuse(error, cat("kernel ", kernel->info.name, " takes ", kernel->info.parameters.size(), " arguments, but got ", count));
         for (uint32_t n : options->grid)
@@ -400,7 +400,7 @@ nereid_status nereid_launch(nereid_kernel* kernel, const nereid_arg* args, size_
         std::vector<uint64_t> many(count > kFew ? count : 0);
         uint64_t* bits = many.empty() ? few : many.data();
         Launch launch;
-        bool native = kernel->executable->saved();  // which knows nothing of arrays, and should be launched without delay
+        bool native = kernel->executable->saved();  // saved native code does not know its arrays, and must launch without delay
         for (size_t i = 0; i < count; ++i) {
           bits[i] = args[i].bits;
           if (native) continue;

@@ -11,7 +11,7 @@ namespace nereid {
 
 namespace {
 
-// The compiler as a WebAssembly module writes kernels and runs none.
+// In a page the compiler writes kernels and cannot run them.
 #if defined(__wasm__)
 #define NEREID_RUNS(function) nullptr
 #else
@@ -63,7 +63,7 @@ tl::Request toTl(const Request& request) {
   return out;
 }
 #else
-// Refuses Python source where the front-end for it was not built.
+// Refuses Python source if the `tl` front-end was not built.
 DiagBuilder noPython(Diags& diags) {
   return diags.error(Err::Unsupported, {}).says("this build cannot compile Python source").hint("compile a TTIR file, FILE.ttir");
 }
@@ -163,7 +163,7 @@ Result<std::string> emit(Sources& sources, const Request& request, std::string_v
   }
   auto m = frontEnd(sources, request, diags);
   if (!m) return std::unexpected(Failed{});
-  NEREID_CHECK(stage != "fault", "a fault that was asked for");  // for tests of what becomes of one
+  NEREID_CHECK(stage != "fault", "a fault that was asked for");  // for tests: raises an internal fault on request
   if (stage == "ttir") return print(*m, lines);
   nameFiles(*m, sources);
   return emitStage(std::move(*m), stage, lines, diags);

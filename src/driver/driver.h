@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// From a request to something that runs or a text to look at: front-end, passes, schedule, back-end. Only this layer names back-ends.
+// From a request to an executable or a text: front-end, passes, schedule, back-end. This is the only layer that names back-ends.
 #pragma once
 
 #include <array>
@@ -17,30 +17,31 @@
 
 namespace nereid {
 
-// Reads a file, or nothing when it is not there.
+// Returns the text of a file, or nothing if it does not exist.
 using ReadFile = std::function<std::optional<std::string>(const std::string& path)>;
 
 struct Request {
   std::string path;    // .py or .ttir
-  std::string kernel;  // empty: the only one
+  std::string kernel;  // empty: the only kernel of the file
   std::vector<std::string> signature;
   std::map<std::string, std::string> constants;
   bool debug = false;  // Python source keeps its assertions and checks integers for overflow
   ReadFile read;
   std::function<void(const std::string&)> print;                                   // the text of tl.static_print
-  std::function<bool(const std::string& expression, std::string& answer)> python;  // as the front-end's
+  std::function<bool(const std::string& expression, std::string& answer)> python;  // evaluates constexpr functions; see tl.h
 };
 
 struct ParameterInfo {
-  std::string name, type;  // type: "*fp32" as in signatures; of Python source its annotation, or empty
-  // Of a tensor descriptor the shape of its blocks: the argument is a pointer, and the next are the array's sizes (i32) and strides (i64).
+  std::string name, type;  // type: "*fp32" as in signatures; for Python source its annotation, or empty
+  // For a tensor descriptor, the shape of its blocks: the argument is a pointer, and the following ones are the array's sizes (i32) and
+  // strides (i64).
   std::vector<int64_t> block;
   bool isConstexpr = false, hasDefault = false, doNotSpecialize = false, doNotAlign = false;
-  std::string_view writes{};  // of a compiled kernel's array: "true", "false", or empty where it is not known
+  std::string_view writes{};  // for an array of a compiled kernel: "true", "false", or empty if unknown
 };
 struct KernelInfo {
   std::string name;
-  bool typed = false;  // whether the types are known: of TTIR, and of compiled kernels
+  bool typed = false;  // the types are known: for TTIR and compiled kernels
   std::vector<ParameterInfo> parameters;
 };
 
@@ -51,32 +52,32 @@ struct Launch {
   bool checkBounds = false, checkRaces = false;
   std::vector<interp::Allocation> allocations;
   std::function<void(std::string_view)> print;
-  std::function<void(std::string_view)> unwritten;  // as the interpreter's
-  std::function<bool()> interrupted;                // if any, asked now and then in the calling thread; the launch fails where it says yes
-  std::span<double> times;  // if any: after a few for warm-up so many more runs, and the microseconds that each took
+  std::function<void(std::string_view)> unwritten;  // see interp.h
+  std::function<bool()> interrupted;  // if set, called periodically in the calling thread; the launch fails if it returns true
+  std::span<double> times;  // if not empty: after a few warm-up runs, runs as often as it has elements and stores the microseconds of each
 };
 
-// Native code and what launching it takes: what a cache keeps.
+// Native code with the facts that a launch needs: the content of a cache entry.
 struct SavedCpu {
   KernelInfo info;
   std::string symbol, code;
   int64_t scratchBytes = 0;
-  std::vector<unsigned char> isPointer;  // as the C interface gives it
+  std::vector<unsigned char> isPointer;  // for the C interface
 };
 
-// Runs programs begin, ..., end - 1 of a grid in the calling thread: backends/cpu/cpu.h has it in full.
+// Runs programs begin, ..., end - 1 of a grid in the calling thread; backends/cpu/cpu.h documents the arguments.
 using Programs = void (*)(const void* const* args, const uint32_t grid[3], uint64_t begin, uint64_t end, void* scratch);
 
-// A kernel that can be launched from this process.
+// A kernel that this process can launch.
 class Executable {
  public:
   virtual ~Executable() = default;
   virtual Result<void> launch(const Launch& launch, Diags& diags) = 0;
-  // Whether launch() minds `times`; else the caller measures.
+  // True if launch() fills `times`; otherwise the caller measures.
   virtual bool canTime() const { return false; }
-  // What can be kept of it, or null.
+  // The saved form of the kernel, or null if it has none.
   virtual const SavedCpu* saved() const { return nullptr; }
-  // Of native code, for callers with threads of their own; or null.
+  // The native function, for callers that bring their own threads; null if there is none.
   virtual Programs programs() const { return nullptr; }
 };
 
@@ -86,44 +87,44 @@ struct Artefact {
 
 struct Artefacts {
   std::vector<Artefact> files;
-  std::string details;  // of the target, for the manifest: JSON, or empty
+  std::string details;  // target-specific part of the manifest: JSON, or empty
 };
 
 struct Target {
   std::string_view name, doc;
-  Result<std::unique_ptr<Executable>> (*load)(Module m, Diags& diags);  // null: it does not run in this process
-  // Null: there is nothing to write. For one device, `device` says what it has: names of features and limits NAME=NUMBER with spaces
-  // between, as variants of a manifest ask for them; empty, the artefacts are for all devices.
+  Result<std::unique_ptr<Executable>> (*load)(Module m, Diags& diags);  // null: the target does not run in this process
+  // Null: the target has no artefacts. `device` lists the features and limits of one device, separated by spaces, as variants in a manifest
+  // require them (NAME or NAME=NUMBER); if it is empty, the artefacts are for all devices.
   Result<Artefacts> (*write)(Module m, std::string_view device, Diags& diags);
-  std::string (*missing)();  // what the environment lacks to run it, or empty; null: nothing can
-  std::string (*found)();    // what it has that matters; null: nothing does
+  std::string (*missing)();  // what the environment lacks to run this target, or empty; null: never lacks anything
+  std::string (*found)();    // describes the relevant parts of the environment; null: nothing to describe
   bool runs() const { return load && (!missing || missing().empty()); }
 };
 std::span<const Target> targets();
 const Target* findTarget(std::string_view name);
 
-// What parameters a kernel has, before anything is compiled.
+// The parameters of a kernel, without compiling it.
 Result<KernelInfo> describe(Sources& sources, const Request& request, Diags& diags);
 // The request's kernel as TTIR, verified.
 Result<Module> frontEnd(Sources& sources, const Request& request, Diags& diags);
-// Gives each assertion the name of its source file, for back-ends, which do not see the sources.
+// Stores the name of the source file in each assertion, since back-ends do not see the sources.
 void nameFiles(Module& m, const Sources& sources);
 KernelInfo infoOf(const Func& kernel);
-// Whether files may be called as the kernel; in TTIR its name may be anything, also one that leads out of their folder.
+// Returns whether the kernel's name can be used as a file name. Names in TTIR are arbitrary, and may contain a path that leaves the folder.
 bool canNameFiles(const Func& kernel, Diags& diags);
-// tokens | ast | ttir | passes | schedule | lower | threads | llvm | asm | wat | wgsl; with `+lines` behind it, the lines of ttir, passes,
-// lower, threads, wat and wgsl end with a comment `line N` where they come from a line of the kernel's source.
+// tokens | ast | ttir | passes | schedule | lower | threads | llvm | asm | wat | wgsl. With the suffix `+lines`, each line of ttir, passes,
+// lower, threads, wat and wgsl that comes from a line of the kernel's source ends with a comment `line N`.
 Result<std::string> emit(Sources& sources, const Request& request, std::string_view stage, Diags& diags);
 
 Result<std::unique_ptr<Executable>> loadSavedCpu(SavedCpu saved, Diags& diags);
-// The processor that native code is for; how many threads a launch takes that does not say.
+// The processor of native code, and the default number of threads per launch.
 std::string processor();
 int numThreads();
 void setNumThreads(int threads);
-// Who hears what native code says in this thread; returns the former.
+// Sets the listener for prints and failed assertions in this thread, and returns the previous one.
 const Listener* listen(const Listener* listener);
 
-// The type as signatures spell it: *fp32, i64, fp8e5.
+// The type as a signature spells it: *fp32, i64, fp8e5.
 std::string signatureType(Type type);
 
 }  // namespace nereid

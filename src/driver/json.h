@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What callers in other languages get to know of kernels, artefacts and errors.
+// JSON descriptions of kernels, artefacts and errors, for callers in other languages.
 #pragma once
 
 #include "driver/driver.h"
@@ -7,9 +7,9 @@
 namespace nereid {
 
 std::string json(const KernelInfo& info);
-// The entry of a manifest: docs/reference/wasm.md.
+// The entry of a manifest; docs/reference/wasm.md describes it.
 std::string json(std::string_view target, const KernelInfo& info, const Artefacts& artefacts);
-// A list of objects: id, text, hint, labels; file, line, column and length where there is a place.
+// A list of objects: id, text, hint, labels; and file, line, column and length if there is a location.
 std::string json(const Diags& diags, const Sources& sources);
 
 }  // namespace nereid

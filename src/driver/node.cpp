@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The runner (web/src/node-run.ts) reads paths of jobs, one a line, and answers each with lines of text:
+// The runner (web/src/node-run.ts) reads paths of jobs, one per line, and answers each with these lines:
 //
 //   print TEXT          a line of tl.device_print
 //   ok T1 T2 ...        done; the microseconds of the timed runs. Arrays were written back to their files.
 //   error TEXT          the kernel failed
 //
-// A job is a JSON file beside manifest.json, the modules and the arrays as raw bytes:
+// A job is a JSON file next to manifest.json, the modules and the arrays as raw bytes:
 //   {"target": "wasm", "kernel": "axpy", "grid": [4, 1, 1], "threads": 2, "runs": 0, "args": [{"type": "*fp32", "file": "0.bin", "offset":
 //   0}, {"type": "i32", "bits": "1000"}]}
 #include "driver/node.h"
@@ -42,7 +42,7 @@ std::string json(std::string_view text) { return jsonQuoted(text); }
 
 constexpr uint64_t kMostBytes = (uint64_t{1} << 32) - (uint64_t{1} << 22);
 
-// Folders in which the runner may lie: beside this library or program, built or installed.
+// Folders that may contain the runner: next to this library or program, built or installed.
 std::vector<fs::path> homes() {
   Dl_info where;
   if (!dladdr(reinterpret_cast<const void*>(&whyNoNode), &where) || !where.dli_fname) return {};
@@ -87,7 +87,7 @@ class Node {
 
   std::mutex mutex;
 
-  // Sends a line; calls `line` for each of the answer until it says that was the last. False when the process is gone.
+  // Sends a line, and calls `line` for each line of the answer until it returns true. Returns false if the process has ended.
   template <class F>
   bool ask(const std::string& request, const std::function<bool()>& interrupted, F&& line) {
     if (pid_ <= 0 && !start()) return false;
@@ -107,7 +107,7 @@ class Node {
       constexpr int kMilliseconds = 50;
       if (poll(&waiting, 1, interrupted ? kMilliseconds : -1) <= 0) {
         if (!interrupted || !interrupted()) continue;
-        kill(pid_, SIGKILL);  // it may be in a kernel that never ends
+        kill(pid_, SIGKILL);  // it may be in a kernel that never returns
         return stop();
       }
       char part[4096];
@@ -152,7 +152,7 @@ class Node {
   pid_t pid_ = -1;
   int to_ = -1;
   int from_ = -1;
-  std::string read_;  // what came and is not yet a line
+  std::string read_;  // received bytes that do not form a line yet
 };
 
 class NodeExecutable : public Executable {
@@ -181,7 +181,7 @@ class NodeExecutable : public Executable {
     std::lock_guard lock(node.mutex);
     if (std::string why = kernel_.target == "webgpu" ? whyNoGpu() : whyNoNode(); !why.empty())
       return diags.error(Err::Environment, {}).says(why);
-    // A WebAssembly memory has 4 GiB.
+    // A WebAssembly memory has at most 4 GiB.
     uint64_t total = 0;
     for (const Memory& m : memory) total += m.size;
     if (kernel_.target == "wasm" && total > kMostBytes)
@@ -194,7 +194,7 @@ class NodeExecutable : public Executable {
     for (size_t k = 0; k < launch.args.size(); ++k) {
       std::string value;
       if (kernel_.info.parameters[k].type.starts_with('*')) {
-        // An address at or past the end of an array counts as its own: nothing says that it is used.
+        // An address at or past the end of an array also counts as part of it: the kernel may never access it.
         for (size_t b = 0; b < memory.size(); ++b)
           if (launch.args[k] >= memory[b].base) value = cat("\"file\": \"", b, ".bin\", \"offset\": ", launch.args[k] - memory[b].base);
         if (value.empty())
@@ -226,7 +226,8 @@ class NodeExecutable : public Executable {
       return true;
     });
     if (!alive && launch.interrupted) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));  // a terminal's Ctrl-C ends Node as well, perhaps before our caller knows
+      std::this_thread::sleep_for(
+          std::chrono::milliseconds(50));  // Ctrl-C in a terminal ends Node as well, perhaps before our caller learns about it
       if (launch.interrupted()) return diags.error(Err::Runtime, {}).says("interrupted");
     }
     if (!alive) return diags.error(Err::Environment, {}).says("Node exited before the kernel finished: Node 20.16 or later is needed");
@@ -242,7 +243,7 @@ class NodeExecutable : public Executable {
   struct Memory {
     uint64_t base, size;
   };
-  // The memory that arguments point into; arrays that overlap are one.
+  // The memory behind the arguments; overlapping arrays are merged.
   static std::vector<Memory> blocks(const Launch& launch) {
     std::vector<Memory> out;
     for (const interp::Allocation& a : launch.allocations) out.push_back({a.base, a.size});
@@ -279,8 +280,8 @@ std::string whyNoNode() {
 
 namespace {
 
-// What the runner prints first.
-std::string told(std::string_view option) {
+// The first line that the runner prints for this option.
+std::string askRunner(std::string_view option) {
   if (!whyNoNode().empty()) return "";
   auto quote = [](const std::string& path) {
     std::string out = "'";
@@ -297,9 +298,9 @@ std::string told(std::string_view option) {
   return out;
 }
 
-// Asked once: starting Node takes time.
+// Queried once: starting Node takes time.
 const std::string& gpu() {
-  static const std::string text = told("--gpu");
+  static const std::string text = askRunner("--gpu");
   return text;
 }
 
@@ -314,7 +315,7 @@ std::string whyNoGpu() {
 }
 
 std::string nodeFeatures() {
-  static const std::string text = told("--features");
+  static const std::string text = askRunner("--features");
   return text;
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Kernels of the targets `wasm` and `webgpu` run in Node: one process for all of them, started when first needed.
+// Runs kernels of the targets `wasm` and `webgpu` in Node: one process for all of them, started on first use.
 #pragma once
 
 #include "driver/driver.h"
 
 namespace nereid {
 
-// What one needs to run a kernel there.
+// The data that Node needs to run a kernel.
 struct NodeKernel {
   std::string target;
   KernelInfo info;
@@ -15,13 +15,13 @@ struct NodeKernel {
 };
 
 std::unique_ptr<Executable> inNode(NodeKernel kernel);
-// Why nothing can run there, or empty.
+// Why nothing can run there, or an empty text.
 std::string whyNoNode();
-// Why nothing can run there on a GPU, or empty.
+// Why nothing can run on a GPU there, or an empty text.
 std::string whyNoGpu();
-// Its version and what it has: "Node v26.10.0, relaxed SIMD, threads".
+// Its version and features: "Node v26.10.0, relaxed SIMD, threads".
 std::string nodeFeatures();
-// What the GPU is and has: "NVIDIA H100, shader-f16, subgroups of 32, timestamp-query".
+// The name and features of the GPU: "NVIDIA H100, shader-f16, subgroups of 32, timestamp-query".
 std::string gpuFeatures();
 
 }  // namespace nereid

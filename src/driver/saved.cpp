@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The bytes are `magic, sum of the rest, version, processor, kernel`; numbers are 64 bits, texts have their sizes before them.
+// The bytes are `magic, checksum of the rest, version, processor, kernel`; numbers have 64 bits, and each text follows its size.
 #include "driver/saved.h"
 
 #include <cstring>
@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kMagic = "nereid-kernel-1\n";
 
-// FNV-1a, eight bytes at a time: for damage, not for malice.
+// FNV-1a, eight bytes at a time: detects damage, not malice.
 uint64_t sumOf(std::string_view bytes) {
   uint64_t sum = 0xcbf29ce484222325;
   for (size_t at = 0; at < bytes.size(); at += 8) {
@@ -48,7 +48,7 @@ struct Reader {
     return n;
   }
   std::string text() { return std::string(take(number())); }
-  // A count of things that take a byte at least.
+  // The count of items that take at least one byte each.
   size_t count() {
     uint64_t n = number();
     ok = ok && n <= in.size();
@@ -84,7 +84,7 @@ std::string toBytes(const SavedCpu& kernel, std::string_view version) {
 
 std::optional<SavedCpu> fromBytes(std::string_view bytes, std::string_view version, std::string& why) {
   Reader r{bytes};
-  if (r.take(kMagic.size()) != kMagic) return why = "these bytes are no kernel", std::nullopt;
+  if (r.take(kMagic.size()) != kMagic) return why = "these bytes are not a saved kernel", std::nullopt;
   uint64_t sum = r.number();
   if (!r.ok || sum != sumOf(r.in)) return why = "the kernel is damaged", std::nullopt;
   if (r.text() != version) return why = "the kernel is of another version", std::nullopt;

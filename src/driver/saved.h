@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Compiled kernels as bytes: for a cache on a disk, which may be damaged, of another version, or of another machine.
+// Compiled kernels as bytes, for a disk cache, whose content may be damaged, of another version, or of another machine.
 #pragma once
 
 #include <string_view>
@@ -9,7 +9,7 @@
 namespace nereid {
 
 std::string toBytes(const SavedCpu& kernel, std::string_view version);
-// Nothing where the bytes are not exactly what toBytes gave in this version on this processor; `why` says so.
+// Nothing unless the bytes are exactly what toBytes returned in this version on this processor; `why` receives the reason.
 std::optional<SavedCpu> fromBytes(std::string_view bytes, std::string_view version, std::string& why);
 
 }  // namespace nereid

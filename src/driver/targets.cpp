@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Each target's way from TTIR to something that runs.
+// For each target, the steps from TTIR to something that runs.
 #include "driver/targets.h"
 
 #include <algorithm>
@@ -63,7 +63,7 @@ bool canNameFiles(const Func& kernel, Diags& diags) {
 }
 
 Result<std::unique_ptr<Executable>> loadInterp(Module m, Diags& diags) {
-  // The one thing that it cannot run as it stands.
+  // The interpreter cannot run inline assembly: expand it first.
   if (!expandInlineAsm(m, diags)) return std::unexpected(Failed{});
   return std::make_unique<Interpreted>(std::move(m));
 }
@@ -104,7 +104,7 @@ KernelSchedule workgroup() {
 
 Result<std::unique_ptr<Executable>> interpretLowered(Module m, const Machine& machine, const KernelSchedule& shape, Diags& diags) {
   auto scheduled = toLower(std::move(m), machine, shape, diags);
-  // These targets are for tests: what other back-ends may take for granted is checked here.
+  // These targets are for tests: they check the assumptions that other back-ends make.
   if (!scheduled || !verify(scheduled->lowered.module, diags)) return std::unexpected(Failed{});
   return std::make_unique<Interpreted>(std::move(scheduled->lowered.module));
 }
@@ -240,7 +240,7 @@ const Listener* listen(const Listener*) { return nullptr; }
 
 namespace {
 
-// Items with commas between, each as `f` gives it.
+// Joins f(item) of all items with commas.
 template <class List, class F>
 std::string listed(const List& list, F&& f) {
   std::string out;
@@ -335,7 +335,7 @@ Result<Artefacts> writeWebgpu(Module m, std::string_view device, Diags& diags) {
               ", \"aliases\": ", v.aliases ? "true" : "false", ", \"arrays\": [", arrays, "]}");
     out.files.push_back({file, std::move(v.text)});
   }
-  // What the signature promised: 16-byte accesses rest on it.
+  // Checks the promises of the signature, such as alignment: generated code relies on them for 16-byte accesses.
   std::string divisors = listed(m.kernel()->params, [](const Param& p) { return cat(std::max<int64_t>(p.divisibility, 1)); });
   out.details = cat("{\"variants\": [", variants, "], \"divisors\": [", divisors, "], \"sites\": ", sitesJson(shader->sites), "}");
   return out;
@@ -377,7 +377,7 @@ Result<std::unique_ptr<Executable>> loadWebgpu(Module m, Diags& diags) {
 
 #if NEREID_HAS_LOWER
 namespace {
-// What `emit` lowers for: the machine that would run it.
+// The machine that `emit` lowers for: the one that would run the kernel.
 const Machine& machineHere() {
 #if NEREID_HAS_CPU
   return cpu::machineOf(cpu::host());
@@ -390,7 +390,7 @@ const Machine& machineHere() {
 
 Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage, [[maybe_unused]] bool lines, Diags& diags) {
 #if NEREID_HAS_LOWER
-  // schedule.TARGET and lower.TARGET, of each variant that the target's kernels have; without one, of the machine at hand.
+  // Stages schedule.TARGET and lower.TARGET, with a suffix for each variant of the target's kernels; without a target, for this machine.
   for (std::string_view kind : {"schedule", "lower"}) {
     if (stage != kind && !(stage.starts_with(kind) && stage[kind.size()] == '.')) continue;
     std::string_view target = stage == kind ? "" : stage.substr(kind.size() + 1);
@@ -433,7 +433,7 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     return text + cat("scratch of a program: ", lowered->scratchBytes, " bytes\n");
   }
   if (stage.starts_with("pass.")) {
-    // As for webgpu, which asks the most of passes.
+    // As for webgpu, which needs the most passes.
     std::string_view pass = stage.substr(5);
     Func& f = *m.kernel();
     if (pass == "expand_math")
@@ -483,7 +483,7 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
   }
 #endif
 #if NEREID_HAS_WGSL
-  // The variant that every device can run; `wgsl.f16` is the one with that suffix.
+  // The variant that runs on every device; `wgsl.f16` is the one with that suffix.
   if (stage == "wgsl" || stage.starts_with("wgsl.")) {
     auto shader = toShader(m, nullptr, {.lines = lines}, diags);
     if (!shader) return std::unexpected(Failed{});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the rows of targets.def name.
+// The functions named in targets.def.
 #pragma once
 
 #include "driver/driver.h"

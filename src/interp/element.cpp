@@ -11,7 +11,8 @@
 
 namespace nereid::interp {
 
-// An integer as a float, rounded once: bits beyond a double's 53 are gathered in the last, so that the second rounding sees them.
+// An integer as a float, rounded once: bits beyond the 53 of a double are combined into the last one, so that the second rounding takes
+// them into account.
 uint64_t fromMagnitude(Elem elem, uint64_t magnitude, bool negative) {
   if (elem == Elem::F64) return std::bit_cast<uint64_t>(negative ? -static_cast<double>(magnitude) : static_cast<double>(magnitude));
   int shift = 0;
@@ -76,7 +77,7 @@ double scale(double a, double b) {
 
 // ---- rows of the table, by the kind of their signature
 
-// In WebAssembly nothing runs a kernel here: folding, which is for exact operations only, is what needs their meanings.
+// In WebAssembly no kernel is interpreted: only constant folding, which is limited to exact operations, needs these meanings.
 #if defined(__wasm__)
 constexpr bool kAll = false;
 #else
@@ -224,7 +225,7 @@ uint64_t apply(Op op, const Inst& inst, std::span<const uint64_t> in, size_t whi
     case Op::IntToPtr:
     case Op::PtrToInt: return in[0];
     case Op::NegF:
-      // By the bits: NaNs keep theirs. The formats without -0 have NaN in its place.
+      // Compares bits, so that NaN payloads are kept. Formats without -0 use its encoding for NaN.
       if (floatFormat(t.elem).special == FloatFormat::Fnuz) return in[0] == 0 || in[0] == 0x80 ? in[0] : in[0] ^ 0x80;
       return in[0] ^ (uint64_t{1} << (w - 1));
     case Op::FPowI:
@@ -266,7 +267,7 @@ uint64_t apply(Op op, const Inst& inst, std::span<const uint64_t> in, size_t whi
 
 uint64_t fusedMultiplyAdd(Elem elem, double a, double b, double c) {
   if (elem == Elem::F64) return std::bit_cast<uint64_t>(std::fma(a, b, c));
-  // The product is exact; the sum is rounded to odd, which leaves the rounding to the format as if it were the first.
+  // The product is exact, and the sum is rounded to odd, so the final rounding to the format gives the correctly rounded result.
   double product = a * b;
   double sum = product + c;
   if (std::isfinite(sum)) {
@@ -284,7 +285,7 @@ bool canEvaluate(const Inst& inst) {
   if (inst.op != Op::ExternElementwise) return true;
   auto f = resolveLibdevice(inst.text(Attr::Symbol));
   if (!f || f->arity != inst.operands.size() || inst.results.size() != 1) return false;
-  // The types must be such as the function has: its table row is for floats, or for integers.
+  // The types must match the function, whose table row is for floats or for integers.
   Type t = inst.operand(0)->type, r = inst.result()->type;
   if (t.isPointer() || r.isPointer()) return false;
   if (f->fn != LibFn::None) return hasTypesOf(*f, inst);
@@ -303,7 +304,7 @@ bool canEvaluate(const Inst& inst) {
 uint64_t combineAtomic(Rmw kind, Type type, uint64_t old, uint64_t value) {
   int w = bitWidth(type);
   if (type.isFloat() && (kind == Rmw::Max || kind == Rmw::Min)) {
-    // A number wins over NaN.
+    // If one operand is NaN, the other one is the result.
     double a = decodeFloat(type.elem, old), b = decodeFloat(type.elem, value);
     return std::isnan(a) || (kind == Rmw::Max ? b > a : b < a) ? value : old;
   }

@@ -6,7 +6,7 @@
 namespace nereid {
 
 std::optional<Dense> fold(const Inst& inst, std::span<const Dense* const> operands) {
-  // What is not exact is left to the kernel: C libraries differ, and a kernel must be the same whatever it was compiled on.
+  // Inexact operations are left to the kernel: C libraries differ, and a kernel must not depend on the machine that compiled it.
   if (info(inst.op).ulp != 0 || inst.op == Op::ExternElementwise || !interp::canEvaluate(inst) || inst.results.size() != 1 ||
       operands.size() != inst.operands.size())
     return std::nullopt;

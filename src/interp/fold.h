@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Constant folding of element-wise operations, with the meaning that the interpreter has.
+// Constant folding of element-wise operations, with the interpreter's semantics.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,7 @@
 
 namespace nereid {
 
-// The value of an exact element-wise operation with one result on constant operands; nothing for any other.
+// The value of an exact element-wise operation with one result and constant operands; nothing for other operations.
 std::optional<Dense> fold(const Inst& inst, std::span<const Dense* const> operands);
 
 }  // namespace nereid

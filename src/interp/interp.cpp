@@ -28,7 +28,7 @@ bool Machine::run(const Func& kernel, std::span<const uint64_t> args, std::array
   for (size_t k = 0; k < args.size(); ++k) {
     Type t = kernel.args()[k]->type;
     if (t.form == Form::Desc) {
-      // Its sizes and strides are the arguments after it.
+      // The array's sizes and strides are the following arguments.
       size_t parts = 2 * static_cast<size_t>(t.rank);
       if (k + parts >= args.size()) {
         diags_.error(Err::Unsupported, kernel.args()[k]->loc).says("a ", t, " argument must be followed by its sizes and strides");
@@ -82,7 +82,7 @@ bool Machine::call(const Func& f, std::vector<Tile> args, std::vector<Tile>& out
     diags_.error(Err::TooDeep, f.loc).says("calls nest deeper than 200 levels");
     return false;
   }
-  // No function calls itself, so its values have one set at a time.
+  // Functions are not recursive, so each value has at most one set of bits at a time.
   bool ok = runRegion(f.body, std::move(args), out);
   --callDepth_;
   return ok;
@@ -183,7 +183,7 @@ bool Machine::runInst(const Inst& i) {
 
 bool Machine::forLoop(const Inst& i) {
   int64_t lower = integer(i.operand(0)), upper = integer(i.operand(1)), step = integer(i.operand(2));
-  if (step <= 0) upper = lower;  // it does not run
+  if (step <= 0) upper = lower;  // the loop does not run
   std::vector<Tile> carried;
   for (size_t k = 3; k < i.operands.size(); ++k) carried.push_back(in(i, k));
   Type type = i.operand(0)->type;
@@ -246,7 +246,7 @@ std::string formatted(const char* format, Args... args) {
   return out;
 }
 
-// As C's printf writes it after its promotions: a signed integer of less than 32 bits has 32 in hexadecimal.
+// As by C's printf after its promotions: a signed integer below 32 bits has 32 bits in hexadecimal.
 std::string elementText(Type type, uint64_t bits, bool inHex, bool isSigned) {
   int width = bitWidth(type);
   if (type.isPointer()) return bits ? formatted("0x%" PRIx64, bits) : "(nil)";
@@ -260,7 +260,7 @@ std::string elementText(Type type, uint64_t bits, bool inHex, bool isSigned) {
   return isSigned ? cat(signExtend(bits, width)) : cat(bits);
 }
 
-// The index of an element in row-major order, each number as wide as the largest of its dimension: 1, 12.
+// The row-major index of an element, each number padded to the width of the largest one of its dimension: 1, 12.
 std::string indexText(const std::vector<int64_t>& shape, uint64_t element) {
   std::string out;
   for (size_t d = shape.size(); d-- > 0;) {
@@ -274,7 +274,7 @@ std::string indexText(const std::vector<int64_t>& shape, uint64_t element) {
 
 }  // namespace
 
-// A line for each element, as Triton prints it: pid (0, 0, 0) idx ( 3) x: 1.500000
+// One line per element, as Triton prints it: pid (0, 0, 0) idx ( 3) x: 1.500000
 bool Machine::printOp(const Inst& i) {
   bool isLower = i.op == Op::LoPrint;
   if (!options_.print || (isLower && !(scalar(i.operand(0)) & 1))) return true;
@@ -305,7 +305,7 @@ bool Machine::printOp(const Inst& i) {
 bool Machine::assertOp(const Inst& i) {
   const Tile& t = in(i, 0);
   for (size_t e = 0; e < t.bits.size(); ++e)
-    if ((t.bits[e] != 0) == (i.op == Op::LoAssert)) {  // lo.assert is told what is wrong, tt.assert what is right
+    if ((t.bits[e] != 0) == (i.op == Op::LoAssert)) {  // lo.assert takes the failure condition, tt.assert the success condition
       std::string at = t.type.rank > 0 ? cat(" at element (", indexText(t.type.shape(), e), ")") : "";
       return fail(Err::Assertion, i, "assertion failed in ", program(), at, ": ", i.text(Attr::Message));
     }

@@ -12,7 +12,7 @@ namespace nereid::interp {
 
 namespace {
 
-// Row-major positions of a tile's elements.
+// The row-major coordinates of a tile's elements.
 std::vector<size_t> coordinates(const Type& type, size_t element) {
   std::vector<size_t> out(type.rank);
   for (int d = type.rank; d-- > 0;) {
@@ -51,7 +51,7 @@ bool Machine::elementwise(const Inst& i) {
   auto count = static_cast<size_t>(i.result()->type.numel());
   std::vector<uint64_t> elements(n);
   std::vector<std::vector<uint64_t>> out(i.results.size());
-  bool fromPointer = n == 1 && i.operand(0)->type.element().isPointer() && !i.result()->type.element().isPointer();  // a number
+  bool fromPointer = n == 1 && i.operand(0)->type.element().isPointer() && !i.result()->type.element().isPointer();  // a scalar
   for (size_t r = 0; r < out.size(); ++r) {
     out[r].resize(count);
     for (size_t e = 0; e < count; ++e) {
@@ -161,7 +161,7 @@ bool Machine::layout(const Inst& i) {
       std::vector<uint64_t> out(indices.bits.size());
       for (size_t e = 0; e < out.size(); ++e) {
         auto at = coordinates(indices.type, e);
-        // Narrow indices are unsigned, as in stock Triton and on every target.
+        // As in stock Triton and on every target, narrow indices are unsigned.
         int64_t index =
             bitWidth(indices.type) < 32 ? static_cast<int64_t>(indices.bits[e]) : signExtend(indices.bits[e], bitWidth(indices.type));
         if (index < 0 || index >= from.type.dim(static_cast<int>(axis))) {
@@ -197,14 +197,14 @@ bool Machine::layout(const Inst& i) {
   }
 }
 
-// The function of a reduction or scan, of what was found so far and what comes next: one tile a result.
+// The function of a reduction or scan, applied to the accumulated and the next element: one tile per result.
 bool Machine::combine(const Inst& i, const Elements& first, const Elements& second, Elements& out) {
   Elements args = first;
   args.insert(args.end(), second.begin(), second.end());
   return runRegion(*i.regions[0], std::move(args), out);
 }
 
-// The elements of an axis, one after another: of each, one tile an operand.
+// The elements along an axis in order, each with one tile per operand.
 std::vector<Machine::Elements> Machine::line(const std::vector<Tile>& tiles, size_t first, size_t step, size_t length) {
   std::vector<Elements> out(length);
   for (size_t at = 0; at < length; ++at)
@@ -212,7 +212,7 @@ std::vector<Machine::Elements> Machine::line(const std::vector<Tile>& tiles, siz
   return out;
 }
 
-// In a tree over neighbours, as a GPU does it: errors grow with the logarithm of the length.
+// Combines neighbours in a tree, like a GPU: rounding errors grow with the logarithm of the length.
 bool Machine::reduce(const Inst& i) {
   size_t n = i.operands.size();
   std::vector<Tile> tiles;
@@ -234,7 +234,7 @@ bool Machine::reduce(const Inst& i) {
   return true;
 }
 
-// Sums of neighbours are scanned first; elements at even places then take one more step.
+// Scans the sums of neighbours first; elements at even positions then take one more step.
 bool Machine::scanLine(const Inst& i, std::vector<Elements>& elements) {
   if (elements.size() == 1) return true;
   std::vector<Elements> pairs(elements.size() / 2);
@@ -273,7 +273,7 @@ bool Machine::scan(const Inst& i) {
   return true;
 }
 
-// The region takes `pack` consecutive elements of the first operand, then of the second, and so on; it gives results alike.
+// The region takes `pack` consecutive elements of the first operand, then of the second, and so on; its results have the same order.
 bool Machine::mapElementwise(const Inst& i) {
   auto pack = static_cast<size_t>(i.integer(Attr::Pack, 1));
   std::vector<Tile> tiles;
@@ -294,7 +294,7 @@ bool Machine::mapElementwise(const Inst& i) {
 
 namespace {
 
-// c[m, n] + a[m, k] * b[k, n] over k in order: in double for f64, else in f32, one rounding a step.
+// c[m, n] + a[m, k] * b[k, n] over k in order: in double for f64, else in f32; each step rounds once.
 template <class A, class B>
 void multiply(size_t batches, size_t m, size_t n, size_t k, A&& a, B&& b, std::vector<double>& c, bool wide) {
   for (size_t t = 0; t < batches; ++t)
@@ -364,7 +364,7 @@ double scaledElement(ScaleElem kind, uint64_t bits) {
   }
 }
 
-// A microscaling scale: a power of two (e8m0), or an fp8 number where it has that type.
+// A microscaling scale: a power of two (e8m0), or an fp8 number if it has that type.
 double scale(const Tile& t, size_t at) {
   if (t.type.isFloat()) return decodeFloat(t.type.elem, t.bits[at]);
   uint64_t exponent = t.bits[at] & 0xFF;
@@ -384,7 +384,7 @@ bool Machine::dotScaled(const Inst& i) {
   size_t batches = rank == 3 ? static_cast<size_t>(c.type.dim(0)) : 1;
   const Tile* scaleA = i.optional(3) ? &value(i.optional(3)) : nullptr;
   const Tile* scaleB = i.optional(4) ? &value(i.optional(4)) : nullptr;
-  // The bits of one element of a matrix, which may hold two a byte along its rows or its columns.
+  // The bits of one matrix element. Two elements may share a byte, along rows or along columns.
   auto element = [](const Tile& tile, ScaleElem kind, bool packed, bool alongRows, size_t t, size_t row, size_t col) {
     auto height = static_cast<size_t>(tile.type.dim(tile.type.rank - 2)), width = static_cast<size_t>(tile.type.dim(tile.type.rank - 1));
     size_t half = !packed ? 0 : alongRows ? row % 2 : col % 2;

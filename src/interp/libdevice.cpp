@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The meaning of library functions, by the machine's own: its C library, and its rounding modes for the directed roundings.
+// Library functions, computed with the machine's C library and, for directed roundings, its rounding modes.
 #if !defined(__wasm__)
 
 #include <bit>
@@ -18,7 +18,7 @@ namespace {
 constexpr double kInf = std::numeric_limits<double>::infinity(), kPi = 3.14159265358979323846, kSqrt2 = 1.41421356237309504880;
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-// The inverses of erf, by Newton's method where it is about linear, and of erfc, by halving.
+// The inverse of erf by Newton's method where it is nearly linear; the inverse of erfc by bisection.
 double erfcinv(double x);
 double erfinv(double x) {
   if (std::isnan(x) || x < -1 || x > 1) return kNan;
@@ -32,7 +32,7 @@ double erfcinv(double x) {
   if (x == 0 || x == 2) return x == 0 ? kInf : -kInf;
   if (x > 0.5 && x < 1.5) return erfinv(1 - x);
   if (x > 1) return -erfcinv(2 - x);
-  double low = 0, high = 28;  // erfc(28) is below the least double
+  double low = 0, high = 28;  // erfc(28) is below the smallest double
   for (int k = 0; k < 200 && high > std::nextafter(low, kInf); ++k) {
     double middle = low + (high - low) / 2;
     (std::erfc(middle) > x ? low : high) = middle;
@@ -52,7 +52,7 @@ double normcdfinv(double p) {
   return -kSqrt2 * erfcinv(2 * p);
 }
 
-// sin(pi x), exact in its zeros.
+// sin(pi x), exact at its zeros.
 double sinPi(double x) {
   if (!std::isfinite(x)) return kNan;
   double r = std::fmod(x, 2);
@@ -72,7 +72,7 @@ double tgamma(double x) {
   return std::tgamma(x);
 }
 
-// Of order 0 or 1; from 500 on by its expansion (Abramowitz and Stegun 9.7.1).
+// Order 0 or 1; from 500 on by the asymptotic expansion (Abramowitz and Stegun 9.7.1).
 double besselI(int order, double x) {
   x = std::fabs(x);
   if (std::isnan(x) || std::isinf(x)) return x;
@@ -82,7 +82,7 @@ double besselI(int order, double x) {
   return static_cast<double>(std::exp(z) / std::sqrt(2 * std::numbers::pi_v<long double> * z) * sum);
 }
 
-// The neighbour of `from` toward `to` in its format: formats order their magnitudes as integers do.
+// The neighbour of `from` toward `to` in its format: magnitudes of floats are ordered like integers.
 uint64_t nextAfter(Type type, uint64_t from, uint64_t to) {
   double a = decodeFloat(type.elem, from), b = decodeFloat(type.elem, to);
   if (std::isnan(a) || std::isnan(b)) return encodeFloat(type.elem, kNan);
@@ -92,7 +92,7 @@ uint64_t nextAfter(Type type, uint64_t from, uint64_t to) {
   return (b > a) == (a > 0) ? from + 1 : from - 1;
 }
 
-// Runs `compute` with the machine rounding that way.
+// Runs `compute` with that rounding mode.
 template <class F>
 auto rounded(Direction direction, F&& compute) {
   int before = std::fegetround();
@@ -105,7 +105,7 @@ auto rounded(Direction direction, F&& compute) {
   return out;
 }
 
-// In the format itself: nothing is rounded twice. The compiler must neither move nor fold these, which volatile sees to.
+// Computes in the format itself, so that nothing is rounded twice. `volatile` keeps the compiler from moving or folding the operations.
 template <class T>
 T arithmetic(const LibFunction& f, T x, T y, T z) {
   volatile T a = x, b = y, c = z;
@@ -240,7 +240,7 @@ uint64_t evaluateLibrary(const LibFunction& f, const Inst& inst, std::span<const
 
     case LibFn::Remainder: return real(std::remainder(a, number(1)));
     case LibFn::ILogB:
-      // As CUDA has it: of 0 and NaN the least integer, of infinities the greatest.
+      // As in CUDA: 0 and NaN give the smallest integer, infinities the largest.
       if (a == 0 || std::isnan(a)) return integer(INT32_MIN);
       return integer(std::isinf(a) ? INT32_MAX : std::ilogb(a));
     case LibFn::LogB: return real(std::logb(a));

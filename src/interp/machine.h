@@ -11,7 +11,7 @@
 
 namespace nereid::interp {
 
-// A value: the raw bits of its elements in row-major order. Block pointers hold base, shape, strides, offsets; descriptors base,
+// A value: the raw bits of its elements in row-major order. Block pointers are base, shape, strides, offsets; descriptors base,
 // shape, strides, padding.
 struct Tile {
   Type type;
@@ -26,10 +26,10 @@ class Machine {
  private:
   // ---- control (interp.cpp)
   bool call(const Func& f, std::vector<Tile> args, std::vector<Tile>& out);
-  // Runs a region whose entry gets `args`, up to its terminator; `out` are the terminator's operands.
+  // Runs a region with `args` for its entry, up to its terminator, whose operands it stores in `out`.
   bool runRegion(const Region& region, std::vector<Tile> args, std::vector<Tile>& out);
   bool runInst(const Inst& i);
-  // Counts an instruction; false where it is one too many.
+  // Counts an instruction; false if the limit is exceeded.
   bool step(const Inst& i);
   bool forLoop(const Inst& i);
   bool threadsLoop(const Inst& i);
@@ -55,7 +55,7 @@ class Machine {
   // ---- tiles (layout.cpp)
   bool layout(const Inst& i);
   bool elementwise(const Inst& i);
-  using Elements = std::vector<Tile>;  // one an operand, as a function takes them
+  using Elements = std::vector<Tile>;  // one per operand, in the form that functions take
   bool combine(const Inst& i, const Elements& first, const Elements& second, Elements& out);
   static std::vector<Elements> line(const std::vector<Tile>& tiles, size_t first, size_t step, size_t length);
   bool reduce(const Inst& i);
@@ -69,21 +69,21 @@ class Machine {
 
   // ---- memory (memory.cpp)
   bool memory(const Inst& i);
-  // Whether an access is allowed; makes a checked address the host's.
+  // Checks an access, and translates a checked address to a host address.
   bool check(const Inst& i, uint64_t& address, Type element, const char* verb);
-  // The address that the kernel gets for an argument of that name, and back.
+  // The address that the kernel receives for an argument of that name, and the reverse.
   uint64_t checkedAddress(uint64_t address, std::string_view name) const;
   uint64_t hostAddress(uint64_t address) const;
-  // The allocation that a checked address came from and the byte in it, which may lie outside; null for other addresses.
+  // The allocation from which a checked address was computed, and the byte offset, which may lie outside; null for other addresses.
   const Allocation* range(uint64_t address, int64_t& offset) const;
   bool load(const Inst& i, uint64_t address, Type element, uint64_t& bits);
   bool store(const Inst& i, uint64_t address, Type element, uint64_t bits);
   const Allocation* find(uint64_t address, uint64_t size) const;
   bool checkRace(const Inst& i, uint64_t address, uint64_t size, Races::Kind kind);
   bool isScratch(uint64_t address) const;
-  // Whether threads of the workgroup race for these bytes.
+  // Fails if threads of the workgroup race for these bytes.
   bool checkThreads(const Inst& i, uint64_t address, uint64_t size, bool writes);
-  // "x[50, 0]" for the element of that size at a byte of an array; empty where the array's shape is not known or no element is there.
+  // "x[50, 0]" for the element of that size at a byte offset of an array; empty if the array's shape is unknown or no element is there.
   static std::string elementAt(const Allocation& a, int64_t offset, uint64_t size);
   void reportUnwritten();
   bool loadTile(const Inst& i);
@@ -116,7 +116,7 @@ class Machine {
   int32_t thread_ = Workgroup::kAll;      // whose iteration of such a loop is running
   uint64_t random_ = 0x9E3779B97F4A7C15;  // for the order of threads
   Workgroup workgroup_;
-  std::unordered_set<uint64_t> touched_;      // bytes that were read or written, where elements that were not are reported
+  std::unordered_set<uint64_t> touched_;      // bytes that were read or written, when untouched elements are reported
   std::unordered_set<std::string> storedTo_;  // names of arrays
 };
 

@@ -19,8 +19,8 @@ const Allocation* Machine::find(uint64_t address, uint64_t size) const {
 
 namespace {
 
-// With bounds checked, an allocation's addresses stand for it alone: its number in the high bits, far from the ends of what they can
-// hold, so that a pointer that runs out of one array reaches no other. The low bits are the host's, for alignment.
+// When bounds are checked, each allocation has its own range of addresses: its number is in the high bits, far from the limits of the
+// address, so that a pointer past the end of one array never reaches another. The low bits are the host's, for alignment.
 constexpr int kRangeBits = 48;
 constexpr uint64_t kMaxRanges = 0x7FFE;
 
@@ -32,7 +32,7 @@ uint64_t rangeBase(const Allocation& a, size_t k) {
 
 uint64_t Machine::checkedAddress(uint64_t address, std::string_view name) const {
   if (!options_.checkBounds) return address;
-  // An array that is an argument twice has two names. Else what starts there goes before what holds it.
+  // An array that is passed twice has two names. Otherwise an array that starts at the address is preferred to one that contains it.
   size_t best = 0;
   int rank = 0;
   for (size_t k = 0; k < std::min<size_t>(options_.allocations.size(), kMaxRanges); ++k) {
@@ -65,7 +65,7 @@ std::string Machine::elementAt(const Allocation& a, int64_t offset, uint64_t siz
   int64_t bytes = a.elementBytes, rest = offset - static_cast<int64_t>(a.first - a.base);
   if (rest % bytes) return "";
   rest /= bytes;
-  // The axis of the longest stride first: it takes what lies outside.
+  // Start with the axis of the longest stride: out-of-bounds offsets are attributed to it.
   std::vector<size_t> axes;
   for (size_t d = 0; d < a.shape.size(); ++d) {
     if (a.strides[d] < 0) return "";
@@ -143,11 +143,11 @@ bool Machine::check(const Inst& i, uint64_t& address, Type element, const char* 
     }
     return true;
   }
-  // Scratch memory, or a number that was made a pointer.
+  // Scratch memory, or an integer converted to a pointer.
   if (find(address, size)) return true;
   for (auto& [inst, s] : scratch_)
     if (address >= s.base && address - s.base + size <= s.size) return true;
-  // Say it in terms of the array that it most likely meant: the nearest.
+  // Report it relative to the array that the access most likely meant: the nearest one.
   const Allocation* nearest = nullptr;
   uint64_t distance = ~uint64_t{0};
   for (const Allocation& a : options_.allocations) {
@@ -176,7 +176,7 @@ bool Machine::checkRace(const Inst& i, uint64_t address, uint64_t size, Races::K
                                         : hex(address, 16);
     diags_.error(Err::Race, i.loc)
         .says(program(), " ", verb(atomic ? Races::Atomic : kind), " ", what, ", which program (", x, ", ", y, ", ", z, ") ",
-              verb(other->kind), ", with nothing that orders them")
+              verb(other->kind), ": no atomic operation orders the two")
         .label(other->inst == &i ? Loc{} : other->inst->loc, "the other access")
         .hint("programs run at the same time: let each access its own elements, or use an atomic operation");
     return false;
@@ -255,7 +255,7 @@ bool Machine::memory(const Inst& i) {
     case Op::MakeTensorDesc: {
       std::vector<uint64_t> out{scalar(i.operand(0))};
       for (size_t k = 1; k < i.operands.size(); ++k) {
-        // Sizes of descriptors are unsigned in effect; strides and offsets are signed.
+        // In descriptors sizes are in effect unsigned; strides and offsets are signed.
         out.push_back(static_cast<uint64_t>(integer(i.operand(k))));
       }
       if (i.op == Op::MakeTensorDesc) out.push_back(static_cast<uint64_t>(i.integer(Attr::Padding, 1)));
@@ -303,8 +303,8 @@ bool Machine::storeTile(const Inst& i) {
   return true;
 }
 
-// The address of each element of a block and whether it lies inside the tensor. Axes are checked where `all` says so, or where the
-// access lists them in boundaryCheck.
+// The address of each element of a block, and whether it lies inside the tensor. Checks every axis if `all` is set, else the axes in the
+// access's boundaryCheck.
 bool Machine::blockAddresses(const Inst& i, const Tile& block, const std::vector<int64_t>& offsets, bool all,
                              std::vector<uint64_t>& addresses, std::vector<bool>& inside) {
   size_t rank = block.type.rank;
@@ -333,7 +333,7 @@ bool Machine::blockAddresses(const Inst& i, const Tile& block, const std::vector
 
 namespace {
 
-// What a load gives outside the tensor.
+// The value that a load returns outside the tensor.
 uint64_t paddingBits(int64_t padding, Type element) {
   return padding == static_cast<int64_t>(Padding::Nan) && element.isFloat()
              ? encodeFloat(element.elem, std::numeric_limits<double>::quiet_NaN())
@@ -448,7 +448,7 @@ bool Machine::descriptor(const Inst& i) {
   return true;
 }
 
-// Rows of a matrix by index, from column y on.
+// Rows of a matrix selected by indices, from column y on.
 bool Machine::descriptorRows(const Inst& i) {
   const Tile &desc = in(i, 0), &rows = in(i, 1);
   int64_t y = integer(i.operand(2));
@@ -474,7 +474,7 @@ bool Machine::alloc(const Inst& i) {
   auto bytes = static_cast<uint64_t>(i.integer(Attr::Bytes)), align = static_cast<uint64_t>(i.integer(Attr::Align, 1));
   if (s.words.empty()) {
     if (bytes > uint64_t{1} << 32 || align > 1 << 20) return fail(Err::Runtime, i, "scratch memory of ", bytes, " bytes");
-    // Not zeroed: what reads before it writes shall be seen to.
+    // Not zeroed, so that reads before the first write are noticed.
     s.words.assign((bytes + align) / 8 + 1, 0xFFF7A5A5FFF7A5A5);
     auto base = static_cast<uint64_t>(reinterpret_cast<uintptr_t>(s.words.data()));
     s.base = (base + align - 1) / align * align;

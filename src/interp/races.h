@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Finds programs that touch the same memory without order: one stores where another stores or loads, and no atomic operation stands
-// between.
+// Finds data races between programs: one stores to memory that another accesses, and no atomic operation orders them.
 //
-// Programs run one after the other here, so this asks what would be ordered if they ran at once. An atomic operation that is not relaxed
-// hands on what its program did before, to the programs that later touch the same address atomically (a lock, a counter); nothing else
-// orders programs.
+// The interpreter runs programs one after the other, so this computes the order they would have if they ran concurrently. An atomic
+// operation that is not relaxed publishes the earlier accesses of its program to programs that later access the same address atomically (a
+// lock, a counter). Nothing else orders programs.
 #pragma once
 
 #include <cstdint>
@@ -29,15 +28,15 @@ class Races {
     program_ = program;
     known_.clear();
   }
-  // Notes an access of this program; gives the one that it races with.
+  // Records an access of this program; returns the earlier access with which it races.
   std::optional<Access> touch(const Inst& i, uint64_t address, uint64_t size, Kind kind);
-  // This program does an atomic operation that orders.
+  // Records an ordering atomic operation of this program.
   void synchronise(uint64_t address);
 
  private:
-  using Times = std::unordered_map<uint64_t, uint64_t>;  // of programs: what they did until then is known
+  using Times = std::unordered_map<uint64_t, uint64_t>;  // per program: the time up to which its accesses are ordered before this one
   struct Byte {
-    Access write, read;  // the last of each
+    Access write, read;  // the last of each kind
   };
   bool unordered(const Access& a) const {
     if (!a.inst || a.program == program_) return false;

@@ -7,11 +7,11 @@
 
 namespace nereid {
 
-// Whether NEREID_VERIFY_EACH=1 is in the environment: IR is verified after every pass, LLVM IR after it was made.
+// Returns whether NEREID_VERIFY_EACH=1 is set: then the IR is verified after every pass, and LLVM IR once generated.
 bool verifiesEach();
 
-// Called after each pass. Where verifiesEach(), a module that is invalid is an internal error that names the pass. With
-// NEREID_PRINT_AFTER_ALL=1 in the environment, prints the module to stderr if it changed. Does nothing in the compiler module of the page.
+// Called after each pass. If verifiesEach(), an invalid module is an internal error that names the pass. If NEREID_PRINT_AFTER_ALL=1 is
+// set, prints the module to stderr if it changed. Does nothing in the WebAssembly module of the compiler.
 void afterPass(std::string_view pass, const Module& m);
 
 }  // namespace nereid

@@ -43,7 +43,7 @@ uint64_t encodeFloat(Elem elem, double value, Rounding rounding, bool saturate) 
                      ? (static_cast<uint64_t>(top) << f.mantissaBits) | mantissaMask | sign
                      : (static_cast<uint64_t>(top) << f.mantissaBits) | (uint64_t{1} << (f.mantissaBits - 1)) | sign;
   if (std::isnan(value)) return nan;
-  // The largest finite magnitude, and what lies beyond it.
+  // The largest finite magnitude, and the results above it.
   uint64_t largest = f.special == FloatFormat::Ieee        ? (static_cast<uint64_t>(top - 1) << f.mantissaBits) | mantissaMask
                      : f.special == FloatFormat::FiniteNan ? (static_cast<uint64_t>(top) << f.mantissaBits) | (mantissaMask - 1)
                                                            : (static_cast<uint64_t>(top) << f.mantissaBits) | mantissaMask;
@@ -54,7 +54,7 @@ uint64_t encodeFloat(Elem elem, double value, Rounding rounding, bool saturate) 
   int exponent = std::ilogb(magnitude);
   int smallest = 1 - f.bias;
   if (exponent < smallest) exponent = smallest;
-  // `scaled` counts units in the last place; exact, since both are powers of two away.
+  // `scaled` counts units in the last place; it is exact, since both factors are powers of two.
   double scaled = std::ldexp(magnitude, f.mantissaBits - exponent);
   double whole = std::floor(scaled);
   if (rounding == Rounding::NearestEven) {
@@ -62,7 +62,7 @@ uint64_t encodeFloat(Elem elem, double value, Rounding rounding, bool saturate) 
     if (rest > 0.5 || (rest == 0.5 && std::fmod(whole, 2) != 0)) whole += 1;
   }
   auto units = static_cast<uint64_t>(whole);
-  // A carry out of the mantissa moves into the exponent by itself.
+  // A carry out of the mantissa increments the exponent.
   uint64_t bits = units + ((static_cast<uint64_t>(exponent - smallest)) << f.mantissaBits);
   if (bits > largest) return rounding == Rounding::TowardZero || saturate ? sign | largest : beyond;
   if (bits == 0 && f.special == FloatFormat::Fnuz) return 0;

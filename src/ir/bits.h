@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Elements as raw bits: what an element of each type means as a number, and back, correctly rounded.
+// Elements as raw bits: the number that the bits of each type represent, and the reverse, correctly rounded.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace nereid {
 
 enum class Rounding : uint8_t { TowardZero, NearestEven };
 
-// The number that the low bits of `bits` stand for in a float format.
+// The number that the low bits of `bits` represent in a float format.
 double decodeFloat(Elem elem, uint64_t bits);
 // The bits of `value` rounded to a float format. Overflow gives infinity, or NaN where the format has none, except that
 // fp8 narrowing saturates as Triton's does when `saturate` is set. NaN payloads are not kept.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Appends instructions to a block, with result types worked out from the operands.
+// Appends instructions to a block; result types are inferred from the operands.
 #pragma once
 
 #include "ir/ir.h"
@@ -17,7 +17,7 @@ class Builder {
   Loc loc() const { return loc_; }
   void setLoc(Loc loc) { loc_ = loc; }
 
-  // The general form: everything else is spelled with it.
+  // The general form, used by all others.
   Inst* create(Op op, List<Value*> operands, List<Type> results, List<Attribute> attrs = {});
 
   // Element-wise operations: the result type follows from the signature.
@@ -27,7 +27,7 @@ class Builder {
   Value* cmpF(CmpFPred pred, Value* a, Value* b);
   Value* select(Value* condition, Value* a, Value* b) { return make(Op::Select, {condition, a, b}); }
 
-  // Constants; a shaped type gives a splat.
+  // Constants; a shaped type creates a splat.
   Value* constant(Type type, uint64_t bits);
   Value* constant(Dense dense);
   Value* integer(Type type, int64_t value) { return constant(type, static_cast<uint64_t>(value)); }
@@ -44,15 +44,15 @@ class Builder {
   Value* trans(Value* v, std::vector<int64_t> order);
   Value* range(int64_t start, int64_t end);
 
-  // Memory. A null mask or other means none.
+  // Memory. Mask and other may be null.
   Value* addPtr(Value* ptr, Value* offset) { return make(Op::AddPtr, {ptr, offset}); }
   Value* load(Value* ptr, Value* mask = nullptr, Value* other = nullptr);
   Inst* store(Value* ptr, Value* value, Value* mask = nullptr);
-  // The same of the lower form, without masks.
+  // The same for the lower form, without masks.
   Value* loadFrom(Value* ptr, Type type);
   void storeTo(Value* ptr, Value* value);
 
-  // Control. The bodies are made with an entry block (with arguments) and no terminator.
+  // Control flow. Bodies are created with an entry block (with arguments) and without a terminator.
   Inst* forLoop(Value* lower, Value* upper, Value* step, List<Value*> inits);
   Inst* ifElse(Value* condition, List<Type> results, bool withElse);
   void yield(List<Value*> values) { create(Op::Yield, values, {}); }

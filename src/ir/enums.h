@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The keywords of TTIR's enumerations: printer, parser and messages share this one table.
+// The keywords of TTIR's enumerations, shared by printer, parser and messages.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,7 @@
 
 namespace nereid {
 
-// The keyword for a number of the enumeration that `attr` holds, or empty when there is none.
+// The keyword for a value of the enumeration that `attr` contains, or empty if there is none.
 std::string_view enumKeyword(Attr attr, int64_t value);
 std::optional<int64_t> enumFromKeyword(Attr attr, std::string_view keyword);
 bool isEnum(Attr attr);

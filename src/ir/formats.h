@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-// The text forms of operations whose signature does not imply one (Sig::ByHand): one row per operation, for the parser and the printer.
+// The text forms of operations whose signature does not imply one (Sig::ByHand): one row per operation, shared by parser and printer.
 //
 //   {Op::Gather, "%0[%1]{} : (#*) -> ^*"}   prints   tt.gather %a[%i] {axis = 0 : i32} : (T, U) -> V
 //
-// What a format consists of:
+// A format consists of:
 //   %0, %1  an operand                       #*  the types of the operands
 //   %*      all operands                     #=  the one type of all operands
-//   %*2     all operands: there must be 2    #1  the type of the first operand; the parser takes one type of all, or a list
+//   %*2     all operands: exactly 2          #1  the type of the first operand; the parser accepts one type for all, or a list
 //   {}      the attributes                   ^   the type of the result
 //                                            ^*  the types of the results, in parentheses where there are several
-// Any other character stands for itself. A blank matters to the printer alone.
+// Any other character stands for itself. A blank affects only the printer.
 #pragma once
 
 #include "ir/ir.h"
@@ -19,10 +19,10 @@ namespace nereid {
 struct Format {
   Op op;
   std::string_view text;
-  int sameResults = 0;  // that have the type of the first operand, and are not in the text
+  int sameResults = 0;  // results that have the type of the first operand and are not in the text
 };
 
-// Null for an operation that parser and printer treat by themselves.
+// Null for an operation that parser and printer handle separately.
 constexpr const Format* formatOf(Op op) {
   constexpr std::string_view kConversion = "%*{} : #1 -> ^";
   static constexpr Format kFormats[] = {

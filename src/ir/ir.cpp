@@ -12,7 +12,7 @@ constexpr OpInfo kInfos[] = {
 #ifdef __wasm__
 #define TEXT(text) \
   {                \
-  }  // in a page every byte is downloaded; who lists the operations is elsewhere
+  }  // in a page every byte is downloaded; code that lists the operations is elsewhere
 #else
 #define TEXT(text) text
 #endif
@@ -78,7 +78,7 @@ const AttrValue* Inst::find(Attr attr) const {
 int64_t Inst::integer(Attr attr, int64_t otherwise) const {
   const AttrValue* value = find(attr);
   if (!value) return otherwise;
-  if (std::holds_alternative<std::monostate>(*value)) return 1;  // a unit attribute: present means true
+  if (std::holds_alternative<std::monostate>(*value)) return 1;  // a unit attribute: true if present
   auto* number = std::get_if<int64_t>(value);
   return number ? *number : otherwise;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The IR: a module of functions; a function is a region of blocks of instructions in SSA form.
 //
-// It is TTIR (dialects tt, arith, math, scf, cf, ub), and below the schedule the `lo` operations on scalars and machine vectors.
-// Instructions, values and blocks live as long as their module; a pass that drops one just stops referring to it. There are no use
-// lists: a pass that needs uses counts them, and one that replaces values does so with a Replacements map.
+// It is TTIR (dialects tt, arith, math, scf, cf, ub), and after the schedule the `lo` operations on scalars and machine vectors.
+// Instructions, values and blocks live as long as their module; a pass drops one by no longer referring to it. There are no use lists: a
+// pass that needs uses counts them, and one that replaces values uses a Replacements map.
 #pragma once
 
 #include <deque>
@@ -31,7 +31,7 @@ constexpr size_t kOpCount = 0
 #undef OP
     ;
 
-// Operand and result types, and the assembly format that goes with them.
+// Operand and result types, and the assembly format they imply.
 enum class Sig : uint8_t {
   Int1,
   Int2,  // integers or tiles of them, all of one type       %a[, %b] : T
@@ -63,10 +63,10 @@ struct OpInfo {
 };
 const OpInfo& info(Op op);
 std::optional<Op> opFromSpelling(std::string_view spelling);
-// One operand element (or tuple of them) to one result element, alike at every index.
+// Element-wise: one operand element (or tuple of them) to one result element, in the same way at every index.
 bool isElementwise(Op op);
 
-// Attribute names that mean something; others are read past.
+// Attributes that the compiler interprets; others are ignored.
 enum class Attr : uint8_t {
 #define ATTR(name, spelling) name,
 #include "ir/attrs.def"
@@ -75,7 +75,7 @@ enum class Attr : uint8_t {
 std::string_view attrName(Attr attr);
 std::optional<Attr> attrFromName(std::string_view name);
 
-// Raw bits of the elements of a constant: one for a scalar or splat, else one an element in row-major order.
+// Raw bits of the elements of a constant: one element for a scalar or splat, else all elements in row-major order.
 struct Dense {
   Type type;
   std::vector<uint64_t> bits;
@@ -85,7 +85,7 @@ struct Dense {
 };
 using AttrValue = std::variant<std::monostate, int64_t, std::string, std::vector<int64_t>, Dense>;
 
-// Enumerations of TTIR with the numbers that its generic form uses.
+// Enumerations of TTIR, with the numbers of its generic form.
 enum class CmpIPred : uint8_t { Eq, Ne, Slt, Sle, Sgt, Sge, Ult, Ule, Ugt, Uge };
 enum class CmpFPred : uint8_t { False, Oeq, Ogt, Oge, Olt, Ole, One, Ord, Ueq, Ugt, Uge, Ult, Ule, Une, Uno, True };
 enum class Rmw : uint8_t { And = 1, Or, Xor, Add, FAdd, Max, Min, UMax, UMin, Xchg };
@@ -102,9 +102,9 @@ struct Region;
 struct Value {
   Type type;
   Inst* def = nullptr;     // null for a block argument
-  Block* block = nullptr;  // the block whose argument this is; null for a result
-  uint32_t index = 0;      // among the results, or the arguments
-  std::string_view name;   // from the source; a hint for printing, owned by the module
+  Block* block = nullptr;  // for an argument: its block; null for a result
+  uint32_t index = 0;      // index among the results or the arguments
+  std::string_view name;   // the name in the source; a hint for printing, owned by the module
   Loc loc;
 };
 
@@ -131,7 +131,7 @@ struct Inst {
   std::vector<std::unique_ptr<Region>> regions;
   std::vector<Successor> successors;
   std::vector<Attribute> attrs;
-  // Numbers of operands in each group, for operations with several optional or variadic ones (Load: ptr, mask, other).
+  // Number of operands in each group, for operations with several optional or variadic groups (Load: ptr, mask, other).
   std::vector<int32_t> segments;
 
   Value* operand(size_t i) const { return operands[i]; }
@@ -146,7 +146,7 @@ struct Inst {
   void set(Attr attr, int64_t value) { set(attr, AttrValue(value)); }
   // The operands of group `g`, by `segments`.
   std::span<Value* const> group(size_t g) const;
-  // The one operand of an optional group, or null.
+  // The operand of an optional group, or null.
   Value* optional(size_t g) const;
 };
 
@@ -159,9 +159,9 @@ struct Block {
 
 struct Param {
   std::string name;
-  int64_t divisibility = 0;  // of an integer or of an address in bytes; 0: unknown
-  bool padNan = false;       // of a descriptor: elements outside of its array are NaN, else 0
-  bool isUnsigned = false;   // for those who pass arguments: the IR itself does not tell
+  int64_t divisibility = 0;  // of an integer, or of an address in bytes; 0: unknown
+  bool padNan = false;       // for a descriptor: elements outside of its array are NaN instead of 0
+  bool isUnsigned = false;   // for callers that pass arguments: the IR itself does not represent it
 };
 
 struct Func {
@@ -170,7 +170,7 @@ struct Func {
   bool isPublic = false;
   bool noinline = false;
   std::vector<Type> results;
-  std::vector<Param> params;  // one for each argument of the entry block
+  std::vector<Param> params;  // one per argument of the entry block
   Region body;
   const std::vector<Value*>& args() const { return body.entry().args; }
 };
@@ -183,11 +183,11 @@ class Module {
 
   std::vector<std::unique_ptr<Func>> funcs;
   Func* find(std::string_view name) const;
-  // The one function that others do not call by tt.call: the public one, or the last.
+  // The function that no other one calls: the public one, or the last.
   Func* kernel() const;
 
   Inst* newInst(Op op, Loc loc);
-  Block* newBlock(Region& region);  // appended, with no arguments
+  Block* newBlock(Region& region);  // appended, without arguments
   Value* addArg(Block& block, Type type, std::string_view name = {}, Loc loc = {});
   Value* addResult(Inst& inst, Type type, std::string_view name = {});
   std::string_view intern(std::string_view text);
@@ -200,11 +200,11 @@ class Module {
   std::map<std::string_view, std::string_view> interned_;
 };
 
-// Replaces values in a function: collect old ⇒ new, then apply once.
+// Replaces values in a function: collect old => new pairs, then apply them once.
 class Replacements {
  public:
   void add(Value* from, Value* to) { map_[from] = to; }
-  Value* operator()(Value* v) const;  // follows chains
+  Value* operator()(Value* v) const;  // follows chains of replacements
   void apply(Region& region) const;
   bool empty() const { return map_.empty(); }
 
@@ -222,21 +222,21 @@ void walk(const Region& region, F&& visit) {
     }
 }
 
-// Copies instructions with their regions; `map` translates operands and gathers what was copied.
+// Copies instructions with their regions; `map` translates operands, and receives the copies of results.
 using ValueMap = PtrMap<const Value*, Value*>;
 Inst* clone(Module& m, const Inst& inst, ValueMap& map);
 void cloneInto(Module& m, const Region& from, Region& to, ValueMap& map);
 
-// The splat or scalar constant that `v` is, if it is one (looks through Splat).
+// The splat or scalar constant that defines `v`, or null (looks through Splat).
 std::optional<uint64_t> constantBits(const Value* v);
 std::optional<int64_t> constantInt(const Value* v);
 std::optional<double> constantFloat(const Value* v);
 
-// With `lines` instructions end with `// line N`, the line of the kernel's source that they come from.
+// With `lines` each instruction ends with `// line N`, its line in the kernel's source.
 std::string print(const Module& m, bool lines = false);
 std::string print(const Inst& inst);  // one instruction, for messages
 
-// Finds what is wrong with a module: types, attributes, dominance, terminators. Says so in `diags`; true when nothing is.
+// Verifies a module: types, attributes, dominance, terminators. Reports errors to `diags`; returns true if there are none.
 bool verify(const Module& m, Diags& diags);
 
 }  // namespace nereid

@@ -169,7 +169,7 @@ bool dropPrefix(std::string_view& name, std::string_view prefix) {
   return true;
 }
 
-// fadd_rz, double2int_ru, uint2float_rd: what is rounded, and where to.
+// fadd_rz, double2int_ru, uint2float_rd: the operation and the direction of rounding.
 std::optional<LibFunction> directed(std::string_view name) {
   constexpr std::pair<std::string_view, Direction> kSuffixes[] = {
       {"_rn", Direction::Nearest}, {"_rz", Direction::Zero}, {"_rd", Direction::Down}, {"_ru", Direction::Up}};
@@ -188,7 +188,7 @@ std::optional<LibFunction> directed(std::string_view name) {
       if (from == "double" && to == "float") return LibFunction{"", 1, LibFn::DoubleToFloat, Op::ExternElementwise, direction};
       return std::nullopt;
     }
-    for (size_t drop = 0; drop < 2 && drop < base.size(); ++drop)  // with or without the letter of its type
+    for (size_t drop = 0; drop < 2 && drop < base.size(); ++drop)  // with or without the suffix of its type
       for (LibFunction f : kRounded)
         if (f.name == base.substr(drop)) {
           f.direction = direction;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the symbols of tt.extern_elementwise stand for: NVIDIA's __nv_*, AMD's __ocml_* and Sleef_* spellings of one set of functions.
+// The functions behind the symbols of tt.extern_elementwise: NVIDIA's __nv_*, AMD's __ocml_* and Sleef_* are spellings of one set.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,7 @@
 
 namespace nereid {
 
-// Functions that no operation of the table computes by itself.
+// Functions for which the table has no operation.
 enum class LibFn : uint8_t {
   None,
   IsNan,
@@ -35,7 +35,7 @@ enum class LibFn : uint8_t {
   Hadd,
   UHadd,
   RHadd,
-  URHadd,  // of integers
+  URHadd,  // integer functions
   HiLoToDouble,
   LowOfDouble,
   HighOfDouble,
@@ -47,11 +47,11 @@ enum class LibFn : uint8_t {
   DivTo,
   RcpTo,
   SqrtTo,
-  FmaTo,  // rounded in a direction
+  FmaTo,  // with directed rounding
   FloatToInt,
   IntToFloat,
   DoubleToFloat,
-  LRound,  // the same of conversions; LRound: ties away from zero
+  LRound,  // conversions with directed rounding; LRound: ties away from zero
   Remainder,
   ILogB,
   LogB,
@@ -80,16 +80,16 @@ enum class LibFn : uint8_t {
 enum class Direction : uint8_t { Nearest, Zero, Down, Up };
 
 struct LibFunction {
-  std::string_view name;  // the plain one: tanh
+  std::string_view name;  // without prefix and suffix: tanh
   size_t arity;
   LibFn fn;  // None: `op` computes it
   Op op = Op::ExternElementwise;
   Direction direction = Direction::Nearest;
-  bool isUnsigned = false;  // the integer of a conversion
+  bool isUnsigned = false;  // the integer type of a conversion
 };
 
 std::optional<LibFunction> resolveLibdevice(std::string_view symbol);
-// Whether the operands and the result of `inst` have types such as the function has.
+// Returns whether the operands and the result of `inst` have the function's types.
 bool hasTypesOf(const LibFunction& f, const Inst& inst);
 
 }  // namespace nereid

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The operations of the lower form, in three families, each an enum.
 //
-// A back-end's `switch` over a family has a case for every operation and no `default`: a new row of ops.def does not compile
-// (-Werror=switch) until each back-end either implements it or names it among the operations that it refuses or never gets.
+// A back-end's `switch` over a family has a case for every operation and no `default`. So a new row of ops.def does not compile
+// (-Werror=switch) until each back-end either implements it or lists it among the operations that it refuses or never receives.
 //
 //   switch (intOp(i.op)) {
 //     case IntOp::AddI: ...
@@ -12,7 +12,7 @@
 
 namespace nereid {
 
-// Tile-only operations never reach a back-end.
+// Back-ends never receive tile-only operations.
 #define FORM_Tile(family, name)
 #define FORM_Lower(family, name) family(name)
 #define FORM_Both(family, name) family(name)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The IR as text: TTIR as Triton 3.6 spells it, which stock Triton parses; the `lo` operations in the same style.
+// The IR as text: TTIR in the spelling of Triton 3.6, which stock Triton parses; the `lo` operations in the same style.
 //
-// Values keep the names they have in the source, made unique with a number; the others are numbered. What is printed reads back
-// as the same module, and prints the same again.
+// Values keep their names from the source, made unique with a number; the others are numbered. The printed text parses to the same module,
+// and prints the same again.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -19,7 +19,7 @@ namespace nereid {
 
 namespace {
 
-// A float with at least six decimals, as MLIR has it: it always needs a dot, and infinities and NaNs are bit patterns.
+// A float with at least six decimals, as MLIR prints it: it always has a dot, and infinities and NaNs are bit patterns.
 std::string floatText(Elem elem, uint64_t bits) {
   bits = zeroExtend(bits, bitWidth(elem));
   double value = decodeFloat(elem, bits);
@@ -34,7 +34,7 @@ std::string floatText(Elem elem, uint64_t bits) {
     return text.insert(e, padding);
   };
   if (elem != Elem::F64) {
-    // The short text of the float, if it survives the way through a double.
+    // The shortest text of the float, if it survives the round trip through double.
     std::string text = decimals(scientific(value, true));
     if (auto back = parseDouble(text.substr(text[0] == '-')); back && encodeFloat(elem, std::copysign(*back, value)) == bits) return text;
   }
@@ -61,7 +61,7 @@ std::string symbol(std::string_view name) {
   return bare ? cat("@", name) : cat("@", quoted(name));
 }
 
-// How an attribute's integers are spelled in a dictionary.
+// The spelling of an attribute's integers in a dictionary.
 enum class Spelling : uint8_t { I32, I64, Bool, Unit, Array, Hint };
 Spelling spellingOf(Attr attr) {
   switch (attr) {
@@ -94,7 +94,7 @@ std::string listText(const std::vector<int64_t>& list) {
   return out;
 }
 
-// An operation's attributes as a dictionary with a leading space; `shown` are those that its syntax has already said.
+// An operation's attributes as a dictionary with a leading space, without `shown`, which are part of its syntax.
 std::string dictionary(const Inst& inst, std::initializer_list<Attr> shown = {}) {
   std::vector<std::pair<std::string_view, std::string>> items;
   for (auto& [attr, value] : inst.attrs) {
@@ -183,7 +183,7 @@ class Printer {
     }
   }
 
-  // Results are one name with a count, unless the later ones have names of their own.
+  // Results are one name with a count, unless the later ones have separate names.
   static bool listsResults(const Inst& inst) {
     for (size_t i = 1; i < inst.results.size(); ++i)
       if (isName(inst.results[i]->name)) return true;
@@ -215,7 +215,7 @@ class Printer {
     if (auto it = names_.find(v); it != names_.end()) return cat("%", it->second);
     if (v->def && v->index > 0)
       if (auto it = names_.find(v->def->results[0]); it != names_.end()) return cat("%", it->second, "#", v->index);
-    if (loose_) {  // one instruction alone: the names that the source gave, or a stand-in
+    if (loose_) {  // for a single instruction: the names from the source, or a stand-in
       if (isName(v->name)) return cat("%", v->name);
       return v->def ? cat("%<", info(v->def->op).spelling, ">") : cat("%<arg ", v->index, ">");
     }
@@ -279,8 +279,8 @@ class Printer {
 
   enum class Entry : uint8_t { Hidden, Labelled };
 
-  // `{ ... }`; the arguments of a hidden entry stand in the header of the operation. A yield of nothing at its end is left out
-  // where `implicitYield` says that the reader puts it back.
+  // `{ ... }`; the arguments of a hidden entry are in the header of the operation. A final yield without operands is omitted if
+  // `implicitYield` is set, since the parser adds it.
   void region(const Region& r, Entry entry, bool implicitYield = false) {
     text("{\n");
     ++indent_;
@@ -336,7 +336,7 @@ class Printer {
     size_t start = out_.size();
     body(i);
     text("\n");
-    // Where it has regions, at the end of its first line.
+    // For an operation with regions, at the end of its first line.
     if (file_ && i.loc.file() == file_) out_.insert(out_.find('\n', start), cat("  // line ", i.loc.line()));
   }
 
@@ -435,7 +435,7 @@ class Printer {
     text(") : (", types(i.operands), ") -> ", resultList(i));
   }
 
-  // The short form of a type whose kind the operation knows: <f32> for !tt.ptr<f32>.
+  // The short form of a type whose kind the operation implies: <f32> for !tt.ptr<f32>.
   static std::string shortType(Type type) {
     std::string full = cat(type);
     return full.substr(full.find('<'));
@@ -635,7 +635,7 @@ class Printer {
   std::string out_;
   int indent_ = 0;
   bool loose_ = false;
-  uint32_t file_ = 0;  // whose lines are told; 0: none
+  uint32_t file_ = 0;  // the file whose lines are printed; 0: none
   int next_ = 0, nextArg_ = 0;
   PtrMap<const Value*, std::string> names_;
   std::set<std::string> used_;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Types of the IR, by value: no context, no interning.
 //
-// Triton demands that the element count of every tile is a power of two, so each dimension is one too and a shape is a list of
-// logarithms. That makes every layout change (reshape, trans, join, broadcast) a map between index bits, and since a tile has at most
-// 2^20 elements the logarithms fit in unary, all of a type in 64 bits: types are copied and compared wherever values are made.
+// Triton requires that the element count of every tile is a power of two. So each dimension is one, too, and a shape is a list of
+// logarithms. This makes every layout operation (reshape, trans, join, broadcast) a map between index bits. Since a tile has at most 2^20
+// elements, the logarithms fit in unary, and a type in 64 bits: types are copied and compared for each value.
 #pragma once
 
 #include <bit>
@@ -18,7 +18,7 @@ namespace nereid {
 enum class Elem : uint8_t { I1, I8, I16, I32, I64, Index, F16, BF16, F32, F64, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ };
 
 enum class Form : uint8_t {
-  None,      // no value: the result of nothing
+  None,      // the result of an operation without results
   Scalar,    // i32, f32, !tt.ptr<f32>
   Tile,      // tensor<128x64xf16>, tensor<16x!tt.ptr<f32>>
   BlockPtr,  // !tt.ptr<tensor<64x32xf16>>, the block pointers of Triton up to 3.7
@@ -26,7 +26,7 @@ enum class Form : uint8_t {
   Vector,    // vector<8xf32>: lower form only, one machine vector
 };
 
-// Signedness shows in tensor descriptors alone; everywhere else operations carry it.
+// Signedness is visible in tensor descriptors only; elsewhere operations carry it.
 enum class Sign : uint8_t { None, Signed, Unsigned };
 
 constexpr int kMaxRank = 24;
@@ -47,7 +47,7 @@ struct Type {
   static Type pointer(Elem elem, int depth = 1) {
     return {.form = Form::Scalar, .pointerDepth = static_cast<uint8_t>(depth), .elem = elem};
   }
-  // The dims must be powers of two. What is too large for a tile becomes one axis of 2^43, as nothing else does.
+  // The dims must be powers of two. A shape too large for a tile is stored as one axis of 2^43, which no other shape uses.
   static Type tile(Type element, std::span<const int64_t> dims);
   static Type vector(Type element, int lanes);
 
@@ -64,13 +64,13 @@ struct Type {
   bool isFp8() const { return !isPointer() && elem >= Elem::F8E4M3FN; }
   bool isBool() const { return !isPointer() && elem == Elem::I1; }
 
-  int log2(int axis) const;  // of the dimension
+  int log2(int axis) const;  // of a dimension
   int64_t dim(int axis) const { return int64_t{1} << log2(axis); }
   int bits() const;  // log2 of the element count
   int64_t numel() const { return int64_t{1} << bits(); }
   std::vector<int64_t> shape() const;
 
-  // The same element type without a shape.
+  // The element type, without the shape.
   Type element() const { return {.form = Form::Scalar, .pointerDepth = pointerDepth, .elem = elem, .addressSpace = addressSpace}; }
   // The same shape (or none) with another element type.
   Type withElement(Type element) const {
@@ -81,7 +81,7 @@ struct Type {
     return t;
   }
   Type withElement(Elem e) const { return withElement(scalar(e)); }
-  // What a pointer points to, keeping the shape: tensor<16x!tt.ptr<f32>> gives tensor<16xf32>.
+  // The pointee type with the same shape: tensor<16x!tt.ptr<f32>> gives tensor<16xf32>.
   Type pointee() const {
     Type t = *this;
     --t.pointerDepth;
@@ -96,16 +96,16 @@ struct Type {
 
 static_assert(sizeof(Type) == 8);
 
-// Bits of one element as a value: i1 is 1, pointers and index are 64.
+// Bits of one element as a value: 1 for i1, 64 for pointers and index.
 int bitWidth(Type type);
 int bitWidth(Elem elem);
-// Bytes of one element in memory: i1 takes one.
+// Bytes of one element in memory: 1 for i1.
 int byteSize(Type type);
 std::string_view elemName(Elem elem);
 std::optional<Elem> elemFromName(std::string_view name);
 void append(std::string& out, const Type& type);
 
-// Layout of a float format; conversion between its bits and double lives in ir/bits.h.
+// Layout of a float format; ir/bits.h converts between its bits and double.
 struct FloatFormat {
   int exponentBits, mantissaBits, bias;
   enum Special : uint8_t { Ieee, FiniteNan, Fnuz } special;  // FiniteNan: no infinities, all-ones is NaN; Fnuz: NaN is -0

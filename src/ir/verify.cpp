@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Verifies a module, after parsing and, in tests, after every pass.
 //
-// Structure (this file): blocks end in their terminator, values are defined before use on every path, regions have the shape that
-// their operation wants. Types and attributes of each operation are in verify_ops.cpp.
+// This file verifies the structure: blocks end in a terminator, values are defined before use on every path, regions have the shape that
+// their operation requires. verify_ops.cpp verifies types and attributes of each operation.
 #include "ir/verify.h"
 
 #include <algorithm>
@@ -47,10 +47,10 @@ class Verifier {
   }
 
   void checkType(Loc loc, const Type& t) {
-    if (t.bits() > kMaxTileBits) fail(loc, "a tile of more than 2^20 elements or ", kMaxRank, " axes");
+    if (t.bits() > kMaxTileBits) fail(loc, "a tile has more than 2^20 elements or ", kMaxRank, " axes");
   }
 
-  // Calls are inlined or executed with a stack of their own: recursion has no bottom.
+  // Rejects recursion: calls are inlined, or interpreted with one set of values per function.
   void recursion() {
     enum State : uint8_t { New, Open, Done };
     PtrMap<const Func*, State> states;
@@ -88,7 +88,7 @@ class Verifier {
 
   // ---- regions
 
-  // Immediate dominators by index of block, -1 for the entry and for blocks that nothing reaches.
+  // Immediate dominators by block index, -1 for the entry and for unreachable blocks.
   static std::vector<int> dominators(const Region& r, std::vector<bool>& reached) {
     PtrMap<const Block*, int> index;
     for (size_t i = 0; i < r.blocks.size(); ++i) index[r.blocks[i]] = static_cast<int>(i);
@@ -158,7 +158,7 @@ class Verifier {
       block(*r.blocks[0], r, parent, which);
       leave(mark);
     } else {
-      // Blocks in the order of the dominator tree: what a block sees is what its dominators define.
+      // Blocks in the order of the dominator tree: a block sees the definitions of its dominators.
       std::vector<bool> reached;
       std::vector<int> idom = dominators(r, reached);
       std::vector<std::vector<int>> children(r.blocks.size());
@@ -178,7 +178,7 @@ class Verifier {
         for (int c : children[static_cast<size_t>(b)]) stack.emplace_back(c, 0);
       }
       for (size_t i = 0; i < r.blocks.size(); ++i)
-        if (!reached[i]) {  // nothing runs here, so nothing is defined on every path; types must fit all the same
+        if (!reached[i]) {  // unreachable, so no value is defined on every path; types must match all the same
           unreached_ = true;
           size_t mark = scope_.size();
           block(*r.blocks[i], r, parent, which);
@@ -210,7 +210,7 @@ class Verifier {
     if (!end || !isExit(*end)) return fail(end ? end->loc : parent ? parent->loc : func_->loc, "a block does not end in a terminator");
     for (const Inst* i : b.insts) {
       if (full()) return;
-      if (isExit(*i) && i != end) return fail(i->loc, "`", info(i->op).spelling, "` in the middle of a block");
+      if (isExit(*i) && i != end) return fail(i->loc, "`", info(i->op).spelling, "` must be the last operation of its block");
       inst(*i, r);
       for (const Value* v : i->results) enter(v);
     }
@@ -219,10 +219,10 @@ class Verifier {
 
   void operand(const Inst& i, const Value* v) {
     if (!v)
-      fail(i.loc, "`", info(i.op).spelling, "` has an operand that is null");
+      fail(i.loc, "`", info(i.op).spelling, "` has a null operand");
     else if (!unreached_ && !visible_[v])
       fail(i.loc, "`", info(i.op).spelling, "` uses ", v->name.empty() ? std::string("a value") : cat("%", v->name),
-           " where it is not defined on every path");
+           ", which is not defined on every path to it");
   }
 
   void inst(const Inst& i, const Region& r) {
@@ -231,32 +231,33 @@ class Verifier {
     for (const Value* v : i.results) checkType(i.loc, v->type);
     for (const Successor& s : i.successors) {
       if (std::find(r.blocks.begin(), r.blocks.end(), s.block) == r.blocks.end()) {
-        fail(i.loc, "a branch to a block of another region");
+        fail(i.loc, "branch to a block of another region");
         continue;
       }
-      if (s.block == r.blocks[0]) fail(i.loc, "a branch to the entry block");
+      if (s.block == r.blocks[0]) fail(i.loc, "branch to the entry block");
       for (const Value* v : s.args) operand(i, v);
       if (diags_.size() != before) return;
       if (s.args.size() != s.block->args.size()) {
-        fail(i.loc, "a branch with ", s.args.size(), " values to a block with ", s.block->args.size(), " arguments");
+        fail(i.loc, "branch passes ", s.args.size(), " values, but the block has ", s.block->args.size(), " arguments");
         continue;
       }
       for (size_t k = 0; k < s.args.size(); ++k)
-        if (s.args[k]->type != s.block->args[k]->type) fail(i.loc, "a branch passes ", s.args[k]->type, " for ", s.block->args[k]->type);
+        if (s.args[k]->type != s.block->args[k]->type)
+          fail(i.loc, "branch passes ", s.args[k]->type, ", but the block takes ", s.block->args[k]->type);
     }
     if (diags_.size() != before || !verifyOp(module_, i, diags_)) return;
     for (size_t k = 0; k < i.regions.size(); ++k) region(*i.regions[k], &i, k);
   }
 
-  // The terminator fits the region that it ends, and gives what is expected there.
+  // Checks that the terminator is legal in this region, and that it passes the expected types.
   void terminator(const Inst& end, const Inst* parent, size_t which) {
     if (end.op == Op::Br || end.op == Op::CondBr) {
       if (parent && parent->op != Op::MapElementwise)
-        fail(end.loc, "`", info(end.op).spelling, "` inside `", info(parent->op).spelling, "`");
+        fail(end.loc, "`", info(end.op).spelling, "` is not allowed inside `", info(parent->op).spelling, "`");
       return;
     }
     Op wanted = Op::Return;
-    size_t skip = 0;  // operands before those that leave
+    size_t skip = 0;  // operands before the passed values
     std::vector<Type> types;
     if (!parent) {
       types = func_->results;
@@ -294,13 +295,14 @@ class Verifier {
           break;
       }
     }
-    if (end.op != wanted) return fail(end.loc, "`", info(end.op).spelling, "` where `", info(wanted).spelling, "` is wanted");
+    if (end.op != wanted)
+      return fail(end.loc, "this region must end in `", info(wanted).spelling, "`, but ends in `", info(end.op).spelling, "`");
     if (end.operands.size() != types.size() + skip)
-      return fail(end.loc, "`", info(end.op).spelling, "` gives ", end.operands.size() - std::min(skip, end.operands.size()),
-                  " values where ", types.size(), " are wanted");
+      return fail(end.loc, "`", info(end.op).spelling, "` passes ", end.operands.size() - std::min(skip, end.operands.size()),
+                  " values, but ", types.size(), " are expected");
     for (size_t k = 0; k < types.size(); ++k)
       if (const Value* v = end.operands[k + skip]; v && v->type != types[k])
-        fail(end.loc, "`", info(end.op).spelling, "` gives ", v->type, " where ", types[k], " is wanted");
+        fail(end.loc, "`", info(end.op).spelling, "` passes ", v->type, ", but ", types[k], " is expected");
   }
 
   const Module& module_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the two halves of the verifier share.
+// Shared by the two halves of the verifier.
 #pragma once
 
 #include "ir/ir.h"

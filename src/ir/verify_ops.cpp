@@ -17,7 +17,7 @@ class OpVerifier {
 
   bool run() {
     if (info(i_.op).sig == Sig::ByHand ? byHand() : bySignature()) return true;
-    if (!said_) says("the types do not fit: ", list());
+    if (!said_) says("operand and result types do not match: ", list());
     return false;
   }
 
@@ -54,26 +54,27 @@ class OpVerifier {
   static bool sums(const Type& t) { return t.isPointer() && (t.pointee().elem == Elem::F32 || t.pointee().elem == Elem::I32); }
   bool counts(size_t operands, size_t results) {
     if (i_.operands.size() == operands && i_.results.size() == results) return true;
-    return attribute(i_.operands.size(), " operands and ", i_.results.size(), " results; it takes ", operands, " and gives ", results);
+    return attribute(i_.operands.size(), " operands and ", i_.results.size(), " results, but ", operands, " and ", results, " expected");
   }
   bool countsBetween(size_t least, size_t most, size_t results) {
     if (i_.operands.size() >= least && i_.operands.size() <= most && i_.results.size() == results) return true;
-    return attribute(i_.operands.size(), " operands and ", i_.results.size(), " results");
+    return attribute(i_.operands.size(), " operands and ", i_.results.size(), " results, but ", least, " to ", most, " and ", results,
+                     " expected");
   }
   bool groups(size_t n, std::initializer_list<size_t> single = {}) {
     int64_t total = 0;
     for (int32_t s : i_.segments) total += s < 0 ? 1 << 30 : s;
     if (i_.segments.size() != n || total != static_cast<int64_t>(i_.operands.size()))
-      return attribute("its operands are not grouped as they should be");
+      return attribute("wrong number of operands in an operand group");
     for (size_t g : single)
-      if (i_.segments[g] != 1) return attribute("its operands are not grouped as they should be");
+      if (i_.segments[g] != 1) return attribute("wrong number of operands in an operand group");
     return true;
   }
   static bool scalarOrTile(const Type& t) { return t.isScalar() || t.isTile() || t.isVector(); }
-  bool axisIn(int64_t axis, int rank) { return (axis >= 0 && axis < rank) || attribute("axis ", axis, " of a tile of rank ", rank); }
+  bool axisIn(int64_t axis, int rank) { return (axis >= 0 && axis < rank) || attribute("axis ", axis, " is out of range for rank ", rank); }
   bool enumValue(Attr attr, int64_t otherwise) {
     int64_t value = i_.integer(attr, otherwise);
-    return !enumKeyword(attr, value).empty() || attribute(attrName(attr), " = ", value);
+    return !enumKeyword(attr, value).empty() || attribute("unknown value ", value, " of the attribute `", attrName(attr), "`");
   }
 
   bool bySignature() {
@@ -93,10 +94,10 @@ class OpVerifier {
       case Sig::Float3: return alike && a.isFloat() && r == a;
       case Sig::FloatTest: return a.isFloat() && r == a.withElement(Elem::I1);
       case Sig::CmpInt:
-        if (cmpIKeyword(i_.integer(Attr::Predicate, -1)).empty()) return attribute("no such predicate");
+        if (cmpIKeyword(i_.integer(Attr::Predicate, -1)).empty()) return attribute("unknown predicate");
         return alike && (a.isInt() || a.isPointer()) && r == a.withElement(Elem::I1);
       case Sig::CmpFloat:
-        if (cmpFKeyword(i_.integer(Attr::Predicate, -1)).empty()) return attribute("no such predicate");
+        if (cmpFKeyword(i_.integer(Attr::Predicate, -1)).empty()) return attribute("unknown predicate");
         return alike && a.isFloat() && r == a.withElement(Elem::I1);
       case Sig::Select: return in(1) == r && in(2) == r && a.isBool() && (a.isScalar() || sameShape(a, r));
       case Sig::CastInt: {
@@ -116,7 +117,7 @@ class OpVerifier {
     }
   }
 
-  // The elements that an access through this pointer gives.
+  // The type of the elements accessed through this pointer.
   static Type accessed(const Type& pointer) {
     if (pointer.form != Form::BlockPtr) return pointer.pointee();
     Type t = pointer;
@@ -125,28 +126,29 @@ class OpVerifier {
   }
   static bool accessible(const Type& t) { return t.form == Form::BlockPtr || (t.isPointer() && (t.isScalar() || t.isTile())); }
 
-  bool regions(size_t n) { return i_.regions.size() == n || attribute(i_.regions.size(), " regions; it has ", n); }
+  bool regions(size_t n) { return i_.regions.size() == n || attribute(i_.regions.size(), " regions, but ", n, " expected"); }
   bool oneBlock(size_t region) {
-    return i_.regions[region]->blocks.size() == 1 || attribute("a region of ", i_.regions[region]->blocks.size(), " blocks");
+    return i_.regions[region]->blocks.size() == 1 ||
+           attribute("its region has ", i_.regions[region]->blocks.size(), " blocks, but must have one");
   }
-  // The entry of a region takes exactly these.
+  // The entry of a region must have exactly these arguments.
   bool entryTypes(size_t region, const std::vector<Type>& types) {
-    if (i_.regions[region]->empty()) return attribute("an empty region");
+    if (i_.regions[region]->empty()) return attribute("its region is empty");
     auto& args = i_.regions[region]->entry().args;
-    if (args.size() != types.size()) return attribute("its region takes ", args.size(), " arguments, not ", types.size());
+    if (args.size() != types.size()) return attribute("its region takes ", args.size(), " arguments, but ", types.size(), " are passed");
     for (size_t k = 0; k < types.size(); ++k)
-      if (args[k]->type != types[k]) return says("its region takes ", args[k]->type, " where ", types[k], " is given");
+      if (args[k]->type != types[k]) return says("its region takes ", args[k]->type, ", but ", types[k], " is passed");
     return true;
   }
 
   bool constant() {
     if (!counts(0, 1)) return false;
     auto* dense = i_.find(Attr::Value) ? std::get_if<Dense>(i_.find(Attr::Value)) : nullptr;
-    if (!dense || dense->bits.empty()) return attribute("no value");
-    if (dense->type != out()) return says("a value of ", dense->type, " as ", out());
+    if (!dense || dense->bits.empty()) return attribute("the attribute `value` is missing");
+    if (dense->type != out()) return says("the value is ", dense->type, ", but the result is ", out());
     if (!scalarOrTile(out())) return false;
     size_t n = dense->bits.size();
-    return n == 1 || n == static_cast<size_t>(out().numel()) || shape(n, " elements for ", out());
+    return n == 1 || n == static_cast<size_t>(out().numel()) || shape(n, " elements, but the result is ", out());
   }
 
   bool dot() {
@@ -155,16 +157,16 @@ class OpVerifier {
     if (!a.isTile() || !b.isTile() || c != out() || a.isPointer() || b.isPointer() || c.isPointer()) return false;
     int r = a.rank;
     if ((r != 2 && r != 3) || b.rank != r || c.rank != r)
-      return shape("ranks ", int{a.rank}, ", ", int{b.rank}, " and ", int{c.rank}, "; they are 2 or 3, and equal");
+      return shape("ranks ", int{a.rank}, ", ", int{b.rank}, " and ", int{c.rank}, ", but all three must be 2, or all 3");
     bool fits = a.dim(r - 1) == b.dim(r - 2) && a.dim(r - 2) == c.dim(r - 2) && b.dim(r - 1) == c.dim(r - 1);
     if (r == 3) fits = fits && a.dim(0) == b.dim(0) && a.dim(0) == c.dim(0);
-    if (!fits) return shape(a, " times ", b, " is not ", c);
+    if (!fits) return shape("the product of ", a, " and ", b, " does not have the shape of ", c);
     if (a.isInt() != b.isInt() || a.isInt() != c.isInt()) return false;
     return enumValue(Attr::InputPrecision, 2);
   }
 
   bool dotScaled() {
-    if (!groups(5, {0, 1, 2}) || i_.results.size() != 1) return attribute("its operands are not grouped as they should be");
+    if (!groups(5, {0, 1, 2}) || i_.results.size() != 1) return attribute("wrong number of operands in an operand group");
     const Type &a = in(0), &b = in(1), &c = in(2);
     if (!a.isTile() || !b.isTile() || c != out() || a.rank != b.rank || a.rank != c.rank || a.rank < 2 || a.rank > 3) return false;
     if (!c.isFloat()) return false;
@@ -176,18 +178,19 @@ class OpVerifier {
     };
     int64_t ka = i_.integer(Attr::LhsElem), kb = i_.integer(Attr::RhsElem);
     if (!element(ka, a) || !element(kb, b)) return false;
-    if (ka == 2 || ka == 3 || kb == 2 || kb == 3) return attribute("e2m3 and e3m2 have no layout in memory");
+    if (ka == 2 || ka == 3 || kb == 2 || kb == 3) return attribute("e2m3 and e3m2 are not supported");
     int r = a.rank;
     bool packA = ka == 4, packB = kb == 4;
     bool kA = i_.integer(Attr::LhsKPack, 1), kB = i_.integer(Attr::RhsKPack, 1);
     int64_t m = a.dim(r - 2) * (packA && !kA ? 2 : 1), k = a.dim(r - 1) * (packA && kA ? 2 : 1);
     int64_t k2 = b.dim(r - 2) * (packB && kB ? 2 : 1), n = b.dim(r - 1) * (packB && !kB ? 2 : 1);
-    if (k != k2 || m != c.dim(r - 2) || n != c.dim(r - 1)) return shape(a, " times ", b, " is not ", c);
+    if (k != k2 || m != c.dim(r - 2) || n != c.dim(r - 1))
+      return shape("the product of ", a, " and ", b, " does not have the shape of ", c);
     auto scale = [&](const Value* s, int64_t rows) {
       if (!s) return true;
       const Type& t = s->type;
       return (t.isTile() && t.rank == r && t.dim(r - 2) == rows && k % t.dim(r - 1) == 0 && bitWidth(t) == 8 && !t.isPointer()) ||
-             shape("scales of ", t, " for ", rows, " rows of ", k);
+             shape("scales are ", t, ", which does not match ", rows, " rows of ", k, " elements");
     };
     return scale(i_.optional(3), m) && scale(i_.optional(4), n);
   }
@@ -195,7 +198,8 @@ class OpVerifier {
   bool combine() {
     size_t n = i_.operands.size();
     bool scan = i_.op == Op::Scan;
-    if (n == 0 || i_.results.size() != n || !regions(1) || !oneBlock(0)) return attribute("one result an operand, and one region");
+    if (n == 0 || i_.results.size() != n || !regions(1) || !oneBlock(0))
+      return attribute("must have one result per operand, and one region");
     int64_t axis = i_.integer(Attr::Axis, -1);
     std::vector<Type> types;
     for (size_t k = 0; k < n; ++k) {
@@ -209,7 +213,7 @@ class OpVerifier {
       }
       Type got = out(k);
       if (got != wanted && !(got.isTile() && got.rank == 0 && got.element() == wanted))
-        return shape("along axis ", axis, " of ", in(k), " it gives ", wanted, ", not ", out(k));
+        return shape("along axis ", axis, " of ", in(k), " the result must be ", wanted, ", not ", out(k));
     }
     for (int twice = 0; twice < 2; ++twice)
       for (size_t k = 0; k < n; ++k) types.push_back(in(k).element());
@@ -217,9 +221,10 @@ class OpVerifier {
   }
 
   bool mapElementwise() {
-    if (i_.operands.empty() || i_.results.empty() || !regions(1)) return attribute("operands, results and one region");
+    if (i_.operands.empty() || i_.results.empty() || !regions(1)) return attribute("must have operands, results and one region");
     int64_t pack = i_.integer(Attr::Pack, 1);
-    if (pack < 1 || pack > 1024 || in(0).numel() % pack) return attribute("pack = ", pack);
+    if (pack < 1 || pack > 1024 || in(0).numel() % pack)
+      return attribute("pack = ", pack, " must divide the number of elements, and be at most 1024");
     std::vector<Type> types;
     for (size_t k = 0; k < i_.operands.size(); ++k) {
       if (!in(k).isTile() || !sameShape(in(k), in(0))) return false;
@@ -230,16 +235,17 @@ class OpVerifier {
     return entryTypes(0, types);
   }
 
-  // Dimensions, strides and the like of block pointers and descriptors.
+  // Shapes, strides and the like of block pointers and descriptors.
   bool integers(std::span<Value* const> values, int rank) {
-    if (static_cast<int>(values.size()) != rank) return shape(values.size(), " numbers for ", rank, " axes");
+    if (static_cast<int>(values.size()) != rank) return shape(values.size(), " sizes, strides or offsets, but the rank is ", rank);
     return std::all_of(values.begin(), values.end(), [](const Value* v) { return v->type.isScalar() && v->type.isInt(); });
   }
 
   bool descriptorTile(const Type& desc, const Type& tile) {
     // A tile may drop axes of size 1.
     if (desc.form != Form::Desc || !tile.isTile() || tile.isPointer()) return false;
-    if (tile.numel() != desc.numel() || bitWidth(tile) != bitWidth(desc)) return shape(tile, " through ", desc);
+    if (tile.numel() != desc.numel() || bitWidth(tile) != bitWidth(desc))
+      return shape("the tile ", tile, " does not match the descriptor ", desc);
     return true;
   }
 
@@ -271,13 +277,13 @@ bool OpVerifier::byHand() {
       return counts(2, 1) && in(0).isPointer() && scalarOrTile(in(0)) && in(1).isInt() && !in(1).isBool() && sameShape(in(0), in(1)) &&
              r == in(0);
     case Op::ExternElementwise: {
-      if (i_.operands.empty() || i_.results.size() != 1) return attribute("no operands, or not one result");
-      if (i_.text(Attr::Symbol).empty()) return attribute("no symbol");
+      if (i_.operands.empty() || i_.results.size() != 1) return attribute("must have operands and one result");
+      if (i_.text(Attr::Symbol).empty()) return attribute("the attribute `symbol` is missing");
       for (const Value* v : i_.operands)
         if (!sameShape(v->type, r) || !scalarOrTile(v->type)) return false;
       return true;
     }
-    case Op::InlineAsm: return true;  // refused where it would run
+    case Op::InlineAsm: return true;  // refused by the targets
     case Op::Splat:
     case Op::LoSplat: return counts(1, 1) && in(0).isScalar() && (i_.op == Op::Splat ? r.isTile() : r.isVector()) && r.element() == in(0);
     case Op::Unsplat: return counts(1, 1) && in(0).isTile() && in(0).numel() == 1 && r == in(0).element();
@@ -291,11 +297,11 @@ bool OpVerifier::byHand() {
     }
     case Op::Reshape:
       return counts(1, 1) && in(0).isTile() && r.isTile() && r.element() == in(0).element() &&
-             (r.numel() == in(0).numel() || shape(in(0), " as ", r));
+             (r.numel() == in(0).numel() || shape(in(0), " and ", r, " have different numbers of elements"));
     case Op::Broadcast: {
       if (!counts(1, 1) || !in(0).isTile() || !r.isTile() || r.element() != in(0).element() || r.rank != in(0).rank) return false;
       for (int d = 0; d < r.rank; ++d)
-        if (in(0).dim(d) != r.dim(d) && in(0).dim(d) != 1) return shape(in(0), " to ", r);
+        if (in(0).dim(d) != r.dim(d) && in(0).dim(d) != 1) return shape(in(0), " cannot be broadcast to ", r);
       return true;
     }
     case Op::Cat:
@@ -318,26 +324,28 @@ bool OpVerifier::byHand() {
     case Op::Trans: {
       if (!counts(1, 1) || !in(0).isTile()) return false;
       auto& order = i_.list(Attr::Order);
-      if (static_cast<int>(order.size()) != in(0).rank) return attribute("order has ", order.size(), " axes, the tile ", int{in(0).rank});
+      if (static_cast<int>(order.size()) != in(0).rank)
+        return attribute("order has ", order.size(), " axes, but the tile has ", int{in(0).rank});
       std::vector<bool> seen(order.size());
       std::vector<int64_t> dims;
       for (int64_t axis : order) {
-        if (axis < 0 || axis >= in(0).rank || seen[static_cast<size_t>(axis)]) return attribute("order is no permutation");
+        if (axis < 0 || axis >= in(0).rank || seen[static_cast<size_t>(axis)]) return attribute("order is not a permutation of the axes");
         seen[static_cast<size_t>(axis)] = true;
         dims.push_back(in(0).dim(static_cast<int>(axis)));
       }
-      return r == Type::tile(in(0).element(), dims) || shape(in(0), " to ", r);
+      return r == Type::tile(in(0).element(), dims) || shape("transposing ", in(0), " does not give ", r);
     }
     case Op::MakeRange: {
       if (!counts(0, 1) || !r.isTile() || r.rank != 1 || !r.isInt()) return false;
       int64_t start = i_.integer(Attr::Start), end = i_.integer(Attr::End);
-      return (end - start == r.numel()) || attribute(start, " to ", end, " as ", r);
+      return (end - start == r.numel()) || attribute("the range from ", start, " to ", end, " does not have the size of ", r);
     }
     case Op::Gather:
       if (!counts(2, 1) || !in(0).isTile() || !in(1).isTile() || !in(1).isInt() || in(0).rank != in(1).rank) return false;
       if (!axisIn(i_.integer(Attr::Axis, -1), in(0).rank)) return false;
       for (int d = 0; d < in(0).rank; ++d)
-        if (d != i_.integer(Attr::Axis) && in(0).dim(d) != in(1).dim(d)) return shape(in(0), " by ", in(1));
+        if (d != i_.integer(Attr::Axis) && in(0).dim(d) != in(1).dim(d))
+          return shape("indices are ", in(1), ", but the tile is ", in(0), ": other axes must be equal");
       return r == in(1).withElement(in(0).element());
     case Op::GetProgramId:
     case Op::GetNumPrograms: return counts(0, 1) && r.isScalar() && r.isInt() && axisIn(i_.integer(Attr::Axis), 3);
@@ -347,28 +355,28 @@ bool OpVerifier::byHand() {
     case Op::Scan: return combine();
     case Op::MapElementwise: return mapElementwise();
     case Op::Histogram: {
-      if (!groups(2, {0}) || i_.results.size() != 1) return attribute("its operands are not grouped as they should be");
+      if (!groups(2, {0}) || i_.results.size() != 1) return attribute("wrong number of operands in an operand group");
       const Value* mask = i_.optional(1);
       return in(0).isTile() && in(0).isInt() && r.isTile() && r.rank == 1 && r.isInt() &&
              (!mask || mask->type == in(0).withElement(Elem::I1));
     }
     case Op::Load: {
-      if (!groups(3, {0}) || i_.results.size() != 1) return attribute("its operands are not grouped as they should be");
+      if (!groups(3, {0}) || i_.results.size() != 1) return attribute("wrong number of operands in an operand group");
       if (!enumValue(Attr::Cache, 1) || !enumValue(Attr::Evict, 1)) return false;
       if (!accessible(in(0))) return false;
       Type t = accessed(in(0));
       const Value *mask = i_.optional(1), *other = i_.optional(2);
-      if (r != t) return says("gives ", r, " from ", in(0));
+      if (r != t) return says("the result is ", r, ", but the pointers are ", in(0));
       if (mask && mask->type != t.withElement(Elem::I1)) return shape("the mask is ", mask->type, ", but the pointers are ", in(0));
-      return !other || other->type == t || says("the value for elsewhere is ", other->type, ", not ", t);
+      return !other || other->type == t || says("`other` is ", other->type, ", but the elements are ", t);
     }
     case Op::Store: {
-      if (!groups(3, {0, 1}) || !i_.results.empty()) return attribute("its operands are not grouped as they should be");
+      if (!groups(3, {0, 1}) || !i_.results.empty()) return attribute("wrong number of operands in an operand group");
       if (!enumValue(Attr::Cache, 1) || !enumValue(Attr::Evict, 1)) return false;
       if (!accessible(in(0))) return false;
       Type t = accessed(in(0));
       const Value* mask = i_.optional(2);
-      if (in(1) != t) return says("stores ", in(1), " through ", in(0));
+      if (in(1) != t) return says("the value is ", in(1), ", but the pointers are ", in(0));
       return !mask || mask->type == t.withElement(Elem::I1) || shape("the mask is ", mask->type, ", but the pointers are ", in(0));
     }
     case Op::AtomicRMW: {
@@ -377,10 +385,10 @@ bool OpVerifier::byHand() {
       int64_t kind = i_.integer(Attr::RmwOp, 4);
       if (!enumValue(Attr::RmwOp, -1) || !enumValue(Attr::Sem, 4) || !enumValue(Attr::Scope, 1)) return false;
       if (in(1) != t || r != t || t.isPointer()) return false;
-      // Sums have a kind for floats; `max` and `min` of floats are what reductions of descriptors become.
+      // Sums have a kind for floats; `max` and `min` of floats come from reductions of descriptors.
       auto op = static_cast<Rmw>(kind);
       bool fits = t.isFloat() ? op == Rmw::FAdd || op == Rmw::Xchg || op == Rmw::Max || op == Rmw::Min : op != Rmw::FAdd;
-      if (!fits) return says("`", enumKeyword(Attr::RmwOp, kind), "` of ", t);
+      if (!fits) return says("`", enumKeyword(Attr::RmwOp, kind), "` does not support ", t);
       return i_.operands.size() == 2 || in(2) == t.withElement(Elem::I1);
     }
     case Op::AtomicCAS: {
@@ -440,15 +448,15 @@ bool OpVerifier::control() {
       bool fits = !callee->body.empty() && callee->args().size() == i_.operands.size() && callee->results.size() == i_.results.size();
       for (size_t k = 0; fits && k < i_.operands.size(); ++k) fits = callee->args()[k]->type == in(k);
       for (size_t k = 0; fits && k < i_.results.size(); ++k) fits = callee->results[k] == out(k);
-      return fits || says("@", callee->name, " does not take or give these types");
+      return fits || says("the arguments or results do not have the types of @", callee->name, ": ", list());
     }
     case Op::For: {
       if (i_.operands.size() < 3 || i_.results.size() != i_.operands.size() - 3)
-        return attribute("carried values and results differ in number");
+        return attribute("the numbers of carried values and results differ");
       if (!in(0).isScalar() || !in(0).isInt() || in(1) != in(0) || in(2) != in(0) || !regions(1) || !oneBlock(0)) return false;
       std::vector<Type> types{in(0)};
       for (size_t k = 3; k < i_.operands.size(); ++k) {
-        if (in(k) != out(k - 3)) return says("carries ", in(k), " and gives ", out(k - 3));
+        if (in(k) != out(k - 3)) return says("the carried value is ", in(k), ", but the result is ", out(k - 3));
         types.push_back(in(k));
       }
       return entryTypes(0, types);
@@ -456,7 +464,7 @@ bool OpVerifier::control() {
     case Op::If:
       if (i_.operands.size() != 1 || in(0) != Type::scalar(Elem::I1)) return false;
       if (i_.regions.empty() || i_.regions.size() > 2 || (i_.regions.size() == 1 && !i_.results.empty()))
-        return attribute("one region, or two if it has results");
+        return attribute("must have one or two regions, and two if it has results");
       for (size_t k = 0; k < i_.regions.size(); ++k)
         if (!oneBlock(k) || !entryTypes(k, {})) return false;
       return true;
@@ -481,7 +489,8 @@ bool OpVerifier::lower() {
   switch (i_.op) {
     case Op::LoAlloc: {
       int64_t align = i_.integer(Attr::Align, 1);
-      if (i_.integer(Attr::Bytes, -1) < 0 || align < 1 || (align & (align - 1))) return attribute("bytes and align");
+      if (i_.integer(Attr::Bytes, -1) < 0 || align < 1 || (align & (align - 1)))
+        return attribute("`bytes` must not be negative, and `align` must be a power of two");
       return counts(0, 1) && r.isScalar() && r.isPointer();
     }
     case Op::LoLoad:
@@ -497,19 +506,20 @@ bool OpVerifier::lower() {
       return countsBetween(2, 3, 0) && in(0).isVector() && in(0).isPointer() && in(1) == in(0).pointee() &&
              (i_.operands.size() < 3 || in(2) == in(1).withElement(Elem::I1));
     case Op::LoMatrixDot: {
-      if (i_.list(Attr::Shape).size() != 3) return attribute("shape");
-      if (i_.list(Attr::Transposed).size() != 2) return attribute("transposed");
+      if (i_.list(Attr::Shape).size() != 3) return attribute("the attribute `shape` has the wrong size");
+      if (i_.list(Attr::Transposed).size() != 2) return attribute("the attribute `transposed` must have two items");
       return counts(3, 0) && sums(in(0)) && in(1).isPointer() && in(1).pointee().elem == (in(0).pointee().isInt() ? Elem::I8 : Elem::F16) &&
              in(2) == in(1);
     }
-    case Op::LoMatrixZero: return i_.list(Attr::Shape).size() == 2 ? counts(1, 0) && sums(in(0)) : attribute("shape");
+    case Op::LoMatrixZero:
+      return i_.list(Attr::Shape).size() == 2 ? counts(1, 0) && sums(in(0)) : attribute("the attribute `shape` has the wrong size");
     case Op::LoMatrixGet:
     case Op::LoMatrixPut: return counts(2, 0) && sums(in(0)) && in(1) == in(0);
     case Op::LoBarrier:
-      return i_.text(Attr::Space) == "workgroup" || i_.text(Attr::Space) == "storage" ? counts(0, 0) : attribute("space");
+      return i_.text(Attr::Space) == "workgroup" || i_.text(Attr::Space) == "storage" ? counts(0, 0) : attribute("`space` must be \"workgroup\" or \"storage\"");
     case Op::LoSubgroupShuffle:
       return i_.integer(Attr::Threads) > 0 && i_.integer(Attr::Private) > 0 ? counts(2, 0) && in(0).isPointer() && in(1) == in(0)
-                                                                            : attribute("threads and own");
+                                                                            : attribute("`threads` and `private` must be positive");
     case Op::LoIota: return counts(0, 1) && r.isVector() && r.isInt();
     case Op::LoExtract:
       return counts(1, 1) && in(0).isVector() && r == in(0).element() && axisIn(i_.integer(Attr::Offset), static_cast<int>(in(0).numel()));
@@ -520,10 +530,10 @@ bool OpVerifier::lower() {
       if (!countsBetween(1, 2, 1) || !in(0).isVector() || !r.isVector() || r.element() != in(0).element()) return false;
       if (i_.operands.size() == 2 && in(1) != in(0)) return false;
       auto& lanes = i_.list(Attr::Lanes);
-      if (static_cast<int64_t>(lanes.size()) != r.numel()) return attribute(lanes.size(), " lanes for ", r);
+      if (static_cast<int64_t>(lanes.size()) != r.numel()) return attribute(lanes.size(), " lanes, but the result is ", r);
       int64_t limit = in(0).numel() * static_cast<int64_t>(i_.operands.size());
       return std::all_of(lanes.begin(), lanes.end(), [&](int64_t l) { return l >= -1 && l < limit; }) ||
-             attribute("a lane that is not there");
+             attribute("lane index out of range");
     }
     case Op::LoAtomicRMW:
       return counts(2, 1) && pointerTo(in(0), in(1)) && in(1).isScalar() && r == in(1) && enumValue(Attr::RmwOp, -1) &&
@@ -531,13 +541,13 @@ bool OpVerifier::lower() {
     case Op::LoAtomicCAS: return counts(3, 1) && pointerTo(in(0), in(1)) && in(1).isScalar() && in(2) == in(1) && r == in(1);
     case Op::LoAssert: return counts(1, 0) && in(0) == Type::scalar(Elem::I1);
     case Op::LoPrint: {
-      // A condition, a value where there is one, and the number of its element where that is of a tile.
+      // A condition, an optional value, and the element's index if the value is of a tile.
       size_t count = i_.operands.size();
       bool isTile = !i_.list(Attr::Shape).empty();
       return count >= 1 && count <= 3 && in(0) == Type::scalar(Elem::I1) && i_.results.empty() && isTile == (count == 3) &&
              (count < 3 || in(2) == Type::scalar(Elem::I32)) && (count < 2 || in(1).isScalar());
     }
-    default: return attribute("is not known to the verifier");
+    default: return attribute("unknown to the verifier");
   }
 }
 

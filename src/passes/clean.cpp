@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The four passes that keep IR small: common subexpressions, dead code, loop-invariant code, induction.
+// The four passes that keep the IR small: common subexpressions, dead code, loop-invariant code, induction variables.
 //
-// Real TTIR is full of dead overflow checks and repeated address arithmetic; the schedule looks at what is left.
+// Real TTIR is full of dead overflow checks and repeated address arithmetic; the schedule sees only what is left.
 #include <algorithm>
 #include <bit>
 #include <map>
@@ -32,7 +32,7 @@ bool isRemovable(const Inst& inst) {
   return removable;
 }
 
-// Of what same() compares, but not all of it.
+// Hashes some of what same() compares.
 uint64_t hashOf(const Inst& inst) {
   uint64_t hash = static_cast<uint64_t>(inst.op);
   auto add = [&](uint64_t x) {
@@ -51,17 +51,17 @@ uint64_t hashOf(const Inst& inst) {
   return hash;
 }
 
-// Whether two operations without regions give the same, done one after the other.
+// Returns whether two operations without regions give the same results, with one executed after the other.
 bool same(const Inst& a, const Inst& b) {
   return a.op == b.op && a.operands == b.operands && a.segments == b.segments && a.attrs == b.attrs &&
          std::equal(a.results.begin(), a.results.end(), b.results.begin(), b.results.end(),
                     [](const Value* x, const Value* y) { return x->type == y->type; });
 }
 
-// Operations by their hashes. Nothing goes over them in that order, which is another in each run.
+// Operations by their hashes. Nothing iterates it: its order differs from run to run.
 using Seen = std::multimap<uint64_t, Inst*>;
 
-// The same operation, or none, and then this one is added at the second.
+// Returns an equal operation, or null after adding this one.
 std::pair<Inst*, Seen::iterator> findOrAdd(Seen& seen, Inst* inst) {
   uint64_t hash = hashOf(*inst);
   auto at = seen.lower_bound(hash);
@@ -71,7 +71,7 @@ std::pair<Inst*, Seen::iterator> findOrAdd(Seen& seen, Inst* inst) {
 }
 
 struct Cse {
-  Seen seen;  // in this block and those around it
+  Seen seen;  // of this block and the enclosing ones
   Replacements replaced;
   bool changed = false;
 
@@ -101,7 +101,7 @@ struct Cse {
   }
 };
 
-// The argument or lo.alloc that addresses begin at.
+// The argument or lo.alloc on which an address is based.
 const Value* beginOf(const Value* pointer) {
   while (pointer->def && (pointer->def->op == Op::AddPtr || pointer->def->op == Op::LoSplat)) pointer = pointer->def->operand(0);
   return pointer;
@@ -140,7 +140,7 @@ struct LoadMerger {
 
 using Uses = PtrMap<const Value*, int>;
 
-// Keeps `uses` as they are.
+// Keeps `uses` up to date.
 void dropDead(Region& r, Uses& uses, bool& changed) {
   for (Block* block : r.blocks) {
     std::vector<Inst*> kept;
@@ -176,7 +176,7 @@ Uses countUses(const Region& body) {
   return uses;
 }
 
-// Loop results and carried values that only feed themselves.
+// Removes loop results and carried values that only feed themselves.
 bool dropDeadCarries(Region& body, Uses& uses) {
   bool changed = false;
   walk(body, [&](Inst& loop) {
@@ -187,7 +187,7 @@ bool dropDeadCarries(Region& body, Uses& uses) {
       Value* arg = block.args[i + 1];
       bool same = yield->operands[i] == arg;  // never changes
       bool dead = uses[loop.results[i]] == 0 && uses[arg] == (same ? 1 : 0);
-      // Also dead: used only to make its own next value, by pure operations.
+      // Also dead: used only to compute its next value, by pure operations.
       if (!dead && uses[loop.results[i]] == 0 && !same) {
         std::set<const Value*> chain{arg};
         bool closed = true;
@@ -233,7 +233,7 @@ bool dropDeadCarries(Region& body, Uses& uses) {
   return changed;
 }
 
-// Moves invariant pure operations out of `loop`, to the block that holds it. Returns what was moved, in order.
+// Moves invariant pure operations out of `loop`, into the enclosing block. Returns them in order.
 std::vector<Inst*> takeInvariants(Inst& loop) {
   std::set<const Value*> inside;
   for (auto& r : loop.regions)
@@ -311,8 +311,8 @@ bool hoistInvariants(Func& f) { return hoist(f.body); }
 
 //   for iv { ...p...; yield addptr(p, step) }   =>   for iv, off = 0 { p' = addptr(p0, off); ...p'...; yield off + step }
 //
-// with a scalar `off` where `step` is a splat of a scalar, else off = counter x step. A tile that a loop carries would live in memory;
-// this way its elements are an affine function of a scalar, and nothing is stored.
+// with a scalar `off` if `step` is a splat of a scalar, else off = counter * step. A carried tile would be stored in memory; afterwards its
+// elements are an affine function of a scalar, and nothing is stored.
 bool unrollInduction(Func& f, Module& m) {
   bool changed = false;
   auto visit = [&](auto&& self, Region& region) -> void {
@@ -340,12 +340,12 @@ bool unrollInduction(Func& f, Module& m) {
           Value* init = loop->operands[k + 3];
           Value* scalarStep = step->def && step->def->op == Op::Splat ? step->def->operand(0) : nullptr;
           Region nowhere;
-          Block front;  // goes in front of the loop
+          Block front;  // inserted before the loop
           front.parent = &nowhere;
           Builder before(m, &front, loop->loc);
           if (!scalarStep)
             if (auto c = constantBits(step)) scalarStep = before.constant(step->type.element(), *c);
-          // Offsets of pointers add up in 64 bits, whatever a single step has.
+          // Pointer offsets are added in 64 bits, even if a single step is narrower.
           bool widens = next->op == Op::AddPtr && bitWidth(step->type) < 64;
           if (widens && scalarStep) scalarStep = before.cast(Op::ExtSI, scalarStep, Type::scalar(Elem::I64));
           if (widens && !scalarStep) step = before.cast(Op::ExtSI, step, step->type.withElement(Elem::I64));
@@ -355,7 +355,7 @@ bool unrollInduction(Func& f, Module& m) {
           for (Inst* inst : front.insts) inst->parent = block;
           block->insts.insert(block->insts.begin() + static_cast<long>(at), front.insts.begin(), front.insts.end());
           at += front.insts.size();
-          Block tail;  // goes in front of the body
+          Block tail;  // inserted at the start of the body
           tail.parent = &nowhere;
           Type tileType = arg->type;
           Value* off = arg;
@@ -378,7 +378,7 @@ bool unrollInduction(Func& f, Module& m) {
           yield->operands[k] = offNext;
           body.insts.push_back(yield);
           loop->operands[k + 3] = zero;
-          // After the loop: the same from the last offset.
+          // After the loop: the same, computed from the last offset.
           Value* result = loop->results[k];
           result->type = stepType;
           Block after;

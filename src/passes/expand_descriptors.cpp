@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Turns block pointers and tensor descriptors into plain pointers and masks.
+// Replaces block pointers and tensor descriptors by plain pointers and masks.
 //
 //   %d = tt.make_tensor_descriptor %p, [%h, %w], [%s, %c1]     %rows = %i + range, %cols = %j + range
 //   %t = tt.descriptor_load %d[%i, %j]                    =>   %t = tt.load %p + %rows * %s + %cols, mask: inside [0, h) x [0, w), 0
 //   outside
 //
-// A descriptor is base, sizes and strides; a block pointer has offsets besides. Loops and branches carry the parts.
+// A descriptor is a base, sizes and strides; a block pointer also has offsets. Loops and branches carry these parts.
 #include <algorithm>
 #include <limits>
 
@@ -49,7 +49,7 @@ class Expander {
   }
 
  private:
-  // A host descriptor is followed by its sizes (i32) and strides (i64): the handle itself becomes a pointer.
+  // A descriptor from the host is followed by its sizes (i32) and strides (i64): the handle becomes a plain pointer.
   Result<> arguments() {
     Block& entry = f_.body.entry();
     Builder b(m_, &front_, f_.loc);
@@ -310,7 +310,7 @@ class Expander {
   }
 
   void replace(Inst& inst, Value* v) {
-    // Uses keep the old value: it becomes the result of the new instruction.
+    // Uses refer to the old value, so it becomes the result of the new instruction.
     Value* old = inst.result();
     Inst* def = v->def;
     def->results[v->index] = old;
@@ -335,7 +335,7 @@ class Expander {
     return at(b, h, shape, index, checked);
   }
 
-  // Pointers and mask at an index tile per dimension. Null `checked`: every dimension is; else the listed ones.
+  // Pointers and mask, from one index tile per dimension. `checked` lists the dimensions to check; null: all.
   std::pair<Value*, Value*> at(Builder& b, const Handle& h, const std::vector<int64_t>& shape, const std::vector<Value*>& index,
                                const std::vector<int64_t>* checked) {
     Value *pointers = b.splat(h.base, shape), *mask = nullptr;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Computes what is known, and drops what changes nothing.
+// Constant folding and algebraic simplification.
 //
 //   arith.addi %c1, %c2       =>  a constant           tt.broadcast (tt.splat %x)  =>  tt.splat %x
 //   arith.muli %x, %one       =>  %x                   tt.load %p, %true           =>  tt.load %p
 //   arith.select %true, %a    =>  %a                   scf.if %true {a} else {b}   =>  a
 //   scf.for from 8 to 8       =>  its initial values
 //
-// Floats are only folded when every operand is known: x + 0 is not x for -0, and NaN payloads are not ours to change.
+// Floats are only folded if every operand is constant: x + 0 is not x for -0, and NaN payloads must not change.
 #include "interp/fold.h"
 
 #include <algorithm>
@@ -19,7 +19,7 @@ namespace nereid {
 
 namespace {
 
-// The constant behind `v`, if its elements are known; splats come back with one element.
+// The constant that defines `v`, if its elements are known; a splat is returned with one element.
 std::optional<Dense> denseOf(const Value* v) {
   if (!v->def) return std::nullopt;
   if (v->def->op == Op::Constant) return v->def->dense();
@@ -46,7 +46,7 @@ class Folder {
     for (Block* block : region.blocks) {
       out_.push_back({});
       const std::vector<Inst*> source = std::move(block->insts);
-      block->insts.clear();  // a builder appends here; made() moves it on
+      block->insts.clear();  // a builder appends here; made() moves the instructions to their place
       for (Inst* inst : source) {
         for (Value*& v : inst->operands) v = replaced_(v);
         for (Successor& s : inst->successors)
@@ -108,13 +108,13 @@ class Folder {
     return inst.op == Op::Assert && constantBits(inst.operand(0)) && (*constantBits(inst.operand(0)) != 0);
   }
 
-  // A value that can stand for the result, with new instructions put in front if it takes some; null: none.
+  // A value that replaces the result, after inserting new instructions if it needs some; null if there is none.
   Value* simpler(Inst& inst, Block* block) {
     if (inst.results.size() != 1) return nullptr;
     Value* result = inst.result();
     Builder b(m_, block, inst.loc);
     auto made = [&](auto&& make) {
-      // The builder appends to the block; what it made belongs where we are.
+      // Builders append; move the new instructions to the current position.
       size_t before = block->insts.size();
       Value* v = make();
       for (size_t i = before; i < block->insts.size(); ++i) out_.back().push_back(block->insts[i]);
@@ -122,7 +122,7 @@ class Folder {
       return v;
     };
     auto zero = [&] { return made([&] { return b.constant(result->type, 0); }); };
-    // All operands known.
+    // All operands are constant.
     if (isElementwise(inst.op) && !inst.operands.empty() && !result->type.isPointer()) {
       std::vector<Dense> known;
       std::vector<const Dense*> pointers;
@@ -208,7 +208,7 @@ class Folder {
         if (auto c = constantBits(x)) return made([&] { return b.constant(result->type, *c); });
         break;
       case Op::Splat:
-        // A known scalar as a known tile.
+        // A constant scalar as a constant tile.
         if (auto c = constantBits(x); c && !x->type.isPointer()) return made([&] { return b.constant(result->type, *c); });
         break;
       case Op::Unsplat:

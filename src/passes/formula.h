@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Formulas on values, as one writes them: an operator appends an operation.
+// Formulas on values in ordinary notation: each operator appends an operation.
 #pragma once
 
 #include "ir/builder.h"
 
 namespace nereid {
 
-// A float or an integer, or tiles of them. Numbers beside one take its type.
+// A float, an integer, or a tile of them. A number next to one takes its type.
 struct Num {
   Builder* b = nullptr;
   Value* v = nullptr;
@@ -34,7 +34,7 @@ inline Num operator-(double x, Num y) { return y.of(x) - y; }
 inline Num operator*(double x, Num y) { return y.of(x) * y; }
 inline Num operator/(double x, Num y) { return y.of(x) / y; }
 
-// Comparisons: of floats false where one is NaN; of integers signed.
+// Comparisons: of floats, false if one is NaN; of integers, signed.
 inline Num compare(Num x, CmpFPred f, CmpIPred i, Num y) {
   return {x.b, x.type().isFloat() ? x.b->cmpF(f, x.v, y.v) : x.b->cmpI(i, x.v, y.v)};
 }

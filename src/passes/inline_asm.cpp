@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Inline assembly of GPUs whose meaning is plain arithmetic becomes operations.
+// Converts GPU inline assembly that is plain arithmetic to operations.
 //
 //   tt.elementwise_inline_asm "tanh.approx.f32 $0, $1;" {constraints = "=f,f"} %x     =>  math.tanh %x
 //   tt.elementwise_inline_asm "mul.f16x2 $0, $1, $2;" {packed_element = 2} %x, %y     =>  arith.mulf %x, %y
 //
-// The text is run on values: a register is a list of parts, which a packed instruction takes one by one. Where elements are packed, each
-// element of a pack must come out by the same operations from its own inputs; then those of the first element are the answer. Anything
-// else is refused by name. Public libraries use such text for a faster tanh or a conversion; `.approx` promises less than our functions
-// give.
+// The text is executed on values: a register is a list of parts, and a packed instruction processes them one by one. If elements are
+// packed, each element of a pack must be computed by the same operations from its own inputs; the operations of the first element are then
+// the result. Anything else is refused by name. Public libraries use such text for a faster tanh or for conversions; `.approx` functions
+// promise less accuracy than ours have.
 #include <algorithm>
 #include <charconv>
 #include <map>
@@ -45,33 +45,34 @@ class Assembly {
  public:
   Assembly(Builder& b, const Inst& inst) : b_(b), inst_(inst) {}
 
-  // The results; nothing where the text has a part that `why` names.
+  // The results; nothing if the text contains something unsupported, which `why` names.
   std::optional<std::vector<Value*>> run() {
     pack_ = static_cast<size_t>(inst_.integer(Attr::PackedElement, 1));
     std::vector<std::string_view> constraints = split(inst_.text(Attr::Constraints), ',');
     size_t operand = 0;
-    // Results first, then arguments, each as many registers as its pack fills.
+    // Results first, then arguments; each uses the registers that its pack fills.
     for (const Value* r : inst_.results) {
       outputs_.push_back({});
       size_t count = registersOf(r->type);
       for (size_t k = 0; k < count; ++k) {
-        if (operand >= constraints.size() || !constraints[operand].starts_with('=')) return fail("constraints that do not fit its results");
+        if (operand >= constraints.size() || !constraints[operand].starts_with('='))
+          return fail("constraints that do not match its results");
         outputs_.back().push_back(cat("$", operand++));
       }
     }
     if (inst_.operands.empty()) return fail("no arguments");
     shape_ = inst_.operands[0]->type;
     for (Value* v : inst_.operands) {
-      if (v->type.isPointer() || v->type.elem == Elem::I1) return fail("an argument that is no number");
+      if (v->type.isPointer() || v->type.elem == Elem::I1) return fail("an argument that is not a number");
       size_t count = registersOf(v->type);
       int width = bitWidth(v->type);
       size_t lanes = pack_ / count;
       for (size_t k = 0; k < count; ++k) {
         if (operand >= constraints.size() || constraints[operand].starts_with('='))
-          return fail("constraints that do not fit its arguments");
+          return fail("constraints that do not match its arguments");
         Register r;
         for (size_t lane = k * lanes; lane < (k + 1) * lanes; ++lane) {
-          // The elements of a pack after the first are stand-ins.
+          // The elements of a pack after the first are placeholders.
           Value* leaf = lane == 0 ? v : b_.cast(Op::Bitcast, v, v->type.withElement(v->type.elem));
           if (lane > 0) leaves_[leaf] = {lane, v};
           r.push_back({&b_, leaf});
@@ -101,7 +102,7 @@ class Assembly {
         if (per == 1) {
           Num v = whole(r);
           if (bitWidth(v.type()) > width) v = integer(v).cast(Op::TruncI, intOf(width));
-          if (bitWidth(v.type()) < width) return fail("a result of fewer bits than its type");
+          if (bitWidth(v.type()) < width) return fail("a result with fewer bits than its type");
           lanes.push_back(v);
         } else {
           if (r.size() != per) return fail("instructions that mix the elements of a pack");
@@ -109,8 +110,8 @@ class Assembly {
         }
       }
       for (size_t lane = 1; lane < lanes.size(); ++lane)
-        if (!same(lanes[0].v, lanes[lane].v, lane)) return fail("elements of a pack that are not computed alike");
-      if (bitWidth(lanes[0].type()) != width) return fail("a result of other bits than its type");
+        if (!same(lanes[0].v, lanes[lane].v, lane)) return fail("elements of a pack that are computed differently");
+      if (bitWidth(lanes[0].type()) != width) return fail("a result whose number of bits differs from its type");
       results.push_back(as(lanes[0], type.elem).v);
     }
     return results;
@@ -128,7 +129,7 @@ class Assembly {
     return std::max<size_t>(1, pack_ * static_cast<size_t>(bitWidth(t)) / 32 / (bitWidth(t) == 64 ? 2 : 1));
   }
 
-  // Without comments, braces around all, and declarations of registers.
+  // Removes comments, outer braces, and declarations of registers.
   static std::string stripped(std::string_view s) {
     std::string out;
     for (size_t i = 0; i < s.size(); ++i) {
@@ -147,7 +148,7 @@ class Assembly {
     return std::string(t);
   }
 
-  // Whether `other` is computed from the inputs of its lane as `first` is from those of the first.
+  // Returns whether `other` is computed from its lane's inputs as `first` is from those of the first lane.
   bool same(const Value* first, const Value* other, size_t lane) const {
     if (auto leaf = leaves_.find(other); leaf != leaves_.end()) return leaf->second.first == lane && leaf->second.second == first;
     if (leaves_.contains(first)) return false;
@@ -312,13 +313,13 @@ class Assembly {
                                   : among({"approx", "ftz", "rn", "full", "lo", "hi", "wide", "NaN", "sat", "relu"});
       if (!known) return unknown();
     }
-    // `.ftz` flushes subnormals: the functions here keep them, which is more exact.
+    // `.ftz` flushes subnormals: these functions keep them, which is more exact.
     Form f = forms[0], source = op == "set" && forms.size() == 2 ? forms[1] : f;
     int bits = bitWidth(Type::scalar(source.elem));
     if (!f.isFloat && (has("relu") || (has("sat") && (bits != 32 || !f.isSigned || (op != "add" && op != "sub")) && op != "cvt")))
       return unknown();
     size_t inputs = names.size() - 1;
-    // The bits of an operand: most are as wide as the instruction.
+    // The bits of an operand: most have the width of the instruction.
     auto bitsOf = [&](size_t k) {
       if (op == "prmt" || op == "lop3" || op == "dp4a" || op == "dp2a" || ((op == "shl" || op == "shr" || op == "bfe") && k >= 1) ||
           ((op == "bfi" || op == "shf") && k >= 2))
@@ -336,7 +337,7 @@ class Assembly {
     }
     if (op == "mov" && inputs == 1) return write(names[0], in[0]), true;
     if (op == "cvt") return inputs >= 1 && convert(names[0], forms, flags, in) ? true : unknown();
-    // One part after the other.
+    // Applies an operation part by part.
     Register out;
     std::vector<Register> split_;
     for (size_t k = 0; k < in.size(); ++k) {
@@ -364,7 +365,7 @@ class Assembly {
     return true;
   }
 
-  // Comparisons, and choices by them.
+  // Comparisons and selects.
   std::optional<Num> chosen(std::string_view op, const std::vector<Num>& x, const std::vector<Form>& forms,
                             const std::vector<std::string_view>& flags) {
     if (op == "selp") return x.size() == 3 ? std::optional(choose(x[2], x[0], x[1])) : std::nullopt;
@@ -396,7 +397,7 @@ class Assembly {
     return std::nullopt;
   }
 
-  // Functions and arithmetic of f16 and bf16 go by way of f32 where ours do.
+  // Functions and arithmetic of f16 and bf16 are computed in f32.
   std::optional<Num> floats(std::string_view op, const std::vector<Num>& x, bool nan) {
     auto math = [&](Op o) -> Num {
       Elem elem = x[0].type().elem;
@@ -427,7 +428,7 @@ class Assembly {
     return std::nullopt;
   }
 
-  // x shifted by a number of bits that may be the width or more.
+  // x shifted by an amount that may be the width or more.
   Num shifted(Op op, Num x, Num by) {
     int bits = bitWidth(x.type());
     by = widened(by, bits);
@@ -460,7 +461,7 @@ class Assembly {
       if (op == "popc") return bits == 64 ? x[0].make(Op::CtPop).cast(Op::TruncI, Elem::I32) : x[0].make(Op::CtPop);
       if (op == "clz") return bits == 64 ? x[0].make(Op::CtLZ).cast(Op::TruncI, Elem::I32) : x[0].make(Op::CtLZ);
       if (op == "brev") {
-        // Neighbours change places: bits, pairs, fours and so on.
+        // Exchanges neighbouring bits, then pairs, fours and so on.
         Num v = x[0];
         for (int64_t step = 1; step < bits; step *= 2) {
           uint64_t mask = ~uint64_t{0} / ((uint64_t{1} << step) + 1);  // the lower of each two groups of `step` bits
@@ -499,7 +500,7 @@ class Assembly {
         return f.isSigned ? x[2] + (x[0].make(Op::MaxSI, x[1]) - x[0].make(Op::MinSI, x[1]))
                           : x[2] + (x[0].make(Op::MaxUI, x[1]) - x[0].make(Op::MinUI, x[1]));
       if (op == "bfe") {
-        // The field is shifted to the top and back. Beyond the top there are zeros, or copies of the sign.
+        // Shifts the field to the top and back: above it are zeros, or copies of the sign.
         Num full = constant(bits, bits), from = smaller(widened(x[1] & constant(255, 32), bits), full);
         Num end = smaller(from + widened(x[2] & constant(255, 32), bits), full), empty = constant(0, bits);
         Num field = shifted(f.isSigned ? Op::ShRSI : Op::ShRUI, shifted(Op::ShLI, x[0], full - end), full - (end - from));
@@ -516,7 +517,7 @@ class Assembly {
         return v.cast(Op::TruncI, Elem::I32);
       }
       if ((op == "dp4a" || op == "dp2a") && bits == 32 && forms.size() == 2) {
-        // Fields of 8 bits, or of 16 in the first operand of dp2a, whose other operand has two fields in each half.
+        // Fields of 8 bits; the first operand of dp2a has 16-bit fields, and its other operand two fields per half.
         int count = op == "dp4a" ? 4 : 2, each = 32 / count;
         if (op == "dp2a" && lo == hi) return std::nullopt;
         auto field = [](Num v, int at, int width, bool isSigned) {
@@ -531,7 +532,7 @@ class Assembly {
       }
     }
     if (x.size() == 4 && op == "bfi") {
-      // The low bits of the first go into the second.
+      // Inserts the low bits of the first operand into the second.
       Num from = smaller(widened(x[2] & constant(255, 32), bits), constant(bits, bits)),
           length = smaller(widened(x[3] & constant(255, 32), bits), constant(bits, bits));
       Num mask = shifted(Op::ShLI, shifted(Op::ShLI, constant(-1, bits), length) ^ constant(-1, bits), from);
@@ -548,7 +549,7 @@ class Assembly {
     return std::nullopt;
   }
 
-  // Each byte of the result is one of the eight bytes of `low` and `high`, or eight copies of its sign.
+  // Each byte of the result is one of the eight bytes of `low` and `high`, or eight copies of that byte's sign.
   std::optional<Num> permuted(Num low, Num high, Num selector, const std::vector<std::string_view>& flags) {
     Num v = constant(0, 32);
     auto put = [&](Num byte, int k) { v = v | (k ? shiftLeft(byte, 8 * k) : byte); };
@@ -660,14 +661,14 @@ class Assembly {
         out.push_back(width > bits ? v.cast(from.isSigned ? Op::ExtSI : Op::ExtUI, to.elem) : v.cast(Op::TruncI, to.elem));
       }
     }
-    // A register is wider than a byte, and has its sign.
+    // A register is wider than a byte, and holds it sign-extended.
     if (out.size() == 1 && !to.isFloat && bitWidth(out[0].type()) < 32)
       out[0] = out[0].cast(to.isSigned ? Op::ExtSI : Op::ExtUI, Elem::I32);
     write(name, out);
     return true;
   }
 
-  // Into the range of an integer type.
+  // Clamps to the range of an integer type.
   Num clamped(Num v, bool isSigned, int width, bool toSigned) {
     int bits = bitWidth(v.type());
     uint64_t high = ~uint64_t{0} >> (64 - width + (toSigned ? 1 : 0)), highest = ~uint64_t{0} >> (64 - bits + (isSigned ? 1 : 0));

@@ -3,14 +3,14 @@
 //
 //   %r = tt.call @f(%x)   =>   the body of @f with %x for its argument and its returned value for %r
 //
-// A schedule sees a whole kernel; Triton's own pipeline inlines too. Recursion is not in the language.
+// The schedule needs the whole kernel; Triton's pipeline inlines, too. The language has no recursion.
 #include "passes/passes.h"
 
 namespace nereid {
 
 namespace {
 
-// What comes from another file is told as the line that called it: all else that is said of a kernel is of the kernel's own lines.
+// Code from another file gets the location of the call: all other messages about a kernel are about the kernel's lines.
 void relocate(Inst& inst, Loc call) {
   if (inst.loc.file() != call.file()) inst.loc = call;
   for (auto& region : inst.regions)

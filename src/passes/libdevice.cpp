@@ -4,8 +4,8 @@
 //   __nv_norm3df %x, %y, %z   =>   the root of the squares' sum, in f64
 //   __nv_tgammaf %x           =>   Lanczos' formula in f64
 //
-// Functions of f32 go by way of f64, which is then as good as exact. Targets without f64 compute the same formulas in f32, with an error
-// that docs/reference/math.md lists. Functions of f64 use f64 alone.
+// Functions of f32 are computed in f64, which makes them nearly exact. Targets without f64 compute the same formulas in f32, with the
+// errors that docs/reference/math.md lists. Functions of f64 use only f64.
 #include "passes/libdevice.h"
 
 #include <cmath>
@@ -34,24 +34,24 @@ Num norm(std::vector<Num> x, bool hasF64, Type narrow) {
     return sum;
   };
   if (hasF64 && narrow.elem != Elem::F64) {
-    // In f64 no square overflows.
+    // In f64, squares cannot overflow.
     for (Num& v : x) v = v.cast(Op::ExtF, Elem::F64);
     result = sqrt(squares());
   } else {
-    // Scaled by the largest.
+    // Scaled by the largest magnitude.
     Num large = abs(x[0]);
     for (Num v : x) large = large.make(Op::MaximumF, abs(v));
     Num scale = choose((large == 0) | isInfinite(large), 1.0, large);
     for (Num& v : x) v = v / scale;
     result = scale * sqrt(squares());
   }
-  // An infinity makes up for a NaN.
+  // An infinity takes precedence over NaN.
   return choose(infinite, kInf, result);
 }
 
 // ---- parts of floats
 
-// The neighbour of x toward y: formats order their magnitudes as integers do.
+// The neighbour of x toward y: magnitudes of floats are ordered like integers.
 Num nextAfter(Num x, Num y) {
   Num i = bits(x);
   Num away{x.b, x.b->cmpI(CmpIPred::Eq, (y > x).v, (x > 0).v)};
@@ -62,7 +62,7 @@ Num nextAfter(Num x, Num y) {
   return choose(isNan(x) | isNan(y), x + y, next);
 }
 
-// Of 2^n where n fits the exponent.
+// 2^n, for n in the range of the exponent.
 Num powerOfTwo(Num n, Elem type) {
   return type == Elem::F64 ? asFloat(shiftLeft(n.cast(Op::ExtSI, Elem::I64) + 1023, 52), type) : asFloat(shiftLeft(n + 127, 23), type);
 }
@@ -76,7 +76,8 @@ Num ldexp(Num x, Num n, bool hasF64) {
     return (x.cast(Op::ExtF, Elem::F64) * powerOfTwo(clamp(n, -400, 400), Elem::F64)).cast(Op::TruncF, narrow);
   const bool isWide = narrow == Elem::F64;
   if (!isWide) x = x.cast(Op::ExtF, Elem::F32);
-  // Steps toward the range of one exponent; those down stop short by the digits of the type, so that only the last product rounds.
+  // Scales in steps that each fit the exponent's range; downward steps stop short by the digits of the type, so that only the last product
+  // rounds.
   const int most = isWide ? 1023 : 127, least = isWide ? -969 : -102;
   n = clamp(n, isWide ? -3000 : -400, isWide ? 3000 : 400);
   for (int k = 0; k < (isWide ? 2 : 3); ++k) {
@@ -87,11 +88,11 @@ Num ldexp(Num x, Num n, bool hasF64) {
   return (x * powerOfTwo(clamp(n, 1 - most, most), isWide ? Elem::F64 : Elem::F32)).cast(Op::TruncF, narrow);
 }
 
-// The exponent of x > 0 that is finite, as an integer of 32 bits.
+// The exponent of a finite x > 0, as a 32-bit integer.
 Num exponent(Num x) {
   const bool isWide = isF64(x);
   const int digits = isWide ? 52 : 23, bias = isWide ? 1023 : 127;
-  // Numbers below the normal ones are scaled up first.
+  // Subnormal numbers are scaled up first.
   Num isSmall = x < (isWide ? 0x1p-1022 : 0x1p-126);
   Num e = shiftRight(bits(choose(isSmall, x * std::ldexp(1, digits + 1), x)), digits);
   return (e - choose(isSmall, e.of(bias + digits + 1), e.of(bias))).cast(Op::TruncI, Elem::I32);
@@ -107,13 +108,13 @@ Num logb(Num x) {
   return choose(isNan(x), x, choose(x == 0, -kInf, choose(isInfinite(x), kInf, y)));
 }
 
-// x - n y, with n the whole number nearest to x / y, even of two.
+// x - n y, where n is the integer nearest to x / y, and the even one in a tie.
 Num remainder(Num x, Num y) {
   Num a = abs(x), c = abs(y);
   const double most = isF64(x) ? std::numeric_limits<double>::max() / 2 : static_cast<double>(std::numeric_limits<float>::max()) / 2;
   Num fits = c <= most, r = choose(fits, a.make(Op::RemF, choose(fits, c + c, c)), a);
-  // r is below 2 |y|. Of r and |y| - r the smaller is taken, which neither overflows nor rounds; of a tie the even quotient, which is 0
-  // or 2.
+  // r is below 2 |y|. Select the smaller of r and |y| - r, which neither overflows nor rounds; in a tie, the one of the even quotient,
+  // which is 0 or 2.
   Num first = r > c - r;
   r = choose(first, r - c, r);
   Num second = first & (r >= c - r);
@@ -126,12 +127,12 @@ Num remainder(Num x, Num y) {
 
 // ---- functions
 
-// sin(pi x) or cos(pi x): x less the nearest half is exact.
+// sin(pi x) or cos(pi x): subtracting the nearest multiple of one half from x is exact.
 Num sinOrCosPi(Num x, bool isCos) {
-  // From there on all numbers are even.
+  // From here on, all numbers are even.
   Num isEven = abs(x) >= (isF64(x) ? 0x1p53 : 0x1p24), reduced = choose(isEven, 0.0, x);
   Num n = (2 * reduced).make(Op::RoundEven), r = (reduced - n / 2) * kPi;
-  // Which of the four quarters, in floats: n may be large.
+  // The quadrant, as a float: n may be large.
   Num quarter = n - 4 * floor(n / 4);
   if (isCos) quarter = choose(quarter == 3, 0.0, quarter + 1);
   Num s = sin(r), c = cos(r);
@@ -142,11 +143,11 @@ Num sinOrCosPi(Num x, bool isCos) {
   return choose(bad, kNan, choose(x == floor(x), copySign(x.of(0), x), y));
 }
 
-// exp(x^2) erfc(x); above 25 (9 in f32) by its expansion (Abramowitz and Stegun 7.1.23), where erfc has run out of digits.
+// exp(x^2) erfc(x); above 25 (9 in f32) by its expansion (Abramowitz and Stegun 7.1.23), where erfc has lost its digits.
 Num erfcx(Num x) {
   const double limit = isF64(x) ? 25 : 8;
   Num isLarge = x > limit, near = choose(isLarge, 1.0, x), far = choose(isLarge, x, limit);
-  // The square in two parts: exp would show what it is off by.
+  // The square in two parts: exp would magnify its rounding error.
   Num square = near * near, rest = fma(near, near, -square), e = exp(square);
   Num small = e * near.make(Op::Erfc) * (1 + choose(rest == rest, rest, 0.0));
   small = choose(e == kInf, kInf, small);
@@ -159,7 +160,7 @@ Num erfcx(Num x) {
   return choose(isNan(x), x, choose(isLarge, large, small));
 }
 
-// The inverse of erf: a rough start, then steps of Halley's method on erf itself.
+// The inverse of erf: a rough estimate, then steps of Halley's method on erf.
 Num erfinv(Num x) {
   constexpr double kA = 0.147;
   Num l = (-(x * x)).make(Op::Log1p);
@@ -167,7 +168,7 @@ Num erfinv(Num x) {
   Num y = copySign(sqrt(sqrt(s * s - l / kA) - s), x);
   Num magnitude = abs(x), isSmall = magnitude < 0.5;
   for (int k = 0; k < 4; ++k) {
-    // Near 1 the difference of erfs has no digits left; that of erfcs has.
+    // Near 1, use the difference of erfcs: that of erfs has no digits left.
     Num tail = 1 - magnitude - abs(y).make(Op::Erfc);
     Num error = choose(isSmall, y.make(Op::Erf) - x, copySign(tail, tail * x));
     Num step = error / (2 / std::sqrt(kPi) * exp(-(y * y)));
@@ -177,7 +178,8 @@ Num erfinv(Num x) {
   return choose(magnitude == 1, copySign(x.of(kInf), x), y);
 }
 
-// The inverse of erfc: of p in (0, 2). Around 1 that of erf; below, steps on erfc, whose digits are relative; above by symmetry.
+// The inverse of erfc, for p in (0, 2): near 1 by the inverse of erf; below, by steps on erfc, which keeps its relative accuracy; above, by
+// symmetry.
 Num erfcinv(Num p) {
   constexpr double kA = 0.147;
   Num isMiddle = (p > 0.5) & (p < 1.5), middle = erfinv(choose(isMiddle, 1 - p, 0.0));
@@ -195,14 +197,14 @@ Num erfcinv(Num p) {
 
 constexpr double kLanczos[] = {676.5203681218851,  -1259.1392167224028,  771.32342877765313,    -176.61502916214059,
                                12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7};
-// Of Lanczos' formula with g = 7 and 9 terms.
+// The sum in Lanczos' formula with g = 7 and 9 terms.
 Num lanczosSum(Num z) {
   Num sum = z.of(0.99999999999980993);
   for (int k = 0; k < 8; ++k) sum = sum + kLanczos[k] / (z + (k + 1));
   return sum;
 }
 
-// The logarithm of the magnitude of gamma; below 1/2 by reflection.
+// The logarithm of |gamma(x)|; below 1/2 by reflection.
 Num lgamma(Num x) {
   Num isLow = x < 0.5, z = choose(isLow, 1 - x, x) - 1;
   Num sum = lanczosSum(z), base = z + 7.5;
@@ -215,12 +217,12 @@ Num lgamma(Num x) {
 Num tgamma(Num x) {
   Num isLow = x < 0.5, z = choose(isLow, 1 - x, x) - 1;
   Num base = z + 7.5;
-  // The power in two halves: it overflows before gamma does.
+  // The power in two halves: otherwise it overflows before gamma does.
   Num half = base.make(Op::PowF, (z + 0.5) / 2);
   Num y = half * exp(-base) * half * (2.5066282746310002 * lanczosSum(z));
   y = choose(z > (isF64(x) ? 170.7 : 34.05), kInf, y);
   y = choose(isLow, kPi / (sinOrCosPi(x, false) * y), y);
-  // Whole numbers are exact up to where their factorials are.
+  // Integers have exact results as long as their factorials are exact.
   Num isWhole = x == floor(x);
   y = choose(isWhole & (x > 0) & (x < 24), y.make(Op::RoundEven), y);
   y = choose(x == 0, copySign(x.of(kInf), x), choose(isWhole & (x < 0), kNan, y));
@@ -228,7 +230,7 @@ Num tgamma(Num x) {
 }
 
 Num normCdf(Num x) {
-  // x / sqrt 2 in two parts: erfc would show what it is off by.
+  // x / sqrt 2 in two parts: erfc would magnify its rounding error.
   constexpr double kRoot = 0.70710678118654752440;
   Num u = -x * kRoot, rest = isF64(x) ? fma(-x, x.of(kRoot), -u) + -x * -4.8336466567264567e-17
                                       : fma(-x, x.of(kRoot), -u) + -x * (kRoot - static_cast<double>(static_cast<float>(kRoot)));
@@ -270,7 +272,7 @@ Value* expandLibrary(Builder& b, const Inst& inst, const LibFunction& f, bool ha
   auto operand = [&](size_t k) { return Num{&b, inst.operands[std::min(k, inst.operands.size() - 1)]}; };
   Num x = operand(0), y = operand(1);
   auto flag = [&](Num bit) { return result.isBool() ? bit.v : b.cast(Op::ExtUI, bit.v, result); };
-  // In f64, or where there is none in f32; rounded at the end.
+  // Computed in f64, or in f32 on targets without it; rounded at the end.
   auto wide = [&](Num v) { return isF64(v) ? v : v.cast(Op::ExtF, hasF64 ? Elem::F64 : Elem::F32); };
   auto narrow = [&](Num v) { return v.type().elem == result.elem ? v.v : b.cast(Op::TruncF, v.v, result); };
   switch (f.fn) {
@@ -320,7 +322,7 @@ Value* expandLibrary(Builder& b, const Inst& inst, const LibFunction& f, bool ha
     case LibFn::Mul24: return (shiftSigned(shiftLeft(x, 8), 8) * shiftSigned(shiftLeft(y, 8), 8)).v;
     case LibFn::UMul24: return ((x & x.of(0xffffff)) * (y & y.of(0xffffff))).v;
     case LibFn::MulHi: {
-      // Of the unsigned product, less what the signs stand for.
+      // The unsigned product, corrected for the signs.
       int top = bitWidth(x.type()) - 1;
       return (x.make(Op::MulHiUI, y) - (shiftSigned(x, top) & y) - (shiftSigned(y, top) & x)).v;
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Bessel functions, of one element at a time: a function with loops, which tt.map_elementwise runs.
+// Bessel functions of one element: a function with loops, which tt.map_elementwise applies.
 //
 // Abramowitz and Stegun, chapter 9. Between 0.001 and 25: Miller's backward recurrence (9.12), of which Neumann's series give y0 and y1
 // (9.1.88). Above: Hankel's expansions (9.2.5 to 9.2.10). Orders above 1: by recurrence forward, or backward where j would lose its digits.
@@ -19,7 +19,7 @@ namespace {
 constexpr double kPi = std::numbers::pi, kGamma = std::numbers::egamma, kInf = std::numeric_limits<double>::infinity();
 constexpr double kTiny = 1e-3, kLarge = 25, kLargeI = 20;
 
-// for k = first; k <= last; ++k: what the body makes of `carried`.
+// for (k = first; k <= last; ++k): the body computes the next `carried`.
 using Step = std::function<std::vector<Num>(Num k, std::vector<Num>)>;
 std::vector<Num> loop(Builder*& at, Value* first, Value* last, const std::vector<Num>& carried, const Step& step) {
   Builder& b = *at;
@@ -42,11 +42,11 @@ struct Functions {
   Num j0, j1, y0, y1;
 };
 
-// Of z > 0 below kLarge.
+// For 0 < z < kLarge.
 Functions miller(Builder* b, Num z) {
   Num tox = 2 / z;
   const int kStart = 70;
-  // Before last and last of the recurrence; sums for the norm and for y0 and y1; j1.
+  // The last two terms of the recurrence; sums for the norm and for y0 and y1; j1.
   std::vector<Num> init{z.of(0), z.of(1), z.of(0), z.of(0), z.of(0), z.of(0)};
   auto out = loop(b, b->i32(0), b->i32(kStart - 1), init, [&](Num i, std::vector<Num> c) {
     auto here = [&](Num x) { return Num{i.b, x.v}; };
@@ -88,7 +88,7 @@ Functions tiny(Num z) {
   return f;
 }
 
-// P and Q of order v.
+// The series P and Q for order v.
 std::pair<Num, Num> hankel(Builder* b, Num z, double v) {
   std::vector<Num> init{z.of(1), z.of(1), z.of(0)};  // term, P, Q
   auto out = loop(b, b->i32(1), b->i32(24), init, [&](Num i, std::vector<Num> c) {
@@ -109,7 +109,7 @@ Functions large(Builder* b, Num z) {
   auto [p1, q1] = hankel(b, z, 1);
   Num s = sin(z), c = cos(z), scale = 1 / (std::sqrt(kPi) * sqrt(z));
   Functions f;
-  // cos and sin of z - pi / 4, and of z - 3 pi / 4, by those of z; the root of 1/2 is in `scale`.
+  // cos and sin of z - pi / 4 and of z - 3 pi / 4, from cos and sin of z; `scale` includes the square root of 1/2.
   f.j0 = scale * (p0 * (c + s) - q0 * (s - c));
   f.y0 = scale * (p0 * (s - c) + q0 * (c + s));
   f.j1 = scale * (p1 * (s - c) + q1 * (s + c));
@@ -119,9 +119,9 @@ Functions large(Builder* b, Num z) {
   return f;
 }
 
-// Of z >= 0.
+// For z >= 0.
 Functions functions(Builder* b, Num z) {
-  // Both ways are taken, with an argument that suits them.
+  // Computes both methods, each with an argument in its range.
   Num isTiny = z < kTiny, isLarge = z >= kLarge;
   Functions small = tiny(choose(isTiny, z, kTiny)), middle = miller(b, choose(isTiny | isLarge, 1.0, z)),
             far = large(b, choose(isLarge, z, kLarge)), f;
@@ -156,7 +156,7 @@ Num modified(Builder* b, Num x, int order) {
   return order ? copySign(y, x) : y;
 }
 
-// Of integer order: n in i32.
+// For an integer order n in i32.
 Num ofOrder(Builder* b, Num n, Num x, bool second) {
   Num z = abs(x), m = abs(n);
   Functions f = functions(b, z);
@@ -165,14 +165,14 @@ Num ofOrder(Builder* b, Num n, Num x, bool second) {
   auto forward = loop(b, b->i32(1), (m - 1).v, {zero, one}, [&](Num i, std::vector<Num> c) {
     Num k = {i.b, i.b->cast(Op::SIToFP, i.v, z.type())};
     Num next = 2 * k / Num{i.b, safe.v} * c[1] - c[0];
-    // From minus infinity on all are.
+    // From minus infinity on, all results are minus infinity.
     if (second) next = choose(c[1] == -kInf, -kInf, next);
     return std::vector<Num>{c[1], next};
   });
   Num y = choose(m == 0, zero, choose(m == 1, one, forward[1]));
   if (!second) {
     Num order{b, b->cast(Op::SIToFP, m.v, z.type())};
-    // Where the order is above the argument: backward, from an order so much higher that it does not matter.
+    // If the order exceeds the argument: backward, from an order high enough not to affect the result.
     Num far = order + 40 + 4 * sqrt(order), start{b, b->cast(Op::FPToSI, far.v, m.type())};
     Num divisor = choose(z < 1e-30, 1.0, safe);
     auto down = loop(b, b->i32(1), start.v, {z.of(0), z.of(1), z.of(0), z.of(0)}, [&](Num i, std::vector<Num> c) {
@@ -182,7 +182,7 @@ Num ofOrder(Builder* b, Num n, Num x, bool second) {
       c[1] = next;
       c[2] = c[2] + choose((q & i.of(1)) == 0, choose(q == 0, next, 2 * next), 0.0);
       c[3] = choose(q == Num{i.b, m.v}, next, c[3]);
-      // Below a small argument each step may grow by more than any constant takes back.
+      // For a small argument, each step may grow by more than any constant can compensate.
       Num scale = choose(abs(next) > 1e10, 1 / abs(next), 1.0);
       for (Num& v : c) v = v * scale;
       return c;
@@ -193,7 +193,7 @@ Num ofOrder(Builder* b, Num n, Num x, bool second) {
   } else {
     y = choose((m > 1) & (z == kInf), 0.0, choose((m > 1) & (z == 0), -kInf, y));
   }
-  // Odd orders change their sign with that of the order and, for j, of the argument.
+  // Odd orders change sign with the order and, for j, with the argument.
   Num isOdd = (m & m.of(1)) == 1, flips = n < 0;
   if (!second) flips = flips ^ (x < 0);
   y = choose(isOdd & flips, -y, y);

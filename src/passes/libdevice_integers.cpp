@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Arithmetic of f32 rounded toward zero, down or up, by integers alone: for targets without f64, whose compilers may also fuse and reorder
-// what is computed in f32, so that the error of a result cannot be had there.
+// Arithmetic of f32 rounded toward zero, down or up, with integers only: for targets without f64, whose compilers may also fuse and reorder
+// f32 operations, so that the error of a result cannot be computed with floats.
 //
-// A number is a sign, a significand and a power of two; a result is exact in 62 bits, or lies between its significand and the next.
+// A number is a sign, a significand and a power of two. A result is exact in 62 bits, or lies between its significand and the next one.
 #include "passes/formula.h"
 #include "passes/libdevice.h"
 
@@ -10,8 +10,8 @@ namespace nereid {
 
 namespace {
 
-// (negative ? -1 : 1) * significand * 2^exponent, with 0 <= significand < 2^62. Where `more` holds, the magnitude is greater, by less than
-// one of the significand.
+// (negative ? -1 : 1) * significand * 2^exponent, with 0 <= significand < 2^62. If `more` is set, the magnitude is greater, by less than
+// one unit of the significand.
 struct Parts {
   Num negative;     // i1
   Num significand;  // i64
@@ -29,7 +29,7 @@ Num smaller(Num x, Num y) { return choose(x < y, x, y); }
 Num greater(Num x, Num y) { return choose(x < y, y, x); }
 Num leadingZeros(Num x) { return x.make(Op::CtLZ).cast(Op::TruncI, Elem::I32); }
 
-// x shifted by n in 0 .. 63.
+// x shifted by n, for n in 0 .. 63.
 Num shiftedLeft(Num x, Num n) { return x.make(Op::ShLI, wide(n)); }
 Num shiftedRight(Num x, Num n) { return x.make(Op::ShRUI, wide(n)); }
 
@@ -40,7 +40,7 @@ Parts unpack(Num x) {
           Num{x.b, x.b->integer(i.type().withElement(Elem::I1), 0)}};
 }
 
-// The same number with its leading bit at `position`, or higher up zero with the least exponent.
+// The same number with its leading bit at `position` or higher; for zero, with the smallest exponent.
 Parts normalize(Parts x, int position) {
   Num shift = leadingZeros(x.significand) - (63 - position);
   Num none = isZero(x.significand);
@@ -51,7 +51,7 @@ Parts normalize(Parts x, int position) {
 Num pack(Direction direction, Parts x) {
   constexpr double kLargest = 0x7F7FFFFF, kInfinity = 0x7F800000;
   Num top = 63.0 - leadingZeros(x.significand);
-  // The exponent of the result's last place, and what lies below it.
+  // The exponent of the result's last place, and the remainder below it.
   Num last = greater(top + x.exponent - 23, x.exponent.of(-149)), shift = last - x.exponent;
   Num down = smaller(greater(shift, shift.of(0)), shift.of(63)), up = smaller(greater(0.0 - shift, shift.of(0)), shift.of(63));
   Num kept = shiftedLeft(shiftedRight(x.significand, down), up);
@@ -62,7 +62,7 @@ Num pack(Direction direction, Parts x) {
   Num rounds = both(either(lost, x.more), away);
   Num significand = kept.cast(Op::TruncI, Elem::I32);
   significand = significand + choose(rounds, significand.of(1), significand.of(0));
-  // A significand of 2^24 is the next power of two in this sum.
+  // A significand of 2^24 becomes the next power of two in this sum.
   Num isLarge = last > 104.0;
   Num result = shiftLeft(choose(isLarge, 0.0, last) + 149, 23) + significand;
   Num overflow = either(isLarge, result > kLargest);
@@ -87,12 +87,12 @@ Num packSum(Direction direction, Parts x, Parts y) {
   Num aligned = shiftedRight(b.significand, distance);
   Num lost = opposite(shiftedLeft(aligned, distance) == b.significand);
   Num subtracts = a.negative ^ b.negative;
-  // Less what was lost: one less, and more than that.
+  // Subtract the lost part: one unit less, with a remainder.
   Num difference = a.significand - aligned;
   difference = choose(lost, difference - 1, difference);
   Num sum = choose(subtracts, difference, a.significand + aligned);
   Num isNegative = sum < 0, zero = both(isZero(sum), opposite(lost));
-  // With nothing of either, or of both alike, a zero is negative if both are, or when rounding down one is.
+  // If both operands are zero or cancel, the zero is negative if both are, or if one is and rounding is downward.
   Num ofZero = direction == Direction::Down ? either(a.negative, b.negative) : both(a.negative, b.negative);
   return pack(direction, {choose(zero, ofZero, a.negative ^ isNegative), choose(isNegative, 0.0 - sum, sum), a.exponent, lost});
 }
@@ -111,7 +111,7 @@ Num packRoot(Direction direction, Parts x) {
   Num isOdd = isNot(a.exponent & a.exponent.of(1), 0);
   Num square = choose(isOdd, shiftLeft(a.significand, 27), shiftLeft(a.significand, 28));
   Num exponent = shiftSigned(choose(isOdd, a.exponent - 27, a.exponent - 28), 1);
-  // A root in f32, made better by a step of Newton's, then by one more or less.
+  // A square root in f32, improved by a Newton step, then corrected by one.
   Num about = {
       x.significand.b,
       x.significand.b->cast(Op::FPToSI,
@@ -135,7 +135,7 @@ Value* roundByIntegers(const LibFunction& f, Num x, Num y, Num z) {
     case LibFn::AddTo: return choose(both(isFinite(x), isFinite(y)), packSum(d, a, b), x + y).v;
     case LibFn::MulTo: return choose(both(isFinite(x), isFinite(y)), pack(d, product(a, b)), x * y).v;
     case LibFn::FmaTo: {
-      // A product that would be too large for f32 is finite beside an infinite z.
+      // A product too large for f32 counts as finite next to an infinite z.
       Num finite = both(isFinite(x), isFinite(y));
       return choose(both(finite, isFinite(z)), packSum(d, product(a, b), unpack(z)), choose(finite, z, x * y + z)).v;
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Arithmetic and conversions rounded toward zero, down or up.
 //
-// No target can change how it rounds, so the nearest result comes first; then the sign of what it is off by, which is found without an
-// error; then the result's neighbour, where the nearest lies on the wrong side.
-//   f32: sums and products of two are exact, or nearly, in f64; without that, see libdevice_integers.cpp
+// Targets cannot change their rounding mode. So the nearest result is computed first, then the sign of its error, exactly; then the
+// neighbour of the result, if the nearest one lies on the wrong side.
+//   f32: sums and products of two are exact, or nearly so, in f64; without f64, see libdevice_integers.cpp
 //   f64: by sums and products in two parts (Dekker 1971, Knuth 4.2.2, and for fma Boldo and Muller 2011)
 #include <limits>
 
@@ -27,15 +27,15 @@ Two twoProduct(Num x, Num y) {
   return {p, fma(x, y, -p)};
 }
 
-// The sign of a sum of two where the second is less than the last place of the first.
+// The sign of a sum of two numbers of which the second is less than one unit in the last place of the first.
 Num signOf(Num large, Num small) { return choose(large == 0, small, large); }
 
-// `nearest`, or its neighbour: `error` has the sign of the true value less `nearest`.
+// `nearest`, or its neighbour: `error` has the sign of the true value minus `nearest`.
 Num adjust(Direction direction, Num nearest, Num error) {
   if (direction == Direction::Nearest) return nearest;
   Num i = bits(nearest), negative = i < 0;
   Num above = error > 0, below = error < 0;
-  // One more in magnitude is one more in bits. From 0 the first step is the least number of its sign.
+  // Incrementing the bits increments the magnitude. From 0, the first step is the smallest number of that sign.
   auto step = [&](bool up) {
     Num away = up ? choose(negative, i - 1, i + 1) : choose(negative, i + 1, i - 1);
     Num least = up ? i.of(1) : i.of(1) | shiftLeft(i.of(1), bitWidth(i.type()) - 1);
@@ -49,7 +49,7 @@ Num adjust(Direction direction, Num nearest, Num error) {
   return choose(isBeyond, toward, nearest);
 }
 
-// A zero that is the sum of what is not zero has the sign of the direction.
+// A zero that is the sum of nonzero numbers takes the sign of the direction.
 Num exactZero(Direction direction, Num result, Num x, Num y) {
   if (direction != Direction::Down) return result;
   Num cancels = (x == -y) & ((bits(x) ^ bits(y)) < 0);
@@ -59,13 +59,13 @@ Num exactZero(Direction direction, Num result, Num x, Num y) {
 Num wide(Num x) { return x.cast(Op::ExtF, Elem::F64); }
 Num nearestF32(Num x) { return x.cast(Op::TruncF, Elem::F32); }
 
-// An exact value, or one with a rest, to f32.
+// Rounds an exact value, or one with a remainder, to f32.
 Num toF32(Direction direction, Num value, Num rest) {
   Num nearest = nearestF32(value);
   return adjust(direction, nearest, signOf(value - wide(nearest), rest));
 }
 
-// f32 by way of f64.
+// f32, computed in f64.
 Num narrowArithmetic(const LibFunction& f, Num x, Num y, Num z) {
   Direction d = f.direction;
   Num zero = wide(x).of(0);
@@ -87,7 +87,7 @@ Num narrowArithmetic(const LibFunction& f, Num x, Num y, Num z) {
       x = x.of(1);
       [[fallthrough]];
     case LibFn::DivTo: {
-      // x - q y is exact in f64, and has the sign of x / y - q where y is positive.
+      // x - q y is exact in f64, and has the sign of x / y - q if y is positive.
       Num q = nearestF32(wide(x) / wide(y)), rest = wide(x) - wide(q) * wide(y);
       return adjust(d, q, choose(y < 0, -rest, rest));
     }
@@ -104,7 +104,7 @@ Num doubleArithmetic(const LibFunction& f, Num x, Num y, Num z) {
     case LibFn::SubTo: y = -y; [[fallthrough]];
     case LibFn::AddTo: {
       Two s = twoSum(x, y);
-      // What overflows leaves no rest: the largest number is nearer to it than infinity in the other directions.
+      // An infinite sum has no remainder. Rounded in the other directions, it becomes the largest finite number.
       Num overflow = (abs(s.sum) == std::numeric_limits<double>::infinity()) & (abs(x) < std::numeric_limits<double>::infinity()) &
                      (abs(y) < std::numeric_limits<double>::infinity());
       return exactZero(d, adjust(d, s.sum, choose(overflow, -s.sum, s.rest)), x, y);
@@ -135,7 +135,7 @@ Num doubleArithmetic(const LibFunction& f, Num x, Num y, Num z) {
       return adjust(d, q, choose(overflow, -q, rest));
     }
     default: {
-      // Far from the least numbers, whose square's rest would be lost; the root is exact when it is scaled back.
+      // Away from the smallest numbers, whose squares would lose their remainder; scaling the root back is exact.
       Num isSmall = x < 0x1p-900, scaled = choose(isSmall, x * 0x1p106, x), root = sqrt(scaled);
       return adjust(d, root, fma(-root, root, scaled)) * choose(isSmall, x.of(0x1p-53), x.of(1));
     }
@@ -156,7 +156,7 @@ Num fromInteger(const LibFunction& f, Num x, Type result) {
   Num nearest{x.b, x.b->cast(f.isUnsigned ? Op::UIToFP : Op::SIToFP, x.v, result)};
   int width = bitWidth(x.type());
   if (f.direction == Direction::Nearest || (width == 32 && result.elem == Elem::F64)) return nearest;
-  // Back as an integer of 64 bits, whose difference is exact. 2^63 and 2^64 are too large for that, and above every integer.
+  // Back to a 64-bit integer, whose difference is exact. 2^63 and 2^64 do not fit, and exceed every integer.
   Num i = width == 64 ? x : x.cast(f.isUnsigned ? Op::ExtUI : Op::ExtSI, Elem::I64);
   bool large = width == 64 && f.isUnsigned;
   Num back{x.b, x.b->cast(large ? Op::FPToUI : Op::FPToSI, nearest.v, i.type())};

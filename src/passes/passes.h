@@ -1,51 +1,51 @@
 // SPDX-License-Identifier: MIT
-// Rewrites of TTIR, each in a file of its own name. pipeline() is the list of them, in order.
+// Rewrites of TTIR, each in a file of the same name. pipeline() runs them in order.
 #pragma once
 
 #include "ir/ir.h"
 
 namespace nereid {
 
-// Makes multi-block functions one block of scf.if, so that later passes see structured control only.
+// Rewrites functions with several blocks to one block with scf.if, so that later passes only see structured control flow.
 Result<> structurize(Module& m, Diags& diags);
-// Copies callees into callers and keeps the kernel alone.
+// Inlines callees into callers, and keeps only the kernel.
 Result<> inlineCalls(Module& m, Diags& diags);
-// Turns block pointers and tensor descriptors into plain pointers and masks.
+// Replaces block pointers and tensor descriptors by plain pointers and masks.
 Result<> expandDescriptors(Module& m, Diags& diags);
-// Inline assembly whose meaning is plain arithmetic becomes operations; other is refused.
+// Converts inline assembly that is plain arithmetic to operations; refuses any other.
 Result<> expandInlineAsm(Module& m, Diags& diags);
-// Spells libdevice symbols as operations, those of f32 by way of f64 where the target has it.
+// Replaces libdevice symbols by operations; functions of f32 are computed in f64 if the target has it.
 Result<> resolveExterns(Module& m, bool hasF64, Diags& diags);
 // Computes reductions and scans of f16 and bf16 in f32.
 void widenSums(Func& f, Module& m);
-// Makes prints of several values prints of one.
+// Splits a print of several values into prints of one.
 void splitPrints(Func& f, Module& m);
-// Turns what the schedule need not know into what it knows: unsplat, dot_scaled, dot + add, dead assumes.
+// Rewrites operations that the schedule does not handle: unsplat, dot_scaled, dot + add, dead assumes.
 void simplify(Func& f, Module& m);
-// Computes constants, drops what is the same as before or as an operand.
+// Folds constants, and simplifies operations that equal one of their operands.
 bool fold(Func& f, Module& m);
-// One of several equal pure operations.
+// Common subexpression elimination of pure operations.
 bool eliminateCommon(Func& f);
-// Of the lower form: one of several loads from a place that nothing in between writes.
+// For the lower form: removes repeated loads of an address to which nothing in between stores.
 bool mergeLoads(Func& f);
-// Operations whose results nobody needs.
+// Dead code elimination.
 bool eliminateDead(Func& f);
-// Moves what a loop does not change in front of it.
+// Loop-invariant code motion.
 bool hoistInvariants(Func& f);
-// Replaces carried tiles that move by the same amount in each iteration by base + counter x step.
+// Replaces carried tiles that move by the same amount in each iteration by base + counter * step.
 bool unrollInduction(Func& f, Module& m);
 
-// Makes accesses through a pointer into one of two arrays two accesses, under complementary masks.
+// Splits an access through a pointer into one of two arrays into two accesses with complementary masks.
 bool splitPointers(Func& f, Module& m);
 
-// What a target has that passes ask for.
+// Target properties that passes depend on.
 struct PassOptions {
   bool hasF64 = true;
-  bool hasPointers = true;  // or arrays are bindings, and no pointer may lead into one or another
+  bool hasPointers = true;  // false: arrays are bindings, and a pointer must refer to one statically known array
 };
-// All of the above. On success the module holds one structured function without calls.
+// Runs all passes above. On success the module contains one structured function without calls.
 Result<> pipeline(Module& m, Diags& diags, const PassOptions& options = {});
-// One of them, by the name of its file or function: `emit --stage pass.fold`.
+// Runs one pass, by the name of its file or function: `emit --stage pass.fold`.
 Result<> runPass(Module& m, std::string_view name, Diags& diags, const PassOptions& options = {});
 
 }  // namespace nereid

@@ -9,7 +9,7 @@ namespace nereid {
 
 namespace {
 
-// Returns true if the module changed. Only the passes of the second list need to know.
+// Returns true if the module changed. Only the passes of the second list use it.
 struct Pass {
   std::string_view name;
   Result<bool> (*run)(Module& m, Diags& diags, const PassOptions& options);
@@ -24,7 +24,7 @@ using M = Module;
 using D = Diags;
 using O = PassOptions;
 
-// Bring any TTIR to one structured function of known operations.
+// Reduce any TTIR to one structured function of known operations.
 constexpr Pass kFirst[] = {
     {"inline_asm", [](M& m, D& d, const O&) { return changed(expandInlineAsm(m, d)); }},
     {"structurize", [](M& m, D& d, const O&) { return changed(structurize(m, d)); }},
@@ -37,7 +37,7 @@ constexpr Pass kFirst[] = {
     {"expand_descriptors", [](M& m, D& d, const O&) { return changed(expandDescriptors(m, d)); }},
 };
 
-// Make it smaller and faster. Each gives the others something to do.
+// Make it smaller and faster. Each pass creates work for the others.
 constexpr Pass kRepeated[] = {
     {"fold", [](M& m, D&, const O&) { return Result<bool>(fold(*m.kernel(), m)); }},
     {"simplify", [](M& m, D&, const O&) { return simplify(*m.kernel(), m), Result<bool>(false); }},
@@ -48,7 +48,7 @@ constexpr Pass kRepeated[] = {
     {"eliminate_dead", [](M& m, D&, const O&) { return Result<bool>(eliminateDead(*m.kernel())); }},
 };
 
-// Enough for all kernels seen so far. What is left to do after them would cost time, not correctness.
+// Enough for all kernels seen so far. Further rounds would cost time; omitting them is always correct.
 constexpr int kRounds = 4;
 
 }  // namespace

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Spells library functions as operations, and refuses what only a GPU can do.
+// Replaces library functions by operations, and refuses those that need a GPU.
 //
 //   tt.extern_elementwise %x {symbol = "__nv_tanhf"}     =>  math.tanh %x
 //   tt.extern_elementwise %x {symbol = "__nv_isnanf"}    =>  arith.cmpf uno, %x, %x; arith.extui
 //   tt.extern_elementwise %x {symbol = "__nv_lgammaf"}   =>  a formula (libdevice.cpp)
 //
-// A symbol is a name in somebody's library for GPUs; the targets know operations alone.
+// A symbol names a function in a vendor's GPU library; targets only know operations.
 #include "interp/element.h"
 #include "ir/libdevice.h"
 #include "passes/libdevice.h"

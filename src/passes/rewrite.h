@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The walk that rewrites share.
+// A walk shared by rewrites.
 #pragma once
 
 #include "ir/builder.h"
 
 namespace nereid {
 
-// Rewrites each instruction of a region: `rewrite(builder, inst)` gives the value that replaces its (first) result, or null to keep it.
+// Rewrites each instruction of a region: `rewrite(builder, inst)` returns the value that replaces its (first) result, or null to keep it.
 template <class F>
 void rewriteEach(Module& m, Region& region, Replacements& replaced, F&& rewrite) {
   for (Block* block : region.blocks) {

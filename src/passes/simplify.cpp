@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Spells what the schedule need not know with what it knows.
+// Rewrites operations that the schedule does not handle to those that it does.
 //
 //   tt.dot %a, %b, %zero; arith.addf %d, %c   =>  tt.dot %a, %b, %c
 //   tt.unsplat %x : tensor<1x1xf32>           =>  a reduction of one element
@@ -37,7 +37,7 @@ Value* unsplat(Builder& b, const Inst& inst) {
   return reduce->result();
 }
 
-// e2m1 and e8m0 values of dot_scaled as f32 or bf16-exact f32.
+// e2m1 and e8m0 values of dot_scaled, as f32 or as exact bf16.
 Value* decodeScale(Builder& b, Value* scale) {
   // e8m0: two to the power of (x - 127); 255 is NaN. The exponent field of an f32, with 0 as the subnormal 2^-127.
   if (scale->type.isFloat()) return b.cast(Op::FpToFp, scale, scale->type.withElement(Elem::F32));
@@ -49,7 +49,7 @@ Value* decodeScale(Builder& b, Value* scale) {
   return b.select(b.cmpI(CmpIPred::Eq, bits, b.integer(i32, 255)), b.floating(f32, std::numeric_limits<double>::quiet_NaN()), value);
 }
 
-// Two 4-bit floats a byte, low half first, along `axis`.
+// Two 4-bit floats per byte along `axis`, low half first.
 Value* decodeE2m1(Builder& b, Value* packed, int axis) {
   Type i32 = packed->type.withElement(Elem::I32), f32 = packed->type.withElement(Elem::F32);
   Value* wide = b.cast(Op::ExtUI, packed, i32);
@@ -98,7 +98,7 @@ Value* dotScaled(Builder& b, const Inst& inst) {
       v = b.cast(Op::ExtF, v, v->type.withElement(Elem::F32));
     }
     if (Value* scale = inst.optional(isLeft ? 3 : 4)) {
-      // scale[m, k / group]: repeated along k; the right one comes as [n, k / group].
+      // scale[m, k / group], repeated along k; the right operand's scale is [n, k / group].
       Value* s = decodeScale(b, scale);
       auto shape = s->type.shape();
       int64_t depth = v->type.dim(kAxis), groups = shape.back();
@@ -122,7 +122,7 @@ Value* dotScaled(Builder& b, const Inst& inst) {
   return b.create(Op::Dot, {left, right, inst.operand(2)}, {inst.result()->type}, {{Attr::InputPrecision, int64_t{2}}})->result();
 }
 
-// A bit as a number of type `t`, which may have but one bit itself.
+// A bit as a number of type `t`, which may be one bit wide itself.
 Value* asNumber(Builder& b, Value* bit, Type t) { return t.isBool() ? bit : b.cast(Op::ExtUI, bit, t); }
 
 Value* ceilDiv(Builder& b, const Inst& inst) {
@@ -135,7 +135,7 @@ Value* ceilDiv(Builder& b, const Inst& inst) {
   return b.make(Op::AddI, {q, asNumber(b, b.make(Op::AndI, {inexact, sameSign}), t)});
 }
 
-// Rounded toward zero; one less where that was up.
+// Rounded toward zero; minus one if that rounded up.
 Value* floorDiv(Builder& b, const Inst& inst) {
   Value *x = inst.operand(0), *y = inst.operand(1);
   Type t = x->type;
@@ -160,7 +160,7 @@ Value* highHalf(Builder& b, const Inst& inst) {
   }
   Value* high = b.make(Op::MulHiUI, {x, y});
   if (!isSigned) return high;
-  // A negative factor counts 2^64 too much.
+  // Corrects for the 2^64 that a negative factor adds.
   auto surplus = [&](Value* factor, Value* other) { return b.make(Op::AndI, {b.make(Op::ShRSI, {factor, b.integer(t, 63)}), other}); };
   return b.make(Op::SubI, {b.make(Op::SubI, {high, surplus(x, y)}), surplus(y, x)});
 }
@@ -185,7 +185,7 @@ void simplify(Func& f, Module& m) {
       case Op::MulSIExt:
       case Op::MulUIExt: replaced.add(inst.results[1], highHalf(b, inst)); return b.make(Op::MulI, {inst.operand(0), inst.operand(1)});
       case Op::FPowI: {
-        // Of the magnitude: as a float a large exponent is no longer odd.
+        // By magnitude: as a float, a large exponent loses its parity.
         Type t = inst.result()->type;
         const bool isWide = t.elem == Elem::F64;
         Value *x = inst.operand(0), *n = inst.operand(1);

@@ -5,8 +5,8 @@
 //   %v = tt.load %p + ...                    %y = tt.load %b + ..., not %c
 //                                            %v = arith.select %c, %x, %y
 //
-// The arrays of a shader are bindings: no pointer leads into one or another. An scf.if that does nothing but choose a pointer is a select
-// first. A chosen pointer that a loop carries, or that is loaded from memory, stays as it is, and is refused.
+// A shader's arrays are bindings, so a pointer must refer to one of them statically. An scf.if that only chooses a pointer is rewritten to
+// a select first. A chosen pointer that a loop carries or that is loaded from memory is left unchanged, and refused later.
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 
@@ -16,7 +16,7 @@ namespace {
 
 bool isPointer(const Value* v) { return v->type.isPointer(); }
 
-// Whether an scf.if does nothing but compute values, among them a pointer.
+// Returns whether an scf.if only computes values, including a pointer.
 bool isChoice(const Inst& inst) {
   if (inst.op != Op::If || inst.regions.size() != 2 || std::none_of(inst.results.begin(), inst.results.end(), isPointer)) return false;
   for (auto& r : inst.regions) {
@@ -27,8 +27,8 @@ bool isChoice(const Inst& inst) {
   return true;
 }
 
-// The select that `v` is made from by pointer arithmetic and layout operations; one of tiles by pointer arithmetic alone, so that its
-// condition is that of each element.
+// The select from which `v` is computed by pointer arithmetic and layout operations. If it selects tiles, only by pointer arithmetic, so
+// that its condition applies element by element.
 Inst* choiceOf(Value* v) {
   bool moves = false;
   while (v->def) {
@@ -68,7 +68,7 @@ void splitIn(Module& m, Region& region, Replacements& replaced, bool& changed) {
       for (Value*& v : inst->operands) v = replaced(v);
       for (auto& r : inst->regions) splitIn(m, *r, replaced, changed);
       Builder b(m, block, inst->loc);
-      // A choice by branches is one by values.
+      // Replace a choice by branches with a select.
       if (isChoice(*inst)) {
         const Inst* ends[2];
         for (size_t k = 0; k < 2; ++k)

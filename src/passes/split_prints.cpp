@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Splits prints of several values into prints of one.
+// Splits a print of several values into prints of one.
 //
 //   tt.print " x: " : %a, %b    =>   tt.print " x: (operand 0) " : %a
 //                                    tt.print " x: (operand 1) " : %b
 //
-// A loop nest iterates one tile, and the values may differ in shape; Triton prints them like this.
+// A loop nest iterates one tile, and the values may have different shapes. Triton prints them in this form.
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Makes every function one block.
+// Rewrites every function to a single block.
 //
 //   cf.cond_br %c, ^a, ^b                     %r = scf.if %c { ...a...; scf.yield } else { ...b...; scf.yield }
 //   ^a: ... cf.br ^m(%x)  ^b: ... cf.br ^m(%y)  =>  ...m with %r...
 //
-// Triton's early `return` gives acyclic branches. Both sides run up to the block where all their paths meet again (the immediate
+// Triton's early `return` produces acyclic branches. Both sides run up to the block where all their paths meet again (the immediate
 // post-dominator); blocks that several paths reach before that are copied. A path that returns meets the others at the end.
 #include <algorithm>
 #include <set>
@@ -56,7 +56,7 @@ class Structurizer {
     return {};
   }
 
-  // Blocks reachable from `b`, itself included; null stands for the end of the function.
+  // Blocks reachable from `b`, including `b`; null stands for the end of the function.
   const std::set<Block*>& reach(Block* b) {
     auto it = reach_.find(b);
     if (it != reach_.end()) return it->second;
@@ -71,7 +71,7 @@ class Structurizer {
 
   // The first block that all paths from `b` go through; null: the end.
   Block* meet(Block* b) {
-    std::vector<Block*> order;  // post-order of what b reaches
+    std::vector<Block*> order;  // post-order of the blocks reachable from b
     std::set<Block*> seen;
     auto visit = [&](auto&& self, Block* x) -> void {
       if (!x || !seen.insert(x).second) return;
@@ -79,12 +79,12 @@ class Structurizer {
       order.push_back(x);
     };
     visit(visit, b);
-    // Candidates nearest first: reverse post-order. `x` post-dominates b when no path avoids it.
+    // Candidates, nearest first: reverse post-order. `x` post-dominates b if no path avoids it.
     for (size_t i = order.size(); i-- > 0;) {
       Block* x = order[i];
       if (x == b) continue;
       std::set<Block*> walked;
-      auto avoids = [&](auto&& self, Block* y) -> bool {  // whether the end can be reached without x
+      auto avoids = [&](auto&& self, Block* y) -> bool {  // whether the end is reachable without x
         if (y == x || !walked.insert(y).second) return false;
         if (y->terminator()->successors.empty()) return true;
         for (const Successor& s : y->terminator()->successors)
@@ -96,8 +96,8 @@ class Structurizer {
     return nullptr;
   }
 
-  // Copies the code from `b` up to `stop` (exclusive) to the end of `out`; `results` are the arguments given to `stop`, or what is
-  // returned.
+  // Appends a copy of the code from `b` up to `stop` (exclusive) to `out`. `results` receives the arguments passed to `stop`, or the
+  // returned values.
   void emit(Block* b, Block* stop, Block* out, ValueMap& map, std::vector<Value*>& results) {
     auto mapped = [&](Value* v) {
       auto it = map.find(v);
@@ -105,7 +105,7 @@ class Structurizer {
     };
     while (true) {
       if (size_ > kMaxSize) {
-        // Given up: values of the right types keep the structure whole until the caller reports.
+        // After an error: values of the right types keep the structure valid until the caller reports it.
         Builder poison(m_, out, f_.loc);
         auto types = stop ? std::vector<Type>() : f_.results;
         if (stop)
@@ -178,7 +178,7 @@ class Structurizer {
 };
 
 Result<> mapRegions(Module& m, Region& region, Diags& diags) {
-  // Functions inside operations (map_elementwise) may have branches too: they become functions for a moment.
+  // Functions inside operations (map_elementwise) may also branch: they temporarily become functions.
   for (Block* block : region.blocks)
     for (Inst* inst : block->insts)
       for (auto& r : inst->regions) {

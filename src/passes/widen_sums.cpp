@@ -5,8 +5,8 @@
 //                                                                        %s = "tt.reduce"(%w) ({ ^bb0(%a: f32, %b: f32): arith.addf ... })
 //                                                                        arith.truncf %s
 //
-// and tt.scan alike. Element after element, a sum of ones in bf16 stops at 256, and one in f16 at 2048; stock Triton adds in a tree, whose
-// error grows with the logarithm of the length. One rounding at the end is better than both, and cheaper where a target computes in f32
+// The same for tt.scan. Added one after the other, a sum of ones stops at 256 in bf16 and at 2048 in f16. Stock Triton adds in a tree,
+// whose error grows with the logarithm of the length. Rounding once is more accurate than both, and faster on targets that compute in f32
 // anyway.
 #include "ir/bits.h"
 #include "ir/builder.h"
@@ -22,7 +22,7 @@ bool takesHalf(const Inst& inst) {
   return std::any_of(inst.operands.begin(), inst.operands.end(), isHalf) || std::any_of(inst.results.begin(), inst.results.end(), isHalf);
 }
 
-// Whether the function rounds halves, and every operation of it that touches one means the same in f32.
+// Returns whether the function rounds f16 or bf16, and whether every operation in it that uses them means the same in f32.
 bool isSum(const Inst& inst) {
   if ((inst.op != Op::Reduce && inst.op != Op::Scan) || inst.regions[0]->blocks.size() != 1 ||
       std::none_of(inst.operands.begin(), inst.operands.end(), isHalf))
@@ -104,7 +104,7 @@ void widen(Module& m, Region& region) {
         if (isHalf(v)) v = b.cast(Op::ExtF, v, v->type.withElement(Elem::F32));
       block->insts.push_back(inst);
       widenFunction(m, inst->regions[0]->entry());
-      // The rounded value takes the place of the result.
+      // The rounded value replaces the result.
       for (size_t k = 0; k < inst->results.size(); ++k) {
         Value* narrow = inst->results[k];
         if (!isHalf(narrow)) continue;

@@ -66,14 +66,14 @@ DiagBuilder Diags::error(Err err, Loc loc) {
 
 namespace {
 
-// Bytes of `text` shown as one column each; control bytes and tabs become a space so that carets stay under their text.
+// Bytes of `text` with one column each; control bytes and tabs become a space, so that carets stay below their text.
 std::string printable(std::string_view text) {
   std::string out;
   for (char c : text) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
   return out;
 }
 
-// Columns that the first `bytes` of a UTF-8 line take.
+// The number of columns of the first `bytes` of a UTF-8 line.
 size_t columns(std::string_view line, size_t bytes) {
   size_t count = 0;
   for (char c : line.substr(0, std::min(bytes, line.size()))) count += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
@@ -82,7 +82,7 @@ size_t columns(std::string_view line, size_t bytes) {
 
 void renderLine(std::string& out, const Sources& sources, uint32_t file, uint32_t line, const Diag& diag) {
   std::string_view source = sources.line(file, line);
-  if (source.size() > 400) return;  // generated text: a caret under it helps nobody
+  if (source.size() > 400) return;  // generated text: a caret would not help
   std::string number = cat(line);
   number.insert(0, number.size() < 5 ? 5 - number.size() : 0, ' ');
   append(out, cat(number, " | ", printable(source), "\n"));
@@ -128,7 +128,7 @@ std::string Diags::render(const Sources& sources) const {
   return out;
 }
 
-#if !defined(__wasm__)  // there the host says it: src/wasm/runtime.cpp
+#if !defined(__wasm__)  // in WebAssembly the host reports it: src/wasm/runtime.cpp
 void internalError(const char* file, int line, std::string_view text) {
   throw InternalFault(cat("internal error at ", file, ":", line, ": ", text));
 }

@@ -18,8 +18,8 @@
 
 namespace nereid {
 
-// A place in a source file: line and column count from 1, `length` is what a caret underlines. File 0 is "nowhere". All in 64 bits, since
-// every value, instruction and token has one; what is larger than its share stays at the largest.
+// A place in a source file: line and column count from 1, `length` is the underlined length. File 0 means "nowhere". It has 64 bits, since
+// every value, instruction and token has one; fields that overflow keep their largest value.
 class Loc {
  public:
   Loc() = default;
@@ -40,19 +40,19 @@ class Loc {
   uint64_t bits_ = 0;
 };
 
-// The files that locations point into.
+// The files that locations refer to.
 class Sources {
  public:
-  // Registers a file; `text` may be empty for a file that is only named (a TTIR location).
+  // Registers a file; `text` may be empty for a file that is only named (in a TTIR location).
   uint32_t add(std::string path, std::string text);
-  // The id of a file already added, or one new with no text.
+  // The id of a registered file, or of a new one without text.
   uint32_t find(std::string_view path);
   const std::string& path(uint32_t file) const { return files_[file - 1].path; }
   const std::string& text(uint32_t file) const { return files_[file - 1].text; }
   std::string_view line(uint32_t file, uint32_t line) const;
-  // A file of this path goes by another name.
+  // Renames the file with this path.
   void showAs(std::string path, std::string shown) { shown_[std::move(path)] = std::move(shown); }
-  // "path:line:col", or empty for nowhere.
+  // "path:line:col", or an empty text for nowhere.
   std::string describe(Loc loc) const;
 
  private:
@@ -83,12 +83,12 @@ struct Diag {
   std::string hint;
 };
 
-// The error type of Result: what went wrong is in the Diags.
+// The error type of Result: the diagnostics themselves are in Diags.
 struct Failed {};
 template <class T = void>
 using Result = std::expected<T, Failed>;
 
-// Builds one diagnostic in place; converts to the error of any Result, so that `return diags.error(...).says(...)` reads well.
+// Builds one diagnostic; converts to the error of any Result, so that `return diags.error(...).says(...)` works.
 class DiagBuilder {
  public:
   DiagBuilder(std::deque<Diag>& all, size_t index) : all_(all), index_(index) {}
@@ -107,7 +107,7 @@ class DiagBuilder {
     appendAll(newHint(), parts...);
     return *this;
   }
-  // The hint for a likely slip; none where `near` is empty.
+  // A hint for a likely misspelling; none if `near` is empty.
   DiagBuilder& meant(std::string_view near);
   operator std::unexpected<Failed>() const { return std::unexpected(Failed{}); }  // NOLINT: implicit by design
   template <class T>
@@ -116,7 +116,7 @@ class DiagBuilder {
   }
 
  private:
-  // Empty texts to fill.
+  // Empty texts to be filled.
   std::string& text();
   std::string& newHint();
   std::string& newLabel(Loc loc);
@@ -131,9 +131,9 @@ class Diags {
   size_t size() const { return diags_.size(); }
   const Diag& operator[](size_t i) const { return diags_[i]; }
   void clear() { diags_.clear(); }
-  // Forgets everything after the first `count`: for attempts that may fail quietly.
+  // Removes all diagnostics after the first `count`: for attempts whose failure is not an error.
   void truncate(size_t count) { diags_.resize(count, Diag{}); }
-  // All of them as the user reads them: position, text, source line, carets, labels, hint.
+  // All diagnostics as text for the user: position, message, source line, carets, labels, hint.
   std::string render(const Sources& sources) const;
 
  private:
@@ -141,7 +141,7 @@ class Diags {
 };
 
 #if !defined(__wasm__)
-// A fault of our own. The C interface makes an error of it, other programs end.
+// An internal fault. The C interface returns it as an error, other programs end.
 class InternalFault : public std::exception {
  public:
   explicit InternalFault(std::string text) : text_(std::move(text)) {}
@@ -152,7 +152,8 @@ class InternalFault : public std::exception {
 };
 #endif
 
-// Our own faults: throws an InternalFault that says where and what; in WebAssembly the module ends. Never for what a user wrote.
+// Reports an internal fault: throws an InternalFault with location and text; in WebAssembly the module ends. Never used for errors of the
+// user.
 [[noreturn]] void internalError(const char* file, int line, std::string_view text);
 #define NEREID_CHECK(condition, ...) \
   ((condition) ? void() : ::nereid::internalError(__FILE__, __LINE__, ::nereid::cat("" __VA_OPT__(, ) __VA_ARGS__)))

@@ -59,7 +59,7 @@ double expOf(Pair x) {
   Pair r = x + -(Pair{k} * kLn2);
   constexpr int kHalvings = 9;
   r = {std::ldexp(r.high, -kHalvings), std::ldexp(r.low, -kHalvings)};
-  // exp(r) - 1, so that squaring loses nothing.
+  // exp(r) - 1, so that squaring loses no digits.
   Pair term = r, total = r;
   for (int n = 2; n <= 9; ++n) {
     term = term * r / Pair{static_cast<double>(n)};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A few items for a function to read: braces, a vector or a span. A vector as a parameter would be allocated for each call.
+// A view of a few items passed to a function: braces, a vector or a span. A vector parameter would allocate in each call.
 #pragma once
 
 #include <initializer_list>
@@ -12,7 +12,7 @@ template <class T>
 class List {
  public:
   List() = default;
-  // Braces live until the call returns, which is as long as a List lives.
+  // Braces live until the call returns, and so does a List.
   List(std::initializer_list<T> items) : data_(std::data(items)), size_(items.size()) {}
   List(const std::vector<T>& items) : data_(items.data()), size_(items.size()) {}
   List(std::span<const T> items) : data_(items.data()), size_(items.size()) {}

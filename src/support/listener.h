@@ -5,7 +5,7 @@
 
 namespace nereid {
 
-// Who hears what kernels say while they run: the text of an assertion that failed, or what was printed. From any of their threads.
+// Receives the output of running kernels: the text of a failed assertion, or printed text. Called from any of their threads.
 struct Listener {
   void (*hear)(void* user, bool isFailure, std::string_view text);
   void* user;

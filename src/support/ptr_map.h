@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A map from pointers, with what is used of std::unordered_map's interface. It goes over its entries in the order in which they came, which
-// is the same wherever the things lie, and a map of another type adds little code.
+// A map from pointers with the used part of std::unordered_map's interface. It iterates in insertion order, which does not depend on
+// addresses, and another instantiation adds little code.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@
 
 namespace nereid {
 
-// Numbers of pointers.
+// Maps pointers to indices.
 class PtrIndex {
  public:
   static constexpr uint32_t kNone = UINT32_MAX;
@@ -26,11 +26,11 @@ class PtrIndex {
     uint32_t number = kNone;
   };
   void put(const void* key, uint32_t number);
-  std::vector<Slot> slots_;  // a power of two of them, at most half of them taken
+  std::vector<Slot> slots_;  // a power of two of them, at most half of them in use
   size_t used_ = 0;
 };
 
-// Memory for entries, which stay where they are: in blocks, each larger than the one before, so that a map of many takes few.
+// Memory for entries, which never move: in blocks of growing size, so that a large map has few.
 class EntryBlocks {
  public:
   void* take(size_t bytes);
@@ -96,13 +96,13 @@ class PtrMap {
     }
     return entries_[number]->second;
   }
-  // Keeps what is there.
+  // Keeps an existing entry.
   std::pair<iterator, bool> emplace(K key, V value) {
     bool isNew = !contains(key);
     if (isNew) (*this)[key] = std::move(value);
     return {find(key), isNew};
   }
-  // Takes as long as there are entries.
+  // Linear in the number of entries.
   void erase(K key) {
     uint32_t number = index_.find(key);
     if (number == PtrIndex::kNone) return;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sorting, stable and so with one result whatever library it is built with; the standard's would be 3 kB of WebAssembly for each use.
+// A stable sort, so that the result does not depend on the library; each instantiation of the standard one takes 3 kB of WebAssembly.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 
 namespace nereid {
 
-// Merges runs of 1, 2, 4, ... items. Those that are equal keep their order.
+// Merges runs of 1, 2, 4, ... items. Equal items keep their order.
 template <class T, class Less = std::less<>>
 void sortStably(std::vector<T>& items, Less less = {}) {
   std::vector<T> merged;

@@ -12,14 +12,14 @@ namespace nereid {
 [[gnu::noinline]] void append(std::string& out, const char* text) { out += text; }
 [[gnu::noinline]] void append(std::string& out, const std::string& text) { out += text; }
 
-// Number to text and back, which differ in what they call. The C and C++ libraries' own ways would bring 40 kB of code and tables into the
-// compiler's WebAssembly module, whose host has all that.
+// Numbers to text and back. The C and C++ libraries' functions would add 40 kB of code and tables to the compiler's WebAssembly module,
+// whose host already has them.
 #if defined(__wasm__)
 
 namespace {
 
 extern "C" [[clang::import_module("nereid"), clang::import_name("readNumber")]] double hostReadNumber(const char* text, size_t size);
-// At most 32 bytes, "1.5e-7"; how many there are.
+// At most 32 bytes, "1.5e-7"; returns their number.
 extern "C" [[clang::import_module("nereid"), clang::import_name("writeNumber")]] size_t hostWriteNumber(double value, int single, char* to);
 
 double convert(std::string_view text) { return hostReadNumber(text.data(), text.size()); }
@@ -163,11 +163,11 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
       row[0] = i;
       for (size_t j = 1; j <= c.size(); ++j) {
         row[j] = std::min({old[j] + 1, row[j - 1] + 1, old[j - 1] + (word[i - 1] != c[j - 1])});
-        // Two neighbours that changed places are one slip.
+        // Two exchanged neighbours count as one slip.
         if (i > 1 && j > 1 && word[i - 1] == c[j - 2] && word[i - 2] == c[j - 1]) row[j] = std::min(row[j], older[j - 2] + 1);
       }
     }
-    // What shares no letter is no slip.
+    // Words without a common letter are not slips.
     if (row[c.size()] < std::min({bestDistance, word.size(), c.size()})) {
       bestDistance = row[c.size()];
       best = c;

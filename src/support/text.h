@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Small text helpers: cat() joins anything printable; nothing here allocates more than its result.
+// Small text helpers: cat() joins anything printable; functions allocate nothing but their result.
 #pragma once
 
 #include <charconv>
@@ -12,24 +12,24 @@
 
 namespace nereid {
 
-// The number that decimal text stands for, 12, 1.5e-3 or .5; nothing for other text. Too large is infinity, too small 0.
+// The number that a decimal text represents, 12, 1.5e-3 or .5; nothing for other text. Overflow gives infinity, underflow 0.
 std::optional<double> parseDouble(std::string_view text);
-// The shortest decimal text that reads back as the same double; with an exponent only where Python has one.
+// The shortest decimal text that reads back as the same double; with an exponent only where Python prints one.
 std::string shortest(double value);
-// The same with an exponent, 1.5e-05; of the float that `value` is, if `single`.
+// The same with an exponent, 1.5e-05; for the float that `value` is, if `single`.
 std::string scientific(double value, bool single);
 // `bits` as 0x… with `digits` hexadecimal digits.
 std::string hex(uint64_t bits, int digits);
-// Quotes as MLIR does: a backslash before quotes and backslashes, control bytes as backslash and two digits.
+// Quotes like MLIR: a backslash before quotes and backslashes, control bytes as backslash and two digits.
 std::string quoted(std::string_view text);
-// Quotes as JSON does: control bytes as \u00XX.
+// Quotes like JSON: control bytes as \u00XX.
 std::string jsonQuoted(std::string_view text);
 std::vector<std::string_view> splitLines(std::string_view text);
 std::string_view trim(std::string_view text);
-// The candidate nearest to `word` by edit distance, or empty when none is near enough to be a likely slip.
+// The candidate nearest to `word` by edit distance, or empty if none is near enough to be a likely misspelling.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
-// Not inline: there are thousands of calls.
+// Not inline, since there are thousands of calls.
 void append(std::string& out, std::string_view text);
 void append(std::string& out, const char* text);
 void append(std::string& out, const std::string& text);
@@ -44,7 +44,7 @@ void append(std::string& out, T value) {
 }
 inline void append(std::string& out, double value) { out += shortest(value); }
 
-// Appends its arguments. Types opt in by an overload of append(std::string&, T), found by argument-dependent lookup.
+// Appends its arguments. Types opt in with an overload of append(std::string&, T), found by argument-dependent lookup.
 template <class... Parts>
 void appendAll(std::string& out, const Parts&... parts) {
   (append(out, parts), ...);

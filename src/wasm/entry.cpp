@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
-// The compiler as a WebAssembly module. The host writes a request into its memory and reads the answer there. Both are a list of texts,
-// each with its size before it (u32, little-endian).
+// The compiler as a WebAssembly module. The host writes a request into its memory and reads the answer there. Both are lists of texts, each
+// preceded by its size (u32, little-endian).
 //
-//   request   COMMAND, PATH, SOURCE, KERNEL, "1" to keep assertions or "", how many items the signature has, the items, how many constants
-//   there are,
-//             their names and literals by turns, and to the end paths and texts of other files by turns. COMMAND is
-//             `describe`, `compile TARGET`, with a space and what the one device has that it is for (driver.h) or without, or `emit STAGE`
-//   answer    the lines of tl.static_print; then of `describe` JSON, of `emit` the text, of `compile` the entry of a manifest, and names
-//   and bytes
-//             of its files by turns; where it failed the errors as text and as JSON (driver/json.h)
+//   request   COMMAND, PATH, SOURCE, KERNEL, "1" to keep assertions or "", the number of signature items, the items, the number of
+//             constants, alternately their names and literals, and up to the end alternately paths and texts of other files.
+//             COMMAND is `describe`, `compile TARGET` or `compile TARGET DEVICE` (features and limits, see driver.h), or `emit STAGE`
+//   answer    the lines of tl.static_print; then for `describe` JSON, for `emit` the text, for `compile` the entry of a manifest and
+//             alternately names and bytes of its files; after a failure the errors as text and as JSON (driver/json.h)
 //
-// The host gives `readNumber`, `writeNumber` (support/text.cpp) and `fail`, which takes the text of a fault of ours and does not return.
+// The host provides `readNumber`, `writeNumber` (support/text.cpp) and `fail`, which takes the text of an internal fault and does not
+// return.
 #include <cstring>
 #include <map>
 
@@ -81,7 +80,7 @@ extern "C" {
 
 [[clang::export_name("alloc")]] char* nereid_alloc(size_t size) { return static_cast<char*>(operator new(size)); }
 
-// Answers a request, which alloc() made room for and this gives back. 0: it worked; 1: it failed.
+// Answers a request, whose memory alloc() returned and this function frees. Returns 0 for success, 1 for failure.
 [[clang::export_name("ask")]] int nereid_ask(char* at, size_t size) {
   Reader reader({at, size});
   std::string command = reader.text(), printed;
@@ -119,7 +118,7 @@ extern "C" {
     add(json(diags, sources));
     return 1;
   }
-  // What was printed is known only now, but stands first.
+  // Printed text is known only now, but comes first.
   std::string rest = std::move(answer);
   answer.clear();
   add(printed);

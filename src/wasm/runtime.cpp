@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What the compiler as a WebAssembly module has in place of the C library's: memory, and what happens when it finds a fault of its own.
+// Replaces parts of the C library in the compiler's WebAssembly module: memory, and reporting internal faults.
 //
-// Memory is cut into sizes of 16, 32, ... 1024 bytes and powers of two above, and what is freed waits in a list of its size. A compile
-// takes and frees the same sizes again and again, so this wastes little; it is a tenth of the C library's, and faster.
+// Memory is divided into sizes of 16, 32, ... 1024 bytes and powers of two above, and freed memory is kept in one list per size. A
+// compilation allocates and frees the same sizes again and again, so this wastes little. It is a tenth of the C library's size, and faster.
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 extern "C" {
 extern unsigned char __heap_base;
-// The C library's stack protector, which wasi-libc does not have.
+// Symbols of the stack protector, which wasi-libc lacks.
 uintptr_t __stack_chk_guard = 0x595E9FBD;
 void __stack_chk_fail() { __builtin_trap(); }
 }
@@ -51,7 +51,7 @@ void* take(size_t size) {
   if (bytes > end - top) {
     size_t pages = (bytes - (end - top) + kPage - 1) / kPage;
     if (pages < 16) pages = 16;
-    if (__builtin_wasm_memory_grow(0, pages) == SIZE_MAX) nereid::internalError("", 0, "there is no memory left");
+    if (__builtin_wasm_memory_grow(0, pages) == SIZE_MAX) nereid::internalError("", 0, "out of memory");
     end += pages * kPage;
   }
   auto* header = reinterpret_cast<size_t*>(top);
@@ -84,7 +84,7 @@ void free(void* p) { give(p); }
 void abort() { nereid::internalError("", 0, "the C++ library stopped"); }
 }
 
-// The C++ library's own checks.
+// Called by the C++ library's own checks.
 [[noreturn]] void std::__libcpp_verbose_abort(const char*, ...) noexcept { abort(); }
 
 namespace nereid {

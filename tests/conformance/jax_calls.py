@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The tests of tests/python/jax, in which jax_triton's calls are skipped where it is not installed, as a suite: python tests/conformance/jax_calls.py [results.json]"""
+"""The tests of tests/python/jax, as a suite; calls of jax_triton are skipped if it is not installed: python tests/conformance/jax_calls.py [results.json]"""
 import importlib.metadata
 import os
 import subprocess

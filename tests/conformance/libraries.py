@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Kernels of public libraries under nereid.compat, on the CPU, beside torch's own functions: Liger Kernel, FLA (flash-linear-attention), FlagGems.
+"""Kernels of public libraries under nereid.compat, on the CPU, compared with torch's functions: Liger Kernel, FLA (flash-linear-attention), FlagGems.
 
     python tests/conformance/libraries.py liger|fla|flag_gems [results.json]
 
-Their code is what PyPI has; nothing of it is changed but FlagGems' list of vendors, which leaves out its own back-end for CPUs.
-That back-end also asks torch.cpu for a device as torch.cuda has it.
+Their code is unchanged from PyPI, except for FlagGems' list of vendors, which lacks its back-end for CPUs.
+That back-end also expects torch.cpu to have the device functions of torch.cuda.
 """
 import contextlib
 import importlib
@@ -31,7 +31,7 @@ def random(*shape, seed=0, dtype=torch.float32):
 
 
 def error(got, want):
-    """The greatest difference, relative to the greatest value."""
+    """The maximum error relative to the largest value."""
     got, want = got.detach().to(torch.float64), want.detach().to(torch.float64)
     if got.shape != want.shape:
         raise AssertionError(f"shape {tuple(got.shape)}, not {tuple(want.shape)}")
@@ -51,7 +51,7 @@ def same(pairs, limit):
 
 
 def with_gradients(ours, theirs, inputs, limit=2e-5):
-    """Values and gradients of both, for the same inputs; those that are floats are differentiated."""
+    """Compares values and gradients of both for the same inputs; float inputs are differentiated."""
 
     def all_of(f):
         args = [x.clone().requires_grad_() if torch.is_tensor(x) and x.is_floating_point() else x for x in inputs]
@@ -218,7 +218,7 @@ def flag_gems(suite):
     if "ARM" not in text:
         with open(place, "w") as f:
             f.write(text.replace("    NVIDIA = 0\n", "    NVIDIA = 0\n    ARM = 99\n"))
-    # What the back-end for CPUs asks of torch.cpu and this torch lacks.
+    # Functions of torch.cpu that this version of torch lacks.
     torch.cpu.device, torch.cpu.current_device = (lambda *_: contextlib.nullcontext()), (lambda: 0)
     ops = importlib.import_module("flag_gems.ops")
     x, y = random(40, 50), random(40, 50, seed=1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Cases of a suite, each with a time limit, and a table of what became of them."""
+"""Runs the cases of a suite, each with a time limit, and writes a table of the results."""
 import json
 import signal
 import time
@@ -15,7 +15,7 @@ class Suite:
         self.name, self.version, self.rows = name, version, []
 
     def case(self, name, run, limit=120):
-        """Runs `run`, which returns None or columns for the table, and raises where something is wrong."""
+        """Runs `run`, which returns None or columns for the table, and raises if something is wrong."""
 
         def late(*_):
             raise TimeoutError(f"more than {limit} s")
@@ -40,7 +40,7 @@ class Suite:
         return status == "passed"
 
     def finish(self, path):
-        """Writes the rows, and gives how many failed."""
+        """Writes the rows, and returns the number of failures."""
         count = {s: sum(r["status"] == s for r in self.rows) for s in ("passed", "skipped", "failed")}
         print(f"{self.name} {self.version}: {count['passed']} passed, {count['skipped']} skipped, {count['failed']} failed", flush=True)
         if path:

@@ -14,7 +14,7 @@ for name in ORDER:
 
 
 def reasons(suite, status):
-    """Each reason once, with the cases that have it."""
+    """Each reason once, with its cases."""
     by = {}
     for row in suite["rows"]:
         if row["status"] == status:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""torch's compiler beside nereid.compat, without Triton installed: python tests/conformance/torch_compiler.py [results.json]"""
+"""torch.compile with nereid.compat instead of Triton: python tests/conformance/torch_compiler.py [results.json]"""
 import importlib
 import os
 import sys

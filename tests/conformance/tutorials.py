@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Kernels of the kinds that Triton's tutorials 01 to 10 teach, in our words, with torch's tensors on the CPU: times and errors beside torch.
+"""Kernels like those of Triton's tutorials 01 to 10, rewritten, with torch tensors on the CPU: times and errors compared with torch.
 
     python tests/conformance/tutorials.py [results.json]     by stock Triton's front-end and the plug-in; by nereid.compat where there is no Triton
 
@@ -37,7 +37,7 @@ def random(*shape, dtype=torch.float32, seed=0):
 
 
 def compare(run, reference, allowed, timed=True):
-    """Error and times; `run` and `reference` give tensors or tuples of them."""
+    """Error and times; `run` and `reference` return tensors or tuples of them."""
     got, want = (x if isinstance(x, tuple) else (x, ) for x in (run(), reference()))
     worst = max(float((g.double() - w.double()).abs().max() / w.double().abs().max().clamp(min=1)) for g, w in zip(got, want))
     if not worst <= allowed:

@@ -5,16 +5,16 @@ A comment above a kernel is one case:
 
     # run: NAME | SIGNATURE | CONSTANTS | GRID | ARGUMENTS [| OPTION ...]
 
-SIGNATURE  types of the parameters that are no constants, as in Triton's AOT tool: *fp32:16,i32
+SIGNATURE  types of the parameters that are not constants, as in Triton's AOT tool: *fp32:16,i32
 CONSTANTS  NAME=LITERAL,...
-ARGUMENTS  one for each item of the signature: a number, or an array: z[8] zeros, i[8] 0 to 7, r[8] random, r[8]:LOW:HIGH random in that range
-OPTION     tol=X      how far stock Triton's program may be from ours, both on the interpreter; 0 where it is not said
-           target=X   how far a target may be from the interpreter (order of sums, vector mathematics); 0 where it is not said
+ARGUMENTS  one per item of the signature: a number, or an array: z[8] zeros, i[8] 0 to 7, r[8] random, r[8]:LOW:HIGH random in that range
+OPTION     tol=X      tolerance between stock Triton's program and ours, both on the interpreter; default 0
+           target=X   tolerance between a target and the interpreter (order of sums, vector mathematics); default 0
            since=3.6  the first Triton that has the features
-           until=3.8  the last that has them, or gives them this meaning
-           launch=no  stock Triton compiles it, but fails over what its launches hash
+           until=3.8  the last that has them with this meaning
+           launch=no  stock Triton compiles it, but cannot hash the arguments of the launch
 
-Differences are relative to the number or, where that is larger, to the mean size of the array's numbers.
+Differences are relative to the number, or to the mean magnitude of the array if that is larger.
 """
 import argparse
 import ast
@@ -45,7 +45,7 @@ class Case:
         self.until = tuple(map(int, options.get("until", "999").split(".")))
         self.launches = options.get("launch") != "no"
         self.parameters = parameters[self.kernel]
-        # An empty item stands for each constexpr and for what is left out at the end.
+        # Constexprs, and parameters missing at the end, have an empty item.
         items = iter(self.items)
         self.signature = ["" if name in self.constants else next(items, "") for name in self.parameters]
 
@@ -53,7 +53,7 @@ class Case:
         return f"{self.path.name}:{self.kernel}({', '.join(self.items)}; {', '.join(f'{k}={v}' for k, v in self.constants.items())})"
 
     def inputs(self, seed):
-        """[(name, type, array or text)] of what a launch takes."""
+        """The arguments of a launch: [(name, type, array or text)]."""
         rng, values, out = np.random.default_rng(seed), iter(self.args), []
         for name, item in zip(self.parameters, self.signature):
             if not item:
@@ -117,7 +117,7 @@ def random_array(spec, kind, rng):
 
 
 def run(nereid, ttir, target, grid, inputs, folder):
-    """[(name, type, array)] after the run: what every array then holds."""
+    """The content of every array after the run: [(name, type, array)]."""
     command = [nereid, "run", str(ttir), "--target", target, "--grid", grid]
     saved = []
     for name, kind, value in inputs:
@@ -141,7 +141,7 @@ def as_numbers(a, kind):
 
 
 def compare(got, wanted, tolerance):
-    """What is wrong, or None."""
+    """Describes the difference, or returns None."""
     for (name, kind, a), (_, _, b) in zip(got, wanted):
         if a.tobytes() == b.tobytes():
             continue
@@ -160,7 +160,7 @@ def compare(got, wanted, tolerance):
 
 
 def main(description, check):
-    """Runs check(case, ttir path, inputs, folder, options) for each case; it returns what is wrong, or None, or False to pass over the case."""
+    """Runs check(case, ttir path, inputs, folder, options) for each case. It returns a problem, None, or False to skip the case."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--nereid", default=str(ROOT / "build/bin/nereid"))
     parser.add_argument("-k", default="", help="only kernels whose name contains this")

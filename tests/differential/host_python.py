@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Python at compile time against CPython: expressions and formats whose results must print alike.
+"""Python at compile time against CPython: expressions and formats whose results must print the same text.
 
     tests/differential/host_python.py [NEREID]
 """

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Every function of stock Triton's libdevice, for each of its types, on every target.
 
-The names and types are read from the stock wheel. Values of the interpreter are compared with references of their own: Python's integers, exact fractions
-for what is rounded in a direction, NumPy and the math module. The other targets are compared with the interpreter, within the ulp of LIMITS.
+The names and types are read from the stock wheel. Values of the interpreter are compared with separate references: Python's integers, exact fractions
+for directed roundings, NumPy and the math module. The other targets are compared with the interpreter, within the ulp of LIMITS.
 --table prints the largest error of each function instead, for docs/reference/math.md.
 """
 import ast
@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 N = 256
 DTYPES = {"fp32": np.float32, "fp64": np.float64, "int32": np.int32, "int64": np.int64, "uint32": np.uint32, "uint64": np.uint64, "int1": np.int32}
 SHORT = {"fp32": "f32", "fp64": "f64", "int32": "i32", "int64": "i64", "uint32": "u32", "uint64": "u64", "int1": "i32"}
-# Of f32 on targets that have f64, and of f64; of f32 where there is no f64. Near their zeros the functions of ABSOLUTE are judged by the absolute error.
+# For f32 on targets with f64, and for f64; for f32 on targets without f64. Functions of ABSOLUTE are compared by absolute error near their zeros.
 LIMITS = {"default": (4, 8, 16), "tgamma": (4, 2000, 100), "lgamma": (4, 2000, 100), "normcdf": (4, 16, 200), "erfcx": (4, 16, 128), "cyl_bessel_i0": (4, 64, 64),
           "cyl_bessel_i1": (4, 128, 64), "exp10": (4, 8, 64), "fast_exp10f": (4, 8, 64), "yn": (4, 512, 512), "jn": (4, 512, 512), "pow": (16, 16, 64), "fast_powf": (16, 16, 64)}
 ABSOLUTE = {"j0", "j1", "y0", "y1", "jn", "yn", "lgamma", "erfcinv", "normcdfinv"}
@@ -65,7 +65,7 @@ def inputs(types, pairs):
 # ---- references
 
 def directed(exact, direction, dtype):
-    """An exact fraction as the float of `dtype` that the direction asks for."""
+    """Rounds an exact fraction to `dtype` in the given direction."""
     with np.errstate(over="ignore"):
         near = dtype(float(exact)) if dtype is np.float32 else dtype(exact.numerator / exact.denominator)
     if np.isinf(near):
@@ -82,7 +82,7 @@ def directed(exact, direction, dtype):
 
 
 def reference(name, symbol, result):
-    """A function of one element's arguments, or None where there is no reference."""
+    """A reference for one element, or None if there is none."""
     dtype = DTYPES[result]
     bare = symbol.removeprefix("__nv_")
     if bare[-3:] in ("_rn", "_rz", "_rd", "_ru"):
@@ -180,7 +180,7 @@ def report(symbol, target, text):
 
 
 def check_symbols(tool):
-    """The symbols that stock Triton's front-end writes, which the plug-in hands over, are known: each in a kernel of its own."""
+    """The symbols that stock Triton's front-end writes, which the plug-in receives, are known: each in a separate kernel."""
     spelled = {"fp32": "f32", "fp64": "f64", "int32": "i32", "int64": "i64", "uint32": "i32", "uint64": "i64", "int1": "i32"}
     kernels = []
     for k, (name, types, symbol, result) in enumerate(rows()):
@@ -207,7 +207,7 @@ def main():
     groups = {}
     for row in rows():
         groups.setdefault((tuple(row[1]), row[3]), []).append(row)
-    # A few functions a kernel: code generation takes more than twice as long for twice as much.
+    # A few functions per kernel: the time of code generation is superlinear.
     groups = [(types, result, group[k:k + 8]) for (types, result), group in groups.items() for k in range(0, len(group), 8)]
     with tempfile.TemporaryDirectory() as folder:
         for types, result, group in groups:

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Compares the types and values of expressions with stock Triton's front-end, without a GPU.
 
-Every operator on every pair of element types, and on every type beside constants at the edges of the types. Stock Triton says whether an
-expression is legal and which type it has, and its TTIR gives the values, on the interpreter. Our front-end must accept the same, with the
-same types, and give the same bits.
+Every operator on every pair of element types, and on every type with constants at the limits of the types. Stock Triton decides whether an
+expression is legal and which type it has; running its TTIR on the interpreter gives the values. Our front-end must accept the same
+expressions, with the same types and bits.
 
     python tests/differential/operators.py [--nereid build/bin/nereid] [-k TEXT] [--refused 400] [--all] [-v]
 
-Accepted expressions share one kernel. A refused one takes a run of the compiler of its own, so without --all (minutes) only a sample of
-those is tried. Needs triton==3.6.0 and numpy.
+Accepted expressions share one kernel. Each refused one needs a separate run of the compiler, so without --all (minutes) only a sample of
+them is tried. Needs triton==3.6.0 and numpy.
 """
 import argparse
 import os
@@ -42,7 +42,7 @@ CONSTANTS = ["True", "0", "1", "-1", "3", "127", "128", "-128", "-129", "255", "
 BINARY = {"+": "add", "-": "sub", "*": "mul", "/": "truediv", "//": "floordiv", "%": "mod", "&": "and", "|": "or", "^": "xor", "<<": "lshift", ">>": "rshift",
           "<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne"}
 def verified(fn, accepts):
-    """`fn` where `accepts` holds of the element types; elsewhere stock Triton makes IR that its own verifier refuses."""
+    """`fn`, restricted to element types for which `accepts` is true; for others stock Triton creates invalid IR."""
 
     def call(*operands, _semantic):
         types = [_semantic.to_tensor(x).dtype for x in operands]
@@ -75,11 +75,11 @@ def values(name, seed):
 
 
 class Expression:
-    """`text` in our kernel; `build(semantic, tensors)` makes it with stock Triton's; operands are names of tensors or constants."""
+    """`text` is the expression in our kernel; `build(semantic, tensors)` creates it with stock Triton; operands are names of tensors or constants."""
 
     def __init__(self, text, build):
         self.text, self.build = text, build
-        self.type = None  # what stock Triton says; None where it refuses
+        self.type = None  # the type in stock Triton; None if it refuses the expression
 
 
 def constant(text):
@@ -105,7 +105,7 @@ def operators():
     def function(fn, *operands):
         return lambda semantic, t: fn(*(operand(t, x) for x in operands), _semantic=semantic)
 
-    # A tile beside a tile, a scalar beside a tile in turns.
+    # Alternates between two tiles, and a scalar and a tile.
     for i, a in enumerate(TYPES):
         for k, b in enumerate(TYPES):
             left, right = ("x_" if (i + k) % 3 else "s_") + a, "y_" + b
@@ -208,7 +208,7 @@ def stock_kernel(names):
 # ---- ours
 
 def our_kernel(expressions, name, stores):
-    """A kernel of these expressions. Their constants are literals, constexpr parameters and globals in turns."""
+    """A kernel of these expressions. Constants are alternately literals, constexpr parameters and globals."""
     params = [f"{letter}{t}" for t in TYPES for letter in "xy"] + [f"o{t}" for t in TYPES]
     lines, constants, body = ["import triton", "import triton.language as tl", ""], {}, []
     for t in TYPES:
@@ -264,7 +264,7 @@ def run(nereid, ttir, folder, count):
 
 
 def same(a, b, kind):
-    """Equal bits, any NaN being any other."""
+    """True if the bits are equal, or both are NaN."""
     if a.tobytes() == b.tobytes():
         return True
     if kind == "bf16":
@@ -302,7 +302,7 @@ def main():
         refused = [e for e in Stock.expressions if not e.type and "has no attribute 'get_fp8" not in str(e.error)]
         ours = Ours(o.nereid, folder)
 
-        # The first expression that ours refuses, or types differently, ends a compilation: it is taken out, and the rest tried again.
+        # Compilation stops at the first expression that our front-end refuses or types differently: remove it, and try the rest again.
         rest = list(accepted)
         while True:
             done, text = ours.emit(rest, "ours", True)

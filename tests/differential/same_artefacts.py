@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The compiler as a WebAssembly module says what the native one says: the same files byte for byte, the same manifest, the same errors.
+"""The compiler as a WebAssembly module and the native compiler produce the same files byte for byte, the same manifest and the same errors.
 
     python tests/differential/same_artefacts.py [-k NAME] [FILE.py ...]
 
-Compiles the corpus and the examples for the target wasm both ways, and the programs of tests/errors and tests/lang, of which most are refused. The text of
-each stage is compared for some. Needs web/dist (scripts/web.sh build) and Node.
+Compiles the corpus and the examples for the target wasm both ways, and the programs of tests/errors and tests/lang, most of which are refused. For some, it also compares the text of
+each stage. Needs web/dist (scripts/web.sh build) and Node.
 """
 import argparse
 import json

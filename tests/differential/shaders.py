@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every shader of the corpus and the examples, with and without each optional feature, is valid to Dawn, and says nothing that it warns of.
+"""Every shader of the corpus and the examples, with and without each optional feature, is valid for Dawn, without warnings.
 
     python tests/differential/shaders.py [-k NAME] [FILE.py ...]
 
@@ -17,7 +17,7 @@ NODE = WEB / "node_modules/node/bin/node"
 def check(case, ttir, inputs, folder, options):
     done = subprocess.run([options.nereid, "compile", ttir, "--target", "webgpu", "-o", folder], capture_output=True, text=True)
     if done.returncode:
-        # What the target lacks is refused by name.
+        # Features that the target lacks are refused by name.
         return None if "error: webgpu: " in done.stderr else done.stderr
     shaders = sorted(folder.glob("*.wgsl"))
     done = subprocess.run([NODE if NODE.exists() else "node", "--no-warnings", WEB / "test/validate-shaders.mjs", *shaders], capture_output=True, text=True)

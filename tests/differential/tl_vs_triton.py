@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Compares the front-end with stock Triton, without a GPU.
 
-For each case of corpus.py: stock Triton's unoptimised TTIR and ours are run on the interpreter with the same inputs; what they leave in
-memory must agree. Stock Triton's own parser and verifier must accept our text, too.
+For each case of corpus.py: stock Triton's unoptimised TTIR and ours are run on the interpreter with the same inputs, and must leave the
+same values in memory. Stock Triton's own parser and verifier must accept our text, too.
 
     python tests/differential/tl_vs_triton.py [--nereid build/bin/nereid] [-k NAME] [FILE.py ...]
 
@@ -38,7 +38,7 @@ def kernel(case):
 
 
 class Stock:
-    """Triton's front-end, for a GPU that need not be there."""
+    """Triton's front-end, for a GPU that need not exist."""
 
     def __init__(self):
         self.target = GPUTarget("cuda", 90, 32)
@@ -89,7 +89,7 @@ def check(case, ours, inputs, folder, options):
     with stock.lock:
         theirs.write_text(stock.ttir(case))
         try:
-            # The parser speaks through the process's stderr.
+            # The parser reports errors on the process's stderr.
             if not stock.accepts(ours):
                 return "stock Triton refuses our text"
         except RuntimeError as e:

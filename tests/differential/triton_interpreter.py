@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Compares what integer types of every width and sign mean to the functions of the language with Triton's interpreter (TRITON_INTERPRET=1).
+"""Compares the functions of the language on integers of every width and sign with Triton's interpreter (TRITON_INTERPRET=1).
 
-Much of Triton's IR has no signs: a histogram, a gather or a range of unsigned bytes is right only if its makers extended them. Each form below is
-a kernel for each type; the interpreter mode of stock Triton, which works on NumPy arrays, says what it stores, and our targets must store the same.
+Much of Triton's IR has no signedness: a histogram, a gather or a range of unsigned bytes is right only if the front-end extended them correctly.
+Each form below is a kernel for each type. The interpreter mode of stock Triton computes the expected values with NumPy; our targets must store the same.
 
     python tests/differential/triton_interpreter.py [--targets interp,cpu,wasm,webgpu] [-k TEXT] [--keep FOLDER]
 
@@ -148,7 +148,7 @@ def chosen(a, b):
 """
 SPELLED = {"i1": "int1", **{("u" if s else "i") + b: f"{s}int{b}" for s in ("", "u") for b in ("8", "16", "32", "64")}}
 
-# What stock Triton's interpreter cannot run, though its compiler can, with the reason. There our targets are compared with our interpreter.
+# Forms that stock Triton's interpreter cannot run although its compiler can, with the reason. There our targets are compared with our interpreter.
 NOT_RUN = {
     "flip": "it needs `dim`",
     "map_each": "its builder has no blocks",
@@ -158,7 +158,7 @@ NOT_RUN = {
     "offset_back_i1": "NumPy does not subtract booleans",
 }
 
-# Where stock Triton's interpreter is not what its compiler does, with the reason.
+# Forms where stock Triton's interpreter differs from its compiler, with the reason.
 INTERPRETER_DIFFERS = {
     "umulhi_i32": "multiplies signed integers; the compiler multiplies unsigned ones (mul.hi.u32)",
     "umulhi_i64": "as above",
@@ -193,12 +193,12 @@ def source(form, types):
 
 
 def refused_on_webgpu(form, t):
-    """GPUs behind WebGPU have no f64, and of atomics on 64 bits only sums whose old value is not asked for."""
+    """WebGPU has no f64, and of 64-bit atomics only sums whose old value is unused."""
     return form == "to_f64" or (t in ("i64", "u64") and form.startswith("atomic_") and form != "atomic_add")
 
 
 class Array:
-    """A NumPy array as the part of a torch tensor that Triton's interpreter asks for. Its copy to the host is itself."""
+    """A NumPy array with the part of torch.Tensor that Triton's interpreter uses. Copying it to the host returns the same array."""
 
     def __init__(self, data):
         self.data = data

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every kernel of the corpus and the examples as a WebAssembly module: valid in both variants, and its text means its bytes.
+"""Every kernel of the corpus and the examples as a WebAssembly module: both variants are valid, and the WAT assembles to the same bytes.
 
     python tests/differential/wasm_modules.py [-k NAME] [FILE.py ...]
 

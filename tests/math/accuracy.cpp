@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// How far every function of one float is off, on a target (`cpu` otherwise), in units in the last place: over the whole range of f32
-// against the meaning of its row in ops.def, computed in f64; fails where it is more than the row's ulp. At f16 and bf16, every value there
-// is. Functions of two floats: all pairs of special values, and as many pairs by chance as there are patterns otherwise.
+// Measures the error of every function of one float on a target (default `cpu`), in units in the last place: over the whole range of f32
+// against its row in ops.def, computed in f64. Fails if an error exceeds the row's ulp. For f16 and bf16 it tests all values; for functions
+// of two floats all pairs of special values, and as many random pairs.
 //
 //   math_accuracy [--step N] [--table] [--target wasm] [name ...]
 //       every N-th bit pattern (997; CTest takes fewer), and all of those next to special points; --step 1 is all 2^32, minutes for each
@@ -54,7 +54,7 @@ Module parsed(const std::string& text, Sources& sources) {
   return std::move(*m);
 }
 
-// The row's meaning at f64.
+// Evaluates the row's meaning in f64.
 class Meaning {
  public:
   explicit Meaning(Op op) : module_(parsed(kernelText(op, "f64"), sources_)) {
@@ -73,12 +73,12 @@ class Meaning {
   const Inst* inst_ = nullptr;
 };
 
-// Units in the last place of the format at `wanted`; -1: of another kind (NaN, infinity, the sign of zero).
+// The error in units in the last place of the format at `wanted`; -1: a different kind of value (NaN, infinity, the sign of zero).
 double distance(Elem elem, double got, double wanted) {
   FloatFormat f = floatFormat(elem);
   if (std::isnan(got) || std::isnan(wanted)) return std::isnan(got) && std::isnan(wanted) ? 0 : -1;
   double largest = std::ldexp(2 - std::ldexp(1.0, -f.mantissaBits), f.bias), beyond = std::ldexp(1.0, f.bias + 1);
-  // What overflows is as far off as the next number of the format would be.
+  // An overflow counts as the next number that the format would have.
   if (std::isinf(wanted) && std::isfinite(got)) return -1;
   if (std::fabs(wanted) > beyond) wanted = std::copysign(beyond, wanted);
   if (std::isinf(got)) got = std::copysign(beyond, got);
@@ -157,7 +157,8 @@ Worst wholeRange(Op op, uint64_t step) {
   Measure measure(op, Elem::F32);
   for (uint64_t bits = 0; bits < uint64_t{1} << 32; bits += step) measure.add(static_cast<uint32_t>(bits));
   if (step == 1) return measure.finish();
-  // Next to zero, the least normal, small whole numbers and their halves, multiples of pi/2 and ln 2, powers of two and the limits of exp.
+  // Near zero, the smallest normal number, small integers and half-integers, multiples of pi/2 and ln 2, powers of two, and the limits of
+  // exp.
   std::vector<double> special{0,       0x1p-149, 0x1p-126, 0.5, 1,      1.5,     2,        3,      0.25,   0.75,   1 / 3.0, 2 / 3.0,
                               4 / 3.0, 0.625,    0.92,     3.9, 4,      88.72,   87.33,    103.97, 127,    128,    126,     149,
                               150,     9.01,     10,       100, 131072, 8388608, 16777216, 0x1p31, 0x1p32, 0x1p63, 0x1p127, 3.4028234e38};
@@ -181,8 +182,8 @@ Worst everyValue(Op op, Elem elem) {
   return measure.finish();
 }
 
-// Pairs: all of special values, of both signs; then by chance any two, two whose exponents are near each other, and bases and exponents
-// whose power is a number of the format, half of the bases near 1.
+// Pairs: all pairs of special values, with both signs; then random pairs, pairs with similar exponents, and bases and exponents whose power
+// is representable, half of the bases near 1.
 Worst pairs(Op op, Elem elem, uint64_t count) {
   FloatFormat format = floatFormat(elem);
   Measure measure(op, elem);
@@ -219,7 +220,7 @@ Worst pairs(Op op, Elem elem, uint64_t count) {
     for (double y : special)
       for (int sign = 0; sign < 4; ++sign) add(sign & 1 ? -x : x, sign & 2 ? -y : y);
   uint64_t state = 1;
-  auto random = [&] {  // 53 bits of a linear congruence
+  auto random = [&] {  // 53 bits of a linear congruential generator
     state = state * 6364136223846793005 + 1442695040888963407;
     return std::ldexp(static_cast<double>(state >> 11), -53);
   };
@@ -277,7 +278,7 @@ int main(int argc, char** argv) {
       std::snprintf(text, sizeof text, two ? "%.9g, %.9g" : "%.9g", worst.x, worst.y);
       return std::string(text);
     };
-    // An exact function is rounded once: half a unit.
+    // An exact function has an error of at most half a unit.
     double bound = std::max<double>(info(op).ulp, 0.5), narrow = info(op).ulp ? 1 : 0.5;
     bool good = true;
     for (auto& [worst, limit, type] : {std::tuple{f32, bound, "f32"}, {f16, narrow, "f16"}, {bf16, narrow, "bf16"}}) {

@@ -13,7 +13,7 @@ REAL = {"bf16": ml_dtypes.bfloat16, "fp8e5": ml_dtypes.float8_e5m2, "fp8e4nv": m
 
 
 def kernel(case):
-    """The kernel that the case's file defines, with whatever `triton` is installed as."""
+    """The kernel in the case's file, imported with the installed `triton`."""
     module = sys.modules.get(case.path.stem)
     if module is None or getattr(module, "__file__", None) != str(case.path):
         if str(case.path.parent) not in sys.path:
@@ -30,7 +30,7 @@ def kernel(case):
 
 
 class Host:
-    """An array in as much of torch's clothes as Triton's own interpreter asks for; nothing is copied."""
+    """A view of an array with the part of torch.Tensor that Triton's interpreter uses."""
 
     def __init__(self, array):
         self.array, self.dtype = array, array.dtype.name
@@ -68,7 +68,7 @@ def scalar(text, kind):
 
 
 def arguments(case, seed=0):
-    """{name: value} of a launch, and [(name, type, array)] as corpus.compare takes them: views on the same memory."""
+    """{name: value} of a launch, and [(name, type, array)] for corpus.compare: views of the same memory."""
     values, arrays = {}, []
     for name, kind, value in case.inputs(seed):
         if isinstance(value, np.ndarray):

@@ -9,7 +9,7 @@ os.environ["NEREID_CACHE_DIR"] = tempfile.mkdtemp(prefix="nereid-test-")
 
 
 def pytest_terminal_summary(terminalreporter):
-    """The line that scripts/test.sh counts by."""
+    """Prints the line that scripts/test.sh parses."""
     count = {what: len(terminalreporter.stats.get(what, [])) for what in ("passed", "failed", "error")}
     terminalreporter.write_line(f"{count['passed']} passed, {count['failed'] + count['error']} failed")
 

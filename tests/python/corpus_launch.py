@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The corpus of kernels launched from Python, which must leave in memory what the interpreter leaves.
+"""Launches the corpus of kernels from Python and compares the memory afterwards with the interpreter's.
 
     PYTHONPATH=build/python python tests/python/corpus_launch.py jit       by nereid.jit
     PYTHONPATH=build/python python tests/python/corpus_launch.py plugin    by stock Triton with the plug-in
@@ -44,7 +44,7 @@ DTYPES = {"fp32": np.float32, "fp64": np.float64, "fp16": np.float16}
 
 
 def interpret(case):
-    """What the file itself, read without Python, leaves on the interpreter."""
+    """The interpreter's result for the file, compiled without Python."""
     values, arrays = cases.arguments(case)
     at = {name: a for name, _, a in arrays}
     kernel = _core.compile(path=str(case.path), files=[], kernel=case.kernel, signature=case.signature, constants=dict(case.constants), target="interp", print=lambda _: None)
@@ -62,7 +62,7 @@ def interpret(case):
 passed = failed = 0
 spent = 0.0
 for case in corpus.cases([], options.k):
-    # What this version of Triton does not have yet, or no longer.
+    # Features that this version of Triton lacks.
     if options.by != "jit" and (case.since > VERSION or case.until < VERSION or not case.launches):
         continue
     try:

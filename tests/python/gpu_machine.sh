@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# On a machine with a GPU, torch and stock Triton, without a network: Nereid must not be in the way there, and gives the same results when asked for.
+# On a machine with a GPU, torch and stock Triton, without a network: Nereid must not interfere, and gives the same results when selected.
 #   tests/python/gpu_machine.sh WHEEL
 # The wheel is built elsewhere, for that machine's Python: scripts/wheel.sh.
 set -eu
@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 wheel=$(readlink -f "$1")
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
-# Unpacked, a wheel is as good as installed; pip may not be there.
+# Unpacking a wheel is enough; pip may not exist.
 python3 -m zipfile -e "$wheel" "$place/site"
 export PYTHONPATH="$place/site"
 export NEREID_CACHE_DIR="$place/cache" TRITON_CACHE_DIR="$place/triton"
@@ -71,7 +71,7 @@ assert x[0] == 1
 PY
 python3 refused.py
 if python3 -c "import pytest, ml_dtypes" 2>/dev/null; then
-  # Those that take for granted that there is no GPU are left out.
+  # Skip tests that assume that there is no GPU.
   JAX_PLATFORMS=cpu TRITON_DEFAULT_BACKEND=nereid python3 -m pytest -q -p no:cacheprovider "$here/plugin" -k "not backend_can_be_named and not stands_back"
 fi
 echo "1 passed, 0 failed"

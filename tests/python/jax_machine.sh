@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The tests of nereid.jax with another Python and JAX than here, on the CPU, without a network: as on a machine with Python 3.12, jax 0.11, jax-triton 0.4 and a GPU.
+# The tests of nereid.jax with other versions of Python and JAX, on the CPU, without a network: for a machine with Python 3.12, jax 0.11, jax-triton 0.4 and a GPU.
 #   tests/python/jax_machine.sh WHEEL [PYTHON]
 # The wheel is built elsewhere, for that Python: scripts/wheel.sh. With BENCH=1 the benchmarks, too.
 set -eu
@@ -9,7 +9,7 @@ wheel=$(readlink -f "$1")
 python=${2:-python3}
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
-# Unpacked, a wheel is as good as installed; pip may not be there.
+# Unpacking a wheel is enough; pip may not exist.
 "$python" -m zipfile -e "$wheel" "$place/site"
 export PYTHONPATH="$place/site" JAX_PLATFORMS=cpu
 "$python" -c "

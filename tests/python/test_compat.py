@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""nereid.compat.install(): what libraries import of triton. Each test is a process of its own, in which stock Triton, where it is installed, is never imported."""
+"""nereid.compat.install(): the parts of triton that libraries import. Each test is a separate process, which never imports stock Triton."""
 import subprocess
 import sys
 
@@ -15,7 +15,7 @@ import triton, triton.language as tl
 
 
 def run(tmp_path, text):
-    """In a file, so that kernels have a source."""
+    """Runs the text from a file, so that kernels have a source."""
     path = tmp_path / "program.py"
     path.write_text(BEGIN + text)
     done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Bodies of constexpr functions run in the Python that is there: any statements, objects of any class, exceptions, caches."""
+"""Python runs the bodies of constexpr functions: any statements, objects of any class, exceptions, caches."""
 import dataclasses
 import enum
 import functools
@@ -147,7 +147,7 @@ def test_constexpr_functions_and_caches(tmp_path, monkeypatch):
         reads_outside.forget()
         reads_outside[(1,)](out)
         assert out[0] == int(number) * 3 and files() == made
-    monkeypatch.setattr(sys.modules[__name__], "FACTOR", 4)  # bound anew: compiled again within the process
+    monkeypatch.setattr(sys.modules[__name__], "FACTOR", 4)  # bound again: recompiled within the process
     reads_outside[(1,)](out)
     assert out[0] == 20
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The examples of examples/python, where Triton is not installed; and the notebook."""
+"""The examples of examples/python, without Triton; and the notebook."""
 import json
 import linecache
 import os
@@ -22,7 +22,7 @@ def test_example_without_triton(name):
 
 
 def test_notebook(tmp_path, monkeypatch):
-    """Its cells run in order; each is a file of its own, as in Jupyter."""
+    """Runs its cells in order, each as a separate file, as in Jupyter."""
     monkeypatch.chdir(tmp_path)
     space, shown = {"__name__": "__main__"}, []
     for k, cell in enumerate(json.loads((HERE / "first_kernel.ipynb").read_text())["cells"]):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Integer instructions of inline assembly beside Python's integers, on random operands and on those where shifts and fields end."""
+"""Integer instructions of inline assembly, compared with Python's integers on random operands and at the limits of shifts and fields."""
 import random
 
 import numpy as np
@@ -77,7 +77,7 @@ def dot(x, y, z, signs, first, width, count):
     return z + sum(field(x, width * i, width, signs[0]) * field(y, first + 8 * i, 8, signs[1]) for i in range(count))
 
 
-# text; constraints; arguments; bits of arguments and of the result; the meaning, of unsigned numbers
+# text; constraints; arguments; bits of arguments and of the result; the result as a function of unsigned numbers
 CASES = [
     ("prmt.b32 $0, $1, $2, $3;", 32, 32, prmt, 3),
     *((f"prmt.b32.{m} $0, $1, $2, $3;", 32, 32, lambda x, y, z, m=m: prmt(x, y, z, m), 3) for m in ("f4e", "b4e", "rc8", "ecl", "ecr", "rc16")),

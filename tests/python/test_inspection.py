@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Looking inside: stages, explanations, checks, files."""
+"""Inspection: stages, explanations, checks, files."""
 import json
 import os
 import subprocess

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Launches in a hostile process: signals, memory that changes hands, no more threads, faults of our own."""
+"""Launches in a difficult process: signals, memory that changes owners, no more threads, internal faults."""
 import array
 import json
 import mmap
@@ -53,7 +53,7 @@ def add_one(x, B: tl.constexpr):
 
 
 class Alarm:
-    """SIGALRM after a moment, with a handler that raises or does something else."""
+    """Sends SIGALRM after a moment, with a handler that raises or does something else."""
 
     def __init__(self, handler, seconds=0.3):
         self.handler, self.seconds = handler, seconds
@@ -124,7 +124,7 @@ def test_a_handler_that_returns_lets_the_kernel_go_on():
 
 
 def test_an_interrupted_launch_in_a_thread_waits_for_nobody():
-    """Signals are the main thread's: a launch elsewhere goes on, and the main thread is free."""
+    """Only the main thread handles signals: a launch in another thread continues, and the main thread is free."""
     flag = np.zeros(1, np.int32)
     t = threading.Thread(target=lambda: endless_while[(1, )](flag, 5))
     t.start()
@@ -158,7 +158,7 @@ def test_other_targets(target, monkeypatch):
 
 
 class Snapshot:
-    """Makes what it hands out."""
+    """Creates the memory that it exports."""
 
     def __dlpack__(self, **options):
         return np.ones(1 << 20, np.int32).__dlpack__(**options)
@@ -254,7 +254,7 @@ def test_a_fault_of_the_compiler_is_an_exception_with_a_command(tmp_path, monkey
     assert command[:4] == ["nereid", "emit", "--stage", "fault"] and kernel == "total"
     assert command[5:] == ["--signature", "*i32:16,*i32,i32,", "-D", "B=64"]
     assert path.startswith(str(tmp_path)) and "s += tl.sum" in open(path).read()
-    # What it says can be given to the compiler again, and the process lives.
+    # The printed command reproduces the fault, and the process continues.
     files = [(f.name, f.read_text(), "") for f in tmp_path.glob("*/*")]
     with pytest.raises(nereid.InternalError):
         _core.emit(path=os.path.basename(path), files=files, kernel=kernel, signature=command[6].split(","), constants={"B": "64"}, stage="fault")

@@ -208,7 +208,7 @@ def test_descriptors():
     assert list(o[:12]) == list(view.sum(1))
 
 
-# ---- arrays of others
+# ---- arrays of other libraries
 
 
 class Interface:
@@ -355,7 +355,7 @@ def test_a_stride_in_bytes_is_named_only_where_a_parameter_is_a_stride():
     with pytest.raises(ValueError, match="which is 3 elements: pass the stride"):
         strided[1](x, o, 5, 12, B=16)
     x = np.zeros(128, F32)[::4]
-    with pytest.raises(ValueError, match="which is 4 elements: pass the stride"):  # B is no stride
+    with pytest.raises(ValueError, match="which is 4 elements: pass the stride"):  # B is not a stride
         strided[1](x, o, 5, 10, B=16)
 
 
@@ -380,7 +380,7 @@ def test_what_may_be_a_stride_is_said_once():
         warnings.simplefilter("error")
         rows[1](x[::2], o, 2, N=8)
         named[1](x[::2], o, 2, N=8)
-        # Axes that fill each other need one stride.
+        # Axes without gaps between them need one stride.
         named[1](np.zeros((2, 3, 8), F32)[:, :, :4], o, 8, N=4)
 
 
@@ -797,7 +797,7 @@ def test_disk_cache(cache, monkeypatch):
     original = _core.compile
     monkeypatch.setattr(_core, "compile", lambda **k: compiled.append(1) or original(**k))
     assert fresh(cache) == files and not compiled
-    # What is damaged is compiled again and replaced.
+    # A damaged entry is compiled again and replaced.
     good = files[0].read_bytes()
     for bad in (b"", good[:-9], good[:100] + b"x" + good[101:], b"something else"):
         files[0].write_bytes(bad)

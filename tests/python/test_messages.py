@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a newcomer gets wrong at the border of a launch: each message names the argument, the value, and what to write."""
+"""Messages for common mistakes at a launch: each names the argument, the value, and a correction."""
 import nereid
 import nereid.language as tl
 import numpy as np
@@ -52,6 +52,9 @@ def test_in_a_kernel(body, wanted):
 
 @pytest.mark.parametrize("given, error, wanted", [
     (dict(x=[1.0, 2.0]), TypeError, ["`x`: cannot pass a list to a kernel", "numpy.array(x"]),
+    (dict(x=(1, (2, [3.0]))), TypeError, ["`x[1][1]`: a tuple argument cannot contain a list", "write it as a tuple"]),
+    (dict(x=(1, 2**64)), OverflowError, ["`x[1]`: 18446744073709551616 does not fit in 64 bits"]),
+    (dict(n=2**64), OverflowError, ["`n`: 18446744073709551616 does not fit in 64 bits"]),
     (dict(x=3), nereid.CompileError, ["tl.load needs a pointer, but the argument `x` is a number, int32", "pass an array for `x`"]),
     (dict(o=3), nereid.CompileError, ["tl.store needs a pointer, but the argument `o` is a number, int32", "pass an array for `o`"]),
     (dict(x="x"), nereid.CompileError, ["the argument `x` is the constexpr 'x'", "pass an array or a number for `x`"]),

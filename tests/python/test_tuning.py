@@ -202,7 +202,7 @@ assert "triton" not in sys.modules
 
 
 def test_the_language_has_what_the_compiler_has():
-    """Every name of nereid.language is one that the front-end knows."""
+    """The front-end knows every name of nereid.language."""
     unknown = []
     for module in ("", ".math"):
         space = importlib.import_module("nereid.language" + module)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Draws random well-typed programs over tiles from the operation table, as text.
+// Generates random well-typed programs over tiles from the operation table, as text.
 //
-// Floats are small whole numbers, so that exact operations stay exact whatever is contracted or reordered; inexact ones feed stores only,
-// and no store of theirs is read again. Programs read what they wrote, and arrays overlap: the order of memory is part of what is compared.
+// Floats are small integers, so that exact operations stay exact under contraction and reordering. Inexact operations only feed stores that
+// are not read again. Programs read what they wrote, and arrays overlap, so the order of memory accesses is tested, too.
 #pragma once
 
 #include <algorithm>
@@ -19,13 +19,13 @@
 
 namespace nereid {
 
-constexpr int kElements = 4096;  // that programs reach with one index, about
+constexpr int kElements = 4096;  // the approximate number of elements that a program reaches with one index
 using Dims = std::vector<int>;
 
 struct Element {
   const char* name;
   int bytes;
-  int exact;  // whole floats below 2^exact are exact; of integers the width
+  int exact;  // integer floats below 2^exact are exact; for integers the width
   bool isFloat;
 };
 constexpr Element kElementTypes[] = {{"i32", 4, 32, false}, {"f32", 4, 22, true}, {"i64", 8, 64, false},
@@ -37,7 +37,7 @@ inline const Element& element(const std::string& name) {
   std::abort();
 }
 
-// The kernel's arrays: what is read, and what is written.
+// The kernel's arrays: those it reads, and those it writes.
 struct ArrayInfo {
   const char *name, *type;
   bool output;
@@ -50,8 +50,8 @@ struct Program {
   uint64_t seed = 0;
   int n = 0, stride = 0;  // arguments
   int grid = 1;
-  size_t room = size_t{kElements} * 4;  // elements of each array
-  int overlap = -1;                     // where each output begins in its input; -1: they are apart
+  size_t room = size_t{kElements} * 4;  // elements per array
+  int overlap = -1;                     // offset of each output in its input; -1: separate arrays
 };
 
 inline std::string shaped(const std::string& type, const Dims& dims) {
@@ -104,7 +104,7 @@ class Generator {
     std::string type;
     Dims dims;
     std::string name;
-    int bits;  // magnitude is below 2^bits; floats are whole
+    int bits;  // magnitude below 2^bits; floats are integers
   };
 
   size_t next(size_t limit) {
@@ -126,7 +126,7 @@ class Generator {
     for (const Known& k : pool_)
       if (fits(k)) fit.push_back(&k);
     if (fit.empty()) return std::nullopt;
-    // Late values more often: chains, not bushes.
+    // Prefers recent values: deep chains instead of bushes.
     size_t at = std::max(next(fit.size()), next(fit.size()));
     return *fit[at];
   }
@@ -174,7 +174,7 @@ class Generator {
     return now == dims ? v : value("tt.broadcast ", v, " : ", shaped("i32", now), " -> ", shaped("i32", dims));
   }
 
-  // Row-major or strided, shifted, reversed, wrapping or gathered: at least 0, below 4096.
+  // Row-major or strided, shifted, reversed, wrapping or gathered: 0 <= index < 4096.
   std::string index(const Dims& dims) {
     std::string type = shaped("i32", dims);
     if (dims.empty()) return constant("i32", {}, static_cast<int>(next(64)));
@@ -203,11 +203,11 @@ class Generator {
       if (next(2)) scalar = binary("arith.muli", scalar, constant("i32", {}, 1 + static_cast<int>(next(16))), "i32");
       sum = binary("arith.addi", sum, splat(scalar, "i32", dims), type);
     }
-    // Whatever came of it stays in the array; most sums are small enough and keep their form.
+    // Results stay in the array; most sums are small enough to stay exact.
     return big_ || next(8) == 0 ? binary("arith.andi", sum, constant("i32", dims, kElements - 1), type) : bounded(sum, dims);
   }
-  // One element each: which of several lanes of one store lasts is not said. Axes in any order, strides that leave gaps (one of them
-  // known at run time only), backwards, or a permutation that is not affine.
+  // Writes each element once, since the order of lanes of one store is unspecified. Axes in any order, strides with gaps (one of them known
+  // only at run time), backwards, or a permutation that is not affine.
   std::string distinctIndex(const Dims& dims) {
     if (dims.empty()) return index(dims);
     std::string type = shaped("i32", dims), sum;
@@ -290,7 +290,7 @@ class Generator {
     std::string name = v->name;
     if (!feedback_ && type == "f32" && next(2) && v->bits <= 5) {
       Op op = row({Sig::Float1, Sig::Float2});
-      // Powers and large angles amplify what a target may be off by.
+      // Powers and large angles amplify the errors that a target may have.
       if (op != Op::PowF && op != Op::RemF && op != Op::Tan) {
         auto b = pick(type, v->dims);
         name = value(info(op).spelling, " ", name, info(op).sig == Sig::Float2 ? cat(", ", b->name) : "", " : ", shaped(type, v->dims));
@@ -309,7 +309,7 @@ class Generator {
     }
   }
 
-  // Whole, below 2^bits.
+  // An integer below 2^bits.
   std::string clamped(const Known& v, int bits) {
     std::string type = shaped(v.type, v.dims), limit = constant(v.type, v.dims, (1 << bits) - 1),
                 least = constant(v.type, v.dims, 1 - (1 << bits));
@@ -468,7 +468,7 @@ class Generator {
     add({a->type, rest, r, bits});
     if (next(2)) back(pool_.back(), a->dims, axis);
   }
-  // A reduced value beside what it came from.
+  // A reduced value next to its source.
   void back(const Known v, const Dims& dims, size_t axis) {
     if (v.dims.empty()) return add({v.type, dims, splat(v.name, v.type, dims), v.bits});
     Dims one = dims;
@@ -491,7 +491,7 @@ class Generator {
          "%rb : ",
          t, " %rx = arith.select %rk, %ri, %rj : i32 tt.reduce.return %rv, %rx : ", t, ", i32 }) : (", shaped(t, a->dims), ", ",
          shaped("i32", a->dims), ") -> (", shaped(t, rest), ", ", shaped("i32", rest), ")");
-    // Often one of the two results is all that anybody reads.
+    // Often only one of the two results is used.
     size_t used = next(3);
     if (used != 1) add({t, rest, r + "#0", a->bits});
     if (used != 0) add({"i32", rest, r + "#1", 7});
@@ -516,7 +516,7 @@ class Generator {
     auto put = [&](const Dims& dims, const std::string& name) { add({a->type, dims, name, a->bits}); };
     std::string from = shaped(a->type, a->dims);
     switch (next(5)) {
-      case 0: {  // into a shape that others have, if one fits
+      case 0: {  // to a shape that other values have, if one fits
         for (const Dims& d : shapes_)
           if (d != a->dims && count(d) == count(a->dims))
             return put(d, value("tt.reshape ", a->name, " : ", from, " -> ", shaped(a->type, d)));
@@ -559,7 +559,7 @@ class Generator {
         put(half, r + "#0");
         return put(half, r + "#1");
       }
-      default: {  // a row or a column, spread
+      default: {  // a broadcast row or column
         if (a->dims.size() != 1) return;
         size_t axis = next(2);
         Dims one{a->dims[0], a->dims[0]}, full{a->dims[0], a->dims[0]};
@@ -607,8 +607,7 @@ class Generator {
     add({a->type, a->dims, r, a->bits});
   }
 
-  // A step of a sorting network: keys and where they come from, compared with those at the places that differ in one bit, and chosen by
-  // that.
+  // A step of a sorting network: keys and their indices, compared with those at positions that differ in one bit, and selected.
   void exchange() {
     auto a = pick([&](const Known& k) { return k.type == "i32" && !k.dims.empty(); });
     if (!a) return;
@@ -631,7 +630,7 @@ class Generator {
     if (next(2)) add({"i32", a->dims, value("arith.select ", takes, ", ", j, ", ", i, " : ", bools, ", ", type), 7});
   }
 
-  // A tile is loaded, its memory is written, and then the tile is used: as it stands, by a loop that begins with it, or by a branch.
+  // Loads a tile, writes to its memory, and then uses the tile: directly, in a loop that starts with it, or in a branch.
   void overwrite() {
     if (!feedback_) return load();
     const ArrayInfo& array = kArrays[4 + next(3)];
@@ -699,7 +698,7 @@ class Generator {
     return value("arith.cmpi ", oneOf(kPredicates), ", ", v->name, ", ", constant("i32", {}, static_cast<int>(next(40))), " : i32");
   }
 
-  // Ends a region: one value of the pool for each type, clamped where a loop would let it grow.
+  // Ends a region: one value of the pool per type, clamped if a loop would let it grow.
   void yield(const std::vector<Known>& results) {
     std::string names, types;
     for (const Known& r : results) {
@@ -716,7 +715,7 @@ class Generator {
     return out;
   }
 
-  // `carried`: what it begins with at least.
+  // `carried`: the minimum number of carried values.
   void loop(std::vector<Known> carried) {
     for (size_t k = next(4); k > 0; --k)
       if (auto v = pick([](const Known& v) { return !element(v.type).isFloat || v.bits <= 6; })) carried.push_back(*v);
@@ -729,7 +728,7 @@ class Generator {
       std::string name = cat("%c", count_++);
       inits += cat(inits.empty() ? "" : ", ", name, " = ", c.name);
       if (element(c.type).isFloat) c.bits = 6;
-      // An argument of the loop is anything: what the bounds of scalars say of its first value does not hold.
+      // A carried value may be anything: bounds of its initial value do not hold.
       if (!element(c.type).isFloat) c.bits = 64;
       add({c.type, c.dims, name, c.bits});
     }
@@ -747,7 +746,7 @@ class Generator {
       add({carried[k].type, carried[k].dims, carried.size() == 1 ? r : cat(r, "#", k), carried[k].bits});
   }
 
-  // A while loop of a few iterations, with a counter beside what it carries.
+  // A while loop of a few iterations, with a counter besides the carried values.
   void repeat(std::vector<Known> carried) {
     for (size_t k = next(3); k > 0; --k)
       if (auto v = pick([](const Known& v) { return !element(v.type).isFloat || v.bits <= 6; })) carried.push_back(*v);
@@ -820,7 +819,7 @@ class Generator {
 
   uint64_t state_;
   int count_ = 0, depth_ = 0;
-  bool feedback_ = false;  // whether outputs are read again
+  bool feedback_ = false;  // outputs are read again
   bool big_ = false;
   std::vector<Dims> shapes_;
   std::vector<std::string> lines_;

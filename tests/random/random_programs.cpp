@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Random well-typed programs over tiles, from the operation table: every target gives what the interpreter gives.
+// Generates random well-typed programs over tiles: every target must give the interpreter's results.
 //
 //   random_programs [seed [count [TARGET,...]]]
 //
-// NEREID_FUZZ_KEEP names a file that keeps the program, for when one crashes. The seed is printed; a program that fails is shrunk by
-// dropping lines while it still fails, and printed. generator.h draws the programs.
+// NEREID_FUZZ_KEEP names a file that keeps the program in case of a crash. The seed is printed; a failing program is shrunk by dropping
+// lines while it still fails, and printed. generator.h generates the programs.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -27,8 +27,8 @@ using namespace nereid;
 
 namespace {
 
-// Pages that nobody may touch before and after, so that an access outside the array ends the process: masked-off elements too must not
-// be touched. The array ends where the pages do, or begins where they do.
+// Inaccessible pages before and after the array, so that an access outside ends the process: masked-off elements must not be accessed,
+// either. The array ends at the end of the pages, or starts at their beginning.
 class Guarded {
  public:
   Guarded(size_t size, bool atEnd) : size_(size), pages_((size + kPage - 1) / kPage * kPage) {
@@ -73,7 +73,7 @@ Memory inputs(const Program& p) {
   return out;
 }
 
-// What one target makes of the program: false when it does not compile there.
+// The results of one target; false if the program does not compile there.
 bool execute(const Program& p, const std::string& text, const Target& target, Memory& memory, std::string& error) {
   Sources sources;
   Diags diags;
@@ -126,32 +126,32 @@ std::string difference(const Program& p, const Memory& got, const Memory& wanted
   return "";
 }
 
-char running[1 << 16];  // what a crash prints
+char running[1 << 16];  // printed after a crash
 
 void crashed(int) {
   (void)!write(STDOUT_FILENO, running, std::strlen(running));
   _exit(1);
 }
 
-int without = 0;     // programs that `webgpu` refused for their f64
-std::string chosen;  // targets, with commas between; empty: all but `webgpu`, which is slow where the GPU is emulated
+int without = 0;     // programs that `webgpu` refused for f64
+std::string chosen;  // comma-separated targets; empty: all but `webgpu`, which is slow on an emulated GPU
 
 bool isChosen(std::string_view target) {
   if (chosen.empty()) return target != "webgpu";
   return cat(",", chosen, ",").find(cat(",", target, ",")) != std::string::npos;
 }
 
-// Empty: all targets agree. `refused` is set where the interpreter itself refuses it: while shrinking that is no program.
+// Empty: all targets agree. `refused` is set if the interpreter refuses the program: such a candidate is dropped while shrinking.
 std::string disagreement(Program p, bool& refused) {
   std::string text = moduleText(p), error;
-  // Where a target crashes, the program is printed as it is, or left behind.
+  // If a target crashes, the unreduced program is printed, or kept.
   if (const char* keep = std::getenv("NEREID_FUZZ_KEEP")) std::ofstream(keep) << text;
   std::snprintf(running, sizeof running, "FAILED by a crash: seed %llu, n = %d, s = %d, grid = %d, overlap = %d\n%s",
                 static_cast<unsigned long long>(p.seed), p.n, p.stride, p.grid, p.overlap, text.c_str());
   Memory wanted = inputs(p);
   refused = !execute(p, text, *findTarget("interp"), wanted, error);
   if (refused) return cat("interp: ", error);
-  // As little room as the program needs.
+  // With as little extra memory as the program needs.
   for (size_t room : {2048u, 512u, 128u, 64u, 32u}) {
     Program smaller = p;
     smaller.room = room;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the classic kernels read, write and compute after lowering, counted by the interpreter: a lost fusion fails here, without a clock.
+// Loads, stores and operations of the classic kernels after lowering, counted by the interpreter: a lost fusion fails here, without a
+// clock.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -16,7 +17,7 @@ namespace {
 
 using namespace nereid;
 
-// An argument is the number of elements of an f32 array, or a scalar.
+// An argument is an f32 array with that many elements, or a scalar.
 struct Argument {
   size_t elements;
   uint64_t scalar;
@@ -61,7 +62,7 @@ interp::Counters count(const Lowered& code, const std::vector<Argument>& argumen
   std::vector<std::vector<float>> memory;
   std::vector<uint64_t> values;
   for (const Argument& a : arguments) {
-    // Room behind each: the test for overlaps counts whole tiles.
+    // Extra elements after each array: the alias test uses whole tiles.
     if (a.elements) memory.emplace_back(a.elements + 1024, 0.0f);
     values.push_back(a.elements ? reinterpret_cast<uint64_t>(memory.back().data()) : a.scalar);
   }
@@ -97,7 +98,7 @@ TEST(Counters, SoftmaxReadsNothingOutsideItsRow) {
 }
 
 TEST(Counters, LoopsWithoutIterationsAreNotWritten) {
-  // With as many columns as elements nothing is masked: a loop each for the maximum, the powers and the quotients.
+  // With as many columns as BLOCK, nothing is masked: one loop each for maximum, exponentials and quotients.
   Lowered code = lowered("softmax", {"*fp32:16", "*fp32:16", "1024", "i32", "i32"}, {{"BLOCK", "1024"}});
   int loops = 0;
   walk(code.module.kernel()->body, [&](const Inst& inst) { loops += inst.op == Op::For; });
@@ -110,7 +111,7 @@ TEST(Counters, VectorAddTouchesNoScratch) {
       count("vector_add", {"*fp32:16", "*fp32:16", "*fp32:16", "i32"}, {{"BLOCK", "1024"}}, {array(n), array(n), array(n), number(n)}, 1);
   EXPECT_EQ(c.loads, 2 * n);
   EXPECT_EQ(c.stores, n);
-  EXPECT_EQ(c.flops, 1008u);  // the tail goes a register of 16 at a time: 8 lanes are masked
+  EXPECT_EQ(c.flops, 1008u);  // the remainder uses a register of 16 lanes, of which 8 are masked
   EXPECT_EQ(c.scratchLoads + c.scratchStores, 0u);
 }
 
@@ -136,7 +137,7 @@ TEST(Counters, MatmulPacksEachOperandOnceAStep) {
 }
 
 TEST(Counters, ALongComputationIsBufferedAtItsEnd) {
-  // Fourteen products, of which both a sum and a store need the last.
+  // Fourteen products, of which a sum and a store both use the last.
   std::string text =
       "tt.func public @k(%x: !tt.ptr<f32>, %out: !tt.ptr<f32>) {\n  %i = tt.make_range {end = 1024 : i32, start = 0 : i32} : "
       "tensor<1024xi32>\n";
@@ -165,7 +166,7 @@ TEST(Counters, ALongComputationIsBufferedAtItsEnd) {
   EXPECT_EQ(c.loads, n);
   EXPECT_EQ(c.scratchStores, n);
   EXPECT_EQ(c.scratchLoads, n);
-  EXPECT_LT(c.flops, 16 * n + 100);  // and what folds the lanes of the sum
+  EXPECT_LT(c.flops, 16 * n + 100);  // plus the reduction of the lanes of the sum
   EXPECT_GE(c.flops, 16 * n);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Arithmetic of f32 rounded in a direction by integers alone, which targets without f64 use, against the processor's own rounding modes.
+// Arithmetic of f32 with directed rounding in integers, for targets without f64, compared with the processor's rounding modes.
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -19,7 +19,7 @@ namespace {
 constexpr size_t kCount = 8192;
 constexpr int64_t kDims[] = {kCount};
 
-// Edges of the format, numbers near each other, and any bits.
+// Limits of the format, adjacent numbers, and random bits.
 std::vector<uint64_t> inputs(unsigned seed) {
   constexpr uint32_t kEdges[] = {0,          0x80000000, 1,          0x80000001, 0x007FFFFF, 0x00800000, 0x807FFFFF, 0x80800000,
                                  0x3F800000, 0xBF800000, 0x3F800001, 0x3F7FFFFF, 0x7F7FFFFF, 0xFF7FFFFF, 0x7F800000, 0xFF800000,
@@ -37,7 +37,7 @@ std::vector<uint64_t> inputs(unsigned seed) {
   return out;
 }
 
-// What the values of a function without control flow are for its arguments: those of its store.
+// Interprets a function without control flow; returns the values it stores.
 Dense evaluate(const Module& m, const std::vector<Dense>& arguments) {
   const Func& f = *m.kernel();
   std::map<const Value*, Dense> values;

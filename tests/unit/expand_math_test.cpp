@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// For a machine without a C library no function of f32 is left, nor of narrower floats; with one, those that are dear to write out are.
+// On a machine without a C library all functions of f32 and narrower floats are expanded; with one, only those that are cheap to expand.
 #include <gtest/gtest.h>
 
 #include "driver/targets.h"
@@ -34,6 +34,6 @@ TEST(ExpandMath, WithoutLibrary) {
       EXPECT_EQ(lowered(op, type, "threads").find(name), std::string::npos) << name << type;
       EXPECT_NE(lowered(op, type, "lower").find(name), std::string::npos) << name << type;
     }
-  // Nothing is written out on f64.
+  // Functions of f64 are never expanded.
   EXPECT_NE(lowered(Op::Tan, "f64", "threads").find("math.tan "), std::string::npos);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Constants come out the same on every host, as correctly rounded numbers.
+// Constants are the same on every host, and correctly rounded.
 #include "support/host_math.h"
 
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
-// How many units in the last place the C library's result is away: at most one of its own.
+// The error of the C library's result in units in the last place: at most one.
 void near(double got, double library, const char* what, double x) {
   EXPECT_TRUE(got == library || std::nextafter(got, library) == library) << what << "(" << x << ") is " << got << ", not " << library;
 }
@@ -23,7 +23,7 @@ void near(double got, double library, const char* what, double x) {
 
 TEST(HostMath, KnownValues) {
   EXPECT_EQ(hostExp(1), 0x1.5bf0a8b145769p+1);
-  EXPECT_EQ(hostLog2(0x1.5bf0a8b145769p+1), 0x1.71547652b82fep+0);  // the scale of every attention kernel
+  EXPECT_EQ(hostLog2(0x1.5bf0a8b145769p+1), 0x1.71547652b82fep+0);  // the scale in every attention kernel
   EXPECT_EQ(hostLog2(8), 3);
   EXPECT_EQ(hostLog2(0x1p-1074), -1074);
   EXPECT_EQ(hostLog(10), 0x1.26bb1bbb55516p+1);
@@ -31,7 +31,7 @@ TEST(HostMath, KnownValues) {
   EXPECT_EQ(hostPow(10, -3), 0.001);
   EXPECT_EQ(hostPow(2, 0.5), 0x1.6a09e667f3bcdp+0);
   EXPECT_EQ(hostPow(10, 308), 1e308);
-  EXPECT_EQ(hostSin(0x1.921fb54442d18p+1), 0x1.1a62633145c07p-53);  // what the double nearest to pi lacks
+  EXPECT_EQ(hostSin(0x1.921fb54442d18p+1), 0x1.1a62633145c07p-53);  // the rounding error of pi as a double
   EXPECT_EQ(hostCos(0), 1);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Corners of the meaning of single operations, and counters.
+// Corner cases of single operations, and counters.
 #include "interp/interp.h"
 
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@ using namespace nereid;
 
 namespace {
 
-// The bits that one operation gives for constants.
+// The result bits of one operation on constants.
 uint64_t compute(Op op, std::vector<std::pair<Type, uint64_t>> in, Type out, std::vector<std::pair<Attr, AttrValue>> attrs = {}) {
   Module m;
   Func f;
@@ -57,8 +57,8 @@ TEST(Element, ScalingRoundsOnceAndTakesTheFloor) {
   auto scaled = [](float x, float n) { return compute(Op::LoScale, {{kF32, f32(x)}, {kF32, f32(n)}}, kF32); };
   EXPECT_EQ(scaled(1.5f, 3.75f), f32(12));
   EXPECT_EQ(scaled(-1.5f, -0.5f), f32(-0.75f));
-  EXPECT_EQ(scaled(0x1.8p0f, -150), f32(0x1p-149f));  // above half of the least subnormal
-  EXPECT_EQ(scaled(0x1p0f, -150), f32(0));            // half: to even
+  EXPECT_EQ(scaled(0x1.8p0f, -150), f32(0x1p-149f));  // above half of the smallest subnormal
+  EXPECT_EQ(scaled(0x1p0f, -150), f32(0));            // tie: to even
   EXPECT_EQ(scaled(0x1p-149f, 276), f32(0x1p127f));
   EXPECT_EQ(scaled(1, 1e30f), f32(INFINITY));
   EXPECT_EQ(scaled(-1, -1e30f), f32(-0.0f));
@@ -66,7 +66,7 @@ TEST(Element, ScalingRoundsOnceAndTakesTheFloor) {
 }
 
 TEST(Element, ConversionsRoundOnce) {
-  // 2^53 + 1 lies between two floats only after the first rounding to double.
+  // 2^53 + 1 is a tie only after the first rounding, to double.
   EXPECT_EQ(compute(Op::SIToFP, {{kI64, 0x4000004000000001}}, kF32), f32(std::ldexp(8388609.0f, 39)));
   EXPECT_EQ(compute(Op::FPToSI, {{kF32, f32(3e9f)}}, kI32), 0x7FFFFFFFu);
   EXPECT_EQ(compute(Op::FPToSI, {{kF32, f32(NAN)}}, kI32), 0u);

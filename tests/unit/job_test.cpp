@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Work that threads of a pool may share with its owner.
+// Work shared by an owner and threads of a pool.
 #include "../../python/src/job.h"
 
 #include <gtest/gtest.h>
@@ -43,7 +43,7 @@ TEST(Job, AHelperThatComesLateDoesNothing) {
     job->close();
     EXPECT_TRUE(run.each(1));
   }
-  job->help();  // `run` is gone
+  job->help();  // `run` no longer exists
 }
 
 TEST(Job, TheOwnerWaitsForThoseWhoBegan) {
@@ -76,13 +76,13 @@ TEST(Job, EachItemIsDoneOnceWhoeverComes) {
   }
 }
 
-// A pool of one thread whose task is itself an owner that wants help from the pool: with a latch it would wait for ever.
+// A pool with one thread, whose task is an owner that wants help from the same pool: a latch would deadlock.
 TEST(Job, APoolOfOwnersGoesOn) {
   std::vector<std::function<void()>> queue;
   Count run(50);
   std::thread pool([&] {
     auto job = std::make_shared<Job<Count>>(run, 0, 50, 4);
-    for (int h = 0; h < 3; ++h) queue.emplace_back([job] { job->help(); });  // to this very thread
+    for (int h = 0; h < 3; ++h) queue.emplace_back([job] { job->help(); });  // queued for this same thread
     job->work();
     job->close();
   });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The layer table of ARCHITECTURE.md holds: a file includes only its own layer and those that the table allows; and every error
-// that a user can meet has a file in tests/errors.
+// Checks the layer table of ARCHITECTURE.md: a file includes only its layer and those that the table allows; and every error of the user
+// has a file in tests/errors.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -91,7 +91,7 @@ TEST(Errors, EveryIdHasAFile) {
 #include "support/errors.def"
 #undef ERR
   };
-  // What the machine lacks cannot be shown by a file.
+  // Errors of the environment cannot be shown by a file.
   for (auto& row : rows)
     if (std::string_view(row.id) != "environment")
       EXPECT_NE(all.find(std::string("[") + row.id + "]"), std::string::npos)

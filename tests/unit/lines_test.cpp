@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// `+lines` adds to a stage which line of the source each line comes from, and changes nothing else.
+// `+lines` adds the source line to each line of a stage, and changes nothing else.
 #include <gtest/gtest.h>
 
 #include <regex>
@@ -64,7 +64,7 @@ TEST(Lines, OfEachStage) {
   for (std::string name : {"ttir", "passes", "lower", "threads", "wat", "wgsl"}) {
     std::string with = stage(name + "+lines");
     EXPECT_EQ(std::regex_replace(with, std::regex("  (//|;;) line \\d+\n"), "\n"), stage(name)) << name;
-    // What the helper and the library's sum became is of the lines that call them.
+    // Code of helpers and of the library's sum has the line of the call.
     std::regex comment("line (\\d+)\n");
     std::set<int> told;
     for (std::sregex_iterator it(with.begin(), with.end(), comment), end; it != end; ++it) told.insert(std::stoi((*it)[1]));
@@ -73,7 +73,7 @@ TEST(Lines, OfEachStage) {
   }
 }
 
-// A load whose values are kept for another nest is of its own line, not of the one that asks first.
+// A load that is buffered for another nest has its own source line, not the line of its first user.
 TEST(Lines, OfWhatIsKept) {
   std::string source(kSource);
   source.replace(source.find("s = tl.sum(double(v), axis=0)\n    tl.store(out, s)"), std::string::npos,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A chain of thousands of operations, as an unrolled loop makes it, is compiled without a stack that grows with it.
+// A chain of thousands of operations, as from an unrolled loop, compiles without deep recursion.
 #include <gtest/gtest.h>
 
 #include "driver/driver.h"
@@ -30,7 +30,7 @@ def chain(y, BLOCK: tl.constexpr, ROUNDS: tl.constexpr):
   }
 }
 
-// Each step of a sort reads what the one before left, rather than computing all steps before it again.
+// Each step of a sort reads the stored result of the previous step instead of recomputing all steps.
 TEST(LongChain, OfNestsGrowsNoFasterThanItsLength) {
   Request request;
   request.path = "sort.py";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Maps from pointers: entries stay where they are, in the order in which they came, until they go.
+// Maps from pointers: entries never move, and stay in insertion order until they are erased.
 #include "support/ptr_map.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Every operation and every old spelling reads, and prints to a fixed point; the printed text names every operation of the table.
+// Every operation and every old spelling parses, and prints to a fixed point; the printed text contains every operation of the table.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -43,7 +43,7 @@ TEST(RoundTrip, CoversTheTable) {
   for (auto& entry : std::filesystem::directory_iterator(NEREID_ROOT "/tests/ir")) all += readAll(entry.path());
   for (size_t i = 0; i < kOpCount; ++i) {
     Op op = static_cast<Op>(i);
-    // These are newer than the text that we print, or have no effect there.
+    // These are newer than the printed version, or have no effect there.
     if (op == Op::AtomicPoll || op == Op::GridWait || op == Op::GridLaunch) continue;
     EXPECT_NE(all.find(std::string(info(op).spelling)), std::string::npos) << info(op).spelling;
   }

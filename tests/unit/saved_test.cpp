@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Kernels as bytes, and threads that launches share.
+// Saved kernels, and a thread pool shared by launches.
 #include "driver/saved.h"
 
 #include <gtest/gtest.h>
@@ -52,7 +52,7 @@ std::string bytesOf(nereid_kernel* kernel) {
   return out;
 }
 
-// What a launch over 100 programs leaves, summed.
+// The sum of the results of a launch with 100 programs.
 float launched(nereid_kernel* kernel) {
   std::vector<float> x(100, 1), o(100, 0);
   float by = 2;
@@ -180,7 +180,7 @@ TEST(Saved, WhatIsDamagedOrForeignIsRefused) {
   }
   for (size_t size = 0; size < bytes.size(); size += 11) whyNot(bytes.substr(0, size));
   EXPECT_NE(whyNot(bytes + "x").find("damaged"), std::string::npos);
-  EXPECT_NE(whyNot("").find("no kernel"), std::string::npos);
+  EXPECT_NE(whyNot("").find("not a saved kernel"), std::string::npos);
   std::string why;
   EXPECT_FALSE(fromBytes(toBytes({}, "1"), "2", why));
   EXPECT_EQ(why, "the kernel is of another version");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A schedule that reads memory too late is found: plans as they are made have no fault, and with one decision taken back they have one.
+// The verifier finds loads that read too late: schedules of the compiler pass, and fail after one decision is reverted.
 #include "schedule/schedule.h"
 
 #include <gtest/gtest.h>
@@ -34,7 +34,7 @@ Planned planned(const std::string& body) {
   return out;
 }
 
-// Takes back that loads are read into buffers.
+// Reverts the decision to buffer loads.
 void forgetBuffers(Planned& k) {
   EXPECT_GT(k.schedule.buffered.size(), 0u);
   k.schedule.buffered = {};
@@ -110,7 +110,7 @@ TEST(Schedule, CarriedTileWrittenOver) {
       slots[i] = false;
     }
   EXPECT_TRUE(forgot);
-  // The two carries share a nest, which reads everything before it writes: only where they are apart is there a fault.
+  // The two carried tiles share a nest, which reads everything before it writes: the fault appears only if they are separated.
   for (auto& [block, schedule] : k.schedule.blocks)
     for (size_t i = 0; i < schedule.steps.size(); ++i)
       if (Nest* nest = schedule.steps[i].nest.get(); nest && nest->anchors.size() == 2 && nest->anchors[0].kind == Anchor::Carry) {

@@ -36,7 +36,7 @@ TEST(Shape, AxesComeAndGo) {
       shape.erase(axis);
       EXPECT_TRUE(shape == Shape({8, 1, 32}));
     }
-  Shape wide{2, 1048576, 1048576};  // on the way to a message that it is too large
+  Shape wide{2, 1048576, 1048576};  // exists until the error is reported
   wide.erase(2);
   wide.erase(0);
   EXPECT_EQ(wide.dims(), Dims{1048576});

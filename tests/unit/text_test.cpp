@@ -15,9 +15,9 @@ using namespace nereid;
 TEST(Text, NearestIsALikelySlip) {
   EXPECT_EQ(nearest("arrange", {"range", "arange", "args"}), "arange");
   EXPECT_EQ(nearest("laod", {"store", "load"}), "load");
-  EXPECT_EQ(nearest("dto", {"div", "dot"}), "dot");  // short names: one edit, so that a swap must be one
+  EXPECT_EQ(nearest("dto", {"div", "dot"}), "dot");  // short names: one edit, so a transposition must count as one
   EXPECT_EQ(nearest("mz", {"B", "m"}), "");
-  EXPECT_EQ(nearest("z", {"B", "x", "zz"}), "");  // as many edits as the shorter has letters
+  EXPECT_EQ(nearest("z", {"B", "x", "zz"}), "");  // as many edits as the shorter word has letters
   EXPECT_EQ(nearest("", {"B"}), "");
   EXPECT_EQ(nearest("stride", {"load", "B"}), "");
 }
@@ -69,7 +69,7 @@ TEST(Text, SortingIsStable) {
     std::vector<std::pair<int, size_t>> items;
     for (size_t i = 0; i < size; ++i) items.emplace_back(static_cast<int>(i * 7919 % 13), i);
     auto wanted = items;
-    std::sort(wanted.begin(), wanted.end());  // equal ones by their index: std::stable_sort does not compile without a warning
+    std::sort(wanted.begin(), wanted.end());  // equal items by index: std::stable_sort does not compile without a warning
     sortStably(items, [](auto& a, auto& b) { return a.first < b.first; });
     EXPECT_EQ(items, wanted) << size;
   }
@@ -81,7 +81,7 @@ TEST(Text, MapsFromPointersKeepTheOrderOfTheirEntries) {
   for (int i = 0; i < 1000; ++i) map[&keys[static_cast<size_t>(i * 7 % 1000)]] = i;
   int& first = map[&keys[0]];
   for (int i = 0; i < 1000; ++i) EXPECT_EQ(map.at(&keys[static_cast<size_t>(i * 7 % 1000)]), i);
-  EXPECT_EQ(&first, &map[&keys[0]]);  // entries stay where they are
+  EXPECT_EQ(&first, &map[&keys[0]]);  // entries never move
   int next = 0;
   for (auto& [key, value] : map) EXPECT_EQ(value, next++);
   EXPECT_FALSE(map.emplace(&keys[7], 5).second);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Types of the IR: all of one in 64 bits, and what does not fit is no other type's.
+// Types of the IR have 64 bits, and types that do not fit differ from all others.
 #include "ir/type.h"
 
 #include <gtest/gtest.h>
@@ -27,7 +27,7 @@ TEST(Type, HasItsDimensions) {
 TEST(Type, TooLargeIsNoTile) {
   for (const Dims& dims : {Dims(25, 1), Dims(40, 1), Dims(23, 2), Dims{1048576, 1048576, 16}})
     EXPECT_GT(Type::tile(Type::scalar(Elem::I8), dims).bits(), kMaxTileBits);
-  EXPECT_EQ(Type::tile(Type::scalar(Elem::I8), Dims{1048576, 2}).bits(), 21);  // on the way to a message
+  EXPECT_EQ(Type::tile(Type::scalar(Elem::I8), Dims{1048576, 2}).bits(), 21);  // exists until the error is reported
 }
 
 TEST(Type, VectorsHaveLanes) {

@@ -1,9 +1,9 @@
-// What eslint looks for: mistakes, not style (prettier has that).
+// eslint looks for mistakes; prettier is responsible for style.
 import js from "@eslint/js";
 import ts from "typescript-eslint";
 
 export default [
-  { ignores: ["**/*.d.ts"] }, // some are what the compiler writes
+  { ignores: ["**/*.d.ts"] }, // some are written by the compiler
   js.configs.recommended,
   ...ts.configs.recommended,
   {
@@ -54,11 +54,11 @@ export default [
       ),
     },
     rules: {
-      "@typescript-eslint/no-explicit-any": "off", // of what comes from JSON and from GPUs
+      "@typescript-eslint/no-explicit-any": "off", // for values from JSON and from GPUs
       "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_", caughtErrors: "none" }],
       "@typescript-eslint/no-non-null-assertion": "off",
       "@typescript-eslint/triple-slash-reference": "off",
-      "no-undef": "off", // the compiler's task
+      "no-undef": "off", // TypeScript checks this
     },
   },
 ];

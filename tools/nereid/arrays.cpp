@@ -47,7 +47,7 @@ std::vector<std::string_view> split(std::string_view s, char by) {
   }
 }
 
-// Splits "f32[4, 8]" into a type and the text in the brackets; `rest` is the text after them.
+// Splits "f32[4, 8]" into a type and the text in the brackets; `rest` receives the text after them.
 bool typeAndBrackets(std::string_view text, const DType*& type, std::string_view& inside, std::string_view& rest) {
   size_t open = text.find('['), close = text.find(']');
   if (open == std::string_view::npos || close == std::string_view::npos || close < open) return false;
@@ -68,7 +68,7 @@ bool parseShape(std::string_view text, std::vector<int64_t>& shape) {
   return true;
 }
 
-// A small generator with the same numbers everywhere.
+// A small random number generator with the same numbers on every machine.
 uint64_t next(uint64_t& state) {
   state += 0x9E3779B97F4A7C15;
   uint64_t z = state;
@@ -182,7 +182,7 @@ std::string parseNumber(std::string_view text, const DType& type, uint64_t& bits
   if (type.kind == Kind::Float) {
     double value = 0;
     std::string_view digits = text.starts_with('+') ? text.substr(1) : text;
-    if (digits.starts_with("0x")) {  // the bits themselves
+    if (digits.starts_with("0x")) {  // the bits of the number
       auto [end, ec] = std::from_chars(digits.data() + 2, digits.data() + digits.size(), bits, 16);
       return ec == std::errc() && end == digits.data() + digits.size() ? "" : bad();
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// NumPy's .npy files: versions 1 to 3, C order, little-endian. What does not fit is refused by name.
+// NumPy's .npy files: versions 1 to 3, C order, little-endian. Other formats are refused by name.
 #include <cctype>
 #include <charconv>
 #include <cstdio>
@@ -105,7 +105,7 @@ std::string readNpy(const std::string& path, Array& out) {
   int long1 = 0;
   for (int64_t n : shape) long1 += n > 1;
   if (order == "True" && long1 > 1) return path + " is in Fortran order: save it with np.ascontiguousarray";
-  // The file says how much data there is before any memory is taken.
+  // Compare the sizes before allocating memory.
   auto begin = in.tellg();
   in.seekg(0, std::ios::end);
   auto available = static_cast<uint64_t>(in.tellg() - begin);
@@ -123,7 +123,7 @@ std::string readNpy(const std::string& path, Array& out) {
 }
 
 std::string writeNpy(const std::string& path, const Array& a) {
-  // What NumPy has no type for is stored as the unsigned integer of its size.
+  // Types that NumPy lacks are stored as unsigned integers of their size.
   std::string descr = a.bytes && a.type->bytes == 1 ? "|" : "<";
   if (a.type->bytes == 1) descr = "|";
   switch (a.type->kind) {

@@ -46,7 +46,7 @@ struct Range {
   size_t begin, end;
 };
 
-// Past the statement that begins at `at`: its continued lines, and its block.
+// The end of the statement at `at`, with its continuation lines and its block.
 size_t endOf(const Lines& lines, size_t at, bool isPython) {
   size_t end = at;
   int depth = 0;
@@ -85,7 +85,7 @@ class Reducer {
     return true;
   }
 
-  // Runs of statements, the longest first.
+  // Deletes runs of statements, the longest first.
   void deleteLines() {
     for (size_t count = linesOf(text_).size(); count > 0; count /= 2)
       for (size_t at = linesOf(text_).size(); at-- > 0;) {
@@ -98,7 +98,7 @@ class Reducer {
       }
   }
 
-  // `if c:` and its like give way to their bodies.
+  // Replaces `if c:` and similar statements by their bodies.
   void openBlocks() {
     for (size_t at = linesOf(text_).size(); at-- > 0;) {
       Lines lines = linesOf(text_);
@@ -114,7 +114,7 @@ class Reducer {
     }
   }
 
-  // Past the brackets that open at `at`.
+  // The end of the brackets that open at `at`.
   size_t closing(size_t at) const {
     int depth = 0;
     for (size_t k = at; k < text_.size(); ++k) {
@@ -125,7 +125,7 @@ class Reducer {
     return std::string::npos;
   }
 
-  // The parts of a bracket's contents between commas, or between operators.
+  // Splits the contents of brackets at commas, or at operators.
   std::vector<Range> parts(Range r, std::string_view separators) const {
     std::vector<Range> out;
     size_t begin = r.begin;
@@ -152,7 +152,7 @@ class Reducer {
     return first == std::string::npos ? "" : s.substr(first, last - first + 1);
   }
 
-  // One expression by something smaller; true if that helped.
+  // Replaces one expression by something smaller; returns true if that helped.
   bool shrink(Range r) {
     for (const char* by : {"0", "1"})
       if (replace(r, by)) return true;
@@ -163,7 +163,7 @@ class Reducer {
   }
 
   void simplify() {
-    // The right side of each assignment, or argument of a statement.
+    // The right side of an assignment, or the argument of a statement.
     for (size_t k = text_.size(); k-- > 0;) {
       if (k >= text_.size()) continue;
       if (text_[k] == '=' && k + 1 < text_.size() && text_[k + 1] == ' ') {
@@ -173,14 +173,14 @@ class Reducer {
       if (text_[k] != '(' && text_[k] != '[') continue;
       size_t end = closing(k);
       if (end == std::string::npos) continue;
-      // The whole call by one of its arguments.
+      // Replaces the whole call by one of its arguments.
       size_t name = k;
       while (name > 0 && (std::isalnum(static_cast<unsigned char>(text_[name - 1])) || text_[name - 1] == '_' || text_[name - 1] == '.'))
         --name;
       bool gone = false;
       for (const Range& part : parts({k + 1, end - 1}, ","))
         if (std::string by = trimmed(part); !by.empty() && (gone = replace({name, end}, by))) break;
-      // One argument less, or a simpler one.
+      // Removes an argument, or simplifies it.
       for (bool more = !gone; more;) {
         more = false;
         end = closing(k);

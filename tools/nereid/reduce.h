@@ -4,10 +4,10 @@
 #include <functional>
 #include <string>
 
-// Shrinks a program while it stays interesting: `keeps` says so of a candidate, `says` takes progress. `isPython`: blocks are by
-// indentation, else by braces. Returns the smallest text found.
+// Shrinks a program while `keeps` returns true for the candidate; `says` receives progress. `isPython`: blocks are by indentation, else by
+// braces. Returns the smallest text found.
 //
 // Statements are deleted in ever smaller runs (Zeller and Hildebrandt 2002, "Simplifying and Isolating Failure-Inducing Input"), blocks are
-// replaced by their bodies, and expressions by their operands, arguments, 0 or 1, until none of it helps.
+// replaced by their bodies, and expressions by their operands, arguments, 0 or 1, until nothing helps.
 std::string reduceProgram(std::string text, bool isPython, const std::function<bool(const std::string&)>& keeps,
                           const std::function<void(const std::string&)>& says);

@@ -125,7 +125,10 @@ Problem Session::addArgument(const std::string& text) {
         }
     }
     if (!parseNumber(spec, *check, value->bits).empty()) {
-      std::string what = value->type ? " is not a number of type " + value->type->name : " is not a number that fits in 64 bits";
+      bool integer = spec.size() > 1 && spec.find_first_not_of("0123456789", spec[0] == '-') == std::string::npos;
+      std::string what = value->type ? " is not a number of type " + value->type->name
+                         : integer   ? " does not fit in 64 bits"
+                                     : " is not a number";
       return refused("argument",
                      "`" + name + "`: `" + spec + "`" + what + ": write a number, True, False, zeros:f32[8], f32[1, 2] or @file.npy");
     }
@@ -144,7 +147,7 @@ Problem Session::addConstant(const std::string& text) {
 
 bool Session::isGiven(const std::string& name) { return find(name) || find(name + ".0") || find(name + ".0.0"); }
 
-// One item of the signature, from the value; of a tuple, given as x.0, x.1 and so on, from its parts.
+// The signature item for a value; for a tuple, passed as x.0, x.1 and so on, for its parts.
 Problem Session::inferItem(const std::string& name, const DType* declared, bool keep, bool noAlign, std::string& item) {
   Value* v = find(name);
   if (!v) {
@@ -211,10 +214,10 @@ Problem Session::infer(const std::string& text, std::vector<std::string>& signat
       return refused("argument", "the argument `" + name + "` is missing: give it with --arg " + name + "=VALUE");
     }
     if (typed) continue;
-    // A type that the source names wins over what the value looks like.
+    // A type annotated in the source takes precedence over the inferred one.
     const DType* declared = findType(annotation.starts_with("tl.") ? std::string_view(annotation).substr(3) : std::string_view(annotation));
     if (v && v->isArray && annotation.find("tensordesc<") != std::string::npos) {
-      signature.emplace_back();  // the annotation is the type
+      signature.emplace_back();  // the annotation gives the type
       continue;
     }
     bool keep = p["do_not_specialize"];
@@ -234,10 +237,10 @@ Problem Session::infer(const std::string& text, std::vector<std::string>& signat
   return {};
 }
 
-// Lines the values up with the parameters of the compiled kernel.
+// Matches the values to the parameters of the compiled kernel.
 Problem Session::bind(const std::string& text) {
   json info = json::parse(text);
-  std::vector<uint64_t> parts;  // of the previous descriptor: sizes and strides that are not given by name
+  std::vector<uint64_t> parts;  // sizes and strides of the previous descriptor that are not passed by name
   for (auto& p : info["parameters"]) {
     std::string name = p["name"], type = p["type"];
     Value* v = find(name);
@@ -262,7 +265,7 @@ Problem Session::bind(const std::string& text) {
     if (!wanted) return refused("argument", "`" + name + "` is a " + type + ", which the command line cannot pass");
     if (pointer) {
       const DType* given = v->array.type;
-      // Integers of the IR have no sign: u32 passes for i32.
+      // Integers of the IR have no sign: u32 is accepted for i32.
       bool fits = given == wanted || (given->bytes == wanted->bytes && given->kind != Kind::Float && wanted->kind != Kind::Float);
       if (!fits) {
         std::string hint = given->kind == Kind::UInt && given->bytes == wanted->bytes
@@ -286,7 +289,7 @@ Problem Session::bind(const std::string& text) {
           sizes.push_back(static_cast<uint64_t>(shape[d]));
           parts.push_back(stride);
         }
-        parts.insert(parts.end(), sizes.begin(), sizes.end());  // taken from the back: sizes, then strides
+        parts.insert(parts.end(), sizes.begin(), sizes.end());  // consumed from the back: sizes, then strides
       }
     } else {
       bool isUnsignedTag = v->type && v->type->kind == Kind::UInt && v->type->bytes == wanted->bytes;

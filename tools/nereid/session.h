@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One kernel and its arguments: signature from arguments, compile, launch. Shared by `nereid run` and the test runner.
+// One kernel and its arguments: infers the signature, compiles, launches. Shared by `nereid run` and the test runner.
 #pragma once
 
 #include <map>
@@ -12,14 +12,14 @@
 
 namespace nereid::tool {
 
-// What went wrong, with the exit status that it asks for.
+// An error, with the exit status for it.
 struct Problem {
-  int status = 0;  // 0: nothing
+  int status = 0;  // 0: no error
   std::string text;
   explicit operator bool() const { return status != 0; }
 };
 inline Problem misuse(std::string text) { return {2, "error: " + std::move(text) + "\n"}; }
-// What the kernel cannot take: `id` as in the compiler's messages.
+// The arguments do not match the kernel; `id` is as in the compiler's messages.
 inline Problem refused(const std::string& id, const std::string& text) { return {1, "error: " + text + " [" + id + "]\n"}; }
 
 struct File {
@@ -30,7 +30,7 @@ File splitFile(const std::string& text);  // FILE[:KERNEL]
 struct Value {
   Array array;                  // an array, or
   std::string text;             // a scalar as written
-  const DType* type = nullptr;  // tagged, or inferred
+  const DType* type = nullptr;  // explicit, or inferred
   uint64_t bits = 0;
   bool isArray = false, passed = false;
 };
@@ -42,7 +42,7 @@ class Session {
   ~Session() {
     if (kernel_) nereid_kernel_free(kernel_);
   }
-  // NAME=SPEC, as --arg has it.
+  // Parses NAME=SPEC, the value of --arg.
   Problem addArgument(const std::string& text);
   Problem addConstant(const std::string& text);
   Problem compile(const File& file, const std::string& target, const std::string& signature, bool debug = false);
@@ -63,7 +63,7 @@ class Session {
 // Reads a text of the C interface and frees it.
 std::string take(nereid_text text);
 std::vector<std::string> splitSignature(const std::string& text);
-// A request and the texts that it points into.
+// A request, and the texts to which it refers.
 struct RequestHolder {
   File file;
   std::vector<std::string> signature;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The command line: compile, emit, run, reduce, targets, ops. It uses the C interface only.
+// The command line: compile, emit, run, reduce, targets, ops. It uses only the C interface.
 #include "tool.h"
 
 #include <CLI/CLI.hpp>
@@ -81,10 +81,10 @@ int emitCommand(const Common& common, const std::string& stage) {
   return 0;
 }
 
-// Types for TypeScript: docs/reference/wasm.md.
+// TypeScript types: docs/reference/wasm.md.
 std::string typesOf(const json& manifest) {
   std::string out = "// Written by nereid compile.\nimport type { Arg, Kernel } from \"nereid-lang\";\n\nexport interface Kernels {\n";
-  std::set<std::string> seen;  // a kernel may be there for several targets
+  std::set<std::string> seen;  // a kernel may be compiled for several targets
   for (auto& artefact : manifest) {
     auto& kernel = artefact["kernel"];
     if (artefact["target"] == "cpu" || !seen.insert(kernel["name"]).second) continue;
@@ -164,7 +164,7 @@ int runCommand(const Common& common, const RunOptions& o) {
   auto noArray = [&](const char* option, const std::string& name) {
     return misuse(std::string(option) + " " + name + ": " +
                   (session.find(name) ? "`" + name + "` is a number, not an array"
-                                      : "no --arg gives an array `" + name + "`: add one, such as --arg " + name + "=zeros:f32[8]"));
+                                      : "--arg does not pass an array `" + name + "`: add one, such as --arg " + name + "=zeros:f32[8]"));
   };
   for (auto& s : o.saves) {
     size_t equals = s.find('=');
@@ -191,7 +191,7 @@ int runCommand(const Common& common, const RunOptions& o) {
     options.microseconds = times.data();
     options.runs = o.time;
     if (Problem p = session.launch(options)) return report(p);
-    // Compile again for the median: the first time loads the code generator.
+    // Compile again for the median: the first compilation loads the code generator.
     std::vector<double> compileTimes{compileTime};
     for (int i = 0; i < 5; ++i) {
       before = Clock::now();
@@ -207,7 +207,7 @@ int runCommand(const Common& common, const RunOptions& o) {
   return 0;
 }
 
-// Writes each candidate to FILE_reduced.EXT, beside the file whose imports it has, and runs the command on it.
+// Writes each candidate to FILE_reduced.EXT, next to the original so that its imports work, and runs the command on it.
 int reduceCommand(const std::string& file, const std::string& command, int seconds) {
   std::ifstream in(file);
   std::stringstream original;
@@ -300,11 +300,11 @@ int nereid::tool::runTool(int argc, char** argv) {
     status = runCommand(common, o);
   });
 
-  auto* reduce = app.add_subcommand("reduce", "shrink a program that shows a fault: writes FILE_reduced");
+  auto* reduce = app.add_subcommand("reduce", "shrink a program that reproduces a fault, and write it to FILE_reduced.EXT");
   std::string reduceFile, keep;
   int seconds = 20;
   reduce->add_option("file", reduceFile, "FILE.py or FILE.ttir")->required();
-  reduce->add_option("--keep", keep, "shell command that succeeds while the fault shows; {} is the candidate file")->required();
+  reduce->add_option("--keep", keep, "shell command that succeeds if the fault still occurs; {} is the candidate file")->required();
   reduce->add_option("--timeout", seconds, "seconds after which the command counts as failed")->check(CLI::Range(1, 3600));
   reduce->callback([&] { status = reduceCommand(reduceFile, keep, seconds); });
 

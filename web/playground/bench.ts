@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// A worker that compiles and runs for the page, and that can be ended whatever it does.
+// A worker that compiles and runs kernels for the page, and that can be terminated at any time.
 import type { Diagnostic } from "../src/compile/engine.ts";
 import type { Message, Reply, Tasks } from "./worker.ts";
 
-/** What went wrong in the worker. */
+/** An error in the worker. */
 export class WorkError extends Error {
-  /** Of NereidError, where it is one. */
+  /** The fields of a NereidError, if it is one. */
   readonly code: string | undefined;
   readonly diagnostics: readonly Diagnostic[] | undefined;
   constructor(message: string, code?: string, diagnostics?: readonly Diagnostic[]) {
@@ -15,7 +15,7 @@ export class WorkError extends Error {
   }
 }
 
-/** It was stopped. */
+/** The task was stopped. */
 export class Stopped extends Error {}
 
 interface Waiting {
@@ -29,14 +29,14 @@ export class Bench {
   #worker: Worker | undefined;
   #count = 0;
 
-  /** Starts the worker, so that it is there when it is asked. */
+  /** Starts the worker in advance. */
   start(): Worker {
     if (this.#worker) return this.#worker;
     const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
     worker.onmessage = ({ data }: { data: Reply }) => this.#take(data);
     worker.onerror = (event) => {
       event.preventDefault();
-      this.#end(new WorkError(`the page's worker stopped: ${event.message ?? "it cannot be loaded"}`));
+      this.#end(new WorkError(`the page's worker stopped: ${event.message ?? "its script could not be loaded"}`));
     };
     return (this.#worker = worker);
   }
@@ -53,7 +53,7 @@ export class Bench {
     });
   }
 
-  /** Ends the worker, its threads and what they do; the next task starts another. */
+  /** Ends the worker, with its threads and tasks; the next task starts another one. */
   stop(why: string): void {
     this.#end(new Stopped(why));
     this.start();

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
-// What a kernel of the gallery wrote, against the same in plain JavaScript.
+// Compares the results of a gallery kernel with the same computation in plain JavaScript.
 import { gallery } from "./gallery.ts";
 import type { Ran } from "./run.ts";
 import type { Evaluated } from "./settings.ts";
 
 export interface Compared {
-  /** The largest difference, as a part of the largest number; and the largest that is taken for the same. */
+  /** The largest difference relative to the largest value, and the tolerance. */
   worst: number;
   allowed: number;
-  /** What JavaScript took. */
+  /** The time that JavaScript took. */
   ms: number;
 }
 
-const kMostOperations = 2e10; // some ten seconds
+const kMostOperations = 2e10; // about ten seconds
 
 export function compare(name: string, before: Record<string, ArrayLike<number>>, ran: Ran, what: Evaluated): Compared | undefined {
   const entry = gallery[name];
@@ -33,6 +33,6 @@ export function compare(name: string, before: Record<string, ArrayLike<number>>,
     }
     return { worst, allowed: entry.allowed ?? 0, ms };
   } catch {
-    return undefined; // the kernel's parameters are others by now
+    return undefined; // the parameters of the kernel have changed since
   }
 }

@@ -4,7 +4,7 @@ declare module "*.py" {
   export default text;
 }
 declare module "playground:names" {
-  /** What `tl` and `libdevice` have, of the compiler's own tables: names and parameters. */
+  /** Functions of `tl` and `libdevice` from the compiler's tables: names and parameters. */
   const names: Record<"tl" | "libdevice", { name: string; parameters: string }[]>;
   export default names;
 }

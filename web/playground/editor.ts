@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The editor of the source, and the view of a stage.
+// The editor for the source, and the view of a stage.
 import {
   autocompletion,
   closeBrackets,
@@ -67,7 +67,7 @@ const linked = StateField.define<DecorationSet>({
   provide: (field) => EditorView.decorations.from(field),
 });
 
-/** Marks these lines, and no others. */
+/** Marks these lines only. */
 export function link(view: EditorView, lines: number[], scroll = false): void {
   view.dispatch({ effects: setLinked.of(lines) });
   if (!scroll || lines[0] === undefined || lines[0] > view.state.doc.lines) return;
@@ -76,7 +76,7 @@ export function link(view: EditorView, lines: number[], scroll = false): void {
   if (top < scrollTop || bottom > scrollTop + clientHeight) view.scrollDOM.scrollTop = top - clientHeight / 3;
 }
 
-/** Says which line the pointer is on, 0 for none. */
+/** Reports the line under the pointer, 0 for none. */
 const onHover = (hover: (line: number) => void) => {
   let last = 0;
   const tell = (line: number) => line !== last && hover((last = line));
@@ -100,7 +100,7 @@ const options = {
   triton: Object.entries(kTriton).map(([label, detail]) => ({ label, type: "function", detail: `(${detail})` })),
 };
 
-// What comes after `tl.`, `libdevice.` and `triton.`; Python's own words are completed by the language.
+// Completions after `tl.`, `libdevice.` and `triton.`; the language package completes Python's keywords.
 function complete(context: CompletionContext): CompletionResult | null {
   const word = context.matchBefore(/\b(tl|triton|libdevice)\.\w*/);
   if (!word) return null;
@@ -146,7 +146,7 @@ export function sourceEditor(parent: HTMLElement, events: { change(): void; run(
   });
 }
 
-// All stages are alike enough: comments, strings, numbers, %names and operations.
+// All stages are similar enough for one grammar: comments, strings, numbers, %names and operations.
 const stages = StreamLanguage.define<null>({
   startState: () => null,
   token(stream) {
@@ -201,7 +201,7 @@ function characters(line: string, bytes: number): number {
   return at;
 }
 
-/** Underlines what the compiler says of the file; what it says of no place in it is at the first line. */
+/** Underlines the compiler's messages; those without a location are shown at the first line. */
 export function underline(view: EditorView, diagnostics: readonly Diagnostic[], file: string): void {
   const { doc } = view.state;
   const marks = diagnostics.map((d): Mark => {

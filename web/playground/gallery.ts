@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The kernels of examples/, with inputs, and what they compute in plain JavaScript.
+// The kernels of examples/ with inputs, and their results computed in plain JavaScript.
 import cross_entropy from "../../examples/cross_entropy/cross_entropy.py";
 import dropout from "../../examples/dropout/dropout.py";
 import flash_attention from "../../examples/flash_attention/flash_attention.py";
@@ -19,12 +19,12 @@ export interface Entry {
   title: string;
   source: string;
   settings: Settings;
-  /** The arrays that the kernel writes, and how far it may be off, as a part of the largest number. */
+  /** The arrays that the kernel writes, and the allowed error relative to the largest value. */
   reference?: (arrays: Arrays, n: Numbers) => Arrays;
   allowed?: number;
 }
 
-// Marks of the project's own tests are not for readers of the page.
+// Marks for the project's tests are removed from the shown source.
 const shown = (text: string) => text.replace(/^# SPDX.*\n/, "").replace(/^# run:.*\n/gm, "");
 
 const rowsOf = (

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// What a device can do at most, measured with kernels of our own: how fast it moves large arrays, and how fast it computes.
+// Measures the peak rates of a device with two small kernels: how fast it moves large arrays, and how fast it computes.
 import { jit } from "../src/compile/jit.ts";
 import type { Device } from "../src/device.ts";
 import { measure } from "./run.ts";
 
 export interface Limits {
-  /** GB/s, of arrays that fit into no cache. */
+  /** GB/s, for arrays larger than any cache. */
   memory: number;
-  /** GFLOP/s of f32, a multiplication and an addition being two. */
+  /** GFLOP/s of f32; a multiply-add counts as two. */
   arithmetic: number;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The playground: source and inputs on the left, what the compiler makes of them and what that computes on the right. Compiling and running happen in workers
-// (worker.ts), so that the page goes on whatever a kernel does.
+// The playground: source and inputs on the left; the compiler's stages and the results on the right. Compiling and running happen in
+// workers (worker.ts), so that the page stays responsive.
 import type { Diagnostic } from "../src/compile/engine.ts";
 import type { KernelInfo } from "../src/compile/values.ts";
 import { features } from "../src/features.ts";
@@ -44,14 +44,14 @@ const [form, tabs, panel, result, stagePanel] = [
 const kFile = "kernel.py";
 const kNothing: Settings = { sizes: {}, args: {}, grid: "" };
 let state: State = { source: "", settings: kNothing };
-let settled = ""; // the kernel that the settings are for
+let settled = ""; // the kernel to which the settings belong
 let info: KernelInfo | undefined;
 const files = new Map<string, Numbers>();
 
 const compiler = new Bench();
 const runner = new Bench();
 
-// ---- the compiler, as one types
+// ---- the compiler, while the user types
 
 const editor = sourceEditor(byId("editor"), { change: () => later(), run: () => void start(), hover: fromSource });
 const view = stageView(stagePanel, fromStage);
@@ -71,13 +71,13 @@ const textOf = (error: unknown) => (error instanceof Error ? error.message : Str
 const source = () => editor.state.doc.toString();
 const diagnosticsOf = (error: unknown): readonly Diagnostic[] => (error instanceof WorkError && error.diagnostics) || [];
 
-// What the compiler prints for tl.static_print.
+// The output of tl.static_print.
 const printed = (progress: Progress) => "said" in progress && say(progress.said);
 
-// A program may take the compiler long, and its next version should not wait for that.
+// A compilation may take long, and must not delay the next version of the program.
 const kPatience = 10000;
 async function patiently<T>(asked: Promise<T>): Promise<T> {
-  const timer = setTimeout(() => compiler.stop(`the compiler did not end within ${kPatience / 1000} seconds`), kPatience);
+  const timer = setTimeout(() => compiler.stop(`the compilation was stopped after ${kPatience / 1000} seconds`), kPatience);
   try {
     return await asked;
   } finally {
@@ -85,7 +85,7 @@ async function patiently<T>(asked: Promise<T>): Promise<T> {
   }
 }
 
-/** The kernel of the source, described; the form follows it. */
+/** Describes the kernel of the source, and updates the form. */
 async function understand(text: string): Promise<string> {
   const kernels = kernelsOf(text);
   const kernel = state.settings.kernel && kernels.includes(state.settings.kernel) ? state.settings.kernel : (kernels.at(-1) ?? "");
@@ -93,12 +93,12 @@ async function understand(text: string): Promise<string> {
   if (text !== source()) return kernel;
   const before = info?.parameters.map((p) => p.name).join();
   info = found;
-  // Another kernel with other parameters: what was typed for the one before is of no use to it.
+  // If the parameters have changed, settings of the previous kernel are dropped.
   const own = info.parameters.map((p) => p.name);
   if (settled && settled !== info.name && Object.keys(state.settings.args).some((name) => !own.includes(name)))
     state = { source: text, settings: kNothing };
   settled = info.name;
-  // A grid that needs what the kernel does not have any more is guessed again.
+  // If the grid refers to a parameter that no longer exists, guess it again.
   const named = new Set([...own, ...Object.keys(state.settings.sizes), ...Object.keys(kFunctions)]);
   const fits = (text: string) => !text.match(/[A-Za-z_]\w*/g)?.some((name) => !named.has(name));
   const { grid, flops = "" } = state.settings;
@@ -114,7 +114,7 @@ let checks = 0;
 let checking = false;
 async function check(): Promise<void> {
   const mine = ++checks;
-  if (checking) return; // what is under way looks again at its end
+  if (checking) return; // the check in progress looks again when it ends
   checking = true;
   const text = source();
   try {
@@ -193,7 +193,7 @@ tabs.onkeydown = (event) => {
   byId(`tab-${tab}`).focus();
 };
 
-// For each line of the stage the lines of the source that it tells of.
+// Maps each line of the stage to the source lines it comes from.
 let linked: number[][] = [];
 
 function showStage(text: string): void {
@@ -261,7 +261,7 @@ function showForm(kernels: string[]): void {
     element(
       "p",
       {},
-      "Arrays: random, uniform, range, below(n), ones or zeros, then a type and a shape, as in “random f32[rows, 1000]”; or [[1, 2], [3, 4]], pasted numbers, a .npy file. Names stand for each other.",
+      "Arrays: random, uniform, range, below(n), ones or zeros, then a type and a shape, as in “random f32[rows, 1000]”; or [[1, 2], [3, 4]], pasted numbers, or a .npy file. Expressions may refer to other names.",
     ),
   );
   if (kernels.length > 1) {
@@ -275,7 +275,7 @@ function showForm(kernels: string[]): void {
   }
 }
 
-/** Takes a file for an array. */
+/** Uses a file as an array. */
 function fileButton(name: string, put: (text: string) => void): HTMLElement {
   const picker = element("input", { type: "file", accept: ".npy", hidden: "", "aria-hidden": "true", tabindex: "-1" });
   const button = element(
@@ -348,7 +348,7 @@ async function start(): Promise<void> {
   if (running) return;
   showRunning(true);
   clearTimeout(waiting);
-  ++checks; // the run says what a check would
+  ++checks; // a run reports what a check would
   select("result");
   const text = source();
   const begin = performance.now();
@@ -375,7 +375,7 @@ async function start(): Promise<void> {
     if (text === source()) underline(editor, [], kFile);
     shown = { ...shown!, compared };
     showLast(shown);
-    say(`Ran on ${title}${text === source() ? "" : ", as the source was before your last change"}`);
+    say(`Ran on ${title}${text === source() ? "" : ", without your last change"}`);
     clearInterval(timer);
     showRunning(false);
     await compareWithDevice(device, shown);
@@ -403,7 +403,7 @@ function stop(): void {
   void lookForGpu();
 }
 
-// ---- what the device can do: measured once, and kept
+// ---- peak rates of the device: measured once and stored
 
 const kLimits = "limits";
 
@@ -425,12 +425,12 @@ async function compareWithDevice(device: string, shown: Shown): Promise<void> {
     } catch {
       // then they are measured again
     }
-  if (current !== shown) return; // another result is there by now
+  if (current !== shown) return; // another result is shown by now
   const again = async () => {
     try {
       localStorage.removeItem(kLimits);
     } catch {
-      // a page without storage
+      // storage is disabled
     }
     if (!running) await compareWithDevice(device, current!);
   };
@@ -470,7 +470,7 @@ function showResult({ ran, what, compared, title, limits, again }: Shown): void 
     { class: "figures" },
     figure(unit(middle), "median time"),
     figure(`${unit(p10)} – ${unit(p90)}`, "10th to 90th percentile"),
-    figure(short(memory), "GB/s, each array once"),
+    figure(short(memory), "GB/s, counting each array once"),
   );
   if (what.flops) figures.append(figure(short(arithmetic), "GFLOP/s"));
   const children: Node[] = [
@@ -479,7 +479,7 @@ function showResult({ ran, what, compared, title, limits, again }: Shown): void 
     element(
       "p",
       { class: "soft" },
-      `${ran.times.length} measurements by the ${ran.clock}'s clock, each ${ran.clock === "GPU" ? "of one launch" : "the mean of some launches"}`,
+      `${ran.times.length} measurements by the ${ran.clock}'s clock, each ${ran.clock === "GPU" ? "of one launch" : "the mean of several launches"}`,
     ),
   ];
   if (compared) {
@@ -488,7 +488,7 @@ function showResult({ ran, what, compared, title, limits, again }: Shown): void 
       element(
         "p",
         { class: good ? "" : "wrong", id: "compared" },
-        `${good ? "The same as" : "Not the same as"} plain JavaScript, which took ${unit(compared.ms * 1e3)}: largest difference ${short(compared.worst)} of the largest number.`,
+        `${good ? "Equal to" : "Different from"} plain JavaScript, which took ${unit(compared.ms * 1e3)}: maximum error ${short(compared.worst)} relative to the largest value.`,
       ),
     );
   }
@@ -501,10 +501,10 @@ function showResult({ ran, what, compared, title, limits, again }: Shown): void 
     };
     const cached = memory > limits.memory ? " Arrays this small stay in a cache, which is faster than memory." : "";
     const text = `This device copies ${short(limits.memory)} GB/s and computes ${short(limits.arithmetic)} GFLOP/s at most: the kernel reaches ${part(memory, limits.memory)} of the first${what.flops ? ` and ${part(arithmetic, limits.arithmetic)} of the second` : ""}.${cached}`;
-    children.push(element("h2", {}, "Against what the device can do"));
+    children.push(element("h2", {}, "Compared with the peak rates of the device"));
     if (what.flops) children.push(roofline(limits, what.flops / ran.bytes, arithmetic));
     children.push(
-      element("p", { class: "soft", id: "limits" }, text, what.flops ? " " : " With “operations”, there is a picture of it. ", button),
+      element("p", { class: "soft", id: "limits" }, text, what.flops ? " " : " Fill in “operations” to see a roofline plot. ", button),
     );
   }
   if (ran.printed?.length) children.push(element("h2", {}, "Printed"), element("pre", { id: "printed" }, ran.printed.join("\n")));
@@ -546,7 +546,7 @@ function put(next: State): void {
     element(
       "p",
       { class: "soft" },
-      "Run compiles the kernel in this page and launches it: nothing leaves your machine. Ctrl or ⌘ and Enter do the same.",
+      "Run (Ctrl or ⌘ + Enter) compiles the kernel in this page and launches it: nothing leaves your machine.",
     ),
   );
   setText(editor, state.source);
@@ -568,7 +568,7 @@ async function fromAddress(): Promise<boolean> {
       put(await unpack(packed));
     } catch (error) {
       fromGallery("softmax");
-      result.prepend(element("p", { class: "wrong" }, `The address has no kernel in it that can be read: ${textOf(error)}`));
+      result.prepend(element("p", { class: "wrong" }, `The kernel in this address cannot be read: ${textOf(error)}`));
     }
   }
   return Boolean(packed || (named && named in gallery));
@@ -591,8 +591,8 @@ shareButton.onclick = async () => {
   );
   say(
     copied
-      ? "The address is copied: it has the source and the inputs in it"
-      : "The address of this page now has the source and the inputs in it",
+      ? "Copied an address that contains the source and the inputs"
+      : "The address of this page now contains the source and the inputs",
   );
 };
 
@@ -602,7 +602,7 @@ byId("theme").onclick = () => {
   try {
     localStorage.setItem("theme", root.dataset.theme);
   } catch {
-    // the choice holds until the page is left
+    // the choice lasts until the page is closed
   }
   last?.();
 };
@@ -613,12 +613,12 @@ addEventListener("keydown", (event) => {
   if (event.key === "Escape" && running && !event.defaultPrevented) stop();
 });
 
-// ---- offline, and threads on hosts whose headers do not allow them
+// ---- offline use, and threads on hosts that do not send the headers for them
 
 async function serve(): Promise<void> {
   if (!("serviceWorker" in navigator)) return;
   const isolated = () => {
-    // The worker's answers have the headers that threads need; this page came without.
+    // The service worker's answers have the headers that threads need; this page was loaded without.
     if (crossOriginIsolated || sessionStorage.getItem("reloaded")) return;
     sessionStorage.setItem("reloaded", "1");
     location.reload();
@@ -634,4 +634,4 @@ showTabs();
 showDevices();
 if (!(await fromAddress())) fromGallery("softmax");
 void lookForGpu();
-serve().catch((error: unknown) => console.warn(`nereid: no offline use: ${textOf(error)}`)); // private windows, for one
+serve().catch((error: unknown) => console.warn(`nereid: offline use is not available: ${textOf(error)}`)); // in private windows, for example

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Files of NumPy: one array each.
+// NumPy files with one array.
 import { type DType, decode, findType } from "../src/dtypes.ts";
 import type { Numbers } from "./settings.ts";
 
 const kKinds: Record<string, string> = { f: "f", i: "i", u: "u", b: "bool" };
 
-/** Throws where the file is none, with what to do about it. */
+/** Reads a file; throws with an explanation if it is not supported. */
 export function readNpy(file: ArrayBuffer): Numbers {
   const bytes = new Uint8Array(file);
   const text = (begin: number, end: number) => new TextDecoder("latin1").decode(bytes.subarray(begin, end));
-  if (bytes[0] !== 0x93 || text(1, 6) !== "NUMPY") throw new Error("it is no .npy file, as np.save writes them");
+  if (bytes[0] !== 0x93 || text(1, 6) !== "NUMPY") throw new Error("it is not a .npy file: write one with np.save");
   const view = new DataView(file);
   const [at, length] = bytes[6] === 1 ? [10, view.getUint16(8, true)] : [12, view.getUint32(8, true)];
   const header = text(at, at + length);
@@ -19,8 +19,8 @@ export function readNpy(file: ArrayBuffer): Numbers {
     throw new Error(
       `its elements are ${/'descr':\s*(.*?),\s*'/.exec(header)?.[1] ?? "unknown"}: save it as float or integer, .astype("float32")`,
     );
-  if (order === ">") throw new Error('its bytes are in big-endian order: save it with .astype("<f4")');
-  if (/'fortran_order':\s*True/.test(header)) throw new Error("it is in Fortran's order: save np.ascontiguousarray of it");
+  if (order === ">") throw new Error('it is big-endian: save it with .astype("<f4")');
+  if (/'fortran_order':\s*True/.test(header)) throw new Error("it is in Fortran order: save np.ascontiguousarray(x)");
   const shape = (/'shape':\s*\(([^)]*)\)/.exec(header)?.[1] ?? "")
     .split(",")
     .map((n) => n.trim())
@@ -28,7 +28,7 @@ export function readNpy(file: ArrayBuffer): Numbers {
     .map(Number);
   const elements = shape.reduce((a, b) => a * b, 1);
   if (!shape.every((n) => Number.isSafeInteger(n) && n >= 0) || bytes.length < at + length + elements * type.bytes)
-    throw new Error("it ends before its last element");
+    throw new Error("it is truncated: it ends before its last element");
   const values = new type.array(file.slice(at + length), 0, elements) as ArrayLike<number | bigint>;
   const bits = type.name === "f16" && values instanceof Uint16Array;
   return {

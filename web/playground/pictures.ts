@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Arrays and times as pictures.
+// Draws arrays and times.
 
-// Seven places of a scale that is even to the eye, dark to light.
+// Seven colours of a perceptually uniform scale, dark to light.
 const kScale = [
   [41, 24, 79],
   [56, 72, 133],
@@ -30,7 +30,7 @@ export const element = <K extends keyof HTMLElementTagNameMap>(
 };
 
 const kDigits = new Intl.NumberFormat("en", { maximumSignificantDigits: 4, useGrouping: false });
-/** Four digits are enough for looking. */
+/** Four digits are enough. */
 export const short = (x: number) =>
   Number.isFinite(x) && x !== 0 && (Math.abs(x) < 1e-3 || Math.abs(x) >= 1e6)
     ? x.toExponential(2)
@@ -49,7 +49,7 @@ const range = (values: ArrayLike<number>): [number, number] => {
   return low > high ? [0, 0] : [low, high];
 };
 
-/** A map of the last two axes, or a plot where there is but one; with the range, and the element under the pointer. */
+/** A heat map of the last two axes, or a plot for one axis; with the range, and the element under the pointer. */
 export function picture(values: ArrayLike<number>, shape: readonly number[]): HTMLElement {
   const [low, high] = range(values);
   const columns = shape.at(-1) ?? 1;
@@ -57,7 +57,7 @@ export function picture(values: ArrayLike<number>, shape: readonly number[]): HT
   const said = element("span", {}, "");
   const scale = element("div", { class: "scale" });
   const flat = rows <= 1;
-  if (values.length === 0) return element("p", { class: "soft" }, "It has no elements.");
+  if (values.length === 0) return element("p", { class: "soft" }, "This array is empty.");
   const canvas = flat ? plot(values, low, high) : map(values, rows, columns, low, high);
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", `${shape.join(" by ")} numbers from ${short(low)} to ${short(high)}`);
@@ -83,7 +83,7 @@ export function picture(values: ArrayLike<number>, shape: readonly number[]): HT
 }
 
 function map(values: ArrayLike<number>, rows: number, columns: number, low: number, high: number): HTMLCanvasElement {
-  // Larger arrays are looked at in places.
+  // Larger arrays are sampled.
   const [w, h] = [Math.min(columns, 768), Math.min(rows, 512)];
   const canvas = element("canvas", { class: "map", width: String(w), height: String(h) });
   const shown = Math.max(0.12, Math.min(1, (rows / columns) * (rows / columns < 0.12 ? 4 : 1)));
@@ -93,7 +93,7 @@ function map(values: ArrayLike<number>, rows: number, columns: number, low: numb
   for (let y = 0; y < h; ++y)
     for (let x = 0; x < w; ++x) {
       const v = values[Math.floor((y * rows) / h) * columns + Math.floor((x * columns) / w)]!;
-      // What is no number is red.
+      // NaN is red.
       image.data.set(
         Number.isFinite(v) ? [...colour(high > low ? (v - low) / (high - low) : 0.5), 255] : [220, 50, 40, 255],
         4 * (y * w + x),
@@ -114,7 +114,7 @@ function crisp(kind: string, height: number): [HTMLCanvasElement, CanvasRenderin
   return [canvas, pen, width];
 }
 
-// The lowest and the highest number of each column of the picture.
+// The minimum and maximum in each column of the picture.
 function plot(values: ArrayLike<number>, low: number, high: number): HTMLCanvasElement {
   const [canvas, pen, width] = crisp("plot", 200);
   const y = (v: number) => 185 - (high > low ? (v - low) / (high - low) : 0.5) * 170;
@@ -141,7 +141,7 @@ function plot(values: ArrayLike<number>, low: number, high: number): HTMLCanvasE
   return canvas;
 }
 
-/** Every measurement as a dot; a line at the middle, a band from the tenth to the ninetieth of a hundred. */
+/** Each measurement as a dot, a line at the median, and a band from the 10th to the 90th percentile. */
 export function strip(times: number[], middle: number, p10: number, p90: number, unit: (us: number) => string): HTMLCanvasElement {
   const [canvas, pen, width] = crisp("strip", 42);
   const sorted = [...times].sort((a, b) => a - b);
@@ -168,8 +168,8 @@ export function strip(times: number[], middle: number, p10: number, p90: number,
 }
 
 /**
- * What a kernel does against what the device can do at most: along operations a byte, the speed that memory allows and then that of arithmetic, and the kernel as a dot.
- * Both axes are logarithmic.
+ * The kernel's rate relative to the peak rates of the device: the roof is the bandwidth limit and then the arithmetic limit, over
+ * operations per byte; the kernel is a dot. Both axes are logarithmic.
  */
 export function roofline(limits: { memory: number; arithmetic: number }, intensity: number, speed: number): HTMLCanvasElement {
   const [canvas, pen, width] = crisp("roof", 190);
@@ -198,7 +198,7 @@ export function roofline(limits: { memory: number; arithmetic: number }, intensi
   }
   pen.stroke();
   pen.fillText("GFLOP/s", 0, 10);
-  const axis = "operations for each byte";
+  const axis = "operations per byte";
   pen.fillText(axis, right - pen.measureText(axis).width, bottom + 29);
   // The roof.
   pen.save();
@@ -212,7 +212,7 @@ export function roofline(limits: { memory: number; arithmetic: number }, intensi
   pen.lineTo(x(knee), y(limits.arithmetic));
   pen.lineTo(x(xs[1]), y(limits.arithmetic));
   pen.stroke();
-  // From the kernel up to it.
+  // From the kernel up to the roof.
   const roof = Math.min(limits.arithmetic, intensity * limits.memory);
   pen.setLineDash([2, 3]);
   pen.beginPath();
@@ -227,7 +227,7 @@ export function roofline(limits: { memory: number; arithmetic: number }, intensi
   canvas.setAttribute("role", "img");
   canvas.setAttribute(
     "aria-label",
-    `${short(speed)} GFLOP/s at ${short(intensity)} operations a byte, where this device allows ${short(roof)}`,
+    `${short(speed)} GFLOP/s at ${short(intensity)} operations per byte; the limit of this device is ${short(roof)}`,
   );
   return canvas;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One run of a kernel: what it wrote, and how long it takes.
+// One run of a kernel: its results, and its time.
 import type { DeviceBuffer } from "../src/buffer.ts";
 import { hold, jit } from "../src/compile/jit.ts";
 import { launchArguments, type Value } from "../src/compile/values.ts";
@@ -11,14 +11,14 @@ import type { GpuKernel } from "../src/webgpu-kernel.ts";
 import { type Evaluated, fill } from "./settings.ts";
 
 export interface Ran {
-  /** As numbers. */
+  /** Elements as numbers. */
   arrays: { name: string; dtype: string; shape: readonly number[]; after: ArrayLike<number>; changed: boolean }[];
-  /** µs of each measurement; of each, the mean of some launches. */
+  /** µs of each measurement, each the mean of several launches. */
   times: number[];
-  /** Whose clock that was. */
+  /** The clock that was used. */
   clock: "page" | "GPU";
   bytes: number;
-  /** What tl.static_print and tl.device_print said. */
+  /** The output of tl.static_print and tl.device_print. */
   printed?: string[];
 }
 
@@ -28,12 +28,12 @@ const numbers = (dtype: DType, data: ArrayLike<number | bigint>): ArrayLike<numb
   return bits ? Float64Array.from(data as ArrayLike<number>, (v) => decode(dtype, v)) : (data as ArrayLike<number>);
 };
 
-const kWarm = 100; // ms until engines have compiled the kernel well
+const kWarm = 100; // ms after which engines have optimized the kernel
 const kMeasure = 250; // ms
-const kMost = 3000; // ms that all launches after the first may take, but for the last
-const kGpuGrain = 100; // µs: browsers tell a GPU's time in such steps
+const kMost = 3000; // ms for all launches after the first one, except for the last
+const kGpuGrain = 100; // µs: browsers round a GPU's time to such steps
 
-/** The arrays before the launch too, as numbers. `launched` is called after the first launch. */
+/** Runs a kernel. Also returns the arrays before the launch, as numbers. `launched` is called after the first launch. */
 export async function run(
   source: string,
   kernel: string,
@@ -83,7 +83,7 @@ export async function run(
   }
 }
 
-/** `clock` gives the times of so many launches by the device's own clock. */
+/** `clock` returns the times of `count` launches by the device's clock. */
 export async function measure(
   launch: () => Promise<void>,
   clock?: (count: number) => Promise<number[]>,
@@ -91,14 +91,14 @@ export async function measure(
   const batch = async (count: number) => {
     const start = performance.now();
     let done: Promise<void> | undefined;
-    for (let i = 0; i < count; ++i) (done = launch()).catch(() => {}); // the last one tells
+    for (let i = 0; i < count; ++i) (done = launch()).catch(() => {}); // the last one reports errors
     await done;
     return ((performance.now() - start) * 1e3) / count;
   };
   let count = 1;
   const begin = performance.now();
   const late = () => performance.now() - begin > kMost;
-  // As many launches as the page's clock can tell from none.
+  // As many launches as the page's clock needs to measure them.
   let us: number;
   do {
     us = await batch(count);

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: MIT
-// What a launch takes, as text that a person types: sizes, arrays as `random f32[rows, columns]`, `[[1, 2], [3, 4]] f32` or `file("x.npy")`, numbers, constants, the
-// grid. Names stand for each other.
+// The arguments of a launch as text: sizes, arrays as `random f32[rows, columns]`, `[[1, 2], [3, 4]] f32` or `file("x.npy")`, numbers,
+// constants, the grid. Expressions may refer to other settings by name.
 import { type DType, type DTypeName, encode, findType, type View } from "../src/dtypes.ts";
 import type { Constant, KernelInfo, Scalar } from "../src/compile/values.ts";
 
-/** Text by name. Sizes are names that are no parameters; they come first in the form. */
+/** Text by name. Sizes are names that are not parameters; they come first in the form. */
 export interface Settings {
   sizes: Record<string, string>;
   args: Record<string, string>;
   grid: string;
-  /** The function that is the kernel, where there are several. */
+  /** The kernel function, if the source has several. */
   kernel?: string;
   /** Floating-point operations of a launch. */
   flops?: string;
 }
 
-/** An array that is to be made. */
+/** An array to create. */
 export interface ArraySpec {
-  /** How it is filled: one of kFills, or `values`. */
+  /** How to fill it: one of kFills, or `values`. */
   fill: string;
   amount: number;
   dtype: DTypeName;
@@ -25,7 +25,7 @@ export interface ArraySpec {
   values?: ArrayLike<number | bigint>;
 }
 
-/** What a file holds. */
+/** The content of a file. */
 export interface Numbers {
   dtype: DType;
   shape: number[];
@@ -40,7 +40,7 @@ export type Evaluated = {
   numbers: Record<string, number>;
 };
 
-/** What cannot be read, and in which field. */
+/** An error in a field. */
 export class SettingError extends Error {
   readonly field: string;
   constructor(field: string, message: string) {
@@ -50,7 +50,7 @@ export class SettingError extends Error {
 }
 
 export const kFills = ["random", "uniform", "range", "below", "ones", "zeros"];
-const kMostBytes = 2 ** 29; // of all arrays together
+const kMostBytes = 2 ** 29; // for all arrays together
 export const kFunctions: Record<string, (...n: number[]) => number> = {
   cdiv: (a, b) => Math.ceil(a! / b!),
   next_power_of_2: (n) => 2 ** Math.ceil(Math.log2(Math.max(n!, 1))),
@@ -59,12 +59,12 @@ export const kFunctions: Record<string, (...n: number[]) => number> = {
   sqrt: Math.sqrt,
 };
 
-/** All numbers of the settings; `files` are those that were chosen in this page. */
+/** Evaluates all settings; `files` are those chosen in this page. */
 export function evaluate(settings: Settings, info: KernelInfo, files: ReadonlyMap<string, Numbers> = new Map()): Evaluated {
   const texts: Record<string, string> = { ...settings.sizes, ...settings.args };
   const open = new Set<string>();
   const numberOf = (field: string, name: string): number => {
-    if (!Object.hasOwn(texts, name)) throw new SettingError(field, `there is no \`${name}\``);
+    if (!Object.hasOwn(texts, name)) throw new SettingError(field, `unknown name \`${name}\``);
     if (open.has(name)) throw new SettingError(field, `\`${name}\` depends on itself`);
     open.add(name);
     const value = new Reader(name, texts[name]!, numberOf).whole();
@@ -87,7 +87,7 @@ export function evaluate(settings: Settings, info: KernelInfo, files: ReadonlyMa
   };
   for (const name of Object.keys(settings.sizes)) out.numbers[name] = number(name, settings.sizes[name]!);
   if (out.grid.length > 3 || out.grid.length === 0 || !out.grid.every((n) => Number.isInteger(n) && n >= 0))
-    throw new SettingError("grid", "it is one to three whole numbers");
+    throw new SettingError("grid", "a grid consists of one to three integers");
   for (const p of info.parameters) {
     const text = (settings.args[p.name] ?? "").trim();
     if (!text) {
@@ -103,14 +103,14 @@ export function evaluate(settings: Settings, info: KernelInfo, files: ReadonlyMa
       if (bytes > kMostBytes)
         throw new SettingError(
           p.name,
-          `with it the arrays take ${Math.ceil(bytes / 2 ** 20)} MiB, and this page makes at most ${kMostBytes / 2 ** 20}`,
+          `the arrays would take ${Math.ceil(bytes / 2 ** 20)} MiB; the limit of this page is ${kMostBytes / 2 ** 20} MiB`,
         );
       out.args[p.name] = spec;
     } else if (/^(True|False)$/.test(text)) out.args[p.name] = text === "True";
     else if (text === "None") out.args[p.name] = null;
     else {
       const value = number(p.name, text);
-      // JavaScript does not tell 2.0 from 2, but the text does.
+      // JavaScript does not distinguish 2.0 from 2, but the text does.
       out.args[p.name] = /[.]|\d[eE]|sqrt/.test(text) ? { type: "f32", value } : value;
     }
   }
@@ -134,13 +134,13 @@ function arrayOf(
   };
   const whole = /[\])]$/.test(text) && /^(\[|file\()/.test(text) && depthEndsAtEnd(text);
   const [, how = "", dtype, shape] = whole ? [text, text, undefined, undefined] : (kTyped.exec(text) ?? []);
-  if (dtype !== undefined && !findType(dtype)) fail(`there is no type \`${dtype}\``);
+  if (dtype !== undefined && !findType(dtype)) fail(`unknown type \`${dtype}\``);
   const sizes = shape === undefined ? undefined : list(field, shape);
-  if (sizes && !sizes.every((n) => Number.isInteger(n) && n >= 0)) fail("a shape has whole numbers");
+  if (sizes && !sizes.every((n) => Number.isInteger(n) && n >= 0)) fail("a shape must consist of integers of at least 0");
   let given: Numbers | undefined;
   if (how[0] === "[") given = { dtype: "f32", ...literalNumbers(how, fail) };
   const file = /^file\(\s*["']?(.*?)["']?\s*\)$/s.exec(how)?.[1];
-  if (file !== undefined) given = files.get(file) ?? fail(`choose ${file} again: files are not kept in the page nor in its address`);
+  if (file !== undefined) given = files.get(file) ?? fail(`choose ${file} again: the page does not store files`);
   if (given) {
     const spec = {
       fill: "values",
@@ -149,15 +149,16 @@ function arrayOf(
       shape: sizes ?? given.shape,
       values: given.values,
     };
-    if (count(spec.shape) !== given.values.length) fail(`there are ${given.values.length} numbers for ${count(spec.shape)} elements`);
+    if (count(spec.shape) !== given.values.length)
+      fail(`the shape has ${count(spec.shape)} elements, but there are ${given.values.length} numbers`);
     return spec;
   }
   const [, fill = "random", amount = ""] = /^([a-z]+)(?:\((.*)\))?$/s.exec(how) ?? [];
-  if (!kFills.includes(fill)) fail(`an array is filled with one of: ${kFills.join(", ")}`);
+  if (!kFills.includes(fill)) fail(`unknown content of an array: use one of ${kFills.join(", ")}`);
   return { fill, amount: amount ? number(field, amount) : fill === "below" ? 16 : 1, dtype: dtype as DTypeName, shape: sizes! };
 }
 
-// Whether the bracket that it begins with is closed by its last character.
+// Returns whether the last character closes the bracket at the start.
 function depthEndsAtEnd(text: string): boolean {
   let depth = 0;
   for (let i = 0; i < text.length; ++i) {
@@ -167,7 +168,7 @@ function depthEndsAtEnd(text: string): boolean {
   return false;
 }
 
-// `[[1, 2], [3, 4]]`: its numbers, and 2 by 2.
+// Parses `[[1, 2], [3, 4]]`: its numbers, and the shape 2 by 2.
 function literalNumbers(text: string, fail: (why: string) => never): { shape: number[]; values: number[] } {
   const values: number[] = [];
   const shape: number[] = [];
@@ -180,20 +181,21 @@ function literalNumbers(text: string, fail: (why: string) => never): { shape: nu
       counts[depth++] = 0;
     } else if (token === "]") {
       const n = counts[--depth]!;
-      if (shape[depth] !== undefined && shape[depth] !== n) fail(`its rows have ${shape[depth]} and ${n} numbers`);
+      if (shape[depth] !== undefined && shape[depth] !== n)
+        fail(`its rows have ${shape[depth]} and ${n} numbers: they must have the same length`);
       shape[depth] = n;
     } else {
       const value = { nan: NaN, inf: Infinity, "-inf": -Infinity, True: 1, False: 0 }[token] ?? Number(token);
-      if (Number.isNaN(value) && token !== "nan") fail(`\`${token}\` is no number`);
+      if (Number.isNaN(value) && token !== "nan") fail(`\`${token}\` is not a number`);
       item();
       values.push(value);
     }
   }
-  if (count(shape) !== values.length) fail("its rows differ in length");
+  if (count(shape) !== values.length) fail("its rows must have the same length");
   return { shape, values };
 }
 
-/** What was pasted as an array, if it is more than one number: lines are rows. */
+/** The pasted text as an array, if it has more than one number; lines become rows. */
 export function pasted(text: string): string | undefined {
   const rows = text
     .replace(/[[\](){}]/g, " ")
@@ -230,7 +232,7 @@ class Reader {
 
   whole(): number {
     const value = this.#sum();
-    if (this.#at < this.#tokens.length) this.#fail(`\`${this.#tokens[this.#at]}\` is not expected here`);
+    if (this.#at < this.#tokens.length) this.#fail(`\`${this.#tokens[this.#at]}\` is unexpected here`);
     return value;
   }
 
@@ -238,7 +240,7 @@ class Reader {
     const out: number[] = [];
     while (this.#at < this.#tokens.length) {
       out.push(this.#sum());
-      if (this.#at < this.#tokens.length && !this.#take(",")) this.#fail(`\`${this.#tokens[this.#at]}\` is not expected here`);
+      if (this.#at < this.#tokens.length && !this.#take(",")) this.#fail(`\`${this.#tokens[this.#at]}\` is unexpected here`);
     }
     return out;
   }
@@ -270,7 +272,7 @@ class Reader {
       else if (this.#take("/")) value /= this.#power();
       else if (this.#take("%")) {
         const by = this.#power();
-        value -= Math.floor(value / by) * by; // as Python's
+        value -= Math.floor(value / by) * by; // like Python's `%`
       } else return value;
     }
   }
@@ -290,10 +292,10 @@ class Reader {
       if (!this.#take(")")) this.#fail("`)` is missing");
       return value;
     }
-    if (!/^\w/.test(token)) this.#fail(`\`${token}\` is not expected here`);
+    if (!/^\w/.test(token)) this.#fail(`\`${token}\` is unexpected here`);
     if (!this.#take("(")) return this.#name(this.#field, token);
     const given = Object.hasOwn(kFunctions, token) ? kFunctions[token] : undefined;
-    if (!given) this.#fail(`there is no function \`${token}\`; there are ${Object.keys(kFunctions).join(", ")}`);
+    if (!given) this.#fail(`unknown function \`${token}\`: use one of ${Object.keys(kFunctions).join(", ")}`);
     const values: number[] = [];
     while (!this.#take(")")) {
       values.push(this.#sum());
@@ -303,7 +305,7 @@ class Reader {
   }
 }
 
-/** The functions that may be launched: those with `@triton.jit` that no other calls. */
+/** The functions that can be launched: those with `@triton.jit` that no other function calls. */
 export function kernelsOf(source: string): string[] {
   const code = source.replace(/#.*$/gm, "");
   const all = [...code.matchAll(/^@triton\.jit\b.*\n(?:[ \t]*\n|@.*\n)*def\s+(\w+)/gm)].map((m) => m[1]!);
@@ -312,7 +314,7 @@ export function kernelsOf(source: string): string[] {
   return free.length ? free : all;
 }
 
-/** A first guess for the parameters that have no text yet; what a kernel does not have any more is left out. */
+/** Guesses texts for parameters that have none; removes those of parameters that no longer exist. */
 export function complete(settings: Settings, info: KernelInfo, source: string): Settings {
   const args: Record<string, string> = {};
   for (const p of info.parameters) {
@@ -338,11 +340,11 @@ export function complete(settings: Settings, info: KernelInfo, source: string): 
   return { ...settings, args, grid: settings.grid || (size && block ? `cdiv(${size}, ${block})` : "64") };
 }
 
-/** The numbers of an array, in its type. The same ones each time. */
+/** The elements of an array, in its type; the same ones each time. */
 export function fill(spec: ArraySpec, seed: number): View<DType> | number[] | bigint[] {
   const size = count(spec.shape);
   const type = findType(spec.dtype)!;
-  // The device rounds them, or says which does not fit.
+  // The device rounds them, or reports one that does not fit.
   if (spec.values)
     return typeof spec.values[0] === "bigint" && type.bytes < 8
       ? Array.from(spec.values, Number)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Source and settings as the part of an address after `#`, compressed.
+// Source and settings in the fragment of an address (after `#`), compressed.
 import type { Settings } from "./settings.ts";
 
 export interface State {
   source: string;
   settings: Settings;
-  /** The kernel of the gallery that it began as. */
+  /** The gallery kernel from which it was derived. */
   from?: string;
 }
 
@@ -23,14 +23,14 @@ export async function pack(state: State): Promise<string> {
   return btoa(text).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 }
 
-/** Throws where the text is none of `pack`. */
+/** Decodes the result of `pack`; throws for any other text. */
 export async function unpack(text: string): Promise<State> {
   const bytes = Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
   const state = JSON.parse(new TextDecoder().decode(await through(bytes, new DecompressionStream("deflate-raw"))));
   const texts = (o: unknown) => typeof o === "object" && o !== null && Object.values(o).every((v) => typeof v === "string");
   const { source, settings, from } = state;
   if (typeof source !== "string" || typeof settings?.grid !== "string" || !texts(settings.sizes) || !texts(settings.args))
-    throw new Error("it has no kernel in it");
+    throw new Error("it does not contain a kernel");
   const { sizes, args, grid, flops, kernel } = settings;
   return {
     source,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The playground's worker: describes and compiles kernels as one types, runs them, measures the device. The page has two, one for each.
+// The playground's worker: describes and compiles kernels while the user types, runs them, and measures the device. The page has two, one
+// for each task.
 import { CompileError, describe, emit, MemoryStore } from "../src/compile/index.ts";
 import type { Diagnostic } from "../src/compile/engine.ts";
 import type { KernelInfo, Value } from "../src/compile/values.ts";
@@ -11,14 +12,14 @@ import { type Limits, limitsOf } from "./limits.ts";
 import { type Ran, run } from "./run.ts";
 import type { Evaluated } from "./settings.ts";
 
-/** A kernel: its text, and the function where there are several. */
+/** A kernel: its source, and the function if there are several. */
 export interface Source {
   source: string;
   kernel: string;
 }
-/** What to run on: `wasm-1`, `wasm-4` with four threads, `gpu`. */
+/** The device: `wasm-1`, `wasm-4` with four threads, `gpu`. */
 export type DeviceName = string;
-/** What comes before a run's end. */
+/** A message before the end of a run. */
 export type Progress = { said: string } | { ran: Ran };
 
 export type Tasks = typeof tasks;
@@ -32,7 +33,7 @@ const kMostLines = 200;
 const store = new MemoryStore();
 const opened = new Map<DeviceName, Promise<Device>>();
 
-// What the kernel under way prints.
+// The output of the running kernel.
 let heard: (line: string) => void = () => {};
 
 function deviceOf(name: DeviceName): Promise<Device> {
@@ -46,7 +47,7 @@ function deviceOf(name: DeviceName): Promise<Device> {
   return device;
 }
 
-// What failed may have taken the device with it.
+// The device may be unusable after a failure.
 function forget(name: DeviceName): void {
   const device = opened.get(name);
   opened.delete(name);
@@ -60,7 +61,7 @@ const optionsOf = ({ kernel }: Source, progress: (what: Progress) => void) => ({
   print: (line: string) => progress({ said: line }),
 });
 
-// How to compile it: buffers of one element, which say types, alignment and rank.
+// How to compile it: buffers of one element that represent types, alignment and rank.
 async function typesOf(what: Evaluated): Promise<Record<string, Value>> {
   const device = await deviceOf("wasm-1");
   const one = (value: Evaluated["args"][string]): Value =>
@@ -76,7 +77,7 @@ async function typesOf(what: Evaluated): Promise<Record<string, Value>> {
 const tasks = {
   describe: (about: Source, progress: (what: Progress) => void): Promise<KernelInfo> => describe(about.source, optionsOf(about, progress)),
 
-  /** Compiles it; the time, and the text of a stage or why it has none. */
+  /** Compiles a kernel; returns the time, and the text of a stage or the reason why there is none. */
   async compile(
     about: Source & { what: Evaluated; stage?: string },
     progress: (what: Progress) => void,
@@ -99,17 +100,17 @@ const tasks = {
     }
   },
 
-  /** Whether there is a GPU that kernels can run on. */
+  /** Returns whether there is a GPU that can run kernels. */
   gpu: async (_: null): Promise<boolean> => Boolean(await (globalThis.navigator.gpu?.requestAdapter() ?? null)),
 
-  /** Runs it. What it wrote is told as soon as it is known; the answer, later, is how it compares to a kernel of the gallery in JavaScript. */
+  /** Runs a kernel. Results are reported as soon as they are known; the final answer compares a gallery kernel with JavaScript. */
   async run(
     about: Source & { device: DeviceName; what: Evaluated; from?: string },
     progress: (what: Progress) => void,
   ): Promise<Compared | undefined> {
     try {
       const printed: string[] = [];
-      let listening = true; // to one launch: those that are timed print the same
+      let listening = true; // during one launch: timed launches print the same
       heard = (line) => void (listening && printed.length < kMostLines && printed.push(line));
       const { ran, before } = await run(
         about.source,
@@ -128,7 +129,7 @@ const tasks = {
     }
   },
 
-  /** A name for the device that tells it from others, and what it can do at most unless that is known. */
+  /** A name that distinguishes the device from others, and its peak rates unless they are known. */
   async limits(about: { device: DeviceName; known: Record<string, Limits> }): Promise<{ name: string; limits: Limits }> {
     const device = await deviceOf(about.device);
     const name =

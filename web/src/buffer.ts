@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: MIT
-// An array of a device, whatever the device is.
+// An array on a device of any kind.
 import { type DType, fits, findType, fromNumbers, type TypeInfo, type View } from "./dtypes.ts";
 import { NereidError } from "./errors.ts";
 import { kDispose } from "./platform.ts";
 
-/** What a buffer can be filled with: a typed array of its type, or numbers that are rounded to it. */
+/** The initial content of a buffer: a typed array of its element type, or numbers that are rounded to it. */
 export type Data = ArrayBufferView | readonly number[] | readonly bigint[];
 
-/** An array of one type on a device. Made by `device.buffer`. */
+/** An array with one element type on a device. Created by `device.buffer`. */
 export abstract class DeviceBuffer<D extends DType = DType> implements Disposable {
-  /** The type of its elements. */
+  /** The type of the elements. */
   readonly dtype: D;
-  /** How many elements there are along each axis. */
+  /** The number of elements along each axis. */
   readonly shape: readonly number[];
-  /** How many elements there are in all. */
+  /** The total number of elements. */
   readonly size: number;
   /** @internal */
   readonly type: TypeInfo;
   /** @internal */
   readonly owner: { readonly disposed: boolean };
-  readonly #whole: DeviceBuffer | undefined; // what this is a part of
+  readonly #whole: DeviceBuffer | undefined; // the buffer of which this is a part
   #disposed = false;
 
   /** @internal */
@@ -32,29 +32,29 @@ export abstract class DeviceBuffer<D extends DType = DType> implements Disposabl
     this.#whole = whole;
   }
 
-  /** Whether it was disposed of, or its device was. */
+  /** True after the buffer or its device was disposed. */
   get disposed(): boolean {
     return this.#disposed || this.owner.disposed || this.#whole?.disposed === true;
   }
 
-  /** A copy, after all launches so far. */
+  /** Copies the elements, after all earlier launches. */
   abstract read(): Promise<View<D>>;
 
-  /** Overwrites all of it, after all launches so far. */
+  /** Overwrites all elements, after all earlier launches. */
   abstract write(data: Data): Promise<void>;
 
-  /** Elements of any type from byte `at` on. @internal */
+  /** Copies elements of any type, starting at byte `at`. @internal */
   abstract part(type: TypeInfo, at: number, size: number): DeviceBuffer;
 
-  /** The elements from `begin` up to `end` as a buffer on the same memory, which lives as long as this one. */
+  /** The elements from `begin` up to (excluding) `end`, as a buffer on the same memory. It becomes invalid together with this one. */
   subarray(begin: number, end: number = this.size): this {
     this.check();
     if (!(Number.isInteger(begin) && Number.isInteger(end) && begin >= 0 && begin <= end && end <= this.size))
-      throw new NereidError("wrong-size", `elements ${begin} to ${end} are outside the buffer, which has ${this.size}`);
+      throw new NereidError("wrong-size", `elements ${begin} to ${end} are outside the buffer, which has ${this.size} elements`);
     return this.part(this.type, begin * this.type.bytes, end - begin) as unknown as this;
   }
 
-  /** Gives the memory back, after all launches so far. */
+  /** Frees the memory, after all earlier launches. */
   dispose(): void {
     if (this.disposed) return;
     this.#disposed = true;
@@ -73,7 +73,7 @@ export abstract class DeviceBuffer<D extends DType = DType> implements Disposabl
     if (this.disposed) throw new NereidError("disposed", "the buffer was disposed and cannot be used");
   }
 
-  /** Data as a typed array of this type and size. @internal */
+  /** Converts data to a typed array of this type and size. @internal */
   convert(data: Data): View<DType> {
     const { type } = this;
     const wrong = (message: string) => new NereidError("wrong-dtype", message);
@@ -82,7 +82,7 @@ export abstract class DeviceBuffer<D extends DType = DType> implements Disposabl
       try {
         values = fromNumbers(type, data as readonly number[]);
       } catch (cause) {
-        throw new NereidError("wrong-dtype", `the data does not fit ${type.name}: ${(cause as Error).message}`, { cause });
+        throw new NereidError("wrong-dtype", `the data cannot be converted to ${type.name}: ${(cause as Error).message}`, { cause });
       }
     } else if (data instanceof type.array) {
       values = data;
@@ -94,7 +94,7 @@ export abstract class DeviceBuffer<D extends DType = DType> implements Disposabl
         data.constructor.name.replace(/^(?:Big)?(.).*?(\d+)Array$/, (_, kind: string, bits: string) => kind.toLowerCase() + bits),
       );
       if (!given || !fits(given, type))
-        throw wrong(`a buffer of ${type.name} takes a ${type.array.name}, but the data is a ${data.constructor.name}`);
+        throw wrong(`a buffer of ${type.name} needs a ${type.array.name}, but the data is a ${data.constructor.name}`);
       values = new type.array(data.buffer, data.byteOffset, data.byteLength / type.bytes);
     } else {
       throw wrong(`a buffer of ${type.name} takes a ${type.array.name} or numbers`);
@@ -105,7 +105,7 @@ export abstract class DeviceBuffer<D extends DType = DType> implements Disposabl
   }
 }
 
-/** The type, shape and data of `device.buffer`'s arguments. */
+/** The element type, shape and data from `device.buffer`'s arguments. */
 export function described(
   dtype: string,
   shape: number | readonly number[] | ArrayBufferView,
@@ -125,7 +125,7 @@ export function described(
   return [type, shape, data];
 }
 
-/** The number of elements of a shape, which must be one. */
+/** The number of elements of a shape. Throws if the shape is invalid. */
 export function sizeOf(shape: readonly number[]): number {
   const size = shape.reduce((product, n) => product * (Number.isInteger(n) && n >= 0 ? n : NaN), 1);
   if (!Number.isSafeInteger(size))

@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: MIT
-// What the threads of a pool share beside the kernels' memory: one launch at a time, cut into chunks of programs that threads take from a counter.
+// State that the threads of a pool share besides the kernels' memory: one launch at a time, cut into chunks of programs that threads take
+// from a counter.
 //
-// A launch is open from the moment that State is odd. A thread that wants to take part says so in its Busy word and then looks whether
-// the launch is still open; who ends a launch closes it and then waits until nobody is busy. So no thread sees the fields of two launches.
-// A thread that dies leaves its Busy word as it was, and others can see whether it held a part of the launch.
+// A launch is open while State is odd. A thread that wants to take part sets its Busy word, and then checks that the launch is still open.
+// The thread that ends a launch closes it, and then waits until no thread is busy. So no thread sees the fields of two launches. If a
+// thread dies, its Busy word keeps its value, so others can see whether it was working on the launch.
 
 /** Words of the shared block. */
 export const enum Word {
   State, // 2 × number of the launch, + 1 while it is open
   Chunks,
-  ChunkSize, // programs a chunk
+  ChunkSize, // programs per chunk
   Programs,
   Kernel,
   Args,
-  Scratch, // of thread 0; each has Stride bytes
+  Scratch, // of thread 0; each thread has Stride bytes
   Stride,
-  Waiting, // number of the launch whose end somebody wants a message for
+  Waiting, // number of the launch whose end a thread waits for
   Failed, // a Failure
-  Site, // of a failed assertion, and its program
+  Site, // of a failed assertion, followed by its program
   X,
   Y,
   Z,
-  TextLength, // of a trap
-  Time, // spent in the kernel by all threads, in 1/16 µs
+  TextLength, // length of the text of a trap
+  Time, // in the kernel, summed over all threads, in 1/16 µs
   Counter = 32, // the next chunk
-  Busy = 48, // a word for each thread
+  Busy = 48, // one word per thread
   Text = 112,
   End = 176,
 }
@@ -41,7 +42,7 @@ export const kTextBytes = (Word.End - Word.Text) * 4;
 
 export type Run = (args: number, begin: number, end: number, scratch: number) => void;
 
-/** What `assert` of the kernel's imports throws. */
+/** Thrown by `assert` of the kernel's imports. */
 export class AssertionFailed {
   constructor(
     readonly site: number,
@@ -51,7 +52,7 @@ export class AssertionFailed {
   ) {}
 }
 
-/** Runs chunks until there are none left. What the kernel throws is noted for the launching thread. */
+/** Runs chunks until none is left. Exceptions of the kernel are recorded for the launching thread. */
 export function takeChunks(control: Int32Array, run: Run, thread: number): void {
   const chunks = control[Word.Chunks]!;
   const size = control[Word.ChunkSize]!;
@@ -70,7 +71,7 @@ export function takeChunks(control: Int32Array, run: Run, thread: number): void 
   Atomics.add(control, Word.Time, ((performance.now() - start) * 16e3) | 0);
 }
 
-/** The first failure of a launch is told; no more chunks are taken. */
+/** Records the first failure of a launch; no more chunks are taken. */
 function noteFailure(control: Int32Array, error: unknown): void {
   Atomics.store(control, Word.Counter, control[Word.Chunks]!);
   const kind = error instanceof AssertionFailed ? Failure.Assertion : Failure.Trap;
@@ -84,7 +85,7 @@ function noteFailure(control: Int32Array, error: unknown): void {
   }
 }
 
-/** Whether all chunks are taken and no thread but the launching one works on any. */
+/** Returns whether all chunks are taken and no other thread is working on one. */
 export function isOver(control: Int32Array): boolean {
   if (Atomics.load(control, Word.Counter) < control[Word.Chunks]!) return false;
   for (let i = 0; i < kMaxThreads; ++i) if (Atomics.load(control, Word.Busy + i) !== 0) return false;

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Element types: their names, sizes, typed arrays, and numbers to bits and back.
+// Element types: names, sizes, typed arrays, and conversions between numbers and bits.
 import { NereidError } from "./errors.ts";
 
 type Half = typeof globalThis extends { Float16Array: { prototype: infer T } } ? T : never;
 
-/** The typed array of each element type. */
+/** The typed array for each element type. */
 export interface Views {
   f32: Float32Array;
   f64: Float64Array;
-  /** `Float16Array` where the engine has one, else bits. */
+  /** `Float16Array` if the engine has it, else the bits. */
   f16: Half | Uint16Array;
-  /** Bits. */
+  /** The bits. */
   bf16: Uint16Array;
-  /** Bits, as of the other fp8 types. */
+  /** The bits, as for the other fp8 types. */
   fp8e5: Uint8Array;
   fp8e4nv: Uint8Array;
   fp8e4b8: Uint8Array;
@@ -25,14 +25,14 @@ export interface Views {
   u16: Uint16Array;
   u32: Uint32Array;
   u64: BigUint64Array;
-  /** 0 and 1. */
+  /** Elements are 0 or 1. */
   bool: Uint8Array;
 }
 
 /** The name of an element type. */
 export type DType = keyof Views;
 
-/** Triton's names for the types that are called otherwise here. */
+/** Triton's names for types that have another name here. */
 export interface Aliases {
   fp32: "f32";
   fp64: "f64";
@@ -40,13 +40,13 @@ export interface Aliases {
   i1: "bool";
 }
 
-/** A name of an element type, or Triton's name for it. */
+/** The name of an element type, or Triton's name for it. */
 export type DTypeName = DType | keyof Aliases;
 
-/** `fp32` to `f32`. */
+/** Converts `fp32` to `f32`. */
 export type Canonical<T extends string> = T extends keyof Aliases ? Aliases[T] : T extends DType ? T : never;
 
-/** The typed array of an element type. */
+/** The typed array for an element type. */
 export type View<D extends DType> = Views[D];
 
 interface ArrayType {
@@ -55,12 +55,15 @@ interface ArrayType {
   new (data: Views[DType]): Views[DType];
 }
 
-/** What an element type is made of. */
+/** The properties of an element type. */
 export interface TypeInfo {
   readonly name: DType;
   readonly bytes: number;
   readonly array: ArrayType;
-  /** Of floats that JavaScript may lack: bits of exponent and mantissa, bias, and how it treats infinity: "ieee"; "finite", without; "fnuz", also without -0. */
+  /**
+   * For float types that JavaScript may lack: exponent and mantissa bits, bias, and special values: "ieee"; "finite", without infinity;
+   * "fnuz", also without -0.
+   */
   readonly small?: readonly [exponent: number, mantissa: number, bias: number, kind: "ieee" | "finite" | "fnuz"];
 }
 
@@ -100,7 +103,7 @@ export function findType(name: string): TypeInfo | undefined {
   return kTypes.get(Object.hasOwn(kAliases, name) ? kAliases[name]! : name);
 }
 
-/** Whether a value of one type may stand for the other: integers of the IR have no sign. */
+/** Returns whether a value of one type can be passed for the other: integers of the IR have no sign. */
 export function fits(given: TypeInfo, wanted: TypeInfo): boolean {
   const integer = (t: TypeInfo) => /^[iub]\w*$/.test(t.name) && !t.small;
   return given === wanted || (given.bytes === wanted.bytes && integer(given) && integer(wanted));
@@ -108,10 +111,10 @@ export function fits(given: TypeInfo, wanted: TypeInfo): boolean {
 
 const kBits = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8));
 
-/** The bits of a number in f16, bf16 or an fp8 type, rounded to the nearest, ties to even. */
+/** Rounds a number to f16, bf16 or an fp8 type, to nearest even, and returns the bits. */
 export function encode(dtype: DTypeName, value: number): number {
   const type = findType(dtype);
-  if (!type?.small) throw new NereidError("wrong-dtype", `there are no bits to make for \`${dtype}\``);
+  if (!type?.small) throw new NereidError("wrong-dtype", `only f16, bf16 and fp8 types are converted to bits, not \`${dtype}\``);
   const [exponentBits, mantissaBits, bias, kind] = type.small;
   const sign = value < 0 || Object.is(value, -0) ? 1 << (type.bytes * 8 - 1) : 0;
   const top = (1 << exponentBits) - 1;
@@ -139,10 +142,10 @@ export function encode(dtype: DTypeName, value: number): number {
   return bits === 0 && kind === "fnuz" ? 0 : sign | bits;
 }
 
-/** The number that bits of f16, bf16 or an fp8 type stand for. */
+/** The number that the bits of an f16, bf16 or fp8 represent. */
 export function decode(dtype: DTypeName, bits: number): number {
   const type = findType(dtype);
-  if (!type?.small) throw new NereidError("wrong-dtype", `there are no bits to read for \`${dtype}\``);
+  if (!type?.small) throw new NereidError("wrong-dtype", `only f16, bf16 and fp8 types are converted from bits, not \`${dtype}\``);
   const [exponentBits, mantissaBits, bias, kind] = type.small;
   const top = (1 << exponentBits) - 1;
   const ones = (1 << mantissaBits) - 1;
@@ -157,7 +160,7 @@ export function decode(dtype: DTypeName, bits: number): number {
   return negative ? -magnitude : magnitude;
 }
 
-/** A typed array of this type from numbers. */
+/** Converts numbers to a typed array for this type. */
 export function fromNumbers(type: TypeInfo, data: ArrayLike<number | bigint>): Views[DType] {
   const out = new type.array(data.length);
   const big = out instanceof BigInt64Array || out instanceof BigUint64Array;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What goes wrong, as one class with a code.
+// All errors are of one class, with a code.
 
-/** What went wrong, for programs. `docs/reference/typescript.md` has a sentence for each. */
+/** The kind of an error. `docs/reference/typescript.md` describes each. */
 export type ErrorCode =
   | "wrong-dtype"
   | "wrong-size"
@@ -21,13 +21,13 @@ export type ErrorCode =
   | "compile-failed"
   | "compiler-fault";
 
-/** Every error of this package. */
+/** The class of all errors of this package. */
 export class NereidError extends Error {
-  /** What went wrong. */
+  /** The kind of the error. */
   readonly code: ErrorCode;
-  /** The kernel that it happened to, if any. */
+  /** The kernel in which it happened, if any. */
   readonly kernel: string | undefined;
-  /** The kernel's parameter that it is about, if any. */
+  /** The parameter of the kernel that it concerns, if any. */
   readonly argument: string | undefined;
 
   constructor(code: ErrorCode, message: string, about: { kernel?: string; argument?: string; cause?: unknown } = {}) {

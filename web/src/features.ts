@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
-// What the engine has.
+// Detects features of the engine.
 
-/** What an engine has, as far as kernels care. */
+/** The features of the engine that matter to kernels. */
 export interface Features {
-  /** 128-bit vectors, which every kernel needs. */
+  /** 128-bit vectors, which every kernel requires. */
   simd: boolean;
-  /** Relaxed SIMD whose multiply-add rounds once. */
+  /** Relaxed SIMD with a fused multiply-add. */
   relaxed: boolean;
-  /** Memory that threads share; in a page this needs cross-origin isolation. */
+  /** Memory shared by threads; in a page this requires cross-origin isolation. */
   threads: boolean;
   /** Float16Array. */
   float16: boolean;
-  /** Bytes that one memory can have. */
+  /** The maximum size of a memory in bytes. */
   maxMemory: number;
 }
 
@@ -21,7 +21,7 @@ const bytes = (text: string) => Uint8Array.from(atob(text), (c) => c.charCodeAt(
 const kSimd = "AGFzbQEAAAABBQFgAAF/AwIBAAoNAQsAQQD9D/1i/RYACw==";
 const kMadd = "AGFzbQEAAAABBwFgAn19AX0DAgEABwUBAWYAAAoWARQAIAD9EyAA/RMgAf0T/YUC/R8ACw==";
 
-// A madd may be two roundings: 1 + 2^-22 + 2^-46 less its first two terms tells.
+// A madd may round twice: 1 + 2^-22 + 2^-46 minus its first two terms reveals it.
 function fuses(): boolean {
   const module = bytes(kMadd);
   if (!WebAssembly.validate(module)) return false;
@@ -29,7 +29,7 @@ function fuses(): boolean {
   return f(1 + 2 ** -23, -1 - 2 ** -22) === 2 ** -46;
 }
 
-/** A memory that may grow to `maximum` bytes, or to less where the engine gives no more. */
+/** A memory that may grow to `maximum` bytes, or to less if the engine does not allow that. */
 export function newMemory(initial: number, maximum: number, shared: boolean): WebAssembly.Memory {
   const first = Math.ceil(initial / 65536);
   for (let pages = Math.max(first, Math.min(65536, Math.ceil(maximum / 65536))); ; pages = Math.max(first, pages >>> 1)) {
@@ -43,7 +43,7 @@ export function newMemory(initial: number, maximum: number, shared: boolean): We
 
 let found: Omit<Features, "maxMemory"> | undefined;
 
-/** What decides between variants and threads; looked up once. */
+/** The features that decide between variants and threads; determined once. */
 export function basicFeatures(): Omit<Features, "maxMemory"> {
   return (found ??= {
     simd: WebAssembly.validate(bytes(kSimd)),
@@ -53,7 +53,7 @@ export function basicFeatures(): Omit<Features, "maxMemory"> {
   });
 }
 
-/** What this engine has. */
+/** Returns the features of this engine. */
 export function features(): Features {
   let maxMemory = 2 ** 32;
   for (; maxMemory > 65536; maxMemory /= 2) {
@@ -61,7 +61,7 @@ export function features(): Features {
       new WebAssembly.Memory({ initial: 1, maximum: maxMemory / 65536, shared: basicFeatures().threads });
       break;
     } catch {
-      // a smaller one may do
+      // a smaller one may succeed
     }
   }
   return { ...basicFeatures(), maxMemory };

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// The memory that kernels work on, and who has which part of it.
+// Allocates the memory on which kernels work.
 import { NereidError } from "./errors.ts";
 import { newMemory } from "./features.ts";
 
 const kAlign = 64;
-// Compiled kernels take constants below this as offsets of loads and stores: what is left of an address must not be negative.
+// Compiled kernels use constants below this as offsets of loads and stores: addresses minus the offset must not be negative.
 const kReserved = 262144;
 
-/** First fit over a list of gaps, in order of addresses; what is given back joins its neighbours. */
+/** A first-fit allocator over a list of gaps in order of addresses; freed memory is merged with adjacent gaps. */
 export class Heap {
   readonly memory: WebAssembly.Memory;
   #gaps: { at: number; size: number }[] = [];
@@ -24,13 +24,13 @@ export class Heap {
     this.#bytes = new Uint8Array(this.memory.buffer);
   }
 
-  /** All of the memory, until it grows. */
+  /** All of the memory; valid until it grows. */
   get bytes(): Uint8Array {
     if (this.#bytes.buffer !== this.memory.buffer) this.#bytes = new Uint8Array(this.memory.buffer);
     return this.#bytes;
   }
 
-  /** The address of `size` bytes of zeros. */
+  /** Allocates `size` bytes of zeros, and returns the address. */
   allocate(size: number): number {
     size = Math.max(kAlign, Math.ceil(size / kAlign) * kAlign);
     let at: number;
@@ -74,12 +74,12 @@ export class Heap {
     else this.#gaps.splice(low, 0, { at, size });
   }
 
-  /** Bytes in use. */
+  /** The number of bytes in use. */
   get used(): number {
     return this.#gaps.reduce((sum, gap) => sum - gap.size, this.#top - kReserved);
   }
 
-  // Grows by a quarter at least, so that many small arrays do not grow it often.
+  // Grows by at least a quarter, so that many small arrays do not grow it often.
   #reach(end: number): void {
     const have = this.memory.buffer.byteLength;
     if (end <= have) return;
@@ -89,12 +89,12 @@ export class Heap {
         this.memory.grow(more);
         return;
       } catch {
-        // less may do
+        // less may suffice
       }
     }
     throw new NereidError(
       "out-of-memory",
-      `${end - this.#top} bytes do not fit: the memory has ${have}, ${this.used} in use, and cannot grow so far`,
+      `cannot allocate ${end - this.#top} bytes: the memory has ${have} bytes, of which ${this.used} are in use, and cannot grow enough`,
     );
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runs one job: what `nereid run --target wasm` or `webgpu` and the tests ask for. A job is a JSON file beside manifest.json, its files and the arrays.
-// Arguments that name one file lie in one memory:
+// Runs jobs for `nereid run --target wasm` or `webgpu` and for tests. A job is a JSON file next to manifest.json, its files and the arrays.
+// Arguments that name the same file share one memory:
 //   {"target": "wasm", "kernel": "axpy", "grid": [4, 1, 1], "threads": 2, "runs": 0, "args": [{"type": "*fp32", "file": "0.bin", "offset": 0}, {"type": "i32", "bits": "1000"}]}
 import type { DeviceBuffer } from "./buffer.ts";
 import { findType } from "./dtypes.ts";
@@ -24,7 +24,7 @@ export interface Folder {
   write(file: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
 }
 
-/** How devices are opened: `threads` is what a job's 0 means, or 0; `gpu` gives adapters. */
+/** How devices are opened: `threads` replaces a job's 0, or is 0; `gpu` provides adapters. */
 export interface Settings {
   threads: number;
   variant?: "strict" | "relaxed";
@@ -32,14 +32,14 @@ export interface Settings {
 }
 
 export class Jobs {
-  // A device for each target and number of threads; 0: as many as it likes.
+  // One device per target and number of threads; 0: the default.
   readonly #devices = new Map<string, Promise<Device>>();
-  // The kernels of the last folder stay: they may be launched again.
+  // The kernels of the last folder are cached: they may be launched again.
   #loaded: { key: string; kernels: Record<string, Kernel> } | undefined;
   readonly #say: (line: string) => void;
   readonly #settings: Settings;
 
-  /** `say` takes lines of text. */
+  /** `say` receives lines of text. */
   constructor(say: (line: string) => void, settings: Settings) {
     this.#say = say;
     this.#settings = settings;
@@ -69,11 +69,13 @@ export class Jobs {
       this.#loaded = { key, kernels: await device.load(manifest, { base: (file) => folder.read(file) }) };
     }
     const kernel = this.#loaded.kernels[name];
-    if (!kernel) throw new NereidError("bad-manifest", `there is no kernel \`${name}\``);
+    if (!kernel) throw new NereidError("bad-manifest", `the manifest has no kernel \`${name}\``);
     return kernel;
   }
 
-  /** Runs job.json of the folder; arrays are written back. Says `ok` with the microseconds of each timed run, or `error` and why. */
+  /**
+   * Runs job.json of the folder, and writes the arrays back. Says `ok` with the microseconds of each timed run, or `error` with the reason.
+   */
   async run(folder: Folder): Promise<void> {
     try {
       this.#say(["ok", ...(await this.#run(folder)).map((t) => t.toFixed(3))].join(" "));
@@ -103,7 +105,7 @@ export class Jobs {
         }
         const type = findType(arg.type.slice(1));
         if (!type)
-          throw new NereidError("unsupported", `a parameter of type \`${arg.type}\` cannot be given`, {
+          throw new NereidError("unsupported", `a parameter of type \`${arg.type}\` is not supported`, {
             kernel: job.kernel,
             argument: name,
           });
@@ -111,7 +113,7 @@ export class Jobs {
       }
       const times: number[] = [];
       if (job.runs > 0) {
-        // Engines compile again what runs often; a third of a second sees to that.
+        // Engines recompile code that runs often; a third of a second is enough for that.
         const warm = performance.now() + 300;
         for (let i = 0; i < 3 || (performance.now() < warm && i < 5000); ++i) await kernel.launch(job.grid, args);
         const gpu = device.kind === "webgpu" && (device as GpuDevice).hasClock;
@@ -159,7 +161,7 @@ function fromBits(type: string, text: string): number | bigint {
 }
 
 function explain(error: unknown): string {
-  // The text of an assertion is the same on every target.
+  // The text of a failed assertion is the same on every target.
   const text =
     error instanceof NereidError && error.code === "assertion"
       ? error.message.replace(/^kernel `[^`]*`: /, "")

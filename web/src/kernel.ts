@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// What a kernel is to those who launch it, and its arguments: checked, and laid out as docs/reference/wasm.md and docs/reference/webgpu.md say.
+// The interface of kernels, and their arguments: checked, and laid out as in docs/reference/wasm.md and docs/reference/webgpu.md.
 import { DeviceBuffer } from "./buffer.ts";
 import { type Canonical, encode, findType, fits, type TypeInfo } from "./dtypes.ts";
 import { type ErrorCode, NereidError } from "./errors.ts";
 
-/** Programs along x, y and z. */
+/** The number of programs along x, y and z. */
 export type Grid = number | readonly [number] | readonly [number, number] | readonly [number, number, number];
 
-/** What a parameter of this type takes; the type as in a manifest: `*fp32`, `i64`. */
+/** The argument type for a parameter type of a manifest: `*fp32`, `i64`. */
 export type Arg<T extends string> = T extends `*${infer E}`
   ? Canonical<E> extends "i32" | "u32"
     ? DeviceBuffer<"i32"> | DeviceBuffer<"u32">
@@ -24,20 +24,20 @@ export type Arg<T extends string> = T extends `*${infer E}`
       ? number | bigint
       : number;
 
-/** Arguments by name, where no types were generated. */
+/** Arguments by name, for kernels without generated types. */
 export type AnyArgs = Record<string, DeviceBuffer | number | bigint | boolean>;
 
 /** A kernel on a device. */
 export interface Kernel<A = AnyArgs> extends Disposable {
   readonly name: string;
-  /** Names and types of its parameters. */
+  /** Names and types of the parameters. */
   readonly parameters: readonly { readonly name: string; readonly type: string }[];
   /**
-   * Runs the kernel once for each program of the grid. Launches run in the order of their calls; the promise is for the end of this one.
-   * It rejects with a NereidError, also for arguments that do not fit.
+   * Runs the kernel once for each program of the grid. Launches run in the order of the calls; the promise resolves at the end of this one.
+   * It rejects with a NereidError, also for invalid arguments.
    */
   launch(grid: Grid, args: A): Promise<void>;
-  /** Gives its code back, after all launches so far. */
+  /** Frees its code, after all earlier launches. */
   dispose(): void;
 }
 
@@ -51,15 +51,15 @@ interface Parameter {
   high: number;
 }
 
-const kFirst = 16; // where parameters begin
+const kFirst = 16; // offset of the first parameter
 
-/** The parameters of a kernel, and the block of the last launch's arguments: the grid, a zero, then 8 bytes for each. @internal */
+/** The parameters of a kernel, and the argument block of the last launch: the grid, a zero, then 8 bytes per parameter. @internal */
 export class Signature {
   readonly name: string;
   readonly parameters: readonly Parameter[];
   readonly packed: Uint8Array<ArrayBuffer>;
   readonly view: DataView;
-  /** Of each parameter the buffer, if it takes one. */
+  /** For each parameter its buffer, if it takes one. */
   readonly buffers: (DeviceBuffer | undefined)[];
   readonly #names: Set<string>;
 
@@ -68,8 +68,8 @@ export class Signature {
     this.parameters = parameters.map(({ name: argument, type }) => {
       const pointer = type.startsWith("*");
       const info = findType(pointer ? type.slice(1) : type);
-      if (!info) throw new NereidError("unsupported", `a parameter of type \`${type}\` cannot be given`, { kernel: name, argument });
-      // An integer of the IR has no sign: 3000000000 passes for an i32 that the kernel takes for a u32.
+      if (!info) throw new NereidError("unsupported", `a parameter of type \`${type}\` is not supported`, { kernel: name, argument });
+      // Integers of the IR have no sign: 3000000000 is accepted for an i32 that the kernel treats as u32.
       const bits = info.bytes * 8;
       const signed = info.name[0] !== "u";
       return { name: argument, type, pointer, info, signed, low: signed ? -(2 ** (bits - 1)) : 0, high: 2 ** bits - 1 };
@@ -80,7 +80,7 @@ export class Signature {
     this.buffers = parameters.map(() => undefined);
   }
 
-  /** Where in `packed` a parameter is. */
+  /** The offset of a parameter in `packed`. */
   static at(parameter: number): number {
     return kFirst + 8 * parameter;
   }
@@ -89,7 +89,7 @@ export class Signature {
     return new NereidError(code, message, argument === undefined ? { kernel: this.name } : { kernel: this.name, argument });
   }
 
-  /** The number of programs; grid and numbers are in `packed`, arrays in `buffers`. */
+  /** Checks and stores the arguments: grid and numbers in `packed`, arrays in `buffers`. Returns the number of programs. */
   pack(owner: object, grid: Grid, args: AnyArgs): number {
     const { view, parameters } = this;
     let programs = 1;
@@ -98,18 +98,18 @@ export class Signature {
     for (let i = 0; i < 3; ++i) {
       const n = typeof grid === "number" ? (i ? 1 : grid) : i < grid.length ? grid[i]! : 1;
       if (!(n >= 0 && n < 2 ** 32 && Number.isInteger(n)))
-        throw this.error("bad-grid", `a grid has whole numbers from 0 to 2^32 - 1, not ${String(n)}`);
+        throw this.error("bad-grid", `a grid must consist of integers from 0 to 2^32 - 1 (got ${String(n)})`);
       view.setUint32(4 * i, n, true);
       programs *= n;
     }
-    if (programs >= 2 ** 32) throw this.error("bad-grid", `${programs} programs are too many: a launch has less than 2^32`);
+    if (programs >= 2 ** 32) throw this.error("bad-grid", `a launch must have fewer than 2^32 programs (got ${programs})`);
     if (typeof args !== "object" || args === null)
       throw this.error("wrong-argument", "pass the arguments as an object by name: { x, n: 5 }");
     for (let i = 0; i < parameters.length; ++i)
       this.#packOne(owner, i, Object.hasOwn(args, parameters[i]!.name) ? args[parameters[i]!.name] : undefined);
     for (const name in args) {
       if (!this.#names.has(name))
-        throw this.error("surplus-argument", `there is no such parameter; it has: ${[...this.#names].join(", ")}`, name);
+        throw this.error("surplus-argument", `unknown parameter; the kernel has: ${[...this.#names].join(", ")}`, name);
     }
     return programs;
   }
@@ -122,16 +122,16 @@ export class Signature {
     if (value === undefined) throw this.error("missing-argument", `a ${p.type} is missing`, p.name);
     if (p.pointer) {
       if (!(value instanceof DeviceBuffer))
-        throw this.error("wrong-argument", `a ${p.type} takes a buffer: make one with device.buffer("${info.name}", …)`, p.name);
+        throw this.error("wrong-argument", `a ${p.type} must be a buffer: create one with device.buffer("${info.name}", …)`, p.name);
       if (value.disposed) throw this.error("disposed", "the buffer was disposed of", p.name);
       if (value.owner !== owner) throw this.error("wrong-argument", "the buffer is of another device", p.name);
       if (value.type !== info && !fits(value.type, info))
-        throw this.error("wrong-dtype", `it is a ${p.type}, but the buffer holds ${value.dtype}`, p.name);
+        throw this.error("wrong-dtype", `the parameter is ${p.type}, but the buffer has elements of ${value.dtype}`, p.name);
       this.buffers[i] = value;
       return;
     }
     if (typeof value !== "number" && typeof value !== "bigint" && typeof value !== "boolean")
-      throw this.error("wrong-argument", `a ${p.type} takes a number`, p.name);
+      throw this.error("wrong-argument", `a ${p.type} must be a number`, p.name);
     switch (info.name) {
       case "f32":
         return view.setFloat32(at, Number(value), true);
@@ -142,17 +142,17 @@ export class Signature {
       case "i64":
       case "u64": {
         if (typeof value === "number" && !Number.isSafeInteger(value))
-          throw this.error("wrong-argument", `${value} is not exact: give a bigint`, p.name);
+          throw this.error("wrong-argument", `${value} is not exact: pass a bigint`, p.name);
         const big = BigInt(value);
-        if (big < BigInt(p.low) || big >= 1n << 64n) throw this.error("wrong-argument", `${big} does not fit ${p.type}`, p.name);
+        if (big < BigInt(p.low) || big >= 1n << 64n) throw this.error("wrong-argument", `${big} does not fit into ${p.type}`, p.name);
         return view.setBigUint64(at, BigInt.asUintN(64, big), true);
       }
       default: {
         const number = Number(value);
         if (info.small) return view.setUint32(at, encode(info.name, number), true);
         if (!Number.isInteger(number) || number < p.low || number > p.high)
-          throw this.error("wrong-argument", `${number} does not fit ${p.type}`, p.name);
-        // Bits above are those of the sign, or zeros.
+          throw this.error("wrong-argument", `${number} does not fit into ${p.type}`, p.name);
+        // The bits above are copies of the sign, or zeros.
         const up = 32 - info.bytes * 8;
         const low = p.signed ? (number << up) >> up : number | 0;
         view.setInt32(at, low, true);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// manifest.json, as `nereid compile` writes it (docs/reference/wasm.md), and where its files come from.
+// Reads manifest.json, as `nereid compile` writes it (docs/reference/wasm.md), and the files it names.
 import { NereidError } from "./errors.ts";
 import { builtin, isNode } from "./platform.ts";
 
-/** How a value is printed; `hex` is followed by its number of bits. */
+/** The format of a printed value; `hex` is followed by its number of bits. */
 export type Printed = "i64" | "u64" | "f64" | "ptr" | `hex${1 | 8 | 16 | 32 | 64}`;
 
-/** A place in the source that a kernel reports: an assertion, or a print of a text and perhaps of an element of a tile of this shape. */
+/** A statement that reports at run time: an assertion, or a print of a text and possibly of an element of a tile with this shape. */
 export type Site =
   | { kind: "assert"; text: string; file?: string; line: number }
   | { kind: "print"; text: string; value?: undefined }
@@ -20,7 +20,10 @@ export function assertionText(site: Site | undefined, program: readonly number[]
   return `${where}${failed}: ${site.text}`;
 }
 
-/** A shader of a kernel: what it needs of a device, its threads, programs of a workgroup (1), scratch bytes of a workgroup, whether it reports, and whether arrays may lie in one another. */
+/**
+ * A shader of a kernel: the features and limits it requires, its threads, programs per workgroup (1), scratch bytes per workgroup, whether
+ * it reports, and whether arrays may overlap.
+ */
 export interface Shader {
   file: string;
   features: string[];
@@ -33,23 +36,23 @@ export interface Shader {
   arrays: { parameter: number; name: string; writes: boolean }[];
 }
 
-/** A kernel in one of its targets. */
+/** A kernel compiled for one target. */
 export interface Artefact {
   target: string;
   kernel: { name: string; parameters: { name: string; type: string }[] };
   files: string[];
   wasm?: { strict: string; relaxed?: string; memoryFlagAt: number; scratch: number; sites: Site[] };
-  /** divisors: of each parameter, what its number, or its address in bytes, can be divided by; without them, 1. */
+  /** divisors: for each parameter, a number that divides its value, or its address in bytes; 1 if missing. */
   webgpu?: { variants: Shader[]; divisors?: number[]; sites: Site[] };
 }
 
-/** What manifest.json holds. */
+/** The content of manifest.json. */
 export interface Manifest {
   nereid: string;
   artefacts: Artefact[];
 }
 
-/** Where a manifest's files are: an address that they are relative to, or what gives a file's bytes. */
+/** Where a manifest's files are: an address that they are relative to, or a function that returns a file's bytes. */
 export type Base = string | URL | ((file: string) => Uint8Array | ArrayBuffer | Promise<Uint8Array | ArrayBuffer>);
 
 const isAddress = (text: string) => /^[a-z][a-z0-9+.-]+:/i.test(text);
@@ -75,7 +78,7 @@ async function bytesAt(url: URL): Promise<Uint8Array<ArrayBuffer>> {
   }
 }
 
-/** The manifest, and a function that reads a file of it. */
+/** Returns the manifest, and a function that reads its files. */
 async function readManifest(source: Manifest | URL | string, base?: Base): Promise<[Manifest, Read]> {
   let manifest: Manifest;
   let root: URL | undefined;
@@ -129,13 +132,13 @@ export async function loadKernels<K extends { name: string; dispose(): void }>(
   return Object.fromEntries(kernels.map((kernel) => [kernel.name, kernel]));
 }
 
-/** A function that says what an artefact lacks. */
+/** Returns a function that describes what an artefact lacks. */
 export function lacks(a: Artefact): (what: string) => NereidError {
   const kernel = typeof a.kernel?.name === "string" ? a.kernel.name : "?";
   return (what) => new NereidError("bad-manifest", `the manifest's entry has no ${what}`, { kernel });
 }
 
-/** What a wasm artefact must have, or an error that says what it lacks. */
+/** The fields of a wasm artefact; throws an error that names a missing one. */
 export function checkWasm(a: Artefact): NonNullable<Artefact["wasm"]> {
   const bad = lacks(a);
   const w = a.wasm;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// f64 functions that kernels import, with C's meaning.
+// f64 functions that kernels import, with the semantics of C.
 
 // a[0] + a[1] x + ...
 const horner = (x: number, a: readonly number[]) => a.reduceRight((sum, c) => sum * x + c, 0);
 
-// erf and erfc after Sun's fdlibm (s_erf.c): its intervals and rational approximations, each within 1 ulp.
+// erf and erfc follow Sun's fdlibm (s_erf.c): its intervals and rational approximations, each within 1 ulp.
 const kErx = 8.45062911510467529297e-1;
 const kPP = [
   1.28379167095512558561e-1, -3.2504210724700149937e-1, -2.84817495755985104766e-2, -5.77027029648944159157e-3, -2.37630166566501626084e-5,
@@ -65,7 +65,7 @@ function erfc(x: number): number {
   return x > 0 ? tail(a) : x < -6 ? 2 : 2 - tail(a);
 }
 
-// x as mantissa * 2^exponent, both whole.
+// x as mantissa * 2^exponent, both integers.
 function parts(x: number): [bigint, number] {
   kWord.setFloat64(0, x);
   const bits = kWord.getBigUint64(0);
@@ -74,7 +74,7 @@ function parts(x: number): [bigint, number] {
   return [x < 0 ? -mantissa : mantissa, Math.max(field, 1) - 1075];
 }
 
-// x * y + z, rounded once: in whole numbers of any length.
+// x * y + z, rounded once, in arbitrary-precision integers.
 function fma(x: number, y: number, z: number): number {
   const product = x * y;
   if (x === 0 || y === 0 || !Number.isFinite(x) || !Number.isFinite(y)) return product + z;
@@ -97,7 +97,7 @@ function fma(x: number, y: number, z: number): number {
   return sum < 0n ? -rounded : rounded;
 }
 
-/** The functions that a kernel may import, by their names. */
+/** The functions that a kernel may import, by name. */
 export const math = {
   exp: Math.exp,
   exp2: (x: number) => 2 ** x,
@@ -122,7 +122,7 @@ export const math = {
   erf,
   erfc,
   cbrt: Math.cbrt,
-  // C: 1 to any power is 1, even NaN, and so is -1 to an infinite one.
+  // C: 1 to any power is 1, even to NaN, and so is -1 to an infinity.
   pow: (x: number, y: number) => (x === 1 || (x === -1 && (y === Infinity || y === -Infinity)) ? 1 : x ** y),
   fmod: (x: number, y: number) => x % y,
   fma,

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// WebGPU in Node: Dawn, by the npm package `webgpu`. It takes the machine's GPU, or where there is none the SwiftShader that comes with Chromium.
+// WebGPU in Node: Dawn, from the npm package `webgpu`. It uses the machine's GPU, or, without one, the SwiftShader that comes with
+// Chromium.
 import { existsSync, readdirSync } from "node:fs";
 import { open } from "./webgpu.ts";
 
-// Timestamps that are not rounded, features that are not final, and f16 where Dawn does not trust NVIDIA's driver with it.
+// Timestamps that are not rounded, features that are not final, and f16 on NVIDIA drivers for which Dawn disables it.
 const kFlags = ["enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia", "disable-dawn-features=timestamp_quantization"];
 const kBrowsers = [
   "/usr/lib/chromium",
@@ -16,14 +17,14 @@ const kBrowsers = [
 const kDrivers = ["/etc/vulkan/icd.d", "/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/usr/local/etc/vulkan/icd.d"];
 
 async function create(): Promise<() => GPU> {
-  // Not a dependency of the package: only the runner and the tests take it.
+  // Not a dependency of the package: only the runner and the tests use it.
   const { create } = (await import("webgpu" as string)) as { create(flags: string[]): GPU };
   return () => create(kFlags);
 }
 
 let found: Promise<GPU | undefined> | undefined;
 
-/** What gives adapters here; undefined without the package. */
+/** Provides adapters here; undefined without the package. */
 export function nodeGpu(): Promise<GPU | undefined> {
   return (found ??= (async () => {
     const make = await create().catch(() => undefined);
@@ -38,11 +39,11 @@ export function nodeGpu(): Promise<GPU | undefined> {
   })());
 }
 
-/** The GPU and what it has, in one line, or `error` and why there is none. */
+/** The GPU and its features in one line, or `error` and why there is none. */
 export async function describeGpu(): Promise<string> {
   try {
     const gpu = await nodeGpu();
-    if (!gpu) return "error the npm package `webgpu` is not there";
+    if (!gpu) return "error the npm package `webgpu` is not installed";
     const { info, features, limits } = await open({ gpu });
     const name = info.description || info.device || [info.vendor, info.architecture].filter(Boolean).join(" ") || "a GPU without a name";
     const { subgroupMinSize: least, subgroupMaxSize: most } = info;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What `nereid run --target wasm` or `webgpu` and the tests start: paths of jobs come in, one a line, and for each these lines go out:
+// Started by `nereid run --target wasm` or `webgpu` and by tests. It reads paths of jobs, one per line, and writes these lines for each:
 //
 //   print TEXT       a line of tl.device_print
 //   ok T1 T2 ...     done; the arrays are in their files again. The microseconds of each timed run, after warm-up
 //   error TEXT       the kernel failed
 //
-// With --features it prints what this Node has, with --gpu what its GPU is and has or `error WHY`, and ends. NEREID_WASM_VARIANT=strict keeps to what every
-// engine has.
+// With --features it prints the features of this Node, with --gpu the GPU and its features or `error WHY`, and exits.
+// NEREID_WASM_VARIANT=strict disables optional features.
 import { open, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -16,7 +16,7 @@ import { describeGpu, nodeGpu } from "./node-gpu.ts";
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
-// In parts: Node reads no more than 2 GiB at once.
+// In parts: Node reads at most 2 GiB at once.
 async function read(path: string): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array((await stat(path)).size);
   const file = await open(path);

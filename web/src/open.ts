@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The choice of a device.
+// Chooses a device.
 import type { Device, OpenOptions } from "./device.ts";
 import { NereidError } from "./errors.ts";
 import { openWasm, type WasmDevice } from "./wasm.ts";
@@ -12,7 +12,7 @@ export function open(options?: OpenOptions): Promise<Device>;
 export async function open(options: OpenOptions = {}): Promise<Device> {
   const { device } = options;
   if (device !== undefined && device !== "wasm" && device !== "webgpu")
-    throw new NereidError("unsupported", `there is no device \`${device}\``);
+    throw new NereidError("unsupported", `unknown device \`${device}\``);
   if (device !== "wasm" && (device || options.gpu || globalThis.navigator?.gpu)) {
     const { openGpu } = await import("./webgpu.ts");
     const found = await openGpu(options);

@@ -5,7 +5,7 @@ import { Failure, isOver, kMaxThreads, type Run, spin, takeChunks, Word } from "
 import { builtin, isNode, isPage } from "./platform.ts";
 import type { Message } from "./worker.ts";
 
-/** A launch for the pool. `run` is the kernel in this thread. */
+/** A launch for the pool. `run` executes the kernel in this thread. */
 export interface Job {
   kernel: number;
   programs: number;
@@ -13,11 +13,11 @@ export interface Job {
   scratch: number;
   stride: number;
   run: Run;
-  /** µs a program, or NaN. */
+  /** µs per program, or NaN. */
   cost: number;
 }
 
-/** How a launch ended: the time that threads spent in it, in µs, and what went wrong. */
+/** The result of a launch: the time that threads spent in it, in µs, and the failure, if any. */
 export interface Outcome {
   time: number;
   failure: Failure;
@@ -64,7 +64,7 @@ function maker(workerUrl: string | URL | undefined): MakeThread {
 }
 
 export class Pool {
-  /** Threads that run a launch, with the launching one where it takes part: everywhere but on the main thread of a page. */
+  /** Threads that run a launch together with the launching thread, unless that is the main thread of a page. */
   readonly threads: number;
   readonly #control = new Int32Array(new SharedArrayBuffer(Word.End * 4));
   readonly #memory: WebAssembly.Memory;
@@ -82,7 +82,7 @@ export class Pool {
     this.#make = make;
   }
 
-  /** A pool whose workers are ready; undefined where none can be started. */
+  /** Creates a pool whose workers are ready; undefined if none can be started. */
   static async start(memory: WebAssembly.Memory, threads: number, workerUrl: string | URL | undefined): Promise<Pool | undefined> {
     const pool = new Pool(memory, threads, maker(workerUrl));
     const last = isPage ? threads : threads - 1;
@@ -92,7 +92,7 @@ export class Pool {
     return undefined;
   }
 
-  // Resolves when the worker is ready, or can't be had.
+  // Resolves when the worker is ready or cannot be started.
   #spawn(thread: number, failures: number): Promise<void> {
     return new Promise((settled) => {
       let worker: Thread | undefined;
@@ -108,7 +108,7 @@ export class Pool {
           Atomics.store(this.#control, Word.Counter, this.#control[Word.Chunks]!);
           Atomics.compareExchange(this.#control, Word.Failed, Failure.None, Failure.Lost);
         }
-        if (ready) failures = 0; // it worked before
+        if (ready) failures = 0; // it has worked before
         if (failures < 2) void this.#spawn(thread, failures + 1).then(settled);
         else settled();
         this.#check();
@@ -142,10 +142,10 @@ export class Pool {
     for (const worker of this.#workers) worker?.post({ drop: kernel });
   }
 
-  /** Runs a launch; there must be no other. The outcome is a promise where this thread would have to wait long, or at all on a page. */
+  /** Runs a launch; there must be no other. Returns a promise if this thread would have to wait long, or, on a page, at all. */
   run(job: Job): Outcome | Promise<Outcome> {
     const control = this.#control;
-    // Chunks are small, so that threads end together, but not so small that taking them is work.
+    // Chunks are small enough for threads to end together, but large enough to amortize taking them.
     const most = Math.ceil(job.programs / (this.threads * 8));
     const size = Math.max(1, Math.min(most, Math.ceil(kChunk / job.cost) || most));
     const chunks = Math.ceil(job.programs / size);
@@ -171,7 +171,7 @@ export class Pool {
     Atomics.store(this.#control, Word.State, this.#number * 2);
   }
 
-  // Ends the pending launch if it is over; otherwise a message or a death will ask again.
+  // Ends the pending launch if it is over; otherwise a message or the death of a worker calls this again.
   #check(): void {
     if (!this.#pending) return;
     const control = this.#control;

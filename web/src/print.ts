@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Lines of tl.device_print, as C's printf would write them.
+// Formats lines of tl.device_print like C's printf.
 import type { Site } from "./manifest.ts";
 
-// %f: six decimals, exact, ties to even; toFixed takes ties away from zero and gives up at 10^21.
+// %f: six decimals, exact, ties to even; toFixed rounds ties away from zero and does not support 10^21 and above.
 function fixed(x: number, negative: boolean): string {
   const sign = negative ? "-" : "";
   if (Number.isNaN(x)) return "nan";
@@ -10,7 +10,7 @@ function fixed(x: number, negative: boolean): string {
   if (a === Infinity) return sign + "inf";
   if (a >= 1e21) return `${sign}${BigInt(a)}.000000`;
   if (a < 2 ** 45 && (a * 128) % 2 === 1) {
-    // Half a millionth over: only odd multiples of 1/128 are.
+    // Exactly half a millionth above: only odd multiples of 1/128 are.
     const below = (BigInt(a * 128) * 15625n - 1n) / 2n;
     const digits = String(below + (below & 1n)).padStart(7, "0");
     return `${sign}${digits.slice(0, -6)}.${digits.slice(-6)}`;
@@ -18,7 +18,7 @@ function fixed(x: number, negative: boolean): string {
   return sign + a.toFixed(6);
 }
 
-// The index of an element in row-major order, each number as wide as the largest of its dimension.
+// The row-major index of an element, each number padded to the width of the largest one.
 function indexText(shape: readonly number[], element: number): string {
   const numbers: string[] = [];
   for (const size of [...shape].reverse()) {
@@ -28,7 +28,7 @@ function indexText(shape: readonly number[], element: number): string {
   return numbers.join(", ");
 }
 
-/** The line of a print. At `at` lie 8 bytes of its value and, of a tile, 4 with the number of the element. */
+/** The line of a print. At `at` are 8 bytes of its value and, for a tile, 4 bytes with the element's index. */
 export function printed(site: Site & { kind: "print" }, program: readonly number[], memory: DataView, at: number): string {
   const head = `pid (${program.join(", ")})`;
   if (!site.value) return head + site.text;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Keeps what is asked of a device in order.
+// Runs the operations on a device in order.
 
 type Task = () => void | Promise<void>;
 
@@ -11,10 +11,10 @@ export class Queue {
     return !this.#busy;
   }
 
-  /** Runs the task now if nothing is under way, else after all before it. */
+  /** Runs the task now if the queue is idle, else after all earlier tasks. */
   add(task: Task): void | Promise<void> {
     if (this.#busy) return new Promise((resolve, reject) => this.#waiting.push({ task, resolve, reject }));
-    this.#busy = true; // also for what the task itself adds
+    this.#busy = true; // also for tasks that the task adds
     let running: void | Promise<void>;
     try {
       running = task();
@@ -43,12 +43,12 @@ export class Queue {
 
 const registry = /* @__PURE__ */ new FinalizationRegistry<() => void>((release) => release());
 
-/** Calls `release` when `owner` is forgotten. `release` must not refer to the owner. */
+/** Calls `release` when `owner` is garbage-collected. `release` must not refer to the owner. */
 export function whenForgotten(owner: object, release: () => void): void {
   registry.register(owner, release, owner);
 }
 
-/** The owner has released itself. */
+/** Call this when the owner was released explicitly. */
 export function notForgotten(owner: object): void {
   registry.unregister(owner);
 }

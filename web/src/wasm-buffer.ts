@@ -5,7 +5,7 @@ import type { DType, TypeInfo, View } from "./dtypes.ts";
 import type { Heap } from "./heap.ts";
 import { notForgotten, type Queue, whenForgotten } from "./queue.ts";
 
-/** What buffers need of their device. */
+/** The part of its device that a buffer uses. */
 export interface Owner {
   readonly heap: Heap;
   readonly queue: Queue;
@@ -17,9 +17,9 @@ const release = (owner: { heap: Heap; queue: Queue }, at: number, size: number) 
   return () => void queue.add(() => heap.free(at, size));
 };
 
-/** An array whose memory the program sees too. */
+/** An array whose memory JavaScript can access directly. */
 export class WasmBuffer<D extends DType = DType> extends DeviceBuffer<D> {
-  /** Where it is in the device's memory, in bytes. */
+  /** Its address in the device's memory. */
   readonly address: number;
   /** @internal */
   declare readonly owner: Owner;
@@ -40,7 +40,7 @@ export class WasmBuffer<D extends DType = DType> extends DeviceBuffer<D> {
     if (values) this.#put(values);
   }
 
-  /** A typed array on the memory itself. Take it anew after buffers were made: memory that grows leaves old arrays behind. */
+  /** A typed array on the memory itself. Get a new one after creating buffers: when the memory grows, old views become detached. */
   get view(): View<D> {
     this.check();
     const { buffer } = this.owner.heap.memory;

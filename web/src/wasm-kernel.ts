@@ -13,7 +13,7 @@ interface Launcher extends Owner {
   execute(kernel: WasmKernel, programs: number, packed: Uint8Array): void | Promise<void>;
 }
 
-/** @internal What a loaded module is. */
+/** A loaded module. @internal */
 export interface Loaded {
   id: number;
   name: string;
@@ -35,9 +35,9 @@ export class WasmKernel implements Kernel {
   readonly run: Run;
   readonly sites: readonly Site[];
   readonly prints: boolean;
-  /** Where its arguments lie. */
+  /** The address of its arguments. */
   readonly at: number;
-  /** µs a program, as far as is known. */
+  /** µs per program, as far as known. */
   cost = NaN;
   readonly #device: Launcher;
   readonly #release: () => void;
@@ -73,7 +73,7 @@ export class WasmKernel implements Kernel {
     }
   }
 
-  /** The number of programs; the rest is in the signature. */
+  /** Checks and stores the arguments; returns the number of programs. */
   pack(grid: Grid, args: AnyArgs): number {
     const signature = this.signature;
     if (this.#device.disposed) throw signature.error("disposed", "the device was disposed: open() another device");
@@ -82,12 +82,12 @@ export class WasmKernel implements Kernel {
     const { buffers, view } = signature;
     for (let i = 0; i < buffers.length; ++i) {
       if (buffers[i]) view.setUint32(Signature.at(i), (buffers[i] as WasmBuffer).address, true);
-      buffers[i] = undefined; // it may be forgotten
+      buffers[i] = undefined; // allows garbage collection
     }
     return programs;
   }
 
-  /** Whether the numbers among the arguments are those of the last time that this was asked. */
+  /** Returns whether the scalar arguments are the same as at the last call. */
   sameNumbers(packed: Uint8Array): boolean {
     const last = this.#lastNumbers;
     const first = Signature.at(0);

@@ -15,9 +15,9 @@ import { notForgotten, Queue, whenForgotten } from "./queue.ts";
 import { WasmBuffer } from "./wasm-buffer.ts";
 import { WasmKernel } from "./wasm-kernel.ts";
 
-// Launches that take less, in µs, run in the launching thread alone: others would come too late, or the page would not notice.
+// Shorter launches, in µs, run in the launching thread alone: other threads would start too late, or the page would not notice.
 const kInline = isPage ? 100 : 20;
-const kSlice = 16000; // µs that the main thread of a page may be held
+const kSlice = 16000; // µs for which the main thread of a page may be blocked
 
 let said = false;
 function sayOnce(why: string): void {
@@ -54,7 +54,7 @@ export async function openWasm(options: OpenOptions): Promise<WasmDevice> {
   return new WasmDevice(heap, pool, options.variant ?? (has.relaxed ? "relaxed" : "strict"), options.print ?? console.log);
 }
 
-// These must not refer to what they outlive.
+// These must not refer to the objects they outlive.
 const releaseKernel = (heap: Heap, queue: Queue, pool: Pool | undefined, id: number, at: number, size: number) => () =>
   void queue.add(() => {
     pool?.drop(id);
@@ -62,14 +62,14 @@ const releaseKernel = (heap: Heap, queue: Queue, pool: Pool | undefined, id: num
   });
 const closePool = (pool: Pool) => () => pool.close();
 
-/** Threads of this program, and a memory that is in sight of it. */
+/** The threads of this program, and a memory that they share. */
 export class WasmDevice implements Device {
   readonly kind = "wasm";
   /** @internal */
   readonly target = "wasm";
-  /** Threads that run a launch. */
+  /** The number of threads that run a launch. */
   readonly threads: number;
-  /** Which variant of each kernel is loaded. */
+  /** The variant of kernels that is loaded. */
   readonly variant: "strict" | "relaxed";
   /** @internal */
   readonly heap: Heap;
@@ -133,11 +133,11 @@ export class WasmDevice implements Device {
     return releaseKernel(this.heap, this.queue, this.#pool, id, at, size);
   }
 
-  /** Runs a launch now. @internal */
+  /** Starts a launch. @internal */
   execute(kernel: WasmKernel, programs: number, packed: Uint8Array): void | Promise<void> {
     if (this.#disposed) throw new NereidError("disposed", "the device was disposed: open() another device", { kernel: kernel.name });
     this.heap.bytes.set(packed, kernel.at);
-    // On a page, numbers that differ may mean another amount of work.
+    // On a page, different numbers may mean a different amount of work.
     const expected = isPage && !kernel.sameNumbers(packed) ? NaN : kernel.cost * programs; // NaN at first
     if (this.#pool && !kernel.prints && (isPage || programs > 1) && !(expected < kInline)) {
       const done = (outcome: Outcome) => {
@@ -164,7 +164,7 @@ export class WasmDevice implements Device {
     this.#inline(kernel, 0, programs);
   }
 
-  // Code becomes faster as the engine compiles it again; a launch that took longer may just have been interrupted.
+  // Code becomes faster as the engine recompiles it; a launch that took longer may have been interrupted.
   #learn(kernel: WasmKernel, cost: number): void {
     kernel.cost = cost > kernel.cost ? (kernel.cost + cost) / 2 : cost;
   }
@@ -179,7 +179,7 @@ export class WasmDevice implements Device {
     this.#learn(kernel, ((performance.now() - start) * 1e3 + kGrain) / (end - begin));
   }
 
-  // Without workers, the page gets a turn every few milliseconds.
+  // Without workers, yields to the page every few milliseconds.
   async #inSlices(kernel: WasmKernel, programs: number): Promise<void> {
     let begin = 0;
     while (begin < programs) {
@@ -242,7 +242,7 @@ export class WasmDevice implements Device {
     });
   }
 
-  // Few kernels compute in f64 or print: what that takes is loaded for them.
+  // Few kernels compute in f64 or print: their imports are loaded on demand.
   async #imports(module: WebAssembly.Module, sites: readonly Site[]): Promise<WebAssembly.ModuleImports> {
     const { memory } = this.heap;
     const print = this.#print;
@@ -262,7 +262,7 @@ export class WasmDevice implements Device {
     };
   }
 
-  // Scratch memory is per thread, as large as the most demanding kernel asks.
+  // Scratch memory is per thread, with the size that the most demanding kernel needs.
   #reserve(bytes: number): void {
     const stride = Math.ceil(bytes / 64) * 64;
     if (stride <= this.#scratch.stride) return;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Lets several arrays of a shader share a binding: arguments in one GPUBuffer, or more arrays than a device has bindings.
+// Lets several arrays of a shader share a binding: for arguments in the same GPUBuffer, or if there are more arrays than bindings.
 //
 //   @group(0) @binding(1) var<storage, read_write> x: array<vec4u>;
 //   fn x_get(i: u32) -> u32 { return x[i >> 2u][i & 3u]; }
@@ -11,17 +11,17 @@
 //
 //   fn y_put(i: u32, v: u32) { x[i] = v; }
 //
-// WebGPU allows no two writable bindings on the same memory. Lines keep their numbers, which errors name.
+// WebGPU does not allow two writable bindings of the same memory. The rewrite keeps line numbers, which errors refer to.
 import { NereidError } from "./errors.ts";
 
-/** How an array's words are declared; those of a binding that is shared by arrays of several kinds are the last two. */
+/** Declarations of an array's words; the last two are for bindings shared by arrays of several kinds. */
 type Kind = "vec4u" | "vec2u" | "u32" | "atomic<u32>";
 
 const kDeclaration = /^@group\(0\) @binding\(\d+\) var<storage, read_write> (\w+): array<(u32|vec[24]u|atomic<u32>)>;$/;
 
 const kParts = ["x", "y", "z", "w"];
 
-// What an accessor that every kind has does to array `a` of words, or undefined.
+// The operation of a common accessor on array `a` of words, or undefined.
 function bodyOf(what: string, a: string, atomic: boolean): string | undefined {
   const [, action, count = ""] = what.match(/^(get|put)([24]?)$/) ?? [];
   const at = (k: number) => `${a}[i${k ? ` + ${k}u` : ""}]`;
@@ -64,7 +64,7 @@ export function shareBindings(text: string, names: readonly string[], shares: re
       lines[line] = i === first ? lines[line]!.replace(/array<.*>;$/, `array<${kind}>;`) : "";
       const accessor = new RegExp(`^(fn ${name}_(\\w+)\\(.*?\\{ )(.*)( \\})$`);
       const uses = new RegExp(`\\b${name}\\b`, "g");
-      // The names of other arrays may begin as this one's does.
+      // Names of other arrays may start with this one's name.
       const others = names.filter((other) => other !== name && other.startsWith(`${name}_`));
       for (const [at, content] of lines.entries()) {
         if (at === line) continue;
@@ -72,7 +72,7 @@ export function shareBindings(text: string, names: readonly string[], shares: re
         if (!found || others.some((other) => `${name}_${found[2]}`.startsWith(`${other}_`))) continue;
         const [, head, what, body, tail] = found as unknown as [string, string, string, string, string];
         const made = before === kind ? body.replace(uses, variable) : bodyOf(what, variable, kind === "atomic<u32>");
-        if (made === undefined) throw bad(`\`${name}_${what}\` cannot work on array<${kind}>`);
+        if (made === undefined) throw bad(`\`${name}_${what}\` is not supported on array<${kind}>`);
         lines[at] = head + made + tail;
       }
     }

@@ -5,29 +5,29 @@ import type { DType, TypeInfo, View } from "./dtypes.ts";
 import type { NereidError } from "./errors.ts";
 import { notForgotten, type Queue, whenForgotten } from "./queue.ts";
 
-/** A GPUBuffer and who lives there. @internal */
+/** A GPUBuffer and the arrays in it. @internal */
 export class Storage {
   readonly places = new Set<Place>();
-  /** Why there is no such memory, once that is known. */
+  /** The reason if the allocation failed, once known. */
   failed: NereidError | undefined;
-  /** When that is known. */
+  /** Resolves when the allocation is known to have succeeded or failed. */
   settled: Promise<void> | undefined;
-  /** Which of a launch's arrays is the first here, while that is found out. */
+  /** The first of a launch's arrays in this storage; used while overlaps are determined. */
   first = -1;
 
   constructor(
-    /** Never 0, and no other storage of the device has it. */
+    /** Not 0, and unique among the storages of the device. */
     readonly id: number,
     readonly gpu: GPUBuffer,
     readonly size: number,
   ) {}
 }
 
-/** Where an array is; it may be moved. @internal */
+/** The place of an array; it may move. @internal */
 export interface Place {
   storage: Storage;
   at: number;
-  /** The last launch of an array here, and whether it writes to it: while overlaps are found out. */
+  /** The last launch that used an array here, and whether it writes to it; used while overlaps are determined. */
   launch: number;
   written: boolean;
 }
@@ -45,13 +45,13 @@ export interface GpuMemory {
 
 const release = (owner: GpuMemory, place: Place) => () => void owner.queue.add(() => owner.free(place));
 
-/** An array on a GPU: `read` and `write` copy it. */
+/** An array on a GPU. `read` and `write` copy it. */
 export class GpuBuffer<D extends DType = DType> extends DeviceBuffer<D> {
   /** @internal */
   declare readonly owner: GpuMemory;
   /** @internal */
   readonly place: Place;
-  /** Bytes from the place on. @internal */
+  /** Byte offset from the start of the place. @internal */
   readonly at: number;
   #release: (() => void) | undefined;
 
@@ -70,7 +70,10 @@ export class GpuBuffer<D extends DType = DType> extends DeviceBuffer<D> {
     whenForgotten(this, this.#release);
   }
 
-  /** WebGPU's buffer, for code of your own: the array begins at byte `offset` of it. Launches may move arrays that they get, so take it anew after them. */
+  /**
+   * The GPUBuffer, for WebGPU code outside this package: the array starts at byte `offset`. Launches may move their arrays, so read this
+   * property again after them.
+   */
   get gpu(): { buffer: GPUBuffer; offset: number } {
     this.check();
     this.owner.flush();
@@ -93,7 +96,7 @@ export class GpuBuffer<D extends DType = DType> extends DeviceBuffer<D> {
     if (!this.owner.queue.idle && (values as unknown) === data) bytes = bytes.slice();
     await this.owner.queue.add(() => {
       const { storage, at } = this.place;
-      // Of a whole array the words' rest is nobody's.
+      // For a whole array, the last word is padded.
       return this.owner.write(storage, at + this.at, bytes, this.#release ? at + bytes.length : Infinity);
     });
   }

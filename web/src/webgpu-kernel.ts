@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A kernel of a GPU: which of its shaders runs, and the launch.
+// A kernel of a GPU: selects one of its shaders, and launches it.
 import { NereidError } from "./errors.ts";
 import { type AnyArgs, type Grid, type Kernel, Signature } from "./kernel.ts";
 import { type Artefact, lacks, type Shader, type Site } from "./manifest.ts";
@@ -27,7 +27,7 @@ interface Launcher extends Binder {
 
 const kDone = /* @__PURE__ */ Promise.resolve();
 
-/** The shaders of which a device takes one: the best, and where arrays of a launch lie in one another the best that allows that. */
+/** The shaders from which a device selects: the best, and for launches with overlapping arrays the best that allows those. */
 export function chooseVariants(a: Artefact, features: ReadonlySet<string>, limits: Limits): Shader[] {
   const bad = lacks(a);
   const w = a.webgpu;
@@ -65,13 +65,13 @@ export class GpuKernel implements Kernel {
   readonly name: string;
   readonly parameters: readonly { readonly name: string; readonly type: string }[];
   readonly sites: readonly Site[];
-  /** Room for what it reports. */
+  /** The size of its report. */
   reportBytes: number;
   readonly #device: Launcher;
   readonly #signature: Signature;
   readonly #programs: readonly [Program, ...Program[]];
-  readonly #slot: number; // bytes of a parameter block
-  readonly #divisors: readonly (readonly [parameter: number, divisor: number])[]; // but 1
+  readonly #slot: number; // bytes per parameter block
+  readonly #divisors: readonly (readonly [parameter: number, divisor: number])[]; // other than 1
   #disposed = false;
 
   constructor(device: Launcher, artefact: Artefact, shaders: readonly { shader: Shader; text: string }[]) {
@@ -90,7 +90,7 @@ export class GpuKernel implements Kernel {
     ];
   }
 
-  /** Makes the pipeline that a launch will most likely take: each array in a buffer of its own. */
+  /** Creates the pipeline that a launch most likely uses: each array in a separate buffer. */
   async make(): Promise<void> {
     await this.#programs[0].make();
   }
@@ -117,7 +117,7 @@ export class GpuKernel implements Kernel {
     }
   }
 
-  /** Begins a launch, in a turn of the device's queue. The answer comes when the turn may end. @internal */
+  /** Starts a launch, in a turn of the device's queue. The promise resolves when the turn may end. @internal */
   async launchInTurn(grid: Grid, args: AnyArgs): Promise<{ done?: Promise<void> }> {
     const programs = this.#pack(grid, args);
     if (programs === 0) return {};
@@ -125,12 +125,12 @@ export class GpuKernel implements Kernel {
     return { done: this.#start(await this.#programFor(buffers).prepare(buffers, programs), buffers, packed, view, programs) };
   }
 
-  /** The same launch so many times: the µs of each, if the GPU has a clock. @internal */
+  /** Repeats the same launch: the µs of each, if the GPU has a clock. @internal */
   timeInTurn(grid: Grid, args: AnyArgs, runs: number): Promise<number[]> | undefined {
     return this.#device.hasClock ? this.#time(grid, args, runs) : undefined;
   }
 
-  /** The µs that each of so many launches takes on the GPU, by its clock. @internal */
+  /** The µs of each of `count` launches, by the GPU's clock. @internal */
   async time(grid: Grid, args: AnyArgs, runs: number): Promise<number[]> {
     await this.#device.idle();
     return this.#time(grid, args, runs);
@@ -172,21 +172,21 @@ export class GpuKernel implements Kernel {
     if (this.#disposed) throw this.#signature.error("disposed", "the kernel was disposed and cannot be launched");
     const signature = this.#signature;
     const programs = signature.pack(this.#device, grid, args);
-    // The shader takes these promises at their word. An array begins at a multiple of 256, its parts wherever they do.
+    // The shader relies on these promises. An array starts at a multiple of 256 bytes, but parts of it may start anywhere.
     for (const [i, divisor] of this.#divisors) {
       const buffer = signature.buffers[i] as GpuBuffer | undefined;
       const value = buffer ? buffer.at : signature.view.getInt32(Signature.at(i), true);
       if (value % divisor)
         throw signature.error(
           "wrong-argument",
-          `the kernel was compiled for ${buffer ? "addresses" : "numbers"} divisible by ${divisor}, and this one is ${value}`,
+          `the kernel was compiled for ${buffer ? "addresses" : "numbers"} divisible by ${divisor}, but this one is ${value}`,
           this.parameters[i]!.name,
         );
     }
     return programs;
   }
 
-  // The arguments of a launch that may have to wait, out of the way of the next.
+  // Copies the arguments of a launch that may have to wait, so that the next one does not overwrite them.
   #hold() {
     const { buffers } = this.#signature;
     const packed = this.#signature.packed.slice();
@@ -219,7 +219,7 @@ export class GpuKernel implements Kernel {
       const { storage, at } = buffer.place;
       view.setUint32(Signature.at(i), at + buffer.at - (array < 0 ? 0 : bound.starts[array]!), true);
       view.setUint32(Signature.at(i) + 4, storage.id, true);
-      if (timestamps === undefined) buffers[i] = undefined; // it may be forgotten
+      if (timestamps === undefined) buffers[i] = undefined; // allows garbage collection
     }
     let workgroups = Math.min(Math.ceil(programs / (program.shader.programs ?? 1)), this.#device.limits.maxComputeWorkgroupsPerDimension);
     if (bound.scratch) workgroups = Math.min(workgroups, Math.floor(bound.scratch.size / program.shader.scratch));

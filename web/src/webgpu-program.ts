@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
-// A shader of a kernel: which arrays of a launch are at which bindings, and what was made for them.
+// A shader of a kernel: maps the arrays of a launch to bindings, and caches the objects created for them.
 import type { Signature } from "./kernel.ts";
 import type { Shader, Site } from "./manifest.ts";
 import { shareBindings } from "./webgpu-bindings.ts";
 import type { GpuBuffer, Storage } from "./webgpu-buffer.ts";
 
-/** Parameter blocks begin at multiples of this, and bindings in memory. */
+/** Alignment of parameter blocks, and of bindings in their buffers. */
 export const kSlot = 256;
-const kBounds = 512; // that are kept
-const kRecent = 4; // that are looked at first
-const kScratch = 2 ** 26; // bytes that a launch gets, where a few workgroups do not need more
+const kBounds = 512; // entries to keep
+const kRecent = 4; // entries to check first
+const kScratch = 2 ** 26; // bytes of scratch memory for a launch, unless a few workgroups need more
 
-/** Of each parameter the array. */
+/** The array of each parameter. */
 export type Buffers = readonly (GpuBuffer | undefined)[];
 
-/** What a device can do. @internal */
+/** The limits of a device. @internal */
 export type Limits = { -readonly [name in Exclude<keyof GPUSupportedLimits, "__brand">]: number };
 
 /** @internal */
@@ -39,19 +39,19 @@ export interface Binder {
   ): GPUBindGroup;
 }
 
-/** The part of its kernel that a program, or a report of a launch, uses. @internal */
+/** The part of its kernel that a program or a report of a launch uses. @internal */
 export interface Reporter {
   readonly name: string;
   readonly sites: readonly Site[];
   reportBytes: number;
 }
 
-/** Arrays and a pipeline, as a launch gives them to the GPU. @internal */
+/** Arrays and a pipeline, as passed to the GPU for a launch. @internal */
 export interface Bound {
   kernel: Reporter;
   program: Program;
   storages: readonly Storage[]; // of each array
-  starts: readonly number[]; // bytes, where its binding begins
+  starts: readonly number[]; // byte offset of its binding
   scratch: Storage | undefined;
   report: Storage | undefined;
   pipeline: GPUComputePipeline;
@@ -63,17 +63,17 @@ let launches = 0;
 /** @internal */
 export class Program {
   readonly shader: Shader;
-  readonly arrayOf: readonly number[]; // of a parameter, or -1
+  readonly arrayOf: readonly number[]; // index of the array of a parameter, or -1
   readonly #device: Binder;
   readonly #kernel: Reporter;
   readonly #signature: Signature;
   readonly #text: string;
   readonly #arrays: readonly number[]; // parameters
-  readonly #room: number; // for arrays among the bindings
+  readonly #room: number; // number of arrays in bindings
   readonly #block: number; // bytes of the parameters
   readonly #pipelines = new Map<string, GPUComputePipeline>();
   readonly #bounds = new Map<string, Bound>();
-  readonly #recent: Bound[] = []; // of the launches before: programs go to and fro between a few
+  readonly #recent: Bound[] = []; // recent launches: programs often alternate between a few
 
   constructor(device: Binder, kernel: Reporter, signature: Signature, block: number, shader: Shader, text: string) {
     this.#device = device;
@@ -87,7 +87,7 @@ export class Program {
     this.#room = device.limits.maxStorageBuffersPerShaderStage - (shader.report ? 1 : 0) - (shader.scratch ? 1 : 0);
   }
 
-  /** Makes the pipeline for arrays in buffers of their own. */
+  /** Creates the pipeline for arrays in separate buffers. */
   async make(): Promise<void> {
     await this.#make(this.#arrays.map((_, i) => Math.min(i, this.#room - 1)));
   }
@@ -98,7 +98,7 @@ export class Program {
     this.#pipelines.clear();
   }
 
-  /** Whether one array that the kernel writes may lie in another. */
+  /** Returns whether an array that the kernel writes may overlap another one. */
   overlaps(buffers: Buffers): boolean {
     const launch = ++launches;
     for (let k = 0; k < this.#arrays.length; ++k) {
@@ -111,7 +111,7 @@ export class Program {
     return false;
   }
 
-  /** What the launch binds, if all of it is there. */
+  /** The bindings of the launch, if they all exist. */
   bind(buffers: Buffers, programs: number): Bound | undefined {
     const arrays = this.#arrays;
     const scratch = this.shader.scratch ? this.#scratch(programs) : undefined;
@@ -155,12 +155,12 @@ export class Program {
     return bound;
   }
 
-  /** The same, after all that is missing was made. */
+  /** The bindings, after creating the missing ones. */
   async prepare(buffers: Buffers, programs: number): Promise<Bound> {
     const storages = [...new Set(this.#arrays.map((i) => buffers[i]!.place.storage))];
     const surplus = storages.length - this.#room;
     if (surplus > 0) {
-      // The last, for which there is a pipeline, unless only the smallest fit into one binding.
+      // Use the last one, whose pipeline exists, unless only the smallest fit into one binding.
       const size = (list: readonly Storage[]) => list.reduce((sum, s) => sum + s.size + kSlot, 0);
       let moved = storages.slice(-(surplus + 1));
       if (size(moved) > this.#device.limits.maxStorageBufferBindingSize)
@@ -185,7 +185,7 @@ export class Program {
     return this.#device.layout(this.#block, bindings);
   }
 
-  // Where bindings begin: at 0, but of memory that is larger than a binding shortly before what is used of it.
+  // Offsets of the bindings: 0, or, in memory larger than a binding, slightly before the used part.
   #starts(buffers: Buffers, storages: readonly Storage[], shares: readonly number[]): number[] {
     const most = this.#device.limits.maxStorageBufferBindingSize;
     const starts = storages.map((s) => (s.size > most ? Infinity : 0));
@@ -201,7 +201,7 @@ export class Program {
       const { name } = this.#signature.parameters[this.#arrays[k]!]!;
       throw this.#signature.error(
         "out-of-memory",
-        `a binding of this GPU has at most ${most} bytes, and it ends at ${part(k).end - starts[k]}: launch on parts, by subarray()`,
+        `a binding of this GPU has at most ${most} bytes, but the array ends at byte ${part(k).end - starts[k]}: launch on parts of it, with subarray()`,
         name,
       );
     }
@@ -215,7 +215,7 @@ export class Program {
     if (each > most)
       throw this.#signature.error(
         "out-of-memory",
-        `a workgroup needs ${each} bytes of scratch memory, and a binding of this GPU has at most ${most}`,
+        `a workgroup needs ${each} bytes of scratch memory, but a binding of this GPU has at most ${most}`,
       );
     return this.#device.scratch(
       Math.min(Math.min(programs, limits.maxComputeWorkgroupsPerDimension) * each, Math.floor(most / each) * each),
@@ -223,7 +223,7 @@ export class Program {
   }
 }
 
-// Of each array the first in the same memory.
+// For each array, the first one in the same memory.
 function sharesOf(storages: readonly Storage[]): number[] {
   for (const s of storages) s.first = -1;
   return storages.map((s, k) => (s.first < 0 ? (s.first = k) : s.first));

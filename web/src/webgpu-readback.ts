@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Buffers that the GPU copies to and the program maps. They are used again, so that reading makes none as a rule.
+// Buffers that the GPU copies to and JavaScript maps. They are reused, so that reading usually allocates none.
 
 const kUsage = 1 | 8; // MAP_READ | COPY_DST
 const kKept = 2 ** 26; // bytes
@@ -13,7 +13,7 @@ export class Readback {
     this.#gpu = gpu;
   }
 
-  /** One that has room for so many bytes, and nobody else uses. */
+  /** A buffer with room for this many bytes that is not in use. */
   take(bytes: number): GPUBuffer {
     const found = this.#free.findIndex(({ size }) => size >= bytes && size <= 4 * bytes + 4096);
     if (found < 0)
@@ -26,7 +26,7 @@ export class Readback {
     return buffer;
   }
 
-  /** It is not mapped any more. */
+  /** Returns a buffer that is no longer mapped. */
   give(buffer: GPUBuffer): void {
     this.#free.push(buffer);
     this.#bytes += buffer.size;

@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: MIT
-// What a kernel reports: prints and failed assertions, which a shader writes to a buffer as records.
+// Output of a kernel: prints and failed assertions, which a shader writes to a buffer as records.
 import { assertionText, type Site } from "./manifest.ts";
 import { printed } from "./print.ts";
 
-/** Marks words that no record was written to. */
+/** Marks words without a record. */
 export const kBlank = 0xffffffff;
 
-/** What came of a launch: lines in order, and what the first failed assertion says. `wanted` is the number of words that there was too little room for, or 0. */
+/**
+ * The decoded report of a launch: lines in order, and the text of the first failed assertion. `wanted` is the number of words that did not
+ * fit, or 0.
+ */
 export interface Reported {
   lines: string[];
   failed: string | undefined;
   wanted: number;
 }
 
-/** Reads a report: a count of words, then records of site, program, epoch, element, two words of a value and of a tile's the number of the element. */
+/**
+ * Decodes a report: a count of words, then records of site, program, epoch, element, two words of a value and, for a tile, the element's
+ * index.
+ */
 export function readReport(words: Uint32Array, sites: readonly Site[], grid: readonly [x: number, y: number, z: number]): Reported {
   const count = words[0]!;
   const end = Math.min(words.length, 1 + count);

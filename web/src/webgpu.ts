@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// A GPU by WebGPU: what the package loads when one is opened. docs/reference/webgpu.md says what shaders expect.
+// A GPU device through WebGPU, loaded when one is opened. docs/reference/webgpu.md describes what shaders expect.
 //
-// Launches are encoded at once, but submitted together: when the program that launches has come to a pause (a microtask later), when it reads or writes
-// an array, or when there are 256, or fewer if they take long. Nothing here waits for the GPU but the promises of those who ask.
+// Launches are encoded immediately, but submitted together: when the calling code pauses (a microtask later), when an array is read or
+// written, or after 256 launches, fewer if they take long. Only the returned promises wait for the GPU.
 import { type Data, described } from "./buffer.ts";
 import type { Device, OpenOptions } from "./device.ts";
 import type { Canonical, DType, DTypeName, View } from "./dtypes.ts";
@@ -20,7 +20,7 @@ import { kBlank, readReport } from "./webgpu-report.ts";
 export { NereidError } from "./errors.ts";
 export { GpuBuffer } from "./webgpu-buffer.ts";
 
-// Of GPUBufferUsage, GPUMapMode and GPUShaderStage, which Node has not.
+// Values of GPUBufferUsage, GPUMapMode and GPUShaderStage, which Node lacks.
 const kMap = 1;
 const kCopySource = 4;
 const kCopyTarget = 8;
@@ -31,16 +31,16 @@ const kRead = 1;
 const kCompute = 4;
 
 const kBlocks = 65536; // bytes of a batch's parameter blocks
-const kMost = 256; // launches of a batch
-const kLong = 100; // ms that a batch may take, so that a page can draw in between and no driver takes the GPU for stuck
+const kMost = 256; // launches per batch
+const kLong = 100; // ms that a batch may take, so that a page can draw in between, and no driver considers the GPU hung
 const kFilters = ["out-of-memory", "validation", "internal"] as const;
-const kPipelines = 256; // that are kept for kernels loaded again
+const kPipelines = 256; // to keep for kernels that are loaded again
 
-// Features that kernels may have variants for, and how a manifest calls those whose names are not final.
+// Features that variants of kernels may require, and their names in a manifest if those are not final.
 const kFeatures = ["shader-f16", "subgroups", "subgroup-size-control", "timestamp-query", "chromium-experimental-subgroup-matrix"];
 const kNames: Record<string, string> = { "chromium-experimental-subgroup-matrix": "subgroup-matrix" };
-const kVariants = ["shader-f16", "subgroups-32", "subgroup-matrix", "subgroup-matrix-i8"]; // that the compiler writes variants for
-// Of which a device gets as much as the adapter has.
+const kVariants = ["shader-f16", "subgroups-32", "subgroup-matrix", "subgroup-matrix-i8"]; // for which the compiler writes variants
+// Limits that are requested as high as the adapter supports.
 const kLimits = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
@@ -52,7 +52,7 @@ const kLimits = [
   "maxComputeWorkgroupSizeZ",
 ] as const;
 
-/** A GPU; undefined where there is none, or only one that is emulated, and the options do not ask for it. @internal */
+/** Opens a GPU. Returns undefined if there is none, or only an emulated one that the options do not ask for. @internal */
 export async function openGpu(options: OpenOptions): Promise<GpuDevice | undefined> {
   const asked = options.device === "webgpu";
   const none = (why: string, cause?: unknown) => {
@@ -67,7 +67,7 @@ export async function openGpu(options: OpenOptions): Promise<GpuDevice | undefin
   try {
     adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference ?? "high-performance" });
   } catch (cause) {
-    return none(`WebGPU gives no adapter: ${(cause as Error).message}`, cause); // as Firefox where it is not released
+    return none(`WebGPU has no adapter: ${(cause as Error).message}`, cause); // as Firefox where it is not released
   }
   if (!adapter) return none("WebGPU has no adapter here: there is no GPU, or its driver will not do");
   if (!asked && (adapter.info?.isFallbackAdapter ?? (adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter)) return undefined;
@@ -79,7 +79,7 @@ export async function openGpu(options: OpenOptions): Promise<GpuDevice | undefin
       requiredLimits: Object.fromEntries(limits),
     });
   } catch (cause) {
-    return none(`WebGPU gives no device: ${(cause as Error).message}`, cause);
+    return none(`WebGPU cannot create a device: ${(cause as Error).message}`, cause);
   }
   const { info } = adapter;
   const sized = info.subgroupMinSize === 32 && info.subgroupMaxSize === 32 && device.features.has("subgroups");
@@ -88,7 +88,10 @@ export async function openGpu(options: OpenOptions): Promise<GpuDevice | undefin
   return new GpuDevice(gpu, device, info, found, options.print ?? console.log);
 }
 
-/** Whether subgroups have so many threads, of which one stands after the other in the workgroup. WGSL promises no order: this runs a shader that looks. @internal */
+/**
+ * Returns whether subgroups have this size and consist of consecutive threads of the workgroup. WGSL does not guarantee an order, so this
+ * runs a test shader. @internal
+ */
 export async function hasSubgroupsInOrder(gpu: GPUDevice, size: number): Promise<boolean> {
   const code = `enable subgroups;
 @group(0) @binding(0) var<storage, read_write> good: array<atomic<u32>>;
@@ -99,10 +102,10 @@ export async function hasSubgroupsInOrder(gpu: GPUDevice, size: number): Promise
   return (await look(gpu, code, [0]))?.[0] === 256;
 }
 
-// Bits of NaN, infinities, and numbers whose powers of two are too large or too small.
+// The bits of NaN, infinities, and numbers whose powers of two overflow or underflow.
 const kSpecials = [0x7fc00000, 0x7fc00000, 0x3f800000, 0x7f800000, 0xff800000, 0x43480000, 0xc3480000, 0xffc00001];
 
-/** Whether min, max and exp2 of NaN and infinities are what IEEE 754 has: WGSL promises nothing. @internal */
+/** Returns whether min, max and exp2 of NaN and infinities follow IEEE 754, which WGSL does not guarantee. @internal */
 export async function hasSpecials(gpu: GPUDevice): Promise<boolean> {
   const code = `@group(0) @binding(0) var<storage, read_write> x: array<u32>;
 @compute @workgroup_size(8) fn main(@builtin(local_invocation_index) i: u32) {
@@ -116,14 +119,14 @@ export async function hasSpecials(gpu: GPUDevice): Promise<boolean> {
   return [...all].every((x, i) => {
     const y = all[(i + 1) % 8]!,
       pick = (of: (x: number, y: number) => number) => (x !== x ? y : y !== y ? x : of(x, y));
-    // A power of two that no normal number is counts as zero.
+    // A subnormal power of two may be flushed to zero.
     return [pick(Math.min), pick(Math.max), x === -200 ? 0 : Math.fround(2 ** x)].every(
       (wanted, k) => Object.is(wanted, got[3 * i + k]) || (wanted !== wanted && got[3 * i + k] !== got[3 * i + k]),
     );
   });
 }
 
-// What a shader of one workgroup makes of these words; nothing where it cannot run.
+// Runs a shader with one workgroup on these words; undefined if it cannot run.
 async function look(gpu: GPUDevice, code: string, words: number[]): Promise<Uint32Array | undefined> {
   const size = 4 * words.length;
   const out = gpu.createBuffer({ size, usage: kStorage | kCopySource | kCopyTarget });
@@ -152,7 +155,7 @@ async function look(gpu: GPUDevice, code: string, words: number[]): Promise<Uint
   }
 }
 
-// What kernels take matrix units to be: f16 times f16 with sums of f32, 16 by 16 by 16, and i8 with sums of i32, 32 deep.
+// The subgroup matrices that kernels use: f16 times f16 with f32 accumulators, 16 by 16 by 16; i8 with i32 accumulators, 32 deep.
 const kMatrices: Record<string, string> = { "subgroup-matrix": "f16 f32 16 16 16", "subgroup-matrix-i8": "i8 i32 16 16 32" };
 function hasMatrices(info: GPUAdapterInfo, what: string): boolean {
   type Config = { componentType: string; resultComponentType: string; M: number; N: number; K: number };
@@ -165,21 +168,21 @@ export async function open(options: Omit<OpenOptions, "device" | "threads" | "va
   return (await openGpu({ ...options, device: "webgpu" }))!;
 }
 
-// What is encoded and not yet submitted.
+// Launches that are encoded and not submitted yet.
 class Batch {
   readonly encoder: GPUCommandEncoder;
   pass: GPUComputePassEncoder | undefined;
-  pipeline: GPUComputePipeline | undefined; // the pass's
-  bound: Bound | undefined; // the pass's, with the parameter block at `at`
+  pipeline: GPUComputePipeline | undefined; // of the current pass
+  bound: Bound | undefined; // of the current pass, with the parameter block at `at`
   at = 0;
   used = 0; // bytes of parameter blocks
   count = 0; // of launches
   readonly launched = new Set<Bound>();
-  /** When it is on its way. */
+  /** Resolves when it is submitted. */
   readonly submitted: Promise<void>;
-  /** Rejects if the GPU did not take it. */
+  /** Rejects if the GPU refused it. */
   checked: Promise<void> | undefined;
-  /** When the GPU has done it. */
+  /** Resolves when the GPU has finished it. */
   readonly done: Promise<void>;
   submit!: () => void;
   finish!: (end: Promise<void>) => void;
@@ -196,14 +199,17 @@ class Batch {
   }
 }
 
-/** A GPU. Arrays live in its memory: `read` and `write` copy. */
+/** A GPU. Arrays are in its memory: `read` and `write` copy them. */
 export class GpuDevice implements Device {
   readonly kind = "webgpu";
   /** WebGPU's device. */
   readonly gpu: GPUDevice;
-  /** What it is. */
+  /** A description of the GPU. */
   readonly info: GPUAdapterInfo;
-  /** What kernels may use of it: `shader-f16`, `subgroups`, `subgroups-32` (all have 32 threads, in order), `ieee-specials` (min, max and exp2 of NaN and infinities), ... */
+  /**
+   * Features that kernels may use: `shader-f16`, `subgroups`, `subgroups-32` (all have 32 threads, in order), `ieee-specials` (min, max and
+   * exp2 of NaN and infinities), ...
+   */
   readonly features: ReadonlySet<string>;
   /** @internal */
   readonly limits: Limits;
@@ -223,13 +229,13 @@ export class GpuDevice implements Device {
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   #batch: Batch | undefined;
   #most = kMost;
-  #ended = 0; // when the last batch was done
-  #dying: GPUBuffer[] = []; // once what is encoded is submitted
+  #ended = 0; // time when the last batch was finished
+  #dying: GPUBuffer[] = []; // to destroy after the pending launches are submitted
   #scratch: Storage | undefined;
   #report: { storage: Storage; blank: GPUBuffer } | undefined;
   #reported: Promise<void> = Promise.resolve();
-  // Dawn in Node gives up a device when what its adapter came from is forgotten.
-  // @ts-expect-error: it is only kept alive
+  // Dawn in Node drops a device when the object behind its adapter is garbage-collected.
+  // @ts-expect-error: only kept alive
   // eslint-disable-next-line no-unused-private-class-members
   readonly #source: GPU;
   #ids = 0;
@@ -245,7 +251,7 @@ export class GpuDevice implements Device {
     const matrices = features.delete("subgroup-matrix");
     for (const [name, what] of Object.entries(kMatrices)) if (matrices && hasMatrices(info, what)) features.add(name);
     this.features = features;
-    this.limits = {} as Limits; // WebGPU's own take time to ask
+    this.limits = {} as Limits; // WebGPU's object is slow to read
     for (const name in gpu.limits) this.limits[name as keyof Limits] = gpu.limits[name as keyof Limits];
     this.target = [
       "webgpu",
@@ -268,7 +274,7 @@ export class GpuDevice implements Device {
     return this.#disposed;
   }
 
-  /** Whether the GPU was lost, with all that its memory held. Another device may be opened. */
+  /** Resolves when the GPU was lost, with the content of its memory. Another device may be opened. */
   get lost(): boolean {
     return this.#lost !== undefined;
   }
@@ -314,7 +320,7 @@ export class GpuDevice implements Device {
     this.dispose();
   }
 
-  /** Throws if there is no GPU any more. @internal */
+  /** Throws if the GPU was lost. @internal */
   check(kernel?: string): void {
     if (!this.#disposed && !this.#lost) return;
     const about = kernel === undefined ? {} : { kernel };
@@ -324,12 +330,12 @@ export class GpuDevice implements Device {
 
   // ---- memory
 
-  /** Memory of `size` bytes for kernels: zeros, or values. @internal */
+  /** Allocates memory of `size` bytes for kernels, filled with zeros or values. @internal */
   allocate(size: number, values?: View<DType>): Storage {
     size = Math.max(16, Math.ceil(size / 16) * 16);
     const refused = (why: string, cause?: unknown) =>
       new NereidError("out-of-memory", `cannot allocate ${size} bytes of GPU memory: ${why}`, { cause });
-    if (size > this.limits.maxBufferSize) throw refused(`this GPU has at most ${this.limits.maxBufferSize} in one piece`);
+    if (size > this.limits.maxBufferSize) throw refused(`this GPU allows at most ${this.limits.maxBufferSize} per buffer`);
     const { gpu } = this;
     gpu.pushErrorScope("out-of-memory");
     let buffer: GPUBuffer | undefined;
@@ -350,7 +356,7 @@ export class GpuDevice implements Device {
       throw refused((why as Error).message, why);
     }
     const storage = new Storage(++this.#ids, buffer, size);
-    // That memory is short is told later: whoever uses the array then hears of it.
+    // An allocation failure is reported later: operations on the array then fail.
     storage.settled = scope.then(
       (error) => void (error && (storage.failed = refused(error.message))),
       () => {},
@@ -358,7 +364,7 @@ export class GpuDevice implements Device {
     return storage;
   }
 
-  /** A copy of bytes, after all that was encoded. @internal */
+  /** Copies bytes, after everything that was encoded. @internal */
   async read(storage: { gpu: GPUBuffer; failed?: NereidError | undefined }, at: number, bytes: number): Promise<ArrayBuffer> {
     this.check();
     if (storage.failed) throw storage.failed;
@@ -371,7 +377,7 @@ export class GpuDevice implements Device {
     return length === bytes ? copy : copy.slice(at - begin, at - begin + bytes);
   }
 
-  // What the batch copies out of a buffer.
+  // Encodes a copy from a buffer.
   async #copyOut(batch: Batch, from: GPUBuffer, at: number, length: number): Promise<ArrayBuffer> {
     const staging = this.#readback.take(length);
     batch.endPass();
@@ -389,13 +395,13 @@ export class GpuDevice implements Device {
     return copy;
   }
 
-  /** Overwrites bytes, after all that was encoded. What is beyond `end` is padding. @internal */
+  /** Overwrites bytes, after everything that was encoded. Bytes beyond `end` are padding. @internal */
   write(storage: Storage, at: number, bytes: Uint8Array<ArrayBuffer>, end: number): void | Promise<void> {
     this.check();
     if (storage.failed) throw storage.failed;
     this.flush();
     if (at % 4 === 0 && bytes.length % 4 === 0) return this.#gpuQueue.writeBuffer(storage.gpu, at, bytes, 0, bytes.length);
-    // Words are written whole: neighbours in the first and the last stay as they are.
+    // WebGPU writes whole words: the other bytes of the first and last word are preserved.
     const begin = at - (at % 4);
     const whole = new Uint8Array(Math.ceil((at + bytes.length - begin) / 4) * 4);
     whole.set(bytes, at - begin);
@@ -411,7 +417,7 @@ export class GpuDevice implements Device {
     );
   }
 
-  /** An array is given back. @internal */
+  /** Frees the memory of an array. @internal */
   free(place: Place): void {
     const { storage } = place;
     storage.places.delete(place);
@@ -423,7 +429,7 @@ export class GpuDevice implements Device {
     else buffer.destroy();
   }
 
-  /** Moves these into one, for good. @internal */
+  /** Moves these arrays into one buffer permanently. @internal */
   async merge(storages: readonly Storage[], kernel: string): Promise<void> {
     for (const s of storages) if (s.failed) throw s.failed;
     const align = (n: number) => Math.ceil(n / kSlot) * kSlot;
@@ -431,7 +437,7 @@ export class GpuDevice implements Device {
     if (total > this.limits.maxStorageBufferBindingSize)
       throw new NereidError(
         "out-of-memory",
-        `the kernel has more arrays than this GPU has bindings, so some must share one, but they need ${total} bytes: a binding has at most ${this.limits.maxStorageBufferBindingSize}`,
+        `the kernel has more arrays than this GPU has bindings, so some must share one, but they need ${total} bytes, and a binding has at most ${this.limits.maxStorageBufferBindingSize}`,
         { kernel },
       );
     const merged = this.allocate(total);
@@ -453,7 +459,7 @@ export class GpuDevice implements Device {
     }
   }
 
-  /** Scratch memory that all kernels share: launches come one after the other. @internal */
+  /** Scratch memory shared by all kernels: launches run one after the other. @internal */
   scratch(size: number): Storage {
     if (!this.#scratch || this.#scratch.size < size || this.#scratch.failed) {
       if (this.#scratch) this.#destroy(this.#scratch.gpu);
@@ -462,7 +468,7 @@ export class GpuDevice implements Device {
     return this.#scratch;
   }
 
-  /** Where kernels report. @internal */
+  /** The buffer for reports of kernels. @internal */
   report(size: number): Storage {
     if (!this.#report || this.#report.storage.size < size || this.#report.storage.failed) {
       if (this.#report) for (const old of [this.#report.storage.gpu, this.#report.blank]) this.#destroy(old);
@@ -484,7 +490,7 @@ export class GpuDevice implements Device {
     return batch;
   }
 
-  /** Encodes a launch. The promise is for its end. @internal */
+  /** Encodes a launch. The promise resolves at its end. @internal */
   dispatch(
     bound: Bound,
     packed: Uint8Array,
@@ -502,7 +508,7 @@ export class GpuDevice implements Device {
     if (timestampWrites) batch.endPass();
     batch.pass ??= batch.encoder.beginComputePass(timestampWrites && { timestampWrites });
     if (batch.pipeline !== bound.pipeline) batch.pass.setPipeline((batch.pipeline = bound.pipeline));
-    // The same launch again needs nothing new, which is half of what a launch costs.
+    // Repeating the same launch needs no new objects, which halves its cost.
     if (batch.bound !== bound || !this.#isBlock(packed, batch.at)) {
       this.#blocks.set(packed, batch.used);
       this.#offset[0] = batch.at = batch.used;
@@ -522,7 +528,7 @@ export class GpuDevice implements Device {
     return true;
   }
 
-  // Prints what a launch reports, after all launches before it.
+  // Prints the report of a launch, after those of all earlier launches.
   #tell(batch: Batch, { kernel }: Bound, report: Storage, packed: Uint8Array): Promise<void> {
     const grid = new DataView(packed.buffer, packed.byteOffset);
     const [x, y, z] = [0, 4, 8].map((at) => grid.getUint32(at, true)) as [number, number, number];
@@ -544,7 +550,7 @@ export class GpuDevice implements Device {
     return told;
   }
 
-  /** Submits what is encoded. @internal */
+  /** Submits the encoded launches. @internal */
   flush(): void {
     const batch = this.#batch;
     if (!batch) return;
@@ -572,14 +578,14 @@ export class GpuDevice implements Device {
     batch.submit();
   }
 
-  // Firefox looks only every 100 ms whether the GPU is done (its bug 1870699), and whenever something is submitted.
+  // Firefox checks only every 100 ms whether the GPU is done (its bug 1870699), and on every submission.
   #nudged<T>(promise: Promise<T>): Promise<T> {
     if (!this.nudges) return promise;
     const timer = setInterval(() => this.#gpuQueue.submit([]), 1);
     return promise.finally(() => clearInterval(timer));
   }
 
-  // A batch is done, rather than lost.
+  // Adapts the size of batches after one has finished.
   #learn(count: number, sent: number): void {
     const now = performance.now();
     const time = now - Math.max(sent, this.#ended);
@@ -589,11 +595,11 @@ export class GpuDevice implements Device {
     this.check();
   }
 
-  // The error to tell for one of WebGPU's.
+  // Converts an error of WebGPU.
   async #why(error: unknown, launched?: ReadonlySet<Bound>): Promise<NereidError> {
     if (error instanceof NereidError) return error;
     const message = String((error as Error)?.message ?? error);
-    // A promise may know of the loss before the device does.
+    // A promise may be rejected before the device reports the loss.
     if (!this.#lost) await Promise.race([this.gpu.lost, new Promise((resolve) => setTimeout(resolve, 20))]);
     if (this.#disposed) return new NereidError("disposed", "the device was disposed during the launch");
     if (this.#lost) return this.#lost;
@@ -611,7 +617,7 @@ export class GpuDevice implements Device {
 
   // ---- pipelines
 
-  /** The layout of a parameter block of so many bytes and of storage at these bindings. @internal */
+  /** The layout of a parameter block of this size and of storage at these bindings. @internal */
   layout(block: number, bindings: readonly number[]): Layout {
     const key = `${block} ${bindings.join()}`;
     let layout = this.#layouts.get(key);
@@ -636,7 +642,7 @@ export class GpuDevice implements Device {
       made = this.#make(text, layout, kernel, file);
       this.#pipelines.set(text, made);
       made.catch(() => this.#pipelines.delete(text));
-      // The oldest go; kernels keep theirs.
+      // Removes the oldest; kernels keep references to theirs.
       for (const old of this.#pipelines.keys()) if (this.#pipelines.size > kPipelines) this.#pipelines.delete(old);
     }
     return made;
@@ -672,7 +678,7 @@ export class GpuDevice implements Device {
     }
   }
 
-  /** The arrays of a launch, bound. @internal */
+  /** The bind group for the arrays of a launch. @internal */
   bind(
     layout: Layout,
     block: number,
@@ -688,18 +694,18 @@ export class GpuDevice implements Device {
         ...buffers.map(({ binding, buffer, offset, size }) => ({ binding, resource: { buffer, offset, size } })),
       ],
     });
-    this.gpu.popErrorScope().catch(() => {}); // the launch fails as well
+    this.gpu.popErrorScope().catch(() => {}); // the launch itself reports the error
     return group;
   }
 
   // ---- time
 
-  /** Whether the GPU has a clock that programs may read. @internal */
+  /** True if the GPU has a clock that shaders may read. @internal */
   get hasClock(): boolean {
     return this.features.has("timestamp-query");
   }
 
-  /** The µs between pairs of timestamps that `encode` writes to a query set of so many pairs. @internal */
+  /** The µs between the pairs of timestamps that `encode` writes to a query set. @internal */
   async clocked(pairs: number, encode: (queries: GPUQuerySet) => void): Promise<number[]> {
     const { gpu } = this;
     const queries = gpu.createQuerySet({ type: "timestamp", count: 2 * pairs });

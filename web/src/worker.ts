@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// A thread of the pool. It is bundled on its own, and the package carries its text.
+// A thread of the pool. It is bundled separately, and the package contains its text.
 import { AssertionFailed, isOver, type Run, spin, takeChunks, Word } from "./control.ts";
 import { math } from "./math.ts";
 
-/** What a worker is told: first Start, then kernels that come and go. */
+/** Messages to a worker: first Start, then kernels that are added and removed. */
 export interface Start {
   control: Int32Array;
   memory: WebAssembly.Memory;
@@ -28,7 +28,7 @@ let memory: WebAssembly.Memory;
 let thread: number;
 let seen = 0;
 
-// Takes part in launches, until one of a kernel that is not here yet: its module is among the messages, which arrive when this returns.
+// Takes part in launches until one uses an unknown kernel: its module is in a pending message, which is delivered when this returns.
 function loop(): void {
   for (;;) {
     const state = Atomics.load(control, Word.State);
@@ -45,7 +45,7 @@ function loop(): void {
         if (run) takeChunks(control, run, thread);
       }
       Atomics.store(control, Word.Busy + thread, 0);
-      // The last to leave tells whoever waits for the end.
+      // The last thread to leave notifies the thread that waits for the end.
       const number = state >> 1;
       if (
         Atomics.load(control, Word.Waiting) === number &&
@@ -62,7 +62,7 @@ function loop(): void {
 async function handle(message: Message): Promise<void> {
   if ("control" in message) {
     ({ control, memory, thread } = message);
-    // The lock is given back when this thread dies, however it does.
+    // The lock is released when this thread ends for any reason.
     if (message.lock) await new Promise<void>((held) => void navigator.locks.request(message.lock, () => (held(), new Promise(() => {}))));
     port.postMessage({ ready: true });
     seen = Atomics.load(control, Word.State) & ~1;

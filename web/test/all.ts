@@ -10,7 +10,7 @@ export interface Result {
   error?: string;
 }
 
-/** Runs the tests whose names have `only`, one after the other; with `webgpu` those of WebGPU, else the others. */
+/** Runs the tests whose names contain `only`, one after the other: those of WebGPU with `webgpu`, else the others. */
 export async function runAll(only: string, webgpu: boolean): Promise<Result[]> {
   const results: Result[] = [];
   for (const { name, run } of tests) {

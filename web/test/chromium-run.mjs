@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Speaks as dist/node-run.js does, and runs the jobs in a page of headless Chromium: with NEREID_NODE_RUNNER set to this file, every test of the targets
-// `wasm` and `webgpu` runs there. The page is cross-origin isolated unless NEREID_ISOLATED=0.
+// Has the interface of dist/node-run.js, and runs the jobs in a page of headless Chromium: with NEREID_NODE_RUNNER set to this file, every
+// test of the targets `wasm` and `webgpu` runs there. The page is cross-origin isolated unless NEREID_ISOLATED=0.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";

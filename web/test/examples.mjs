@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The programs of examples/ with the package as npm packs it.
+// Runs the programs of examples/ with the package as npm packs it.
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -7,7 +7,7 @@ import { pack } from "./pack.mjs";
 
 const root = "build/test/examples";
 
-/** Copies them to where they find the package. */
+/** Copies them to a folder where they find the package. */
 export function prepare() {
   const packed = pack();
   rmSync(root, { recursive: true, force: true });
@@ -22,14 +22,14 @@ export function prepare() {
       if (!/^(\.|nereid-lang$)/.test(name)) symlinkSync(`${installed}/${name}`, `${root}/vite-react/node_modules/${name}`);
 }
 
-/** Those for Node, in this Node or another. */
+/** The examples for Node, in this Node or another. */
 export function inNode(node) {
   const run = spawnSync(node, ["main.mjs"], { cwd: `${root}/node`, encoding: "utf8", timeout: 60000 });
   const good = run.status === 0 && /^8 rows per program: \d+ µs$/m.test(run.stdout) && run.stdout.includes("maximum error");
   return [{ name: "examples/node", ...(!good && { error: run.stdout + run.stderr }) }];
 }
 
-/** Those for pages; `base` is the address that `build/test` is served at. */
+/** The examples for pages; `base` is the address at which `build/test` is served. */
 export async function inPages(browser, base) {
   const results = [];
   const example = async (name, address, body) => {

@@ -33,7 +33,7 @@ export function near(got: number, wanted: number, ulps: number, what: string): v
     throw new Error(`${what}: got ${got}, wanted ${wanted}, ${Math.abs(got - wanted) / ulp} ulps away`);
 }
 
-/** The error that `run` throws, or its promise rejects with. */
+/** Returns the error that `run` throws, or with which its promise rejects. */
 export async function fails(
   run: () => unknown,
   code: ErrorCode,
@@ -52,7 +52,7 @@ export async function fails(
   throw new Error(`it did not fail with ${code}`);
 }
 
-/** Rejects when the promise takes too long, so that a hang is a failure. */
+/** Rejects if the promise takes too long, so that a hang is a failure. */
 export function within<T>(seconds: number, promise: Promise<T>): Promise<T> {
   return Promise.race([
     promise,

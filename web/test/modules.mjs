@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Assembles test/modules/*.wat and writes their manifest. A module's first lines say what it is:
+// Assembles test/modules/*.wat and writes their manifest. The first lines of a module describe it:
 //   ;; name(x: *fp32, n: i32) scratch=64
 //   ;; sites: [...]
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 
-// Where the flag byte of the imported memory is: behind "nereid" "memory" and the byte that says memory.
+// The offset of the flag of the imported memory: after "nereid" "memory" and the byte that stands for a memory.
 function memoryFlag(bytes) {
   const at = bytes.indexOf("\x06nereid\x06memory\x02", 0, "latin1");
   if (at < 0) throw new Error("there is no memory");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Runs the kernels of the playground's gallery natively, on the inputs that it has for them: what they write goes to files for suite-gallery.ts.
+// Runs the kernels of the playground's gallery natively, on the gallery's inputs, and writes the results to files for suite-gallery.ts.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -19,7 +19,7 @@ function npy(spec, values) {
   ]);
 }
 
-/** The answer is how many kernels there are; none where the native compiler is not built. */
+/** Returns the number of kernels; 0 if the native compiler is not built. */
 export async function runNatively(out) {
   rmSync(out, { recursive: true, force: true });
   if (!existsSync(nereid)) return 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// src/node-run.ts, as the compiler talks to it.
+// Tests src/node-run.ts in the way the compiler uses it.
 import { spawn, spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -112,7 +112,7 @@ test("the runner: numbers by their bits, prints, errors", () =>
       "error k.py:12: assertion failed in program (5, 0, 7): x must be positive",
     ]);
     equal(await ask({ kernel: "asserts", threads: 2, grid: [64, 1, 1], args: which(64) }), ["ok"]);
-    ok((await ask({ kernel: "none", args: [] }))[0]!.startsWith("error there is no kernel"), "an unknown kernel");
+    ok((await ask({ kernel: "none", args: [] }))[0]!.startsWith("error the manifest has no kernel"), "an unknown kernel");
     ok((await ask({ kernel: "prints", args: [{ ...out, file: "none.bin" }] }))[0]!.startsWith("error "), "a file that is not there");
     equal(await ask({ kernel: "empty", args: [] }), ["ok"]);
   }));
@@ -160,7 +160,7 @@ test("the runner on a GPU", async (t) => {
         }),
         [...lines(0), ...lines(1), "ok"],
       );
-      ok((await ask({ target, kernel: "none", args: [] }))[0]!.startsWith("error there is no kernel"), "an unknown kernel");
+      ok((await ask({ target, kernel: "none", args: [] }))[0]!.startsWith("error the manifest has no kernel"), "an unknown kernel");
     },
     join(modules, "../shaders"),
   );

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The package as npm makes it, or, where there is no npm, what it would have in it.
+// The package as npm packs it, or, without npm, the files it would contain.
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 const web = fileURLToPath(new URL("..", import.meta.url));
 const packed = `${web}/build/test/pack`;
 
-/** Packs it; the answer is the folder that it would be installed as. */
+/** Packs it; returns the folder in which it would be installed. */
 export function pack() {
   rmSync(packed, { recursive: true, force: true });
   mkdirSync(packed, { recursive: true });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The package as others see it: dist/ in Node, in a bundle, and its types.
+// Uses the package like its users: dist/ in Node, in a bundle, and its types.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -193,7 +193,7 @@ test("a bundler that can puts the half for GPUs into a chunk of its own", async 
   );
 });
 
-// The TypeScript of README.md and docs/: blocks that import something, and what they print in Node, where the comment before them says so.
+// The TypeScript of README.md and docs/: blocks with an import, and their output in Node if the comment before them gives it.
 const blocks = [
   `${web}/../README.md`,
   ...readdirSync(`${web}/../docs`, { recursive: true })

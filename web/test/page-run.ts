@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The page of chromium-run.mjs: runs jobs whose files the server has.
+// The page of chromium-run.mjs: runs jobs whose files it fetches from the server.
 import { Jobs } from "../src/jobs.ts";
 
 const lines: string[] = [];

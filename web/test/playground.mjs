@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The playground in Chromium, served as by a host that sets no headers: its service worker must bring isolation, and the site when there is no network.
+// Tests the playground in Chromium, served without special headers: its service worker must provide isolation, and the site when offline.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
@@ -27,7 +27,7 @@ const npy = (type, shape, values) => {
   ]);
 };
 
-/** The tests, as the other suites' results. */
+/** Returns the results in the form of the other suites. */
 export async function playground(browser) {
   const results = [];
   await buildSite(folder);
@@ -85,7 +85,7 @@ export async function playground(browser) {
         await run();
         if (name === "dropout") continue; // its numbers are random
         const said = await page.textContent("#compared");
-        if (!said.startsWith("The same as")) throw new Error(`${name}: ${said}`);
+        if (!said.startsWith("Equal to")) throw new Error(`${name}: ${said}`);
       }
     });
   await test("a kernel is typed, a mistake underlined and mended", async () => {
@@ -104,7 +104,7 @@ export async function playground(browser) {
     await run();
     same("numbers", (await shown()).slice(0, 24), "0  0.5  1  1.5  2  2.5  ");
     await page.fill(input("args.n"), "m");
-    await status("there is no `m`");
+    await status("unknown name `m`");
     same("marked", await page.getAttribute(input("args.n"), "aria-invalid"), "true");
     await page.fill(input("args.n"), "500");
     await run();
@@ -154,17 +154,17 @@ export async function playground(browser) {
     await run();
     same("of the file", await shown(), "5  10  -1");
     await file.setInputFiles({ name: "y.npy", mimeType: "", buffer: npy(">f4", "(1,)", Uint16Array.of(0, 0)) });
-    await status("y.npy: its bytes are in big-endian order");
+    await status("y.npy: it is big-endian");
     for (const [text, says] of [
-      ["[1, 2] f32[3]", "there are 2 numbers for 3 elements"],
+      ["[1, 2] f32[3]", "the shape has 3 elements, but there are 2 numbers"],
       ["[[1], [2, 3]] f32", "rows"],
-      ["[1, x] f32", "`x` is no number"],
+      ["[1, x] f32", "`x` is not a number"],
       ['file("z.npy")', "choose z.npy again"],
-      ["random f33[3]", "there is no type `f33`"],
+      ["random f33[3]", "unknown type `f33`"],
       ["random f32[100000, 100000]", "MiB"],
-      ["nonsense f32[3]", "filled with one of"],
-      ["random f32[-1]", "whole numbers"],
-      ["random f32[1 / 0]", "whole numbers"],
+      ["nonsense f32[3]", "use one of"],
+      ["random f32[-1]", "integers of at least 0"],
+      ["random f32[1 / 0]", "integers of at least 0"],
     ]) {
       await page.fill(array, text);
       await status(says);
@@ -184,7 +184,7 @@ export async function playground(browser) {
       await status("Compiled in");
       await page.click("#run");
       await status("Running for 1 s");
-      // Meanwhile there is a compiler.
+      // In the meantime the compiler is loaded.
       await write(stuck.replace("tl.load", "tl.lode"));
       await page.waitForSelector("#editor .cm-lintRange-error");
       await page.click("#run");
@@ -206,8 +206,8 @@ export async function playground(browser) {
   });
   await test("a GPU that is lost does not matter to the next run", async () => {
     await page.selectOption("#device", "gpu");
-    // Where the runner's worker will find it.
-    const workers = () => page.workers().filter((w) => w.url().endsWith("/worker.js")); // and not those that wait for launches
+    // At the path where the runner looks for its worker.
+    const workers = () => page.workers().filter((w) => w.url().endsWith("/worker.js")); // without those that wait for launches
     for (const worker of workers())
       await worker
         .evaluate(() => {
@@ -315,7 +315,7 @@ export async function playground(browser) {
       await page.click(`#tab-${id}`);
       await page.waitForFunction((t) => document.querySelector("#stage").textContent.includes(t), text);
       await page.hover("#editor .cm-line:has-text('tl.load')");
-      // The first of its lines is in sight.
+      // Its first line is visible.
       await page.waitForSelector("#stage .cm-linked");
       await page.hover(`#stage .cm-linked:has-text('${link}') >> nth=0`);
       await page.waitForSelector("#editor .cm-linked:has-text('tl.load')");
@@ -337,9 +337,9 @@ export async function playground(browser) {
     for (const broken of ["nonsense", address.split("#k=")[1].slice(0, 40), "e30", `${address.split("#k=")[1].slice(0, -5)}AAAAA`]) {
       await other.goto("about:blank");
       await other.goto(`${base}#k=${broken}`);
-      await other.waitForSelector("#result :text('no kernel in it that can be read')");
+      await other.waitForSelector("#result :text('The kernel in this address cannot be read')");
     }
-    // Nor does what it stored break it.
+    // Its stored data does not break the page, either.
     await other.evaluate(() => localStorage.setItem("limits", "{nonsense"));
     await other.evaluate(() => localStorage.setItem("theme", "purple"));
     await other.goto(base);
@@ -355,7 +355,7 @@ export async function playground(browser) {
     for (let i = 0; i < 40 && seen.at(-1) !== "tab-wgsl"; ++i) {
       await page.keyboard.press("Tab");
       seen.push(await at());
-      if (seen.at(-1) === "cm-content") await page.keyboard.press("Escape"); // or Tab indents
+      if (seen.at(-1) === "cm-content") await page.keyboard.press("Escape"); // otherwise Tab indents
     }
     for (const place of ["device", "run", "share", "theme", "cm-content", "args.x_ptr", "args.n", ".grid", "tab-wgsl"])
       if (!seen.includes(place)) throw new Error(`Tab leads to ${seen.join(", ")}`);
@@ -379,7 +379,7 @@ export async function playground(browser) {
       if (tall > 100) throw new Error(`the header takes ${tall} pixels`);
       await page.click("#run");
       await ends("Ran on");
-      // What came of it is where one looks.
+      // The result is scrolled into view.
       const { top, left, right } = await page.evaluate(() => document.querySelector(".figures").getBoundingClientRect().toJSON());
       if (!(top > 60 && top < 350 && left >= 0 && right <= width)) throw new Error(`figures at ${left}, ${top} to ${right}`);
       same("too wide by", await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0);
@@ -402,7 +402,7 @@ export async function playground(browser) {
     await page.reload();
     await status("Compiled in");
     await run();
-    // The next test has no network: what was damaged is kept again by then.
+    // The next test is offline: the damaged file must be stored again by then.
     await page.waitForFunction(async () => {
       const cache = await caches.open((await caches.keys()).find((name) => name.startsWith("playground-")));
       const sizes = await Promise.all(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Runs the suite in every Node from 20 on that there is (this one, the npm package's, the one on the path), and in headless Chromium: a page with and without
-// cross-origin isolation, and a worker. Ends with "N passed, N failed".
-//   node test/run.mjs [node | chromium] [NAME]     only there, only tests whose names have NAME
+// Runs the suite in every installed Node from 20 on (this one, the npm package's, the one on the path), and in headless Chromium: in a page
+// with and without cross-origin isolation, and in a worker. Ends with "N passed, N failed".
+//   node test/run.mjs [node | chromium] [NAME]     only there, only tests whose names contain NAME
 import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
@@ -111,7 +111,7 @@ async function inChromium() {
     const page = pathname === "/" ? '<!doctype html><script type="module" src="page.mjs"></script>' : undefined;
     const file = join(out, pathname);
     if (!page && (!existsSync(file) || !extname(file))) return answer.writeHead(404).end();
-    // Scripts must have the headers of the page that they are for: a worker's script by the address that asks for it.
+    // Scripts need the headers of the page that uses them: a worker's script is identified by the address that requests it.
     const isolated = searchParams.has("isolated") || /isolated/.test(request.headers.referer ?? "");
     answer.writeHead(200, {
       "Content-Type": kTypes[page ? ".html" : extname(file)] ?? "application/octet-stream",

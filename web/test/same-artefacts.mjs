@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What tests/differential/same_artefacts.py compiled natively, compiled again by the package: same files, manifest, errors and stages.
+// Compiles the kernels of tests/differential/same_artefacts.py with the package, and compares files, manifest, errors and stages with the
+// native compiler's.
 import { isDeepStrictEqual } from "node:util";
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { compileArtefacts, CompileError, emit } from "../dist/compile/index.js";
 
-// Constants stand as Python literals in the job.
+// Constants are Python literals in the job.
 const options = ({ path, kernel, signature, constants }) => ({
   path,
   kernel,

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Copies test/shaders/*.wgsl and writes their manifest. A shader's first lines say what it is:
+// Copies test/shaders/*.wgsl and writes their manifest. The first lines of a shader describe it:
 //   // name(x: *fp32, n: i32)
 //   // scratch=64
 //   // report
 //   // sites: [...]
-// NAME.SUFFIX.wgsl is a variant of NAME.wgsl, with `// features=...` or `// limits={...}` that it needs, or
-// `// aliases=false`. An array is called as its parameter, or with
-// `_ptr` behind.
+// NAME.SUFFIX.wgsl is a variant of NAME.wgsl that requires `// features=...` or `// limits={...}`, or has `// aliases=false`. An array is
+// named like its parameter, possibly with the suffix `_ptr`.
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 
 export function buildShaders(from, to) {

@@ -26,7 +26,7 @@ import { equal, fails, ok, test, within } from "./harness.ts";
 
 const isPage = typeof document === "object";
 const open = (options: OpenOptions = {}) => openAny({ device: "wasm", threads: 1, ...options } as OpenOptions & { device: "wasm" });
-// A compiler whose every answer is a fault: it calls `fail` with "it broke".
+// A compiler that answers every request with a fault: it calls `fail` with "it broke".
 const kFaulty =
   "AGFzbQEAAAABGAVgAn9/AGAAAGABfwF/YAJ/fwF/YAABfwIPAQZuZXJlaWQEZmFpbAAAAwYFAQIDBAQFAwEAAQc8BgZtZW1vcnkCAAtfaW5pdGlhbGl6ZQABBWFsbG9jAAIDYXNrAAMGYW5zd2VyAAQKYW5zd2VyU2l6ZQAFCh4FAgALBQBBgAgLCQBBEEEIEAAACwQAQQALBABBAAsLDgEAQRALCGl0IGJyb2tl";
 
@@ -101,7 +101,7 @@ onDevice("compile: source to a kernel that runs", async (device) => {
   equal([axpy.name, axpy.parameters.map((p) => `${p.name}: ${p.type}`)], ["axpy", ["x: *fp32", "y: *fp32", "n: i32", "a: fp32"]]);
   await axpy.launch(4, { x, y, n: 999, a: 2 });
   equal([y.view[0], y.view[998], y.view[999]], [7, 7, 1]);
-  // The same, its types from arguments.
+  // The same, with the types inferred from arguments.
   const again = await compile(kAxpy, { device, args: { x, y, n: 1000, a: 0.5 }, constants: { BLOCK: 128 }, kernel: "axpy" });
   await again.launch(8, { x, y, n: 1000, a: -0.5 });
   equal(y.view[999], -0.5);
@@ -139,7 +139,7 @@ test("compile: stages, and what is printed at compile time", async () => {
   ok((await emit(source, { stage: "tokens" })).includes("tl"), "tokens");
   equal(printed, ["N is 5", "N is 5", "N is 5"]);
   await fails(() => emit(source, { ...options, stage: "llvm" }), "compile-failed", { message: "llvm" });
-  // Stored kernels print as well.
+  // Kernels from the store print as well.
   const cache = new MemoryStore();
   printed.length = 0;
   for (let i = 0; i < 2; ++i) await compileArtefacts(source, { ...options, cache });
@@ -185,7 +185,7 @@ test("compile: constants are Python's literals", async () => {
   equal([splitSignature(""), splitSignature(",")], [[], ["", ""]]);
 });
 
-// A store that counts, and may be spoiled.
+// A store that counts operations, and can be corrupted.
 class Spied implements Store {
   readonly inner = new MemoryStore(4);
   hits = 0;
@@ -203,11 +203,11 @@ test("cache: a hit does not load the compiler; what is spoiled is compiled again
   const cache = new Spied();
   const options = { signature: "*fp32:16,*fp32:16,i32,fp32", constants: { BLOCK: 64 }, cache };
   const first = await compileArtefacts(kAxpy, options);
-  configure({}); // forgets the compiler
+  configure({}); // drops the compiler
   const second = await compileArtefacts(kAxpy, options);
   equal([isLoaded(), cache.hits], [false, 1]);
   equal(second.files["axpy.wasm"], first.files["axpy.wasm"]);
-  second.files["axpy.wasm"]![0] = 99; // ours alone
+  second.files["axpy.wasm"]![0] = 99; // our copy only
   const spoils: ((bytes: Uint8Array) => Uint8Array)[] = [
     (b) => ((b[b.length >> 1]! ^= 1), b),
     (b) => b.subarray(0, b.length - 1),
@@ -219,14 +219,14 @@ test("cache: a hit does not load the compiler; what is spoiled is compiled again
     equal((await compileArtefacts(kAxpy, options)).files["axpy.wasm"], first.files["axpy.wasm"]);
   }
   ok(isLoaded(), "it was compiled again");
-  // Options that matter make another key.
+  // Options that affect the result change the key.
   cache.spoil = undefined;
   cache.hits = 0;
   await compileArtefacts(kAxpy, { ...options, constants: { BLOCK: 32 } });
   await compileArtefacts(`${kAxpy}\n`, options);
   await compileArtefacts(kAxpy, { ...options, debug: true });
   equal(cache.hits, 0);
-  // A store that throws is none.
+  // A store that throws is ignored.
   const broken: Store = {
     get: () => Promise.reject(new Error("no")),
     set: () => Promise.reject(new Error("no")),
@@ -244,7 +244,7 @@ test("cache: stores are bounded and forget the oldest", async () => {
   for (const store of stores) {
     for (let i = 0; i < 5; ++i) {
       await store.set(`key ${i}`, new Uint8Array([i]));
-      if (i === 3) await store.set("key 1", new Uint8Array([11])); // the newest now
+      if (i === 3) await store.set("key 1", new Uint8Array([11])); // now the newest
     }
     equal(
       (await Promise.all(["key 0", "key 1", "key 2", "key 3", "key 4"].map((k) => store.get(k)))).map((b) => b && [...b]),
@@ -317,7 +317,7 @@ onDevice("jit: one compile for each combination of types, divisibility, ones and
     [{ x, y, n: 48, a: 3.5, BLOCK: 16 }, 2],
     [{ x, y, n: 1, a: 3.5, BLOCK: 16 }, 3], // 1
     [{ x, y, n: 2, a: 3, BLOCK: 16 }, 4], // an integer
-    [{ x, y, n: 2, a: { type: "f32", value: 3 }, BLOCK: 16 }, 4], // as 2.5
+    [{ x, y, n: 2, a: { type: "f32", value: 3 }, BLOCK: 16 }, 4], // the same kernel as for 2.5
     [{ x, y, n: 2, a: 3.5, BLOCK: 32 }, 5],
     [{ x: x.subarray(1), y, n: 2, a: 3.5, BLOCK: 16 }, 6], // not aligned
     [{ x: x.subarray(4), y, n: 2, a: 3.5, BLOCK: 16 }, 6],
@@ -333,7 +333,7 @@ onDevice("jit: one compile for each combination of types, divisibility, ones and
     await axpy.launch(args.n === 2 ** 40 ? 1 : grid, args);
     equal([axpy.compiled, [...y.view]], [compiled, wanted], `launch with n ${String(args.n)}`);
   }
-  // Another object of the same source compiles nothing: it is stored.
+  // Another object with the same source compiles nothing: the kernel is stored.
   configure({});
   const other = jit(kAxpy, { device, cache });
   await other.launch(grid, { x, y, n: 50, a: 2.5, BLOCK: 16 });
@@ -351,7 +351,7 @@ onDevice("jit: launches that compile keep their place among others", async (devi
   void axpy.launch(1, { x, y, n: 15, a: 2.5 });
   const before = y.read();
   void axpy.launch(1, { x, y, n: 16, a: 0.5 });
-  // The memory of what is disposed of now is given back after the launches.
+  // The memory of buffers disposed now is freed after the launches.
   const late = jit(kAxpy, { device, cache: false });
   const z = device.buffer("f32", 16);
   const [done, copy] = [late.launch(1, { x, y: z, n: 16, a: 4.5, BLOCK: 16 }), z.read()];
@@ -386,7 +386,7 @@ onDevice("jit: tuples, descriptors, defaults, None and what must not be speciali
   equal([wide.compiled, out.view[0]], [1, 0]);
 });
 
-onDevice("jit: arguments that do not fit are named", async (device) => {
+onDevice("jit: invalid arguments are named in the error", async (device) => {
   const axpy = jit(kAxpy, { device });
   const x = device.buffer("f32", 8);
   const good = { x, y: x, n: 8, a: 1, BLOCK: 8 };
@@ -405,7 +405,7 @@ onDevice("jit: arguments that do not fit are named", async (device) => {
     await fails(() => axpy.launch(1, { ...good, BLOCK: 7 }), "compile-failed", { message: "7" });
     await fails(() => axpy.launch(1, null as never), "wrong-argument");
   }
-  await axpy.launch(1, good); // and it works on
+  await axpy.launch(1, good); // it still works
 });
 
 const kFill = `${kHead}def fill(x, n, BLOCK: tl.constexpr, WORK: tl.constexpr):
@@ -416,7 +416,7 @@ const kFill = `${kHead}def fill(x, n, BLOCK: tl.constexpr, WORK: tl.constexpr):
     tl.store(x + i, v + 1, mask=i < n)
 `;
 
-// The time of real launches depends on what else the machine does: tests launch once, and count the work.
+// The time of real launches depends on the load of the machine: tests launch once, and count the work.
 const byWork: AutotuneOptions["measure"] = async (config, launch) => {
   await launch();
   return config.WORK as number;
@@ -444,7 +444,7 @@ onDevice("autotune: the fastest configuration, once for each problem, and arrays
   );
   await fill.launch(grid, { x, n });
   equal(x.view[5], Math.fround(0.5 + 1 + 1));
-  // Another object finds the result where it was stored.
+  // Another object finds the stored result.
   const other = make();
   await other.launch(grid, { x, n });
   equal([other.best({ x, n })?.WORK, other.measured({ x, n }).length], [1, 0]);
@@ -452,7 +452,7 @@ onDevice("autotune: the fastest configuration, once for each problem, and arrays
 
 onDevice("autotune: a space is searched by neighbours; what does not compile is passed over", async (device) => {
   const x = device.buffer("f32", 512);
-  const space = { WORK: [1, 20, 40, 80, 160], BLOCK: [3, 64, 128, 256] }; // 3 is no power of two
+  const space = { WORK: [1, 20, 40, 80, 160], BLOCK: [3, 64, 128, 256] }; // 3 is not a power of two
   const fill = autotune(jit(kFill, { device }), { space, measure: byWork, budget: 12, cache: false });
   await fill.launch(({ BLOCK }) => cdiv(512, BLOCK), { x, n: 512 });
   equal([fill.best({ x, n: 512 })?.WORK, fill.measured({ x, n: 512 }).length <= 12], [1, true]);
@@ -460,7 +460,7 @@ onDevice("autotune: a space is searched by neighbours; what does not compile is 
   await fails(() => none.launch(1, { x, n: 512 }), "compile-failed");
   await fails(() => autotune(jit(kFill, { device }), {}), "wrong-argument", { message: "either" });
   await fails(() => autotune(jit(kFill, { device }), { configs: [] }), "wrong-argument");
-  // The clock itself: whichever is fastest, each is measured.
+  // With the real clock: whichever is fastest, each is measured.
   const timed = autotune(jit(kFill, { device }), { configs: [1, 2].map((WORK) => ({ WORK, BLOCK: 256 })), time: 1, cache: false });
   await timed.launch(({ BLOCK }) => cdiv(512, BLOCK), { x, n: 512 });
   ok(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The whole gallery of the playground, so all of examples/, compiled and run here: what the kernels write is what they write natively (native.mjs).
+// Compiles and runs the whole gallery of the playground, and so all of examples/, and compares the results with native runs (native.mjs).
 import { gallery } from "../playground/gallery.ts";
 import { readNpy } from "../playground/npy.ts";
 import { run } from "../playground/run.ts";

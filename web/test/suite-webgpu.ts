@@ -17,7 +17,7 @@ export const adapter = await gpu?.requestAdapter();
 type Kernels = Record<string, Kernel>;
 const openGpu = (options: OpenOptions = {}): Promise<GpuDevice> => open({ gpu: gpu!, ...options, device: "webgpu" });
 
-// Of the manifest only the kernels that a test needs: compiling them takes time.
+// Loads only the kernels that a test needs: compiling all of the manifest takes time.
 async function load(device: GpuDevice, names: string[]): Promise<Kernels> {
   if (names.length === 0) return {};
   const manifest = await readManifest();
@@ -40,7 +40,7 @@ function onGpu(
   if (!adapter) return;
   test(`WebGPU: ${name}`, async () => {
     const device = await openGpu(options);
-    // As on a GPU that has less.
+    // Like a GPU with lower limits.
     Object.assign(device.limits, limits);
     try {
       await within(30, (async () => body(device, await load(device, kernels)))());
@@ -92,7 +92,7 @@ onGpu("jit: one compile for each combination, in the order of the calls", [], as
     [got[0], got[991], got[992], got[999], fill.compiled].map((v) => Math.round(v!)),
     [3, 3, 1, 1, 3],
   );
-  // Half the array, which begins where it likes.
+  // Half of the array, which may start anywhere.
   await fill.launch(fillGrid, { x: x.subarray(501), n: 499, BLOCK: 64 });
   equal(Math.round((await x.read())[501]!), 4);
   await fails(() => fill.launch(1, { x, n: 5, BLOCK: 3 }), "compile-failed");
@@ -266,7 +266,7 @@ onGpu("buffers: types, shapes, data", [], async (device) => {
   equal([offset, buffer.size], [8, 32]);
 });
 
-onGpu("arguments that do not fit are named", ["axpy"], async (device, kernels) => {
+onGpu("invalid arguments are named in the error", ["axpy"], async (device, kernels) => {
   const axpy = kernels.axpy!;
   const x = device.buffer("f32", 8);
   const good = { x, y: device.buffer("f32", 8), n: 8, a: 1 };
@@ -274,7 +274,7 @@ onGpu("arguments that do not fit are named", ["axpy"], async (device, kernels) =
   await fails(() => axpy.launch(1, { ...good, y: device.buffer("f64", 8) }), "wrong-dtype", {
     kernel,
     argument: "y",
-    message: "a *fp32, but the buffer holds f64",
+    message: "is *fp32, but the buffer has elements of f64",
   });
   await fails(() => axpy.launch(1, { x, y: x, n: 8 }), "missing-argument", { kernel, argument: "a" });
   await fails(() => axpy.launch(1, { ...good, z: 1 }), "surplus-argument", { kernel, argument: "z" });
@@ -319,7 +319,7 @@ onGpu("arguments in one buffer", ["sum3"], async (device, { sum3 }) => {
     await y.read(),
     numbers.map((i) => 12 * i),
   );
-  // Without waiting: the shader for another sharing is made meanwhile.
+  // Without waiting: the shader for another sharing is compiled in the meantime.
   const again = await load(device, ["sum3"]);
   const c = device.buffer("i32", numbers);
   for (let k = 0; k < 3; ++k) void again.sum3!.launch(2, { x: c, y: c, out: c, n });
@@ -372,7 +372,7 @@ onGpu("a launch that waits for its pipeline keeps its arguments", ["axpy"], asyn
   const [x, y] = [device.buffer("f32", 4, [1, 2, 3, 4]), device.buffer("f32", 4)];
   let later: Promise<void> | undefined;
   await device.queue.add(async () => {
-    const started = inTurn.launchInTurn(1, { x, y: x, n: 4, a: 1 }); // x + x, which takes another pipeline
+    const started = inTurn.launchInTurn(1, { x, y: x, n: 4, a: 1 }); // x + x, which needs another pipeline
     later = axpy!.launch(1, { x, y, n: 3, a: 100 });
     await (
       await started
@@ -409,7 +409,7 @@ onGpu(
     await many!.launch(2, args);
     let last = range(n, (i) => step(i, i + 11));
     equal(await arrays[11]!.read(), Int32Array.from(last));
-    // They were moved together, each still in its own place.
+    // They were moved together, each to its own place.
     const homes = () => arrays.map((a) => a.gpu.buffer);
     const before = homes();
     equal(new Set(before).size, 8);
@@ -421,12 +421,12 @@ onGpu(
       homes().every((b, k) => b === before[k]),
       "for good",
     );
-    // Moved arrays go on as before, also in other kernels.
+    // Moved arrays keep working, also in other kernels.
     await sum3!.launch(2, { x: arrays[10]!, y: arrays[9]!, out: arrays[8]!, n });
     equal((await arrays[8]!.read())[0], 19);
     arrays[10]!.dispose();
     equal((await arrays[9]!.read())[0], 9);
-    // The same array in several places takes one binding.
+    // The same array in several arguments takes one binding.
     const one = device.buffer("i32", n, range(n));
     const out = device.buffer("i32", n);
     await many!.launch(2, { ...Object.fromEntries(range(11).map((k) => [`a${k}`, one])), a11: out, n });
@@ -465,7 +465,7 @@ onGpu(
 );
 
 onGpu("scratch memory is each workgroup's own", ["scratch"], async (device, { scratch }) => {
-  const programs = 20000; // more than there is memory for at once
+  const programs = 20000; // more than fit into memory at once
   const out = device.buffer("i32", programs);
   await scratch!.launch(3, { out });
   for (let i = 0; i < 2; ++i) void scratch!.launch(programs, { out });
@@ -491,7 +491,7 @@ onGpu(
     const first = (p: string) => [...texts.map((text) => `pid (${p}) idx ${text}`), `pid (${p}) done`];
     equal(lines, [...first("0, 0, 0"), ...first("1, 0, 0")]);
     lines.length = 0;
-    // Several launches at once, a program's lines in the order of its statements and of elements.
+    // Several launches at once; the lines of a program are in the order of its statements and of elements.
     void prints!.launch([1, 2], { values, each: 2 });
     void prints!.launch(1, { values, each: 1 });
     const out = device.buffer("i32", 2);
@@ -502,7 +502,7 @@ onGpu(
         .flatMap((k) => range(4, (t) => 10 * k + t))
         .map((v) => `pid (${p}) idx (${v % 10}) then: ${v}`);
     equal(lines, ["0, 0, 0", "0, 1, 0"].flatMap((p) => [...first(p), ...then(p, 2)]).concat(first("0, 0, 0"), then("0, 0, 0", 1)));
-    // More than there is room for is said, and the next launch has room.
+    // A report that does not fit is mentioned, and the next launch has room for it.
     const { warn } = console;
     const said: string[] = [];
     console.warn = (text: string) => said.push(text);
@@ -636,7 +636,7 @@ onGpu("subgroups' threads are numbered as the workgroup's, or no variant takes t
   if (!device.features.has("subgroups") || least !== most) return;
   equal([await hasSubgroupsInOrder(device.gpu, least), await hasSubgroupsInOrder(device.gpu, 2 * least)], [true, false]);
   equal(device.features.has("subgroups-32"), least === 32);
-  // A GPU that says 32, but has others.
+  // A GPU that reports subgroups of 32, but has others.
   const from = {
     requestAdapter: async () => {
       const a = (await gpu!.requestAdapter())!;
@@ -707,10 +707,10 @@ onGpu("what the GPU refuses is an error that leaves the device working", ["axpy"
   const n = 8;
   const args = { x: device.buffer("f32", n), y: device.buffer("f32", n), n, a: 1 };
   await axpy!.launch(1, args);
-  args.x.gpu.buffer.destroy(); // behind the runtime's back
+  args.x.gpu.buffer.destroy(); // without the runtime's knowledge
   await fails(() => axpy!.launch(1, args), "trap", { kernel: "axpy" });
   await axpy!.launch(1, { ...args, x: device.buffer("f32", n) });
-  // Memory that is short: as WebGPU tells it, after the call.
+  // Out of memory: WebGPU reports it after the call.
   const { gpu } = device;
   const pop = gpu.popErrorScope.bind(gpu);
   gpu.popErrorScope = () => pop().then(() => new Error("no memory") as unknown as GPUError);
@@ -727,7 +727,7 @@ onGpu("use after disposal", ["axpy", "count"], async (device, { axpy, count }) =
   const x = device.buffer("f32", 8);
   const y = device.buffer("f32", 8);
   const running = axpy!.launch(1, { x, y, n: 8, a: 1 });
-  x.dispose(); // after what is under way
+  x.dispose(); // after pending launches
   x.dispose();
   await running;
   await fails(() => x.read(), "disposed");
@@ -754,7 +754,7 @@ onGpu("use after disposal", ["axpy", "count"], async (device, { axpy, count }) =
   device.dispose();
 });
 
-/** Another device does what a lost one did. */
+/** Another device works after one was lost. */
 async function opensAgain(): Promise<void> {
   const other = await openGpu();
   const { count: again } = await load(other, ["count"]);
@@ -806,7 +806,7 @@ onGpu("the same launch again, and others between", ["axpy", "count"], async (dev
   await Promise.all(all);
 });
 
-// What drives the browser can end the process that has the GPU.
+// The program that drives the browser can end the process that owns the GPU.
 const crash = (globalThis as { crashGpu?: () => Promise<void> }).crashGpu;
 if (crash)
   onGpu("the GPU's process ends in the middle of launches", ["count"], async (device, { count }) => {
@@ -903,7 +903,7 @@ onGpu("memory for scratch that was short is asked for again", ["scratch"], async
   const out = device.buffer("i32", 8);
   const { gpu } = device;
   const create = gpu.createBuffer.bind(gpu);
-  // As where there is none: it is told later, and the buffer will not do.
+  // Like a failed allocation: it is reported later, and the buffer cannot be used.
   gpu.createBuffer = (d) => create(d.usage & 128 && !d.mappedAtCreation ? { ...d, size: 2 ** 50 } : d);
   const pop = gpu.popErrorScope.bind(gpu);
   let first = true;

@@ -32,7 +32,7 @@ async function using_<T>(options: OpenOptions, body: (device: Device, kernels: K
   }
 }
 
-// Every test of launches runs on one thread and, where there are threads, on some.
+// Runs every test of launches on one thread and, if threads are available, on several.
 function onThreads(name: string, body: (device: Device, kernels: Kernels) => Promise<unknown>, options: OpenOptions = {}): void {
   test(`${name}, one thread`, () => within(20, using_({ ...options, threads: 1 }, body)));
   if (shared) test(`${name}, three threads`, () => within(20, using_({ ...options, threads: 3 }, body)));
@@ -120,7 +120,7 @@ test("scalars of every type", () =>
     equal(new Float64Array(device.memory.buffer, out.address + 80, 1)[0], -Infinity);
   }));
 
-test("arguments that do not fit are named", () =>
+test("invalid arguments are named in the error", () =>
   using_({ threads: 1 }, async (device, kernels) => {
     const axpy = kernels.axpy as unknown as Kernel;
     const x = device.buffer("f32", 8);
@@ -130,17 +130,21 @@ test("arguments that do not fit are named", () =>
     await fails(() => axpy.launch(1, { ...good, y: d }), "wrong-dtype", {
       kernel,
       argument: "y",
-      message: "a *fp32, but the buffer holds f64",
+      message: "is *fp32, but the buffer has elements of f64",
     });
     await fails(() => axpy.launch(1, { x, y: x, n: 8 }), "missing-argument", { kernel, argument: "a" });
     await fails(() => axpy.launch(1, { ...good, z: 1 }), "surplus-argument", { kernel, argument: "z", message: "x, y, n, a" });
-    await fails(() => axpy.launch(1, { ...good, x: 5 }), "wrong-argument", { kernel, argument: "x", message: "takes a buffer" });
+    await fails(() => axpy.launch(1, { ...good, x: 5 }), "wrong-argument", { kernel, argument: "x", message: "must be a buffer" });
     await fails(() => axpy.launch(1, { ...good, x: new Float32Array(8) as never }), "wrong-argument", {
       argument: "x",
       message: "device.buffer",
     });
-    await fails(() => axpy.launch(1, { ...good, n: x }), "wrong-argument", { kernel, argument: "n", message: "takes a number" });
-    await fails(() => axpy.launch(1, { ...good, n: 1.5 }), "wrong-argument", { kernel, argument: "n", message: "1.5 does not fit i32" });
+    await fails(() => axpy.launch(1, { ...good, n: x }), "wrong-argument", { kernel, argument: "n", message: "must be a number" });
+    await fails(() => axpy.launch(1, { ...good, n: 1.5 }), "wrong-argument", {
+      kernel,
+      argument: "n",
+      message: "1.5 does not fit into i32",
+    });
     await fails(() => axpy.launch(1, { ...good, n: 2 ** 32 }), "wrong-argument", { kernel, argument: "n" });
     await fails(() => axpy.launch(1, { ...good, n: NaN }), "wrong-argument", { kernel, argument: "n" });
     await fails(() => axpy.launch(1, null as never), "wrong-argument", { kernel });
@@ -325,7 +329,7 @@ onThreads("use after disposal", async (device, { axpy, count }) => {
   const out = device.buffer("i32", 65);
   const running = count.launch(64, { out, rounds: 100000 });
   const last = axpy.launch(1, { x, y: x, n: 8, a: 1 });
-  x.dispose(); // after what is under way
+  x.dispose(); // after pending launches
   await Promise.all([running, last]);
   x.dispose();
   await fails(() => x.view, "disposed");
@@ -369,7 +373,7 @@ onThreads("traps are errors, and the device works on", async (device, { outside 
     await outside.launch(100, { out, which: -1 });
     equal(out.view, new Int32Array(100).fill(1));
   }
-  // One that fails does not stop what comes after it.
+  // A failed task does not stop later ones.
   const results = await Promise.allSettled([-1, 3, -1, 4, -1].map((which) => outside.launch(100, { out, which })));
   equal(
     results.map((r) => r.status),
@@ -460,7 +464,7 @@ onThreads("imported functions", async (device, { maths }) => {
 });
 
 test("functions have C's values", () => {
-  // Values of mpmath.
+  // Values from mpmath.
   const wanted: [keyof typeof math, number[], number][] = [
     ["erf", [0.1], 0.1124629160182849],
     ["erf", [0.84], 0.7651427114549946],
@@ -599,7 +603,7 @@ test("manifests that are none", () =>
       "load-failed",
     );
     equal(device.heap.used, used, "what was loaded is given back");
-    await kernels.empty!.launch(1, {}); // what is still of use was not collected meanwhile
+    await kernels.empty!.launch(1, {}); // objects in use were not collected in the meantime
     const odd = { ...first, kernel: { name: "odd", parameters: [{ name: "x", type: "**fp32" }] } };
     await fails(() => device.load({ nereid: "0", artefacts: [odd] }, { base: manifestUrl }), "unsupported", {
       kernel: "odd",
@@ -629,7 +633,7 @@ test("an empty kernel is launched in microseconds", () =>
     ok(time < 10, `${time} µs each`);
   }));
 
-// Launches until so many threads took part.
+// Launches until this many threads took part.
 async function threadsSeen(device: Device, scratch: Kernels["scratch"], wanted: number): Promise<number> {
   using out = device.buffer("i32", 200);
   const seen = new Set<number>();
@@ -643,7 +647,7 @@ async function threadsSeen(device: Device, scratch: Kernels["scratch"], wanted: 
 
 if (shared) {
   test("a worker that dies is an error and is replaced", async () => {
-    // Workers as this test sees them being made.
+    // Records the workers that are created.
     const made: { terminate(): unknown }[] = [];
     const original = globalThis.Worker;
     let restore: () => void;
@@ -682,7 +686,7 @@ if (shared) {
           const lost = fails(() => stuck.launch(2, { state, base }), "lost-worker", { kernel: "stuck" });
           const queued = count.launch(64, { out: address, rounds: 1 });
           while (Atomics.load(state.view, 1) === 0) await new Promise((resolve) => setTimeout(resolve, 1));
-          // Which of them is stuck cannot be seen; the launch is lost when it dies.
+          // It is not visible which thread is stuck; the launch is lost when that thread dies.
           for (const worker of made.slice(-(isPage ? 2 : 1))) await worker.terminate();
           await within(10, lost);
           await within(10, queued);
@@ -719,7 +723,7 @@ if (shared) {
 }
 
 if (isPage) {
-  // How often the page gets a turn, and the longest time without one as a part of the whole.
+  // How often the page gets control, and the longest time without control as a fraction of the whole.
   const alive = async (work: () => Promise<unknown>) => {
     let [turns, worst, last] = [0, 0, performance.now()];
     const timer = setInterval(() => {
@@ -771,7 +775,7 @@ test("what is forgotten is given back", async () => {
   });
 });
 
-// Types: what must not compile.
+// Types: lines that must not compile.
 export function types(kernels: Kernels, device: Device): void {
   const f = device.buffer("f32", 1);
   // @ts-expect-error: a buffer of another type

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Has Dawn (npm `webgpu`) validate shaders for a device that has every optional feature and does nothing: its null back-end; as they are, and as they are
-// rewritten where all arrays of a launch are in one buffer. Prints what is wrong with each.
+// Validates shaders with Dawn (npm `webgpu`) for a device with every optional feature that executes nothing (the null back-end): unchanged,
+// and rewritten for launches whose arrays are all in one buffer. Prints the problems of each.
 //   node validate-shaders.mjs FILE.wgsl ...
 import { readFileSync } from "node:fs";
 import { create, globals } from "webgpu";
 import { shareBindings } from "../dist/webgpu-bindings.js";
 
 Object.assign(globalThis, globals);
-// Held here, or they are collected.
+// Referenced here, or they are garbage-collected.
 globalThis.held = create(["backend=null", "enable-dawn-features=allow_unsafe_apis"]);
 const adapter = (globalThis.heldAdapter = await globalThis.held.requestAdapter());
 const device = (globalThis.heldDevice = await adapter.requestDevice({ requiredFeatures: [...adapter.features] }));

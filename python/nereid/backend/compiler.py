@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What Triton asks to compile for this processor."""
+"""The compiler interface of Triton for this processor."""
 import hashlib
 import json
 import re
@@ -13,7 +13,7 @@ from .. import _cache, _core
 
 @dataclass(frozen=True)
 class Options:
-    """What launches and Triton's front-end may ask of a target. Warps and stages mean nothing here."""
+    """Options of launches and of Triton's front-end. Warps and stages have no effect."""
     num_warps: int = 4
     num_ctas: int = 1
     num_stages: int = 3
@@ -36,7 +36,7 @@ class Options:
     arch: str = "cpu"
     instrumentation_mode: str = ""
     fpsan_homomorphic_casts: bool = False
-    # Of CUDA, AMD and older versions: they say how a GPU runs a kernel.
+    # Options of CUDA, AMD and older versions for running a kernel on a GPU.
     ptx_version: Optional[int] = None
     ptx_options: Optional[str] = None
     enable_reflect_ftz: bool = True
@@ -59,7 +59,7 @@ class Options:
         return hashlib.sha256(repr(sorted(self.__dict__.items())).encode()).hexdigest()
 
 
-STAGES = {"llir": "llvm", "asm": "asm"}  # of kernel.asm, and what the compiler calls them
+STAGES = {"llir": "llvm", "asm": "asm"}  # keys of kernel.asm, and the names of the compiler's stages
 
 
 def _request(text):
@@ -67,7 +67,7 @@ def _request(text):
 
 
 def compiled(text):
-    """The kernel of a text of TTIR, from the cache where it is there."""
+    """The kernel compiled from a TTIR text, or from the cache."""
     name = _cache.key("ttir", text)
     kernel = _cache.load(name)
     if kernel is None:
@@ -122,7 +122,7 @@ class NereidBackend(BaseBackend):
         return {"min_dot_size": lambda lhs, rhs: (1, 1, 1), "convert_custom_types": convert}
 
     def get_module_map(self):
-        # Names of CUDA's library, which the compiler knows.
+        # Functions of CUDA's library, which the compiler knows.
         from triton.language.extra.cuda import libdevice
         return {"triton.language.extra.libdevice": libdevice}
 
@@ -131,12 +131,12 @@ class NereidBackend(BaseBackend):
 
     @staticmethod
     def make_ttir(module, metadata):
-        """As the front-end wrote it: the compiler's own passes begin here."""
+        """The IR of the front-end, unchanged: Nereid's compiler starts from it."""
         return module
 
     @staticmethod
     def make_kernel(module, metadata):
-        """The kernel as bytes is its text, which does for every processor; the code is in Nereid's own cache."""
+        """Triton's cache stores the text, which is valid for every processor; the code is in Nereid's cache."""
         text = str(module)
         about = json.loads(compiled(text).about)
         metadata.update(name=about["name"], global_scratch_size=0, profile_scratch_size=0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What Triton asks of the processor as a device."""
+"""The device interface of Triton for the processor."""
 import functools
 import importlib.abc
 import os
@@ -23,7 +23,7 @@ if os.environ.get("TRITON_DEFAULT_BACKEND") == "nereid":
 
 
 class _Event:
-    """The clock, in torch.cuda.Event's words."""
+    """A clock with the interface of torch.cuda.Event."""
 
     def __init__(self, enable_timing=True):
         self.at = 0
@@ -39,7 +39,7 @@ class _Event:
 
 
 class _Interface:
-    """Launches are over when they return."""
+    """Does nothing: launches are synchronous."""
     Event = _Event
 
     @staticmethod
@@ -96,7 +96,7 @@ def launcher(src, metadata):
 
 
 class NereidDriver(DriverBase):
-    """Active where no GPU's driver is, or where TRITON_DEFAULT_BACKEND=nereid says so."""
+    """True if no GPU's driver is active, or if TRITON_DEFAULT_BACKEND=nereid."""
 
     def __init__(self):
         super().__init__()
@@ -112,7 +112,7 @@ class NereidDriver(DriverBase):
         return not any(_active(b.driver) for name, b in backends.items() if b.driver is not NereidDriver)
 
     def map_python_to_cpp_type(self, ty):
-        # Triton asks this for its ahead-of-time compiler alone.
+        # Triton calls this only for its ahead-of-time compiler.
         raise NotImplementedError("triton.tools.compile is for GPUs: for this CPU use `nereid compile FILE.py:KERNEL --target cpu`, which writes an object file and a header")
 
     def get_current_target(self):
@@ -154,7 +154,7 @@ def _active(driver):
 
 @functools.cache
 def patch():
-    """Launches take arrays of all kinds, which Triton's own would not look at. With another driver nothing changes."""
+    """Patches launches to accept all kinds of arrays, which Triton would reject. Nothing changes for other drivers."""
     from triton.compiler import compiler
     from triton.runtime import autotuner, jit
     from triton.runtime.driver import driver
@@ -178,7 +178,7 @@ def patch():
     missing = compiler.AsmDict.__missing__
 
     def stage(self, key):
-        """kernel.asm["llir"] and the like are written when they are first looked at."""
+        """Generates kernel.asm["llir"] and similar texts on first use."""
         if key not in STAGES or "nereid" not in self:
             return missing(self, key)
         self[key] = emitted(self["nereid"].decode(), STAGES[key])
@@ -190,7 +190,7 @@ def patch():
 
 
 class _Later(importlib.abc.MetaPathFinder):
-    """Triton imports this module while it is half imported itself: what it defines is patched at the first import after that."""
+    """Triton imports this module while it is partly imported itself, so it is patched at the first import after that."""
 
     def find_spec(self, name, path=None, target=None):
         autotuner, jit = sys.modules.get("triton.runtime.autotuner"), sys.modules.get("triton.runtime.jit")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Conversions of fp8e4b15, which Triton's IR has as i8: four bits of exponent with bias 15, three of mantissa, no infinity and no NaN.
+"""Conversions of fp8e4b15, which Triton's IR represents as i8: four bits of exponent with bias 15, three of mantissa, no infinity and no NaN.
 
 Its exponent is that of fp16 without the highest bit, so conversions move bits.
 """
@@ -13,7 +13,7 @@ def _like(value, element):
 
 
 def _typed(value, element):
-    """The same bits in another type."""
+    """Reinterprets the bits as another type."""
     return core.tensor(value.handle, _like(value, element))
 
 
@@ -31,7 +31,7 @@ def convert(arg, dst_ty, fp_downcast_rounding=None, _semantic=None):
     bits = s.bitcast(half, _like(half, u16))
     sign = s.and_(bits, number(0x8000))
     magnitude = s.minimum(s.and_(bits, number(0x7FFF)), number(_LARGEST), core.PropagateNan.NONE)
-    # The nearest, ties away from zero.
+    # Round to nearest, ties away from zero.
     rounded = s.add(s.shl(magnitude, number(1)), number(0x80), False)
     byte = s.cast(s.lshr(s.or_(sign, rounded), number(8)), _like(sign, core.uint8))
     return _typed(byte, core.float8e4b15)

@@ -85,7 +85,7 @@ class Config:
 
 
 class Text:
-    """The text of a call. It does not print itself because it is large."""
+    """The text of a call. Its repr is short because the text is large."""
 
     def __init__(self, text):
         self.text = text
@@ -176,7 +176,7 @@ def _elsewhere(ctx, *args, **_):
                               "which runs on the CPU as well after nereid.jax.patch_jax_triton()")
 
 
-# As in jax-triton: a call is not left out because nobody takes its results. The equation is the last argument, after one in JAX 0.11 and two in 0.12.
+# As in jax-triton: a call is not eliminated if its results are unused. The equation is the last argument, after one in JAX 0.11 and two in 0.12.
 pe.dce_rules[nereid_call_p] = lambda *args: ([True] * len(args[-1].invars), args[-1])
 
 

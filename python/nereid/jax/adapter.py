@@ -54,7 +54,7 @@ def _patch(lib):
             print(text)
         return _call.compiled(text)
 
-    # jax_triton's own counts and looks for these two by name, and so do its tests.
+    # jax_triton and its tests count and find these two by name.
     def get_or_create_kernel(self, make_target_func, platform, args, arg_dtypes, *, in_tree, objpaths, compute_capability, backend_options, metaparams):
         if platform != "cpu":
             return theirs_get(self, make_target_func, platform, args, arg_dtypes, in_tree=in_tree, objpaths=objpaths, compute_capability=compute_capability,
@@ -94,7 +94,7 @@ def _patch(lib):
 
 
 def _bits(value, type_name):
-    """Of a scalar of the type."""
+    """The bits of a scalar of this type."""
     if type_name in ("fp32", "fp64"):
         return int.from_bytes(struct.pack("<f" if type_name == "fp32" else "<d", value), "little")
     return int(value) & (1 << 64) - 1
@@ -111,7 +111,7 @@ def _lower(lib, ctx, array_args, *, fn, name, in_tree, out_shapes, grid, compute
     leaves, tree = tree_util.tree_flatten_with_path(in_tree.unflatten(ctx.avals_in), is_leaf=is_leaf)
     inputs = len(ctx.avals_in)
     paths = [tuple(k.idx for k in path) for path, _ in leaves]
-    # Of each leaf its value or type, and its buffer where it has one.
+    # For each leaf its value or type, and its buffer if it has one.
     args, buffers, operands, arrays = [], [], [], 0
     for k, (_, leaf) in enumerate(leaves):
         if isinstance(leaf, lib._OutputPlaceholder):

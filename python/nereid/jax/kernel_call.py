@@ -29,7 +29,7 @@ _DTYPES = {d.spelled: d for d in _values.DTYPES.values()}
 
 
 class _Array:
-    """What the compiler needs to know of an array: the type of its elements, and that it is aligned, as XLA's are."""
+    """An array as the compiler sees it: its element type and alignment, which XLA guarantees."""
 
     def __init__(self, dtype, name=""):
         spelled = _TYPES.get(jnp.dtype(dtype).name)
@@ -53,10 +53,10 @@ def _is_array(x):
     return isinstance(x, (jax.Array, np.ndarray)) or _is_ref(x)
 
 
-# ---- kernels and what is around them
+# ---- kernels, autotuners and heuristics
 
 def kernel_of(fn):
-    """The kernel as nereid.jit makes it."""
+    """Converts a kernel to one of nereid.jit."""
     if isinstance(fn, JITFunction):
         return fn
     what = type(fn).__name__
@@ -73,7 +73,7 @@ def kernel_of(fn):
 
 
 class Wrapped:
-    """A kernel with its autotuner and heuristics, nereid's or Triton's."""
+    """A kernel with its autotuner and heuristics, of Nereid or Triton."""
 
     def __init__(self, fn):
         self.tuner, self.heuristics = None, []
@@ -90,7 +90,7 @@ class Wrapped:
         self.kernel = kernel_of(fn)
 
     def configs(self, named, constants):
-        """[(name, constants)]: those of the autotuner that agree with the constants that were given, pruned; with what heuristics say of each."""
+        """The pruned configurations of the autotuner that agree with the given constants, each with the results of heuristics: [(name, constants)]."""
         out = []
         for name, own in self._tuned(named, constants):
             chosen = {**constants, **own}
@@ -123,7 +123,7 @@ class Wrapped:
 
 
 def full_grid(grid, values):
-    """Three numbers."""
+    """Extends a grid to three numbers."""
     if callable(grid):
         grid = grid(values)
     grid = tuple(grid) if isinstance(grid, (tuple, list)) else (grid,)
@@ -146,7 +146,7 @@ def full_grid(grid, values):
 
 
 def ir_of(kernel, values, debug):
-    """The kernel's IR for these arguments, and the bits of what it takes; arrays have 0."""
+    """The kernel's IR for these arguments, and the bits of its arguments; 0 for arrays."""
     signature, constants, bits, wants_debug = kernel.describe_call(**values)
     doubles = {}
     for p in kernel.params:
@@ -168,14 +168,14 @@ def ir_of(kernel, values, debug):
     return kept, [doubles.get(name, b) for (name, _, _), b in zip(kept.parameters, bits)]
 
 
-# ---- what a call says, kept by what it depends on: most of an eager call's time would go there
+# ---- the text of a call, cached by everything it depends on: computing it would dominate eager calls
 
 _texts = {}
 _MOST_TEXTS = 1024
 
 
 def _key(value):
-    """A key that differs where the text of a call differs. Raises TypeError if a value has none."""
+    """A key that differs if the text of a call differs. Raises TypeError if a value is not hashable."""
     if isinstance(value, _Array):
         return value.dtype.name
     if value is None or type(value) in (int, float, bool, str):
@@ -188,12 +188,12 @@ def _key(value):
 
 
 def _kept_text(wrapped, known, constants, grid, zeroed, rest, make):
-    """make(), or the text that it made for an equal call."""
+    """The result of make(), cached for equal calls."""
     try:
         if wrapped.tuner or wrapped.heuristics or callable(zeroed):
             raise TypeError
         values = lambda named: tuple((k, _key(v)) for k, v in named.items())
-        # The files stand for what the kernel's names mean; they are in the key so that they live as long.
+        # The files represent the values of the kernel's names; they are in the key so that they live as long.
         key = wrapped.kernel, wrapped.kernel._sources({})[0], values(known), values(constants), grid, tuple(zeroed), rest
         found = _texts.get(key)
     except TypeError:
@@ -240,7 +240,7 @@ def options_of(given, **explicit):
 
 
 def _number_for_output(error, operands):
-    """The first line of the message where the kernel writes through a parameter that got a number."""
+    """The first line of the message if the kernel writes through a parameter that received a number."""
     for d in error.diagnostics:
         for key, x in operands.items():
             if f"the argument `{key}`" in d["text"] and isinstance(x, (int, float)):
@@ -304,7 +304,7 @@ def triton_call(*args, kernel, out_type=None, grid, name="", num_warps=None, num
     _refuse_slips(fn, wrapped, [k for k in kwargs if k not in names], absent, callable(grid) or callable(zeroed_outputs) or wrapped.tuner or wrapped.heuristics)
     constants = {k: v.value if type(v).__name__ == "constexpr" else v for k, v in constants.items()}
 
-    # Operands, flat: arrays to give to the call, and in their place what the compiler needs to know.
+    # Flat operands: the arrays of the call, and for each the description for the compiler.
     arrays, flat, refs, positions = [], [], [], {}
     known, shapes = {}, {}
 
@@ -379,7 +379,7 @@ def triton_call(*args, kernel, out_type=None, grid, name="", num_warps=None, num
     for key, o in output_of.items():
         known[key], shapes[key] = _Array(outs[o].dtype, key), outs[o]
 
-    # Buffers in the order in which the kernel takes them.
+    # Buffers in the order of the kernel's parameters.
     buffers, at = [], iter(range(len(arrays)))
     for key in names:
         if key in output_of:
@@ -421,7 +421,7 @@ def triton_call(*args, kernel, out_type=None, grid, name="", num_warps=None, num
         zeroed = zeroed_outputs(chosen) if callable(zeroed_outputs) else zeroed_outputs
         if bad := [z for z in zeroed if not 0 <= z < returned]:
             raise ValueError(f"zeroed_outputs: there is no output {bad[0]}: the outputs are numbered from 0 to {returned - 1}")
-        if 0 in numbers:  # nobody writes them
+        if 0 in numbers:  # no program writes them
             zeroed = {*zeroed, *fresh}
         zeros = [(len(arrays) + z, _call.size_in_bytes(outs[z])) for z in sorted(zeroed)]
         return _call.Config(kept.ir, numbers, passed, zeros, name=label)

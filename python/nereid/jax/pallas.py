@@ -65,11 +65,11 @@ def _call_of(ctx, *args, jaxpr, grid_mapping, debug, input_output_aliases, mesh,
         raise NotImplementedError("pallas_call on the CPU: scalar prefetch is not supported")
     if grid_mapping.scratch_avals:
         raise NotImplementedError("pallas_call on the CPU: scratch memory is not supported: carry values through a loop, or accumulate in an output")
-    if 0 in grid_mapping.grid:  # nobody writes
+    if 0 in grid_mapping.grid:  # no program writes
         aliased = {o: args[i] for i, o in input_output_aliases}
         return [aliased[o] if o in aliased else jnp.zeros(a.shape, a.dtype) for o, a in enumerate(out_avals)]
     _refuse(jaxpr, lowering.triton_lowering_rules)
-    # Parameters that say what axes are like are welcome; those of other back-ends' memory and pipelines mean nothing here.
+    # Parameters that describe axes are used; those for memory and pipelines of other back-ends have no effect.
     by_hand = isinstance(compiler_params, triton_core.CompilerParams)
 
     blocks = [_Block(bm, grid_mapping.grid) for bm in grid_mapping.block_mappings]
@@ -118,7 +118,7 @@ def _refuse(jaxpr, rules):
                 refuse(eqn, "a loop with `unroll`", "leave it out, or write a loop of Python")
             body = eqn.params["jaxpr"]
             shapes = lambda values: [v.aval.shape for v in values]
-            if shapes(eqn.invars) != [a.shape for a in body.in_avals] or shapes(eqn.outvars) != [a.shape for a in body.out_avals]:  # more than constants and what it carries
+            if shapes(eqn.invars) != [a.shape for a in body.in_avals] or shapes(eqn.outvars) != [a.shape for a in body.out_avals]:  # more than constants and carried values
                 refuse(eqn, "lax.scan over the rows of a value", "use lax.fori_loop, and read and write the rows of references")
         if eqn.primitive not in rules:
             refuse(eqn, f"the primitive `{name}`", "JAX's lowering of Pallas to Triton does not have it" + ("; slice the reference, x_ref[:, :8], not its value" if "slice" in name else ""))
@@ -126,7 +126,7 @@ def _refuse(jaxpr, rules):
             _refuse(inner, rules)
 
 
-_masks = threading.local()  # active: the lowering is for us; inside: of the last access, what is within the array; axis: whose coordinates are asked for
+_masks = threading.local()  # active: lowering for Nereid; inside: the mask of the last access; axis: the axis of the requested coordinates
 
 
 def _mask_what_overhangs(lowering):
@@ -142,11 +142,11 @@ def _mask_what_overhangs(lowering):
     def offsets(block_info, indexer):
         out = their_offsets(block_info, indexer)
         _masks.inside = None
-        if not getattr(_masks, "active", False) or isinstance(out, tuple):  # from 0.12 on JAX masks by itself
+        if not getattr(_masks, "active", False) or isinstance(out, tuple):  # JAX adds masks from 0.12 on
             return out
         for d, n in enumerate(block_info.full_shape_dtype.shape):
             size, aligned = block_info.block_shape[d], block_info.start_indices_alignment[d]
-            # Squeezed dimensions lie inside, and so do blocks that begin at multiples of what divides the array.
+            # Squeezed dimensions are in bounds, and so are blocks that start at multiples of a divisor of the array's size.
             if not isinstance(size, int) or n % size == 0 and aligned % size == 0:
                 continue
             _masks.axis = d
@@ -263,7 +263,7 @@ class _Block:
         self.jaxpr = getattr(mapping.index_map_jaxpr, "jaxpr", mapping.index_map_jaxpr)
         self.consts = getattr(mapping.index_map_jaxpr, "consts", ())
         self.grid = grid
-        # Of each dimension the grid's axis that is its index, a number, or None where it takes computing.
+        # For each dimension, the axis of the grid that is its index, a number, or None if it must be computed.
         self.plain = [v.val if isinstance(v, core.Literal) else self.jaxpr.invars.index(v) if v in self.jaxpr.invars else None for v in self.jaxpr.outvars]
         self.is_axis = [isinstance(v, core.Var) and v in self.jaxpr.invars for v in self.jaxpr.outvars]
         self.is_simple = None not in self.plain

@@ -68,7 +68,7 @@ def associative_scan(input, axis, combine_fn, reverse=None) -> Any:
 
 
 def assume(cond) -> Any:
-    """Tells the compiler that the scalar condition `cond` is true."""
+    """States that the scalar condition `cond` is true."""
 
 
 def atomic_add(pointer, val, mask=None, sem=None, scope=None) -> Any:
@@ -268,11 +268,11 @@ def max(input, axis=None, return_indices=False, return_indices_tie_break_left=Tr
 
 
 def max_constancy(input, values) -> Any:
-    """Tells the compiler that `values` elements in a row are equal."""
+    """States that `values` elements in a row are equal."""
 
 
 def max_contiguous(input, values) -> Any:
-    """Tells the compiler that `values` elements in a row are consecutive integers."""
+    """States that `values` elements in a row are consecutive integers."""
 
 
 def maximum(x, y, propagate_nan=None) -> Any:
@@ -292,7 +292,7 @@ def mul(x, y, sanitize_overflow=None) -> Any:
 
 
 def multiple_of(input, values) -> Any:
-    """Tells the compiler that the elements are multiples of `values`."""
+    """States that the elements are multiples of `values`."""
 
 
 def num_programs(axis) -> Any:
@@ -440,7 +440,7 @@ def topk(x, k, dim=None) -> Any:
 
 
 def trans(input, *dims) -> Any:
-    """Swaps the last two axes, or reorders the axes to `dims`."""
+    """Exchanges the last two axes, or reorders the axes to `dims`."""
 
 
 def uint_to_uniform_float(x) -> Any:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The functions of the language, with parameters and a sentence each: what help(tl.load) and editors show.
+"""The functions of the language, with parameters and one sentence each, for help(tl.load) and editors.
 
 tests/python/test_language.py compares the parameters with the compiler's own table. After a change run scripts/tl_stub.py, which writes __init__.pyi.
 """
@@ -13,7 +13,7 @@ arange(start, end): The integers start, start + 1, ..., end - 1 as an int32 tens
 argmax(input, axis, tie_break_left=True, keep_dims=False): Index of the largest element along `axis`.
 argmin(input, axis, tie_break_left=True, keep_dims=False): Index of the smallest element along `axis`.
 associative_scan(input, axis, combine_fn, reverse=None): Inclusive scan along `axis` with the @triton.jit function `combine_fn(a, b)`. `input` can be a tuple of tensors.
-assume(cond): Tells the compiler that the scalar condition `cond` is true.
+assume(cond): States that the scalar condition `cond` is true.
 atomic_add(pointer, val, mask=None, sem=None, scope=None): Adds `val` to the memory at `pointer` atomically. Returns the old values.
 atomic_and(pointer, val, mask=None, sem=None, scope=None): Stores old & val at `pointer` atomically. Returns the old values.
 atomic_cas(pointer, cmp, val, sem=None, scope=None): Stores `val` at `pointer` if the value there equals `cmp`, atomically. Returns the old values.
@@ -63,13 +63,13 @@ make_block_ptr(base, shape, strides, offsets, block_shape, order): A pointer to 
 make_tensor_descriptor(base, shape, strides, block_shape, padding_option=None): A descriptor of the array at `base`, from which blocks are loaded and to which they are stored.
 map_elementwise(scalar_fn, *args, pack=None): Calls the @triton.jit function `scalar_fn` for each element, `pack` elements at a time.
 max(input, axis=None, return_indices=False, return_indices_tie_break_left=True, keep_dims=False): Largest element along `axis`, or of the whole tensor.
-max_constancy(input, values): Tells the compiler that `values` elements in a row are equal.
-max_contiguous(input, values): Tells the compiler that `values` elements in a row are consecutive integers.
+max_constancy(input, values): States that `values` elements in a row are equal.
+max_contiguous(input, values): States that `values` elements in a row are consecutive integers.
 maximum(x, y, propagate_nan=None): The larger of two values, elementwise.
 min(input, axis=None, return_indices=False, return_indices_tie_break_left=True, keep_dims=False): Smallest element along `axis`, or of the whole tensor.
 minimum(x, y, propagate_nan=None): The smaller of two values, elementwise.
 mul(x, y, sanitize_overflow=None): Product, the same as `x * y`.
-multiple_of(input, values): Tells the compiler that the elements are multiples of `values`.
+multiple_of(input, values): States that the elements are multiples of `values`.
 num_programs(axis): Number of programs of the launch along `axis` of the grid.
 pair_uniform_to_normal(u1, u2): Turns two uniform random numbers into two normal ones.
 permute(input, *dims): Reorders the axes.
@@ -106,7 +106,7 @@ sum(input, axis=None, keep_dims=False, dtype=None): Sum along `axis`, or of the 
 swizzle2d(i, j, size_i, size_j, size_g): Reorders the programs of a size_i by size_j grid in groups of size_g rows.
 to_tensor(x): Converts a number to a scalar tensor.
 topk(x, k, dim=None): The `k` largest elements along `dim`.
-trans(input, *dims): Swaps the last two axes, or reorders the axes to `dims`.
+trans(input, *dims): Exchanges the last two axes, or reorders the axes to `dims`.
 uint_to_uniform_float(x): Turns random integers into uniform floats in [0, 1).
 umulhi(x, y): The high half of the product of unsigned integers.
 unsqueeze(input, axis): Adds an axis of size 1 at position `axis`.

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What `tl.*` is in Python. Kernels are compiled from their source; outside of them these objects only say what they are."""
+"""The values of `tl.*` in Python. Kernels are compiled from their source; outside of kernels these objects only represent names."""
 import enum
 import math
 
 
 class constexpr:
-    """A value that kernels see as a constant: of a parameter's annotation, or of a global."""
+    """Annotates a constant parameter, or wraps the value of a global constant."""
 
     def __init__(self, value):
         self.value = value.value if isinstance(value, constexpr) else value

@@ -26,7 +26,7 @@ llvm::Value* Conversions::toF32(llvm::Value* v, Elem from) {
     }
     default: break;
   }
-  // As bits of an f32 with too small an exponent; a product by a power of two sets it right, subnormals too.
+  // The bits as an f32 whose exponent is too small; multiplying by a power of two corrects it, also for subnormals.
   FloatFormat format = floatFormat(from);
   llvm::Value* x = b_.CreateZExt(v, i32);
   llvm::Value* magnitude = b_.CreateShl(b_.CreateAnd(x, 0x7f), static_cast<uint64_t>(23 - format.mantissaBits));
@@ -58,11 +58,11 @@ llvm::Value* Conversions::toFp8(llvm::Value* v, Elem to, bool towardZero, bool s
   llvm::Value* magnitude = b_.CreateAnd(bits, 0x7fffffff);
   llvm::Value* absolute = b_.CreateBitCast(magnitude, v->getType());
   auto shift = static_cast<uint64_t>(23 - m);
-  // Normal results: round the mantissa in place, then move the exponent's bias.
+  // Normal results: round the mantissa in place, then adjust the exponent's bias.
   llvm::Value* odd = b_.CreateAnd(b_.CreateLShr(magnitude, shift), 1);
   llvm::Value* rounded = towardZero ? magnitude : b_.CreateAdd(magnitude, b_.CreateAdd(odd, number(odd, (uint64_t{1} << (shift - 1)) - 1)));
   llvm::Value* normal = b_.CreateSub(b_.CreateLShr(rounded, shift), number(bits, static_cast<uint64_t>(127 - format.bias) << m));
-  // Subnormal results: a count of units.
+  // Subnormal results: round to a multiple of the smallest subnormal.
   llvm::Value* units = b_.CreateFMul(absolute, llvm::ConstantFP::get(v->getType(), std::ldexp(1.0, m - least)));
   units = b_.CreateUnaryIntrinsic(towardZero ? llvm::Intrinsic::trunc : llvm::Intrinsic::roundeven, units);
   llvm::Value* isSmall = b_.CreateICmpULT(magnitude, number(bits, static_cast<uint64_t>(127 + least) << 23));
@@ -77,7 +77,7 @@ llvm::Value* Conversions::toFp8(llvm::Value* v, Elem to, bool towardZero, bool s
                                                             : (top << m) | (1u << (m - 1));
   uint64_t beyond = format.special == FloatFormat::Ieee ? top << m : nan;
   llvm::Value* isInf = b_.CreateICmpEQ(magnitude, number(bits, 0x7f800000));
-  // Past the largest: overflow, unless rounding toward zero or saturating.
+  // Above the largest finite value: overflow, unless rounding toward zero or saturating.
   llvm::Value* over = b_.CreateICmpUGT(result, number(bits, largest));
   over = b_.CreateAnd(over, b_.CreateNot(isSmall));
   llvm::Value* tooLarge = number(bits, towardZero || saturate ? largest : beyond);
@@ -86,7 +86,7 @@ llvm::Value* Conversions::toFp8(llvm::Value* v, Elem to, bool towardZero, bool s
   llvm::Value* sign = b_.CreateAnd(b_.CreateLShr(bits, 24), 0x80);
   llvm::Value* isNan = b_.CreateICmpUGT(magnitude, number(bits, 0x7f800000));
   if (format.special == FloatFormat::Fnuz) {
-    // No negative zero, and NaN without a sign.
+    // These formats have no negative zero, and their NaN has no sign.
     llvm::Value* isNumber = b_.CreateICmpNE(result, number(bits, 0));
     sign = b_.CreateSelect(isNumber, sign, number(bits, 0));
     llvm::Value* bare = b_.CreateICmpEQ(result, number(bits, 0x80));
@@ -130,7 +130,7 @@ llvm::Value* Conversions::floatToFloat(llvm::Value* v, Elem from, Elem to, bool 
     if (to == Elem::F32 && !towardZero) return b_.CreateFPTrunc(v, like(v, b_.getFloatTy()));
     llvm::Value* odd = narrowToOdd(v);
     if (to != Elem::F32) return fromF32(odd, to, towardZero, saturate && toFp8);
-    // Toward zero: nearest, then back one where it went up.
+    // Toward zero: round to nearest, then step back if that increased the magnitude.
     llvm::Value* nearest = b_.CreateFPTrunc(v, like(v, b_.getFloatTy()));
     llvm::Value* above = b_.CreateFCmpOGT(b_.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, b_.CreateFPExt(nearest, v->getType())),
                                           b_.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, v));

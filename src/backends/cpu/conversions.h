@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Conversions between number formats as LLVM IR, for scalars and vectors: exact or correctly rounded, subnormals and NaN included.
+// Conversions between number formats as LLVM IR, for scalars and vectors; exact or correctly rounded, including subnormals and NaN.
 #pragma once
 
 #include <llvm/IR/IRBuilder.h>
@@ -18,7 +18,7 @@ class Conversions {
  private:
   llvm::Value* toF32(llvm::Value* v, Elem from);
   llvm::Value* fromF32(llvm::Value* v, Elem to, bool towardZero, bool saturate);
-  // f64 to f32 so that a second rounding, to a narrower format, comes out as if there had been one: round to odd.
+  // f64 to f32 with round-to-odd, so that a second rounding to a narrower format gives the correctly rounded result.
   llvm::Value* narrowToOdd(llvm::Value* v);
   llvm::Value* toFp8(llvm::Value* v, Elem to, bool towardZero, bool saturate);
   llvm::Value* f32Bits(llvm::Value* v);

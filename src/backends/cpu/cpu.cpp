@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Optimises LLVM IR and turns it into code: in this process (ORC) or as an object file.
+// Optimises LLVM IR and compiles it to code in this process (ORC) or to an object file.
 #include "backends/cpu/cpu.h"
 
 #include <llvm/Analysis/TargetTransformInfo.h>
@@ -39,7 +39,7 @@ void initialise() {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
     llvm::InitializeNativeTargetAsmParser();
-    // The schedule writes loops with simple addresses; these passes cost a fifth of the compile time and gain nothing on them.
+    // Lowering emits loops with simple addresses: these passes would take a fifth of the compile time and improve nothing.
     const char* options[] = {"nereid", "-disable-lsr", "-disable-post-ra"};
     llvm::cl::ParseCommandLineOptions(std::size(options), options);
   });
@@ -49,7 +49,7 @@ Processor resolve(const Processor& p) { return p.name.empty() ? host() : p; }
 
 bool has(const Processor& p, std::string_view feature) { return p.features.find(cat("+", feature)) != std::string::npos; }
 
-// One for each thread and processor: making one takes as long as a small pass, and they are not to be shared among threads.
+// One per thread and processor: creating one takes as long as a small pass, and threads must not share one.
 llvm::TargetMachine* machineFor(const Processor& p, std::string& error) {
   static thread_local std::map<std::pair<std::string, std::string>, std::unique_ptr<llvm::TargetMachine>> made;
   auto& machine = made[{p.name, p.features}];
@@ -59,11 +59,11 @@ llvm::TargetMachine* machineFor(const Processor& p, std::string& error) {
   const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, error);
   if (!target) return nullptr;
   llvm::TargetOptions options;
-  options.AllowFPOpFusion = llvm::FPOpFusion::Standard;  // what the `contract` flag allows
-  options.LoopAlignment = 64;  // short loops of wide instructions ran up to a third slower where they began within a cache line
+  options.AllowFPOpFusion = llvm::FPOpFusion::Standard;  // allows what the `contract` flag allows
+  options.LoopAlignment = 64;  // short loops of wide instructions ran up to a third slower when they did not start on a cache line
   std::string features = p.features;
 #if defined(__x86_64__)
-  // Padding before an aligned loop is executed each time: 15-byte NOPs, nearly all prefixes, cost a row of softmax a sixth of its time.
+  // Padding before an aligned loop is executed each time. 15-byte NOPs, nearly all prefixes, cost a row of softmax a sixth of its time.
   features += cat(features.empty() ? "" : ",", "-fast-15bytenop,-fast-11bytenop");
 #endif
   machine.reset(
@@ -71,7 +71,7 @@ llvm::TargetMachine* machineFor(const Processor& p, std::string& error) {
   return machine.get();
 }
 
-// The LLVM IR passes. The schedule and the passes on the lower form have done the rest: more passes here cost a fifth of the compile time
+// The LLVM IR passes. The schedule and the passes on the lower form have done the rest: more passes here took a fifth of the compile time
 // and made no kernel faster.
 void addOptimisations(llvm::legacy::PassManager& passes, llvm::TargetMachine& target) {
   passes.add(llvm::createTargetTransformInfoWrapperPass(target.getTargetIRAnalysis()));
@@ -126,7 +126,7 @@ Result<std::string> generate(const Lowered& lowered, const Processor& processor,
   return std::string(bytes.data(), bytes.size());
 }
 
-// One engine for the process; each kernel is a library of its own in it, so that names cannot clash and memory goes with the kernel.
+// One JIT per process. Each kernel is a library in it, so that names cannot clash and a kernel's memory is freed with it.
 Result<llvm::orc::LLJIT*> engine(Diags& diags) {
   static std::mutex mutex;
   static llvm::orc::LLJIT* shared = nullptr;  // never destroyed: kernels may outlive the end of main
@@ -163,7 +163,7 @@ class JitKernel : public Kernel {
 Processor host() {
   static const Processor kHost = [] {
     Processor p;
-    // Another processor's code, for shipping objects and for testing.
+    // A target machine for another processor: for shipping objects and for tests.
     if (const char* name = std::getenv("NEREID_CPU"); name && *name) return Processor{name, {}};
     p.name = llvm::sys::getHostCPUName().str();
     llvm::SubtargetFeatures features;

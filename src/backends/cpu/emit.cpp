@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Lower form to LLVM IR: one instruction to one or a few.
+// Lower form to LLVM IR: each instruction becomes one or a few.
 //
-// Vectors may be wider than a register; LLVM splits them. f16 is LLVM's half and computed in f32; bf16 and fp8 are integers with
-// conversions of our own (conversions.cpp), so that subnormals and NaN come out as TTIR says on every processor.
+// Vectors may be wider than a register; LLVM splits them. f16 is LLVM's half and computed in f32. bf16 and fp8 are integers with the
+// conversions of conversions.cpp, so that subnormals and NaN follow TTIR's rules on every processor.
 #include "backends/cpu/emit.h"
 
 #include <llvm/IR/IRBuilder.h>
@@ -30,11 +30,11 @@ struct Emitter {
   Conversions convert;
   bool standalone;
   llvm::Function* f = nullptr;
-  llvm::Value* dummy = nullptr;  // 64 readable bytes, for scalars masked off
+  llvm::Value* dummy = nullptr;  // 64 readable bytes: the address of masked-off scalar loads
   std::unordered_map<const Value*, llvm::Value*> values;
   std::map<std::pair<llvm::BasicBlock*, const Value*>, llvm::Value*> scratchIn;
   llvm::Value *pid[3] = {}, *size[3] = {}, *scratch = nullptr;
-  llvm::Value *ticks = nullptr, *seen = nullptr;  // the counter of interrupt.h, and its value when this call last looked
+  llvm::Value *ticks = nullptr, *seen = nullptr;  // the counter of interrupt.h, and its value at the last check
   llvm::BasicBlock* exit = nullptr;
 
   Emitter(const Lowered& l, llvm::LLVMContext& context, llvm::Module& module, bool alone)
@@ -65,7 +65,7 @@ struct Emitter {
     return t.isVector() ? llvm::FixedVectorType::get(e, static_cast<unsigned>(t.numel())) : e;
   }
   llvm::Value* get(const Value* v) {
-    // A scratch address is made where it is used: made once, hundreds of them would ask for registers along the whole function.
+    // A scratch address is computed at each use: computed once, hundreds of them would occupy registers through the whole function.
     if (v->def && v->def->op == Op::LoAlloc) {
       llvm::Value*& here = scratchIn[{b.GetInsertBlock(), v}];
       if (!here) here = b.CreateConstInBoundsGEP1_64(b.getInt8Ty(), scratch, static_cast<uint64_t>(v->def->integer(Attr::Offset)));
@@ -112,7 +112,7 @@ struct Emitter {
     auto* head = llvm::BasicBlock::Create(c, "programs", f);
     auto* body = llvm::BasicBlock::Create(c, "program", f);
     exit = llvm::BasicBlock::Create(c, "exit", f);
-    // Where the first program stands; the others follow by counting. Only along the axes up to the last that the kernel asks for.
+    // The position of the first program; the others follow by counting. Computed up to the last axis that the kernel uses.
     const unsigned axes = axesUsed(func.body);
     std::vector<llvm::Value*> start;
     llvm::Value* rest = begin;
@@ -157,7 +157,7 @@ struct Emitter {
     return load;
   }
 
-  // Leaves the kernel where its launch was interrupted.
+  // Returns from the kernel when its launch is interrupted.
   void mayStop() {
     if (standalone) return;
     auto* ask = llvm::BasicBlock::Create(c, "ask", f);
@@ -177,7 +177,7 @@ struct Emitter {
     unsigned axes = 0;
     walk(region, [&](const Inst& i) {
       if (i.op == Op::GetProgramId) axes = std::max(axes, static_cast<unsigned>(i.integer(Attr::Axis)) + 1);
-      if (i.op == Op::LoAssert || i.op == Op::LoPrint) axes = 3;  // they say which program
+      if (i.op == Op::LoAssert || i.op == Op::LoPrint) axes = 3;  // their text names the program
     });
     return axes;
   }
@@ -208,7 +208,7 @@ struct Emitter {
       case OtherOp::Poison: return zero(type(*t));
       case OtherOp::GetProgramId: return pid[i.integer(Attr::Axis)];
       case OtherOp::GetNumPrograms: return size[i.integer(Attr::Axis)];
-      case OtherOp::LoAlloc: return nullptr;  // get() makes it
+      case OtherOp::LoAlloc: return nullptr;  // get() computes its address
       case OtherOp::LoLoad: return load(i);
       case OtherOp::LoStore: store(i); return nullptr;
       case OtherOp::LoGather: return gather(i);
@@ -275,7 +275,7 @@ struct Emitter {
         return b.CreateIntrinsic(id, {type(*t), x->getType()}, {x});
       }
       case OtherOp::ClampF: return floating(i);
-      // Of WebGPU's workgroups and subgroups: `lower` makes none for this target.
+      // Operations on WebGPU's workgroups and subgroups: `lower` emits none for this target.
       case OtherOp::LoMatrixDot:
       case OtherOp::LoMatrixZero:
       case OtherOp::LoMatrixGet:
@@ -307,7 +307,7 @@ struct Emitter {
     if (e == Elem::F16 && i.op == Op::AbsF) return b.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, get(i.operands[0]));
     std::vector<llvm::Value*> x;
     if (i.op == Op::Fma && bitWidth(e) < 32) {
-      // One rounding: in f64 the product is exact, and what the sum loses is far from a tie of the narrow type.
+      // Rounds once: in f64 the product is exact, and the sum's rounding error is far from a tie of the narrow type.
       for (const Value* v : i.operands) x.push_back(convert.floatToFloat(get(v), e, Elem::F64, false, false));
       return convert.floatToFloat(floatingWide(i, x), Elem::F64, e, false, false);
     }
@@ -382,15 +382,15 @@ struct Emitter {
   }
 
   llvm::Value* isNan(llvm::Value* x) { return b.CreateFCmpUNO(x, x); }
-  // Orders -0 before 0, and gives NaN when either is.
+  // Orders -0 before 0, and returns NaN if either operand is NaN.
   llvm::Value* nanExtremum(bool largest, llvm::Value* x, llvm::Value* y) {
     return b.CreateBinaryIntrinsic(largest ? llvm::Intrinsic::maximum : llvm::Intrinsic::minimum, x, y);
   }
-  // The other operand where one is NaN; of two zeros, either.
+  // Returns the other operand if one is NaN; of two zeros, either.
   llvm::Value* numExtremum(bool largest, llvm::Value* x, llvm::Value* y) {
 #if defined(__x86_64__)
-    // A machine max gives its second operand where either is NaN, so that only y must be looked at. In a reduction y is the new element:
-    // what each round waits for is one instruction, where LLVM's expansion of maxnum tests the accumulator.
+    // A machine max returns its second operand if either is NaN, so only y must be tested. In a reduction y is the new element: the
+    // dependency chain through the accumulator is one instruction, where LLVM's expansion of maxnum also tests the accumulator.
     if (llvm::isa<llvm::Constant>(x)) std::swap(x, y);
     auto predicate = largest ? llvm::CmpInst::FCMP_OGT : llvm::CmpInst::FCMP_OLT;
     llvm::Value* extremum = b.CreateSelect(b.CreateFCmp(predicate, x, y), x, y);
@@ -399,7 +399,7 @@ struct Emitter {
     return b.CreateBinaryIntrinsic(largest ? llvm::Intrinsic::maxnum : llvm::Intrinsic::minnum, x, y);
 #endif
   }
-  // AVX-512's instruction takes 16 lanes: longer vectors go in pieces, shorter ones in a part of one.
+  // AVX-512's instruction takes 16 lanes: longer vectors are split, shorter ones are padded.
   llvm::Value* scale(llvm::Value* x, llvm::Value* n) {
     constexpr int kLanes = 16;
     auto* vector = llvm::dyn_cast<llvm::FixedVectorType>(x->getType());
@@ -441,7 +441,7 @@ struct Emitter {
     return parts[0];
   }
 
-  // Functions without an expansion of ours on this type: the C library's, lane by lane.
+  // Functions without an expansion of ours for this type call the C library, lane by lane.
   llvm::Value* library(const Inst& i, const std::vector<llvm::Value*>& x) {
     std::string name(libraryName(i.op));
     NEREID_CHECK(!name.empty(), "no code for ", info(i.op).spelling);
@@ -486,7 +486,7 @@ struct Emitter {
       case IntOp::ShLI:
       case IntOp::ShRUI:
       case IntOp::ShRSI: {
-        // An amount of the width or more is defined here, poison there.
+        // A shift by the width or more is defined here, but poison in LLVM.
         llvm::Value* large = b.CreateICmpUGE(x[1], number(width));
         llvm::Value* amount = b.CreateSelect(large, i.op == Op::ShRSI ? number(width - 1) : number(0), x[1]);
         if (i.op == Op::ShRSI) return b.CreateAShr(x[0], amount);
@@ -511,7 +511,8 @@ struct Emitter {
     llvm::Type* t = x->getType();
     bool isSigned = op == Op::DivSI || op == Op::RemSI, isRem = op == Op::RemSI || op == Op::RemUI;
     if (auto* vector = llvm::dyn_cast<llvm::FixedVectorType>(t); vector && t->getScalarSizeInBits() <= 32) {
-      // No vector unit divides integers; the quotient of two 32-bit ones is exact after rounding to f64 and truncation.
+      // There are no vector instructions for integer division; the quotient of two 32-bit integers is exact after rounding to f64 and
+      // truncation.
       llvm::Type* f64 = llvm::FixedVectorType::get(b.getDoubleTy(), vector->getNumElements());
       llvm::Type* wide = t->getWithNewBitWidth(64);
       llvm::Value* byZero = b.CreateICmpEQ(y, zero(t));
@@ -529,7 +530,7 @@ struct Emitter {
       llvm::Value* q = isRem ? b.CreateURem(x, safe) : b.CreateUDiv(x, safe);
       return b.CreateSelect(byZero, none, q);
     }
-    // The least value over -1 traps on x86.
+    // The smallest value divided by -1 traps on x86.
     llvm::Value* byMinus = b.CreateICmpEQ(y, llvm::Constant::getAllOnesValue(t));
     safe = b.CreateSelect(byMinus, one, safe);
     llvm::Value* q = isRem ? b.CreateSRem(x, safe) : b.CreateSDiv(x, safe);
@@ -638,7 +639,7 @@ struct Emitter {
     return b.CreateAtomicRMW(op, p, v, alignOf(t), ordering(i));
   }
 
-  // LLVM would call its runtime library for the rounding where the machine has no bf16: a loop around our own.
+  // Without bf16 instructions LLVM would call its runtime library to round: use a compare-and-swap loop instead.
   llvm::Value* atomicBf16(const Inst& i, llvm::Value* p, llvm::Value* v) {
     const llvm::Align align = alignOf(i.result()->type);
     llvm::Type* bits = b.getInt16Ty();
@@ -658,7 +659,7 @@ struct Emitter {
       case Rmw::FAdd: y = b.CreateFAdd(x, operand); break;
       case Rmw::Max: y = numExtremum(true, x, operand); break;
       case Rmw::Min: y = numExtremum(false, x, operand); break;
-      default: NEREID_CHECK(false, "no such atomic on bf16");
+      default: NEREID_CHECK(false, "unknown atomic operation on bf16");
     }
     llvm::Value* replacement = convert.floatToFloat(y, Elem::F32, Elem::BF16, false, false);
     auto order = ordering(i);
@@ -693,7 +694,7 @@ struct Emitter {
     };
     if (i.operands.size() == 1) prefix();
     if (i.operands.size() > 1) {
-      // Each number of the index is as wide as the largest of its dimension.
+      // Each index is padded to the width of the largest one of its dimension.
       format += " idx (";
       const auto& shape = i.list(Attr::Shape);
       for (size_t d = 0; d < shape.size(); ++d) {
@@ -712,11 +713,11 @@ struct Emitter {
         format += "%p";
       } else if (t.isFloat() && !inHex) {
         v = b.CreateFPExt(wide(i.operands[1]), b.getDoubleTy());
-        v = b.CreateSelect(b.CreateFCmpUNO(v, v), llvm::ConstantFP::getNaN(b.getDoubleTy()), v);  // without a sign
+        v = b.CreateSelect(b.CreateFCmpUNO(v, v), llvm::ConstantFP::getNaN(b.getDoubleTy()), v);  // drops the sign of NaN
         format += "%f";
       } else {
         if (v->getType()->isFloatingPointTy()) v = b.CreateBitCast(v, b.getIntNTy(v->getType()->getScalarSizeInBits()));
-        // A signed integer of less than 32 bits has 32 in hexadecimal, as by C's promotions.
+        // As after C's promotions, a signed integer below 32 bits prints 32 bits in hexadecimal.
         if (inHex && isSigned && bitWidth(t) < 32) v = b.CreateSExt(v, b.getInt32Ty());
         v = isSigned && !inHex ? b.CreateSExt(v, b.getInt64Ty()) : b.CreateZExt(v, b.getInt64Ty());
         format += inHex ? cat("0x%0", std::max(bitWidth(t) / 4, 1), "llx") : isSigned ? "%lld" : "%llu";
@@ -734,7 +735,7 @@ struct Emitter {
     auto callee = m.getOrInsertFunction("nereid_assertion_failed", signature);
     auto* handler = llvm::cast<llvm::Function>(callee.getCallee());
     if (standalone && handler->empty()) {
-      // A weak definition, so that a program can bring its own.
+      // A weak definition, so that a program can override it.
       handler->setLinkage(llvm::Function::WeakAnyLinkage);
       llvm::IRBuilder<> h(llvm::BasicBlock::Create(c, "", handler));
       auto printer = m.getOrInsertFunction("printf", llvm::FunctionType::get(h.getInt32Ty(), {h.getPtrTy()}, true));

@@ -14,7 +14,7 @@ class Module;
 
 namespace nereid::cpu {
 
-// `standalone`: the module brings its own handler of failed assertions (print and abort) instead of calling the process's.
+// `standalone`: the module defines its handler of failed assertions (print and abort) instead of calling the process's.
 std::unique_ptr<llvm::Module> emit(const Lowered& lowered, llvm::LLVMContext& context, bool standalone, int vectorBits);
 
 }  // namespace nereid::cpu

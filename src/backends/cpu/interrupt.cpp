@@ -23,7 +23,7 @@ thread_local Interrupt* current = nullptr;
 // The thread that advances `ticks`. It sleeps when no kernel has run for a second.
 class Clock {
  public:
-  // A kernel runs.
+  // Called when a kernel starts.
   void keepGoing() {
     used_.store(true, std::memory_order_relaxed);
     if (!running_.load(std::memory_order_relaxed)) start();
@@ -36,7 +36,7 @@ class Clock {
     try {
       std::thread([this] { serve(); }).detach();
     } catch (const std::system_error&) {
-      running_ = false;  // no more threads: kernels run to their end
+      running_ = false;  // no thread could be started: kernels cannot be interrupted
     }
   }
   [[noreturn]] void serve() {
@@ -48,7 +48,7 @@ class Clock {
       if (idle < kIdle) continue;
       std::unique_lock lock(mutex_);
       asleep_ = true;
-      // A launch may begin between the two lines above, unseen: it is interrupted a second late.
+      // A launch that starts between the two lines above is missed: it can be interrupted a second late.
       wake_.wait_for(lock, std::chrono::seconds(1), [&] { return used_.load(); });
       asleep_ = false;
     }
@@ -66,7 +66,7 @@ Clock& clock() {
   static Clock* made = [] {
     auto* c = new (storage) Clock;
 #if defined(__unix__) || defined(__APPLE__)
-    // A child of fork() does not have the thread.
+    // The thread does not exist in a child of fork().
     pthread_atfork(nullptr, nullptr, [] { new (storage) Clock; });
 #endif
     return c;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// How a launch stops before its kernel ends: for Ctrl-C.
+// Stops a launch before its kernel ends, for Ctrl-C.
 //
-// Compiled kernels compare a counter (`ticks`) with the value they saw last, after each program and each iteration of a loop of the source.
-// A thread advances it 20 times a second while kernels run. Where it has changed the kernel calls mustStop(), and returns if that says so.
-// So the check costs a load and a comparison, and nobody reads a clock.
+// Compiled kernels compare a counter (`ticks`) with its last value, after each program and in each iteration of a source loop. A thread
+// increments it 20 times a second while kernels run. When it has changed, the kernel calls mustStop(), and returns if that returns true. So
+// a check costs a load and a comparison, and never reads a clock.
 #pragma once
 
 #include <atomic>
@@ -15,15 +15,15 @@ namespace nereid::cpu {
 
 constexpr int kTickMilliseconds = 50;
 
-// Symbols of compiled kernels.
+// Symbols that compiled kernels refer to.
 extern "C" std::atomic<uint32_t> ticks;
 extern "C" uint32_t mustStop();
 
-// One launch. The calling thread asks whether it is interrupted; its helpers see the answer.
+// One launch. The calling thread asks whether it is interrupted; its helpers read the answer.
 class Interrupt {
  public:
   explicit Interrupt(const std::function<bool()>& ask);
-  // Whether to stop, asking if this is the calling thread.
+  // Returns true if the launch must stop; in the calling thread, asks first.
   bool now();
   bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
 
@@ -33,7 +33,7 @@ class Interrupt {
   std::atomic<bool> stopped_{false};
 };
 
-// The launch that this thread works for; returns the former.
+// Sets the launch that this thread works for, and returns the previous one.
 Interrupt* workFor(Interrupt* launch);
 
 }  // namespace nereid::cpu

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Spreads the programs of a grid over threads.
+// Distributes the programs of a grid over threads.
 //
-// Threads take chunks of consecutive programs from a shared counter: large enough to be worth it, small enough to even out.
+// Threads take chunks of consecutive programs from a shared counter: large enough to amortise it, small enough to balance the load.
 #include "backends/cpu/launch.h"
 
 #include <algorithm>
@@ -22,7 +22,7 @@ namespace {
 
 thread_local const Listener* listener = nullptr;  // of the launch that this thread works for
 
-// What a launch has to say: the first assertion that failed, and what was printed.
+// The output of a launch: the first failed assertion, and the text that was printed.
 struct Report {
   std::mutex mutex;
   bool failed = false;
@@ -38,12 +38,12 @@ struct Report {
   }
 };
 
-// Scratch memory of this thread, kept for the next launch.
+// Scratch memory of this thread, reused by the next launch.
 struct Scratch {
   void* data = nullptr;
   size_t bytes = 0;
   ~Scratch() { std::free(data); }
-  // Null where there is no more memory.
+  // Returns null if memory is exhausted.
   void* atLeast(size_t wanted) {
     if (wanted > bytes) {
       std::free(data);
@@ -79,7 +79,7 @@ extern "C" int printed(const char* format, ...) {
   return static_cast<int>(text.size());
 }
 
-// UBSan looks for a signature in front of a function, where compiled kernels have none, and perhaps no memory.
+// UBSan reads a signature before a function's first byte. Compiled kernels have none, and that memory may be unmapped.
 __attribute__((no_sanitize("function"))) static void call(Entry entry, const void* const* args, const uint32_t grid[3], uint64_t begin,
                                                           uint64_t end, void* space) {
   entry(args, grid, begin, end, space);
@@ -118,7 +118,7 @@ std::string launch(Entry entry, int64_t scratchBytes, const void* const* args, c
   else
     inParallel(helpers, work, [&] { interrupt.now(); });
   if (interrupt.stopped()) said.failure = "interrupted";
-  // Helpers without memory leave their share to others.
+  // A helper that cannot allocate scratch memory leaves its share to the others.
   else if (starved && next < total)
     said.failure = cat("out of memory: a program of the kernel needs ", bytes, " bytes for temporary values");
   printed = std::move(said.printed);

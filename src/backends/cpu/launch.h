@@ -5,10 +5,10 @@
 
 namespace nereid::cpu {
 
-// What compiled kernels call when an assertion fails; launch() collects it.
+// Compiled kernels call this when an assertion fails; launch() collects the text.
 extern "C" void assertionFailed(const char* file, uint32_t line, const char* message, uint32_t x, uint32_t y, uint32_t z);
 
-// What they call for printf: launch() collects that, too.
+// Compiled kernels call this to print; launch() collects the text.
 extern "C" int printed(const char* format, ...);
 
 }  // namespace nereid::cpu

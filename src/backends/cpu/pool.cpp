@@ -23,7 +23,7 @@ namespace nereid::cpu {
 namespace {
 
 constexpr int kMostThreads = 1024;
-// Launches often follow each other closely, and waking a thread takes longer than many kernels.
+// Spin before sleeping: launches often follow each other closely, and waking a thread takes longer than many kernels.
 constexpr auto kSpin = std::chrono::microseconds(60);
 
 struct Job {
@@ -68,7 +68,7 @@ class Pool {
 #endif
   }
 
-  // False where the system has no more threads: launches do with those there are.
+  // False if the system cannot start more threads: launches then use those that exist.
   bool startThread() {
     try {
       std::thread([this] { serve(); }).detach();
@@ -78,7 +78,7 @@ class Pool {
     }
   }
 
-  // The job that waits longest.
+  // The job that has waited longest.
   Job* take() {
     for (Job* job : jobs_) {
       if (job->wanted == 0) continue;
@@ -103,7 +103,7 @@ class Pool {
       }
       lock.unlock();
       job->work();
-      // The lock is held where the job may end: its owner must not leave between the count and the notice.
+      // Notify with the lock held where the job may end: otherwise its owner could return between the decrement and the notification.
       lock.lock();
       if (job->running.fetch_sub(1, std::memory_order_release) == 1) done_.notify_all();
     }
@@ -123,7 +123,7 @@ Pool& pool() {
   static Pool* made = [] {
     auto* p = new (storage) Pool;
 #if defined(__unix__) || defined(__APPLE__)
-    // A child of fork() has none of the threads, and perhaps a lock that one of them held: it starts with a new pool.
+    // A child of fork() has none of the threads, and a lock may have been locked by one of them: start with a new pool.
     pthread_atfork(nullptr, nullptr, [] { new (storage) Pool; });
 #endif
     return p;

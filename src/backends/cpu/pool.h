@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
-// Threads that wait for work: several launches may share them, from several callers.
+// A thread pool that several launches, from several callers, may share.
 //
-// Not OpenMP: its library may be in a process only once, and in a Python process another package often has brought one.
+// Not OpenMP: only one copy of its library may be in a process, and in Python another package has often loaded one.
 #pragma once
 
 #include <functional>
 
 namespace nereid::cpu {
 
-// How many threads a launch takes if it does not say: set_num_threads, NEREID_NUM_THREADS, OMP_NUM_THREADS, or what the machine has.
+// Default number of threads per launch: set_num_threads, else NEREID_NUM_THREADS, else OMP_NUM_THREADS, else the number of cores.
 int defaultThreads();
-// 0: as the environment says.
+// 0 restores the default from the environment.
 void setDefaultThreads(int threads);
 
-// Calls `work` in the caller and in up to `helpers` threads at the same time; returns when all of these calls have. A helper that is
-// busy elsewhere until the caller is done is not waited for: `work` must be complete when any number of calls returned.
-// While the caller waits for helpers it calls `waiting` now and then.
+// Calls `work` in the caller and, concurrently, in up to `helpers` threads; returns when all of these calls have returned. Does not wait
+// for helpers that stay busy with other jobs: `work` must be complete after any number of calls. While waiting, the caller calls `waiting`
+// periodically.
 void inParallel(int helpers, const std::function<void()>& work, const std::function<void()>& waiting = [] {});
 
 }  // namespace nereid::cpu

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Cuts a large function along its dominator tree.
+// Splits a large function along its dominator tree.
 #include "backends/cpu/split.h"
 
 #include <llvm/ADT/PostOrderIterator.h>
@@ -16,10 +16,10 @@ namespace nereid::cpu {
 
 namespace {
 
-// The part of a subtree of the dominator tree that is still in the function.
+// A subtree of the dominator tree, without what has already been outlined.
 struct Part {
   std::vector<llvm::BasicBlock*> blocks;
-  std::vector<llvm::BasicBlock*> calls;  // blocks that call what was cut out of the subtree
+  std::vector<llvm::BasicBlock*> calls;  // blocks that call outlined parts of the subtree
   size_t size = 0;                       // instructions in `blocks`
 };
 
@@ -28,12 +28,12 @@ void append(std::vector<T>& to, const std::vector<T>& more) {
   to.insert(to.end(), more.begin(), more.end());
 }
 
-// Arithmetic that is as cheap as passing its result.
+// Arithmetic that is as cheap as passing its result as an argument.
 bool isCheap(const llvm::Value* v) {
   return llvm::isa<llvm::GetElementPtrInst, llvm::CastInst, llvm::ICmpInst, llvm::BinaryOperator>(v) && !v->getType()->isVectorTy();
 }
 
-// Recomputes at the start of the region the addresses that it uses from outside, so that few values must be passed to it.
+// Recomputes addresses from outside the region at its start, so that fewer values must be passed to it.
 class Rematerializer {
  public:
   explicit Rematerializer(llvm::ArrayRef<llvm::BasicBlock*> region)
@@ -66,9 +66,9 @@ class Rematerializer {
   std::map<llvm::Instruction*, llvm::Instruction*> copies_;
 };
 
-// Moves the part that begins at `root` into a function; gives the block that calls it, or null where it cannot be moved.
+// Moves the region below `root` into a function. Returns the block that calls it, or null if it cannot be moved.
 llvm::BasicBlock* extract(llvm::BasicBlock* root, const Part& part) {
-  // Control may enter at the root only, so a call that returns into the part belongs to it.
+  // Control may enter at the root only, so a call that returns into the region is part of it.
   llvm::SmallPtrSet<llvm::BasicBlock*, 32> inside(part.blocks.begin(), part.blocks.end());
   std::vector<llvm::BasicBlock*> region{root};
   for (llvm::BasicBlock* b : part.blocks)
@@ -116,7 +116,7 @@ void splitLargeFunction(llvm::Function& f, unsigned limit) {
     part.size += b->size();
     if (part.size * 2 >= limit && node != tree.getRootNode())
       if (llvm::BasicBlock* call = extract(b, part)) {
-        // Calls inside the part moved with it.
+        // Calls inside the region were moved with it.
         std::erase_if(part.calls, [&](llvm::BasicBlock* c) { return c->getParent() != &f; });
         part.calls.push_back(call);
         part.blocks.clear();

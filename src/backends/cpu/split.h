@@ -7,8 +7,8 @@ class Function;
 
 namespace nereid::cpu {
 
-// Moves parts of a function of more than `limit` instructions into functions of at least half as many, so that the time which LLVM's
-// register allocator takes stays linear in the length of a kernel.
+// Moves parts of a function of more than `limit` instructions into functions of at least half as many. This keeps the time of LLVM's
+// register allocator linear in the length of a kernel.
 void splitLargeFunction(llvm::Function& f, unsigned limit);
 
 }  // namespace nereid::cpu

@@ -14,7 +14,8 @@ bool isConst(const Node* n) {
 bool isLeaf(const Node* n) { return isConst(n) || n->ins == Ins::LocalGet; }
 bool isSum(const Node* n) { return n->ins == Ins::I32Add && n->kid[1]->ins == Ins::I32Const; }
 
-// Arrays and scratch memory begin above this: an address whose last part is below it cannot have wrapped without it.
+// Arrays and scratch memory start above this address. If a valid address is base + c with c below it, the base has not wrapped, and c can
+// be the offset of the instruction.
 constexpr uint64_t kMaxOffset = 262144;
 
 }  // namespace
@@ -41,7 +42,7 @@ Node* Code::make(Ins ins, List<Node*> kids, uint64_t a, uint64_t b, ValType type
   return known = &n;
 }
 
-// Arithmetic of addresses, modulo 2^32: constants go outward, where loads and stores take them as their offset.
+// Address arithmetic modulo 2^32: constants move outward, where loads and stores take them as their offset.
 Node* Code::simplified(Ins ins, List<Node*> kids) {
   auto constant = [](Node* n) { return n->ins == Ins::I32Const; };
   auto value = [](Node* n) { return static_cast<uint32_t>(n->a); };
@@ -147,7 +148,7 @@ void Code::flush(const std::vector<Node*>& wanted, const std::vector<Node*>& res
   uint32_t line = line_;
   std::vector<Node*> pins;
   for (Node* n : wanted) {
-    // A sum with a constant is remade where it is used: as an offset it costs nothing.
+    // A sum with a constant is recomputed at each use: as an offset it is free.
     if (isSum(n) && n->local < 0) n = n->kid[0];
     if (isLeaf(n) || n->pinned) continue;
     n->pinned = true;
@@ -157,7 +158,7 @@ void Code::flush(const std::vector<Node*>& wanted, const std::vector<Node*>& res
   for (Node* n : pins) count(n);
   for (Node* n : results) count(n);
   for (Node* n : stores_) {
-    // Loads that come before this store in the program, and are not part of it.
+    // Loads that precede this store in the program and are not operands of it.
     mark(n, ++marks_);
     for (Node* load : loads_) {
       if (load->order > n->order || load->uses == 0 || load->local >= 0 || load->mark == marks_) continue;
@@ -220,7 +221,7 @@ void Code::emit(Node* n) {
 
 void Code::evaluate(Node* n) {
   line_ = n->line;
-  // A scalar that is loaded for its splat alone is loaded as one.
+  // A scalar that is loaded only for a splat uses the load-and-splat instruction.
   if (n->kids == 1 && n->kid[0]->isLoad && n->kid[0]->uses == 1 && n->kid[0]->local < 0 && !n->kid[0]->pinned) {
     Node* load = n->kid[0];
     Ins fused = n->ins;

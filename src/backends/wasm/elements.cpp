@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Element-wise operations: scalars by scalar instructions, vectors by registers where SIMD128 has the operation, else lane by lane.
+// Element-wise operations: scalars by scalar instructions, vectors by SIMD128 where it has the operation, else lane by lane.
 #include <algorithm>
 #include <bit>
 #include <limits>
@@ -13,7 +13,7 @@ namespace nereid::wasm {
 
 namespace {
 
-// The instruction for lanes of 8, 16, 32 or 64 bits; Unreachable where there is none.
+// The instruction for lanes of 8, 16, 32 or 64 bits; Unreachable if it does not exist.
 constexpr Ins kNone = Ins::Unreachable;
 Ins byWidth(int width, Ins i8, Ins i16, Ins i32, Ins i64) { return width == 8 ? i8 : width == 16 ? i16 : width == 32 ? i32 : i64; }
 Ins bySize(bool isLong, Ins i32, Ins i64) { return isLong ? i64 : i32; }
@@ -115,7 +115,8 @@ Rep Emitter::resizeMask(const Rep& m, int width) {
 }
 
 Rep Emitter::choose(const Rep& m, const Rep& x, const Rep& y) {
-  // Relaxed in what it does where a mask has both ones and zeros in a lane, which ours have not; often one instruction instead of three.
+  // The relaxed select is unspecified for lanes whose mask has both ones and zeros; our masks never do. It is often one instruction instead
+  // of three.
   Ins ins = relaxed_ ? byWidth(x.width, Ins::I8x16RelaxedLaneselect, Ins::I16x8RelaxedLaneselect, Ins::I32x4RelaxedLaneselect,
                                Ins::I64x2RelaxedLaneselect)
                      : Ins::V128Bitselect;
@@ -124,7 +125,7 @@ Rep Emitter::choose(const Rep& m, const Rep& x, const Rep& y) {
   return out;
 }
 
-// ---- the way of one operation
+// ---- lowering of one operation
 
 Rep Emitter::elementwise(const Inst& i) {
   const Type& t = i.result()->type;
@@ -151,7 +152,7 @@ Rep Emitter::elementwise(const Inst& i) {
       for (size_t k = 0; k < x.n.size(); ++k) out.n.push_back(code_.select(full(i.operand(0)), x.n[k], y.n[k]));
       return out;
     }
-    // A comparison that picks one of what it compares.
+    // A select of the two operands of its comparison.
     if (const Inst* compare = i.operand(0)->def; compare && compare->op == Op::CmpF && (x.width == 64 || t.elem == Elem::F32)) {
       auto p = static_cast<CmpFPred>(compare->integer(Attr::Predicate));
       const Value *a = compare->operand(0), *b = compare->operand(1);
@@ -167,7 +168,7 @@ Rep Emitter::elementwise(const Inst& i) {
   std::vector<Rep> x;
   for (const Value* v : i.operands) x.push_back(vector(v, lanes));
   if (from.isBool()) {
-    // Masks: bits alike.
+    // Masks: compare the bits.
     if (x.size() > 1) x[1] = resizeMask(x[1], x[0].width);
     auto inverted = [&](Rep r) { return map(r, Ins::V128Not); };
     switch (i.op) {
@@ -183,7 +184,7 @@ Rep Emitter::elementwise(const Inst& i) {
       case Op::SubI: return map(x[0], x[1], Ins::V128Xor);
       case Op::CmpI: {
         auto p = static_cast<CmpIPred>(i.integer(Attr::Predicate));
-        // As signed numbers true is -1.
+        // As a signed number, true is -1.
         if (isSignedPredicate(p)) std::swap(x[0], x[1]);
         switch (p) {
           case CmpIPred::Eq: return inverted(map(x[0], x[1], Ins::V128Xor));
@@ -266,10 +267,10 @@ Rep Emitter::lanewise(const Inst& i, const std::vector<Rep>& x) {
 
 // ---- scalars
 
-// A 64-bit result that fits 32 bits, or of which the low half is enough; null where that does not help.
+// Computes a 64-bit result in 32 bits if it fits or only its low half is used; null if that is not possible.
 Node* Emitter::narrowScalar(const Inst& i) {
   Ins ins = kNone;
-  bool exact = true;  // whether the operands must be narrow themselves
+  bool exact = true;  // the operands must be narrow, too
   switch (i.op) {
     case Op::AddI:
       ins = Ins::I32Add;
@@ -442,7 +443,7 @@ Node* Emitter::scalarConvert(const Inst& i, Node* x) {
       return zext(x, width);
     default: break;
   }
-  // The same bits.
+  // Reinterprets the bits.
   if (x->type == to) return x;
   if (x->type == ValType::I32 && to == ValType::F32) return make(Ins::F32ReinterpretI32);
   if (x->type == ValType::F32) return make(Ins::I32ReinterpretF32);
@@ -523,7 +524,7 @@ Node* Emitter::scalarInteger(const Inst& i, std::span<Node* const> in, int width
       Node* safe = code_.select(byZero, constant(1), b);
       Node* q;
       if (isSigned) {
-        // The least value over -1 traps.
+        // The smallest value divided by -1 traps.
         Node* byMinus = op(Ins::I32Eq, Ins::I64Eq, b, constant(minusOne));
         safe = code_.select(byMinus, constant(1), safe);
         q = code_.select(byMinus, isRem ? constant(0) : op(Ins::I32Sub, Ins::I64Sub, constant(0), a), divide(safe));
@@ -558,7 +559,7 @@ Node* Emitter::scalarFloat(const Inst& i, std::span<Node* const> x) {
   auto make = [&](Ins single, Ins twice, std::initializer_list<Node*> kids) { return code_.make(isDouble ? twice : single, kids); };
   auto constant = [&](double v) { return number(type, encodeFloat(isDouble ? Elem::F64 : Elem::F32, v)); };
   auto numExtremum = [&](bool largest, Node* a, Node* b) {
-    // The other operand where one is NaN.
+    // Returns the other operand if one is NaN.
     Node* chosen = code_.select(largest ? make(Ins::F32Gt, Ins::F64Gt, {a, b}) : make(Ins::F32Lt, Ins::F64Lt, {a, b}), a, b);
     return code_.select(make(Ins::F32Eq, Ins::F64Eq, {b, b}), chosen, a);
   };
@@ -628,13 +629,13 @@ Node* Emitter::scalarFloat(const Inst& i, std::span<Node* const> x) {
     case FloatOp::Erf:
     case FloatOp::Erfc:
     case FloatOp::PowF: return library(i.op, !isDouble, x);
-    case FloatOp::LoScale: break;  // of machines with AVX-512
+    case FloatOp::LoScale: break;  // only for processors with AVX-512
   }
   NEREID_CHECK(false, "no code for ", nereid::info(i.op).spelling);
   return nullptr;
 }
 
-// Functions of f64 that the runtime lends; those of f32 are computed there too and rounded.
+// The runtime provides functions of f64; for f32 the result is rounded.
 Node* Emitter::library(Op op, bool isSingle, std::span<Node* const> x) {
   std::string_view name = libraryName(op);
   NEREID_CHECK(!name.empty(), "no code for ", nereid::info(op).spelling);
@@ -690,7 +691,7 @@ std::optional<Rep> Emitter::vectorInteger(const Inst& i, const std::vector<Rep>&
     }
     case Op::MulHiUI: {
       if (width == 64) return std::nullopt;
-      // Full products of the lower and the upper lanes, and of those the upper halves.
+      // Full products of the low and the high lanes, of which the upper halves are kept.
       Ins low = byWidth(width, Ins::I16x8ExtmulLowI8x16U, Ins::I32x4ExtmulLowI16x8U, Ins::I64x2ExtmulLowI32x4U, kNone);
       Ins high = byWidth(width, Ins::I16x8ExtmulHighI8x16U, Ins::I32x4ExtmulHighI16x8U, Ins::I64x2ExtmulHighI32x4U, kNone);
       auto bytes = static_cast<size_t>(width / 8);
@@ -704,7 +705,7 @@ std::optional<Rep> Emitter::vectorInteger(const Inst& i, const std::vector<Rep>&
     default: return std::nullopt;
   }
   if (ins == kNone) {
-    // Extrema of 64 bits.
+    // Minima and maxima of 64 bits.
     bool isSigned = i.op == Op::MinSI || i.op == Op::MaxSI, largest = i.op == Op::MaxSI || i.op == Op::MaxUI;
     Rep a = x[0], b = x[1];
     if (!isSigned) {
@@ -726,7 +727,7 @@ std::optional<Rep> Emitter::vectorFloat(const Inst& i, const std::vector<Rep>& x
   auto constant = [&](double v) { return uniform(encodeFloat(t.elem, v), lanes, width); };
   Ins eq = pick(Ins::F32x4Eq, Ins::F64x2Eq);
   auto numExtremum = [&](bool largest, const Rep& a, const Rep& b) {
-    // pmax(b, a) is `b < a ? a : b`: b where a is NaN; where b is, a.
+    // pmax(b, a) is `b < a ? a : b`: b if a is NaN, a if b is.
     Ins ins = largest ? pick(Ins::F32x4Pmax, Ins::F64x2Pmax) : pick(Ins::F32x4Pmin, Ins::F64x2Pmin);
     return choose(map(b, b, eq), map(b, a, ins), a);
   };
@@ -742,7 +743,7 @@ std::optional<Rep> Emitter::vectorFloat(const Inst& i, const std::vector<Rep>& x
   switch (i.op) {
     case Op::AddF:
     case Op::SubF: {
-      // Triton lets a product and a sum round once.
+      // Triton allows a product and a sum to be rounded once.
       size_t k = products_.count(i.operand(1)) ? 1 : 0;
       const std::vector<Node*>& products = x[k].n;
       bool waits = products[0]->ins == pick(Ins::F32x4Mul, Ins::F64x2Mul) && !products[0]->pinned;  // not in a local already
@@ -801,7 +802,7 @@ std::optional<Rep> Emitter::vectorConvert(const Inst& i, const Rep& x) {
     upper[k] = static_cast<uint8_t>(8 + k % 8);
     joined[k] = static_cast<uint8_t>(k < 8 ? k : 8 + k);
   }
-  // Two registers of 32-bit lanes to each of 64, the lower half first; and back.
+  // Two registers of 32-bit lanes per register of 64-bit lanes, the lower half first; and back.
   auto split = [&](const Rep& r, Ins ins) {
     Rep out{lanes, 64, {}};
     for (size_t k = 0; k < registers(lanes, 64); ++k)

@@ -62,7 +62,7 @@ void Emitter::define(const Value* v, Rep r) {
   pending_.push_back(v);
 }
 
-// How often each value is asked for, and of which 64-bit ones only the low half is: those that end in addresses.
+// Counts the uses of each value, and finds 64-bit values of which only the low half is used: those that become addresses.
 void Emitter::findUses() {
   std::vector<const Inst*> order;
   walk(f_.body, [&](const Inst& i) {
@@ -107,7 +107,7 @@ Binary Emitter::run(Text text) {
   findUses();
   enum { kArgs, kBegin, kEnd, kScratch };
   auto parameter = [&](int index) { return code_.local(index, ValType::I32); };
-  // Arguments, the grid, and where the first program stands.
+  // Arguments, the grid, and the position of the first program.
   Node* args = parameter(kArgs);
   int size[3], pid[3];
   for (int k = 0; k < 3; ++k) {
@@ -295,7 +295,7 @@ void Emitter::inst(const Inst& i) {
     case OtherOp::PtrToInt: define(i.result(), elementwise(i)); return;
     // legalize() rewrites it.
     case OtherOp::FpToFp:
-    // Of WebGPU's workgroups and subgroups: `lower` makes none for this target.
+    // Operations on WebGPU's workgroups and subgroups: `lower` emits none for this target.
     case OtherOp::LoMatrixDot:
     case OtherOp::LoMatrixZero:
     case OtherOp::LoMatrixGet:
@@ -339,7 +339,7 @@ void Emitter::addPtr(const Inst& i) {
 // ---- memory
 
 Node* Emitter::loadScalar(const Type& t, Node* address) {
-  if (t.isPointer()) return code_.make(Ins::I32WrapI64, {code_.load(Ins::I64Load, address)});  // eight bytes in memory, on every target
+  if (t.isPointer()) return code_.make(Ins::I32WrapI64, {code_.load(Ins::I64Load, address)});  // eight bytes in memory on every target
   switch (typeOf(t)) {
     case ValType::I64: return code_.load(Ins::I64Load, address);
     case ValType::F32: return code_.load(Ins::F32Load, address);
@@ -437,7 +437,7 @@ void Emitter::load(const Inst& i) {
     define(v, std::move(r));
     return;
   }
-  // Lane by lane where the mask says so; all at once where it holds throughout.
+  // Lane by lane, according to the mask; all at once if the mask is all true.
   Rep otherwise = other ? vector(other, lanes) : uniform(0, lanes, width);
   int per;
   std::vector<Node*> tests = maskBits(condition, lanes, per);
@@ -591,7 +591,7 @@ void Emitter::scatter(const Inst& i) {
     });
 }
 
-// Floats have become loops of compare-and-swap (lower/legalize.h); so do the extrema of integers here, which WebAssembly lacks.
+// Atomics on floats have become compare-and-swap loops (lower/legalize.h); so do integer minima and maxima, which WebAssembly lacks.
 void Emitter::atomic(const Inst& i) {
   const Value* v = i.result();
   const Type& t = v->type;
@@ -642,7 +642,7 @@ void Emitter::atomic(const Inst& i) {
   define(v, old);
 }
 
-// ---- assertions and prints: numbers and a site go out, the runtime knows the words
+// ---- assertions and prints: the module passes numbers and a site, the runtime has the texts
 
 void Emitter::report(const Inst& i) {
   bool isAssert = i.op == Op::LoAssert;
@@ -688,7 +688,7 @@ void Emitter::report(const Inst& i) {
   });
 }
 
-// ---- lanes in another order
+// ---- shuffles
 
 void Emitter::shuffle(const Inst& i) {
   const Type& t = i.result()->type;
@@ -699,7 +699,7 @@ void Emitter::shuffle(const Inst& i) {
   const auto& order = i.list(Attr::Lanes);
   Rep out{lanes, width, {}};
   for (int reg = 0; reg * per < lanes; ++reg) {
-    // Two registers at a time; the first shuffle of more than two leaves the rest to the next.
+    // Each shuffle takes two registers; results from more than two take several.
     Node* result = nullptr;
     std::vector<std::pair<Node*, std::vector<std::pair<int, int>>>> parts;  // source register, (lane out, lane in)
     for (int k = 0; k < per && reg * per + k < lanes; ++k) {
@@ -733,7 +733,7 @@ void Emitter::shuffle(const Inst& i) {
   define(i.result(), std::move(out));
 }
 
-// ---- control flow: what it carries lives in locals that are set anew
+// ---- control flow: carried values are in locals that are reassigned
 
 std::vector<int> Emitter::variables(const Type& type) {
   std::vector<int> out;
@@ -773,7 +773,7 @@ void Emitter::assign(std::span<Value* const> values, const std::vector<std::vect
   flush(std::move(pins), nodes, targets);
 }
 
-// What a loop does that only fills a contiguous range with one byte, or copies one to another.
+// A loop that only fills a contiguous range with one byte, or copies one range to another.
 std::optional<Emitter::Bulk> Emitter::bulk(const Inst& loop) {
   const Block& body = loop.regions[0]->entry();
   std::vector<const Inst*> insts;
@@ -867,7 +867,7 @@ void Emitter::loop(const Inst& i) {
   code_.push(first);
   code_.set(iv);
   if (from) {
-    // Step by step is not the same as all at once where the copy begins within what it is made from.
+    // Copying all at once differs from copying step by step if the destination starts within the source.
     code_.push(code_.make(Ins::I32GeU, {code_.make(Ins::I32Sub, {to, from}), bytes}));
     code_.raw(Ins::If, static_cast<uint64_t>(ValType::None));
     atOnce();
@@ -880,7 +880,7 @@ void Emitter::loop(const Inst& i) {
   for (size_t k = 0; k < carried.size(); ++k) reps_[body.args[1 + k]] = variable(body.args[1 + k]->type, carried[k]);
   block(body);
   assign(body.terminator()->operands, carried);
-  // The end may be so near the top of the type that the step after the last one wraps: then the loop has ended.
+  // Near the top of the type the step after the last iteration wraps: then the loop has ended.
   bool wraps = wide ? end.high > INT64_MAX - stride.high + 1 : end.high + stride.high - 1 > INT32_MAX;
   if (wraps) {
     int next = code_.newLocal(type);

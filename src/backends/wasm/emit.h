@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The state of writing one kernel, shared by emit.cpp (functions, control, memory) and elements.cpp (element-wise operations).
+// The state of emitting one kernel, shared by emit.cpp (functions, control, memory) and elements.cpp (element-wise operations).
 #pragma once
 
 #include <set>
@@ -12,8 +12,8 @@
 
 namespace nereid::wasm {
 
-// A value: one node for a scalar, registers of 128 bits for a vector. Lanes are as wide as their elements; those of a vector of
-// booleans are all ones or zeros, as wide as what was compared. A vector shorter than a register leaves its upper lanes open.
+// A value: one node for a scalar, registers of 128 bits for a vector. Lanes are as wide as the elements. Lanes of a vector of booleans are
+// all ones or all zeros, and as wide as the operands of the comparison. The upper lanes of a vector shorter than a register are undefined.
 struct Rep {
   int lanes = 0;  // 0: a scalar
   int width = 0;  // bits of a lane
@@ -33,19 +33,19 @@ class Emitter {
   void inst(const Inst& i);
   void define(const Value* v, Rep rep);
   void define(const Value* v, Node* n) { define(v, Rep{0, 0, {n}}); }
-  // Pins what later instructions ask for, and `pins`.
+  // Pins the values that later instructions use, and `pins`.
   void flush(std::vector<Node*> pins = {}, const std::vector<Node*>& results = {}, const std::vector<int>& targets = {});
-  std::vector<int> variables(const Type& type);  // locals for a value that control flow sets
+  std::vector<int> variables(const Type& type);  // locals for a value that control flow assigns
   Rep variable(const Type& type, const std::vector<int>& locals);
   void assign(std::span<Value* const> values, const std::vector<std::vector<int>>& locals,
-              std::vector<Node*> pins = {});  // after what is pending
-  std::vector<Node*> flat(const Value* v);    // the nodes that variables of its type hold
+              std::vector<Node*> pins = {});  // flushes pending instructions first
+  std::vector<Node*> flat(const Value* v);    // the nodes assigned to the variables of its type
   void loop(const Inst& i);
   struct Bulk {
-    const Value *to, *from;  // from: none where it fills
+    const Value *to, *from;  // from: null for a fill
     uint64_t byte;
-    int lanes, size;  // of what a step stores, and bytes of a lane
-    bool apart;       // the two ranges, for sure
+    int lanes, size;  // lanes stored per iteration, and bytes per lane
+    bool apart;       // the ranges cannot overlap
   };
   static std::optional<Bulk> bulk(const Inst& loop);
   void branch(const Inst& i);
@@ -61,16 +61,16 @@ class Emitter {
   Rep constant(const Inst& i);
   Node* loadScalar(const Type& t, Node* address);
   void storeScalar(const Type& t, Node* address, Node* value);
-  // Bits of a mask, in registers' order, as numbers; which register and bit a lane is.
+  // The bits of a mask as numbers, in the order of its registers; and the register and bit of a lane.
   std::vector<Node*> maskBits(const Value* mask, int lanes, int& lanesInRegister);
   template <class F>
   void when(Node* condition, F&& body);
 
-  // ---- what a value is
-  bool isNarrow(const Value* v);  // a 64-bit scalar kept in 32 bits
+  // ---- representations
+  bool isNarrow(const Value* v);  // a 64-bit scalar represented in 32 bits
   const Rep& rep(const Value* v) const;
   Node* low(const Value* v);              // the low 32 bits of a scalar
-  Node* full(const Value* v);             // a scalar of its own type; booleans are 0 or 1, narrow integers have zeros above
+  Node* full(const Value* v);             // a scalar in its type; booleans are 0 or 1, narrow integers are zero-extended
   Rep vector(const Value* v, int lanes);  // splats a scalar
   Rep mask(const Value* v, int lanes, int width);
   static int widthOf(const Type& t) { return t.isPointer() ? 32 : bitWidth(t); }
@@ -115,9 +115,9 @@ class Emitter {
   int64_t scratchBytes_;
   int64_t printBytes_ = 0;
   PtrMap<const Value*, Rep> reps_;
-  PtrMap<const Value*, int> uses_;     // operands that are still to come
-  std::set<const Value*> products_;    // MulF that one AddF or SubF uses: they may round together
-  std::set<const Value*> lowOnly_;     // 64-bit scalars of which the low half is enough
+  PtrMap<const Value*, int> uses_;     // uses that are not emitted yet
+  std::set<const Value*> products_;    // MulF with one use, in an AddF or SubF: they may be fused
+  std::set<const Value*> lowOnly_;     // 64-bit scalars of which only the low half is used
   std::vector<const Value*> pending_;  // defined since the last flush
   std::vector<FunctionImport> imports_;
   std::vector<Site> sites_;

@@ -53,7 +53,7 @@ constexpr int kMaxPages = 65536;
 
 struct Signature {
   int params;
-  ValType type;  // of the parameters, and of the result if there is one
+  ValType type;  // of the parameters, and of the result if it exists
   bool hasResult;
 };
 // run and assert; print; functions of f64.
@@ -130,7 +130,7 @@ std::string floating(uint64_t bits, bool isDouble) {
 std::string encode(const Function& f, size_t& memoryFlagAt) {
   Bytes o;
   o.out.assign("\0asm\1\0\0\0", 8);
-  // The same types in every module, and a size of import section as long: the flag of the memory stands at the same place.
+  // All modules have the same types and an import section of the same size, so the memory's flag is always at the same offset.
   Bytes types;
   types.u(std::size(kSignatures));
   for (const Signature& s : kSignatures) {

@@ -18,7 +18,7 @@ enum class Ins : uint16_t {
 // Value types, by their codes.
 enum class ValType : uint8_t { None = 0x40, I32 = 0x7f, I64 = 0x7e, F32 = 0x7d, F64 = 0x7c, V128 = 0x7b };
 
-// What follows the code. MemoryK: offset, with an alignment of 2^K bytes; MemoryLaneK: and a lane.
+// The immediates after the code. MemoryK: an offset, with an alignment of 2^K bytes; MemoryLaneK: the same and a lane.
 enum class Immediate : uint8_t {
   None,
   Block,
@@ -57,17 +57,17 @@ const InsInfo& info(Ins ins);
 struct Instruction {
   Ins ins;
   uint64_t a = 0, b = 0;
-  uint32_t line = 0;  // of the source; 0: of none
+  uint32_t line = 0;  // source line; 0: unknown
 };
 
 struct FunctionImport {
   std::string_view name;
-  int params;      // all of one type
+  int params;      // all of the same type
   ValType type;    // of the parameters
-  bool hasResult;  // of the same type
+  bool hasResult;  // of the same type as the parameters
 };
 
-// A module with one function `run(args, begin, end, scratch: i32)`, which imports the memory and what it calls.
+// A module with one function `run(args, begin, end, scratch: i32)`, which imports the memory and the functions it calls.
 struct Function {
   std::vector<FunctionImport> imports;
   std::vector<ValType> locals;    // after the four parameters

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Promotion, broadcasting and the operators on tensors: the rules that decide every type in a kernel.
+// Promotion, broadcasting and operators on tensors: these rules decide every type in a kernel.
 #include "frontends/tl/codegen.h"
 #include "ir/bits.h"
 
@@ -15,7 +15,7 @@ Result<Tensor> CodeGen::scalarConstant(const Val& number, DType type, Loc loc, c
     }
     return error(Err::Type, loc).says("a number cannot be converted to ", type);
   }
-  // As in stock Triton, whatever equals zero is the zero of the type: -0.0 is +0.0, and 0.0 an integer.
+  // As in stock Triton, every number equal to zero becomes the zero of the type: -0.0 becomes +0.0, and 0.0 an integer.
   if (number.asDouble() == 0 && (type.isInt() || type.isFloat())) return tensor(b_.constant(ir, 0), shaped);
   if (type.isInt()) {
     if (type.isBool()) return tensor(b_.constant(ir, truthy(number)), shaped);
@@ -29,12 +29,12 @@ Result<Tensor> CodeGen::scalarConstant(const Val& number, DType type, Loc loc, c
   }
   if (!type.isFloat()) return error(Err::Type, loc).says("a number cannot be converted to ", type);
   double value = number.asDouble();
-  // Triton's builder takes a float for every type below 64 bits.
+  // Triton's builder takes floats for all types below 64 bits.
   if (type.bits() < 64) value = static_cast<float>(value);
   return tensor(b_.constant(ir, encodeFloat(ir.elem, value)), shaped);
 }
 
-// The type that a Python number takes by itself.
+// The type of a Python number on its own.
 Result<DType> CodeGen::numberType(const Val& v, Loc loc) {
   if (v.is(VK::Bool)) return DType{Prim::I1};
   if (v.is(VK::Float)) {
@@ -70,7 +70,7 @@ Result<Tensor> CodeGen::toTensor(const Val& v, Loc loc) {
 Result<Tensor> CodeGen::memoryOperand(const Val& v, DType elem, const Shape& shape, Loc loc) {
   if (v.isNumber()) {
     DType own = TRY(numberType(v, loc));
-    // A float is an fp32 first, also where fp64 memory could hold more of its digits.
+    // A float becomes fp32 first, also where it is stored to fp64 memory.
     if (elem.is(Prim::F64) && own.is(Prim::F32)) return scalarConstant(Val::floating(static_cast<float>(v.real)), elem, loc, shape);
     bool exact =
         (elem.isStandardFloat() && own.bits() <= 32) || (elem.isInt() && !elem.isBool() && own.isInt() && own.bits() <= elem.bits() &&
@@ -85,7 +85,7 @@ Tensor CodeGen::zeroOf(const TType& type) { return tensor(b_.constant(type.ir(),
 Tensor CodeGen::splat(Tensor scalar, const Shape& shape) {
   if (shape.empty()) return scalar;
   TType type{scalar.type.scalar, shape};
-  // A constant is as well written with its shape: fewer operations for everyone who reads it.
+  // A constant is created with its shape: fewer operations for later passes.
   if (scalar.value->def && scalar.value->def->op == Op::Constant)
     return tensor(b_.constant(Dense{type.ir(), scalar.value->def->dense().bits}), type);
   return tensor(b_.create(Op::Splat, {scalar.value}, {type.ir()})->result(), type);
@@ -237,7 +237,7 @@ Result<std::vector<Tensor>> CodeGen::broadcastAll(std::vector<Tensor> ts, const 
   return ts;
 }
 
-// In debug mode computed in 64 bits as well, where a wrapped result is seen to be another one.
+// In debug mode, also computes in 64 bits and compares, to detect that the result wrapped.
 Result<Tensor> CodeGen::integer(Op op, std::string_view name, const Tensor& a, const Tensor& b, const Locs& locs, bool sanitize) {
   DType s = a.type.scalar;
   if (sanitize && shared_.request.debug && s.bits() < 64) {
@@ -338,7 +338,7 @@ Result<Tensor> CodeGen::shiftRight(const Val& va, const Val& vb, const Locs& loc
 }
 
 Result<Tensor> CodeGen::compare(const std::string& op, const Val& va, const Val& vb, const Locs& locs) {
-  // Unlike in arithmetic, a number is a tensor of its own type first, and both sides are promoted: fp16 == 0.1 compares in fp32.
+  // Unlike in arithmetic, a number first becomes a tensor of its default type, and both sides are promoted: fp16 == 0.1 compares in fp32.
   Tensor left = TRY(toTensor(va, locs.a)), right = TRY(toTensor(vb, locs.b));
   auto [a, b] = TRY(operands(Val::of(left), Val::of(right), {}, locs));
   struct Row {
@@ -414,7 +414,7 @@ Result<Tensor> CodeGen::where(const Tensor& condition, const Val& x, const Val& 
   if (c.type.isBlock()) {
     std::tie(c, a) = TRY(broadcast(c, a, with));
     std::tie(a, b) = TRY(broadcast(a, b, with));
-    // A smaller condition was stretched with x; y follows.
+    // A condition of a smaller shape was broadcast together with x; y follows.
     std::tie(c, b) = TRY(broadcast(c, b, with));
   } else if (a.type.isBlock()) {
     c = splat(c, a.type.shape);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The syntax tree of the accepted part of Python: one node type, its parts in `kids` in the order that the table says.
+// The syntax tree of the accepted part of Python: one node type, with its parts in `kids` in the order of the table.
 #pragma once
 
 #include <deque>
@@ -11,7 +11,7 @@
 
 namespace nereid::tl {
 
-using Int = __int128;  // Python integers in kernels: wide enough for any 64-bit arithmetic that a constexpr does
+using Int = __int128;  // Python integers in kernels: wide enough for any 64-bit arithmetic of constexprs
 
 enum class Kind : uint8_t {
   // expressions
@@ -35,7 +35,7 @@ enum class Kind : uint8_t {
   List,       // kids: items
   Set,        // kids: items
   Dict,       // kids: key, value, ...; the key of `**x` is null
-  Comp,       // kids: element, value of a dictionary's or null, CompFor...; flag: '[' list, '(' generator, '{' set, ':' dictionary
+  Comp,       // kids: element, value of a dictionary or null, CompFor...; flag: '[' list, '(' generator, '{' set, ':' dictionary
   CompFor,    // kids: target, iterable, conditions...
   Lambda,     // kids: Param..., expression
   BinOp,      // kids: left, right; text: operator
@@ -45,7 +45,7 @@ enum class Kind : uint8_t {
   Chain,      // kids: Compare...: `a < b < c` is a < b, b < c with the nodes of b shared
   IfExp,      // kids: test, then, else
   NamedExpr,  // kids: target, value
-  Refused,    // Python that nothing here runs; text: why, kids: Str of the hint
+  Refused,    // Python that the compiler does not run; text: why, kids: Str of the hint
   // statements
   Expr,       // kids: value
   Assign,     // kids: target, value, further targets...

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The tables of builtins, and what their implementations share.
+// The tables of builtins, and helpers shared by their implementations.
 #include "frontends/tl/codegen.h"
 
 namespace nereid::tl {
@@ -152,7 +152,7 @@ struct BuiltinTable {
       {"callable", "x", &G::bHost, false},
       {"type", "x", &G::bHost, false},
   };
-  // Of Python's modules for compile time.
+  // Functions of Python's modules, at compile time.
   static constexpr BuiltinInfo kModules[] = {
       {"math.gcd", "*args", &G::bHostModule, false},
       {"math.lcm", "*args", &G::bHostModule, false},
@@ -195,8 +195,8 @@ struct BuiltinTable {
       {"ceil", "x", &G::bHostMath, false, Op::Ceil}, {"floor", "x", &G::bHostMath, false, Op::Floor},
       {"sin", "x", &G::bHostMath, false, Op::Sin},   {"cos", "x", &G::bHostMath, false, Op::Cos},
   };
-  // libdevice by its names. `op` where an operation of ours means the same; else tt.extern_elementwise with `__nv_` and the name.
-  // tag: what it takes and gives; see bLibdevice.
+  // libdevice functions by name. `op` if one of our operations means the same; otherwise tt.extern_elementwise with `__nv_` and the name.
+  // tag: the argument and result types; see bLibdevice.
   enum Libdevice { Float = 0, ToBool, Float32Only, Ints, IntCount, FloatToInt, IntToFloat, FloatInt, FloatToI32 };
   static constexpr BuiltinInfo kLibdevice[] = {
       {"tanh", "x", &G::bLibdevice, false, Op::Tanh},
@@ -268,7 +268,7 @@ struct BuiltinTable {
       {"signbit", "x", &G::bLibdevice, false, Op::Poison, FloatToI32},
       {"ffs", "x", &G::bLibdevice, false, Op::Poison, IntCount},
       {"umulhi", "x y", &G::bUmulhi, false, Op::MulHiUI},
-      // By the types of their arguments: builtins_libdevice.cpp has the rows.
+      // Functions that depend on the types of their arguments; builtins_libdevice.cpp has the rows.
       {"byte_perm", "x y z", &G::bLibdeviceRow, false},
       {"mul24", "x y", &G::bLibdeviceRow, false},
       {"mulhi", "x y", &G::bLibdeviceRow, false},

@@ -9,7 +9,7 @@ namespace nereid::tl {
 Result<Val> CodeGen::bDot(Bound& a) {
   Tensor x = TRY(tensorOf(a, 0)), y = TRY(tensorOf(a, 1));
   if (a.given(3) && a.given(4)) return error(Err::Type, a.loc(4)).says("give input_precision or allow_tf32, not both");
-  // Not on a GPU: full precision unless the kernel asks for less.
+  // On a CPU: full precision unless the kernel asks for less.
   std::string precision = "ieee";
   if (a.given(3))
     precision = TRY(constantString(a, 3, "input_precision"));
@@ -78,7 +78,7 @@ Result<Val> CodeGen::bDot(Bound& a) {
   Tensor acc;
   if (a.given(2)) {
     acc = TRY(tensorOf(a, 2));
-    // Triton compares the type with out_dtype, so that an accumulator that is not fp32 has to say so there, too.
+    // Like Triton, compares the type with out_dtype: a kernel with an accumulator that is not fp32 must also pass out_dtype.
     DType expected = sx.isInt() || sx.is(Prim::F64) ? (a.given(6) ? out : result) : result;
     if (acc.type.shape != c || acc.type.scalar != result || (a.given(6) && expected != out && !sx.is(Prim::F64)))
       return error(Err::Type, a.loc(2)).says("the accumulator is ", acc.type, ", but the product is ", type);
@@ -305,7 +305,7 @@ Result<Val> CodeGen::bHistogram(Bound& a) {
     return error(Err::Type, a.loc(0)).says("tl.histogram takes integers along one axis, but this is ", t.type);
   Shape bins = TRY(shapeOf(a[1], a.loc(1)));
   if (bins.size() != 1) return error(Err::Shape, a.loc(1)).says("the number of bins must be an integer");
-  // The operation takes its operand as signed.
+  // The operation treats its operand as signed.
   if (t.type.scalar.isUnsigned() && t.type.scalar.bits() < 32) t = widenTo(t, Prim::I32);
   std::vector<Value*> values{t.value};
   if (a.given(2)) {

@@ -8,7 +8,7 @@ namespace nereid::tl {
 
 namespace {
 
-// `types`: one letter an argument, then the result's after `>`: f fp32, d fp64, i int32, u uint32, l int64, v uint64.
+// `types`: one letter per argument, then the result's after `>`: f fp32, d fp64, i int32, u uint32, l int64, v uint64.
 struct Row {
   std::string_view name, types, symbol;
 };
@@ -220,7 +220,7 @@ DType typeOf(char letter) {
 
 Result<Val> CodeGen::bLibdeviceRow(Bound& a) {
   const size_t n = a.slots.size();
-  // A number takes the type of the row that the tensors choose.
+  // A number takes the type in the row that the tensors select.
   auto fits = [&](const Row& row) {
     for (size_t i = 0; i < n; ++i) {
       DType type = typeOf(row.types[i]);

@@ -7,7 +7,7 @@ namespace nereid::tl {
 Result<Val> CodeGen::bBinary(Bound& a) {
   Locs locs{a.call, a.loc(0), a.loc(1)};
   bool sanitize = !a.given(2) || TRY(constantBool(a, 2, "sanitize_overflow"));
-  // Numbers become tensors, unlike with the operators.
+  // Unlike with operators, numbers become tensors.
   return Val::of(a.info->op == Op::AddI   ? add(a[0], a[1], locs, sanitize)
                  : a.info->op == Op::SubI ? sub(a[0], a[1], locs, sanitize)
                                           : mul(a[0], a[1], locs, sanitize));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Loads, stores, atomics, and block pointers, which are pointer arithmetic and a mask by the time they reach the IR:
+// Loads, stores, atomics, and block pointers, which become pointer arithmetic and a mask in the IR:
 //
 //   p = tl.make_block_ptr(base, (M, N), (sm, sn), (om, on), (BM, BN), order)
 //   x = tl.load(p, boundary_check=(0,))
@@ -39,7 +39,7 @@ Result<void> CodeGen::cacheAttrs(Inst* inst, const Bound& a, size_t cache, size_
   return {};
 }
 
-// An access through something that is not a pointer. A number that was passed for an array comes here as an integer parameter.
+// Reports an access through a value that is not a pointer. A number passed for an array arrives here as an integer parameter.
 std::unexpected<Failed> CodeGen::notPointer(const Bound& a, std::string_view what, const Tensor& ptr) {
   auto d = error(Err::Type, a.loc(0));
   if (std::string_view name = parameterOf(ptr.value); !name.empty())
@@ -218,7 +218,7 @@ Result<Tensor> CodeGen::atomicRmw(Rmw op, const Tensor& ptr, const Tensor& val, 
   return tensor(inst->result(), val.type);
 }
 
-// Floats have no atomic maximum: positive ones are ordered as signed integers, negative ones as unsigned ones in reverse.
+// Atomics on floats have no maximum: positive floats are ordered like signed integers, negative ones like unsigned integers in reverse.
 Result<Tensor> CodeGen::floatAtomic(bool maximum, const Tensor& ptr, const Tensor& val, const Tensor& mask, int64_t sem, int64_t scope,
                                     Loc loc) {
   int bits = val.type.scalar.bits();
@@ -287,7 +287,7 @@ Result<Val> CodeGen::bAtomicCas(Bound& a) {
   DType elem = ptr.type.scalar.pointee();
   if (elem.bits() != 16 && elem.bits() != 32 && elem.bits() != 64)
     return error(Err::Type, a.loc(0)).says("`atomic_cas` takes elements of 16, 32 or 64 bits, not ", elem);
-  // Numbers take the type of the memory; a tensor must have it already.
+  // Numbers take the type of the memory; a tensor must already have it.
   auto fit = [&](Tensor t, size_t i) -> Result<Tensor> {
     t = TRY(cast(t, elem, a.loc(i)));
     return ptr.type.isBlock() ? broadcastTo(t, ptr.type.shape, a.loc(i)) : Result<Tensor>(t);
@@ -368,7 +368,7 @@ Result<Val> CodeGen::bAdvance(Bound& a) {
   std::vector<Val> items = *a[0].items;
   for (size_t i = 0; i < rank; ++i) {
     Value* d = by[i].tensor.value;
-    if (auto known = constantBits(d); known && *known == 0) continue;  // an axis that stays is no value of the loop
+    if (auto known = constantBits(d); known && *known == 0) continue;  // an axis that never moves needs no loop-carried value
     Val& offset = items[2 * rank + i];
     offset = Val::of(TRY(add(offset, by[i], {a.call, a.loc(0), a.loc(1)})));
   }

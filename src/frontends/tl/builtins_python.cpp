@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Hints, debugging, and what Python itself has built in.
+// Hints, debugging, and Python's builtins.
 #include <algorithm>
 #include <cmath>
 
@@ -14,7 +14,7 @@ Result<Val> CodeGen::bHint(Bound& a) {
   if (std::max<size_t>(1, t.type.shape.size()) != values.size())
     return error(Err::Shape, a.loc(1))
         .says("`", a.info->name, "` takes one value per axis: ", t.type, " has ", t.type.shape.size(), ", but there are ", values.size());
-  // The hint is kept on the operation that makes the value; a function's argument has none.
+  // The hint is stored on the operation that defines the value; a function's argument has no such operation.
   if (t.value->def) t.value->def->set(static_cast<Attr>(a.info->tag), values);
   return Val::of(t);
 }
@@ -49,7 +49,7 @@ Result<Val> CodeGen::bPrint(Bound& a) {
     values.push_back(t.value);
     isSigned.push_back(t.type.scalar.isSigned());
   }
-  // As in Triton the prefix ends in ": " and begins with a space.
+  // As in Triton, the prefix begins with a space and ends in ": ".
   if (!prefix.ends_with(' ') && !values.empty()) prefix += ' ';
   if (!prefix.ends_with(": ") && !values.empty()) prefix = prefix.substr(0, prefix.size() - 1) + ": ";
   if (prefix.size() > 2 && !prefix.starts_with(' ')) prefix = " " + prefix;
@@ -58,7 +58,7 @@ Result<Val> CodeGen::bPrint(Bound& a) {
   return Val::none();
 }
 
-// Assertions are compiled in debug mode alone, as with TRITON_DEBUG.
+// As with TRITON_DEBUG, assertions are compiled only in debug mode.
 Result<void> CodeGen::emitAssert(const Val& condition, const Val& message, const Val* mask, Loc loc) {
   std::string_view text = TRY(constantString(message, loc, "the message of an assertion"));
   Tensor t = TRY(toTensor(condition, loc));
@@ -92,7 +92,7 @@ Result<Val> CodeGen::bRefused(Bound& a) {
       .says("`tl.", a.info->name, "` is not supported: it waits for another program, which may not start before this one ends");
 }
 
-// Text for the assembler of one GPU; a pass turns what it understands into operations.
+// Assembly text for one kind of GPU; a pass turns the part that it understands into operations.
 Result<Val> CodeGen::bInlineAsm(Bound& a) {
   std::string_view text = TRY(constantString(a, 0, "the assembly")), constraints = TRY(constantString(a, 1, "the constraints"));
   std::vector<Tensor> args;
@@ -179,7 +179,7 @@ Result<Val> CodeGen::bIsInstance(Bound& a) {
               (c.text == "dtype" && v.is(VK::DType)) || (c.text == "list" && v.is(VK::List)) || (c.text == "dict" && v.is(VK::Dict)) ||
               ((c.text == "set" || c.text == "frozenset") && v.is(VK::Set)) || (c.text == "tensor_descriptor" && v.is(VK::Desc)) ||
               (c.cls && v.is(VK::Tuple) && v.cls == c.cls);
-    // Arguments are unwrapped before they are looked at, so that nothing is ever an instance of tl.constexpr.
+    // Arguments are unwrapped first, so no value is ever an instance of tl.constexpr.
     if (is) return Val::boolean(true);
   }
   return Val::boolean(false);

@@ -48,7 +48,7 @@ Result<Val> CodeGen::bFull(Bound& a) {
 
 Result<Val> CodeGen::bCat(Bound& a) {
   Tensor x = TRY(tensorOf(a, 0)), y = TRY(tensorOf(a, 1));
-  // As in stock Triton the IR's types must agree: int32 and uint32 join as the first.
+  // As in stock Triton the types of the IR must agree: int32 and uint32 join as the first one's type.
   if (x.type.shape.size() != 1 || x.type.ir() != y.type.ir())
     return error(Err::Shape, a.call)
         .says("tl.cat takes two tensors with one axis and the same type, but these are ", x.type, " and ", y.type);
@@ -75,7 +75,7 @@ Result<Val> CodeGen::bBroadcast(Bound& a) {
   return tuple({Val::of(x), Val::of(y)});
 }
 
-// A shape or an order, written as a tuple or as arguments of their own; the keyword spelling of the tuple comes here too.
+// A shape or an order, written as one tuple or as separate arguments; also handles the keyword spelling of the tuple.
 Result<std::vector<Val>> CodeGen::shapeArguments(Bound& a) {
   if (a.rest.size() == 1 && a.rest[0].value.is(VK::Tuple)) return *a.rest[0].value.items;
   std::vector<Val> out;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Conversions between types, through the steps that Triton takes (fp16 to int goes by way of fp32, ...).
+// Conversions between types, in the same steps as Triton (fp16 to int goes through fp32, ...).
 #include "frontends/tl/codegen.h"
 #include "ir/bits.h"
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Functions: a kernel from its signature, callees from their arguments, one private function for each distinct set of them.
+// Functions: a kernel from its signature, callees from their arguments; one private function per distinct combination of argument types.
 #include "frontends/tl/codegen.h"
 
 #include <algorithm>
 
 namespace nereid::tl {
 
-// Returns the name of the parameter that an address or a size is computed from, or an empty string.
+// Returns the name of the parameter from which an address or a size is computed, or an empty string.
 std::string_view CodeGen::parameterOf(const Value* v) const {
   if (source_ && source_->isLibrary) return {};
   while (v && v->def) {
@@ -36,7 +36,7 @@ std::string CodeGen::textAt(Loc loc) const {
   return loc.col() > line.size() ? std::string() : std::string(line.substr(loc.col() - 1, loc.length()));
 }
 
-// A fault in the built-in library is shown at the user's call of it.
+// An error in the built-in library is reported at the user's call of it.
 DiagBuilder CodeGen::error(Err err, Loc loc) {
   const CodeGen* g = this;
   while (g && g->source_ && g->source_->isLibrary && g->caller_) {
@@ -71,7 +71,7 @@ Result<void> CodeGen::body(const Node* node, Func* func) {
   }
   if (stopped_) return {};
   std::vector<Value*> values;
-  // Control that falls off the end of a function with results returns nothing useful, as in Triton.
+  // As in Triton, the value is undefined if control reaches the end of a function with results.
   for (Type t : func->results) values.push_back(b_.create(Op::Poison, {}, {t})->result());
   b_.create(Op::Return, values, {});
   return {};
@@ -96,7 +96,7 @@ Result<Val> CodeGen::literal(std::string_view text, Loc loc, std::string_view wh
 
 namespace {
 
-// The parts of "(a, b[1, 2], 'c,d')".
+// Splits "(a, b[1, 2], 'c,d')" into its parts.
 std::vector<std::string_view> tupleItems(std::string_view text) {
   std::vector<std::string_view> out;
   size_t begin = 1;
@@ -140,7 +140,7 @@ Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, co
       return tuple(std::move(items));
     }
   }
-  // "*fp32:16" is the type and what the argument is a multiple of.
+  // "*fp32:16": a type and a number that divides the argument.
   std::string_view spelled = trim(item), hint;
   if (size_t colon = spelled.rfind(':'); colon != std::string_view::npos && spelled.find('\'') == std::string_view::npos) {
     hint = trim(spelled.substr(colon + 1));
@@ -234,7 +234,7 @@ Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, co
           .hint("use :16 (a multiple of 16) or :1 (the integer 1)");
     if (!type->isPointer() && !type->isInt())
       return error(Err::Signature, param->loc)
-          .says("`:16` in `", item, "` means an address or an integer that is a multiple of 16, but this is ", *type)
+          .says("`:16` in `", item, "` is for pointers and integers that are multiples of 16, but the type is ", *type)
           .hint("write ", spelled);
     divisibility = 16;
   }
@@ -303,7 +303,8 @@ Result<Func*> CodeGen::kernel() {
                     : cat("the signature has ", request.signature.size(), request.signature.size() == 1 ? " item" : " items",
                           ", so parameter `", p->text, "`, which is number ", i + 1, ", has no type"))
           .hint(isConstexpr ? cat("give it one, such as ", p->text, "=1024")
-                            : cat("the signature needs one item for each of ", joined(names), ", such as \"*fp32:16\" or \"i32\""));
+                            : cat("the signature needs one item per parameter, such as \"*fp32:16\" or \"i32\"; the parameters are ",
+                                  joined(names)));
     }
     if (annotated == "const" && v.isTensor() && v.tensor.type.scalar.isPointer()) v.tensor.type.scalar.isConst = true;
     scope_[p->text] = v;
@@ -483,8 +484,8 @@ Result<Val> CodeGen::callFunction(const FunctionDef& fn, Args args) {
   return result;
 }
 
-// What a function of a kernel gives where all its arguments are known at compile time; null where that cannot be told. Only whole numbers
-// of 32 bits, whose arithmetic in a kernel is that of Python.
+// The result of a kernel's function if all its arguments are known at compile time; null if it cannot be computed. Limited to 32-bit
+// integers, for which a kernel's arithmetic equals Python's.
 const Val* CodeGen::foldCall(const FunctionDef& fn, const Args& args) {
   Args known = args;
   auto take = [](Arg& a) {
@@ -634,7 +635,7 @@ Result<Val> CodeGen::call(const Val& callee, Args args) {
   return error(Err::Type, args.callee).says(callee, " cannot be called");
 }
 
-// What a kernel writes in the place of a function of another package: `tl.exp` for `numpy.exp`.
+// The function to use in a kernel instead of one of another package: `tl.exp` for `numpy.exp`.
 std::string CodeGen::insteadOf(const std::string& name) {
   if (findBuiltin(name) || shared_.loader.builtinLibrary().globals.contains(name)) return cat("use `tl.", name, "`");
   return "a kernel can call functions of tl and functions decorated with @triton.jit";

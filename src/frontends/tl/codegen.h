@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Compiles one function: visits its syntax tree and emits IR as it goes.
+// Compiles one function: visits its syntax tree and emits IR along the way.
 //
-// As in Triton there is no separate type checker: every expression is evaluated to a Val, at compile time where it can be and to an
-// IR value where it cannot, so that `if` on a constexpr visits one branch only and the other may be ill-typed.
+// As in Triton there is no separate type checker. Every expression evaluates to a Val: to a compile-time value if possible, else to an IR
+// value. So `if` on a constexpr visits one branch only, and the other may be ill-typed.
 //
 //   codegen.cpp      functions: arguments, calls, results
 //   statements.cpp   assignments, returns, asserts
@@ -12,7 +12,7 @@
 //   constants.cpp    Python arithmetic on compile-time values
 //   arithmetic.cpp   promotion, broadcasting, operators on tensors
 //   casts.cpp        conversions
-//   builtins*.cpp    what `tl.` holds
+//   builtins*.cpp    members of `tl`
 //   host_*.cpp       Python at compile time: containers, their methods, exceptions, functions within functions, formats
 //   host_python.cpp  the same where there is a real Python to ask
 #pragma once
@@ -26,11 +26,11 @@ namespace nereid::tl {
 
 struct Compiled {
   Func* func = nullptr;
-  Val result;  // the shape of what it returns, with stale handles; None for nothing
+  Val result;  // describes the type of the result, with stale handles; None if nothing is returned
   bool busy = true;
 };
 
-// What the functions of one compilation share.
+// State shared by the functions of one compilation.
 struct Shared {
   Loader& loader;
   Diags& diags;
@@ -40,7 +40,7 @@ struct Shared {
   std::set<std::string> symbols;
   int callDepth = 0;
   int unrolled = 0;  // iterations of all loops
-  // Of Python at compile time: expressions worked out, the exception under way, and the comprehensions that are running.
+  // For Python at compile time: expressions evaluated so far, the current exception, and the running comprehensions.
   int64_t hostSteps = 0;
   std::optional<Val> raised;
   std::set<int> comprehensions;
@@ -61,12 +61,12 @@ class CodeGen;
 struct Bound;
 using BuiltinFn = Result<Val> (CodeGen::*)(Bound&);
 
-// A builtin: `params` are names apart by spaces; `?` after a name makes it optional, `*` before one takes the rest.
+// A builtin. `params` are names separated by spaces; `?` after a name makes it optional, `*` before a name takes the rest.
 struct BuiltinInfo {
   std::string_view name, params;
   BuiltinFn run;
   bool member;         // also a method of tensors
-  Op op = Op::Poison;  // for families of builtins that differ in one operation
+  Op op = Op::Poison;  // for families of builtins that differ only in the operation
   int tag = 0;
 };
 const BuiltinInfo* findBuiltin(std::string_view name);
@@ -77,15 +77,15 @@ const BuiltinInfo* findHostMath(std::string_view name);
 const BuiltinInfo* findTargetQuery(std::string_view name);
 const BuiltinInfo* findHostModule(std::string_view name);  // "math.gcd"
 bool isException(std::string_view name);
-// `nereid.language` and its like are Triton's modules under another name.
+// `nereid.language` and similar names are aliases of Triton's modules.
 std::string tritonName(const std::string& dotted);
 std::vector<std::string> builtinNames(bool membersOnly);
 
-// The arguments of a builtin, by position of the parameter.
+// The arguments of a builtin, by index of the parameter.
 struct Bound {
   struct Slot {
     Val value;
-    Loc loc;  // of the call where there is no argument
+    Loc loc;  // location of the call, for omitted arguments
     bool present = false;
   };
   const BuiltinInfo* info;
@@ -118,7 +118,7 @@ class CodeGen {
   // ---- codegen.cpp
   Result<void> body(const Node* node, Func* func);
   Result<Val> callFunction(const FunctionDef& fn, Args args);
-  // `defaults`: one a parameter, worked out beforehand. `host`: Python at compile time, which has `**` parameters.
+  // `defaults`: one per parameter, evaluated beforehand. `host`: Python at compile time, which supports `**` parameters.
   Result<std::vector<Arg>> bind(const FunctionDef& fn, const Node* node, const Args& args, bool host = false,
                                 const std::vector<Val>* defaults = nullptr);
   Result<Val> callHost(const FunctionDef& fn, const Args& args);
@@ -156,9 +156,9 @@ class CodeGen {
   Result<void> ifBlocks(const Node* n, Value* condition);
   Result<std::vector<std::string>> merge(const Scope& before, Scope& thenScope, Scope& elseScope, const Node* n);
   Result<void> forStatement(const Node* n);
-  // The value of a loop's variable after its loop, as Python has it: of the last round, or of before where there was none.
+  // The value of a loop variable after its loop, as in Python: of the last iteration, or its previous value if there was none.
   Result<Val> afterLoop(const Val& v, Loc loc);
-  // At the end of a branch or body: what those after it will see. `before`: the names there were.
+  // Ends a branch or body: computes the names that the code after it sees. `before`: the names in scope before it.
   Result<void> settleLoopVariables(const Scope& before, Loc loc);
   Result<void> staticFor(const Node* n, const std::vector<Val>& values);
   Result<void> whileStatement(const Node* n);
@@ -183,7 +183,7 @@ class CodeGen {
   // ---- host_values.cpp
   Result<void> hostBudget(Loc loc);
   DiagBuilder raise(std::string_view exception, Loc loc);
-  std::unexpected<Failed> refuse(const Node* n);  // what Python has and the Triton language has not, with the reason
+  std::unexpected<Failed> refuse(const Node* n);  // reports Python syntax that the Triton language lacks, with the reason
   Result<std::vector<Val>> iterate(const Val& v, Loc loc);
   Result<bool> contains(const Val& container, const Val& item, Loc loc);
   Result<int> order(const Val& a, const Val& b, Loc loc);  // negative, 0, positive
@@ -192,7 +192,7 @@ class CodeGen {
   Result<void> dictStore(HostObject& d, const Val& key, const Val& value, Loc loc);
   Result<Val> makeDict(const Val& from, Loc loc);
   Val list(std::vector<Val> items);
-  // As a kernel sees it: lists are tuples, and nothing changes any more.
+  // Converts a value for use in a kernel: lists become tuples, and nothing can change any more.
   Val toKernel(const Val& v);
   Result<void> hostStoreItem(const Val& container, const Val& at, const Val& value, Loc loc);
 
@@ -229,7 +229,7 @@ class CodeGen {
   Result<Val> comprehension(const Node* n);
   Result<void> comprehensionClause(const Node* n, size_t clause, std::vector<Val>& items, std::vector<Val>& values);
   Result<Val> chainedComparison(const Node* n);
-  // Whether the loop goes on: false after `break` and `return`.
+  // False after `break` and `return`: the loop ends.
   bool loopGoesOn();
 
   // ---- members.cpp
@@ -241,7 +241,7 @@ class CodeGen {
   Result<Val> callMethod(const Val& method, const Args& args);
   Result<Val> callClass(const Val& cls, const Args& args);
   Result<Val> makeAggregate(const ClassDef& cls, const Args& args);
-  // Calls the method of an aggregate that an operator stands for; nothing where neither operand has one.
+  // Calls the method of an aggregate for an operator; returns nothing if neither operand has one.
   Result<std::optional<Val>> operatorMethod(const std::string& op, const Val& a, const Val& b, const Locs& locs);
 
   // ---- constants.cpp
@@ -255,11 +255,11 @@ class CodeGen {
   };
   Tensor tensor(Value* v, const TType& type) { return {v, type}; }
   Result<Tensor> toTensor(const Val& v, Loc loc);
-  // A number as a constant, of a shape if one is given.
+  // A number as a constant, with a shape if one is given.
   Result<Tensor> scalarConstant(const Val& number, DType type, Loc loc, const Shape& shape = {});
   Result<DType> numberType(const Val& number, Loc loc);
   std::unexpected<Failed> notPointer(const Bound& a, std::string_view what, const Tensor& ptr);
-  // `v` as an operand of a memory operation: numbers take the memory's type straight away.
+  // `v` as an operand of a memory operation: numbers take the memory's type directly.
   Result<Tensor> memoryOperand(const Val& v, DType elem, const Shape& shape, Loc loc);
   Tensor zeroOf(const TType& type);
   Result<DType> promoteInts(DType a, DType b);
@@ -267,7 +267,7 @@ class CodeGen {
   Result<Pair> operands(const Val& a, const Val& b, Rules rules, const Locs& locs);
   Result<Pair> intOperands(const Val& a, const Val& b, const Locs& locs);
   Result<Pair> broadcast(Tensor a, Tensor b, const Locs& locs);
-  Tensor stretch(const Tensor& t, const Shape& shape);  // whose axes are those or 1
+  Tensor stretch(const Tensor& t, const Shape& shape);  // each axis of `t` must have that size or 1
   Result<Tensor> broadcastTo(Tensor t, const Shape& shape, Loc loc);
   Result<std::vector<Tensor>> broadcastAll(std::vector<Tensor> tensors, const Locs& locs);
   Tensor splat(Tensor scalar, const Shape& shape);
@@ -293,7 +293,7 @@ class CodeGen {
   // ---- casts.cpp
   Result<Tensor> cast(const Tensor& t, DType to, Loc loc, std::string_view rounding = {});
   Result<Tensor> bitcast(const Tensor& t, DType to, Loc loc);
-  Tensor widenTo(const Tensor& t, Prim to);  // int to a wider int, by its sign
+  Tensor widenTo(const Tensor& t, Prim to);  // an integer to a wider one, extended by its sign
 
   // ---- builtins.cpp and others: arguments
   Result<Shape> shapeOf(const Val& v, Loc loc);
@@ -380,7 +380,7 @@ class CodeGen {
   Result<int64_t> scopeOf(const Bound& a, size_t i);
   Result<void> cacheAttrs(Inst* inst, const Bound& a, size_t cache, size_t evict, bool isLoad);
   struct BlockAccess {
-    Tensor pointers, mask;  // a null mask: none needed
+    Tensor pointers, mask;  // null mask: no mask needed
   };
   Result<BlockAccess> blockAccess(const Val& blockPtr, const std::vector<int64_t>& check, Loc loc);
   Result<std::pair<Val, std::vector<Value*>>> descAccess(const Val& desc, Loc descLoc, const Val& offsets, Loc loc);
@@ -418,28 +418,28 @@ class CodeGen {
   Builder b_;
   std::shared_ptr<Scope> frame_ = std::make_shared<Scope>();  // closures keep it
   Scope& scope_ = *frame_;
-  std::vector<std::shared_ptr<Scope>> outer_;  // of a closure: the scopes around, innermost first
+  std::vector<std::shared_ptr<Scope>> outer_;  // for a closure: the enclosing scopes, innermost first
   std::set<std::string> nonlocal_;
   std::map<std::string, Loc> assigned_;  // where each name was last assigned, for messages
   Func* func_ = nullptr;
   bool host_ = false;     // evaluates at compile time only: defaults, globals, constexpr functions
-  bool folding_ = false;  // runs a kernel's function on compile-time values to see what it gives: host_ too
-  int round_ = 0;         // of the innermost unrolled loop, from 1
-  bool stopped_ = false;  // what follows cannot be reached
-  enum class Jump : uint8_t { None, Break, Continue } jump_ = Jump::None;  // at compile time: why it is stopped, if not by a return
-  int comprehension_ = 0;                                                  // the innermost one that is running
+  bool folding_ = false;  // runs a kernel's function on compile-time values to find its result; host_ is set, too
+  int round_ = 0;         // iteration of the innermost unrolled loop, from 1
+  bool stopped_ = false;  // the following code is unreachable
+  enum class Jump : uint8_t { None, Break, Continue } jump_ = Jump::None;  // at compile time: why execution stopped, if not for a return
+  int comprehension_ = 0;                                                  // the innermost running comprehension
   std::vector<Val> handling_;                                              // exceptions whose `except` blocks are running
-  int loops_ = 0;                                                          // dynamic loops around
-  int regions_ = 0;                                                        // scf regions around, in which a function cannot return
+  int loops_ = 0;                                                          // number of enclosing dynamic loops
+  int regions_ = 0;  // number of enclosing scf regions, in which a function cannot return
   int withs_ = 0;
-  int depth_ = 0;  // of eval
+  int depth_ = 0;  // recursion depth of eval
   std::optional<Val> result_;
   Loc resultLoc_;
   // In an aggregate's `__init__`: the class, the name of its `self`, and the fields set so far.
   const ClassDef* making_ = nullptr;
   std::string makingName_;
   Scope made_;
-  const Node* unused_ = nullptr;  // the expression that is a statement of its own
+  const Node* unused_ = nullptr;  // the expression that is a whole statement
 };
 
 }  // namespace nereid::tl

@@ -47,7 +47,7 @@ Result<Val> CodeGen::constantBinary(const std::string& op, const Val& a, const V
     if (isComparison(op))
       return finish(Val::boolean(a.isInt() && b.isInt() ? compareBy(op, a.number, b.number) : compareBy(op, a.asDouble(), b.asDouble())));
     bool whole = a.isInt() && b.isInt();
-    // A kernel's function on trial: only what its arithmetic gives too.
+    // When a kernel's function is evaluated speculatively: only operations whose result equals that of a kernel's arithmetic.
     if (folding_ && (!whole || ((op == "//" || op == "%" || op == ">>") && (a.number < 0 || b.number < 0)) || op == "/" || op == "**" ||
                      a.number != static_cast<int32_t>(a.number) || b.number != static_cast<int32_t>(b.number)))
       return refuse();

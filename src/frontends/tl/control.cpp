@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Control flow. A condition known at compile time visits one branch; others become scf.if, or, where a branch returns, blocks with
-// cf.cond_br. Loops carry the names that their bodies assign:
+// Control flow. A condition known at compile time visits one branch; others become scf.if or, if a branch returns, blocks with cf.cond_br.
+// Loops carry the names that their bodies assign:
 //
 //   acc = 0.0                          %acc = arith.constant 0.0
 //   for i in range(n):            =>   %r = scf.for %i = %c0 to %n step %c1 iter_args(%a = %acc) { ...; scf.yield %next }
 //     acc += tl.load(p + i)
 //
-// Every name that a body may assign is carried at first; those that come back unchanged are taken out again afterwards. (Triton visits
-// the body twice instead, which costs 2^depth visits for nested loops.)
+// Initially every name that a body may assign is carried; those that come back unchanged are removed afterwards. (Triton visits the body
+// twice instead, which takes 2^depth visits for nested loops.)
 #include <algorithm>
 #include <set>
 
@@ -112,7 +112,7 @@ Result<void> CodeGen::ifStatement(const Node* n) {
   return ifBlocks(n, test.value);
 }
 
-// The names whose values the branches give: those there before that a branch changed, and those that both define.
+// The names that the branches assign: existing ones that a branch changed, and new ones that both define.
 Result<std::vector<std::string>> CodeGen::merge(const Scope& before, Scope& thenScope, Scope& elseScope, const Node* n) {
   std::vector<std::string> names;
   for (auto& [name, value] : thenScope) {
@@ -178,7 +178,7 @@ Result<void> CodeGen::ifRegions(const Node* n, Value* condition) {
     flatten(thenScope[name], thenValues);
     flatten(elseScope[name], elseValues);
   }
-  // Handles that agree (parts of tuples, say) need no result.
+  // Equal handles (in parts of tuples, for example) need no result.
   std::vector<Value*> results(thenValues.size()), thenYield, elseYield;
   for (size_t i = 0; i < thenValues.size(); ++i) {
     if (thenValues[i] == elseValues[i]) {
@@ -205,7 +205,7 @@ Result<void> CodeGen::ifRegions(const Node* n, Value* condition) {
     nameValue(v, name);
     scope_[name] = std::move(v);
   }
-  // Compile-time values that both branches define alike.
+  // Compile-time values that are equal in both branches.
   for (auto& [name, value] : thenScope) {
     if (value.isRuntime() || scope_.contains(name)) continue;
     auto other = elseScope.find(name);
@@ -240,7 +240,7 @@ Result<void> CodeGen::ifBlocks(const Node* n, Value* condition) {
     stopped_ = true;
     return {};
   }
-  // A branch that returned leaves nothing behind: the other goes on as it is.
+  // A branch that returned contributes no values: the other one's are used.
   if (thenStopped || elseStopped) {
     scope_ = std::move(thenStopped ? elseScope : thenScope);
     b_.setBlock(thenStopped ? elseEnd : thenEnd);
@@ -304,7 +304,7 @@ Result<Val> CodeGen::conditional(const Node* n) {
   return Val::of(tensor(shared_.module.addResult(*inst, a.value->type), a.type));
 }
 
-// The names that a loop body may change and that have a value to begin with.
+// The names that a loop body may change and that have a value before the loop.
 std::vector<std::string> CodeGen::carried(const Node* body, const Node* also, const std::string& except) {
   std::set<std::string> assigned;
   collectAssigned(body, assigned);
@@ -371,7 +371,7 @@ Result<void> CodeGen::forStatement(const Node* n) {
   }
   if (target->kind != Kind::Name) return error(Err::Unsupported, target->loc).says("the variable of a loop must be a plain name");
 
-  // scf.for only counts up: a negative step swaps the bounds and counts `lower + upper - i` down.
+  // scf.for only counts up: a negative step exchanges the bounds and counts `lower + upper - i` down.
   bool negative = step.isInt() && step.number < 0;
   if (step.isInt() && step.number == 0) return error(Err::Type, stepLoc).says("the step of a range cannot be 0");
   if (negative) {
@@ -447,7 +447,7 @@ Result<void> CodeGen::forStatement(const Node* n) {
             .says("`", name, "` is ", value, " before the loop, but the loop assigns ", now->second)
             .hint("assign it a tensor before the loop");
     }
-  // Take out what comes back as it went in.
+  // Remove carried values that never change.
   Replacements same;
   std::vector<Value*> keepInits, keepYields, keepArgs{entry->args[0]}, results(yields.size());
   std::vector<size_t> kept;
@@ -484,7 +484,7 @@ Result<void> CodeGen::forStatement(const Node* n) {
     nameValue(v, name);
     scope_[name] = std::move(v);
   }
-  // What its value is after the loop is worked out where somebody asks.
+  // The value of the variable after the loop is computed only if it is used.
   Val after = Val::unbound();
   auto old = scope_.find(target->text);
   Val previous = old != scope_.end() ? old->second : Val::none();
@@ -601,7 +601,7 @@ Result<void> CodeGen::whileStatement(const Node* n) {
           .hint("give it the same type before the loop, or cast with `.to(...)`");
     flatten(now, yields);
   }
-  // As for `for`: take out what never changes.
+  // As for `for`: remove carried values that never change.
   Replacements same;
   std::vector<Value*> results(yields.size()), oldResults = std::move(loop->results), keepInits, keepYields, keepTest, keepBody;
   std::vector<Value*> keepForward{test.value};

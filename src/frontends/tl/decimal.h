@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The exact decimal digits of a double, rounded as Python rounds them. (The C++ library's have tables that are a tenth of the compiler's
-// module.)
+// The exact decimal digits of a double, rounded as Python rounds them. (The C++ library's implementation has tables as large as a tenth of
+// the compiler's module.)
 #pragma once
 
 #include <bit>
@@ -10,17 +10,17 @@
 namespace nereid::tl {
 
 struct Decimal {
-  std::string digits;  // no zeros in front; none of 0
+  std::string digits;  // without leading zeros; empty for 0
   int point = 0;       // 0.digits times ten to this power
 
-  // Of a finite x >= 0.
+  // For a finite x >= 0.
   explicit Decimal(double x) {
     auto pattern = std::bit_cast<uint64_t>(x);
     int exponent = static_cast<int>(pattern >> 52);
     uint64_t mantissa = pattern & ((uint64_t{1} << 52) - 1);
     if (exponent) mantissa |= uint64_t{1} << 52;
     int power = (exponent ? exponent : 1) - 1075;
-    // x is the mantissa times 2^power, or times 5^-power over 10^-power.
+    // x = mantissa * 2^power; for a negative power, x = mantissa * 5^-power / 10^-power.
     constexpr uint32_t kBase = 1'000'000'000;
     std::vector<uint32_t> number;  // low limbs first
     for (uint64_t m = mantissa; m; m /= kBase) number.push_back(static_cast<uint32_t>(m % kBase));
@@ -41,7 +41,7 @@ struct Decimal {
     trim();
   }
 
-  // To the first `keep` digits, ties to even.
+  // Rounds to the first `keep` digits, ties to even.
   void round(int keep) {
     if (keep >= static_cast<int>(digits.size())) return;
     if (keep < 0) {
@@ -65,7 +65,7 @@ struct Decimal {
     trim();
   }
 
-  // With so many digits after the point.
+  // Formats with that many digits after the point.
   std::string fixed(int precision, bool alwaysPoint) {
     round(point + precision);
     std::string all = digits;

@@ -12,7 +12,7 @@ Result<Val> CodeGen::global(SourceModule& module, const std::string& name, Loc u
     std::vector<std::string> names;
     for (auto& [known, g] : module.globals) names.push_back(known);
     std::string near = nearest(name, names);
-    // From Python, a module of another package stands here under the name of a made-up file.
+    // In source from Python, a module of another package is represented by a file with a generated name.
     if (module.name.starts_with("__nereid_"))
       return error(Err::UnknownName, use)
           .says("`", shared_.loader.sources().path(module.file), "` has no `", name, "` that a kernel can use")
@@ -116,6 +116,8 @@ Result<Val> CodeGen::lookup(const Node* n) {
   std::string near = nearest(name, names);
   std::string hint = near.empty() ? "" : cat("did you mean `", near, "`?");
   if (findBuiltin(name) || shared_.loader.builtinLibrary().globals.contains(name)) hint = cat("in a kernel it is `tl.", name, "`");
+  if (name == "tl") hint = "add `import triton.language as tl`";
+  if (name == "triton") hint = "add `import triton`";
   if (scope_.contains(cat(":", name))) hint = "it is declared, but has no value yet";
   static constexpr std::string_view kOnlyInPython[] = {
       "open",   "eval",  "exec",     "iter", "map", "filter", "vars", "dir",     "globals",    "locals", "callable", "bytes",
@@ -125,7 +127,7 @@ Result<Val> CodeGen::lookup(const Node* n) {
     return error(Err::Unsupported, n->loc).says("`", name, "` is not supported by the compiler's evaluator of compile-time Python");
   auto d = error(Err::UnknownName, n->loc);
   if (auto at = assigned_.find(name); at != assigned_.end() && !scope_.contains(cat(":", name))) {
-    // A branch or a loop has assigned it.
+    // A branch or a loop has assigned the name.
     d.says("`", name, "` has no value here: it is assigned only inside a loop or a branch, which may not run")
         .label(at->second, "assigned here");
     return d.hint("assign it a value of the same type before the loop or branch");
@@ -298,7 +300,7 @@ Result<Val> CodeGen::binaryOperator(const std::string& op, const Val& a, const V
           .says("`", v->text.substr(9), "` is not known at compile time: a kernel can use tl, constexpr globals and @triton.jit functions");
   if (!a.isTensor() && !b.isTensor()) return constantBinary(op, a, b, locs);
   if (host_) return error(Err::Type, locs.at).says("a tensor cannot be used at compile time");
-  // Both known at compile time, one of them as the result of a function: a tensor of Triton's type, whose value is known too.
+  // Both are known at compile time, one of them as the result of a function: a tensor of Triton's type with a known value.
   const Val *x = a.isTensor() ? a.known : &a, *y = b.isTensor() ? b.known : &b;
   if (x && y && x->isNumber() && y->isNumber()) {
     size_t before = shared_.diags.size();
@@ -307,7 +309,7 @@ Result<Val> CodeGen::binaryOperator(const std::string& op, const Val& a, const V
     Result<Val> known = constantBinary(op, *x, *y, locs);
     shared_.diags.truncate(before);
     Val v = TRY(binaryOperator(op, left, right, locs));
-    // Where a kernel's arithmetic is not Python's (other rounding, wrapping), the tensor alone says what it is.
+    // If a kernel's arithmetic differs from Python's (rounding, wrapping), only the tensor has the right value.
     bool rounds = (op == "//" || op == "%" || op == ">>") && (x->asDouble() < 0 || y->asDouble() < 0);
     if (known && known->isInt() && known->number == static_cast<int32_t>(known->number) && !rounds)
       v.known = &(*keep(std::vector<Val>{*known}))[0];
@@ -505,7 +507,7 @@ Result<Val> CodeGen::index(const Val& v, const Val& at, const Node* n) {
   return error(Err::Type, n->kid(0)->loc).says(v, " cannot be indexed");
 }
 
-// Constexprs decide at compile time where they can; what is left is and/or without short-circuit.
+// Constexprs are evaluated at compile time where possible; what remains is and/or without short-circuit.
 Result<Val> CodeGen::boolOp(const Node* n) {
   bool conjunction = n->text == "and";
   std::vector<std::pair<Val, Loc>> left;

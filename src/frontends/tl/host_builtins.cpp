@@ -11,7 +11,7 @@
 namespace nereid::tl {
 namespace {
 
-// To the nearest multiple of ten to the -digits, ties to even, as Python: by its decimal digits, so that round(2.675, 2) is 2.67.
+// Rounds to the nearest multiple of 10^-digits, ties to even, by decimal digits like Python, so that round(2.675, 2) is 2.67.
 double roundTo(double x, int digits) {
   if (!std::isfinite(x) || x == 0 || digits > 300) return x;
   if (digits < -300) return 0;
@@ -36,7 +36,7 @@ Result<Val> CodeGen::hostSort(std::vector<Val> items, const Val& key, bool rever
   shared_.hostSteps += static_cast<int64_t>(items.size()) * 4;
   CHECK_OK(hostBudget(loc));
   bool failed = false;
-  if (reverse) std::reverse(keyed.begin(), keyed.end());  // equal ones keep their order
+  if (reverse) std::reverse(keyed.begin(), keyed.end());  // equal items keep their order
   sortStably(keyed, [&](const auto& a, const auto& b) {
     if (failed) return false;
     Result<int> o = order(a.first, b.first, loc);
@@ -102,7 +102,7 @@ Result<Val> CodeGen::bHost(Bound& a) {
   }
   if (f == "iter") return made(TRY(items(0)));
   if (f == "next") {
-    // Only of what has not been begun: a generator is worked out whole.
+    // Only before the first item was taken: a generator is evaluated as a whole.
     std::vector<Val> all = TRY(items(0));
     if (!all.empty()) return all[0];
     if (a.present(1)) return a[1];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Methods of Python's own values at compile time, and its formats: f-strings, `%` and `.format`.
+// Methods of Python's values at compile time, and formats: f-strings, `%` and `.format`.
 #include <algorithm>
 #include <cmath>
 
@@ -42,7 +42,7 @@ std::string digitsOf(Int value, unsigned base, bool upper) {
   return out;
 }
 
-// The digits of |x|, as Python's e, f and g.
+// The digits of |x|, as for Python's e, f and g.
 std::string floatDigits(double x, char type, int precision, bool alternate) {
   x = std::fabs(x);
   if (std::isnan(x)) return "nan";
@@ -522,7 +522,7 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
     o.items.erase(o.items.begin() + static_cast<ptrdiff_t>(i));
     if (self.is(VK::Dict)) o.values.erase(o.values.begin() + static_cast<ptrdiff_t>(i));
   };
-  // What leaves the container as it is.
+  // Methods that do not change the container.
   if (q == "copy") {
     if (!needs(0, 0)) return wrong();
     return Val::of(self.kind, shared_.loader.heap().object(o.items, o.values));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Python at compile time where the source comes from a running Python: bodies of constexpr functions, and objects that only it knows.
+// Python at compile time for source from a running Python: bodies of constexpr functions, and objects that only that Python knows.
 //
-//   bits(8, dtype=tl.float16)   =>   __function('__nereid_2.py', 'bits')(8, dtype=__tl.float16)   asked of Python, which answers `128`
+//   bits(8, dtype=tl.float16)   =>   __function('__nereid_2.py', 'bits')(8, dtype=__tl.float16)   sent to Python, which answers `128`
 //
-// Questions and answers are texts, so that a cache of kernels can keep the questions and ask them again.
+// Questions and answers are texts, so that a cache of kernels can store the questions and ask them again.
 #include <cmath>
 
 #include "frontends/tl/codegen.h"
@@ -34,7 +34,7 @@ std::string pythonType(DType t) {
 
 }  // namespace
 
-// Methods of classes run here: they take values of the kernel.
+// Methods of classes are run by this evaluator: they take values of the kernel.
 bool CodeGen::inPython(const FunctionDef& fn) const {
   if (!shared_.request.python || fn.isJit || fn.module->isLibrary) return false;
   auto found = fn.module->globals.find(fn.name);
@@ -128,7 +128,7 @@ Result<Val> CodeGen::callPython(const FunctionDef& fn, const Args& args) {
                    args.call);
 }
 
-// What answers spell as calls: objects by their number, and functions by their file.
+// Parses the calls in answers: objects by number, and functions by file.
 Result<Val> CodeGen::bPythonValue(Bound& a) {
   if (a.info->name == "__function") {
     SourceModule* module = shared_.loader.import(*source_, TRY(constantString(a, 0, "a module")));

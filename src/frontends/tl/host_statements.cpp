@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Statements that only Python at compile time has: loops with `break`, exceptions, imports, functions within functions, comprehensions.
+// Statements that only compile-time Python has: loops with `break`, exceptions, imports, nested functions, comprehensions.
 #include <algorithm>
 
 #include "frontends/tl/codegen.h"
@@ -33,7 +33,7 @@ bool CodeGen::loopGoesOn() {
 Result<void> CodeGen::hostFor(const Node* n) {
   Val over = TRY(eval(n->kid(1)));
   std::vector<Val> fixed = over.is(VK::List) ? std::vector<Val>{} : TRY(iterate(over, n->kid(1)->loc));
-  // A list may grow while it is run over.
+  // A list may grow during the iteration.
   const std::vector<Val>& items = over.is(VK::List) ? over.object->items : fixed;
   for (size_t i = 0; i < items.size(); ++i) {
     CHECK_OK(hostBudget(n->loc));
@@ -51,7 +51,7 @@ Result<void> CodeGen::hostRaise(const Node* n) {
     if (handling_.empty()) return error(Err::Type, n->loc).says("`raise` without an exception is possible only in `except`");
     exception = handling_.back();
   } else {
-    // A class of the user's is known by its name alone.
+    // A user's exception class is known only by its name.
     const Node* cls = what->kind == Kind::Call ? what->kid(0) : what;
     Val callee = TRY(eval(cls));
     if (callee.is(VK::Module)) {
@@ -120,7 +120,7 @@ Result<void> CodeGen::hostTry(const Node* n) {
     Jump jump = std::exchange(jump_, Jump::None);
     auto raised = shared_.raised;
     CHECK_OK(block(last));
-    if (stopped_) {  // it ends what was under way, an exception too
+    if (stopped_) {  // it replaces a pending jump or exception
       diags.truncate(before);
       return {};
     }
@@ -149,7 +149,7 @@ Result<void> CodeGen::hostDelete(const Node* target) {
   }
   if (target->kind != Kind::Subscript) return error(Err::Unsupported, target->loc).says("this cannot be deleted");
   Val v = TRY(eval(target->kid(0))), at = TRY(eval(target->kid(1)));
-  TRY(index(v, at, target));  // says where there is no such item
+  TRY(index(v, at, target));  // reports a missing item
   if (!v.isObject() || v.object->frozen || (v.is(VK::List) && !at.isInt()))
     return error(Err::Unsupported, target->loc).says("cannot delete an item of ", v);
   HostObject& o = *v.object;
@@ -191,7 +191,8 @@ Result<Val> CodeGen::importValue(SourceModule& module, const std::string& from, 
   };
   std::string whole = member.empty() ? from : cat(from, from.ends_with('.') ? "" : ".", member);
   if (std::string_view m = known(whole); !m.empty()) return Val::named(VK::Module, m);
-  if (member == "_log2" && known(from) == "tl") return global(shared_.loader.builtinLibrary(), member, use);  // private there, and yet used
+  if (member == "_log2" && known(from) == "tl")
+    return global(shared_.loader.builtinLibrary(), member, use);  // private in the library, but used by kernels
   if (std::string_view m = known(from); !m.empty() && !member.empty()) return moduleMember(Val::named(VK::Module, m), member, use);
   if (member.empty()) {
     Val v = Val::named(VK::Module, keep(from));
@@ -268,7 +269,7 @@ Result<Val> CodeGen::callClosure(const Closure& c, const Args& args) {
 
 Result<Val> CodeGen::comprehension(const Node* n) {
   std::vector<Val> items, values;
-  // Its names are its own. (A list's in a kernel stay behind, as in Triton.)
+  // Its names are local. (In a kernel, those of a list comprehension remain, as in Triton.)
   std::set<std::string> names;
   for (size_t i = 2; i < n->kids.size(); ++i) targetNames(n->kids[i]->kid(0), names);
   Scope old;

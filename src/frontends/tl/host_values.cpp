@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Containers of Python at compile time, its limits, and what of Python is refused in kernels.
+// Containers of compile-time Python, its limits, and the Python syntax that kernels cannot use.
 #include <algorithm>
 
 #include "frontends/tl/codegen.h"
@@ -58,7 +58,7 @@ bool exceptionIs(std::string_view exception, std::string_view wanted) {
   while (!exception.empty()) {
     if (exception == wanted) return true;
     auto row = std::find_if(std::begin(kExceptions), std::end(kExceptions), [&](auto& r) { return exception == r[0]; });
-    exception = row == std::end(kExceptions) ? "Exception" : (*row)[1];  // a class of the user's
+    exception = row == std::end(kExceptions) ? "Exception" : (*row)[1];  // an exception class of the user
   }
   return false;
 }
@@ -82,7 +82,7 @@ std::unexpected<Failed> CodeGen::refuse(const Node* n) {
   return error(Err::Unsupported, n->loc).says("a ", kindName(n->kind), " is not supported here");
 }
 
-// An endless or huge computation ends here, with a message.
+// Stops an endless or huge computation with a message.
 Result<void> CodeGen::hostBudget(Loc loc) {
   if (++shared_.hostSteps > kMaxSteps)
     return error(Err::Unsupported, loc)
@@ -95,7 +95,7 @@ Result<void> CodeGen::hostBudget(Loc loc) {
   return {};
 }
 
-// An error that `except` can catch.
+// Raises an error that `except` can catch.
 DiagBuilder CodeGen::raise(std::string_view exception, Loc loc) {
   shared_.raised = Val::named(VK::Exception, exception);
   return error(Err::Type, loc);
@@ -221,7 +221,7 @@ Result<void> CodeGen::hostStoreItem(const Val& container, const Val& at, const V
   return {};
 }
 
-// Operators that numbers and kernels do not have; nothing where it is none of those.
+// Operators of containers, which numbers and kernels lack; returns nothing for other operands.
 Result<std::optional<Val>> CodeGen::hostBinary(const std::string& op, const Val& a, const Val& b, const Locs& locs) {
   auto sequence = [](const Val& v) { return v.is(VK::List) || v.is(VK::Tuple); };
   Heap& heap = shared_.loader.heap();

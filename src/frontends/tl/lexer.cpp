@@ -15,8 +15,8 @@ constexpr std::string_view kOperators[] = {"**=", "//=", ">>=", "<<=", "...", "!
                                            "+",   "-",   "*",   "/",   "%",   "&",  "|",  "^",  "~",  "<",  ">",  "(",
                                            ")",   "[",   "]",   "{",   "}",   ",",  ":",  ".",  ";",  "=",  "@",  "!"};
 
-// What is wrong with a name: characters of no word, such as typographic quotes, arrows and invisible spaces. (Letters are not told from
-// other signs outside these ranges.)
+// Describes a character that cannot be part of a name, such as typographic quotes, arrows and invisible spaces. (Outside these ranges
+// letters are not distinguished from other characters.)
 const char* stray(std::string_view name) {
   static constexpr std::pair<uint32_t, uint32_t> kSigns[] = {
       {0x80, 0xA9},     {0xAB, 0xB4},     {0xB6, 0xB6},     {0xB8, 0xB9},     {0xBB, 0xBF},     {0xD7, 0xD7},
@@ -93,10 +93,10 @@ class Lexer {
     lineStart_ = pos_;
   }
 
-  // Measures the white space that opens a logical line; false where the line is blank or a comment and was skipped.
+  // Measures the indentation of a logical line; false if the line is blank or a comment and was skipped.
   bool indentation() {
     size_t begin = pos_;
-    size_t width = 0, narrow = 0;  // with tabs of eight columns, and of one
+    size_t width = 0, narrow = 0;  // with tab stops of 8 columns, and of 1
     for (; pos_ < text_.size(); ++pos_) {
       if (text_[pos_] == ' ')
         ++width, ++narrow;
@@ -114,7 +114,7 @@ class Lexer {
       return false;
     }
     atLineStart_ = false;
-    // As in CPython the order of indents must not depend on the width of a tab.
+    // As in CPython, the order of indents must not depend on the width of a tab.
     auto mixed = [&](bool consistent) {
       if (!consistent) add(Tok::Error, begin, "this indentation mixes tabs and spaces, so its depth depends on the width of a tab");
     };
@@ -198,7 +198,7 @@ class Lexer {
     add(Tok::Name, begin, std::string(name));
   }
 
-  // A number with anything glued to it that looks like part of one; the parser works out its value.
+  // A number with any following characters that look like part of it; the parser computes its value.
   void number() {
     size_t begin = pos_;
     bool hexadecimal = text_[pos_] == '0' && pos_ + 1 < text_.size() && (text_[pos_ + 1] | 0x20) == 'x';
@@ -214,13 +214,13 @@ class Lexer {
     add(Tok::Number, begin, std::move(digits));
   }
 
-  // Past the `{...}` of an f-string at `i`, in which strings may have the quotes of the f-string; past the brace alone where it does not
-  // close.
+  // The position after the `{...}` of an f-string at `i`, which may contain strings with the f-string's quotes; after the brace alone if it
+  // is not closed.
   size_t fieldEnd(size_t i, bool triple) const {
     size_t begin = i;
     if (text_.substr(i, 2) == "{{") return i + 2;
     int depth = 0;
-    bool format = false;  // after the colon, where quotes are text
+    bool format = false;  // after the colon, where quotes are plain text
     for (; i < text_.size(); ++i) {
       char c = text_[i];
       if (c == '\n' && !triple) break;

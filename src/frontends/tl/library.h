@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The part of the Triton language that is written in itself: lib/*.py, embedded when the build is configured.
+// The part of the Triton language that is written in the language: lib/*.py, embedded when the build is configured.
 #pragma once
 
 #include <string_view>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What stands after a dot: members of tensors, tuples, types and modules.
+// Attributes: members of tensors, tuples, types and modules.
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -10,7 +10,7 @@
 namespace nereid::tl {
 namespace {
 
-// Library functions that are methods of tensors too.
+// Library functions that are also methods of tensors.
 constexpr std::string_view kLibraryMethods[] = {"cdiv", "sigmoid", "softmax",   "ravel",  "max",     "argmax", "min", "argmin",
                                                 "sum",  "xor_sum", "reduce_or", "cumsum", "cumprod", "sort",   "flip"};
 constexpr std::string_view kTypeQueries[] = {"is_fp8",
@@ -151,7 +151,7 @@ Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, co
     default: break;
   }
   if (v.isNumber() && (name == "dtype" || name == "shape" || name == "to")) {
-    // An argument that is 1 is one of Triton's specialisations.
+    // Triton specialises arguments that are 1.
     bool one = v.isInt() && v.number == 1 && !caller_ && fn_ && fn_->node && n->kid(0)->kind == Kind::Name &&
                std::any_of(fn_->node->kids.begin(), fn_->node->kids.end() - 1,
                            [&](const Node* p) { return p->text == n->kid(0)->text && !p->kid(0); });
@@ -222,7 +222,7 @@ Result<Val> CodeGen::callMethod(const Val& method, const Args& args) {
   if (!args.positional.empty() || !args.named.empty()) return error(Err::Type, args.call).says("`", q, "` takes no arguments");
   if (q == "is_block") return Val::boolean(block);
   if (q == "get_block_shapes") return shapeTuple(self.type.shape);
-  if (block) return Val::boolean(false);  // a block type is none of the scalar types
+  if (block) return Val::boolean(false);  // a block type is not a scalar type
   if (q == "is_ptr") return Val::boolean(s.isPointer());
   if (q == "is_const") return Val::boolean(s.isPointer() && s.isConst);
   if (q == "is_floating") return Val::boolean(s.isFloat());
@@ -242,7 +242,7 @@ Result<Val> CodeGen::callMethod(const Val& method, const Args& args) {
   return Val::boolean(!s.isPointer() && primName(s.prim) == q.substr(3));
 }
 
-// Runs `__init__` where the call stands: it may compute with tensors, and what it gives `self` are the fields.
+// Runs `__init__` at the call: it may compute with tensors, and its assignments to `self` are the fields.
 Result<Val> CodeGen::makeAggregate(const ClassDef& cls, const Args& args) {
   const FunctionDef* init = cls.method("__init__");
   CodeGen inner(shared_, init, cls.module, this, args.call);
@@ -260,7 +260,7 @@ Result<Val> CodeGen::makeAggregate(const ClassDef& cls, const Args& args) {
     inner.b_.setBlock(b_.block());
     inner.b_.setLoc(args.call);
     inner.func_ = func_;
-    inner.regions_ = 1;  // nothing returns from here
+    inner.regions_ = 1;  // disallows returns
     ++shared_.callDepth;
     Result<void> done = inner.block(node->kids.back());
     --shared_.callDepth;
@@ -323,7 +323,7 @@ Result<std::optional<Val>> CodeGen::operatorMethod(const std::string& op, const 
 Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
   if (cls.cls) return makeAggregate(*cls.cls, args);
   const std::string c(cls.text);
-  if (cls.fields) {  // a NamedTuple of the user's
+  if (cls.fields) {  // a NamedTuple of the user
     const std::vector<std::string>& fields = *cls.fields;
     std::vector<Val> items(fields.size());
     std::vector<bool> given(fields.size(), false);
@@ -474,7 +474,7 @@ Result<Val> CodeGen::moduleMember(const Val& m, const std::string& name, Loc at)
     Val sub = Val::named(VK::Module, keep(cat(m.text, ".", name)));
     sub.module = m.module->path.ends_with("__init__.py") ? shared_.loader.import(*m.module, cat(".", name)) : nullptr;
     if (sub.module) return sub;
-    return global(*m.module, name, at);  // says that it is not there
+    return global(*m.module, name, at);  // reports that the name does not exist
   }
   const std::string t(m.text);
   if (t == "itertools" || t == "functools" || t == "operator" || t == "importlib")

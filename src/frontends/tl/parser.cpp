@@ -40,7 +40,7 @@ Node* Parser::refused(Loc loc, std::string why, const char* hint) {
   return n;
 }
 
-// Past a statement with the blocks that belong to it.
+// Skips a statement with the blocks that belong to it.
 void Parser::skipStatement() {
   while (now().kind != Tok::Newline && now().kind != Tok::End) take();
   if (now().kind == Tok::Newline) take();
@@ -54,7 +54,7 @@ void Parser::skipStatement() {
   } while (level > 0);
 }
 
-// Whether `match` or the like begins its statement here: the line ends in a colon, and its block begins with `first`.
+// Returns whether `match` or the like starts a statement here: the line ends in a colon, and its block starts with `first`.
 bool Parser::softKeyword(const char* word, const char* first) const {
   if (!now().is(word)) return false;
   for (size_t i = pos_ + 1; i + 2 < tokens_.size(); ++i)
@@ -68,7 +68,7 @@ Result<const Token*> Parser::expect(const char* spelling, const char* where) {
   return unexpectedToken(cat("`", spelling, "`", where).c_str());
 }
 
-// From `first` to the last token taken, on the line of `first`.
+// The location from `first` to the last consumed token on the same line.
 Loc Parser::span(Loc first) const {
   if (pos_ == 0) return first;
   Loc last = tokens_[pos_ - 1].loc;
@@ -140,7 +140,7 @@ Result<void> Parser::parameters(Node* fn, const char* close) {
 
 Result<Node*> Parser::block() {
   Node* block = make(Kind::Block, now().loc);
-  if (now().kind != Tok::Newline) {  // on the line of the colon
+  if (now().kind != Tok::Newline) {  // on the same line as the colon
     CHECK_OK(simpleStatement(block));
     return block;
   }
@@ -340,7 +340,7 @@ Result<Node*> Parser::loopElse() {
 
 Result<Node*> Parser::withStatement() {
   Node* n = make(Kind::With, take().loc);
-  // `with (a as b, c):`: parentheses around all items, where an `as` stands in them.
+  // `with (a as b, c):`: parentheses around all items, if they contain an `as`.
   bool around = false;
   if (now().is("(")) {
     int depth = 0;

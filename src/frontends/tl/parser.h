@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Tokens to syntax trees, one function or expression at a time: what no kernel uses is never parsed.
+// Tokens to syntax trees, one function or expression at a time: code that no kernel uses is never parsed.
 #pragma once
 
 #include "frontends/tl/ast.h"
@@ -12,16 +12,16 @@ class Parser {
   Parser(const std::vector<Token>& tokens, size_t at, Arena& arena, Diags& diags)
       : tokens_(tokens), pos_(at), arena_(arena), diags_(diags) {}
 
-  // At `def`. With `signatureOnly` the body is left out.
+  // Parses a function at `def`. With `signatureOnly` the body is skipped.
   Result<Node*> function(bool signatureOnly = false);
-  // An expression that may be a bare tuple.
+  // Parses an expression that may be a tuple without parentheses.
   Result<Node*> expressionList();
-  // An expression and nothing after it, up to the end of the tokens or of the line.
+  // Parses an expression that must extend to the end of the tokens or of the line.
   Result<Node*> wholeExpression();
   size_t position() const { return pos_; }
 
  private:
-  struct Deeper;  // counts nesting, so that deep input gives a diagnostic and not an overflow of the stack
+  struct Deeper;  // counts nesting, so that deep input gives a diagnostic instead of a stack overflow
 
   const Token& now() const { return tokens_[pos_]; }
   const Token& peek(size_t n = 1) const { return tokens_[std::min(pos_ + n, tokens_.size() - 1)]; }
@@ -32,7 +32,7 @@ class Parser {
   Loc span(Loc first) const;
   std::unexpected<Failed> unexpectedToken(const char* wanted);
   std::unexpected<Failed> tooDeep(const char* what);
-  // Python that only whoever runs it refuses: a branch that constexprs make dead may hold it.
+  // Python that is refused only when it is executed: a branch disabled by constexprs may contain it.
   Node* refused(Loc loc, std::string why, const char* hint = "");
   void skipStatement();
   bool softKeyword(const char* word, const char* first) const;

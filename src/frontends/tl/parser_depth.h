@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The limit on nesting that both halves of the parser share. It counts what the user nests (brackets, blocks, operators before an operand),
-// not our functions.
+// The nesting limit of both halves of the parser. It counts nesting in the source (brackets, blocks, operators before an operand), not
+// recursion.
 #pragma once
 
 #include "frontends/tl/parser.h"

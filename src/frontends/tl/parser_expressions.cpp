@@ -154,7 +154,7 @@ Result<Node*> Parser::comparison() {
   return chain;
 }
 
-// Operators of one level go to the left: `least` is the lowest level that this call takes.
+// Operators of one level associate to the left: `least` is the lowest level that this call accepts.
 Result<Node*> Parser::binary(int least) {
   auto level = [&]() -> int {
     static constexpr const char* kLevels[][6] = {{"|"}, {"^"}, {"&"}, {"<<", ">>"}, {"+", "-"}, {"*", "/", "//", "%", "@"}};
@@ -323,7 +323,7 @@ Result<Node*> Parser::display(Kind kind, const char* close) {
   take();
   n->loc = span(n);
   if (kind == Kind::Tuple && n->kids.size() == 1 && !comma) {
-    n->kids[0]->loc = n->loc;  // parentheses alone: the value itself, with its brackets underlined too
+    n->kids[0]->loc = n->loc;  // parentheses around a value: the value, with its brackets underlined, too
     return n->kids[0];
   }
   return n;
@@ -492,7 +492,7 @@ Result<Node*> Parser::strings() {
   return n;
 }
 
-// Splits the text of an f-string at its braces; the expressions inside are parsed on their own.
+// Splits the text of an f-string at its braces; the expressions inside are parsed separately.
 Result<void> Parser::formatString(const Token& token, std::vector<Node*>& parts) {
   const std::string& s = token.text;
   std::string literal;

@@ -10,7 +10,7 @@
 namespace nereid::tl {
 namespace {
 
-// Finds what a module binds by its tokens alone, so that host code in any Python passes.
+// Finds the names that a module binds from its tokens alone, so that host code may use any Python.
 class Scanner {
  public:
   explicit Scanner(SourceModule& m) : m_(m) {}
@@ -99,7 +99,7 @@ class Scanner {
         bind(pos_, pos_ + 2, false);
       else if (t.kind == Tok::Name && !isKeyword(t.text) && peek(1).is(":"))
         annotated();
-      // `if`, `try`, `else` and the like: what their blocks bind counts as top level.
+      // `if`, `try`, `else` and the like: names bound in their blocks are top-level names.
       pos_ = bodyOrLineEnd();
     }
     for (auto& [name, g] : m_.globals)
@@ -111,7 +111,7 @@ class Scanner {
   const Token& at() const { return m_.tokens[pos_]; }
   const Token& peek(size_t n) const { return m_.tokens[std::min(pos_ + n, m_.tokens.size() - 1)]; }
 
-  // Fields and methods of an aggregate: what stands at the first level of its body.
+  // Fields and methods of an aggregate: statements at the first level of its body.
   void scanClass(ClassDef& cls, size_t begin, size_t end) {
     int level = 0;
     bool jit = false, constexprFunction = false, lineStart = false;
@@ -152,7 +152,7 @@ class Scanner {
     return i + 1 < m_.tokens.size() ? i + 1 : i;
   }
 
-  // Past this statement; a compound statement's header only up to its colon where the body is on the same line.
+  // Skips a statement; if the body of a compound statement is on the same line, only its header up to the colon.
   size_t bodyOrLineEnd() const {
     bool compound = at().is("if") || at().is("try") || at().is("else") || at().is("elif") || at().is("except") || at().is("finally") ||
                     at().is("with") || at().is("for") || at().is("while");
@@ -167,7 +167,7 @@ class Scanner {
     return m_.tokens.size() - 1;
   }
 
-  // Past a `def` or `class` with its body.
+  // Skips a `def` or `class` with its body.
   void skipBlock() {
     int depth = 0;
     while (at().kind != Tok::End) {
@@ -224,7 +224,7 @@ class Scanner {
     g.annotated = annotation;
   }
 
-  // `f = triton.jit(f)` after `def f`: what a decorator says.
+  // `f = triton.jit(f)` after `def f`: equivalent to a decorator.
   bool decorated() {
     std::string callee = dotted(pos_ + 2);
     bool onConstants = callee.ends_with("constexpr_function");
@@ -312,7 +312,7 @@ std::string directory(const std::string& path) {
   return slash == std::string::npos ? "" : path.substr(0, slash + 1);
 }
 
-// The folder that holds one: "a/" of "a/b/", "../" of "".
+// The folder that contains a path: "a/" for "a/b/", "../" for "".
 std::string above(const std::string& folder) {
   if (folder.empty() || folder == "./") return "../";
   if (folder.ends_with("../")) return folder + "../";
@@ -359,8 +359,8 @@ Result<SourceModule*> Loader::open(const std::string& path) {
   return diags_.error(Err::NoFile, {}).says("cannot read ", path);
 }
 
-// Where Python would look: beside the file that the user named, then in what holds the importer's own package, which is the first folder
-// above it that is none itself. Never elsewhere: a module of the same last name is another one.
+// Searches like Python: in the folder of the file that the user named, then in the folder that contains the importer's package, which is
+// the first folder above it that is not a package. It never searches elsewhere: a module with the same last name may be a different one.
 SourceModule* Loader::import(const SourceModule& importer, std::string_view dotted) {
   std::string base = directory(importer.path);
   size_t dots = 0;
@@ -391,7 +391,7 @@ SourceModule* Loader::import(const SourceModule& importer, std::string_view dott
 SourceModule& Loader::builtinLibrary() {
   if (!library_) {
     uint32_t file = sources_.add("<nereid>/triton/language.py", std::string(kLibrarySource));
-    // Lexed once: a compiler that compiles many kernels would spend a twentieth of its time on it.
+    // Lexed once per process: otherwise a compiler of many kernels would spend a twentieth of its time on it.
     static const std::vector<Token> kTokens = lex(kLibrarySource, 0);
     std::vector<Token> tokens = kTokens;
     for (Token& t : tokens) t.loc = t.loc.withFile(file);
@@ -437,7 +437,7 @@ Result<const FunctionDef*> findKernel(SourceModule& module, const std::string& k
         .meant(near);
   }
   if (jit.empty()) return diags.error(Err::NoKernel, {}).says(module.path, " has no @triton.jit function");
-  // A function that another kernel of the file names is a helper.
+  // A function that another kernel of the file refers to is a helper.
   std::set<std::string> called;
   for (const FunctionDef* fn : jit) {
     int level = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Files as the front-end sees them: the names that a module binds at its top level, found without running or parsing what no kernel uses.
+// Files as the front-end sees them: the names that a module binds at its top level, found without running or parsing unused code.
 #pragma once
 
 #include <memory>
@@ -19,23 +19,23 @@ struct FunctionDef {
   Loc loc;           // of the name
   bool isJit = false, isConstexprFunction = false, noinline = false;
   std::vector<std::string> doNotSpecialize, doNotSpecializeOnAlignment;
-  // Parsed when first needed.
+  // Parsed on first use.
   mutable Node* node = nullptr;
   mutable bool parseFailed = false;
-  mutable std::vector<Loc> stack;  // calls under way
+  mutable std::vector<Loc> stack;  // calls in progress
 };
 
-// A lambda or a function within a function, with the names that it sees around it.
+// A lambda or nested function, with the names that are in scope around it.
 struct Closure {
   FunctionDef def;
   const Node* node;
   std::vector<std::shared_ptr<Scope>> frames;  // innermost first
-  std::vector<Val> defaults;                   // one a parameter
-  int comprehension = 0;                       // that it stands in, whose names end with it
+  std::vector<Val> defaults;                   // one per parameter
+  int comprehension = 0;                       // enclosing comprehension, whose names end with it
   int serial = 0;
 };
 
-// A class decorated with @triton.aggregate: named fields, and functions that take an instance first.
+// A class decorated with @triton.aggregate: named fields, and functions whose first argument is an instance.
 struct ClassDef {
   std::string name;
   SourceModule* module = nullptr;
@@ -52,13 +52,13 @@ struct Global {
   enum Kind : uint8_t { Function, Constant, Import, Class } kind = Constant;
   Loc loc;
   std::unique_ptr<FunctionDef> function;
-  size_t token = 0;                     // Constant: where the value begins
+  size_t token = 0;                     // Constant: first token of the value
   bool annotated = false;               // Constant: `X: tl.constexpr = ...`
   std::string from;                     // Import: the module, dotted; leading dots for a relative one
-  std::vector<std::string> fields;      // Class: of a NamedTuple, in order
+  std::vector<std::string> fields;      // Class: fields of a NamedTuple, in order
   std::unique_ptr<ClassDef> aggregate;  // Class
-  std::string member;                   // Import: what `from` takes out of it; empty for the module itself
-  // Worked out when first needed.
+  std::string member;                   // Import: the member that `from` imports; empty for the module itself
+  // Evaluated on first use.
   std::optional<Val> value;
   bool busy = false;
 };
@@ -82,11 +82,11 @@ class Loader {
  public:
   Loader(Sources& sources, const FileReader& read, Diags& diags) : sources_(sources), read_(read), diags_(diags) {}
 
-  // The file that the user named; says so where it cannot be read.
+  // The file that the user named; reports an error if it cannot be read.
   Result<SourceModule*> open(const std::string& path);
-  // The file behind a dotted name, seen from `importer`; null where there is none.
+  // The file of a dotted name, imported by `importer`; null if it does not exist.
   SourceModule* import(const SourceModule& importer, std::string_view dotted);
-  // The library in Triton language that is built in.
+  // The built-in library, written in the Triton language.
   SourceModule& builtinLibrary();
   Result<Node*> parse(const FunctionDef& fn, bool signatureOnly = false);
 
@@ -114,7 +114,7 @@ class Loader {
   std::unique_ptr<SourceModule> library_;
 };
 
-// The function of a file that is its kernel.
+// The kernel of a file.
 Result<const FunctionDef*> findKernel(SourceModule& module, const std::string& kernel, Diags& diags);
 
 }  // namespace nereid::tl

@@ -9,7 +9,7 @@ namespace nereid::tl {
 Result<void> CodeGen::block(const Node* block) {
   for (const Node* s : block->kids) {
     CHECK_OK(statement(s));
-    if (stopped_) break;  // what follows a return is dead
+    if (stopped_) break;  // code after a return is dead
   }
   return {};
 }
@@ -57,7 +57,7 @@ Result<void> CodeGen::statement(const Node* n) {
             .hint("remove `: tl.constexpr`, or write the value where it is used");
       if (old != scope_.end() && !old->second.is(VK::Unbound))
         return error(Err::Type, target->loc).says("`", target->text, "` is already defined: a constexpr cannot be reassigned");
-      // As in Triton a value of the running kernel is an ordinary value.
+      // As in Triton, a run-time value is an ordinary value.
       assigned_[target->text] = target->loc;
       scope_[target->text] = v;
       return {};
@@ -76,7 +76,7 @@ Result<void> CodeGen::statement(const Node* n) {
       Val old = TRY(eval(target));
       Val rhs = TRY(eval(n->kid(1)));
       b_.setLoc(n->loc);
-      if (host_ && old.is(VK::List) && n->text == "+") {  // in place, for all who hold the list
+      if (host_ && old.is(VK::List) && n->text == "+") {  // in place: visible through every reference to the list
         if (old.object->frozen)
           return error(Err::Unsupported, n->loc).says("a global cannot be changed in a kernel or in compile-time Python");
         std::vector<Val> more = TRY(iterate(rhs, n->kid(1)->loc));
@@ -131,9 +131,9 @@ Result<void> CodeGen::statement(const Node* n) {
   }
 }
 
-// A number that is given a name becomes a scalar tensor; functions, types, strings and None stay as they are.
+// A number assigned to a name becomes a scalar tensor; functions, types, strings and None stay as they are.
 Result<Val> CodeGen::sanitize(const Val& v, Loc loc) {
-  if (v.cls) return v;  // an aggregate's constexpr fields stay so
+  if (v.cls) return v;  // an aggregate's constexpr fields stay constexpr
   if (v.is(VK::Tuple)) {
     std::vector<Val> items;
     for (const Val& item : *v.items) items.push_back(TRY(sanitize(item, loc)));
@@ -164,7 +164,7 @@ Result<void> CodeGen::assign(const Node* target, const Val& value) {
         return error(Err::UnknownName, target->loc).says("no enclosing function has a variable `", target->text, "`");
       }
       if (!scope_.empty() && scope_.contains(cat(":", target->text))) {
-        // The number was declared a constexpr beforehand.
+        // The name was declared a constexpr before.
         scope_.erase(cat(":", target->text));
         Val v = value;
         if (v.isTensor() && v.tensor.value->def && v.tensor.value->def->op == Op::Constant && !v.tensor.type.isBlock()) {
@@ -229,7 +229,7 @@ Result<void> CodeGen::assign(const Node* target, const Val& value) {
       return hostStoreItem(container, TRY(eval(target->kid(1))), value, target->loc);
     }
     case Kind::Attribute: {
-      // Only a constructor sets fields, and only those of the instance that it makes.
+      // Only a constructor sets fields, and only fields of the instance it constructs.
       const Node* self = target->kid(0);
       if (!making_ || self->kind != Kind::Name || self->text != makingName_)
         return error(Err::Unsupported, target->loc)
@@ -288,7 +288,7 @@ Result<void> CodeGen::returnStatement(const Node* n) {
   return {};
 }
 
-// Contexts (profiler scopes and the like) mean nothing here: their arguments are evaluated and the body runs.
+// Contexts (profiler scopes and the like) have no effect: their arguments are evaluated and the body runs.
 Result<void> CodeGen::with(const Node* n) {
   for (size_t i = 0; i + 1 < n->kids.size(); i += 2) {
     const Node* item = n->kids[i];

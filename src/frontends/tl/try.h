@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// TRY(e): the value of a Result, or return its failure from the function around. The core has no exceptions.
+// TRY(e) evaluates to the value of a Result, or returns its failure from the enclosing function. The core uses no exceptions.
 #pragma once
 
 #include <utility>

@@ -52,7 +52,7 @@ void Shape::set(uint64_t bits) {
   high_ = static_cast<uint32_t>(bits >> 32);
 }
 
-// The bit where an axis begins: after the ones of those before it.
+// The lowest bit of an axis: after the ones of the preceding axes.
 int Shape::begin(size_t axis) const {
   int bit = 0;
   for (uint64_t rest = bits(); axis > 0; --axis, rest &= rest - 1) bit = std::countr_zero(rest) + 1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Types of the Triton language. Unlike the IR's, integers carry their sign here.
+// Types of the Triton language. Unlike in the IR, integers are signed or unsigned.
 #pragma once
 
 #include <initializer_list>
@@ -17,8 +17,8 @@ enum class Prim : uint8_t { Void, I1, I8, I16, I32, I64, U8, U16, U32, U64, F8E4
 
 struct DType {
   Prim prim = Prim::Void;
-  uint8_t pointers = 0;  // depth
-  bool isConst = false;  // of a pointer
+  uint8_t pointers = 0;  // depth of indirection
+  bool isConst = false;  // for a pointer: tl.const
   bool operator==(const DType&) const = default;
 
   bool isPointer() const { return pointers > 0; }
@@ -41,7 +41,7 @@ struct DType {
   Type ir() const;  // the scalar type of the IR
 };
 
-// The sizes of a tile's axes. They are powers of two, and a tile has at most 2^20 elements, so the logarithms in unary fit in one number.
+// The sizes of a tile's axes. They are powers of two, and a tile has at most 2^20 elements, so their logarithms in unary fit in one number.
 class Shape {
  public:
   Shape() = default;
@@ -65,11 +65,11 @@ class Shape {
   int begin(size_t axis) const;
   uint64_t bits() const { return uint64_t{high_} << 32 | low_; }
   void set(uint64_t bits);
-  // From the lowest bit, for each axis as many zeros as its logarithm, and a one. In halves, as types are kept in many places.
+  // From the lowest bit, for each axis as many zeros as its logarithm, then a one. Stored in halves, since many structures contain types.
   uint32_t low_ = 0, high_ = 0;
 };
 
-// A scalar where `shape` is empty, else a tile.
+// A scalar if `shape` is empty, else a tile.
 struct TType {
   DType scalar;
   Shape shape;
@@ -80,19 +80,19 @@ struct TType {
   Type ir() const;
 };
 
-// "fp32", "float32", "i32", "uint8", "u1", ...: what signatures, annotations and `tl.` use.
+// "fp32", "float32", "i32", "uint8", "u1", ...: the spellings of signatures, annotations and `tl.`.
 std::optional<Prim> primFromName(std::string_view name);
 // Names as Triton prints them: "int32", "fp32", "pointer<fp16>".
 std::string_view primName(Prim prim);
 std::string name(DType type);
-// As Triton mangles them into names of functions: "i32", "Pfp32", "fp32S128_64S".
+// Names as Triton mangles them into function names: "i32", "Pfp32", "fp32S128_64S".
 std::string mangle(const TType& type);
-// As a signature spells them: "*fp32", "i32", "*kfp16".
+// Names as in a signature: "*fp32", "i32", "*kfp16".
 std::optional<DType> dtypeFromSignature(std::string_view text);
 DType intType(int bits, bool isSigned);
 bool isPowerOfTwo(int64_t n);
 std::string listText(const std::vector<int64_t>& items);  // "[1, 2]"
-// In messages: "fp32", "128x64xfp32", "[128, 64]".
+// Names for messages: "fp32", "128x64xfp32", "[128, 64]".
 void append(std::string& out, DType type);
 void append(std::string& out, const TType& type);
 void append(std::string& out, const Shape& shape);

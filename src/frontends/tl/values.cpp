@@ -203,7 +203,7 @@ std::string repr(const Val& v) {
       return s;
     }
     case VK::Str: {
-      // As Python: single quotes unless only those are within.
+      // As in Python: single quotes unless the text contains single quotes only.
       char quote = v.text.find('\'') != std::string_view::npos && v.text.find('"') == std::string_view::npos ? '"' : '\'';
       std::string out(1, quote);
       for (char c : v.text) {

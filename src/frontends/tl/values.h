@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a name in a kernel can stand for while it is compiled.
+// The kinds of values that a name in a kernel can have at compile time.
 #pragma once
 
 #include <deque>
@@ -25,25 +25,25 @@ enum class VK : uint8_t {
   Int,
   Float,
   Str,
-  Ellipsis,  // compile-time values; `tl.constexpr` of them is the same thing here
-  DType,     // a type, perhaps with a shape (x.type)
+  Ellipsis,  // compile-time values; `tl.constexpr` of one is the value itself
+  DType,     // a type, possibly with a shape (x.type)
   Tensor,    // a value of the IR
   Tuple,
   Slice,     // items: start, stop, step
   Function,  // defined in a file
   Builtin,
   Method,  // a builtin, function or dtype query bound to the value in items[0]
-  Module,  // of Triton (`text` is its dotted name), or a file (`module`)
+  Module,  // a module of Triton (`text` is its dotted name), or a file (`module`)
   Class,   // constexpr, tensor, tuple, int, float, ValueError, ...: for annotations, isinstance and except
   List,
   Set,
-  Dict,       // of Python at compile time; in a kernel a list is a Tuple
-  Closure,    // a lambda, or a function within a function, of Python at compile time
+  Dict,       // of compile-time Python; in a kernel a list is a Tuple
+  Closure,    // a lambda or nested function of compile-time Python
   Exception,  // `text` is its class; items are its arguments
-  Object,  // any other object of the Python that runs constexpr functions: `text` is its class; items are its number there, and whether it
-           // is true
-  Desc,    // tensor descriptor: items are shape..., strides...
-  BlockPtr,  // block pointer: tensor is the base; items are shape..., strides..., offsets...
+  Object,     // another object of the Python that runs constexpr functions: `text` is its class; items are its number there, and
+              // whether it is true
+  Desc,       // tensor descriptor: items are shape..., strides...
+  BlockPtr,   // block pointer: tensor is the base; items are shape..., strides..., offsets...
 };
 
 struct Tensor {
@@ -51,7 +51,7 @@ struct Tensor {
   TType type;
 };
 
-// Owned by nobody: what it refers to is in the Heap of its compilation, or in the source. So a Val is copied like a number.
+// A Val owns nothing: it refers to the Heap of its compilation or to the source. So copying one is cheap.
 struct Val {
   union {
     Int number = 0;  // Bool, Int
@@ -67,10 +67,10 @@ struct Val {
   SourceModule* module = nullptr;  // Module, where it is a file
   const std::vector<Val>* items = nullptr;
   const std::vector<std::string>* fields = nullptr;  // of a named tuple
-  const ClassDef* cls = nullptr;                     // an aggregate: of the class itself, and of the tuples that are its instances
+  const ClassDef* cls = nullptr;                     // for the class of an aggregate, and for the tuples that are its instances
   VK kind = VK::None;
-  const Val* known = nullptr;  // Tensor: its value at compile time, where a constexpr may be wanted
-  bool wrapped = false;        // made by tl.constexpr(...): such globals may be used in kernels
+  const Val* known = nullptr;  // Tensor: its value at compile time, for uses that require a constexpr
+  bool wrapped = false;        // made by tl.constexpr(...): kernels may use such globals
 
   static Val none() { return {}; }
   static Val unbound() { return of(VK::Unbound); }
@@ -94,21 +94,21 @@ struct Val {
   bool isInt() const { return kind == VK::Int || kind == VK::Bool; }
   bool isObject() const { return kind == VK::List || kind == VK::Set || kind == VK::Dict; }
   bool isNumber() const { return isInt() || kind == VK::Float; }
-  // Holds values of the IR, perhaps none (an empty tuple).
+  // True for values that consist of IR values; there may be none (an empty tuple).
   bool isRuntime() const { return kind == VK::Tensor || kind == VK::Tuple || kind == VK::Desc || kind == VK::BlockPtr; }
   double asDouble() const { return kind == VK::Float ? real : static_cast<double>(number); }
   const Val& item(size_t i) const { return (*items)[i]; }
   size_t size() const { return items ? items->size() : 0; }
 };
 
-// What compile-time Python can change in place.
+// The mutable values of compile-time Python.
 struct HostObject {
-  std::vector<Val> items;   // of a list or set; the keys of a dictionary
-  std::vector<Val> values;  // of a dictionary
-  bool frozen = false;      // a global's, or one that a kernel has seen
+  std::vector<Val> items;   // items of a list or set; keys of a dictionary
+  std::vector<Val> values;  // values of a dictionary
+  bool frozen = false;      // the value of a global, or one that a kernel has used
 };
 
-// Keeps the lists and texts that Vals refer to as long as the compilation lasts.
+// Owns the lists and texts that Vals refer to, for the whole compilation.
 class Heap {
  public:
   const std::vector<Val>* keep(std::vector<Val> items) {
@@ -124,7 +124,7 @@ class Heap {
     return &objects_.emplace_back(std::move(items), std::move(values));
   }
   void count(size_t items) { kept_ += items; }
-  size_t kept() const { return kept_; }  // in units of a Val
+  size_t kept() const { return kept_; }  // size in units of a Val
 
  private:
   size_t kept_ = 0;
@@ -133,18 +133,18 @@ class Heap {
   std::deque<std::string> texts_;
 };
 
-// The IR values inside, in a fixed order; and a copy with others in their place.
+// The IR values inside, in a fixed order; and a copy that contains other IR values instead.
 void flatten(const Val& v, std::vector<Value*>& out);
 Val unflatten(const Val& like, const std::vector<Value*>& handles, size_t& cursor, Heap& heap);
-// Whether two values differ in their IR values alone.
+// Returns whether two values differ only in their IR values.
 bool sameType(const Val& a, const Val& b);
-// "fp32", "an int", "a tuple": as messages name a value's type.
+// The type of a value as messages name it: "fp32", "an int", "a tuple".
 std::string describe(const Val& v);
 void append(std::string& out, const Val& v);
 // Python's str() and repr().
 std::string str(const Val& v);
 std::string repr(const Val& v);
-// Part of the name of a function compiled for this argument: equal exactly where the types and compile-time values are.
+// Part of the name of a function compiled for this argument: equal if and only if the types and compile-time values are equal.
 std::string mangle(const Val& v);
 bool truthy(const Val& v);
 bool sameConstant(const Val& a, const Val& b);

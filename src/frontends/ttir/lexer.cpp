@@ -47,7 +47,7 @@ Token Lexer::next() {
     while (i < text_.size() && accept(text_[i])) ++i;
     return i;
   };
-  // The end of a string that begins at `i`, or npos.
+  // The end of a string that starts at `i`, or npos.
   auto string = [&](size_t i) {
     for (++i; i < text_.size() && text_[i] != '\n'; ++i) {
       if (text_[i] == '"') return i + 1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Operations in their custom forms. Most follow from their signature in the table; the others are read by hand, together with the
-// spellings that they had in older versions of Triton.
+// Custom forms of operations. Most follow from the signature in the table. The others have a function here, which also accepts the
+// spellings of older versions of Triton.
 #include "frontends/ttir/parser.h"
 #include "ir/bits.h"
 #include "ir/builder.h"
@@ -121,7 +121,7 @@ void Parser::addYield(Region& region, Loc loc) {
   last->insts.push_back(yield);
 }
 
-// %a, %b {..} : T -> U, or T to U; the old form has (T) -> U.
+// %a, %b {..} : T -> U, or T to U; the old form is (T) -> U.
 // One type may stand for all operands: tt.join %a, %b : T -> U.
 bool Parser::operandTypes(const std::vector<Use>& values, std::vector<Type>& types) {
   if (at("(") ? !parseParenTypes(types) : !parseTypeList(types)) return false;
@@ -133,7 +133,7 @@ bool Parser::operandTypes(const std::vector<Use>& values, std::vector<Type>& typ
 // ---- by signature
 
 bool Parser::bySignature(Inst& inst) {
-  // fastmath<..> and overflow<..> promise what we do not make use of; some versions write them before the dictionary, some after.
+  // The promises fastmath<..> and overflow<..> are not used; some versions write them before the dictionary, some after.
   auto flags = [&] {
     while (atWord("fastmath") || atWord("overflow") || atWord("exact") || atWord("disjoint") || atWord("nneg") || atWord("nonNeg") ||
            atWord("round_to_nearest_even")) {
@@ -196,7 +196,7 @@ bool Parser::bySignature(Inst& inst) {
       result(inst, type.withElement(Elem::I1));
       return true;
     case Sig::Select: {
-      // The condition's type is written where it is no scalar.
+      // The condition's type is written unless it is a scalar.
       Type condition = Type::scalar(Elem::I1);
       if (take(",")) {
         condition = type;
@@ -433,7 +433,7 @@ bool Parser::load(Inst& inst) {
   if (!parseUses(values)) return false;
   if (values.empty() || values.size() > 3) return syntax("a pointer, a mask and a value for elsewhere");
   if (!hints(inst) || !attrs(inst) || !expect(":") || !parseType(type)) return false;
-  // Before 3.0 the type was that of the result.
+  // Before 3.0 the type was the result's.
   Type pointer = type;
   auto actual = typeOf(values[0]);
   if (actual && actual->isPointer() && *actual != type && actual->pointee() == type) pointer = *actual;
@@ -718,7 +718,7 @@ bool Parser::forLoop(Inst& inst) {
 
 //   scf.for unsigned %i = %a to %b step %s : i32   =>   scf.for %k = extui %a to extui %b step extui %s : i64 { %i = trunci %k ... }
 //
-// A signed loop that counts wider. i64 and index have nothing wider: there both bounds and the counter change their sign bit.
+// A signed loop with a wider counter. i64 and index have no wider type: both bounds and the counter have their sign bit flipped instead.
 void Parser::countSigned(Inst& loop, Block& before) {
   if (loop.operands.size() < 3 || loop.regions.size() != 1 || loop.regions[0]->empty() || loop.regions[0]->entry().args.empty()) return;
   Region& region = *loop.regions[0];

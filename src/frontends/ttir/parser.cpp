@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Modules, functions, regions and operations in generic form.
+// Modules, functions, regions, and operations in generic form.
 #include "frontends/ttir/parser.h"
 
 #include <algorithm>
@@ -187,7 +187,7 @@ Value* Parser::resolve(const Use& use, Type type) {
     error(Err::UnknownName, use.loc).says(use.name, " has only ", values_[use.name].size(), " results");
     return nullptr;
   }
-  // Defined later, perhaps: blocks may stand in any order.
+  // It may be defined later, since blocks can be in any order.
   auto [it, fresh] = forward_.try_emplace(cat(use.name, "#", use.number));
   if (fresh) {
     Inst* owner = module_.newInst(Op::Poison, use.loc);
@@ -408,7 +408,7 @@ bool Parser::parseGenericFunc(Loc loc) {
   return finishFunc();
 }
 
-// Puts the values that were used before their definition in place.
+// Replaces the stand-ins of values that were used before their definition.
 bool Parser::finishFunc() {
   endScope(0);
   values_.clear();
@@ -469,7 +469,7 @@ bool Parser::parseRegion(Region& region, Inst* parent) {
       }
       pending.defined = true;
       pending.loc = locOf(label);
-      // Blocks stand in the order of their labels, whichever was branched to first.
+      // Blocks are in the order of their labels, independent of the order of branches.
       std::erase(region.blocks, block);
       region.blocks.push_back(block);
       if (!parseBlockArgs(*block) || !expect(":")) return false;
@@ -531,7 +531,7 @@ bool Parser::parseInst(Block& block) {
   if (op.kind != Tok::Word && op.kind != Tok::String) return syntax("an operation");
   advance();
   Inst* inst = nullptr;
-  // The operation finds its block through its parent: branches need it to name their targets.
+  // An operation finds its block through its parent: branches need it to resolve their targets.
   instBlock_ = &block;
   std::vector<Type> results;
   if (!(op.kind == Tok::String ? parseGeneric(op, inst, results) : parseCustom(op, inst))) return false;
@@ -561,7 +561,7 @@ namespace {
 struct Renamed {
   std::string_view old, now;
 };
-// Operations under the names that they had, or have in other versions.
+// Names of operations in older and newer versions.
 constexpr Renamed kRenamed[] = {
     {"llvm.mlir.undef", "ub.poison"},
     {"gpu.barrier", "ttg.barrier"},
@@ -583,7 +583,7 @@ constexpr Renamed kAttrRenamed[] = {
     {"rhs_type", "b_elem_type"}, {"padding_option", "padding"}, {"pack_element", "packed_element"},
 };
 
-// How many operand groups an operation has, or 0 where the operands need no grouping.
+// The number of operand groups of an operation, or 0 if its operands are not grouped.
 size_t groupsOf(Op op) {
   switch (op) {
     case Op::Load:
@@ -722,7 +722,7 @@ bool Parser::applyAttrs(Inst& inst, Attrs& attrs) {
       if (numbers.size() == 1 && attr.type && attr.type->bits() < 6) numbers.resize(static_cast<size_t>(attr.type->numel()), numbers[0]);
       inst.set(*id, std::move(numbers));
     } else if (attr.isFloat || std::holds_alternative<std::monostate>(attr.value)) {
-      continue;  // nothing that we know has such a value
+      continue;  // no known operation has such a value
     } else {
       inst.set(*id, attr.value);
     }

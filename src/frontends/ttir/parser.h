@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The parser of MLIR text, shared by its files: types.cpp (types, attributes, locations), parser.cpp (modules, functions, regions,
-// generic operations) and ops.cpp (custom forms).
+// The parser of MLIR text, shared by types.cpp (types, attributes, locations), parser.cpp (modules, functions, regions, generic operations)
+// and ops.cpp (custom forms).
 //
-// Every function that can fail returns bool (false: a diagnostic was added) or a Result. Values are resolved after their types are
-// read, since MLIR writes types last; one that is used before its definition gets a stand-in that is replaced at the function's end.
+// A function that can fail returns bool (false: it has added a diagnostic) or a Result. Values are resolved after their types are read,
+// since MLIR writes types last. A value that is used before its definition gets a stand-in, which is replaced at the end of the function.
 #pragma once
 
 #include <map>
@@ -18,7 +18,7 @@
 
 namespace nereid::ttir {
 
-// A use of a value, before its type is known.
+// A use of a value whose type is not known yet.
 struct Use {
   std::string_view name;  // with the %
   uint32_t number = 0;    // of %x#number
@@ -31,14 +31,14 @@ struct Literal {
   bool negative = false;
 };
 
-// What an attribute may hold that the IR does not: kept only as long as one operation is read.
+// Values of attributes that the IR cannot represent; they exist only while their operation is read.
 struct AnyAttr {
-  AttrValue value;                // monostate: unit, or something that is read past
+  AttrValue value;                // monostate: a unit attribute, or an ignored one
   std::optional<Type> type;       // of a typed attribute, or a type attribute
   std::vector<Literal> literals;  // of dense<> and numbers, converted once the type is known
   bool isDense = false, isUnit = false, isFloat = false;
-  std::string keyword;                // of #tt<...>: the last word in it
-  std::vector<Type> inputs, outputs;  // of a function type
+  std::string keyword;                // for #tt<...>: the last word in it
+  std::vector<Type> inputs, outputs;  // for a function type
   bool isFunctionType = false;
   Loc loc;
 };
@@ -52,7 +52,7 @@ class Parser {
   static constexpr int kMaxDepth = 128;
 
   // ---- tokens (parser.cpp)
-  Token advance();  // gives the current token and moves on
+  Token advance();  // returns the current token and moves to the next
   void seek(uint32_t offset);
   bool at(const char* punctuation) const { return tok_.is(punctuation); }
   bool atWord(const char* word) const { return tok_.word(word); }
@@ -64,7 +64,7 @@ class Parser {
   Loc here() const { return locOf(tok_); }
   DiagBuilder error(Err err, Loc loc) { return diags_.error(err, loc); }
   bool syntax(const char* wanted);  // "expected X, found Y"
-  bool skipBalanced();              // past one bracketed group that the current token opens
+  bool skipBalanced();              // skips the bracketed group that the current token opens
   std::string unquote(std::string_view literal) const;
 
   struct Depth {
@@ -76,7 +76,7 @@ class Parser {
 
   // ---- types, attributes, locations (types.cpp)
   bool parseType(Type& out);
-  bool parseShaped(Type& out, Form form);         // after tensor/vector: <dims x element [, encoding]>
+  bool parseShaped(Type& out, Form form);         // parses the text after tensor or vector: <dims x element [, encoding]>
   bool parseShapedBody(Type& out, Form form);     // after the <
   bool parsePointerBody(Type& out);               // after !tt.ptr
   bool parseDescBody(Type& out);                  // after !tt.tensordesc
@@ -94,11 +94,11 @@ class Parser {
   bool toInteger(const Literal& literal, int64_t& out);
   bool parseIntegerList(std::vector<int64_t>& out);  // 1, -2 (no brackets)
   using Attrs = std::vector<std::pair<std::string, AnyAttr>>;
-  bool parseAttrDict(Attrs& out);          // at {
-  bool parseOptionalAttrDict(Attrs& out);  // maybe at {
+  bool parseAttrDict(Attrs& out);          // at `{`
+  bool parseOptionalAttrDict(Attrs& out);  // at `{`, if present
   void findAliases();
   bool parseOptionalLoc(Loc& out);
-  bool parseLocBody(Loc& out);  // what stands inside loc( )
+  bool parseLocBody(Loc& out);  // the content of loc( )
 
   // ---- structure (parser.cpp)
   bool parseTop();
@@ -106,7 +106,7 @@ class Parser {
   bool parseFunc();
   bool parseGenericFunc(Loc loc);
   bool finishFunc();
-  bool parseRegion(Region& region, Inst* parent);  // { blocks }, the entry has been given arguments if any
+  bool parseRegion(Region& region, Inst* parent);  // { blocks }; the caller may have added arguments to the entry
   bool parseBlockArgs(Block& block);
   bool parseInst(Block& block);
   bool parseGeneric(Token name, Inst*& out, std::vector<Type>& results);
@@ -118,9 +118,9 @@ class Parser {
   void endScope(size_t mark);
   bool define(std::string_view name, const std::vector<Value*>& values, Loc loc);
   bool parseUse(Use& out);
-  bool parseUses(std::vector<Use>& out);      // %a, %b; none if the current token is no value
+  bool parseUses(std::vector<Use>& out);      // %a, %b; none if the current token is not a value
   Value* resolve(const Use& use, Type type);  // null after an error
-  Value* lookup(const Use& use);              // null when not defined (yet)
+  Value* lookup(const Use& use);              // null if it is not defined (yet)
   std::optional<Type> typeOf(const Use& use);
 
   static uint64_t zeroExtendTo(Type type, int64_t value);
@@ -157,7 +157,7 @@ class Parser {
   bool operandTypes(const std::vector<Use>& values, std::vector<Type>& types);
   bool addAll(Inst& inst, const std::vector<Use>& uses, const std::vector<Type>& types);
   bool addSame(Inst& inst, const std::vector<Use>& uses, Type type);
-  bool addKnown(Inst& inst, const Use& use);  // of whatever type it has
+  bool addKnown(Inst& inst, const Use& use);  // of any type
   void result(Inst& inst, Type type);
   bool uses(std::vector<Use>& out, size_t count);
   bool useList(std::vector<Use>& out);      // [%a, %b]
@@ -174,8 +174,8 @@ class Parser {
   std::vector<uint32_t> lines_;  // offset of each line's first byte
   int depth_ = 0;
   Module module_;
-  std::map<std::string_view, uint32_t> aliases_;  // #loc3, !alias: offset of what it stands for
-  std::map<std::string_view, Loc> locAliases_;    // those already read
+  std::map<std::string_view, uint32_t> aliases_;  // #loc3, !alias: offset of the definition
+  std::map<std::string_view, Loc> locAliases_;    // aliases that have been read
   std::map<std::string_view, std::vector<Value*>> values_;
   std::vector<std::string_view> scope_;  // names in values_, innermost last
   struct Forward {
@@ -189,8 +189,8 @@ class Parser {
     bool defined;
     Loc loc;
   };
-  std::vector<std::map<std::string_view, PendingBlock>> blocks_;  // by label, a map for each open region
-  Block* instBlock_ = nullptr;                                    // where the operation being read will stand
+  std::vector<std::map<std::string_view, PendingBlock>> blocks_;  // by label; one map per open region
+  Block* instBlock_ = nullptr;                                    // the block to which the current operation will belong
   int module_depth_ = 0;
   std::set<const Inst*> unsignedLoops_;
 };

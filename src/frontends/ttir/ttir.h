@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The front-end `ttir`: MLIR text of Triton 3.2 to 3.9-dev, in custom or generic form, to the IR.
+// The front-end `ttir`: parses MLIR text of Triton 3.2 to 3.9-dev, in custom or generic form.
 #pragma once
 
 #include "ir/ir.h"

@@ -32,7 +32,7 @@ bool Parser::parseType(Type& out) {
       out = Type{};
       return true;
     }
-    // si8 and ui8 stand in descriptors only; elsewhere signedness is in the operations.
+    // si8 and ui8 occur in descriptors only; elsewhere operations carry the signedness.
     if (word.size() > 2 && (word.starts_with("si") || word.starts_with("ui")))
       if (auto elem = elemFromName(word.substr(1)); elem && *elem < Elem::Index) {
         advance();
@@ -74,7 +74,7 @@ bool Parser::parsePointerBody(Type& out) {
   if (!parseType(inner)) return false;
   int64_t space = 1;
   if (take(",")) {
-    // "constant" is tl.const from 3.9 on; Triton's front-end has seen to it that nothing stores there.
+    // "constant" is tl.const, from 3.9 on; Triton's front-end has already checked that nothing stores there.
     Literal literal{tok_, false};
     bool isConstant = tok_.kind == Tok::String && tok_.text == "\"constant\"";
     if (!isConstant && !toInteger(literal, space)) return false;
@@ -151,7 +151,7 @@ bool Parser::parseShapedBody(Type& out, Form form) {
     error(Err::Type, begin).says("a tile cannot have elements of ", element);
     return false;
   }
-  if (take(",")) {  // an encoding of TTGIR: a layout on the GPU, nothing to us
+  if (take(",")) {  // a TTGIR encoding: the layout on a GPU, which is ignored
     AnyAttr ignored;
     if (!parseAttr(ignored)) return false;
   }
@@ -304,7 +304,7 @@ bool Parser::parseDense(AnyAttr& out) {
   if (!expect(":")) return false;
   Loc loc = here();
   Type type;
-  // Types of attributes may have any shape: tt.divisibility is a tensor<3xi32> where a pointer has three axes.
+  // Attribute types may have any shape: tt.divisibility is a tensor<3xi32> if a pointer has three axes.
   if (atWord("tensor") || atWord("vector")) {
     uint32_t begin = tok_.offset;
     size_t before = diags_.size();
@@ -367,7 +367,7 @@ bool Parser::parseResource(AnyAttr& out) {
   return false;
 }
 
-// "0x..." holds the elements' bytes, little-endian; i1 has one byte an element, or one bit.
+// "0x..." contains the bytes of the elements, little-endian; i1 has one byte or one bit per element.
 bool Parser::hexData(const AnyAttr& attr, Type type, Dense& out) {
   std::string digits = unquote(attr.literals[0].token.text);
   auto bad = [&] {
@@ -547,7 +547,7 @@ bool Parser::parseAttr(AnyAttr& out) {
         return expect("]");
       }
       if (at("{")) {
-        // Of dictionaries only those of function arguments matter, and of those the divisibility: it stands for the whole.
+        // The only dictionaries in use are those of function arguments; their divisibility represents the whole dictionary.
         Attrs inner;
         if (!parseAttrDict(inner)) return false;
         out.value = int64_t{0};
@@ -562,7 +562,7 @@ bool Parser::parseAttr(AnyAttr& out) {
       return syntax("an attribute");
     default: return syntax("an attribute");
   }
-  // A number, perhaps with its type.
+  // A number with an optional type.
   const Literal literal = out.literals[0];
   if (!typed()) return false;
   out.isFloat = literal.token.kind == Tok::Float || (out.type && out.type->isFloat());

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Kernels of the tests, plain: jit() makes those of nereid.jit and triton.jit of them."""
+"""Kernels of the tests as plain functions: jit() decorates them with nereid.jit or triton.jit."""
 import types
 
 import nereid

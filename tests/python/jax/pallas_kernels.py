@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Kernels in Pallas, of which tests and benchmarks make calls: each takes `interpret`."""
+"""Pallas kernels for tests and benchmarks: each function takes `interpret`."""
 import functools
 
 import jax
@@ -12,7 +12,7 @@ def like(x, shape=None, dtype=None):
 
 
 def softmax(x, interpret=False):
-    """A row a program."""
+    """One row per program."""
     rows, n = x.shape
     block = 1 << (n - 1).bit_length()
 
@@ -70,7 +70,7 @@ def matmul(a, b, bm=32, bn=32, bk=32, interpret=False):
 
 
 def attention(q, k, v, block_q=32, block_k=32, causal=False, interpret=False):
-    """[batch, heads, length, depth]; a program has a block of queries and goes over the keys."""
+    """[batch, heads, length, depth]; each program has a block of queries and iterates over the keys."""
     batch, heads, length, depth = q.shape
     scale = depth**-0.5
 

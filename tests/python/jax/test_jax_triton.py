@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 def fresh(f):
-    """A kernel of which nothing was compiled."""
+    """A kernel that was never compiled."""
     return jit(f, "triton")
 
 
@@ -292,7 +292,7 @@ def test_gluon_is_refused():
 
 
 def test_other_platforms_go_their_own_way():
-    """Lowering for a GPU asks jax_triton, whether it finds one or not."""
+    """Lowering for a GPU calls jax_triton, with or without a GPU."""
     x = numbers(64)
     f = jax.jit(lambda x: call(x, x, n=64, kernel=adder, out_type=x, grid=1, BLOCK=64))
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""pallas_call on the CPU, beside interpret=True."""
+"""pallas_call on the CPU, compared with interpret=True."""
 import functools
 
 import jax
@@ -17,7 +17,7 @@ nereid.jax.pallas.enable()
 
 @pytest.fixture(autouse=True)
 def narrow():
-    """As JAX is by default; some of Pallas' own rules take nothing else."""
+    """JAX's default; some of Pallas' rules require it."""
     with jax.enable_x64(False):
         yield
 
@@ -27,7 +27,7 @@ def numbers(shape, dtype=jnp.float32, seed=0):
 
 
 def same(f, *args, rtol=1e-5, atol=1e-6, **kwargs):
-    """As the interpreter has it."""
+    """The result of interpret=True."""
     jax.config.update("jax_disable_most_optimizations", True)  # it is slow to compile, too
     try:
         wanted = f(*args, interpret=True, **kwargs)
@@ -77,7 +77,7 @@ def test_attention(causal, dtype):
 # ---- operations
 
 def pointwise(fs, dtypes=None, block=32):
-    """A kernel that gives the results of several functions of its blocks."""
+    """A kernel that returns the results of several functions of its blocks."""
 
     def run(*xs, interpret=False):
         spec = pl.BlockSpec((block,), lambda i: (i,))
@@ -113,7 +113,7 @@ def test_functions_that_the_lowering_lacks():
 
 @pytest.mark.parametrize("dtype, rtol", [("float16", 1e-3), ("bfloat16", 1e-2), ("float32", 1e-6)])
 def test_assembly(dtype, rtol):
-    """approx_tanh is inline assembly, and so may be more."""
+    """approx_tanh is inline assembly; other functions may be, too."""
     x = jnp.linspace(-3, 3, 128).astype(dtype)
 
     def kernel(x_ref, tanh_ref, bits_ref):
@@ -286,7 +286,7 @@ def test_blocks_beyond_the_array_are_refused():
                                         ((128, 3), lambda i, j: (i // 2,)), ((2, 2, 2, 64), lambda a, b, c, d: (d,)), ((64, 2, 3, 2), lambda a, b, c, d: (a,)), ((4, 2, 16, 2), lambda a, b, c, d: (a * 16 + c,)),
                                         ((2, 8, 2, 8, 2), lambda a, b, c, d, e: (b * 8 + d,))])
 def test_blocks_that_are_visited_again(grid, index):
-    """The last visit is seen, and each sees what the former left."""
+    """Each visit sees the result of the previous one, and the last one remains."""
 
     def run(interpret=False):
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Calls on XLA's threads: several at once, from within its pool, and what numbers they see."""
+"""Calls on XLA's threads: several at once, from within its pool, and the treatment of denormal numbers."""
 import concurrent.futures
 
 import jax
@@ -52,7 +52,7 @@ def test_the_same_call_from_several_threads_at_once():
 
 
 def test_independent_calls_within_a_program():
-    """XLA may run them on threads of its pool, all of which then want helpers from it."""
+    """XLA may run calls on all threads of its pool, which then all request helpers."""
     xs = [jnp.linspace(k, k + 1, 256 * 64, dtype=jnp.float32) for k in range(16)]
     f = jax.jit(lambda *xs: [worked(worked(x, 20, 64), 20, 64) for x in xs])
     for _ in range(10):

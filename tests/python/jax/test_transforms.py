@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What JAX does with programs: derivatives, batches, several devices and processes, export, its cache."""
+"""JAX's transformations of programs: derivatives, batches, several devices and processes, export, the cache."""
 import os
 import socket
 import subprocess
@@ -84,7 +84,7 @@ def test_operands_that_are_spread_over_devices():
 
 
 def sharded(mesh, a, b):
-    """A product whose inner axis is spread, its softmax, and what all rows have in sum."""
+    """A product with a sharded inner axis, its softmax, and the sum over all rows."""
 
     def part(a, b):
         total = jax.lax.psum(times(a, b), "k")
@@ -156,7 +156,7 @@ np.save(folder + "/out.npy", f.call(np.load(folder + "/x.npy")))
 
 
 def test_the_persistent_cache_hits_in_another_process(tmp_path):
-    """Only if what a call says is the same in each process."""
+    """Works only if the text of a call is the same in each process."""
     program = """
 import sys, jax, numpy as np
 jax.config.update("jax_compilation_cache_dir", sys.argv[1])
@@ -178,7 +178,7 @@ print("hit" if "/jax/compilation_cache/cache_hits" in seen[:8] else "miss")
 
 
 def test_one_program_for_two_platforms():
-    """Lowered for another platform the call says where it runs."""
+    """Lowered for another platform, the call reports where it can run."""
     x = numbers(64)
     with pytest.raises(NotImplementedError, match="runs on the CPU only, but this program is for cuda"):
         jax.jit(sums).trace(x, x).lower(lowering_platforms=("cuda",))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""nereid.jax.triton_call: the parameters, what goes wrong, and where results are."""
+"""nereid.jax.triton_call: parameters, errors, and the placement of results."""
 import concurrent.futures
 import threading
 
@@ -144,7 +144,7 @@ def test_numbers_are_no_operands_of_the_program():
 
 
 def test_operands_by_name_and_outputs_between_inputs():
-    """The output stands between the inputs: jax-triton binds it to the wrong buffer."""
+    """The output is between the inputs: jax-triton binds it to the wrong buffer."""
 
     @nereid.jit
     def difference(x, o, y, BLOCK: tl.constexpr):
@@ -277,7 +277,7 @@ def _two(k, x, y, z, o, BLOCK: tl.constexpr):
 
 @pytest.mark.parametrize("donated", [(), (0,), (2,), (0, 2)])
 def test_two_aliases_after_a_scalar(donated):
-    """Operands are counted with the scalar."""
+    """Operand numbers include the scalar."""
     x, y, z = numbers(64), numbers(64, seed=1), numbers(64, seed=2)
     arrays = [np.array(v) for v in (x, y, z)]
     places = {i: v.unsafe_buffer_pointer() for i, v in enumerate((x, y, z))}
@@ -546,7 +546,7 @@ def test_misspelt_keywords_are_named():
                            (without("out_type", out_typ=x, grid=1), "did you mean `out_type`")):
         with pytest.raises(TypeError, match=message):
             call(x, **given)
-    # A function may want other names.
+    # A grid function may need other names.
     np.testing.assert_array_equal(call(x, **right, programs=1, grid=lambda m: m["programs"]), 2 * x)
 
 
@@ -569,7 +569,7 @@ def test_no_programs_leave_zeros(grid):
 
 
 def test_equal_calls_are_one_text():
-    """And calls that differ in anything are not."""
+    """Calls that differ in anything are not merged."""
     x = jnp.arange(16.0)
     base = dict(n=16, a=2.0, kernel=scaled, out_type=x, grid=1, BLOCK=16)
     made = []

@@ -48,10 +48,10 @@ def test_the_fastest_is_chosen_and_kept(which, cache):
     assert line.startswith(f"slow {which}: [TURNS: 300, BLOCK: 256] ") and line.endswith("chosen: TURNS: 1, BLOCK: 256")
     files = os.listdir(cache / "tuned")
     assert len(files) == 1
-    # Another program with the same call takes what was measured.
+    # Another program with the same call uses the stored measurement.
     np.testing.assert_array_equal(jax.jit(lambda x: f(x) + 1)(x), np.full(10_000, 2))
     assert len(nereid.jax.tuned()) == before + 1
-    # What is kept is believed, unless it is damaged.
+    # A stored result is used unless it is damaged.
     place = cache / "tuned" / files[0]
     place.write_text("2 TURNS: 50, BLOCK: 256\n")
     assert jax.jit(lambda x: f(x) + 2)(x)[0] == 52
@@ -178,7 +178,7 @@ def test_configurations_that_are_left_out(cache):
         tried.append((meta["TURNS"], meta["BLOCK"]))
         return 1
 
-    # A constant that is given leaves those that agree with it; then the pruner, then the model.
+    # A given constant selects the configurations that agree with it; then the pruner and the model apply.
     assert call(x, n=100, kernel=kernel, out_type=x, grid=grid, TURNS=2)[0] == 2
     assert tried == [(2, 64)]
     with pytest.raises(ValueError, match="no configuration of `kernel` is left after pruning, with TURNS=5"):

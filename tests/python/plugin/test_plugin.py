@@ -311,7 +311,7 @@ def test_what_would_change_the_kernel_is_refused():
         copy[(1, )](np.zeros(4, F32), np.zeros(4, F32), N=4, launch_cooperative_grid=True)
 
 
-# ---- what GPUs' back-ends of Triton take, and give
+# ---- options and attributes of Triton's GPU back-ends
 
 OPTIONS = dict(num_warps=4, num_stages=2, num_ctas=1, maxnreg=64, enable_fp_fusion=True, launch_pdl=False, waves_per_eu=2, matrix_instr_nonkdim=16, kpack=2, allow_flush_denorm=True,
                schedule_hint="none", enable_reflect_ftz=False, ptx_version=80, ptx_options="", sanitize_overflow=True, extern_libs={}, ir_override=None, num_buffers_warp_spec=0,
@@ -454,7 +454,7 @@ def test_fp8e4b15():
         tl.store(o + i, tl.load(x + i).to(tl.float8e4b15))
 
     bits = np.arange(256, dtype=np.uint8)
-    # Of a byte s eeee mmm: (1 + m / 8) 2^(e - 15), and m / 8 2^-14 where e is 0.
+    # The value of a byte s eeee mmm: (1 + m / 8) 2^(e - 15), or m / 8 2^-14 if e is 0.
     e, m = (bits >> 3 & 15).astype(int), (bits & 7) / 8
     values = np.where(bits & 128, -1, 1) * np.where(e == 0, m * 2.0**-14, (1 + m) * 2.0**(e - 15))
     for dtype in (np.float16, F32, ml_dtypes.bfloat16):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What launches of stock Triton's tutorials exercise, in our words and without torch: occupancy (02), options in configurations (03), libdevice (07), pointers in memory (08),
+"""Forms of launches from stock Triton's tutorials, rewritten without torch: occupancy (02), options in configurations (03), libdevice (07), pointers in memory (08),
 descriptors and persistent programs (09). The plain kernels are in examples/python."""
 import numpy as np
 import triton

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Finds the constants that a kernel is fastest with, by running it.
+// Finds the fastest constants of a kernel by running it.
 import { DeviceBuffer } from "../buffer.ts";
 import type { Device } from "../device.ts";
 import { NereidError } from "../errors.ts";
@@ -12,38 +12,38 @@ import { type Arguments, gridOf, hold, type JitGrid, type JitKernel } from "./ji
 import { launchInTurn, readInTurn, timeInTurn, writeInTurn } from "./turn.ts";
 import { type Constant, launchArguments, literal, type Value } from "./values.ts";
 
-/** Values of some constexprs. */
+/** Values of constexprs. */
 export type Config = Readonly<Record<string, Constant>>;
 
 export interface AutotuneOptions {
-  /** What to choose from. */
+  /** The configurations to choose from. */
   configs?: readonly Config[];
-  /** Or: the values that each constant may have, in order; neighbours are tried from the middle on until none is faster. */
+  /** Or the ordered values of each constant: the search starts in the middle and moves to neighbours until none is faster. */
   space?: Readonly<Record<string, readonly Constant[]>>;
-  /** The most configurations of a space that are measured; 32 otherwise. */
+  /** The maximum number of configurations of a space to measure; default 32. */
   budget?: number;
-  /** Parameters whose values tell problems apart: each combination is tuned on its own. Buffers count by their types. */
+  /** Parameters whose values distinguish problems: each combination of values is tuned separately. Buffers are distinguished by type. */
   key?: readonly string[];
-  /** Which configurations are worth a try for these arguments. */
+  /** Selects the configurations worth measuring for these arguments. */
   keep?: (config: Config, args: Arguments) => boolean;
-  /** Which buffers a kernel changes: they are put back after each try. All of them where it is not said. */
+  /** Buffers that the kernel changes: they are restored after each measurement. Default: all buffers. */
   restore?: readonly string[];
-  /** Milliseconds for the measurement of one configuration, after the engine has compiled it well; 20 otherwise. */
+  /** Milliseconds to measure each configuration, after the engine has optimized it; default 20. */
   time?: number;
-  /** Measures a configuration, in place of the clock: returns µs per launch, or any number that is less for a better one. */
+  /** Measures a configuration instead of the clock. Returns µs per launch, or any number that is smaller for a better configuration. */
   measure?: (config: Config, launch: () => Promise<void>) => number | Promise<number>;
-  /** Where to keep results: the Cache API, or this store; false: only this object has them. */
+  /** Where to store results. Default: the Cache API. false: only in this object. */
   cache?: boolean | Store;
 }
 
-/** What a configuration took: µs a launch; infinite where it failed. */
+/** The time of a configuration, in µs per launch; infinite if it failed. */
 export interface Measured {
   config: Config;
   time: number;
   error?: unknown;
 }
 
-/** A kernel that is launched with the best of some configurations. */
+/** A kernel that launches with the best of several configurations. */
 export function autotune(kernel: JitKernel, options: AutotuneOptions): Autotuned {
   return new Autotuned(kernel, options);
 }
@@ -59,12 +59,12 @@ export class Autotuned {
     if (!options.configs === !options.space)
       throw new NereidError("wrong-argument", "pass either `configs` or `space` to autotune, not both or neither");
     if ((options.configs ?? Object.values(options.space!)).length === 0)
-      throw new NereidError("wrong-argument", "there is no configuration to choose from: `configs` or `space` is empty");
+      throw new NereidError("wrong-argument", "`configs` or `space` is empty: pass at least one configuration");
     this.#kernel = kernel;
     this.#options = options;
   }
 
-  /** Launches it; the first launch of a problem finds the best configuration first. */
+  /** Launches the kernel. The first launch of each problem first searches for the best configuration. */
   async launch(grid: JitGrid, args: Arguments): Promise<void> {
     const best = this.#best.get(this.#key(args));
     if (best) return this.#kernel.launch(grid, { ...args, ...best });
@@ -79,12 +79,12 @@ export class Autotuned {
     return done;
   }
 
-  /** The configuration for these arguments, if one was found. */
+  /** The configuration for these arguments, if one has been found. */
   best(args: Arguments): Config | undefined {
     return this.#best.get(this.#key(args));
   }
 
-  /** What was measured for these arguments here, fastest first; nothing where the result was stored before. */
+  /** The measurements for these arguments, fastest first; undefined if the result came from the store. */
   measured(args: Arguments): readonly Measured[] {
     return this.#measured.get(this.#key(args)) ?? [];
   }
@@ -96,7 +96,7 @@ export class Autotuned {
       if (typeof value === "object" && value !== null && "type" in value) return `${value.type}:${String(value.value)}`;
       return value === undefined ? "" : literal(value as Constant);
     };
-    // Types matter as well: those of all buffers.
+    // Types matter, too: those of all buffers.
     const types = Object.keys(args)
       .filter((name) => args[name] instanceof DeviceBuffer)
       .sort();
@@ -124,7 +124,7 @@ export class Autotuned {
     return this.#all().find((config) => text(config) === wanted);
   }
 
-  // Every configuration, of a space too.
+  // All configurations, also those of a space.
   #all(): Config[] {
     const { configs, space } = this.#options;
     if (configs) return [...configs];
@@ -134,7 +134,7 @@ export class Autotuned {
     );
   }
 
-  // What is launched in this turn.
+  // The argument values of this launch.
   async #load(
     grid: JitGrid,
     all: Record<string, Value>,
@@ -165,7 +165,7 @@ export class Autotuned {
         result.time = await this.#time(grid, held, config, fastest);
         fastest = Math.min(fastest, result.time);
       } catch (error) {
-        result.error = error; // it may not fit this problem, or not compile
+        result.error = error; // the configuration may not suit this problem, or not compile
       }
       await Promise.all(changed.map((buffer, i) => writeInTurn(buffer, saved[i]!)));
       return result.time;
@@ -182,7 +182,8 @@ export class Autotuned {
     return best.config;
   }
 
-  // µs a launch. Engines compile again what runs often, so it runs until it gets no faster; what is far behind is given up early.
+  // Returns µs per launch. Engines recompile code that runs often, so this runs until it gets no faster; much slower configurations are
+  // stopped early.
   async #time(grid: JitGrid, held: Record<string, Value>, config: Config, fastest: number): Promise<number> {
     const { launch, time } = await this.#load(grid, { ...held, ...config });
     if (this.#options.measure) return this.#options.measure(config, async () => (await launch()).done);
@@ -192,13 +193,13 @@ export class Autotuned {
     if (byClock) {
       await byClock;
       const first = middle((await time(5))!);
-      // Browsers tell a GPU's time in steps of 100 µs; what is shorter than some of them is timed by many launches, as below.
+      // Browsers round a GPU's time to steps of 100 µs; shorter launches are timed together, as below.
       if (first % 100 || first > 2000) {
         if (first > 2 * fastest) return first;
         return middle((await time(Math.max(5, Math.min(1000, Math.ceil((wanted * 1e3) / first)))))!);
       }
     }
-    // As many launches as a clock can tell from none.
+    // As many launches as the clock needs to measure them.
     const batch = async (count: number) => {
       const start = performance.now();
       let done: Promise<void> | undefined;
@@ -226,7 +227,7 @@ export class Autotuned {
   }
 }
 
-// What tells a device from others of its machine.
+// Identifies the device among those of this machine.
 function identity(device: Device): unknown[] {
   if (device.kind === "wasm") return [(device as WasmDevice).variant, (device as WasmDevice).threads];
   const { vendor, architecture, device: model, description } = (device as GpuDevice).info;
@@ -239,7 +240,8 @@ const text = (config: Config): string =>
     .map((name) => `${name}=${literal(config[name]!)}`)
     .join();
 
-// From the middle of the space to a faster neighbour, until there is none: one constant up or down, or one up and another down.
+// From the middle of the space, moves to a faster neighbour until there is none. A neighbour differs by one step in one constant, or by
+// opposite steps in two.
 async function climb(
   space: Readonly<Record<string, readonly Constant[]>>,
   budget: number,
@@ -262,7 +264,7 @@ async function climb(
   for (let i = 0; i < names.length; ++i)
     for (let j = 0; j < names.length; ++j) if (i !== j) steps.push(names.map((_, k) => (k === i ? 1 : k === j ? -1 : 0)));
   let current = await time(at);
-  // Where the middle does not work: the first place that does.
+  // If the middle does not work, start at the first configuration that does.
   for (const place of current < Infinity ? [] : allPlaces(names.map((name) => space[name]!.length))) {
     current = await time(place);
     if (current < Infinity) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Keeps what was compiled, so that it is compiled once.
+// Stores compiled kernels, so that each is compiled once.
 
-/** A store of bytes by key. It may forget at any time; what it gives back is checked. */
+/** A store of bytes by key. It may drop entries at any time; what it returns is validated. */
 export interface Store {
   get(key: string): Promise<Uint8Array | undefined>;
   set(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
@@ -10,7 +10,7 @@ export interface Store {
 
 const kMost = 256; // entries
 
-/** In memory; the oldest go first. */
+/** Stores in memory; removes the oldest entries first. */
 export class MemoryStore implements Store {
   readonly #entries = new Map<string, Uint8Array>();
   readonly #most: number;
@@ -37,7 +37,7 @@ export class MemoryStore implements Store {
   }
 }
 
-/** In the Cache API, where pages and their workers of one origin share it and it outlives them. */
+/** Stores in the Cache API, which all pages and workers of an origin share, and which persists. */
 export class PageStore implements Store {
   readonly #most: number;
   readonly #name: string;
@@ -64,7 +64,7 @@ export class PageStore implements Store {
   async set(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     const cache = await this.#open();
     const address = this.#address(key);
-    await cache.delete(address); // so that it becomes the newest
+    await cache.delete(address); // makes it the newest entry
     await cache.put(address, new Response(bytes));
     const all = await cache.keys();
     for (const oldest of all.slice(0, Math.max(0, all.length - this.#most))) await cache.delete(oldest);
@@ -77,12 +77,12 @@ export class PageStore implements Store {
 
 let usual: Store | undefined;
 
-/** The store that is used where none is given: the Cache API where there is one. */
+/** The default store: the Cache API if it exists. */
 export function usualStore(): Store {
   return (usual ??= typeof caches === "object" ? new PageStore() : new MemoryStore());
 }
 
-// 128 bits: four lanes of multiply and rotate, mixed at the end. Not for secrets.
+// 128 bits: four lanes of multiply and rotate, mixed at the end. Not cryptographic.
 function hash(bytes: Uint8Array): string {
   const lanes = [0x9e3779b9, 0x243f6a88, 0xb7e15162, 0x452821e6];
   const mix = (x: number) => {
@@ -100,7 +100,7 @@ function hash(bytes: Uint8Array): string {
   return lanes.map((lane) => (lane >>> 0).toString(16).padStart(8, "0")).join("");
 }
 
-// hash, key and parts, each with its size before it: what does not read back exactly so is no entry.
+// An entry is hash, key and parts, each preceded by its size; anything that does not read back exactly is ignored.
 function pack(key: string, parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
   const all = [new TextEncoder().encode(key), ...parts];
   const out = new Uint8Array(32 + all.reduce((sum, part) => sum + 4 + part.length, 0));
@@ -128,7 +128,7 @@ function unpack(key: string, bytes: Uint8Array): Uint8Array<ArrayBuffer>[] | und
   return new TextDecoder().decode(parts.shift()) === key ? parts : undefined;
 }
 
-/** What is stored, or nothing; never an error. */
+/** Returns a stored entry, or undefined; never throws. */
 export async function recall(store: Store, key: string): Promise<Uint8Array<ArrayBuffer>[] | undefined> {
   try {
     const bytes = await store.get(key);
@@ -141,11 +141,11 @@ export async function recall(store: Store, key: string): Promise<Uint8Array<Arra
   }
 }
 
-/** Stores it if that is possible. */
+/** Stores an entry if possible. */
 export async function remember(store: Store, key: string, parts: Uint8Array[]): Promise<void> {
   try {
     await store.set(key, pack(key, parts));
   } catch {
-    // full, or forbidden: then it is compiled again
+    // full or forbidden: the kernel will be compiled again
   }
 }

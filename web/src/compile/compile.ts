@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Source to artefacts, and to kernels that can be launched.
+// Compiles source to artefacts, and to kernels that can be launched.
 import version from "nereid:version";
 import type { Device } from "../device.ts";
 import { NereidError } from "../errors.ts";
@@ -13,37 +13,39 @@ import { type Constant, type KernelInfo, literal, signatureOf, splitSignature, t
 
 export { default as version } from "nereid:version";
 
-/** Source, and how to compile it. */
+/** The source and the compiler options. */
 export interface SourceOptions {
-  /** The function that is the kernel; not needed where there is only one. */
+  /** The name of the kernel function; optional if there is only one. */
   kernel?: string;
-  /** Types of the parameters, as for `nereid compile --signature`: "*fp32:16, i32", or the items. Empty items are constexprs. */
+  /**
+   * The types of the parameters, as for `nereid compile --signature`: "*fp32:16, i32", or an array of items. Empty items are constexprs.
+   */
   signature?: string | readonly string[];
-  /** Instead of a signature: arguments to take the types from. */
+  /** Instead of a signature: arguments from which to take the types. */
   args?: Readonly<Record<string, Value>>;
   /** Constexprs by name. */
   constants?: Readonly<Record<string, Constant>>;
-  /** The name of the source in messages; `.ttir` where it is Triton's IR and not Python. */
+  /** The name of the source in messages; with the extension `.ttir` the source is Triton IR instead of Python. */
   path?: string;
-  /** Sources that it imports, by their paths. */
+  /** Sources that it imports, by path. */
   files?: Readonly<Record<string, string>>;
-  /** Keeps `assert` and tl.device_assert. */
+  /** Keeps `assert` and tl.device_assert in the kernel. */
   debug?: boolean;
-  /** Compiles in a worker, so that this thread goes on. */
+  /** Compiles in a worker, so that this thread is not blocked. */
   worker?: boolean;
-  /** Where to keep what was compiled: the Cache API, or this store; false: nowhere. */
+  /** Where to store compiled kernels. Default: the Cache API. false: nowhere. */
   cache?: boolean | Store;
-  /** Takes the lines of tl.static_print; console.log otherwise. */
+  /** Receives the lines of tl.static_print; default: console.log. */
   print?: (line: string) => void;
 }
 
-/** What `nereid compile` writes: the manifest and its files. */
+/** The output of `nereid compile`: the manifest and its files. */
 export interface Artefacts {
   manifest: Manifest;
   files: Record<string, Uint8Array<ArrayBuffer>>;
 }
 
-/** The stages that `emit` knows; `wat+lines` and the like have comments with lines of the source. */
+/** The stages that `emit` accepts; with the suffix `+lines`, as in `wat+lines`, comments give lines of the source. */
 export type Stage = "tokens" | "ast" | "ttir" | "passes" | "schedule" | "lower" | "threads" | "wat" | "wgsl" | (string & {});
 
 /** Compiles a kernel for a device. */
@@ -53,7 +55,7 @@ export async function compile(source: string, options: SourceOptions & { device:
   return Object.values(kernels)[0]!;
 }
 
-/** Compiles a kernel to what `nereid compile` writes. */
+/** Compiles a kernel to the files that `nereid compile` writes. */
 export function compileArtefacts(source: string, options: SourceOptions & { target?: "wasm" | "webgpu" } = {}): Promise<Artefacts> {
   return artefactsFor(options.target ?? "wasm", source, options);
 }
@@ -64,7 +66,7 @@ async function artefactsFor(target: string, source: string, options: SourceOptio
   return artefactsOf(requestOf(`compile ${target}`, source, options, signature), options);
 }
 
-/** The text of a stage of the compiler. */
+/** Returns the text of a compiler stage. */
 export async function emit(source: string, options: SourceOptions & { stage: Stage }): Promise<string> {
   const plain = /^(tokens|ast)$/.test(options.stage);
   const info = options.args && !plain ? await describe(source, options) : undefined;
@@ -73,7 +75,7 @@ export async function emit(source: string, options: SourceOptions & { stage: Sta
   return new TextDecoder().decode(parts[0]);
 }
 
-/** What parameters a kernel has. */
+/** Returns the parameters of a kernel. */
 export async function describe(source: string, options: SourceOptions = {}): Promise<KernelInfo> {
   const parts = await put(requestOf("describe", source, options, []), options);
   return JSON.parse(new TextDecoder().decode(parts[0]));
@@ -85,7 +87,7 @@ const itemsOf = (signature: SourceOptions["signature"]) =>
 /** @internal */
 export function requestOf(command: string, source: string, options: SourceOptions, signature: string[]): Request {
   if (typeof source !== "string") throw new NereidError("wrong-argument", "the source must be a string");
-  // Constants do not matter to a description, and must not tell its cached answers apart.
+  // Constants do not affect a description, so they are not part of its cache key.
   const constants = command === "describe" ? [] : Object.entries(options.constants ?? {});
   return {
     command,
@@ -111,7 +113,7 @@ export async function artefactsOf(request: Request, options: SourceOptions): Pro
 
 const underWay = new Map<string, Promise<Uint8Array<ArrayBuffer>[]>>();
 
-// From the store, from an equal request that is under way, or from the compiler. What was printed is part of what is stored.
+// From the store, from an equal pending request, or from the compiler. Printed text is part of the stored entry.
 async function put(request: Request, options: SourceOptions): Promise<Uint8Array<ArrayBuffer>[]> {
   const inWorker = options.worker ?? false;
   const store = options.cache === false ? undefined : typeof options.cache === "object" ? options.cache : usualStore();
@@ -138,7 +140,7 @@ async function put(request: Request, options: SourceOptions): Promise<Uint8Array
   return parts;
 }
 
-// The same request for the command line, whose stages stop where a target's code is written.
+// The equivalent command line; its stages end where the code of a target is written.
 function commandOf({ command, path, kernel, debug, signature, constants }: Request): string {
   const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
   const [verb, what = ""] = command.split(" ");

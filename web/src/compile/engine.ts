@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: MIT
-// The compiler's WebAssembly module, behind one function. src/wasm/entry.cpp of the project says what requests and answers are.
+// The compiler's WebAssembly module as one function. src/wasm/entry.cpp of the project documents requests and answers.
 
-/** What the compiler says of a program that it does not take. */
+/** A message of the compiler about a program that it rejects. */
 export interface Diagnostic {
-  /** A word for the kind, as in `[mask-shape]`. */
+  /** The kind of error, such as `mask-shape`. */
   id: string;
   text: string;
-  /** A way out, or empty. */
+  /** A suggestion, or an empty string. */
   hint: string;
-  /** Where: lines and columns count from 1; none of them where there is no place. */
+  /** The location: lines and columns count from 1; missing if there is none. */
   file?: string;
   line?: number;
   column?: number;
   length?: number;
-  /** Other places that matter. */
+  /** Other locations with explanations. */
   labels: { text: string; file?: string; line?: number; column?: number; length?: number }[];
 }
 
-/** A request in the order of src/wasm/entry.cpp. */
+/** A request, with its parts in the order of src/wasm/entry.cpp. */
 export interface Request {
   command: string;
   path: string;
@@ -29,7 +29,7 @@ export interface Request {
   files: [path: string, text: string][];
 }
 
-/** `parts` are those of the answer after what was printed; of an error its text and its diagnostics. */
+/** `parts` are the parts of the answer after the printed text; after an error, its text and its diagnostics. */
 export type Answer = { printed: string } & (
   { parts: Uint8Array<ArrayBuffer>[] } | { text: string; diagnostics: Diagnostic[] } | { fault: string }
 );
@@ -48,7 +48,7 @@ class Fault extends Error {}
 const encoder = /* @__PURE__ */ new TextEncoder();
 const decoder = /* @__PURE__ */ new TextDecoder();
 
-// The shortest digits that read back as the number, "1.5e-7"; of a float as the float.
+// The shortest digits that read back as the same number, "1.5e-7"; for a float, as the same float.
 function digits(value: number, single: boolean): string {
   if (!single) return value.toExponential();
   for (let count = 0; ; ++count) {
@@ -122,7 +122,7 @@ export class Engine {
       if (!failed) return { printed, parts };
       return { printed, text: decoder.decode(parts[0]), diagnostics: JSON.parse(decoder.decode(parts[1])) };
     } catch (error) {
-      // Its memory may be in any state: the next request begins with a new one.
+      // Its memory may be in any state: the next request starts with a new instance.
       this.#exports = undefined;
       if (error instanceof Fault || error instanceof WebAssembly.RuntimeError || error instanceof RangeError)
         return { printed: "", fault: error instanceof Fault ? error.message : `the compiler stopped: ${(error as Error).message}` };

@@ -2,7 +2,7 @@
 import { NereidError } from "../errors.ts";
 import type { Diagnostic } from "./engine.ts";
 
-/** The program is none that can be compiled. The message is what `nereid` prints: lines of source with carets, and a hint. */
+/** The program cannot be compiled. The message is the same text as `nereid` prints: source lines with carets, and a hint. */
 export class CompileError extends NereidError {
   readonly diagnostics: readonly Diagnostic[];
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The compiler: Triton source to kernels, in the page and in Node. Its module is loaded when it is first needed.
+// The compiler: Triton source to kernels, in pages and in Node. Its module is loaded on first use.
 export { autotune, Autotuned, type AutotuneOptions, type Config, type Measured } from "./autotune.ts";
 export { MemoryStore, PageStore, type Store } from "./cache.ts";
 export { type Artefacts, compile, compileArtefacts, describe, emit, type SourceOptions, type Stage, version } from "./compile.ts";

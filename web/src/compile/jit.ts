@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A kernel that compiles itself for what it is launched with, as Triton's do: once for each combination of types, of which arguments are divisible
-// by 16 or 1, and of constants.
+// A kernel that specializes itself at launch, as Triton's do: it is compiled once per combination of argument types, of arguments divisible
+// by 16 or equal to 1, and of constants.
 import { DeviceBuffer } from "../buffer.ts";
 import type { Device } from "../device.ts";
 import { NereidError } from "../errors.ts";
@@ -10,18 +10,18 @@ import { type Artefacts, artefactsOf, describe, requestOf, type SourceOptions } 
 import { held, launchInTurn } from "./turn.ts";
 import { type Constant, isScalar, type KernelInfo, launchArguments, literal, signatureOf, type Value } from "./values.ts";
 
-/** Arguments and constexprs of a launch by name. */
+/** Arguments and constexprs of a launch, by name. */
 export type Arguments = Readonly<Record<string, Value>>;
 
-/** Programs along x, y and z, or what gives them from the arguments and constants of the launch. */
+/** The number of programs along x, y and z, or a function that computes it from the arguments and constants of the launch. */
 export type JitGrid = Grid | ((all: any) => Grid);
 
-/** How to compile, and where to run. */
+/** Compiler options, and the device to run on. */
 export interface JitOptions extends Omit<SourceOptions, "signature" | "args"> {
   device: Device;
 }
 
-/** A launch that was told apart. @internal */
+/** A launch with its specialization. @internal */
 export interface Special {
   key: string;
   signature: string[];
@@ -29,7 +29,7 @@ export interface Special {
   args: Record<string, Value>;
 }
 
-/** A kernel of this source, compiled when it is launched. */
+/** A kernel that is compiled when it is launched. */
 export function jit(source: string, options: JitOptions): JitKernel {
   return new JitKernel(source, options);
 }
@@ -51,12 +51,12 @@ export class JitKernel implements Disposable {
     this.device = options.device;
   }
 
-  /** How many combinations were compiled so far. */
+  /** The number of combinations compiled so far. */
   get compiled(): number {
     return this.#ready.size;
   }
 
-  /** Source and options as text, which tells kernels apart. @internal */
+  /** Source and options as text, as a key. @internal */
   get identity(): string {
     const { kernel, path, files, debug } = this.options;
     return JSON.stringify([
@@ -82,7 +82,7 @@ export class JitKernel implements Disposable {
     }
     const later = hold(args);
     const compiled = this.prepareHeld(later);
-    compiled.catch(() => {}); // the turn reports it
+    compiled.catch(() => {}); // the turn reports the error
     let done: Promise<void> | undefined;
     await this.device.queue.add(async () => {
       const [special, artefacts] = await compiled;
@@ -97,13 +97,13 @@ export class JitKernel implements Disposable {
     return done;
   }
 
-  /** Compiles for these arguments ahead of the launch. */
+  /** Compiles for these arguments without launching. */
   async prepare(args: Arguments): Promise<void> {
     const [special, artefacts] = await this.prepareHeld(hold(args));
     await this.device.queue.add(() => this.loadInTurn(special, artefacts).then(() => {}));
   }
 
-  /** Gives the code of all combinations back, after all launches so far. */
+  /** Frees the code of all combinations, after all earlier launches. */
   dispose(): void {
     this.#disposed = true;
     for (const kernel of this.#ready.values()) kernel.dispose();
@@ -132,7 +132,7 @@ export class JitKernel implements Disposable {
       if (isConstant.has(name)) constants[name] = all[name] as Constant;
       else {
         args[name] = all[name]!;
-        delete constants[name]; // what a launch gives wins
+        delete constants[name]; // the value passed to the launch takes precedence
       }
     }
     const signature = signatureOf(info, args, constants);
@@ -152,7 +152,7 @@ export class JitKernel implements Disposable {
     return artefactsOf(requestOf(`compile ${this.device.target}`, this.#source, options, special.signature), options);
   }
 
-  /** Only in a turn of the device's queue. @internal */
+  /** Must run in a turn of the device's queue. @internal */
   async loadInTurn(special: Special, { manifest, files }: Artefacts): Promise<Kernel> {
     let loading = this.#kernels.get(special.key);
     if (!loading) {
@@ -166,7 +166,7 @@ export class JitKernel implements Disposable {
   }
 }
 
-/** The arguments as they are now: a buffer that is disposed of before the launch has its turn is still there. @internal */
+/** The current arguments: a buffer that is disposed before the launch's turn stays valid for it. @internal */
 export function hold(args: Arguments): Record<string, Value> {
   const one = (value: Value): Value => (Array.isArray(value) ? value.map(one) : value instanceof DeviceBuffer ? held(value) : value);
   return Object.fromEntries(Object.entries(args).map(([name, value]) => [name, one(value)]));
@@ -182,5 +182,5 @@ export function gridOf(grid: JitGrid, args: Arguments, special: Special): Grid {
   );
 }
 
-/** How many blocks of this size it takes. */
+/** Ceiling division: the number of blocks of this size that cover `n`. */
 export const cdiv = (n: number, block: number): number => Math.ceil(n / block);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Finds and starts the compiler when it is first asked, in this thread or in a worker.
+// Finds and starts the compiler on first use, in this thread or in a worker.
 import source from "nereid:compile-worker";
 import { NereidError } from "../errors.ts";
 import { builtin, isNode } from "../platform.ts";
 import { type Answer, Engine, type Request } from "./engine.ts";
 import type { Message, Reply } from "./worker.ts";
 
-/** Where the compiler is, for those who move it: bundlers, policies. */
+/** Where the compiler's files are, for bundlers and content security policies. */
 export interface CompilerOptions {
-  /** The module `nereid.wasm` of this package: its address, its bytes, an answer of `fetch`, or compiled. */
+  /** The module `nereid.wasm` of this package: its address, its bytes, a `fetch` response, or a compiled module. */
   wasm?: string | URL | BufferSource | Response | Promise<Response> | WebAssembly.Module;
   /** The address of dist/compile/worker.js, for pages that may not start workers from `blob:` addresses. */
   workerUrl?: string | URL;
@@ -21,13 +21,13 @@ let module: Promise<WebAssembly.Module> | undefined;
 let here: Promise<Ask> | undefined;
 let there: Promise<Ask> | undefined;
 
-/** Says where the compiler is. Call it before anything is compiled. */
+/** Sets where the compiler's files are. Call it before anything is compiled. */
 export function configure(changes: CompilerOptions): void {
   options = { ...options, ...changes };
   module = here = there = undefined;
 }
 
-/** Whether the compiler was asked for; for tests. @internal */
+/** Returns whether the compiler has been used; for tests. @internal */
 export const isLoaded = (): boolean => module !== undefined;
 
 async function fromResponse(given: Response | Promise<Response>): Promise<WebAssembly.Module> {
@@ -50,7 +50,7 @@ async function loadModule(): Promise<WebAssembly.Module> {
     if (given instanceof ArrayBuffer || ArrayBuffer.isView(given)) return await WebAssembly.compile(given as BufferSource);
     return await fromResponse(given as Response);
   } catch (cause) {
-    module = here = there = undefined; // another try may do
+    module = here = there = undefined; // the next attempt may succeed
     const hint = options.wasm ? "" : "; where a bundler moved it, say so with configure({ wasm })";
     throw new NereidError("load-failed", `cannot load the compiler: ${(cause as Error).message}${hint}`, { cause });
   }
@@ -73,7 +73,7 @@ async function startThere(): Promise<Ask> {
     if (waiting.size === 0) idle();
   };
   const death = (why: string) => {
-    there = undefined; // the next request starts another
+    there = undefined; // the next request starts a new one
     for (const { reject } of waiting.values()) reject(new NereidError("lost-worker", `the compiler's worker died: ${why}`));
     waiting.clear();
   };
@@ -84,7 +84,7 @@ async function startThere(): Promise<Ask> {
     worker.on("message", message);
     worker.on("error", (error) => death(String(error)));
     worker.on("exit", () => death("it ended"));
-    idle = () => worker.unref(); // a program may end while it waits for work
+    idle = () => worker.unref(); // a program may end while the worker is idle
     post = (m) => (worker.ref(), worker.postMessage(m));
   } else {
     const worker = new Worker(options.workerUrl ?? URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
@@ -106,12 +106,12 @@ async function startThere(): Promise<Ask> {
 
 const start = (inWorker: boolean) => (inWorker ? (there ??= startThere()) : (here ??= startHere()));
 
-/** Puts a request to the compiler. */
+/** Sends a request to the compiler. */
 export async function ask(request: Request, inWorker: boolean): Promise<Answer> {
   return (await start(inWorker))(request);
 }
 
-/** Loads the compiler now, for pages that will need it and have something else to wait for. What goes wrong is told when something is compiled. */
+/** Loads the compiler now, so that the first compilation does not wait for it. Errors are reported when something is compiled. */
 export async function preload({ worker = false } = {}): Promise<void> {
   await start(worker).catch(() => {});
 }

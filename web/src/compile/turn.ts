@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Launches whose turn comes later, and what can be done in a turn of a device's queue. Here and not in the classes of kernels and buffers, since pages
-// that do not compile need nothing of it.
+// Launches that wait for their turn, and what can be done during a turn of a device's queue. Separate from the classes of kernels and
+// buffers, because pages that do not compile need none of it.
 import { DeviceBuffer } from "../buffer.ts";
 import type { Device } from "../device.ts";
 import type { DType, View } from "../dtypes.ts";
@@ -13,18 +13,18 @@ import type { GpuKernel } from "../webgpu-kernel.ts";
 
 const isOnGpu = (buffer: DeviceBuffer): buffer is GpuBuffer => "place" in buffer;
 
-/** The same array. It is there even if it was disposed of in the meantime, since memory is given back in turn. */
+/** The same array, which stays valid even if the original is disposed in the meantime, since memory is freed in turn. */
 export function held(buffer: DeviceBuffer): DeviceBuffer {
   buffer.check();
   return Object.create(buffer, { disposed: { get: () => buffer.owner.disposed } });
 }
 
-/** Whether it begins at a multiple of 16 bytes. */
+/** True if it starts at a multiple of 16 bytes. */
 export function isAligned(buffer: DeviceBuffer): boolean {
   return (isOnGpu(buffer) ? buffer.at : (buffer as WasmBuffer).address) % 16 === 0;
 }
 
-/** A copy. */
+/** Copies the elements. */
 export async function readInTurn(buffer: DeviceBuffer): Promise<View<DType>> {
   const { array, bytes } = buffer.type;
   if (isOnGpu(buffer))
@@ -33,7 +33,7 @@ export async function readInTurn(buffer: DeviceBuffer): Promise<View<DType>> {
   return new array(new array(owner.heap.memory.buffer, address, buffer.size));
 }
 
-/** Overwrites all of it with what readInTurn() gave. */
+/** Overwrites all elements with the result of readInTurn(). */
 export async function writeInTurn(buffer: DeviceBuffer, values: View<DType>): Promise<void> {
   const bytes = new Uint8Array(values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);
   if (isOnGpu(buffer)) return buffer.owner.write(buffer.place.storage, buffer.place.at + buffer.at, bytes, Infinity);
@@ -41,7 +41,7 @@ export async function writeInTurn(buffer: DeviceBuffer, values: View<DType>): Pr
   owner.heap.bytes.set(bytes, address);
 }
 
-/** Begins a launch. The answer comes when the turn may end; `done` is for the end of the launch, where that is later. */
+/** Starts a launch. The promise resolves when the turn may end; `done` is called at the end of the launch, which may be later. */
 export async function launchInTurn(device: Device, kernel: Kernel, grid: Grid, args: AnyArgs): Promise<{ done?: Promise<void> }> {
   if (device.kind === "webgpu") return (kernel as GpuKernel).launchInTurn(grid, args);
   const mine = kernel as WasmKernel;
@@ -50,7 +50,7 @@ export async function launchInTurn(device: Device, kernel: Kernel, grid: Grid, a
   return {};
 }
 
-/** The µs that each of so many launches takes by the device's own clock; nothing where it has none. */
+/** The µs of each of `count` launches by the device's clock; undefined if it has none. */
 export function timeInTurn(device: Device, kernel: Kernel, grid: Grid, args: AnyArgs, runs: number): Promise<number[]> | undefined {
   return device.kind === "webgpu" ? (kernel as GpuKernel).timeInTurn(grid, args, runs) : undefined;
 }

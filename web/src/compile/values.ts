@@ -1,26 +1,29 @@
 // SPDX-License-Identifier: MIT
-// What values mean to the compiler: constants as Python literals, arguments as items of a signature.
+// Values as the compiler reads them: constants as Python literals, arguments as items of a signature.
 import { DeviceBuffer } from "../buffer.ts";
 import { type DTypeName, findType } from "../dtypes.ts";
 import { NereidError } from "../errors.ts";
 import { isAligned } from "./turn.ts";
 
-/** A constexpr; an array is a tuple, null is None. `{ python }` is any expression that the compiler knows, such as `tl.float16`. */
+/**
+ * A constexpr. An array becomes a tuple, null becomes None. `{ python }` is an expression that the compiler evaluates, such as
+ * `tl.float16`.
+ */
 export type Constant = number | bigint | boolean | string | null | { python: string } | readonly Constant[];
 
-/** A number of a type that cannot be told from it: `{ type: "f32", value: 2 }`. */
+/** A number with an explicit type: `{ type: "f32", value: 2 }`. */
 export interface Scalar {
   type: DTypeName;
   value: number | bigint | boolean;
 }
 
-/** What a launch takes: buffers, numbers, tuples of them, and constexprs. */
+/** The values that a launch takes: buffers, numbers, tuples of them, and constexprs. */
 export type Value = DeviceBuffer | Scalar | Constant | readonly Value[];
 
-/** What a kernel's parameters are, as the compiler describes them. */
+/** The parameters of a kernel, as the compiler describes them. */
 export interface KernelInfo {
   name: string;
-  /** Whether the types are known: of TTIR. */
+  /** True if the types are known: for Triton IR. */
   typed: boolean;
   parameters: {
     name: string;
@@ -37,7 +40,7 @@ export interface KernelInfo {
 export const isScalar = (value: unknown): value is Scalar =>
   typeof value === "object" && value !== null && "type" in value && "value" in value && !(value instanceof DeviceBuffer);
 
-/** As Python writes it. */
+/** The value as a Python literal. */
 export function literal(value: Constant): string {
   if (value === null) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
@@ -57,7 +60,7 @@ export function literal(value: Constant): string {
 const kTriton: Record<string, string> = { f32: "fp32", f64: "fp64", f16: "fp16", bool: "i1" };
 const tritonName = (type: string) => kTriton[type] ?? type;
 
-// "tl.int64" to "i64", if it is a type.
+// Converts "tl.int64" to "i64", if it names a type.
 function declaredType(annotation: string): string | undefined {
   const name = annotation
     .replace(/^tl\./, "")
@@ -70,7 +73,7 @@ function declaredType(annotation: string): string | undefined {
   return type && tritonName(type.name);
 }
 
-// Triton's specialisation: what is divisible by 16 says so, and an integer 1 becomes a constant.
+// Triton's specialization: integers divisible by 16 are marked, and an integer 1 becomes a constant.
 function item(
   name: string,
   value: Value,
@@ -87,7 +90,7 @@ function item(
   let number: unknown = value;
   if (isScalar(value)) {
     const found = findType(value.type);
-    if (!found) throw wrong(`it has no type: there is no \`${value.type}\``);
+    if (!found) throw wrong(`unknown type \`${value.type}\``);
     type = tritonName(found.name);
     number = value.value;
   }
@@ -104,7 +107,7 @@ function item(
   return type + (big % 16n === 0n && !noAlign ? ":16" : "");
 }
 
-/** The signature that a launch with these arguments has. */
+/** The signature for a launch with these arguments. */
 export function signatureOf(
   info: KernelInfo,
   args: Readonly<Record<string, Value>>,
@@ -114,7 +117,7 @@ export function signatureOf(
     new NereidError(code, why, { kernel: info.name, argument });
   const names = info.parameters.map((p) => p.name);
   for (const name of [...Object.keys(args), ...Object.keys(constants)])
-    if (!names.includes(name)) throw fail("surplus-argument", `there is no such parameter; it has: ${names.join(", ")}`, name);
+    if (!names.includes(name)) throw fail("surplus-argument", `unknown parameter; the kernel has: ${names.join(", ")}`, name);
   if (info.typed) return [];
   return info.parameters.map((p) => {
     if (Object.hasOwn(constants, p.name)) return "";
@@ -132,7 +135,10 @@ export function signatureOf(
   });
 }
 
-/** The arguments of a compiled kernel by the names that it has: tuples fall apart, descriptors bring sizes and strides, constants are gone. */
+/**
+ * The arguments by the names of the compiled kernel: tuples are flattened, descriptors are followed by sizes and strides, constants are
+ * removed.
+ */
 export function launchArguments(
   kernel: string,
   parameters: readonly { name: string; block?: number[] }[],
@@ -153,11 +159,10 @@ export function launchArguments(
     if (p.block && value instanceof DeviceBuffer) {
       const { shape } = value;
       if (shape.length !== p.block.length)
-        throw new NereidError(
-          "wrong-argument",
-          `it is a descriptor of blocks with ${p.block.length} axes, but the buffer has ${shape.length}`,
-          { kernel, argument: p.name },
-        );
+        throw new NereidError("wrong-argument", `the descriptor's blocks have ${p.block.length} axes, but the buffer has ${shape.length}`, {
+          kernel,
+          argument: p.name,
+        });
       parts = [...shape, ...shape.map((_, d) => shape.slice(d + 1).reduce((product, n) => product * n, 1))];
     }
   }

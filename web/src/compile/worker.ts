@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The compiler in a worker of its own. Bundled on its own, and the package carries its text.
+// Runs the compiler in a worker. It is bundled separately, and the package contains its text.
 import { type Answer, Engine, type Request } from "./engine.ts";
 
 interface Port {
@@ -8,7 +8,7 @@ interface Port {
   onmessage?: (event: { data: Message }) => void;
 }
 
-/** First the module, then requests by number. */
+/** The first message contains the module, the following ones are numbered requests. */
 export type Message = { module: WebAssembly.Module } | { id: number; request: Request };
 export interface Reply {
   id: number;

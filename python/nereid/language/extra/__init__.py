@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: MIT
-"""What stands beside the language: libdevice and questions about the target."""
+"""Extensions of the language: libdevice, and functions about the target."""
 from . import libdevice, target_info

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Questions about the target, for kernels that have a way of their own on some GPUs."""
+"""Functions about the target, for kernels with special code for some GPUs."""
 from .._values import HostBuiltin
 
 current_target = HostBuiltin("triton.language.target_info", "current_target", lambda: None)

@@ -264,7 +264,7 @@ def sort_impl(x, k: tl.constexpr = None, dim: tl.constexpr = None, descending: t
     cube = tl.reshape(x, [2] * rank if rank else [1])
     for i in tl.static_range(1, log_k + 1):
         cube = _merge_stage(cube, i, 2 if i < log_n else descending)
-    # Of each two sorted runs of k only the better half is kept.
+    # Keep only the better half of each two sorted runs of k.
     for i in tl.static_range(log_k + 1, log_n + 1):
         if descending:
             cube = max(cube, axis=_log2(cube.numel) - 1 - log_k)
