@@ -40,7 +40,7 @@ MUTATIONS = [
     ("simplify-ceil", "src/passes/simplify.cpp", "b.make(Op::AndI, {inexact, sameSign})", "b.make(Op::OrI, {inexact, sameSign})", "ceil division rounds up what is exact"),
     ("simplify-fp4-order", "src/passes/simplify.cpp", "{half(0), half(4)}", "{half(4), half(0)}", "the halves of packed 4-bit floats are swapped"),
     ("widen-sums", "src/passes/widen_sums.cpp", "case Op::Fma: rounds = true; break;", "case Op::Fma: rounds = false; break;", "sums of f16 and bf16 are rounded at each step"),
-    ("split-pointers-mask", "src/passes/split_pointers.cpp", "with(b, mask, k ? second : first)", "with(b, mask, first)", "the second of two arrays is accessed under the mask of the first"),
+    ("split-pointers-mask", "src/passes/split_pointers.cpp", "with(b, mask, k ? second : first)", "with(b, mask, k == 2 ? second : first)", "the second of two arrays is accessed under the mask of the first"),
     # ---- analysis
     ("range-zext", "src/analysis/ranges.cpp", "if (a.low >= 0) return within(t, a.low, a.high);\n      return w <", "if (a.low >= -1) return within(t, a.low, a.high);\n      return w <", "an unsigned value that may be all ones counts as -1"),
     ("range-shift", "src/analysis/ranges.cpp", "static_cast<__int128>(a.high) << b.low);", "static_cast<__int128>(a.high));", "the upper bound of a left shift"),
