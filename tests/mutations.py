@@ -4,7 +4,7 @@
     python3 tests/mutations.py [--jobs 2] [NAME ...]     all mutations, or those whose names contain a NAME
     python3 tests/mutations.py --check                   only that each text is found exactly once
 
-A mutation is a row of MUTATIONS: a file, a text that occurs in it once, what replaces the text, and what that breaks. Each is built in a copy of the
+A mutation is a row of MUTATIONS: a file (or a folder), a text that occurs in it once, what replaces the text, and what that breaks. Each is built in a copy of the
 tree (build/mutations), so that only the changed file is compiled. Then the suites of SUITES run, the cheapest first, until one fails.
 
 A mutation that survives needs a test that finds it, or a row of EQUIVALENT that says why no test can.
@@ -52,26 +52,26 @@ MUTATIONS = [
     ("stride-wrap", "src/analysis/index_map.cpp", "still) return {Stride::Runtime, a.value};", "still) return Stride::constant(a.value);", "an index that wraps is not tested at run time"),
     ("writes-select", "src/analysis/writes.cpp", "case Op::Select: follow(i.operands[1]); return follow(i.operands[2]);", "case Op::Select: return follow(i.operands[1]);", "an array written through a chosen pointer counts as read-only"),
     # ---- schedule
-    ("keep-order", "src/schedule/plan.cpp", "return changed | keepOrder();", "return changed;", "loads are read after later writes"),
-    ("in-place", "src/schedule/plan.cpp", ": nest.order > at) safe = false;", ": nest.order > at && false) safe = false;", "an accumulator is overwritten before its old value is read"),
-    ("carry-temporary", "src/schedule/plan.cpp", "if (j != k && read == args[j]) through[j] = true;", "if (j > k && read == args[j]) through[j] = true;", "carried tiles that swap overwrite each other"),
-    ("join-other-axis", "src/schedule/plan.cpp", "if (axis >= 0 && nest.reduceAxis >= 0 && axis != nest.reduceAxis) return false;", "if (axis >= 0 && nest.reduceAxis >= 0 && axis > nest.reduceAxis) return false;", "reductions of two axes share a nest"),
+    ("keep-order", "src/schedule", "return changed | keepOrder();", "return changed;", "loads are read after later writes"),
+    ("in-place", "src/schedule", ": nest.order > at) safe = false;", ": nest.order > at && false) safe = false;", "an accumulator is overwritten before its old value is read"),
+    ("carry-temporary", "src/schedule", "if (j != k && read == args[j]) through[j] = true;", "if (j > k && read == args[j]) through[j] = true;", "carried tiles that swap overwrite each other"),
+    ("join-other-axis", "src/schedule", "if (axis >= 0 && nest.reduceAxis >= 0 && axis != nest.reduceAxis) return false;", "if (axis >= 0 && nest.reduceAxis >= 0 && axis > nest.reduceAxis) return false;", "reductions of two axes share a nest"),
     # ---- lowering
     ("alias-test", "src/lower/nest.cpp", "b.cmpI(CmpIPred::Ule, x->last, y->first)", "b.cmpI(CmpIPred::Ule, x->first, y->first)", "overlapping arrays pass as distinct"),
     ("alias-constants", "src/lower/nest.cpp", "return ends[0][1] <= ends[1][0] ||", "return ends[0][1] <= ends[1][0] + 1 ||", "ranges that overlap by one element pass as distinct"),
     ("mask-bound", "src/lower/loops.cpp", "if (!strict) end = emitOp(Op::AddI, {end, {index(1), 0}}, kI64);", "if (strict) end = emitOp(Op::AddI, {end, {index(1), 0}}, kI64);", "the bound of a mask is off by one"),
     ("mask-lower-bound", "src/lower/loops.cpp", "static_cast<int64_t>(strict ? CmpIPred::Slt : CmpIPred::Sle)", "static_cast<int64_t>(CmpIPred::Sle)", "masks that bound from below hold for one index too many"),
     ("vector-tail", "src/lower/loops.cpp", "high = emitOp(Op::AndI, {emitOp(Op::AddI, {high, {index(step - 1), 0}}, kI64)", "high = emitOp(Op::AndI, {emitOp(Op::AddI, {high, {index(0), 0}}, kI64)", "the tail of less than a vector is dropped"),
-    ("dot-group-rows", "src/lower/dot.cpp", "(m - 6 * sixes) / 4, 6 * sixes}}", "(m - 6 * sixes) / 4, 6 * sixes - 2}}", "the last rows of a product are those before them"),
+    ("dot-group-rows", "src/lower/dot.cpp", "{index((firstRow + r) * depth), 0}", "{index((firstRow + r / 2) * depth), 0}", "rows of a product are those before them"),
     ("dot-batch", "src/lower/dot.cpp", "offset(right.base, batch, depth * columns)", "offset(right.base, batch, depth * depth)", "the right operand of a batch begins elsewhere"),
     ("histogram-range", "src/lower/dot.cpp", "static_cast<int64_t>(CmpIPred::Ult)}});", "static_cast<int64_t>(CmpIPred::Slt)}});", "negative values are counted below the bins"),
-    ("gather-index", "src/lower/pull.cpp", "bitWidth(picked.v->type) < 32 ? Op::ExtUI : Op::ExtSI", "Op::ExtSI", "narrow indices of a gather are signed"),
-    ("gather-clamp", "src/lower/pull.cpp", "{picked, {index(source.dim(axis) - 1), 0}}", "{picked, {index(source.dim(axis) / 2 - 1), 0}}", "indices of the upper half of a gather wrap"),
+    ("gather-index", "src/lower", "bitWidth(picked.v->type) < 32 ? Op::ExtUI : Op::ExtSI", "Op::ExtSI", "narrow indices of a gather are signed"),
+    ("gather-clamp", "src/lower", "{picked, {index(source.dim(axis) - 1), 0}}", "{picked, {index(source.dim(axis) / 2 - 1), 0}}", "indices of the upper half of a gather wrap"),
     ("identity-sum", "src/lower/combine.cpp", "case Op::AddF: return encodeFloat(element.elem, -0.0);", "case Op::AddF: return 0;", "a sum of -0 is 0"),
     ("identity-min", "src/lower/combine.cpp", "case Op::MinSI: return ones >> 1;", "case Op::MinSI: return ones;", "minima of integers are at most -1"),
     ("scan-carry", "src/lower/scan.cpp", "CmpIPred::Uge, chunk", "CmpIPred::Ugt, chunk", "the chunk after the first forgets the first"),
-    ("scan-reverse", "src/lower/scan.cpp", "compare(CmpIPred::Ne, chunk, reverse ? last : 0)", "compare(CmpIPred::Ne, chunk, 0)", "the carry of a reverse scan"),
-    ("partials", "src/lower/threads.cpp", "int64_t each = std::min(have, kRadix), rest = have / each;", "int64_t each = std::min(have, kRadix / 2), rest = have / (2 * each) + (have < kRadix);", "some partial results are dropped"),
+    ("scan-reverse", "src/lower/scan.cpp", "compare(CmpIPred::Ne, chunk, reverse ? last : 0)", "compare(CmpIPred::Ne, chunk, reverse ? 0 * last : 0)", "the carry of a reverse scan"),
+    ("partials", "src/lower/threads.cpp", "rest = have / each;", "rest = std::max<int64_t>(have / each / 2, 1);", "some partial results are dropped"),
     ("subgroup-order", "src/lower/threads.cpp", "Lowval first = emitOp(Op::Select, {{isLater, top()}, others[k], args[k]}", "Lowval first = emitOp(Op::Select, {{isLater, top()}, args[k], others[k]}", "subgroups combine in the wrong order"),
     ("scratch-size", "src/lower/lowering.cpp", "scratchBytes_ += bytes;", "scratchBytes_ += bytes / 2;", "buffers in scratch memory overlap"),
     ("legal-bf16-int", "src/lower/legalize.cpp", "number(v, 24)), number(v, 0));", "number(v, 25)), number(v, 0));", "integers are rounded twice on their way to bf16"),
@@ -119,6 +119,7 @@ def suites():
         ("cli", ["sh", "tests/cli_test.sh"], {}),
         ("ops", [runner, "--targets", "interp,cpu,threads", "tests/ops"], {}),
         ("wasm", [runner, "--targets", "interp,wasm", "tests/ops", "tests/lang"], {}),
+        ("threads_16", [runner, "--targets", "interp,threads", *threads, "tests/lang"], {"NEREID_WORKGROUP": "16"}),
         ("threads_256", [runner, "--targets", "interp,threads", *threads, "tests/lang"], {"NEREID_WORKGROUP": "256"}),
         ("webgpu", [runner, "--targets", "interp,webgpu", *threads, *(f"tests/ops/{name}.ttir" for name in ("masks", "ranges", "softmax", "atomics")), "tests/lang"], {}),
     ]
@@ -174,12 +175,15 @@ def run(command, env):
 
 
 def text_of(mutation):
-    name, file, old, new, _ = mutation
-    text = (ROOT / file).read_text() if (ROOT / file).exists() else ""
-    count = text.count(old)
+    """The file that is changed, its text, and what it becomes."""
+    name, place, old, new, _ = mutation
+    files = sorted((ROOT / place).glob("*.cpp")) if (ROOT / place).is_dir() else [ROOT / place]
+    texts = {file: file.read_text() for file in files if file.exists()}
+    count = sum(text.count(old) for text in texts.values())
     if count != 1:
-        sys.exit(f"{name}: {file} contains the text {count} times, not once: {old}")
-    return text, text.replace(old, new)
+        sys.exit(f"{name}: {place} contains the text {count} times, not once: {old}")
+    file, text = next(item for item in texts.items() if old in item[1])
+    return str(file.relative_to(ROOT)), text, text.replace(old, new)
 
 
 def main():
@@ -207,9 +211,10 @@ def main():
                 sys.exit(f"{name} fails without a mutation: {problem}")
             print(f"{name} passes, in {time.time() - start:.0f} s", flush=True)
     survived = []
-    for name, file, _, _, breaks in chosen:
+    for name, _, _, _, breaks in chosen:
         start, found = time.time(), None
-        (COPY / file).write_text(texts[name][1])
+        file, text, changed = texts[name]
+        (COPY / file).write_text(changed)
         try:
             done = build(o.jobs)
             if done.returncode:
@@ -221,7 +226,7 @@ def main():
                     found = f"{suite}: {problem}"
                     break
         finally:
-            (COPY / file).write_text(texts[name][0])
+            (COPY / file).write_text(text)
         if not found and name in EQUIVALENT:
             print(f"equivalent  {name} ({breaks}): {EQUIVALENT[name]}", flush=True)
             continue
