@@ -113,6 +113,7 @@ expect 0 " - rounded(v" emit "$folder/difference.ttir" --stage wgsl
 expect 0 "axis 0 run-time stride (two versions)" emit tests/lang/index_wraps.py:line --signature "*i32,*i32,i32" --stage schedule
 # Threads that read what others wrote wait, for the memory that it is in.
 expect 0 " storageBarrier();" emit tests/lang/written_by_others.py:turned --signature "*i32,*i32" --stage wgsl.distinct
+expect 0 "storageBarrier();" emit tests/lang/written_by_others.py:through_another --signature "*i32,*i32,*i32" --stage wgsl
 expect 0 " workgroupBarrier();" emit examples/softmax/softmax.py:softmax --signature "*fp32:16,*fp32:16,i32:16,i32:16,i32:16,1024" --stage wgsl.distinct
 # The order of an atomic operation, which x86 keeps anyway.
 for order in "relaxed monotonic" "acquire acquire" "release release" "acq_rel acq_rel"; do

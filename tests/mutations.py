@@ -91,7 +91,7 @@ MUTATIONS = [
     ("wasm-narrowing", "src/backends/wasm/elements.cpp", "if (exact && !(fits(i.operand(0)) && fits(i.operand(1)))) return nullptr;", "if (exact && !(fits(i.operand(0)) || true)) return nullptr;", "64-bit minima look at the low halves only"),
     ("wgsl-barrier", "src/backends/wgsl/emit.cpp", "meets(next.reads, pending_.writes, storage);", "false;", "no barrier between a write and a read"),
     ("wgsl-barrier-kind", "src/backends/wgsl/emit.cpp", 'storage ? "storageBarrier();" : "workgroupBarrier();"', '"workgroupBarrier();"', "the barrier of the other address space"),
-    ("wgsl-distinct", "src/backends/wgsl/emit.cpp", "distinct_ ? memoryOf_.at(pointer) : kArrays", "memoryOf_.at(pointer)", "arguments that may be one array are ordered apart"),
+    ("wgsl-distinct", "src/backends/wgsl/emit.cpp", "distinct_ ? memoryOf_.at(pointer) : kArrays", "kArrays < 0 ? memoryOf_.at(pointer) : kArrays", "arguments that may be one array are ordered apart"),
     # ---- front-ends
     ("tl-compare-sign", "src/frontends/tl/arithmetic.cpp", '{"<", CmpFPred::Olt, CmpIPred::Slt, CmpIPred::Ult}', '{"<", CmpFPred::Olt, CmpIPred::Slt, CmpIPred::Slt}', "unsigned values are compared as signed"),
     ("tl-promotion", "src/frontends/tl/arithmetic.cpp", "if (a.isUnsigned()) return wa >= wb ? a : b;", "if (a.isUnsigned()) return wa > wb ? a : b;", "unsigned and signed of one width give signed"),
