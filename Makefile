@@ -4,7 +4,7 @@ JOBS ?= $(shell nproc)
 # Warnings are errors in continuous integration.
 PRESET ?= $(if $(CI),ci,release)
 
-.PHONY: check soak build python wheel demo test conformance bench bench-web asan fuzz wasm web site serve setup clean
+.PHONY: check soak mutations build python wheel demo test conformance bench bench-web asan fuzz wasm web site serve setup clean
 
 # The Python extension is built where setup.sh --python was.
 PYTHON := $(if $(wildcard .venv/.has-nanobind*),-DNEREID_PYTHON=ON -DPython_EXECUTABLE=$(CURDIR)/.venv/bin/python)
@@ -67,6 +67,10 @@ fuzz: setup
 MINUTES ?= 10
 soak: build
 	@scripts/soak.sh $(MINUTES)
+
+# Optional: breaks the compiler in one place at a time, and reports which test finds it; NAMES="fold mask" for some. An hour or more.
+mutations: build
+	@python3 tests/mutations.py --jobs $(JOBS) $(NAMES)
 
 wasm: setup
 	@scripts/setup.sh --web

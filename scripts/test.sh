@@ -1,132 +1,217 @@
-#!/bin/sh
+#!/bin/bash
 # SPDX-License-Identifier: MIT
-# Builds and runs all tests; ends with "N passed, N failed" and that exit status.
+# Builds and runs all tests; ends with "N passed, N failed" and that exit status. Before it, a table says how long each step took.
+#   scripts/test.sh                   all steps, JOBS of them side by side (default: the number of cores)
+#   scripts/test.sh random 'web_*'    only the steps whose names match
 cd "$(dirname "$0")/.." || exit 1
-# Verify the IR after every pass in all tests below.
+# Verify the IR after every pass in all steps.
 export NEREID_VERIFY_EACH=1
+lanes=${JOBS:-$(nproc)}
+only=("$@")
 passed=0
 failed=0
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+running=0
+steps=()            # names that wait for `drain`
+declare -A commands # by name
+names=()            # of the steps that run, by process id
+logs=$(mktemp -d)
+# These take longest, and start first, so that none of them runs alone at the end.
+long="asan webgpu_ops webgpu_lang math_threads_1 math_threads_2 ops random_webgpu wasm_chromium python python_wheel triton_interpreter webgpu_vs_interp"
+# Each step is a process group, so that an interrupt ends what it started.
+set -m
+trap 'for pid in "${!names[@]}"; do kill -- "-$pid"; done 2>/dev/null; rm -rf "$logs"' EXIT
+trap 'exit 130' INT TERM
 
-# run NAME COMMAND...: counts one test, or the numbers of a last line "N passed, N failed".
+# run NAME COMMAND...: a step. It counts as one test, or as the numbers of a line "N passed, N failed" of its output.
+# Steps run concurrently: no two of them may write to the same place, unless both are `alone`.
 run() {
-  name=$1
-  shift
-  if "$@" >"$log" 2>&1; then status=0; else status=1; fi
-  tail -n 1 "$log" | grep -q '^skipped: ' && { echo "$name $(tail -n 1 "$log")"; return; }
+  chosen "$1" || return
+  steps+=("$1")
+  commands[$1]=$(printf '%q ' "${@:2}")
+}
+
+# Runs all steps so far to their ends.
+drain() {
+  local name
+  for name in $long "${steps[@]}"; do start "$name"; done
+  while [ "$running" -gt 0 ]; do finish; done
+  steps=()
+}
+
+# alone NAME COMMAND...: a step that needs what the earlier ones made, or a quiet machine: clocks tick in tests of pages.
+alone() {
+  drain
+  run "$@"
+  drain
+}
+
+# Starts a step, once, as soon as a lane is free.
+start() {
+  local name=$1 command=${commands[$1]:-}
+  [ -n "$command" ] || return
+  commands[$name]=""
+  while [ "$running" -ge "$lanes" ]; do finish; done
+  (
+    log=$logs/$BASHPID
+    TIMEFORMAT="%R %U %S $name"
+    { time eval "$command" >"$log.log" 2>&1 </dev/null; } 2>"$log.time"
+  ) &
+  names[$!]=$name
+  running=$((running + 1))
+}
+
+chosen() {
+  local pattern
+  [ ${#only[@]} -gt 0 ] && [ "$1" != build ] || return 0
+  for pattern in "${only[@]}"; do
+    # shellcheck disable=SC2053
+    [[ $1 == $pattern ]] && return 0
+  done
+  return 1
+}
+
+# Waits for a step to end, and counts it.
+finish() {
+  local pid status=0 name log counts good bad
+  wait -n -p pid || status=$?
+  name=${names[pid]}
+  log=$logs/$pid.log
+  unset "names[pid]"
+  running=$((running - 1))
+  tail -n 1 "$log" | grep -q '^skipped: ' && {
+    echo "$name $(tail -n 1 "$log")"
+    return
+  }
   counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$log" | tail -n 1)
   if [ -n "$counts" ]; then
     good=${counts%% *}
-    bad=$(echo "$counts" | sed 's/.*, \([0-9]*\) failed/\1/')
+    bad=${counts##*, }
+    bad=${bad%% *}
     [ $status -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
-  elif [ $status -eq 0 ]; then
-    good=1 bad=0
   else
-    good=0 bad=1
+    good=$((status == 0)) bad=$((status != 0))
   fi
   passed=$((passed + good))
   failed=$((failed + bad))
-  [ "$bad" -eq 0 ] || { echo "--- $name failed:"; cat "$log"; }
+  [ "$bad" -eq 0 ] || {
+    echo "--- $name failed:"
+    cat "$log"
+  }
 }
 
-run build make --no-print-directory build
-[ -d tools/lint/node_modules ] && run check scripts/check.sh
-if [ "$failed" -gt 0 ]; then
+# The table of times, and the last line.
+report() {
+  drain
+  echo "    wall processor  step (seconds)"
+  cat "$logs"/*.time | grep -E '^[0-9.]+ [0-9.]+ [0-9.]+ ' | sort -rn |
+    awk '{cpu = $2 + $3; wall += $1; all += cpu; name = $0; sub(/^[^ ]+ [^ ]+ [^ ]+ /, "", name); printf "%8.1f %9.1f  %s\n", $1, cpu, name}
+      END {printf "%8.1f %9.1f  the sum of all steps, which took %d s in '"$lanes"' lanes\n", wall, all, '"$SECONDS"'}'
   echo "$passed passed, $failed failed"
-  exit 1
-fi
+  [ "$failed" -eq 0 ]
+  exit
+}
 
+alone build make --no-print-directory build
 # Builds the runtime that runs WebAssembly kernels; it contains the compiler as a module.
-run wasm scripts/wasm.sh
-run web scripts/web.sh build
+if [ -d web/node_modules ]; then run web scripts/web.sh build; else run wasm scripts/wasm.sh; fi
+[ -d tools/lint/node_modules ] && run check scripts/check.sh
+drain
+[ "$failed" -eq 0 ] || report
+
+# Available: Python and its packages, targets, browsers.
+python=python3
+[ -x .venv/bin/python ] && python=.venv/bin/python
+has() { .venv/bin/python -c "import $1" >/dev/null 2>&1; }
+runs() { build/bin/nereid targets --json | grep -q "\"name\": \"$1\", [^}]*\"runs\": true"; }
+runs wasm && wasm=1 || wasm=""
+# On the GPU of this machine, or an emulated one.
+runs webgpu && webgpu=1 || webgpu=""
+[ -x /usr/bin/chromium ] && chromium=1 || chromium=""
+in_chromium=(env NEREID_NODE_RUNNER=web/test/chromium-run.mjs)
+runner=build/bin/nereid_runner
+package=$PWD/build/python
+[ -n "$wasm" ] || echo "wasm skipped: $(build/bin/nereid targets | sed -n 's/^ *does not run here: //p')"
+[ -n "$webgpu" ] || echo "webgpu skipped: it does not run here"
+
+run asan scripts/asan.sh
 
 unit() {
-  build/bin/nereid_unit --gtest_brief=1 || true
-  build/bin/nereid_unit --gtest_brief=1 2>/dev/null | awk '/PASSED/ {p = $4} /FAILED TESTS?$/ {f = $1} END {printf "%d passed, %d failed\n", p, f}'
+  build/bin/nereid_unit --gtest_brief=1 >"$logs/unit" || true
+  cat "$logs/unit"
+  awk '/PASSED/ {p = $4} /FAILED TESTS?$/ {f = $1} END {printf "%d passed, %d failed\n", p, f}' "$logs/unit"
 }
 run unit unit
 for folder in ops errors lang passes; do
-  run "$folder" build/bin/nereid_runner "tests/$folder"
+  run "$folder" $runner "tests/$folder"
 done
 for harness in build/bin/fuzz_*; do
   run "$(basename "$harness")" "$harness" tests/ir tests/ops
 done
 run math build/bin/math_accuracy --step 9973
 # Functions that are expanded if there is no C library.
-run math_threads build/bin/math_accuracy --step 99991 --target threads sin cos tan asin acos atan atan2 sinh cosh asinh acosh atanh cbrt erfc powf
+run math_threads_1 build/bin/math_accuracy --step 99991 --target threads sin cos tan asin acos atan atan2
+run math_threads_2 build/bin/math_accuracy --step 99991 --target threads sinh cosh asinh acosh atanh cbrt erfc powf
 if [ "$(uname -m)" = x86_64 ]; then
   # Functions that are expanded without AVX-512, and without AVX and f16.
   run math_avx2 env NEREID_CPU=x86-64-v3 build/bin/math_accuracy --step 9973 exp exp2 expm1 tanh erf
   for file in atomics cast_float descriptors extremum_nan float_f16_tiles fp8_encode math_bf16 math_f32; do
-    run "$file (sse)" env NEREID_CPU=x86-64 build/bin/nereid_runner "tests/ops/$file.ttir"
+    run "$file (sse)" env NEREID_CPU=x86-64 $runner "tests/ops/$file.ttir"
   done
 fi
 # Kernels split into many functions, like long ones.
-run split env NEREID_FUNCTION_LIMIT=100 build/bin/nereid_runner --targets interp,cpu tests/ops tests/lang
+run split env NEREID_FUNCTION_LIMIT=100 $runner --targets interp,cpu tests/ops tests/lang
 run random build/bin/random_programs 1 60
-# Workgroups of other sizes than 64 threads, with small programs and large products. Seed 16007 once read a thread-private value outside of
-# its loop.
-for threads in 2 32 128 256; do
-  run "threads_$threads" env NEREID_WORKGROUP=$threads build/bin/nereid_runner --targets interp,threads tests/ops/dot*.ttir tests/ops/reduce*.ttir tests/ops/scan*.ttir tests/lang
+# Workgroups of other sizes than 64 threads, with small programs, without subgroups (16), and large products. Seed 16007 once read a
+# thread-private value outside of its loop.
+for threads in 2 16 32 128 256; do
+  run "threads_$threads" env NEREID_WORKGROUP=$threads $runner --targets interp,threads tests/ops/dot*.ttir tests/ops/reduce*.ttir tests/ops/scan*.ttir tests/lang
   run "random_threads_$threads" env NEREID_WORKGROUP=$threads build/bin/random_programs 16000 15 threads
 done
-if build/bin/nereid targets --json | grep -q '"name": "wasm", [^}]*"runs": true'; then
-  run wasm_strict env NEREID_WASM_VARIANT=strict build/bin/nereid_runner --targets interp,wasm tests/ops
-  if [ -x /usr/bin/chromium ]; then
-    run wasm_chromium env NEREID_NODE_RUNNER=web/test/chromium-run.mjs build/bin/nereid_runner --targets interp,wasm tests/ops
-    run random_chromium env NEREID_NODE_RUNNER=web/test/chromium-run.mjs NEREID_ISOLATED=0 build/bin/random_programs 1000 40
+if [ -n "$wasm" ]; then
+  run wasm_strict env NEREID_WASM_VARIANT=strict $runner --targets interp,wasm tests/ops
+  if [ -n "$chromium" ]; then
+    run wasm_chromium "${in_chromium[@]}" $runner --targets interp,wasm tests/ops
+    run random_chromium "${in_chromium[@]}" NEREID_ISOLATED=0 build/bin/random_programs 1000 40
   fi
-else
-  echo "wasm skipped: $(build/bin/nereid targets | sed -n 's/^ *does not run here: //p')"
 fi
-# On the GPU of this machine, or an emulated one.
-webgpu=$(build/bin/nereid targets --json | grep -c '"name": "webgpu", [^}]*"runs": true')
-if [ "$webgpu" = 1 ]; then
-  run webgpu build/bin/nereid_runner --targets interp,webgpu tests/ops tests/lang
+if [ -n "$webgpu" ]; then
+  for folder in ops lang; do run "webgpu_$folder" $runner --targets interp,webgpu "tests/$folder"; done
   run random_webgpu build/bin/random_programs 3000 100 webgpu
   # All of tests/ops runs there, too; takes some minutes.
-  [ -x /usr/bin/chromium ] && run webgpu_chromium env NEREID_NODE_RUNNER=web/test/chromium-run.mjs build/bin/nereid_runner --targets interp,webgpu tests/ops/softmax.ttir tests/ops/reduce.ttir tests/ops/dot.ttir tests/ops/atomics.ttir tests/ops/scan.ttir tests/ops/extremum_nan.ttir
-else
-  echo "webgpu skipped: it does not run here"
+  [ -n "$chromium" ] && run webgpu_chromium "${in_chromium[@]}" $runner --targets interp,webgpu tests/ops/{softmax,reduce,dot,atomics,scan,extremum_nan}.ttir
 fi
 for script in tests/*_test.sh; do
-  [ -e "$script" ] && run "$(basename "$script")" sh "$script"
+  run "$(basename "$script")" sh "$script"
 done
-python=python3
-[ -x .venv/bin/python ] && python=.venv/bin/python
 for script in tests/*_test.py; do
-  [ -e "$script" ] && run "$(basename "$script")" "$python" "$script"
+  run "$(basename "$script")" "$python" "$script"
 done
-if ls build/python/nereid/_core.* >/dev/null 2>&1 && .venv/bin/python -c "import pytest, ml_dtypes" 2>/dev/null; then
-  export PYTHONPATH="$PWD/build/python"
-  run python .venv/bin/python -m pytest -q tests/python --ignore=tests/python/plugin --ignore=tests/python/jax
-  if .venv/bin/python -c "import jax" 2>/dev/null; then
-    run jax .venv/bin/python -m pytest -q tests/python/jax
+if ls "$package"/nereid/_core.* >/dev/null 2>&1 && has "pytest, ml_dtypes"; then
+  in_python=(env "PYTHONPATH=$package")
+  run python "${in_python[@]}" .venv/bin/python -m pytest -q tests/python --ignore=tests/python/plugin --ignore=tests/python/jax
+  if has jax; then
+    run jax "${in_python[@]}" .venv/bin/python -m pytest -q tests/python/jax
   else
     echo "jax skipped: it is not in .venv (scripts/setup.sh --python)"
   fi
-  run python_corpus .venv/bin/python tests/python/corpus_launch.py jit
+  run python_corpus "${in_python[@]}" .venv/bin/python tests/python/corpus_launch.py jit
   run python_wheel scripts/wheel.sh test
   # The plug-in, in the Triton version of the other tests and in the newest one.
   for folder in "" .venv/triton-3.9; do
     [ -z "$folder" ] || [ -d "$folder" ] || continue
-    .venv/bin/python -c "import triton" 2>/dev/null || continue
-    run "plugin ${folder#.venv/}" env PYTHONPATH="$PYTHONPATH:$folder" .venv/bin/python -m pytest -q tests/python/plugin
-    run "plugin_corpus ${folder#.venv/}" env PYTHONPATH="$PYTHONPATH:$folder" .venv/bin/python tests/python/corpus_launch.py plugin
+    has triton || continue
+    run "plugin${folder:+ ${folder#.venv/}}" env "PYTHONPATH=$package:$folder" .venv/bin/python -m pytest -q tests/python/plugin
+    run "plugin_corpus${folder:+ ${folder#.venv/}}" env "PYTHONPATH=$package:$folder" .venv/bin/python tests/python/corpus_launch.py plugin
   done
-  unset PYTHONPATH
 else
   echo "python skipped: the package is not built (scripts/setup.sh --python)"
 fi
-# has MODULE: returns whether the Python of the differential tests has it.
-has() { .venv/bin/python -c "import $1" >"$log" 2>&1; }
 if has numpy; then
   run demo scripts/demo.sh --runs 1
-  build/bin/nereid targets --json | grep -q '"name": "wasm", [^}]*"runs": true' && run demo_wasm scripts/demo.sh --runs 1 --target wasm
+  [ -n "$wasm" ] && run demo_wasm scripts/demo.sh --runs 1 --target wasm
   run targets_vs_interp .venv/bin/python tests/differential/targets_vs_interp.py
-  [ "$webgpu" = 1 ] && run webgpu_vs_interp .venv/bin/python tests/differential/targets_vs_interp.py --targets webgpu
-  [ "$webgpu" = 1 ] && run shaders .venv/bin/python tests/differential/shaders.py
+  [ -n "$webgpu" ] && run webgpu_vs_interp .venv/bin/python tests/differential/targets_vs_interp.py --targets webgpu
+  [ -n "$webgpu" ] && run shaders .venv/bin/python tests/differential/shaders.py
   run wasm_modules .venv/bin/python tests/differential/wasm_modules.py
   run barriers .venv/bin/python tests/differential/barriers.py
   run same_artefacts .venv/bin/python tests/differential/same_artefacts.py
@@ -138,14 +223,11 @@ if has triton; then
   run libdevice .venv/bin/python tests/differential/libdevice.py
   run operators .venv/bin/python tests/differential/operators.py
   run triton_interpreter .venv/bin/python tests/differential/triton_interpreter.py
-  [ "$webgpu" = 1 ] && run triton_interpreter_webgpu .venv/bin/python tests/differential/triton_interpreter.py --targets interp,webgpu
+  [ -n "$webgpu" ] && run triton_interpreter_webgpu .venv/bin/python tests/differential/triton_interpreter.py --targets interp,webgpu
   run host-python .venv/bin/python tests/differential/host_python.py
 else
   echo "tl_vs_triton skipped: no stock Triton in .venv (scripts/setup.sh --tests)"
 fi
-run asan scripts/asan.sh
-run web_in_node scripts/web.sh test node
-run web_in_chromium scripts/web.sh test chromium
-
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+alone web_in_node scripts/web.sh test node
+alone web_in_chromium scripts/web.sh test chromium
+report

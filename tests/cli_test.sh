@@ -121,6 +121,25 @@ expect 0 "c_ptr_put2(" emit $product --stage wgsl.matrix.distinct
 expect 0 "subgroupShuffleXor" emit examples/softmax/softmax.py:softmax --signature "*fp32:16,*fp32:16,i32:16,i32:16,i32:16,1024" --stage wgsl.subgroups.distinct
 sed 's/math.exp2 %x/arith.subf %x, %x/' "$folder/exp2.ttir" >"$folder/difference.ttir"
 expect 0 " - rounded(v" emit "$folder/difference.ttir" --stage wgsl
+# An index that wraps is contiguous if a run-time test holds.
+expect 0 "axis 0 run-time stride (two versions)" emit tests/lang/index_wraps.py:line --signature "*i32,*i32,i32" --stage schedule
+# Threads that read what others wrote wait at a barrier of that memory.
+expect 0 " storageBarrier();" emit tests/lang/written_by_others.py:turned --signature "*i32,*i32" --stage wgsl.distinct
+expect 0 "storageBarrier();" emit tests/lang/written_by_others.py:through_another --signature "*i32,*i32,*i32" --stage wgsl
+expect 0 " workgroupBarrier();" emit examples/softmax/softmax.py:softmax --signature "*fp32:16,*fp32:16,i32:16,i32:16,i32:16,1024" --stage wgsl.distinct
+# The memory order of atomic operations; x86 itself is stricter.
+for order in "relaxed monotonic" "acquire acquire" "release release" "acq_rel acq_rel"; do
+  cat >"$folder/order.ttir" <<TTIR
+tt.func public @k(%x: !tt.ptr<i32>, %n: i32) {
+  %old = tt.atomic_rmw add, ${order% *}, gpu, %x, %n : (!tt.ptr<i32>, i32) -> i32
+  %now = tt.atomic_cas ${order% *}, gpu, %x, %n, %old : (!tt.ptr<i32>, i32, i32) -> i32
+  tt.store %x, %now : !tt.ptr<i32>
+  tt.return
+}
+TTIR
+  expect 0 " ${order#* }, align 4" emit "$folder/order.ttir" --stage llvm
+  expect 0 " ${order#* } $(echo "${order#* }" | sed 's/acq_rel/acquire/; s/release/monotonic/'), align 4" emit "$folder/order.ttir" --stage llvm
+done
 # TypeScript types, as docs/reference/wasm.md shows them.
 expect 0 "" compile "$k" --target wasm --signature "*fp32:16,*bf16,i64,fp32,4" -o "$folder/dist"
 cat >"$folder/wanted.d.ts" <<'K'

@@ -116,7 +116,7 @@ def checked_launch_of_jax(ir, parameters, name, grid, values, races):
     found = _found(compiled, grid, bits, shapes, races=races)
     for line in found.unwritten:
         warnings.warn(f"kernel {name}: {line}", stacklevel=1)
-    # The lines are those of the IR, which nobody wrote.
+    # The lines refer to the IR, not to the source.
     return "; ".join(text.splitlines()[0].rpartition("error: ")[2] for text in found)
 
 

@@ -4,7 +4,7 @@
 //   %q = tt.addptr %x, %i            of %q: the argument %x
 //   %p = lo.alloc {...}              of %p, and of what is computed from it: this allocation
 //
-// Machines whose pointers are no addresses need to know the array; barriers and the placement of memory need to know who meets whom.
+// Machines without addresses need to know the array; barriers and placement need to know which accesses may conflict.
 #pragma once
 
 #include "ir/ir.h"

@@ -116,7 +116,7 @@ uint64_t integerRow(Op op, [[maybe_unused]] int64_t a, [[maybe_unused]] int64_t 
 #define OP(name, spelling, sig, effects, forms, ulp, meaning, doc) NEREID_##sig(name, ulp, meaning)
 #include "ir/ops.def"
 #undef OP
-    default: return 0;
+    default: NEREID_CHECK(false, "no meaning of ", info(op).spelling); return 0;
   }
 }
 
@@ -140,7 +140,7 @@ double floatRow(Op op, double a, [[maybe_unused]] double b) {
 #define OP(name, spelling, sig, effects, forms, ulp, meaning, doc) NEREID_##sig(name, ulp, meaning)
 #include "ir/ops.def"
 #undef OP
-    default: return a;
+    default: NEREID_CHECK(false, "no meaning of ", info(op).spelling); return a;
   }
 }
 

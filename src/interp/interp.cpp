@@ -10,6 +10,7 @@
 
 #include "interp/element.h"
 #include "interp/machine.h"
+#include "interp/ops.h"
 #include "ir/bits.h"
 
 namespace nereid::interp {
@@ -123,35 +124,35 @@ bool Machine::step(const Inst& i) {
 bool Machine::runInst(const Inst& i) {
   if (!step(i)) return false;
   if (options_.counters) count(i);
-  switch (i.op) {
-    case Op::Constant: {
+  switch (handOp(i.op)) {
+    case HandOp::Constant: {
       const Dense& dense = i.dense();
       auto n = static_cast<size_t>(i.result()->type.numel());
       set(i.result(), dense.isSplat() ? std::vector<uint64_t>(n, dense.bits[0]) : dense.bits);
       return true;
     }
-    case Op::Poison: {
+    case HandOp::Poison: {
       Type t = i.result()->type;
       set(i.result(), std::vector<uint64_t>(std::max<size_t>(static_cast<size_t>(t.numel()), 3u * t.rank + 2u), 0));
       if (t.isScalar() || t.isTile() || t.isVector()) values_[i.result()].bits.resize(static_cast<size_t>(t.numel()));
       return true;
     }
-    case Op::GetProgramId:
+    case HandOp::GetProgramId:
       set(i.result(), {zeroExtend(id_[static_cast<size_t>(i.integer(Attr::Axis))], bitWidth(i.result()->type))});
       return true;
-    case Op::GetNumPrograms:
+    case HandOp::GetNumPrograms:
       set(i.result(), {zeroExtend(grid_[static_cast<size_t>(i.integer(Attr::Axis))], bitWidth(i.result()->type))});
       return true;
-    case Op::Call: {
+    case HandOp::Call: {
       std::vector<Tile> args, out;
       for (const Value* v : i.operands) args.push_back(value(v));
       if (!call(*module_.find(i.text(Attr::Callee)), std::move(args), out)) return false;
       for (size_t k = 0; k < out.size(); ++k) set(i.results[k], std::move(out[k]));
       return true;
     }
-    case Op::For: return forLoop(i);
-    case Op::While: return whileLoop(i);
-    case Op::If: {
+    case HandOp::For: return forLoop(i);
+    case HandOp::While: return whileLoop(i);
+    case HandOp::If: {
       bool taken = scalar(i.operand(0)) & 1;
       if (!taken && i.regions.size() < 2) return true;
       std::vector<Tile> out;
@@ -159,26 +160,95 @@ bool Machine::runInst(const Inst& i) {
       for (size_t k = 0; k < i.results.size(); ++k) set(i.results[k], std::move(out[k]));
       return true;
     }
-    case Op::Print:
-    case Op::LoPrint: return printOp(i);
-    case Op::Assert:
-    case Op::LoAssert: return assertOp(i);
-    case Op::Assume:
-    case Op::Barrier:
-    case Op::GridWait:
-    case Op::GridLaunch: return true;
-    case Op::LoBarrier: workgroup_.barrier(i.text(Attr::Space) == "storage"); return true;
-    case Op::InlineAsm: return fail(Err::Unsupported, i, "assembly text of a GPU has no meaning here: ", quoted(i.text(Attr::AsmString)));
-    case Op::AtomicPoll:
+    case HandOp::Print:
+    case HandOp::LoPrint: return printOp(i);
+    case HandOp::Assert:
+    case HandOp::LoAssert: return assertOp(i);
+    case HandOp::Assume:
+    case HandOp::Barrier:
+    case HandOp::GridWait:
+    case HandOp::GridLaunch: return true;
+    case HandOp::LoBarrier: workgroup_.barrier(i.text(Attr::Space) == "storage"); return true;
+    case HandOp::InlineAsm:
+      return fail(Err::Unsupported, i, "assembly text of a GPU has no meaning here: ", quoted(i.text(Attr::AsmString)));
+    case HandOp::AtomicPoll:
       return fail(Err::Unsupported, i, "tt.atomic_poll waits for another program, which never runs at the same time here");
-    default: break;
+    case HandOp::Load:
+    case HandOp::Store:
+    case HandOp::AtomicRMW:
+    case HandOp::AtomicCAS:
+    case HandOp::MakeTensorPtr:
+    case HandOp::MakeTensorDesc:
+    case HandOp::Advance:
+    case HandOp::DescLoad:
+    case HandOp::DescStore:
+    case HandOp::DescReduce:
+    case HandOp::DescGather:
+    case HandOp::DescScatter:
+    case HandOp::LoAlloc:
+    case HandOp::LoLoad:
+    case HandOp::LoStore:
+    case HandOp::LoGather:
+    case HandOp::LoScatter:
+    case HandOp::LoAtomicRMW:
+    case HandOp::LoAtomicCAS:
+    case HandOp::LoMatrixDot:
+    case HandOp::LoMatrixZero:
+    case HandOp::LoMatrixGet:
+    case HandOp::LoMatrixPut:
+    case HandOp::LoSubgroupShuffle: return memory(i);
+    case HandOp::Splat:
+    case HandOp::Unsplat:
+    case HandOp::ExpandDims:
+    case HandOp::Reshape:
+    case HandOp::Broadcast:
+    case HandOp::Cat:
+    case HandOp::Join:
+    case HandOp::Split:
+    case HandOp::Trans:
+    case HandOp::MakeRange:
+    case HandOp::Gather:
+    case HandOp::Histogram:
+    case HandOp::Reduce:
+    case HandOp::Scan:
+    case HandOp::MapElementwise:
+    case HandOp::Dot:
+    case HandOp::DotScaled:
+    case HandOp::LoSplat:
+    case HandOp::LoIota:
+    case HandOp::LoExtract:
+    case HandOp::LoInsert:
+    case HandOp::LoShuffle: return layout(i);
+    // Ends a block: runRegion has seen to it.
+    case HandOp::ReduceReturn:
+    case HandOp::ScanReturn:
+    case HandOp::MapElementwiseReturn:
+    case HandOp::Return:
+    case HandOp::Condition:
+    case HandOp::Yield:
+    case HandOp::Br:
+    case HandOp::CondBr: break;
+    case HandOp::CmpI:
+    case HandOp::CmpF:
+    case HandOp::Select:
+    case HandOp::SIToFP:
+    case HandOp::UIToFP:
+    case HandOp::FPToSI:
+    case HandOp::FPToUI:
+    case HandOp::ArithBitcast:
+    case HandOp::Bitcast:
+    case HandOp::Fma:
+    case HandOp::FPowI:
+    case HandOp::ClampF:
+    case HandOp::FpToFp:
+    case HandOp::IntToPtr:
+    case HandOp::PtrToInt:
+    case HandOp::AddPtr:
+    case HandOp::MulSIExt:
+    case HandOp::MulUIExt:
+    case HandOp::ExternElementwise: break;
   }
-  if (isElementwise(i.op)) return elementwise(i);
-  Effects effects = info(i.op).effects;
-  if (effects == Effects::Reads || effects == Effects::Writes || effects == Effects::Atomic || i.op == Op::LoAlloc ||
-      i.op == Op::MakeTensorPtr || i.op == Op::MakeTensorDesc || i.op == Op::Advance)
-    return memory(i);
-  return layout(i);
+  return elementwise(i);
 }
 
 bool Machine::forLoop(const Inst& i) {

@@ -46,22 +46,22 @@ bool Machine::elementwise(const Inst& i) {
     return fail(Err::Unsupported, i, "`", info(i.op).spelling, "` has no meaning here");
   }
   size_t n = i.operands.size();
-  std::vector<const Tile*> tiles(n);
-  for (size_t k = 0; k < n; ++k) tiles[k] = &in(i, k);
-  auto count = static_cast<size_t>(i.result()->type.numel());
-  std::vector<uint64_t> elements(n);
-  std::vector<std::vector<uint64_t>> out(i.results.size());
+  // Results are written in place and these lists are reused, so that a loop over scalars allocates nothing.
+  operands_.resize(n);
+  elements_.resize(n);
+  for (size_t k = 0; k < n; ++k) operands_[k] = &in(i, k);
   bool fromPointer = n == 1 && i.operand(0)->type.element().isPointer() && !i.result()->type.element().isPointer();  // a scalar
-  for (size_t r = 0; r < out.size(); ++r) {
-    out[r].resize(count);
-    for (size_t e = 0; e < count; ++e) {
+  for (size_t r = 0; r < i.results.size(); ++r) {
+    Tile& out = values_[i.results[r]];
+    out.type = i.results[r]->type;
+    out.bits.resize(static_cast<size_t>(i.result()->type.numel()));
+    for (size_t e = 0; e < out.bits.size(); ++e) {
       // The condition of a select may be a scalar.
-      for (size_t k = 0; k < n; ++k) elements[k] = tiles[k]->bits[tiles[k]->bits.size() == 1 ? 0 : e];
-      out[r][e] = evaluate(i, elements, r);
-      if (fromPointer) out[r][e] = hostAddress(out[r][e]);
+      for (size_t k = 0; k < n; ++k) elements_[k] = operands_[k]->bits[operands_[k]->bits.size() == 1 ? 0 : e];
+      out.bits[e] = evaluate(i, elements_, r);
+      if (fromPointer) out.bits[e] = hostAddress(out.bits[e]);
     }
   }
-  for (size_t r = 0; r < out.size(); ++r) set(i.results[r], std::move(out[r]));
   return true;
 }
 

@@ -8,6 +8,7 @@
 #include "interp/interp.h"
 #include "interp/races.h"
 #include "interp/workgroup.h"
+#include "support/ptr_map.h"
 
 namespace nereid::interp {
 
@@ -104,7 +105,9 @@ class Machine {
   std::array<uint32_t, 3> id_{}, grid_{};
   uint64_t steps_ = 0;
   int callDepth_ = 0;
-  std::unordered_map<const Value*, Tile> values_;
+  PtrMap<const Value*, Tile> values_;
+  std::vector<const Tile*> operands_;  // of the element-wise operation that runs
+  std::vector<uint64_t> elements_;
   struct Scratch {
     std::vector<uint64_t> words;
     uint64_t base = 0, size = 0;

@@ -192,7 +192,7 @@ bool Machine::checkThreads(const Inst& i, uint64_t address, uint64_t size, bool 
     if (address >= s.base && address - s.base < s.size) scratch = &s;
   if (scratch && scratch->isPrivate) return true;
   const bool inStorage = !scratch || scratch->inStorage, isAtomic = info(i.op).effects == Effects::Atomic;
-  // Of code that all threads run, one thread stores.
+  // In code that all threads run, one thread executes the stores.
   const bool isStore = i.op == Op::LoStore || i.op == Op::LoScatter || isAtomic;
   const int32_t thread = thread_ == Workgroup::kAll && isStore ? 0 : thread_;
   for (uint64_t k = 0; k < size; ++k) {

@@ -7,19 +7,28 @@
 //   %0, %1  an operand                       #*  the types of the operands
 //   %*      all operands                     #=  the one type of all operands
 //   %*2     all operands: exactly 2          #1  the type of the first operand; the parser accepts one type for all, or a list
-//   {}      the attributes                   ^   the type of the result
-//                                            ^*  the types of the results, in parentheses where there are several
+//   {}      the other attributes             ^   the type of the result
+//   @0, @1  the keyword of an attribute      ^*  the types of the results, in parentheses if there are several
 // Any other character stands for itself. A blank affects only the printer.
 #pragma once
+
+#include <array>
 
 #include "ir/ir.h"
 
 namespace nereid {
 
+// An attribute that is written as a keyword.
+struct Keyword {
+  Attr attr;
+  int64_t otherwise;  // its value if the operation does not have it
+};
+
 struct Format {
   Op op;
   std::string_view text;
   int sameResults = 0;  // results that have the type of the first operand and are not in the text
+  std::array<Keyword, 3> keywords{};
 };
 
 // Null for an operation that parser and printer handle separately.
@@ -43,6 +52,9 @@ constexpr const Format* formatOf(Op op) {
       {Op::ExternElementwise, "%*{} : (#*) -> ^*"},
       {Op::DescGather, "%0[%1, %2]{} : (#*) -> ^*"},
       {Op::DescScatter, "%0[%1, %2], %3{} : #*"},
+      {Op::AtomicRMW, "@0, @1, @2, %*{} : (#*) -> ^", 0, {{{Attr::RmwOp, 4}, {Attr::Sem, 4}, {Attr::Scope, 1}}}},
+      {Op::AtomicCAS, "@0, @1, %*{} : (#*) -> ^", 0, {{{Attr::Sem, 4}, {Attr::Scope, 1}}}},
+      {Op::LoAtomicRMW, "@0, @1, %*{} : #* -> ^", 0, {{{Attr::RmwOp, 4}, {Attr::Sem, 4}}}},
       {Op::GridWait, "{}"},
       {Op::GridLaunch, "{}"},
   };

@@ -94,8 +94,8 @@ std::string listText(const std::vector<int64_t>& list) {
   return out;
 }
 
-// An operation's attributes as a dictionary with a leading space, without `shown`, which are part of its syntax.
-std::string dictionary(const Inst& inst, std::initializer_list<Attr> shown = {}) {
+// An operation's attributes as a dictionary with a leading space; without `shown`, which are part of its syntax.
+std::string dictionary(const Inst& inst, const std::vector<Attr>& shown = {}) {
   std::vector<std::pair<std::string_view, std::string>> items;
   for (auto& [attr, value] : inst.attrs) {
     if (std::find(shown.begin(), shown.end(), attr) != shown.end()) continue;
@@ -379,26 +379,33 @@ class Printer {
       case Sig::ByHand: break;
     }
     if (const Format* format = formatOf(i.op))
-      byFormat(i, op, format->text);
+      byFormat(i, op, *format);
     else
       byHand(i, op);
   }
 
-  void byFormat(const Inst& i, std::string_view op, std::string_view rest) {
+  void byFormat(const Inst& i, std::string_view op, const Format& format) {
+    std::string_view rest = format.text;
+    std::vector<Attr> written;
     auto next = [&](std::string_view piece) {
       bool is = rest.starts_with(piece);
       if (is) rest.remove_prefix(piece.size());
       return is;
     };
-    text(op, rest.starts_with("%") ? " " : "");
+    text(op, rest.starts_with("%") || rest.starts_with("@") ? " " : "");
     while (!rest.empty()) {
       if (next("%*2") || next("%*")) {
         text(names(i.operands));
       } else if (next("%")) {
         text(name(i.operand(static_cast<size_t>(rest[0] - '0'))));
         rest.remove_prefix(1);
+      } else if (next("@")) {
+        const Keyword& word = format.keywords[static_cast<size_t>(rest[0] - '0')];
+        text(keyword(i, word.attr, word.otherwise));
+        written.push_back(word.attr);
+        rest.remove_prefix(1);
       } else if (next("{}")) {
-        text(dictionary(i));
+        text(dictionary(i, written));
       } else if (next("#*")) {
         text(types(i.operands));
       } else if (next("#=") || next("#1")) {
@@ -510,13 +517,6 @@ class Printer {
         return text(op, " ", names(i.operands), hints(i), dictionary(i, {Attr::Cache, Attr::Evict}), " : ", i.operand(0)->type);
       case Op::Store:
         return text(op, " ", names(i.operands), hints(i), dictionary(i, {Attr::Cache, Attr::Evict}), " : ", i.operand(0)->type);
-      case Op::AtomicRMW:
-        return text(op, " ", keyword(i, Attr::RmwOp, 4), ", ", keyword(i, Attr::Sem, 4), ", ", keyword(i, Attr::Scope, 1), ", ",
-                    names(i.operands), dictionary(i, {Attr::RmwOp, Attr::Sem, Attr::Scope}), " : (", types(i.operands), ") -> ",
-                    i.result()->type);
-      case Op::AtomicCAS:
-        return text(op, " ", keyword(i, Attr::Sem, 4), ", ", keyword(i, Attr::Scope, 1), ", ", names(i.operands),
-                    dictionary(i, {Attr::Sem, Attr::Scope}), " : (", types(i.operands), ") -> ", i.result()->type);
       case Op::AtomicPoll: {
         text(op, " ", keyword(i, Attr::Sem, 2), ", ", keyword(i, Attr::Scope, 1), ", ", name(i.operand(0)), ", ", name(i.operand(1)));
         if (i.operands.size() > 2) text(" timeout ", name(i.operand(2)));
@@ -576,9 +576,6 @@ class Printer {
       case Op::Br: return text(op, " ", successor(i.successors[0]), dictionary(i));
       case Op::CondBr:
         return text(op, " ", name(i.operand(0)), ", ", successor(i.successors[0]), ", ", successor(i.successors[1]), dictionary(i));
-      case Op::LoAtomicRMW:
-        return text(op, " ", keyword(i, Attr::RmwOp, 4), ", ", keyword(i, Attr::Sem, 4), ", ", names(i.operands),
-                    dictionary(i, {Attr::RmwOp, Attr::Sem}), " : ", types(i.operands), " -> ", i.result()->type);
       default: break;
     }
     // The lo operations: operands, attributes, all types.

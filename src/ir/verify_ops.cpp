@@ -2,6 +2,7 @@
 // Operand and result types and attributes, by signature and by hand.
 #include <algorithm>
 
+#include "ir/by_hand.h"
 #include "ir/enums.h"
 #include "ir/verify.h"
 
@@ -261,33 +262,34 @@ class OpVerifier {
 
 bool OpVerifier::byHand() {
   Type r = i_.results.empty() ? Type{} : out();
-  switch (i_.op) {
-    case Op::Constant: return constant();
-    case Op::Poison: return counts(0, 1);
-    case Op::ClampF:
+  switch (byHandOp(i_.op)) {
+    case ByHandOp::Constant: return constant();
+    case ByHandOp::Poison: return counts(0, 1);
+    case ByHandOp::ClampF:
       return counts(3, 1) && in(0).isFloat() && in(0) == in(1) && in(0) == in(2) && in(0) == r && enumValue(Attr::PropagateNan, 0);
-    case Op::FPowI: return counts(2, 1) && in(0).isFloat() && in(1).isInt() && sameShape(in(0), in(1)) && r == in(0);
-    case Op::MulSIExt:
-    case Op::MulUIExt: return counts(2, 2) && in(0).isInt() && in(0) == in(1) && out(0) == in(0) && out(1) == in(0);
-    case Op::FpToFp: return counts(1, 1) && in(0).isFloat() && r.isFloat() && sameShape(in(0), r) && enumValue(Attr::Rounding, 1);
-    case Op::IntToPtr: return counts(1, 1) && in(0).isInt() && bitWidth(in(0)) == 64 && r.isPointer() && sameShape(in(0), r);
-    case Op::PtrToInt: return counts(1, 1) && in(0).isPointer() && r.isInt() && bitWidth(r) == 64 && sameShape(in(0), r);
-    case Op::Bitcast: return counts(1, 1) && scalarOrTile(in(0)) && sameShape(in(0), r) && bitWidth(in(0)) == bitWidth(r);
-    case Op::AddPtr:
+    case ByHandOp::FPowI: return counts(2, 1) && in(0).isFloat() && in(1).isInt() && sameShape(in(0), in(1)) && r == in(0);
+    case ByHandOp::MulSIExt:
+    case ByHandOp::MulUIExt: return counts(2, 2) && in(0).isInt() && in(0) == in(1) && out(0) == in(0) && out(1) == in(0);
+    case ByHandOp::FpToFp: return counts(1, 1) && in(0).isFloat() && r.isFloat() && sameShape(in(0), r) && enumValue(Attr::Rounding, 1);
+    case ByHandOp::IntToPtr: return counts(1, 1) && in(0).isInt() && bitWidth(in(0)) == 64 && r.isPointer() && sameShape(in(0), r);
+    case ByHandOp::PtrToInt: return counts(1, 1) && in(0).isPointer() && r.isInt() && bitWidth(r) == 64 && sameShape(in(0), r);
+    case ByHandOp::Bitcast: return counts(1, 1) && scalarOrTile(in(0)) && sameShape(in(0), r) && bitWidth(in(0)) == bitWidth(r);
+    case ByHandOp::AddPtr:
       return counts(2, 1) && in(0).isPointer() && scalarOrTile(in(0)) && in(1).isInt() && !in(1).isBool() && sameShape(in(0), in(1)) &&
              r == in(0);
-    case Op::ExternElementwise: {
+    case ByHandOp::ExternElementwise: {
       if (i_.operands.empty() || i_.results.size() != 1) return attribute("must have operands and one result");
       if (i_.text(Attr::Symbol).empty()) return attribute("the attribute `symbol` is missing");
       for (const Value* v : i_.operands)
         if (!sameShape(v->type, r) || !scalarOrTile(v->type)) return false;
       return true;
     }
-    case Op::InlineAsm: return true;  // refused by the targets
-    case Op::Splat:
-    case Op::LoSplat: return counts(1, 1) && in(0).isScalar() && (i_.op == Op::Splat ? r.isTile() : r.isVector()) && r.element() == in(0);
-    case Op::Unsplat: return counts(1, 1) && in(0).isTile() && in(0).numel() == 1 && r == in(0).element();
-    case Op::ExpandDims: {
+    case ByHandOp::InlineAsm: return true;  // refused by the targets
+    case ByHandOp::Splat:
+    case ByHandOp::LoSplat:
+      return counts(1, 1) && in(0).isScalar() && (i_.op == Op::Splat ? r.isTile() : r.isVector()) && r.element() == in(0);
+    case ByHandOp::Unsplat: return counts(1, 1) && in(0).isTile() && in(0).numel() == 1 && r == in(0).element();
+    case ByHandOp::ExpandDims: {
       if (!counts(1, 1) || !in(0).isTile() || !r.isTile()) return false;
       int64_t axis = i_.integer(Attr::Axis, -1);
       if (!axisIn(axis, in(0).rank + 1)) return false;
@@ -295,25 +297,25 @@ bool OpVerifier::byHand() {
       dims.insert(dims.begin() + axis, 1);
       return r == Type::tile(in(0).element(), dims);
     }
-    case Op::Reshape:
+    case ByHandOp::Reshape:
       return counts(1, 1) && in(0).isTile() && r.isTile() && r.element() == in(0).element() &&
              (r.numel() == in(0).numel() || shape(in(0), " and ", r, " have different numbers of elements"));
-    case Op::Broadcast: {
+    case ByHandOp::Broadcast: {
       if (!counts(1, 1) || !in(0).isTile() || !r.isTile() || r.element() != in(0).element() || r.rank != in(0).rank) return false;
       for (int d = 0; d < r.rank; ++d)
         if (in(0).dim(d) != r.dim(d) && in(0).dim(d) != 1) return shape(in(0), " cannot be broadcast to ", r);
       return true;
     }
-    case Op::Cat:
+    case ByHandOp::Cat:
       return counts(2, 1) && in(0).isTile() && in(0).rank >= 1 && in(0) == in(1) && r.isTile() && r.element() == in(0).element() &&
              r.numel() == 2 * in(0).numel();
-    case Op::Join: {
+    case ByHandOp::Join: {
       if (!counts(2, 1) || !in(0).isTile() || in(0) != in(1)) return false;
       auto dims = in(0).shape();
       dims.push_back(2);
       return r == Type::tile(in(0).element(), dims);
     }
-    case Op::Split: {
+    case ByHandOp::Split: {
       if (!counts(1, 2) || !in(0).isTile() || in(0).rank < 1 || in(0).dim(in(0).rank - 1) != 2) return false;
       auto dims = in(0).shape();
       dims.pop_back();
@@ -321,7 +323,7 @@ bool OpVerifier::byHand() {
       auto fits = [&](const Type& t) { return t == half || (dims.empty() && t == half.element()); };
       return fits(out(0)) && fits(out(1));
     }
-    case Op::Trans: {
+    case ByHandOp::Trans: {
       if (!counts(1, 1) || !in(0).isTile()) return false;
       auto& order = i_.list(Attr::Order);
       if (static_cast<int>(order.size()) != in(0).rank)
@@ -335,32 +337,32 @@ bool OpVerifier::byHand() {
       }
       return r == Type::tile(in(0).element(), dims) || shape("transposing ", in(0), " does not give ", r);
     }
-    case Op::MakeRange: {
+    case ByHandOp::MakeRange: {
       if (!counts(0, 1) || !r.isTile() || r.rank != 1 || !r.isInt()) return false;
       int64_t start = i_.integer(Attr::Start), end = i_.integer(Attr::End);
       return (end - start == r.numel()) || attribute("the range from ", start, " to ", end, " does not have the size of ", r);
     }
-    case Op::Gather:
+    case ByHandOp::Gather:
       if (!counts(2, 1) || !in(0).isTile() || !in(1).isTile() || !in(1).isInt() || in(0).rank != in(1).rank) return false;
       if (!axisIn(i_.integer(Attr::Axis, -1), in(0).rank)) return false;
       for (int d = 0; d < in(0).rank; ++d)
         if (d != i_.integer(Attr::Axis) && in(0).dim(d) != in(1).dim(d))
           return shape("indices are ", in(1), ", but the tile is ", in(0), ": other axes must be equal");
       return r == in(1).withElement(in(0).element());
-    case Op::GetProgramId:
-    case Op::GetNumPrograms: return counts(0, 1) && r.isScalar() && r.isInt() && axisIn(i_.integer(Attr::Axis), 3);
-    case Op::Dot: return dot();
-    case Op::DotScaled: return dotScaled();
-    case Op::Reduce:
-    case Op::Scan: return combine();
-    case Op::MapElementwise: return mapElementwise();
-    case Op::Histogram: {
+    case ByHandOp::GetProgramId:
+    case ByHandOp::GetNumPrograms: return counts(0, 1) && r.isScalar() && r.isInt() && axisIn(i_.integer(Attr::Axis), 3);
+    case ByHandOp::Dot: return dot();
+    case ByHandOp::DotScaled: return dotScaled();
+    case ByHandOp::Reduce:
+    case ByHandOp::Scan: return combine();
+    case ByHandOp::MapElementwise: return mapElementwise();
+    case ByHandOp::Histogram: {
       if (!groups(2, {0}) || i_.results.size() != 1) return attribute("wrong number of operands in an operand group");
       const Value* mask = i_.optional(1);
       return in(0).isTile() && in(0).isInt() && r.isTile() && r.rank == 1 && r.isInt() &&
              (!mask || mask->type == in(0).withElement(Elem::I1));
     }
-    case Op::Load: {
+    case ByHandOp::Load: {
       if (!groups(3, {0}) || i_.results.size() != 1) return attribute("wrong number of operands in an operand group");
       if (!enumValue(Attr::Cache, 1) || !enumValue(Attr::Evict, 1)) return false;
       if (!accessible(in(0))) return false;
@@ -370,7 +372,7 @@ bool OpVerifier::byHand() {
       if (mask && mask->type != t.withElement(Elem::I1)) return shape("the mask is ", mask->type, ", but the pointers are ", in(0));
       return !other || other->type == t || says("`other` is ", other->type, ", but the elements are ", t);
     }
-    case Op::Store: {
+    case ByHandOp::Store: {
       if (!groups(3, {0, 1}) || !i_.results.empty()) return attribute("wrong number of operands in an operand group");
       if (!enumValue(Attr::Cache, 1) || !enumValue(Attr::Evict, 1)) return false;
       if (!accessible(in(0))) return false;
@@ -379,7 +381,7 @@ bool OpVerifier::byHand() {
       if (in(1) != t) return says("the value is ", in(1), ", but the pointers are ", in(0));
       return !mask || mask->type == t.withElement(Elem::I1) || shape("the mask is ", mask->type, ", but the pointers are ", in(0));
     }
-    case Op::AtomicRMW: {
+    case ByHandOp::AtomicRMW: {
       if (!countsBetween(2, 3, 1) || !accessible(in(0)) || in(0).form == Form::BlockPtr) return false;
       Type t = accessed(in(0));
       int64_t kind = i_.integer(Attr::RmwOp, 4);
@@ -391,31 +393,31 @@ bool OpVerifier::byHand() {
       if (!fits) return says("`", enumKeyword(Attr::RmwOp, kind), "` does not support ", t);
       return i_.operands.size() == 2 || in(2) == t.withElement(Elem::I1);
     }
-    case Op::AtomicCAS: {
+    case ByHandOp::AtomicCAS: {
       if (!counts(3, 1) || !accessible(in(0)) || in(0).form == Form::BlockPtr || !enumValue(Attr::Sem, 4) || !enumValue(Attr::Scope, 1))
         return false;
       Type t = accessed(in(0));
       return in(1) == t && in(2) == t && r == t;
     }
-    case Op::AtomicPoll: return countsBetween(2, 3, 1) && in(0).isPointer();
-    case Op::MakeTensorPtr:
+    case ByHandOp::AtomicPoll: return countsBetween(2, 3, 1) && in(0).isPointer();
+    case ByHandOp::MakeTensorPtr:
       return groups(4, {0}) && i_.results.size() == 1 && r.form == Form::BlockPtr && in(0) == Type::pointer(r.elem) &&
              integers(i_.group(1), r.rank) && integers(i_.group(2), r.rank) && integers(i_.group(3), r.rank);
-    case Op::Advance:
+    case ByHandOp::Advance:
       return i_.operands.size() >= 1 && i_.results.size() == 1 && in(0).form == Form::BlockPtr && r == in(0) &&
              integers(std::span(i_.operands).subspan(1), r.rank);
-    case Op::MakeTensorDesc:
+    case ByHandOp::MakeTensorDesc:
       return groups(3, {0}) && i_.results.size() == 1 && r.form == Form::Desc && in(0).isScalar() && in(0).pointerDepth == 1 &&
              in(0).elem == r.elem && integers(i_.group(1), r.rank) && integers(i_.group(2), r.rank) && enumValue(Attr::Padding, 1);
-    case Op::DescLoad:
+    case ByHandOp::DescLoad:
       return i_.operands.size() >= 1 && i_.results.size() == 1 && descriptorTile(in(0), r) &&
              integers(std::span(i_.operands).subspan(1), in(0).rank);
-    case Op::DescStore:
-    case Op::DescReduce:
+    case ByHandOp::DescStore:
+    case ByHandOp::DescReduce:
       return groups(3, {0, 1}) && i_.results.empty() && descriptorTile(in(0), in(1)) && integers(i_.group(2), in(0).rank) &&
              (i_.op == Op::DescStore || enumValue(Attr::Kind, -1));
-    case Op::DescGather:
-    case Op::DescScatter: {
+    case ByHandOp::DescGather:
+    case ByHandOp::DescScatter: {
       bool gather = i_.op == Op::DescGather;
       if (!counts(gather ? 3 : 4, gather ? 1 : 0)) return false;
       const Type& tile = gather ? r : in(3);
@@ -423,21 +425,40 @@ bool OpVerifier::byHand() {
              in(2).isScalar() && in(2).isInt() && tile.isTile() && tile.rank == 2 && tile.dim(0) == in(1).dim(0) &&
              tile.dim(1) == in(0).dim(1) && bitWidth(tile) == bitWidth(in(0));
     }
-    case Op::Print: return i_.results.empty();
-    case Op::Assert: return counts(1, 0) && in(0).isInt() && scalarOrTile(in(0));
-    case Op::Assume: return i_.operands.size() >= 1 && i_.results.empty() && in(0).isBool();
-    case Op::Barrier:
-    case Op::GridWait:
-    case Op::GridLaunch: return counts(0, 0);
-    case Op::Call:
-    case Op::For:
-    case Op::If:
-    case Op::While:
-    case Op::Condition:
-    case Op::Br:
-    case Op::CondBr: return control();
-    default: return lower();
+    case ByHandOp::Print: return i_.results.empty();
+    case ByHandOp::Assert: return counts(1, 0) && in(0).isInt() && scalarOrTile(in(0));
+    case ByHandOp::Assume: return i_.operands.size() >= 1 && i_.results.empty() && in(0).isBool();
+    case ByHandOp::Barrier:
+    case ByHandOp::GridWait:
+    case ByHandOp::GridLaunch: return counts(0, 0);
+    case ByHandOp::Call:
+    case ByHandOp::For:
+    case ByHandOp::If:
+    case ByHandOp::While:
+    case ByHandOp::Condition:
+    case ByHandOp::Br:
+    case ByHandOp::CondBr: return control();
+    case ByHandOp::LoAlloc:
+    case ByHandOp::LoLoad:
+    case ByHandOp::LoStore:
+    case ByHandOp::LoGather:
+    case ByHandOp::LoScatter:
+    case ByHandOp::LoIota:
+    case ByHandOp::LoExtract:
+    case ByHandOp::LoInsert:
+    case ByHandOp::LoShuffle:
+    case ByHandOp::LoAtomicRMW:
+    case ByHandOp::LoAtomicCAS:
+    case ByHandOp::LoMatrixDot:
+    case ByHandOp::LoMatrixZero:
+    case ByHandOp::LoMatrixGet:
+    case ByHandOp::LoMatrixPut:
+    case ByHandOp::LoSubgroupShuffle:
+    case ByHandOp::LoBarrier:
+    case ByHandOp::LoPrint:
+    case ByHandOp::LoAssert: return lower();
   }
+  return attribute("is not known to the verifier");
 }
 
 bool OpVerifier::control() {
@@ -516,7 +537,9 @@ bool OpVerifier::lower() {
     case Op::LoMatrixGet:
     case Op::LoMatrixPut: return counts(2, 0) && sums(in(0)) && in(1) == in(0);
     case Op::LoBarrier:
-      return i_.text(Attr::Space) == "workgroup" || i_.text(Attr::Space) == "storage" ? counts(0, 0) : attribute("`space` must be \"workgroup\" or \"storage\"");
+      return i_.text(Attr::Space) == "workgroup" || i_.text(Attr::Space) == "storage"
+                 ? counts(0, 0)
+                 : attribute("`space` must be \"workgroup\" or \"storage\"");
     case Op::LoSubgroupShuffle:
       return i_.integer(Attr::Threads) > 0 && i_.integer(Attr::Private) > 0 ? counts(2, 0) && in(0).isPointer() && in(1) == in(0)
                                                                             : attribute("`threads` and `private` must be positive");

@@ -21,7 +21,7 @@ namespace nereid {
 
 namespace {
 
-// What threads have accessed since the last barrier of its kind.
+// Accesses of threads since the last barrier of their kind.
 struct Accesses {
   std::set<const Value*> reads, writes;  // origins
   bool isAtomic = false;                 // arrays: accesses before and after must stay there

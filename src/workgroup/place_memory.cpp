@@ -122,7 +122,8 @@ class Placement {
     visit(visit, f_.body);
   }
 
-  // What an iteration finds, or leaves to the next or to what follows, is live all along the loop. The innermost loops come first.
+  // An operand that an iteration reads before it writes, or that is read outside, is live all along the loop. The innermost loops come
+  // first.
   void extendLives() {
     for (const Inst* alloc : operands_) {
       Life& life = lives_[alloc];

@@ -144,7 +144,15 @@ llvm::Value* Conversions::fromInt(llvm::Value* v, Elem to, bool isSigned) {
   auto convert = [&](llvm::Type* t) { return isSigned ? b_.CreateSIToFP(v, like(v, t)) : b_.CreateUIToFP(v, like(v, t)); };
   if (to == Elem::F64) return convert(b_.getDoubleTy());
   if (to == Elem::F32) return convert(b_.getFloatTy());
-  // Integers up to 32 bits are exact in f64.
+  // Integers up to 53 bits are exact in f64. Longer ones keep what it would round away in their last bit but eleven: then one rounding is
+  // left.
+  if (v->getType()->getScalarSizeInBits() == 64) {
+    llvm::Value* magnitude = isSigned ? b_.CreateBinaryIntrinsic(llvm::Intrinsic::abs, v, b_.getFalse()) : v;
+    llvm::Value* isLong = b_.CreateICmpUGE(magnitude, number(v, uint64_t{1} << 53));
+    llvm::Value* inexact = b_.CreateICmpNE(b_.CreateAnd(v, number(v, 0x7ff)), number(v, 0));
+    llvm::Value* sticky = b_.CreateShl(b_.CreateZExt(inexact, v->getType()), 11);
+    v = b_.CreateSelect(isLong, b_.CreateOr(b_.CreateAnd(v, number(v, ~uint64_t{0x7ff})), sticky), v);
+  }
   return floatToFloat(convert(b_.getDoubleTy()), Elem::F64, to, false, false);
 }
 

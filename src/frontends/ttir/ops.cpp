@@ -244,6 +244,9 @@ bool Parser::byFormat(Inst& inst, const Format& format) {
     } else if (next("%")) {
       rest.remove_prefix(1);
       ok = parseUse(values.emplace_back());
+    } else if (next("@")) {
+      ok = enumWord(inst, format.keywords[static_cast<size_t>(rest[0] - '0')].attr);
+      rest.remove_prefix(1);
     } else if (next("{}")) {
       ok = attrs(inst);
     } else if (next("(#*)")) {
@@ -351,10 +354,7 @@ bool Parser::byHand(Inst& inst, std::string_view spelling) {
     case Op::DotScaled: return dotScaled(inst);
     case Op::Load: return load(inst);
     case Op::Store: return store(inst);
-    case Op::AtomicRMW:
-    case Op::AtomicCAS:
-    case Op::AtomicPoll:
-    case Op::LoAtomicRMW: return atomic(inst);
+    case Op::AtomicPoll: return atomicPoll(inst);
     case Op::MakeTensorPtr: return makeTensorPtr(inst);
     case Op::Advance: {
       Use pointer;
@@ -487,26 +487,15 @@ bool Parser::store(Inst& inst) {
   return true;
 }
 
-bool Parser::atomic(Inst& inst) {
+bool Parser::atomicPoll(Inst& inst) {
   std::vector<Use> values;
   std::vector<Type> in, out;
-  bool scoped = inst.op != Op::LoAtomicRMW;
-  if (inst.op == Op::AtomicRMW || !scoped)
-    if (!enumWord(inst, Attr::RmwOp) || !expect(",")) return false;
-  if (!enumWord(inst, Attr::Sem) || !expect(",")) return false;
-  if (scoped && (!enumWord(inst, Attr::Scope) || !expect(","))) return false;
-  if (!parseUses(values)) return false;
-  if (inst.op == Op::AtomicPoll) {
-    Use timeout;
-    bool timed = takeWord("timeout");
-    if (timed && !parseUse(timeout)) return false;
-    if (!attrs(inst) || !expect(":") || !parseTypeList(in) || !expect("->") || !parseResultTypes(out)) return false;
-    if (!addAll(inst, values, in) || (timed && !addKnown(inst, timeout))) return false;
-  } else {
-    if (!attrs(inst) || !expect(":")) return false;
-    if (at("(") ? !parseParenTypes(in) : !parseTypeList(in)) return false;
-    if (!expect("->") || !parseResultTypes(out) || !addAll(inst, values, in)) return false;
-  }
+  Use timeout;
+  if (!enumWord(inst, Attr::Sem) || !expect(",") || !enumWord(inst, Attr::Scope) || !expect(",") || !parseUses(values)) return false;
+  bool timed = takeWord("timeout");
+  if (timed && !parseUse(timeout)) return false;
+  if (!attrs(inst) || !expect(":") || !parseTypeList(in) || !expect("->") || !parseResultTypes(out)) return false;
+  if (!addAll(inst, values, in) || (timed && !addKnown(inst, timeout))) return false;
   for (Type type : out) result(inst, type);
   return true;
 }

@@ -133,7 +133,7 @@ class Parser {
   bool constant(Inst& inst);
   bool load(Inst& inst);
   bool store(Inst& inst);
-  bool atomic(Inst& inst);
+  bool atomicPoll(Inst& inst);
   bool dot(Inst& inst);
   bool dotScaled(Inst& inst);
   bool makeTensorPtr(Inst& inst);
