@@ -271,7 +271,7 @@ Lowval Lowering::laneIndex(Lowval first, int64_t factor, Type element) {
 
 Lowering::Address Lowering::fromAffine(const Affine& a) {
   Address out;
-  const Affine::Term* lane = vectorAxis_ >= 0 ? a.of(vectorAxis_) : nullptr;
+  const Affine::Term* lane = now_.vectorAxis >= 0 ? a.of(now_.vectorAxis) : nullptr;
   out.scalar = materialize(a);
   if (!lane) return out;
   if (lane->factor == 1 && !lane->scale.v) {

@@ -47,12 +47,12 @@ void Lowering::emitDot(const Inst& dot) {
   Nest sums;
   sums.anchors.push_back({Anchor::Buffer, c->def, c});
   sums.shape = type.shape();
-  splitAxes(sums);
+  use(scheduler_.split(sums, {.isCopy = true}));
   bool whole = true;
-  for (size_t bit = 1; bit < axisOfBit_.size(); ++bit) {
+  for (size_t bit = 1; bit < now_.axisOfBit.size(); ++bit) {
     auto at_ = static_cast<int>(bit);
     bool allowed = (at_ >= nBits && at_ <= nBits + rowBits) || at_ == nBits + mBits;
-    if (bitInAxis_[bit] == 0 && !allowed) whole = false;
+    if (now_.bitInAxis[bit] == 0 && !allowed) whole = false;
   }
   std::optional<BufferRef> held;
   if (uneven && !constantBits(c)) {
@@ -67,7 +67,7 @@ void Lowering::emitDot(const Inst& dot) {
   memo_.clear();
   journal_.clear();
   facts_.clear();
-  bounds_.clear();
+  now_.bounds.clear();
   splats_.clear();
   baseLevel_ = top();
   // Axis 0: columns, the lanes; axis 1: groups of rows; axis 2: the batch.
@@ -76,7 +76,7 @@ void Lowering::emitDot(const Inst& dot) {
   axes_[0].laneBits = laneBits;
   axes_[1].bits = mBits - rowBits;
   axes_[2].bits = batchBits;
-  vectorAxis_ = laneBits ? 0 : -1;
+  now_.vectorAxis = laneBits ? 0 : -1;
   note("tt.dot at line ", dot.loc.line(), ": register tiles of ", groups[0].rows, uneven ? cat(" or ", machine_.dotRestRows) : "", " x ",
        1 << laneBits, ", ", groups[0].rows * vectors, " accumulators of ", machine_.vectorRegisters,
        " registers; per step of K one vector of B, then a broadcast of A and a multiply-add a row");
@@ -208,9 +208,9 @@ void Lowering::beginPlain() {
   memo_.clear();
   journal_.clear();
   facts_.clear();
-  bounds_.clear();
+  now_.bounds.clear();
   splats_.clear();
-  vectorAxis_ = -1;
+  now_.vectorAxis = -1;
   baseLevel_ = top();
 }
 
@@ -250,13 +250,13 @@ void Lowering::emitHistogram(const Inst& inst) {
   Nest nest;
   nest.shape = inst.operand(0)->type.shape();
   for (Value* v : inst.operands) nest.anchors.push_back({Anchor::Buffer, const_cast<Inst*>(&inst), v});
-  splitAxes(nest);
+  use(scheduler_.split(nest, {}));
   const Type kI64 = Type::scalar(Elem::I64);
   auto binAt = [&](Lowval i) { return emitOp(Op::AddPtr, {{counts.base, 0}, i}, counts.base->type, {}, top()).v; };
   auto store = [&](Value* p, Value* v) { at(top()).storeTo(p, v); };
   plainLoop(bins->type.numel(), [&](Value* i) { store(binAt({i, top()}), constant(counts.element, 0)); });
   plainLoops([&] {
-    IndexMap map = nestMap(static_cast<int>(axisOfBit_.size()));
+    IndexMap map = now_.identity();
     Lowval x = valueAt(inst.operands[0], map);
     Lowval mask{constant(Type::scalar(Elem::I1), 1), 0};
     if (Value* m = inst.optional(1)) mask = valueAt(m, map);

@@ -5,16 +5,17 @@
 // depends: a value that is the same along a row is computed once a row.
 #include <algorithm>
 
+#include "analysis/combine.h"
 #include "lower/lowering.h"
 #include "support/ptr_map.h"
 
 namespace nereid {
 
 bool Lowering::usesLanes(const IndexMap& map) const {
-  if (vectorAxis_ < 0) return false;
-  const Axis& axis = axes_[static_cast<size_t>(vectorAxis_)];
+  if (now_.vectorAxis < 0) return false;
+  const Axis& axis = axes_[static_cast<size_t>(now_.vectorAxis)];
   for (IndexBit b : map)
-    if (b.axis == vectorAxis_ && b.bit < axis.laneBits) return true;
+    if (b.axis == now_.vectorAxis && b.bit < axis.laneBits) return true;
   return false;
 }
 
@@ -87,23 +88,6 @@ Lowval Lowering::emitOp(Op op, List<Lowval> operands, Type element, List<Attribu
   return {at(level).create(op, values, {type}, attrs)->result(), level};
 }
 
-Type Lowering::storedType(const Value* v) const {
-  Type t = v->type.element();
-  if (matrixOperands_.count(v)) return t;
-  if (machine_.scratchElementBytes == 4 && bitWidth(t) < 32 && !t.isPointer()) return Type::scalar(t.isFloat() ? Elem::F32 : Elem::I32);
-  if (t.isBool()) return Type::scalar(Elem::I8);
-  // Operands of dots are converted once, when they are packed.
-  if (schedule_.buffered.count(v) && t.isFloat() && bitWidth(t) < 32) {
-    bool onlyDots = true;
-    walk(kernel_.body, [&](const Inst& inst) {
-      for (size_t i = 0; i < inst.operands.size(); ++i)
-        if (inst.operands[i] == v) onlyDots &= inst.op == Op::Dot && i < 2;
-    });
-    if (onlyDots) return Type::scalar(Elem::F32);
-  }
-  return t;
-}
-
 Lowval Lowering::convert(Lowval v, Type element) {
   Type from = v.v->type.element();
   if (from == element) return v;
@@ -132,7 +116,7 @@ Lowval Lowering::readBuffer(const BufferRef& buffer, const IndexMap& map, Type a
     out = {load->result(), level};
   } else {
     Type t = where.contiguous ? Type::vector(buffer.element, lanes()) : buffer.element;
-    int level = std::max(where.scalar.level, where.contiguous ? axes_[static_cast<size_t>(vectorAxis_)].level : baseLevel_);
+    int level = std::max(where.scalar.level, where.contiguous ? axes_[static_cast<size_t>(now_.vectorAxis)].level : baseLevel_);
     out = {at(level).loadFrom(where.scalar.v, t), level};
   }
   return convert(out, as);
@@ -182,11 +166,11 @@ std::optional<Lowval> Lowering::compareAtOnce(const Inst& compare, const IndexMa
   bool isLeft =
       pred == CmpIPred::Slt || pred == CmpIPred::Sge;  // which side counts up; against the other it is never equal in some lanes only
   Value *counter = compare.operand(isLeft ? 0 : 1), *bound = compare.operand(isLeft ? 1 : 0);
-  const Axis& axis = axes_[static_cast<size_t>(vectorAxis_)];
-  Stride up = strideOf(counter, map, vectorAxis_, axis.bits), still = strideOf(bound, map, vectorAxis_, axis.bits);
+  const Axis& axis = axes_[static_cast<size_t>(now_.vectorAxis)];
+  Stride up = strideOf(counter, map, now_.vectorAxis, axis.bits), still = strideOf(bound, map, now_.vectorAxis, axis.bits);
   if (up.kind != Stride::Constant || up.value != 1 || still.kind != Stride::Constant || still.value != 0) return std::nullopt;
   for (Value* v : {counter, bound})
-    if (v->type.isPointer() || divisibility_.along(v, map, vectorAxis_, axis.laneBits) < axis.laneBits) return std::nullopt;
+    if (v->type.isPointer() || divisibility_.along(v, map, now_.vectorAxis, axis.laneBits) < axis.laneBits) return std::nullopt;
   auto first = affine(counter, map), last = affine(bound, map);
   if (!first || !last) return std::nullopt;
   const Type element = counter->type.element();
@@ -232,7 +216,7 @@ Lowval Lowering::computeAt(Value* v, const IndexMap& map) {
     case Op::Poison: return {constant(element, 0), 0};
     case Op::MakeRange: {
       auto a = affine(v, map);
-      const Affine::Term* lane = vectorAxis_ >= 0 ? a->of(vectorAxis_) : nullptr;
+      const Affine::Term* lane = now_.vectorAxis >= 0 ? a->of(now_.vectorAxis) : nullptr;
       Lowval first = emitOp(Op::TruncI, {materialize(*a)}, element);
       return lane && lanes() > 1 ? laneIndex(first, lane->factor, element) : first;
     }
@@ -299,7 +283,7 @@ Lowval Lowering::selectAt(const Inst& inst, const IndexMap& map) {
   const Type kI64 = Type::scalar(Elem::I64);
   const Axis& axis = axes_[static_cast<size_t>(selector.axis)];
   Lowval i{axis.iv, axis.level};
-  if (selector.axis == vectorAxis_ && selector.bit < axis.laneBits) i = laneIndex(i, 1, kI64);
+  if (selector.axis == now_.vectorAxis && selector.bit < axis.laneBits) i = laneIndex(i, 1, kI64);
   Lowval bit = emitOp(Op::AndI, {i, {index(int64_t{1} << selector.bit), 0}}, kI64);
   Lowval second = emitOp(Op::CmpI, {bit, {index(0), 0}}, Type::scalar(Elem::I1), {{Attr::Predicate, static_cast<int64_t>(CmpIPred::Ne)}});
   Lowval a = valueAt(inst.operands[0], rest), b = valueAt(inst.operands[1], rest);
@@ -337,7 +321,7 @@ Lowval Lowering::loadAt(const Inst& load, const IndexMap& map) {
   if (isBool) pointer = emitOp(Op::Bitcast, {pointer}, Type::pointer(Elem::I8));
   bool wide = where.vector.v || where.contiguous || mask.isVector() || (mask.v && other.v && other.isVector());
   int level = std::max({pointer.level, minLevel, baseLevel_});
-  if (where.contiguous) level = std::max(level, axes_[static_cast<size_t>(vectorAxis_)].level);
+  if (where.contiguous) level = std::max(level, axes_[static_cast<size_t>(now_.vectorAxis)].level);
   if (mask.v) level = std::max(level, mask.level);
   if (other.v) level = std::max(level, other.level);
   Op op = Op::LoLoad;
@@ -383,7 +367,7 @@ Lowval Lowering::gatherAt(const Inst& gather, const IndexMap& map) {
     resultBit += result.log2(d);
   }
   Lowval base = materialize(a);
-  const Affine::Term* lane = vectorAxis_ >= 0 ? a.of(vectorAxis_) : nullptr;
+  const Affine::Term* lane = now_.vectorAxis >= 0 ? a.of(now_.vectorAxis) : nullptr;
   if (axisBit) picked = emitOp(Op::ShLI, {picked, {index(axisBit), 0}}, kI64);
   if (lane) picked = emitOp(Op::AddI, {picked, laneIndex({index(0), 0}, lane->factor, kI64)}, kI64);
   Lowval pointer = emitOp(Op::AddPtr, {base, picked}, base.v->type);
@@ -410,13 +394,6 @@ Lowval Lowering::mapAt(const Inst& inst, Value* v, const IndexMap& map) {
     journal_.push_back(key);
   }
   return results[v->index];
-}
-
-bool Lowering::isStraightLine(const Region& region) {
-  for (const Inst* inst : region.entry().insts) {
-    if (info(inst->op).effects != Effects::Pure && info(inst->op).effects != Effects::Exit) return false;
-  }
-  return region.blocks.size() == 1;
 }
 
 std::vector<Lowval> Lowering::emitRegion(const Region& region, const std::vector<Lowval>& args, int level) {

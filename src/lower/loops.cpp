@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "analysis/combine.h"
 #include "ir/bits.h"
-#include "lower/combine.h"
 #include "lower/lowering.h"
 
 namespace nereid {
@@ -22,26 +22,12 @@ bool hasEffects(const Region& region) {
 
 }  // namespace
 
-// Whether each thread does a few vectors only.
-bool Lowering::isShort(const Nest& nest) const {
-  if (threads_ == 1) return false;
-  for (const Anchor& anchor : nest.anchors)
-    if (anchor.kind == Anchor::Scan || (anchor.kind == Anchor::Effect && anchor.inst->op != Op::Store)) return false;
-  int bits = static_cast<int>(axisOfBit_.size()) - std::countr_zero(static_cast<unsigned>(threads_)) -
-             std::countr_zero(static_cast<unsigned>(lanes()));
-  return bits <= (schedule_.hasManyNests ? 0 : machine_.unrolledVectorBits);
-}
-
 void Lowering::emitNestBody(const Nest& nest, const BufferRef* target) {
   nest_ = &nest;
   target_ = target;
   facts_.clear();
   baseLevel_ = top();
   for (Axis& axis : axes_) axis.iv = nullptr;
-  findBounds(nest);
-  // Which of a thread's own elements it is must be known; and a few of them are read sooner when they are written out, with masks.
-  unrolled_ = layout_ || isShort(nest);
-  if (unrolled_) bounds_.clear();
   std::vector<Value*> acc;
   if (threads_ > 1)
     emitShared(nest);
@@ -53,29 +39,29 @@ void Lowering::emitNestBody(const Nest& nest, const BufferRef* target) {
 
 void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
   bool reduces = std::any_of(nest_->anchors.begin(), nest_->anchors.end(), [](const Anchor& r) { return r.accumulates(); });
-  if (depth == firstReduced_ && reduces && acc.empty()) {
+  if (depth == now_.firstReduced && reduces && acc.empty()) {
     beginReduction(acc);
     emitLoops(depth, acc);
     endReduction(acc);
     acc.clear();
     return;
   }
-  if (depth == order_.size()) {
+  if (depth == now_.order.size()) {
     emitBody(acc);
     return;
   }
-  int a = order_[depth];
+  int a = now_.order[depth];
   const Axis axis = axes_[static_cast<size_t>(a)];
   const Type kI64 = Type::scalar(Elem::I64);
   Value* size = index(axis.size());
   // Where each bound of this axis lies.
   struct Limit {
-    const Bound* bound;
+    const NestSchedule::Bound* bound;
     Lowval end;
   };
   std::vector<Limit> limits;
   bool anyLower = false;
-  for (const Bound& bound : bounds_) {
+  for (const NestSchedule::Bound& bound : now_.bounds) {
     if (bound.axis != a || facts_.count({bound.compare, bound.map})) continue;
     auto pred = static_cast<CmpIPred>(bound.compare->integer(Attr::Predicate));
     bool less = pred == CmpIPred::Slt || pred == CmpIPred::Sle;
@@ -144,9 +130,9 @@ void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
   bool lend = true;  // lanes without an identity may not have started
   for (const Anchor& anchor : nest_->anchors)
     lend &= acc.empty() || (anchor.kind == Anchor::Combine && combineOf(*anchor.inst)) || !anchor.accumulates();
-  const bool folds = axis.isReduced && a == vectorAxis_ && depth == firstReduced_;
-  if (open.laneBits > narrowBits_ && lend) {
-    open.laneBits = narrowBits_;
+  const bool folds = axis.isReduced && a == now_.vectorAxis && depth == now_.firstReduced;
+  if (open.laneBits > now_.registerLaneBits && lend) {
+    open.laneBits = now_.registerLaneBits;
     step = open.step();
     high = emitOp(Op::AndI, {emitOp(Op::AddI, {bound, {index(step - 1), 0}}, kI64), {index(-step), 0}}, kI64);
     if (folds) {
@@ -197,7 +183,7 @@ Value* Lowering::putLanes(Value* narrow, Value* wide) {
 }
 
 void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Value*>& acc) {
-  Axis& axis = axes_[static_cast<size_t>(order_[depth])];
+  Axis& axis = axes_[static_cast<size_t>(now_.order[depth])];
   const Axis saved = axis;
   bool reverse = false;
   for (const Anchor& anchor : nest_->anchors)
@@ -222,10 +208,10 @@ void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Va
     axis = saved;
     return;
   }
-  if (lowerBits && upperBits && (!acc.empty() || unrolled_)) {
+  if (lowerBits && upperBits && (!acc.empty() || now_.unrolled)) {
     // A reduction of a few elements is written out, and so are a thread's own.
     auto first = static_cast<int64_t>(*lowerBits), end = static_cast<int64_t>(*upperBits);
-    if ((unrolled_ || end - first <= machine_.unrolledIterations * axis.stride()) && (end - first) % axis.stride() == 0) {
+    if ((now_.unrolled || end - first <= machine_.unrolledIterations * axis.stride()) && (end - first) % axis.stride() == 0) {
       for (int64_t i = first; i < end; i += axis.stride()) {
         MemoScope one = enter();
         axis.iv = begin(index(reverse ? axis.size() - 1 - i : i));
@@ -266,8 +252,8 @@ void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Va
 
 // The part of a reduction where masks are false: its elements are often all alike, and then known combinations need no loop.
 bool Lowering::emitOutside(size_t depth, Value* lower, std::vector<Value*>& acc) {
-  Axis& axis = axes_[static_cast<size_t>(order_[depth])];
-  if (!axis.isReduced || depth + 1 != order_.size()) return false;
+  Axis& axis = axes_[static_cast<size_t>(now_.order[depth])];
+  if (!axis.isReduced || depth + 1 != now_.order.size()) return false;
   for (const Anchor& anchor : nest_->anchors)
     if (anchor.kind != Anchor::Combine || !combineOf(*anchor.inst)) return false;
   const Axis saved = axis;
@@ -276,7 +262,7 @@ bool Lowering::emitOutside(size_t depth, Value* lower, std::vector<Value*>& acc)
   levels_.push_back(m_.newBlock(nowhere));
   axis.iv = lower;
   axis.level = top();
-  IndexMap map = nestMap(static_cast<int>(axisOfBit_.size()));
+  IndexMap map = now_.identity();
   std::vector<Lowval> values;
   bool uniform = true;
   for (const Anchor& anchor : nest_->anchors) {
@@ -327,7 +313,7 @@ void Lowering::beginReduction(std::vector<Value*>& acc) {
 }
 
 void Lowering::emitBody(std::vector<Value*>& acc) {
-  IndexMap map = nestMap(static_cast<int>(axisOfBit_.size()));
+  IndexMap map = now_.identity();
   // Everything is read before anything is written: what stands at the same index may be the same memory.
   for (const Anchor& anchor : nest_->anchors) {
     if (anchor.kind == Anchor::Buffer || anchor.kind == Anchor::Carry) {
@@ -438,7 +424,7 @@ std::vector<Lowval> Lowering::fold(const Inst& reduce, std::vector<Value*> vecto
 
 void Lowering::endReduction(std::vector<Value*>& acc) {
   size_t next = 0;
-  bool lanesReduced = vectorAxis_ >= 0 && axes_[static_cast<size_t>(vectorAxis_)].isReduced;
+  bool lanesReduced = now_.vectorAxis >= 0 && axes_[static_cast<size_t>(now_.vectorAxis)].isReduced;
   for (const Anchor& anchor : nest_->anchors) {
     if (!anchor.accumulates()) continue;
     size_t n = anchor.inst->operands.size();
@@ -453,9 +439,9 @@ void Lowering::endReduction(std::vector<Value*>& acc) {
       for (Value* v : parts) values.push_back({v, top()});
     }
     IndexMap map;
-    for (size_t bit = 0; bit < axisOfBit_.size(); ++bit) {
-      if (axes_[static_cast<size_t>(axisOfBit_[bit])].isReduced) continue;
-      map.push_back({static_cast<int8_t>(axisOfBit_[bit]), static_cast<uint8_t>(bitInAxis_[bit])});
+    for (size_t bit = 0; bit < now_.axisOfBit.size(); ++bit) {
+      if (axes_[static_cast<size_t>(now_.axisOfBit[bit])].isReduced) continue;
+      map.push_back({static_cast<int8_t>(now_.axisOfBit[bit]), static_cast<uint8_t>(now_.bitInAxis[bit])});
     }
     for (size_t i = 0; i < n; ++i) {
       Value* result = anchor.inst->results[i];

@@ -3,18 +3,10 @@
 #pragma once
 
 #include "ir/ir.h"
+#include "schedule/layout.h"
 #include "schedule/schedule.h"
 
 namespace nereid {
-
-// How 16 x 16 parts of a product are dealt to subgroups, by bits of the parts' columns and rows: the low ones count the parts of one
-// subgroup.
-struct FragmentLayout {
-  int columns = 0, rows = 0, subgroupColumns = 0, subgroupRows = 0;
-};
-// As many subgroups below each other as `subgroupRows` says (its binary logarithm), or, if it is negative, so that a subgroup has about a
-// square.
-std::optional<FragmentLayout> layOutFragments(const Machine& machine, int rowBits, int columnBits, int threads, int subgroupRows = -1);
 
 // The lowered kernel takes the kernel's arguments.
 struct Lowered {

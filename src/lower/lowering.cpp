@@ -43,8 +43,6 @@ Result<Lowered> Lowering::run() {
     for (const Value* v : inst.operands) used_.insert(v->def);
   });
 
-  findMatrixDots();
-  findReplicated();
   levels_ = {body};
   walk(kernel_.body, [&](const Inst& inst) {
     if (inst.op == Op::Constant && inst.result()->type.isTile() && !isInlinable(inst)) writeTable(inst);
@@ -73,7 +71,7 @@ Result<Lowered> Lowering::run() {
   }
   eliminateDead(*out_);
   afterPass("eliminate_dead", m_);
-  if (!matrixDots_.empty()) {
+  if (layouts_.hasMatrixDots()) {
     prefetch(*out_, m_, machine_, privateAllocs_);
     afterPass("prefetch", m_);
   }
@@ -105,9 +103,9 @@ BufferRef Lowering::allocateElements(Type element, int64_t count, const Layout* 
 }
 
 BufferRef Lowering::allocate(const Value* v) {
-  const Layout* rows = replicatedLayoutOf(v);
-  BufferRef buffer = allocateElements(storedType(v), v->type.numel(), rows ? rows : residentLayout(v));
-  if (transposed_.count(v)) buffer.transposed = v->type.log2(1);
+  const Layout* rows = layouts_.replicated(v);
+  BufferRef buffer = allocateElements(layouts_.storedType(v), v->type.numel(), rows ? rows : layouts_.resident(v));
+  if (scheduler_.isTransposed(v)) buffer.transposed = v->type.log2(1);
   return buffer;
 }
 
@@ -310,9 +308,9 @@ void Lowering::emitFor(const Inst& inst) {
       inits.push_back(scalar(init));
       continue;
     }
-    const Layout* rows = replicatedLayoutOf(inst.results[i]);
-    buffers[i] = allocateElements(storedType(inst.results[i]), init->type.numel(), rows ? rows : carriedLayout(inst, i));
-    if (buffers[i].layout && !rows && staysMatrix(inst, i))
+    const Layout* rows = layouts_.replicated(inst.results[i]);
+    buffers[i] = allocateElements(layouts_.storedType(inst.results[i]), init->type.numel(), rows ? rows : layouts_.carried(inst, i));
+    if (buffers[i].layout && !rows && layouts_.staysInFragments(inst, i))
       matrixOf_[source.args[1 + i]] = beginMatrix(init, buffers[i]);
     else
       copyTile(init, buffers[i]);
@@ -405,7 +403,7 @@ void Lowering::emitWhile(const Inst& inst) {
       inits.push_back(scalar(init));
       continue;
     }
-    carried[i] = allocateElements(storedType(test.args[i]), init->type.numel());
+    carried[i] = allocateElements(layouts_.storedType(test.args[i]), init->type.numel());
     temporaries[i] = allocateElements(carried[i].element, init->type.numel());
     copyTile(init, carried[i]);
     buffer_[test.args[i]] = carried[i];
@@ -418,7 +416,8 @@ void Lowering::emitWhile(const Inst& inst) {
       continue;
     }
     auto held = buffer_.find(v);
-    forwarded[i] = held != buffer_.end() && !v->def ? held->second : allocateElements(storedType(inst.results[i]), v->type.numel());
+    forwarded[i] =
+        held != buffer_.end() && !v->def ? held->second : allocateElements(layouts_.storedType(inst.results[i]), v->type.numel());
     conditionTargets[1 + i] = forwarded[i];
     buffer_[body.args[i]] = forwarded[i];
     buffer_[inst.results[i]] = forwarded[i];

@@ -8,7 +8,6 @@
 //   threads.cpp   its elements dealt to the threads of a workgroup
 //   dot.cpp       register tiles of a matrix product; histograms
 //   scan.cpp      scans by threads: of chunks, then of those
-//   replicated.cpp values of a product's rows, in registers
 //   matrix.cpp    products on matrix units
 //   prefetch.cpp  what the next iteration around such a product reads
 #pragma once
@@ -23,21 +22,10 @@
 #include "analysis/divisibility.h"
 #include "ir/builder.h"
 #include "lower/lower.h"
+#include "schedule/nests.h"
 #include "support/ptr_map.h"
 
 namespace nereid {
-
-inline int log2(int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); }
-
-// How the elements of a tile are dealt to the threads of a workgroup, by the bits of its flat index.
-struct Layout {
-  std::vector<int> place;  // of each bit: k for bit k of the thread's number, ~k for bit k of the element's among the thread's own
-  int threadBits = 0, registerBits = 0, laneBits = 0;  // laneBits: how many of the lowest bits are the lowest of the thread's own
-  int registerColumns = 0, registerRows = 0;           // of the columns' and rows' bits, how many are the thread's own
-  bool isReplicated = false;                           // one value a row: several threads have the same
-  // Whether bits i - 1 and i are dealt as neighbours.
-  bool joins(size_t i) const { return (place[i] < 0) == (place[i - 1] < 0) && place[i] == place[i - 1] + (place[i] < 0 ? -1 : 1); }
-};
 
 // A tile in scratch memory, row-major; or, dealt by a layout, each thread's own elements side by side.
 struct BufferRef {
@@ -54,18 +42,11 @@ struct Lowval {
   bool isVector() const { return v && v->type.isVector(); }
 };
 
-struct Axis {
-  int bits = 0;
-  int laneBits = 0;         // of the vector axis: its lowest bits are lanes
-  int threadBits = 0;       // log2 of the threads that share it, each taking every so manyth step
-  Value* thread = nullptr;  // which of them this one is, i64
-  bool isReduced = false;
-  bool isChunk = false;  // of a scan's axis: the bits that count its chunks
-  Value* iv = nullptr;   // index of the first lane, i64; null until its loop is open
+// An axis of the nest that is being emitted.
+struct Axis : NestSchedule::Axis {
+  Value* thread = nullptr;  // number of this thread among those that share it, i64
+  Value* iv = nullptr;      // index of the first lane, i64; null until its loop is open
   int level = 0;
-  int64_t size() const { return int64_t{1} << bits; }
-  int64_t step() const { return int64_t{1} << laneBits; }
-  int64_t stride() const { return int64_t{1} << (laneBits + threadBits); }
 };
 
 // base + constant + sum of terms; base is a scalar (i64, or a pointer for addresses, counted in elements).
@@ -97,6 +78,8 @@ class Lowering {
         threads_(schedule.kernel.threads),
         subgroupBits_(log2(machine_.subgroupThreads)),
         diags_(diags),
+        layouts_(kernel, schedule),
+        scheduler_(kernel, schedule, layouts_),
         divisibility_(kernel) {}
   Result<Lowered> run();
 
@@ -113,7 +96,6 @@ class Lowering {
   Value* scalar(const Value* v);
   BufferRef allocate(const Value* v);
   BufferRef allocateElements(Type element, int64_t count, const Layout* layout = nullptr);
-  Type storedType(const Value* v) const;
   void writeTable(const Inst& inst);
   void copyTile(const Value* v, const BufferRef& to);  // an ad-hoc nest that writes v to `to`
   bool inMemory(const Value* v) const;
@@ -145,10 +127,9 @@ class Lowering {
   Lowval widen(Lowval v, int lanes);       // splats a scalar
   Lowval convert(Lowval v, Type element);  // between a value's type and the type it is stored as
   bool usesLanes(const IndexMap& map) const;
-  int lanes() const { return vectorAxis_ < 0 ? 1 : static_cast<int>(axes_[static_cast<size_t>(vectorAxis_)].step()); }
+  int lanes() const { return now_.vectorAxis < 0 ? 1 : static_cast<int>(axes_[static_cast<size_t>(now_.vectorAxis)].step()); }
   // The function of a reduction, scan or map on scalars or vectors.
   std::vector<Lowval> emitRegion(const Region& region, const std::vector<Lowval>& args, int level);
-  static bool isStraightLine(const Region& region);
 
   // ---- affine.cpp
   bool readsRegisters(const Value* v) const;
@@ -168,13 +149,8 @@ class Lowering {
   // ---- nest.cpp and loops.cpp
   void emitNest(const Nest& nest, const BufferRef* target = nullptr);
   void noteNest(const Nest& nest);
+  void use(NestSchedule schedule);
   void emitNestBody(const Nest& nest, const BufferRef* target);
-  bool isShort(const Nest& nest) const;
-  void splitAxes(const Nest& nest);
-  void chooseVector(const Nest& nest);
-  IndexMap nestMap(int bits) const;
-  IndexMap remap(const IndexMap& map) const;
-  void findBounds(const Nest& nest);
   void emitLoops(size_t depth, std::vector<Value*>& acc);
   void emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Value*>& acc);
   bool emitOutside(size_t depth, Value* lower, std::vector<Value*>& acc);
@@ -199,48 +175,23 @@ class Lowering {
 
   // ---- threads.cpp
   void emitShared(const Nest& nest);
-  void mapThreads(const Nest& nest);
   // A loop whose iterations are threads: they may run at the same time, and all have ended when it has.
   void threadsLoop(int64_t count, const std::function<void(Value*)>& body);
   void distribute(int64_t count, const std::function<void(Value*)>& body);  // the same for more iterations than threads
   void guarded(Value* condition, const std::function<void()>& body);
   void combinePartials(const Inst& reduce);
-  int firstThreadBit(size_t axis) const;
   Value* threadField(Value* t, int first, int count);
-  std::vector<int> partialThreadBits() const;
-  const Layout* partialLayout(const std::vector<int>& partial);
   void combineInSubgroups(const Inst& reduce, const std::vector<int>& partial, int threadBits);
-  // The layout of tiles of a shape. Of a product's sums a thread has a rectangle, its columns in groups of lanes that stand apart.
-  const Layout* layoutOf(const Type& type);
-  const Layout* residentLayout(const Value* v);  // null where it is a buffer for all threads
-  // That of a tile that a loop carries, if all who touch it can be dealt alike and it fits registers; else null.
-  const Layout* carriedLayout(const Inst& loop, size_t slot);
-  bool haveSameLayout(const std::vector<const Value*>& values, const std::vector<int64_t>& shape) const;
-  void findLayout(const Nest& nest);
   Lowval registerPointer(const BufferRef& buffer, const IndexMap& map);
   void emitSharedDot(const Inst& dot);
 
   // ---- scan.cpp
-  int chunkBits(const Nest& nest, int axisBits, int otherBits) const;
   void combineChunks(const Inst& scan, int bits);
-  const Layout* oneEach();
-
-  // ---- replicated.cpp
-  void findReplicated();
-  const Layout* replicatedLayoutOf(const Value* v) const;
-  const Layout* productLayout(const std::vector<int64_t>& shape);  // null if no product has this shape
-  const Layout* replicatedLayout(const std::vector<int64_t>& shape);
 
   // ---- matrix.cpp
-  void findMatrixDots();
-  bool transpose(const Anchor& anchor);
-  bool isMatrixShape(const Type& type) const;
-  FragmentLayout fragmentsOf(const Type& type) const;
-  void layOutMatrix(const Type& type, Layout& l) const;
   void moveMatrix(Value* sums, const BufferRef& own, const Type& type, bool toRegisters, bool adds);
   Value* zeroMatrix(const Type& type);
   Value* beginMatrix(const Value* init, const BufferRef& own);
-  bool staysMatrix(const Inst& loop, size_t slot) const;
   void emitMatrixDot(const Inst& dot);
 
   // ---- dot.cpp
@@ -263,6 +214,8 @@ class Lowering {
   const Machine& machine_;
   const int threads_, subgroupBits_;  // threads that share a program; log2 of the threads of a subgroup
   Diags& diags_;
+  Layouts layouts_;
+  NestScheduler scheduler_;
   Divisibility divisibility_;
   Module m_;
   Func* out_ = nullptr;
@@ -288,21 +241,10 @@ class Lowering {
   PtrMap<const Value*, BufferRef> filling_;  // buffers that this nest writes
   std::vector<Block*> levels_;
   std::vector<Axis> axes_;
-  std::vector<int> axisOfBit_, bitInAxis_;
-  std::vector<int> order_;  // axes, outermost first
-  size_t firstReduced_ = 0;
-  int vectorAxis_ = -1, contiguousAxis_ = -1;  // the latter also where threads leave no lanes
-  int narrowBits_ = 0;                         // log2 of the lanes of one register
+  NestSchedule now_;  // of the nest that is being emitted
   // Of a nest that threads share: what each thread found of a reduction, `partialBits_` of them for each result.
   std::map<const Value*, BufferRef> partials_;
   const BufferRef* nestTarget_ = nullptr;
-  const Layout* layout_ = nullptr;                  // of the nest, if it touches a tile that has one
-  bool unrolled_ = false;                           // its loops over a thread's elements
-  std::map<std::vector<int64_t>, Layout> layouts_;  // by shape; of partial results by numbers below 0
-  PtrMap<const Value*, const Layout*> replicated_;  // values of rows that threads keep
-  std::set<const Inst*> matrixDots_;
-  std::set<const Value*> matrixOperands_;  // operands of those: in memory as they are
-  std::set<const Value*> transposed_;      // of these: what was contiguous along columns stays so
   PtrMap<const Value*, Value*> matrixOf_;  // of sums that a loop carries in the units' form
   BufferRef fragmentBuffers_[2][2];        // parts for each subgroup, of floats and of integers
   Value* thread_ = nullptr;                // number of the thread, in a loop over threads
@@ -320,14 +262,7 @@ class Lowering {
   int depth_ = 0;  // of valueAt()
   std::map<std::pair<const Value*, IndexMap>, Lowval> memo_;
   std::vector<std::pair<const Value*, IndexMap>> journal_;
-  // Masks as bounds: comparisons `index along axis < bound`, and what is known of them in the current segment.
-  struct Bound {
-    const Inst* compare;
-    IndexMap map;
-    int axis;
-    bool isLower;  // `index >= ...`, which the whole axis usually meets
-  };
-  std::vector<Bound> bounds_;
+  // Masks as bounds of loops: what holds in the current segment.
   struct Fact {
     bool holds;
     int level;  // of the loop inside which

@@ -15,102 +15,12 @@ bool isZero(const Value* v) { return v->def && v->def->op == Op::Constant && isI
 
 }  // namespace
 
-std::optional<FragmentLayout> layOutFragments(const Machine& machine, int rowBits, int columnBits, int threads, int subgroupRows) {
-  int subgroups = log2(threads) - log2(machine.subgroupThreads), rows = rowBits - machine.fragmentBits,
-      columns = columnBits - machine.fragmentBits;
-  int own = rowBits + columnBits - log2(threads);
-  if (subgroups < 0 || rows < 0 || columns < 0 || rows + columns < subgroups || own > machine.maxFragmentElementBits) return std::nullopt;
-  FragmentLayout d{columns, rows};
-  // The parts of a subgroup are about a square, so that it reads few of the operands'.
-  for (int i = 0; i < subgroups; ++i)
-    if (subgroupRows >= 0 ? d.subgroupColumns < subgroups - subgroupRows : d.columns > 0 && (d.columns >= d.rows || d.rows == 0)) {
-      --d.columns;
-      ++d.subgroupColumns;
-    } else {
-      --d.rows;
-      ++d.subgroupRows;
-    }
-  return d;
-}
-
-// Products that matrix units compute: all of one shape, or none, as they share a layout.
-void Lowering::findMatrixDots() {
-  if (!schedule_.kernel.matrices) return;
-  std::set<std::vector<int64_t>> others;
-  std::vector<const Inst*> dots;
-  walk(kernel_.body, [&](const Inst& inst) {
-    if (inst.op != Op::Dot) return;
-    const Type &a = inst.operand(0)->type, &t = inst.result()->type;
-    const bool isHalf = t.elem == Elem::F32 && a.elem == Elem::F16, isByte = t.elem == Elem::I32 && a.elem == Elem::I8;
-    bool fits = t.rank == 2 && (isHalf || isByte) && inst.operand(1)->type.elem == a.elem && a.log2(1) >= machine_.fragmentBits + isByte &&
-                layOutFragments(machine_, t.log2(0), t.log2(1), threads_);
-    for (size_t k = 0; k < 2; ++k) fits = fits && schedule_.buffered.count(inst.operand(k));
-    if (fits)
-      dots.push_back(&inst);
-    else
-      others.insert(t.shape());
-  });
-  for (const Inst* dot : dots)
-    if (!others.count(dot->result()->type.shape())) {
-      matrixDots_.insert(dot);
-      for (size_t k = 0; k < 2; ++k) matrixOperands_.insert(dot->operand(k));
-    }
-}
-
-bool Lowering::isMatrixShape(const Type& type) const {
-  return std::any_of(matrixDots_.begin(), matrixDots_.end(), [&](const Inst* dot) { return dot->result()->type.shape() == type.shape(); });
-}
-
-// Where rows are reduced a subgroup has them whole, as far as there are enough of them; and so it has those of other products with as many
-// rows.
-FragmentLayout Lowering::fragmentsOf(const Type& type) const {
-  bool reduced = false;
-  walk(kernel_.body, [&](const Inst& inst) {
-    reduced |= inst.op == Op::Reduce && inst.integer(Attr::Axis) == 1 && inst.operand(0)->type.dim(0) == type.dim(0) &&
-               isMatrixShape(inst.operand(0)->type);
-  });
-  int subgroups = log2(threads_) - subgroupBits_;
-  return *layOutFragments(machine_, type.log2(0), type.log2(1), threads_,
-                          reduced ? std::min(subgroups, type.log2(0) - machine_.fragmentBits) : -1);
-}
-
-// Whether the operand of matrix units is to stand column by column: it comes from memory that way, and only they read it.
-bool Lowering::transpose(const Anchor& anchor) {
-  if (anchor.kind != Anchor::Buffer || !matrixOperands_.count(anchor.value) || contiguousAxis_ < 0) return false;
-  int n = anchor.value->type.log2(1);
-  if (n == anchor.value->type.bits() || axisOfBit_[static_cast<size_t>(n)] != contiguousAxis_ || axisOfBit_[0] == contiguousAxis_)
-    return false;
-  bool alone = true;
-  walk(kernel_.body, [&](const Inst& inst) {
-    for (const Value* v : inst.operands) alone &= v != anchor.value || matrixDots_.count(&inst);
-  });
-  if (alone) transposed_.insert(anchor.value);
-  return alone;
-}
-
-// Four neighbours in a row, and the same eight rows below: a thread's elements of a part. The first eight threads have rows 0 and 2, the
-// next 1 and 3: where rows of memory are 24 words, those are all banks.
-void Lowering::layOutMatrix(const Type& type, Layout& l) const {
-  FragmentLayout d = fragmentsOf(type);
-  auto own = [&](int bit) { l.place.push_back(~bit); };
-  auto thread = [&](int bit) { l.place.push_back(bit); };
-  own(0), own(1), thread(0), thread(1);
-  for (int i = 0; i < d.columns; ++i) own(3 + i);
-  for (int i = 0; i < d.subgroupColumns; ++i) thread(subgroupBits_ + i);
-  thread(3), thread(2), thread(4), own(2);
-  for (int i = 0; i < d.rows; ++i) own(3 + d.columns + i);
-  for (int i = 0; i < d.subgroupRows; ++i) thread(subgroupBits_ + d.subgroupColumns + i);
-  l.laneBits = 2;
-  l.registerBits = 3 + d.columns + d.rows;
-  l.threadBits = log2(threads_);
-}
-
 // Between sums and the threads' own elements: to those (`adds`: on top of what they are), or from them.
 void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, bool toRegisters, bool adds) {
   const Type kI64 = Type::scalar(Elem::I64), sum = type.element();
   BufferRef* parts = fragmentBuffers_[type.isInt()];
   int n = type.log2(1);
-  FragmentLayout d = fragmentsOf(type);
+  FragmentLayout d = layouts_.fragments(type);
   std::vector<int64_t> bits;
   for (int i = 0; i < machine_.fragmentBits; ++i) bits.push_back(i);
   for (int i = 0; i < machine_.fragmentBits; ++i) bits.push_back(n + i);
@@ -152,7 +62,7 @@ void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, b
 }
 
 Value* Lowering::zeroMatrix(const Type& type) {
-  Value* sums = allocateElements(type.element(), type.numel(), layoutOf(type)).base;
+  Value* sums = allocateElements(type.element(), type.numel(), layouts_.of(type)).base;
   at(top()).create(Op::LoMatrixZero, {sums}, {}, {{Attr::Shape, std::vector<int64_t>{type.dim(0), type.dim(1)}}});
   return sums;
 }
@@ -166,18 +76,6 @@ Value* Lowering::beginMatrix(const Value* init, const BufferRef& own) {
   return sums;
 }
 
-// Whether a loop does nothing with the sums in this slot but add to them.
-bool Lowering::staysMatrix(const Inst& loop, size_t slot) const {
-  const Block& body = loop.regions[0]->entry();
-  const Value *arg = body.args[1 + slot], *next = body.terminator()->operand(slot);
-  if (!next->def || !matrixDots_.count(next->def) || next->def->operand(2) != arg) return false;
-  int uses = 0;
-  walk(kernel_.body, [&](const Inst& inst) {
-    for (const Value* v : inst.operands) uses += v == arg || v == next;
-  });
-  return uses == 2;
-}
-
 void Lowering::emitMatrixDot(const Inst& dot) {
   loc_ = dot.loc;
   const Value *a = dot.operand(0), *c = dot.operand(2), *d = dot.result();
@@ -187,7 +85,7 @@ void Lowering::emitMatrixDot(const Inst& dot) {
     at(top()).create(Op::LoMatrixDot, {sums, left.base, right.base}, {},
                      {{Attr::Shape, std::vector<int64_t>{type.dim(0), type.dim(1), a->type.dim(1)}},
                       {Attr::Transposed, std::vector<int64_t>{left.transposed != 0, right.transposed != 0}},
-                      {Attr::SubgroupRows, int64_t{fragmentsOf(type).subgroupRows}}});
+                      {Attr::SubgroupRows, int64_t{layouts_.fragments(type).subgroupRows}}});
   };
   note("product on matrix units at line ", loc_.line());
   if (auto held = matrixOf_.find(c); held != matrixOf_.end()) {
@@ -199,7 +97,7 @@ void Lowering::emitMatrixDot(const Inst& dot) {
   if (inPlace != schedule_.inPlaceOf.end()) buffer_[d] = buffer_.at(inPlace->second);
   if (!buffer_.count(d)) buffer_[d] = allocate(d);
   const BufferRef to = buffer_.at(d);
-  BufferRef own = to.layout ? to : allocateElements(type.element(), type.numel(), layoutOf(type));
+  BufferRef own = to.layout ? to : allocateElements(type.element(), type.numel(), layouts_.of(type));
   // What the sums begin with is added by the threads, which have it: one way through memory, not two.
   if (!isZero(c)) copyTile(c, own);
   Value* sums = zeroMatrix(type);

@@ -10,12 +10,6 @@
 
 namespace nereid {
 
-// log2 of the chunks: as many as there are threads that other axes leave idle.
-int Lowering::chunkBits(const Nest& nest, int axisBits, int otherBits) const {
-  if (threads_ == 1 || nest.anchors[0].kind != Anchor::Scan || !isStraightLine(*nest.anchors[0].inst->regions[0])) return 0;
-  return std::clamp(log2(threads_) - otherBits, 0, axisBits);
-}
-
 void Lowering::combineChunks(const Inst& scan, int bits) {
   const Type kI64 = Type::scalar(Elem::I64), kI1 = Type::scalar(Elem::I1), &type = scan.operand(0)->type;
   const auto axis = static_cast<int>(scan.integer(Attr::Axis));
@@ -69,7 +63,7 @@ void Lowering::combineChunks(const Inst& scan, int bits) {
   if (schedule_.kernel.subgroups && count <= threads_) {
     // One chunk a thread. `all` is what the chunks seen so far make together, `sum` what is up to the thread's own.
     const int swaps = std::min(bits, subgroupBits_);
-    const Layout* one = oneEach();
+    const Layout* one = layouts_.onePerThread();
     Buffers all = allocateAll(0, one), sum = allocateAll(0, one), theirs = allocateAll(0, one);
     threadsLoop(count, [&](Value* t) {
       Values v = read(results, endOf({t, top()}));
@@ -135,13 +129,6 @@ void Lowering::combineChunks(const Inst& scan, int bits) {
     Values before = read(sums, plus(op(Op::MulI, line, chunks), other));
     write(results, i, combine(holds, before, read(results, i)));
   });
-}
-
-// An element a thread.
-const Layout* Lowering::oneEach() {
-  auto [at_, isNew] = layouts_.try_emplace({threads_, 0});
-  at_->second.threadBits = log2(threads_);
-  return &at_->second;
 }
 
 }  // namespace nereid

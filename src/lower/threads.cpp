@@ -9,46 +9,10 @@
 #include <algorithm>
 #include <bit>
 
-#include "lower/combine.h"
+#include "analysis/combine.h"
 #include "lower/lowering.h"
 
 namespace nereid {
-
-// Neighbours in memory to neighbouring threads; then parallel axes, so that few values are left to combine; then what is reduced.
-void Lowering::mapThreads(const Nest& nest) {
-  int left = log2(threads_), outer = 0;
-  bool scans = false, known = true;
-  for (const Anchor& anchor : nest.anchors) {
-    scans |= anchor.kind == Anchor::Scan;
-    known &= anchor.kind != Anchor::Combine || combineOf(*anchor.inst);
-    // Reports come in the order of their elements.
-    if (anchor.kind == Anchor::Effect && (anchor.inst->op == Op::Print || anchor.inst->op == Op::Assert)) left = 0;
-  }
-  for (Axis& axis : axes_) {
-    axis.threadBits = 0;
-    if (!axis.isReduced) outer += axis.bits;
-  }
-  if (layout_) {
-    for (size_t i = 0; i < axisOfBit_.size(); ++i)
-      if (Axis& axis = axes_[static_cast<size_t>(axisOfBit_[i])]; layout_->place[i] >= 0) axis.threadBits = axis.bits;
-    return;
-  }
-  auto deal = [&](Axis& axis, int most) {
-    if (axis.isReduced && scans) return;
-    int n = std::min({left, most, axis.bits - axis.laneBits - axis.threadBits});
-    axis.threadBits += n;
-    left -= n;
-  };
-  if (contiguousAxis_ >= 0) {
-    Axis& axis = axes_[static_cast<size_t>(contiguousAxis_)];
-    deal(axis, axis.isReduced && outer > 0 ? machine_.reducedThreadBits : left);
-  }
-  for (int reduced = 0; reduced < 2; ++reduced)
-    for (size_t i = order_.size(); i-- > 0;)
-      if (Axis& axis = axes_[static_cast<size_t>(order_[i])]; axis.isReduced == (reduced == 1)) deal(axis, left);
-  // Every thread must have an element to start with where there is no value that changes nothing: no loop may be cut.
-  if (!known) std::erase_if(bounds_, [&](const Bound& b) { return axes_[static_cast<size_t>(b.axis)].isReduced; });
-}
 
 void Lowering::threadsLoop(int64_t count, const std::function<void(Value*)>& body) {
   Value* outer = thread_;
@@ -94,111 +58,6 @@ void Lowering::distribute(int64_t count, const std::function<void(Value*)>& body
 
 // ---- tiles that stay in the registers of the threads that computed them
 
-const Layout* Lowering::layoutOf(const Type& type) {
-  auto [at_, isNew] = layouts_.try_emplace(type.shape());
-  Layout& l = at_->second;
-  if (!isNew) return &l;
-  if (isMatrixShape(type)) {
-    layOutMatrix(type, l);
-    return &l;
-  }
-  bool isProduct = false;
-  walk(kernel_.body, [&](const Inst& inst) { isProduct |= inst.op == Op::Dot && inst.result()->type.shape() == type.shape(); });
-  if (!isProduct) {
-    // Neighbours to neighbouring threads, 16 bytes of f32 each.
-    l.registerBits = std::max(0, type.bits() - log2(threads_));
-    l.laneBits = std::min({machine_.residentLaneBits, static_cast<int>(type.log2(type.rank - 1)), l.registerBits});
-    l.threadBits = type.bits() - l.registerBits;
-    for (int i = 0; i < type.bits(); ++i)
-      l.place.push_back(i < l.laneBits ? ~i : i < l.laneBits + l.threadBits ? i - l.laneBits : ~(i - l.threadBits));
-    return &l;
-  }
-  int n = type.log2(type.rank - 1), m = type.log2(type.rank - 2);
-  int own = std::clamp(type.bits() - log2(threads_), 0, machine_.accumulatorBits);
-  l.laneBits = std::min({machine_.residentLaneBits, n, own});
-  l.registerColumns = std::min(n, std::max(l.laneBits, (own + 1) / 2));
-  l.registerRows = std::min(m, own - l.registerColumns);
-  l.registerColumns = std::min(n, own - l.registerRows);
-  l.registerBits = l.registerColumns + l.registerRows;
-  for (int i = 0; i < n; ++i) {
-    int shared = n - l.registerColumns;
-    l.place.push_back(i < l.laneBits ? ~i : i < l.laneBits + shared ? l.threadBits++ : ~(i - shared));
-  }
-  for (int i = 0; i < m; ++i) l.place.push_back(i < l.registerRows ? ~(l.registerColumns + i) : l.threadBits++);
-  for (int i = n + m; i < type.bits(); ++i) l.place.push_back(l.threadBits++);
-  return &l;
-}
-
-bool Lowering::haveSameLayout(const std::vector<const Value*>& values, const std::vector<int64_t>& shape) const {
-  auto among = [&](const Value* v) { return std::find(values.begin(), values.end(), v) != values.end(); };
-  bool ok = true;
-  walk(kernel_.body, [&](const Inst& inst) {
-    for (size_t k = 0; k < inst.operands.size(); ++k) {
-      if (!among(inst.operands[k])) continue;
-      if (inst.op == Op::Dot) ok &= k == 2;
-      if (inst.op == Op::If || inst.op == Op::While || inst.op == Op::Condition || inst.op == Op::Histogram || inst.op == Op::Gather)
-        ok = false;
-      // Only the loop's own values come back by its end.
-      if (inst.op == Op::Yield) ok &= among(inst.parent->parent->parent->op == Op::For ? inst.parent->parent->parent->results[k] : nullptr);
-    }
-  });
-  for (auto& [block, plan] : schedule_.blocks)
-    for (const Step& step : plan.steps) {
-      if (!step.nest) continue;
-      for (const Anchor& anchor : step.nest->anchors)
-        visitInlined(
-            anchor, [&](const Value* v) { return inMemory(v); },
-            [&](const Value* v, const IndexMap& map) {
-              if (!among(v)) return;
-              bool plain = anchor.kind == Anchor::Effect || anchor.kind == Anchor::Buffer || anchor.kind == Anchor::Carry ||
-                           anchor.kind == Anchor::Combine || anchor.kind == Anchor::Dot;
-              std::vector<int64_t> domain = anchor.kind == Anchor::Dot ? anchor.inst->result()->type.shape() : step.nest->shape;
-              ok &= plain && domain == shape && map == identityMap(v->type.bits());
-            });
-    }
-  return ok;
-}
-
-const Layout* Lowering::carriedLayout(const Inst& loop, size_t slot) {
-  if (threads_ == 1) return nullptr;
-  const Block& body = loop.regions[0]->entry();
-  const Inst& yield = *body.terminator();
-  const Value *arg = body.args[1 + slot], *result = loop.results[slot], *next = yield.operand(slot);
-  auto inPlace = schedule_.inPlaceOf.find(next);
-  if (!next->def || next->def->op != Op::Dot || inPlace == schedule_.inPlaceOf.end() || inPlace->second != arg) return nullptr;
-  if (auto through = schedule_.throughTemporary.find(&yield); through != schedule_.throughTemporary.end() && through->second[slot])
-    return nullptr;
-  const Layout* layout = layoutOf(arg->type);
-  if (layout->threadBits > log2(threads_)) return nullptr;
-  return haveSameLayout({arg, result, next}, arg->type.shape()) ? layout : nullptr;
-}
-
-const Layout* Lowering::residentLayout(const Value* v) {
-  if (threads_ == 1 || !schedule_.resident.count(v)) return nullptr;
-  const Layout* layout = layoutOf(v->type);
-  return layout->threadBits <= log2(threads_) ? layout : nullptr;
-}
-
-void Lowering::findLayout(const Nest& nest) {
-  layout_ = nestTarget_ ? nestTarget_->layout : nullptr;
-  if (privateAllocs_.empty() && schedule_.resident.empty() && replicated_.empty()) return;
-  // What reads values of rows is dealt like the tile that has the rows.
-  auto of = [&](const Layout* layout) { layout_ = nest.shape.size() == 2 && layout->isReplicated ? productLayout(nest.shape) : layout; };
-  for (const Anchor& anchor : nest.anchors) {
-    if (anchor.kind == Anchor::Buffer && !nestTarget_)
-      if (const Layout* resident = residentLayout(anchor.value)) layout_ = resident;
-    if (anchor.kind == Anchor::Combine && replicated_.count(anchor.inst->results[0])) layout_ = productLayout(nest.shape);
-    if (anchor.kind == Anchor::Carry)
-      if (auto to = carryTargets_.find(anchor.inst); to != carryTargets_.end() && to->second[anchor.slot].layout)
-        of(to->second[anchor.slot].layout);
-    visitInlined(
-        anchor, [&](const Value* v) { return inMemory(v); },
-        [&](const Value* v, const IndexMap&) {
-          if (auto buffer = buffer_.find(v); buffer != buffer_.end() && buffer->second.layout) of(buffer->second.layout);
-        });
-  }
-}
-
 // Which of the thread's own elements it is, is known: its index is made of constants and lanes.
 Lowval Lowering::registerPointer(const BufferRef& buffer, const IndexMap& map) {
   int64_t at_ = 0;
@@ -206,7 +65,7 @@ Lowval Lowering::registerPointer(const BufferRef& buffer, const IndexMap& map) {
     int place = buffer.layout->place[i];
     if (place >= 0) continue;
     bool set = map[i].axis == IndexBit::kOne;
-    if (!map[i].isConstant() && !(map[i].axis == vectorAxis_ && map[i].bit < axes_[static_cast<size_t>(vectorAxis_)].laneBits)) {
+    if (!map[i].isConstant() && !(map[i].axis == now_.vectorAxis && map[i].bit < axes_[static_cast<size_t>(now_.vectorAxis)].laneBits)) {
       auto iv = constantBits(axes_[static_cast<size_t>(map[i].axis)].iv);
       NEREID_CHECK(iv, "a thread's own element at an index that is not constant");
       set = (*iv >> map[i].bit) & 1;
@@ -232,7 +91,7 @@ void Lowering::emitSharedDot(const Inst& dot) {
   if (auto carried = schedule_.inPlaceOf.find(d); carried != schedule_.inPlaceOf.end()) buffer_[d] = buffer_.at(carried->second);
   if (!buffer_.count(d)) buffer_[d] = allocate(d);
   const BufferRef left = buffer_.at(a), right = buffer_.at(b), to = buffer_.at(d);
-  const Layout& layout = *layoutOf(type);
+  const Layout& layout = *layouts_.of(type);
   int groupBits = layout.registerColumns - layout.laneBits;  // of columns
 
   // Sums whose elements are not found that way (joined, reshaped) are written out first.
@@ -240,14 +99,14 @@ void Lowering::emitSharedDot(const Inst& dot) {
   sums.anchors.push_back({Anchor::Buffer, c->def, c});
   sums.shape = type.shape();
   nestTarget_ = nullptr;
-  splitAxes(sums);
+  use(scheduler_.split(sums, {.isCopy = true}));
   // The bits that one axis counts below: of columns without the groups, of rows without the thread's own, of the batch.
   auto isWithin = [](int bit, int first, int end) { return bit > first && bit < end; };
   bool whole = true;
-  for (size_t i = 1; i < axisOfBit_.size(); ++i) {
+  for (size_t i = 1; i < now_.axisOfBit.size(); ++i) {
     int bit = static_cast<int>(i);
-    if (bitInAxis_[i] == 0 && (isWithin(bit, 0, nBits - groupBits) || isWithin(bit, nBits + layout.registerRows, nBits + mBits) ||
-                               isWithin(bit, nBits + mBits, nBits + mBits + batchBits)))
+    if (now_.bitInAxis[i] == 0 && (isWithin(bit, 0, nBits - groupBits) || isWithin(bit, nBits + layout.registerRows, nBits + mBits) ||
+                                   isWithin(bit, nBits + mBits, nBits + mBits + batchBits)))
       whole = false;
   }
   std::optional<BufferRef> held;
@@ -258,14 +117,14 @@ void Lowering::emitSharedDot(const Inst& dot) {
     buffer_[c] = copy;
   }
   beginPlain();
-  layout_ = &layout;
+  now_.layout = &layout;
   // Axis 0: columns, without the groups; axis 1: rows, without the thread's own; axis 2: the batch.
   axes_.assign(3, {});
   axes_[0].bits = nBits - groupBits;
   axes_[0].laneBits = layout.laneBits;
   axes_[1].bits = mBits - layout.registerRows;
   axes_[2].bits = batchBits;
-  vectorAxis_ = layout.laneBits ? 0 : -1;
+  now_.vectorAxis = layout.laneBits ? 0 : -1;
   auto bitOf = [](int64_t x, int bit) { return IndexBit{(x >> bit) & 1 ? IndexBit::kOne : IndexBit::kZero, 0}; };
   auto mapOf = [&](int64_t row, int64_t group) {
     IndexMap map;
@@ -346,7 +205,7 @@ void Lowering::emitSharedDot(const Inst& dot) {
       for (int64_t g = 0; g < groups; ++g)
         writeBuffer(to, convert({acc[static_cast<size_t>(r * groups + g)], top()}, type.element()), mapOf(r, g));
   });
-  layout_ = nullptr;
+  now_.layout = nullptr;
   if (!whole) {
     if (held)
       buffer_[c] = *held;
@@ -355,76 +214,30 @@ void Lowering::emitSharedDot(const Inst& dot) {
   }
 }
 
-// The first of an axis's bits of the thread's number: what the nest's layout says, or the contiguous axis first.
-int Lowering::firstThreadBit(size_t axis) const {
-  if (layout_) {
-    for (size_t i = 0; i < axisOfBit_.size(); ++i)
-      if (axisOfBit_[i] == static_cast<int>(axis) && bitInAxis_[i] == 0) return layout_->place[i];
-    return 0;
-  }
-  if (static_cast<int>(axis) == contiguousAxis_) return 0;
-  int first = contiguousAxis_ >= 0 ? axes_[static_cast<size_t>(contiguousAxis_)].threadBits : 0;
-  for (size_t a = 0; a < axis; ++a)
-    if (static_cast<int>(a) != contiguousAxis_) first += axes_[a].threadBits;
-  return first;
-}
-
-// Of each bit of a partial result's number within its group, the bit of the number of the thread that finds it.
-std::vector<int> Lowering::partialThreadBits() const {
-  std::vector<int> out;
-  for (size_t a = 0; a < axes_.size(); ++a)
-    for (int i = 0; axes_[a].isReduced && i < axes_[a].threadBits; ++i) out.push_back(firstThreadBit(a) + i);
-  return out;
-}
-
-// Partial results that each thread keeps until subgroups have combined them; null where they cannot be named by constants.
-const Layout* Lowering::partialLayout(const std::vector<int>& partial) {
-  if (!schedule_.kernel.subgroups || std::none_of(partial.begin(), partial.end(), [this](int bit) { return bit < subgroupBits_; }))
-    return nullptr;
-  Layout l;
-  l.place = partial;
-  l.threadBits = log2(threads_);
-  std::vector<size_t> own;  // bits of the results' index, those of lanes first
-  for (size_t i = 0; i < axisOfBit_.size(); ++i) {
-    const Axis& axis = axes_[static_cast<size_t>(axisOfBit_[i])];
-    if (axis.isReduced) continue;
-    int in = bitInAxis_[i] - axis.laneBits;
-    l.place.push_back(in >= 0 && in < axis.threadBits ? firstThreadBit(static_cast<size_t>(axisOfBit_[i])) + in : 0);
-    if (in >= 0 && in < axis.threadBits) continue;
-    if (in >= 0 && axis.threadBits > 0) return nullptr;
-    if (in < 0) ++l.laneBits;
-    own.insert(in < 0 ? own.begin() + (l.laneBits - 1) : own.end(), l.place.size() - 1);
-  }
-  if (!own.empty() && !unrolled_) return nullptr;
-  for (size_t k = 0; k < own.size(); ++k) l.place[own[k]] = ~static_cast<int>(k);
-  l.registerBits = static_cast<int>(own.size());
-  return &(layouts_[{-1 - static_cast<int64_t>(layouts_.size())}] = std::move(l));
-}
-
 void Lowering::emitShared(const Nest& nest) {
-  mapThreads(nest);
   const Type kI64 = Type::scalar(Elem::I64);
   int bits = 0, outer = 0;
   for (const Axis& axis : axes_) {
     bits += axis.threadBits;
     if (!axis.isReduced) outer += axis.bits;
   }
-  const std::vector<int> partial = partialThreadBits();
+  const std::vector<int>& partial = now_.partialThreads;
   partialBits_ = static_cast<int>(partial.size());
-  const Layout* layout = partialLayout(partial);
+  const Layout* layout = now_.partialLayout ? &*now_.partialLayout : nullptr;
   note("  ", int64_t{1} << bits, " threads share it", partialBits_ ? cat(", ", int64_t{1} << partialBits_, " each reduction") : "");
   partials_.clear();
   for (const Anchor& anchor : nest.anchors) {
     if (anchor.kind != Anchor::Combine) continue;
     for (Value* v : anchor.inst->results)
       if (partialBits_ > 0 || !v->type.isTile())
-        partials_[v] = layout && replicated_.count(v) ? BufferRef{buffer_.at(v).base, buffer_.at(v).element, layout}
-                                                      : allocateElements(storedType(v), int64_t{1} << (outer + partialBits_), layout);
+        partials_[v] = layout && layouts_.isReplicated(v)
+                           ? BufferRef{buffer_.at(v).base, buffer_.at(v).element, layout}
+                           : allocateElements(layouts_.storedType(v), int64_t{1} << (outer + partialBits_), layout);
   }
   std::vector<const Inst*> reductions;
   for (const Anchor& anchor : nest.anchors)
     if (anchor.kind == Anchor::Combine && partials_.count(anchor.inst->results[0])) reductions.push_back(anchor.inst);
-  if (layout_) bits = layout_->threadBits;
+  if (now_.layout) bits = now_.layout->threadBits;
   threadsLoop(int64_t{1} << bits, [&](Value* t) {
     partialLevel_ = top();
     Value* reduced = nullptr;
@@ -432,7 +245,7 @@ void Lowering::emitShared(const Nest& nest) {
     for (size_t a = 0; a < axes_.size(); ++a) {
       Axis& axis = axes_[a];
       if (axis.threadBits == 0) continue;
-      axis.thread = threadField(t, firstThreadBit(a), axis.threadBits);
+      axis.thread = threadField(t, axis.firstThreadBit, axis.threadBits);
       if (!axis.isReduced) continue;
       Value* moved = emitOp(Op::ShLI, {{axis.thread, partialLevel_}, {index(reducedBits), 0}}, kI64).v;
       reduced = reduced ? emitOp(Op::OrI, {{reduced, partialLevel_}, {moved, partialLevel_}}, kI64).v : moved;
@@ -445,10 +258,10 @@ void Lowering::emitShared(const Nest& nest) {
     part_.level = partialLevel_;
     axes_.push_back(part_);
     std::vector<Value*> acc;
-    if (layout_ && layout_->isReplicated && nest.anchors[0].kind == Anchor::Effect) {
+    if (now_.layout && now_.layout->isReplicated && nest.anchors[0].kind == Anchor::Effect) {
       // Of the threads that keep the same values one stores.
       int64_t others = (int64_t{1} << bits) - 1;
-      for (int place : layout_->place)
+      for (int place : now_.layout->place)
         if (place >= 0) others &= ~(int64_t{1} << place);
       guarded(at(top()).cmpI(CmpIPred::Eq, emitOp(Op::AndI, {{t, top()}, {index(others), 0}}, kI64).v, index(0)),
               [&] { emitLoops(0, acc); });
@@ -528,7 +341,7 @@ void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& pa
     });
   }
   // Where all threads have what is to be read it stays with them.
-  if (replicated_.count(reduce.results[0]) || (!reduce.results[0]->type.isTile() && done == threads_ - 1)) {
+  if (layouts_.isReplicated(reduce.results[0]) || (!reduce.results[0]->type.isTile() && done == threads_ - 1)) {
     partialBits_ = 0;
     return;
   }

@@ -5,12 +5,6 @@
 
 namespace nereid {
 
-namespace {
-
-int log2(int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); }
-
-}  // namespace
-
 int wordsAtOnce(const Inst& access, const Value* value, Divisibility& divisibility) {
   if (access.op != Op::LoLoad && access.op != Op::LoStore) return 0;
   const Value* mask = access.optional(access.op == Op::LoLoad ? 1 : 2);

@@ -15,5 +15,7 @@ std::optional<Combine> combineOf(const Inst& reduce);
 // The element that changes nothing: -0 for sums, NaN for maxnum, -inf for maximum.
 uint64_t identityOf(Op op, Type element);
 bool isIdempotent(Op op);
+// Returns true for a function without branches and effects, which vectors can compute.
+bool isStraightLine(const Region& region);
 
 }  // namespace nereid

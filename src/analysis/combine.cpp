@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "lower/combine.h"
+#include "analysis/combine.h"
 
 #include <cmath>
 #include <limits>
@@ -72,6 +72,12 @@ bool isIdempotent(Op op) {
     case Op::OrI: return true;
     default: return false;
   }
+}
+
+bool isStraightLine(const Region& region) {
+  for (const Inst* inst : region.entry().insts)
+    if (info(inst->op).effects != Effects::Pure && info(inst->op).effects != Effects::Exit) return false;
+  return region.blocks.size() == 1;
 }
 
 }  // namespace nereid

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// Decides how one nest iterates: its axes and their order, lanes, the mapping of threads, and which masks become bounds of loops.
+//
+// The bits of the domain's index are distributed to axes: one loop each, cut only where an access demands it. One axis is the vector axis.
+#pragma once
+
+#include "analysis/divisibility.h"
+#include "schedule/layouts.h"
+
+namespace nereid {
+
+struct NestSchedule {
+  struct Axis {
+    int bits = 0;
+    int laneBits = 0;        // of the vector axis: its lowest bits are lanes
+    int threadBits = 0;      // log2 of the threads that share it: each takes one of so many steps
+    int firstThreadBit = 0;  // of the thread's number
+    bool isReduced = false;
+    bool isChunk = false;  // of a scan's axis: the bits that count its chunks
+    int64_t size() const { return int64_t{1} << bits; }
+    int64_t step() const { return int64_t{1} << laneBits; }
+    int64_t stride() const { return int64_t{1} << (laneBits + threadBits); }
+  };
+  // A comparison `index along axis < bound`, which ends the loop instead of masking its body.
+  struct Bound {
+    const Inst* compare;
+    IndexMap map;
+    int axis;
+    bool isLower;  // `index >= ...`, which usually holds along the whole axis
+  };
+
+  std::vector<Axis> axes;                    // the innermost of the tile's index first
+  std::vector<int> axisOfBit, bitInAxis;     // by bits of the flat index
+  std::vector<int> order;                    // axes, the outermost loop first
+  size_t firstReduced = 0;                   // in `order`
+  int vectorAxis = -1, contiguousAxis = -1;  // the latter is set even if threads leave no lanes
+  int registerLaneBits = 0;                  // log2 of the lanes of one register
+  const Layout* layout = nullptr;            // of a tile with a layout that the nest touches
+  bool unrolled = false;                     // the loops over a thread's elements
+  std::vector<Bound> bounds;
+  std::vector<int> partialThreads;      // of each bit of a partial result's number, the bit of the number of the thread that finds it
+  std::optional<Layout> partialLayout;  // of partial results in registers, until subgroups have combined them
+
+  IndexMap identity() const { return mapOf(static_cast<int>(axisOfBit.size())); }
+  IndexMap mapOf(int bits) const;
+  // From maps to the flat index (axis 0) to maps to these axes.
+  IndexMap remap(const IndexMap& map) const;
+};
+
+class NestScheduler {
+ public:
+  NestScheduler(const Func& kernel, const Schedule& schedule, Layouts& layouts)
+      : schedule_(schedule),
+        machine_(schedule.machine),
+        threads_(schedule.kernel.threads),
+        layouts_(layouts),
+        kernel_(kernel),
+        divisibility_(kernel) {}
+
+  struct Request {
+    bool isCopy = false;             // of one value to another place
+    const Layout* target = nullptr;  // of that place
+    bool isFallback = false;         // the version for unusual arguments: small code
+    bool mayTranspose = false;       // the buffer that it fills
+    // Values that are in memory, or in another layout, only while this nest runs.
+    PtrMap<const Value*, const Layout*> stored{};
+  };
+  NestSchedule schedule(const Nest& nest, const Request& request);
+  // Only the axes.
+  NestSchedule split(const Nest& nest, const Request& request);
+  bool isTransposed(const Value* v) const { return transposed_.count(v) > 0; }
+
+ private:
+  void splitAxes(const Nest& nest, NestSchedule& s);
+  void chooseVector(const Nest& nest, NestSchedule& s);
+  void findBounds(const Nest& nest, NestSchedule& s);
+  void findLayout(const Nest& nest, NestSchedule& s);
+  void mapThreads(const Nest& nest, NestSchedule& s) const;
+  void placePartials(NestSchedule& s) const;
+  bool transposes(const Nest& nest, const NestSchedule& s) const;
+  static int firstThreadBit(size_t axis, const NestSchedule& s);
+  bool isShort(const Nest& nest, const NestSchedule& s) const;
+  int chunkBits(const Nest& nest, int axisBits, int otherBits) const;
+  bool inMemory(const Value* v) const { return isInMemory(schedule_, v) || request_->stored.count(v); }
+  // Whether a nest reads `v` from memory.
+  bool isStored(const Value* v) const;
+  const Layout* layoutOf(const Value* v);
+  const Layout* targetOf(const Anchor& carry);
+
+  const Schedule& schedule_;
+  const Machine& machine_;
+  const int threads_;
+  Layouts& layouts_;
+  const Func& kernel_;
+  Divisibility divisibility_;
+  std::set<const Value*> transposed_;  // operands of subgroup matrices with columns first
+  const Request* request_ = nullptr;
+  const Nest* nest_ = nullptr;
+};
+
+}  // namespace nereid
