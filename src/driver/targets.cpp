@@ -80,10 +80,10 @@ struct Scheduled {
 Result<Scheduled> toLower(Module m, const Machine& machine, const KernelSchedule& shape, Diags& diags) {
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
   const Func& kernel = *m.kernel();
-  Schedule schedule = makeSchedule(kernel, machine, shape);
-  auto lowered = lower(kernel, schedule, diags);
+  auto schedule = makeSchedule(kernel, machine, shape);
+  auto lowered = lower(kernel, *schedule, diags);
   if (!lowered) return std::unexpected(Failed{});
-  if (machine.hasWorkgroups()) prepareWorkgroup(lowered->module, schedule);
+  if (machine.hasWorkgroups()) prepareWorkgroup(lowered->module, *schedule);
   return Scheduled{std::move(m), std::move(*lowered)};
 }
 
@@ -274,7 +274,7 @@ Result<Artefacts> writeWasm(Module m, std::string_view, Diags& diags) {
   Artefacts out;
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
   for (auto variant : {wasm::Variant::Strict, wasm::Variant::Relaxed}) {
-    auto lowered = lower(*m.kernel(), makeSchedule(*m.kernel(), wasm::machineOf(variant)), diags);
+    auto lowered = lower(*m.kernel(), *makeSchedule(*m.kernel(), wasm::machineOf(variant)), diags);
     if (!lowered) return std::unexpected(Failed{});
     auto binary = wasm::write(std::move(*lowered), variant, wasm::Text::None, diags);
     if (!binary) return std::unexpected(Failed{});
@@ -423,12 +423,12 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
           .says("the target `", target, "` has no stage `", kind, "`")
           .hint("cpu, wasm, webgpu, lower and threads have one");
     if (!pipeline(m, diags)) return std::unexpected(Failed{});
-    Schedule schedule = makeSchedule(*m.kernel(), *machine, shape);
-    auto lowered = lower(*m.kernel(), schedule, diags);
+    auto schedule = makeSchedule(*m.kernel(), *machine, shape);
+    auto lowered = lower(*m.kernel(), *schedule, diags);
     if (!lowered) return std::unexpected(Failed{});
-    if (machine->hasWorkgroups()) prepareWorkgroup(lowered->module, schedule);
+    if (machine->hasWorkgroups()) prepareWorkgroup(lowered->module, *schedule);
     if (!isSchedule) return print(lowered->module, lines);
-    std::string text = describe(*m.kernel(), schedule, lowered->emitted) + "loops\n";
+    std::string text = describe(*m.kernel(), *schedule, lowered->emitted) + "loops\n";
     for (const std::string& note : lowered->notes) appendAll(text, "  ", note, "\n");
     return text + cat("scratch of a program: ", lowered->scratchBytes, " bytes\n");
   }

@@ -78,8 +78,8 @@ class Lowering {
         threads_(schedule.kernel.threads),
         subgroupBits_(log2(machine_.subgroupThreads)),
         diags_(diags),
-        layouts_(kernel, schedule),
-        scheduler_(kernel, schedule, layouts_),
+        layouts_(*schedule.layouts),
+        scheduler_(*schedule.scheduler),
         divisibility_(kernel) {}
   Result<Lowered> run();
 
@@ -214,8 +214,8 @@ class Lowering {
   const Machine& machine_;
   const int threads_, subgroupBits_;  // threads that share a program; log2 of the threads of a subgroup
   Diags& diags_;
-  Layouts layouts_;
-  NestScheduler scheduler_;
+  Layouts& layouts_;
+  NestScheduler& scheduler_;
   Divisibility divisibility_;
   Module m_;
   Func* out_ = nullptr;

@@ -245,10 +245,10 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
     if (anchor.accumulates() || (anchor.kind == Anchor::Effect && used_.count(anchor.inst)))
       for (Value* v : anchor.inst->results)
         if (v->type.isTile() && !buffer_.count(v)) buffer_[v] = allocate(v);
-  NestScheduler::Request request{.isCopy = target != nullptr, .target = target ? target->layout : nullptr, .mayTranspose = !target};
+  NestScheduler::Request request{.isCopy = target != nullptr, .target = target ? target->layout : nullptr};
   if (target)
     if (auto from = buffer_.find(nest.anchors[0].value); from != buffer_.end()) request.stored[from->first] = from->second.layout;
-  use(scheduler_.schedule(nest, request));
+  use(target ? scheduler_.schedule(nest, request) : nest.loops);
   noteNest(nest);
 
   std::vector<const Inst*> loads;
@@ -315,7 +315,6 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
         memo_.clear();
         journal_.clear();
         request.isFallback = true;
-        request.mayTranspose = false;
         use(scheduler_.schedule(nest, request));
       }
       emitNestBody(nest, target);

@@ -7,6 +7,7 @@
 #include <bit>
 #include <set>
 
+#include "schedule/nests.h"
 #include "schedule/schedule.h"
 #include "support/sort.h"
 
@@ -134,7 +135,7 @@ class Planner {
     schedule_.kernel = kernel;
   }
 
-  Schedule run() {
+  std::unique_ptr<Schedule> run() {
     number(f_.body);
     mandatory(f_.body);
     do {
@@ -149,7 +150,8 @@ class Planner {
         if (inst.op == Op::Dot && !schedule_.inPlaceOf.count(inst.result())) makeResident(inst.result());
       });
     schedule_.hasManyNests = nests_.size() > machine_.manyNests;
-    return std::move(schedule_);
+    scheduleNests();
+    return std::move(made_);
   }
 
  private:
@@ -163,6 +165,32 @@ class Planner {
         for (auto& r : inst->regions) number(*r);
         end_[inst] = next_;
       }
+  }
+
+  // How each nest iterates, in the order of emission: which operands of subgroup matrices are transposed is known to later nests.
+  void scheduleNests() {
+    schedule_.layouts = std::make_shared<Layouts>(f_, schedule_);
+    schedule_.scheduler = std::make_shared<NestScheduler>(f_, schedule_, *schedule_.layouts);
+    int number = 0;
+    auto visit = [&](auto& self, const Region& region) -> void {
+      for (const Block* block : region.blocks) {
+        auto at = schedule_.blocks.find(block);
+        if (at == schedule_.blocks.end()) continue;
+        for (Step& step : at->second.steps) {
+          if (!step.nest) {
+            for (auto& r : step.inst->regions)
+              if (isControl(step.inst->op)) self(self, *r);
+            continue;
+          }
+          step.nest->number = number++;
+          const bool hasLoops = std::all_of(step.nest->anchors.begin(), step.nest->anchors.end(), [](const Anchor& a) {
+            return a.kind != Anchor::Dot && a.kind != Anchor::Histogram && a.kind != Anchor::Sequence;
+          });
+          if (hasLoops) step.nest->loops = schedule_.scheduler->schedule(*step.nest, {.mayTranspose = true});
+        }
+      }
+    };
+    visit(visit, f_.body);
   }
 
   // Values that must be in memory whatever else is decided.
@@ -617,7 +645,8 @@ class Planner {
   const Func& f_;
   const Machine& machine_;
   const int threads_;  // that share a program
-  Schedule schedule_;
+  std::unique_ptr<Schedule> made_ = std::make_unique<Schedule>();
+  Schedule& schedule_ = *made_;
   std::vector<Nest*> nests_;
   std::vector<Nest> copies_;  // of the tiles that loops begin with, which are no steps: they are part of their loops
   PtrMap<const Inst*, int> number_, end_;
@@ -629,9 +658,9 @@ class Planner {
 
 }  // namespace
 
-Schedule makeSchedule(const Func& f, const Machine& machine, const KernelSchedule& kernel) {
-  Schedule schedule = Planner(f, machine, kernel).run();
-  std::string fault = findFault(f, schedule);
+std::unique_ptr<Schedule> makeSchedule(const Func& f, const Machine& machine, const KernelSchedule& kernel) {
+  std::unique_ptr<Schedule> schedule = Planner(f, machine, kernel).run();
+  std::string fault = findFault(f, *schedule);
   NEREID_CHECK(fault.empty(), "the schedule of ", f.name, " is wrong: ", fault);
   return schedule;
 }

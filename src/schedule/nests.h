@@ -6,46 +6,9 @@
 
 #include "analysis/divisibility.h"
 #include "schedule/layouts.h"
+#include "schedule/nest_schedule.h"
 
 namespace nereid {
-
-struct NestSchedule {
-  struct Axis {
-    int bits = 0;
-    int laneBits = 0;        // of the vector axis: its lowest bits are lanes
-    int threadBits = 0;      // log2 of the threads that share it: each takes one of so many steps
-    int firstThreadBit = 0;  // of the thread's number
-    bool isReduced = false;
-    bool isChunk = false;  // of a scan's axis: the bits that count its chunks
-    int64_t size() const { return int64_t{1} << bits; }
-    int64_t step() const { return int64_t{1} << laneBits; }
-    int64_t stride() const { return int64_t{1} << (laneBits + threadBits); }
-  };
-  // A comparison `index along axis < bound`, which ends the loop instead of masking its body.
-  struct Bound {
-    const Inst* compare;
-    IndexMap map;
-    int axis;
-    bool isLower;  // `index >= ...`, which usually holds along the whole axis
-  };
-
-  std::vector<Axis> axes;                    // the innermost of the tile's index first
-  std::vector<int> axisOfBit, bitInAxis;     // by bits of the flat index
-  std::vector<int> order;                    // axes, the outermost loop first
-  size_t firstReduced = 0;                   // in `order`
-  int vectorAxis = -1, contiguousAxis = -1;  // the latter is set even if threads leave no lanes
-  int registerLaneBits = 0;                  // log2 of the lanes of one register
-  const Layout* layout = nullptr;            // of a tile with a layout that the nest touches
-  bool unrolled = false;                     // the loops over a thread's elements
-  std::vector<Bound> bounds;
-  std::vector<int> partialThreads;      // of each bit of a partial result's number, the bit of the number of the thread that finds it
-  std::optional<Layout> partialLayout;  // of partial results in registers, until subgroups have combined them
-
-  IndexMap identity() const { return mapOf(static_cast<int>(axisOfBit.size())); }
-  IndexMap mapOf(int bits) const;
-  // From maps to the flat index (axis 0) to maps to these axes.
-  IndexMap remap(const IndexMap& map) const;
-};
 
 class NestScheduler {
  public:

@@ -16,6 +16,7 @@
 #include "analysis/index_map.h"
 #include "ir/ir.h"
 #include "schedule/machine.h"
+#include "schedule/nest_schedule.h"
 #include "support/ptr_map.h"
 
 namespace nereid {
@@ -41,7 +42,9 @@ struct Nest {
   std::vector<Anchor> anchors;
   std::vector<int64_t> shape;  // of the domain
   int reduceAxis = -1;
-  int order = 0;  // position in the program, for those who ask what lies between
+  int order = 0;         // position in the program
+  int number = 0;        // in the order of emission
+  NestSchedule loops{};  // of nests whose anchors have no algorithm of their own
 };
 
 struct Step {
@@ -64,6 +67,9 @@ struct KernelSchedule {
   bool nativeExp2 = false;  // exp is made of the machine's exp2: kernels with dots on subgroup matrices are bound by exp
 };
 
+class Layouts;
+class NestScheduler;
+
 struct Schedule {
   Machine machine;
   KernelSchedule kernel;
@@ -78,9 +84,17 @@ struct Schedule {
   // alike.
   std::set<const Value*> resident;
   bool hasManyNests = false;
+  std::shared_ptr<Layouts> layouts{};
+  std::shared_ptr<NestScheduler> scheduler{};  // also for copies from one place to another, which belong to no nest
+
+  // The layouts refer to it.
+  struct Pinned {
+    Pinned() = default;
+    Pinned(Pinned&&) = delete;
+  } pinned{};
 };
 
-Schedule makeSchedule(const Func& f, const Machine& machine, const KernelSchedule& kernel = {});
+std::unique_ptr<Schedule> makeSchedule(const Func& f, const Machine& machine, const KernelSchedule& kernel = {});
 // What is wrong with the order in which a schedule reads and writes memory; empty if nothing is. makeSchedule() stops where this finds
 // something.
 std::string findFault(const Func& f, const Schedule& schedule);

@@ -30,7 +30,7 @@ Lowered lowered(Module module) {
   Sources sources;
   Diags diags;
   EXPECT_TRUE(pipeline(module, diags)) << diags.render(sources);
-  auto lowered = lower(*module.kernel(), makeSchedule(*module.kernel(), kAvx512), diags);
+  auto lowered = lower(*module.kernel(), *makeSchedule(*module.kernel(), kAvx512), diags);
   EXPECT_TRUE(lowered) << diags.render(sources);
   return std::move(*lowered);
 }

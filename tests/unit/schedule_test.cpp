@@ -12,7 +12,7 @@ using namespace nereid;
 
 struct Planned {
   Module module;
-  Schedule schedule;
+  std::unique_ptr<Schedule> schedule;
   const Func& f() const { return *module.kernel(); }
 };
 
@@ -36,9 +36,9 @@ Planned planned(const std::string& body) {
 
 // Reverts the decision to buffer loads.
 void forgetBuffers(Planned& k) {
-  EXPECT_GT(k.schedule.buffered.size(), 0u);
-  k.schedule.buffered = {};
-  for (auto& [block, schedule] : k.schedule.blocks)
+  EXPECT_GT(k.schedule->buffered.size(), 0u);
+  k.schedule->buffered = {};
+  for (auto& [block, schedule] : k.schedule->blocks)
     for (Step& step : schedule.steps)
       if (step.nest) std::erase_if(step.nest->anchors, [](const Anchor& r) { return r.kind == Anchor::Buffer; });
 }
@@ -53,9 +53,9 @@ TEST(Schedule, LoopThatBeginsWithALoad) {
   }
   tt.store %p, %r : tensor<16x!tt.ptr<i32>>
 )");
-  EXPECT_EQ(findFault(k.f(), k.schedule), "");
+  EXPECT_EQ(findFault(k.f(), *k.schedule), "");
   forgetBuffers(k);
-  EXPECT_EQ(findFault(k.f(), k.schedule), "the load at line 8 is read at line 10, after the tt.store at line 9");
+  EXPECT_EQ(findFault(k.f(), *k.schedule), "the load at line 8 is read at line 10, after the tt.store at line 9");
 }
 
 TEST(Schedule, WhileLoopThatBeginsWithALoad) {
@@ -73,9 +73,9 @@ TEST(Schedule, WhileLoopThatBeginsWithALoad) {
   }
   tt.store %p, %r#1 : tensor<16x!tt.ptr<i32>>
 )");
-  EXPECT_EQ(findFault(k.f(), k.schedule), "");
+  EXPECT_EQ(findFault(k.f(), *k.schedule), "");
   forgetBuffers(k);
-  EXPECT_EQ(findFault(k.f(), k.schedule), "the load at line 8 is read at line 10, after the tt.atomic_rmw at line 9");
+  EXPECT_EQ(findFault(k.f(), *k.schedule), "the load at line 8 is read at line 10, after the tt.atomic_rmw at line 9");
 }
 
 TEST(Schedule, LoadOfAnEarlierIteration) {
@@ -86,9 +86,9 @@ TEST(Schedule, LoadOfAnEarlierIteration) {
     tt.store %p, %d : tensor<16x!tt.ptr<i32>>
   }
 )");
-  EXPECT_EQ(findFault(k.f(), k.schedule), "");
+  EXPECT_EQ(findFault(k.f(), *k.schedule), "");
   forgetBuffers(k);
-  EXPECT_EQ(findFault(k.f(), k.schedule), "the load at line 8 is read at line 11, after the tt.store at line 11");
+  EXPECT_EQ(findFault(k.f(), *k.schedule), "the load at line 8 is read at line 11, after the tt.store at line 11");
 }
 
 TEST(Schedule, CarriedTileWrittenOver) {
@@ -102,16 +102,16 @@ TEST(Schedule, CarriedTileWrittenOver) {
   tt.store %p, %r#0 : tensor<16x!tt.ptr<i32>>
   tt.store %p, %r#1 : tensor<16x!tt.ptr<i32>>
 )");
-  EXPECT_EQ(findFault(k.f(), k.schedule), "");
+  EXPECT_EQ(findFault(k.f(), *k.schedule), "");
   bool forgot = false;
-  for (auto& [yield, slots] : k.schedule.throughTemporary)
+  for (auto& [yield, slots] : k.schedule->throughTemporary)
     for (size_t i = 0; i < slots.size(); ++i) {
       forgot |= slots[i];
       slots[i] = false;
     }
   EXPECT_TRUE(forgot);
   // The two carried tiles share a nest, which reads everything before it writes: the fault appears only if they are separated.
-  for (auto& [block, schedule] : k.schedule.blocks)
+  for (auto& [block, schedule] : k.schedule->blocks)
     for (size_t i = 0; i < schedule.steps.size(); ++i)
       if (Nest* nest = schedule.steps[i].nest.get(); nest && nest->anchors.size() == 2 && nest->anchors[0].kind == Anchor::Carry) {
         auto second = std::make_unique<Nest>();
@@ -121,7 +121,7 @@ TEST(Schedule, CarriedTileWrittenOver) {
         schedule.steps.insert(schedule.steps.begin() + static_cast<long>(i) + 1, Step{nullptr, std::move(second)});
         break;
       }
-  EXPECT_EQ(findFault(k.f(), k.schedule), "line 12 reads what the loop at line 9 carries after it was written over");
+  EXPECT_EQ(findFault(k.f(), *k.schedule), "line 12 reads what the loop at line 9 carries after it was written over");
 }
 
 }  // namespace

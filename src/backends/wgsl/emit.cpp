@@ -733,7 +733,9 @@ int64_t workgroupBytes(const Variant& v) { return v.limits.empty() ? 0 : v.limit
 
 // Lowers and writes the kernel as planned for so many threads: texts for different arguments and for any, with and without f16. What takes
 // matrix units or subgroups is for different ones alone: compiling costs time, and the others have the plain text.
-bool writeFor(const Func& kernel, Schedule schedule, const Device* device, const TextOptions& options, Shader& out, Diags& diags) {
+bool writeFor(const Func& kernel, std::unique_ptr<Schedule> made, const Device* device, const TextOptions& options, Shader& out,
+              Diags& diags) {
+  Schedule& schedule = *made;
   const int programs = schedule.kernel.programs;
   const bool matrices = schedule.kernel.matrices, subgroups = schedule.kernel.subgroups;
   std::vector<Variant> found[2];  // without f16, with it
@@ -746,9 +748,9 @@ bool writeFor(const Func& kernel, Schedule schedule, const Device* device, const
     if (distinct && programs == 1 && !out.variants.empty() && out.variants.back().programs > 1 && !out.variants.back().subgroups) continue;
     schedule.kernel.disjoint = distinct;
     if (!lowered || lowered->needsDistinct) {
-      auto made = lower(kernel, schedule, diags);
-      if (!made) return false;
-      lowered = std::move(*made);
+      auto again = lower(kernel, schedule, diags);
+      if (!again) return false;
+      lowered = std::move(*again);
       legalize(*lowered->module.kernel(), lowered->module, schedule.machine);
       if (options.explains) {
         described = describe(kernel, schedule, lowered->emitted) + "loops\n";
