@@ -56,6 +56,7 @@ typedef struct {
    * if it is an exception: three lines with its class, where it was raised, and its text. Null: the compiler's own evaluator, which knows
    * a subset of Python, runs constexpr functions. */
   int (*python)(void* user, const char* expression, size_t size, void (*answer)(void* to, const char* text, size_t size), void* to);
+  const char* schedule; /* decisions that replace the defaults, in the form that the stage `schedule` prints; null: the defaults */
 } nereid_request;
 
 typedef struct {

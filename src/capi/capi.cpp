@@ -87,6 +87,7 @@ Request toRequest(const nereid_request& r, Sources& sources) {
   for (size_t i = 0; i < r.signature_size; ++i) out.signature.emplace_back(r.signature[i]);
   for (size_t i = 0; i < r.constants_size; ++i) out.constants.emplace(r.constant_names[i], r.constant_values[i]);
   out.debug = r.debug;
+  if (r.schedule) out.schedule = r.schedule;
   std::map<std::string, std::string> given;
   for (size_t i = 0; i < r.files_size; ++i) {
     given[r.files[i].path] = r.files[i].text;

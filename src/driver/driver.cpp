@@ -132,12 +132,17 @@ Result<KernelInfo> describe(Sources& sources, const Request& request, Diags& dia
 }
 
 Result<Module> frontEnd(Sources& sources, const Request& request, Diags& diags) {
-  if (isTtir(request.path)) return parseTtir(sources, request, diags);
+  auto read = [&]() -> Result<Module> {
+    if (isTtir(request.path)) return parseTtir(sources, request, diags);
 #if NEREID_HAS_TL
-  return tl::compile(sources, toTl(request), request.read, diags);
+    return tl::compile(sources, toTl(request), request.read, diags);
 #else
-  return noPython(diags);
+    return noPython(diags);
 #endif
+  };
+  auto m = read();
+  if (m) m->schedule = request.schedule;
+  return m;
 }
 
 void nameFiles(Module& m, const Sources& sources) {

@@ -13,6 +13,7 @@
 #include "lower/math.h"
 #include "passes/passes.h"
 #include "schedule/schedule.h"
+#include "schedule/text.h"
 #include "workgroup/passes.h"
 #endif
 #if NEREID_HAS_CPU
@@ -77,10 +78,27 @@ struct Scheduled {
   Lowered lowered;
 };
 
+// The schedule of a kernel, with the decisions of the module's text if it has one.
+std::unique_ptr<Schedule> scheduleOf(const Module& m, const Machine& machine, KernelSchedule shape, Diags& diags) {
+  if (m.schedule.empty()) return makeSchedule(*m.kernel(), machine, shape);
+  std::string why;
+  std::unique_ptr<Schedule> out;
+  if (auto sections = parseSchedule(m.schedule, why)) {
+    const Decisions* section = sectionFor(*sections, shape);
+    out = makeSchedule(*m.kernel(), machine, shape, section, &why);
+  }
+  if (!out)
+    diags.error(Err::Unsupported, {})
+        .says("the schedule is not legal: ", why)
+        .hint("start from what `nereid emit --stage schedule` prints");
+  return out;
+}
+
 Result<Scheduled> toLower(Module m, const Machine& machine, const KernelSchedule& shape, Diags& diags) {
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
   const Func& kernel = *m.kernel();
-  auto schedule = makeSchedule(kernel, machine, shape);
+  auto schedule = scheduleOf(m, machine, shape, diags);
+  if (!schedule) return std::unexpected(Failed{});
   auto lowered = lower(kernel, *schedule, diags);
   if (!lowered) return std::unexpected(Failed{});
   if (machine.hasWorkgroups()) prepareWorkgroup(lowered->module, *schedule);
@@ -274,7 +292,9 @@ Result<Artefacts> writeWasm(Module m, std::string_view, Diags& diags) {
   Artefacts out;
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
   for (auto variant : {wasm::Variant::Strict, wasm::Variant::Relaxed}) {
-    auto lowered = lower(*m.kernel(), *makeSchedule(*m.kernel(), wasm::machineOf(variant)), diags);
+    auto schedule = scheduleOf(m, wasm::machineOf(variant), {}, diags);
+    if (!schedule) return std::unexpected(Failed{});
+    auto lowered = lower(*m.kernel(), *schedule, diags);
     if (!lowered) return std::unexpected(Failed{});
     auto binary = wasm::write(std::move(*lowered), variant, wasm::Text::None, diags);
     if (!binary) return std::unexpected(Failed{});
@@ -318,7 +338,7 @@ wgsl::Device deviceOf(std::string_view text) {
 
 Result<Artefacts> writeWebgpu(Module m, std::string_view device, Diags& diags) {
   wgsl::Device known = deviceOf(device);
-  auto shader = toShader(m, device.empty() ? nullptr : &known, {}, diags);
+  auto shader = toShader(m, device.empty() ? nullptr : &known, {.schedule = m.schedule}, diags);
   if (!shader) return std::unexpected(Failed{});
   std::string arrays = listed(shader->arrays, [](const wgsl::Array& a) {
     return cat("{\"parameter\": ", a.parameter, ", \"name\": ", jsonQuoted(a.name), ", \"writes\": ", a.isWritten ? "true" : "false", "}");
@@ -397,10 +417,11 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     bool isSchedule = kind == "schedule";
 #if NEREID_HAS_WGSL
     if (target == "webgpu") {
-      auto shader = toShader(m, nullptr, {.lines = lines, .explains = true}, diags);
+      auto shader = toShader(m, nullptr, {.lines = lines, .explains = true, .schedule = m.schedule}, diags);
       if (!shader) return std::unexpected(Failed{});
       std::string text;
-      for (const wgsl::Variant& v : shader->variants) appendAll(text, "variant wgsl", v.suffix, "\n", isSchedule ? v.schedule : v.lowered);
+      for (const wgsl::Variant& v : shader->variants)
+        appendAll(text, isSchedule ? "# " : "", "variant wgsl", v.suffix, "\n", isSchedule ? v.schedule : v.lowered);
       return text;
     }
 #endif
@@ -423,14 +444,15 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
           .says("the target `", target, "` has no stage `", kind, "`")
           .hint("cpu, wasm, webgpu, lower and threads have one");
     if (!pipeline(m, diags)) return std::unexpected(Failed{});
-    auto schedule = makeSchedule(*m.kernel(), *machine, shape);
+    auto schedule = scheduleOf(m, *machine, shape, diags);
+    if (!schedule) return std::unexpected(Failed{});
     auto lowered = lower(*m.kernel(), *schedule, diags);
     if (!lowered) return std::unexpected(Failed{});
     if (machine->hasWorkgroups()) prepareWorkgroup(lowered->module, *schedule);
     if (!isSchedule) return print(lowered->module, lines);
-    std::string text = describe(*m.kernel(), *schedule, lowered->emitted) + "loops\n";
-    for (const std::string& note : lowered->notes) appendAll(text, "  ", note, "\n");
-    return text + cat("scratch of a program: ", lowered->scratchBytes, " bytes\n");
+    std::string text = describe(*m.kernel(), *schedule, lowered->emitted) + "# loops\n";
+    for (const std::string& note : lowered->notes) appendAll(text, "#   ", note, "\n");
+    return text + cat("# scratch of a program: ", lowered->scratchBytes, " bytes\n");
   }
   if (stage.starts_with("pass.")) {
     // As for webgpu, which needs the most passes.
@@ -485,7 +507,7 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
 #if NEREID_HAS_WGSL
   // The variant that runs on every device; `wgsl.f16` is the one with that suffix.
   if (stage == "wgsl" || stage.starts_with("wgsl.")) {
-    auto shader = toShader(m, nullptr, {.lines = lines}, diags);
+    auto shader = toShader(m, nullptr, {.lines = lines, .schedule = m.schedule}, diags);
     if (!shader) return std::unexpected(Failed{});
     std::string suffixes;
     for (wgsl::Variant& v : shader->variants) {

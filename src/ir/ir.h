@@ -182,6 +182,7 @@ class Module {
   Module& operator=(Module&&) = default;
 
   std::vector<std::unique_ptr<Func>> funcs;
+  std::string schedule;  // decisions that replace the defaults, as schedule/text.h has them; usually empty
   Func* find(std::string_view name) const;
   // The function that no other one calls: the public one, or the last.
   Func* kernel() const;

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "schedule/schedule.h"
+#include "schedule/text.h"
 
 namespace nereid {
 
@@ -24,7 +25,7 @@ std::string shapeOf(const std::vector<int64_t>& shape) {
 class Describer {
  public:
   Describer(const Func& f, const Schedule& schedule, const std::set<const Nest*>& emitted) : schedule_(schedule), emitted_(emitted) {
-    out_ = cat("schedule of ", f.name, "\n");
+    out_ = cat("# schedule of ", f.name, "\n", kernelText(schedule.kernel), "\n");
     block(f.body.entry(), 1);
   }
   std::string take() { return std::move(out_); }
@@ -32,7 +33,7 @@ class Describer {
  private:
   template <class... Parts>
   void line(int depth, const Parts&... parts) {
-    out_ += std::string(static_cast<size_t>(depth) * 2, ' ') + cat(parts...) + "\n";
+    out_ += "# " + std::string(static_cast<size_t>(depth) * 2, ' ') + cat(parts...) + "\n";
   }
 
   void block(const Block& b, int depth) {
@@ -101,6 +102,12 @@ class Describer {
         else if (inMemory(v) && v->def && !(anchor.kind == Anchor::Buffer && v == anchor.value))
           say(cat("reads ", nameOf(v), " from its buffer"));
       });
+    }
+    if (hasLoops(n)) {
+      for (const NestSchedule::Bound& bound : n.loops.bounds)
+        line(depth + 1, "the comparison at line ", bound.compare->loc.line(),
+             bound.isLower ? " holds on a whole loop or is a mask" : " ends a loop instead of masking it");
+      out_ += nestText(n) + "\n";
     }
   }
 

@@ -247,6 +247,8 @@ void Layouts::findReplicated() {
         if (!v->type.isTile()) continue;
         if (inst.op == Op::For)
           check({Anchor::Carry, const_cast<Inst*>(&inst), v, k}, v->type.shape(), replicated_.count(inst.results[k - 3]) > 0);
+        // What a while loop begins with is copied to memory by all threads, also where it is computed from row values.
+        if (inst.op == Op::While) check({Anchor::Carry, const_cast<Inst*>(&inst), v, k}, v->type.shape(), false);
         if (inst.op == Op::If || inst.op == Op::While || inst.op == Op::Condition || inst.op == Op::Gather || inst.op == Op::Histogram)
           drop(v);
       }

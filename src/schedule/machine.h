@@ -32,6 +32,7 @@ struct Machine {
   int unrollExpensive = 2;          // the same where registers are short: with expensive operations, or more than longNest
   size_t longNest = 60;             // operations
   int unrolledIterations = 4;       // of a short reduction that becomes straight-line code
+  int64_t maxUnrolledCopies = 64;   // of the body of a nest that a schedule unrolls
   int maxStoresPerNest = 6;         // alias tests compare stores pair by pair
   int64_t maxTableElements = 4096;  // of a constant tile with different values: each becomes a store
 

@@ -9,6 +9,7 @@
 
 #include "schedule/nests.h"
 #include "schedule/schedule.h"
+#include "schedule/text.h"
 #include "support/sort.h"
 
 namespace nereid {
@@ -130,10 +131,13 @@ bool isIdentity(const IndexMap& map, int bits) {
 
 class Planner {
  public:
-  Planner(const Func& f, const Machine& machine, const KernelSchedule& kernel) : f_(f), machine_(machine), threads_(kernel.threads) {
+  Planner(const Func& f, const Machine& machine, const KernelSchedule& kernel, const Decisions* decisions)
+      : f_(f), machine_(machine), decisions_(decisions), threads_(kernel.threads) {
     schedule_.machine = machine;
     schedule_.kernel = kernel;
   }
+
+  std::string illegal;  // decision, and why
 
   std::unique_ptr<Schedule> run() {
     number(f_.body);
@@ -172,6 +176,9 @@ class Planner {
     schedule_.layouts = std::make_shared<Layouts>(f_, schedule_);
     schedule_.scheduler = std::make_shared<NestScheduler>(f_, schedule_, *schedule_.layouts);
     int number = 0;
+    std::set<int> used;
+    std::optional<Random> random;
+    if (decisions_ && decisions_->seed) random.emplace(decisions_->seed);
     auto visit = [&](auto& self, const Region& region) -> void {
       for (const Block* block : region.blocks) {
         auto at = schedule_.blocks.find(block);
@@ -183,14 +190,23 @@ class Planner {
             continue;
           }
           step.nest->number = number++;
-          const bool hasLoops = std::all_of(step.nest->anchors.begin(), step.nest->anchors.end(), [](const Anchor& a) {
-            return a.kind != Anchor::Dot && a.kind != Anchor::Histogram && a.kind != Anchor::Sequence;
-          });
-          if (hasLoops) step.nest->loops = schedule_.scheduler->schedule(*step.nest, {.mayTranspose = true});
+          if (!hasLoops(*step.nest)) continue;
+          NestScheduler::Request request{.random = random ? &*random : nullptr, .mayTranspose = true};
+          auto decided = decisions_ ? decisions_->nests.find(step.nest->number) : decltype(decisions_->nests.end()){};
+          if (decisions_ && decided != decisions_->nests.end()) {
+            request.decision = &decided->second;
+            used.insert(step.nest->number);
+          }
+          step.nest->loops = schedule_.scheduler->schedule(*step.nest, request);
+          if (const std::string& text = schedule_.scheduler->illegal; !text.empty() && request.decision && illegal.empty())
+            illegal = cat("line ", request.decision->line, ": nest ", step.nest->number, ": ", text);
         }
       }
     };
     visit(visit, f_.body);
+    if (decisions_ && illegal.empty())
+      for (auto& [n, decision] : decisions_->nests)
+        if (!used.count(n)) illegal = cat("line ", decision.line, ": the kernel has no nest ", n, " with loops");
   }
 
   // Values that must be in memory whatever else is decided.
@@ -644,6 +660,7 @@ class Planner {
   int residentElements_ = 0;
   const Func& f_;
   const Machine& machine_;
+  const Decisions* decisions_;
   const int threads_;  // that share a program
   std::unique_ptr<Schedule> made_ = std::make_unique<Schedule>();
   Schedule& schedule_ = *made_;
@@ -658,8 +675,14 @@ class Planner {
 
 }  // namespace
 
-std::unique_ptr<Schedule> makeSchedule(const Func& f, const Machine& machine, const KernelSchedule& kernel) {
-  std::unique_ptr<Schedule> schedule = Planner(f, machine, kernel).run();
+std::unique_ptr<Schedule> makeSchedule(const Func& f, const Machine& machine, const KernelSchedule& kernel, const Decisions* decisions,
+                                       std::string* why) {
+  Planner planner(f, machine, kernel, decisions);
+  std::unique_ptr<Schedule> schedule = planner.run();
+  if (!planner.illegal.empty() && why) {
+    *why = planner.illegal;
+    return nullptr;
+  }
   std::string fault = findFault(f, *schedule);
   NEREID_CHECK(fault.empty(), "the schedule of ", f.name, " is wrong: ", fault);
   return schedule;

@@ -10,6 +10,23 @@
 
 namespace nereid {
 
+struct NestDecision;
+
+// A generator of numbers for random schedules (xorshift64; Marsaglia, 2003).
+class Random {
+ public:
+  explicit Random(uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15 + 1) {}
+  int below(int n) {
+    state_ ^= state_ << 13;
+    state_ ^= state_ >> 7;
+    state_ ^= state_ << 17;
+    return static_cast<int>(state_ % static_cast<uint64_t>(n));
+  }
+
+ private:
+  uint64_t state_;
+};
+
 class NestScheduler {
  public:
   NestScheduler(const Func& kernel, const Schedule& schedule, Layouts& layouts)
@@ -21,14 +38,18 @@ class NestScheduler {
         divisibility_(kernel) {}
 
   struct Request {
-    bool isCopy = false;             // of one value to another place
-    const Layout* target = nullptr;  // of that place
-    bool isFallback = false;         // the version for unusual arguments: small code
-    bool mayTranspose = false;       // the buffer that it fills
+    bool isCopy = false;                     // of one value to another place
+    const Layout* target = nullptr;          // of that place
+    bool isFallback = false;                 // the version for unusual arguments: small code
+    const NestDecision* decision = nullptr;  // instead of the defaults, if it is legal
+    Random* random = nullptr;                // draws legal decisions
+    bool mayTranspose = false;               // the buffer that it fills
     // Values that are in memory, or in another layout, only while this nest runs.
     PtrMap<const Value*, const Layout*> stored{};
   };
   NestSchedule schedule(const Nest& nest, const Request& request);
+  // Why the decision of the last request is not legal; empty if it is.
+  std::string illegal;
   // Only the axes.
   NestSchedule split(const Nest& nest, const Request& request);
   bool isTransposed(const Value* v) const { return transposed_.count(v) > 0; }
@@ -36,6 +57,8 @@ class NestScheduler {
  private:
   void splitAxes(const Nest& nest, NestSchedule& s);
   void chooseVector(const Nest& nest, NestSchedule& s);
+  bool apply(const NestDecision& decision, const Nest& nest, NestSchedule& s);
+  NestDecision draw(Random& random, const Nest& nest, const NestSchedule& s) const;
   void findBounds(const Nest& nest, NestSchedule& s);
   void findLayout(const Nest& nest, NestSchedule& s);
   void mapThreads(const Nest& nest, NestSchedule& s) const;

@@ -47,6 +47,13 @@ struct Nest {
   NestSchedule loops{};  // of nests whose anchors have no algorithm of their own
 };
 
+// Whether a nest has loops: dots, histograms and functions of several elements have algorithms instead.
+inline bool hasLoops(const Nest& nest) {
+  return std::all_of(nest.anchors.begin(), nest.anchors.end(), [](const Anchor& a) {
+    return a.kind != Anchor::Dot && a.kind != Anchor::Histogram && a.kind != Anchor::Sequence;
+  });
+}
+
 struct Step {
   Inst* inst = nullptr;  // a scalar operation or control flow; null for a nest
   std::unique_ptr<Nest> nest;
@@ -94,7 +101,11 @@ struct Schedule {
   } pinned{};
 };
 
-std::unique_ptr<Schedule> makeSchedule(const Func& f, const Machine& machine, const KernelSchedule& kernel = {});
+struct Decisions;
+
+// With `decisions`, they replace the defaults. Returns null if one of them is not legal: `why` has the line and the reason.
+std::unique_ptr<Schedule> makeSchedule(const Func& f, const Machine& machine, const KernelSchedule& kernel = {},
+                                       const Decisions* decisions = nullptr, std::string* why = nullptr);
 // What is wrong with the order in which a schedule reads and writes memory; empty if nothing is. makeSchedule() stops where this finds
 // something.
 std::string findFault(const Func& f, const Schedule& schedule);

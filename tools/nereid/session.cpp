@@ -79,7 +79,8 @@ nereid_request RequestHolder::get() {
           nullptr,
           nullptr,
           nullptr,
-          nullptr};
+          nullptr,
+          schedule.empty() ? nullptr : schedule.c_str()};
 }
 
 Value* Session::find(const std::string& name) {
@@ -310,8 +311,9 @@ Problem Session::bind(const std::string& text) {
   return {};
 }
 
-Problem Session::compile(const File& file, const std::string& target, const std::string& signature, bool debug) {
-  RequestHolder holder{file, splitSignature(signature), constants_, target, debug, {}, {}, {}};
+Problem Session::compile(const File& file, const std::string& target, const std::string& signature, bool debug,
+                         const std::string& schedule) {
+  RequestHolder holder{file, splitSignature(signature), constants_, target, debug, schedule, {}, {}, {}};
   nereid_text out{}, error{};
   nereid_request request = holder.get();
   nereid_status status = nereid_describe(&request, &out, &error);

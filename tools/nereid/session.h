@@ -45,7 +45,8 @@ class Session {
   // Parses NAME=SPEC, the value of --arg.
   Problem addArgument(const std::string& text);
   Problem addConstant(const std::string& text);
-  Problem compile(const File& file, const std::string& target, const std::string& signature, bool debug = false);
+  Problem compile(const File& file, const std::string& target, const std::string& signature, bool debug = false,
+                  const std::string& schedule = {});
   Problem launch(const nereid_launch_options& options);
   Value* find(const std::string& name);
 
@@ -70,6 +71,7 @@ struct RequestHolder {
   std::map<std::string, std::string> constants;
   std::string target;
   bool debug = false;
+  std::string schedule{};
   std::vector<const char*> items, names, values;
   nereid_request get();
 };

@@ -41,7 +41,7 @@ bool parseGrid(const std::string& text, uint32_t grid[3]) {
 }
 
 struct Common {
-  std::string file, signature;
+  std::string file, signature, schedule;
   std::vector<std::string> constants;
   bool debug = false;
   void add(CLI::App& app) {
@@ -51,15 +51,31 @@ struct Common {
         "one type per parameter, as in Triton's AOT tool: \"*fp32:16,*fp32:16,i32,constexpr\" (run finds them from the arguments)");
     app.add_option("-D", constants, "the value of a constexpr parameter as NAME=LITERAL, such as -D BLOCK=128 or -D \"mode='relu'\"")
         ->allow_extra_args(false);
+    app.add_option(
+        "--schedule", schedule,
+        "decisions of the schedule that replace the defaults: a file in the form that --stage schedule prints, or random:SEED for "
+        "legal ones at random");
     app.add_flag_callback("--verify-each", [] { setenv("NEREID_VERIFY_EACH", "1", 1); }, "verify the IR after every pass");
     app.add_flag_callback(
         "--print-after-all", [] { setenv("NEREID_PRINT_AFTER_ALL", "1", 1); }, "print the IR to stderr after every pass that changes it");
     app.add_flag("--debug", debug, "keep `assert` and tl.device_assert, and check integers for overflow");
   }
+  Problem readSchedule(std::string& text) const {
+    if (schedule.empty()) return {};
+    if (schedule.starts_with("random:")) {
+      text = "random " + schedule.substr(7);
+      return {};
+    }
+    std::ifstream in(schedule);
+    if (!in) return misuse("--schedule: cannot read `" + schedule + "`");
+    text.assign(std::istreambuf_iterator<char>(in), {});
+    return text.empty() ? misuse("--schedule: `" + schedule + "` is empty") : Problem{};
+  }
   Problem fill(RequestHolder& holder) const {
     holder.file = splitFile(file);
     holder.signature = splitSignature(signature);
     holder.debug = debug;
+    if (Problem p = readSchedule(holder.schedule)) return p;
     for (auto& c : constants) {
       size_t equals = c.find('=');
       if (equals == std::string::npos || equals == 0) return misuse("-D " + c + ": write NAME=LITERAL");
@@ -174,8 +190,10 @@ int runCommand(const Common& common, const RunOptions& o) {
   }
   for (auto& s : o.shows)
     if (!array(s)) return report(noArray("--show", s));
+  std::string decisions;
+  if (Problem p = common.readSchedule(decisions)) return report(p);
   auto before = Clock::now();
-  if (Problem p = session.compile(splitFile(common.file), o.target, common.signature, common.debug)) return report(p);
+  if (Problem p = session.compile(splitFile(common.file), o.target, common.signature, common.debug, decisions)) return report(p);
   double compileTime = micros(Clock::now() - before);
   options.threads = o.threads;
   options.check_bounds = o.checkBounds;
@@ -195,7 +213,7 @@ int runCommand(const Common& common, const RunOptions& o) {
     std::vector<double> compileTimes{compileTime};
     for (int i = 0; i < 5; ++i) {
       before = Clock::now();
-      if (Problem p = session.compile(splitFile(common.file), o.target, common.signature, common.debug)) return report(p);
+      if (Problem p = session.compile(splitFile(common.file), o.target, common.signature, common.debug, decisions)) return report(p);
       compileTimes.push_back(micros(Clock::now() - before));
     }
     std::sort(compileTimes.begin(), compileTimes.end());

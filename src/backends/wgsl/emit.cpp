@@ -7,6 +7,7 @@
 #include "ir/bits.h"
 #include "ir/lower_ops.h"
 #include "lower/legalize.h"
+#include "schedule/text.h"
 #include "workgroup/passes.h"
 
 namespace nereid::wgsl {
@@ -753,9 +754,9 @@ bool writeFor(const Func& kernel, std::unique_ptr<Schedule> made, const Device* 
       lowered = std::move(*again);
       legalize(*lowered->module.kernel(), lowered->module, schedule.machine);
       if (options.explains) {
-        described = describe(kernel, schedule, lowered->emitted) + "loops\n";
-        for (const std::string& note : lowered->notes) appendAll(described, "  ", note, "\n");
-        appendAll(described, "threads of a program: ", schedule.kernel.threads, "; programs of a workgroup: ", programs,
+        described = describe(kernel, schedule, lowered->emitted) + "# loops\n";
+        for (const std::string& note : lowered->notes) appendAll(described, "#   ", note, "\n");
+        appendAll(described, "# threads of a program: ", schedule.kernel.threads, "; programs of a workgroup: ", programs,
                   "; scratch of a program: ", lowered->scratchBytes, " bytes\n");
       }
     }
@@ -799,6 +800,31 @@ bool writeFor(const Func& kernel, std::unique_ptr<Schedule> made, const Device* 
 Result<Shader> write(const Func& kernel, const Device* device, const TextOptions& options, Diags& diags) {
   const Machine& machine = kWebGpu;
   Shader out;
+  std::unique_ptr<std::vector<Decisions>> sections;
+  std::string why;
+  auto illegal = [&] {
+    diags.error(Err::Unsupported, {})
+        .says("webgpu: the schedule is not legal: ", why)
+        .hint("start from what `nereid emit --target webgpu --stage schedule` prints");
+    return false;
+  };
+  if (!options.schedule.empty()) {
+    sections = parseSchedule(options.schedule, why);
+    if (!sections && !illegal()) return std::unexpected(Failed{});
+  }
+  auto writeVariant = [&](KernelSchedule shape) {
+    const Decisions* section = sections ? sectionFor(*sections, shape) : nullptr;
+    if (section && !section->seed) {
+      if (section->kernel.threads > machine.maxThreads) {
+        why = cat("a workgroup has at most ", machine.maxThreads, " threads");
+        return illegal();
+      }
+      if (shape.programs > 1) shape.programs = std::max(2, machine.smallWorkgroup / section->kernel.threads);
+      shape.threads = section->kernel.threads;
+    }
+    auto schedule = makeSchedule(kernel, machine, shape, section, &why);
+    return schedule ? writeFor(kernel, std::move(schedule), device, options, out, diags) : illegal();
+  };
   auto has = [&](std::string_view feature) { return !device || device->has(feature); };
   bool products = false, lacks = !has("subgroups-32");  // that matrix units may take, and whether they are not there
   walk(kernel.body, [&](const Inst& i) {
@@ -810,7 +836,7 @@ Result<Shader> write(const Func& kernel, const Device* device, const TextOptions
   int64_t room = device ? std::min(device->workgroupBytes, machine.maxSharedBytes) : machine.maxSharedBytes;
   for (int threads = threadsFor(kernel, machine, true); products && !lacks && threads >= machine.subgroupThreads; threads /= 2) {
     const KernelSchedule shape{.threads = threads, .subgroups = true, .matrices = true, .nativeExp2 = true};
-    if (!writeFor(kernel, makeSchedule(kernel, machine, shape), device, options, out, diags)) return std::unexpected(Failed{});
+    if (!writeVariant(shape)) return std::unexpected(Failed{});
     if (out.variants.empty()) break;
     int64_t most = 0;
     for (const Variant& v : out.variants) most = std::max(most, workgroupBytes(v));
@@ -825,12 +851,12 @@ Result<Shader> write(const Func& kernel, const Device* device, const TextOptions
   for (bool subgroups : {true, false}) {
     if (subgroups && !reduces) continue;
     const KernelSchedule small{.threads = few, .programs = few > 0 ? machine.smallWorkgroup / few : 1, .subgroups = subgroups};
-    if (few > 0 && !writeFor(kernel, makeSchedule(kernel, machine, small), device, options, out, diags)) return std::unexpected(Failed{});
+    if (few > 0 && !writeVariant(small)) return std::unexpected(Failed{});
     // What can be one of several in a workgroup only with different arguments is alone with others.
     const Variant* last = out.variants.empty() ? nullptr : &out.variants.back();
     const bool done = last && last->programs > 1 && last->subgroups == subgroups && (subgroups || last->aliases);
     const KernelSchedule shape{.threads = threads, .subgroups = subgroups};
-    if (!done && !writeFor(kernel, makeSchedule(kernel, machine, shape), device, options, out, diags)) return std::unexpected(Failed{});
+    if (!done && !writeVariant(shape)) return std::unexpected(Failed{});
   }
   return out;
 }

@@ -52,6 +52,7 @@ struct Device {
 // With `explains` each variant has its schedule and its lower form as text.
 struct TextOptions {
   bool lines = false, explains = false;
+  std::string schedule{};  // decisions as text (schedule/text.h); empty: the defaults
 };
 Result<Shader> write(const Func& kernel, const Device* device, const TextOptions& options, Diags& diags);
 

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+#include "schedule/text.h"
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+
+#include "support/text.h"
+
+namespace nereid {
+
+namespace {
+
+std::string listed(const std::vector<int>& numbers) {
+  std::string out;
+  for (int n : numbers) appendAll(out, out.empty() ? "" : ",", n);
+  return out.empty() ? "none" : out;
+}
+
+// The words of one line.
+class Words {
+ public:
+  Words(std::string_view line, int number, std::string& why) : number_(number), why_(why) {
+    line = line.substr(0, line.find('#'));
+    for (size_t i = 0; i < line.size();) {
+      size_t end = std::min(line.find(' ', i), line.size());
+      if (end > i) words_.push_back(line.substr(i, end - i));
+      i = end + 1;
+    }
+  }
+  bool empty() const { return at_ >= words_.size(); }
+  std::string_view next() { return empty() ? std::string_view() : words_[at_++]; }
+  bool fail(std::string text) {
+    if (why_.empty()) why_ = cat("line ", number_, ": ", text);
+    return false;
+  }
+  bool number(int& out) {
+    std::string_view w = next();
+    auto [end, error] = std::from_chars(w.data(), w.data() + w.size(), out);
+    return (error == std::errc() && end == w.data() + w.size()) || fail(cat("expected a number, but got `", w, "`"));
+  }
+  bool isYes(bool& out) {
+    std::string_view w = next();
+    out = w == "yes";
+    return out || w == "no" || fail(cat("expected yes or no, but got `", w, "`"));
+  }
+  bool list(std::vector<int>& out) {
+    std::string_view w = next();
+    if (w == "none") return true;
+    while (true) {
+      size_t end = std::min(w.find(','), w.size());
+      int n = 0;
+      auto [stop, error] = std::from_chars(w.data(), w.data() + end, n);
+      if (error != std::errc() || stop != w.data() + end) return fail(cat("expected numbers separated by commas, but got `", w, "`"));
+      out.push_back(n);
+      if (end == w.size()) return true;
+      w.remove_prefix(end + 1);
+    }
+  }
+
+ private:
+  std::vector<std::string_view> words_;
+  size_t at_ = 0;
+  int number_;
+  std::string& why_;
+};
+
+bool readKernel(Words& words, KernelSchedule& kernel) {
+  while (!words.empty()) {
+    std::string_view key = words.next();
+    bool ok = key == "threads"     ? words.number(kernel.threads)
+              : key == "programs"  ? words.number(kernel.programs)
+              : key == "subgroups" ? words.isYes(kernel.subgroups)
+              : key == "matrices"  ? words.isYes(kernel.matrices)
+                                   : words.fail(cat("a kernel has no `", key, "`: it has threads, programs, subgroups and matrices"));
+    if (!ok) return false;
+  }
+  return (kernel.threads > 0 && std::has_single_bit(static_cast<unsigned>(kernel.threads))) ||
+         words.fail(cat("threads must be a power of two, but they are ", kernel.threads));
+}
+
+bool readNest(Words& words, std::map<int, NestDecision>& nests, int line) {
+  int number = 0;
+  if (!words.number(number)) return false;
+  NestDecision& d = nests[number];
+  d.line = line;
+  while (!words.empty()) {
+    std::string_view key = words.next();
+    bool ok = true;
+    if (key == "axes")
+      d.axes = words.next();
+    else if (key == "vector") {
+      std::vector<int> axis;
+      ok = words.list(axis);
+      d.vectorAxis = axis.empty() ? -1 : axis[0];
+    } else
+      ok = key == "lanes"      ? words.number(d.lanes)
+           : key == "threads"  ? words.list(d.threads)
+           : key == "order"    ? words.list(d.order)
+           : key == "unrolled" ? words.isYes(d.unrolled)
+                               : words.fail(cat("a nest has no `", key, "`: it has axes, vector, lanes, threads, order and unrolled"));
+    if (!ok) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::unique_ptr<std::vector<Decisions>> parseSchedule(std::string_view text, std::string& why) {
+  auto out = std::make_unique<std::vector<Decisions>>();
+  int number = 0;
+  while (!text.empty()) {
+    size_t end = std::min(text.find('\n'), text.size());
+    Words words(text.substr(0, end), ++number, why);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (words.empty()) continue;
+    std::string_view key = words.next();
+    bool ok = true;
+    if (key == "random") {
+      int seed = 0;
+      ok = words.number(seed);
+      out->push_back({.seed = static_cast<uint64_t>(seed) + 1});
+    } else if (key == "kernel") {
+      out->emplace_back();
+      ok = readKernel(words, out->back().kernel);
+    } else if (key == "nest") {
+      ok = out->empty() ? words.fail("a section begins with `kernel`") : readNest(words, out->back().nests, number);
+    } else {
+      ok = words.fail(cat("expected `kernel`, `nest` or a comment, but got `", key, "`"));
+    }
+    if (!ok) return nullptr;
+  }
+  if (out->empty()) {
+    why = "it has no line `kernel ...`";
+    return nullptr;
+  }
+  return out;
+}
+
+const Decisions* sectionFor(const std::vector<Decisions>& sections, const KernelSchedule& kernel) {
+  for (const Decisions& d : sections)
+    if (d.seed || (d.kernel.subgroups == kernel.subgroups && d.kernel.matrices == kernel.matrices &&
+                   (d.kernel.programs > 1) == (kernel.programs > 1)))
+      return &d;
+  return nullptr;
+}
+
+std::string kernelText(const KernelSchedule& k) {
+  auto yes = [](bool b) { return b ? "yes" : "no"; };
+  return cat("kernel threads ", k.threads, " programs ", k.programs, " subgroups ", yes(k.subgroups), " matrices ", yes(k.matrices));
+}
+
+std::string axesText(const NestSchedule& s) {
+  std::string out;
+  for (const NestSchedule::Axis& a : s.axes) appendAll(out, out.empty() ? "" : ",", a.size(), a.isReduced ? "r" : a.isChunk ? "c" : "");
+  return out.empty() ? "none" : out;
+}
+
+std::string nestText(const Nest& nest) {
+  const NestSchedule& s = nest.loops;
+  std::vector<int> threads;
+  for (const NestSchedule::Axis& a : s.axes) threads.push_back(1 << a.threadBits);
+  const bool hasLanes = s.vectorAxis >= 0;
+  return cat("nest ", nest.number, " axes ", axesText(s), " vector ", hasLanes ? cat(s.vectorAxis) : "none", " lanes ",
+             hasLanes ? s.axes[static_cast<size_t>(s.vectorAxis)].step() : 1, " threads ", listed(threads), " order ", listed(s.order),
+             " unrolled ", s.unrolled ? "yes" : "no");
+}
+
+}  // namespace nereid

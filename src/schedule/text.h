@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// Schedules as text that can be edited: `emit --stage schedule` prints it, `--schedule FILE` reads it.
+//
+//   kernel threads 64 programs 1 subgroups no matrices no
+//   nest 0 axes 1024 vector 0 lanes 16 threads 0 order 0 unrolled no     # tt.store at line 9
+//
+// A section begins with `kernel`; a target with several variants of a kernel has several sections. `axes` has the size of each axis, the
+// innermost of the tile's index first; an axis that a reduction or scan combines ends in `r`, the chunks of a scan in `c`. The other fields
+// are decisions: the vector axis (or `none`) and its lanes, the threads along each axis, the axes as loops (the outermost first), and
+// whether the loops over a thread's elements are unrolled. After `#` come comments.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "schedule/schedule.h"
+
+namespace nereid {
+
+// The decisions about one nest.
+struct NestDecision {
+  int line = 0;  // of the text
+  std::string axes;
+  int vectorAxis = -1, lanes = 1;
+  std::vector<int> threads, order;
+  bool unrolled = false;
+};
+
+// One section.
+struct Decisions {
+  KernelSchedule kernel;
+  std::map<int, NestDecision> nests;  // by number
+  // Instead of a section: legal decisions are drawn with this seed. 0: they are not.
+  uint64_t seed = 0;
+};
+
+// Null if the text is wrong: `why` says so. "random SEED" draws decisions.
+std::unique_ptr<std::vector<Decisions>> parseSchedule(std::string_view text, std::string& why);
+// The section for a variant of a kernel; null if there is none.
+const Decisions* sectionFor(const std::vector<Decisions>& sections, const KernelSchedule& kernel);
+
+std::string kernelText(const KernelSchedule& kernel);
+std::string nestText(const Nest& nest);
+std::string axesText(const NestSchedule& s);
+
+}  // namespace nereid
