@@ -59,6 +59,9 @@ NestSchedule NestScheduler::schedule(const Nest& nest, const Request& request) {
       for (size_t a = 0; a < s.axes.size(); ++a) s.axes[a].threadBits = decided[a].threadBits;
     for (size_t a = 0; a < s.axes.size(); ++a) s.axes[a].firstThreadBit = firstThreadBit(a, s);
     placePartials(s);
+    // Each thread keeps the partial results of fixed rows, so a loop over rows must not begin in the middle.
+    if (s.partialLayout)
+      std::erase_if(s.bounds, [&](const NestSchedule::Bound& b) { return !s.axes[static_cast<size_t>(b.axis)].isReduced; });
   }
   return s;
 }
@@ -303,6 +306,8 @@ bool NestScheduler::apply(const NestDecision& d, const Nest& nest, NestSchedule&
     if (a < 0 || a >= static_cast<int>(n) || seen[static_cast<size_t>(a)]) return fail("`order` has each axis once");
     seen[static_cast<size_t>(a)] = true;
     if (i > 0 && axis(d.order[i - 1]).isReduced && !axis(a).isReduced) return fail("reduced axes are the inner loops");
+    if (i > 0 && scans && axis(a).isReduced && axis(d.order[i - 1]).isReduced && d.order[i - 1] < a)
+      return fail("a scan goes along its axes in the order of their elements");
     if (i > 0 && d.order[i - 1] == d.vectorAxis && axis(a).isReduced == axis(d.vectorAxis).isReduced)
       return fail("the vector axis is the innermost of its kind");
   }
@@ -364,9 +369,10 @@ NestDecision NestScheduler::draw(Random& random, const Nest& nest, const NestSch
   if (!s.layout) d.unrolled = !scans && !effects && copies <= machine_.maxUnrolledCopies && random.below(2);
   for (int reduced = 0; reduced < 2; ++reduced) {
     std::vector<int> axes;
+    const bool isFixed = scans && reduced == 1;
     for (int a = 0; a < n; ++a)
       if (s.axes[static_cast<size_t>(a)].isReduced == (reduced == 1) && a != d.vectorAxis)
-        axes.insert(axes.begin() + random.below(static_cast<int>(axes.size()) + 1), a);
+        axes.insert(axes.begin() + (isFixed ? 0 : random.below(static_cast<int>(axes.size()) + 1)), a);
     d.order.insert(d.order.end(), axes.begin(), axes.end());
     if (d.vectorAxis >= 0 && s.axes[static_cast<size_t>(d.vectorAxis)].isReduced == (reduced == 1)) d.order.push_back(d.vectorAxis);
   }
