@@ -258,8 +258,10 @@ void Lowering::emitShared(const Nest& nest) {
     part_.level = partialLevel_;
     axes_.push_back(part_);
     std::vector<Value*> acc;
-    if (now_.layout && now_.layout->isReplicated && nest.anchors[0].kind == Anchor::Effect) {
-      // Of the threads that keep the same values one stores.
+    // One of the threads with the same values stores to memory that all threads share.
+    const Anchor& first = nest.anchors[0];
+    const bool keeps = first.kind == Anchor::Carry && (target_ ? target_->layout : carryTargets_.at(first.inst)[first.slot].layout);
+    if (now_.layout && now_.layout->isReplicated && !keeps && !(target_ && target_->layout)) {
       int64_t others = (int64_t{1} << bits) - 1;
       for (int place : now_.layout->place)
         if (place >= 0) others &= ~(int64_t{1} << place);

@@ -156,7 +156,7 @@ const Layout* Layouts::replicatedRows(const std::vector<int64_t>& shape) {
   const int columns = log2(shape[1]);
   if (std::any_of(tile->place.begin(), tile->place.begin() + columns, [this](int place) { return place >= subgroupBits_; })) return nullptr;
   l.isReplicated = true;
-  l.threadBits = log2(threads_);
+  l.threadBits = tile->threadBits;  // other threads have no elements of the tile
   for (auto place = tile->place.begin() + columns; place != tile->place.end(); ++place)
     l.place.push_back(*place < 0 ? ~l.registerBits++ : *place);
   return &l;
@@ -229,9 +229,15 @@ void Layouts::findReplicated() {
         auto keeps = [&](const Anchor& anchor) { return replicated_.count(targetOf(anchor)) > 0; };
         auto stores = [](const Anchor& anchor) { return anchor.kind == Anchor::Effect && anchor.inst->op == Op::Store; };
         const bool keep = std::all_of(anchors.begin(), anchors.end(), keeps);
+        // Other values in registers have the layout of their shape.
+        bool mixes = false;
+        for (const Anchor& anchor : anchors)
+          visitInlined(
+              anchor, [&](const Value* v) { return inMemory(v); },
+              [&](const Value* v, const IndexMap&) { mixes |= schedule_.resident.count(v) > 0 && !replicated_.count(v); });
         for (const Anchor& anchor : anchors) {
           check(anchor, anchor.kind == Anchor::Dot ? anchor.inst->result()->type.shape() : step.nest->shape,
-                keep || std::all_of(anchors.begin(), anchors.end(), stores));
+                !mixes && (keep || std::all_of(anchors.begin(), anchors.end(), stores)));
           if (step.nest->shape.size() == 1 && !keep) drop(targetOf(anchor));
         }
         bool alone = std::all_of(anchors.begin(), anchors.end(), [&](const Anchor& anchor) {

@@ -490,12 +490,16 @@ void NestScheduler::findLayout(const Nest& nest, NestSchedule& s) {
   s.layout = request_->target;
   // A nest that reads row values has the layout of the tile with these rows.
   auto use = [&](const Layout* layout) {
-    if (layout) s.layout = nest.shape.size() == 2 && layout->isReplicated ? layouts_.ofDot(nest.shape) : layout;
+    if (!layout) return;
+    if (nest.shape.size() == 2 && layout->isReplicated) layout = layouts_.ofDot(nest.shape);
+    NEREID_CHECK(!s.layout || (s.layout->place == layout->place && s.layout->threadBits == layout->threadBits),
+                 "two layouts meet in the nest at line ", nest.anchors[0].inst ? nest.anchors[0].inst->loc.line() : 0);
+    s.layout = layout;
   };
   for (const Anchor& anchor : nest.anchors) {
     if (anchor.kind == Anchor::Buffer && !request_->isCopy)
-      if (const Layout* resident = layouts_.resident(anchor.value)) s.layout = resident;
-    if (anchor.kind == Anchor::Combine && layouts_.isReplicated(anchor.inst->results[0])) s.layout = layouts_.ofDot(nest.shape);
+      use(layouts_.resident(anchor.value));
+    if (anchor.kind == Anchor::Combine && layouts_.isReplicated(anchor.inst->results[0])) use(layouts_.ofDot(nest.shape));
     if (anchor.kind == Anchor::Carry) use(targetOf(anchor));
     visitInlined(anchor, [&](const Value* v) { return inMemory(v); }, [&](const Value* v, const IndexMap&) { use(layoutOf(v)); });
   }
