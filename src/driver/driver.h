@@ -25,7 +25,7 @@ struct Request {
   std::string kernel;  // empty: the only kernel of the file
   std::vector<std::string> signature;
   std::map<std::string, std::string> constants;
-  bool debug = false;  // Python source keeps its assertions and checks integers for overflow
+  bool debug = false;    // Python source keeps its assertions and checks integers for overflow
   std::string schedule;  // text of decisions; empty: the defaults
   ReadFile read;
   std::function<void(const std::string&)> print;                                   // the text of tl.static_print

@@ -85,7 +85,7 @@ void NestScheduler::splitAxes(const Nest& nest, NestSchedule& s) {
       reducedLow = low;
       axisBits = n;
       reducedHigh = low + n - chunkBits(nest, n, bits - n);
-      cut[static_cast<size_t>(low)] = cut[static_cast<size_t>(reducedHigh)] = cut[static_cast<size_t>(low + n)] = true;
+      cut[static_cast<size_t>(low)] = cut[static_cast<size_t>(reducedHigh)] = cut[static_cast<size_t>(low) + static_cast<size_t>(n)] = true;
     }
     low += n;
   }
@@ -497,8 +497,7 @@ void NestScheduler::findLayout(const Nest& nest, NestSchedule& s) {
     s.layout = layout;
   };
   for (const Anchor& anchor : nest.anchors) {
-    if (anchor.kind == Anchor::Buffer && !request_->isCopy)
-      use(layouts_.resident(anchor.value));
+    if (anchor.kind == Anchor::Buffer && !request_->isCopy) use(layouts_.resident(anchor.value));
     if (anchor.kind == Anchor::Combine && layouts_.isReplicated(anchor.inst->results[0])) use(layouts_.ofDot(nest.shape));
     if (anchor.kind == Anchor::Carry) use(targetOf(anchor));
     visitInlined(anchor, [&](const Value* v) { return inMemory(v); }, [&](const Value* v, const IndexMap&) { use(layoutOf(v)); });

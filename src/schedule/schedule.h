@@ -49,9 +49,8 @@ struct Nest {
 
 // Whether a nest has loops: dots, histograms and functions of several elements have algorithms instead.
 inline bool hasLoops(const Nest& nest) {
-  return std::all_of(nest.anchors.begin(), nest.anchors.end(), [](const Anchor& a) {
-    return a.kind != Anchor::Dot && a.kind != Anchor::Histogram && a.kind != Anchor::Sequence;
-  });
+  return std::all_of(nest.anchors.begin(), nest.anchors.end(),
+                     [](const Anchor& a) { return a.kind != Anchor::Dot && a.kind != Anchor::Histogram && a.kind != Anchor::Sequence; });
 }
 
 struct Step {

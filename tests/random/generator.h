@@ -50,7 +50,7 @@ struct Program {
   uint64_t seed = 0;
   int n = 0, stride = 0;  // arguments
   int grid = 1;
-  size_t room = size_t{kElements} * 4;  // elements per array
+  size_t room = size_t{kElements} * 8;  // elements per array: a tile of 128 x 128, its offset, and the programs of a grid
   int overlap = -1;                     // offset of each output in its input; -1: separate arrays
 };
 

@@ -107,6 +107,12 @@ bool execute(const Program& p, const std::string& text, const Target& target, Me
   return false;
 }
 
+std::string shown(double v) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.9g", v);
+  return text;
+}
+
 std::string difference(const Program& p, const Memory& got, const Memory& wanted) {
   for (size_t a = 0; a < std::size(kArrays); ++a) {
     auto bytes = static_cast<size_t>(element(kArrays[a].type).bytes);
@@ -122,8 +128,8 @@ std::string difference(const Program& p, const Memory& got, const Memory& wanted
       Elem elem = type == "f32" ? Elem::F32 : Elem::F16;
       double u = decodeFloat(elem, x), v = decodeFloat(elem, y);
       bool finite = std::isfinite(u) && std::isfinite(v);
-      if (!(u == v || (std::isnan(u) && std::isnan(v)) || (finite && std::fabs(u - v) <= 3e-6 * std::fabs(v))))
-        return cat(kArrays[a].name, "[", k, "] is ", std::to_string(u), ", wanted ", std::to_string(v));
+      if (!(u == v || (std::isnan(u) && std::isnan(v)) || (finite && std::fabs(u - v) <= 3e-6 * std::fabs(v) + 4 * 0x1p-149)))
+        return cat(kArrays[a].name, "[", k, "] is ", shown(u), ", wanted ", shown(v));
     }
   }
   return "";
