@@ -121,6 +121,25 @@ expect 0 "c_ptr_put2(" emit $product --stage wgsl.matrix.distinct
 expect 0 "subgroupShuffleXor" emit examples/softmax/softmax.py:softmax --signature "*fp32:16,*fp32:16,i32:16,i32:16,i32:16,1024" --stage wgsl.subgroups.distinct
 sed 's/math.exp2 %x/arith.subf %x, %x/' "$folder/exp2.ttir" >"$folder/difference.ttir"
 expect 0 " - rounded(v" emit "$folder/difference.ttir" --stage wgsl
+# Decisions of a schedule: printed, edited, and refused with a reason.
+softmax="examples/softmax/softmax.py:softmax --signature *fp32:16,*fp32:16,i32:16,i32:16,i32:16,1024"
+"$nereid" emit $softmax --stage schedule --target wasm >"$folder/softmax.schedule"
+if "$nereid" emit $softmax --stage schedule --target wasm --schedule "$folder/softmax.schedule" | cmp - "$folder/softmax.schedule"; then
+  passed=$((passed + 1))
+else
+  failed=$((failed + 1))
+  echo "FAILED a schedule that is read is not the same schedule"
+fi
+sed 's/vector 0 lanes 8/vector 0 lanes 4/' "$folder/softmax.schedule" >"$folder/edited.schedule"
+expect 0 "nest 2 axes 1024 vector 0 lanes 4 threads 1 order 0 unrolled no" emit $softmax --stage schedule --target wasm --schedule "$folder/edited.schedule"
+for edit in "s/^nest 0 axes 1024r/nest 0 axes 512r/ line 7: nest 0: the axes are 1024r, not 512r" "s/lanes 16/lanes 128/ nest 0: at most 64 lanes" \
+  "s/lanes 16/lanes 3/ nest 0: lanes must be a power of two" "s/threads 1 order/threads 2 order/ nest 0: a program has 1 threads" \
+  "s/unrolled no/unrolled maybe/ expected yes or no, but got \`maybe\`" "s/^nest 2/nest 7/ the kernel has no nest 7 with loops" \
+  "s/^kernel.*/kernel threads 3/ threads must be a power of two, but they are 3" "s/order 0/order 1/ nest 0: \`order\` has each axis once"; do
+  sed "${edit%%/ *}/" "$folder/softmax.schedule" >"$folder/edited.schedule"
+  expect 1 "${edit#*/ }" emit $softmax --stage schedule --target wasm --schedule "$folder/edited.schedule"
+done
+expect 2 "cannot read \`nothing.schedule\`" emit $softmax --schedule nothing.schedule
 # An index that wraps is contiguous if a run-time test holds.
 expect 0 "axis 0 run-time stride (two versions)" emit tests/lang/index_wraps.py:line --signature "*i32,*i32,i32" --stage schedule
 # Threads that read what others wrote wait at a barrier of that memory.

@@ -98,7 +98,8 @@ class Describer {
         IndexMap m;
         for (IndexBit b : map) m.push_back(b.isConstant() || b.bit >= domain.size() ? IndexBit{} : domain[b.bit]);
         if (v->def && v->def->op == Op::Load && !inMemory(v))
-          say(cat("loads ", nameOf(v), " (line ", v->def->loc.line(), "): ", moves(v->def->operand(0), m)));
+          say(cat("loads ", nameOf(v), v->name.empty() ? std::string() : cat(" (line ", v->def->loc.line(), ")"), ": ",
+                  moves(v->def->operand(0), m)));
         else if (inMemory(v) && v->def && !(anchor.kind == Anchor::Buffer && v == anchor.value))
           say(cat("reads ", nameOf(v), " from its buffer"));
       });

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+// Decisions as text: what is printed can be read back, and random decisions are legal and print as they are.
+#include <gtest/gtest.h>
+
+#include "frontends/ttir/ttir.h"
+#include "schedule/schedule.h"
+#include "schedule/text.h"
+
+namespace {
+
+using namespace nereid;
+
+constexpr const char* kSums = R"(
+tt.func public @k(%x: !tt.ptr<f32>, %o: !tt.ptr<f32>) {
+  %r = tt.make_range {end = 32 : i32, start = 0 : i32} : tensor<32xi32>
+  %c = tt.make_range {end = 64 : i32, start = 0 : i32} : tensor<64xi32>
+  %rows = tt.expand_dims %r {axis = 1 : i32} : tensor<32xi32> -> tensor<32x1xi32>
+  %columns = tt.expand_dims %c {axis = 0 : i32} : tensor<64xi32> -> tensor<1x64xi32>
+  %width = arith.constant dense<64> : tensor<32x1xi32>
+  %first = arith.muli %rows, %width : tensor<32x1xi32>
+  %a = tt.broadcast %first : tensor<32x1xi32> -> tensor<32x64xi32>
+  %b = tt.broadcast %columns : tensor<1x64xi32> -> tensor<32x64xi32>
+  %i = arith.addi %a, %b : tensor<32x64xi32>
+  %s = tt.splat %x : !tt.ptr<f32> -> tensor<32x64x!tt.ptr<f32>>
+  %p = tt.addptr %s, %i : tensor<32x64x!tt.ptr<f32>>, tensor<32x64xi32>
+  %v = tt.load %p : tensor<32x64x!tt.ptr<f32>>
+  %sum = "tt.reduce"(%v) <{axis = 1 : i32}> ({
+  ^bb0(%l: f32, %m: f32):
+    %n = arith.addf %l, %m : f32
+    tt.reduce.return %n : f32
+  }) : (tensor<32x64xf32>) -> tensor<32xf32>
+  %os = tt.splat %o : !tt.ptr<f32> -> tensor<32x!tt.ptr<f32>>
+  %op = tt.addptr %os, %r : tensor<32x!tt.ptr<f32>>, tensor<32xi32>
+  tt.store %op, %sum : tensor<32x!tt.ptr<f32>>
+  tt.return
+}
+)";
+
+Module sums() {
+  Sources sources;
+  Diags diags;
+  auto module = ttir::parse(sources, sources.add("k.ttir", kSums), diags);
+  EXPECT_TRUE(module) << diags.render(sources);
+  return std::move(*module);
+}
+
+// The decisions of a schedule as text.
+std::string textOf(const Schedule& schedule) {
+  std::string out = kernelText(schedule.kernel) + "\n";
+  for (auto& [block, steps] : schedule.blocks)
+    for (const Step& step : steps.steps)
+      if (step.nest && hasLoops(*step.nest)) out += nestText(*step.nest) + "\n";
+  return out;
+}
+
+TEST(ScheduleText, RandomDecisionsAreLegalAndReadBack) {
+  Module module = sums();
+  const KernelSchedule shape{.threads = 64, .subgroups = true};
+  std::set<std::string> seen;
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    Decisions random{.seed = seed};
+    std::string why;
+    auto drawn = makeSchedule(*module.kernel(), kWebGpu, shape, &random, &why);
+    ASSERT_TRUE(drawn) << why;
+    const std::string text = textOf(*drawn);
+    seen.insert(text);
+    auto sections = parseSchedule(text, why);
+    ASSERT_TRUE(sections) << why;
+    auto again = makeSchedule(*module.kernel(), kWebGpu, shape, sectionFor(*sections, shape), &why);
+    ASSERT_TRUE(again) << why << "\n" << text;
+    EXPECT_EQ(textOf(*again), text);
+  }
+  EXPECT_GT(seen.size(), 20u);
+}
+
+TEST(ScheduleText, ASectionIsFoundByItsVariant) {
+  std::string why;
+  auto sections =
+      parseSchedule("kernel threads 64 programs 1 subgroups yes matrices no\nkernel threads 8 programs 8 subgroups no matrices no\n", why);
+  ASSERT_TRUE(sections) << why;
+  EXPECT_EQ(sectionFor(*sections, {.threads = 128, .subgroups = true}), &(*sections)[0]);
+  EXPECT_EQ(sectionFor(*sections, {.threads = 4, .programs = 16}), &(*sections)[1]);
+  EXPECT_EQ(sectionFor(*sections, {.threads = 64}), nullptr);
+}
+
+TEST(ScheduleText, WhatIsWrongIsNamed) {
+  auto why = [](const char* text) {
+    std::string out;
+    EXPECT_FALSE(parseSchedule(text, out));
+    return out;
+  };
+  EXPECT_EQ(why(""), "it has no line `kernel ...`");
+  EXPECT_EQ(why("nest 0 axes 4"), "line 1: a section begins with `kernel`");
+  EXPECT_EQ(why("kernel threads 4\n# a comment\nnest x"), "line 3: expected a number, but got `x`");
+  EXPECT_EQ(why("kernel warps 4"), "line 1: a kernel has no `warps`: it has threads, programs, subgroups and matrices");
+  EXPECT_EQ(why("loops 4"), "line 1: expected `kernel`, `nest` or a comment, but got `loops`");
+}
+
+}  // namespace
