@@ -255,24 +255,6 @@ Lowval Lowering::computeAt(Value* v, const IndexMap& map) {
   }
   if (def.op == Op::AddPtr && bitWidth(operands[1].v->type.element()) < 64)
     operands[1] = emitOp(Op::ExtSI, {operands[1]}, Type::scalar(Elem::I64));
-  if (def.op == Op::MulSIExt || def.op == Op::MulUIExt) {
-    // The second result is the high half: in twice the width where there is one.
-    if (v->index == 0) return emitOp(Op::MulI, operands, element);
-    Op extend = def.op == Op::MulSIExt ? Op::ExtSI : Op::ExtUI;
-    int width = bitWidth(element);
-    if (width == 64) {
-      Lowval high = emitOp(Op::MulHiUI, operands, element);
-      if (def.op == Op::MulUIExt) return high;
-      for (size_t i = 0; i < 2; ++i) {
-        Lowval sign = emitOp(Op::ShRSI, {operands[i], {constant(element, 63), 0}}, element);
-        high = emitOp(Op::SubI, {high, emitOp(Op::AndI, {sign, operands[1 - i]}, element)}, element);
-      }
-      return high;
-    }
-    Type wide = Type::scalar(Elem::I64);
-    Lowval product = emitOp(Op::MulI, {emitOp(extend, {operands[0]}, wide), emitOp(extend, {operands[1]}, wide)}, wide);
-    return emitOp(Op::TruncI, {emitOp(Op::ShRUI, {product, {constant(wide, static_cast<uint64_t>(width)), 0}}, wide)}, element);
-  }
   return emitOp(def, std::move(operands), element);
 }
 

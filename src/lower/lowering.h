@@ -233,7 +233,7 @@ class Lowering {
   int64_t scratchBytes_ = 0;
   PtrMap<const Inst*, int> number_;
   std::set<const Inst*> used_;  // instructions with a result that somebody reads
-  PtrMap<const Inst*, std::vector<BufferRef>> carryTargets_, carryTemporaries_;
+  PtrMap<const Inst*, std::vector<BufferRef>> carryTargets_;
 
   // The nest being emitted.
   const Nest* nest_ = nullptr;
