@@ -139,6 +139,10 @@ for edit in "s/^nest 0 axes 1024r/nest 0 axes 512r/ line 7: nest 0: the axes are
   sed "${edit%%/ *}/" "$folder/softmax.schedule" >"$folder/edited.schedule"
   expect 1 "${edit#*/ }" emit $softmax --stage schedule --target wasm --schedule "$folder/edited.schedule"
 done
+values="--arg x_ptr=range:f32[4,1000] --arg out_ptr=zeros:f32[4,1000] --arg columns=1000:i32 --arg x_stride=1000:i32 --arg out_stride=1000:i32 -D BLOCK=1024 --grid 4"
+expect 0 '"schedule": ' tune examples/softmax/softmax.py:softmax $values --seconds 0.5 -o "$folder/tuned.schedule"
+expect 0 "" run examples/softmax/softmax.py:softmax $values --target cpu --schedule "$folder/tuned.schedule"
+expect 2 "seconds must be above 0" tune examples/softmax/softmax.py:softmax $values --seconds 0
 expect 2 "cannot read \`nothing.schedule\`" emit $softmax --schedule nothing.schedule
 # An index that wraps is contiguous if a run-time test holds.
 expect 0 "axis 0 run-time stride (two versions)" emit tests/lang/index_wraps.py:line --signature "*i32,*i32,i32" --stage schedule

@@ -311,24 +311,44 @@ Problem Session::bind(const std::string& text) {
   return {};
 }
 
-Problem Session::compile(const File& file, const std::string& target, const std::string& signature, bool debug,
-                         const std::string& schedule) {
-  RequestHolder holder{file, splitSignature(signature), constants_, target, debug, schedule, {}, {}, {}};
+Problem Session::prepare(RequestHolder& holder, const std::string& signature, std::string& described) {
   nereid_text out{}, error{};
   nereid_request request = holder.get();
   nereid_status status = nereid_describe(&request, &out, &error);
   if (status != NEREID_OK) return {status, take(error)};
-  std::string described = take(out);
+  described = take(out);
   if (signature.empty()) {
     if (Problem p = infer(described, holder.signature)) return p;
   }
   bool typed = json::parse(described)["typed"];
   if (typed && !constants_.empty()) return refused("argument", "-D is for Python source: a TTIR file has no constexpr parameters");
-  request = holder.get();
+  return {};
+}
+
+Problem Session::schedule(const File& file, const std::string& target, const std::string& signature, const std::string& decisions,
+                          std::string& text) {
+  RequestHolder holder{file, splitSignature(signature), constants_, target, false, decisions, {}, {}, {}};
+  std::string described;
+  if (Problem p = prepare(holder, signature, described)) return p;
+  nereid_request request = holder.get();
+  nereid_text out{}, error{};
+  nereid_status status = nereid_emit(&request, ("schedule." + target).c_str(), &out, &error);
+  if (status != NEREID_OK) return {status, take(error)};
+  text = take(out);
+  return {};
+}
+
+Problem Session::compile(const File& file, const std::string& target, const std::string& signature, bool debug,
+                         const std::string& schedule) {
+  RequestHolder holder{file, splitSignature(signature), constants_, target, debug, schedule, {}, {}, {}};
+  std::string described;
+  if (Problem p = prepare(holder, signature, described)) return p;
+  nereid_text error{};
+  nereid_request request = holder.get();
   if (kernel_) nereid_kernel_free(kernel_);
   kernel_ = nullptr;
   args_.clear();
-  status = nereid_compile(&request, &kernel_, &error);
+  nereid_status status = nereid_compile(&request, &kernel_, &error);
   if (status != NEREID_OK) return {status, take(error)};
   return bind(take(nereid_kernel_describe(kernel_)));
 }

@@ -35,6 +35,8 @@ struct Value {
   bool isArray = false, passed = false;
 };
 
+struct RequestHolder;
+
 class Session {
  public:
   Session() = default;
@@ -47,10 +49,15 @@ class Session {
   Problem addConstant(const std::string& text);
   Problem compile(const File& file, const std::string& target, const std::string& signature, bool debug = false,
                   const std::string& schedule = {});
+  // The schedule as text, with these decisions.
+  Problem schedule(const File& file, const std::string& target, const std::string& signature, const std::string& decisions,
+                   std::string& text);
   Problem launch(const nereid_launch_options& options);
   Value* find(const std::string& name);
 
  private:
+  // The types of the signature, inferred from the arguments if it is empty; `described` is the kernel as JSON.
+  Problem prepare(RequestHolder& holder, const std::string& signature, std::string& described);
   Problem infer(const std::string& json, std::vector<std::string>& signature);
   Problem inferItem(const std::string& name, const DType* declared, bool keep, bool noAlign, std::string& item);
   bool isGiven(const std::string& name);

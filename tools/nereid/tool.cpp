@@ -13,6 +13,7 @@
 
 #include "reduce.h"
 #include "session.h"
+#include "tune.h"
 
 using namespace nereid::tool;
 using nlohmann::json;
@@ -225,6 +226,22 @@ int runCommand(const Common& common, const RunOptions& o) {
   return 0;
 }
 
+int tuneCommand(const Common& common, const RunOptions& run, TuneOptions o) {
+  uint32_t grid[3];
+  if (!parseGrid(run.grid, grid))
+    return report(refused("grid", "--grid " + run.grid + ": write one to three integers of at least 1, as X[,Y[,Z]]"));
+  if (o.seconds <= 0) return report(misuse("--seconds must be above 0"));
+  Session session;
+  for (auto& c : common.constants)
+    if (Problem p = session.addConstant(c)) return report(p);
+  for (auto& a : run.args)
+    if (Problem p = session.addArgument(a)) return report(p);
+  File file = splitFile(common.file);
+  if (o.out.empty()) o.out = (file.kernel.empty() ? "kernel" : file.kernel) + "." + o.target + ".schedule";
+  Problem p = tune(session, file, common.signature, grid, o);
+  return p ? report(p) : 0;
+}
+
 // Writes each candidate to FILE_reduced.EXT, next to the original so that its imports work, and runs the command on it.
 int reduceCommand(const std::string& file, const std::string& command, int seconds) {
   std::ifstream in(file);
@@ -296,6 +313,18 @@ int nereid::tool::runTool(int argc, char** argv) {
     if (!emitTarget.empty()) stage.insert(plus == std::string::npos ? stage.size() : plus, "." + emitTarget);
     status = emitCommand(common, stage);
   });
+
+  auto* tuning = app.add_subcommand("tune", "search for a fast schedule and write it to a file that --schedule takes");
+  common.add(*tuning);
+  RunOptions tuned;
+  TuneOptions tuneOptions;
+  tuning->add_option("--target", tuneOptions.target, "cpu, wasm or webgpu (default: cpu)")->check(CLI::IsMember({"cpu", "wasm", "webgpu"}));
+  tuning->add_option("--grid", tuned.grid, "number of programs along each axis: X[,Y[,Z]]")->required();
+  tuning->add_option("--arg", tuned.args, "an argument as in run, once per argument: NAME=SPEC")->allow_extra_args(false);
+  tuning->add_option("--seconds", tuneOptions.seconds, "time of the search (default: 30)");
+  tuning->add_option("--threads", tuneOptions.threads, "number of threads (default: NEREID_NUM_THREADS, or the number of cores)");
+  tuning->add_option("-o", tuneOptions.out, "file to write (default: KERNEL.TARGET.schedule)");
+  tuning->callback([&] { status = tuneCommand(common, tuned, tuneOptions); });
 
   auto* run = app.add_subcommand("run", "run a kernel on arrays");
   common.add(*run);
