@@ -464,7 +464,8 @@ const Layout* NestScheduler::layoutOf(const Value* v) {
   const Inst* loop = v->def;
   size_t slot = static_cast<size_t>(v->index);
   if (!v->def) {
-    loop = v->block->parent->parent;
+    loop = v->block && v->block->parent ? v->block->parent->parent : nullptr;
+    if (!loop) return nullptr;  // an argument, which lowering refuses
     if (loop->op == Op::For) --slot;
   }
   if (loop->op == Op::While) return nullptr;
