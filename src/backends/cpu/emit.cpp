@@ -584,6 +584,21 @@ struct Emitter {
     b.SetInsertPoint(after);
   }
 
+  // The lane of a constant mask with one true lane. LLVM 22 stores such an element with its width before a truncation (x86 with AVX-512).
+  static std::optional<unsigned> onlyLane(llvm::Value* mask) {
+    auto* constant = llvm::dyn_cast<llvm::Constant>(mask);
+    auto* type = llvm::dyn_cast<llvm::FixedVectorType>(mask->getType());
+    std::optional<unsigned> found;
+    for (unsigned lane = 0; constant && type && lane < type->getNumElements(); ++lane) {
+      llvm::Constant* element = constant->getAggregateElement(lane);
+      if (!element || (!element->isNullValue() && !element->isOneValue())) return std::nullopt;
+      if (element->isNullValue()) continue;
+      if (found) return std::nullopt;
+      found = lane;
+    }
+    return found;
+  }
+
   void store(const Inst& i) {
     llvm::Value *p = get(i.operands[0]), *v = get(i.operands[1]);
     const Type& t = i.operands[1]->type;
@@ -591,7 +606,12 @@ struct Emitter {
     if (!mask) {
       b.CreateAlignedStore(v, p, alignOf(t));
     } else if (t.isVector()) {
-      b.CreateMaskedStore(v, p, alignOf(t), get(mask));
+      if (std::optional<unsigned> lane = onlyLane(get(mask))) {
+        llvm::Value* element = b.CreateExtractElement(v, *lane);
+        b.CreateAlignedStore(element, b.CreateConstGEP1_32(element->getType(), p, *lane), alignOf(t));
+      } else {
+        b.CreateMaskedStore(v, p, alignOf(t), get(mask));
+      }
     } else {
       when(get(mask), [&] { b.CreateAlignedStore(v, p, alignOf(t)); });
     }
