@@ -9,4 +9,4 @@ def kernel(x, y, o, n):
     r, c = tl.arange(0, 32)[:, None], tl.arange(0, 2)[None, :]
     i = r * 2 + c
     high = tl.umulhi(tl.load(x + i), tl.load(y + i))
-    tl.store(o + i, high, mask=(r <= n) | (c < 1))
+    tl.store(o + i, high, mask=(r <= n) | (c == 0))

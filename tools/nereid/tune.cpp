@@ -77,7 +77,7 @@ Problem tune(Session& session, const File& file, const std::string& signature, c
     if (++tried % kRefresh == 0)
       if (Problem p = measure(joined(best), fastest)) return p;
     if (time > kNoise * fastest) continue;
-    // Measured in turns: it must win each time, since other programs may run in between.
+    // Measured alternately: it must win each time, since other programs may run in between.
     bool wins = true;
     for (int turn = 0; turn < kTurns && wins; ++turn) {
       if (Problem p = measure(joined(best), again)) return p;
