@@ -191,7 +191,7 @@ def test_calls_that_cannot_be_read_fail_when_the_program_is_compiled():
     run = lambda text: jax.jit(lambda x: jax.ffi.ffi_call(nereid.jax.CUSTOM_CALL_TARGET_NAME, jax.ShapeDtypeStruct(x.shape, x.dtype))(x, call=text))(x)
     run(call()), run(call(config="serial 3 2\nparallel 2 1\nbuffer 1"))
     for text, why in (("nonsense", "another version of Nereid"), ("nereid-call 1\nbuffers 1 1\n", "damaged"), (call()[:-5], "damaged"), (call("what 1\n"), "damaged"), (call("alias 1 1 4\n"), "damaged"),
-                      (call(ir="what?"), "error:"), (call(config="buffer 2"), "buffer number out of range"), (call(config="buffer 1\nbuffer 0"), "another number of arguments"),
+                      (call(ir="what?"), "error:"), (call(config="buffer 2"), "buffer number out of range"), (call(config="buffer 1\nbuffer 0"), "the number of arguments does not match"),
                       (call(config="zero 0 4\nbuffer 1"), "only outputs are zeroed"), (call(config="serial 3 2\nparallel 2 2\nbuffer 1"), "axes are not those"),
                       (call(config="serial 3 2\nbuffer 1"), "axes are not those"), (call(config="serial 0 2\nparallel 6 1\nbuffer 1"), "axes are not those")):
         with pytest.raises(Exception, match=why):
