@@ -143,6 +143,11 @@ values="--arg x_ptr=range:f32[4,1000] --arg out_ptr=zeros:f32[4,1000] --arg colu
 expect 0 '"schedule": ' tune examples/softmax/softmax.py:softmax $values --seconds 0.5 -o "$folder/tuned.schedule"
 expect 0 "" run examples/softmax/softmax.py:softmax $values --target cpu --schedule "$folder/tuned.schedule"
 expect 2 "seconds must be above 0" tune examples/softmax/softmax.py:softmax $values --seconds 0
+expect 2 "the target interp has no schedule" run examples/softmax/softmax.py:softmax $values --schedule "$folder/tuned.schedule"
+sed 's/subgroups no/subgroups yes/' "$folder/softmax.schedule" >"$folder/edited.schedule"
+expect 1 "no section is for this target" emit $softmax --stage schedule --target wasm --schedule "$folder/edited.schedule"
+sed 's/threads 1 programs/threads 4 programs/' "$folder/softmax.schedule" >"$folder/edited.schedule"
+expect 1 "a program has at most 1 thread on this machine" emit $softmax --stage schedule --target wasm --schedule "$folder/edited.schedule"
 expect 2 "cannot read \`nothing.schedule\`" emit $softmax --schedule nothing.schedule
 # An index that wraps is contiguous if a run-time test holds.
 expect 0 "axis 0 run-time stride (two versions)" emit tests/lang/index_wraps.py:line --signature "*i32,*i32,i32" --stage schedule

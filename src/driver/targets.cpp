@@ -75,6 +75,7 @@ namespace {
 
 struct Scheduled {
   Module module;  // TTIR after the passes
+  std::unique_ptr<Schedule> schedule;
   Lowered lowered;
 };
 
@@ -84,8 +85,10 @@ std::unique_ptr<Schedule> scheduleOf(const Module& m, const Machine& machine, Ke
   std::string why;
   std::unique_ptr<Schedule> out;
   if (auto sections = parseSchedule(m.schedule, why)) {
-    const Decisions* section = sectionFor(*sections, shape);
-    out = makeSchedule(*m.kernel(), machine, shape, section, &why);
+    if (const Decisions* section = sectionFor(*sections, machine, shape, why))
+      out = makeSchedule(*m.kernel(), machine, shape, section, &why);
+    else if (why.empty())
+      why = cat("no section is for this target: it needs a line `", kernelText(shape), "`");
   }
   if (!out)
     diags.error(Err::Unsupported, {})
@@ -102,7 +105,7 @@ Result<Scheduled> toLower(Module m, const Machine& machine, const KernelSchedule
   auto lowered = lower(kernel, *schedule, diags);
   if (!lowered) return std::unexpected(Failed{});
   if (machine.hasWorkgroups()) prepareWorkgroup(lowered->module, *schedule);
-  return Scheduled{std::move(m), std::move(*lowered)};
+  return Scheduled{std::move(m), std::move(schedule), std::move(*lowered)};
 }
 
 }  // namespace
@@ -443,16 +446,13 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
       return diags.error(Err::Unsupported, {})
           .says("the target `", target, "` has no stage `", kind, "`")
           .hint("cpu, wasm, webgpu, lower and threads have one");
-    if (!pipeline(m, diags)) return std::unexpected(Failed{});
-    auto schedule = scheduleOf(m, *machine, shape, diags);
-    if (!schedule) return std::unexpected(Failed{});
-    auto lowered = lower(*m.kernel(), *schedule, diags);
-    if (!lowered) return std::unexpected(Failed{});
-    if (machine->hasWorkgroups()) prepareWorkgroup(lowered->module, *schedule);
-    if (!isSchedule) return print(lowered->module, lines);
-    std::string text = describe(*m.kernel(), *schedule, lowered->emitted) + "# loops\n";
-    for (const std::string& note : lowered->notes) appendAll(text, "#   ", note, "\n");
-    return text + cat("# scratch of a program: ", lowered->scratchBytes, " bytes\n");
+    auto scheduled = toLower(std::move(m), *machine, shape, diags);
+    if (!scheduled) return std::unexpected(Failed{});
+    const Lowered& lowered = scheduled->lowered;
+    if (!isSchedule) return print(lowered.module, lines);
+    std::string text = describe(*scheduled->module.kernel(), *scheduled->schedule, lowered.emitted) + "# loops\n";
+    for (const std::string& note : lowered.notes) appendAll(text, "#   ", note, "\n");
+    return text + cat("# scratch of a program: ", lowered.scratchBytes, " bytes\n");
   }
   if (stage.starts_with("pass.")) {
     // As for webgpu, which needs the most passes.

@@ -27,7 +27,7 @@ Two twoProduct(Num x, Num y) {
   return {p, fma(x, y, -p)};
 }
 
-// The sign of a sum of two numbers of which the second is less than one unit in the last place of the first.
+// The sign of a sum whose second operand is smaller than one unit in the last place of the first.
 Num signOf(Num large, Num small) { return choose(large == 0, small, large); }
 
 // `nearest`, or its neighbour: `error` has the sign of the true value minus `nearest`.

@@ -11,7 +11,7 @@ std::optional<FragmentLayout> layOutFragments(const Machine& machine, int rowBit
   int own = rowBits + columnBits - log2(threads);
   if (subgroups < 0 || rows < 0 || columns < 0 || rows + columns < subgroups || own > machine.maxFragmentElementBits) return std::nullopt;
   FragmentLayout d{columns, rows};
-  // The parts of a subgroup are about a square, so that it reads few of the operands'.
+  // The fragments of a subgroup form about a square, so that it loads few fragments of operands.
   for (int i = 0; i < subgroups; ++i)
     if (subgroupRows >= 0 ? d.subgroupColumns < subgroups - subgroupRows : d.columns > 0 && (d.columns >= d.rows || d.rows == 0)) {
       --d.columns;
@@ -33,7 +33,7 @@ Layouts::Layouts(const Func& kernel, const Schedule& schedule)
   findReplicated();
 }
 
-// Products that matrix units compute: all of one shape, or none, as they share a layout.
+// Dots on subgroup matrices. Dots of one shape share a layout, so all of a shape are, or none.
 void Layouts::findMatrixDots() {
   if (!schedule_.kernel.matrices) return;
   std::set<std::vector<int64_t>> others;
@@ -61,8 +61,7 @@ bool Layouts::isMatrixShape(const Type& type) const {
   return std::any_of(matrixDots_.begin(), matrixDots_.end(), [&](const Inst* dot) { return dot->result()->type.shape() == type.shape(); });
 }
 
-// Where rows are reduced a subgroup has them whole, as far as there are enough of them; and so it has those of other products with as many
-// rows.
+// If rows are reduced, a subgroup has whole rows, as far as there are enough of them. Other dots with as many rows have the same layout.
 FragmentLayout Layouts::fragments(const Type& type) const {
   bool reduced = false;
   walk(kernel_.body, [&](const Inst& inst) {
@@ -74,8 +73,8 @@ FragmentLayout Layouts::fragments(const Type& type) const {
                           reduced ? std::min(subgroups, type.log2(0) - machine_.fragmentBits) : -1);
 }
 
-// Four neighbours in a row, and the same eight rows below: a thread's elements of a part. The first eight threads have rows 0 and 2, the
-// next 1 and 3: where rows of memory are 24 words, those are all banks.
+// Of a fragment, a thread has four neighbours of one row, and of the row eight below. The first eight threads have rows 0 and 2, the next
+// eight rows 1 and 3: with rows of 24 words in shared memory, they access different banks.
 void Layouts::layOutMatrix(const Type& type, Layout& l) const {
   FragmentLayout d = fragments(type);
   auto own = [&](int bit) { l.place.push_back(~bit); };
@@ -91,7 +90,6 @@ void Layouts::layOutMatrix(const Type& type, Layout& l) const {
   l.threadBits = log2(threads_);
 }
 
-// Whether a loop does nothing with the sums in this slot but add to them.
 bool Layouts::staysInFragments(const Inst& loop, size_t slot) const {
   const Block& body = loop.regions[0]->entry();
   const Value *arg = body.args[1 + slot], *next = body.terminator()->operand(slot);
@@ -114,7 +112,7 @@ const Layout* Layouts::of(const Type& type) {
   bool isProduct = false;
   walk(kernel_.body, [&](const Inst& inst) { isProduct |= inst.op == Op::Dot && inst.result()->type.shape() == type.shape(); });
   if (!isProduct) {
-    // Neighbours to neighbouring threads, 16 bytes of f32 each.
+    // Neighbouring threads have neighbouring elements, 16 bytes of f32 each.
     l.registerBits = std::max(0, type.bits() - log2(threads_));
     l.laneBits = std::min({machine_.residentLaneBits, static_cast<int>(type.log2(type.rank - 1)), l.registerBits});
     l.threadBits = type.bits() - l.registerBits;
@@ -146,7 +144,7 @@ const Layout* Layouts::ofDot(const std::vector<int64_t>& shape) {
   return product ? of(product->result()->type) : nullptr;
 }
 
-// The layout of rows that goes with a product's of this shape, if all threads that have parts of a row are of one subgroup.
+// The layout of row values of a dot with this shape, if all threads with elements of a row are in one subgroup.
 const Layout* Layouts::replicatedRows(const std::vector<int64_t>& shape) {
   const Layout* tile = shape.size() == 2 ? ofDot(shape) : nullptr;
   if (!tile || tile->threadBits > log2(threads_)) return nullptr;
@@ -162,7 +160,7 @@ const Layout* Layouts::replicatedRows(const std::vector<int64_t>& shape) {
   return &l;
 }
 
-// Values that all nests can treat so: those that cannot be are taken out until the rest agrees.
+// Starts from all candidates and drops values that a nest uses otherwise, until nothing changes.
 void Layouts::findReplicated() {
   if (!schedule_.kernel.subgroups) return;
   std::map<int64_t, const Layout*> found;  // by the number of rows
@@ -176,7 +174,7 @@ void Layouts::findReplicated() {
     for (const Value* v : inst.results) replicated_[v] = known;
   });
   if (replicated_.empty()) return;
-  std::vector<std::vector<const Value*>> carried;  // one buffer for each: the loop's own value and its result
+  std::vector<std::vector<const Value*>> carried;  // the loop's block argument and its result share a buffer
   walk(kernel_.body, [&](const Inst& inst) {
     if (inst.op != Op::For) return;
     for (size_t i = 0; i < inst.results.size(); ++i) {
@@ -188,7 +186,7 @@ void Layouts::findReplicated() {
   });
   for (bool changed = true; changed;) {
     changed = false;
-    // All results of a reduction or none: the threads combine them together.
+    // All results of a reduction or none: they are combined together.
     auto drop = [&](const Value* v) {
       std::vector<const Value*> all{v};
       if (v && v->def && v->def->op == Op::Reduce) all.assign(v->def->results.begin(), v->def->results.end());
@@ -197,8 +195,8 @@ void Layouts::findReplicated() {
         replicated_.erase(x);
       }
     };
-    // Who reads values does it in a nest over a tile that is dealt like them; or over them (`lines`), if that writes only what threads
-    // keep, or only stores.
+    // A nest that reads row values must iterate over a tile with their rows, or over the rows themselves (`lines`). In the latter case it
+    // must only store, or only write replicated values.
     auto check = [&](const Anchor& anchor, const std::vector<int64_t>& domain, bool lines) {
       const bool isLine = domain.size() == 1;
       const bool stores = anchor.kind == Anchor::Effect && anchor.inst->op == Op::Store;
@@ -253,7 +251,7 @@ void Layouts::findReplicated() {
         if (!v->type.isTile()) continue;
         if (inst.op == Op::For)
           check({Anchor::Carry, const_cast<Inst*>(&inst), v, k}, v->type.shape(), replicated_.count(inst.results[k - 3]) > 0);
-        // What a while loop begins with is copied to memory by all threads, also where it is computed from row values.
+        // All threads copy the initial values of a while loop to memory, also if they are computed from row values.
         if (inst.op == Op::While) check({Anchor::Carry, const_cast<Inst*>(&inst), v, k}, v->type.shape(), false);
         if (inst.op == Op::If || inst.op == Op::While || inst.op == Op::Condition || inst.op == Op::Gather || inst.op == Op::Histogram)
           drop(v);
@@ -279,7 +277,7 @@ bool Layouts::haveSameLayout(const std::vector<const Value*>& values, const std:
       if (inst.op == Op::Dot) ok &= k == 2;
       if (inst.op == Op::If || inst.op == Op::While || inst.op == Op::Condition || inst.op == Op::Histogram || inst.op == Op::Gather)
         ok = false;
-      // Only the loop's own values come back by its end.
+      // A yield passes a value on only to the same loop.
       if (inst.op == Op::Yield) ok &= among(inst.parent->parent->parent->op == Op::For ? inst.parent->parent->parent->results[k] : nullptr);
     }
   });
@@ -320,7 +318,6 @@ const Layout* Layouts::resident(const Value* v) {
   return layout->threadBits <= log2(threads_) ? layout : nullptr;
 }
 
-// An element a thread.
 const Layout* Layouts::onePerThread() {
   auto [at_, isNew] = layouts_.try_emplace({threads_, 0});
   at_->second.threadBits = log2(threads_);

@@ -40,8 +40,6 @@ class Layouts {
 
   // The element type of a value in memory; booleans are bytes.
   Type storedType(const Value* v) const;
-  // No value has a layout.
-  bool isEmpty() const { return layouts_.empty(); }
 
  private:
   const Layout* replicatedRows(const std::vector<int64_t>& shape);

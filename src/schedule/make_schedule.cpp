@@ -334,7 +334,7 @@ class Planner {
     auto stores = std::count_if(nest.anchors.begin(), nest.anchors.end(), [](const Anchor& r) { return r.kind == Anchor::Effect; });
     if (anchor.kind == Anchor::Effect && stores >= machine_.maxStoresPerNest) return false;
     if (axis >= 0 && nest.reduceAxis >= 0 && axis != nest.reduceAxis) return false;
-    // What only moves from arguments to memory in common has a deal of its own among threads: as it lies there.
+    // A nest that only moves operands from arguments to shared memory has the thread mapping of the arguments.
     auto moves = [&](const Anchor& r) {
       return threads_ > 1 && r.kind == Anchor::Buffer && r.inst->op == Op::Load && dotOperands_.count(r.value);
     };
@@ -460,7 +460,7 @@ class Planner {
   };
   PtrMap<const Value*, Gate> findGates(const std::vector<Value*>& order) {
     PtrMap<const Value*, std::vector<Value*>> users;
-    std::set<const Value*> ends;  // what a anchor takes
+    std::set<const Value*> ends;  // operands of anchors
     for (Value* v : order)
       for (const Value* o : v->def->operands) users[o].push_back(v);
     for (const Nest* nest : nests_)
@@ -531,7 +531,7 @@ class Planner {
     return work_[v] = sum;
   }
 
-  // Whether each thread can hold the elements of `v` that it computes: all who need it walk over tiles of its shape in its order, and
+  // Whether each thread can keep the elements of `v` that it computes: all consumers iterate over tiles of its shape in its order, and
   // nothing but stores and reductions happens there.
   bool makeResident(const Value* v) {
     if (v->type.isPointer()) return false;
@@ -541,7 +541,7 @@ class Planner {
     const std::vector<int64_t> shape = v->type.shape();
     auto memory = [&](const Value* x) { return inMemory(x); };
     bool fits = true;
-    size_t copies = 0;  // of operations: a thread's own elements are written out one by one
+    size_t copies = 0;  // of operations: a thread's elements are unrolled
     auto follow = [&](const Anchor& anchor, bool isPlain, const std::vector<int64_t>& domain) {
       bool inlines = anchor.kind == Anchor::Buffer && anchor.value == v;
       visitInlined(anchor, memory, [&](const Value* x, const IndexMap& map) {
@@ -570,7 +570,7 @@ class Planner {
       if (inst.op == Op::For || inst.op == Op::While || inst.op == Op::If)
         for (size_t k = 0; k < inst.operands.size(); ++k)
           if (Value* x = inst.operands[k]; x->type.isTile()) follow({Anchor::Carry, &inst, x, k}, true, x->type.shape());
-      // Sums that a product begins with are read by its own nest.
+      // The nest of a dot reads its accumulators.
       if (inst.op == Op::Dot)
         for (size_t k = 0; k < 2; ++k) fits &= inst.operands[k] != v;
       copies = before;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "analysis/index_map.h"
@@ -47,6 +48,15 @@ struct NestSchedule {
   IndexMap mapOf(int bits) const;
   // From maps to the flat index (axis 0) to maps to these axes.
   IndexMap remap(const IndexMap& map) const;
+};
+
+// Decisions that replace the defaults of one nest, as text.h has them.
+struct NestDecision {
+  int line = 0;  // of the text
+  std::string axes;
+  int vectorAxis = -1, lanes = 1;
+  std::vector<int> threads, order;
+  bool unrolled = false;
 };
 
 }  // namespace nereid

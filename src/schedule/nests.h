@@ -10,8 +10,6 @@
 
 namespace nereid {
 
-struct NestDecision;
-
 // A generator of numbers for random schedules (xorshift64; Marsaglia, 2003).
 class Random {
  public:

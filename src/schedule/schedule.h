@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The schedule: what is computed where.
 //
-// Tile values are virtual. A *anchor* must iterate: a store, an atomic, a reduction, a scan, a dot, a value that needs a buffer. Roots over
-// one domain share a *nest* of loops; everything else is inlined, element by element, by the nests that need it. The schedule says which
-// anchors form which nests, in which order, and which values live in buffers, each with its reason. Lowering obeys it.
+// Tile values are virtual. An *anchor operation* must iterate: a store, an atomic, a reduction, a scan, a dot, a value that needs a buffer.
+// Anchors over one domain share a *nest* of loops; everything else is inlined, element by element, by the nests that need it. The schedule
+// says which anchors form which nests, in which order, and which values live in buffers, each with its reason. Lowering reads it.
 #pragma once
 
 #include <algorithm>
@@ -86,8 +86,7 @@ struct Schedule {
   PtrMap<const Inst*, std::vector<bool>> throughTemporary;
   // Anchor results that may be written straight to the carried buffer: value ⇒ the loop's block argument.
   PtrMap<const Value*, Value*> inPlaceOf;
-  // Values in memory of which each thread of a workgroup needs the elements only that it computes itself, if all nests are dealt to threads
-  // alike.
+  // Values that stay in the registers of threads: each thread reads only the elements that it computes.
   std::set<const Value*> resident;
   bool hasManyNests = false;
   std::shared_ptr<Layouts> layouts{};

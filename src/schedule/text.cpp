@@ -137,11 +137,19 @@ std::unique_ptr<std::vector<Decisions>> parseSchedule(std::string_view text, std
   return out;
 }
 
-const Decisions* sectionFor(const std::vector<Decisions>& sections, const KernelSchedule& kernel) {
-  for (const Decisions& d : sections)
-    if (d.seed || (d.kernel.subgroups == kernel.subgroups && d.kernel.matrices == kernel.matrices &&
-                   (d.kernel.programs > 1) == (kernel.programs > 1)))
-      return &d;
+const Decisions* sectionFor(const std::vector<Decisions>& sections, const Machine& machine, KernelSchedule& kernel, std::string& why) {
+  for (const Decisions& d : sections) {
+    if (d.seed) return &d;
+    if (d.kernel.subgroups != kernel.subgroups || d.kernel.matrices != kernel.matrices || (d.kernel.programs > 1) != (kernel.programs > 1))
+      continue;
+    if (d.kernel.threads > machine.maxThreads) {
+      why = cat("a program has at most ", machine.maxThreads, machine.maxThreads == 1 ? " thread" : " threads", " on this machine");
+      return nullptr;
+    }
+    if (kernel.programs > 1) kernel.programs = std::max(2, machine.smallWorkgroup / d.kernel.threads);
+    kernel.threads = d.kernel.threads;
+    return &d;
+  }
   return nullptr;
 }
 

@@ -20,15 +20,6 @@
 
 namespace nereid {
 
-// The decisions about one nest.
-struct NestDecision {
-  int line = 0;  // of the text
-  std::string axes;
-  int vectorAxis = -1, lanes = 1;
-  std::vector<int> threads, order;
-  bool unrolled = false;
-};
-
 // One section.
 struct Decisions {
   KernelSchedule kernel;
@@ -39,8 +30,9 @@ struct Decisions {
 
 // Null if the text is wrong: `why` says so. "random SEED" draws decisions.
 std::unique_ptr<std::vector<Decisions>> parseSchedule(std::string_view text, std::string& why);
-// The section for a variant of a kernel; null if there is none.
-const Decisions* sectionFor(const std::vector<Decisions>& sections, const KernelSchedule& kernel);
+// The section for a variant of a kernel. It has a decision of the variant too: its threads. Null if there is none, or if `why` says that it
+// is not legal.
+const Decisions* sectionFor(const std::vector<Decisions>& sections, const Machine& machine, KernelSchedule& kernel, std::string& why);
 
 std::string kernelText(const KernelSchedule& kernel);
 std::string nestText(const Nest& nest);

@@ -44,6 +44,13 @@ Module sums() {
   return std::move(*module);
 }
 
+const Decisions* sectionOf(const std::vector<Decisions>& sections, KernelSchedule shape, const Machine& machine = kWebGpu) {
+  std::string why;
+  const Decisions* section = sectionFor(sections, machine, shape, why);
+  EXPECT_EQ(why, "");
+  return section;
+}
+
 // The decisions of a schedule as text.
 std::string textOf(const Schedule& schedule) {
   std::string out = kernelText(schedule.kernel) + "\n";
@@ -66,7 +73,7 @@ TEST(ScheduleText, RandomDecisionsAreLegalAndReadBack) {
     seen.insert(text);
     auto sections = parseSchedule(text, why);
     ASSERT_TRUE(sections) << why;
-    auto again = makeSchedule(*module.kernel(), kWebGpu, shape, sectionFor(*sections, shape), &why);
+    auto again = makeSchedule(*module.kernel(), kWebGpu, shape, sectionOf(*sections, shape), &why);
     ASSERT_TRUE(again) << why << "\n" << text;
     EXPECT_EQ(textOf(*again), text);
   }
@@ -78,9 +85,20 @@ TEST(ScheduleText, ASectionIsFoundByItsVariant) {
   auto sections =
       parseSchedule("kernel threads 64 programs 1 subgroups yes matrices no\nkernel threads 8 programs 8 subgroups no matrices no\n", why);
   ASSERT_TRUE(sections) << why;
-  EXPECT_EQ(sectionFor(*sections, {.threads = 128, .subgroups = true}), &(*sections)[0]);
-  EXPECT_EQ(sectionFor(*sections, {.threads = 4, .programs = 16}), &(*sections)[1]);
-  EXPECT_EQ(sectionFor(*sections, {.threads = 64}), nullptr);
+  EXPECT_EQ(sectionOf(*sections, {.threads = 128, .subgroups = true}), &(*sections)[0]);
+  EXPECT_EQ(sectionOf(*sections, {.threads = 4, .programs = 16}), &(*sections)[1]);
+  EXPECT_EQ(sectionOf(*sections, {.threads = 64}), nullptr);
+}
+
+TEST(ScheduleText, TheThreadsOfAMachineAreALimit) {
+  std::string why;
+  auto sections = parseSchedule("kernel threads 64 programs 1 subgroups no matrices no\n", why);
+  KernelSchedule shape;
+  EXPECT_EQ(sectionFor(*sections, kWasm, shape, why), nullptr);
+  EXPECT_EQ(why, "a program has at most 1 thread on this machine");
+  why.clear();
+  EXPECT_NE(sectionFor(*sections, kWebGpu, shape, why), nullptr);
+  EXPECT_EQ(shape.threads, 64);
 }
 
 TEST(ScheduleText, WhatIsWrongIsNamed) {

@@ -193,6 +193,8 @@ int runCommand(const Common& common, const RunOptions& o) {
     if (!array(s)) return report(noArray("--show", s));
   std::string decisions;
   if (Problem p = common.readSchedule(decisions)) return report(p);
+  if (!decisions.empty() && o.target == "interp")
+    return report(misuse("--schedule: the target interp has no schedule; add --target cpu, wasm, webgpu, lower or threads"));
   auto before = Clock::now();
   if (Problem p = session.compile(splitFile(common.file), o.target, common.signature, common.debug, decisions)) return report(p);
   double compileTime = micros(Clock::now() - before);

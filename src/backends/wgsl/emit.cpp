@@ -812,16 +812,11 @@ Result<Shader> write(const Func& kernel, const Device* device, const TextOptions
     sections = parseSchedule(options.schedule, why);
     if (!sections && !illegal()) return std::unexpected(Failed{});
   }
+  bool isUsed = false;  // some section
   auto writeVariant = [&](KernelSchedule shape) {
-    const Decisions* section = sections ? sectionFor(*sections, shape) : nullptr;
-    if (section && !section->seed) {
-      if (section->kernel.threads > machine.maxThreads) {
-        why = cat("a workgroup has at most ", machine.maxThreads, " threads");
-        return illegal();
-      }
-      if (shape.programs > 1) shape.programs = std::max(2, machine.smallWorkgroup / section->kernel.threads);
-      shape.threads = section->kernel.threads;
-    }
+    const Decisions* section = sections ? sectionFor(*sections, machine, shape, why) : nullptr;
+    if (!why.empty()) return illegal();
+    isUsed |= section != nullptr;
     auto schedule = makeSchedule(kernel, machine, shape, section, &why);
     return schedule ? writeFor(kernel, std::move(schedule), device, options, out, diags) : illegal();
   };
@@ -857,6 +852,11 @@ Result<Shader> write(const Func& kernel, const Device* device, const TextOptions
     const bool done = last && last->programs > 1 && last->subgroups == subgroups && (subgroups || last->aliases);
     const KernelSchedule shape{.threads = threads, .subgroups = subgroups};
     if (!done && !writeVariant(shape)) return std::unexpected(Failed{});
+  }
+  if (sections && !isUsed) {
+    why = "no section is for a variant of this kernel";
+    illegal();
+    return std::unexpected(Failed{});
   }
   return out;
 }
