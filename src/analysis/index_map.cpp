@@ -3,6 +3,9 @@
 
 #include <algorithm>
 
+#include "analysis/divisibility.h"
+#include "analysis/ranges.h"
+
 namespace nereid {
 
 namespace {
@@ -79,15 +82,52 @@ std::optional<IndexMap> operandMap(const Inst& inst, size_t operand, const Index
 
 IndexBit selectorBit(const Inst& inst, const IndexMap& map) { return inst.op == Op::Join ? map.front() : map.back(); }
 
-Stride strideOf(const Value* v, const IndexMap& map, int axis, int bits) {
-  bool present = std::any_of(map.begin(), map.end(), [&](IndexBit b) { return b.axis == axis; });
+namespace {
+
+// Whether no element of an index is negative. As in addresses, sums and products of lanes are assumed not to wrap.
+bool isNonNegative(const Value* v, int depth = 0) {
+  constexpr int kDeep = 16;
+  if (!v->type.isTile()) return Ranges().of(v).low >= 0;
+  if (!v->def || depth > kDeep) return false;
+  const Inst& i = *v->def;
+  switch (i.op) {
+    case Op::MakeRange: return i.integer(Attr::Start) >= 0;
+    case Op::Constant: return i.dense().isSplat() && constantInt(v).value_or(-1) >= 0;
+    case Op::Splat:
+    case Op::ExpandDims:
+    case Op::Broadcast:
+    case Op::Reshape:
+    case Op::Trans:
+    case Op::ExtSI:
+    case Op::RemSI: return isNonNegative(i.operand(0), depth + 1);
+    case Op::ExtUI: return true;
+    case Op::AddI:
+    case Op::MulI:
+    case Op::DivSI: return isNonNegative(i.operand(0), depth + 1) && isNonNegative(i.operand(1), depth + 1);
+    default: return false;
+  }
+}
+
+}  // namespace
+
+Stride strideOf(const Value* v, const IndexMap& map, int axis, int bits, Divisibility* group) {
+  bool present = std::any_of(map.begin(), map.end(), [&](IndexBit b) { return b.axis == axis && (!group || b.bit < bits); });
   if (!v->type.isTile() || !present) return Stride::constant(0);
   const Inst* def = v->def;
   if (!def) return {};
   auto of = [&](size_t i) {
     Value* operand = def->operands[i];
     auto m = operandMap(*def, i, map, v->index);
-    return m ? strideOf(operand, *m, axis, bits) : Stride::constant(0);
+    return m ? strideOf(operand, *m, axis, bits, group) : Stride::constant(0);
+  };
+  // Whether the first operand stays below the next multiple of the second within each group.
+  auto staysInGroup = [&](Stride a) {
+    if (!group) return false;
+    auto divisor = [&](size_t i) {
+      auto m = operandMap(*def, i, map, v->index);
+      return group->along(def->operands[i], m ? *m : IndexMap{}, axis, bits);
+    };
+    return a.value < 64 && (a.value << bits) <= int64_t{1} << std::min(divisor(0), divisor(1));
   };
   switch (def->op) {
     case Op::Splat: return Stride::constant(0);
@@ -143,13 +183,23 @@ Stride strideOf(const Value* v, const IndexMap& map, int axis, int bits) {
       if (a.kind != Stride::Constant || !amount || *amount < 0 || *amount > 31) return {};
       return Stride::constant(a.value << *amount);
     }
-    case Op::RemSI: {
+    case Op::RemSI:
+    case Op::RemUI: {
       // An index modulo a run-time size moves like the index itself as long as it does not wrap; the generated code tests that.
       Stride a = of(0), b = of(1);
       bool still = b.kind == Stride::Constant && b.value == 0;
-      if (a.kind == Stride::Constant && a.value == 0 && still) return a;
-      if (a.kind == Stride::Constant && a.value > 0 && still) return {Stride::Runtime, a.value};
-      return {};
+      if (a.kind != Stride::Constant || a.value < 0 || !still) return {};
+      if (a.value == 0 || staysInGroup(a)) return a;
+      return def->op == Op::RemSI ? Stride{Stride::Runtime, a.value} : Stride{};
+    }
+    case Op::DivSI:
+    case Op::DivUI: {
+      Stride a = of(0), b = of(1);
+      if (a.kind != Stride::Constant || a.value < 0 || b.kind != Stride::Constant || b.value != 0) return {};
+      if (a.value == 0) return a;
+      // Rounding is towards zero: only above zero is the quotient the same in the whole group.
+      const bool isAbove = def->op == Op::DivUI || isNonNegative(def->operand(0));
+      return isAbove && staysInGroup(a) ? Stride::constant(0) : Stride{};
     }
     default: {
       // Anything else is constant along the axis if all its operands are.

@@ -39,7 +39,9 @@ struct Stride {
   int64_t value = 0;                                            // if Constant; for pointers in elements
   static Stride constant(int64_t v) { return {Constant, v}; }
 };
-// `bits` is the number of bits of that axis.
-Stride strideOf(const Value* v, const IndexMap& map, int axis, int bits);
+class Divisibility;
+// `bits` is the number of bits of that axis. With `group`, `bits` are its lowest bits: the stride is that within each group of 2^bits
+// elements, aligned to 2^bits. There `i % n` moves like `i`, and `i / n` not at all, if both are multiples of the group's size.
+Stride strideOf(const Value* v, const IndexMap& map, int axis, int bits, Divisibility* group = nullptr);
 
 }  // namespace nereid

@@ -4,6 +4,7 @@
 // Arithmetic on the lanes of one tile is assumed not to wrap in 32 bits (docs/reference/language.md); the uniform part is computed exactly,
 // in 32 bits where the source does.
 #include <algorithm>
+#include <utility>
 
 #include "lower/lowering.h"
 #include "support/sort.h"
@@ -293,10 +294,26 @@ Lowering::Address Lowering::fromAffine(const Affine& a) {
   return out;
 }
 
+// The value in the first lane.
+Lowval Lowering::firstLane(Value* v, const IndexMap& map) {
+  const int vectorAxis = std::exchange(now_.vectorAxis, -1);
+  Lowval out = valueAt(v, map);
+  now_.vectorAxis = vectorAxis;
+  return out;
+}
+
 Lowering::Address Lowering::address(Value* ptr, const IndexMap& map) {
   if (auto a = affine(ptr, map)) return fromAffine(*a);
-  Lowval p = valueAt(ptr, map);
   Address out;
+  if (usesLanes(map)) {
+    Stride lane = strideOf(ptr, map, now_.vectorAxis, axes_[static_cast<size_t>(now_.vectorAxis)].laneBits, &divisibility_);
+    if (lane.kind == Stride::Constant && (lane.value == 0 || lane.value == 1)) {
+      out.scalar = firstLane(ptr, map);
+      out.contiguous = lane.value == 1;
+      return out;
+    }
+  }
+  Lowval p = valueAt(ptr, map);
   (p.isVector() ? out.vector : out.scalar) = p;
   return out;
 }

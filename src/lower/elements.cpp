@@ -143,7 +143,7 @@ void Lowering::writeBuffer(const BufferRef& buffer, Lowval value, const IndexMap
 
 Lowval Lowering::valueAt(Value* v, const IndexMap& map) {
   if (!v->type.isTile()) return {scalar(v), 0};
-  auto key = std::pair<const Value*, IndexMap>(v, map);
+  auto key = memoKey(v, map);
   auto it = memo_.find(key);
   if (it != memo_.end()) return it->second;
   Loc saved = loc_;
@@ -187,7 +187,7 @@ std::optional<Lowval> Lowering::compareAtOnce(const Inst& compare, const IndexMa
 void Lowering::computeChain(Value* v, const IndexMap& map) {
   auto isLink = [&](Value* x) {
     return x->def && isElementwise(x->def->op) && x->def->op != Op::Select && x->def->op != Op::CmpI &&
-           !(x->def->op == Op::AndI && x->type.isBool()) && !buffer_.contains(x) && !memo_.contains({x, map});
+           !(x->def->op == Op::AndI && x->type.isBool()) && !buffer_.contains(x) && !memo_.contains(memoKey(x, map));
   };
   std::vector<std::pair<Value*, size_t>> path{{v, 0}};
   while (!path.empty()) {
@@ -371,7 +371,7 @@ Lowval Lowering::mapAt(const Inst& inst, Value* v, const IndexMap& map) {
   }
   auto results = emitRegion(*inst.regions[0], args, level);
   for (size_t i = 0; i < results.size(); ++i) {
-    auto key = std::pair<const Value*, IndexMap>(inst.results[i], map);
+    auto key = memoKey(inst.results[i], map);
     memo_[key] = results[i];
     journal_.push_back(key);
   }

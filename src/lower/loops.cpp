@@ -317,13 +317,13 @@ void Lowering::emitBody(std::vector<Value*>& acc) {
   // Everything is read before anything is written: what stands at the same index may be the same memory.
   for (const Anchor& anchor : nest_->anchors) {
     if (anchor.kind == Anchor::Buffer || anchor.kind == Anchor::Carry) {
-      if (anchor.kind == Anchor::Buffer && !memo_.count({anchor.value, map})) {
+      if (anchor.kind == Anchor::Buffer && !memo_.count(memoKey(anchor.value, map))) {
         Loc saved = loc_;
         if (anchor.value->def) loc_ = anchor.value->def->loc;
         Lowval v = computeAt(anchor.value, map);
         loc_ = saved;
-        memo_[{anchor.value, map}] = v;
-        journal_.emplace_back(anchor.value, map);
+        memo_[memoKey(anchor.value, map)] = v;
+        journal_.push_back(memoKey(anchor.value, map));
       }
       if (anchor.kind == Anchor::Carry) valueAt(anchor.value, map);
     } else if (anchor.kind == Anchor::Effect && anchor.inst->op == Op::Store) {
@@ -370,7 +370,7 @@ void Lowering::emitBody(std::vector<Value*>& acc) {
       case Anchor::Buffer: {
         // The buffer becomes known to others when the nest is done; inside, the value itself is at hand.
         if (!target_ && !filling_.count(anchor.value)) filling_[anchor.value] = allocate(anchor.value);
-        writeBuffer(target_ ? *target_ : filling_.at(anchor.value), memo_.at({anchor.value, map}), map);
+        writeBuffer(target_ ? *target_ : filling_.at(anchor.value), memo_.at(memoKey(anchor.value, map)), map);
         break;
       }
       case Anchor::Carry: {

@@ -143,6 +143,7 @@ class Lowering {
     bool contiguous = false;
   };
   Address address(Value* ptr, const IndexMap& map);
+  Lowval firstLane(Value* v, const IndexMap& map);
   Address fromAffine(const Affine& a);
   Lowval laneIndex(Lowval first, int64_t factor, Type element);  // first + factor x lane
 
@@ -260,8 +261,10 @@ class Lowering {
     if (std::find(assumptions_.begin(), assumptions_.end(), v) == assumptions_.end()) assumptions_.push_back(v);
   }
   int depth_ = 0;  // of valueAt()
-  std::map<std::pair<const Value*, IndexMap>, Lowval> memo_;
-  std::vector<std::pair<const Value*, IndexMap>> journal_;
+  using MemoKey = std::tuple<const Value*, IndexMap, bool>;  // the last: with lanes
+  MemoKey memoKey(const Value* v, const IndexMap& map) const { return {v, map, now_.vectorAxis >= 0}; }
+  std::map<MemoKey, Lowval> memo_;
+  std::vector<MemoKey> journal_;
   // Masks as bounds of loops: what holds in the current segment.
   struct Fact {
     bool holds;

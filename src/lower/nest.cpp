@@ -276,7 +276,11 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
       // A run-time stride matters along the lanes, an index that may wrap (its value is resident) along any axis.
       for (size_t a = 0; a < axes_.size(); ++a) {
         Stride s = strideOf(ptr, map, static_cast<int>(a), axes_[a].bits);
-        runtimeStride |= s.kind == Stride::Runtime && (static_cast<int>(a) == now_.vectorAxis || mayWrap(ptr));
+        if (s.kind != Stride::Runtime) continue;
+        const bool isVector = static_cast<int>(a) == now_.vectorAxis;
+        if (isVector && strideOf(ptr, map, now_.vectorAxis, axes_[a].laneBits, &divisibility_).kind == Stride::Constant && !machine_.wrapVersions)
+          continue;
+        runtimeStride |= isVector || (machine_.wrapVersions && mayWrap(ptr));
       }
     };
     for (const Anchor& anchor : nest.anchors) {

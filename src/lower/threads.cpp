@@ -99,7 +99,7 @@ void Lowering::emitSharedDot(const Inst& dot) {
   sums.anchors.push_back({Anchor::Buffer, c->def, c});
   sums.shape = type.shape();
   nestTarget_ = nullptr;
-  use(scheduler_.split(sums, {.isCopy = true}));
+  use(scheduler_.split(sums, {.isCopy = true, .anyLayout = true}));
   // The bits that one axis counts below: of columns without the groups, of rows without the thread's own, of the batch.
   auto isWithin = [](int bit, int first, int end) { return bit > first && bit < end; };
   bool whole = true;

@@ -28,7 +28,8 @@ Layouts::Layouts(const Func& kernel, const Schedule& schedule)
       schedule_(schedule),
       machine_(schedule.machine),
       threads_(schedule.kernel.threads),
-      subgroupBits_(log2(schedule.machine.subgroupThreads)) {
+      subgroupBits_(log2(schedule.machine.subgroupThreads)),
+      divisibility_(kernel) {
   findMatrixDots();
   findReplicated();
 }
@@ -101,6 +102,26 @@ bool Layouts::staysInFragments(const Inst& loop, size_t slot) const {
   return uses == 2;
 }
 
+// log2 of the neighbouring elements that one access moves, of all accesses to tiles of this shape whose rows are contiguous in memory.
+int Layouts::accessBits(const Type& type) {
+  IndexMap map;  // axis 0: the columns
+  for (int d = type.rank - 1; d >= 0; --d)
+    for (int i = 0; i < type.log2(d); ++i) map.push_back({static_cast<int8_t>(type.rank - 1 - d), static_cast<uint8_t>(i)});
+  std::optional<int> least;
+  walk(kernel_.body, [&](const Inst& inst) {
+    if ((inst.op != Op::Load && inst.op != Op::Store) || !inst.operand(0)->type.isTile() || inst.operand(0)->type.shape() != type.shape())
+      return;
+    const Value* ptr = inst.operand(0);
+    const int bytes = std::max(1, bitWidth(ptr->type.pointee()) / 8), most = log2(machine_.maxAccessBytes) - log2(bytes);
+    const int bits = std::min<int>(most, type.log2(type.rank - 1));
+    Stride stride = strideOf(ptr, map, 0, bits, &divisibility_);
+    if (bits == 0 || stride.kind != Stride::Constant || stride.value != 1) return;
+    const int aligned = divisibility_.along(ptr, map, 0, bits) >= bits ? bits : 0;
+    least = std::min(least.value_or(aligned), aligned);
+  });
+  return std::min(least.value_or(machine_.residentLaneBits), log2(machine_.maxLanes));
+}
+
 const Layout* Layouts::of(const Type& type) {
   auto [at_, isNew] = layouts_.try_emplace(type.shape());
   Layout& l = at_->second;
@@ -112,9 +133,9 @@ const Layout* Layouts::of(const Type& type) {
   bool isProduct = false;
   walk(kernel_.body, [&](const Inst& inst) { isProduct |= inst.op == Op::Dot && inst.result()->type.shape() == type.shape(); });
   if (!isProduct) {
-    // Neighbouring threads have neighbouring elements, 16 bytes of f32 each.
+    // Neighbouring threads have neighbouring elements, as many as one access moves.
     l.registerBits = std::max(0, type.bits() - log2(threads_));
-    l.laneBits = std::min({machine_.residentLaneBits, static_cast<int>(type.log2(type.rank - 1)), l.registerBits});
+    l.laneBits = std::min({accessBits(type), static_cast<int>(type.log2(type.rank - 1)), l.registerBits});
     l.threadBits = type.bits() - l.registerBits;
     for (int i = 0; i < type.bits(); ++i)
       l.place.push_back(i < l.laneBits ? ~i : i < l.laneBits + l.threadBits ? i - l.laneBits : ~(i - l.threadBits));
@@ -304,12 +325,15 @@ const Layout* Layouts::carried(const Inst& loop, size_t slot) {
   const Inst& yield = *body.terminator();
   const Value *arg = body.args[1 + slot], *result = loop.results[slot], *next = yield.operand(slot);
   auto inPlace = schedule_.inPlaceOf.find(next);
-  if (!next->def || next->def->op != Op::Dot || inPlace == schedule_.inPlaceOf.end() || inPlace->second != arg) return nullptr;
+  const bool isDot = next->def && next->def->op == Op::Dot && inPlace != schedule_.inPlaceOf.end() && inPlace->second == arg;
+  if (!isDot && !schedule_.resident.count(arg)) return nullptr;
   if (auto through = schedule_.throughTemporary.find(&yield); through != schedule_.throughTemporary.end() && through->second[slot])
     return nullptr;
   const Layout* layout = of(arg->type);
   if (layout->threadBits > log2(threads_)) return nullptr;
-  return haveSameLayout({arg, result, next}, arg->type.shape()) ? layout : nullptr;
+  std::vector<const Value*> values{arg, result};
+  if (isDot) values.push_back(next);
+  return haveSameLayout(values, arg->type.shape()) ? layout : nullptr;
 }
 
 const Layout* Layouts::resident(const Value* v) {

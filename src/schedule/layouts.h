@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 
+#include "analysis/divisibility.h"
 #include "schedule/layout.h"
 #include "schedule/schedule.h"
 
@@ -45,6 +46,7 @@ class Layouts {
   const Layout* replicatedRows(const std::vector<int64_t>& shape);
   void findMatrixDots();
   void findReplicated();
+  int accessBits(const Type& type);
   bool isMatrixShape(const Type& type) const;
   void layOutMatrix(const Type& type, Layout& l) const;
   bool haveSameLayout(const std::vector<const Value*>& values, const std::vector<int64_t>& shape) const;
@@ -54,6 +56,7 @@ class Layouts {
   const Schedule& schedule_;
   const Machine& machine_;
   const int threads_, subgroupBits_;
+  Divisibility divisibility_;
   std::map<std::vector<int64_t>, Layout> layouts_;  // by shape
   PtrMap<const Value*, const Layout*> replicated_;
   std::set<const Inst*> matrixDots_;

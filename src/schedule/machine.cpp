@@ -43,6 +43,7 @@ constexpr Machine workgroups(std::string_view name, bool exp2) {
           .exp2 = exp2,
           .maxLanes = 8,
           .maxAccessBytes = 16,
+          .wrapVersions = false,
           .unroll = 1,
           .unrollExpensive = 1,
           .storedSharedWork = 100,

@@ -28,6 +28,7 @@ struct Machine {
   // ---- loop nests
   int maxLanes = 64;                // of a vector value: longer ones fill pages with instructions and do not fit in registers
   int maxAccessBytes = 0;           // that one thread loads or stores at once; 0: the lanes alone decide
+  bool wrapVersions = true;         // nests have a version for indices that do not wrap: remainders are slow
   int unroll = 4;                   // vectors per iteration: enough to hide the latency of an addition
   int unrollExpensive = 2;          // the same where registers are short: with expensive operations, or more than longNest
   size_t longNest = 60;             // operations
@@ -55,8 +56,7 @@ struct Machine {
   int maxThreads = 1;                        // per program
   int minThreads = 1;                        // per program, unless several programs share a workgroup
   int subgroupThreads = 1;                   // whose registers shuffles exchange, if the device has such subgroups
-  int64_t elementsPerThread = 256;           // of the largest tile
-  int64_t storesPerThread = 16;              // of the largest tile that is stored
+  int64_t elementsPerThread = 16;            // of the largest tile that is loaded, stored or combined
   int64_t accumulatorsPerThread = 64;        // of the largest dot
   int64_t matrixAccumulatorsPerThread = 32;  // of the largest dot on subgroup matrices
   int64_t smallTile = 128;                   // elements up to which several programs share a workgroup

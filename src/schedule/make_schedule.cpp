@@ -151,7 +151,7 @@ class Planner {
     carries(f_.body);
     if (threads_ > 1)
       walk(f_.body, [&](const Inst& inst) {
-        if (inst.op == Op::Dot && !schedule_.inPlaceOf.count(inst.result())) makeResident(inst.result());
+        if (inst.op == Op::Dot && !schedule_.inPlaceOf.count(inst.result())) makeResident({inst.result()});
       });
     schedule_.hasManyNests = nests_.size() > machine_.manyNests;
     scheduleNests();
@@ -422,7 +422,7 @@ class Planner {
           why = cat(info(def->op).spelling, " is expensive and used by ", c.nests.size(), " nests");
       }
       bool isLong = c.nests.size() > 1 && work(v) >= machine_.storedWork && !hasBetter(v);
-      if (why.empty() && c.nests.size() > 1 && threads_ > 1 && (def->op == Op::Load || isExpensive(*def) || isLong) && makeResident(v))
+      if (why.empty() && c.nests.size() > 1 && threads_ > 1 && (def->op == Op::Load || isExpensive(*def) || isLong) && makeResident({v}))
         why = cat("resident by its threads for ", c.nests.size(), " nests");
       // Chains of nests, as in a sort, would else compute what is before them again and again.
       if (why.empty() && isLong && (threads_ == 1 || static_cast<int>(c.nests.size() - 1) * work(v) >= machine_.storedSharedWork))
@@ -531,9 +531,11 @@ class Planner {
     return work_[v] = sum;
   }
 
-  // Whether each thread can keep the elements of `v` that it computes: all consumers iterate over tiles of its shape in its order, and
-  // nothing but stores and reductions happens there.
-  bool makeResident(const Value* v) {
+  // Whether each thread can keep the elements of a value that it computes (a value that a loop carries has several names): all consumers
+  // iterate over tiles of its shape in its order, and nothing but stores and reductions happens there.
+  bool makeResident(std::initializer_list<const Value*> names) {
+    const Value* v = *names.begin();
+    auto isNamed = [&](const Value* x) { return std::find(names.begin(), names.end(), x) != names.end(); };
     if (v->type.isPointer()) return false;
     int bits = v->type.bits(), own = std::max(0, bits - std::countr_zero(static_cast<unsigned>(threads_)));
     if (nests_.size() > machine_.manyNests && own > 1) return false;
@@ -543,10 +545,10 @@ class Planner {
     bool fits = true;
     size_t copies = 0;  // of operations: a thread's elements are unrolled
     auto follow = [&](const Anchor& anchor, bool isPlain, const std::vector<int64_t>& domain) {
-      bool inlines = anchor.kind == Anchor::Buffer && anchor.value == v;
+      bool inlines = anchor.kind == Anchor::Buffer && isNamed(anchor.value);
       visitInlined(anchor, memory, [&](const Value* x, const IndexMap& map) {
         ++copies;
-        if (x != v) return;
+        if (!isNamed(x)) return;
         inlines = true;
         fits &= isIdentity(map, bits);
       });
@@ -572,12 +574,12 @@ class Planner {
           if (Value* x = inst.operands[k]; x->type.isTile()) follow({Anchor::Carry, &inst, x, k}, true, x->type.shape());
       // The nest of a dot reads its accumulators.
       if (inst.op == Op::Dot)
-        for (size_t k = 0; k < 2; ++k) fits &= inst.operands[k] != v;
+        for (size_t k = 0; k < 2; ++k) fits &= !isNamed(inst.operands[k]);
       copies = before;
     });
     if (!fits || (copies << own) > machine_.maxUnrolledOperations) return false;
     residentElements_ += 1 << own;
-    schedule_.resident.insert(v);
+    schedule_.resident.insert(names.begin(), names.end());
     return true;
   }
 
@@ -630,7 +632,10 @@ class Planner {
           for (size_t j = 0; j < args.size(); ++j)
             if (j != k && read == args[j]) through[j] = true;
         });
-        if (!through[k]) tryInPlace(inst, body, args[k], v);
+        if (through[k]) continue;
+        tryInPlace(inst, body, args[k], v);
+        // What a loop updates element by element stays in the registers of the threads that compute it.
+        if (threads_ > 1 && !schedule_.inPlaceOf.count(v)) makeResident({args[k], inst.results[k]});
       }
       schedule_.throughTemporary[yield] = std::move(through);
     });

@@ -89,7 +89,7 @@ void NestScheduler::splitAxes(const Nest& nest, NestSchedule& s) {
     }
     low += n;
   }
-  findLayout(nest, s);
+  if (!request_->anyLayout) findLayout(nest, s);
   if (s.layout)
     for (size_t i = 1; i < s.layout->place.size(); ++i)
       if (!s.layout->joins(i)) cut[i] = true;
@@ -137,6 +137,14 @@ void NestScheduler::splitAxes(const Nest& nest, NestSchedule& s) {
     s.axisOfBit.push_back(static_cast<int>(s.axes.size()) - 1);
     s.bitInAxis.push_back(s.axes.back().bits++);
   }
+}
+
+// How an access moves along an axis, or at least along each vector of it.
+Stride NestScheduler::strideAlong(const Value* ptr, const IndexMap& map, int axis, int bits, int laneBits) {
+  Stride all = strideOf(ptr, map, axis, bits);
+  if (all.kind == Stride::Constant || laneBits > bits) return all;
+  Stride lanes = strideOf(ptr, map, axis, laneBits, &divisibility_);
+  return lanes.kind == Stride::Constant ? lanes : all;
 }
 
 void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
@@ -211,7 +219,7 @@ void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
             if (access.map[i].axis == static_cast<int>(a) && access.map[i].bit == 0) unit = int64_t{1} << i;
           stride = Stride::constant(unit);
         } else {
-          stride = strideOf(access.ptr, access.map, static_cast<int>(a), s.axes[a].bits);
+          stride = strideAlong(access.ptr, access.map, static_cast<int>(a), s.axes[a].bits, log2(std::bit_floor(static_cast<unsigned>(machineLanes))));
         }
         if (stride.kind == Stride::Constant)
           score += stride.value == 1 ? 2 * access.weight : stride.value == 0 ? access.weight / 2 : -access.weight;
@@ -232,7 +240,8 @@ void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
       if (machine_.maxAccessBytes && !s.layout)
         for (const Access& access : accesses) {
           if (access.buffer) continue;
-          Stride stride = strideOf(access.ptr, access.map, s.vectorAxis, s.axes[static_cast<size_t>(s.vectorAxis)].bits);
+          Stride stride = strideAlong(access.ptr, access.map, s.vectorAxis, s.axes[static_cast<size_t>(s.vectorAxis)].bits,
+                                      log2(std::bit_floor(static_cast<unsigned>(machineLanes))));
           if (stride.kind != Stride::Constant || stride.value != 1) continue;
           int bytes = std::max(1, bitWidth(access.ptr->type.pointee()) / 8),
               wanted = std::min(std::countr_zero(static_cast<unsigned>(machineLanes)),

@@ -37,6 +37,7 @@ class NestScheduler {
 
   struct Request {
     bool isCopy = false;                     // of one value to another place
+    bool anyLayout = false;                  // split only where accesses demand it: the caller reads tiles in registers itself
     const Layout* target = nullptr;          // of that place
     bool isFallback = false;                 // the version for unusual arguments: small code
     const NestDecision* decision = nullptr;  // instead of the defaults, if it is legal
@@ -55,6 +56,7 @@ class NestScheduler {
  private:
   void splitAxes(const Nest& nest, NestSchedule& s);
   void chooseVector(const Nest& nest, NestSchedule& s);
+  Stride strideAlong(const Value* ptr, const IndexMap& map, int axis, int bits, int laneBits);
   bool apply(const NestDecision& decision, const Nest& nest, NestSchedule& s);
   NestDecision draw(Random& random, const Nest& nest, const NestSchedule& s) const;
   void findBounds(const Nest& nest, NestSchedule& s);

@@ -105,15 +105,20 @@ export async function hasSubgroupsInOrder(gpu: GPUDevice, size: number): Promise
 // The bits of NaN, infinities, and numbers whose powers of two overflow or underflow.
 const kSpecials = [0x7fc00000, 0x7fc00000, 0x3f800000, 0x7f800000, 0xff800000, 0x43480000, 0xc3480000, 0xffc00001];
 
-/** Returns whether min, max and exp2 of NaN and infinities follow IEEE 754, which WGSL does not guarantee. @internal */
+/** Returns whether min, max and exp2 of NaN and infinities, and all f16 as f32, follow IEEE 754, which WGSL does not guarantee. @internal */
 export async function hasSpecials(gpu: GPUDevice): Promise<boolean> {
   const code = `@group(0) @binding(0) var<storage, read_write> x: array<u32>;
 @compute @workgroup_size(8) fn main(@builtin(local_invocation_index) i: u32) {
   let a = bitcast<f32>(x[i]); let b = bitcast<f32>(x[(i + 1u) % 8u]);
   x[8u + 3u * i] = bitcast<u32>(min(a, b)); x[9u + 3u * i] = bitcast<u32>(max(a, b)); x[10u + 3u * i] = bitcast<u32>(exp2(a));
+  for (var h = i; h < 65536u; h += 8u) {
+    let m = h & 0x7fffu; let found = bitcast<u32>(unpack2x16float(h).x);
+    let value = select((m << 13u) + select(0x38000000u, 0x70000000u, m >= 0x7c00u), bitcast<u32>(f32(m) * 0x1p-24f), m < 0x400u) | ((h & 0x8000u) << 16u);
+    if (select(found != value, (found & 0x7fffffffu) <= 0x7f800000u, m > 0x7c00u)) { x[32] = 1u; }
+  }
 }`;
-  const words = await look(gpu, code, [...kSpecials, ...new Array(24).fill(0)]);
-  if (!words) return false;
+  const words = await look(gpu, code, [...kSpecials, ...new Array(25).fill(0)]);
+  if (!words || words[32]) return false;
   const all = new Float32Array(Uint32Array.from(kSpecials).buffer),
     got = new Float32Array(words.buffer, 32);
   return [...all].every((x, i) => {

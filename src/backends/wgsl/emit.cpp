@@ -8,6 +8,7 @@
 #include "ir/lower_ops.h"
 #include "lower/legalize.h"
 #include "schedule/text.h"
+#include "schedule/workgroups.h"
 #include "workgroup/passes.h"
 
 namespace nereid::wgsl {
@@ -697,39 +698,6 @@ void Emitter::inst(const Inst& i) {
 
 namespace {
 
-// Of a program whose tiles are so small that a workgroup runs several; 0 where they are not, or where a program may wait for another:
-// threads of a subgroup go on together, so that who holds a lock might never get to where it is given back.
-int fewThreads(const Func& kernel, const Machine& machine) {
-  int64_t largest = 0;
-  bool waits = false;
-  walk(kernel.body, [&](const Inst& i) {
-    if (i.op == Op::While)
-      for (auto& r : i.regions)
-        walk(*r, [&](const Inst& inside) { waits |= inside.op == Op::Load || info(inside.op).effects == Effects::Atomic; });
-    for (const Value* v : i.operands)
-      if (v->type.isTile()) largest = std::max(largest, v->type.numel());
-  });
-  return waits                         ? 0
-         : largest == 0                ? 1
-         : largest > machine.smallTile ? 0
-                                       : static_cast<int>(std::max<int64_t>(largest / machine.smallTileElements, 2));
-}
-
-// As many threads as the largest tile gives work. On subgroup matrices the dots alone decide.
-int threadsFor(const Func& kernel, const Machine& machine, bool matrices) {
-  int64_t most = matrices ? machine.subgroupThreads : machine.minThreads;
-  walk(kernel.body, [&](const Inst& i) {
-    for (const Value* v : i.results)
-      if (v->type.isTile() && (!matrices || i.op == Op::Dot))
-        most = std::max(most, v->type.numel() / (matrices          ? machine.matrixAccumulatorsPerThread
-                                                 : i.op == Op::Dot ? machine.accumulatorsPerThread
-                                                                   : machine.elementsPerThread));
-    if (!matrices && i.op == Op::Store && i.operand(1)->type.isTile())
-      most = std::max(most, i.operand(1)->type.numel() / machine.storesPerThread);
-  });
-  return static_cast<int>(std::min<int64_t>(std::bit_floor(static_cast<uint64_t>(most)), machine.maxThreads));
-}
-
 int64_t workgroupBytes(const Variant& v) { return v.limits.empty() ? 0 : v.limits[0].second; }
 
 // Lowers and writes the kernel as planned for so many threads: texts for different arguments and for any, with and without f16. What takes
@@ -829,7 +797,7 @@ Result<Shader> write(const Func& kernel, const Device* device, const TextOptions
   });
   // Fewer threads need less memory in common.
   int64_t room = device ? std::min(device->workgroupBytes, machine.maxSharedBytes) : machine.maxSharedBytes;
-  for (int threads = threadsFor(kernel, machine, true); products && !lacks && threads >= machine.subgroupThreads; threads /= 2) {
+  for (int threads = threadsOf(kernel, machine, true); products && !lacks && threads >= machine.subgroupThreads; threads /= 2) {
     const KernelSchedule shape{.threads = threads, .subgroups = true, .matrices = true, .nativeExp2 = true};
     if (!writeVariant(shape)) return std::unexpected(Failed{});
     if (out.variants.empty()) break;
@@ -842,7 +810,7 @@ Result<Shader> write(const Func& kernel, const Device* device, const TextOptions
   bool reduces = false;
   if (out.variants.empty() && has("subgroups-32"))
     walk(kernel.body, [&](const Inst& i) { reduces |= i.op == Op::Reduce || i.op == Op::Scan; });
-  const int threads = threadsFor(kernel, machine, false), few = fewThreads(kernel, machine);
+  const int threads = threadsOf(kernel, machine, false), few = sharedThreadsOf(kernel, machine);
   for (bool subgroups : {true, false}) {
     if (subgroups && !reduces) continue;
     const KernelSchedule small{.threads = few, .programs = few > 0 ? machine.smallWorkgroup / few : 1, .subgroups = subgroups};

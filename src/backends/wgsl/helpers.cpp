@@ -31,8 +31,7 @@ constexpr std::array kHelpers = {
            "fn max_nan(a: f32, b: f32) -> f32 {\n"
            "  let m = select(select(b, a, a > b), bitcast<f32>(bitcast<u32>(a) & bitcast<u32>(b)), a == b);\n"
            "  return select(select(m, b, is_nan(b)), a, is_nan(a));\n}\n"},
-    // The runtime sets it where it saw the device do so: of a NaN and a number, min and max are the number, and exp2 of what is no number
-    // is what it should be.
+    // The runtime sets it if a test shader shows that the device's min, max, exp2 and conversion from f16 follow IEEE 754.
     Helper{"ieee", "", "override ieee: bool = false;\n"},
     Helper{"min_num", "is_nan ieee",
            "fn min_num(a: f32, b: f32) -> f32 { if (ieee) { return min(a, b); } return select(b, a, is_nan(b) | (a < b)); }\n"},
@@ -63,8 +62,8 @@ constexpr std::array kHelpers = {
            "  let exponent = select(u32(e + 896), 0x7ffu, e == 255);\n"
            "  return vec2u(m << 29u, (bits & 0x80000000u) | (exponent << 20u) | (m >> 3u));\n}\n"},
     // Subnormals of f16 by way of integers: those of f32 may count as zero.
-    Helper{"f16_value", "",
-           "fn f16_value(x: i32) -> f32 {\n  let h = bitcast<u32>(x);\n  let m = h & 0x7fffu;\n"
+    Helper{"f16_value", "ieee",
+           "fn f16_value(x: i32) -> f32 {\n  let h = bitcast<u32>(x);\n  if (ieee) { return unpack2x16float(h).x; }\n  let m = h & 0x7fffu;\n"
            "  let small = bitcast<u32>(f32(m) * 0x1p-24f);\n  let large = (m << 13u) + select(0x38000000u, 0x70000000u, m >= 0x7c00u);\n"
            "  return bitcast<f32>(select(large, small, m < 0x400u) | ((h & 0x8000u) << 16u));\n}\n"},
     Helper{"f16_bits", "",
