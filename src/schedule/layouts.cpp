@@ -181,6 +181,10 @@ const Layout* Layouts::replicatedRows(const std::vector<int64_t>& shape) {
   return &l;
 }
 
+// Whether the same threads have the values of the same rows. Rows of different dots can be at the same places in more or fewer threads if
+// there is only one of them.
+static bool haveSameRows(const Layout& a, const Layout& b) { return a.place == b.place && a.threadBits == b.threadBits; }
+
 // Starts from all candidates and drops values that a nest uses otherwise, until nothing changes.
 void Layouts::findReplicated() {
   if (!schedule_.kernel.subgroups) return;
@@ -191,7 +195,7 @@ void Layouts::findReplicated() {
     const Layout* layout = replicatedRows(shape);
     if (!layout) return;
     const Layout* known = found.try_emplace(shape[0], layout).first->second;
-    if (known->place != layout->place) return;
+    if (!haveSameRows(*known, *layout)) return;
     for (const Value* v : inst.results) replicated_[v] = known;
   });
   if (replicated_.empty()) return;
@@ -231,7 +235,7 @@ void Layouts::findReplicated() {
           [&](const Value* v, const IndexMap& map) {
             auto at_ = replicated_.find(v);
             if (at_ == replicated_.end()) return;
-            bool ok = plain && domain[0] == v->type.dim(0) && (isLine || (rows && rows->place == at_->second->place));
+            bool ok = plain && domain[0] == v->type.dim(0) && (isLine || (rows && haveSameRows(*rows, *at_->second)));
             for (size_t i = 0; ok && i < map.size(); ++i) ok = map[i] == IndexBit{0, static_cast<uint8_t>(first + static_cast<int>(i))};
             if (!ok) drop(v);
           });
