@@ -409,6 +409,13 @@ Result<Tensor> CodeGen::logical(bool conjunction, const Val& va, const Val& vb, 
 
 Result<Tensor> CodeGen::where(const Tensor& condition, const Val& x, const Val& y, const Locs& locs) {
   Tensor c = TRY(cast(condition, {Prim::I1}, locs.at));
+  auto isPointer = [](const Val& v) { return v.isTensor() && v.tensor.type.scalar.isPointer(); };
+  if (isPointer(x) != isPointer(y))
+    return error(Err::Type, locs.at)
+        .says("tl.where cannot choose between a pointer and a number")
+        .label(locs.a, x)
+        .label(locs.b, y)
+        .hint("choose between offsets, and add the result to the pointer");
   auto [a, b] = TRY(operands(x, y, {true, true}, locs));
   Locs with{locs.at, locs.at, locs.a};
   if (c.type.isBlock()) {
