@@ -206,7 +206,7 @@ Result<Val> CodeGen::bGetAttr(Bound& a) {
 Result<Val> CodeGen::bPyMinMax(Bound& a) {
   bool maximum = a.info->op == Op::MaxSI;
   std::vector<Arg> args = a.rest;
-  if (args.size() == 1 && (args[0].value.is(VK::Tuple) || args[0].value.isObject())) {
+  if (args.size() == 1 && (args[0].value.is(VK::Tuple) || args[0].value.is(VK::Str) || args[0].value.isObject())) {
     std::vector<Arg> items;
     for (const Val& v : TRY(iterate(args[0].value, args[0].loc))) items.push_back({v, args[0].loc});
     args = std::move(items);

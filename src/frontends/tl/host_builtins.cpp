@@ -70,6 +70,7 @@ Result<Val> CodeGen::bHost(Bound& a) {
   if (f == "zip" || f == "map") {
     std::vector<std::vector<Val>> columns;
     for (const Arg& arg : a.rest) columns.push_back(TRY(iterate(arg.value, arg.loc)));
+    if (f == "map" && columns.empty()) return error(Err::Type, a.call).says("`map` needs something to iterate over");
     size_t length = columns.empty() ? 0 : columns[0].size();
     for (auto& c : columns) {
       if (f == "zip" && a.given(0) && truthy(a[0]) && c.size() != length) {

@@ -403,8 +403,11 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
       bool sign = q == "zfill" && !s.empty() && (s[0] == '-' || s[0] == '+');
       return text(cat(sign ? s.substr(0, 1) : "", std::string(left, fill), sign ? s.substr(1) : s, std::string(pad - left, fill)));
     }
-    for (size_t i = 0; i < given; ++i)
-      if (!arg(i).is(VK::Str) && !(i + 1 == given && (arg(i).isInt() || arg(i).isNone()))) return wrong();
+    for (size_t i = 0; i < given; ++i) {
+      bool count = arg(i).isInt() && ((q == "split" && i == 1) || (q == "replace" && i == 2));
+      bool spaces = arg(i).isNone() && i == 0 && (q == "split" || q == "strip" || q == "lstrip" || q == "rstrip");
+      if (!arg(i).is(VK::Str) && !count && !spaces) return wrong();
+    }
     if (q == "strip" || q == "lstrip" || q == "rstrip") {
       if (!needs(0, 1)) return wrong();
       auto drop = [&](char c) { return given && arg(0).is(VK::Str) ? arg(0).text.find(c) != std::string_view::npos : isSpace(c); };
@@ -420,7 +423,8 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
         for (size_t i = 0; i < s.size();) {
           while (i < s.size() && isSpace(s[i])) ++i;
           size_t begin = i;
-          while (i < s.size() && !isSpace(s[i])) ++i;
+          const bool last = limit >= 0 && static_cast<Int>(parts.size()) >= limit;
+          while (i < s.size() && (last || !isSpace(s[i]))) ++i;
           if (i > begin) parts.push_back(Val::string(s.substr(begin, i - begin)));
         }
       } else {
@@ -443,12 +447,14 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
       return tuple({Val::string(s.substr(0, at)), arg(0), Val::string(s.substr(at + arg(0).text.size()))});
     }
     if (q == "replace") {
-      if (!needs(2, 2) || arg(0).text.empty()) return wrong();
+      if (!needs(2, 3) || arg(0).text.empty()) return wrong();
+      Int limit = given == 3 ? arg(2).number : -1;
       std::string out;
       for (size_t i = 0; i < s.size();) {
-        if (s.substr(i).starts_with(arg(0).text)) {
+        if (limit != 0 && s.substr(i).starts_with(arg(0).text)) {
           out += arg(1).text;
           i += arg(0).text.size();
+          --limit;
         } else {
           out += s[i++];
         }
@@ -459,10 +465,9 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
     if (q == "find" || q == "rfind" || q == "index" || q == "count") {
       if (!needs(1, 1) || !arg(0).is(VK::Str)) return wrong();
       if (q == "count") {
+        if (arg(0).text.empty()) return Val::integer(static_cast<Int>(s.size()) + 1);
         Int n = 0;
-        for (size_t at = s.find(arg(0).text); at != std::string_view::npos && !arg(0).text.empty();
-             at = s.find(arg(0).text, at + arg(0).text.size()))
-          ++n;
+        for (size_t at = s.find(arg(0).text); at != std::string_view::npos; at = s.find(arg(0).text, at + arg(0).text.size())) ++n;
         return Val::integer(n);
       }
       size_t at = q == "rfind" ? s.rfind(arg(0).text) : s.find(arg(0).text);
@@ -554,6 +559,7 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
   }
   if (o.frozen || !host_)
     return error(Err::Unsupported, args.call).says("`", q, "` cannot change ", self, host_ ? ": it is a global" : " in a kernel");
+  if ((q == "clear" || q == "sort" || q == "reverse") && given) return wrong();
   if (q == "clear") {
     o.items.clear();
     o.values.clear();
