@@ -15,16 +15,34 @@ bool Parser::accept(const char* spelling) {
   return true;
 }
 
+// The bracket around the current token that is still open; null if there is none.
+const Token* Parser::openBracket() const {
+  int closed = 0;
+  for (size_t i = pos_; i-- > 0;) {
+    const Token& t = tokens_[i];
+    if (t.kind == Tok::Newline || t.kind == Tok::Indent || t.kind == Tok::Dedent) break;  // brackets have none inside
+    if (t.is(")") || t.is("]") || t.is("}")) ++closed;
+    if ((t.is("(") || t.is("[") || t.is("{")) && closed-- == 0) return &t;
+  }
+  return nullptr;
+}
+
 std::unexpected<Failed> Parser::unexpectedToken(const char* wanted) {
   const Token& t = now();
   if (t.kind == Tok::Error) return diags_.error(Err::Syntax, t.loc).says(t.text);
+  const Token* open = openBracket();
+  if (open && (t.kind == Tok::Newline || t.kind == Tok::End))
+    return diags_.error(Err::Syntax, open->loc).says("`", open->text, "` is never closed");
   std::string saw = t.kind == Tok::Newline                            ? "the end of the line"
                     : t.kind == Tok::End                              ? "the end of the file"
                     : t.kind == Tok::Indent                           ? "an indented block"
                     : t.kind == Tok::Dedent                           ? "the end of the block"
                     : t.kind == Tok::String || t.kind == Tok::FString ? "a string"
                                                                       : cat("`", t.text, "`");
-  return diags_.error(Err::Syntax, t.loc).says("expected ", wanted, ", but found ", saw);
+  auto d = diags_.error(Err::Syntax, t.loc);
+  d.says("expected ", wanted, ", but found ", saw);
+  if (open && open->loc.line() != t.loc.line()) d.label(open->loc, cat("this `", open->text, "` is still open"));
+  return d;
 }
 
 std::unexpected<Failed> Parser::tooDeep(const char* what) {

@@ -30,6 +30,7 @@ class Parser {
   Result<const Token*> expect(const char* spelling, const char* where);
   Loc span(const Node* first) const { return span(first->loc); }
   Loc span(Loc first) const;
+  const Token* openBracket() const;
   std::unexpected<Failed> unexpectedToken(const char* wanted);
   std::unexpected<Failed> tooDeep(const char* what);
   // Python that is refused only when it is executed: a branch disabled by constexprs may contain it.
