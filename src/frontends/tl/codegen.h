@@ -186,7 +186,7 @@ class CodeGen {
   std::unexpected<Failed> refuse(const Node* n);  // reports Python syntax that the Triton language lacks, with the reason
   Result<std::vector<Val>> iterate(const Val& v, Loc loc);
   Result<bool> contains(const Val& container, const Val& item, Loc loc);
-  Result<int> order(const Val& a, const Val& b, Loc loc);  // negative, 0, positive
+  Result<int> order(const Val& a, const Val& b, Loc loc, int depth = 0);  // negative, 0, positive
   Result<std::optional<Val>> hostBinary(const std::string& op, const Val& a, const Val& b, const Locs& locs);
   Result<Val> makeSet(const std::vector<Val>& items, Loc loc);
   Result<void> dictStore(HostObject& d, const Val& key, const Val& value, Loc loc);

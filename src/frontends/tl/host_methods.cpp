@@ -381,6 +381,7 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
         if (!v.is(VK::Str)) return error(Err::Type, args.call).says("`join` takes strings, but one item is ", v);
         appendAll(out, first ? "" : s, v.text);
         first = false;
+        if (out.size() > (1 << 20)) return error(Err::Unsupported, args.call).says("the string is too long for compile time");
       }
       return text(out);
     }

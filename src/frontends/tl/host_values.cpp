@@ -142,7 +142,7 @@ Result<bool> CodeGen::contains(const Val& container, const Val& item, Loc loc) {
   return std::any_of(items.begin(), items.end(), [&](const Val& v) { return sameConstant(v, item); });
 }
 
-Result<int> CodeGen::order(const Val& a, const Val& b, Loc loc) {
+Result<int> CodeGen::order(const Val& a, const Val& b, Loc loc, int depth) {
   if (a.isInt() && b.isInt()) return a.number < b.number ? -1 : a.number > b.number;
   if (a.isNumber() && b.isNumber()) {
     double x = a.asDouble(), y = b.asDouble();
@@ -151,9 +151,11 @@ Result<int> CodeGen::order(const Val& a, const Val& b, Loc loc) {
   if (a.is(VK::Str) && b.is(VK::Str)) return a.text < b.text ? -1 : a.text > b.text;
   if (a.kind == b.kind && (a.is(VK::Tuple) || a.is(VK::List))) {
     std::vector<Val> x = TRY(iterate(a, loc)), y = TRY(iterate(b, loc));
-    for (size_t i = 0; i < x.size() && i < y.size(); ++i)
-      if (!sameConstant(x[i], y[i])) return order(x[i], y[i], loc);
-    return x.size() < y.size() ? -1 : x.size() > y.size();
+    size_t i = 0;
+    while (i < x.size() && i < y.size() && sameConstant(x[i], y[i])) ++i;
+    if (i == x.size() || i == y.size()) return x.size() < y.size() ? -1 : x.size() > y.size();
+    if (depth > 200) return error(Err::Unsupported, loc).says("values nested more than 200 deep cannot be compared");
+    return order(x[i], y[i], loc, depth + 1);
   }
   return error(Err::Type, loc).says("cannot compare ", a, " with ", b);
 }

@@ -98,7 +98,26 @@ Val unflatten(const Val& like, const std::vector<Value*>& handles, size_t& curso
   return v;
 }
 
+namespace {
+
+// Counts how deep a walk of values inside values is. Lists can contain themselves, and be nested deeper than the stack is.
+struct Nesting {
+  explicit Nesting(int& depth) : depth_(depth) { ++depth_; }
+  ~Nesting() { --depth_; }
+  Nesting(const Nesting&) = delete;
+  Nesting& operator=(const Nesting&) = delete;
+  bool isTooDeep() const { return depth_ > 200; }
+
+ private:
+  int& depth_;
+};
+
+}  // namespace
+
 bool sameConstant(const Val& a, const Val& b) {
+  thread_local int depth = 0;
+  Nesting nesting(depth);
+  if (nesting.isTooDeep()) return false;
   if (a.isNumber() && b.isNumber()) {
     if (a.isInt() && b.isInt()) return a.number == b.number;
     return a.asDouble() == b.asDouble();
@@ -116,6 +135,7 @@ bool sameConstant(const Val& a, const Val& b) {
     case VK::Closure: return a.closure == b.closure;
     case VK::Object: return a.item(0).number == b.item(0).number;
     case VK::List:
+      if (a.object == b.object) return true;
       if (a.object->items.size() != b.object->items.size()) return false;
       for (size_t i = 0; i < a.object->items.size(); ++i)
         if (!sameConstant(a.object->items[i], b.object->items[i])) return false;
@@ -191,6 +211,11 @@ std::string describe(const Val& v) {
 void append(std::string& out, const Val& v) { out += describe(v); }
 
 std::string repr(const Val& v) {
+  thread_local int depth = 0;
+  thread_local size_t parts = 0;  // of the outermost value
+  Nesting nesting(depth);
+  if (depth == 1) parts = 0;
+  if (nesting.isTooDeep() || ++parts > 500'000) return "...";
   switch (v.kind) {
     case VK::None: return "None";
     case VK::Bool: return v.number ? "True" : "False";
