@@ -56,6 +56,7 @@ bool Machine::run(const Func& kernel, std::span<const uint64_t> args, std::array
       for (id_[0] = 0; id_[0] < grid[0]; ++id_[0]) {
         values_.clear();
         scratch_.clear();
+        pools_.clear();
         workgroup_.reset();
         races_.begin(id_[0] + uint64_t{grid[0]} * (id_[1] + uint64_t{grid[1]} * id_[2]));
         std::vector<Tile> none;

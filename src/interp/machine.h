@@ -111,9 +111,10 @@ class Machine {
   struct Scratch {
     std::vector<uint64_t> words;
     uint64_t base = 0, size = 0;
-    bool isPrivate = false, inStorage = false;
+    bool isPrivate = false, inStorage = false, isPlaced = false;
   };
   std::unordered_map<const Inst*, Scratch> scratch_;
+  std::map<std::string, std::vector<uint64_t>> pools_;  // memory of placed allocations, by address space
   Races races_;
   bool isWorkgroup_ = false;              // the kernel has loops over threads
   int32_t thread_ = Workgroup::kAll;      // whose iteration of such a loop is running

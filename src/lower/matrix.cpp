@@ -90,6 +90,7 @@ void Lowering::emitMatrixDot(const Inst& dot) {
   note("product on matrix units at line ", loc_.line());
   if (auto held = matrixOf_.find(c); held != matrixOf_.end()) {
     multiply(held->second);
+    matrixOf_[d] = held->second;
     buffer_[d] = buffer_.at(c);
     return;
   }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Loops around products on matrix units: what the next iteration reads is on its way while the units work.
+// Software prefetch for dots: loads of the next operands are in flight while the dot runs.
 //
-//   for k { buffer = load(k); product(buffer) }   =>   held = load(first); for k { buffer = held; held = load(next of k); product(buffer) }
+//   for k { buffer = load(k); dot(buffer) }   =>   next = load(first); for k { buffer = next; next = load(next k); dot(buffer) }
 //
-// `held` are each thread's own elements. The last iteration reads again what it read: nothing is touched that the kernel does not touch.
+// `next` is in registers of threads. If an iteration has several stages (it fills buffers, and fills more of them after a dot), each stage
+// loads for the one after it. The last iteration loads again what it loaded: no memory is accessed that the kernel does not access.
 #include <algorithm>
 #include <set>
 
@@ -56,16 +57,30 @@ class Prefetch {
       writes |= i.op == Op::LoAtomicRMW || i.op == Op::LoAtomicCAS || i.op == Op::LoPrint || i.op == Op::LoAssert;
     });
     if (!multiplies || writes) return false;
+    // Movers that no read of shared memory separates fill it together: a stage.
+    std::vector<std::vector<Mover>> stages;
     int64_t bytes = 0;
-    for (Inst* inst : body_->insts)
-      if (auto mover = moverOf(*inst); mover && bytes + mover->bytes <= machine_.prefetchBytes) {
+    bool isOpen = false;
+    for (Inst* inst : body_->insts) {
+      if (auto mover = moverOf(*inst)) {
+        if (!isOpen) {
+          stages.emplace_back();
+          bytes = 0;
+        }
+        isOpen = true;
+        if (bytes + mover->bytes > machine_.prefetchBytes) continue;
         bytes += mover->bytes;
-        movers.push_back(std::move(*mover));
+        stages.back().push_back(std::move(*mover));
+      } else if (inst->op == Op::LoMatrixDot || !inst->regions.empty()) {
+        isOpen = false;
       }
-    if (movers.empty()) return false;
-    for (Mover& mover : movers) hold(mover);
+    }
+    std::erase_if(stages, [](const std::vector<Mover>& stage) { return stage.empty(); });
+    if (stages.empty()) return false;
+    for (std::vector<Mover>& stage : stages)
+      for (Mover& mover : stage) hold(mover);
 
-    // Before the loop: for its first iteration, if there is one.
+    // Before the loop: the first stage of its first iteration, if there is one.
     Block& outside = *loop.parent;
     std::vector<Inst*> rest = split(outside, &loop);
     Builder before(m_, &outside, loop.loc);
@@ -74,12 +89,18 @@ class Prefetch {
     ValueMap first;
     for (size_t k = 0; k < body_->args.size(); ++k) first[body_->args[k]] = k == 0 ? lower : loop.operand(2 + k);
     Block* inside = &branch->regions[0]->entry();
-    for (const Mover& mover : movers) fetch(mover, inside, first);
+    for (const Mover& mover : stages[0]) fetch(mover, inside, first);
     Builder(m_, inside, loop.loc).yield({});
     append(outside, rest);
 
-    // In it, behind the last of those loops: for the next one.
-    rest = split(*body_, after(*body_, movers.back().loop));
+    // In it, each stage fetches for the next one.
+    for (size_t k = 0; k + 1 < stages.size(); ++k) {
+      rest = split(*body_, after(*body_, stages[k].back().loop));
+      for (const Mover& mover : stages[k + 1]) fetch(mover, body_, {});
+      append(*body_, rest);
+    }
+    // The last stage, for the next iteration.
+    rest = split(*body_, after(*body_, stages.back().back().loop));
     Builder in(m_, body_, loop.loc);
     Value *counter = body_->args[0], *more = in.cmpI(CmpIPred::Ugt, in.make(Op::SubI, {upper, counter}), step);
     ValueMap next, current;
@@ -87,7 +108,7 @@ class Prefetch {
     for (size_t k = 1; k < body_->args.size(); ++k)
       if (Value* carried = body_->args[k]; needed_.count(carried))
         next[carried] = in.select(more, copied(rest.back()->operand(k - 1), body_, current), carried);
-    for (const Mover& mover : movers) fetch(mover, body_, next);
+    for (const Mover& mover : stages[0]) fetch(mover, body_, next);
     append(*body_, rest);
     return true;
   }

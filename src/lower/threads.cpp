@@ -396,7 +396,8 @@ void Lowering::combinePartials(const Inst& reduce) {
   auto write = [&](const BufferRef& to, Lowval i, Lowval v) { at(top()).storeTo(pointer(to, i), convert(v, to.element).v); };
   size_t n = parts.size();
   auto combine = combineOf(reduce);
-  for (int64_t have = group; have > 1;) {
+  int64_t have = group;
+  for (; have > (isTile ? 1 : machine_.combineRadix);) {
     int64_t each = std::min(have, machine_.combineRadix), rest = have / each;
     // Thread i: of group i / rest the values i % rest, and every rest-th after it.
     distribute(results * rest, [&](Value* i) {
@@ -436,7 +437,16 @@ void Lowering::combinePartials(const Inst& reduce) {
     have = rest;
   }
   if (isTile) return;
-  for (size_t k = 0; k < n; ++k) scalar_[reduce.results[k]] = read(k, {index(0), 0}).v;
+  // All threads combine the last few values of a scalar, instead of waiting for one that does.
+  std::vector<Lowval> found;
+  for (size_t k = 0; k < n; ++k) found.push_back(read(k, {index(0), 0}));
+  for (int64_t i = 1; i < have; ++i) {
+    std::vector<Lowval> args = found;
+    for (size_t k = 0; k < n; ++k) args.push_back(read(k, {index(i), 0}));
+    found = combine ? std::vector<Lowval>{emitOp(combine->op, {args[0], args[1]}, reduce.operand(0)->type.element(), {}, top())}
+                    : emitRegion(*reduce.regions[0], args, top());
+  }
+  for (size_t k = 0; k < n; ++k) scalar_[reduce.results[k]] = found[k].v;
 }
 
 }  // namespace nereid

@@ -94,12 +94,17 @@ void Layouts::layOutMatrix(const Type& type, Layout& l) const {
 bool Layouts::staysInFragments(const Inst& loop, size_t slot) const {
   const Block& body = loop.regions[0]->entry();
   const Value *arg = body.args[1 + slot], *next = body.terminator()->operand(slot);
-  if (!next->def || !matrixDots_.count(next->def) || next->def->operand(2) != arg) return false;
-  int uses = 0;
+  // Several dots may add to the accumulators one after the other.
+  std::set<const Value*> sums{arg};
+  for (const Value* sum = next; sum != arg; sum = sum->def->operand(2)) {
+    if (!sum->def || !matrixDots_.count(sum->def)) return false;
+    sums.insert(sum);
+  }
+  size_t uses = 0;
   walk(kernel_.body, [&](const Inst& inst) {
-    for (const Value* v : inst.operands) uses += v == arg || v == next;
+    for (const Value* v : inst.operands) uses += sums.count(v);
   });
-  return uses == 2;
+  return uses == sums.size();
 }
 
 // log2 of the neighbouring elements that one access moves, of all accesses to tiles of this shape whose rows are contiguous in memory.

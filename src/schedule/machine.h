@@ -48,7 +48,7 @@ struct Machine {
   // ---- dots without subgroup matrices
   int dotRows = 0;              // of a register tile; 0: the power of two whose accumulators fill half of the registers
   int dotRestRows = 0;          // of the tiles for the rows that are left
-  int accumulatorBits = 6;      // log2 of the accumulators of one thread of a workgroup
+  int accumulatorBits = 7;      // log2 of the accumulators of one thread of a workgroup
   int64_t unrolledDepth = 16;   // K up to which the loop of one thread of a workgroup is unrolled
   int64_t dotLoadElements = 4;  // of K that one thread of a workgroup loads together
 
@@ -76,6 +76,7 @@ struct Machine {
   int fragmentBits = 4;              // log2 of the rows and columns of a fragment
   int maxFragmentElementBits = 6;    // log2 of the accumulators of one thread
   int64_t maxResidentFragments = 8;  // of operands, that a subgroup keeps along a loop
+  int64_t matrixDepthBytes = 64;     // of K per step of a dot: operands of 128 x 128 leave room for a second workgroup on an H200
   int64_t operandPaddingBytes = 16;  // between rows of operands in shared memory, so that the elements of a column are in different banks
   int64_t accumulatorRow = 24;       // elements from one row of an accumulator fragment to the next, for the same reason
   int64_t prefetchBytes = 192;       // that a thread holds of the next iteration's operands

@@ -165,6 +165,7 @@ class Planner {
     for (Block* block : region.blocks)
       for (Inst* inst : block->insts) {
         number_[inst] = next_++;
+        for (const Value* v : inst->operands) ++uses_[v];
         if ((info(inst->op).effects == Effects::Writes || info(inst->op).effects == Effects::Atomic)) writers_.push_back(inst);
         for (auto& r : inst->regions) number(*r);
         end_[inst] = next_;
@@ -336,7 +337,10 @@ class Planner {
     if (axis >= 0 && nest.reduceAxis >= 0 && axis != nest.reduceAxis) return false;
     // A nest that only moves operands from arguments to shared memory has the thread mapping of the arguments.
     auto moves = [&](const Anchor& r) {
-      return threads_ > 1 && r.kind == Anchor::Buffer && r.inst->op == Op::Load && dotOperands_.count(r.value);
+      if (threads_ == 1 || r.kind != Anchor::Buffer || !dotOperands_.count(r.value)) return false;
+      const Inst* from = r.inst;
+      while (isView(from->op) && from->operand(0)->def) from = from->operand(0)->def;
+      return from->op == Op::Load;
     };
     bool fits = !moves(anchor);
     for (const Anchor& r : nest.anchors) fits &= joins(r) && !moves(r);
@@ -642,15 +646,21 @@ class Planner {
   }
   // A anchor's result that is only yielded can be written where the next iteration reads it, if nothing reads the old value later.
   void tryInPlace(const Inst& loop, Block& body, Value* arg, Value* v) {
-    if (!v->def || v->def->parent != &body) return;
-    if (v->def->op != Op::Dot) return;
-    int at = number_[v->def];
+    // Dots that add to each other's results, the last one first.
+    std::vector<const Value*> chain;
+    for (const Value* sum = v; sum != arg; sum = sum->def->operand(2)) {
+      if (!sum->def || sum->def->parent != &body || sum->def->op != Op::Dot || (sum != v && uses_[sum] != 1)) break;
+      chain.push_back(sum);
+    }
+    if (chain.empty()) return;
+    const Inst* first = chain.back()->def;
+    int at = number_[first];
     auto memory = [&](const Value* x) { return inMemory(x); };
     bool safe = true;
     auto check = [&](const Nest& nest) {
       for (const Anchor& anchor : nest.anchors) {
         if (!contains(&loop, anchor.inst)) continue;
-        bool self = anchor.inst == v->def && anchor.kind == Anchor::Dot;
+        bool self = anchor.inst == first && anchor.kind == Anchor::Dot;
         visitInlined(anchor, memory, [&](Value* read, const IndexMap& map) {
           if (read != arg) return;
           if (self ? !isIdentity(map, arg->type.bits()) : nest.order > at) safe = false;
@@ -659,7 +669,8 @@ class Planner {
     };
     for (const Nest* nest : nests_) check(*nest);
     for (const Nest& copy : copies_) check(copy);
-    if (safe) schedule_.inPlaceOf[v] = arg;
+    for (const Value* sum : chain)
+      if (safe) schedule_.inPlaceOf[sum] = arg;
   }
 
   int residentElements_ = 0;
@@ -672,6 +683,7 @@ class Planner {
   std::vector<Nest*> nests_;
   std::vector<Nest> copies_;  // of the tiles that loops begin with, which are no steps: they are part of their loops
   PtrMap<const Inst*, int> number_, end_;
+  PtrMap<const Value*, int> uses_;
   std::set<const Value*> dotOperands_;
   std::vector<const Inst*> writers_;
   PtrMap<const Value*, int> work_;

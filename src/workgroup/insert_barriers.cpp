@@ -52,6 +52,15 @@ class Barriers {
     auto shared = array_.find(origin);
     return shared == array_.end() ? origin : shared->second;
   }
+  // Allocations that are not live at the same time share memory.
+  static bool overlap(const Value* a, const Value* b) {
+    if (a == b || !a->def || !b->def) return a == b;
+    const Inst &x = *a->def, &y = *b->def;
+    const std::string_view space = x.text(Attr::Space);
+    if (space != y.text(Attr::Space) || (space != "scratch" && space != "vectors" && space != "storage")) return false;
+    return x.integer(Attr::Offset) < y.integer(Attr::Offset) + y.integer(Attr::Bytes) &&
+           y.integer(Attr::Offset) < x.integer(Attr::Offset) + x.integer(Attr::Bytes);
+  }
   static bool inStorage(const Value* part) { return !part->def || part->def->text(Attr::Space) == "storage"; }
 
   void find(const Inst& i, Accesses& out) const {
@@ -80,7 +89,9 @@ class Barriers {
   // A barrier of each kind of memory in which `next` would meet what is pending.
   void order(const Accesses& next, Loc loc, std::vector<Inst*>& out) {
     auto meets = [](const std::set<const Value*>& a, const std::set<const Value*>& b, bool storage) {
-      return std::any_of(a.begin(), a.end(), [&](const Value* part) { return inStorage(part) == storage && b.count(part); });
+      return std::any_of(a.begin(), a.end(), [&](const Value* part) {
+        return inStorage(part) == storage && std::any_of(b.begin(), b.end(), [&](const Value* other) { return overlap(part, other); });
+      });
     };
     auto any = [](const Accesses& a) {
       auto isArray = [](const Value* part) { return !part->def; };

@@ -3,11 +3,13 @@
 //
 //   lo.alloc {bytes = 4096, offset = 128}   =>   lo.alloc {bytes = 4096, offset = 0, space = "vectors"}
 //
+// Allocations that are not live at the same time share memory.
+//
 //   private        registers of each thread
 //   accumulators   of subgroup matrices, in registers of subgroups
 //   operand        of subgroup matrices: an array of vectors of `unit` elements, with rows of `columns` elements; allocations that are not
 //                  live at the same time have the same `array`
-//   fragment       one fragment of accumulators per subgroup, on the way between those and threads
+//   fragment       one fragment of accumulators per subgroup, on the way between those and threads; may have the `array` of an operand
 //   vectors        shared memory that is written 16 bytes at a time only, so that it can be read so
 //   scratch        other shared memory, in words
 //   storage        all of that in a buffer instead, where shared memory is too small
@@ -35,8 +37,10 @@ class Placement {
     });
     walk(f_.body, [&](Inst& i) { placeMatrices(i); });
     chooseUnits();
-    shareArrays();
     std::erase_if(scratch_, [](const Inst* i) { return i->text(Attr::Space) != "scratch"; });
+    numberAccesses();
+    extendLives();
+    shareArrays();
     if (pack(scratch_) > schedule_.machine.sharedBytes)
       for (Inst* i : scratch_) i->set(Attr::Space, std::string("storage"));
     else
@@ -53,7 +57,10 @@ class Placement {
       if (alloc->text(Attr::Space) != space) alloc->set(Attr::Space, std::string(space));
       return alloc;
     };
-    if (i.op == Op::LoMatrixGet || i.op == Op::LoMatrixPut) place(i.operand(i.op == Op::LoMatrixGet ? 0 : 1), "fragment");
+    if (i.op == Op::LoMatrixGet || i.op == Op::LoMatrixPut) {
+      Inst* alloc = place(i.operand(i.op == Op::LoMatrixGet ? 0 : 1), "fragment");
+      if (std::find(fragments_.begin(), fragments_.end(), alloc) == fragments_.end()) fragments_.push_back(alloc);
+    }
     if (i.op != Op::LoMatrixDot) return;
     place(i.operand(0), "accumulators");
     const auto &shape = i.list(Attr::Shape), &transposed = i.list(Attr::Transposed);
@@ -81,14 +88,13 @@ class Placement {
     });
   }
 
-  // When an operand is live, as the numbers of instructions.
+  // When an allocation is live, as the numbers of instructions.
   struct Life {
     int first = INT32_MAX, last = -1;
     bool inLoop = false;  // a write is
     bool inBranch = false;
   };
   struct Access {
-    const Inst* alloc;
     int at;
     bool writes;
   };
@@ -96,11 +102,11 @@ class Placement {
   void numberAccesses() {
     auto add = [&](const Value* pointer, int at, bool writes, const Inst& inst) {
       const Inst* alloc = allocation(pointer);
-      if (!alloc || alloc->text(Attr::Space) != "operand") return;
+      if (!alloc || alloc->has(Attr::Private)) return;
       Life& life = lives_[alloc];
       life.first = std::min(life.first, at);
       life.last = std::max(life.last, at);
-      accesses_.push_back({alloc, at, writes});
+      accesses_[alloc].push_back({at, writes});
       for (const Block* b = inst.parent; b && b->parent && b->parent->parent; b = b->parent->parent->parent) {
         const Inst* parent = b->parent->parent;
         life.inLoop |= writes && parent->op == Op::For && !parent->has(Attr::Threads);
@@ -111,27 +117,40 @@ class Placement {
       for (const Block* b : region.blocks)
         for (const Inst* i : b->insts) {
           int at = next_++;
-          if (isStore(*i) || isLoad(*i)) add(i->operand(0), at, isStore(*i), *i);
+          if (isStore(*i) || isLoad(*i) || isAtomic(*i)) add(i->operand(0), at, !isLoad(*i), *i);
+          if (i->op == Op::LoMatrixGet) add(i->operand(0), at, true, *i);
+          if (i->op == Op::LoMatrixPut) add(i->operand(1), at, false, *i);
           for (size_t k = 1; k < 3 && i->op == Op::LoMatrixDot; ++k)
             if (!isHoisted(*i, k)) add(i->operand(k), at, false, *i);
           for (const auto& [dot, k] : hoistedBefore(*i)) add(dot->operand(k), at, false, *i);
           for (auto& r : i->regions) self(self, *r);
+          if (i->op == Op::For && i->has(Attr::Threads)) threadLoops_.push_back({at, next_});
           if ((i->op == Op::For && !i->has(Attr::Threads)) || i->op == Op::While) loops_.push_back({at, next_});
         }
     };
     visit(visit, f_.body);
   }
 
-  // An operand that an iteration reads before it writes, or that is read outside, is live all along the loop. The innermost loops come
+  // An allocation that an iteration reads before it writes, or that is read outside, is live all along the loop. The innermost loops come
   // first.
   void extendLives() {
-    for (const Inst* alloc : operands_) {
+    std::vector<const Inst*> all(operands_.begin(), operands_.end());
+    all.insert(all.end(), fragments_.begin(), fragments_.end());
+    all.insert(all.end(), scratch_.begin(), scratch_.end());
+    for (const Inst* alloc : all) {
       Life& life = lives_[alloc];
+      const std::vector<Access>& accesses = accesses_[alloc];
+      // Threads run a loop at the same time.
+      for (const auto& range : threadLoops_) {
+        auto isInside = [&](const Access& a) { return a.at > range.first && a.at < range.second; };
+        if (std::none_of(accesses.begin(), accesses.end(), isInside)) continue;
+        life.first = std::min(life.first, range.first);
+        life.last = std::max(life.last, range.second);
+      }
       for (const auto& range : loops_) {
         const Access* first = nullptr;
         bool outside = false;
-        for (const Access& a : accesses_) {
-          if (a.alloc != alloc) continue;
+        for (const Access& a : accesses) {
           bool inside = a.at > range.first && a.at < range.second;
           if (inside && !first) first = &a;
           outside |= !inside;
@@ -146,8 +165,6 @@ class Placement {
 
   // Operands that are not live at the same time share an array.
   void shareArrays() {
-    numberAccesses();
-    extendLives();
     std::vector<std::vector<Inst*>> arrays;
     for (Inst* alloc : operands_) {
       const int64_t unit = alloc->integer(Attr::Unit);
@@ -172,15 +189,44 @@ class Placement {
       alloc->set(Attr::Array, static_cast<int64_t>(arrays.size()));
       arrays.push_back({alloc});
     }
+    // Accumulators leave fragments through the memory of operands, if those are in vectors of 16 bytes. In a loop that would cost barriers.
+    for (Inst* alloc : fragments_) {
+      const Life& life = lives_.at(alloc);
+      for (size_t array = 0; array < arrays.size() && !life.inLoop && !alloc->has(Attr::Array); ++array) {
+        bool fits = true;
+        for (const Inst* other : arrays[array]) {
+          const Life& l = lives_.at(other);
+          fits &= (life.last < l.first || l.last < life.first) &&
+                  (other->text(Attr::Space) == "fragment" || other->integer(Attr::Unit) * byteSize(other->result()->type.pointee()) == 16);
+        }
+        if (!fits) continue;
+        alloc->set(Attr::Array, static_cast<int64_t>(array));
+        arrays[array].push_back(alloc);
+      }
+    }
   }
 
-  static int64_t pack(const std::vector<Inst*>& allocs) {
-    int64_t next = 0;
-    for (Inst* i : allocs) {
-      i->set(Attr::Offset, next);
-      next += i->integer(Attr::Bytes);
+  // Gives each allocation the lowest place where no other one is live at the same time. Returns the bytes in all.
+  int64_t pack(const std::vector<Inst*>& allocs) {
+    int64_t all = 0;
+    for (size_t k = 0; k < allocs.size(); ++k) {
+      const Life& life = lives_[allocs[k]];
+      const int64_t bytes = allocs[k]->integer(Attr::Bytes);
+      int64_t at = 0;
+      for (bool moved = true; moved;) {
+        moved = false;
+        for (size_t j = 0; j < k; ++j) {
+          const Life& other = lives_[allocs[j]];
+          const int64_t begin = allocs[j]->integer(Attr::Offset), end = begin + allocs[j]->integer(Attr::Bytes);
+          if (life.last < other.first || other.last < life.first || at + bytes <= begin || end <= at) continue;
+          at = end;
+          moved = true;
+        }
+      }
+      allocs[k]->set(Attr::Offset, at);
+      all = std::max(all, at + bytes);
     }
-    return next;
+    return all;
   }
 
   // A part of a vector must not be written while another thread writes its neighbours.
@@ -210,10 +256,10 @@ class Placement {
   const Schedule& schedule_;
   Provenance provenance_;
   Divisibility divisibility_;
-  std::vector<Inst*> scratch_, operands_;
+  std::vector<Inst*> scratch_, operands_, fragments_;
   std::map<const Inst*, Life> lives_;
-  std::vector<Access> accesses_;
-  std::vector<std::pair<int, int>> loops_;
+  std::map<const Inst*, std::vector<Access>> accesses_;  // in order
+  std::vector<std::pair<int, int>> loops_, threadLoops_;
   int next_ = 0;
   bool fits_ = true;
 };

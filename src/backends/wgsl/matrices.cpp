@@ -2,6 +2,7 @@
 // Products on matrix units: the buffers that they read and write, which are arrays of their own, and the operations.
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "backends/wgsl/emit.h"
 
@@ -24,12 +25,12 @@ void Emitter::addMatrices() {
     m.unit = alloc.integer(Attr::Unit, 1);
     if (of == Memory::Factors) {
       const int64_t row = m.columns * byteSize(Type::scalar(m.element));
-      const int64_t bytes = alloc.integer(Attr::Bytes) / row * (row + machine_.operandPaddingBytes);
-      if (m.array == index)
-        m.bytes = bytes;
-      else
-        memories_[static_cast<size_t>(m.array)].bytes = std::max(memories_[static_cast<size_t>(m.array)].bytes, bytes);
+      m.bytes = alloc.integer(Attr::Bytes) / row * (row + machine_.operandPaddingBytes);
+    } else if (of == Memory::Part) {
+      m.columns = int64_t{1} << machine_.fragmentBits;
+      m.bytes = threads_ / machine_.subgroupThreads * m.columns * machine_.accumulatorRow * 4;
     }
+    if (m.array != index) memories_[static_cast<size_t>(m.array)].bytes = std::max(memories_[static_cast<size_t>(m.array)].bytes, std::exchange(m.bytes, 0));
     return &memories_.emplace_back(std::move(m));
   };
   walk(f_.body, [&](const Inst& i) {
@@ -45,11 +46,9 @@ void Emitter::addMatrices() {
       add(i.operand(1), Memory::Factors, "factors");
       add(i.operand(2), Memory::Factors, "factors");
     }
-    if (i.op == Op::LoMatrixGet || i.op == Op::LoMatrixPut)
-      if (Memory* part = add(i.operand(i.op == Op::LoMatrixGet ? 0 : 1), Memory::Part, "part")) {
-        part->columns = 16;
-        part->bytes = threads_ / machine_.subgroupThreads * 16 * machine_.accumulatorRow * 4;
-      }
+  });
+  walk(f_.body, [&](const Inst& i) {
+    if (i.op == Op::LoMatrixGet || i.op == Op::LoMatrixPut) add(i.operand(i.op == Op::LoMatrixGet ? 0 : 1), Memory::Part, "part");
   });
 }
 
@@ -100,7 +99,7 @@ void Emitter::matrix(const Inst& inst) {
     int64_t first = inst.integer(Attr::Offset), column = first % sums.columns / 16, row = first / sums.columns / 16;
     const Memory& between = memory(inst.operand(inst.op == Op::LoMatrixGet ? 0 : 1));
     std::string part = cat(sums.name, "_", column + (row << deal.columns)),
-                place_ = cat("&", between.name, ", (thread >> 5u) * ", 16 * machine_.accumulatorRow / 4, "u, ");
+                place_ = cat("&", memories_[static_cast<size_t>(between.array)].name, ", (thread >> 5u) * ", 16 * machine_.accumulatorRow / 4, "u, ");
     if (inst.op == Op::LoMatrixGet)
       line(cat("subgroupMatrixStore<row_major>(", place_, part, ", ", machine_.accumulatorRow / 4, "u);"));
     else

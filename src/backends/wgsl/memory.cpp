@@ -46,11 +46,11 @@ std::string Emitter::declarations(const Memory& m, int binding) const {
     return out;
   }
   if (m.of == Memory::Part) {
-    std::string out = cat("var<workgroup> ", m.name, ": array<vec4", m.element == Elem::F32 ? "f" : "i", ", ", m.bytes / 16, ">;\n");
-    std::string at_ = cat(m.name, "[(i >> 2u) + (i >> 4u) * ", machine_.accumulatorRow / 4 - 4, "u]");
-    if (has("get4")) appendAll(out, "fn ", m.name, "_get4(i: u32) -> vec4u { return bitcast<vec4u>(", at_, "); }\n");
-    if (has("put4"))
-      appendAll(out, "fn ", m.name, "_put4(i: u32, v: vec4u) { ", at_, " = bitcast<vec4", m.element == Elem::F32 ? "f" : "i", ">(v); }\n");
+    const std::string& array = memories_[static_cast<size_t>(m.array)].name;
+    std::string out = m.bytes > 0 ? cat("var<workgroup> ", array, ": array<vec4u, ", m.bytes / 16, ">;\n") : "";
+    std::string at_ = cat(array, "[(i >> 2u) + (i >> 4u) * ", machine_.accumulatorRow / 4 - 4, "u]");
+    if (has("get4")) appendAll(out, "fn ", m.name, "_get4(i: u32) -> vec4u { return ", at_, "; }\n");
+    if (has("put4")) appendAll(out, "fn ", m.name, "_put4(i: u32, v: vec4u) { ", at_, " = v; }\n");
     return out;
   }
   std::string type = m.isAtomic ? "atomic<u32>" : unit > 1 ? cat("vec", unit, "u") : "u32";
