@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Kernels that are compiled and tuned here.
 import { autotune, cdiv, jit, MemoryStore } from "../../src/compile/index.ts";
-import { equal, fails } from "../harness.ts";
+import { equal, fails, ok } from "../harness.ts";
 import { onGpu } from "./device.ts";
 
 const kFill = `import triton
@@ -33,6 +33,30 @@ onGpu("jit: one compile for each combination, in the order of the calls", [], as
   await fill.launch(fillGrid, { x: x.subarray(501), n: 499, BLOCK: 64 });
   equal(Math.round((await x.read())[501]!), 4);
   await fails(() => fill.launch(1, { x, n: 5, BLOCK: 3 }), "compile-failed");
+});
+
+onGpu("autotune: schedules of the best configuration", [], async (device) => {
+  const kernel = jit(kFill, { device, cache: false, constants: { WORK: 1, BLOCK: 256 } });
+  let now = 0;
+  const threads = (text: string) => [...text.matchAll(/^nest .* threads (\d+)/gm)].reduce((sum, found) => sum + Number(found[1]), 0);
+  const fill = autotune(kernel, {
+    scheduleTime: 8000,
+    clock: () => (now += 1000),
+    measure: async (_, launch, schedule) => {
+      await launch();
+      return schedule ? threads(schedule) : 1000;
+    },
+    cache: false,
+  });
+  const x = device.buffer("f32", new Float32Array(2048).fill(4));
+  void fill.launch(fillGrid, { x, n: 2048 });
+  equal(
+    (await x.read()).every((v) => Math.abs(v - 5) < 1e-3),
+    true,
+  );
+  const found = fill.schedule({ x, n: 2048 })!;
+  ok(threads(found) < 128, found);
+  equal(kernel.compiled, 2);
 });
 
 onGpu("autotune: the fastest configuration by the GPU's clock, kept for this device", [], async (device) => {
