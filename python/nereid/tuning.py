@@ -14,6 +14,7 @@ from .inspection import _kernel, resolved
 from .jit import _name
 
 _RUNS, _REFRESH, _TURNS = 15, 20, 4
+_MOST_EQUAL = 100  # draws in a row without another decision, after which there is nothing to search
 _NOISE = 0.98  # a candidate's time must be below this fraction of the best
 
 
@@ -82,12 +83,14 @@ def _search(name, timed, decisions, clock, seconds):
     best = decisions()
     nests = [k for k, line in enumerate(best) if line.startswith("nest ")]
     fastest = timed("")
-    tried = kept = seed = 0
-    while nests and clock() < end:
+    tried = kept = seed = equal = 0
+    while nests and equal < _MOST_EQUAL and clock() < end:
         seed += 1
         drawn, k = decisions(f"random {seed}"), nests[seed % len(nests)]
         if len(drawn) != len(best) or drawn[k] == best[k]:
+            equal += 1
             continue
+        equal = 0
         candidate = best[:k] + [drawn[k]] + best[k + 1:]
         now = timed(text(candidate))
         tried += 1

@@ -271,6 +271,15 @@ def test_a_damaged_schedule_is_ignored(cache):
         assert np.allclose(y, 0.01) and nereid._cache.schedule(name) == ""
 
 
+def test_tune_ends_if_there_is_nothing_to_search(monkeypatch):
+    """The clock does not advance: draws that differ in no decision end the search."""
+    monkeypatch.setenv("NEREID_CACHE", "0")
+    emit = nereid._core.emit
+    monkeypatch.setattr(nereid._core, "emit", lambda schedule="", **request: emit(**request))
+    result = tune_rows(make_row_kernel(), clock=lambda: 0)
+    assert result.tried == result.kept == 0
+
+
 def test_tune_chooses_constants_first_and_stops_in_time():
     quick.times = [3.0, 1.0, 2.0]
     kernel = tuned(do_bench=quick, reset_to_zero=["y"])

@@ -20,6 +20,7 @@ import {
   version,
 } from "../src/compile/index.ts";
 import { isLoaded } from "../src/compile/loader.ts";
+import { search } from "../src/compile/schedules.ts";
 import { literal, splitSignature } from "../src/compile/values.ts";
 import { type OpenOptions, open as openAny, type WasmDevice as Device } from "../src/index.ts";
 import { equal, fails, ok, test, within } from "./harness.ts";
@@ -521,6 +522,19 @@ onDevice("autotune: schedules of the best configuration, kept for later launches
 const reference = (v: number, work: number) => range(work).reduce((sum) => sum * 0.5 + Math.sqrt(sum), v);
 const range = (n: number) => Array.from({ length: n }, (_, i) => i);
 const cdivGrid = ({ n, BLOCK }: { n: number; BLOCK: number }) => cdiv(n, BLOCK);
+
+test("autotune: a search of schedules ends if all draws are equal, and needs several wins in a row", async () => {
+  const same = async () => "# a comment\nkernel threads 1\nnest 0 a\nkernel threads 1\nnest 0 b\n";
+  const always = () => true;
+  equal(await search(same, async () => 1, always), "");
+  // Each seed draws another decision. Two are faster, one of them only the first two times.
+  let left = 40;
+  const draw = async (schedule = "random 0") => `kernel threads 1\nnest 0 ${schedule}\n`;
+  let calls = 0;
+  const time = async (schedule: string) => (schedule.includes("random 7\n") ? 1 : schedule.includes("random 3\n") && ++calls < 3 ? 1 : 2);
+  equal(await search(draw, time, () => left-- > 0), "kernel threads 1\nnest 0 random 7\n");
+  equal(calls, 3);
+});
 
 onDevice("compile: by a schedule, which must be legal", async (device) => {
   const options = { device, signature: "*fp32:16,i32", constants: { BLOCK: 256, WORK: 1 }, cache: false };

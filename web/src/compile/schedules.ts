@@ -4,6 +4,7 @@
 
 const kRefresh = 20;
 const kTurns = 4;
+const kMostEqual = 100; // draws in a row without another decision, after which there is nothing to search
 const kNoise = 0.98; // a candidate's time must be below this fraction of the best
 
 /**
@@ -19,10 +20,14 @@ export async function search(
   let fastest = await time("", Infinity);
   const nests = best.flatMap((line, k) => (line.startsWith("nest ") ? [k] : []));
   let kept = false;
-  for (let seed = 1, tried = 0; nests.length && hasTime(); ++seed) {
+  for (let seed = 1, tried = 0, equal = 0; nests.length && equal < kMostEqual && hasTime(); ++seed) {
     const drawn = decisions(await draw(`random ${seed}`));
     const k = nests[seed % nests.length]!;
-    if (drawn.length !== best.length || drawn[k] === best[k]) continue;
+    if (drawn.length !== best.length || drawn[k] === best[k]) {
+      ++equal;
+      continue;
+    }
+    equal = 0;
     const candidate = best.map((line, i) => (i === k ? drawn[k]! : line));
     let now = await time(joined(candidate), fastest);
     // Other programs slow the machine down, or stop doing so.
