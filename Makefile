@@ -22,8 +22,9 @@ python: setup
 	@scripts/setup.sh --python
 	@$(MAKE) --no-print-directory build
 
-# build/wheel has what `pip install` takes.
-wheel: python
+# build/wheel has what `pip install` takes. Builds only the package.
+wheel: setup
+	@scripts/setup.sh --wheel
 	@scripts/wheel.sh
 
 demo: build

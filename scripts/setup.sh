@@ -6,6 +6,7 @@
 #   scripts/setup.sh --bench    also of the benchmarks: OpenBLAS
 #   scripts/setup.sh --web      also of the TypeScript package: Node, npm packages, Chromium
 #   scripts/setup.sh --bench-web    also of its benchmarks: TensorFlow.js, ONNX Runtime Web, jax-js
+#   scripts/setup.sh --wheel    also of the wheel, in .venv
 #   scripts/setup.sh --python   also of the Python package and its tests, in .venv
 #   scripts/setup.sh --check    also of the source checks: formatters and linters
 #   scripts/setup.sh --tests    also of the tests: stock Triton, and everything of --web
@@ -31,7 +32,7 @@ esac
 
 # Headers of the Python version of .venv.
 case "${1:-}" in
-  --python | --tests)
+  --wheel | --python | --tests)
     python3 -c "import os, sysconfig; raise SystemExit(not os.path.exists(sysconfig.get_path('include') + '/Python.h'))" 2>/dev/null || packages="$packages python3-dev"
     ;;
 esac
@@ -87,6 +88,7 @@ python() {
 }
 case "${1:-}" in
   --numpy | --bench) venv numpy==2.2.6 ;;
+  --wheel) for package in nanobind==3.1.0 scikit-build-core==1.1.2 jaxlib==0.10.2; do venv "$package"; done ;;
   --python) python ;;
   --web) modules web ;;
   --check) venv ruff==0.14.6 && modules tools/lint ;;

@@ -15,6 +15,7 @@ LIMIT = 512 << 20  # bytes; above it the oldest files are deleted
 
 _stamp = None
 _writes = 0
+_schedules = {}  # those of this process, which may have no folder
 
 
 def directory():
@@ -69,6 +70,31 @@ def load(name):
 def store(name, kernel):
     if directory():
         _write(name, kernel.save())
+
+
+def schedule(name):
+    """The tuned schedule of a request for this processor; "" if there is none."""
+    name = key("schedule", name)
+    if name not in _schedules:
+        return (_read(name) or b"").decode("utf-8", "replace")
+    return _schedules[name]
+
+
+def keep_schedule(name, text):
+    """Keeps a tuned schedule, for later processes too; "" forgets it."""
+    name = key("schedule", name)
+    _schedules[name] = text
+    if text:
+        _write(name, text.encode())
+    elif _read(name):
+        _delete(name)
+
+
+def _delete(name):
+    try:
+        os.unlink(os.path.join(directory(), name[:2], name[2:]))
+    except OSError:
+        pass
 
 
 def _read(name):

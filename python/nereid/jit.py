@@ -8,6 +8,7 @@ import types
 import weakref
 
 from . import _cache, _checks, _core, _source, _stages, knobs
+from .errors import CompileError
 from .language import _values
 from .language._values import aggregate  # noqa: F401
 
@@ -195,17 +196,34 @@ class JITFunction(_core.Launcher, KernelInterface):
         self._last = signature, constants, debug
         if knobs.runtime.jit_cache_hook and knobs.runtime.jit_cache_hook(key=request, fn=self):
             raise RuntimeError("knobs.runtime.jit_cache_hook refused to compile the kernel")
-        name = _cache.key(request["path"], request["files"], request["kernel"], signature, sorted(request["constants"].items()), debug)
-        python = request["python"]
-        kernel = _cache.find(name, python.fresh())
-        if kernel is None:
-            kernel = _core.compile(**request)
-            _cache.keep(name, python, kernel)
+        name = _name(request)
+        kernel = self._tuned(request, name) or self._built(request, name)
         kernel.launcher, kernel.constants = weakref.ref(self), dict(constants)
         if os.environ.get("NEREID_DUMP"):
             _stages.dump(os.environ["NEREID_DUMP"], self.fn.__name__, name, request)
         if knobs.runtime.jit_post_compile_hook:
             knobs.runtime.jit_post_compile_hook(key=request, fn=self, kernel=kernel)
+        return kernel
+
+    def _tuned(self, request, name):
+        """The kernel by the schedule that nereid.tune found; None if there is none."""
+        schedule = _cache.schedule(name)
+        if not schedule:
+            return None
+        request["schedule"] = schedule
+        try:
+            return self._built(request, _cache.key(name, schedule))
+        except CompileError:  # a damaged schedule, or an error of the kernel, which is raised by the other compilation
+            del request["schedule"]
+            _cache.keep_schedule(name, "")
+            return None
+
+    def _built(self, request, name):
+        python = request["python"]
+        kernel = _cache.find(name, python.fresh())
+        if kernel is None:
+            kernel = _core.compile(**request)
+            _cache.keep(name, python, kernel)
         return kernel
 
     def _described(self, args, kwargs):
@@ -226,8 +244,9 @@ class JITFunction(_core.Launcher, KernelInterface):
         `kernel.emit("wgsl", signature="*fp32:16,*fp32:16,i32", BLOCK=256)`; or, without either, for the last launch.
         """
         request = self._request_for(args, signature, kwargs)
+        request["schedule"] = _cache.schedule(_name(request))
         request.pop("target")
-        return _core.emit(**request, stage=stage)
+        return _stages.text(request, stage)
 
     def _request_for(self, args, signature, kwargs, target="cpu"):
         if signature is not None:
@@ -238,6 +257,11 @@ class JITFunction(_core.Launcher, KernelInterface):
 
     def _repr_html_(self):
         return _stages.html(self)
+
+
+def _name(request):
+    """The name of a request's kernel in the cache."""
+    return _cache.key(request["path"], request["files"], request["kernel"], request["signature"], sorted(request["constants"].items()), request["debug"])
 
 
 def _launch_compiled(kernel, grid):

@@ -24,10 +24,11 @@ using File = std::tuple<std::string, std::string, std::string>;  // path, text, 
 class Request {
  public:
   Request(std::string path, std::vector<File> files, std::string kernel, std::vector<std::string> signature, nb::dict constants,
-          std::string target, bool debug, nb::object print, nb::object python)
+          std::string target, bool debug, nb::object print, nb::object python, std::string schedule)
       : path_(std::move(path)),
         kernel_(std::move(kernel)),
         target_(std::move(target)),
+        schedule_(std::move(schedule)),
         given_(std::move(files)),
         signature_(std::move(signature)),
         print_(std::move(print)),
@@ -48,6 +49,7 @@ class Request {
     request_.constants_size = names_.size();
     request_.target = target_.c_str();
     request_.debug = debug;
+    request_.schedule = schedule_.empty() ? nullptr : schedule_.c_str();
     request_.files = files_.data();
     request_.files_size = files_.size();
     request_.diagnostics = &diagnostics_;
@@ -101,7 +103,7 @@ class Request {
     return 0;
   }
 
-  std::string path_, kernel_, target_;
+  std::string path_, kernel_, target_, schedule_;
   std::vector<File> given_;
   std::vector<std::string> signature_;
   nb::object print_, python_;
@@ -322,15 +324,16 @@ NB_MODULE(_core, m) {
         return checked([&] { return l.call(&PyTuple_GET_ITEM(args.ptr(), 0), args.size()); });
       });
 
-#define REQUEST_ARGS                                                                                \
-  nb::arg("path"), nb::arg("files"), nb::arg("kernel"), nb::arg("signature"), nb::arg("constants"), \
-      nb::arg("target") = "cpu", nb::arg("debug") = false, nb::arg("print").none() = nb::none(), nb::arg("python").none() = nb::none()
+#define REQUEST_ARGS                                                                                                                    \
+  nb::arg("path"), nb::arg("files"), nb::arg("kernel"), nb::arg("signature"), nb::arg("constants"),                                     \
+      nb::arg("target") = "cpu", nb::arg("debug") = false, nb::arg("print").none() = nb::none(), nb::arg("python").none() = nb::none(), \
+      nb::arg("schedule") = ""
 #define REQUEST_PARAMETERS                                                                                               \
   std::string path, std::vector<File> files, std::string kernel, std::vector<std::string> signature, nb::dict constants, \
-      std::string target, bool debug, nb::object print, nb::object python
+      std::string target, bool debug, nb::object print, nb::object python, std::string schedule
 #define REQUEST                                                                                                                           \
   Request request(std::move(path), std::move(files), std::move(kernel), std::move(signature), constants, std::move(target), debug, print, \
-                  python)
+                  python, std::move(schedule))
 
   m.def(
       "compile",

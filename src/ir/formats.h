@@ -7,9 +7,13 @@
 //   %0, %1  an operand                       #*  the types of the operands
 //   %*      all operands                     #=  the one type of all operands
 //   %*2     all operands: exactly 2          #1  the type of the first operand; the parser accepts one type for all, or a list
-//   {}      the other attributes             ^   the type of the result
-//   @0, @1  the keyword of an attribute      ^*  the types of the results, in parentheses if there are several
-// Any other character stands for itself. A blank affects only the printer.
+//   {}      the other attributes             #.  the type of the next operand
+//   @0, @1  the keyword of an attribute      ^   the type of the result
+//   ?0      a keyword that the parser        ^*  the types of the results, in parentheses if there are several
+//           does not require                 |, x = @0|  a clause that is written if the attribute is not the default
+//   !       the hints of a memory access: cacheModifier = K evictionPolicy = K
+// Any other character or word stands for itself. A blank affects only the printer. The parser completes the types of some operations
+// (`Parser::complete`).
 #pragma once
 
 #include <array>
@@ -46,6 +50,17 @@ constexpr const Format* formatOf(Op op) {
       {Op::Broadcast, kConversion},
       {Op::Join, kConversion},
       {Op::Cat, kConversion},
+      {Op::Trans, kConversion},
+      {Op::Split, kConversion},
+      {Op::Histogram, kConversion},
+      {Op::FpToFp, "%0|, rounding = @0|{} : #1 -> ^", 0, {{{Attr::Rounding, -1}}}},
+      {Op::FPowI, "%*2{} : #*", 1},
+      {Op::ClampF, "%0, %1, %2, propagateNan = @0{} : #=", 1, {{{Attr::PropagateNan, 0}}}},
+      {Op::GetProgramId, "?0{} : ^", 0, {{{Attr::Axis, 0}}}},
+      {Op::GetNumPrograms, "?0{} : ^", 0, {{{Attr::Axis, 0}}}},
+      {Op::Dot, "%0, %1, %2|, inputPrecision = @0|{} : #. * #. -> ^", 0, {{{Attr::InputPrecision, -1}}}},
+      {Op::Load, "%*!{} : #1"},
+      {Op::Store, "%*!{} : #1"},
       {Op::MakeRange, "{} : ^"},
       {Op::Poison, "{} : ^"},
       {Op::Gather, "%0[%1]{} : (#*) -> ^*"},

@@ -99,6 +99,7 @@ std::string dictionary(const Inst& inst, const std::vector<Attr>& shown = {}) {
   std::vector<std::pair<std::string_view, std::string>> items;
   for (auto& [attr, value] : inst.attrs) {
     if (std::find(shown.begin(), shown.end(), attr) != shown.end()) continue;
+    if (attr == Attr::MaxNumImpreciseAcc && !inst.integer(attr)) continue;  // the default
     std::string text;
     if (auto* number = std::get_if<int64_t>(&value)) {
       switch (spellingOf(attr)) {
@@ -387,19 +388,34 @@ class Printer {
   void byFormat(const Inst& i, std::string_view op, const Format& format) {
     std::string_view rest = format.text;
     std::vector<Attr> written;
+    size_t typed = 0;
+    bool inClause = false;
     auto next = [&](std::string_view piece) {
       bool is = rest.starts_with(piece);
       if (is) rest.remove_prefix(piece.size());
       return is;
     };
-    text(op, rest.starts_with("%") || rest.starts_with("@") ? " " : "");
+    text(op, rest.starts_with("%") || rest.starts_with("@") || rest.starts_with("?") ? " " : "");
     while (!rest.empty()) {
       if (next("%*2") || next("%*")) {
         text(names(i.operands));
       } else if (next("%")) {
         text(name(i.operand(static_cast<size_t>(rest[0] - '0'))));
         rest.remove_prefix(1);
-      } else if (next("@")) {
+      } else if (next("|")) {
+        if (!inClause) {
+          std::string_view clause = rest.substr(0, rest.find('|'));
+          const Keyword& word = format.keywords[static_cast<size_t>(clause[clause.find('@') + 1] - '0')];
+          inClause = i.has(word.attr) && i.integer(word.attr) != word.otherwise;
+          written.push_back(word.attr);
+          if (!inClause) rest.remove_prefix(clause.size() + 1);
+        } else {
+          inClause = false;
+        }
+      } else if (next("!")) {
+        text(hints(i));
+        written.insert(written.end(), {Attr::Cache, Attr::Evict});
+      } else if (next("@") || next("?")) {
         const Keyword& word = format.keywords[static_cast<size_t>(rest[0] - '0')];
         text(keyword(i, word.attr, word.otherwise));
         written.push_back(word.attr);
@@ -408,6 +424,8 @@ class Printer {
         text(dictionary(i, written));
       } else if (next("#*")) {
         text(types(i.operands));
+      } else if (next("#.")) {
+        text(i.operand(typed++)->type);
       } else if (next("#=") || next("#1")) {
         text(i.operand(0)->type);
       } else if (next("^*")) {
@@ -467,17 +485,6 @@ class Printer {
         }
         return text(" : ", type);
       }
-      case Op::ClampF:
-        return text(op, " ", names(i.operands), ", propagateNan = ", keyword(i, Attr::PropagateNan, 0), dictionary(i, {Attr::PropagateNan}),
-                    " : ", i.result()->type);
-      case Op::FpToFp:
-        text(op, " ", names(i.operands));
-        if (i.has(Attr::Rounding)) text(", rounding = ", keyword(i, Attr::Rounding, 1));
-        return text(dictionary(i, {Attr::Rounding}), " : ", i.operand(0)->type, " -> ", i.result()->type);
-      case Op::FPowI: return text(op, " ", names(i.operands), dictionary(i), " : ", types(i.operands));
-      case Op::Trans:
-      case Op::Histogram:
-      case Op::Split: return text(op, " ", names(i.operands), dictionary(i), " : ", i.operand(0)->type, " -> ", i.result()->type);
       case Op::Unsplat: return text(op, " ", names(i.operands), dictionary(i), " : ", i.operand(0)->type);
       case Op::Reshape:
         return text(op, " ", names(i.operands), i.integer(Attr::AllowReorder) ? " allow_reorder" : "",
@@ -487,15 +494,6 @@ class Printer {
         text(op, " ", quoted(i.text(Attr::AsmString)), dictionary(i, {Attr::AsmString}));
         if (!i.operands.empty()) text(" ", names(i.operands), " : ", types(i.operands));
         return text(" -> ", types(i.results));
-      case Op::GetProgramId:
-      case Op::GetNumPrograms: return text(op, " ", keyword(i, Attr::Axis, 0), dictionary(i, {Attr::Axis}), " : ", i.result()->type);
-      case Op::Dot: {
-        text(op, " ", names(i.operands));
-        if (i.has(Attr::InputPrecision)) text(", inputPrecision = ", keyword(i, Attr::InputPrecision, 2));
-        bool exact = i.integer(Attr::MaxNumImpreciseAcc) == 0;
-        text(exact ? dictionary(i, {Attr::InputPrecision, Attr::MaxNumImpreciseAcc}) : dictionary(i, {Attr::InputPrecision}));
-        return text(" : ", i.operand(0)->type, " * ", i.operand(1)->type, " -> ", i.result()->type);
-      }
       case Op::DotScaled: {
         const Value* lhsScale = i.optional(3);
         const Value* rhsScale = i.optional(4);
@@ -513,10 +511,6 @@ class Printer {
       case Op::Reduce:
       case Op::Scan:
       case Op::MapElementwise: return generic(i, op);
-      case Op::Load:
-        return text(op, " ", names(i.operands), hints(i), dictionary(i, {Attr::Cache, Attr::Evict}), " : ", i.operand(0)->type);
-      case Op::Store:
-        return text(op, " ", names(i.operands), hints(i), dictionary(i, {Attr::Cache, Attr::Evict}), " : ", i.operand(0)->type);
       case Op::AtomicPoll: {
         text(op, " ", keyword(i, Attr::Sem, 2), ", ", keyword(i, Attr::Scope, 1), ", ", name(i.operand(0)), ", ", name(i.operand(1)));
         if (i.operands.size() > 2) text(" timeout ", name(i.operand(2)));

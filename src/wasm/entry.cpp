@@ -2,8 +2,9 @@
 // The compiler as a WebAssembly module. The host writes a request into its memory and reads the answer there. Both are lists of texts, each
 // preceded by its size (u32, little-endian).
 //
-//   request   COMMAND, PATH, SOURCE, KERNEL, "1" to keep assertions or "", the number of signature items, the items, the number of
-//             constants, alternately their names and literals, and up to the end alternately paths and texts of other files.
+//   request   COMMAND, PATH, SOURCE, KERNEL, "1" to keep assertions or "", SCHEDULE (decisions, or ""), the number of signature items, the
+//             items, the number of constants, alternately their names and literals, and up to the end alternately paths and texts of
+//             other files.
 //             COMMAND is `describe`, `compile TARGET` or `compile TARGET DEVICE` (features and limits, see driver.h), or `emit STAGE`
 //   answer    the lines of tl.static_print; then for `describe` JSON, for `emit` the text, for `compile` the entry of a manifest and
 //             alternately names and bytes of its files; after a failure the errors as text and as JSON (driver/json.h)
@@ -90,6 +91,7 @@ extern "C" {
   files[request.path] = reader.text();
   request.kernel = reader.text();
   request.debug = !reader.text().empty();
+  request.schedule = reader.text();
   for (int i = reader.number(); i > 0; --i) request.signature.push_back(reader.text());
   for (int i = reader.number(); i > 0; --i) {
     std::string name = reader.text();

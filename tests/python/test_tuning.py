@@ -168,6 +168,131 @@ def test_reports(tmp_path, capsys):
     assert (tmp_path / "report.csv").read_text().splitlines()[0] == "n,A,B"
 
 
+def make_row_kernel():
+    @nereid.jit
+    def rows(x, y, n, BLOCK: tl.constexpr):
+        i = tl.arange(0, BLOCK)
+        v = tl.load(x + i, mask=i < n, other=0.0)
+        tl.store(y + i, tl.load(y + i, mask=i < n) + v / tl.sum(v, axis=0), mask=i < n)
+
+    return rows
+
+
+def lanes(schedule):
+    return sum(int(line.split(" lanes ")[1].split()[0]) for line in schedule.splitlines() if line.startswith("nest "))
+
+
+def by_lanes(launch, schedule):
+    """A fake time: fewer lanes are faster."""
+    assert len(launch(1)) == 1
+    return lanes(schedule) if schedule else 1000
+
+
+def ticks():
+    """A clock that advances a second per look."""
+    return iter(range(10**6)).__next__
+
+
+def tune_rows(kernel, **options):
+    x, y = np.arange(1, 101, dtype=F32), np.ones(100, F32)
+    result = nereid.tune(kernel, x, y, 100, BLOCK=128, grid=1, **{"seconds": 60, "measure": by_lanes, "clock": ticks(), **options})
+    assert (y == 1).all()  # restored
+    kernel[1](x, y, 100, BLOCK=128)
+    assert np.allclose(y, 1 + x / x.sum(), rtol=1e-6)
+    return result
+
+
+def decisions(kernel):
+    return [line for line in kernel.emit("schedule").splitlines() if line.startswith("nest ")]
+
+
+def test_tune_keeps_the_fastest_schedule_for_later_launches(cache):
+    kernel = make_row_kernel()
+    x, y = np.ones(100, F32), np.zeros(100, F32)
+    kernel[1](x, y, 100, BLOCK=128)
+    default = decisions(kernel)
+    result = tune_rows(kernel)
+    assert result.kept and lanes(result.schedule) < lanes("\n".join(default)) and result.tuned_us < result.default_us and "rows: " in repr(result)
+    assert decisions(kernel) == result.schedule.splitlines()[1:] != default
+    assert "(module" in kernel.emit("wat")  # the schedule is not one of other targets
+    # Another process, and another kernel: other constants have other schedules.
+    nereid._cache._schedules.clear()
+    again = make_row_kernel()
+    again[1](x, y, 100, BLOCK=128)
+    assert decisions(again) == result.schedule.splitlines()[1:]
+    again[1](x, y, 100, BLOCK=256)
+    assert lanes("\n".join(decisions(again))) > lanes(result.schedule)
+
+
+def test_launches_after_tune_are_compiled_with_its_schedule(monkeypatch):
+    monkeypatch.setenv("NEREID_CACHE", "0")
+    kernel = make_row_kernel()
+    x, y = np.ones(100, F32), np.zeros(100, F32)
+    kernel[1](x, y, 100, BLOCK=128)
+    result = nereid.tune(kernel, x, y, 100, BLOCK=128, grid=1, seconds=60, measure=by_lanes, clock=ticks())
+    compiled = []
+    original = nereid._core.compile
+    monkeypatch.setattr(nereid._core, "compile", lambda **k: compiled.append(k.get("schedule")) or original(**k))
+    for _ in range(2):
+        kernel[1](x, y, 100, BLOCK=128)
+    assert compiled == [result.schedule]
+    nereid._cache._schedules.clear()
+
+
+def test_tune_forgets_a_schedule_that_no_longer_wins(cache):
+    kernel = make_row_kernel()
+    assert tune_rows(kernel).kept
+    tuned = decisions(kernel)
+    result = tune_rows(kernel, measure=lambda launch, schedule: 1)
+    assert result.kept == 0 and result.tried > 0
+    assert decisions(kernel) == result.schedule.splitlines()[1:] != tuned
+    nereid._cache._schedules.clear()
+    assert decisions(kernel) != tuned
+
+
+def test_tune_without_a_cache_folder(monkeypatch):
+    monkeypatch.setenv("NEREID_CACHE", "0")
+    kernel = make_row_kernel()
+    result = tune_rows(kernel)
+    assert decisions(kernel) == result.schedule.splitlines()[1:]
+    nereid._cache._schedules.clear()
+
+
+def test_a_damaged_schedule_is_ignored(cache):
+    kernel = make_row_kernel()
+    default = tune_rows(kernel, measure=lambda launch, schedule: 1).schedule
+    signature, constants, debug = kernel._described((), {})
+    name = nereid.jit.__globals__["_name"](kernel._request(signature, constants, debug))
+    for bad in ("nonsense", default.replace("axes 128", "axes 64"), default.replace("lanes ", "lanes 3")):
+        nereid._cache.keep_schedule(name, bad)
+        kernel.forget()
+        x, y = np.ones(100, F32), np.zeros(100, F32)
+        kernel[1](x, y, 100, BLOCK=128)
+        assert np.allclose(y, 0.01) and nereid._cache.schedule(name) == ""
+
+
+def test_tune_ends_if_there_is_nothing_to_search(monkeypatch):
+    """The clock does not advance: draws that differ in no decision end the search."""
+    monkeypatch.setenv("NEREID_CACHE", "0")
+    emit = nereid._core.emit
+    monkeypatch.setattr(nereid._core, "emit", lambda schedule="", **request: emit(**request))
+    result = tune_rows(make_row_kernel(), clock=lambda: 0)
+    assert result.tried == result.kept == 0
+
+
+def test_tune_chooses_constants_first_and_stops_in_time():
+    quick.times = [3.0, 1.0, 2.0]
+    kernel = tuned(do_bench=quick, reset_to_zero=["y"])
+    x, y = np.ones(1000, F32), np.zeros(1000, F32)
+    grid = lambda meta: (nereid.cdiv(1000, meta["BLOCK"]), )
+    result = nereid.tune(kernel, x, y, 1000, grid=grid, seconds=3, measure=by_lanes, clock=ticks())
+    assert "axes 64 " in result.schedule and result.tried <= 3
+    with pytest.raises(ValueError, match="seconds must be above 0"):
+        nereid.tune(kernel, x, y, 1000, grid=grid, seconds=0)
+    with pytest.raises(TypeError, match="decorate"):
+        nereid.tune(print, grid=1)
+
+
 FILE = '''
 import triton
 import triton.language as tl

@@ -16,6 +16,7 @@ namespace nereid::tool {
 namespace {
 
 constexpr int kRuns = 15, kRefresh = 20, kTurns = 4;
+constexpr int kMostEqual = 100;  // draws in a row without another decision, after which there is nothing to search
 constexpr double kNoise = 0.98;  // what a candidate's time may be at most, relative to the best
 
 // The lines with decisions.
@@ -62,13 +63,17 @@ Problem tune(Session& session, const File& file, const std::string& signature, c
   double first = 0;
   if (Problem p = measure("", first)) return p;
   double fastest = first;
-  int tried = 0, kept = 0;
+  int tried = 0, kept = 0, equal = 0;
   std::fprintf(stderr, "default schedule: %.1f us\n", first);
-  for (int seed = 1; !nests.empty() && Clock::now() < end; ++seed) {
+  for (int seed = 1; !nests.empty() && equal < kMostEqual && Clock::now() < end; ++seed) {
     if (Problem p = session.schedule(file, o.target, signature, "random " + std::to_string(seed), text)) return p;
     const std::vector<std::string> drawn = decisionsOf(text);
     const size_t k = nests[static_cast<size_t>(seed) % nests.size()];
-    if (drawn.size() != best.size() || drawn[k] == best[k]) continue;
+    if (drawn.size() != best.size() || drawn[k] == best[k]) {
+      ++equal;
+      continue;
+    }
+    equal = 0;
     std::vector<std::string> candidate = best;
     candidate[k] = drawn[k];
     double time = 0, again = 0;

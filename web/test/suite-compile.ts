@@ -20,6 +20,7 @@ import {
   version,
 } from "../src/compile/index.ts";
 import { isLoaded } from "../src/compile/loader.ts";
+import { search } from "../src/compile/schedules.ts";
 import { literal, splitSignature } from "../src/compile/values.ts";
 import { type OpenOptions, open as openAny, type WasmDevice as Device } from "../src/index.ts";
 import { equal, fails, ok, test, within } from "./harness.ts";
@@ -469,6 +470,83 @@ onDevice("autotune: a space is searched by neighbours; what does not compile is 
   );
   const left = autotune(jit(kFill, { device }), { configs: [{ BLOCK: 64, WORK: 1 }], keep: () => false, cache: false });
   await fails(() => left.launch(1, { x, n: 512 }), "wrong-argument", { message: "keep" });
+});
+
+// A clock that advances by a second per look, and times that depend on the schedule alone: fewer lanes are faster.
+const ticks = () => {
+  let now = 0;
+  return () => (now += 1000);
+};
+const lanes = (schedule: string) => [...schedule.matchAll(/^nest .* lanes (\d+)/gm)].reduce((sum, found) => sum + Number(found[1]), 0);
+const byLanes: AutotuneOptions["measure"] = async (_, launch, schedule) => {
+  await launch();
+  return schedule ? lanes(schedule) : 1000;
+};
+
+onDevice("autotune: schedules of the best configuration, kept for later launches", async (device) => {
+  const cache = new MemoryStore();
+  const kernel = jit(kFill, { device, cache });
+  const make = (options: AutotuneOptions = {}, of = kernel) =>
+    autotune(of, { key: ["n"], scheduleTime: 60_000, clock: ticks(), measure: byLanes, cache, ...options });
+  const x = device.buffer("f32", 1000);
+  const args = { x, n: 1000, BLOCK: 256, WORK: 3 };
+  const fill = make();
+  await fill.launch(4, args);
+  equal([x.view[0], x.view[999]], [1, 1]); // launched once, as if nothing was tried
+  const found = fill.schedule(args)!;
+  const byCompiler = await emit(kFill, {
+    stage: "schedule.wasm",
+    signature: "*fp32:16,i32",
+    constants: { BLOCK: 256, WORK: 3 },
+    cache: false,
+  });
+  ok(lanes(found) > 0 && lanes(found) < lanes(byCompiler), `${found} has fewer lanes than ${byCompiler}`);
+  equal(fill.best(args), {});
+  // The compiler's schedule and the best one stay loaded; the others were only tried.
+  equal(kernel.compiled, 2);
+  await fill.launch(4, args);
+  equal([kernel.compiled, Math.round(x.view[0]! * 8)], [2, Math.round((1 + reference(1, 3)) * 8)]);
+  // Another object finds the stored result, and measures nothing.
+  const other = make({ measure: () => Promise.reject(new Error("it was measured")) }, jit(kFill, { device, cache }));
+  await other.launch(4, args);
+  equal(other.schedule(args), found);
+  // No schedule wins: the compiler's stays.
+  const same = make({ measure: () => 1, cache: false });
+  await same.launch(4, args);
+  equal([same.schedule(args), same.measured(args).length], [undefined, 1]);
+  // After configurations.
+  const both = make({ configs: [{ BLOCK: 64 }, { BLOCK: 256 }], measure: (c, _, s) => (s ? lanes(s) : Number(c.BLOCK)), cache: false });
+  await both.launch(cdivGrid, { x, n: 1000, WORK: 1 });
+  equal([both.best({ x, n: 1000, WORK: 1 })?.BLOCK, both.schedule({ x, n: 1000, WORK: 1 })?.includes(" axes 64 ")], [64, true]);
+});
+const reference = (v: number, work: number) => range(work).reduce((sum) => sum * 0.5 + Math.sqrt(sum), v);
+const range = (n: number) => Array.from({ length: n }, (_, i) => i);
+const cdivGrid = ({ n, BLOCK }: { n: number; BLOCK: number }) => cdiv(n, BLOCK);
+
+test("autotune: a search of schedules ends if all draws are equal, and needs several wins in a row", async () => {
+  const same = async () => "# a comment\nkernel threads 1\nnest 0 a\nkernel threads 1\nnest 0 b\n";
+  const always = () => true;
+  equal(await search(same, async () => 1, always), "");
+  // Each seed draws another decision. Two are faster, one of them only the first two times.
+  let left = 40;
+  const draw = async (schedule = "random 0") => `kernel threads 1\nnest 0 ${schedule}\n`;
+  let calls = 0;
+  const time = async (schedule: string) => (schedule.includes("random 7\n") ? 1 : schedule.includes("random 3\n") && ++calls < 3 ? 1 : 2);
+  equal(await search(draw, time, () => left-- > 0), "kernel threads 1\nnest 0 random 7\n");
+  equal(calls, 3);
+});
+
+onDevice("compile: by a schedule, which must be legal", async (device) => {
+  const options = { device, signature: "*fp32:16,i32", constants: { BLOCK: 256, WORK: 1 }, cache: false };
+  const schedule = (await emit(kFill, { ...options, stage: "schedule.wasm" })).replace(/ lanes \d+/, " lanes 4");
+  const x = device.buffer("f32", 1000);
+  await (await compile(kFill, { ...options, schedule })).launch(4, { x, n: 1000 });
+  await jit(kFill, { ...options, schedule }).launch(4, { x, n: 1000 });
+  equal(x.view[999], 2.5);
+  for (const wrong of ["nonsense", schedule.replace(" lanes 4", " lanes 3")]) {
+    await fails(() => compile(kFill, { ...options, schedule: wrong }), "compile-failed", { message: "schedule" });
+    await fails(() => jit(kFill, { ...options, schedule: wrong }).launch(4, { x, n: 1000 }), "compile-failed", { message: "schedule" });
+  }
 });
 
 if (isPage)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Custom forms of operations. Most follow from the signature in the table. The others have a function here, which also accepts the
 // spellings of older versions of Triton.
+#include <algorithm>
+
 #include "frontends/ttir/parser.h"
 #include "ir/bits.h"
 #include "ir/builder.h"
@@ -130,18 +132,19 @@ bool Parser::operandTypes(const std::vector<Use>& values, std::vector<Type>& typ
   return true;
 }
 
+// The promises fastmath<..> and overflow<..> are not used; some versions write them before the dictionary, some after.
+bool Parser::flags() {
+  while (atWord("fastmath") || atWord("overflow") || atWord("exact") || atWord("disjoint") || atWord("nneg") || atWord("nonNeg") ||
+         atWord("round_to_nearest_even")) {
+    advance();
+    if (at("<") && !skipBalanced()) return false;
+  }
+  return true;
+}
+
 // ---- by signature
 
 bool Parser::bySignature(Inst& inst) {
-  // The promises fastmath<..> and overflow<..> are not used; some versions write them before the dictionary, some after.
-  auto flags = [&] {
-    while (atWord("fastmath") || atWord("overflow") || atWord("exact") || atWord("disjoint") || atWord("nneg") || atWord("nonNeg") ||
-           atWord("round_to_nearest_even")) {
-      advance();
-      if (at("<") && !skipBalanced()) return false;
-    }
-    return true;
-  };
   Sig sig = info(inst.op).sig;
   std::vector<Use> values;
   size_t count = 1;
@@ -229,6 +232,7 @@ bool Parser::byFormat(Inst& inst, const Format& format) {
   std::vector<Use> values;
   std::vector<Type> in, out;
   std::string_view rest = format.text;
+  bool inClause = false;
   auto next = [&](std::string_view piece) {
     bool is = rest.starts_with(piece);
     if (is) rest.remove_prefix(piece.size());
@@ -244,11 +248,22 @@ bool Parser::byFormat(Inst& inst, const Format& format) {
     } else if (next("%")) {
       rest.remove_prefix(1);
       ok = parseUse(values.emplace_back());
-    } else if (next("@")) {
-      ok = enumWord(inst, format.keywords[static_cast<size_t>(rest[0] - '0')].attr);
-      rest.remove_prefix(1);
+    } else if (next("|")) {
+      // A clause that is missing is skipped, and the end of another one is passed.
+      if (!inClause && !at(std::string(rest.substr(0, 1)).c_str()))
+        rest.remove_prefix(rest.find('|') + 1);
+      else
+        inClause = !inClause;
+    } else if (next("!")) {
+      ok = hints(inst);
+    } else if (rest.starts_with("@") || rest.starts_with("?")) {
+      const bool isRequired = rest[0] == '@' || tok_.kind == Tok::Word || tok_.kind == Tok::Integer;
+      if (isRequired) ok = enumWord(inst, format.keywords[static_cast<size_t>(rest[1] - '0')].attr);
+      rest.remove_prefix(2);
     } else if (next("{}")) {
-      ok = attrs(inst);
+      ok = flags() && attrs(inst);
+    } else if (next("#.")) {
+      ok = parseType(in.emplace_back());
     } else if (next("(#*)")) {
       ok = parseParenTypes(in);
     } else if (next("#*")) {
@@ -265,29 +280,77 @@ bool Parser::byFormat(Inst& inst, const Format& format) {
     } else if (next("->")) {
       ok = expect("->");
     } else {
-      ok = expect(std::string(rest.substr(0, 1)).c_str());
-      rest.remove_prefix(1);
+      auto isLetter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+      const bool isWord = isLetter(rest[0]);
+      const std::string literal(rest.begin(), isWord ? std::find_if_not(rest.begin(), rest.end(), isLetter) : rest.begin() + 1);
+      ok = isWord ? expectWord(literal.c_str()) : expect(literal.c_str());
+      rest.remove_prefix(literal.size());
     }
     if (!ok) return false;
   }
-  if (!addAll(inst, values, in)) return false;
+  if (!complete(inst, values, in, out) || !addAll(inst, values, in)) return false;
   for (int k = 0; k < format.sameResults; ++k) out.push_back(in[0]);
   for (Type type : out) result(inst, type);
   return true;
 }
 
-// ---- by hand
+bool Parser::miscounted(const Inst& inst, const std::vector<Use>& values, const char* wanted) {
+  error(Err::Syntax, inst.loc).says("`", info(inst.op).spelling, "` takes ", wanted, ", but has ", values.size(), " operands");
+  return false;
+}
 
-bool Parser::conversion(Inst& inst) {
-  std::vector<Use> values;
-  std::vector<Type> types;
-  Type to;
-  if (!parseUses(values) || !attrs(inst) || !expect(":") || !operandTypes(values, types) || !expect("->") || !parseType(to) ||
-      !addAll(inst, values, types))
+// Types that the text does not have, or has in more than one form.
+bool Parser::complete(Inst& inst, const std::vector<Use>& values, std::vector<Type>& in, std::vector<Type>& out) {
+  switch (inst.op) {
+    case Op::Trans:
+      if (!inst.has(Attr::Order)) inst.set(Attr::Order, std::vector<int64_t>{1, 0});
+      return true;
+    case Op::Split: out.push_back(out[0]); return true;
+    case Op::Dot: in.push_back(out[0]); return true;
+    case Op::Histogram:
+      if (values.empty() || values.size() > 2) return miscounted(inst, values, "a value and perhaps a mask");
+      in = {in[0]};
+      if (values.size() > 1) in.push_back(in[0].withElement(Elem::I1));
+      inst.segments = {1, values.size() > 1};
+      return true;
+    case Op::Load:
+    case Op::Store: return access(inst, values, in, out);
+    default: return true;
+  }
+}
+
+bool Parser::access(Inst& inst, const std::vector<Use>& values, std::vector<Type>& in, std::vector<Type>& out) {
+  const bool loads = inst.op == Op::Load;
+  if (values.empty() || values.size() > 3 || (!loads && values.size() < 2))
+    return miscounted(inst, values, loads ? "a pointer, and perhaps a mask and `other`" : "a pointer, a value and perhaps a mask");
+  // Before 3.0 the type was the element's.
+  Type pointer = in[0];
+  auto actual = typeOf(values[0]);
+  if (actual && actual->isPointer() && *actual != pointer && actual->pointee() == pointer) pointer = *actual;
+  if (actual && actual->form == Form::BlockPtr) pointer = *actual;
+  Type element;
+  if (pointer.form == Form::BlockPtr) {
+    element = pointer;
+    element.form = Form::Tile;
+  } else if (pointer.isPointer()) {
+    element = pointer.pointee();
+  } else {
+    error(Err::Type, inst.loc).says("`", info(inst.op).spelling, "` needs a pointer, but this is ", pointer);
     return false;
-  result(inst, to);
+  }
+  const Type mask = element.withElement(Elem::I1);
+  in = loads ? std::vector{pointer, mask, element} : std::vector{pointer, element, mask};
+  in.resize(values.size());
+  if (loads) {
+    inst.segments = {1, values.size() > 1, values.size() > 2};
+    out.push_back(element);
+  } else {
+    inst.segments = {1, 1, values.size() > 2};
+  }
   return true;
 }
+
+// ---- by hand
 
 bool Parser::byHand(Inst& inst, std::string_view spelling) {
   std::vector<Use> values;
@@ -295,38 +358,6 @@ bool Parser::byHand(Inst& inst, std::string_view spelling) {
   Type type;
   switch (inst.op) {
     case Op::Constant: return constant(inst);
-    case Op::ClampF:
-      for (size_t i = 0; i < 3; ++i)
-        if (!parseUse(values.emplace_back()) || !expect(",")) return false;
-      if (!expectWord("propagateNan") || !expect("=") || !enumWord(inst, Attr::PropagateNan) || !attrs(inst) || !expect(":")) return false;
-      if (!parseType(type) || !addSame(inst, values, type)) return false;
-      result(inst, type);
-      return true;
-    case Op::FPowI:
-      if (!uses(values, 2)) return false;
-      if (atWord("fastmath")) {
-        advance();
-        if (!skipBalanced()) return false;
-      }
-      if (!attrs(inst) || !expect(":") || !parseTypeList(types) || !addAll(inst, values, types)) return false;
-      result(inst, types[0]);
-      return true;
-    case Op::Histogram:
-      if (!parseUses(values) || !attrs(inst) || !expect(":") || !parseType(type)) return false;
-      if (values.empty() || values.size() > 2) return syntax("a value and perhaps a mask");
-      if (!add(inst, values[0], type) || (values.size() > 1 && !add(inst, values[1], type.withElement(Elem::I1)))) return false;
-      inst.segments = {1, values.size() > 1};
-      if (!expect("->") || !parseType(type)) return false;
-      result(inst, type);
-      return true;
-    case Op::Trans:
-      if (!conversion(inst)) return false;
-      if (!inst.has(Attr::Order)) inst.set(Attr::Order, std::vector<int64_t>{1, 0});
-      return true;
-    case Op::Split:
-      if (!conversion(inst)) return false;
-      result(inst, inst.result()->type);
-      return true;
     case Op::Reshape:
       if (!parseUses(values)) return false;
       if (takeWord("allow_reorder")) inst.set(Attr::AllowReorder, int64_t{1});
@@ -344,16 +375,7 @@ bool Parser::byHand(Inst& inst, std::string_view spelling) {
       result(inst, type.element());
       return true;
     case Op::InlineAsm: return inlineAsm(inst);
-    case Op::GetProgramId:
-    case Op::GetNumPrograms:
-      if (tok_.kind == Tok::Word && !enumWord(inst, Attr::Axis)) return false;
-      if (!attrs(inst) || !expect(":") || !parseType(type)) return false;
-      result(inst, type);
-      return true;
-    case Op::Dot: return dot(inst);
     case Op::DotScaled: return dotScaled(inst);
-    case Op::Load: return load(inst);
-    case Op::Store: return store(inst);
     case Op::AtomicPoll: return atomicPoll(inst);
     case Op::MakeTensorPtr: return makeTensorPtr(inst);
     case Op::Advance: {
@@ -395,17 +417,6 @@ bool Parser::byHand(Inst& inst, std::string_view spelling) {
     }
     case Op::Br:
     case Op::CondBr: return branch(inst);
-    case Op::FpToFp: {
-      Use value;
-      if (!parseUse(value)) return false;
-      if (take(",")) {
-        if (!expectWord("rounding") || !expect("=") || !enumWord(inst, Attr::Rounding)) return false;
-      }
-      Type to;
-      if (!attrs(inst) || !expect(":") || !parseType(type) || !expect("->") || !parseType(to) || !add(inst, value, type)) return false;
-      result(inst, to);
-      return true;
-    }
     case Op::Reduce:
     case Op::Scan:
     case Op::MapElementwise:
@@ -427,66 +438,6 @@ bool Parser::constant(Inst& inst) {
   return true;
 }
 
-bool Parser::load(Inst& inst) {
-  std::vector<Use> values;
-  Type type;
-  if (!parseUses(values)) return false;
-  if (values.empty() || values.size() > 3) return syntax("a pointer, a mask and a value for elsewhere");
-  if (!hints(inst) || !attrs(inst) || !expect(":") || !parseType(type)) return false;
-  // Before 3.0 the type was the result's.
-  Type pointer = type;
-  auto actual = typeOf(values[0]);
-  if (actual && actual->isPointer() && *actual != type && actual->pointee() == type) pointer = *actual;
-  if (actual && actual->form == Form::BlockPtr) pointer = *actual;
-  if (!add(inst, values[0], pointer)) return false;
-  Type element;
-  if (pointer.form == Form::BlockPtr) {
-    element = pointer;
-    element.form = Form::Tile;
-  } else if (pointer.isPointer()) {
-    element = pointer.pointee();
-  } else {
-    error(Err::Type, inst.loc).says("`tt.load` needs a pointer, but this is ", pointer);
-    return false;
-  }
-  if (values.size() > 1 && !add(inst, values[1], element.withElement(Elem::I1))) return false;
-  if (values.size() > 2 && !add(inst, values[2], element)) return false;
-  inst.segments = {1, values.size() > 1, values.size() > 2};
-  result(inst, element);
-  return true;
-}
-
-bool Parser::store(Inst& inst) {
-  std::vector<Use> values;
-  Type type;
-  if (!parseUses(values)) return false;
-  if (values.size() < 2 || values.size() > 3) return syntax("a pointer, a value and perhaps a mask");
-  if (!hints(inst) || !attrs(inst) || !expect(":") || !parseType(type)) return false;
-  if (take(",")) {  // tt.store %p, %v : P, T
-    Type again;
-    if (!parseType(again)) return false;
-  }
-  Type pointer = type;
-  auto actual = typeOf(values[0]);
-  if (actual && actual->isPointer() && *actual != type && actual->pointee() == type) pointer = *actual;
-  if (actual && actual->form == Form::BlockPtr) pointer = *actual;
-  if (!add(inst, values[0], pointer)) return false;
-  Type element;
-  if (pointer.form == Form::BlockPtr) {
-    element = pointer;
-    element.form = Form::Tile;
-  } else if (pointer.isPointer()) {
-    element = pointer.pointee();
-  } else {
-    error(Err::Type, inst.loc).says("`tt.store` needs a pointer, but this is ", pointer);
-    return false;
-  }
-  if (!add(inst, values[1], element)) return false;
-  if (values.size() > 2 && !add(inst, values[2], element.withElement(Elem::I1))) return false;
-  inst.segments = {1, 1, values.size() > 2};
-  return true;
-}
-
 bool Parser::atomicPoll(Inst& inst) {
   std::vector<Use> values;
   std::vector<Type> in, out;
@@ -497,24 +448,6 @@ bool Parser::atomicPoll(Inst& inst) {
   if (!attrs(inst) || !expect(":") || !parseTypeList(in) || !expect("->") || !parseResultTypes(out)) return false;
   if (!addAll(inst, values, in) || (timed && !addKnown(inst, timeout))) return false;
   for (Type type : out) result(inst, type);
-  return true;
-}
-
-bool Parser::dot(Inst& inst) {
-  Use operands[3];
-  for (size_t i = 0; i < 3; ++i)
-    if ((i > 0 && !expect(",")) || !parseUse(operands[i])) return false;
-  while (take(",")) {
-    if (takeWord("inputPrecision")) {
-      if (!expect("=") || !enumWord(inst, Attr::InputPrecision)) return false;
-    } else {
-      return syntax("inputPrecision");
-    }
-  }
-  Type a, b, d;
-  if (!attrs(inst) || !expect(":") || !parseType(a) || !expect("*") || !parseType(b) || !expect("->") || !parseType(d)) return false;
-  if (!add(inst, operands[0], a) || !add(inst, operands[1], b) || !add(inst, operands[2], d)) return false;
-  result(inst, d);
   return true;
 }
 

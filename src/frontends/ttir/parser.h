@@ -129,12 +129,12 @@ class Parser {
   bool parseCustom(Token name, Inst*& out);
   bool bySignature(Inst& inst);
   bool byFormat(Inst& inst, const Format& format);
+  bool complete(Inst& inst, const std::vector<Use>& values, std::vector<Type>& in, std::vector<Type>& out);
+  bool miscounted(const Inst& inst, const std::vector<Use>& values, const char* wanted);
+  bool access(Inst& inst, const std::vector<Use>& values, std::vector<Type>& in, std::vector<Type>& out);
   bool byHand(Inst& inst, std::string_view spelling);
   bool constant(Inst& inst);
-  bool load(Inst& inst);
-  bool store(Inst& inst);
   bool atomicPoll(Inst& inst);
-  bool dot(Inst& inst);
   bool dotScaled(Inst& inst);
   bool makeTensorPtr(Inst& inst);
   bool makeTensorDesc(Inst& inst);
@@ -148,9 +148,9 @@ class Parser {
   bool ifOp(Inst& inst);
   bool whileLoop(Inst& inst);
   bool branch(Inst& inst);
-  bool conversion(Inst& inst);  // %a, %b {..} : T -> U
   bool lower(Inst& inst);
   bool attrs(Inst& inst);  // an optional dictionary, applied
+  bool flags();            // fastmath<..> and the like, ignored
   bool hints(Inst& inst);  // cacheModifier = .., evictionPolicy = ..
   bool enumWord(Inst& inst, Attr attr);
   bool add(Inst& inst, const Use& use, Type type);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Finds the fastest constants of a kernel by running it.
+// Finds the fastest constants and schedule of a kernel by running it.
 import { DeviceBuffer } from "../buffer.ts";
 import type { Device } from "../device.ts";
 import { NereidError } from "../errors.ts";
@@ -9,6 +9,7 @@ import type { GpuDevice } from "../webgpu.ts";
 import { recall, remember, type Store, usualStore } from "./cache.ts";
 import { version } from "./compile.ts";
 import { type Arguments, gridOf, hold, type JitGrid, type JitKernel } from "./jit.ts";
+import { search } from "./schedules.ts";
 import { launchInTurn, readInTurn, timeInTurn, writeInTurn } from "./turn.ts";
 import { type Constant, launchArguments, literal, type Value } from "./values.ts";
 
@@ -30,8 +31,15 @@ export interface AutotuneOptions {
   restore?: readonly string[];
   /** Milliseconds to measure each configuration, after the engine has optimized it; default 20. */
   time?: number;
-  /** Measures a configuration instead of the clock. Returns µs per launch, or any number that is smaller for a better configuration. */
-  measure?: (config: Config, launch: () => Promise<void>) => number | Promise<number>;
+  /** Milliseconds to search schedules of the best configuration; default 0: the compiler's schedule. */
+  scheduleTime?: number;
+  /**
+   * Measures a configuration instead of the clock. Returns µs per launch, or any number that is smaller for a better configuration.
+   * `schedule` is empty for the compiler's schedule.
+   */
+  measure?: (config: Config, launch: () => Promise<void>, schedule: string) => number | Promise<number>;
+  /** The clock of `scheduleTime`, in ms; default: performance.now(). */
+  clock?: () => number;
   /** Where to store results. Default: the Cache API. false: only in this object. */
   cache?: boolean | Store;
 }
@@ -43,6 +51,17 @@ export interface Measured {
   error?: unknown;
 }
 
+interface Loaded {
+  launch: () => Promise<{ done?: Promise<void> }>;
+  time: (runs: number) => Promise<number[]> | undefined;
+  done: () => void;
+}
+
+interface Choice {
+  config: Config;
+  schedule: string;
+}
+
 /** A kernel that launches with the best of several configurations. */
 export function autotune(kernel: JitKernel, options: AutotuneOptions): Autotuned {
   return new Autotuned(kernel, options);
@@ -51,14 +70,14 @@ export function autotune(kernel: JitKernel, options: AutotuneOptions): Autotuned
 export class Autotuned {
   readonly #kernel: JitKernel;
   readonly #options: AutotuneOptions;
-  readonly #best = new Map<string, Config>();
+  readonly #best = new Map<string, Choice>();
   readonly #measured = new Map<string, Measured[]>();
 
   /** @internal */
   constructor(kernel: JitKernel, options: AutotuneOptions) {
-    if (!options.configs === !options.space)
-      throw new NereidError("wrong-argument", "pass either `configs` or `space` to autotune, not both or neither");
-    if ((options.configs ?? Object.values(options.space!)).length === 0)
+    if (options.configs ? options.space : !options.space && !options.scheduleTime)
+      throw new NereidError("wrong-argument", "pass either `configs` or `space` to autotune, not both; or `scheduleTime` without them");
+    if ((options.configs ?? Object.values(options.space ?? { one: [] })).length === 0)
       throw new NereidError("wrong-argument", "`configs` or `space` is empty: pass at least one configuration");
     this.#kernel = kernel;
     this.#options = options;
@@ -67,21 +86,26 @@ export class Autotuned {
   /** Launches the kernel. The first launch of each problem first searches for the best configuration. */
   async launch(grid: JitGrid, args: Arguments): Promise<void> {
     const best = this.#best.get(this.#key(args));
-    if (best) return this.#kernel.launch(grid, { ...args, ...best });
+    if (best) return this.#kernel.launchWith(best.schedule || undefined, grid, { ...args, ...best.config });
     const held = hold(args);
     const stored = this.#recall(args);
     let done: Promise<void> | undefined;
     await this.#kernel.device.queue.add(async () => {
-      const config = this.#best.get(this.#key(held)) ?? (await stored) ?? (await this.#tune(grid, held));
-      this.#best.set(this.#key(held), config);
-      ({ done } = await (await this.#load(grid, { ...held, ...config })).launch());
+      const best = this.#best.get(this.#key(held)) ?? (await stored) ?? (await this.#tune(grid, held));
+      this.#best.set(this.#key(held), best);
+      ({ done } = await (await this.#load(grid, { ...held, ...best.config }, best.schedule)).launch());
     });
     return done;
   }
 
   /** The configuration for these arguments, if one has been found. */
   best(args: Arguments): Config | undefined {
-    return this.#best.get(this.#key(args));
+    return this.#best.get(this.#key(args))?.config;
+  }
+
+  /** The schedule for these arguments, if one has been found that is faster than the compiler's. */
+  schedule(args: Arguments): string | undefined {
+    return this.#best.get(this.#key(args))?.schedule || undefined;
   }
 
   /** The measurements for these arguments, fastest first; undefined if the result came from the store. */
@@ -104,11 +128,21 @@ export class Autotuned {
   }
 
   #storeKey(args: Arguments): string {
-    const { configs, space } = this.#options;
-    const choice = configs ? configs.map(text) : Object.entries(space!).map(([name, values]) => `${name}: ${values.map(literal).join()}`);
+    const { configs = [{}], space, scheduleTime } = this.#options;
+    const choice = !space ? configs.map(text) : Object.entries(space!).map(([name, values]) => `${name}: ${values.map(literal).join()}`);
     const machine = isNode ? `${builtin("node:os").cpus()[0]?.model} ${process.version}` : (globalThis.navigator?.userAgent ?? "");
     const { device } = this.#kernel;
-    return JSON.stringify(["tuned", version, this.#kernel.identity, choice, this.#key(args), machine, processors(), ...identity(device)]);
+    return JSON.stringify([
+      "tuned",
+      version,
+      this.#kernel.identity,
+      choice,
+      !!scheduleTime,
+      this.#key(args),
+      machine,
+      processors(),
+      ...identity(device),
+    ]);
   }
 
   get #store(): Store | undefined {
@@ -116,45 +150,49 @@ export class Autotuned {
     return cache === false ? undefined : typeof cache === "object" ? cache : usualStore();
   }
 
-  async #recall(args: Arguments): Promise<Config | undefined> {
+  async #recall(args: Arguments): Promise<Choice | undefined> {
     const store = this.#store;
     const parts = store && (await recall(store, this.#storeKey(args)));
     if (!parts) return undefined;
-    const wanted = new TextDecoder().decode(parts[0]);
-    return this.#all().find((config) => text(config) === wanted);
+    const [wanted, schedule = ""] = parts.map((part) => new TextDecoder().decode(part));
+    const config = this.#all().find((config) => text(config) === wanted);
+    return config && { config, schedule };
   }
 
   // All configurations, also those of a space.
   #all(): Config[] {
-    const { configs, space } = this.#options;
-    if (configs) return [...configs];
-    return Object.entries(space!).reduce<Config[]>(
+    const { configs = [{}], space } = this.#options;
+    if (!space) return [...configs];
+    return Object.entries(space).reduce<Config[]>(
       (all, [name, values]) => all.flatMap((config) => values.map((value) => ({ ...config, [name]: value }))),
       [{}],
     );
   }
 
-  // The argument values of this launch.
-  async #load(
-    grid: JitGrid,
-    all: Record<string, Value>,
-  ): Promise<{ launch: () => Promise<{ done?: Promise<void> }>; time: (runs: number) => Promise<number[]> | undefined }> {
+  // The argument values of this launch. A schedule that is only tried is not stored.
+  async #load(grid: JitGrid, all: Record<string, Value>, schedule = "", isTrial = false): Promise<Loaded> {
     const { device } = this.#kernel;
-    const [special, artefacts] = await this.#kernel.prepareHeld(all);
+    const [special, artefacts] = await this.#kernel.prepareHeld(all, schedule || undefined, isTrial ? false : undefined);
+    const stays = !isTrial || this.#kernel.isLoaded(special);
     const kernel = await this.#kernel.loadInTurn(special, artefacts);
     const args = launchArguments(kernel.name, kernel.parameters, special.args);
     const programs = gridOf(grid, all, special);
-    return { launch: () => launchInTurn(device, kernel, programs, args), time: (runs) => timeInTurn(device, kernel, programs, args, runs) };
+    return {
+      launch: () => launchInTurn(device, kernel, programs, args),
+      time: (runs) => timeInTurn(device, kernel, programs, args, runs),
+      done: () => stays || this.#kernel.unload(special),
+    };
   }
 
-  async #tune(grid: JitGrid, held: Record<string, Value>): Promise<Config> {
-    const { configs, space, keep, restore, budget = 32 } = this.#options;
+  async #tune(grid: JitGrid, held: Record<string, Value>): Promise<Choice> {
+    const { configs = [{}], space, keep, restore, budget = 32 } = this.#options;
     const buffers = (value: Value): DeviceBuffer[] =>
       Array.isArray(value) ? value.flatMap(buffers) : value instanceof DeviceBuffer ? [value] : [];
     const changed = Object.entries(held).flatMap(([name, value]) => ((restore?.includes(name) ?? true) ? buffers(value) : []));
     const saved = await Promise.all(changed.map(readInTurn));
     const results = new Map<string, Measured>();
     let fastest = Infinity;
+    const restored = () => Promise.all(changed.map((buffer, i) => writeInTurn(buffer, saved[i]!)));
     const measure = async (config: Config): Promise<number> => {
       const known = results.get(text(config));
       if (known) return known.time;
@@ -167,26 +205,69 @@ export class Autotuned {
       } catch (error) {
         result.error = error; // the configuration may not suit this problem, or not compile
       }
-      await Promise.all(changed.map((buffer, i) => writeInTurn(buffer, saved[i]!)));
+      await restored();
       return result.time;
     };
-    if (configs) for (const config of configs) await measure(config);
-    else await climb(space!, budget, measure);
+    if (space) await climb(space, budget, measure);
+    else for (const config of configs) await measure(config);
     const measured = [...results.values()].filter((r) => r.time < Infinity || r.error !== undefined).sort((a, b) => a.time - b.time);
     this.#measured.set(this.#key(held), measured);
     const best = measured[0];
     if (!best) throw new NereidError("wrong-argument", "no configuration is left: `keep` rejects all of them");
     if (best.time === Infinity) throw best.error;
+    const schedule = await this.#schedule(grid, held, best.config, restored);
     const store = this.#store;
-    if (store) void remember(store, this.#storeKey(held), [new TextEncoder().encode(text(best.config))]);
-    return best.config;
+    if (store)
+      void remember(
+        store,
+        this.#storeKey(held),
+        [text(best.config), schedule].map((part) => new TextEncoder().encode(part)),
+      );
+    return { config: best.config, schedule };
+  }
+
+  // The fastest schedule of a configuration; empty if it is the compiler's.
+  async #schedule(grid: JitGrid, held: Record<string, Value>, config: Config, restored: () => Promise<unknown>): Promise<string> {
+    const { scheduleTime = 0, clock = () => performance.now() } = this.#options;
+    if (!scheduleTime) return "";
+    const end = clock() + scheduleTime;
+    const time = async (schedule: string, fastest: number) => {
+      try {
+        return await this.#time(grid, held, config, fastest, schedule, true);
+      } catch (error) {
+        if (schedule) return Infinity; // decisions that are legal alone but not together
+        throw error;
+      } finally {
+        await restored();
+      }
+    };
+    return search(
+      (schedule) => this.#kernel.scheduleOf({ ...held, ...config }, schedule),
+      time,
+      () => clock() < end,
+    );
   }
 
   // Returns µs per launch. Engines recompile code that runs often, so this runs until it gets no faster; much slower configurations are
   // stopped early.
-  async #time(grid: JitGrid, held: Record<string, Value>, config: Config, fastest: number): Promise<number> {
-    const { launch, time } = await this.#load(grid, { ...held, ...config });
-    if (this.#options.measure) return this.#options.measure(config, async () => (await launch()).done);
+  async #time(
+    grid: JitGrid,
+    held: Record<string, Value>,
+    config: Config,
+    fastest: number,
+    schedule = "",
+    isTrial = false,
+  ): Promise<number> {
+    const loaded = await this.#load(grid, { ...held, ...config }, schedule, isTrial);
+    try {
+      return await this.#measure(loaded, config, fastest, schedule);
+    } finally {
+      loaded.done();
+    }
+  }
+
+  async #measure({ launch, time }: Loaded, config: Config, fastest: number, schedule: string): Promise<number> {
+    if (this.#options.measure) return this.#options.measure(config, async () => (await launch()).done, schedule);
     const wanted = this.#options.time ?? 20;
     const middle = (times: number[]) => times.sort((a, b) => a - b)[times.length >> 1]!;
     const byClock = time(1);

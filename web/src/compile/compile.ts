@@ -31,6 +31,8 @@ export interface SourceOptions {
   files?: Readonly<Record<string, string>>;
   /** Keeps `assert` and tl.device_assert in the kernel. */
   debug?: boolean;
+  /** Decisions that replace the compiler's, as `emit` prints them for the stages `schedule.wasm` and `schedule.webgpu`. */
+  schedule?: string;
   /** Compiles in a worker, so that this thread is not blocked. */
   worker?: boolean;
   /** Where to store compiled kernels. Default: the Cache API. false: nowhere. */
@@ -71,7 +73,12 @@ export async function emit(source: string, options: SourceOptions & { stage: Sta
   const plain = /^(tokens|ast)$/.test(options.stage);
   const info = options.args && !plain ? await describe(source, options) : undefined;
   const signature = info ? signatureOf(info, options.args!, options.constants ?? {}) : itemsOf(options.signature);
-  const parts = await put(requestOf(`emit ${options.stage}`, source, options, signature), { ...options, cache: false });
+  return textOf(requestOf(`emit ${options.stage}`, source, options, signature), options);
+}
+
+/** The text that a request of `emit` returns; it is not stored. @internal */
+export async function textOf(request: Request, options: SourceOptions): Promise<string> {
+  const parts = await put(request, { ...options, cache: false });
   return new TextDecoder().decode(parts[0]);
 }
 
@@ -87,7 +94,7 @@ const itemsOf = (signature: SourceOptions["signature"]) =>
 /** @internal */
 export function requestOf(command: string, source: string, options: SourceOptions, signature: string[]): Request {
   if (typeof source !== "string") throw new NereidError("wrong-argument", "the source must be a string");
-  // Constants do not affect a description, so they are not part of its cache key.
+  // Constants and schedules do not affect a description, so they are not part of its cache key.
   const constants = command === "describe" ? [] : Object.entries(options.constants ?? {});
   return {
     command,
@@ -95,6 +102,7 @@ export function requestOf(command: string, source: string, options: SourceOption
     source,
     kernel: options.kernel ?? "",
     debug: options.debug ?? false,
+    schedule: command === "describe" ? "" : (options.schedule ?? ""),
     signature,
     constants: constants.map(([name, value]) => [name, literal(value)]),
     files: Object.entries(options.files ?? {}),
@@ -141,13 +149,13 @@ async function put(request: Request, options: SourceOptions): Promise<Uint8Array
 }
 
 // The equivalent command line; its stages end where the code of a target is written.
-function commandOf({ command, path, kernel, debug, signature, constants }: Request): string {
+function commandOf({ command, path, kernel, debug, schedule, signature, constants }: Request): string {
   const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
   const [verb, what = ""] = command.split(" ");
   const stage = verb === "emit" ? what : verb === "describe" ? "ttir" : what === "webgpu" ? "wgsl" : "wat";
   const types = signature.length ? ` --signature ${quote(signature.join(","))}` : "";
   const values = constants.map(([name, literal]) => ` -D ${quote(`${name}=${literal}`)}`).join("");
-  return `nereid emit --stage ${stage} ${quote(path + (kernel && `:${kernel}`))}${types}${values}${debug ? " --debug" : ""}`;
+  return `nereid emit --stage ${stage} ${quote(path + (kernel && `:${kernel}`))}${types}${values}${debug ? " --debug" : ""}${schedule ? " --schedule FILE" : ""}`;
 }
 
 function partsOf(answer: Answer, request: Request): Uint8Array<ArrayBuffer>[] {

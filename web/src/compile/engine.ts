@@ -24,6 +24,7 @@ export interface Request {
   source: string;
   kernel: string;
   debug: boolean;
+  schedule: string;
   signature: string[];
   constants: [name: string, literal: string][];
   files: [path: string, text: string][];
@@ -85,13 +86,14 @@ export class Engine {
   }
 
   ask(request: Request): Answer {
-    const { command, path, source, kernel, debug, signature, constants, files } = request;
+    const { command, path, source, kernel, debug, schedule, signature, constants, files } = request;
     const list = [
       command,
       path,
       source,
       kernel,
       debug ? "1" : "",
+      schedule,
       String(signature.length),
       ...signature,
       String(constants.length),

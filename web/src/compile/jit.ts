@@ -6,7 +6,7 @@ import type { Device } from "../device.ts";
 import { NereidError } from "../errors.ts";
 import type { Grid, Kernel } from "../kernel.ts";
 import { kDispose } from "../platform.ts";
-import { type Artefacts, artefactsOf, describe, requestOf, type SourceOptions } from "./compile.ts";
+import { type Artefacts, artefactsOf, describe, requestOf, type SourceOptions, textOf } from "./compile.ts";
 import { held, launchInTurn } from "./turn.ts";
 import { type Constant, isScalar, type KernelInfo, launchArguments, literal, signatureOf, type Value } from "./values.ts";
 
@@ -27,6 +27,7 @@ export interface Special {
   signature: string[];
   constants: Record<string, Constant>;
   args: Record<string, Value>;
+  schedule: string;
 }
 
 /** A kernel that is compiled when it is launched. */
@@ -58,13 +59,14 @@ export class JitKernel implements Disposable {
 
   /** Source and options as text, as a key. @internal */
   get identity(): string {
-    const { kernel, path, files, debug } = this.options;
+    const { kernel, path, files, debug, schedule } = this.options;
     return JSON.stringify([
       this.#source,
       kernel,
       path,
       files,
       debug,
+      schedule,
       this.options.constants && Object.entries(this.options.constants).map(([k, v]) => [k, literal(v)]),
     ]);
   }
@@ -73,15 +75,20 @@ export class JitKernel implements Disposable {
    * Runs the kernel once for each program of the grid. The first launch of a combination compiles it; launches, reads and writes that come later
    * wait for that, so that all happens in the order of the calls.
    */
-  async launch(grid: JitGrid, args: Arguments): Promise<void> {
+  launch(grid: JitGrid, args: Arguments): Promise<void> {
+    return this.launchWith(this.options.schedule, grid, args);
+  }
+
+  /** A launch by another schedule than that of the options. @internal */
+  async launchWith(schedule: string | undefined, grid: JitGrid, args: Arguments): Promise<void> {
     const info = this.#info;
     if (info) {
-      const special = this.specialise(info, args);
+      const special = this.specialise(info, args, schedule);
       const kernel = this.#ready.get(special.key);
       if (kernel) return kernel.launch(gridOf(grid, args, special), launchArguments(kernel.name, kernel.parameters, special.args));
     }
     const later = hold(args);
-    const compiled = this.prepareHeld(later);
+    const compiled = this.prepareHeld(later, schedule);
     compiled.catch(() => {}); // the turn reports the error
     let done: Promise<void> | undefined;
     await this.device.queue.add(async () => {
@@ -121,7 +128,7 @@ export class JitKernel implements Disposable {
   }
 
   /** @internal */
-  specialise(info: KernelInfo, all: Arguments): Special {
+  specialise(info: KernelInfo, all: Arguments, schedule = this.options.schedule): Special {
     if (this.#disposed) throw new NereidError("disposed", "the kernel was disposed and cannot be launched", { kernel: info.name });
     if (typeof all !== "object" || all === null)
       throw new NereidError("wrong-argument", "pass the arguments as an object by name: { x, n: 5 }", { kernel: info.name });
@@ -136,19 +143,26 @@ export class JitKernel implements Disposable {
       }
     }
     const signature = signatureOf(info, args, constants);
-    const key = `${signature.join()};${info.parameters.map(({ name }) => (Object.hasOwn(constants, name) ? `${name}=${literal(constants[name]!)}` : "")).join()}`;
-    return { key, signature, constants, args };
+    const key = `${signature.join()};${info.parameters.map(({ name }) => (Object.hasOwn(constants, name) ? `${name}=${literal(constants[name]!)}` : "")).join()}${schedule ? `;${schedule}` : ""}`;
+    return { key, signature, constants, args, schedule: schedule ?? "" };
   }
 
   /** @internal */
-  async prepareHeld(args: Arguments): Promise<[Special, Artefacts]> {
-    const special = this.specialise(await this.info(), args);
-    return [special, await this.artefacts(special)];
+  async prepareHeld(args: Arguments, schedule?: string, cache = this.options.cache): Promise<[Special, Artefacts]> {
+    const special = this.specialise(await this.info(), args, schedule);
+    return [special, await this.artefacts(special, cache)];
+  }
+
+  /** The text of the schedule for these arguments; `random SEED` draws one. @internal */
+  async scheduleOf(args: Arguments, schedule?: string): Promise<string> {
+    const special = this.specialise(await this.info(), args, schedule);
+    const options = { ...this.options, constants: special.constants, schedule: special.schedule, print: () => {} };
+    return textOf(requestOf(`emit schedule.${this.device.kind}`, this.#source, options, special.signature), options);
   }
 
   /** @internal */
-  artefacts(special: Special): Promise<Artefacts> {
-    const options = { ...this.options, constants: special.constants };
+  artefacts(special: Special, cache = this.options.cache): Promise<Artefacts> {
+    const options = { ...this.options, constants: special.constants, schedule: special.schedule, cache };
     return artefactsOf(requestOf(`compile ${this.device.target}`, this.#source, options, special.signature), options);
   }
 
@@ -163,6 +177,18 @@ export class JitKernel implements Disposable {
     const kernel = await loading;
     if (!this.#disposed) this.#ready.set(special.key, kernel);
     return kernel;
+  }
+
+  /** @internal */
+  isLoaded(special: Special): boolean {
+    return this.#ready.has(special.key);
+  }
+
+  /** Frees the code of one combination. @internal */
+  unload(special: Special): void {
+    this.#ready.get(special.key)?.dispose();
+    this.#ready.delete(special.key);
+    this.#kernels.delete(special.key);
   }
 }
 
