@@ -42,7 +42,7 @@ command -v ccache >/dev/null && clang="ccache clang++-22"
   if [ -e $opt ]; then
     linked=linked.wasm
     features="--enable-bulk-memory --enable-bulk-memory-opt --enable-sign-ext --enable-nontrapping-float-to-int --enable-mutable-globals --enable-multivalue --enable-reference-types"
-    printf 'rule opt\n command = %s %s --low-memory-unused --zero-filled-memory --one-caller-inline-max-function-size 20 --flatten --rereloop -Oz -Oz --skip-pass=local-cse --skip-pass=memory-packing --reorder-functions-by-name --strip-debug --strip-producers --strip-target-features %s $in -o $out\n description = optimise $out\n' $node $opt "$features"
+    printf 'rule opt\n command = %s %s --low-memory-unused --zero-filled-memory --one-caller-inline-max-function-size 10 --flatten --rereloop -Oz -Oz --skip-pass=local-cse --skip-pass=memory-packing --reorder-functions-by-name --strip-debug --strip-producers --strip-target-features %s $in -o $out\n description = optimise $out\n' $node $opt "$features"
     printf 'build %s/nereid.wasm: opt %s/linked.wasm\n' "$out" "$out"
   fi
   printf 'build %s/%s: link%s\n' "$out" $linked "$objects"

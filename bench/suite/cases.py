@@ -119,8 +119,8 @@ add(f"layer norm {R}×{C}, loop", "rows.py:layer_norm",
 add(f"layer norm backward {R}×{C}", "rows.py:layer_norm_backward",
     {"dx_ptr": Array("f32", R * C, out=True), "dy_ptr": Array("f32", R * C), "x_ptr": Array("f32", R * C), "w_ptr": Array("f32", C), "mean_ptr": Array("f32", R), "rstd_ptr": Array("f32", R, "positive"), "columns": C},
     {"BLOCK": 4096}, [R, 1, 1], 12 * R * C, tolerance=1e-3)
-add("cross entropy 4096×128256", "rows.py:cross_entropy",
-    {"logits_ptr": Array("f32", 4096 * 128256), "label_ptr": Array("i32", 4096, "below", 128256), "loss_ptr": Array("f32", 4096, out=True), "columns": 128256}, {"BLOCK": 4096}, [4096, 1, 1], 4 * 4096 * 128256)
+add("cross entropy 2048×128256", "rows.py:cross_entropy",
+    {"logits_ptr": Array("f32", 2048 * 128256), "label_ptr": Array("i32", 2048, "below", 128256), "loss_ptr": Array("f32", 2048, out=True), "columns": 128256}, {"BLOCK": 4096}, [2048, 1, 1], 4 * 2048 * 128256)
 add("cross entropy f16 8192×32000", "rows.py:cross_entropy",
     {"logits_ptr": Array("f16", 8192 * 32000), "label_ptr": Array("i32", 8192, "below", 32000), "loss_ptr": Array("f32", 8192, out=True), "columns": 32000}, {"BLOCK": 4096}, [8192, 1, 1], 2 * 8192 * 32000)
 add(f"cumsum {R}×{C}", "rows.py:cumsum", {"x_ptr": Array("f32", R * C), "y_ptr": Array("f32", R * C, out=True), "columns": C}, {"BLOCK": 4096}, [R, 1, 1], 8 * R * C, tolerance=1e-3)

@@ -135,10 +135,18 @@ void Lowering::writeBuffer(const BufferRef& buffer, Lowval value, const IndexMap
   value = convert(value, buffer.element);
   if (where.vector.v || where.contiguous) value = widen(value, lanes());
   Builder b = at(top());
-  if (where.vector.v)
+  const int most = machine_.maxAccessBytes / std::max(1, byteSize(buffer.element));
+  if (where.vector.v) {
     b.create(Op::LoScatter, {where.vector.v, value.v}, {})->segments = {1, 1, 0};
-  else
+  } else if (where.contiguous && most > 1 && lanes() > most) {
+    // Elements that were loaded in a narrower type take several accesses.
+    for (int k = 0; k < lanes(); k += most) {
+      Lowval part = emitOp(Op::AddPtr, {where.scalar, {index(k), 0}}, buffer.base->type, {}, top());
+      b.storeTo(part.v, takeLanes(value.v, k, most));
+    }
+  } else {
     b.storeTo(where.scalar.v, value.v);
+  }
 }
 
 Lowval Lowering::valueAt(Value* v, const IndexMap& map) {

@@ -54,9 +54,7 @@ Result<Lowered> Lowering::run() {
   for (Inst* inst : entry_->insts) inst->parent = body;
   body->insts.insert(body->insts.begin(), entry_->insts.begin(), entry_->insts.end());
   afterPass("lower", m_);
-  Machine machine = machine_;
-  machine.exp2 &= schedule_.kernel.nativeExp2;
-  expandMath(*out_, m_, machine);
+  expandMath(*out_, m_, machine_);
   afterPass("expand_math", m_);
   // Addresses and bounds were computed wherever they were asked for.
   nereid::fold(*out_, m_);
@@ -71,7 +69,7 @@ Result<Lowered> Lowering::run() {
   }
   eliminateDead(*out_);
   afterPass("eliminate_dead", m_);
-  if (layouts_.hasMatrixDots()) {
+  if (threads_ > 1) {
     prefetch(*out_, m_, machine_, privateAllocs_);
     afterPass("prefetch", m_);
   }

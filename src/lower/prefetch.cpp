@@ -49,14 +49,12 @@ class Prefetch {
  private:
   bool rewrite(Inst& loop) {
     body_ = &loop.regions[0]->entry();
-    std::vector<Mover> movers;
-    bool multiplies = false, writes = false;
+    bool writes = false;
     walk(*loop.regions[0], [&](const Inst& i) {
-      multiplies |= i.op == Op::LoMatrixDot;
       writes |= (i.op == Op::LoStore || i.op == Op::LoScatter) && !isAlloc(i.operand(0));
       writes |= i.op == Op::LoAtomicRMW || i.op == Op::LoAtomicCAS || i.op == Op::LoPrint || i.op == Op::LoAssert;
     });
-    if (!multiplies || writes) return false;
+    if (writes) return false;
     // Movers that no read of shared memory separates fill it together: a stage.
     std::vector<std::vector<Mover>> stages;
     int64_t bytes = 0;

@@ -23,7 +23,7 @@ struct Machine {
   bool subnormals = true;    // products keep subnormal numbers
   bool halves = false;       // conversions between f32 and f16 or bf16 are instructions
   bool scales = false;       // lo.scale is one instruction
-  bool exp2 = false;         // exp2 is one instruction, less exact than the expansion of exp
+  bool exp2 = false;         // exp2 is one instruction, about as exact as the expansion
 
   // ---- loop nests
   int maxLanes = 64;                // of a vector value: longer ones fill pages with instructions and do not fit in registers
@@ -58,7 +58,8 @@ struct Machine {
   int subgroupThreads = 1;                   // whose registers shuffles exchange, if the device has such subgroups
   int64_t elementsPerThread = 16;            // of the largest tile that is loaded, stored or combined
   int64_t accumulatorsPerThread = 64;        // of the largest dot
-  int64_t matrixAccumulatorsPerThread = 32;  // of the largest dot on subgroup matrices
+  int64_t matrixAccumulatorsPerThread = 128;  // of all dots on subgroup matrices: a subgroup that has 64 x 64 loads fewest operands
+  int minMatrixThreads = 128;                 // per program: four subgroups
   int64_t smallTile = 128;                   // elements up to which several programs share a workgroup
   int smallTileElements = 4;                 // per thread of such a program
   int smallWorkgroup = 64;                   // threads of a workgroup that several programs share
@@ -74,12 +75,13 @@ struct Machine {
 
   // ---- subgroup matrices
   int fragmentBits = 4;              // log2 of the rows and columns of a fragment
-  int maxFragmentElementBits = 6;    // log2 of the accumulators of one thread
+  int maxFragmentElementBits = 7;    // log2 of the accumulators of one thread
   int64_t maxResidentFragments = 8;  // of operands, that a subgroup keeps along a loop
+  int64_t operandBytesPerThread = 64;  // in shared memory, of dots without subgroup matrices: more would leave room for few workgroups
   int64_t matrixDepthBytes = 64;     // of K per step of a dot: operands of 128 x 128 leave room for a second workgroup on an H200
   int64_t operandPaddingBytes = 16;  // between rows of operands in shared memory, so that the elements of a column are in different banks
   int64_t accumulatorRow = 24;       // elements from one row of an accumulator fragment to the next, for the same reason
-  int64_t prefetchBytes = 192;       // that a thread holds of the next iteration's operands
+  int64_t prefetchBytes = 256;       // that a thread holds of the next iteration's operands
   int doubleBufferThreads = 128;     // up to which fragments leave through two buffers in turn, which saves barriers
 
   // ---- code

@@ -70,7 +70,6 @@ struct KernelSchedule {
   bool disjoint = false;    // for launches whose arguments do not overlap
   bool subgroups = false;   // threads whose numbers differ in the lowest five bits exchange values: lo.subgroup_shuffle
   bool matrices = false;    // subgroups multiply matrices: lo.matrix_dot
-  bool nativeExp2 = false;  // exp is made of the machine's exp2: kernels with dots on subgroup matrices are bound by exp
 };
 
 class Layouts;

@@ -69,8 +69,10 @@ int64_t depthOf(const Inst& dot, const Machine& machine) {
   const int rank = x.rank;
   if (rank == 2 && (x.elem == Elem::F16 || x.elem == Elem::I8) && y.elem == x.elem) return machine.matrixDepthBytes / byteSize(x.element());
   const int64_t column = (x.numel() / x.dim(rank - 1) + y.numel() / y.dim(rank - 2)) * machine.scratchElementBytes;
+  const int64_t threads = std::clamp<int64_t>(dot.result()->type.numel() / machine.accumulatorsPerThread, machine.minThreads, machine.maxThreads);
+  const int64_t room = std::min(machine.sharedBytes, threads * machine.operandBytesPerThread);
   int64_t depth = x.dim(rank - 1);
-  while (depth > machine.dotLoadElements && depth * column > machine.sharedBytes) depth /= 2;
+  while (depth > 2 * machine.dotLoadElements && depth * column > room) depth /= 2;
   return depth;
 }
 

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <bit>
 
+#include "schedule/layout.h"
+#include "support/ptr_map.h"
+
 namespace nereid {
 
 int sharedThreadsOf(const Func& kernel, const Machine& machine) {
@@ -23,20 +26,35 @@ int sharedThreadsOf(const Func& kernel, const Machine& machine) {
 // The accumulators of dots must fit in registers, and many of them per thread reuse operands most. Without dots, each thread has a few
 // vectors of the largest tile that is loaded, stored or combined, so that many accesses are in flight.
 int threadsOf(const Func& kernel, const Machine& machine, bool matrices) {
-  int64_t dots = 0, elements = 0;
+  int64_t largest = 0, elements = 0, accumulators = 0;
+  PtrMap<const Value*, int> uses;
+  walk(kernel.body, [&](const Inst& i) {
+    for (const Value* v : i.operands) ++uses[v];
+  });
   walk(kernel.body, [&](const Inst& i) {
     if (i.op == Op::Dot) {
-      dots = std::max(dots, i.result()->type.numel());
+      largest = std::max(largest, i.result()->type.numel());
+      // Dots that add to each other's results share accumulators.
+      const Inst* before = i.operand(2)->def;
+      if (before && before->op == Op::Dot && uses[i.operand(2)] == 1) return;
+      // What a loop only adds to stays in fragments; other results are in registers a second time, element by element.
+      const bool isCarried = !i.operand(2)->def && uses[i.operand(2)] == 1;
+      accumulators += i.result()->type.numel() * (isCarried ? 1 : 2);
     } else if (i.op == Op::Load || i.op == Op::Store || i.op == Op::Reduce || i.op == Op::Scan || info(i.op).effects == Effects::Atomic) {
       for (const Value* v : i.operands)
         if (v->type.isTile()) elements = std::max(elements, v->type.numel());
     }
   });
-  const int64_t wanted = matrices   ? dots / machine.matrixAccumulatorsPerThread
-                         : dots > 0 ? dots / machine.accumulatorsPerThread
-                                    : elements / machine.elementsPerThread;
-  const int64_t least = matrices ? machine.subgroupThreads : machine.minThreads;
-  return static_cast<int>(std::bit_floor(static_cast<uint64_t>(std::clamp<int64_t>(wanted, least, machine.maxThreads))));
+  auto power = [&](int64_t wanted) {
+    return static_cast<int>(
+        std::bit_ceil(static_cast<uint64_t>(std::clamp<int64_t>(wanted, matrices ? machine.minMatrixThreads : machine.minThreads, machine.maxThreads))));
+  };
+  if (matrices) {
+    // A subgroup has a fragment at least.
+    const int64_t most = largest >> (2 * machine.fragmentBits) << log2(machine.subgroupThreads);
+    return static_cast<int>(std::min<int64_t>(power(accumulators / machine.matrixAccumulatorsPerThread), std::max<int64_t>(most, machine.subgroupThreads)));
+  }
+  return power(largest > 0 ? largest / machine.accumulatorsPerThread : elements / machine.elementsPerThread);
 }
 
 }  // namespace nereid

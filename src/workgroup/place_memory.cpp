@@ -14,10 +14,10 @@
 //   scratch        other shared memory, in words
 //   storage        all of that in a buffer instead, where shared memory is too small
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "analysis/provenance.h"
+#include "support/ptr_map.h"
 #include "workgroup/access.h"
 #include "workgroup/passes.h"
 
@@ -89,14 +89,15 @@ class Placement {
   }
 
   // When an allocation is live, as the numbers of instructions.
+  struct Access {
+    int at;
+    bool writes;
+  };
   struct Life {
     int first = INT32_MAX, last = -1;
     bool inLoop = false;  // a write is
     bool inBranch = false;
-  };
-  struct Access {
-    int at;
-    bool writes;
+    std::vector<Access> accesses{};  // in order
   };
 
   void numberAccesses() {
@@ -106,7 +107,7 @@ class Placement {
       Life& life = lives_[alloc];
       life.first = std::min(life.first, at);
       life.last = std::max(life.last, at);
-      accesses_[alloc].push_back({at, writes});
+      life.accesses.push_back({at, writes});
       for (const Block* b = inst.parent; b && b->parent && b->parent->parent; b = b->parent->parent->parent) {
         const Inst* parent = b->parent->parent;
         life.inLoop |= writes && parent->op == Op::For && !parent->has(Attr::Threads);
@@ -139,27 +140,29 @@ class Placement {
     all.insert(all.end(), scratch_.begin(), scratch_.end());
     for (const Inst* alloc : all) {
       Life& life = lives_[alloc];
-      const std::vector<Access>& accesses = accesses_[alloc];
       // Threads run a loop at the same time.
       for (const auto& range : threadLoops_) {
         auto isInside = [&](const Access& a) { return a.at > range.first && a.at < range.second; };
-        if (std::none_of(accesses.begin(), accesses.end(), isInside)) continue;
+        if (std::none_of(life.accesses.begin(), life.accesses.end(), isInside)) continue;
         life.first = std::min(life.first, range.first);
-        life.last = std::max(life.last, range.second);
+        life.last = std::max(life.last, range.second - 1);
       }
       for (const auto& range : loops_) {
         const Access* first = nullptr;
         bool outside = false;
-        for (const Access& a : accesses) {
+        for (const Access& a : life.accesses) {
           bool inside = a.at > range.first && a.at < range.second;
           if (inside && !first) first = &a;
           outside |= !inside;
         }
         if (!first || (!outside && first->writes)) continue;
         life.first = std::min(life.first, range.first);
-        life.last = std::max(life.last, range.second);
+        life.last = std::max(life.last, range.second - 1);
       }
-      if (life.inBranch) life = {0, next_, life.inLoop, true};
+      if (life.inBranch) {
+        life.first = 0;
+        life.last = next_;
+      }
     }
   }
 
@@ -257,8 +260,7 @@ class Placement {
   Provenance provenance_;
   Divisibility divisibility_;
   std::vector<Inst*> scratch_, operands_, fragments_;
-  std::map<const Inst*, Life> lives_;
-  std::map<const Inst*, std::vector<Access>> accesses_;  // in order
+  PtrMap<const Inst*, Life> lives_;
   std::vector<std::pair<int, int>> loops_, threadLoops_;
   int next_ = 0;
   bool fits_ = true;

@@ -105,7 +105,7 @@ export async function hasSubgroupsInOrder(gpu: GPUDevice, size: number): Promise
 // The bits of NaN, infinities, and numbers whose powers of two overflow or underflow.
 const kSpecials = [0x7fc00000, 0x7fc00000, 0x3f800000, 0x7f800000, 0xff800000, 0x43480000, 0xc3480000, 0xffc00001];
 
-/** Returns whether min, max and exp2 of NaN and infinities, and all f16 as f32, follow IEEE 754, which WGSL does not guarantee. @internal */
+/** Returns whether min, max and exp2 of NaN and infinities, and all f16 as f32, follow IEEE 754, and powers of two are exact to 3 ulp: WGSL guarantees none of it. @internal */
 export async function hasSpecials(gpu: GPUDevice): Promise<boolean> {
   const code = `@group(0) @binding(0) var<storage, read_write> x: array<u32>;
 @compute @workgroup_size(8) fn main(@builtin(local_invocation_index) i: u32) {
@@ -116,9 +116,12 @@ export async function hasSpecials(gpu: GPUDevice): Promise<boolean> {
     let value = select((m << 13u) + select(0x38000000u, 0x70000000u, m >= 0x7c00u), bitcast<u32>(f32(m) * 0x1p-24f), m < 0x400u) | ((h & 0x8000u) << 16u);
     if (select(found != value, (found & 0x7fffffffu) <= 0x7f800000u, m > 0x7c00u)) { x[32] = 1u; }
   }
+  for (var k = i; k < 512u; k += 8u) { x[33u + k] = bitcast<u32>(exp2((f32(k) - 256.0f) * 0.4921f)); }
 }`;
-  const words = await look(gpu, code, [...kSpecials, ...new Array(25).fill(0)]);
+  const words = await look(gpu, code, [...kSpecials, ...new Array(25 + 512).fill(0)]);
   if (!words || words[32]) return false;
+  const powers = new Float32Array(words.buffer, 33 * 4);
+  if (!powers.every((x, k) => Math.abs(x / 2 ** Math.fround((k - 256) * Math.fround(0.4921)) - 1) < 2 ** -21.5)) return false;
   const all = new Float32Array(Uint32Array.from(kSpecials).buffer),
     got = new Float32Array(words.buffer, 32);
   return [...all].every((x, i) => {

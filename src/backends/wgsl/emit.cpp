@@ -798,7 +798,7 @@ Result<Shader> write(const Func& kernel, const Device* device, const TextOptions
   // Fewer threads need less memory in common.
   int64_t room = device ? std::min(device->workgroupBytes, machine.maxSharedBytes) : machine.maxSharedBytes;
   for (int threads = threadsOf(kernel, machine, true); products && !lacks && threads >= machine.subgroupThreads; threads /= 2) {
-    const KernelSchedule shape{.threads = threads, .subgroups = true, .matrices = true, .nativeExp2 = true};
+    const KernelSchedule shape{.threads = threads, .subgroups = true, .matrices = true};
     if (!writeVariant(shape)) return std::unexpected(Failed{});
     if (out.variants.empty()) break;
     int64_t most = 0;
