@@ -94,6 +94,10 @@ export async function tfjs(tf, wasm, wasmFolder, threads) {
         add: () => tf.add(t.x, t.y),
         row_sum: () => tf.sum(t.x, 1),
         exp: () => tf.exp(t.x),
+        column_sum: () => tf.sum(t.x, 0),
+        transpose: () => tf.transpose(t.x),
+        cumsum: () => tf.cumsum(t.x, 1),
+        argmax: () => tf.argMax(t.x, 1),
       }[c.op];
       return {
         run: () => compute().dispose(),
@@ -111,14 +115,18 @@ export async function ort(ort, wasmFolder, threads) {
   return {
     name: "ort-web",
     async prepare(c, data) {
-      const [op, more] = {
-        matmul: ["MatMul"],
-        softmax: ["Softmax", { attributes: { axis: -1 } }],
-        layer_norm: ["LayerNormalization", { attributes: { axis: -1, epsilon: 1e-5 } }],
-        add: ["Add"],
-        row_sum: ["ReduceSum", { axes: [1], attributes: { keepdims: 0 } }],
-        exp: ["Exp"],
-      }[c.op];
+      const [op, more] =
+        {
+          matmul: ["MatMul"],
+          softmax: ["Softmax", { attributes: { axis: -1 } }],
+          layer_norm: ["LayerNormalization", { attributes: { axis: -1, epsilon: 1e-5 } }],
+          add: ["Add"],
+          row_sum: ["ReduceSum", { axes: [1], attributes: { keepdims: 0 } }],
+          exp: ["Exp"],
+          column_sum: ["ReduceSum", { axes: [0], attributes: { keepdims: 0 } }],
+          transpose: ["Transpose"],
+        }[c.op] ?? [];
+      if (!op) throw new Error(`not written for ${c.op}`);
       const session = await ort.InferenceSession.create(model(op, c.inputs, c.output, more), { executionProviders: ["wasm"] });
       const feeds = Object.fromEntries(
         Object.entries(c.inputs).map(([name, shape]) => [name, new ort.Tensor("float32", data[name], shape)]),
@@ -156,7 +164,11 @@ export async function jax(jax) {
         add: jit((x, y) => x.add(y)),
         row_sum: jit((x) => np.sum(x, 1)),
         exp: jit((x) => np.exp(x)),
+        column_sum: jit((x) => np.sum(x, 0)),
+        transpose: jit((x) => np.transpose(x)),
+        argmax: jit((x) => np.argmax(x, 1)),
       }[c.op];
+      if (!f) throw new Error(`not written for ${c.op}`);
       const compute = async () => {
         const out = f(...Object.values(t).map((x) => x.ref));
         await out.blockUntilReady();

@@ -12,7 +12,8 @@ import { extname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
-import { cases, jax, launchCost, measure, nereid, ort, tfjs } from "./cases.mjs";
+import { cases, launchCost, measure, nereid } from "./cases.mjs";
+import { nodePeers } from "./node.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 process.chdir(root);
@@ -65,28 +66,10 @@ const head = (place) =>
   );
 
 async function inNode() {
-  // ONNX Runtime adds Node's workers as `Worker`, which jax-js would mistake for a browser's.
-  Object.defineProperty(globalThis, "Worker", { get: () => undefined, set: () => {} });
   const kernels = new URL(`${build}/kernels/`, pathToFileURL(root));
-  const all = [await nereid(await import("../../web/dist/index.js"), kernels, { threads: 1 })];
-  const peer = async (make) => {
-    try {
-      all.push(await make());
-    } catch (error) {
-      console.log(`a peer does not start: ${error.message}`);
-    }
-  };
-  const modules = `${root}/bench/web/node_modules`;
-  await peer(async () =>
-    tfjs(
-      await import("@tensorflow/tfjs-core"),
-      await import("@tensorflow/tfjs-backend-wasm"),
-      `${modules}/@tensorflow/tfjs-backend-wasm/dist/`,
-      1,
-    ),
-  );
-  await peer(async () => ort(await import("onnxruntime-web/wasm"), undefined, 1));
-  await peer(async () => jax(await import("@jax-js/jax")));
+  const { peers, problems } = await nodePeers();
+  const all = [await nereid(await import("../../web/dist/index.js"), kernels, { threads: 1 }), ...peers];
+  for (const problem of problems) console.log(problem);
   head(`Node ${process.version}, variant ${all[0].device.variant}, 1 thread`);
   await measure(all, Number(o.seconds), wanted, print);
   console.log(`launch of an empty kernel: ${(await launchCost(all[0])).toFixed(2)} µs`);
@@ -180,6 +163,7 @@ function sizes() {
   console.log(`\n${"bytes".padEnd(24)}${["strict", "relaxed", "gzip"].map((t) => cell(t, 9)).join("")}`);
   for (const example of readdirSync("examples", { withFileTypes: true }).filter((e) => e.isDirectory())) {
     const file = `examples/${example.name}/${example.name}.py`;
+    if (!existsSync(file)) continue;
     const line = readFileSync(file, "utf8").match(/^# run: (\w+) \| ([^|]+) \| ([^|]*) \|/m);
     if (!line) continue;
     const [, kernel, signature, constants] = line;
