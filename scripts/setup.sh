@@ -3,7 +3,7 @@
 # Prepares a bare Debian 12 machine to build and test; quick if everything is installed.
 #   scripts/setup.sh            dependencies of the build
 #   scripts/setup.sh --numpy    also of the examples' checks: .venv with NumPy
-#   scripts/setup.sh --bench    also of the benchmarks: OpenBLAS
+#   scripts/setup.sh --bench    also of the benchmarks: OpenBLAS, everything of --bench-web, and torch (several GB) in .venv-bench
 #   scripts/setup.sh --web      also of the TypeScript package: Node, npm packages, Chromium
 #   scripts/setup.sh --bench-web    also of its benchmarks: TensorFlow.js, ONNX Runtime Web, jax-js
 #   scripts/setup.sh --wheel    also of the wheel, in .venv
@@ -22,7 +22,10 @@ case "${1:-}" in
     packages="$packages clang-format-22 clang-tidy-22 shellcheck"
     command -v npm >/dev/null || packages="$packages nodejs npm"
     ;;
-  --bench) packages="$packages libopenblas0-pthread" ;;
+  --bench)
+    packages="$packages libopenblas0-pthread"
+    command -v npm >/dev/null || packages="$packages nodejs npm"
+    ;;
   --web | --bench-web | --tests)
     packages="$packages chromium libvulkan1"
     [ "$1" != --tests ] || packages="$packages clang-format-22 clang-tidy-22 shellcheck"
@@ -77,6 +80,13 @@ modules() {
   echo "setup: npm packages into $1/node_modules"
   (cd "$1" && npm ci --no-audit --no-fund --loglevel=error) && cp "$1/package-lock.json" "$1/node_modules/.lock"
 }
+# The libraries that the performance suite compares with, in .venv-bench.
+peers() {
+  cmp -s bench/suite/requirements.txt .venv-bench/.has && return
+  echo "setup: torch and others into .venv-bench"
+  [ -x .venv-bench/bin/pip ] || python3 -m venv .venv-bench
+  .venv-bench/bin/pip install --quiet --disable-pip-version-check -r bench/suite/requirements.txt && cp bench/suite/requirements.txt .venv-bench/.has
+}
 # No lock file: it would name the packages of all systems, which some registries lack.
 deno() {
   [ -x web/test/deno/node_modules/.bin/deno ] && return
@@ -87,7 +97,8 @@ python() {
   for package in numpy==2.2.6 nanobind==3.1.0 scikit-build-core==1.1.2 ml_dtypes==0.6.0 pytest==9.2.0 jax==0.10.2 flatbuffers==25.12.19; do venv "$package"; done
 }
 case "${1:-}" in
-  --numpy | --bench) venv numpy==2.2.6 ;;
+  --numpy) venv numpy==2.2.6 ;;
+  --bench) venv numpy==2.2.6 && peers && modules web && modules bench/web ;;
   --wheel) for package in nanobind==3.1.0 scikit-build-core==1.1.2 jaxlib==0.10.2; do venv "$package"; done ;;
   --python) python ;;
   --web) modules web ;;

@@ -1,31 +1,46 @@
 # SPDX-License-Identifier: MIT
-"""The performance suite: kernels as libraries write them, and the sizes they run at. NumPy and its peers are not needed here.
+"""The performance suite: kernels as libraries write them, the sizes they run at, and the same computation in NumPy and torch.
 
-    python3 bench/suite/cases.py DIR      writes DIR/suite.json and compiles each kernel for webgpu into DIR/kernels
+    python3 bench/suite/cases.py DIR [TEXT] [--sizes gpu] [--target webgpu]      cases whose names contain TEXT
+
+writes DIR/suite.json and compiles each kernel into DIR/kernels. It needs neither NumPy nor torch.
 
 A case names a kernel, its arguments in order, and its grid. `work` is what must be done at least: floating-point operations, or bytes
-moved once. Inputs are drawn from one pool of numbers, so that two languages on two machines have the same.
+moved once. Inputs are drawn from one pool of numbers (inputs.py), so that two languages on two machines have the same.
+
+Each case has three sizes: for a GPU, for a CPU (a few to 50 ms per launch on two cores), and tiny ones for tests.
 """
+import argparse
 import dataclasses
 import json
+import math
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 NAMES = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i32": "i32", "i8": "i8", "i64": "i64"}
 BYTES = {"f32": 4, "f16": 2, "bf16": 2, "i32": 4, "i8": 1, "i64": 8}
+SIZES = ("gpu", "cpu", "tiny")
 
 
 @dataclasses.dataclass
 class Array:
     dtype: str
-    size: int
+    shape: tuple
     fill: str = "uniform"  # in [-1, 1); "positive": [1/1024, 1]; "below": integers in [0, limit); "any": all bits; "zero"
     limit: int = 0
     out: bool = False
+
+    def __post_init__(self):
+        self.shape = self.shape if isinstance(self.shape, tuple) else (self.shape, )
+
+    @property
+    def size(self):
+        return math.prod(self.shape)
 
 
 @dataclasses.dataclass
@@ -40,6 +55,17 @@ class Case:
     tolerance: float = 1e-4  # of a value, or of 1 if it is smaller
     warps: tuple = (4, 8)
     fresh: bool = False  # its output is accumulated into: compare the first launch only
+    # Functions of (a library, the arrays by name without "_ptr") return the outputs in the order of the arguments.
+    #   meaning   NumPy, in float64: the reference. Also jax.numpy if `xla` is True: the peer.
+    #   torch     torch and torch.nn.functional as its `F`: the peer; fewer outputs if it does not compute them all
+    #   xla       True, False, or another function of the module jax
+    #   same      false if peers compute other numbers, such as random ones
+    meaning: Callable = None
+    torch: Callable = None
+    xla: object = True
+    same: bool = True
+    # For JavaScript's libraries: an operation of bench/web/cases.mjs, and its inputs by their names there.
+    web: tuple = None
 
     def signature(self):
         out = []
@@ -52,144 +78,324 @@ class Case:
                 out.append("1" if value == 1 else "i32:16" if value % 16 == 0 else "i32")
         return ",".join(out + [str(v) for v in self.constants.values()])
 
+    def exported(self):
+        """The case as JSON has it."""
+        fields = ("name", "kernel", "constants", "grid", "work", "unit", "tolerance", "warps", "fresh", "web")
+        array = lambda a: {"dtype": a.dtype, "size": a.size, "shape": a.shape, "fill": a.fill, "limit": a.limit, "out": a.out}
+        args = [{"name": k, **(array(v) if isinstance(v, Array) else {"value": v})} for k, v in self.args.items()]
+        return {"args": args, **{name: getattr(self, name) for name in fields}}
+
 
 def cdiv(a, b):
     return -(-a // b)
 
 
-CASES = []
+def normalised(np, x):
+    """Softmax along the last axis."""
+    e = np.exp(x - np.max(x, -1, keepdims=True))
+    return e / np.sum(e, -1, keepdims=True)
 
 
-def add(*args, **options):
-    CASES.append(Case(*args, **options))
+def recurrence(np, a):
+    h, out = 0, np.empty_like(a.x)
+    for t in range(a.x.shape[1]):
+        h = out[:, t] = a.a[:, t] * h + a.x[:, t]
+    return out
 
 
-def product(dtype, m, n, k, block, kernel="matmul", trans_b=False, out=None, warps=(4, 8)):
-    bm, bn, bk = block
-    add(f"matmul {dtype} {m}×{n}×{k}{' bᵀ' if trans_b else ''}, {bm}×{bn}×{bk}", "products.py:matmul",
-        {"a_ptr": Array(dtype, m * k), "b_ptr": Array(dtype, k * n), "c_ptr": Array(out or dtype, m * n, out=True), "M": m, "N": n, "K": k,
-         "stride_am": k, "stride_ak": 1, "stride_bk": 1 if trans_b else n, "stride_bn": k if trans_b else 1, "stride_cm": n, "stride_cn": 1},
-        {"BM": bm, "BN": bn, "BK": bk, "GROUP": 8}, [cdiv(m, bm) * cdiv(n, bn), 1, 1], 2 * m * n * k, "TFLOP/s",
-        {"f32": 1e-3, "f16": 4e-3, "bf16": 2e-2}[dtype], warps)
+def philox(np, seed, n):
+    """tl.rand: uniform numbers in [0, 1) of the offsets below n."""
+    low, high = np.uint64(0xFFFFFFFF), np.uint64(32)
+    c = [np.arange(n, dtype=np.uint64), *(np.zeros(n, np.uint64) for _ in range(3))]
+    keys = [seed & 0xFFFFFFFF, seed >> 32]
+    for _ in range(10):
+        x, y = np.uint64(0xCD9E8D57) * c[2], np.uint64(0xD2511F53) * c[0]
+        c = [x >> high ^ c[1] ^ np.uint64(keys[0]), x & low, y >> high ^ c[3] ^ np.uint64(keys[1]), y & low]
+        keys = [keys[0] + 0x9E3779B9 & 0xFFFFFFFF, keys[1] + 0xBB67AE85 & 0xFFFFFFFF]
+    bits = c[0].astype(np.uint32).view(np.int32).astype(np.int64)
+    return np.where(bits < 0, -bits - 1, bits) * 4.6566127342e-10
 
 
-product("f32", 4096, 4096, 4096, (128, 128, 16))
-product("f32", 4096, 4096, 4096, (64, 64, 32))
-product("f32", 2000, 1999, 1777, (64, 128, 32))
-product("f32", 4096, 4096, 4096, (32, 32, 32))
-product("f16", 4096, 4096, 4096, (128, 128, 64))
-product("f16", 4096, 4096, 4096, (128, 128, 32))
-product("f16", 4096, 4096, 4096, (128, 256, 64), warps=(8,))
-product("f16", 4096, 4096, 4096, (64, 64, 32))
-product("f16", 4096, 4096, 4096, (128, 128, 32), trans_b=True)
-product("f16", 4000, 4008, 4072, (128, 128, 32))
-product("bf16", 4096, 4096, 4096, (128, 128, 32))
-linear = lambda dtype, m, n, k, block: add(
-    f"linear + GELU {dtype} {m}×{n}×{k}, {block[0]}×{block[1]}×{block[2]}", "products.py:matmul_bias_gelu",
-    {"x_ptr": Array(dtype, m * k), "w_ptr": Array(dtype, n * k), "bias_ptr": Array(dtype, n), "y_ptr": Array(dtype, m * n, out=True), "M": m, "N": n, "K": k},
-    dict(zip(("BM", "BN", "BK"), block)), [cdiv(m, block[0]), cdiv(n, block[1]), 1], 2 * m * n * k, "TFLOP/s", 1e-2)
-linear("f32", 4096, 3072, 768, (64, 64, 32))
-linear("f16", 4096, 3072, 768, (64, 128, 32))
-add("matmul f32 split K 1024×1024×16384, 64×64×32", "products.py:matmul_split_k",
-    {"a_ptr": Array("f32", 1024 * 16384), "b_ptr": Array("f32", 16384 * 1024), "c_ptr": Array("f32", 1024 * 1024, out=True), "M": 1024, "N": 1024, "K": 16384},
-    {"BM": 64, "BN": 64, "BK": 32, "SPLIT": 8}, [16, 16, 8], 2 * 1024 * 1024 * 16384, "TFLOP/s", 1e-2, fresh=True)
-add("batched matmul f16 64×512×512×64, 64×64×32", "products.py:bmm",
-    {"a_ptr": Array("f16", 64 * 512 * 64), "b_ptr": Array("f16", 64 * 512 * 64), "c_ptr": Array("f16", 64 * 512 * 512, out=True), "M": 512, "N": 512, "K": 64},
-    {"BM": 64, "BN": 64, "BK": 32}, [8, 8, 64], 2 * 64 * 512 * 512 * 64, "TFLOP/s", 4e-3)
-add("matmul i8 4096³, 128×128×64", "products.py:matmul_int8",
-    {"a_ptr": Array("i8", 4096**2), "b_ptr": Array("i8", 4096**2), "scale_ptr": Array("f32", 4096), "c_ptr": Array("f32", 4096**2, out=True), "M": 4096, "N": 4096, "K": 4096},
-    {"BM": 128, "BN": 128, "BK": 64}, [32, 32, 1], 2 * 4096**3, "TFLOP/s")
-for dtype in ("f32", "f16"):
-    add(f"matrix-vector {dtype} 16384×16384", "products.py:matvec",
-        {"w_ptr": Array(dtype, 16384**2), "x_ptr": Array(dtype, 16384), "y_ptr": Array("f32", 16384, out=True), "M": 16384, "N": 16384},
-        {"BM": 4 if dtype == "f16" else 8, "BN": 1024 if dtype == "f16" else 256}, [16384 // (4 if dtype == "f16" else 8), 1, 1], BYTES[dtype] * 16384**2, tolerance=1e-3)
-add("matrix-vector int4 16384×16384", "products.py:matvec_int4",
-    {"w_ptr": Array("i32", 16384 * 2048, "any"), "scale_ptr": Array("f16", 16384 * 128), "x_ptr": Array("f16", 16384), "y_ptr": Array("f32", 16384, out=True), "M": 16384, "N": 16384},
-    {"GROUP": 128, "BM": 4, "BN": 512}, [4096, 1, 1], 16384 * 8192 + 2 * 16384 * 128, tolerance=2e-3)
-
-R, C = 16384, 4096
-add(f"softmax {R}×{C}", "rows.py:softmax", {"x_ptr": Array("f32", R * C), "y_ptr": Array("f32", R * C, out=True), "columns": C}, {"BLOCK": 4096}, [R, 1, 1], 8 * R * C)
-add("softmax 65536×781", "rows.py:softmax", {"x_ptr": Array("f32", 65536 * 781), "y_ptr": Array("f32", 65536 * 781, out=True), "columns": 781}, {"BLOCK": 1024}, [65536, 1, 1], 8 * 65536 * 781)
-add("softmax online 4096×32768", "rows.py:softmax_online", {"x_ptr": Array("f32", 4096 * 32768), "y_ptr": Array("f32", 4096 * 32768, out=True), "columns": 32768}, {"BLOCK": 2048}, [4096, 1, 1], 8 * 4096 * 32768)
-add(f"RMS norm f16 {R}×{C}, loop", "rows.py:rms_norm",
-    {"x_ptr": Array("f16", R * C), "w_ptr": Array("f16", C), "y_ptr": Array("f16", R * C, out=True), "columns": C, "eps": 1e-6}, {"BLOCK": 1024}, [R, 1, 1], 4 * R * C, tolerance=4e-3)
-add(f"layer norm {R}×{C}, loop", "rows.py:layer_norm",
-    {"x_ptr": Array("f32", R * C), "w_ptr": Array("f32", C), "b_ptr": Array("f32", C), "y_ptr": Array("f32", R * C, out=True), "mean_ptr": Array("f32", R, out=True), "rstd_ptr": Array("f32", R, out=True), "columns": C, "eps": 1e-5},
-    {"BLOCK": 1024}, [R, 1, 1], 8 * R * C, tolerance=1e-3)
-add(f"layer norm backward {R}×{C}", "rows.py:layer_norm_backward",
-    {"dx_ptr": Array("f32", R * C, out=True), "dy_ptr": Array("f32", R * C), "x_ptr": Array("f32", R * C), "w_ptr": Array("f32", C), "mean_ptr": Array("f32", R), "rstd_ptr": Array("f32", R, "positive"), "columns": C},
-    {"BLOCK": 4096}, [R, 1, 1], 12 * R * C, tolerance=1e-3)
-add("cross entropy 2048×128256", "rows.py:cross_entropy",
-    {"logits_ptr": Array("f32", 2048 * 128256), "label_ptr": Array("i32", 2048, "below", 128256), "loss_ptr": Array("f32", 2048, out=True), "columns": 128256}, {"BLOCK": 4096}, [2048, 1, 1], 4 * 2048 * 128256)
-add("cross entropy f16 8192×32000", "rows.py:cross_entropy",
-    {"logits_ptr": Array("f16", 8192 * 32000), "label_ptr": Array("i32", 8192, "below", 32000), "loss_ptr": Array("f32", 8192, out=True), "columns": 32000}, {"BLOCK": 4096}, [8192, 1, 1], 2 * 8192 * 32000)
-add(f"cumsum {R}×{C}", "rows.py:cumsum", {"x_ptr": Array("f32", R * C), "y_ptr": Array("f32", R * C, out=True), "columns": C}, {"BLOCK": 4096}, [R, 1, 1], 8 * R * C, tolerance=1e-3)
-add(f"linear recurrence {R}×2048", "rows.py:linear_recurrence",
-    {"a_ptr": Array("f32", R * 2048), "x_ptr": Array("f32", R * 2048), "y_ptr": Array("f32", R * 2048, out=True), "length": 2048}, {"BLOCK": 2048}, [R, 1, 1], 12 * R * 2048, tolerance=1e-3)
-add(f"argmax {R}×{C}", "rows.py:argmax", {"x_ptr": Array("f32", R * C), "out_ptr": Array("i32", R, out=True), "columns": C}, {"BLOCK": 4096}, [R, 1, 1], 4 * R * C)
-add("sort 16384×1024", "rows.py:sort_rows", {"x_ptr": Array("f32", 16384 * 1024), "y_ptr": Array("f32", 16384 * 1024, out=True), "columns": 1024}, {"BLOCK": 1024}, [16384, 1, 1], 8 * 16384 * 1024)
-add("column sum 16384×8192", "rows.py:column_sum", {"x_ptr": Array("f32", 16384 * 8192), "y_ptr": Array("f32", 8192, out=True), "rows": 16384, "columns": 8192}, {"BM": 64, "BN": 32}, [256, 1, 1], 4 * 16384 * 8192, tolerance=1e-3)
-add("SwiGLU f16 8192×11008", "pointwise.py:swiglu",
-    {"gate_ptr": Array("f16", 8192 * 11008), "up_ptr": Array("f16", 8192 * 11008), "y_ptr": Array("f16", 8192 * 11008, out=True), "columns": 11008}, {"BLOCK": 16384}, [8192, 1, 1], 6 * 8192 * 11008, tolerance=4e-3)
-add("rotary f16 16384 × 32 × 128", "pointwise.py:rotary",
-    {"q_ptr": Array("f16", 16384 * 4096), "cos_ptr": Array("f32", 16384 * 64), "sin_ptr": Array("f32", 16384 * 64), "out_ptr": Array("f16", 16384 * 4096, out=True), "heads": 32}, {"HALF": 64, "HEADS": 32}, [16384, 1, 1], 4 * 16384 * 4096 + 8 * 16384 * 64, tolerance=4e-3)
-add("bias + GELU 2^26", "pointwise.py:bias_gelu",
-    {"x_ptr": Array("f32", 2**26), "bias_ptr": Array("f32", 4096), "y_ptr": Array("f32", 2**26, out=True), "n": 2**26, "columns": 4096}, {"BLOCK": 1024}, [2**16, 1, 1], 8 * 2**26)
-add("AdamW 2^25", "pointwise.py:adamw",
-    {"p_ptr": Array("f32", 2**25, out=True), "g_ptr": Array("f32", 2**25), "m_ptr": Array("f32", 2**25, out=True), "v_ptr": Array("f32", 2**25, "positive", out=True), "n": 2**25, "lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "decay": 0.01},
-    {"BLOCK": 1024}, [2**15, 1, 1], 28 * 2**25, fresh=True)
-add("dropout 2^26", "pointwise.py:dropout", {"x_ptr": Array("f32", 2**26), "y_ptr": Array("f32", 2**26, out=True), "n": 2**26, "p": 0.1, "seed": 123}, {"BLOCK": 1024}, [2**16, 1, 1], 8 * 2**26)
-for dtype, block in (("f32", (32, 32)), ("f16", (64, 64))):
-    add(f"transpose {dtype} 8192×8192, {block[0]}×{block[1]}", "pointwise.py:transpose",
-        {"x_ptr": Array(dtype, 8192**2), "y_ptr": Array(dtype, 8192**2, out=True), "rows": 8192, "columns": 8192}, {"BM": block[0], "BN": block[1]}, [8192 // block[0], 8192 // block[1], 1], 2 * BYTES[dtype] * 8192**2)
-add("embedding 65536 of 32000×2048", "pointwise.py:embedding",
-    {"ids_ptr": Array("i32", 65536, "below", 32000), "table_ptr": Array("f32", 32000 * 2048), "y_ptr": Array("f32", 65536 * 2048, out=True), "columns": 2048}, {"BLOCK": 2048}, [65536, 1, 1], 4 * (65536 + 32000) * 2048)
-add("scatter add 65536 into 32000×512", "pointwise.py:scatter_add",
-    {"ids_ptr": Array("i32", 65536, "below", 32000), "g_ptr": Array("f32", 65536 * 512), "table_ptr": Array("f32", 32000 * 512, out=True), "columns": 512}, {"BLOCK": 512}, [65536, 1, 1], 4 * (65536 + 2 * 32000) * 512, tolerance=1e-3, fresh=True)
-add("histogram 2^26 into 256", "pointwise.py:histogram",
-    {"x_ptr": Array("i32", 2**26, "below", 256), "bins_ptr": Array("i32", 256, "zero", out=True), "n": 2**26}, {"BLOCK": 1024}, [2**16, 1, 1], 4 * 2**26, fresh=True)
-add("conv1d 4096 × 16384, width 4", "pointwise.py:conv1d",
-    {"x_ptr": Array("f32", 4096 * 16384), "w_ptr": Array("f32", 4096 * 4), "y_ptr": Array("f32", 4096 * 16384, out=True), "length": 16384}, {"WIDTH": 4, "BLOCK": 1024}, [4096, 16, 1], 8 * 4096 * 16384)
+def adamw(np, a, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, decay=0.01):
+    m, v = beta1 * a.m + (1 - beta1) * a.g, beta2 * a.v + (1 - beta2) * a.g * a.g
+    return a.p * (1 - lr * decay) - lr * m / (np.sqrt(v) + eps), m, v
 
 
-def attention(d, causal, block, shared=1, length=2048, heads=64):
-    bm, bn = block
-    add(f"attention f16 {heads}×{length}×{d}{' causal' if causal else ''}{f', {shared} heads a key' if shared > 1 else ''}, {bm}×{bn}", "attention.py:attention",
-        {"q_ptr": Array("f16", heads * length * d), "k_ptr": Array("f16", heads // shared * length * d), "v_ptr": Array("f16", heads // shared * length * d), "o_ptr": Array("f16", heads * length * d, out=True),
-         "lse_ptr": Array("f32", heads * length, out=True), "length": length, "scale": d**-0.5},
-        {"HEADS": heads, "SHARED": shared, "D": d, "BM": bm, "BN": bn, "CAUSAL": int(causal)}, [length // bm, heads, 1], (2 if causal else 4) * heads * length**2 * d, "TFLOP/s", 4e-3)
+def adamw_torch(t, a, steps={}):
+    # So many steps that the bias is 1, as in the kernel.
+    step = steps.setdefault(0, t.tensor(1e6))
+    t._fused_adamw_([a.p], [a.g], [a.m], [a.v], [], [step], lr=1e-3, beta1=0.9, beta2=0.999, weight_decay=0.01, eps=1e-8, amsgrad=False, maximize=False)
+    return a.p, a.m, a.v
 
 
-attention(64, False, (128, 64))
-attention(64, True, (128, 64))
-attention(64, True, (64, 64))
-attention(128, False, (64, 64))
-attention(128, True, (128, 64), heads=32)
-attention(64, True, (128, 32), shared=8)
-add("paged decode f16 64×32, 4096 tokens of 128", "attention.py:decode_paged",
-    {"q_ptr": Array("f16", 64 * 32 * 128), "k_ptr": Array("f16", 8192 * 16 * 4096), "v_ptr": Array("f16", 8192 * 16 * 4096), "pages_ptr": Array("i32", 64 * 256, "below", 8192), "o_ptr": Array("f16", 64 * 32 * 128, out=True), "length": 4096, "scale": 128**-0.5},
-    {"PAGES": 256, "PAGE": 16, "D": 128}, [64, 32, 1], 2 * 64 * 32 * 4096 * 128 * 2, tolerance=4e-3)
+def scattered(np, a):
+    table = np.zeros_like(a.table)
+    np.add.at(table, a.ids, a.g)
+    return table
 
 
-def export(folder, only=""):
+def attended(np, a, causal, shared):
+    scores = np.matmul(a.q, np.swapaxes(np.repeat(a.k, shared, 0), 1, 2)) * a.q.shape[2]**-0.5
+    if causal:
+        at = np.arange(a.q.shape[1])
+        scores = np.where(at[:, None] >= at, scores, -np.inf)
+    top = np.max(scores, -1, keepdims=True)
+    e = np.exp(scores - top)
+    total = np.sum(e, -1, keepdims=True)
+    return np.matmul(e / total, np.repeat(a.v, shared, 0)), ((top + np.log(total)) / math.log(2))[..., 0]
+
+
+def paged(np, a):
+    sequences, heads, d = a.q.shape
+    k, v = (x[a.pages].reshape(sequences, -1, heads, d) for x in (a.k, a.v))
+    return np.einsum("sht,sthd->shd", normalised(np, np.einsum("shd,sthd->sht", a.q, k) * d**-0.5), v)
+
+
+def paged_torch(t, a):
+    sequences, heads, d = a.q.shape
+    k, v = (x[a.pages].reshape(sequences, -1, heads, d).transpose(1, 2) for x in (a.k, a.v))
+    return t.F.scaled_dot_product_attention(a.q[:, :, None], k, v)[:, :, 0]
+
+
+def convolved(np, a):
+    length = a.x.shape[1]
+    y = sum(np.pad(a.x, ((0, 0), (3, 0)))[:, k:k + length] * a.w[:, k, None] for k in range(4))
+    return y / (1 + np.exp(-y))
+
+
+def suite(sizes):
+    """The cases in one of SIZES."""
+    cases = []
+    pick = lambda *choices: choices[SIZES.index(sizes)]
+
+    def add(*args, **options):
+        cases.append(Case(*args, **options))
+
+    def product(dtype, size, block, trans_b=False, warps=(4, 8)):
+        m, n, k = size if isinstance(size, tuple) else (size, size, size)
+        bm, bn, bk = block
+        add(f"matmul {dtype} {m}×{n}×{k}{' bᵀ' if trans_b else ''}, {bm}×{bn}×{bk}", "products.py:matmul",
+            {"a_ptr": Array(dtype, (m, k)), "b_ptr": Array(dtype, (n, k) if trans_b else (k, n)), "c_ptr": Array(dtype, (m, n), out=True), "M": m, "N": n, "K": k,
+             "stride_am": k, "stride_ak": 1, "stride_bk": 1 if trans_b else n, "stride_bn": k if trans_b else 1, "stride_cm": n, "stride_cn": 1},
+            {"BM": bm, "BN": bn, "BK": bk, "GROUP": 8}, [cdiv(m, bm) * cdiv(n, bn), 1, 1], 2 * m * n * k, "TFLOP/s",
+            {"f32": 1e-3, "f16": 4e-3, "bf16": 2e-2}[dtype], warps,
+            meaning=lambda np, a: np.matmul(a.a, a.b.T if trans_b else a.b), torch=lambda t, a: t.matmul(a.a, a.b.T if trans_b else a.b),
+            web=("matmul", {"a": "a_ptr", "b": "b_ptr"}) if dtype == "f32" else None)
+
+    square, odd = pick(4096, 1024, 128), pick((2000, 1999, 1777), (1000, 999, 777), (100, 99, 77))
+    product("f32", square, (128, 128, 16))
+    product("f32", square, (64, 64, 32))
+    product("f32", odd, (64, 128, 32))
+    product("f32", square, (32, 32, 32))
+    product("f16", square, (128, 128, 64))
+    product("f16", square, (128, 128, 32))
+    product("f16", square, (128, 256, 64), warps=(8,))
+    product("f16", square, (64, 64, 32))
+    product("f16", square, (128, 128, 32), trans_b=True)
+    product("f16", pick((4000, 4008, 4072), (1000, 1008, 1016), (100, 108, 72)), (128, 128, 32))
+    product("bf16", square, (128, 128, 32))
+
+    def linear(dtype, block):
+        m, n, k = pick((4096, 3072, 768), (1024, 1024, 768), (64, 128, 96))
+        add(f"linear + GELU {dtype} {m}×{n}×{k}, {block[0]}×{block[1]}×{block[2]}", "products.py:matmul_bias_gelu",
+            {"x_ptr": Array(dtype, (m, k)), "w_ptr": Array(dtype, (n, k)), "bias_ptr": Array(dtype, n), "y_ptr": Array(dtype, (m, n), out=True), "M": m, "N": n, "K": k},
+            dict(zip(("BM", "BN", "BK"), block)), [cdiv(m, block[0]), cdiv(n, block[1]), 1], 2 * m * n * k, "TFLOP/s", 1e-2,
+            meaning=lambda np, a: (lambda x: x / (1 + np.exp(-2 * 0.7978845608028654 * (x + 0.044715 * x * x * x))))(np.matmul(a.x, a.w.T) + a.bias),
+            torch=lambda t, a: t.F.gelu(t.F.linear(a.x, a.w, a.bias), approximate="tanh"))
+
+    linear("f32", (64, 64, 32))
+    linear("f16", (64, 128, 32))
+    n, k = pick((1024, 16384), (256, 8192), (64, 512))
+    add(f"matmul f32 split K {n}×{n}×{k}, 64×64×32", "products.py:matmul_split_k",
+        {"a_ptr": Array("f32", (n, k)), "b_ptr": Array("f32", (k, n)), "c_ptr": Array("f32", (n, n), out=True), "M": n, "N": n, "K": k},
+        {"BM": 64, "BN": 64, "BK": 32, "SPLIT": 8}, [n // 64, n // 64, 8], 2 * n * n * k, "TFLOP/s", 1e-2, fresh=True,
+        meaning=lambda np, a: np.matmul(a.a, a.b), torch=lambda t, a: t.matmul(a.a, a.b))
+    batch, n = pick((64, 512), (16, 512), (2, 64))
+    add(f"batched matmul f16 {batch}×{n}×{n}×64, 64×64×32", "products.py:bmm",
+        {"a_ptr": Array("f16", (batch, n, 64)), "b_ptr": Array("f16", (batch, 64, n)), "c_ptr": Array("f16", (batch, n, n), out=True), "M": n, "N": n, "K": 64},
+        {"BM": 64, "BN": 64, "BK": 32}, [n // 64, n // 64, batch], 2 * batch * n * n * 64, "TFLOP/s", 4e-3,
+        meaning=lambda np, a: np.matmul(a.a, a.b), torch=lambda t, a: t.matmul(a.a, a.b))
+    add(f"matmul i8 {square}³, 128×128×64", "products.py:matmul_int8",
+        {"a_ptr": Array("i8", (square, square)), "b_ptr": Array("i8", (square, square)), "scale_ptr": Array("f32", square), "c_ptr": Array("f32", (square, square), out=True), "M": square, "N": square, "K": square},
+        {"BM": 128, "BN": 128, "BK": 64}, [square // 128, square // 128, 1], 2 * square**3, "TFLOP/s",
+        meaning=lambda np, a: np.matmul(a.a.astype("float64"), a.b.astype("float64")) * a.scale, torch=lambda t, a: t._int_mm(a.a, a.b) * a.scale,
+        xla=lambda jax, a: jax.numpy.matmul(a.a, a.b, preferred_element_type="int32") * a.scale)
+    for dtype in ("f32", "f16"):
+        n, bm, bn = pick(16384, 4096, 1024), 4 if dtype == "f16" else 8, 1024 if dtype == "f16" else 256
+        add(f"matrix-vector {dtype} {n}×{n}", "products.py:matvec",
+            {"w_ptr": Array(dtype, (n, n)), "x_ptr": Array(dtype, n), "y_ptr": Array("f32", n, out=True), "M": n, "N": n},
+            {"BM": bm, "BN": bn}, [n // bm, 1, 1], BYTES[dtype] * n**2, tolerance=1e-3,
+            meaning=lambda np, a: np.matmul(a.w, a.x), torch=lambda t, a: t.mv(a.w, a.x))
+    def dequantised(np, a):
+        w = ((a.w[:, :, None] >> np.arange(8) * 4) & 15) - 8
+        return np.matmul((w.reshape(*a.scale.shape, 128) * np.wide(a.scale)[:, :, None]).reshape(a.w.shape[0], -1), np.wide(a.x))
+
+    n = pick(16384, 4096, 512)
+    add(f"matrix-vector int4 {n}×{n}", "products.py:matvec_int4",
+        {"w_ptr": Array("i32", (n, n // 8), "any"), "scale_ptr": Array("f16", (n, n // 128)), "x_ptr": Array("f16", n), "y_ptr": Array("f32", n, out=True), "M": n, "N": n},
+        {"GROUP": 128, "BM": 4, "BN": 512}, [n // 4, 1, 1], n * n // 2 + 2 * n * n // 128, tolerance=2e-3,
+        meaning=dequantised)
+
+    r, c = pick((16384, 4096), (2048, 4096), (4, 4096))
+    softmax = dict(meaning=lambda np, a: normalised(np, a.x), torch=lambda t, a: t.softmax(a.x, 1), web=("softmax", {"x": "x_ptr"}))
+    add(f"softmax {r}×{c}", "rows.py:softmax", {"x_ptr": Array("f32", (r, c)), "y_ptr": Array("f32", (r, c), out=True), "columns": c}, {"BLOCK": 4096}, [r, 1, 1], 8 * r * c, **softmax)
+    n = pick(65536, 8192, 4)
+    add(f"softmax {n}×781", "rows.py:softmax", {"x_ptr": Array("f32", (n, 781)), "y_ptr": Array("f32", (n, 781), out=True), "columns": 781}, {"BLOCK": 1024}, [n, 1, 1], 8 * n * 781, **softmax)
+    n = pick(4096, 256, 2)
+    add(f"softmax online {n}×32768", "rows.py:softmax_online", {"x_ptr": Array("f32", (n, 32768)), "y_ptr": Array("f32", (n, 32768), out=True), "columns": 32768}, {"BLOCK": 2048}, [n, 1, 1], 8 * n * 32768, **softmax)
+
+    def rms_norm(np, a):
+        x = np.wide(a.x)
+        return x / np.sqrt(np.mean(x * x, 1, keepdims=True) + 1e-6) * np.wide(a.w)
+
+    add(f"RMS norm f16 {r}×{c}, loop", "rows.py:rms_norm",
+        {"x_ptr": Array("f16", (r, c)), "w_ptr": Array("f16", c), "y_ptr": Array("f16", (r, c), out=True), "columns": c, "eps": 1e-6}, {"BLOCK": 1024}, [r, 1, 1], 4 * r * c, tolerance=4e-3,
+        meaning=rms_norm, torch=lambda t, a: t.F.rms_norm(a.x, (c,), a.w, 1e-6))
+
+    def layer_norm(np, a):
+        mean = np.mean(a.x, 1)
+        rstd = 1 / np.sqrt(np.mean((a.x - mean[:, None])**2, 1) + 1e-5)
+        return (a.x - mean[:, None]) * rstd[:, None] * a.w + a.b, mean, rstd
+
+    add(f"layer norm {r}×{c}, loop", "rows.py:layer_norm",
+        {"x_ptr": Array("f32", (r, c)), "w_ptr": Array("f32", c), "b_ptr": Array("f32", c), "y_ptr": Array("f32", (r, c), out=True), "mean_ptr": Array("f32", r, out=True), "rstd_ptr": Array("f32", r, out=True), "columns": c, "eps": 1e-5},
+        {"BLOCK": 1024}, [r, 1, 1], 8 * r * c, tolerance=1e-3, meaning=layer_norm, torch=lambda t, a: t.native_layer_norm(a.x, (c,), a.w, a.b, 1e-5),
+        web=("layer_norm", {"x": "x_ptr", "weight": "w_ptr", "bias": "b_ptr"}))
+
+    def layer_norm_backward(np, a):
+        normal, wdy = (a.x - a.mean[:, None]) * a.rstd[:, None], a.w * a.dy
+        mean = lambda x: np.mean(x, 1, keepdims=True)
+        return (wdy - (normal * mean(normal * wdy) + mean(wdy))) * a.rstd[:, None]
+
+    add(f"layer norm backward {r}×{c}", "rows.py:layer_norm_backward",
+        {"dx_ptr": Array("f32", (r, c), out=True), "dy_ptr": Array("f32", (r, c)), "x_ptr": Array("f32", (r, c)), "w_ptr": Array("f32", c), "mean_ptr": Array("f32", r), "rstd_ptr": Array("f32", r, "positive"), "columns": c},
+        {"BLOCK": 4096}, [r, 1, 1], 12 * r * c, tolerance=1e-3, meaning=layer_norm_backward,
+        torch=lambda t, a: t.ops.aten.native_layer_norm_backward(a.dy, a.x, [c], a.mean[:, None], a.rstd[:, None], a.w, None, [True, False, False])[0])
+
+    def cross_entropy(np, a):
+        x = np.wide(a.logits)
+        top = np.max(x, 1)
+        return top + np.log(np.sum(np.exp(x - top[:, None]), 1)) - np.take_along_axis(x, a.label[:, None], 1)[:, 0]
+
+    for dtype, (n, m) in (("f32", pick((2048, 128256), (128, 128256), (2, 8000))), ("f16", pick((8192, 32000), (512, 32000), (2, 5000)))):
+        add(f"cross entropy {'f16 ' if dtype == 'f16' else ''}{n}×{m}", "rows.py:cross_entropy",
+            {"logits_ptr": Array(dtype, (n, m)), "label_ptr": Array("i32", n, "below", m), "loss_ptr": Array("f32", n, out=True), "columns": m}, {"BLOCK": 4096}, [n, 1, 1], BYTES[dtype] * n * m,
+            meaning=cross_entropy, torch=lambda t, a: t.F.cross_entropy(a.logits, a.label.long(), reduction="none"))
+    add(f"cumsum {r}×{c}", "rows.py:cumsum", {"x_ptr": Array("f32", (r, c)), "y_ptr": Array("f32", (r, c), out=True), "columns": c}, {"BLOCK": 4096}, [r, 1, 1], 8 * r * c, tolerance=1e-3,
+        meaning=lambda np, a: np.cumsum(a.x, 1), torch=lambda t, a: t.cumsum(a.x, 1), web=("cumsum", {"x": "x_ptr"}))
+    add(f"linear recurrence {r}×2048", "rows.py:linear_recurrence",
+        {"a_ptr": Array("f32", (r, 2048)), "x_ptr": Array("f32", (r, 2048)), "y_ptr": Array("f32", (r, 2048), out=True), "length": 2048}, {"BLOCK": 2048}, [r, 1, 1], 12 * r * 2048, tolerance=1e-3,
+        meaning=recurrence, xla=lambda jax, a: jax.lax.associative_scan(lambda x, y: (x[0] * y[0], x[1] * y[0] + y[1]), (a.a, a.x), axis=1)[1])
+    add(f"argmax {r}×{c}", "rows.py:argmax", {"x_ptr": Array("f32", (r, c)), "out_ptr": Array("i32", r, out=True), "columns": c}, {"BLOCK": 4096}, [r, 1, 1], 4 * r * c,
+        meaning=lambda np, a: np.argmax(a.x, 1), torch=lambda t, a: t.argmax(a.x, 1), same=False, web=("argmax", {"x": "x_ptr"}))
+    n = pick(16384, 512, 4)
+    add(f"sort {n}×1024", "rows.py:sort_rows", {"x_ptr": Array("f32", (n, 1024)), "y_ptr": Array("f32", (n, 1024), out=True), "columns": 1024}, {"BLOCK": 1024}, [n, 1, 1], 8 * n * 1024,
+        meaning=lambda np, a: np.sort(a.x, 1), torch=lambda t, a: t.sort(a.x, 1)[0])
+    m, n = pick((16384, 8192), (4096, 2048), (128, 64))
+    add(f"column sum {m}×{n}", "rows.py:column_sum", {"x_ptr": Array("f32", (m, n)), "y_ptr": Array("f32", n, out=True), "rows": m, "columns": n}, {"BM": 64, "BN": 32}, [n // 32, 1, 1], 4 * m * n, tolerance=1e-3,
+        meaning=lambda np, a: np.sum(a.x, 0), torch=lambda t, a: t.sum(a.x, 0), web=("column_sum", {"x": "x_ptr"}))
+
+    n = pick(8192, 256, 2)
+    add(f"SwiGLU f16 {n}×11008", "pointwise.py:swiglu",
+        {"gate_ptr": Array("f16", (n, 11008)), "up_ptr": Array("f16", (n, 11008)), "y_ptr": Array("f16", (n, 11008), out=True), "columns": 11008}, {"BLOCK": 16384}, [n, 1, 1], 6 * n * 11008, tolerance=4e-3,
+        meaning=lambda np, a: a.gate / (1 + np.exp(-np.wide(a.gate))) * a.up, torch=lambda t, a: t.F.silu(a.gate) * a.up)
+    n = pick(16384, 1024, 4)
+    rotate = lambda library, a: library.stack((a.q[:, :, 0] * a.cos[:, None] - a.q[:, :, 1] * a.sin[:, None], a.q[:, :, 1] * a.cos[:, None] + a.q[:, :, 0] * a.sin[:, None]), 2)
+    add(f"rotary f16 {n} × 32 × 128", "pointwise.py:rotary",
+        {"q_ptr": Array("f16", (n, 32, 2, 64)), "cos_ptr": Array("f32", (n, 64)), "sin_ptr": Array("f32", (n, 64)), "out_ptr": Array("f16", (n, 32, 2, 64), out=True), "heads": 32}, {"HALF": 64, "HEADS": 32}, [n, 1, 1], 4 * n * 4096 + 8 * n * 64, tolerance=4e-3,
+        meaning=rotate, torch=lambda t, a: rotate(t, a).half())
+    power = pick(26, 22, 12)
+    add(f"bias + GELU 2^{power}", "pointwise.py:bias_gelu",
+        {"x_ptr": Array("f32", (2**power // 4096, 4096)), "bias_ptr": Array("f32", 4096), "y_ptr": Array("f32", (2**power // 4096, 4096), out=True), "n": 2**power, "columns": 4096}, {"BLOCK": 1024}, [2**power // 1024, 1, 1], 8 * 2**power,
+        meaning=lambda np, a: (lambda x: 0.5 * x * (1 + np.erf(x * 0.5**0.5)))(a.x + a.bias), torch=lambda t, a: t.F.gelu(a.x + a.bias))
+    n = 2**pick(25, 22, 12)
+    add(f"AdamW 2^{pick(25, 22, 12)}", "pointwise.py:adamw",
+        {"p_ptr": Array("f32", n, out=True), "g_ptr": Array("f32", n), "m_ptr": Array("f32", n, out=True), "v_ptr": Array("f32", n, "positive", out=True), "n": n, "lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "decay": 0.01},
+        {"BLOCK": 1024}, [n // 1024, 1, 1], 28 * n, fresh=True, meaning=adamw, torch=adamw_torch)
+    n = 2**power
+    add(f"dropout 2^{power}", "pointwise.py:dropout", {"x_ptr": Array("f32", n), "y_ptr": Array("f32", n, out=True), "n": n, "p": 0.1, "seed": 123}, {"BLOCK": 1024}, [n // 1024, 1, 1], 8 * n,
+        meaning=lambda np, a: np.where(philox(np, 123, n) > 0.1, a.x / 0.9, 0), torch=lambda t, a: t.F.dropout(a.x, 0.1), xla=False, same=False)
+    for dtype, block in (("f32", (32, 32)), ("f16", (64, 64))):
+        m = pick(8192, 2048, 128)
+        add(f"transpose {dtype} {m}×{m}, {block[0]}×{block[1]}", "pointwise.py:transpose",
+            {"x_ptr": Array(dtype, (m, m)), "y_ptr": Array(dtype, (m, m), out=True), "rows": m, "columns": m}, {"BM": block[0], "BN": block[1]}, [m // block[0], m // block[1], 1], 2 * BYTES[dtype] * m**2,
+            meaning=lambda np, a: np.transpose(a.x), torch=lambda t, a: a.x.T.contiguous(), web=("transpose", {"x": "x_ptr"}) if dtype == "f32" else None)
+    tokens, rows, columns = pick((65536, 32000, 2048), (4096, 8000, 1024), (8, 50, 256))
+    add(f"embedding {tokens} of {rows}×{columns}", "pointwise.py:embedding",
+        {"ids_ptr": Array("i32", tokens, "below", rows), "table_ptr": Array("f32", (rows, columns)), "y_ptr": Array("f32", (tokens, columns), out=True), "columns": columns}, {"BLOCK": columns}, [tokens, 1, 1], 4 * (tokens + min(tokens, rows)) * columns,
+        meaning=lambda np, a: a.table[a.ids], torch=lambda t, a: t.F.embedding(a.ids, a.table))
+    tokens, rows, columns = pick((65536, 32000, 512), (8192, 8000, 512), (64, 50, 512))
+    add(f"scatter add {tokens} into {rows}×{columns}", "pointwise.py:scatter_add",
+        {"ids_ptr": Array("i32", tokens, "below", rows), "g_ptr": Array("f32", (tokens, columns)), "table_ptr": Array("f32", (rows, columns), out=True), "columns": columns}, {"BLOCK": 512}, [tokens, 1, 1], 4 * (tokens + 2 * rows) * columns, tolerance=1e-3, fresh=True,
+        meaning=scattered, torch=lambda t, a: a.table.index_add_(0, a.ids, a.g), xla=lambda jax, a: jax.numpy.zeros((rows, columns), "float32").at[a.ids].add(a.g))
+    add(f"histogram 2^{power} into 256", "pointwise.py:histogram",
+        {"x_ptr": Array("i32", n, "below", 256), "bins_ptr": Array("i32", 256, "zero", out=True), "n": n}, {"BLOCK": 1024}, [n // 1024, 1, 1], 4 * n, fresh=True,
+        meaning=lambda np, a: np.bincount(a.x, minlength=256), torch=lambda t, a: t.bincount(a.x, minlength=256), xla=lambda jax, a: jax.numpy.bincount(a.x, length=256))
+    m = pick(4096, 256, 2)
+    add(f"conv1d {m} × 16384, width 4", "pointwise.py:conv1d",
+        {"x_ptr": Array("f32", (m, 16384)), "w_ptr": Array("f32", (m, 4)), "y_ptr": Array("f32", (m, 16384), out=True), "length": 16384}, {"WIDTH": 4, "BLOCK": 1024}, [m, 16, 1], 8 * m * 16384,
+        meaning=convolved, torch=lambda t, a: t.F.silu(t.F.conv1d(t.F.pad(a.x, (3, 0))[None], a.w[:, None], groups=m))[0])
+
+    def attention(d, causal, block, shared=1, heads=64):
+        length, heads = pick((2048, heads), (1024, 8), (256, 8))
+        bm, bn = block
+        q, kv = Array("f16", (heads, length, d)), Array("f16", (heads // shared, length, d))
+        add(f"attention f16 {heads}×{length}×{d}{' causal' if causal else ''}{f', {shared} heads a key' if shared > 1 else ''}, {bm}×{bn}", "attention.py:attention",
+            {"q_ptr": q, "k_ptr": kv, "v_ptr": kv, "o_ptr": dataclasses.replace(q, out=True), "lse_ptr": Array("f32", (heads, length), out=True), "length": length, "scale": d**-0.5},
+            {"HEADS": heads, "SHARED": shared, "D": d, "BM": bm, "BN": bn, "CAUSAL": int(causal)}, [length // bm, heads, 1], (2 if causal else 4) * heads * length**2 * d, "TFLOP/s", 4e-3,
+            meaning=lambda np, a: attended(np, a, causal, shared),
+            torch=lambda t, a: t.F.scaled_dot_product_attention(a.q[None], a.k[None], a.v[None], is_causal=causal, enable_gqa=shared > 1))
+
+    attention(64, False, (128, 64))
+    attention(64, True, (128, 64))
+    attention(64, True, (64, 64))
+    attention(128, False, (64, 64))
+    attention(128, True, (128, 64), heads=32)
+    attention(64, True, (128, 32), shared=8)
+    sequences, heads, length = pick((64, 32, 4096), (4, 8, 1024), (2, 2, 64))
+    pages, limit = length // 16, pick(8192, 256, 8)
+    add(f"paged decode f16 {sequences}×{heads}, {length} tokens of 128", "attention.py:decode_paged",
+        {"q_ptr": Array("f16", (sequences, heads, 128)), "k_ptr": Array("f16", (limit, 16, heads, 128)), "v_ptr": Array("f16", (limit, 16, heads, 128)), "pages_ptr": Array("i32", (sequences, pages), "below", limit),
+         "o_ptr": Array("f16", (sequences, heads, 128), out=True), "length": length, "scale": 128**-0.5},
+        {"PAGES": pages, "PAGE": 16, "D": 128}, [sequences, heads, 1], 2 * sequences * heads * length * 128 * 2, tolerance=4e-3, meaning=paged, torch=paged_torch)
+    return cases
+
+
+CASES = suite("gpu")
+
+
+def commit():
+    done = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty", "--exclude", "*"], capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def export(folder, text="", sizes="gpu", target="webgpu", names=None):
+    """Returns the cases that the compiler refused."""
     folder = Path(folder)
     (folder / "kernels").mkdir(parents=True, exist_ok=True)
     nereid = os.environ.get("NEREID", str(ROOT / "build/bin/nereid"))
-    rows = []
-    for number, case in enumerate(CASES):
-        if only not in case.name:
+    rows, refused = [], 0
+    for number, case in enumerate(suite(sizes)):
+        if text not in case.name or names and case.kernel not in names:
             continue
-        row = dataclasses.asdict(case)
-        row["args"] = [{"name": k, **dataclasses.asdict(v)} if isinstance(v, Array) else {"name": k, "value": v} for k, v in case.args.items()]
-        row["id"] = f"k{number}"
+        row = {"id": f"k{number}", **case.exported()}
         file, kernel = case.kernel.split(":")
-        done = subprocess.run([nereid, "compile", f"{HERE}/kernels/{file}:{kernel}", "--target", "webgpu", "--signature", case.signature(), "-o", folder / "kernels" / row["id"]], capture_output=True, text=True)
+        done = subprocess.run([nereid, "compile", f"{HERE}/kernels/{file}:{kernel}", "--target", target, "--signature", case.signature(), "-o", folder / "kernels" / row["id"]], capture_output=True, text=True)
         if done.returncode:
+            refused += 1
             row["refused"] = done.stderr.strip()
             print(f"{case.name}: {row['refused']}", file=sys.stderr)
         rows.append(row)
     (folder / "suite.json").write_text(json.dumps(rows))
+    (folder / "commit.txt").write_text(commit())
+    return refused
 
 
 if __name__ == "__main__":
-    export(sys.argv[1], *sys.argv[2:])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder")
+    parser.add_argument("text", nargs="?", default="")
+    parser.add_argument("--sizes", choices=SIZES, default="gpu")
+    parser.add_argument("--target", default="webgpu")
+    o = parser.parse_args()
+    export(o.folder, o.text, o.sizes, o.target)

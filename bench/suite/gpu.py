@@ -11,18 +11,17 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
 import torch
 from triton.testing import do_bench
 
+from pool import POOL, pool
+
 DIR = Path(sys.argv[1])
 HERE = Path(__file__).resolve().parent
-POOL = 2**20 + 7
 TYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16, "i32": torch.int32, "i8": torch.int8, "i64": torch.int64}
 
-pool = np.random.default_rng(1).integers(-1024, 1024, POOL).astype(np.float32) / 1024
-pool.tofile(DIR / "pool.bin")
-pool_gpu = torch.from_numpy(pool).cuda()
+pool().tofile(DIR / "pool.bin")
+pool_gpu = torch.from_numpy(pool()).cuda()
 
 
 def array(spec, number):

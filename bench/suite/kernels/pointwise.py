@@ -98,7 +98,7 @@ def histogram(x_ptr, bins_ptr, n, BLOCK: tl.constexpr):
 
 @triton.jit
 def conv1d(x_ptr, w_ptr, y_ptr, length, WIDTH: tl.constexpr, BLOCK: tl.constexpr):
-    """A causal depthwise convolution: one channel a program of axis 0."""
+    """A causal depthwise convolution: one channel per program of axis 0."""
     channel = tl.program_id(0).to(tl.int64)
     t = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     acc = tl.zeros((BLOCK,), dtype=tl.float32)

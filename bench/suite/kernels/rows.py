@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Kernels of one program a row (or a few): norms, softmax, losses, scans, sorts."""
+"""Kernels of one program per row (or a few): norms, softmax, losses, scans, sorts."""
 import triton
 import triton.language as tl
 
