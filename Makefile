@@ -4,7 +4,7 @@ JOBS ?= $(shell nproc)
 # Warnings are errors in continuous integration.
 PRESET ?= $(if $(CI),ci,release)
 
-.PHONY: check soak mutations build python wheel demo test conformance bench bench-web asan fuzz wasm web site serve setup clean
+.PHONY: check soak mutations build python wheel demo test conformance bench bench-gpu bench-web asan fuzz wasm web site serve setup clean
 
 # The Python extension is built where setup.sh --python was.
 PYTHON := $(if $(wildcard .venv/.has-nanobind*),-DNEREID_PYTHON=ON -DPython_EXECUTABLE=$(CURDIR)/.venv/bin/python)
@@ -40,10 +40,25 @@ test:
 	@scripts/setup.sh --tests
 	@scripts/test.sh
 
-# One or two threads, beside OpenBLAS and memcpy; best on an idle machine.
-bench: build
+# The performance suite on the CPU and in WebAssembly, beside other libraries; best on an idle machine. Writes bench/suite/history and
+# docs/benchmarks.md.
+DATE ?= $(shell date +%F)
+bench: python
 	@scripts/setup.sh --bench
-	@.venv/bin/python bench/bench.py
+	@scripts/web.sh build
+	@PYTHONPATH=build/python .venv-bench/bin/python bench/suite/cpu.py --date $(DATE)
+	@PYTHONPATH=build/python web/node_modules/node/bin/node bench/suite/wasm.mjs --date $(DATE)
+	@.venv-bench/bin/python bench/suite/report.py
+
+# DIR=folder: the suite for a machine with a GPU, where its README.md says how to run it.
+bench-gpu: build
+	@test -n "$(DIR)" || { echo "make bench-gpu DIR=FOLDER" >&2; exit 2; }
+	@scripts/setup.sh --web
+	@scripts/setup.sh --numpy
+	@scripts/web.sh build
+	@python3 bench/suite/cases.py $(DIR)
+	@.venv/bin/python bench/suite/pool.py $(DIR)
+	@web/node_modules/node/bin/node bench/suite/pack.mjs $(DIR)
 
 # In WebAssembly beside TensorFlow.js, ONNX Runtime Web and jax-js, in Node and Chromium.
 bench-web: build

@@ -365,8 +365,10 @@ CASES = suite("gpu")
 
 
 def commit():
-    done = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty", "--exclude", "*"], capture_output=True, text=True)
-    return done.stdout.strip()
+    """This commit, with "-dirty" if files other than results have been changed since."""
+    git = lambda *args: subprocess.run(["git", "-C", ROOT, *args], capture_output=True, text=True).stdout.strip()
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!bench/suite/history", ":!docs/benchmarks.md", ":!docs/benchmarks")
+    return git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
 
 
 def export(folder, text="", sizes="gpu", target="webgpu", names=None):

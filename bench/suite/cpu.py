@@ -131,7 +131,7 @@ def measure(case, threads, seconds, peers):
 def child(o):
     from inputs import machine
 
-    place = machine()
+    place, version = machine(), commit()
     if o.threads == 1:
         # XLA has a thread for each processor that it may use.
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
@@ -152,7 +152,7 @@ def child(o):
         print(text, *(f"\n    {name}: {problem}" for name, problem in row["problems"].items()), flush=True)
         if o.history and "ms" in row and "nereid" not in row["problems"]:
             with open(o.history, "a") as file:
-                file.write(json.dumps({"date": o.date, "machine": place, "commit": commit(), "area": "cpu", "threads": o.threads, **row}, ensure_ascii=False) + "\n")
+                file.write(json.dumps({"date": o.date, "machine": place, "commit": version, "area": "cpu", "threads": o.threads, **row}, ensure_ascii=False) + "\n")
     if ratios:
         print(f"geometric mean of {len(ratios)} ratios, {o.threads} threads: {statistics.geometric_mean(ratios):.2f}\n")
     return wrong > 0

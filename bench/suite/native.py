@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Runs the suite's kernels on the CPU for wasm.mjs, limited to vectors of 128 bits. It compiles the WebAssembly, too.
+"""Runs the suite's kernels on the CPU for wasm.mjs, one thread. It compiles the WebAssembly, too.
 
-    python bench/suite/native.py DIR TEXT SIZES [KERNEL...]      cases whose names contain TEXT, of these kernels or all
+    NEREID_CPU=x86-64-v3 python bench/suite/native.py DIR TEXT SIZES [KERNEL...]      cases whose names contain TEXT, of these kernels or all
 
 Writes DIR/suite.json, DIR/kernels and DIR/pool.bin, then answers each line of standard input with a line of JSON:
 
@@ -13,8 +13,6 @@ import os
 import sys
 from pathlib import Path
 
-# The smallest vectors; FMA and f16 conversions are missing, too. Read when the package is imported.
-os.environ["NEREID_CPU"] = "x86-64-v2"
 os.environ["NEREID_NUM_THREADS"] = "1"
 
 from cases import export, suite

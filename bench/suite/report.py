@@ -30,7 +30,8 @@ The ratio compares with the fastest competitor: above 1 Nereid is faster.
 Every result was compared with float64.
 """,
     "wasm": """One thread of Node, at the CPU's sizes.
-"Native" is the same kernel on the CPU, compiled for `x86-64-v2`: vectors of 128 bits, without FMA and f16 conversions.
+"Native" is the same kernel on the CPU, compiled for `x86-64-v3`: vectors of 256 bits, FMA, and conversions of f16.
+WebAssembly's vectors have 128 bits, so a kernel that arithmetic bounds can reach about 0.5.
 JavaScript's libraries are TensorFlow.js, ONNX Runtime Web and jax-js (versions in `bench/web/package.json`), for the operations that they have.
 All run alternately; the numbers are medians.
 A ratio above 1 means that Nereid's WebAssembly is faster.

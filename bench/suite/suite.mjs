@@ -2,7 +2,7 @@
 // The suite with Nereid's shaders through Dawn in Node, compared with what gpu.py found; pack.mjs bundles it.
 //   node suite.mjs DIR [TEXT] [KERNELS]      cases whose names contain TEXT; shaders from DIR/KERNELS
 // DAWN_NODE: the npm package `webgpu`'s dawn.node. Prints a line of text per case, and writes DIR/nereid.json. With DATE=2026-11-29 it also
-// writes DIR/webgpu.jsonl, rows for the history (report.py --add).
+// writes DIR/webgpu.jsonl, rows for the history (report.py --add); MACHINE is the name of the machine there.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
@@ -64,11 +64,11 @@ for (const c of cases) {
     if (ratio) ratios[c.unit].push(ratio);
     const wrong = samples && !(worst <= c.tolerance),
       note = wrong ? `  WRONG BY ${worst}` : samples ? "" : "  not compared";
-    console.log(label, rate.toFixed(1).padStart(8), c.unit, "  ratio", ratio.toFixed(2), note);
+    console.log(label, rate.toFixed(1).padStart(8), c.unit, "  ratio", ratio ? ratio.toFixed(2) : "-", note);
     if (!wrong)
       history.push({
         date: process.env.DATE,
-        machine: device.info.description || device.info.vendor,
+        machine: process.env.MACHINE ?? (device.info.description || device.info.vendor),
         commit,
         area: "webgpu",
         case: c.name,
