@@ -52,7 +52,7 @@ class Case:
     grid: list
     work: float
     unit: str = "GB/s"
-    tolerance: float = 1e-4  # of a value, or of 1 if it is smaller
+    tolerance: float = 1e-4  # of a value; of smaller ones, of the root mean square of the output, but at most 1
     warps: tuple = (4, 8)
     fresh: bool = False  # its output is accumulated into: compare the first launch only
     # Functions of (a library, the arrays by name without "_ptr") return the outputs in the order of the arguments.

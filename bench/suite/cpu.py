@@ -75,7 +75,7 @@ def numpy_peer(case, values):
 def measure(case, threads, seconds, peers):
     import nereid
 
-    from inputs import arguments, distance, launcher, outputs, reference, several, turn
+    from inputs import arguments, distance, launcher, outputs, reference, several, turn, warm_up
 
     nereid.set_num_threads(threads)
     values = arguments(case)
@@ -112,16 +112,13 @@ def measure(case, threads, seconds, peers):
     if not seconds:
         return row
     functions = {"nereid": run, **functions}
+    for function in functions.values():
+        warm_up(function)
     times = {name: [] for name in functions}
     end = time.perf_counter() + seconds
-    for k in range(1000):
+    while time.perf_counter() < end or any(len(x) < 3 for x in times.values()):
         for name, function in functions.items():
-            # The first turn warms up.
-            measured = turn(function)
-            if k:
-                times[name] += measured
-        if time.perf_counter() > end and k >= 3:
-            break
+            times[name] += turn(function)
     medians = {name: statistics.median(x) for name, x in times.items()}
     row["ms"] = medians.pop("nereid")
     row["peers"] = medians
@@ -131,7 +128,7 @@ def measure(case, threads, seconds, peers):
 def child(o):
     from inputs import machine
 
-    place, version = machine(), commit()
+    run = {"date": o.date, "machine": machine(), "commit": commit(), "load": round(os.getloadavg()[0], 1), "area": "cpu", "threads": o.threads}
     if o.threads == 1:
         # XLA has a thread for each processor that it may use.
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
@@ -152,7 +149,7 @@ def child(o):
         print(text, *(f"\n    {name}: {problem}" for name, problem in row["problems"].items()), flush=True)
         if o.history and "ms" in row and "nereid" not in row["problems"]:
             with open(o.history, "a") as file:
-                file.write(json.dumps({"date": o.date, "machine": place, "commit": version, "area": "cpu", "threads": o.threads, **row}, ensure_ascii=False) + "\n")
+                file.write(json.dumps({**run, **row}, ensure_ascii=False) + "\n")
     if ratios:
         print(f"geometric mean of {len(ratios)} ratios, {o.threads} threads: {statistics.geometric_mean(ratios):.2f}\n")
     return wrong > 0

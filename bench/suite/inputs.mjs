@@ -48,18 +48,26 @@ export function elements(pool, spec, number) {
 
 const number = (spec, x) => (spec.dtype === "bf16" ? new Float32Array(new Uint32Array([x << 16]).buffer)[0] : Number(x));
 
-/** The largest difference of the outputs from `samples`, of a value or of 1 if it is smaller. */
+/** The smallest value that differences are relative to: the root mean square of the samples, but at most 1. */
+export function least(samples) {
+  const all = samples.flatMap(([, values]) => values);
+  return Math.min(1, Math.sqrt(all.reduce((s, x) => s + x * x, 0) / all.length)) || 1;
+}
+
+/** The largest difference of the outputs from `samples`, relative as `tolerance` of cases.py is. */
 export async function compare(c, args, samples) {
   let worst = 0;
-  for (const spec of c.args.filter((a) => a.out))
+  for (const spec of c.args.filter((a) => a.out)) {
+    const floor = least(samples[spec.name]);
     for (const [start, wanted] of samples[spec.name]) {
       const found = await args[spec.name].subarray(start, start + wanted.length).read();
       for (let i = 0; i < wanted.length; ++i) {
         const x = number(spec, found[i]);
-        const off = x === wanted[i] ? 0 : Math.abs(x - wanted[i]) / Math.max(1, Math.abs(wanted[i]));
+        const off = x === wanted[i] ? 0 : Math.abs(x - wanted[i]) / Math.max(floor, Math.abs(wanted[i]));
         worst = off > worst || Number.isNaN(off) ? off : worst;
       }
     }
+  }
   return worst;
 }
 

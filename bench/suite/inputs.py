@@ -86,8 +86,9 @@ def reference(case, values):
 
 
 def distance(found, wanted):
-    """The largest difference, of a value or of 1 if it is smaller; infinite if a number is missing."""
-    off = np.abs(np.asarray(found, np.float64).ravel() - wanted) / np.maximum(1, np.abs(wanted))
+    """The largest difference, relative as `tolerance` of cases.py is; infinite if a number is missing."""
+    least = min(1, np.sqrt(np.mean(wanted**2))) or 1
+    off = np.abs(np.asarray(found, np.float64).ravel() - wanted) / np.maximum(least, np.abs(wanted))
     return float(np.nan_to_num(off, nan=np.inf).max())
 
 
@@ -119,6 +120,15 @@ def turn(run, seconds=0.01):
         run()
         times.append(1e3 * (time.perf_counter() - start))
     return times
+
+
+def warm_up(run, calls=12, seconds=0.5):
+    """XLA's first seven or so results are in new memory, whose pages the system has to provide."""
+    end = time.perf_counter() + seconds
+    for _ in range(calls):
+        run()
+        if time.perf_counter() > end:
+            break
 
 
 def machine():

@@ -138,8 +138,8 @@ def section(area, key, rows):
     machine, threads = key
     name = "-".join(filter(None, (area, re.sub(r"\W+", "-", machine).strip("-").lower(), str(threads or ""))))
     counted = "" if area == "webgpu" else f", {threads} thread{'s' if threads > 1 else ''}"
-    runs = sorted({(row["date"], row["commit"], row.get("engine", "")) for row in rows.values()})
-    text = f"### {machine}{counted}\n\nMeasured {'; '.join(f'{date}, commit {commit}' + (f', {engine}' if engine else '') for date, commit, engine in runs)}.\n\n"
+    runs = sorted({(row["date"], row["commit"], row.get("engine", ""), row.get("load")) for row in rows.values()}, key=str)
+    text = f"### {machine}{counted}\n\nMeasured {'; '.join(f'{date}, commit {commit}' + (f', {engine}' if engine else '') + ('' if load is None else f'; load average {load} before') for date, commit, engine, load in runs)}.\n\n"
     measures = {"wasm": [("native", lambda row: row["peers"]["native"] / row["ms"]), ("libraries", lambda row: best(row, {"native"})[1])]}.get(area, [("", lambda row: best(row)[1])])
     for what, ratio in measures:
         file = f"{name}{'-' + what if what else ''}.svg"
