@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 KERNELS = "products.py:matmul,rows.py:cross_entropy,attention.py:decode_paged"
 python = ROOT / ".venv/bin/python"
 node = ROOT / "web/node_modules/node/bin/node"
-if not list(ROOT.glob("build/python/nereid/_core.*")) or subprocess.run([python, "-c", "import ml_dtypes, scipy"], capture_output=True).returncode:
+if not python.exists() or not list(ROOT.glob("build/python/nereid/_core.*")) or subprocess.run([python, "-c", "import ml_dtypes, scipy"], capture_output=True).returncode:
     print("skipped: the Python package is not built, or ml_dtypes and scipy are not in .venv (scripts/setup.sh --python)")
     sys.exit()
 
