@@ -365,10 +365,9 @@ CASES = suite("gpu")
 
 
 def commit():
-    """This commit, with "-dirty" if files other than results have been changed since."""
-    git = lambda *args: subprocess.run(["git", "-C", ROOT, *args], capture_output=True, text=True).stdout.strip()
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!bench/suite/history", ":!docs/benchmarks.md", ":!docs/benchmarks")
-    return git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
+    """The last commit that changed the compiler or a package, with "-dirty" if they have been changed since."""
+    git = lambda *args: subprocess.run(["git", "-C", ROOT, *args, "--", "src", "include", "python", "web/src"], capture_output=True, text=True).stdout.strip()
+    return git("log", "-1", "--format=%h") + ("-dirty" if git("status", "--porcelain", "--untracked-files=no") else "")
 
 
 def export(folder, text="", sizes="gpu", target="webgpu", names=None):
