@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "analysis/divisibility.h"
-#include "analysis/ranges.h"
 
 namespace nereid {
 
@@ -49,7 +48,7 @@ std::optional<IndexMap> operandMap(const Inst& inst, size_t operand, const Index
     case Op::Broadcast: {
       IndexMap out;
       for (int axis = from.rank - 1; axis >= 0; --axis)
-        for (int i = 0; i < from.log2(axis); ++i) out.push_back(map[static_cast<size_t>(lowBit(to, axis) + i)]);
+        for (int i = 0; i < from.log2(axis); ++i) out.push_back(map[static_cast<size_t>(lowBit(to, axis)) + static_cast<size_t>(i)]);
       return out;
     }
     case Op::Trans: {
@@ -59,7 +58,8 @@ std::optional<IndexMap> operandMap(const Inst& inst, size_t operand, const Index
       for (size_t i = 0; i < order.size(); ++i) {
         auto axis = static_cast<int>(order[i]);
         for (int b = 0; b < from.log2(axis); ++b)
-          out[static_cast<size_t>(lowBit(from, axis) + b)] = map[static_cast<size_t>(lowBit(to, static_cast<int>(i)) + b)];
+          out[static_cast<size_t>(lowBit(from, axis)) + static_cast<size_t>(b)] =
+              map[static_cast<size_t>(lowBit(to, static_cast<int>(i))) + static_cast<size_t>(b)];
       }
       return out;
     }
@@ -84,13 +84,19 @@ IndexBit selectorBit(const Inst& inst, const IndexMap& map) { return inst.op == 
 
 namespace {
 
-// Whether no element of an index is negative. As in addresses, sums and products of lanes are assumed not to wrap.
+// Whether no element of an index is negative. As in addresses, sums and products are assumed not to wrap, and divisors not to be negative.
 bool isNonNegative(const Value* v, int depth = 0) {
   constexpr int kDeep = 16;
-  if (!v->type.isTile()) return Ranges().of(v).low >= 0;
-  if (!v->def || depth > kDeep) return false;
+  if (depth > kDeep) return false;
+  if (!v->def) {
+    const Inst* loop = v->block && v->block->parent ? v->block->parent->parent : nullptr;
+    return loop && loop->op == Op::For && v->index == 0 && isNonNegative(loop->operand(0), depth + 1);
+  }
   const Inst& i = *v->def;
   switch (i.op) {
+    case Op::GetProgramId:
+    case Op::GetNumPrograms:
+    case Op::ExtUI: return true;
     case Op::MakeRange: return i.integer(Attr::Start) >= 0;
     case Op::Constant: return i.dense().isSplat() && constantInt(v).value_or(-1) >= 0;
     case Op::Splat:
@@ -99,11 +105,11 @@ bool isNonNegative(const Value* v, int depth = 0) {
     case Op::Reshape:
     case Op::Trans:
     case Op::ExtSI:
+    case Op::DivSI:
     case Op::RemSI: return isNonNegative(i.operand(0), depth + 1);
-    case Op::ExtUI: return true;
     case Op::AddI:
     case Op::MulI:
-    case Op::DivSI: return isNonNegative(i.operand(0), depth + 1) && isNonNegative(i.operand(1), depth + 1);
+    case Op::MinSI: return isNonNegative(i.operand(0), depth + 1) && isNonNegative(i.operand(1), depth + 1);
     default: return false;
   }
 }
@@ -189,7 +195,9 @@ Stride strideOf(const Value* v, const IndexMap& map, int axis, int bits, Divisib
       Stride a = of(0), b = of(1);
       bool still = b.kind == Stride::Constant && b.value == 0;
       if (a.kind != Stride::Constant || a.value < 0 || !still) return {};
-      if (a.value == 0 || staysInGroup(a)) return a;
+      if (a.value == 0) return a;
+      // A negative dividend has a negative remainder, or 0.
+      if ((def->op == Op::RemUI || isNonNegative(def->operand(0))) && staysInGroup(a)) return a;
       return def->op == Op::RemSI ? Stride{Stride::Runtime, a.value} : Stride{};
     }
     case Op::DivSI:

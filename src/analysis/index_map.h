@@ -41,7 +41,8 @@ struct Stride {
 };
 class Divisibility;
 // `bits` is the number of bits of that axis. With `group`, `bits` are its lowest bits: the stride is that within each group of 2^bits
-// elements, aligned to 2^bits. There `i % n` moves like `i`, and `i / n` not at all, if both are multiples of the group's size.
+// elements, aligned to 2^bits. There `i % n` moves like `i`, and `i / n` not at all, if both are multiples of the group's size and `i` is
+// not negative.
 Stride strideOf(const Value* v, const IndexMap& map, int axis, int bits, Divisibility* group = nullptr);
 
 }  // namespace nereid

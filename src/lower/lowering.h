@@ -260,7 +260,7 @@ class Lowering {
   void assumed(Value* v) {
     if (std::find(assumptions_.begin(), assumptions_.end(), v) == assumptions_.end()) assumptions_.push_back(v);
   }
-  int depth_ = 0;  // of valueAt()
+  int depth_ = 0;                                            // of valueAt()
   using MemoKey = std::tuple<const Value*, IndexMap, bool>;  // the last: with lanes
   MemoKey memoKey(const Value* v, const IndexMap& map) const { return {v, map, now_.vectorAxis >= 0}; }
   std::map<MemoKey, Lowval> memo_;

@@ -278,7 +278,8 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
         Stride s = strideOf(ptr, map, static_cast<int>(a), axes_[a].bits);
         if (s.kind != Stride::Runtime) continue;
         const bool isVector = static_cast<int>(a) == now_.vectorAxis;
-        if (isVector && strideOf(ptr, map, now_.vectorAxis, axes_[a].laneBits, &divisibility_).kind == Stride::Constant && !machine_.wrapVersions)
+        if (isVector && strideOf(ptr, map, now_.vectorAxis, axes_[a].laneBits, &divisibility_).kind == Stride::Constant &&
+            !machine_.wrapVersions)
           continue;
         runtimeStride |= isVector || (machine_.wrapVersions && mayWrap(ptr));
       }

@@ -53,20 +53,21 @@ struct Machine {
   int64_t dotLoadElements = 4;  // of K that one thread of a workgroup loads together
 
   // ---- workgroups. maxThreads = 1: there are none, one thread runs a program.
-  int maxThreads = 1;                        // per program
-  int minThreads = 1;                        // per program, unless several programs share a workgroup
-  int subgroupThreads = 1;                   // whose registers shuffles exchange, if the device has such subgroups
-  int64_t elementsPerThread = 16;            // of the largest tile that is loaded, stored or combined
-  int64_t accumulatorsPerThread = 64;        // of the largest dot
+  int maxThreads = 1;                         // per program
+  int minThreads = 1;                         // per program, unless several programs share a workgroup
+  int subgroupThreads = 1;                    // whose registers shuffles exchange, if the device has such subgroups
+  int64_t bytesPerThread = 64;                // of the largest tile that is loaded, stored or combined
+  int64_t bytesPerThreadInLoops = 32;         // the same in a source loop
+  int64_t accumulatorsPerThread = 64;         // of the largest dot
   int64_t matrixAccumulatorsPerThread = 128;  // of all dots on subgroup matrices: a subgroup that has 64 x 64 loads fewest operands
   int minMatrixThreads = 128;                 // per program: four subgroups
-  int64_t smallTile = 128;                   // elements up to which several programs share a workgroup
-  int smallTileElements = 4;                 // per thread of such a program
-  int smallWorkgroup = 64;                   // threads of a workgroup that several programs share
-  int residentLaneBits = 2;                  // log2 of the neighbouring elements that a thread keeps: 16 bytes of f32
-  int unrolledVectorBits = 2;                // log2 of the vectors per thread of a nest that is unrolled, with masks
-  int reducedThreadBits = 4;                 // log2 of the threads along a contiguous reduced axis, where parallel axes can use the rest
-  int64_t combineRadix = 16;                 // partial results that one thread combines at a time
+  int64_t smallTile = 128;                    // elements up to which several programs share a workgroup
+  int smallTileElements = 4;                  // per thread of such a program
+  int smallWorkgroup = 64;                    // threads of a workgroup that several programs share
+  int residentLaneBits = 2;                   // log2 of the neighbouring elements that a thread keeps: 16 bytes of f32
+  int unrolledVectorBits = 2;                 // log2 of the vectors per thread of a nest that is unrolled, with masks
+  int reducedThreadBits = 4;                  // log2 of the threads along a contiguous reduced axis, where parallel axes can use the rest
+  int64_t combineRadix = 16;                  // partial results that one thread combines at a time
 
   // ---- memory of workgroups
   int scratchElementBytes = 1;     // smallest element of scratch memory
@@ -74,15 +75,15 @@ struct Machine {
   int64_t maxSharedBytes = 49152;  // that devices with subgroup matrices have
 
   // ---- subgroup matrices
-  int fragmentBits = 4;              // log2 of the rows and columns of a fragment
-  int maxFragmentElementBits = 7;    // log2 of the accumulators of one thread
-  int64_t maxResidentFragments = 8;  // of operands, that a subgroup keeps along a loop
+  int fragmentBits = 4;                // log2 of the rows and columns of a fragment
+  int maxFragmentElementBits = 7;      // log2 of the accumulators of one thread
+  int64_t maxResidentFragments = 8;    // of operands, that a subgroup keeps along a loop
   int64_t operandBytesPerThread = 64;  // in shared memory, of dots without subgroup matrices: more would leave room for few workgroups
-  int64_t matrixDepthBytes = 64;     // of K per step of a dot: operands of 128 x 128 leave room for a second workgroup on an H200
-  int64_t operandPaddingBytes = 16;  // between rows of operands in shared memory, so that the elements of a column are in different banks
-  int64_t accumulatorRow = 24;       // elements from one row of an accumulator fragment to the next, for the same reason
-  int64_t prefetchBytes = 256;       // that a thread holds of the next iteration's operands
-  int doubleBufferThreads = 128;     // up to which fragments leave through two buffers in turn, which saves barriers
+  int64_t matrixDepthBytes = 64;       // of K per step of a dot: operands of 128 x 128 leave room for a second workgroup on an H200
+  int64_t operandPaddingBytes = 16;    // between rows of operands in shared memory, so that the elements of a column are in different banks
+  int64_t accumulatorRow = 24;         // elements from one row of an accumulator fragment to the next, for the same reason
+  int64_t prefetchBytes = 256;         // that a thread holds of the next iteration's operands
+  int doubleBufferThreads = 128;       // up to which fragments leave through two buffers in turn, which saves barriers
 
   // ---- code
   int64_t bulkMemoryBytes = 0;        // from which a loop that only fills or copies becomes one instruction; 0: never

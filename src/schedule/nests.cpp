@@ -219,7 +219,8 @@ void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
             if (access.map[i].axis == static_cast<int>(a) && access.map[i].bit == 0) unit = int64_t{1} << i;
           stride = Stride::constant(unit);
         } else {
-          stride = strideAlong(access.ptr, access.map, static_cast<int>(a), s.axes[a].bits, log2(std::bit_floor(static_cast<unsigned>(machineLanes))));
+          stride = strideAlong(access.ptr, access.map, static_cast<int>(a), s.axes[a].bits,
+                               log2(std::bit_floor(static_cast<unsigned>(machineLanes))));
         }
         if (stride.kind == Stride::Constant)
           score += stride.value == 1 ? 2 * access.weight : stride.value == 0 ? access.weight / 2 : -access.weight;

@@ -9,12 +9,13 @@
 // A block size is chosen for the machine that a kernel was written for. On another one, its operands may not fit in shared memory, or leave
 // room for one workgroup where there could be two. Layout operations cost nothing: they only change which elements are loaded.
 // Only operands that are computed from loads in the block of the dot are split: each element is still loaded once.
+#include "schedule/split_dots.h"
+
 #include <algorithm>
 #include <set>
 
 #include "analysis/index_map.h"
 #include "ir/builder.h"
-#include "schedule/split_dots.h"
 
 namespace nereid {
 
@@ -69,7 +70,8 @@ int64_t depthOf(const Inst& dot, const Machine& machine) {
   const int rank = x.rank;
   if (rank == 2 && (x.elem == Elem::F16 || x.elem == Elem::I8) && y.elem == x.elem) return machine.matrixDepthBytes / byteSize(x.element());
   const int64_t column = (x.numel() / x.dim(rank - 1) + y.numel() / y.dim(rank - 2)) * machine.scratchElementBytes;
-  const int64_t threads = std::clamp<int64_t>(dot.result()->type.numel() / machine.accumulatorsPerThread, machine.minThreads, machine.maxThreads);
+  const int64_t threads =
+      std::clamp<int64_t>(dot.result()->type.numel() / machine.accumulatorsPerThread, machine.minThreads, machine.maxThreads);
   const int64_t room = std::min(machine.sharedBytes, threads * machine.operandBytesPerThread);
   int64_t depth = x.dim(rank - 1);
   while (depth > 2 * machine.dotLoadElements && depth * column > room) depth /= 2;

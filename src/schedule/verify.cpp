@@ -78,7 +78,8 @@ class Verifier {
           if (anchor.kind == Anchor::Effect) writes(anchor.inst, step.nest.get());
           if (anchor.kind == Anchor::Dot)
             if (auto carried = schedule_.inPlaceOf.find(anchor.inst->result()); carried != schedule_.inPlaceOf.end())
-              overwrites_.emplace(carried->second, Overwrite{loopOf(carried->second), step.nest.get(), time_});  // the first of several dots
+              overwrites_.emplace(carried->second,
+                                  Overwrite{loopOf(carried->second), step.nest.get(), time_});  // the first of several dots
           if (anchor.kind == Anchor::Carry && anchor.inst->op == Op::Yield) carries(anchor, step.nest.get());
         }
         continue;

@@ -23,10 +23,21 @@ int sharedThreadsOf(const Func& kernel, const Machine& machine) {
   return largest == 0 ? 1 : static_cast<int>(std::max<int64_t>(largest / machine.smallTileElements, 2));
 }
 
-// The accumulators of dots must fit in registers, and many of them per thread reuse operands most. Without dots, each thread has a few
-// vectors of the largest tile that is loaded, stored or combined, so that many accesses are in flight.
+namespace {
+
+bool isInLoop(const Inst& inst) {
+  for (const Block* b = inst.parent; b && b->parent && b->parent->parent; b = b->parent->parent->parent)
+    if (b->parent->parent->op == Op::For || b->parent->parent->op == Op::While) return true;
+  return false;
+}
+
+}  // namespace
+
+// The accumulators of dots must fit in registers, and many of them per thread reuse operands most. Without dots, each thread accesses a few
+// vectors of the largest tile, so that several loads are in flight. A loop along rows has more threads: its rows are often read again, and
+// with fewer rows at a time they stay in the cache.
 int threadsOf(const Func& kernel, const Machine& machine, bool matrices) {
-  int64_t largest = 0, elements = 0, accumulators = 0;
+  int64_t largest = 0, wanted = 0, accumulators = 0;
   PtrMap<const Value*, int> uses;
   walk(kernel.body, [&](const Inst& i) {
     for (const Value* v : i.operands) ++uses[v];
@@ -40,21 +51,25 @@ int threadsOf(const Func& kernel, const Machine& machine, bool matrices) {
       // What a loop only adds to stays in fragments; other results are in registers a second time, element by element.
       const bool isCarried = !i.operand(2)->def && uses[i.operand(2)] == 1;
       accumulators += i.result()->type.numel() * (isCarried ? 1 : 2);
-    } else if (i.op == Op::Load || i.op == Op::Store || i.op == Op::Reduce || i.op == Op::Scan || info(i.op).effects == Effects::Atomic) {
-      for (const Value* v : i.operands)
-        if (v->type.isTile()) elements = std::max(elements, v->type.numel());
+    } else if (i.op == Op::Reduce || i.op == Op::Scan) {
+      wanted = std::max(wanted, i.operand(0)->type.numel() * 4 / machine.bytesPerThread);
+    } else if (info(i.op).effects == Effects::Reads || info(i.op).effects == Effects::Writes || info(i.op).effects == Effects::Atomic) {
+      if (i.operands.empty() || !i.operand(0)->type.isTile() || !i.operand(0)->type.isPointer()) return;
+      const int64_t bytes = i.operand(0)->type.numel() * bitWidth(i.operand(0)->type.pointee()) / 8;
+      wanted = std::max(wanted, bytes / (isInLoop(i) ? machine.bytesPerThreadInLoops : machine.bytesPerThread));
     }
   });
-  auto power = [&](int64_t wanted) {
-    return static_cast<int>(
-        std::bit_ceil(static_cast<uint64_t>(std::clamp<int64_t>(wanted, matrices ? machine.minMatrixThreads : machine.minThreads, machine.maxThreads))));
+  auto power = [&](int64_t threads) {
+    return static_cast<int>(std::bit_ceil(
+        static_cast<uint64_t>(std::clamp<int64_t>(threads, matrices ? machine.minMatrixThreads : machine.minThreads, machine.maxThreads))));
   };
   if (matrices) {
     // A subgroup has a fragment at least.
     const int64_t most = largest >> (2 * machine.fragmentBits) << log2(machine.subgroupThreads);
-    return static_cast<int>(std::min<int64_t>(power(accumulators / machine.matrixAccumulatorsPerThread), std::max<int64_t>(most, machine.subgroupThreads)));
+    return static_cast<int>(
+        std::min<int64_t>(power(accumulators / machine.matrixAccumulatorsPerThread), std::max<int64_t>(most, machine.subgroupThreads)));
   }
-  return power(largest > 0 ? largest / machine.accumulatorsPerThread : elements / machine.elementsPerThread);
+  return power(largest > 0 ? largest / machine.accumulatorsPerThread : wanted);
 }
 
 }  // namespace nereid

@@ -62,10 +62,11 @@ constexpr std::array kHelpers = {
            "  let exponent = select(u32(e + 896), 0x7ffu, e == 255);\n"
            "  return vec2u(m << 29u, (bits & 0x80000000u) | (exponent << 20u) | (m >> 3u));\n}\n"},
     // Subnormals of f16 by way of integers: those of f32 may count as zero.
-    Helper{"f16_value", "ieee",
-           "fn f16_value(x: i32) -> f32 {\n  let h = bitcast<u32>(x);\n  if (ieee) { return unpack2x16float(h).x; }\n  let m = h & 0x7fffu;\n"
-           "  let small = bitcast<u32>(f32(m) * 0x1p-24f);\n  let large = (m << 13u) + select(0x38000000u, 0x70000000u, m >= 0x7c00u);\n"
-           "  return bitcast<f32>(select(large, small, m < 0x400u) | ((h & 0x8000u) << 16u));\n}\n"},
+    Helper{
+        "f16_value", "ieee",
+        "fn f16_value(x: i32) -> f32 {\n  let h = bitcast<u32>(x);\n  if (ieee) { return unpack2x16float(h).x; }\n  let m = h & 0x7fffu;\n"
+        "  let small = bitcast<u32>(f32(m) * 0x1p-24f);\n  let large = (m << 13u) + select(0x38000000u, 0x70000000u, m >= 0x7c00u);\n"
+        "  return bitcast<f32>(select(large, small, m < 0x400u) | ((h & 0x8000u) << 16u));\n}\n"},
     Helper{"f16_bits", "",
            "fn f16_bits(x: f32) -> i32 {\n  let b = bitcast<u32>(x);\n  let a = b & 0x7fffffffu;\n"
            "  let n = min(126u - min(a >> 23u, 112u), 25u);\n  let m = (a & 0x7fffffu) | 0x800000u;\n  let small = (m + (1u << (n - 1u)) - "

@@ -30,7 +30,8 @@ void Emitter::addMatrices() {
       m.columns = int64_t{1} << machine_.fragmentBits;
       m.bytes = threads_ / machine_.subgroupThreads * m.columns * machine_.accumulatorRow * 4;
     }
-    if (m.array != index) memories_[static_cast<size_t>(m.array)].bytes = std::max(memories_[static_cast<size_t>(m.array)].bytes, std::exchange(m.bytes, 0));
+    if (m.array != index)
+      memories_[static_cast<size_t>(m.array)].bytes = std::max(memories_[static_cast<size_t>(m.array)].bytes, std::exchange(m.bytes, 0));
     return &memories_.emplace_back(std::move(m));
   };
   walk(f_.body, [&](const Inst& i) {
@@ -99,7 +100,8 @@ void Emitter::matrix(const Inst& inst) {
     int64_t first = inst.integer(Attr::Offset), column = first % sums.columns / 16, row = first / sums.columns / 16;
     const Memory& between = memory(inst.operand(inst.op == Op::LoMatrixGet ? 0 : 1));
     std::string part = cat(sums.name, "_", column + (row << deal.columns)),
-                place_ = cat("&", memories_[static_cast<size_t>(between.array)].name, ", (thread >> 5u) * ", 16 * machine_.accumulatorRow / 4, "u, ");
+                place_ = cat("&", memories_[static_cast<size_t>(between.array)].name, ", (thread >> 5u) * ",
+                             16 * machine_.accumulatorRow / 4, "u, ");
     if (inst.op == Op::LoMatrixGet)
       line(cat("subgroupMatrixStore<row_major>(", place_, part, ", ", machine_.accumulatorRow / 4, "u);"));
     else
