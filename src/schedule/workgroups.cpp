@@ -25,17 +25,24 @@ int sharedThreadsOf(const Func& kernel, const Machine& machine) {
 
 namespace {
 
-bool isInLoop(const Inst& inst) {
+// The innermost loop around an operation, or null.
+const Inst* loopAround(const Inst& inst) {
   for (const Block* b = inst.parent; b && b->parent && b->parent->parent; b = b->parent->parent->parent)
-    if (b->parent->parent->op == Op::For || b->parent->parent->op == Op::While) return true;
-  return false;
+    if (b->parent->parent->op == Op::For || b->parent->parent->op == Op::While) return b->parent->parent;
+  return nullptr;
+}
+
+bool reduces(const Inst& loop) {
+  bool found = false;
+  for (auto& r : loop.regions) walk(*r, [&](const Inst& i) { found |= i.op == Op::Reduce || i.op == Op::Scan; });
+  return found;
 }
 
 }  // namespace
 
 // The accumulators of dots must fit in registers, and many of them per thread reuse operands most. Without dots, each thread accesses a few
 // vectors of the largest tile, so that several loads are in flight. A loop along rows has more threads: its rows are often read again, and
-// with fewer rows at a time they stay in the cache.
+// with fewer rows at a time they stay in the cache. Where each iteration reduces, more threads would wait for each other longer.
 int threadsOf(const Func& kernel, const Machine& machine, bool matrices) {
   int64_t largest = 0, wanted = 0, accumulators = 0;
   PtrMap<const Value*, int> uses;
@@ -56,7 +63,10 @@ int threadsOf(const Func& kernel, const Machine& machine, bool matrices) {
     } else if (info(i.op).effects == Effects::Reads || info(i.op).effects == Effects::Writes || info(i.op).effects == Effects::Atomic) {
       if (i.operands.empty() || !i.operand(0)->type.isTile() || !i.operand(0)->type.isPointer()) return;
       const int64_t bytes = i.operand(0)->type.numel() * bitWidth(i.operand(0)->type.pointee()) / 8;
-      wanted = std::max(wanted, bytes / (isInLoop(i) ? machine.bytesPerThreadInLoops : machine.bytesPerThread));
+      const Inst* loop = loopAround(i);
+      wanted = std::max(wanted, bytes / (!loop            ? machine.bytesPerThread
+                                         : reduces(*loop) ? machine.bytesPerThread / 2
+                                                          : machine.bytesPerThread / 4));
     }
   });
   auto power = [&](int64_t threads) {
