@@ -105,14 +105,15 @@ bool Lowering::apartByConstants(const Range& x, const Range& y) const {
 
 // Returns true if no two elements of the nest share an address, assuming that run-time strides keep rows apart.
 bool Lowering::areDistinct(const Range& x) const {
-  std::vector<std::pair<int64_t, int64_t>> steps;  // factor and count
+  std::vector<std::pair<int64_t, int64_t>> steps;  // factor and count, the smallest first
   for (size_t a = 0; a < axes_.size(); ++a) {
     if (axes_[a].bits == 0) continue;
     const Affine::Term* term = x.affine.of(static_cast<int>(a));
     if (!term) return false;
-    if (!term->scale.v) steps.emplace_back(std::abs(term->factor), axes_[a].size());
+    if (term->scale.v) continue;
+    const std::pair<int64_t, int64_t> step{std::abs(term->factor), axes_[a].size()};
+    steps.insert(std::upper_bound(steps.begin(), steps.end(), step), step);
   }
-  std::sort(steps.begin(), steps.end());
   int64_t reach = 0;  // of the smaller steps
   for (auto [factor, count] : steps) {
     if (factor <= reach) return false;

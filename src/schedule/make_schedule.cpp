@@ -14,12 +14,6 @@
 
 namespace nereid {
 
-IndexMap identityMap(int bits) {
-  IndexMap map;
-  for (int i = 0; i < bits; ++i) map.push_back({0, static_cast<uint8_t>(i)});
-  return map;
-}
-
 bool isControl(Op op) {
   return op == Op::For || op == Op::If || op == Op::While || op == Op::Yield || op == Op::Condition || op == Op::Return;
 }

@@ -17,6 +17,7 @@
 #include "ir/ir.h"
 #include "schedule/machine.h"
 #include "schedule/nest_schedule.h"
+#include "support/function_ref.h"
 #include "support/ptr_map.h"
 
 namespace nereid {
@@ -122,58 +123,8 @@ bool isControl(Op op);
 
 // Calls visit(value, map) for everything that `anchor` inlines, in terms of the bits of its domain (axis 0), down to values that live in
 // buffers, block arguments, loads (their pointers too) and constants. `inMemory(v)` says what is not computed but read.
-template <class InMemory, class Visit>
-void visitInlined(const Anchor& anchor, InMemory&& inMemory, Visit&& visit);
+void visitInlined(const Anchor& anchor, FunctionRef<bool(const Value*)> inMemory, FunctionRef<void(Value*, const IndexMap&)> visit);
 
 IndexMap identityMap(int bits);
-
-namespace detail {
-template <class InMemory, class Visit>
-struct Inliner {
-  InMemory& inMemory;
-  Visit& visit;
-  PtrMap<const Value*, std::vector<IndexMap>> seen;
-
-  // Depth first, with a list of what comes yet: unrolled loops make chains of thousands.
-  void inlineFrom(Value* anchor, const IndexMap& anchorMap, bool force = false) {
-    std::vector<std::pair<Value*, IndexMap>> next{{anchor, anchorMap}};
-    while (!next.empty()) {
-      auto [v, map] = std::move(next.back());
-      next.pop_back();
-      if (!v->type.isTile()) continue;
-      if (!map.empty() && map[0].axis == IndexBit::kComputed) {
-        visit(v, map);
-        continue;
-      }
-      auto& maps = seen[v];
-      if (std::find(maps.begin(), maps.end(), map) != maps.end()) continue;
-      maps.push_back(map);
-      visit(v, map);
-      if (!v->def || (!std::exchange(force, false) && inMemory(v)) || !isInlinable(*v->def)) continue;
-      const Inst& inst = *v->def;
-      for (size_t i = inst.operands.size(); i-- > 0;) {
-        if (inst.op == Op::Gather && i == 0) {
-          // The source is read at computed places: a map that is no map, and never that of the domain.
-          auto bits = static_cast<size_t>(std::max(1, inst.operands[0]->type.bits()));
-          next.emplace_back(inst.operands[0], IndexMap(bits, {IndexBit::kComputed, 0}));
-        } else if (auto m = operandMap(inst, i, map, v->index)) {
-          next.emplace_back(inst.operands[i], *m);
-        }
-      }
-    }
-  }
-};
-}  // namespace detail
-
-template <class InMemory, class Visit>
-void visitInlined(const Anchor& anchor, InMemory&& inMemory, Visit&& visit) {
-  detail::Inliner<InMemory, Visit> inliner{inMemory, visit, {}};
-  if (anchor.kind == Anchor::Buffer || anchor.kind == Anchor::Carry) {
-    inliner.inlineFrom(anchor.value, identityMap(anchor.value->type.bits()), anchor.kind == Anchor::Buffer);
-    return;
-  }
-  for (Value* v : anchor.inst->operands)
-    if (v->type.isTile()) inliner.inlineFrom(v, identityMap(v->type.bits()));
-}
 
 }  // namespace nereid
