@@ -226,6 +226,8 @@ Result<Val> CodeGen::bPyMinMax(Bound& a) {
     return items[best];
   }
   if (args.empty()) return error(Err::Type, a.call).says("`", a.info->name, "` needs an argument");
+  if (a.rest.size() == 1 && args.size() == 1 && a.rest[0].value.isNumber())
+    return error(Err::Type, a.rest[0].loc).says("`", a.info->name, "` of one argument needs a sequence, but this is ", a.rest[0].value);
   bool runtime = std::any_of(args.begin(), args.end(), [](const Arg& x) { return x.value.isTensor(); });
   Val best = args[0].value;
   for (size_t i = 1; i < args.size(); ++i) {
@@ -280,7 +282,7 @@ Result<Val> CodeGen::bHostMath(Bound& a) {
         return error(Err::Unsupported, a.loc(0)).says("an angle above 2^30 is not supported at compile time");
       return Val::floating(a.info->op == Op::Sin ? hostSin(x) : hostCos(x));
     default:
-      if (a[0].isInt()) return a[0];
+      if (a[0].isInt()) return Val::integer(a[0].number);
       x = a.info->op == Op::Ceil ? std::ceil(x) : std::floor(x);
       if (!(std::fabs(x) < 1e37)) return error(Err::Type, a.loc(0)).says(repr(a[0]), " cannot be rounded to an integer");
       return Val::integer(static_cast<Int>(x));

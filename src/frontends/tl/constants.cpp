@@ -64,10 +64,15 @@ Result<Val> CodeGen::constantBinary(const std::string& op, const Val& a, const V
       if (op == "+") return finish(Val::floating(x + y));
       if (op == "-") return finish(Val::floating(x - y));
       if (op == "*") return finish(Val::floating(x * y));
-      if (op == "//") return finish(Val::floating(std::floor(x / y)));
-      if (op == "%") {
+      if (op == "//" || op == "%") {
+        // The remainder is exact, and the quotient what is left, rounded to the nearest integer: x / y may round up to one.
         double r = std::fmod(x, y);
-        return finish(Val::floating(r != 0 && (r < 0) != (y < 0) ? r + y : r));
+        const bool isBelow = r != 0 && (r < 0) != (y < 0);
+        if (op == "%") return finish(Val::floating(isBelow ? r + y : r != 0 ? r : std::copysign(0.0, y)));
+        double q = (x - r) / y - (isBelow ? 1 : 0);
+        double rounded = std::floor(q);
+        if (q - rounded > 0.5) rounded += 1;
+        return finish(Val::floating(q != 0 ? rounded : std::copysign(0.0, x / y)));
       }
       if (op == "**") return finish(Val::floating(hostPow(x, y)));
       return refuse();
