@@ -1,7 +1,7 @@
 # `min` and `max` of one argument need a sequence.
 # kernel: k
 # signature: *i32
-# fails: [type] `min` of one argument needs a sequence, but this is 3
+# fails: [type] `min` of one argument needs a sequence, but this is the constexpr 3
 import triton
 import triton.language as tl
 
