@@ -8,7 +8,8 @@
 //
 // A block size is chosen for the machine that a kernel was written for. On another one, its operands may not fit in shared memory, or leave
 // room for one workgroup where there could be two. Layout operations cost nothing: they only change which elements are loaded.
-// Only operands that are computed from loads in the block of the dot are split: each element is still loaded once.
+// Only operands that are computed from loads in the block of the dot are split: each element is still loaded once. A dot whose result is
+// f16 rounds once, so it stays whole.
 #include "schedule/split_dots.h"
 
 #include <algorithm>
@@ -83,8 +84,8 @@ int64_t depthOf(const Inst& dot, const Machine& machine) {
 bool splitDots(Func& f, Module& m, const Machine& machine) {
   std::vector<Inst*> dots;
   walk(f.body, [&](Inst& inst) {
-    if (inst.op == Op::Dot && isLoaded(inst.operand(0), inst.parent) && isLoaded(inst.operand(1), inst.parent) &&
-        inst.operand(0)->type.dim(inst.operand(0)->type.rank - 1) > depthOf(inst, machine))
+    if (inst.op == Op::Dot && bitWidth(inst.result()->type) >= 32 && isLoaded(inst.operand(0), inst.parent) &&
+        isLoaded(inst.operand(1), inst.parent) && inst.operand(0)->type.dim(inst.operand(0)->type.rank - 1) > depthOf(inst, machine))
       dots.push_back(&inst);
   });
   Replacements replaced;
