@@ -66,11 +66,12 @@ struct BlockSchedule {
 
 // Decisions about the kernel as a whole.
 struct KernelSchedule {
-  int threads = 1;         // of a workgroup, that share a program: a power of two
-  int programs = 1;        // of a workgroup
-  bool disjoint = false;   // for launches whose arguments do not overlap
-  bool subgroups = false;  // threads whose numbers differ in the lowest five bits exchange values: lo.subgroup_shuffle
-  bool matrices = false;   // subgroups multiply matrices: lo.matrix_dot
+  int threads = 1;          // of a workgroup, that share a program: a power of two
+  int programs = 1;         // of a workgroup
+  bool disjoint = false;    // for launches whose arguments do not overlap
+  bool subgroups = false;   // threads whose numbers differ in the lowest five bits exchange values: lo.subgroup_shuffle
+  bool matrices = false;    // subgroups multiply matrices: lo.matrix_dot
+  int64_t sharedBytes = 0;  // of shared memory that it may use, if that is more than every device has
 };
 
 class Layouts;

@@ -41,7 +41,7 @@ class Placement {
     numberAccesses();
     extendLives();
     shareArrays();
-    if (pack(scratch_) > schedule_.machine.sharedBytes)
+    if (pack(scratch_) > std::max(schedule_.machine.sharedBytes, schedule_.kernel.sharedBytes))
       for (Inst* i : scratch_) i->set(Attr::Space, std::string("storage"));
     else
       findVectors();

@@ -14,7 +14,7 @@ def product(a_ptr, b_ptr, c_ptr, K, M: tl.constexpr, N: tl.constexpr, BK: tl.con
     for start in range(0, K, BK):
         a = tl.load(a_ptr + m[:, None] * K + start + k[None, :])
         b = tl.load(b_ptr + (start + k[:, None]) * N + n[None, :])
-        acc = tl.dot(a, b, acc, input_precision="ieee")
+        acc = tl.dot(a, b, acc, input_precision="ieee", out_dtype=c_ptr.dtype.element_ty)
     tl.store(c_ptr + m[:, None] * N + n[None, :], acc)
 
 

@@ -96,7 +96,7 @@ def matmul_int8(a_ptr, b_ptr, scale_ptr, c_ptr, M, N, K, BM: tl.constexpr, BN: t
     for start in range(0, K, BK):
         a = tl.load(a_ptr + m[:, None] * K + start + k[None, :])
         b = tl.load(b_ptr + (start + k[:, None]) * N + n[None, :])
-        acc = tl.dot(a, b, acc)
+        acc = tl.dot(a, b, acc, out_dtype=tl.int32)
     c = acc.to(tl.float32) * tl.load(scale_ptr + n)[None, :]
     tl.store(c_ptr + m[:, None] * N + n[None, :], c)
 

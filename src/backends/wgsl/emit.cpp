@@ -50,11 +50,11 @@ Result<Variant> Emitter::run() {
   if (usesMatrices_) {
     if (usesHalfMatrices_) out.features.push_back("subgroup-matrix");
     if (usesByteMatrices_) out.features.push_back("subgroup-matrix-i8");
-    int64_t bytes = inStorage_ ? 0 : scratchBytes_;
-    for (const Memory& m : memories_)
-      if (m.of == Memory::Vectors || m.of == Memory::Factors || m.of == Memory::Part) bytes += m.bytes;
-    if (bytes > machine_.sharedBytes) out.limits.emplace_back("maxComputeWorkgroupStorageSize", bytes);
   }
+  int64_t bytes = inStorage_ ? 0 : scratchBytes_;
+  for (const Memory& m : memories_)
+    if (m.of == Memory::Vectors || m.of == Memory::Factors || m.of == Memory::Part) bytes += m.bytes;
+  if (bytes > machine_.sharedBytes) out.limits.emplace_back("maxComputeWorkgroupStorageSize", bytes);
   return out;
 }
 
@@ -755,7 +755,7 @@ bool writeFor(const Func& kernel, std::unique_ptr<Schedule> made, const Device* 
       if (matrices)
         v.suffix = ".matrix";
       else
-        appendAll(v.suffix, subgroups ? ".subgroups" : "", halves ? ".f16" : "");
+        appendAll(v.suffix, subgroups ? ".subgroups" : "", halves ? ".f16" : "", workgroupBytes(v) > 0 ? ".shared" : "");
       if (!v.aliases) v.suffix += ".distinct";
       out.variants.push_back(std::move(v));
     }
@@ -795,7 +795,7 @@ Result<Shader> write(const Func& kernel, const Device* device, const TextOptions
     products = true;
     lacks |= i.operand(0)->type.elem == Elem::I8 ? !has("subgroup-matrix-i8") : !has("subgroup-matrix") || !has("shader-f16");
   });
-  // Fewer threads need less memory in common.
+  // Fewer threads need less shared memory.
   int64_t room = device ? std::min(device->workgroupBytes, machine.maxSharedBytes) : machine.maxSharedBytes;
   for (int threads = threadsOf(kernel, machine, true); products && !lacks && threads >= machine.subgroupThreads; threads /= 2) {
     const KernelSchedule shape{.threads = threads, .subgroups = true, .matrices = true};
@@ -818,8 +818,12 @@ Result<Shader> write(const Func& kernel, const Device* device, const TextOptions
     // What can be one of several in a workgroup only with different arguments is alone with others.
     const Variant* last = out.variants.empty() ? nullptr : &out.variants.back();
     const bool done = last && last->programs > 1 && last->subgroups == subgroups && (subgroups || last->aliases);
-    const KernelSchedule shape{.threads = threads, .subgroups = subgroups};
-    if (!done && !writeVariant(shape)) return std::unexpected(Failed{});
+    if (done) continue;
+    // A kernel that needs more shared memory than every device has keeps all of it in storage on such a device.
+    const size_t before = out.variants.size();
+    if (!writeVariant({.threads = threads, .subgroups = subgroups, .sharedBytes = room})) return std::unexpected(Failed{});
+    const bool isLarge = out.variants.size() > before && workgroupBytes(out.variants.back()) > 0;
+    if (isLarge && !device && !writeVariant({.threads = threads, .subgroups = subgroups})) return std::unexpected(Failed{});
   }
   if (sections && !isUsed) {
     why = "no section is for a variant of this kernel";
