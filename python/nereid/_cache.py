@@ -73,7 +73,7 @@ def store(name, kernel):
 
 
 def schedule(name):
-    """The tuned schedule of a request for this processor; "" if there is none."""
+    """Returns the schedule that nereid.tune stored for a request on this processor, or an empty string."""
     name = key("schedule", name)
     if name not in _schedules:
         return (_read(name) or b"").decode("utf-8", "replace")

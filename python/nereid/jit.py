@@ -206,7 +206,7 @@ class JITFunction(_core.Launcher, KernelInterface):
         return kernel
 
     def _tuned(self, request, name):
-        """The kernel by the schedule that nereid.tune found; None if there is none."""
+        """Returns the kernel compiled with the schedule that nereid.tune found, or None."""
         schedule = _cache.schedule(name)
         if not schedule:
             return None

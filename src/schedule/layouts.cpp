@@ -74,8 +74,8 @@ FragmentLayout Layouts::fragments(const Type& type) const {
                           reduced ? std::min(subgroups, type.log2(0) - machine_.fragmentBits) : -1);
 }
 
-// Of a fragment, a thread has four neighbours of one row, and of the row eight below. The first eight threads have rows 0 and 2, the next
-// eight rows 1 and 3: with rows of 24 words in shared memory, they access different banks.
+// In a fragment, each thread has four adjacent elements of a row and of the row eight below it. Threads 0 to 7 have rows 0 and 2, and
+// threads 8 to 15 rows 1 and 3: with rows of 24 words in shared memory, they access different banks.
 void Layouts::layOutMatrix(const Type& type, Layout& l) const {
   FragmentLayout d = fragments(type);
   auto own = [&](int bit) { l.place.push_back(~bit); };

@@ -632,7 +632,7 @@ class Planner {
         });
         if (through[k]) continue;
         tryInPlace(inst, body, args[k], v);
-        // What a loop updates element by element stays in the registers of the threads that compute it.
+        // Tiles that a loop updates element by element stay in registers.
         if (threads_ > 1 && !schedule_.inPlaceOf.count(v)) makeResident({args[k], inst.results[k]});
       }
       schedule_.throughTemporary[yield] = std::move(through);

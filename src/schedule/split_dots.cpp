@@ -17,6 +17,7 @@
 
 #include "analysis/index_map.h"
 #include "ir/builder.h"
+#include "schedule/schedule.h"
 
 namespace nereid {
 
@@ -31,7 +32,7 @@ bool isLoaded(const Value* v, const Block* block) {
     const Value* x = next.back();
     next.pop_back();
     if (!x->type.isTile() || !seen.insert(x).second) continue;
-    if (!x->def || !isInlinable(*x->def)) return false;
+    if (!x->def || !isInlinable(*x->def) || isExpensive(*x->def)) return false;
     if (x->def->op == Op::Load) {
       loads = true;
       if (x->def->parent != block) return false;

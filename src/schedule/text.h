@@ -30,8 +30,8 @@ struct Decisions {
 
 // Null if the text is wrong: `why` says so. "random SEED" draws decisions.
 std::unique_ptr<std::vector<Decisions>> parseSchedule(std::string_view text, std::string& why);
-// The section for a variant of a kernel. It has a decision of the variant too: its threads. Null if there is none, or if `why` says that it
-// is not legal.
+// Returns the section for a variant of a kernel, and sets the variant's threads to those of the section. Returns null if no section
+// matches, or if the section is not legal: then `why` says so.
 const Decisions* sectionFor(const std::vector<Decisions>& sections, const Machine& machine, KernelSchedule& kernel, std::string& why);
 
 std::string kernelText(const KernelSchedule& kernel);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Visits everything that an anchor operation inlines, with the index map of each value.
 #include <algorithm>
 #include <utility>
 
@@ -19,7 +20,7 @@ struct Inliner {
   FunctionRef<void(Value*, const IndexMap&)> visit;
   PtrMap<const Value*, std::vector<IndexMap>> seen;
 
-  // Depth first, with a list of what comes yet: unrolled loops make chains of thousands.
+  // Depth first, with an explicit stack: unrolled loops make chains of thousands.
   void inlineFrom(Value* anchor, const IndexMap& anchorMap, bool force = false) {
     std::vector<std::pair<Value*, IndexMap>> next{{anchor, anchorMap}};
     while (!next.empty()) {
@@ -38,7 +39,7 @@ struct Inliner {
       const Inst& inst = *v->def;
       for (size_t i = inst.operands.size(); i-- > 0;) {
         if (inst.op == Op::Gather && i == 0) {
-          // The source is read at computed places: a map that is no map, and never that of the domain.
+          // The source is read at computed indices, which no index map describes.
           auto bits = static_cast<size_t>(std::max(1, inst.operands[0]->type.bits()));
           next.emplace_back(inst.operands[0], IndexMap(bits, {IndexBit::kComputed, 0}));
         } else if (auto m = operandMap(inst, i, map, v->index)) {

@@ -55,18 +55,18 @@ int threadsOf(const Func& kernel, const Machine& machine, bool matrices) {
       // Dots that add to each other's results share accumulators.
       const Inst* before = i.operand(2)->def;
       if (before && before->op == Op::Dot && uses[i.operand(2)] == 1) return;
-      // What a loop only adds to stays in fragments; other results are in registers a second time, element by element.
+      // Accumulators that a loop only adds to stay in fragments; other results have a second copy in registers, element by element.
       const bool isCarried = !i.operand(2)->def && uses[i.operand(2)] == 1;
       accumulators += i.result()->type.numel() * (isCarried ? 1 : 2);
     } else if (i.op == Op::Reduce || i.op == Op::Scan) {
-      wanted = std::max(wanted, i.operand(0)->type.numel() * 4 / machine.bytesPerThread);
+      wanted = std::max(wanted, i.operand(0)->type.numel() * machine.scratchElementBytes / machine.bytesPerThread);
     } else if (info(i.op).effects == Effects::Reads || info(i.op).effects == Effects::Writes || info(i.op).effects == Effects::Atomic) {
       if (i.operands.empty() || !i.operand(0)->type.isTile() || !i.operand(0)->type.isPointer()) return;
       const int64_t bytes = i.operand(0)->type.numel() * bitWidth(i.operand(0)->type.pointee()) / 8;
       const Inst* loop = loopAround(i);
       wanted = std::max(wanted, bytes / (!loop            ? machine.bytesPerThread
-                                         : reduces(*loop) ? machine.bytesPerThread / 2
-                                                          : machine.bytesPerThread / 4));
+                                         : reduces(*loop) ? machine.bytesPerThreadInReducingLoops
+                                                          : machine.bytesPerThreadInLoops));
     }
   });
   auto power = [&](int64_t threads) {

@@ -566,7 +566,7 @@ test("open refuses what it does not know", async () => {
     await fails(() => open({ threads: 1, memory }), "wrong-argument");
 });
 
-test("manifests that are none", () =>
+test("invalid manifests are refused", () =>
   using_({ threads: 1 }, async (device) => {
     const manifest = (await (isNode
       ? import("node:fs").then((fs) => JSON.parse(fs.readFileSync(manifestUrl, "utf8")))
@@ -757,7 +757,7 @@ if (isPage) {
   });
 }
 
-test("what is forgotten is given back", async () => {
+test("undisposed memory is freed on garbage collection", async () => {
   const collect = (globalThis as { gc?: () => void }).gc;
   if (!collect) return;
   await using_({ threads: 1 }, async (device) => {

@@ -15,7 +15,7 @@ bool Parser::accept(const char* spelling) {
   return true;
 }
 
-// The bracket around the current token that is still open; null if there is none.
+// Returns the innermost unclosed bracket before the current token, or null.
 const Token* Parser::openBracket() const {
   int closed = 0;
   for (size_t i = pos_; i-- > 0;) {

@@ -43,7 +43,7 @@ export async function search(
   return kept ? joined(best) : "";
 }
 
-// The lines with decisions. Variants of a shader may have the same section, of which the compiler reads the first.
+// Returns the lines with decisions. If several variants of a shader have the same section, the compiler reads the first.
 function decisions(text: string): string[] {
   const lines = text.split("\n").filter((line) => line && !line.startsWith("#"));
   const seen = new Set<string>();

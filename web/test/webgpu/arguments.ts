@@ -168,7 +168,7 @@ def halves(x, y, z, n, BLOCK: tl.constexpr):
 `;
 for (const room of [8, 2])
   onGpu(
-    `arrays of f16 and f32, of which ${room} have bindings, in place and apart`,
+    `arrays of f16 and f32 with ${room} bindings, in place and out of place`,
     [],
     async (device) => {
       const halves = jit(kHalves, { device, constants: { BLOCK: 256 }, cache: false });

@@ -119,7 +119,7 @@ onGpu("memory for scratch that was short is asked for again", ["scratch"], async
   equal([...(await out.read())].slice(0, 4), [1, 1, 1, 0]);
 });
 
-onGpu("what is forgotten is given back", ["axpy"], async (device, { axpy }) => {
+onGpu("undisposed buffers are freed on garbage collection", ["axpy"], async (device, { axpy }) => {
   const collect = (globalThis as { gc?: () => void }).gc;
   if (!collect) return;
   const gone = new Set<string>();
@@ -168,7 +168,7 @@ if (adapter) {
   });
 }
 
-test("WebGPU: open() where there is none", async () => {
+test("WebGPU: open() without a GPU", async () => {
   const none = { requestAdapter: async () => null } as unknown as GPU;
   await fails(() => open({ device: "webgpu", gpu: none }), "unsupported", { message: "adapter" });
   const device = await open({ gpu: none, threads: 1 });

@@ -42,7 +42,7 @@ onGpu("subgroups' threads are numbered as the workgroup's, or no variant takes t
   other.dispose();
 });
 
-onGpu("shaders and manifests that are none", [], async (device) => {
+onGpu("invalid shaders and manifests are refused", [], async (device) => {
   const shader = (text: string, change: object = {}) =>
     device.load<Kernels>(
       {
