@@ -312,6 +312,15 @@ void Lowering::beginReduction(std::vector<Value*>& acc) {
   }
 }
 
+bool Lowering::writesMemory(const Anchor& anchor) const {
+  switch (anchor.kind) {
+    case Anchor::Buffer: return target_ ? !target_->layout : !layouts_.of(anchor.value);
+    case Anchor::Carry: return target_ ? !target_->layout : !carryTargets_.at(anchor.inst)[anchor.slot].layout;
+    case Anchor::Effect: return true;
+    default: return false;
+  }
+}
+
 void Lowering::emitBody(std::vector<Value*>& acc) {
   IndexMap map = now_.identity();
   // Everything is read before anything is written: what stands at the same index may be the same memory.
@@ -337,51 +346,62 @@ void Lowering::emitBody(std::vector<Value*>& acc) {
   }
   size_t next = 0;
   for (const Anchor& anchor : nest_->anchors) {
-    switch (anchor.kind) {
-      case Anchor::Combine:
-      case Anchor::Scan: {
-        auto combine = anchor.kind == Anchor::Combine ? combineOf(*anchor.inst) : std::nullopt;
-        size_t n = anchor.inst->operands.size();
-        std::vector<Lowval> args, values;
-        for (size_t i = 0; i < n; ++i) args.push_back({acc[next + i], top()});
-        for (size_t i = 0; i < n; ++i) {
-          Lowval x = valueAt(anchor.inst->operands[i], map);
-          values.push_back(widen(x, lanes()));
-          args.push_back(values.back());
-        }
-        std::vector<Lowval> out;
-        if (combine) {
-          out.push_back(emitOp(combine->op, {args[0], args[1]}, anchor.inst->operand(0)->type.element(), {}, top()));
-        } else {
-          out = emitRegion(*anchor.inst->regions[0], args, top());
-          Lowval started{acc[next + n], top()};
-          for (size_t i = 0; i < n; ++i) {
-            Lowval wide = widen(out[i], lanes());
-            out[i] = {at(top()).create(Op::Select, {widen(started, lanes()).v, wide.v, values[i].v}, {wide.v->type})->result(), top()};
-          }
-          acc[next + n] = constant(Type::scalar(Elem::I1), 1);
-        }
-        for (size_t i = 0; i < n; ++i) acc[next + i] = out[i].v;
-        if (anchor.kind == Anchor::Scan)
-          for (size_t i = 0; i < n; ++i) writeBuffer(buffer_.at(anchor.inst->results[i]), out[i], map);
-        next += n + (combine ? 0 : 1);
-        break;
-      }
-      case Anchor::Buffer: {
-        // The buffer becomes known to others when the nest is done; inside, the value itself is at hand.
-        if (!target_ && !filling_.count(anchor.value)) filling_[anchor.value] = allocate(anchor.value);
-        writeBuffer(target_ ? *target_ : filling_.at(anchor.value), memo_.at(memoKey(anchor.value, map)), map);
-        break;
-      }
-      case Anchor::Carry: {
-        const BufferRef& to = target_ ? *target_ : carryTargets_.at(anchor.inst)[anchor.slot];
-        auto from = buffer_.find(anchor.value);
-        if (from != buffer_.end() && from->second.base == to.base) break;
-        writeBuffer(to, valueAt(anchor.value, map), map);
-        break;
-      }
-      default: emitEffect(*anchor.inst, map);
+    if (isFirst_.v && writesMemory(anchor)) {
+      MemoScope scope = enter();
+      guarded(isFirst_.v, [&] { emitAnchor(anchor, map, acc, next); });
+      leave(scope);
+    } else {
+      emitAnchor(anchor, map, acc, next);
     }
+  }
+}
+
+// `next`: the first accumulator of the anchor.
+void Lowering::emitAnchor(const Anchor& anchor, const IndexMap& map, std::vector<Value*>& acc, size_t& next) {
+  switch (anchor.kind) {
+    case Anchor::Combine:
+    case Anchor::Scan: {
+      auto combine = anchor.kind == Anchor::Combine ? combineOf(*anchor.inst) : std::nullopt;
+      size_t n = anchor.inst->operands.size();
+      std::vector<Lowval> args, values;
+      for (size_t i = 0; i < n; ++i) args.push_back({acc[next + i], top()});
+      for (size_t i = 0; i < n; ++i) {
+        Lowval x = valueAt(anchor.inst->operands[i], map);
+        values.push_back(widen(x, lanes()));
+        args.push_back(values.back());
+      }
+      std::vector<Lowval> out;
+      if (combine) {
+        out.push_back(emitOp(combine->op, {args[0], args[1]}, anchor.inst->operand(0)->type.element(), {}, top()));
+      } else {
+        out = emitRegion(*anchor.inst->regions[0], args, top());
+        Lowval started{acc[next + n], top()};
+        for (size_t i = 0; i < n; ++i) {
+          Lowval wide = widen(out[i], lanes());
+          out[i] = {at(top()).create(Op::Select, {widen(started, lanes()).v, wide.v, values[i].v}, {wide.v->type})->result(), top()};
+        }
+        acc[next + n] = constant(Type::scalar(Elem::I1), 1);
+      }
+      for (size_t i = 0; i < n; ++i) acc[next + i] = out[i].v;
+      if (anchor.kind == Anchor::Scan)
+        for (size_t i = 0; i < n; ++i) writeBuffer(buffer_.at(anchor.inst->results[i]), out[i], map);
+      next += n + (combine ? 0 : 1);
+      break;
+    }
+    case Anchor::Buffer: {
+      // The buffer becomes known to others when the nest is done; inside, the value itself is at hand.
+      if (!target_ && !filling_.count(anchor.value)) filling_[anchor.value] = allocate(anchor.value);
+      writeBuffer(target_ ? *target_ : filling_.at(anchor.value), memo_.at(memoKey(anchor.value, map)), map);
+      break;
+    }
+    case Anchor::Carry: {
+      const BufferRef& to = target_ ? *target_ : carryTargets_.at(anchor.inst)[anchor.slot];
+      auto from = buffer_.find(anchor.value);
+      if (from != buffer_.end() && from->second.base == to.base) break;
+      writeBuffer(to, valueAt(anchor.value, map), map);
+      break;
+    }
+    default: emitEffect(*anchor.inst, map);
   }
 }
 

@@ -101,8 +101,7 @@ BufferRef Lowering::allocateElements(Type element, int64_t count, const Layout* 
 }
 
 BufferRef Lowering::allocate(const Value* v) {
-  const Layout* rows = layouts_.replicated(v);
-  BufferRef buffer = allocateElements(layouts_.storedType(v), v->type.numel(), rows ? rows : layouts_.resident(v));
+  BufferRef buffer = allocateElements(layouts_.storedType(v), v->type.numel(), layouts_.of(v));
   if (scheduler_.isTransposed(v)) buffer.transposed = v->type.log2(1);
   return buffer;
 }
@@ -306,15 +305,15 @@ void Lowering::emitFor(const Inst& inst) {
       inits.push_back(scalar(init));
       continue;
     }
-    const Layout* rows = layouts_.replicated(inst.results[i]);
-    buffers[i] = allocateElements(layouts_.storedType(inst.results[i]), init->type.numel(), rows ? rows : layouts_.carried(inst, i));
-    if (buffers[i].layout && !rows && layouts_.staysInFragments(inst, i))
+    const Layout* layout = layouts_.of(inst.results[i]);
+    buffers[i] = allocateElements(layouts_.storedType(inst.results[i]), init->type.numel(), layout);
+    if (layout && layouts_.staysInFragments(inst, i))
       matrixOf_[source.args[1 + i]] = beginMatrix(init, buffers[i]);
     else
       copyTile(init, buffers[i]);
     auto through = schedule_.throughTemporary.find(&yield);
     bool temporary = through != schedule_.throughTemporary.end() && through->second[i];
-    if (temporary) temporaries[i] = allocateElements(buffers[i].element, init->type.numel(), rows);
+    if (temporary) temporaries[i] = allocateElements(buffers[i].element, init->type.numel(), layout);
     buffer_[source.args[1 + i]] = buffers[i];
   }
   std::vector<BufferRef> targets(carried);

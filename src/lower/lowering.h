@@ -156,6 +156,7 @@ class Lowering {
   void emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Value*>& acc);
   bool emitOutside(size_t depth, Value* lower, std::vector<Value*>& acc);
   void emitBody(std::vector<Value*>& acc);
+  void emitAnchor(const Anchor& anchor, const IndexMap& map, std::vector<Value*>& acc, size_t& next);
   void beginReduction(std::vector<Value*>& acc);
   void endReduction(std::vector<Value*>& acc);
   void emitEffect(const Inst& inst, const IndexMap& map);
@@ -182,12 +183,16 @@ class Lowering {
   void guarded(Value* condition, const std::function<void()>& body);
   void combinePartials(const Inst& reduce);
   Value* threadField(Value* t, int first, int count);
+  Lowval placeOf(const std::vector<int>& bits, Value* t, int64_t e);
+  bool writesMemory(const Anchor& anchor) const;
   void combineInSubgroups(const Inst& reduce, const std::vector<int>& partial, int threadBits);
+  bool ownsBit(IndexBit bit, int place) const;
   Lowval registerPointer(const BufferRef& buffer, const IndexMap& map);
   void emitSharedDot(const Inst& dot);
 
   // ---- scan.cpp
-  void combineChunks(const Inst& scan, int bits);
+  class Scanner;
+  void emitScan(const Inst& scan);
 
   // ---- matrix.cpp
   void moveMatrix(Value* sums, const BufferRef& own, const Type& type, bool toRegisters, bool adds);
@@ -250,7 +255,8 @@ class Lowering {
   BufferRef fragmentBuffers_[2][2];        // parts for each subgroup, of floats and of integers
   Value* thread_ = nullptr;                // number of the thread, in a loop over threads
   int threadLevel_ = 0;
-  std::vector<Inst*> privateAllocs_;                           // allocations of threads' own elements
+  Lowval isFirst_;                    // in a nest with a replicated layout: whether the thread is the one that writes to memory
+  std::vector<Inst*> privateAllocs_;  // allocations of threads' own elements
   int partialBits_ = 0, partialAxis_ = -1, partialLevel_ = 0;  // partialLevel_: of the thread's number
   // In the usual version of a nest: what it takes for granted, tested at the level before it.
   bool assume_ = false;

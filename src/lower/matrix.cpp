@@ -62,7 +62,7 @@ void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, b
 }
 
 Value* Lowering::zeroMatrix(const Type& type) {
-  Value* sums = allocateElements(type.element(), type.numel(), layouts_.of(type)).base;
+  Value* sums = allocateElements(type.element(), type.numel(), layouts_.domain(type.shape())).base;
   at(top()).create(Op::LoMatrixZero, {sums}, {}, {{Attr::Shape, std::vector<int64_t>{type.dim(0), type.dim(1)}}});
   return sums;
 }
@@ -98,7 +98,7 @@ void Lowering::emitMatrixDot(const Inst& dot) {
   if (inPlace != schedule_.inPlaceOf.end()) buffer_[d] = buffer_.at(inPlace->second);
   if (!buffer_.count(d)) buffer_[d] = allocate(d);
   const BufferRef to = buffer_.at(d);
-  BufferRef own = to.layout ? to : allocateElements(type.element(), type.numel(), layouts_.of(type));
+  BufferRef own = to.layout ? to : allocateElements(type.element(), type.numel(), layouts_.domain(type.shape()));
   // What the sums begin with is added by the threads, which have it: one way through memory, not two.
   if (!isZero(c)) copyTile(c, own);
   Value* sums = zeroMatrix(type);

@@ -232,6 +232,7 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
   for (const Anchor& anchor : nest.anchors) {
     if (anchor.kind == Anchor::Dot && layouts_.isMatrixDot(*anchor.inst)) return emitMatrixDot(*anchor.inst);
     if (anchor.kind == Anchor::Dot) return threads_ > 1 ? emitSharedDot(*anchor.inst) : emitDot(*anchor.inst);
+    if (anchor.kind == Anchor::Scan && layouts_.of(anchor.inst->results[0])) return emitScan(*anchor.inst);
     if (anchor.kind == Anchor::Histogram) return emitHistogram(*anchor.inst);
     if (anchor.kind == Anchor::Sequence) return emitSequence(*anchor.inst);
   }
@@ -356,6 +357,7 @@ void Lowering::emitSlowly(const Nest& nest, std::vector<const Inst*> loads, cons
   for (const Anchor& anchor : nest.anchors) events.push_back({number_[anchor.inst], nullptr, &anchor});
   NestScheduler::Request request{
       .isCopy = nestTarget_ != nullptr, .target = nestTarget_ ? nestTarget_->layout : nullptr, .isFallback = unlikely_};
+  const Layout* layout = now_.layout;
   sortStably(events, [](const Event& a, const Event& b) { return a.number < b.number; });
   for (const Event& event : events) {
     Nest one;
@@ -367,6 +369,7 @@ void Lowering::emitSlowly(const Nest& nest, std::vector<const Inst*> loads, cons
       BufferRef to = allocate(v);
       one.anchors.push_back({Anchor::Buffer, const_cast<Inst*>(event.load), v});
       one.shape = v->type.shape();
+      request.like = nullptr;
       use(scheduler_.schedule(one, request));
       emitNestBody(one, &to);
       buffer_[v] = to;
@@ -375,6 +378,7 @@ void Lowering::emitSlowly(const Nest& nest, std::vector<const Inst*> loads, cons
       one.anchors.push_back(*event.anchor);
       one.shape = nest.shape;
       if (event.anchor->accumulates()) one.reduceAxis = nest.reduceAxis;
+      request.like = layout;
       use(scheduler_.schedule(one, request));
       emitNestBody(one, target);
       if (const Value* v = event.anchor->value; event.anchor->kind == Anchor::Buffer && filling_.count(v)) {

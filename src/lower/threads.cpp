@@ -8,6 +8,7 @@
 // the same for all threads. A reduction leaves one value a thread in a buffer, which further loops combine.
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "analysis/combine.h"
 #include "lower/lowering.h"
@@ -58,12 +59,24 @@ void Lowering::distribute(int64_t count, const std::function<void(Value*)>& body
 
 // ---- tiles that stay in the registers of the threads that computed them
 
+// Whether a bit of an index is a bit of the thread's number.
+bool Lowering::ownsBit(IndexBit bit, int place) const {
+  if (bit.isConstant()) return false;
+  if (bit.axis == partialAxis_) return now_.partialThreads[bit.bit] == place;
+  const Axis& axis = axes_[static_cast<size_t>(bit.axis)];
+  const int in = bit.bit - axis.laneBits;
+  return in >= 0 && in < axis.threadBits && axis.firstThreadBit + in == place;
+}
+
 // Which of the thread's own elements it is, is known: its index is made of constants and lanes.
 Lowval Lowering::registerPointer(const BufferRef& buffer, const IndexMap& map) {
   int64_t at_ = 0;
   for (size_t i = 0; i < map.size(); ++i) {
     int place = buffer.layout->place[i];
-    if (place >= 0) continue;
+    if (place >= 0) {
+      NEREID_CHECK(!nest_ || ownsBit(map[i], place), "a thread reads or writes an element that another thread has, at line ", loc_.line());
+      continue;
+    }
     bool set = map[i].axis == IndexBit::kOne;
     if (!map[i].isConstant() && !(map[i].axis == now_.vectorAxis && map[i].bit < axes_[static_cast<size_t>(now_.vectorAxis)].laneBits)) {
       auto iv = constantBits(axes_[static_cast<size_t>(map[i].axis)].iv);
@@ -91,7 +104,7 @@ void Lowering::emitSharedDot(const Inst& dot) {
   if (auto carried = schedule_.inPlaceOf.find(d); carried != schedule_.inPlaceOf.end()) buffer_[d] = buffer_.at(carried->second);
   if (!buffer_.count(d)) buffer_[d] = allocate(d);
   const BufferRef left = buffer_.at(a), right = buffer_.at(b), to = buffer_.at(d);
-  const Layout& layout = *layouts_.of(type);
+  const Layout& layout = *layouts_.domain(type.shape());
   int groupBits = layout.registerColumns - layout.laneBits;  // of columns
 
   // Sums whose elements are not found that way (joined, reshaped) are written out first.
@@ -230,9 +243,8 @@ void Lowering::emitShared(const Nest& nest) {
     if (anchor.kind != Anchor::Combine) continue;
     for (Value* v : anchor.inst->results)
       if (partialBits_ > 0 || !v->type.isTile())
-        partials_[v] = layout && layouts_.isReplicated(v)
-                           ? BufferRef{buffer_.at(v).base, buffer_.at(v).element, layout}
-                           : allocateElements(layouts_.storedType(v), int64_t{1} << (outer + partialBits_), layout);
+        partials_[v] = layout && layouts_.of(v) ? BufferRef{buffer_.at(v).base, buffer_.at(v).element, layout}
+                                                : allocateElements(layouts_.storedType(v), int64_t{1} << (outer + partialBits_), layout);
   }
   std::vector<const Inst*> reductions;
   for (const Anchor& anchor : nest.anchors)
@@ -258,27 +270,24 @@ void Lowering::emitShared(const Nest& nest) {
     part_.level = partialLevel_;
     axes_.push_back(part_);
     std::vector<Value*> acc;
-    // One of the threads with the same values stores to memory that all threads share.
-    const Anchor& first = nest.anchors[0];
-    const bool keeps = first.kind == Anchor::Carry && (target_ ? target_->layout : carryTargets_.at(first.inst)[first.slot].layout);
-    if (now_.layout && now_.layout->isReplicated && !keeps && !(target_ && target_->layout)) {
-      int64_t others = (int64_t{1} << bits) - 1;
-      for (int place : now_.layout->place)
-        if (place >= 0) others &= ~(int64_t{1} << place);
-      guarded(at(top()).cmpI(CmpIPred::Eq, emitOp(Op::AndI, {{t, top()}, {index(others), 0}}, kI64).v, index(0)),
-              [&] { emitLoops(0, acc); });
+    // One of the threads with the same values writes to memory that all threads share.
+    isFirst_ = {};
+    if (int64_t others = now_.layout ? now_.layout->replicas() : 0)
+      isFirst_ = {at(top()).cmpI(CmpIPred::Eq, emitOp(Op::AndI, {{t, top()}, {index(others), 0}}, kI64).v, index(0)), top()};
+    const bool all = std::all_of(nest.anchors.begin(), nest.anchors.end(), [&](const Anchor& a) { return writesMemory(a); });
+    if (isFirst_.v && all) {
+      Value* first = std::exchange(isFirst_, {}).v;
+      guarded(first, [&] { emitLoops(0, acc); });
     } else {
       emitLoops(0, acc);
     }
+    isFirst_ = {};
     axes_.pop_back();
   });
-  int chunks = 0;
   for (Axis& axis : axes_) {
-    if (axis.isChunk) chunks += axis.bits;
     axis.threadBits = 0;
     axis.thread = nullptr;
   }
-  if (chunks > 0) combineChunks(*nest.anchors[0].inst, chunks);
   for (const Inst* reduce : reductions) {
     if (layout) combineInSubgroups(*reduce, partial, bits);
     combinePartials(*reduce);
@@ -291,6 +300,19 @@ Value* Lowering::threadField(Value* t, int first, int count) {
   const Type kI64 = Type::scalar(Elem::I64);
   Lowval v = emitOp(Op::ShRUI, {{t, top()}, {index(first), 0}}, kI64);
   return emitOp(Op::AndI, {v, {index((int64_t{1} << count) - 1), 0}}, kI64).v;
+}
+
+// The number whose bits are these bits of the numbers of the thread and of its register `e`.
+Lowval Lowering::placeOf(const std::vector<int>& bits, Value* t, int64_t e) {
+  const Type kI64 = Type::scalar(Elem::I64);
+  Lowval first{index(0), 0};
+  int64_t more = 0;
+  for (size_t i = 0; i < bits.size(); ++i)
+    if (bits[i] >= 0)
+      first = emitOp(Op::AddI, {first, emitOp(Op::MulI, {{threadField(t, bits[i], 1), top()}, {index(int64_t{1} << i), 0}}, kI64)}, kI64);
+    else if (e >> ~bits[i] & 1)
+      more += int64_t{1} << i;
+  return emitOp(Op::AddI, {first, {index(more), 0}}, kI64);
 }
 
 // Partial results that threads keep: those of a subgroup become one, in memory for all threads, where the rest are combined.
@@ -313,6 +335,7 @@ void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& pa
     return convert({at(top()).loadFrom(place(from, t, k), from.element), top()}, reduce.operands[which]->type.element());
   };
   auto write = [&](Value* to, Lowval v, const BufferRef& as) { at(top()).storeTo(to, convert(v, as.element).v); };
+  auto pointer = [&](const BufferRef& of, Lowval i) { return emitOp(Op::AddPtr, {{of.base, 0}, i}, of.base->type, {}, top()).v; };
   auto combine = combineOf(reduce);
   int64_t done = 0;  // bits of the thread's number
   for (int bit : partial) {
@@ -343,41 +366,58 @@ void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& pa
     });
   }
   // Where all threads have what is to be read it stays with them.
-  if (layouts_.isReplicated(reduce.results[0]) || (!reduce.results[0]->type.isTile() && done == threads_ - 1)) {
-    partialBits_ = 0;
-    return;
-  }
+  const int64_t replicas = now_.layout ? now_.layout->replicas() : 0;
+  const bool isKept = layouts_.of(reduce.results[0]) != nullptr;
+  partialBits_ = 0;
+  if (!reduce.results[0]->type.isTile() && (done | replicas) == threads_ - 1) return;
   // The first of each subgroup tells what it has.
   std::vector<int> rest;
   for (int bit : partial)
     if (bit >= subgroupBits_) rest.push_back(bit);
+  if (isKept && rest.empty()) return;
   const bool isTile = reduce.results[0]->type.isTile();
   int64_t results = isTile ? reduce.results[0]->type.numel() : 1;
-  partialBits_ = static_cast<int>(rest.size());
+  if (!isKept) partialBits_ = static_cast<int>(rest.size());
   std::vector<BufferRef> to;
   for (size_t k = 0; k < n; ++k)
     to.push_back(isTile && rest.empty() ? buffer_.at(reduce.results[k]) : allocateElements(mine[k].element, results << rest.size()));
   threadsLoop(threads, [&](Value* t) {
-    Value* others = emitOp(Op::AndI, {{t, top()}, {index(done), 0}}, kI64).v;
+    Value* others = emitOp(Op::AndI, {{t, top()}, {index(done | replicas), 0}}, kI64).v;
     guarded(at(top()).cmpI(CmpIPred::Eq, others, index(0)), [&] {
-      // Where thread and element stand: the rest of the partial results' numbers below the results' index.
       std::vector<int> bits = rest;
       bits.insert(bits.end(), layout.place.begin() + static_cast<long>(partial.size()), layout.place.end());
-      Lowval first{index(0), 0};
-      for (size_t i = 0; i < bits.size(); ++i)
-        if (bits[i] >= 0)
-          first =
-              emitOp(Op::AddI, {first, emitOp(Op::MulI, {{threadField(t, bits[i], 1), top()}, {index(int64_t{1} << i), 0}}, kI64)}, kI64);
-      for (int64_t e = 0; e < own; ++e) {
-        int64_t more = 0;
-        for (size_t i = 0; i < bits.size(); ++i)
-          if (bits[i] < 0 && (e >> ~bits[i] & 1)) more += int64_t{1} << i;
-        Lowval where = emitOp(Op::AddI, {first, {index(more), 0}}, kI64);
-        for (size_t k = 0; k < n; ++k)
-          write(emitOp(Op::AddPtr, {{to[k].base, 0}, where}, to[k].base->type, {}, top()).v, read(mine[k], t, e, k), to[k]);
-      }
+      for (int64_t e = 0; e < own; ++e)
+        for (size_t k = 0; k < n; ++k) write(pointer(to[k], placeOf(bits, t, e)), read(mine[k], t, e, k), to[k]);
     });
   });
+  // Each thread combines the rest of the values that it keeps.
+  if (isKept) {
+    threadsLoop(threads, [&](Value* t) {
+      // Where the first of them is.
+      std::vector<int> bits(rest.size(), -1 - layout.registerBits);
+      bits.insert(bits.end(), layout.place.begin() + static_cast<long>(partial.size()), layout.place.end());
+      for (int64_t e = 0; e < own; ++e) {
+        const Lowval first = placeOf(bits, t, e);
+        auto readRest = [&](int64_t i) {
+          std::vector<Lowval> out;
+          for (size_t k = 0; k < n; ++k) {
+            Value* from = emitOp(Op::AddPtr, {{pointer(to[k], first), top()}, {index(i), 0}}, to[k].base->type, {}, top()).v;
+            out.push_back(convert({at(top()).loadFrom(from, to[k].element), top()}, reduce.operands[k]->type.element()));
+          }
+          return out;
+        };
+        std::vector<Lowval> found = readRest(0);
+        for (int64_t i = 1; i < int64_t{1} << rest.size(); ++i) {
+          std::vector<Lowval> args = found, next = readRest(i);
+          args.insert(args.end(), next.begin(), next.end());
+          found = combine ? std::vector<Lowval>{emitOp(combine->op, {args[0], args[1]}, reduce.operand(0)->type.element(), {}, top())}
+                          : emitRegion(*reduce.regions[0], args, top());
+        }
+        for (size_t k = 0; k < n; ++k) write(place(mine[k], t, e), found[k], mine[k]);
+      }
+    });
+    return;
+  }
   for (size_t k = 0; k < n; ++k) partials_[reduce.results[k]] = to[k];
 }
 

@@ -14,13 +14,27 @@ namespace nereid {
 inline int log2(int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); }
 
 // A linear layout: each bit of an element's flat index is a bit of the number of its thread, or of its number among the thread's registers.
+// Threads that differ only in other bits have the same elements: the layout is replicated.
 struct Layout {
   std::vector<int> place;                              // of each bit: k for bit k of the thread's number, ~k for bit k of the register's
-  int threadBits = 0, registerBits = 0, laneBits = 0;  // laneBits: how many of the lowest bits are the lowest of the register's number
-  int registerColumns = 0, registerRows = 0;           // of the columns' and rows' bits, how many are the register's
-  bool isReplicated = false;                           // a value per row of a 2-D tile: several threads have the same
+  int threadBits = 0, registerBits = 0, laneBits = 0;  // laneBits: of the lowest registers, which adjacent elements have
+  int registerColumns = 0, registerRows = 0;           // of a dot's accumulators: how many bits of columns and rows are the register's
   // Whether bits i - 1 and i are neighbours in the same number.
   bool joins(size_t i) const { return (place[i] < 0) == (place[i - 1] < 0) && place[i] == place[i - 1] + (place[i] < 0 ? -1 : 1); }
+  bool isSame(const Layout& other) const { return place == other.place && threadBits == other.threadBits; }
+  // The bits of the thread's number that do not matter.
+  int64_t replicas() const {
+    int64_t bits = (int64_t{1} << threadBits) - 1;
+    for (int at : place)
+      if (at >= 0) bits &= ~(int64_t{1} << at);
+    return bits;
+  }
+  // The bit of the index that is the lowest of the register's number; -1 if a thread has one element.
+  int firstLane() const {
+    for (size_t i = 0; i < place.size(); ++i)
+      if (place[i] == ~0) return static_cast<int>(i);
+    return -1;
+  }
 };
 
 // How 16 x 16 fragments of accumulators are distributed over subgroups, in bits of the fragments' columns and rows: the low ones count the

@@ -31,7 +31,7 @@ Layouts::Layouts(const Func& kernel, const Schedule& schedule)
       subgroupBits_(log2(schedule.machine.subgroupThreads)),
       divisibility_(kernel) {
   findMatrixDots();
-  findReplicated();
+  if (threads_ > 1) assign();
 }
 
 // Dots on subgroup matrices. Dots of one shape share a layout, so all of a shape are, or none.
@@ -107,45 +107,80 @@ bool Layouts::staysInFragments(const Inst& loop, size_t slot) const {
   return uses == sums.size();
 }
 
-// log2 of the neighbouring elements that one access moves, of all accesses to tiles of this shape whose rows are contiguous in memory.
-int Layouts::accessBits(const Type& type) {
-  IndexMap map;  // axis 0: the columns
-  for (int d = type.rank - 1; d >= 0; --d)
-    for (int i = 0; i < type.log2(d); ++i) map.push_back({static_cast<int8_t>(type.rank - 1 - d), static_cast<uint8_t>(i)});
-  std::optional<int> least;
+// Where neighbouring elements of a domain are neighbours in memory, and how many of them one access moves: of all accesses to tiles of
+// this shape whose elements are contiguous along some dimension.
+Layouts::Access Layouts::accesses(const std::vector<int64_t>& shape) {
+  const int rank = static_cast<int>(shape.size());
+  IndexMap map;  // axes: the dimensions
+  for (int d = rank - 1; d >= 0; --d)
+    for (int i = 0; i < log2(shape[static_cast<size_t>(d)]); ++i) map.push_back({static_cast<int8_t>(d), static_cast<uint8_t>(i)});
+  std::vector<int> votes(shape.size(), 0);
+  std::vector<std::optional<int>> least(shape.size());
   walk(kernel_.body, [&](const Inst& inst) {
-    if ((inst.op != Op::Load && inst.op != Op::Store) || !inst.operand(0)->type.isTile() || inst.operand(0)->type.shape() != type.shape())
-      return;
+    if ((inst.op != Op::Load && inst.op != Op::Store) || !inst.operand(0)->type.isTile() || inst.operand(0)->type.shape() != shape) return;
     const Value* ptr = inst.operand(0);
     const int bytes = std::max(1, bitWidth(ptr->type.pointee()) / 8), most = log2(machine_.maxAccessBytes) - log2(bytes);
-    const int bits = std::min<int>(most, type.log2(type.rank - 1));
-    Stride stride = strideOf(ptr, map, 0, bits, &divisibility_);
-    if (bits == 0 || stride.kind != Stride::Constant || stride.value != 1) return;
-    const int aligned = divisibility_.along(ptr, map, 0, bits) >= bits ? bits : 0;
-    least = std::min(least.value_or(aligned), aligned);
+    for (int d = 0; d < rank; ++d) {
+      const int bits = std::min(most, log2(shape[static_cast<size_t>(d)]));
+      Stride stride = bits ? strideOf(ptr, map, d, bits, &divisibility_) : Stride::constant(0);
+      if (stride.kind != Stride::Constant || stride.value != 1) continue;
+      const int aligned = divisibility_.along(ptr, map, d, bits) >= bits ? bits : 0;
+      ++votes[static_cast<size_t>(d)];
+      std::optional<int>& of = least[static_cast<size_t>(d)];
+      of = std::min(of.value_or(aligned), aligned);
+    }
   });
-  return std::min(least.value_or(machine_.residentLaneBits), log2(machine_.maxLanes));
+  int best = rank - 1;
+  for (int d = 0; d < rank; ++d)
+    if (votes[static_cast<size_t>(d)] > votes[static_cast<size_t>(best)]) best = d;
+  return {best, rank ? least[static_cast<size_t>(best)] : std::nullopt};
 }
 
-const Layout* Layouts::of(const Type& type) {
-  auto [at_, isNew] = layouts_.try_emplace(type.shape());
-  Layout& l = at_->second;
+const Layout* Layouts::domain(const std::vector<int64_t>& shape) {
+  auto [at, isNew] = domains_.try_emplace(shape);
+  Layout& l = at->second;
   if (!isNew) return &l;
-  if (isMatrixShape(type)) {
-    layOutMatrix(type, l);
-    return &l;
-  }
+  const Type type = Type::tile(Type::scalar(Elem::F32), shape);
   bool isProduct = false;
-  walk(kernel_.body, [&](const Inst& inst) { isProduct |= inst.op == Op::Dot && inst.result()->type.shape() == type.shape(); });
-  if (!isProduct) {
-    // Neighbouring threads have neighbouring elements, as many as one access moves.
-    l.registerBits = std::max(0, type.bits() - log2(threads_));
-    l.laneBits = std::min({accessBits(type), static_cast<int>(type.log2(type.rank - 1)), l.registerBits});
-    l.threadBits = type.bits() - l.registerBits;
-    for (int i = 0; i < type.bits(); ++i)
-      l.place.push_back(i < l.laneBits ? ~i : i < l.laneBits + l.threadBits ? i - l.laneBits : ~(i - l.threadBits));
-    return &l;
+  walk(kernel_.body, [&](const Inst& inst) { isProduct |= inst.op == Op::Dot && inst.result()->type.shape() == shape; });
+  if (isMatrixShape(type))
+    layOutMatrix(type, l);
+  else if (isProduct)
+    layOutAccumulators(type, l);
+  else
+    layOutVectors(type, l);
+  return &l;
+}
+
+// Neighbouring threads have neighbouring elements, as many as one access moves. All tiles with as many elements agree on that, so that a
+// tile may be reshaped.
+void Layouts::layOutVectors(const Type& type, Layout& l) {
+  const Access access = accesses(type.shape());
+  std::optional<int> least;
+  for (const auto& shape : accessed_)
+    if (Type::tile(Type::scalar(Elem::F32), shape).bits() == type.bits()) {
+      const Access other = accesses(shape);
+      if (other.laneBits) least = std::min(least.value_or(*other.laneBits), *other.laneBits);
+    }
+  l.registerBits = std::max(0, type.bits() - log2(threads_));
+  l.laneBits = std::min({least.value_or(machine_.residentLaneBits), log2(machine_.maxLanes), l.registerBits});
+  l.threadBits = type.bits() - l.registerBits;
+  // The bits of the contiguous dimension first.
+  int first = 0;
+  for (int d = type.rank - 1; d > access.dimension; --d) first += type.log2(d);
+  const int count = type.rank ? type.log2(access.dimension) : 0;
+  l.place.assign(static_cast<size_t>(type.bits()), 0);
+  for (int i = 0, next = 0; i < type.bits(); ++i, ++next) {
+    const int bit = i < count ? first + i : i - count < first ? i - count : i;
+    l.place[static_cast<size_t>(bit)] = next < l.laneBits                  ? ~next
+                                        : next < l.laneBits + l.threadBits ? next - l.laneBits
+                                                                           : ~(next - l.threadBits);
   }
+  // Lanes are neighbours along one dimension.
+  if (l.laneBits > count) l.laneBits = count;
+}
+
+void Layouts::layOutAccumulators(const Type& type, Layout& l) const {
   int n = type.log2(type.rank - 1), m = type.log2(type.rank - 2);
   int own = std::clamp(type.bits() - log2(threads_), 0, machine_.accumulatorBits);
   l.laneBits = std::min({machine_.residentLaneBits, n, own});
@@ -159,202 +194,296 @@ const Layout* Layouts::of(const Type& type) {
   }
   for (int i = 0; i < m; ++i) l.place.push_back(i < l.registerRows ? ~(l.registerColumns + i) : l.threadBits++);
   for (int i = n + m; i < type.bits(); ++i) l.place.push_back(l.threadBits++);
-  return &l;
 }
 
-const Layout* Layouts::ofDot(const std::vector<int64_t>& shape) {
-  const Inst* product = nullptr;
-  walk(kernel_.body, [&](const Inst& inst) {
-    if (inst.op == Op::Dot && inst.result()->type.shape() == shape) product = &inst;
-  });
-  return product ? of(product->result()->type) : nullptr;
+// Registers are numbered anew, in the same order.
+const Layout* Layouts::slice(const Layout& from, int first, int count) {
+  Layout l;
+  l.threadBits = from.threadBits;
+  l.place = from.place;
+  l.place.erase(l.place.begin() + first, l.place.begin() + first + count);
+  std::vector<int> registers;
+  for (int at : l.place)
+    if (at < 0) registers.push_back(~at);
+  std::sort(registers.begin(), registers.end());
+  for (int& at : l.place)
+    if (at < 0) at = ~static_cast<int>(std::find(registers.begin(), registers.end(), ~at) - registers.begin());
+  l.registerBits = static_cast<int>(registers.size());
+  // Lanes stay where they were.
+  const int lane = from.firstLane();
+  const bool isLane = lane >= 0 && (lane < first || lane >= first + count);
+  for (int i = l.firstLane(); isLane && l.laneBits < from.laneBits; ++i, ++l.laneBits)
+    if (i >= static_cast<int>(l.place.size()) || l.place[static_cast<size_t>(i)] != ~l.laneBits) break;
+  for (const Layout& known : slices_)
+    if (known.isSame(l) && known.registerBits == l.registerBits && known.laneBits == l.laneBits) return &known;
+  return &slices_.emplace_back(std::move(l));
 }
 
-// The layout of row values of a dot with this shape, if all threads with elements of a row are in one subgroup.
-const Layout* Layouts::replicatedRows(const std::vector<int64_t>& shape) {
-  const Layout* tile = shape.size() == 2 ? ofDot(shape) : nullptr;
-  if (!tile || tile->threadBits > log2(threads_)) return nullptr;
-  auto [at_, isNew] = layouts_.try_emplace({shape[0], -shape[1]});
-  Layout& l = at_->second;
-  if (!isNew) return l.isReplicated ? &l : nullptr;
-  const int columns = log2(shape[1]);
-  if (std::any_of(tile->place.begin(), tile->place.begin() + columns, [this](int place) { return place >= subgroupBits_; })) return nullptr;
-  l.isReplicated = true;
-  l.threadBits = tile->threadBits;  // other threads have no elements of the tile
-  for (auto place = tile->place.begin() + columns; place != tile->place.end(); ++place)
-    l.place.push_back(*place < 0 ? ~l.registerBits++ : *place);
-  return &l;
+const Layout* Layouts::registers(int bits, int threadBits) {
+  for (const Layout& known : slices_)
+    if (known.place.empty() && known.registerBits == bits && known.threadBits == threadBits) return &known;
+  Layout l;
+  l.registerBits = bits;
+  l.threadBits = threadBits;
+  return &slices_.emplace_back(std::move(l));
 }
 
-// Whether the same threads have the values of the same rows. Rows of different dots can be at the same places in more or fewer threads if
-// there is only one of them.
-static bool haveSameRows(const Layout& a, const Layout& b) { return a.place == b.place && a.threadBits == b.threadBits; }
+// Whether each thread of a nest has in its registers what it reads of a value through `map`.
+bool Layouts::fits(const Layout& nest, const Layout& value, const IndexMap& map) {
+  // Other threads do not have the value.
+  if (nest.threadBits > value.threadBits || map.size() != value.place.size()) return false;
+  for (size_t i = 0; i < map.size(); ++i) {
+    if (map[i].axis == IndexBit::kComputed) return false;
+    const int at = value.place[i];
+    if (map[i].isConstant()) {
+      if (at >= 0) return false;
+      continue;
+    }
+    const int in = nest.place[map[i].bit];
+    if (at >= 0 ? in != at : in >= 0) return false;
+    // Lanes are neighbouring registers of both.
+    if (in < 0 && nest.laneBits > 0 && ~in < nest.laneBits && map[i].bit == nest.firstLane() && at != ~0) return false;
+  }
+  return true;
+}
 
-// Starts from all candidates and drops values that a nest uses otherwise, until nothing changes.
-void Layouts::findReplicated() {
-  if (!schedule_.kernel.subgroups) return;
-  std::map<int64_t, const Layout*> found;  // by the number of rows
+namespace {
+
+bool isPlain(const Anchor& anchor) {
+  return anchor.kind == Anchor::Buffer || anchor.kind == Anchor::Carry || anchor.accumulates() || anchor.kind == Anchor::Dot ||
+         (anchor.kind == Anchor::Effect && anchor.inst->op != Op::Print && anchor.inst->op != Op::Assert);
+}
+
+// The bits of an axis in the flat index: the first one, and how many.
+std::pair<int, int> bitsOf(const Type& type, int axis) {
+  int first = 0;
+  for (int d = type.rank - 1; d > axis; --d) first += type.log2(d);
+  return {first, type.log2(axis)};
+}
+
+}  // namespace
+
+const Layout* Layouts::of(const Value* v) const {
+  auto at = groupOf_.find(v);
+  return at == groupOf_.end() || groups_[at->second].isDropped ? nullptr : groups_[at->second].layout;
+}
+
+// The result that a carried value becomes; null in a while loop.
+const Value* Layouts::resultOf(const Anchor& carry) {
+  const Inst* inst = carry.inst;
+  if (inst->op == Op::For) return inst->results[carry.slot - 3];
+  if (inst->op != Op::Yield || inst->parent->parent->parent->op == Op::While) return nullptr;
+  return inst->parent->parent->parent->results[carry.slot];
+}
+
+const Layout* Layouts::targetOf(const Anchor& carry) const {
+  const Value* result = resultOf(carry);
+  return result ? of(result) : nullptr;
+}
+
+// Where threads keep the result of a reduction or a scan, if they can.
+const Layout* Layouts::combined(const Inst& inst) {
+  const Type& type = inst.operand(0)->type;
+  const Layout& all = *domain(type.shape());
+  const auto [first, count] = bitsOf(type, static_cast<int>(inst.integer(Attr::Axis)));
+  int inSubgroup = 0, others = 0;
+  for (int i = 0; i < count; ++i)
+    if (int at = all.place[static_cast<size_t>(first + i)]; at >= 0)
+      ++(at < subgroupBits_ && schedule_.kernel.subgroups ? inSubgroup : others);
+  if (all.threadBits > log2(threads_)) return nullptr;
+  const bool isProduct = isMatrixShape(type) || all.registerRows + all.registerColumns > 0;
+  if (!isProduct && all.registerBits > (schedule_.hasManyNests ? machine_.manyNestsBits : machine_.maxResidentBits)) return nullptr;
+  if (inst.op == Op::Scan) {
+    // Threads combine what they then do not use.
+    bool isPure = true;
+    walk(*inst.regions[0],
+         [&](const Inst& in) { isPure &= info(in.op).effects == Effects::Pure || isControl(in.op) || in.op == Op::ScanReturn; });
+    return isPure ? &all : nullptr;
+  }
+  if (others > 0 && inSubgroup == 0) return nullptr;
+  const Layout* layout = slice(all, first, count);
+  return layout->registerBits + others > machine_.maxPartialBits ? nullptr : layout;
+}
+
+// Groups of values that have one layout, or none of them has.
+void Layouts::findGroups() {
+  auto add = [&](std::vector<const Value*> values, const Layout* layout, bool isKept = false) {
+    if (layout && layout->threadBits > log2(threads_)) return;
+    for (const Value* v : values) groupOf_[v] = groups_.size();
+    groups_.push_back({std::move(values), layout, isKept});
+  };
+  auto isKept = [&](const Value* v) { return schedule_.resident.count(v) > 0; };
   walk(kernel_.body, [&](const Inst& inst) {
-    if (inst.op != Op::Reduce || inst.operand(0)->type.rank != 2 || inst.integer(Attr::Axis) != 1) return;
-    const std::vector<int64_t> shape = inst.operand(0)->type.shape();
-    const Layout* layout = replicatedRows(shape);
-    if (!layout) return;
-    const Layout* known = found.try_emplace(shape[0], layout).first->second;
-    if (!haveSameRows(*known, *layout)) return;
-    for (const Value* v : inst.results) replicated_[v] = known;
-  });
-  if (replicated_.empty()) return;
-  std::vector<std::vector<const Value*>> carried;  // the loop's block argument and its result share a buffer
-  walk(kernel_.body, [&](const Inst& inst) {
-    if (inst.op != Op::For) return;
-    for (size_t i = 0; i < inst.results.size(); ++i) {
-      const Value* v = inst.results[i];
-      if (v->type.rank != 1 || v->type.isPointer() || !found.count(v->type.dim(0))) continue;
-      carried.push_back({v, inst.regions[0]->entry().args[1 + i]});
-      for (const Value* x : carried.back()) replicated_[x] = found.at(v->type.dim(0));
+    if (inst.op == Op::For) {
+      const Block& body = inst.regions[0]->entry();
+      for (size_t i = 0; i < inst.results.size(); ++i) {
+        const Value *result = inst.results[i], *arg = body.args[1 + i];
+        if (!result->type.isTile() || result->type.isPointer()) continue;
+        std::vector<const Value*> values{arg, result};
+        for (auto& [dot, in] : schedule_.inPlaceOf)
+          if (in == arg) values.push_back(dot);
+        const Layout* layout = values.size() > 2 ? domain(arg->type.shape()) : nullptr;
+        add(std::move(values), layout, isKept(arg));
+      }
+    } else if (inst.op == Op::If) {
+      for (const Value* v : inst.results)
+        if (v->type.isTile() && !v->type.isPointer()) add({v}, nullptr);
+    } else if ((inst.op == Op::Reduce || inst.op == Op::Scan) && inst.results[0]->type.isTile()) {
+      if (const Layout* layout = combined(inst)) add({inst.results.begin(), inst.results.end()}, layout);
+    } else {
+      for (const Value* v : inst.results)
+        if (isKept(v) && !groupOf_.count(v)) add({v}, inst.op == Op::Dot ? domain(v->type.shape()) : nullptr, true);
     }
   });
+}
+
+const Layout* Layouts::ofNest(const Nest& nest, FunctionRef<bool(const Value*)> inMemory, FunctionRef<const Layout*(const Value*)> layoutOf,
+                              const Layout* target, bool isCopy) {
+  if (target) return target;
+  const Layout *read = nullptr, *part = nullptr;
+  for (const Anchor& anchor : nest.anchors) {
+    if (!isPlain(anchor)) return nullptr;
+    if (anchor.kind == Anchor::Dot) {
+      const Layout* dot = domain(anchor.inst->result()->type.shape());
+      return dot->threadBits <= log2(threads_) ? dot : nullptr;
+    }
+    const Layout* written = nullptr;
+    if (anchor.kind == Anchor::Buffer && !isCopy) written = of(anchor.value);
+    if (anchor.kind == Anchor::Carry && !isCopy) written = targetOf(anchor);
+    if (anchor.accumulates() && of(anchor.inst->results[0])) written = domain(nest.shape);
+    if (written && !read) read = written;
+    visitInlined(anchor, inMemory, [&](const Value* v, const IndexMap& map) {
+      const Layout* layout = layoutOf(v);
+      if (!layout) return;
+      if (!read && map == identityMap(static_cast<int>(Type::tile(Type::scalar(Elem::F32), nest.shape).bits()))) read = layout;
+      if (!part) part = layout;
+    });
+  }
+  if (read || !part) return read;
+  const Layout* all = domain(nest.shape);
+  return all->threadBits <= log2(threads_) && all->registerBits <= machine_.maxResidentBits ? all : nullptr;
+}
+
+void Layouts::adopt(const std::vector<const Nest*>& nests) {
+  auto memory = [&](const Value* v) { return inMemory(v); };
   for (bool changed = true; changed;) {
     changed = false;
-    // All results of a reduction or none: they are combined together.
-    auto drop = [&](const Value* v) {
-      std::vector<const Value*> all{v};
-      if (v && v->def && v->def->op == Op::Reduce) all.assign(v->def->results.begin(), v->def->results.end());
-      for (const Value* x : all) {
-        changed |= replicated_.count(x) > 0;
-        replicated_.erase(x);
-      }
-    };
-    // A nest that reads row values must iterate over a tile with their rows, or over the rows themselves (`lines`). In the latter case it
-    // must only store, or only write replicated values.
-    auto check = [&](const Anchor& anchor, const std::vector<int64_t>& domain, bool lines) {
-      const bool isLine = domain.size() == 1;
-      const bool stores = anchor.kind == Anchor::Effect && anchor.inst->op == Op::Store;
-      const bool plain = isLine ? lines
-                                : stores || anchor.kind == Anchor::Carry || anchor.kind == Anchor::Combine || anchor.kind == Anchor::Dot ||
-                                      anchor.kind == Anchor::Buffer;
-      const Layout* rows = isLine ? nullptr : replicatedRows(domain);
-      const int first = isLine || !rows ? 0 : log2(domain[1]);
-      visitInlined(
-          anchor, [&](const Value* v) { return inMemory(v); },
-          [&](const Value* v, const IndexMap& map) {
-            auto at_ = replicated_.find(v);
-            if (at_ == replicated_.end()) return;
-            bool ok = plain && domain[0] == v->type.dim(0) && (isLine || (rows && haveSameRows(*rows, *at_->second)));
-            for (size_t i = 0; ok && i < map.size(); ++i) ok = map[i] == IndexBit{0, static_cast<uint8_t>(first + static_cast<int>(i))};
-            if (!ok) drop(v);
-          });
-    };
-    auto targetOf = [](const Anchor& anchor) -> const Value* {
-      if (anchor.kind != Anchor::Carry || anchor.inst->op != Op::Yield) return nullptr;
-      const Inst* loop = anchor.inst->parent->parent->parent;
-      return loop->op == Op::For ? loop->results[anchor.slot] : nullptr;
-    };
-    for (auto& [block, plan] : schedule_.blocks)
-      for (const Step& step : plan.steps) {
-        if (!step.nest) continue;
-        const std::vector<Anchor>& anchors = step.nest->anchors;
-        auto keeps = [&](const Anchor& anchor) { return replicated_.count(targetOf(anchor)) > 0; };
-        auto stores = [](const Anchor& anchor) { return anchor.kind == Anchor::Effect && anchor.inst->op == Op::Store; };
-        const bool keep = std::all_of(anchors.begin(), anchors.end(), keeps);
-        // Other values in registers have the layout of their shape.
-        bool mixes = false;
-        for (const Anchor& anchor : anchors)
-          visitInlined(
-              anchor, [&](const Value* v) { return inMemory(v); },
-              [&](const Value* v, const IndexMap&) { mixes |= schedule_.resident.count(v) > 0 && !replicated_.count(v); });
-        for (const Anchor& anchor : anchors) {
-          check(anchor, anchor.kind == Anchor::Dot ? anchor.inst->result()->type.shape() : step.nest->shape,
-                !mixes && (keep || std::all_of(anchors.begin(), anchors.end(), stores)));
-          if (step.nest->shape.size() == 1 && !keep) drop(targetOf(anchor));
-        }
-        bool alone = std::all_of(anchors.begin(), anchors.end(), [&](const Anchor& anchor) {
-          return anchor.kind != Anchor::Scan && (anchor.kind != Anchor::Effect || stores(anchor));
+    for (const Nest* nest : nests) {
+      const Layout* layout = ofNest(*nest, memory, [&](const Value* v) { return of(v); }, nullptr, false);
+      if (!layout) continue;
+      auto have = [&](const Value* v) {
+        auto at = groupOf_.find(v);
+        if (at == groupOf_.end() || groups_[at->second].layout || groups_[at->second].isDropped) return;
+        if (layout->registerBits > machine_.maxResidentBits || layout->place.size() != static_cast<size_t>(v->type.bits())) return;
+        groups_[at->second].layout = layout;
+        changed = true;
+      };
+      for (const Anchor& anchor : nest->anchors) {
+        if (anchor.kind == Anchor::Carry && resultOf(anchor)) have(resultOf(anchor));
+        visitInlined(anchor, memory, [&](const Value* v, const IndexMap& map) {
+          if (v->type.bits() > 0 && map == identityMap(static_cast<int>(layout->place.size()))) have(v);
         });
-        for (const Anchor& anchor : anchors)
-          if (anchor.kind == Anchor::Combine && !alone)
-            for (const Value* v : anchor.inst->results) drop(v);
       }
-    walk(kernel_.body, [&](const Inst& inst) {
-      for (size_t k = 0; k < inst.operands.size(); ++k) {
-        Value* v = inst.operands[k];
-        if (!v->type.isTile()) continue;
-        if (inst.op == Op::For)
-          check({Anchor::Carry, const_cast<Inst*>(&inst), v, k}, v->type.shape(), replicated_.count(inst.results[k - 3]) > 0);
-        // All threads copy the initial values of a while loop to memory, also if they are computed from row values.
-        if (inst.op == Op::While) check({Anchor::Carry, const_cast<Inst*>(&inst), v, k}, v->type.shape(), false);
-        if (inst.op == Op::If || inst.op == Op::While || inst.op == Op::Condition || inst.op == Op::Gather || inst.op == Op::Histogram)
-          drop(v);
-      }
-    });
-    for (const auto& both : carried)
-      if (!replicated_.count(both[0]) || !replicated_.count(both[1]))
-        for (const Value* v : both) drop(v);
+    }
   }
 }
 
-const Layout* Layouts::replicated(const Value* v) const {
-  auto at_ = replicated_.find(v);
-  return at_ == replicated_.end() ? nullptr : at_->second;
-}
-
-bool Layouts::haveSameLayout(const std::vector<const Value*>& values, const std::vector<int64_t>& shape) const {
-  auto among = [&](const Value* v) { return std::find(values.begin(), values.end(), v) != values.end(); };
-  bool ok = true;
+// Starts with all groups, and drops those that a nest cannot read or write in registers until nothing changes.
+void Layouts::assign() {
   walk(kernel_.body, [&](const Inst& inst) {
+    if ((inst.op == Op::Load || inst.op == Op::Store) && inst.operand(0)->type.isTile()) accessed_.insert(inst.operand(0)->type.shape());
+  });
+  findGroups();
+  if (groups_.empty()) return;
+  std::vector<const Nest*> nests;
+  for (auto& [block, plan] : schedule_.blocks)
+    for (const Step& step : plan.steps)
+      if (step.nest) nests.push_back(step.nest.get());
+  // Loops begin with copies.
+  std::vector<std::unique_ptr<Nest>> copies;
+  auto drop = [&](const Value* v) {
+    if (auto at = groupOf_.find(v); at != groupOf_.end()) groups_[at->second].isDropped = true;
+  };
+  walk(kernel_.body, [&](Inst& inst) {
     for (size_t k = 0; k < inst.operands.size(); ++k) {
-      if (!among(inst.operands[k])) continue;
-      if (inst.op == Op::Dot) ok &= k == 2;
-      if (inst.op == Op::If || inst.op == Op::While || inst.op == Op::Condition || inst.op == Op::Histogram || inst.op == Op::Gather)
-        ok = false;
-      // A yield passes a value on only to the same loop.
-      if (inst.op == Op::Yield) ok &= among(inst.parent->parent->parent->op == Op::For ? inst.parent->parent->parent->results[k] : nullptr);
+      Value* v = inst.operands[k];
+      if (!v->type.isTile()) continue;
+      if (inst.op == Op::For || inst.op == Op::While) {
+        copies.push_back(std::make_unique<Nest>());
+        copies.back()->anchors.push_back({Anchor::Carry, &inst, v, k});
+        copies.back()->shape = v->type.shape();
+        nests.push_back(copies.back().get());
+      }
+      // Their algorithms read memory.
+      if ((inst.op == Op::Dot && k < 2) || inst.op == Op::Histogram || (inst.op == Op::MapElementwise && !isInlinable(inst))) drop(v);
     }
   });
-  for (auto& [block, plan] : schedule_.blocks)
-    for (const Step& step : plan.steps) {
-      if (!step.nest) continue;
-      for (const Anchor& anchor : step.nest->anchors)
-        visitInlined(
-            anchor, [&](const Value* v) { return inMemory(v); },
-            [&](const Value* v, const IndexMap& map) {
-              if (!among(v)) return;
-              bool plain = anchor.kind == Anchor::Effect || anchor.kind == Anchor::Buffer || anchor.kind == Anchor::Carry ||
-                           anchor.kind == Anchor::Combine || anchor.kind == Anchor::Dot;
-              std::vector<int64_t> domain = anchor.kind == Anchor::Dot ? anchor.inst->result()->type.shape() : step.nest->shape;
-              ok &= plain && domain == shape && map == identityMap(v->type.bits());
-            });
+  // Other values have the layout of a nest that computes or reads them element by element; those that stay in registers in any case have
+  // the layout of their domain, if there is no such nest.
+  adopt(nests);
+  for (Group& group : groups_)
+    if (!group.layout && !group.isDropped && group.isKept) {
+      const Layout* layout = domain(group.values[0]->type.shape());
+      if (layout->threadBits <= log2(threads_)) group.layout = layout;
     }
-  return ok;
+  adopt(nests);
+  for (Group& group : groups_) group.isDropped |= !group.layout;
+  while (true) {
+    size_t before = 0, after = 0;
+    for (const Group& group : groups_) before += group.isDropped;
+    for (const Nest* nest : nests) check(*nest, drop);
+    for (const Group& group : groups_) after += group.isDropped;
+    if (after == before) return;
+  }
 }
 
-const Layout* Layouts::carried(const Inst& loop, size_t slot) {
-  if (threads_ == 1) return nullptr;
-  const Block& body = loop.regions[0]->entry();
-  const Inst& yield = *body.terminator();
-  const Value *arg = body.args[1 + slot], *result = loop.results[slot], *next = yield.operand(slot);
-  auto inPlace = schedule_.inPlaceOf.find(next);
-  const bool isDot = next->def && next->def->op == Op::Dot && inPlace != schedule_.inPlaceOf.end() && inPlace->second == arg;
-  if (!isDot && !schedule_.resident.count(arg)) return nullptr;
-  if (auto through = schedule_.throughTemporary.find(&yield); through != schedule_.throughTemporary.end() && through->second[slot])
-    return nullptr;
-  const Layout* layout = of(arg->type);
-  if (layout->threadBits > log2(threads_)) return nullptr;
-  std::vector<const Value*> values{arg, result};
-  if (isDot) values.push_back(next);
-  return haveSameLayout(values, arg->type.shape()) ? layout : nullptr;
+// Whether the threads of a nest with this layout may compute all that it has. Threads with the same elements must not write twice, nor read
+// from memory what another one of them writes there.
+bool Layouts::isLegal(const Nest& nest, const Layout& layout) {
+  bool scans = false, keeps = false, stores = false, writesScratch = false, loads = false, combines = true;
+  auto memory = [&](const Value* v) { return inMemory(v); };
+  for (const Anchor& anchor : nest.anchors) {
+    const Value* result = anchor.inst && !anchor.inst->results.empty() ? anchor.inst->results[0] : nullptr;
+    // A scan in registers is an algorithm of its own.
+    scans |= anchor.kind == Anchor::Scan && !of(result);
+    stores |= anchor.kind == Anchor::Effect;
+    if (anchor.kind == Anchor::Buffer || anchor.kind == Anchor::Carry)
+      (anchor.kind == Anchor::Buffer ? of(anchor.value) : targetOf(anchor)) ? keeps = true : writesScratch = true;
+    if (anchor.kind == Anchor::Combine) {
+      keeps = true;
+      const auto [first, count] = bitsOf(anchor.inst->operand(0)->type, static_cast<int>(anchor.inst->integer(Attr::Axis)));
+      bool inSubgroup = false;
+      for (int i = first; i < first + count; ++i)
+        inSubgroup |= layout.place[static_cast<size_t>(i)] >= 0 && layout.place[static_cast<size_t>(i)] < subgroupBits_;
+      combines &= result->type.isTile() ? of(result) != nullptr : inSubgroup && schedule_.kernel.subgroups;
+    }
+    visitInlined(anchor, memory, [&](const Value* v, const IndexMap&) { loads |= v->def && v->def->op == Op::Load && !of(v); });
+  }
+  if (scans || layout.replicas() == 0) return !scans;
+  return combines && !(keeps && (writesScratch || (stores && loads)));
 }
 
-const Layout* Layouts::resident(const Value* v) {
-  if (threads_ == 1 || !schedule_.resident.count(v)) return nullptr;
-  const Layout* layout = of(v->type);
-  return layout->threadBits <= log2(threads_) ? layout : nullptr;
-}
-
-const Layout* Layouts::onePerThread() {
-  auto [at_, isNew] = layouts_.try_emplace({threads_, 0});
-  at_->second.threadBits = log2(threads_);
-  return &at_->second;
+// Drops what a nest cannot read or write in registers.
+void Layouts::check(const Nest& nest, FunctionRef<void(const Value*)> drop) {
+  auto memory = [&](const Value* v) { return inMemory(v); };
+  const Layout* layout = ofNest(nest, memory, [&](const Value* v) { return of(v); }, nullptr, false);
+  if (layout && !isLegal(nest, *layout)) layout = nullptr;
+  auto writes = [&](const Value* v, const Layout* as) {
+    if (of(v) && (!as || !as->isSame(*of(v)))) drop(v);
+  };
+  for (const Anchor& anchor : nest.anchors) {
+    if (anchor.kind == Anchor::Buffer) writes(anchor.value, layout);
+    if (anchor.kind == Anchor::Dot) writes(anchor.inst->result(), layout);
+    if (anchor.kind == Anchor::Carry && targetOf(anchor)) writes(resultOf(anchor), layout);
+    if (anchor.accumulates() && anchor.inst->results[0]->type.isTile()) {
+      const auto [first, count] = bitsOf(anchor.inst->operand(0)->type, static_cast<int>(anchor.inst->integer(Attr::Axis)));
+      writes(anchor.inst->results[0], !layout || anchor.kind == Anchor::Scan ? layout : slice(*layout, first, count));
+    }
+    visitInlined(anchor, memory, [&](const Value* v, const IndexMap& map) {
+      const bool isFilled = anchor.kind == Anchor::Buffer && anchor.value == v;
+      if (!isFilled && of(v) && (!layout || !fits(*layout, *of(v), map))) drop(v);
+    });
+  }
 }
 
 Type Layouts::storedType(const Value* v) const {

@@ -39,11 +39,14 @@ struct Machine {
 
   // ---- what is computed once and kept
   int storedWork = 10;                  // operations per element from which a value that several nests use is stored
+  int residentWork = 6;                 // the same for a value that stays in registers
   int storedSharedWork = 0;             // the same times the further uses, for a store to shared memory and its barriers
   size_t manyNests = 24;                // from which a thread's elements are not unrolled: compilers take long for such texts
   int maxResidentBits = 0;              // log2 of the elements of one value that a thread keeps in registers
   int maxResidentElements = 0;          // of all values: a thread has about 255 registers, and fewer where many threads hide latency
   size_t maxUnrolledOperations = 4000;  // for the elements of one value
+  int manyNestsBits = 2;                // log2 of the elements of one value that a thread keeps if the kernel has many nests
+  int maxPartialBits = 6;               // log2 of the partial results of other subgroups that each thread combines
 
   // ---- dots without subgroup matrices
   int dotRows = 0;              // of a register tile; 0: the power of two whose accumulators fill half of the registers
@@ -53,22 +56,23 @@ struct Machine {
   int64_t dotLoadElements = 4;  // of K that one thread of a workgroup loads together
 
   // ---- workgroups. maxThreads = 1: there are none, one thread runs a program.
-  int maxThreads = 1;                          // per program
-  int minThreads = 1;                          // per program, unless several programs share a workgroup
-  int subgroupThreads = 1;                     // whose registers shuffles exchange, if the device has such subgroups
-  int64_t bytesPerThread = 64;                 // of the largest tile that is loaded, stored or combined
-  int64_t bytesPerThreadInReducingLoops = 32;  // the same in a loop that reduces in each iteration
-  int64_t bytesPerThreadInLoops = 16;          // the same in other loops
-  int64_t accumulatorsPerThread = 64;          // of the largest dot
-  int64_t matrixAccumulatorsPerThread = 128;   // of all dots on subgroup matrices: a subgroup that has 64 x 64 loads fewest operands
-  int minMatrixThreads = 128;                  // per program: four subgroups
-  int64_t smallTile = 128;                     // elements up to which several programs share a workgroup
-  int smallTileElements = 4;                   // per thread of such a program
-  int smallWorkgroup = 64;                     // threads of a workgroup that several programs share
-  int residentLaneBits = 2;                    // log2 of the neighbouring elements that a thread keeps: 16 bytes of f32
-  int unrolledVectorBits = 2;                  // log2 of the vectors per thread of a nest that is unrolled, with masks
-  int reducedThreadBits = 4;                   // log2 of the threads along a contiguous reduced axis, where parallel axes can use the rest
-  int64_t combineRadix = 16;                   // partial results that one thread combines at a time
+  int maxThreads = 1;                           // per program
+  int minThreads = 1;                           // per program, unless several programs share a workgroup
+  int subgroupThreads = 1;                      // whose registers shuffles exchange, if the device has such subgroups
+  int64_t bytesPerThread = 64;                  // of the largest tile that is loaded, stored or combined
+  int64_t bytesPerThreadOfManyReductions = 16;  // of more than `manyNests`: each element is a text of its own
+  int64_t bytesPerThreadInReducingLoops = 32;   // the same in a loop that reduces in each iteration
+  int64_t bytesPerThreadInLoops = 16;           // the same in other loops
+  int64_t accumulatorsPerThread = 64;           // of the largest dot
+  int64_t matrixAccumulatorsPerThread = 128;    // of all dots on subgroup matrices: a subgroup that has 64 x 64 loads fewest operands
+  int minMatrixThreads = 128;                   // per program: four subgroups
+  int64_t smallTile = 128;                      // elements up to which several programs share a workgroup
+  int smallTileElements = 4;                    // per thread of such a program
+  int smallWorkgroup = 64;                      // threads of a workgroup that several programs share
+  int residentLaneBits = 2;                     // log2 of the neighbouring elements that a thread keeps: 16 bytes of f32
+  int unrolledVectorBits = 2;                   // log2 of the vectors per thread of a nest that is unrolled, with masks
+  int reducedThreadBits = 4;                    // log2 of the threads along a contiguous reduced axis, where parallel axes can use the rest
+  int64_t combineRadix = 16;                    // partial results that one thread combines at a time
 
   // ---- memory of workgroups
   int scratchElementBytes = 1;     // smallest element of scratch memory

@@ -5,6 +5,8 @@
 // anchor. So the schedule is refined to a fixed point; each round only adds buffers, which bounds the number of rounds.
 #include <algorithm>
 #include <bit>
+#include <functional>
+#include <numeric>
 #include <set>
 
 #include "schedule/nests.h"
@@ -142,6 +144,8 @@ class Planner {
       copies_.clear();
       planRegion(f_.body);
     } while (refine());
+    likely_.clear();
+    trimResidents();
     carries(f_.body);
     if (threads_ > 1)
       walk(f_.body, [&](const Inst& inst) {
@@ -407,6 +411,13 @@ class Planner {
     // In program order: a buffer changes what earlier values are needed for, never what later ones are.
     bool changed = false;
     work_.clear();
+    likely_.clear();
+    auto mayBeResident = [&](Value* v) {
+      if (threads_ == 1 || consumers.at(v).nests.size() < 2) return false;
+      return v->def->op == Op::Load || isExpensive(*v->def) || (work(v) >= machine_.residentWork && !hasBetter(v));
+    };
+    for (Value* v : order)
+      if (mayBeResident(v)) likely_.insert(v);
     for (Value* v : order) {
       const Inst* def = v->def;
       const Consumers& c = consumers.at(v);
@@ -420,8 +431,7 @@ class Planner {
           why = cat(info(def->op).spelling, " is expensive and used by ", c.nests.size(), " nests");
       }
       bool isLong = c.nests.size() > 1 && work(v) >= machine_.storedWork && !hasBetter(v);
-      if (why.empty() && c.nests.size() > 1 && threads_ > 1 && (def->op == Op::Load || isExpensive(*def) || isLong) && makeResident({v}))
-        why = cat("resident by its threads for ", c.nests.size(), " nests");
+      if (why.empty() && mayBeResident(v) && makeResident({v})) why = cat("resident by its threads for ", c.nests.size(), " nests");
       // Chains of nests, as in a sort, would else compute what is before them again and again.
       if (why.empty() && isLong && (threads_ == 1 || static_cast<int>(c.nests.size() - 1) * work(v) >= machine_.storedSharedWork))
         why = cat("a long computation, used by ", c.nests.size(), " nests");
@@ -529,56 +539,93 @@ class Planner {
     return work_[v] = sum;
   }
 
-  // Whether each thread can keep the elements of a value that it computes (a value that a loop carries has several names): all consumers
-  // iterate over tiles of its shape in its order, and nothing but stores and reductions happens there.
-  bool makeResident(std::initializer_list<const Value*> names) {
-    const Value* v = *names.begin();
-    auto isNamed = [&](const Value* x) { return std::find(names.begin(), names.end(), x) != names.end(); };
-    if (v->type.isPointer()) return false;
-    int bits = v->type.bits(), own = std::max(0, bits - std::countr_zero(static_cast<unsigned>(threads_)));
-    if (nests_.size() > machine_.manyNests && own > 1) return false;
-    if (own > machine_.maxResidentBits || residentElements_ + (1 << own) > machine_.maxResidentElements) return false;
-    const std::vector<int64_t> shape = v->type.shape();
-    auto memory = [&](const Value* x) { return inMemory(x); };
-    bool fits = true;
-    size_t copies = 0;  // of operations: a thread's elements are unrolled
-    auto follow = [&](const Anchor& anchor, bool isPlain, const std::vector<int64_t>& domain) {
-      bool inlines = anchor.kind == Anchor::Buffer && isNamed(anchor.value);
+  // How a value is used that threads may keep in registers. A value that a loop carries has several names.
+  struct Residence {
+    std::vector<const Value*> names;
+    int elements;             // of each thread
+    int first = 0, last = 0;  // by the numbers of instructions
+    bool fits = true;         // all consumers iterate over as many elements, in their order, and do nothing that needs another one
+    size_t operations = 0;    // of the longest nest that uses it
+  };
+  Residence residenceOf(std::vector<const Value*> names) {
+    const Value* v = names[0];
+    const int bits = v->type.bits();
+    Residence use{std::move(names), 1 << std::max(0, bits - log2(threads_)), number_[v->def ? v->def : v->block->parent->parent]};
+    auto isNamed = [&](const Value* x) { return std::find(use.names.begin(), use.names.end(), x) != use.names.end(); };
+    auto memory = [&](const Value* x) { return inMemory(x) || likely_.count(x); };
+    size_t operations = 0;
+    auto follow = [&](const Anchor& anchor, int64_t elements) {
+      bool isUsed = anchor.kind == Anchor::Buffer && isNamed(anchor.value);
       visitInlined(anchor, memory, [&](const Value* x, const IndexMap& map) {
-        ++copies;
+        ++operations;
         if (!isNamed(x)) return;
-        inlines = true;
-        fits &= isIdentity(map, bits);
+        isUsed = true;
+        use.fits &= isIdentity(map, bits);
       });
-      if (inlines) fits &= isPlain && domain == shape;
-      return inlines;
+      if (!isUsed) return false;
+      use.fits &= elements == v->type.numel();
+      use.last = std::max(use.last, number_[anchor.inst]);
+      // From one iteration to the next.
+      for (const Inst* loop : loopsAround(anchor.inst))
+        if (!v->def || !contains(loop, v->def)) use.last = std::max(use.last, end_[loop]);
+      return true;
     };
     for (const Nest* nest : nests_) {
-      size_t before = copies;
-      bool inlines = false, isPlain = true;
+      operations = 0;
+      bool isUsed = false, isPlain = true;
+      const int64_t elements = std::accumulate(nest->shape.begin(), nest->shape.end(), int64_t{1}, std::multiplies<>());
       for (const Anchor& anchor : nest->anchors) {
-        isPlain &= anchor.kind == Anchor::Buffer || anchor.kind == Anchor::Carry || anchor.kind == Anchor::Combine ||
+        isPlain &= anchor.kind == Anchor::Buffer || anchor.kind == Anchor::Carry || anchor.accumulates() ||
                    (anchor.kind == Anchor::Effect && anchor.inst->op == Op::Store);
-        inlines |= follow(anchor, isPlain, nest->shape);
+        if (follow(anchor, elements)) {
+          isUsed = true;
+          use.fits &= isPlain;
+        }
       }
-      fits &= !inlines || isPlain;
-      if (!inlines) copies = before;
+      if (!isUsed) continue;
+      use.fits &= isPlain;
+      use.operations = std::max(use.operations, operations);
     }
     // Loops begin with copies.
     walk(f_.body, [&](Inst& inst) {
-      size_t before = copies;
       if (inst.op == Op::For || inst.op == Op::While || inst.op == Op::If)
         for (size_t k = 0; k < inst.operands.size(); ++k)
-          if (Value* x = inst.operands[k]; x->type.isTile()) follow({Anchor::Carry, &inst, x, k}, true, x->type.shape());
+          if (Value* x = inst.operands[k]; x->type.isTile()) follow({Anchor::Carry, &inst, x, k}, x->type.numel());
       // The nest of a dot reads its accumulators.
       if (inst.op == Op::Dot)
-        for (size_t k = 0; k < 2; ++k) fits &= !isNamed(inst.operands[k]);
-      copies = before;
+        for (size_t k = 0; k < 2; ++k) use.fits &= !isNamed(inst.operands[k]);
     });
-    if (!fits || (copies << own) > machine_.maxUnrolledOperations) return false;
-    residentElements_ += 1 << own;
-    schedule_.resident.insert(names.begin(), names.end());
+    return use;
+  }
+  // Whether a thread has registers for a value beside those that live at the same time.
+  bool hasRoom(const Residence& use) const {
+    int together = use.elements;
+    for (const Residence& other : residences_)
+      if (other.first <= use.last && use.first <= other.last) together += other.elements;
+    return together <= machine_.maxResidentElements;
+  }
+  bool makeResident(std::vector<const Value*> names) {
+    const Type& type = names[0]->type;
+    const int own = type.bits() - log2(threads_);
+    if (type.isPointer() || own > (nests_.size() > machine_.manyNests ? machine_.manyNestsBits : machine_.maxResidentBits)) return false;
+    Residence use = residenceOf(std::move(names));
+    if (!use.fits || static_cast<size_t>(use.elements) * use.operations > machine_.maxUnrolledOperations || !hasRoom(use)) return false;
+    schedule_.resident.insert(use.names.begin(), use.names.end());
+    residences_.push_back(std::move(use));
     return true;
+  }
+  // While nests were formed, only guesses said how long a value lives.
+  void trimResidents() {
+    std::vector<Residence> guesses = std::move(residences_);
+    residences_.clear();
+    for (Residence& guess : guesses) {
+      Residence use = residenceOf(std::move(guess.names));
+      if (use.fits && hasRoom(use)) {
+        residences_.push_back(std::move(use));
+      } else {
+        for (const Value* v : use.names) schedule_.resident.erase(v);
+      }
+    }
   }
 
   // A write that could change what `load` reads before `nest` inlines it.
@@ -667,7 +714,8 @@ class Planner {
       if (safe) schedule_.inPlaceOf[sum] = arg;
   }
 
-  int residentElements_ = 0;
+  std::vector<Residence> residences_;
+  std::set<const Value*> likely_;  // values that this round is likely to put in registers
   const Func& f_;
   const Machine& machine_;
   const Decisions* decisions_;

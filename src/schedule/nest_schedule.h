@@ -18,7 +18,6 @@ struct NestSchedule {
     int threadBits = 0;      // log2 of the threads that share it: each takes one of so many steps
     int firstThreadBit = 0;  // of the thread's number
     bool isReduced = false;
-    bool isChunk = false;  // of a scan's axis: the bits that count its chunks
     int64_t size() const { return int64_t{1} << bits; }
     int64_t step() const { return int64_t{1} << laneBits; }
     int64_t stride() const { return int64_t{1} << (laneBits + threadBits); }

@@ -78,14 +78,13 @@ void NestScheduler::splitAxes(const Nest& nest, NestSchedule& s) {
   int bits = 0;
   for (int64_t d : nest.shape) bits += std::countr_zero(static_cast<uint64_t>(d));
   std::vector<bool> cut(static_cast<size_t>(bits) + 1, false);  // before bit i
-  int low = 0, reducedLow = -1, reducedHigh = -1, axisBits = 0;
+  int low = 0, reducedLow = -1, reducedHigh = -1;
   for (size_t i = nest.shape.size(); i-- > 0;) {
     int n = std::countr_zero(static_cast<uint64_t>(nest.shape[i]));
     if (static_cast<int>(i) == nest.reduceAxis) {
       reducedLow = low;
-      axisBits = n;
-      reducedHigh = low + n - chunkBits(nest, n, bits - n);
-      cut[static_cast<size_t>(low)] = cut[static_cast<size_t>(reducedHigh)] = cut[static_cast<size_t>(low) + static_cast<size_t>(n)] = true;
+      reducedHigh = low + n;
+      cut[static_cast<size_t>(low)] = cut[static_cast<size_t>(reducedHigh)] = true;
     }
     low += n;
   }
@@ -93,7 +92,10 @@ void NestScheduler::splitAxes(const Nest& nest, NestSchedule& s) {
   if (s.layout)
     for (size_t i = 1; i < s.layout->place.size(); ++i)
       if (!s.layout->joins(i)) cut[i] = true;
-  if (s.layout && s.layout->laneBits < bits) cut[static_cast<size_t>(s.layout->laneBits)] = true;
+  if (s.layout && s.layout->laneBits > 0) {
+    const int lane = s.layout->firstLane();
+    cut[static_cast<size_t>(lane)] = cut[static_cast<size_t>(lane + s.layout->laneBits)] = true;
+  }
   for (const Anchor& anchor : nest.anchors)
     if (anchor.kind == Anchor::Buffer && transposed_.count(anchor.value)) cut[static_cast<size_t>(anchor.value->type.log2(1))] = true;
   // Neighbouring bits stay in one axis if every leaf has both of them side by side, or neither.
@@ -132,7 +134,6 @@ void NestScheduler::splitAxes(const Nest& nest, NestSchedule& s) {
     if (i == 0 || cut[static_cast<size_t>(i)]) {
       s.axes.emplace_back();
       s.axes.back().isReduced = i >= reducedLow && i < reducedHigh;
-      s.axes.back().isChunk = i >= reducedHigh && i < reducedLow + axisBits;
     }
     s.axisOfBit.push_back(static_cast<int>(s.axes.size()) - 1);
     s.bitInAxis.push_back(s.axes.back().bits++);
@@ -209,8 +210,9 @@ void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
     s.registerLaneBits = std::countr_zero(std::bit_floor(static_cast<unsigned>(machineLanes)));
     int best = -1000;
     for (size_t a = 0; a < s.axes.size(); ++a) {
-      if (noReduced && (s.axes[a].isReduced || s.axes[a].isChunk)) continue;
-      int score = s.layout && s.axisOfBit[0] == static_cast<int>(a) ? 1000 : 0;
+      if (noReduced && s.axes[a].isReduced) continue;
+      if (s.layout && (s.layout->laneBits == 0 || s.axisOfBit[static_cast<size_t>(s.layout->firstLane())] != static_cast<int>(a))) continue;
+      int score = 0;
       for (const Access& access : accesses) {
         Stride stride;
         if (access.buffer) {
@@ -289,7 +291,7 @@ bool NestScheduler::apply(const NestDecision& d, const Nest& nest, NestSchedule&
     return fail("lanes must be a power of two above 1; without lanes, write `vector none`");
   if (d.vectorAxis >= 0) {
     if (!s.mayHaveLanes) return fail("an operation of this nest needs one element at a time");
-    if (scans && (axis(d.vectorAxis).isReduced || axis(d.vectorAxis).isChunk)) return fail("a scan goes along axis ", d.vectorAxis);
+    if (scans && axis(d.vectorAxis).isReduced) return fail("a scan goes along axis ", d.vectorAxis);
     if (lanes > axis(d.vectorAxis).size() || lanes > machine_.maxLanes)
       return fail("at most ", std::min<int64_t>(axis(d.vectorAxis).size(), machine_.maxLanes), " lanes");
   }
@@ -305,7 +307,7 @@ bool NestScheduler::apply(const NestDecision& d, const Nest& nest, NestSchedule&
     threadBits += bits;
     if (bits > s.axes[a].bits - (static_cast<int>(a) == d.vectorAxis ? log2(lanes) : 0))
       return fail("axis ", a, " has fewer vectors than ", threads, " threads");
-    if (bits > 0 && scans && s.axes[a].isReduced) return fail("a scan goes along axis ", a, " of each chunk");
+    if (bits > 0 && scans && s.axes[a].isReduced) return fail("a scan goes along axis ", a);
     if (bits > 0 && effects) return fail("an effect of this nest happens element by element");
   }
   if (threadBits > log2(threads_)) return fail("a program has ", threads_, " threads");
@@ -360,7 +362,7 @@ NestDecision NestScheduler::draw(Random& random, const Nest& nest, const NestSch
   } else if (s.mayHaveLanes && n > 0 && random.below(4) > 0) {
     const int a = random.below(n), most = std::min(left[static_cast<size_t>(a)], log2(machine_.maxLanes));
     const NestSchedule::Axis& axis = s.axes[static_cast<size_t>(a)];
-    if (most > 0 && !(scans && (axis.isReduced || axis.isChunk))) {
+    if (most > 0 && !(scans && axis.isReduced)) {
       d.vectorAxis = a;
       d.lanes = 2 << random.below(most);
       left[static_cast<size_t>(a)] -= log2(d.lanes);
@@ -467,52 +469,18 @@ void NestScheduler::mapThreads(const Nest& nest, NestSchedule& s) const {
   if (!known) std::erase_if(s.bounds, [&](const NestSchedule::Bound& b) { return s.axes[static_cast<size_t>(b.axis)].isReduced; });
 }
 
-// The layout of a value in memory.
-const Layout* NestScheduler::layoutOf(const Value* v) {
-  if (!isStored(v)) return nullptr;
-  if (auto now = request_->stored.find(v); now != request_->stored.end()) return now->second;
-  const Inst* loop = v->def;
-  size_t slot = static_cast<size_t>(v->index);
-  if (!v->def) {
-    loop = v->block && v->block->parent ? v->block->parent->parent : nullptr;
-    if (!loop) return nullptr;  // an argument, which lowering refuses
-    if (loop->op == Op::For) --slot;
-  }
-  if (loop->op == Op::While) return nullptr;
-  if (const Layout* rows = layouts_.replicated(loop->op == Op::For ? loop->results[slot] : v)) return rows;
-  if (loop->op == Op::For) return layouts_.carried(*loop, slot);
-  if (auto carried = schedule_.inPlaceOf.find(v); carried != schedule_.inPlaceOf.end()) return layoutOf(carried->second);
-  return layouts_.resident(v);
-}
-
-// The layout of the memory that a carried value or the result of a branch is written to.
-const Layout* NestScheduler::targetOf(const Anchor& carry) {
-  const Inst* parent = carry.inst->parent->parent->parent;
-  if (carry.inst->op != Op::Yield || parent->op == Op::While) return nullptr;
-  const Value* result = parent->results[carry.slot];
-  if (const Layout* rows = layouts_.replicated(result)) return rows;
-  if (parent->op != Op::For) return layouts_.resident(result);
-  auto through = schedule_.throughTemporary.find(carry.inst);
-  const bool isTemporary = through != schedule_.throughTemporary.end() && through->second[carry.slot];
-  return isTemporary ? nullptr : layouts_.carried(*parent, carry.slot);
-}
-
 void NestScheduler::findLayout(const Nest& nest, NestSchedule& s) {
-  s.layout = request_->target;
-  // A nest that reads row values has the layout of the tile with these rows.
-  auto use = [&](const Layout* layout) {
-    if (!layout) return;
-    if (nest.shape.size() == 2 && layout->isReplicated) layout = layouts_.ofDot(nest.shape);
-    NEREID_CHECK(!s.layout || (s.layout->place == layout->place && s.layout->threadBits == layout->threadBits),
-                 "two layouts meet in the nest at line ", nest.anchors[0].inst ? nest.anchors[0].inst->loc.line() : 0);
-    s.layout = layout;
-  };
-  for (const Anchor& anchor : nest.anchors) {
-    if (anchor.kind == Anchor::Buffer && !request_->isCopy) use(layouts_.resident(anchor.value));
-    if (anchor.kind == Anchor::Combine && layouts_.isReplicated(anchor.inst->results[0])) use(layouts_.ofDot(nest.shape));
-    if (anchor.kind == Anchor::Carry) use(targetOf(anchor));
-    visitInlined(anchor, [&](const Value* v) { return inMemory(v); }, [&](const Value* v, const IndexMap&) { use(layoutOf(v)); });
+  if (request_->like) {
+    s.layout = request_->like;
+    return;
   }
+  auto memory = [&](const Value* v) { return inMemory(v); };
+  auto layoutOf = [&](const Value* v) -> const Layout* {
+    if (!isStored(v)) return nullptr;
+    auto now = request_->stored.find(v);
+    return now != request_->stored.end() ? now->second : layouts_.of(v);
+  };
+  s.layout = threads_ == 1 ? nullptr : layouts_.ofNest(nest, memory, layoutOf, request_->target, request_->isCopy);
 }
 
 // Returns true if each thread has only a few vectors.
@@ -523,12 +491,6 @@ bool NestScheduler::isShort(const Nest& nest, const NestSchedule& s) const {
   int lanes = s.vectorAxis < 0 ? 0 : s.axes[static_cast<size_t>(s.vectorAxis)].laneBits;
   int bits = static_cast<int>(s.axisOfBit.size()) - log2(threads_) - lanes;
   return bits <= (schedule_.hasManyNests ? 0 : machine_.unrolledVectorBits);
-}
-
-// log2 of the chunks of a scan: as many as there are threads that other axes leave idle.
-int NestScheduler::chunkBits(const Nest& nest, int axisBits, int otherBits) const {
-  if (threads_ == 1 || nest.anchors[0].kind != Anchor::Scan || !isStraightLine(*nest.anchors[0].inst->regions[0])) return 0;
-  return std::clamp(log2(threads_) - otherBits, 0, axisBits);
 }
 
 // Whether an operand of subgroup matrices is stored column by column: it is loaded that way, and nothing else reads it.
@@ -564,6 +526,12 @@ int NestScheduler::firstThreadBit(size_t axis, const NestSchedule& s) {
 void NestScheduler::placePartials(NestSchedule& s) const {
   for (size_t a = 0; a < s.axes.size(); ++a)
     for (int i = 0; s.axes[a].isReduced && i < s.axes[a].threadBits; ++i) s.partialThreads.push_back(s.axes[a].firstThreadBit + i);
+  int firstReduced = 0, reducedBits = 0;
+  for (size_t i = s.axisOfBit.size(); i-- > 0;)
+    if (s.axes[static_cast<size_t>(s.axisOfBit[i])].isReduced) {
+      firstReduced = static_cast<int>(i);
+      ++reducedBits;
+    }
   const std::vector<int>& partial = s.partialThreads;
   const int subgroupBits = log2(machine_.subgroupThreads);
   if (!schedule_.kernel.subgroups || std::none_of(partial.begin(), partial.end(), [&](int bit) { return bit < subgroupBits; })) return;
@@ -582,6 +550,16 @@ void NestScheduler::placePartials(NestSchedule& s) const {
     registers.insert(in < 0 ? registers.begin() + (l.laneBits - 1) : registers.end(), l.place.size() - 1);
   }
   if (!registers.empty() && !s.unrolled) return;
+  if (s.layout) {
+    // As where the results stay.
+    const Layout* result = layouts_.slice(*s.layout, firstReduced, reducedBits);
+    l.place = partial;
+    l.place.insert(l.place.end(), result->place.begin(), result->place.end());
+    l.laneBits = 0;
+    l.registerBits = result->registerBits;
+    s.partialLayout = std::move(l);
+    return;
+  }
   for (size_t k = 0; k < registers.size(); ++k) l.place[registers[k]] = ~static_cast<int>(k);
   l.registerBits = static_cast<int>(registers.size());
   s.partialLayout = std::move(l);

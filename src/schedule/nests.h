@@ -39,6 +39,7 @@ class NestScheduler {
     bool isCopy = false;                     // of one value to another place
     bool anyLayout = false;                  // split only where accesses demand it: the caller reads tiles in registers itself
     const Layout* target = nullptr;          // of that place
+    const Layout* like = nullptr;            // of the nest that this one is a part of
     bool isFallback = false;                 // the version for unusual arguments: small code
     const NestDecision* decision = nullptr;  // instead of the defaults, if it is legal
     Random* random = nullptr;                // draws legal decisions
@@ -66,12 +67,9 @@ class NestScheduler {
   bool transposes(const Nest& nest, const NestSchedule& s) const;
   static int firstThreadBit(size_t axis, const NestSchedule& s);
   bool isShort(const Nest& nest, const NestSchedule& s) const;
-  int chunkBits(const Nest& nest, int axisBits, int otherBits) const;
   bool inMemory(const Value* v) const { return isInMemory(schedule_, v) || request_->stored.count(v); }
   // Whether a nest reads `v` from memory.
   bool isStored(const Value* v) const;
-  const Layout* layoutOf(const Value* v);
-  const Layout* targetOf(const Anchor& carry);
 
   const Schedule& schedule_;
   const Machine& machine_;

@@ -160,7 +160,7 @@ std::string kernelText(const KernelSchedule& k) {
 
 std::string axesText(const NestSchedule& s) {
   std::string out;
-  for (const NestSchedule::Axis& a : s.axes) appendAll(out, out.empty() ? "" : ",", a.size(), a.isReduced ? "r" : a.isChunk ? "c" : "");
+  for (const NestSchedule::Axis& a : s.axes) appendAll(out, out.empty() ? "" : ",", a.size(), a.isReduced ? "r" : "");
   return out.empty() ? "none" : out;
 }
 

@@ -45,6 +45,9 @@ bool reduces(const Inst& loop) {
 // with fewer rows at a time they stay in the cache. Where each iteration reduces, more threads would wait for each other longer.
 int threadsOf(const Func& kernel, const Machine& machine, bool matrices) {
   int64_t largest = 0, wanted = 0, accumulators = 0;
+  size_t reductions = 0;
+  walk(kernel.body, [&](const Inst& i) { reductions += i.op == Op::Reduce || i.op == Op::Scan; });
+  const int64_t bytesPerThread = reductions > machine.manyNests ? machine.bytesPerThreadOfManyReductions : machine.bytesPerThread;
   PtrMap<const Value*, int> uses;
   walk(kernel.body, [&](const Inst& i) {
     for (const Value* v : i.operands) ++uses[v];
@@ -59,7 +62,7 @@ int threadsOf(const Func& kernel, const Machine& machine, bool matrices) {
       const bool isCarried = !i.operand(2)->def && uses[i.operand(2)] == 1;
       accumulators += i.result()->type.numel() * (isCarried ? 1 : 2);
     } else if (i.op == Op::Reduce || i.op == Op::Scan) {
-      wanted = std::max(wanted, i.operand(0)->type.numel() * machine.scratchElementBytes / machine.bytesPerThread);
+      wanted = std::max(wanted, i.operand(0)->type.numel() * machine.scratchElementBytes / bytesPerThread);
     } else if (info(i.op).effects == Effects::Reads || info(i.op).effects == Effects::Writes || info(i.op).effects == Effects::Atomic) {
       if (i.operands.empty() || !i.operand(0)->type.isTile() || !i.operand(0)->type.isPointer()) return;
       const int64_t bytes = i.operand(0)->type.numel() * bitWidth(i.operand(0)->type.pointee()) / 8;
