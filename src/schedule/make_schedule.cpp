@@ -408,17 +408,25 @@ class Planner {
         if (!isView(u->def->op) && u->type.numel() <= v->type.numel() && consumers.at(u).nests.size() > 1) return true;
       return false;
     };
-    // In program order: a buffer changes what earlier values are needed for, never what later ones are.
     bool changed = false;
     work_.clear();
     likely_.clear();
     auto mayBeResident = [&](Value* v) {
-      if (threads_ == 1 || consumers.at(v).nests.size() < 2) return false;
-      return v->def->op == Op::Load || isExpensive(*v->def) || (work(v) >= machine_.residentWork && !hasBetter(v));
+      if (threads_ == 1 || consumers.at(v).nests.size() < 2 || isView(v->def->op)) return false;
+      return v->def->op == Op::Load || isExpensive(*v->def) || (work(v) >= machine_.residentWork && !hasBetter(v) && readsData(v));
     };
     for (Value* v : order)
       if (mayBeResident(v)) likely_.insert(v);
+    // The last ones first: how long a value lives depends on those that are computed from it.
+    for (size_t i = order.size(); i-- > 0;) {
+      Value* v = order[i];
+      if (!likely_.erase(v) || !makeResident({v}, 2)) continue;
+      changed |= buffer(v, cat("resident by its threads for ", residences_.back().nests, " nests"));
+    }
+    work_.clear();
+    // In program order: a buffer changes what earlier values are needed for, never what later ones are.
     for (Value* v : order) {
+      if (inMemory(v)) continue;
       const Inst* def = v->def;
       const Consumers& c = consumers.at(v);
       std::string why;
@@ -431,7 +439,6 @@ class Planner {
           why = cat(info(def->op).spelling, " is expensive and used by ", c.nests.size(), " nests");
       }
       bool isLong = c.nests.size() > 1 && work(v) >= machine_.storedWork && !hasBetter(v);
-      if (why.empty() && mayBeResident(v) && makeResident({v})) why = cat("resident by its threads for ", c.nests.size(), " nests");
       // Chains of nests, as in a sort, would else compute what is before them again and again.
       if (why.empty() && isLong && (threads_ == 1 || static_cast<int>(c.nests.size() - 1) * work(v) >= machine_.storedSharedWork))
         why = cat("a long computation, used by ", c.nests.size(), " nests");
@@ -515,6 +522,20 @@ class Planner {
     }
   }
 
+  // Whether a value is computed from elements in memory: others are indices, which addresses see through.
+  bool readsData(const Value* v) {
+    std::set<const Value*> seen;
+    std::vector<const Value*> next{v};
+    while (!next.empty()) {
+      const Value* x = next.back();
+      next.pop_back();
+      if (!x->type.isTile() || !seen.insert(x).second) continue;
+      if (inMemory(x) || x->def->op == Op::Load) return true;
+      next.insert(next.end(), x->def->operands.begin(), x->def->operands.end());
+    }
+    return false;
+  }
+
   // Operations it takes to compute one element from what is in memory.
   int work(const Value* v) {
     if (!v->type.isTile()) return 0;
@@ -546,6 +567,7 @@ class Planner {
     int first = 0, last = 0;  // by the numbers of instructions
     bool fits = true;         // all consumers iterate over as many elements, in their order, and do nothing that needs another one
     size_t operations = 0;    // of the longest nest that uses it
+    int nests = 0;  // that use it
   };
   Residence residenceOf(std::vector<const Value*> names) {
     const Value* v = names[0];
@@ -585,6 +607,7 @@ class Planner {
       if (!isUsed) continue;
       use.fits &= isPlain;
       use.operations = std::max(use.operations, operations);
+      ++use.nests;
     }
     // Loops begin with copies.
     walk(f_.body, [&](Inst& inst) {
@@ -604,12 +627,13 @@ class Planner {
       if (other.first <= use.last && use.first <= other.last) together += other.elements;
     return together <= machine_.maxResidentElements;
   }
-  bool makeResident(std::vector<const Value*> names) {
+  // With fewer nests it is not worth it.
+  bool makeResident(std::vector<const Value*> names, int nests = 0) {
     const Type& type = names[0]->type;
     const int own = type.bits() - log2(threads_);
     if (type.isPointer() || own > (nests_.size() > machine_.manyNests ? machine_.manyNestsBits : machine_.maxResidentBits)) return false;
     Residence use = residenceOf(std::move(names));
-    if (!use.fits || static_cast<size_t>(use.elements) * use.operations > machine_.maxUnrolledOperations || !hasRoom(use)) return false;
+    if (!use.fits || use.nests < nests || static_cast<size_t>(use.elements) * use.operations > machine_.maxUnrolledOperations || !hasRoom(use)) return false;
     schedule_.resident.insert(use.names.begin(), use.names.end());
     residences_.push_back(std::move(use));
     return true;

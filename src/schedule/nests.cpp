@@ -93,8 +93,8 @@ void NestScheduler::splitAxes(const Nest& nest, NestSchedule& s) {
     for (size_t i = 1; i < s.layout->place.size(); ++i)
       if (!s.layout->joins(i)) cut[i] = true;
   if (s.layout && s.layout->laneBits > 0) {
-    const int lane = s.layout->firstLane();
-    cut[static_cast<size_t>(lane)] = cut[static_cast<size_t>(lane + s.layout->laneBits)] = true;
+    const auto lane = static_cast<size_t>(s.layout->firstLane());
+    cut[lane] = cut[lane + static_cast<size_t>(s.layout->laneBits)] = true;
   }
   for (const Anchor& anchor : nest.anchors)
     if (anchor.kind == Anchor::Buffer && transposed_.count(anchor.value)) cut[static_cast<size_t>(anchor.value->type.log2(1))] = true;
