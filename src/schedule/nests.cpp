@@ -245,6 +245,7 @@ void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
           if (access.buffer) continue;
           Stride stride = strideAlong(access.ptr, access.map, s.vectorAxis, s.axes[static_cast<size_t>(s.vectorAxis)].bits,
                                       log2(std::bit_floor(static_cast<unsigned>(machineLanes))));
+          if (stride.kind == Stride::Runtime) machineLanes = 1;
           if (stride.kind != Stride::Constant || stride.value != 1) continue;
           int bytes = std::max(1, bitWidth(access.ptr->type.pointee()) / 8),
               wanted = std::min(std::countr_zero(static_cast<unsigned>(machineLanes)),
@@ -489,8 +490,8 @@ bool NestScheduler::isShort(const Nest& nest, const NestSchedule& s) const {
   for (const Anchor& anchor : nest.anchors)
     if (anchor.kind == Anchor::Scan || (anchor.kind == Anchor::Effect && anchor.inst->op != Op::Store)) return false;
   int lanes = s.vectorAxis < 0 ? 0 : s.axes[static_cast<size_t>(s.vectorAxis)].laneBits;
-  int bits = static_cast<int>(s.axisOfBit.size()) - log2(threads_) - lanes;
-  return bits <= (schedule_.hasManyNests ? 0 : machine_.unrolledVectorBits);
+  const int own = static_cast<int>(s.axisOfBit.size()) - log2(threads_);
+  return schedule_.hasManyNests ? own - lanes <= 0 : own - lanes <= machine_.unrolledVectorBits || own <= machine_.unrolledElementBits;
 }
 
 // Whether an operand of subgroup matrices is stored column by column: it is loaded that way, and nothing else reads it.
