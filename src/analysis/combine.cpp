@@ -17,8 +17,11 @@ std::optional<Combine> combineOf(const Inst& reduce) {
   if (inst.operands.size() != 2 || ret.operands.size() != 1 || ret.operand(0)->def != &inst) return std::nullopt;
   bool both = (inst.operand(0) == body.args[0] && inst.operand(1) == body.args[1]) ||
               (inst.operand(0) == body.args[1] && inst.operand(1) == body.args[0]);
-  if (!both) return std::nullopt;
-  switch (inst.op) {
+  return both && hasIdentity(inst.op) ? std::optional(Combine{inst.op}) : std::nullopt;
+}
+
+bool hasIdentity(Op op) {
+  switch (op) {
     case Op::AddF:
     case Op::AddI:
     case Op::MulF:
@@ -33,8 +36,8 @@ std::optional<Combine> combineOf(const Inst& reduce) {
     case Op::MinUI:
     case Op::AndI:
     case Op::OrI:
-    case Op::XOrI: return Combine{inst.op};
-    default: return std::nullopt;
+    case Op::XOrI: return true;
+    default: return false;
   }
 }
 

@@ -12,6 +12,8 @@ struct Combine {
   Op op;
 };
 std::optional<Combine> combineOf(const Inst& reduce);
+// Whether some element changes nothing.
+bool hasIdentity(Op op);
 // The element that changes nothing: -0 for sums, NaN for maxnum, -inf for maximum.
 uint64_t identityOf(Op op, Type element);
 bool isIdempotent(Op op);

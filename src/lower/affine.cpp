@@ -227,8 +227,10 @@ Affine Lowering::flatIndex(const BufferRef& buffer, const IndexMap& rowMajor) co
   IndexMap map = rowMajor;
   std::rotate(map.begin(), map.begin() + buffer.transposed, map.end());
   for (size_t i = 0; i < map.size(); ++i) {
-    if (map[i].axis == IndexBit::kOne) a.constant += int64_t{1} << i;
-    if (!map[i].isConstant() && map[i].bit == 0) a.terms.push_back({map[i].axis, int64_t{1} << i, {}});
+    int64_t factor = int64_t{1} << i;
+    if (buffer.paddedBits > 0 && static_cast<int>(i) >= buffer.paddedBits) factor += factor >> buffer.paddedBits;
+    if (map[i].axis == IndexBit::kOne) a.constant += factor;
+    if (!map[i].isConstant() && map[i].bit == 0) a.terms.push_back({map[i].axis, factor, {}});
   }
   return a;
 }

@@ -63,12 +63,11 @@ Lowval Lowering::emitOp(Op op, List<Lowval> operands, Type element, List<Attribu
   if (element.isBool() && (op == Op::AndI || op == Op::OrI))
     for (size_t i = 0; i < 2; ++i)
       if (auto c = known(operands[i])) return *c == (op == Op::AndI) ? operands[1 - i] : operands[i];
-  // What a reduction begins with.
-  if (op == Op::XOrI || op == Op::OrI)
+  // What a reduction begins with changes nothing.
+  if (hasIdentity(op) && operands[0].v->type == operands[1].v->type)
     for (size_t i = 0; i < 2; ++i)
-      if (const Inst* def = operands[i].v->def; def &&
-                                                constantBits(def->op == Op::LoSplat ? def->operand(0) : operands[i].v) == uint64_t{0} &&
-                                                operands[1 - i].v->type == operands[i].v->type)
+      if (const Inst* def = operands[i].v->def;
+          def && constantBits(def->op == Op::LoSplat ? def->operand(0) : operands[i].v) == identityOf(op, element))
         return operands[1 - i];
   int level = atLeast;
   int count = 0;

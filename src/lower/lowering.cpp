@@ -101,7 +101,10 @@ BufferRef Lowering::allocateElements(Type element, int64_t count, const Layout* 
 }
 
 BufferRef Lowering::allocate(const Value* v) {
-  BufferRef buffer = allocateElements(layouts_.storedType(v), v->type.numel(), layouts_.of(v));
+  const bool isPadded = schedule_.padded.count(v) > 0;
+  const int64_t rows = isPadded ? v->type.numel() / v->type.dim(v->type.rank - 1) : 0;
+  BufferRef buffer = allocateElements(layouts_.storedType(v), v->type.numel() + rows, layouts_.of(v));
+  if (isPadded) buffer.paddedBits = v->type.log2(v->type.rank - 1);
   if (scheduler_.isTransposed(v)) buffer.transposed = v->type.log2(1);
   return buffer;
 }

@@ -32,6 +32,7 @@ struct BufferRef {
   Value* base = nullptr;  // lowered pointer
   Type element;           // as stored; booleans are bytes
   const Layout* layout = nullptr;
+  int paddedBits = 0;  // not 0: these are the bits of a row, and behind each row is one more element
   int transposed = 0;  // not 0: columns come first, and these are the bits of a column's number
 };
 

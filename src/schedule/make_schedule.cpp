@@ -446,7 +446,59 @@ class Planner {
       changed |= buffer(v, std::move(why));
       work_.clear();
     }
-    return changed | keepOrder();
+    changed |= stageTransposes();
+    changed |= keepOrder();
+    return changed;
+  }
+
+  // A tile that is contiguous along one dimension where a nest loads it and along another one where it stores it moves through shared
+  // memory: neighbouring threads load neighbouring elements, and store neighbouring elements. Its rows are padded, so that the elements of
+  // a column are in different banks.
+  bool stageTransposes() {
+    if (!machine_.hasWorkgroups()) return false;
+    const int64_t room = std::max(machine_.sharedBytes, schedule_.kernel.sharedBytes);
+    bool changed = false;
+    auto memory = [&](const Value* v) { return inMemory(v); };
+    for (const Nest* nest : nests_) {
+      IndexMap domain;  // an axis for each dimension
+      std::vector<int> bits(nest->shape.size());
+      for (size_t d = nest->shape.size(); d-- > 0;) {
+        bits[d] = log2(nest->shape[d]);
+        for (int i = 0; i < bits[d]; ++i) domain.push_back({static_cast<int8_t>(d), static_cast<uint8_t>(i)});
+      }
+      // The dimension along which neighbours are neighbours in memory; -1: none.
+      auto contiguous = [&](const Value* ptr, const IndexMap& map) {
+        for (size_t d = 0; d < bits.size(); ++d) {
+          if (bits[d] < machine_.stagedBits) continue;
+          Stride stride = strideOf(ptr, map, static_cast<int>(d), bits[d]);
+          if (stride.kind == Stride::Constant && stride.value == 1) return static_cast<int>(d);
+        }
+        return -1;
+      };
+      std::set<int> stores;
+      bool isPlain = true;
+      for (const Anchor& anchor : nest->anchors) {
+        isPlain &= anchor.kind == Anchor::Effect && anchor.inst->op == Op::Store;
+        if (isPlain) stores.insert(contiguous(anchor.inst->operand(0), domain));
+      }
+      if (!isPlain || stores.size() != 1 || *stores.begin() < 0) continue;
+      std::vector<Value*> found;
+      for (const Anchor& anchor : nest->anchors)
+        visitInlined(anchor, memory, [&](Value* v, const IndexMap& map) {
+          if (!v->def || v->def->op != Op::Load || inMemory(v) || v->type.rank == 0) return;
+          IndexMap m;
+          for (IndexBit b : map) m.push_back(b.isConstant() || b.bit >= domain.size() ? b : domain[b.bit]);
+          const int loads = contiguous(v->def->operand(0), m);
+          const int64_t bytes = (v->type.numel() + v->type.numel() / v->type.dim(v->type.rank - 1)) * machine_.scratchElementBytes;
+          if (loads >= 0 && loads != *stores.begin() && bytes <= room) found.push_back(v);
+        });
+      for (Value* v : found)
+        if (buffer(v, "loaded along one dimension and stored along another")) {
+          schedule_.padded.insert(v);
+          changed = true;
+        }
+    }
+    return changed;
   }
 
   // Buffers loads that would be read after a write that stands behind them.

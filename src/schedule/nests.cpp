@@ -98,6 +98,10 @@ void NestScheduler::splitAxes(const Nest& nest, NestSchedule& s) {
   }
   for (const Anchor& anchor : nest.anchors)
     if (anchor.kind == Anchor::Buffer && transposed_.count(anchor.value)) cut[static_cast<size_t>(anchor.value->type.log2(1))] = true;
+  // Padded rows are an axis of their own.
+  auto rowBits = [&](const Value* v) { return static_cast<size_t>(v->type.log2(v->type.rank - 1)); };
+  for (const Anchor& anchor : nest.anchors)
+    if (anchor.kind == Anchor::Buffer && schedule_.padded.count(anchor.value)) cut[rowBits(anchor.value)] = true;
   // Neighbouring bits stay in one axis if every leaf has both of them side by side, or neither.
   auto leaf = [&](const IndexMap& map) {
     std::vector<int> at(static_cast<size_t>(bits), -1);
@@ -119,6 +123,7 @@ void NestScheduler::splitAxes(const Nest& nest, NestSchedule& s) {
     auto visit = [&](Value* v, const IndexMap& map) {
       if (map.empty()) return;
       if (isStored(v) || (v->def && v->def->op == Op::MakeRange)) leaf(map);
+      if (schedule_.padded.count(v) && rowBits(v) < map.size() && !map[rowBits(v)].isConstant()) cut[map[rowBits(v)].bit] = true;
       if (v->def && v->def->op == Op::Gather) dims(map, v->type);
       if (v->def && (v->def->op == Op::Join || v->def->op == Op::Cat)) {
         IndexBit selector = selectorBit(*v->def, map);

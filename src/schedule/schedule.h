@@ -89,6 +89,8 @@ struct Schedule {
   PtrMap<const Value*, Value*> inPlaceOf;
   // Values that stay in the registers of threads: each thread reads only the elements that it computes.
   std::set<const Value*> resident;
+  // Buffers with an element more in each row.
+  std::set<const Value*> padded;
   bool hasManyNests = false;
   std::shared_ptr<Layouts> layouts{};
   std::shared_ptr<NestScheduler> scheduler{};  // also for copies from one place to another, which belong to no nest

@@ -105,7 +105,7 @@ export async function hasSubgroupsInOrder(gpu: GPUDevice, size: number): Promise
 // The bits of NaN, infinities, and numbers whose powers of two overflow or underflow.
 const kSpecials = [0x7fc00000, 0x7fc00000, 0x3f800000, 0x7f800000, 0xff800000, 0x43480000, 0xc3480000, 0xffc00001];
 
-/** Returns whether min, max and exp2 of NaN and infinities, and all f16 as f32, follow IEEE 754, and powers of two are exact to 3 ulp: WGSL guarantees none of it. @internal */
+/** Returns whether min, max, comparisons and exp2 of NaN and infinities, and all f16 as f32, follow IEEE 754, and powers of two are exact to 3 ulp: WGSL guarantees none of it. @internal */
 export async function hasSpecials(gpu: GPUDevice): Promise<boolean> {
   const code = `@group(0) @binding(0) var<storage, read_write> x: array<u32>;
 @compute @workgroup_size(8) fn main(@builtin(local_invocation_index) i: u32) {
@@ -117,13 +117,20 @@ export async function hasSpecials(gpu: GPUDevice): Promise<boolean> {
     if (select(found != value, (found & 0x7fffffffu) <= 0x7f800000u, m > 0x7c00u)) { x[32] = 1u; }
   }
   for (var k = i; k < 512u; k += 8u) { x[33u + k] = bitcast<u32>(exp2((f32(k) - 256.0f) * 0.4921f)); }
+  for (var j = 0u; j < 8u; j += 1u) {
+    let c = bitcast<f32>(x[j]);
+    x[545u + 8u * i + j] = dot(vec4u(1u, 2u, 4u, 8u), select(vec4u(0u), vec4u(1u), vec4<bool>(a < c, a > c, a <= c, a >= c))) + select(0u, 16u, a == c) + select(0u, 32u, a != c);
+  }
 }`;
-  const words = await look(gpu, code, [...kSpecials, ...new Array(25 + 512).fill(0)]);
+  const words = await look(gpu, code, [...kSpecials, ...new Array(25 + 512 + 64).fill(0)]);
   if (!words || words[32]) return false;
   const powers = new Float32Array(words.buffer, 33 * 4);
   if (!powers.every((x, k) => Math.abs(x / 2 ** Math.fround((k - 256) * Math.fround(0.4921)) - 1) < 2 ** -21.5)) return false;
   const all = new Float32Array(Uint32Array.from(kSpecials).buffer),
     got = new Float32Array(words.buffer, 32);
+  const comparisons = (x: number, y: number) =>
+    [x < y, x > y, x <= y, x >= y, x === y, x !== y].reduce((sum, holds, k) => sum + (holds ? 1 << k : 0), 0);
+  if (![...all].every((x, i) => [...all].every((y, j) => words[545 + 8 * i + j] === comparisons(x, y)))) return false;
   return [...all].every((x, i) => {
     const y = all[(i + 1) % 8]!,
       pick = (of: (x: number, y: number) => number) => (x !== x ? y : y !== y ? x : of(x, y));
@@ -215,7 +222,7 @@ export class GpuDevice implements Device {
   /** A description of the GPU. */
   readonly info: GPUAdapterInfo;
   /**
-   * Features that kernels may use: `shader-f16`, `subgroups`, `subgroups-32` (all have 32 threads, in order), `ieee-specials` (min, max and
+   * Features that kernels may use: `shader-f16`, `subgroups`, `subgroups-32` (all have 32 threads, in order), `ieee-specials` (min, max, comparisons and
    * exp2 of NaN and infinities), ...
    */
   readonly features: ReadonlySet<string>;
