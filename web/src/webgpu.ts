@@ -119,17 +119,17 @@ export async function hasSpecials(gpu: GPUDevice): Promise<boolean> {
   for (var k = i; k < 512u; k += 8u) { x[33u + k] = bitcast<u32>(exp2((f32(k) - 256.0f) * 0.4921f)); }
   for (var j = 0u; j < 8u; j += 1u) {
     let c = bitcast<f32>(x[j]);
-    x[545u + 8u * i + j] = dot(vec4u(1u, 2u, 4u, 8u), select(vec4u(0u), vec4u(1u), vec4<bool>(a < c, a > c, a <= c, a >= c))) + select(0u, 16u, a == c) + select(0u, 32u, a != c);
+    x[545u + 8u * i + j] = dot(vec4u(1u, 2u, 4u, 8u), select(vec4u(0u), vec4u(1u), vec4<bool>((a < c), (a > c), (a <= c), (a >= c)))) + select(0u, 16u, a == c) + select(0u, 32u, !(a == c));
   }
 }`;
   const words = await look(gpu, code, [...kSpecials, ...new Array(25 + 512 + 64).fill(0)]);
   if (!words || words[32]) return false;
-  const powers = new Float32Array(words.buffer, 33 * 4);
+  const powers = new Float32Array(words.buffer, 33 * 4, 512);
   if (!powers.every((x, k) => Math.abs(x / 2 ** Math.fround((k - 256) * Math.fround(0.4921)) - 1) < 2 ** -21.5)) return false;
   const all = new Float32Array(Uint32Array.from(kSpecials).buffer),
     got = new Float32Array(words.buffer, 32);
   const comparisons = (x: number, y: number) =>
-    [x < y, x > y, x <= y, x >= y, x === y, x !== y].reduce((sum, holds, k) => sum + (holds ? 1 << k : 0), 0);
+    [x < y, x > y, x <= y, x >= y, x === y, !(x === y)].reduce((sum, holds, k) => sum + (holds ? 1 << k : 0), 0);
   if (![...all].every((x, i) => [...all].every((y, j) => words[545 + 8 * i + j] === comparisons(x, y)))) return false;
   return [...all].every((x, i) => {
     const y = all[(i + 1) % 8]!,

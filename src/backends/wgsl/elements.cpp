@@ -278,8 +278,8 @@ void Emitter::compareFloats(const Inst& inst) {
     if (op.empty()) return negated ? cat("!", nan) : nan;
     std::string test = cat("(", a(k), " ", op, " ", b(k), ")");
     if (nan == "false") return test;
-    // Where comparisons follow IEEE 754, these are false for a NaN, and `!=` is true.
-    if (p == CmpFPred::Une) return cat("((", nan, " & !", help("ieee"), ") | ", test, ")");
+    // Where comparisons follow IEEE 754, they are false for a NaN. Only `!=` is not WGSL's: Dawn makes it false, too.
+    if (p == CmpFPred::Une) return cat("((", nan, " & !", help("ieee"), ") | !(", a(k), " == ", b(k), "))");
     if (!unordered && p != CmpFPred::One) return cat("((", help("ieee"), " | !", nan, ") & ", test, ")");
     return unordered ? cat("(", nan, " | ", test, ")") : cat("(!", nan, " & ", test, ")");
   });
