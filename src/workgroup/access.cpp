@@ -38,6 +38,18 @@ int64_t fragmentCount(const Inst& dot, size_t operand, const Schedule& schedule)
   return dot.list(Attr::Shape)[2] / depthOf(dot) << (operand == 1 ? layout.rows : layout.columns);
 }
 
+int64_t sharedBytesOf(const Inst& alloc, const Schedule& schedule) {
+  const Machine& machine = schedule.machine;
+  const int64_t bytes = alloc.integer(Attr::Bytes);
+  if (alloc.text(Attr::Space) == "operand") {
+    const int64_t row = alloc.integer(Attr::Columns) * byteSize(alloc.result()->type.pointee());
+    return bytes / row * (row + machine.operandPaddingBytes);
+  }
+  if (alloc.text(Attr::Space) == "fragment")
+    return (schedule.kernel.threads / machine.subgroupThreads << machine.fragmentBits) * machine.accumulatorRow * 4;
+  return bytes;
+}
+
 std::vector<std::pair<const Inst*, size_t>> hoistedBefore(const Inst& loop) {
   std::vector<std::pair<const Inst*, size_t>> out;
   if (loop.op != Op::For) return out;

@@ -16,6 +16,8 @@ inline bool isAtomic(const Inst& i) { return i.op == Op::LoAtomicRMW || i.op == 
 // begin at a multiple of their number.
 int wordsAtOnce(const Inst& access, const Value* value, Divisibility& divisibility);
 
+// The bytes of an allocation in shared memory, with the padding of its rows.
+int64_t sharedBytesOf(const Inst& alloc, const Schedule& schedule);
 // The loop around a lo.matrix_dot that all threads run together, or null.
 const Inst* sharedLoopAround(const Inst& dot);
 // Elements of K per step of a lo.matrix_dot.

@@ -9,7 +9,6 @@
 // allocation or array and one of them writes. Within a loop over threads accesses of different threads do not meet (the schedule sees to
 // it). Code outside of such loops is run by all threads, except stores, which one thread runs.
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "analysis/provenance.h"
@@ -35,31 +34,25 @@ struct Accesses {
 
 class Barriers {
  public:
-  Barriers(Func& f, Module& m, const Schedule& schedule) : f_(f), m_(m), schedule_(schedule), provenance_(f) {
-    std::map<int64_t, const Value*> arrays;
-    walk(f.body, [&](const Inst& i) {
-      if (i.op == Op::LoAlloc && i.has(Attr::Array)) array_[i.result()] = arrays.emplace(i.integer(Attr::Array), i.result()).first->second;
-    });
-  }
+  Barriers(Func& f, Module& m, const Schedule& schedule) : f_(f), m_(m), schedule_(schedule), provenance_(f) {}
 
   void run() { block(f_.body.entry()); }
 
  private:
-  // Where an access is ordered: its allocation or array. Arguments that may overlap are one array.
+  // Where an access is ordered: its allocation. Arguments that may overlap are one array.
   const Value* partOf(const Value* pointer) const {
     const Value* origin = provenance_.of(pointer);
-    if (!origin || !origin->def) return schedule_.kernel.disjoint ? origin : f_.args()[0];
-    auto shared = array_.find(origin);
-    return shared == array_.end() ? origin : shared->second;
+    return !origin || !origin->def ? schedule_.kernel.disjoint ? origin : f_.args()[0] : origin;
   }
   // Allocations that are not live at the same time share memory.
-  static bool overlap(const Value* a, const Value* b) {
+  bool overlap(const Value* a, const Value* b) const {
     if (a == b || !a->def || !b->def) return a == b;
     const Inst &x = *a->def, &y = *b->def;
     const std::string_view space = x.text(Attr::Space);
-    if (space != y.text(Attr::Space) || (space != "scratch" && space != "vectors" && space != "storage")) return false;
-    return x.integer(Attr::Offset) < y.integer(Attr::Offset) + y.integer(Attr::Bytes) &&
-           y.integer(Attr::Offset) < x.integer(Attr::Offset) + x.integer(Attr::Bytes);
+    const bool isArray = x.has(Attr::Array) && y.has(Attr::Array) && x.integer(Attr::Array) == y.integer(Attr::Array);
+    if (!isArray && (space != y.text(Attr::Space) || (space != "scratch" && space != "vectors" && space != "storage"))) return false;
+    return x.integer(Attr::Offset) < y.integer(Attr::Offset) + sharedBytesOf(y, schedule_) &&
+           y.integer(Attr::Offset) < x.integer(Attr::Offset) + sharedBytesOf(x, schedule_);
   }
   static bool inStorage(const Value* part) { return !part->def || part->def->text(Attr::Space) == "storage"; }
 
@@ -88,7 +81,7 @@ class Barriers {
 
   // A barrier of each kind of memory in which `next` would meet what is pending.
   void order(const Accesses& next, Loc loc, std::vector<Inst*>& out) {
-    auto meets = [](const std::set<const Value*>& a, const std::set<const Value*>& b, bool storage) {
+    auto meets = [this](const std::set<const Value*>& a, const std::set<const Value*>& b, bool storage) {
       return std::any_of(a.begin(), a.end(), [&](const Value* part) {
         return inStorage(part) == storage && std::any_of(b.begin(), b.end(), [&](const Value* other) { return overlap(part, other); });
       });
@@ -178,7 +171,6 @@ class Barriers {
   Module& m_;
   const Schedule& schedule_;
   Provenance provenance_;
-  PtrMap<const Value*, const Value*> array_;  // of operands of subgroup matrices: the first allocation in the same array
   Accesses pending_;
 };
 

@@ -7,9 +7,8 @@
 //
 //   private        registers of each thread
 //   accumulators   of subgroup matrices, in registers of subgroups
-//   operand        of subgroup matrices: an array of vectors of `unit` elements, with rows of `columns` elements; allocations that are not
-//                  live at the same time have the same `array`
-//   fragment       one fragment of accumulators per subgroup, on the way between those and threads; may have the `array` of an operand
+//   operand        of subgroup matrices, in an `array` of vectors of `unit` elements, with rows of `columns` elements
+//   fragment       one fragment of accumulators per subgroup, on the way between those and threads; in an `array`, too
 //   vectors        shared memory that is written 16 bytes at a time only, so that it can be read so
 //   scratch        other shared memory, in words
 //   storage        all of that in a buffer instead, where shared memory is too small
@@ -40,7 +39,7 @@ class Placement {
     std::erase_if(scratch_, [](const Inst* i) { return i->text(Attr::Space) != "scratch"; });
     numberAccesses();
     extendLives();
-    shareArrays();
+    if (shareArrays(false) > schedule_.machine.maxSharedBytes) shareArrays(true);
     if (pack(scratch_) > std::max(schedule_.machine.sharedBytes, schedule_.kernel.sharedBytes))
       for (Inst* i : scratch_) i->set(Attr::Space, std::string("storage"));
     else
@@ -166,47 +165,43 @@ class Placement {
     }
   }
 
-  // Operands that are not live at the same time share an array.
-  void shareArrays() {
+  // Operands whose vectors are as wide share an array, in which those that are not live at the same time overlap; with `all`, others too.
+  // Returns the bytes of all arrays.
+  int64_t shareArrays(bool all) {
     std::vector<std::vector<Inst*>> arrays;
+    auto add = [&](Inst* alloc, size_t array) {
+      if (array == arrays.size()) arrays.emplace_back();
+      alloc->set(Attr::Array, static_cast<int64_t>(array));
+      arrays[array].push_back(alloc);
+    };
     for (Inst* alloc : operands_) {
       const int64_t unit = alloc->integer(Attr::Unit);
-      const Life& life = lives_.at(alloc);
-      bool shares = false;
-      for (size_t array = 0; array < arrays.size() && !shares; ++array) {
-        Inst* host = arrays[array][0];
+      size_t array = 0;
+      for (; array < arrays.size(); ++array) {
+        const Inst* host = arrays[array][0];
+        if (host->result()->type != alloc->result()->type) continue;
         const int64_t both = std::min(unit, host->integer(Attr::Unit));
-        bool fits = true;
-        for (const Inst* other : arrays[array]) {
-          const Life& l = lives_.at(other);
-          fits &= life.last < l.first || l.last < life.first;
-          fits &= both == host->integer(Attr::Unit) || !l.inLoop;  // what is written often is written as wide as it comes
-        }
-        if (!fits || (both != unit && life.inLoop)) continue;
-        alloc->set(Attr::Array, static_cast<int64_t>(array));
-        arrays[array].push_back(alloc);
-        for (Inst* other : arrays[array]) other->set(Attr::Unit, both);
-        shares = true;
-      }
-      if (shares) continue;
-      alloc->set(Attr::Array, static_cast<int64_t>(arrays.size()));
-      arrays.push_back({alloc});
-    }
-    // Accumulators leave fragments through the memory of operands, if those are in vectors of 16 bytes. In a loop that would cost barriers.
-    for (Inst* alloc : fragments_) {
-      const Life& life = lives_.at(alloc);
-      for (size_t array = 0; array < arrays.size() && !life.inLoop && !alloc->has(Attr::Array); ++array) {
-        bool fits = true;
-        for (const Inst* other : arrays[array]) {
-          const Life& l = lives_.at(other);
-          fits &= (life.last < l.first || l.last < life.first) &&
-                  (other->text(Attr::Space) == "fragment" || other->integer(Attr::Unit) * byteSize(other->result()->type.pointee()) == 16);
-        }
+        // What is written often is written as wide as it comes.
+        bool fits = all || both == unit || !lives_.at(alloc).inLoop;
+        for (const Inst* other : arrays[array]) fits &= all || both == host->integer(Attr::Unit) || !lives_.at(other).inLoop;
         if (!fits) continue;
-        alloc->set(Attr::Array, static_cast<int64_t>(array));
-        arrays[array].push_back(alloc);
+        alloc->set(Attr::Unit, both);
+        for (Inst* other : arrays[array]) other->set(Attr::Unit, both);
+        break;
       }
+      add(alloc, array);
     }
+    // Accumulators leave fragments through the memory of operands, if those are in vectors of 16 bytes.
+    for (Inst* alloc : fragments_) {
+      size_t array = 0;
+      while (array < arrays.size() && arrays[array][0]->text(Attr::Space) != "fragment" &&
+             arrays[array][0]->integer(Attr::Unit) * byteSize(arrays[array][0]->result()->type.pointee()) != 16)
+        ++array;
+      add(alloc, array);
+    }
+    int64_t bytes = 0;
+    for (const auto& array : arrays) bytes += pack(array);
+    return bytes;
   }
 
   // Gives each allocation the lowest place where no other one is live at the same time. Returns the bytes in all.
@@ -214,13 +209,13 @@ class Placement {
     int64_t all = 0;
     for (size_t k = 0; k < allocs.size(); ++k) {
       const Life& life = lives_[allocs[k]];
-      const int64_t bytes = allocs[k]->integer(Attr::Bytes);
+      const int64_t bytes = sharedBytesOf(*allocs[k], schedule_);
       int64_t at = 0;
       for (bool moved = true; moved;) {
         moved = false;
         for (size_t j = 0; j < k; ++j) {
           const Life& other = lives_[allocs[j]];
-          const int64_t begin = allocs[j]->integer(Attr::Offset), end = begin + allocs[j]->integer(Attr::Bytes);
+          const int64_t begin = allocs[j]->integer(Attr::Offset), end = begin + sharedBytesOf(*allocs[j], schedule_);
           if (life.last < other.first || other.last < life.first || at + bytes <= begin || end <= at) continue;
           at = end;
           moved = true;

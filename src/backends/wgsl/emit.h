@@ -47,6 +47,7 @@ struct Memory {
   Elem element = Elem::F16;
   int64_t unit = 1;       // of Factors: how many the array's vectors have
   int array = -1;         // of these: whose array it is
+  int64_t offset = 0;     // in that array's vectors
   FragmentLayout deal{};  // of Sums
   int64_t rowUnits(const Machine& machine) const {
     return columns / unit + machine.operandPaddingBytes / (unit * byteSize(Type::scalar(element)));

@@ -23,12 +23,13 @@ void Emitter::addMatrices() {
     m.array = alloc.has(Attr::Array) ? arrays.emplace(alloc.integer(Attr::Array), index).first->second : index;
     m.columns = alloc.integer(Attr::Columns);
     m.unit = alloc.integer(Attr::Unit, 1);
-    if (of == Memory::Factors) {
-      const int64_t row = m.columns * byteSize(Type::scalar(m.element));
-      m.bytes = alloc.integer(Attr::Bytes) / row * (row + machine_.operandPaddingBytes);
-    } else if (of == Memory::Part) {
+    if (of == Memory::Part) {
       m.columns = int64_t{1} << machine_.fragmentBits;
-      m.bytes = threads_ / machine_.subgroupThreads * m.columns * machine_.accumulatorRow * 4;
+      m.unit = 4;
+    }
+    if (of != Memory::Sums) {
+      m.offset = alloc.integer(Attr::Offset) / (m.unit * byteSize(Type::scalar(m.element)));
+      m.bytes = alloc.integer(Attr::Offset) + sharedBytesOf(alloc, schedule_);
     }
     if (m.array != index)
       memories_[static_cast<size_t>(m.array)].bytes = std::max(memories_[static_cast<size_t>(m.array)].bytes, std::exchange(m.bytes, 0));
@@ -80,7 +81,7 @@ std::vector<std::string> Emitter::readOperand(const Inst& dot, size_t operand, i
                              : isLeft    ? "<i8, 32, 16>, "
                                          : "<i8, 16, 32>, ",
                              flips ? "col" : "row", "_major>(&", memories_[static_cast<size_t>(from.array)].name, ", ", begin, " + ",
-                             row * apart + column / from.unit, "u, ", apart, "u)")));
+                             from.offset + row * apart + column / from.unit, "u, ", apart, "u)")));
     }
   return out;
 }
@@ -100,7 +101,7 @@ void Emitter::matrix(const Inst& inst) {
     int64_t first = inst.integer(Attr::Offset), column = first % sums.columns / 16, row = first / sums.columns / 16;
     const Memory& between = memory(inst.operand(inst.op == Op::LoMatrixGet ? 0 : 1));
     std::string part = cat(sums.name, "_", column + (row << deal.columns)),
-                place_ = cat("&", memories_[static_cast<size_t>(between.array)].name, ", (thread >> 5u) * ",
+                place_ = cat("&", memories_[static_cast<size_t>(between.array)].name, ", ", between.offset, "u + (thread >> 5u) * ",
                              16 * machine_.accumulatorRow / 4, "u, ");
     if (inst.op == Op::LoMatrixGet)
       line(cat("subgroupMatrixStore<row_major>(", place_, part, ", ", machine_.accumulatorRow / 4, "u);"));

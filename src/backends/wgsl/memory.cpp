@@ -33,7 +33,8 @@ std::string Emitter::declarations(const Memory& m, int binding) const {
     std::string type = words == 0 ? "f16" : words == 1 ? "u32" : cat("vec", words, "u");
     const std::string& array = memories_[static_cast<size_t>(m.array)].name;
     std::string out = m.bytes > 0 ? cat("var<workgroup> ", array, ": array<", type, ", ", m.bytes / (4 / perWord) / u, ">;\n") : "";
-    std::string at_ = cat(array, "[(i >> ", bits(u), "u) + (i >> ", bits(m.columns), "u) * ", m.rowUnits(machine_) - m.columns / u, "u]");
+    std::string at_ = cat(array, "[", m.offset, "u + (i >> ", bits(u), "u) + (i >> ", bits(m.columns), "u) * ",
+                          m.rowUnits(machine_) - m.columns / u, "u]");
     std::string word = words > 1 ? cat(at_, "[(i >> ", bits(perWord), "u) & ", words - 1, "u]") : at_;
     if (has("get"))
       appendAll(out, "fn ", m.name, "_get(i: u32) -> u32 { return ",
@@ -48,7 +49,7 @@ std::string Emitter::declarations(const Memory& m, int binding) const {
   if (m.of == Memory::Part) {
     const std::string& array = memories_[static_cast<size_t>(m.array)].name;
     std::string out = m.bytes > 0 ? cat("var<workgroup> ", array, ": array<vec4u, ", m.bytes / 16, ">;\n") : "";
-    std::string at_ = cat(array, "[(i >> 2u) + (i >> 4u) * ", machine_.accumulatorRow / 4 - 4, "u]");
+    std::string at_ = cat(array, "[", m.offset, "u + (i >> 2u) + (i >> 4u) * ", machine_.accumulatorRow / 4 - 4, "u]");
     if (has("get4")) appendAll(out, "fn ", m.name, "_get4(i: u32) -> vec4u { return ", at_, "; }\n");
     if (has("put4")) appendAll(out, "fn ", m.name, "_put4(i: u32, v: vec4u) { ", at_, " = v; }\n");
     return out;
