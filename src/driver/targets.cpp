@@ -12,6 +12,7 @@
 #include "lower/lower.h"
 #include "lower/math.h"
 #include "passes/passes.h"
+#include "schedule/defer_reductions.h"
 #include "schedule/schedule.h"
 #include "schedule/split_dots.h"
 #include "schedule/text.h"
@@ -100,7 +101,10 @@ std::unique_ptr<Schedule> scheduleOf(const Module& m, const Machine& machine, Ke
 
 Result<Scheduled> toLower(Module m, const Machine& machine, const KernelSchedule& shape, Diags& diags) {
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
-  if (machine.hasWorkgroups()) splitDots(*m.kernel(), m, machine);
+  if (machine.hasWorkgroups()) {
+    splitDots(*m.kernel(), m, machine);
+    deferReductions(*m.kernel(), m, machine);
+  }
   const Func& kernel = *m.kernel();
   auto schedule = scheduleOf(m, machine, shape, diags);
   if (!schedule) return std::unexpected(Failed{});
@@ -323,6 +327,7 @@ namespace {
 Result<wgsl::Shader> toShader(Module& m, const wgsl::Device* device, const wgsl::TextOptions& options, Diags& diags) {
   if (!pipeline(m, diags, {.hasF64 = false, .hasPointers = false})) return std::unexpected(Failed{});
   splitDots(*m.kernel(), m, kWebGpu);
+  deferReductions(*m.kernel(), m, kWebGpu);
   return wgsl::write(*m.kernel(), device, options, diags);
 }
 
@@ -469,6 +474,8 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
       mergeLoads(f);
     else if (pass == "split_dots")
       splitDots(f, m, kWebGpu);
+    else if (pass == "defer_reductions")
+      deferReductions(f, m, kWebGpu);
     else if (Schedule schedule{.machine = kWebGpu, .kernel = {.threads = kWebGpu.minThreads, .disjoint = true}}; pass == "hoist_fragments")
       hoistFragments(f, schedule);
     else if (pass == "place_memory")

@@ -63,6 +63,7 @@ struct Machine {
   int64_t bytesPerThreadOfManyReductions = 16;  // of more than `manyNests`: each element is a text of its own
   int64_t bytesPerThreadInReducingLoops = 32;   // the same in a loop that reduces in each iteration
   int64_t bytesPerThreadInLoops = 16;           // the same in other loops
+  int64_t maxDeferredElements = 4096;          // of a tile that a loop accumulates in registers instead of its sums: 16 per thread of 256
   int64_t accumulatorsPerThread = 64;           // of the largest dot
   int64_t matrixAccumulatorsPerThread = 128;    // of all dots on subgroup matrices: a subgroup that has 64 x 64 loads fewest operands
   int minMatrixThreads = 128;                   // per program: four subgroups
