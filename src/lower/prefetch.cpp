@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Software prefetch for dots: loads of the next operands are in flight while the dot runs.
+// Software prefetch: loads of the next iteration are in flight while a dot runs, or while threads wait for each other in a reduction.
 //
 //   for k { buffer = load(k); dot(buffer) }   =>   next = load(first); for k { buffer = next; next = load(next k); dot(buffer) }
 //
@@ -24,7 +24,7 @@ const Value* baseOf(const Value* pointer) {
 }
 bool isArgument(const Value* pointer) { return !baseOf(pointer)->def; }
 
-// A loop over threads that does nothing but move elements of arguments to shared memory.
+// A loop over threads that loads elements of arguments, and stores to shared memory or registers.
 struct Mover {
   Inst* loop = nullptr;
   std::vector<Inst*> loads;
@@ -50,8 +50,10 @@ class Prefetch {
   bool rewrite(Inst& loop) {
     body_ = &loop.regions[0]->entry();
     bool writes = false;
+    waits_ = false;
     walk(*loop.regions[0], [&](const Inst& i) {
       writes |= (i.op == Op::LoStore || i.op == Op::LoScatter) && !isAlloc(i.operand(0));
+      waits_ |= i.op == Op::LoSubgroupShuffle;
       writes |= i.op == Op::LoAtomicRMW || i.op == Op::LoAtomicCAS || i.op == Op::LoPrint || i.op == Op::LoAssert;
     });
     if (writes) return false;
@@ -145,16 +147,21 @@ class Prefetch {
     out.loop = &loop;
     const Block& body = loop.regions[0]->entry();
     std::set<const Value*> seen;
+    bool isShared = false;
     for (Inst* i : body.insts) {
       if (i->op == Op::Yield || isPure(*i)) continue;
-      if (i->op == Op::LoStore && isAlloc(i->operand(0)) && !baseOf(i->operand(0))->def->has(Attr::Private)) continue;
+      if (i->op == Op::LoStore && isAlloc(i->operand(0))) {
+        isShared |= !baseOf(i->operand(0))->def->has(Attr::Private);
+        continue;
+      }
+      if (i->op == Op::LoLoad && isAlloc(i->operand(0))) continue;
       if (i->op != Op::LoLoad || !isArgument(i->operand(0)) || i->result()->type.isPointer()) return std::nullopt;
       for (const Value* v : i->operands)
         if (!follows(v, body, seen)) return std::nullopt;
       out.loads.push_back(i);
       out.bytes += i->result()->type.numel() * std::max(byteSize(i->result()->type.element()), 2);
     }
-    if (out.loads.empty()) return std::nullopt;
+    if (out.loads.empty() || (!isShared && !waits_)) return std::nullopt;
     return out;
   }
 
@@ -236,6 +243,7 @@ class Prefetch {
   const Machine& machine_;
   std::vector<Inst*>& privateAllocs_;
   Block *entry_ = nullptr, *body_ = nullptr;
+  bool waits_ = false;             // threads exchange values in the loop
   std::set<const Value*> needed_;  // what loops carry that the loads need
   PtrMap<const Inst*, Value*> held_;
 };
