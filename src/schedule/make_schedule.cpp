@@ -422,7 +422,9 @@ class Planner {
       Value* v = order[i];
       if (!likely_.erase(v) || !makeResident({v}, 2)) continue;
       changed |= buffer(v, cat("resident by its threads for ", residences_.back().nests, " nests"));
+      pending_.push_back(v);
     }
+    pending_.clear();
     work_.clear();
     // In program order: a buffer changes what earlier values are needed for, never what later ones are.
     for (Value* v : order) {
@@ -661,6 +663,9 @@ class Planner {
       use.operations = std::max(use.operations, operations);
       ++use.nests;
     }
+    // Values that this round has put in registers are computed by nests that are yet to be formed.
+    for (Value* pending : pending_)
+      if (follow({Anchor::Buffer, pending->def, pending}, pending->type.numel())) ++use.nests;
     // Loops begin with copies.
     walk(f_.body, [&](Inst& inst) {
       if (inst.op == Op::For || inst.op == Op::While || inst.op == Op::If)
@@ -791,6 +796,7 @@ class Planner {
   }
 
   std::vector<Residence> residences_;
+  std::vector<Value*> pending_;
   std::set<const Value*> likely_;  // values that this round is likely to put in registers
   const Func& f_;
   const Machine& machine_;

@@ -230,7 +230,7 @@ def cumprod(input, axis=0, reverse=False):
 # an axis. An element's partner along an axis is the XOR of both with itself.
 @triton.jit
 def _side(rank: tl.constexpr, axis: tl.constexpr):
-    return tl.reshape(tl.arange(0, 2), [1] * (rank - axis - 1) + [2] + [1] * axis)
+    return tl.reshape(tl.arange(0, 2) != 0, [1] * (rank - axis - 1) + [2] + [1] * axis)
 
 
 @triton.jit
@@ -248,7 +248,7 @@ def _merge_stage(x, stage: tl.constexpr, order: tl.constexpr):
     if order == 2:
         flip = _side(_log2(x.numel), stage)
     else:
-        flip = order
+        flip = order != 0
     for i in tl.static_range(stage):
         x = _compare_and_swap(x, flip, stage - 1 - i)
     return x
