@@ -232,7 +232,7 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
   for (const Anchor& anchor : nest.anchors) {
     if (anchor.kind == Anchor::Dot && layouts_.isMatrixDot(*anchor.inst)) return emitMatrixDot(*anchor.inst);
     if (anchor.kind == Anchor::Dot) return threads_ > 1 ? emitSharedDot(*anchor.inst) : emitDot(*anchor.inst);
-    if (anchor.kind == Anchor::Scan && layouts_.of(anchor.inst->results[0])) return emitScan(*anchor.inst);
+    if (nest.isScan) return emitScan(*anchor.inst);
     if (anchor.kind == Anchor::Histogram) return emitHistogram(*anchor.inst);
     if (anchor.kind == Anchor::Sequence) return emitSequence(*anchor.inst);
   }

@@ -22,6 +22,21 @@ std::string shapeOf(const std::vector<int64_t>& shape) {
   return out.empty() ? "one element" : out;
 }
 
+// Of each bit, the bit of the register's or the thread's number.
+std::string layoutText(const Layout& layout) {
+  std::string out;
+  for (size_t i = 0; i < layout.place.size(); ++i) {
+    const int at = layout.place[i];
+    size_t last = i;
+    while (last + 1 < layout.place.size() && layout.joins(last + 1)) ++last;
+    const char* number = at < 0 ? "register" : "thread";
+    appendAll(out, i ? ", " : "", number, " ", at < 0 ? ~at : at);
+    if (last > i) appendAll(out, "-", (at < 0 ? ~at : at) + static_cast<int>(last - i));
+    i = last;
+  }
+  return layout.replicas() ? out + "; replicated" : out;
+}
+
 class Describer {
  public:
   Describer(const Func& f, const Schedule& schedule, const std::set<const Nest*>& emitted) : schedule_(schedule), emitted_(emitted) {
@@ -74,7 +89,7 @@ class Describer {
                inPlace ? ", accumulated in place: nothing reads the old value later" : "");
           break;
         }
-        default: line(depth + 1, info(anchor.inst->op).spelling, " at line ", anchor.inst->loc.line());
+        default: line(depth + 1, info(anchor.inst->op).spelling, " at line ", anchor.inst->loc.line(), n.isScan ? ": in registers" : "");
       }
       auto moves = [&](const Value* ptr, const IndexMap& map) {
         std::string text;
@@ -105,6 +120,7 @@ class Describer {
       });
     }
     if (hasLoops(n)) {
+      if (n.loops.layout) line(depth + 1, "layout of the index, from its lowest bit: ", layoutText(*n.loops.layout));
       for (const NestSchedule::Bound& bound : n.loops.bounds)
         line(depth + 1, "the comparison at line ", bound.compare->loc.line(),
              bound.isLower ? " holds on a whole loop or is a mask" : " ends a loop instead of masking it");

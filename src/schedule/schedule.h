@@ -45,13 +45,15 @@ struct Nest {
   int reduceAxis = -1;
   int order = 0;         // position in the program
   int number = 0;        // in the order of emission
+  bool isScan = false;   // of elements in registers
   NestSchedule loops{};  // of nests whose anchors have no algorithm of their own
 };
 
-// Whether a nest has loops: dots, histograms and functions of several elements have algorithms instead.
+// Whether a nest has loops: dots, scans in registers, histograms and functions of several elements have algorithms instead.
 inline bool hasLoops(const Nest& nest) {
-  return std::all_of(nest.anchors.begin(), nest.anchors.end(),
-                     [](const Anchor& a) { return a.kind != Anchor::Dot && a.kind != Anchor::Histogram && a.kind != Anchor::Sequence; });
+  return !nest.isScan && std::all_of(nest.anchors.begin(), nest.anchors.end(), [](const Anchor& a) {
+    return a.kind != Anchor::Dot && a.kind != Anchor::Histogram && a.kind != Anchor::Sequence;
+  });
 }
 
 struct Step {
