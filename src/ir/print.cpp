@@ -460,7 +460,7 @@ class Printer {
         text(i.operand(0)->type);
       } else if (next("#")) {
         auto values = part(i, rest);
-        text(next("<") ? shortType(values[0]->type) : types(values));
+        text(next("<") && !values.empty() ? shortType(values[0]->type) : types(values));
       } else if (next("^*")) {
         text(resultList(i));
       } else if (next("^,")) {

@@ -14,7 +14,7 @@ from jax import tree_util
 from jax._src import core
 from jax._src.state.types import AbstractRef, TransformedRef
 
-from .. import _core
+from .. import _cache, _core
 from ..errors import CompileError
 from ..jit import JITFunction
 from ..language import _values
@@ -194,7 +194,7 @@ def _kept_text(wrapped, known, constants, grid, zeroed, rest, make):
             raise TypeError
         values = lambda named: tuple((k, _key(v)) for k, v in named.items())
         # The files represent the values of the kernel's names; they are in the key so that they live as long.
-        key = wrapped.kernel, wrapped.kernel._sources({})[0], values(known), values(constants), grid, tuple(zeroed), rest
+        key = wrapped.kernel, wrapped.kernel._sources({})[0], values(known), values(constants), grid, tuple(zeroed), rest, _cache.tunings
         found = _texts.get(key)
     except TypeError:
         return make()
