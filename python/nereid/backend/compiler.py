@@ -55,6 +55,10 @@ class Options:
     reg_dec_producer: int = 0
     reg_inc_consumer: int = 0
 
+    def __post_init__(self):
+        # As Triton's back-ends for GPUs, with their exception.
+        assert self.num_warps > 0 and self.num_warps & self.num_warps - 1 == 0, f"num_warps must be a power of 2 (got {self.num_warps})"
+
     def hash(self):
         return hashlib.sha256(repr(sorted(self.__dict__.items())).encode()).hexdigest()
 

@@ -236,6 +236,9 @@ def options_of(given, **explicit):
             raise TypeError(f"backend_options[{k!r}] must be hashable, got {v!r}") from None
     if options.get("num_ctas", 1) != 1:
         raise ValueError(f"num_ctas must be 1 on a CPU (got {options['num_ctas']})")
+    warps = options.get("num_warps", 1)
+    if isinstance(warps, int) and (warps < 1 or warps & warps - 1):
+        raise ValueError(f"num_warps must be a power of 2 (got {warps})")
     return options
 
 

@@ -330,6 +330,8 @@ def test_options_of_all_back_ends_are_taken():
         axpy[(2, )](x, y, 300, 2.0, BLOCK=256, **{name: value})
         assert np.array_equal(y, 2 * x + 1), name
         nereid_axpy[(2, )](x, y, 300, 0.0, BLOCK=256, **({} if name in ("extern_libs", "arch") else {name: value}))
+    with pytest.raises(AssertionError, match="num_warps must be a power of 2"):
+        axpy[(2, )](x, y, 300, 2.0, BLOCK=256, num_warps=3)
     with pytest.raises(KeyError, match="wave_per_eu"):
         axpy[(2, )](x, y, 300, 2.0, BLOCK=256, wave_per_eu=2)
 
