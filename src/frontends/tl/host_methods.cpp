@@ -186,16 +186,8 @@ Result<Val> CodeGen::formatted(const Val& v, std::string_view spec, Loc loc) {
   if (!align) align = '>';
   size_t length = front.size() + characterCount(body), wide = static_cast<size_t>(width);
   size_t pad = wide > length ? wide - length : 0;
-  std::string out;
-  if (align == '=')
-    out = cat(front, repeated(fill, pad), body);
-  else if (align == '>')
-    out = cat(repeated(fill, pad), front, body);
-  else if (align == '<')
-    out = cat(front, body, repeated(fill, pad));
-  else
-    out = cat(repeated(fill, pad / 2), front, body, repeated(fill, pad - pad / 2));
-  return Val::string(keep(std::move(out)));
+  const size_t left = align == '>' ? pad : align == '^' ? pad / 2 : 0, within = align == '=' ? pad : 0;
+  return Val::string(keep(cat(repeated(fill, left), front, repeated(fill, within), body, repeated(fill, pad - left - within))));
 }
 
 // "%-5d %s" % (n, name)
