@@ -45,7 +45,7 @@ struct Format {
   std::array<Keyword, 3> keywords{};
 };
 
-// Null for an operation that parser and printer handle separately.
+// Null for an operation that parser and printer handle separately. The parser has code for what a Sig implies: it allows more there.
 inline const Format* formatOf(Op op) {
   constexpr std::string_view kConversion = "%*{} : #~ -> ^";
   static constexpr Format kFormats[] = {
@@ -104,7 +104,19 @@ inline const Format* formatOf(Op op) {
       {Op::Br, ">0{}"},
       {Op::CondBr, "%0i1[], >0, >1{}"},
   };
-  static constexpr Format kLower{Op::LoAlloc, "%*{}| : #*|| -> ^,|"};
+  static constexpr Format kSame{{}, "%*{} : ^"}, kTest{{}, "%*{} : #0"}, kCast{{}, "%*{} : #0 to ^"}, kLast{{}, "%*{}| : #*|"};
+  static constexpr Format kLower{{}, "%*{}| : #*|| -> ^,|"};
+  switch (info(op).sig) {
+    case Sig::FloatTest: return &kTest;
+    case Sig::CastInt:
+    case Sig::CastFloat:
+    case Sig::IntToFloat:
+    case Sig::FloatToInt:
+    case Sig::Bitcast: return &kCast;
+    case Sig::Terminator: return &kLast;
+    case Sig::ByHand: break;
+    default: return &kSame;
+  }
   for (const Format& f : kFormats)
     if (f.op == op) return &f;
   return info(op).forms == Forms::Lower ? &kLower : nullptr;

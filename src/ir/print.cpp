@@ -351,36 +351,15 @@ class Printer {
 
   void body(const Inst& i) {
     std::string_view op = info(i.op).spelling;
-    switch (info(i.op).sig) {
-      case Sig::Int1:
-      case Sig::Int2:
-      case Sig::Float1:
-      case Sig::Float2:
-      case Sig::Float3: return text(op, " ", names(i.operands), dictionary(i), " : ", i.result()->type);
-      case Sig::FloatTest: return text(op, " ", names(i.operands), dictionary(i), " : ", i.operand(0)->type);
-      case Sig::CmpInt:
-      case Sig::CmpFloat: {
-        int64_t predicate = i.integer(Attr::Predicate);
-        return text(op, " ", i.op == Op::CmpI ? cmpIKeyword(predicate) : cmpFKeyword(predicate), ", ", names(i.operands),
-                    dictionary(i, {Attr::Predicate}), " : ", i.operand(0)->type);
-      }
-      case Sig::Select: {
-        text(op, " ", names(i.operands), dictionary(i), " : ");
-        if (i.operand(0)->type.isShaped()) text(i.operand(0)->type, ", ");
-        return text(i.result()->type);
-      }
-      case Sig::CastInt:
-      case Sig::CastFloat:
-      case Sig::IntToFloat:
-      case Sig::FloatToInt:
-      case Sig::Bitcast: return text(op, " ", names(i.operands), dictionary(i), " : ", i.operand(0)->type, " to ", i.result()->type);
-      case Sig::Terminator:
-        text(op);
-        if (!i.operands.empty()) text(" ", names(i.operands));
-        text(dictionary(i));
-        if (!i.operands.empty()) text(" : ", types(i.operands));
-        return;
-      case Sig::ByHand: break;
+    if (i.op == Op::CmpI || i.op == Op::CmpF) {
+      int64_t predicate = i.integer(Attr::Predicate);
+      return text(op, " ", i.op == Op::CmpI ? cmpIKeyword(predicate) : cmpFKeyword(predicate), ", ", names(i.operands),
+                  dictionary(i, {Attr::Predicate}), " : ", i.operand(0)->type);
+    }
+    if (i.op == Op::Select) {
+      text(op, " ", names(i.operands), dictionary(i), " : ");
+      if (i.operand(0)->type.isShaped()) text(i.operand(0)->type, ", ");
+      return text(i.result()->type);
     }
     if (const Format* format = formatOf(i.op))
       byFormat(i, op, *format);

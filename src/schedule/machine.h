@@ -69,12 +69,12 @@ struct Machine {
   int64_t smallTile = 128;                      // elements up to which several programs share a workgroup
   int smallTileElements = 4;                    // per thread of such a program
   int smallWorkgroup = 64;                      // threads of a workgroup that several programs share
-  int stagedBits = 3;                          // log2 of the elements along a dimension from which a transposed tile moves through shared memory
-  int residentLaneBits = 2;                     // log2 of the neighbouring elements that a thread keeps: 16 bytes of f32
-  int unrolledVectorBits = 2;                   // log2 of the vectors per thread of a nest that is unrolled, with masks
-  int unrolledElementBits = 5;                 // the same of its elements, if they are not aligned
-  int reducedThreadBits = 4;                    // log2 of the threads along a contiguous reduced axis, where parallel axes can use the rest
-  int64_t combineRadix = 16;                    // partial results that one thread combines at a time
+  int stagedBits = 3;           // log2 of the elements along a dimension from which a transposed tile moves through shared memory
+  int residentLaneBits = 2;     // log2 of the neighbouring elements that a thread keeps: 16 bytes of f32
+  int unrolledVectorBits = 2;   // log2 of the vectors per thread of a nest that is unrolled, with masks
+  int unrolledElementBits = 5;  // the same of its elements, if they are not aligned
+  int reducedThreadBits = 4;    // log2 of the threads along a contiguous reduced axis, where parallel axes can use the rest
+  int64_t combineRadix = 16;    // partial results that one thread combines at a time
 
   // ---- memory of workgroups
   int scratchElementBytes = 1;     // smallest element of scratch memory

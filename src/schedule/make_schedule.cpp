@@ -619,7 +619,7 @@ class Planner {
     int first = 0, last = 0;  // by the numbers of instructions
     bool fits = true;         // all consumers iterate over as many elements, in their order, and do nothing that needs another one
     size_t operations = 0;    // of the longest nest that uses it
-    int nests = 0;  // that use it
+    int nests = 0;            // that use it
   };
   Residence residenceOf(std::vector<const Value*> names) {
     const Value* v = names[0];
@@ -685,7 +685,9 @@ class Planner {
     const int own = type.bits() - log2(threads_);
     if (type.isPointer() || own > (nests_.size() > machine_.manyNests ? machine_.manyNestsBits : machine_.maxResidentBits)) return false;
     Residence use = residenceOf(std::move(names));
-    if (!use.fits || use.nests < nests || static_cast<size_t>(use.elements) * use.operations > machine_.maxUnrolledOperations || !hasRoom(use)) return false;
+    if (!use.fits || use.nests < nests || static_cast<size_t>(use.elements) * use.operations > machine_.maxUnrolledOperations ||
+        !hasRoom(use))
+      return false;
     schedule_.resident.insert(use.names.begin(), use.names.end());
     residences_.push_back(std::move(use));
     return true;
