@@ -8,7 +8,7 @@
 `; prints: TEXT` at the end of the first two says what the file, run by Python, or the commands print.
 
 `<!-- tree -->` stands before a table whose rows begin with a file and a text that it contains. A block with a `run:` line is a test file of
-nereid_runner. Links lead somewhere, also within pages, and so do paths in `code` of CONTRIBUTING.md. docs/reference/ops.md is the
+nereid_runner. README.md has the ratios of docs/benchmarks.md. Links lead somewhere, also within pages, and so do paths in `code` of CONTRIBUTING.md. docs/reference/ops.md is the
 output of scripts/ops_page.py. The TypeScript is checked by web/test/package.mjs, docs/reference/errors.md by errors_page_test.py.
 """
 import os
@@ -97,6 +97,15 @@ for page in PAGES:
         if page.name == "CONTRIBUTING.md":
             for path in re.findall(r"`((?:src|tests|scripts|tools|python|web|docs|fuzz|bench|examples|include)/[\w./-]*)`", text):
                 check(page.relative_to(ROOT), "" if (ROOT / path).exists() else f"there is no {path}")
+
+# The ratios of README.md are those of the last measurements.
+readme, benchmarks = (ROOT / "README.md").read_text(), (ROOT / "docs/benchmarks.md").read_text()
+table = re.search(r"^\| target \| machine \|.*\n\|[-|]*\n((?:\|.*\n)+)", readme, re.M)
+for row in table[1].splitlines() if table else ["no table of ratios"]:
+    check("README.md", "" if row in benchmarks else f"docs/benchmarks.md has no row {row}")
+measured = set(re.findall(r"^Measured ([\d-]+)", benchmarks, re.M))
+date = re.search(r"measured on ([\d-]+)", readme)
+check("README.md", "" if date and {date[1]} == measured else f"the measurements are of {sorted(measured)}")
 
 done = subprocess.run([sys.executable, ROOT / "scripts/ops_page.py"], capture_output=True, text=True)
 check("docs/reference/ops.md", done.stderr or ("" if done.stdout == (ROOT / "docs/reference/ops.md").read_text() else "is old; run scripts/ops_page.py > docs/reference/ops.md"))

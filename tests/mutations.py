@@ -49,13 +49,26 @@ MUTATIONS = [
     ("divisibility-loop", "src/analysis/divisibility.cpp", ": std::min(of(loop->operand(2 + k)), of(body.terminator()->operand(k - 1)));", ": of(loop->operand(2 + k));", "what a loop carries is as aligned as its initial value"),
     ("index-map-join", "src/analysis/index_map.cpp", "return IndexMap(map.begin() + 1, map.end());", "return IndexMap(map.begin(), map.end() - 1);", "join alternates halves instead of elements"),
     ("stride-sub", "src/analysis/index_map.cpp", "def->op == Op::SubI ? a.value - b.value : a.value + b.value", "a.value + b.value", "the stride of a difference"),
-    ("stride-wrap", "src/analysis/index_map.cpp", "still) return {Stride::Runtime, a.value};", "still) return Stride::constant(a.value);", "an index that wraps is not tested at run time"),
+    ("stride-wrap", "src/analysis/index_map.cpp", "Stride{Stride::Runtime, a.value} : Stride{};", "Stride::constant(a.value) : Stride{};", "an index that wraps is not tested at run time"),
+    ("group-wrap", "src/analysis/index_map.cpp", "(a.value << bits) <=", "(a.value << bits) / 2 <=", "a group of indices may contain a multiple of the divisor"),
+    ("group-negative", "src/analysis/index_map.cpp", "if ((def->op == Op::RemUI || isNonNegative(def->operand(0))) && staysInGroup(a)) return a;", "if (staysInGroup(a)) return a;", "remainders of negative indices count as contiguous"),
+    ("group-quotient", "src/analysis/index_map.cpp", "const bool isAbove = def->op == Op::DivUI || isNonNegative(def->operand(0));", "const bool isAbove = true;", "quotients of negative indices count as equal"),
     ("writes-select", "src/analysis/writes.cpp", "case Op::Select: follow(i.operands[1]); return follow(i.operands[2]);", "case Op::Select: return follow(i.operands[1]);", "an array written through a chosen pointer counts as read-only"),
     # ---- schedule
-    ("keep-order", "src/schedule", "return changed | keepOrder();", "return changed;", "loads are read after later writes"),
+    ("keep-order", "src/schedule", "changed |= keepOrder();", "changed |= false;", "loads are read after later writes"),
     ("in-place", "src/schedule", ": nest.order > at) safe = false;", ": nest.order > at && false) safe = false;", "an accumulator is overwritten before its old value is read"),
     ("carry-temporary", "src/schedule", "if (j != k && read == args[j]) through[j] = true;", "if (j > k && read == args[j]) through[j] = true;", "carried tiles that swap overwrite each other"),
     ("join-other-axis", "src/schedule", "if (axis >= 0 && nest.reduceAxis >= 0 && axis != nest.reduceAxis) return false;", "if (axis >= 0 && nest.reduceAxis >= 0 && axis > nest.reduceAxis) return false;", "reductions of two axes share a nest"),
+    ("programs-that-wait", "src/schedule/workgroups.cpp", "if (waits || largest > machine.smallTile) return 0;", "if (largest > machine.smallTile) return 0;", "programs that wait for each other share a workgroup"),
+    ("threads-of-accumulators", "src/schedule/workgroups.cpp", "(isCarried ? 1 : 2)", "(isCarried ? 2 : 1)", "accumulators that a loop carries count twice"),
+    ("split-dot-halves", "src/schedule/split_dots.cpp", "*right = halfOf(b, y, rank - 2, k);", "*right = halfOf(b, y, rank - 2, 1 - k);", "the first half of one operand meets the second of the other"),
+    ("split-dot-rounding", "src/schedule/split_dots.cpp", "bitWidth(inst.result()->type) >= 32 &&", "", "products of f16 are rounded at each step"),
+    ("access-bits", "src/schedule/layouts.cpp", "least = std::min(least.value_or(*other.laneBits), *other.laneBits);", "least = std::max(least.value_or(*other.laneBits), *other.laneBits);", "the widest access chooses the layout"),
+    ("resident-map", "src/schedule/layouts.cpp", "if (at >= 0 ? in != at : in >= 0) return false;", "if (at >= 0 ? in < 0 : in >= 0) return false;", "threads read the registers of other threads"),
+    ("resident-constant", "src/schedule/layouts.cpp", "if (at >= 0) return false;\n      continue;", "continue;", "every thread reads an element that one of them has"),
+    ("resident-dot-operand", "src/schedule/layouts.cpp", "if ((inst.op == Op::Dot && k < 2) || inst.op == Op::Histogram ||", "if (inst.op == Op::Histogram ||", "operands of dots stay in registers"),
+    ("resident-replicas", "src/schedule/layouts.cpp", "if (scans || layout.replicas() == 0) return !scans;\n  return combines && !(keeps && (writesScratch || (stores && loads)));", "return !scans && combines;", "threads with the same elements read what others of them write"),
+    ("fragments-used", "src/schedule/layouts.cpp", "return uses == sums.size();", "return uses >= sums.size();", "accumulators stay in fragments although others read them"),
     # ---- lowering
     ("alias-test", "src/lower/nest.cpp", "b.cmpI(CmpIPred::Ule, x->last, y->first)", "b.cmpI(CmpIPred::Ule, x->first, y->first)", "overlapping arrays pass as distinct"),
     ("alias-constants", "src/lower/nest.cpp", "return ends[0][1] <= ends[1][0] ||", "return ends[0][1] <= ends[1][0] + 1 ||", "ranges that overlap by one element pass as distinct"),
@@ -67,10 +80,10 @@ MUTATIONS = [
     ("histogram-range", "src/lower/dot.cpp", "static_cast<int64_t>(CmpIPred::Ult)}});", "static_cast<int64_t>(CmpIPred::Slt)}});", "negative values are counted below the bins"),
     ("gather-index", "src/lower", "bitWidth(picked.v->type) < 32 ? Op::ExtUI : Op::ExtSI", "Op::ExtSI", "narrow indices of a gather are signed"),
     ("gather-clamp", "src/lower", "{picked, {index(source.dim(axis) - 1), 0}}", "{picked, {index(source.dim(axis) / 2 - 1), 0}}", "indices of the upper half of a gather wrap"),
-    ("identity-sum", "src/lower/combine.cpp", "case Op::AddF: return encodeFloat(element.elem, -0.0);", "case Op::AddF: return 0;", "a sum of -0 is 0"),
-    ("identity-min", "src/lower/combine.cpp", "case Op::MinSI: return ones >> 1;", "case Op::MinSI: return ones;", "minima of integers are at most -1"),
-    ("scan-carry", "src/lower/scan.cpp", "CmpIPred::Uge, chunk", "CmpIPred::Ugt, chunk", "the chunk after the first forgets the first"),
-    ("scan-reverse", "src/lower/scan.cpp", "compare(CmpIPred::Ne, chunk, reverse ? last : 0)", "compare(CmpIPred::Ne, chunk, reverse ? 0 * last : 0)", "the carry of a reverse scan"),
+    ("identity-sum", "src/analysis/combine.cpp", "case Op::AddF: return encodeFloat(element.elem, -0.0);", "case Op::AddF: return 0;", "a sum of -0 is 0"),
+    ("identity-min", "src/analysis/combine.cpp", "case Op::MinSI: return ones >> 1;", "case Op::MinSI: return ones;", "minima of integers are at most -1"),
+    ("scan-carry", "src/lower/scan.cpp", "sum = k == 0 ? next : combine(sum, next);\n        }\n        if (!isLast)", "sum = next;\n        }\n        if (!isLast)", "elements of a thread that are apart forget the first ones"),
+    ("scan-reverse", "src/lower/scan.cpp", "{low_.index(mask), 0}}, kI64), isReverse_ ? mask : 0);", "{low_.index(mask), 0}}, kI64), isReverse_ ? 0 * mask : 0);", "the carry of a reverse scan"),
     ("partials", "src/lower/threads.cpp", "rest = have / each;", "rest = std::max<int64_t>(have / each / 2, 1);", "some partial results are dropped"),
     ("subgroup-order", "src/lower/threads.cpp", "Lowval first = emitOp(Op::Select, {{isLater, top()}, others[k], args[k]}", "Lowval first = emitOp(Op::Select, {{isLater, top()}, args[k], others[k]}", "subgroups combine in the wrong order"),
     ("scratch-size", "src/lower/lowering.cpp", "scratchBytes_ += bytes;", "scratchBytes_ += bytes / 2;", "buffers in scratch memory overlap"),
@@ -78,6 +91,23 @@ MUTATIONS = [
     ("legal-saturate", "src/lower/legalize.cpp", "saturate ? largest : beyond), result);\n    Value* sign", "beyond), result);\n    Value* sign", "infinity does not saturate in a cast to fp8"),
     ("legal-f16-odd", "src/lower/legalize.cpp", "bits = make(Op::OrI, bits, b_->cast(Op::ExtUI, inexact, bits->type));", "", "f64 is rounded twice on its way to f16"),
     ("math-reduction", "src/lower/math.cpp", "kLn2Low = 1.428606765330187e-06", "kLn2Low = 1.4e-06", "exp of large arguments is inexact"),
+    ("prefetch-last", "src/lower/prefetch.cpp", "in.select(more, in.make(Op::AddI, {counter, step}), counter)", "in.make(Op::AddI, {counter, step})", "the last iteration loads what the next would"),
+    ("prefetch-mask", "src/lower/prefetch.cpp", "if (mask) value = b.select(mask, value,", "if (mask && other) value = b.select(mask, value,", "masked elements without `other` are undefined"),
+    ("prefetch-stores", "src/lower/prefetch.cpp", "if (writes) return false;", "", "loads are moved over the stores of a loop"),
+    ("prefetch-carried", "src/lower/prefetch.cpp", "in.select(more, copied(rest.back()->operand(k - 1), body_, current), carried)", "carried", "the next loads use what this iteration carries"),
+    # ---- workgroups
+    ("life-loop", "src/workgroup/place_memory.cpp", "if (!first || (!outside && first->writes)) continue;", "if (!first || !outside) continue;", "memory that an iteration reads before it writes is used in between"),
+    ("life-outside", "src/workgroup/place_memory.cpp", "if (!first || (!outside && first->writes)) continue;", "if (!first || first->writes) continue;", "memory that is read after its loop is used in it"),
+    ("life-threads", "src/workgroup/place_memory.cpp", "if (std::none_of(life.accesses.begin(), life.accesses.end(), isInside)) continue;", "if (!life.accesses.empty() || isInside(life.accesses[0])) continue;", "threads of one loop use memory at different times"),
+    ("life-branch", "src/workgroup/place_memory.cpp", "if (life.inBranch) {", "if (life.inBranch && next_ < 0) {", "memory of a branch is used by code around it"),
+    ("vectors-in-parts", "src/workgroup/place_memory.cpp", "wordsAtOnce(i, i.operand(1), divisibility_) != 4", "wordsAtOnce(i, i.operand(1), divisibility_) == 3", "vectors of 16 bytes are written in parts"),
+    ("barrier", "src/workgroup/insert_barriers.cpp", "meets(next.reads, pending_.writes, storage);", "false;", "no barrier between a write and a read"),
+    ("barrier-before-write", "src/workgroup/insert_barriers.cpp", "meets(next.writes, pending_.reads, storage) ||", "", "no barrier between a read and a write"),
+    ("barrier-loop", "src/workgroup/insert_barriers.cpp", "find(i, pending_);\n      block(i.regions[0]->entry());", "block(i.regions[0]->entry());", "no barrier between iterations"),
+    ("barrier-if", "src/workgroup/insert_barriers.cpp", "after.join(pending_);", "after = pending_;", "accesses of one branch are forgotten"),
+    ("barrier-overlap", "src/workgroup/insert_barriers.cpp", "if (a == b || !a->def || !b->def) return a == b;", "return a == b;", "allocations that share memory are ordered apart"),
+    ("barrier-kind", "src/workgroup/insert_barriers.cpp", 'storage ? "storage" : "workgroup"', '"workgroup"', "the barrier of the other address space"),
+    ("barrier-distinct", "src/workgroup/insert_barriers.cpp", "return schedule_.kernel.disjoint ? origin : f_.args()[0];", "return origin;", "arguments that may be one array are ordered apart"),
     # ---- back-ends
     ("cpu-bf16-rounding", "src/backends/cpu/conversions.cpp", "number(odd, 0x7fff)", "number(odd, 0x8000)", "ties of bf16 are rounded up"),
     ("cpu-fp8-overflow", "src/backends/cpu/conversions.cpp", "towardZero || saturate ? largest : beyond", "towardZero ? largest : beyond", "casts to fp8 do not saturate"),
@@ -89,9 +119,7 @@ MUTATIONS = [
     ("wasm-mask-order", "src/backends/wasm/elements.cpp", "if (isSignedPredicate(p)) std::swap(x[0], x[1]);", "", "signed comparisons of booleans"),
     ("wasm-pmin", "src/backends/wasm/elements.cpp", "return map(y, x, x.width == 64 ?", "return map(x, y, x.width == 64 ?", "minima by comparison give the other operand for NaN"),
     ("wasm-narrowing", "src/backends/wasm/elements.cpp", "if (exact && !(fits(i.operand(0)) && fits(i.operand(1)))) return nullptr;", "if (exact && !(fits(i.operand(0)) || true)) return nullptr;", "64-bit minima look at the low halves only"),
-    ("wgsl-barrier", "src/backends/wgsl/emit.cpp", "meets(next.reads, pending_.writes, storage);", "false;", "no barrier between a write and a read"),
-    ("wgsl-barrier-kind", "src/backends/wgsl/emit.cpp", 'storage ? "storageBarrier();" : "workgroupBarrier();"', '"workgroupBarrier();"', "the barrier of the other address space"),
-    ("wgsl-distinct", "src/backends/wgsl/emit.cpp", "distinct_ ? memoryOf_.at(pointer) : kArrays", "kArrays < 0 ? memoryOf_.at(pointer) : kArrays", "arguments that may be one array are ordered apart"),
+    ("wgsl-barrier-kind", "src/backends/wgsl/emit.cpp", 'i.text(Attr::Space) == "storage" ? "storageBarrier();" : "workgroupBarrier();"', '"workgroupBarrier();"', "the barrier of the other address space"),
     # ---- front-ends
     ("tl-compare-sign", "src/frontends/tl/arithmetic.cpp", '{"<", CmpFPred::Olt, CmpIPred::Slt, CmpIPred::Ult}', '{"<", CmpFPred::Olt, CmpIPred::Slt, CmpIPred::Slt}', "unsigned values are compared as signed"),
     ("tl-promotion", "src/frontends/tl/arithmetic.cpp", "if (a.isUnsigned()) return wa >= wb ? a : b;", "if (a.isUnsigned()) return wa > wb ? a : b;", "unsigned and signed of one width give signed"),
@@ -114,10 +142,12 @@ def suites():
     return [
         ("passes", [runner, "tests/passes"], {}),
         ("unit", ["build/bin/nereid_unit", "--gtest_brief=1"], {}),
+        ("schedules", ["python3", "tests/schedules_test.py"], {}),
         ("lang", [runner, "--targets", "interp,cpu,threads", "tests/lang"], {}),
         ("random", [programs, "1", "60"], {}),
         ("cli", ["sh", "tests/cli_test.sh"], {}),
         ("ops", [runner, "--targets", "interp,cpu,threads", "tests/ops"], {}),
+        ("corpus", [str(ROOT / ".venv/bin/python"), "tests/differential/targets_vs_interp.py", "--targets", "threads"], {}),
         ("wasm", [runner, "--targets", "interp,wasm", "tests/ops", "tests/lang"], {}),
         ("threads_16", [runner, "--targets", "interp,threads", *threads, "tests/lang"], {"NEREID_WORKGROUP": "16"}),
         ("threads_256", [runner, "--targets", "interp,threads", *threads, "tests/lang"], {"NEREID_WORKGROUP": "256"}),
@@ -135,10 +165,11 @@ def copy_tree():
         elif not target.exists() or source.read_bytes() != target.read_bytes():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
-    # The runtime of WebAssembly and WebGPU kernels.
-    for name in ("web/dist", "web/node_modules"):
-        if (ROOT / name).exists() and not (COPY / name).exists():
-            (COPY / name).symlink_to((ROOT / name).resolve())
+    # The runtime of WebAssembly and WebGPU kernels; a copy, since a build of the tree replaces it.
+    if (ROOT / "web/dist").exists():
+        shutil.copytree(ROOT / "web/dist", COPY / "web/dist", dirs_exist_ok=True)
+    if (ROOT / "web/node_modules").exists() and not (COPY / "web/node_modules").exists():
+        (COPY / "web/node_modules").symlink_to((ROOT / "web/node_modules").resolve())
 
 
 def build(jobs):
@@ -187,12 +218,15 @@ def text_of(mutation):
 
 
 def main():
+    global COPY
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="of the build")
     parser.add_argument("--check", action="store_true", help="only check that each text is found exactly once")
     parser.add_argument("--suites", default="", help="only these, with commas between")
+    parser.add_argument("--copy", type=Path, default=COPY, help="the folder of the copy: a second run at the same time needs another one")
     parser.add_argument("names", nargs="*")
     o = parser.parse_args()
+    COPY = o.copy.resolve()
     assert len({m[0] for m in MUTATIONS}) == len(MUTATIONS), "a name is used twice"
     texts = {m[0]: text_of(m) for m in MUTATIONS}
     if o.check:

@@ -16,6 +16,7 @@ LIMIT = 512 << 20  # bytes; above it the oldest files are deleted
 _stamp = None
 _writes = 0
 _schedules = {}  # those of this process, which may have no folder
+tunings = 0  # schedules that this process has kept or forgotten
 
 
 def directory():
@@ -82,6 +83,8 @@ def schedule(name):
 
 def keep_schedule(name, text):
     """Keeps a tuned schedule, for later processes too; "" forgets it."""
+    global tunings
+    tunings += 1
     name = key("schedule", name)
     _schedules[name] = text
     if text:

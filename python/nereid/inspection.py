@@ -4,8 +4,9 @@ import html as _html
 import json
 import os
 
-from . import _checks, _core
-from .jit import JITFunction, jit, signature_items
+from . import _cache, _checks, _core
+from .errors import CompileError
+from .jit import JITFunction, _name, jit, signature_items
 
 _stock = {}
 
@@ -145,6 +146,7 @@ def benchmark(kernel, *args, grid, bytes=None, flops=None, runs=None, **kwargs):
 def compile(kernel, signature=None, target="cpu", out=".", constants=None, args=(), debug=False):
     """Writes the same files as `nereid compile`: for the targets ("cpu", "wasm", "webgpu", or several separated by commas), and manifest.json.
 
+    The target "cpu" has the schedule that nereid.tune found for these types and constants on this processor.
     `signature` is written as for Triton's AOT tool ("*fp32:16,*fp32:16,i32"), or is a dict by name; or pass the arguments of a launch as `args` instead."""
     kernel, constants = resolved(kernel, args, constants or {}, signature)
     if signature is None:
@@ -162,7 +164,15 @@ def compile(kernel, signature=None, target="cpu", out=".", constants=None, args=
         artefacts = []
     for name in target.split(",") if isinstance(target, str) else target:
         request = kernel._request(items, constants, debug, name.strip())
-        made = json.loads(_core.artefacts(**request, directory=out))
+        # A schedule of nereid.tune is one of the target `cpu`.
+        schedule = _cache.schedule(_name(request)) if request["target"] == "cpu" else ""
+        try:
+            made = _core.artefacts(**request, schedule=schedule, directory=out)
+        except CompileError:
+            if not schedule:
+                raise
+            made = _core.artefacts(**request, directory=out)
+        made = json.loads(made)
         artefacts = [a for a in artefacts if (a["target"], a["kernel"]["name"]) != (made["target"], made["kernel"]["name"])] + [made]
     manifest = {"nereid": _core.version(), "artefacts": artefacts}
     with open(path, "w") as f:

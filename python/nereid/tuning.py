@@ -6,12 +6,14 @@ if the kernel becomes faster.
 """
 import ctypes
 import dataclasses
+import json
+import sys
 import time
 
-from . import _cache, _checks, _core
+from . import _cache, _checks, _core, _from_ir
 from .errors import CompileError
 from .inspection import _kernel, resolved
-from .jit import _name
+from .jit import JITFunction, _name
 
 _RUNS, _REFRESH, _TURNS = 15, 20, 4
 _MOST_EQUAL = 100  # draws in a row without another decision, after which there is nothing to search
@@ -34,7 +36,7 @@ class Tuned:
 
 def tune(kernel, *args, grid, seconds=30, measure=None, clock=time.monotonic, **kwargs):
     """Searches for a faster schedule for so many seconds, by launching the kernel with these arguments. Later launches with the same types and constexprs use
-    it, in other processes too. The arrays have their old contents afterwards.
+    it, in other processes too, as do nereid.compile, kernels of stock Triton and calls in JAX programs. The arrays have their old contents afterwards.
 
     `measure(launch, schedule)` replaces the time of a launch: it returns a number that is smaller for a better schedule; launch(runs) returns times in µs.
     `clock()` returns seconds."""
@@ -48,17 +50,28 @@ def tune(kernel, *args, grid, seconds=30, measure=None, clock=time.monotonic, **
     signature, constants, bits, debug = kernel.describe_call(*args, **kwargs)
     values = kernel.bind(*args, **kwargs)
     grid = grid(values) if callable(grid) else grid
-    request = {**kernel._request(signature, constants, debug), "print": lambda _: None}
-    name = _name(request)
+    own = {**kernel._request(signature, constants, debug), "print": lambda _: None}
+    routes = [(_name(own), own)]
+    for ir in (_core.emit(**{k: v for k, v in own.items() if k != "target"}, stage="ttir"), _stock_ir(outer, args, kwargs)):
+        if ir:
+            routes.append((_from_ir.name(ir), {**_from_ir.request(ir), "print": lambda _: None}))
+    if len(json.loads(_core.describe(**routes[-1][1]))["parameters"]) != len(bits):
+        routes.pop()
+    request = routes[-1][1] if len(routes) > 2 else own  # what the launch of this kernel compiles
     pairs = [(b, 0) for b in bits]
 
-    def timed(schedule):
+    def built(request, schedule):
         try:
-            compiled = _core.compile(**request, schedule=schedule)
+            return _core.compile(**request, schedule=schedule)
         except CompileError:
             if not schedule:
                 raise
-            return float("inf")  # decisions that are legal alone but not together
+            return None  # decisions that are legal alone but not together
+
+    def timed(schedule):
+        compiled = built(request, schedule)
+        if not compiled:
+            return float("inf")
         launch = lambda runs: compiled.launch(grid, pairs, runs=runs)
         return measure(launch, schedule) if measure else min(launch(_RUNS))
 
@@ -72,9 +85,32 @@ def tune(kernel, *args, grid, seconds=30, measure=None, clock=time.monotonic, **
     finally:
         for address, contents in saved:
             ctypes.memmove(address, contents, len(contents))
-    _cache.keep_schedule(name, result.schedule if result.kept else "")
+    for name, route in routes:
+        _cache.keep_schedule(name, result.schedule if result.kept and built(route, result.schedule) else "")
     kernel.forget()  # the next launch compiles again
+    _forget_stock(outer)
     return result
+
+
+def _stock(kernel):
+    """The kernel of stock Triton in `kernel`, if there is one that launches through Nereid."""
+    while hasattr(kernel, "fn") and not isinstance(kernel, JITFunction):
+        if type(kernel).__name__ == "JITFunction":
+            driver = sys.modules.get("triton.runtime.driver")
+            return kernel if driver and type(driver.driver.active).__name__ == "NereidDriver" else None
+        kernel = kernel.fn
+    return None
+
+
+def _stock_ir(kernel, args, kwargs):
+    """The IR that stock Triton's front-end makes of a kernel: what its launches compile."""
+    kernel = _stock(kernel)
+    return kernel.warmup(*args, grid=(1, ), **kwargs).asm["nereid"].decode() if kernel else None
+
+
+def _forget_stock(kernel):
+    if kernel := _stock(kernel):
+        getattr(kernel, "device_caches", getattr(kernel, "cache", {})).clear()
 
 
 def _search(name, timed, decisions, clock, seconds):

@@ -440,8 +440,9 @@ void addJax(nb::module_& m) {
     return out;
   });
   m.def(
-      "xla_remember", [](const std::string& ir, const Kernel& kernel) { rememberKernel(ir, kernel.shared()); },
-      "calls with this IR take this kernel, while it lives");
+      "xla_remember",
+      [](const std::string& ir, const std::string& schedule, const Kernel& kernel) { rememberKernel(ir, schedule, kernel.shared()); },
+      "calls with this IR and schedule take this kernel, while it lives");
   m.def(
       "xla_tuned_folder",
       [](const std::string& folder) {

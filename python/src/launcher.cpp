@@ -225,6 +225,15 @@ bool Launcher::match(PyObject* const* args, size_t count, PyObject* keywords, Bo
                                       : "ir_override is not supported: Nereid compiles kernels from their source only");
         return false;
       }
+    // As in Triton, whose message this is.
+    if (PyUnicode_CompareWithASCIIString(name, "num_warps") == 0 && PyLong_Check(value)) {
+      int overflow = 0;
+      const long warps = PyLong_AsLongAndOverflow(value, &overflow);
+      if (overflow || warps < 1 || (warps & (warps - 1))) {
+        PyErr_Format(PyExc_ValueError, "num_warps must be a power of 2 (got %S)", value);
+        return false;
+      }
+    }
     if (known) continue;
     PyErr_Format(PyExc_TypeError, "%s has no parameter `%U`, and there is no launch option of that name; its parameters are %s",
                  shown().c_str(), name, parameterNames().c_str());

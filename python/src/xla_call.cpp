@@ -18,26 +18,30 @@ Known& known() {
   return *k;
 }
 
-std::shared_ptr<nereid_kernel> kernelOf(const std::string& ir, std::string& why) {
+std::string keyOf(const std::string& ir, const std::string& schedule) { return ir + '\0' + schedule; }
+
+std::shared_ptr<nereid_kernel> kernelOf(const std::string& ir, const std::string& schedule, std::string& why) {
   {
     Known& k = known();
     std::lock_guard lock(k.mutex);
-    if (auto found = k.kernels.find(ir); found != k.kernels.end())
+    if (auto found = k.kernels.find(keyOf(ir, schedule)); found != k.kernels.end())
       if (auto kernel = found->second.lock()) return kernel;
   }
   nereid_request request{};
   request.path = "kernel.ttir";
   request.source = ir.c_str();
   request.target = "cpu";
+  request.schedule = schedule.empty() ? nullptr : schedule.c_str();
   nereid_kernel* made = nullptr;
   nereid_text error{};
   if (nereid_compile(&request, &made, &error) != NEREID_OK) {
     why.assign(error.data ? error.data : "", error.size);
     nereid_free(error);
-    return nullptr;
+    // It was tuned on another processor, perhaps, where it is legal.
+    return schedule.empty() ? nullptr : kernelOf(ir, "", why);
   }
   std::shared_ptr<nereid_kernel> kernel(made, nereid_kernel_free);
-  rememberKernel(ir, kernel);
+  rememberKernel(ir, schedule, kernel);
   return kernel;
 }
 
@@ -112,10 +116,10 @@ bool finish(Call& call, CallConfig& c, std::string& why) {
 
 }  // namespace
 
-void rememberKernel(const std::string& ir, const std::shared_ptr<nereid_kernel>& kernel) {
+void rememberKernel(const std::string& ir, const std::string& schedule, const std::shared_ptr<nereid_kernel>& kernel) {
   Known& k = known();
   std::lock_guard lock(k.mutex);
-  k.kernels[ir] = kernel;
+  k.kernels[keyOf(ir, schedule)] = kernel;
   if (k.kernels.size() % 256 == 0) std::erase_if(k.kernels, [](const auto& entry) { return entry.second.expired(); });
 }
 
@@ -160,16 +164,16 @@ std::unique_ptr<Call> readCall(std::string_view text, std::string& why) {
       c->bits.push_back(0);
     } else if (word == "bits") {
       c->bits.push_back(r.number(line));
-    } else if (word == "kernel") {
+    } else if (word == "kernel" || word == "schedule") {
       size_t size = r.number(line);
       if (!r.ok || size > r.rest.size()) {
         r.ok = false;
         break;
       }
-      std::string ir(r.rest.substr(0, size));
+      (word == "kernel" ? c->ir : c->schedule) = r.rest.substr(0, size);
       r.rest.remove_prefix(size);
-      c->kernel = kernelOf(ir, why);
-      c->ir = std::move(ir);
+      if (word == "schedule") continue;
+      c->kernel = kernelOf(c->ir, c->schedule, why);
       if (!c->kernel || !finish(*call, *c, why)) return nullptr;
     } else {
       r.ok = false;

@@ -14,6 +14,7 @@
 //   zero 1 4096                a buffer to fill with zeros, bytes
 //   buffer 0                   the arguments in order: a buffer,
 //   bits 1000                  or the bits of a scalar
+//   schedule 56                followed by that many bytes of the schedule that was tuned for the kernel, if there is one
 //   kernel 1234                followed by that many bytes of IR
 #pragma once
 
@@ -46,7 +47,7 @@ struct CallConfig {
   std::vector<Pointer> pointers;
   std::vector<uint64_t> bits;     // bits of scalars, else 0
   std::vector<const void*> args;  // for scalars, pointers into `bits`, else null
-  std::string ir;
+  std::string ir, schedule;
   std::shared_ptr<nereid_kernel> kernel;
   nereid_entry entry{};
   uint64_t items = 0;                         // units that may run concurrently: programs, or rows of programs along the serial axes
@@ -70,7 +71,7 @@ struct Call {
 // Null if the text is invalid or a kernel does not compile; `why` receives the reason.
 std::unique_ptr<Call> readCall(std::string_view text, std::string& why);
 
-// Kernels of this process by IR: readCall() reuses those that are still alive.
-void rememberKernel(const std::string& ir, const std::shared_ptr<nereid_kernel>& kernel);
+// Kernels of this process by IR and schedule: readCall() reuses those that are still alive.
+void rememberKernel(const std::string& ir, const std::string& schedule, const std::shared_ptr<nereid_kernel>& kernel);
 
 }  // namespace nereid::python

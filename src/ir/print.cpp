@@ -12,6 +12,7 @@
 #include "ir/enums.h"
 #include "ir/formats.h"
 #include "ir/ir.h"
+#include "ir/signatures.h"
 #include "support/ptr_map.h"
 #include "support/sort.h"
 
@@ -99,7 +100,9 @@ std::string dictionary(const Inst& inst, const std::vector<Attr>& shown = {}) {
   std::vector<std::pair<std::string_view, std::string>> items;
   for (auto& [attr, value] : inst.attrs) {
     if (std::find(shown.begin(), shown.end(), attr) != shown.end()) continue;
-    if (attr == Attr::MaxNumImpreciseAcc && !inst.integer(attr)) continue;  // the default
+    // Defaults.
+    if (attr == Attr::MaxNumImpreciseAcc && !inst.integer(attr)) continue;
+    if (attr == Attr::Padding && inst.op == Op::MakeTensorDesc && inst.integer(attr) <= 1) continue;
     std::string text;
     if (auto* number = std::get_if<int64_t>(&value)) {
       switch (spellingOf(attr)) {
@@ -348,36 +351,15 @@ class Printer {
 
   void body(const Inst& i) {
     std::string_view op = info(i.op).spelling;
-    switch (info(i.op).sig) {
-      case Sig::Int1:
-      case Sig::Int2:
-      case Sig::Float1:
-      case Sig::Float2:
-      case Sig::Float3: return text(op, " ", names(i.operands), dictionary(i), " : ", i.result()->type);
-      case Sig::FloatTest: return text(op, " ", names(i.operands), dictionary(i), " : ", i.operand(0)->type);
-      case Sig::CmpInt:
-      case Sig::CmpFloat: {
-        int64_t predicate = i.integer(Attr::Predicate);
-        return text(op, " ", i.op == Op::CmpI ? cmpIKeyword(predicate) : cmpFKeyword(predicate), ", ", names(i.operands),
-                    dictionary(i, {Attr::Predicate}), " : ", i.operand(0)->type);
-      }
-      case Sig::Select: {
-        text(op, " ", names(i.operands), dictionary(i), " : ");
-        if (i.operand(0)->type.isShaped()) text(i.operand(0)->type, ", ");
-        return text(i.result()->type);
-      }
-      case Sig::CastInt:
-      case Sig::CastFloat:
-      case Sig::IntToFloat:
-      case Sig::FloatToInt:
-      case Sig::Bitcast: return text(op, " ", names(i.operands), dictionary(i), " : ", i.operand(0)->type, " to ", i.result()->type);
-      case Sig::Terminator:
-        text(op);
-        if (!i.operands.empty()) text(" ", names(i.operands));
-        text(dictionary(i));
-        if (!i.operands.empty()) text(" : ", types(i.operands));
-        return;
-      case Sig::ByHand: break;
+    if (i.op == Op::CmpI || i.op == Op::CmpF) {
+      int64_t predicate = i.integer(Attr::Predicate);
+      return text(op, " ", i.op == Op::CmpI ? cmpIKeyword(predicate) : cmpFKeyword(predicate), ", ", names(i.operands),
+                  dictionary(i, {Attr::Predicate}), " : ", i.operand(0)->type);
+    }
+    if (i.op == Op::Select) {
+      text(op, " ", names(i.operands), dictionary(i), " : ");
+      if (i.operand(0)->type.isShaped()) text(i.operand(0)->type, ", ");
+      return text(i.result()->type);
     }
     if (const Format* format = formatOf(i.op))
       byFormat(i, op, *format);
@@ -385,54 +367,92 @@ class Printer {
       byHand(i, op);
   }
 
+  // An operand of a format, or all from there on; for an operation with groups, a group.
+  static std::span<Value* const> part(const Inst& i, std::string_view& rest) {
+    if (rest.starts_with("*")) {
+      rest.remove_prefix(rest.starts_with("*2") ? 2 : 1);
+      return i.operands;
+    }
+    const size_t k = digit(rest);
+    const bool all = rest.starts_with("*");
+    rest.remove_prefix(all);
+    if (signatureOf(i.op).hasGroups) return i.group(k);
+    const std::span<Value* const> from = std::span(i.operands).subspan(std::min(k, i.operands.size()));
+    return all ? from : from.first(std::min<size_t>(from.size(), 1));
+  }
+  static size_t digit(std::string_view& rest) {
+    const auto k = static_cast<size_t>(rest[0] - '0');
+    rest.remove_prefix(1);
+    return k;
+  }
+
+  // Whether a clause has something to say.
+  static bool isWritten(const Inst& i, std::string_view clause, const Format& format) {
+    clause.remove_prefix(clause.find_first_of("@%#^"));
+    const char kind = clause[0];
+    clause.remove_prefix(1);
+    if (kind == '^') return !i.results.empty();
+    if (kind != '@') return !part(i, clause).empty();
+    const Keyword& word = format.keywords[digit(clause)];
+    return i.has(word.attr) && i.integer(word.attr) != word.otherwise;
+  }
+
   void byFormat(const Inst& i, std::string_view op, const Format& format) {
     std::string_view rest = format.text;
     std::vector<Attr> written;
-    size_t typed = 0;
+    for (const Keyword& word : format.keywords)
+      if (word.attr != Attr::Value) written.push_back(word.attr);
     bool inClause = false;
     auto next = [&](std::string_view piece) {
       bool is = rest.starts_with(piece);
       if (is) rest.remove_prefix(piece.size());
       return is;
     };
-    text(op, rest.starts_with("%") || rest.starts_with("@") || rest.starts_with("?") ? " " : "");
+    auto keywordHere = [&]() -> const Keyword& { return format.keywords[digit(rest)]; };
+    text(op, std::string_view("%@?$&>").contains(rest[0]) && (rest[1] != '*' || !i.operands.empty()) ? " " : "");
     while (!rest.empty()) {
-      if (next("%*2") || next("%*")) {
-        text(names(i.operands));
-      } else if (next("%")) {
-        text(name(i.operand(static_cast<size_t>(rest[0] - '0'))));
-        rest.remove_prefix(1);
+      if (next("%")) {
+        text(names(part(i, rest)));
+        if (!next("i1") && !next("i32") && !next("i64") && !next("^") && !next("p")) next("?");
       } else if (next("|")) {
-        if (!inClause) {
-          std::string_view clause = rest.substr(0, rest.find('|'));
-          const Keyword& word = format.keywords[static_cast<size_t>(clause[clause.find('@') + 1] - '0')];
-          inClause = i.has(word.attr) && i.integer(word.attr) != word.otherwise;
-          written.push_back(word.attr);
-          if (!inClause) rest.remove_prefix(clause.size() + 1);
-        } else {
+        const std::string_view clause = rest.substr(0, rest.find('|'));
+        inClause = !inClause;
+        if (inClause && !isWritten(i, clause, format)) {
+          rest.remove_prefix(clause.size() + 1);
           inClause = false;
         }
       } else if (next("!")) {
         text(hints(i));
         written.insert(written.end(), {Attr::Cache, Attr::Evict});
       } else if (next("@") || next("?")) {
-        const Keyword& word = format.keywords[static_cast<size_t>(rest[0] - '0')];
+        const Keyword& word = keywordHere();
         text(keyword(i, word.attr, word.otherwise));
-        written.push_back(word.attr);
-        rest.remove_prefix(1);
+      } else if (next("$")) {
+        text(quoted(i.text(keywordHere().attr)));
+      } else if (next("&")) {
+        text(symbol(i.text(keywordHere().attr)));
+      } else if (next("+")) {
+        if (Attr attr = keywordHere().attr; i.integer(attr)) text(" ", attrName(attr));
       } else if (next("{}")) {
         text(dictionary(i, written));
-      } else if (next("#*")) {
-        text(types(i.operands));
-      } else if (next("#.")) {
-        text(i.operand(typed++)->type);
-      } else if (next("#=") || next("#1")) {
+      } else if (next("#=") || next("#~")) {
         text(i.operand(0)->type);
+      } else if (next("#")) {
+        auto values = part(i, rest);
+        text(next("<") && !values.empty() ? shortType(values[0]->type) : types(values));
       } else if (next("^*")) {
         text(resultList(i));
+      } else if (next("^,")) {
+        text(types(i.results));
+      } else if (next("^<")) {
+        text(shortType(i.result()->type));
       } else if (next("^")) {
         text(i.result()->type);
-      } else {
+      } else if (next("->")) {
+        text("->");
+      } else if (next(">")) {
+        text(successor(i.successors[digit(rest)]));
+      } else if (!next("[]")) {
         text(rest.substr(0, 1));
         rest.remove_prefix(1);
       }
@@ -485,70 +505,10 @@ class Printer {
         }
         return text(" : ", type);
       }
-      case Op::Unsplat: return text(op, " ", names(i.operands), dictionary(i), " : ", i.operand(0)->type);
-      case Op::Reshape:
-        return text(op, " ", names(i.operands), i.integer(Attr::AllowReorder) ? " allow_reorder" : "",
-                    i.integer(Attr::EfficientLayout) ? " efficient_layout" : "", dictionary(i, {Attr::AllowReorder, Attr::EfficientLayout}),
-                    " : ", i.operand(0)->type, " -> ", i.result()->type);
-      case Op::InlineAsm:
-        text(op, " ", quoted(i.text(Attr::AsmString)), dictionary(i, {Attr::AsmString}));
-        if (!i.operands.empty()) text(" ", names(i.operands), " : ", types(i.operands));
-        return text(" -> ", types(i.results));
-      case Op::DotScaled: {
-        const Value* lhsScale = i.optional(3);
-        const Value* rhsScale = i.optional(4);
-        text(op, " ", name(i.operand(0)));
-        if (lhsScale) text(" scale ", name(lhsScale));
-        text(", ", name(i.operand(1)));
-        if (rhsScale) text(" scale ", name(rhsScale));
-        text(", ", name(i.operand(2)), " lhs = ", keyword(i, Attr::LhsElem, 0), " rhs = ", keyword(i, Attr::RhsElem, 0),
-             dictionary(i, {Attr::LhsElem, Attr::RhsElem}), " : ", i.operand(0)->type);
-        if (lhsScale) text(", ", lhsScale->type);
-        text(" * ", i.operand(1)->type);
-        if (rhsScale) text(", ", rhsScale->type);
-        return text(" -> ", i.result()->type);
-      }
       case Op::Reduce:
       case Op::Scan:
       case Op::MapElementwise: return generic(i, op);
-      case Op::AtomicPoll: {
-        text(op, " ", keyword(i, Attr::Sem, 2), ", ", keyword(i, Attr::Scope, 1), ", ", name(i.operand(0)), ", ", name(i.operand(1)));
-        if (i.operands.size() > 2) text(" timeout ", name(i.operand(2)));
-        return text(dictionary(i, {Attr::Sem, Attr::Scope}), " : ", i.operand(0)->type, ", ", i.operand(1)->type, " -> ", i.result()->type);
-      }
-      case Op::MakeTensorPtr:
-        return text(op, " ", name(i.operand(0)), ", [", names(i.group(1)), "], [", names(i.group(2)), "], [", names(i.group(3)), "]",
-                    dictionary(i), " : ", shortType(i.result()->type));
-      case Op::Advance:
-        return text(op, " ", name(i.operand(0)), ", [", names(std::span(i.operands).subspan(1)), "]", dictionary(i), " : ",
-                    shortType(i.result()->type));
-      case Op::MakeTensorDesc: {
-        bool plain = i.integer(Attr::Padding, 1) <= 1;
-        return text(op, " ", name(i.operand(0)), ", [", names(i.group(1)), "], [", names(i.group(2)), "]",
-                    plain ? dictionary(i, {Attr::Padding}) : dictionary(i), " : ", shortType(i.operand(0)->type), ", ",
-                    shortType(i.result()->type));
-      }
-      case Op::DescLoad:
-        return text(op, " ", name(i.operand(0)), "[", names(std::span(i.operands).subspan(1)), "]", hints(i),
-                    dictionary(i, {Attr::Cache, Attr::Evict}), " : ", i.operand(0)->type, " -> ", i.result()->type);
-      case Op::DescStore:
-        return text(op, " ", name(i.operand(0)), "[", names(i.group(2)), "], ", name(i.operand(1)), dictionary(i), " : ",
-                    i.operand(0)->type, ", ", i.operand(1)->type);
-      case Op::DescReduce:
-        return text(op, " ", keyword(i, Attr::Kind, 1), ", ", name(i.operand(0)), "[", names(i.group(2)), "], ", name(i.operand(1)),
-                    dictionary(i, {Attr::Kind}), " : ", i.operand(0)->type, ", ", i.operand(1)->type);
-      case Op::Print:
-        text(op, " ", quoted(i.text(Attr::Prefix)), dictionary(i, {Attr::Prefix}));
-        if (!i.operands.empty()) text(" : ", names(i.operands), " : ", types(i.operands));
-        return;
-      case Op::Assert:
-        return text(op, " ", names(i.operands), ", ", quoted(i.text(Attr::Message)), dictionary(i, {Attr::Message}), " : ",
-                    types(i.operands));
-      case Op::Assume: return text(op, " ", names(i.operands), dictionary(i), " : ", types(i.operands));
       case Op::Barrier: return text("gpu.barrier");  // as up to 3.6
-      case Op::Call:
-        return text(op, " ", symbol(i.text(Attr::Callee)), "(", names(i.operands), ")", dictionary(i, {Attr::Callee}), " : (",
-                    types(i.operands), ") -> ", resultList(i));
       case Op::For: return forLoop(i);
       case Op::If:
         text(op, " ", name(i.operand(0)));
@@ -561,23 +521,8 @@ class Printer {
         }
         return text(dictionary(i));
       case Op::While: return whileLoop(i);
-      case Op::Condition: {
-        auto values = std::span(i.operands).subspan(1);
-        text(op, "(", name(i.operand(0)), ")", dictionary(i));
-        if (!values.empty()) text(" ", names(values), " : ", types(values));
-        return;
-      }
-      case Op::Br: return text(op, " ", successor(i.successors[0]), dictionary(i));
-      case Op::CondBr:
-        return text(op, " ", name(i.operand(0)), ", ", successor(i.successors[0]), ", ", successor(i.successors[1]), dictionary(i));
       default: break;
     }
-    // The lo operations: operands, attributes, all types.
-    text(op);
-    if (!i.operands.empty()) text(" ", names(i.operands));
-    text(dictionary(i));
-    if (!i.operands.empty()) text(" : ", types(i.operands));
-    if (!i.results.empty()) text(" -> ", types(i.results));
   }
 
   void denseText(Type type, const Dense& dense, int axis, size_t begin, size_t count) {

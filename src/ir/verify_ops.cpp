@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Operand and result types and attributes, by signature and by hand.
+// Operand and result types, attributes and regions of each operation: by its row in signatures.cpp, and by a function for what a row cannot
+// express.
 #include <algorithm>
 
-#include "ir/by_hand.h"
 #include "ir/enums.h"
+#include "ir/signatures.h"
 #include "ir/verify.h"
 
 namespace nereid {
@@ -12,35 +13,74 @@ namespace {
 
 bool sameShape(const Type& a, const Type& b) { return a.form == b.form && a.rank == b.rank && a.axes == b.axes; }
 
+// The tile that a block pointer points to; another type as it is.
+Type asTile(Type t) {
+  if (t.form == Form::BlockPtr) t.form = Form::Tile;
+  return t;
+}
+// The type of the elements accessed through this pointer.
+Type accessed(const Type& pointer) { return pointer.form == Form::BlockPtr ? asTile(pointer) : pointer.pointee(); }
+
+constexpr std::string_view kForms[] = {"", "a scalar", "a tile", "a block pointer", "a descriptor", "a vector"};  // by Form
+constexpr std::string_view kElements[] = {"i1", "integers", "floats", "pointers"};  // by bit of Slot::elements
+constexpr std::string_view kElement[] = {"i1", "an integer", "a float", "a pointer"};
+
+// "a scalar, a tile or a vector": the names of the bits.
+std::string anyOf(uint8_t bits, std::span<const std::string_view> names) {
+  std::string out;
+  size_t last = 0;  // where the last separator is
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (!(bits >> i & 1) || names[i].empty()) continue;
+    if (!out.empty()) last = out.size();
+    appendAll(out, out.empty() ? "" : ", ", names[i]);
+  }
+  return last ? out.replace(last, 2, " or ") : out;
+}
+
 class OpVerifier {
  public:
-  OpVerifier(const Module& m, const Inst& i, Diags& diags) : module_(m), i_(i), diags_(diags) {}
+  OpVerifier(const Module& m, const Inst& i, Diags& diags) : module_(m), i_(i), row_(signatureOf(i.op)), diags_(diags) {}
 
   bool run() {
-    if (info(i_.op).sig == Sig::ByHand ? byHand() : bySignature()) return true;
-    if (!said_) says("operand and result types do not match: ", list());
+    if (counts() && slots() && attributes() && regions() && rest()) return true;
+    if (!said_) says("operand and result types do not match: %", {list()});
     return false;
   }
 
  private:
-  template <class... Parts>
-  bool says(const Parts&... parts) {
+  // An argument of a message.
+  struct Arg {
+    Arg(std::string_view t) : value(reinterpret_cast<uintptr_t>(t.data())), size(static_cast<uint32_t>(t.size())), kind(Kind::Text) {}
+    Arg(const std::string& t) : Arg(std::string_view(t)) {}
+    Arg(const Type& t) : value(std::bit_cast<uint64_t>(t)), kind(Kind::Type) {}
+    Arg(std::integral auto n) : value(static_cast<uint64_t>(n)) {}
+    uint64_t value;
+    uint32_t size = 0;
+    enum class Kind : uint8_t { Number, Text, Type } kind = Kind::Number;
+  };
+  using Args = std::initializer_list<Arg>;
+
+  // A message with its arguments in the places of %. Not templates: there are many messages.
+  bool fail(Err err, std::string_view format, Args args) {
     said_ = true;
-    diags_.error(Err::Type, i_.loc).says("`", info(i_.op).spelling, "`: ", parts...);
+    std::string out;
+    auto arg = args.begin();
+    for (char c : format) {
+      if (c != '%')
+        append(out, c);
+      else if (arg->kind == Arg::Kind::Text)
+        append(out, std::string_view(reinterpret_cast<const char*>(static_cast<uintptr_t>(arg->value)), arg->size)), ++arg;
+      else if (arg->kind == Arg::Kind::Type)
+        append(out, std::bit_cast<Type>(arg->value)), ++arg;
+      else
+        append(out, static_cast<int64_t>(arg->value)), ++arg;
+    }
+    diags_.error(err, i_.loc).says("`", info(i_.op).spelling, "`: ", out);
     return false;
   }
-  template <class... Parts>
-  bool shape(const Parts&... parts) {
-    said_ = true;
-    diags_.error(Err::Shape, i_.loc).says("`", info(i_.op).spelling, "`: ", parts...);
-    return false;
-  }
-  template <class... Parts>
-  bool attribute(const Parts&... parts) {
-    said_ = true;
-    diags_.error(Err::Verify, i_.loc).says("`", info(i_.op).spelling, "`: ", parts...);
-    return false;
-  }
+  bool says(const char* format, Args args = {}) { return fail(Err::Type, format, args); }
+  bool shape(const char* format, Args args = {}) { return fail(Err::Shape, format, args); }
+  bool attribute(const char* format, Args args = {}) { return fail(Err::Verify, format, args); }
 
   std::string list() const {
     std::string out = "(";
@@ -52,169 +92,326 @@ class OpVerifier {
 
   const Type& in(size_t k) const { return i_.operands[k]->type; }
   const Type& out(size_t k = 0) const { return i_.results[k]->type; }
-  static bool sums(const Type& t) { return t.isPointer() && (t.pointee().elem == Elem::F32 || t.pointee().elem == Elem::I32); }
-  bool counts(size_t operands, size_t results) {
-    if (i_.operands.size() == operands && i_.results.size() == results) return true;
-    return attribute(i_.operands.size(), " operands and ", i_.results.size(), " results, but ", operands, " and ", results, " expected");
-  }
-  bool countsBetween(size_t least, size_t most, size_t results) {
-    if (i_.operands.size() >= least && i_.operands.size() <= most && i_.results.size() == results) return true;
-    return attribute(i_.operands.size(), " operands and ", i_.results.size(), " results, but ", least, " to ", most, " and ", results,
-                     " expected");
-  }
-  bool groups(size_t n, std::initializer_list<size_t> single = {}) {
-    int64_t total = 0;
-    for (int32_t s : i_.segments) total += s < 0 ? 1 << 30 : s;
-    if (i_.segments.size() != n || total != static_cast<int64_t>(i_.operands.size()))
-      return attribute("wrong number of operands in an operand group");
-    for (size_t g : single)
-      if (i_.segments[g] != 1) return attribute("wrong number of operands in an operand group");
-    return true;
-  }
-  static bool scalarOrTile(const Type& t) { return t.isScalar() || t.isTile() || t.isVector(); }
-  bool axisIn(int64_t axis, int rank) { return (axis >= 0 && axis < rank) || attribute("axis ", axis, " is out of range for rank ", rank); }
-  bool enumValue(Attr attr, int64_t otherwise) {
-    int64_t value = i_.integer(attr, otherwise);
-    return !enumKeyword(attr, value).empty() || attribute("unknown value ", value, " of the attribute `", attrName(attr), "`");
+  // The first operand or result of a slot.
+  const Type& at(size_t slot) const { return slot < row_.operands ? in(first_[slot]) : out(first_[slot]); }
+
+  // ---- by the row
+
+  // Finds the operands of each slot, and the results.
+  bool place(size_t values, size_t begin, size_t end, bool hasGroups) {
+    size_t next = 0;
+    for (size_t s = begin; s < end; ++s) {
+      const Slot::Many many = row_.slot(s).many;
+      const size_t left = values - next;
+      const bool isList = many == Slot::Any || many == Slot::Some || many == Slot::PerAxis;
+      const size_t n = hasGroups ? static_cast<size_t>(i_.segments[s]) : isList ? left : std::min<size_t>(left, 1);
+      if (n > left || (!isList && n > 1) || (n == 0 && (many == Slot::One || many == Slot::Some))) return false;
+      first_[s] = next;
+      size_[s] = n;
+      next += n;
+    }
+    return next == values;
   }
 
-  bool bySignature() {
-    Sig sig = info(i_.op).sig;
-    if (sig == Sig::Terminator) return i_.results.empty();
-    static constexpr size_t kCounts[] = {1, 2, 1, 2, 3, 1, 2, 2, 3, 1, 1, 1, 1, 1};
-    if (!counts(kCounts[static_cast<size_t>(sig)], 1)) return false;
-    Type a = in(0), r = out();
-    for (const Value* v : i_.operands)
-      if (!scalarOrTile(v->type)) return false;
-    bool alike = std::all_of(i_.operands.begin(), i_.operands.end(), [&](const Value* v) { return v->type == a; });
-    switch (sig) {
-      case Sig::Int1:
-      case Sig::Int2: return alike && a.isInt() && r == a;
-      case Sig::Float1:
-      case Sig::Float2:
-      case Sig::Float3: return alike && a.isFloat() && r == a;
-      case Sig::FloatTest: return a.isFloat() && r == a.withElement(Elem::I1);
-      case Sig::CmpInt:
-        if (cmpIKeyword(i_.integer(Attr::Predicate, -1)).empty()) return attribute("unknown predicate");
-        return alike && (a.isInt() || a.isPointer()) && r == a.withElement(Elem::I1);
-      case Sig::CmpFloat:
-        if (cmpFKeyword(i_.integer(Attr::Predicate, -1)).empty()) return attribute("unknown predicate");
-        return alike && a.isFloat() && r == a.withElement(Elem::I1);
-      case Sig::Select: return in(1) == r && in(2) == r && a.isBool() && (a.isScalar() || sameShape(a, r));
-      case Sig::CastInt: {
-        if (!a.isInt() || !r.isInt() || !sameShape(a, r)) return false;
-        int from = bitWidth(a), to = bitWidth(r);
-        if (i_.op == Op::IndexCast || i_.op == Op::IndexCastUI)
-          return (a.elem == Elem::Index) != (r.elem == Elem::Index) || a.elem == r.elem;
-        return i_.op == Op::TruncI ? to < from : to > from;
+  std::string expected(size_t begin, size_t end) const {
+    size_t least = 0, most = 0;
+    bool isOpen = false;
+    for (size_t s = begin; s < end; ++s) {
+      const Slot::Many many = row_.slot(s).many;
+      least += many == Slot::One || many == Slot::Some;
+      most += many == Slot::One || many == Slot::Optional;
+      isOpen |= many == Slot::Any || many == Slot::Some || many == Slot::PerAxis;
+    }
+    return isOpen ? cat("at least ", least) : least == most ? cat(least) : cat(least, " to ", most);
+  }
+
+  bool counts() {
+    const bool fits = row_.hasGroups ? i_.segments.size() == row_.operands : true;
+    if (fits && place(i_.operands.size(), 0, row_.operands, row_.hasGroups) && place(i_.results.size(), row_.operands, row_.count, false))
+      return true;
+    if (row_.hasGroups) return attribute("wrong number of operands in an operand group");
+    return attribute("% operands and % results, but % and % expected",
+                     {i_.operands.size(), i_.results.size(), expected(0, row_.operands), expected(row_.operands, row_.count)});
+  }
+
+  bool slots() {
+    for (size_t s = 0; s < row_.count; ++s) {
+      const Slot& slot = row_.slot(s);
+      for (size_t k = 0; k < size_[s]; ++k) {
+        const Type& t = s < row_.operands ? in(first_[s] + k) : out(first_[s] + k);
+        if (!value(slot, s, t)) return false;
       }
-      case Sig::CastFloat:
-        if (!a.isFloat() || !r.isFloat() || !sameShape(a, r)) return false;
-        return i_.op == Op::TruncF ? bitWidth(r) < bitWidth(a) : bitWidth(r) > bitWidth(a);
-      case Sig::IntToFloat: return a.isInt() && r.isFloat() && sameShape(a, r);
-      case Sig::FloatToInt: return a.isFloat() && r.isInt() && sameShape(a, r);
-      case Sig::Bitcast: return sameShape(a, r) && bitWidth(a) == bitWidth(r);
-      default: return false;
+    }
+    for (size_t s = 0; s < row_.operands; ++s)
+      if (row_.slot(s).many == Slot::PerAxis && size_[s] != at(row_.slot(s).axesOf).rank)
+        return shape("% values of `%`, but the rank of % is %",
+                     {size_[s], row_.slot(s).name(), at(row_.slot(s).axesOf), int64_t{at(row_.slot(s).axesOf).rank}});
+    return true;
+  }
+
+  // A name of one letter only serves the row.
+  std::string nameOf(size_t s) const {
+    if (s >= row_.operands) return "the result";
+    if (row_.slot(s).nameSize > 0) return cat("`", row_.slot(s).name(), "`");
+    return row_.operands == 1 ? std::string("the operand") : cat("operand ", first_[s] + 1);
+  }
+
+  // The type of an operand or result.
+  bool value(const Slot& slot, size_t s, const Type& t) {
+    auto must = [&](std::string_view what, std::string_view more = {}) { return says("% is %, but must %%", {nameOf(s), t, what, more}); };
+    if (!(slot.forms >> static_cast<int>(t.form) & 1)) return must("be ", anyOf(slot.forms, kForms));
+    for (size_t k = 0; k < 2 && slot.relation[k] != Slot::None; ++k) {
+      const Type& x = at(slot.of[k]);
+      Type wanted = x;
+      bool ok = true;
+      std::string_view what;
+      switch (slot.relation[k]) {
+        case Slot::None: break;
+        case Slot::Pointee: wanted = accessed(x); [[fallthrough]];
+        case Slot::Same: ok = t == wanted; break;
+        case Slot::ScalarOrShape:
+        case Slot::Shape:
+          ok = sameShape(t, asTile(x)) || (slot.relation[k] == Slot::ScalarOrShape && t.isScalar());
+          if (slot.elements == Slot::kBool)
+            wanted = asTile(x).withElement(Elem::I1);
+          else
+            what = "have the shape of ";
+          break;
+        case Slot::Element: ok = t.element() == x.element(), what = "have the element type of "; break;
+        case Slot::PointeeElement: ok = t.elem == x.elem && t.pointerDepth + 1 == x.pointerDepth, what = "have the pointee type of "; break;
+        case Slot::Count: ok = t.numel() == x.numel(), what = "have as many elements as "; break;
+        case Slot::Width: ok = bitWidth(t) == bitWidth(x), what = "have elements as wide as "; break;
+      }
+      if (ok) continue;
+      const bool isShape = slot.relation[k] == Slot::Count || (slot.relation[k] < Slot::Element && !sameShape(t, asTile(wanted)));
+      const Err err = isShape ? Err::Shape : Err::Type;
+      if (!what.empty()) return fail(err, "% is %, but must %%, %", {nameOf(s), t, what, nameOf(slot.of[k]), x});
+      if (wanted == x) return fail(err, "% is %, but must be % like %", {nameOf(s), t, wanted, nameOf(slot.of[k])});
+      return fail(err, "% is %, but must be %: % is %", {nameOf(s), t, wanted, nameOf(slot.of[k]), x});
+    }
+    const uint8_t element = t.isPointer() ? Slot::kPointer : t.isFloat() ? Slot::kFloat : t.isBool() ? Slot::kBool : Slot::kNumber;
+    if (slot.elements && !(slot.elements & element) && t.form != Form::BlockPtr) {
+      const auto wanted = static_cast<uint8_t>(slot.elements & Slot::kNumber ? slot.elements & ~Slot::kBool : slot.elements);
+      return t.isScalar() ? must("be ", anyOf(wanted, kElement))
+                          : says("% is %, but its elements must be %", {nameOf(s), t, anyOf(wanted, kElements)});
+    }
+    if (slot.bits && bitWidth(t) != slot.bits) return says("% is %, but must have % bits", {nameOf(s), t, int64_t{slot.bits}});
+    if (slot.rank && t.rank != slot.rank) return shape("% is %, but must have rank %", {nameOf(s), t, int64_t{slot.rank}});
+    return true;
+  }
+
+  bool attributes() {
+    for (const auto& [attr, v] : i_.attrs)
+      if (auto* number = std::get_if<int64_t>(&v); number && attr != Attr::Axis && isEnum(attr) && enumKeyword(attr, *number).empty())
+        return attribute("unknown value % of the attribute `%`", {*number, attrName(attr)});
+    for (const AttrRule& rule : row_.rules) {
+      if (rule.kind == AttrRule::None) break;
+      const AttrValue* v = i_.find(rule.attr);
+      if (!v || *v == AttrValue(std::string())) {
+        if (rule.kind == AttrRule::BelowNumber || rule.kind == AttrRule::BelowCount) continue;  // 0
+        return attribute("the attribute `%` is missing", {attrName(rule.attr)});
+      }
+      const int64_t number = i_.integer(rule.attr);
+      if (rule.kind == AttrRule::Positive && number <= 0) return attribute("`%` must be positive (got %)", {attrName(rule.attr), number});
+      if (rule.kind < AttrRule::BelowNumber) continue;
+      const int64_t limit = rule.kind == AttrRule::BelowNumber  ? rule.of
+                            : rule.kind == AttrRule::BelowCount ? at(rule.of).numel()
+                                                                : at(rule.of).rank;
+      if (number < 0 || number >= limit) return attribute("`%` must be from 0 to % (got %)", {attrName(rule.attr), limit - 1, number});
+    }
+    return true;
+  }
+
+  bool regions() {
+    if (i_.successors.size() != row_.successors)
+      return attribute("% successors, but % expected", {i_.successors.size(), int64_t{row_.successors}});
+    if (row_.regions == Signature::kAnyRegions) return true;
+    if (i_.regions.size() != row_.regions) return attribute("% regions, but % expected", {i_.regions.size(), int64_t{row_.regions}});
+    for (size_t r = 0; r < i_.regions.size() && row_.hasOneBlock; ++r)
+      if (!oneBlock(r)) return false;
+    return true;
+  }
+
+  // ---- what a row cannot express
+
+  bool rest() {
+    switch (i_.op) {
+      case Op::CmpI: return !cmpIKeyword(i_.integer(Attr::Predicate, -1)).empty() || attribute("unknown predicate");
+      case Op::CmpF: return !cmpFKeyword(i_.integer(Attr::Predicate, -1)).empty() || attribute("unknown predicate");
+      case Op::IndexCast:
+      case Op::IndexCastUI: return (in(0).elem == Elem::Index) != (out().elem == Elem::Index) || in(0).elem == out().elem;
+      case Op::TruncI:
+      case Op::TruncF: return bitWidth(out()) < bitWidth(in(0)) || says("the result must be narrower than the operand: %", {list()});
+      case Op::ExtSI:
+      case Op::ExtUI:
+      case Op::ExtF: return bitWidth(out()) > bitWidth(in(0)) || says("the result must be wider than the operand: %", {list()});
+      case Op::Constant: return constant();
+      case Op::ExpandDims: return expandDims();
+      case Op::Broadcast: return broadcast();
+      case Op::Cat: return in(0).rank >= 1 && out().numel() == 2 * in(0).numel();
+      case Op::Join: return joined(in(0), out());
+      case Op::Split: return joined(out().isTile() ? out() : Type::tile(out(), {}), in(0));
+      case Op::Trans: return trans();
+      case Op::MakeRange: return makeRange();
+      case Op::Gather: return gather();
+      case Op::Dot: return dot();
+      case Op::DotScaled: return dotScaled();
+      case Op::Reduce:
+      case Op::Scan: return combine();
+      case Op::MapElementwise: return mapElementwise();
+      case Op::AtomicRMW: return atomic();
+      case Op::DescGather:
+      case Op::DescScatter: return rows();
+      case Op::Call: return call();
+      case Op::For: return forLoop();
+      case Op::If: return branches();
+      case Op::While: return entryTypes(0, typesOf(i_.operands)) && entryTypes(1, typesOf(i_.results));
+      case Op::LoAlloc: return alloc();
+      case Op::LoShuffle: return shuffle();
+      case Op::LoMatrixDot: return matrixDot();
+      case Op::LoMatrixZero: return hasShape(2) && isAccumulator(in(0));
+      case Op::LoMatrixGet:
+      case Op::LoMatrixPut: return isAccumulator(in(0));
+      case Op::LoBarrier:
+        return i_.text(Attr::Space) == "workgroup" || i_.text(Attr::Space) == "storage" ||
+               attribute("`space` must be \"workgroup\" or \"storage\"");
+      case Op::LoPrint: return i_.list(Attr::Shape).empty() ? i_.operands.size() < 3 : i_.operands.size() == 3 && in(2).elem == Elem::I32;
+      default: return true;
     }
   }
 
-  // The type of the elements accessed through this pointer.
-  static Type accessed(const Type& pointer) {
-    if (pointer.form != Form::BlockPtr) return pointer.pointee();
-    Type t = pointer;
-    t.form = Form::Tile;
-    return t;
+  template <class Values>
+  static std::vector<Type> typesOf(const Values& values) {
+    std::vector<Type> out;
+    for (const Value* v : values) out.push_back(v->type);
+    return out;
   }
-  static bool accessible(const Type& t) { return t.form == Form::BlockPtr || (t.isPointer() && (t.isScalar() || t.isTile())); }
 
-  bool regions(size_t n) { return i_.regions.size() == n || attribute(i_.regions.size(), " regions, but ", n, " expected"); }
   bool oneBlock(size_t region) {
     return i_.regions[region]->blocks.size() == 1 ||
-           attribute("its region has ", i_.regions[region]->blocks.size(), " blocks, but must have one");
+           attribute("its region has % blocks, but must have one", {i_.regions[region]->blocks.size()});
   }
   // The entry of a region must have exactly these arguments.
   bool entryTypes(size_t region, const std::vector<Type>& types) {
     if (i_.regions[region]->empty()) return attribute("its region is empty");
     auto& args = i_.regions[region]->entry().args;
-    if (args.size() != types.size()) return attribute("its region takes ", args.size(), " arguments, but ", types.size(), " are passed");
+    if (args.size() != types.size()) return attribute("its region takes % arguments, but % are passed", {args.size(), types.size()});
     for (size_t k = 0; k < types.size(); ++k)
-      if (args[k]->type != types[k]) return says("its region takes ", args[k]->type, ", but ", types[k], " is passed");
+      if (args[k]->type != types[k]) return says("its region takes %, but % is passed", {args[k]->type, types[k]});
     return true;
   }
 
   bool constant() {
-    if (!counts(0, 1)) return false;
-    auto* dense = i_.find(Attr::Value) ? std::get_if<Dense>(i_.find(Attr::Value)) : nullptr;
+    auto* dense = std::get_if<Dense>(i_.find(Attr::Value));
     if (!dense || dense->bits.empty()) return attribute("the attribute `value` is missing");
-    if (dense->type != out()) return says("the value is ", dense->type, ", but the result is ", out());
-    if (!scalarOrTile(out())) return false;
+    if (dense->type != out()) return says("the value is %, but the result is %", {dense->type, out()});
     size_t n = dense->bits.size();
-    return n == 1 || n == static_cast<size_t>(out().numel()) || shape(n, " elements, but the result is ", out());
+    return n == 1 || n == static_cast<size_t>(out().numel()) || shape("% elements, but the result is %", {n, out()});
+  }
+
+  bool expandDims() {
+    auto dims = in(0).shape();
+    if (i_.integer(Attr::Axis) > in(0).rank) return false;
+    dims.insert(dims.begin() + i_.integer(Attr::Axis), 1);
+    return out() == Type::tile(in(0).element(), dims);
+  }
+
+  bool broadcast() {
+    bool fits = in(0).rank == out().rank;
+    for (int d = 0; fits && d < out().rank; ++d) fits = in(0).dim(d) == out().dim(d) || in(0).dim(d) == 1;
+    return fits || shape("% cannot be broadcast to %", {in(0), out()});
+  }
+
+  // `both` is two tiles like `one` along a last axis.
+  static bool joined(const Type& one, const Type& both) {
+    auto dims = one.shape();
+    dims.push_back(2);
+    return both == Type::tile(one.element(), dims);
+  }
+
+  bool trans() {
+    auto& order = i_.list(Attr::Order);
+    if (order.size() != in(0).rank) return attribute("order has % axes, but the tile has %", {order.size(), int64_t{in(0).rank}});
+    std::vector<bool> seen(order.size());
+    std::vector<int64_t> dims;
+    for (int64_t axis : order) {
+      if (axis < 0 || axis >= in(0).rank || seen[static_cast<size_t>(axis)]) return attribute("order is not a permutation of the axes");
+      seen[static_cast<size_t>(axis)] = true;
+      dims.push_back(in(0).dim(static_cast<int>(axis)));
+    }
+    return out() == Type::tile(in(0).element(), dims) || shape("transposing % does not give %", {in(0), out()});
+  }
+
+  bool makeRange() {
+    int64_t start = i_.integer(Attr::Start), end = i_.integer(Attr::End);
+    return end - start == out().numel() || attribute("the range from % to % does not have the size of %", {start, end, out()});
+  }
+
+  bool gather() {
+    bool fits = in(0).rank == in(1).rank;
+    for (int d = 0; fits && d < in(0).rank; ++d) fits = d == i_.integer(Attr::Axis) || in(0).dim(d) == in(1).dim(d);
+    return fits || shape("indices are %, but the tile is %: other axes must be equal", {in(1), in(0)});
+  }
+
+  bool isProduct(const Type& a, const Type& b, const Type& c, int64_t m, int64_t k, int64_t k2, int64_t n) {
+    const int r = c.rank;
+    return (k == k2 && m == c.dim(r - 2) && n == c.dim(r - 1)) || shape("the product of % and % does not have the shape of %", {a, b, c});
+  }
+
+  bool ranksOfDot() {
+    const Type &a = in(0), &b = in(1), &c = in(2);
+    return ((a.rank == 2 || a.rank == 3) && b.rank == a.rank && c.rank == a.rank) ||
+           shape("ranks %, % and %, but all three must be 2, or all 3", {int64_t{a.rank}, int64_t{b.rank}, int64_t{c.rank}});
   }
 
   bool dot() {
-    if (!counts(3, 1)) return false;
+    if (!ranksOfDot()) return false;
     const Type &a = in(0), &b = in(1), &c = in(2);
-    if (!a.isTile() || !b.isTile() || c != out() || a.isPointer() || b.isPointer() || c.isPointer()) return false;
-    int r = a.rank;
-    if ((r != 2 && r != 3) || b.rank != r || c.rank != r)
-      return shape("ranks ", int{a.rank}, ", ", int{b.rank}, " and ", int{c.rank}, ", but all three must be 2, or all 3");
-    bool fits = a.dim(r - 1) == b.dim(r - 2) && a.dim(r - 2) == c.dim(r - 2) && b.dim(r - 1) == c.dim(r - 1);
-    if (r == 3) fits = fits && a.dim(0) == b.dim(0) && a.dim(0) == c.dim(0);
-    if (!fits) return shape("the product of ", a, " and ", b, " does not have the shape of ", c);
-    if (a.isInt() != b.isInt() || a.isInt() != c.isInt()) return false;
-    return enumValue(Attr::InputPrecision, 2);
+    const int r = a.rank;
+    const bool isBatched = r == 2 || (a.dim(0) == b.dim(0) && a.dim(0) == c.dim(0));
+    return isProduct(a, b, c, a.dim(r - 2), a.dim(r - 1), isBatched ? b.dim(r - 2) : -1, b.dim(r - 1)) && a.isInt() == b.isInt() &&
+           a.isInt() == c.isInt();
   }
 
   bool dotScaled() {
-    if (!groups(5, {0, 1, 2}) || i_.results.size() != 1) return attribute("wrong number of operands in an operand group");
+    if (!ranksOfDot()) return false;
     const Type &a = in(0), &b = in(1), &c = in(2);
-    if (!a.isTile() || !b.isTile() || c != out() || a.rank != b.rank || a.rank != c.rank || a.rank < 2 || a.rank > 3) return false;
-    if (!c.isFloat()) return false;
-    if (!enumValue(Attr::LhsElem, 0) || !enumValue(Attr::RhsElem, 0)) return false;
-    auto element = [&](int64_t kind, const Type& t) {
-      if (kind == 5) return t.elem == Elem::BF16;
-      if (kind == 6) return t.elem == Elem::F16;
-      return bitWidth(t) == 8;
+    const int r = a.rank;
+    auto fits = [](ScaleElem kind, const Type& t) {
+      return kind == ScaleElem::BF16 ? t.elem == Elem::BF16 : kind == ScaleElem::FP16 ? t.elem == Elem::F16 : bitWidth(t) == 8;
     };
-    int64_t ka = i_.integer(Attr::LhsElem), kb = i_.integer(Attr::RhsElem);
-    if (!element(ka, a) || !element(kb, b)) return false;
-    if (ka == 2 || ka == 3 || kb == 2 || kb == 3) return attribute("e2m3 and e3m2 are not supported");
-    int r = a.rank;
-    bool packA = ka == 4, packB = kb == 4;
-    bool kA = i_.integer(Attr::LhsKPack, 1), kB = i_.integer(Attr::RhsKPack, 1);
-    int64_t m = a.dim(r - 2) * (packA && !kA ? 2 : 1), k = a.dim(r - 1) * (packA && kA ? 2 : 1);
-    int64_t k2 = b.dim(r - 2) * (packB && kB ? 2 : 1), n = b.dim(r - 1) * (packB && !kB ? 2 : 1);
-    if (k != k2 || m != c.dim(r - 2) || n != c.dim(r - 1))
-      return shape("the product of ", a, " and ", b, " does not have the shape of ", c);
+    auto isSix = [](ScaleElem kind) { return kind == ScaleElem::E2M3 || kind == ScaleElem::E3M2; };
+    const auto kindA = static_cast<ScaleElem>(i_.integer(Attr::LhsElem)), kindB = static_cast<ScaleElem>(i_.integer(Attr::RhsElem));
+    if (!fits(kindA, a) || !fits(kindB, b)) return false;
+    if (isSix(kindA) || isSix(kindB)) return attribute("e2m3 and e3m2 are not supported");
+    // Two elements of 4 bits are in a byte, along K or along the other axis.
+    auto packed = [&](ScaleElem kind, Attr alongK, bool isK) {
+      return kind == ScaleElem::E2M1 && isK == (i_.integer(alongK, 1) != 0) ? 2 : 1;
+    };
+    const int64_t m = a.dim(r - 2) * packed(kindA, Attr::LhsKPack, false), k = a.dim(r - 1) * packed(kindA, Attr::LhsKPack, true);
+    const int64_t k2 = b.dim(r - 2) * packed(kindB, Attr::RhsKPack, true), n = b.dim(r - 1) * packed(kindB, Attr::RhsKPack, false);
+    if (!isProduct(a, b, c, m, k, k2, n)) return false;
     auto scale = [&](const Value* s, int64_t rows) {
-      if (!s) return true;
-      const Type& t = s->type;
-      return (t.isTile() && t.rank == r && t.dim(r - 2) == rows && k % t.dim(r - 1) == 0 && bitWidth(t) == 8 && !t.isPointer()) ||
-             shape("scales are ", t, ", which does not match ", rows, " rows of ", k, " elements");
+      return !s || (s->type.rank == r && s->type.dim(r - 2) == rows && k % s->type.dim(r - 1) == 0 && bitWidth(s->type) == 8) ||
+             shape("scales are %, which does not match % rows of % elements", {s->type, rows, k});
     };
     return scale(i_.optional(3), m) && scale(i_.optional(4), n);
   }
 
   bool combine() {
-    size_t n = i_.operands.size();
-    bool scan = i_.op == Op::Scan;
-    if (n == 0 || i_.results.size() != n || !regions(1) || !oneBlock(0))
-      return attribute("must have one result per operand, and one region");
-    int64_t axis = i_.integer(Attr::Axis, -1);
+    const size_t n = i_.operands.size();
+    if (i_.results.size() != n) return attribute("must have one result per operand");
+    const int64_t axis = i_.integer(Attr::Axis);
     std::vector<Type> types;
     for (size_t k = 0; k < n; ++k) {
-      if (!in(k).isTile() || !sameShape(in(k), in(0))) return false;
-      if (!axisIn(axis, in(k).rank)) return false;
       Type wanted = in(k);
-      if (!scan) {
+      if (i_.op == Op::Reduce) {
         auto dims = in(k).shape();
         dims.erase(dims.begin() + axis);
         wanted = dims.empty() ? in(k).element() : Type::tile(in(k).element(), dims);
       }
-      Type got = out(k);
-      if (got != wanted && !(got.isTile() && got.rank == 0 && got.element() == wanted))
-        return shape("along axis ", axis, " of ", in(k), " the result must be ", wanted, ", not ", out(k));
+      if (out(k) != wanted && !(out(k).isTile() && out(k).rank == 0 && out(k).element() == wanted))
+        return shape("along axis % of % the result must be %, not %", {axis, in(k), wanted, out(k)});
     }
     for (int twice = 0; twice < 2; ++twice)
       for (size_t k = 0; k < n; ++k) types.push_back(in(k).element());
@@ -222,357 +419,80 @@ class OpVerifier {
   }
 
   bool mapElementwise() {
-    if (i_.operands.empty() || i_.results.empty() || !regions(1)) return attribute("must have operands, results and one region");
     int64_t pack = i_.integer(Attr::Pack, 1);
     if (pack < 1 || pack > 1024 || in(0).numel() % pack)
-      return attribute("pack = ", pack, " must divide the number of elements, and be at most 1024");
+      return attribute("pack = % must divide the number of elements, and be at most 1024", {pack});
     std::vector<Type> types;
-    for (size_t k = 0; k < i_.operands.size(); ++k) {
-      if (!in(k).isTile() || !sameShape(in(k), in(0))) return false;
-      for (int64_t p = 0; p < pack; ++p) types.push_back(in(k).element());
-    }
-    for (const Value* r : i_.results)
-      if (!sameShape(r->type, in(0))) return false;
+    for (const Value* v : i_.operands) types.insert(types.end(), static_cast<size_t>(pack), v->type.element());
     return entryTypes(0, types);
   }
 
-  // Shapes, strides and the like of block pointers and descriptors.
-  bool integers(std::span<Value* const> values, int rank) {
-    if (static_cast<int>(values.size()) != rank) return shape(values.size(), " sizes, strides or offsets, but the rank is ", rank);
-    return std::all_of(values.begin(), values.end(), [](const Value* v) { return v->type.isScalar() && v->type.isInt(); });
+  // Sums have a kind for floats; `max` and `min` of floats come from reductions of descriptors.
+  bool atomic() {
+    const auto kind = static_cast<Rmw>(i_.integer(Attr::RmwOp));
+    const bool fits = in(1).isFloat() ? kind == Rmw::FAdd || kind == Rmw::Xchg || kind == Rmw::Max || kind == Rmw::Min : kind != Rmw::FAdd;
+    return fits || says("`%` does not support %", {enumKeyword(Attr::RmwOp, i_.integer(Attr::RmwOp)), in(1)});
   }
 
-  bool descriptorTile(const Type& desc, const Type& tile) {
-    // A tile may drop axes of size 1.
-    if (desc.form != Form::Desc || !tile.isTile() || tile.isPointer()) return false;
-    if (tile.numel() != desc.numel() || bitWidth(tile) != bitWidth(desc))
-      return shape("the tile ", tile, " does not match the descriptor ", desc);
+  // A descriptor of rows, and a tile of as many rows as there are indices.
+  bool rows() {
+    const Type& tile = i_.op == Op::DescGather ? out() : in(3);
+    return in(0).dim(0) == 1 && tile.dim(0) == in(1).dim(0) && tile.dim(1) == in(0).dim(1);
+  }
+
+  bool call() {
+    const Func* callee = module_.find(i_.text(Attr::Callee));
+    if (!callee) return attribute("there is no function @%", {i_.text(Attr::Callee)});
+    return (!callee->body.empty() && typesOf(callee->args()) == typesOf(i_.operands) && callee->results == typesOf(i_.results)) ||
+           says("the arguments or results do not have the types of @%: %", {callee->name, list()});
+  }
+
+  bool forLoop() {
+    if (i_.results.size() != i_.operands.size() - 3) return attribute("the numbers of carried values and results differ");
+    std::vector<Type> types{in(0)};
+    for (size_t k = 3; k < i_.operands.size(); ++k) {
+      if (in(k) != out(k - 3)) return says("the carried value is %, but the result is %", {in(k), out(k - 3)});
+      types.push_back(in(k));
+    }
+    return entryTypes(0, types);
+  }
+
+  bool branches() {
+    if (i_.regions.empty() || i_.regions.size() > 2 || (i_.regions.size() == 1 && !i_.results.empty()))
+      return attribute("must have one or two regions, and two if it has results");
+    for (size_t k = 0; k < i_.regions.size(); ++k)
+      if (!oneBlock(k) || !entryTypes(k, {})) return false;
     return true;
   }
 
-  bool byHand();
-  bool lower();
-  bool control();
+  bool alloc() {
+    const int64_t align = i_.integer(Attr::Align, 1);
+    return (i_.integer(Attr::Bytes) >= 0 && align >= 1 && !(align & (align - 1))) ||
+           attribute("`bytes` must not be negative, and `align` must be a power of two");
+  }
+
+  bool shuffle() {
+    auto& lanes = i_.list(Attr::Lanes);
+    if (static_cast<int64_t>(lanes.size()) != out().numel()) return attribute("% lanes, but the result is %", {lanes.size(), out()});
+    const int64_t limit = in(0).numel() * static_cast<int64_t>(i_.operands.size());
+    return std::all_of(lanes.begin(), lanes.end(), [&](int64_t l) { return l >= -1 && l < limit; }) || attribute("lane index out of range");
+  }
+
+  bool hasShape(size_t size) { return i_.list(Attr::Shape).size() == size || attribute("the attribute `shape` has the wrong size"); }
+  static bool isAccumulator(const Type& t) { return t.pointee().elem == Elem::F32 || t.pointee().elem == Elem::I32; }
+  bool matrixDot() {
+    if (!hasShape(3)) return false;
+    if (i_.list(Attr::Transposed).size() != 2) return attribute("the attribute `transposed` must have two items");
+    return isAccumulator(in(0)) && in(1).pointee().elem == (in(0).pointee().isInt() ? Elem::I8 : Elem::F16);
+  }
 
   const Module& module_;
   const Inst& i_;
+  const Signature& row_;
   Diags& diags_;
   bool said_ = false;
+  std::array<size_t, Signature::kMaxSlots> first_{}, size_{};  // of each slot, among the operands or the results
 };
-
-bool OpVerifier::byHand() {
-  Type r = i_.results.empty() ? Type{} : out();
-  switch (byHandOp(i_.op)) {
-    case ByHandOp::Constant: return constant();
-    case ByHandOp::Poison: return counts(0, 1);
-    case ByHandOp::ClampF:
-      return counts(3, 1) && in(0).isFloat() && in(0) == in(1) && in(0) == in(2) && in(0) == r && enumValue(Attr::PropagateNan, 0);
-    case ByHandOp::FPowI: return counts(2, 1) && in(0).isFloat() && in(1).isInt() && sameShape(in(0), in(1)) && r == in(0);
-    case ByHandOp::MulSIExt:
-    case ByHandOp::MulUIExt: return counts(2, 2) && in(0).isInt() && in(0) == in(1) && out(0) == in(0) && out(1) == in(0);
-    case ByHandOp::FpToFp: return counts(1, 1) && in(0).isFloat() && r.isFloat() && sameShape(in(0), r) && enumValue(Attr::Rounding, 1);
-    case ByHandOp::IntToPtr: return counts(1, 1) && in(0).isInt() && bitWidth(in(0)) == 64 && r.isPointer() && sameShape(in(0), r);
-    case ByHandOp::PtrToInt: return counts(1, 1) && in(0).isPointer() && r.isInt() && bitWidth(r) == 64 && sameShape(in(0), r);
-    case ByHandOp::Bitcast: return counts(1, 1) && scalarOrTile(in(0)) && sameShape(in(0), r) && bitWidth(in(0)) == bitWidth(r);
-    case ByHandOp::AddPtr:
-      return counts(2, 1) && in(0).isPointer() && scalarOrTile(in(0)) && in(1).isInt() && !in(1).isBool() && sameShape(in(0), in(1)) &&
-             r == in(0);
-    case ByHandOp::ExternElementwise: {
-      if (i_.operands.empty() || i_.results.size() != 1) return attribute("must have operands and one result");
-      if (i_.text(Attr::Symbol).empty()) return attribute("the attribute `symbol` is missing");
-      for (const Value* v : i_.operands)
-        if (!sameShape(v->type, r) || !scalarOrTile(v->type)) return false;
-      return true;
-    }
-    case ByHandOp::InlineAsm: return true;  // refused by the targets
-    case ByHandOp::Splat:
-    case ByHandOp::LoSplat:
-      return counts(1, 1) && in(0).isScalar() && (i_.op == Op::Splat ? r.isTile() : r.isVector()) && r.element() == in(0);
-    case ByHandOp::Unsplat: return counts(1, 1) && in(0).isTile() && in(0).numel() == 1 && r == in(0).element();
-    case ByHandOp::ExpandDims: {
-      if (!counts(1, 1) || !in(0).isTile() || !r.isTile()) return false;
-      int64_t axis = i_.integer(Attr::Axis, -1);
-      if (!axisIn(axis, in(0).rank + 1)) return false;
-      auto dims = in(0).shape();
-      dims.insert(dims.begin() + axis, 1);
-      return r == Type::tile(in(0).element(), dims);
-    }
-    case ByHandOp::Reshape:
-      return counts(1, 1) && in(0).isTile() && r.isTile() && r.element() == in(0).element() &&
-             (r.numel() == in(0).numel() || shape(in(0), " and ", r, " have different numbers of elements"));
-    case ByHandOp::Broadcast: {
-      if (!counts(1, 1) || !in(0).isTile() || !r.isTile() || r.element() != in(0).element() || r.rank != in(0).rank) return false;
-      for (int d = 0; d < r.rank; ++d)
-        if (in(0).dim(d) != r.dim(d) && in(0).dim(d) != 1) return shape(in(0), " cannot be broadcast to ", r);
-      return true;
-    }
-    case ByHandOp::Cat:
-      return counts(2, 1) && in(0).isTile() && in(0).rank >= 1 && in(0) == in(1) && r.isTile() && r.element() == in(0).element() &&
-             r.numel() == 2 * in(0).numel();
-    case ByHandOp::Join: {
-      if (!counts(2, 1) || !in(0).isTile() || in(0) != in(1)) return false;
-      auto dims = in(0).shape();
-      dims.push_back(2);
-      return r == Type::tile(in(0).element(), dims);
-    }
-    case ByHandOp::Split: {
-      if (!counts(1, 2) || !in(0).isTile() || in(0).rank < 1 || in(0).dim(in(0).rank - 1) != 2) return false;
-      auto dims = in(0).shape();
-      dims.pop_back();
-      Type half = Type::tile(in(0).element(), dims);
-      auto fits = [&](const Type& t) { return t == half || (dims.empty() && t == half.element()); };
-      return fits(out(0)) && fits(out(1));
-    }
-    case ByHandOp::Trans: {
-      if (!counts(1, 1) || !in(0).isTile()) return false;
-      auto& order = i_.list(Attr::Order);
-      if (static_cast<int>(order.size()) != in(0).rank)
-        return attribute("order has ", order.size(), " axes, but the tile has ", int{in(0).rank});
-      std::vector<bool> seen(order.size());
-      std::vector<int64_t> dims;
-      for (int64_t axis : order) {
-        if (axis < 0 || axis >= in(0).rank || seen[static_cast<size_t>(axis)]) return attribute("order is not a permutation of the axes");
-        seen[static_cast<size_t>(axis)] = true;
-        dims.push_back(in(0).dim(static_cast<int>(axis)));
-      }
-      return r == Type::tile(in(0).element(), dims) || shape("transposing ", in(0), " does not give ", r);
-    }
-    case ByHandOp::MakeRange: {
-      if (!counts(0, 1) || !r.isTile() || r.rank != 1 || !r.isInt()) return false;
-      int64_t start = i_.integer(Attr::Start), end = i_.integer(Attr::End);
-      return (end - start == r.numel()) || attribute("the range from ", start, " to ", end, " does not have the size of ", r);
-    }
-    case ByHandOp::Gather:
-      if (!counts(2, 1) || !in(0).isTile() || !in(1).isTile() || !in(1).isInt() || in(0).rank != in(1).rank) return false;
-      if (!axisIn(i_.integer(Attr::Axis, -1), in(0).rank)) return false;
-      for (int d = 0; d < in(0).rank; ++d)
-        if (d != i_.integer(Attr::Axis) && in(0).dim(d) != in(1).dim(d))
-          return shape("indices are ", in(1), ", but the tile is ", in(0), ": other axes must be equal");
-      return r == in(1).withElement(in(0).element());
-    case ByHandOp::GetProgramId:
-    case ByHandOp::GetNumPrograms: return counts(0, 1) && r.isScalar() && r.isInt() && axisIn(i_.integer(Attr::Axis), 3);
-    case ByHandOp::Dot: return dot();
-    case ByHandOp::DotScaled: return dotScaled();
-    case ByHandOp::Reduce:
-    case ByHandOp::Scan: return combine();
-    case ByHandOp::MapElementwise: return mapElementwise();
-    case ByHandOp::Histogram: {
-      if (!groups(2, {0}) || i_.results.size() != 1) return attribute("wrong number of operands in an operand group");
-      const Value* mask = i_.optional(1);
-      return in(0).isTile() && in(0).isInt() && r.isTile() && r.rank == 1 && r.isInt() &&
-             (!mask || mask->type == in(0).withElement(Elem::I1));
-    }
-    case ByHandOp::Load: {
-      if (!groups(3, {0}) || i_.results.size() != 1) return attribute("wrong number of operands in an operand group");
-      if (!enumValue(Attr::Cache, 1) || !enumValue(Attr::Evict, 1)) return false;
-      if (!accessible(in(0))) return false;
-      Type t = accessed(in(0));
-      const Value *mask = i_.optional(1), *other = i_.optional(2);
-      if (r != t) return says("the result is ", r, ", but the pointers are ", in(0));
-      if (mask && mask->type != t.withElement(Elem::I1)) return shape("the mask is ", mask->type, ", but the pointers are ", in(0));
-      return !other || other->type == t || says("`other` is ", other->type, ", but the elements are ", t);
-    }
-    case ByHandOp::Store: {
-      if (!groups(3, {0, 1}) || !i_.results.empty()) return attribute("wrong number of operands in an operand group");
-      if (!enumValue(Attr::Cache, 1) || !enumValue(Attr::Evict, 1)) return false;
-      if (!accessible(in(0))) return false;
-      Type t = accessed(in(0));
-      const Value* mask = i_.optional(2);
-      if (in(1) != t) return says("the value is ", in(1), ", but the pointers are ", in(0));
-      return !mask || mask->type == t.withElement(Elem::I1) || shape("the mask is ", mask->type, ", but the pointers are ", in(0));
-    }
-    case ByHandOp::AtomicRMW: {
-      if (!countsBetween(2, 3, 1) || !accessible(in(0)) || in(0).form == Form::BlockPtr) return false;
-      Type t = accessed(in(0));
-      int64_t kind = i_.integer(Attr::RmwOp, 4);
-      if (!enumValue(Attr::RmwOp, -1) || !enumValue(Attr::Sem, 4) || !enumValue(Attr::Scope, 1)) return false;
-      if (in(1) != t || r != t || t.isPointer()) return false;
-      // Sums have a kind for floats; `max` and `min` of floats come from reductions of descriptors.
-      auto op = static_cast<Rmw>(kind);
-      bool fits = t.isFloat() ? op == Rmw::FAdd || op == Rmw::Xchg || op == Rmw::Max || op == Rmw::Min : op != Rmw::FAdd;
-      if (!fits) return says("`", enumKeyword(Attr::RmwOp, kind), "` does not support ", t);
-      return i_.operands.size() == 2 || in(2) == t.withElement(Elem::I1);
-    }
-    case ByHandOp::AtomicCAS: {
-      if (!counts(3, 1) || !accessible(in(0)) || in(0).form == Form::BlockPtr || !enumValue(Attr::Sem, 4) || !enumValue(Attr::Scope, 1))
-        return false;
-      Type t = accessed(in(0));
-      return in(1) == t && in(2) == t && r == t;
-    }
-    case ByHandOp::AtomicPoll: return countsBetween(2, 3, 1) && in(0).isPointer();
-    case ByHandOp::MakeTensorPtr:
-      return groups(4, {0}) && i_.results.size() == 1 && r.form == Form::BlockPtr && in(0) == Type::pointer(r.elem) &&
-             integers(i_.group(1), r.rank) && integers(i_.group(2), r.rank) && integers(i_.group(3), r.rank);
-    case ByHandOp::Advance:
-      return i_.operands.size() >= 1 && i_.results.size() == 1 && in(0).form == Form::BlockPtr && r == in(0) &&
-             integers(std::span(i_.operands).subspan(1), r.rank);
-    case ByHandOp::MakeTensorDesc:
-      return groups(3, {0}) && i_.results.size() == 1 && r.form == Form::Desc && in(0).isScalar() && in(0).pointerDepth == 1 &&
-             in(0).elem == r.elem && integers(i_.group(1), r.rank) && integers(i_.group(2), r.rank) && enumValue(Attr::Padding, 1);
-    case ByHandOp::DescLoad:
-      return i_.operands.size() >= 1 && i_.results.size() == 1 && descriptorTile(in(0), r) &&
-             integers(std::span(i_.operands).subspan(1), in(0).rank);
-    case ByHandOp::DescStore:
-    case ByHandOp::DescReduce:
-      return groups(3, {0, 1}) && i_.results.empty() && descriptorTile(in(0), in(1)) && integers(i_.group(2), in(0).rank) &&
-             (i_.op == Op::DescStore || enumValue(Attr::Kind, -1));
-    case ByHandOp::DescGather:
-    case ByHandOp::DescScatter: {
-      bool gather = i_.op == Op::DescGather;
-      if (!counts(gather ? 3 : 4, gather ? 1 : 0)) return false;
-      const Type& tile = gather ? r : in(3);
-      return in(0).form == Form::Desc && in(0).rank == 2 && in(0).dim(0) == 1 && in(1).isTile() && in(1).rank == 1 && in(1).isInt() &&
-             in(2).isScalar() && in(2).isInt() && tile.isTile() && tile.rank == 2 && tile.dim(0) == in(1).dim(0) &&
-             tile.dim(1) == in(0).dim(1) && bitWidth(tile) == bitWidth(in(0));
-    }
-    case ByHandOp::Print: return i_.results.empty();
-    case ByHandOp::Assert: return counts(1, 0) && in(0).isInt() && scalarOrTile(in(0));
-    case ByHandOp::Assume: return i_.operands.size() >= 1 && i_.results.empty() && in(0).isBool();
-    case ByHandOp::Barrier:
-    case ByHandOp::GridWait:
-    case ByHandOp::GridLaunch: return counts(0, 0);
-    case ByHandOp::Call:
-    case ByHandOp::For:
-    case ByHandOp::If:
-    case ByHandOp::While:
-    case ByHandOp::Condition:
-    case ByHandOp::Br:
-    case ByHandOp::CondBr: return control();
-    case ByHandOp::LoAlloc:
-    case ByHandOp::LoLoad:
-    case ByHandOp::LoStore:
-    case ByHandOp::LoGather:
-    case ByHandOp::LoScatter:
-    case ByHandOp::LoIota:
-    case ByHandOp::LoExtract:
-    case ByHandOp::LoInsert:
-    case ByHandOp::LoShuffle:
-    case ByHandOp::LoAtomicRMW:
-    case ByHandOp::LoAtomicCAS:
-    case ByHandOp::LoMatrixDot:
-    case ByHandOp::LoMatrixZero:
-    case ByHandOp::LoMatrixGet:
-    case ByHandOp::LoMatrixPut:
-    case ByHandOp::LoSubgroupShuffle:
-    case ByHandOp::LoBarrier:
-    case ByHandOp::LoPrint:
-    case ByHandOp::LoAssert: return lower();
-  }
-  return attribute("is not known to the verifier");
-}
-
-bool OpVerifier::control() {
-  switch (i_.op) {
-    case Op::Call: {
-      const Func* callee = module_.find(i_.text(Attr::Callee));
-      if (!callee) return attribute("there is no function @", i_.text(Attr::Callee));
-      bool fits = !callee->body.empty() && callee->args().size() == i_.operands.size() && callee->results.size() == i_.results.size();
-      for (size_t k = 0; fits && k < i_.operands.size(); ++k) fits = callee->args()[k]->type == in(k);
-      for (size_t k = 0; fits && k < i_.results.size(); ++k) fits = callee->results[k] == out(k);
-      return fits || says("the arguments or results do not have the types of @", callee->name, ": ", list());
-    }
-    case Op::For: {
-      if (i_.operands.size() < 3 || i_.results.size() != i_.operands.size() - 3)
-        return attribute("the numbers of carried values and results differ");
-      if (!in(0).isScalar() || !in(0).isInt() || in(1) != in(0) || in(2) != in(0) || !regions(1) || !oneBlock(0)) return false;
-      std::vector<Type> types{in(0)};
-      for (size_t k = 3; k < i_.operands.size(); ++k) {
-        if (in(k) != out(k - 3)) return says("the carried value is ", in(k), ", but the result is ", out(k - 3));
-        types.push_back(in(k));
-      }
-      return entryTypes(0, types);
-    }
-    case Op::If:
-      if (i_.operands.size() != 1 || in(0) != Type::scalar(Elem::I1)) return false;
-      if (i_.regions.empty() || i_.regions.size() > 2 || (i_.regions.size() == 1 && !i_.results.empty()))
-        return attribute("must have one or two regions, and two if it has results");
-      for (size_t k = 0; k < i_.regions.size(); ++k)
-        if (!oneBlock(k) || !entryTypes(k, {})) return false;
-      return true;
-    case Op::While: {
-      if (!regions(2) || !oneBlock(0) || !oneBlock(1)) return false;
-      std::vector<Type> before, after;
-      for (const Value* v : i_.operands) before.push_back(v->type);
-      for (const Value* v : i_.results) after.push_back(v->type);
-      return entryTypes(0, before) && entryTypes(1, after);
-    }
-    case Op::Condition: return i_.operands.size() >= 1 && in(0) == Type::scalar(Elem::I1) && i_.results.empty();
-    case Op::Br: return i_.successors.size() == 1 && counts(0, 0);
-    case Op::CondBr: return i_.successors.size() == 2 && counts(1, 0) && in(0) == Type::scalar(Elem::I1);
-    default: return false;
-  }
-}
-
-bool OpVerifier::lower() {
-  Type r = i_.results.empty() ? Type{} : out();
-  auto maskFor = [](const Value* mask, const Type& value) { return !mask || mask->type == value.withElement(Elem::I1); };
-  auto pointerTo = [](const Type& p, const Type& value) { return p.isScalar() && p.isPointer() && p.pointee() == value.element(); };
-  switch (i_.op) {
-    case Op::LoAlloc: {
-      int64_t align = i_.integer(Attr::Align, 1);
-      if (i_.integer(Attr::Bytes, -1) < 0 || align < 1 || (align & (align - 1)))
-        return attribute("`bytes` must not be negative, and `align` must be a power of two");
-      return counts(0, 1) && r.isScalar() && r.isPointer();
-    }
-    case Op::LoLoad:
-      return groups(3, {0}) && i_.results.size() == 1 && (r.isScalar() || r.isVector()) && pointerTo(in(0), r) &&
-             maskFor(i_.optional(1), r) && (!i_.optional(2) || i_.optional(2)->type == r);
-    case Op::LoStore:
-      return groups(3, {0, 1}) && i_.results.empty() && (in(1).isScalar() || in(1).isVector()) && pointerTo(in(0), in(1)) &&
-             maskFor(i_.optional(2), in(1));
-    case Op::LoGather:
-      return countsBetween(1, 3, 1) && in(0).isVector() && in(0).isPointer() && r == in(0).pointee() &&
-             (i_.operands.size() < 2 || in(1) == r.withElement(Elem::I1)) && (i_.operands.size() < 3 || in(2) == r);
-    case Op::LoScatter:
-      return countsBetween(2, 3, 0) && in(0).isVector() && in(0).isPointer() && in(1) == in(0).pointee() &&
-             (i_.operands.size() < 3 || in(2) == in(1).withElement(Elem::I1));
-    case Op::LoMatrixDot: {
-      if (i_.list(Attr::Shape).size() != 3) return attribute("the attribute `shape` has the wrong size");
-      if (i_.list(Attr::Transposed).size() != 2) return attribute("the attribute `transposed` must have two items");
-      return counts(3, 0) && sums(in(0)) && in(1).isPointer() && in(1).pointee().elem == (in(0).pointee().isInt() ? Elem::I8 : Elem::F16) &&
-             in(2) == in(1);
-    }
-    case Op::LoMatrixZero:
-      return i_.list(Attr::Shape).size() == 2 ? counts(1, 0) && sums(in(0)) : attribute("the attribute `shape` has the wrong size");
-    case Op::LoMatrixGet:
-    case Op::LoMatrixPut: return counts(2, 0) && sums(in(0)) && in(1) == in(0);
-    case Op::LoBarrier:
-      return i_.text(Attr::Space) == "workgroup" || i_.text(Attr::Space) == "storage"
-                 ? counts(0, 0)
-                 : attribute("`space` must be \"workgroup\" or \"storage\"");
-    case Op::LoSubgroupShuffle:
-      return i_.integer(Attr::Threads) > 0 && i_.integer(Attr::Private) > 0 ? counts(2, 0) && in(0).isPointer() && in(1) == in(0)
-                                                                            : attribute("`threads` and `private` must be positive");
-    case Op::LoIota: return counts(0, 1) && r.isVector() && r.isInt();
-    case Op::LoExtract:
-      return counts(1, 1) && in(0).isVector() && r == in(0).element() && axisIn(i_.integer(Attr::Offset), static_cast<int>(in(0).numel()));
-    case Op::LoInsert:
-      return counts(2, 1) && in(0).isVector() && in(1) == in(0).element() && r == in(0) &&
-             axisIn(i_.integer(Attr::Offset), static_cast<int>(in(0).numel()));
-    case Op::LoShuffle: {
-      if (!countsBetween(1, 2, 1) || !in(0).isVector() || !r.isVector() || r.element() != in(0).element()) return false;
-      if (i_.operands.size() == 2 && in(1) != in(0)) return false;
-      auto& lanes = i_.list(Attr::Lanes);
-      if (static_cast<int64_t>(lanes.size()) != r.numel()) return attribute(lanes.size(), " lanes, but the result is ", r);
-      int64_t limit = in(0).numel() * static_cast<int64_t>(i_.operands.size());
-      return std::all_of(lanes.begin(), lanes.end(), [&](int64_t l) { return l >= -1 && l < limit; }) ||
-             attribute("lane index out of range");
-    }
-    case Op::LoAtomicRMW:
-      return counts(2, 1) && pointerTo(in(0), in(1)) && in(1).isScalar() && r == in(1) && enumValue(Attr::RmwOp, -1) &&
-             enumValue(Attr::Sem, 4);
-    case Op::LoAtomicCAS: return counts(3, 1) && pointerTo(in(0), in(1)) && in(1).isScalar() && in(2) == in(1) && r == in(1);
-    case Op::LoAssert: return counts(1, 0) && in(0) == Type::scalar(Elem::I1);
-    case Op::LoPrint: {
-      // A condition, an optional value, and the element's index if the value is of a tile.
-      size_t count = i_.operands.size();
-      bool isTile = !i_.list(Attr::Shape).empty();
-      return count >= 1 && count <= 3 && in(0) == Type::scalar(Elem::I1) && i_.results.empty() && isTile == (count == 3) &&
-             (count < 3 || in(2) == Type::scalar(Elem::I32)) && (count < 2 || in(1).isScalar());
-    }
-    default: return attribute("unknown to the verifier");
-  }
-}
 
 }  // namespace
 

@@ -81,6 +81,15 @@ def test_options_of_gpus_are_taken():
     run_axpy(num_warps=8, num_stages=3)
 
 
+@pytest.mark.parametrize("warps", [3, 0, -2, 2**70 + 1])
+def test_numbers_of_warps_are_powers_of_two(warps):
+    with pytest.raises(ValueError, match=f"num_warps must be a power of 2 .got {warps}"):
+        run_axpy(num_warps=warps)
+    kernel = nereid.autotune([nereid.Config({"N": 4}, num_warps=warps)], key=[])(copy)
+    with pytest.raises(ValueError, match="num_warps must be a power of 2"):
+        kernel[(1, )](np.ones(4, F32), np.zeros(4, F32))
+
+
 def test_positions_names_and_defaults():
     @nereid.jit
     def scaled(x, o, by=3.0, N: tl.constexpr = 4):

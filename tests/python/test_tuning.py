@@ -239,6 +239,23 @@ def test_launches_after_tune_are_compiled_with_its_schedule(monkeypatch):
     nereid._cache._schedules.clear()
 
 
+def test_compile_writes_the_tuned_schedule(cache, monkeypatch, tmp_path):
+    kernel = make_row_kernel()
+    schedule = tune_rows(kernel).schedule
+    used = []
+    original = nereid._core.artefacts
+    monkeypatch.setattr(nereid._core, "artefacts", lambda **k: used.append((k["target"], k.get("schedule", ""))) or original(**k))
+    x, y = np.ones(100, F32), np.zeros(100, F32)
+    nereid.compile(kernel, args=(x, y, 100), constants={"BLOCK": 128}, target="cpu,wasm", out=str(tmp_path))
+    nereid.compile(kernel, args=(x, y, 100), constants={"BLOCK": 256}, out=str(tmp_path))
+    assert used == [("cpu", schedule), ("wasm", ""), ("cpu", "")]
+    # A damaged one is not used.
+    signature, constants, _, debug = kernel.describe_call(x, y, 100, BLOCK=128)
+    nereid._cache.keep_schedule(nereid.jit.__globals__["_name"](kernel._request(signature, constants, debug)), "nonsense")
+    nereid.compile(kernel, args=(x, y, 100), constants={"BLOCK": 128}, out=str(tmp_path))
+    assert [s for _, s in used[3:]] == ["nonsense", ""]
+
+
 def test_tune_forgets_a_schedule_that_no_longer_wins(cache):
     kernel = make_row_kernel()
     assert tune_rows(kernel).kept

@@ -8,7 +8,7 @@ from typing import Any, Optional, Tuple
 
 from triton.backends.compiler import BaseBackend, GPUTarget
 
-from .. import _cache, _core
+from .. import _cache, _from_ir, _stages
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,10 @@ class Options:
     reg_dec_producer: int = 0
     reg_inc_consumer: int = 0
 
+    def __post_init__(self):
+        # As Triton's back-ends for GPUs, with their exception.
+        assert self.num_warps > 0 and self.num_warps & self.num_warps - 1 == 0, f"num_warps must be a power of 2 (got {self.num_warps})"
+
     def hash(self):
         return hashlib.sha256(repr(sorted(self.__dict__.items())).encode()).hexdigest()
 
@@ -62,22 +66,8 @@ class Options:
 STAGES = {"llir": "llvm", "asm": "asm"}  # keys of kernel.asm, and the names of the compiler's stages
 
 
-def _request(text):
-    return dict(path="kernel.ttir", files=[("kernel.ttir", text, "")], kernel="", signature=[], constants={}, print=print)
-
-
-def compiled(text):
-    """The kernel compiled from a TTIR text, or from the cache."""
-    name = _cache.key("ttir", text)
-    kernel = _cache.load(name)
-    if kernel is None:
-        kernel = _core.compile(**_request(text))
-        _cache.store(name, kernel)
-    return kernel
-
-
 def emitted(text, stage):
-    return _core.emit(**_request(text), stage=stage)
+    return _stages.text({**_from_ir.request(text), "schedule": _from_ir.schedule(text)}, stage)
 
 
 def padded(text, padding):
@@ -138,7 +128,7 @@ class NereidBackend(BaseBackend):
     def make_kernel(module, metadata):
         """Triton's cache stores the text, which is valid for every processor; the code is in Nereid's cache."""
         text = str(module)
-        about = json.loads(compiled(text).about)
+        about = json.loads(_from_ir.compiled(text).about)
         metadata.update(name=about["name"], global_scratch_size=0, profile_scratch_size=0)
         metadata["shared"] = 1  # there is no shared memory, but launchers divide by how much a kernel takes
         return text.encode()

@@ -11,7 +11,8 @@ from triton.backends.driver import DriverBase
 
 from .. import _checks, _core
 from .compiler import NereidBackend as _NereidBackend
-from .compiler import STAGES, compiled, emitted, padded
+from .._from_ir import compiled
+from .compiler import STAGES, emitted, padded
 
 # Triton heeds TRITON_DEFAULT_BACKEND from 3.7 on; before, two active drivers are an error.
 if os.environ.get("TRITON_DEFAULT_BACKEND") == "nereid":

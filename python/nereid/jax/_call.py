@@ -14,7 +14,7 @@ from jax._src.interpreters import ad, batching, mlir
 from jax._src.interpreters import partial_eval as pe
 from jax.extend.core import Primitive
 
-from .. import _cache, _checks, _core, _stages
+from .. import _cache, _checks, _core, _from_ir, _stages
 
 CUSTOM_CALL_TARGET_NAME = "nereid_kernel_call"
 
@@ -36,10 +36,10 @@ _lock = threading.Lock()
 
 
 class _Kept:
-    """A kernel of a call: its IR, the compiled kernel, and its parameters as [(name, type, whether the kernel writes to it)]."""
+    """A kernel of a call: its IR and schedule, the compiled kernel, and its parameters as [(name, type, whether the kernel writes to it)]."""
 
-    def __init__(self, ir, kernel):
-        self.ir, self.kernel = ir, kernel
+    def __init__(self, ir, schedule, kernel):
+        self.ir, self.schedule, self.kernel = ir, schedule, kernel
         about = json.loads(kernel.about)
         self.name = about["name"]
         self.parameters = [(p["name"], p["type"], p.get("writes") is True) for p in about["parameters"]]
@@ -50,20 +50,17 @@ def compiled(ir):
     ir = ir if isinstance(ir, str) else str(ir)
     with _lock:
         kept = _kernels.get(ir)
-    if kept:
+    if kept and kept.schedule == _from_ir.schedule(ir):
         return kept
-    name = _cache.key("ttir", ir)
-    kernel = _cache.load(name)
-    request = dict(path="kernel.ttir", files=[("kernel.ttir", ir, "")], kernel="", signature=[], constants={}, print=print)
-    if kernel is None:
-        kernel = _core.compile(**request)
-        _cache.store(name, kernel)
-    _core.xla_remember(ir, kernel)
-    kept = _Kept(ir, kernel)
+    kernel = _from_ir.compiled(ir)
+    schedule = _from_ir.schedule(ir)
+    _core.xla_remember(ir, schedule, kernel)
+    kept = _Kept(ir, schedule, kernel)
     if os.environ.get("NEREID_DUMP"):
-        _stages.dump(os.environ["NEREID_DUMP"], kept.name, name, request)
+        _stages.dump(os.environ["NEREID_DUMP"], kept.name, _from_ir.name(ir), _from_ir.request(ir))
     with _lock:
-        return _kernels.setdefault(ir, kept)
+        _kernels[ir] = kept
+    return kept
 
 
 def checked_launch(ir, name, grid, values, races):
@@ -116,6 +113,8 @@ def text_of(name, inputs, outputs, aliases, configs, threads=0):
         lines += [f"config {_line(c.name)}", "grid " + " ".join(map(str, c.grid)), *(["serial" + _pairs(c.serial), "parallel" + _pairs(c.parallel)] if c.serial else [])]
         lines += [f"zero {buffer} {size}" for buffer, size in c.zeros]
         lines += [f"{kind} {number}" for kind, number in c.args]
+        if tuned := _from_ir.schedule(c.ir):
+            lines += [f"schedule {len(tuned.encode())}", tuned[:-1]]
         lines += [f"kernel {len(c.ir.encode())}", c.ir.rstrip("\n")] if c.ir.endswith("\n") else [f"kernel {len(c.ir.encode()) + 1}", c.ir]
     return Text("\n".join(lines) + "\n")
 

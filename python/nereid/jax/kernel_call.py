@@ -14,7 +14,7 @@ from jax import tree_util
 from jax._src import core
 from jax._src.state.types import AbstractRef, TransformedRef
 
-from .. import _core
+from .. import _cache, _core
 from ..errors import CompileError
 from ..jit import JITFunction
 from ..language import _values
@@ -194,7 +194,7 @@ def _kept_text(wrapped, known, constants, grid, zeroed, rest, make):
             raise TypeError
         values = lambda named: tuple((k, _key(v)) for k, v in named.items())
         # The files represent the values of the kernel's names; they are in the key so that they live as long.
-        key = wrapped.kernel, wrapped.kernel._sources({})[0], values(known), values(constants), grid, tuple(zeroed), rest
+        key = wrapped.kernel, wrapped.kernel._sources({})[0], values(known), values(constants), grid, tuple(zeroed), rest, _cache.tunings
         found = _texts.get(key)
     except TypeError:
         return make()
@@ -236,6 +236,9 @@ def options_of(given, **explicit):
             raise TypeError(f"backend_options[{k!r}] must be hashable, got {v!r}") from None
     if options.get("num_ctas", 1) != 1:
         raise ValueError(f"num_ctas must be 1 on a CPU (got {options['num_ctas']})")
+    warps = options.get("num_warps", 1)
+    if isinstance(warps, int) and (warps < 1 or warps & warps - 1):
+        raise ValueError(f"num_warps must be a power of 2 (got {warps})")
     return options
 
 

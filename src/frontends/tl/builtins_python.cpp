@@ -160,7 +160,7 @@ Result<Val> CodeGen::bNextPowerOf2(Bound& a) {
 
 Result<Val> CodeGen::bLen(Bound& a) {
   if (a[0].is(VK::Tuple)) return Val::integer(static_cast<Int>(a[0].size()));
-  if (a[0].is(VK::Str)) return Val::integer(static_cast<Int>(a[0].text.size()));
+  if (a[0].is(VK::Str)) return Val::integer(static_cast<Int>(characterCount(a[0].text)));
   if (a[0].isObject()) return Val::integer(static_cast<Int>(a[0].object->items.size()));
   return error(Err::Type, a.loc(0))
       .says("`len` takes a tuple, but this is ", a[0])

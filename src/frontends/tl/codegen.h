@@ -138,6 +138,11 @@ class CodeGen {
   const std::vector<Val>* keep(std::vector<Val> items) { return shared_.loader.heap().keep(std::move(items)); }
   std::string_view keep(std::string text) { return shared_.loader.heap().keep(std::move(text)); }
   Val tuple(std::vector<Val> items) { return Val::tuple(keep(std::move(items))); }
+  Val iterator(std::vector<Val> items) {
+    Val v = tuple(std::move(items));
+    v.isIterator = true;
+    return v;
+  }
   void nameValue(const Val& v, std::string_view name);
 
   // ---- statements.cpp

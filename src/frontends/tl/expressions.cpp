@@ -487,22 +487,21 @@ Result<Val> CodeGen::index(const Val& v, const Val& at, const Node* n) {
     return d;
   }
   if (v.is(VK::Str) && at.is(VK::Slice)) {
-    std::vector<Val> chars;
-    for (size_t i = 0; i < v.text.size(); ++i) chars.push_back(Val::string(v.text.substr(i, 1)));
-    Val part = TRY(index(tuple(std::move(chars)), at, n));
+    Val part = TRY(index(tuple(TRY(iterate(v, loc))), at, n));
     std::string out;
     for (const Val& c : *part.items) out += c.text;
     return Val::string(keep(std::move(out)));
   }
   if (v.is(VK::Str) && at.isInt()) {
-    int64_t size = static_cast<int64_t>(v.text.size());
+    const std::vector<std::string_view> characters = charactersOf(v.text);
+    int64_t size = static_cast<int64_t>(characters.size());
     Int i = at.number < 0 ? at.number + size : at.number;
     if (i < 0 || i >= size) {
       auto d = raise("IndexError", loc);
       d.says("index ", intText(at.number), " is out of range for a string of ", size);
       return d;
     }
-    return Val::string(v.text.substr(static_cast<size_t>(i), 1));
+    return Val::string(characters[static_cast<size_t>(i)]);
   }
   return error(Err::Type, n->kid(0)->loc).says(v, " cannot be indexed");
 }
@@ -547,7 +546,9 @@ Result<Val> CodeGen::joinedString(const Node* n) {
           .hint("print it with `tl.device_print(\"", unparse(part->kid(0)), "\", ", unparse(part->kid(0)), ")`");
     std::string_view spec;
     if (const Node* format = part->kid(1)) spec = TRY(joinedString(format)).text;
-    if (part->text == "r" || part->text == "a")
+    if (part->text == "a")
+      v = Val::string(keep(ascii(v)));
+    else if (part->text == "r")
       v = Val::string(keep(repr(v)));
     else if (part->text == "s")
       v = Val::string(keep(str(v)));

@@ -60,7 +60,9 @@ Result<Val> CodeGen::bHost(Bound& a) {
   Loc loc = a.slots.empty() ? a.call : a.loc(0);
   Locs locs{a.call, loc, loc};
   auto items = [&](size_t i) { return iterate(a[i], a.loc(i)); };
-  auto made = [&](std::vector<Val> out) { return host_ && f == "sorted" ? list(std::move(out)) : tuple(std::move(out)); };
+  auto made = [&](std::vector<Val> out) {
+    return f != "sorted" ? iterator(std::move(out)) : host_ ? list(std::move(out)) : tuple(std::move(out));
+  };
   if (f == "enumerate") {
     std::vector<Val> out;
     Int n = a.given(1) ? TRY(constantInt(a, 1, "the start")) : 0;
@@ -103,6 +105,11 @@ Result<Val> CodeGen::bHost(Bound& a) {
   }
   if (f == "iter") return made(TRY(items(0)));
   if (f == "next") {
+    if (!a[0].isIterator) {
+      auto d = raise("TypeError", loc);
+      d.says("`next` takes an iterator, but this is ", a[0]).hint("write `next(iter(...))`");
+      return d;
+    }
     // Only before the first item was taken: a generator is evaluated as a whole.
     std::vector<Val> all = TRY(items(0));
     if (!all.empty()) return all[0];
@@ -164,12 +171,19 @@ Result<Val> CodeGen::bHost(Bound& a) {
   }
   if (f == "chr") {
     int64_t n = TRY(constantInt(a, 0, "a character's number"));
-    if (n < 0 || n > 127) return error(Err::Unsupported, loc).says("`chr` takes 0 to 127 at compile time");
-    return Val::string(keep(std::string(1, static_cast<char>(n))));
+    if (n < 0 || n > 0x10FFFF || (n >= 0xD800 && n < 0xE000)) {
+      auto d = raise("ValueError", loc);
+      d.says("there is no character with the number ", n);
+      return d;
+    }
+    std::string out;
+    appendUtf8(out, static_cast<uint32_t>(n));
+    return Val::string(keep(std::move(out)));
   }
   if (f == "ord") {
-    if (!a[0].is(VK::Str) || a[0].text.size() != 1) return error(Err::Type, loc).says("`ord` takes one character, but this is ", a[0]);
-    return Val::integer(static_cast<unsigned char>(a[0].text[0]));
+    if (!a[0].is(VK::Str) || characterCount(a[0].text) != 1)
+      return error(Err::Type, loc).says("`ord` takes one character, but this is ", a[0]);
+    return Val::integer(codePointOf(a[0].text));
   }
   if (f == "callable")
     return Val::boolean(a[0].is(VK::Function) || a[0].is(VK::Builtin) || a[0].is(VK::Closure) || a[0].is(VK::Method) || a[0].is(VK::Class));
@@ -274,13 +288,13 @@ Result<Val> CodeGen::bHostModule(Bound& a) {
                                      : TRY(callValues(a[reduce ? 0 : 1], {total, items[i]}, a.call));
       out.push_back(total);
     }
-    return reduce ? total : tuple(std::move(out));
+    return reduce ? total : iterator(std::move(out));
   }
   if (f == "itertools.chain") {
     std::vector<Val> out;
     for (const Arg& arg : a.rest)
       for (const Val& v : TRY(iterate(arg.value, arg.loc))) out.push_back(v);
-    return tuple(std::move(out));
+    return iterator(std::move(out));
   }
   // itertools.product
   std::vector<std::vector<Val>> columns, rows{{}};
@@ -299,7 +313,7 @@ Result<Val> CodeGen::bHostModule(Bound& a) {
   }
   std::vector<Val> out;
   for (auto& row : rows) out.push_back(tuple(std::move(row)));
-  return tuple(std::move(out));
+  return iterator(std::move(out));
 }
 
 }  // namespace nereid::tl

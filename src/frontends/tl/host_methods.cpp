@@ -31,6 +31,12 @@ const char* among(const char* const (&names)[n], std::string_view name) {
   return nullptr;
 }
 
+std::string repeated(std::string_view text, size_t times) {
+  std::string out;
+  while (times-- > 0) out += text;
+  return out;
+}
+
 bool isSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 std::string digitsOf(Int value, unsigned base, bool upper) {
@@ -98,11 +104,12 @@ Result<Val> CodeGen::formatted(const Val& v, std::string_view spec, Loc loc) {
   };
   auto isAlign = [](char c) { return c == '<' || c == '>' || c == '^' || c == '='; };
   size_t i = 0;
-  char fill = ' ', align = 0, sign = '-', group = 0;
-  if (spec.size() > 1 && isAlign(spec[1])) {
-    fill = spec[0];
-    align = spec[1];
-    i = 2;
+  std::string fill = " ";
+  char align = 0, sign = '-', group = 0;
+  if (const size_t first = charactersOf(spec)[0].size(); spec.size() > first && isAlign(spec[first])) {
+    fill = spec.substr(0, first);
+    align = spec[first];
+    i = first + 1;
   } else if (isAlign(spec[0])) {
     align = spec[0];
     i = 1;
@@ -110,7 +117,7 @@ Result<Val> CodeGen::formatted(const Val& v, std::string_view spec, Loc loc) {
   auto next = [&](char c) { return i < spec.size() && spec[i] == c ? (++i, true) : false; };
   if (i < spec.size() && (spec[i] == '+' || spec[i] == '-' || spec[i] == ' ')) sign = spec[i++];
   bool alternate = next('#');
-  if (next('0') && !align) fill = '0', align = '=';
+  if (next('0') && !align) fill = "0", align = '=';
   auto number = [&](int& n) {
     bool any = false;
     for (; i < spec.size() && spec[i] >= '0' && spec[i] <= '9'; ++i, any = true) n = std::min(n * 10 + (spec[i] - '0'), 100000);
@@ -155,14 +162,18 @@ Result<Val> CodeGen::formatted(const Val& v, std::string_view spec, Loc loc) {
       case 'X': body = digitsOf(v.number, 16, type == 'X'); break;
       case 'b': body = digitsOf(v.number, 2, false); break;
       case 'o': body = digitsOf(v.number, 8, false); break;
-      case 'c': body = std::string(1, static_cast<char>(v.number)); break;
+      case 'c':
+        if (v.number < 0 || v.number > 0x10FFFF) return bad();
+        appendUtf8(body, static_cast<uint32_t>(v.number));
+        break;
       default: return bad();
     }
     if (alternate && type && type != 'd' && type != 'n' && type != 'c') prefix = cat("0", type);
   } else {
     if ((type && type != 's') || align == '=' || group || alternate || !v.is(VK::Str)) return bad();
     body = str(v);
-    if (precision >= 0 && body.size() > static_cast<size_t>(precision)) body.resize(static_cast<size_t>(precision));
+    if (precision >= 0 && characterCount(body) > static_cast<size_t>(precision))
+      body.resize(static_cast<size_t>(charactersOf(body)[static_cast<size_t>(precision)].data() - body.data()));
     if (!align) align = '<';
   }
   if (group) {
@@ -173,18 +184,10 @@ Result<Val> CodeGen::formatted(const Val& v, std::string_view spec, Loc loc) {
   }
   std::string front = cat(negative ? "-" : align == '<' && v.is(VK::Str) ? "" : sign == '+' ? "+" : sign == ' ' ? " " : "", prefix);
   if (!align) align = '>';
-  size_t length = front.size() + body.size(), wide = static_cast<size_t>(width);
+  size_t length = front.size() + characterCount(body), wide = static_cast<size_t>(width);
   size_t pad = wide > length ? wide - length : 0;
-  std::string out;
-  if (align == '=')
-    out = cat(front, std::string(pad, fill), body);
-  else if (align == '>')
-    out = cat(std::string(pad, fill), front, body);
-  else if (align == '<')
-    out = cat(front, body, std::string(pad, fill));
-  else
-    out = cat(std::string(pad / 2, fill), front, body, std::string(pad - pad / 2, fill));
-  return Val::string(keep(std::move(out)));
+  const size_t left = align == '>' ? pad : align == '^' ? pad / 2 : 0, within = align == '=' ? pad : 0;
+  return Val::string(keep(cat(repeated(fill, left), front, repeated(fill, within), body, repeated(fill, pad - left - within))));
 }
 
 // "%-5d %s" % (n, name)
@@ -234,7 +237,7 @@ Result<Val> CodeGen::percentFormat(const Val& format, const Val& values, Loc loc
       v = items[used++];
     }
     if (type == 's' || type == 'r' || type == 'a') {
-      v = Val::string(keep(type == 's' ? str(v) : repr(v)));
+      v = Val::string(keep(type == 's' ? str(v) : type == 'a' ? ascii(v) : repr(v)));
       type = 's';
     } else if (type == 'i' || type == 'u' || type == 'd') {
       if (!v.isNumber()) return wrong("T:`%d` takes a number");
@@ -287,10 +290,11 @@ Result<Val> CodeGen::strFormat(std::string_view s, const Args& args, size_t& nex
       spec = field.substr(colon + 1);
       field = field.substr(0, colon);
     }
-    char conversion = 0;
+    std::string_view conversion;
     if (size_t mark = field.find('!'); mark != std::string_view::npos) {
-      conversion = mark + 1 < field.size() ? field[mark + 1] : 0;
+      conversion = field.substr(mark + 1);
       field = field.substr(0, mark);
+      if (conversion != "r" && conversion != "s" && conversion != "a") return wrong("a conversion is `!r`, `!s` or `!a`");
     }
     std::string_view name = field.substr(0, field.find_first_of(".["));
     std::string_view path = field.substr(name.size());
@@ -339,8 +343,7 @@ Result<Val> CodeGen::strFormat(std::string_view s, const Args& args, size_t& nex
       return error(Err::Type, args.call)
           .says("a format in a kernel takes constexprs only, but this is ", *v)
           .hint("print values of the running kernel with `tl.device_print(\"x\", x)`");
-    if (conversion == 'r' || conversion == 'a') v = Val::string(keep(repr(*v)));
-    if (conversion == 's') v = Val::string(keep(str(*v)));
+    if (!conversion.empty()) v = Val::string(keep(conversion == "s" ? str(*v) : conversion == "a" ? ascii(*v) : repr(*v)));
     out += TRY(formatted(*v, inner, args.call)).text;
   }
   return Val::string(keep(std::move(out)));
@@ -395,14 +398,15 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
     }
     if (q == "zfill" || q == "ljust" || q == "rjust" || q == "center") {
       if (!needs(1, q == "zfill" ? 1 : 2) || !arg(0).isInt() || arg(0).number > 10000 ||
-          (given == 2 && (!arg(1).is(VK::Str) || arg(1).text.size() != 1)))
+          (given == 2 && (!arg(1).is(VK::Str) || characterCount(arg(1).text) != 1)))
         return wrong();
-      char fill = q == "zfill" ? '0' : given == 2 ? arg(1).text[0] : ' ';
-      size_t width = arg(0).number < 0 ? 0 : static_cast<size_t>(arg(0).number), pad = width > s.size() ? width - s.size() : 0;
-      if (q == "ljust") return text(cat(s, std::string(pad, fill)));
+      const std::string_view fill = q == "zfill" ? "0" : given == 2 ? arg(1).text : " ";
+      const size_t length = characterCount(s);
+      size_t width = arg(0).number < 0 ? 0 : static_cast<size_t>(arg(0).number), pad = width > length ? width - length : 0;
+      if (q == "ljust") return text(cat(s, repeated(fill, pad)));
       size_t left = q == "center" ? pad / 2 + (pad & width & 1) : pad;
       bool sign = q == "zfill" && !s.empty() && (s[0] == '-' || s[0] == '+');
-      return text(cat(sign ? s.substr(0, 1) : "", std::string(left, fill), sign ? s.substr(1) : s, std::string(pad - left, fill)));
+      return text(cat(sign ? s.substr(0, 1) : "", repeated(fill, left), sign ? s.substr(1) : s, repeated(fill, pad - left)));
     }
     for (size_t i = 0; i < given; ++i) {
       bool count = arg(i).isInt() && ((q == "split" && i == 1) || (q == "replace" && i == 2));
@@ -411,9 +415,13 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
     }
     if (q == "strip" || q == "lstrip" || q == "rstrip") {
       if (!needs(0, 1)) return wrong();
-      auto drop = [&](char c) { return given && arg(0).is(VK::Str) ? arg(0).text.find(c) != std::string_view::npos : isSpace(c); };
-      while (q != "rstrip" && !s.empty() && drop(s.front())) s.remove_prefix(1);
-      while (q != "lstrip" && !s.empty() && drop(s.back())) s.remove_suffix(1);
+      auto drop = [&](std::string_view c) {
+        return given && arg(0).is(VK::Str) ? arg(0).text.find(c) != std::string_view::npos : isSpace(c[0]);
+      };
+      const std::vector<std::string_view> characters = charactersOf(s);
+      size_t first = 0, last = characters.size();
+      while (q != "rstrip" && first < last && drop(characters[first])) s.remove_prefix(characters[first++].size());
+      while (q != "lstrip" && first < last && drop(characters[last - 1])) s.remove_suffix(characters[--last].size());
       return Val::string(s);
     }
     if (q == "split" || q == "splitlines") {
@@ -466,14 +474,14 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
     if (q == "find" || q == "rfind" || q == "index" || q == "count") {
       if (!needs(1, 1) || !arg(0).is(VK::Str)) return wrong();
       if (q == "count") {
-        if (arg(0).text.empty()) return Val::integer(static_cast<Int>(s.size()) + 1);
+        if (arg(0).text.empty()) return Val::integer(static_cast<Int>(characterCount(s)) + 1);
         Int n = 0;
         for (size_t at = s.find(arg(0).text); at != std::string_view::npos; at = s.find(arg(0).text, at + arg(0).text.size())) ++n;
         return Val::integer(n);
       }
       size_t at = q == "rfind" ? s.rfind(arg(0).text) : s.find(arg(0).text);
       if (at == std::string_view::npos && q == "index") return missing("ValueError", arg(0));
-      return Val::integer(at == std::string_view::npos ? -1 : static_cast<Int>(at));
+      return Val::integer(at == std::string_view::npos ? -1 : static_cast<Int>(characterCount(s.substr(0, at))));
     }
     if (q == "removeprefix" || q == "removesuffix") {
       if (!needs(1, 1)) return wrong();
@@ -482,6 +490,9 @@ Result<Val> CodeGen::hostMethod(const Val& self, const std::string& q, const Arg
       return Val::string(s);
     }
     if (!needs(0, 0)) return wrong();
+    // There are no tables of letters here.
+    if (std::any_of(s.begin(), s.end(), [](char c) { return static_cast<signed char>(c) < 0; }))
+      return error(Err::Unsupported, args.call).says("`", q, "` takes ASCII characters only at compile time, but this is ", repr(self));
     auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
     auto digit = [](char c) { return c >= '0' && c <= '9'; };
     if (q.starts_with("is")) {

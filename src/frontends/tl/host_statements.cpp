@@ -301,7 +301,8 @@ Result<Val> CodeGen::comprehension(const Node* n) {
       v.object->frozen = !host_;
       return v;
     }
-    default: return host_ && n->flag == '[' ? list(std::move(items)) : tuple(std::move(items));
+    case '(': return iterator(std::move(items));
+    default: return host_ ? list(std::move(items)) : tuple(std::move(items));
   }
 }
 

@@ -126,7 +126,7 @@ Result<std::vector<Val>> CodeGen::iterate(const Val& v, Loc loc) {
   if (v.is(VK::Object)) return iterate(TRY(askPython(cat("tuple(", TRY(pythonText(v, loc)), ")"), "tuple", loc)), loc);
   if (v.is(VK::Str)) {
     std::vector<Val> out;
-    for (size_t i = 0; i < v.text.size(); ++i) out.push_back(Val::string(v.text.substr(i, 1)));
+    for (std::string_view c : charactersOf(v.text)) out.push_back(Val::string(c));
     return out;
   }
   return error(Err::Type, loc).says(v, " cannot be iterated over at compile time");

@@ -8,6 +8,11 @@ namespace {
 
 bool isNameStart(unsigned char c) { return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 0x80; }
 bool isDigit(unsigned char c) { return c >= '0' && c <= '9'; }
+int hexValue(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  char lower = static_cast<char>(c | 0x20);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
 bool isNamePart(unsigned char c) { return isNameStart(c) || isDigit(c); }
 
 constexpr std::string_view kOperators[] = {"**=", "//=", ">>=", "<<=", "...", "!=", "->", ":=", "==", "<=", ">=", "+=",
@@ -208,9 +213,22 @@ class Lexer {
       if (!isNamePart(c) && c != '.' && !sign) break;
       ++pos_;
     }
+    // An underscore stands between two digits, or after 0x, 0b or 0o.
+    const std::string_view written = text_.substr(begin, pos_ - begin);
     std::string digits;
-    for (char c : text_.substr(begin, pos_ - begin))
-      if (c != '_') digits += c;
+    for (size_t i = 0; i < written.size(); ++i) {
+      if (written[i] != '_') {
+        digits += written[i];
+        continue;
+      }
+      auto isPart = [&](size_t at) {
+        return at < written.size() && hexValue(written[at]) >= 0 && (hexadecimal || isDigit(static_cast<unsigned char>(written[at])));
+      };
+      const bool isAfterBase = i == 2 && written[0] == '0' && std::string_view("xXbBoO").contains(written[1]);
+      if ((isPart(i - 1) || isAfterBase) && isPart(i + 1)) continue;
+      add(Tok::Error, begin, "an underscore in a number must stand between two digits");
+      return;
+    }
     add(Tok::Number, begin, std::move(digits));
   }
 
@@ -289,30 +307,6 @@ class Lexer {
   std::vector<std::pair<size_t, size_t>> indents_{{0, 0}};
   std::vector<Token> tokens_;
 };
-
-int hexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-void appendUtf8(std::string& out, uint32_t c) {
-  if (c < 0x80) {
-    out += static_cast<char>(c);
-  } else if (c < 0x800) {
-    out += static_cast<char>(0xC0 | c >> 6);
-    out += static_cast<char>(0x80 | (c & 0x3F));
-  } else if (c < 0x10000) {
-    out += static_cast<char>(0xE0 | c >> 12);
-    out += static_cast<char>(0x80 | (c >> 6 & 0x3F));
-    out += static_cast<char>(0x80 | (c & 0x3F));
-  } else {
-    out += static_cast<char>(0xF0 | (c >> 18 & 7));
-    out += static_cast<char>(0x80 | (c >> 12 & 0x3F));
-    out += static_cast<char>(0x80 | (c >> 6 & 0x3F));
-    out += static_cast<char>(0x80 | (c & 0x3F));
-  }
-}
 
 }  // namespace
 

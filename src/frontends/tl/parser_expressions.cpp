@@ -557,8 +557,13 @@ Result<void> Parser::formatString(const Token& token, std::vector<Node*>& parts)
     parser.depth_ = depth_ + 10;
     part->kids = {TRY(parser.wholeExpression()), nullptr};
     if (s[end] == '!') {
-      part->text = end + 1 < s.size() ? std::string(1, s[end + 1]) : "";
-      end += 2;
+      size_t stop = end + 1;
+      while (stop < s.size() && s[stop] != ':' && s[stop] != '}') ++stop;
+      part->text = s.substr(end + 1, stop - end - 1);
+      if (part->text != "r" && part->text != "s" && part->text != "a")
+        return diags_.error(Err::Syntax, token.loc)
+            .says("`!", part->text, "` in an f-string is not a conversion, which is `!r`, `!s` or `!a`");
+      end = stop;
     }
     if (end < s.size() && s[end] == ':') {
       size_t close = end + 1;

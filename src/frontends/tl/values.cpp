@@ -280,6 +280,22 @@ std::string repr(const Val& v) {
   }
 }
 
+std::string ascii(const Val& v) {
+  std::string out;
+  for (std::string_view c : charactersOf(repr(v))) {
+    const uint32_t code = codePointOf(c);
+    if (code < 0x80) {
+      out += c;
+      continue;
+    }
+    const int digits = code < 0x100 ? 2 : code < 0x10000 ? 4 : 8;
+    std::string number = hex(code, digits).substr(2);
+    for (char& n : number) n = static_cast<char>(n | 0x20);
+    appendAll(out, digits == 2 ? "\\x" : digits == 4 ? "\\u" : "\\U", number);
+  }
+  return out;
+}
+
 std::string str(const Val& v) {
   if (v.is(VK::Exception))
     return v.size() == 0 ? "" : v.size() == 1 ? (v.text == "KeyError" ? repr(v.item(0)) : str(v.item(0))) : repr(Val::tuple(v.items));

@@ -71,6 +71,7 @@ struct Val {
   VK kind = VK::None;
   const Val* known = nullptr;  // Tensor: its value at compile time, for uses that require a constexpr
   bool wrapped = false;        // made by tl.constexpr(...): kernels may use such globals
+  bool isIterator = false;     // Tuple: the items of a generator, zip and the like
 
   static Val none() { return {}; }
   static Val unbound() { return of(VK::Unbound); }
@@ -144,6 +145,7 @@ void append(std::string& out, const Val& v);
 // Python's str() and repr().
 std::string str(const Val& v);
 std::string repr(const Val& v);
+std::string ascii(const Val& v);  // repr with escapes for other characters
 // Part of the name of a function compiled for this argument: equal if and only if the types and compile-time values are equal.
 std::string mangle(const Val& v);
 bool truthy(const Val& v);

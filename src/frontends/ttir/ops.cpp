@@ -8,6 +8,7 @@
 #include "ir/builder.h"
 #include "ir/enums.h"
 #include "ir/formats.h"
+#include "ir/signatures.h"
 
 namespace nereid::ttir {
 
@@ -20,8 +21,9 @@ bool Parser::parseCustom(Token name, Inst*& out) {
   Inst* inst = out = module_.newInst(op, locOf(name));
   inst->parent = instBlock_;
   if (info(op).sig != Sig::ByHand) return bySignature(*inst);
+  if (spelling == "tt.view") inst->set(Attr::AllowReorder, int64_t{1});
   const Format* format = formatOf(op);
-  return format ? byFormat(*inst, *format) : byHand(*inst, spelling);
+  return format ? byFormat(*inst, *format) : byHand(*inst);
 }
 
 // ---- pieces
@@ -79,16 +81,6 @@ bool Parser::addSame(Inst& inst, const std::vector<Use>& uses, Type type) {
   return true;
 }
 
-bool Parser::addKnown(Inst& inst, const Use& use) {
-  Value* v = lookup(use);
-  if (!v) {
-    error(Err::UnknownName, use.loc).says("unknown value `", use.name, "`");
-    return false;
-  }
-  inst.operands.push_back(v);
-  return true;
-}
-
 void Parser::result(Inst& inst, Type type) { module_.addResult(inst, type); }
 
 bool Parser::uses(std::vector<Use>& out, size_t count) {
@@ -100,12 +92,11 @@ bool Parser::uses(std::vector<Use>& out, size_t count) {
   return false;
 }
 
-bool Parser::useList(std::vector<Use>& out) { return expect("[") && parseUses(out) && expect("]"); }
-
-bool Parser::prefixedType(Type& out, Form form) {
+// !tt.ptr<f32>, or <f32> where the operation implies that it is a pointer (or a descriptor).
+bool Parser::typeOfSlot(const Inst& inst, size_t slot, Type& out) {
   if (!at("<")) return parseType(out);
-  if (form == Form::Desc) return parseDescBody(out);
-  return parsePointerBody(out);  // of scalars and of tiles
+  const uint8_t forms = signatureOf(inst.op).slot(slot).forms;
+  return forms == 1 << static_cast<int>(Form::Desc) ? parseDescBody(out) : parsePointerBody(out);  // of scalars and of tiles
 }
 
 Region& Parser::newRegion(Inst& inst) {
@@ -125,10 +116,10 @@ void Parser::addYield(Region& region, Loc loc) {
 
 // %a, %b {..} : T -> U, or T to U; the old form is (T) -> U.
 // One type may stand for all operands: tt.join %a, %b : T -> U.
-bool Parser::operandTypes(const std::vector<Use>& values, std::vector<Type>& types) {
+bool Parser::operandTypes(size_t count, std::vector<Type>& types) {
   if (at("(") ? !parseParenTypes(types) : !parseTypeList(types)) return false;
   if (types.size() == 1)
-    for (size_t i = 1; i < values.size(); ++i) types.push_back(types[0]);
+    for (size_t i = 1; i < count; ++i) types.push_back(types[0]);
   return true;
 }
 
@@ -228,57 +219,109 @@ bool Parser::bySignature(Inst& inst) {
 
 // ---- by format
 
+// Operands as the text has them: in the order of the operation, by groups if the format numbers them.
+struct Parser::Parts {
+  std::array<std::vector<Use>, Signature::kMaxSlots> uses;
+  std::array<std::vector<Type>, Signature::kMaxSlots> types;
+  std::array<std::string_view, Signature::kMaxSlots> implied;  // the types that are not in the text, as the format has them
+  std::vector<Type> results;
+
+  size_t count() const {
+    size_t n = 0;
+    for (auto& group : uses) n += group.size();
+    return n;
+  }
+};
+
 bool Parser::byFormat(Inst& inst, const Format& format) {
-  std::vector<Use> values;
-  std::vector<Type> in, out;
+  Parts parts;
   std::string_view rest = format.text;
-  bool inClause = false;
+  bool inClause = false, isNumbered = false;
   auto next = [&](std::string_view piece) {
     bool is = rest.starts_with(piece);
     if (is) rest.remove_prefix(piece.size());
     return is;
   };
+  auto digit = [&] {
+    const auto k = static_cast<size_t>(rest[0] - '0');
+    rest.remove_prefix(1);
+    return k;
+  };
+  auto quotedText = [&](Attr attr) {
+    if (tok_.kind != Tok::String) return syntax("a text in quotes");
+    inst.set(attr, unquote(advance().text));
+    while (take(",")) advance();  // of asserts up to 3.0: file, function and line
+    return true;
+  };
+  auto symbolName = [&](Attr attr) {
+    if (tok_.kind != Tok::Symbol) return syntax("a function such as @f");
+    std::string_view name = advance().text.substr(1);
+    inst.set(attr, name.starts_with("\"") ? unquote(name) : std::string(name));
+    return true;
+  };
   while (!rest.empty()) {
     bool ok = true;
     if (next(" ")) {
     } else if (next("%*2")) {
-      ok = uses(values, 2);
+      ok = uses(parts.uses[0], 2);
     } else if (next("%*")) {
-      ok = parseUses(values);
+      ok = parseUses(parts.uses[0]);
     } else if (next("%")) {
-      rest.remove_prefix(1);
-      ok = parseUse(values.emplace_back());
+      const size_t k = digit();
+      isNumbered = true;
+      ok = next("*") ? parseUses(parts.uses[k]) : parseUse(parts.uses[k].emplace_back());
+      for (std::string_view type : {"i1", "i32", "i64", "^", "p", "?"})
+        if (next(type)) parts.implied[k] = type;
+      if (ok && inst.op == Op::DotScaled && k == 2 && take(",")) ok = oldScales(parts);
     } else if (next("|")) {
-      // A clause that is missing is skipped, and the end of another one is passed.
-      if (!inClause && !at(std::string(rest.substr(0, 1)).c_str()))
-        rest.remove_prefix(rest.find('|') + 1);
-      else
-        inClause = !inClause;
+      const std::string_view clause = rest.substr(0, rest.find('|'));
+      inClause = !inClause;
+      if (inClause && !isPresent(clause, parts)) {
+        rest.remove_prefix(clause.size() + 1);
+        inClause = false;
+      }
     } else if (next("!")) {
       ok = hints(inst);
     } else if (rest.starts_with("@") || rest.starts_with("?")) {
       const bool isRequired = rest[0] == '@' || tok_.kind == Tok::Word || tok_.kind == Tok::Integer;
-      if (isRequired) ok = enumWord(inst, format.keywords[static_cast<size_t>(rest[1] - '0')].attr);
-      rest.remove_prefix(2);
+      rest.remove_prefix(1);
+      const Attr attr = format.keywords[digit()].attr;
+      if (isRequired) ok = enumWord(inst, attr);
+    } else if (next("$")) {
+      ok = quotedText(format.keywords[digit()].attr);
+    } else if (next("&")) {
+      ok = symbolName(format.keywords[digit()].attr);
+    } else if (next("+")) {
+      const Attr attr = format.keywords[digit()].attr;
+      if (takeWord(std::string(attrName(attr)).c_str())) inst.set(attr, int64_t{1});
+    } else if (next("[]")) {
+      takeWord("weights");
+      if (at("[") || at("(")) ok = skipBalanced();
     } else if (next("{}")) {
       ok = flags() && attrs(inst);
-    } else if (next("#.")) {
-      ok = parseType(in.emplace_back());
     } else if (next("(#*)")) {
-      ok = parseParenTypes(in);
+      ok = parseParenTypes(parts.types[0]);
     } else if (next("#*")) {
-      ok = parseTypeList(in);
+      ok = parseTypeList(parts.types[0]);
     } else if (next("#=")) {
-      ok = parseType(in.emplace_back());
-      in.resize(values.size(), in[0]);
-    } else if (next("#1")) {
-      ok = operandTypes(values, in);
-    } else if (next("^*")) {
-      ok = parseResultTypes(out);
+      ok = parseType(parts.types[0].emplace_back());
+      parts.types[0].resize(parts.count(), parts.types[0][0]);
+    } else if (next("#~")) {
+      ok = operandTypes(parts.count(), parts.types[0]);
+    } else if (next("#")) {
+      const size_t k = digit();
+      ok = next("*") ? parseTypeList(parts.types[k]) : typeOfSlot(inst, k, parts.types[k].emplace_back());
+      next("<");
+    } else if (next("^*") || next("^,")) {
+      ok = at("(") ? parseResultTypes(parts.results) : parseTypeList(parts.results);
     } else if (next("^")) {
-      ok = parseType(out.emplace_back());
+      ok = typeOfSlot(inst, signatureOf(inst.op).operands, parts.results.emplace_back());
+      next("<");
     } else if (next("->")) {
       ok = expect("->");
+    } else if (next(">")) {
+      digit();
+      ok = parseSuccessor(inst, false);
     } else {
       auto isLetter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
       const bool isWord = isLetter(rest[0]);
@@ -288,9 +331,64 @@ bool Parser::byFormat(Inst& inst, const Format& format) {
     }
     if (!ok) return false;
   }
-  if (!complete(inst, values, in, out) || !addAll(inst, values, in)) return false;
-  for (int k = 0; k < format.sameResults; ++k) out.push_back(in[0]);
-  for (Type type : out) result(inst, type);
+  return finish(inst, format, parts, isNumbered);
+}
+
+// Whether the text has a clause: it starts like it, or has operands whose types it contains.
+bool Parser::isPresent(std::string_view clause, const Parts& parts) const {
+  clause.remove_prefix(std::min(clause.find_first_not_of(' '), clause.size()));
+  if (const size_t type = clause.find('#'); type != std::string_view::npos && clause.find('%') == std::string_view::npos)
+    return !parts.uses[clause[type + 1] == '*' ? 0 : static_cast<size_t>(clause[type + 1] - '0')].empty();
+  if (clause.starts_with("%")) return tok_.kind == Tok::Value;
+  if (clause.starts_with("->")) return at("->");
+  const std::string literal(clause.substr(0, clause.find_first_of(" %")));
+  return literal.size() > 1 ? atWord(literal.c_str()) : at(literal.c_str());
+}
+
+// Resolves the operands, and adds the results.
+bool Parser::finish(Inst& inst, const Format& format, Parts& parts, bool isNumbered) {
+  std::vector<Use> values;
+  std::vector<Type> in;
+  for (size_t k = 0; k < parts.uses.size(); ++k) {
+    const std::string_view implied = parts.implied[k];
+    std::vector<Type>& types = parts.types[k];
+    for (const Use& use : parts.uses[k]) {
+      values.push_back(use);
+      if (implied.empty()) continue;
+      if (implied == "?") {
+        auto known = typeOf(use);
+        if (!known) {
+          error(Err::UnknownName, use.loc).says("unknown value `", use.name, "`");
+          return false;
+        }
+        types.push_back(*known);
+      } else {
+        types.push_back(implied == "^"   ? parts.results[0]
+                        : implied == "p" ? Type::pointer(parts.results[0].elem)
+                                         : Type::scalar(*elemFromName(implied)));
+      }
+    }
+    in.insert(in.end(), types.begin(), types.end());
+  }
+  if (isNumbered && signatureOf(inst.op).hasGroups) {
+    inst.segments.clear();
+    for (size_t k = 0; k < signatureOf(inst.op).operands; ++k) inst.segments.push_back(static_cast<int32_t>(parts.uses[k].size()));
+  }
+  if (!complete(inst, values, in, parts.results) || !addAll(inst, values, in)) return false;
+  for (int k = 0; k < format.sameResults; ++k) parts.results.push_back(in[0]);
+  for (Type type : parts.results) result(inst, type);
+  return info(inst.op).forms != Forms::Lower || normalise(inst, inst.loc);
+}
+
+// 3.2: %a, %a_scale, %b[, %b_scale], %c; the first three have been read as %a, %b, %c.
+bool Parser::oldScales(Parts& parts) {
+  std::vector<Use> rest;
+  if (!parseUses(rest)) return false;
+  if (rest.empty() || rest.size() > 2) return syntax("the accumulator");
+  parts.uses[3] = std::move(parts.uses[1]);
+  parts.uses[1] = std::move(parts.uses[2]);
+  parts.uses[2] = {rest.back()};
+  if (rest.size() == 2) parts.uses[4] = {rest[0]};
   return true;
 }
 
@@ -306,7 +404,11 @@ bool Parser::complete(Inst& inst, const std::vector<Use>& values, std::vector<Ty
       if (!inst.has(Attr::Order)) inst.set(Attr::Order, std::vector<int64_t>{1, 0});
       return true;
     case Op::Split: out.push_back(out[0]); return true;
-    case Op::Dot: in.push_back(out[0]); return true;
+    case Op::Unsplat: {
+      Type old;  // up to 3.2 the result was in the text
+      out.push_back(in[0].element());
+      return !take("->") || parseType(old);
+    }
     case Op::Histogram:
       if (values.empty() || values.size() > 2) return miscounted(inst, values, "a value and perhaps a mask");
       in = {in[0]};
@@ -352,52 +454,9 @@ bool Parser::access(Inst& inst, const std::vector<Use>& values, std::vector<Type
 
 // ---- by hand
 
-bool Parser::byHand(Inst& inst, std::string_view spelling) {
-  std::vector<Use> values;
-  std::vector<Type> types;
-  Type type;
+bool Parser::byHand(Inst& inst) {
   switch (inst.op) {
     case Op::Constant: return constant(inst);
-    case Op::Reshape:
-      if (!parseUses(values)) return false;
-      if (takeWord("allow_reorder")) inst.set(Attr::AllowReorder, int64_t{1});
-      if (takeWord("efficient_layout")) inst.set(Attr::EfficientLayout, int64_t{1});
-      if (values.size() != 1) return syntax("one value");
-      if (!attrs(inst) || !expect(":")) return false;
-      if (at("(") ? !parseParenTypes(types) : !parseTypeList(types)) return false;
-      if (!expect("->") || !parseType(type) || !addAll(inst, values, types)) return false;
-      if (spelling == "tt.view") inst.set(Attr::AllowReorder, int64_t{1});
-      result(inst, type);
-      return true;
-    case Op::Unsplat:
-      if (!uses(values, 1) || !attrs(inst) || !expect(":") || !parseType(type) || !add(inst, values[0], type)) return false;
-      if (take("->") && !parseType(type)) return false;
-      result(inst, type.element());
-      return true;
-    case Op::InlineAsm: return inlineAsm(inst);
-    case Op::DotScaled: return dotScaled(inst);
-    case Op::AtomicPoll: return atomicPoll(inst);
-    case Op::MakeTensorPtr: return makeTensorPtr(inst);
-    case Op::Advance: {
-      Use pointer;
-      if (!parseUse(pointer) || !expect(",") || !useList(values) || !attrs(inst) || !expect(":") || !prefixedType(type, Form::BlockPtr))
-        return false;
-      if (!add(inst, pointer, type) || !addSame(inst, values, Type::scalar(Elem::I32))) return false;
-      result(inst, type);
-      return true;
-    }
-    case Op::MakeTensorDesc: return makeTensorDesc(inst);
-    case Op::DescLoad:
-    case Op::DescStore:
-    case Op::DescReduce: return descriptor(inst);
-    case Op::Print: return printOp(inst);
-    case Op::Assert: return assertOp(inst);
-    case Op::Assume:
-      if (!uses(values, 1)) return false;
-      if (at("[")) {  // operand bundles
-        if (!skipBalanced()) return false;
-      }
-      return attrs(inst) && expect(":") && parseTypeList(types) && addAll(inst, values, types);
     case Op::Barrier:
       while (tok_.kind == Tok::Word &&
              (atWord("all") || atWord("local") || atWord("global_read") || atWord("global_write") || atWord("none"))) {
@@ -405,26 +464,13 @@ bool Parser::byHand(Inst& inst, std::string_view spelling) {
         if (!take("|")) break;
       }
       return attrs(inst);
-    case Op::Call: return callOp(inst);
     case Op::For: return forLoop(inst);
     case Op::If: return ifOp(inst);
     case Op::While: return whileLoop(inst);
-    case Op::Condition: {
-      Use condition;
-      if (!expect("(") || !parseUse(condition) || !expect(")") || !attrs(inst) || !parseUses(values)) return false;
-      if (!values.empty() && (!expect(":") || !parseTypeList(types))) return false;
-      return add(inst, condition, Type::scalar(Elem::I1)) && addAll(inst, values, types);
-    }
-    case Op::Br:
-    case Op::CondBr: return branch(inst);
-    case Op::Reduce:
-    case Op::Scan:
-    case Op::MapElementwise:
-      error(Err::Syntax, inst.loc).says("`", spelling, "` must be written in its generic form, with quotes");
+    default:
+      error(Err::Syntax, inst.loc).says("`", info(inst.op).spelling, "` must be written in its generic form, with quotes");
       return false;
-    default: break;
   }
-  return lower(inst);
 }
 
 bool Parser::constant(Inst& inst) {
@@ -435,158 +481,6 @@ bool Parser::constant(Inst& inst) {
   dict.emplace_back("value", std::move(value));
   if (!applyAttrs(inst, dict)) return false;
   result(inst, inst.dense().type);
-  return true;
-}
-
-bool Parser::atomicPoll(Inst& inst) {
-  std::vector<Use> values;
-  std::vector<Type> in, out;
-  Use timeout;
-  if (!enumWord(inst, Attr::Sem) || !expect(",") || !enumWord(inst, Attr::Scope) || !expect(",") || !parseUses(values)) return false;
-  bool timed = takeWord("timeout");
-  if (timed && !parseUse(timeout)) return false;
-  if (!attrs(inst) || !expect(":") || !parseTypeList(in) || !expect("->") || !parseResultTypes(out)) return false;
-  if (!addAll(inst, values, in) || (timed && !addKnown(inst, timeout))) return false;
-  for (Type type : out) result(inst, type);
-  return true;
-}
-
-bool Parser::dotScaled(Inst& inst) {
-  Use a, b, c, lhsScale, rhsScale;
-  bool hasLhs = false, hasRhs = false;
-  if (!parseUse(a)) return false;
-  if (takeWord("scale")) {
-    hasLhs = true;
-    if (!parseUse(lhsScale)) return false;
-  }
-  if (!expect(",") || !parseUse(b)) return false;
-  if (takeWord("scale")) {
-    hasRhs = true;
-    if (!parseUse(rhsScale)) return false;
-  }
-  if (!expect(",") || !parseUse(c)) return false;
-  if (take(",")) {  // 3.2: %a, %a_scale, %b[, %b_scale], %c
-    std::vector<Use> rest;
-    if (!parseUses(rest)) return false;
-    hasLhs = true;
-    lhsScale = b;
-    b = c;
-    if (rest.size() == 2) {
-      hasRhs = true;
-      rhsScale = rest[0];
-    } else if (rest.size() != 1) {
-      return syntax("the accumulator");
-    }
-    c = rest.back();
-  }
-  if (!expectWord("lhs") || !expect("=") || !enumWord(inst, Attr::LhsElem) || !expectWord("rhs") || !expect("=") ||
-      !enumWord(inst, Attr::RhsElem))
-    return false;
-  Type aType, bType, lhsType, rhsType, d;
-  if (!attrs(inst) || !expect(":") || !parseType(aType)) return false;
-  if (hasLhs && (!expect(",") || !parseType(lhsType))) return false;
-  if (!expect("*") || !parseType(bType)) return false;
-  if (hasRhs && (!expect(",") || !parseType(rhsType))) return false;
-  if (!expect("->") || !parseType(d)) return false;
-  if (!add(inst, a, aType) || !add(inst, b, bType) || !add(inst, c, d)) return false;
-  if (hasLhs && !add(inst, lhsScale, lhsType)) return false;
-  if (hasRhs && !add(inst, rhsScale, rhsType)) return false;
-  inst.segments = {1, 1, 1, hasLhs, hasRhs};
-  result(inst, d);
-  return true;
-}
-
-// %base, [shape], [strides], [offsets] {order = ..} : <tensor<..>>
-bool Parser::makeTensorPtr(Inst& inst) {
-  Use base;
-  std::vector<Use> shape, strides, offsets;
-  Type type;
-  if (!parseUse(base) || !expect(",") || !useList(shape) || !expect(",") || !useList(strides) || !expect(",") || !useList(offsets))
-    return false;
-  if (!attrs(inst) || !expect(":") || !prefixedType(type, Form::BlockPtr)) return false;
-  if (!add(inst, base, Type::pointer(type.elem)) || !addSame(inst, shape, Type::scalar(Elem::I64)) ||
-      !addSame(inst, strides, Type::scalar(Elem::I64)) || !addSame(inst, offsets, Type::scalar(Elem::I32)))
-    return false;
-  inst.segments = {1, static_cast<int32_t>(shape.size()), static_cast<int32_t>(strides.size()), static_cast<int32_t>(offsets.size())};
-  result(inst, type);
-  return true;
-}
-
-bool Parser::makeTensorDesc(Inst& inst) {
-  Use base;
-  std::vector<Use> shape, strides;
-  Type pointer, type;
-  if (!parseUse(base) || !expect(",") || !useList(shape) || !expect(",") || !useList(strides) || !attrs(inst) || !expect(":")) return false;
-  if (!prefixedType(pointer, Form::Scalar) || !expect(",") || !prefixedType(type, Form::Desc)) return false;
-  if (!add(inst, base, pointer) || !addSame(inst, shape, Type::scalar(Elem::I32)) || !addSame(inst, strides, Type::scalar(Elem::I64)))
-    return false;
-  inst.segments = {1, static_cast<int32_t>(shape.size()), static_cast<int32_t>(strides.size())};
-  result(inst, type);
-  return true;
-}
-
-// Load, store, reduce: [kind,] %d[%i, %j][, %v] : desc -> tile, or desc, tile
-bool Parser::descriptor(Inst& inst) {
-  Use desc, value;
-  std::vector<Use> indices;
-  Type type, tile;
-  if (inst.op == Op::DescReduce && (!enumWord(inst, Attr::Kind) || !expect(","))) return false;
-  if (!parseUse(desc) || !useList(indices)) return false;
-  bool loads = inst.op == Op::DescLoad;
-  if (!loads && (!expect(",") || !parseUse(value))) return false;
-  if (!hints(inst) || !attrs(inst) || !expect(":") || !prefixedType(type, Form::Desc) || !expect(loads ? "->" : ",") || !parseType(tile))
-    return false;
-  if (!add(inst, desc, type) || (!loads && !add(inst, value, tile)) || !addSame(inst, indices, Type::scalar(Elem::I32))) return false;
-  if (loads)
-    result(inst, tile);
-  else
-    inst.segments = {1, 1, static_cast<int32_t>(indices.size())};
-  return true;
-}
-
-bool Parser::printOp(Inst& inst) {
-  if (tok_.kind != Tok::String) return syntax("a text in quotes");
-  inst.set(Attr::Prefix, unquote(advance().text));
-  if (!attrs(inst)) return false;
-  if (!take(":")) return true;
-  std::vector<Use> values;
-  std::vector<Type> types;
-  return parseUses(values) && expect(":") && parseTypeList(types) && addAll(inst, values, types);
-}
-
-bool Parser::assertOp(Inst& inst) {
-  Use condition;
-  Type type;
-  if (!parseUse(condition) || !expect(",")) return false;
-  if (tok_.kind != Tok::String) return syntax("a text in quotes");
-  inst.set(Attr::Message, unquote(advance().text));
-  while (take(",")) advance();  // up to 3.0: file, function and line
-  return attrs(inst) && expect(":") && parseType(type) && add(inst, condition, type);
-}
-
-bool Parser::callOp(Inst& inst) {
-  if (tok_.kind != Tok::Symbol) return syntax("a function such as @f");
-  std::string_view name = advance().text.substr(1);
-  inst.set(Attr::Callee, name.starts_with("\"") ? unquote(name) : std::string(name));
-  std::vector<Use> values;
-  std::vector<Type> in, out;
-  if (!expect("(") || !parseUses(values) || !expect(")") || !attrs(inst) || !expect(":") || !parseFunctionType(in, out)) return false;
-  if (!addAll(inst, values, in)) return false;
-  for (Type type : out) result(inst, type);
-  return true;
-}
-
-bool Parser::inlineAsm(Inst& inst) {
-  if (tok_.kind != Tok::String) return syntax("the assembly in quotes");
-  inst.set(Attr::AsmString, unquote(advance().text));
-  std::vector<Use> values;
-  std::vector<Type> in, out;
-  if (!attrs(inst) || !parseUses(values)) return false;
-  if (!values.empty() && (!expect(":") || !parseTypeList(in))) return false;
-  if (!expect("->")) return false;
-  if (at("(") ? !parseParenTypes(out) : !parseTypeList(out)) return false;
-  if (!addAll(inst, values, in)) return false;
-  for (Type type : out) result(inst, type);
   return true;
 }
 
@@ -723,32 +617,6 @@ bool Parser::whileLoop(Inst& inst) {
   for (Type type : out) result(inst, type);
   takeWord("attributes");
   return attrs(inst);
-}
-
-bool Parser::branch(Inst& inst) {
-  if (inst.op == Op::CondBr) {
-    Use condition;
-    if (!parseUse(condition) || !add(inst, condition, Type::scalar(Elem::I1))) return false;
-    if (takeWord("weights")) {
-      if (!skipBalanced()) return false;
-    }
-    if (!expect(",")) return false;
-  }
-  if (!parseSuccessor(inst, false)) return false;
-  if (inst.op == Op::CondBr && (!expect(",") || !parseSuccessor(inst, false))) return false;
-  return attrs(inst);
-}
-
-// The lo operations: operands, attributes, all types.
-bool Parser::lower(Inst& inst) {
-  std::vector<Use> values;
-  std::vector<Type> in, out;
-  if (!parseUses(values) || !attrs(inst)) return false;
-  if (!values.empty() && (!expect(":") || !parseTypeList(in))) return false;
-  if (take("->") && !parseTypeList(out)) return false;
-  if (!addAll(inst, values, in)) return false;
-  for (Type type : out) result(inst, type);
-  return normalise(inst, inst.loc);
 }
 
 }  // namespace nereid::ttir

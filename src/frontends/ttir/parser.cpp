@@ -7,6 +7,7 @@
 #include "frontends/ttir/ttir.h"
 #include "ir/bits.h"
 #include "ir/enums.h"
+#include "ir/signatures.h"
 
 namespace nereid::ttir {
 
@@ -583,23 +584,6 @@ constexpr Renamed kAttrRenamed[] = {
     {"rhs_type", "b_elem_type"}, {"padding_option", "padding"}, {"pack_element", "packed_element"},
 };
 
-// The number of operand groups of an operation, or 0 if its operands are not grouped.
-size_t groupsOf(Op op) {
-  switch (op) {
-    case Op::Load:
-    case Op::Store:
-    case Op::MakeTensorDesc:
-    case Op::DescStore:
-    case Op::DescReduce:
-    case Op::LoLoad:
-    case Op::LoStore: return 3;
-    case Op::Histogram: return 2;
-    case Op::MakeTensorPtr: return 4;
-    case Op::DotScaled: return 5;
-    default: return 0;
-  }
-}
-
 }  // namespace
 
 bool Parser::findOp(std::string_view spelling, Loc loc, Op& out) {
@@ -753,30 +737,28 @@ bool Parser::normalise(Inst& inst, Loc loc) {
     return true;
   }
   if (inst.op == Op::If && inst.regions.size() == 2 && inst.regions[1]->empty()) inst.regions.pop_back();
-  size_t groups = groupsOf(inst.op);
-  if (!groups) {
+  const Signature& row = signatureOf(inst.op);
+  if (!row.hasGroups) {
     inst.segments.clear();
     return true;
   }
   if (inst.segments.empty()) {
-    int32_t rank = inst.results.empty() ? 0 : inst.results[0]->type.rank;
-    switch (inst.op) {
-      case Op::Load:
-      case Op::LoLoad: inst.segments = {1, n > 1, n > 2}; break;
-      case Op::Store:
-      case Op::LoStore: inst.segments = {1, 1, n > 2}; break;
-      case Op::Histogram: inst.segments = {1, n > 1}; break;
-      case Op::MakeTensorDesc: inst.segments = {1, rank, rank}; break;
-      case Op::MakeTensorPtr: inst.segments = {1, rank, rank, rank}; break;
-      case Op::DescStore:
-      case Op::DescReduce: inst.segments = {1, 1, n - 2}; break;
-      case Op::DotScaled: inst.segments = {1, 1, 1, n > 3, n > 4}; break;
-      default: break;
+    int32_t left = n;
+    for (size_t k = 0; k < row.operands; ++k) {
+      const Slot& slot = row.slot(k);
+      int32_t size = slot.many == Slot::Optional ? left > 0 : 1;
+      if (slot.many == Slot::PerAxis) {
+        const bool ofResult = slot.axesOf >= row.operands;
+        if (ofResult ? inst.results.empty() : slot.axesOf >= inst.operands.size()) return bad();
+        size = ofResult ? inst.results[0]->type.rank : inst.operands[slot.axesOf]->type.rank;
+      }
+      inst.segments.push_back(size);
+      left -= size;
     }
   }
   int64_t total = 0;
   for (int32_t s : inst.segments) total += s;
-  if (inst.segments.size() != groups || total != n) return bad();
+  if (inst.segments.size() != row.operands || total != n) return bad();
   return true;
 }
 

@@ -128,40 +128,31 @@ class Parser {
   // ---- custom forms (ops.cpp)
   bool parseCustom(Token name, Inst*& out);
   bool bySignature(Inst& inst);
+  struct Parts;
   bool byFormat(Inst& inst, const Format& format);
+  bool isPresent(std::string_view clause, const Parts& parts) const;
+  bool oldScales(Parts& parts);
+  bool finish(Inst& inst, const Format& format, Parts& parts, bool isNumbered);
   bool complete(Inst& inst, const std::vector<Use>& values, std::vector<Type>& in, std::vector<Type>& out);
   bool miscounted(const Inst& inst, const std::vector<Use>& values, const char* wanted);
   bool access(Inst& inst, const std::vector<Use>& values, std::vector<Type>& in, std::vector<Type>& out);
-  bool byHand(Inst& inst, std::string_view spelling);
+  bool byHand(Inst& inst);
   bool constant(Inst& inst);
-  bool atomicPoll(Inst& inst);
-  bool dotScaled(Inst& inst);
-  bool makeTensorPtr(Inst& inst);
-  bool makeTensorDesc(Inst& inst);
-  bool descriptor(Inst& inst);
-  bool printOp(Inst& inst);
-  bool assertOp(Inst& inst);
-  bool callOp(Inst& inst);
-  bool inlineAsm(Inst& inst);
   bool forLoop(Inst& inst);
   void countSigned(Inst& loop, Block& before);
   bool ifOp(Inst& inst);
   bool whileLoop(Inst& inst);
-  bool branch(Inst& inst);
-  bool lower(Inst& inst);
   bool attrs(Inst& inst);  // an optional dictionary, applied
   bool flags();            // fastmath<..> and the like, ignored
   bool hints(Inst& inst);  // cacheModifier = .., evictionPolicy = ..
   bool enumWord(Inst& inst, Attr attr);
   bool add(Inst& inst, const Use& use, Type type);
-  bool operandTypes(const std::vector<Use>& values, std::vector<Type>& types);
+  bool operandTypes(size_t count, std::vector<Type>& types);
   bool addAll(Inst& inst, const std::vector<Use>& uses, const std::vector<Type>& types);
   bool addSame(Inst& inst, const std::vector<Use>& uses, Type type);
-  bool addKnown(Inst& inst, const Use& use);  // of any type
   void result(Inst& inst, Type type);
   bool uses(std::vector<Use>& out, size_t count);
-  bool useList(std::vector<Use>& out);      // [%a, %b]
-  bool prefixedType(Type& out, Form form);  // <f32> or !tt.ptr<f32>
+  bool typeOfSlot(const Inst& inst, size_t slot, Type& out);
   Region& newRegion(Inst& inst);
   void addYield(Region& region, Loc loc);
 

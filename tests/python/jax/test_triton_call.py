@@ -404,6 +404,8 @@ def test_options():
         call(x, x, backend_options={"a": []}, **kwargs)
     with pytest.raises(ValueError, match="num_ctas must be 1"):
         call(x, x, num_ctas=2, **kwargs)
+    with pytest.raises(ValueError, match="num_warps must be a power of 2 .got 3"):
+        call(x, x, num_warps=3, **kwargs)
 
 
 def test_debug_prints_the_ir_and_keeps_assertions(capsys):

@@ -190,3 +190,38 @@ def test_hooks_are_refused():
     x = jnp.ones(8)
     with pytest.raises(NotImplementedError, match="pre_hook"):
         call(x, x, n=8, kernel=kernel, out_type=x, grid=1)
+
+
+def test_calls_have_the_schedule_that_tune_found(cache, monkeypatch):
+    @nereid.jit
+    def double(x, o, n, BLOCK: tl.constexpr):
+        i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+        tl.store(o + i, tl.load(x + i, mask=i < n) * 2, mask=i < n)
+
+    compiled = []
+    original = nereid._core.compile
+    monkeypatch.setattr(nereid._core, "compile", lambda **k: compiled.append(k.get("schedule")) or original(**k))
+    x = jnp.arange(100, dtype=jnp.float32)
+
+    def run():
+        """A program that has not been traced before."""
+        f = jax.jit(lambda x: call(x, n=100, kernel=double, out_type=x, grid=1, BLOCK=128))
+        assert (f(x) == 2 * x).all()
+        return f.lower(x).as_text()
+
+    assert "schedule" not in run()
+    a, b = np.ones(1024, np.float32), np.zeros(1024, np.float32)
+    lanes = lambda schedule: sum(int(line.split(" lanes ")[1].split()[0]) for line in schedule.splitlines() if line.startswith("nest "))
+    result = nereid.tune(double, a, b, 100, BLOCK=128, grid=1, seconds=60, clock=iter(range(10**6)).__next__, measure=lambda launch, schedule: lanes(schedule) if schedule else 1000)
+    assert result.kept
+    compiled.clear()
+    assert f"schedule {len(result.schedule)}" in run()
+    assert compiled == [result.schedule]
+    compiled.clear()
+    assert f"schedule {len(result.schedule)}" in run() and not compiled
+    # A program that came from elsewhere, where another schedule was legal.
+    text = nereid.jax._call._kernels.popitem()[1]
+    damaged = nereid.jax._call.text_of("double", 1, 1, [], [nereid.jax._call.Config(text.ir, (1, 1, 1), [("buffer", 0), ("buffer", 1), ("bits", 100)])])
+    damaged.text = damaged.text.replace("lanes", "lines")
+    made = nereid.jax._call.nereid_call_p.bind(x, call=damaged, aliases=(), has_side_effect=False, attributes=(), out_types=((x.shape, x.dtype), ))
+    assert (made[0] == 2 * x).all()

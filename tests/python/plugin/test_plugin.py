@@ -330,6 +330,8 @@ def test_options_of_all_back_ends_are_taken():
         axpy[(2, )](x, y, 300, 2.0, BLOCK=256, **{name: value})
         assert np.array_equal(y, 2 * x + 1), name
         nereid_axpy[(2, )](x, y, 300, 0.0, BLOCK=256, **({} if name in ("extern_libs", "arch") else {name: value}))
+    with pytest.raises(AssertionError, match="num_warps must be a power of 2"):
+        axpy[(2, )](x, y, 300, 2.0, BLOCK=256, num_warps=3)
     with pytest.raises(KeyError, match="wave_per_eu"):
         axpy[(2, )](x, y, 300, 2.0, BLOCK=256, wave_per_eu=2)
 
@@ -476,3 +478,26 @@ def test_ahead_of_time_compilation_is_refused_by_name(tmp_path):
     source.write_text("import triton, triton.language as tl\n@triton.jit\ndef twice(p, n, B: tl.constexpr):\n    i = tl.arange(0, B)\n    tl.store(p + i, tl.load(p + i, mask=i < n) * 2, mask=i < n)\n")
     done = subprocess.run([sys.executable, "-m", "triton.tools.compile", str(source), "-n", "twice", "-s", "*fp32, i32, 64", "-g", "1,1,1", "-o", str(tmp_path / "out")], capture_output=True, text=True)
     assert done.returncode != 0 and "nereid compile" in done.stderr
+
+
+def test_launches_have_the_schedule_that_tune_found(cache, monkeypatch):
+    @triton.jit
+    def double(x, o, n, BLOCK: tl.constexpr):
+        i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+        tl.store(o + i, tl.load(x + i, mask=i < n) * 2, mask=i < n)
+
+    x, o = np.arange(1024, dtype=F32), np.zeros(1024, F32)
+    double[(1, )](x, o, 100, BLOCK=128)
+    lanes = lambda schedule: sum(int(line.split(" lanes ")[1].split()[0]) for line in schedule.splitlines() if line.startswith("nest "))
+    result = nereid.tune(double, x, o, 100, BLOCK=128, grid=1, seconds=60, clock=iter(range(10**6)).__next__, measure=lambda launch, schedule: lanes(schedule) if schedule else 1000)
+    assert result.kept
+    nereid._cache._schedules.clear()  # as in another process
+    compiled = []
+    original = nereid._core.compile
+    monkeypatch.setattr(nereid._core, "compile", lambda **k: compiled.append(k.get("schedule")) or original(**k))
+    o[:] = 0
+    kernel = double[(1, )](x, o, 100, BLOCK=128)
+    assert (o[:100] == 2 * x[:100]).all() and compiled == [result.schedule]
+    assert lanes(nereid._core.emit(**nereid._from_ir.request(kernel.asm["nereid"].decode()), schedule=result.schedule, stage="schedule")) == lanes(result.schedule)
+    double[(1, )](x, o, 100, BLOCK=256)
+    assert compiled[1:] == [""]
