@@ -181,7 +181,7 @@ class Placement {
         const Inst* host = arrays[array][0];
         if (host->result()->type != alloc->result()->type) continue;
         const int64_t both = std::min(unit, host->integer(Attr::Unit));
-        // What is written often is written as wide as it comes.
+        // In loops, stores keep their width.
         bool fits = all || both == unit || !lives_.at(alloc).inLoop;
         for (const Inst* other : arrays[array]) fits &= all || both == host->integer(Attr::Unit) || !lives_.at(other).inLoop;
         if (!fits) continue;
