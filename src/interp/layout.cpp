@@ -424,6 +424,22 @@ bool Machine::lowerPure(const Inst& i) {
       set(i.result(), std::move(out));
       return true;
     }
+    case Op::LoDotAdd: {
+      std::vector<uint64_t> sums = in(i, 0).bits;
+      const auto &x = in(i, 1).bits, &y = in(i, 2).bits;
+      const Type& t = i.operand(1)->type;
+      for (size_t k = 0; k < x.size(); ++k) {
+        uint64_t& sum = sums[k * sums.size() / x.size()];
+        if (t.isFloat())
+          sum = encodeFloat(Elem::F32, decodeFloat(Elem::F32, sum) + decodeFloat(t.elem, x[k]) * decodeFloat(t.elem, y[k]));
+        else
+          sum = zeroExtend(sum + static_cast<uint64_t>((t.elem == Elem::I8 ? static_cast<int64_t>(x[k]) : signExtend(x[k], 16)) *
+                                                       signExtend(y[k], bitWidth(t))),
+                           32);
+      }
+      set(i.result(), std::move(sums));
+      return true;
+    }
     case Op::LoShuffle: {
       std::vector<uint64_t> from = in(i, 0).bits, out;
       if (i.operands.size() > 1) from.insert(from.end(), in(i, 1).bits.begin(), in(i, 1).bits.end());

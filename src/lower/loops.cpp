@@ -511,13 +511,53 @@ void Lowering::emitStore(const Inst& inst, const IndexMap& map, int level) {
   store->segments = {1, 1, mask.v != nullptr};
 }
 
+// An atomic operation that nothing runs beside. Neighbours are updated together, other lanes one after the other: they may be one element.
+void Lowering::emitUpdate(const Inst& inst, const IndexMap& map) {
+  const Type element = inst.result()->type.element();
+  Lowval mask = inst.operands.size() > 2 ? valueAt(inst.operands[2], map) : Lowval{};
+  if (auto known = mask.v ? constantBits(mask.v) : std::nullopt) {
+    if (!(*known & 1)) return;
+    mask = {};
+  }
+  Lowval value = valueAt(inst.operands[1], map);
+  Address where = address(inst.operands[0], map);
+  Op op;
+  switch (static_cast<Rmw>(inst.integer(Attr::RmwOp))) {
+    case Rmw::And: op = Op::AndI; break;
+    case Rmw::Or: op = Op::OrI; break;
+    case Rmw::Xor: op = Op::XOrI; break;
+    case Rmw::Add: op = Op::AddI; break;
+    case Rmw::FAdd: op = Op::AddF; break;
+    case Rmw::Max: op = element.isFloat() ? Op::MaxNumF : Op::MaxSI; break;
+    case Rmw::Min: op = element.isFloat() ? Op::MinNumF : Op::MinSI; break;
+    case Rmw::UMax: op = Op::MaxUI; break;
+    case Rmw::UMin: op = Op::MinUI; break;
+    case Rmw::Xchg: op = Op::Select; break;
+  }
+  auto update = [&](Value* p, Value* by, Value* condition) {
+    Builder b = at(top());
+    Inst* load = b.create(Op::LoLoad, condition ? std::vector<Value*>{p, condition} : std::vector<Value*>{p}, {by->type});
+    load->segments = {1, condition != nullptr, 0};
+    Value* sum = op == Op::Select ? by : b.create(op, {load->result(), by}, {by->type})->result();
+    Inst* store = b.create(Op::LoStore, condition ? std::vector<Value*>{p, sum, condition} : std::vector<Value*>{p, sum}, {});
+    store->segments = {1, 1, condition != nullptr};
+  };
+  Lowval pointer = where.vector.v ? where.vector : where.scalar;
+  if (where.contiguous || lanes() == 1) {
+    if (mask.v) mask = widen(mask, lanes());
+    return update(pointer.v, widen(value, lanes()).v, mask.v);
+  }
+  for (int k = 0; k < lanes(); ++k) {
+    auto of = [&](Lowval x) { return x.isVector() ? takeLanes(x.v, k, 1) : x.v; };
+    update(of(pointer), of(value), mask.v ? of(mask) : nullptr);
+  }
+}
+
 // Effects at one element: the nest has no vector axis, except for stores.
 void Lowering::emitEffect(const Inst& inst, const IndexMap& map) {
   loc_ = inst.loc;
-  if (inst.op == Op::Store) {
-    emitStore(inst, map, top());
-    return;
-  }
+  if (inst.op == Op::Store) return emitStore(inst, map, top());
+  if (isExclusive_ && inst.op == Op::AtomicRMW) return emitUpdate(inst, map);
   std::vector<Lowval> operands;
   for (Value* v : inst.operands) operands.push_back(valueAt(v, v->type.isTile() ? map : IndexMap{}));
   Builder b = at(top());

@@ -161,11 +161,13 @@ class Lowering {
   void beginReduction(std::vector<Value*>& acc);
   void endReduction(std::vector<Value*>& acc);
   void emitEffect(const Inst& inst, const IndexMap& map);
+  void emitUpdate(const Inst& inst, const IndexMap& map);
   void emitStore(const Inst& inst, const IndexMap& map, int level);
   Value* takeLanes(Value* v, int64_t first, int64_t count);
   Value* putLanes(Value* narrow, Value* wide);
   std::vector<Lowval> fold(const Inst& reduce, std::vector<Value*> vectors, int64_t lanesLeft = 1);
   bool needsVersions(const Nest& nest, std::vector<const Inst*>& loads, Value*& condition);
+  bool emitExclusive(const Nest& nest, const BufferRef* target);
   void emitSlowly(const Nest& nest, std::vector<const Inst*> loads, const BufferRef* target);
   struct Range {
     Value *first, *last;  // addresses of the first byte and past the last
@@ -228,6 +230,8 @@ class Lowering {
   Func* out_ = nullptr;
   Loc loc_;
   bool failed_ = false, needsDistinct_ = false;
+  Value* exclusive_ = nullptr;  // lo.exclusive
+  bool isExclusive_ = false;    // in the version where it holds
   std::vector<std::string> notes_;
   std::set<const Nest*> emitted_;
   int quiet_ = 0;  // inside an unlikely version, which repeats the decisions

@@ -226,7 +226,31 @@ void Lowering::noteNest(const Nest& nest) {
          bound.isLower ? " holds on a whole loop or is a mask" : " ends a loop instead of masking it");
 }
 
+// Atomic operations of a call that nothing runs beside are loads and stores.
+bool Lowering::emitExclusive(const Nest& nest, const BufferRef* target) {
+  if (!nest.exclusive || isExclusive_ || quiet_) return false;
+  if (!exclusive_) exclusive_ = Builder(m_, entry_, loc_).create(Op::LoExclusive, {}, {Type::scalar(Elem::I1)})->result();
+  Inst* branch = m_.newInst(Op::If, loc_);
+  branch->operands = {exclusive_};
+  for (bool exclusive : {true, false}) {
+    branch->regions.push_back(std::make_unique<Region>());
+    branch->regions.back()->parent = branch;
+    levels_.push_back(m_.newBlock(*branch->regions.back()));
+    isExclusive_ = exclusive;
+    quiet_ += !exclusive;
+    emitNest(nest, target);
+    at(top()).yield({});
+    quiet_ -= !exclusive;
+    isExclusive_ = false;
+    levels_.pop_back();
+  }
+  branch->parent = levels_.back();
+  levels_.back()->insts.push_back(branch);
+  return true;
+}
+
 void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
+  if (emitExclusive(nest, target)) return;
   loc_ = nest.anchors.back().inst ? nest.anchors.back().inst->loc : loc_;
   nestTarget_ = target;
   for (const Anchor& anchor : nest.anchors) {
@@ -247,10 +271,10 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
     if (anchor.accumulates() || (anchor.kind == Anchor::Effect && used_.count(anchor.inst)))
       for (Value* v : anchor.inst->results)
         if (v->type.isTile() && !buffer_.count(v)) buffer_[v] = allocate(v);
-  NestScheduler::Request request{.isCopy = target != nullptr, .target = target ? target->layout : nullptr};
+  NestScheduler::Request request{.isCopy = target != nullptr, .target = target ? target->layout : nullptr, .isExclusive = isExclusive_};
   if (target)
     if (auto from = buffer_.find(nest.anchors[0].value); from != buffer_.end()) request.stored[from->first] = from->second.layout;
-  use(target ? scheduler_.schedule(nest, request) : nest.loops);
+  use(target || isExclusive_ ? scheduler_.schedule(nest, request) : nest.loops);
   noteNest(nest);
 
   std::vector<const Inst*> loads;
@@ -355,8 +379,10 @@ void Lowering::emitSlowly(const Nest& nest, std::vector<const Inst*> loads, cons
   std::vector<Event> events;
   for (const Inst* load : loads) events.push_back({number_[load], load, nullptr});
   for (const Anchor& anchor : nest.anchors) events.push_back({number_[anchor.inst], nullptr, &anchor});
-  NestScheduler::Request request{
-      .isCopy = nestTarget_ != nullptr, .target = nestTarget_ ? nestTarget_->layout : nullptr, .isFallback = unlikely_};
+  NestScheduler::Request request{.isCopy = nestTarget_ != nullptr,
+                                 .target = nestTarget_ ? nestTarget_->layout : nullptr,
+                                 .isExclusive = isExclusive_,
+                                 .isFallback = unlikely_};
   const Layout* layout = now_.layout;
   sortStably(events, [](const Event& a, const Event& b) { return a.number < b.number; });
   for (const Event& event : events) {

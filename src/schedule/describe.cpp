@@ -26,6 +26,7 @@ class Describer {
  public:
   Describer(const Func& f, const Schedule& schedule, const std::set<const Nest*>& emitted) : schedule_(schedule), emitted_(emitted) {
     out_ = cat("# schedule of ", f.name, "\n", kernelText(schedule.kernel), "\n");
+    if (schedule.isSerial) line(1, "little but atomic operations: one thread runs all programs, if no other launch has atomic operations");
     block(f.body.entry(), 1);
   }
   std::string take() { return std::move(out_); }
@@ -55,6 +56,7 @@ class Describer {
 
   void nest(const Nest& n, int depth) {
     line(depth, "nest over ", shapeOf(n.shape), n.reduceAxis >= 0 ? cat(", reducing axis ", n.reduceAxis) : std::string());
+    if (n.exclusive) line(depth + 1, "two versions: loads and stores if no other thread runs, and atomic operations");
     // One axis a dimension: how pointers move along each.
     std::vector<IndexBit> domain;
     std::vector<int> bits(n.shape.size());

@@ -41,6 +41,7 @@ constexpr Machine workgroups(std::string_view name, bool exp2) {
           .subnormals = false,
           .halves = true,
           .exp2 = exp2,
+          .exclusive = false,
           .maxLanes = 16,
           .maxAccessBytes = 16,
           .wrapVersions = false,

@@ -24,14 +24,18 @@ struct Machine {
   bool halves = false;       // conversions between f32 and f16 or bf16 are instructions
   bool scales = false;       // lo.scale is one instruction
   bool exp2 = false;         // exp2 is one instruction, about as exact as the expansion
+  bool exclusive = true;     // a call can know that no other thread accesses memory: lo.exclusive
 
   // ---- loop nests
-  int maxLanes = 64;                // of a vector value: longer ones fill pages with instructions and do not fit in registers
-  int maxAccessBytes = 0;           // that one thread loads or stores at once; 0: the lanes alone decide
-  bool wrapVersions = true;         // nests have a version for indices that do not wrap: remainders are slow
-  int unroll = 4;                   // vectors per iteration: enough to hide the latency of an addition
-  int unrollExpensive = 2;          // the same where registers are short: with expensive operations, or more than longNest
-  size_t longNest = 60;             // operations
+  int maxLanes = 64;         // of a vector value: longer ones fill pages with instructions and do not fit in registers
+  int maxAccessBytes = 0;    // that one thread loads or stores at once; 0: the lanes alone decide
+  bool wrapVersions = true;  // nests have a version for indices that do not wrap: remainders are slow
+  int unroll = 4;            // vectors per iteration: enough to hide the latency of an addition
+  int unrollExpensive = 2;   // the same where registers are short: with expensive operations, or more than longNest
+  size_t longNest = 60;      // operations
+  // Operations per atomic element of a program up to which one thread runs all programs, without atomic operations: an atomic operation
+  // takes as long as some 20 plain ones, and far longer if threads take turns at one address.
+  int64_t serialWork = 32;
   int unrolledIterations = 4;       // of a short reduction that becomes straight-line code
   int64_t maxUnrolledCopies = 64;   // of the body of a nest that a schedule unrolls
   int maxStoresPerNest = 6;         // alias tests compare stores pair by pair

@@ -155,6 +155,9 @@ Stride NestScheduler::strideAlong(const Value* ptr, const IndexMap& map, int axi
 
 void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
   s.vectorAxis = s.contiguousAxis = -1;
+  auto isStore = [&](const Anchor& a) {
+    return a.kind == Anchor::Effect && (a.inst->op == Op::Store || (request_->isExclusive && a.inst->op == Op::AtomicRMW));
+  };
   bool allowed = true, noReduced = false, expensive = false, huge = false;  // huge: its expansion fills pages
   int widest = 8, narrowest = 32;
   struct Access {
@@ -168,10 +171,9 @@ void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
   auto memory = [&](const Value* v) { return inMemory(v); };
   for (const Anchor& anchor : nest.anchors) {
     if (anchor.kind == Anchor::Scan) noReduced = true;
-    if (anchor.kind == Anchor::Effect && anchor.inst->op != Op::Store) allowed = false;
+    if (anchor.kind == Anchor::Effect && !isStore(anchor)) allowed = false;
     if (anchor.accumulates() && !isStraightLine(*anchor.inst->regions[0])) allowed = false;
-    if (anchor.kind == Anchor::Effect && anchor.inst->op == Op::Store)
-      accesses.push_back({anchor.inst->operand(0), s.identity(), 4, false});
+    if (isStore(anchor)) accesses.push_back({anchor.inst->operand(0), s.identity(), 4, false});
     if (anchor.kind == Anchor::Buffer || anchor.kind == Anchor::Carry) {
       accesses.push_back({anchor.value, s.identity(), 2, true});
       widest = std::max(widest, bitWidth(layouts_.storedType(anchor.value)));
@@ -200,7 +202,7 @@ void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
     if (anchor.kind == Anchor::Combine || anchor.kind == Anchor::Scan)
       for (Value* v : anchor.inst->operands)
         widest = std::max(widest, v->type.isFloat() ? std::max(16, bitWidth(v->type)) : bitWidth(v->type));
-    if (anchor.kind == Anchor::Effect && anchor.inst->op == Op::Store) {
+    if (isStore(anchor)) {
       widest = std::max(widest, bitWidth(anchor.inst->operand(1)->type));
       narrowest = std::min(narrowest, std::max(8, bitWidth(anchor.inst->operand(1)->type)));
     }
@@ -256,6 +258,12 @@ void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
               wanted = std::min(std::countr_zero(static_cast<unsigned>(machineLanes)),
                                 log2(machine_.maxAccessBytes) - std::countr_zero(static_cast<unsigned>(bytes)));
           if (divisibility_.along(access.ptr, access.map, s.vectorAxis, wanted) < wanted) machineLanes = 1;
+        }
+      // Lanes that are updated one after the other.
+      for (const Anchor& anchor : nest.anchors)
+        if (isStore(anchor) && anchor.inst->op == Op::AtomicRMW) {
+          Stride stride = strideOf(anchor.inst->operand(0), s.identity(), s.vectorAxis, s.axes[static_cast<size_t>(s.vectorAxis)].bits);
+          if (stride.kind == Stride::None || (stride.kind == Stride::Constant && stride.value != 1)) unroll = 1;
         }
       int width = std::countr_zero(static_cast<unsigned>(std::min(machine_.maxLanes, machineLanes * unroll)));
       // Threads come before lanes.

@@ -40,6 +40,7 @@ class NestScheduler {
     bool anyLayout = false;                  // split only where accesses demand it: the caller reads tiles in registers itself
     const Layout* target = nullptr;          // of that place
     const Layout* like = nullptr;            // of the nest that this one is a part of
+    bool isExclusive = false;                // the version without atomic operations
     bool isFallback = false;                 // the version for unusual arguments: small code
     const NestDecision* decision = nullptr;  // instead of the defaults, if it is legal
     Random* random = nullptr;                // draws legal decisions

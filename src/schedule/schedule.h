@@ -43,9 +43,10 @@ struct Nest {
   std::vector<Anchor> anchors;
   std::vector<int64_t> shape;  // of the domain
   int reduceAxis = -1;
-  int order = 0;         // position in the program
-  int number = 0;        // in the order of emission
-  NestSchedule loops{};  // of nests whose anchors have no algorithm of their own
+  int order = 0;           // position in the program
+  int number = 0;          // in the order of emission
+  bool exclusive = false;  // two versions, the first for launches that nothing runs beside: its atomic operations are loads and stores
+  NestSchedule loops{};    // of nests whose anchors have no algorithm of their own
 };
 
 // Whether a nest has loops: dots, histograms and functions of several elements have algorithms instead.
@@ -92,6 +93,7 @@ struct Schedule {
   // Buffers with an element more in each row.
   std::set<const Value*> padded;
   bool hasManyNests = false;
+  bool isSerial = false;  // if nothing else runs, one thread takes all programs: they are little but atomic operations
   std::shared_ptr<Layouts> layouts{};
   std::shared_ptr<NestScheduler> scheduler{};  // also for copies from one place to another, which belong to no nest
 
