@@ -121,6 +121,7 @@ Rep Emitter::choose(const Rep& m, const Rep& x, const Rep& y) {
                                Ins::I64x2RelaxedLaneselect)
                      : Ins::V128Bitselect;
   Rep out{x.lanes, x.width, {}};
+  if (y.n == uniform(0, y.lanes, y.width).n) return map(x, m, Ins::V128And);
   for (size_t k = 0; k < x.n.size(); ++k) out.n.push_back(code_.make(ins, {x.n[k], y.n[k], m.n[k]}));
   return out;
 }
