@@ -546,10 +546,10 @@ bool OpVerifier::lower() {
       return i_.integer(Attr::Threads) > 0 && i_.integer(Attr::Private) > 0 ? counts(2, 0) && in(0).isPointer() && in(1) == in(0)
                                                                             : attribute("`threads` and `private` must be positive");
     case Op::LoDotAdd: {
-      if (!counts(3, 1) || !r.isVector() || in(0) != r || !in(1).isVector() || in(2) != in(1)) return false;
-      const Elem e = in(1).elem;
+      if (!counts(3, 1) || !r.isVector() || in(0) != r || in(1) != r.withElement(Elem::I32) || !in(2).isVector()) return false;
+      const Elem e = in(2).elem;
       return (e == Elem::BF16 ? r.elem == Elem::F32 : r.elem == Elem::I32 && (e == Elem::I16 || e == Elem::I8)) &&
-             in(1).numel() * bitWidth(in(1)) == r.numel() * 32;
+             in(2).numel() * bitWidth(in(2)) == r.numel() * 32;
     }
     case Op::LoExclusive: return counts(0, 1) && r == Type::scalar(Elem::I1);
     case Op::LoIota: return counts(0, 1) && r.isVector() && r.isInt();

@@ -24,7 +24,8 @@ void Lowering::emitDot(const Inst& dot) {
   Type sum = type.isInt() ? Type::scalar(Elem::I32) : Type::scalar(type.elem == Elem::F64 ? Elem::F64 : Elem::F32);
   if (auto carried = schedule_.inPlaceOf.find(d); carried != schedule_.inPlaceOf.end()) buffer_[d] = buffer_.at(carried->second);
   if (!buffer_.count(d)) buffer_[d] = allocate(d);
-  const BufferRef left = buffer_.at(a), right = buffer_.at(b);
+  BufferRef left = buffer_.at(a), right = buffer_.at(b);
+  const int neighbours = left.element.elem == a->type.elem && right.element.elem == b->type.elem ? groupOf(dot, machine_) : 1;
   int lanesOf = std::max(1, machine_.vectorBytes * 8 / bitWidth(sum));
   int laneBits = std::min(nBits, static_cast<int>(std::countr_zero(static_cast<unsigned>(lanesOf))) + 1);
   int vectors = std::max(1, (1 << laneBits) / lanesOf);
@@ -132,6 +133,65 @@ void Lowering::emitDot(const Inst& dot) {
     return convert(v, sum);
   };
   std::vector<Value*> none;
+  // Operands for products of groups: elements of B that are multiplied together become neighbours. The processor's first operand of bytes is
+  // unsigned, so A is stored plus 128, and the sums of B's columns times 128 are subtracted.
+  const int64_t step = int64_t{1} << laneBits;
+  const Type packed = left.element.elem == Elem::I8 && neighbours == 2 ? Type::scalar(Elem::I16) : left.element;
+  const bool isBiased = neighbours > 1 && packed.elem == Elem::I8;
+  Value* columnSums = nullptr;  // times 128
+  if (neighbours > 1) {
+    const int64_t count = a->type.numel();
+    const BufferRef source = left, rows = right;
+    if (packed.isInt()) {
+      left = allocateElements(packed, count);
+      const int64_t many = std::min<int64_t>(count, machine_.vectorBytes);
+      loop(count, many, none, [&](Value* i, int level, std::vector<Value*>&) {
+        Lowval v{at(top()).loadFrom(offset(source.base, {i, level}, 1).v, Type::vector(source.element, static_cast<int>(many))), top()};
+        v = isBiased ? emitOp(Op::XOrI, {v, {constant(packed, 0x80), 0}}, packed) : emitOp(Op::ExtSI, {v}, packed);
+        at(top()).storeTo(offset(left.base, {i, level}, 1).v, v.v);
+      });
+    }
+    right = allocateElements(packed, b->type.numel());
+    if (isBiased) columnSums = allocateElements(sum, columns << batchBits).base;
+    auto shuffled = [&](Lowval x, Lowval y, int unit) {  // units of both in turn
+      const int64_t n = x.v->type.numel();
+      std::vector<int64_t> order;
+      for (int64_t i = 0; i < n; i += unit)
+        for (int64_t from : {i, n + i})
+          for (int k = 0; k < unit; ++k) order.push_back(from + k);
+      Value* v = at(top()).create(Op::LoShuffle, {x.v, y.v}, {Type::vector(packed, static_cast<int>(2 * n))}, {{Attr::Lanes, order}})->result();
+      return Lowval{v, top()};
+    };
+    loop(int64_t{1} << batchBits, 1, none, [&](Value* batch, int batchLevel, std::vector<Value*>&) {
+      loop(columns, step, none, [&](Value* n, int nLevel, std::vector<Value*>&) {
+        auto place = [&](Value* base, Lowval k, int64_t kScale, int64_t nScale, int64_t batchScale) {
+          Lowval p = offset(base, {batch, batchLevel}, batchScale);
+          p = emitOp(Op::AddPtr, {p, emitOp(Op::MulI, {{n, nLevel}, {index(nScale), 0}}, kI64)}, base->type);
+          return emitOp(Op::AddPtr, {p, emitOp(Op::MulI, {k, {index(kScale), 0}}, kI64)}, base->type);
+        };
+        std::vector<Value*> total;
+        if (isBiased) total.push_back(widen({constant(sum, 0), 0}, lanes()).v);
+        total = loop(depth / neighbours, 1, total, [&](Value* k, int kLevel, std::vector<Value*>& in) {
+          std::vector<Lowval> parts;
+          for (int j = 0; j < neighbours; ++j) {
+            Lowval p = place(rows.base, {k, kLevel}, neighbours * columns, 1, depth * columns);
+            p = emitOp(Op::AddPtr, {p, {index(j * columns), 0}}, rows.base->type);
+            Lowval v{at(top()).loadFrom(p.v, Type::vector(rows.element, lanes())), top()};
+            parts.push_back(rows.element == packed ? v : emitOp(Op::ExtSI, {v}, packed));
+          }
+          Lowval first = shuffled(parts[0], parts[1], 1);
+          if (neighbours == 4) first = shuffled(first, shuffled(parts[2], parts[3], 1), 2);
+          at(top()).storeTo(place(right.base, {k, kLevel}, neighbours * columns, neighbours, depth * columns).v, first.v);
+          if (isBiased)
+            in[0] = at(top()).create(Op::LoDotAdd, {in[0], widen({constant(sum, 0x01010101), 0}, lanes()).v, first.v}, {in[0]->type})->result();
+        });
+        if (isBiased) {
+          Lowval scaled = emitOp(Op::ShLI, {{total[0], top()}, {constant(sum, 7), 0}}, sum);
+          at(top()).storeTo(place(columnSums, {index(0), 0}, 0, 1, columns).v, scaled.v);
+        }
+      });
+    });
+  }
   const BufferRef to = buffer_.at(d), from = buffer_.count(c) ? buffer_.at(c) : to;
   // One tile: where it is in its batch's columns and groups of rows.
   auto tile = [&](Lowval batch, Lowval n, Lowval group, const Group& g) {
@@ -141,7 +201,9 @@ void Lowering::emitDot(const Inst& dot) {
     open(1, group.v, group.level);
     Lowval a0 = offset(left.base, batch, a->type.dim(rank - 2) * depth);
     Lowval b0 = offset(right.base, batch, depth * columns);
-    Lowval bColumn = emitOp(Op::AddPtr, {b0, n}, right.base->type);
+    Lowval bColumn = emitOp(Op::AddPtr, {b0, neighbours == 1 ? n : emitOp(Op::MulI, {n, {index(neighbours), 0}}, kI64)}, right.base->type);
+    Lowval excess;
+    if (columnSums) excess = read(emitOp(Op::AddPtr, {offset(columnSums, batch, columns), n}, columnSums->type, {}, top()), sum, lanes());
     Lowval first = emitOp(Op::MulI, {group, {index(rows * depth), 0}}, kI64);
     // The first element of a row of the sums.
     auto rowOf = [&](const BufferRef& buffer, int r) {
@@ -159,13 +221,25 @@ void Lowering::emitDot(const Inst& dot) {
         start = convert({constant(c->type.element(), *bits), 0}, sum);
       else
         start = read(rowOf(from, r), from.element, lanes());
-      acc.push_back(widen(start, lanes()).v);
+      start = widen(start, lanes());
+      acc.push_back(columnSums ? emitOp(Op::SubI, {start, excess}, sum, {}, top()).v : start.v);
     }
     std::vector<Lowval> aRow;
     for (int r = 0; r < rows; ++r)
       aRow.push_back(emitOp(Op::AddPtr, {a0, emitOp(Op::AddI, {first, {index((firstRow + r) * depth), 0}}, kI64)}, left.base->type));
-    acc = loop(depth, 1, acc, [&](Value* k, int kLevel, std::vector<Value*>& in) {
+    acc = loop(depth, neighbours, acc, [&](Value* k, int kLevel, std::vector<Value*>& in) {
       Lowval at_{k, kLevel};
+      if (neighbours > 1) {
+        Lowval p = emitOp(Op::AddPtr, {bColumn, emitOp(Op::MulI, {at_, {index(columns), 0}}, kI64)}, right.base->type);
+        Value* y = at(top()).loadFrom(p.v, Type::vector(packed, lanes() * neighbours));
+        for (int r = 0; r < rows; ++r) {
+          Lowval pair = emitOp(Op::Bitcast, {emitOp(Op::AddPtr, {aRow[static_cast<size_t>(r)], at_}, left.base->type)}, Type::pointer(Elem::I32));
+          Lowval x = widen({at(top()).loadFrom(pair.v, Type::scalar(Elem::I32)), top()}, lanes());
+          Value*& sumOfRow = in[static_cast<size_t>(r)];
+          sumOfRow = at(top()).create(Op::LoDotAdd, {sumOfRow, x.v, y}, {sumOfRow->type})->result();
+        }
+        return;
+      }
       Lowval bVector =
           read(emitOp(Op::AddPtr, {bColumn, emitOp(Op::MulI, {at_, {index(columns), 0}}, kI64)}, right.base->type), right.element, lanes());
       for (int r = 0; r < rows; ++r) {
@@ -188,7 +262,6 @@ void Lowering::emitDot(const Inst& dot) {
         writeBuffer(to, result, mapOfRow(r));
     }
   };
-  int64_t step = int64_t{1} << laneBits;
   loop(int64_t{1} << batchBits, 1, none, [&](Value* batch, int batchLevel, std::vector<Value*>&) {
     loop(columns, step, none, [&](Value* n, int nLevel, std::vector<Value*>&) {
       for (const Group& g : groups)

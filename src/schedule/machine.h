@@ -53,6 +53,8 @@ struct Machine {
   int maxPartialBits = 6;               // log2 of the partial results of other subgroups that each thread combines
 
   // ---- dots without subgroup matrices
+  int byteGroup = 1;            // neighbours along K of i8 operands that one instruction multiplies and adds: 4, or 2 as i16
+  int bf16Group = 1;            // the same of bf16
   int dotRows = 0;              // of a register tile; 0: the power of two whose accumulators fill half of the registers
   int dotRestRows = 0;          // of the tiles for the rows that are left
   int accumulatorBits = 7;      // log2 of the accumulators of one thread of a workgroup
@@ -108,6 +110,8 @@ extern const Machine kReference;
 // Target `threads`: the interpreter runs workgroups.
 extern const Machine kReferenceWorkgroup;
 extern const Machine kSse, kAvx2, kAvx512, kNeon;
+// The same with VNNI, and AVX-512 with BF16 as well.
+extern const Machine kAvx2Vnni, kAvx512Vnni, kAvx512Bf16;
 extern const Machine kWasm, kRelaxedWasm;
 extern const Machine kWebGpu;
 

@@ -73,6 +73,13 @@ bool isExpensive(const Inst& inst) {
   }
 }
 
+int groupOf(const Inst& dot, const Machine& machine) {
+  const Type &a = dot.operand(0)->type, &b = dot.operand(1)->type, &sums = dot.result()->type;
+  if (machine.hasWorkgroups() || a.elem != b.elem) return 1;
+  const int group = a.elem == Elem::I8 && sums.elem == Elem::I32 ? machine.byteGroup : a.elem == Elem::BF16 ? machine.bf16Group : 1;
+  return a.dim(a.rank - 1) >= group && sums.dim(sums.rank - 1) * 4 >= machine.vectorBytes ? group : 1;
+}
+
 bool isTrivial(const Inst& inst) {
   switch (inst.op) {
     case Op::MakeRange:

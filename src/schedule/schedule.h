@@ -115,6 +115,8 @@ std::string findFault(const Func& f, const Schedule& schedule);
 // The schedule as text: `emit --stage schedule`. Only of the nests that `emitted` has.
 std::string describe(const Func& f, const Schedule& schedule, const std::set<const Nest*>& emitted);
 
+// How many neighbours along K a dot multiplies at once (lo.dot_add); 1: it multiplies and adds elements.
+int groupOf(const Inst& dot, const Machine& machine);
 // Whether a value of this operation is expensive to compute again.
 bool isExpensive(const Inst& inst);
 // Returns true if a value of this operation is free to recompute. Such a value is read from a buffer only at a computed index, so masks and

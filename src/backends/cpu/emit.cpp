@@ -442,7 +442,7 @@ struct Emitter {
 
   // Processors with VNNI and AVX512-BF16 have instructions for one register, and all have one for products of i16.
   llvm::Value* dotAdd(const Inst& i) {
-    const Type &t = i.result()->type, &from = i.operand(1)->type;
+    const Type &t = i.result()->type, &from = i.operand(2)->type;
     const auto lanes = static_cast<unsigned>(t.numel()), group = 32u / static_cast<unsigned>(bitWidth(from));
     const auto whole = std::min(lanes, static_cast<unsigned>(vectorBits / 32));
     auto part = [&](llvm::Value* v, unsigned first, unsigned count) -> llvm::Value* {
@@ -454,11 +454,12 @@ struct Emitter {
     llvm::Value *sums = get(i.operands[0]), *x = get(i.operands[1]), *y = get(i.operands[2]);
     std::vector<llvm::Value*> parts;
     for (unsigned k = 0; k < lanes; k += whole)
-      parts.push_back(dotAddOf(part(sums, k, whole), part(x, k * group, whole * group), part(y, k * group, whole * group), from.elem));
+      parts.push_back(dotAddOf(part(sums, k, whole), part(x, k, whole), part(y, k * group, whole * group), from.elem));
     return joined(std::move(parts));
   }
 
-  llvm::Value* dotAddOf(llvm::Value* sum, llvm::Value* x, llvm::Value* y, Elem elem) {
+  llvm::Value* dotAddOf(llvm::Value* sum, llvm::Value* groups, llvm::Value* y, Elem elem) {
+    llvm::Value* x = b.CreateBitCast(groups, y->getType());
     const unsigned lanes = llvm::cast<llvm::FixedVectorType>(sum->getType())->getNumElements();
     auto as = [&](llvm::Value* v, llvm::Type* element) {
       return b.CreateBitCast(v, llvm::FixedVectorType::get(element, lanes * 32 / element->getScalarSizeInBits()));
