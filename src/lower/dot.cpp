@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "lower/lowering.h"
+#include "support/function_ref.h"
 
 namespace nereid {
 
@@ -93,9 +94,9 @@ void Lowering::emitDot(const Inst& dot) {
     for (int i = 0; i < batchBits; ++i) map.push_back({2, static_cast<uint8_t>(i)});
     return map;
   };
-  auto loop = [&](int64_t size, int64_t step, std::vector<Value*> acc, auto&& body) {
+  auto loop = [&](int64_t size, int64_t step, std::vector<Value*> acc, FunctionRef<void(Lowval, std::vector<Value*>&)> body) {
     if (size == step) {
-      body(index(0), top(), acc);
+      body({index(0), 0}, acc);
       return acc;
     }
     MemoScope scope = enter();
@@ -109,7 +110,7 @@ void Lowering::emitDot(const Inst& dot) {
     std::vector<Value*> inner;
     for (Value* v : acc) inner.push_back(m_.addArg(*block, v->type));
     levels_.push_back(block);
-    body(iv, top(), inner);
+    body({iv, top()}, inner);
     at(top()).yield(inner);
     levels_.pop_back();
     leave(scope);
@@ -133,8 +134,8 @@ void Lowering::emitDot(const Inst& dot) {
     return convert(v, sum);
   };
   std::vector<Value*> none;
-  // Operands for products of groups: elements of B that are multiplied together become neighbours. The processor's first operand of bytes is
-  // unsigned, so A is stored plus 128, and the sums of B's columns times 128 are subtracted.
+  // Operands for products of groups: elements of B that are multiplied together become neighbours. The processor's first operand of bytes
+  // is unsigned, so A is stored plus 128, and the sums of B's columns times 128 are subtracted.
   const int64_t step = int64_t{1} << laneBits;
   const Type packed = left.element.elem == Elem::I8 && neighbours == 2 ? Type::scalar(Elem::I16) : left.element;
   const bool isBiased = neighbours > 1 && packed.elem == Elem::I8;
@@ -145,10 +146,10 @@ void Lowering::emitDot(const Inst& dot) {
     if (packed.isInt()) {
       left = allocateElements(packed, count);
       const int64_t many = std::min<int64_t>(count, machine_.vectorBytes);
-      loop(count, many, none, [&](Value* i, int level, std::vector<Value*>&) {
-        Lowval v{at(top()).loadFrom(offset(source.base, {i, level}, 1).v, Type::vector(source.element, static_cast<int>(many))), top()};
+      loop(count, many, none, [&](Lowval i, std::vector<Value*>&) {
+        Lowval v{at(top()).loadFrom(offset(source.base, i, 1).v, Type::vector(source.element, static_cast<int>(many))), top()};
         v = isBiased ? emitOp(Op::XOrI, {v, {constant(packed, 0x80), 0}}, packed) : emitOp(Op::ExtSI, {v}, packed);
-        at(top()).storeTo(offset(left.base, {i, level}, 1).v, v.v);
+        at(top()).storeTo(offset(left.base, i, 1).v, v.v);
       });
     }
     right = allocateElements(packed, b->type.numel());
@@ -159,35 +160,34 @@ void Lowering::emitDot(const Inst& dot) {
       for (int64_t i = 0; i < n; i += unit)
         for (int64_t from : {i, n + i})
           for (int k = 0; k < unit; ++k) order.push_back(from + k);
-      Value* v = at(top()).create(Op::LoShuffle, {x.v, y.v}, {Type::vector(packed, static_cast<int>(2 * n))}, {{Attr::Lanes, order}})->result();
+      Value* v =
+          at(top()).create(Op::LoShuffle, {x.v, y.v}, {Type::vector(packed, static_cast<int>(2 * n))}, {{Attr::Lanes, order}})->result();
       return Lowval{v, top()};
     };
-    loop(int64_t{1} << batchBits, 1, none, [&](Value* batch, int batchLevel, std::vector<Value*>&) {
-      loop(columns, step, none, [&](Value* n, int nLevel, std::vector<Value*>&) {
-        auto place = [&](Value* base, Lowval k, int64_t kScale, int64_t nScale, int64_t batchScale) {
-          Lowval p = offset(base, {batch, batchLevel}, batchScale);
-          p = emitOp(Op::AddPtr, {p, emitOp(Op::MulI, {{n, nLevel}, {index(nScale), 0}}, kI64)}, base->type);
-          return emitOp(Op::AddPtr, {p, emitOp(Op::MulI, {k, {index(kScale), 0}}, kI64)}, base->type);
-        };
+    loop(int64_t{1} << batchBits, 1, none, [&](Lowval batch, std::vector<Value*>&) {
+      loop(columns, step, none, [&](Lowval n, std::vector<Value*>&) {
         std::vector<Value*> total;
         if (isBiased) total.push_back(widen({constant(sum, 0), 0}, lanes()).v);
-        total = loop(depth / neighbours, 1, total, [&](Value* k, int kLevel, std::vector<Value*>& in) {
-          std::vector<Lowval> parts;
+        total = loop(depth, neighbours, total, [&](Lowval k, std::vector<Value*>& in) {
+          Lowval row = emitOp(Op::MulI,
+                              {emitOp(Op::AddI, {emitOp(Op::MulI, {batch, {index(depth), 0}}, kI64), k}, kI64), {index(columns), 0}}, kI64);
+          Lowval part[4];
           for (int j = 0; j < neighbours; ++j) {
-            Lowval p = place(rows.base, {k, kLevel}, neighbours * columns, 1, depth * columns);
-            p = emitOp(Op::AddPtr, {p, {index(j * columns), 0}}, rows.base->type);
-            Lowval v{at(top()).loadFrom(p.v, Type::vector(rows.element, lanes())), top()};
-            parts.push_back(rows.element == packed ? v : emitOp(Op::ExtSI, {v}, packed));
+            Lowval at_ = emitOp(Op::AddI, {emitOp(Op::AddI, {row, n}, kI64), {index(j * columns), 0}}, kI64);
+            Lowval v{at(top()).loadFrom(offset(rows.base, at_, 1).v, Type::vector(rows.element, lanes())), top()};
+            part[j] = rows.element == packed ? v : emitOp(Op::ExtSI, {v}, packed);
           }
-          Lowval first = shuffled(parts[0], parts[1], 1);
-          if (neighbours == 4) first = shuffled(first, shuffled(parts[2], parts[3], 1), 2);
-          at(top()).storeTo(place(right.base, {k, kLevel}, neighbours * columns, neighbours, depth * columns).v, first.v);
+          Lowval first = shuffled(part[0], part[1], 1);
+          if (neighbours == 4) first = shuffled(first, shuffled(part[2], part[3], 1), 2);
+          at(top()).storeTo(offset(right.base, emitOp(Op::AddI, {row, emitOp(Op::MulI, {n, {index(neighbours), 0}}, kI64)}, kI64), 1).v,
+                            first.v);
           if (isBiased)
-            in[0] = at(top()).create(Op::LoDotAdd, {in[0], widen({constant(sum, 0x01010101), 0}, lanes()).v, first.v}, {in[0]->type})->result();
+            in[0] =
+                at(top()).create(Op::LoDotAdd, {in[0], widen({constant(sum, 0x01010101), 0}, lanes()).v, first.v}, {in[0]->type})->result();
         });
         if (isBiased) {
           Lowval scaled = emitOp(Op::ShLI, {{total[0], top()}, {constant(sum, 7), 0}}, sum);
-          at(top()).storeTo(place(columnSums, {index(0), 0}, 0, 1, columns).v, scaled.v);
+          at(top()).storeTo(offset(offset(columnSums, batch, columns).v, n, 1).v, scaled.v);
         }
       });
     });
@@ -227,13 +227,13 @@ void Lowering::emitDot(const Inst& dot) {
     std::vector<Lowval> aRow;
     for (int r = 0; r < rows; ++r)
       aRow.push_back(emitOp(Op::AddPtr, {a0, emitOp(Op::AddI, {first, {index((firstRow + r) * depth), 0}}, kI64)}, left.base->type));
-    acc = loop(depth, neighbours, acc, [&](Value* k, int kLevel, std::vector<Value*>& in) {
-      Lowval at_{k, kLevel};
+    acc = loop(depth, neighbours, acc, [&](Lowval k, std::vector<Value*>& in) {
       if (neighbours > 1) {
-        Lowval p = emitOp(Op::AddPtr, {bColumn, emitOp(Op::MulI, {at_, {index(columns), 0}}, kI64)}, right.base->type);
+        Lowval p = emitOp(Op::AddPtr, {bColumn, emitOp(Op::MulI, {k, {index(columns), 0}}, kI64)}, right.base->type);
         Value* y = at(top()).loadFrom(p.v, Type::vector(packed, lanes() * neighbours));
         for (int r = 0; r < rows; ++r) {
-          Lowval pair = emitOp(Op::Bitcast, {emitOp(Op::AddPtr, {aRow[static_cast<size_t>(r)], at_}, left.base->type)}, Type::pointer(Elem::I32));
+          Lowval pair =
+              emitOp(Op::Bitcast, {emitOp(Op::AddPtr, {aRow[static_cast<size_t>(r)], k}, left.base->type)}, Type::pointer(Elem::I32));
           Lowval x = widen({at(top()).loadFrom(pair.v, Type::scalar(Elem::I32)), top()}, lanes());
           Value*& sumOfRow = in[static_cast<size_t>(r)];
           sumOfRow = at(top()).create(Op::LoDotAdd, {sumOfRow, x.v, y}, {sumOfRow->type})->result();
@@ -241,9 +241,9 @@ void Lowering::emitDot(const Inst& dot) {
         return;
       }
       Lowval bVector =
-          read(emitOp(Op::AddPtr, {bColumn, emitOp(Op::MulI, {at_, {index(columns), 0}}, kI64)}, right.base->type), right.element, lanes());
+          read(emitOp(Op::AddPtr, {bColumn, emitOp(Op::MulI, {k, {index(columns), 0}}, kI64)}, right.base->type), right.element, lanes());
       for (int r = 0; r < rows; ++r) {
-        Lowval element = read(emitOp(Op::AddPtr, {aRow[static_cast<size_t>(r)], at_}, left.base->type), left.element, 1);
+        Lowval element = read(emitOp(Op::AddPtr, {aRow[static_cast<size_t>(r)], k}, left.base->type), left.element, 1);
         Lowval x = widen(element, lanes());
         Value*& sumOfRow = in[static_cast<size_t>(r)];
         if (sum.isInt())
@@ -262,11 +262,9 @@ void Lowering::emitDot(const Inst& dot) {
         writeBuffer(to, result, mapOfRow(r));
     }
   };
-  loop(int64_t{1} << batchBits, 1, none, [&](Value* batch, int batchLevel, std::vector<Value*>&) {
-    loop(columns, step, none, [&](Value* n, int nLevel, std::vector<Value*>&) {
-      for (const Group& g : groups)
-        loop(g.count, 1, none,
-             [&](Value* group, int groupLevel, std::vector<Value*>&) { tile({batch, batchLevel}, {n, nLevel}, {group, groupLevel}, g); });
+  loop(int64_t{1} << batchBits, 1, none, [&](Lowval batch, std::vector<Value*>&) {
+    loop(columns, step, none, [&](Lowval n, std::vector<Value*>&) {
+      for (const Group& g : groups) loop(g.count, 1, none, [&](Lowval group, std::vector<Value*>&) { tile(batch, n, group, g); });
     });
   });
   if (!uneven && !whole) {
