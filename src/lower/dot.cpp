@@ -285,7 +285,7 @@ void Lowering::beginPlain() {
   baseLevel_ = top();
 }
 
-void Lowering::plainLoop(int64_t size, const std::function<void(Value*)>& body) {
+void Lowering::plainLoop(int64_t size, FunctionRef<void(Value*)> body) {
   MemoScope scope = enter();
   Block* outer = levels_.back();
   Inst* loop = at(top()).forLoop(index(0), index(size), index(1), {});
@@ -299,7 +299,7 @@ void Lowering::plainLoop(int64_t size, const std::function<void(Value*)>& body) 
 }
 
 // One loop an axis, all of them scalar.
-void Lowering::plainLoops(const std::function<void()>& body, size_t depth) {
+void Lowering::plainLoops(FunctionRef<void()> body, size_t depth) {
   if (depth == axes_.size()) {
     body();
     return;

@@ -347,14 +347,8 @@ class Legalizer {
     Value* old = b_->cast(Op::ArithBitcast, expected, t);
     Value* next = value;
     if (kind != Rmw::Xchg) {
-      bool isFloat = t.isFloat();
-      Op op = kind == Rmw::FAdd   ? Op::AddF
-              : kind == Rmw::Max  ? (isFloat ? Op::MaxNumF : Op::MaxSI)
-              : kind == Rmw::Min  ? (isFloat ? Op::MinNumF : Op::MinSI)
-              : kind == Rmw::UMax ? Op::MaxUI
-                                  : Op::MinUI;
-      next = make(op, wide(old), wide(value));
-      if (isFloat) next = convert(next, t.elem, false, false);
+      next = make(operationOf(inst), wide(old), wide(value));
+      if (t.isFloat()) next = convert(next, t.elem, false, false);
     }
     Value* seen =
         b_->create(Op::LoAtomicCAS, {pointer, expected, asInt(next)}, {bits}, {{Attr::Sem, inst.integer(Attr::Sem, 4)}})->result();
@@ -372,6 +366,14 @@ class Legalizer {
 };
 
 }  // namespace
+
+Op operationOf(const Inst& atomic) {
+  const bool isFloat = atomic.result()->type.isFloat();
+  const Op kOps[] = {
+      Op::AndI,  Op::OrI,   Op::XOrI,  Op::AddI, Op::AddF, isFloat ? Op::MaxNumF : Op::MaxSI, isFloat ? Op::MinNumF : Op::MinSI,
+      Op::MaxUI, Op::MinUI, Op::Select};
+  return kOps[atomic.integer(Attr::RmwOp) - 1];
+}
 
 void legalize(Func& f, Module& m, const Machine& machine) {
   Legalizer legalizer(m, machine);

@@ -5,6 +5,7 @@
 
 #include "analysis/combine.h"
 #include "ir/bits.h"
+#include "lower/legalize.h"
 #include "lower/lowering.h"
 
 namespace nereid {
@@ -513,7 +514,6 @@ void Lowering::emitStore(const Inst& inst, const IndexMap& map, int level) {
 
 // An atomic operation that nothing runs beside. Neighbours are updated together, other lanes one after the other: they may be one element.
 void Lowering::emitUpdate(const Inst& inst, const IndexMap& map) {
-  const Type element = inst.result()->type.element();
   Lowval mask = inst.operands.size() > 2 ? valueAt(inst.operands[2], map) : Lowval{};
   if (auto known = mask.v ? constantBits(mask.v) : std::nullopt) {
     if (!(*known & 1)) return;
@@ -521,35 +521,25 @@ void Lowering::emitUpdate(const Inst& inst, const IndexMap& map) {
   }
   Lowval value = valueAt(inst.operands[1], map);
   Address where = address(inst.operands[0], map);
-  Op op;
-  switch (static_cast<Rmw>(inst.integer(Attr::RmwOp))) {
-    case Rmw::And: op = Op::AndI; break;
-    case Rmw::Or: op = Op::OrI; break;
-    case Rmw::Xor: op = Op::XOrI; break;
-    case Rmw::Add: op = Op::AddI; break;
-    case Rmw::FAdd: op = Op::AddF; break;
-    case Rmw::Max: op = element.isFloat() ? Op::MaxNumF : Op::MaxSI; break;
-    case Rmw::Min: op = element.isFloat() ? Op::MinNumF : Op::MinSI; break;
-    case Rmw::UMax: op = Op::MaxUI; break;
-    case Rmw::UMin: op = Op::MinUI; break;
-    case Rmw::Xchg: op = Op::Select; break;
-  }
-  auto update = [&](Value* p, Value* by, Value* condition) {
-    Builder b = at(top());
-    Inst* load = b.create(Op::LoLoad, condition ? std::vector<Value*>{p, condition} : std::vector<Value*>{p}, {by->type});
-    load->segments = {1, condition != nullptr, 0};
-    Value* sum = op == Op::Select ? by : b.create(op, {load->result(), by}, {by->type})->result();
-    Inst* store = b.create(Op::LoStore, condition ? std::vector<Value*>{p, sum, condition} : std::vector<Value*>{p, sum}, {});
-    store->segments = {1, 1, condition != nullptr};
-  };
+  const Op op = operationOf(inst);
   Lowval pointer = where.vector.v ? where.vector : where.scalar;
-  if (where.contiguous || lanes() == 1) {
+  const bool isWide = where.contiguous || lanes() == 1;
+  if (isWide) {
+    value = widen(value, lanes());
     if (mask.v) mask = widen(mask, lanes());
-    return update(pointer.v, widen(value, lanes()).v, mask.v);
   }
-  for (int k = 0; k < lanes(); ++k) {
-    auto of = [&](Lowval x) { return x.isVector() ? takeLanes(x.v, k, 1) : x.v; };
-    update(of(pointer), of(value), mask.v ? of(mask) : nullptr);
+  for (int k = 0; k < (isWide ? 1 : lanes()); ++k) {
+    auto of = [&](Lowval x) { return x.isVector() && !isWide ? takeLanes(x.v, k, 1) : x.v; };
+    Builder b = at(top());
+    std::vector<Value*> read{of(pointer)}, written{read[0], of(value)};
+    if (mask.v) {
+      read.push_back(of(mask));
+      written.push_back(read[1]);
+    }
+    Inst* load = b.create(Op::LoLoad, read, {written[1]->type});
+    load->segments = {1, mask.v != nullptr, 0};
+    if (op != Op::Select) written[1] = b.create(op, {load->result(), written[1]}, {written[1]->type})->result();
+    b.create(Op::LoStore, written, {})->segments = {1, 1, mask.v != nullptr};
   }
 }
 

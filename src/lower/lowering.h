@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <functional>
 #include <map>
 #include <set>
 #include <tuple>
@@ -23,6 +22,7 @@
 #include "ir/builder.h"
 #include "lower/lower.h"
 #include "schedule/nests.h"
+#include "support/function_ref.h"
 #include "support/ptr_map.h"
 
 namespace nereid {
@@ -181,9 +181,9 @@ class Lowering {
   // ---- threads.cpp
   void emitShared(const Nest& nest);
   // A loop whose iterations are threads: they may run at the same time, and all have ended when it has.
-  void threadsLoop(int64_t count, const std::function<void(Value*)>& body);
-  void distribute(int64_t count, const std::function<void(Value*)>& body);  // the same for more iterations than threads
-  void guarded(Value* condition, const std::function<void()>& body);
+  void threadsLoop(int64_t count, FunctionRef<void(Value*)> body);
+  void distribute(int64_t count, FunctionRef<void(Value*)> body);  // the same for more iterations than threads
+  void guarded(Value* condition, FunctionRef<void()> body);
   void combinePartials(const Inst& reduce);
   Value* threadField(Value* t, int first, int count);
   Lowval placeOf(const std::vector<int>& bits, Value* t, int64_t e);
@@ -209,8 +209,8 @@ class Lowering {
   void emitSequence(const Inst& inst);
   // Nests without a vector axis.
   void beginPlain();
-  void plainLoop(int64_t size, const std::function<void(Value*)>& body);
-  void plainLoops(const std::function<void()>& body, size_t depth = 0);
+  void plainLoop(int64_t size, FunctionRef<void(Value*)> body);
+  void plainLoops(FunctionRef<void()> body, size_t depth = 0);
 
   struct MemoScope {
     size_t journal;
