@@ -47,10 +47,7 @@ void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
     acc.clear();
     return;
   }
-  if (depth == now_.order.size()) {
-    emitBody(acc);
-    return;
-  }
+  if (depth == now_.order.size()) return now_.transposedAxis >= 0 ? emitTransposed() : emitBody(acc);
   int a = now_.order[depth];
   const Axis axis = axes_[static_cast<size_t>(a)];
   const Type kI64 = Type::scalar(Elem::I64);
@@ -320,6 +317,57 @@ bool Lowering::writesMemory(const Anchor& anchor) const {
     case Anchor::Effect: return true;
     default: return false;
   }
+}
+
+// A block of as many rows as lanes: computed row by row, transposed, and written column by column.
+void Lowering::emitTransposed() {
+  const Anchor& anchor = nest_->anchors[0];
+  const bool isStore = anchor.kind == Anchor::Effect;
+  Value* value = isStore ? anchor.inst->operands[1] : anchor.value;
+  const IndexMap map = now_.identity();
+  const int n = lanes();
+  std::vector<Value*> rows;
+  // For each index of a block along an axis.
+  auto each = [&](int number, FunctionRef<void()> body) {
+    Axis& axis = axes_[static_cast<size_t>(number)];
+    Value* first = axis.iv;
+    for (int i = 0; i < n; ++i) {
+      MemoScope scope = enter();
+      axis.iv = emitOp(Op::AddI, {{first, axis.level}, {index(i), 0}}, first->type).v;
+      body();
+      leave(scope);
+    }
+    axis.iv = first;
+  };
+  const int along = now_.transposedAxis, vectorAxis = now_.vectorAxis;
+  each(along, [&] { rows.push_back(widen(isStore ? valueAt(value, map) : computeAt(value, map), n).v); });
+  for (int bit = 1; bit < n; bit *= 2)
+    for (int i = 0; i < n; ++i) {
+      if (i & bit) continue;
+      std::vector<int64_t> low, high;
+      for (int k = 0; k < n; ++k) {
+        low.push_back(k & bit ? n + (k ^ bit) : k);
+        high.push_back(k & bit ? n + k : k | bit);
+      }
+      Value *&x = rows[static_cast<size_t>(i)], *&y = rows[static_cast<size_t>(i | bit)];
+      auto shuffle = [&](std::vector<int64_t> order) {
+        return at(top()).create(Op::LoShuffle, {x, y}, {x->type}, {{Attr::Lanes, std::move(order)}})->result();
+      };
+      Value* first = shuffle(std::move(low));
+      y = shuffle(std::move(high));
+      x = first;
+    }
+  now_.vectorAxis = along;
+  size_t next = 0;
+  each(vectorAxis, [&] {
+    Lowval row{rows[next++], top()};
+    memo_[memoKey(value, map)] = row;
+    journal_.push_back(memoKey(value, map));
+    if (isStore) return emitStore(*anchor.inst, map, top());
+    if (!target_ && !filling_.count(value)) filling_[value] = allocate(value);
+    writeBuffer(target_ ? *target_ : filling_.at(value), row, map);
+  });
+  now_.vectorAxis = vectorAxis;
 }
 
 void Lowering::emitBody(std::vector<Value*>& acc) {

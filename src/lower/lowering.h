@@ -157,6 +157,7 @@ class Lowering {
   void emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Value*>& acc);
   bool emitOutside(size_t depth, Value* lower, std::vector<Value*>& acc);
   void emitBody(std::vector<Value*>& acc);
+  void emitTransposed();
   void emitAnchor(const Anchor& anchor, const IndexMap& map, std::vector<Value*>& acc, size_t& next);
   void beginReduction(std::vector<Value*>& acc);
   void endReduction(std::vector<Value*>& acc);

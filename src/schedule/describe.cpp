@@ -72,7 +72,10 @@ class Describer {
         case Anchor::Carry: line(depth + 1, "carry ", nameOf(anchor.value), " to the next iteration"); break;
         case Anchor::Dot: {
           bool inPlace = schedule_.inPlaceOf.count(anchor.inst->result()) != 0;
-          line(depth + 1, "tt.dot at line ", anchor.inst->loc.line(), ": register tiles", groupOf(*anchor.inst, schedule_.machine) > 1 ? cat(", products of ", groupOf(*anchor.inst, schedule_.machine), " neighbours along K at once") : std::string(),
+          line(depth + 1, "tt.dot at line ", anchor.inst->loc.line(), ": register tiles",
+               groupOf(*anchor.inst, schedule_.machine) > 1
+                   ? cat(", products of ", groupOf(*anchor.inst, schedule_.machine), " neighbours along K at once")
+                   : std::string(),
                inPlace ? ", accumulated in place: nothing reads the old value later" : "");
           break;
         }

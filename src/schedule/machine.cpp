@@ -24,13 +24,17 @@ constinit const Machine kReference{.byteGroup = 4, .bf16Group = 2, .dotRows = kR
 constinit const Machine kSse{
     .name = "sse", .byteGroup = 2, .dotRows = kRowsOf16Registers, .dotRestRows = kRestRows, .functionInstructions = kFunctionInstructions};
 constexpr Machine kAvx2{.name = "avx2",
-                              .vectorBytes = 32,
-                              .byteGroup = 2,
-                              .dotRows = kRowsOf16Registers,
-                              .dotRestRows = kRestRows,
-                              .functionInstructions = kFunctionInstructions};
-constexpr Machine kAvx512{
-    .name = "avx512", .vectorBytes = 64, .vectorRegisters = 32, .scales = true, .byteGroup = 2, .functionInstructions = kFunctionInstructions};
+                        .vectorBytes = 32,
+                        .byteGroup = 2,
+                        .dotRows = kRowsOf16Registers,
+                        .dotRestRows = kRestRows,
+                        .functionInstructions = kFunctionInstructions};
+constexpr Machine kAvx512{.name = "avx512",
+                          .vectorBytes = 64,
+                          .vectorRegisters = 32,
+                          .scales = true,
+                          .byteGroup = 2,
+                          .functionInstructions = kFunctionInstructions};
 constinit const Machine kAvx2Vnni = withDots(kAvx2, "avx2 vnni", 1), kAvx512Vnni = withDots(kAvx512, "avx512 vnni", 1),
                         kAvx512Bf16 = withDots(kAvx512, "avx512 bf16", 2);
 constinit const Machine kNeon{.name = "neon", .vectorRegisters = 32, .functionInstructions = kFunctionInstructions};

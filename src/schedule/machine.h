@@ -36,6 +36,8 @@ struct Machine {
   // Operations per atomic element of a program up to which one thread runs all programs, without atomic operations: an atomic operation
   // takes as long as some 20 plain ones, and far longer if threads take turns at one address.
   int64_t serialWork = 32;
+  int maxTransposedLanes = 16;      // of blocks that are transposed in registers: as many registers, and code for each row
+  size_t maxTransposedWork = 40;    // operations per element of such a block
   int unrolledIterations = 4;       // of a short reduction that becomes straight-line code
   int64_t maxUnrolledCopies = 64;   // of the body of a nest that a schedule unrolls
   int maxStoresPerNest = 6;         // alias tests compare stores pair by pair
