@@ -115,6 +115,8 @@ class Lowering {
   void computeChain(Value* v, const IndexMap& map);
   Lowval computeAt(Value* v, const IndexMap& map);
   Lowval loadAt(const Inst& load, const IndexMap& map);
+  std::optional<Lowval> loadInPieces(const Inst& load, const IndexMap& map);
+  std::optional<Lowval> divideByPower(const Inst& inst, Lowval x, Lowval y);
   std::optional<Lowval> compareAtOnce(const Inst& compare, const IndexMap& map);
   int factLevel(Value* mask, const IndexMap& map);
   Lowval gatherAt(const Inst& gather, const IndexMap& map);
@@ -177,6 +179,7 @@ class Lowering {
   };
   bool apartByConstants(const Range& x, const Range& y) const;
   bool areDistinct(const Range& x) const;
+  std::optional<std::pair<Lowval, Lowval>> interval(Value* v, const IndexMap& map);
   std::optional<Range> addressRange(Value* ptr, const IndexMap& map);
 
   // ---- threads.cpp

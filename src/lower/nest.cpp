@@ -53,31 +53,70 @@ const Value* argumentOf(const Value* v, std::set<const Value*>& open) {
 
 }  // namespace
 
-std::optional<Lowering::Range> Lowering::addressRange(Value* ptr, const IndexMap& map) {
-  auto a = affine(ptr, map);
-  if (!a || !a->base.v || a->base.level > top()) return std::nullopt;
+// The smallest and the largest element of an integer, or of a pointer in elements.
+std::optional<std::pair<Lowval, Lowval>> Lowering::interval(Value* v, const IndexMap& map) {
   const Type kI64 = Type::scalar(Elem::I64);
-  int64_t bytes = byteSize(ptr->type.pointee());
-  Lowval first{nullptr, 0}, last{nullptr, 0};
-  int64_t firstConstant = a->constant, lastConstant = a->constant + 1;
-  auto plus = [&](Lowval& sum, Lowval x) { sum = sum.v ? emitOp(Op::AddI, {sum, x}, kI64) : x; };
-  for (const Affine::Term& t : a->terms) {
-    int64_t reach = t.factor * (axes_[static_cast<size_t>(t.axis)].size() - 1);
-    if (!t.scale.v) {
-      (reach < 0 ? firstConstant : lastConstant) += reach;
-      continue;
+  using Pair = std::pair<Lowval, Lowval>;
+  auto sum = [&](Lowval x, Lowval y) { return emitOp(x.v->type.isPointer() ? Op::AddPtr : Op::AddI, {x, y}, x.v->type); };
+  if (auto a = affine(v, map); a && (!a->base.v || a->base.level <= top())) {
+    const Lowval base = a->base.v ? a->base : Lowval{index(0), 0};
+    int64_t least = a->constant, most = a->constant;
+    std::optional<Pair> moving;
+    for (const Affine::Term& t : a->terms) {
+      int64_t reach = t.factor * (axes_[static_cast<size_t>(t.axis)].size() - 1);
+      if (!t.scale.v) {
+        (reach < 0 ? least : most) += reach;
+        continue;
+      }
+      if (t.scale.level > top()) return std::nullopt;
+      Lowval product = emitOp(Op::MulI, {t.scale, {index(reach), 0}}, kI64);
+      Pair ends{emitOp(Op::MinSI, {product, {index(0), 0}}, kI64), emitOp(Op::MaxSI, {product, {index(0), 0}}, kI64)};
+      moving = moving ? Pair{sum(moving->first, ends.first), sum(moving->second, ends.second)} : ends;
     }
-    if (t.scale.level > top()) return std::nullopt;
-    Lowval product = emitOp(Op::MulI, {t.scale, {index(reach), 0}}, kI64);
-    plus(first, emitOp(Op::MinSI, {product, {index(0), 0}}, kI64));
-    plus(last, emitOp(Op::MaxSI, {product, {index(0), 0}}, kI64));
+    auto end = [&](int64_t constant, Lowval Pair::* side) {
+      Lowval offset{index(constant), 0};
+      return sum(base, moving ? sum((*moving).*side, offset) : offset);
+    };
+    return Pair{end(least, &Pair::first), end(most, &Pair::second)};
   }
-  Lowval base = emitOp(Op::PtrToInt, {a->base}, kI64);
-  auto finish = [&](Lowval sum, int64_t c) {
-    plus(sum, {index(c), 0});
-    return emitOp(Op::AddI, {base, emitOp(Op::MulI, {sum, {index(bytes), 0}}, kI64)}, kI64).v;
+  if (!v->def || !v->type.isTile() || inMemory(v)) return std::nullopt;
+  const Inst& def = *v->def;
+  auto of = [&](size_t i) {
+    auto m = operandMap(def, i, map, v->index);
+    return interval(def.operands[i], m ? *m : IndexMap{});
   };
-  return Range{finish(first, firstConstant), finish(last, lastConstant), *a, bytes};
+  switch (def.op) {
+    case Op::ExpandDims:
+    case Op::Broadcast:
+    case Op::ExtSI: return of(0);
+    case Op::AddI:
+    case Op::AddPtr: {
+      auto x = of(0), y = of(1);
+      if (!x || !y) return std::nullopt;
+      return Pair{sum(x->first, y->first), sum(x->second, y->second)};
+    }
+    case Op::RemSI: {
+      // Below the divisor's magnitude.
+      auto n = of(1);
+      if (!n) return std::nullopt;
+      const Lowval zero{index(0), 0}, one{index(1), 0};
+      Lowval size = emitOp(Op::MaxSI, {n->second, emitOp(Op::SubI, {zero, n->first}, kI64)}, kI64);
+      Lowval most = emitOp(Op::SubI, {emitOp(Op::MaxSI, {size, one}, kI64), one}, kI64);
+      return Pair{isNonNegative(def.operand(0)) ? zero : emitOp(Op::SubI, {zero, most}, kI64), most};
+    }
+    default: return std::nullopt;
+  }
+}
+
+std::optional<Lowering::Range> Lowering::addressRange(Value* ptr, const IndexMap& map) {
+  const Type kI64 = Type::scalar(Elem::I64);
+  auto ends = interval(ptr, map);
+  if (!ends || !ends->first.v->type.isPointer()) return std::nullopt;
+  const int64_t bytes = byteSize(ptr->type.pointee());
+  auto address = [&](Lowval p) { return emitOp(Op::PtrToInt, {p}, kI64); };
+  Lowval past = emitOp(Op::AddI, {address(ends->second), {index(bytes), 0}}, kI64);
+  auto a = affine(ptr, map);
+  return Range{address(ends->first).v, past.v, a ? *a : Affine{}, bytes};
 }
 
 void Lowering::use(NestSchedule schedule) {
@@ -88,7 +127,7 @@ void Lowering::use(NestSchedule schedule) {
 
 // Whether two accesses to one array are known to touch different elements.
 bool Lowering::apartByConstants(const Range& x, const Range& y) const {
-  if (x.affine.base.v != y.affine.base.v || x.bytes != y.bytes) return false;
+  if (!x.affine.base.v || x.affine.base.v != y.affine.base.v || x.bytes != y.bytes) return false;
   int64_t ends[2][2];
   for (int k = 0; k < 2; ++k) {
     const Affine& a = k ? y.affine : x.affine;
@@ -191,6 +230,7 @@ bool Lowering::needsVersions(const Nest& nest, std::vector<const Inst*>& loads, 
       }
       Value* apart = b.make(Op::OrI, {b.cmpI(CmpIPred::Ule, x->last, y->first), b.cmpI(CmpIPred::Ule, y->last, x->first)});
       auto sameTerms = [&] {
+        if (!x->affine.base.v || !y->affine.base.v) return false;
         if (x->affine.terms.size() != y->affine.terms.size() || x->bytes != y->bytes) return false;
         for (const Affine::Term& t : x->affine.terms) {
           const Affine::Term* u = y->affine.of(t.axis);
@@ -305,7 +345,7 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
         if (s.kind != Stride::Runtime) continue;
         const bool isVector = static_cast<int>(a) == now_.vectorAxis;
         if (isVector && strideOf(ptr, map, now_.vectorAxis, axes_[a].laneBits, &divisibility_).kind == Stride::Constant &&
-            !machine_.wrapVersions)
+            (conflict || !machine_.wrapVersions))
           continue;
         runtimeStride |= isVector || (machine_.wrapVersions && mayWrap(ptr));
       }
@@ -335,7 +375,7 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
     branch->regions.push_back(std::make_unique<Region>());
     branch->regions.back()->parent = branch;
     levels_.push_back(m_.newBlock(*branch->regions.back()));
-    assume_ = i == 0;
+    assume_ = i == 0 && runtimeStride;
     unlikely_ = i == 1;
     quiet_ += i == 1;
     assumeLevel_ = top() - 1;

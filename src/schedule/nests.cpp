@@ -301,8 +301,7 @@ void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
       chosen.transposedAxis = p;
       const int lanes = std::min(log2(machine_.maxTransposedLanes), s.registerLaneBits);
       chosen.axes[static_cast<size_t>(q)].laneBits = chosen.axes[static_cast<size_t>(p)].laneBits = chosen.registerLaneBits = lanes;
-      if (chosen.axes[static_cast<size_t>(q)].bits >= lanes && mayTranspose(nest, chosen, p) && transposes(p, q))
-        s = std::move(chosen);
+      if (chosen.axes[static_cast<size_t>(q)].bits >= lanes && mayTranspose(nest, chosen, p) && transposes(p, q)) s = std::move(chosen);
     }
   // Parallel axes outermost, reduced ones inside, the vector axis last of its kind.
   for (int reduced = 0; reduced < 2; ++reduced) {
