@@ -123,13 +123,12 @@ void Lowering::emitDot(const Inst& dot) {
     axes_[static_cast<size_t>(axis)].iv = iv;
     axes_[static_cast<size_t>(axis)].level = level;
   };
-  const Type kI64 = Type::scalar(Elem::I64);
-  auto offset = [&](Value* base, Lowval i, int64_t scale) -> Lowval {
-    Lowval elements = scale == 1 ? i : emitOp(Op::MulI, {i, {index(scale), 0}}, kI64);
-    return emitOp(Op::AddPtr, {{base, 0}, elements}, base->type);
+  auto offset = [&](Value* base, Lowval i, int64_t scale) { return plus({base, 0}, times(i, scale)); };
+  auto load = [&](Lowval pointer, Type element, int count) -> Lowval {
+    return {at(top()).loadFrom(pointer.v, count > 1 ? Type::vector(element, count) : element), top()};
   };
   auto read = [&](Lowval pointer, Type stored, int count) -> Lowval {
-    Lowval v{at(top()).loadFrom(pointer.v, count > 1 ? Type::vector(stored, count) : stored), top()};
+    Lowval v = load(pointer, stored, count);
     if (sum.isInt()) return stored == sum ? v : emitOp(Op::ExtSI, {v}, sum);
     return convert(v, sum);
   };
@@ -147,7 +146,7 @@ void Lowering::emitDot(const Inst& dot) {
       left = allocateElements(packed, count);
       const int64_t many = std::min<int64_t>(count, machine_.vectorBytes);
       loop(count, many, none, [&](Lowval i, std::vector<Value*>&) {
-        Lowval v{at(top()).loadFrom(offset(source.base, i, 1).v, Type::vector(source.element, static_cast<int>(many))), top()};
+        Lowval v = load(offset(source.base, i, 1), source.element, static_cast<int>(many));
         v = isBiased ? emitOp(Op::XOrI, {v, {constant(packed, 0x80), 0}}, packed) : emitOp(Op::ExtSI, {v}, packed);
         at(top()).storeTo(offset(left.base, i, 1).v, v.v);
       });
@@ -169,18 +168,15 @@ void Lowering::emitDot(const Inst& dot) {
         std::vector<Value*> total;
         if (isBiased) total.push_back(widen({constant(sum, 0), 0}, lanes()).v);
         total = loop(depth, neighbours, total, [&](Lowval k, std::vector<Value*>& in) {
-          Lowval row = emitOp(Op::MulI,
-                              {emitOp(Op::AddI, {emitOp(Op::MulI, {batch, {index(depth), 0}}, kI64), k}, kI64), {index(columns), 0}}, kI64);
+          Lowval row = times(plus(times(batch, depth), k), columns);
           Lowval part[4];
           for (int j = 0; j < neighbours; ++j) {
-            Lowval at_ = emitOp(Op::AddI, {emitOp(Op::AddI, {row, n}, kI64), {index(j * columns), 0}}, kI64);
-            Lowval v{at(top()).loadFrom(offset(rows.base, at_, 1).v, Type::vector(rows.element, lanes())), top()};
+            Lowval v = load(offset(rows.base, plus(plus(row, n), j * columns), 1), rows.element, lanes());
             part[j] = rows.element == packed ? v : emitOp(Op::ExtSI, {v}, packed);
           }
           Lowval first = shuffled(part[0], part[1], 1);
           if (neighbours == 4) first = shuffled(first, shuffled(part[2], part[3], 1), 2);
-          at(top()).storeTo(offset(right.base, emitOp(Op::AddI, {row, emitOp(Op::MulI, {n, {index(neighbours), 0}}, kI64)}, kI64), 1).v,
-                            first.v);
+          at(top()).storeTo(offset(right.base, plus(row, times(n, neighbours)), 1).v, first.v);
           if (isBiased)
             in[0] =
                 at(top()).create(Op::LoDotAdd, {in[0], widen({constant(sum, 0x01010101), 0}, lanes()).v, first.v}, {in[0]->type})->result();
@@ -201,16 +197,14 @@ void Lowering::emitDot(const Inst& dot) {
     open(1, group.v, group.level);
     Lowval a0 = offset(left.base, batch, a->type.dim(rank - 2) * depth);
     Lowval b0 = offset(right.base, batch, depth * columns);
-    Lowval bColumn = emitOp(Op::AddPtr, {b0, neighbours == 1 ? n : emitOp(Op::MulI, {n, {index(neighbours), 0}}, kI64)}, right.base->type);
+    Lowval bColumn = plus(b0, times(n, neighbours));
     Lowval excess;
-    if (columnSums) excess = read(emitOp(Op::AddPtr, {offset(columnSums, batch, columns), n}, columnSums->type, {}, top()), sum, lanes());
-    Lowval first = emitOp(Op::MulI, {group, {index(rows * depth), 0}}, kI64);
+    if (columnSums) excess = load(plus(offset(columnSums, batch, columns), n, top()), sum, lanes());
+    Lowval first = times(group, rows * depth);
     // The first element of a row of the sums.
     auto rowOf = [&](const BufferRef& buffer, int r) {
-      Lowval row = emitOp(Op::MulI, {group, {index(rows * columns), 0}}, kI64);
-      Lowval at_ = emitOp(Op::AddI, {emitOp(Op::AddI, {row, n}, kI64), {index((firstRow + r) * columns), 0}}, kI64);
-      Lowval base = offset(buffer.base, batch, columns << mBits);
-      return emitOp(Op::AddPtr, {base, at_}, buffer.base->type, {}, top());
+      Lowval at_ = plus(plus(times(group, rows * columns), n), (firstRow + r) * columns);
+      return plus(offset(buffer.base, batch, columns << mBits), at_, top());
     };
     std::vector<Value*> acc;
     for (int r = 0; r < rows; ++r) {
@@ -226,27 +220,19 @@ void Lowering::emitDot(const Inst& dot) {
     }
     std::vector<Lowval> aRow;
     for (int r = 0; r < rows; ++r)
-      aRow.push_back(emitOp(Op::AddPtr, {a0, emitOp(Op::AddI, {first, {index((firstRow + r) * depth), 0}}, kI64)}, left.base->type));
+      aRow.push_back(plus(a0, plus(first, (firstRow + r) * depth)));
     acc = loop(depth, neighbours, acc, [&](Lowval k, std::vector<Value*>& in) {
-      if (neighbours > 1) {
-        Lowval p = emitOp(Op::AddPtr, {bColumn, emitOp(Op::MulI, {k, {index(columns), 0}}, kI64)}, right.base->type);
-        Value* y = at(top()).loadFrom(p.v, Type::vector(packed, lanes() * neighbours));
-        for (int r = 0; r < rows; ++r) {
-          Lowval pair =
-              emitOp(Op::Bitcast, {emitOp(Op::AddPtr, {aRow[static_cast<size_t>(r)], k}, left.base->type)}, Type::pointer(Elem::I32));
-          Lowval x = widen({at(top()).loadFrom(pair.v, Type::scalar(Elem::I32)), top()}, lanes());
-          Value*& sumOfRow = in[static_cast<size_t>(r)];
-          sumOfRow = at(top()).create(Op::LoDotAdd, {sumOfRow, x.v, y}, {sumOfRow->type})->result();
-        }
-        return;
-      }
-      Lowval bVector =
-          read(emitOp(Op::AddPtr, {bColumn, emitOp(Op::MulI, {k, {index(columns), 0}}, kI64)}, right.base->type), right.element, lanes());
+      const bool isGroup = neighbours > 1;
+      Lowval p = plus(bColumn, times(k, columns));
+      Lowval bVector = isGroup ? load(p, packed, lanes() * neighbours) : read(p, right.element, lanes());
       for (int r = 0; r < rows; ++r) {
-        Lowval element = read(emitOp(Op::AddPtr, {aRow[static_cast<size_t>(r)], k}, left.base->type), left.element, 1);
-        Lowval x = widen(element, lanes());
+        Lowval at_ = plus(aRow[static_cast<size_t>(r)], k);
+        if (isGroup) at_ = emitOp(Op::Bitcast, {at_}, Type::pointer(Elem::I32));
+        Lowval x = widen(isGroup ? load(at_, Type::scalar(Elem::I32), 1) : read(at_, left.element, 1), lanes());
         Value*& sumOfRow = in[static_cast<size_t>(r)];
-        if (sum.isInt())
+        if (isGroup)
+          sumOfRow = at(top()).create(Op::LoDotAdd, {sumOfRow, x.v, bVector.v}, {sumOfRow->type})->result();
+        else if (sum.isInt())
           sumOfRow = emitOp(Op::AddI, {{sumOfRow, top()}, emitOp(Op::MulI, {x, bVector}, sum)}, sum, {}, top()).v;
         else if (machine_.fma)
           sumOfRow = emitOp(Op::Fma, {x, bVector, {sumOfRow, top()}}, sum, {}, top()).v;

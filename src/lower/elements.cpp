@@ -44,6 +44,14 @@ Lowval Lowering::widen(Lowval v, int count) {
   return wide;
 }
 
+Lowval Lowering::plus(Lowval x, Lowval y, int atLeast) {
+  return emitOp(x.v->type.isPointer() ? Op::AddPtr : Op::AddI, {x, y}, x.v->type, {}, atLeast);
+}
+
+Lowval Lowering::times(Lowval x, int64_t factor) {
+  return factor == 1 ? x : emitOp(Op::MulI, {x, {index(factor), 0}}, Type::scalar(Elem::I64));
+}
+
 Lowval Lowering::emitOp(const Inst& like, List<Lowval> operands, Type element, int atLeast) {
   return emitOp(like.op, operands, element, like.attrs, atLeast);
 }
@@ -351,7 +359,7 @@ std::optional<Lowval> Lowering::loadInPieces(const Inst& load, const IndexMap& m
   Value* first = axis.iv;
   for (int64_t k = 0; k < axis.step(); k += int64_t{1} << bits) {
     MemoScope scope = enter();
-    axis.iv = emitOp(Op::AddI, {{first, axis.level}, {index(k), 0}}, first->type).v;
+    axis.iv = plus({first, axis.level}, k).v;
     Lowval p = firstLane(ptr, map);
     const Type group = Type::vector(stored, 1 << bits);
     Builder b = at(top());

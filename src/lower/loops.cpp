@@ -333,7 +333,7 @@ void Lowering::emitTransposed() {
     Value* first = axis.iv;
     for (int i = 0; i < n; ++i) {
       MemoScope scope = enter();
-      axis.iv = emitOp(Op::AddI, {{first, axis.level}, {index(i), 0}}, first->type).v;
+      axis.iv = plus({first, axis.level}, i).v;
       body();
       leave(scope);
     }

@@ -127,6 +127,9 @@ class Lowering {
   // An element-wise operation on lowered operands, at the level of the latest (or `atLeast`), as a vector if one of them is.
   Lowval emitOp(const Inst& like, List<Lowval> operands, Type element, int atLeast = 0);
   Lowval emitOp(Op op, List<Lowval> operands, Type element, List<Attribute> attrs = {}, int atLeast = 0);
+  Lowval plus(Lowval x, Lowval y, int atLeast = 0);  // of an index or a pointer, and an index
+  Lowval plus(Lowval x, int64_t y) { return plus(x, {index(y), 0}); }
+  Lowval times(Lowval x, int64_t factor);
   Lowval widen(Lowval v, int lanes);       // splats a scalar
   Lowval convert(Lowval v, Type element);  // between a value's type and the type it is stored as
   bool usesLanes(const IndexMap& map) const;

@@ -57,11 +57,10 @@ const Value* argumentOf(const Value* v, std::set<const Value*>& open) {
 std::optional<std::pair<Lowval, Lowval>> Lowering::interval(Value* v, const IndexMap& map) {
   const Type kI64 = Type::scalar(Elem::I64);
   using Pair = std::pair<Lowval, Lowval>;
-  auto sum = [&](Lowval x, Lowval y) { return emitOp(x.v->type.isPointer() ? Op::AddPtr : Op::AddI, {x, y}, x.v->type); };
   if (auto a = affine(v, map); a && (!a->base.v || a->base.level <= top())) {
-    const Lowval base = a->base.v ? a->base : Lowval{index(0), 0};
+    Pair ends{a->base.v ? a->base : Lowval{index(0), 0}, {}};
+    ends.second = ends.first;
     int64_t least = a->constant, most = a->constant;
-    std::optional<Pair> moving;
     for (const Affine::Term& t : a->terms) {
       int64_t reach = t.factor * (axes_[static_cast<size_t>(t.axis)].size() - 1);
       if (!t.scale.v) {
@@ -69,15 +68,11 @@ std::optional<std::pair<Lowval, Lowval>> Lowering::interval(Value* v, const Inde
         continue;
       }
       if (t.scale.level > top()) return std::nullopt;
-      Lowval product = emitOp(Op::MulI, {t.scale, {index(reach), 0}}, kI64);
-      Pair ends{emitOp(Op::MinSI, {product, {index(0), 0}}, kI64), emitOp(Op::MaxSI, {product, {index(0), 0}}, kI64)};
-      moving = moving ? Pair{sum(moving->first, ends.first), sum(moving->second, ends.second)} : ends;
+      Lowval product = times(t.scale, reach), zero{index(0), 0};
+      ends.first = plus(ends.first, emitOp(Op::MinSI, {product, zero}, kI64));
+      ends.second = plus(ends.second, emitOp(Op::MaxSI, {product, zero}, kI64));
     }
-    auto end = [&](int64_t constant, Lowval Pair::* side) {
-      Lowval offset{index(constant), 0};
-      return sum(base, moving ? sum((*moving).*side, offset) : offset);
-    };
-    return Pair{end(least, &Pair::first), end(most, &Pair::second)};
+    return Pair{plus(ends.first, least), plus(ends.second, most)};
   }
   if (!v->def || !v->type.isTile() || inMemory(v)) return std::nullopt;
   const Inst& def = *v->def;
@@ -93,7 +88,7 @@ std::optional<std::pair<Lowval, Lowval>> Lowering::interval(Value* v, const Inde
     case Op::AddPtr: {
       auto x = of(0), y = of(1);
       if (!x || !y) return std::nullopt;
-      return Pair{sum(x->first, y->first), sum(x->second, y->second)};
+      return Pair{plus(x->first, y->first), plus(x->second, y->second)};
     }
     case Op::RemSI: {
       // Below the divisor's magnitude.
@@ -114,7 +109,7 @@ std::optional<Lowering::Range> Lowering::addressRange(Value* ptr, const IndexMap
   if (!ends || !ends->first.v->type.isPointer()) return std::nullopt;
   const int64_t bytes = byteSize(ptr->type.pointee());
   auto address = [&](Lowval p) { return emitOp(Op::PtrToInt, {p}, kI64); };
-  Lowval past = emitOp(Op::AddI, {address(ends->second), {index(bytes), 0}}, kI64);
+  Lowval past = plus(address(ends->second), bytes);
   auto a = affine(ptr, map);
   return Range{address(ends->first).v, past.v, a ? *a : Affine{}, bytes};
 }
