@@ -82,10 +82,7 @@ std::optional<IndexMap> operandMap(const Inst& inst, size_t operand, const Index
 
 IndexBit selectorBit(const Inst& inst, const IndexMap& map) { return inst.op == Op::Join ? map.front() : map.back(); }
 
-namespace {
-
-// Whether no element of an index is negative. As in addresses, sums and products are assumed not to wrap, and divisors not to be negative.
-bool isNonNegative(const Value* v, int depth = 0) {
+bool isNonNegative(const Value* v, int depth) {
   constexpr int kDeep = 16;
   if (depth > kDeep) return false;
   if (!v->def) {
@@ -113,8 +110,6 @@ bool isNonNegative(const Value* v, int depth = 0) {
     default: return false;
   }
 }
-
-}  // namespace
 
 Stride strideOf(const Value* v, const IndexMap& map, int axis, int bits, Divisibility* group) {
   bool present = std::any_of(map.begin(), map.end(), [&](IndexBit b) { return b.axis == axis && (!group || b.bit < bits); });

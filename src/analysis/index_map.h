@@ -33,6 +33,9 @@ IndexBit selectorBit(const Inst& inst, const IndexMap& map);
 // True for an operation whose elements can be computed wherever they are needed, given its operands' elements.
 bool isInlinable(const Inst& inst);
 
+// Whether no element of an index is negative. As in addresses, sums and products are assumed not to wrap, and divisors not to be negative.
+bool isNonNegative(const Value* v, int depth = 0);
+
 // How a tile's value changes along one axis of the domain.
 struct Stride {
   enum Kind : uint8_t { Constant, Runtime, None } kind = None;  // Runtime: the same everywhere, but known only at run time

@@ -64,6 +64,7 @@ struct SavedCpu {
   std::string symbol, code;
   int64_t scratchBytes = 0;
   std::vector<unsigned char> isPointer;  // for the C interface
+  uint8_t atomics = 0;                   // cpu::Atomics
 };
 
 // Runs programs begin, ..., end - 1 of a grid in the calling thread; backends/cpu/cpu.h documents the arguments.

@@ -64,6 +64,7 @@ std::string toBytes(const SavedCpu& kernel, std::string_view version) {
   w.text(processor());
   w.text(kernel.symbol);
   w.number(static_cast<uint64_t>(kernel.scratchBytes));
+  w.number(kernel.atomics);
   w.number(kernel.isPointer.size());
   for (unsigned char b : kernel.isPointer) w.number(b);
   w.text(kernel.info.name);
@@ -92,6 +93,7 @@ std::optional<SavedCpu> fromBytes(std::string_view bytes, std::string_view versi
   SavedCpu out;
   out.symbol = r.text();
   out.scratchBytes = static_cast<int64_t>(r.number());
+  out.atomics = static_cast<uint8_t>(r.number());
   for (size_t n = r.count(); n-- > 0;) out.isPointer.push_back(r.number() != 0);
   out.info.typed = true;
   out.info.name = r.text();

@@ -163,7 +163,8 @@ class Native : public Executable {
       args[k] = saved_.isPointer[k] ? reinterpret_cast<const void*>(static_cast<uintptr_t>(launch.args[k]))
                                     : static_cast<const void*>(&launch.args[k]);
     std::string printed;
-    std::string failed = cpu::launch(entry_, saved_.scratchBytes, args, launch.grid.data(), launch.threads, launch.interrupted, printed);
+    std::string failed = cpu::launch(entry_, saved_.scratchBytes, static_cast<cpu::Atomics>(saved_.atomics), args, launch.grid.data(),
+                                     launch.threads, launch.interrupted, printed);
     if (!printed.empty()) {
       if (!launch.print) std::fwrite(printed.data(), 1, printed.size(), stdout);
       for (std::string_view rest = printed; launch.print && !rest.empty();) {
@@ -192,6 +193,8 @@ Result<std::unique_ptr<Executable>> loadCpu(Module m, Diags& diags) {
   if (!scheduled) return std::unexpected(Failed{});
   const Func& lowered = *scheduled->lowered.module.kernel();
   SavedCpu saved{std::move(kernelInfo), lowered.name, {}, scheduled->lowered.scratchBytes, {}};
+  if (scheduled->lowered.mayBeExclusive)
+    saved.atomics = static_cast<uint8_t>(scheduled->lowered.isSerial ? cpu::Atomics::Serial : cpu::Atomics::Exclusive);
   for (const Value* v : lowered.args()) saved.isPointer.push_back(v->type.isPointer());
   std::vector<Writes> writes = writesOf(*scheduled->module.kernel());
   for (size_t k = 0; k < writes.size() && k < saved.info.parameters.size(); ++k)

@@ -144,6 +144,7 @@ bool Machine::runInst(const Inst& i) {
     case HandOp::GetNumPrograms:
       set(i.result(), {zeroExtend(grid_[static_cast<size_t>(i.integer(Attr::Axis))], bitWidth(i.result()->type))});
       return true;
+    case HandOp::LoExclusive: set(i.result(), {1}); return true;  // programs run one after the other
     case HandOp::Call: {
       std::vector<Tile> args, out;
       for (const Value* v : i.operands) args.push_back(value(v));
@@ -219,7 +220,8 @@ bool Machine::runInst(const Inst& i) {
     case HandOp::LoIota:
     case HandOp::LoExtract:
     case HandOp::LoInsert:
-    case HandOp::LoShuffle: return layout(i);
+    case HandOp::LoShuffle:
+    case HandOp::LoDotAdd: return layout(i);
     // Ends a block: runRegion has seen to it.
     case HandOp::ReduceReturn:
     case HandOp::ScanReturn:

@@ -424,6 +424,25 @@ bool Machine::lowerPure(const Inst& i) {
       set(i.result(), std::move(out));
       return true;
     }
+    case Op::LoDotAdd: {
+      std::vector<uint64_t> sums = in(i, 0).bits;
+      const auto &x = in(i, 1).bits, &y = in(i, 2).bits;
+      const Type t = i.operand(2)->type.element();
+      const int width = bitWidth(t);
+      for (size_t k = 0; k < y.size(); ++k) {
+        const size_t group = y.size() / sums.size();
+        const uint64_t left = zeroExtend(x[k / group] >> (k % group * static_cast<size_t>(width)), width);
+        uint64_t& sum = sums[k / group];
+        if (t.isFloat()) {
+          sum = encodeFloat(Elem::F32, decodeFloat(Elem::F32, sum) + decodeFloat(t.elem, left) * decodeFloat(t.elem, y[k]));
+          continue;
+        }
+        const int64_t factor = width == 8 ? static_cast<int64_t>(left) : signExtend(left, width);
+        sum = zeroExtend(sum + static_cast<uint64_t>(factor * signExtend(y[k], width)), 32);
+      }
+      set(i.result(), std::move(sums));
+      return true;
+    }
     case Op::LoShuffle: {
       std::vector<uint64_t> from = in(i, 0).bits, out;
       if (i.operands.size() > 1) from.insert(from.end(), in(i, 1).bits.begin(), in(i, 1).bits.end());

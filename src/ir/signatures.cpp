@@ -281,6 +281,8 @@ constexpr Row kOpRows[] = {
     {Op::LoScatter, "pointer: vector pointer, value: *pointer, mask?: bool ~pointer"},
     {Op::LoSplat, "x: scalar -> vector :x"},
     {Op::LoIota, "-> vector int"},
+    {Op::LoExclusive, "-> scalar bool"},
+    {Op::LoDotAdd, "sum: vector, left: vector int ~sum |sum, right: vector -> =sum"},
     {Op::LoExtract, "x: vector -> scalar :x ; offset<#x"},
     {Op::LoInsert, "x: vector, lane: scalar :x -> =x ; offset<#x"},
     {Op::LoShuffle, "x: vector, y?: =x -> vector :x"},

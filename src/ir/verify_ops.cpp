@@ -268,6 +268,11 @@ class OpVerifier {
       case Op::While: return entryTypes(0, typesOf(i_.operands)) && entryTypes(1, typesOf(i_.results));
       case Op::LoAlloc: return alloc();
       case Op::LoShuffle: return shuffle();
+      case Op::LoDotAdd: {
+        const Elem to = in(0).elem, of = in(2).elem;
+        return (of == Elem::BF16 ? to == Elem::F32 : to == Elem::I32 && (of == Elem::I16 || of == Elem::I8)) &&
+               in(2).numel() * bitWidth(in(2)) == in(0).numel() * 32;
+      }
       case Op::LoMatrixDot: return matrixDot();
       case Op::LoMatrixZero: return hasShape(2) && isAccumulator(in(0));
       case Op::LoMatrixGet:

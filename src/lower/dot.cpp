@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "lower/lowering.h"
+#include "support/function_ref.h"
 
 namespace nereid {
 
@@ -24,7 +25,8 @@ void Lowering::emitDot(const Inst& dot) {
   Type sum = type.isInt() ? Type::scalar(Elem::I32) : Type::scalar(type.elem == Elem::F64 ? Elem::F64 : Elem::F32);
   if (auto carried = schedule_.inPlaceOf.find(d); carried != schedule_.inPlaceOf.end()) buffer_[d] = buffer_.at(carried->second);
   if (!buffer_.count(d)) buffer_[d] = allocate(d);
-  const BufferRef left = buffer_.at(a), right = buffer_.at(b);
+  BufferRef left = buffer_.at(a), right = buffer_.at(b);
+  const int neighbours = left.element.elem == a->type.elem && right.element.elem == b->type.elem ? groupOf(dot, machine_) : 1;
   int lanesOf = std::max(1, machine_.vectorBytes * 8 / bitWidth(sum));
   int laneBits = std::min(nBits, static_cast<int>(std::countr_zero(static_cast<unsigned>(lanesOf))) + 1);
   int vectors = std::max(1, (1 << laneBits) / lanesOf);
@@ -92,9 +94,9 @@ void Lowering::emitDot(const Inst& dot) {
     for (int i = 0; i < batchBits; ++i) map.push_back({2, static_cast<uint8_t>(i)});
     return map;
   };
-  auto loop = [&](int64_t size, int64_t step, std::vector<Value*> acc, auto&& body) {
+  auto loop = [&](int64_t size, int64_t step, std::vector<Value*> acc, FunctionRef<void(Lowval, std::vector<Value*>&)> body) {
     if (size == step) {
-      body(index(0), top(), acc);
+      body({index(0), 0}, acc);
       return acc;
     }
     MemoScope scope = enter();
@@ -108,7 +110,7 @@ void Lowering::emitDot(const Inst& dot) {
     std::vector<Value*> inner;
     for (Value* v : acc) inner.push_back(m_.addArg(*block, v->type));
     levels_.push_back(block);
-    body(iv, top(), inner);
+    body({iv, top()}, inner);
     at(top()).yield(inner);
     levels_.pop_back();
     leave(scope);
@@ -121,17 +123,71 @@ void Lowering::emitDot(const Inst& dot) {
     axes_[static_cast<size_t>(axis)].iv = iv;
     axes_[static_cast<size_t>(axis)].level = level;
   };
-  const Type kI64 = Type::scalar(Elem::I64);
-  auto offset = [&](Value* base, Lowval i, int64_t scale) -> Lowval {
-    Lowval elements = scale == 1 ? i : emitOp(Op::MulI, {i, {index(scale), 0}}, kI64);
-    return emitOp(Op::AddPtr, {{base, 0}, elements}, base->type);
+  auto offset = [&](Value* base, Lowval i, int64_t scale) { return plus({base, 0}, times(i, scale)); };
+  auto load = [&](Lowval pointer, Type element, int count) -> Lowval {
+    return {at(top()).loadFrom(pointer.v, count > 1 ? Type::vector(element, count) : element), top()};
   };
   auto read = [&](Lowval pointer, Type stored, int count) -> Lowval {
-    Lowval v{at(top()).loadFrom(pointer.v, count > 1 ? Type::vector(stored, count) : stored), top()};
+    Lowval v = load(pointer, stored, count);
     if (sum.isInt()) return stored == sum ? v : emitOp(Op::ExtSI, {v}, sum);
     return convert(v, sum);
   };
   std::vector<Value*> none;
+  // Operands for products of groups: elements of B that are multiplied together become neighbours. The processor's first operand of bytes
+  // is unsigned, so A is stored plus 128, and the sums of B's columns times 128 are subtracted.
+  const int64_t step = int64_t{1} << laneBits;
+  const Type packed = left.element.elem == Elem::I8 && neighbours == 2 ? Type::scalar(Elem::I16) : left.element;
+  const bool isBiased = neighbours > 1 && packed.elem == Elem::I8;
+  Value* columnSums = nullptr;  // times 128
+  if (neighbours > 1) {
+    const int64_t count = a->type.numel();
+    const BufferRef source = left, rows = right;
+    if (packed.isInt()) {
+      left = allocateElements(packed, count);
+      const int64_t many = std::min<int64_t>(count, machine_.vectorBytes);
+      loop(count, many, none, [&](Lowval i, std::vector<Value*>&) {
+        Lowval v = load(offset(source.base, i, 1), source.element, static_cast<int>(many));
+        v = isBiased ? emitOp(Op::XOrI, {v, {constant(packed, 0x80), 0}}, packed) : emitOp(Op::ExtSI, {v}, packed);
+        at(top()).storeTo(offset(left.base, i, 1).v, v.v);
+      });
+    }
+    right = allocateElements(packed, b->type.numel());
+    if (isBiased) columnSums = allocateElements(sum, columns << batchBits).base;
+    auto shuffled = [&](Lowval x, Lowval y, int unit) {  // units of both in turn
+      const int64_t n = x.v->type.numel();
+      std::vector<int64_t> order;
+      for (int64_t i = 0; i < n; i += unit)
+        for (int64_t from : {i, n + i})
+          for (int k = 0; k < unit; ++k) order.push_back(from + k);
+      Value* v =
+          at(top()).create(Op::LoShuffle, {x.v, y.v}, {Type::vector(packed, static_cast<int>(2 * n))}, {{Attr::Lanes, order}})->result();
+      return Lowval{v, top()};
+    };
+    loop(int64_t{1} << batchBits, 1, none, [&](Lowval batch, std::vector<Value*>&) {
+      loop(columns, step, none, [&](Lowval n, std::vector<Value*>&) {
+        std::vector<Value*> total;
+        if (isBiased) total.push_back(widen({constant(sum, 0), 0}, lanes()).v);
+        total = loop(depth, neighbours, total, [&](Lowval k, std::vector<Value*>& in) {
+          Lowval row = times(plus(times(batch, depth), k), columns);
+          Lowval part[4];
+          for (int j = 0; j < neighbours; ++j) {
+            Lowval v = load(offset(rows.base, plus(plus(row, n), j * columns), 1), rows.element, lanes());
+            part[j] = rows.element == packed ? v : emitOp(Op::ExtSI, {v}, packed);
+          }
+          Lowval first = shuffled(part[0], part[1], 1);
+          if (neighbours == 4) first = shuffled(first, shuffled(part[2], part[3], 1), 2);
+          at(top()).storeTo(offset(right.base, plus(row, times(n, neighbours)), 1).v, first.v);
+          if (isBiased)
+            in[0] =
+                at(top()).create(Op::LoDotAdd, {in[0], widen({constant(sum, 0x01010101), 0}, lanes()).v, first.v}, {in[0]->type})->result();
+        });
+        if (isBiased) {
+          Lowval scaled = emitOp(Op::ShLI, {{total[0], top()}, {constant(sum, 7), 0}}, sum);
+          at(top()).storeTo(offset(offset(columnSums, batch, columns).v, n, 1).v, scaled.v);
+        }
+      });
+    });
+  }
   const BufferRef to = buffer_.at(d), from = buffer_.count(c) ? buffer_.at(c) : to;
   // One tile: where it is in its batch's columns and groups of rows.
   auto tile = [&](Lowval batch, Lowval n, Lowval group, const Group& g) {
@@ -141,14 +197,14 @@ void Lowering::emitDot(const Inst& dot) {
     open(1, group.v, group.level);
     Lowval a0 = offset(left.base, batch, a->type.dim(rank - 2) * depth);
     Lowval b0 = offset(right.base, batch, depth * columns);
-    Lowval bColumn = emitOp(Op::AddPtr, {b0, n}, right.base->type);
-    Lowval first = emitOp(Op::MulI, {group, {index(rows * depth), 0}}, kI64);
+    Lowval bColumn = plus(b0, times(n, neighbours));
+    Lowval excess;
+    if (columnSums) excess = load(plus(offset(columnSums, batch, columns), n, top()), sum, lanes());
+    Lowval first = times(group, rows * depth);
     // The first element of a row of the sums.
     auto rowOf = [&](const BufferRef& buffer, int r) {
-      Lowval row = emitOp(Op::MulI, {group, {index(rows * columns), 0}}, kI64);
-      Lowval at_ = emitOp(Op::AddI, {emitOp(Op::AddI, {row, n}, kI64), {index((firstRow + r) * columns), 0}}, kI64);
-      Lowval base = offset(buffer.base, batch, columns << mBits);
-      return emitOp(Op::AddPtr, {base, at_}, buffer.base->type, {}, top());
+      Lowval at_ = plus(plus(times(group, rows * columns), n), (firstRow + r) * columns);
+      return plus(offset(buffer.base, batch, columns << mBits), at_, top());
     };
     std::vector<Value*> acc;
     for (int r = 0; r < rows; ++r) {
@@ -159,20 +215,24 @@ void Lowering::emitDot(const Inst& dot) {
         start = convert({constant(c->type.element(), *bits), 0}, sum);
       else
         start = read(rowOf(from, r), from.element, lanes());
-      acc.push_back(widen(start, lanes()).v);
+      start = widen(start, lanes());
+      acc.push_back(columnSums ? emitOp(Op::SubI, {start, excess}, sum, {}, top()).v : start.v);
     }
     std::vector<Lowval> aRow;
     for (int r = 0; r < rows; ++r)
-      aRow.push_back(emitOp(Op::AddPtr, {a0, emitOp(Op::AddI, {first, {index((firstRow + r) * depth), 0}}, kI64)}, left.base->type));
-    acc = loop(depth, 1, acc, [&](Value* k, int kLevel, std::vector<Value*>& in) {
-      Lowval at_{k, kLevel};
-      Lowval bVector =
-          read(emitOp(Op::AddPtr, {bColumn, emitOp(Op::MulI, {at_, {index(columns), 0}}, kI64)}, right.base->type), right.element, lanes());
+      aRow.push_back(plus(a0, plus(first, (firstRow + r) * depth)));
+    acc = loop(depth, neighbours, acc, [&](Lowval k, std::vector<Value*>& in) {
+      const bool isGroup = neighbours > 1;
+      Lowval p = plus(bColumn, times(k, columns));
+      Lowval bVector = isGroup ? load(p, packed, lanes() * neighbours) : read(p, right.element, lanes());
       for (int r = 0; r < rows; ++r) {
-        Lowval element = read(emitOp(Op::AddPtr, {aRow[static_cast<size_t>(r)], at_}, left.base->type), left.element, 1);
-        Lowval x = widen(element, lanes());
+        Lowval at_ = plus(aRow[static_cast<size_t>(r)], k);
+        if (isGroup) at_ = emitOp(Op::Bitcast, {at_}, Type::pointer(Elem::I32));
+        Lowval x = widen(isGroup ? load(at_, Type::scalar(Elem::I32), 1) : read(at_, left.element, 1), lanes());
         Value*& sumOfRow = in[static_cast<size_t>(r)];
-        if (sum.isInt())
+        if (isGroup)
+          sumOfRow = at(top()).create(Op::LoDotAdd, {sumOfRow, x.v, bVector.v}, {sumOfRow->type})->result();
+        else if (sum.isInt())
           sumOfRow = emitOp(Op::AddI, {{sumOfRow, top()}, emitOp(Op::MulI, {x, bVector}, sum)}, sum, {}, top()).v;
         else if (machine_.fma)
           sumOfRow = emitOp(Op::Fma, {x, bVector, {sumOfRow, top()}}, sum, {}, top()).v;
@@ -188,12 +248,9 @@ void Lowering::emitDot(const Inst& dot) {
         writeBuffer(to, result, mapOfRow(r));
     }
   };
-  int64_t step = int64_t{1} << laneBits;
-  loop(int64_t{1} << batchBits, 1, none, [&](Value* batch, int batchLevel, std::vector<Value*>&) {
-    loop(columns, step, none, [&](Value* n, int nLevel, std::vector<Value*>&) {
-      for (const Group& g : groups)
-        loop(g.count, 1, none,
-             [&](Value* group, int groupLevel, std::vector<Value*>&) { tile({batch, batchLevel}, {n, nLevel}, {group, groupLevel}, g); });
+  loop(int64_t{1} << batchBits, 1, none, [&](Lowval batch, std::vector<Value*>&) {
+    loop(columns, step, none, [&](Lowval n, std::vector<Value*>&) {
+      for (const Group& g : groups) loop(g.count, 1, none, [&](Lowval group, std::vector<Value*>&) { tile(batch, n, group, g); });
     });
   });
   if (!uneven && !whole) {
@@ -214,7 +271,7 @@ void Lowering::beginPlain() {
   baseLevel_ = top();
 }
 
-void Lowering::plainLoop(int64_t size, const std::function<void(Value*)>& body) {
+void Lowering::plainLoop(int64_t size, FunctionRef<void(Value*)> body) {
   MemoScope scope = enter();
   Block* outer = levels_.back();
   Inst* loop = at(top()).forLoop(index(0), index(size), index(1), {});
@@ -228,7 +285,7 @@ void Lowering::plainLoop(int64_t size, const std::function<void(Value*)>& body) 
 }
 
 // One loop an axis, all of them scalar.
-void Lowering::plainLoops(const std::function<void()>& body, size_t depth) {
+void Lowering::plainLoops(FunctionRef<void()> body, size_t depth) {
   if (depth == axes_.size()) {
     body();
     return;

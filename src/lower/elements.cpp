@@ -4,6 +4,7 @@
 // What has been emitted is remembered by (value, index map) until its loop closes, and stands in the outermost loop on whose index it
 // depends: a value that is the same along a row is computed once a row.
 #include <algorithm>
+#include <bit>
 
 #include "analysis/combine.h"
 #include "lower/lowering.h"
@@ -41,6 +42,14 @@ Lowval Lowering::widen(Lowval v, int count) {
   Lowval wide{Builder(m_, block, loc_).create(Op::LoSplat, {v.v}, {Type::vector(v.v->type, count)})->result(), v.level};
   if (block == entry_) splats_[key] = wide;
   return wide;
+}
+
+Lowval Lowering::plus(Lowval x, Lowval y, int atLeast) {
+  return emitOp(x.v->type.isPointer() ? Op::AddPtr : Op::AddI, {x, y}, x.v->type, {}, atLeast);
+}
+
+Lowval Lowering::times(Lowval x, int64_t factor) {
+  return factor == 1 ? x : emitOp(Op::MulI, {x, {index(factor), 0}}, Type::scalar(Elem::I64));
 }
 
 Lowval Lowering::emitOp(const Inst& like, List<Lowval> operands, Type element, int atLeast) {
@@ -262,6 +271,8 @@ Lowval Lowering::computeAt(Value* v, const IndexMap& map) {
   }
   if (def.op == Op::AddPtr && bitWidth(operands[1].v->type.element()) < 64)
     operands[1] = emitOp(Op::ExtSI, {operands[1]}, Type::scalar(Elem::I64));
+  if (def.op == Op::DivSI || def.op == Op::RemSI || def.op == Op::DivUI || def.op == Op::RemUI)
+    if (auto out = divideByPower(def, operands[0], operands[1])) return *out;
   return emitOp(def, std::move(operands), element);
 }
 
@@ -303,6 +314,8 @@ Lowval Lowering::loadAt(const Inst& load, const IndexMap& map) {
     minLevel = std::min(factLevel(m, map), top());
   }
   if (mask.v && load.optional(2)) other = valueAt(load.optional(2), map);
+  if (!mask.v)
+    if (auto joined = loadInPieces(load, map)) return *joined;
   Address where = address(load.operand(0), map);
   bool isBool = element.isBool();
   Type stored = isBool ? Type::scalar(Elem::I8) : element;
@@ -327,6 +340,61 @@ Lowval Lowering::loadAt(const Inst& load, const IndexMap& map) {
   Inst* inst = at(level).create(op, operands, {wide ? Type::vector(stored, lanes()) : stored});
   inst->segments = {1, mask.v != nullptr, other.v != nullptr};
   return convert({inst->result(), level}, element);
+}
+
+// Lanes of an address that is contiguous, or the same, in each group of them, as `i % n` and `i / n` are: a load for each group.
+std::optional<Lowval> Lowering::loadInPieces(const Inst& load, const IndexMap& map) {
+  Value* ptr = load.operands[0];
+  const Type stored = load.result()->type.element();
+  if (threads_ > 1 || !usesLanes(map) || stored.isBool() || stored.isPointer() || affine(ptr, map)) return std::nullopt;
+  Axis& axis = axes_[static_cast<size_t>(now_.vectorAxis)];
+  Stride stride;
+  int bits = axis.laneBits;
+  for (; bits > 0; --bits) {
+    stride = strideOf(ptr, map, now_.vectorAxis, bits, &divisibility_);
+    if (stride.kind == Stride::Constant && (stride.value == 0 || stride.value == 1)) break;
+  }
+  if (bits == 0 || bits == axis.laneBits) return std::nullopt;
+  std::vector<Value*> pieces;
+  Value* first = axis.iv;
+  for (int64_t k = 0; k < axis.step(); k += int64_t{1} << bits) {
+    MemoScope scope = enter();
+    axis.iv = plus({first, axis.level}, k).v;
+    Lowval p = firstLane(ptr, map);
+    const Type group = Type::vector(stored, 1 << bits);
+    Builder b = at(top());
+    pieces.push_back(stride.value == 1 ? b.loadFrom(p.v, group) : b.create(Op::LoSplat, {b.loadFrom(p.v, stored)}, {group})->result());
+    leave(scope);
+  }
+  axis.iv = first;
+  for (; pieces.size() > 1; ++bits) {
+    std::vector<int64_t> lanes;
+    for (int64_t i = 0; i < int64_t{2} << bits; ++i) lanes.push_back(i);
+    std::vector<Value*> joined;
+    for (size_t i = 0; i < pieces.size(); i += 2)
+      joined.push_back(
+          at(top()).create(Op::LoShuffle, {pieces[i], pieces[i + 1]}, {Type::vector(stored, 2 << bits)}, {{Attr::Lanes, lanes}})->result());
+    pieces = std::move(joined);
+  }
+  return Lowval{pieces[0], top()};
+}
+
+// Quotients and remainders by a power of two: machines have no vectors of divisions.
+std::optional<Lowval> Lowering::divideByPower(const Inst& inst, Lowval x, Lowval y) {
+  auto bits = constantBits(y.v->def && y.v->def->op == Op::LoSplat ? y.v->def->operand(0) : y.v);
+  const bool isSigned = inst.op == Op::DivSI || inst.op == Op::RemSI, isRest = inst.op == Op::RemSI || inst.op == Op::RemUI;
+  const Type element = inst.result()->type.element();
+  const int width = bitWidth(element);
+  if (!bits || !std::has_single_bit(*bits) || *bits == 1 || (*bits >> (width - 1)) != 0) return std::nullopt;
+  auto number = [&](uint64_t n) { return Lowval{constant(element, n), 0}; };
+  const auto shift = static_cast<uint64_t>(std::countr_zero(*bits));
+  auto quotient = [&](Op op, Lowval v) { return emitOp(op, {v, number(shift)}, element); };
+  if (!isSigned) return isRest ? emitOp(Op::AndI, {x, number(*bits - 1)}, element) : quotient(Op::ShRUI, x);
+  // Rounded toward zero.
+  Lowval sign = emitOp(Op::ShRSI, {x, number(static_cast<uint64_t>(width - 1))}, element);
+  Lowval moved = emitOp(Op::AddI, {x, emitOp(Op::AndI, {sign, number(*bits - 1)}, element)}, element);
+  if (!isRest) return quotient(Op::ShRSI, moved);
+  return emitOp(Op::SubI, {x, emitOp(Op::AndI, {moved, number(~(*bits - 1))}, element)}, element);
 }
 
 Lowval Lowering::gatherAt(const Inst& gather, const IndexMap& map) {

@@ -14,11 +14,13 @@
 #include "ir/bits.h"
 #include "ir/builder.h"
 #include "passes/passes.h"
+#include "support/ptr_map.h"
 
 namespace nereid {
 
 namespace {
 
+constexpr uint64_t kSign = 0x80000000;
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 bool isNarrow(const Type& t) { return t.isFloat() && bitWidth(t) < 32; }
@@ -124,43 +126,51 @@ class Legalizer {
   Value* number(Value* like, uint64_t bits) { return b_->constant(like->type, bits); }
   Value* asInt(Value* x) { return b_->cast(Op::ArithBitcast, x, bitsType(x->type)); }
   Value* asFloat(Value* x, Elem elem) { return b_->cast(Op::ArithBitcast, x, x->type.withElement(elem)); }
-  Value* less(Value* x, Value* y) { return b_->cmpI(CmpIPred::Ult, x, y); }
+  Value* less(Value* x, Value* y) { return b_->cmpI(CmpIPred::Slt, x, y); }  // of magnitudes: engines have signed comparisons of vectors
 
   Value* toF32(Value* v) {
     Elem from = v->type.elem;
     const Value* scalar = v->def && v->def->op == Op::LoSplat ? v->def->operand(0) : v;
     if (auto bits = constantBits(scalar)) return b_->floating(v->type.withElement(Elem::F32), decodeFloat(from, *bits));
     if (isHalf(from) && machine_.halves) return b_->cast(Op::ExtF, v, v->type.withElement(Elem::F32));
-    Value* x = b_->cast(Op::ExtUI, asInt(v), v->type.withElement(Elem::I32));
+    if (auto known = rounded_.find(v); known != rounded_.end()) return rounded(known->second);
+    Value* x = b_->cast(Op::ExtSI, asInt(v), v->type.withElement(Elem::I32));
     if (from == Elem::BF16) return asFloat(make(Op::ShLI, x, number(x, 16)), Elem::F32);
     FloatFormat format = floatFormat(from);
     int width = bitWidth(from), m = format.mantissaBits;
-    uint64_t sign = uint64_t{1} << (width - 1);
+    uint64_t sign = uint64_t{1} << (width - 1), magnitude = (sign - 1) << (23 - m);
     // As bits of an f32 with too small an exponent; a product by a power of two sets it right, subnormals too.
-    Value* payload = make(Op::AndI, x, number(x, sign - 1));
-    Value* magnitude = make(Op::ShLI, payload, number(x, static_cast<uint64_t>(23 - m)));
-    Value* scaled;
+    Value* placed = make(Op::AndI, make(Op::ShLI, x, number(x, static_cast<uint64_t>(23 - m))), number(x, kSign | magnitude));
+    Value* out = asFloat(placed, Elem::F32);
     if (machine_.subnormals) {
-      Value* low = asFloat(magnitude, Elem::F32);
-      scaled = asInt(make(Op::MulF, low, b_->floating(low->type, std::ldexp(1.0, 127 - format.bias))));
+      out = make(Op::MulF, out, b_->floating(out->type, std::ldexp(1.0, 127 - format.bias)));
     } else {
-      Value* counted = b_->cast(Op::UIToFP, payload, x->type.withElement(Elem::F32));
+      Value* payload = make(Op::AndI, x, number(x, sign - 1));
+      Value* counted = b_->cast(Op::UIToFP, payload, out->type);
       Value* small = asInt(make(Op::MulF, counted, b_->floating(counted->type, std::ldexp(1.0, 1 - format.bias - m))));
-      Value* normal = make(Op::AddI, magnitude, number(x, static_cast<uint64_t>(127 - format.bias) << 23));
-      scaled = b_->select(less(payload, number(x, uint64_t{1} << m)), small, normal);
+      small = make(Op::OrI, small, make(Op::AndI, placed, number(x, kSign)));
+      Value* normal = make(Op::AddI, placed, number(x, static_cast<uint64_t>(127 - format.bias) << 23));
+      out = asFloat(b_->select(less(payload, number(x, uint64_t{1} << m)), small, normal), Elem::F32);
     }
     if (format.special == FloatFormat::Ieee) {
       uint64_t top = (uint64_t{1} << format.exponentBits) - 1;
-      Value* special = b_->cmpI(CmpIPred::Uge, magnitude, number(x, top << 23));
-      scaled = make(Op::OrI, scaled, b_->select(special, number(x, 0x7f800000), number(x, 0)));
+      Value* special = b_->cmpI(CmpIPred::Sgt, make(Op::AndI, placed, number(x, magnitude)), number(x, (top << 23) - 1));
+      return asFloat(make(Op::OrI, asInt(out), b_->select(special, number(x, 0x7f800000), number(x, 0))), Elem::F32);
     }
-    Value* signBit = make(Op::ShLI, make(Op::AndI, x, number(x, sign)), number(x, static_cast<uint64_t>(32 - width)));
-    Value* out = asFloat(make(Op::OrI, scaled, signBit), Elem::F32);
-    if (format.special == FloatFormat::Ieee) return out;
-    Value* isNan = format.special == FloatFormat::Fnuz
-                       ? b_->cmpI(CmpIPred::Eq, x, number(x, sign))
-                       : b_->cmpI(CmpIPred::Eq, make(Op::AndI, x, number(x, sign - 1)), number(x, sign - 1));
+    Value* isNan = b_->cmpI(CmpIPred::Eq, make(Op::AndI, x, number(x, (sign << 1) - 1)), number(x, sign));
+    if (format.special != FloatFormat::Fnuz) isNan = b_->cmpI(CmpIPred::Eq, make(Op::AndI, x, number(x, sign - 1)), number(x, sign - 1));
     return b_->select(isNan, b_->floating(out->type, kNan), out);
+  }
+
+  // An f32 rounded to f16's precision and range: a sum whose last bit has the value of the result's, and products that overflow.
+  Value* rounded(Value* v) {
+    Value* bits = asInt(v);
+    auto power = [&](int n) { return number(bits, encodeFloat(Elem::F32, std::ldexp(1.0, n))); };
+    Value* exponent = make(Op::MinSI, make(Op::MaxSI, make(Op::AndI, bits, number(bits, 0x7f800000)), power(-14)), power(16));
+    Value* magic = asFloat(make(Op::AddI, exponent, number(bits, (uint64_t{13} << 23) + 0x400000)), Elem::F32);
+    Value* y = make(Op::SubF, make(Op::AddF, v, magic), magic);
+    for (int n : {112, -112}) y = make(Op::MulF, y, b_->floating(v->type, std::ldexp(1.0, n)));
+    return asFloat(make(Op::OrI, asInt(y), make(Op::AndI, bits, number(bits, kSign))), Elem::F32);
   }
 
   Value* fromF32(Value* v, Elem to, bool towardZero, bool saturate) {
@@ -169,9 +179,13 @@ class Legalizer {
       return b_->cast(to == Elem::F64 ? Op::ExtF : Op::TruncF, v, v->type.withElement(to));
     Value* bits = asInt(v);
     Type narrow = bitsType(v->type.withElement(to));
-    auto finish = [&](Value* i) { return b_->cast(Op::ArithBitcast, b_->cast(Op::TruncI, i, narrow), v->type.withElement(to)); };
+    auto finish = [&](Value* i) {
+      Value* out = b_->cast(Op::ArithBitcast, b_->cast(Op::TruncI, i, narrow), v->type.withElement(to));
+      if (to == Elem::F16 && !towardZero && machine_.subnormals) rounded_[out] = v;
+      return out;
+    };
     Value* magnitude = make(Op::AndI, bits, number(bits, 0x7fffffff));
-    Value* isNan = b_->cmpI(CmpIPred::Ugt, magnitude, number(bits, 0x7f800000));
+    Value* isNan = b_->cmpI(CmpIPred::Sgt, magnitude, number(bits, 0x7f800000));
     auto roundedAt = [&](Value* x, uint64_t shift) {
       if (towardZero) return x;
       Value* odd = make(Op::AndI, make(Op::ShRUI, x, number(x, shift)), number(x, 1));
@@ -207,13 +221,13 @@ class Legalizer {
     uint64_t nan = format.special == FloatFormat::Fnuz        ? signOfWidth
                    : format.special == FloatFormat::FiniteNan ? (top << m) | mantissa
                                                               : (top << m) | (1u << (m - 1));
-    uint64_t beyond = format.special == FloatFormat::Ieee ? top << m : nan;
-    Value* result = normal;
-    Value* isInf = b_->cmpI(CmpIPred::Eq, magnitude, number(bits, 0x7f800000));
-    Value* over = b_->cmpI(CmpIPred::Ugt, result, number(bits, largest));
-    result = b_->select(over, number(bits, towardZero || saturate ? largest : beyond), result);
+    // Infinity or NaN comes after the largest number.
+    Value* result = make(Op::MinSI, normal, number(bits, towardZero || saturate ? largest : largest + 1));
+    if (towardZero && !saturate) {
+      Value* isInf = b_->cmpI(CmpIPred::Eq, magnitude, number(bits, 0x7f800000));
+      result = b_->select(isInf, number(bits, largest + 1), result);
+    }
     result = b_->select(isSmall, small, result);
-    result = b_->select(isInf, number(bits, saturate ? largest : beyond), result);
     Value* sign = make(Op::AndI, make(Op::ShRUI, bits, number(bits, static_cast<uint64_t>(32 - width))), number(bits, signOfWidth));
     if (format.special == FloatFormat::Fnuz) {
       // No negative zero, and NaN without a sign.
@@ -333,14 +347,8 @@ class Legalizer {
     Value* old = b_->cast(Op::ArithBitcast, expected, t);
     Value* next = value;
     if (kind != Rmw::Xchg) {
-      bool isFloat = t.isFloat();
-      Op op = kind == Rmw::FAdd   ? Op::AddF
-              : kind == Rmw::Max  ? (isFloat ? Op::MaxNumF : Op::MaxSI)
-              : kind == Rmw::Min  ? (isFloat ? Op::MinNumF : Op::MinSI)
-              : kind == Rmw::UMax ? Op::MaxUI
-                                  : Op::MinUI;
-      next = make(op, wide(old), wide(value));
-      if (isFloat) next = convert(next, t.elem, false, false);
+      next = make(operationOf(inst), wide(old), wide(value));
+      if (t.isFloat()) next = convert(next, t.elem, false, false);
     }
     Value* seen =
         b_->create(Op::LoAtomicCAS, {pointer, expected, asInt(next)}, {bits}, {{Attr::Sem, inst.integer(Attr::Sem, 4)}})->result();
@@ -353,10 +361,19 @@ class Legalizer {
   Module& m_;
   const Machine& machine_;
   Builder* b_ = nullptr;
+  PtrMap<const Value*, Value*> rounded_;  // of f16 values, the f32 that each was rounded from
   Replacements replaced_;
 };
 
 }  // namespace
+
+Op operationOf(const Inst& atomic) {
+  const bool isFloat = atomic.result()->type.isFloat();
+  const Op kOps[] = {
+      Op::AndI,  Op::OrI,   Op::XOrI,  Op::AddI, Op::AddF, isFloat ? Op::MaxNumF : Op::MaxSI, isFloat ? Op::MinNumF : Op::MinSI,
+      Op::MaxUI, Op::MinUI, Op::Select};
+  return kOps[atomic.integer(Attr::RmwOp) - 1];
+}
 
 void legalize(Func& f, Module& m, const Machine& machine) {
   Legalizer legalizer(m, machine);

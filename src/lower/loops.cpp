@@ -5,6 +5,7 @@
 
 #include "analysis/combine.h"
 #include "ir/bits.h"
+#include "lower/legalize.h"
 #include "lower/lowering.h"
 
 namespace nereid {
@@ -46,10 +47,7 @@ void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
     acc.clear();
     return;
   }
-  if (depth == now_.order.size()) {
-    emitBody(acc);
-    return;
-  }
+  if (depth == now_.order.size()) return now_.transposedAxis >= 0 ? emitTransposed() : emitBody(acc);
   int a = now_.order[depth];
   const Axis axis = axes_[static_cast<size_t>(a)];
   const Type kI64 = Type::scalar(Elem::I64);
@@ -321,6 +319,57 @@ bool Lowering::writesMemory(const Anchor& anchor) const {
   }
 }
 
+// A block of as many rows as lanes: computed row by row, transposed, and written column by column.
+void Lowering::emitTransposed() {
+  const Anchor& anchor = nest_->anchors[0];
+  const bool isStore = anchor.kind == Anchor::Effect;
+  Value* value = isStore ? anchor.inst->operands[1] : anchor.value;
+  const IndexMap map = now_.identity();
+  const int n = lanes();
+  std::vector<Value*> rows;
+  // For each index of a block along an axis.
+  auto each = [&](int number, FunctionRef<void()> body) {
+    Axis& axis = axes_[static_cast<size_t>(number)];
+    Value* first = axis.iv;
+    for (int i = 0; i < n; ++i) {
+      MemoScope scope = enter();
+      axis.iv = plus({first, axis.level}, i).v;
+      body();
+      leave(scope);
+    }
+    axis.iv = first;
+  };
+  const int along = now_.transposedAxis, vectorAxis = now_.vectorAxis;
+  each(along, [&] { rows.push_back(widen(isStore ? valueAt(value, map) : computeAt(value, map), n).v); });
+  for (int bit = 1; bit < n; bit *= 2)
+    for (int i = 0; i < n; ++i) {
+      if (i & bit) continue;
+      std::vector<int64_t> low, high;
+      for (int k = 0; k < n; ++k) {
+        low.push_back(k & bit ? n + (k ^ bit) : k);
+        high.push_back(k & bit ? n + k : k | bit);
+      }
+      Value *&x = rows[static_cast<size_t>(i)], *&y = rows[static_cast<size_t>(i | bit)];
+      auto shuffle = [&](std::vector<int64_t> order) {
+        return at(top()).create(Op::LoShuffle, {x, y}, {x->type}, {{Attr::Lanes, std::move(order)}})->result();
+      };
+      Value* first = shuffle(std::move(low));
+      y = shuffle(std::move(high));
+      x = first;
+    }
+  now_.vectorAxis = along;
+  size_t next = 0;
+  each(vectorAxis, [&] {
+    Lowval row{rows[next++], top()};
+    memo_[memoKey(value, map)] = row;
+    journal_.push_back(memoKey(value, map));
+    if (isStore) return emitStore(*anchor.inst, map, top());
+    if (!target_ && !filling_.count(value)) filling_[value] = allocate(value);
+    writeBuffer(target_ ? *target_ : filling_.at(value), row, map);
+  });
+  now_.vectorAxis = vectorAxis;
+}
+
 void Lowering::emitBody(std::vector<Value*>& acc) {
   IndexMap map = now_.identity();
   // Everything is read before anything is written: what stands at the same index may be the same memory.
@@ -511,13 +560,42 @@ void Lowering::emitStore(const Inst& inst, const IndexMap& map, int level) {
   store->segments = {1, 1, mask.v != nullptr};
 }
 
+// An atomic operation that nothing runs beside. Neighbours are updated together, other lanes one after the other: they may be one element.
+void Lowering::emitUpdate(const Inst& inst, const IndexMap& map) {
+  Lowval mask = inst.operands.size() > 2 ? valueAt(inst.operands[2], map) : Lowval{};
+  if (auto known = mask.v ? constantBits(mask.v) : std::nullopt) {
+    if (!(*known & 1)) return;
+    mask = {};
+  }
+  Lowval value = valueAt(inst.operands[1], map);
+  Address where = address(inst.operands[0], map);
+  const Op op = operationOf(inst);
+  Lowval pointer = where.vector.v ? where.vector : where.scalar;
+  const bool isWide = where.contiguous || lanes() == 1;
+  if (isWide) {
+    value = widen(value, lanes());
+    if (mask.v) mask = widen(mask, lanes());
+  }
+  for (int k = 0; k < (isWide ? 1 : lanes()); ++k) {
+    auto of = [&](Lowval x) { return x.isVector() && !isWide ? takeLanes(x.v, k, 1) : x.v; };
+    Builder b = at(top());
+    std::vector<Value*> read{of(pointer)}, written{read[0], of(value)};
+    if (mask.v) {
+      read.push_back(of(mask));
+      written.push_back(read[1]);
+    }
+    Inst* load = b.create(Op::LoLoad, read, {written[1]->type});
+    load->segments = {1, mask.v != nullptr, 0};
+    if (op != Op::Select) written[1] = b.create(op, {load->result(), written[1]}, {written[1]->type})->result();
+    b.create(Op::LoStore, written, {})->segments = {1, 1, mask.v != nullptr};
+  }
+}
+
 // Effects at one element: the nest has no vector axis, except for stores.
 void Lowering::emitEffect(const Inst& inst, const IndexMap& map) {
   loc_ = inst.loc;
-  if (inst.op == Op::Store) {
-    emitStore(inst, map, top());
-    return;
-  }
+  if (inst.op == Op::Store) return emitStore(inst, map, top());
+  if (isExclusive_ && inst.op == Op::AtomicRMW) return emitUpdate(inst, map);
   std::vector<Lowval> operands;
   for (Value* v : inst.operands) operands.push_back(valueAt(v, v->type.isTile() ? map : IndexMap{}));
   Builder b = at(top());

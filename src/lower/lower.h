@@ -13,6 +13,8 @@ struct Lowered {
   Module module;
   int64_t scratchBytes = 0, privateBytes = 0;  // of a program; the last privateBytes of them belong to single threads
   bool needsDistinct = false;                  // whether it is as it is only since the machine's arguments are `distinct`
+  bool mayBeExclusive = false;                 // reads lo.exclusive
+  bool isSerial = false;                       // as the schedule has it
   std::vector<std::string> notes;              // what was decided on the way, and why: the second half of `emit --stage schedule`
   std::set<const Nest*> emitted;  // nests of the plan that became loops; the others were fused into a dot or an interchanged loop
 };

@@ -78,7 +78,8 @@ Result<Lowered> Lowering::run() {
     inst->set(Attr::Offset, scratchBytes_);
     scratchBytes_ += inst->integer(Attr::Bytes);
   }
-  return Lowered{std::move(m_), scratchBytes_, scratchBytes_ - shared, needsDistinct_, std::move(notes_), std::move(emitted_)};
+  return Lowered{std::move(m_),         scratchBytes_,      scratchBytes_ - shared, needsDistinct_,
+                 exclusive_ != nullptr, schedule_.isSerial, std::move(notes_),      std::move(emitted_)};
 }
 
 bool Lowering::inMemory(const Value* v) const { return isInMemory(schedule_, v) || (buffer_.count(v) && !isTrivial(*v->def)); }

@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <functional>
 #include <map>
 #include <set>
 #include <tuple>
@@ -23,6 +22,7 @@
 #include "ir/builder.h"
 #include "lower/lower.h"
 #include "schedule/nests.h"
+#include "support/function_ref.h"
 #include "support/ptr_map.h"
 
 namespace nereid {
@@ -115,6 +115,8 @@ class Lowering {
   void computeChain(Value* v, const IndexMap& map);
   Lowval computeAt(Value* v, const IndexMap& map);
   Lowval loadAt(const Inst& load, const IndexMap& map);
+  std::optional<Lowval> loadInPieces(const Inst& load, const IndexMap& map);
+  std::optional<Lowval> divideByPower(const Inst& inst, Lowval x, Lowval y);
   std::optional<Lowval> compareAtOnce(const Inst& compare, const IndexMap& map);
   int factLevel(Value* mask, const IndexMap& map);
   Lowval gatherAt(const Inst& gather, const IndexMap& map);
@@ -125,6 +127,9 @@ class Lowering {
   // An element-wise operation on lowered operands, at the level of the latest (or `atLeast`), as a vector if one of them is.
   Lowval emitOp(const Inst& like, List<Lowval> operands, Type element, int atLeast = 0);
   Lowval emitOp(Op op, List<Lowval> operands, Type element, List<Attribute> attrs = {}, int atLeast = 0);
+  Lowval plus(Lowval x, Lowval y, int atLeast = 0);  // of an index or a pointer, and an index
+  Lowval plus(Lowval x, int64_t y) { return plus(x, {index(y), 0}); }
+  Lowval times(Lowval x, int64_t factor);
   Lowval widen(Lowval v, int lanes);       // splats a scalar
   Lowval convert(Lowval v, Type element);  // between a value's type and the type it is stored as
   bool usesLanes(const IndexMap& map) const;
@@ -157,15 +162,18 @@ class Lowering {
   void emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Value*>& acc);
   bool emitOutside(size_t depth, Value* lower, std::vector<Value*>& acc);
   void emitBody(std::vector<Value*>& acc);
+  void emitTransposed();
   void emitAnchor(const Anchor& anchor, const IndexMap& map, std::vector<Value*>& acc, size_t& next);
   void beginReduction(std::vector<Value*>& acc);
   void endReduction(std::vector<Value*>& acc);
   void emitEffect(const Inst& inst, const IndexMap& map);
+  void emitUpdate(const Inst& inst, const IndexMap& map);
   void emitStore(const Inst& inst, const IndexMap& map, int level);
   Value* takeLanes(Value* v, int64_t first, int64_t count);
   Value* putLanes(Value* narrow, Value* wide);
   std::vector<Lowval> fold(const Inst& reduce, std::vector<Value*> vectors, int64_t lanesLeft = 1);
   bool needsVersions(const Nest& nest, std::vector<const Inst*>& loads, Value*& condition);
+  bool emitExclusive(const Nest& nest, const BufferRef* target);
   void emitSlowly(const Nest& nest, std::vector<const Inst*> loads, const BufferRef* target);
   struct Range {
     Value *first, *last;  // addresses of the first byte and past the last
@@ -174,14 +182,15 @@ class Lowering {
   };
   bool apartByConstants(const Range& x, const Range& y) const;
   bool areDistinct(const Range& x) const;
+  std::optional<std::pair<Lowval, Lowval>> interval(Value* v, const IndexMap& map);
   std::optional<Range> addressRange(Value* ptr, const IndexMap& map);
 
   // ---- threads.cpp
   void emitShared(const Nest& nest);
   // A loop whose iterations are threads: they may run at the same time, and all have ended when it has.
-  void threadsLoop(int64_t count, const std::function<void(Value*)>& body);
-  void distribute(int64_t count, const std::function<void(Value*)>& body);  // the same for more iterations than threads
-  void guarded(Value* condition, const std::function<void()>& body);
+  void threadsLoop(int64_t count, FunctionRef<void(Value*)> body);
+  void distribute(int64_t count, FunctionRef<void(Value*)> body);  // the same for more iterations than threads
+  void guarded(Value* condition, FunctionRef<void()> body);
   void combinePartials(const Inst& reduce);
   Value* threadField(Value* t, int first, int count);
   Lowval placeOf(const std::vector<int>& bits, Value* t, int64_t e);
@@ -207,8 +216,8 @@ class Lowering {
   void emitSequence(const Inst& inst);
   // Nests without a vector axis.
   void beginPlain();
-  void plainLoop(int64_t size, const std::function<void(Value*)>& body);
-  void plainLoops(const std::function<void()>& body, size_t depth = 0);
+  void plainLoop(int64_t size, FunctionRef<void(Value*)> body);
+  void plainLoops(FunctionRef<void()> body, size_t depth = 0);
 
   struct MemoScope {
     size_t journal;
@@ -228,6 +237,8 @@ class Lowering {
   Func* out_ = nullptr;
   Loc loc_;
   bool failed_ = false, needsDistinct_ = false;
+  Value* exclusive_ = nullptr;  // lo.exclusive
+  bool isExclusive_ = false;    // in the version where it holds
   std::vector<std::string> notes_;
   std::set<const Nest*> emitted_;
   int quiet_ = 0;  // inside an unlikely version, which repeats the decisions

@@ -53,31 +53,65 @@ const Value* argumentOf(const Value* v, std::set<const Value*>& open) {
 
 }  // namespace
 
-std::optional<Lowering::Range> Lowering::addressRange(Value* ptr, const IndexMap& map) {
-  auto a = affine(ptr, map);
-  if (!a || !a->base.v || a->base.level > top()) return std::nullopt;
+// The smallest and the largest element of an integer, or of a pointer in elements.
+std::optional<std::pair<Lowval, Lowval>> Lowering::interval(Value* v, const IndexMap& map) {
   const Type kI64 = Type::scalar(Elem::I64);
-  int64_t bytes = byteSize(ptr->type.pointee());
-  Lowval first{nullptr, 0}, last{nullptr, 0};
-  int64_t firstConstant = a->constant, lastConstant = a->constant + 1;
-  auto plus = [&](Lowval& sum, Lowval x) { sum = sum.v ? emitOp(Op::AddI, {sum, x}, kI64) : x; };
-  for (const Affine::Term& t : a->terms) {
-    int64_t reach = t.factor * (axes_[static_cast<size_t>(t.axis)].size() - 1);
-    if (!t.scale.v) {
-      (reach < 0 ? firstConstant : lastConstant) += reach;
-      continue;
+  using Pair = std::pair<Lowval, Lowval>;
+  if (auto a = affine(v, map); a && (!a->base.v || a->base.level <= top())) {
+    Pair ends{a->base.v ? a->base : Lowval{index(0), 0}, {}};
+    ends.second = ends.first;
+    int64_t least = a->constant, most = a->constant;
+    for (const Affine::Term& t : a->terms) {
+      int64_t reach = t.factor * (axes_[static_cast<size_t>(t.axis)].size() - 1);
+      if (!t.scale.v) {
+        (reach < 0 ? least : most) += reach;
+        continue;
+      }
+      if (t.scale.level > top()) return std::nullopt;
+      Lowval product = times(t.scale, reach), zero{index(0), 0};
+      ends.first = plus(ends.first, emitOp(Op::MinSI, {product, zero}, kI64));
+      ends.second = plus(ends.second, emitOp(Op::MaxSI, {product, zero}, kI64));
     }
-    if (t.scale.level > top()) return std::nullopt;
-    Lowval product = emitOp(Op::MulI, {t.scale, {index(reach), 0}}, kI64);
-    plus(first, emitOp(Op::MinSI, {product, {index(0), 0}}, kI64));
-    plus(last, emitOp(Op::MaxSI, {product, {index(0), 0}}, kI64));
+    return Pair{plus(ends.first, least), plus(ends.second, most)};
   }
-  Lowval base = emitOp(Op::PtrToInt, {a->base}, kI64);
-  auto finish = [&](Lowval sum, int64_t c) {
-    plus(sum, {index(c), 0});
-    return emitOp(Op::AddI, {base, emitOp(Op::MulI, {sum, {index(bytes), 0}}, kI64)}, kI64).v;
+  if (!v->def || !v->type.isTile() || inMemory(v)) return std::nullopt;
+  const Inst& def = *v->def;
+  auto of = [&](size_t i) {
+    auto m = operandMap(def, i, map, v->index);
+    return interval(def.operands[i], m ? *m : IndexMap{});
   };
-  return Range{finish(first, firstConstant), finish(last, lastConstant), *a, bytes};
+  switch (def.op) {
+    case Op::ExpandDims:
+    case Op::Broadcast:
+    case Op::ExtSI: return of(0);
+    case Op::AddI:
+    case Op::AddPtr: {
+      auto x = of(0), y = of(1);
+      if (!x || !y) return std::nullopt;
+      return Pair{plus(x->first, y->first), plus(x->second, y->second)};
+    }
+    case Op::RemSI: {
+      // Below the divisor's magnitude.
+      auto n = of(1);
+      if (!n) return std::nullopt;
+      const Lowval zero{index(0), 0}, one{index(1), 0};
+      Lowval size = emitOp(Op::MaxSI, {n->second, emitOp(Op::SubI, {zero, n->first}, kI64)}, kI64);
+      Lowval most = emitOp(Op::SubI, {emitOp(Op::MaxSI, {size, one}, kI64), one}, kI64);
+      return Pair{isNonNegative(def.operand(0)) ? zero : emitOp(Op::SubI, {zero, most}, kI64), most};
+    }
+    default: return std::nullopt;
+  }
+}
+
+std::optional<Lowering::Range> Lowering::addressRange(Value* ptr, const IndexMap& map) {
+  const Type kI64 = Type::scalar(Elem::I64);
+  auto ends = interval(ptr, map);
+  if (!ends || !ends->first.v->type.isPointer()) return std::nullopt;
+  const int64_t bytes = byteSize(ptr->type.pointee());
+  auto address = [&](Lowval p) { return emitOp(Op::PtrToInt, {p}, kI64); };
+  Lowval past = plus(address(ends->second), bytes);
+  auto a = affine(ptr, map);
+  return Range{address(ends->first).v, past.v, a ? *a : Affine{}, bytes};
 }
 
 void Lowering::use(NestSchedule schedule) {
@@ -88,7 +122,7 @@ void Lowering::use(NestSchedule schedule) {
 
 // Whether two accesses to one array are known to touch different elements.
 bool Lowering::apartByConstants(const Range& x, const Range& y) const {
-  if (x.affine.base.v != y.affine.base.v || x.bytes != y.bytes) return false;
+  if (!x.affine.base.v || x.affine.base.v != y.affine.base.v || x.bytes != y.bytes) return false;
   int64_t ends[2][2];
   for (int k = 0; k < 2; ++k) {
     const Affine& a = k ? y.affine : x.affine;
@@ -191,6 +225,7 @@ bool Lowering::needsVersions(const Nest& nest, std::vector<const Inst*>& loads, 
       }
       Value* apart = b.make(Op::OrI, {b.cmpI(CmpIPred::Ule, x->last, y->first), b.cmpI(CmpIPred::Ule, y->last, x->first)});
       auto sameTerms = [&] {
+        if (!x->affine.base.v || !y->affine.base.v) return false;
         if (x->affine.terms.size() != y->affine.terms.size() || x->bytes != y->bytes) return false;
         for (const Affine::Term& t : x->affine.terms) {
           const Affine::Term* u = y->affine.of(t.axis);
@@ -226,7 +261,31 @@ void Lowering::noteNest(const Nest& nest) {
          bound.isLower ? " holds on a whole loop or is a mask" : " ends a loop instead of masking it");
 }
 
+// Atomic operations of a call that nothing runs beside are loads and stores.
+bool Lowering::emitExclusive(const Nest& nest, const BufferRef* target) {
+  if (!nest.exclusive || isExclusive_ || quiet_) return false;
+  if (!exclusive_) exclusive_ = Builder(m_, entry_, loc_).create(Op::LoExclusive, {}, {Type::scalar(Elem::I1)})->result();
+  Inst* branch = m_.newInst(Op::If, loc_);
+  branch->operands = {exclusive_};
+  for (bool exclusive : {true, false}) {
+    branch->regions.push_back(std::make_unique<Region>());
+    branch->regions.back()->parent = branch;
+    levels_.push_back(m_.newBlock(*branch->regions.back()));
+    isExclusive_ = exclusive;
+    quiet_ += !exclusive;
+    emitNest(nest, target);
+    at(top()).yield({});
+    quiet_ -= !exclusive;
+    isExclusive_ = false;
+    levels_.pop_back();
+  }
+  branch->parent = levels_.back();
+  levels_.back()->insts.push_back(branch);
+  return true;
+}
+
 void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
+  if (emitExclusive(nest, target)) return;
   loc_ = nest.anchors.back().inst ? nest.anchors.back().inst->loc : loc_;
   nestTarget_ = target;
   for (const Anchor& anchor : nest.anchors) {
@@ -247,10 +306,10 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
     if (anchor.accumulates() || (anchor.kind == Anchor::Effect && used_.count(anchor.inst)))
       for (Value* v : anchor.inst->results)
         if (v->type.isTile() && !buffer_.count(v)) buffer_[v] = allocate(v);
-  NestScheduler::Request request{.isCopy = target != nullptr, .target = target ? target->layout : nullptr};
+  NestScheduler::Request request{.isCopy = target != nullptr, .target = target ? target->layout : nullptr, .isExclusive = isExclusive_};
   if (target)
     if (auto from = buffer_.find(nest.anchors[0].value); from != buffer_.end()) request.stored[from->first] = from->second.layout;
-  use(target ? scheduler_.schedule(nest, request) : nest.loops);
+  use(target || isExclusive_ ? scheduler_.schedule(nest, request) : nest.loops);
   noteNest(nest);
 
   std::vector<const Inst*> loads;
@@ -281,7 +340,7 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
         if (s.kind != Stride::Runtime) continue;
         const bool isVector = static_cast<int>(a) == now_.vectorAxis;
         if (isVector && strideOf(ptr, map, now_.vectorAxis, axes_[a].laneBits, &divisibility_).kind == Stride::Constant &&
-            !machine_.wrapVersions)
+            (conflict || !machine_.wrapVersions))
           continue;
         runtimeStride |= isVector || (machine_.wrapVersions && mayWrap(ptr));
       }
@@ -311,7 +370,7 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
     branch->regions.push_back(std::make_unique<Region>());
     branch->regions.back()->parent = branch;
     levels_.push_back(m_.newBlock(*branch->regions.back()));
-    assume_ = i == 0;
+    assume_ = i == 0 && runtimeStride;
     unlikely_ = i == 1;
     quiet_ += i == 1;
     assumeLevel_ = top() - 1;
@@ -355,8 +414,10 @@ void Lowering::emitSlowly(const Nest& nest, std::vector<const Inst*> loads, cons
   std::vector<Event> events;
   for (const Inst* load : loads) events.push_back({number_[load], load, nullptr});
   for (const Anchor& anchor : nest.anchors) events.push_back({number_[anchor.inst], nullptr, &anchor});
-  NestScheduler::Request request{
-      .isCopy = nestTarget_ != nullptr, .target = nestTarget_ ? nestTarget_->layout : nullptr, .isFallback = unlikely_};
+  NestScheduler::Request request{.isCopy = nestTarget_ != nullptr,
+                                 .target = nestTarget_ ? nestTarget_->layout : nullptr,
+                                 .isExclusive = isExclusive_,
+                                 .isFallback = unlikely_};
   const Layout* layout = now_.layout;
   sortStably(events, [](const Event& a, const Event& b) { return a.number < b.number; });
   for (const Event& event : events) {

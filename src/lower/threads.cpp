@@ -15,7 +15,7 @@
 
 namespace nereid {
 
-void Lowering::threadsLoop(int64_t count, const std::function<void(Value*)>& body) {
+void Lowering::threadsLoop(int64_t count, FunctionRef<void(Value*)> body) {
   Value* outer = thread_;
   int outerLevel = threadLevel_;
   plainLoop(count, [&](Value* t) {
@@ -29,7 +29,7 @@ void Lowering::threadsLoop(int64_t count, const std::function<void(Value*)>& bod
 }
 
 // The branch comes after what its body leaves outside of it.
-void Lowering::guarded(Value* condition, const std::function<void()>& body) {
+void Lowering::guarded(Value* condition, FunctionRef<void()> body) {
   Inst* branch = m_.newInst(Op::If, loc_);
   branch->operands = {condition};
   branch->regions.push_back(std::make_unique<Region>());
@@ -42,7 +42,7 @@ void Lowering::guarded(Value* condition, const std::function<void()>& body) {
   levels_.back()->insts.push_back(branch);
 }
 
-void Lowering::distribute(int64_t count, const std::function<void(Value*)>& body) {
+void Lowering::distribute(int64_t count, FunctionRef<void(Value*)> body) {
   int64_t threads = std::min<int64_t>(count, threads_);
   threadsLoop(threads, [&](Value* t) {
     if (count <= threads) {

@@ -41,6 +41,7 @@ class Describer {
  public:
   Describer(const Func& f, const Schedule& schedule, const std::set<const Nest*>& emitted) : schedule_(schedule), emitted_(emitted) {
     out_ = cat("# schedule of ", f.name, "\n", kernelText(schedule.kernel), "\n");
+    if (schedule.isSerial) line(1, "little but atomic operations: one thread runs all programs, if no other launch has atomic operations");
     block(f.body.entry(), 1);
   }
   std::string take() { return std::move(out_); }
@@ -70,6 +71,7 @@ class Describer {
 
   void nest(const Nest& n, int depth) {
     line(depth, "nest over ", shapeOf(n.shape), n.reduceAxis >= 0 ? cat(", reducing axis ", n.reduceAxis) : std::string());
+    if (n.exclusive) line(depth + 1, "two versions: loads and stores if no other thread runs, and atomic operations");
     // One axis a dimension: how pointers move along each.
     std::vector<IndexBit> domain;
     std::vector<int> bits(n.shape.size());
@@ -86,6 +88,9 @@ class Describer {
         case Anchor::Dot: {
           bool inPlace = schedule_.inPlaceOf.count(anchor.inst->result()) != 0;
           line(depth + 1, "tt.dot at line ", anchor.inst->loc.line(), ": register tiles",
+               groupOf(*anchor.inst, schedule_.machine) > 1
+                   ? cat(", products of ", groupOf(*anchor.inst, schedule_.machine), " neighbours along K at once")
+                   : std::string(),
                inPlace ? ", accumulated in place: nothing reads the old value later" : "");
           break;
         }

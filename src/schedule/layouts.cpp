@@ -496,7 +496,7 @@ Type Layouts::storedType(const Value* v) const {
     bool onlyDots = true;
     walk(kernel_.body, [&](const Inst& inst) {
       for (size_t i = 0; i < inst.operands.size(); ++i)
-        if (inst.operands[i] == v) onlyDots &= inst.op == Op::Dot && i < 2;
+        if (inst.operands[i] == v) onlyDots &= inst.op == Op::Dot && i < 2 && groupOf(inst, machine_) == 1;
     });
     if (onlyDots) return Type::scalar(Elem::F32);
   }

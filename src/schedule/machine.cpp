@@ -10,26 +10,40 @@ constexpr int kRowsOf16Registers = 6, kRestRows = 4;
 // Up to here LLVM's register allocator takes about as long for each instruction.
 constexpr unsigned kFunctionInstructions = 8000;
 
+constexpr Machine withDots(Machine machine, std::string_view name, int bf16Group) {
+  machine.name = name;
+  machine.byteGroup = 4;
+  machine.bf16Group = bf16Group;
+  return machine;
+}
+
 }  // namespace
 
-constinit const Machine kReference{.dotRows = kRowsOf16Registers, .dotRestRows = kRestRows};
+constinit const Machine kReference{.byteGroup = 4, .bf16Group = 2, .dotRows = kRowsOf16Registers, .dotRestRows = kRestRows};
 
 constinit const Machine kSse{
-    .name = "sse", .dotRows = kRowsOf16Registers, .dotRestRows = kRestRows, .functionInstructions = kFunctionInstructions};
-constinit const Machine kAvx2{.name = "avx2",
-                              .vectorBytes = 32,
-                              .dotRows = kRowsOf16Registers,
-                              .dotRestRows = kRestRows,
-                              .functionInstructions = kFunctionInstructions};
-constinit const Machine kAvx512{
-    .name = "avx512", .vectorBytes = 64, .vectorRegisters = 32, .scales = true, .functionInstructions = kFunctionInstructions};
+    .name = "sse", .byteGroup = 2, .dotRows = kRowsOf16Registers, .dotRestRows = kRestRows, .functionInstructions = kFunctionInstructions};
+constexpr Machine kAvx2{.name = "avx2",
+                        .vectorBytes = 32,
+                        .byteGroup = 2,
+                        .dotRows = kRowsOf16Registers,
+                        .dotRestRows = kRestRows,
+                        .functionInstructions = kFunctionInstructions};
+constexpr Machine kAvx512{.name = "avx512",
+                          .vectorBytes = 64,
+                          .vectorRegisters = 32,
+                          .scales = true,
+                          .byteGroup = 2,
+                          .functionInstructions = kFunctionInstructions};
+constinit const Machine kAvx2Vnni = withDots(kAvx2, "avx2 vnni", 1), kAvx512Vnni = withDots(kAvx512, "avx512 vnni", 1),
+                        kAvx512Bf16 = withDots(kAvx512, "avx512 bf16", 2);
 constinit const Machine kNeon{.name = "neon", .vectorRegisters = 32, .functionInstructions = kFunctionInstructions};
 
 // A copy that is read again soon is slower to read after memory.fill: below 16 KiB, sums of rows took 1.5 times as long in V8.
 constinit const Machine kWasm{
-    .name = "wasm", .fma = false, .dotRows = kRowsOf16Registers, .dotRestRows = kRestRows, .bulkMemoryBytes = 16384};
+    .name = "wasm", .fma = false, .byteGroup = 2, .dotRows = kRowsOf16Registers, .dotRestRows = kRestRows, .bulkMemoryBytes = 16384};
 constinit const Machine kRelaxedWasm{
-    .name = "relaxed wasm", .dotRows = kRowsOf16Registers, .dotRestRows = kRestRows, .bulkMemoryBytes = 16384};
+    .name = "relaxed wasm", .byteGroup = 2, .dotRows = kRowsOf16Registers, .dotRestRows = kRestRows, .bulkMemoryBytes = 16384};
 
 namespace {
 
@@ -41,6 +55,7 @@ constexpr Machine workgroups(std::string_view name, bool exp2) {
           .subnormals = false,
           .halves = true,
           .exp2 = exp2,
+          .exclusive = false,
           .maxLanes = 16,
           .maxAccessBytes = 16,
           .wrapVersions = false,

@@ -24,14 +24,20 @@ struct Machine {
   bool halves = false;       // conversions between f32 and f16 or bf16 are instructions
   bool scales = false;       // lo.scale is one instruction
   bool exp2 = false;         // exp2 is one instruction, about as exact as the expansion
+  bool exclusive = true;     // a call can know that no other thread accesses memory: lo.exclusive
 
   // ---- loop nests
-  int maxLanes = 64;                // of a vector value: longer ones fill pages with instructions and do not fit in registers
-  int maxAccessBytes = 0;           // that one thread loads or stores at once; 0: the lanes alone decide
-  bool wrapVersions = true;         // nests have a version for indices that do not wrap: remainders are slow
-  int unroll = 4;                   // vectors per iteration: enough to hide the latency of an addition
-  int unrollExpensive = 2;          // the same where registers are short: with expensive operations, or more than longNest
-  size_t longNest = 60;             // operations
+  int maxLanes = 64;         // of a vector value: longer ones fill pages with instructions and do not fit in registers
+  int maxAccessBytes = 0;    // that one thread loads or stores at once; 0: the lanes alone decide
+  bool wrapVersions = true;  // nests have a version for indices that do not wrap: remainders are slow
+  int unroll = 4;            // vectors per iteration: enough to hide the latency of an addition
+  int unrollExpensive = 2;   // the same where registers are short: with expensive operations, or more than longNest
+  size_t longNest = 60;      // operations
+  // Operations per atomic element of a program up to which one thread runs all programs, without atomic operations: an atomic operation
+  // takes as long as some 20 plain ones, and far longer if threads take turns at one address.
+  int64_t serialWork = 32;
+  int maxTransposedLanes = 16;      // of blocks that are transposed in registers: as many registers, and code for each row
+  size_t maxTransposedWork = 40;    // operations per element of such a block
   int unrolledIterations = 4;       // of a short reduction that becomes straight-line code
   int64_t maxUnrolledCopies = 64;   // of the body of a nest that a schedule unrolls
   int maxStoresPerNest = 6;         // alias tests compare stores pair by pair
@@ -49,6 +55,8 @@ struct Machine {
   int maxPartialBits = 6;               // log2 of the partial results of other subgroups that each thread combines
 
   // ---- dots without subgroup matrices
+  int byteGroup = 1;            // neighbours along K of i8 operands that one instruction multiplies and adds: 4, or 2 as i16
+  int bf16Group = 1;            // the same of bf16
   int dotRows = 0;              // of a register tile; 0: the power of two whose accumulators fill half of the registers
   int dotRestRows = 0;          // of the tiles for the rows that are left
   int accumulatorBits = 7;      // log2 of the accumulators of one thread of a workgroup
@@ -105,6 +113,8 @@ extern const Machine kReference;
 // Target `threads`: the interpreter runs workgroups.
 extern const Machine kReferenceWorkgroup;
 extern const Machine kSse, kAvx2, kAvx512, kNeon;
+// The same with VNNI, and AVX-512 with BF16 as well.
+extern const Machine kAvx2Vnni, kAvx512Vnni, kAvx512Bf16;
 extern const Machine kWasm, kRelaxedWasm;
 extern const Machine kWebGpu;
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <functional>
+#include <limits>
 #include <numeric>
 #include <set>
 
@@ -70,6 +71,13 @@ bool isExpensive(const Inst& inst) {
       return !inst.operand(1)->def || (inst.operand(1)->def->op != Op::Splat && inst.operand(1)->def->op != Op::Constant);
     default: return false;
   }
+}
+
+int groupOf(const Inst& dot, const Machine& machine) {
+  const Type &a = dot.operand(0)->type, &b = dot.operand(1)->type, &sums = dot.result()->type;
+  if (machine.hasWorkgroups() || a.elem != b.elem) return 1;
+  const int group = a.elem == Elem::I8 && sums.elem == Elem::I32 ? machine.byteGroup : a.elem == Elem::BF16 ? machine.bf16Group : 1;
+  return a.dim(a.rank - 1) >= group && sums.dim(sums.rank - 1) * 4 >= machine.vectorBytes ? group : 1;
 }
 
 bool isTrivial(const Inst& inst) {
@@ -152,6 +160,7 @@ class Planner {
         if (inst.op == Op::Dot && !schedule_.inPlaceOf.count(inst.result())) makeResident({inst.result()});
       });
     schedule_.hasManyNests = nests_.size() > machine_.manyNests;
+    scheduleAtomics();
     scheduleNests();
     return std::move(made_);
   }
@@ -168,6 +177,30 @@ class Planner {
         for (auto& r : inst->regions) number(*r);
         end_[inst] = next_;
       }
+  }
+
+  // Nests that have a version without atomic operations, and whether one thread should run all programs because of it.
+  void scheduleAtomics() {
+    bool waits = false;  // for another launch, perhaps, which could not begin
+    walk(f_.body, [&](const Inst& inst) { waits |= inst.op == Op::While; });
+    if (!machine_.exclusive || threads_ > 1 || waits) return;
+    int64_t elements = 0, operations = 0;
+    auto memory = [&](const Value* v) { return inMemory(v); };
+    for (Nest* nest : nests_) {
+      const Anchor& anchor = nest->anchors[0];
+      int64_t size = 1;
+      for (int64_t d : nest->shape) size *= d;
+      const bool isAtomic = anchor.inst && anchor.inst->op == Op::AtomicRMW;
+      nest->exclusive = isAtomic && !anchor.inst->result()->type.isPointer() && uses_[anchor.inst->result()] == 0;
+      if (nest->exclusive) elements += size;
+      const bool isLoop = !loopsAround(anchor.inst).empty() && !nest->exclusive;
+      if (isLoop || !hasLoops(*nest) || (isAtomic && !nest->exclusive)) operations = std::numeric_limits<int32_t>::max();
+      for (const Anchor& a : nest->anchors)
+        visitInlined(a, memory, [&](Value* v, const IndexMap&) {
+          if (v->def) operations += size * (isExpensive(*v->def) ? machine_.storedWork : 1);
+        });
+    }
+    schedule_.isSerial = elements > 0 && operations <= elements * machine_.serialWork;
   }
 
   // How each nest iterates, in the order of emission: which operands of subgroup matrices are transposed is known to later nests.

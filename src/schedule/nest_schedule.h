@@ -35,10 +35,11 @@ struct NestSchedule {
   std::vector<int> order;                    // axes, the outermost loop first
   size_t firstReduced = 0;                   // in `order`
   int vectorAxis = -1, contiguousAxis = -1;  // the latter is set even if threads leave no lanes
-  int registerLaneBits = 0;                  // log2 of the lanes of one register
-  const Layout* layout = nullptr;            // of a tile with a layout that the nest touches
-  bool unrolled = false;                     // the loops over a thread's elements
-  bool mayHaveLanes = true;                  // no effect or branch needs one element at a time
+  int transposedAxis = -1;   // steps by as many elements as there are lanes: blocks are transposed in registers and written along this axis
+  int registerLaneBits = 0;  // log2 of the lanes of one register
+  const Layout* layout = nullptr;  // of a tile with a layout that the nest touches
+  bool unrolled = false;           // the loops over a thread's elements
+  bool mayHaveLanes = true;        // no effect or branch needs one element at a time
   std::vector<Bound> bounds;
   std::vector<int> partialThreads;      // of each bit of a partial result's number, the bit of the number of the thread that finds it
   std::optional<Layout> partialLayout;  // of partial results in registers, until subgroups have combined them
@@ -55,6 +56,7 @@ struct NestDecision {
   std::string axes;
   int vectorAxis = -1, lanes = 1;
   std::vector<int> threads, order;
+  int transposedAxis = -1;
   bool unrolled = false;
 };
 

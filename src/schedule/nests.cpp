@@ -154,7 +154,10 @@ Stride NestScheduler::strideAlong(const Value* ptr, const IndexMap& map, int axi
 }
 
 void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
-  s.vectorAxis = s.contiguousAxis = -1;
+  s.vectorAxis = s.contiguousAxis = s.transposedAxis = -1;
+  auto isStore = [&](const Anchor& a) {
+    return a.kind == Anchor::Effect && (a.inst->op == Op::Store || (request_->isExclusive && a.inst->op == Op::AtomicRMW));
+  };
   bool allowed = true, noReduced = false, expensive = false, huge = false;  // huge: its expansion fills pages
   int widest = 8, narrowest = 32;
   struct Access {
@@ -168,10 +171,9 @@ void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
   auto memory = [&](const Value* v) { return inMemory(v); };
   for (const Anchor& anchor : nest.anchors) {
     if (anchor.kind == Anchor::Scan) noReduced = true;
-    if (anchor.kind == Anchor::Effect && anchor.inst->op != Op::Store) allowed = false;
+    if (anchor.kind == Anchor::Effect && !isStore(anchor)) allowed = false;
     if (anchor.accumulates() && !isStraightLine(*anchor.inst->regions[0])) allowed = false;
-    if (anchor.kind == Anchor::Effect && anchor.inst->op == Op::Store)
-      accesses.push_back({anchor.inst->operand(0), s.identity(), 4, false});
+    if (isStore(anchor)) accesses.push_back({anchor.inst->operand(0), s.identity(), 4, false});
     if (anchor.kind == Anchor::Buffer || anchor.kind == Anchor::Carry) {
       accesses.push_back({anchor.value, s.identity(), 2, true});
       widest = std::max(widest, bitWidth(layouts_.storedType(anchor.value)));
@@ -200,7 +202,7 @@ void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
     if (anchor.kind == Anchor::Combine || anchor.kind == Anchor::Scan)
       for (Value* v : anchor.inst->operands)
         widest = std::max(widest, v->type.isFloat() ? std::max(16, bitWidth(v->type)) : bitWidth(v->type));
-    if (anchor.kind == Anchor::Effect && anchor.inst->op == Op::Store) {
+    if (isStore(anchor)) {
       widest = std::max(widest, bitWidth(anchor.inst->operand(1)->type));
       narrowest = std::min(narrowest, std::max(8, bitWidth(anchor.inst->operand(1)->type)));
     }
@@ -257,6 +259,12 @@ void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
                                 log2(machine_.maxAccessBytes) - std::countr_zero(static_cast<unsigned>(bytes)));
           if (divisibility_.along(access.ptr, access.map, s.vectorAxis, wanted) < wanted) machineLanes = 1;
         }
+      // Lanes that are updated one after the other.
+      for (const Anchor& anchor : nest.anchors)
+        if (isStore(anchor) && anchor.inst->op == Op::AtomicRMW) {
+          Stride stride = strideOf(anchor.inst->operand(0), s.identity(), s.vectorAxis, s.axes[static_cast<size_t>(s.vectorAxis)].bits);
+          if (stride.kind == Stride::None || (stride.kind == Stride::Constant && stride.value != 1)) unroll = 1;
+        }
       int width = std::countr_zero(static_cast<unsigned>(std::min(machine_.maxLanes, machineLanes * unroll)));
       // Threads come before lanes.
       if (threads_ > 1 && !s.layout)
@@ -266,6 +274,35 @@ void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
       if (axis.laneBits == 0) s.vectorAxis = -1;
     }
   }
+  // Loads along one axis and a write along another: lanes follow the loads, and blocks are transposed.
+  auto isAlong = [&](const Access& x, int axis) {
+    if (x.buffer) return !x.map.empty() && x.map[0].axis == axis && x.map[0].bit == 0;
+    return strideAlong(x.ptr, x.map, axis, s.axes[static_cast<size_t>(axis)].bits, s.registerLaneBits).value == 1;
+  };
+  auto moves = [&](const Access& x, int axis) {
+    if (x.buffer) return std::any_of(x.map.begin(), x.map.end(), [&](IndexBit b) { return b.axis == axis; });
+    const Stride stride = strideOf(x.ptr, x.map, axis, s.axes[static_cast<size_t>(axis)].bits);
+    return stride.kind != Stride::Constant || stride.value != 0;
+  };
+  auto transposes = [&](int p, int q) {  // what is loaded along p is the same for all lanes
+    bool some = false, none = true;
+    for (size_t i = 1; i < accesses.size(); ++i) {
+      some |= isAlong(accesses[i], q);
+      none &= !isAlong(accesses[i], p) || !moves(accesses[i], q);
+    }
+    return isAlong(accesses[0], p) && some && none;
+  };
+  const int axes = static_cast<int>(s.axes.size());
+  for (int p = 0; s.vectorAxis >= 0 && !request_->isFallback && seen.size() <= machine_.maxTransposedWork && p < axes; ++p)
+    for (int q = 0; q < axes && s.transposedAxis < 0; ++q) {
+      NestSchedule chosen = s;
+      for (NestSchedule::Axis& axis : chosen.axes) axis.laneBits = 0;
+      chosen.vectorAxis = chosen.contiguousAxis = q;
+      chosen.transposedAxis = p;
+      const int lanes = std::min(log2(machine_.maxTransposedLanes), s.registerLaneBits);
+      chosen.axes[static_cast<size_t>(q)].laneBits = chosen.axes[static_cast<size_t>(p)].laneBits = chosen.registerLaneBits = lanes;
+      if (chosen.axes[static_cast<size_t>(q)].bits >= lanes && mayTranspose(nest, chosen, p) && transposes(p, q)) s = std::move(chosen);
+    }
   // Parallel axes outermost, reduced ones inside, the vector axis last of its kind.
   for (int reduced = 0; reduced < 2; ++reduced) {
     if (reduced) s.firstReduced = s.order.size();
@@ -273,6 +310,18 @@ void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
       if (s.axes[a].isReduced == (reduced == 1) && static_cast<int>(a) != s.vectorAxis) s.order.push_back(static_cast<int>(a));
     if (s.vectorAxis >= 0 && s.axes[static_cast<size_t>(s.vectorAxis)].isReduced == (reduced == 1)) s.order.push_back(s.vectorAxis);
   }
+}
+
+// Whether blocks of lanes x lanes elements along the vector axis and this one can be transposed.
+bool NestScheduler::mayTranspose(const Nest& nest, const NestSchedule& s, int axis) const {
+  const Anchor& anchor = nest.anchors[0];
+  const bool isStore = anchor.kind == Anchor::Effect && anchor.inst->op == Op::Store;
+  if (threads_ > 1 || nest.anchors.size() > 1 || (!isStore && anchor.kind != Anchor::Buffer) || axis == s.vectorAxis || s.vectorAxis < 0)
+    return false;
+  const Type& type = isStore ? anchor.inst->operand(1)->type : anchor.value->type;
+  const int lanes = s.axes[static_cast<size_t>(s.vectorAxis)].laneBits;
+  return !type.isPointer() && !type.isBool() && lanes > 0 && lanes <= log2(machine_.maxTransposedLanes) &&
+         s.axes[static_cast<size_t>(axis)].bits >= lanes;
 }
 
 // Replaces the defaults by a decision. Returns false, and says why, if it is not legal.
@@ -343,6 +392,13 @@ bool NestScheduler::apply(const NestDecision& d, const Nest& nest, NestSchedule&
       axis(d.vectorAxis).laneBits = log2(lanes);
     }
     for (size_t a = 0; a < n; ++a) s.axes[a].threadBits = log2(d.threads[a]);
+    s.transposedAxis = -1;
+    if (d.transposedAxis >= static_cast<int>(n) || (d.transposedAxis >= 0 && !mayTranspose(nest, s, d.transposedAxis)))
+      return fail("blocks along axis ", d.transposedAxis, " cannot be transposed");
+    if (d.transposedAxis >= 0) {
+      s.transposedAxis = d.transposedAxis;
+      axis(d.transposedAxis).laneBits = s.registerLaneBits = log2(lanes);
+    }
   }
   s.order = d.order;
   s.unrolled = d.unrolled;
@@ -394,6 +450,12 @@ NestDecision NestScheduler::draw(Random& random, const Nest& nest, const NestSch
     d.order.insert(d.order.end(), axes.begin(), axes.end());
     if (d.vectorAxis >= 0 && s.axes[static_cast<size_t>(d.vectorAxis)].isReduced == (reduced == 1)) d.order.push_back(d.vectorAxis);
   }
+  if (n > 0 && d.vectorAxis >= 0) {
+    NestSchedule chosen = s;
+    chosen.vectorAxis = d.vectorAxis;
+    chosen.axes[static_cast<size_t>(d.vectorAxis)].laneBits = log2(d.lanes);
+    if (const int a = random.below(n); mayTranspose(nest, chosen, a)) d.transposedAxis = a;
+  }
   return d;
 }
 
@@ -426,10 +488,11 @@ void NestScheduler::findBounds(const Nest& nest, NestSchedule& s) {
         int64_t d = sign * (l.value - r.value);
         if (d == 0) continue;
         if (reverse && s.axes[static_cast<size_t>(axis)].isReduced) return;  // the loop counts down
-        if (axis != s.vectorAxis && s.vectorAxis >= 0) {
+        for (int lanes : {s.vectorAxis, s.transposedAxis}) {
           // One bound serves all lanes: the comparison must not vary from lane to lane.
-          int bits = s.axes[static_cast<size_t>(s.vectorAxis)].bits;
-          Stride u = strideOf(cmp.operand(0), m, s.vectorAxis, bits), v = strideOf(cmp.operand(1), m, s.vectorAxis, bits);
+          if (lanes < 0 || lanes == axis) continue;
+          int bits = s.axes[static_cast<size_t>(lanes)].bits;
+          Stride u = strideOf(cmp.operand(0), m, lanes, bits), v = strideOf(cmp.operand(1), m, lanes, bits);
           if (u.kind != Stride::Constant || v.kind != Stride::Constant || u.value != v.value) return;
         }
         if (d == 1 || d == -1) s.bounds.push_back({&cmp, m, axis, d == -1});

@@ -40,6 +40,7 @@ class NestScheduler {
     bool anyLayout = false;                  // split only where accesses demand it: the caller reads tiles in registers itself
     const Layout* target = nullptr;          // of that place
     const Layout* like = nullptr;            // of the nest that this one is a part of
+    bool isExclusive = false;                // the version without atomic operations
     bool isFallback = false;                 // the version for unusual arguments: small code
     const NestDecision* decision = nullptr;  // instead of the defaults, if it is legal
     Random* random = nullptr;                // draws legal decisions
@@ -58,6 +59,7 @@ class NestScheduler {
   void splitAxes(const Nest& nest, NestSchedule& s);
   void chooseVector(const Nest& nest, NestSchedule& s);
   Stride strideAlong(const Value* ptr, const IndexMap& map, int axis, int bits, int laneBits);
+  bool mayTranspose(const Nest& nest, const NestSchedule& s, int axis) const;
   bool apply(const NestDecision& decision, const Nest& nest, NestSchedule& s);
   NestDecision draw(Random& random, const Nest& nest, const NestSchedule& s) const;
   void findBounds(const Nest& nest, NestSchedule& s);

@@ -43,10 +43,11 @@ struct Nest {
   std::vector<Anchor> anchors;
   std::vector<int64_t> shape;  // of the domain
   int reduceAxis = -1;
-  int order = 0;         // position in the program
-  int number = 0;        // in the order of emission
-  bool isScan = false;   // of elements in registers
-  NestSchedule loops{};  // of nests whose anchors have no algorithm of their own
+  int order = 0;           // position in the program
+  int number = 0;          // in the order of emission
+  bool isScan = false;     // of elements in registers
+  bool exclusive = false;  // two versions, the first for launches that nothing runs beside: its atomic operations are loads and stores
+  NestSchedule loops{};    // of nests whose anchors have no algorithm of their own
 };
 
 // Whether a nest has loops: dots, scans in registers, histograms and functions of several elements have algorithms instead.
@@ -94,6 +95,7 @@ struct Schedule {
   // Buffers with an element more in each row.
   std::set<const Value*> padded;
   bool hasManyNests = false;
+  bool isSerial = false;  // if nothing else runs, one thread takes all programs: they are little but atomic operations
   std::shared_ptr<Layouts> layouts{};
   std::shared_ptr<NestScheduler> scheduler{};  // also for copies from one place to another, which belong to no nest
 
@@ -115,6 +117,8 @@ std::string findFault(const Func& f, const Schedule& schedule);
 // The schedule as text: `emit --stage schedule`. Only of the nests that `emitted` has.
 std::string describe(const Func& f, const Schedule& schedule, const std::set<const Nest*>& emitted);
 
+// How many neighbours along K a dot multiplies at once (lo.dot_add); 1: it multiplies and adds elements.
+int groupOf(const Inst& dot, const Machine& machine);
 // Whether a value of this operation is expensive to compute again.
 bool isExpensive(const Inst& inst);
 // Returns true if a value of this operation is free to recompute. Such a value is read from a buffer only at a computed index, so masks and

@@ -94,11 +94,13 @@ bool readNest(Words& words, std::map<int, NestDecision>& nests, int line) {
       ok = words.list(axis);
       d.vectorAxis = axis.empty() ? -1 : axis[0];
     } else
-      ok = key == "lanes"      ? words.number(d.lanes)
-           : key == "threads"  ? words.list(d.threads)
-           : key == "order"    ? words.list(d.order)
-           : key == "unrolled" ? words.isYes(d.unrolled)
-                               : words.fail(cat("a nest has no `", key, "`: it has axes, vector, lanes, threads, order and unrolled"));
+      ok = key == "lanes"        ? words.number(d.lanes)
+           : key == "threads"    ? words.list(d.threads)
+           : key == "order"      ? words.list(d.order)
+           : key == "transposed" ? words.number(d.transposedAxis)
+           : key == "unrolled"
+               ? words.isYes(d.unrolled)
+               : words.fail(cat("a nest has no `", key, "`: it has axes, vector, lanes, threads, order, transposed and unrolled"));
     if (!ok) return false;
   }
   return true;
@@ -171,7 +173,7 @@ std::string nestText(const Nest& nest) {
   const bool hasLanes = s.vectorAxis >= 0;
   return cat("nest ", nest.number, " axes ", axesText(s), " vector ", hasLanes ? cat(s.vectorAxis) : "none", " lanes ",
              hasLanes ? s.axes[static_cast<size_t>(s.vectorAxis)].step() : 1, " threads ", listed(threads), " order ", listed(s.order),
-             " unrolled ", s.unrolled ? "yes" : "no");
+             s.transposedAxis >= 0 ? cat(" transposed ", s.transposedAxis) : "", " unrolled ", s.unrolled ? "yes" : "no");
 }
 
 }  // namespace nereid

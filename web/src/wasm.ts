@@ -160,6 +160,7 @@ export class WasmDevice implements Device {
       });
       return outcome instanceof Promise ? outcome.then(done) : done(outcome);
     }
+    this.heap.bytes[kernel.at + 12] = 1; // no other thread runs: the kernel needs no atomic operations
     if (isPage && !(expected < kSlice)) return this.#inSlices(kernel, programs);
     this.#inline(kernel, 0, programs);
   }

@@ -114,7 +114,7 @@ test("scalars of every type", () =>
     const low = (i: number, bits: number) => BigInt.asUintN(bits, view[i]!);
     equal([low(0, 8), low(1, 8), low(2, 16), low(3, 32), view[4], low(5, 32)], [1n, 255n, 65534n, 3000000000n, -(2n ** 63n), 4294967295n]);
     equal([low(6, 16), low(7, 16), low(8, 8), low(9, 32), low(10, 64)], [0x3e00n, 0xc000n, 0x7en, 0x80000000n, 0x400921fb54442d18n]);
-    equal([view[11], view[12]], [1n + (2n << 32n), 3n]);
+    equal([view[11], view[12]], [1n + (2n << 32n), 3n + (1n << 32n)]); // the grid, and whether no other thread runs
     await slots.launch([1, 1, 1], { out, b: 0, c: 127, s: 0, i: -1, l: 2 ** 53 - 1, u: 0, h: NaN, g: 1e39, e: 1e9, f: NaN, d: -Infinity });
     equal([low(0, 8), view[4], low(7, 16), low(8, 8)], [0n, BigInt(2 ** 53 - 1), 0x7f80n, 0x7fn]);
     equal(new Float64Array(device.memory.buffer, out.address + 80, 1)[0], -Infinity);

@@ -177,7 +177,10 @@ Processor host() {
 const Machine& machineOf(const Processor& requested) {
   Processor p = resolve(requested);
 #if defined(__x86_64__)
-  auto row = [](auto&& hasFeature) -> const Machine& { return hasFeature("avx512f") ? kAvx512 : hasFeature("avx2") ? kAvx2 : kSse; };
+  auto row = [](auto&& hasFeature) -> const Machine& {
+    if (hasFeature("avx512f")) return !hasFeature("avx512vnni") ? kAvx512 : hasFeature("avx512bf16") ? kAvx512Bf16 : kAvx512Vnni;
+    return hasFeature("avxvnni") ? kAvx2Vnni : hasFeature("avx2") ? kAvx2 : kSse;
+  };
   // LLVM knows the features of a processor by its name.
   std::string error;
   if (p.features.empty())

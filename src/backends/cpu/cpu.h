@@ -15,6 +15,16 @@ namespace nereid::cpu {
 // address of the value. `scratch` points to the kernel's scratchBytes, aligned to 64.
 using Entry = void (*)(const void* const* args, const uint32_t grid[3], uint64_t begin, uint64_t end, void* scratch);
 
+// Added to `end`: no other thread accesses memory during the call. Only for kernels that may be exclusive.
+constexpr uint64_t kExclusive = uint64_t{1} << 63;
+
+// What launch() does if no other launch with atomic operations runs.
+enum class Atomics : uint8_t {
+  None,
+  Exclusive,  // one thread needs no atomic operations: kExclusive
+  Serial,     // one thread runs all programs
+};
+
 // The processor to compile for: empty for host(), else an LLVM CPU name ("x86-64-v3") and features ("+avx512f").
 struct Processor {
   std::string name, features;
@@ -46,7 +56,7 @@ const Listener* listen(const Listener* listener);
 // Runs the whole grid, distributing chunks of programs over `threads` threads (0: defaultThreads() of pool.h). Safe to call from several
 // threads at once. Returns an error text: a failed assertion, or `interrupted`. `printed` receives the kernel's output. `interrupted`, if
 // set, is called in the calling thread about every 50 ms; when it returns true, programs stop where they are.
-std::string launch(Entry entry, int64_t scratchBytes, const void* const* args, const uint32_t grid[3], int threads,
+std::string launch(Entry entry, int64_t scratchBytes, Atomics atomics, const void* const* args, const uint32_t grid[3], int threads,
                    const std::function<bool()>& interrupted, std::string& printed);
 
 }  // namespace nereid::cpu

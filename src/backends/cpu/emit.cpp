@@ -12,6 +12,7 @@
 #include <llvm/IR/Module.h>
 
 #include "backends/cpu/conversions.h"
+#include "backends/cpu/cpu.h"
 #include "ir/lower_ops.h"
 #include "lower/math.h"
 #include "lower/site.h"
@@ -29,6 +30,7 @@ struct Emitter {
   llvm::IRBuilder<> b;
   Conversions convert;
   bool standalone;
+  int vectorBits;
   llvm::Function* f = nullptr;
   llvm::Value* dummy = nullptr;  // 64 readable bytes: the address of masked-off scalar loads
   std::unordered_map<const Value*, llvm::Value*> values;
@@ -36,9 +38,10 @@ struct Emitter {
   llvm::Value *pid[3] = {}, *size[3] = {}, *scratch = nullptr;
   llvm::Value *ticks = nullptr, *seen = nullptr;  // the counter of interrupt.h, and its value at the last check
   llvm::BasicBlock* exit = nullptr;
+  llvm::Value* exclusive = nullptr;
 
-  Emitter(const Lowered& l, llvm::LLVMContext& context, llvm::Module& module, bool alone)
-      : lowered(l), c(context), m(module), b(context), convert(b), standalone(alone) {}
+  Emitter(const Lowered& l, llvm::LLVMContext& context, llvm::Module& module, bool alone, int bits)
+      : lowered(l), c(context), m(module), b(context), convert(b), standalone(alone), vectorBits(bits) {}
 
   llvm::Type* elementType(Type t) {
     if (t.isPointer()) return b.getPtrTy();
@@ -102,6 +105,11 @@ struct Emitter {
         if (t.isBool()) v = b.CreateICmpNE(v, b.getInt8(0));
       }
       values[params[i]] = v;
+    }
+    exclusive = b.getFalse();
+    if (lowered.mayBeExclusive && !standalone) {
+      exclusive = b.CreateICmpSLT(end, b.getInt64(0));
+      end = b.CreateAnd(end, b.getInt64(~kExclusive));
     }
     if (!standalone) {
       ticks = m.getOrInsertGlobal("nereid_ticks", b.getInt32Ty());
@@ -226,6 +234,8 @@ struct Emitter {
         for (int64_t lane : i.list(Attr::Lanes)) lanes.push_back(static_cast<int>(lane));
         return b.CreateShuffleVector(op(0), i.operands.size() > 1 ? op(1) : op(0), lanes);
       }
+      case OtherOp::LoExclusive: return exclusive;
+      case OtherOp::LoDotAdd: return dotAdd(i);
       case OtherOp::LoAtomicRMW: return atomicRmw(i);
       case OtherOp::LoAtomicCAS: return atomicCas(i);
       case OtherOp::LoPrint: print(i); return nullptr;
@@ -427,16 +437,66 @@ struct Emitter {
     }
     std::vector<llvm::Value*> parts;
     for (int i = 0; i < lanes; i += kLanes) parts.push_back(act(range(x, i, kLanes), range(n, i, kLanes)));
-    // Vectors are a power of two long.
+    return joined(std::move(parts));
+  }
+
+  // Processors with VNNI and AVX512-BF16 have instructions for one register, and all have one for products of i16.
+  llvm::Value* dotAdd(const Inst& i) {
+    const Type &t = i.result()->type, &from = i.operand(2)->type;
+    const auto lanes = static_cast<unsigned>(t.numel()), group = 32u / static_cast<unsigned>(bitWidth(from));
+    const auto whole = std::min(lanes, static_cast<unsigned>(vectorBits / 32));
+    auto part = [&](llvm::Value* v, unsigned first, unsigned count) -> llvm::Value* {
+      if (count == llvm::cast<llvm::FixedVectorType>(v->getType())->getNumElements()) return v;
+      std::vector<int> mask(count);
+      for (unsigned k = 0; k < count; ++k) mask[k] = static_cast<int>(first + k);
+      return b.CreateShuffleVector(v, mask);
+    };
+    llvm::Value *sums = get(i.operands[0]), *x = get(i.operands[1]), *y = get(i.operands[2]);
+    std::vector<llvm::Value*> parts;
+    for (unsigned k = 0; k < lanes; k += whole)
+      parts.push_back(dotAddOf(part(sums, k, whole), part(x, k, whole), part(y, k * group, whole * group), from.elem));
+    return joined(std::move(parts));
+  }
+
+  llvm::Value* dotAddOf(llvm::Value* sum, llvm::Value* groups, llvm::Value* y, Elem elem) {
+    llvm::Value* x = b.CreateBitCast(groups, y->getType());
+    const unsigned lanes = llvm::cast<llvm::FixedVectorType>(sum->getType())->getNumElements();
+    auto as = [&](llvm::Value* v, llvm::Type* element) {
+      return b.CreateBitCast(v, llvm::FixedVectorType::get(element, lanes * 32 / element->getScalarSizeInBits()));
+    };
+    auto pick = [&](ID of128, ID of256, ID of512) { return lanes == 16 ? of512 : lanes == 8 ? of256 : of128; };
+#if defined(__x86_64__)
+    using namespace llvm::Intrinsic;
+    if (elem == Elem::BF16)
+      return b.CreateIntrinsic(pick(x86_avx512bf16_dpbf16ps_128, x86_avx512bf16_dpbf16ps_256, x86_avx512bf16_dpbf16ps_512), {},
+                               {sum, as(x, b.getBFloatTy()), as(y, b.getBFloatTy())});
+    if (elem == Elem::I8)
+      return b.CreateIntrinsic(pick(x86_avx512_vpdpbusd_128, x86_avx512_vpdpbusd_256, x86_avx512_vpdpbusd_512), {}, {sum, x, y});
+    if (lanes >= 4)
+      return b.CreateAdd(sum, b.CreateIntrinsic(pick(x86_sse2_pmadd_wd, x86_avx2_pmadd_wd, x86_avx512_pmaddw_d_512), {}, {x, y}));
+#endif
+    // Even and odd elements.
+    llvm::Value* total = sum;
+    for (unsigned half = 0; half < 2; ++half) {
+      std::vector<int> mask(lanes);
+      for (unsigned k = 0; k < lanes; ++k) mask[k] = static_cast<int>(2 * k + half);
+      auto wide = [&](llvm::Value* v) { return b.CreateSExt(b.CreateShuffleVector(v, mask), sum->getType()); };
+      total = b.CreateAdd(total, b.CreateMul(wide(x), wide(y)));
+    }
+    return total;
+  }
+
+  // Vectors of one type and a power of two in number, one after the other.
+  llvm::Value* joined(std::vector<llvm::Value*> parts) {
     while (parts.size() > 1) {
-      std::vector<llvm::Value*> joined;
+      std::vector<llvm::Value*> next;
       for (size_t i = 0; i < parts.size(); i += 2) {
         auto* part = llvm::cast<llvm::FixedVectorType>(parts[i]->getType());
         std::vector<int> mask(part->getNumElements() * 2);
         for (size_t k = 0; k < mask.size(); ++k) mask[k] = static_cast<int>(k);
-        joined.push_back(b.CreateShuffleVector(parts[i], parts[i + 1], mask));
+        next.push_back(b.CreateShuffleVector(parts[i], parts[i + 1], mask));
       }
-      parts = std::move(joined);
+      parts = std::move(next);
     }
     return parts[0];
   }
@@ -881,7 +941,7 @@ struct Emitter {
 
 std::unique_ptr<llvm::Module> emit(const Lowered& lowered, llvm::LLVMContext& context, bool standalone, int vectorBits) {
   auto module = std::make_unique<llvm::Module>("nereid", context);
-  Emitter emitter(lowered, context, *module, standalone);
+  Emitter emitter(lowered, context, *module, standalone, vectorBits);
   emitter.run();
   for (llvm::Function& f : *module) {
     if (f.isDeclaration()) continue;

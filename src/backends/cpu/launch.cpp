@@ -12,6 +12,10 @@
 #include <mutex>
 #include <utility>
 
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
+
 #include "backends/cpu/cpu.h"
 #include "backends/cpu/interrupt.h"
 #include "backends/cpu/pool.h"
@@ -57,6 +61,54 @@ struct Scratch {
 thread_local Scratch kept;
 thread_local bool taken = false;
 
+constexpr uint64_t kExclusiveCalls = 16;  // per launch
+
+// Launches of kernels that may be exclusive: the number of those that run, or -1 if one has memory to itself.
+std::atomic<int> sharing{0}, waiting{0};
+thread_local bool isExclusive = false;  // a launch of this thread is, and a signal handler may launch another one
+
+// A child of fork() has none of the other threads.
+void forget() {
+  sharing = 0;
+  waiting = 0;
+}
+
+bool beginExclusive() {
+  static const bool kForgets = [] {
+#if defined(__unix__) || defined(__APPLE__)
+    pthread_atfork(nullptr, nullptr, forget);
+#endif
+    return true;
+  }();
+  int none = 0;
+  return kForgets && !isExclusive && waiting.load() == 0 && sharing.compare_exchange_strong(none, -1) && (isExclusive = true);
+}
+
+void endExclusive() {
+  isExclusive = false;
+  sharing = 0;
+  sharing.notify_all();
+}
+
+// Waits for exclusive calls of other threads, which end: they wait for nobody.
+void beginShared() {
+  if (isExclusive) return;
+  ++waiting;
+  for (int n = sharing.load();;) {
+    if (n < 0) {
+      sharing.wait(n);
+      n = sharing.load();
+    } else if (sharing.compare_exchange_weak(n, n + 1)) {
+      break;
+    }
+  }
+  --waiting;
+}
+
+void endShared() {
+  if (!isExclusive) --sharing;
+}
+
 }  // namespace
 
 const Listener* listen(const Listener* next) { return std::exchange(listener, next); }
@@ -85,7 +137,7 @@ __attribute__((no_sanitize("function"))) static void call(Entry entry, const voi
   entry(args, grid, begin, end, space);
 }
 
-std::string launch(Entry entry, int64_t scratchBytes, const void* const* args, const uint32_t grid[3], int threads,
+std::string launch(Entry entry, int64_t scratchBytes, Atomics atomics, const void* const* args, const uint32_t grid[3], int threads,
                    const std::function<bool()>& interrupted, std::string& printed) {
   uint64_t total = uint64_t{grid[0]} * grid[1] * grid[2];
   if (threads <= 0) threads = defaultThreads();
@@ -93,9 +145,12 @@ std::string launch(Entry entry, int64_t scratchBytes, const void* const* args, c
   Report said;
   const Listener ear{Report::hear, &said};
   Interrupt interrupt(interrupted);
+  if (atomics == Atomics::Serial) threads = 1;
   uint64_t chunk = std::max<uint64_t>(1, total / (static_cast<uint64_t>(threads) * 8));
   auto helpers = static_cast<int>(std::min<uint64_t>(static_cast<uint64_t>(threads), (total + chunk - 1) / chunk)) - 1;
-  if (helpers <= 0) chunk = total;
+  // Exclusive calls are short, so that other launches need not wait long.
+  const bool tries = atomics != Atomics::None && helpers <= 0;
+  if (helpers <= 0) chunk = tries ? std::max<uint64_t>(1, total / kExclusiveCalls) : total;
   std::atomic<uint64_t> next{0};
   std::atomic<bool> starved{false};
   auto work = [&] {
@@ -106,17 +161,29 @@ std::string launch(Entry entry, int64_t scratchBytes, const void* const* args, c
     const Listener* outerListener = listen(&ear);
     Interrupt* outer = workFor(&interrupt);
     if (scratch)
-      for (uint64_t begin; !interrupt.stopped() && (begin = next.fetch_add(chunk, std::memory_order_relaxed)) < total;)
-        call(entry, args, grid, begin, std::min(begin + chunk, total), scratch);
+      for (uint64_t begin; !interrupt.stopped() && (begin = next.fetch_add(chunk, std::memory_order_relaxed)) < total;) {
+        const uint64_t end = std::min(begin + chunk, total);
+        if (tries && beginExclusive()) {
+          call(entry, args, grid, begin, end | kExclusive, scratch);
+          endExclusive();
+          continue;
+        }
+        if (tries) beginShared();
+        call(entry, args, grid, begin, end, scratch);
+        if (tries) endShared();
+      }
     workFor(outer);
     listen(outerListener);
     taken = nested;
     if (!scratch) starved = true;
   };
-  if (helpers <= 0)
+  if (helpers <= 0) {
     work();
-  else
+  } else {
+    if (atomics != Atomics::None) beginShared();
     inParallel(helpers, work, [&] { interrupt.now(); });
+    if (atomics != Atomics::None) endShared();
+  }
   if (interrupt.stopped()) said.failure = "interrupted";
   // A helper that cannot allocate scratch memory leaves its share to the others.
   else if (starved && next < total)

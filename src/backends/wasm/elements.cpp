@@ -121,6 +121,7 @@ Rep Emitter::choose(const Rep& m, const Rep& x, const Rep& y) {
                                Ins::I64x2RelaxedLaneselect)
                      : Ins::V128Bitselect;
   Rep out{x.lanes, x.width, {}};
+  if (y.n == uniform(0, y.lanes, y.width).n) return map(x, m, Ins::V128And);
   for (size_t k = 0; k < x.n.size(); ++k) out.n.push_back(code_.make(ins, {x.n[k], y.n[k], m.n[k]}));
   return out;
 }
@@ -676,7 +677,7 @@ std::optional<Rep> Emitter::vectorInteger(const Inst& i, const std::vector<Rep>&
     case Op::ShRSI: {
       // One amount for all lanes.
       auto bits = constantBits(i.operand(1));
-      if (!bits) return std::nullopt;
+      if (!bits) return width == 32 ? std::optional(shiftByLane(i.op, x[0], x[1])) : std::nullopt;
       uint64_t amount = zeroExtend(*bits, width), limit = static_cast<uint64_t>(width);
       if (amount >= limit) {
         if (i.op != Op::ShRSI) return uniform(0, lanes, width);
@@ -716,6 +717,34 @@ std::optional<Rep> Emitter::vectorInteger(const Inst& i, const std::vector<Rep>&
     return choose(map(a, b, largest ? Ins::I64x2GtS : Ins::I64x2LtS), x[0], x[1]);
   }
   return map(x[0], x[1], ins);
+}
+
+// Shifts of 32 bits by an amount of each lane: products by powers of two, which are f32 numbers.
+Rep Emitter::shiftByLane(Op op, const Rep& x, const Rep& amounts) {
+  const int lanes = x.lanes;
+  auto number = [&](uint64_t n) { return uniform(n, lanes, 32); };
+  auto shifted = [&](const Rep& r, Ins ins, int by) {
+    Rep out = r;
+    for (Node*& n : out.n) n = code_.make(ins, {n, code_.i32(by)});
+    return out;
+  };
+  // 2^exponent, or the largest number.
+  auto power = [&](const Rep& exponent) {
+    return map(shifted(map(exponent, number(127), Ins::I32x4Add), Ins::I32x4Shl, 23), Ins::I32x4TruncSatF32x4U);
+  };
+  Rep small = map(amounts, number(32), Ins::I32x4LtU), most = map(amounts, number(31), Ins::I32x4MinU);
+  if (op == Op::ShLI) return map(map(x, power(most), Ins::I32x4Mul), small, Ins::V128And);
+  Rep factor = power(map(number(31), most, Ins::I32x4Sub));
+  // A signed number is an unsigned one less 2^31.
+  Rep y = op == Op::ShRSI ? map(x, number(0x80000000), Ins::V128Xor) : x;
+  std::array<uint8_t, 16> low{};
+  for (size_t k = 0; k < 16; ++k) low[k] = static_cast<uint8_t>(k / 4 * 8 + k % 4);
+  Rep out{lanes, 32, {}};
+  for (size_t k = 0; k < y.n.size(); ++k) {
+    auto half = [&](Ins ins) { return code_.make(Ins::I64x2ShrU, {code_.make(ins, {y.n[k], factor.n[k]}), code_.i32(31)}); };
+    out.n.push_back(shuffled(half(Ins::I64x2ExtmulLowI32x4U), half(Ins::I64x2ExtmulHighI32x4U), low));
+  }
+  return op == Op::ShRSI ? map(out, factor, Ins::I32x4Sub) : map(out, small, Ins::V128And);
 }
 
 std::optional<Rep> Emitter::vectorFloat(const Inst& i, const std::vector<Rep>& x) {

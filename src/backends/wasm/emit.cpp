@@ -216,6 +216,17 @@ void Emitter::inst(const Inst& i) {
     case OtherOp::LoStore: store(i); return;
     case OtherOp::LoGather: gather(i); return;
     case OtherOp::LoScatter: scatter(i); return;
+    case OtherOp::LoExclusive:
+      define(i.result(), code_.load(Ins::I32Load, code_.make(Ins::I32Add, {code_.local(0, ValType::I32), code_.i32(12)})));
+      return;
+    case OtherOp::LoDotAdd: {
+      Rep sums = rep(i.operand(0));
+      const Rep &x = rep(i.operand(1)), &y = rep(i.operand(2));
+      for (size_t k = 0; k < sums.n.size(); ++k)
+        sums.n[k] = code_.make(Ins::I32x4Add, {sums.n[k], code_.make(Ins::I32x4DotI16x8S, {x.n[k], y.n[k]})});
+      define(i.result(), std::move(sums));
+      return;
+    }
     case OtherOp::LoAtomicRMW:
     case OtherOp::LoAtomicCAS: atomic(i); return;
     case OtherOp::LoPrint:
@@ -251,7 +262,7 @@ void Emitter::inst(const Inst& i) {
       if (t.isBool())
         define(i.result(), code_.make(Ins::I32And, {lane(resizeMask(rep(i.operand(0)), 32), index, false), code_.i32(1)}));
       else
-        define(i.result(), lane(rep(i.operand(0)), index, t.elem == Elem::F32 || t.elem == Elem::F64));
+        define(i.result(), lane(rep(i.operand(0)), index, !t.isPointer() && (t.elem == Elem::F32 || t.elem == Elem::F64)));
       return;
     }
     case OtherOp::LoInsert: {
