@@ -62,9 +62,10 @@ std::string textOf(const Schedule& schedule) {
 
 TEST(ScheduleText, RandomDecisionsAreLegalAndReadBack) {
   Module module = sums();
-  const KernelSchedule shape{.threads = 64, .subgroups = true};
   std::set<std::string> seen;
-  for (uint64_t seed = 1; seed <= 50; ++seed) {
+  for (uint64_t seed = 1; seed <= 100; ++seed) {
+    // With subgroups, tiles in registers leave no choice.
+    const KernelSchedule shape{.threads = 64, .subgroups = seed % 2 == 0};
     Decisions random{.seed = seed};
     std::string why;
     auto drawn = makeSchedule(*module.kernel(), kWebGpu, shape, &random, &why);
