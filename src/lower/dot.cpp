@@ -219,8 +219,7 @@ void Lowering::emitDot(const Inst& dot) {
       acc.push_back(columnSums ? emitOp(Op::SubI, {start, excess}, sum, {}, top()).v : start.v);
     }
     std::vector<Lowval> aRow;
-    for (int r = 0; r < rows; ++r)
-      aRow.push_back(plus(a0, plus(first, (firstRow + r) * depth)));
+    for (int r = 0; r < rows; ++r) aRow.push_back(plus(a0, plus(first, (firstRow + r) * depth)));
     acc = loop(depth, neighbours, acc, [&](Lowval k, std::vector<Value*>& in) {
       const bool isGroup = neighbours > 1;
       Lowval p = plus(bColumn, times(k, columns));

@@ -36,6 +36,7 @@ struct Machine {
   // Operations per atomic element of a program up to which one thread runs all programs, without atomic operations: an atomic operation
   // takes as long as some 20 plain ones, and far longer if threads take turns at one address.
   int64_t serialWork = 32;
+  int lineBytes = 64;               // of a cache
   int maxTransposedLanes = 16;      // of blocks that are transposed in registers: as many registers, and code for each row
   size_t maxTransposedWork = 40;    // operations per element of such a block
   int unrolledIterations = 4;       // of a short reduction that becomes straight-line code

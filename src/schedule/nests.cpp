@@ -310,6 +310,11 @@ void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
       if (s.axes[a].isReduced == (reduced == 1) && static_cast<int>(a) != s.vectorAxis) s.order.push_back(static_cast<int>(a));
     if (s.vectorAxis >= 0 && s.axes[static_cast<size_t>(s.vectorAxis)].isReduced == (reduced == 1)) s.order.push_back(s.vectorAxis);
   }
+  // Blocks that write parts of cache lines follow each other along the axis of the write.
+  if (s.transposedAxis >= 0 && machine_.vectorBytes < machine_.lineBytes) {
+    std::erase(s.order, s.transposedAxis);
+    s.order.push_back(s.transposedAxis);
+  }
 }
 
 // Whether blocks of lanes x lanes elements along the vector axis and this one can be transposed.
@@ -375,7 +380,7 @@ bool NestScheduler::apply(const NestDecision& d, const Nest& nest, NestSchedule&
     if (i > 0 && axis(d.order[i - 1]).isReduced && !axis(a).isReduced) return fail("reduced axes are the inner loops");
     if (i > 0 && scans && axis(a).isReduced && axis(d.order[i - 1]).isReduced && d.order[i - 1] < a)
       return fail("a scan goes along its axes in the order of their elements");
-    if (i > 0 && d.order[i - 1] == d.vectorAxis && axis(a).isReduced == axis(d.vectorAxis).isReduced)
+    if (i > 0 && d.order[i - 1] == d.vectorAxis && a != d.transposedAxis && axis(a).isReduced == axis(d.vectorAxis).isReduced)
       return fail("the vector axis is the innermost of its kind");
   }
   // Unrolling.

@@ -18,7 +18,7 @@ using Entry = void (*)(const void* const* args, const uint32_t grid[3], uint64_t
 // Added to `end`: no other thread accesses memory during the call. Only for kernels that may be exclusive.
 constexpr uint64_t kExclusive = uint64_t{1} << 63;
 
-// What launch() does if no other launch with atomic operations runs.
+// How launch() runs a kernel if no other launch with atomic operations runs.
 enum class Atomics : uint8_t {
   None,
   Exclusive,  // one thread needs no atomic operations: kExclusive

@@ -90,7 +90,7 @@ void endExclusive() {
   sharing.notify_all();
 }
 
-// Waits for exclusive calls of other threads, which end: they wait for nobody.
+// Waits for exclusive calls of other threads, which end: they never wait.
 void beginShared() {
   if (isExclusive) return;
   ++waiting;
