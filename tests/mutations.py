@@ -67,7 +67,7 @@ MUTATIONS = [
     ("resident-map", "src/schedule/layouts.cpp", "if (at >= 0 ? in != at : in >= 0) return false;", "if (at >= 0 ? in < 0 : in >= 0) return false;", "threads read the registers of other threads"),
     ("resident-constant", "src/schedule/layouts.cpp", "if (at >= 0) return false;\n      continue;", "continue;", "every thread reads an element that one of them has"),
     ("resident-dot-operand", "src/schedule/layouts.cpp", "if ((inst.op == Op::Dot && k < 2) || inst.op == Op::Histogram ||", "if (inst.op == Op::Histogram ||", "operands of dots stay in registers"),
-    ("resident-replicas", "src/schedule/layouts.cpp", "if (scans || layout.replicas() == 0) return !scans;\n  return combines && !(keeps && (writesScratch || (stores && loads)));", "return !scans && combines;", "threads with the same elements read what others of them write"),
+    ("resident-replicas", "src/schedule/layouts.cpp", "if (scans || layout.replicas() == 0) return !scans;\n  return combines && !(keeps && (writesScratch || (stores && loads)));", "if (scans || layout.replicas() == 0) return !scans;\n  return combines && (!(keeps && (writesScratch || (stores && loads))) || true);", "threads with the same elements read what others of them write"),
     ("fragments-used", "src/schedule/layouts.cpp", "return uses == sums.size();", "return uses >= sums.size();", "accumulators stay in fragments although others read them"),
     # ---- lowering
     ("alias-test", "src/lower/nest.cpp", "b.cmpI(CmpIPred::Ule, x->last, y->first)", "b.cmpI(CmpIPred::Ule, x->first, y->first)", "overlapping arrays pass as distinct"),
