@@ -97,7 +97,7 @@ MUTATIONS = [
     ("prefetch-carried", "src/lower/prefetch.cpp", "in.select(more, copied(rest.back()->operand(k - 1), body_, current), carried)", "carried", "the next loads use what this iteration carries"),
     # ---- workgroups
     ("life-loop", "src/workgroup/place_memory.cpp", "if (!first || (!outside && first->writes)) continue;", "if (!first || !outside) continue;", "memory that an iteration reads before it writes is used in between"),
-    ("life-outside", "src/workgroup/place_memory.cpp", "if (!first || (!outside && first->writes)) continue;", "if (!first || first->writes) continue;", "memory that is read after its loop is used in it"),
+    ("life-outside", "src/workgroup/place_memory.cpp", "if (!first || (!outside && first->writes)) continue;", "if (!first || (first->writes && (outside || true))) continue;", "memory that is read after its loop is used in it"),
     ("life-threads", "src/workgroup/place_memory.cpp", "if (std::none_of(life.accesses.begin(), life.accesses.end(), isInside)) continue;", "if (!life.accesses.empty() || isInside(life.accesses[0])) continue;", "threads of one loop use memory at different times"),
     ("life-branch", "src/workgroup/place_memory.cpp", "if (life.inBranch) {", "if (life.inBranch && next_ < 0) {", "memory of a branch is used by code around it"),
     ("vectors-in-parts", "src/workgroup/place_memory.cpp", "wordsAtOnce(i, i.operand(1), divisibility_) != 4", "wordsAtOnce(i, i.operand(1), divisibility_) == 3", "vectors of 16 bytes are written in parts"),
