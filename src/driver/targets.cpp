@@ -10,6 +10,7 @@
 #if NEREID_HAS_LOWER
 #include "lower/legalize.h"
 #include "lower/lower.h"
+#include "lower/lowering.h"
 #include "lower/math.h"
 #include "passes/passes.h"
 #include "schedule/defer_reductions.h"
@@ -479,6 +480,8 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
       splitDots(f, m, kWebGpu);
     else if (pass == "defer_reductions")
       deferReductions(f, m, kWebGpu);
+    else if (std::vector<Inst*> own; pass == "prefetch")
+      prefetch(f, m, kWebGpu, own);
     else if (Schedule schedule{.machine = kWebGpu, .kernel = {.threads = kWebGpu.minThreads, .disjoint = true}}; pass == "hoist_fragments")
       hoistFragments(f, schedule);
     else if (pass == "place_memory")
