@@ -133,6 +133,16 @@ void Emitter::convert(const Inst& inst) {
         return;
       }
       bool widens = inst.op == Op::ExtF;
+      // Two elements of a word at a time.
+      if (const Rep& packed = rep(x); widens && bitWidth(from) == 16 && 2 * packed.words.size() == static_cast<size_t>(lanes(t))) {
+        Rep r{{}, kind(v), -1};
+        for (const std::string& word : packed.words) {
+          const std::string both = let(cat(help(from.elem == Elem::BF16 ? "bf16_values" : "f16_values"), "(", word, ")"));
+          for (const char* lane : {".x", ".y"}) r.lane.push_back(both + lane);
+        }
+        define(v, std::move(r));
+        return;
+      }
       const char* f = (widens ? from : t).elem == Elem::BF16 ? (widens ? "bf16_value" : "bf16_bits") : widens ? "f16_value" : "f16_bits";
       each(inst, [&](int k) { return cat(help(f), "(", a(k), ")"); });
       return;

@@ -67,6 +67,9 @@ constexpr std::array kHelpers = {
         "fn f16_value(x: i32) -> f32 {\n  let h = bitcast<u32>(x);\n  if (ieee) { return unpack2x16float(h).x; }\n  let m = h & 0x7fffu;\n"
         "  let small = bitcast<u32>(f32(m) * 0x1p-24f);\n  let large = (m << 13u) + select(0x38000000u, 0x70000000u, m >= 0x7c00u);\n"
         "  return bitcast<f32>(select(large, small, m < 0x400u) | ((h & 0x8000u) << 16u));\n}\n"},
+    Helper{"f16_values", "f16_value ieee",
+           "fn f16_values(w: u32) -> vec2f {\n  if (ieee) { return unpack2x16float(w); }\n"
+           "  return vec2f(f16_value(bitcast<i32>(w & 0xffffu)), f16_value(bitcast<i32>(w >> 16u)));\n}\n"},
     Helper{"f16_bits", "",
            "fn f16_bits(x: f32) -> i32 {\n  let b = bitcast<u32>(x);\n  let a = b & 0x7fffffffu;\n"
            "  let n = min(126u - min(a >> 23u, 112u), 25u);\n  let m = (a & 0x7fffffu) | 0x800000u;\n  let small = (m + (1u << (n - 1u)) - "
@@ -84,6 +87,7 @@ constexpr std::array kHelpers = {
            "  p = fma(p, f, 0.0013390867f);\n  p = fma(p, f, 0.009618031f);\n  p = fma(p, f, 0.05550357f);\n  p = fma(p, f, 0.24022651f);\n"
            "  p = fma(fma(p, f, 0.6931472f), f, 1.0f);\n  let h = k >> 1u;\n"
            "  return p * bitcast<f32>((h + 127) << 23u) * bitcast<f32>((k - h + 127) << 23u);\n}\n"},
+    Helper{"bf16_values", "", "fn bf16_values(w: u32) -> vec2f { return bitcast<vec2f>(vec2u(w << 16u, w & 0xffff0000u)); }\n"},
     Helper{"bf16_value", "", "fn bf16_value(x: i32) -> f32 { return bitcast<f32>(x << 16u); }\n"},
     Helper{"bf16_bits", "is_nan",
            "fn bf16_bits(x: f32) -> i32 {\n  let b = bitcast<u32>(x);\n"
