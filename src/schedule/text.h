@@ -5,7 +5,7 @@
 //   nest 0 axes 1024 vector 0 lanes 16 threads 0 order 0 unrolled no     # tt.store at line 9
 //
 // A section begins with `kernel`; a target with several variants of a kernel has several sections. `axes` has the size of each axis, the
-// innermost of the tile's index first; an axis that a reduction or scan combines ends in `r`, the chunks of a scan in `c`. The other fields
+// innermost of the tile's index first; an axis that a reduction or scan combines ends in `r`. The other fields
 // are decisions: the vector axis (or `none`) and its lanes, the threads along each axis, the axes as loops (the outermost first), and
 // whether the loops over a thread's elements are unrolled. After `#` come comments.
 #pragma once
