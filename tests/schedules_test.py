@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 KERNELS = {
     "softmax": ("examples/softmax/softmax.py:softmax", "*fp32:16,*fp32:16,i32:16,i32:16,i32:16,1024"),
-    "softmax_f16": ("examples/softmax/softmax.py:softmax", "*fp16:16,*fp32:16,i32:16,i32:16,i32:16,1024"),
+    "softmax_strides": ("examples/softmax/softmax.py:softmax", "*fp32:16,*fp32:16,i32:16,i32,i32:16,1024"),
     "matmul_f32": ("bench/suite/kernels/products.py:matmul", "*fp32:16,*fp32:16,*fp32:16,i32:16,i32:16,i32:16,i32:16,1,i32:16,1,i32:16,1,64,64,32,8"),
     "matmul_f16": ("bench/suite/kernels/products.py:matmul", "*fp16:16,*fp16:16,*fp16:16,i32:16,i32:16,i32:16,i32:16,1,i32:16,1,i32:16,1,128,128,64,8"),
     "matvec": ("bench/suite/kernels/products.py:matvec", "*fp16:16,*fp16:16,*fp32:16,i32:16,i32:16,4,1024"),
