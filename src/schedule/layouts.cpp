@@ -292,7 +292,10 @@ const Layout* Layouts::combined(const Inst& inst) {
       ++(at < subgroupBits_ && schedule_.kernel.subgroups ? inSubgroup : others);
   if (all.threadBits > log2(threads_)) return nullptr;
   const bool isProduct = isMatrixShape(type) || all.registerRows + all.registerColumns > 0;
-  if (!isProduct && all.registerBits > (schedule_.hasManyNests ? machine_.manyNestsBits : machine_.maxResidentBits)) return nullptr;
+  if (!isProduct && all.registerBits > (inst.op == Op::Scan      ? machine_.maxScannedBits
+                                        : schedule_.hasManyNests ? machine_.manyNestsBits
+                                                                 : machine_.maxResidentBits))
+    return nullptr;
   if (inst.op == Op::Scan) {
     // Threads combine what they then do not use.
     bool isPure = true;

@@ -53,6 +53,7 @@ struct Machine {
   int maxResidentElements = 0;          // of all values: a thread has about 255 registers, and fewer where many threads hide latency
   size_t maxUnrolledOperations = 4000;  // for the elements of one value
   int manyNestsBits = 2;                // log2 of the elements of one value that a thread keeps if the kernel has many nests
+  int maxScannedBits = 7;               // log2 of the elements of a scan that a thread keeps: otherwise one thread scans a line
   int maxPartialBits = 6;               // log2 of the partial results of other subgroups that each thread combines
 
   // ---- dots without subgroup matrices

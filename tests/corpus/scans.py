@@ -9,6 +9,7 @@ import triton.language as tl
 # run: sums | *i64,*i64,i32 | N=2048,REVERSE=False | 1 | r[2048]:-99:99,z[2048],2048
 # run: sums | *i16,*i16,i32 | N=512,REVERSE=True | 1 | r[512]:-9:9,z[512],511
 # run: sums | *fp32:16,*fp32:16,i32 | N=4096,REVERSE=False | 2 | r[8192],z[8192],4000 | target=2e-5
+# run: sums | *fp32:16,*fp32:16,i32 | N=16384,REVERSE=True | 1 | r[16384]:0:1,z[16384],16000 | target=2e-5
 # run: sums | *fp16:16,*fp16:16,i32 | N=256,REVERSE=True | 1 | r[256]:0:0.1,z[256],256 | target=1e-2
 @triton.jit
 def sums(x_ptr, out_ptr, count, N: tl.constexpr, REVERSE: tl.constexpr):
