@@ -35,7 +35,7 @@ def matmul(a_ptr, b_ptr, c_ptr, M, N, K, sam, sak, sbk, sbn, scm, scn, BM: tl.co
 
 
 # run: dots | *fp16,*fp16,*fp32 | | 1 | r[512],r[512],z[256]
-# run: dots | *bf16,*bf16,*fp32 | | 1 | r[512],r[512],z[256]
+# run: dots | *bf16,*bf16,*fp32 | | 1 | r[512],r[512],z[256] | target=1e-6
 # run: dots | *i8,*i8,*i32 | | 1 | r[512],r[512],z[256]
 @triton.jit
 def dots(a_ptr, b_ptr, c_ptr):
