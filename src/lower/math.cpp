@@ -118,12 +118,11 @@ class Formula {
   Value* expPoly(Value* r) {
     return poly(r, {1, 1, 0.5, 0.16666576266288757, 0.04166637361049652, 0.008363176137208939, 0.0013941108481958508});
   }
-  // e^x by the machine's 2^y, whose exponent is x log2(e) = y + rest. The rest counts: y alone costs |y| / 2 ulp. What is left is the
-  // rounding of log2(e), |x| / 9 ulp.
+  // e^x by the machine's 2^y, whose exponent is x log2(e) = y + rest. The rest counts: y alone costs |y| / 2 ulp.
   Value* nativeExp(Value* x) {
-    constexpr double kLog2E = 1.44269502162933349609375, kLog = 0.6931471805599453;
-    Value* y = mul(x, number(kLog2E));
-    Value* rest = fma(x, number(kLog2E), neg(y));
+    constexpr double kHigh = 1.44269502162933349609375, kLow = 1.925963033500211e-08, kLog = 0.6931471805599453;
+    Value* y = mul(x, number(kHigh));
+    Value* rest = fma(x, number(kLow), fma(x, number(kHigh), neg(y)));
     Value* power = b_.make(Op::Exp2, {y});
     // Infinities have no rest, but a NaN: any positive factor will do.
     return mul(power, b_.make(Op::MaxNumF, {fma(rest, number(kLog), number(1)), number(0.5)}));
