@@ -39,7 +39,7 @@ def scan_in_steps(x_ptr, counts_ptr, n, BLOCK: tl.constexpr):
         count += tl.sum(positive, 0)
 
 
-# run: sorts | *fp32:16,*fp32:16,*fp32:16 | M=1,N=512,K=16 | 1 | r[512],z[512],z[16]
+# run: sorts | *fp32:16,*fp32:16,*fp32:16 | M=2,N=256,K=4 | 1 | r[512],z[512],z[8]
 # run: sorts | *fp32:16,*fp32:16,*fp32:16 | M=16,N=32,K=4 | 1 | r[512],z[512],z[64]
 # run: sorts | *i32:16,*i32:16,*i32:16 | M=4,N=64,K=64 | 1 | r[256],z[256],z[256]
 @triton.jit
