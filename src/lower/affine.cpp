@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "analysis/operands.h"
 #include "lower/lowering.h"
 #include "support/sort.h"
 
@@ -19,19 +20,10 @@ bool isZero(const Affine& a) { return !a.base.v && a.constant == 0 && a.terms.em
 
 // Returns true if computing `v` reads a value that is private to a thread.
 bool Lowering::readsRegisters(const Value* v) const {
-  std::set<const Value*> seen;
-  std::vector<const Value*> next{v};
-  while (!next.empty()) {
-    const Value* x = next.back();
-    next.pop_back();
-    if (!x->type.isTile() || !seen.insert(x).second) continue;
-    if (auto it = buffer_.find(x); it != buffer_.end()) {
-      if (it->second.layout) return true;
-      continue;
-    }
-    if (x->def && x->def->regions.empty()) next.insert(next.end(), x->def->operands.begin(), x->def->operands.end());
-  }
-  return false;
+  return followTiles(v, [&](const Value* x) {
+    if (auto it = buffer_.find(x); it != buffer_.end()) return it->second.layout ? Follow::Found : Follow::Nothing;
+    return x->def && x->def->regions.empty() ? Follow::Operands : Follow::Nothing;
+  });
 }
 
 std::optional<Affine> Lowering::affine(Value* v, const IndexMap& map) {

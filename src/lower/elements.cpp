@@ -72,7 +72,7 @@ Lowval Lowering::emitOp(Op op, List<Lowval> operands, Type element, List<Attribu
   if (element.isBool() && (op == Op::AndI || op == Op::OrI))
     for (size_t i = 0; i < 2; ++i)
       if (auto c = known(operands[i])) return *c == (op == Op::AndI) ? operands[1 - i] : operands[i];
-  // What a reduction begins with changes nothing.
+  // The identity of an operation, with which reductions begin, changes nothing.
   if (hasIdentity(op) && operands[0].v->type == operands[1].v->type)
     for (size_t i = 0; i < 2; ++i)
       if (const Inst* def = operands[i].v->def;

@@ -10,7 +10,7 @@ namespace nereid {
 // maxima, loops of compare-and-swap; Fma of f32, where the machine has none, arithmetic in f64 that rounds once. For targets without LLVM.
 void legalize(Func& f, Module& m, const Machine& machine);
 
-// What an atomic operation computes of the old value and its operand; Select for an exchange.
+// The operation that an atomic read-modify-write applies to the old value and its operand; Select for an exchange.
 Op operationOf(const Inst& atomic);
 
 }  // namespace nereid

@@ -248,9 +248,8 @@ class Lowering::Scanner {
       low_.guarded(compare(CmpIPred::Eq, low_.emitOp(Op::AndI, {{t, low_.top()}, {low_.index(done_), 0}}, kI64), 0).v, tell);
     });
     std::fill(places.begin(), places.begin() + static_cast<long>(bits.size()), ~registerBits);  // a bit that no register's number has
-    const std::vector<int> own = bits;
     low_.threadsLoop(threads_, [&](Value* t) {
-      const Lowval mine = low_.placeOf(own, t, 0);
+      const Lowval mine = low_.placeOf(bits, t, 0);
       std::vector<Lowval> isAfter;
       for (int64_t i = 0; i + 1 < count; ++i) isAfter.push_back(compare(isReverse_ ? CmpIPred::Ult : CmpIPred::Ugt, mine, nth(i, count)));
       for (int64_t q = 0; q < int64_t{1} << registerBits; ++q) {
@@ -327,7 +326,7 @@ class Lowering::Scanner {
   Buffers results_, totals_;
   std::vector<int> free_;  // bits of the register's number that no segment has had
   int64_t done_ = 0;       // bits of the thread's number that segments have had
-  // What comes before a thread's elements, by these bits of the register's number.
+  // The total of all elements before a register's, indexed by these bits of the register number.
   Buffers prefix_;
   std::vector<int> prefixBits_;
   bool hasPrefix_ = false;      // threads have found some, where isAfterFirst(t, done_)

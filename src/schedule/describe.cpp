@@ -22,7 +22,7 @@ std::string shapeOf(const std::vector<int64_t>& shape) {
   return out.empty() ? "one element" : out;
 }
 
-// Of each bit, the bit of the register's or the thread's number.
+// Which bit of the register number or of the thread number each bit of the index is.
 std::string layoutText(const Layout& layout) {
   std::string out;
   for (size_t i = 0; i < layout.place.size(); ++i) {

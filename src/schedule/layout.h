@@ -12,6 +12,12 @@
 namespace nereid {
 
 inline int log2(int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); }
+// The bits of the flat index of a tile of this shape.
+inline int indexBits(const std::vector<int64_t>& shape) {
+  int bits = 0;
+  for (int64_t d : shape) bits += log2(d);
+  return bits;
+}
 
 // A linear layout: each bit of an element's flat index is a bit of the number of its thread, or of its number among the thread's registers.
 // Threads that differ only in other bits have the same elements: the layout is replicated.

@@ -158,7 +158,7 @@ void Layouts::layOutVectors(const Type& type, Layout& l) {
   const Access access = accesses(type.shape());
   std::optional<int> least;
   for (const auto& shape : accessed_)
-    if (Type::tile(Type::scalar(Elem::F32), shape).bits() == type.bits()) {
+    if (indexBits(shape) == type.bits()) {
       const Access other = accesses(shape);
       if (other.laneBits) least = std::min(least.value_or(*other.laneBits), *other.laneBits);
     }
@@ -196,7 +196,7 @@ void Layouts::layOutAccumulators(const Type& type, Layout& l) const {
   for (int i = n + m; i < type.bits(); ++i) l.place.push_back(l.threadBits++);
 }
 
-// Registers are numbered anew, in the same order.
+// The remaining registers are renumbered in the same order.
 const Layout* Layouts::slice(const Layout& from, int first, int count) {
   Layout l;
   l.threadBits = from.threadBits;
@@ -287,9 +287,8 @@ const Layout* Layouts::combined(const Inst& inst) {
   const Layout& all = *domain(type.shape());
   const auto [first, count] = bitsOf(type, static_cast<int>(inst.integer(Attr::Axis)));
   int inSubgroup = 0, others = 0;
-  for (int i = 0; i < count; ++i)
-    if (int at = all.place[static_cast<size_t>(first + i)]; at >= 0)
-      ++(at < subgroupBits_ && schedule_.kernel.subgroups ? inSubgroup : others);
+  for (int i = first; i < first + count; ++i)
+    if (int at = all.place[static_cast<size_t>(i)]; at >= 0) ++(at < subgroupBits_ && schedule_.kernel.subgroups ? inSubgroup : others);
   if (all.threadBits > log2(threads_)) return nullptr;
   const bool isProduct = isMatrixShape(type) || all.registerRows + all.registerColumns > 0;
   if (!isProduct && all.registerBits > (inst.op == Op::Scan      ? machine_.maxScannedBits
@@ -358,7 +357,7 @@ const Layout* Layouts::ofNest(const Nest& nest, FunctionRef<bool(const Value*)> 
     visitInlined(anchor, inMemory, [&](const Value* v, const IndexMap& map) {
       const Layout* layout = layoutOf(v);
       if (!layout) return;
-      if (!read && map == identityMap(static_cast<int>(Type::tile(Type::scalar(Elem::F32), nest.shape).bits()))) read = layout;
+      if (!read && map == identityMap(indexBits(nest.shape))) read = layout;
       if (!part) part = layout;
     });
   }
@@ -447,7 +446,7 @@ bool Layouts::isLegal(const Nest& nest, const Layout& layout) {
   auto memory = [&](const Value* v) { return inMemory(v); };
   for (const Anchor& anchor : nest.anchors) {
     const Value* result = anchor.inst && !anchor.inst->results.empty() ? anchor.inst->results[0] : nullptr;
-    // A scan in registers is an algorithm of its own.
+    // Scans in registers have an algorithm of their own (Lowering::emitScan); others write memory.
     scans |= anchor.kind == Anchor::Scan && !of(result);
     stores |= anchor.kind == Anchor::Effect;
     if (anchor.kind == Anchor::Buffer || anchor.kind == Anchor::Carry)

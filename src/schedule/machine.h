@@ -70,7 +70,7 @@ struct Machine {
   int minThreads = 1;                           // per program, unless several programs share a workgroup
   int subgroupThreads = 1;                      // whose registers shuffles exchange, if the device has such subgroups
   int64_t bytesPerThread = 64;                  // of the largest tile that is loaded, stored or combined
-  int64_t bytesPerThreadOfManyReductions = 16;  // of more than `manyNests`: each element is a text of its own
+  int64_t bytesPerThreadOfManyReductions = 16;  // if there are more reductions than `manyNests`: the code repeats for each element
   int64_t bytesPerThreadInReducingLoops = 32;   // the same in a loop that reduces in each iteration
   int64_t bytesPerThreadInLoops = 16;           // the same in other loops
   int64_t maxDeferredElements = 4096;           // of a tile that a loop accumulates in registers instead of its sums: 16 per thread of 256

@@ -5,11 +5,10 @@
 // anchor. So the schedule is refined to a fixed point; each round only adds buffers, which bounds the number of rounds.
 #include <algorithm>
 #include <bit>
-#include <functional>
 #include <limits>
-#include <numeric>
 #include <set>
 
+#include "analysis/operands.h"
 #include "schedule/nests.h"
 #include "schedule/schedule.h"
 #include "schedule/text.h"
@@ -522,7 +521,7 @@ class Planner {
       std::vector<Value*> found;
       for (const Anchor& anchor : nest->anchors)
         visitInlined(anchor, memory, [&](Value* v, const IndexMap& map) {
-          if (!v->def || v->def->op != Op::Load || inMemory(v) || v->type.rank == 0) return;
+          if (!v->def || v->def->op != Op::Load || inMemory(v) || map.size() != domain.size()) return;  // a row is not transposed
           IndexMap m;
           for (IndexBit b : map) m.push_back(b.isConstant() || b.bit >= domain.size() ? b : domain[b.bit]);
           const int loads = contiguous(v->def->operand(0), m);
@@ -613,16 +612,7 @@ class Planner {
 
   // Whether a value is computed from elements in memory: others are indices, which addresses see through.
   bool readsData(const Value* v) {
-    std::set<const Value*> seen;
-    std::vector<const Value*> next{v};
-    while (!next.empty()) {
-      const Value* x = next.back();
-      next.pop_back();
-      if (!x->type.isTile() || !seen.insert(x).second) continue;
-      if (inMemory(x) || x->def->op == Op::Load) return true;
-      next.insert(next.end(), x->def->operands.begin(), x->def->operands.end());
-    }
-    return false;
+    return followTiles(v, [&](const Value* x) { return inMemory(x) || x->def->op == Op::Load ? Follow::Found : Follow::Operands; });
   }
 
   // Operations it takes to compute one element from what is in memory.
@@ -654,7 +644,7 @@ class Planner {
     std::vector<const Value*> names;
     int elements;             // of each thread
     int first = 0, last = 0;  // by the numbers of instructions
-    bool fits = true;         // all consumers iterate over as many elements, in their order, and do nothing that needs another one
+    bool fits = true;         // all consumers iterate over as many elements in their order, and need no other one
     size_t operations = 0;    // of the longest nest that uses it
     int nests = 0;            // that use it
   };
@@ -684,7 +674,7 @@ class Planner {
     for (const Nest* nest : nests_) {
       operations = 0;
       bool isUsed = false, isPlain = true;
-      const int64_t elements = std::accumulate(nest->shape.begin(), nest->shape.end(), int64_t{1}, std::multiplies<>());
+      const int64_t elements = int64_t{1} << indexBits(nest->shape);
       for (const Anchor& anchor : nest->anchors) {
         isPlain &= anchor.kind == Anchor::Buffer || anchor.kind == Anchor::Carry || anchor.accumulates() ||
                    (anchor.kind == Anchor::Effect && anchor.inst->op == Op::Store);
@@ -719,7 +709,7 @@ class Planner {
       if (other.first <= use.last && use.first <= other.last) together += other.elements;
     return together <= machine_.maxResidentElements;
   }
-  // With fewer nests it is not worth it.
+  // Keeps a value in registers if that is possible and at least so many nests use it.
   bool makeResident(std::vector<const Value*> names, int nests = 0) {
     const Type& type = names[0]->type;
     const int own = type.bits() - log2(threads_);
@@ -732,7 +722,7 @@ class Planner {
     residences_.push_back(std::move(use));
     return true;
   }
-  // While nests were formed, only guesses said how long a value lives.
+  // Lifetimes were estimates while nests were formed: values for which there is no room after all go to shared memory.
   void trimResidents() {
     std::vector<Residence> guesses = std::move(residences_);
     residences_.clear();

@@ -75,8 +75,7 @@ bool NestScheduler::isStored(const Value* v) const {
 }
 
 void NestScheduler::splitAxes(const Nest& nest, NestSchedule& s) {
-  int bits = 0;
-  for (int64_t d : nest.shape) bits += std::countr_zero(static_cast<uint64_t>(d));
+  const int bits = indexBits(nest.shape);
   std::vector<bool> cut(static_cast<size_t>(bits) + 1, false);  // before bit i
   int low = 0, reducedLow = -1, reducedHigh = -1;
   for (size_t i = nest.shape.size(); i-- > 0;) {
@@ -625,7 +624,7 @@ void NestScheduler::placePartials(NestSchedule& s) const {
   }
   if (!registers.empty() && !s.unrolled) return;
   if (s.layout) {
-    // As where the results stay.
+    // The layout in which the results stay.
     const Layout* result = layouts_.slice(*s.layout, firstReduced, reducedBits);
     l.place = partial;
     l.place.insert(l.place.end(), result->place.begin(), result->place.end());

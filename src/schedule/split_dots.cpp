@@ -13,9 +13,9 @@
 #include "schedule/split_dots.h"
 
 #include <algorithm>
-#include <set>
 
 #include "analysis/index_map.h"
+#include "analysis/operands.h"
 #include "ir/builder.h"
 #include "schedule/schedule.h"
 
@@ -26,21 +26,13 @@ namespace {
 // Whether a tile is computed from loads of its block, element by element and cheaply.
 bool isLoaded(const Value* v, const Block* block) {
   bool loads = false;
-  std::set<const Value*> seen;
-  std::vector<const Value*> next{v};
-  while (!next.empty()) {
-    const Value* x = next.back();
-    next.pop_back();
-    if (!x->type.isTile() || !seen.insert(x).second) continue;
-    if (!x->def || !isInlinable(*x->def) || isExpensive(*x->def)) return false;
-    if (x->def->op == Op::Load) {
-      loads = true;
-      if (x->def->parent != block) return false;
-      continue;
-    }
-    next.insert(next.end(), x->def->operands.begin(), x->def->operands.end());
-  }
-  return loads;
+  const bool isOther = followTiles(v, [&](const Value* x) {
+    if (!x->def || !isInlinable(*x->def) || isExpensive(*x->def)) return Follow::Found;
+    if (x->def->op != Op::Load) return Follow::Operands;
+    loads = true;
+    return x->def->parent == block ? Follow::Nothing : Follow::Found;
+  });
+  return loads && !isOther;
 }
 
 // One half of a tile along a dimension.
