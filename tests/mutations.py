@@ -82,6 +82,9 @@ MUTATIONS = [
     ("gather-clamp", "src/lower", "{picked, {index(source.dim(axis) - 1), 0}}", "{picked, {index(source.dim(axis) / 2 - 1), 0}}", "indices of the upper half of a gather wrap"),
     ("identity-sum", "src/analysis/combine.cpp", "case Op::AddF: return encodeFloat(element.elem, -0.0);", "case Op::AddF: return 0;", "a sum of -0 is 0"),
     ("identity-min", "src/analysis/combine.cpp", "case Op::MinSI: return ones >> 1;", "case Op::MinSI: return ones;", "minima of integers are at most -1"),
+    ("defer-scaled-start", "src/schedule/defer_reductions.cpp", "if (constantBits(loop.operand(3 + slot)) == uint64_t{0}) return found;", "return found;", "scaled sums that do not begin with 0 are deferred"),
+    ("defer-used", "src/schedule/defer_reductions.cpp", "!uses_.count(arg) || uses_.at(arg) != 1", "!uses_.count(arg)", "sums that the loop reads are deferred"),
+    ("replica-writes", "src/lower/threads.cpp", "isFirst_ = {at(top()).cmpI(CmpIPred::Eq,", "isFirst_ = {at(top()).cmpI(CmpIPred::Uge,", "all threads with the same elements write them"),
     ("scan-carry", "src/lower/scan.cpp", "sum = k == 0 ? next : combine(sum, next);\n        }\n        if (!isLast)", "sum = next;\n        }\n        if (!isLast)", "elements of a thread that are apart forget the first ones"),
     ("scan-reverse", "src/lower/scan.cpp", "{low_.index(mask), 0}}, kI64), isReverse_ ? mask : 0);", "{low_.index(mask), 0}}, kI64), isReverse_ ? 0 * mask : 0);", "the carry of a reverse scan"),
     ("partials", "src/lower/threads.cpp", "rest = have / each;", "rest = std::max<int64_t>(have / each / 2, 1);", "some partial results are dropped"),
@@ -233,6 +236,8 @@ def main():
         print(f"{len(MUTATIONS)} mutations apply")
         return
     chosen = [m for m in MUTATIONS if not o.names or any(n in m[0] for n in o.names)]
+    if not chosen:
+        sys.exit(f"no mutation is called {' or '.join(o.names)}")
     tests = [s for s in suites() if not o.suites or s[0] in o.suites.split(",")]
     copy_tree()
     done = build(o.jobs)
