@@ -210,6 +210,7 @@ if has numpy; then
   run demo scripts/demo.sh --runs 1
   [ -n "$wasm" ] && run demo_wasm scripts/demo.sh --runs 1 --target wasm
   run targets_vs_interp .venv/bin/python tests/differential/targets_vs_interp.py
+  run random_schedules .venv/bin/python tests/differential/targets_vs_interp.py --targets lower,threads,cpu --schedules 2 --seed 1
   [ -n "$webgpu" ] && run webgpu_vs_interp .venv/bin/python tests/differential/targets_vs_interp.py --targets webgpu
   [ -n "$webgpu" ] && run shaders .venv/bin/python tests/differential/shaders.py
   run wasm_modules .venv/bin/python tests/differential/wasm_modules.py

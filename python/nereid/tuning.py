@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """nereid.tune: searches for a faster schedule of a kernel on this processor, and keeps it.
 
-The search is that of `nereid tune` (tools/nereid/tune.cpp): each step replaces the decisions about one loop nest by random legal ones, and keeps them
+The search is that of `nereid tune` (tools/nereid/tune.cpp): each step replaces the decisions about one loop nest or dot by random legal ones, and keeps them
 if the kernel becomes faster.
 """
 import ctypes
@@ -117,7 +117,7 @@ def _search(name, timed, decisions, clock, seconds):
     end = clock() + seconds
     text = lambda lines: "".join(line + "\n" for line in lines)
     best = decisions()
-    nests = [k for k, line in enumerate(best) if line.startswith("nest ")]
+    nests = [k for k, line in enumerate(best) if line.startswith(("nest ", "dot "))]
     fastest = timed("")
     tried = kept = seed = equal = 0
     while nests and equal < _MOST_EQUAL and clock() < end:

@@ -462,9 +462,7 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     if (!scheduled) return std::unexpected(Failed{});
     const Lowered& lowered = scheduled->lowered;
     if (!isSchedule) return print(lowered.module, lines);
-    std::string text = describe(*scheduled->module.kernel(), *scheduled->schedule, lowered.emitted) + "# loops\n";
-    for (const std::string& note : lowered.notes) appendAll(text, "#   ", note, "\n");
-    return text + cat("# scratch of a program: ", lowered.scratchBytes, " bytes\n");
+    return describe(*scheduled->module.kernel(), *scheduled->schedule) + cat("# scratch of a program: ", lowered.scratchBytes, " bytes\n");
   }
   if (stage.starts_with("pass.")) {
     // As for webgpu, which needs the most passes.

@@ -1,263 +1,313 @@
 // SPDX-License-Identifier: MIT
 // Matrix products, histograms, and functions of several elements at a time.
 //
-// A dot is cut into register tiles of rows x one wide vector of columns. For each, the accumulators are inlined (so whatever computes
-// them is a prologue), stay in registers over K, and are written once. Both operands were packed into buffers by the plan, already
-// converted to the type of the sum. Per step of K: load one vector of B, then for each row broadcast one element of A and multiply-add.
-// With 16 registers a tile of 4 rows has too few accumulators to hide what an addition takes, and 8 too many to keep: there are tiles of
-// 6 rows, and of 4 for the rest. Their rows are no bits of an index, so the accumulators come from memory or are constant.
+// The schedule cuts a dot into tiles of rows x one wide vector of columns. For each, the accumulators are inlined (so whatever computes
+// them is a prologue), stay in registers over K, and are written once. Both operands are in buffers, already converted to the type of the
+// sum. Per step of K: load one vector of B, then for each row broadcast one element of A and multiply-add. Where the number of rows is no
+// power of two, they are no bits of an index, so the accumulators come from memory or are constant.
 #include <algorithm>
-#include <bit>
-#include <optional>
 
 #include "lower/lowering.h"
 #include "support/function_ref.h"
 
 namespace nereid {
 
-void Lowering::emitDot(const Inst& dot) {
-  Value *a = dot.operands[0], *b = dot.operands[1], *c = dot.operands[2], *d = dot.results[0];
-  const Type& type = d->type;
-  int rank = type.rank;
-  int mBits = type.log2(rank - 2), nBits = type.log2(rank - 1);
-  int batchBits = type.bits() - mBits - nBits;
-  int64_t depth = a->type.dim(rank - 1), columns = type.dim(rank - 1);
-  Type sum = type.isInt() ? Type::scalar(Elem::I32) : Type::scalar(type.elem == Elem::F64 ? Elem::F64 : Elem::F32);
-  if (auto carried = schedule_.inPlaceOf.find(d); carried != schedule_.inPlaceOf.end()) buffer_[d] = buffer_.at(carried->second);
-  if (!buffer_.count(d)) buffer_[d] = allocate(d);
-  BufferRef left = buffer_.at(a), right = buffer_.at(b);
-  const int neighbours = left.element.elem == a->type.elem && right.element.elem == b->type.elem ? groupOf(dot, machine_) : 1;
-  int lanesOf = std::max(1, machine_.vectorBytes * 8 / bitWidth(sum));
-  int laneBits = std::min(nBits, static_cast<int>(std::countr_zero(static_cast<unsigned>(lanesOf))) + 1);
-  int vectors = std::max(1, (1 << laneBits) / lanesOf);
-  int rowBits = std::min(mBits, static_cast<int>(std::countr_zero(static_cast<unsigned>(machine_.vectorRegisters / 2 / vectors))));
-  // Groups of so many rows, so many times.
-  struct Group {
-    int rows;
-    int64_t count, first;
-  };
-  std::vector<Group> groups{{1 << rowBits, int64_t{1} << (mBits - rowBits), 0}};
-  bool uneven = machine_.dotRows && vectors == 2 && (1 << mBits) >= 2 * machine_.dotRows;
-  if (uneven) {
-    const int64_t m = int64_t{1} << mBits, rows = machine_.dotRows;
-    int64_t count = m / rows;
-    while ((m - count * rows) % machine_.dotRestRows != 0) --count;
-    groups = {{machine_.dotRows, count, 0}, {machine_.dotRestRows, (m - count * rows) / machine_.dotRestRows, count * rows}};
-  }
+// A dot of one thread.
+class Lowering::TileDot {
+ public:
+  TileDot(Lowering& lowering, const Inst& dot, const DotSchedule& schedule);
+  void emit();
 
-  // Sums whose elements are not found by whole columns and groups of rows (joined, reshaped) are written out first.
-  Nest sums;
-  sums.anchors.push_back({Anchor::Buffer, c->def, c});
-  sums.shape = type.shape();
-  use(scheduler_.split(sums, {.isCopy = true}));
-  bool whole = true;
-  for (size_t bit = 1; bit < now_.axisOfBit.size(); ++bit) {
-    auto at_ = static_cast<int>(bit);
-    bool allowed = (at_ >= nBits && at_ <= nBits + rowBits) || at_ == nBits + mBits;
-    if (now_.bitInAxis[bit] == 0 && !allowed) whole = false;
+ private:
+  void packLeft();
+  void packRight();
+  Lowval interleave(Lowval x, Lowval y, int unit);
+  void emitTile(Lowval batch, Lowval column, Lowval number, const DotSchedule::RowTiles& tiles);
+  std::vector<Value*> beginSums(const DotSchedule::RowTiles& tiles);
+  void multiplyAdd(Value*& sumOfRow, Lowval x, Lowval y);
+  IndexMap mapOfRow(int row) const;
+  Lowval rowOf(const BufferRef& buffer, int64_t row);
+  void open(int axis, Lowval first);
+  std::vector<Value*> loop(int64_t size, int64_t step, std::vector<Value*> acc, FunctionRef<void(Lowval, std::vector<Value*>&)> body);
+  Lowval offset(Value* base, Lowval i, int64_t scale) { return l_.plus({base, 0}, l_.times(i, scale)); }
+  Lowval load(Lowval pointer, Type element, int count) {
+    return {l_.at(l_.top()).loadFrom(pointer.v, count > 1 ? Type::vector(element, count) : element), l_.top()};
   }
-  std::optional<BufferRef> held;
-  if (uneven && !constantBits(c)) {
-    if (!buffer_.count(c)) copyTile(c, buffer_.at(d));
-  } else if (!uneven && !whole) {
-    if (auto it = buffer_.find(c); it != buffer_.end()) held = it->second;
-    BufferRef copy = allocate(c);
-    copyTile(c, copy);
-    buffer_[c] = copy;
-  }
-
-  memo_.clear();
-  journal_.clear();
-  facts_.clear();
-  now_.bounds.clear();
-  splats_.clear();
-  baseLevel_ = top();
-  // Axis 0: columns, the lanes; axis 1: groups of rows; axis 2: the batch.
-  axes_.assign(3, {});
-  axes_[0].bits = nBits;
-  axes_[0].laneBits = laneBits;
-  axes_[1].bits = mBits - rowBits;
-  axes_[2].bits = batchBits;
-  now_.vectorAxis = laneBits ? 0 : -1;
-  note("tt.dot at line ", dot.loc.line(), ": register tiles of ", groups[0].rows, uneven ? cat(" or ", machine_.dotRestRows) : "", " x ",
-       1 << laneBits, ", ", groups[0].rows * vectors, " accumulators of ", machine_.vectorRegisters,
-       " registers; per step of K one vector of B, then a broadcast of A and a multiply-add a row");
-  auto mapOfRow = [&](int row) {
-    IndexMap map;
-    for (int i = 0; i < nBits; ++i) map.push_back({0, static_cast<uint8_t>(i)});
-    for (int i = 0; i < mBits; ++i) {
-      if (i < rowBits)
-        map.push_back({(row >> i) & 1 ? IndexBit::kOne : IndexBit::kZero, 0});
-      else
-        map.push_back({1, static_cast<uint8_t>(i - rowBits)});
-    }
-    for (int i = 0; i < batchBits; ++i) map.push_back({2, static_cast<uint8_t>(i)});
-    return map;
-  };
-  auto loop = [&](int64_t size, int64_t step, std::vector<Value*> acc, FunctionRef<void(Lowval, std::vector<Value*>&)> body) {
-    if (size == step) {
-      body({index(0), 0}, acc);
-      return acc;
-    }
-    MemoScope scope = enter();
-    Inst* inst = m_.newInst(Op::For, loc_);
-    inst->operands = {index(0), index(size), index(step)};
-    inst->operands.insert(inst->operands.end(), acc.begin(), acc.end());
-    inst->regions.push_back(std::make_unique<Region>());
-    inst->regions[0]->parent = inst;
-    Block* block = m_.newBlock(*inst->regions[0]);
-    Value* iv = m_.addArg(*block, Type::scalar(Elem::I64));
-    std::vector<Value*> inner;
-    for (Value* v : acc) inner.push_back(m_.addArg(*block, v->type));
-    levels_.push_back(block);
-    body({iv, top()}, inner);
-    at(top()).yield(inner);
-    levels_.pop_back();
-    leave(scope);
-    for (Value*& v : acc) v = m_.addResult(*inst, v->type);
-    inst->parent = levels_.back();
-    levels_.back()->insts.push_back(inst);
-    return acc;
-  };
-  auto open = [&](int axis, Value* iv, int level) {
-    axes_[static_cast<size_t>(axis)].iv = iv;
-    axes_[static_cast<size_t>(axis)].level = level;
-  };
-  auto offset = [&](Value* base, Lowval i, int64_t scale) { return plus({base, 0}, times(i, scale)); };
-  auto load = [&](Lowval pointer, Type element, int count) -> Lowval {
-    return {at(top()).loadFrom(pointer.v, count > 1 ? Type::vector(element, count) : element), top()};
-  };
-  auto read = [&](Lowval pointer, Type stored, int count) -> Lowval {
+  Lowval read(Lowval pointer, Type stored, int count) {
     Lowval v = load(pointer, stored, count);
-    if (sum.isInt()) return stored == sum ? v : emitOp(Op::ExtSI, {v}, sum);
-    return convert(v, sum);
-  };
-  std::vector<Value*> none;
-  // Operands for products of groups: elements of B that are multiplied together become neighbours. The processor's first operand of bytes
-  // is unsigned, so A is stored plus 128, and the sums of B's columns times 128 are subtracted.
-  const int64_t step = int64_t{1} << laneBits;
-  const Type packed = left.element.elem == Elem::I8 && neighbours == 2 ? Type::scalar(Elem::I16) : left.element;
-  const bool isBiased = neighbours > 1 && packed.elem == Elem::I8;
-  Value* columnSums = nullptr;  // times 128
-  if (neighbours > 1) {
-    const int64_t count = a->type.numel();
-    const BufferRef source = left, rows = right;
-    if (packed.isInt()) {
-      left = allocateElements(packed, count);
-      const int64_t many = std::min<int64_t>(count, machine_.vectorBytes);
-      loop(count, many, none, [&](Lowval i, std::vector<Value*>&) {
-        Lowval v = load(offset(source.base, i, 1), source.element, static_cast<int>(many));
-        v = isBiased ? emitOp(Op::XOrI, {v, {constant(packed, 0x80), 0}}, packed) : emitOp(Op::ExtSI, {v}, packed);
-        at(top()).storeTo(offset(left.base, i, 1).v, v.v);
-      });
-    }
-    right = allocateElements(packed, b->type.numel());
-    if (isBiased) columnSums = allocateElements(sum, columns << batchBits).base;
-    auto shuffled = [&](Lowval x, Lowval y, int unit) {  // units of both in turn
-      const int64_t n = x.v->type.numel();
-      std::vector<int64_t> order;
-      for (int64_t i = 0; i < n; i += unit)
-        for (int64_t from : {i, n + i})
-          for (int k = 0; k < unit; ++k) order.push_back(from + k);
-      Value* v =
-          at(top()).create(Op::LoShuffle, {x.v, y.v}, {Type::vector(packed, static_cast<int>(2 * n))}, {{Attr::Lanes, order}})->result();
-      return Lowval{v, top()};
-    };
-    loop(int64_t{1} << batchBits, 1, none, [&](Lowval batch, std::vector<Value*>&) {
-      loop(columns, step, none, [&](Lowval n, std::vector<Value*>&) {
-        std::vector<Value*> total;
-        if (isBiased) total.push_back(widen({constant(sum, 0), 0}, lanes()).v);
-        total = loop(depth, neighbours, total, [&](Lowval k, std::vector<Value*>& in) {
-          Lowval row = times(plus(times(batch, depth), k), columns);
-          Lowval part[4];
-          for (int j = 0; j < neighbours; ++j) {
-            Lowval v = load(offset(rows.base, plus(plus(row, n), j * columns), 1), rows.element, lanes());
-            part[j] = rows.element == packed ? v : emitOp(Op::ExtSI, {v}, packed);
-          }
-          Lowval first = shuffled(part[0], part[1], 1);
-          if (neighbours == 4) first = shuffled(first, shuffled(part[2], part[3], 1), 2);
-          at(top()).storeTo(offset(right.base, plus(row, times(n, neighbours)), 1).v, first.v);
-          if (isBiased)
-            in[0] =
-                at(top()).create(Op::LoDotAdd, {in[0], widen({constant(sum, 0x01010101), 0}, lanes()).v, first.v}, {in[0]->type})->result();
-        });
-        if (isBiased) {
-          Lowval scaled = emitOp(Op::ShLI, {{total[0], top()}, {constant(sum, 7), 0}}, sum);
-          at(top()).storeTo(offset(offset(columnSums, batch, columns).v, n, 1).v, scaled.v);
-        }
-      });
-    });
+    if (sum_.isInt()) return stored == sum_ ? v : l_.emitOp(Op::ExtSI, {v}, sum_);
+    return l_.convert(v, sum_);
   }
-  const BufferRef to = buffer_.at(d), from = buffer_.count(c) ? buffer_.at(c) : to;
-  // One tile: where it is in its batch's columns and groups of rows.
-  auto tile = [&](Lowval batch, Lowval n, Lowval group, const Group& g) {
-    auto [rows, count, firstRow] = g;
-    open(2, batch.v, batch.level);
-    open(0, n.v, n.level);
-    open(1, group.v, group.level);
-    Lowval a0 = offset(left.base, batch, a->type.dim(rank - 2) * depth);
-    Lowval b0 = offset(right.base, batch, depth * columns);
-    Lowval bColumn = plus(b0, times(n, neighbours));
-    Lowval excess;
-    if (columnSums) excess = load(plus(offset(columnSums, batch, columns), n, top()), sum, lanes());
-    Lowval first = times(group, rows * depth);
-    // The first element of a row of the sums.
-    auto rowOf = [&](const BufferRef& buffer, int r) {
-      Lowval at_ = plus(plus(times(group, rows * columns), n), (firstRow + r) * columns);
-      return plus(offset(buffer.base, batch, columns << mBits), at_, top());
-    };
-    std::vector<Value*> acc;
-    for (int r = 0; r < rows; ++r) {
-      Lowval start;
-      if (!uneven)
-        start = convert(valueAt(c, mapOfRow(r)), sum);
-      else if (auto bits = constantBits(c))
-        start = convert({constant(c->type.element(), *bits), 0}, sum);
-      else
-        start = read(rowOf(from, r), from.element, lanes());
-      start = widen(start, lanes());
-      acc.push_back(columnSums ? emitOp(Op::SubI, {start, excess}, sum, {}, top()).v : start.v);
-    }
-    std::vector<Lowval> aRow;
-    for (int r = 0; r < rows; ++r) aRow.push_back(plus(a0, plus(first, (firstRow + r) * depth)));
-    acc = loop(depth, neighbours, acc, [&](Lowval k, std::vector<Value*>& in) {
-      const bool isGroup = neighbours > 1;
-      Lowval p = plus(bColumn, times(k, columns));
-      Lowval bVector = isGroup ? load(p, packed, lanes() * neighbours) : read(p, right.element, lanes());
-      for (int r = 0; r < rows; ++r) {
-        Lowval at_ = plus(aRow[static_cast<size_t>(r)], k);
-        if (isGroup) at_ = emitOp(Op::Bitcast, {at_}, Type::pointer(Elem::I32));
-        Lowval x = widen(isGroup ? load(at_, Type::scalar(Elem::I32), 1) : read(at_, left.element, 1), lanes());
-        Value*& sumOfRow = in[static_cast<size_t>(r)];
-        if (isGroup)
-          sumOfRow = at(top()).create(Op::LoDotAdd, {sumOfRow, x.v, bVector.v}, {sumOfRow->type})->result();
-        else if (sum.isInt())
-          sumOfRow = emitOp(Op::AddI, {{sumOfRow, top()}, emitOp(Op::MulI, {x, bVector}, sum)}, sum, {}, top()).v;
-        else if (machine_.fma)
-          sumOfRow = emitOp(Op::Fma, {x, bVector, {sumOfRow, top()}}, sum, {}, top()).v;
-        else
-          sumOfRow = emitOp(Op::AddF, {emitOp(Op::MulF, {x, bVector}, sum), {sumOfRow, top()}}, sum, {}, top()).v;
-      }
-    });
-    for (int r = 0; r < rows; ++r) {
-      Lowval result = convert({acc[static_cast<size_t>(r)], top()}, type.element());
-      if (uneven)
-        at(top()).storeTo(rowOf(to, r).v, widen(convert(result, to.element), lanes()).v);
-      else
-        writeBuffer(to, result, mapOfRow(r));
-    }
-  };
-  loop(int64_t{1} << batchBits, 1, none, [&](Lowval batch, std::vector<Value*>&) {
-    loop(columns, step, none, [&](Lowval n, std::vector<Value*>&) {
-      for (const Group& g : groups) loop(g.count, 1, none, [&](Lowval group, std::vector<Value*>&) { tile(batch, n, group, g); });
+  void store(Lowval pointer, Lowval v) { l_.at(l_.top()).storeTo(pointer.v, v.v); }
+  Lowval splat(uint64_t bits) { return l_.widen({l_.constant(sum_, bits), 0}, columnsOfTile_); }
+
+  Lowering& l_;
+  const DotSchedule& schedule_;
+  Value *a_, *b_, *init_, *result_;
+  const Type type_;
+  const int columnBits_, rowBits_, batchBits_;
+  const int64_t depth_, columns_;
+  const Type sum_;           // of an accumulator
+  const int columnsOfTile_;  // also the lanes of a vector of them
+  const int group_;
+  int64_t rowsOfTile_ = 0;  // of the open tile
+  const bool readsInit_;    // from memory, row by row: rows of tiles are no bits of an index
+  BufferRef left_, right_;
+  Type packed_;                  // of both operands, where groups are multiplied
+  bool isBiased_ = false;        // the processor's first operand of bytes is unsigned, so A is stored plus 128
+  Value* columnSums_ = nullptr;  // of B, times 128: the excess of a biased product
+};
+
+Lowering::TileDot::TileDot(Lowering& lowering, const Inst& dot, const DotSchedule& schedule)
+    : l_(lowering),
+      schedule_(schedule),
+      a_(dot.operand(0)),
+      b_(dot.operand(1)),
+      init_(dot.operand(2)),
+      result_(dot.result()),
+      type_(result_->type),
+      columnBits_(type_.log2(type_.rank - 1)),
+      rowBits_(type_.log2(type_.rank - 2)),
+      batchBits_(type_.bits() - rowBits_ - columnBits_),
+      depth_(a_->type.dim(type_.rank - 1)),
+      columns_(type_.dim(type_.rank - 1)),
+      sum_(Type::scalar(type_.isInt()             ? Elem::I32
+                        : type_.elem == Elem::F64 ? Elem::F64
+                                                  : Elem::F32)),
+      columnsOfTile_(schedule.columns),
+      group_(schedule.group),
+      readsInit_(schedule.restRows > 0),
+      left_(l_.buffer_.at(a_)),
+      right_(l_.buffer_.at(b_)),
+      packed_(left_.element) {}
+
+void Lowering::TileDot::emit() {
+  l_.beginPlain();
+  // Axis 0: columns, the lanes; axis 1: groups of rows; axis 2: the batch.
+  l_.axes_.assign(3, {});
+  l_.axes_[0].bits = columnBits_;
+  l_.axes_[0].laneBits = log2(columnsOfTile_);
+  l_.axes_[1].bits = readsInit_ ? 0 : rowBits_ - log2(schedule_.rows);
+  l_.axes_[2].bits = batchBits_;
+  l_.now_.vectorAxis = columnsOfTile_ > 1 ? 0 : -1;
+  if (group_ > 1) {
+    packLeft();
+    packRight();
+  }
+  const std::vector<Value*> none;
+  loop(int64_t{1} << batchBits_, 1, none, [&](Lowval batch, std::vector<Value*>&) {
+    loop(columns_, columnsOfTile_, none, [&](Lowval column, std::vector<Value*>&) {
+      for (const DotSchedule::RowTiles& tiles : schedule_.rowTiles(int64_t{1} << rowBits_))
+        loop(tiles.count, 1, none, [&](Lowval number, std::vector<Value*>&) { emitTile(batch, column, number, tiles); });
     });
   });
-  if (!uneven && !whole) {
-    if (held)
-      buffer_[c] = *held;
+}
+
+// A, as integers of the width that is multiplied.
+void Lowering::TileDot::packLeft() {
+  if (packed_.elem == Elem::I8 && group_ == 2) packed_ = Type::scalar(Elem::I16);
+  isBiased_ = packed_.elem == Elem::I8;
+  if (!packed_.isInt()) return;
+  const BufferRef source = left_;
+  const int64_t count = a_->type.numel(), many = std::min<int64_t>(count, l_.machine_.vectorBytes);
+  left_ = l_.allocateElements(packed_, count);
+  loop(count, many, {}, [&](Lowval i, std::vector<Value*>&) {
+    Lowval v = load(offset(source.base, i, 1), source.element, static_cast<int>(many));
+    v = isBiased_ ? l_.emitOp(Op::XOrI, {v, {l_.constant(packed_, 0x80), 0}}, packed_) : l_.emitOp(Op::ExtSI, {v}, packed_);
+    store(offset(left_.base, i, 1), v);
+  });
+}
+
+// Elements of B that are multiplied together become neighbours.
+void Lowering::TileDot::packRight() {
+  const BufferRef source = right_;
+  right_ = l_.allocateElements(packed_, b_->type.numel());
+  if (isBiased_) columnSums_ = l_.allocateElements(sum_, columns_ << batchBits_).base;
+  loop(int64_t{1} << batchBits_, 1, {}, [&](Lowval batch, std::vector<Value*>&) {
+    loop(columns_, columnsOfTile_, {}, [&](Lowval n, std::vector<Value*>&) {
+      std::vector<Value*> total;
+      if (isBiased_) total.push_back(splat(0).v);
+      total = loop(depth_, group_, total, [&](Lowval k, std::vector<Value*>& in) {
+        Lowval row = l_.times(l_.plus(l_.times(batch, depth_), k), columns_);
+        Lowval part[4];
+        for (int j = 0; j < group_; ++j) {
+          Lowval v = load(offset(source.base, l_.plus(l_.plus(row, n), j * columns_), 1), source.element, columnsOfTile_);
+          part[j] = source.element == packed_ ? v : l_.emitOp(Op::ExtSI, {v}, packed_);
+        }
+        Lowval group = interleave(part[0], part[1], 1);
+        if (group_ == 4) group = interleave(group, interleave(part[2], part[3], 1), 2);
+        store(offset(right_.base, l_.plus(row, l_.times(n, group_)), 1), group);
+        if (isBiased_) in[0] = l_.at(l_.top()).create(Op::LoDotAdd, {in[0], splat(0x01010101).v, group.v}, {in[0]->type})->result();
+      });
+      if (!isBiased_) return;
+      Lowval scaled = l_.emitOp(Op::ShLI, {{total[0], l_.top()}, {l_.constant(sum_, 7), 0}}, sum_);
+      store(offset(offset(columnSums_, batch, columns_).v, n, 1), scaled);
+    });
+  });
+}
+
+// `unit` lanes of both in turn.
+Lowval Lowering::TileDot::interleave(Lowval x, Lowval y, int unit) {
+  const int64_t n = x.v->type.numel();
+  std::vector<int64_t> order;
+  for (int64_t i = 0; i < n; i += unit)
+    for (int64_t from : {i, n + i})
+      for (int k = 0; k < unit; ++k) order.push_back(from + k);
+  const Type type = Type::vector(packed_, static_cast<int>(2 * n));
+  return {l_.at(l_.top()).create(Op::LoShuffle, {x.v, y.v}, {type}, {{Attr::Lanes, order}})->result(), l_.top()};
+}
+
+void Lowering::TileDot::emitTile(Lowval batch, Lowval column, Lowval number, const DotSchedule::RowTiles& tiles) {
+  rowsOfTile_ = tiles.rows;
+  open(2, batch);
+  open(0, column);
+  open(1, number);
+  const Lowval left = offset(left_.base, batch, a_->type.dim(type_.rank - 2) * depth_);
+  const Lowval right = l_.plus(offset(right_.base, batch, depth_ * columns_), l_.times(column, group_));
+  std::vector<Value*> acc = beginSums(tiles);
+  const Lowval first = l_.times(number, tiles.rows * depth_);
+  std::vector<Lowval> rows;
+  for (int r = 0; r < tiles.rows; ++r) rows.push_back(l_.plus(left, l_.plus(first, (tiles.first + r) * depth_)));
+  const bool isGroup = group_ > 1;
+  acc = loop(depth_, group_, acc, [&](Lowval k, std::vector<Value*>& in) {
+    Lowval p = l_.plus(right, l_.times(k, columns_));
+    Lowval y = isGroup ? load(p, packed_, columnsOfTile_ * group_) : read(p, right_.element, columnsOfTile_);
+    for (int r = 0; r < tiles.rows; ++r) {
+      Lowval at = l_.plus(rows[static_cast<size_t>(r)], k);
+      if (isGroup) at = l_.emitOp(Op::Bitcast, {at}, Type::pointer(Elem::I32));
+      Lowval x = isGroup ? load(at, Type::scalar(Elem::I32), 1) : read(at, left_.element, 1);
+      multiplyAdd(in[static_cast<size_t>(r)], l_.widen(x, columnsOfTile_), y);
+    }
+  });
+  const BufferRef to = l_.buffer_.at(result_);
+  for (int r = 0; r < tiles.rows; ++r) {
+    Lowval result = l_.convert({acc[static_cast<size_t>(r)], l_.top()}, type_.element());
+    if (readsInit_)
+      store(rowOf(to, tiles.first + r), l_.widen(l_.convert(result, to.element), columnsOfTile_));
     else
-      buffer_.erase(c);
+      l_.writeBuffer(to, result, mapOfRow(r));
   }
+}
+
+// What the accumulators of the open tile begin with.
+std::vector<Value*> Lowering::TileDot::beginSums(const DotSchedule::RowTiles& tiles) {
+  Lowval excess;
+  if (columnSums_) {
+    const Axis &column = l_.axes_[0], &batch = l_.axes_[2];
+    excess =
+        load(l_.plus(offset(columnSums_, {batch.iv, batch.level}, columns_), {column.iv, column.level}, l_.top()), sum_, columnsOfTile_);
+  }
+  const BufferRef from = l_.buffer_.at(l_.buffer_.count(init_) ? init_ : result_);
+  const auto constant = constantBits(init_);
+  std::vector<Value*> acc;
+  for (int r = 0; r < tiles.rows; ++r) {
+    Lowval start = !readsInit_ ? l_.convert(l_.valueAt(init_, mapOfRow(r)), sum_)
+                   : constant  ? l_.convert({l_.constant(init_->type.element(), *constant), 0}, sum_)
+                               : read(rowOf(from, tiles.first + r), from.element, columnsOfTile_);
+    start = l_.widen(start, columnsOfTile_);
+    acc.push_back(columnSums_ ? l_.emitOp(Op::SubI, {start, excess}, sum_, {}, l_.top()).v : start.v);
+  }
+  return acc;
+}
+
+void Lowering::TileDot::multiplyAdd(Value*& sumOfRow, Lowval x, Lowval y) {
+  const Lowval old{sumOfRow, l_.top()};
+  if (group_ > 1)
+    sumOfRow = l_.at(l_.top()).create(Op::LoDotAdd, {sumOfRow, x.v, y.v}, {sumOfRow->type})->result();
+  else if (sum_.isInt())
+    sumOfRow = l_.emitOp(Op::AddI, {old, l_.emitOp(Op::MulI, {x, y}, sum_)}, sum_, {}, l_.top()).v;
+  else if (l_.machine_.fma)
+    sumOfRow = l_.emitOp(Op::Fma, {x, y, old}, sum_, {}, l_.top()).v;
+  else
+    sumOfRow = l_.emitOp(Op::AddF, {l_.emitOp(Op::MulF, {x, y}, sum_), old}, sum_, {}, l_.top()).v;
+}
+
+// From an index of the sums to columns, groups of rows and the batch, in this row of each group.
+IndexMap Lowering::TileDot::mapOfRow(int row) const {
+  const int own = log2(schedule_.rows);
+  IndexMap map;
+  for (int i = 0; i < columnBits_; ++i) map.push_back({0, static_cast<uint8_t>(i)});
+  for (int i = 0; i < rowBits_; ++i)
+    map.push_back(i >= own         ? IndexBit{1, static_cast<uint8_t>(i - own)}
+                  : (row >> i) & 1 ? IndexBit{IndexBit::kOne, 0}
+                                   : IndexBit{IndexBit::kZero, 0});
+  for (int i = 0; i < batchBits_; ++i) map.push_back({2, static_cast<uint8_t>(i)});
+  return map;
+}
+
+// The first element of a row of the open tile; `row` counts from the first tile's.
+Lowval Lowering::TileDot::rowOf(const BufferRef& buffer, int64_t row) {
+  const Axis &column = l_.axes_[0], &number = l_.axes_[1], &batch = l_.axes_[2];
+  Lowval at = l_.plus(l_.plus(l_.times({number.iv, number.level}, rowsOfTile_ * columns_), {column.iv, column.level}), row * columns_);
+  return l_.plus(offset(buffer.base, {batch.iv, batch.level}, columns_ << rowBits_), at, l_.top());
+}
+
+void Lowering::TileDot::open(int axis, Lowval first) {
+  l_.axes_[static_cast<size_t>(axis)].iv = first.v;
+  l_.axes_[static_cast<size_t>(axis)].level = first.level;
+}
+
+// A loop that carries `acc`; one iteration needs no loop.
+std::vector<Value*> Lowering::TileDot::loop(int64_t size, int64_t step, std::vector<Value*> acc,
+                                            FunctionRef<void(Lowval, std::vector<Value*>&)> body) {
+  if (size == step) {
+    body({l_.index(0), 0}, acc);
+    return acc;
+  }
+  MemoScope scope = l_.enter();
+  Inst* inst = l_.m_.newInst(Op::For, l_.loc_);
+  inst->operands = {l_.index(0), l_.index(size), l_.index(step)};
+  inst->operands.insert(inst->operands.end(), acc.begin(), acc.end());
+  inst->regions.push_back(std::make_unique<Region>());
+  inst->regions[0]->parent = inst;
+  Block* block = l_.m_.newBlock(*inst->regions[0]);
+  Value* iv = l_.m_.addArg(*block, Type::scalar(Elem::I64));
+  std::vector<Value*> inner;
+  for (Value* v : acc) inner.push_back(l_.m_.addArg(*block, v->type));
+  l_.levels_.push_back(block);
+  body({iv, l_.top()}, inner);
+  l_.at(l_.top()).yield(inner);
+  l_.levels_.pop_back();
+  l_.leave(scope);
+  for (Value*& v : acc) v = l_.m_.addResult(*inst, v->type);
+  inst->parent = l_.levels_.back();
+  l_.levels_.back()->insts.push_back(inst);
+  return acc;
+}
+
+// Where a dot's result is kept.
+void Lowering::placeSums(Value* result) {
+  if (auto carried = schedule_.inPlaceOf.find(result); carried != schedule_.inPlaceOf.end())
+    buffer_[result] = buffer_.at(carried->second);
+  else if (!buffer_.count(result))
+    buffer_[result] = allocate(result);
+}
+
+// While it lives, nests read a value from this memory.
+Lowering::StoredValue::StoredValue(Lowering& lowering, const Value* v, const BufferRef& at) : l_(lowering), v_(v) {
+  if (auto it = l_.buffer_.find(v); it != l_.buffer_.end()) before_ = it->second;
+  l_.buffer_[v] = at;
+}
+
+Lowering::StoredValue::~StoredValue() {
+  if (before_)
+    l_.buffer_[v_] = *before_;
+  else
+    l_.buffer_.erase(v_);
+}
+
+void Lowering::emitDot(const Inst& dot, const DotSchedule& schedule) {
+  Value *init = dot.operand(2), *result = dot.result();
+  placeSums(result);
+  std::optional<StoredValue> stored;
+  if (schedule.restRows > 0 && !constantBits(init)) {
+    if (!buffer_.count(init)) copyTile(init, buffer_.at(result));
+  } else if (schedule.storesInit) {
+    const BufferRef copy = allocate(init);
+    copyTile(init, copy);
+    stored.emplace(*this, init, copy);
+  }
+  TileDot(*this, dot, schedule).emit();
 }
 
 void Lowering::beginPlain() {

@@ -15,8 +15,6 @@ struct Lowered {
   bool needsDistinct = false;                  // whether it is as it is only since the machine's arguments are `distinct`
   bool mayBeExclusive = false;                 // reads lo.exclusive
   bool isSerial = false;                       // as the schedule has it
-  std::vector<std::string> notes;              // what was decided on the way, and why: the second half of `emit --stage schedule`
-  std::set<const Nest*> emitted;  // nests of the plan that became loops; the others were fused into a dot or an interchanged loop
 };
 
 // `kernel` must be one block of structured control flow, without calls, block pointers or descriptors (passes/pipeline.h sees to it).

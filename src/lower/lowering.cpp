@@ -78,8 +78,7 @@ Result<Lowered> Lowering::run() {
     inst->set(Attr::Offset, scratchBytes_);
     scratchBytes_ += inst->integer(Attr::Bytes);
   }
-  return Lowered{std::move(m_),         scratchBytes_,      scratchBytes_ - shared, needsDistinct_,
-                 exclusive_ != nullptr, schedule_.isSerial, std::move(notes_),      std::move(emitted_)};
+  return Lowered{std::move(m_), scratchBytes_, scratchBytes_ - shared, needsDistinct_, exclusive_ != nullptr, schedule_.isSerial};
 }
 
 bool Lowering::inMemory(const Value* v) const { return isInMemory(schedule_, v) || (buffer_.count(v) && !isTrivial(*v->def)); }
@@ -94,7 +93,6 @@ BufferRef Lowering::allocateElements(Type element, int64_t count, const Layout* 
                     {{Attr::Bytes, bytes}, {Attr::Offset, int64_t{0}}, {Attr::Private, int64_t{1} << layout->registerBits}}));
     return {privateAllocs_.back()->result(), element, layout};
   }
-  note("  scratch: ", count, " x ", element, ", ", bytes, " bytes");
   Inst* inst =
       Builder(m_, entry_, loc_).create(Op::LoAlloc, {}, {element.pointerTo()}, {{Attr::Bytes, bytes}, {Attr::Offset, scratchBytes_}});
   scratchBytes_ += bytes;
@@ -159,12 +157,10 @@ void Lowering::emitBlock(const Block& block) {
   }
   for (const Step& step : plan->second.steps) {
     if (failed_) return;
-    if (step.nest) {
-      emitted_.insert(step.nest.get());
+    if (step.nest)
       emitNest(*step.nest);
-    } else {
+    else
       emitInst(*step.inst);
-    }
   }
 }
 

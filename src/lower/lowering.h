@@ -105,10 +105,6 @@ class Lowering {
   Builder at(int level) { return Builder(m_, levels_[static_cast<size_t>(level)], loc_); }
   int top() const { return static_cast<int>(levels_.size()) - 1; }
   bool fail(Loc loc, std::string text, std::string hint = {});
-  template <class... Parts>
-  void note(const Parts&... parts) {
-    if (quiet_ == 0) notes_.push_back(cat(parts...));
-  }
 
   // ---- elements.cpp
   Lowval valueAt(Value* v, const IndexMap& map);
@@ -155,7 +151,6 @@ class Lowering {
 
   // ---- nest.cpp and loops.cpp
   void emitNest(const Nest& nest, const BufferRef* target = nullptr);
-  void noteNest(const Nest& nest);
   void use(NestSchedule schedule);
   void emitNestBody(const Nest& nest, const BufferRef* target);
   void emitLoops(size_t depth, std::vector<Value*>& acc);
@@ -198,7 +193,8 @@ class Lowering {
   void combineInSubgroups(const Inst& reduce, const std::vector<int>& partial, int threadBits);
   bool ownsBit(IndexBit bit, int place) const;
   Lowval registerPointer(const BufferRef& buffer, const IndexMap& map);
-  void emitSharedDot(const Inst& dot);
+  class ThreadDot;
+  void emitSharedDot(const Inst& dot, const DotSchedule& schedule);
 
   // ---- scan.cpp
   class Scanner;
@@ -211,7 +207,20 @@ class Lowering {
   void emitMatrixDot(const Inst& dot);
 
   // ---- dot.cpp
-  void emitDot(const Inst& dot);
+  class TileDot;
+  class StoredValue {
+   public:
+    StoredValue(Lowering& lowering, const Value* v, const BufferRef& at);
+    ~StoredValue();
+    StoredValue(const StoredValue&) = delete;
+
+   private:
+    Lowering& l_;
+    const Value* v_;
+    std::optional<BufferRef> before_;
+  };
+  void emitDot(const Inst& dot, const DotSchedule& schedule);
+  void placeSums(Value* result);
   void emitHistogram(const Inst& inst);
   void emitSequence(const Inst& inst);
   // Nests without a vector axis.
@@ -237,11 +246,8 @@ class Lowering {
   Func* out_ = nullptr;
   Loc loc_;
   bool failed_ = false, needsDistinct_ = false;
-  Value* exclusive_ = nullptr;  // lo.exclusive
-  bool isExclusive_ = false;    // in the version where it holds
-  std::vector<std::string> notes_;
-  std::set<const Nest*> emitted_;
-  int quiet_ = 0;  // inside an unlikely version, which repeats the decisions
+  Value* exclusive_ = nullptr;                         // lo.exclusive
+  bool isExclusive_ = false, inOtherVersion_ = false;  // in the version where it holds, or does not
 
   Block* entry_ = nullptr;                                       // constants and scratch addresses, before everything
   std::map<std::tuple<Elem, int, uint64_t>, Value*> constants_;  // by element type, depth of pointer and bits

@@ -87,7 +87,6 @@ void Lowering::emitMatrixDot(const Inst& dot) {
                       {Attr::Transposed, std::vector<int64_t>{left.transposed != 0, right.transposed != 0}},
                       {Attr::SubgroupRows, int64_t{layouts_.fragments(type).subgroupRows}}});
   };
-  note("product on matrix units at line ", loc_.line());
   if (auto held = matrixOf_.find(c); held != matrixOf_.end()) {
     multiply(held->second);
     matrixOf_[d] = held->second;

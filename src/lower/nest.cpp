@@ -243,27 +243,9 @@ bool Lowering::needsVersions(const Nest& nest, std::vector<const Inst*>& loads, 
   return conflict;
 }
 
-void Lowering::noteNest(const Nest& nest) {
-  if (quiet_) return;
-  std::string shape;
-  for (int64_t d : nest.shape) appendAll(shape, shape.empty() ? "" : "x", d);
-  note("nest over ", shape.empty() ? "one element" : shape, " at line ", loc_.line());
-  std::string loops;
-  for (int a : now_.order) {
-    const Axis& axis = axes_[static_cast<size_t>(a)];
-    appendAll(loops, loops.empty() ? "" : ", ", axis.size(), axis.isReduced ? " reduced" : "",
-              a == now_.vectorAxis ? cat(" by ", axis.step(), " lanes") : "");
-  }
-  note("  loops, outermost first: ", loops.empty() ? "none" : loops,
-       now_.vectorAxis < 0 ? "; scalar" : "; lanes along the axis where most accesses are contiguous");
-  for (const NestSchedule::Bound& bound : now_.bounds)
-    note("  the comparison at line ", bound.compare->loc.line(),
-         bound.isLower ? " holds on a whole loop or is a mask" : " ends a loop instead of masking it");
-}
-
 // Atomic operations of a call that nothing runs beside are loads and stores.
 bool Lowering::emitExclusive(const Nest& nest, const BufferRef* target) {
-  if (!nest.exclusive || isExclusive_ || quiet_) return false;
+  if (!nest.exclusive || isExclusive_ || inOtherVersion_) return false;
   if (!exclusive_) exclusive_ = Builder(m_, entry_, loc_).create(Op::LoExclusive, {}, {Type::scalar(Elem::I1)})->result();
   Inst* branch = m_.newInst(Op::If, loc_);
   branch->operands = {exclusive_};
@@ -272,11 +254,10 @@ bool Lowering::emitExclusive(const Nest& nest, const BufferRef* target) {
     branch->regions.back()->parent = branch;
     levels_.push_back(m_.newBlock(*branch->regions.back()));
     isExclusive_ = exclusive;
-    quiet_ += !exclusive;
+    inOtherVersion_ = !exclusive;
     emitNest(nest, target);
     at(top()).yield({});
-    quiet_ -= !exclusive;
-    isExclusive_ = false;
+    isExclusive_ = inOtherVersion_ = false;
     levels_.pop_back();
   }
   branch->parent = levels_.back();
@@ -290,7 +271,7 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
   nestTarget_ = target;
   for (const Anchor& anchor : nest.anchors) {
     if (anchor.kind == Anchor::Dot && layouts_.isMatrixDot(*anchor.inst)) return emitMatrixDot(*anchor.inst);
-    if (anchor.kind == Anchor::Dot) return threads_ > 1 ? emitSharedDot(*anchor.inst) : emitDot(*anchor.inst);
+    if (anchor.kind == Anchor::Dot) return threads_ > 1 ? emitSharedDot(*anchor.inst, nest.dot) : emitDot(*anchor.inst, nest.dot);
     if (nest.isScan) return emitScan(*anchor.inst);
     if (anchor.kind == Anchor::Histogram) return emitHistogram(*anchor.inst);
     if (anchor.kind == Anchor::Sequence) return emitSequence(*anchor.inst);
@@ -310,7 +291,6 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
   if (target)
     if (auto from = buffer_.find(nest.anchors[0].value); from != buffer_.end()) request.stored[from->first] = from->second.layout;
   use(target || isExclusive_ ? scheduler_.schedule(nest, request) : nest.loops);
-  noteNest(nest);
 
   std::vector<const Inst*> loads;
   Value* condition = nullptr;
@@ -322,9 +302,6 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
     for (auto& [v, buffer] : filling_) buffer_[v] = buffer;
     filling_.clear();
   };
-  if (conflict)
-    note("  reads and writes may meet: ", constantBits(condition) ? "an address is not affine, so what is read goes through buffers"
-                                                                  : "two versions, by a test of the address ranges");
   if (conflict && constantBits(condition)) {
     emitSlowly(nest, loads, target);
     finish();
@@ -352,7 +329,6 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
       });
     }
   }
-  if (runtimeStride) note("  two versions, by a test that run-time strides are 1 and indices do not wrap");
   if (!conflict && !runtimeStride) {
     emitNestBody(nest, target);
     finish();
@@ -372,7 +348,6 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
     levels_.push_back(m_.newBlock(*branch->regions.back()));
     assume_ = i == 0 && runtimeStride;
     unlikely_ = i == 1;
-    quiet_ += i == 1;
     assumeLevel_ = top() - 1;
     if (i == 1 && conflict) {
       emitSlowly(nest, loads, target);
@@ -390,7 +365,6 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
     for (const Value* v : outs) values.push_back(scalar(v));
     at(top()).yield(std::move(values));
     levels_.pop_back();
-    quiet_ -= i == 1;
     assume_ = unlikely_ = false;
   }
   for (Value* v : assumptions_) condition = condition ? at(top()).make(Op::AndI, {condition, v}) : v;

@@ -335,7 +335,6 @@ class Lowering::Scanner {
 
 void Lowering::emitScan(const Inst& scan) {
   loc_ = scan.loc;
-  note("scan in registers at line ", loc_.line());
   for (size_t k = 0; k < scan.operands.size(); ++k) {
     const Value* result = scan.results[k];
     if (!buffer_.count(result)) buffer_[result] = allocate(result);

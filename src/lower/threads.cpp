@@ -91,140 +91,161 @@ Lowval Lowering::registerPointer(const BufferRef& buffer, const IndexMap& map) {
   return emitOp(Op::AddPtr, {own, {index(at_), 0}}, buffer.base->type, {}, top());
 }
 
-// sums + left x right: each thread its rectangle of sums in registers, along all of K.
-void Lowering::emitSharedDot(const Inst& dot) {
-  const Type kI64 = Type::scalar(Elem::I64);
-  loc_ = dot.loc;
-  Value *a = dot.operand(0), *b = dot.operand(1), *c = dot.operand(2), *d = dot.result();
-  const Type type = d->type;
-  int rank = type.rank, nBits = type.log2(rank - 1), mBits = type.log2(rank - 2);
-  int batchBits = type.bits() - mBits - nBits;
-  int64_t depth = a->type.dim(rank - 1), columns = type.dim(rank - 1);
-  Type sum = Type::scalar(type.isInt() ? Elem::I32 : type.elem == Elem::F64 ? Elem::F64 : Elem::F32);
-  if (auto carried = schedule_.inPlaceOf.find(d); carried != schedule_.inPlaceOf.end()) buffer_[d] = buffer_.at(carried->second);
-  if (!buffer_.count(d)) buffer_[d] = allocate(d);
-  const BufferRef left = buffer_.at(a), right = buffer_.at(b), to = buffer_.at(d);
-  const Layout& layout = *layouts_.domain(type.shape());
-  int groupBits = layout.registerColumns - layout.laneBits;  // of columns
+// A dot whose threads have rectangles of accumulators in registers, along all of K.
+class Lowering::ThreadDot {
+ public:
+  ThreadDot(Lowering& lowering, const Inst& dot, const DotSchedule& schedule);
+  void emit();
 
-  // Sums whose elements are not found that way (joined, reshaped) are written out first.
-  Nest sums;
-  sums.anchors.push_back({Anchor::Buffer, c->def, c});
-  sums.shape = type.shape();
-  nestTarget_ = nullptr;
-  use(scheduler_.split(sums, {.isCopy = true, .anyLayout = true}));
-  // The bits that one axis counts below: of columns without the groups, of rows without the thread's own, of the batch.
-  auto isWithin = [](int bit, int first, int end) { return bit > first && bit < end; };
-  bool whole = true;
-  for (size_t i = 1; i < now_.axisOfBit.size(); ++i) {
-    int bit = static_cast<int>(i);
-    if (now_.bitInAxis[i] == 0 && (isWithin(bit, 0, nBits - groupBits) || isWithin(bit, nBits + layout.registerRows, nBits + mBits) ||
-                                   isWithin(bit, nBits + mBits, nBits + mBits + batchBits)))
-      whole = false;
-  }
-  std::optional<BufferRef> held;
-  if (!whole) {
-    if (auto it = buffer_.find(c); it != buffer_.end()) held = it->second;
-    BufferRef copy = allocate(c);
-    copyTile(c, copy);
-    buffer_[c] = copy;
-  }
-  beginPlain();
-  now_.layout = &layout;
+ private:
+  void placeThread(Value* thread);
+  void multiplyAdd(Lowval k, std::vector<Value*>& acc);
+  IndexMap mapOf(int64_t row, int64_t group) const;
+  Lowval read(const BufferRef& from, Lowval base, Lowval index, Elem as, int64_t count);
+
+  Lowering& l_;
+  const DotSchedule& schedule_;
+  Value *a_, *b_, *init_, *result_;
+  const Type type_;
+  const Layout& layout_;
+  const int columnBits_, rowBits_, batchBits_;
+  const int64_t depth_, columns_;
+  const Type sum_;                       // of an accumulator
+  const int64_t rows_, groups_, lanes_;  // of a thread: rows, groups of columns, columns of a group
+  int64_t apart_ = 0;                    // columns from one group to the next
+  Lowval left_, right_;                  // the thread's first row and column
+};
+
+Lowering::ThreadDot::ThreadDot(Lowering& lowering, const Inst& dot, const DotSchedule& schedule)
+    : l_(lowering),
+      schedule_(schedule),
+      a_(dot.operand(0)),
+      b_(dot.operand(1)),
+      init_(dot.operand(2)),
+      result_(dot.result()),
+      type_(result_->type),
+      layout_(*l_.layouts_.domain(type_.shape())),
+      columnBits_(type_.log2(type_.rank - 1)),
+      rowBits_(type_.log2(type_.rank - 2)),
+      batchBits_(type_.bits() - rowBits_ - columnBits_),
+      depth_(a_->type.dim(type_.rank - 1)),
+      columns_(type_.dim(type_.rank - 1)),
+      sum_(Type::scalar(type_.isInt()             ? Elem::I32
+                        : type_.elem == Elem::F64 ? Elem::F64
+                                                  : Elem::F32)),
+      rows_(int64_t{1} << layout_.registerRows),
+      groups_(int64_t{1} << (layout_.registerColumns - layout_.laneBits)),
+      lanes_(int64_t{1} << layout_.laneBits) {}
+
+void Lowering::ThreadDot::emit() {
+  l_.beginPlain();
+  l_.now_.layout = &layout_;
   // Axis 0: columns, without the groups; axis 1: rows, without the thread's own; axis 2: the batch.
-  axes_.assign(3, {});
-  axes_[0].bits = nBits - groupBits;
-  axes_[0].laneBits = layout.laneBits;
-  axes_[1].bits = mBits - layout.registerRows;
-  axes_[2].bits = batchBits;
-  now_.vectorAxis = layout.laneBits ? 0 : -1;
-  auto bitOf = [](int64_t x, int bit) { return IndexBit{(x >> bit) & 1 ? IndexBit::kOne : IndexBit::kZero, 0}; };
-  auto mapOf = [&](int64_t row, int64_t group) {
-    IndexMap map;
-    for (int i = 0; i < nBits; ++i)
-      map.push_back(i < axes_[0].bits ? IndexBit{0, static_cast<uint8_t>(i)} : bitOf(group, i - axes_[0].bits));
-    for (int i = 0; i < mBits; ++i)
-      map.push_back(i < layout.registerRows ? bitOf(row, i) : IndexBit{1, static_cast<uint8_t>(i - layout.registerRows)});
-    for (int i = 0; i < batchBits; ++i) map.push_back({2, static_cast<uint8_t>(i)});
-    return map;
-  };
-  auto read = [&](Lowval pointer, const BufferRef& from, const Value* of, int64_t count) -> Lowval {
-    Type t = from.element;
-    Lowval v{at(top()).loadFrom(pointer.v, count > 1 ? Type::vector(t, static_cast<int>(count)) : t), top()};
-    if (sum.isInt()) return t == sum ? v : emitOp(Op::ExtSI, {v}, sum);
-    if (t.isInt()) v = convert(v, of->type.element());
-    return convert(v, sum);
-  };
-  auto times = [&](Lowval x, int64_t by) { return by == 1 ? x : emitOp(Op::MulI, {x, {index(by), 0}}, kI64); };
-  auto plus = [&](Lowval x, Lowval y) { return emitOp(Op::AddI, {x, y}, kI64); };
-  int64_t rows = int64_t{1} << layout.registerRows, groups = int64_t{1} << groupBits, lanesOf = int64_t{1} << layout.laneBits;
-  int64_t apart = int64_t{1} << axes_[0].bits;  // columns between a thread's groups
-  distribute(int64_t{1} << layout.threadBits, [&](Value* t) {
-    int shift = 0;
-    auto part = [&](int bits) -> Lowval {
-      Lowval v = emitOp(Op::ShRUI, {{t, top()}, {index(shift), 0}}, kI64);
-      shift += bits;
-      return emitOp(Op::AndI, {v, {index((int64_t{1} << bits) - 1), 0}}, kI64);
-    };
-    Lowval n = times(part(axes_[0].bits - layout.laneBits), lanesOf), m = part(axes_[1].bits), batch = part(batchBits);
-    auto place = [&](Axis& axis, Lowval iv) {
-      axis.iv = iv.v;
-      axis.level = iv.level;
-    };
-    place(axes_[0], n);
-    place(axes_[1], m);
-    place(axes_[2], batch);
+  l_.axes_.assign(3, {});
+  l_.axes_[0].bits = columnBits_ - (layout_.registerColumns - layout_.laneBits);
+  l_.axes_[0].laneBits = layout_.laneBits;
+  l_.axes_[1].bits = rowBits_ - layout_.registerRows;
+  l_.axes_[2].bits = batchBits_;
+  l_.now_.vectorAxis = layout_.laneBits ? 0 : -1;
+  apart_ = int64_t{1} << l_.axes_[0].bits;
+  l_.distribute(int64_t{1} << layout_.threadBits, [&](Value* thread) {
+    placeThread(thread);
     std::vector<Value*> acc;
-    for (int64_t r = 0; r < rows; ++r)
-      for (int64_t g = 0; g < groups; ++g) acc.push_back(widen(convert(valueAt(c, mapOf(r, g)), sum), lanes()).v);
-    Lowval a0 =
-        emitOp(Op::AddPtr, {{left.base, 0}, plus(times(batch, a->type.dim(rank - 2) * depth), times(m, rows * depth))}, left.base->type);
-    Lowval b0 = emitOp(Op::AddPtr, {{right.base, 0}, plus(times(batch, depth * columns), n)}, right.base->type);
-    int64_t steps = std::min(depth, machine_.dotLoadElements);  // elements of K that are read together
-    // A step of K: `in` are the sums so far.
-    auto step = [&](Lowval k, std::vector<Value*>& in) {
-      std::vector<Lowval> x;
-      for (int64_t r = 0; r < rows; ++r)
-        x.push_back(read(emitOp(Op::AddPtr, {a0, plus(k, {index(r * depth), 0})}, left.base->type), left, a, steps));
-      for (int64_t s = 0; s < steps; ++s)
-        for (int64_t g = 0; g < groups; ++g) {
-          Lowval y = read(emitOp(Op::AddPtr, {b0, plus(times(k, columns), {index(s * columns + g * apart), 0})}, right.base->type), right,
-                          b, lanesOf);
-          for (int64_t r = 0; r < rows; ++r) {
-            Value*& sumOf = in[static_cast<size_t>(r * groups + g)];
-            Value* element = x[static_cast<size_t>(r)].v;
-            if (steps > 1) element = takeLanes(element, s, 1);
-            Lowval z = widen({element, top()}, lanes()), old{sumOf, top()};
-            sumOf = sum.isInt() ? emitOp(Op::AddI, {old, emitOp(Op::MulI, {z, y}, sum)}, sum, {}, top()).v
-                                : emitOp(Op::Fma, {z, y, old}, sum, {}, top()).v;
-          }
-        }
-    };
-    if (depth <= machine_.unrolledDepth) {
-      for (int64_t k = 0; k < depth; k += steps) step({index(k), 0}, acc);
+    for (int64_t r = 0; r < rows_; ++r)
+      for (int64_t g = 0; g < groups_; ++g) acc.push_back(l_.widen(l_.convert(l_.valueAt(init_, mapOf(r, g)), sum_), l_.lanes()).v);
+    const Lowval row{l_.axes_[1].iv, l_.axes_[1].level}, batch{l_.axes_[2].iv, l_.axes_[2].level},
+        column{l_.axes_[0].iv, l_.axes_[0].level};
+    left_ = l_.plus({l_.buffer_.at(a_).base, 0},
+                    l_.plus(l_.times(batch, a_->type.dim(type_.rank - 2) * depth_), l_.times(row, rows_ * depth_)));
+    right_ = l_.plus({l_.buffer_.at(b_).base, 0}, l_.plus(l_.times(batch, depth_ * columns_), column));
+    if (schedule_.unrolled) {
+      for (int64_t k = 0; k < depth_; k += schedule_.depth) multiplyAdd({l_.index(k), 0}, acc);
     } else {
-      Inst* loop = at(top()).forLoop(index(0), index(depth), index(steps), acc);
+      Inst* loop = l_.at(l_.top()).forLoop(l_.index(0), l_.index(depth_), l_.index(schedule_.depth), acc);
       Block& body = loop->regions[0]->entry();
-      MemoScope scope = enter();
-      levels_.push_back(&body);
+      MemoScope scope = l_.enter();
+      l_.levels_.push_back(&body);
       acc.assign(body.args.begin() + 1, body.args.end());
-      step({body.args[0], top()}, acc);
-      at(top()).yield(acc);
-      levels_.pop_back();
-      leave(scope);
+      multiplyAdd({body.args[0], l_.top()}, acc);
+      l_.at(l_.top()).yield(acc);
+      l_.levels_.pop_back();
+      l_.leave(scope);
       acc = loop->results;
     }
-    for (int64_t r = 0; r < rows; ++r)
-      for (int64_t g = 0; g < groups; ++g)
-        writeBuffer(to, convert({acc[static_cast<size_t>(r * groups + g)], top()}, type.element()), mapOf(r, g));
+    const BufferRef to = l_.buffer_.at(result_);
+    for (int64_t r = 0; r < rows_; ++r)
+      for (int64_t g = 0; g < groups_; ++g)
+        l_.writeBuffer(to, l_.convert({acc[static_cast<size_t>(r * groups_ + g)], l_.top()}, type_.element()), mapOf(r, g));
   });
-  now_.layout = nullptr;
-  if (!whole) {
-    if (held)
-      buffer_[c] = *held;
-    else
-      buffer_.erase(c);
+  l_.now_.layout = nullptr;
+}
+
+// Opens the axes at the thread's first element.
+void Lowering::ThreadDot::placeThread(Value* thread) {
+  int shift = 0;
+  auto place = [&](Axis& axis, int64_t scale) {
+    const int bits = axis.bits - axis.laneBits;
+    Lowval part = l_.emitOp(Op::ShRUI, {{thread, l_.top()}, {l_.index(shift), 0}}, Type::scalar(Elem::I64));
+    part = l_.times(l_.emitOp(Op::AndI, {part, {l_.index((int64_t{1} << bits) - 1), 0}}, Type::scalar(Elem::I64)), scale);
+    shift += bits;
+    axis.iv = part.v;
+    axis.level = part.level;
+  };
+  place(l_.axes_[0], lanes_);
+  place(l_.axes_[1], 1);
+  place(l_.axes_[2], 1);
+}
+
+// The thread's sums of `depth` elements along K, from `k`.
+void Lowering::ThreadDot::multiplyAdd(Lowval k, std::vector<Value*>& acc) {
+  const BufferRef left = l_.buffer_.at(a_), right = l_.buffer_.at(b_);
+  std::vector<Lowval> x;
+  for (int64_t r = 0; r < rows_; ++r) x.push_back(read(left, left_, l_.plus(k, r * depth_), a_->type.elem, schedule_.depth));
+  for (int64_t s = 0; s < schedule_.depth; ++s)
+    for (int64_t g = 0; g < groups_; ++g) {
+      Lowval y = read(right, right_, l_.plus(l_.times(k, columns_), s * columns_ + g * apart_), b_->type.elem, lanes_);
+      for (int64_t r = 0; r < rows_; ++r) {
+        Value*& sumOf = acc[static_cast<size_t>(r * groups_ + g)];
+        Value* element = x[static_cast<size_t>(r)].v;
+        if (schedule_.depth > 1) element = l_.takeLanes(element, s, 1);
+        Lowval z = l_.widen({element, l_.top()}, l_.lanes()), old{sumOf, l_.top()};
+        sumOf = sum_.isInt() ? l_.emitOp(Op::AddI, {old, l_.emitOp(Op::MulI, {z, y}, sum_)}, sum_, {}, l_.top()).v
+                             : l_.emitOp(Op::Fma, {z, y, old}, sum_, {}, l_.top()).v;
+      }
+    }
+}
+
+// From an index of the sums to the axes: this row and this group of each thread.
+IndexMap Lowering::ThreadDot::mapOf(int64_t row, int64_t group) const {
+  auto bitOf = [](int64_t x, int bit) { return IndexBit{(x >> bit) & 1 ? IndexBit::kOne : IndexBit::kZero, 0}; };
+  const int own = layout_.registerRows, columns = l_.axes_[0].bits;
+  IndexMap map;
+  for (int i = 0; i < columnBits_; ++i) map.push_back(i < columns ? IndexBit{0, static_cast<uint8_t>(i)} : bitOf(group, i - columns));
+  for (int i = 0; i < rowBits_; ++i) map.push_back(i < own ? bitOf(row, i) : IndexBit{1, static_cast<uint8_t>(i - own)});
+  for (int i = 0; i < batchBits_; ++i) map.push_back({2, static_cast<uint8_t>(i)});
+  return map;
+}
+
+Lowval Lowering::ThreadDot::read(const BufferRef& from, Lowval base, Lowval index, Elem as, int64_t count) {
+  const Type t = from.element;
+  Lowval p = l_.plus(base, index);
+  Lowval v{l_.at(l_.top()).loadFrom(p.v, count > 1 ? Type::vector(t, static_cast<int>(count)) : t), l_.top()};
+  if (sum_.isInt()) return t == sum_ ? v : l_.emitOp(Op::ExtSI, {v}, sum_);
+  if (t.isInt()) v = l_.convert(v, Type::scalar(as));
+  return l_.convert(v, sum_);
+}
+
+void Lowering::emitSharedDot(const Inst& dot, const DotSchedule& schedule) {
+  Value* init = dot.operand(2);
+  placeSums(dot.result());
+  std::optional<StoredValue> stored;
+  nestTarget_ = nullptr;
+  if (schedule.storesInit) {
+    const BufferRef copy = allocate(init);
+    copyTile(init, copy);
+    stored.emplace(*this, init, copy);
   }
+  ThreadDot(*this, dot, schedule).emit();
 }
 
 void Lowering::emitShared(const Nest& nest) {
@@ -237,7 +258,6 @@ void Lowering::emitShared(const Nest& nest) {
   const std::vector<int>& partial = now_.partialThreads;
   partialBits_ = static_cast<int>(partial.size());
   const Layout* layout = now_.partialLayout ? &*now_.partialLayout : nullptr;
-  note("  ", int64_t{1} << bits, " threads share it", partialBits_ ? cat(", ", int64_t{1} << partialBits_, " each reduction") : "");
   partials_.clear();
   for (const Anchor& anchor : nest.anchors) {
     if (anchor.kind != Anchor::Combine) continue;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "schedule/layouts.h"
 #include "schedule/schedule.h"
 #include "schedule/text.h"
 
@@ -39,7 +40,7 @@ std::string layoutText(const Layout& layout) {
 
 class Describer {
  public:
-  Describer(const Func& f, const Schedule& schedule, const std::set<const Nest*>& emitted) : schedule_(schedule), emitted_(emitted) {
+  Describer(const Func& f, const Schedule& schedule) : schedule_(schedule) {
     out_ = cat("# schedule of ", f.name, "\n", kernelText(schedule.kernel), "\n");
     if (schedule.isSerial) line(1, "little but atomic operations: one thread runs all programs, if no other launch has atomic operations");
     block(f.body.entry(), 1);
@@ -57,7 +58,7 @@ class Describer {
     if (it == schedule_.blocks.end()) return;
     for (const Step& step : it->second.steps) {
       if (step.nest) {
-        if (emitted_.count(step.nest.get())) nest(*step.nest, depth);
+        nest(*step.nest, depth);
         continue;
       }
       const Inst& inst = *step.inst;
@@ -86,12 +87,14 @@ class Describer {
         case Anchor::Buffer: line(depth + 1, "buffer ", nameOf(anchor.value), ": ", schedule_.buffered.at(anchor.value)); break;
         case Anchor::Carry: line(depth + 1, "carry ", nameOf(anchor.value), " to the next iteration"); break;
         case Anchor::Dot: {
-          bool inPlace = schedule_.inPlaceOf.count(anchor.inst->result()) != 0;
-          line(depth + 1, "tt.dot at line ", anchor.inst->loc.line(), ": register tiles",
-               groupOf(*anchor.inst, schedule_.machine) > 1
-                   ? cat(", products of ", groupOf(*anchor.inst, schedule_.machine), " neighbours along K at once")
-                   : std::string(),
-               inPlace ? ", accumulated in place: nothing reads the old value later" : "");
+          const DotSchedule& d = n.dot;
+          line(depth + 1, "tt.dot at line ", anchor.inst->loc.line(),
+               d.kind == DotSchedule::Tiles     ? ": tiles of accumulators in registers"
+               : d.kind == DotSchedule::Threads ? ": each thread has a rectangle of accumulators"
+                                                : ": subgroup matrices",
+               d.group > 1 ? cat(", products of ", d.group, " neighbours along K at once") : "",
+               schedule_.inPlaceOf.count(anchor.inst->result()) ? ", accumulated in place: nothing reads the old value later" : "");
+          if (d.storesInit) line(depth + 1, "what the accumulators begin with is written to memory first");
           break;
         }
         default: line(depth + 1, info(anchor.inst->op).spelling, " at line ", anchor.inst->loc.line(), n.isScan ? ": in registers" : "");
@@ -124,24 +127,21 @@ class Describer {
           say(cat("reads ", nameOf(v), " from its buffer"));
       });
     }
-    if (hasLoops(n)) {
-      if (n.loops.layout) line(depth + 1, "layout of the index, from its lowest bit: ", layoutText(*n.loops.layout));
-      for (const NestSchedule::Bound& bound : n.loops.bounds)
-        line(depth + 1, "the comparison at line ", bound.compare->loc.line(),
-             bound.isLower ? " holds on a whole loop or is a mask" : " ends a loop instead of masking it");
-      out_ += nestText(n) + "\n";
-    }
+    const bool isDot = n.anchors[0].kind == Anchor::Dot;
+    const Layout* layout = isDot && n.dot.kind != DotSchedule::Tiles ? schedule_.layouts->domain(n.shape) : n.loops.layout;
+    if (layout) line(depth + 1, "layout of the index, from its lowest bit: ", layoutText(*layout));
+    for (const NestSchedule::Bound& bound : n.loops.bounds)
+      line(depth + 1, "the comparison at line ", bound.compare->loc.line(),
+           bound.isLower ? " holds on a whole loop or is a mask" : " ends a loop instead of masking it");
+    if (const std::string text = nestText(n); !text.empty()) out_ += text + "\n";
   }
 
   const Schedule& schedule_;
-  const std::set<const Nest*>& emitted_;
   std::string out_;
 };
 
 }  // namespace
 
-std::string describe(const Func& f, const Schedule& schedule, const std::set<const Nest*>& emitted) {
-  return Describer(f, schedule, emitted).take();
-}
+std::string describe(const Func& f, const Schedule& schedule) { return Describer(f, schedule).take(); }
 
 }  // namespace nereid

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "schedule/dots.h"
+
 namespace nereid {
 
 std::optional<FragmentLayout> layOutFragments(const Machine& machine, int rowBits, int columnBits, int threads, int subgroupRows) {

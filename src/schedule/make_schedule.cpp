@@ -9,6 +9,7 @@
 #include <set>
 
 #include "analysis/operands.h"
+#include "schedule/dots.h"
 #include "schedule/nests.h"
 #include "schedule/schedule.h"
 #include "schedule/text.h"
@@ -70,13 +71,6 @@ bool isExpensive(const Inst& inst) {
       return !inst.operand(1)->def || (inst.operand(1)->def->op != Op::Splat && inst.operand(1)->def->op != Op::Constant);
     default: return false;
   }
-}
-
-int groupOf(const Inst& dot, const Machine& machine) {
-  const Type &a = dot.operand(0)->type, &b = dot.operand(1)->type, &sums = dot.result()->type;
-  if (machine.hasWorkgroups() || a.elem != b.elem) return 1;
-  const int group = a.elem == Elem::I8 && sums.elem == Elem::I32 ? machine.byteGroup : a.elem == Elem::BF16 ? machine.bf16Group : 1;
-  return a.dim(a.rank - 1) >= group && sums.dim(sums.rank - 1) * 4 >= machine.vectorBytes ? group : 1;
 }
 
 bool isTrivial(const Inst& inst) {
@@ -206,8 +200,9 @@ class Planner {
   void scheduleNests() {
     schedule_.layouts = std::make_shared<Layouts>(f_, schedule_);
     schedule_.scheduler = std::make_shared<NestScheduler>(f_, schedule_, *schedule_.layouts);
+    DotScheduler dots(schedule_, *schedule_.layouts, *schedule_.scheduler);
     int number = 0;
-    std::set<int> used;
+    std::set<int> used, usedDots;
     std::optional<Random> random;
     if (decisions_ && decisions_->seed) random.emplace(decisions_->seed);
     auto visit = [&](auto& self, const Region& region) -> void {
@@ -223,6 +218,15 @@ class Planner {
           step.nest->number = number++;
           const Anchor& anchor = step.nest->anchors[0];
           step.nest->isScan = anchor.kind == Anchor::Scan && schedule_.layouts->of(anchor.inst->results[0]);
+          if (anchor.kind == Anchor::Dot) {
+            auto decided = decisions_ ? decisions_->dots.find(step.nest->number) : decltype(decisions_->dots.end()){};
+            const bool isDecided = decisions_ && decided != decisions_->dots.end();
+            if (isDecided) usedDots.insert(step.nest->number);
+            step.nest->dot = dots.schedule(*anchor.inst, isDecided ? &decided->second : nullptr, random ? &*random : nullptr);
+            if (!dots.illegal.empty() && illegal.empty())
+              illegal = cat("line ", decided->second.line, ": dot ", step.nest->number, ": ", dots.illegal);
+            continue;
+          }
           if (!hasLoops(*step.nest)) continue;
           NestScheduler::Request request{.random = random ? &*random : nullptr, .mayTranspose = true};
           auto decided = decisions_ ? decisions_->nests.find(step.nest->number) : decltype(decisions_->nests.end()){};
@@ -240,6 +244,9 @@ class Planner {
     if (decisions_ && illegal.empty())
       for (auto& [n, decision] : decisions_->nests)
         if (!used.count(n)) illegal = cat("line ", decision.line, ": the kernel has no nest ", n, " with loops");
+    if (decisions_ && illegal.empty())
+      for (auto& [n, decision] : decisions_->dots)
+        if (!usedDots.count(n)) illegal = cat("line ", decision.line, ": the kernel has no dot ", n);
   }
 
   // Values that must be in memory whatever else is decided.

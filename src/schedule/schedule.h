@@ -15,6 +15,7 @@
 
 #include "analysis/index_map.h"
 #include "ir/ir.h"
+#include "schedule/dot_schedule.h"
 #include "schedule/machine.h"
 #include "schedule/nest_schedule.h"
 #include "support/function_ref.h"
@@ -48,6 +49,7 @@ struct Nest {
   bool isScan = false;     // of elements in registers
   bool exclusive = false;  // two versions, the first for launches that nothing runs beside: its atomic operations are loads and stores
   NestSchedule loops{};    // of nests whose anchors have no algorithm of their own
+  DotSchedule dot{};       // of a nest whose anchor is a dot
 };
 
 // Whether a nest has loops: dots, scans in registers, histograms and functions of several elements have algorithms instead.
@@ -114,11 +116,9 @@ std::unique_ptr<Schedule> makeSchedule(const Func& f, const Machine& machine, co
 // What is wrong with the order in which a schedule reads and writes memory; empty if nothing is. makeSchedule() stops where this finds
 // something.
 std::string findFault(const Func& f, const Schedule& schedule);
-// The schedule as text: `emit --stage schedule`. Only of the nests that `emitted` has.
-std::string describe(const Func& f, const Schedule& schedule, const std::set<const Nest*>& emitted);
+// The schedule as text: `emit --stage schedule`.
+std::string describe(const Func& f, const Schedule& schedule);
 
-// How many neighbours along K a dot multiplies at once (lo.dot_add); 1: it multiplies and adds elements.
-int groupOf(const Inst& dot, const Machine& machine);
 // Whether a value of this operation is expensive to compute again.
 bool isExpensive(const Inst& inst);
 // Returns true if a value of this operation is free to recompute. Such a value is read from a buffer only at a computed index, so masks and

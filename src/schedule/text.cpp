@@ -106,6 +106,27 @@ bool readNest(Words& words, std::map<int, NestDecision>& nests, int line) {
   return true;
 }
 
+bool readDot(Words& words, std::map<int, DotSchedule>& dots, int line) {
+  int number = 0;
+  if (!words.number(number)) return false;
+  DotSchedule& d = dots[number];
+  d.line = line;
+  while (!words.empty()) {
+    std::string_view key = words.next();
+    if (key == "depth" || key == "unrolled") d.kind = DotSchedule::Threads;
+    bool ok = key == "rows"      ? words.number(d.rows)
+              : key == "rest"    ? words.number(d.restRows)
+              : key == "columns" ? words.number(d.columns)
+              : key == "group"   ? words.number(d.group)
+              : key == "depth"   ? words.number(d.depth)
+              : key == "unrolled"
+                  ? words.isYes(d.unrolled)
+                  : words.fail(cat("a dot has no `", key, "`: it has rows, rest, columns and group, or depth and unrolled"));
+    if (!ok) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::unique_ptr<std::vector<Decisions>> parseSchedule(std::string_view text, std::string& why) {
@@ -127,8 +148,10 @@ std::unique_ptr<std::vector<Decisions>> parseSchedule(std::string_view text, std
       ok = readKernel(words, out->back().kernel);
     } else if (key == "nest") {
       ok = out->empty() ? words.fail("a section begins with `kernel`") : readNest(words, out->back().nests, number);
+    } else if (key == "dot") {
+      ok = out->empty() ? words.fail("a section begins with `kernel`") : readDot(words, out->back().dots, number);
     } else {
-      ok = words.fail(cat("expected `kernel`, `nest` or a comment, but got `", key, "`"));
+      ok = words.fail(cat("expected `kernel`, `nest`, `dot` or a comment, but got `", key, "`"));
     }
     if (!ok) return nullptr;
   }
@@ -167,6 +190,17 @@ std::string axesText(const NestSchedule& s) {
 }
 
 std::string nestText(const Nest& nest) {
+  if (nest.anchors[0].kind == Anchor::Dot) {
+    const DotSchedule& d = nest.dot;
+    switch (d.kind) {
+      case DotSchedule::Tiles:
+        return cat("dot ", nest.number, " rows ", d.rows, d.restRows ? cat(" rest ", d.restRows) : "", " columns ", d.columns, " group ",
+                   d.group);
+      case DotSchedule::Threads: return cat("dot ", nest.number, " depth ", d.depth, " unrolled ", d.unrolled ? "yes" : "no");
+      case DotSchedule::Matrices: return {};
+    }
+  }
+  if (!hasLoops(nest)) return {};
   const NestSchedule& s = nest.loops;
   std::vector<int> threads;
   for (const NestSchedule::Axis& a : s.axes) threads.push_back(1 << a.threadBits);

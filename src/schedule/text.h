@@ -3,6 +3,8 @@
 //
 //   kernel threads 64 programs 1 subgroups no matrices no
 //   nest 0 axes 1024 vector 0 lanes 16 threads 0 order 0 unrolled no     # tt.store at line 9
+//   dot 1 rows 6 rest 4 columns 16 group 1                               # one thread: tiles of accumulators in registers
+//   dot 2 depth 4 unrolled no                                            # threads: elements along K that each loads together
 //
 // A section begins with `kernel`; a target with several variants of a kernel has several sections. `axes` has the size of each axis, the
 // innermost of the tile's index first; an axis that a reduction or scan combines ends in `r`. The other fields
@@ -24,6 +26,7 @@ namespace nereid {
 struct Decisions {
   KernelSchedule kernel;
   std::map<int, NestDecision> nests;  // by number
+  std::map<int, DotSchedule> dots;    // of nests, by number
   // Instead of a section: legal decisions are drawn with this seed. 0: they are not.
   uint64_t seed = 0;
 };
@@ -35,6 +38,7 @@ std::unique_ptr<std::vector<Decisions>> parseSchedule(std::string_view text, std
 const Decisions* sectionFor(const std::vector<Decisions>& sections, const Machine& machine, KernelSchedule& kernel, std::string& why);
 
 std::string kernelText(const KernelSchedule& kernel);
+// The line of a nest with decisions; empty for one without.
 std::string nestText(const Nest& nest);
 std::string axesText(const NestSchedule& s);
 

@@ -116,9 +116,9 @@ def random_array(spec, kind, rng):
     return rng.integers(int(low) if low else info.min, int(high) if low else info.max, size, dtype=np.int64 if dtype != np.uint64 else dtype, endpoint=False).astype(dtype)
 
 
-def run(nereid, ttir, target, grid, inputs, folder):
+def run(nereid, ttir, target, grid, inputs, folder, *options):
     """The content of every array after the run: [(name, type, array)]."""
-    command = [nereid, "run", str(ttir), "--target", target, "--grid", grid]
+    command = [nereid, "run", str(ttir), "--target", target, "--grid", grid, *options]
     saved = []
     for name, kind, value in inputs:
         if isinstance(value, np.ndarray):
@@ -166,6 +166,7 @@ def main(description, check):
     parser.add_argument("-k", default="", help="only kernels whose name contains this")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--targets", default="", help="with commas between; all but interp otherwise")
+    parser.add_argument("--schedules", type=int, default=0, help="run each case with so many random schedules, instead of the default one")
     parser.add_argument("files", nargs="*", type=Path)
     o = parser.parse_args()
 

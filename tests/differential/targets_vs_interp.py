@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Every kernel of the corpus and the examples on every target, against the interpreter.
 
-    python tests/differential/targets_vs_interp.py [--targets lower,cpu] [-k NAME] [FILE.py ...]
+    python tests/differential/targets_vs_interp.py [--targets lower,cpu] [-k NAME] [--schedules N] [FILE.py ...]
 
 Needs numpy. corpus.py says how a `# run:` line is read.
 """
+import itertools
 import json
 import subprocess
 
@@ -23,15 +24,16 @@ def targets(options):
 def check(case, ttir, inputs, folder, options):
     wanted = corpus.run(options.nereid, ttir, "interp", case.grid, inputs, folder)
     problems = []
-    for target in targets(options):
+    schedules = [["--schedule", f"random:{options.seed + n}"] for n in range(options.schedules)] or [[]]
+    for target, schedule in itertools.product(targets(options), schedules):
         try:
-            # WebGPU need not fuse a product and a sum, and has neither f64 nor all atomics of 64 bits.
-            tolerance = max(case.target_tolerance, 4e-6) if target == "webgpu" else case.target_tolerance
-            problem = corpus.compare(corpus.run(options.nereid, ttir, target, case.grid, inputs, folder), wanted, tolerance)
+            # WebGPU need not fuse a product and a sum, and has neither f64 nor all atomics of 64 bits. A schedule may add in another order.
+            tolerance = max(case.target_tolerance, 4e-6) if target == "webgpu" or schedule else case.target_tolerance
+            problem = corpus.compare(corpus.run(options.nereid, ttir, target, case.grid, inputs, folder, *schedule), wanted, tolerance)
         except RuntimeError as e:
             problem = None if "webgpu: f64 is not supported" in str(e) or "this atomic operation on 64-bit" in str(e) else str(e)
         if problem:
-            problems.append(f"{target}: {problem}")
+            problems.append(f"{target} {' '.join(schedule)}: {problem}")
     return "\n     ".join(problems) or None
 
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Local search: each step replaces the decisions about one nest by random legal ones and keeps them if the kernel becomes faster.
+// Local search: each step replaces the decisions about one nest or dot by random legal ones and keeps them if the kernel becomes faster.
 //
 // The decisions come from `random:SEED` of the compiler, so every candidate is legal. A candidate must be faster by more than the noise of
 // its measurements: the fastest of several launches counts, and an apparent improvement is measured again.
@@ -59,7 +59,7 @@ Problem tune(Session& session, const File& file, const std::string& signature, c
   std::vector<std::string> best = decisionsOf(text);
   std::vector<size_t> nests;
   for (size_t k = 0; k < best.size(); ++k)
-    if (best[k].starts_with("nest ")) nests.push_back(k);
+    if (best[k].starts_with("nest ") || best[k].starts_with("dot ")) nests.push_back(k);
   double first = 0;
   if (Problem p = measure("", first)) return p;
   double fastest = first;

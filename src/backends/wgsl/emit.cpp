@@ -724,8 +724,7 @@ bool writeFor(const Func& kernel, std::unique_ptr<Schedule> made, const Device* 
       lowered = std::move(*again);
       legalize(*lowered->module.kernel(), lowered->module, schedule.machine);
       if (options.explains) {
-        described = describe(kernel, schedule, lowered->emitted) + "# loops\n";
-        for (const std::string& note : lowered->notes) appendAll(described, "#   ", note, "\n");
+        described = describe(kernel, schedule);
         appendAll(described, "# threads of a program: ", schedule.kernel.threads, "; programs of a workgroup: ", programs,
                   "; scratch of a program: ", lowered->scratchBytes, " bytes\n");
       }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Local search over schedules, as tools/nereid/tune.cpp does it: each step replaces the decisions about one loop nest by random legal ones,
+// Local search over schedules, as tools/nereid/tune.cpp does it: each step replaces the decisions about one loop nest or dot by random legal ones,
 // and keeps them if the kernel becomes faster.
 
 const kRefresh = 20;
@@ -18,7 +18,7 @@ export async function search(
 ): Promise<string> {
   let best = decisions(await draw());
   let fastest = await time("", Infinity);
-  const nests = best.flatMap((line, k) => (line.startsWith("nest ") ? [k] : []));
+  const nests = best.flatMap((line, k) => (/^(nest|dot) /.test(line) ? [k] : []));
   let kept = false;
   for (let seed = 1, tried = 0, equal = 0; nests.length && equal < kMostEqual && hasTime(); ++seed) {
     const drawn = decisions(await draw(`random ${seed}`));

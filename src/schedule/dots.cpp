@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+#include "schedule/dots.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "support/text.h"
+
+namespace nereid {
+
+namespace {
+
+// The sizes of a dot, as logarithms.
+struct Shape {
+  explicit Shape(const Inst& dot) {
+    const Type& type = dot.result()->type;
+    columnBits = type.log2(type.rank - 1);
+    rowBits = type.log2(type.rank - 2);
+    batchBits = type.bits() - rowBits - columnBits;
+    depthBits = dot.operand(0)->type.log2(type.rank - 1);
+  }
+  int columnBits, rowBits, batchBits, depthBits;
+};
+
+// Whether tiles of `rows` rows, and of `restRows` rows after them, make up all rows.
+bool covers(const DotSchedule& d, int64_t rows) {
+  const DotSchedule::RowTiles last = d.rowTiles(rows).back();
+  return d.rowTiles(rows)[0].count > 0 && last.first + last.count * last.rows == rows;
+}
+
+}  // namespace
+
+std::vector<DotSchedule::RowTiles> DotSchedule::rowTiles(int64_t all) const {
+  int64_t count = all / rows;
+  if (restRows == 0) return {{rows, count, 0}};
+  while (count > 0 && (all - count * rows) % restRows != 0) --count;
+  const int64_t first = count * rows;
+  return {{rows, count, 0}, {restRows, (all - first) / restRows, first}};
+}
+
+int groupOf(const Inst& dot, const Machine& machine) {
+  const Type &a = dot.operand(0)->type, &sums = dot.result()->type;
+  if (machine.hasWorkgroups() || a.elem != dot.operand(1)->type.elem) return 1;
+  const int group = a.elem == Elem::I8 && sums.elem == Elem::I32 ? machine.byteGroup : a.elem == Elem::BF16 ? machine.bf16Group : 1;
+  return a.dim(a.rank - 1) >= group && sums.dim(sums.rank - 1) * 4 >= machine.vectorBytes ? group : 1;
+}
+
+// The same, if both operands are stored as they are.
+int DotScheduler::mostOf(const Inst& dot) const {
+  for (size_t i : {size_t{0}, size_t{1}})
+    if (layouts_.storedType(dot.operand(i)).elem != dot.operand(i)->type.elem) return 1;
+  return groupOf(dot, machine_);
+}
+
+// Tiles have two vectors of columns, and as many rows that the accumulators fill half of the registers. With 16 registers 4 rows have too
+// few accumulators to hide what an addition takes, and 8 too many to keep: the machine names another number.
+DotSchedule DotScheduler::usual(const Inst& dot) const {
+  const Shape shape(dot);
+  DotSchedule d;
+  d.kind = kindOf(dot);
+  if (d.kind == DotSchedule::Threads) {
+    const int64_t depth = int64_t{1} << shape.depthBits;
+    d.depth = static_cast<int>(std::min(depth, machine_.dotLoadElements));
+    d.unrolled = depth <= machine_.unrolledDepth;
+  }
+  if (d.kind != DotSchedule::Tiles) return d;
+  d.group = mostOf(dot);
+  const int lanes = std::max(1, machine_.vectorBytes / (dot.result()->type.elem == Elem::F64 ? 8 : 4));
+  d.columns = 1 << std::min(shape.columnBits, log2(lanes) + 1);
+  const int vectors = std::max(1, d.columns / lanes);
+  d.rows = 1 << std::min(shape.rowBits, log2(std::bit_floor(static_cast<unsigned>(machine_.vectorRegisters / 2 / vectors))));
+  if (machine_.dotRows && vectors == 2 && (1 << shape.rowBits) >= 2 * machine_.dotRows) {
+    d.rows = machine_.dotRows;
+    d.restRows = machine_.dotRestRows;
+  }
+  return d;
+}
+
+// Whether the tile that the accumulators begin with can be computed where they are: by whole columns and groups of rows. A tile that is
+// joined or reshaped may not be.
+bool DotScheduler::storesInit(const Inst& dot, const DotSchedule& d) const {
+  if (d.restRows) return false;
+  const Shape shape(dot);
+  Value* init = dot.operands[2];
+  Nest nest;
+  nest.anchors.push_back({Anchor::Buffer, init->def, init});
+  nest.shape = init->type.shape();
+  const NestSchedule s = nests_.split(nest, {.isCopy = true, .anyLayout = d.kind == DotSchedule::Threads});
+  // Bits at which an axis may begin: of the columns of a group, of the rows in a tile and between them, of the batch.
+  int columns = shape.columnBits, rows = log2(d.rows);
+  if (d.kind == DotSchedule::Threads) {
+    const Layout& layout = *layouts_.domain(nest.shape);
+    columns -= layout.registerColumns - layout.laneBits;
+    rows = layout.registerRows;
+  }
+  for (int bit = 1; bit < static_cast<int>(s.axisOfBit.size()); ++bit) {
+    const bool allowed = (bit >= columns && bit <= shape.columnBits + rows) || bit == shape.columnBits + shape.rowBits;
+    if (s.bitInAxis[static_cast<size_t>(bit)] == 0 && !allowed) return true;
+  }
+  return false;
+}
+
+std::string DotScheduler::check(const Inst& dot, const DotSchedule& d) const {
+  const Shape shape(dot);
+  auto isPower = [](int n) { return n > 0 && std::has_single_bit(static_cast<unsigned>(n)); };
+  if (d.kind != kindOf(dot)) return "other fields: it is computed in another way";
+  if (d.kind == DotSchedule::Threads) {
+    if (!isPower(d.depth) || log2(d.depth) > shape.depthBits || d.depth > machine_.dotLoadElements)
+      return cat("depth must be a power of two up to ", std::min<int64_t>(int64_t{1} << shape.depthBits, machine_.dotLoadElements));
+    if (d.unrolled && (int64_t{1} << shape.depthBits) / d.depth > machine_.maxUnrolledCopies)
+      return cat("unrolling would make ", (int64_t{1} << shape.depthBits) / d.depth, " copies of the body");
+    return {};
+  }
+  const int64_t rows = int64_t{1} << shape.rowBits;
+  if (d.rows < 1 || d.rows > rows || d.rows > machine_.maxDotRows)
+    return cat("rows must be between 1 and ", std::min<int64_t>(rows, machine_.maxDotRows));
+  if (d.restRows < 0 || d.restRows > d.rows) return "rest must be at most as many as the rows of a tile";
+  if (d.restRows == 0 && !isPower(d.rows)) return cat("tiles of ", d.rows, " rows leave a rest of ", rows, " rows");
+  if (!covers(d, rows))
+    return cat("tiles of ", d.rows, " and ", d.restRows, " rows do not make ", rows, " rows");
+  if (!isPower(d.columns) || log2(d.columns) > shape.columnBits || d.columns > machine_.maxLanes)
+    return cat("columns must be a power of two up to ", std::min<int64_t>(int64_t{1} << shape.columnBits, machine_.maxLanes));
+  if (const int group = mostOf(dot); d.group != 1 && d.group != group) return cat("group must be 1", group > 1 ? cat(" or ", group) : "");
+  if (d.group > 1 && d.columns * 4 < machine_.vectorBytes) return cat("a group needs at least ", machine_.vectorBytes / 4, " columns");
+  return {};
+}
+
+DotSchedule DotScheduler::draw(const Inst& dot, Random& random) const {
+  const Shape shape(dot);
+  DotSchedule d = usual(dot);
+  if (d.kind == DotSchedule::Threads) {
+    d.depth = 1 << random.below(std::min(shape.depthBits, log2(machine_.dotLoadElements)) + 1);
+    d.unrolled = (int64_t{1} << shape.depthBits) / d.depth <= machine_.maxUnrolledCopies && random.below(2);
+    return d;
+  }
+  const int64_t rows = int64_t{1} << shape.rowBits;
+  if (d.group == 1 || random.below(2)) {
+    d.group = 1;
+    d.columns = 1 << random.below(std::min(shape.columnBits, log2(machine_.maxLanes)) + 1);
+  }
+  d.rows = 1 + random.below(static_cast<int>(std::min<int64_t>(rows, machine_.maxDotRows)));
+  d.restRows = std::has_single_bit(static_cast<unsigned>(d.rows)) ? 0 : 1 << random.below(3);
+  if (d.restRows > d.rows || !covers(d, rows)) d.restRows = 1;
+  return d;
+}
+
+DotSchedule::Kind DotScheduler::kindOf(const Inst& dot) const {
+  return layouts_.isMatrixDot(dot) ? DotSchedule::Matrices : threads_ > 1 ? DotSchedule::Threads : DotSchedule::Tiles;
+}
+
+DotSchedule DotScheduler::schedule(const Inst& dot, const DotSchedule* decision, Random* random) {
+  illegal.clear();
+  DotSchedule d = usual(dot);
+  if (d.kind == DotSchedule::Matrices) {
+    if (decision) illegal = "subgroup matrices compute it: there is nothing to decide";
+    return d;
+  }
+  if (random)
+    d = draw(dot, *random);
+  else if (decision && (illegal = check(dot, *decision)).empty())
+    d = *decision;
+  d.storesInit = storesInit(dot, d);
+  return d;
+}
+
+}  // namespace nereid
