@@ -113,9 +113,7 @@ Lowval Lowering::readBuffer(const BufferRef& buffer, const IndexMap& map, Type a
     return convert(
         {at(where.level).loadFrom(where.v, usesLanes(map) ? Type::vector(buffer.element, lanes()) : buffer.element), where.level}, as);
   }
-  Affine a = flatIndex(buffer, map);
-  a.base = {buffer.base, 0};
-  Address where = fromAffine(a);
+  Address where = fromAffine(flatIndex(buffer, map), {buffer.base, 0});
   Lowval out;
   if (where.vector.v) {
     int level = std::max(where.vector.level, baseLevel_);
@@ -137,9 +135,7 @@ void Lowering::writeBuffer(const BufferRef& buffer, Lowval value, const IndexMap
     at(top()).storeTo(registerPointer(buffer, map).v, value.v);
     return;
   }
-  Affine a = flatIndex(buffer, map);
-  a.base = {buffer.base, 0};
-  Address where = fromAffine(a);
+  Address where = fromAffine(flatIndex(buffer, map), {buffer.base, 0});
   value = convert(value, buffer.element);
   if (where.vector.v || where.contiguous) value = widen(value, lanes());
   Builder b = at(top());
@@ -409,7 +405,6 @@ Lowval Lowering::gatherAt(const Inst& gather, const IndexMap& map) {
   picked = emitOp(Op::AndI, {picked, {index(source.dim(axis) - 1), 0}}, kI64);
   // The other coordinates come from the result's index; sizes other than along the axis agree, or the source's is larger.
   Affine a;
-  a.base = {buffer_.at(gather.operand(0)).base, 0};
   int sourceBit = 0, resultBit = 0, axisBit = 0;
   for (int d = source.rank - 1; d >= 0; --d) {
     if (d == axis) {
@@ -418,12 +413,12 @@ Lowval Lowering::gatherAt(const Inst& gather, const IndexMap& map) {
       IndexMap part(map.begin() + resultBit, map.begin() + resultBit + result.log2(d));
       Affine along = flatIndex({}, part);
       a.constant += along.constant << sourceBit;
-      for (Affine::Term t : along.terms) a.terms.push_back({t.axis, t.factor << sourceBit, {}});
+      for (Affine::Term t : along.terms) a.terms.push_back({t.axis, t.factor << sourceBit});
     }
     sourceBit += source.log2(d);
     resultBit += result.log2(d);
   }
-  Lowval base = materialize(a);
+  Lowval base = materialize(a, {buffer_.at(gather.operand(0)).base, 0});
   const Affine::Term* lane = now_.vectorAxis >= 0 ? a.of(now_.vectorAxis) : nullptr;
   if (axisBit) picked = emitOp(Op::ShLI, {picked, {index(axisBit), 0}}, kI64);
   if (lane) picked = emitOp(Op::AddI, {picked, laneIndex({index(0), 0}, lane->factor, kI64)}, kI64);

@@ -18,6 +18,7 @@
 #include <set>
 #include <tuple>
 
+#include "analysis/affine.h"
 #include "analysis/divisibility.h"
 #include "ir/builder.h"
 #include "lower/lower.h"
@@ -48,23 +49,6 @@ struct Axis : NestSchedule::Axis {
   Value* thread = nullptr;  // number of this thread among those that share it, i64
   Value* iv = nullptr;      // index of the first lane, i64; null until its loop is open
   int level = 0;
-};
-
-// base + constant + sum of terms; base is a scalar (i64, or a pointer for addresses, counted in elements).
-struct Affine {
-  struct Term {
-    int axis;
-    int64_t factor;
-    Lowval scale;  // v null: 1
-  };
-  Lowval base;  // v null: 0
-  int64_t constant = 0;
-  std::vector<Term> terms;
-  const Term* of(int axis) const {
-    for (const Term& t : terms)
-      if (t.axis == axis) return &t;
-    return nullptr;
-  }
 };
 
 // Loops around products on matrix units read ahead what the next iteration needs. `own`: allocations of threads' own elements.
@@ -135,9 +119,10 @@ class Lowering {
 
   // ---- affine.cpp
   bool readsRegisters(const Value* v) const;
-  std::optional<Affine> affine(Value* v, const IndexMap& map);
+  std::optional<Affine> affine(const Value* v, const IndexMap& map);
+  Lowval emitExpr(const Expr* e);
   // The scalar value without the vector axis's lanes: an i64 or a pointer.
-  Lowval materialize(const Affine& a, int atLeast = 0);
+  Lowval materialize(const Affine& a, Lowval base = {});  // `base`: if the form has none
   Affine flatIndex(const BufferRef& buffer, const IndexMap& map) const;
   struct Address {
     Lowval scalar;  // pointer of lane 0 (or of all); null when `vector` is used
@@ -146,7 +131,7 @@ class Lowering {
   };
   Address address(Value* ptr, const IndexMap& map);
   Lowval firstLane(Value* v, const IndexMap& map);
-  Address fromAffine(const Affine& a);
+  Address fromAffine(const Affine& a, Lowval base = {});
   Lowval laneIndex(Lowval first, int64_t factor, Type element);  // first + factor x lane
 
   // ---- nest.cpp and loops.cpp
@@ -167,18 +152,10 @@ class Lowering {
   Value* takeLanes(Value* v, int64_t first, int64_t count);
   Value* putLanes(Value* narrow, Value* wide);
   std::vector<Lowval> fold(const Inst& reduce, std::vector<Value*> vectors, int64_t lanesLeft = 1);
-  bool needsVersions(const Nest& nest, std::vector<const Inst*>& loads, Value*& condition);
+  Value* emitTests(const NestSchedule::Versions& versions);
+  void emitVersions(const Nest& nest, NestScheduler::Request request, const BufferRef* target);
   bool emitExclusive(const Nest& nest, const BufferRef* target);
   void emitSlowly(const Nest& nest, std::vector<const Inst*> loads, const BufferRef* target);
-  struct Range {
-    Value *first, *last;  // addresses of the first byte and past the last
-    Affine affine;
-    int64_t bytes;
-  };
-  bool apartByConstants(const Range& x, const Range& y) const;
-  bool areDistinct(const Range& x) const;
-  std::optional<std::pair<Lowval, Lowval>> interval(Value* v, const IndexMap& map);
-  std::optional<Range> addressRange(Value* ptr, const IndexMap& map);
 
   // ---- threads.cpp
   void emitShared(const Nest& nest);
@@ -242,6 +219,7 @@ class Lowering {
   Layouts& layouts_;
   NestScheduler& scheduler_;
   Divisibility divisibility_;
+  AffineForms forms_;
   Module m_;
   Func* out_ = nullptr;
   Loc loc_;

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "analysis/index_map.h"
+#include "analysis/affine.h"
 #include "schedule/layout.h"
 
 namespace nereid {
@@ -43,6 +43,27 @@ struct NestSchedule {
   std::vector<Bound> bounds;
   std::vector<int> partialThreads;      // of each bit of a partial result's number, the bit of the number of the thread that finds it
   std::optional<Layout> partialLayout;  // of partial results in registers, until subgroups have combined them
+
+  // Versions for what is known only at run time.
+  struct Versions {
+    // What a load or store accesses.
+    struct Access {
+      const Inst* inst;
+      AffineForms::Interval ends;  // pointers to the first and the last element
+      int64_t bytes;               // of an element
+    };
+    // Of two accesses, of which one writes: one version is for memory that they do not share. `orEqual`: or for equal addresses.
+    struct Test {
+      Access x, y;
+      bool orEqual;
+    };
+    bool mayMeet = false;  // reads and writes, or writes
+    std::vector<Test> tests;
+    std::vector<const Inst*> loads;  // that are written to memory first in the version for accesses that meet
+    bool onlyBuffered = false;       // there is no other version: an address is not affine, or the schedule says so
+    bool testsStrides = false;       // a version for run-time strides of 1 and indices that do not wrap, and one for others
+    bool needsDistinct = false;      // arguments do not overlap: the kernel's schedule says so
+  } versions;
 
   IndexMap identity() const { return mapOf(static_cast<int>(axisOfBit.size())); }
   IndexMap mapOf(int bits) const;

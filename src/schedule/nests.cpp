@@ -63,6 +63,7 @@ NestSchedule NestScheduler::schedule(const Nest& nest, const Request& request) {
     if (s.partialLayout)
       std::erase_if(s.bounds, [&](const NestSchedule::Bound& b) { return !s.axes[static_cast<size_t>(b.axis)].isReduced; });
   }
+  findVersions(nest, s);
   return s;
 }
 
@@ -548,12 +549,13 @@ void NestScheduler::findLayout(const Nest& nest, NestSchedule& s) {
     return;
   }
   auto memory = [&](const Value* v) { return inMemory(v); };
-  auto layoutOf = [&](const Value* v) -> const Layout* {
-    if (!isStored(v)) return nullptr;
-    auto now = request_->stored.find(v);
-    return now != request_->stored.end() ? now->second : layouts_.of(v);
-  };
-  s.layout = threads_ == 1 ? nullptr : layouts_.ofNest(nest, memory, layoutOf, request_->target, request_->isCopy);
+  auto layout = [&](const Value* v) { return isStored(v) ? layoutOf(v) : nullptr; };
+  s.layout = threads_ == 1 ? nullptr : layouts_.ofNest(nest, memory, layout, request_->target, request_->isCopy);
+}
+
+const Layout* NestScheduler::layoutOf(const Value* v) const {
+  auto now = request_->stored.find(v);
+  return now != request_->stored.end() ? now->second : layouts_.of(v);
 }
 
 // Returns true if each thread has only a few vectors.

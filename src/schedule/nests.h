@@ -4,7 +4,9 @@
 // The bits of the domain's index are distributed to axes: one loop each, cut only where an access demands it. One axis is the vector axis.
 #pragma once
 
+#include "analysis/affine.h"
 #include "analysis/divisibility.h"
+#include "analysis/operands.h"
 #include "schedule/layouts.h"
 #include "schedule/nest_schedule.h"
 
@@ -33,7 +35,9 @@ class NestScheduler {
         threads_(schedule.kernel.threads),
         layouts_(layouts),
         kernel_(kernel),
-        divisibility_(kernel) {}
+        divisibility_(kernel) {
+    walk(kernel.body, [&](const Inst& inst) { number_.emplace(&inst, static_cast<int>(number_.size())); });
+  }
 
   struct Request {
     bool isCopy = false;                     // of one value to another place
@@ -63,6 +67,12 @@ class NestScheduler {
   bool apply(const NestDecision& decision, const Nest& nest, NestSchedule& s);
   NestDecision draw(Random& random, const Nest& nest, const NestSchedule& s) const;
   void findBounds(const Nest& nest, NestSchedule& s);
+  void findVersions(const Nest& nest, NestSchedule& s);
+  void findMeetings(const Nest& nest, NestSchedule& s);
+  bool hasUnknownStrides(const Nest& nest, const NestSchedule& s);
+  bool readsRegisters(const Value* v) const;
+  // The layout of a value that a nest reads; null if it is in memory that all threads share.
+  const Layout* layoutOf(const Value* v) const;
   void findLayout(const Nest& nest, NestSchedule& s);
   void mapThreads(const Nest& nest, NestSchedule& s) const;
   void placePartials(NestSchedule& s) const;
@@ -79,6 +89,8 @@ class NestScheduler {
   Layouts& layouts_;
   const Func& kernel_;
   Divisibility divisibility_;
+  AffineForms forms_;
+  PtrMap<const Inst*, int> number_;    // in the order of the source
   std::set<const Value*> transposed_;  // operands of subgroup matrices with columns first
   const Request* request_ = nullptr;
   const Nest* nest_ = nullptr;

@@ -704,11 +704,11 @@ int64_t workgroupBytes(const Variant& v) { return v.limits.empty() ? 0 : v.limit
 
 // Lowers and writes the kernel as planned for so many threads: texts for different arguments and for any, with and without f16. What takes
 // matrix units or subgroups is for different ones alone: compiling costs time, and the others have the plain text.
-bool writeFor(const Func& kernel, std::unique_ptr<Schedule> made, const Device* device, const TextOptions& options, Shader& out,
-              Diags& diags) {
-  Schedule& schedule = *made;
-  const int programs = schedule.kernel.programs;
-  const bool matrices = schedule.kernel.matrices, subgroups = schedule.kernel.subgroups;
+bool writeFor(const Func& kernel, const KernelSchedule& shape, FunctionRef<std::unique_ptr<Schedule>(bool)> scheduleFor, const Device* device,
+              const TextOptions& options, Shader& out, Diags& diags) {
+  std::unique_ptr<Schedule> made;
+  const int programs = shape.programs;
+  const bool matrices = shape.matrices, subgroups = shape.subgroups;
   std::vector<Variant> found[2];  // without f16, with it
   std::optional<Lowered> lowered;
   std::string described, text;
@@ -717,23 +717,25 @@ bool writeFor(const Func& kernel, std::unique_ptr<Schedule> made, const Device* 
     if (distinct && device && !out.variants.empty()) continue;  // there is a better one
     // With more programs in a workgroup it is written already.
     if (distinct && programs == 1 && !out.variants.empty() && out.variants.back().programs > 1 && !out.variants.back().subgroups) continue;
-    schedule.kernel.disjoint = distinct;
     if (!lowered || lowered->needsDistinct) {
-      auto again = lower(kernel, schedule, diags);
+      made = scheduleFor(distinct);
+      if (!made) return false;
+      auto again = lower(kernel, *made, diags);
       if (!again) return false;
       lowered = std::move(*again);
-      legalize(*lowered->module.kernel(), lowered->module, schedule.machine);
+      legalize(*lowered->module.kernel(), lowered->module, made->machine);
       if (options.explains) {
-        described = describe(kernel, schedule);
-        appendAll(described, "# threads of a program: ", schedule.kernel.threads, "; programs of a workgroup: ", programs,
+        described = describe(kernel, *made);
+        appendAll(described, "# threads of a program: ", made->kernel.threads, "; programs of a workgroup: ", programs,
                   "; scratch of a program: ", lowered->scratchBytes, " bytes\n");
       }
     }
-    if (!prepareWorkgroup(lowered->module, schedule)) return true;
+    made->kernel.disjoint = distinct;
+    if (!prepareWorkgroup(lowered->module, *made)) return true;
     if (options.explains) text = print(lowered->module, options.lines);
     for (bool halves : {true, false}) {
       if (halves ? device && !device->has("shader-f16") : matrices && (!device || device->has("shader-f16"))) continue;
-      Emitter emitter(*lowered->module.kernel(), schedule, halves, options.lines, diags);
+      Emitter emitter(*lowered->module.kernel(), *made, halves, options.lines, diags);
       auto variant = emitter.run();
       if (!variant) return false;
       variant->schedule = described;
@@ -786,8 +788,11 @@ Result<Shader> write(const Func& kernel, const Device* device, const TextOptions
     const Decisions* section = sections ? sectionFor(*sections, machine, shape, why) : nullptr;
     if (!why.empty()) return illegal();
     isUsed |= section != nullptr;
-    auto schedule = makeSchedule(kernel, machine, shape, section, &why);
-    return schedule ? writeFor(kernel, std::move(schedule), device, options, out, diags) : illegal();
+    auto scheduleFor = [&](bool distinct) {
+      shape.disjoint = distinct;
+      return makeSchedule(kernel, machine, shape, section, &why);
+    };
+    return writeFor(kernel, shape, scheduleFor, device, options, out, diags) || (!why.empty() && illegal());
   };
   auto has = [&](std::string_view feature) { return !device || device->has(feature); };
   bool products = false, lacks = !has("subgroups-32");  // that matrix units may take, and whether they are not there
