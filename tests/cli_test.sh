@@ -152,6 +152,10 @@ for edit in "s/rows 6/rows 17/ dot 1: rows must be between 1 and 16" "s/rest 4//
   sed "${edit%%/ *}/" "$folder/dot.schedule" >"$folder/edited.schedule"
   expect 1 "${edit#*/ }" emit $dot --schedule "$folder/edited.schedule"
 done
+# Accesses that may meet, without a test.
+"$nereid" emit tests/corpus/aggregates.py:window_sum --signature "*fp32,*fp32,i32,16" --stage schedule --target wasm >"$folder/meets.schedule"
+sed 's/tested yes/tested no/' "$folder/meets.schedule" >"$folder/edited.schedule"
+expect 0 "accesses may meet: what line" emit tests/corpus/aggregates.py:window_sum --signature "*fp32,*fp32,i32,16" --stage schedule --target wasm --schedule "$folder/edited.schedule"
 values="--arg x_ptr=range:f32[4,1000] --arg out_ptr=zeros:f32[4,1000] --arg columns=1000:i32 --arg x_stride=1000:i32 --arg out_stride=1000:i32 -D BLOCK=1024 --grid 4"
 expect 0 '"schedule": ' tune examples/softmax/softmax.py:softmax $values --seconds 0.5 -o "$folder/tuned.schedule"
 expect 0 "" run examples/softmax/softmax.py:softmax $values --target cpu --schedule "$folder/tuned.schedule"

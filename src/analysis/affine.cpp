@@ -30,9 +30,7 @@ const Expr* AffineForms::make(Op op, std::vector<const Expr*> operands, Type typ
   return node({.op = op, .type = type, .number = predicate, .operands = std::move(operands)});
 }
 
-const Expr* AffineForms::add(const Expr* x, const Expr* y) {
-  return make(x->type.isPointer() ? Op::AddPtr : Op::AddI, {x, y}, x->type);
-}
+const Expr* AffineForms::add(const Expr* x, const Expr* y) { return make(x->type.isPointer() ? Op::AddPtr : Op::AddI, {x, y}, x->type); }
 
 const Expr* AffineForms::uniform(const Affine& a) {
   if (!a.base) return number(a.constant);

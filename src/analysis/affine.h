@@ -51,9 +51,9 @@ struct Affine {
 
 class AffineForms {
  public:
-  // What the forms are relative to.
+  // The place where a form is asked for.
   struct Context {
-    FunctionRef<bool(const Value*)> inMemory;                // read, not computed: nothing is known of it
+    FunctionRef<bool(const Value*)> inMemory;                 // read, not computed: nothing is known of it
     FunctionRef<bool(const Value*, const IndexMap&)> isBase;  // one value for all elements that a form is for, so that it can be a base
     FunctionRef<int64_t(int)> sizeOf;                         // of an axis
     // Remainders are seen through, on conditions that are added here. Null: they are not.

@@ -92,12 +92,19 @@ int Divisibility::compute(const Value* v) {
 }
 
 int Divisibility::along(const Value* v, const IndexMap& map, int axis, int bits) {
+  int left = 256;
+  return along(v, map, axis, bits, left);
+}
+
+// `left` bounds the operands that are visited: chains in which each value is used twice have exponentially many paths.
+int Divisibility::along(const Value* v, const IndexMap& map, int axis, int bits, int& left) {
   if (!v->type.isTile()) return of(v);
   if (!v->def) return 0;
   const Inst& i = *v->def;
   auto in = [&](size_t k) {
+    if (--left < 0) return 0;
     auto m = operandMap(i, k, map, v->index);
-    return m ? along(i.operands[k], *m, axis, bits) : of(i.operands[k]);
+    return m ? along(i.operands[k], *m, axis, bits, left) : of(i.operands[k]);
   };
   switch (i.op) {
     case Op::Splat: return of(i.operands[0]);

@@ -17,6 +17,7 @@ class Divisibility {
   int along(const Value* v, const IndexMap& map, int axis, int bits);
 
  private:
+  int along(const Value* v, const IndexMap& map, int axis, int bits, int& left);
   int compute(const Value* v);
   int learn(const Value* v, int n);
   PtrMap<const Value*, int> known_;

@@ -2,6 +2,8 @@
 #include "analysis/index_map.h"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "analysis/divisibility.h"
 
@@ -82,12 +84,14 @@ std::optional<IndexMap> operandMap(const Inst& inst, size_t operand, const Index
 
 IndexBit selectorBit(const Inst& inst, const IndexMap& map) { return inst.op == Op::Join ? map.front() : map.back(); }
 
-bool isNonNegative(const Value* v, int depth) {
-  constexpr int kDeep = 16;
-  if (depth > kDeep) return false;
+namespace {
+
+// `left` bounds the values that are visited: chains in which each value is used twice have exponentially many paths.
+bool isNonNegative(const Value* v, int& left) {
+  if (--left < 0) return false;
   if (!v->def) {
     const Inst* loop = v->block && v->block->parent ? v->block->parent->parent : nullptr;
-    return loop && loop->op == Op::For && v->index == 0 && isNonNegative(loop->operand(0), depth + 1);
+    return loop && loop->op == Op::For && v->index == 0 && isNonNegative(loop->operand(0), left);
   }
   const Inst& i = *v->def;
   switch (i.op) {
@@ -103,32 +107,63 @@ bool isNonNegative(const Value* v, int depth) {
     case Op::Trans:
     case Op::ExtSI:
     case Op::DivSI:
-    case Op::RemSI: return isNonNegative(i.operand(0), depth + 1);
+    case Op::RemSI: return isNonNegative(i.operand(0), left);
     case Op::AddI:
     case Op::MulI:
-    case Op::MinSI: return isNonNegative(i.operand(0), depth + 1) && isNonNegative(i.operand(1), depth + 1);
+    case Op::MinSI: return isNonNegative(i.operand(0), left) && isNonNegative(i.operand(1), left);
     default: return false;
   }
 }
 
-Stride strideOf(const Value* v, const IndexMap& map, int axis, int bits, Divisibility* group) {
-  bool present = std::any_of(map.begin(), map.end(), [&](IndexBit b) { return b.axis == axis && (!group || b.bit < bits); });
+}  // namespace
+
+bool isNonNegative(const Value* v) {
+  int left = 256;
+  return isNonNegative(v, left);
+}
+
+namespace {
+
+class StrideQuery {
+ public:
+  StrideQuery(int axis, int bits, Divisibility* group) : axis_(axis), bits_(bits), group_(group) {}
+
+  Stride of(const Value* v, const IndexMap& map) {
+    // Most questions are short. A chain in which each value is used twice has exponentially many paths.
+    constexpr int kShort = 64;
+    if (++visited_ <= kShort) return compute(v, map);
+    auto key = std::pair(v, map);
+    if (auto it = known_.find(key); it != known_.end()) return it->second;
+    return known_[std::move(key)] = compute(v, map);
+  }
+
+ private:
+  Stride compute(const Value* v, const IndexMap& map);
+
+  const int axis_, bits_;
+  Divisibility* const group_;
+  int visited_ = 0;
+  std::map<std::pair<const Value*, IndexMap>, Stride> known_;
+};
+
+Stride StrideQuery::compute(const Value* v, const IndexMap& map) {
+  bool present = std::any_of(map.begin(), map.end(), [&](IndexBit b) { return b.axis == axis_ && (!group_ || b.bit < bits_); });
   if (!v->type.isTile() || !present) return Stride::constant(0);
   const Inst* def = v->def;
   if (!def) return {};
   auto of = [&](size_t i) {
     Value* operand = def->operands[i];
     auto m = operandMap(*def, i, map, v->index);
-    return m ? strideOf(operand, *m, axis, bits, group) : Stride::constant(0);
+    return m ? this->of(operand, *m) : Stride::constant(0);
   };
   // Whether the first operand stays below the next multiple of the second within each group.
   auto staysInGroup = [&](Stride a) {
-    if (!group) return false;
+    if (!group_) return false;
     auto divisor = [&](size_t i) {
       auto m = operandMap(*def, i, map, v->index);
-      return group->along(def->operands[i], m ? *m : IndexMap{}, axis, bits);
+      return group_->along(def->operands[i], m ? *m : IndexMap{}, axis_, bits_);
     };
-    return a.value < 64 && (a.value << bits) <= int64_t{1} << std::min(divisor(0), divisor(1));
+    return a.value < 64 && (a.value << bits_) <= int64_t{1} << std::min(divisor(0), divisor(1));
   };
   switch (def->op) {
     case Op::Splat: return Stride::constant(0);
@@ -136,10 +171,10 @@ Stride strideOf(const Value* v, const IndexMap& map, int axis, int bits, Divisib
     case Op::MakeRange: {
       // Linear when the axis's bits stand in a row.
       int64_t unit = 0;
-      for (int b = 0; b < bits; ++b) {
+      for (int b = 0; b < bits_; ++b) {
         size_t at = map.size();
         for (size_t i = 0; i < map.size(); ++i)
-          if (map[i].axis == axis && map[i].bit == b) at = i;
+          if (map[i].axis == axis_ && map[i].bit == b) at = i;
         if (at == map.size()) return {};
         if (b == 0) unit = int64_t{1} << at;
         if (int64_t{1} << at != unit << b) return {};
@@ -214,6 +249,12 @@ Stride strideOf(const Value* v, const IndexMap& map, int axis, int bits, Divisib
       return Stride::constant(0);
     }
   }
+}
+
+}  // namespace
+
+Stride strideOf(const Value* v, const IndexMap& map, int axis, int bits, Divisibility* group) {
+  return StrideQuery(axis, bits, group).of(v, map);
 }
 
 }  // namespace nereid

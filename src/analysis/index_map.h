@@ -34,7 +34,7 @@ IndexBit selectorBit(const Inst& inst, const IndexMap& map);
 bool isInlinable(const Inst& inst);
 
 // Whether no element of an index is negative. As in addresses, sums and products are assumed not to wrap, and divisors not to be negative.
-bool isNonNegative(const Value* v, int depth = 0);
+bool isNonNegative(const Value* v);
 
 // How a tile's value changes along one axis of the domain.
 struct Stride {

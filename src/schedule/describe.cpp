@@ -133,7 +133,21 @@ class Describer {
     for (const NestSchedule::Bound& bound : n.loops.bounds)
       line(depth + 1, "the comparison at line ", bound.compare->loc.line(),
            bound.isLower ? " holds on a whole loop or is a mask" : " ends a loop instead of masking it");
+    versions(n.loops.versions, depth + 1);
     if (const std::string text = nestText(n); !text.empty()) out_ += text + "\n";
+  }
+
+  void versions(const NestSchedule::Versions& v, int depth) {
+    std::string loads;
+    for (const Inst* load : v.loads) appendAll(loads, loads.empty() ? "" : ", ", load->loc.line());
+    const std::string buffered =
+        loads.empty() ? "stores run one after another" : cat("what line ", loads, " loads is written to memory first");
+    if (v.onlyBuffered)
+      line(depth, v.tests.empty() ? "accesses may meet, and an address is not affine: " : "accesses may meet: ", buffered);
+    else if (v.mayMeet)
+      line(depth, "accesses may meet: two versions, by a test of addresses; in the second ", buffered);
+    if (v.testsStrides && !v.onlyBuffered) line(depth, "two versions, by a test that run-time strides are 1 and indices do not wrap");
+    if (v.needsDistinct) line(depth, "arguments do not overlap");
   }
 
   const Schedule& schedule_;

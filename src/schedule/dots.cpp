@@ -116,8 +116,7 @@ std::string DotScheduler::check(const Inst& dot, const DotSchedule& d) const {
     return cat("rows must be between 1 and ", std::min<int64_t>(rows, machine_.maxDotRows));
   if (d.restRows < 0 || d.restRows > d.rows) return "rest must be at most as many as the rows of a tile";
   if (d.restRows == 0 && !isPower(d.rows)) return cat("tiles of ", d.rows, " rows leave a rest of ", rows, " rows");
-  if (!covers(d, rows))
-    return cat("tiles of ", d.rows, " and ", d.restRows, " rows do not make ", rows, " rows");
+  if (!covers(d, rows)) return cat("tiles of ", d.rows, " and ", d.restRows, " rows do not make ", rows, " rows");
   if (!isPower(d.columns) || log2(d.columns) > shape.columnBits || d.columns > machine_.maxLanes)
     return cat("columns must be a power of two up to ", std::min<int64_t>(int64_t{1} << shape.columnBits, machine_.maxLanes));
   if (const int group = mostOf(dot); d.group != 1 && d.group != group) return cat("group must be 1", group > 1 ? cat(" or ", group) : "");

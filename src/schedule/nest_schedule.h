@@ -79,6 +79,7 @@ struct NestDecision {
   std::vector<int> threads, order;
   int transposedAxis = -1;
   bool unrolled = false;
+  bool tested = true;  // whether accesses meet, at run time; otherwise loads are written to memory first in any case
 };
 
 }  // namespace nereid

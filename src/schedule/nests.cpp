@@ -63,7 +63,8 @@ NestSchedule NestScheduler::schedule(const Nest& nest, const Request& request) {
     if (s.partialLayout)
       std::erase_if(s.bounds, [&](const NestSchedule::Bound& b) { return !s.axes[static_cast<size_t>(b.axis)].isReduced; });
   }
-  findVersions(nest, s);
+  findVersions(nest, s, request.random ? nullptr : decision);
+  if (request.random && !s.versions.tests.empty()) s.versions.onlyBuffered = request.random->below(4) == 0;
   return s;
 }
 

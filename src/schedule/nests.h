@@ -67,7 +67,7 @@ class NestScheduler {
   bool apply(const NestDecision& decision, const Nest& nest, NestSchedule& s);
   NestDecision draw(Random& random, const Nest& nest, const NestSchedule& s) const;
   void findBounds(const Nest& nest, NestSchedule& s);
-  void findVersions(const Nest& nest, NestSchedule& s);
+  void findVersions(const Nest& nest, NestSchedule& s, const NestDecision* decision);
   void findMeetings(const Nest& nest, NestSchedule& s);
   bool hasUnknownStrides(const Nest& nest, const NestSchedule& s);
   bool readsRegisters(const Value* v) const;

@@ -98,9 +98,10 @@ bool readNest(Words& words, std::map<int, NestDecision>& nests, int line) {
            : key == "threads"    ? words.list(d.threads)
            : key == "order"      ? words.list(d.order)
            : key == "transposed" ? words.number(d.transposedAxis)
-           : key == "unrolled"
-               ? words.isYes(d.unrolled)
-               : words.fail(cat("a nest has no `", key, "`: it has axes, vector, lanes, threads, order, transposed and unrolled"));
+           : key == "unrolled"   ? words.isYes(d.unrolled)
+           : key == "tested"
+               ? words.isYes(d.tested)
+               : words.fail(cat("a nest has no `", key, "`: it has axes, vector, lanes, threads, order, transposed, unrolled and tested"));
     if (!ok) return false;
   }
   return true;
@@ -207,7 +208,10 @@ std::string nestText(const Nest& nest) {
   const bool hasLanes = s.vectorAxis >= 0;
   return cat("nest ", nest.number, " axes ", axesText(s), " vector ", hasLanes ? cat(s.vectorAxis) : "none", " lanes ",
              hasLanes ? s.axes[static_cast<size_t>(s.vectorAxis)].step() : 1, " threads ", listed(threads), " order ", listed(s.order),
-             s.transposedAxis >= 0 ? cat(" transposed ", s.transposedAxis) : "", " unrolled ", s.unrolled ? "yes" : "no");
+             s.transposedAxis >= 0 ? cat(" transposed ", s.transposedAxis) : "", " unrolled ", s.unrolled ? "yes" : "no",
+             s.versions.tests.empty()  ? ""
+             : s.versions.onlyBuffered ? " tested no"
+                                       : " tested yes");
 }
 
 }  // namespace nereid

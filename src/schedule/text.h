@@ -9,7 +9,8 @@
 // A section begins with `kernel`; a target with several variants of a kernel has several sections. `axes` has the size of each axis, the
 // innermost of the tile's index first; an axis that a reduction or scan combines ends in `r`. The other fields
 // are decisions: the vector axis (or `none`) and its lanes, the threads along each axis, the axes as loops (the outermost first), and
-// whether the loops over a thread's elements are unrolled. After `#` come comments.
+// whether the loops over a thread's elements are unrolled. A nest whose accesses may meet also says whether a run-time test chooses a
+// version (`tested`). After `#` come comments.
 #pragma once
 
 #include <map>

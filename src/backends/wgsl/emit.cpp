@@ -704,8 +704,8 @@ int64_t workgroupBytes(const Variant& v) { return v.limits.empty() ? 0 : v.limit
 
 // Lowers and writes the kernel as planned for so many threads: texts for different arguments and for any, with and without f16. What takes
 // matrix units or subgroups is for different ones alone: compiling costs time, and the others have the plain text.
-bool writeFor(const Func& kernel, const KernelSchedule& shape, FunctionRef<std::unique_ptr<Schedule>(bool)> scheduleFor, const Device* device,
-              const TextOptions& options, Shader& out, Diags& diags) {
+bool writeFor(const Func& kernel, const KernelSchedule& shape, FunctionRef<std::unique_ptr<Schedule>(bool)> scheduleFor,
+              const Device* device, const TextOptions& options, Shader& out, Diags& diags) {
   std::unique_ptr<Schedule> made;
   const int programs = shape.programs;
   const bool matrices = shape.matrices, subgroups = shape.subgroups;
