@@ -128,54 +128,57 @@ struct BuiltinTable {
       {"min", "*args propagate_nan? key? default?", &G::bPyMinMax, false, Op::MinSI, 0},
       {"max", "*args propagate_nan? key? default?", &G::bPyMinMax, false, Op::MaxSI, 0},
       {"abs", "x", &G::bPyAbs, false, Op::Poison, 1},
-      {"enumerate", "iterable start?", &G::bHost, false},
-      {"zip", "*iterables strict?", &G::bHost, false},
-      {"sorted", "iterable key? reverse?", &G::bHost, false},
-      {"reversed", "iterable", &G::bHost, false},
-      {"divmod", "x y", &G::bHost, false},
-      {"round", "x ndigits?", &G::bHost, false},
-      {"any", "iterable", &G::bHost, false},
-      {"all", "iterable", &G::bHost, false},
-      {"sum", "iterable start?", &G::bHost, false},
-      {"pow", "x y mod?", &G::bHost, false},
-      {"map", "function *iterables", &G::bHost, false},
-      {"filter", "function iterable", &G::bHost, false},
-      {"next", "iterator default?", &G::bHost, false},
-      {"iter", "iterable", &G::bHost, false},
-      {"repr", "x", &G::bHost, false},
-      {"format", "x spec?", &G::bHost, false},
-      {"hex", "x", &G::bHost, false},
-      {"oct", "x", &G::bHost, false},
-      {"bin", "x", &G::bHost, false},
-      {"chr", "x", &G::bHost, false},
-      {"ord", "x", &G::bHost, false},
-      {"callable", "x", &G::bHost, false},
-      {"type", "x", &G::bHost, false},
+  };
+  // Python's own that take compile-time values only.
+  static constexpr BuiltinInfo kPythonHost[] = {
+      {"enumerate", "iterable start?", &G::bEnumerate, false},
+      {"zip", "*iterables strict?", &G::bZip, false},
+      {"sorted", "iterable key? reverse?", &G::bSorted, false},
+      {"reversed", "iterable", &G::bReversed, false},
+      {"divmod", "x y", &G::bDivmod, false},
+      {"round", "x ndigits?", &G::bRound, false},
+      {"any", "iterable", &G::bAnyAll, false, Op::Poison, 1},
+      {"all", "iterable", &G::bAnyAll, false, Op::Poison, 0},
+      {"sum", "iterable start?", &G::bSum, false},
+      {"pow", "x y mod?", &G::bPow, false},
+      {"map", "function *iterables", &G::bMap, false},
+      {"filter", "function iterable", &G::bFilter, false},
+      {"next", "iterator default?", &G::bNext, false},
+      {"iter", "iterable", &G::bIter, false},
+      {"repr", "x", &G::bRepr, false},
+      {"format", "x spec?", &G::bFormat, false},
+      {"hex", "x", &G::bDigits, false, Op::Poison, 'x'},
+      {"oct", "x", &G::bDigits, false, Op::Poison, 'o'},
+      {"bin", "x", &G::bDigits, false, Op::Poison, 'b'},
+      {"chr", "x", &G::bChr, false},
+      {"ord", "x", &G::bOrd, false},
+      {"callable", "x", &G::bCallable, false},
+      {"type", "x", &G::bType, false},
   };
   // Functions of Python's modules, at compile time.
   static constexpr BuiltinInfo kModules[] = {
-      {"math.gcd", "*args", &G::bHostModule, false},
-      {"math.lcm", "*args", &G::bHostModule, false},
-      {"math.isqrt", "n", &G::bHostModule, false},
-      {"math.factorial", "n", &G::bHostModule, false},
-      {"math.comb", "n k", &G::bHostModule, false},
-      {"math.prod", "iterable start?", &G::bHostModule, false},
-      {"math.pow", "x y", &G::bHostModule, false},
-      {"math.fabs", "x", &G::bHostModule, false},
-      {"math.trunc", "x", &G::bHostModule, false},
-      {"math.log10", "x", &G::bHostModule, false},
-      {"math.isinf", "x", &G::bHostModule, false},
-      {"math.isnan", "x", &G::bHostModule, false},
-      {"math.isfinite", "x", &G::bHostModule, false},
-      {"math.copysign", "x y", &G::bHostModule, false},
-      {"functools.reduce", "function iterable initial?", &G::bHostModule, false},
-      {"itertools.product", "*iterables repeat?", &G::bHostModule, false},
-      {"itertools.chain", "*iterables", &G::bHostModule, false},
-      {"itertools.accumulate", "iterable function?", &G::bHostModule, false},
-      {"importlib.import_module", "name", &G::bHostModule, false},
-      {"operator.add", "a b", &G::bHostModule, false},
-      {"operator.mul", "a b", &G::bHostModule, false},
-      {"operator.sub", "a b", &G::bHostModule, false},
+      {"math.gcd", "*args", &G::bGcdLcm, false, Op::Poison, 0},
+      {"math.lcm", "*args", &G::bGcdLcm, false, Op::Poison, 1},
+      {"math.isqrt", "n", &G::bIsqrt, false},
+      {"math.factorial", "n", &G::bFactorial, false},
+      {"math.comb", "n k", &G::bComb, false},
+      {"math.prod", "iterable start?", &G::bProd, false},
+      {"math.pow", "x y", &G::bFloatPow, false},
+      {"math.fabs", "x", &G::bFabs, false},
+      {"math.trunc", "x", &G::bTrunc, false},
+      {"math.log10", "x", &G::bLog10, false},
+      {"math.isinf", "x", &G::bIsInf, false},
+      {"math.isnan", "x", &G::bIsNan, false},
+      {"math.isfinite", "x", &G::bIsFinite, false},
+      {"math.copysign", "x y", &G::bCopysign, false},
+      {"functools.reduce", "function iterable initial?", &G::bFunctoolsReduce, false},
+      {"itertools.product", "*iterables repeat?", &G::bProduct, false},
+      {"itertools.chain", "*iterables", &G::bChain, false},
+      {"itertools.accumulate", "iterable function?", &G::bAccumulate, false},
+      {"importlib.import_module", "name", &G::bImportModule, false},
+      {"operator.add", "a b", &G::bOperator, false, Op::Poison, '+'},
+      {"operator.mul", "a b", &G::bOperator, false, Op::Poison, '*'},
+      {"operator.sub", "a b", &G::bOperator, false, Op::Poison, '-'},
   };
   // tl.target_info, and triton.*: compile-time functions.
   static constexpr BuiltinInfo kTarget[] = {
@@ -414,12 +417,19 @@ const BuiltinInfo* findIn(const BuiltinInfo (&table)[n], std::string_view name) 
 }  // namespace
 
 const BuiltinInfo* findBuiltin(std::string_view name) { return findIn(BuiltinTable::kTl, name); }
-const BuiltinInfo* findPythonBuiltin(std::string_view name) { return findIn(BuiltinTable::kPython, name); }
+const BuiltinInfo* findPythonBuiltin(std::string_view name) {
+  const BuiltinInfo* info = findIn(BuiltinTable::kPython, name);
+  return info ? info : findIn(BuiltinTable::kPythonHost, name);
+}
 const BuiltinInfo* findDescMethod(std::string_view name) { return findIn(BuiltinTable::kDesc, name); }
 const BuiltinInfo* findLibdevice(std::string_view name) { return findIn(BuiltinTable::kLibdevice, name); }
 const BuiltinInfo* findTargetQuery(std::string_view name) { return findIn(BuiltinTable::kTarget, name); }
 const BuiltinInfo* findHostModule(std::string_view name) { return findIn(BuiltinTable::kModules, name); }
 const BuiltinInfo* findHostMath(std::string_view name) { return findIn(BuiltinTable::kHost, name); }
+
+bool takesTensors(const BuiltinInfo& info) {
+  return findIn(BuiltinTable::kPythonHost, info.name) != &info && findIn(BuiltinTable::kModules, info.name) != &info;
+}
 
 std::vector<std::string> builtinNames(bool membersOnly) {
   std::vector<std::string> names;
