@@ -73,6 +73,7 @@ const BuiltinInfo* findBuiltin(std::string_view name);
 const BuiltinInfo* findPythonBuiltin(std::string_view name);
 const BuiltinInfo* findDescMethod(std::string_view name);
 const BuiltinInfo* findLibdevice(std::string_view name);
+const BuiltinInfo* findLibdeviceRow(std::string_view name);  // one whose symbol depends on the types of its arguments
 const BuiltinInfo* findHostMath(std::string_view name);
 const BuiltinInfo* findTargetQuery(std::string_view name);
 const BuiltinInfo* findHostModule(std::string_view name);  // "math.gcd"
@@ -117,6 +118,7 @@ class CodeGen {
   friend struct BuiltinTable;
   friend struct HostCall;
   friend struct ClassTable;
+  friend const BuiltinInfo* findLibdeviceRow(std::string_view name);
 
   // ---- codegen.cpp
   Result<void> body(const Node* node, Func* func);
