@@ -108,124 +108,122 @@ class Folder {
     return inst.op == Op::Assert && constantBits(inst.operand(0)) && (*constantBits(inst.operand(0)) != 0);
   }
 
+  // A value made at the current position.
+  template <class Make>
+  Value* made(const Inst& inst, Block* block, Make&& make) {
+    // Builders append; move the new instructions.
+    Builder b(m_, block, inst.loc);
+    size_t before = block->insts.size();
+    Value* v = make(b);
+    for (size_t i = before; i < block->insts.size(); ++i) out_.back().push_back(block->insts[i]);
+    block->insts.resize(before);
+    return v;
+  }
+  Value* constant(const Inst& inst, Block* block, uint64_t bits) {
+    return made(inst, block, [&](Builder& b) { return b.constant(inst.result()->type, bits); });
+  }
+
   // A value that replaces the result, after inserting new instructions if it needs some; null if there is none.
   Value* simpler(Inst& inst, Block* block) {
     if (inst.results.size() != 1) return nullptr;
-    Value* result = inst.result();
-    Builder b(m_, block, inst.loc);
-    auto made = [&](auto&& make) {
-      // Builders append; move the new instructions to the current position.
-      size_t before = block->insts.size();
-      Value* v = make();
-      for (size_t i = before; i < block->insts.size(); ++i) out_.back().push_back(block->insts[i]);
-      block->insts.resize(before);
-      return v;
-    };
-    auto zero = [&] { return made([&] { return b.constant(result->type, 0); }); };
-    // All operands are constant.
-    if (isElementwise(inst.op) && !inst.operands.empty() && !result->type.isPointer()) {
-      std::vector<Dense> known;
-      std::vector<const Dense*> pointers;
-      for (Value* v : inst.operands) {
-        auto d = denseOf(v);
-        if (!d) break;
-        known.push_back(std::move(*d));
-      }
-      if (known.size() == inst.operands.size()) {
-        for (const Dense& d : known) pointers.push_back(&d);
-        if (auto d = fold(inst, pointers)) {
-          d->type = result->type;
-          return made([&] { return b.constant(std::move(*d)); });
-        }
-      }
+    if (Value* v = folded(inst, block)) return v;
+    if (inst.op == Op::Load) return simplerLoad(inst, block);
+    if (Value* v = operandFor(inst)) return v;
+    if (isZero(inst)) return constant(inst, block, 0);
+    return simplerShape(inst, block);
+  }
+
+  // The constant that an operation on constants gives.
+  Value* folded(const Inst& inst, Block* block) {
+    if (!isElementwise(inst.op) || inst.operands.empty() || inst.result()->type.isPointer()) return nullptr;
+    std::vector<Dense> known;
+    for (Value* v : inst.operands) {
+      auto d = denseOf(v);
+      if (!d) return nullptr;
+      known.push_back(std::move(*d));
     }
+    std::vector<const Dense*> pointers;
+    for (const Dense& d : known) pointers.push_back(&d);
+    auto d = fold(inst, pointers);
+    if (!d) return nullptr;
+    d->type = inst.result()->type;
+    return made(inst, block, [&](Builder& b) { return b.constant(std::move(*d)); });
+  }
+
+  // The operand that a scalar operation passes through.
+  static Value* operandFor(const Inst& inst) {
     Value* x = inst.operands.empty() ? nullptr : inst.operands[0];
     Value* y = inst.operands.size() > 1 ? inst.operands[1] : nullptr;
     switch (inst.op) {
       case Op::AddI:
+      case Op::XOrI: return isInt(y, 0) ? x : isInt(x, 0) ? y : nullptr;
       case Op::OrI:
-      case Op::XOrI:
-        if (isInt(y, 0)) return x;
+        if (isInt(y, 0) || x == y) return x;
         if (isInt(x, 0)) return y;
-        if (inst.op == Op::OrI && x == y) return x;
-        if (inst.op == Op::OrI && result->type.isBool() && (isInt(x, -1) || isInt(y, -1))) return isInt(x, -1) ? x : y;
-        break;
+        if (!inst.result()->type.isBool()) return nullptr;
+        return isInt(x, -1) ? x : isInt(y, -1) ? y : nullptr;
       case Op::SubI:
       case Op::ShLI:
       case Op::ShRSI:
       case Op::ShRUI:
-        if (isInt(y, 0)) return x;
-        if (inst.op == Op::SubI && x == y) return zero();
-        break;
-      case Op::MulI:
-        if (isInt(y, 1)) return x;
-        if (isInt(x, 1)) return y;
-        if (isInt(x, 0) || isInt(y, 0)) return zero();
-        break;
-      case Op::AndI:
-        if (isInt(y, -1) || x == y) return x;
-        if (isInt(x, -1)) return y;
-        if (isInt(x, 0) || isInt(y, 0)) return zero();
-        break;
+      case Op::AddPtr: return isInt(y, 0) ? x : nullptr;
+      case Op::MulI: return isInt(y, 1) ? x : isInt(x, 1) ? y : nullptr;
+      case Op::AndI: return isInt(y, -1) || x == y ? x : isInt(x, -1) ? y : nullptr;
       case Op::DivSI:
-      case Op::DivUI:
-        if (isInt(y, 1) && bitWidth(y->type) > 1) return x;
-        break;
-      case Op::RemSI:
-      case Op::RemUI:
-        if (isInt(y, 1)) return zero();
-        break;
+      case Op::DivUI: return isInt(y, 1) && bitWidth(y->type) > 1 ? x : nullptr;
       case Op::MinSI:
       case Op::MaxSI:
       case Op::MinUI:
-      case Op::MaxUI:
-        if (x == y) return x;
-        break;
-      case Op::Select: {
+      case Op::MaxUI: return x == y ? x : nullptr;
+      case Op::Select:
         if (auto c = constantBits(x)) return inst.operands[*c & 1 ? 1 : 2];
-        if (inst.operands[1] == inst.operands[2]) return y;
-        break;
-      }
-      case Op::AddPtr:
-        if (isInt(y, 0)) return x;
-        break;
+        return y == inst.operands[2] ? y : nullptr;
       case Op::ExtSI:
       case Op::ExtUI:
       case Op::TruncI:
       case Op::IndexCast:
-        if (x->type == result->type) return x;
-        break;
       case Op::Bitcast:
       case Op::ArithBitcast:
-        if (x->type == result->type) return x;
-        break;
       case Op::Broadcast:
       case Op::ExpandDims:
-      case Op::Reshape:
-      case Op::Trans:
-        if (x->type == result->type && inst.op != Op::Trans) return x;
-        if (x->def && x->def->op == Op::Splat) return made([&] { return b.splat(x->def->operand(0), result->type.shape()); });
-        if (auto c = constantBits(x)) return made([&] { return b.constant(result->type, *c); });
-        break;
-      case Op::Splat:
-        // A constant scalar as a constant tile.
-        if (auto c = constantBits(x); c && !x->type.isPointer()) return made([&] { return b.constant(result->type, *c); });
-        break;
-      case Op::Unsplat:
-        if (x->def && x->def->op == Op::Splat) return x->def->operand(0);
-        break;
-      case Op::Load: {
-        Value* mask = inst.optional(1);
-        auto c = mask ? constantBits(mask) : std::nullopt;
-        if (!c) break;
-        if (!(*c & 1)) return inst.optional(2) ? inst.optional(2) : zero();
-        inst.operands.resize(1);
-        inst.segments = {1, 0, 0};
-        changed_ = true;
-        break;
-      }
-      default: break;
+      case Op::Reshape: return x->type == inst.result()->type ? x : nullptr;
+      case Op::Unsplat: return x->def && x->def->op == Op::Splat ? x->def->operand(0) : nullptr;
+      default: return nullptr;
     }
+  }
+
+  // x - x, x * 0, x & 0, x % 1
+  static bool isZero(const Inst& inst) {
+    switch (inst.op) {
+      case Op::SubI: return inst.operands[0] == inst.operands[1];
+      case Op::MulI:
+      case Op::AndI: return isInt(inst.operands[0], 0) || isInt(inst.operands[1], 0);
+      case Op::RemSI:
+      case Op::RemUI: return isInt(inst.operands[1], 1);
+      default: return false;
+    }
+  }
+
+  // A splat or constant of another shape.
+  Value* simplerShape(const Inst& inst, Block* block) {
+    const bool layout = inst.op == Op::Broadcast || inst.op == Op::ExpandDims || inst.op == Op::Reshape || inst.op == Op::Trans;
+    if (!layout && inst.op != Op::Splat) return nullptr;
+    Value* x = inst.operands[0];
+    if (layout && x->def && x->def->op == Op::Splat)
+      return made(inst, block, [&](Builder& b) { return b.splat(x->def->operand(0), inst.result()->type.shape()); });
+    auto c = constantBits(x);
+    return c && (layout || !x->type.isPointer()) ? constant(inst, block, *c) : nullptr;
+  }
+
+  // A load with a mask that is known.
+  Value* simplerLoad(Inst& inst, Block* block) {
+    Value* mask = inst.optional(1);
+    auto c = mask ? constantBits(mask) : std::nullopt;
+    if (!c) return nullptr;
+    if (!(*c & 1)) return inst.optional(2) ? inst.optional(2) : constant(inst, block, 0);
+    inst.operands.resize(1);
+    inst.segments = {1, 0, 0};
+    changed_ = true;
     return nullptr;
   }
 

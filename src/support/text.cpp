@@ -145,6 +145,12 @@ std::vector<std::string_view> splitLines(std::string_view text) {
   }
 }
 
+std::string repeated(std::string_view text, size_t times) {
+  std::string out;
+  while (times-- > 0) out += text;
+  return out;
+}
+
 std::string_view trim(std::string_view text) {
   size_t begin = text.find_first_not_of(" \t\r\n");
   if (begin == std::string_view::npos) return {};

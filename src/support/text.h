@@ -26,6 +26,7 @@ std::string quoted(std::string_view text);
 std::string jsonQuoted(std::string_view text);
 std::vector<std::string_view> splitLines(std::string_view text);
 std::string_view trim(std::string_view text);
+std::string repeated(std::string_view text, size_t times);
 // UTF-8: a character from its number, the characters of a text, how many it has, and the number of one.
 void appendUtf8(std::string& out, uint32_t c);
 std::vector<std::string_view> charactersOf(std::string_view text);
@@ -33,6 +34,9 @@ size_t characterCount(std::string_view text);
 uint32_t codePointOf(std::string_view character);
 // The candidate nearest to `word` by edit distance, or empty if none is near enough to be a likely misspelling.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+// Not inline, since there are hundreds of comparisons with literals.
+[[gnu::noinline]] constexpr bool operator==(const std::string_view& text, const char* literal) { return text.compare(literal) == 0; }
 
 // Not inline, since there are thousands of calls.
 void append(std::string& out, std::string_view text);

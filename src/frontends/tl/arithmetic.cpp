@@ -337,7 +337,7 @@ Result<Tensor> CodeGen::shiftRight(const Val& va, const Val& vb, const Locs& loc
   return bitwise(isSigned ? Op::ShRSI : Op::ShRUI, va, vb, locs);
 }
 
-Result<Tensor> CodeGen::compare(const std::string& op, const Val& va, const Val& vb, const Locs& locs) {
+Result<Tensor> CodeGen::compare(std::string_view op, const Val& va, const Val& vb, const Locs& locs) {
   // Unlike in arithmetic, a number first becomes a tensor of its default type, and both sides are promoted: fp16 == 0.1 compares in fp32.
   Tensor left = TRY(toTensor(va, locs.a)), right = TRY(toTensor(vb, locs.b));
   auto [a, b] = TRY(operands(Val::of(left), Val::of(right), {}, locs));

@@ -6,10 +6,9 @@
 
 namespace nereid::tl {
 
-Result<Val> CodeGen::bDot(Bound& a) {
-  Tensor x = TRY(tensorOf(a, 0)), y = TRY(tensorOf(a, 1));
+// On a CPU: full precision unless the kernel asks for less.
+Result<int64_t> CodeGen::dotPrecision(const Bound& a) {
   if (a.given(3) && a.given(4)) return error(Err::Type, a.loc(4)).says("give input_precision or allow_tf32, not both");
-  // On a CPU: full precision unless the kernel asks for less.
   std::string precision = "ieee";
   if (a.given(3))
     precision = TRY(constantString(a, 3, "input_precision"));
@@ -20,59 +19,64 @@ Result<Val> CodeGen::bDot(Bound& a) {
   auto found = std::find(std::begin(kPrecisions), std::end(kPrecisions), precision);
   if (found == std::end(kPrecisions))
     return error(Err::Type, a.loc(3)).says("unknown input_precision '", precision, "'").hint("use ieee, tf32, tf32x3, bf16x3 or bf16x6");
-  int64_t precisionNumber = found - std::begin(kPrecisions);
-  DType out = a.given(6) ? TRY(dtypeOf(a, 6)) : DType{Prim::F32};
+  return found - std::begin(kPrecisions);
+}
 
-  size_t rank = x.type.shape.size();
-  if (rank < 2 || y.type.shape.size() != rank)
+Result<void> CodeGen::checkDotOperands(const Bound& a, const TType& x, const TType& y) {
+  const size_t rank = x.shape.size();
+  if (rank < 2 || y.shape.size() != rank)
     return error(Err::Shape, a.call)
-        .says("tl.dot takes two matrices, but these are ", x.type, " and ", y.type)
-        .label(a.loc(0), x.type)
-        .label(a.loc(1), y.type)
+        .says("tl.dot takes two matrices, but these are ", x, " and ", y)
+        .label(a.loc(0), x)
+        .label(a.loc(1), y)
         .hint("`x[:, None]` makes a column, `x[None, :]` a row");
-  Shape c = x.type.shape, left = x.type.shape, right = y.type.shape;
-  c.erase(rank - 1);
-  c.push_back(right.back());
+  Shape left = x.shape, right = y.shape;
   for (Shape* batch : {&left, &right})
     for (int i = 0; i < 2; ++i) batch->erase(batch->size() - 1);
-  if (x.type.shape[rank - 1] != y.type.shape[rank - 2] || left != right)
+  if (x.shape[rank - 1] != y.shape[rank - 2] || left != right)
     return error(Err::Shape, a.call)
-        .says("tl.dot needs shapes [M, K] and [K, N], but these are ", x.type.shape, " and ", y.type.shape)
-        .label(a.loc(0), x.type)
-        .label(a.loc(1), y.type)
+        .says("tl.dot needs shapes [M, K] and [K, N], but these are ", x.shape, " and ", y.shape)
+        .label(a.loc(0), x)
+        .label(a.loc(1), y)
         .hint("`tl.trans(x)` swaps the axes of an operand");
-  DType sx = x.type.scalar, sy = y.type.scalar;
+  if (x.scalar.isFp8() && y.scalar.isFp8()) return {};
   auto allowed = [](DType s) { return s.is(Prim::I8) || s.is(Prim::F16) || s.is(Prim::BF16) || s.is(Prim::F32) || s.is(Prim::F64); };
-  if (!(sx.isFp8() && sy.isFp8())) {
-    for (int i : {0, 1}) {
-      const Tensor& t = i ? y : x;
-      if (!allowed(t.type.scalar))
-        return error(Err::Type, a.loc(static_cast<size_t>(i)))
-            .says("tl.dot does not take ", t.type.scalar)
-            .hint("cast it to int8, fp8, fp16, bf16, fp32 or fp64");
-    }
-    if (sx != sy)
-      return error(Err::Type, a.call)
-          .says("tl.dot takes two operands of the same type, but these are ", sx, " and ", sy)
-          .label(a.loc(0), x.type)
-          .label(a.loc(1), y.type)
-          .hint("cast one of them with `.to(...)`");
-  }
-  DType result;
-  if (sx.isInt())
-    result = {Prim::I32};
-  else if (out.is(Prim::BF16))
+  for (size_t i : {0, 1})
+    if (DType s = i ? y.scalar : x.scalar; !allowed(s))
+      return error(Err::Type, a.loc(i)).says("tl.dot does not take ", s).hint("cast it to int8, fp8, fp16, bf16, fp32 or fp64");
+  if (x.scalar != y.scalar)
+    return error(Err::Type, a.call)
+        .says("tl.dot takes two operands of the same type, but these are ", x.scalar, " and ", y.scalar)
+        .label(a.loc(0), x)
+        .label(a.loc(1), y)
+        .hint("cast one of them with `.to(...)`");
+  return {};
+}
+
+// `out`: the argument out_dtype, which some operands override.
+Result<DType> CodeGen::dotResult(const Bound& a, DType operand, DType out) {
+  if (operand.isInt()) return DType{Prim::I32};
+  if (out.is(Prim::BF16))
     return error(Err::Type, a.loc(6))
         .says("out_dtype=bfloat16 is not supported")
         .hint("use tl.float32 and cast the result with `.to(tl.bfloat16)`");
-  else if (sx.is(Prim::F32) || sx.is(Prim::BF16))
-    result = {Prim::F32};
-  else if (sx.is(Prim::F64))
-    result = {Prim::F64};
-  else
-    result = out;
-  if (!result.is(Prim::F16) && !result.is(Prim::F32) && !result.is(Prim::F64) && !result.is(Prim::I32))
-    return error(Err::Type, a.loc(6)).says("out_dtype must be float16 or float32, not ", result);
+  if (operand.is(Prim::F32) || operand.is(Prim::BF16)) return DType{Prim::F32};
+  if (operand.is(Prim::F64)) return DType{Prim::F64};
+  if (!out.is(Prim::F16) && !out.is(Prim::F32) && !out.is(Prim::F64) && !out.is(Prim::I32))
+    return error(Err::Type, a.loc(6)).says("out_dtype must be float16 or float32, not ", out);
+  return out;
+}
+
+Result<Val> CodeGen::bDot(Bound& a) {
+  Tensor x = TRY(tensorOf(a, 0)), y = TRY(tensorOf(a, 1));
+  const int64_t precision = TRY(dotPrecision(a));
+  const DType out = a.given(6) ? TRY(dtypeOf(a, 6)) : DType{Prim::F32};
+  CHECK_OK(checkDotOperands(a, x.type, y.type));
+  const DType sx = x.type.scalar, result = TRY(dotResult(a, sx, out));
+  const size_t rank = x.type.shape.size();
+  Shape c = x.type.shape;
+  c.erase(rank - 1);
+  c.push_back(y.type.shape.back());
   TType type{result, c};
   if (type.numel() > kMaxNumel) return error(Err::Shape, a.call).says("the result would have more than ", kMaxNumel, " elements");
   Tensor acc;
@@ -93,13 +97,16 @@ Result<Val> CodeGen::bDot(Bound& a) {
 
   bool flatten = rank >= 4;
   if (flatten) {
-    auto batch = [&](Tensor t) { return reshape(t, {left.numel(), t.type.shape[rank - 2], t.type.shape[rank - 1]}, false, a.call); };
+    auto batch = [&](const Tensor& t) {
+      const int64_t m = t.type.shape[rank - 2], n = t.type.shape[rank - 1];
+      return reshape(t, {t.type.numel() / (m * n), m, n}, false, a.call);
+    };
     x = TRY(batch(x));
     y = TRY(batch(y));
     acc = TRY(batch(acc));
   }
   Inst* inst = b_.create(Op::Dot, {x.value, y.value, acc.value}, {acc.value->type},
-                         {{Attr::InputPrecision, precisionNumber}, {Attr::MaxNumImpreciseAcc, imprecise}});
+                         {{Attr::InputPrecision, precision}, {Attr::MaxNumImpreciseAcc, imprecise}});
   Tensor product = tensor(inst->result(), acc.type);
   if (flatten) product = TRY(reshape(product, c, false, a.call));
   return Val::of(product);

@@ -127,8 +127,44 @@ std::string joined(const std::vector<std::string>& names) {
   return out;
 }
 
+Param paramOf(std::string name, int64_t divisibility, bool isUnsigned) {
+  Param p;
+  p.name = std::move(name);
+  p.divisibility = divisibility;
+  p.isUnsigned = isUnsigned;
+  return p;
+}
+
+// The block type of "tensordesc<fp16[64,64]>"; nothing for other text.
+std::optional<TType> descriptorType(std::string_view spelled) {
+  const size_t open = spelled.find('['), close = spelled.find(']');
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open) return std::nullopt;
+  auto elem = dtypeFromSignature(spelled.substr(11, open - 11));
+  if (!elem || elem->isPointer()) return std::nullopt;
+  Shape shape;
+  int64_t n = 0;
+  bool digits = false;
+  for (char c : spelled.substr(open + 1, close - open)) {
+    if (c >= '0' && c <= '9') {
+      n = n * 10 + (c - '0');
+      digits = true;
+      if (n > kMaxNumel) return std::nullopt;
+    } else if (c == ',' || c == ']') {
+      if (!digits || !isPowerOfTwo(n) || shape.size() == 5) return std::nullopt;
+      shape.push_back(n);
+      n = 0;
+      digits = false;
+    } else if (c != ' ') {
+      return std::nullopt;
+    }
+  }
+  if (shape.empty() || shape.numel() > kMaxNumel) return std::nullopt;
+  return TType{*elem, shape};
+}
+
 }  // namespace
 
+// An item of a signature becomes parameters of the function and a value that consists of them, or a compile-time value.
 Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, const std::string& paramName, Func& func,
                                     std::vector<Type>& types) {
   // "(*fp32:16, i32, 4)": a tuple of such items, flattened into parameters x.0, x.1 and so on.
@@ -146,79 +182,16 @@ Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, co
     hint = trim(spelled.substr(colon + 1));
     spelled = trim(spelled.substr(0, colon));
   }
-  auto addParam = [&](const std::string& name, Type t, int64_t divisibility, bool isUnsigned) {
-    Param p;
-    p.name = name;
-    p.divisibility = divisibility;
-    p.isUnsigned = isUnsigned;
-    func.params.push_back(std::move(p));
-    types.push_back(t);
-  };
   if (spelled.starts_with("tensordesc<")) {
-    size_t open = spelled.find('['), close = spelled.find(']');
-    auto bad = [&]() -> std::unexpected<Failed> {
+    auto type = descriptorType(spelled);
+    if (!type)
       return error(Err::Signature, param->loc)
           .says("`", item, "` is not a type (signature of parameter `", paramName, "`)")
           .hint("write a descriptor as tensordesc<fp16[64,64]>");
-    };
-    if (open == std::string_view::npos || close == std::string_view::npos || close < open) return bad();
-    auto elem = dtypeFromSignature(spelled.substr(11, open - 11));
-    if (!elem || elem->isPointer()) return bad();
-    Shape shape;
-    int64_t n = 0;
-    bool digits = false;
-    for (char c : spelled.substr(open + 1, close - open)) {
-      if (c >= '0' && c <= '9') {
-        n = n * 10 + (c - '0');
-        digits = true;
-        if (n > kMaxNumel) return bad();
-      } else if (c == ',' || c == ']') {
-        if (!digits || !isPowerOfTwo(n)) return bad();
-        if (shape.size() == 5) return bad();
-        shape.push_back(n);
-        n = 0;
-        digits = false;
-      } else if (c != ' ') {
-        return bad();
-      }
-    }
-    if (shape.empty() || shape.size() > 5) return bad();
-    Val v = Val::of(VK::Desc);
-    v.type = {*elem, shape};
-    if (v.type.numel() > kMaxNumel) return bad();
-    Type t = v.type.ir();
-    t.form = Form::Desc;
-    if (elem->isInt()) t.sign = elem->isSigned() ? Sign::Signed : Sign::Unsigned;
-    v.tensor.type = v.type;
-    addParam(paramName, t, 0, false);
-    std::vector<Val> items;
-    for (size_t i = 0; i < shape.size(); ++i) {
-      addParam(cat(paramName, ".shape.", i), Type::scalar(Elem::I32), 0, false);
-      items.push_back(Val::of(Tensor{nullptr, {{Prim::I32}, {}}}));
-    }
-    for (size_t i = 0; i < shape.size(); ++i) {
-      addParam(cat(paramName, ".stride.", i), Type::scalar(Elem::I64), 0, false);
-      items.push_back(Val::of(Tensor{nullptr, {{Prim::I64}, {}}}));
-    }
-    v.items = keep(std::move(items));
-    return v;
+    return descriptorParam(*type, paramName, func, types);
   }
   auto type = dtypeFromSignature(spelled);
-  if (!type || type->is(Prim::Void)) {
-    Loc loc = param->loc;
-    if (!spelled.empty() && (spelled[0] == '*' || (isalpha(static_cast<unsigned char>(spelled[0])) && spelled != "None" &&
-                                                   spelled != "True" && spelled != "False" && spelled != "inf" && spelled != "nan"))) {
-      static const std::vector<std::string> kTypes = {"fp16",  "bf16",  "fp32", "fp64", "i1",  "i8", "i16",   "i32",
-                                                      "i64",   "u8",    "u16",  "u32",  "u64", "u1", "*fp16", "*bf16",
-                                                      "*fp32", "*fp64", "*i32", "*i64", "*i8", "*u8"};
-      std::string near = nearest(spelled, kTypes);
-      return error(Err::Signature, loc)
-          .says("`", spelled, "` is not a type (signature of parameter `", param->text, "`)")
-          .hint("write types as in Triton's signatures: *fp32:16, i32, u64, fp32")
-          .meant(near);
-    }
-    return literal(item, loc, "signature");
-  }
+  if (!type || type->is(Prim::Void)) return signatureConstant(item, spelled, param);
   int64_t divisibility = 0;
   if (hint == "1") {
     if (type->isPointer() || !type->isInt())
@@ -238,8 +211,46 @@ Result<Val> CodeGen::signatureValue(std::string_view item, const Node* param, co
           .hint("write ", spelled);
     divisibility = 16;
   }
-  addParam(paramName, type->ir(), divisibility, type->isUnsigned() || (type->isPointer() && DType{type->prim}.isUnsigned()));
+  func.params.push_back(paramOf(paramName, divisibility, type->isUnsigned() || (type->isPointer() && DType{type->prim}.isUnsigned())));
+  types.push_back(type->ir());
   return Val::of(Tensor{nullptr, {*type, {}}});
+}
+
+// A descriptor is its handle, the shape and the strides.
+Val CodeGen::descriptorParam(const TType& type, const std::string& name, Func& func, std::vector<Type>& types) {
+  Val v = Val::of(VK::Desc);
+  v.type = v.tensor.type = type;
+  Type t = type.ir();
+  t.form = Form::Desc;
+  if (type.scalar.isInt()) t.sign = type.scalar.isSigned() ? Sign::Signed : Sign::Unsigned;
+  func.params.push_back(paramOf(name, 0, false));
+  types.push_back(t);
+  std::vector<Val> items;
+  auto addItems = [&](std::string_view what, Prim prim) {
+    for (size_t i = 0; i < type.shape.size(); ++i) {
+      func.params.push_back(paramOf(cat(name, what, i), 0, false));
+      types.push_back(DType{prim}.ir());
+      items.push_back(Val::of(Tensor{nullptr, {{prim}, {}}}));
+    }
+  };
+  addItems(".shape.", Prim::I32);
+  addItems(".stride.", Prim::I64);
+  v.items = keep(std::move(items));
+  return v;
+}
+
+// A value in a signature; reports what looks like a type.
+Result<Val> CodeGen::signatureConstant(std::string_view item, std::string_view spelled, const Node* param) {
+  static constexpr std::string_view kValues[] = {"None", "True", "False", "inf", "nan"};
+  const bool word = !spelled.empty() && isalpha(static_cast<unsigned char>(spelled[0]));
+  if (!spelled.starts_with('*') && (!word || std::find(std::begin(kValues), std::end(kValues), spelled) != std::end(kValues)))
+    return literal(item, param->loc, "signature");
+  static const std::vector<std::string> kTypes = {"fp16", "bf16", "fp32", "fp64",  "i1",    "i8",    "i16",   "i32",  "i64",  "u8",  "u16",
+                                                  "u32",  "u64",  "u1",   "*fp16", "*bf16", "*fp32", "*fp64", "*i32", "*i64", "*i8", "*u8"};
+  return error(Err::Signature, param->loc)
+      .says("`", spelled, "` is not a type (signature of parameter `", param->text, "`)")
+      .hint("write types as in Triton's signatures: *fp32:16, i32, u64, fp32")
+      .meant(nearest(spelled, kTypes));
 }
 
 Result<Func*> CodeGen::kernel() {
@@ -384,7 +395,7 @@ Result<std::vector<Arg>> CodeGen::bind(const FunctionDef& fn, const Node* node, 
     if (p->flag == '*')
       bound[i] = {tuple({}), args.call};
     else if (p->flag == '^')
-      bound[i] = {Val::of(VK::Dict, shared_.loader.heap().object(std::move(extraKeys), std::move(extraValues))), args.call};
+      bound[i] = {Val::of(VK::Dict, shared_.loader.heap().object(extraKeys, extraValues)), args.call};
     else if (p->kid(1) && defaults)
       bound[i] = {(*defaults)[i], args.call};
     else if (p->kid(1))
@@ -585,6 +596,12 @@ Result<Bound> CodeGen::bindBuiltin(const BuiltinInfo& info, const Args& args) {
 
 Result<Val> CodeGen::callBuiltin(const BuiltinInfo& info, const Args& args) {
   Bound bound = TRY(bindBuiltin(info, args));
+  for (size_t i = 0; i < bound.slots.size(); ++i)
+    if (bound[i].isTensor() && !takesTensors(info))
+      return error(Err::Type, bound.loc(i))
+          .says("Python's `", info.name, "` works at compile time only, but this is ", bound[i])
+          .hint(findBuiltin(info.name) || shared_.loader.builtinLibrary().globals.contains(info.name) ? cat("use `tl.", info.name, "`")
+                                                                                                      : "");
   // `tl.maximum(A, B)` of constexprs.
   auto whole = [&](size_t i) { return bound[i].isInt() || (bound[i].isTensor() && bound[i].known && bound[i].known->isInt()); };
   const Val* known = nullptr;
@@ -636,12 +653,12 @@ Result<Val> CodeGen::call(const Val& callee, Args args) {
 }
 
 // The function to use in a kernel instead of one of another package: `tl.exp` for `numpy.exp`.
-std::string CodeGen::insteadOf(const std::string& name) {
+std::string CodeGen::insteadOf(std::string_view name) {
   if (findBuiltin(name) || shared_.loader.builtinLibrary().globals.contains(name)) return cat("use `tl.", name, "`");
   return "a kernel can call functions of tl and functions decorated with @triton.jit";
 }
 
-std::string CodeGen::inPythonHint(const std::string& name) {
+std::string CodeGen::inPythonHint(std::string_view name) {
   return cat("`", name, "` works when the kernel is launched or compiled from Python, which runs it itself");
 }
 

@@ -73,12 +73,14 @@ const BuiltinInfo* findBuiltin(std::string_view name);
 const BuiltinInfo* findPythonBuiltin(std::string_view name);
 const BuiltinInfo* findDescMethod(std::string_view name);
 const BuiltinInfo* findLibdevice(std::string_view name);
+const BuiltinInfo* findLibdeviceRow(std::string_view name);  // one whose symbol depends on the types of its arguments
 const BuiltinInfo* findHostMath(std::string_view name);
 const BuiltinInfo* findTargetQuery(std::string_view name);
 const BuiltinInfo* findHostModule(std::string_view name);  // "math.gcd"
+bool takesTensors(const BuiltinInfo& info);                // false for Python's that work at compile time only
 bool isException(std::string_view name);
 // `nereid.language` and similar names are aliases of Triton's modules.
-std::string tritonName(const std::string& dotted);
+std::string tritonName(std::string_view dotted);
 std::vector<std::string> builtinNames(bool membersOnly);
 
 // The arguments of a builtin, by index of the parameter.
@@ -110,10 +112,13 @@ class CodeGen {
   // The public function, from a signature.
   Result<Func*> kernel();
   // A global of a module, evaluated on first use.
-  Result<Val> global(SourceModule& module, const std::string& name, Loc use);
+  Result<Val> global(SourceModule& module, std::string_view name, Loc use);
 
  private:
   friend struct BuiltinTable;
+  friend struct HostCall;
+  friend struct ClassTable;
+  friend const BuiltinInfo* findLibdeviceRow(std::string_view name);
 
   // ---- codegen.cpp
   Result<void> body(const Node* node, Func* func);
@@ -125,6 +130,8 @@ class CodeGen {
   const Val* foldCall(const FunctionDef& fn, const Args& args);
   Result<Val> defaultValue(const FunctionDef& fn, const Node* param);
   Result<Val> signatureValue(std::string_view item, const Node* param, const std::string& paramName, Func& func, std::vector<Type>& types);
+  Val descriptorParam(const TType& type, const std::string& name, Func& func, std::vector<Type>& types);
+  Result<Val> signatureConstant(std::string_view item, std::string_view spelled, const Node* param);
   Result<Val> literal(std::string_view text, Loc loc, std::string_view what);
   std::string symbolFor(const FunctionDef& fn, const std::vector<Arg>& args);
   Result<Val> call(const Val& callee, Args args);
@@ -133,8 +140,8 @@ class CodeGen {
   DiagBuilder error(Err err, Loc loc);
   std::string_view parameterOf(const Value* v) const;
   std::string textAt(Loc loc) const;
-  std::string insteadOf(const std::string& name);
-  static std::string inPythonHint(const std::string& name);
+  std::string insteadOf(std::string_view name);
+  static std::string inPythonHint(std::string_view name);
   const std::vector<Val>* keep(std::vector<Val> items) { return shared_.loader.heap().keep(std::move(items)); }
   std::string_view keep(std::string text) { return shared_.loader.heap().keep(std::move(text)); }
   Val tuple(std::vector<Val> items) { return Val::tuple(keep(std::move(items))); }
@@ -148,7 +155,17 @@ class CodeGen {
   // ---- statements.cpp
   Result<void> block(const Node* block);
   Result<void> statement(const Node* n);
+  Result<void> hostStatement(const Node* n);
+  Result<void> assignment(const Node* n);
+  Result<void> annotatedAssignment(const Node* n);
+  Result<void> augmentedAssignment(const Node* n);
+  Result<void> assertStatement(const Node* n);
   Result<void> assign(const Node* target, const Val& value);
+  Result<void> assignName(const Node* target, const Val& value);
+  Result<void> unpack(const Node* target, const Val& value);
+  Result<void> assignItem(const Node* target, const Val& value);
+  Result<void> assignField(const Node* target, const Val& value);
+  Val asConstexpr(const Val& v);
   Result<Val> sanitize(const Val& value, Loc loc);
   Result<void> returnStatement(const Node* n);
   Result<Val> decay(const Val& value, Loc loc);
@@ -170,7 +187,26 @@ class CodeGen {
   Result<Val> conditional(const Node* n);
   Result<Tensor> scalarCondition(const Val& v, const Node* n);
   Result<bool> staticCondition(const Val& v, const Node* n);
-  std::vector<std::string> carried(const Node* body, const Node* also, const std::string& except);
+  // The names that a loop carries, and their values before it.
+  struct Carried {
+    std::vector<std::string> names;
+    Scope before;
+    std::vector<Value*> inits;
+  };
+  struct Range {
+    Val lower, upper, step;
+    Loc lowerLoc, upperLoc, stepLoc;
+  };
+  Carried carried(const Node* body, const Node* also, const std::string& except);
+  void bindNames(const std::vector<std::string>& names, const Scope& like, const std::vector<Value*>& handles);
+  Result<std::vector<Value*>> carriedBack(const Carried& c, const Node* loop);
+  std::vector<Value*> closeLoop(Inst* loop, const Carried& c, std::vector<Value*> yields, Loc loc);
+  Result<void> loopBody(const Node* body, const Scope& before, Loc loc);
+  Result<void> staticRange(const Node* n, const Range& range);
+  Result<Tensor> loopBound(const Val& v, Loc loc, std::string_view what);
+  Result<void> rangeLoop(const Node* n, Range range);
+  Result<void> hostWhile(const Node* n);
+  Result<Tensor> loopCondition(const Node* n);
 
   // ---- expressions.cpp
   Result<Val> eval(const Node* n);
@@ -178,11 +214,26 @@ class CodeGen {
   Result<Val> callExpression(const Node* n);
   Result<Args> arguments(const Node* n);
   Result<Val> subscript(const Node* n);
+  Result<std::vector<Val>> displayItems(const Node* n);
+  Result<Val> dictDisplay(const Node* n);
+  Result<Val> sliceBounds(const Node* n);
+  Result<Val> operatorChain(const Node* n);
+  Result<Val> comparison(const Node* n);
+  Result<Val> namedExpression(const Node* n);
   Result<Val> index(const Val& value, const Val& at, const Node* n);
+  Result<Val> indexTensor(const Val& v, const Val& at, const Node* n);
+  Result<Val> indexTuple(const Val& v, const Val& at, const Node* n);
+  Result<Val> indexDict(const Val& v, const Val& at, Loc loc);
+  Result<Val> indexString(const Val& v, const Val& at, Loc loc);
+  Result<size_t> itemIndex(Int at, size_t size, std::string_view container, Loc loc);
+  Result<std::vector<Val>> sliceOf(const std::vector<Val>& from, const Val& slice, Loc loc);
   Result<Val> boolOp(const Node* n);
   Result<Val> joinedString(const Node* n);
-  Result<Val> unaryOperator(const std::string& op, const Val& v, Loc at, Loc operand);
-  Result<Val> binaryOperator(const std::string& op, const Val& a, const Val& b, const Locs& locs);
+  Result<Val> unaryOperator(std::string_view op, const Val& v, Loc at, Loc operand);
+  Result<Val> binaryOperator(std::string_view op, const Val& a, const Val& b, const Locs& locs);
+  Result<Val> tensorOperator(std::string_view op, const Val& a, const Val& b, const Locs& locs);
+  Result<Val> knownOperator(std::string_view op, const Val& a, const Val& b, const Locs& locs);
+  std::unexpected<Failed> notOperand(std::string_view op, const Val& v, Loc at);
   Result<Val> staticAssert(const Node* n);
 
   // ---- host_values.cpp
@@ -192,11 +243,13 @@ class CodeGen {
   Result<std::vector<Val>> iterate(const Val& v, Loc loc);
   Result<bool> contains(const Val& container, const Val& item, Loc loc);
   Result<int> order(const Val& a, const Val& b, Loc loc, int depth = 0);  // negative, 0, positive
-  Result<std::optional<Val>> hostBinary(const std::string& op, const Val& a, const Val& b, const Locs& locs);
+  Result<std::optional<Val>> hostBinary(std::string_view op, const Val& a, const Val& b, const Locs& locs);
   Result<Val> makeSet(const std::vector<Val>& items, Loc loc);
   Result<void> dictStore(HostObject& d, const Val& key, const Val& value, Loc loc);
   Result<Val> makeDict(const Val& from, Loc loc);
   Val list(std::vector<Val> items);
+  // A list; a tuple in a kernel.
+  Val sequence(std::vector<Val> items) { return host_ ? list(std::move(items)) : tuple(std::move(items)); }
   // Converts a value for use in a kernel: lists become tuples, and nothing can change any more.
   Val toKernel(const Val& v);
   Result<void> hostStoreItem(const Val& container, const Val& at, const Val& value, Loc loc);
@@ -210,15 +263,65 @@ class CodeGen {
   Result<Val> bPythonValue(Bound& a);
 
   // ---- host_methods.cpp
-  const char* hostMethodName(const Val& v, std::string_view name);
-  Result<Val> hostMethod(const Val& self, const std::string& name, const Args& args);
+  // Empty if the value has no such method.
+  std::string_view hostMethodName(const Val& v, std::string_view name);
+  Result<Val> hostMethod(const Val& self, std::string_view name, const Args& args);
+
+  // ---- host_formats.cpp
   Result<Val> formatted(const Val& v, std::string_view spec, Loc loc);
   Result<Val> percentFormat(const Val& format, const Val& values, Loc loc);
-  Result<Val> strFormat(std::string_view format, const Args& args, size_t& next);  // `next`: the argument of the next `{}`
+  Result<Val> percentValue(const Val& v, char& type, Loc loc);
+  // `next`: the argument of the next `{}`.
+  Result<Val> strFormat(std::string_view format, const Args& args, size_t& next);
+  Result<std::string_view> formatField(std::string_view field, const Args& args, size_t& next);
+  Result<Val> fieldArgument(std::string_view name, const Args& args, size_t& next);
+  Result<Val> fieldMember(Val v, std::string_view path, Loc loc);
 
   // ---- host_builtins.cpp
-  Result<Val> bHost(Bound& a);
-  Result<Val> bHostModule(Bound& a);
+  Result<Val> bEnumerate(Bound& a);
+  Result<Val> bZip(Bound& a);
+  Result<Val> bMap(Bound& a);
+  Result<Val> bFilter(Bound& a);
+  Result<Val> bSorted(Bound& a);
+  Result<Val> bReversed(Bound& a);
+  Result<Val> bIter(Bound& a);
+  Result<Val> bNext(Bound& a);
+  Result<Val> bAnyAll(Bound& a);
+  Result<Val> bSum(Bound& a);
+  Result<Val> bDivmod(Bound& a);
+  Result<Val> bPow(Bound& a);
+  Result<Val> bRound(Bound& a);
+  Result<Val> bRepr(Bound& a);
+  Result<Val> bFormat(Bound& a);
+  Result<Val> bDigits(Bound& a);
+  Result<Val> bChr(Bound& a);
+  Result<Val> bOrd(Bound& a);
+  Result<Val> bCallable(Bound& a);
+  Result<Val> bType(Bound& a);
+  Result<Val> bImportModule(Bound& a);
+  Result<Val> bGcdLcm(Bound& a);
+  Result<Val> bIsqrt(Bound& a);
+  Result<Val> bFactorial(Bound& a);
+  Result<Val> bComb(Bound& a);
+  Result<Val> bProd(Bound& a);
+  Result<Val> bTrunc(Bound& a);
+  Result<Val> bFloatPow(Bound& a);
+  Result<Val> bFabs(Bound& a);
+  Result<Val> bCopysign(Bound& a);
+  Result<Val> bIsInf(Bound& a);
+  Result<Val> bIsNan(Bound& a);
+  Result<Val> bIsFinite(Bound& a);
+  Result<Val> bLog10(Bound& a);
+  Result<Val> bOperator(Bound& a);
+  Result<Val> bFunctoolsReduce(Bound& a);
+  Result<Val> bAccumulate(Bound& a);
+  Result<Val> bChain(Bound& a);
+  Result<Val> bProduct(Bound& a);
+  Result<std::vector<std::vector<Val>>> rowsOf(const Bound& a, bool sameLength);
+  Result<std::vector<Val>> accumulated(const std::vector<Val>& items, const Val& function, Loc loc);
+  std::unexpected<Failed> outOfDomain(const Bound& a, std::string_view what);
+  std::unexpected<Failed> tooManyBits(Loc loc);
+  Result<double> numberOf(const Bound& a, size_t i);
   Result<Val> hostSort(std::vector<Val> items, const Val& key, bool reverse, Loc loc);
   Result<Val> callValues(const Val& callee, std::vector<Val> values, Loc loc);
 
@@ -228,7 +331,7 @@ class CodeGen {
   Result<void> hostRaise(const Node* n);
   Result<void> hostImport(const Node* n);
   Result<void> hostDelete(const Node* target);
-  Result<Val> importValue(SourceModule& module, const std::string& from, const std::string& member, Loc loc, Loc use);
+  Result<Val> importValue(SourceModule& module, std::string_view from, std::string_view member, Loc loc, Loc use);
   Result<Val> makeClosure(const Node* n);
   Result<Val> callClosure(const Closure& c, const Args& args);
   Result<Val> comprehension(const Node* n);
@@ -238,20 +341,49 @@ class CodeGen {
   bool loopGoesOn();
 
   // ---- members.cpp
-  Result<Val> attribute(const Val& v, const std::string& name, Loc at, const Node* n);
+  Result<Val> attribute(const Val& v, std::string_view name, Loc at, const Node* n);
+  Result<std::optional<Val>> valueMember(const Val& v, std::string_view name, Loc at);
+  Result<std::optional<Val>> tensorMember(const Val& v, std::string_view name, Loc at);
+  std::optional<Val> tupleMember(const Val& v, std::string_view name);
+  std::optional<Val> descMember(const Val& v, std::string_view name);
+  std::vector<std::string> membersOf(const Val& v);
+  std::unexpected<Failed> noMember(const Val& v, std::string_view name, Loc at, const Node* n);
   Val bound(const Val& self, Val method);
   Val shapeTuple(const Shape& shape);
-  Result<Val> moduleMember(const Val& m, const std::string& name, Loc at);
-  Result<Val> typeMember(const Val& type, const std::string& name, Loc at);
+  Result<Val> moduleMember(const Val& m, std::string_view name, Loc at);
+  Result<Val> fileMember(const Val& m, std::string_view name, Loc at);
+  std::optional<Val> mathMember(std::string_view name);
+  Val tritonMember(std::string_view name);
+  Result<std::optional<Val>> tlMember(std::string_view name, bool math, Loc at);
+  std::vector<std::string> membersOfModule(std::string_view module);
+  Result<Val> typeMember(const Val& type, std::string_view name, Loc at);
   Result<Val> callMethod(const Val& method, const Args& args);
+  Result<Val> typeQuery(const TType& type, std::string_view query, const Args& args);
   Result<Val> callClass(const Val& cls, const Args& args);
+  Result<Val> oneArgument(const Val& cls, const Args& args);
+  Result<Val> toConvert(const Val& cls, const Args& args);
+  Result<Val> cConstexpr(const Val& cls, const Args& args);
+  Result<Val> cSequence(const Val& cls, const Args& args);
+  Result<Val> cDict(const Val& cls, const Args& args);
+  Result<Val> cPointerType(const Val& cls, const Args& args);
+  Result<Val> cBlockType(const Val& cls, const Args& args);
+  Result<Val> cDtype(const Val& cls, const Args& args);
+  Result<Val> cStr(const Val& cls, const Args& args);
+  Result<Val> cBool(const Val& cls, const Args& args);
+  Result<Val> cInt(const Val& cls, const Args& args);
+  Result<Val> cFloat(const Val& cls, const Args& args);
+  Result<Val> makeNamedTuple(const Val& cls, const Args& args);
   Result<Val> makeAggregate(const ClassDef& cls, const Args& args);
   // Calls the method of an aggregate for an operator; returns nothing if neither operand has one.
-  Result<std::optional<Val>> operatorMethod(const std::string& op, const Val& a, const Val& b, const Locs& locs);
+  Result<std::optional<Val>> operatorMethod(std::string_view op, const Val& a, const Val& b, const Locs& locs);
 
   // ---- constants.cpp
-  Result<Val> constantBinary(const std::string& op, const Val& a, const Val& b, const Locs& locs);
-  Result<Val> constantUnary(const std::string& op, const Val& v, Loc at);
+  Result<Val> constantBinary(std::string_view op, const Val& a, const Val& b, const Locs& locs);
+  Result<Val> numberOperator(std::string_view op, const Val& a, const Val& b, const Locs& locs);
+  Result<Val> intOperator(std::string_view op, const Val& a, const Val& b, const Locs& locs);
+  Result<Val> containerOperator(std::string_view op, const Val& a, const Val& b, const Locs& locs);
+  std::unexpected<Failed> notDefined(std::string_view op, const Val& a, const Val& b, Loc loc);
+  Result<Val> constantUnary(std::string_view op, const Val& v, Loc at);
 
   // ---- arithmetic.cpp
   using Pair = std::pair<Tensor, Tensor>;
@@ -287,7 +419,7 @@ class CodeGen {
   Result<Tensor> mod(const Val& a, const Val& b, const Locs& locs);
   Result<Tensor> bitwise(Op op, const Val& a, const Val& b, const Locs& locs);
   Result<Tensor> shiftRight(const Val& a, const Val& b, const Locs& locs);
-  Result<Tensor> compare(const std::string& op, const Val& a, const Val& b, const Locs& locs);
+  Result<Tensor> compare(std::string_view op, const Val& a, const Val& b, const Locs& locs);
   Result<Tensor> minMax(bool maximum, bool propagateNan, const Val& a, const Val& b, const Locs& locs);
   Result<Tensor> negate(const Tensor& t, Loc loc);
   Result<Tensor> invert(const Tensor& t, Loc loc);
@@ -353,6 +485,9 @@ class CodeGen {
 
   // combining
   Result<Val> bDot(Bound& a);
+  Result<int64_t> dotPrecision(const Bound& a);
+  Result<void> checkDotOperands(const Bound& a, const TType& x, const TType& y);
+  Result<DType> dotResult(const Bound& a, DType operand, DType out);
   Result<Val> bDotScaled(Bound& a);
   Result<Val> bReduce(Bound& a);
   Result<Val> bReduceWithIndices(Bound& a);

@@ -18,10 +18,10 @@ std::optional<Int> power(Int base, Int exponent) {
   return result;
 }
 
-bool isComparison(const std::string& op) { return op == "==" || op == "!=" || op == "<" || op == "<=" || op == ">" || op == ">="; }
+bool isComparison(std::string_view op) { return op == "==" || op == "!=" || op == "<" || op == "<=" || op == ">" || op == ">="; }
 
 template <class T>
-bool compareBy(const std::string& op, const T& a, const T& b) {
+bool compareBy(std::string_view op, const T& a, const T& b) {
   if (op == "==") return a == b;
   if (op == "!=") return a != b;
   if (op == "<") return a < b;
@@ -30,113 +30,126 @@ bool compareBy(const std::string& op, const T& a, const T& b) {
   return a >= b;
 }
 
+// Arithmetic on floats; nothing for other operators.
+std::optional<double> floatOperator(std::string_view op, double x, double y) {
+  if (op == "+") return x + y;
+  if (op == "-") return x - y;
+  if (op == "*") return x * y;
+  if (op == "**") return hostPow(x, y);
+  if (op != "//" && op != "%") return std::nullopt;
+  // The remainder is exact, and the quotient what is left, rounded to the nearest integer: x / y may round up to one.
+  const double r = std::fmod(x, y);
+  const bool isBelow = r != 0 && (r < 0) != (y < 0);
+  if (op == "%") return isBelow ? r + y : r != 0 ? r : std::copysign(0.0, y);
+  const double q = (x - r) / y - (isBelow ? 1 : 0);
+  double rounded = std::floor(q);
+  if (q - rounded > 0.5) rounded += 1;
+  return q != 0 ? rounded : std::copysign(0.0, x / y);
+}
+
 }  // namespace
 
-Result<Val> CodeGen::constantBinary(const std::string& op, const Val& a, const Val& b, const Locs& locs) {
-  auto finish = [&](Val v) -> Result<Val> {
-    if (folding_ && v.is(VK::Int) && v.number != static_cast<int32_t>(v.number))
-      return error(Err::Unsupported, locs.at).says("this does not fit in 32 bits");
-    v.wrapped = a.wrapped || b.wrapped;
-    return v;
-  };
-  auto refuse = [&]() -> std::unexpected<Failed> { return error(Err::Type, locs.at).says("`", op, "` does not take ", a, " and ", b); };
-  auto tooLarge = [&]() -> std::unexpected<Failed> {
-    return error(Err::Unsupported, locs.at).says("this constant needs more than 127 bits");
-  };
-  if (a.isNumber() && b.isNumber()) {
-    if (isComparison(op))
-      return finish(Val::boolean(a.isInt() && b.isInt() ? compareBy(op, a.number, b.number) : compareBy(op, a.asDouble(), b.asDouble())));
-    bool whole = a.isInt() && b.isInt();
-    // When a kernel's function is evaluated speculatively: only operations whose result equals that of a kernel's arithmetic.
-    if (folding_ && (!whole || ((op == "//" || op == "%" || op == ">>") && (a.number < 0 || b.number < 0)) || op == "/" || op == "**" ||
-                     a.number != static_cast<int32_t>(a.number) || b.number != static_cast<int32_t>(b.number)))
-      return refuse();
-    if (op == "/" || op == "//" || op == "%") {
-      if (whole ? b.number == 0 : b.asDouble() == 0) {
-        auto d = raise("ZeroDivisionError", locs.b);
-        d.says("division by zero");
-        return d;
-      }
-    }
-    if (op == "/") return finish(Val::floating(a.asDouble() / b.asDouble()));
-    if (!whole) {
-      double x = a.asDouble(), y = b.asDouble();
-      if (op == "+") return finish(Val::floating(x + y));
-      if (op == "-") return finish(Val::floating(x - y));
-      if (op == "*") return finish(Val::floating(x * y));
-      if (op == "//" || op == "%") {
-        // The remainder is exact, and the quotient what is left, rounded to the nearest integer: x / y may round up to one.
-        double r = std::fmod(x, y);
-        const bool isBelow = r != 0 && (r < 0) != (y < 0);
-        if (op == "%") return finish(Val::floating(isBelow ? r + y : r != 0 ? r : std::copysign(0.0, y)));
-        double q = (x - r) / y - (isBelow ? 1 : 0);
-        double rounded = std::floor(q);
-        if (q - rounded > 0.5) rounded += 1;
-        return finish(Val::floating(q != 0 ? rounded : std::copysign(0.0, x / y)));
-      }
-      if (op == "**") return finish(Val::floating(hostPow(x, y)));
-      return refuse();
-    }
-    Int x = a.number, y = b.number, r = 0;
-    bool bools = a.is(VK::Bool) && b.is(VK::Bool);
-    if (op == "+") return __builtin_add_overflow(x, y, &r) ? Result<Val>(tooLarge()) : finish(Val::integer(r));
-    if (op == "-") return __builtin_sub_overflow(x, y, &r) ? Result<Val>(tooLarge()) : finish(Val::integer(r));
-    if (op == "*") return __builtin_mul_overflow(x, y, &r) ? Result<Val>(tooLarge()) : finish(Val::integer(r));
-    if (op == "//") {
-      if (y == -1) return __builtin_sub_overflow(Int{0}, x, &r) ? Result<Val>(tooLarge()) : finish(Val::integer(r));
-      return finish(Val::integer(x / y - (x % y != 0 && (x < 0) != (y < 0))));
-    }
-    if (op == "%") {
-      r = y == -1 ? 0 : x % y;
-      return finish(Val::integer(r != 0 && (r < 0) != (y < 0) ? r + y : r));
-    }
-    if (op == "**") {
-      if (y < 0) {
-        if (x == 0) return error(Err::Type, locs.b).says("zero cannot be raised to a negative power");
-        return finish(Val::floating(hostPow(static_cast<double>(x), static_cast<double>(y))));
-      }
-      auto p = power(x, y);
-      return p ? Result<Val>(finish(Val::integer(*p))) : Result<Val>(tooLarge());
-    }
-    if (op == "<<") {
-      if (y < 0) return error(Err::Type, locs.b).says("negative shift count");
-      if (x == 0) return finish(Val::integer(0));
-      if (y > 126 || ((x << y) >> y) != x) return tooLarge();
-      return finish(Val::integer(x << y));
-    }
-    if (op == ">>") {
-      if (y < 0) return error(Err::Type, locs.b).says("negative shift count");
-      return finish(Val::integer(x >> (y > 127 ? 127 : y)));
-    }
-    if (op == "&") return finish(bools ? Val::boolean(x & y) : Val::integer(x & y));
-    if (op == "|") return finish(bools ? Val::boolean(x | y) : Val::integer(x | y));
-    if (op == "^") return finish(bools ? Val::boolean(x ^ y) : Val::integer(x ^ y));
-    return refuse();
+Result<Val> CodeGen::constantBinary(std::string_view op, const Val& a, const Val& b, const Locs& locs) {
+  Val v = TRY(a.isNumber() && b.isNumber() ? numberOperator(op, a, b, locs) : containerOperator(op, a, b, locs));
+  if (folding_ && v.is(VK::Int) && v.number != static_cast<int32_t>(v.number))
+    return error(Err::Unsupported, locs.at).says("this does not fit in 32 bits");
+  v.wrapped = a.wrapped || b.wrapped;
+  return v;
+}
+
+std::unexpected<Failed> CodeGen::notDefined(std::string_view op, const Val& a, const Val& b, Loc loc) {
+  return error(Err::Type, loc).says("`", op, "` does not take ", a, " and ", b);
+}
+
+Result<Val> CodeGen::numberOperator(std::string_view op, const Val& a, const Val& b, const Locs& locs) {
+  const bool whole = a.isInt() && b.isInt();
+  if (isComparison(op)) return Val::boolean(whole ? compareBy(op, a.number, b.number) : compareBy(op, a.asDouble(), b.asDouble()));
+  // When a kernel's function is evaluated speculatively: only operations whose result equals that of a kernel's arithmetic.
+  if (folding_ && (!whole || ((op == "//" || op == "%" || op == ">>") && (a.number < 0 || b.number < 0)) || op == "/" || op == "**" ||
+                   a.number != static_cast<int32_t>(a.number) || b.number != static_cast<int32_t>(b.number)))
+    return notDefined(op, a, b, locs.at);
+  if ((op == "/" || op == "//" || op == "%") && (whole ? b.number == 0 : b.asDouble() == 0)) {
+    auto d = raise("ZeroDivisionError", locs.b);
+    d.says("division by zero");
+    return d;
   }
-  if (auto v = TRY(hostBinary(op, a, b, locs))) return finish(*v);
-  if (a.is(VK::Tuple) && b.is(VK::Tuple) && op == "+") {
+  if (op == "/") return Val::floating(a.asDouble() / b.asDouble());
+  if (whole && (op == "&" || op == "|" || op == "^")) {
+    const Int n = op == "&" ? a.number & b.number : op == "|" ? a.number | b.number : a.number ^ b.number;
+    return a.is(VK::Bool) && b.is(VK::Bool) ? Val::boolean(n != 0) : Val::integer(n);
+  }
+  if (whole) return intOperator(op, a, b, locs);
+  if (auto x = floatOperator(op, a.asDouble(), b.asDouble())) return Val::floating(*x);
+  return notDefined(op, a, b, locs.at);
+}
+
+Result<Val> CodeGen::intOperator(std::string_view op, const Val& a, const Val& b, const Locs& locs) {
+  const Int x = a.number, y = b.number;
+  Int r = 0;
+  bool fits = true;
+  if (op == "+") {
+    fits = !__builtin_add_overflow(x, y, &r);
+  } else if (op == "-") {
+    fits = !__builtin_sub_overflow(x, y, &r);
+  } else if (op == "*") {
+    fits = !__builtin_mul_overflow(x, y, &r);
+  } else if (op == "//") {
+    if (y == -1)
+      fits = !__builtin_sub_overflow(Int{0}, x, &r);
+    else
+      r = x / y - (x % y != 0 && (x < 0) != (y < 0));
+  } else if (op == "%") {
+    r = y == -1 ? 0 : x % y;
+    if (r != 0 && (r < 0) != (y < 0)) r += y;
+  } else if (op == "**") {
+    if (y < 0) {
+      if (x == 0) return error(Err::Type, locs.b).says("zero cannot be raised to a negative power");
+      return Val::floating(hostPow(static_cast<double>(x), static_cast<double>(y)));
+    }
+    auto p = power(x, y);
+    fits = p.has_value();
+    r = p.value_or(0);
+  } else if (op == "<<" || op == ">>") {
+    if (y < 0) return error(Err::Type, locs.b).says("negative shift count");
+    if (op == ">>")
+      r = x >> (y > 127 ? 127 : y);
+    else if (x != 0 && (y > 126 || ((x << y) >> y) != x))
+      fits = false;
+    else
+      r = x != 0 ? x << y : 0;
+  } else {
+    return notDefined(op, a, b, locs.at);
+  }
+  if (!fits) return tooManyBits(locs.at);
+  return Val::integer(r);
+}
+
+// Operators of strings, tuples, lists, sets and dictionaries; and `==` of everything else.
+Result<Val> CodeGen::containerOperator(std::string_view op, const Val& a, const Val& b, const Locs& locs) {
+  if (auto v = TRY(hostBinary(op, a, b, locs))) return *v;
+  const bool left = a.is(VK::Tuple), right = b.is(VK::Tuple);
+  if (left && right && op == "+") {
     std::vector<Val> items(*a.items);
     items.insert(items.end(), b.items->begin(), b.items->end());
-    return finish(tuple(std::move(items)));
+    return tuple(std::move(items));
   }
-  if ((a.is(VK::Tuple) && b.isInt() && op == "*") || (b.is(VK::Tuple) && a.isInt() && op == "*")) {
-    const Val& repeated = a.is(VK::Tuple) ? a : b;
-    Int times = (a.is(VK::Tuple) ? b : a).number;
+  if (op == "*" && ((left && b.isInt()) || (right && a.isInt()))) {
+    const Val& repeated = left ? a : b;
+    const Int times = (left ? b : a).number;
     if (times > 4096) return error(Err::Unsupported, locs.at).says("a tuple of that many items is not supported");
     std::vector<Val> items;
     for (Int i = 0; i < times; ++i) items.insert(items.end(), repeated.items->begin(), repeated.items->end());
-    return finish(tuple(std::move(items)));
+    return tuple(std::move(items));
   }
   if (a.is(VK::Str) && b.is(VK::Str)) {
-    if (op == "+") return finish(Val::string(keep(cat(a.text, b.text))));
-    if (isComparison(op)) return finish(Val::boolean(compareBy(op, a.text, b.text)));
+    if (op == "+") return Val::string(keep(cat(a.text, b.text)));
+    if (isComparison(op)) return Val::boolean(compareBy(op, a.text, b.text));
   }
-  if (op == "==") return finish(Val::boolean(sameConstant(a, b)));
-  if (op == "!=") return finish(Val::boolean(!sameConstant(a, b)));
-  return refuse();
+  if (op == "==" || op == "!=") return Val::boolean(sameConstant(a, b) == (op == "=="));
+  return notDefined(op, a, b, locs.at);
 }
 
-Result<Val> CodeGen::constantUnary(const std::string& op, const Val& v, Loc at) {
+Result<Val> CodeGen::constantUnary(std::string_view op, const Val& v, Loc at) {
   Val result;
   if (op == "not") {
     result = Val::boolean(!truthy(v));
@@ -149,8 +162,7 @@ Result<Val> CodeGen::constantUnary(const std::string& op, const Val& v, Loc at) 
     result = Val::floating(op == "-" ? -v.real : v.real);
   } else {
     Int n = v.number;
-    if (op == "-" && __builtin_sub_overflow(Int{0}, n, &n))
-      return error(Err::Unsupported, at).says("this constant needs more than 127 bits");
+    if (op == "-" && __builtin_sub_overflow(Int{0}, n, &n)) return tooManyBits(at);
     result = Val::integer(n);
   }
   result.wrapped = v.wrapped;

@@ -198,13 +198,8 @@ Result<void> CodeGen::ifRegions(const Node* n, Value* condition) {
     b_.yield(elseYield);
   }
   b_.setBlock(outer);
-  size_t cursor = 0;
   scope_ = std::move(before);
-  for (const std::string& name : names) {
-    Val v = unflatten(thenScope[name], results, cursor, shared_.loader.heap());
-    nameValue(v, name);
-    scope_[name] = std::move(v);
-  }
+  bindNames(names, thenScope, results);
   // Compile-time values that are equal in both branches.
   for (auto& [name, value] : thenScope) {
     if (value.isRuntime() || scope_.contains(name)) continue;
@@ -260,13 +255,8 @@ Result<void> CodeGen::ifBlocks(const Node* n, Value* condition) {
   b_.setBlock(elseEnd);
   b_.create(Op::Br, {}, {})->successors = {{join, elseValues}};
   b_.setBlock(join);
-  size_t cursor = 0;
   scope_ = std::move(before);
-  for (const std::string& name : names) {
-    Val v = unflatten(thenScope[name], args, cursor, shared_.loader.heap());
-    nameValue(v, name);
-    scope_[name] = std::move(v);
-  }
+  bindNames(names, thenScope, args);
   return {};
 }
 
@@ -304,18 +294,99 @@ Result<Val> CodeGen::conditional(const Node* n) {
   return Val::of(tensor(shared_.module.addResult(*inst, a.value->type), a.type));
 }
 
+// Gives names the values `handles`, which have the types of the values in `like`.
+void CodeGen::bindNames(const std::vector<std::string>& names, const Scope& like, const std::vector<Value*>& handles) {
+  size_t cursor = 0;
+  for (const std::string& name : names) {
+    Val v = unflatten(like.find(name)->second, handles, cursor, shared_.loader.heap());
+    nameValue(v, name);
+    scope_[name] = std::move(v);
+  }
+}
+
 // The names that a loop body may change and that have a value before the loop.
-std::vector<std::string> CodeGen::carried(const Node* body, const Node* also, const std::string& except) {
+CodeGen::Carried CodeGen::carried(const Node* body, const Node* also, const std::string& except) {
   std::set<std::string> assigned;
   collectAssigned(body, assigned);
   collectAssigned(also, assigned);
-  std::vector<std::string> names;
+  Carried c;
   for (const std::string& name : assigned) {
     if (name == except) continue;
     auto found = scope_.find(name);
-    if (found != scope_.end() && found->second.isRuntime()) names.push_back(name);
+    if (found == scope_.end() || !found->second.isRuntime()) continue;
+    c.names.push_back(name);
+    c.before[name] = found->second;
+    flatten(found->second, c.inits);
   }
-  return names;
+  return c;
+}
+
+Result<void> CodeGen::loopBody(const Node* body, const Scope& before, Loc loc) {
+  ++loops_;
+  ++regions_;
+  Result<void> done = block(body);
+  --loops_;
+  --regions_;
+  CHECK_OK(done);
+  return settleLoopVariables(before, loc);
+}
+
+// The values of the carried names at the end of the body.
+Result<std::vector<Value*>> CodeGen::carriedBack(const Carried& c, const Node* loop) {
+  std::vector<Value*> yields;
+  for (const std::string& name : c.names) {
+    const Val &now = scope_[name], &before = c.before.find(name)->second;
+    if (!sameType(before, now))
+      return error(Err::Type, assigned_.contains(name) ? assigned_[name] : loop->loc)
+          .says("`", name, "` is ", before, " before the loop, but the loop makes it ", now)
+          .label(loop->loc, "the loop")
+          .hint(now.isTensor() || loop->kind == Kind::While ? "give it the same type before the loop, or cast with `.to(...)`"
+                                                            : "a constexpr cannot be assigned in a loop");
+    flatten(now, yields);
+  }
+  return yields;
+}
+
+// Ends a loop: yields the carried values, without those that never change. Returns their values after the loop.
+std::vector<Value*> CodeGen::closeLoop(Inst* loop, const Carried& c, std::vector<Value*> yields, Loc loc) {
+  const size_t count = yields.size();
+  auto carriedArg = [&](Region& region, size_t i) {
+    std::vector<Value*>& args = region.entry().args;
+    return args[args.size() - count + i];
+  };
+  std::vector<Value*> results = loop->results;
+  std::vector<bool> changes(count);
+  Replacements same;
+  for (size_t i = 0; i < count; ++i) {
+    changes[i] = yields[i] != carriedArg(*loop->regions.back(), i);
+    if (changes[i]) continue;
+    for (auto& region : loop->regions) same.add(carriedArg(*region, i), c.inits[i]);
+    results[i] = c.inits[i];
+  }
+  // The carried values are last in every list.
+  auto dropUnchanged = [&](std::vector<Value*>& list) {
+    size_t kept = list.size() - count;
+    for (size_t i = 0, first = kept; i < count; ++i)
+      if (changes[i]) list[kept++] = list[first + i];
+    list.resize(kept);
+  };
+  auto renumber = [](std::vector<Value*>& list) {
+    for (size_t i = 0; i < list.size(); ++i) list[i]->index = static_cast<uint32_t>(i);
+  };
+  dropUnchanged(loop->operands);
+  dropUnchanged(loop->results);
+  renumber(loop->results);
+  for (auto& region : loop->regions) {
+    dropUnchanged(region->entry().args);
+    renumber(region->entry().args);
+  }
+  if (loop->op == Op::While) dropUnchanged(loop->regions[0]->entry().terminator()->operands);
+  dropUnchanged(yields);
+  b_.setLoc(loc);
+  b_.yield(yields);
+  if (!same.empty())
+    for (auto& region : loop->regions) same.apply(*region);
+  return results;
 }
 
 Result<void> CodeGen::staticFor(const Node* n, const std::vector<Val>& values) {
@@ -339,7 +410,7 @@ Result<void> CodeGen::staticFor(const Node* n, const std::vector<Val>& values) {
 }
 
 Result<void> CodeGen::forStatement(const Node* n) {
-  const Node *target = n->kid(0), *iterable = n->kid(1), *body = n->kid(2);
+  const Node* iterable = n->kid(1);
   auto badIterator = [&]() -> std::unexpected<Failed> {
     return error(Err::Unsupported, iterable->loc)
         .says("only `range`, `tl.range` and `tl.static_range` can be iterated")
@@ -352,94 +423,76 @@ Result<void> CodeGen::forStatement(const Node* n) {
   if (!callee.is(VK::Builtin) || callee.builtin->run != &CodeGen::bIterator) return badIterator();
   Args args = TRY(arguments(iterable));
   Bound bound = TRY(bindBuiltin(*callee.builtin, args));
-  bool one = !bound.present(1) || bound[1].isNone();
-  Val lower = one ? Val::integer(0) : bound[0], upper = one ? bound[0] : bound[1];
-  Val step = bound.given(2) ? bound[2] : Val::integer(1);
-  Loc lowerLoc = bound.loc(0), upperLoc = one ? bound.loc(0) : bound.loc(1), stepLoc = bound.loc(2);
+  const bool one = !bound.present(1) || bound[1].isNone();
+  const size_t upper = one ? 0 : 1;
+  Range range{one ? Val::integer(0) : bound[0],
+              bound[upper],
+              bound.given(2) ? bound[2] : Val::integer(1),
+              bound.loc(0),
+              bound.loc(upper),
+              bound.loc(2)};
+  return callee.builtin->name == "static_range" ? staticRange(n, range) : rangeLoop(n, range);
+}
 
-  if (callee.builtin->name == "static_range") {
-    Int from = TRY(constantInt(lower, lowerLoc, "a bound of tl.static_range")),
-        to = TRY(constantInt(upper, upperLoc, "a bound of tl.static_range"));
-    Int by = TRY(constantInt(step, stepLoc, "the step of tl.static_range"));
-    if (by == 0) return error(Err::Type, stepLoc).says("the step of a range cannot be 0");
-    std::vector<Val> values;
-    for (Int i = from; by > 0 ? i < to : i > to; i += by) {
-      values.push_back(Val::integer(i));
-      if (values.size() > 65537) break;
-    }
-    return staticFor(n, values);
+Result<void> CodeGen::staticRange(const Node* n, const Range& range) {
+  Int from = TRY(constantInt(range.lower, range.lowerLoc, "a bound of tl.static_range")),
+      to = TRY(constantInt(range.upper, range.upperLoc, "a bound of tl.static_range"));
+  Int by = TRY(constantInt(range.step, range.stepLoc, "the step of tl.static_range"));
+  if (by == 0) return error(Err::Type, range.stepLoc).says("the step of a range cannot be 0");
+  std::vector<Val> values;
+  for (Int i = from; by > 0 ? i < to : i > to; i += by) {
+    values.push_back(Val::integer(i));
+    if (values.size() > 65537) break;
   }
-  if (target->kind != Kind::Name) return error(Err::Unsupported, target->loc).says("the variable of a loop must be a plain name");
+  return staticFor(n, values);
+}
 
+// A bound or the step of a loop, as a scalar integer.
+Result<Tensor> CodeGen::loopBound(const Val& v, Loc loc, std::string_view what) {
+  Tensor t = TRY(toTensor(v, loc));
+  if (!t.type.scalar.isInt()) {
+    auto d = error(Err::Type, loc);
+    d.says("the ", what, " of a loop must be an integer, but this is ", t.type);
+    if (std::string_view name = parameterOf(t.value); !name.empty()) d.hint("pass an integer for `", name, "`");
+    return d;
+  }
+  if (t.type.numel() != 1) return error(Err::Shape, loc).says("the ", what, " of a loop must be one value, but this is ", t.type);
+  return t.type.isBlock() ? unsplat(t, loc) : Result<Tensor>(t);
+}
+
+Result<void> CodeGen::rangeLoop(const Node* n, Range range) {
+  const Node *target = n->kid(0), *body = n->kid(2);
+  if (target->kind != Kind::Name) return error(Err::Unsupported, target->loc).says("the variable of a loop must be a plain name");
   // scf.for only counts up: a negative step exchanges the bounds and counts `lower + upper - i` down.
-  bool negative = step.isInt() && step.number < 0;
-  if (step.isInt() && step.number == 0) return error(Err::Type, stepLoc).says("the step of a range cannot be 0");
+  const bool negative = range.step.isInt() && range.step.number < 0;
+  if (range.step.isInt() && range.step.number == 0) return error(Err::Type, range.stepLoc).says("the step of a range cannot be 0");
   if (negative) {
-    step = Val::integer(-step.number);
-    std::swap(lower, upper);
-    std::swap(lowerLoc, upperLoc);
+    range.step = Val::integer(-range.step.number);
+    std::swap(range.lower, range.upper);
+    std::swap(range.lowerLoc, range.upperLoc);
   }
   b_.setLoc(n->loc);
-  auto bound1 = [&](const Val& v, Loc loc, std::string_view what) -> Result<Tensor> {
-    Tensor t = TRY(toTensor(v, loc));
-    if (!t.type.scalar.isInt()) {
-      auto d = error(Err::Type, loc);
-      d.says("the ", what, " of a loop must be an integer, but this is ", t.type);
-      if (std::string_view name = parameterOf(t.value); !name.empty()) d.hint("pass an integer for `", name, "`");
-      return d;
-    }
-    if (t.type.numel() != 1) return error(Err::Shape, loc).says("the ", what, " of a loop must be one value, but this is ", t.type);
-    return t.type.isBlock() ? unsplat(t, loc) : Result<Tensor>(t);
-  };
-  Tensor lo = TRY(bound1(lower, lowerLoc, "lower bound")), hi = TRY(bound1(upper, upperLoc, "upper bound")),
-         by = TRY(bound1(step, stepLoc, "step"));
-  DType type = TRY(promoteInts(TRY(promoteInts(lo.type.scalar, hi.type.scalar)), by.type.scalar));
+  Tensor lo = TRY(loopBound(range.lower, range.lowerLoc, "lower bound")), hi = TRY(loopBound(range.upper, range.upperLoc, "upper bound")),
+         by = TRY(loopBound(range.step, range.stepLoc, "step"));
+  const DType type = TRY(promoteInts(TRY(promoteInts(lo.type.scalar, hi.type.scalar)), by.type.scalar));
   // Each bound keeps its value: a uint8 of 200 counts to 200. (Triton 3.6 extends it by the sign of the common type, to -56.)
-  auto widen = [&](const Tensor& t) { return widenTo(t, type.prim).value; };
-  Value *lowerValue = widen(lo), *upperValue = widen(hi), *stepValue = widen(by);
-
-  std::vector<std::string> names = carried(body, nullptr, target->text);
-  std::vector<Value*> inits;
-  std::map<std::string, Val> before;
-  for (const std::string& name : names) {
-    before[name] = scope_[name];
-    flatten(scope_[name], inits);
-  }
-  Scope outerScope = scope_;
+  lo = widenTo(lo, type.prim);
+  hi = widenTo(hi, type.prim);
+  by = widenTo(by, type.prim);
+  const Carried carry = carried(body, nullptr, target->text);
+  Scope before = scope_;
   Block* outer = b_.block();
-  Inst* loop = b_.forLoop(lowerValue, upperValue, stepValue, inits);
+  Inst* loop = b_.forLoop(lo.value, hi.value, by.value, carry.inits);
   Block* entry = &loop->regions[0]->entry();
-  std::vector<Value*> args1(entry->args.begin() + 1, entry->args.end());
-  size_t cursor = 0;
-  for (const std::string& name : names) {
-    Val v = unflatten(before[name], args1, cursor, shared_.loader.heap());
-    nameValue(v, name);
-    scope_[name] = std::move(v);
-  }
+  bindNames(carry.names, carry.before, {entry->args.begin() + 1, entry->args.end()});
   b_.setBlock(entry);
   Value* iv = entry->args[0];
   iv->name = shared_.module.intern(target->text);
-  if (negative) iv = b_.make(Op::AddI, {b_.make(Op::SubI, {upperValue, iv}), lowerValue});
+  if (negative) iv = b_.make(Op::AddI, {b_.make(Op::SubI, {hi.value, iv}), lo.value});
   scope_[target->text] = Val::of(tensor(iv, {type, {}}));
-  ++loops_;
-  ++regions_;
-  Result<void> done = block(body);
-  --loops_;
-  --regions_;
-  CHECK_OK(done);
-  CHECK_OK(settleLoopVariables(outerScope, n->loc));
-  std::vector<Value*> yields;
-  for (const std::string& name : names) {
-    const Val& now = scope_[name];
-    if (!sameType(before[name], now))
-      return error(Err::Type, assigned_.contains(name) ? assigned_[name] : n->loc)
-          .says("`", name, "` is ", before[name], " before the loop, but the loop makes it ", now)
-          .label(n->loc, "the loop")
-          .hint(now.isTensor() ? "give it the same type before the loop, or cast with `.to(...)`"
-                               : "a constexpr cannot be assigned in a loop");
-    flatten(now, yields);
-  }
-  for (auto& [name, value] : outerScope)
+  CHECK_OK(loopBody(body, before, n->loc));
+  std::vector<Value*> yields = TRY(carriedBack(carry, n));
+  for (auto& [name, value] : before)
     if (!value.isRuntime() && !value.is(VK::Unbound) && name != target->text && name[0] != ':') {
       auto now = scope_.find(name);
       if (now != scope_.end() && now->second.isTensor())
@@ -447,49 +500,16 @@ Result<void> CodeGen::forStatement(const Node* n) {
             .says("`", name, "` is ", value, " before the loop, but the loop assigns ", now->second)
             .hint("assign it a tensor before the loop");
     }
-  // Remove carried values that never change.
-  Replacements same;
-  std::vector<Value*> keepInits, keepYields, keepArgs{entry->args[0]}, results(yields.size());
-  std::vector<size_t> kept;
-  for (size_t i = 0; i < yields.size(); ++i) {
-    if (yields[i] == args1[i]) {
-      same.add(args1[i], inits[i]);
-      results[i] = inits[i];
-    } else {
-      kept.push_back(i);
-    }
-  }
-  std::vector<Value*> oldResults = std::move(loop->results);
-  loop->results.clear();
-  for (size_t i : kept) {
-    keepInits.push_back(inits[i]);
-    keepYields.push_back(yields[i]);
-    args1[i]->index = static_cast<uint32_t>(keepArgs.size());
-    keepArgs.push_back(args1[i]);
-    oldResults[i]->index = static_cast<uint32_t>(loop->results.size());
-    loop->results.push_back(oldResults[i]);
-    results[i] = oldResults[i];
-  }
-  loop->operands = {lowerValue, upperValue, stepValue};
-  loop->operands.insert(loop->operands.end(), keepInits.begin(), keepInits.end());
-  entry->args = keepArgs;
-  b_.setLoc(n->loc);
-  b_.yield(keepYields);
-  if (!same.empty()) same.apply(*loop->regions[0]);
+  std::vector<Value*> results = closeLoop(loop, carry, std::move(yields), n->loc);
   b_.setBlock(outer);
-  scope_ = std::move(outerScope);
-  cursor = 0;
-  for (const std::string& name : names) {
-    Val v = unflatten(before[name], results, cursor, shared_.loader.heap());
-    nameValue(v, name);
-    scope_[name] = std::move(v);
-  }
+  scope_ = std::move(before);
+  bindNames(carry.names, carry.before, results);
   // The value of the variable after the loop is computed only if it is used.
   Val after = Val::unbound();
   auto old = scope_.find(target->text);
   Val previous = old != scope_.end() ? old->second : Val::none();
-  after.items = keep(std::vector<Val>{Val::of(tensor(lowerValue, {type, {}})), Val::of(tensor(upperValue, {type, {}})),
-                                      Val::of(tensor(stepValue, {type, {}})), Val::boolean(negative), previous});
+  after.items = keep(std::vector<Val>{Val::of(tensor(lo.value, {type, {}})), Val::of(tensor(hi.value, {type, {}})),
+                                      Val::of(tensor(by.value, {type, {}})), Val::boolean(negative), previous});
   scope_[target->text] = after;
   assigned_[target->text] = target->loc;
   return {};
@@ -526,121 +546,62 @@ Result<void> CodeGen::settleLoopVariables(const Scope& before, Loc loc) {
   return {};
 }
 
-Result<void> CodeGen::whileStatement(const Node* n) {
-  if (host_) {
-    for (int64_t steps = 0;; ++steps) {
-      if (steps > 1'000'000) return error(Err::Unsupported, n->loc).says("this loop runs more than a million times at compile time");
-      Val test = TRY(eval(n->kid(0)));
-      if (!truthy(test)) return n->kid(2) ? block(n->kid(2)) : Result<void>{};
-      CHECK_OK(block(n->kid(1)));
-      if (!loopGoesOn()) return {};
-    }
+Result<void> CodeGen::hostWhile(const Node* n) {
+  for (int64_t steps = 0;; ++steps) {
+    if (steps > 1'000'000) return error(Err::Unsupported, n->loc).says("this loop runs more than a million times at compile time");
+    Val test = TRY(eval(n->kid(0)));
+    if (!truthy(test)) return n->kid(2) ? block(n->kid(2)) : Result<void>{};
+    CHECK_OK(block(n->kid(1)));
+    if (!loopGoesOn()) return {};
   }
-  if (n->kid(2)) return error(Err::Unsupported, n->kid(2)->at).says("`else` after a loop is not part of the Triton language");
-  const Node* body = n->kid(1);
-  std::vector<std::string> names = carried(body, n->kid(0), "");
-  std::vector<Value*> inits;
-  std::vector<Type> types;
-  std::map<std::string, Val> before;
-  for (const std::string& name : names) {
-    before[name] = scope_[name];
-    flatten(scope_[name], inits);
-  }
-  for (Value* v : inits) types.push_back(v->type);
-  Scope outerScope = scope_;
-  Block* outer = b_.block();
-  Inst* loop = b_.create(Op::While, inits, types);
-  auto enter = [&](size_t i) {
-    auto& region = loop->regions[i];
-    Block* entry = shared_.module.newBlock(*region);
-    std::vector<Value*> args;
-    for (Type t : types) args.push_back(shared_.module.addArg(*entry, t, {}, n->loc));
-    size_t cursor = 0;
-    for (const std::string& name : names) {
-      Val v = unflatten(before[name], args, cursor, shared_.loader.heap());
-      nameValue(v, name);
-      scope_[name] = std::move(v);
-    }
-    b_.setBlock(entry);
-    return args;
-  };
-  for (int i = 0; i < 2; ++i) loop->regions.emplace_back(std::make_unique<Region>())->parent = loop;
-  std::vector<Value*> testArgs = enter(0);
+}
+
+// The condition of a loop; emitted in its first region.
+Result<Tensor> CodeGen::loopCondition(const Node* n) {
   ++regions_;
-  Result<Val> tested = eval(n->kid(0));
+  Result<Val> tested = eval(n);
   --regions_;
   if (!tested) return std::unexpected(Failed{});
   Val condition = *tested;
-  b_.setLoc(n->kid(0)->loc);
+  b_.setLoc(n->loc);
   if (!condition.isTensor()) {
     if (truthy(condition))
-      return error(Err::Unsupported, n->kid(0)->loc)
+      return error(Err::Unsupported, n->loc)
           .says("this loop never ends: its condition is always true, and there is no `break`")
           .hint("write a condition that becomes false, such as `while running:`");
     condition = Val::of(tensor(b_.boolean(false), {{Prim::I1}, {}}));
   }
-  Tensor test = TRY(scalarCondition(condition, n->kid(0)));
-  std::vector<Value*> forwarded{test.value};
-  forwarded.insert(forwarded.end(), testArgs.begin(), testArgs.end());
+  return scalarCondition(condition, n);
+}
+
+Result<void> CodeGen::whileStatement(const Node* n) {
+  if (host_) return hostWhile(n);
+  if (n->kid(2)) return error(Err::Unsupported, n->kid(2)->at).says("`else` after a loop is not part of the Triton language");
+  const Node *condition = n->kid(0), *body = n->kid(1);
+  const Carried carry = carried(body, condition, "");
+  std::vector<Type> types;
+  for (Value* v : carry.inits) types.push_back(v->type);
+  Scope before = scope_;
+  Block* outer = b_.block();
+  Inst* loop = b_.create(Op::While, carry.inits, types);
+  for (int i = 0; i < 2; ++i) loop->regions.emplace_back(std::make_unique<Region>())->parent = loop;
+  auto enter = [&](size_t i) {
+    Block* entry = shared_.module.newBlock(*loop->regions[i]);
+    for (Type t : types) shared_.module.addArg(*entry, t, {}, n->loc);
+    bindNames(carry.names, carry.before, entry->args);
+    b_.setBlock(entry);
+  };
+  enter(0);
+  std::vector<Value*> forwarded{TRY(loopCondition(condition)).value};
+  const std::vector<Value*>& args = loop->regions[0]->entry().args;
+  forwarded.insert(forwarded.end(), args.begin(), args.end());
   b_.create(Op::Condition, forwarded, {});
-  std::vector<Value*> bodyArgs = enter(1);
-  ++loops_;
-  ++regions_;
-  Result<void> done = block(body);
-  --loops_;
-  --regions_;
-  CHECK_OK(done);
-  CHECK_OK(settleLoopVariables(outerScope, n->loc));
-  std::vector<Value*> yields;
-  for (const std::string& name : names) {
-    const Val& now = scope_[name];
-    if (!sameType(before[name], now))
-      return error(Err::Type, assigned_.contains(name) ? assigned_[name] : n->loc)
-          .says("`", name, "` is ", before[name], " before the loop, but the loop makes it ", now)
-          .label(n->loc, "the loop")
-          .hint("give it the same type before the loop, or cast with `.to(...)`");
-    flatten(now, yields);
-  }
-  // As for `for`: remove carried values that never change.
-  Replacements same;
-  std::vector<Value*> results(yields.size()), oldResults = std::move(loop->results), keepInits, keepYields, keepTest, keepBody;
-  std::vector<Value*> keepForward{test.value};
-  loop->results.clear();
-  for (size_t i = 0; i < yields.size(); ++i) {
-    if (yields[i] == bodyArgs[i]) {
-      same.add(bodyArgs[i], inits[i]);
-      same.add(testArgs[i], inits[i]);
-      results[i] = inits[i];
-      continue;
-    }
-    keepInits.push_back(inits[i]);
-    keepYields.push_back(yields[i]);
-    keepForward.push_back(testArgs[i]);
-    testArgs[i]->index = bodyArgs[i]->index = static_cast<uint32_t>(keepTest.size());
-    keepTest.push_back(testArgs[i]);
-    keepBody.push_back(bodyArgs[i]);
-    oldResults[i]->index = static_cast<uint32_t>(loop->results.size());
-    loop->results.push_back(oldResults[i]);
-    results[i] = oldResults[i];
-  }
-  loop->operands = keepInits;
-  loop->regions[0]->entry().args = keepTest;
-  loop->regions[1]->entry().args = keepBody;
-  loop->regions[0]->entry().terminator()->operands = keepForward;
-  b_.setLoc(n->loc);
-  b_.yield(keepYields);
-  if (!same.empty()) {
-    same.apply(*loop->regions[0]);
-    same.apply(*loop->regions[1]);
-  }
+  enter(1);
+  CHECK_OK(loopBody(body, before, n->loc));
+  std::vector<Value*> results = closeLoop(loop, carry, TRY(carriedBack(carry, n)), n->loc);
   b_.setBlock(outer);
-  scope_ = std::move(outerScope);
-  size_t cursor = 0;
-  for (const std::string& name : names) {
-    Val v = unflatten(before[name], results, cursor, shared_.loader.heap());
-    nameValue(v, name);
-    scope_[name] = std::move(v);
-  }
+  scope_ = std::move(before);
+  bindNames(carry.names, carry.before, results);
   return {};
 }
 

@@ -6,7 +6,7 @@
 
 namespace nereid::tl {
 
-Result<Val> CodeGen::global(SourceModule& module, const std::string& name, Loc use) {
+Result<Val> CodeGen::global(SourceModule& module, std::string_view name, Loc use) {
   auto it = module.globals.find(name);
   if (it == module.globals.end()) {
     std::vector<std::string> names;
@@ -105,7 +105,7 @@ Result<Val> CodeGen::lookup(const Node* n) {
       return global(*file, name, n->loc);
     }
   }
-  if (const BuiltinInfo* info = findPythonBuiltin(name); info && (host_ || info->tag == 0)) return Val::of(info);
+  if (const BuiltinInfo* info = findPythonBuiltin(name); info && (host_ || info->tag == 0 || !takesTensors(*info))) return Val::of(info);
   if (name == "int" || name == "float" || name == "bool" || name == "str" || name == "tuple" || name == "list" || name == "dict" ||
       name == "set" || name == "frozenset" || isException(name))
     return Val::named(VK::Class, name);
@@ -135,6 +135,83 @@ Result<Val> CodeGen::lookup(const Node* n) {
   return d.says("`", name, "` is not defined").hint(hint);
 }
 
+// The items of a tuple, list or set display.
+Result<std::vector<Val>> CodeGen::displayItems(const Node* n) {
+  std::vector<Val> items;
+  for (const Node* kid : n->kids) {
+    if (kid->kind != Kind::Starred) {
+      items.push_back(TRY(eval(kid)));
+      continue;
+    }
+    Val v = TRY(eval(kid->kid(0)));
+    if (!v.is(VK::Tuple) && !host_ && n->kind != Kind::Set)
+      return error(Err::Type, kid->loc).says("only a tuple can be unpacked, but this is ", v);
+    std::vector<Val> more = TRY(iterate(v, kid->loc));
+    items.insert(items.end(), more.begin(), more.end());
+  }
+  return items;
+}
+
+Result<Val> CodeGen::dictDisplay(const Node* n) {
+  Val v = Val::of(VK::Dict, shared_.loader.heap().object({}));
+  for (size_t i = 0; i + 1 < n->kids.size(); i += 2) {
+    Val value = TRY(eval(n->kids[i + 1]));
+    if (n->kids[i]) {
+      Val key = TRY(eval(n->kids[i]));
+      if (value.isTensor())
+        return error(Err::Unsupported, n->kids[i + 1]->loc)
+            .says("dictionaries and sets can contain compile-time values only, but this is ", value);
+      CHECK_OK(dictStore(*v.object, key, value, n->kids[i]->loc));
+    } else if (value.is(VK::Dict)) {
+      for (size_t k = 0; k < value.object->items.size(); ++k)
+        CHECK_OK(dictStore(*v.object, value.object->items[k], value.object->values[k], n->loc));
+    } else {
+      return error(Err::Type, n->kids[i + 1]->loc).says("`**` takes a dictionary, but this is ", value);
+    }
+  }
+  v.object->frozen = !host_;
+  return v;
+}
+
+Result<Val> CodeGen::sliceBounds(const Node* n) {
+  std::vector<Val> parts;
+  for (size_t i = 0; i < 3; ++i) parts.push_back(n->kid(i) ? TRY(eval(n->kid(i))) : Val::none());
+  Val v = Val::of(VK::Slice);
+  v.items = keep(std::move(parts));
+  return v;
+}
+
+// Long chains of one operator lean to the left: this walks down them instead of recursing.
+Result<Val> CodeGen::operatorChain(const Node* n) {
+  std::vector<const Node*> chain;
+  const Node* leaf = n;
+  while (leaf->kind == Kind::BinOp) {
+    chain.push_back(leaf);
+    leaf = leaf->kid(0);
+  }
+  Val left = TRY(eval(leaf));
+  for (size_t i = chain.size(); i-- > 0;) {
+    const Node* op = chain[i];
+    Val right = TRY(eval(op->kid(1)));
+    b_.setLoc(op->loc);
+    left = TRY(binaryOperator(op->text, left, right, {op->at, op->kid(0)->loc, op->kid(1)->loc}));
+  }
+  return left;
+}
+
+Result<Val> CodeGen::comparison(const Node* n) {
+  Val a = TRY(eval(n->kid(0))), b = TRY(eval(n->kid(1)));
+  b_.setLoc(n->loc);
+  return binaryOperator(n->text, a, b, {n->at, n->kid(0)->loc, n->kid(1)->loc});
+}
+
+Result<Val> CodeGen::namedExpression(const Node* n) {
+  Val v = TRY(eval(n->kid(1)));
+  if (!host_) v = TRY(sanitize(v, n->kid(1)->loc));
+  CHECK_OK(assign(n->kid(0), v));
+  return v;
+}
+
 Result<Val> CodeGen::eval(const Node* n) {
   struct Depth {
     explicit Depth(int& d) : d_(d) { ++d_; }
@@ -153,91 +230,19 @@ Result<Val> CodeGen::eval(const Node* n) {
     case Kind::Str: return Val::string(n->text);
     case Kind::JoinedStr: return joinedString(n);
     case Kind::Name: return lookup(n);
-    case Kind::Attribute: {
-      Val v = TRY(eval(n->kid(0)));
-      return attribute(v, n->text, n->at, n);
-    }
+    case Kind::Attribute: return attribute(TRY(eval(n->kid(0))), n->text, n->at, n);
     case Kind::Subscript: return subscript(n);
-    case Kind::Slice: {
-      std::vector<Val> parts;
-      for (size_t i = 0; i < 3; ++i) parts.push_back(n->kid(i) ? TRY(eval(n->kid(i))) : Val::none());
-      Val v = Val::of(VK::Slice);
-      v.items = keep(std::move(parts));
-      return v;
-    }
+    case Kind::Slice: return sliceBounds(n);
     case Kind::Call: return callExpression(n);
-    case Kind::Tuple:
-    case Kind::List: {
-      std::vector<Val> items;
-      for (const Node* kid : n->kids) {
-        if (kid->kind == Kind::Starred) {
-          Val v = TRY(eval(kid->kid(0)));
-          if (!v.is(VK::Tuple) && !host_) return error(Err::Type, kid->loc).says("only a tuple can be unpacked, but this is ", v);
-          std::vector<Val> more = TRY(iterate(v, kid->loc));
-          items.insert(items.end(), more.begin(), more.end());
-        } else {
-          items.push_back(TRY(eval(kid)));
-        }
-      }
-      return host_ && n->kind == Kind::List ? list(std::move(items)) : tuple(std::move(items));
-    }
-    case Kind::Set: {
-      std::vector<Val> items;
-      for (const Node* kid : n->kids) {
-        if (kid->kind == Kind::Starred) {
-          for (const Val& item : TRY(iterate(TRY(eval(kid->kid(0))), kid->loc))) items.push_back(item);
-        } else {
-          items.push_back(TRY(eval(kid)));
-        }
-      }
-      return makeSet(items, n->loc);
-    }
-    case Kind::Dict: {
-      Val v = Val::of(VK::Dict, shared_.loader.heap().object({}));
-      for (size_t i = 0; i + 1 < n->kids.size(); i += 2) {
-        Val value = TRY(eval(n->kids[i + 1]));
-        if (n->kids[i]) {
-          Val key = TRY(eval(n->kids[i]));
-          if (value.isTensor())
-            return error(Err::Unsupported, n->kids[i + 1]->loc)
-                .says("dictionaries and sets can contain compile-time values only, but this is ", value);
-          CHECK_OK(dictStore(*v.object, key, value, n->kids[i]->loc));
-        } else if (value.is(VK::Dict)) {
-          for (size_t k = 0; k < value.object->items.size(); ++k)
-            CHECK_OK(dictStore(*v.object, value.object->items[k], value.object->values[k], n->loc));
-        } else {
-          return error(Err::Type, n->kids[i + 1]->loc).says("`**` takes a dictionary, but this is ", value);
-        }
-      }
-      v.object->frozen = !host_;
-      return v;
-    }
+    case Kind::Tuple: return tuple(TRY(displayItems(n)));
+    case Kind::List: return sequence(TRY(displayItems(n)));
+    case Kind::Set: return makeSet(TRY(displayItems(n)), n->loc);
+    case Kind::Dict: return dictDisplay(n);
     case Kind::Comp: return comprehension(n);
     case Kind::Chain: return chainedComparison(n);
     case Kind::Lambda: return makeClosure(n);
-    case Kind::BinOp:
-    case Kind::Compare: {
-      // Long chains of one operator lean to the left: walk down them instead of recursing.
-      std::vector<const Node*> chain;
-      const Node* leaf = n;
-      while (leaf->kind == Kind::BinOp) {
-        chain.push_back(leaf);
-        leaf = leaf->kid(0);
-      }
-      if (n->kind == Kind::Compare) {
-        Val a = TRY(eval(n->kid(0))), b = TRY(eval(n->kid(1)));
-        b_.setLoc(n->loc);
-        return binaryOperator(n->text, a, b, {n->at, n->kid(0)->loc, n->kid(1)->loc});
-      }
-      Val left = TRY(eval(leaf));
-      for (size_t i = chain.size(); i-- > 0;) {
-        const Node* op = chain[i];
-        Val right = TRY(eval(op->kid(1)));
-        b_.setLoc(op->loc);
-        left = TRY(binaryOperator(op->text, left, right, {op->at, op->kid(0)->loc, op->kid(1)->loc}));
-      }
-      return left;
-    }
+    case Kind::BinOp: return operatorChain(n);
+    case Kind::Compare: return comparison(n);
     case Kind::UnaryOp: {
       Val v = TRY(eval(n->kid(0)));
       b_.setLoc(n->loc);
@@ -245,17 +250,12 @@ Result<Val> CodeGen::eval(const Node* n) {
     }
     case Kind::BoolOp: return boolOp(n);
     case Kind::IfExp: return conditional(n);
-    case Kind::NamedExpr: {
-      Val v = TRY(eval(n->kid(1)));
-      if (!host_) v = TRY(sanitize(v, n->kid(1)->loc));
-      CHECK_OK(assign(n->kid(0), v));
-      return v;
-    }
+    case Kind::NamedExpr: return namedExpression(n);
     default: return refuse(n);
   }
 }
 
-Result<Val> CodeGen::unaryOperator(const std::string& op, const Val& v, Loc at, Loc operand) {
+Result<Val> CodeGen::unaryOperator(std::string_view op, const Val& v, Loc at, Loc operand) {
   if (!v.isTensor()) {
     if (v.is(VK::Desc) || v.is(VK::BlockPtr)) return error(Err::Type, operand).says("`", op, "` does not take ", v);
     return constantUnary(op, v, at);
@@ -268,7 +268,55 @@ Result<Val> CodeGen::unaryOperator(const std::string& op, const Val& v, Loc at, 
   return Val::of(logicalNot(v.tensor, operand));
 }
 
-Result<Val> CodeGen::binaryOperator(const std::string& op, const Val& a, const Val& b, const Locs& locs) {
+Result<Val> CodeGen::tensorOperator(std::string_view op, const Val& a, const Val& b, const Locs& locs) {
+  if (op == "+") return Val::of(add(a, b, locs, true));
+  if (op == "-") return Val::of(sub(a, b, locs, true));
+  if (op == "*") return Val::of(mul(a, b, locs, true));
+  if (op == "/") return Val::of(trueDiv(a, b, locs));
+  if (op == "//") return Val::of(floorDiv(a, b, locs));
+  if (op == "%") return Val::of(mod(a, b, locs));
+  if (op == "&") return Val::of(bitwise(Op::AndI, a, b, locs));
+  if (op == "|") return Val::of(bitwise(Op::OrI, a, b, locs));
+  if (op == "^") return Val::of(bitwise(Op::XOrI, a, b, locs));
+  if (op == "<<") return Val::of(bitwise(Op::ShLI, a, b, locs));
+  if (op == ">>") return Val::of(shiftRight(a, b, locs));
+  if (op == "**")
+    return error(Err::Unsupported, locs.at)
+        .says("`**` is not defined for tensors")
+        .label(locs.a, a)
+        .hint("multiply, or use `tl.exp2(b * tl.log2(a))`");
+  return Val::of(compare(op, a, b, locs));
+}
+
+// Both operands are known at compile time, one of them as the result of a function: a tensor of Triton's type with a known value.
+Result<Val> CodeGen::knownOperator(std::string_view op, const Val& a, const Val& b, const Locs& locs) {
+  const Val &x = a.isTensor() ? *a.known : a, &y = b.isTensor() ? *b.known : b;
+  const size_t before = shared_.diags.size();
+  Val left = a, right = b;
+  left.known = right.known = nullptr;
+  Result<Val> known = constantBinary(op, x, y, locs);
+  shared_.diags.truncate(before);
+  Val v = TRY(binaryOperator(op, left, right, locs));
+  // If a kernel's arithmetic differs from Python's (rounding, wrapping), only the tensor has the right value.
+  const bool rounds = (op == "//" || op == "%" || op == ">>") && (x.asDouble() < 0 || y.asDouble() < 0);
+  if (known && known->isInt() && known->number == static_cast<int32_t>(known->number) && !rounds)
+    v.known = &(*keep(std::vector<Val>{*known}))[0];
+  return v;
+}
+
+// Reports an operand that no operator of tensors takes.
+std::unexpected<Failed> CodeGen::notOperand(std::string_view op, const Val& v, Loc at) {
+  std::string name = textAt(at);
+  bool given = fn_ && fn_->node && scope_.contains(name) &&
+               std::any_of(fn_->node->kids.begin(), fn_->node->kids.end() - 1, [&](const Node* p) { return p->text == name; });
+  if (given)
+    return error(Err::Type, at)
+        .says("`", op, "` takes tensors and numbers, but the argument `", name, "` is ", v)
+        .hint("pass an array or a number for `", name, "`");
+  return error(Err::Type, at).says("`", op, "` takes tensors and numbers, but this is ", v);
+}
+
+Result<Val> CodeGen::binaryOperator(std::string_view op, const Val& a, const Val& b, const Locs& locs) {
   if (op == "@") return error(Err::Unsupported, locs.at).says("`@` is not part of the Triton language").hint("use `tl.dot(a, b)`");
   if (a.is(VK::Object) || b.is(VK::Object))
     return askPython(cat("(", TRY(pythonText(a, locs.a)), " ", op, " ", TRY(pythonText(b, locs.b)), ")"), op, locs.at);
@@ -300,50 +348,11 @@ Result<Val> CodeGen::binaryOperator(const std::string& op, const Val& a, const V
           .says("`", v->text.substr(9), "` is not known at compile time: a kernel can use tl, constexpr globals and @triton.jit functions");
   if (!a.isTensor() && !b.isTensor()) return constantBinary(op, a, b, locs);
   if (host_) return error(Err::Type, locs.at).says("a tensor cannot be used at compile time");
-  // Both are known at compile time, one of them as the result of a function: a tensor of Triton's type with a known value.
   const Val *x = a.isTensor() ? a.known : &a, *y = b.isTensor() ? b.known : &b;
-  if (x && y && x->isNumber() && y->isNumber()) {
-    size_t before = shared_.diags.size();
-    Val left = a, right = b;
-    left.known = right.known = nullptr;
-    Result<Val> known = constantBinary(op, *x, *y, locs);
-    shared_.diags.truncate(before);
-    Val v = TRY(binaryOperator(op, left, right, locs));
-    // If a kernel's arithmetic differs from Python's (rounding, wrapping), only the tensor has the right value.
-    bool rounds = (op == "//" || op == "%" || op == ">>") && (x->asDouble() < 0 || y->asDouble() < 0);
-    if (known && known->isInt() && known->number == static_cast<int32_t>(known->number) && !rounds)
-      v.known = &(*keep(std::vector<Val>{*known}))[0];
-    return v;
-  }
+  if (x && y && x->isNumber() && y->isNumber()) return knownOperator(op, a, b, locs);
   const Val& other = a.isTensor() ? b : a;
-  if (!other.isTensor() && !other.isNumber()) {
-    Loc at = a.isTensor() ? locs.b : locs.a;
-    std::string name = textAt(at);
-    bool given = fn_ && fn_->node && scope_.contains(name) &&
-                 std::any_of(fn_->node->kids.begin(), fn_->node->kids.end() - 1, [&](const Node* p) { return p->text == name; });
-    if (given)
-      return error(Err::Type, at)
-          .says("`", op, "` takes tensors and numbers, but the argument `", name, "` is ", other)
-          .hint("pass an array or a number for `", name, "`");
-    return error(Err::Type, at).says("`", op, "` takes tensors and numbers, but this is ", other);
-  }
-  if (op == "+") return Val::of(add(a, b, locs, true));
-  if (op == "-") return Val::of(sub(a, b, locs, true));
-  if (op == "*") return Val::of(mul(a, b, locs, true));
-  if (op == "/") return Val::of(trueDiv(a, b, locs));
-  if (op == "//") return Val::of(floorDiv(a, b, locs));
-  if (op == "%") return Val::of(mod(a, b, locs));
-  if (op == "&") return Val::of(bitwise(Op::AndI, a, b, locs));
-  if (op == "|") return Val::of(bitwise(Op::OrI, a, b, locs));
-  if (op == "^") return Val::of(bitwise(Op::XOrI, a, b, locs));
-  if (op == "<<") return Val::of(bitwise(Op::ShLI, a, b, locs));
-  if (op == ">>") return Val::of(shiftRight(a, b, locs));
-  if (op == "**")
-    return error(Err::Unsupported, locs.at)
-        .says("`**` is not defined for tensors")
-        .label(locs.a, a)
-        .hint("multiply, or use `tl.exp2(b * tl.log2(a))`");
-  return Val::of(compare(op, a, b, locs));
+  if (!other.isTensor() && !other.isNumber()) return notOperand(op, other, a.isTensor() ? locs.b : locs.a);
+  return tensorOperator(op, a, b, locs);
 }
 
 Result<Args> CodeGen::arguments(const Node* n) {
@@ -412,97 +421,105 @@ Result<Val> CodeGen::subscript(const Node* n) {
   return index(v, at, n);
 }
 
-Result<Val> CodeGen::index(const Val& v, const Val& at, const Node* n) {
-  if (at.isTensor() && at.known) return index(v, *at.known, n);
-  Loc loc = n->kid(1)->loc;
-  if (v.is(VK::Object)) return askPython(cat(TRY(pythonText(v, loc)), "[", TRY(pythonText(at, loc)), "]"), "[]", loc);
-  if (v.isTensor() && v.tensor.type.scalar.isPointer() && !at.isNone() && !at.is(VK::Slice) && !at.is(VK::Tuple))
+// The place of an item, counted from the end if negative.
+Result<size_t> CodeGen::itemIndex(Int at, size_t size, std::string_view container, Loc loc) {
+  const Int count = static_cast<Int>(size), i = at < 0 ? at + count : at;
+  if (i >= 0 && i < count) return static_cast<size_t>(i);
+  auto d = raise("IndexError", loc);
+  d.says("index ", intText(at), " is out of range for a ", container, " of ", size);
+  return d;
+}
+
+// A tensor has only new axes and whole ones as indices.
+Result<Val> CodeGen::indexTensor(const Val& v, const Val& at, const Node* n) {
+  const Loc loc = n->kid(1)->loc;
+  if (v.tensor.type.scalar.isPointer() && !at.isNone() && !at.is(VK::Slice) && !at.is(VK::Tuple))
     return error(Err::Unsupported, n->kid(0)->loc)
         .says("`", unparse(n->kid(0)), "` is a pointer, which cannot be indexed")
         .hint("read the element with `tl.load(", unparse(n->kid(0)), " + ", unparse(n->kid(1)), ")`");
-  if (v.isTensor()) {
-    std::vector<Val> parts = at.is(VK::Tuple) ? *at.items : std::vector<Val>{at};
-    Tensor t = v.tensor;
-    for (size_t i = 0; i < parts.size(); ++i) {
-      const Val& p = parts[i];
-      bool whole = p.is(VK::Slice) && p.item(0).isNone() && p.item(1).isNone() && p.item(2).isNone();
-      if (p.isNone()) {
-        if (i > t.type.shape.size()) return error(Err::Shape, loc).says("this index has more axes than ", v.tensor.type);
-        if (t.type.shape.size() == kMaxRank) return error(Err::Shape, loc).says("a tensor can have at most ", kMaxRank, " axes");
-        t = expandDims(t, static_cast<int>(i));
-      } else if (!whole) {
-        return error(Err::Unsupported, loc)
-            .says("a tensor can be indexed with `None` and `:` only, to add axes")
-            .label(n->kid(0)->loc, v.tensor.type)
-            .hint("to select elements use `tl.gather`, `tl.where` with a reduction, or a load from memory");
-      }
+  std::vector<Val> parts = at.is(VK::Tuple) ? *at.items : std::vector<Val>{at};
+  Tensor t = v.tensor;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const Val& p = parts[i];
+    bool whole = p.is(VK::Slice) && p.item(0).isNone() && p.item(1).isNone() && p.item(2).isNone();
+    if (p.isNone()) {
+      if (i > t.type.shape.size()) return error(Err::Shape, loc).says("this index has more axes than ", v.tensor.type);
+      if (t.type.shape.size() == kMaxRank) return error(Err::Shape, loc).says("a tensor can have at most ", kMaxRank, " axes");
+      t = expandDims(t, static_cast<int>(i));
+    } else if (!whole) {
+      return error(Err::Unsupported, loc)
+          .says("a tensor can be indexed with `None` and `:` only, to add axes")
+          .label(n->kid(0)->loc, v.tensor.type)
+          .hint("to select elements use `tl.gather`, `tl.where` with a reduction, or a load from memory");
     }
-    return Val::of(t);
   }
-  if (v.is(VK::Tuple)) {
-    int64_t size = static_cast<int64_t>(v.size());
-    if (at.isInt()) {
-      Int i = at.number < 0 ? at.number + size : at.number;
-      if (i < 0 || i >= size) {
-        auto d = raise("IndexError", loc);
-        if (size == 0 && n->kid(0)->kind == Kind::Attribute && n->kid(0)->text == "shape")
-          d.says("`", unparse(n->kid(0)->kid(0)), "` has no axes: it is a pointer or a scalar").hint("pass the size as an argument");
-        else
-          d.says("index ", intText(at.number), " is out of range for a tuple of ", size);
-        return d;
-      }
-      return v.item(static_cast<size_t>(i));
-    }
-    if (at.is(VK::Slice)) {
-      for (const Val& p : *at.items)
-        if (!p.isNone() && !p.isInt()) return error(Err::Type, loc).says("the bounds of a slice must be constexpr integers");
-      int64_t step = at.item(2).isNone() ? 1 : static_cast<int64_t>(at.item(2).number);
-      if (step == 0) return error(Err::Type, loc).says("the step of a slice cannot be 0");
-      auto clampTo = [&](const Val& p, int64_t otherwise) {
-        if (p.isNone()) return otherwise;
-        Int i = p.number < 0 ? p.number + size : p.number;
-        return static_cast<int64_t>(std::clamp<Int>(i, step < 0 ? -1 : 0, step < 0 ? size - 1 : size));
-      };
-      int64_t from = clampTo(at.item(0), step < 0 ? size - 1 : 0), to = clampTo(at.item(1), step < 0 ? -1 : size);
-      std::vector<Val> items;
-      for (int64_t i = from; step > 0 ? i < to : i > to; i += step) items.push_back(v.item(static_cast<size_t>(i)));
-      return tuple(std::move(items));
-    }
-    if (at.isTensor())
-      return error(Err::Type, loc)
-          .says("the index of a tuple must be known at compile time, but this is ", at)
-          .hint("use a constexpr, such as the variable of a tl.static_range loop");
-    return error(Err::Type, loc).says("a tuple is indexed with integers, but this is ", at);
-  }
-  if (v.is(VK::List)) {
-    Val result = TRY(index(tuple(v.object->items), at, n));
-    return at.is(VK::Slice) ? list(*result.items) : result;
-  }
-  if (v.is(VK::Dict)) {
-    for (size_t i = 0; i < v.object->items.size(); ++i)
-      if (sameConstant(v.object->items[i], at)) return v.object->values[i];
-    auto d = raise("KeyError", loc);
-    shared_.raised->items = keep(std::vector<Val>{at});
-    d.says("the dictionary has no key ", repr(at));
-    return d;
-  }
-  if (v.is(VK::Str) && at.is(VK::Slice)) {
-    Val part = TRY(index(tuple(TRY(iterate(v, loc))), at, n));
-    std::string out;
-    for (const Val& c : *part.items) out += c.text;
-    return Val::string(keep(std::move(out)));
-  }
-  if (v.is(VK::Str) && at.isInt()) {
-    const std::vector<std::string_view> characters = charactersOf(v.text);
-    int64_t size = static_cast<int64_t>(characters.size());
-    Int i = at.number < 0 ? at.number + size : at.number;
-    if (i < 0 || i >= size) {
+  return Val::of(t);
+}
+
+Result<std::vector<Val>> CodeGen::sliceOf(const std::vector<Val>& from, const Val& slice, Loc loc) {
+  for (const Val& p : *slice.items)
+    if (!p.isNone() && !p.isInt()) return error(Err::Type, loc).says("the bounds of a slice must be constexpr integers");
+  const int64_t size = static_cast<int64_t>(from.size()), step = slice.item(2).isNone() ? 1 : static_cast<int64_t>(slice.item(2).number);
+  if (step == 0) return error(Err::Type, loc).says("the step of a slice cannot be 0");
+  auto bound = [&](const Val& p, int64_t otherwise) {
+    if (p.isNone()) return otherwise;
+    Int i = p.number < 0 ? p.number + size : p.number;
+    return static_cast<int64_t>(std::clamp<Int>(i, step < 0 ? -1 : 0, step < 0 ? size - 1 : size));
+  };
+  const int64_t first = bound(slice.item(0), step < 0 ? size - 1 : 0), end = bound(slice.item(1), step < 0 ? -1 : size);
+  std::vector<Val> items;
+  for (int64_t i = first; step > 0 ? i < end : i > end; i += step) items.push_back(from[static_cast<size_t>(i)]);
+  return items;
+}
+
+Result<Val> CodeGen::indexTuple(const Val& v, const Val& at, const Node* n) {
+  const Loc loc = n->kid(1)->loc;
+  const Node* base = n->kid(0);
+  if (at.isInt()) {
+    if (v.size() == 0 && base->kind == Kind::Attribute && base->text == "shape") {
       auto d = raise("IndexError", loc);
-      d.says("index ", intText(at.number), " is out of range for a string of ", size);
+      d.says("`", unparse(base->kid(0)), "` has no axes: it is a pointer or a scalar").hint("pass the size as an argument");
       return d;
     }
-    return Val::string(characters[static_cast<size_t>(i)]);
+    return v.item(TRY(itemIndex(at.number, v.size(), "tuple", loc)));
   }
+  if (at.is(VK::Slice)) return tuple(TRY(sliceOf(v.items ? *v.items : std::vector<Val>{}, at, loc)));
+  if (at.isTensor())
+    return error(Err::Type, loc)
+        .says("the index of a tuple must be known at compile time, but this is ", at)
+        .hint("use a constexpr, such as the variable of a tl.static_range loop");
+  return error(Err::Type, loc).says("a tuple is indexed with integers, but this is ", at);
+}
+
+Result<Val> CodeGen::indexDict(const Val& v, const Val& at, Loc loc) {
+  for (size_t i = 0; i < v.object->items.size(); ++i)
+    if (sameConstant(v.object->items[i], at)) return v.object->values[i];
+  auto d = raise("KeyError", loc);
+  shared_.raised->items = keep(std::vector<Val>{at});
+  d.says("the dictionary has no key ", repr(at));
+  return d;
+}
+
+Result<Val> CodeGen::indexString(const Val& v, const Val& at, Loc loc) {
+  const std::vector<Val> characters = TRY(iterate(v, loc));
+  if (at.isInt()) return characters[TRY(itemIndex(at.number, characters.size(), "string", loc))];
+  std::string out;
+  for (const Val& c : TRY(sliceOf(characters, at, loc))) out += c.text;
+  return Val::string(keep(std::move(out)));
+}
+
+Result<Val> CodeGen::index(const Val& v, const Val& at, const Node* n) {
+  if (at.isTensor() && at.known) return index(v, *at.known, n);
+  const Loc loc = n->kid(1)->loc;
+  if (v.is(VK::Object)) return askPython(cat(TRY(pythonText(v, loc)), "[", TRY(pythonText(at, loc)), "]"), "[]", loc);
+  if (v.isTensor()) return indexTensor(v, at, n);
+  if (v.is(VK::Tuple)) return indexTuple(v, at, n);
+  if (v.is(VK::List)) {
+    Val result = TRY(indexTuple(tuple(v.object->items), at, n));
+    return at.is(VK::Slice) ? list(*result.items) : result;
+  }
+  if (v.is(VK::Dict)) return indexDict(v, at, loc);
+  if (v.is(VK::Str) && (at.is(VK::Slice) || at.isInt())) return indexString(v, at, loc);
   return error(Err::Type, n->kid(0)->loc).says(v, " cannot be indexed");
 }
 

@@ -18,8 +18,8 @@ void targetNames(const Node* target, std::set<std::string>& out) {
 
 }  // namespace
 
-std::string tritonName(const std::string& dotted) {
-  return dotted == "nereid" || dotted.starts_with("nereid.") ? cat("triton", std::string_view(dotted).substr(6)) : dotted;
+std::string tritonName(std::string_view dotted) {
+  return dotted == "nereid" || dotted.starts_with("nereid.") ? cat("triton", dotted.substr(6)) : std::string(dotted);
 }
 
 bool CodeGen::loopGoesOn() {
@@ -163,8 +163,8 @@ Result<void> CodeGen::hostDelete(const Node* target) {
   return {};
 }
 
-Result<Val> CodeGen::importValue(SourceModule& module, const std::string& from, const std::string& member, Loc loc, Loc use) {
-  auto known = [](const std::string& imported) -> std::string_view {
+Result<Val> CodeGen::importValue(SourceModule& module, std::string_view from, std::string_view member, Loc loc, Loc use) {
+  auto known = [](std::string_view imported) -> std::string_view {
     std::string dotted = tritonName(imported);
     static constexpr std::pair<std::string_view, std::string_view> kKnown[] = {{"triton", "triton"},
                                                                                {"triton.language", "tl"},
@@ -189,13 +189,13 @@ Result<Val> CodeGen::importValue(SourceModule& module, const std::string& from, 
       if (name == dotted) return to;
     return "";
   };
-  std::string whole = member.empty() ? from : cat(from, from.ends_with('.') ? "" : ".", member);
+  std::string whole = member.empty() ? std::string(from) : cat(from, from.ends_with('.') ? "" : ".", member);
   if (std::string_view m = known(whole); !m.empty()) return Val::named(VK::Module, m);
   if (member == "_log2" && known(from) == "tl")
     return global(shared_.loader.builtinLibrary(), member, use);  // private in the library, but used by kernels
   if (std::string_view m = known(from); !m.empty() && !member.empty()) return moduleMember(Val::named(VK::Module, m), member, use);
   if (member.empty()) {
-    Val v = Val::named(VK::Module, keep(from));
+    Val v = Val::named(VK::Module, keep(std::string(from)));
     v.module = shared_.loader.import(module, from);
     if (!v.module) v.text = keep(cat("external:", from));
     return v;
@@ -203,7 +203,7 @@ Result<Val> CodeGen::importValue(SourceModule& module, const std::string& from, 
   SourceModule* file = shared_.loader.import(module, from);
   if (file && file->globals.contains(member)) return global(*file, member, use);
   if (SourceModule* sub = shared_.loader.import(module, whole)) {
-    Val v = Val::named(VK::Module, keep(member));
+    Val v = Val::named(VK::Module, keep(std::string(member)));
     v.module = sub;
     return v;
   }

@@ -213,18 +213,12 @@ Result<void> CodeGen::hostStoreItem(const Val& container, const Val& at, const V
   if (at.is(VK::Slice))
     return error(Err::Unsupported, loc).says("assigning to a slice is not supported by the compiler's evaluator of compile-time Python");
   if (!at.isInt()) return error(Err::Type, loc).says("a list is indexed with integers, but this is ", at);
-  Int size = static_cast<Int>(items.size()), i = at.number < 0 ? at.number + size : at.number;
-  if (i < 0 || i >= size) {
-    auto d = raise("IndexError", loc);
-    d.says("index ", intText(at.number), " is out of range for a list of ", items.size());
-    return d;
-  }
-  items[static_cast<size_t>(i)] = value;
+  items[TRY(itemIndex(at.number, items.size(), "list", loc))] = value;
   return {};
 }
 
 // Operators of containers, which numbers and kernels lack; returns nothing for other operands.
-Result<std::optional<Val>> CodeGen::hostBinary(const std::string& op, const Val& a, const Val& b, const Locs& locs) {
+Result<std::optional<Val>> CodeGen::hostBinary(std::string_view op, const Val& a, const Val& b, const Locs& locs) {
   auto sequence = [](const Val& v) { return v.is(VK::List) || v.is(VK::Tuple); };
   Heap& heap = shared_.loader.heap();
   if (op == "%" && a.is(VK::Str)) return std::optional(TRY(percentFormat(a, b, locs.at)));

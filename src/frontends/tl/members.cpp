@@ -13,39 +13,52 @@ namespace {
 // Library functions that are also methods of tensors.
 constexpr std::string_view kLibraryMethods[] = {"cdiv", "sigmoid", "softmax",   "ravel",  "max",     "argmax", "min", "argmin",
                                                 "sum",  "xor_sum", "reduce_or", "cumsum", "cumprod", "sort",   "flip"};
-constexpr std::string_view kTypeQueries[] = {"is_fp8",
-                                             "is_fp8e4nv",
-                                             "is_fp8e4b8",
-                                             "is_fp8e4b15",
-                                             "is_fp8e5",
-                                             "is_fp8e5b16",
-                                             "is_fp16",
-                                             "is_bf16",
-                                             "is_fp32",
-                                             "is_fp64",
-                                             "is_int1",
-                                             "is_int8",
-                                             "is_int16",
-                                             "is_int32",
-                                             "is_int64",
-                                             "is_uint8",
-                                             "is_uint16",
-                                             "is_uint32",
-                                             "is_uint64",
-                                             "is_floating",
-                                             "is_standard_floating",
-                                             "is_int_signed",
-                                             "is_int_unsigned",
-                                             "is_int",
-                                             "is_bool",
-                                             "is_block",
-                                             "is_ptr",
-                                             "is_const",
-                                             "kind",
-                                             "get_int_max_value",
-                                             "get_int_min_value",
-                                             "get_block_shapes",
-                                             "with_element_ty"};
+// Methods of types.
+struct TypeQuery {
+  std::string_view name;
+  bool (DType::*holds)() const = nullptr;  // null for a query that is not a predicate, and for `is_` and the name of a type
+};
+constexpr TypeQuery kTypeQueries[] = {
+    {"is_fp8", &DType::isFp8},
+    {"is_fp8e4nv"},
+    {"is_fp8e4b8"},
+    {"is_fp8e4b15"},
+    {"is_fp8e5"},
+    {"is_fp8e5b16"},
+    {"is_fp16"},
+    {"is_bf16"},
+    {"is_fp32"},
+    {"is_fp64"},
+    {"is_int1"},
+    {"is_int8"},
+    {"is_int16"},
+    {"is_int32"},
+    {"is_int64"},
+    {"is_uint8"},
+    {"is_uint16"},
+    {"is_uint32"},
+    {"is_uint64"},
+    {"is_floating", &DType::isFloat},
+    {"is_standard_floating", &DType::isStandardFloat},
+    {"is_int_signed", &DType::isSigned},
+    {"is_int_unsigned", &DType::isUnsigned},
+    {"is_int", &DType::isInt},
+    {"is_bool", &DType::isBool},
+    {"is_block"},
+    {"is_ptr", &DType::isPointer},
+    {"is_const", &DType::isConstPointer},
+    {"kind"},
+    {"get_int_max_value"},
+    {"get_int_min_value"},
+    {"get_block_shapes"},
+    {"with_element_ty"},
+};
+
+template <class Rows>
+auto findRow(const Rows& rows, std::string_view name) {
+  auto row = std::find_if(std::begin(rows), std::end(rows), [&](auto& r) { return r.name == name; });
+  return row == std::end(rows) ? nullptr : &*row;
+}
 
 std::optional<double> mathConstant(std::string_view name) {
   if (name == "pi") return std::numbers::pi;
@@ -54,6 +67,33 @@ std::optional<double> mathConstant(std::string_view name) {
   if (name == "inf") return __builtin_inf();
   if (name == "nan") return __builtin_nan("");
   return std::nullopt;
+}
+
+// A Python literal with a sign and spaces around it; nothing for other text.
+std::optional<Int> parseInt(std::string_view text, Int base) {
+  std::string_view digits = trim(text);
+  const bool negative = digits.starts_with('-');
+  if (negative || digits.starts_with('+')) digits.remove_prefix(1);
+  for (auto [letter, of] : {std::pair('x', 16), std::pair('b', 2), std::pair('o', 8)})
+    if (base == of && digits.size() > 2 && digits[0] == '0' && (digits[1] | 0x20) == letter) digits.remove_prefix(2);
+  Int n = 0;
+  bool fits = !digits.empty() && base >= 2 && base <= 36 && digits.size() < 127;
+  for (char ch : digits) {
+    int digit = ch >= '0' && ch <= '9' ? ch - '0' : (ch | 0x20) >= 'a' && (ch | 0x20) <= 'z' ? (ch | 0x20) - 'a' + 10 : 99;
+    fits = fits && digit < base && !__builtin_mul_overflow(n, base, &n) && !__builtin_add_overflow(n, Int{digit}, &n);
+  }
+  return fits ? std::optional(negative ? -n : n) : std::nullopt;
+}
+
+std::optional<double> parseFloat(std::string_view text) {
+  std::string s(trim(text));
+  const bool negative = s.starts_with('-');
+  if (negative || s.starts_with('+')) s.erase(0, 1);
+  for (char& ch : s) ch = static_cast<char>(isalpha(static_cast<unsigned char>(ch)) ? ch | 0x20 : ch);
+  std::optional<double> x = parseDouble(s);
+  if (s == "inf" || s == "infinity") x = __builtin_inf();
+  if (s == "nan") x = __builtin_nan("");
+  return x ? std::optional(negative ? -*x : *x) : std::nullopt;
 }
 
 }  // namespace
@@ -70,67 +110,56 @@ Val CodeGen::shapeTuple(const Shape& shape) {
   return tuple(std::move(dims));
 }
 
-Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, const Node* n) {
-  b_.setLoc(n->loc);
-  if (name == "value" && (v.isNumber() || v.is(VK::Str) || v.isNone() || v.is(VK::DType) || v.is(VK::Function))) return v;
-  std::vector<std::string> known;
-  if (const char* method = hostMethodName(v, name); method && !v.cls && !v.fields) {
-    Val m = Val::named(VK::Method, method);
-    m.items = keep(std::vector<Val>{v});
-    return m;
+Result<std::optional<Val>> CodeGen::tensorMember(const Val& v, std::string_view name, Loc at) {
+  const TType& t = v.tensor.type;
+  if (name == "shape") return shapeTuple(t.shape);
+  if (name == "dtype") return Val::dtype({t.scalar, {}});
+  if (name == "type") return Val::dtype(t);
+  if (name == "numel") return Val::integer(t.numel());
+  if (name == "T") {
+    if (t.shape.size() != 2)
+      return error(Err::Shape, at)
+          .says("`.T` needs a tensor of two axes, but this is ", t)
+          .hint("give the order of the axes: `tl.permute(x, ...)`");
+    return Val::of(tensor(b_.trans(v.tensor.value, {1, 0}), {t.scalar, {t.shape[1], t.shape[0]}}));
   }
+  if (const BuiltinInfo* info = findBuiltin(name == "to" ? "cast" : name); info && info->member) return bound(v, Val::of(info));
+  if (std::find(std::begin(kLibraryMethods), std::end(kLibraryMethods), name) != std::end(kLibraryMethods))
+    return bound(v, TRY(global(shared_.loader.builtinLibrary(), name, at)));
+  return std::nullopt;
+}
+
+std::optional<Val> CodeGen::tupleMember(const Val& v, std::string_view name) {
+  if (v.fields)
+    for (size_t i = 0; i < v.fields->size() && i < v.size(); ++i)
+      if ((*v.fields)[i] == name) return v.item(i);
+  if (v.cls) {
+    const FunctionDef* fn = v.cls->method(name);
+    return fn ? std::optional(bound(v, Val::of(fn))) : std::nullopt;
+  }
+  if (name == "values" || name == "type") return v;
+  return std::nullopt;
+}
+
+std::optional<Val> CodeGen::descMember(const Val& v, std::string_view name) {
+  const size_t rank = v.type.shape.size();
+  if (name == "block_shape") return shapeTuple(v.type.shape);
+  if (name == "dtype") return Val::dtype({v.type.scalar, {}});
+  if (name == "type" || name == "block_type") return Val::dtype(v.type);
+  if (name == "shape" || name == "strides") {
+    auto first = v.items->begin() + static_cast<ptrdiff_t>(name == "shape" ? 0 : rank);
+    return tuple(std::vector<Val>(first, first + static_cast<ptrdiff_t>(rank)));
+  }
+  if (const BuiltinInfo* info = findDescMethod(name)) return bound(v, Val::of(info));
+  return std::nullopt;
+}
+
+// A member of any value but a module, a type or an object of Python; nothing if there is none.
+Result<std::optional<Val>> CodeGen::valueMember(const Val& v, std::string_view name, Loc at) {
   switch (v.kind) {
-    case VK::Object: return askPython(cat(TRY(pythonText(v, at)), ".", name), name, at);
-    case VK::Module: return moduleMember(v, name, at);
-    case VK::DType: return typeMember(v, name, at);
-    case VK::Tensor: {
-      const TType& t = v.tensor.type;
-      if (name == "shape") return shapeTuple(t.shape);
-      if (name == "dtype") return Val::dtype({t.scalar, {}});
-      if (name == "type") return Val::dtype(t);
-      if (name == "numel") return Val::integer(t.numel());
-      if (name == "T") {
-        if (t.shape.size() != 2)
-          return error(Err::Shape, at)
-              .says("`.T` needs a tensor of two axes, but this is ", t)
-              .hint("give the order of the axes: `tl.permute(x, ...)`");
-        return Val::of(tensor(b_.trans(v.tensor.value, {1, 0}), {t.scalar, {t.shape[1], t.shape[0]}}));
-      }
-      if (const BuiltinInfo* info = findBuiltin(name == "to" ? "cast" : name); info && info->member) return bound(v, Val::of(info));
-      if (std::find(std::begin(kLibraryMethods), std::end(kLibraryMethods), name) != std::end(kLibraryMethods))
-        return bound(v, TRY(global(shared_.loader.builtinLibrary(), name, at)));
-      known = builtinNames(true);
-      known.insert(known.end(), std::begin(kLibraryMethods), std::end(kLibraryMethods));
-      for (const char* s : {"shape", "dtype", "type", "numel", "T", "to"}) known.push_back(s);
-      break;
-    }
-    case VK::Tuple:
-      if (v.fields)
-        for (size_t i = 0; i < v.fields->size() && i < v.size(); ++i)
-          if ((*v.fields)[i] == name) return v.item(i);
-      if (v.cls) {
-        if (const FunctionDef* fn = v.cls->method(name)) return bound(v, Val::of(fn));
-        for (auto& m : v.cls->methods) known.push_back(m->name);
-        known.insert(known.end(), v.fields->begin(), v.fields->end());
-        break;
-      }
-      if (name == "values" || name == "type") return v;
-      if (v.fields) known = *v.fields;
-      break;
-    case VK::Desc: {
-      size_t rank = v.type.shape.size();
-      if (name == "block_shape") return shapeTuple(v.type.shape);
-      if (name == "dtype") return Val::dtype({v.type.scalar, {}});
-      if (name == "type" || name == "block_type") return Val::dtype(v.type);
-      if (name == "shape" || name == "strides") {
-        auto first = v.items->begin() + static_cast<ptrdiff_t>(name == "shape" ? 0 : rank);
-        return tuple(std::vector<Val>(first, first + static_cast<ptrdiff_t>(rank)));
-      }
-      if (const BuiltinInfo* info = findDescMethod(name)) return bound(v, Val::of(info));
-      known = {"block_shape", "dtype",      "shape",      "strides",   "load",       "store",  "atomic_add",
-               "atomic_min",  "atomic_max", "atomic_and", "atomic_or", "atomic_xor", "gather", "scatter"};
-      break;
-    }
+    case VK::Tensor: return tensorMember(v, name, at);
+    case VK::Tuple: return tupleMember(v, name);
+    case VK::Desc: return descMember(v, name);
     case VK::BlockPtr:
       if (name == "advance") return bound(v, Val::of(findBuiltin("advance")));
       if (name == "dtype" || name == "type") return Val::dtype({v.type.scalar.pointerTo(), {}});
@@ -150,6 +179,44 @@ Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, co
       break;
     default: break;
   }
+  return std::nullopt;
+}
+
+Result<Val> CodeGen::attribute(const Val& v, std::string_view name, Loc at, const Node* n) {
+  b_.setLoc(n->loc);
+  if (name == "value" && (v.isNumber() || v.is(VK::Str) || v.isNone() || v.is(VK::DType) || v.is(VK::Function))) return v;
+  if (auto method = hostMethodName(v, name); !method.empty() && !v.cls && !v.fields) {
+    Val m = Val::named(VK::Method, method);
+    m.items = keep(std::vector<Val>{v});
+    return m;
+  }
+  if (v.is(VK::Object)) return askPython(cat(TRY(pythonText(v, at)), ".", name), name, at);
+  if (v.is(VK::Module)) return moduleMember(v, name, at);
+  if (v.is(VK::DType)) return typeMember(v, name, at);
+  if (auto member = TRY(valueMember(v, name, at))) return *member;
+  return noMember(v, name, at, n);
+}
+
+// The members of a value, for suggestions.
+std::vector<std::string> CodeGen::membersOf(const Val& v) {
+  std::vector<std::string> known;
+  if (v.isTensor()) {
+    known = builtinNames(true);
+    known.insert(known.end(), std::begin(kLibraryMethods), std::end(kLibraryMethods));
+    for (const char* s : {"shape", "dtype", "type", "numel", "T", "to"}) known.push_back(s);
+  } else if (v.is(VK::Desc)) {
+    for (const char* s : {"block_shape", "dtype", "shape", "strides", "load", "store", "atomic_add", "atomic_min", "atomic_max",
+                          "atomic_and", "atomic_or", "atomic_xor", "gather", "scatter"})
+      known.push_back(s);
+  } else if (v.is(VK::Tuple) && v.fields) {
+    if (v.cls)
+      for (auto& m : v.cls->methods) known.push_back(m->name);
+    known.insert(known.end(), v.fields->begin(), v.fields->end());
+  }
+  return known;
+}
+
+std::unexpected<Failed> CodeGen::noMember(const Val& v, std::string_view name, Loc at, const Node* n) {
   if (v.isNumber() && (name == "dtype" || name == "shape" || name == "to")) {
     // Triton specialises arguments that are 1.
     bool one = v.isInt() && v.number == 1 && !caller_ && fn_ && fn_->node && n->kid(0)->kind == Kind::Name &&
@@ -168,11 +235,10 @@ Result<Val> CodeGen::attribute(const Val& v, const std::string& name, Loc at, co
                   ? cat("make a longer one: `", list, " = ", list, " + ", name == "append" ? "(x,)" : "more", "`")
                   : "");
   }
-  std::string near = nearest(name, known);
-  return error(Err::UnknownName, at).says(v, " has no member `", name, "`").meant(near);
+  return error(Err::UnknownName, at).says(v, " has no member `", name, "`").meant(nearest(name, membersOf(v)));
 }
 
-Result<Val> CodeGen::typeMember(const Val& v, const std::string& name, Loc at) {
+Result<Val> CodeGen::typeMember(const Val& v, std::string_view name, Loc at) {
   const DType s = v.type.scalar;
   bool block = v.type.isBlock();
   if (name == "scalar") return Val::dtype({s, {}});
@@ -189,12 +255,13 @@ Result<Val> CodeGen::typeMember(const Val& v, const std::string& name, Loc at) {
   if (name == "nbytes" && block) return Val::integer(v.type.numel() * s.bits() / 8);
   if (name == "fp_mantissa_width" && s.isFloat()) return Val::integer(s.mantissa());
   if (name == "int_signedness" && s.isInt()) return Val::string(s.isSigned() ? "SIGNED" : "UNSIGNED");
-  if (auto query = std::find(std::begin(kTypeQueries), std::end(kTypeQueries), name); query != std::end(kTypeQueries)) {
-    Val m = Val::named(VK::Method, *query);
+  if (const TypeQuery* query = findRow(kTypeQueries, name)) {
+    Val m = Val::named(VK::Method, query->name);
     m.items = keep(std::vector<Val>{v});
     return m;
   }
-  std::vector<std::string> known(std::begin(kTypeQueries), std::end(kTypeQueries));
+  std::vector<std::string> known;
+  for (const TypeQuery& query : kTypeQueries) known.emplace_back(query.name);
   for (const char* k : {"scalar", "element_ty", "shape", "numel", "name", "primitive_bitwidth", "int_bitwidth", "itemsize"})
     known.push_back(k);
   std::string near = nearest(name, known);
@@ -210,28 +277,20 @@ Result<Val> CodeGen::callMethod(const Val& method, const Args& args) {
     if (target.is(VK::Function)) return callFunction(*target.function, std::move(all));
     return callBuiltin(*target.builtin, all);
   }
-  const std::string q(method.text);
-  if (!self.is(VK::DType)) return hostMethod(self, q, args);
-  DType s = self.type.scalar;
-  bool block = self.type.isBlock();
+  return self.is(VK::DType) ? typeQuery(self.type, method.text, args) : hostMethod(self, method.text, args);
+}
+
+Result<Val> CodeGen::typeQuery(const TType& type, std::string_view q, const Args& args) {
+  const DType s = type.scalar;
   if (q == "with_element_ty") {
     if (args.positional.size() != 1 || !args.positional[0].value.is(VK::DType))
       return error(Err::Type, args.call).says("`with_element_ty` takes one type");
-    return Val::dtype(self.type.with(args.positional[0].value.type.scalar));
+    return Val::dtype(type.with(args.positional[0].value.type.scalar));
   }
   if (!args.positional.empty() || !args.named.empty()) return error(Err::Type, args.call).says("`", q, "` takes no arguments");
-  if (q == "is_block") return Val::boolean(block);
-  if (q == "get_block_shapes") return shapeTuple(self.type.shape);
-  if (block) return Val::boolean(false);  // a block type is not a scalar type
-  if (q == "is_ptr") return Val::boolean(s.isPointer());
-  if (q == "is_const") return Val::boolean(s.isPointer() && s.isConst);
-  if (q == "is_floating") return Val::boolean(s.isFloat());
-  if (q == "is_standard_floating") return Val::boolean(s.isStandardFloat());
-  if (q == "is_int") return Val::boolean(s.isInt());
-  if (q == "is_int_signed") return Val::boolean(s.isSigned());
-  if (q == "is_int_unsigned") return Val::boolean(s.isUnsigned());
-  if (q == "is_bool") return Val::boolean(s.isBool());
-  if (q == "is_fp8") return Val::boolean(s.isFp8());
+  if (q == "is_block") return Val::boolean(type.isBlock());
+  if (q == "get_block_shapes") return shapeTuple(type.shape);
+  if (type.isBlock()) return Val::boolean(false);  // a block type is not a scalar type
   if (q == "kind") return Val::integer(s.kind());
   if (q == "get_int_max_value" || q == "get_int_min_value") {
     if (!s.isInt()) return error(Err::Type, args.call).says(s, " is not an integer type");
@@ -239,6 +298,7 @@ Result<Val> CodeGen::callMethod(const Val& method, const Args& args) {
     if (q == "get_int_max_value") return Val::integer((one << (s.bits() - (s.isSigned() ? 1 : 0))) - 1);
     return Val::integer(s.isSigned() ? -(one << (s.bits() - 1)) : 0);
   }
+  if (auto holds = findRow(kTypeQueries, q)->holds) return Val::boolean((s.*holds)());
   return Val::boolean(!s.isPointer() && primName(s.prim) == q.substr(3));
 }
 
@@ -287,7 +347,7 @@ Result<Val> CodeGen::makeAggregate(const ClassDef& cls, const Args& args) {
   return v;
 }
 
-Result<std::optional<Val>> CodeGen::operatorMethod(const std::string& op, const Val& a, const Val& b, const Locs& locs) {
+Result<std::optional<Val>> CodeGen::operatorMethod(std::string_view op, const Val& a, const Val& b, const Locs& locs) {
   static constexpr std::tuple<std::string_view, std::string_view, std::string_view> kMethods[] = {{"+", "__add__", "__radd__"},
                                                                                                   {"-", "__sub__", "__rsub__"},
                                                                                                   {"*", "__mul__", "__rmul__"},
@@ -320,176 +380,281 @@ Result<std::optional<Val>> CodeGen::operatorMethod(const std::string& op, const 
   return std::optional<Val>();
 }
 
-Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
-  if (cls.cls) return makeAggregate(*cls.cls, args);
-  const std::string c(cls.text);
-  if (cls.fields) {  // a NamedTuple of the user
-    const std::vector<std::string>& fields = *cls.fields;
-    std::vector<Val> items(fields.size());
-    std::vector<bool> given(fields.size(), false);
-    if (args.positional.size() > fields.size())
-      return error(Err::Type, args.call)
-          .says("`", c.substr(6), "` has ", fields.size(), " fields, but ", args.positional.size(), " values are given");
-    for (size_t i = 0; i < args.positional.size(); ++i) {
-      items[i] = args.positional[i].value;
-      given[i] = true;
-    }
-    for (auto& [field, a] : args.named) {
-      size_t i = static_cast<size_t>(std::find(fields.begin(), fields.end(), field) - fields.begin());
-      if (i == fields.size()) {
-        std::string near = nearest(field, fields);
-        return error(Err::Type, a.loc).says("`", c.substr(6), "` has no field `", field, "`").meant(near);
-      }
-      items[i] = a.value;
-      given[i] = true;
-    }
-    for (size_t i = 0; i < fields.size(); ++i)
-      if (!given[i]) return error(Err::Type, args.call).says("`", c.substr(6), "` needs a value for `", fields[i], "`");
-    Val v = tuple(std::move(items));
-    v.fields = cls.fields;
-    return v;
+// ---- Calls of classes.
+
+Result<Val> CodeGen::makeNamedTuple(const Val& cls, const Args& args) {
+  const std::string_view c = cls.text.substr(6);  // after "class:"
+  const std::vector<std::string>& fields = *cls.fields;
+  std::vector<Val> items(fields.size());
+  std::vector<bool> given(fields.size(), false);
+  if (args.positional.size() > fields.size())
+    return error(Err::Type, args.call).says("`", c, "` has ", fields.size(), " fields, but ", args.positional.size(), " values are given");
+  for (size_t i = 0; i < args.positional.size(); ++i) {
+    items[i] = args.positional[i].value;
+    given[i] = true;
   }
-  if (c == "dict" && args.positional.empty()) {
-    Val v = Val::of(VK::Dict, shared_.loader.heap().object({}));
-    for (auto& [name, a] : args.named) CHECK_OK(dictStore(*v.object, Val::string(keep(name)), a.value, a.loc));
-    return v;
+  for (auto& [field, a] : args.named) {
+    size_t i = static_cast<size_t>(std::find(fields.begin(), fields.end(), field) - fields.begin());
+    if (i == fields.size()) return error(Err::Type, a.loc).says("`", c, "` has no field `", field, "`").meant(nearest(field, fields));
+    items[i] = a.value;
+    given[i] = true;
   }
-  if (!args.named.empty()) return error(Err::Type, args.call).says("`", c, "` takes no named arguments");
-  auto one = [&]() -> Result<Val> {
-    if (args.positional.size() != 1) return error(Err::Type, args.call).says("`", c, "` takes one argument");
-    return args.positional[0].value;
-  };
-  if (c == "constexpr") {
-    Val v = TRY(one());
-    if (v.isTensor())
-      return error(Err::Type, args.positional[0].loc)
-          .says("a constexpr must be known at compile time, but this is ", v, ", whose value is known only when the kernel runs");
-    v.wrapped = true;
-    return v;
-  }
-  if (c == "tuple" || c == "list" || c == "set" || c == "frozenset" || c == "dict") {
-    std::vector<Val> items;
-    Loc loc = args.call;
-    if (!args.positional.empty()) {
-      Val v = TRY(one());
-      loc = args.positional[0].loc;
-      if (c == "dict") return makeDict(v, loc);
-      if (c == "tuple" && v.is(VK::Tuple)) return v;
-      items = TRY(iterate(v, loc));
-    }
-    if (c == "dict") return Val::of(VK::Dict, shared_.loader.heap().object({}));
-    if (c == "set" || c == "frozenset") return makeSet(items, loc);
-    return c == "list" && host_ ? list(std::move(items)) : tuple(std::move(items));
-  }
-  if (isException(c)) {
-    std::vector<Val> items;
-    for (const Arg& a : args.positional) items.push_back(a.value);
-    Val v = Val::named(VK::Exception, cls.text);
-    v.items = keep(std::move(items));
-    return v;
-  }
-  if (c == "pointer_type") {
-    if (args.positional.empty() || !args.positional[0].value.is(VK::DType))
-      return error(Err::Type, args.call).says("`pointer_type` takes a type");
-    return Val::dtype({args.positional[0].value.type.scalar.pointerTo(), {}});
-  }
-  if (c == "block_type") {
-    if (args.positional.size() != 2 || !args.positional[0].value.is(VK::DType))
-      return error(Err::Type, args.call).says("`block_type` takes a type and a shape");
-    return Val::dtype({args.positional[0].value.type.scalar, TRY(shapeOf(args.positional[1].value, args.positional[1].loc))});
-  }
-  if (c == "dtype") {
-    Val v = TRY(one());
-    auto prim = v.is(VK::Str) ? primFromName(v.text) : std::nullopt;
-    if (!prim) return error(Err::Type, args.call).says("`tl.dtype` takes the name of a type");
-    return Val::dtype({{*prim}, {}});
-  }
-  if (c == "str") return Val::string(keep(str(TRY(one()))));
-  if (c == "bool") {
-    Val v = TRY(one());
-    if (v.isTensor())
-      return error(Err::Type, args.call)
-          .says("`bool` works at compile time only, but this is ", v)
-          .hint("write a comparison, such as `x != 0`");
-    return Val::boolean(truthy(v));
-  }
-  if (c == "int" && !args.positional.empty() && args.positional[0].value.is(VK::Str)) {
-    std::string digits(trim(args.positional[0].value.text));
-    bool negative = digits.starts_with('-');
-    if (negative || digits.starts_with('+')) digits.erase(0, 1);
-    Int base = args.positional.size() > 1 && args.positional[1].value.isInt() ? args.positional[1].value.number : 10, n = 0;
-    for (auto [letter, of] : {std::pair('x', 16), std::pair('b', 2), std::pair('o', 8)})
-      if (base == of && digits.size() > 2 && digits[0] == '0' && (digits[1] | 0x20) == letter) digits.erase(0, 2);
-    bool fits = !digits.empty() && base >= 2 && base <= 36 && digits.size() < 127;
-    for (char ch : digits) {
-      int digit = ch >= '0' && ch <= '9' ? ch - '0' : (ch | 0x20) >= 'a' && (ch | 0x20) <= 'z' ? (ch | 0x20) - 'a' + 10 : 99;
-      fits = fits && digit < base && !__builtin_mul_overflow(n, base, &n) && !__builtin_add_overflow(n, Int{digit}, &n);
-    }
-    if (!fits) {
-      auto d = raise("ValueError", args.positional[0].loc);
-      d.says("'", args.positional[0].value.text, "' is not an integer");
-      return d;
-    }
-    return Val::integer(negative ? -n : n);
-  }
-  if (c == "int" && args.positional.empty()) return Val::integer(0);
-  if (c == "int" || c == "float") {
-    Val v = TRY(one());
-    if (v.isTensor())
-      return error(Err::Type, args.positional[0].loc)
-          .says("`", c, "` works at compile time only, but this is ", v)
-          .hint("cast it with `.to(tl.", c == "int" ? "int32" : "float32", ")`");
-    if (v.is(VK::Str) && c == "float") {
-      std::string s(trim(v.text));
-      bool negative = s.starts_with('-');
-      if (negative || s.starts_with('+')) s.erase(0, 1);
-      for (char& ch : s) ch = static_cast<char>(isalpha(static_cast<unsigned char>(ch)) ? ch | 0x20 : ch);
-      double d = 0;
-      if (s == "inf" || s == "infinity")
-        d = __builtin_inf();
-      else if (s == "nan")
-        d = __builtin_nan("");
-      else if (auto number = parseDouble(s))
-        d = *number;
-      else {
-        auto bad = raise("ValueError", args.positional[0].loc);
-        bad.says("'", v.text, "' is not a number");
-        return bad;
-      }
-      return Val::floating(negative ? -d : d);
-    }
-    if (!v.isNumber()) return error(Err::Type, args.positional[0].loc).says("`", c, "` does not take ", v);
-    if (c == "float") return Val::floating(v.asDouble());
-    if (v.isInt()) return Val::integer(v.number);
-    if (!(std::fabs(v.real) < 1e37)) return error(Err::Type, args.positional[0].loc).says(repr(v), " is not an integer");
-    return Val::integer(static_cast<Int>(v.real));
-  }
-  return error(Err::Unsupported, args.callee).says("`", c, "` cannot be called in a kernel");
+  for (size_t i = 0; i < fields.size(); ++i)
+    if (!given[i]) return error(Err::Type, args.call).says("`", c, "` needs a value for `", fields[i], "`");
+  Val v = tuple(std::move(items));
+  v.fields = cls.fields;
+  return v;
 }
 
-Result<Val> CodeGen::moduleMember(const Val& m, const std::string& name, Loc at) {
-  if (m.module) {
-    if (m.module->globals.contains(name)) return global(*m.module, name, at);
+// The only argument of a class.
+Result<Val> CodeGen::oneArgument(const Val& cls, const Args& args) {
+  if (args.positional.size() != 1) return error(Err::Type, args.call).says("`", cls.text, "` takes one argument");
+  return args.positional[0].value;
+}
+
+Result<Val> CodeGen::cConstexpr(const Val& cls, const Args& args) {
+  Val v = TRY(oneArgument(cls, args));
+  if (v.isTensor())
+    return error(Err::Type, args.positional[0].loc)
+        .says("a constexpr must be known at compile time, but this is ", v, ", whose value is known only when the kernel runs");
+  v.wrapped = true;
+  return v;
+}
+
+// tuple, list, set, frozenset
+Result<Val> CodeGen::cSequence(const Val& cls, const Args& args) {
+  std::vector<Val> items;
+  Loc loc = args.call;
+  if (!args.positional.empty()) {
+    Val v = TRY(oneArgument(cls, args));
+    loc = args.positional[0].loc;
+    if (cls.text == "tuple" && v.is(VK::Tuple)) return v;
+    items = TRY(iterate(v, loc));
+  }
+  if (cls.text == "tuple") return tuple(std::move(items));
+  return cls.text == "list" ? Result<Val>(sequence(std::move(items))) : makeSet(items, loc);
+}
+
+Result<Val> CodeGen::cDict(const Val& cls, const Args& args) {
+  if (!args.positional.empty()) return makeDict(TRY(oneArgument(cls, args)), args.positional[0].loc);
+  Val v = Val::of(VK::Dict, shared_.loader.heap().object({}));
+  for (auto& [name, a] : args.named) CHECK_OK(dictStore(*v.object, Val::string(keep(name)), a.value, a.loc));
+  return v;
+}
+
+Result<Val> CodeGen::cPointerType(const Val&, const Args& args) {
+  if (args.positional.empty() || !args.positional[0].value.is(VK::DType))
+    return error(Err::Type, args.call).says("`pointer_type` takes a type");
+  return Val::dtype({args.positional[0].value.type.scalar.pointerTo(), {}});
+}
+
+Result<Val> CodeGen::cBlockType(const Val&, const Args& args) {
+  if (args.positional.size() != 2 || !args.positional[0].value.is(VK::DType))
+    return error(Err::Type, args.call).says("`block_type` takes a type and a shape");
+  return Val::dtype({args.positional[0].value.type.scalar, TRY(shapeOf(args.positional[1].value, args.positional[1].loc))});
+}
+
+Result<Val> CodeGen::cDtype(const Val& cls, const Args& args) {
+  Val v = TRY(oneArgument(cls, args));
+  auto prim = v.is(VK::Str) ? primFromName(v.text) : std::nullopt;
+  if (!prim) return error(Err::Type, args.call).says("`tl.dtype` takes the name of a type");
+  return Val::dtype({{*prim}, {}});
+}
+
+Result<Val> CodeGen::cStr(const Val& cls, const Args& args) { return Val::string(keep(str(TRY(oneArgument(cls, args))))); }
+
+Result<Val> CodeGen::cBool(const Val& cls, const Args& args) {
+  Val v = TRY(oneArgument(cls, args));
+  if (v.isTensor())
+    return error(Err::Type, args.call)
+        .says("`bool` works at compile time only, but this is ", v)
+        .hint("write a comparison, such as `x != 0`");
+  return Val::boolean(truthy(v));
+}
+
+// The argument of `int` and `float`; not a tensor.
+Result<Val> CodeGen::toConvert(const Val& cls, const Args& args) {
+  Val v = TRY(oneArgument(cls, args));
+  if (v.isTensor())
+    return error(Err::Type, args.positional[0].loc)
+        .says("`", cls.text, "` works at compile time only, but this is ", v)
+        .hint("cast it with `.to(tl.", cls.text, "32)`");
+  return v;
+}
+
+Result<Val> CodeGen::cInt(const Val& cls, const Args& args) {
+  if (args.positional.empty()) return Val::integer(0);
+  const Arg& first = args.positional[0];
+  if (first.value.is(VK::Str)) {
+    const bool based = args.positional.size() > 1 && args.positional[1].value.isInt();
+    if (auto n = parseInt(first.value.text, based ? args.positional[1].value.number : 10)) return Val::integer(*n);
+    auto d = raise("ValueError", first.loc);
+    d.says("'", first.value.text, "' is not an integer");
+    return d;
+  }
+  Val v = TRY(toConvert(cls, args));
+  if (!v.isNumber()) return error(Err::Type, first.loc).says("`int` does not take ", v);
+  if (v.isInt()) return Val::integer(v.number);
+  if (!(std::fabs(v.real) < 1e37)) return error(Err::Type, first.loc).says(repr(v), " is not an integer");
+  return Val::integer(static_cast<Int>(v.real));
+}
+
+Result<Val> CodeGen::cFloat(const Val& cls, const Args& args) {
+  Val v = TRY(toConvert(cls, args));
+  if (v.isNumber()) return Val::floating(v.asDouble());
+  if (!v.is(VK::Str)) return error(Err::Type, args.positional[0].loc).says("`float` does not take ", v);
+  if (auto x = parseFloat(v.text)) return Val::floating(*x);
+  auto d = raise("ValueError", args.positional[0].loc);
+  d.says("'", v.text, "' is not a number");
+  return d;
+}
+
+// A friend of CodeGen, so that the table can name its members.
+struct ClassTable {
+  struct Row {
+    std::string_view name;
+    Result<Val> (CodeGen::*call)(const Val& cls, const Args& args);
+  };
+  static constexpr Row kRows[] = {
+      {"constexpr", &CodeGen::cConstexpr},
+      {"tuple", &CodeGen::cSequence},
+      {"list", &CodeGen::cSequence},
+      {"set", &CodeGen::cSequence},
+      {"frozenset", &CodeGen::cSequence},
+      {"dict", &CodeGen::cDict},
+      {"pointer_type", &CodeGen::cPointerType},
+      {"block_type", &CodeGen::cBlockType},
+      {"dtype", &CodeGen::cDtype},
+      {"str", &CodeGen::cStr},
+      {"bool", &CodeGen::cBool},
+      {"int", &CodeGen::cInt},
+      {"float", &CodeGen::cFloat},
+  };
+};
+
+Result<Val> CodeGen::callClass(const Val& cls, const Args& args) {
+  if (cls.cls) return makeAggregate(*cls.cls, args);
+  if (cls.fields) return makeNamedTuple(cls, args);
+  if (!args.named.empty() && (cls.text != "dict" || !args.positional.empty()))
+    return error(Err::Type, args.call).says("`", cls.text, "` takes no named arguments");
+  if (const ClassTable::Row* row = findRow(ClassTable::kRows, cls.text)) return (this->*row->call)(cls, args);
+  if (!isException(cls.text)) return error(Err::Unsupported, args.callee).says("`", cls.text, "` cannot be called in a kernel");
+  std::vector<Val> items;
+  for (const Arg& a : args.positional) items.push_back(a.value);
+  Val v = Val::named(VK::Exception, cls.text);
+  v.items = keep(std::move(items));
+  return v;
+}
+
+// ---- Members of modules.
+
+namespace {
+
+// Members that are modules, under the names that Val uses.
+struct SubModule {
+  std::string_view name, module;
+};
+constexpr SubModule kTlModules[] = {
+    {"extra", "tl.extra"},
+    {"math", "tl.math"},
+    {"core", "tl"},
+    {"standard", "tl"},
+    {"random", "tl"},
+    {"target_info", "target_info"},
+    {"PropagateNan", "PropagateNan"},
+    {"libdevice", "libdevice"},
+};
+constexpr SubModule kExtraModules[] = {{"libdevice", "libdevice"}, {"cuda", "tl.extra"}, {"hip", "tl.extra"}};
+
+// Classes that a module has as members.
+struct ClassName {
+  std::string_view name;
+};
+constexpr ClassName kTlClasses[] = {{"constexpr"},  {"tensor"},           {"tuple"}, {"dtype"}, {"pointer_type"},
+                                    {"block_type"}, {"tensor_descriptor"}};
+constexpr ClassName kTritonClasses[] = {{"jit"}, {"autotune"}, {"heuristics"}, {"Config"}, {"constexpr_function"}};
+
+// Types that are members of `tl`: not their short names.
+std::optional<Prim> typeNamed(std::string_view name) {
+  const bool member =
+      name.starts_with("int") || name.starts_with("uint") || name.starts_with("float") || name == "bfloat16" || name == "void";
+  return member && name != "int" && name != "float" ? primFromName(name) : std::nullopt;
+}
+
+}  // namespace
+
+// A module that is a file.
+Result<Val> CodeGen::fileMember(const Val& m, std::string_view name, Loc at) {
+  if (!m.module->globals.contains(name)) {
     // A package's member may be a file.
     Val sub = Val::named(VK::Module, keep(cat(m.text, ".", name)));
     sub.module = m.module->path.ends_with("__init__.py") ? shared_.loader.import(*m.module, cat(".", name)) : nullptr;
     if (sub.module) return sub;
-    return global(*m.module, name, at);  // reports that the name does not exist
   }
-  const std::string t(m.text);
-  if (t == "itertools" || t == "functools" || t == "operator" || t == "importlib")
-    if (const BuiltinInfo* info = findHostModule(cat(t, ".", name))) return Val::of(info);
+  return global(*m.module, name, at);  // reports a name that does not exist
+}
+
+std::optional<Val> CodeGen::mathMember(std::string_view name) {
+  if (auto c = mathConstant(name)) return Val::floating(*c);
+  if (const BuiltinInfo* info = findHostMath(name)) return Val::of(info);
+  if (const BuiltinInfo* info = findHostModule(cat("math.", name))) return Val::of(info);
+  return std::nullopt;
+}
+
+Val CodeGen::tritonMember(std::string_view name) {
+  if (name == "language") return Val::named(VK::Module, "tl");
+  if (name == "cdiv" || name == "next_power_of_2") return Val::of(findTargetQuery(name));
+  if (const ClassName* known = findRow(kTritonClasses, name)) return Val::named(VK::Class, known->name);
+  return Val::named(VK::Module, keep(cat("external:triton.", name)));
+}
+
+// Members of `tl`; with `math`, of `tl.math`, which has functions of libdevice, too.
+Result<std::optional<Val>> CodeGen::tlMember(std::string_view name, bool math, Loc at) {
+  if (auto prim = typeNamed(name)) return Val::dtype({{*prim}, {}});
+  if (const BuiltinInfo* info = findBuiltin(name); info && (!math || !findLibdevice(name) || info->op != Op::Poison)) return Val::of(info);
+  auto& library = shared_.loader.builtinLibrary();
+  if (library.globals.contains(name) && (name[0] != '_' || source_->isLibrary)) return global(library, name, at);
+  if (const BuiltinInfo* info = math ? findLibdevice(name) : nullptr) return Val::of(info);
+  if (const ClassName* known = findRow(kTlClasses, name)) return Val::named(VK::Class, known->name);
+  if (const SubModule* sub = findRow(kTlModules, name)) return Val::named(VK::Module, sub->module);
+  if (name == "TRITON_MAX_TENSOR_NUMEL") {
+    Val v = Val::integer(kMaxNumel);
+    v.wrapped = true;
+    return v;
+  }
+  if (name == "pi32_t") return Val::dtype({DType{Prim::I32}.pointerTo(), {}});
+  if (name == "PAD_ZERO" || name == "PAD_NAN") return Val::string(name == "PAD_ZERO" ? "zero" : "nan");
+  return std::nullopt;
+}
+
+// The members of a module of Triton or of `math`, for suggestions.
+std::vector<std::string> CodeGen::membersOfModule(std::string_view module) {
+  std::vector<std::string> known;
+  if (module == "math") {
+    for (const char* name : {"pi", "e", "inf", "nan", "log2", "log", "sqrt", "exp", "ceil", "floor"}) known.push_back(name);
+  } else if (module == "tl" || module == "tl.math") {
+    known = builtinNames(false);
+    for (auto& [name, g] : shared_.loader.builtinLibrary().globals)
+      if (name[0] != '_') known.push_back(name);
+    for (const char* name : {"constexpr", "float16", "bfloat16", "float32", "float64", "int1", "int8", "int16", "int32", "int64", "uint8",
+                             "uint16", "uint32", "uint64"})
+      known.push_back(name);
+  }
+  return known;
+}
+
+Result<Val> CodeGen::moduleMember(const Val& m, std::string_view name, Loc at) {
+  if (m.module) return fileMember(m, name, at);
+  const std::string_view t = m.text;
+  if (t == "triton") return tritonMember(name);
   if (t.starts_with("external:")) return Val::named(VK::Module, keep(cat(t, ".", name)));
   if (t.starts_with("class:"))
     return error(Err::Unsupported, at)
         .says("`", t.substr(6), "` is a Python class, which a kernel cannot use")
         .hint("decorate it with @triton.aggregate, or pass values");
-  std::vector<std::string> known;
+  std::optional<Val> member;
   if (t == "math") {
-    if (auto c = mathConstant(name)) return Val::floating(*c);
-    if (const BuiltinInfo* info = findHostMath(name)) return Val::of(info);
-    if (const BuiltinInfo* info = findHostModule(cat("math.", name))) return Val::of(info);
-    known = {"pi", "e", "inf", "nan", "log2", "log", "sqrt", "exp", "ceil", "floor"};
+    member = mathMember(name);
   } else if (t == "target_info") {
     if (const BuiltinInfo* info = findTargetQuery(name)) return Val::of(info);
   } else if (t == "PropagateNan") {
@@ -497,52 +662,18 @@ Result<Val> CodeGen::moduleMember(const Val& m, const std::string& name, Loc at)
   } else if (t == "libdevice") {
     if (const BuiltinInfo* info = findLibdevice(name)) return Val::of(info);
     return error(Err::UnknownName, at).says("Nereid does not support a libdevice function `", name, "`");
-  } else if (t == "triton") {
-    if (name == "language") return Val::named(VK::Module, "tl");
-    if (name == "cdiv" || name == "next_power_of_2") return Val::of(findTargetQuery(name));
-    if (name == "jit" || name == "autotune" || name == "heuristics" || name == "Config" || name == "constexpr_function")
-      return Val::named(VK::Class, keep(name));
-    return Val::named(VK::Module, keep(cat("external:triton.", name)));
   } else if (t == "tl.extra") {
-    if (name == "libdevice") return Val::named(VK::Module, "libdevice");
-    if (name == "cuda" || name == "hip") return Val::named(VK::Module, "tl.extra");
+    if (const SubModule* sub = findRow(kExtraModules, name)) return Val::named(VK::Module, sub->module);
     return error(Err::Unsupported, at).says("`tl.extra.", name, "` is for one GPU family, which Nereid does not support");
-  } else {  // tl and tl.math
-    if (auto prim = primFromName(name);
-        prim &&
-        (name.starts_with("int") || name.starts_with("uint") || name.starts_with("float") || name == "bfloat16" || name == "void") &&
-        name != "int" && name != "float")
-      return Val::dtype({{*prim}, {}});
-    if (const BuiltinInfo* info = findBuiltin(name); info && (t != "tl.math" || !findLibdevice(name) || info->op != Op::Poison))
-      return Val::of(info);
-    auto& library = shared_.loader.builtinLibrary();
-    if (library.globals.contains(name) && (name[0] != '_' || source_->isLibrary)) return global(library, name, at);
-    if (t == "tl.math")
-      if (const BuiltinInfo* info = findLibdevice(name)) return Val::of(info);
-    for (const char* c : {"constexpr", "tensor", "tuple", "dtype", "pointer_type", "block_type", "tensor_descriptor"})
-      if (name == c) return Val::named(VK::Class, c);
-    if (name == "extra") return Val::named(VK::Module, "tl.extra");
-    if (name == "math") return Val::named(VK::Module, "tl.math");
-    if (name == "core" || name == "standard" || name == "random") return Val::named(VK::Module, "tl");
-    if (name == "target_info" || name == "PropagateNan")
-      return Val::named(VK::Module, name == "target_info" ? "target_info" : "PropagateNan");
-    if (name == "libdevice") return Val::named(VK::Module, "libdevice");
-    if (name == "TRITON_MAX_TENSOR_NUMEL") {
-      Val v = Val::integer(kMaxNumel);
-      v.wrapped = true;
-      return v;
-    }
-    if (name == "pi32_t") return Val::dtype({DType{Prim::I32}.pointerTo(), {}});
-    if (name == "PAD_ZERO" || name == "PAD_NAN") return Val::string(name == "PAD_ZERO" ? "zero" : "nan");
-    known = builtinNames(false);
-    for (auto& [lib, g] : library.globals)
-      if (lib[0] != '_') known.push_back(lib);
-    for (const char* c : {"constexpr", "float16", "bfloat16", "float32", "float64", "int1", "int8", "int16", "int32", "int64", "uint8",
-                          "uint16", "uint32", "uint64"})
-      known.push_back(c);
+  } else if (t == "tl" || t == "tl.math") {
+    member = TRY(tlMember(name, t == "tl.math", at));
+  } else if (const BuiltinInfo* info = findHostModule(cat(t, ".", name))) {  // itertools, functools, operator, importlib
+    return Val::of(info);
   }
-  std::string near = nearest(name, known);
-  return error(Err::UnknownName, at).says("`", t == "tl" ? "triton.language" : t, "` has no `", name, "`").meant(near);
+  if (member) return *member;
+  return error(Err::UnknownName, at)
+      .says("`", t == "tl" ? "triton.language" : t, "` has no `", name, "`")
+      .meant(nearest(name, membersOfModule(t)));
 }
 
 }  // namespace nereid::tl

@@ -22,6 +22,7 @@ struct DType {
   bool operator==(const DType&) const = default;
 
   bool isPointer() const { return pointers > 0; }
+  bool isConstPointer() const { return isPointer() && isConst; }
   bool isBool() const { return !pointers && prim == Prim::I1; }
   bool isSigned() const { return !pointers && prim >= Prim::I8 && prim <= Prim::I64; }
   bool isUnsigned() const { return !pointers && (prim == Prim::I1 || (prim >= Prim::U8 && prim <= Prim::U64)); }

@@ -344,6 +344,8 @@ std::string mangle(const Val& v) {
   }
 }
 
+unsigned __int128 magnitude(Int n) { return n < 0 ? -static_cast<unsigned __int128>(n) : static_cast<unsigned __int128>(n); }
+
 bool truthy(const Val& v) {
   switch (v.kind) {
     case VK::None: return false;

@@ -68,10 +68,12 @@ struct Val {
   const std::vector<Val>* items = nullptr;
   const std::vector<std::string>* fields = nullptr;  // of a named tuple
   const ClassDef* cls = nullptr;                     // for the class of an aggregate, and for the tuples that are its instances
+  const Val* known = nullptr;                        // Tensor: its value at compile time, for uses that require a constexpr
   VK kind = VK::None;
-  const Val* known = nullptr;  // Tensor: its value at compile time, for uses that require a constexpr
-  bool wrapped = false;        // made by tl.constexpr(...): kernels may use such globals
-  bool isIterator = false;     // Tuple: the items of a generator, zip and the like
+  bool wrapped = false;     // made by tl.constexpr(...): kernels may use such globals
+  bool isIterator = false;  // Tuple: the items of a generator, zip and the like
+  // Without padding at the end std::expected has its flag behind the value, which then can be constructed where it is returned.
+  char unused[5] = {};
 
   static Val none() { return {}; }
   static Val unbound() { return of(VK::Unbound); }
@@ -148,6 +150,7 @@ std::string repr(const Val& v);
 std::string ascii(const Val& v);  // repr with escapes for other characters
 // Part of the name of a function compiled for this argument: equal if and only if the types and compile-time values are equal.
 std::string mangle(const Val& v);
+unsigned __int128 magnitude(Int n);
 bool truthy(const Val& v);
 bool sameConstant(const Val& a, const Val& b);
 

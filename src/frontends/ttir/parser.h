@@ -85,6 +85,15 @@ class Parser {
   bool parseResultTypes(std::vector<Type>& out);  // T or (T, U)
   bool parseFunctionType(std::vector<Type>& in, std::vector<Type>& out);
   bool parseAttr(AnyAttr& out);
+  bool parseAttrType(AnyAttr& out);
+  bool parseTypeAttr(AnyAttr& out);
+  void parseSymbol(AnyAttr& out);
+  bool parseHashAttr(AnyAttr& out);
+  bool parseArray(AnyAttr& out);
+  bool parseWordAttr(AnyAttr& out);
+  bool parseListAttr(AnyAttr& out);
+  bool parseDictAttr(AnyAttr& out);
+  bool parseNumberAttr(AnyAttr& out);
   bool parseDense(AnyAttr& out);
   bool parseLiterals(std::vector<Literal>& out);
   bool toBits(const Literal& literal, Type type, uint64_t& bits);

@@ -430,141 +430,122 @@ bool Parser::parseIntegerList(std::vector<int64_t>& out) {
   return true;
 }
 
-bool Parser::parseAttr(AnyAttr& out) {
-  Depth depth(*this);
-  if (tooDeep()) return false;
-  out.loc = here();
-  auto typed = [&] {
-    if (!take(":")) return true;
-    Type type;
-    if (!parseType(type)) return false;
-    out.type = type;
-    return true;
-  };
-  switch (tok_.kind) {
-    case Tok::String: out.value = unquote(advance().text); return typed();
-    case Tok::Symbol: {
-      std::string_view name = advance().text.substr(1);
-      out.value = name.starts_with("\"") ? unquote(name) : std::string(name);
-      while (at(":") && text_.substr(tok_.offset, 3) == "::@") {  // a nested reference
-        advance();
-        advance();
-        advance();
-      }
-      return true;
-    }
-    case Tok::Integer:
-    case Tok::Float: {
-      out.literals.push_back({advance(), false});
-      break;
-    }
-    case Tok::Hash: {
-      Token name = tok_;
-      if (auto it = aliases_.find(name.text); it != aliases_.end()) {
-        uint32_t after = name.offset + static_cast<uint32_t>(name.text.size());
-        seek(it->second);
-        if (!parseAttr(out)) return false;
-        seek(after);
-        return true;
-      }
-      advance();
-      if (at("<")) {
-        // #tt.padding_option<nan>, #tt<cache_modifier ca>: the last word is the keyword.
-        uint32_t begin = tok_.offset;
-        if (!skipBalanced()) return false;
-        std::string_view inside = text_.substr(begin, tok_.offset - begin);
-        size_t end = inside.find_last_not_of(" \t\r\n>");
-        if (end != std::string_view::npos) {
-          size_t start = inside.find_last_of(" <", end);
-          out.keyword = inside.substr(start + 1, end - start);
-        }
-      }
-      return true;
-    }
-    case Tok::Bang: {
-      Type type;
-      if (!parseType(type)) return false;
-      out.type = type;
-      return true;
-    }
-    case Tok::Word: {
-      std::string_view word = tok_.text;
-      if (word == "true" || word == "false") {
-        advance();
-        out.value = int64_t{word == "true"};
-        return typed();
-      }
-      if (word == "unit") {
-        advance();
-        out.isUnit = true;
-        return true;
-      }
-      if (word == "dense") return parseDense(out);
-      if (word == "dense_resource") return parseResource(out);
-      if (word == "array") {
-        advance();
-        if (!expect("<")) return false;
-        if (tok_.kind == Tok::Word) advance();  // the element type
-        std::vector<int64_t> list;
-        if (take(":") && !parseIntegerList(list)) return false;
-        out.value = std::move(list);
-        return expect(">");
-      }
-      if (word == "loc") {
-        Loc ignored;
-        return parseOptionalLoc(ignored);
-      }
-      if (word == "affine_map" || word == "affine_set" || word == "distinct" || word == "sparse" || word == "strided" || word == "opaque") {
-        advance();
-        if (at("[") && !skipBalanced()) return false;
-        return at("<") ? skipBalanced() : syntax("`<`");
-      }
-      Type type;
-      if (!parseType(type)) return false;
-      out.type = type;
-      return true;
-    }
-    case Tok::Punct:
-      if (at("-")) {
-        advance();
-        if (tok_.kind != Tok::Integer && tok_.kind != Tok::Float) return syntax("a number");
-        out.literals.push_back({advance(), true});
-        break;
-      }
-      if (at("[")) {
-        advance();
-        std::vector<int64_t> list;
-        bool integers = true;
-        if (!at("]")) do {
-            AnyAttr item;
-            if (!parseAttr(item)) return false;
-            if (auto* number = std::get_if<int64_t>(&item.value))
-              list.push_back(*number);
-            else
-              integers = false;
-          } while (take(","));
-        if (integers) out.value = std::move(list);
-        return expect("]");
-      }
-      if (at("{")) {
-        // The only dictionaries in use are those of function arguments; their divisibility represents the whole dictionary.
-        Attrs inner;
-        if (!parseAttrDict(inner)) return false;
-        out.value = int64_t{0};
-        for (auto& [name, attr] : inner)
-          if (name == "tt.divisibility") out.value = attr.value;
-        return true;
-      }
-      if (at("(")) {
-        out.isFunctionType = true;
-        return parseFunctionType(out.inputs, out.outputs);
-      }
-      return syntax("an attribute");
-    default: return syntax("an attribute");
+// `: type` after an attribute.
+bool Parser::parseAttrType(AnyAttr& out) { return !take(":") || parseTypeAttr(out); }
+
+bool Parser::parseTypeAttr(AnyAttr& out) {
+  Type type;
+  if (!parseType(type)) return false;
+  out.type = type;
+  return true;
+}
+
+// @name, @"a name", @name::@nested
+void Parser::parseSymbol(AnyAttr& out) {
+  std::string_view name = advance().text.substr(1);
+  out.value = name.starts_with("\"") ? unquote(name) : std::string(name);
+  while (at(":") && text_.substr(tok_.offset, 3) == "::@") {  // a nested reference
+    advance();
+    advance();
+    advance();
   }
-  // A number with an optional type.
-  const Literal literal = out.literals[0];
-  if (!typed()) return false;
+}
+
+// #alias, or #tt.padding_option<nan>, #tt<cache_modifier ca>: the last word is the keyword.
+bool Parser::parseHashAttr(AnyAttr& out) {
+  Token name = tok_;
+  if (auto it = aliases_.find(name.text); it != aliases_.end()) {
+    uint32_t after = name.offset + static_cast<uint32_t>(name.text.size());
+    seek(it->second);
+    if (!parseAttr(out)) return false;
+    seek(after);
+    return true;
+  }
+  advance();
+  if (!at("<")) return true;
+  uint32_t begin = tok_.offset;
+  if (!skipBalanced()) return false;
+  std::string_view inside = text_.substr(begin, tok_.offset - begin);
+  size_t end = inside.find_last_not_of(" \t\r\n>");
+  if (end != std::string_view::npos) {
+    size_t start = inside.find_last_of(" <", end);
+    out.keyword = inside.substr(start + 1, end - start);
+  }
+  return true;
+}
+
+// array<i32: 1, 2>
+bool Parser::parseArray(AnyAttr& out) {
+  advance();
+  if (!expect("<")) return false;
+  if (tok_.kind == Tok::Word) advance();  // the element type
+  std::vector<int64_t> list;
+  if (take(":") && !parseIntegerList(list)) return false;
+  out.value = std::move(list);
+  return expect(">");
+}
+
+bool Parser::parseWordAttr(AnyAttr& out) {
+  std::string_view word = tok_.text;
+  if (word == "true" || word == "false") {
+    advance();
+    out.value = int64_t{word == "true"};
+    return parseAttrType(out);
+  }
+  if (word == "unit") {
+    advance();
+    out.isUnit = true;
+    return true;
+  }
+  if (word == "dense") return parseDense(out);
+  if (word == "dense_resource") return parseResource(out);
+  if (word == "array") return parseArray(out);
+  if (word == "loc") {
+    Loc ignored;
+    return parseOptionalLoc(ignored);
+  }
+  if (word == "affine_map" || word == "affine_set" || word == "distinct" || word == "sparse" || word == "strided" || word == "opaque") {
+    advance();
+    if (at("[") && !skipBalanced()) return false;
+    return at("<") ? skipBalanced() : syntax("`<`");
+  }
+  return parseTypeAttr(out);
+}
+
+// [1, 2]: only the integers matter.
+bool Parser::parseListAttr(AnyAttr& out) {
+  advance();
+  std::vector<int64_t> list;
+  bool integers = true;
+  if (!at("]")) do {
+      AnyAttr item;
+      if (!parseAttr(item)) return false;
+      if (auto* number = std::get_if<int64_t>(&item.value))
+        list.push_back(*number);
+      else
+        integers = false;
+    } while (take(","));
+  if (integers) out.value = std::move(list);
+  return expect("]");
+}
+
+// The only dictionaries in use are those of function arguments; their divisibility represents the whole dictionary.
+bool Parser::parseDictAttr(AnyAttr& out) {
+  Attrs inner;
+  if (!parseAttrDict(inner)) return false;
+  out.value = int64_t{0};
+  for (auto& [name, attr] : inner)
+    if (name == "tt.divisibility") out.value = attr.value;
+  return true;
+}
+
+// A number with an optional sign and type.
+bool Parser::parseNumberAttr(AnyAttr& out) {
+  const bool negative = take("-");
+  if (tok_.kind != Tok::Integer && tok_.kind != Tok::Float) return syntax("a number");
+  const Literal literal{advance(), negative};
+  out.literals.push_back(literal);
+  if (!parseAttrType(out)) return false;
   out.isFloat = literal.token.kind == Tok::Float || (out.type && out.type->isFloat());
   if (!out.isFloat) {
     int64_t value = 0;
@@ -572,6 +553,31 @@ bool Parser::parseAttr(AnyAttr& out) {
     out.value = value;
   }
   return true;
+}
+
+bool Parser::parseAttr(AnyAttr& out) {
+  Depth depth(*this);
+  if (tooDeep()) return false;
+  out.loc = here();
+  switch (tok_.kind) {
+    case Tok::String: out.value = unquote(advance().text); return parseAttrType(out);
+    case Tok::Symbol: parseSymbol(out); return true;
+    case Tok::Integer:
+    case Tok::Float: return parseNumberAttr(out);
+    case Tok::Hash: return parseHashAttr(out);
+    case Tok::Bang: return parseTypeAttr(out);
+    case Tok::Word: return parseWordAttr(out);
+    case Tok::Punct:
+      if (at("-")) return parseNumberAttr(out);
+      if (at("[")) return parseListAttr(out);
+      if (at("{")) return parseDictAttr(out);
+      if (at("(")) {
+        out.isFunctionType = true;
+        return parseFunctionType(out.inputs, out.outputs);
+      }
+      return syntax("an attribute");
+    default: return syntax("an attribute");
+  }
 }
 
 bool Parser::parseAttrDict(Attrs& out) {
