@@ -151,6 +151,7 @@ class Lowering {
   void emitStore(const Inst& inst, const IndexMap& map, int level);
   Value* takeLanes(Value* v, int64_t first, int64_t count);
   Value* putLanes(Value* narrow, Value* wide);
+  std::vector<Lowval> scanLanes(const Inst& scan, std::vector<Lowval> values);
   std::vector<Lowval> fold(const Inst& reduce, std::vector<Value*> vectors, int64_t lanesLeft = 1);
   Value* emitTests(const NestSchedule::Versions& versions);
   void emitVersions(const Nest& nest, NestScheduler::Request request, const BufferRef* target);

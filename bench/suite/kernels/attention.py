@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Attention: forward with running maxima, causal or full, heads that share keys, heads of any width, backward, and a decoding step over
-a paged cache."""
+"""Attention: forward with running maxima, causal or full, shared keys, any width; backward; and a decoding step over a paged cache."""
 import triton
 import triton.language as tl
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Rows in groups of any length: sums of segments, sparse matrices (CSR), and products of the rows of each group with a matrix of its own."""
+"""Rows in groups of any length: sums of segments, sparse matrices (CSR), and products of the rows of each group with one matrix per group."""
 import triton
 import triton.language as tl
 
