@@ -95,6 +95,10 @@ class Lowering {
   void computeChain(Value* v, const IndexMap& map);
   Lowval computeAt(Value* v, const IndexMap& map);
   Lowval loadAt(const Inst& load, const IndexMap& map);
+  void prefetchNext(const Inst& load, Lowval pointer, int count);
+  using Changes = PtrMap<const Value*, std::optional<Lowval>>;
+  std::optional<Lowval> changeOf(const Value* v, const Inst& loop, Changes& known, int depth);
+  std::optional<Lowval> findChange(const Value* v, const Inst& loop, Changes& known, int depth);
   std::optional<Lowval> loadInPieces(const Inst& load, const IndexMap& map);
   std::optional<Lowval> divideByPower(const Inst& inst, Lowval x, Lowval y);
   std::optional<Lowval> compareAtOnce(const Inst& compare, const IndexMap& map);

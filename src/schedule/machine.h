@@ -24,6 +24,7 @@ struct Machine {
   bool halves = false;       // conversions between f32 and f16 or bf16 are instructions
   bool scales = false;       // lo.scale is one instruction
   bool exp2 = false;         // exp2 is one instruction, about as exact as the expansion
+  bool prefetch = false;     // a line can be brought into the cache before it is loaded
   bool exclusive = true;     // a call can know that no other thread accesses memory: lo.exclusive
 
   // ---- loop nests
