@@ -19,10 +19,15 @@ constexpr Machine withDots(Machine machine, std::string_view name, int bf16Group
 
 }  // namespace
 
-constinit const Machine kReference{.prefetch = true, .byteGroup = 4, .bf16Group = 2, .dotRows = kRowsOf16Registers, .dotRestRows = kRestRows};
+constinit const Machine kReference{
+    .prefetch = true, .byteGroup = 4, .bf16Group = 2, .dotRows = kRowsOf16Registers, .dotRestRows = kRestRows};
 
-constinit const Machine kSse{
-    .name = "sse", .prefetch = true, .byteGroup = 2, .dotRows = kRowsOf16Registers, .dotRestRows = kRestRows, .functionInstructions = kFunctionInstructions};
+constinit const Machine kSse{.name = "sse",
+                             .prefetch = true,
+                             .byteGroup = 2,
+                             .dotRows = kRowsOf16Registers,
+                             .dotRestRows = kRestRows,
+                             .functionInstructions = kFunctionInstructions};
 constexpr Machine kAvx2{.name = "avx2",
                         .vectorBytes = 32,
                         .prefetch = true,
