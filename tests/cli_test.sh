@@ -36,6 +36,8 @@ for target in cpu wasm lower threads; do
   expect 0 "schedule of add" emit $add --target $target --stage schedule
   expect 0 "lo.store" emit $add --target $target --stage lower
 done
+strides="i32:16,i32:16,i32:16,i32:16,1,i32:16,1,i32:16,1"
+expect 0 "lo.prefetch" emit bench/suite/kernels/products.py:matmul --target cpu --stage lower --signature "*fp32:16,*fp32:16,*fp32:16,$strides,64,64,32,8"
 expect 0 "variant wgsl.distinct" emit $add --target webgpu --stage schedule
 expect 0 "variant wgsl.distinct" emit $add --target webgpu --stage lower+lines
 expect 1 "[unsupported]" emit $add --target interp --stage schedule

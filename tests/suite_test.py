@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Three kernels of the performance suite (bench/suite) compute the right results at tiny sizes, on the CPU and in WebAssembly."""
+"""Some kernels of the performance suite (bench/suite) compute the right results at tiny sizes, on the CPU and in WebAssembly."""
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-KERNELS = "products.py:matmul,rows.py:cross_entropy,attention.py:decode_paged"
+KERNELS = "products.py:matmul,rows.py:cross_entropy,rows.py:top_k,attention.py:decode_paged,attention.py:attention_dq,sparse.py:grouped_matmul,sparse.py:experts_matmul"
 python = ROOT / ".venv/bin/python"
 node = ROOT / "web/node_modules/node/bin/node"
 if not python.exists() or not list(ROOT.glob("build/python/nereid/_core.*")) or subprocess.run([python, "-c", "import ml_dtypes, scipy"], capture_output=True).returncode:
@@ -23,7 +23,7 @@ failed = 0
 for name, command in commands.items():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": "build/python", "NEREID_CACHE": "0"})
     # Two kernels have several cases.
-    wrong = done.returncode or done.stdout.count("matmul f32") != 4 or "paged decode" not in done.stdout
+    wrong = done.returncode or done.stdout.count("matmul f32") != 4 or done.stdout.count("dq f16") != 2 or "experts f16" not in done.stdout
     failed += bool(wrong)
     if wrong:
         print(f"FAILED {name}:\n{done.stdout}{done.stderr}")

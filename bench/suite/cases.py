@@ -22,8 +22,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-NAMES = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i32": "i32", "i8": "i8", "i64": "i64"}
-BYTES = {"f32": 4, "f16": 2, "bf16": 2, "i32": 4, "i8": 1, "i64": 8}
+NAMES = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "fp8e4nv": "fp8e4nv", "fp8e5": "fp8e5", "i32": "i32", "i8": "i8", "i64": "i64"}
+BYTES = {"f32": 4, "f16": 2, "bf16": 2, "fp8e4nv": 1, "fp8e5": 1, "i32": 4, "i8": 1, "i64": 8}
 SIZES = ("gpu", "cpu", "tiny")
 
 
@@ -31,7 +31,9 @@ SIZES = ("gpu", "cpu", "tiny")
 class Array:
     dtype: str
     shape: tuple
-    fill: str = "uniform"  # in [-1, 1); "positive": [1/1024, 1]; "below": integers in [0, limit); "any": all bits; "zero"
+    # In [-1, 1); "positive": [1/1024, 1]; "below": integers in [0, limit); "any": all bits; "zero"; "offsets": from 0 to limit, ascending;
+    # "permuted": each number below the size, a power of two, once.
+    fill: str = "uniform"
     limit: int = 0
     out: bool = False
 
@@ -145,6 +147,63 @@ def attended(np, a, causal, shared):
     return np.matmul(e / total, np.repeat(a.v, shared, 0)), ((top + np.log(total)) / math.log(2))[..., 0]
 
 
+def attended_backward(np, a, causal, scale, wanted=("q", "k", "v")):
+    """The gradients of those; `lse` and `delta` are given, so probabilities need not have the sum 1."""
+    q, k, v, do, lse, delta = map(np.wide, (a.q, a.k, a.v, a.do, a.lse, a.delta))
+    swap = lambda x: np.swapaxes(x, 1, 2)
+    p = np.exp((np.matmul(q, swap(k)) * scale / math.log(2) - lse[..., None]) * math.log(2))
+    if causal:
+        at = np.arange(q.shape[1])
+        p = np.where(at[:, None] >= at, p, 0)
+    ds = p * (np.matmul(do, swap(v)) - delta[..., None]) * scale
+    made = {"q": lambda: np.matmul(ds, k), "k": lambda: np.matmul(swap(ds), q), "v": lambda: np.matmul(swap(p), do)}
+    return tuple(made[name]() for name in wanted)
+
+
+def best_of_rows(np, a, k):
+    order = np.argsort(-a.x, 1, kind="stable")[:, :k]
+    return np.take_along_axis(a.x, order, 1), order
+
+
+def routed(np, a, k):
+    p = normalised(np, np.wide(a.logits))
+    order = np.argsort(-p, 1, kind="stable")[:, :k]
+    return np.take_along_axis(p, order, 1), order
+
+
+def segments(np, rows, offsets):
+    """The sums of rows offsets[s] to offsets[s + 1]."""
+    sums = np.concatenate([np.zeros_like(rows[:1]), np.cumsum(rows, 0)])
+    return sums[offsets[1:]] - sums[offsets[:-1]]
+
+
+def segments_xla(jax, rows, offsets):
+    numbers = jax.numpy.repeat(jax.numpy.arange(offsets.size - 1), jax.numpy.diff(offsets), total_repeat_length=len(rows))
+    return jax.ops.segment_sum(rows, numbers, offsets.size - 1, indices_are_sorted=True)
+
+
+def csr(t, a):
+    return t.sparse_csr_tensor(a.offsets, a.ids, a.values, (len(a.offsets) - 1, len(a.x)), check_invariants=False)
+
+
+def grouped(np, a):
+    return np.concatenate([np.matmul(a.a[first:end], b) for first, end, b in zip(a.offsets, a.offsets[1:], a.b)])
+
+
+def grouped_torch(t, a):
+    offsets = a.offsets.tolist()
+    return t.cat([t.matmul(a.a[first:end], b) for first, end, b in zip(offsets, offsets[1:], a.b)])
+
+
+def chosen(np, a, shared, rows, zeros):
+    """Entry tokens[i] of a mixture of experts is row tokens[i] // shared of x times the matrix of the expert of block i // rows."""
+    y = zeros((len(a.tokens), a.w.shape[1]))
+    for block, expert in enumerate(a.experts.tolist()):
+        at = a.tokens[block * rows:(block + 1) * rows]
+        y[at] = np.matmul(a.x[at // shared], a.w[expert].T)
+    return y
+
+
 def paged(np, a):
     sequences, heads, d = a.q.shape
     k, v = (x[a.pages].reshape(sequences, -1, heads, d) for x in (a.k, a.v))
@@ -174,12 +233,16 @@ def suite(sizes):
     def product(dtype, size, block, trans_b=False, warps=(4, 8)):
         m, n, k = size if isinstance(size, tuple) else (size, size, size)
         bm, bn, bk = block
+        small = dtype.startswith("fp8")
         add(f"matmul {dtype} {m}×{n}×{k}{' bᵀ' if trans_b else ''}, {bm}×{bn}×{bk}", "products.py:matmul",
-            {"a_ptr": Array(dtype, (m, k)), "b_ptr": Array(dtype, (n, k) if trans_b else (k, n)), "c_ptr": Array(dtype, (m, n), out=True), "M": m, "N": n, "K": k,
+            {"a_ptr": Array(dtype, (m, k)), "b_ptr": Array(dtype, (n, k) if trans_b else (k, n)), "c_ptr": Array("f16" if small else dtype, (m, n), out=True), "M": m, "N": n, "K": k,
              "stride_am": k, "stride_ak": 1, "stride_bk": 1 if trans_b else n, "stride_bn": k if trans_b else 1, "stride_cm": n, "stride_cn": 1},
             {"BM": bm, "BN": bn, "BK": bk, "GROUP": 8}, [cdiv(m, bm) * cdiv(n, bn), 1, 1], 2 * m * n * k, "TFLOP/s",
-            {"f32": 1e-3, "f16": 4e-3, "bf16": 2e-2}[dtype], warps,
-            meaning=lambda np, a: np.matmul(a.a, a.b.T if trans_b else a.b), torch=lambda t, a: t.matmul(a.a, a.b.T if trans_b else a.b),
+            {"f32": 1e-3, "bf16": 2e-2}.get(dtype, 4e-3), warps,
+            meaning=lambda np, a: np.matmul(a.a, a.b.T if trans_b else a.b),
+            # torch multiplies 8-bit floats only with scales; with XLA they become bf16, which loses nothing.
+            torch=(lambda t, a: t._scaled_mm(a.a, a.b.T, t.ones(()), t.ones(()), out_dtype=t.float16)) if small else lambda t, a: t.matmul(a.a, a.b.T if trans_b else a.b),
+            xla=(lambda jax, a: jax.numpy.matmul(a.a.astype("bfloat16"), a.b.T.astype("bfloat16"), preferred_element_type="float32").astype("float16")) if small else True,
             web=("matmul", {"a": "a_ptr", "b": "b_ptr"}) if dtype == "f32" else None)
 
     square, odd = pick(4096, 1024, 128), pick((2000, 1999, 1777), (1000, 999, 777), (100, 99, 77))
@@ -194,6 +257,19 @@ def suite(sizes):
     product("f16", square, (128, 128, 32), trans_b=True)
     product("f16", pick((4000, 4008, 4072), (1000, 1008, 1016), (100, 108, 72)), (128, 128, 32))
     product("bf16", square, (128, 128, 32))
+    product("fp8e4nv", square, (128, 128, 64), trans_b=True)
+    product("fp8e5", square, (128, 128, 64), trans_b=True)
+
+    def scaled(np, a, wide):
+        rows = np.repeat(wide(a.a_scale), 128, 1) * wide(a.a)
+        return np.matmul(rows, (wide(a.b) * np.repeat(np.repeat(wide(a.b_scale), 128, 0), 128, 1)).T)
+
+    add(f"matmul fp8e4nv {square}³, scales of 128×128, 64×128×128", "products.py:matmul_scaled_blocks",
+        {"a_ptr": Array("fp8e4nv", (square, square)), "b_ptr": Array("fp8e4nv", (square, square)), "a_scale_ptr": Array("f32", (square, square // 128), "positive"), "b_scale_ptr": Array("f32", (square // 128, square // 128), "positive"),
+         "c_ptr": Array("bf16", (square, square), out=True), "M": square, "N": square, "K": square},
+        {"GROUP": 128, "BM": 64, "BN": 128, "BK": 128}, [cdiv(square, 64), square // 128, 1], 2 * square**3, "TFLOP/s", 2e-2,
+        meaning=lambda np, a: scaled(np, a, np.wide), torch=lambda t, a: t.matmul(a.a.float().view(square, -1, 128).mul(a.a_scale[:, :, None]).view(square, square).bfloat16(), (a.b.float().view(square // 128, 128, -1, 128) * a.b_scale[:, None, :, None]).view(square, square).T.bfloat16()),
+        xla=lambda jax, a: scaled(jax.numpy, a, lambda x: x.astype("bfloat16")))
 
     def linear(dtype, block):
         m, n, k = pick((4096, 3072, 768), (1024, 1024, 768), (64, 128, 96))
@@ -291,6 +367,13 @@ def suite(sizes):
     n = pick(16384, 512, 4)
     add(f"sort {n}×1024", "rows.py:sort_rows", {"x_ptr": Array("f32", (n, 1024)), "y_ptr": Array("f32", (n, 1024), out=True), "columns": 1024}, {"BLOCK": 1024}, [n, 1, 1], 8 * n * 1024,
         meaning=lambda np, a: np.sort(a.x, 1), torch=lambda t, a: t.sort(a.x, 1)[0])
+    n, k = pick(8192, 512, 4), 32
+    add(f"top {k} of {n}×4000", "rows.py:top_k", {"x_ptr": Array("f32", (n, 4000)), "values_ptr": Array("f32", (n, k), out=True), "ids_ptr": Array("i32", (n, k), out=True), "columns": 4000}, {"K": k, "BLOCK": 4096}, [n, 1, 1], 4 * n * 4000,
+        meaning=lambda np, a: best_of_rows(np, a, 32), torch=lambda t, a: t.topk(a.x, 32, 1)[0], xla=lambda jax, a: jax.lax.top_k(a.x, 32))
+    n, m = pick((65536, 32), (16384, 32), (64, 32))
+    add(f"route {n} to 8 of 128 experts, {m} a program", "rows.py:route",
+        {"logits_ptr": Array("f32", (n, 128)), "weights_ptr": Array("f32", (n, 8), out=True), "experts_ptr": Array("i32", (n, 8), out=True), "tokens": n}, {"EXPERTS": 128, "K": 8, "BM": m}, [cdiv(n, m), 1, 1], 4 * n * 128 + 8 * n * 8,
+        meaning=lambda np, a: routed(np, a, 8), torch=lambda t, a: t.topk(t.softmax(a.logits, 1), 8, 1)[0], xla=lambda jax, a: jax.lax.top_k(jax.nn.softmax(a.logits, 1), 8))
     m, n = pick((16384, 8192), (4096, 2048), (128, 64))
     add(f"column sum {m}×{n}", "rows.py:column_sum", {"x_ptr": Array("f32", (m, n)), "y_ptr": Array("f32", n, out=True), "rows": m, "columns": n}, {"BM": 64, "BN": 32}, [n // 32, 1, 1], 4 * m * n, tolerance=1e-3,
         meaning=lambda np, a: np.sum(a.x, 0), torch=lambda t, a: t.sum(a.x, 0), web=("column_sum", {"x": "x_ptr"}))
@@ -320,6 +403,11 @@ def suite(sizes):
         add(f"transpose {dtype} {m}×{m}, {block[0]}×{block[1]}", "pointwise.py:transpose",
             {"x_ptr": Array(dtype, (m, m)), "y_ptr": Array(dtype, (m, m), out=True), "rows": m, "columns": m}, {"BM": block[0], "BN": block[1]}, [m // block[0], m // block[1], 1], 2 * BYTES[dtype] * m**2,
             meaning=lambda np, a: np.transpose(a.x), torch=lambda t, a: a.x.T.contiguous(), web=("transpose", {"x": "x_ptr"}) if dtype == "f32" else None)
+    b, t, h, d = pick((8, 4096, 32, 128), (2, 1024, 32, 64), (2, 40, 8, 64))
+    for dtype in ("f32", "f16"):
+        add(f"swap heads {dtype} {b}×{t}×{h}×{d}", "pointwise.py:swap_heads",
+            {"x_ptr": Array(dtype, (b, t, h, d)), "y_ptr": Array(dtype, (b, h, t, d), out=True), "length": t, "heads": h}, {"BT": 16, "BH": 8, "D": d}, [cdiv(t, 16), cdiv(h, 8), b], 2 * BYTES[dtype] * b * t * h * d,
+            meaning=lambda np, a: np.swapaxes(a.x, 1, 2), torch=lambda t, a: a.x.transpose(1, 2).contiguous())
     tokens, rows, columns = pick((65536, 32000, 2048), (4096, 8000, 1024), (8, 50, 256))
     add(f"embedding {tokens} of {rows}×{columns}", "pointwise.py:embedding",
         {"ids_ptr": Array("i32", tokens, "below", rows), "table_ptr": Array("f32", (rows, columns)), "y_ptr": Array("f32", (tokens, columns), out=True), "columns": columns}, {"BLOCK": columns}, [tokens, 1, 1], 4 * (tokens + min(tokens, rows)) * columns,
@@ -352,12 +440,67 @@ def suite(sizes):
     attention(128, False, (64, 64))
     attention(128, True, (128, 64), heads=32)
     attention(64, True, (128, 32), shared=8)
+
+    length, heads, width = pick((2000, 64, 96), (1000, 8, 96), (100, 2, 96))
+    q = Array("f16", (heads, length, width))
+    add(f"attention f16 {heads}×{length}×{width}, 128×64", "attention.py:attention_padded",
+        {"q_ptr": q, "k_ptr": q, "v_ptr": q, "o_ptr": dataclasses.replace(q, out=True), "length": length, "width": width, "scale": width**-0.5, "stride_h": length * width, "stride_t": width},
+        {"D": 128, "BM": 128, "BN": 64}, [cdiv(length, 128), heads, 1], 4 * heads * length**2 * width, "TFLOP/s", 4e-3,
+        meaning=lambda np, a: attended(np, a, False, 1)[0], torch=lambda t, a: t.F.scaled_dot_product_attention(a.q[None], a.k[None], a.v[None])[0])
+
+    def backward(function, d, causal, block, wanted, products):
+        """`products`: how many matrix products it takes."""
+        length, heads = pick((2048, 32), (1024, 8), (256, 2))
+        x, row = Array("f16", (heads, length, d)), Array("f32", (heads, length))
+        constants = {"BLOCK": block[0], "STEP": block[1]} if function == "backward" else {"BM": block[0], "BN": block[1]}
+        rows = block[1] if function == "dkdv" else block[0]
+        add(f"attention {function} f16 {heads}×{length}×{d}{' causal' if causal else ''}, {block[0]}×{block[1]}", f"attention.py:attention_{function}",
+            {"q_ptr": x, "k_ptr": x, "v_ptr": x, "do_ptr": x, "lse_ptr": dataclasses.replace(row, fill="positive"), "delta_ptr": row, **{f"d{name}_ptr": dataclasses.replace(x, out=True) for name in wanted}, "length": length, "scale": d**-0.5},
+            {"D": d, **constants, "CAUSAL": int(causal)}, [length // rows, heads, 1], (1 if causal else 2) * products * heads * length**2 * d, "TFLOP/s", 2e-2,
+            meaning=lambda np, a: attended_backward(np, a, causal, d**-0.5, wanted),
+            # torch finds `delta` from `out`, and its `lse` is to base e: it is given others, so its numbers are different ones.
+            torch=(lambda t, a: t.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(a.do[None], a.q[None], a.k[None], a.v[None], a.do[None], a.lse[None], 0.0, causal)) if len(wanted) == 3 else None,
+            same=len(wanted) < 3)
+
+    backward("dkdv", 64, False, (64, 64), "kv", 4)
+    backward("dkdv", 128, True, (64, 64), "kv", 4)
+    backward("dq", 64, False, (64, 64), "q", 3)
+    backward("dq", 128, True, (64, 64), "q", 3)
+    backward("backward", 64, False, (64, 32), "qkv", 7)
+    backward("backward", 64, True, (128, 32), "qkv", 7)
+    backward("backward", 128, True, (64, 64), "qkv", 7)
     sequences, heads, length = pick((64, 32, 4096), (4, 8, 1024), (2, 2, 64))
     pages, limit = length // 16, pick(8192, 256, 8)
     add(f"paged decode f16 {sequences}×{heads}, {length} tokens of 128", "attention.py:decode_paged",
         {"q_ptr": Array("f16", (sequences, heads, 128)), "k_ptr": Array("f16", (limit, 16, heads, 128)), "v_ptr": Array("f16", (limit, 16, heads, 128)), "pages_ptr": Array("i32", (sequences, pages), "below", limit),
          "o_ptr": Array("f16", (sequences, heads, 128), out=True), "length": length, "scale": 128**-0.5},
         {"PAGES": pages, "PAGE": 16, "D": 128}, [sequences, heads, 1], 2 * sequences * heads * length * 128 * 2, tolerance=4e-3, meaning=paged, torch=paged_torch)
+
+    count, rows, columns = pick((16384, 262144, 512), (2048, 16384, 512), (8, 50, 96))
+    add(f"segment sum of {rows}×{columns}, {count} segments", "sparse.py:segment_sum",
+        {"x_ptr": Array("f32", (rows, columns)), "offsets_ptr": Array("i32", count + 1, "offsets", rows), "y_ptr": Array("f32", (count, columns), out=True), "columns": columns}, {"BM": 8, "BN": 128}, [count, cdiv(columns, 128), 1], 4 * columns * (rows + count), tolerance=1e-3,
+        meaning=lambda np, a: segments(np, a.x, a.offsets), torch=lambda t, a: t.segment_reduce(a.x, "sum", offsets=a.offsets), xla=lambda jax, a: segments_xla(jax, a.x, a.offsets))
+    rows, count, inner, columns = pick((65536, 1048576, 65536, 256), (8192, 65536, 8192, 256), (16, 70, 20, 96))
+    matrix = {"offsets_ptr": Array("i32", rows + 1, "offsets", count), "ids_ptr": Array("i32", count, "below", inner), "values_ptr": Array("f32", count)}
+    add(f"sparse {rows}×{inner}, {count} elements, times {inner}×{columns}", "sparse.py:csr_matmul",
+        {**matrix, "x_ptr": Array("f32", (inner, columns)), "y_ptr": Array("f32", (rows, columns), out=True), "columns": columns}, {"BN": 128}, [rows, cdiv(columns, 128), 1], 4 * columns * (count + rows), tolerance=1e-3,
+        meaning=lambda np, a: segments(np, a.values[:, None] * a.x[a.ids], a.offsets), torch=lambda t, a: csr(t, a) @ a.x, xla=lambda jax, a: segments_xla(jax, a.values[:, None] * a.x[a.ids], a.offsets))
+    rows, count, inner = pick((65536, 16 * 2**20, 65536), (8192, 2**21, 8192), (16, 700, 20))
+    matrix = {"offsets_ptr": Array("i32", rows + 1, "offsets", count), "ids_ptr": Array("i32", count, "below", inner), "values_ptr": Array("f32", count)}
+    add(f"sparse {rows}×{inner}, {count} elements, times a vector", "sparse.py:csr_matvec",
+        {**matrix, "x_ptr": Array("f32", inner), "y_ptr": Array("f32", rows, out=True)}, {"BLOCK": 128}, [rows, 1, 1], 8 * count + 8 * rows, tolerance=1e-3,
+        meaning=lambda np, a: segments(np, (a.values * a.x[a.ids])[:, None], a.offsets)[:, 0], torch=lambda t, a: t.mv(csr(t, a), a.x), xla=lambda jax, a: segments_xla(jax, a.values * a.x[a.ids], a.offsets))
+    groups, rows, n, k = pick((16, 16384, 2048, 1024), (8, 1024, 512, 512), (4, 100, 96, 64))
+    add(f"grouped matmul f16 {groups} of {rows}×{n}×{k}, 64×64×32", "sparse.py:grouped_matmul",
+        {"a_ptr": Array("f16", (rows, k)), "b_ptr": Array("f16", (groups, k, n)), "offsets_ptr": Array("i32", groups + 1, "offsets", rows), "c_ptr": Array("f16", (rows, n), out=True), "groups": groups, "N": n, "K": k},
+        {"PROGRAMS": pick(132 * 4, 16, 3), "BM": 64, "BN": 64, "BK": 32}, [pick(132 * 4, 16, 3), 1, 1], 2 * rows * n * k, "TFLOP/s", 4e-3,
+        meaning=grouped, torch=grouped_torch, xla=lambda jax, a: jax.lax.ragged_dot(a.a, a.b, jax.numpy.diff(a.offsets)))
+    tokens, experts, n, k, bm = pick((32768, 64, 1024, 2048, 64), (2048, 8, 256, 512, 64), (64, 4, 96, 80, 16))
+    add(f"experts f16 {tokens}×{n}×{k}, {experts} experts, {bm}×64×32", "sparse.py:experts_matmul",
+        {"x_ptr": Array("f16", (tokens // 2, k)), "w_ptr": Array("f16", (experts, n, k)), "tokens_ptr": Array("i32", tokens, "permuted"), "experts_ptr": Array("i32", tokens // bm, "below", experts), "y_ptr": Array("f16", (tokens, n), out=True),
+         "entries": tokens, "N": n, "K": k}, {"SHARED": 2, "BM": bm, "BN": 64, "BK": 32}, [tokens // bm, cdiv(n, 64), 1], 2 * tokens * n * k, "TFLOP/s", 4e-3,
+        meaning=lambda np, a: chosen(np, a, 2, bm, np.zeros), torch=lambda t, a: chosen(t, a, 2, bm, lambda shape: t.empty(shape, dtype=t.float16)),
+        xla=lambda jax, a: jax.numpy.zeros((tokens, n), "float16").at[a.tokens].set(jax.numpy.einsum("brk,bnk->brn", a.x[a.tokens // 2].reshape(-1, bm, k), a.w[a.experts], preferred_element_type="float32").reshape(tokens, n).astype("float16")))
     return cases
 
 

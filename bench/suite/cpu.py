@@ -39,8 +39,10 @@ def torch_peer(case, values, threads):
 
     torch.set_num_threads(threads)
 
+    alike = {"bfloat16": torch.bfloat16, "float8_e4m3fn": torch.float8_e4m3fn, "float8_e5m2": torch.float8_e5m2}
+
     def tensor(x):
-        return torch.from_numpy(x.view(np.int16).copy()).view(torch.bfloat16) if x.dtype.name == "bfloat16" else torch.from_numpy(x.copy())
+        return torch.from_numpy(x.view(f"i{x.itemsize}").copy()).view(alike[x.dtype.name]) if x.dtype.name in alike else torch.from_numpy(x.copy())
 
     library = Library(torch, F=torch.nn.functional)
     a = arrays({name: tensor(x) for name, x in values.items() if isinstance(x, np.ndarray)})

@@ -18,7 +18,7 @@ from pool import POOL, pool
 
 DIR = Path(sys.argv[1])
 HERE = Path(__file__).resolve().parent
-TYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16, "i32": torch.int32, "i8": torch.int8, "i64": torch.int64}
+TYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16, "fp8e4nv": torch.float8_e4m3fn, "fp8e5": torch.float8_e5m2, "i32": torch.int32, "i8": torch.int8, "i64": torch.int64}
 
 pool().tofile(DIR / "pool.bin")
 pool_gpu = torch.from_numpy(pool()).cuda()
@@ -29,8 +29,14 @@ def array(spec, number):
     size, dtype = spec["size"], TYPES[spec["dtype"]]
     if spec["fill"] == "zero" or (spec["out"] and spec["fill"] == "uniform"):
         return torch.zeros(size, dtype=dtype, device="cuda")
+    if spec["fill"] == "permuted":
+        return ((torch.arange(size, device="cuda") * 40503 + 7) % size).to(dtype)
     shift = 1009 * number % POOL
     x = torch.roll(pool_gpu, -shift).repeat(-(-size // POOL))[:size]
+    if spec["fill"] == "offsets":
+        out = (2048 * torch.arange(size, device="cuda") + (x * 1024).long()) * spec["limit"] // (2048 * (size - 1))
+        out[0], out[-1] = 0, spec["limit"]
+        return out.to(dtype)
     if spec["fill"] == "positive":
         x = (x + 1 + 1 / 1024) / 2
     elif spec["fill"] == "below":
@@ -41,6 +47,8 @@ def array(spec, number):
         return (x * 127).floor().to(dtype)
     elif spec["dtype"] == "bf16":
         x = (x * 64).floor() / 64
+    elif spec["dtype"].startswith("fp8"):
+        x = (x * 8).floor() / 8
     return x.to(dtype)
 
 

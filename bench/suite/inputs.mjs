@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: MIT
 // The arguments of the suite's cases, as inputs.py makes them, and the comparison of outputs with samples.
 import { readFileSync } from "node:fs";
+import { decode, encode } from "../../web/dist/index.js";
 
-export const types = { f32: Float32Array, f16: globalThis.Float16Array, bf16: Uint16Array, i32: Int32Array, i8: Int8Array };
+export const types = {
+  f32: Float32Array,
+  f16: globalThis.Float16Array,
+  bf16: Uint16Array,
+  fp8e4nv: Uint8Array,
+  fp8e5: Uint8Array,
+  i32: Int32Array,
+  i8: Int8Array,
+};
 
 /** The numbers that inputs are made of: DIR/pool.bin. */
 export function pool(folder) {
@@ -10,10 +19,8 @@ export function pool(folder) {
   return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
 }
 
-const toBf16 = (x) => {
-  const word = new Uint32Array(new Float32Array([x]).buffer)[0];
-  return word >>> 16; // the numbers have few digits: nothing is lost
-};
+// Steps of numbers that these types represent exactly.
+const steps = { bf16: 64, fp8e4nv: 8, fp8e5: 8 };
 const fill = {
   positive: (x) => Math.fround(Math.fround(Math.fround(x + 1) + 1 / 1024) / 2),
   any: (x) => Math.imul(Math.trunc(Math.fround(x * 2097143)), 1023),
@@ -26,6 +33,14 @@ export const isZero = (spec) => spec.fill === "zero" || (spec.out && spec.fill =
 export function elements(pool, spec, number) {
   const Type = types[spec.dtype];
   if (isZero(spec)) return new Type(spec.size);
+  if (spec.fill === "permuted") return Type.from({ length: spec.size }, (_, i) => (i * 40503 + 7) % spec.size);
+  if (spec.fill === "offsets") {
+    const last = spec.size - 1,
+      near = (i) => 2048 * i + 1024 * pool[(1009 * number + i) % pool.length];
+    return Type.from({ length: spec.size }, (_, i) =>
+      i === 0 ? 0 : i === last ? spec.limit : Math.floor((near(i) * spec.limit) / (2048 * last)),
+    );
+  }
   const shift = (1009 * number) % pool.length,
     part = new Type(Math.min(spec.size, pool.length));
   for (let i = 0; i < part.length; ++i) {
@@ -37,8 +52,8 @@ export function elements(pool, spec, number) {
           ? fill[spec.fill](x)
           : spec.dtype === "i8"
             ? Math.floor(x * 127)
-            : spec.dtype === "bf16"
-              ? toBf16(Math.floor(x * 64) / 64)
+            : steps[spec.dtype]
+              ? encode(spec.dtype, Math.floor(x * steps[spec.dtype]) / steps[spec.dtype])
               : x;
   }
   const all = new Type(spec.size);
@@ -46,7 +61,7 @@ export function elements(pool, spec, number) {
   return all;
 }
 
-const number = (spec, x) => (spec.dtype === "bf16" ? new Float32Array(new Uint32Array([x << 16]).buffer)[0] : Number(x));
+const number = (spec, x) => (steps[spec.dtype] ? decode(spec.dtype, x) : Number(x));
 
 /** The smallest value that differences are relative to: the root mean square of the samples, but at most 1. */
 export function least(samples) {

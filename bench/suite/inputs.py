@@ -12,7 +12,7 @@ import numpy as np
 from cases import HERE, Array
 from pool import POOL, pool
 
-TYPES = {"f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16, "i32": np.int32, "i8": np.int8, "i64": np.int64}
+TYPES = {"f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16, "fp8e4nv": ml_dtypes.float8_e4m3fn, "fp8e5": ml_dtypes.float8_e5m2, "i32": np.int32, "i8": np.int8, "i64": np.int64}
 NUMBERS = pool()
 
 
@@ -31,6 +31,14 @@ def array(spec, number):
         out[...] = 0
         return out
     x = np.roll(NUMBERS, -(1009 * number % POOL))
+    if spec.fill in ("offsets", "permuted"):
+        i = np.arange(spec.size)
+        if spec.fill == "permuted":
+            out[...] = (i * 40503 + 7) % spec.size
+        else:
+            out[...] = (2048 * i + np.resize(x * 1024, spec.size).astype(np.int64)) * spec.limit // (2048 * (spec.size - 1))
+            out[0], out[-1] = 0, spec.limit
+        return out
     if spec.fill == "positive":
         x = (x + 1 + np.float32(1 / 1024)) / 2
     elif spec.fill == "below":
@@ -41,6 +49,8 @@ def array(spec, number):
         x = np.floor(x * 127)
     elif spec.dtype == "bf16":
         x = np.floor(x * 64) / 64
+    elif spec.dtype.startswith("fp8"):
+        x = np.floor(x * 8) / 8
     out[...] = np.resize(x.astype(out.dtype), spec.size).reshape(spec.shape)
     return out
 
@@ -78,7 +88,7 @@ def reference(case, values):
     """The outputs in float64, flat, by name."""
     import scipy.special
 
-    is_float = lambda x: np.issubdtype(x.dtype, np.floating) or x.dtype == ml_dtypes.bfloat16
+    is_float = lambda x: np.issubdtype(x.dtype, np.floating) or x.dtype in (ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2)
     wide = {name: x.astype(np.float64) if is_float(x) else x for name, x in values.items() if isinstance(x, np.ndarray)}
     with np.errstate(over="ignore"):  # exp of a large number, whose reciprocal is 0
         results = several(case.meaning(Library(np, wide=lambda x: x, erf=scipy.special.erf), arrays(wide)))

@@ -17,8 +17,8 @@ from cases import HERE, ROOT, suite
 HISTORY = HERE / "history"
 PAGE = ROOT / "docs/benchmarks.md"
 PLOTS = ROOT / "docs/benchmarks"
-AREAS = {"products.py": "Matrix products", "rows.py": "Rows: norms, softmax, losses, scans, sorts", "pointwise.py": "Elementwise, gathers, transposes", "attention.py": "Attention"}
-COLOURS = dict(zip(AREAS, ("tab:blue", "tab:orange", "tab:green", "tab:red")))
+AREAS = {"products.py": "Matrix products", "rows.py": "Rows: norms, softmax, losses, scans, sorts", "pointwise.py": "Elementwise, gathers, transposes", "attention.py": "Attention", "sparse.py": "Segments, sparse matrices, groups"}
+COLOURS = dict(zip(AREAS, ("tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple")))
 PEERS = {"torch": "torch", "xla": "XLA:CPU", "numpy": "NumPy", "native": "native", "tfjs": "TensorFlow.js", "ort-web": "ONNX Runtime Web", "jax-js": "jax-js", "triton": "Triton"}
 KINDS = {"cpu": "CPU", "wasm": "WebAssembly", "webgpu": "WebGPU"}
 CONDITIONS = {

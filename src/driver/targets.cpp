@@ -13,6 +13,7 @@
 #include "lower/lowering.h"
 #include "lower/math.h"
 #include "passes/passes.h"
+#include "schedule/advance_reductions.h"
 #include "schedule/defer_reductions.h"
 #include "schedule/schedule.h"
 #include "schedule/split_dots.h"
@@ -105,6 +106,8 @@ Result<Scheduled> toLower(Module m, const Machine& machine, const KernelSchedule
   if (machine.hasWorkgroups()) {
     splitDots(*m.kernel(), m, machine);
     deferReductions(*m.kernel(), m, machine);
+  } else {
+    advanceReductions(*m.kernel(), m, machine);
   }
   const Func& kernel = *m.kernel();
   auto schedule = scheduleOf(m, machine, shape, diags);
@@ -478,6 +481,8 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
       splitDots(f, m, kWebGpu);
     else if (pass == "defer_reductions")
       deferReductions(f, m, kWebGpu);
+    else if (pass == "advance_reductions")
+      advanceReductions(f, m, kReference);
     else if (std::vector<Inst*> own; pass == "prefetch")
       prefetch(f, m, kWebGpu, own);
     else if (Schedule schedule{.machine = kWebGpu, .kernel = {.threads = kWebGpu.minThreads, .disjoint = true}}; pass == "hoist_fragments")

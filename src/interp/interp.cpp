@@ -170,6 +170,7 @@ bool Machine::runInst(const Inst& i) {
     case HandOp::Barrier:
     case HandOp::GridWait:
     case HandOp::GridLaunch: return true;
+    case HandOp::LoPrefetch: return true;
     case HandOp::LoBarrier: workgroup_.barrier(i.text(Attr::Space) == "storage"); return true;
     case HandOp::InlineAsm:
       return fail(Err::Unsupported, i, "assembly text of a GPU has no meaning here: ", quoted(i.text(Attr::AsmString)));

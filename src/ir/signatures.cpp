@@ -279,6 +279,7 @@ constexpr Row kOpRows[] = {
     {Op::LoStore, "groups pointer: scalar pointer, value: scalar vector *:pointer, mask?: bool ~value"},
     {Op::LoGather, "pointer: vector pointer, mask?: bool ~pointer, other?: *pointer -> *pointer"},
     {Op::LoScatter, "pointer: vector pointer, value: *pointer, mask?: bool ~pointer"},
+    {Op::LoPrefetch, "pointer: scalar pointer"},
     {Op::LoSplat, "x: scalar -> vector :x"},
     {Op::LoIota, "-> vector int"},
     {Op::LoExclusive, "-> scalar bool"},

@@ -7,6 +7,7 @@
 #include <bit>
 
 #include "analysis/combine.h"
+#include "ir/bits.h"
 #include "lower/lowering.h"
 #include "support/ptr_map.h"
 
@@ -333,9 +334,89 @@ Lowval Lowering::loadAt(const Inst& load, const IndexMap& map) {
     if (isBool) other = convert(other, stored);
     operands.push_back((wide ? widen(other, lanes()) : other).v);
   }
+  if (nest_ && nest_->prefetched && op == Op::LoLoad && level == top()) prefetchNext(load, pointer, wide ? lanes() : 1);
   Inst* inst = at(level).create(op, operands, {wide ? Type::vector(stored, lanes()) : stored});
   inst->segments = {1, mask.v != nullptr, other.v != nullptr};
   return convert({inst->result(), level}, element);
+}
+
+// Prefetches what a load of consecutive elements will load in the next iteration of the loop around the nest.
+void Lowering::prefetchNext(const Inst& load, Lowval pointer, int count) {
+  Changes known;
+  const auto change = changeOf(load.operand(0), *nest_->prefetched, known, 0);
+  if (!change || !change->v) return;
+  const int bytes = std::max(1, bitWidth(load.result()->type.element()) / 8), inLine = machine_.lineBytes / bytes;
+  const Lowval next = plus(pointer, *change, top());
+  for (int first = 0; first < count; first += inLine) at(top()).create(Op::LoPrefetch, {plus(next, first).v}, {});
+}
+
+// How much an index (or a pointer, in elements) changes from one iteration of `loop` to the next; null: not at all. Only if it is the same
+// for all elements.
+std::optional<Lowval> Lowering::changeOf(const Value* v, const Inst& loop, Changes& known, int depth) {
+  constexpr int kMaxDepth = 64;  // addresses are not as deep
+  if (auto it = known.find(v); it != known.end()) return it->second;
+  auto change = depth < kMaxDepth ? findChange(v, loop, known, depth + 1) : std::nullopt;
+  known[v] = change;
+  return change;
+}
+
+std::optional<Lowval> Lowering::findChange(const Value* v, const Inst& loop, Changes& known, int depth) {
+  const Region& body = *loop.regions[0];
+  auto isInside = [&](const Value* x) {
+    const Block* block = x->def ? x->def->parent : x->block;
+    while (block && block->parent != &body) block = block->parent->parent ? block->parent->parent->parent : nullptr;
+    return block != nullptr;
+  };
+  if (!isInside(v)) return Lowval{};
+  const Type kI64 = Type::scalar(Elem::I64);
+  auto wide = [&](const Value* x) {
+    Value* narrow = scalar(x);
+    return bitWidth(narrow->type) == 64 ? Lowval{narrow, 0} : emitOp(Op::ExtSI, {{narrow, 0}}, kI64);
+  };
+  if (!v->def) {
+    const Block& entry = body.entry();
+    if (v == entry.args[0]) return wide(loop.operand(2));
+    // A carried index to which the loop adds the same each time.
+    for (size_t i = 1; i < entry.args.size(); ++i) {
+      const Value* next = entry.terminator()->operand(i - 1);
+      if (v != entry.args[i] || !next->def || (next->def->op != Op::AddI && next->def->op != Op::AddPtr)) continue;
+      for (size_t k = 0; k < 2; ++k)
+        if (const Value* more = next->def->operand(1 - k); next->def->operand(k) == v && !isInside(more) && !more->type.isTile())
+          return wide(more);
+    }
+    return std::nullopt;
+  }
+  std::vector<Lowval> changes;
+  bool changesAtAll = false;
+  for (const Value* x : v->def->operands) {
+    auto change = changeOf(x, loop, known, depth);
+    if (!change) return std::nullopt;
+    changesAtAll |= change->v != nullptr;
+    changes.push_back(*change);
+  }
+  if (!v->def->regions.empty() || info(v->def->op).effects != Effects::Pure) return std::nullopt;
+  if (!changesAtAll) return Lowval{};
+  switch (v->def->op) {
+    case Op::Splat:
+    case Op::Broadcast:
+    case Op::ExpandDims:
+    case Op::ExtSI:
+    case Op::ExtUI: return changes[0];
+    case Op::AddI:
+    case Op::AddPtr:
+      if (!changes[0].v || !changes[1].v) return changes[0].v ? changes[0] : changes[1];
+      return emitOp(Op::AddI, {changes[0], changes[1]}, kI64);
+    case Op::MulI: {
+      const Value* factor = v->def->operand(changes[0].v ? 1 : 0);
+      if (changes[0].v && changes[1].v) return std::nullopt;
+      while (factor->def && (factor->def->op == Op::Splat || factor->def->op == Op::Broadcast || factor->def->op == Op::ExpandDims))
+        factor = factor->def->operand(0);
+      const Lowval change = changes[changes[0].v ? 0 : 1];
+      if (auto bits = constantBits(factor)) return times(change, signExtend(*bits, bitWidth(factor->type.element())));
+      return factor->type.isTile() ? std::nullopt : std::optional(emitOp(Op::MulI, {change, wide(factor)}, kI64));
+    }
+    default: return std::nullopt;
+  }
 }
 
 // Lanes of an address that is contiguous, or the same, in each group of them, as `i % n` and `i / n` are: a load for each group.

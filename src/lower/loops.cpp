@@ -212,7 +212,7 @@ void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Va
     if ((now_.unrolled || end - first <= machine_.unrolledIterations * axis.stride()) && (end - first) % axis.stride() == 0) {
       for (int64_t i = first; i < end; i += axis.stride()) {
         MemoScope one = enter();
-        axis.iv = begin(index(reverse ? axis.size() - 1 - i : i));
+        axis.iv = begin(index(reverse ? axis.size() - axis.step() - i : i));
         axis.level = top();
         emitLoops(depth + 1, acc);
         leave(one);
@@ -234,7 +234,7 @@ void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Va
   levels_.push_back(body);
   axis.iv = iv;
   axis.level = top();
-  if (reverse) axis.iv = emitOp(Op::SubI, {{index(axis.size() - 1), 0}, {iv, top()}}, iv->type).v;
+  if (reverse) axis.iv = emitOp(Op::SubI, {{index(axis.size() - axis.step()), 0}, {iv, top()}}, iv->type).v;
   emitLoops(depth + 1, inner);
   bool changes = hasEffects(*loop->regions[0]);
   for (size_t i = 0; i < inner.size(); ++i) changes |= inner[i] != body->args[i + 1];
@@ -419,19 +419,37 @@ void Lowering::emitAnchor(const Anchor& anchor, const IndexMap& map, std::vector
         values.push_back(widen(x, lanes()));
         args.push_back(values.back());
       }
+      const bool scansLanes = anchor.kind == Anchor::Scan && lanes() > 1 && axes_[static_cast<size_t>(now_.vectorAxis)].isReduced;
+      if (scansLanes) {
+        values = scanLanes(*anchor.inst, values);
+        std::copy(values.begin(), values.end(), args.begin() + static_cast<long>(n));
+      }
       std::vector<Lowval> out;
       if (combine) {
         out.push_back(emitOp(combine->op, {args[0], args[1]}, anchor.inst->operand(0)->type.element(), {}, top()));
       } else {
-        out = emitRegion(*anchor.inst->regions[0], args, top());
-        Lowval started{acc[next + n], top()};
-        for (size_t i = 0; i < n; ++i) {
-          Lowval wide = widen(out[i], lanes());
-          out[i] = {at(top()).create(Op::Select, {widen(started, lanes()).v, wide.v, values[i].v}, {wide.v->type})->result(), top()};
-        }
+        const Lowval started{acc[next + n], top()};
+        auto combined = [&] {
+          std::vector<Lowval> result = emitRegion(*anchor.inst->regions[0], args, top());
+          for (size_t i = 0; i < n; ++i) {
+            Lowval wide = widen(result[i], lanes());
+            result[i] = {at(top()).create(Op::Select, {widen(started, lanes()).v, wide.v, args[n + i].v}, {wide.v->type})->result(), top()};
+          }
+          return result;
+        };
+        out = combined();
         acc[next + n] = constant(Type::scalar(Elem::I1), 1);
+        // The last lane, for all: computed from those of both operands, so that the next vector waits for one operation only.
+        if (scansLanes) {
+          const int64_t last = anchor.inst->integer(Attr::Reverse) ? 0 : lanes() - 1;
+          const std::vector<int64_t> lasts(static_cast<size_t>(lanes()), last);
+          for (size_t i = 0; i < n; ++i)
+            args[n + i] = {at(top()).create(Op::LoShuffle, {values[i].v}, {values[i].v->type}, {{Attr::Lanes, lasts}})->result(), top()};
+          const std::vector<Lowval> total = combined();
+          for (size_t i = 0; i < n; ++i) acc[next + i] = total[i].v;
+        }
       }
-      for (size_t i = 0; i < n; ++i) acc[next + i] = out[i].v;
+      for (size_t i = 0; i < n && !scansLanes; ++i) acc[next + i] = out[i].v;
       if (anchor.kind == Anchor::Scan)
         for (size_t i = 0; i < n; ++i) writeBuffer(buffer_.at(anchor.inst->results[i]), out[i], map);
       next += n + (combine ? 0 : 1);
@@ -452,6 +470,31 @@ void Lowering::emitAnchor(const Anchor& anchor, const IndexMap& map, std::vector
     }
     default: emitEffect(*anchor.inst, map);
   }
+}
+
+// Combines each lane with all before it, in steps of 1, 2, 4, ... lanes (Hillis and Steele, 1986).
+std::vector<Lowval> Lowering::scanLanes(const Inst& scan, std::vector<Lowval> values) {
+  const int n = lanes();
+  const bool isReverse = scan.integer(Attr::Reverse);
+  for (int distance = 1; distance < n; distance *= 2) {
+    std::vector<int64_t> before, merge;  // of a lane without one at this distance, itself
+    for (int lane = 0; lane < n; ++lane) {
+      const int from = isReverse ? lane + distance : lane - distance;
+      const bool exists = from >= 0 && from < n;
+      before.push_back(exists ? from : lane);
+      merge.push_back(exists ? lane : n + lane);
+    }
+    std::vector<Lowval> args;
+    for (const Lowval& v : values)
+      args.push_back({at(top()).create(Op::LoShuffle, {v.v}, {v.v->type}, {{Attr::Lanes, before}})->result(), top()});
+    args.insert(args.end(), values.begin(), values.end());
+    const std::vector<Lowval> combined = emitRegion(*scan.regions[0], args, top());
+    for (size_t i = 0; i < values.size(); ++i) {
+      Value* wide = widen(combined[i], n).v;
+      values[i] = {at(top()).create(Op::LoShuffle, {wide, values[i].v}, {wide->type}, {{Attr::Lanes, merge}})->result(), top()};
+    }
+  }
+  return values;
 }
 
 // Combines the lanes of each vector until `lanesLeft` are left; a single one is a scalar.

@@ -95,6 +95,10 @@ class Lowering {
   void computeChain(Value* v, const IndexMap& map);
   Lowval computeAt(Value* v, const IndexMap& map);
   Lowval loadAt(const Inst& load, const IndexMap& map);
+  void prefetchNext(const Inst& load, Lowval pointer, int count);
+  using Changes = PtrMap<const Value*, std::optional<Lowval>>;
+  std::optional<Lowval> changeOf(const Value* v, const Inst& loop, Changes& known, int depth);
+  std::optional<Lowval> findChange(const Value* v, const Inst& loop, Changes& known, int depth);
   std::optional<Lowval> loadInPieces(const Inst& load, const IndexMap& map);
   std::optional<Lowval> divideByPower(const Inst& inst, Lowval x, Lowval y);
   std::optional<Lowval> compareAtOnce(const Inst& compare, const IndexMap& map);
@@ -151,6 +155,7 @@ class Lowering {
   void emitStore(const Inst& inst, const IndexMap& map, int level);
   Value* takeLanes(Value* v, int64_t first, int64_t count);
   Value* putLanes(Value* narrow, Value* wide);
+  std::vector<Lowval> scanLanes(const Inst& scan, std::vector<Lowval> values);
   std::vector<Lowval> fold(const Inst& reduce, std::vector<Value*> vectors, int64_t lanesLeft = 1);
   Value* emitTests(const NestSchedule::Versions& versions);
   void emitVersions(const Nest& nest, NestScheduler::Request request, const BufferRef* target);

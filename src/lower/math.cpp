@@ -255,16 +255,20 @@ class Formula {
     return poly(u, {1.128379225730896, -0.37612637877464294, 0.11283788084983826, -0.026865828782320023, 0.00522237503901124,
                     -0.0008507181773893535, 0.00011462096153991297, -1.0319040484318975e-05});
   }
+  // 1 - 2^q for q = log2(erfc |x|), which a polynomial times |x| approximates: relatively exact near zero, where 2^q - 1 is exact, too.
   Value* erf(Value* x) {
-    Value* a = abs(x);
-    Value* u = mul(x, x);
-    Value* small = mul(x, erfPoly(u));
-    Value* t = clamp(a, 0.9, 4.0);
-    Value* q =
-        poly(t, {0.0003335964574944228, -1.1303095817565918, -0.6316491961479187, -0.11030489951372147, 0.02659490704536438,
-                 -0.004844876937568188, 0.0006235247128643095, -5.1235292630735785e-05, 2.202356427005725e-06, -2.6578982570413245e-08});
-    Value* large = sub(number(1), exp(q));
-    Value* y = select(less(a, number(0.92)), small, copySign(large, x));
+    Value* t = abs(x);
+    t = select(greater(t, number(3.95)), number(3.95), t);  // erf is 1 there
+    Value* q = mul(t, poly(t, {-1.6279070377349854, -0.9184476137161255, -0.14827705919742584, 0.027631990611553192, 0.0002314687881153077,
+                               -0.002405074192211032, 0.0009130227263085544, -0.00016972907178569585, 1.3354890143091325e-05}));
+    // q = n + f, and n plus the bias of exponents in the low bits of k.
+    Value* magic = number(0x1.8p23 + 127);
+    Value* k = add(q, magic);
+    Value* f = sub(q, sub(k, magic));
+    Value* e = mul(f, poly(f, {0.6931471824645996, 0.24022649228572845, 0.05550357326865196, 0.009618237614631653, 0.0013390735257416964,
+                               0.00015403512225020677}));  // 2^f - 1
+    Value* s = asFloat(shl(asInt(k), 23));                 // 2^n
+    Value* y = copySign(fma(neg(s), e, sub(number(1), s)), x);
     return select(isNan(x), x, y);
   }
 

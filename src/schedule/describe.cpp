@@ -127,6 +127,7 @@ class Describer {
           say(cat("reads ", nameOf(v), " from its buffer"));
       });
     }
+    if (n.prefetched) line(depth + 1, "prefetches what it loads in the next iteration of the loop at line ", n.prefetched->loc.line());
     const bool isDot = n.anchors[0].kind == Anchor::Dot;
     const Layout* layout = isDot && n.dot.kind != DotSchedule::Tiles ? schedule_.layouts->domain(n.shape) : n.loops.layout;
     if (layout) line(depth + 1, "layout of the index, from its lowest bit: ", layoutText(*layout));

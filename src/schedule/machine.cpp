@@ -19,12 +19,18 @@ constexpr Machine withDots(Machine machine, std::string_view name, int bf16Group
 
 }  // namespace
 
-constinit const Machine kReference{.byteGroup = 4, .bf16Group = 2, .dotRows = kRowsOf16Registers, .dotRestRows = kRestRows};
+constinit const Machine kReference{
+    .prefetch = true, .byteGroup = 4, .bf16Group = 2, .dotRows = kRowsOf16Registers, .dotRestRows = kRestRows};
 
-constinit const Machine kSse{
-    .name = "sse", .byteGroup = 2, .dotRows = kRowsOf16Registers, .dotRestRows = kRestRows, .functionInstructions = kFunctionInstructions};
+constinit const Machine kSse{.name = "sse",
+                             .prefetch = true,
+                             .byteGroup = 2,
+                             .dotRows = kRowsOf16Registers,
+                             .dotRestRows = kRestRows,
+                             .functionInstructions = kFunctionInstructions};
 constexpr Machine kAvx2{.name = "avx2",
                         .vectorBytes = 32,
+                        .prefetch = true,
                         .byteGroup = 2,
                         .dotRows = kRowsOf16Registers,
                         .dotRestRows = kRestRows,
@@ -33,11 +39,12 @@ constexpr Machine kAvx512{.name = "avx512",
                           .vectorBytes = 64,
                           .vectorRegisters = 32,
                           .scales = true,
+                          .prefetch = true,
                           .byteGroup = 2,
                           .functionInstructions = kFunctionInstructions};
 constinit const Machine kAvx2Vnni = withDots(kAvx2, "avx2 vnni", 1), kAvx512Vnni = withDots(kAvx512, "avx512 vnni", 1),
                         kAvx512Bf16 = withDots(kAvx512, "avx512 bf16", 2);
-constinit const Machine kNeon{.name = "neon", .vectorRegisters = 32, .functionInstructions = kFunctionInstructions};
+constinit const Machine kNeon{.name = "neon", .vectorRegisters = 32, .prefetch = true, .functionInstructions = kFunctionInstructions};
 
 // A copy that is read again soon is slower to read after memory.fill: below 16 KiB, sums of rows took 1.5 times as long in V8.
 constinit const Machine kWasm{

@@ -24,6 +24,7 @@ struct Machine {
   bool halves = false;       // conversions between f32 and f16 or bf16 are instructions
   bool scales = false;       // lo.scale is one instruction
   bool exp2 = false;         // exp2 is one instruction, about as exact as the expansion
+  bool prefetch = false;     // a line can be brought into the cache before it is loaded
   bool exclusive = true;     // a call can know that no other thread accesses memory: lo.exclusive
 
   // ---- loop nests
@@ -39,6 +40,8 @@ struct Machine {
   int lineBytes = 64;               // of a cache
   int maxTransposedLanes = 16;      // of blocks that are transposed in registers: as many registers, and code for each row
   size_t maxTransposedWork = 40;    // operations per element of such a block
+  int minScannedLaneBits = 2;       // log2 of the lanes from which scanning the lanes of a vector is faster than one element at a time
+  int scannedLanesCost = 6;         // of that, in the score of a vector axis, where a contiguous load counts 8
   int unrolledIterations = 4;       // of a short reduction that becomes straight-line code
   int64_t maxUnrolledCopies = 64;   // of the body of a nest that a schedule unrolls
   int maxStoresPerNest = 6;         // alias tests compare stores pair by pair

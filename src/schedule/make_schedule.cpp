@@ -228,6 +228,7 @@ class Planner {
             continue;
           }
           if (!hasLoops(*step.nest)) continue;
+          step.nest->prefetched = prefetchedLoop(*step.nest);
           NestScheduler::Request request{.random = random ? &*random : nullptr, .mayTranspose = true};
           auto decided = decisions_ ? decisions_->nests.find(step.nest->number) : decltype(decisions_->nests.end()){};
           if (decisions_ && decided != decisions_->nests.end()) {
@@ -247,6 +248,16 @@ class Planner {
     if (decisions_ && illegal.empty())
       for (auto& [n, decision] : decisions_->dots)
         if (!usedDots.count(n)) illegal = cat("line ", decision.line, ": the kernel has no dot ", n);
+  }
+
+  // The loop of whose next iteration a nest prefetches what it loads. It packs operands of dots, which take long enough: without, packing
+  // waits for memory.
+  const Inst* prefetchedLoop(const Nest& nest) const {
+    if (!machine_.prefetch) return nullptr;
+    for (const Anchor& anchor : nest.anchors)
+      if (anchor.kind != Anchor::Buffer || !dotOperands_.count(anchor.value)) return nullptr;
+    const auto loops = loopsAround(nest.anchors[0].inst);
+    return !loops.empty() && loops.front()->op == Op::For ? loops.front() : nullptr;
   }
 
   // Values that must be in memory whatever else is decided.

@@ -159,7 +159,7 @@ void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
   auto isStore = [&](const Anchor& a) {
     return a.kind == Anchor::Effect && (a.inst->op == Op::Store || (request_->isExclusive && a.inst->op == Op::AtomicRMW));
   };
-  bool allowed = true, noReduced = false, expensive = false, huge = false;  // huge: its expansion fills pages
+  bool allowed = true, scans = false, expensive = false, huge = false;  // huge: its expansion fills pages
   int widest = 8, narrowest = 32;
   struct Access {
     const Value* ptr;
@@ -171,7 +171,7 @@ void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
   std::set<std::pair<const Value*, IndexMap>> seen;
   auto memory = [&](const Value* v) { return inMemory(v); };
   for (const Anchor& anchor : nest.anchors) {
-    if (anchor.kind == Anchor::Scan) noReduced = true;
+    scans |= anchor.kind == Anchor::Scan;
     if (anchor.kind == Anchor::Effect && !isStore(anchor)) allowed = false;
     if (anchor.accumulates() && !isStraightLine(*anchor.inst->regions[0])) allowed = false;
     if (isStore(anchor)) accesses.push_back({anchor.inst->operand(0), s.identity(), 4, false});
@@ -218,7 +218,8 @@ void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
     s.registerLaneBits = std::countr_zero(std::bit_floor(static_cast<unsigned>(machineLanes)));
     int best = -1000;
     for (size_t a = 0; a < s.axes.size(); ++a) {
-      if (noReduced && s.axes[a].isReduced) continue;
+      if (scans && s.axes[a].isReduced && (!mayScanLanes(nest, s, static_cast<int>(a)) || s.registerLaneBits < machine_.minScannedLaneBits))
+        continue;
       if (s.layout && (s.layout->laneBits == 0 || s.axisOfBit[static_cast<size_t>(s.layout->firstLane())] != static_cast<int>(a))) continue;
       int score = 0;
       for (const Access& access : accesses) {
@@ -239,7 +240,7 @@ void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
       }
       int missing = std::countr_zero(static_cast<unsigned>(std::bit_floor(static_cast<unsigned>(machineLanes)))) - s.axes[a].bits;
       if (missing > 0) score -= 4 * missing;
-      if (s.axes[a].isReduced) score -= 1;
+      if (s.axes[a].isReduced) score -= scans ? machine_.scannedLanesCost : 1;
       if (score > best) {
         best = score;
         s.vectorAxis = static_cast<int>(a);
@@ -260,6 +261,8 @@ void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
                                 log2(machine_.maxAccessBytes) - std::countr_zero(static_cast<unsigned>(bytes)));
           if (divisibility_.along(access.ptr, access.map, s.vectorAxis, wanted) < wanted) machineLanes = 1;
         }
+      // A scan combines the lanes of a vector in log2(lanes) steps.
+      if (scans && s.axes[static_cast<size_t>(s.vectorAxis)].isReduced) unroll = 1;
       // Lanes that are updated one after the other.
       for (const Anchor& anchor : nest.anchors)
         if (isStore(anchor) && anchor.inst->op == Op::AtomicRMW) {
@@ -318,6 +321,17 @@ void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {
   }
 }
 
+// Whether the lanes of a vector can be elements that are scanned: neighbours along the axis, or along the lowest bits of it.
+bool NestScheduler::mayScanLanes(const Nest& nest, const NestSchedule& s, int axis) const {
+  if (threads_ > 1) return false;
+  for (int a = 0; a < axis; ++a)
+    if (s.axes[static_cast<size_t>(a)].isReduced) return false;
+  return std::all_of(nest.anchors.begin(), nest.anchors.end(), [](const Anchor& a) {
+    return a.kind != Anchor::Scan ||
+           std::none_of(a.inst->operands.begin(), a.inst->operands.end(), [](const Value* v) { return v->type.isBool(); });
+  });
+}
+
 // Whether blocks of lanes x lanes elements along the vector axis and this one can be transposed.
 bool NestScheduler::mayTranspose(const Nest& nest, const NestSchedule& s, int axis) const {
   const Anchor& anchor = nest.anchors[0];
@@ -352,7 +366,7 @@ bool NestScheduler::apply(const NestDecision& d, const Nest& nest, NestSchedule&
     return fail("lanes must be a power of two above 1; without lanes, write `vector none`");
   if (d.vectorAxis >= 0) {
     if (!s.mayHaveLanes) return fail("an operation of this nest needs one element at a time");
-    if (scans && axis(d.vectorAxis).isReduced) return fail("a scan goes along axis ", d.vectorAxis);
+    if (scans && axis(d.vectorAxis).isReduced && !mayScanLanes(nest, s, d.vectorAxis)) return fail("a scan goes along axis ", d.vectorAxis);
     if (lanes > axis(d.vectorAxis).size() || lanes > machine_.maxLanes)
       return fail("at most ", std::min<int64_t>(axis(d.vectorAxis).size(), machine_.maxLanes), " lanes");
   }
@@ -430,7 +444,7 @@ NestDecision NestScheduler::draw(Random& random, const Nest& nest, const NestSch
   } else if (s.mayHaveLanes && n > 0 && random.below(4) > 0) {
     const int a = random.below(n), most = std::min(left[static_cast<size_t>(a)], log2(machine_.maxLanes));
     const NestSchedule::Axis& axis = s.axes[static_cast<size_t>(a)];
-    if (most > 0 && !(scans && axis.isReduced)) {
+    if (most > 0 && (!scans || !axis.isReduced || mayScanLanes(nest, s, a))) {
       d.vectorAxis = a;
       d.lanes = 2 << random.below(most);
       left[static_cast<size_t>(a)] -= log2(d.lanes);

@@ -64,6 +64,7 @@ class NestScheduler {
   void chooseVector(const Nest& nest, NestSchedule& s);
   Stride strideAlong(const Value* ptr, const IndexMap& map, int axis, int bits, int laneBits);
   bool mayTranspose(const Nest& nest, const NestSchedule& s, int axis) const;
+  bool mayScanLanes(const Nest& nest, const NestSchedule& s, int axis) const;
   bool apply(const NestDecision& decision, const Nest& nest, NestSchedule& s);
   NestDecision draw(Random& random, const Nest& nest, const NestSchedule& s) const;
   void findBounds(const Nest& nest, NestSchedule& s);

@@ -48,8 +48,9 @@ struct Nest {
   int number = 0;          // in the order of emission
   bool isScan = false;     // of elements in registers
   bool exclusive = false;  // two versions, the first for launches that nothing runs beside: its atomic operations are loads and stores
-  NestSchedule loops{};    // of nests whose anchors have no algorithm of their own
-  DotSchedule dot{};       // of a nest whose anchor is a dot
+  const Inst* prefetched = nullptr;  // the loop of whose next iteration the nest's loads are prefetched
+  NestSchedule loops{};              // of nests whose anchors have no algorithm of their own
+  DotSchedule dot{};                 // of a nest whose anchor is a dot
 };
 
 // Whether a nest has loops: dots, scans in registers, histograms and functions of several elements have algorithms instead.

@@ -182,3 +182,25 @@ def softmax_of_special_rows(x_ptr, out_ptr, N: tl.constexpr):
     x -= tl.max(x, 0)
     e = tl.exp(x)
     tl.store(out_ptr + row * N + i, e / tl.sum(e, 0))
+
+
+# run: accumulated_tiles | *fp32:16,*fp32:16,*fp32:16,*i32:16,i32 | BM=16,BN=64 | 2 | r[7000],z[128],z[32],z[32],50 | target=1e-5
+# run: accumulated_tiles | *fp32:16,*fp32:16,*fp32:16,*i32:16,i32 | BM=4,BN=32 | 2 | r[7000],z[64],z[8],z[8],0 | target=1e-5
+@triton.jit
+def accumulated_tiles(x_ptr, columns_ptr, rows_ptr, most_ptr, n, BM: tl.constexpr, BN: tl.constexpr):
+    """Tiles that a loop only accumulates, reduced behind it along either axis."""
+    block = tl.program_id(0)
+    m = tl.arange(0, BM)
+    j = block * BN + tl.arange(0, BN)
+    sums = tl.zeros((BM, BN), dtype=tl.float32)
+    squares = tl.zeros((BM, BN), dtype=tl.float32)
+    most = tl.full((BM, BN), 7, dtype=tl.int32)
+    for start in range(0, n, BM):
+        i = start + m
+        x = tl.load(x_ptr + i[:, None] * 128 + j[None, :], mask=i[:, None] < n, other=0.0)
+        sums += x
+        squares += x * x
+        most = tl.maximum(most, (x * 100).to(tl.int32) + i[:, None])
+    tl.store(columns_ptr + j, tl.sum(sums, 0))
+    tl.store(rows_ptr + block * BM + m, tl.sum(squares, 1))
+    tl.store(most_ptr + block * BM + m, tl.max(most, 1))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Kernels that move or map elements: activations, rotary embedding, optimizers, gathers, transposes."""
+"""Kernels that move or map elements: activations, rotary embedding, optimizers, gathers, transposes, permutations."""
 import triton
 import triton.language as tl
 
@@ -70,6 +70,21 @@ def transpose(x_ptr, y_ptr, rows, columns, BM: tl.constexpr, BN: tl.constexpr):
     mask = (m[:, None] < rows) & (n[None, :] < columns)
     x = tl.load(x_ptr + m[:, None] * columns + n[None, :], mask=mask)
     tl.store(y_ptr + n[:, None] * rows + m[None, :], tl.trans(x), mask=(n[:, None] < columns) & (m[None, :] < rows))
+
+
+@triton.jit
+def swap_heads(x_ptr, y_ptr, length, heads, BT: tl.constexpr, BH: tl.constexpr, D: tl.constexpr):
+    """batch, length, heads, D becomes batch, heads, length, D."""
+    batch = tl.program_id(2).to(tl.int64)
+    t = tl.program_id(0) * BT + tl.arange(0, BT)
+    h = tl.program_id(1) * BH + tl.arange(0, BH)
+    d = tl.arange(0, D)
+    x_ptr += batch * length * heads * D
+    y_ptr += batch * length * heads * D
+    x = tl.load(x_ptr + (t[:, None, None] * heads + h[None, :, None]) * D + d[None, None, :],
+                mask=(t[:, None, None] < length) & (h[None, :, None] < heads))
+    tl.store(y_ptr + (h[:, None, None] * length + t[None, :, None]) * D + d[None, None, :], tl.permute(x, (1, 0, 2)),
+             mask=(h[:, None, None] < heads) & (t[None, :, None] < length))
 
 
 @triton.jit

@@ -125,3 +125,26 @@ def matvec_int4(w_ptr, scale_ptr, x_ptr, y_ptr, M, N, GROUP: tl.constexpr, BM: t
         scale = tl.load(scale_ptr + m[:, None] * (N // GROUP) + n[None, :] // GROUP).to(tl.float32)
         acc += w * scale * tl.load(x_ptr + n).to(tl.float32)[None, :]
     tl.store(y_ptr + m, tl.sum(acc, 1))
+
+
+@triton.jit
+def matmul_scaled_blocks(a_ptr, b_ptr, a_scale_ptr, b_scale_ptr, c_ptr, M, N, K, GROUP: tl.constexpr,
+                         BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr):
+    """c = a bᵀ of 8-bit floats with scales: one for each row and GROUP columns of a, one for each GROUP x GROUP block of b."""
+    m = tl.program_id(0) * BM + tl.arange(0, BM)
+    n = tl.program_id(1) * BN + tl.arange(0, BN)
+    k = tl.arange(0, BK)
+    groups = tl.cdiv(K, GROUP)
+    a_ptrs = a_ptr + (m % M)[:, None] * K + k[None, :]
+    b_ptrs = b_ptr + (n % N)[None, :] * K + k[:, None]
+    a_scales = a_scale_ptr + (m % M) * groups
+    b_scales = b_scale_ptr + (n % N) // GROUP * groups
+    acc = tl.zeros((BM, BN), dtype=tl.float32)
+    for i in range(0, tl.cdiv(K, BK)):
+        a = tl.load(a_ptrs, mask=k[None, :] < K - i * BK, other=0.0)
+        b = tl.load(b_ptrs, mask=k[:, None] < K - i * BK, other=0.0)
+        group = i * BK // GROUP
+        acc += tl.dot(a, b) * tl.load(a_scales + group)[:, None] * tl.load(b_scales + group)[None, :]
+        a_ptrs += BK
+        b_ptrs += BK
+    tl.store(c_ptr + m[:, None] * N + n[None, :], acc.to(c_ptr.dtype.element_ty), mask=(m[:, None] < M) & (n[None, :] < N))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Kernels of one program per row (or a few): norms, softmax, losses, scans, sorts."""
+"""Kernels of one program per row (or a few): norms, softmax, losses, scans, sorts, the largest elements."""
 import triton
 import triton.language as tl
 
@@ -148,6 +148,37 @@ def sort_rows(x_ptr, y_ptr, columns, BLOCK: tl.constexpr):
     i = tl.arange(0, BLOCK)
     x = tl.load(x_ptr + row * columns + i)
     tl.store(y_ptr + row * columns + i, tl.sort(x))
+
+
+@triton.jit
+def top_k(x_ptr, values_ptr, ids_ptr, columns, K: tl.constexpr, BLOCK: tl.constexpr):
+    """The K largest of a row and where they are, by a partial sort of keys: the order of the floats, then the index."""
+    row = tl.program_id(0).to(tl.int64)
+    i = tl.arange(0, BLOCK)
+    x = tl.load(x_ptr + row * columns + i, mask=i < columns, other=-float("inf"))
+    bits = x.to(tl.int32, bitcast=True)
+    key = (bits ^ ((bits >> 31) & 0x7FFFFFFF)).to(tl.int64)
+    best = tl.topk((key << 32) | (BLOCK - 1 - i).to(tl.int64), K)
+    key = (best >> 32).to(tl.int32)
+    k = tl.arange(0, K)
+    tl.store(values_ptr + row * K + k, (key ^ ((key >> 31) & 0x7FFFFFFF)).to(tl.float32, bitcast=True))
+    tl.store(ids_ptr + row * K + k, BLOCK - 1 - (best & 0xFFFFFFFF).to(tl.int32))
+
+
+@triton.jit
+def route(logits_ptr, weights_ptr, experts_ptr, tokens, EXPERTS: tl.constexpr, K: tl.constexpr, BM: tl.constexpr):
+    """Softmax over the experts of a token, and the K best of them, one after the other."""
+    token = tl.program_id(0) * BM + tl.arange(0, BM)
+    expert = tl.arange(0, EXPERTS)
+    mask = token < tokens
+    x = tl.load(logits_ptr + token[:, None] * EXPERTS + expert[None, :], mask=mask[:, None], other=0.0).to(tl.float32)
+    e = tl.exp(x - tl.max(x, 1)[:, None])
+    p = e / tl.sum(e, 1)[:, None]
+    for k in range(K):
+        best, at = tl.max(p, 1, return_indices=True)
+        tl.store(weights_ptr + token * K + k, best, mask=mask)
+        tl.store(experts_ptr + token * K + k, at, mask=mask)
+        p = tl.where(expert[None, :] == at[:, None], -1.0, p)
 
 
 @triton.jit

@@ -221,6 +221,9 @@ struct Emitter {
       case OtherOp::LoStore: store(i); return nullptr;
       case OtherOp::LoGather: return gather(i);
       case OtherOp::LoScatter: scatter(i); return nullptr;
+      case OtherOp::LoPrefetch:  // for a read, into all caches, as data
+        b.CreateIntrinsic(llvm::Intrinsic::prefetch, {op(0)->getType()}, {op(0), b.getInt32(0), b.getInt32(3), b.getInt32(1)});
+        return nullptr;
       case OtherOp::LoSplat: return b.CreateVectorSplat(static_cast<unsigned>(t->numel()), op(0));
       case OtherOp::LoIota: {
         std::vector<llvm::Constant*> lanes;

@@ -306,6 +306,8 @@ void Emitter::inst(const Inst& i) {
     case OtherOp::PtrToInt: define(i.result(), elementwise(i)); return;
     // legalize() rewrites it.
     case OtherOp::FpToFp:
+    // WebAssembly has none: `lower` emits none for this target.
+    case OtherOp::LoPrefetch:
     // Operations on WebGPU's workgroups and subgroups: `lower` emits none for this target.
     case OtherOp::LoMatrixDot:
     case OtherOp::LoMatrixZero:

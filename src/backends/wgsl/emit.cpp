@@ -689,6 +689,7 @@ void Emitter::inst(const Inst& i) {
     case OtherOp::ArithBitcast:
     case OtherOp::Bitcast: elementwise(i); return;
     case OtherOp::LoDotAdd:
+    case OtherOp::LoPrefetch:
     case OtherOp::LoExclusive:    // for machines without workgroups
     case OtherOp::IntToPtr:       // a binding has no address
     case OtherOp::FpToFp: break;  // legalize() rewrites it
