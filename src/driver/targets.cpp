@@ -18,6 +18,7 @@
 #include "schedule/schedule.h"
 #include "schedule/split_dots.h"
 #include "schedule/text.h"
+#include "schedule/widen_operands.h"
 #include "workgroup/passes.h"
 #endif
 #if NEREID_HAS_CPU
@@ -104,6 +105,7 @@ std::unique_ptr<Schedule> scheduleOf(const Module& m, const Machine& machine, Ke
 Result<Scheduled> toLower(Module m, const Machine& machine, const KernelSchedule& shape, Diags& diags) {
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
   if (machine.hasWorkgroups()) {
+    widenOperands(*m.kernel(), m);
     splitDots(*m.kernel(), m, machine);
     deferReductions(*m.kernel(), m, machine);
   } else {
@@ -333,6 +335,7 @@ namespace {
 
 Result<wgsl::Shader> toShader(Module& m, const wgsl::Device* device, const wgsl::TextOptions& options, Diags& diags) {
   if (!pipeline(m, diags, {.hasF64 = false, .hasPointers = false})) return std::unexpected(Failed{});
+  widenOperands(*m.kernel(), m);
   splitDots(*m.kernel(), m, kWebGpu);
   deferReductions(*m.kernel(), m, kWebGpu);
   return wgsl::write(*m.kernel(), device, options, diags);
@@ -477,6 +480,8 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
       legalize(f, m, kWebGpu);
     else if (pass == "merge_loads")
       mergeLoads(f);
+    else if (pass == "widen_operands")
+      widenOperands(f, m);
     else if (pass == "split_dots")
       splitDots(f, m, kWebGpu);
     else if (pass == "defer_reductions")
