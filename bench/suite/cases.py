@@ -397,7 +397,7 @@ def suite(sizes):
         {"BLOCK": 1024}, [n // 1024, 1, 1], 28 * n, fresh=True, meaning=adamw, torch=adamw_torch)
     n = 2**power
     add(f"dropout 2^{power}", "pointwise.py:dropout", {"x_ptr": Array("f32", n), "y_ptr": Array("f32", n, out=True), "n": n, "p": 0.1, "seed": 123}, {"BLOCK": 1024}, [n // 1024, 1, 1], 8 * n,
-        meaning=lambda np, a: np.where(philox(np, 123, n) > 0.1, a.x / 0.9, 0), torch=lambda t, a: t.F.dropout(a.x, 0.1), xla=False, same=False)
+        meaning=lambda np, a, n=n: np.where(philox(np, 123, n) > 0.1, a.x / 0.9, 0), torch=lambda t, a: t.F.dropout(a.x, 0.1), xla=False, same=False)
     for dtype, block in (("f32", (32, 32)), ("f16", (64, 64))):
         m = pick(8192, 2048, 128)
         add(f"transpose {dtype} {m}×{m}, {block[0]}×{block[1]}", "pointwise.py:transpose",

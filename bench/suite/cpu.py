@@ -22,10 +22,13 @@ PEERS = ("torch", "xla", "numpy")
 
 def environment(threads):
     """Environment variables of a process that runs `threads` threads."""
-    # OpenBLAS chooses its kernels unless these are set.
+    # XLA:CPU, also where there is a GPU. OpenBLAS chooses its kernels unless these are set.
     env = {name: value for name, value in os.environ.items() if name not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
+    env["JAX_PLATFORMS"] = "cpu"
     for name in ("NEREID", "OMP", "OPENBLAS", "MKL"):
         env[f"{name}_NUM_THREADS"] = str(threads)
+    # Idle threads of OpenBLAS sleep at once, so that they do not slow the others.
+    env["OPENBLAS_THREAD_TIMEOUT"] = "4"
     # Memory that is freed is used again: the peers' results are then in memory that exists already, as Nereid's are.
     env["GLIBC_TUNABLES"] = "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=8589934592:glibc.malloc.arena_max=1"
     return env

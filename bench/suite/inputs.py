@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import os
+import re
 import time
 from types import SimpleNamespace
 
@@ -142,5 +143,5 @@ def warm_up(run, calls=12, seconds=0.5):
 
 
 def machine():
-    names = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
+    names = [re.sub(r"\((R|TM)\)| Processor", "", line.split(":")[1]).strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
     return f"{names[0] if names else os.uname().machine}, {len(os.sched_getaffinity(0))} processors"

@@ -146,7 +146,7 @@ class Legalizer {
       out = make(Op::MulF, out, b_->floating(out->type, std::ldexp(1.0, 127 - format.bias)));
     } else {
       Value* payload = make(Op::AndI, x, number(x, sign - 1));
-      Value* counted = b_->cast(Op::UIToFP, payload, out->type);
+      Value* counted = b_->cast(Op::SIToFP, payload, out->type);  // machines convert signed integers faster
       Value* small = asInt(make(Op::MulF, counted, b_->floating(counted->type, std::ldexp(1.0, 1 - format.bias - m))));
       small = make(Op::OrI, small, make(Op::AndI, placed, number(x, kSign)));
       Value* normal = make(Op::AddI, placed, number(x, static_cast<uint64_t>(127 - format.bias) << 23));
@@ -260,6 +260,11 @@ class Legalizer {
   Value* convert(Value* v, Elem to, bool towardZero, bool saturate) {
     Elem from = v->type.elem;
     if (from == to) return v;
+    // The upper half of an f16.
+    if (from == Elem::F8E5M2 && to == Elem::F16) {
+      Value* bits = b_->cast(Op::ExtUI, asInt(v), v->type.withElement(Elem::I16));
+      return asFloat(make(Op::ShLI, bits, number(bits, 8)), Elem::F16);
+    }
     saturate = saturate && v->type.withElement(to).isFp8();
     if (from != Elem::F64) return fromF32(wide(v), to, towardZero, saturate);
     if (to == Elem::F32 && !towardZero) return b_->cast(Op::TruncF, v, v->type.withElement(to));
