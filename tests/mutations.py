@@ -92,7 +92,7 @@ MUTATIONS = [
     ("advance-used", "src/schedule/advance_reductions.cpp", "!isUsedOnce(arg) || !isUsedOnce(next)", "!isUsedOnce(next)", "tiles that the loop reads are reduced in it"),
     ("scan-lanes-order", "src/schedule/nests.cpp", "for (int a = 0; a < axis; ++a)\n    if (s.axes[static_cast<size_t>(a)].isReduced) return false;", "", "lanes along the higher part of a scanned axis"),
     ("scan-lanes-merge", "src/lower/loops.cpp", "merge.push_back(exists ? lane : n + lane);", "merge.push_back(lane);", "lanes without one before them are combined with themselves"),
-    ("replica-writes", "src/lower/threads.cpp", "isFirst_ = {at(top()).cmpI(CmpIPred::Eq,", "isFirst_ = {at(top()).cmpI(CmpIPred::Uge,", "all threads with the same elements write them"),
+    ("replica-writes", "src/lower/threads.cpp", "thread_.isFirst = {at(top()).cmpI(CmpIPred::Eq,", "thread_.isFirst = {at(top()).cmpI(CmpIPred::Uge,", "all threads with the same elements write them"),
     ("scan-carry", "src/lower/scan.cpp", "sum = k == 0 ? next : combine(sum, next);\n        }\n        if (!isLast)", "sum = next;\n        }\n        if (!isLast)", "elements of a thread that are apart forget the first ones"),
     ("scan-reverse", "src/lower/scan.cpp", "{low_.index(mask), 0}}, kI64), isReverse_ ? mask : 0);", "{low_.index(mask), 0}}, kI64), isReverse_ ? 0 * mask : 0);", "the carry of a reverse scan"),
     ("partials", "src/lower/threads.cpp", "rest = have / each;", "rest = std::max<int64_t>(have / each / 2, 1);", "some partial results are dropped"),

@@ -23,11 +23,11 @@ std::optional<Affine> Lowering::affine(const Value* v, const IndexMap& map) {
     if (!x->type.isTile()) return true;
     // Loops that are not open yet must not be needed, nor the loop over threads for values that are private to a thread.
     auto isOpen = [&](IndexBit b) { return b.isConstant() || axes_[static_cast<size_t>(b.axis)].iv; };
-    return !usesLanes(m) && std::all_of(m.begin(), m.end(), isOpen) && (thread_ || !readsRegisters(x));
+    return !usesLanes(m) && std::all_of(m.begin(), m.end(), isOpen) && (thread_.number || !readsRegisters(x));
   };
   auto sizeOf = [&](int axis) { return axes_[static_cast<size_t>(axis)].size(); };
   std::vector<const Expr*> conditions;
-  auto a = forms_.of(v, map, {memory, isBase, sizeOf, assume_ ? &conditions : nullptr});
+  auto a = forms_.of(v, map, {memory, isBase, sizeOf, version_.assumes ? &conditions : nullptr});
   for (const Expr* condition : conditions) assumed(emitExpr(condition).v);
   return a;
 }
@@ -104,7 +104,7 @@ Lowering::Address Lowering::fromAffine(const Affine& a, Lowval base) {
     out.contiguous = true;
     return out;
   }
-  if (lane->factor == 1 && assume_ && scale.level <= assumeLevel_) {
+  if (lane->factor == 1 && version_.assumes && scale.level <= version_.level) {
     assumed(emitOp(Op::CmpI, {scale, {index(1), 0}}, Type::scalar(Elem::I1), {{Attr::Predicate, static_cast<int64_t>(CmpIPred::Eq)}}).v);
     out.contiguous = true;
     return out;

@@ -311,11 +311,10 @@ void Lowering::emitDot(const Inst& dot, const DotSchedule& schedule) {
 }
 
 void Lowering::beginPlain() {
-  memo_.clear();
-  journal_.clear();
+  memo_.forget();
   facts_.clear();
   now_.bounds.clear();
-  splats_.clear();
+  memo_.splats.clear();
   now_.vectorAxis = -1;
   baseLevel_ = top();
 }

@@ -22,9 +22,9 @@ bool Lowering::usesLanes(const IndexMap& map) const {
 }
 
 void Lowering::leave(MemoScope scope) {
-  while (journal_.size() > scope.journal) {
-    memo_.erase(journal_.back());
-    journal_.pop_back();
+  while (memo_.journal.size() > scope.journal) {
+    memo_.known.erase(memo_.journal.back());
+    memo_.journal.pop_back();
   }
 }
 
@@ -37,11 +37,11 @@ Value* Lowering::constant(Type type, uint64_t bits) {
 Lowval Lowering::widen(Lowval v, int count) {
   if (v.isVector() || count == 1) return v;
   auto key = std::pair(v.v, v.level);
-  auto it = splats_.find(key);
-  if (it != splats_.end() && it->second.v->type.dim(0) == count) return it->second;
+  auto it = memo_.splats.find(key);
+  if (it != memo_.splats.end() && it->second.v->type.dim(0) == count) return it->second;
   Block* block = v.v->def && v.v->def->parent == entry_ ? entry_ : levels_[static_cast<size_t>(v.level)];
   Lowval wide{Builder(m_, block, loc_).create(Op::LoSplat, {v.v}, {Type::vector(v.v->type, count)})->result(), v.level};
-  if (block == entry_) splats_[key] = wide;
+  if (block == entry_) memo_.splats[key] = wide;
   return wide;
 }
 
@@ -90,7 +90,7 @@ Lowval Lowering::emitOp(Op op, List<Lowval> operands, Type element, List<Attribu
   Type type = count ? Type::vector(element, count) : element;
   if (!count && attrs.empty() && info(op).effects == Effects::Pure) {
     // The same scalar again: addresses of one array compare equal by this.
-    auto& made = scalars_[{levels_[static_cast<size_t>(level)], op, values, Elem{type.elem}}];
+    auto& made = memo_.made[{levels_[static_cast<size_t>(level)], op, values, Elem{type.elem}}];
     if (!made) made = at(level).create(op, values, {type})->result();
     return {made, level};
   }
@@ -157,8 +157,8 @@ void Lowering::writeBuffer(const BufferRef& buffer, Lowval value, const IndexMap
 Lowval Lowering::valueAt(Value* v, const IndexMap& map) {
   if (!v->type.isTile()) return {scalar(v), 0};
   auto key = memoKey(v, map);
-  auto it = memo_.find(key);
-  if (it != memo_.end()) return it->second;
+  auto it = memo_.known.find(key);
+  if (it != memo_.known.end()) return it->second;
   Loc saved = loc_;
   constexpr int kDeep = 64;
   if (++depth_ % kDeep == 0) computeChain(v, map);
@@ -166,8 +166,8 @@ Lowval Lowering::valueAt(Value* v, const IndexMap& map) {
   Lowval out = computeAt(v, map);
   loc_ = saved;
   --depth_;
-  memo_[key] = out;
-  journal_.push_back(key);
+  memo_.known[key] = out;
+  memo_.journal.push_back(key);
   return out;
 }
 
@@ -200,7 +200,7 @@ std::optional<Lowval> Lowering::compareAtOnce(const Inst& compare, const IndexMa
 void Lowering::computeChain(Value* v, const IndexMap& map) {
   auto isLink = [&](Value* x) {
     return x->def && isElementwise(x->def->op) && x->def->op != Op::Select && x->def->op != Op::CmpI &&
-           !(x->def->op == Op::AndI && x->type.isBool()) && !buffer_.contains(x) && !memo_.contains(memoKey(x, map));
+           !(x->def->op == Op::AndI && x->type.isBool()) && !buffer_.contains(x) && !memo_.known.contains(memoKey(x, map));
   };
   std::vector<std::pair<Value*, size_t>> path{{v, 0}};
   while (!path.empty()) {
@@ -523,8 +523,8 @@ Lowval Lowering::mapAt(const Inst& inst, Value* v, const IndexMap& map) {
   auto results = emitRegion(*inst.regions[0], args, level);
   for (size_t i = 0; i < results.size(); ++i) {
     auto key = memoKey(inst.results[i], map);
-    memo_[key] = results[i];
-    journal_.push_back(key);
+    memo_.known[key] = results[i];
+    memo_.journal.push_back(key);
   }
   return results[v->index];
 }

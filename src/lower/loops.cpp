@@ -192,7 +192,7 @@ void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Va
   // The first index of this thread.
   auto begin = [&](Value* from) {
     if (!axis.thread) return from;
-    return emitOp(Op::AddI, {{from, 0}, emitOp(Op::MulI, {{axis.thread, partialLevel_}, {index(axis.step()), 0}}, from->type)}, from->type,
+    return emitOp(Op::AddI, {{from, 0}, emitOp(Op::MulI, {{axis.thread, partial_.level}, {index(axis.step()), 0}}, from->type)}, from->type,
                   {}, top())
         .v;
   };
@@ -361,8 +361,8 @@ void Lowering::emitTransposed() {
   size_t next = 0;
   each(vectorAxis, [&] {
     Lowval row{rows[next++], top()};
-    memo_[memoKey(value, map)] = row;
-    journal_.push_back(memoKey(value, map));
+    memo_.known[memoKey(value, map)] = row;
+    memo_.journal.push_back(memoKey(value, map));
     if (isStore) return emitStore(*anchor.inst, map, top());
     if (!target_ && !filling_.count(value)) filling_[value] = allocate(value);
     writeBuffer(target_ ? *target_ : filling_.at(value), row, map);
@@ -375,13 +375,13 @@ void Lowering::emitBody(std::vector<Value*>& acc) {
   // Everything is read before anything is written: what stands at the same index may be the same memory.
   for (const Anchor& anchor : nest_->anchors) {
     if (anchor.kind == Anchor::Buffer || anchor.kind == Anchor::Carry) {
-      if (anchor.kind == Anchor::Buffer && !memo_.count(memoKey(anchor.value, map))) {
+      if (anchor.kind == Anchor::Buffer && !memo_.known.count(memoKey(anchor.value, map))) {
         Loc saved = loc_;
         if (anchor.value->def) loc_ = anchor.value->def->loc;
         Lowval v = computeAt(anchor.value, map);
         loc_ = saved;
-        memo_[memoKey(anchor.value, map)] = v;
-        journal_.push_back(memoKey(anchor.value, map));
+        memo_.known[memoKey(anchor.value, map)] = v;
+        memo_.journal.push_back(memoKey(anchor.value, map));
       }
       if (anchor.kind == Anchor::Carry) valueAt(anchor.value, map);
     } else if (anchor.kind == Anchor::Effect && anchor.inst->op == Op::Store) {
@@ -395,9 +395,9 @@ void Lowering::emitBody(std::vector<Value*>& acc) {
   }
   size_t next = 0;
   for (const Anchor& anchor : nest_->anchors) {
-    if (isFirst_.v && writesMemory(anchor)) {
+    if (thread_.isFirst.v && writesMemory(anchor)) {
       MemoScope scope = enter();
-      guarded(isFirst_.v, [&] { emitAnchor(anchor, map, acc, next); });
+      guarded(thread_.isFirst.v, [&] { emitAnchor(anchor, map, acc, next); });
       leave(scope);
     } else {
       emitAnchor(anchor, map, acc, next);
@@ -458,7 +458,7 @@ void Lowering::emitAnchor(const Anchor& anchor, const IndexMap& map, std::vector
     case Anchor::Buffer: {
       // The buffer becomes known to others when the nest is done; inside, the value itself is at hand.
       if (!target_ && !filling_.count(anchor.value)) filling_[anchor.value] = allocate(anchor.value);
-      writeBuffer(target_ ? *target_ : filling_.at(anchor.value), memo_.at(memoKey(anchor.value, map)), map);
+      writeBuffer(target_ ? *target_ : filling_.at(anchor.value), memo_.known.at(memoKey(anchor.value, map)), map);
       break;
     }
     case Anchor::Carry: {
@@ -557,9 +557,9 @@ void Lowering::endReduction(std::vector<Value*>& acc) {
     }
     for (size_t i = 0; i < n; ++i) {
       Value* result = anchor.inst->results[i];
-      if (auto partial = partials_.find(result); partial != partials_.end()) {
+      if (auto partial = partial_.found.find(result); partial != partial_.found.end()) {
         IndexMap all;
-        for (int bit = 0; bit < partialBits_; ++bit) all.push_back({static_cast<int8_t>(partialAxis_), static_cast<uint8_t>(bit)});
+        for (int bit = 0; bit < partial_.bits; ++bit) all.push_back({static_cast<int8_t>(partial_.axis), static_cast<uint8_t>(bit)});
         all.insert(all.end(), map.begin(), map.end());
         writeBuffer(partial->second, values[i], all);
       } else if (result->type.isTile())
@@ -638,7 +638,7 @@ void Lowering::emitUpdate(const Inst& inst, const IndexMap& map) {
 void Lowering::emitEffect(const Inst& inst, const IndexMap& map) {
   loc_ = inst.loc;
   if (inst.op == Op::Store) return emitStore(inst, map, top());
-  if (isExclusive_ && inst.op == Op::AtomicRMW) return emitUpdate(inst, map);
+  if (version_.isExclusive && inst.op == Op::AtomicRMW) return emitUpdate(inst, map);
   std::vector<Lowval> operands;
   for (Value* v : inst.operands) operands.push_back(valueAt(v, v->type.isTile() ? map : IndexMap{}));
   Builder b = at(top());

@@ -39,8 +39,8 @@ Result<Lowered> Lowering::run() {
   }
   int next = 0;
   walk(kernel_.body, [&](const Inst& inst) {
-    number_[&inst] = next++;
-    for (const Value* v : inst.operands) used_.insert(v->def);
+    source_.number[&inst] = next++;
+    for (const Value* v : inst.operands) source_.used.insert(v->def);
   });
 
   levels_ = {body};
@@ -70,15 +70,15 @@ Result<Lowered> Lowering::run() {
   eliminateDead(*out_);
   afterPass("eliminate_dead", m_);
   if (threads_ > 1) {
-    prefetch(*out_, m_, machine_, privateAllocs_);
+    prefetch(*out_, m_, machine_, scratch_.own);
     afterPass("prefetch", m_);
   }
-  int64_t shared = scratchBytes_;
-  for (Inst* inst : privateAllocs_) {
-    inst->set(Attr::Offset, scratchBytes_);
-    scratchBytes_ += inst->integer(Attr::Bytes);
+  int64_t shared = scratch_.bytes;
+  for (Inst* inst : scratch_.own) {
+    inst->set(Attr::Offset, scratch_.bytes);
+    scratch_.bytes += inst->integer(Attr::Bytes);
   }
-  return Lowered{std::move(m_), scratchBytes_, scratchBytes_ - shared, needsDistinct_, exclusive_ != nullptr, schedule_.isSerial};
+  return Lowered{std::move(m_), scratch_.bytes, scratch_.bytes - shared, needsDistinct_, exclusive_ != nullptr, schedule_.isSerial};
 }
 
 bool Lowering::inMemory(const Value* v) const { return isInMemory(schedule_, v) || (buffer_.count(v) && !isTrivial(*v->def)); }
@@ -87,15 +87,15 @@ BufferRef Lowering::allocateElements(Type element, int64_t count, const Layout* 
   if (layout) count = int64_t{1} << (layout->registerBits + layout->threadBits);
   int64_t bytes = (count * byteSize(element) + 63) / 64 * 64;
   if (layout) {
-    privateAllocs_.push_back(
+    scratch_.own.push_back(
         Builder(m_, entry_, loc_)
             .create(Op::LoAlloc, {}, {element.pointerTo()},
                     {{Attr::Bytes, bytes}, {Attr::Offset, int64_t{0}}, {Attr::Private, int64_t{1} << layout->registerBits}}));
-    return {privateAllocs_.back()->result(), element, layout};
+    return {scratch_.own.back()->result(), element, layout};
   }
   Inst* inst =
-      Builder(m_, entry_, loc_).create(Op::LoAlloc, {}, {element.pointerTo()}, {{Attr::Bytes, bytes}, {Attr::Offset, scratchBytes_}});
-  scratchBytes_ += bytes;
+      Builder(m_, entry_, loc_).create(Op::LoAlloc, {}, {element.pointerTo()}, {{Attr::Bytes, bytes}, {Attr::Offset, scratch_.bytes}});
+  scratch_.bytes += bytes;
   return {inst->result(), element};
 }
 
@@ -182,7 +182,7 @@ void Lowering::emitInst(const Inst& inst) {
     case Op::MapElementwiseReturn: return;
     case Op::GetProgramId:
     case Op::GetNumPrograms: {
-      Value*& known = (inst.op == Op::GetProgramId ? pid_ : num_)[inst.integer(Attr::Axis)];
+      Value*& known = (inst.op == Op::GetProgramId ? grid_.ids : grid_.counts)[inst.integer(Attr::Axis)];
       if (!known) known = Builder(m_, entry_, loc_).create(inst.op, {}, {inst.result()->type}, inst.attrs)->result();
       scalar_[inst.result()] = known;
       return;
@@ -308,7 +308,7 @@ void Lowering::emitFor(const Inst& inst) {
     const Layout* layout = layouts_.of(inst.results[i]);
     buffers[i] = allocateElements(layouts_.storedType(inst.results[i]), init->type.numel(), layout);
     if (layout && layouts_.staysInFragments(inst, i))
-      matrixOf_[source.args[1 + i]] = beginMatrix(init, buffers[i]);
+      fragments_.sums[source.args[1 + i]] = beginMatrix(init, buffers[i]);
     else
       copyTile(init, buffers[i]);
     auto through = schedule_.throughTemporary.find(&yield);
@@ -343,7 +343,7 @@ void Lowering::emitFor(const Inst& inst) {
   at(0).yield(yields);
   levels_ = std::move(saved);
   for (size_t i = 0; i < carried && !failed_; ++i)
-    if (auto held = matrixOf_.find(source.args[1 + i]); held != matrixOf_.end())
+    if (auto held = fragments_.sums.find(source.args[1 + i]); held != fragments_.sums.end())
       moveMatrix(held->second, buffers[i], inst.results[i]->type, true, false);
   for (size_t i = 0, k = 0; i < carried; ++i) {
     if (buffers[i].base)

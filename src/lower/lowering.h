@@ -213,7 +213,7 @@ class Lowering {
   struct MemoScope {
     size_t journal;
   };
-  MemoScope enter() const { return {journal_.size()}; }
+  MemoScope enter() const { return {memo_.journal.size()}; }
   void leave(MemoScope scope);
 
   const Func& kernel_;
@@ -229,58 +229,80 @@ class Lowering {
   Func* out_ = nullptr;
   Loc loc_;
   bool failed_ = false, needsDistinct_ = false;
-  Value* exclusive_ = nullptr;                         // lo.exclusive
-  bool isExclusive_ = false, inOtherVersion_ = false;  // in the version where it holds, or does not
-
+  Value* exclusive_ = nullptr;                                   // lo.exclusive
   Block* entry_ = nullptr;                                       // constants and scratch addresses, before everything
   std::map<std::tuple<Elem, int, uint64_t>, Value*> constants_;  // by element type, depth of pointer and bits
   PtrMap<const Value*, Value*> scalar_;
   PtrMap<const Value*, BufferRef> buffer_;
-  Value *pid_[3] = {}, *num_[3] = {};
-  int64_t scratchBytes_ = 0;
-  PtrMap<const Inst*, int> number_;
-  std::set<const Inst*> used_;  // instructions with a result that somebody reads
   PtrMap<const Inst*, std::vector<BufferRef>> carryTargets_;
+  struct {
+    PtrMap<const Inst*, int> number;
+    std::set<const Inst*> used;  // instructions with a result that somebody reads
+  } source_;
+  struct {
+    Value *ids[3] = {}, *counts[3] = {};
+  } grid_;
+  struct {
+    int64_t bytes = 0;
+    std::vector<Inst*> own;  // allocations of threads' own elements
+  } scratch_;
+  struct {
+    PtrMap<const Value*, Value*> sums;  // that a loop carries in fragments
+    BufferRef parts[2][2];              // for each subgroup, of floats and of integers
+  } fragments_;
 
-  // The nest being emitted.
+  // The nest that is being emitted.
   const Nest* nest_ = nullptr;
-  const BufferRef* target_ = nullptr;
+  const BufferRef *target_ = nullptr, *nestTarget_ = nullptr;
   PtrMap<const Value*, BufferRef> filling_;  // buffers that this nest writes
   std::vector<Block*> levels_;
   std::vector<Axis> axes_;
-  NestSchedule now_;  // of the nest that is being emitted
-  // Of a nest that threads share: what each thread found of a reduction, `partialBits_` of them for each result.
-  std::map<const Value*, BufferRef> partials_;
-  const BufferRef* nestTarget_ = nullptr;
-  PtrMap<const Value*, Value*> matrixOf_;  // of sums that a loop carries in the units' form
-  BufferRef fragmentBuffers_[2][2];        // parts for each subgroup, of floats and of integers
-  Value* thread_ = nullptr;                // number of the thread, in a loop over threads
-  int threadLevel_ = 0;
-  Lowval isFirst_;                    // in a nest with a replicated layout: whether the thread is the one that writes to memory
-  std::vector<Inst*> privateAllocs_;  // allocations of threads' own elements
-  int partialBits_ = 0, partialAxis_ = -1, partialLevel_ = 0;  // partialLevel_: of the thread's number
-  // In the usual version of a nest: what it takes for granted, tested at the level before it.
-  bool assume_ = false;
-  int assumeLevel_ = 0;
-  bool unlikely_ = false;  // in the other version: small code
-  std::vector<Value*> assumptions_;
-  void assumed(Value* v) {
-    if (std::find(assumptions_.begin(), assumptions_.end(), v) == assumptions_.end()) assumptions_.push_back(v);
-  }
-  int depth_ = 0;                                            // of valueAt()
-  using MemoKey = std::tuple<const Value*, IndexMap, bool>;  // the last: with lanes
-  MemoKey memoKey(const Value* v, const IndexMap& map) const { return {v, map, now_.vectorAxis >= 0}; }
-  std::map<MemoKey, Lowval> memo_;
-  std::vector<MemoKey> journal_;
+  NestSchedule now_;
+  int baseLevel_ = 0;  // where the nest stands: what reads memory stays inside
   // Masks as bounds of loops: what holds in the current segment.
   struct Fact {
     bool holds;
     int level;  // of the loop inside which
   };
   std::map<std::pair<const Inst*, IndexMap>, Fact> facts_;
-  int baseLevel_ = 0;  // where the nest stands: what reads memory stays inside
-  std::map<std::pair<Value*, int>, Lowval> splats_;
-  std::map<std::tuple<Block*, Op, std::vector<Value*>, Elem>, Value*> scalars_;  // made by emitOp, by the block they stand in
+  struct {
+    // In the usual version: what it takes for granted is tested at the level before it.
+    bool assumes = false;
+    int level = 0;
+    std::vector<Value*> assumptions;
+    bool isFallback = false;                     // in the other version: small code
+    bool isExclusive = false, isShared = false;  // where lo.exclusive holds, or does not
+  } version_;
+  void assumed(Value* v) {
+    std::vector<Value*>& all = version_.assumptions;
+    if (std::find(all.begin(), all.end(), v) == all.end()) all.push_back(v);
+  }
+  // In a loop over threads.
+  struct {
+    Value* number = nullptr;
+    int level = 0;
+    Lowval isFirst;  // in a nest with a replicated layout: whether the thread is the one that writes to memory
+  } thread_;
+  // What each thread found of a reduction: 2^bits values for each result.
+  struct {
+    std::map<const Value*, BufferRef> found;
+    int bits = 0, axis = -1;
+    int level = 0;  // of the thread's number
+  } partial_;
+  // What has been emitted, until its loop closes.
+  using MemoKey = std::tuple<const Value*, IndexMap, bool>;  // the last: with lanes
+  struct {
+    std::map<MemoKey, Lowval> known;
+    std::vector<MemoKey> journal;
+    std::map<std::pair<Value*, int>, Lowval> splats;
+    std::map<std::tuple<Block*, Op, std::vector<Value*>, Elem>, Value*> made;  // by emitOp, by the block they stand in
+    void forget() {
+      known.clear();
+      journal.clear();
+    }
+  } memo_;
+  MemoKey memoKey(const Value* v, const IndexMap& map) const { return {v, map, now_.vectorAxis >= 0}; }
+  int depth_ = 0;  // of valueAt()
 };
 
 }  // namespace nereid

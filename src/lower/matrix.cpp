@@ -18,7 +18,7 @@ bool isZero(const Value* v) { return v->def && v->def->op == Op::Constant && isI
 // Between sums and the threads' own elements: to those (`adds`: on top of what they are), or from them.
 void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, bool toRegisters, bool adds) {
   const Type kI64 = Type::scalar(Elem::I64), sum = type.element();
-  BufferRef* parts = fragmentBuffers_[type.isInt()];
+  BufferRef* parts = fragments_.parts[type.isInt()];
   int n = type.log2(1);
   FragmentLayout d = layouts_.fragments(type);
   std::vector<int64_t> bits;
@@ -87,9 +87,9 @@ void Lowering::emitMatrixDot(const Inst& dot) {
                       {Attr::Transposed, std::vector<int64_t>{left.transposed != 0, right.transposed != 0}},
                       {Attr::SubgroupRows, int64_t{layouts_.fragments(type).subgroupRows}}});
   };
-  if (auto held = matrixOf_.find(c); held != matrixOf_.end()) {
+  if (auto held = fragments_.sums.find(c); held != fragments_.sums.end()) {
     multiply(held->second);
-    matrixOf_[d] = held->second;
+    fragments_.sums[d] = held->second;
     buffer_[d] = buffer_.at(c);
     return;
   }

@@ -46,7 +46,7 @@ Value* Lowering::emitTests(const NestSchedule::Versions& versions) {
 
 // Atomic operations of a call that nothing runs beside are loads and stores.
 bool Lowering::emitExclusive(const Nest& nest, const BufferRef* target) {
-  if (!nest.exclusive || isExclusive_ || inOtherVersion_) return false;
+  if (!nest.exclusive || version_.isExclusive || version_.isShared) return false;
   if (!exclusive_) exclusive_ = Builder(m_, entry_, loc_).create(Op::LoExclusive, {}, {Type::scalar(Elem::I1)})->result();
   Inst* branch = m_.newInst(Op::If, loc_);
   branch->operands = {exclusive_};
@@ -54,11 +54,11 @@ bool Lowering::emitExclusive(const Nest& nest, const BufferRef* target) {
     branch->regions.push_back(std::make_unique<Region>());
     branch->regions.back()->parent = branch;
     levels_.push_back(m_.newBlock(*branch->regions.back()));
-    isExclusive_ = exclusive;
-    inOtherVersion_ = !exclusive;
+    version_.isExclusive = exclusive;
+    version_.isShared = !exclusive;
     emitNest(nest, target);
     at(top()).yield({});
-    isExclusive_ = inOtherVersion_ = false;
+    version_.isExclusive = version_.isShared = false;
     levels_.pop_back();
   }
   branch->parent = levels_.back();
@@ -77,21 +77,21 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
     if (anchor.kind == Anchor::Histogram) return emitHistogram(*anchor.inst);
     if (anchor.kind == Anchor::Sequence) return emitSequence(*anchor.inst);
   }
-  memo_.clear();
-  journal_.clear();
-  splats_.clear();
-  assumptions_.clear();
-  assume_ = false;
+  memo_.forget();
+  memo_.splats.clear();
+  version_.assumptions.clear();
+  version_.assumes = false;
   baseLevel_ = top();
   // Result buffers first: their addresses must dominate everything.
   for (const Anchor& anchor : nest.anchors)
-    if (anchor.accumulates() || (anchor.kind == Anchor::Effect && used_.count(anchor.inst)))
+    if (anchor.accumulates() || (anchor.kind == Anchor::Effect && source_.used.count(anchor.inst)))
       for (Value* v : anchor.inst->results)
         if (v->type.isTile() && !buffer_.count(v)) buffer_[v] = allocate(v);
-  NestScheduler::Request request{.isCopy = target != nullptr, .target = target ? target->layout : nullptr, .isExclusive = isExclusive_};
+  NestScheduler::Request request{
+      .isCopy = target != nullptr, .target = target ? target->layout : nullptr, .isExclusive = version_.isExclusive};
   if (target)
     if (auto from = buffer_.find(nest.anchors[0].value); from != buffer_.end()) request.stored[from->first] = from->second.layout;
-  use(target || isExclusive_ ? scheduler_.schedule(nest, request) : nest.loops);
+  use(target || version_.isExclusive ? scheduler_.schedule(nest, request) : nest.loops);
 
   needsDistinct_ |= now_.versions.needsDistinct;
   filling_.clear();
@@ -103,16 +103,14 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
     emitNestBody(nest, target);
   for (auto& [v, buffer] : filling_) buffer_[v] = buffer;
   filling_.clear();
-  memo_.clear();
-  journal_.clear();
+  memo_.forget();
 }
 
 // Two versions: what is usual, and what is right in any case. Level 0 stands before the test.
 void Lowering::emitVersions(const Nest& nest, NestScheduler::Request request, const BufferRef* target) {
   const NestSchedule::Versions versions = now_.versions;
   Value* condition = emitTests(versions);
-  memo_.clear();
-  journal_.clear();
+  memo_.forget();
   std::vector<Value*> outs;
   for (const Anchor& anchor : nest.anchors)
     if (anchor.kind == Anchor::Combine)
@@ -123,15 +121,14 @@ void Lowering::emitVersions(const Nest& nest, NestScheduler::Request request, co
     branch->regions.push_back(std::make_unique<Region>());
     branch->regions.back()->parent = branch;
     levels_.push_back(m_.newBlock(*branch->regions.back()));
-    assume_ = isUsual && versions.testsStrides;
-    unlikely_ = !isUsual;
-    assumeLevel_ = top() - 1;
+    version_.assumes = isUsual && versions.testsStrides;
+    version_.isFallback = !isUsual;
+    version_.level = top() - 1;
     if (!isUsual && versions.mayMeet) {
       emitSlowly(nest, versions.loads, target);
     } else {
       if (!isUsual) {
-        memo_.clear();
-        journal_.clear();
+        memo_.forget();
         request.isFallback = true;
         use(scheduler_.schedule(nest, request));
       }
@@ -142,10 +139,10 @@ void Lowering::emitVersions(const Nest& nest, NestScheduler::Request request, co
     for (const Value* v : outs) values.push_back(scalar(v));
     at(top()).yield(std::move(values));
     levels_.pop_back();
-    assume_ = unlikely_ = false;
+    version_.assumes = version_.isFallback = false;
   }
-  for (Value* v : assumptions_) condition = condition ? at(top()).make(Op::AndI, {condition, v}) : v;
-  assumptions_.clear();
+  for (Value* v : version_.assumptions) condition = condition ? at(top()).make(Op::AndI, {condition, v}) : v;
+  version_.assumptions.clear();
   branch->operands = {condition ? condition : constant(Type::scalar(Elem::I1), 1)};
   for (Value* v : outs) scalar_[v] = m_.addResult(*branch, v->type);
   branch->parent = levels_.back();
@@ -160,19 +157,18 @@ void Lowering::emitSlowly(const Nest& nest, std::vector<const Inst*> loads, cons
     const Anchor* anchor;
   };
   std::vector<Event> events;
-  for (const Inst* load : loads) events.push_back({number_[load], load, nullptr});
-  for (const Anchor& anchor : nest.anchors) events.push_back({number_[anchor.inst], nullptr, &anchor});
+  for (const Inst* load : loads) events.push_back({source_.number[load], load, nullptr});
+  for (const Anchor& anchor : nest.anchors) events.push_back({source_.number[anchor.inst], nullptr, &anchor});
   NestScheduler::Request request{.isCopy = nestTarget_ != nullptr,
                                  .target = nestTarget_ ? nestTarget_->layout : nullptr,
-                                 .isExclusive = isExclusive_,
-                                 .isFallback = unlikely_};
+                                 .isExclusive = version_.isExclusive,
+                                 .isFallback = version_.isFallback};
   const Layout* layout = now_.layout;
   sortStably(events, [](const Event& a, const Event& b) { return a.number < b.number; });
   for (const Event& event : events) {
     Nest one;
     one.reduceAxis = -1;
-    memo_.clear();
-    journal_.clear();
+    memo_.forget();
     if (event.load) {
       Value* v = event.load->result();
       BufferRef to = allocate(v);
@@ -197,8 +193,7 @@ void Lowering::emitSlowly(const Nest& nest, std::vector<const Inst*> loads, cons
     }
   }
   for (const Inst* load : loads) buffer_.erase(load->result());
-  memo_.clear();
-  journal_.clear();
+  memo_.forget();
 }
 
 }  // namespace nereid

@@ -16,15 +16,15 @@
 namespace nereid {
 
 void Lowering::threadsLoop(int64_t count, FunctionRef<void(Value*)> body) {
-  Value* outer = thread_;
-  int outerLevel = threadLevel_;
+  Value* outer = thread_.number;
+  int outerLevel = thread_.level;
   plainLoop(count, [&](Value* t) {
-    thread_ = t;
-    threadLevel_ = top();
+    thread_.number = t;
+    thread_.level = top();
     body(t);
   });
-  thread_ = outer;
-  threadLevel_ = outerLevel;
+  thread_.number = outer;
+  thread_.level = outerLevel;
   levels_.back()->insts.back()->set(Attr::Threads, count);
 }
 
@@ -62,7 +62,7 @@ void Lowering::distribute(int64_t count, FunctionRef<void(Value*)> body) {
 // Whether a bit of an index is a bit of the thread's number.
 bool Lowering::ownsBit(IndexBit bit, int place) const {
   if (bit.isConstant()) return false;
-  if (bit.axis == partialAxis_) return now_.partialThreads[bit.bit] == place;
+  if (bit.axis == partial_.axis) return now_.partialThreads[bit.bit] == place;
   const Axis& axis = axes_[static_cast<size_t>(bit.axis)];
   const int in = bit.bit - axis.laneBits;
   return in >= 0 && in < axis.threadBits && axis.firstThreadBit + in == place;
@@ -86,7 +86,7 @@ Lowval Lowering::registerPointer(const BufferRef& buffer, const IndexMap& map) {
     if (set) at_ += int64_t{1} << ~place;
   }
   const Type kI64 = Type::scalar(Elem::I64);
-  Lowval first = emitOp(Op::MulI, {{thread_, threadLevel_}, {index(int64_t{1} << buffer.layout->registerBits), 0}}, kI64);
+  Lowval first = emitOp(Op::MulI, {{thread_.number, thread_.level}, {index(int64_t{1} << buffer.layout->registerBits), 0}}, kI64);
   Lowval own = emitOp(Op::AddPtr, {{buffer.base, 0}, first}, buffer.base->type);
   return emitOp(Op::AddPtr, {own, {index(at_), 0}}, buffer.base->type, {}, top());
 }
@@ -256,22 +256,23 @@ void Lowering::emitShared(const Nest& nest) {
     if (!axis.isReduced) outer += axis.bits;
   }
   const std::vector<int>& partial = now_.partialThreads;
-  partialBits_ = static_cast<int>(partial.size());
+  partial_.bits = static_cast<int>(partial.size());
   const Layout* layout = now_.partialLayout ? &*now_.partialLayout : nullptr;
-  partials_.clear();
+  partial_.found.clear();
   for (const Anchor& anchor : nest.anchors) {
     if (anchor.kind != Anchor::Combine) continue;
     for (Value* v : anchor.inst->results)
-      if (partialBits_ > 0 || !v->type.isTile())
-        partials_[v] = layout && layouts_.of(v) ? BufferRef{buffer_.at(v).base, buffer_.at(v).element, layout}
-                                                : allocateElements(layouts_.storedType(v), int64_t{1} << (outer + partialBits_), layout);
+      if (partial_.bits > 0 || !v->type.isTile())
+        partial_.found[v] = layout && layouts_.of(v)
+                                ? BufferRef{buffer_.at(v).base, buffer_.at(v).element, layout}
+                                : allocateElements(layouts_.storedType(v), int64_t{1} << (outer + partial_.bits), layout);
   }
   std::vector<const Inst*> reductions;
   for (const Anchor& anchor : nest.anchors)
-    if (anchor.kind == Anchor::Combine && partials_.count(anchor.inst->results[0])) reductions.push_back(anchor.inst);
+    if (anchor.kind == Anchor::Combine && partial_.found.count(anchor.inst->results[0])) reductions.push_back(anchor.inst);
   if (now_.layout) bits = now_.layout->threadBits;
   threadsLoop(int64_t{1} << bits, [&](Value* t) {
-    partialLevel_ = top();
+    partial_.level = top();
     Value* reduced = nullptr;
     int reducedBits = 0;
     for (size_t a = 0; a < axes_.size(); ++a) {
@@ -279,29 +280,29 @@ void Lowering::emitShared(const Nest& nest) {
       if (axis.threadBits == 0) continue;
       axis.thread = threadField(t, axis.firstThreadBit, axis.threadBits);
       if (!axis.isReduced) continue;
-      Value* moved = emitOp(Op::ShLI, {{axis.thread, partialLevel_}, {index(reducedBits), 0}}, kI64).v;
-      reduced = reduced ? emitOp(Op::OrI, {{reduced, partialLevel_}, {moved, partialLevel_}}, kI64).v : moved;
+      Value* moved = emitOp(Op::ShLI, {{axis.thread, partial_.level}, {index(reducedBits), 0}}, kI64).v;
+      reduced = reduced ? emitOp(Op::OrI, {{reduced, partial_.level}, {moved, partial_.level}}, kI64).v : moved;
       reducedBits += axis.threadBits;
     }
-    partialAxis_ = static_cast<int>(axes_.size());
+    partial_.axis = static_cast<int>(axes_.size());
     Axis part_;
-    part_.bits = partialBits_;
+    part_.bits = partial_.bits;
     part_.iv = reduced ? reduced : index(0);
-    part_.level = partialLevel_;
+    part_.level = partial_.level;
     axes_.push_back(part_);
     std::vector<Value*> acc;
     // One of the threads with the same values writes to memory that all threads share.
-    isFirst_ = {};
+    thread_.isFirst = {};
     if (int64_t others = now_.layout ? now_.layout->replicas() : 0)
-      isFirst_ = {at(top()).cmpI(CmpIPred::Eq, emitOp(Op::AndI, {{t, top()}, {index(others), 0}}, kI64).v, index(0)), top()};
+      thread_.isFirst = {at(top()).cmpI(CmpIPred::Eq, emitOp(Op::AndI, {{t, top()}, {index(others), 0}}, kI64).v, index(0)), top()};
     const bool all = std::all_of(nest.anchors.begin(), nest.anchors.end(), [&](const Anchor& a) { return writesMemory(a); });
-    if (isFirst_.v && all) {
-      Value* first = std::exchange(isFirst_, {}).v;
+    if (thread_.isFirst.v && all) {
+      Value* first = std::exchange(thread_.isFirst, {}).v;
       guarded(first, [&] { emitLoops(0, acc); });
     } else {
       emitLoops(0, acc);
     }
-    isFirst_ = {};
+    thread_.isFirst = {};
     axes_.pop_back();
   });
   for (Axis& axis : axes_) {
@@ -312,7 +313,7 @@ void Lowering::emitShared(const Nest& nest) {
     if (layout) combineInSubgroups(*reduce, partial, bits);
     combinePartials(*reduce);
   }
-  partials_.clear();
+  partial_.found.clear();
 }
 
 // `count` bits of a thread's number.
@@ -338,12 +339,12 @@ Lowval Lowering::placeOf(const std::vector<int>& bits, Value* t, int64_t e) {
 // Partial results that threads keep: those of a subgroup become one, in memory for all threads, where the rest are combined.
 void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& partial, int threadBits) {
   const Type kI64 = Type::scalar(Elem::I64);
-  const Layout& layout = *partials_.at(reduce.results[0]).layout;
+  const Layout& layout = *partial_.found.at(reduce.results[0]).layout;
   const int64_t own = int64_t{1} << layout.registerBits, threads = int64_t{1} << threadBits;
   size_t n = reduce.results.size();
   std::vector<BufferRef> mine, theirs;
   for (const Value* v : reduce.results) {
-    mine.push_back(partials_.at(v));
+    mine.push_back(partial_.found.at(v));
     theirs.push_back(allocateElements(mine.back().element, own * threads_, &layout));
   }
   auto place = [&](const BufferRef& of, Value* t, int64_t k) {
@@ -388,7 +389,7 @@ void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& pa
   // Where all threads have what is to be read it stays with them.
   const int64_t replicas = now_.layout ? now_.layout->replicas() : 0;
   const bool isKept = layouts_.of(reduce.results[0]) != nullptr;
-  partialBits_ = 0;
+  partial_.bits = 0;
   if (!reduce.results[0]->type.isTile() && (done | replicas) == threads_ - 1) return;
   // The first of each subgroup tells what it has.
   std::vector<int> rest;
@@ -397,7 +398,7 @@ void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& pa
   if (isKept && rest.empty()) return;
   const bool isTile = reduce.results[0]->type.isTile();
   int64_t results = isTile ? reduce.results[0]->type.numel() : 1;
-  if (!isKept) partialBits_ = static_cast<int>(rest.size());
+  if (!isKept) partial_.bits = static_cast<int>(rest.size());
   std::vector<BufferRef> to;
   for (size_t k = 0; k < n; ++k)
     to.push_back(isTile && rest.empty() ? buffer_.at(reduce.results[k]) : allocateElements(mine[k].element, results << rest.size()));
@@ -438,15 +439,15 @@ void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& pa
     });
     return;
   }
-  for (size_t k = 0; k < n; ++k) partials_[reduce.results[k]] = to[k];
+  for (size_t k = 0; k < n; ++k) partial_.found[reduce.results[k]] = to[k];
 }
 
 // One value of each group of partial results, in steps of machine_.combineRadix.
 void Lowering::combinePartials(const Inst& reduce) {
   const Type kI64 = Type::scalar(Elem::I64);
-  int64_t group = int64_t{1} << partialBits_;
+  int64_t group = int64_t{1} << partial_.bits;
   std::vector<BufferRef> parts;
-  for (const Value* v : reduce.results) parts.push_back(partials_.at(v));
+  for (const Value* v : reduce.results) parts.push_back(partial_.found.at(v));
   const bool isTile = reduce.results[0]->type.isTile();
   int64_t results = isTile ? reduce.results[0]->type.numel() : 1;
   auto pointer = [&](const BufferRef& b, Lowval i) { return emitOp(Op::AddPtr, {{b.base, 0}, i}, b.base->type, {}, top()).v; };
