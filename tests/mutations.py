@@ -97,7 +97,7 @@ MUTATIONS = [
     ("scan-reverse", "src/lower/scan.cpp", "{low_.index(mask), 0}}, kI64), isReverse_ ? mask : 0);", "{low_.index(mask), 0}}, kI64), isReverse_ ? 0 * mask : 0);", "the carry of a reverse scan"),
     ("partials", "src/lower/threads.cpp", "rest = have / each;", "rest = std::max<int64_t>(have / each / 2, 1);", "some partial results are dropped"),
     ("subgroup-order", "src/lower/threads.cpp", "Lowval first = emitOp(Op::Select, {{isLater, top()}, others[k], args[k]}", "Lowval first = emitOp(Op::Select, {{isLater, top()}, args[k], others[k]}", "subgroups combine in the wrong order"),
-    ("scratch-size", "src/lower/lowering.cpp", "scratchBytes_ += bytes;", "scratchBytes_ += bytes / 2;", "buffers in scratch memory overlap"),
+    ("scratch-size", "src/lower/lowering.cpp", "scratch_.bytes += bytes;", "scratch_.bytes += bytes / 2;", "buffers in scratch memory overlap"),
     ("legal-bf16-int", "src/lower/legalize.cpp", "number(v, 24)), number(v, 0));", "number(v, 25)), number(v, 0));", "integers are rounded twice on their way to bf16"),
     ("legal-saturate", "src/lower/legalize.cpp", "towardZero || saturate ? largest : largest + 1", "towardZero ? largest : largest + 1", "infinity does not saturate in a cast to fp8"),
     ("legal-f16-odd", "src/lower/legalize.cpp", "bits = make(Op::OrI, bits, b_->cast(Op::ExtUI, inexact, bits->type));", "", "f64 is rounded twice on its way to f16"),
