@@ -61,7 +61,29 @@ class NestScheduler {
 
  private:
   void splitAxes(const Nest& nest, NestSchedule& s);
+  // What a nest accesses and computes.
+  struct Work {
+    struct Access {
+      const Value* ptr;
+      IndexMap map;
+      int weight;
+      bool isBuffer;
+    };
+    std::vector<Access> accesses;
+    size_t operations = 0;
+    int widest = 8, narrowest = 32;                           // bits of an element
+    bool mayHaveLanes = true;                                 // no effect or branch needs one element at a time
+    bool scans = false, isExpensive = false, isHuge = false;  // huge: its expansion fills pages
+  };
+  Work workOf(const Nest& nest, const NestSchedule& s) const;
+  bool isStore(const Anchor& a) const;
+  int scoreOf(const Work& work, const NestSchedule& s, int axis, int laneBits);
+  int bestAxis(const Nest& nest, const Work& work, const NestSchedule& s, int laneBits);
+  bool areAligned(const Work& work, const NestSchedule& s, int lanes);
+  int unrollOf(const Nest& nest, const Work& work, const NestSchedule& s) const;
   void chooseVector(const Nest& nest, NestSchedule& s);
+  void chooseTransposed(const Nest& nest, const Work& work, NestSchedule& s);
+  void orderAxes(NestSchedule& s) const;
   Stride strideAlong(const Value* ptr, const IndexMap& map, int axis, int bits, int laneBits);
   bool mayTranspose(const Nest& nest, const NestSchedule& s, int axis) const;
   bool mayScanLanes(const Nest& nest, const NestSchedule& s, int axis) const;
