@@ -159,8 +159,10 @@ std::optional<Affine> AffineForms::compute(const Value* v, const IndexMap& map) 
     auto m = operandMap(inst, i, map, v->index);
     return find(inst.operand(i), m ? *m : IndexMap{});
   };
-  // Distinct axes matter to bounds, so what is the same for all elements is seen through too, if possible.
+  // Distinct axes matter to bounds, so what is the same for all elements is seen through too, if possible. Sums and products of narrow
+  // integers wrap.
   std::optional<Affine> out;
+  const bool isNarrow = !isPointer && bitWidth(v->type) < 32;
   switch (inst.op) {
     case Op::Splat: return find(inst.operand(0), {});
     case Op::Constant:
@@ -193,14 +195,19 @@ std::optional<Affine> AffineForms::compute(const Value* v, const IndexMap& map) 
     case Op::AddI:
     case Op::SubI:
     case Op::AddPtr: {
+      if (isNarrow) break;
       auto a = of(0), b = of(1);
       if (!a || !b) break;
       if (inst.op == Op::AddPtr && bitWidth(inst.operand(1)->type) == 32) b = wrap(b, Op::ExtSI);
       return sum(*a, *b, inst.op == Op::SubI ? -1 : 1);
     }
     case Op::MulI:
-    case Op::ShLI: out = product(inst, of(0), of(1)); break;
-    case Op::RemSI: out = remainder(of(0), of(1)); break;
+    case Op::ShLI:
+      if (!isNarrow) out = product(inst, of(0), of(1));
+      break;
+    case Op::RemSI:
+      if (!isNarrow) out = remainder(of(0), of(1));
+      break;
     default: break;
   }
   return out ? out : opaque(v, map);
@@ -237,6 +244,7 @@ std::optional<AffineForms::Interval> AffineForms::ends(const Value* v, const Ind
     case Op::ExtSI: return of(0);
     case Op::AddI:
     case Op::AddPtr: {
+      if (v->type.isInt() && bitWidth(v->type) < 32) return std::nullopt;
       auto x = of(0), y = of(1);
       if (!x || !y) return std::nullopt;
       return Interval{add(x->first, y->first), add(x->second, y->second)};

@@ -110,6 +110,8 @@ bool isNonNegative(const Value* v, int& left) {
     case Op::RemSI: return isNonNegative(i.operand(0), left);
     case Op::AddI:
     case Op::MulI:
+      if (bitWidth(v->type) < 32) return false;
+      [[fallthrough]];
     case Op::MinSI: return isNonNegative(i.operand(0), left) && isNonNegative(i.operand(1), left);
     default: return false;
   }
@@ -139,6 +141,7 @@ class StrideQuery {
 
  private:
   Stride compute(const Value* v, const IndexMap& map);
+  Stride computeWide(const Value* v, const IndexMap& map);
 
   const int axis_, bits_;
   Divisibility* const group_;
@@ -147,6 +150,14 @@ class StrideQuery {
 };
 
 Stride StrideQuery::compute(const Value* v, const IndexMap& map) {
+  const Stride stride = computeWide(v, map);
+  // Narrow integers wrap within a tile.
+  const bool isNarrow = v->type.isInt() && !v->type.isPointer() && bitWidth(v->type) < 32;
+  return isNarrow && (stride.kind != Stride::Constant || stride.value != 0) ? Stride{} : stride;
+}
+
+// If nothing wraps.
+Stride StrideQuery::computeWide(const Value* v, const IndexMap& map) {
   bool present = std::any_of(map.begin(), map.end(), [&](IndexBit b) { return b.axis == axis_ && (!group_ || b.bit < bits_); });
   if (!v->type.isTile() || !present) return Stride::constant(0);
   const Inst* def = v->def;

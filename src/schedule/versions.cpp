@@ -92,6 +92,14 @@ bool areDistinct(const NestSchedule& s, const Access& x) {
   return true;
 }
 
+// Whether the second of two stores to equal addresses leaves nothing of the first, element by element: elements that share an address then
+// hold a value of the second, as if the stores ran one after the other.
+bool isOverwritten(const Access& x, const Access& y) {
+  if (!x.writes || !y.writes || x.inst->op != Op::Store || y.inst->op != Op::Store) return false;
+  const Value *first = x.inst->optional(2), *second = y.inst->optional(2);
+  return !second || second == first;
+}
+
 // Whether both go through memory in the same steps. A stride of 0 or overlapping rows could hide behind a run-time stride.
 bool haveSameSteps(const Access& x, const Access& y) {
   if (!x.form || !y.form || !x.form->base || !y.form->base) return false;
@@ -159,7 +167,7 @@ void NestScheduler::findMeetings(const Nest& nest, NestSchedule& s) {
       bool readsLater = false;
       for (auto [read, write] : {std::pair(&x, &y), std::pair(&y, &x)})
         readsLater |= !read->writes && write->writes && number_.at(read->inst) > number_.at(write->inst);
-      if (x.ptr == y.ptr && x.map == y.map && !readsLater && (x.writes == y.writes || areDistinct(s, x))) {
+      if (x.ptr == y.ptr && x.map == y.map && !readsLater && (areDistinct(s, x) || isOverwritten(x, y))) {
         alike.insert(alike.end(), {&x, &y});
         continue;
       }
@@ -179,7 +187,8 @@ void NestScheduler::findMeetings(const Nest& nest, NestSchedule& s) {
         versions.onlyBuffered = true;
         continue;
       }
-      versions.tests.push_back({{x.inst, *x.ends, x.bytes()}, {y.inst, *y.ends, y.bytes()}, !readsLater && haveSameSteps(x, y)});
+      versions.tests.push_back(
+          {{x.inst, *x.ends, x.bytes()}, {y.inst, *y.ends, y.bytes()}, !readsLater && haveSameSteps(x, y) && areDistinct(s, x)});
     }
   if (versions.mayMeet)
     for (const Access* access : alike) buffer(*access);

@@ -39,6 +39,11 @@ Result<void> CodeGen::checkDotOperands(const Bound& a, const TType& x, const TTy
         .label(a.loc(0), x)
         .label(a.loc(1), y)
         .hint("`tl.trans(x)` swaps the axes of an operand");
+  for (size_t i : {0, 1})
+    if ((i ? y : x).scalar.is(Prim::F8E4B15))
+      return error(Err::Unsupported, a.loc(i))
+          .says("fp8e4b15 is a type of one GPU family, which Nereid does not support")
+          .hint("use tl.float8e4nv or tl.float8e5");
   if (x.scalar.isFp8() && y.scalar.isFp8()) return {};
   auto allowed = [](DType s) { return s.is(Prim::I8) || s.is(Prim::F16) || s.is(Prim::BF16) || s.is(Prim::F32) || s.is(Prim::F64); };
   for (size_t i : {0, 1})

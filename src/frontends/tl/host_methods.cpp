@@ -342,8 +342,22 @@ Result<Val> HostCall::split() const {
 }
 
 Result<Val> HostCall::splitLines() const {
-  std::vector<Val> lines = splitAt("\n", -1);
-  if (lines.back().text.empty()) lines.pop_back();
+  // The line boundaries of Python; a carriage return and a line feed are one.
+  constexpr std::string_view kBoundaries[] = {"\r\n", "\n", "\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\u0085", "\u2028", "\u2029"};
+  std::vector<Val> lines;
+  std::string_view rest = self.text;
+  for (size_t at = 0; at < rest.size();) {
+    const auto* boundary =
+        std::find_if(std::begin(kBoundaries), std::end(kBoundaries), [&](std::string_view b) { return rest.substr(at).starts_with(b); });
+    if (boundary == std::end(kBoundaries)) {
+      ++at;
+      continue;
+    }
+    lines.push_back(Val::string(rest.substr(0, at)));
+    rest.remove_prefix(at + boundary->size());
+    at = 0;
+  }
+  if (!rest.empty()) lines.push_back(Val::string(rest));
   return gen.sequence(std::move(lines));
 }
 
