@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "analysis/divisibility.h"
+#include "analysis/operands.h"
 
 namespace nereid {
 
@@ -122,6 +123,13 @@ bool isNonNegative(const Value* v, int& left) {
 bool isNonNegative(const Value* v) {
   int left = 256;
   return isNonNegative(v, left);
+}
+
+bool mayComeFromNegative(const Value* v) {
+  return followTiles(v, [](const Value* x) {
+    if (!x->def || x->def->op == Op::Load || !isInlinable(*x->def)) return Follow::Nothing;
+    return x->def->op == Op::ExtUI && !isNonNegative(x->def->operand(0)) ? Follow::Found : Follow::Operands;
+  });
 }
 
 namespace {

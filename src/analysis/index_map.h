@@ -36,6 +36,10 @@ bool isInlinable(const Inst& inst);
 // Whether no element of an index is negative. As in addresses, sums and products are assumed not to wrap, and divisors not to be negative.
 bool isNonNegative(const Value* v);
 
+// Whether a tile is computed from an unsigned number that may have been negative: in an address that is far outside of any array, but in a
+// comparison it means something. So masks made of it are neither affine nor contiguous.
+bool mayComeFromNegative(const Value* v);
+
 // How a tile's value changes along one axis of the domain.
 struct Stride {
   enum Kind : uint8_t { Constant, Runtime, None } kind = None;  // Runtime: the same everywhere, but known only at run time

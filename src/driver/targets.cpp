@@ -309,6 +309,7 @@ Result<Artefacts> writeWasm(Module m, std::string_view, Diags& diags) {
   std::string name = m.kernel()->name;
   Artefacts out;
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
+  advanceReductions(*m.kernel(), m, wasm::machineOf(wasm::Variant::Relaxed));
   for (auto variant : {wasm::Variant::Strict, wasm::Variant::Relaxed}) {
     auto schedule = scheduleOf(m, wasm::machineOf(variant), {}, diags);
     if (!schedule) return std::unexpected(Failed{});

@@ -183,7 +183,8 @@ std::optional<Lowval> Lowering::compareAtOnce(const Inst& compare, const IndexMa
   Stride up = strideOf(counter, map, now_.vectorAxis, axis.bits), still = strideOf(bound, map, now_.vectorAxis, axis.bits);
   if (up.kind != Stride::Constant || up.value != 1 || still.kind != Stride::Constant || still.value != 0) return std::nullopt;
   for (Value* v : {counter, bound})
-    if (v->type.isPointer() || divisibility_.along(v, map, now_.vectorAxis, axis.laneBits) < axis.laneBits) return std::nullopt;
+    if (v->type.isPointer() || mayComeFromNegative(v) || divisibility_.along(v, map, now_.vectorAxis, axis.laneBits) < axis.laneBits)
+      return std::nullopt;
   auto first = affine(counter, map), last = affine(bound, map);
   if (!first || !last) return std::nullopt;
   const Type element = counter->type.element();

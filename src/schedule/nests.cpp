@@ -317,6 +317,7 @@ void NestScheduler::findBounds(const Nest& nest, NestSchedule& s) {
       const Inst& cmp = *compared->def;
       IndexMap m = s.remap(map);
       if (!seen.emplace(&cmp, m).second) return;
+      if (mayComeFromNegative(cmp.operand(0)) || mayComeFromNegative(cmp.operand(1))) return;
       auto pred = static_cast<CmpIPred>(cmp.integer(Attr::Predicate));
       int sign;
       if (pred == CmpIPred::Slt || pred == CmpIPred::Sle)
