@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The code of a nest, its axes and bounds being known: loops, segments, accumulators, and the anchors at each index.
+//
+// A mask of the form `index < bound` splits a loop in three: inside, where the mask is true; a masked tail of at most one vector; outside,
+// where loads are `other` and stores are nothing. Loops over reduced axes stand innermost and carry the accumulators.
 #include <algorithm>
 #include <bit>
 

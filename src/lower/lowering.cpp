@@ -150,12 +150,12 @@ void Lowering::copyTile(const Value* v, const BufferRef& to) {
 }
 
 void Lowering::emitBlock(const Block& block) {
-  auto plan = schedule_.blocks.find(&block);
-  if (plan == schedule_.blocks.end()) {
+  auto scheduled = schedule_.blocks.find(&block);
+  if (scheduled == schedule_.blocks.end()) {
     for (const Inst* inst : block.insts) emitInst(*inst);
     return;
   }
-  for (const Step& step : plan->second.steps) {
+  for (const Step& step : scheduled->second.steps) {
     if (failed_) return;
     if (step.nest)
       emitNest(*step.nest);

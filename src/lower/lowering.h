@@ -2,14 +2,14 @@
 // The state of lowering one kernel, shared by the files of this folder:
 //   lowering.cpp  blocks, scalars, control flow, buffers
 //   elements.cpp  one element (or a vector of them) of a virtual tile, where it is needed
-//   affine.cpp    addresses and masks as base + sum of stride x index
-//   nest.cpp      a nest's axes, its vector axis, bounds from masks, versions
+//   affine.cpp    code for affine forms: addresses and bounds
+//   nest.cpp      a nest and its versions
 //   loops.cpp     its loops and accumulators, and the anchors at each index
-//   threads.cpp   its elements dealt to the threads of a workgroup
-//   dot.cpp       register tiles of a matrix product; histograms
-//   scan.cpp      scans by threads: of chunks, then of those
-//   matrix.cpp    products on matrix units
-//   prefetch.cpp  what the next iteration around such a product reads
+//   threads.cpp   its elements dealt to the threads of a workgroup; dots of such threads
+//   dot.cpp       register tiles of a dot; histograms
+//   scan.cpp      scans of elements in registers
+//   matrix.cpp    dots on subgroup matrices
+//   prefetch.cpp  what the next iteration around a dot or a reduction reads
 #pragma once
 
 #include <algorithm>

@@ -1,16 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The loops of one nest.
-//
-// The bits of the domain's index are dealt to axes: one loop each, cut only where some access demands it. One axis is the vector
-// axis. Masks of the form `index < bound` split a loop in three: inside, where the mask is true; a masked tail of at most one vector;
-// outside, where loads are `other` and stores are nothing. Loops over reduced axes stand innermost and carry the accumulators.
-#include <algorithm>
-#include <bit>
-#include <cmath>
-#include <tuple>
-
-#include "analysis/combine.h"
-#include "ir/bits.h"
+// A nest and its versions: with atomic operations or without, for accesses that do not meet or for any, for run-time strides of 1 or for
+// any. The schedule says which there are; here are the tests that choose between them.
 #include "lower/lowering.h"
 #include "support/sort.h"
 

@@ -602,7 +602,8 @@ test("invalid manifests are refused", () =>
         ),
       "load-failed",
     );
-    equal(device.heap.used, used, "what was loaded is given back");
+    // A garbage collection may have freed more.
+    equal(device.heap.used <= used, true, "what was loaded is given back");
     await kernels.empty!.launch(1, {}); // objects in use were not collected in the meantime
     const odd = { ...first, kernel: { name: "odd", parameters: [{ name: "x", type: "**fp32" }] } };
     await fails(() => device.load({ nereid: "0", artefacts: [odd] }, { base: manifestUrl }), "unsupported", {
