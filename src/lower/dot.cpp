@@ -189,7 +189,7 @@ void Lowering::TileDot::emitTile(Lowval batch, Lowval column, Lowval number, con
   }
 }
 
-// What the accumulators of the open tile begin with.
+// The initial values of the accumulators of the open tile.
 std::vector<Value*> Lowering::TileDot::beginSums(const DotSchedule::RowTiles& tiles) {
   Lowval excess;
   if (columnSums_) {

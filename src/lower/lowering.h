@@ -5,7 +5,7 @@
 //   affine.cpp    code for affine forms: addresses and bounds
 //   nest.cpp      a nest and its versions
 //   loops.cpp     its loops and accumulators, and the anchors at each index
-//   threads.cpp   its elements dealt to the threads of a workgroup; dots of such threads
+//   threads.cpp   its elements dealt to the threads of a workgroup, also of dots
 //   dot.cpp       register tiles of a dot; histograms
 //   scan.cpp      scans of elements in registers
 //   matrix.cpp    dots on subgroup matrices
@@ -283,13 +283,13 @@ class Lowering {
     int level = 0;
     Lowval isFirst;  // in a nest with a replicated layout: whether the thread is the one that writes to memory
   } thread_;
-  // What each thread found of a reduction: 2^bits values for each result.
+  // Partial results of a reduction, one per thread: 2^bits for each result.
   struct {
     std::map<const Value*, BufferRef> found;
     int bits = 0, axis = -1;
     int level = 0;  // of the thread's number
   } partial_;
-  // What has been emitted, until its loop closes.
+  // Values that have been emitted, until their loop closes.
   using MemoKey = std::tuple<const Value*, IndexMap, bool>;  // the last: with lanes
   struct {
     std::map<MemoKey, Lowval> known;

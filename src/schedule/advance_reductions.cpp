@@ -64,9 +64,11 @@ class Advance {
     if (found == reduceOf_.end()) return nullptr;
     const auto combine = combineOf(*found->second);
     if (!combine || combine->op != next->def->op) return nullptr;
+    // The narrow accumulator of a whole sum would lose more than those of its elements.
+    if (combine->op == Op::AddF && bitWidth(type.element()) < 32) return nullptr;
     // So many accumulators fit in registers.
     if (type.numel() * bitWidth(type) <= int64_t{8} * machine_.vectorRegisters * machine_.vectorBytes) return nullptr;
-    // What the loop begins with is the same for any number of elements.
+    // The initial value must not count once per element.
     const auto bits = constantBits(init);
     const bool isSum = combine->op == Op::AddF || combine->op == Op::AddI;
     if (!bits || !((isSum && *bits == 0) || isIdempotent(combine->op) || *bits == identityOf(combine->op, type.element()))) return nullptr;

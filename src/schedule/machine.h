@@ -64,7 +64,7 @@ struct Machine {
   int bf16Group = 1;            // the same of bf16
   int dotRows = 0;              // of a register tile; 0: the power of two whose accumulators fill half of the registers
   int dotRestRows = 0;          // of the tiles for the rows that are left
-  int maxDotRows = 16;          // of a register tile that a schedule names: each has code of its own
+  int maxDotRows = 16;          // most rows of a register tile in a schedule: the code of each row is unrolled
   int accumulatorBits = 7;      // log2 of the accumulators of one thread of a workgroup
   int64_t unrolledDepth = 16;   // K up to which the loop of one thread of a workgroup is unrolled
   int64_t dotLoadElements = 4;  // of K that one thread of a workgroup loads together

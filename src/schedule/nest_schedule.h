@@ -52,7 +52,7 @@ struct NestSchedule {
       AffineForms::Interval ends;  // pointers to the first and the last element
       int64_t bytes;               // of an element
     };
-    // Of two accesses, of which one writes: one version is for memory that they do not share. `orEqual`: or for equal addresses.
+    // A run-time test of two accesses, at least one of which writes: do they access disjoint memory, or (`orEqual`) equal addresses?
     struct Test {
       Access x, y;
       bool orEqual;

@@ -603,7 +603,7 @@ test("invalid manifests are refused", () =>
       "load-failed",
     );
     // A garbage collection may have freed more.
-    equal(device.heap.used <= used, true, "what was loaded is given back");
+    equal(device.heap.used <= used, true, "a failed load frees its memory");
     await kernels.empty!.launch(1, {}); // objects in use were not collected in the meantime
     const odd = { ...first, kernel: { name: "odd", parameters: [{ name: "x", type: "**fp32" }] } };
     await fails(() => device.load({ nereid: "0", artefacts: [odd] }, { base: manifestUrl }), "unsupported", {

@@ -468,7 +468,7 @@ Result<Val> HostCall::count() const {
 
 // ---- Lists, sets and dictionaries.
 
-// The index of an item or key; the number of items if there is none.
+// The position of an item or key; the number of items if it is not there.
 size_t HostCall::positionOf(const Val& item) const {
   size_t i = 0;
   while (i < object().items.size() && !sameConstant(object().items[i], item)) ++i;
