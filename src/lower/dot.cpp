@@ -13,7 +13,7 @@
 namespace nereid {
 
 // A dot of one thread.
-class Lowering::TileDot {
+class Lowering::TileDot : DotShape {
  public:
   TileDot(Lowering& lowering, const Inst& dot, const DotSchedule& schedule);
   void emit();
@@ -35,19 +35,14 @@ class Lowering::TileDot {
   }
   Lowval read(Lowval pointer, Type stored, int count) {
     Lowval v = load(pointer, stored, count);
-    if (sum_.isInt()) return stored == sum_ ? v : l_.emitOp(Op::ExtSI, {v}, sum_);
-    return l_.convert(v, sum_);
+    if (sum.isInt()) return stored == sum ? v : l_.emitOp(Op::ExtSI, {v}, sum);
+    return l_.convert(v, sum);
   }
   void store(Lowval pointer, Lowval v) { l_.at(l_.top()).storeTo(pointer.v, v.v); }
-  Lowval splat(uint64_t bits) { return l_.widen({l_.constant(sum_, bits), 0}, columnsOfTile_); }
+  Lowval splat(uint64_t bits) { return l_.widen({l_.constant(sum, bits), 0}, columnsOfTile_); }
 
   Lowering& l_;
   const DotSchedule& schedule_;
-  Value *a_, *b_, *init_, *result_;
-  const Type type_;
-  const int columnBits_, rowBits_, batchBits_;
-  const int64_t depth_, columns_;
-  const Type sum_;           // of an accumulator
   const int columnsOfTile_;  // also the lanes of a vector of them
   const int group_;
   int64_t rowsOfTile_ = 0;  // of the open tile
@@ -59,45 +54,33 @@ class Lowering::TileDot {
 };
 
 Lowering::TileDot::TileDot(Lowering& lowering, const Inst& dot, const DotSchedule& schedule)
-    : l_(lowering),
+    : DotShape(dot),
+      l_(lowering),
       schedule_(schedule),
-      a_(dot.operand(0)),
-      b_(dot.operand(1)),
-      init_(dot.operand(2)),
-      result_(dot.result()),
-      type_(result_->type),
-      columnBits_(type_.log2(type_.rank - 1)),
-      rowBits_(type_.log2(type_.rank - 2)),
-      batchBits_(type_.bits() - rowBits_ - columnBits_),
-      depth_(a_->type.dim(type_.rank - 1)),
-      columns_(type_.dim(type_.rank - 1)),
-      sum_(Type::scalar(type_.isInt()             ? Elem::I32
-                        : type_.elem == Elem::F64 ? Elem::F64
-                                                  : Elem::F32)),
       columnsOfTile_(schedule.columns),
       group_(schedule.group),
       readsInit_(schedule.restRows > 0),
-      left_(l_.buffer_.at(a_)),
-      right_(l_.buffer_.at(b_)),
+      left_(l_.buffer_.at(a)),
+      right_(l_.buffer_.at(b)),
       packed_(left_.element) {}
 
 void Lowering::TileDot::emit() {
   l_.beginPlain();
   // Axis 0: columns, the lanes; axis 1: groups of rows; axis 2: the batch.
   l_.axes_.assign(3, {});
-  l_.axes_[0].bits = columnBits_;
+  l_.axes_[0].bits = columnBits;
   l_.axes_[0].laneBits = log2(columnsOfTile_);
-  l_.axes_[1].bits = readsInit_ ? 0 : rowBits_ - log2(schedule_.rows);
-  l_.axes_[2].bits = batchBits_;
+  l_.axes_[1].bits = readsInit_ ? 0 : rowBits - log2(schedule_.rows);
+  l_.axes_[2].bits = batchBits;
   l_.now_.vectorAxis = columnsOfTile_ > 1 ? 0 : -1;
   if (group_ > 1) {
     packLeft();
     packRight();
   }
   const std::vector<Value*> none;
-  loop(int64_t{1} << batchBits_, 1, none, [&](Lowval batch, std::vector<Value*>&) {
-    loop(columns_, columnsOfTile_, none, [&](Lowval column, std::vector<Value*>&) {
-      for (const DotSchedule::RowTiles& tiles : schedule_.rowTiles(int64_t{1} << rowBits_))
+  loop(int64_t{1} << batchBits, 1, none, [&](Lowval batch, std::vector<Value*>&) {
+    loop(columns, columnsOfTile_, none, [&](Lowval column, std::vector<Value*>&) {
+      for (const DotSchedule::RowTiles& tiles : schedule_.rowTiles(int64_t{1} << rowBits))
         loop(tiles.count, 1, none, [&](Lowval number, std::vector<Value*>&) { emitTile(batch, column, number, tiles); });
     });
   });
@@ -109,7 +92,7 @@ void Lowering::TileDot::packLeft() {
   isBiased_ = packed_.elem == Elem::I8;
   if (!packed_.isInt()) return;
   const BufferRef source = left_;
-  const int64_t count = a_->type.numel(), many = std::min<int64_t>(count, l_.machine_.vectorBytes);
+  const int64_t count = a->type.numel(), many = std::min<int64_t>(count, l_.machine_.vectorBytes);
   left_ = l_.allocateElements(packed_, count);
   loop(count, many, {}, [&](Lowval i, std::vector<Value*>&) {
     Lowval v = load(offset(source.base, i, 1), source.element, static_cast<int>(many));
@@ -121,17 +104,17 @@ void Lowering::TileDot::packLeft() {
 // Elements of B that are multiplied together become neighbours.
 void Lowering::TileDot::packRight() {
   const BufferRef source = right_;
-  right_ = l_.allocateElements(packed_, b_->type.numel());
-  if (isBiased_) columnSums_ = l_.allocateElements(sum_, columns_ << batchBits_).base;
-  loop(int64_t{1} << batchBits_, 1, {}, [&](Lowval batch, std::vector<Value*>&) {
-    loop(columns_, columnsOfTile_, {}, [&](Lowval n, std::vector<Value*>&) {
+  right_ = l_.allocateElements(packed_, b->type.numel());
+  if (isBiased_) columnSums_ = l_.allocateElements(sum, columns << batchBits).base;
+  loop(int64_t{1} << batchBits, 1, {}, [&](Lowval batch, std::vector<Value*>&) {
+    loop(columns, columnsOfTile_, {}, [&](Lowval n, std::vector<Value*>&) {
       std::vector<Value*> total;
       if (isBiased_) total.push_back(splat(0).v);
-      total = loop(depth_, group_, total, [&](Lowval k, std::vector<Value*>& in) {
-        Lowval row = l_.times(l_.plus(l_.times(batch, depth_), k), columns_);
+      total = loop(depth, group_, total, [&](Lowval k, std::vector<Value*>& in) {
+        Lowval row = l_.times(l_.plus(l_.times(batch, depth), k), columns);
         Lowval part[4];
         for (int j = 0; j < group_; ++j) {
-          Lowval v = load(offset(source.base, l_.plus(l_.plus(row, n), j * columns_), 1), source.element, columnsOfTile_);
+          Lowval v = load(offset(source.base, l_.plus(l_.plus(row, n), j * columns), 1), source.element, columnsOfTile_);
           part[j] = source.element == packed_ ? v : l_.emitOp(Op::ExtSI, {v}, packed_);
         }
         Lowval group = interleave(part[0], part[1], 1);
@@ -140,8 +123,8 @@ void Lowering::TileDot::packRight() {
         if (isBiased_) in[0] = l_.at(l_.top()).create(Op::LoDotAdd, {in[0], splat(0x01010101).v, group.v}, {in[0]->type})->result();
       });
       if (!isBiased_) return;
-      Lowval scaled = l_.emitOp(Op::ShLI, {{total[0], l_.top()}, {l_.constant(sum_, 7), 0}}, sum_);
-      store(offset(offset(columnSums_, batch, columns_).v, n, 1), scaled);
+      Lowval scaled = l_.emitOp(Op::ShLI, {{total[0], l_.top()}, {l_.constant(sum, 7), 0}}, sum);
+      store(offset(offset(columnSums_, batch, columns).v, n, 1), scaled);
     });
   });
 }
@@ -162,15 +145,15 @@ void Lowering::TileDot::emitTile(Lowval batch, Lowval column, Lowval number, con
   open(2, batch);
   open(0, column);
   open(1, number);
-  const Lowval left = offset(left_.base, batch, a_->type.dim(type_.rank - 2) * depth_);
-  const Lowval right = l_.plus(offset(right_.base, batch, depth_ * columns_), l_.times(column, group_));
+  const Lowval left = offset(left_.base, batch, a->type.dim(type.rank - 2) * depth);
+  const Lowval right = l_.plus(offset(right_.base, batch, depth * columns), l_.times(column, group_));
   std::vector<Value*> acc = beginSums(tiles);
-  const Lowval first = l_.times(number, tiles.rows * depth_);
+  const Lowval first = l_.times(number, tiles.rows * depth);
   std::vector<Lowval> rows;
-  for (int r = 0; r < tiles.rows; ++r) rows.push_back(l_.plus(left, l_.plus(first, (tiles.first + r) * depth_)));
+  for (int r = 0; r < tiles.rows; ++r) rows.push_back(l_.plus(left, l_.plus(first, (tiles.first + r) * depth)));
   const bool isGroup = group_ > 1;
-  acc = loop(depth_, group_, acc, [&](Lowval k, std::vector<Value*>& in) {
-    Lowval p = l_.plus(right, l_.times(k, columns_));
+  acc = loop(depth, group_, acc, [&](Lowval k, std::vector<Value*>& in) {
+    Lowval p = l_.plus(right, l_.times(k, columns));
     Lowval y = isGroup ? load(p, packed_, columnsOfTile_ * group_) : read(p, right_.element, columnsOfTile_);
     for (int r = 0; r < tiles.rows; ++r) {
       Lowval at = l_.plus(rows[static_cast<size_t>(r)], k);
@@ -179,9 +162,9 @@ void Lowering::TileDot::emitTile(Lowval batch, Lowval column, Lowval number, con
       multiplyAdd(in[static_cast<size_t>(r)], l_.widen(x, columnsOfTile_), y);
     }
   });
-  const BufferRef to = l_.buffer_.at(result_);
+  const BufferRef to = l_.buffer_.at(result);
   for (int r = 0; r < tiles.rows; ++r) {
-    Lowval result = l_.convert({acc[static_cast<size_t>(r)], l_.top()}, type_.element());
+    Lowval result = l_.convert({acc[static_cast<size_t>(r)], l_.top()}, type.element());
     if (readsInit_)
       store(rowOf(to, tiles.first + r), l_.widen(l_.convert(result, to.element), columnsOfTile_));
     else
@@ -194,18 +177,17 @@ std::vector<Value*> Lowering::TileDot::beginSums(const DotSchedule::RowTiles& ti
   Lowval excess;
   if (columnSums_) {
     const Axis &column = l_.axes_[0], &batch = l_.axes_[2];
-    excess =
-        load(l_.plus(offset(columnSums_, {batch.iv, batch.level}, columns_), {column.iv, column.level}, l_.top()), sum_, columnsOfTile_);
+    excess = load(l_.plus(offset(columnSums_, {batch.iv, batch.level}, columns), {column.iv, column.level}, l_.top()), sum, columnsOfTile_);
   }
-  const BufferRef from = l_.buffer_.at(l_.buffer_.count(init_) ? init_ : result_);
-  const auto constant = constantBits(init_);
+  const BufferRef from = l_.buffer_.at(l_.buffer_.count(init) ? init : result);
+  const auto constant = constantBits(init);
   std::vector<Value*> acc;
   for (int r = 0; r < tiles.rows; ++r) {
-    Lowval start = !readsInit_ ? l_.convert(l_.valueAt(init_, mapOfRow(r)), sum_)
-                   : constant  ? l_.convert({l_.constant(init_->type.element(), *constant), 0}, sum_)
+    Lowval start = !readsInit_ ? l_.convert(l_.valueAt(init, mapOfRow(r)), sum)
+                   : constant  ? l_.convert({l_.constant(init->type.element(), *constant), 0}, sum)
                                : read(rowOf(from, tiles.first + r), from.element, columnsOfTile_);
     start = l_.widen(start, columnsOfTile_);
-    acc.push_back(columnSums_ ? l_.emitOp(Op::SubI, {start, excess}, sum_, {}, l_.top()).v : start.v);
+    acc.push_back(columnSums_ ? l_.emitOp(Op::SubI, {start, excess}, sum, {}, l_.top()).v : start.v);
   }
   return acc;
 }
@@ -214,32 +196,32 @@ void Lowering::TileDot::multiplyAdd(Value*& sumOfRow, Lowval x, Lowval y) {
   const Lowval old{sumOfRow, l_.top()};
   if (group_ > 1)
     sumOfRow = l_.at(l_.top()).create(Op::LoDotAdd, {sumOfRow, x.v, y.v}, {sumOfRow->type})->result();
-  else if (sum_.isInt())
-    sumOfRow = l_.emitOp(Op::AddI, {old, l_.emitOp(Op::MulI, {x, y}, sum_)}, sum_, {}, l_.top()).v;
+  else if (sum.isInt())
+    sumOfRow = l_.emitOp(Op::AddI, {old, l_.emitOp(Op::MulI, {x, y}, sum)}, sum, {}, l_.top()).v;
   else if (l_.machine_.fma)
-    sumOfRow = l_.emitOp(Op::Fma, {x, y, old}, sum_, {}, l_.top()).v;
+    sumOfRow = l_.emitOp(Op::Fma, {x, y, old}, sum, {}, l_.top()).v;
   else
-    sumOfRow = l_.emitOp(Op::AddF, {l_.emitOp(Op::MulF, {x, y}, sum_), old}, sum_, {}, l_.top()).v;
+    sumOfRow = l_.emitOp(Op::AddF, {l_.emitOp(Op::MulF, {x, y}, sum), old}, sum, {}, l_.top()).v;
 }
 
 // From an index of the sums to columns, groups of rows and the batch, in this row of each group.
 IndexMap Lowering::TileDot::mapOfRow(int row) const {
   const int own = log2(schedule_.rows);
   IndexMap map;
-  for (int i = 0; i < columnBits_; ++i) map.push_back({0, static_cast<uint8_t>(i)});
-  for (int i = 0; i < rowBits_; ++i)
+  for (int i = 0; i < columnBits; ++i) map.push_back({0, static_cast<uint8_t>(i)});
+  for (int i = 0; i < rowBits; ++i)
     map.push_back(i >= own         ? IndexBit{1, static_cast<uint8_t>(i - own)}
                   : (row >> i) & 1 ? IndexBit{IndexBit::kOne, 0}
                                    : IndexBit{IndexBit::kZero, 0});
-  for (int i = 0; i < batchBits_; ++i) map.push_back({2, static_cast<uint8_t>(i)});
+  for (int i = 0; i < batchBits; ++i) map.push_back({2, static_cast<uint8_t>(i)});
   return map;
 }
 
 // The first element of a row of the open tile; `row` counts from the first tile's.
 Lowval Lowering::TileDot::rowOf(const BufferRef& buffer, int64_t row) {
   const Axis &column = l_.axes_[0], &number = l_.axes_[1], &batch = l_.axes_[2];
-  Lowval at = l_.plus(l_.plus(l_.times({number.iv, number.level}, rowsOfTile_ * columns_), {column.iv, column.level}), row * columns_);
-  return l_.plus(offset(buffer.base, {batch.iv, batch.level}, columns_ << rowBits_), at, l_.top());
+  Lowval at = l_.plus(l_.plus(l_.times({number.iv, number.level}, rowsOfTile_ * columns), {column.iv, column.level}), row * columns);
+  return l_.plus(offset(buffer.base, {batch.iv, batch.level}, columns << rowBits), at, l_.top());
 }
 
 void Lowering::TileDot::open(int axis, Lowval first) {

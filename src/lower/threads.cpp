@@ -92,7 +92,7 @@ Lowval Lowering::registerPointer(const BufferRef& buffer, const IndexMap& map) {
 }
 
 // A dot whose threads have rectangles of accumulators in registers, along all of K.
-class Lowering::ThreadDot {
+class Lowering::ThreadDot : DotShape {
  public:
   ThreadDot(Lowering& lowering, const Inst& dot, const DotSchedule& schedule);
   void emit();
@@ -105,34 +105,17 @@ class Lowering::ThreadDot {
 
   Lowering& l_;
   const DotSchedule& schedule_;
-  Value *a_, *b_, *init_, *result_;
-  const Type type_;
   const Layout& layout_;
-  const int columnBits_, rowBits_, batchBits_;
-  const int64_t depth_, columns_;
-  const Type sum_;                       // of an accumulator
   const int64_t rows_, groups_, lanes_;  // of a thread: rows, groups of columns, columns of a group
   int64_t apart_ = 0;                    // columns from one group to the next
   Lowval left_, right_;                  // the thread's first row and column
 };
 
 Lowering::ThreadDot::ThreadDot(Lowering& lowering, const Inst& dot, const DotSchedule& schedule)
-    : l_(lowering),
+    : DotShape(dot),
+      l_(lowering),
       schedule_(schedule),
-      a_(dot.operand(0)),
-      b_(dot.operand(1)),
-      init_(dot.operand(2)),
-      result_(dot.result()),
-      type_(result_->type),
-      layout_(*l_.layouts_.domain(type_.shape())),
-      columnBits_(type_.log2(type_.rank - 1)),
-      rowBits_(type_.log2(type_.rank - 2)),
-      batchBits_(type_.bits() - rowBits_ - columnBits_),
-      depth_(a_->type.dim(type_.rank - 1)),
-      columns_(type_.dim(type_.rank - 1)),
-      sum_(Type::scalar(type_.isInt()             ? Elem::I32
-                        : type_.elem == Elem::F64 ? Elem::F64
-                                                  : Elem::F32)),
+      layout_(*l_.layouts_.domain(type.shape())),
       rows_(int64_t{1} << layout_.registerRows),
       groups_(int64_t{1} << (layout_.registerColumns - layout_.laneBits)),
       lanes_(int64_t{1} << layout_.laneBits) {}
@@ -142,26 +125,25 @@ void Lowering::ThreadDot::emit() {
   l_.now_.layout = &layout_;
   // Axis 0: columns, without the groups; axis 1: rows, without the thread's own; axis 2: the batch.
   l_.axes_.assign(3, {});
-  l_.axes_[0].bits = columnBits_ - (layout_.registerColumns - layout_.laneBits);
+  l_.axes_[0].bits = columnBits - (layout_.registerColumns - layout_.laneBits);
   l_.axes_[0].laneBits = layout_.laneBits;
-  l_.axes_[1].bits = rowBits_ - layout_.registerRows;
-  l_.axes_[2].bits = batchBits_;
+  l_.axes_[1].bits = rowBits - layout_.registerRows;
+  l_.axes_[2].bits = batchBits;
   l_.now_.vectorAxis = layout_.laneBits ? 0 : -1;
   apart_ = int64_t{1} << l_.axes_[0].bits;
   l_.distribute(int64_t{1} << layout_.threadBits, [&](Value* thread) {
     placeThread(thread);
     std::vector<Value*> acc;
     for (int64_t r = 0; r < rows_; ++r)
-      for (int64_t g = 0; g < groups_; ++g) acc.push_back(l_.widen(l_.convert(l_.valueAt(init_, mapOf(r, g)), sum_), l_.lanes()).v);
+      for (int64_t g = 0; g < groups_; ++g) acc.push_back(l_.widen(l_.convert(l_.valueAt(init, mapOf(r, g)), sum), l_.lanes()).v);
     const Lowval row{l_.axes_[1].iv, l_.axes_[1].level}, batch{l_.axes_[2].iv, l_.axes_[2].level},
         column{l_.axes_[0].iv, l_.axes_[0].level};
-    left_ = l_.plus({l_.buffer_.at(a_).base, 0},
-                    l_.plus(l_.times(batch, a_->type.dim(type_.rank - 2) * depth_), l_.times(row, rows_ * depth_)));
-    right_ = l_.plus({l_.buffer_.at(b_).base, 0}, l_.plus(l_.times(batch, depth_ * columns_), column));
+    left_ = l_.plus({l_.buffer_.at(a).base, 0}, l_.plus(l_.times(batch, a->type.dim(type.rank - 2) * depth), l_.times(row, rows_ * depth)));
+    right_ = l_.plus({l_.buffer_.at(b).base, 0}, l_.plus(l_.times(batch, depth * columns), column));
     if (schedule_.unrolled) {
-      for (int64_t k = 0; k < depth_; k += schedule_.depth) multiplyAdd({l_.index(k), 0}, acc);
+      for (int64_t k = 0; k < depth; k += schedule_.depth) multiplyAdd({l_.index(k), 0}, acc);
     } else {
-      Inst* loop = l_.at(l_.top()).forLoop(l_.index(0), l_.index(depth_), l_.index(schedule_.depth), acc);
+      Inst* loop = l_.at(l_.top()).forLoop(l_.index(0), l_.index(depth), l_.index(schedule_.depth), acc);
       Block& body = loop->regions[0]->entry();
       MemoScope scope = l_.enter();
       l_.levels_.push_back(&body);
@@ -172,10 +154,10 @@ void Lowering::ThreadDot::emit() {
       l_.leave(scope);
       acc = loop->results;
     }
-    const BufferRef to = l_.buffer_.at(result_);
+    const BufferRef to = l_.buffer_.at(result);
     for (int64_t r = 0; r < rows_; ++r)
       for (int64_t g = 0; g < groups_; ++g)
-        l_.writeBuffer(to, l_.convert({acc[static_cast<size_t>(r * groups_ + g)], l_.top()}, type_.element()), mapOf(r, g));
+        l_.writeBuffer(to, l_.convert({acc[static_cast<size_t>(r * groups_ + g)], l_.top()}, type.element()), mapOf(r, g));
   });
   l_.now_.layout = nullptr;
 }
@@ -198,19 +180,19 @@ void Lowering::ThreadDot::placeThread(Value* thread) {
 
 // The thread's sums of `depth` elements along K, from `k`.
 void Lowering::ThreadDot::multiplyAdd(Lowval k, std::vector<Value*>& acc) {
-  const BufferRef left = l_.buffer_.at(a_), right = l_.buffer_.at(b_);
+  const BufferRef left = l_.buffer_.at(a), right = l_.buffer_.at(b);
   std::vector<Lowval> x;
-  for (int64_t r = 0; r < rows_; ++r) x.push_back(read(left, left_, l_.plus(k, r * depth_), a_->type.elem, schedule_.depth));
+  for (int64_t r = 0; r < rows_; ++r) x.push_back(read(left, left_, l_.plus(k, r * depth), a->type.elem, schedule_.depth));
   for (int64_t s = 0; s < schedule_.depth; ++s)
     for (int64_t g = 0; g < groups_; ++g) {
-      Lowval y = read(right, right_, l_.plus(l_.times(k, columns_), s * columns_ + g * apart_), b_->type.elem, lanes_);
+      Lowval y = read(right, right_, l_.plus(l_.times(k, columns), s * columns + g * apart_), b->type.elem, lanes_);
       for (int64_t r = 0; r < rows_; ++r) {
         Value*& sumOf = acc[static_cast<size_t>(r * groups_ + g)];
         Value* element = x[static_cast<size_t>(r)].v;
         if (schedule_.depth > 1) element = l_.takeLanes(element, s, 1);
         Lowval z = l_.widen({element, l_.top()}, l_.lanes()), old{sumOf, l_.top()};
-        sumOf = sum_.isInt() ? l_.emitOp(Op::AddI, {old, l_.emitOp(Op::MulI, {z, y}, sum_)}, sum_, {}, l_.top()).v
-                             : l_.emitOp(Op::Fma, {z, y, old}, sum_, {}, l_.top()).v;
+        sumOf = sum.isInt() ? l_.emitOp(Op::AddI, {old, l_.emitOp(Op::MulI, {z, y}, sum)}, sum, {}, l_.top()).v
+                            : l_.emitOp(Op::Fma, {z, y, old}, sum, {}, l_.top()).v;
       }
     }
 }
@@ -220,9 +202,9 @@ IndexMap Lowering::ThreadDot::mapOf(int64_t row, int64_t group) const {
   auto bitOf = [](int64_t x, int bit) { return IndexBit{(x >> bit) & 1 ? IndexBit::kOne : IndexBit::kZero, 0}; };
   const int own = layout_.registerRows, columns = l_.axes_[0].bits;
   IndexMap map;
-  for (int i = 0; i < columnBits_; ++i) map.push_back(i < columns ? IndexBit{0, static_cast<uint8_t>(i)} : bitOf(group, i - columns));
-  for (int i = 0; i < rowBits_; ++i) map.push_back(i < own ? bitOf(row, i) : IndexBit{1, static_cast<uint8_t>(i - own)});
-  for (int i = 0; i < batchBits_; ++i) map.push_back({2, static_cast<uint8_t>(i)});
+  for (int i = 0; i < columnBits; ++i) map.push_back(i < columns ? IndexBit{0, static_cast<uint8_t>(i)} : bitOf(group, i - columns));
+  for (int i = 0; i < rowBits; ++i) map.push_back(i < own ? bitOf(row, i) : IndexBit{1, static_cast<uint8_t>(i - own)});
+  for (int i = 0; i < batchBits; ++i) map.push_back({2, static_cast<uint8_t>(i)});
   return map;
 }
 
@@ -230,9 +212,9 @@ Lowval Lowering::ThreadDot::read(const BufferRef& from, Lowval base, Lowval inde
   const Type t = from.element;
   Lowval p = l_.plus(base, index);
   Lowval v{l_.at(l_.top()).loadFrom(p.v, count > 1 ? Type::vector(t, static_cast<int>(count)) : t), l_.top()};
-  if (sum_.isInt()) return t == sum_ ? v : l_.emitOp(Op::ExtSI, {v}, sum_);
+  if (sum.isInt()) return t == sum ? v : l_.emitOp(Op::ExtSI, {v}, sum);
   if (t.isInt()) v = l_.convert(v, Type::scalar(as));
-  return l_.convert(v, sum_);
+  return l_.convert(v, sum);
 }
 
 void Lowering::emitSharedDot(const Inst& dot, const DotSchedule& schedule) {

@@ -5,7 +5,32 @@
 #include <cstdint>
 #include <vector>
 
+#include "ir/ir.h"
+
 namespace nereid {
+
+// Operands and sizes of a dot.
+struct DotShape {
+  explicit DotShape(const Inst& dot)
+      : a(dot.operand(0)),
+        b(dot.operand(1)),
+        init(dot.operand(2)),
+        result(dot.result()),
+        type(result->type),
+        columnBits(type.log2(type.rank - 1)),
+        rowBits(type.log2(type.rank - 2)),
+        batchBits(type.bits() - rowBits - columnBits),
+        depth(a->type.dim(type.rank - 1)),
+        columns(type.dim(type.rank - 1)),
+        sum(Type::scalar(type.isInt()             ? Elem::I32
+                         : type.elem == Elem::F64 ? Elem::F64
+                                                  : Elem::F32)) {}
+  Value *a, *b, *init, *result;
+  Type type;                           // of the result
+  int columnBits, rowBits, batchBits;  // logarithms
+  int64_t depth, columns;
+  Type sum;  // of an accumulator
+};
 
 struct DotSchedule {
   enum Kind : uint8_t {

@@ -10,18 +10,6 @@ namespace nereid {
 
 namespace {
 
-// The sizes of a dot, as logarithms.
-struct Shape {
-  explicit Shape(const Inst& dot) {
-    const Type& type = dot.result()->type;
-    columnBits = type.log2(type.rank - 1);
-    rowBits = type.log2(type.rank - 2);
-    batchBits = type.bits() - rowBits - columnBits;
-    depthBits = dot.operand(0)->type.log2(type.rank - 1);
-  }
-  int columnBits, rowBits, batchBits, depthBits;
-};
-
 // Whether tiles of `rows` rows, and of `restRows` rows after them, make up all rows.
 bool covers(const DotSchedule& d, int64_t rows) {
   const DotSchedule::RowTiles last = d.rowTiles(rows).back();
@@ -55,17 +43,17 @@ int DotScheduler::mostOf(const Inst& dot) const {
 // Tiles have two vectors of columns, and as many rows that the accumulators fill half of the registers. With 16 registers 4 rows have too
 // few accumulators to hide what an addition takes, and 8 too many to keep: the machine names another number.
 DotSchedule DotScheduler::usual(const Inst& dot) const {
-  const Shape shape(dot);
+  const DotShape shape(dot);
   DotSchedule d;
   d.kind = kindOf(dot);
   if (d.kind == DotSchedule::Threads) {
-    const int64_t depth = int64_t{1} << shape.depthBits;
+    const int64_t depth = shape.depth;
     d.depth = static_cast<int>(std::min(depth, machine_.dotLoadElements));
     d.unrolled = depth <= machine_.unrolledDepth;
   }
   if (d.kind != DotSchedule::Tiles) return d;
   d.group = mostOf(dot);
-  const int lanes = std::max(1, machine_.vectorBytes / (dot.result()->type.elem == Elem::F64 ? 8 : 4));
+  const int lanes = std::max(1, machine_.vectorBytes / byteSize(shape.sum));
   d.columns = 1 << std::min(shape.columnBits, log2(lanes) + 1);
   const int vectors = std::max(1, d.columns / lanes);
   d.rows = 1 << std::min(shape.rowBits, log2(std::bit_floor(static_cast<unsigned>(machine_.vectorRegisters / 2 / vectors))));
@@ -80,11 +68,10 @@ DotSchedule DotScheduler::usual(const Inst& dot) const {
 // joined or reshaped may not be.
 bool DotScheduler::storesInit(const Inst& dot, const DotSchedule& d) const {
   if (d.restRows) return false;
-  const Shape shape(dot);
-  Value* init = dot.operands[2];
+  const DotShape shape(dot);
   Nest nest;
-  nest.anchors.push_back({Anchor::Buffer, init->def, init});
-  nest.shape = init->type.shape();
+  nest.anchors.push_back({Anchor::Buffer, shape.init->def, shape.init});
+  nest.shape = shape.type.shape();
   const NestSchedule s = nests_.split(nest, {.isCopy = true, .anyLayout = d.kind == DotSchedule::Threads});
   // Bits at which an axis may begin: of the columns of a group, of the rows in a tile and between them, of the batch.
   int columns = shape.columnBits, rows = log2(d.rows);
@@ -101,14 +88,14 @@ bool DotScheduler::storesInit(const Inst& dot, const DotSchedule& d) const {
 }
 
 std::string DotScheduler::check(const Inst& dot, const DotSchedule& d) const {
-  const Shape shape(dot);
+  const DotShape shape(dot);
   auto isPower = [](int n) { return n > 0 && std::has_single_bit(static_cast<unsigned>(n)); };
   if (d.kind != kindOf(dot)) return "other fields: it is computed in another way";
   if (d.kind == DotSchedule::Threads) {
-    if (!isPower(d.depth) || log2(d.depth) > shape.depthBits || d.depth > machine_.dotLoadElements)
-      return cat("depth must be a power of two up to ", std::min<int64_t>(int64_t{1} << shape.depthBits, machine_.dotLoadElements));
-    if (d.unrolled && (int64_t{1} << shape.depthBits) / d.depth > machine_.maxUnrolledCopies)
-      return cat("unrolling would make ", (int64_t{1} << shape.depthBits) / d.depth, " copies of the body");
+    if (!isPower(d.depth) || log2(d.depth) > log2(shape.depth) || d.depth > machine_.dotLoadElements)
+      return cat("depth must be a power of two up to ", std::min<int64_t>(shape.depth, machine_.dotLoadElements));
+    if (d.unrolled && shape.depth / d.depth > machine_.maxUnrolledCopies)
+      return cat("unrolling would make ", shape.depth / d.depth, " copies of the body");
     return {};
   }
   const int64_t rows = int64_t{1} << shape.rowBits;
@@ -125,11 +112,11 @@ std::string DotScheduler::check(const Inst& dot, const DotSchedule& d) const {
 }
 
 DotSchedule DotScheduler::draw(const Inst& dot, Random& random) const {
-  const Shape shape(dot);
+  const DotShape shape(dot);
   DotSchedule d = usual(dot);
   if (d.kind == DotSchedule::Threads) {
-    d.depth = 1 << random.below(std::min(shape.depthBits, log2(machine_.dotLoadElements)) + 1);
-    d.unrolled = (int64_t{1} << shape.depthBits) / d.depth <= machine_.maxUnrolledCopies && random.below(2);
+    d.depth = 1 << random.below(std::min(log2(shape.depth), log2(machine_.dotLoadElements)) + 1);
+    d.unrolled = shape.depth / d.depth <= machine_.maxUnrolledCopies && random.below(2);
     return d;
   }
   const int64_t rows = int64_t{1} << shape.rowBits;

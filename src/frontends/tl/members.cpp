@@ -154,7 +154,7 @@ std::optional<Val> CodeGen::descMember(const Val& v, std::string_view name) {
   return std::nullopt;
 }
 
-// A member of a value that is no module, type or Python object; nothing if it has no such member.
+// A member of a value other than a module, type or Python object; nothing if it has no such member.
 Result<std::optional<Val>> CodeGen::valueMember(const Val& v, std::string_view name, Loc at) {
   switch (v.kind) {
     case VK::Tensor: return tensorMember(v, name, at);
