@@ -12,6 +12,7 @@
 #include "lower/lower.h"
 #include "lower/lowering.h"
 #include "lower/math.h"
+#include "lower/narrow_integers.h"
 #include "passes/passes.h"
 #include "schedule/advance_reductions.h"
 #include "schedule/defer_reductions.h"
@@ -479,6 +480,8 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
       expandMath(f, m, kReferenceWorkgroup);
     else if (pass == "legalize")
       legalize(f, m, kWebGpu);
+    else if (pass == "narrow_integers")
+      narrowIntegers(f, m);
     else if (pass == "merge_loads")
       mergeLoads(f);
     else if (pass == "widen_operands")

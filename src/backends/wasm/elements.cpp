@@ -131,12 +131,8 @@ Rep Emitter::choose(const Rep& m, const Rep& x, const Rep& y) {
 Rep Emitter::elementwise(const Inst& i) {
   const Type& t = i.result()->type;
   if (!t.isVector()) {
-    if (typeOf(t) == ValType::I64 && isNarrow(i.result()))
-      if (Node* n = narrowScalar(i)) return {0, 0, {n}};
     std::vector<Node*> x;
-    auto narrow = [&](const Value* v) { return isNarrow(v) && !lowOnly_.count(v) && rep(v).n[0]->type == ValType::I32; };
-    bool inNarrow = i.op == Op::CmpI && narrow(i.operand(0)) && narrow(i.operand(1));  // the same order in 32 bits
-    for (const Value* v : i.operands) x.push_back(inNarrow ? low(v) : full(v));
+    for (const Value* v : i.operands) x.push_back(scalar(v));
     return {0, 0, {scalarOp(i, x)}};
   }
   int lanes = static_cast<int>(t.numel());
@@ -150,7 +146,7 @@ Rep Emitter::elementwise(const Inst& i) {
     }
     Rep out{lanes, x.width, {}};
     if (!i.operand(0)->type.isVector()) {
-      for (size_t k = 0; k < x.n.size(); ++k) out.n.push_back(code_.select(full(i.operand(0)), x.n[k], y.n[k]));
+      for (size_t k = 0; k < x.n.size(); ++k) out.n.push_back(code_.select(scalar(i.operand(0)), x.n[k], y.n[k]));
       return out;
     }
     // A select of the two operands of its comparison.
@@ -267,55 +263,6 @@ Rep Emitter::lanewise(const Inst& i, const std::vector<Rep>& x) {
 }
 
 // ---- scalars
-
-// Computes a 64-bit result in 32 bits if it fits or only its low half is used; null if that is not possible.
-Node* Emitter::narrowScalar(const Inst& i) {
-  Ins ins = kNone;
-  bool exact = true;  // the operands must be narrow, too
-  switch (i.op) {
-    case Op::AddI:
-      ins = Ins::I32Add;
-      exact = false;
-      break;
-    case Op::SubI:
-      ins = Ins::I32Sub;
-      exact = false;
-      break;
-    case Op::MulI:
-      ins = Ins::I32Mul;
-      exact = false;
-      break;
-    case Op::AndI:
-      ins = Ins::I32And;
-      exact = false;
-      break;
-    case Op::OrI:
-      ins = Ins::I32Or;
-      exact = false;
-      break;
-    case Op::XOrI:
-      ins = Ins::I32Xor;
-      exact = false;
-      break;
-    case Op::MinSI:
-    case Op::MaxSI: break;
-    case Op::ExtSI:
-    case Op::IndexCast:
-    case Op::ExtUI:
-    case Op::IndexCastUI: {
-      const Type& from = i.operand(0)->type;
-      if (typeOf(from) != ValType::I32 || from.isPointer()) return nullptr;
-      bool isSigned = i.op == Op::ExtSI || i.op == Op::IndexCast;
-      return isSigned ? sext(full(i.operand(0)), bitWidth(from)) : full(i.operand(0));
-    }
-    default: return nullptr;
-  }
-  auto fits = [&](const Value* v) { return rep(v).n[0]->type == ValType::I32 && !lowOnly_.count(v); };
-  if (exact && !(fits(i.operand(0)) && fits(i.operand(1)))) return nullptr;
-  Node *x = low(i.operand(0)), *y = low(i.operand(1));
-  if (ins != kNone) return code_.make(ins, {x, y});
-  return code_.select(code_.make(i.op == Op::MinSI ? Ins::I32LtS : Ins::I32GtS, {x, y}), x, y);
-}
 
 Node* Emitter::scalarOp(const Inst& i, std::span<Node* const> x) {
   const Type t = i.result()->type.element();

@@ -8,6 +8,7 @@
 #include "ir/bits.h"
 #include "ir/lower_ops.h"
 #include "lower/legalize.h"
+#include "lower/narrow_integers.h"
 #include "support/text.h"
 
 namespace nereid::wasm {
@@ -26,71 +27,32 @@ ValType Emitter::typeOf(const Type& t) {
 
 // ---- values
 
-bool Emitter::isNarrow(const Value* v) {
-  if (v->type.isVector() || v->type.isPointer() || typeOf(v->type) != ValType::I64) return false;
-  return lowOnly_.count(v) || ranges_.of(v).fits32();
-}
-
 const Rep& Emitter::rep(const Value* v) const {
   auto it = reps_.find(v);
   NEREID_CHECK(it != reps_.end(), "a value that was not emitted");
   return it->second;
 }
 
-Node* Emitter::low(const Value* v) {
-  Node* n = rep(v).n[0];
-  return n->type == ValType::I64 ? code_.make(Ins::I32WrapI64, {n}) : n;
-}
-
-Node* Emitter::full(const Value* v) {
-  Node* n = rep(v).n[0];
-  if (typeOf(v->type) == ValType::I64 && n->type == ValType::I32) return code_.make(Ins::I64ExtendI32S, {n});
-  return n;
-}
-
 Rep Emitter::vector(const Value* v, int lanes) {
   if (v->type.isVector()) return rep(v);
-  if (v->type.isBool()) return splat(code_.make(Ins::I32Sub, {code_.i32(0), full(v)}), lanes, 32, false);
-  return splat(full(v), lanes, widthOf(v->type), typeOf(v->type) == ValType::F32 || typeOf(v->type) == ValType::F64);
+  if (v->type.isBool()) return splat(code_.make(Ins::I32Sub, {code_.i32(0), scalar(v)}), lanes, 32, false);
+  return splat(scalar(v), lanes, widthOf(v->type), typeOf(v->type) == ValType::F32 || typeOf(v->type) == ValType::F64);
 }
 
 Rep Emitter::mask(const Value* v, int lanes, int width) { return resizeMask(vector(v, lanes), width); }
 
 void Emitter::define(const Value* v, Rep r) {
-  if (r.lanes == 0 && r.n[0]->type == ValType::I64 && isNarrow(v)) r.n[0] = code_.make(Ins::I32WrapI64, {r.n[0]});
   reps_[v] = std::move(r);
   pending_.push_back(v);
 }
 
-// Counts the uses of each value, and finds 64-bit values of which only the low half is used: those that become addresses.
 void Emitter::findUses() {
-  std::vector<const Inst*> order;
   walk(f_.body, [&](const Inst& i) {
-    order.push_back(&i);
     for (const Value* v : i.operands) ++uses_[v];
-    for (const Value* v : i.results)
-      if (v->type.isScalar() && typeOf(v->type) == ValType::I64) lowOnly_.insert(v);
   });
-  for (const Inst* i : order)
-    if (i->op == Op::MulF && uses_[i->result()] == 1) products_.insert(i->result());
-  for (size_t k = order.size(); k-- > 0;) {
-    const Inst& i = *order[k];
-    for (size_t o = 0; o < i.operands.size(); ++o) {
-      const Value* v = i.operands[o];
-      if (!lowOnly_.count(v)) continue;
-      bool enough = false;
-      switch (i.op) {
-        case Op::AddPtr:
-        case Op::TruncI:
-        case Op::IntToPtr: enough = !i.result()->type.isVector(); break;
-        case Op::AddI:
-        case Op::SubI:
-        case Op::MulI: enough = isNarrow(i.result()); break;
-        default: break;
-      }
-      if (!enough) lowOnly_.erase(v);
-    }
-  }
+  walk(f_.body, [&](const Inst& i) {
+    if (i.op == Op::MulF && uses_[i.result()] == 1) products_.insert(i.result());
+  });
 }
 
 void Emitter::flush(std::vector<Node*> pins, const std::vector<Node*>& results, const std::vector<int>& targets) {
@@ -268,7 +230,7 @@ void Emitter::inst(const Inst& i) {
     case OtherOp::LoInsert: {
       const Type& t = i.result()->type;
       Rep r = t.isBool() ? resizeMask(rep(i.operand(0)), 32) : rep(i.operand(0));
-      Node* scalar = t.isBool() ? code_.make(Ins::I32Sub, {code_.i32(0), full(i.operand(1))}) : full(i.operand(1));
+      Node* n = t.isBool() ? code_.make(Ins::I32Sub, {code_.i32(0), scalar(i.operand(1))}) : scalar(i.operand(1));
       auto index = static_cast<size_t>(i.integer(Attr::Offset)), per = static_cast<size_t>(128 / r.width);
       Node*& reg = r.n[index / per];
       bool isFloat = t.elem == Elem::F32 || t.elem == Elem::F64;
@@ -276,7 +238,7 @@ void Emitter::inst(const Inst& i) {
                 : r.width == 16 ? Ins::I16x8ReplaceLane
                 : r.width == 32 ? (isFloat && !t.isPointer() ? Ins::F32x4ReplaceLane : Ins::I32x4ReplaceLane)
                                 : (isFloat ? Ins::F64x2ReplaceLane : Ins::I64x2ReplaceLane);
-      reg = code_.make(ins, {reg, scalar}, index % per);
+      reg = code_.make(ins, {reg, n}, index % per);
       define(i.result(), std::move(r));
       return;
     }
@@ -326,7 +288,6 @@ Rep Emitter::constant(const Inst& i) {
     int lanes = static_cast<int>(t.numel());
     return t.isBool() ? uniform(bits & 1 ? ~uint64_t{0} : 0, lanes, 32) : uniform(bits, lanes, widthOf(t));
   }
-  if (isNarrow(i.result())) return {0, 0, {code_.i32(static_cast<int64_t>(bits))}};
   return {0, 0, {number(typeOf(t), t.isBool() ? bits & 1 : bits)}};
 }
 
@@ -334,14 +295,13 @@ void Emitter::addPtr(const Inst& i) {
   const Value *p = i.operand(0), *offset = i.operand(1);
   int size = byteSize(p->type.pointee());
   if (!i.result()->type.isVector()) {
-    Node* o = low(offset);
+    Node* o = scalar(offset);
     if (widthOf(offset->type) < 32) o = sext(o, widthOf(offset->type));
-    define(i.result(), code_.make(Ins::I32Add, {full(p), code_.make(Ins::I32Mul, {o, code_.i32(size)})}));
+    define(i.result(), code_.make(Ins::I32Add, {scalar(p), code_.make(Ins::I32Mul, {o, code_.i32(size)})}));
     return;
   }
   int lanes = static_cast<int>(i.result()->type.numel());
   Rep pointers = vector(p, lanes), o = vector(offset, lanes);
-  while (o.width > 32) o = halve(o);
   if (o.width < 32) o = extend(o, true, 32);
   if (size > 1) {
     for (Node*& n : o.n) n = code_.make(Ins::I32x4Shl, {n, code_.i32(std::countr_zero(static_cast<unsigned>(size)))});
@@ -406,14 +366,14 @@ void Emitter::load(const Inst& i) {
   const Value* v = i.result();
   const Type& t = v->type;
   const Value *condition = i.optional(1), *other = i.optional(2);
-  Node* address = full(i.operand(0));
+  Node* address = scalar(i.operand(0));
   if (!t.isVector()) {
     if (!condition) {
       define(v, loadScalar(t, address));
       return;
     }
     ValType type = typeOf(t);
-    Node *otherwise = other ? full(other) : number(type, 0), *test = full(condition);
+    Node *otherwise = other ? scalar(other) : number(type, 0), *test = scalar(condition);
     int local = code_.newLocal(type);
     flush({address, test, otherwise});
     code_.push(test);
@@ -483,13 +443,13 @@ void Emitter::store(const Inst& i) {
   const Value* v = i.operand(1);
   const Type& t = v->type;
   const Value* condition = i.optional(2);
-  Node* address = full(i.operand(0));
+  Node* address = scalar(i.operand(0));
   if (!t.isVector()) {
     if (!condition) {
-      storeScalar(t, address, full(v));
+      storeScalar(t, address, scalar(v));
       return;
     }
-    Node *test = full(condition), *value = full(v);
+    Node *test = scalar(condition), *value = scalar(v);
     flush({address, test, value});
     when(test, [&] {
       storeScalar(t, address, value);
@@ -615,7 +575,7 @@ void Emitter::atomic(const Inst& i) {
   auto pick = [&](Ins i32, Ins i64, Ins i8, Ins i16) { return isLong ? i64 : width == 32 ? i32 : width == 16 ? i16 : i8; };
   Ins exchange = pick(Ins::I32AtomicRmwCmpxchg, Ins::I64AtomicRmwCmpxchg, Ins::I32AtomicRmw8CmpxchgU, Ins::I32AtomicRmw16CmpxchgU);
   auto bits = [&](const Value* x) {
-    Node* n = full(x);
+    Node* n = scalar(x);
     if (x->type.isPointer()) return code_.make(Ins::I64ExtendI32U, {n});
     if (n->type == ValType::F32) return code_.make(Ins::I32ReinterpretF32, {n});
     if (n->type == ValType::F64) return code_.make(Ins::I64ReinterpretF64, {n});
@@ -625,7 +585,7 @@ void Emitter::atomic(const Inst& i) {
     type = ValType::I64;
     exchange = Ins::I64AtomicRmwCmpxchg;
   }
-  Node *address = full(i.operand(0)), *x = bits(i.operand(1));
+  Node *address = scalar(i.operand(0)), *x = bits(i.operand(1));
   Node* y = i.op == Op::LoAtomicCAS ? bits(i.operand(2)) : nullptr;
   int local = code_.newLocal(type);
   flush(y ? std::vector<Node*>{address, x, y} : std::vector<Node*>{address, x});
@@ -670,7 +630,7 @@ void Emitter::report(const Inst& i) {
   std::vector<Node*> values;
   if (!isAssert && i.operands.size() > 1) {
     const Type& t = i.operand(1)->type;
-    Node* n = full(i.operand(1));
+    Node* n = scalar(i.operand(1));
     bool inHex = i.integer(Attr::Hex) != 0, isSigned = printsSigned(i);
     if (t.isFloat() && !inHex) {
       if (n->type == ValType::F32) n = code_.make(Ins::F64PromoteF32, {n});
@@ -681,11 +641,11 @@ void Emitter::report(const Inst& i) {
       if (n->type == ValType::I32) n = code_.make(isSigned && !inHex ? Ins::I64ExtendI32S : Ins::I64ExtendI32U, {n});
     }
     values.push_back(n);
-    if (i.operands.size() > 2) values.push_back(code_.make(Ins::I64ExtendI32U, {full(i.operand(2))}));
+    if (i.operands.size() > 2) values.push_back(code_.make(Ins::I64ExtendI32U, {scalar(i.operand(2))}));
     printBytes_ = 16;
   }
   std::vector<Node*> pins = values;
-  Node* condition = full(i.operand(0));
+  Node* condition = scalar(i.operand(0));
   pins.push_back(condition);
   flush(pins);
   when(condition, [&] {
@@ -767,7 +727,7 @@ Rep Emitter::variable(const Type& type, const std::vector<int>& locals) {
 }
 
 std::vector<Node*> Emitter::flat(const Value* v) {
-  if (!v->type.isVector()) return {full(v)};
+  if (!v->type.isVector()) return {scalar(v)};
   return v->type.isBool() ? resizeMask(rep(v), 32).n : rep(v).n;
 }
 
@@ -831,26 +791,24 @@ void Emitter::loop(const Inst& i) {
   const Block& body = i.regions[0]->entry();
   const Value *lower = i.operand(0), *upper = i.operand(1), *step = i.operand(2);
   const Value* counter = body.args[0];
-  // The counter goes one step past its last value.
-  Range end = ranges_.of(upper), stride = ranges_.of(step);
-  bool isLong = typeOf(counter->type) == ValType::I64;
-  bool narrow =
-      isLong && ranges_.of(lower).fits32() && end.fits32() && stride.fits32() && stride.low > 0 && end.high + stride.high <= INT32_MAX;
-  // Narrow integers are kept zero-extended: count in 32 bits with the sign.
-  int width = widthOf(counter->type);
-  auto number_ = [&](const Value* v) { return narrow ? low(v) : isLong ? full(v) : sext(full(v), width); };
-  bool wide = isLong && !narrow;
-  ValType type = wide ? ValType::I64 : ValType::I32;
+  const Range end = ranges_.of(upper), stride = ranges_.of(step);
+  const int width = widthOf(counter->type);
+  const bool isLong = width == 64;
+  // Integers of less than 32 bits are kept zero-extended: they are counted with their sign.
+  auto number_ = [&](const Value* v) { return isLong ? scalar(v) : sext(scalar(v), width); };
+  const ValType type = typeOf(counter->type);
   Node *first = number_(lower), *last = number_(upper), *by = number_(step);
   std::vector<std::vector<int>> carried;
   for (const Value* v : i.results) carried.push_back(variables(v->type));
   std::vector<Node*> needed = {first, last, by};
-  auto whole = wide ? std::nullopt : bulk(i);
+  auto whole = isLong ? std::nullopt : bulk(i);
   if (whole && (end.high - ranges_.of(lower).low) * whole->size < machineOf(relaxed_ ? Variant::Relaxed : Variant::Strict).bulkMemoryBytes)
     whole.reset();
   Node *to = nullptr, *from = nullptr, *bytes = nullptr;
   if (whole) {
-    auto at = [&](const Value* p) { return code_.make(Ins::I32Add, {full(p), code_.make(Ins::I32Mul, {first, code_.i32(whole->size)})}); };
+    auto at = [&](const Value* p) {
+      return code_.make(Ins::I32Add, {scalar(p), code_.make(Ins::I32Mul, {first, code_.i32(whole->size)})});
+    };
     Node* count = code_.make(Ins::I32Add, {code_.make(Ins::I32Sub, {last, first}), code_.i32(whole->lanes - 1)});
     bytes = code_.make(Ins::I32Mul, {code_.make(Ins::I32And, {count, code_.i32(-whole->lanes)}), code_.i32(whole->size)});
     to = at(whole->to);
@@ -862,7 +820,7 @@ void Emitter::loop(const Inst& i) {
   auto low_ = constantInt(lower), high_ = constantInt(upper);
   bool entered = low_ && high_ && *low_ < *high_;
   if (!entered) {
-    code_.push(code_.make(wide ? Ins::I64LtS : Ins::I32LtS, {first, last}));
+    code_.push(code_.make(isLong ? Ins::I64LtS : Ins::I32LtS, {first, last}));
     code_.raw(Ins::If, static_cast<uint64_t>(ValType::None));
   }
   auto atOnce = [&] {
@@ -889,25 +847,25 @@ void Emitter::loop(const Inst& i) {
   code_.raw(Ins::Loop, static_cast<uint64_t>(ValType::None));
   code_.enterRegion();
   Node* count = code_.local(iv, type);
-  reps_[counter] = {0, 0, {!isLong && width < 32 ? zext(count, width) : count}};
+  reps_[counter] = {0, 0, {isLong ? count : zext(count, width)}};
   for (size_t k = 0; k < carried.size(); ++k) reps_[body.args[1 + k]] = variable(body.args[1 + k]->type, carried[k]);
   block(body);
   assign(body.terminator()->operands, carried);
   // Near the top of the type the step after the last iteration wraps: then the loop has ended.
-  bool wraps = wide ? end.high > INT64_MAX - stride.high + 1 : end.high + stride.high - 1 > INT32_MAX;
-  if (wraps) {
+  const int64_t top = isLong ? INT64_MAX : INT32_MAX;
+  if (stride.high > 1 && end.high > top - stride.high + 1) {
     int next = code_.newLocal(type);
-    code_.push(code_.make(wide ? Ins::I64Add : Ins::I32Add, {count, by}));
+    code_.push(code_.make(isLong ? Ins::I64Add : Ins::I32Add, {count, by}));
     code_.raw(Ins::LocalTee, static_cast<uint64_t>(next));
     code_.push(last);
-    code_.push(code_.make(wide ? Ins::I64GtS : Ins::I32GtS, {code_.local(next, type), count}));
+    code_.push(code_.make(isLong ? Ins::I64GtS : Ins::I32GtS, {code_.local(next, type), count}));
     code_.raw(Ins::Select);
   } else {
-    code_.push(code_.make(wide ? Ins::I64Add : Ins::I32Add, {count, by}));
+    code_.push(code_.make(isLong ? Ins::I64Add : Ins::I32Add, {count, by}));
   }
   code_.raw(Ins::LocalTee, static_cast<uint64_t>(iv));
   code_.push(last);
-  code_.raw(wide ? Ins::I64LtS : Ins::I32LtS);
+  code_.raw(isLong ? Ins::I64LtS : Ins::I32LtS);
   code_.raw(Ins::BrIf, 0);
   code_.leaveRegion();
   code_.raw(Ins::End);
@@ -919,7 +877,7 @@ void Emitter::loop(const Inst& i) {
 void Emitter::branch(const Inst& i) {
   std::vector<std::vector<int>> locals;
   for (const Value* v : i.results) locals.push_back(variables(v->type));
-  Node* condition = full(i.operand(0));
+  Node* condition = scalar(i.operand(0));
   flush({condition});
   code_.push(condition);
   code_.raw(Ins::If, static_cast<uint64_t>(ValType::None));
@@ -949,7 +907,7 @@ void Emitter::whileLoop(const Inst& i) {
   for (size_t k = 0; k < carried.size(); ++k) reps_[test.args[k]] = variable(test.args[k]->type, carried[k]);
   block(test);
   const Inst& condition = *test.terminator();
-  Node* goOn = full(condition.operand(0));
+  Node* goOn = scalar(condition.operand(0));
   assign(std::span(condition.operands).subspan(1), forwarded, {goOn});
   code_.push(isZero(goOn));
   code_.raw(Ins::BrIf, 1);
@@ -968,6 +926,7 @@ const Machine& machineOf(Variant variant) { return variant == Variant::Relaxed ?
 Result<Binary> write(Lowered lowered, Variant variant, Text text, Diags&) {
   Func& f = *lowered.module.kernel();
   legalize(f, lowered.module, machineOf(variant));
+  narrowIntegers(f, lowered.module);
   return Emitter(f, lowered.scratchBytes, variant).run(text);
 }
 

@@ -67,11 +67,9 @@ class Emitter {
   void when(Node* condition, F&& body);
 
   // ---- representations
-  bool isNarrow(const Value* v);  // a 64-bit scalar represented in 32 bits
   const Rep& rep(const Value* v) const;
-  Node* low(const Value* v);              // the low 32 bits of a scalar
-  Node* full(const Value* v);             // a scalar in its type; booleans are 0 or 1, narrow integers are zero-extended
-  Rep vector(const Value* v, int lanes);  // splats a scalar
+  Node* scalar(const Value* v) const { return rep(v).n[0]; }  // booleans are 0 or 1, integers of less than 32 bits are zero-extended
+  Rep vector(const Value* v, int lanes);                      // splats a scalar
   Rep mask(const Value* v, int lanes, int width);
   static int widthOf(const Type& t) { return t.isPointer() ? 32 : bitWidth(t); }
   static ValType typeOf(const Type& t);
@@ -84,7 +82,6 @@ class Emitter {
   Node* scalarFloat(const Inst& i, std::span<Node* const> x);
   Node* scalarCompare(const Inst& i, Node* x, Node* y);
   Node* scalarConvert(const Inst& i, Node* x);
-  Node* narrowScalar(const Inst& i);
   Node* library(Op op, bool isSingle, std::span<Node* const> x);
   Node* mulHigh64(Node* x, Node* y);
   Rep lanewise(const Inst& i, const std::vector<Rep>& x);
@@ -118,7 +115,6 @@ class Emitter {
   PtrMap<const Value*, Rep> reps_;
   PtrMap<const Value*, int> uses_;     // uses that are not emitted yet
   std::set<const Value*> products_;    // MulF with one use, in an AddF or SubF: they may be fused
-  std::set<const Value*> lowOnly_;     // 64-bit scalars of which only the low half is used
   std::vector<const Value*> pending_;  // defined since the last flush
   std::vector<FunctionImport> imports_;
   std::vector<Site> sites_;

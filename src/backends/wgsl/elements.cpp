@@ -62,20 +62,13 @@ void Emitter::compute(const Inst& inst) {
   const Type& t = inst.result()->type;
   if (t.isFloat()) return floats(inst);
   if (t.isBool()) return booleans(inst);
-  if (kindOf(t) != Kind::Long) return integers(inst);
-  // 64 bits that fit 32, from what fits, or from what changes the low bits by the low bits alone.
-  bool fits = kind(inst.result()) == Kind::Int;
-  for (const Value* v : inst.operands) fits = fits && rep(v).kind == Kind::Int;
-  bool byLow =
-      inst.op == Op::AddI || inst.op == Op::SubI || inst.op == Op::MulI || inst.op == Op::AndI || inst.op == Op::OrI || inst.op == Op::XOrI;
-  if (fits || (byLow && kind(inst.result()) == Kind::Int)) return integers(inst);
-  longs(inst);
+  if (kindOf(t) == Kind::Long) return longs(inst);
+  integers(inst);
 }
 
 void Emitter::select(const Inst& inst) {
   const Value* v = inst.result();
-  Rep r{{}, rep(inst.operand(1)).kind, rep(inst.operand(1)).memory};
-  if (r.kind != Kind::Pointer) r.kind = kind(v);
+  Rep r{{}, rep(inst.operand(1)).memory};
   // Narrow elements that are together stay so.
   const Rep &yes = rep(inst.operand(1)), &no = rep(inst.operand(2));
   auto otherBits = constantOf(inst.operand(2));
@@ -88,9 +81,8 @@ void Emitter::select(const Inst& inst) {
     define(v, std::move(r));
     return;
   }
-  auto value = [&](size_t k, int lane) { return r.kind == Kind::Long ? wide(inst.operand(k), lane) : low(inst.operand(k), lane); };
   for (int k = 0; k < lanes(v->type); ++k)
-    r.lane.push_back(let(cat("select(", value(2, k), ", ", value(1, k), ", ", at(inst.operand(0), k), ")")));
+    r.lane.push_back(let(cat("select(", at(inst.operand(2), k), ", ", at(inst.operand(1), k), ", ", at(inst.operand(0), k), ")")));
   define(v, std::move(r));
 }
 
@@ -110,10 +102,9 @@ void Emitter::convert(const Inst& inst) {
           for (std::string& e : r.lane) e = let(now < old ? cat(e, " * ", old / now) : cat(e, " / ", now / old));
       } else if (Kind to = kindOf(t); to != kindOf(from)) {
         for (std::string& e : r.lane)
-          e = let(to == Kind::Bool       ? cat("(", e, " & 1) != 0")
-                  : r.kind == Kind::Bool ? cat("select(0, 1, ", e, ")")
-                                         : cat("bitcast<", typeName(to), ">(", e, ")"));
-        r.kind = to;
+          e = let(to == Kind::Bool             ? cat("(", e, " & 1) != 0")
+                  : kindOf(from) == Kind::Bool ? cat("select(0, 1, ", e, ")")
+                                               : cat("bitcast<", typeName(to), ">(", e, ")"));
       }
       define(v, std::move(r));
       return;
@@ -123,7 +114,7 @@ void Emitter::convert(const Inst& inst) {
       // The device's own rounding, where it has f16; the way back is by bits, or drivers would take the two for nothing.
       if (halves_ && t.elem == Elem::F16) {
         usesHalves_ = true;
-        Rep r{{}, kind(v), -1};
+        Rep r;
         if (lanes(t) % 2 == 0)
           for (int k = 0; k < lanes(t); k += 2) r.words.push_back(copy(cat(help("f16_pair"), "(", a(k), ", ", a(k + 1), ")")));
         else
@@ -135,7 +126,7 @@ void Emitter::convert(const Inst& inst) {
       bool widens = inst.op == Op::ExtF;
       // Two elements of a word at a time.
       if (const Rep& packed = rep(x); widens && bitWidth(from) == 16 && 2 * packed.words.size() == static_cast<size_t>(lanes(t))) {
-        Rep r{{}, kind(v), -1};
+        Rep r;
         for (const std::string& word : packed.words) {
           const std::string both = let(cat(help(from.elem == Elem::BF16 ? "bf16_values" : "f16_values"), "(", word, ")"));
           for (const char* lane : {".x", ".y"}) r.lane.push_back(both + lane);
@@ -151,9 +142,8 @@ void Emitter::convert(const Inst& inst) {
     case Op::UIToFP: {
       bool isSigned = inst.op == Op::SIToFP;
       each(inst, [&](int k) {
-        if (rep(x).kind == Kind::Bool) return cat("select(0.0f, ", isSigned ? "-1.0f" : "1.0f", ", ", a(k), ")");
-        if (rep(x).kind == Kind::Long || (kindOf(from) == Kind::Long && !isSigned))
-          return cat(help(isSigned ? "float64s" : "float64u"), "(", wide(x, k), ")");
+        if (kindOf(from) == Kind::Bool) return cat("select(0.0f, ", isSigned ? "-1.0f" : "1.0f", ", ", a(k), ")");
+        if (kindOf(from) == Kind::Long) return cat(help(isSigned ? "float64s" : "float64u"), "(", a(k), ")");
         if (isSigned) return cat("f32(", sext(a(k), width), ")");
         return width == 32 ? cat(help("float32u"), "(", u(a(k)), ", false)") : cat("f32(", u(a(k)), ")");
       });
@@ -164,10 +154,7 @@ void Emitter::convert(const Inst& inst) {
       bool isSigned = inst.op == Op::FPToSI;
       int to = bitWidth(t);
       each(inst, [&](int k) {
-        if (to == 64) {
-          std::string e = cat(help(isSigned ? "trunc64s" : "trunc64u"), "(", a(k), ")");
-          return kind(v) == Kind::Int ? i(e + ".x") : e;
-        }
+        if (to == 64) return cat(help(isSigned ? "trunc64s" : "trunc64u"), "(", a(k), ")");
         std::string e = isSigned ? cat(help("trunc32s"), "(", a(k), ")") : i(cat(help("trunc32u"), "(", a(k), ")"));
         if (to == 32) return e;
         if (to == 1) return cat(e, isSigned ? " < 0" : " != 0");
@@ -182,20 +169,15 @@ void Emitter::convert(const Inst& inst) {
   }
   bool isSigned = inst.op == Op::ExtSI || inst.op == Op::IndexCast;
   each(inst, [&](int k) -> std::string {
-    if (t.isBool()) return cat("(", low(x, k), " & 1) != 0");
-    if (kindOf(t) != Kind::Long) {
-      std::string e = rep(x).kind == Kind::Bool ? cat("select(0, ", isSigned ? "-1" : "1", ", ", a(k), ")") : low(x, k);
-      if (bitWidth(t) <= width) return zext(e, bitWidth(t));
-      return isSigned ? zext(sext(e, std::min(width, 32)), bitWidth(t)) : e;
-    }
-    bool isShort = kind(v) == Kind::Int;
-    if (kindOf(from) == Kind::Long) return isShort ? low(x, k) : wide(x, k);
-    std::string e = rep(x).kind == Kind::Bool ? cat("select(0, ", isSigned ? "-1" : "1", ", ", a(k), ")")
-                    : isSigned                ? sext(a(k), width)
-                                              : a(k);
-    if (isShort) return e;
-    if (!isSigned) return cat("vec2u(", u(e), ", 0u)");
-    return cat("vec2u(", u(e), ", ", u(cat("(", e, " >> 31u)")), ")");
+    if (kindOf(from) == Kind::Long && kindOf(t) == Kind::Long) return a(k);  // between index and i64
+    std::string e = kindOf(from) == Kind::Bool   ? cat("select(0, ", isSigned ? "-1" : "1", ", ", a(k), ")")
+                    : kindOf(from) == Kind::Long ? i(a(k) + ".x")
+                                                 : a(k);
+    if (t.isBool()) return cat("(", e, " & 1) != 0");
+    if (bitWidth(t) <= width) return zext(e, bitWidth(t));
+    if (isSigned && width > 1) e = sext(e, width);
+    if (kindOf(t) != Kind::Long) return isSigned ? zext(e, bitWidth(t)) : e;
+    return cat("vec2u(", u(e), ", ", isSigned ? u(cat("(", e, " >> 31u)")) : "0u", ")");
   });
 }
 
@@ -205,17 +187,16 @@ void Emitter::compareInts(const Inst& inst) {
   bool isUnsigned = p >= CmpIPred::Ult;
   static constexpr std::string_view kOps[] = {"==", "!=", "<", "<=", ">", ">=", "<", "<=", ">", ">="};
   std::string op(kOps[static_cast<size_t>(p)]);
-  if (rep(x).kind == Kind::Bool) {
+  if (x->type.isBool()) {
     auto value = [&](const Value* v, int k) { return cat("select(0, ", isUnsigned ? "1" : "-1", ", ", at(v, k), ")"); };
     each(inst, [&](int k) {
       return p == CmpIPred::Eq || p == CmpIPred::Ne ? cat(at(x, k), " ", op, " ", at(y, k)) : cat(value(x, k), " ", op, " ", value(y, k));
     });
     return;
   }
-  bool isLong = kindOf(x->type) == Kind::Long;
-  if (isLong && !(rep(x).kind == Kind::Int && rep(y).kind == Kind::Int)) {
+  if (kindOf(x->type) == Kind::Long) {
     each(inst, [&](int k) {
-      std::string a = wide(x, k), b = wide(y, k);
+      const std::string &a = at(x, k), &b = at(y, k);
       if (p == CmpIPred::Eq) return cat("all(", a, " == ", b, ")");
       if (p == CmpIPred::Ne) return cat("any(", a, " != ", b, ")");
       bool swap = op[0] == '>', orEqual = op.size() == 2;
@@ -225,8 +206,7 @@ void Emitter::compareInts(const Inst& inst) {
     });
     return;
   }
-  // Both fit in 32 bits with their signs: as unsigned numbers of 64 bits they are in the order of those of 32.
-  int width = isLong ? 32 : bitWidth(x->type);
+  const int width = bitWidth(x->type);
   each(inst, [&](int k) {
     if (isUnsigned) return cat(u(at(x, k)), " ", op, " ", u(at(y, k)));
     return cat(sext(at(x, k), width), " ", op, " ", sext(at(y, k), width));
@@ -441,9 +421,9 @@ void Emitter::booleans(const Inst& inst) {
 
 void Emitter::integers(const Inst& inst) {
   const Type& t = inst.result()->type;
-  int width = std::min(bitWidth(t), 32);  // 64 bits that fit 32
-  auto a = [&](int k) { return low(inst.operand(0), k); };
-  auto b = [&](int k) { return low(inst.operand(1), k); };
+  const int width = bitWidth(t);
+  auto a = [&](int k) { return at(inst.operand(0), k); };
+  auto b = [&](int k) { return at(inst.operand(1), k); };
   auto s = [&](const std::string& e) { return sext(e, width); };
   auto wrapped = [&](auto&& f) { each(inst, [&](int k) { return zext(f(k), width); }); };
   std::optional<uint64_t> known = inst.operands.size() > 1 ? constantOf(inst.operand(1)) : std::nullopt;
@@ -500,18 +480,16 @@ void Emitter::integers(const Inst& inst) {
   }
 }
 
-// Two words. What fits in one is cut down to it.
+// Two words.
 void Emitter::longs(const Inst& inst) {
-  bool isShort = kind(inst.result()) == Kind::Int;
-  auto a = [&](int k) { return wide(inst.operand(0), k); };
-  auto b = [&](int k) { return wide(inst.operand(1), k); };
-  auto give = [&](auto&& f) { each(inst, [&](int k) { return isShort ? cat("bitcast<i32>((", f(k), ").x)") : f(k); }); };
+  auto a = [&](int k) { return at(inst.operand(0), k); };
+  auto b = [&](int k) { return at(inst.operand(1), k); };
   auto call = [&](const char* h) {
-    give([&](int k) { return inst.operands.size() > 1 ? cat(help(h), "(", a(k), ", ", b(k), ")") : cat(help(h), "(", a(k), ")"); });
+    each(inst, [&](int k) { return inst.operands.size() > 1 ? cat(help(h), "(", a(k), ", ", b(k), ")") : cat(help(h), "(", a(k), ")"); });
   };
-  auto infix = [&](std::string_view op) { give([&](int k) { return cat(a(k), " ", op, " ", b(k)); }); };
+  auto infix = [&](std::string_view op) { each(inst, [&](int k) { return cat(a(k), " ", op, " ", b(k)); }); };
   auto pick = [&](const char* less, bool first) {
-    give([&](int k) {
+    each(inst, [&](int k) {
       return cat("select(", first ? b(k) : a(k), ", ", first ? a(k) : b(k), ", ", help(less), "(", a(k), ", ", b(k), "))");
     });
   };

@@ -7,6 +7,7 @@
 #include "ir/bits.h"
 #include "ir/lower_ops.h"
 #include "lower/legalize.h"
+#include "lower/narrow_integers.h"
 #include "schedule/text.h"
 #include "schedule/workgroups.h"
 #include "workgroup/passes.h"
@@ -32,7 +33,6 @@ std::string identifier(std::string_view name) {
 
 Result<Variant> Emitter::run() {
   findMemories();
-  findWide();
   depth_ = 2;
   arguments();
   if (!failed_) block(f_.body.entry());
@@ -106,9 +106,9 @@ void Emitter::arguments() {
   for (size_t k = 0; k < f_.params.size(); ++k) {
     const Value* v = f_.args()[k];
     const Type& t = v->type;
-    Rep r{{}, kindOf(t), -1};
+    Rep r;
     std::string first = parameterWord(4 + 2 * k);
-    switch (r.kind) {
+    switch (kindOf(t)) {
       case Kind::Bool: r.lane = {let(cat("(", first, " & 1u) != 0u"))}; break;
       case Kind::Float: r.lane = {let(cat("bitcast<f32>(", first, ")"))}; break;
       case Kind::Long: r.lane = {let(cat("vec2u(", first, ", ", parameterWord(5 + 2 * k), ")"))}; break;
@@ -293,107 +293,17 @@ std::string_view Emitter::typeName(Kind k) {
   return k == Kind::Bool ? "bool" : k == Kind::Float ? "f32" : k == Kind::Long ? "vec2u" : "i32";
 }
 
-Kind Emitter::kind(const Value* v) {
-  Kind k = carriedKind(v);
-  return k == Kind::Long && !v->type.isVector() && ranges_.of(v).fits32() ? Kind::Int : k;
-}
-
-Kind Emitter::carriedKind(const Value* v) const {
-  Kind k = kindOf(v->type);
-  return k == Kind::Long && !wide_.count(v) ? Kind::Int : k;
-}
-
-// Addresses need the low 32 bits of their offsets, and sums, products and bit operations for those the low bits of their operands.
-void Emitter::findWide() {
-  bool changed = true;
-  auto mark = [&](const Value* v) { changed |= kindOf(v->type) == Kind::Long && wide_.insert(v).second; };
-  // Where one of the second list is wide, its like in the first must be.
-  auto follow = [&](const std::vector<Value*>& a, size_t skip, const std::vector<Value*>& b, size_t skipB) {
-    for (size_t k = 0; skip + k < a.size() && skipB + k < b.size(); ++k)
-      if (wide_.count(b[skipB + k])) mark(a[skip + k]);
-  };
-  while (changed) {
-    changed = false;
-    walk(f_.body, [&](const Inst& i) {
-      switch (i.op) {
-        case Op::AddI:
-        case Op::SubI:
-        case Op::MulI:
-        case Op::AndI:
-        case Op::OrI:
-        case Op::XOrI:
-        case Op::LoSplat:
-        case Op::LoExtract:
-        case Op::LoShuffle:
-        case Op::LoInsert:
-          if (wide_.count(i.result()))
-            for (const Value* v : i.operands) mark(v);
-          return;
-        case Op::Select:
-          if (wide_.count(i.result())) {
-            mark(i.operand(1));
-            mark(i.operand(2));
-          }
-          return;
-        case Op::ExtSI:
-        case Op::ExtUI:
-        case Op::IndexCast:
-        case Op::IndexCastUI:
-        case Op::TruncI:
-        case Op::AddPtr: return;
-        case Op::Yield:
-        case Op::Condition: return;
-        case Op::For: {
-          // The counter is compared.
-          for (size_t k = 0; k < 3; ++k) mark(i.operand(k));
-          const Block& body = i.regions[0]->entry();
-          mark(body.args[0]);
-          follow(i.results, 0, body.args, 1);
-          follow(i.operands, 3, i.results, 0);
-          follow(body.terminator()->operands, 0, i.results, 0);
-          return;
-        }
-        case Op::If:
-          for (auto& r : i.regions)
-            if (!r->empty() && r->entry().terminator()) follow(r->entry().terminator()->operands, 0, i.results, 0);
-          return;
-        case Op::While: {
-          const Block &test = i.regions[0]->entry(), &body = i.regions[1]->entry();
-          follow(i.operands, 0, test.args, 0);
-          follow(body.terminator()->operands, 0, test.args, 0);
-          follow(i.results, 0, body.args, 0);
-          follow(test.terminator()->operands, 1, i.results, 0);
-          return;
-        }
-        default:
-          for (const Value* v : i.operands) mark(v);
-          for (const Value* v : i.results) mark(v);
-      }
-    });
-  }
-}
-
 const std::string& Emitter::at(const Value* v, int lane) const {
   const Rep& r = rep(v);
   return r.lane[r.lane.size() == 1 ? 0 : static_cast<size_t>(lane)];
 }
-
-std::string Emitter::wide(const Value* v, int lane) {
-  if (rep(v).kind == Kind::Long) return at(v, lane);
-  if (auto bits = constantBits(v)) return literal(v->type.element(), *bits, false);
-  return cat("vec2u(", u(at(v, lane)), ", ", u(cat("(", at(v, lane), " >> 31u)")), ")");
-}
-
-std::string Emitter::low(const Value* v, int lane) { return rep(v).kind == Kind::Long ? i(at(v, lane) + ".x") : at(v, lane); }
-
-std::string Emitter::full(const Value* v, int lane) { return kindOf(v->type) == Kind::Long ? wide(v, lane) : at(v, lane); }
 
 std::string Emitter::number(int64_t v) {
   if (v == INT32_MIN) return "i32(-2147483648)";
   return v < 0 ? cat("(", v, ")") : cat(v);
 }
 
-std::string Emitter::literal(const Type& t, uint64_t bits, bool isNarrow) {
+std::string Emitter::literal(const Type& t, uint64_t bits) {
   switch (kindOf(t)) {
     case Kind::Bool: return bits & 1 ? "true" : "false";
     case Kind::Float: {
@@ -408,17 +318,15 @@ std::string Emitter::literal(const Type& t, uint64_t bits, bool isNarrow) {
       return cat(word >> 31 ? "(-" : "", "0x1", digits.empty() ? "" : ".", digits, "p", power < 0 ? "" : "+", power, "f",
                  word >> 31 ? ")" : "");
     }
-    case Kind::Long:
-      if (isNarrow) return number(static_cast<int32_t>(bits));
-      return cat("vec2u(", static_cast<uint32_t>(bits), "u, ", static_cast<uint32_t>(bits >> 32), "u)");
+    case Kind::Long: return cat("vec2u(", static_cast<uint32_t>(bits), "u, ", static_cast<uint32_t>(bits >> 32), "u)");
     default: return number(static_cast<int32_t>(static_cast<uint32_t>(zeroExtend(bits, std::min(bitWidth(t), 32)))));
   }
 }
 
 void Emitter::define(const Value* v, Rep&& r) { reps_[v] = std::move(r); }
 
-void Emitter::define(const Value* v, std::string e, Kind kind, int memory) {
-  Rep r{{}, kind, memory};
+void Emitter::define(const Value* v, std::string e, int memory) {
+  Rep r{{}, memory};
   r.lane.push_back(std::move(e));
   define(v, std::move(r));
 }
@@ -448,7 +356,7 @@ void Emitter::block(const Block& b) {
 Emitter::Names Emitter::variables(const std::vector<Value*>& values) {
   Names out;
   for (const Value* v : values) {
-    Carried& names = out.emplace_back(carriedKind(v));
+    Carried& names = out.emplace_back(kindOf(v->type));
     for (int k = 0; k < lanes(v->type); ++k) {
       names.lane.push_back(name());
       line(cat("var ", names.lane.back(), ": ", typeName(names.kind), ";"));
@@ -466,7 +374,7 @@ void Emitter::assign(const std::vector<Value*>& from, size_t skip, const Names& 
     for (size_t l = 0; l < to[k].lane.size(); ++l) {
       const Value* v = from[skip + k];
       int lane = static_cast<int>(l);
-      if (std::string e = to[k].kind == Kind::Long ? wide(v, lane) : low(v, lane); e != to[k].lane[l]) pairs.emplace_back(to[k].lane[l], e);
+      if (const std::string& e = at(v, lane); e != to[k].lane[l]) pairs.emplace_back(to[k].lane[l], e);
     }
   // All are read before the first is written.
   for (auto& [variable, e] : pairs)
@@ -475,8 +383,7 @@ void Emitter::assign(const std::vector<Value*>& from, size_t skip, const Names& 
 }
 
 void Emitter::bind(const Value* v, const Carried& names) {
-  Rep r{names.lane, names.kind, -1};
-  r.memory = memoryOf(v);
+  Rep r{names.lane, memoryOf(v)};
   define(v, std::move(r));
 }
 
@@ -519,7 +426,7 @@ void Emitter::loop(const Inst& inst) {
   const Value *lower = inst.operand(0), *upper = inst.operand(1), *step = inst.operand(2), *counter = body.args[0];
   if (inst.has(Attr::Threads)) {
     int64_t count = inst.integer(Attr::Threads);
-    define(counter, "i32(thread)", Kind::Int);
+    define(counter, "i32(thread)");
     open(count < threads_ ? cat("if (thread < ", count, "u) {") : "{");
     inThreads_ = true;
     block(body);
@@ -530,33 +437,33 @@ void Emitter::loop(const Inst& inst) {
   hoistOperands(inst);
   Names carried = variables(inst.results);
   assign(inst.operands, 3, carried);
-  bool isLong = kindOf(counter->type) == Kind::Long;
-  Range end = ranges_.of(upper), stride = ranges_.of(step);
-  bool narrow = !isLong || (ranges_.of(lower).fits32() && end.fits32() && stride.fits32() &&
-                            end.high + std::max<int64_t>(stride.high, 0) <= INT32_MAX);
-  int width = std::min(bitWidth(counter->type), 32);
-  // Narrow integers have zeros above: they are counted with their sign.
-  auto value = [&](const Value* v) { return narrow ? sext(low(v, 0), isLong ? 32 : width) : wide(v, 0); };
+  const bool isLong = kindOf(counter->type) == Kind::Long;
+  const int width = bitWidth(counter->type);
+  // Integers of less than 32 bits have zeros above: they are counted with their sign.
+  auto value = [&](const Value* v) { return isLong ? at(v, 0) : sext(at(v, 0), width); };
+  auto less = [&](const std::string& a, const std::string& b) {
+    return isLong ? cat(help("less64s"), "(", a, ", ", b, ")") : cat(a, " < ", b);
+  };
   std::string last = let(value(upper)), by = let(value(step));
   std::string iv = name();
   line(cat("var ", iv, " = ", value(lower), ";"));
   open("loop {");
-  std::string test = narrow ? cat(iv, " >= ", last) : cat("!", help("less64s"), "(", iv, ", ", last, ")");
+  std::string test = isLong ? cat("!", less(iv, last)) : cat(iv, " >= ", last);
   if (!isUniform(lower) || !isUniform(upper) || !isUniform(step)) test = uniform(test);
   line(cat("if (", test, ") { break; }"));
-  define(counter, copy(narrow && !isLong ? zext(iv, width) : iv), narrow ? Kind::Int : Kind::Long);
+  define(counter, copy(isLong ? iv : zext(iv, width)));
   for (size_t k = 0; k < carried.size(); ++k) bind(body.args[1 + k], carried[k]);
   block(body);
   assign(body.terminator()->operands, 0, carried);
+  std::string next = isLong ? cat(help("add64"), "(", iv, ", ", by, ")") : cat(iv, " + ", by);
   // The end may be so near the top of the type that the step after the last one wraps: then the loop has ended.
-  bool wraps = narrow ? end.high + stride.high - 1 > INT32_MAX : stride.high > 1 && end.high > INT64_MAX - stride.high + 1;
-  if (wraps) {
-    std::string next = let(narrow ? cat(iv, " + ", by) : cat(help("add64"), "(", iv, ", ", by, ")"));
-    line(cat(iv, " = select(", last, ", ", next, ", ", narrow ? cat(next, " > ", iv) : cat(help("less64s"), "(", iv, ", ", next, ")"),
-             ");"));
-  } else {
-    line(narrow ? cat(iv, " += ", by, ";") : cat(iv, " = ", help("add64"), "(", iv, ", ", by, ");"));
+  const Range end = ranges_.of(upper), stride = ranges_.of(step);
+  const int64_t top = isLong ? INT64_MAX : INT32_MAX;
+  if (stride.high > 1 && end.high > top - stride.high + 1) {
+    next = let(next);
+    next = cat("select(", last, ", ", next, ", ", less(iv, next), ")");
   }
+  line(cat(iv, " = ", next, ";"));
   close();
   for (size_t k = 0; k < carried.size(); ++k) bindFixed(inst.results[k], carried[k]);
 }
@@ -631,17 +538,16 @@ void Emitter::inst(const Inst& i) {
     case OtherOp::PtrToInt: address(i); return;
     case OtherOp::Constant:
     case OtherOp::Poison: {
-      Kind k = kind(i.result());
-      define(i.result(), literal(i.result()->type.element(), i.op == Op::Poison ? 0 : i.dense().bits[0], k == Kind::Int), k);
+      const Type t = i.result()->type.element();
+      define(i.result(), literal(t, i.op == Op::Poison ? 0 : i.dense().bits[0]));
       return;
     }
-    case OtherOp::GetProgramId: define(i.result(), cat("pid", i.integer(Attr::Axis)), Kind::Int); return;
-    case OtherOp::GetNumPrograms: define(i.result(), cat("i32(params[0].", "xyz"[i.integer(Attr::Axis)], ")"), Kind::Int); return;
+    case OtherOp::GetProgramId: define(i.result(), cat("pid", i.integer(Attr::Axis))); return;
+    case OtherOp::GetNumPrograms: define(i.result(), cat("i32(params[0].", "xyz"[i.integer(Attr::Axis)], ")")); return;
     case OtherOp::LoSplat: define(i.result(), Rep(rep(i.operand(0)))); return;
     case OtherOp::LoIota: {
-      Rep r{{}, carriedKind(i.result()), -1};
-      for (int k = 0; k < lanes(i.result()->type); ++k)
-        r.lane.push_back(literal(i.result()->type.element(), static_cast<uint64_t>(k), r.kind == Kind::Int));
+      Rep r;
+      for (int k = 0; k < lanes(i.result()->type); ++k) r.lane.push_back(literal(i.result()->type.element(), static_cast<uint64_t>(k)));
       define(i.result(), std::move(r));
       return;
     }
@@ -653,21 +559,19 @@ void Emitter::inst(const Inst& i) {
       return;
     }
     case OtherOp::LoInsert: {
-      Rep r{{}, carriedKind(i.result()), rep(i.operand(0)).memory};
-      auto value = [&](const Value* v, int k) { return r.kind == Kind::Long ? wide(v, k) : low(v, k); };
+      Rep r{{}, rep(i.operand(0)).memory};
       for (int k = 0; k < lanes(i.result()->type); ++k)
-        r.lane.push_back(k == i.integer(Attr::Offset) ? value(i.operand(1), 0) : value(i.operand(0), k));
+        r.lane.push_back(k == i.integer(Attr::Offset) ? at(i.operand(1), 0) : at(i.operand(0), k));
       define(i.result(), std::move(r));
       return;
     }
     case OtherOp::LoShuffle: {
-      Rep r{{}, carriedKind(i.result()), rep(i.operand(0)).memory};
+      Rep r{{}, rep(i.operand(0)).memory};
       int n = lanes(i.operand(0)->type);
-      auto value = [&](const Value* v, int64_t k) {
-        return r.kind == Kind::Long ? wide(v, static_cast<int>(k)) : low(v, static_cast<int>(k));
-      };
-      for (int64_t from : i.list(Attr::Lanes))
-        r.lane.push_back(from < 0 ? value(i.operand(0), 0) : value(i.operand(static_cast<size_t>(from / n)), from % n));
+      for (int64_t from : i.list(Attr::Lanes)) {
+        const int64_t lane = std::max<int64_t>(from, 0);
+        r.lane.push_back(at(i.operand(static_cast<size_t>(lane / n)), static_cast<int>(lane % n)));
+      }
       define(i.result(), std::move(r));
       return;
     }
@@ -725,6 +629,7 @@ bool writeFor(const Func& kernel, const KernelSchedule& shape, FunctionRef<std::
       if (!again) return false;
       lowered = std::move(*again);
       legalize(*lowered->module.kernel(), lowered->module, made->machine);
+      narrowIntegers(*lowered->module.kernel(), lowered->module);
       if (options.explains) {
         described = describe(kernel, *made);
         appendAll(described, "# threads of a program: ", made->kernel.threads, "; programs of a workgroup: ", programs,

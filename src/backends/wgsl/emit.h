@@ -24,12 +24,10 @@ namespace nereid::wgsl {
 
 enum class Kind : uint8_t { Bool, Int, Long, Float, Pointer };
 
-// A value: an expression a lane (one, where all lanes are the same). Integers up to 32 bits and the bits of narrow floats are i32 with
-// zeros above; 64 bits are i32 where they fit, with their sign, else vec2u. A pointer counts elements of what it points to from the start
-// of its memory.
+// A value: an expression a lane (one, where all lanes are the same), of the kind of its type. Integers up to 32 bits and the bits of narrow
+// floats are i32 with zeros above; 64 bits are vec2u. A pointer counts elements of what it points to from the start of its memory.
 struct Rep {
   std::vector<std::string> lane;
-  Kind kind = Kind::Int;
   int memory = -1;
   std::vector<std::string> words{};  // u32: of elements narrower than a word all lanes together, where they came that way
 };
@@ -81,7 +79,6 @@ class Emitter {
   void addMatrices();
   Loc placeOf(const Value* v);
   static bool isPackable(const Inst& access, const Value* value);
-  void findWide();
   std::string module();
   void arguments();
   static std::string parameterWord(size_t k) { return cat("params[", k / 4, "].", "xyzw"[k % 4]); }
@@ -95,9 +92,7 @@ class Emitter {
   void close(const std::string& s = "}");
 
   static Kind kindOf(const Type& t);
-  Kind carriedKind(const Value* v) const;  // of what a loop or branch carries
   static std::string_view typeName(Kind k);
-  Kind kind(const Value* v);  // of a value about to be defined
   // Where a pointer leads; -1 if that is not known.
   int memoryOf(const Value* pointer) const {
     auto at = memoryOf_.find(provenance_.of(pointer));
@@ -108,20 +103,17 @@ class Emitter {
   const Rep& rep(const Value* v) const { return reps_.at(v); }
   static int lanes(const Type& t) { return t.isVector() ? static_cast<int>(t.numel()) : 1; }
   const std::string& at(const Value* v, int lane) const;
-  std::string wide(const Value* v, int lane);  // as vec2u
-  std::string low(const Value* v, int lane);   // the low 32 bits
-  std::string full(const Value* v, int lane);  // as the kind of its type
   static std::string number(int64_t v);
-  std::string literal(const Type& t, uint64_t bits, bool isNarrow);
+  std::string literal(const Type& t, uint64_t bits);
   const std::string& help(const std::string& function);
   void define(const Value* v, Rep&& r);
-  void define(const Value* v, std::string e, Kind kind, int memory = -1);  // the same in every lane
+  void define(const Value* v, std::string e, int memory = -1);  // the same in every lane
   void addLane(Rep& r, const std::string& e) { r.lane.push_back(let(e)); }
   // One expression a lane, of the value's kind.
   template <class F>
   void each(const Inst& inst, F&& f) {
     const Value* v = inst.result();
-    Rep r{{}, kind(v), -1};
+    Rep r;
     for (int k = 0; k < lanes(v->type); ++k) addLane(r, f(k));
     define(v, std::move(r));
   }
@@ -214,7 +206,6 @@ class Emitter {
   PtrMap<const Value*, Rep> reps_;
   PtrMap<const Value*, bool> uniform_;
   std::set<const Value*> used_;  // results of atomics that some operation reads
-  std::set<const Value*> wide_;  // 64-bit integers of which more than the low 32 bits matter
   std::set<std::string> helpers_;
   std::vector<Site> sites_;
   Ranges ranges_;

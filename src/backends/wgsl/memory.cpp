@@ -241,16 +241,15 @@ void Emitter::readVector(const Inst& inst, Rep& r) {
         r.words.push_back(bits);
         continue;
       }
-      std::string e = r.kind == Kind::Float ? cat("bitcast<f32>(", bits, ")") : i(bits);
-      r.lane.push_back(
-          copy(chooses ? cat("select(", other ? full(other, k + w) : literal(element, 0, false), ", ", e, ", ", at(mask, 0), ")") : e));
+      std::string e = kindOf(element) == Kind::Float ? cat("bitcast<f32>(", bits, ")") : i(bits);
+      r.lane.push_back(copy(chooses ? cat("select(", other ? at(other, k + w) : literal(element, 0), ", ", e, ", ", at(mask, 0), ")") : e));
     }
   }
   if (perWord == 1) return;
   unpack(r, element);
   if (!chooses || otherBits) return;
   for (int k = 0; k < all; ++k)
-    r.lane[static_cast<size_t>(k)] = copy(cat("select(", full(other, k), ", ", r.lane[static_cast<size_t>(k)], ", ", at(mask, 0), ")"));
+    r.lane[static_cast<size_t>(k)] = copy(cat("select(", at(other, k), ", ", r.lane[static_cast<size_t>(k)], ", ", at(mask, 0), ")"));
   r.words.clear();
 }
 
@@ -275,7 +274,7 @@ void Emitter::writeVector(const Inst& inst) {
 void Emitter::load(const Inst& inst) {
   const Value *v = inst.result(), *mask = inst.optional(1), *other = inst.optional(2);
   if (memories_[static_cast<size_t>(rep(inst.operand(0)).memory)].of == Memory::Thread) {
-    Rep r{{}, kindOf(v->type.element()), -1};
+    Rep r;
     if (memories_[static_cast<size_t>(rep(inst.operand(0)).memory)].isPacked) {
       int perWord = 32 / bitWidth(v->type.element());
       for (int k = 0; k < lanes(v->type) / perWord; ++k) r.words.push_back(copy(privateElement(inst.operand(0), 0, k)));
@@ -288,7 +287,7 @@ void Emitter::load(const Inst& inst) {
   }
   const Rep p = rep(inst.operand(0));
   Type element = v->type.element();
-  Rep r{{}, kindOf(element), -1};
+  Rep r;
   r.memory = memoryOf(v);
   bool isVector = wordsAtOnce(inst, v) && hasVectors(p.memory) && memories_[static_cast<size_t>(p.memory)].of != Memory::Factors;
   if (isVector) readVector(inst, r);
@@ -299,17 +298,13 @@ void Emitter::load(const Inst& inst) {
       continue;
     }
     // Where the mask is false the first element is read, and dropped: branches cost more.
-    std::string instead = other ? full(other, k) : r.kind == Kind::Pointer ? "0" : literal(element, 0, false);
+    std::string instead = other ? at(other, k) : kindOf(element) == Kind::Pointer ? "0" : literal(element, 0);
     std::string where = let(cat("select(0, ", offset, ", ", at(mask, k), ")"));
     if (inst.has(Attr::Unspecified)) {
       r.lane.push_back(let(readElement(element, p.memory, where)));
       continue;
     }
     r.lane.push_back(let(cat("select(", instead, ", ", readElement(element, p.memory, where), ", ", at(mask, k), ")")));
-  }
-  if (kind(v) != r.kind) {
-    for (std::string& e : r.lane) e = i(e + ".x");
-    r.kind = kind(v);
   }
   define(v, std::move(r));
 }
@@ -324,7 +319,7 @@ void Emitter::store(const Inst& inst) {
         line(cat(privateElement(inst.operand(0), 0, static_cast<int64_t>(k)), " = ", words[k], ";"));
       return;
     }
-    for (int k = 0; k < lanes(v->type); ++k) line(cat(privateElement(inst.operand(0), 0, k), " = ", full(v, k), ";"));
+    for (int k = 0; k < lanes(v->type); ++k) line(cat(privateElement(inst.operand(0), 0, k), " = ", at(v, k), ";"));
     return;
   }
   if (wordsAtOnce(inst, v) && hasVectors(p.memory)) {
@@ -336,7 +331,7 @@ void Emitter::store(const Inst& inst) {
   for (int k = 0; k < lanes(v->type); ++k) {
     std::string offset = inst.op == Op::LoScatter ? at(inst.operand(0), k) : plus(p.lane[0], k);
     if (mask) open(cat("if (", at(mask, k), ") {"));
-    writeElement(v->type.element(), p.memory, offset, full(v, k));
+    writeElement(v->type.element(), p.memory, offset, at(v, k));
     if (mask) close();
   }
 }
@@ -350,38 +345,38 @@ void Emitter::address(const Inst& inst) {
     const Memory& own = memory(v);
     if (own.of == Memory::Sums) {
       for (int64_t k = 0; k < own.bytes / 4 / threads_ / 8; ++k) line(cat("var ", own.name, "_", k, ": ", sumsType(own), ";"));
-      define(v, "0", Kind::Pointer, memoryOf(v));
+      define(v, "0", memoryOf(v));
       return;
     }
     if (own.isPacked)
       line(cat("var ", own.name, ": array<u32, ", inst.integer(Attr::Private) * bitWidth(t.pointee()) / 32, ">;"));
     else
       line(cat("var ", own.name, ": array<", typeName(kindOf(t.pointee())), ", ", inst.integer(Attr::Private), ">;"));
-    define(v, "0", Kind::Pointer, memoryOf(v));
+    define(v, "0", memoryOf(v));
     return;
   }
   if (inst.op == Op::LoAlloc) {
     const Memory& m = memory(v);
     if (m.of == Memory::Factors || m.of == Memory::Part) {
-      define(v, "0", Kind::Pointer, memoryOf(v));
+      define(v, "0", memoryOf(v));
       return;
     }
     int bytes = bytesOf(t.pointee());
     std::string first = cat(inst.integer(Attr::Offset) / bytes);
     if (m.of == Memory::Scratch && inStorage_)
       first = let(cat("i32(group.x * ", (scratchBytes_ + 255) / 256 * 256 / bytes, "u) + ", first));
-    define(v, first, Kind::Pointer, memoryOf(v));
+    define(v, first, memoryOf(v));
     return;
   }
   const Rep& p = rep(inst.operand(0));
   if (inst.op == Op::AddPtr && memories_[static_cast<size_t>(p.memory)].of == Memory::Thread) {
-    define(v, cat(std::stoll(p.lane[0]) + privateIndex(inst.operand(1))), Kind::Pointer, p.memory);
+    define(v, cat(std::stoll(p.lane[0]) + privateIndex(inst.operand(1))), p.memory);
     return;
   }
   if (inst.op == Op::AddPtr) {
-    Rep r{{}, Kind::Pointer, p.memory};
+    Rep r{{}, p.memory};
     const Value* by = inst.operand(1);
-    for (int k = 0; k < lanes(t); ++k) r.lane.push_back(let(cat(at(inst.operand(0), k), " + ", sext(low(by, k), bitWidth(by->type)))));
+    for (int k = 0; k < lanes(t); ++k) r.lane.push_back(let(cat(at(inst.operand(0), k), " + ", sext(at(by, k), bitWidth(by->type)))));
     define(v, std::move(r));
     return;
   }
@@ -393,7 +388,7 @@ void Emitter::address(const Inst& inst) {
   }
   int bytes = bytesOf(inst.operand(0)->type.pointee());
   size_t parameter = parameterOf_[static_cast<size_t>(p.memory)];
-  Rep r{{}, Kind::Long, -1};
+  Rep r;
   for (int k = 0; k < lanes(t); ++k)
     r.lane.push_back(let(cat("vec2u(", u(cat("(", at(inst.operand(0), k), " * ", bytes, ")")), " ^ 0x80000000u, ",
                              parameterWord(5 + 2 * parameter), " + 1u)")));
@@ -422,7 +417,7 @@ void Emitter::atomic(const Inst& inst) {
   auto back = [&](const std::string& word) { return kindOf(t) == Kind::Float ? cat("bitcast<f32>(", word, ")") : i(word); };
   auto body = [&] {
     if (isLong) {
-      std::string x = let(wide(inst.operand(1), 0));
+      std::string x = let(at(inst.operand(1), 0));
       std::string first = let(cat(access(p.memory, what), "(", where.word, ", ", x, ".x)"));
       // What the low words carry goes to the high ones, whoever comes between.
       std::string carry = kind_ == Rmw::Add ? cat(" + select(0u, 1u, ", first, " + ", x, ".x < ", first, ")") : "";
@@ -453,7 +448,7 @@ void Emitter::atomic(const Inst& inst) {
   };
   if (inThreads_ || (threads_ == 1 && programs_ > 1)) {
     body();
-    define(v, copy(result), kindOf(t));
+    define(v, copy(result));
     return;
   }
   open("if (thread == 0u) {");
@@ -464,9 +459,9 @@ void Emitter::atomic(const Inst& inst) {
   }
   close();
   if (isLong)
-    define(v, result, kindOf(t));
+    define(v, result);
   else
-    define(v, let(back("workgroupUniformLoad(&shared_word)")), kindOf(t));
+    define(v, let(back("workgroupUniformLoad(&shared_word)")));
 }
 
 // ---- subgroups of 32 threads, which are numbered as the workgroup's
@@ -494,7 +489,7 @@ void Emitter::report(const Inst& inst) {
     else if (t.isFloat() && !inHex)
       pair = cat(help("f64_bits"), "(", e, ")");
     else if (kindOf(t) == Kind::Long)
-      pair = wide(v, 0);
+      pair = e;
     else if (t.isBool())
       pair = cat("vec2u(select(0u, 1u, ", e, "), 0u)");
     else if (isSigned)
