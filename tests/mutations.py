@@ -132,7 +132,6 @@ MUTATIONS = [
     ("wasm-sext16", "src/backends/wasm/elements.cpp", "if (width == 16) return code_.make(Ins::I32Extend16S, {x});", "if (width == 16) return x;", "signed integers of 16 bits are unsigned"),
     ("wasm-mask-order", "src/backends/wasm/elements.cpp", "if (isSignedPredicate(p)) std::swap(x[0], x[1]);", "", "signed comparisons of booleans"),
     ("wasm-pmin", "src/backends/wasm/elements.cpp", "return map(y, x, x.width == 64 ?", "return map(x, y, x.width == 64 ?", "minima by comparison give the other operand for NaN"),
-    ("wasm-narrowing", "src/backends/wasm/elements.cpp", "if (exact && !(fits(i.operand(0)) && fits(i.operand(1)))) return nullptr;", "if (exact && !(fits(i.operand(0)) || true)) return nullptr;", "64-bit minima look at the low halves only"),
     ("wgsl-barrier-kind", "src/backends/wgsl/emit.cpp", 'i.text(Attr::Space) == "storage" ? "storageBarrier();" : "workgroupBarrier();"', '"workgroupBarrier();"', "the barrier of the other address space"),
     # ---- front-ends
     ("tl-compare-sign", "src/frontends/tl/arithmetic.cpp", '{"<", CmpFPred::Olt, CmpIPred::Slt, CmpIPred::Ult}', '{"<", CmpFPred::Olt, CmpIPred::Slt, CmpIPred::Slt}', "unsigned values are compared as signed"),

@@ -30,6 +30,7 @@ bool Provenance::flow(const Inst& i) {
   };
   switch (i.op) {
     case Op::AddPtr:
+    case Op::LoPrivate:
     case Op::Bitcast:
     case Op::LoSplat:
     case Op::LoExtract: return flow(i.operand(0), i.result());

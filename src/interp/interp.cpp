@@ -189,6 +189,7 @@ bool Machine::runInst(const Inst& i) {
     case HandOp::DescGather:
     case HandOp::DescScatter:
     case HandOp::LoAlloc:
+    case HandOp::LoPrivate:
     case HandOp::LoLoad:
     case HandOp::LoStore:
     case HandOp::LoGather:

@@ -276,6 +276,11 @@ bool Machine::memory(const Inst& i) {
     case Op::DescGather:
     case Op::DescScatter: return descriptorRows(i);
     case Op::LoAlloc: return alloc(i);
+    case Op::LoPrivate: {
+      const int64_t element = integer(i.operand(1)) * i.integer(Attr::Private) + i.integer(Attr::Offset);
+      set(i.result(), {i.result()->type, {scalar(i.operand(0)) + static_cast<uint64_t>(element * byteSize(i.result()->type.pointee()))}});
+      return true;
+    }
     default: return lowerMemory(i);
   }
 }

@@ -289,6 +289,7 @@ constexpr Row kOpRows[] = {
     {Op::LoShuffle, "x: vector, y?: =x -> vector :x"},
     {Op::LoAtomicRMW, "pointer: scalar pointer, value: scalar *pointer -> *pointer ; atomic_rmw_op"},
     {Op::LoAtomicCAS, "pointer: scalar pointer, expected: scalar *pointer, value: *pointer -> *pointer"},
+    {Op::LoPrivate, "x: scalar pointer, thread: scalar number -> =x ; offset ; private>0"},
     {Op::LoMatrixDot, "accumulators: pointer, a: pointer, =a"},
     {Op::LoMatrixZero, "accumulators: pointer"},
     {Op::LoMatrixGet, "x: pointer, =x"},

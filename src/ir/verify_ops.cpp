@@ -273,6 +273,9 @@ class OpVerifier {
         return (of == Elem::BF16 ? to == Elem::F32 : to == Elem::I32 && (of == Elem::I16 || of == Elem::I8)) &&
                in(2).numel() * bitWidth(in(2)) == in(0).numel() * 32;
       }
+      case Op::LoPrivate:
+        return (i_.integer(Attr::Offset) >= 0 && i_.integer(Attr::Offset) < i_.integer(Attr::Private)) ||
+               attribute("`offset` (%) must be less than `private` (%)", {i_.integer(Attr::Offset), i_.integer(Attr::Private)});
       case Op::LoMatrixDot: return matrixDot();
       case Op::LoMatrixZero: return hasShape(2) && isAccumulator(in(0));
       case Op::LoMatrixGet:

@@ -174,6 +174,7 @@ class Lowering {
   bool writesMemory(const Anchor& anchor) const;
   void combineInSubgroups(const Inst& reduce, const std::vector<int>& partial, int threadBits);
   bool ownsBit(IndexBit bit, int place) const;
+  Lowval privatePointer(const BufferRef& buffer, Lowval thread, int64_t element);  // of one of the thread's own elements
   Lowval registerPointer(const BufferRef& buffer, const IndexMap& map);
   class ThreadDot;
   void emitSharedDot(const Inst& dot, const DotSchedule& schedule);

@@ -48,9 +48,7 @@ void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, b
       for (int64_t half = 0; half < 2; ++half) {
         Lowval shared =
             emitOp(Op::AddPtr, {{between.base, 0}, emitOp(Op::AddI, {at_, {index(128 * half), 0}}, kI64)}, between.base->type, {}, top());
-        Lowval mine = emitOp(Op::MulI, {thread, {index(int64_t{1} << own.layout->registerBits), 0}}, kI64);
-        mine = emitOp(Op::AddPtr, {{own.base, 0}, mine}, own.base->type);
-        mine = emitOp(Op::AddPtr, {mine, {index(part * 8 + half * 4), 0}}, own.base->type, {}, top());
+        const Lowval mine = privatePointer(own, thread, part * 8 + half * 4);
         auto load = [&](Lowval from) { return at(top()).loadFrom(from.v, Type::vector(sum, 4)); };
         Value* v = load(toRegisters ? shared : mine);
         if (adds) v = at(top()).make(type.isInt() ? Op::AddI : Op::AddF, {load(mine), v});

@@ -19,7 +19,7 @@ namespace {
 bool isPure(const Inst& inst) { return info(inst.op).effects == Effects::Pure && inst.regions.empty(); }
 
 const Value* baseOf(const Value* pointer) {
-  while (pointer->def && pointer->def->op == Op::AddPtr) pointer = pointer->def->operand(0);
+  while (pointer->def && (pointer->def->op == Op::AddPtr || pointer->def->op == Op::LoPrivate)) pointer = pointer->def->operand(0);
   return pointer;
 }
 bool isArgument(const Value* pointer) { return !baseOf(pointer)->def; }
@@ -194,7 +194,10 @@ class Prefetch {
     }
   }
   static Value* place(Builder& b, Value* held, Value* thread, const Type& type) {
-    return b.addPtr(held, b.make(Op::MulI, {thread, b.integer(thread->type, type.numel())}));
+    return b
+        .create(Op::LoPrivate, {held, thread}, {held->type},
+                {{Attr::Offset, int64_t{0}}, {Attr::Private, static_cast<int64_t>(type.numel())}})
+        ->result();
   }
 
   // A loop over threads that fetches what the mover's loads read, with the loop's values as `map` has them.

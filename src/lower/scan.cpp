@@ -84,12 +84,7 @@ class Lowering::Scanner {
   }
 
   // ---- elements of threads
-  Value* place(const BufferRef& of, Value* t, int64_t k) {
-    const int64_t own = int64_t{1} << of.layout->registerBits;
-    Lowval first = low_.emitOp(Op::MulI, {{t, low_.top()}, {low_.index(own), 0}}, kI64);
-    Lowval p = low_.emitOp(Op::AddPtr, {{of.base, 0}, first}, of.base->type, {}, low_.top());
-    return low_.emitOp(Op::AddPtr, {p, {low_.index(k), 0}}, of.base->type, {}, low_.top()).v;
-  }
+  Value* place(const BufferRef& of, Value* t, int64_t k) { return low_.privatePointer(of, {t, low_.top()}, k).v; }
   Value* pointer(const BufferRef& of, Lowval i, int64_t more) {
     Lowval p = low_.emitOp(Op::AddPtr, {{of.base, 0}, i}, of.base->type, {}, low_.top());
     return low_.emitOp(Op::AddPtr, {p, {low_.index(more), 0}}, of.base->type, {}, low_.top()).v;

@@ -85,10 +85,12 @@ Lowval Lowering::registerPointer(const BufferRef& buffer, const IndexMap& map) {
     }
     if (set) at_ += int64_t{1} << ~place;
   }
-  const Type kI64 = Type::scalar(Elem::I64);
-  Lowval first = emitOp(Op::MulI, {{thread_.number, thread_.level}, {index(int64_t{1} << buffer.layout->registerBits), 0}}, kI64);
-  Lowval own = emitOp(Op::AddPtr, {{buffer.base, 0}, first}, buffer.base->type);
-  return emitOp(Op::AddPtr, {own, {index(at_), 0}}, buffer.base->type, {}, top());
+  return privatePointer(buffer, {thread_.number, thread_.level}, at_);
+}
+
+Lowval Lowering::privatePointer(const BufferRef& buffer, Lowval thread, int64_t element) {
+  return emitOp(Op::LoPrivate, {{buffer.base, 0}, thread}, buffer.base->type,
+                {{Attr::Offset, element}, {Attr::Private, int64_t{1} << buffer.layout->registerBits}}, top());
 }
 
 // A dot whose threads have rectangles of accumulators in registers, along all of K.
@@ -329,11 +331,7 @@ void Lowering::combineInSubgroups(const Inst& reduce, const std::vector<int>& pa
     mine.push_back(partial_.found.at(v));
     theirs.push_back(allocateElements(mine.back().element, own * threads_, &layout));
   }
-  auto place = [&](const BufferRef& of, Value* t, int64_t k) {
-    Lowval first = emitOp(Op::MulI, {{t, top()}, {index(own), 0}}, kI64);
-    Lowval p = emitOp(Op::AddPtr, {{of.base, 0}, first}, of.base->type, {}, top());
-    return emitOp(Op::AddPtr, {p, {index(k), 0}}, of.base->type, {}, top()).v;
-  };
+  auto place = [&](const BufferRef& of, Value* t, int64_t k) { return privatePointer(of, {t, top()}, k).v; };
   auto read = [&](const BufferRef& from, Value* t, int64_t k, size_t which) {
     return convert({at(top()).loadFrom(place(from, t, k), from.element), top()}, reduce.operands[which]->type.element());
   };

@@ -103,7 +103,8 @@ struct Cse {
 
 // The argument or lo.alloc on which an address is based.
 const Value* beginOf(const Value* pointer) {
-  while (pointer->def && (pointer->def->op == Op::AddPtr || pointer->def->op == Op::LoSplat)) pointer = pointer->def->operand(0);
+  auto isAddress = [](Op op) { return op == Op::AddPtr || op == Op::LoPrivate || op == Op::LoSplat; };
+  while (pointer->def && isAddress(pointer->def->op)) pointer = pointer->def->operand(0);
   return pointer;
 }
 

@@ -74,6 +74,8 @@ TEST(Verify, NamesWhatIsWrong) {
       {"%r = \"tt.expand_dims\"(%x) : (tensor<8xi32>) -> tensor<8x1xi32>", "`tt.expand_dims`: the attribute `axis` is missing [verify]"},
       {"%r = \"lo.extract\"(%v) <{offset = 4 : i32}> : (vector<4xf32>) -> f32",
        "`lo.extract`: `offset` must be from 0 to 3 (got 4) [verify]"},
+      {"%o = \"lo.private\"(%q, %i) <{offset = 4 : i64, private = 4 : i32}> : (!tt.ptr<f32>, i32) -> !tt.ptr<f32>",
+       "`lo.private`: `offset` (4) must be less than `private` (4) [verify]"},
       {"\"lo.subgroup_shuffle\"(%q, %q) <{threads = 0 : i32, private = 1 : i32}> : (!tt.ptr<f32>, !tt.ptr<f32>) -> ()",
        "`lo.subgroup_shuffle`: `threads` must be positive (got 0) [verify]"},
       {"%r = \"tt.fp_to_fp\"(%f) <{rounding = 7 : i32}> : (f32) -> f16",

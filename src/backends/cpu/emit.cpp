@@ -289,6 +289,7 @@ struct Emitter {
       }
       case OtherOp::ClampF: return floating(i);
       // Operations on WebGPU's workgroups and subgroups: `lower` emits none for this target.
+      case OtherOp::LoPrivate:
       case OtherOp::LoMatrixDot:
       case OtherOp::LoMatrixZero:
       case OtherOp::LoMatrixGet:

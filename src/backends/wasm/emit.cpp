@@ -271,6 +271,7 @@ void Emitter::inst(const Inst& i) {
     // WebAssembly has none: `lower` emits none for this target.
     case OtherOp::LoPrefetch:
     // Operations on WebGPU's workgroups and subgroups: `lower` emits none for this target.
+    case OtherOp::LoPrivate:
     case OtherOp::LoMatrixDot:
     case OtherOp::LoMatrixZero:
     case OtherOp::LoMatrixGet:

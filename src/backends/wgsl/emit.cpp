@@ -242,10 +242,8 @@ bool Emitter::isPackable(const Inst& access, const Value* value) {
   const Type element = value->type.element();
   if (element.isPointer() || element.isBool() || bitWidth(element) >= 32 || access.operands.size() != (access.op == Op::LoStore ? 2 : 1))
     return false;
-  int64_t perWord = 32 / bitWidth(element), index = 0;
-  for (const Value* p = access.operand(0); p->def && p->def->op == Op::AddPtr; p = p->def->operand(0))
-    index += privateIndex(p->def->operand(1));
-  return lanes(value->type) % perWord == 0 && index % perWord == 0;
+  const int64_t perWord = 32 / bitWidth(element);
+  return lanes(value->type) % perWord == 0 && access.operand(0)->def->integer(Attr::Offset) % perWord == 0;
 }
 
 // ---- text
@@ -535,6 +533,7 @@ void Emitter::inst(const Inst& i) {
     case OtherOp::LoAssert: report(i); return;
     case OtherOp::LoAlloc:
     case OtherOp::AddPtr:
+    case OtherOp::LoPrivate:
     case OtherOp::PtrToInt: address(i); return;
     case OtherOp::Constant:
     case OtherOp::Poison: {

@@ -160,8 +160,7 @@ class Emitter {
   void swap(const Inst& inst);
   void report(const Inst& inst);
   void address(const Inst& inst);
-  std::string privateElement(const Value* pointer, int lane, int64_t index);
-  static int64_t privateIndex(const Value* offset);
+  std::string privateElement(const Value* pointer, int64_t index);
   std::string declarations(const Memory& m, int binding) const;
 
   // ---- matrices.cpp

@@ -161,18 +161,11 @@ void Emitter::writeElement(const Type& t, int memory, const std::string& offset,
   line(cat(access(memory, "or"), "(", word, ", (", bits, " & ", mask, "u) << ", shift, ");"));
 }
 
-// A thread's own elements are at constant places, past those of the threads before it.
-int64_t Emitter::privateIndex(const Value* offset) {
-  if (auto bits = constantBits(offset)) return static_cast<int64_t>(*bits);
-  if (!offset->def || offset->def->op != Op::AddI) return 0;
-  return privateIndex(offset->def->operand(0)) + privateIndex(offset->def->operand(1));
-}
-
-// Of packed ones `index` counts words.
-std::string Emitter::privateElement(const Value* pointer, int lane, int64_t index) {
-  const Memory& own = memories_[static_cast<size_t>(rep(pointer).memory)];
-  std::string first = own.isPacked ? cat(std::stoll(at(pointer, lane)) * bitWidth(pointer->type.pointee()) / 32) : at(pointer, lane);
-  return cat(own.name, "[", first, index ? cat(" + ", index) : "", "]");
+// Of packed elements `index` counts words.
+std::string Emitter::privateElement(const Value* pointer, int64_t index) {
+  const Memory& own = memory(pointer);
+  const int64_t first = pointer->def->integer(Attr::Offset);
+  return cat(own.name, "[", (own.isPacked ? first * bitWidth(pointer->type.pointee()) / 32 : first) + index, "]");
 }
 
 // ---- several words at a time
@@ -277,10 +270,10 @@ void Emitter::load(const Inst& inst) {
     Rep r;
     if (memories_[static_cast<size_t>(rep(inst.operand(0)).memory)].isPacked) {
       int perWord = 32 / bitWidth(v->type.element());
-      for (int k = 0; k < lanes(v->type) / perWord; ++k) r.words.push_back(copy(privateElement(inst.operand(0), 0, k)));
+      for (int k = 0; k < lanes(v->type) / perWord; ++k) r.words.push_back(copy(privateElement(inst.operand(0), k)));
       unpack(r, v->type.element());
     } else {
-      for (int k = 0; k < lanes(v->type); ++k) r.lane.push_back(copy(privateElement(inst.operand(0), 0, k)));
+      for (int k = 0; k < lanes(v->type); ++k) r.lane.push_back(copy(privateElement(inst.operand(0), k)));
     }
     define(v, std::move(r));
     return;
@@ -315,11 +308,10 @@ void Emitter::store(const Inst& inst) {
   if (memories_[static_cast<size_t>(p.memory)].of == Memory::Thread) {
     if (memories_[static_cast<size_t>(p.memory)].isPacked) {
       const std::vector<std::string> words = wordsOf(v);
-      for (size_t k = 0; k < words.size(); ++k)
-        line(cat(privateElement(inst.operand(0), 0, static_cast<int64_t>(k)), " = ", words[k], ";"));
+      for (size_t k = 0; k < words.size(); ++k) line(cat(privateElement(inst.operand(0), static_cast<int64_t>(k)), " = ", words[k], ";"));
       return;
     }
-    for (int k = 0; k < lanes(v->type); ++k) line(cat(privateElement(inst.operand(0), 0, k), " = ", at(v, k), ";"));
+    for (int k = 0; k < lanes(v->type); ++k) line(cat(privateElement(inst.operand(0), k), " = ", at(v, k), ";"));
     return;
   }
   if (wordsAtOnce(inst, v) && hasVectors(p.memory)) {
@@ -369,8 +361,8 @@ void Emitter::address(const Inst& inst) {
     return;
   }
   const Rep& p = rep(inst.operand(0));
-  if (inst.op == Op::AddPtr && memories_[static_cast<size_t>(p.memory)].of == Memory::Thread) {
-    define(v, cat(std::stoll(p.lane[0]) + privateIndex(inst.operand(1))), p.memory);
+  if (inst.op == Op::LoPrivate) {  // whose accesses name the element
+    define(v, "0", p.memory);
     return;
   }
   if (inst.op == Op::AddPtr) {
