@@ -141,6 +141,12 @@ for edit in "s/^nest 0 axes 1024r/nest 0 axes 512r/ line 7: nest 0: the axes are
   sed "${edit%%/ *}/" "$folder/softmax.schedule" >"$folder/edited.schedule"
   expect 1 "${edit#*/ }" emit $softmax --stage schedule --target wasm --schedule "$folder/edited.schedule"
 done
+# The legal values of each decision, and a line that makes one of them.
+expect 0 "nest 2 axes 1024 vector 0 lanes {" emit $softmax --stage candidates --target wasm
+expect 0 "variant wgsl.subgroups.distinct" emit $softmax --stage candidates --target webgpu
+printf 'kernel threads 1 programs 1 subgroups no matrices no\nnest 2 vector none\n' >"$folder/edited.schedule"
+expect 0 "nest 2 axes 1024 vector none lanes 1 threads 1 order 0 unrolled no" emit $softmax --stage schedule --target wasm --schedule "$folder/edited.schedule"
+expect 0 "now none, by default 0: most accesses are contiguous along it" emit $softmax --stage candidates --target wasm --schedule "$folder/edited.schedule"
 # Decisions about a dot.
 dot="tests/lang/dot_added.py:plain --signature *fp32,*fp32,*fp32 --stage schedule --target wasm"
 "$nereid" emit $dot >"$folder/dot.schedule"
@@ -148,9 +154,9 @@ sed 's/rows 6 rest 4 columns 8/rows 5 rest 4 columns 16/' "$folder/dot.schedule"
 expect 1 "dot 1: tiles of 5 and 4 rows do not make 16 rows" emit $dot --schedule "$folder/edited.schedule"
 sed 's/rows 6 rest 4 columns 8/rows 5 rest 1 columns 16/' "$folder/dot.schedule" >"$folder/edited.schedule"
 expect 0 "dot 1 rows 5 rest 1 columns 16 group 1" emit $dot --schedule "$folder/edited.schedule"
-for edit in "s/rows 6/rows 17/ dot 1: rows must be between 1 and 16" "s/rest 4//;s/rows 6/rows 3/ dot 1: tiles of 3 rows leave a rest of 16 rows" \
+for edit in "s/rows 6/rows 17/ dot 1: rows must be between 1 and 16" "s/rest 4/rest 0/;s/rows 6/rows 3/ dot 1: tiles of 3 rows leave a rest of 16 rows" \
   "s/columns 8/columns 32/ dot 1: columns must be a power of two up to 16" "s/group 1/group 4/ dot 1: group must be 1" \
-  "s/dot 1 .*/dot 1 depth 4 unrolled no/ dot 1: other fields" "s/^dot 1/dot 2/ the kernel has no dot 2" "s/group 1/tile 1/ a dot has no \`tile\`"; do
+  "s/dot 1 .*/dot 1 depth 4 unrolled no/ dot 1: \`depth\` is not a decision about it" "s/^dot 1/dot 7/ the kernel has no dot 7" "s/group 1/tile 1/ a dot has no \`tile\`"; do
   sed "${edit%%/ *}/" "$folder/dot.schedule" >"$folder/edited.schedule"
   expect 1 "${edit#*/ }" emit $dot --schedule "$folder/edited.schedule"
 done

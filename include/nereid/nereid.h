@@ -107,8 +107,9 @@ void nereid_set_num_threads(int threads);
 
 /* JSON: name and parameters of the kernel, without compiling it. */
 nereid_status nereid_describe(const nereid_request* request, nereid_text* json, nereid_text* error);
-/* The text of one stage: tokens, ast, ttir, passes, schedule, lower, threads, llvm, asm, wat, wgsl. The suffix "+lines", as in "wat+lines",
- * adds source lines. */
+/* The text of one stage: tokens, ast, ttir, passes, schedule, candidates, lower, threads, llvm, asm, wat, wgsl. The suffix "+lines",
+ * as in "wat+lines", adds source lines. "candidates" lists the legal values of each decision of the schedule; docs/reference/cli.md has the
+ * format. */
 nereid_status nereid_emit(const nereid_request* request, const char* stage, nereid_text* text, nereid_text* error);
 /* Compiles a kernel that can be launched in this process. */
 nereid_status nereid_compile(const nereid_request* request, nereid_kernel** kernel, nereid_text* error);

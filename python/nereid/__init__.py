@@ -21,7 +21,7 @@ from .autotuner import Config, autotune, heuristics  # noqa: E402
 from .inspection import benchmark, check, compile, explain  # noqa: E402
 from .jit import JITFunction, KernelInterface, aggregate, cdiv, constexpr_function, jit, next_power_of_2  # noqa: E402
 from .tensors import tensor  # noqa: E402
-from .tuning import tune  # noqa: E402
+from .tuning import candidates, tune  # noqa: E402
 
 __version__ = _core.version()
 
@@ -30,6 +30,6 @@ get_num_threads = _core.get_num_threads
 targets = _core.targets
 
 __all__ = [
-    "CompileError", "Config", "InternalError", "JITFunction", "KernelInterface", "LaunchError", "aggregate", "autotune", "benchmark", "cdiv", "check", "compile", "constexpr_function", "explain",
+    "CompileError", "Config", "InternalError", "JITFunction", "KernelInterface", "LaunchError", "aggregate", "autotune", "benchmark", "candidates", "cdiv", "check", "compile", "constexpr_function", "explain",
     "get_num_threads", "heuristics", "jit", "knobs", "language", "next_power_of_2", "set_num_threads", "tensor", "testing", "tune"
 ]

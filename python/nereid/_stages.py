@@ -6,7 +6,7 @@ import os
 from . import _core
 from .errors import CompileError
 
-OF_SCHEDULE = ("schedule", "lower", "llvm", "asm")  # the stages that a tuned schedule changes
+OF_SCHEDULE = ("schedule", "candidates", "lower", "llvm", "asm")  # the stages that a tuned schedule changes
 STAGES = ("ttir", "passes", "schedule", "lower", "llvm", "asm", "wat", "wgsl")
 
 

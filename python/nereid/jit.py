@@ -238,7 +238,7 @@ class JITFunction(_core.Launcher, KernelInterface):
         return signature, {**constants, **kwargs}, debug
 
     def emit(self, stage="ttir", *args, signature=None, **kwargs):
-        """The text of one stage of the compiler: tokens, ast, ttir, passes, schedule, lower, llvm, asm, wat, wgsl.
+        """The text of one stage of the compiler: tokens, ast, ttir, passes, schedule, candidates, lower, llvm, asm, wat, wgsl.
 
         Compiles for the arguments of a launch, as in `kernel.emit("asm", x, y, n, BLOCK=256)`; or for a signature as in Triton's AOT tool, as in
         `kernel.emit("wgsl", signature="*fp32:16,*fp32:16,i32", BLOCK=256)`; or, without either, for the last launch.

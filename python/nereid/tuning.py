@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """nereid.tune: searches for a faster schedule of a kernel on this processor, and keeps it.
 
-The search is that of `nereid tune` (tools/nereid/tune.cpp): each step replaces the decisions about one loop nest or dot by random legal ones, and keeps them
-if the kernel becomes faster.
+The search is that of `nereid tune` (tools/nereid/tune.cpp): each step replaces one decision by a legal one, or all decisions about one loop nest or dot by random
+ones, and keeps the change if the kernel becomes faster.
 """
 import ctypes
 import dataclasses
 import json
+import re
 import sys
 import time
 
@@ -76,12 +77,18 @@ def tune(kernel, *args, grid, seconds=30, measure=None, clock=time.monotonic, **
         return measure(launch, schedule) if measure else min(launch(_RUNS))
 
     def decisions(schedule=""):
-        text = _core.emit(**request, schedule=schedule, stage="schedule")
+        try:
+            text = _core.emit(**request, schedule=schedule, stage="schedule")
+        except CompileError:  # decisions that are legal alone but not together
+            return []
         return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+    def listed(schedule):
+        return _parsed(_core.emit(**request, schedule=schedule, stage="candidates"))
 
     saved = [(about[0], ctypes.string_at(about[0], about[1])) for about in _checks.arrays_of(values.values()) if about[1] and not about[3]]
     try:
-        result = _search(kernel.__name__, timed, decisions, clock, seconds)
+        result = _search(kernel.__name__, timed, decisions, listed, clock, seconds)
     finally:
         for address, contents in saved:
             ctypes.memmove(address, contents, len(contents))
@@ -113,33 +120,97 @@ def _forget_stock(kernel):
         getattr(kernel, "device_caches", getattr(kernel, "cache", {})).clear()
 
 
-def _search(name, timed, decisions, clock, seconds):
+@dataclasses.dataclass
+class Candidates:
+    """A decision about a loop nest or dot that leaves a choice: its legal values and their estimated costs, the cheapest first. `line(value)` is a line of a
+    schedule that makes this decision, and leaves later ones to the compiler."""
+    nest: int
+    decision: str
+    values: list
+    costs: list
+    taken: str
+    default: str
+    reason: str
+    before: str
+
+    def line(self, value):
+        return self.before + value
+
+
+def _parsed(text):
+    """The decisions in the text of the stage `candidates`."""
+    out = []
+    for line in text.splitlines():
+        if m := re.fullmatch(r"((?:nest|dot) (\d+) .*)\{(.*)\}  # cost ([\d ]*); now (\w+), by default (\w+): (.*)", line):
+            before, nest, values, costs, taken, default, reason = m.groups()
+            out.append(Candidates(int(nest), before.split()[-1 if before.endswith(" ") else -2], values.split(), [int(c) for c in costs.split()], taken, default, reason, before))
+    return out
+
+
+def candidates(kernel, *args, signature=None, **kwargs):
+    """The decisions of a kernel's schedule on this processor that leave a choice, with their legal values. Takes the arguments of a launch, or of `emit`."""
+    if args or signature is not None:
+        kernel, kwargs = resolved(kernel, args, kwargs, signature)
+    return _parsed(_kernel(kernel).emit("candidates", *args, signature=signature, **kwargs))
+
+
+def _neighbours(best, listed):
+    """Schedules that differ from the best one in one decision: those first that should gain most."""
+    changes = [(c.costs[c.values.index(c.taken)] - cost, c.line(value)) for c in listed for value, cost in zip(c.values, c.costs) if value != c.taken]
+    for _, line in sorted(changes, key=lambda change: (-change[0], change[1])):
+        name = " ".join(line.split()[:2]) + " "
+        yield [line if old.startswith(name) else old for old in best]
+
+
+def _search(name, timed, decisions, listed, clock, seconds):
     end = clock() + seconds
     text = lambda lines: "".join(line + "\n" for line in lines)
     best = decisions()
-    nests = [k for k, line in enumerate(best) if line.startswith(("nest ", "dot "))]
+    seen = {text(best)}
     fastest = timed("")
-    tried = kept = seed = equal = 0
-    while nests and equal < _MOST_EQUAL and clock() < end:
-        seed += 1
-        drawn, k = decisions(f"random {seed}"), nests[seed % len(nests)]
-        if len(drawn) != len(best) or drawn[k] == best[k]:
-            equal += 1
-            continue
-        equal = 0
-        candidate = best[:k] + [drawn[k]] + best[k + 1:]
+    tried = kept = 0
+
+    def wins(candidate):
+        nonlocal best, fastest, tried, kept
         now = timed(text(candidate))
         tried += 1
         if tried % _REFRESH == 0:  # other programs slow the machine down, or stop doing so
             fastest = timed(text(best))
         if now > _NOISE * fastest:
-            continue
+            return False
         # Measured alternately: it must win each time, since other programs may run in between.
         for _ in range(_TURNS):
             fastest, now = timed(text(best)), timed(text(candidate))
             if now > _NOISE * fastest:
+                return False
+        best, fastest, kept = candidate, now, kept + 1
+        return True
+
+    def is_new(candidate):
+        if len(candidate) != len(best) or text(candidate) in seen:
+            return False
+        seen.add(text(candidate))
+        return True
+
+    improves = True
+    while improves:
+        improves = False
+        for candidate in _neighbours(best, listed(text(best))):
+            if clock() >= end:
                 break
+            candidate = decisions(text(candidate))
+            if is_new(candidate) and wins(candidate):
+                improves = True
+                break
+    nests = [k for k, line in enumerate(best) if line.startswith(("nest ", "dot "))]
+    seed = equal = 0
+    while nests and equal < _MOST_EQUAL and clock() < end:
+        seed += 1
+        drawn, k = decisions(f"random {seed}"), nests[seed % len(nests)]
+        if len(drawn) == len(best) and is_new(best[:k] + [drawn[k]] + best[k + 1:]):
+            equal = 0
+            wins(best[:k] + [drawn[k]] + best[k + 1:])
         else:
-            best, fastest, kept = candidate, now, kept + 1
+            equal += 1
     tuned, default = timed(text(best)), timed("")
     return Tuned(name, text(best), default, tuned, tried, kept)

@@ -114,8 +114,8 @@ void nameFiles(Module& m, const Sources& sources);
 KernelInfo infoOf(const Func& kernel);
 // Returns whether the kernel's name can be used as a file name. Names in TTIR are arbitrary, and may contain a path that leaves the folder.
 bool canNameFiles(const Func& kernel, Diags& diags);
-// tokens | ast | ttir | passes | schedule | lower | threads | llvm | asm | wat | wgsl. With the suffix `+lines`, each line of ttir, passes,
-// lower, threads, wat and wgsl that comes from a line of the kernel's source ends with a comment `line N`.
+// tokens | ast | ttir | passes | schedule | candidates | lower | threads | llvm | asm | wat | wgsl. With the suffix `+lines`, each line of
+// ttir, passes, lower, threads, wat and wgsl that comes from a line of the kernel's source ends with a comment `line N`.
 Result<std::string> emit(Sources& sources, const Request& request, std::string_view stage, Diags& diags);
 
 Result<std::unique_ptr<Executable>> loadSavedCpu(SavedCpu saved, Diags& diags);

@@ -15,6 +15,7 @@
 #include "lower/narrow_integers.h"
 #include "passes/passes.h"
 #include "schedule/advance_reductions.h"
+#include "schedule/candidates.h"
 #include "schedule/defer_reductions.h"
 #include "schedule/schedule.h"
 #include "schedule/split_dots.h"
@@ -343,6 +344,16 @@ Result<wgsl::Shader> toShader(Module& m, const wgsl::Device* device, const wgsl:
   return wgsl::write(*m.kernel(), device, options, diags);
 }
 
+// The decisions about the kernel as a whole that a variant has.
+KernelSchedule shapeOf(const wgsl::Variant& v) {
+  return {.threads = v.threads / v.programs,
+          .programs = v.programs,
+          .disjoint = !v.aliases,
+          .subgroups = v.subgroups,
+          .matrices = v.matrices,
+          .sharedBytes = v.limits.empty() ? 0 : v.limits[0].second};
+}
+
 wgsl::Device deviceOf(std::string_view text) {
   constexpr std::string_view kStorage = "maxComputeWorkgroupStorageSize=";
   wgsl::Device out;
@@ -433,16 +444,25 @@ const Machine& machineHere() {
 
 Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage, [[maybe_unused]] bool lines, Diags& diags) {
 #if NEREID_HAS_LOWER
-  // Stages schedule.TARGET and lower.TARGET, with a suffix for each variant of the target's kernels; without a target, for this machine.
-  for (std::string_view kind : {"schedule", "lower"}) {
+  // Stages schedule.TARGET, candidates.TARGET and lower.TARGET, with a suffix for each variant of the target's kernels; without a target,
+  // for this machine.
+  for (std::string_view kind : {"schedule", "candidates", "lower"}) {
     if (stage != kind && !(stage.starts_with(kind) && stage[kind.size()] == '.')) continue;
     std::string_view target = stage == kind ? "" : stage.substr(kind.size() + 1);
-    bool isSchedule = kind == "schedule";
+    const bool isSchedule = kind == "schedule", isCandidates = kind == "candidates";
 #if NEREID_HAS_WGSL
     if (target == "webgpu") {
       auto shader = toShader(m, nullptr, {.lines = lines, .explains = true, .schedule = m.schedule}, diags);
       if (!shader) return std::unexpected(Failed{});
       std::string text;
+      if (isCandidates) {
+        for (const wgsl::Variant& v : shader->variants) {
+          auto schedule = scheduleOf(m, kWebGpu, shapeOf(v), diags);
+          if (!schedule) return std::unexpected(Failed{});
+          appendAll(text, "# variant wgsl", v.suffix, "\n", describeCandidates(*m.kernel(), *schedule));
+        }
+        return text;
+      }
       for (const wgsl::Variant& v : shader->variants)
         appendAll(text, isSchedule ? "# " : "", "variant wgsl", v.suffix, "\n", isSchedule ? v.schedule : v.lowered);
       return text;
@@ -469,6 +489,7 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     auto scheduled = toLower(std::move(m), *machine, shape, diags);
     if (!scheduled) return std::unexpected(Failed{});
     const Lowered& lowered = scheduled->lowered;
+    if (isCandidates) return describeCandidates(*scheduled->module.kernel(), *scheduled->schedule);
     if (!isSchedule) return print(lowered.module, lines);
     return describe(*scheduled->module.kernel(), *scheduled->schedule) + cat("# scratch of a program: ", lowered.scratchBytes, " bytes\n");
   }
@@ -550,7 +571,7 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
 #endif
   return diags.error(Err::Unsupported, {})
       .says("this build has no stage `", stage, "`")
-      .hint("use tokens, ast, ttir, passes, pass.NAME, schedule, lower, threads, llvm, asm, wat or wgsl");
+      .hint("use tokens, ast, ttir, passes, pass.NAME, schedule, candidates, lower, threads, llvm, asm, wat or wgsl");
 }
 
 }  // namespace nereid

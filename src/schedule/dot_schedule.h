@@ -48,7 +48,6 @@ struct DotSchedule {
   bool unrolled = false;  // the loop along K
   // The tile that the accumulators begin with is written to memory first: it cannot be computed by whole columns and groups of rows.
   bool storesInit = false;
-  int line = 0;  // of the text that it comes from
 
   // The tiles along all `rows` rows: `count` of them with as many rows each, from the row `first`.
   struct RowTiles {

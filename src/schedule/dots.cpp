@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 
 #include "support/text.h"
 
@@ -87,65 +88,56 @@ bool DotScheduler::storesInit(const Inst& dot, const DotSchedule& d) const {
   return false;
 }
 
-std::string DotScheduler::check(const Inst& dot, const DotSchedule& d) const {
-  const DotShape shape(dot);
-  auto isPower = [](int n) { return n > 0 && std::has_single_bit(static_cast<unsigned>(n)); };
-  if (d.kind != kindOf(dot)) return "other fields: it is computed in another way";
-  if (d.kind == DotSchedule::Threads) {
-    if (!isPower(d.depth) || log2(d.depth) > log2(shape.depth) || d.depth > machine_.dotLoadElements)
-      return cat("depth must be a power of two up to ", std::min<int64_t>(shape.depth, machine_.dotLoadElements));
-    if (d.unrolled && shape.depth / d.depth > machine_.maxUnrolledCopies)
-      return cat("unrolling would make ", shape.depth / d.depth, " copies of the body");
-    return {};
-  }
-  const int64_t rows = int64_t{1} << shape.rowBits;
-  if (d.rows < 1 || d.rows > rows || d.rows > machine_.maxDotRows)
-    return cat("rows must be between 1 and ", std::min<int64_t>(rows, machine_.maxDotRows));
-  if (d.restRows < 0 || d.restRows > d.rows) return "rest must be at most as many as the rows of a tile";
-  if (d.restRows == 0 && !isPower(d.rows)) return cat("tiles of ", d.rows, " rows leave a rest of ", rows, " rows");
-  if (!covers(d, rows)) return cat("tiles of ", d.rows, " and ", d.restRows, " rows do not make ", rows, " rows");
-  if (!isPower(d.columns) || log2(d.columns) > shape.columnBits || d.columns > machine_.maxLanes)
-    return cat("columns must be a power of two up to ", std::min<int64_t>(int64_t{1} << shape.columnBits, machine_.maxLanes));
-  if (const int group = mostOf(dot); d.group != 1 && d.group != group) return cat("group must be 1", group > 1 ? cat(" or ", group) : "");
-  if (d.group > 1 && d.columns * 4 < machine_.vectorBytes) return cat("a group needs at least ", machine_.vectorBytes / 4, " columns");
-  return {};
+void DotScheduler::decideThreads(const Inst& dot, DotSchedule& d, Choose choose) const {
+  const int64_t k = DotShape(dot).depth, most = std::min(k, machine_.dotLoadElements);
+  auto whyNotDepth = [&](int depth) { return isPower(depth) && depth <= most ? "" : cat("depth must be a power of two up to ", most); };
+  d.depth = ask(choose, {Decision::Depth, 0, d.depth, "one load has so many elements", powers(1, most), whyNotDepth});
+  auto whyNotUnrolled = [&](int unrolled) {
+    return unrolled && k / d.depth > machine_.maxUnrolledCopies ? cat("unrolling would make ", k / d.depth, " copies of the body") : "";
+  };
+  d.unrolled = ask(choose, {Decision::Unrolled, 0, d.unrolled, "the loop along K is short", {0, 1}, whyNotUnrolled});
 }
 
-DotSchedule DotScheduler::draw(const Inst& dot, Random& random) const {
+void DotScheduler::decideTiles(const Inst& dot, DotSchedule& d, Choose choose) const {
   const DotShape shape(dot);
-  DotSchedule d = usual(dot);
-  if (d.kind == DotSchedule::Threads) {
-    d.depth = 1 << random.below(std::min(log2(shape.depth), log2(machine_.dotLoadElements)) + 1);
-    d.unrolled = shape.depth / d.depth <= machine_.maxUnrolledCopies && random.below(2);
-    return d;
-  }
-  const int64_t rows = int64_t{1} << shape.rowBits;
-  if (d.group == 1 || random.below(2)) {
-    d.group = 1;
-    d.columns = 1 << random.below(std::min(shape.columnBits, log2(machine_.maxLanes)) + 1);
-  }
-  d.rows = 1 + random.below(static_cast<int>(std::min<int64_t>(rows, machine_.maxDotRows)));
-  d.restRows = std::has_single_bit(static_cast<unsigned>(d.rows)) ? 0 : 1 << random.below(3);
-  if (d.restRows > d.rows || !covers(d, rows)) d.restRows = 1;
-  return d;
+  const int64_t rows = int64_t{1} << shape.rowBits, most = std::min<int64_t>(rows, machine_.maxDotRows),
+                mostColumns = std::min<int64_t>(shape.columns, machine_.maxLanes);
+  const DotSchedule usual = d;
+  std::vector<int> numbers(static_cast<size_t>(most) + 1);
+  std::iota(numbers.begin(), numbers.end(), 0);
+  auto whyNotRows = [&](int n) { return n >= 1 && n <= most ? "" : cat("rows must be between 1 and ", most); };
+  d.rows = ask(choose, {Decision::Rows, 0, usual.rows, "accumulators fill half of the registers", numbers, whyNotRows});
+  auto whyNotRest = [&](int rest) -> std::string {
+    if (rest < 0 || rest > d.rows) return "rest must be at most as many as the rows of a tile";
+    if (rest == 0 && !isPower(d.rows)) return cat("tiles of ", d.rows, " rows leave a rest of ", rows, " rows");
+    DotSchedule tiles = d;
+    tiles.restRows = rest;
+    return covers(tiles, rows) ? "" : cat("tiles of ", d.rows, " and ", rest, " rows do not make ", rows, " rows");
+  };
+  d.restRows = ask(choose, {Decision::Rest, 0, usual.restRows, "tiles of `rows` rows may not divide all rows",
+                            isPower(d.rows) ? std::vector<int>{0} : numbers, whyNotRest});
+  auto whyNotColumns = [&](int n) {
+    return isPower(n) && n <= mostColumns ? "" : cat("columns must be a power of two up to ", mostColumns);
+  };
+  d.columns = ask(choose, {Decision::Columns, 0, usual.columns, "two vectors", powers(1, mostColumns), whyNotColumns});
+  const int group = mostOf(dot);
+  auto whyNotGroup = [&](int n) -> std::string {
+    if (n != 1 && n != group) return cat("group must be 1", group > 1 ? cat(" or ", group) : "");
+    return n > 1 && d.columns * 4 < machine_.vectorBytes ? cat("a group needs at least ", machine_.vectorBytes / 4, " columns") : "";
+  };
+  d.group = ask(choose, {Decision::Group, 0, usual.group, "an instruction multiplies so many",
+                         group == 1 ? std::vector<int>{1} : std::vector<int>{1, group}, whyNotGroup});
 }
 
 DotSchedule::Kind DotScheduler::kindOf(const Inst& dot) const {
   return layouts_.isMatrixDot(dot) ? DotSchedule::Matrices : threads_ > 1 ? DotSchedule::Threads : DotSchedule::Tiles;
 }
 
-DotSchedule DotScheduler::schedule(const Inst& dot, const DotSchedule* decision, Random* random) {
-  illegal.clear();
+DotSchedule DotScheduler::schedule(const Inst& dot, const Choose* choose) {
   DotSchedule d = usual(dot);
-  if (d.kind == DotSchedule::Matrices) {
-    if (decision) illegal = "subgroup matrices compute it: there is nothing to decide";
-    return d;
-  }
-  if (random)
-    d = draw(dot, *random);
-  else if (decision && (illegal = check(dot, *decision)).empty())
-    d = *decision;
-  d.storesInit = storesInit(dot, d);
+  if (choose && d.kind == DotSchedule::Tiles) decideTiles(dot, d, *choose);
+  if (choose && d.kind == DotSchedule::Threads) decideThreads(dot, d, *choose);
+  if (d.kind != DotSchedule::Matrices) d.storesInit = storesInit(dot, d);
   return d;
 }
 

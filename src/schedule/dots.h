@@ -2,8 +2,6 @@
 // Decides how each dot is computed.
 #pragma once
 
-#include <string>
-
 #include "schedule/dot_schedule.h"
 #include "schedule/nests.h"
 
@@ -17,17 +15,17 @@ class DotScheduler {
  public:
   DotScheduler(const Schedule& schedule, Layouts& layouts, NestScheduler& nests)
       : machine_(schedule.machine), threads_(schedule.kernel.threads), layouts_(layouts), nests_(nests) {}
-  // The default; or `decision`, if it is legal; or one drawn at random.
-  DotSchedule schedule(const Inst& dot, const DotSchedule* decision, Random* random);
-  // Why the decision of the last call is not legal; empty if it is.
-  std::string illegal;
+  // The default; or what `choose` answers, if it is not null.
+  DotSchedule schedule(const Inst& dot, const Choose* choose);
+  // The estimated cost.
+  int64_t cost(const Inst& dot, const DotSchedule& d) const;
 
  private:
   DotSchedule::Kind kindOf(const Inst& dot) const;
   int mostOf(const Inst& dot) const;
   DotSchedule usual(const Inst& dot) const;
-  DotSchedule draw(const Inst& dot, Random& random) const;
-  std::string check(const Inst& dot, const DotSchedule& d) const;
+  void decideTiles(const Inst& dot, DotSchedule& d, Choose choose) const;
+  void decideThreads(const Inst& dot, DotSchedule& d, Choose choose) const;
   bool storesInit(const Inst& dot, const DotSchedule& d) const;
 
   const Machine& machine_;

@@ -111,6 +111,18 @@ struct Machine {
   int64_t bulkMemoryBytes = 0;        // from which a loop that only fills or copies becomes one instruction; 0: never
   unsigned functionInstructions = 0;  // LLVM's, from which a function is split: its passes take more than linear time; 0: never
 
+  // ---- costs (costs.h): in hundredths of a cycle of one thread. They rank candidates, so only their ratios matter.
+  int operationCost = 50;      // of an operation on a register: two per cycle
+  int expensiveCost = 1000;    // of exp, log, a division: 10 to 20 instructions, or as long in the divider
+  int accessCost = 50;         // of loading or storing a register
+  int elementCost = 100;       // of loading or storing one element of a vector by itself, and moving it to or from its lane
+  int lineCost = 500;          // of a cache line from memory: 64 bytes at about 13 bytes per cycle, one core's share
+  int iterationCost = 100;     // of a loop: counter, comparison, branch
+  int latencyCost = 400;       // of an addition or multiply-add whose result the next one needs
+  int shuffleCost = 800;       // of an exchange between threads of a subgroup
+  int barrierCost = 4000;      // of a barrier of a workgroup, and the trip through shared memory that it orders
+  int64_t cacheBytes = 32768;  // of the first level: lines are reused within it
+
   bool hasWorkgroups() const { return maxThreads > 1; }
 };
 

@@ -200,54 +200,60 @@ class Planner {
   void scheduleNests() {
     schedule_.layouts = std::make_shared<Layouts>(f_, schedule_);
     schedule_.scheduler = std::make_shared<NestScheduler>(f_, schedule_, *schedule_.layouts);
-    DotScheduler dots(schedule_, *schedule_.layouts, *schedule_.scheduler);
-    int number = 0;
-    std::set<int> used, usedDots;
+    schedule_.dots = std::make_shared<DotScheduler>(schedule_, *schedule_.layouts, *schedule_.scheduler);
     std::optional<Random> random;
     if (decisions_ && decisions_->seed) random.emplace(decisions_->seed);
-    auto visit = [&](auto& self, const Region& region) -> void {
-      for (const Block* block : region.blocks) {
-        auto at = schedule_.blocks.find(block);
-        if (at == schedule_.blocks.end()) continue;
-        for (Step& step : at->second.steps) {
-          if (!step.nest) {
-            for (auto& r : step.inst->regions)
-              if (isControl(step.inst->op)) self(self, *r);
-            continue;
-          }
-          step.nest->number = number++;
-          const Anchor& anchor = step.nest->anchors[0];
-          step.nest->isScan = anchor.kind == Anchor::Scan && schedule_.layouts->of(anchor.inst->results[0]);
-          if (anchor.kind == Anchor::Dot) {
-            auto decided = decisions_ ? decisions_->dots.find(step.nest->number) : decltype(decisions_->dots.end()){};
-            const bool isDecided = decisions_ && decided != decisions_->dots.end();
-            if (isDecided) usedDots.insert(step.nest->number);
-            step.nest->dot = dots.schedule(*anchor.inst, isDecided ? &decided->second : nullptr, random ? &*random : nullptr);
-            if (!dots.illegal.empty() && illegal.empty())
-              illegal = cat("line ", decided->second.line, ": dot ", step.nest->number, ": ", dots.illegal);
-            continue;
-          }
-          if (!hasLoops(*step.nest)) continue;
-          step.nest->prefetched = prefetchedLoop(*step.nest);
-          NestScheduler::Request request{.random = random ? &*random : nullptr, .mayTranspose = true};
-          auto decided = decisions_ ? decisions_->nests.find(step.nest->number) : decltype(decisions_->nests.end()){};
-          if (decisions_ && decided != decisions_->nests.end()) {
-            request.decision = &decided->second;
-            used.insert(step.nest->number);
-          }
-          step.nest->loops = schedule_.scheduler->schedule(*step.nest, request);
-          if (const std::string& text = schedule_.scheduler->illegal; !text.empty() && request.decision && illegal.empty())
-            illegal = cat("line ", request.decision->line, ": nest ", step.nest->number, ": ", text);
-        }
+    std::set<int> used;
+    const std::vector<Nest*> nests = inOrder(f_.body);
+    for (size_t k = 0; k < nests.size(); ++k) {
+      Nest& nest = *nests[k];
+      nest.number = static_cast<int>(k);
+      const Anchor& anchor = nest.anchors[0];
+      nest.isScan = anchor.kind == Anchor::Scan && schedule_.layouts->of(anchor.inst->results[0]);
+      nest.prefetched = hasLoops(nest) ? prefetchedLoop(nest) : nullptr;
+      const LineDecisions* line = nullptr;
+      if (decisions_)
+        if (auto at = decisions_->nests.find(nest.number); at != decisions_->nests.end()) line = &at->second;
+      if (line && (line->isDot ? anchor.kind == Anchor::Dot : hasLoops(nest))) {
+        used.insert(nest.number);
+        LineReader reader(*line);
+        const Choose choose(reader);
+        scheduleNest(nest, &choose);
+        const std::string axes = axesText(nest.loops);
+        std::string why = !line->axes.empty() && line->axes != axes ? cat("the axes are ", axes, ", not ", line->axes) : reader.fault();
+        if (!why.empty() && illegal.empty())
+          illegal = cat("line ", line->line, ": ", line->isDot ? "dot " : "nest ", nest.number, ": ", why);
+      } else if (random) {
+        const Choose choose(*random);
+        scheduleNest(nest, &choose);
+      } else {
+        scheduleNest(nest, nullptr);
       }
-    };
-    visit(visit, f_.body);
+    }
     if (decisions_ && illegal.empty())
-      for (auto& [n, decision] : decisions_->nests)
-        if (!used.count(n)) illegal = cat("line ", decision.line, ": the kernel has no nest ", n, " with loops");
-    if (decisions_ && illegal.empty())
-      for (auto& [n, decision] : decisions_->dots)
-        if (!usedDots.count(n)) illegal = cat("line ", decision.line, ": the kernel has no dot ", n);
+      for (auto& [n, line] : decisions_->nests)
+        if (!used.count(n))
+          illegal = cat("line ", line.line, ": the kernel has no ", line.isDot ? "dot " : "nest ", n, line.isDot ? "" : " with loops");
+  }
+  // `choose` answers instead of the defaults.
+  void scheduleNest(Nest& nest, const Choose* choose) {
+    if (nest.anchors[0].kind == Anchor::Dot)
+      nest.dot = schedule_.dots->schedule(*nest.anchors[0].inst, choose);
+    else if (hasLoops(nest))
+      nest.loops = schedule_.scheduler->schedule(nest, {.choose = choose, .mayTranspose = true});
+  }
+  // The nests in the order of emission.
+  std::vector<Nest*> inOrder(const Region& region) {
+    std::vector<Nest*> out;
+    for (const Block* block : region.blocks)
+      for (Step& step : schedule_.blocks[block].steps) {
+        if (step.nest)
+          out.push_back(step.nest.get());
+        else if (isControl(step.inst->op))
+          for (auto& r : step.inst->regions)
+            for (Nest* nest : inOrder(*r)) out.push_back(nest);
+      }
+    return out;
   }
 
   // The loop of whose next iteration a nest prefetches what it loads. It packs operands of dots, which take long enough: without, packing

@@ -71,15 +71,4 @@ struct NestSchedule {
   IndexMap remap(const IndexMap& map) const;
 };
 
-// Decisions that replace the defaults of one nest, as text.h has them.
-struct NestDecision {
-  int line = 0;  // of the text
-  std::string axes;
-  int vectorAxis = -1, lanes = 1;
-  std::vector<int> threads, order;
-  int transposedAxis = -1;
-  bool unrolled = false;
-  bool tested = true;  // whether accesses meet, at run time; otherwise loads are written to memory first in any case
-};
-
 }  // namespace nereid

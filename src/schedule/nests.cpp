@@ -5,7 +5,6 @@
 #include <bit>
 
 #include "analysis/combine.h"
-#include "schedule/text.h"
 
 namespace nereid {
 
@@ -39,23 +38,15 @@ NestSchedule NestScheduler::schedule(const Nest& nest, const Request& request) {
     s = split(nest, request);
     chooseVector(nest, s);
   }
-  NestDecision drawn;
-  const NestDecision* decision = request.decision;
-  s.unrolled = s.layout || isShort(nest, s);
-  if (request.random) {
-    drawn = draw(*request.random, nest, s);
-    decision = &drawn;
-  }
-  illegal.clear();
-  if (decision && !apply(*decision, nest, s)) decision = nullptr;
-  findBounds(nest, s);
   // The number of a thread's register must be a constant. And a few elements are loaded sooner if they are unrolled, with masks.
-  if (!decision) s.unrolled = s.layout || isShort(nest, s);
+  s.unrolled = s.layout || isShort(nest, s);
+  if (request.choose) decide(nest, s, *request.choose);
+  findBounds(nest, s);
   if (s.unrolled) s.bounds.clear();
   if (threads_ > 1) {
     const std::vector<NestSchedule::Axis> decided = s.axes;
     mapThreads(nest, s);
-    if (decision && !s.layout)
+    if (request.choose && !s.layout)
       for (size_t a = 0; a < s.axes.size(); ++a) s.axes[a].threadBits = decided[a].threadBits;
     for (size_t a = 0; a < s.axes.size(); ++a) s.axes[a].firstThreadBit = firstThreadBit(a, s);
     placePartials(s);
@@ -63,8 +54,12 @@ NestSchedule NestScheduler::schedule(const Nest& nest, const Request& request) {
     if (s.partialLayout)
       std::erase_if(s.bounds, [&](const NestSchedule::Bound& b) { return !s.axes[static_cast<size_t>(b.axis)].isReduced; });
   }
-  findVersions(nest, s, request.random ? nullptr : decision);
-  if (request.random && !s.versions.tests.empty()) s.versions.onlyBuffered = request.random->below(4) == 0;
+  findVersions(nest, s);
+  if (request.choose) {
+    auto whyNot = [&](int tested) { return std::string(tested || !s.versions.tests.empty() ? "" : "its accesses cannot meet"); };
+    const int tested = ask(*request.choose, {Decision::Tested, 0, 1, "arguments seldom overlap", {1, 0}, whyNot});
+    if (!tested) s.versions.onlyBuffered = true;
+  }
   return s;
 }
 
@@ -155,153 +150,6 @@ bool NestScheduler::mayScanLanes(const Nest& nest, const NestSchedule& s, int ax
     return a.kind != Anchor::Scan ||
            std::none_of(a.inst->operands.begin(), a.inst->operands.end(), [](const Value* v) { return v->type.isBool(); });
   });
-}
-
-// Whether blocks of lanes x lanes elements along the vector axis and this one can be transposed.
-bool NestScheduler::mayTranspose(const Nest& nest, const NestSchedule& s, int axis) const {
-  const Anchor& anchor = nest.anchors[0];
-  const bool isStore = anchor.kind == Anchor::Effect && anchor.inst->op == Op::Store;
-  if (threads_ > 1 || nest.anchors.size() > 1 || (!isStore && anchor.kind != Anchor::Buffer) || axis == s.vectorAxis || s.vectorAxis < 0)
-    return false;
-  const Type& type = isStore ? anchor.inst->operand(1)->type : anchor.value->type;
-  const int lanes = s.axes[static_cast<size_t>(s.vectorAxis)].laneBits;
-  return !type.isPointer() && !type.isBool() && lanes > 0 && lanes <= log2(machine_.maxTransposedLanes) &&
-         s.axes[static_cast<size_t>(axis)].bits >= lanes;
-}
-
-// Replaces the defaults by a decision. Returns false, and says why, if it is not legal.
-bool NestScheduler::apply(const NestDecision& d, const Nest& nest, NestSchedule& s) {
-  auto fail = [&](auto&&... text) {
-    illegal = cat(text...);
-    return false;
-  };
-  const size_t n = s.axes.size();
-  auto axis = [&](int a) -> NestSchedule::Axis& { return s.axes[static_cast<size_t>(a)]; };
-  if (d.axes != axesText(s)) return fail("the axes are ", axesText(s), ", not ", d.axes);
-  if (d.threads.size() != n || d.order.size() != n) return fail("`threads` and `order` have an item for each of the ", n, " axes");
-  bool scans = false, effects = false;
-  for (const Anchor& anchor : nest.anchors) {
-    scans |= anchor.kind == Anchor::Scan;
-    effects |= anchor.kind == Anchor::Effect && anchor.inst->op != Op::Store;
-  }
-  // Lanes.
-  const int lanes = d.vectorAxis < 0 ? 1 : d.lanes;
-  if (d.vectorAxis >= static_cast<int>(n)) return fail("there is no axis ", d.vectorAxis);
-  if (lanes < 1 || !std::has_single_bit(static_cast<unsigned>(lanes)) || (d.vectorAxis >= 0 && lanes == 1))
-    return fail("lanes must be a power of two above 1; without lanes, write `vector none`");
-  if (d.vectorAxis >= 0) {
-    if (!s.mayHaveLanes) return fail("an operation of this nest needs one element at a time");
-    if (scans && axis(d.vectorAxis).isReduced && !mayScanLanes(nest, s, d.vectorAxis)) return fail("a scan goes along axis ", d.vectorAxis);
-    if (lanes > axis(d.vectorAxis).size() || lanes > machine_.maxLanes)
-      return fail("at most ", std::min<int64_t>(axis(d.vectorAxis).size(), machine_.maxLanes), " lanes");
-  }
-  const bool keepsLanes = d.vectorAxis == s.vectorAxis && (d.vectorAxis < 0 || lanes == axis(d.vectorAxis).step());
-  if (s.layout && (!keepsLanes || !d.unrolled))
-    return fail("a tile in registers has the lanes of its layout, and its elements are unrolled");
-  // Threads.
-  int threadBits = 0;
-  for (size_t a = 0; a < n && !s.layout; ++a) {
-    const int threads = d.threads[a];
-    if (threads < 1 || !std::has_single_bit(static_cast<unsigned>(threads))) return fail("threads along an axis must be a power of two");
-    const int bits = log2(threads);
-    threadBits += bits;
-    if (bits > s.axes[a].bits - (static_cast<int>(a) == d.vectorAxis ? log2(lanes) : 0))
-      return fail("axis ", a, " has fewer vectors than ", threads, " threads");
-    if (bits > 0 && scans && s.axes[a].isReduced) return fail("a scan goes along axis ", a);
-    if (bits > 0 && effects) return fail("an effect of this nest happens element by element");
-  }
-  if (threadBits > log2(threads_)) return fail("a program has ", threads_, " threads");
-  // Order: parallel axes outside of reduced ones, the vector axis innermost of its kind.
-  std::vector<bool> seen(n, false);
-  for (size_t i = 0; i < n; ++i) {
-    const int a = d.order[i];
-    if (a < 0 || a >= static_cast<int>(n) || seen[static_cast<size_t>(a)]) return fail("`order` has each axis once");
-    seen[static_cast<size_t>(a)] = true;
-    if (i > 0 && axis(d.order[i - 1]).isReduced && !axis(a).isReduced) return fail("reduced axes are the inner loops");
-    if (i > 0 && scans && axis(a).isReduced && axis(d.order[i - 1]).isReduced && d.order[i - 1] < a)
-      return fail("a scan goes along its axes in the order of their elements");
-    if (i > 0 && d.order[i - 1] == d.vectorAxis && a != d.transposedAxis && axis(a).isReduced == axis(d.vectorAxis).isReduced)
-      return fail("the vector axis is the innermost of its kind");
-  }
-  // Unrolling.
-  int64_t copies = 1;
-  for (size_t a = 0; a < n; ++a)
-    copies *= s.axes[a].size() >> (log2(std::max(1, d.threads[a])) + (static_cast<int>(a) == d.vectorAxis ? log2(lanes) : 0));
-  if (d.unrolled && !s.layout && (scans || effects)) return fail("only stores, buffers and reductions are unrolled");
-  if (d.unrolled && !s.layout && copies > machine_.maxUnrolledCopies) return fail("unrolling would make ", copies, " copies of the body");
-  if (!s.layout) {
-    for (NestSchedule::Axis& a : s.axes) a.laneBits = 0;
-    s.vectorAxis = d.vectorAxis;
-    if (d.vectorAxis >= 0) {
-      s.contiguousAxis = d.vectorAxis;
-      axis(d.vectorAxis).laneBits = log2(lanes);
-    }
-    for (size_t a = 0; a < n; ++a) s.axes[a].threadBits = log2(d.threads[a]);
-    s.transposedAxis = -1;
-    if (d.transposedAxis >= static_cast<int>(n) || (d.transposedAxis >= 0 && !mayTranspose(nest, s, d.transposedAxis)))
-      return fail("blocks along axis ", d.transposedAxis, " cannot be transposed");
-    if (d.transposedAxis >= 0) {
-      s.transposedAxis = d.transposedAxis;
-      axis(d.transposedAxis).laneBits = s.registerLaneBits = log2(lanes);
-    }
-  }
-  s.order = d.order;
-  s.unrolled = d.unrolled;
-  return true;
-}
-
-// A legal decision at random.
-NestDecision NestScheduler::draw(Random& random, const Nest& nest, const NestSchedule& s) const {
-  NestDecision d;
-  d.axes = axesText(s);
-  d.unrolled = s.unrolled;
-  bool scans = false, effects = false;
-  for (const Anchor& anchor : nest.anchors) {
-    scans |= anchor.kind == Anchor::Scan;
-    effects |= anchor.kind == Anchor::Effect && anchor.inst->op != Op::Store;
-  }
-  const int n = static_cast<int>(s.axes.size());
-  std::vector<int> left;  // bits of each axis
-  for (const NestSchedule::Axis& a : s.axes) left.push_back(a.bits);
-  if (s.layout) {
-    d.vectorAxis = s.vectorAxis;
-    d.lanes = s.vectorAxis < 0 ? 1 : static_cast<int>(s.axes[static_cast<size_t>(s.vectorAxis)].step());
-  } else if (s.mayHaveLanes && n > 0 && random.below(4) > 0) {
-    const int a = random.below(n), most = std::min(left[static_cast<size_t>(a)], log2(machine_.maxLanes));
-    const NestSchedule::Axis& axis = s.axes[static_cast<size_t>(a)];
-    if (most > 0 && (!scans || !axis.isReduced || mayScanLanes(nest, s, a))) {
-      d.vectorAxis = a;
-      d.lanes = 2 << random.below(most);
-      left[static_cast<size_t>(a)] -= log2(d.lanes);
-    }
-  }
-  int threadBits = log2(threads_);
-  int64_t copies = 1;
-  for (int a = 0; a < n; ++a) {
-    const NestSchedule::Axis& axis = s.axes[static_cast<size_t>(a)];
-    const int most = effects || s.layout || (scans && axis.isReduced) ? 0 : std::min(left[static_cast<size_t>(a)], threadBits);
-    const int bits = random.below(most + 1);
-    d.threads.push_back(1 << bits);
-    threadBits -= bits;
-    copies <<= left[static_cast<size_t>(a)] - bits;
-  }
-  if (!s.layout) d.unrolled = !scans && !effects && copies <= machine_.maxUnrolledCopies && random.below(2);
-  for (int reduced = 0; reduced < 2; ++reduced) {
-    std::vector<int> axes;
-    const bool isFixed = scans && reduced == 1;
-    for (int a = 0; a < n; ++a)
-      if (s.axes[static_cast<size_t>(a)].isReduced == (reduced == 1) && a != d.vectorAxis)
-        axes.insert(axes.begin() + (isFixed ? 0 : random.below(static_cast<int>(axes.size()) + 1)), a);
-    d.order.insert(d.order.end(), axes.begin(), axes.end());
-    if (d.vectorAxis >= 0 && s.axes[static_cast<size_t>(d.vectorAxis)].isReduced == (reduced == 1)) d.order.push_back(d.vectorAxis);
-  }
-  if (n > 0 && d.vectorAxis >= 0) {
-    NestSchedule chosen = s;
-    chosen.vectorAxis = d.vectorAxis;
-    chosen.axes[static_cast<size_t>(d.vectorAxis)].laneBits = log2(d.lanes);
-    if (const int a = random.below(n); mayTranspose(nest, chosen, a)) d.transposedAxis = a;
-  }
-  return d;
 }
 
 // Comparisons that bound an axis: `index + ... < uniform`, with the index counting up by one.

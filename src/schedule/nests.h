@@ -7,25 +7,11 @@
 #include "analysis/affine.h"
 #include "analysis/divisibility.h"
 #include "analysis/operands.h"
+#include "schedule/decision.h"
 #include "schedule/layouts.h"
 #include "schedule/nest_schedule.h"
 
 namespace nereid {
-
-// A generator of numbers for random schedules (xorshift64; Marsaglia, 2003).
-class Random {
- public:
-  explicit Random(uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15 + 1) {}
-  int below(int n) {
-    state_ ^= state_ << 13;
-    state_ ^= state_ >> 7;
-    state_ ^= state_ << 17;
-    return static_cast<int>(state_ % static_cast<uint64_t>(n));
-  }
-
- private:
-  uint64_t state_;
-};
 
 class NestScheduler {
  public:
@@ -40,26 +26,26 @@ class NestScheduler {
   }
 
   struct Request {
-    bool isCopy = false;                     // of one value to another place
-    bool anyLayout = false;                  // split only where accesses demand it: the caller reads tiles in registers itself
-    const Layout* target = nullptr;          // of that place
-    const Layout* like = nullptr;            // of the nest that this one is a part of
-    bool isExclusive = false;                // the version without atomic operations
-    bool isFallback = false;                 // the version for unusual arguments: small code
-    const NestDecision* decision = nullptr;  // instead of the defaults, if it is legal
-    Random* random = nullptr;                // draws legal decisions
-    bool mayTranspose = false;               // the buffer that it fills
+    bool isCopy = false;             // of one value to another place
+    bool anyLayout = false;          // split only where accesses demand it: the caller reads tiles in registers itself
+    const Layout* target = nullptr;  // of that place
+    const Layout* like = nullptr;    // of the nest that this one is a part of
+    bool isExclusive = false;        // the version without atomic operations
+    bool isFallback = false;         // the version for unusual arguments: small code
+    const Choose* choose = nullptr;  // answers instead of the defaults
+    bool mayTranspose = false;       // the buffer that it fills
     // Values that are in memory, or in another layout, only while this nest runs.
     PtrMap<const Value*, const Layout*> stored{};
   };
   NestSchedule schedule(const Nest& nest, const Request& request);
-  // Why the decision of the last request is not legal; empty if it is.
-  std::string illegal;
   // Only the axes.
   NestSchedule split(const Nest& nest, const Request& request);
   bool isTransposed(const Value* v) const { return transposed_.count(v) > 0; }
+  // The estimated cost of the last schedule(), whose result `s` is.
+  int64_t cost(const Nest& nest, const NestSchedule& s);
 
  private:
+  friend class NestDecider;
   void splitAxes(const Nest& nest, NestSchedule& s);
   // What a nest accesses and computes.
   struct Work {
@@ -70,12 +56,14 @@ class NestScheduler {
       bool isBuffer;
     };
     std::vector<Access> accesses;
-    size_t operations = 0;
-    int widest = 8, narrowest = 32;                           // bits of an element
-    bool mayHaveLanes = true;                                 // no effect or branch needs one element at a time
-    bool scans = false, isExpensive = false, isHuge = false;  // huge: its expansion fills pages
+    size_t operations = 0, expensive = 0;
+    int widest = 8, narrowest = 32;      // bits of an element
+    bool mayHaveLanes = true;            // no effect or branch needs one element at a time
+    bool scans = false, isHuge = false;  // huge: its expansion fills pages
   };
   Work workOf(const Nest& nest, const NestSchedule& s) const;
+  Stride strideAlong(const Work::Access& access, const NestSchedule& s, int axis, int laneBits);
+  int64_t bytesMoved(const Work::Access& access, const NestSchedule& s);
   bool isStore(const Anchor& a) const;
   int scoreOf(const Work& work, const NestSchedule& s, int axis, int laneBits);
   int bestAxis(const Nest& nest, const Work& work, const NestSchedule& s, int laneBits);
@@ -87,10 +75,9 @@ class NestScheduler {
   Stride strideAlong(const Value* ptr, const IndexMap& map, int axis, int bits, int laneBits);
   bool mayTranspose(const Nest& nest, const NestSchedule& s, int axis) const;
   bool mayScanLanes(const Nest& nest, const NestSchedule& s, int axis) const;
-  bool apply(const NestDecision& decision, const Nest& nest, NestSchedule& s);
-  NestDecision draw(Random& random, const Nest& nest, const NestSchedule& s) const;
+  void decide(const Nest& nest, NestSchedule& s, Choose choose);
   void findBounds(const Nest& nest, NestSchedule& s);
-  void findVersions(const Nest& nest, NestSchedule& s, const NestDecision* decision);
+  void findVersions(const Nest& nest, NestSchedule& s);
   void findMeetings(const Nest& nest, NestSchedule& s);
   bool hasUnknownStrides(const Nest& nest, const NestSchedule& s);
   bool readsRegisters(const Value* v) const;

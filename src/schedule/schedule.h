@@ -80,10 +80,16 @@ struct KernelSchedule {
   int64_t sharedBytes = 0;  // of shared memory that it may use, if that is more than every device has
 };
 
+class DotScheduler;
 class Layouts;
 class NestScheduler;
 
+struct Candidates;
+
 struct Schedule {
+  // The decisions that leave a choice, with their legal values (candidates.h).
+  std::vector<Candidates> candidates() const;
+
   Machine machine;
   KernelSchedule kernel;
   PtrMap<const Block*, BlockSchedule> blocks;
@@ -100,6 +106,7 @@ struct Schedule {
   bool hasManyNests = false;
   bool isSerial = false;  // if nothing else runs, one thread takes all programs: they are little but atomic operations
   std::shared_ptr<Layouts> layouts{};
+  std::shared_ptr<DotScheduler> dots{};
   std::shared_ptr<NestScheduler> scheduler{};  // also for copies from one place to another, which belong to no nest
 
   // The layouts refer to it.

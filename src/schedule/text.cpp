@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <charconv>
+#include <span>
 
 #include "support/text.h"
 
@@ -30,6 +31,7 @@ class Words {
   }
   bool empty() const { return at_ >= words_.size(); }
   std::string_view next() { return empty() ? std::string_view() : words_[at_++]; }
+  bool failed() const { return !why_.empty(); }
   bool fail(std::string text) {
     if (why_.empty()) why_ = cat("line ", number_, ": ", text);
     return false;
@@ -79,51 +81,50 @@ bool readKernel(Words& words, KernelSchedule& kernel) {
          words.fail(cat("threads must be a power of two, but they are ", kernel.threads));
 }
 
-bool readNest(Words& words, std::map<int, NestDecision>& nests, int line) {
-  int number = 0;
-  if (!words.number(number)) return false;
-  NestDecision& d = nests[number];
-  d.line = line;
-  while (!words.empty()) {
-    std::string_view key = words.next();
-    bool ok = true;
-    if (key == "axes")
-      d.axes = words.next();
-    else if (key == "vector") {
-      std::vector<int> axis;
-      ok = words.list(axis);
-      d.vectorAxis = axis.empty() ? -1 : axis[0];
-    } else
-      ok = key == "lanes"        ? words.number(d.lanes)
-           : key == "threads"    ? words.list(d.threads)
-           : key == "order"      ? words.list(d.order)
-           : key == "transposed" ? words.number(d.transposedAxis)
-           : key == "unrolled"   ? words.isYes(d.unrolled)
-           : key == "tested"
-               ? words.isYes(d.tested)
-               : words.fail(cat("a nest has no `", key, "`: it has axes, vector, lanes, threads, order, transposed, unrolled and tested"));
-    if (!ok) return false;
+bool readValues(Words& words, Decision::Field field, std::vector<int>& out) {
+  switch (field) {
+    case Decision::Threads:
+    case Decision::Order: return words.list(out);
+    case Decision::Unrolled:
+    case Decision::Tested: {
+      bool isYes = false;
+      if (!words.isYes(isYes)) return false;
+      out = {isYes};
+      return true;
+    }
+    case Decision::Vector:
+    case Decision::Transposed:
+      if (words.list(out) && out.empty()) out = {-1};
+      return !words.failed();
+    default: return words.number(out.emplace_back());
   }
-  return true;
 }
 
-bool readDot(Words& words, std::map<int, DotSchedule>& dots, int line) {
+// The line of a nest or a dot.
+bool readLine(Words& words, std::map<int, LineDecisions>& nests, int line, bool isDot) {
+  using D = Decision;
+  static constexpr D::Field kNest[] = {D::Vector, D::Lanes, D::Transposed, D::Threads, D::Order, D::Unrolled, D::Tested},
+                            kDot[] = {D::Rows, D::Rest, D::Columns, D::Group, D::Depth, D::Unrolled};
+  const std::span<const D::Field> fields = isDot ? std::span<const D::Field>(kDot) : kNest;
   int number = 0;
   if (!words.number(number)) return false;
-  DotSchedule& d = dots[number];
+  LineDecisions& d = nests[number];
+  if (d.line) return words.fail(cat("nest ", number, " has a line already: ", d.line));
   d.line = line;
+  d.isDot = isDot;
   while (!words.empty()) {
     std::string_view key = words.next();
-    if (key == "depth" || key == "unrolled") d.kind = DotSchedule::Threads;
-    bool ok = key == "rows"      ? words.number(d.rows)
-              : key == "rest"    ? words.number(d.restRows)
-              : key == "columns" ? words.number(d.columns)
-              : key == "group"   ? words.number(d.group)
-              : key == "depth"   ? words.number(d.depth)
-              : key == "unrolled"
-                  ? words.isYes(d.unrolled)
-                  : words.fail(cat("a dot has no `", key, "`: it has rows, rest, columns and group, or depth and unrolled"));
-    if (!ok) return false;
+    if (key == "axes" && !isDot) {
+      d.axes = words.next();
+      continue;
+    }
+    const auto* field = std::find_if(fields.data(), fields.data() + fields.size(), [&](D::Field f) { return nameOf(f) == key; });
+    if (field == fields.data() + fields.size()) {
+      std::string names = isDot ? "" : "axes";
+      for (D::Field f : fields) appendAll(names, names.empty() ? "" : f == fields.back() ? " and " : ", ", nameOf(f));
+      return words.fail(cat("a ", isDot ? "dot" : "nest", " has no `", key, "`: it has ", names));
+    }
+    if (!readValues(words, *field, d.fields.emplace_back(*field, std::vector<int>()).second)) return false;
   }
   return true;
 }
@@ -147,10 +148,8 @@ std::unique_ptr<std::vector<Decisions>> parseSchedule(std::string_view text, std
     } else if (key == "kernel") {
       out->emplace_back();
       ok = readKernel(words, out->back().kernel);
-    } else if (key == "nest") {
-      ok = out->empty() ? words.fail("a section begins with `kernel`") : readNest(words, out->back().nests, number);
-    } else if (key == "dot") {
-      ok = out->empty() ? words.fail("a section begins with `kernel`") : readDot(words, out->back().dots, number);
+    } else if (key == "nest" || key == "dot") {
+      ok = out->empty() ? words.fail("a section begins with `kernel`") : readLine(words, out->back().nests, number, key == "dot");
     } else {
       ok = words.fail(cat("expected `kernel`, `nest`, `dot` or a comment, but got `", key, "`"));
     }
@@ -207,8 +206,9 @@ std::string nestText(const Nest& nest) {
   for (const NestSchedule::Axis& a : s.axes) threads.push_back(1 << a.threadBits);
   const bool hasLanes = s.vectorAxis >= 0;
   return cat("nest ", nest.number, " axes ", axesText(s), " vector ", hasLanes ? cat(s.vectorAxis) : "none", " lanes ",
-             hasLanes ? s.axes[static_cast<size_t>(s.vectorAxis)].step() : 1, " threads ", listed(threads), " order ", listed(s.order),
-             s.transposedAxis >= 0 ? cat(" transposed ", s.transposedAxis) : "", " unrolled ", s.unrolled ? "yes" : "no",
+             hasLanes ? s.axes[static_cast<size_t>(s.vectorAxis)].step() : 1,
+             s.transposedAxis >= 0 ? cat(" transposed ", s.transposedAxis) : "", " threads ", listed(threads), " order ", listed(s.order),
+             " unrolled ", s.unrolled ? "yes" : "no",
              s.versions.tests.empty()  ? ""
              : s.versions.onlyBuffered ? " tested no"
                                        : " tested yes");

@@ -6,11 +6,11 @@
 //   dot 1 rows 6 rest 4 columns 16 group 1                               # one thread: tiles of accumulators in registers
 //   dot 2 depth 4 unrolled no                                            # threads: elements along K that each loads together
 //
-// A section begins with `kernel`; a target with several variants of a kernel has several sections. `axes` has the size of each axis, the
-// innermost of the tile's index first; an axis that a reduction or scan combines ends in `r`. The other fields
-// are decisions: the vector axis (or `none`) and its lanes, the threads along each axis, the axes as loops (the outermost first), and
-// whether the loops over a thread's elements are unrolled. A nest whose accesses may meet also says whether a run-time test chooses a
-// version (`tested`). After `#` come comments.
+// A line may omit decisions, which are then the compiler's. A section begins with `kernel`; a target with several variants of a kernel has
+// several sections. `axes` has the size of each axis, the innermost of the tile's index first; an axis that a reduction or scan combines
+// ends in `r`. The other fields are decisions: the vector axis (or `none`) and its lanes, the threads along each axis, the axes as loops
+// (the outermost first), and whether the loops over a thread's elements are unrolled. A nest whose accesses may meet also says whether a
+// run-time test chooses a version (`tested`). After `#` come comments.
 #pragma once
 
 #include <map>
@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "schedule/decision.h"
 #include "schedule/schedule.h"
 
 namespace nereid {
@@ -26,8 +27,7 @@ namespace nereid {
 // One section.
 struct Decisions {
   KernelSchedule kernel;
-  std::map<int, NestDecision> nests;  // by number
-  std::map<int, DotSchedule> dots;    // of nests, by number
+  std::map<int, LineDecisions> nests;  // by number; dots too
   // Instead of a section: legal decisions are drawn with this seed. 0: they are not.
   uint64_t seed = 0;
 };

@@ -23,6 +23,14 @@ Stride NestScheduler::strideAlong(const Value* ptr, const IndexMap& map, int axi
   return lanes.kind == Stride::Constant ? lanes : all;
 }
 
+Stride NestScheduler::strideAlong(const Work::Access& access, const NestSchedule& s, int axis, int laneBits) {
+  if (!access.isBuffer) return strideAlong(access.ptr, access.map, axis, s.axes[static_cast<size_t>(axis)].bits, laneBits);
+  Stride stride = Stride::constant(0);
+  for (size_t i = 0; i < access.map.size(); ++i)
+    if (access.map[i].axis == axis && access.map[i].bit == 0) stride.value = int64_t{1} << i;
+  return stride;
+}
+
 // Stores, and what becomes one if no other thread runs.
 bool NestScheduler::isStore(const Anchor& a) const {
   return a.kind == Anchor::Effect && (a.inst->op == Op::Store || (request_->isExclusive && a.inst->op == Op::AtomicRMW));
@@ -60,7 +68,7 @@ NestScheduler::Work NestScheduler::workOf(const Nest& nest, const NestSchedule& 
       if (v->type.isInt() && v->def->op == Op::TruncI) w.widest = std::max(w.widest, 32);
       if (v->def->op == Op::MapElementwise && !isStraightLine(*v->def->regions[0])) w.mayHaveLanes = false;
       if (v->def->op == Op::ExternElementwise) w.mayHaveLanes = false;
-      w.isExpensive |= isExpensive(*v->def);
+      w.expensive += isExpensive(*v->def);
       w.isHuge |= v->def->op == Op::Sin || v->def->op == Op::Cos;
     });
     if (anchor.accumulates())
@@ -80,13 +88,7 @@ int NestScheduler::scoreOf(const Work& work, const NestSchedule& s, int axis, in
   const NestSchedule::Axis& along = s.axes[static_cast<size_t>(axis)];
   int score = 0;
   for (const Work::Access& access : work.accesses) {
-    Stride stride = Stride::constant(0);
-    if (access.isBuffer) {
-      for (size_t i = 0; i < access.map.size(); ++i)
-        if (access.map[i].axis == axis && access.map[i].bit == 0) stride.value = int64_t{1} << i;
-    } else {
-      stride = strideAlong(access.ptr, access.map, axis, along.bits, laneBits);
-    }
+    const Stride stride = strideAlong(access, s, axis, laneBits);
     if (stride.kind == Stride::Constant)
       score += stride.value == 1 ? 2 * access.weight : stride.value == 0 ? access.weight / 2 : -access.weight;
     else
@@ -140,7 +142,7 @@ int NestScheduler::unrollOf(const Nest& nest, const Work& work, const NestSchedu
       const Stride stride = strideOf(anchor.inst->operand(0), s.identity(), s.vectorAxis, axis.bits);
       if (stride.kind == Stride::None || (stride.kind == Stride::Constant && stride.value != 1)) return 1;
     }
-  return work.isExpensive || work.operations > machine_.longNest ? machine_.unrollExpensive : machine_.unroll;
+  return work.expensive || work.operations > machine_.longNest ? machine_.unrollExpensive : machine_.unroll;
 }
 
 void NestScheduler::chooseVector(const Nest& nest, NestSchedule& s) {

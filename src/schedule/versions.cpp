@@ -112,15 +112,10 @@ bool haveSameSteps(const Access& x, const Access& y) {
 
 }  // namespace
 
-void NestScheduler::findVersions(const Nest& nest, NestSchedule& s, const NestDecision* decision) {
+void NestScheduler::findVersions(const Nest& nest, NestSchedule& s) {
   if (request_->isFallback || request_->like) return;
   findMeetings(nest, s);
   s.versions.testsStrides = hasUnknownStrides(nest, s);
-  if (!decision || decision->tested) return;
-  if (s.versions.tests.empty())
-    illegal = "`tested no`, but its accesses cannot meet";
-  else
-    s.versions.onlyBuffered = true;
 }
 
 // Reads and writes that may meet.

@@ -224,6 +224,27 @@ def test_tune_keeps_the_fastest_schedule_for_later_launches(cache):
     assert lanes("\n".join(decisions(again))) > lanes(result.schedule)
 
 
+def test_candidates_are_legal_and_the_default_is_among_them(monkeypatch):
+    monkeypatch.setenv("NEREID_CACHE", "0")
+    kernel = make_row_kernel()
+    x, y = np.arange(1, 101, dtype=F32), np.ones(100, F32)
+    found = nereid.candidates(kernel, x, y, 100, BLOCK=128)
+    assert {c.decision for c in found} >= {"vector", "lanes", "unrolled"}
+    signature, constants, bits, debug = kernel.describe_call(x, y, 100, BLOCK=128)
+    request = kernel._request(signature, constants, debug)
+    tried = 0
+    for c in found:
+        assert c.taken == c.default and c.default in c.values and c.costs == sorted(c.costs)
+        for value in c.values:
+            compiled = nereid._core.compile(**request, schedule="kernel threads 1\n" + c.line(value) + "\n")
+            y[:] = 1
+            compiled.launch((1, ), [(b, 0) for b in bits])
+            assert np.allclose(y, 1 + x / x.sum(), rtol=1e-6), c.line(value)
+            tried += 1
+    assert tried > 15
+    assert [(c.decision, c.values) for c in nereid.candidates(kernel, signature="*fp32:16,*fp32:16,i32", BLOCK=128)] == [(c.decision, c.values) for c in found]
+
+
 def test_launches_after_tune_are_compiled_with_its_schedule(monkeypatch):
     monkeypatch.setenv("NEREID_CACHE", "0")
     kernel = make_row_kernel()

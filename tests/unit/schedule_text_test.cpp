@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "frontends/ttir/ttir.h"
+#include "schedule/candidates.h"
 #include "schedule/schedule.h"
 #include "schedule/text.h"
 
@@ -36,10 +37,10 @@ tt.func public @k(%x: !tt.ptr<f32>, %o: !tt.ptr<f32>) {
 }
 )";
 
-Module sums() {
+Module parsed(const char* text) {
   Sources sources;
   Diags diags;
-  auto module = ttir::parse(sources, sources.add("k.ttir", kSums), diags);
+  auto module = ttir::parse(sources, sources.add("k.ttir", text), diags);
   EXPECT_TRUE(module) << diags.render(sources);
   return std::move(*module);
 }
@@ -56,12 +57,12 @@ std::string textOf(const Schedule& schedule) {
   std::string out = kernelText(schedule.kernel) + "\n";
   for (auto& [block, steps] : schedule.blocks)
     for (const Step& step : steps.steps)
-      if (step.nest && hasLoops(*step.nest)) out += nestText(*step.nest) + "\n";
+      if (step.nest && !nestText(*step.nest).empty()) out += nestText(*step.nest) + "\n";
   return out;
 }
 
 TEST(ScheduleText, RandomDecisionsAreLegalAndReadBack) {
-  Module module = sums();
+  Module module = parsed(kSums);
   std::set<std::string> seen;
   for (uint64_t seed = 1; seed <= 100; ++seed) {
     // With subgroups, tiles in registers leave no choice.
@@ -79,6 +80,100 @@ TEST(ScheduleText, RandomDecisionsAreLegalAndReadBack) {
     EXPECT_EQ(textOf(*again), text);
   }
   EXPECT_GT(seen.size(), 20u);
+}
+
+// Kernels of the text, and machines with which they are scheduled.
+constexpr const char* kProduct = R"(
+tt.func public @k(%x: !tt.ptr<i8>, %o: !tt.ptr<i32>) {
+  %r = tt.make_range {end = 32 : i32, start = 0 : i32} : tensor<32xi32>
+  %rows = tt.expand_dims %r {axis = 1 : i32} : tensor<32xi32> -> tensor<32x1xi32>
+  %columns = tt.expand_dims %r {axis = 0 : i32} : tensor<32xi32> -> tensor<1x32xi32>
+  %width = arith.constant dense<32> : tensor<32x1xi32>
+  %first = arith.muli %rows, %width : tensor<32x1xi32>
+  %a = tt.broadcast %first : tensor<32x1xi32> -> tensor<32x32xi32>
+  %b = tt.broadcast %columns : tensor<1x32xi32> -> tensor<32x32xi32>
+  %i = arith.addi %a, %b : tensor<32x32xi32>
+  %t = tt.trans %i {order = array<i32: 1, 0>} : tensor<32x32xi32> -> tensor<32x32xi32>
+  %s = tt.splat %x : !tt.ptr<i8> -> tensor<32x32x!tt.ptr<i8>>
+  %p = tt.addptr %s, %i : tensor<32x32x!tt.ptr<i8>>, tensor<32x32xi32>
+  %q = tt.addptr %s, %t : tensor<32x32x!tt.ptr<i8>>, tensor<32x32xi32>
+  %v = tt.load %p : tensor<32x32x!tt.ptr<i8>>
+  %w = tt.load %q : tensor<32x32x!tt.ptr<i8>>
+  %zero = arith.constant dense<0> : tensor<32x32xi32>
+  %d = tt.dot %v, %w, %zero : tensor<32x32xi8> * tensor<32x32xi8> -> tensor<32x32xi32>
+  %os = tt.splat %o : !tt.ptr<i32> -> tensor<32x32x!tt.ptr<i32>>
+  %op = tt.addptr %os, %i : tensor<32x32x!tt.ptr<i32>>, tensor<32x32xi32>
+  tt.store %op, %d : tensor<32x32x!tt.ptr<i32>>
+  tt.return
+}
+)";
+
+struct Case {
+  const char* text;
+  const Machine* machine;
+  KernelSchedule shape;
+};
+
+class Candidacy : public testing::TestWithParam<Case> {};
+
+TEST_P(Candidacy, EveryCandidateIsLegalAndTheDefaultIsAmongThem) {
+  const Case& c = GetParam();
+  Module module = parsed(c.text);
+  const auto schedule = makeSchedule(*module.kernel(), *c.machine, c.shape);
+  const std::vector<Candidates> candidates = schedule->candidates();
+  ASSERT_FALSE(candidates.empty());
+  for (const Candidates& decision : candidates) {
+    EXPECT_EQ(decision.taken, decision.usual) << decision.before;
+    int64_t last = 0;
+    bool hasDefault = false;
+    for (const Candidates::Value& value : decision.values) {
+      EXPECT_LE(last, value.cost) << decision.before;
+      last = value.cost;
+      hasDefault |= value.value == decision.usual;
+      const std::string line = decision.line(value);
+      std::string why;
+      auto sections = parseSchedule(kernelText(schedule->kernel) + "\n" + line, why);
+      ASSERT_TRUE(sections) << why;
+      const auto made = makeSchedule(*module.kernel(), *c.machine, c.shape, &sections->front(), &why);
+      ASSERT_TRUE(made) << line << ": " << why;
+      const std::string text = textOf(*made);
+      const bool isOmitted = line.ends_with("transposed none") || line.ends_with("rest 0");
+      EXPECT_TRUE(isOmitted || text.find("\n" + line) != text.npos) << line << "\n" << text;
+      if (value.value == decision.usual) EXPECT_EQ(text, textOf(*schedule)) << line;
+    }
+    EXPECT_TRUE(hasDefault) << decision.before;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, Candidacy,
+                         testing::Values(Case{kSums, &kReference, {}}, Case{kSums, &kSse, {}}, Case{kSums, &kWasm, {}},
+                                         Case{kSums, &kWebGpu, {.threads = 64}}, Case{kSums, &kWebGpu, {.threads = 256, .subgroups = true}},
+                                         Case{kProduct, &kReference, {}}, Case{kProduct, &kAvx512Vnni, {}},
+                                         Case{kProduct, &kWebGpu, {.threads = 64}}));
+
+TEST(ScheduleText, ALineMayOmitDecisions) {
+  Module module = parsed(kSums);
+  std::string why;
+  auto scheduled = [&](const char* text) {
+    auto sections = parseSchedule(cat("kernel threads 1\n", text), why);
+    auto made = makeSchedule(*module.kernel(), kAvx2, {}, &sections->front(), &why);
+    return made ? textOf(*made) : why;
+  };
+  const std::string text = scheduled("nest 0 vector none");
+  EXPECT_NE(text.find("nest 0 axes 64r,32 vector none lanes 1 threads 1,1 order 1,0 unrolled no\n"), text.npos) << text;
+  EXPECT_EQ(scheduled("nest 0 order 1,0,0"), "line 2: nest 0: `order` has 2 items");
+  EXPECT_EQ(scheduled("dot 0 rows 1"), "line 2: the kernel has no dot 0");
+}
+
+// The cost of the best value should be that of a plain choice: lanes along contiguous elements, and all threads.
+TEST(Costs, LanesFollowContiguousElements) {
+  Module module = parsed(kSums);
+  const auto schedule = makeSchedule(*module.kernel(), kAvx2, {});
+  const Candidates first = schedule->candidates().front();
+  ASSERT_EQ(first.field, Decision::Vector);
+  EXPECT_EQ(first.values.front().value, 0);
+  EXPECT_EQ(first.values.back().value, -1);
+  EXPECT_GT(first.values.back().cost, 4 * first.values.front().cost);
 }
 
 TEST(ScheduleText, ASectionIsFoundByItsVariant) {

@@ -325,14 +325,14 @@ Problem Session::prepare(RequestHolder& holder, const std::string& signature, st
   return {};
 }
 
-Problem Session::schedule(const File& file, const std::string& target, const std::string& signature, const std::string& decisions,
-                          std::string& text) {
+Problem Session::emit(const std::string& stage, const File& file, const std::string& target, const std::string& signature,
+                      const std::string& decisions, std::string& text) {
   RequestHolder holder{file, splitSignature(signature), constants_, target, false, decisions, {}, {}, {}};
   std::string described;
   if (Problem p = prepare(holder, signature, described)) return p;
   nereid_request request = holder.get();
   nereid_text out{}, error{};
-  nereid_status status = nereid_emit(&request, ("schedule." + target).c_str(), &out, &error);
+  nereid_status status = nereid_emit(&request, (stage + "." + target).c_str(), &out, &error);
   if (status != NEREID_OK) return {status, take(error)};
   text = take(out);
   return {};

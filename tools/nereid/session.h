@@ -49,9 +49,9 @@ class Session {
   Problem addConstant(const std::string& text);
   Problem compile(const File& file, const std::string& target, const std::string& signature, bool debug = false,
                   const std::string& schedule = {});
-  // The schedule as text, with these decisions.
-  Problem schedule(const File& file, const std::string& target, const std::string& signature, const std::string& decisions,
-                   std::string& text);
+  // The text of a stage for a target, with these decisions of the schedule.
+  Problem emit(const std::string& stage, const File& file, const std::string& target, const std::string& signature,
+               const std::string& decisions, std::string& text);
   Problem launch(const nereid_launch_options& options);
   Value* find(const std::string& name);
 

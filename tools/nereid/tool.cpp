@@ -304,10 +304,11 @@ int nereid::tool::runTool(int argc, char** argv) {
   auto* emit = app.add_subcommand("emit", "print the text of one stage of the compiler");
   common.add(*emit);
   std::string stage = "ttir";
-  emit->add_option("--stage", stage,
-                   "tokens, ast, ttir, passes, pass.NAME, schedule, lower, threads, llvm, asm, wat or wgsl (default: ttir); with +lines, "
-                   "as in wat+lines, "
-                   "source lines are added");
+  emit->add_option(
+      "--stage", stage,
+      "tokens, ast, ttir, passes, pass.NAME, schedule, candidates, lower, threads, llvm, asm, wat or wgsl (default: ttir); with +lines, "
+      "as in wat+lines, "
+      "source lines are added");
   std::string emitTarget;
   emit->add_option("--target", emitTarget, "the target of schedule and lower: cpu, wasm, webgpu, lower or threads (default: this machine)");
   emit->callback([&] {

@@ -525,15 +525,38 @@ const cdivGrid = ({ n, BLOCK }: { n: number; BLOCK: number }) => cdiv(n, BLOCK);
 
 test("autotune: a search of schedules ends if all draws are equal, and needs several wins in a row", async () => {
   const same = async () => "# a comment\nkernel threads 1\nnest 0 a\nkernel threads 1\nnest 0 b\n";
+  const none = async () => "";
   const always = () => true;
-  equal(await search(same, async () => 1, always), "");
+  equal(await search({ schedule: same, candidates: none }, async () => 1, always), "");
   // Each seed draws another decision. Two are faster, one of them only the first two times.
   let left = 40;
   const draw = async (schedule = "random 0") => `kernel threads 1\nnest 0 ${schedule}\n`;
   let calls = 0;
   const time = async (schedule: string) => (schedule.includes("random 7\n") ? 1 : schedule.includes("random 3\n") && ++calls < 3 ? 1 : 2);
-  equal(await search(draw, time, () => left-- > 0), "kernel threads 1\nnest 0 random 7\n");
+  equal(await search({ schedule: draw, candidates: none }, time, () => left-- > 0), "kernel threads 1\nnest 0 random 7\n");
   equal(calls, 3);
+});
+
+test("autotune: a search of schedules tries the candidates that should gain most first, until none is faster", async () => {
+  // The compiler completes a line: what it omits is `order 0`.
+  const complete = (decisions: string) => decisions.replace(/ lanes (\d+)$/gm, " lanes $1 order 0");
+  const schedule = async (
+    decisions = "kernel threads 1\nnest 0 lanes 8 order 0\nkernel threads 2\nnest 0 lanes 8 order 0\n",
+  ): Promise<string> => (decisions.startsWith("random") ? schedule() : complete(decisions));
+  const listed = (now: string) => `nest 0 lanes {16 8 4 2}  # cost 10 20 30 40; now ${now}, by default 8: it is\n`;
+  const candidates = async (decisions: string) => {
+    const [first, second] = [...decisions.matchAll(/lanes (\d+)/g)].map((found) => found[1]!);
+    return `kernel threads 1\n${listed(first!)}kernel threads 2\n${listed(second!)}`;
+  };
+  const tried: string[] = [];
+  const time = async (text: string) => {
+    const found = [...text.matchAll(/lanes (\d+)/g)].map((match) => match[1]!);
+    if (found.length > 0) tried.push(found.join());
+    return found.join() === "16,4" ? 1 : found[0] === "16" ? 2 : 3;
+  };
+  const best = await search({ schedule, candidates }, time, () => true);
+  equal(best, "kernel threads 1\nnest 0 lanes 16 order 0\nkernel threads 2\nnest 0 lanes 4 order 0\n");
+  equal(tried[0], "16,8");
 });
 
 onDevice("compile: by a schedule, which must be legal", async (device) => {

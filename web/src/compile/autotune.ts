@@ -242,7 +242,10 @@ export class Autotuned {
       }
     };
     return search(
-      (schedule) => this.#kernel.scheduleOf({ ...held, ...config }, schedule),
+      {
+        schedule: (decisions) => this.#kernel.scheduleOf({ ...held, ...config }, decisions),
+        candidates: (decisions) => this.#kernel.scheduleOf({ ...held, ...config }, decisions, "candidates"),
+      },
       time,
       () => clock() < end,
     );

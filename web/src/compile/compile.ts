@@ -48,7 +48,7 @@ export interface Artefacts {
 }
 
 /** The stages that `emit` accepts; with the suffix `+lines`, as in `wat+lines`, comments give lines of the source. */
-export type Stage = "tokens" | "ast" | "ttir" | "passes" | "schedule" | "lower" | "threads" | "wat" | "wgsl" | (string & {});
+export type Stage = "tokens" | "ast" | "ttir" | "passes" | "schedule" | "candidates" | "lower" | "threads" | "wat" | "wgsl" | (string & {});
 
 /** Compiles a kernel for a device. */
 export async function compile(source: string, options: SourceOptions & { device: Device }): Promise<Kernel> {

@@ -153,11 +153,11 @@ export class JitKernel implements Disposable {
     return [special, await this.artefacts(special, cache)];
   }
 
-  /** The text of the schedule for these arguments; `random SEED` draws one. @internal */
-  async scheduleOf(args: Arguments, schedule?: string): Promise<string> {
+  /** The schedule for these arguments, or its candidates; `random SEED` draws one. @internal */
+  async scheduleOf(args: Arguments, schedule?: string, stage = "schedule"): Promise<string> {
     const special = this.specialise(await this.info(), args, schedule);
     const options = { ...this.options, constants: special.constants, schedule: special.schedule, print: () => {} };
-    return textOf(requestOf(`emit schedule.${this.device.kind}`, this.#source, options, special.signature), options);
+    return textOf(requestOf(`emit ${stage}.${this.device.kind}`, this.#source, options, special.signature), options);
   }
 
   /** @internal */

@@ -49,7 +49,7 @@ onGpu("autotune: schedules of the best configuration", [], async (device) => {
   let now = 0;
   const threads = (text: string) => [...text.matchAll(/^nest .* threads (\d+)/gm)].reduce((sum, found) => sum + Number(found[1]), 0);
   const fill = autotune(kernel, {
-    scheduleTime: 8000,
+    scheduleTime: 40_000,
     clock: () => (now += 1000),
     measure: async (_, launch, schedule) => {
       await launch();
