@@ -8,7 +8,7 @@ import triton.language as tl
 # run: softmax | *fp32:16,*fp32:16,i32,fp32 | LOG=True,BLOCK=64 | 5 | r[250],z[250],50,1.0 | tol=1e-6 | target=2e-6
 @triton.jit
 def softmax(x_ptr, out_ptr, columns, scale, LOG: tl.constexpr, BLOCK: tl.constexpr):
-    # Of scale * x, whose rows have at most BLOCK numbers; the logarithm of the result with LOG.
+    # Each row of scale * x has at most BLOCK numbers. With LOG the result is the logarithm.
     row = tl.program_id(0).to(tl.int64) * columns
     i = tl.arange(0, BLOCK)
     x = tl.load(x_ptr + row + i, mask=i < columns, other=-float("inf")).to(tl.float32) * scale

@@ -24,8 +24,8 @@ def put(best, values_ptr, indices_ptr, at):
 # run: top_k | *fp32:16,*i32,*fp32:16,*i32:16,i32 | K=8,BLOCK=64 | 5,1 | r[250],i[250],z[40],z[40],50
 @triton.jit
 def top_k(x_ptr, indices_in_ptr, values_ptr, indices_ptr, columns, K: tl.constexpr, BLOCK: tl.constexpr):
-    # Of each block of BLOCK columns, sorted; the lower index first among equals. If the row has fewer numbers than K, -infinity and indices
-    # from `columns` on fill the rest. The results of several blocks are a shorter row, for another launch: then `indices_in_ptr` has the
+    # A program sorts the largest numbers of BLOCK columns; the lower index is first among equals. If the row has fewer numbers than K, -infinity
+    # and indices from `columns` on fill the rest. The results of several blocks are a shorter row, for another launch: then `indices_in_ptr` has the
     # index of each number.
     row = tl.program_id(0)
     block = tl.program_id(1)
@@ -35,3 +35,11 @@ def top_k(x_ptr, indices_in_ptr, values_ptr, indices_ptr, columns, K: tl.constex
     if indices_in_ptr is not None:
         index = tl.load(indices_in_ptr + row * columns + i, mask=i < columns, other=0x7FFFFFFF)
     put(tl.topk(to_key(x, index), K), values_ptr, indices_ptr, (row * tl.num_programs(1) + block) * K + tl.arange(0, K))
+
+
+# run: first_columns | *i32:16,*i32:16,i32,i32,i32 | BLOCK=32 | 2 | r[80],z[50],50,5,8
+@triton.jit
+def first_columns(x_ptr, out_ptr, size, columns, stride, BLOCK: tl.constexpr):
+    # The first `columns` numbers of rows of `stride` numbers, together `size`.
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    tl.store(out_ptr + i, tl.load(x_ptr + i // columns * stride + i % columns, mask=i < size), mask=i < size)
