@@ -12,6 +12,7 @@ OPTION     tol=X      tolerance between stock Triton's program and ours, both on
            target=X   tolerance between a target and the interpreter (order of sums, vector mathematics); default 0
            since=3.6  the first Triton that has the features
            until=3.8  the last that has them with this meaning
+           size=X     the most bytes of its WebAssembly module; default 20000
            launch=no  stock Triton compiles it, but cannot hash the arguments of the launch
 
 Differences are relative to the number, or to the mean magnitude of the array if that is larger.
@@ -43,6 +44,7 @@ class Case:
         self.tolerance, self.target_tolerance = float(options.get("tol", 0)), float(options.get("target", 0))
         self.since = tuple(map(int, options.get("since", "0").split(".")))
         self.until = tuple(map(int, options.get("until", "999").split(".")))
+        self.module_size = int(options.get("size", 20000))
         self.launches = options.get("launch") != "no"
         self.parameters = parameters[self.kernel]
         # Constexprs, and parameters missing at the end, have an empty item.

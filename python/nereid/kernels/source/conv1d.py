@@ -6,7 +6,7 @@ import triton.language as tl
 from activations import activate
 
 
-# run: conv1d | *fp32:16,*fp32:16,*fp32,*fp32:16,i32,i32,i32,i32 | KERNEL=3,STRIDE=2,PADDING=1,ACTIVATION='gelu',BM=16,BN=16,BK=16 | 2,2,2 | r[1200],r[1200],r[20],z[600],20,20,30,15 | tol=1e-5 | target=2e-6
+# run: conv1d | *fp32:16,*fp32:16,*fp32,*fp32:16,i32,i32,i32,i32 | KERNEL=2,STRIDE=2,PADDING=1,ACTIVATION='gelu',BM=16,BN=16,BK=16 | 2,2,2 | r[1200],r[800],r[20],z[640],20,20,30,16 | tol=1e-5 | target=2e-6
 # run: conv1d | *fp16:16,*fp16:16,*fp16:16,i32,i32,i32,i32 | bias_ptr=None,KERNEL=2,STRIDE=1,PADDING=0,ACTIVATION='none',BM=16,BN=16,BK=16 | 2,2,2 | r[1200],r[800],z[1160],20,20,30,29 | tol=1e-3 | target=1e-3
 @triton.jit
 def conv1d(x_ptr, w_ptr, bias_ptr, out_ptr, channels_in, channels_out, length_in, length_out,  #

@@ -34,7 +34,7 @@ def distances(q_ptr, v_ptr, out_ptr, queries, vectors, depth, METRIC: tl.constex
     tl.store(out_ptr + m[:, None] * vectors + n[None, :], out, mask=(m[:, None] < queries) & (n[None, :] < vectors))
 
 
-# run: distances_int8 | *i8:16,*fp32,*i8:16,*fp32,*fp32:16,i32,i32,i32 | BM=16,BN=32,BK=32 | 2,2 | r[1080],r[30],r[1800],r[50],z[1500],30,50,36 | tol=1e-6 | target=1e-6
+# run: distances_int8 | *i8:16,*fp32,*i8:16,*fp32,*fp32:16,i32,i32,i32 | BM=16,BN=16,BK=32 | 2,4 | r[1080],r[30],r[1800],r[50],z[1500],30,50,36 | tol=1e-6 | target=1e-6 | size=34000
 @triton.jit
 def distances_int8(q_ptr, q_scale_ptr, v_ptr, v_scale_ptr, out_ptr, queries, vectors, depth, BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr):
     # The dot product of quantized vectors: the sums are exact in int32, then scaled.
