@@ -11,8 +11,8 @@
 #include "analysis/ranges.h"
 #include "ir/after_pass.h"
 #include "ir/bits.h"
-#include "passes/passes.h"
 #include "ir/builder.h"
+#include "passes/passes.h"
 #include "support/ptr_map.h"
 
 namespace nereid {
@@ -297,7 +297,8 @@ class Narrower {
       case Op::If: skip = i.operands.size(); break;
       case Op::For:
         skip = 3;
-        for (size_t k = 0; k < skip; ++k) i.operands[k] = carried_.count(i.regions[0]->entry().args[0]) ? low(i.operands[k]) : full(i.operands[k]);
+        for (size_t k = 0; k < skip; ++k)
+          i.operands[k] = carried_.count(i.regions[0]->entry().args[0]) ? low(i.operands[k]) : full(i.operands[k]);
         break;
       case Op::While: to = &i.regions[0]->entry().args; break;
       case Op::Condition:
@@ -314,9 +315,9 @@ class Narrower {
 
   Func& f_;
   Module& m_;
-  std::set<const Value*> fits_, natural_;  // 64-bit scalars; natural numbers are not negative
-  std::set<const Value*> wide_;            // 64-bit integers whose high halves matter
-  std::map<const Value*, Type> carried_;   // those that control flow assigns in 32 bits, and their types before
+  std::set<const Value*> fits_, natural_;    // 64-bit scalars; natural numbers are not negative
+  std::set<const Value*> wide_;              // 64-bit integers whose high halves matter
+  std::map<const Value*, Type> carried_;     // those that control flow assigns in 32 bits, and their types before
   PtrMap<const Value*, Value*> low_, full_;  // the two forms of a value, where they differ from it
 };
 

@@ -90,7 +90,8 @@ async function all(place, device, cases, tolerance = 0) {
         wrong = error.stack;
       }
       if (wrong) console.log(`FAIL ${place}: ${c.name}${how}: ${wrong}`);
-      wrong ? ++failed : ++passed;
+      if (wrong) ++failed;
+      else ++passed;
     }
   device.dispose();
 }

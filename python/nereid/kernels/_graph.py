@@ -64,7 +64,7 @@ class Graph:
         self._nodes.append((kernel, grid, arguments))
 
     def compile(self, **outputs):
-        """Compiles the kernels, and allocates memory for all values. Outputs get arrays of their own; other values share memory."""
+        """Compiles the kernels, and allocates memory for all values. Outputs get separate arrays; other values share memory."""
         for name, value in outputs.items():
             if not isinstance(value, Value) or value.graph is not self:
                 raise ValueError(f"output `{name}` is not a value of this graph")

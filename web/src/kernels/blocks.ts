@@ -19,7 +19,7 @@ export function productBlocks(device: Device, rows: number, columns: number, dep
 /** The block of a kernel that has one program per row. */
 export const rowBlock = (columns: number): number => Math.max(16, powerOf2(columns));
 
-/** The block of a kernel that treats all elements alike. */
+/** The block of an elementwise kernel. */
 export const flatBlock = (device: Device): number => (device.kind === "wasm" ? 4096 : 1024);
 
 /** The blocks of attention with heads of `size` numbers: of queries and of keys. */

@@ -54,7 +54,7 @@ export class Graph implements Scope {
     this.#nodes.push({ kernel, grid, args });
   }
 
-  /** Compiles the kernels, and allocates memory for all values. The outputs get buffers of their own; other values share memory. */
+  /** Compiles the kernels, and allocates memory for all values. The outputs get separate buffers; other values share memory. */
   async compile<K extends string>(outputs: Readonly<Record<K, Value>>): Promise<Plan<K>> {
     const { device } = this;
     const nodes = [...this.#nodes];

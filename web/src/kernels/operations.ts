@@ -19,7 +19,7 @@ export interface Out {
   dtype?: "f32" | "f16" | undefined;
 }
 
-/** What a product does with each sum: activation(sum + bias) + residual. */
+/** The epilogue of a product: activation(sum + bias) + residual. */
 export interface Epilogue extends Out {
   /** One number for each column. */
   bias?: Tensor | undefined;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What operations take: arrays on a device, and the values of a graph.
+// Operands of operations: arrays on a device, and the values of a graph.
 import { type DeviceBuffer, sizeOf } from "../buffer.ts";
 import type { JitKernel } from "../compile/jit.ts";
 import type { Value as Argument } from "../compile/values.ts";
