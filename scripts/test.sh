@@ -16,7 +16,7 @@ declare -A commands # by name
 names=()            # of the steps that run, by process id
 logs=$(mktemp -d)
 # These take longest, and start first, so that none of them runs alone at the end.
-long="asan webgpu_ops webgpu_lang math_threads_1 math_threads_2 ops random_webgpu wasm_chromium python python_wheel triton_interpreter webgpu_vs_interp"
+long="asan webgpu_ops webgpu_lang math_threads_1 math_threads_2 ops random_webgpu wasm_chromium python python_wheel triton_interpreter webgpu_vs_interp kernels_webgpu"
 # Each step is a process group, so that an interrupt ends what it started.
 set -m
 trap 'for pid in "${!names[@]}"; do kill -- "-$pid"; done 2>/dev/null; rm -rf "$logs"' EXIT
@@ -211,6 +211,12 @@ if has numpy; then
   [ -n "$wasm" ] && run demo_wasm scripts/demo.sh --runs 1 --target wasm
   run targets_vs_interp .venv/bin/python tests/differential/targets_vs_interp.py
   run random_schedules .venv/bin/python tests/differential/targets_vs_interp.py --targets lower,threads,cpu --schedules 2 --seed 1
+  # The kernel library, with results of NumPy.
+  if [ -n "$wasm" ]; then
+    .venv/bin/python tests/kernels/cases.py build/kernels
+    run kernels_wasm web/node_modules/node/bin/node web/test/kernels.mjs build/kernels wasm
+    [ -n "$webgpu" ] && run kernels_webgpu web/node_modules/node/bin/node web/test/kernels.mjs build/kernels webgpu
+  fi
   [ -n "$webgpu" ] && run webgpu_vs_interp .venv/bin/python tests/differential/targets_vs_interp.py --targets webgpu
   [ -n "$webgpu" ] && run shaders .venv/bin/python tests/differential/shaders.py
   run wasm_modules .venv/bin/python tests/differential/wasm_modules.py

@@ -25,7 +25,16 @@ const minified = { ...settings, minify: true, write: false };
 const script = async (path) => (await build({ ...minified, entryPoints: [path], format: "iife" })).outputFiles[0].text;
 export const compiler = "../build-wasm/nereid.wasm"; // built by scripts/wasm.sh
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
+// The kernel library: Triton files that the Python package has as well. Lines that only tests read are left out.
+const library = "../python/nereid/kernels/source";
+const kernels = Object.fromEntries(
+  readdirSync(library)
+    .filter((name) => name.endsWith(".py"))
+    .sort()
+    .map((name) => [name, readFileSync(`${library}/${name}`, "utf8").replace(/^# run: .*$/gm, "#")]),
+);
 const texts = {
+  kernels: JSON.stringify(kernels),
   worker: await script("src/worker.ts"),
   "compile-worker": await script("src/compile/worker.ts"),
   version: `${version}-${createHash("sha256").update(readFileSync(compiler)).digest("hex").slice(0, 16)}`,
@@ -49,7 +58,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   for (const name of readdirSync("dist", { recursive: true }).filter((name) => /\.(js|ts)$/.test(name))) {
     const text = readFileSync(`dist/${name}`, "utf8")
       .replace(/((?:from|import\() ?"\.{1,2}\/[\w/-]+)\.ts"/g, '$1.js"')
-      .replace(/"nereid:([\w-]+)"/g, `"${name.startsWith("compile/") ? "../" : "./"}$1-text.js"`);
+      .replace(/"nereid:([\w-]+)"/g, `"${name.includes("/") ? "../" : "./"}$1-text.js"`);
     writeFileSync(`dist/${name}`, text);
   }
   for (const [name, text] of Object.entries(texts)) writeFileSync(`dist/${name}-text.js`, `export default ${JSON.stringify(text)};\n`);
@@ -83,6 +92,8 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const shared = { name: "shared", setup: (b) => b.onResolve({ filter: /^\.\.\// }, ({ path }) => ({ path, external: true })) };
   const compile = (await build({ ...minified, plugins: [...plugins, shared], entryPoints: ["src/compile/index.ts"] })).outputFiles[0]
     .contents;
+  const library = (await build({ ...minified, plugins: [...plugins, shared], entryPoints: ["src/kernels/index.ts"] })).outputFiles[0]
+    .contents;
   // The files that a page loads, and their size limits with gzip.
   const size = (name, bytes, most) => {
     const packed = execFileSync("gzip", ["-9", "-c"], { input: bytes, maxBuffer: 2 ** 24 }).length; // zlib of Node packs less
@@ -94,5 +105,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   size("runtime", wasm, 12288);
   size("for WebGPU", gpu, 12288);
   size("for compile and jit", compile, 10240);
+  size("for kernels", library, 14336);
   size("the compiler", readFileSync(compiler), 475000);
 }

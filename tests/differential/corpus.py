@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The kernels that the differential tests run: tests/corpus/*.py and examples/*/*.py.
+"""The kernels that the differential tests run: tests/corpus/*.py, examples/*/*.py, and the kernel library.
 
 A comment above a kernel is one case:
 
@@ -12,6 +12,7 @@ OPTION     tol=X      tolerance between stock Triton's program and ours, both on
            target=X   tolerance between a target and the interpreter (order of sums, vector mathematics); default 0
            since=3.6  the first Triton that has the features
            until=3.8  the last that has them with this meaning
+           size=X     the most bytes of its WebAssembly module; default 20000
            launch=no  stock Triton compiles it, but cannot hash the arguments of the launch
 
 Differences are relative to the number, or to the mean magnitude of the array if that is larger.
@@ -43,6 +44,7 @@ class Case:
         self.tolerance, self.target_tolerance = float(options.get("tol", 0)), float(options.get("target", 0))
         self.since = tuple(map(int, options.get("since", "0").split(".")))
         self.until = tuple(map(int, options.get("until", "999").split(".")))
+        self.module_size = int(options.get("size", 20000))
         self.launches = options.get("launch") != "no"
         self.parameters = parameters[self.kernel]
         # Constexprs, and parameters missing at the end, have an empty item.
@@ -90,7 +92,7 @@ def split(text):
 
 
 def cases(paths, name=""):
-    for path in paths or sorted(ROOT.glob("tests/corpus/*.py")) + sorted(ROOT.glob("examples/*/*.py")):
+    for path in paths or sorted(path for folder in ("tests/corpus", "examples/*", "python/nereid/kernels/source") for path in ROOT.glob(f"{folder}/*.py")):
         text = path.read_text()
         parameters = {f.name: [a.arg for a in f.args.args] for f in ast.parse(text).body if isinstance(f, ast.FunctionDef)}
         for match in re.finditer(r"^# run: (.*)$", text, re.M):

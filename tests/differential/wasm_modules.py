@@ -26,7 +26,7 @@ def check(case, ttir, inputs, folder, options):
         for module in modules:
             relaxed = module.name.endswith(".relaxed.wasm")
             tool("wasm-validate", *(FEATURES if relaxed else FEATURES[:1]), module)
-            if module.stat().st_size > 20_000:
+            if module.stat().st_size > case.module_size:
                 return f"{module.name} has {module.stat().st_size} bytes"
         text = folder / "module.wat"
         text.write_text(tool(options.nereid, "emit", ttir, "--stage", "wat"))

@@ -71,6 +71,42 @@ export function takeChunks(control: Int32Array, run: Run, thread: number): void 
   Atomics.add(control, Word.Time, ((performance.now() - start) * 16e3) | 0);
 }
 
+/** A launch of a graph: chunks of `size` programs. `args` is the address of its arguments. */
+export interface Step {
+  run: Run;
+  args: number;
+  programs: number;
+  size: number;
+}
+
+/** Words of the state of a graph: the step that failed, then for each step the next chunk and the number of finished chunks. */
+export const wordsOf = (steps: number): number => 1 + 2 * steps;
+
+/**
+ * All launches of a graph as one kernel, whose every program takes chunks of each launch in turn, and waits until all chunks are finished.
+ * So any number of threads may take part. `state` is zero before each run.
+ */
+export function sequence(control: Int32Array, state: Int32Array, steps: readonly Step[]): Run {
+  return (_args, _begin, _end, scratch) => {
+    for (const [k, { run, args, programs, size }] of steps.entries()) {
+      const [next, done] = [1 + 2 * k, 2 + 2 * k];
+      const chunks = Math.ceil(programs / size);
+      for (let i: number; (i = Atomics.add(state, next, 1)) < chunks;) {
+        try {
+          run(args, (i * size) | 0, Math.min(i * size + size, programs) | 0, scratch);
+        } catch (error) {
+          Atomics.store(state, 0, k);
+          throw error;
+        }
+        if (Atomics.add(state, done, 1) + 1 === chunks) Atomics.notify(state, done);
+      }
+      const finished = () => Atomics.load(state, done) >= chunks || Atomics.load(control, Word.Failed) !== Failure.None;
+      while (!spin(finished)) Atomics.wait(state, done, Atomics.load(state, done), 1); // briefly: the thread that works on it may die
+      if (Atomics.load(control, Word.Failed) !== Failure.None) return;
+    }
+  };
+}
+
 /** Records the first failure of a launch; no more chunks are taken. */
 function noteFailure(control: Int32Array, error: unknown): void {
   Atomics.store(control, Word.Counter, control[Word.Chunks]!);

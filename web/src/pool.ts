@@ -66,11 +66,11 @@ function maker(workerUrl: string | URL | undefined): MakeThread {
 export class Pool {
   /** Threads that run a launch together with the launching thread, unless that is the main thread of a page. */
   readonly threads: number;
-  readonly #control = new Int32Array(new SharedArrayBuffer(Word.End * 4));
+  readonly control: Int32Array<SharedArrayBuffer> = new Int32Array(new SharedArrayBuffer(Word.End * 4));
   readonly #memory: WebAssembly.Memory;
   readonly #make: MakeThread;
   readonly #workers: (Thread | undefined)[] = [];
-  readonly #kernels = new Map<number, WebAssembly.Module>();
+  readonly #kernels = new Map<number, Message>();
   #number = 0;
   #living = 0;
   #closed = false;
@@ -104,9 +104,9 @@ export class Pool {
         worker.end();
         this.#workers[thread] = undefined;
         --this.#living;
-        if (Atomics.exchange(this.#control, Word.Busy + thread, 0)) {
-          Atomics.store(this.#control, Word.Counter, this.#control[Word.Chunks]!);
-          Atomics.compareExchange(this.#control, Word.Failed, Failure.None, Failure.Lost);
+        if (Atomics.exchange(this.control, Word.Busy + thread, 0)) {
+          Atomics.store(this.control, Word.Counter, this.control[Word.Chunks]!);
+          Atomics.compareExchange(this.control, Word.Failed, Failure.None, Failure.Lost);
         }
         if (ready) failures = 0; // it has worked before
         if (failures < 2) void this.#spawn(thread, failures + 1).then(settled);
@@ -127,14 +127,14 @@ export class Pool {
       }
       this.#workers[thread] = worker;
       ++this.#living;
-      worker.post({ control: this.#control, memory: this.#memory, thread, lock });
-      for (const [kernel, module] of this.#kernels) worker.post({ kernel, module });
+      worker.post({ control: this.control, memory: this.#memory, thread, lock });
+      for (const message of this.#kernels.values()) worker.post(message);
     });
   }
 
-  load(kernel: number, module: WebAssembly.Module): void {
-    this.#kernels.set(kernel, module);
-    for (const worker of this.#workers) worker?.post({ kernel, module });
+  load(message: Message & { kernel: number }): void {
+    this.#kernels.set(message.kernel, message);
+    for (const worker of this.#workers) worker?.post(message);
   }
 
   drop(kernel: number): void {
@@ -144,7 +144,7 @@ export class Pool {
 
   /** Runs a launch; there must be no other. Returns a promise if this thread would have to wait long, or, on a page, at all. */
   run(job: Job): Outcome | Promise<Outcome> {
-    const control = this.#control;
+    const control = this.control;
     // Chunks are small enough for threads to end together, but large enough to amortize taking them.
     const most = Math.ceil(job.programs / (this.threads * 8));
     const size = Math.max(1, Math.min(most, Math.ceil(kChunk / job.cost) || most));
@@ -168,13 +168,13 @@ export class Pool {
   }
 
   #close(): void {
-    Atomics.store(this.#control, Word.State, this.#number * 2);
+    Atomics.store(this.control, Word.State, this.#number * 2);
   }
 
   // Ends the pending launch if it is over; otherwise a message or the death of a worker calls this again.
   #check(): void {
     if (!this.#pending) return;
-    const control = this.#control;
+    const control = this.control;
     if (this.#living === 0) takeChunks(control, this.#pending.job.run, 0);
     do {
       if (isOver(control)) {
@@ -191,7 +191,7 @@ export class Pool {
   }
 
   #outcome(): Outcome {
-    const control = this.#control;
+    const control = this.control;
     const text = new Uint8Array(control.buffer, Word.Text * 4, control[Word.TextLength]).slice();
     return {
       time: control[Word.Time]! / 16,

@@ -75,16 +75,19 @@ export class WasmDevice implements Device {
   readonly heap: Heap;
   /** @internal */
   readonly queue = new Queue();
-  readonly #pool: Pool | undefined;
+  /** @internal */
+  readonly pool: Pool | undefined;
   readonly #print: (line: string) => void;
   #disposed = false;
-  #kernels = 0;
-  #scratch = { at: 0, stride: 0 };
+  /** The number of kernels and graphs so far. @internal */
+  kernels = 0;
+  /** @internal */
+  scratch: { at: number; stride: number } = { at: 0, stride: 0 };
 
   /** @internal */
   constructor(heap: Heap, pool: Pool | undefined, variant: "strict" | "relaxed", print: (line: string) => void) {
     this.heap = heap;
-    this.#pool = pool;
+    this.pool = pool;
     this.threads = pool?.threads ?? 1;
     this.variant = variant;
     this.#print = print;
@@ -121,7 +124,7 @@ export class WasmDevice implements Device {
     if (this.#disposed) return;
     this.#disposed = true;
     notForgotten(this);
-    this.#pool?.close();
+    this.pool?.close();
   }
 
   [kDispose](): void {
@@ -130,7 +133,7 @@ export class WasmDevice implements Device {
 
   /** @internal */
   releaseOfKernel(id: number, at: number, size: number): () => void {
-    return releaseKernel(this.heap, this.queue, this.#pool, id, at, size);
+    return releaseKernel(this.heap, this.queue, this.pool, id, at, size);
   }
 
   /** Starts a launch. @internal */
@@ -139,17 +142,13 @@ export class WasmDevice implements Device {
     this.heap.bytes.set(packed, kernel.at);
     // On a page, different numbers may mean a different amount of work.
     const expected = isPage && !kernel.sameNumbers(packed) ? NaN : kernel.cost * programs; // NaN at first
-    if (this.#pool && !kernel.prints && (isPage || programs > 1) && !(expected < kInline)) {
+    if (this.pool && !kernel.prints && (isPage || programs > 1) && !(expected < kInline)) {
       const done = (outcome: Outcome) => {
-        const { failure, at, text, time } = outcome;
-        if (this.#disposed) throw new NereidError("disposed", "the device was disposed during the launch", { kernel: kernel.name });
-        if (failure === Failure.Assertion) throw this.#failed(kernel, new AssertionFailed(...at));
-        if (failure === Failure.Trap) throw this.#failed(kernel, new Error(text));
-        if (failure === Failure.Lost) throw new NereidError("lost-worker", "a worker died during the launch", { kernel: kernel.name });
-        this.#learn(kernel, (time + kGrain) / programs);
+        this.raise(kernel, outcome);
+        this.#learn(kernel, (outcome.time + kGrain) / programs);
       };
-      const { at, stride } = this.#scratch;
-      const outcome = this.#pool.run({
+      const { at, stride } = this.scratch;
+      const outcome = this.pool.run({
         kernel: kernel.id,
         programs,
         args: kernel.at,
@@ -161,8 +160,16 @@ export class WasmDevice implements Device {
       return outcome instanceof Promise ? outcome.then(done) : done(outcome);
     }
     this.heap.bytes[kernel.at + 12] = 1; // no other thread runs: the kernel needs no atomic operations
-    if (isPage && !(expected < kSlice)) return this.#inSlices(kernel, programs);
-    this.#inline(kernel, 0, programs);
+    if (isPage && !(expected < kSlice)) return this.inSlices(kernel, programs);
+    this.inline(kernel, 0, programs);
+  }
+
+  /** Throws if a launch of the pool has failed. @internal */
+  raise(kernel: WasmKernel, { failure, at, text }: Outcome): void {
+    if (this.#disposed) throw new NereidError("disposed", "the device was disposed during the launch", { kernel: kernel.name });
+    if (failure === Failure.Assertion) throw this.#failed(kernel, new AssertionFailed(...at));
+    if (failure === Failure.Trap) throw this.#failed(kernel, new Error(text));
+    if (failure === Failure.Lost) throw new NereidError("lost-worker", "a worker died during the launch", { kernel: kernel.name });
   }
 
   // Code becomes faster as the engine recompiles it; a launch that took longer may have been interrupted.
@@ -170,25 +177,26 @@ export class WasmDevice implements Device {
     kernel.cost = cost > kernel.cost ? (kernel.cost + cost) / 2 : cost;
   }
 
-  #inline(kernel: WasmKernel, begin: number, end: number): void {
+  /** @internal */
+  inline(kernel: WasmKernel, begin: number, end: number, args = kernel.at): void {
     const start = performance.now();
     try {
-      kernel.run(kernel.at, begin | 0, end | 0, this.#scratch.at);
+      kernel.run(args, begin | 0, end | 0, this.scratch.at);
     } catch (error) {
       throw this.#failed(kernel, error);
     }
     this.#learn(kernel, ((performance.now() - start) * 1e3 + kGrain) / (end - begin));
   }
 
-  // Without workers, yields to the page every few milliseconds.
-  async #inSlices(kernel: WasmKernel, programs: number): Promise<void> {
+  /** Without workers, yields to the page every few milliseconds. @internal */
+  async inSlices(kernel: WasmKernel, programs: number, args?: number): Promise<void> {
     let begin = 0;
     while (begin < programs) {
       const pause = performance.now() + kSlice / 1e3;
       for (let size = 1; begin < programs && performance.now() < pause; size *= 2) {
         const left = Math.max(0, pause - performance.now()) * 1e3;
         const count = Math.max(1, Math.min(size, programs - begin, Math.floor(left / (kernel.cost || 1))));
-        this.#inline(kernel, begin, begin + count);
+        this.inline(kernel, begin, begin + count, args);
         begin += count;
       }
       if (begin < programs) await turn();
@@ -216,7 +224,7 @@ export class WasmDevice implements Device {
     const bytes = await read(file);
     if (bytes[wasm.memoryFlagAt] !== 1)
       throw new NereidError("bad-manifest", `${file} has no memory at ${wasm.memoryFlagAt}`, { kernel: name });
-    if (this.#pool) bytes[wasm.memoryFlagAt] = 3; // shared
+    if (this.pool) bytes[wasm.memoryFlagAt] = 3; // shared
     let module: WebAssembly.Module;
     let run: Run;
     try {
@@ -230,8 +238,8 @@ export class WasmDevice implements Device {
     const reserve = () => this.#reserve(wasm.scratch);
     await (inTurn ? reserve() : this.queue.add(reserve));
     this.#check();
-    const id = ++this.#kernels;
-    this.#pool?.load(id, module);
+    const id = ++this.kernels;
+    this.pool?.load({ kernel: id, module });
     return new WasmKernel(this, {
       id,
       name,
@@ -266,10 +274,10 @@ export class WasmDevice implements Device {
   // Scratch memory is per thread, with the size that the most demanding kernel needs.
   #reserve(bytes: number): void {
     const stride = Math.ceil(bytes / 64) * 64;
-    if (stride <= this.#scratch.stride) return;
+    if (stride <= this.scratch.stride) return;
     const all = this.threads + 1;
     const at = this.heap.allocate(all * stride);
-    if (this.#scratch.stride) this.heap.free(this.#scratch.at, all * this.#scratch.stride);
-    this.#scratch = { at, stride };
+    if (this.scratch.stride) this.heap.free(this.scratch.at, all * this.scratch.stride);
+    this.scratch = { at, stride };
   }
 }

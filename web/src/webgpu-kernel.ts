@@ -125,6 +125,20 @@ export class GpuKernel implements Kernel {
     return { done: this.#start(await this.#programFor(buffers).prepare(buffers, programs), buffers, packed, view, programs) };
   }
 
+  /** Prepares a launch that is repeated: the result encodes it, in a turn of the device's queue. @internal */
+  async record(grid: Grid, args: AnyArgs): Promise<() => Promise<void>> {
+    const programs = this.#pack(grid, args);
+    const { buffers, packed, view } = this.#hold();
+    if (programs === 0) return () => kDone;
+    const program = this.#programFor(buffers);
+    await program.prepare(buffers, programs);
+    return () => {
+      const bound = program.bind(buffers, programs);
+      if (bound) return this.#start(bound, buffers.slice(), packed, view, programs);
+      throw this.#signature.error("wrong-argument", "an array of the graph was moved in memory: compile the graph again");
+    };
+  }
+
   /** Repeats the same launch: the µs of each, if the GPU has a clock. @internal */
   timeInTurn(grid: Grid, args: AnyArgs, runs: number): Promise<number[]> | undefined {
     return this.#device.hasClock ? this.#time(grid, args, runs) : undefined;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A thread of the pool. It is bundled separately, and the package contains its text.
-import { AssertionFailed, isOver, type Run, spin, takeChunks, Word } from "./control.ts";
+import { AssertionFailed, isOver, type Run, sequence, spin, takeChunks, Word } from "./control.ts";
 import { math } from "./math.ts";
 
 /** Messages to a worker: first Start, then kernels that are added and removed. */
@@ -10,7 +10,13 @@ export interface Start {
   thread: number;
   lock: string;
 }
-export type Message = Start | { kernel: number; module: WebAssembly.Module } | { drop: number };
+/** A graph: launches of kernels. */
+export interface Sequence {
+  kernel: number;
+  state: Int32Array;
+  steps: { kernel: number; args: number; programs: number; size: number }[];
+}
+export type Message = Start | { kernel: number; module: WebAssembly.Module } | Sequence | { drop: number };
 
 interface Port {
   postMessage(message: unknown): void;
@@ -82,6 +88,9 @@ async function handle(message: Message): Promise<void> {
         throw error;
       });
     }
+  } else if ("steps" in message) {
+    const steps = message.steps.map(({ kernel, ...step }) => ({ run: runs.get(kernel)!, ...step }));
+    runs.set(message.kernel, sequence(control, message.state, steps));
   } else {
     runs.delete(message.drop);
   }

@@ -3,6 +3,7 @@ import { tests } from "./harness.ts";
 import "./suite.ts";
 import "./suite-compile.ts";
 import "./suite-gallery.ts";
+import "./suite-kernels.ts";
 import "./suite-webgpu.ts";
 
 export interface Result {

@@ -8,6 +8,7 @@ import "./suite-compile.ts";
 
 Object.assign(globalThis, { nereidGpu: nodeGpu });
 const { adapter } = await import("./suite-webgpu.ts");
+await import("./suite-kernels.ts");
 if (!adapter) console.log("skipped: WebGPU has no adapter in this Node");
 
 for (const { name, run } of tests) if (name.includes(process.argv[2] ?? "")) test(name, { timeout: 60000 }, () => run() as Promise<void>);

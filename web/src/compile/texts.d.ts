@@ -7,3 +7,7 @@ declare module "nereid:version" {
   const version: string;
   export default version;
 }
+declare module "nereid:kernels" {
+  const text: string;
+  export default text;
+}

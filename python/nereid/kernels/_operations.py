@@ -1,0 +1,440 @@
+# SPDX-License-Identifier: MIT
+"""The operations: each checks its operands, and launches a kernel of source/ with blocks for their sizes."""
+import numpy as np
+
+from .. import cdiv
+from ._graph import Value
+from ._sources import raw
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float16))
+ACTIVATIONS = ("none", "relu", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh")
+_FLAT, _TOP, _LONG_ROW = 4096, 2048, 16384
+
+
+class _Now:
+    """Launches at once."""
+
+    empty = staticmethod(lambda dtype, shape: np.empty(shape, dtype))
+
+    @staticmethod
+    def launch(kernel, grid, **arguments):
+        if 0 not in (grid if isinstance(grid, tuple) else (grid, )):
+            kernel[grid](**arguments)
+
+
+def _scope(*operands):
+    """The graph of the operands, or a scope that launches at once; and the operands as arrays."""
+    graphs = {id(x.graph): x.graph for x in operands if isinstance(x, Value)}
+    if len(graphs) > 1:
+        raise ValueError("the operands are values of different graphs")
+    scope = next(iter(graphs.values()), _Now)
+    return scope, *(x if x is None or isinstance(x, Value) else np.ascontiguousarray(x) for x in operands)
+
+
+def _typed(name, x, types):
+    if x.dtype not in types:
+        raise TypeError(f"{name} must be {' or '.join(np.dtype(t).name for t in types)}, but is {x.dtype}")
+
+
+def _shaped(name, x, shape, meaning=""):
+    if tuple(x.shape) != tuple(shape):
+        raise ValueError(f"{name} must have the shape {list(shape)}{meaning}, but has {list(x.shape)}")
+
+
+def _axes(name, x, count):
+    if x.ndim != count:
+        raise ValueError(f"{name} must have {count} axes, but has the shape {list(x.shape)}")
+    return x.shape
+
+
+def _rows(name, x):
+    if x.ndim == 0:
+        raise ValueError(f"{name} must have at least one axis")
+    columns = x.shape[-1]
+    return x.size // columns if columns else 0, columns
+
+
+def _one_of(name, value, values):
+    if value not in values:
+        raise ValueError(f"{name} must be one of {', '.join(values)} (got {value!r})")
+    return value
+
+
+def _output(scope, out, dtype, shape, usual):
+    dtype = np.dtype(dtype or (usual if usual in FLOATS else np.float32))
+    if out is None:
+        _typed("dtype", scope.empty(dtype, (0, )), FLOATS)
+        return scope.empty(dtype, shape)
+    _typed("out", out, FLOATS)
+    _shaped("out", out, shape)
+    if isinstance(out, np.ndarray) and not out.flags.c_contiguous:
+        raise ValueError("out must be contiguous")
+    return out
+
+
+def _epilogue(scope, bias, activation, residual, out, dtype, shape, usual):
+    if bias is not None:
+        _typed("bias", bias, FLOATS)
+        _shaped("bias", bias, shape[-1:], ", one number for each column")
+    if residual is not None:
+        _typed("residual", residual, FLOATS)
+        _shaped("residual", residual, shape)
+    out = _output(scope, out, dtype, shape, usual)
+    return out, dict(bias_ptr=bias, residual_ptr=residual, out_ptr=out, ACTIVATION=_one_of("activation", activation, ACTIVATIONS))
+
+
+def _power(n):
+    return 1 << max(0, int(n) - 1).bit_length()
+
+
+def _product_blocks(rows, columns, depth):
+    return dict(BM=min(max(16, _power(rows)), 128), BN=min(max(16, _power(columns)), 128), BK=min(max(16, _power(depth)), 64))
+
+
+def _row_block(columns):
+    return max(16, _power(columns))
+
+
+# ---- products
+
+
+def matmul(x, w, bias=None, activation="none", residual=None, *, transposed=False, out=None, dtype=None):
+    """activation(x @ w + bias) + residual, in f32. x is [..., depth] of f32 or f16; w is [depth, columns], or [columns, depth] with `transposed`, of f32 or f16
+    (f16 weights are used as f32 if x is f32). The result is [..., columns]."""
+    scope, x, w, bias, residual = _scope(x, w, bias, residual)
+    _typed("x", x, FLOATS)
+    _typed("w", w, FLOATS if x.dtype == np.float32 else FLOATS[1:])
+    rows, depth = _rows("x", x)
+    first, second = _axes("w", w, 2)
+    columns = first if transposed else second
+    _shaped("w", w, (columns, depth) if transposed else (depth, columns), f", since x has rows of {depth}")
+    out, rest = _epilogue(scope, bias, activation, residual, out, dtype, (*x.shape[:-1], columns), x.dtype)
+    strides = dict(w_stride=1, w_column_stride=depth) if transposed else dict(w_stride=columns, w_column_stride=1)
+    blocks = _product_blocks(rows, columns, depth)
+    scope.launch(raw.matmul, (cdiv(rows, blocks["BM"]), cdiv(columns, blocks["BN"])), x_ptr=x, w_ptr=w, rows=rows, columns=columns, depth=depth, x_stride=depth, **strides, **rest, **blocks)
+    return out
+
+
+def matmul_int8(x, x_scales, w, w_scales, bias=None, activation="none", residual=None, *, out=None, dtype=None):
+    """activation(x @ w * scales + bias) + residual of int8, with exact sums. x is [..., depth] with a scale per row, as from quantize_rows; w is [depth, columns]
+    with a scale per column, as from quantize_columns. The result is f32 or f16."""
+    scope, x, x_scales, w, w_scales, bias, residual = _scope(x, x_scales, w, w_scales, bias, residual)
+    _typed("x", x, (np.int8, ))
+    _typed("w", w, (np.int8, ))
+    rows, depth = _rows("x", x)
+    columns = _axes("w", w, 2)[1]
+    _shaped("w", w, (depth, columns), f", since x has rows of {depth}")
+    for name, scales, shape in (("x_scales", x_scales, x.shape[:-1]), ("w_scales", w_scales, (columns, ))):
+        _typed(name, scales, FLOATS[:1])
+        _shaped(name, scales, shape)
+    out, rest = _epilogue(scope, bias, activation, residual, out, dtype, (*x.shape[:-1], columns), np.float32)
+    blocks = _product_blocks(rows, columns, depth)
+    scope.launch(raw.matmul_int8, (cdiv(rows, blocks["BM"]), cdiv(columns, blocks["BN"])), x_ptr=x, x_scale_ptr=x_scales, w_ptr=w, w_scale_ptr=w_scales, rows=rows, columns=columns, depth=depth,
+                 **rest, **blocks)
+    return out
+
+
+def matmul_int4(x, w, scales, bias=None, activation="none", residual=None, *, out=None, dtype=None):
+    """activation(x @ w + bias) + residual with weights of 4 bits, as from quantize_int4: w is [depth / 2, columns] of uint8, scales are [depth / group, columns].
+    x is [..., depth] of f32 or f16."""
+    scope, x, w, scales, bias, residual = _scope(x, w, scales, bias, residual)
+    _typed("x", x, FLOATS)
+    _typed("w", w, (np.uint8, ))
+    _typed("scales", scales, FLOATS)
+    rows, depth = _rows("x", x)
+    columns = _axes("w", w, 2)[1]
+    _shaped("w", w, (depth // 2, columns), f", since x has rows of {depth}")
+    groups = _axes("scales", scales, 2)[0]
+    _shaped("scales", scales, (groups, columns))
+    group = depth // groups if groups else 0
+    if group not in (32, 64, 128, 256) or group * groups != depth:
+        raise ValueError(f"scales must have a row for each 32, 64, 128 or 256 of the {depth} rows of weights, but has {groups} rows")
+    out, rest = _epilogue(scope, bias, activation, residual, out, dtype, (*x.shape[:-1], columns), x.dtype)
+    blocks = _product_blocks(rows, columns, depth)
+    del blocks["BK"]
+    scope.launch(raw.matmul_int4, (cdiv(rows, blocks["BM"]), cdiv(columns, blocks["BN"])), x_ptr=x, w_ptr=w, scale_ptr=scales, rows=rows, columns=columns, depth=depth, GROUP=group, **rest, **blocks)
+    return out
+
+
+def quantize_rows(x):
+    """Numbers from -127 to 127 and one scale for each row of x, as (values, scales): x is about values * scale."""
+    scope, x = _scope(x)
+    _typed("x", x, FLOATS)
+    rows, columns = _rows("x", x)
+    values, scales = scope.empty(np.int8, x.shape), scope.empty(np.float32, x.shape[:-1])
+    scope.launch(raw.quantize_rows, (rows, ), x_ptr=x, out_ptr=values, scale_ptr=scales, columns=columns, BLOCK=_row_block(columns))
+    return values, scales
+
+
+def quantize_columns(x):
+    """The same with a scale for each column of a matrix."""
+    scope, x = _scope(x)
+    _typed("x", x, FLOATS)
+    rows, columns = _axes("x", x, 2)
+    values, scales = scope.empty(np.int8, x.shape), scope.empty(np.float32, (columns, ))
+    scope.launch(raw.quantize_columns, (cdiv(columns, 32), ), x_ptr=x, out_ptr=values, scale_ptr=scales, rows=rows, columns=columns, BLOCK=32, BN=32)
+    return values, scales
+
+
+def quantize_int4(w, group=32):
+    """The weights of matmul_int4, as (values, scales): w is [depth, columns], and `group` of its rows share the scales of their columns."""
+    scope, w = _scope(w)
+    _typed("w", w, FLOATS)
+    depth, columns = _axes("w", w, 2)
+    if group not in (32, 64, 128, 256) or depth % group:
+        raise ValueError(f"group must be 32, 64, 128 or 256, and divide the {depth} rows of w (got {group})")
+    values, scales = scope.empty(np.uint8, (depth // 2, columns)), scope.empty(np.float32, (depth // group, columns))
+    scope.launch(raw.quantize_int4, (depth // group, cdiv(columns, 32)), w_ptr=w, out_ptr=values, scale_ptr=scales, columns=columns, GROUP=group, BN=32)
+    return values, scales
+
+
+def cast(x, dtype):
+    """The same numbers as f32 or f16."""
+    scope, x = _scope(x)
+    _typed("x", x, (*FLOATS, np.int8, np.int32))
+    out = _output(scope, None, dtype, x.shape, x.dtype)
+    scope.launch(raw.cast, (cdiv(x.size, _FLAT), ), x_ptr=x, out_ptr=out, size=x.size, BLOCK=_FLAT)
+    return out
+
+
+# ---- rows
+
+
+def layer_norm(x, weight, bias, residual=None, epsilon=1e-5, *, out=None, dtype=None):
+    """(x - mean) / sqrt(variance + epsilon) * weight + bias of each row of x, or of x + residual."""
+    scope, x, weight, bias, residual = _scope(x, weight, bias, residual)
+    _typed("bias", bias, FLOATS)
+    _shaped("bias", bias, weight.shape)
+    out, rows, rest = _norm(scope, x, weight, residual, epsilon, out, dtype)
+    scope.launch(raw.layer_norm, (rows, ), bias_ptr=bias, **rest)
+    return out
+
+
+def rms_norm(x, weight, residual=None, epsilon=1e-5, *, out=None, dtype=None):
+    """x / sqrt(mean of squares + epsilon) * weight of each row of x, or of x + residual."""
+    scope, x, weight, residual = _scope(x, weight, residual)
+    out, rows, rest = _norm(scope, x, weight, residual, epsilon, out, dtype)
+    scope.launch(raw.rms_norm, (rows, ), **rest)
+    return out
+
+
+def _norm(scope, x, weight, residual, epsilon, out, dtype):
+    _typed("x", x, FLOATS)
+    _typed("weight", weight, FLOATS)
+    rows, columns = _rows("x", x)
+    _shaped("weight", weight, (columns, ), ", one number for each column")
+    if residual is not None:
+        _typed("residual", residual, FLOATS)
+        _shaped("residual", residual, x.shape)
+    out = _output(scope, out, dtype, x.shape, x.dtype)
+    return out, rows, dict(x_ptr=x, residual_ptr=residual, weight_ptr=weight, out_ptr=out, columns=columns, epsilon=float(epsilon), BLOCK=_row_block(columns))
+
+
+def softmax(x, scale=1.0, log=False, *, out=None, dtype=None):
+    """exp(scale * x) of each row, divided by its sum; with `log` the logarithm of that."""
+    scope, x = _scope(x)
+    _typed("x", x, FLOATS)
+    rows, columns = _rows("x", x)
+    out = _output(scope, out, dtype, x.shape, x.dtype)
+    long = columns > _LONG_ROW
+    scope.launch(raw.softmax_of_long_rows if long else raw.softmax, (rows, ), x_ptr=x, out_ptr=out, columns=columns, scale=float(scale), LOG=bool(log), BLOCK=1024 if long else _row_block(columns))
+    return out
+
+
+def activation(x, kind, gate=None, *, out=None, dtype=None):
+    """activation(x), or activation(x) * gate."""
+    scope, x, gate = _scope(x, gate)
+    _typed("x", x, FLOATS)
+    if gate is not None:
+        _typed("gate", gate, FLOATS)
+        _shaped("gate", gate, x.shape)
+    out = _output(scope, out, dtype, x.shape, x.dtype)
+    scope.launch(raw.activation, (cdiv(x.size, _FLAT), ), x_ptr=x, y_ptr=gate, out_ptr=out, size=x.size, ACTIVATION=_one_of("kind", kind, ACTIVATIONS), BLOCK=_FLAT)
+    return out
+
+
+def gelu(x, gate=None, **options):
+    """0.5 * x * (1 + erf(x / sqrt(2)))"""
+    return activation(x, "gelu", gate, **options)
+
+
+def relu(x, gate=None, **options):
+    """The larger of x and 0."""
+    return activation(x, "relu", gate, **options)
+
+
+def silu(x, gate=None, **options):
+    """x * sigmoid(x), also called swish."""
+    return activation(x, "silu", gate, **options)
+
+
+def embedding(ids, table, positions=None, *, out=None, dtype=None):
+    """Rows of a table: table[ids[i]] + positions[i % length], where length is the last axis of ids, which are int32. The result is [...ids, columns]. An id outside
+    of the table counts as a row of zeros."""
+    scope, ids, table, positions = _scope(ids, table, positions)
+    _typed("ids", ids, (np.int32, np.uint32))
+    _typed("table", table, FLOATS)
+    entries, columns = _axes("table", table, 2)
+    length = _rows("ids", ids)[1]
+    if positions is not None:
+        _typed("positions", positions, FLOATS)
+        known, width = _axes("positions", positions, 2)
+        if width != columns or known < length:
+            raise ValueError(f"positions must have {length} rows or more of {columns} columns, but has the shape {list(positions.shape)}")
+    out = _output(scope, out, dtype, (*ids.shape, columns), table.dtype)
+    scope.launch(raw.embedding, (ids.size, ), ids_ptr=ids, table_ptr=table, positions_ptr=positions, out_ptr=out, columns=columns, entries=entries, length=length, BLOCK=_row_block(columns))
+    return out
+
+
+def pool(x, kind="mean", lengths=None, normalize=False, *, out=None, dtype=None):
+    """One row for each sequence of x, which is [sequences, length, columns]: the mean, the maximum ("max"), or the "first" of its rows. `lengths`, int32, is how many
+    rows of each sequence count: all by default. With `normalize` the result is scaled to length 1. A sequence of no rows gives zeros."""
+    scope, x, lengths = _scope(x, lengths)
+    _typed("x", x, FLOATS)
+    sequences, length, columns = _axes("x", x, 3)
+    if lengths is not None:
+        _typed("lengths", lengths, (np.int32, ))
+        _shaped("lengths", lengths, (sequences, ))
+    out = _output(scope, out, dtype, (sequences, columns), x.dtype)
+    scope.launch(raw.pool, (sequences, ), x_ptr=x, lengths_ptr=lengths, out_ptr=out, length=length, columns=columns, KIND=_one_of("kind", kind, ("mean", "max", "first")),
+                 NORMALIZE=bool(normalize), BLOCK=_row_block(columns))
+    return out
+
+
+# ---- attention, convolution
+
+
+def attention(q, k, v, heads, scale=None, causal=False, lengths=None, *, out=None, dtype=None):
+    """softmax(scale * q @ k.T) @ v for each sequence and head. q is [sequences, queries, columns], k and v are [sequences, keys, columns]; a head has columns / heads
+    numbers of a row: 16, 32, 64 or 128. `scale` is 1 / sqrt(of that) by default. With `causal` position i attends to positions up to i only; if there are
+    more keys than queries, the last query is at the last key. `lengths`, int32, is how many keys of each sequence count. The result is like q. A sequence of length 0
+    gives zeros."""
+    scope, q, k, v, lengths = _scope(q, k, v, lengths)
+    _typed("q", q, FLOATS)
+    _typed("k", k, (q.dtype, ))
+    _typed("v", v, (q.dtype, ))
+    sequences, queries, columns = _axes("q", q, 3)
+    keys = _axes("k", k, 3)[1]
+    _shaped("k", k, (sequences, keys, columns))
+    _shaped("v", v, (sequences, keys, columns))
+    return _attend(scope, (q, k, v), (columns, ) * 3, sequences, queries, keys, columns, heads, scale, causal, lengths, out, dtype)
+
+
+def self_attention(x, heads, scale=None, causal=False, lengths=None, *, out=None, dtype=None):
+    """The same where q, k and v are the thirds of each row: x is [sequences, length, 3 * columns], and the result is [sequences, length, columns]."""
+    scope, x, lengths = _scope(x, lengths)
+    _typed("x", x, FLOATS)
+    sequences, length, every = _axes("x", x, 3)
+    if every % 3:
+        raise ValueError(f"x must be [sequences, length, 3 * columns], but has the shape {list(x.shape)}")
+    columns = every // 3
+    # The last rows of keys and values end before the part does.
+    parts = [x.part(i * columns) if isinstance(x, Value) else x.reshape(-1)[i * columns:] for i in range(3)] if x.size else [x] * 3
+    return _attend(scope, parts, (every, ) * 3, sequences, length, length, columns, heads, scale, causal, lengths, out, dtype)
+
+
+def _attend(scope, parts, strides, sequences, queries, keys, columns, heads, scale, causal, lengths, out, dtype):
+    size = columns // heads
+    if size not in (16, 32, 64, 128) or size * heads != columns:
+        raise ValueError(f"a head must have 16, 32, 64 or 128 numbers, but {columns} columns in {heads} heads are {columns / heads:g}")
+    if lengths is not None:
+        _typed("lengths", lengths, (np.int32, ))
+        _shaped("lengths", lengths, (sequences, ))
+    q, k, v = parts
+    out = _output(scope, out, dtype, (sequences, queries, columns), q.dtype)
+    most = 32 if size > 64 else 64
+    rows = max(16, min(most, _power(queries)))
+    scope.launch(raw.attention, (cdiv(queries, rows), sequences * heads), q_ptr=q, k_ptr=k, v_ptr=v, lengths_ptr=lengths, out_ptr=out, queries=queries, keys=keys, heads=heads, q_stride=strides[0],
+                 k_stride=strides[1], v_stride=strides[2], out_stride=columns, scale=float(size**-0.5 if scale is None else scale), CAUSAL=bool(causal), BM=rows,
+                 BN=max(16, min(most, _power(keys))), D=size)
+    return out
+
+
+def conv1d(x, w, bias=None, activation="none", stride=1, padding=0, *, out=None, dtype=None):
+    """activation(convolution + bias) along the last axis. x is [batch, channels, length], w is [channels of the result, channels, width]. The result is [batch, channels
+    of the result, (length + 2 * padding - width) // stride + 1]."""
+    scope, x, w, bias = _scope(x, w, bias)
+    _typed("x", x, FLOATS)
+    _typed("w", w, FLOATS)
+    batch, channels_in, length_in = _axes("x", x, 3)
+    channels_out, channels, width = _axes("w", w, 3)
+    if channels != channels_in:
+        raise ValueError(f"x must be [batch, channels, length] and w [channels of the result, channels, width], but they have the shapes {list(x.shape)} and {list(w.shape)}")
+    if stride < 1 or padding < 0:
+        raise ValueError(f"stride must be at least 1 and padding at least 0 (got {stride} and {padding})")
+    length_out = (length_in + 2 * padding - width) // stride + 1
+    if length_out < 1:
+        raise ValueError(f"the filter of width {width} is longer than the padded rows of x")
+    if bias is not None:
+        _typed("bias", bias, FLOATS)
+        _shaped("bias", bias, (channels_out, ))
+    out = _output(scope, out, dtype, (batch, channels_out, length_out), x.dtype)
+    blocks = _product_blocks(channels_out, length_out, channels_in)
+    scope.launch(raw.conv1d, (cdiv(length_out, blocks["BN"]), cdiv(channels_out, blocks["BM"]), batch), x_ptr=x, w_ptr=w, bias_ptr=bias, out_ptr=out, channels_in=channels_in,
+                 channels_out=channels_out, length_in=length_in, length_out=length_out, KERNEL=width, STRIDE=stride, PADDING=padding, ACTIVATION=_one_of("activation", activation, ACTIVATIONS),
+                 **blocks)
+    return out
+
+
+# ---- search
+
+
+def top_k(x, k):
+    """The k largest numbers of each row of x, largest first, and their positions, as (values, indices); the lower position first among equals. If a row has fewer
+    numbers, -infinity and positions beyond the row fill the rest."""
+    scope, x = _scope(x)
+    _typed("x", x, FLOATS)
+    if not 1 <= k <= 256:
+        raise ValueError(f"k must be from 1 to 256 (got {k})")
+    rows, width = _rows("x", x)
+    known = _power(k)
+    source, indices = x, None
+    while True:  # each launch leaves `known` numbers of each block
+        block = min(_TOP, max(2 * known, _power(width)))
+        blocks = cdiv(width, block)
+        shape = (*x.shape[:-1], k) if blocks == 1 and known == k else (rows, blocks * known)
+        values, positions = scope.empty(np.float32, shape), scope.empty(np.int32, shape)
+        scope.launch(raw.top_k, (rows, blocks), x_ptr=source, indices_in_ptr=indices, values_ptr=values, indices_ptr=positions, columns=width, K=known, BLOCK=block)
+        if blocks == 1:
+            break
+        source, indices, width = values, positions, blocks * known
+    if known == k:
+        return values, positions
+    found = []
+    for source, dtype in ((values, np.float32), (positions, np.int32)):
+        found.append(scope.empty(dtype, (*x.shape[:-1], k)))
+        size = found[-1].size
+        scope.launch(raw.first_columns, (cdiv(size, _FLAT), ), x_ptr=source, out_ptr=found[-1], size=size, columns=k, stride=known, BLOCK=_FLAT)
+    return tuple(found)
+
+
+def distances(queries, vectors, metric="dot", *, out=None):
+    """The metric of each query with each vector: queries are [queries, depth], vectors [vectors, depth], the result is [queries, vectors] of f32. "dot" and "cosine" are
+    larger for similar vectors; "l2", the squared distance, is smaller."""
+    scope, queries, vectors = _scope(queries, vectors)
+    _typed("queries", queries, FLOATS)
+    _typed("vectors", vectors, FLOATS)
+    (n, depth), count = _axes("queries", queries, 2), _axes("vectors", vectors, 2)[0]
+    _shaped("vectors", vectors, (count, depth), f", since queries have {depth} numbers")
+    out = _output(scope, out, np.float32, (n, count), np.float32)
+    blocks = _product_blocks(n, count, depth)
+    scope.launch(raw.distances, (cdiv(n, blocks["BM"]), cdiv(count, blocks["BN"])), q_ptr=queries, v_ptr=vectors, out_ptr=out, queries=n, vectors=count, depth=depth,
+                 METRIC=_one_of("metric", metric, ("dot", "cosine", "l2")), **blocks)
+    return out
+
+
+def distances_int8(queries, query_scales, vectors, vector_scales, *, out=None):
+    """The dot products of quantized vectors, each with a scale, as from quantize_rows."""
+    scope, queries, query_scales, vectors, vector_scales = _scope(queries, query_scales, vectors, vector_scales)
+    _typed("queries", queries, (np.int8, ))
+    _typed("vectors", vectors, (np.int8, ))
+    (n, depth), count = _axes("queries", queries, 2), _axes("vectors", vectors, 2)[0]
+    _shaped("vectors", vectors, (count, depth), f", since queries have {depth} numbers")
+    for name, scales, size in (("query_scales", query_scales, n), ("vector_scales", vector_scales, count)):
+        _typed(name, scales, FLOATS[:1])
+        _shaped(name, scales, (size, ))
+    out = _output(scope, out, np.float32, (n, count), np.float32)
+    blocks = _product_blocks(n, count, depth)
+    scope.launch(raw.distances_int8, (cdiv(n, blocks["BM"]), cdiv(count, blocks["BN"])), q_ptr=queries, q_scale_ptr=query_scales, v_ptr=vectors, v_scale_ptr=vector_scales, out_ptr=out, queries=n,
+                 vectors=count, depth=depth, **blocks)
+    return out

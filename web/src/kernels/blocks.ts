@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// Block sizes.
+import type { Device } from "../device.ts";
+
+/** The smallest power of two that is at least `n`. */
+export const powerOf2 = (n: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, n)));
+const within = (low: number, n: number, high: number) => Math.min(high, Math.max(low, n));
+
+/** The blocks of a product: rows and columns of the result, and how much of the depth is added at a time. */
+export function productBlocks(device: Device, rows: number, columns: number, depth: number): { BM: number; BN: number; BK: number } {
+  const most = device.kind === "wasm" ? 128 : 64;
+  return {
+    BM: within(16, powerOf2(rows), most),
+    BN: within(16, powerOf2(columns), most),
+    BK: within(16, powerOf2(depth), device.kind === "wasm" ? 64 : 32),
+  };
+}
+
+/** The block of a kernel that has one program per row. */
+export const rowBlock = (columns: number): number => Math.max(16, powerOf2(columns));
+
+/** The block of an elementwise kernel. */
+export const flatBlock = (device: Device): number => (device.kind === "wasm" ? 4096 : 1024);
+
+/** The blocks of attention with heads of `size` numbers: of queries and of keys. */
+export function attentionBlocks(device: Device, size: number, queries: number, keys: number): { BM: number; BN: number } {
+  // On a GPU so that all fits in the shared memory that every device has.
+  const [rows, columns] =
+    device.kind === "wasm" ? (size > 64 ? [32, 32] : [64, 64]) : size > 64 ? [16, 16] : size > 32 ? [16, 32] : [32, 32];
+  return { BM: within(16, powerOf2(queries), rows), BN: within(16, powerOf2(keys), columns) };
+}
