@@ -430,7 +430,11 @@ void Lowering::combinePartials(const Inst& reduce) {
   for (const Value* v : reduce.results) parts.push_back(partial_.found.at(v));
   const bool isTile = reduce.results[0]->type.isTile();
   int64_t results = isTile ? reduce.results[0]->type.numel() : 1;
-  auto pointer = [&](const BufferRef& b, Lowval i) { return emitOp(Op::AddPtr, {{b.base, 0}, i}, b.base->type, {}, top()).v; };
+  auto pointer = [&](const BufferRef& b, Lowval i) {
+    // The only one, which each thread has.
+    if (b.layout) return privatePointer(b, {index(0), 0}, 0).v;
+    return emitOp(Op::AddPtr, {{b.base, 0}, i}, b.base->type, {}, top()).v;
+  };
   auto read = [&](size_t k, Lowval i) -> Lowval {
     return convert({at(top()).loadFrom(pointer(parts[k], i), parts[k].element), top()}, reduce.operands[k]->type.element());
   };

@@ -164,6 +164,7 @@ void Emitter::writeElement(const Type& t, int memory, const std::string& offset,
 // Of packed elements `index` counts words.
 std::string Emitter::privateElement(const Value* pointer, int64_t index) {
   const Memory& own = memory(pointer);
+  NEREID_CHECK(pointer->def->op == Op::LoPrivate, "an element of a thread without its number");
   const int64_t first = pointer->def->integer(Attr::Offset);
   return cat(own.name, "[", (own.isPacked ? first * bitWidth(pointer->type.pointee()) / 32 : first) + index, "]");
 }
