@@ -247,8 +247,15 @@ class Lowering {
     int64_t bytes = 0;
     std::vector<Inst*> own;  // allocations of threads' own elements
   } scratch_;
+  // Accumulators in fragments.
+  struct Fragments {
+    Value* base = nullptr;
+    bool isCarried = false;  // by a loop; otherwise by dots that follow each other, and then
+    BufferRef own;           // where they end,
+    bool adds = false;       // added to what is there
+  };
   struct {
-    PtrMap<const Value*, Value*> sums;  // that a loop carries in fragments
+    PtrMap<const Value*, Fragments> sums;
     BufferRef parts[2][2];              // for each subgroup, of floats and of integers
   } fragments_;
 

@@ -85,22 +85,32 @@ void Lowering::emitMatrixDot(const Inst& dot) {
                       {Attr::Transposed, std::vector<int64_t>{left.transposed != 0, right.transposed != 0}},
                       {Attr::SubgroupRows, int64_t{layouts_.fragments(type).subgroupRows}}});
   };
-  if (auto held = fragments_.sums.find(c); held != fragments_.sums.end()) {
-    multiply(held->second);
-    fragments_.sums[d] = held->second;
-    buffer_[d] = buffer_.at(c);
+  const Inst* next = layouts_.continuationOf(dot);
+  Fragments sums;
+  if (auto before = fragments_.sums.find(c); before != fragments_.sums.end()) {
+    sums = before->second;
+    if (sums.isCarried) buffer_[d] = buffer_.at(c);
+  } else {
+    const Value* last = d;  // of the dots that add to the same accumulators
+    for (const Inst* at_ = next; at_; at_ = layouts_.continuationOf(*at_)) last = at_->result();
+    auto inPlace = schedule_.inPlaceOf.find(last);
+    if (inPlace != schedule_.inPlaceOf.end())
+      buffer_[last] = buffer_.at(inPlace->second);
+    else if (!buffer_.count(last))
+      buffer_[last] = allocate(last);
+    const BufferRef to = buffer_.at(last);
+    // What the sums begin with is added by the threads, which have it: one way through memory, not two.
+    sums = {.own = to.layout ? to : allocateElements(type.element(), type.numel(), layouts_.domain(type.shape())), .adds = !isZero(c)};
+    if (sums.adds) copyTile(c, sums.own);
+    sums.base = zeroMatrix(type);
+  }
+  multiply(sums.base);
+  if (next || sums.isCarried) {
+    fragments_.sums[d] = sums;
     return;
   }
-  auto inPlace = schedule_.inPlaceOf.find(d);
-  if (inPlace != schedule_.inPlaceOf.end()) buffer_[d] = buffer_.at(inPlace->second);
-  if (!buffer_.count(d)) buffer_[d] = allocate(d);
-  const BufferRef to = buffer_.at(d);
-  BufferRef own = to.layout ? to : allocateElements(type.element(), type.numel(), layouts_.domain(type.shape()));
-  // What the sums begin with is added by the threads, which have it: one way through memory, not two.
-  if (!isZero(c)) copyTile(c, own);
-  Value* sums = zeroMatrix(type);
-  multiply(sums);
-  moveMatrix(sums, own, type, true, !isZero(c));
+  const BufferRef to = buffer_.at(d), own = sums.own;
+  moveMatrix(sums.base, own, type, true, sums.adds);
   if (to.layout) return;
   buffer_[d] = own;
   copyTile(d, to);

@@ -109,6 +109,19 @@ bool Layouts::staysInFragments(const Inst& loop, size_t slot) const {
   return uses == sums.size();
 }
 
+const Inst* Layouts::continuationOf(const Inst& dot) const {
+  const Inst* next = nullptr;
+  size_t uses = 0;
+  walk(kernel_.body, [&](const Inst& inst) {
+    for (size_t k = 0; k < inst.operands.size(); ++k) {
+      if (inst.operands[k] != dot.result()) continue;
+      ++uses;
+      if (k == 2 && matrixDots_.count(&inst) && inst.parent == dot.parent) next = &inst;
+    }
+  });
+  return uses == 1 ? next : nullptr;
+}
+
 // Where neighbouring elements of a domain are neighbours in memory, and how many of them one access moves: of all accesses to tiles of
 // this shape whose elements are contiguous along some dimension.
 Layouts::Access Layouts::accesses(const std::vector<int64_t>& shape) {

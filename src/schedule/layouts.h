@@ -47,6 +47,8 @@ class Layouts {
   FragmentLayout fragments(const Type& type) const;
   // Whether a loop only adds to the accumulators in this slot, so that they stay in fragments.
   bool staysInFragments(const Inst& loop, size_t slot) const;
+  // The next dot of its block that adds to what this dot on subgroup matrices has found, if nobody else reads it; else null.
+  const Inst* continuationOf(const Inst& dot) const;
 
   // The element type of a value in memory; booleans are bytes.
   Type storedType(const Value* v) const;
