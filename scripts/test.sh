@@ -210,6 +210,7 @@ if has numpy; then
   run demo scripts/demo.sh --runs 1
   [ -n "$wasm" ] && run demo_wasm scripts/demo.sh --runs 1 --target wasm
   run targets_vs_interp .venv/bin/python tests/differential/targets_vs_interp.py
+  run reloaded_operands env NEREID_RELOADS=1 .venv/bin/python tests/differential/targets_vs_interp.py --targets threads tests/corpus/{shared_operands,matrix_units,rows_of_products,dots_in_steps,applications}.py
   run random_schedules .venv/bin/python tests/differential/targets_vs_interp.py --targets lower,threads,cpu --schedules 2 --seed 1
   # The kernel library, with results of NumPy.
   if [ -n "$wasm" ]; then

@@ -17,6 +17,7 @@
 #include "schedule/advance_reductions.h"
 #include "schedule/candidates.h"
 #include "schedule/defer_reductions.h"
+#include "schedule/reload_operands.h"
 #include "schedule/schedule.h"
 #include "schedule/split_dots.h"
 #include "schedule/text.h"
@@ -86,14 +87,15 @@ struct Scheduled {
   Lowered lowered;
 };
 
-// The schedule of a kernel, with the decisions of the module's text if it has one.
-std::unique_ptr<Schedule> scheduleOf(const Module& m, const Machine& machine, KernelSchedule shape, Diags& diags) {
-  if (m.schedule.empty()) return makeSchedule(*m.kernel(), machine, shape);
+// The schedule of a kernel, with decisions as text if there are any.
+std::unique_ptr<Schedule> scheduleOf(const Func& kernel, const std::string& decisions, const Machine& machine, KernelSchedule shape,
+                                     Diags& diags) {
+  if (decisions.empty()) return makeSchedule(kernel, machine, shape);
   std::string why;
   std::unique_ptr<Schedule> out;
-  if (auto sections = parseSchedule(m.schedule, why)) {
+  if (auto sections = parseSchedule(decisions, why)) {
     if (const Decisions* section = sectionFor(*sections, machine, shape, why))
-      out = makeSchedule(*m.kernel(), machine, shape, section, &why);
+      out = makeSchedule(kernel, machine, shape, section, &why);
     else if (why.empty())
       why = cat("no section is for this target: it needs a line `", kernelText(shape), "`");
   }
@@ -108,13 +110,14 @@ Result<Scheduled> toLower(Module m, const Machine& machine, const KernelSchedule
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
   if (machine.hasWorkgroups()) {
     widenOperands(*m.kernel(), m);
+    if (shape.reloads) reloadOperands(*m.kernel(), m);
     splitDots(*m.kernel(), m, machine);
     deferReductions(*m.kernel(), m, machine);
   } else {
     advanceReductions(*m.kernel(), m, machine);
   }
   const Func& kernel = *m.kernel();
-  auto schedule = scheduleOf(m, machine, shape, diags);
+  auto schedule = scheduleOf(kernel, m.schedule, machine, shape, diags);
   if (!schedule) return std::unexpected(Failed{});
   auto lowered = lower(kernel, *schedule, diags);
   if (!lowered) return std::unexpected(Failed{});
@@ -126,15 +129,18 @@ Result<Scheduled> toLower(Module m, const Machine& machine, const KernelSchedule
 
 namespace {
 
-// A workgroup of 64 threads, or as many as NEREID_WORKGROUP says (a power of two up to 256).
+// A workgroup of 64 threads, or as many as NEREID_WORKGROUP says (a power of two up to 256). NEREID_RELOADS=1: dots
+// load operands again.
 KernelSchedule workgroup() {
   int threads = kReferenceWorkgroup.minThreads;
+  bool reloads = false;
 #if !defined(__wasm__)
+  if (const char* set = std::getenv("NEREID_RELOADS")) reloads = *set == '1';
   if (const char* set = std::getenv("NEREID_WORKGROUP"); set && *set)
     threads = std::clamp(static_cast<int>(std::bit_floor(static_cast<unsigned>(std::atoi(set)))), 1, kReferenceWorkgroup.maxThreads);
 #endif
   const bool hasSubgroups = threads >= kReferenceWorkgroup.subgroupThreads;
-  return {.threads = threads, .subgroups = hasSubgroups, .matrices = hasSubgroups};
+  return {.threads = threads, .subgroups = hasSubgroups, .matrices = hasSubgroups, .reloads = reloads};
 }
 
 Result<std::unique_ptr<Executable>> interpretLowered(Module m, const Machine& machine, const KernelSchedule& shape, Diags& diags) {
@@ -313,7 +319,7 @@ Result<Artefacts> writeWasm(Module m, std::string_view, Diags& diags) {
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
   advanceReductions(*m.kernel(), m, wasm::machineOf(wasm::Variant::Relaxed));
   for (auto variant : {wasm::Variant::Strict, wasm::Variant::Relaxed}) {
-    auto schedule = scheduleOf(m, wasm::machineOf(variant), {}, diags);
+    auto schedule = scheduleOf(*m.kernel(), m.schedule, wasm::machineOf(variant), {}, diags);
     if (!schedule) return std::unexpected(Failed{});
     auto lowered = lower(*m.kernel(), *schedule, diags);
     if (!lowered) return std::unexpected(Failed{});
@@ -336,12 +342,30 @@ Result<Artefacts> writeWasm(Module m, std::string_view, Diags& diags) {
 
 namespace {
 
-Result<wgsl::Shader> toShader(Module& m, const wgsl::Device* device, const wgsl::TextOptions& options, Diags& diags) {
+std::unique_ptr<Func> copyOf(const Func& kernel, Module& m) {
+  auto out = std::make_unique<Func>();
+  out->name = kernel.name;
+  out->loc = kernel.loc;
+  out->params = kernel.params;
+  ValueMap map;
+  cloneInto(m, kernel.body, out->body, map);
+  return out;
+}
+
+// `reloading` becomes the kernel with operands that are loaded again, if that is another one.
+Result<wgsl::Shader> toShader(Module& m, std::unique_ptr<Func>& reloading, const wgsl::Device* device, const wgsl::TextOptions& options,
+                              Diags& diags) {
   if (!pipeline(m, diags, {.hasF64 = false, .hasPointers = false})) return std::unexpected(Failed{});
-  widenOperands(*m.kernel(), m);
-  splitDots(*m.kernel(), m, kWebGpu);
-  deferReductions(*m.kernel(), m, kWebGpu);
-  return wgsl::write(*m.kernel(), device, options, diags);
+  Func& kernel = *m.kernel();
+  widenOperands(kernel, m);
+  reloading = copyOf(kernel, m);
+  if (!reloadOperands(*reloading, m)) reloading.reset();
+  for (Func* f : {&kernel, reloading.get()}) {
+    if (!f) continue;
+    splitDots(*f, m, kWebGpu);
+    deferReductions(*f, m, kWebGpu);
+  }
+  return wgsl::write(kernel, reloading.get(), device, options, diags);
 }
 
 // The decisions about the kernel as a whole that a variant has.
@@ -351,6 +375,7 @@ KernelSchedule shapeOf(const wgsl::Variant& v) {
           .disjoint = !v.aliases,
           .subgroups = v.subgroups,
           .matrices = v.matrices,
+          .reloads = v.reloads,
           .sharedBytes = v.limits.empty() ? 0 : v.limits[0].second};
 }
 
@@ -372,7 +397,8 @@ wgsl::Device deviceOf(std::string_view text) {
 
 Result<Artefacts> writeWebgpu(Module m, std::string_view device, Diags& diags) {
   wgsl::Device known = deviceOf(device);
-  auto shader = toShader(m, device.empty() ? nullptr : &known, {.schedule = m.schedule}, diags);
+  std::unique_ptr<Func> reloading;
+  auto shader = toShader(m, reloading, device.empty() ? nullptr : &known, {.schedule = m.schedule}, diags);
   if (!shader) return std::unexpected(Failed{});
   std::string arrays = listed(shader->arrays, [](const wgsl::Array& a) {
     return cat("{\"parameter\": ", a.parameter, ", \"name\": ", jsonQuoted(a.name), ", \"writes\": ", a.isWritten ? "true" : "false", "}");
@@ -452,14 +478,16 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
     const bool isSchedule = kind == "schedule", isCandidates = kind == "candidates";
 #if NEREID_HAS_WGSL
     if (target == "webgpu") {
-      auto shader = toShader(m, nullptr, {.lines = lines, .explains = true, .schedule = m.schedule}, diags);
+      std::unique_ptr<Func> reloading;
+      auto shader = toShader(m, reloading, nullptr, {.lines = lines, .explains = true, .schedule = m.schedule}, diags);
       if (!shader) return std::unexpected(Failed{});
       std::string text;
       if (isCandidates) {
         for (const wgsl::Variant& v : shader->variants) {
-          auto schedule = scheduleOf(m, kWebGpu, shapeOf(v), diags);
+          const Func& kernel = v.reloads ? *reloading : *m.kernel();
+          auto schedule = scheduleOf(kernel, m.schedule, kWebGpu, shapeOf(v), diags);
           if (!schedule) return std::unexpected(Failed{});
-          appendAll(text, "# variant wgsl", v.suffix, "\n", describeCandidates(*m.kernel(), *schedule));
+          appendAll(text, "# variant wgsl", v.suffix, "\n", describeCandidates(kernel, *schedule));
         }
         return text;
       }
@@ -507,6 +535,8 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
       mergeLoads(f);
     else if (pass == "widen_operands")
       widenOperands(f, m);
+    else if (pass == "reload_operands")
+      reloadOperands(f, m);
     else if (pass == "split_dots")
       splitDots(f, m, kWebGpu);
     else if (pass == "defer_reductions")
@@ -558,7 +588,8 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
 #if NEREID_HAS_WGSL
   // The variant that runs on every device; `wgsl.f16` is the one with that suffix.
   if (stage == "wgsl" || stage.starts_with("wgsl.")) {
-    auto shader = toShader(m, nullptr, {.lines = lines, .schedule = m.schedule}, diags);
+    std::unique_ptr<Func> reloading;
+    auto shader = toShader(m, reloading, nullptr, {.lines = lines, .schedule = m.schedule}, diags);
     if (!shader) return std::unexpected(Failed{});
     std::string suffixes;
     for (wgsl::Variant& v : shader->variants) {

@@ -78,11 +78,13 @@ void Lowering::emitMatrixDot(const Inst& dot) {
   loc_ = dot.loc;
   const Value *a = dot.operand(0), *c = dot.operand(2), *d = dot.result();
   const Type type = d->type;
-  const BufferRef left = buffer_.at(a), right = buffer_.at(dot.operand(1));
+  const Schedule::StoredOperand stored[] = {schedule_.storedOperand(dot, 0), schedule_.storedOperand(dot, 1)};
+  const BufferRef left = buffer_.at(stored[0].value), right = buffer_.at(stored[1].value);
   auto multiply = [&](Value* sums) {
     at(top()).create(Op::LoMatrixDot, {sums, left.base, right.base}, {},
                      {{Attr::Shape, std::vector<int64_t>{type.dim(0), type.dim(1), a->type.dim(1)}},
-                      {Attr::Transposed, std::vector<int64_t>{left.transposed != 0, right.transposed != 0}},
+                      {Attr::Transposed, std::vector<int64_t>{(left.transposed != 0) != stored[0].isTransposed,
+                                                              (right.transposed != 0) != stored[1].isTransposed}},
                       {Attr::SubgroupRows, int64_t{layouts_.fragments(type).subgroupRows}}});
   };
   const Inst* next = layouts_.continuationOf(dot);

@@ -220,6 +220,14 @@ Lowval Lowering::ThreadDot::read(const BufferRef& from, Lowval base, Lowval inde
 }
 
 void Lowering::emitSharedDot(const Inst& dot, const DotSchedule& schedule) {
+  // A transposed operand of which the schedule expected that subgroup matrices read it.
+  std::optional<StoredValue> transposed[2];
+  for (size_t k = 0; k < 2; ++k)
+    if (Value* v = dot.operand(k); !buffer_.count(v)) {
+      const BufferRef copy = allocate(v);
+      copyTile(v, copy);
+      transposed[k].emplace(*this, v, copy);
+    }
   Value* init = dot.operand(2);
   placeSums(dot.result());
   std::optional<StoredValue> stored;

@@ -36,6 +36,14 @@ Layouts::Layouts(const Func& kernel, const Schedule& schedule)
   if (threads_ > 1) assign();
 }
 
+bool fitsMatrices(const Inst& dot, const Schedule& schedule) {
+  const Machine& machine = schedule.machine;
+  const Type &a = dot.operand(0)->type, &t = dot.result()->type;
+  const bool isHalf = t.elem == Elem::F32 && a.elem == Elem::F16, isByte = t.elem == Elem::I32 && a.elem == Elem::I8;
+  return schedule.kernel.matrices && t.rank == 2 && (isHalf || isByte) && dot.operand(1)->type.elem == a.elem &&
+         a.log2(1) >= machine.fragmentBits + isByte && layOutFragments(machine, t.log2(0), t.log2(1), schedule.kernel.threads);
+}
+
 // Dots on subgroup matrices. Dots of one shape share a layout, so all of a shape are, or none.
 void Layouts::findMatrixDots() {
   if (!schedule_.kernel.matrices) return;
@@ -43,11 +51,9 @@ void Layouts::findMatrixDots() {
   std::vector<const Inst*> dots;
   walk(kernel_.body, [&](const Inst& inst) {
     if (inst.op != Op::Dot) return;
-    const Type &a = inst.operand(0)->type, &t = inst.result()->type;
-    const bool isHalf = t.elem == Elem::F32 && a.elem == Elem::F16, isByte = t.elem == Elem::I32 && a.elem == Elem::I8;
-    bool fits = t.rank == 2 && (isHalf || isByte) && inst.operand(1)->type.elem == a.elem && a.log2(1) >= machine_.fragmentBits + isByte &&
-                layOutFragments(machine_, t.log2(0), t.log2(1), threads_);
-    for (size_t k = 0; k < 2; ++k) fits = fits && schedule_.buffered.count(inst.operand(k));
+    const Type& t = inst.result()->type;
+    bool fits = fitsMatrices(inst, schedule_);
+    for (size_t k = 0; k < 2; ++k) fits = fits && schedule_.buffered.count(schedule_.storedOperand(inst, k).value);
     if (fits)
       dots.push_back(&inst);
     else
@@ -56,7 +62,7 @@ void Layouts::findMatrixDots() {
   for (const Inst* dot : dots)
     if (!others.count(dot->result()->type.shape())) {
       matrixDots_.insert(dot);
-      for (size_t k = 0; k < 2; ++k) matrixOperands_.insert(dot->operand(k));
+      for (size_t k = 0; k < 2; ++k) matrixOperands_.insert(schedule_.storedOperand(*dot, k).value);
     }
 }
 

@@ -21,6 +21,9 @@
 
 namespace nereid {
 
+// Whether subgroup matrices can compute a dot of this shape and these types.
+bool fitsMatrices(const Inst& dot, const Schedule& schedule);
+
 class Layouts {
  public:
   // The nests of the schedule are complete.

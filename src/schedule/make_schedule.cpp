@@ -267,10 +267,28 @@ class Planner {
   }
 
   // Values that must be in memory whatever else is decided.
+  // Operands that are stored for a dot on subgroup matrices, and transposed for another: both read the same memory.
+  void findTransposed() {
+    std::set<const Value*> stored;
+    std::vector<const Value*> transposed;
+    walk(f_.body, [&](const Inst& inst) {
+      if (inst.op != Op::Dot || !fitsMatrices(inst, schedule_)) return;
+      for (size_t k = 0; k < 2; ++k) {
+        stored.insert(inst.operand(k));
+        if (inst.operand(k)->def && inst.operand(k)->def->op == Op::Trans) transposed.push_back(inst.operand(k));
+      }
+    });
+    for (const Value* v : transposed)
+      if (const Value* source = v->def->operand(0); stored.count(source) && source->def && source->def->op != Op::Trans)
+        schedule_.transposeOf[v] = source;
+  }
+
   void mandatory(const Region& region) {
+    findTransposed();
     walk(region, [&](Inst& inst) {
       if (inst.op == Op::Dot)
         for (size_t i = 0; i < 2; ++i) {
+          if (fitsMatrices(inst, schedule_) && schedule_.transposeOf.count(inst.operands[i])) continue;
           buffer(inst.operands[i], "a dot reads each element many times");
           dotOperands_.insert(inst.operands[i]);
         }

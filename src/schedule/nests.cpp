@@ -267,7 +267,8 @@ bool NestScheduler::transposes(const Nest& nest, const NestSchedule& s) const {
     return false;
   bool alone = true;
   walk(kernel_.body, [&](const Inst& inst) {
-    for (const Value* v : inst.operands) alone &= v != anchor.value || layouts_.isMatrixDot(inst);
+    const bool isDot = layouts_.isMatrixDot(inst) || (inst.op == Op::Trans && schedule_.transposeOf.count(inst.result()));
+    for (const Value* v : inst.operands) alone &= v != anchor.value || isDot;
   });
   return alone;
 }

@@ -77,6 +77,7 @@ struct KernelSchedule {
   bool disjoint = false;    // for launches whose arguments do not overlap
   bool subgroups = false;   // threads whose numbers differ in the lowest five bits exchange values: lo.subgroup_shuffle
   bool matrices = false;    // subgroups multiply matrices: lo.matrix_dot
+  bool reloads = false;     // each dot on subgroup matrices loads operands again that others read too, or that are from outside of its loop
   int64_t sharedBytes = 0;  // of shared memory that it may use, if that is more than every device has
 };
 
@@ -99,6 +100,16 @@ struct Schedule {
   PtrMap<const Inst*, std::vector<bool>> throughTemporary;
   // Anchor results that may be written straight to the carried buffer: value ⇒ the loop's block argument.
   PtrMap<const Value*, Value*> inPlaceOf;
+  // Transposed operands of dots on subgroup matrices, which read the memory of the operand that was transposed.
+  PtrMap<const Value*, const Value*> transposeOf;
+  struct StoredOperand {
+    const Value* value;
+    bool isTransposed;  // of the operand
+  };
+  StoredOperand storedOperand(const Inst& dot, size_t k) const {
+    auto at = transposeOf.find(dot.operand(k));
+    return at == transposeOf.end() ? StoredOperand{dot.operand(k), false} : StoredOperand{at->second, true};
+  }
   // Values that stay in the registers of threads: each thread reads only the elements that it computes.
   std::set<const Value*> resident;
   // Buffers with an element more in each row.

@@ -74,7 +74,9 @@ bool readKernel(Words& words, KernelSchedule& kernel) {
               : key == "programs"  ? words.number(kernel.programs)
               : key == "subgroups" ? words.isYes(kernel.subgroups)
               : key == "matrices"  ? words.isYes(kernel.matrices)
-                                   : words.fail(cat("a kernel has no `", key, "`: it has threads, programs, subgroups and matrices"));
+              : key == "reloads"
+                  ? words.isYes(kernel.reloads)
+                  : words.fail(cat("a kernel has no `", key, "`: it has threads, programs, subgroups, matrices and reloads"));
     if (!ok) return false;
   }
   return (kernel.threads > 0 && std::has_single_bit(static_cast<unsigned>(kernel.threads))) ||
@@ -173,6 +175,7 @@ const Decisions* sectionFor(const std::vector<Decisions>& sections, const Machin
     }
     if (kernel.programs > 1) kernel.programs = std::max(2, machine.smallWorkgroup / d.kernel.threads);
     kernel.threads = d.kernel.threads;
+    kernel.reloads = d.kernel.reloads;
     return &d;
   }
   return nullptr;
@@ -180,7 +183,8 @@ const Decisions* sectionFor(const std::vector<Decisions>& sections, const Machin
 
 std::string kernelText(const KernelSchedule& k) {
   auto yes = [](bool b) { return b ? "yes" : "no"; };
-  return cat("kernel threads ", k.threads, " programs ", k.programs, " subgroups ", yes(k.subgroups), " matrices ", yes(k.matrices));
+  return cat("kernel threads ", k.threads, " programs ", k.programs, " subgroups ", yes(k.subgroups), " matrices ", yes(k.matrices),
+             k.matrices ? cat(" reloads ", yes(k.reloads)) : "");
 }
 
 std::string axesText(const NestSchedule& s) {

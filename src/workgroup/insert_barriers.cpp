@@ -106,9 +106,9 @@ class Barriers {
     pending_.join(next);
   }
 
-  // Where a barrier of shared memory stands that the next operation needs: before loads of arrays that end what stands there, since a
-  // thread waits at a barrier for what it loads. On an H200 a product of f16 whose next operands are loaded after the barrier takes 0.8 of
-  // the time.
+  // Where a barrier of shared memory is put that the next operation needs: before the loads of arrays just ahead of it, since a thread
+  // waits at a barrier for what it loads. On an H200 a product of f16 whose next operands are loaded after the barrier takes 0.8 of the
+  // time.
   std::vector<Inst*>::iterator placeIn(std::vector<Inst*>& out) const {
     auto place = out.end();
     for (auto at = out.end(); at != out.begin();) {

@@ -206,7 +206,7 @@ TEST(ScheduleText, WhatIsWrongIsNamed) {
   EXPECT_EQ(why(""), "it has no line `kernel ...`");
   EXPECT_EQ(why("nest 0 axes 4"), "line 1: a section begins with `kernel`");
   EXPECT_EQ(why("kernel threads 4\n# a comment\nnest x"), "line 3: expected a number, but got `x`");
-  EXPECT_EQ(why("kernel warps 4"), "line 1: a kernel has no `warps`: it has threads, programs, subgroups and matrices");
+  EXPECT_EQ(why("kernel warps 4"), "line 1: a kernel has no `warps`: it has threads, programs, subgroups, matrices and reloads");
   EXPECT_EQ(why("loops 4"), "line 1: expected `kernel`, `nest`, `dot` or a comment, but got `loops`");
 }
 

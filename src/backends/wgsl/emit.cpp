@@ -673,7 +673,7 @@ bool writeFor(const Func& kernel, const KernelSchedule& shape, FunctionRef<std::
 
 }  // namespace
 
-Result<Shader> write(const Func& kernel, const Device* device, const TextOptions& options, Diags& diags) {
+Result<Shader> write(const Func& kernel, const Func* reloading, const Device* device, const TextOptions& options, Diags& diags) {
   const Machine& machine = kWebGpu;
   Shader out;
   std::unique_ptr<std::vector<Decisions>> sections;
@@ -693,11 +693,19 @@ Result<Shader> write(const Func& kernel, const Device* device, const TextOptions
     const Decisions* section = sections ? sectionFor(*sections, machine, shape, why) : nullptr;
     if (!why.empty()) return illegal();
     isUsed |= section != nullptr;
+    const Func* source = shape.reloads ? reloading : &kernel;
+    if (!source) {
+      why = "no operand can be loaded again: `reloads` must be `no`";
+      return illegal();
+    }
     auto scheduleFor = [&](bool distinct) {
       shape.disjoint = distinct;
-      return makeSchedule(kernel, machine, shape, section, &why);
+      return makeSchedule(*source, machine, shape, section, &why);
     };
-    return writeFor(kernel, shape, scheduleFor, device, options, out, diags) || (!why.empty() && illegal());
+    const size_t before = out.variants.size();
+    const bool ok = writeFor(*source, shape, scheduleFor, device, options, out, diags) || (!why.empty() && illegal());
+    for (size_t k = before; k < out.variants.size(); ++k) out.variants[k].reloads = shape.reloads;
+    return ok;
   };
   auto has = [&](std::string_view feature) { return !device || device->has(feature); };
   bool products = false, lacks = !has("subgroups-32");  // that matrix units may take, and whether they are not there
@@ -709,13 +717,19 @@ Result<Shader> write(const Func& kernel, const Device* device, const TextOptions
   // Fewer threads need less shared memory.
   int64_t room = device ? std::min(device->workgroupBytes, machine.maxSharedBytes) : machine.maxSharedBytes;
   for (int threads = threadsOf(kernel, machine, true); products && !lacks && threads >= machine.subgroupThreads; threads /= 2) {
-    const KernelSchedule shape{.threads = threads, .subgroups = true, .matrices = true};
-    if (!writeVariant(shape)) return std::unexpected(Failed{});
-    if (out.variants.empty()) break;
-    int64_t most = 0;
-    for (const Variant& v : out.variants) most = std::max(most, workgroupBytes(v));
-    if (most <= room) break;
-    out.variants.clear();
+    // Operands that do not fit in shared memory side by side are loaded again for each dot.
+    bool any = false;
+    for (bool reloads : {false, true}) {
+      if (reloads && (!reloading || sections)) continue;
+      out.variants.clear();
+      if (!writeVariant({.threads = threads, .subgroups = true, .matrices = true, .reloads = reloads})) return std::unexpected(Failed{});
+      any |= !out.variants.empty();
+      int64_t most = 0;
+      for (const Variant& v : out.variants) most = std::max(most, workgroupBytes(v));
+      if (most > room) out.variants.clear();
+      if (!out.variants.empty()) break;
+    }
+    if (!out.variants.empty() || !any) break;
   }
   // Who has subgroups but no matrix units for such a product takes the plain one.
   bool reduces = false;

@@ -25,6 +25,7 @@ struct Variant {
   int64_t scratchBytes = 0;                  // of a workgroup, in the last binding; 0 where the workgroup's own memory holds it
   bool reports = false;                      // whether it has assertions or prints
   bool matrices = false, subgroups = false;  // whether it asks for them
+  bool reloads = false;                      // whether it is of the kernel that loads operands again for each dot
   bool aliases = false;                      // whether it is right also where several arguments are in one buffer
 };
 
@@ -54,6 +55,7 @@ struct TextOptions {
   bool lines = false, explains = false;
   std::string schedule{};  // decisions as text (schedule/text.h); empty: the defaults
 };
-Result<Shader> write(const Func& kernel, const Device* device, const TextOptions& options, Diags& diags);
+// `reloading` is the kernel after reload_operands, or null if that changes nothing.
+Result<Shader> write(const Func& kernel, const Func* reloading, const Device* device, const TextOptions& options, Diags& diags);
 
 }  // namespace nereid::wgsl
