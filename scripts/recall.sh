@@ -24,6 +24,7 @@ case "$command" in
   test)
     "$node" recall/build.mjs test
     failed=0
+    "$node" recall/test/crash.mjs || failed=1
     RECALL_DIR=$PWD/build/recall "$node" recall/node_modules/.test/all.mjs || failed=1
     PYTHONPATH=$PWD/build/python $python -m pytest -q recall/test || failed=1
     exit $failed
