@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Checks the types and builds dist/, with the tools of web/; with `test` bundles the tests.
 import { execFileSync } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { copyFileSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -46,6 +46,12 @@ export const bundleForPage = (entry, outfile) =>
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   process.chdir(here);
+  if (process.argv[2] === "gpu") {
+    const folder = process.argv[3];
+    await bundleForPage("bench/gpu.ts", join(folder, "recall-gpu.mjs"));
+    copyFileSync(`${web}dist/compile/nereid.wasm`, join(folder, "nereid.wasm"));
+    process.exit();
+  }
   if (process.argv[2] === "test") {
     // Next to the packages that it imports.
     await bundle("test/all.ts", "node_modules/.test/all.mjs");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The store: exact search with filters, and files that survive crashes.
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";

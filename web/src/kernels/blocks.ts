@@ -16,11 +16,6 @@ export function productBlocks(device: Device, rows: number, columns: number, dep
   };
 }
 
-/** The same for int8: in WebAssembly, operands are packed as int16. */
-export function int8Blocks(device: Device, rows: number, columns: number, depth: number): { BM: number; BN: number; BK: number } {
-  return { ...productBlocks(device, rows, columns, depth), BK: within(16, powerOf2(depth), 32) };
-}
-
 /** The block of a kernel that has one program per row. */
 export const rowBlock = (columns: number): number => Math.max(16, powerOf2(columns));
 

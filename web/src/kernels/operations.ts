@@ -4,7 +4,7 @@
 // An operation on buffers runs at once; its result is a new buffer, unless `out` is given. An operation on values of a graph is recorded.
 import { cdiv } from "../compile/jit.ts";
 import type { DType } from "../dtypes.ts";
-import { attentionBlocks, flatBlock, int8Blocks, powerOf2, productBlocks, rowBlock } from "./blocks.ts";
+import { attentionBlocks, flatBlock, powerOf2, productBlocks, rowBlock } from "./blocks.ts";
 import { apply, kernel, wrong } from "./scope.ts";
 import type { Result, Results, Scope, Tensor } from "./tensor.ts";
 
@@ -152,7 +152,7 @@ export function matmulInt8<X extends Tensor, W extends Tensor>(
     shaped("matmulInt8", "xScales", xScales, x.shape.slice(0, -1), ", one number for each row of x");
     shaped("matmulInt8", "wScales", wScales, [columns], ", one number for each column of w");
     const { out, args } = epilogue(scope, "matmulInt8", options, [...x.shape.slice(0, -1), columns], "f32");
-    const blocks = int8Blocks(scope.device, rows, columns, depth);
+    const blocks = productBlocks(scope.device, rows, columns, depth);
     scope.launch(kernel(scope.device, "matmul.py", "matmul_int8"), [cdiv(rows, blocks.BM), cdiv(columns, blocks.BN)], {
       x_ptr: x,
       x_scale_ptr: xScales,
@@ -808,7 +808,7 @@ export function distancesInt8<Q extends Tensor, V extends Tensor>(
       shaped("distancesInt8", name, x, [size]);
     }
     const out = output(scope, "distancesInt8", { ...options, dtype: "f32" }, [n, count], "f32");
-    const blocks = int8Blocks(scope.device, n, count, depth);
+    const blocks = productBlocks(scope.device, n, count, depth);
     scope.launch(kernel(scope.device, "distance.py", "distances_int8"), [cdiv(n, blocks.BM), cdiv(count, blocks.BN)], {
       q_ptr: queries,
       q_scale_ptr: queryScales,
