@@ -25,6 +25,7 @@ case "$command" in
     "$node" recall/build.mjs test
     failed=0
     "$node" recall/test/crash.mjs || failed=1
+    export RECALL_STORE=$PWD/build/recall/store
     RECALL_DIR=$PWD/build/recall "$node" recall/node_modules/.test/all.mjs || failed=1
     PYTHONPATH=$PWD/build/python $python -m pytest -q recall/test || failed=1
     exit $failed

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The store: exact search with filters, and files that survive crashes.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -105,6 +105,11 @@ test("a closed store is the same when it is opened again", async () => {
   assert.equal(store.size, 598);
   assert.deepEqual(await store.search(query, 20), before);
   await store.close();
+  // For the test of the Python module.
+  if (process.env["RECALL_STORE"]) {
+    copyFileSync(path, process.env["RECALL_STORE"]);
+    writeFileSync(`${process.env["RECALL_STORE"]}.json`, JSON.stringify({ query: [...query], ids: before.map((hit) => hit.id) }));
+  }
   await assert.rejects(async () => Store.open(device, { width: 16, file: openNodeFile(path) }), /vectors of 32 numbers, not 16/);
   writeFileSync(path, "something else, which is long enough");
   await assert.rejects(async () => Store.open(device, { width: kWidth, file: openNodeFile(path) }), LogError);

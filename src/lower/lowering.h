@@ -256,7 +256,7 @@ class Lowering {
   };
   struct {
     PtrMap<const Value*, Fragments> sums;
-    BufferRef parts[2][2];              // for each subgroup, of floats and of integers
+    BufferRef parts[2][2];  // for each subgroup, of floats and of integers
   } fragments_;
 
   // The nest that is being emitted.
