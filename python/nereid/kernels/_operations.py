@@ -345,11 +345,10 @@ def _attend(scope, parts, strides, sequences, queries, keys, columns, heads, sca
         _shaped("lengths", lengths, (sequences, ))
     q, k, v = parts
     out = _output(scope, out, dtype, (sequences, queries, columns), q.dtype)
-    most = 32 if size > 64 else 64
-    rows = max(16, min(most, _power(queries)))
+    rows, columns_at_once = max(16, min(64, _power(queries))), max(16, min(64 if causal else 128, _power(keys)))
     scope.launch(raw.attention, (cdiv(queries, rows), sequences * heads), q_ptr=q, k_ptr=k, v_ptr=v, lengths_ptr=lengths, out_ptr=out, queries=queries, keys=keys, heads=heads, q_stride=strides[0],
                  k_stride=strides[1], v_stride=strides[2], out_stride=columns, scale=float(size**-0.5 if scale is None else scale), CAUSAL=bool(causal), BM=rows,
-                 BN=max(16, min(most, _power(keys))), D=size)
+                 BN=columns_at_once, D=size)
     return out
 
 

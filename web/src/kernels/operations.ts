@@ -525,7 +525,7 @@ function attend(
     shaped("attention", "lengths", lengths, [sequences]);
   }
   const out = output(scope, "attention", options, [sequences, queries, columns], q.dtype);
-  const blocks = attentionBlocks(scope.device, D, queries, keys);
+  const blocks = attentionBlocks(scope.device, D, queries, keys, causal);
   scope.launch(kernel(scope.device, "attention.py", "attention"), [cdiv(queries, blocks.BM), sequences * heads], {
     q_ptr: q,
     k_ptr: k,
