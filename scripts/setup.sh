@@ -94,7 +94,7 @@ deno() {
   (cd web/test/deno && npm install --no-package-lock --no-audit --no-fund --loglevel=error)
 }
 python() {
-  for package in numpy==2.2.6 nanobind==3.1.0 scikit-build-core==1.1.2 ml_dtypes==0.6.0 pytest==9.2.0 jax==0.10.2 flatbuffers==25.12.19; do venv "$package"; done
+  for package in numpy==2.2.6 nanobind==3.1.0 scikit-build-core==1.1.2 ml_dtypes==0.6.0 pytest==9.2.0 jax==0.10.2 flatbuffers==25.12.19 tokenizers==0.22.1; do venv "$package"; done
 }
 case "${1:-}" in
   --numpy) venv numpy==2.2.6 ;;
@@ -105,7 +105,7 @@ case "${1:-}" in
   --check) venv ruff==0.14.6 && modules tools/lint ;;
   --bench-web) modules web && modules bench/web ;;
   --tests)
-    modules web && modules web/examples/vite-react || echo "setup: no web/node_modules (is there a network?); the tests of web/ will be skipped" >&2
+    modules web && modules web/examples/vite-react && modules recall || echo "setup: no web/node_modules (is there a network?); the tests of web/ will be skipped" >&2
     { venv ruff==0.14.6 && modules tools/lint; } || echo "setup: no linters (is there a network?); the checks of sources will be skipped" >&2
     deno || echo "setup: no Deno (is there a network?); its test will be skipped" >&2
     { python && venv triton==3.6.0 && newest triton 3.9.0; } || echo "setup: no .venv (is there a network?); the differential tests will be skipped" >&2

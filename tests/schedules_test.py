@@ -16,6 +16,7 @@ KERNELS = {
     "matmul_f16": ("bench/suite/kernels/products.py:matmul", "*fp16:16,*fp16:16,*fp16:16,i32:16,i32:16,i32:16,i32:16,1,i32:16,1,i32:16,1,128,128,64,8"),
     "matvec": ("bench/suite/kernels/products.py:matvec", "*fp16:16,*fp16:16,*fp32:16,i32:16,i32:16,4,1024"),
     "layer_norm": ("bench/suite/kernels/rows.py:layer_norm", "*fp32:16,*fp32:16,*fp32:16,*fp32:16,*fp32:16,*fp32:16,i32:16,fp32,1024"),
+    "int8_matmul": ("examples/int8_matmul/int8_matmul.py:int8_matmul", "*i8:16,*i8:16,*fp32:16,*fp32:16,*fp32:16,i32:16,i32:16,i32:16,128,128,64"),
     "cumsum": ("bench/suite/kernels/rows.py:cumsum", "*fp32:16,*fp32:16,i32:16,1024"),
     "attention": ("bench/suite/kernels/attention.py:attention", "*fp16:16,*fp16:16,*fp16:16,*fp16:16,*fp32:16,i32:16,fp32,64,1,64,64,64,1"),
 }

@@ -58,7 +58,7 @@ DotSchedule DotScheduler::usual(const Inst& dot) const {
   d.columns = 1 << std::min(shape.columnBits, log2(lanes) + 1);
   const int vectors = std::max(1, d.columns / lanes);
   d.rows = 1 << std::min(shape.rowBits, log2(std::bit_floor(static_cast<unsigned>(machine_.vectorRegisters / 2 / vectors))));
-  if (machine_.dotRows && vectors == 2 && (1 << shape.rowBits) >= 2 * machine_.dotRows) {
+  if (machine_.dotRows && (d.group == 1 || machine_.groupsHaveDotRows) && vectors == 2 && (1 << shape.rowBits) >= 2 * machine_.dotRows) {
     d.rows = machine_.dotRows;
     d.restRows = machine_.dotRestRows;
   }

@@ -60,14 +60,15 @@ struct Machine {
   int maxPartialBits = 6;               // log2 of the partial results of other subgroups that each thread combines
 
   // ---- dots without subgroup matrices
-  int byteGroup = 1;            // neighbours along K of i8 operands that one instruction multiplies and adds: 4, or 2 as i16
-  int bf16Group = 1;            // the same of bf16
-  int dotRows = 0;              // of a register tile; 0: the power of two whose accumulators fill half of the registers
-  int dotRestRows = 0;          // of the tiles for the rows that are left
-  int maxDotRows = 16;          // most rows of a register tile in a schedule: the code of each row is unrolled
-  int accumulatorBits = 7;      // log2 of the accumulators of one thread of a workgroup
-  int64_t unrolledDepth = 16;   // K up to which the loop of one thread of a workgroup is unrolled
-  int64_t dotLoadElements = 4;  // of K that one thread of a workgroup loads together
+  int byteGroup = 1;              // neighbours along K of i8 operands that one instruction multiplies and adds: 4, or 2 as i16
+  int bf16Group = 1;              // the same of bf16
+  int dotRows = 0;                // of a register tile; 0: the power of two whose accumulators fill half of the registers
+  bool groupsHaveDotRows = true;  // also where neighbours along K are multiplied together; otherwise the power of two
+  int dotRestRows = 0;            // of the tiles for the rows that are left
+  int maxDotRows = 16;            // most rows of a register tile in a schedule: the code of each row is unrolled
+  int accumulatorBits = 7;        // log2 of the accumulators of one thread of a workgroup
+  int64_t unrolledDepth = 16;     // K up to which the loop of one thread of a workgroup is unrolled
+  int64_t dotLoadElements = 4;    // of K that one thread of a workgroup loads together
 
   // ---- workgroups. maxThreads = 1: there are none, one thread runs a program.
   int maxThreads = 1;                           // per program

@@ -10,10 +10,10 @@ themselves.
 """
 from ._graph import Graph, Plan, Value
 from ._operations import (activation, attention, cast, conv1d, distances, distances_int8, embedding, gelu, layer_norm, matmul, matmul_int4, matmul_int8, pool, quantize_columns, quantize_int4,
-                          quantize_rows, relu, rms_norm, self_attention, silu, softmax, top_k)
+                          quantize_rows, relu, rms_norm, search, self_attention, silu, softmax, top_k)
 from ._sources import raw
 
 __all__ = [
     "Graph", "Plan", "Value", "activation", "attention", "cast", "conv1d", "distances", "distances_int8", "embedding", "gelu", "layer_norm", "matmul", "matmul_int4", "matmul_int8", "pool",
-    "quantize_columns", "quantize_int4", "quantize_rows", "raw", "relu", "rms_norm", "self_attention", "silu", "softmax", "top_k"
+    "quantize_columns", "quantize_int4", "quantize_rows", "raw", "relu", "rms_norm", "search", "self_attention", "silu", "softmax", "top_k"
 ]

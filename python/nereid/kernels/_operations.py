@@ -8,7 +8,7 @@ from ._sources import raw
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float16))
 ACTIVATIONS = ("none", "relu", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh")
-_FLAT, _TOP, _LONG_ROW = 4096, 2048, 16384
+_FLAT, _TOP, _SEARCHED, _LONG_ROW = 4096, 2048, 1024, 16384
 
 
 class _Now:
@@ -268,13 +268,16 @@ def silu(x, gate=None, **options):
     return activation(x, "silu", gate, **options)
 
 
-def embedding(ids, table, positions=None, *, out=None, dtype=None):
-    """Rows of a table: table[ids[i]] + positions[i % length], where length is the last axis of ids, which are int32. The result is [...ids, columns]. An id outside
-    of the table counts as a row of zeros."""
-    scope, ids, table, positions = _scope(ids, table, positions)
+def embedding(ids, table, positions=None, scales=None, *, out=None, dtype=None):
+    """Rows of a table: table[ids[i]] + positions[i % length], where length is the last axis of ids, which are int32. The result is [...ids, columns]. A table of int8 has
+    `scales`, one for each row. An id outside of the table counts as a row of zeros."""
+    scope, ids, table, positions, scales = _scope(ids, table, positions, scales)
     _typed("ids", ids, (np.int32, np.uint32))
-    _typed("table", table, FLOATS)
+    _typed("table", table, FLOATS if scales is None else (np.int8, ))
     entries, columns = _axes("table", table, 2)
+    if scales is not None:
+        _typed("scales", scales, FLOATS[:1])
+        _shaped("scales", scales, (entries, ), ", one number for each row of the table")
     length = _rows("ids", ids)[1]
     if positions is not None:
         _typed("positions", positions, FLOATS)
@@ -282,7 +285,7 @@ def embedding(ids, table, positions=None, *, out=None, dtype=None):
         if width != columns or known < length:
             raise ValueError(f"positions must have {length} rows or more of {columns} columns, but has the shape {list(positions.shape)}")
     out = _output(scope, out, dtype, (*ids.shape, columns), table.dtype)
-    scope.launch(raw.embedding, (ids.size, ), ids_ptr=ids, table_ptr=table, positions_ptr=positions, out_ptr=out, columns=columns, entries=entries, length=length, BLOCK=_row_block(columns))
+    scope.launch(raw.embedding, (ids.size, ), ids_ptr=ids, table_ptr=table, scales_ptr=scales, positions_ptr=positions, out_ptr=out, columns=columns, entries=entries, length=length, BLOCK=_row_block(columns))
     return out
 
 
@@ -342,11 +345,10 @@ def _attend(scope, parts, strides, sequences, queries, keys, columns, heads, sca
         _shaped("lengths", lengths, (sequences, ))
     q, k, v = parts
     out = _output(scope, out, dtype, (sequences, queries, columns), q.dtype)
-    most = 32 if size > 64 else 64
-    rows = max(16, min(most, _power(queries)))
+    rows, columns_at_once = max(16, min(64, _power(queries))), max(16, min(64 if causal else 128, _power(keys)))
     scope.launch(raw.attention, (cdiv(queries, rows), sequences * heads), q_ptr=q, k_ptr=k, v_ptr=v, lengths_ptr=lengths, out_ptr=out, queries=queries, keys=keys, heads=heads, q_stride=strides[0],
                  k_stride=strides[1], v_stride=strides[2], out_stride=columns, scale=float(size**-0.5 if scale is None else scale), CAUSAL=bool(causal), BM=rows,
-                 BN=max(16, min(most, _power(keys))), D=size)
+                 BN=columns_at_once, D=size)
     return out
 
 
@@ -384,28 +386,75 @@ def top_k(x, k):
     numbers, -infinity and positions beyond the row fill the rest."""
     scope, x = _scope(x)
     _typed("x", x, FLOATS)
+    _count(k)
+    return _largest(scope, x, None, x.shape, k)
+
+
+def _count(k):
     if not 1 <= k <= 256:
         raise ValueError(f"k must be from 1 to 256 (got {k})")
-    rows, width = _rows("x", x)
+
+
+def _largest(scope, x, indices, shape, k):
+    """The k largest of each row of an array of this shape, and their positions, or the `indices` at them."""
+    *outer, width = shape
+    rows = int(np.prod(outer, dtype=np.int64))
     known = _power(k)
-    source, indices = x, None
     while True:  # each launch leaves `known` numbers of each block
         block = min(_TOP, max(2 * known, _power(width)))
         blocks = cdiv(width, block)
-        shape = (*x.shape[:-1], k) if blocks == 1 and known == k else (rows, blocks * known)
-        values, positions = scope.empty(np.float32, shape), scope.empty(np.int32, shape)
-        scope.launch(raw.top_k, (rows, blocks), x_ptr=source, indices_in_ptr=indices, values_ptr=values, indices_ptr=positions, columns=width, K=known, BLOCK=block)
+        size = (*outer, k) if blocks == 1 and known == k else (rows, blocks * known)
+        values, positions = scope.empty(np.float32, size), scope.empty(np.int32, size)
+        scope.launch(raw.top_k, (rows, blocks), x_ptr=x, indices_in_ptr=indices, values_ptr=values, indices_ptr=positions, columns=width, K=known, BLOCK=block)
         if blocks == 1:
             break
-        source, indices, width = values, positions, blocks * known
+        x, indices, width = values, positions, blocks * known
     if known == k:
         return values, positions
     found = []
     for source, dtype in ((values, np.float32), (positions, np.int32)):
-        found.append(scope.empty(dtype, (*x.shape[:-1], k)))
+        found.append(scope.empty(dtype, (*outer, k)))
         size = found[-1].size
         scope.launch(raw.first_columns, (cdiv(size, _FLAT), ), x_ptr=source, out_ptr=found[-1], size=size, columns=k, stride=known, BLOCK=_FLAT)
     return tuple(found)
+
+
+def search(query, vectors, scales, k, exact=None, mask=None, candidates=None):
+    """The k vectors with the largest dot products with a query, largest first, as (values, indices): a scan of all vectors. The query is [depth] of f32 or f16; vectors
+    are [vectors, depth] of int8 with a scale per row, as from quantize_rows. `mask`, uint8: vectors with 0 do not count. If there are fewer vectors, -infinity
+    fills the rest. `exact` has the same vectors in f32 or f16: `candidates` (32 or 2 * k by default, a power of two) are scored again with it."""
+    scope, query, vectors, scales, exact, mask = _scope(query, vectors, scales, exact, mask)
+    _typed("query", query, FLOATS)
+    _typed("vectors", vectors, (np.int8, ))
+    _typed("scales", scales, FLOATS[:1])
+    _count(k)
+    count, depth = _axes("vectors", vectors, 2)
+    _shaped("query", query, (depth, ), f", since vectors have {depth} numbers")
+    _shaped("scales", scales, (count, ))
+    if mask is not None:
+        _typed("mask", mask, (np.uint8, np.int8, np.bool_))
+        _shaped("mask", mask, (count, ))
+    if exact is not None:
+        _typed("exact", exact, FLOATS)
+        _shaped("exact", exact, vectors.shape)
+    known = _power(k) if exact is None else candidates or max(32, _power(2 * k))
+    if _power(known) != known or not k <= known <= 256:
+        raise ValueError(f"candidates must be a power of two from {k} to 256 (got {known})")
+    width = _row_block(depth)
+    q, q_scale = scope.empty(np.int8, (depth, )), scope.empty(np.float32, (1, ))
+    scope.launch(raw.quantize_rows, (1, ), x_ptr=query, out_ptr=q, scale_ptr=q_scale, columns=depth, BLOCK=width)
+    block = min(_SEARCHED, max(2 * known, _power(count)))
+    blocks = cdiv(max(count, 1), block)
+    values, indices = scope.empty(np.float32, (blocks * known, )), scope.empty(np.int32, (blocks * known, ))
+    scope.launch(raw.search_int8, (blocks, ), q_ptr=q, q_scale_ptr=q_scale, v_ptr=vectors, scale_ptr=scales, mask_ptr=mask, values_ptr=values, indices_ptr=indices, vectors=count, depth=depth,
+                 K=known, BN=block, D=width)
+    if exact is None:
+        return _largest(scope, values, indices, (blocks * known, ), k)
+    if blocks > 1:
+        values, indices = _largest(scope, values, indices, (blocks * known, ), known)
+    scores = scope.empty(np.float32, (known, ))
+    scope.launch(raw.rescore, (known, ), q_ptr=query, v_ptr=exact, values_ptr=values, indices_ptr=indices, out_ptr=scores, vectors=count, depth=depth, D=width)
+    return _largest(scope, scores, indices, (known, ), k)
 
 
 def distances(queries, vectors, metric="dot", *, out=None):

@@ -39,7 +39,7 @@ class Raw:
     _files = {
         "activation": "activations", "attention": "attention", "cast": "quantize", "conv1d": "conv1d", "distances": "distance", "distances_int8": "distance", "embedding": "embedding",
         "first_columns": "top_k", "layer_norm": "norm", "matmul": "matmul", "matmul_int4": "matmul", "matmul_int8": "matmul", "pool": "pool", "quantize_columns": "quantize",
-        "quantize_int4": "quantize", "quantize_rows": "quantize", "rms_norm": "norm", "softmax": "softmax", "softmax_of_long_rows": "softmax", "top_k": "top_k"
+        "quantize_int4": "quantize", "quantize_rows": "quantize", "rescore": "search", "rms_norm": "norm", "search_int8": "search", "softmax": "softmax", "softmax_of_long_rows": "softmax", "top_k": "top_k"
     }
 
     def __getattr__(self, name):

@@ -23,9 +23,8 @@ export const rowBlock = (columns: number): number => Math.max(16, powerOf2(colum
 export const flatBlock = (device: Device): number => (device.kind === "wasm" ? 4096 : 1024);
 
 /** The blocks of attention with heads of `size` numbers: of queries and of keys. */
-export function attentionBlocks(device: Device, size: number, queries: number, keys: number): { BM: number; BN: number } {
-  // On a GPU so that all fits in the shared memory that every device has.
-  const [rows, columns] =
-    device.kind === "wasm" ? (size > 64 ? [32, 32] : [64, 64]) : size > 64 ? [16, 16] : size > 32 ? [16, 32] : [32, 32];
+export function attentionBlocks(device: Device, size: number, queries: number, keys: number, causal: boolean): { BM: number; BN: number } {
+  // On a GPU so that all fits in the shared memory that every device has. Wide blocks of keys compute more that a causal mask removes.
+  const [rows, columns] = device.kind === "wasm" ? [64, causal ? 64 : 128] : size > 64 ? [16, 16] : size > 32 ? [16, 32] : [32, 32];
   return { BM: within(16, powerOf2(queries), rows), BN: within(16, powerOf2(keys), columns) };
 }

@@ -25,6 +25,8 @@ export {
   quantizeRows,
   relu,
   rmsNorm,
+  search,
+  type SearchIndex,
   selfAttention,
   silu,
   softmax,

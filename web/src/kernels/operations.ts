@@ -386,16 +386,24 @@ export const silu = <X extends Tensor>(x: X, options: Out & { gate?: Tensor | un
   activation(x, "silu", options);
 
 /**
- * Rows of a table: table[ids[i]] + positions[i % length], where length is the last axis of ids, which are i32. The result is [...ids, columns]. An id
- * outside of the table counts as a row of zeros.
+ * Rows of a table: table[ids[i]] + positions[i % length], where length is the last axis of ids, which are i32. The result is [...ids, columns]. A table of i8
+ * has `scales`, one for each row. An id outside of the table counts as a row of zeros.
  */
-export function embedding<I extends Tensor>(ids: I, table: Tensor, options: Out & { positions?: Tensor | undefined } = {}): Result<I> {
-  const { positions } = options;
-  return apply("embedding", [ids, table, positions, options.out], (scope) => {
+export function embedding<I extends Tensor>(
+  ids: I,
+  table: Tensor,
+  options: Out & { positions?: Tensor | undefined; scales?: Tensor | undefined } = {},
+): Result<I> {
+  const { positions, scales } = options;
+  return apply("embedding", [ids, table, positions, scales, options.out], (scope) => {
     typed("embedding", "ids", ids, ["i32", "u32"]);
-    typed("embedding", "table", table, kFloats);
+    typed("embedding", "table", table, scales ? ["i8"] : kFloats);
     const [entries, columns] = matrix("embedding", "table", table);
     const { columns: length } = rowsOf("embedding", "ids", ids);
+    if (scales) {
+      typed("embedding", "scales", scales, ["f32"]);
+      shaped("embedding", "scales", scales, [entries], ", one number for each row of the table");
+    }
     if (positions) {
       typed("embedding", "positions", positions, kFloats);
       const [known, width] = matrix("embedding", "positions", positions);
@@ -410,6 +418,7 @@ export function embedding<I extends Tensor>(ids: I, table: Tensor, options: Out 
     scope.launch(kernel(scope.device, "embedding.py", "embedding"), ids.size, {
       ids_ptr: ids,
       table_ptr: table,
+      scales_ptr: scales ?? null,
       positions_ptr: positions ?? null,
       out_ptr: out,
       columns,
@@ -516,7 +525,7 @@ function attend(
     shaped("attention", "lengths", lengths, [sequences]);
   }
   const out = output(scope, "attention", options, [sequences, queries, columns], q.dtype);
-  const blocks = attentionBlocks(scope.device, D, queries, keys);
+  const blocks = attentionBlocks(scope.device, D, queries, keys, causal);
   scope.launch(kernel(scope.device, "attention.py", "attention"), [cdiv(queries, blocks.BM), sequences * heads], {
     q_ptr: q,
     k_ptr: k,
@@ -604,31 +613,47 @@ const kTopBlock = 2048; // numbers that a program of `topK` sorts
 export function topK<X extends Tensor>(x: X, k: number): Results<X, "values" | "indices"> {
   return apply("topK", [x], (scope) => {
     typed("topK", "x", x, kFloats);
-    if (!(Number.isInteger(k) && k >= 1 && k <= 256)) throw wrong("topK", `k must be an integer from 1 to 256 (got ${k})`);
-    const { rows, columns } = rowsOf("topK", "x", x);
-    const K = powerOf2(k);
-    const run = kernel(scope.device, "top_k.py", "top_k");
-    let [from, indices, width] = [x as Tensor, null as Tensor | null, columns];
-    // Each launch leaves K numbers of each block.
-    for (;;) {
-      const BLOCK = Math.min(kTopBlock, Math.max(2 * K, powerOf2(width)));
-      const blocks = cdiv(width, BLOCK);
-      const last = blocks === 1;
-      const shape = last && K === k ? [...x.shape.slice(0, -1), k] : [rows, blocks * K];
-      const [values, positions] = [scope.empty("f32", shape), scope.empty("i32", shape)];
-      scope.launch(run, [rows, blocks], {
-        x_ptr: from,
-        indices_in_ptr: indices,
-        values_ptr: values,
-        indices_ptr: positions,
-        columns: width,
-        K,
-        BLOCK,
-      });
-      if (last) return K === k ? { values, indices: positions } : firstColumns(scope, values, positions, x.shape, k, K);
-      [from, indices, width] = [values, positions, blocks * K];
-    }
+    countOf("topK", k);
+    return largest(scope, x, undefined, x.shape, k);
   });
+}
+
+function countOf(operation: string, k: number): void {
+  if (!(Number.isInteger(k) && k >= 1 && k <= 256)) throw wrong(operation, `k must be an integer from 1 to 256 (got ${k})`);
+}
+
+// The k largest of each row of an array of this shape, and their positions, or the `indices` at them.
+function largest(
+  scope: Scope,
+  x: Tensor,
+  indices: Tensor | undefined,
+  shape: readonly number[],
+  k: number,
+): { values: Tensor; indices: Tensor } {
+  const columns = shape.at(-1)!;
+  const rows = shape.slice(0, -1).reduce((product, n) => product * n, 1);
+  const K = powerOf2(k);
+  const run = kernel(scope.device, "top_k.py", "top_k");
+  let [from, positions, width] = [x, indices ?? null, columns];
+  // Each launch leaves K numbers of each block.
+  for (;;) {
+    const BLOCK = Math.min(kTopBlock, Math.max(2 * K, powerOf2(width)));
+    const blocks = cdiv(width, BLOCK);
+    const last = blocks === 1;
+    const size = last && K === k ? [...shape.slice(0, -1), k] : [rows, blocks * K];
+    const [values, found] = [scope.empty("f32", size), scope.empty("i32", size)];
+    scope.launch(run, [rows, blocks], {
+      x_ptr: from,
+      indices_in_ptr: positions,
+      values_ptr: values,
+      indices_ptr: found,
+      columns: width,
+      K,
+      BLOCK,
+    });
+    if (last) return K === k ? { values, indices: found } : firstColumns(scope, values, found, shape, k, K);
+    [from, positions, width] = [values, found, blocks * K];
+  }
 }
 
 function firstColumns(scope: Scope, values: Tensor, indices: Tensor, shape: readonly number[], k: number, K: number) {
@@ -646,6 +671,91 @@ function firstColumns(scope: Scope, values: Tensor, indices: Tensor, shape: read
       BLOCK,
     });
   return result;
+}
+
+const kSearched = 1024; // vectors per program of `search`
+
+/** Vectors to search in. */
+export interface SearchIndex {
+  /** [vectors, depth] of i8, with a scale per row, as from `quantizeRows`. */
+  vectors: Tensor;
+  scales: Tensor;
+  /** The same vectors in f32 or f16: the best by int8 are scored again with them. */
+  exact?: Tensor | undefined;
+  /** u8 for each vector: those with 0 do not count. */
+  mask?: Tensor | undefined;
+}
+
+/**
+ * The k vectors with the largest dot products with a query, largest first: a scan of all vectors. The query is [depth] of f32 or f16, the results are [k] of f32
+ * and i32. If there are fewer vectors, -infinity fills the rest. With `exact`, `candidates` of them (32 or 2 * k by default, a power of two) are scored again.
+ */
+export function search<Q extends Tensor>(
+  query: Q,
+  index: SearchIndex,
+  k: number,
+  options: { candidates?: number | undefined } = {},
+): Results<Q, "values" | "indices"> {
+  const { vectors, scales, exact, mask } = index;
+  return apply("search", [query, vectors, scales, exact, mask], (scope) => {
+    typed("search", "query", query, kFloats);
+    typed("search", "vectors", vectors, ["i8"]);
+    typed("search", "scales", scales, ["f32"]);
+    countOf("search", k);
+    const [count, depth] = matrix("search", "vectors", vectors);
+    shaped("search", "query", query, [depth], `, since vectors have ${depth} numbers`);
+    shaped("search", "scales", scales, [count]);
+    if (mask) {
+      typed("search", "mask", mask, ["u8", "i8", "bool"]);
+      shaped("search", "mask", mask, [count]);
+    }
+    if (exact) {
+      typed("search", "exact", exact, kFloats);
+      shaped("search", "exact", exact, vectors.shape);
+    }
+    const K = exact ? (options.candidates ?? Math.max(32, powerOf2(2 * k))) : powerOf2(k);
+    if (!(powerOf2(K) === K && K >= k && K <= 256)) throw wrong("search", `candidates must be a power of two from ${k} to 256 (got ${K})`);
+    const D = rowBlock(depth);
+    const [q, qScale] = [scope.empty("i8", [depth]), scope.empty("f32", [1])];
+    scope.launch(kernel(scope.device, "quantize.py", "quantize_rows"), 1, {
+      x_ptr: query,
+      out_ptr: q,
+      scale_ptr: qScale,
+      columns: depth,
+      BLOCK: D,
+    });
+    const BN = Math.min(kSearched, Math.max(2 * K, powerOf2(count)));
+    const blocks = cdiv(Math.max(count, 1), BN);
+    const [values, indices] = [scope.empty("f32", [blocks * K]), scope.empty("i32", [blocks * K])];
+    scope.launch(kernel(scope.device, "search.py", "search_int8"), blocks, {
+      q_ptr: q,
+      q_scale_ptr: qScale,
+      v_ptr: vectors,
+      scale_ptr: scales,
+      mask_ptr: mask ?? null,
+      values_ptr: values,
+      indices_ptr: indices,
+      vectors: count,
+      depth,
+      K,
+      BN,
+      D,
+    });
+    if (!exact) return largest(scope, values, indices, [blocks * K], k);
+    const best = blocks > 1 ? largest(scope, values, indices, [blocks * K], K) : { values, indices };
+    const scores = scope.empty("f32", [K]);
+    scope.launch(kernel(scope.device, "search.py", "rescore"), K, {
+      q_ptr: query,
+      v_ptr: exact,
+      values_ptr: best.values,
+      indices_ptr: best.indices,
+      out_ptr: scores,
+      vectors: count,
+      depth,
+      D,
+    });
+    return largest(scope, scores, best.indices, [K], k);
+  });
 }
 
 /** How similar or distant vectors are: `dot` and `cosine` are larger for similar ones, `l2`, the squared distance, is smaller. */

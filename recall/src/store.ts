@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT
+// Texts with their vectors: in a file, and in memory of a device, where kernels search them.
+import type { Device, DeviceBuffer } from "nereid-lang";
+import { Graph, kernel, type Plan, search } from "nereid-lang/kernels";
+import { Log, type LogFile, MemoryFile } from "./log.ts";
+
+/** A text, and its author and time, for filters. */
+export interface Item {
+  text: string;
+  person?: string | undefined;
+  /** Milliseconds since 1970. */
+  time?: number | undefined;
+}
+
+/** Restricts a search. */
+export interface Filter {
+  person?: string | undefined;
+  /** The earliest and the latest time; items without a time are then left out. */
+  from?: number | undefined;
+  to?: number | undefined;
+}
+
+export interface Hit {
+  id: number;
+  item: Item;
+  /** The cosine of the angle between query and item. */
+  score: number;
+}
+
+const kItems = 1;
+const kDeleted = 2;
+const kLeast = 1024; // items: the store has room for a multiple
+
+type SearchPlan = Plan<"values" | "indices">;
+
+export class Store implements Disposable {
+  readonly device: Device;
+  /** The number of elements of a vector. */
+  readonly width: number;
+  readonly #items: (Item | undefined)[] = [];
+  #count = 0;
+  #log!: Log;
+  #capacity = 0;
+  // Vectors in int8, their scales, the same vectors in f16, and which of them a search considers.
+  #vectors!: DeviceBuffer;
+  #scales!: DeviceBuffer;
+  #exact!: DeviceBuffer;
+  #mask!: DeviceBuffer;
+  #masked: string | undefined; // the filter for which the mask is
+  readonly #plans = new Map<number, Promise<SearchPlan>>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(device: Device, width: number) {
+    this.device = device;
+    this.width = width;
+  }
+
+  /** Opens a store. Without a file it is in memory only. */
+  static async open(device: Device, options: { width?: number; file?: LogFile } = {}): Promise<Store> {
+    const store = new Store(device, options.width ?? 384);
+    const vectors: Uint16Array[] = [];
+    store.#log = await Log.open(options.file ?? new MemoryFile(), store.width, ({ kind, payload }) => {
+      if (kind === kItems) vectors.push(store.#readItems(payload));
+      else if (kind === kDeleted) for (const id of new Uint32Array(payload.buffer)) store.#items[id] = undefined;
+    });
+    await store.#reserve(Math.max(1, store.#items.length));
+    let at = 0;
+    for (const part of vectors) at += await store.#put(at, part);
+    store.#count = store.#items.filter(Boolean).length;
+    return store;
+  }
+
+  /** The number of items. */
+  get size(): number {
+    return this.#count;
+  }
+
+  /** The bytes of the file. */
+  get bytes(): number {
+    return this.#log.size;
+  }
+
+  item(id: number): Item | undefined {
+    return this.#items[id];
+  }
+
+  /** Adds items with their vectors, one after the other. Returns the id of the first; the others follow. They are in the file when the promise resolves. */
+  add(items: readonly Item[], vectors: Float32Array): Promise<number> {
+    if (vectors.length !== items.length * this.width)
+      return Promise.reject(new RangeError(`${items.length} items need ${items.length * this.width} numbers, but got ${vectors.length}`));
+    return this.#inTurn(async () => {
+      const first = this.#items.length;
+      if (items.length === 0) return first;
+      const halves = Uint16Array.from(vectors, toHalf);
+      const json = JSON.stringify(items.map(({ text, person, time }) => ({ text, person, time })));
+      const text = new TextEncoder().encode(json);
+      const payload = new Uint8Array(8 + halves.byteLength + text.length);
+      new DataView(payload.buffer).setUint32(0, items.length, true);
+      payload.set(new Uint8Array(halves.buffer), 8);
+      payload.set(text, 8 + halves.byteLength);
+      await this.#log.append(kItems, payload);
+      for (const item of JSON.parse(json) as Item[]) this.#items.push(item); // as they will be read
+      this.#count += items.length;
+      await this.#reserve(this.#items.length);
+      await this.#put(first, halves);
+      return first;
+    });
+  }
+
+  /** Removes items. */
+  delete(ids: readonly number[]): Promise<void> {
+    return this.#inTurn(async () => {
+      const known = ids.filter((id) => this.#items[id]);
+      if (known.length === 0) return;
+      await this.#log.append(kDeleted, new Uint8Array(Uint32Array.from(known).buffer));
+      for (const id of known) {
+        if (this.#items[id]) --this.#count;
+        this.#items[id] = undefined;
+      }
+      this.#masked = undefined;
+    });
+  }
+
+  /** Removes all items, also from the file. */
+  clear(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#log.clear();
+      this.#items.length = this.#count = 0;
+      this.#masked = undefined;
+    });
+  }
+
+  /** The `k` items whose vectors are closest to the query's, best first. Every item is compared. */
+  search(query: Float32Array, k = 10, filter: Filter = {}): Promise<Hit[]> {
+    return this.#inTurn(async () => {
+      if (this.#count === 0) return [];
+      const plan = await this.#plan(k);
+      const key = JSON.stringify([filter.person, filter.from, filter.to]);
+      if (this.#masked !== key) await this.#mask.write(this.#maskFor(filter));
+      this.#masked = key;
+      const { values, indices } = await plan.run({ query });
+      const hits: Hit[] = [];
+      for (const [i, id] of (indices as Int32Array).entries()) {
+        const score = (values as Float32Array)[i]!;
+        if (score > -Infinity) hits.push({ id, item: this.#items[id]!, score });
+      }
+      return hits;
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#inTurn(() => this.#log.close());
+    this.dispose();
+  }
+
+  dispose(): void {
+    this.#dropPlans();
+    for (const buffer of [this.#vectors, this.#scales, this.#exact, this.#mask]) buffer.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  // Operations run one after the other.
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(run);
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  #readItems(payload: Uint8Array<ArrayBuffer>): Uint16Array {
+    const count = new DataView(payload.buffer, payload.byteOffset).getUint32(0, true);
+    const end = 8 + 2 * count * this.width;
+    for (const item of JSON.parse(new TextDecoder().decode(payload.subarray(end))) as Item[]) this.#items.push(item);
+    return new Uint16Array(payload.slice(8, end).buffer);
+  }
+
+  // Copies vectors to the device.
+  async #put(first: number, halves: Uint16Array): Promise<number> {
+    const count = halves.length / this.width;
+    const { device, width } = this;
+    const exact = this.#exact.subarray(first * width, (first + count) * width);
+    await exact.write(halves);
+    const BLOCK = 2 ** Math.ceil(Math.log2(width));
+    await kernel(device, "quantize.py", "quantize_rows").launch(count, {
+      x_ptr: exact,
+      out_ptr: this.#vectors.subarray(first * width, (first + count) * width),
+      scale_ptr: this.#scales.subarray(first, first + count),
+      columns: width,
+      BLOCK,
+    });
+    this.#masked = undefined;
+    return count;
+  }
+
+  // Makes room for so many items.
+  async #reserve(count: number): Promise<void> {
+    if (count <= this.#capacity) return;
+    // A quarter more, so that items that come one by one are not copied often, and searches do not read much that is not there.
+    const capacity = Math.ceil((this.#capacity ? 1.25 * count : count) / kLeast) * kLeast;
+    const { device, width } = this;
+    const old = this.#capacity ? ([this.#vectors, this.#scales, this.#exact, this.#mask] as const) : undefined;
+    this.#vectors = device.buffer("i8", [capacity, width]) as DeviceBuffer;
+    this.#scales = device.buffer("f32", [capacity]) as DeviceBuffer;
+    this.#exact = device.buffer("f16", [capacity, width]) as DeviceBuffer;
+    this.#mask = device.buffer("u8", [capacity]) as DeviceBuffer;
+    if (old) {
+      const copy = kernel(device, "quantize.py", "cast");
+      for (const [k, to] of [this.#vectors, this.#scales, this.#exact].entries())
+        await copy.launch(Math.ceil(old[k]!.size / 4096), { x_ptr: old[k]!, out_ptr: to, size: old[k]!.size, BLOCK: 4096 });
+      this.#dropPlans();
+      for (const buffer of old) buffer.dispose();
+    }
+    this.#capacity = capacity;
+    this.#masked = undefined;
+  }
+
+  #dropPlans(): void {
+    for (const plan of this.#plans.values()) void plan.then((plan) => plan.dispose()).catch(() => {});
+    this.#plans.clear();
+  }
+
+  #plan(k: number): Promise<SearchPlan> {
+    let plan = this.#plans.get(k);
+    if (!plan) {
+      // The search is of as many vectors as there is room for: those that do not exist are masked.
+      const graph = new Graph(this.device);
+      const query = graph.input("query", "f32", [this.width]);
+      const index = { vectors: this.#vectors, scales: this.#scales, exact: this.#exact, mask: this.#mask };
+      plan = graph.compile(search(query, index, k));
+      this.#plans.set(k, plan);
+      plan.catch(() => this.#plans.delete(k));
+    }
+    return plan;
+  }
+
+  #maskFor({ person, from, to }: Filter): Uint8Array {
+    const out = new Uint8Array(this.#capacity);
+    const timed = from !== undefined || to !== undefined;
+    for (const [i, item] of this.#items.entries()) {
+      if (!item || (person !== undefined && item.person !== person)) continue;
+      if (timed && !(item.time !== undefined && item.time >= (from ?? -Infinity) && item.time <= (to ?? Infinity))) continue;
+      out[i] = 1;
+    }
+    return out;
+  }
+}
+
+const bits = /* @__PURE__ */ new Uint32Array(1);
+const float = /* @__PURE__ */ new Float32Array(bits.buffer);
+
+// The bits of the nearest f16; ties to even. Vectors have numbers from -1 to 1.
+function toHalf(x: number): number {
+  float[0] = x;
+  const b = bits[0]!;
+  const sign = (b >>> 16) & 0x8000;
+  const exponent = ((b >>> 23) & 255) - 112;
+  if (exponent >= 31) return sign | 0x7c00 | (exponent === 143 && b & 0x7fffff ? 0x200 : 0);
+  const mantissa = (b & 0x7fffff) | 0x800000;
+  const shift = exponent > 0 ? 13 : 14 - exponent;
+  if (shift > 24) return sign;
+  const below = mantissa >>> shift;
+  const rest = mantissa & ((1 << shift) - 1);
+  const half = 1 << (shift - 1);
+  const rounded = below + (rest > half || (rest === half && below & 1) ? 1 : 0);
+  return sign | (exponent > 0 ? rounded + ((exponent - 1) << 10) : rounded);
+}

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+import "./encoder.ts";
+import "./store.ts";

