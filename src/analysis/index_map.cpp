@@ -87,12 +87,13 @@ IndexBit selectorBit(const Inst& inst, const IndexMap& map) { return inst.op == 
 
 namespace {
 
-// `left` bounds the values that are visited: chains in which each value is used twice have exponentially many paths.
-bool isNonNegative(const Value* v, int& left) {
-  if (--left < 0) return false;
+// Whether `v` is not negative if its operands are not: those that matter go to `operands`.
+bool staysNonNegative(const Value* v, std::vector<const Value*>& operands) {
   if (!v->def) {
     const Inst* loop = v->block && v->block->parent ? v->block->parent->parent : nullptr;
-    return loop && loop->op == Op::For && v->index == 0 && isNonNegative(loop->operand(0), left);
+    if (!loop || loop->op != Op::For || v->index != 0) return false;
+    operands.push_back(loop->operand(0));
+    return true;
   }
   const Inst& i = *v->def;
   switch (i.op) {
@@ -108,12 +109,12 @@ bool isNonNegative(const Value* v, int& left) {
     case Op::Trans:
     case Op::ExtSI:
     case Op::DivSI:
-    case Op::RemSI: return isNonNegative(i.operand(0), left);
+    case Op::RemSI: operands.push_back(i.operand(0)); return true;
     case Op::AddI:
     case Op::MulI:
       if (bitWidth(v->type) < 32) return false;
       [[fallthrough]];
-    case Op::MinSI: return isNonNegative(i.operand(0), left) && isNonNegative(i.operand(1), left);
+    case Op::MinSI: operands.insert(operands.end(), {i.operand(0), i.operand(1)}); return true;
     default: return false;
   }
 }
@@ -121,8 +122,14 @@ bool isNonNegative(const Value* v, int& left) {
 }  // namespace
 
 bool isNonNegative(const Value* v) {
-  int left = 256;
-  return isNonNegative(v, left);
+  std::set<const Value*> seen;
+  std::vector<const Value*> next{v};
+  while (!next.empty()) {
+    const Value* x = next.back();
+    next.pop_back();
+    if (seen.insert(x).second && !staysNonNegative(x, next)) return false;
+  }
+  return true;
 }
 
 bool mayComeFromNegative(const Value* v) {
@@ -139,7 +146,8 @@ class StrideQuery {
   StrideQuery(int axis, int bits, Divisibility* group) : axis_(axis), bits_(bits), group_(group) {}
 
   Stride of(const Value* v, const IndexMap& map) {
-    // Most questions are short. A chain in which each value is used twice has exponentially many paths.
+    // A chain in which each value is used twice has exponentially many paths. Most questions are so short that visiting a value again costs
+    // less than remembering it: no answer depends on the number.
     constexpr int kShort = 64;
     if (++visited_ <= kShort) return compute(v, map);
     auto key = std::pair(v, map);
