@@ -92,19 +92,24 @@ int Divisibility::compute(const Value* v) {
 }
 
 int Divisibility::along(const Value* v, const IndexMap& map, int axis, int bits) {
-  int left = 256;
-  return along(v, map, axis, bits, left);
+  Answers answers;
+  return along(v, map, axis, bits, answers);
 }
 
-// `left` bounds the operands that are visited: chains in which each value is used twice have exponentially many paths.
-int Divisibility::along(const Value* v, const IndexMap& map, int axis, int bits, int& left) {
+// A chain in which each value is used twice has exponentially many paths.
+int Divisibility::along(const Value* v, const IndexMap& map, int axis, int bits, Answers& answers) {
   if (!v->type.isTile()) return of(v);
+  auto key = std::pair(v, map);
+  if (auto it = answers.find(key); it != answers.end()) return it->second;
+  return answers[std::move(key)] = computeAlong(v, map, axis, bits, answers);
+}
+
+int Divisibility::computeAlong(const Value* v, const IndexMap& map, int axis, int bits, Answers& answers) {
   if (!v->def) return 0;
   const Inst& i = *v->def;
   auto in = [&](size_t k) {
-    if (--left < 0) return 0;
     auto m = operandMap(i, k, map, v->index);
-    return m ? along(i.operands[k], *m, axis, bits, left) : of(i.operands[k]);
+    return m ? along(i.operands[k], *m, axis, bits, answers) : of(i.operands[k]);
   };
   switch (i.op) {
     case Op::Splat: return of(i.operands[0]);

@@ -2,6 +2,10 @@
 // Powers of two that divide integers and addresses. Back-ends need them to access memory in whole words.
 #pragma once
 
+#include <map>
+#include <utility>
+#include <vector>
+
 #include "analysis/index_map.h"
 #include "ir/ir.h"
 #include "support/ptr_map.h"
@@ -17,7 +21,10 @@ class Divisibility {
   int along(const Value* v, const IndexMap& map, int axis, int bits);
 
  private:
-  int along(const Value* v, const IndexMap& map, int axis, int bits, int& left);
+  // The answers to a question about values from which another one is computed.
+  using Answers = std::map<std::pair<const Value*, IndexMap>, int>;
+  int along(const Value* v, const IndexMap& map, int axis, int bits, Answers& answers);
+  int computeAlong(const Value* v, const IndexMap& map, int axis, int bits, Answers& answers);
   int compute(const Value* v);
   int learn(const Value* v, int n);
   PtrMap<const Value*, int> known_;

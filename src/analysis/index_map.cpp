@@ -87,12 +87,13 @@ IndexBit selectorBit(const Inst& inst, const IndexMap& map) { return inst.op == 
 
 namespace {
 
-// `left` bounds the values that are visited: chains in which each value is used twice have exponentially many paths.
-bool isNonNegative(const Value* v, int& left) {
-  if (--left < 0) return false;
+// Whether `v` is not negative if its operands are not: those that matter go to `operands`.
+bool staysNonNegative(const Value* v, std::vector<const Value*>& operands) {
   if (!v->def) {
     const Inst* loop = v->block && v->block->parent ? v->block->parent->parent : nullptr;
-    return loop && loop->op == Op::For && v->index == 0 && isNonNegative(loop->operand(0), left);
+    if (!loop || loop->op != Op::For || v->index != 0) return false;
+    operands.push_back(loop->operand(0));
+    return true;
   }
   const Inst& i = *v->def;
   switch (i.op) {
@@ -108,12 +109,12 @@ bool isNonNegative(const Value* v, int& left) {
     case Op::Trans:
     case Op::ExtSI:
     case Op::DivSI:
-    case Op::RemSI: return isNonNegative(i.operand(0), left);
+    case Op::RemSI: operands.push_back(i.operand(0)); return true;
     case Op::AddI:
     case Op::MulI:
       if (bitWidth(v->type) < 32) return false;
       [[fallthrough]];
-    case Op::MinSI: return isNonNegative(i.operand(0), left) && isNonNegative(i.operand(1), left);
+    case Op::MinSI: operands.insert(operands.end(), {i.operand(0), i.operand(1)}); return true;
     default: return false;
   }
 }
@@ -121,8 +122,14 @@ bool isNonNegative(const Value* v, int& left) {
 }  // namespace
 
 bool isNonNegative(const Value* v) {
-  int left = 256;
-  return isNonNegative(v, left);
+  std::set<const Value*> seen;
+  std::vector<const Value*> next{v};
+  while (!next.empty()) {
+    const Value* x = next.back();
+    next.pop_back();
+    if (seen.insert(x).second && !staysNonNegative(x, next)) return false;
+  }
+  return true;
 }
 
 bool mayComeFromNegative(const Value* v) {
@@ -139,7 +146,8 @@ class StrideQuery {
   StrideQuery(int axis, int bits, Divisibility* group) : axis_(axis), bits_(bits), group_(group) {}
 
   Stride of(const Value* v, const IndexMap& map) {
-    // Most questions are short. A chain in which each value is used twice has exponentially many paths.
+    // A chain in which each value is used twice has exponentially many paths. Most questions are so short that visiting a value again costs
+    // less than remembering it: no answer depends on the number.
     constexpr int kShort = 64;
     if (++visited_ <= kShort) return compute(v, map);
     auto key = std::pair(v, map);
@@ -150,6 +158,13 @@ class StrideQuery {
  private:
   Stride compute(const Value* v, const IndexMap& map);
   Stride computeWide(const Value* v, const IndexMap& map);
+  Stride ofOperand(const Value* v, size_t i, const IndexMap& map);
+  Stride ofRange(const IndexMap& map) const;
+  static Stride ofSum(Op op, Stride a, Stride b);
+  static Stride ofProduct(const Inst& product, Stride a, Stride b);
+  Stride ofDivision(const Value* v, const IndexMap& map);
+  Stride ofOthers(const Value* v, const IndexMap& map);
+  static bool isStill(Stride s) { return s.kind == Stride::Constant && s.value == 0; }
 
   const int axis_, bits_;
   Divisibility* const group_;
@@ -164,42 +179,24 @@ Stride StrideQuery::compute(const Value* v, const IndexMap& map) {
   return isNarrow && (stride.kind != Stride::Constant || stride.value != 0) ? Stride{} : stride;
 }
 
+Stride StrideQuery::ofOperand(const Value* v, size_t i, const IndexMap& map) {
+  auto m = operandMap(*v->def, i, map, v->index);
+  return m ? of(v->def->operands[i], *m) : Stride::constant(0);
+}
+
 // If nothing wraps.
 Stride StrideQuery::computeWide(const Value* v, const IndexMap& map) {
   bool present = std::any_of(map.begin(), map.end(), [&](IndexBit b) { return b.axis == axis_ && (!group_ || b.bit < bits_); });
   if (!v->type.isTile() || !present) return Stride::constant(0);
   const Inst* def = v->def;
   if (!def) return {};
-  auto of = [&](size_t i) {
-    Value* operand = def->operands[i];
-    auto m = operandMap(*def, i, map, v->index);
-    return m ? this->of(operand, *m) : Stride::constant(0);
-  };
-  // Whether the first operand stays below the next multiple of the second within each group.
-  auto staysInGroup = [&](Stride a) {
-    if (!group_) return false;
-    auto divisor = [&](size_t i) {
-      auto m = operandMap(*def, i, map, v->index);
-      return group_->along(def->operands[i], m ? *m : IndexMap{}, axis_, bits_);
-    };
-    return a.value < 64 && (a.value << bits_) <= int64_t{1} << std::min(divisor(0), divisor(1));
-  };
   switch (def->op) {
     case Op::Splat: return Stride::constant(0);
     case Op::Constant: return def->dense().isSplat() ? Stride::constant(0) : Stride{};
-    case Op::MakeRange: {
-      // Linear when the axis's bits stand in a row.
-      int64_t unit = 0;
-      for (int b = 0; b < bits_; ++b) {
-        size_t at = map.size();
-        for (size_t i = 0; i < map.size(); ++i)
-          if (map[i].axis == axis_ && map[i].bit == b) at = i;
-        if (at == map.size()) return {};
-        if (b == 0) unit = int64_t{1} << at;
-        if (int64_t{1} << at != unit << b) return {};
-      }
-      return Stride::constant(unit);
-    }
+    case Op::MakeRange: return ofRange(map);
+    case Op::Bitcast:
+      if (v->type.isPointer() && byteSize(v->type.pointee()) != byteSize(def->operand(0)->type.pointee())) return {};
+      [[fallthrough]];
     case Op::ExpandDims:
     case Op::Reshape:
     case Op::Broadcast:
@@ -208,66 +205,77 @@ Stride StrideQuery::computeWide(const Value* v, const IndexMap& map) {
     case Op::ExtUI:
     case Op::TruncI:
     case Op::IndexCast:
-    case Op::Bitcast:
-    case Op::Split:
-      if (def->op == Op::Bitcast && v->type.isPointer() && byteSize(v->type.pointee()) != byteSize(def->operand(0)->type.pointee()))
-        return {};
-      return of(0);
+    case Op::Split: return ofOperand(v, 0, map);
     case Op::AddI:
     case Op::SubI:
-    case Op::AddPtr: {
-      Stride a = of(0), b = of(1);
-      if (a.kind == Stride::None || b.kind == Stride::None) return {};
-      if (a.kind == Stride::Runtime || b.kind == Stride::Runtime) return {Stride::Runtime, 0};
-      return Stride::constant(def->op == Op::SubI ? a.value - b.value : a.value + b.value);
-    }
-    case Op::MulI: {
-      Stride a = of(0), b = of(1);
-      if (a.kind == Stride::None || b.kind == Stride::None) return {};
-      bool aStill = a.kind == Stride::Constant && a.value == 0, bStill = b.kind == Stride::Constant && b.value == 0;
-      if (aStill && bStill) return Stride::constant(0);
-      if (!aStill && !bStill) return {};
-      auto factor = constantInt(def->operand(aStill ? 0 : 1));
-      Stride moving = aStill ? b : a;
-      if (factor && moving.kind == Stride::Constant) return Stride::constant(moving.value * *factor);
-      return {Stride::Runtime, 0};
-    }
+    case Op::AddPtr: return ofSum(def->op, ofOperand(v, 0, map), ofOperand(v, 1, map));
+    case Op::MulI: return ofProduct(*def, ofOperand(v, 0, map), ofOperand(v, 1, map));
     case Op::ShLI: {
-      Stride a = of(0);
+      const Stride a = ofOperand(v, 0, map);
       auto amount = constantInt(def->operand(1));
-      if (a.kind != Stride::Constant || !amount || *amount < 0 || *amount > 31) return {};
-      return Stride::constant(a.value << *amount);
+      return a.kind == Stride::Constant && amount && *amount >= 0 && *amount <= 31 ? Stride::constant(a.value << *amount) : Stride{};
     }
     case Op::RemSI:
-    case Op::RemUI: {
-      // An index modulo a run-time size moves like the index itself as long as it does not wrap; the generated code tests that.
-      Stride a = of(0), b = of(1);
-      bool still = b.kind == Stride::Constant && b.value == 0;
-      if (a.kind != Stride::Constant || a.value < 0 || !still) return {};
-      if (a.value == 0) return a;
-      // A negative dividend has a negative remainder, or 0.
-      if ((def->op == Op::RemUI || isNonNegative(def->operand(0))) && staysInGroup(a)) return a;
-      return def->op == Op::RemSI ? Stride{Stride::Runtime, a.value} : Stride{};
-    }
+    case Op::RemUI:
     case Op::DivSI:
-    case Op::DivUI: {
-      Stride a = of(0), b = of(1);
-      if (a.kind != Stride::Constant || a.value < 0 || b.kind != Stride::Constant || b.value != 0) return {};
-      if (a.value == 0) return a;
-      // Rounding is towards zero: only above zero is the quotient the same in the whole group.
-      const bool isAbove = def->op == Op::DivUI || isNonNegative(def->operand(0));
-      return isAbove && staysInGroup(a) ? Stride::constant(0) : Stride{};
-    }
-    default: {
-      // Anything else is constant along the axis if all its operands are.
-      if (!isElementwise(def->op)) return {};
-      for (size_t i = 0; i < def->operands.size(); ++i) {
-        Stride s = of(i);
-        if (s.kind != Stride::Constant || s.value != 0) return {};
-      }
-      return Stride::constant(0);
-    }
+    case Op::DivUI: return ofDivision(v, map);
+    default: return ofOthers(v, map);
   }
+}
+
+// Linear when the axis's bits stand in a row.
+Stride StrideQuery::ofRange(const IndexMap& map) const {
+  int64_t unit = 0;
+  for (int b = 0; b < bits_; ++b) {
+    const auto at = std::find(map.begin(), map.end(), IndexBit{static_cast<int8_t>(axis_), static_cast<uint8_t>(b)}) - map.begin();
+    if (at == static_cast<long>(map.size())) return {};
+    if (b == 0) unit = int64_t{1} << at;
+    if (int64_t{1} << at != unit << b) return {};
+  }
+  return Stride::constant(unit);
+}
+
+Stride StrideQuery::ofSum(Op op, Stride a, Stride b) {
+  if (a.kind == Stride::None || b.kind == Stride::None) return {};
+  if (a.kind == Stride::Runtime || b.kind == Stride::Runtime) return {Stride::Runtime, 0};
+  return Stride::constant(op == Op::SubI ? a.value - b.value : a.value + b.value);
+}
+
+// One factor must be the same along the axis.
+Stride StrideQuery::ofProduct(const Inst& product, Stride a, Stride b) {
+  if (a.kind == Stride::None || b.kind == Stride::None) return {};
+  if (isStill(a) && isStill(b)) return Stride::constant(0);
+  if (!isStill(a) && !isStill(b)) return {};
+  auto factor = constantInt(product.operand(isStill(a) ? 0 : 1));
+  const Stride moving = isStill(a) ? b : a;
+  return factor && moving.kind == Stride::Constant ? Stride::constant(moving.value * *factor) : Stride{Stride::Runtime, 0};
+}
+
+// An index divided by a size that is the same along the axis.
+Stride StrideQuery::ofDivision(const Value* v, const IndexMap& map) {
+  const Inst& i = *v->def;
+  const Stride a = ofOperand(v, 0, map);
+  if (a.kind != Stride::Constant || a.value < 0 || !isStill(ofOperand(v, 1, map))) return {};
+  if (a.value == 0) return a;
+  // Within a group the index may stay below the next multiple of the size: if the first one and the size are divisible by its extent.
+  auto divisor = [&](size_t k) {
+    auto m = operandMap(i, k, map, v->index);
+    return group_->along(i.operands[k], m ? *m : IndexMap{}, axis_, bits_);
+  };
+  auto staysInGroup = [&] { return a.value < 64 && (a.value << bits_) <= int64_t{1} << std::min(divisor(0), divisor(1)); };
+  // Remainders of negative numbers are negative or 0, and quotients are rounded towards zero.
+  const bool isUnsigned = i.op == Op::RemUI || i.op == Op::DivUI, isRemainder = i.op == Op::RemSI || i.op == Op::RemUI;
+  if (group_ && (isUnsigned || isNonNegative(i.operand(0))) && staysInGroup()) return isRemainder ? a : Stride::constant(0);
+  // An index modulo a run-time size moves like the index itself as long as it does not wrap; the generated code tests that.
+  return i.op == Op::RemSI ? Stride{Stride::Runtime, a.value} : Stride{};
+}
+
+// Anything else is constant along the axis if all its operands are.
+Stride StrideQuery::ofOthers(const Value* v, const IndexMap& map) {
+  if (!isElementwise(v->def->op)) return {};
+  for (size_t k = 0; k < v->def->operands.size(); ++k)
+    if (!isStill(ofOperand(v, k, map))) return {};
+  return Stride::constant(0);
 }
 
 }  // namespace

@@ -24,6 +24,45 @@ Range within(const Type& t, __int128 low, __int128 high) {
   return {static_cast<int64_t>(low), static_cast<int64_t>(high)};
 }
 
+Range ofArithmetic(Op op, const Type& t, Range a, Range b) {
+  using Wide = __int128;
+  switch (op) {
+    case Op::AddI: return within(t, static_cast<Wide>(a.low) + b.low, static_cast<Wide>(a.high) + b.high);
+    case Op::SubI: return within(t, static_cast<Wide>(a.low) - b.high, static_cast<Wide>(a.high) - b.low);
+    case Op::MulI: {
+      Wide p[] = {static_cast<Wide>(a.low) * b.low, static_cast<Wide>(a.low) * b.high, static_cast<Wide>(a.high) * b.low,
+                  static_cast<Wide>(a.high) * b.high};
+      return within(t, std::min({p[0], p[1], p[2], p[3]}), std::max({p[0], p[1], p[2], p[3]}));
+    }
+    case Op::MinSI: return {std::min(a.low, b.low), std::min(a.high, b.high)};
+    case Op::MaxSI: return {std::max(a.low, b.low), std::max(a.high, b.high)};
+    case Op::RemSI:
+    case Op::RemUI:
+      if (b.low <= 0) return whole(t);
+      if (a.low >= 0) return {0, std::min(a.high, b.high - 1)};
+      return op == Op::RemSI ? Range{std::max(a.low, 1 - b.high), std::min(std::max<int64_t>(a.high, 0), b.high - 1)} : whole(t);
+    default: return b.low > 0 && a.low >= 0 ? Range{a.low / b.high, a.high / b.low} : whole(t);  // quotients
+  }
+}
+
+// Shifts must be by a known number of bits.
+Range ofBits(Op op, const Type& t, Range a, Range b) {
+  const bool isKnown = b.low == b.high && b.low >= 0;
+  switch (op) {
+    case Op::AndI:
+      if (t.isBool()) return {0, 1};
+      // `x & -2^k` rounds x down to a multiple of 2^k; `x & y` with y >= 0 lies between 0 and y.
+      if (b.low == b.high && b.low < 0 && std::has_single_bit(static_cast<uint64_t>(-b.low)) && b.low != INT64_MIN)
+        return {a.low & b.low, a.high & b.low};
+      if (a.low >= 0 && b.low >= 0) return {0, std::min(a.high, b.high)};
+      if (b.low >= 0) return {0, b.high};
+      return a.low >= 0 ? Range{0, a.high} : whole(t);
+    case Op::ShLI:
+      return isKnown && b.low < 63 ? within(t, static_cast<__int128>(a.low) << b.low, static_cast<__int128>(a.high) << b.low) : whole(t);
+    default: return isKnown && b.low < bitWidth(t) && (op == Op::ShRSI || a.low >= 0) ? Range{a.low >> b.low, a.high >> b.low} : whole(t);
+  }
+}
+
 }  // namespace
 
 Range Ranges::of(const Value* v) {
@@ -35,15 +74,17 @@ Range Ranges::of(const Value* v) {
   return r;
 }
 
+// A loop's counter; other values of that kind may be anything.
+Range Ranges::ofCounter(const Value* v) {
+  const Inst* loop = v->block && v->block->parent ? v->block->parent->parent : nullptr;
+  if (!loop || loop->op != Op::For || v->index != 0 || v != loop->regions[0]->entry().args[0]) return whole(v->type);
+  Range low = of(loop->operand(0)), high = of(loop->operand(1));
+  return high.high > low.low ? Range{low.low, high.high - 1} : Range{low.low, low.low};
+}
+
 Range Ranges::compute(const Value* v) {
   const Type& t = v->type;
-  if (!v->def) {
-    // A loop's counter.
-    const Inst* loop = v->block && v->block->parent ? v->block->parent->parent : nullptr;
-    if (!loop || loop->op != Op::For || v->index != 0 || v != loop->regions[0]->entry().args[0]) return whole(t);
-    Range low = of(loop->operand(0)), high = of(loop->operand(1));
-    return high.high > low.low ? Range{low.low, high.high - 1} : Range{low.low, low.low};
-  }
+  if (!v->def) return ofCounter(v);
   const Inst& i = *v->def;
   auto in = [&](size_t k) { return of(i.operands[k]); };
   switch (i.op) {
@@ -68,65 +109,28 @@ Range Ranges::compute(const Value* v) {
       Range a = in(0);
       return within(t, a.low, a.high);
     }
-    case Op::AddI: {
-      Range a = in(0), b = in(1);
-      return within(t, static_cast<__int128>(a.low) + b.low, static_cast<__int128>(a.high) + b.high);
-    }
-    case Op::SubI: {
-      Range a = in(0), b = in(1);
-      return within(t, static_cast<__int128>(a.low) - b.high, static_cast<__int128>(a.high) - b.low);
-    }
-    case Op::MulI: {
-      Range a = in(0), b = in(1);
-      __int128 p[] = {static_cast<__int128>(a.low) * b.low, static_cast<__int128>(a.low) * b.high, static_cast<__int128>(a.high) * b.low,
-                      static_cast<__int128>(a.high) * b.high};
-      return within(t, std::min({p[0], p[1], p[2], p[3]}), std::max({p[0], p[1], p[2], p[3]}));
-    }
-    case Op::MinSI: {
-      Range a = in(0), b = in(1);
-      return {std::min(a.low, b.low), std::min(a.high, b.high)};
-    }
-    case Op::MaxSI: {
-      Range a = in(0), b = in(1);
-      return {std::max(a.low, b.low), std::max(a.high, b.high)};
-    }
-    case Op::AndI: {
-      Range a = in(0), b = in(1);
-      if (t.isBool()) return {0, 1};
-      // `x & -2^k` rounds x down to a multiple of 2^k; `x & y` with y >= 0 lies between 0 and y.
-      if (b.low == b.high && b.low < 0 && std::has_single_bit(static_cast<uint64_t>(-b.low)) && b.low != INT64_MIN)
-        return {a.low & b.low, a.high & b.low};
-      if (a.low >= 0 && b.low >= 0) return {0, std::min(a.high, b.high)};
-      if (b.low >= 0) return {0, b.high};
-      if (a.low >= 0) return {0, a.high};
-      return whole(t);
-    }
-    case Op::ShRSI:
-    case Op::ShRUI: {
-      Range a = in(0), b = in(1);
-      if (b.low != b.high || b.low < 0 || b.low >= bitWidth(t) || (i.op == Op::ShRUI && a.low < 0)) return whole(t);
-      return {a.low >> b.low, a.high >> b.low};
-    }
-    case Op::ShLI: {
-      Range a = in(0), b = in(1);
-      if (b.low != b.high || b.low < 0 || b.low >= 63) return whole(t);
-      return within(t, static_cast<__int128>(a.low) << b.low, static_cast<__int128>(a.high) << b.low);
-    }
-    case Op::RemSI:
-    case Op::RemUI: {
-      Range a = in(0), b = in(1);
-      if (b.low <= 0) return whole(t);
-      if (a.low >= 0) return {0, std::min(a.high, b.high - 1)};
-      return i.op == Op::RemSI ? Range{std::max(a.low, 1 - b.high), std::min(std::max<int64_t>(a.high, 0), b.high - 1)} : whole(t);
-    }
-    case Op::DivSI:
-    case Op::DivUI: {
-      Range a = in(0), b = in(1);
-      return b.low > 0 && a.low >= 0 ? Range{a.low / b.high, a.high / b.low} : whole(t);
-    }
     case Op::Select: {
       Range a = in(1), b = in(2);
       return {std::min(a.low, b.low), std::max(a.high, b.high)};
+    }
+    case Op::AddI:
+    case Op::SubI:
+    case Op::MulI:
+    case Op::MinSI:
+    case Op::MaxSI:
+    case Op::RemSI:
+    case Op::RemUI:
+    case Op::DivSI:
+    case Op::DivUI: {
+      const Range a = in(0), b = in(1);
+      return ofArithmetic(i.op, t, a, b);
+    }
+    case Op::AndI:
+    case Op::ShRSI:
+    case Op::ShRUI:
+    case Op::ShLI: {
+      const Range a = in(0), b = in(1);
+      return ofBits(i.op, t, a, b);
     }
     default: return whole(t);
   }

@@ -21,6 +21,7 @@ class Ranges {
 
  private:
   Range compute(const Value* v);
+  Range ofCounter(const Value* v);
   PtrMap<const Value*, Range> known_;
 };
 

@@ -37,7 +37,7 @@ Result<Module> parseTtir(Sources& sources, const Request& request, Diags& diags)
   if (!kernel) {
     std::vector<std::string> names;
     for (auto& f : m->funcs) names.push_back(f->name);
-    auto diag = diags.error(Err::UnknownName, {file, 1, 1, 0}).says("there is no function @", request.kernel);
+    auto& diag = diags.error(Err::UnknownName, {file, 1, 1, 0}).says("there is no function @", request.kernel);
     std::string near = nearest(request.kernel, names);
     diag.hint("the functions are: ", [&] {
       std::string all;
@@ -64,7 +64,7 @@ tl::Request toTl(const Request& request) {
 }
 #else
 // Refuses Python source if the `tl` front-end was not built.
-DiagBuilder noPython(Diags& diags) {
+Diag& noPython(Diags& diags) {
   return diags.error(Err::Unsupported, {}).says("this build cannot compile Python source").hint("compile a TTIR file, FILE.ttir");
 }
 #endif

@@ -42,7 +42,7 @@ std::string json(const Diags& diags, const Sources& sources) {
     const Diag& d = diags[i];
     std::string labels;
     for (const Label& l : d.labels) appendAll(labels, labels.empty() ? "" : ", ", "{\"text\": ", json(l.text), place(l.loc, sources), "}");
-    appendAll(out, i ? ", " : "", "{\"id\": ", json(errorId(d.err)), ", \"text\": ", json(d.text), ", \"hint\": ", json(d.hint),
+    appendAll(out, i ? ", " : "", "{\"id\": ", json(errorId(d.err)), ", \"text\": ", json(d.text), ", \"hint\": ", json(d.hintText),
               place(d.loc, sources), ", \"labels\": [", labels, "]}");
   }
   return out + "]";

@@ -455,106 +455,136 @@ Result<std::unique_ptr<Executable>> loadWebgpu(Module m, Diags& diags) {
 
 #endif
 
-#if NEREID_HAS_LOWER
 namespace {
-// The machine that `emit` lowers for: the one that would run the kernel.
-const Machine& machineHere() {
-#if NEREID_HAS_CPU
-  return cpu::machineOf(cpu::host());
-#else
-  return kReference;
-#endif
-}
-}  // namespace
-#endif
 
-Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage, [[maybe_unused]] bool lines, Diags& diags) {
 #if NEREID_HAS_LOWER
-  // Stages schedule.TARGET, candidates.TARGET and lower.TARGET, with a suffix for each variant of the target's kernels; without a target,
-  // for this machine.
-  for (std::string_view kind : {"schedule", "candidates", "lower"}) {
-    if (stage != kind && !(stage.starts_with(kind) && stage[kind.size()] == '.')) continue;
-    std::string_view target = stage == kind ? "" : stage.substr(kind.size() + 1);
-    const bool isSchedule = kind == "schedule", isCandidates = kind == "candidates";
-#if NEREID_HAS_WGSL
-    if (target == "webgpu") {
-      std::unique_ptr<Func> reloading;
-      auto shader = toShader(m, reloading, nullptr, {.lines = lines, .explains = true, .schedule = m.schedule}, diags);
-      if (!shader) return std::unexpected(Failed{});
-      std::string text;
-      if (isCandidates) {
-        for (const wgsl::Variant& v : shader->variants) {
-          const Func& kernel = v.reloads ? *reloading : *m.kernel();
-          auto schedule = scheduleOf(kernel, m.schedule, kWebGpu, shapeOf(v), diags);
-          if (!schedule) return std::unexpected(Failed{});
-          appendAll(text, "# variant wgsl", v.suffix, "\n", describeCandidates(kernel, *schedule));
-        }
-        return text;
-      }
-      for (const wgsl::Variant& v : shader->variants)
-        appendAll(text, isSchedule ? "# " : "", "variant wgsl", v.suffix, "\n", isSchedule ? v.schedule : v.lowered);
-      return text;
-    }
-#endif
-    const Machine* machine = nullptr;
-    KernelSchedule shape;
-    if (target.empty()) machine = &machineHere();
-    if (target == "lower") machine = &kReference;
-    if (target == "threads") {
-      machine = &kReferenceWorkgroup;
-      shape = workgroup();
-    }
+
+// The machine of a target, and decisions about the kernel as a whole; without a target, the machine that would run the kernel here. Null if
+// the target has none.
+const Machine* machineOf(std::string_view target, KernelSchedule& shape) {
 #if NEREID_HAS_CPU
-    if (target == "cpu") machine = &cpu::machineOf(cpu::host());
+  if (target.empty() || target == "cpu") return &cpu::machineOf(cpu::host());
 #endif
 #if NEREID_HAS_WASM
-    if (target == "wasm") machine = &wasm::machineOf(wasm::Variant::Relaxed);
+  if (target == "wasm") return &wasm::machineOf(wasm::Variant::Relaxed);
 #endif
-    if (!machine)
-      return diags.error(Err::Unsupported, {})
-          .says("the target `", target, "` has no stage `", kind, "`")
-          .hint("cpu, wasm, webgpu, lower and threads have one");
-    auto scheduled = toLower(std::move(m), *machine, shape, diags);
-    if (!scheduled) return std::unexpected(Failed{});
-    const Lowered& lowered = scheduled->lowered;
-    if (isCandidates) return describeCandidates(*scheduled->module.kernel(), *scheduled->schedule);
-    if (!isSchedule) return print(lowered.module, lines);
-    return describe(*scheduled->module.kernel(), *scheduled->schedule) + cat("# scratch of a program: ", lowered.scratchBytes, " bytes\n");
+  if (target == "threads") {
+    shape = workgroup();
+    return &kReferenceWorkgroup;
   }
-  if (stage.starts_with("pass.")) {
-    // As for webgpu, which needs the most passes.
-    std::string_view pass = stage.substr(5);
-    Func& f = *m.kernel();
-    if (pass == "expand_math")
-      expandMath(f, m, kReferenceWorkgroup);
-    else if (pass == "legalize")
-      legalize(f, m, kWebGpu);
-    else if (pass == "narrow_integers")
-      narrowIntegers(f, m);
-    else if (pass == "merge_loads")
-      mergeLoads(f);
-    else if (pass == "widen_operands")
-      widenOperands(f, m);
-    else if (pass == "reload_operands")
-      reloadOperands(f, m);
-    else if (pass == "split_dots")
-      splitDots(f, m, kWebGpu);
-    else if (pass == "defer_reductions")
-      deferReductions(f, m, kWebGpu);
-    else if (pass == "advance_reductions")
-      advanceReductions(f, m, kReference);
-    else if (std::vector<Inst*> own; pass == "prefetch")
-      prefetch(f, m, kWebGpu, own);
-    else if (Schedule schedule{.machine = kWebGpu, .kernel = {.threads = kWebGpu.minThreads, .disjoint = true}}; pass == "hoist_fragments")
-      hoistFragments(f, schedule);
-    else if (pass == "place_memory")
-      placeMemory(f, schedule);
-    else if (pass == "insert_barriers")
-      insertBarriers(f, m, schedule);
-    else if (!runPass(m, pass, diags, {.hasF64 = false, .hasPointers = false}))
-      return std::unexpected(Failed{});
-    return print(m, lines);
+  return target.empty() || target == "lower" ? &kReference : nullptr;
+}
+
+enum class Middle : uint8_t { Schedule, Candidates, Lower };
+
+#if NEREID_HAS_WGSL
+// All variants of a kernel.
+Result<std::string> emitMiddleOfWebgpu(Module m, Middle kind, bool lines, Diags& diags) {
+  std::unique_ptr<Func> reloading;
+  auto shader = toShader(m, reloading, nullptr, {.lines = lines, .explains = true, .schedule = m.schedule}, diags);
+  if (!shader) return std::unexpected(Failed{});
+  std::string text;
+  for (const wgsl::Variant& v : shader->variants) {
+    appendAll(text, kind == Middle::Lower ? "" : "# ", "variant wgsl", v.suffix, "\n");
+    if (kind == Middle::Candidates) {
+      const Func& kernel = v.reloads ? *reloading : *m.kernel();
+      auto schedule = scheduleOf(kernel, m.schedule, kWebGpu, shapeOf(v), diags);
+      if (!schedule) return std::unexpected(Failed{});
+      append(text, describeCandidates(kernel, *schedule));
+    } else {
+      append(text, kind == Middle::Schedule ? v.schedule : v.lowered);
+    }
   }
+  return text;
+}
+#endif
+
+// The stages schedule.TARGET, candidates.TARGET and lower.TARGET.
+Result<std::string> emitMiddle(Module m, Middle kind, std::string_view name, std::string_view target, bool lines, Diags& diags) {
+#if NEREID_HAS_WGSL
+  if (target == "webgpu") return emitMiddleOfWebgpu(std::move(m), kind, lines, diags);
+#endif
+  KernelSchedule shape;
+  const Machine* machine = machineOf(target, shape);
+  if (!machine)
+    return diags.error(Err::Unsupported, {})
+        .says("the target `", target, "` has no stage `", name, "`")
+        .hint("cpu, wasm, webgpu, lower and threads have one");
+  auto scheduled = toLower(std::move(m), *machine, shape, diags);
+  if (!scheduled) return std::unexpected(Failed{});
+  const Lowered& lowered = scheduled->lowered;
+  const Func& kernel = *scheduled->module.kernel();
+  switch (kind) {
+    case Middle::Lower: return print(lowered.module, lines);
+    case Middle::Candidates: return describeCandidates(kernel, *scheduled->schedule);
+    case Middle::Schedule:
+      return describe(kernel, *scheduled->schedule) + cat("# scratch of a program: ", lowered.scratchBytes, " bytes\n");
+  }
+}
+
+Schedule disjointWorkgroup() { return {.machine = kWebGpu, .kernel = {.threads = kWebGpu.minThreads, .disjoint = true}}; }
+
+// Passes that are not in the list of pipeline.cpp, as for webgpu, which needs the most.
+constexpr struct {
+  std::string_view name;
+  void (*run)(Func& f, Module& m);
+} kPasses[] = {
+    {"expand_math", [](Func& f, Module& m) { expandMath(f, m, kReferenceWorkgroup); }},
+    {"legalize", [](Func& f, Module& m) { legalize(f, m, kWebGpu); }},
+    {"narrow_integers", [](Func& f, Module& m) { narrowIntegers(f, m); }},
+    {"merge_loads", [](Func& f, Module&) { mergeLoads(f); }},
+    {"widen_operands", [](Func& f, Module& m) { widenOperands(f, m); }},
+    {"reload_operands", [](Func& f, Module& m) { reloadOperands(f, m); }},
+    {"split_dots", [](Func& f, Module& m) { splitDots(f, m, kWebGpu); }},
+    {"defer_reductions", [](Func& f, Module& m) { deferReductions(f, m, kWebGpu); }},
+    {"advance_reductions", [](Func& f, Module& m) { advanceReductions(f, m, kReference); }},
+    {"prefetch",
+     [](Func& f, Module& m) {
+       std::vector<Inst*> own;
+       prefetch(f, m, kWebGpu, own);
+     }},
+    {"hoist_fragments", [](Func& f, Module&) { hoistFragments(f, disjointWorkgroup()); }},
+    {"place_memory", [](Func& f, Module&) { placeMemory(f, disjointWorkgroup()); }},
+    {"insert_barriers", [](Func& f, Module& m) { insertBarriers(f, m, disjointWorkgroup()); }},
+};
+
+Result<std::string> emitPass(Module m, std::string_view name, bool lines, Diags& diags) {
+  const auto* pass = std::find_if(std::begin(kPasses), std::end(kPasses), [&](const auto& p) { return p.name == name; });
+  if (pass != std::end(kPasses))
+    pass->run(*m.kernel(), m);
+  else if (!runPass(m, name, diags, {.hasF64 = false, .hasPointers = false}))
+    return std::unexpected(Failed{});
+  return print(m, lines);
+}
+
+#endif
+
+#if NEREID_HAS_WGSL
+// The variant that runs on every device is `wgsl`; `wgsl.f16` is the one with that suffix.
+Result<std::string> emitShader(Module m, std::string_view stage, bool lines, Diags& diags) {
+  std::unique_ptr<Func> reloading;
+  auto shader = toShader(m, reloading, nullptr, {.lines = lines, .schedule = m.schedule}, diags);
+  if (!shader) return std::unexpected(Failed{});
+  std::string suffixes;
+  for (wgsl::Variant& v : shader->variants) {
+    std::string name = cat("wgsl", v.suffix);
+    if (stage == name) return std::move(v.text);
+    appendAll(suffixes, suffixes.empty() ? "" : ", ", name);
+  }
+  return diags.error(Err::Unsupported, {}).says("the kernel has no variant `", stage, "`").hint(cat("its variants are ", suffixes));
+}
+#endif
+
+}  // namespace
+
+Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage, [[maybe_unused]] bool lines, Diags& diags) {
+  const size_t dot = std::min(stage.find('.'), stage.size());
+  [[maybe_unused]] const std::string_view kind = stage.substr(0, dot), of = stage.substr(std::min(dot + 1, stage.size()));
+#if NEREID_HAS_LOWER
+  if (kind == "schedule") return emitMiddle(std::move(m), Middle::Schedule, kind, of, lines, diags);
+  if (kind == "candidates") return emitMiddle(std::move(m), Middle::Candidates, kind, of, lines, diags);
+  if (kind == "lower") return emitMiddle(std::move(m), Middle::Lower, kind, of, lines, diags);
+  if (kind == "pass") return emitPass(std::move(m), of, lines, diags);
   if (stage == "passes") {
     if (!pipeline(m, diags)) return std::unexpected(Failed{});
     return print(m, lines);
@@ -586,19 +616,7 @@ Result<std::string> emitStage([[maybe_unused]] Module m, std::string_view stage,
   }
 #endif
 #if NEREID_HAS_WGSL
-  // The variant that runs on every device; `wgsl.f16` is the one with that suffix.
-  if (stage == "wgsl" || stage.starts_with("wgsl.")) {
-    std::unique_ptr<Func> reloading;
-    auto shader = toShader(m, reloading, nullptr, {.lines = lines, .schedule = m.schedule}, diags);
-    if (!shader) return std::unexpected(Failed{});
-    std::string suffixes;
-    for (wgsl::Variant& v : shader->variants) {
-      std::string name = cat("wgsl", v.suffix);
-      if (stage == name) return std::move(v.text);
-      appendAll(suffixes, suffixes.empty() ? "" : ", ", name);
-    }
-    return diags.error(Err::Unsupported, {}).says("the kernel has no variant `", stage, "`").hint(cat("its variants are ", suffixes));
-  }
+  if (kind == "wgsl") return emitShader(std::move(m), stage, lines, diags);
 #endif
   return diags.error(Err::Unsupported, {})
       .says("this build has no stage `", stage, "`")

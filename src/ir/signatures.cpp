@@ -61,6 +61,21 @@ consteval Attr attrNamed(std::string_view name) {
   return Attr::Value;
 }
 
+// The words of a row; `,` and `;` are words too. Empty at the end.
+struct Words {
+  std::string_view text;
+  size_t at = 0;
+  consteval std::string_view next() {
+    while (at < text.size() && text[at] == ' ') ++at;
+    size_t begin = at;
+    if (at < text.size() && (text[at] == ',' || text[at] == ';')) return text.substr(at++, 1);
+    while (at < text.size() && text[at] != ' ' && text[at] != ',' && text[at] != ';') ++at;
+    return text.substr(begin, at - begin);
+  }
+};
+
+consteval bool isName(std::string_view word) { return word.size() > 1 && word.back() == ':'; }
+
 // A row as it is written. Only the compiler sees it: the program has `kTable`.
 struct Row {
   Op op{};
@@ -71,34 +86,21 @@ struct Row {
 
   consteval Row(Op o, std::string_view text) : op(o), all(text) { parse(); }
   consteval Row(Sig, std::string_view text) : all(text) { parse(); }
+
+ private:
   consteval void parse();
+  consteval void readNames();
+  consteval uint8_t slotNamed(std::string_view name) const;
+  // The two kinds of words about a slot: its name, with the number of values, and what values it takes.
+  consteval void readName(Slot& s, std::string_view suffix) const;
+  consteval void readWord(Slot& s, std::string_view word) const;
+  consteval void readRule(AttrRule& rule, std::string_view word) const;
 };
 
 consteval void Row::parse() {
-  auto token = [&](size_t& at) {
-    while (at < all.size() && all[at] == ' ') ++at;
-    size_t begin = at;
-    if (at < all.size() && (all[at] == ',' || all[at] == ';')) return all.substr(at++, 1);
-    while (at < all.size() && all[at] != ' ' && all[at] != ',' && all[at] != ';') ++at;
-    return all.substr(begin, at - begin);
-  };
-  auto isName = [](std::string_view t) { return t.size() > 1 && t.back() == ':'; };
-  // The names first: a word may use one that follows.
-  size_t slot = 0, at = 0;
-  for (std::string_view t = token(at); !t.empty() && t != ";"; t = token(at)) {
-    if (t == ",") ++slot;
-    if (t == "->" && at > 2) ++slot;
-    if (isName(t)) {
-      names[slot] = t.substr(0, std::min(t.size() - 1, t.find_first_of("?*+[")));
-    }
-  }
-  auto slotNamed = [&](std::string_view name) {
-    for (size_t i = 0; i < names.size(); ++i)
-      if (!name.empty() && names[i] == name) return static_cast<uint8_t>(i);
-    malformed("no operand or result with this name");
-    return uint8_t{0};
-  };
-  slot = at = 0;
+  readNames();
+  Words words{all};
+  size_t slot = 0;
   bool isOpen = false, hasResults = false;
   auto close = [&] {
     if (!isOpen) return;
@@ -108,82 +110,99 @@ consteval void Row::parse() {
     if (!s.forms) s.forms = 0xff;
     isOpen = false;
   };
-  std::string_view t = token(at);
-  if (t == "groups") {
+  std::string_view word = words.next();
+  if (word == "groups") {
     signature.hasGroups = true;
-    t = token(at);
+    word = words.next();
   }
-  for (; !t.empty() && t != ";"; t = token(at)) {
-    if (t == ",") {
+  for (; !word.empty() && word != ";"; word = words.next()) {
+    if (word == ",") {
       close();
-    } else if (t == "->") {
+    } else if (word == "->") {
       close();
       signature.operands = static_cast<uint8_t>(slot);
       hasResults = true;
-    } else if (t == "{}" || t == "{*}") {
+    } else if (word == "{}" || word == "{*}") {
       ++signature.regions;
-      signature.hasOneBlock = t == "{}";
-    } else if (t == "regions") {
+      signature.hasOneBlock = word == "{}";
+    } else if (word == "regions") {
       signature.regions = Signature::kAnyRegions;
-    } else if (t == ">") {
+    } else if (word == ">") {
       ++signature.successors;
     } else {
-      Slot& s = slots[slot];
       isOpen = true;
-      if (isName(t)) {
-        const std::string_view suffix = t.substr(names[slot].size(), t.size() - 1 - names[slot].size());
-        if (suffix == "?") s.many = Slot::Optional;
-        if (suffix == "*") s.many = Slot::Any;
-        if (suffix == "+") s.many = Slot::Some;
-        if (suffix.starts_with("[")) {
-          s.many = Slot::PerAxis;
-          s.axesOf = slotNamed(suffix.substr(1, suffix.size() - 2));
-        }
-        continue;
-      }
-      bool known = false;
-      for (const Word& w : kWords)
-        if (w.text == t) {
-          s.forms |= w.forms;
-          s.elements |= w.elements;
-          s.bits |= w.bits;
-          s.rank |= w.rank;
-          known = true;
-        }
-      for (const Relation& r : kRelations)
-        if (!known && t.starts_with(r.prefix)) {
-          const size_t k = s.relation[0] == Slot::None ? 0 : 1;
-          s.relation[k] = r.relation;
-          s.of[k] = slotNamed(t.substr(r.prefix.size()));
-          known = true;
-        }
-      if (!known) malformed("unknown word");
+      if (isName(word))
+        readName(slots[slot], word.substr(names[slot].size(), word.size() - 1 - names[slot].size()));
+      else
+        readWord(slots[slot], word);
     }
   }
   close();
   signature.count = static_cast<uint8_t>(slot);
   if (!hasResults) signature.operands = signature.count;
-  size_t rule = 0;
-  while (t == ";") {
-    t = token(at);
-    const size_t sign = std::min(t.size(), t.find_first_of("<>"));
-    AttrRule& r = signature.rules[rule++];
-    r = {attrNamed(t.substr(0, sign)), AttrRule::Present, 0};
-    if (sign < t.size()) {
-      std::string_view limit = t.substr(sign + 1);
-      if (t[sign] == '>') {
-        r.kind = AttrRule::Positive;
-      } else if (limit[0] >= '0' && limit[0] <= '9') {
-        r.kind = AttrRule::BelowNumber;
-        r.of = static_cast<uint8_t>(limit[0] - '0');
-      } else {
-        r.kind = limit[0] == '#' ? AttrRule::BelowCount : AttrRule::BelowRank;
-        r.of = slotNamed(limit.substr(limit[0] == '#'));
-      }
-    }
-    t = token(at);
+  for (size_t rule = 0; word == ";"; word = words.next()) readRule(signature.rules[rule++], words.next());
+  if (!word.empty()) malformed("more text after the attributes");
+}
+
+// A word may use a name that follows.
+consteval void Row::readNames() {
+  Words words{all};
+  size_t slot = 0;
+  for (std::string_view word = words.next(); !word.empty() && word != ";"; word = words.next()) {
+    if (word == "," || (word == "->" && words.at > 2)) ++slot;
+    if (isName(word)) names[slot] = word.substr(0, std::min(word.size() - 1, word.find_first_of("?*+[")));
   }
-  if (!t.empty()) malformed("more text after the attributes");
+}
+
+consteval uint8_t Row::slotNamed(std::string_view name) const {
+  for (size_t i = 0; i < names.size(); ++i)
+    if (!name.empty() && names[i] == name) return static_cast<uint8_t>(i);
+  malformed("no operand or result with this name");
+  return 0;
+}
+
+consteval void Row::readName(Slot& s, std::string_view suffix) const {
+  if (suffix == "?") s.many = Slot::Optional;
+  if (suffix == "*") s.many = Slot::Any;
+  if (suffix == "+") s.many = Slot::Some;
+  if (!suffix.starts_with("[")) return;
+  s.many = Slot::PerAxis;
+  s.axesOf = slotNamed(suffix.substr(1, suffix.size() - 2));
+}
+
+consteval void Row::readWord(Slot& s, std::string_view word) const {
+  for (const Word& w : kWords)
+    if (w.text == word) {
+      s.forms |= w.forms;
+      s.elements |= w.elements;
+      s.bits |= w.bits;
+      s.rank |= w.rank;
+      return;
+    }
+  for (const Relation& r : kRelations)
+    if (word.starts_with(r.prefix)) {
+      const size_t k = s.relation[0] == Slot::None ? 0 : 1;
+      s.relation[k] = r.relation;
+      s.of[k] = slotNamed(word.substr(r.prefix.size()));
+      return;
+    }
+  malformed("unknown word");
+}
+
+consteval void Row::readRule(AttrRule& rule, std::string_view word) const {
+  const size_t sign = std::min(word.size(), word.find_first_of("<>"));
+  rule = {attrNamed(word.substr(0, sign)), AttrRule::Present, 0};
+  if (sign == word.size()) return;
+  const std::string_view limit = word.substr(sign + 1);
+  if (word[sign] == '>') {
+    rule.kind = AttrRule::Positive;
+  } else if (limit[0] >= '0' && limit[0] <= '9') {
+    rule.kind = AttrRule::BelowNumber;
+    rule.of = static_cast<uint8_t>(limit[0] - '0');
+  } else {
+    rule.kind = limit[0] == '#' ? AttrRule::BelowCount : AttrRule::BelowRank;
+    rule.of = slotNamed(limit.substr(limit[0] == '#'));
+  }
 }
 
 constexpr Row kSigRows[] = {

@@ -99,7 +99,7 @@ FloatFormat floatFormat(Elem elem) {
   }
 }
 
-void append(std::string& out, const Type& type) {
+std::string& append(std::string& out, const Type& type) {
   std::string element(elemName(type.elem));
   if (type.form == Form::Desc && type.sign != Sign::None) element.insert(0, type.sign == Sign::Signed ? "s" : "u");
   for (int i = 0; i < type.pointerDepth; ++i)
@@ -107,13 +107,14 @@ void append(std::string& out, const Type& type) {
   std::string dims;
   for (int i = 0; i < type.rank; ++i) appendAll(dims, type.dim(i), "x");
   switch (type.form) {
-    case Form::None: out += "none"; break;
-    case Form::Scalar: out += element; break;
-    case Form::Tile: appendAll(out, "tensor<", dims, element, ">"); break;
-    case Form::BlockPtr: appendAll(out, "!tt.ptr<tensor<", dims, element, ">>"); break;
-    case Form::Desc: appendAll(out, "!tt.tensordesc<tensor<", dims, element, ">>"); break;  // as up to 3.7
-    case Form::Vector: appendAll(out, "vector<", dims, element, ">"); break;
+    case Form::None: return append(out, "none");
+    case Form::Scalar: return append(out, element);
+    case Form::Tile: return appendAll(out, "tensor<", dims, element, ">");
+    case Form::BlockPtr: return appendAll(out, "!tt.ptr<tensor<", dims, element, ">>");
+    case Form::Desc: return appendAll(out, "!tt.tensordesc<tensor<", dims, element, ">>");  // as up to 3.7
+    case Form::Vector: return appendAll(out, "vector<", dims, element, ">");
   }
+  return out;
 }
 
 }  // namespace nereid

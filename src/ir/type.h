@@ -103,7 +103,7 @@ int bitWidth(Elem elem);
 int byteSize(Type type);
 std::string_view elemName(Elem elem);
 std::optional<Elem> elemFromName(std::string_view name);
-void append(std::string& out, const Type& type);
+std::string& append(std::string& out, const Type& type);
 
 // Layout of a float format; ir/bits.h converts between its bits and double.
 struct FloatFormat {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "schedule/dots.h"
+#include "support/sort.h"
 
 namespace nereid {
 
@@ -226,7 +227,7 @@ const Layout* Layouts::slice(const Layout& from, int first, int count) {
   std::vector<int> registers;
   for (int at : l.place)
     if (at < 0) registers.push_back(~at);
-  std::sort(registers.begin(), registers.end());
+  sortStably(registers);
   for (int& at : l.place)
     if (at < 0) at = ~static_cast<int>(std::find(registers.begin(), registers.end(), ~at) - registers.begin());
   l.registerBits = static_cast<int>(registers.size());

@@ -37,11 +37,18 @@ struct Machine {
   // Operations per atomic element of a program up to which one thread runs all programs, without atomic operations: an atomic operation
   // takes as long as some 20 plain ones, and far longer if threads take turns at one address.
   int64_t serialWork = 32;
-  int lineBytes = 64;               // of a cache
-  int maxTransposedLanes = 16;      // of blocks that are transposed in registers: as many registers, and code for each row
-  size_t maxTransposedWork = 40;    // operations per element of such a block
-  int minScannedLaneBits = 2;       // log2 of the lanes from which scanning the lanes of a vector is faster than one element at a time
-  int scannedLanesCost = 6;         // of that, in the score of a vector axis, where a contiguous load counts 8
+  int lineBytes = 64;             // of a cache
+  int maxTransposedLanes = 16;    // of blocks that are transposed in registers: as many registers, and code for each row
+  size_t maxTransposedWork = 40;  // operations per element of such a block
+  int minScannedLaneBits = 2;     // log2 of the lanes from which scanning the lanes of a vector is faster than one element at a time
+  // Of lanes along an axis, where an access whose lanes are one by one costs 12 and a contiguous one nothing; of buffers, which are in the
+  // cache, half of it. Measured on row and column sums, transpositions and products.
+  int stridedLanesCost = 12;
+  int runtimeLanesCost = 8;         // the stride may be 1, which a version of the nest tests
+  int equalLanesCost = 6;           // one element for all lanes: nothing is gathered, but the load is no vector
+  int missingLaneCost = 4;          // of each bit by which the axis is shorter than a vector
+  int reducedLanesCost = 1;         // lanes that must be combined at the end
+  int scannedLanesCost = 6;         // lanes that are scanned in log2(lanes) steps
   int unrolledIterations = 4;       // of a short reduction that becomes straight-line code
   int64_t maxUnrolledCopies = 64;   // of the body of a nest that a schedule unrolls
   int maxStoresPerNest = 6;         // alias tests compare stores pair by pair

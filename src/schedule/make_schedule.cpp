@@ -657,11 +657,13 @@ class Planner {
     return followTiles(v, [&](const Value* x) { return inMemory(x) || x->def->op == Op::Load ? Follow::Found : Follow::Operands; });
   }
 
-  // Operations it takes to compute one element from what is in memory.
+  // Operations it takes to compute one element from what is in memory: at most as many as make a difference, since shared operands count
+  // each time.
   int work(const Value* v) {
     if (!v->type.isTile()) return 0;
     auto [it, isNew] = work_.emplace(v, 1);
     if (!isNew) return it->second;
+    const int most = std::max({machine_.storedWork, machine_.residentWork, machine_.storedSharedWork});
     int sum = 1;
     if (v->def && !inMemory(v)) {
       switch (v->def->op) {
@@ -675,7 +677,7 @@ class Planner {
         case Op::Trans:
         case Op::AddPtr: sum = 0; [[fallthrough]];
         default:
-          for (const Value* o : v->def->operands) sum = std::min(sum + work(o), 1000);
+          for (const Value* o : v->def->operands) sum = std::min(sum + work(o), most);
       }
     }
     return work_[v] = sum;

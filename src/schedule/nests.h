@@ -52,7 +52,6 @@ class NestScheduler {
     struct Access {
       const Value* ptr;
       IndexMap map;
-      int weight;
       bool isBuffer;
     };
     std::vector<Access> accesses;
@@ -65,7 +64,7 @@ class NestScheduler {
   Stride strideAlong(const Work::Access& access, const NestSchedule& s, int axis, int laneBits);
   int64_t bytesMoved(const Work::Access& access, const NestSchedule& s);
   bool isStore(const Anchor& a) const;
-  int scoreOf(const Work& work, const NestSchedule& s, int axis, int laneBits);
+  int lanesCost(const Work& work, const NestSchedule& s, int axis, int laneBits);
   int bestAxis(const Nest& nest, const Work& work, const NestSchedule& s, int laneBits);
   bool areAligned(const Work& work, const NestSchedule& s, int lanes);
   int unrollOf(const Nest& nest, const Work& work, const NestSchedule& s) const;

@@ -45,9 +45,9 @@ NestScheduler::Work NestScheduler::workOf(const Nest& nest, const NestSchedule& 
     w.scans |= anchor.kind == Anchor::Scan;
     if (anchor.kind == Anchor::Effect && !isStore(anchor)) w.mayHaveLanes = false;
     if (anchor.accumulates() && !isStraightLine(*anchor.inst->regions[0])) w.mayHaveLanes = false;
-    if (isStore(anchor)) w.accesses.push_back({anchor.inst->operand(0), s.identity(), 4, false});
+    if (isStore(anchor)) w.accesses.push_back({anchor.inst->operand(0), s.identity(), false});
     if (anchor.kind == Anchor::Buffer || anchor.kind == Anchor::Carry) {
-      w.accesses.push_back({anchor.value, s.identity(), 2, true});
+      w.accesses.push_back({anchor.value, s.identity(), true});
       w.widest = std::max(w.widest, bitWidth(layouts_.storedType(anchor.value)));
     }
     visitInlined(anchor, memory, [&](Value* v, const IndexMap& map) {
@@ -56,12 +56,12 @@ NestScheduler::Work NestScheduler::workOf(const Nest& nest, const NestSchedule& 
       if (!seen.emplace(v, m).second) return;
       if (v->type.isFloat()) w.widest = std::max(w.widest, floats(v->type));
       if (isStored(v)) {
-        w.accesses.push_back({v, m, 2, true});
+        w.accesses.push_back({v, m, true});
         return;
       }
       if (!v->def) return;
       if (v->def->op == Op::Load) {
-        w.accesses.push_back({v->def->operand(0), m, 4, false});
+        w.accesses.push_back({v->def->operand(0), m, false});
         w.narrowest = std::min(w.narrowest, std::max(8, bitWidth(v->type)));
         w.widest = std::max(w.widest, bitWidth(v->type));
       }
@@ -83,23 +83,25 @@ NestScheduler::Work NestScheduler::workOf(const Nest& nest, const NestSchedule& 
   return w;
 }
 
-// How well the accesses of a nest suit lanes along an axis.
-int NestScheduler::scoreOf(const Work& work, const NestSchedule& s, int axis, int laneBits) {
+// What lanes along an axis cost the accesses of a nest.
+int NestScheduler::lanesCost(const Work& work, const NestSchedule& s, int axis, int laneBits) {
   const NestSchedule::Axis& along = s.axes[static_cast<size_t>(axis)];
-  int score = 0;
+  int cost = 0;
   for (const Work::Access& access : work.accesses) {
     const Stride stride = strideAlong(access, s, axis, laneBits);
-    if (stride.kind == Stride::Constant)
-      score += stride.value == 1 ? 2 * access.weight : stride.value == 0 ? access.weight / 2 : -access.weight;
-    else
-      score += stride.kind == Stride::Runtime ? 0 : -access.weight;
+    const bool isKnown = stride.kind == Stride::Constant;
+    const int own = isKnown && stride.value == 1     ? 0
+                    : isKnown && stride.value == 0   ? machine_.equalLanesCost
+                    : stride.kind == Stride::Runtime ? machine_.runtimeLanesCost
+                                                     : machine_.stridedLanesCost;
+    cost += access.isBuffer ? own / 2 : own;
   }
-  if (laneBits > along.bits) score -= 4 * (laneBits - along.bits);
-  if (along.isReduced) score -= work.scans ? machine_.scannedLanesCost : 1;
-  return score;
+  cost += machine_.missingLaneCost * std::max(0, laneBits - along.bits);
+  if (along.isReduced) cost += work.scans ? machine_.scannedLanesCost : machine_.reducedLanesCost;
+  return cost;
 }
 
-// The axis with the highest score; -1: none may have lanes.
+// The axis with the lowest cost; -1: none may have lanes.
 int NestScheduler::bestAxis(const Nest& nest, const Work& work, const NestSchedule& s, int laneBits) {
   std::optional<int> best;
   int found = -1;
@@ -107,9 +109,9 @@ int NestScheduler::bestAxis(const Nest& nest, const Work& work, const NestSchedu
     const bool isScanned = work.scans && s.axes[static_cast<size_t>(a)].isReduced;
     if (isScanned && (!mayScanLanes(nest, s, a) || s.registerLaneBits < machine_.minScannedLaneBits)) continue;
     if (s.layout && (s.layout->laneBits == 0 || s.axisOfBit[static_cast<size_t>(s.layout->firstLane())] != a)) continue;
-    const int score = scoreOf(work, s, a, laneBits);
-    if (best && score <= *best) continue;
-    best = score;
+    const int cost = lanesCost(work, s, a, laneBits);
+    if (best && cost >= *best) continue;
+    best = cost;
     found = a;
   }
   return found;

@@ -45,24 +45,14 @@ std::string_view errorId(Err err) {
   return kIds[static_cast<size_t>(err)];
 }
 
-std::string& DiagBuilder::text() {
-  all_[index_].text.clear();
-  return all_[index_].text;
+std::string& Diag::emptied(std::string& text) {
+  text.clear();
+  return text;
 }
 
-std::string& DiagBuilder::newHint() {
-  all_[index_].hint.clear();
-  return all_[index_].hint;
-}
+Diag& Diag::meant(std::string_view near) { return near.empty() ? *this : hint("did you mean `", near, "`?"); }
 
-DiagBuilder& DiagBuilder::meant(std::string_view near) { return near.empty() ? *this : hint("did you mean `", near, "`?"); }
-
-std::string& DiagBuilder::newLabel(Loc loc) { return all_[index_].labels.emplace_back(loc, std::string()).text; }
-
-DiagBuilder Diags::error(Err err, Loc loc) {
-  diags_.push_back({err, loc, {}, {}, {}});
-  return {diags_, diags_.size() - 1};
-}
+Diag& Diags::error(Err err, Loc loc) { return diags_.emplace_back(err, loc); }
 
 namespace {
 
@@ -123,7 +113,7 @@ std::string Diags::render(const Sources& sources) const {
       if (file != diag.loc.file()) append(out, cat("  in ", sources.path(file), ":\n"));
       renderLine(out, sources, file, line, diag);
     }
-    if (!diag.hint.empty()) append(out, cat("hint: ", diag.hint, "\n"));
+    if (!diag.hintText.empty()) append(out, cat("hint: ", diag.hintText, "\n"));
   }
   return out;
 }

@@ -75,40 +75,39 @@ struct Label {
   std::string text;
 };
 
-struct Diag {
-  Err err;
-  Loc loc;
-  std::string text;
-  std::vector<Label> labels;
-  std::string hint;
-};
-
 // The error type of Result: the diagnostics themselves are in Diags.
 struct Failed {};
 template <class T = void>
 using Result = std::expected<T, Failed>;
 
-// Builds one diagnostic; converts to the error of any Result, so that `return diags.error(...).says(...)` works.
-class DiagBuilder {
- public:
-  DiagBuilder(std::deque<Diag>& all, size_t index) : all_(all), index_(index) {}
+// One diagnostic. It converts to the error of any Result, so that `return diags.error(...).says(...)` works.
+struct Diag {
+  Diag(Err err, Loc loc) : err(err), loc(loc) {}
+  Diag(const Diag&) = delete;  // changes of a copy would be lost
+
+  Err err;
+  Loc loc;
+  std::string text;
+  std::vector<Label> labels;
+  std::string hintText;
+
   template <class... Parts>
-  DiagBuilder& says(const Parts&... parts) {
-    appendAll(text(), parts...);
+  Diag& says(const Parts&... parts) {
+    appendAll(emptied(text), parts...);
     return *this;
   }
   template <class... Parts>
-  DiagBuilder& label(Loc loc, const Parts&... parts) {
-    if (loc) appendAll(newLabel(loc), parts...);
+  Diag& label(Loc at, const Parts&... parts) {
+    if (at) appendAll(labels.emplace_back(at, std::string()).text, parts...);
     return *this;
   }
   template <class... Parts>
-  DiagBuilder& hint(const Parts&... parts) {
-    appendAll(newHint(), parts...);
+  Diag& hint(const Parts&... parts) {
+    appendAll(emptied(hintText), parts...);
     return *this;
   }
   // A hint for a likely misspelling; none if `near` is empty.
-  DiagBuilder& meant(std::string_view near);
+  Diag& meant(std::string_view near);
   operator std::unexpected<Failed>() const { return std::unexpected(Failed{}); }  // NOLINT: implicit by design
   template <class T>
   operator Result<T>() const {  // NOLINT: implicit by design
@@ -116,23 +115,21 @@ class DiagBuilder {
   }
 
  private:
-  // Empty texts to be filled.
-  std::string& text();
-  std::string& newHint();
-  std::string& newLabel(Loc loc);
-  std::deque<Diag>& all_;
-  size_t index_;
+  static std::string& emptied(std::string& text);  // not inline, since there are hundreds of calls
 };
 
 class Diags {
  public:
-  DiagBuilder error(Err err, Loc loc);
+  // A reference to it stays valid until it is removed.
+  Diag& error(Err err, Loc loc);
   bool empty() const { return diags_.empty(); }
   size_t size() const { return diags_.size(); }
   const Diag& operator[](size_t i) const { return diags_[i]; }
   void clear() { diags_.clear(); }
   // Removes all diagnostics after the first `count`: for attempts whose failure is not an error.
-  void truncate(size_t count) { diags_.resize(count, Diag{}); }
+  void truncate(size_t count) {
+    while (diags_.size() > count) diags_.pop_back();
+  }
   // All diagnostics as text for the user: position, message, source line, carets, labels, hint.
   std::string render(const Sources& sources) const;
 

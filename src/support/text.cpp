@@ -8,9 +8,9 @@
 
 namespace nereid {
 
-[[gnu::noinline]] void append(std::string& out, std::string_view text) { out += text; }
-[[gnu::noinline]] void append(std::string& out, const char* text) { out += text; }
-[[gnu::noinline]] void append(std::string& out, const std::string& text) { out += text; }
+[[gnu::noinline]] std::string& append(std::string& out, std::string_view text) { return out += text; }
+[[gnu::noinline]] std::string& append(std::string& out, const char* text) { return out += text; }
+[[gnu::noinline]] std::string& append(std::string& out, const std::string& text) { return out += text; }
 
 // Numbers to text and back. The C and C++ libraries' functions would add 40 kB of code and tables to the compiler's WebAssembly module,
 // whose host already has them.

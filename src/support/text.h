@@ -38,32 +38,34 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
 // Not inline, since there are hundreds of comparisons with literals.
 [[gnu::noinline]] constexpr bool operator==(const std::string_view& text, const char* literal) { return text.compare(literal) == 0; }
 
-// Not inline, since there are thousands of calls.
-void append(std::string& out, std::string_view text);
-void append(std::string& out, const char* text);
-void append(std::string& out, const std::string& text);
-inline void append(std::string& out, char c) { out += c; }
-inline void append(std::string& out, bool b) { out += b ? "true" : "false"; }
+// Not inline, since there are thousands of calls. They return `out`, as operator<< of a stream does.
+std::string& append(std::string& out, std::string_view text);
+std::string& append(std::string& out, const char* text);
+std::string& append(std::string& out, const std::string& text);
+inline std::string& append(std::string& out, char c) { return out += c; }
+inline std::string& append(std::string& out, bool b) { return out += b ? "true" : "false"; }
 template <class T>
   requires(std::is_integral_v<T>)
-void append(std::string& out, T value) {
+std::string& append(std::string& out, T value) {
   char buffer[24];
   auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
-  out.append(buffer, end);
+  return out.append(buffer, end);
 }
-inline void append(std::string& out, double value) { out += shortest(value); }
+inline std::string& append(std::string& out, double value) { return out += shortest(value); }
 
 // Appends its arguments. Types opt in with an overload of append(std::string&, T), found by argument-dependent lookup.
 template <class... Parts>
-void appendAll(std::string& out, const Parts&... parts) {
-  (append(out, parts), ...);
+std::string& appendAll(std::string& out, const Parts&... parts) {
+  std::string* to = &out;
+  ((to = &append(*to, parts)), ...);
+  return *to;
 }
 
 // Joins its arguments.
 template <class... Parts>
 std::string cat(const Parts&... parts) {
   std::string out;
-  (append(out, parts), ...);
+  appendAll(out, parts...);
   return out;
 }
 

@@ -199,7 +199,7 @@ Result<std::string> code(const Lowered& lowered, Diags& diags) {
 Result<std::unique_ptr<Kernel>> load(const std::string& code, const std::string& name, Diags& diags) {
   auto shared = engine(diags);
   if (!shared) return std::unexpected(Failed{});
-  auto failed = [&](llvm::Error error) {
+  auto failed = [&](llvm::Error error) -> Diag& {
     return diags.error(Err::Environment, {}).says("the JIT compiler failed: ", llvm::toString(std::move(error)));
   };
   static std::atomic<uint64_t> count{0};

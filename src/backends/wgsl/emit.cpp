@@ -130,7 +130,7 @@ std::vector<Array> Emitter::arrays() const {
 
 bool Emitter::fail(Loc loc, std::string what, std::string hint) {
   if (!failed_) {
-    auto error = diags_.error(Err::Unsupported, loc);
+    auto& error = diags_.error(Err::Unsupported, loc);
     error.says("webgpu: ", what);
     if (!hint.empty()) error.hint(hint);
   }

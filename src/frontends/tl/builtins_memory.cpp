@@ -41,7 +41,7 @@ Result<void> CodeGen::cacheAttrs(Inst* inst, const Bound& a, size_t cache, size_
 
 // Reports an access through a value that is not a pointer. A number passed for an array arrives here as an integer parameter.
 std::unexpected<Failed> CodeGen::notPointer(const Bound& a, std::string_view what, const Tensor& ptr) {
-  auto d = error(Err::Type, a.loc(0));
+  auto& d = error(Err::Type, a.loc(0));
   if (std::string_view name = parameterOf(ptr.value); !name.empty())
     d.says(what, " needs a pointer, but the argument `", name, "` is a number, ", ptr.type.scalar)
         .hint("pass an array for `", name, "`, which becomes a pointer");

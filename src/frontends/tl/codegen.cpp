@@ -37,13 +37,13 @@ std::string CodeGen::textAt(Loc loc) const {
 }
 
 // An error in the built-in library is reported at the user's call of it.
-DiagBuilder CodeGen::error(Err err, Loc loc) {
+Diag& CodeGen::error(Err err, Loc loc) {
   const CodeGen* g = this;
   while (g && g->source_ && g->source_->isLibrary && g->caller_) {
     loc = g->callLoc_;
     g = g->caller_;
   }
-  DiagBuilder d = shared_.diags.error(err, loc);
+  Diag& d = shared_.diags.error(err, loc);
   if (host_ && fn_ && err == Err::Unsupported && !shared_.request.python) d.hint(inPythonHint(fn_->name));
   int shown = 0;
   for (; g && g->caller_ && shown < 4; g = g->caller_)

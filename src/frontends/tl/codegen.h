@@ -137,7 +137,7 @@ class CodeGen {
   Result<Val> call(const Val& callee, Args args);
   Result<Bound> bindBuiltin(const BuiltinInfo& info, const Args& args);
   Result<Val> callBuiltin(const BuiltinInfo& info, const Args& args);
-  DiagBuilder error(Err err, Loc loc);
+  Diag& error(Err err, Loc loc);
   std::string_view parameterOf(const Value* v) const;
   std::string textAt(Loc loc) const;
   std::string insteadOf(std::string_view name);
@@ -238,7 +238,7 @@ class CodeGen {
 
   // ---- host_values.cpp
   Result<void> hostBudget(Loc loc);
-  DiagBuilder raise(std::string_view exception, Loc loc);
+  Diag& raise(std::string_view exception, Loc loc);
   std::unexpected<Failed> refuse(const Node* n);  // reports Python syntax that the Triton language lacks, with the reason
   Result<std::vector<Val>> iterate(const Val& v, Loc loc);
   Result<bool> contains(const Val& container, const Val& item, Loc loc);

@@ -69,7 +69,7 @@ Result<Val> CodeGen::numberOperator(std::string_view op, const Val& a, const Val
                    a.number != static_cast<int32_t>(a.number) || b.number != static_cast<int32_t>(b.number)))
     return notDefined(op, a, b, locs.at);
   if ((op == "/" || op == "//" || op == "%") && (whole ? b.number == 0 : b.asDouble() == 0)) {
-    auto d = raise("ZeroDivisionError", locs.b);
+    auto& d = raise("ZeroDivisionError", locs.b);
     d.says("division by zero");
     return d;
   }

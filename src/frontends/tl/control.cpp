@@ -451,7 +451,7 @@ Result<void> CodeGen::staticRange(const Node* n, const Range& range) {
 Result<Tensor> CodeGen::loopBound(const Val& v, Loc loc, std::string_view what) {
   Tensor t = TRY(toTensor(v, loc));
   if (!t.type.scalar.isInt()) {
-    auto d = error(Err::Type, loc);
+    auto& d = error(Err::Type, loc);
     d.says("the ", what, " of a loop must be an integer, but this is ", t.type);
     if (std::string_view name = parameterOf(t.value); !name.empty()) d.hint("pass an integer for `", name, "`");
     return d;

@@ -71,7 +71,7 @@ Result<Val> CodeGen::lookup(const Node* n) {
   if (auto found = scope_.find(name); found != scope_.end()) {
     if (!found->second.is(VK::Unbound)) return found->second;
     if (found->second.items) return found->second = TRY(afterLoop(found->second, n->loc));
-    auto d = error(Err::UnknownName, n->loc);
+    auto& d = error(Err::UnknownName, n->loc);
     d.says("`", name, "` may have no value here").hint("assign it a value of the same type on every path to this line");
     if (auto at = assigned_.find(name); at != assigned_.end()) d.label(at->second, "assigned here");
     return d;
@@ -125,7 +125,7 @@ Result<Val> CodeGen::lookup(const Node* n) {
   if (host_ && fn_ && !shared_.request.python &&
       std::find(std::begin(kOnlyInPython), std::end(kOnlyInPython), name) != std::end(kOnlyInPython))
     return error(Err::Unsupported, n->loc).says("`", name, "` is not supported by the compiler's evaluator of compile-time Python");
-  auto d = error(Err::UnknownName, n->loc);
+  auto& d = error(Err::UnknownName, n->loc);
   if (auto at = assigned_.find(name); at != assigned_.end() && !scope_.contains(cat(":", name))) {
     // A branch or a loop has assigned the name.
     d.says("`", name, "` has no value here: it is assigned only inside a loop or a branch, which may not run")
@@ -425,7 +425,7 @@ Result<Val> CodeGen::subscript(const Node* n) {
 Result<size_t> CodeGen::itemIndex(Int at, size_t size, std::string_view container, Loc loc) {
   const Int count = static_cast<Int>(size), i = at < 0 ? at + count : at;
   if (i >= 0 && i < count) return static_cast<size_t>(i);
-  auto d = raise("IndexError", loc);
+  auto& d = raise("IndexError", loc);
   d.says("index ", intText(at), " is out of range for a ", container, " of ", size);
   return d;
 }
@@ -477,7 +477,7 @@ Result<Val> CodeGen::indexTuple(const Val& v, const Val& at, const Node* n) {
   const Node* base = n->kid(0);
   if (at.isInt()) {
     if (v.size() == 0 && base->kind == Kind::Attribute && base->text == "shape") {
-      auto d = raise("IndexError", loc);
+      auto& d = raise("IndexError", loc);
       d.says("`", unparse(base->kid(0)), "` has no axes: it is a pointer or a scalar").hint("pass the size as an argument");
       return d;
     }
@@ -494,7 +494,7 @@ Result<Val> CodeGen::indexTuple(const Val& v, const Val& at, const Node* n) {
 Result<Val> CodeGen::indexDict(const Val& v, const Val& at, Loc loc) {
   for (size_t i = 0; i < v.object->items.size(); ++i)
     if (sameConstant(v.object->items[i], at)) return v.object->values[i];
-  auto d = raise("KeyError", loc);
+  auto& d = raise("KeyError", loc);
   shared_.raised->items = keep(std::vector<Val>{at});
   d.says("the dictionary has no key ", repr(at));
   return d;

@@ -76,7 +76,7 @@ Result<std::vector<std::vector<Val>>> CodeGen::rowsOf(const Bound& a, bool sameL
   size_t length = columns.empty() ? 0 : columns[0].size();
   for (auto& c : columns) {
     if (sameLength && c.size() != length) {
-      auto d = raise("ValueError", a.call);
+      auto& d = raise("ValueError", a.call);
       d.says("the arguments of `zip` differ in length");
       return d;
     }
@@ -124,7 +124,7 @@ Result<Val> CodeGen::bIter(Bound& a) { return iterator(TRY(iterate(a[0], a.loc(0
 
 Result<Val> CodeGen::bNext(Bound& a) {
   if (!a[0].isIterator) {
-    auto d = raise("TypeError", a.loc(0));
+    auto& d = raise("TypeError", a.loc(0));
     d.says("`next` takes an iterator, but this is ", a[0]).hint("write `next(iter(...))`");
     return d;
   }
@@ -132,7 +132,7 @@ Result<Val> CodeGen::bNext(Bound& a) {
   std::vector<Val> all = TRY(iterate(a[0], a.loc(0)));
   if (!all.empty()) return all[0];
   if (a.present(1)) return a[1];
-  auto d = raise("StopIteration", a.call);
+  auto& d = raise("StopIteration", a.call);
   d.says("`next` of an iterator that has ended");
   return d;
 }
@@ -180,7 +180,7 @@ Result<Val> CodeGen::bRound(Bound& a) {
   if (digits) return Val::floating(roundTo(a[0].real, static_cast<int>(n)));
   const double x = std::nearbyint(a[0].real);
   if (!(std::fabs(x) < 1e37)) {
-    auto d = raise(std::isnan(x) ? "ValueError" : "OverflowError", a.loc(0));
+    auto& d = raise(std::isnan(x) ? "ValueError" : "OverflowError", a.loc(0));
     d.says(repr(a[0]), " cannot be rounded to an integer");
     return d;
   }
@@ -202,7 +202,7 @@ Result<Val> CodeGen::bDigits(Bound& a) {
 Result<Val> CodeGen::bChr(Bound& a) {
   int64_t n = TRY(constantInt(a, 0, "a character's number"));
   if (n < 0 || n > 0x10FFFF || (n >= 0xD800 && n < 0xE000)) {
-    auto d = raise("ValueError", a.loc(0));
+    auto& d = raise("ValueError", a.loc(0));
     d.says("there is no character with the number ", n);
     return d;
   }
@@ -244,7 +244,7 @@ Result<Val> CodeGen::bImportModule(Bound& a) {
 }
 
 std::unexpected<Failed> CodeGen::outOfDomain(const Bound& a, std::string_view what) {
-  auto d = raise("ValueError", a.call);
+  auto& d = raise("ValueError", a.call);
   d.says(what);
   return d;
 }

@@ -176,7 +176,7 @@ Result<Val> CodeGen::formatted(const Val& v, std::string_view text, Loc loc) {
   else
     fits = fits && v.is(VK::Str) && formatText(body, v.text, spec);
   if (!fits) {
-    auto d = raise("ValueError", loc);
+    auto& d = raise("ValueError", loc);
     d.says("`", text, "` is not a format of ", v);
     return d;
   }
@@ -227,7 +227,7 @@ PercentItem percentItem(std::string_view s, size_t& i) {
 // A value as the letter of its item takes it; the letter becomes one of `formatted`.
 Result<Val> CodeGen::percentValue(const Val& v, char& type, Loc loc) {
   auto wrong = [&](const char* exception, const char* what) -> std::unexpected<Failed> {
-    auto d = raise(exception, loc);
+    auto& d = raise(exception, loc);
     d.says(what);
     return d;
   };
@@ -251,7 +251,7 @@ Result<Val> CodeGen::percentFormat(const Val& format, const Val& values, Loc loc
   std::vector<Val> items = values.is(VK::Tuple) && !values.cls ? *values.items : std::vector<Val>{values};
   size_t used = 0;
   auto wrong = [&](const char* exception, const char* what) -> std::unexpected<Failed> {
-    auto d = raise(exception, loc);
+    auto& d = raise(exception, loc);
     d.says(what);
     return d;
   };
@@ -305,7 +305,7 @@ Result<Val> CodeGen::fieldArgument(std::string_view name, const Args& args, size
     for (auto& [known, a] : args.named)
       if (known == name) return a.value;
   }
-  auto d = raise(name.empty() || isNumber(name) ? "IndexError" : "KeyError", args.call);
+  auto& d = raise(name.empty() || isNumber(name) ? "IndexError" : "KeyError", args.call);
   d.says("the format needs ", name.empty() ? "one more argument" : cat("an argument `", name, "`"));
   return d;
 }
@@ -319,7 +319,7 @@ Result<Val> CodeGen::fieldMember(Val v, std::string_view path, Loc loc) {
     const bool item = path[0] == '[';
     const size_t stop = item ? path.find(']') : path.find_first_of(".[", 1);
     if (item && stop == std::string_view::npos) {
-      auto d = raise("ValueError", loc);
+      auto& d = raise("ValueError", loc);
       d.says("a `[` in this format is not closed");
       return d;
     }
@@ -348,7 +348,7 @@ Result<std::string_view> CodeGen::formatField(std::string_view field, const Args
     conversion = field.substr(mark + 1);
     field = field.substr(0, mark);
     if (conversion != "r" && conversion != "s" && conversion != "a") {
-      auto d = raise("ValueError", args.call);
+      auto& d = raise("ValueError", args.call);
       d.says("a conversion is `!r`, `!s` or `!a`");
       return d;
     }
@@ -367,7 +367,7 @@ Result<std::string_view> CodeGen::formatField(std::string_view field, const Args
 
 Result<Val> CodeGen::strFormat(std::string_view s, const Args& args, size_t& next) {
   auto wrong = [&](const char* what) -> std::unexpected<Failed> {
-    auto d = raise("ValueError", args.call);
+    auto& d = raise("ValueError", args.call);
     d.says(what);
     return d;
   };

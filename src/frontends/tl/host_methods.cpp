@@ -228,7 +228,7 @@ std::unexpected<Failed> HostCall::wrong() const {
 }
 
 std::unexpected<Failed> HostCall::missing(const char* exception) const {
-  auto d = gen.raise(exception, args.call);
+  auto& d = gen.raise(exception, args.call);
   if (exception[0] == 'K') gen.shared_.raised->items = gen.keep(std::vector<Val>{arg(0)});
   d.says(repr(arg(0)), " is not in ", self);
   return d;
@@ -569,7 +569,7 @@ Result<Val> HostCall::pop() const {
   Int i = given() ? arg(0).number : isList ? -1 : 0;
   if (i < 0) i += size;
   if (i < 0 || i >= size) {
-    auto d = gen.raise(isList ? "IndexError" : "KeyError", args.call);
+    auto& d = gen.raise(isList ? "IndexError" : "KeyError", args.call);
     d.says("`pop` from ", self, size ? ": there is no such item" : "");
     return d;
   }

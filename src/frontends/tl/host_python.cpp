@@ -115,7 +115,7 @@ Result<Val> CodeGen::askPython(const std::string& expression, std::string_view w
   size_t first = answer.find('\n'), second = answer.find('\n', first + 1);
   if (first == std::string::npos || second == std::string::npos) return error(Err::Type, loc).says("`", what, "` failed in Python");
   std::string exception = answer.substr(0, first), where = answer.substr(first + 1, second - first - 1), text = answer.substr(second + 1);
-  DiagBuilder d = raise(keep(exception), loc);
+  Diag& d = raise(keep(exception), loc);
   shared_.raised->items = keep(std::vector<Val>{Val::string(keep(text))});
   d.says("`", what, "` raised ", exception, text.empty() ? "" : ": ", text);
   if (!where.empty()) d.hint("raised at ", where);

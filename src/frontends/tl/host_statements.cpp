@@ -238,7 +238,7 @@ Result<Val> CodeGen::callClosure(const Closure& c, const Args& args) {
         .says("this function was defined in a comprehension that has ended, so it cannot be called")
         .label(c.node->loc, "defined here");
   if (shared_.callDepth > 60) {
-    auto d = raise("RecursionError", args.callee);
+    auto& d = raise("RecursionError", args.callee);
     d.says("calls are nested too deep here");
     return d;
   }

@@ -96,7 +96,7 @@ Result<void> CodeGen::hostBudget(Loc loc) {
 }
 
 // Raises an error that `except` can catch.
-DiagBuilder CodeGen::raise(std::string_view exception, Loc loc) {
+Diag& CodeGen::raise(std::string_view exception, Loc loc) {
   shared_.raised = Val::named(VK::Exception, exception);
   return error(Err::Type, loc);
 }

@@ -488,7 +488,7 @@ Result<Val> CodeGen::cInt(const Val& cls, const Args& args) {
   if (first.value.is(VK::Str)) {
     const bool based = args.positional.size() > 1 && args.positional[1].value.isInt();
     if (auto n = parseInt(first.value.text, based ? args.positional[1].value.number : 10)) return Val::integer(*n);
-    auto d = raise("ValueError", first.loc);
+    auto& d = raise("ValueError", first.loc);
     d.says("'", first.value.text, "' is not an integer");
     return d;
   }
@@ -504,7 +504,7 @@ Result<Val> CodeGen::cFloat(const Val& cls, const Args& args) {
   if (v.isNumber()) return Val::floating(v.asDouble());
   if (!v.is(VK::Str)) return error(Err::Type, args.positional[0].loc).says("`float` does not take ", v);
   if (auto x = parseFloat(v.text)) return Val::floating(*x);
-  auto d = raise("ValueError", args.positional[0].loc);
+  auto& d = raise("ValueError", args.positional[0].loc);
   d.says("'", v.text, "' is not a number");
   return d;
 }

@@ -39,7 +39,7 @@ std::unexpected<Failed> Parser::unexpectedToken(const char* wanted) {
                     : t.kind == Tok::Dedent                           ? "the end of the block"
                     : t.kind == Tok::String || t.kind == Tok::FString ? "a string"
                                                                       : cat("`", t.text, "`");
-  auto d = diags_.error(Err::Syntax, t.loc);
+  auto& d = diags_.error(Err::Syntax, t.loc);
   d.says("expected ", wanted, ", but found ", saw);
   if (open && open->loc.line() != t.loc.line()) d.label(open->loc, cat("this `", open->text, "` is still open"));
   return d;

@@ -198,7 +198,7 @@ Result<void> CodeGen::unpack(const Node* target, const Val& value) {
   if (!host_ && !value.is(VK::Tuple)) return error(Err::Type, target->loc).says("cannot unpack ", value, " into ", count, " names");
   std::vector<Val> items = TRY(iterate(value, target->loc));
   if (star < count ? items.size() + 1 < count : items.size() != count) {
-    auto d = raise("ValueError", target->loc);
+    auto& d = raise("ValueError", target->loc);
     d.says("cannot unpack ", items.size(), " values into ", count, " names");
     return d;
   }

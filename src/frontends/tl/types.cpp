@@ -144,14 +144,14 @@ std::string listText(const std::vector<int64_t>& items) {
   return out + "]";
 }
 
-void append(std::string& out, DType type) { out += name(type); }
+std::string& append(std::string& out, DType type) { return out += name(type); }
 
-void append(std::string& out, const TType& type) {
+std::string& append(std::string& out, const TType& type) {
   for (int64_t d : type.shape.dims()) appendAll(out, d, "x");
-  append(out, type.scalar);
+  return append(out, type.scalar);
 }
 
-void append(std::string& out, const Shape& shape) { out += listText(shape.dims()); }
+std::string& append(std::string& out, const Shape& shape) { return out += listText(shape.dims()); }
 
 std::string mangle(const TType& type) {
   std::string out(type.scalar.pointers, 'P');

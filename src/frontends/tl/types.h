@@ -94,9 +94,9 @@ DType intType(int bits, bool isSigned);
 bool isPowerOfTwo(int64_t n);
 std::string listText(const std::vector<int64_t>& items);  // "[1, 2]"
 // Names for messages: "fp32", "128x64xfp32", "[128, 64]".
-void append(std::string& out, DType type);
-void append(std::string& out, const TType& type);
-void append(std::string& out, const Shape& shape);
+std::string& append(std::string& out, DType type);
+std::string& append(std::string& out, const TType& type);
+std::string& append(std::string& out, const Shape& shape);
 
 constexpr int64_t kMaxNumel = int64_t{1} << kMaxTileBits;
 

@@ -208,7 +208,7 @@ std::string describe(const Val& v) {
   return "?";
 }
 
-void append(std::string& out, const Val& v) { out += describe(v); }
+std::string& append(std::string& out, const Val& v) { return out += describe(v); }
 
 std::string repr(const Val& v) {
   thread_local int depth = 0;

@@ -143,7 +143,7 @@ Val unflatten(const Val& like, const std::vector<Value*>& handles, size_t& curso
 bool sameType(const Val& a, const Val& b);
 // The type of a value as messages name it: "fp32", "an int", "a tuple".
 std::string describe(const Val& v);
-void append(std::string& out, const Val& v);
+std::string& append(std::string& out, const Val& v);
 // Python's str() and repr().
 std::string str(const Val& v);
 std::string repr(const Val& v);

@@ -595,7 +595,7 @@ bool Parser::findOp(std::string_view spelling, Loc loc, Op& out) {
   }
   std::vector<std::string> all;
   for (size_t i = 0; i < kOpCount; ++i) all.emplace_back(info(static_cast<Op>(i)).spelling);
-  auto diag = error(Err::Unsupported, loc).says("unknown operation `", spelling.substr(0, 60), "`");
+  auto& diag = error(Err::Unsupported, loc).says("unknown operation `", spelling.substr(0, 60), "`");
   diag.meant(nearest(spelling.substr(0, 60), all));
   return false;
 }

@@ -62,7 +62,7 @@ class Parser {
   bool expectWord(const char* word);
   Loc locOf(const Token& token) const;
   Loc here() const { return locOf(tok_); }
-  DiagBuilder error(Err err, Loc loc) { return diags_.error(err, loc); }
+  Diag& error(Err err, Loc loc) { return diags_.error(err, loc); }
   bool syntax(const char* wanted);  // "expected X, found Y"
   bool skipBalanced();              // skips the bracketed group that the current token opens
   std::string unquote(std::string_view literal) const;
