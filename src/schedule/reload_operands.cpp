@@ -8,9 +8,9 @@
 //   }                                               tt.dot %ds, (tt.trans %k1), ...
 //                                                 }
 //
-// An operand stays in shared memory from its load to the last dot that reads it. Attention's gradients read five tiles this way, which leaves
-// no room for others: with 128 columns they do not fit. Loaded for one dot, an operand takes its place for that time alone, and split_dots may
-// divide it; the caches have it. What a kernel writes is not loaded again.
+// An operand stays in shared memory from its load to the last dot that reads it. Attention's gradients read five tiles this way, which
+// leaves no room for others: with 128 columns they do not fit. Loaded for one dot, an operand takes its place for that time alone, and
+// split_dots may divide it; the caches have it. What a kernel writes is not loaded again.
 #include "schedule/reload_operands.h"
 
 #include <algorithm>
@@ -46,8 +46,8 @@ class Reloading {
   }
 
  private:
-  // Whether an operand is computed from loads, of what the kernel does not write, that somebody else reads too, or that are not in the dot's
-  // block.
+  // Whether an operand is computed from loads, of what the kernel does not write, that somebody else reads too, or that are not in the
+  // dot's block.
   bool isKept(const Value* operand, const Inst& dot) const {
     bool loads = false, keeps = false;
     const bool isOther = followTiles(operand, [&](const Value* v) {
