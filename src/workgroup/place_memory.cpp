@@ -40,7 +40,7 @@ class Placement {
     numberAccesses();
     extendLives();
     if (shareArrays(false) > schedule_.machine.maxSharedBytes) shareArrays(true);
-    if (pack(scratch_) > std::max(schedule_.machine.sharedBytes, schedule_.kernel.sharedBytes))
+    if (pack(scratch_) > room())
       for (Inst* i : scratch_) i->set(Attr::Space, std::string("storage"));
     else
       findVectors();
@@ -48,6 +48,8 @@ class Placement {
   }
 
  private:
+  int64_t room() const { return std::max(schedule_.machine.sharedBytes, schedule_.kernel.sharedBytes); }
+
   Inst* allocation(const Value* pointer) { return const_cast<Inst*>(provenance_.allocation(pointer)); }
 
   void placeMatrices(Inst& i) {
@@ -245,9 +247,12 @@ class Placement {
     });
     std::vector<Inst*> wide, rest;
     for (Inst* i : scratch_) (vectors.count(i) ? wide : rest).push_back(i);
+    // Two arrays share no bytes.
+    if (pack(wide) + pack(rest) > room()) {
+      pack(scratch_);
+      return;
+    }
     for (Inst* i : wide) i->set(Attr::Space, std::string("vectors"));
-    pack(wide);
-    pack(rest);
   }
 
   Func& f_;
