@@ -104,6 +104,7 @@ MUTATIONS = [
     ("reload-written", "src/schedule/reload_operands.cpp", "if (!loop) return writes_[base->index] == Writes::No;", "if (!loop) return true;", "operands are loaded again after the kernel has written to them"),
     ("transposed-operand", "src/lower/matrix.cpp", "(right.transposed != 0) != stored[1].isTransposed", "right.transposed != 0", "a product reads the memory of an operand's transposition as it is"),
     ("fragments-read", "src/schedule/layouts.cpp", "return uses == 1 ? next : nullptr;", "return next;", "sums that others read stay in fragments"),
+    ("spread-rows", "src/lower/threads.cpp", "with(Op::AndI, number, -2 * spread)", "with(Op::AndI, number, -4 * spread)", "threads store some rows of an operand twice, and others never"),
     ("narrow-order", "src/lower/narrow_integers.cpp", "case Op::DivUI:\n      case Op::RemUI: return isNatural(i.operand(0)) && isNatural(i.operand(1));", "case Op::DivUI:\n      case Op::RemUI: return true;", "negative numbers are divided as if unsigned ones of 32 bits"),
     ("narrow-carried", "src/lower/narrow_integers.cpp", "follow(body.terminator()->operands, 0, i.results, 0);", "", "a loop gives back the low half of what it carries"),
     ("narrow-range", "src/lower/narrow_integers.cpp", "if (r.fits32()) fits_.insert(v);", "fits_.insert(v);", "64-bit integers of any size are computed in 32 bits"),

@@ -169,6 +169,7 @@ class Lowering {
   void distribute(int64_t count, FunctionRef<void(Value*)> body);  // the same for more iterations than threads
   void guarded(Value* condition, FunctionRef<void()> body);
   void combinePartials(const Inst& reduce);
+  Lowval spreadOut(Lowval number, int spread);
   Value* threadField(Value* t, int first, int count);
   Lowval placeOf(const std::vector<int>& bits, Value* t, int64_t e);
   bool writesMemory(const Anchor& anchor) const;

@@ -271,6 +271,7 @@ void Lowering::emitShared(const Nest& nest) {
       Axis& axis = axes_[a];
       if (axis.threadBits == 0) continue;
       axis.thread = threadField(t, axis.firstThreadBit, axis.threadBits);
+      if (static_cast<int>(a) == now_.spreadAxis) axis.thread = spreadOut({axis.thread, partial_.level}, now_.spread).v;
       if (!axis.isReduced) continue;
       Value* moved = emitOp(Op::ShLI, {{axis.thread, partial_.level}, {index(reducedBits), 0}}, kI64).v;
       reduced = reduced ? emitOp(Op::OrI, {{reduced, partial_.level}, {moved, partial_.level}}, kI64).v : moved;
@@ -313,6 +314,16 @@ Value* Lowering::threadField(Value* t, int first, int count) {
   const Type kI64 = Type::scalar(Elem::I64);
   Lowval v = emitOp(Op::ShRUI, {{t, top()}, {index(first), 0}}, kI64);
   return emitOp(Op::AndI, {v, {index((int64_t{1} << count) - 1), 0}}, kI64).v;
+}
+
+// Neighbouring numbers become `spread` apart: the lowest bit moves above those of so many.
+Lowval Lowering::spreadOut(Lowval number, int spread) {
+  if (spread == 1) return number;
+  const Type kI64 = Type::scalar(Elem::I64);
+  auto with = [&](Op op, Lowval x, int64_t y) { return emitOp(op, {x, {index(y), 0}}, kI64); };
+  const Lowval lowest = with(Op::MulI, with(Op::AndI, number, 1), spread);
+  const Lowval others = with(Op::AndI, with(Op::ShRUI, number, 1), spread - 1);
+  return emitOp(Op::OrI, {emitOp(Op::OrI, {lowest, others}, kI64), with(Op::AndI, number, -2 * spread)}, kI64);
 }
 
 // The number whose bits are these bits of the numbers of the thread and of its register `e`.

@@ -39,7 +39,9 @@ struct NestSchedule {
   int registerLaneBits = 0;  // log2 of the lanes of one register
   const Layout* layout = nullptr;  // of a tile with a layout that the nest touches
   bool unrolled = false;           // the loops over a thread's elements
-  bool mayHaveLanes = true;        // no effect or branch needs one element at a time
+  int spreadAxis = -1;  // along which neighbouring threads may be `spread` steps apart, a power of two, in pairs of groups of so many
+  int spread = 1;
+  bool mayHaveLanes = true;  // no effect or branch needs one element at a time
   std::vector<Bound> bounds;
   std::vector<int> partialThreads;      // of each bit of a partial result's number, the bit of the number of the thread that finds it
   std::optional<Layout> partialLayout;  // of partial results in registers, until subgroups have combined them

@@ -49,6 +49,7 @@ NestSchedule NestScheduler::schedule(const Nest& nest, const Request& request) {
     if (request.choose && !s.layout)
       for (size_t a = 0; a < s.axes.size(); ++a) s.axes[a].threadBits = decided[a].threadBits;
     for (size_t a = 0; a < s.axes.size(); ++a) s.axes[a].firstThreadBit = firstThreadBit(a, s);
+    spreadThreads(nest, s);
     placePartials(s);
     // Each thread keeps the partial results of fixed rows, so a loop over rows must not begin in the middle.
     if (s.partialLayout)
@@ -257,11 +258,15 @@ bool NestScheduler::isShort(const Nest& nest, const NestSchedule& s) const {
   return schedule_.hasManyNests ? own - lanes <= 0 : own - lanes <= machine_.unrolledVectorBits || own <= machine_.unrolledElementBits;
 }
 
+bool NestScheduler::isMatrixBuffer(const Nest& nest) const {
+  const Anchor& anchor = nest.anchors[0];
+  return nest.anchors.size() == 1 && anchor.kind == Anchor::Buffer && layouts_.isMatrixOperand(anchor.value);
+}
+
 // Whether an operand of subgroup matrices is stored column by column: it is loaded that way, and nothing else reads it.
 bool NestScheduler::transposes(const Nest& nest, const NestSchedule& s) const {
   const Anchor& anchor = nest.anchors[0];
-  if (nest.anchors.size() != 1 || anchor.kind != Anchor::Buffer || !layouts_.isMatrixOperand(anchor.value) || s.contiguousAxis < 0)
-    return false;
+  if (!isMatrixBuffer(nest) || s.contiguousAxis < 0) return false;
   int n = anchor.value->type.log2(1);
   if (n == anchor.value->type.bits() || s.axisOfBit[static_cast<size_t>(n)] != s.contiguousAxis || s.axisOfBit[0] == s.contiguousAxis)
     return false;
@@ -285,6 +290,23 @@ int NestScheduler::firstThreadBit(size_t axis, const NestSchedule& s) {
   for (size_t a = 0; a < axis; ++a)
     if (static_cast<int>(a) != s.contiguousAxis) first += s.axes[a].threadBits;
   return first;
+}
+
+// Threads that store to shared memory together should meet different banks.
+void NestScheduler::spreadThreads(const Nest& nest, NestSchedule& s) const {
+  constexpr int kMost = 4;
+  if (!isMatrixBuffer(nest) || s.layout || s.axes.size() != 2 || s.contiguousAxis < 0) return;
+  const int rows = 1 - s.contiguousAxis;
+  if (1 << s.axes[static_cast<size_t>(rows)].threadBits < 2 * kMost) return;
+  s.spreadAxis = rows;
+  // In accesses: of a row, from one row to the next, and of all banks at once.
+  const int64_t access = machine_.operandPaddingBytes, banks = machine_.bankBytes / access;
+  const int64_t row = s.axes[static_cast<size_t>(s.contiguousAxis)].size() * byteSize(nest.anchors[0].value->type.element()) / access;
+  for (int spread = 1; spread <= kMost && 2 * row == banks; spread *= 2)
+    if ((row + 1) * spread % banks == row) s.spread = spread;
+  if (request_->choose)
+    s.spread = ask(*request_->choose, {Decision::Spread, 0, s.spread, "rows that threads store together are in different banks",
+                                       powers(1, kMost), [](int) { return std::string(); }});
 }
 
 // Where threads keep partial results of reductions. In registers if subgroups combine them and their numbers are constants.

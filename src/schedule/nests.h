@@ -86,6 +86,8 @@ class NestScheduler {
   void mapThreads(const Nest& nest, NestSchedule& s) const;
   void placePartials(NestSchedule& s) const;
   bool transposes(const Nest& nest, const NestSchedule& s) const;
+  void spreadThreads(const Nest& nest, NestSchedule& s) const;
+  bool isMatrixBuffer(const Nest& nest) const;  // whether it stores one operand of subgroup matrices
   static int firstThreadBit(size_t axis, const NestSchedule& s);
   bool isShort(const Nest& nest, const NestSchedule& s) const;
   bool inMemory(const Value* v) const { return isInMemory(schedule_, v) || request_->stored.count(v); }
