@@ -43,7 +43,7 @@ MUTATIONS = [
     ("split-pointers-mask", "src/passes/split_pointers.cpp", "with(b, mask, k ? second : first)", "with(b, mask, k == 2 ? second : first)", "the second of two arrays is accessed under the mask of the first"),
     # ---- analysis
     ("range-zext", "src/analysis/ranges.cpp", "if (a.low >= 0) return within(t, a.low, a.high);\n      return w <", "if (a.low >= -1) return within(t, a.low, a.high);\n      return w <", "an unsigned value that may be all ones counts as -1"),
-    ("range-shift", "src/analysis/ranges.cpp", "static_cast<__int128>(a.high) << b.low);", "static_cast<__int128>(a.high));", "the upper bound of a left shift"),
+    ("range-shift", "src/analysis/ranges.cpp", "static_cast<__int128>(a.high) << b.low) : whole(t);", "static_cast<__int128>(a.high)) : whole(t);", "the upper bound of a left shift"),
     ("range-loop", "src/analysis/ranges.cpp", "Range{low.low, high.high - 1}", "Range{low.low, low.high}", "the upper bound of a loop's counter"),
     ("divisibility-xor", "src/analysis/divisibility.cpp", "case Op::XOrI: return std::min(in(0), in(1));", "case Op::XOrI: return std::max(in(0), in(1));", "sums are as aligned as their better operand"),
     ("divisibility-loop", "src/analysis/divisibility.cpp", ": std::min(of(loop->operand(2 + k)), of(body.terminator()->operand(k - 1)));", ": of(loop->operand(2 + k));", "what a loop carries is as aligned as its initial value"),
