@@ -48,7 +48,7 @@ MUTATIONS = [
     ("divisibility-xor", "src/analysis/divisibility.cpp", "case Op::XOrI: return std::min(in(0), in(1));", "case Op::XOrI: return std::max(in(0), in(1));", "sums are as aligned as their better operand"),
     ("divisibility-loop", "src/analysis/divisibility.cpp", ": std::min(of(loop->operand(2 + k)), of(body.terminator()->operand(k - 1)));", ": of(loop->operand(2 + k));", "what a loop carries is as aligned as its initial value"),
     ("index-map-join", "src/analysis/index_map.cpp", "return IndexMap(map.begin() + 1, map.end());", "return IndexMap(map.begin(), map.end() - 1);", "join alternates halves instead of elements"),
-    ("stride-sub", "src/analysis/index_map.cpp", "def->op == Op::SubI ? a.value - b.value : a.value + b.value", "a.value + b.value", "the stride of a difference"),
+    ("stride-sub", "src/analysis/index_map.cpp", "op == Op::SubI ? a.value - b.value : a.value + b.value", "a.value + b.value", "the stride of a difference"),
     ("stride-wrap", "src/analysis/index_map.cpp", "Stride{Stride::Runtime, a.value} : Stride{};", "Stride::constant(a.value) : Stride{};", "an index that wraps is not tested at run time"),
     ("group-wrap", "src/analysis/index_map.cpp", "(a.value << bits_) <=", "(a.value << bits_) / 2 <=", "a group of indices may contain a multiple of the divisor"),
     ("group-negative", "src/analysis/index_map.cpp", "if ((def->op == Op::RemUI || isNonNegative(def->operand(0))) && staysInGroup(a)) return a;", "if (staysInGroup(a)) return a;", "remainders of negative indices count as contiguous"),
