@@ -51,8 +51,7 @@ MUTATIONS = [
     ("stride-sub", "src/analysis/index_map.cpp", "op == Op::SubI ? a.value - b.value : a.value + b.value", "a.value + b.value", "the stride of a difference"),
     ("stride-wrap", "src/analysis/index_map.cpp", "Stride{Stride::Runtime, a.value} : Stride{};", "Stride::constant(a.value) : Stride{};", "an index that wraps is not tested at run time"),
     ("group-wrap", "src/analysis/index_map.cpp", "(a.value << bits_) <=", "(a.value << bits_) / 2 <=", "a group of indices may contain a multiple of the divisor"),
-    ("group-negative", "src/analysis/index_map.cpp", "if ((def->op == Op::RemUI || isNonNegative(def->operand(0))) && staysInGroup(a)) return a;", "if (staysInGroup(a)) return a;", "remainders of negative indices count as contiguous"),
-    ("group-quotient", "src/analysis/index_map.cpp", "const bool isAbove = def->op == Op::DivUI || isNonNegative(def->operand(0));", "const bool isAbove = true;", "quotients of negative indices count as equal"),
+    ("group-negative", "src/analysis/index_map.cpp", "(isUnsigned || isNonNegative(i.operand(0))) && staysInGroup()", "staysInGroup()", "remainders of negative indices count as contiguous, and quotients as equal"),
     ("writes-select", "src/analysis/writes.cpp", "case Op::Select: follow(i.operands[1]); return follow(i.operands[2]);", "case Op::Select: return follow(i.operands[1]);", "an array written through a chosen pointer counts as read-only"),
     # ---- schedule
     ("keep-order", "src/schedule", "changed |= keepOrder();", "changed |= false;", "loads are read after later writes"),
