@@ -333,6 +333,25 @@ def stored(o):
 K
 expect 1 "wide.py:8:" compile "$folder/wide.py:wide" --target webgpu --signature "*fp32,*fp32,4" -o "$folder/out.d"
 expect 1 "wide.py:13:" compile "$folder/wide.py:stored" --target webgpu --signature "*fp64" -o "$folder/out.d"
+cat > "$folder/unknown.py" <<'K'
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def moved(x, o):
+    p = (x.to(tl.int64) + 4).to(tl.pointer_type(tl.float32))
+    i = tl.arange(0, 64)
+    tl.store(o + i, tl.load(p + i))
+
+
+@triton.jit
+def absolute():
+    p = tl.full((), 64, tl.int64).to(tl.pointer_type(tl.float32))
+    tl.store(p, 1.0)
+K
+expect 1 "webgpu: cannot tell which argument this address is in" compile "$folder/unknown.py:moved" --target webgpu --signature "*fp32,*fp32" -o "$folder/out.d"
+expect 1 "webgpu: cannot tell which argument this address is in" compile "$folder/unknown.py:absolute" --target webgpu --signature "" -o "$folder/out.d"
 
 # Inputs for TypeScript: texts with JSON escapes, several kernels in one folder.
 cat > "$folder/words.py" <<'K'

@@ -39,14 +39,15 @@ class Barriers {
   void run() { block(f_.body.entry()); }
 
  private:
-  // Where an access is ordered: its allocation. Arguments that may overlap are one array.
+  // Where an access is ordered: its allocation or array. Arguments that may overlap are one array.
   const Value* partOf(const Value* pointer) const {
     const Value* origin = provenance_.of(pointer);
-    return !origin || !origin->def ? schedule_.kernel.disjoint ? origin : f_.args()[0] : origin;
+    return origin && (origin->def || schedule_.kernel.disjoint) ? origin : &anyArray_;
   }
   // Allocations that are not live at the same time share memory.
   bool overlap(const Value* a, const Value* b) const {
-    if (a == b || !a->def || !b->def) return a == b;
+    if (a == b) return true;
+    if (!a->def || !b->def) return a->def == b->def && (a == &anyArray_ || b == &anyArray_);
     const Inst &x = *a->def, &y = *b->def;
     const std::string_view space = x.text(Attr::Space);
     const bool isArray = x.has(Attr::Array) && y.has(Attr::Array) && x.integer(Attr::Array) == y.integer(Attr::Array);
@@ -187,6 +188,7 @@ class Barriers {
   Module& m_;
   const Schedule& schedule_;
   Provenance provenance_;
+  const Value anyArray_{};  // the part of pointers whose array is not known
   Accesses pending_;
 };
 
