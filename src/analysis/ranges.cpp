@@ -36,6 +36,7 @@ Range ofArithmetic(Op op, const Type& t, Range a, Range b) {
     }
     case Op::MinSI: return {std::min(a.low, b.low), std::min(a.high, b.high)};
     case Op::MaxSI: return {std::max(a.low, b.low), std::max(a.high, b.high)};
+    case Op::MinUI: return b.low >= 0 ? Range{0, a.low >= 0 ? std::min(a.high, b.high) : b.high} : whole(t);
     case Op::RemSI:
     case Op::RemUI:
       if (b.low <= 0) return whole(t);
@@ -118,6 +119,7 @@ Range Ranges::compute(const Value* v) {
     case Op::MulI:
     case Op::MinSI:
     case Op::MaxSI:
+    case Op::MinUI:
     case Op::RemSI:
     case Op::RemUI:
     case Op::DivSI:

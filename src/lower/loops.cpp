@@ -87,9 +87,19 @@ void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
       anyLower = true;
       continue;
     }
-    Lowval end = emitOp(Op::SubI, {materialize(*r), materialize(*l)}, kI64);
-    if (!strict) end = emitOp(Op::AddI, {end, {index(1), 0}}, kI64);
-    end = emitOp(Op::MaxSI, {emitOp(Op::MinSI, {end, {size, 0}}, kI64), {index(0), 0}}, kI64);
+    const Lowval first = materialize(*l), past = materialize(*r);
+    Lowval end = emitOp(Op::SubI, {past, first}, kI64);
+    if (bitWidth(bound.compare->operand(0)->type) < 64) {
+      if (!strict) end = emitOp(Op::AddI, {end, {index(1), 0}}, kI64);
+      end = emitOp(Op::MaxSI, {emitOp(Op::MinSI, {end, {size, 0}}, kI64), {index(0), 0}}, kI64);
+    } else {
+      // The difference may overflow. If l < r, its bits are those of an unsigned number that is right.
+      Lowval any = emitOp(Op::CmpI, {first, past}, Type::scalar(Elem::I1),
+                          {{Attr::Predicate, static_cast<int64_t>(strict ? CmpIPred::Slt : CmpIPred::Sle)}});
+      end = emitOp(Op::MinUI, {end, {strict ? size : index(axis.size() - 1), 0}}, kI64);
+      if (!strict) end = emitOp(Op::AddI, {end, {index(1), 0}}, kI64);
+      end = emitOp(Op::Select, {any, end, {index(0), 0}}, kI64);
+    }
     limits.push_back({&bound, end});
   }
   if (limits.empty()) {

@@ -130,3 +130,14 @@ def searched(x, o, n, scale):
         else:
             high = middle
     tl.store(o + p, low << 32 | high)
+
+
+# A bound that the difference of two numbers of 64 bits does not fit in.
+# run: unbounded | *fp32,*fp32,i64,i64 | N=64 | 1 | r[64],z[128],-3,9223372036854775807
+# run: unbounded | *fp32,*fp32,i64,i64 | N=64 | 1 | r[64],z[128],-9223372036854775808,5
+# run: unbounded | *fp32,*fp32,i64,i64 | N=64 | 1 | r[64],z[128],3,-9223372036854775807
+@triton.jit
+def unbounded(x, o, start, end, N: tl.constexpr):
+    i = tl.arange(0, N)
+    tl.store(o + i, tl.load(x + i, mask=start + i < end, other=-1))
+    tl.store(o + N + i, tl.load(x + i, mask=start + i <= end, other=-1))
