@@ -124,7 +124,7 @@ MUTATIONS = [
     ("barrier-if", "src/workgroup/insert_barriers.cpp", "after.join(pending_);", "after = pending_;", "accesses of one branch are forgotten"),
     ("barrier-overlap", "src/workgroup/insert_barriers.cpp", "if (a == b) return true;", "return a == b;", "allocations that share memory are ordered apart"),
     ("barrier-kind", "src/workgroup/insert_barriers.cpp", 'storage ? "storage" : "workgroup"', '"workgroup"', "the barrier of the other address space"),
-    ("barrier-distinct", "src/workgroup/insert_barriers.cpp", "return !origin || !origin->def ? schedule_.kernel.disjoint ? origin : f_.args()[0] : origin;", "return origin;", "arguments that may be one array are ordered apart"),
+    ("barrier-distinct", "src/workgroup/insert_barriers.cpp", "return origin && (origin->def || schedule_.kernel.disjoint) ? origin : &anyArray_;", "return origin ? origin : &anyArray_;", "arguments that may be one array are ordered apart"),
     # ---- back-ends
     ("cpu-bf16-rounding", "src/backends/cpu/conversions.cpp", "number(odd, 0x7fff)", "number(odd, 0x8000)", "ties of bf16 are rounded up"),
     ("cpu-fp8-overflow", "src/backends/cpu/conversions.cpp", "towardZero || saturate ? largest : beyond", "towardZero ? largest : beyond", "casts to fp8 do not saturate"),
