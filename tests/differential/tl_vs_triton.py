@@ -25,7 +25,7 @@ VERSION = tuple(map(int, triton.__version__.split(".")[:2]))
 def kernel(case):
     """Stock Triton's function object."""
     module = sys.modules.get(case.path.stem)
-    if module is None:
+    if module is None or getattr(module, "__file__", None) != str(case.path):
         sys.path.insert(0, str(case.path.parent))
         spec = importlib.util.spec_from_file_location(case.path.stem, case.path)
         module = importlib.util.module_from_spec(spec)
