@@ -89,7 +89,7 @@ export class Encoder implements Disposable {
     return out;
   }
 
-  /** The vectors of `size` sequences of `length` ids, of which the first `lengths[i]` count. */
+  /** Encodes `size` sequences of `length` ids. Only the first `lengths[i]` ids of sequence i are read. */
   async run(size: number, length: number, ids: Int32Array, lengths: Int32Array): Promise<Float32Array> {
     // Two runs of a plan would use the same memory.
     const turn = this.#last.then(async () => (await (await this.plan(size, length)).run({ ids, lengths })).vectors as Float32Array);

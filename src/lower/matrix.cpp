@@ -101,7 +101,7 @@ void Lowering::emitMatrixDot(const Inst& dot) {
     else if (!buffer_.count(last))
       buffer_[last] = allocate(last);
     const BufferRef to = buffer_.at(last);
-    // What the sums begin with is added by the threads, which have it: one way through memory, not two.
+    // The threads have the initial value and add it at the end, so it does not go through memory to the fragments.
     sums = {.own = to.layout ? to : allocateElements(type.element(), type.numel(), layouts_.domain(type.shape())), .adds = !isZero(c)};
     if (sums.adds) copyTile(c, sums.own);
     sums.base = zeroMatrix(type);

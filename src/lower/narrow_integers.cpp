@@ -144,7 +144,7 @@ class Narrower {
     for (size_t k = 0; skip + k < from.size() && skipTo + k < to.size(); ++k)
       if (wide_.count(to[skipTo + k])) mark(from[skip + k]);
   }
-  // What is carried is wide wherever it is.
+  // The arguments and results of a loop are wide together.
   void same(const std::vector<Value*>& a, size_t skip, const std::vector<Value*>& b, size_t skipB) {
     follow(a, skip, b, skipB);
     follow(b, skipB, a, skip);

@@ -220,7 +220,7 @@ Lowval Lowering::ThreadDot::read(const BufferRef& from, Lowval base, Lowval inde
 }
 
 void Lowering::emitSharedDot(const Inst& dot, const DotSchedule& schedule) {
-  // A transposed operand of which the schedule expected that subgroup matrices read it.
+  // The schedule stores no transposed operand that subgroup matrices can read in place; this dot does not use them.
   std::optional<StoredValue> transposed[2];
   for (size_t k = 0; k < 2; ++k)
     if (Value* v = dot.operand(k); !buffer_.count(v)) {

@@ -165,7 +165,7 @@ void NestDecider::decideOrder() {
         return "the vector axis is the innermost of its kind";
       return {};
     };
-    // What is left in the order of the default.
+    // The first axis of the default order that is still legal.
     int next = left[0];
     for (size_t i = usual.order.size(); i-- > 0;)
       if (whyNot(usual.order[i]).empty()) next = usual.order[i];

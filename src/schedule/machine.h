@@ -41,8 +41,8 @@ struct Machine {
   int maxTransposedLanes = 16;    // of blocks that are transposed in registers: as many registers, and code for each row
   size_t maxTransposedWork = 40;  // operations per element of such a block
   int minScannedLaneBits = 2;     // log2 of the lanes from which scanning the lanes of a vector is faster than one element at a time
-  // Of lanes along an axis, where an access whose lanes are one by one costs 12 and a contiguous one nothing; of buffers, which are in the
-  // cache, half of it. Measured on row and column sums, transpositions and products.
+  // Costs of an access if lanes run along an axis. A contiguous access costs nothing. Buffers are in the cache and cost half. Measured on
+  // row and column sums, transpositions and products.
   int stridedLanesCost = 12;
   int runtimeLanesCost = 8;         // the stride may be 1, which a version of the nest tests
   int equalLanesCost = 6;           // one element for all lanes: nothing is gathered, but the load is no vector
@@ -110,6 +110,7 @@ struct Machine {
   int64_t maxResidentFragments = 8;    // of operands, that a subgroup keeps along a loop
   int64_t operandBytesPerThread = 64;  // in shared memory, of dots without subgroup matrices: more would leave room for few workgroups
   int64_t matrixDepthBytes = 64;       // of K per step of a dot: operands of 128 x 128 leave room for a second workgroup on an H200
+  int maxSpread = 4;                   // rows between neighbouring threads that store an operand
   int64_t bankBytes = 128;             // that shared memory loads or stores at once, if they are of different banks: 32 words
   int64_t operandPaddingBytes = 16;    // between rows of operands in shared memory, so that the elements of a column are in different banks
   int64_t accumulatorRow = 24;         // elements from one row of an accumulator fragment to the next, for the same reason

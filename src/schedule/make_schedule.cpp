@@ -275,7 +275,8 @@ class Planner {
       if (inst.op != Op::Dot || !fitsMatrices(inst, schedule_)) return;
       for (size_t k = 0; k < 2; ++k) {
         stored.insert(inst.operand(k));
-        if (inst.operand(k)->def && inst.operand(k)->def->op == Op::Trans) transposed.push_back(inst.operand(k));
+        if (const Inst* def = inst.operand(k)->def; def && def->op == Op::Trans && def->list(Attr::Order)[0] == 1)
+          transposed.push_back(inst.operand(k));
       }
     });
     for (const Value* v : transposed)

@@ -294,19 +294,18 @@ int NestScheduler::firstThreadBit(size_t axis, const NestSchedule& s) {
 
 // Threads that store to shared memory together should meet different banks.
 void NestScheduler::spreadThreads(const Nest& nest, NestSchedule& s) const {
-  constexpr int kMost = 4;
-  if (!isMatrixBuffer(nest) || s.layout || s.axes.size() != 2 || s.contiguousAxis < 0) return;
+  if (!isMatrixBuffer(nest) || machine_.maxAccessBytes == 0 || s.layout || s.axes.size() != 2 || s.contiguousAxis < 0) return;
   const int rows = 1 - s.contiguousAxis;
-  if (1 << s.axes[static_cast<size_t>(rows)].threadBits < 2 * kMost) return;
+  if (1 << s.axes[static_cast<size_t>(rows)].threadBits < 2 * machine_.maxSpread) return;
   s.spreadAxis = rows;
   // In accesses: of a row, from one row to the next, and of all banks at once.
-  const int64_t access = machine_.operandPaddingBytes, banks = machine_.bankBytes / access;
+  const int64_t access = machine_.maxAccessBytes, banks = machine_.bankBytes / access, padding = machine_.operandPaddingBytes / access;
   const int64_t row = s.axes[static_cast<size_t>(s.contiguousAxis)].size() * byteSize(nest.anchors[0].value->type.element()) / access;
-  for (int spread = 1; spread <= kMost && 2 * row == banks; spread *= 2)
-    if ((row + 1) * spread % banks == row) s.spread = spread;
+  for (int spread = 1; spread <= machine_.maxSpread && 2 * row == banks; spread *= 2)
+    if ((row + padding) * spread % banks == row) s.spread = spread;
   if (request_->choose)
     s.spread = ask(*request_->choose, {Decision::Spread, 0, s.spread, "rows that threads store together are in different banks",
-                                       powers(1, kMost), [](int) { return std::string(); }});
+                                       powers(1, machine_.maxSpread), [](int) { return std::string(); }});
 }
 
 // Where threads keep partial results of reductions. In registers if subgroups combine them and their numbers are constants.

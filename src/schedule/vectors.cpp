@@ -83,7 +83,7 @@ NestScheduler::Work NestScheduler::workOf(const Nest& nest, const NestSchedule& 
   return w;
 }
 
-// What lanes along an axis cost the accesses of a nest.
+// The cost of a nest's accesses if lanes run along an axis.
 int NestScheduler::lanesCost(const Work& work, const NestSchedule& s, int axis, int laneBits) {
   const NestSchedule::Axis& along = s.axes[static_cast<size_t>(axis)];
   int cost = 0;

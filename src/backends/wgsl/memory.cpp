@@ -161,7 +161,7 @@ void Emitter::writeElement(const Type& t, int memory, const std::string& offset,
   line(cat(access(memory, "or"), "(", word, ", (", bits, " & ", mask, "u) << ", shift, ");"));
 }
 
-// Of packed elements `index` counts words.
+// If elements are packed, `index` counts words.
 std::string Emitter::privateElement(const Value* pointer, int64_t index) {
   const Memory& own = memory(pointer);
   NEREID_CHECK(pointer->def->op == Op::LoPrivate, "an element of a thread without its number");

@@ -30,7 +30,7 @@ export class Value<D extends DType = DType> {
   readonly graph: Scope;
   /** @internal */
   readonly type: TypeInfo;
-  /** The value of which this is a part, and the first element. @internal */
+  /** The value that this one is a view of, and the offset of its first element. @internal */
   readonly whole: Value;
   /** @internal */
   readonly begin: number;
