@@ -122,7 +122,7 @@ def searched(x, o, n, scale):
     p = tl.program_id(0)
     wanted = (p * scale + 3).to(tl.int64)
     low = tl.full((), 0, tl.int64)
-    high = n - 1
+    high = tl.full((), 0, tl.int64) + n - 1
     while low < high:
         middle = low + (high - low) // 2
         if tl.load(x + middle) < wanted:
