@@ -69,8 +69,13 @@ Range ofBits(Op op, const Type& t, Range a, Range b) {
 Range Ranges::of(const Value* v) {
   auto it = known_.find(v);
   if (it != known_.end()) return it->second;
-  known_[v] = whole(v->type);  // ends recursion on cycles
+  // Ends recursion on cycles, and along chains that are longer than any index.
+  constexpr int kDeep = 256;
+  known_[v] = whole(v->type);
+  if (depth_ == kDeep) return whole(v->type);
+  ++depth_;
   Range r = compute(v);
+  --depth_;
   known_[v] = r;
   return r;
 }
@@ -79,8 +84,13 @@ Range Ranges::of(const Value* v) {
 Range Ranges::ofCounter(const Value* v) {
   const Inst* loop = v->block && v->block->parent ? v->block->parent->parent : nullptr;
   if (!loop || loop->op != Op::For || v->index != 0 || v != loop->regions[0]->entry().args[0]) return whole(v->type);
-  Range low = of(loop->operand(0)), high = of(loop->operand(1));
-  return high.high > low.low ? Range{low.low, high.high - 1} : Range{low.low, low.low};
+  const Range low = of(loop->operand(0)), high = of(loop->operand(1)), step = of(loop->operand(2));
+  if (high.high <= low.low) return {low.low, low.low};
+  // The last multiple of a constant step.
+  const bool isKnown = low.low == low.high && step.low == step.high && step.low > 0;
+  const uint64_t most = static_cast<uint64_t>(high.high) - static_cast<uint64_t>(low.low) - 1;
+  const uint64_t beyond = isKnown ? most % static_cast<uint64_t>(step.low) : 0;
+  return {low.low, static_cast<int64_t>(static_cast<uint64_t>(high.high) - 1 - beyond)};
 }
 
 Range Ranges::compute(const Value* v) {
@@ -90,10 +100,18 @@ Range Ranges::compute(const Value* v) {
   auto in = [&](size_t k) { return of(i.operands[k]); };
   switch (i.op) {
     case Op::Constant: {
-      if (!t.isScalar() || t.isPointer()) return whole(t);
+      if (t.isPointer() || !i.dense().isSplat()) return whole(t);
       int64_t c = t.isBool() ? static_cast<int64_t>(i.dense().bits[0] & 1) : signExtend(i.dense().bits[0], bitWidth(t));
       return {c, c};
     }
+    case Op::MakeRange: return {i.integer(Attr::Start), i.integer(Attr::End) - 1};
+    case Op::LoIota: return {0, t.numel() - 1};
+    case Op::Splat:
+    case Op::LoSplat:
+    case Op::ExpandDims:
+    case Op::Broadcast:
+    case Op::Reshape:
+    case Op::Trans: return in(0);
     case Op::ExtSI:
     case Op::IndexCast: {
       Range a = in(0);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Bounds of scalar integers in the lower form. Targets without (fast) 64-bit integers use them to compute in 32 bits.
+// Bounds of integers: scalars, and the elements of tiles and vectors. Targets without (fast) 64-bit integers use them to compute in 32
+// bits.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,7 @@ class Ranges {
   Range compute(const Value* v);
   Range ofCounter(const Value* v);
   PtrMap<const Value*, Range> known_;
+  int depth_ = 0;
 };
 
 }  // namespace nereid

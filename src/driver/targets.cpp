@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #if NEREID_HAS_LOWER
+#include "lower/jam_loops.h"
 #include "lower/legalize.h"
 #include "lower/lower.h"
 #include "lower/lowering.h"
@@ -532,6 +533,8 @@ constexpr struct {
     {"expand_math", [](Func& f, Module& m) { expandMath(f, m, kReferenceWorkgroup); }},
     {"legalize", [](Func& f, Module& m) { legalize(f, m, kWebGpu); }},
     {"narrow_integers", [](Func& f, Module& m) { narrowIntegers(f, m); }},
+    {"legalize_wasm", [](Func& f, Module& m) { legalize(f, m, kWasm); }},
+    {"jam_loops", [](Func& f, Module& m) { jamLoops(f, m); }},
     {"merge_loads", [](Func& f, Module&) { mergeLoads(f); }},
     {"widen_operands", [](Func& f, Module& m) { widenOperands(f, m); }},
     {"reload_operands", [](Func& f, Module& m) { reloadOperands(f, m); }},

@@ -235,7 +235,7 @@ void cloneInto(Module& m, const Region& from, Region& to, ValueMap& map) {
 }
 
 std::optional<uint64_t> constantBits(const Value* v) {
-  while (v->def && v->def->op == Op::Splat) v = v->def->operand(0);
+  while (v->def && (v->def->op == Op::Splat || v->def->op == Op::LoSplat)) v = v->def->operand(0);
   if (!v->def || v->def->op != Op::Constant) return std::nullopt;
   const Dense& dense = v->def->dense();
   if (!dense.isSplat()) return std::nullopt;

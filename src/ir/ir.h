@@ -228,7 +228,7 @@ using ValueMap = PtrMap<const Value*, Value*>;
 Inst* clone(Module& m, const Inst& inst, ValueMap& map);
 void cloneInto(Module& m, const Region& from, Region& to, ValueMap& map);
 
-// The splat or scalar constant that defines `v`, or null (looks through Splat).
+// The splat or scalar constant that defines `v`, or null (looks through splats).
 std::optional<uint64_t> constantBits(const Value* v);
 std::optional<int64_t> constantInt(const Value* v);
 std::optional<double> constantFloat(const Value* v);

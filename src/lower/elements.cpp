@@ -62,7 +62,6 @@ Lowval Lowering::emitOp(Op op, List<Lowval> operands, Type element, List<Attribu
   auto known = [&](const Lowval& v) -> std::optional<bool> {
     if (!v.v->type.isBool()) return std::nullopt;
     auto c = constantBits(v.v);
-    if (!c && v.v->def && v.v->def->op == Op::LoSplat) c = constantBits(v.v->def->operand(0));
     if (!c) return std::nullopt;
     return *c & 1;
   };
@@ -76,9 +75,7 @@ Lowval Lowering::emitOp(Op op, List<Lowval> operands, Type element, List<Attribu
   // The identity of an operation, with which reductions begin, changes nothing.
   if (hasIdentity(op) && operands[0].v->type == operands[1].v->type)
     for (size_t i = 0; i < 2; ++i)
-      if (const Inst* def = operands[i].v->def;
-          def && constantBits(def->op == Op::LoSplat ? def->operand(0) : operands[i].v) == identityOf(op, element))
-        return operands[1 - i];
+      if (const Inst* def = operands[i].v->def; def && constantBits(operands[i].v) == identityOf(op, element)) return operands[1 - i];
   int level = atLeast;
   int count = 0;
   for (const Lowval& v : operands) {
@@ -262,6 +259,9 @@ Lowval Lowering::computeAt(Value* v, const IndexMap& map) {
     }
     default: break;
   }
+  const bool isDivision = def.op == Op::DivSI || def.op == Op::RemSI || def.op == Op::DivUI || def.op == Op::RemUI;
+  if (isDivision)
+    if (auto out = divideLanes(def, map)) return *out;
   std::vector<Lowval> operands;
   for (size_t i = 0; i < def.operands.size(); ++i) {
     auto m = operandMap(def, i, map, v->index);
@@ -269,7 +269,7 @@ Lowval Lowering::computeAt(Value* v, const IndexMap& map) {
   }
   if (def.op == Op::AddPtr && bitWidth(operands[1].v->type.element()) < 64)
     operands[1] = emitOp(Op::ExtSI, {operands[1]}, Type::scalar(Elem::I64));
-  if (def.op == Op::DivSI || def.op == Op::RemSI || def.op == Op::DivUI || def.op == Op::RemUI)
+  if (isDivision)
     if (auto out = divideByPower(def, operands[0], operands[1])) return *out;
   return emitOp(def, std::move(operands), element);
 }
@@ -457,22 +457,58 @@ std::optional<Lowval> Lowering::loadInPieces(const Inst& load, const IndexMap& m
   return Lowval{pieces[0], top()};
 }
 
+namespace {
+
+// The logarithm of a divisor that is a power of two; 1 is left to others.
+std::optional<int> powerOf(std::optional<uint64_t> divisor, const Type& element) {
+  if (!divisor || !std::has_single_bit(*divisor) || *divisor == 1 || (*divisor >> (bitWidth(element) - 1)) != 0) return std::nullopt;
+  return std::countr_zero(*divisor);
+}
+
+bool isSignedDivision(const Inst& inst) { return inst.op == Op::DivSI || inst.op == Op::RemSI; }
+bool isRemainder(const Inst& inst) { return inst.op == Op::RemSI || inst.op == Op::RemUI; }
+
+}  // namespace
+
+// Quotients and remainders by a power of two, of lanes that count up from a multiple of it or of their number: those of the first lane,
+// and those of the lanes' numbers.
+std::optional<Lowval> Lowering::divideLanes(const Inst& inst, const IndexMap& map) {
+  const Type element = inst.result()->type.element();
+  if (!usesLanes(map) || lanes() == 1) return std::nullopt;
+  const auto power = powerOf(constantBits(inst.operand(1)), element);
+  const int axis = now_.vectorAxis, laneBits = axes_[static_cast<size_t>(axis)].laneBits;
+  if (!power || (isSignedDivision(inst) && ranges_.of(inst.operand(0)).low < 0)) return std::nullopt;
+  const Stride stride = strideOf(inst.operand(0), map, axis, laneBits, &divisibility_);
+  if (stride.kind != Stride::Constant || stride.value != 1) return std::nullopt;
+  // Unsigned numbers may wrap in the middle of the lanes, which remainders do not see.
+  const bool mayWrap = !isSignedDivision(inst) && !isRemainder(inst);
+  if (divisibility_.along(inst.operand(0), map, axis, laneBits) < (mayWrap ? laneBits : std::min(*power, laneBits))) return std::nullopt;
+  auto number = [&](uint64_t n) { return Lowval{constant(element, n), 0}; };
+  auto divide = [&](Lowval x) {
+    return isRemainder(inst) ? emitOp(Op::AndI, {x, number((uint64_t{1} << *power) - 1)}, element)
+                             : emitOp(Op::ShRUI, {x, number(static_cast<uint64_t>(*power))}, element);
+  };
+  auto ofLanes = [&] { return divide(laneIndex(number(0), 1, element)); };
+  if (isRemainder(inst) && *power <= laneBits) return ofLanes();
+  const Lowval first = divide(firstLane(inst.operands[0], map));
+  return !isRemainder(inst) && *power >= laneBits ? first : emitOp(Op::AddI, {first, ofLanes()}, element);
+}
+
 // Quotients and remainders by a power of two: machines have no vectors of divisions.
 std::optional<Lowval> Lowering::divideByPower(const Inst& inst, Lowval x, Lowval y) {
-  auto bits = constantBits(y.v->def && y.v->def->op == Op::LoSplat ? y.v->def->operand(0) : y.v);
-  const bool isSigned = inst.op == Op::DivSI || inst.op == Op::RemSI, isRest = inst.op == Op::RemSI || inst.op == Op::RemUI;
   const Type element = inst.result()->type.element();
-  const int width = bitWidth(element);
-  if (!bits || !std::has_single_bit(*bits) || *bits == 1 || (*bits >> (width - 1)) != 0) return std::nullopt;
+  const auto power = powerOf(constantBits(y.v), element);
+  if (!power) return std::nullopt;
   auto number = [&](uint64_t n) { return Lowval{constant(element, n), 0}; };
-  const auto shift = static_cast<uint64_t>(std::countr_zero(*bits));
-  auto quotient = [&](Op op, Lowval v) { return emitOp(op, {v, number(shift)}, element); };
-  if (!isSigned) return isRest ? emitOp(Op::AndI, {x, number(*bits - 1)}, element) : quotient(Op::ShRUI, x);
+  const uint64_t low = (uint64_t{1} << *power) - 1;
+  auto quotient = [&](Op op, Lowval v) { return emitOp(op, {v, number(static_cast<uint64_t>(*power))}, element); };
+  if (!isSignedDivision(inst) || ranges_.of(inst.operand(0)).low >= 0)
+    return isRemainder(inst) ? emitOp(Op::AndI, {x, number(low)}, element) : quotient(Op::ShRUI, x);
   // Rounded toward zero.
-  Lowval sign = emitOp(Op::ShRSI, {x, number(static_cast<uint64_t>(width - 1))}, element);
-  Lowval moved = emitOp(Op::AddI, {x, emitOp(Op::AndI, {sign, number(*bits - 1)}, element)}, element);
-  if (!isRest) return quotient(Op::ShRSI, moved);
-  return emitOp(Op::SubI, {x, emitOp(Op::AndI, {moved, number(~(*bits - 1))}, element)}, element);
+  Lowval sign = emitOp(Op::ShRSI, {x, number(static_cast<uint64_t>(bitWidth(element) - 1))}, element);
+  Lowval moved = emitOp(Op::AddI, {x, emitOp(Op::AndI, {sign, number(low)}, element)}, element);
+  if (!isRemainder(inst)) return quotient(Op::ShRSI, moved);
+  return emitOp(Op::SubI, {x, emitOp(Op::AndI, {moved, number(~low)}, element)}, element);
 }
 
 Lowval Lowering::gatherAt(const Inst& gather, const IndexMap& map) {

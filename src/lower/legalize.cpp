@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Narrow floats, float atomics and fused multiply-add for machines that have none of them.
+// Narrow floats, float atomics, fused multiply-add and shifts by lane for machines that have none of them.
 //
 //   arith.addf %a, %b : vector<4xf16>   =>   %x = f32 of %a's bits; %y of %b's; %s = arith.addf %x, %y : vector<4xf32>; bits of f16 nearest
 //   to %s
@@ -7,9 +7,11 @@
 // The formats are data (FloatFormat), so that one formula serves f16 and every fp8.
 #include "lower/legalize.h"
 
+#include <bit>
 #include <cmath>
 #include <limits>
 
+#include "analysis/ranges.h"
 #include "ir/after_pass.h"
 #include "ir/bits.h"
 #include "ir/builder.h"
@@ -49,6 +51,7 @@ class Legalizer {
     }
   }
   void finish(Func& f) { replaced_.apply(f.body); }
+  bool hasShiftedLanes() const { return hasShiftedLanes_; }
 
  private:
   // What replaces the instruction, or null to keep it.
@@ -101,6 +104,16 @@ class Legalizer {
         return b_->cast(Op::ArithBitcast, i, x->type);
       }
       case Op::Fma: return fma(inst);
+      case Op::ShLI:
+      case Op::ShRUI:
+      case Op::ShRSI: {
+        if (!shiftsLanes(inst)) return nullptr;
+        hasShiftedLanes_ = true;
+        Value* out = shiftLanes(inst);
+        if (inst.op != Op::ShLI) shifted_[out] = &inst;
+        return out;
+      }
+      case Op::AndI: return extractLanes(inst);
       default: break;
     }
     if (!isElementwise(inst.op) || inst.results.size() != 1 || !isNarrow(inst.result()->type)) return nullptr;
@@ -130,8 +143,7 @@ class Legalizer {
 
   Value* toF32(Value* v) {
     Elem from = v->type.elem;
-    const Value* scalar = v->def && v->def->op == Op::LoSplat ? v->def->operand(0) : v;
-    if (auto bits = constantBits(scalar)) return b_->floating(v->type.withElement(Elem::F32), decodeFloat(from, *bits));
+    if (auto bits = constantBits(v)) return b_->floating(v->type.withElement(Elem::F32), decodeFloat(from, *bits));
     if (isHalf(from) && machine_.halves) return b_->cast(Op::ExtF, v, v->type.withElement(Elem::F32));
     if (auto known = rounded_.find(v); known != rounded_.end()) return rounded(known->second);
     Value* x = b_->cast(Op::ExtSI, asInt(v), v->type.withElement(Elem::I32));
@@ -330,6 +342,49 @@ class Legalizer {
     return b_->cast(Op::TruncF, b_->cast(Op::ArithBitcast, odd, f64), t);
   }
 
+  // Whether lanes of 32 bits are shifted by different amounts.
+  bool shiftsLanes(const Inst& inst) const {
+    const Value* by = inst.operand(1);
+    return !machine_.laneShifts && by->type.isVector() && bitWidth(by->type) == 32 && !(by->def && by->def->op == Op::LoSplat) &&
+           !constantBits(by);
+  }
+
+  // 2^exponent as an integer, for exponents below 32: the bits of an f32, converted.
+  Value* power(Value* exponent) {
+    Value* bits = make(Op::ShLI, make(Op::AddI, exponent, number(exponent, 127)), number(exponent, 23));
+    return b_->cast(Op::FPToUI, asFloat(bits, Elem::F32), exponent->type);
+  }
+  Value* below32(Value* by, Value* x) { return b_->select(b_->cmpI(CmpIPred::Ult, by, number(by, 32)), x, number(by, 0)); }
+
+  // Shifts to the left are products by powers of two, and shifts to the right the upper halves of products.
+  Value* shiftLanes(const Inst& inst) {
+    Value *x = inst.operand(0), *by = inst.operand(1);
+    if (inst.op == Op::ShLI) return make(Op::MulI, x, below32(by, power(by)));
+    if (inst.op == Op::ShRUI) return shiftRight(x, by);
+    // A signed number is an unsigned one less 2^31.
+    Value* most = make(Op::MinUI, by, number(by, 31));
+    Value* bias = power(make(Op::SubI, number(by, 31), most));
+    return make(Op::SubI, shiftRight(make(Op::XOrI, x, number(x, kSign)), most), bias);
+  }
+  Value* shiftRight(Value* x, Value* by) {
+    Value* factor = below32(by, power(make(Op::SubI, number(by, 32), by)));
+    Value* isWhole = b_->cmpI(CmpIPred::Eq, by, number(by, 0));
+    return b_->select(isWhole, x, make(Op::MulHiUI, x, factor));
+  }
+
+  // `x >> by & 2^n - 1`, if the bits are in x: moved to the top by a product, and then all by one amount.
+  Value* extractLanes(const Inst& inst) {
+    const auto mask = constantBits(inst.operand(1));
+    const auto shift = shifted_.find(inst.operand(0));
+    if (shift == shifted_.end() || !mask || *mask == 0 || !std::has_single_bit(*mask + 1) || *mask >> 31) return nullptr;
+    Value *x = shift->second->operand(0), *by = shift->second->operand(1);
+    const int rest = 32 - std::countr_one(*mask);
+    const Range range = ranges_.of(by);
+    if (range.low < 0 || range.high > rest) return nullptr;
+    Value* factor = power(make(Op::SubI, number(by, static_cast<uint64_t>(rest)), by));
+    return make(Op::ShRUI, make(Op::MulI, x, factor), number(x, static_cast<uint64_t>(rest)));
+  }
+
   // Until nobody came between: new = old op value; compare-and-swap.
   Value* atomic(const Inst& inst) {
     Type t = inst.result()->type, bits = bitsType(t);
@@ -366,7 +421,10 @@ class Legalizer {
   Module& m_;
   const Machine& machine_;
   Builder* b_ = nullptr;
-  PtrMap<const Value*, Value*> rounded_;  // of f16 values, the f32 that each was rounded from
+  PtrMap<const Value*, Value*> rounded_;       // of f16 values, the f32 that each was rounded from
+  PtrMap<const Value*, const Inst*> shifted_;  // of values that replace shifts to the right by lane, the shifts
+  Ranges ranges_;
+  bool hasShiftedLanes_ = false;
   Replacements replaced_;
 };
 
@@ -385,6 +443,8 @@ void legalize(Func& f, Module& m, const Machine& machine) {
   legalizer.region(f.body);
   legalizer.finish(f);
   afterPass("legalize", m);
+  // Powers of two often are the same in each iteration.
+  if (legalizer.hasShiftedLanes()) hoistInvariants(f);
   eliminateCommon(f);
   eliminateDead(f);
   afterPass("eliminate_dead", m);

@@ -236,6 +236,7 @@ void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Va
     }
   }
   Inst* loop = m_.newInst(Op::For, loc_);
+  if (depth + 1 == now_.firstReduced && now_.jammed > 1) loop->set(Attr::Jammed, now_.jammed);
   loop->operands = {begin(lower), upper, index(axis.stride())};
   loop->operands.insert(loop->operands.end(), acc.begin(), acc.end());
   loop->regions.push_back(std::make_unique<Region>());

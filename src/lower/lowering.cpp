@@ -6,6 +6,7 @@
 
 #include "ir/after_pass.h"
 #include "ir/bits.h"
+#include "lower/jam_loops.h"
 #include "lower/math.h"
 #include "passes/passes.h"
 
@@ -61,8 +62,14 @@ Result<Lowered> Lowering::run() {
   afterPass("fold", m_);
   eliminateCommon(*out_);
   afterPass("eliminate_common", m_);
-  // The elements of a thread are written out one after the other.
-  if (threads_ > 1 && mergeLoads(*out_)) {
+  const bool isJammed = jamLoops(*out_, m_);
+  if (isJammed) {
+    afterPass("jam_loops", m_);
+    nereid::fold(*out_, m_);
+    eliminateCommon(*out_);
+  }
+  // The elements of a thread are written out one after the other, and so are jammed iterations.
+  if ((threads_ > 1 || isJammed) && mergeLoads(*out_)) {
     afterPass("merge_loads", m_);
     eliminateCommon(*out_);
     afterPass("eliminate_common", m_);

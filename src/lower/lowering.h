@@ -20,6 +20,7 @@
 
 #include "analysis/affine.h"
 #include "analysis/divisibility.h"
+#include "analysis/ranges.h"
 #include "ir/builder.h"
 #include "lower/lower.h"
 #include "schedule/nests.h"
@@ -100,6 +101,7 @@ class Lowering {
   std::optional<Lowval> changeOf(const Value* v, const Inst& loop, Changes& known, int depth);
   std::optional<Lowval> findChange(const Value* v, const Inst& loop, Changes& known, int depth);
   std::optional<Lowval> loadInPieces(const Inst& load, const IndexMap& map);
+  std::optional<Lowval> divideLanes(const Inst& inst, const IndexMap& map);
   std::optional<Lowval> divideByPower(const Inst& inst, Lowval x, Lowval y);
   std::optional<Lowval> compareAtOnce(const Inst& compare, const IndexMap& map);
   int factLevel(Value* mask, const IndexMap& map);
@@ -226,6 +228,7 @@ class Lowering {
   Layouts& layouts_;
   NestScheduler& scheduler_;
   Divisibility divisibility_;
+  Ranges ranges_;  // of the kernel's values
   AffineForms forms_;
   Module m_;
   Func* out_ = nullptr;

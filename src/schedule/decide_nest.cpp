@@ -45,6 +45,7 @@ class NestDecider {
   void decideThreads();
   void decideOrder();
   void decideUnrolled();
+  void decideJammed();
 
   NestScheduler& scheduler_;
   const Machine& machine_;
@@ -72,6 +73,7 @@ void NestDecider::run() {
   decideThreads();
   decideOrder();
   decideUnrolled();
+  decideJammed();
 }
 
 void NestDecider::decideVector() {
@@ -187,6 +189,18 @@ void NestDecider::decideUnrolled() {
   };
   s_.unrolled =
       ask(choose_, {Decision::Unrolled, 0, s_.layout || scheduler_.isShort(nest_, s_), "each thread has few vectors", {0, 1}, whyNot});
+}
+
+void NestDecider::decideJammed() {
+  const int axis = scheduler_.jammedAxis(nest_, s_);
+  s_.jammed = 0;
+  if (axis < 0) return;
+  auto whyNot = [&](int rows) -> std::string {
+    if (!isPower(rows)) return "rows that run together must be a power of two";
+    return rows > std::min<int64_t>(machine_.maxJammed, at(axis).size()) ? "too many rows to run together" : "";
+  };
+  s_.jammed =
+      ask(choose_, {Decision::Jammed, 0, std::max(1, usual_.jammed), "rows share what they load", powers(1, machine_.maxJammed), whyNot});
 }
 
 }  // namespace nereid

@@ -16,8 +16,8 @@ std::vector<int> powers(int first, int64_t last) {
 }
 
 std::string_view nameOf(Decision::Field field) {
-  static constexpr std::string_view kNames[] = {"vector", "lanes", "transposed", "threads", "spread", "order", "unrolled",
-                                                "tested", "rows",  "rest",       "columns", "group",  "depth"};
+  static constexpr std::string_view kNames[] = {"vector", "lanes",  "transposed", "threads", "spread",  "order", "unrolled",
+                                                "jammed", "tested", "rows",       "rest",    "columns", "group", "depth"};
   return kNames[field];
 }
 

@@ -16,7 +16,7 @@
 namespace nereid {
 
 struct Decision {
-  enum Field : uint8_t { Vector, Lanes, Transposed, Threads, Spread, Order, Unrolled, Tested, Rows, Rest, Columns, Group, Depth };
+  enum Field : uint8_t { Vector, Lanes, Transposed, Threads, Spread, Order, Unrolled, Jammed, Tested, Rows, Rest, Columns, Group, Depth };
   Field field;
   int index;                             // of the axis of Threads, of the loop of Order; otherwise 0
   int usual;                             // the default

@@ -50,12 +50,14 @@ constinit const Machine kNeon{.name = "neon", .vectorRegisters = 32, .prefetch =
 // V8 keeps each product of a group in a register before it is added: with tiles of 6 rows, dots of i8 took 1.15 times as long.
 constinit const Machine kWasm{.name = "wasm",
                               .fma = false,
+                              .laneShifts = false,
                               .byteGroup = 2,
                               .dotRows = kRowsOf16Registers,
                               .groupsHaveDotRows = false,
                               .dotRestRows = kRestRows,
                               .bulkMemoryBytes = 16384};
 constinit const Machine kRelaxedWasm{.name = "relaxed wasm",
+                                     .laneShifts = false,
                                      .byteGroup = 2,
                                      .dotRows = kRowsOf16Registers,
                                      .groupsHaveDotRows = false,

@@ -24,6 +24,7 @@ struct Machine {
   bool halves = false;       // conversions between f32 and f16 or bf16 are instructions
   bool scales = false;       // lo.scale is one instruction
   bool exp2 = false;         // exp2 is one instruction, about as exact as the expansion
+  bool laneShifts = true;    // each lane of a vector is shifted by an amount of its own
   bool prefetch = false;     // a line can be brought into the cache before it is loaded
   bool exclusive = true;     // a call can know that no other thread accesses memory: lo.exclusive
 
@@ -34,6 +35,7 @@ struct Machine {
   int unroll = 4;            // vectors per iteration: enough to hide the latency of an addition
   int unrollExpensive = 2;   // the same where registers are short: with expensive operations, or more than longNest
   size_t longNest = 60;      // operations
+  int maxJammed = 4;         // rows of a reduction that run together: more need more registers than they save loads
   // Operations per atomic element of a program up to which one thread runs all programs, without atomic operations: an atomic operation
   // takes as long as some 20 plain ones, and far longer if threads take turns at one address.
   int64_t serialWork = 32;

@@ -41,6 +41,7 @@ struct NestSchedule {
   bool unrolled = false;           // the loops over a thread's elements
   int spreadAxis = -1;  // along which neighbouring threads may be `spread` steps apart, a power of two, in pairs of groups of so many
   int spread = 1;
+  int jammed = 0;            // iterations of the innermost loop around a reduction that run together; 0: there is no such loop
   bool mayHaveLanes = true;  // no effect or branch needs one element at a time
   std::vector<Bound> bounds;
   std::vector<int> partialThreads;      // of each bit of a partial result's number, the bit of the number of the thread that finds it

@@ -40,6 +40,7 @@ NestSchedule NestScheduler::schedule(const Nest& nest, const Request& request) {
   }
   // The number of a thread's register must be a constant. And a few elements are loaded sooner if they are unrolled, with masks.
   s.unrolled = s.layout || isShort(nest, s);
+  chooseJammed(nest, s);
   if (request.choose) decide(nest, s, *request.choose);
   findBounds(nest, s);
   if (s.unrolled) s.bounds.clear();

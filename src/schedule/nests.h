@@ -70,6 +70,8 @@ class NestScheduler {
   int unrollOf(const Nest& nest, const Work& work, const NestSchedule& s) const;
   void chooseVector(const Nest& nest, NestSchedule& s);
   void chooseTransposed(const Nest& nest, const Work& work, NestSchedule& s);
+  int jammedAxis(const Nest& nest, const NestSchedule& s) const;
+  void chooseJammed(const Nest& nest, NestSchedule& s);
   void orderAxes(NestSchedule& s) const;
   Stride strideAlong(const Value* ptr, const IndexMap& map, int axis, int bits, int laneBits);
   bool mayTranspose(const Nest& nest, const NestSchedule& s, int axis) const;

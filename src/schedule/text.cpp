@@ -105,7 +105,8 @@ bool readValues(Words& words, Decision::Field field, std::vector<int>& out) {
 // The line of a nest or a dot.
 bool readLine(Words& words, std::map<int, LineDecisions>& nests, int line, bool isDot) {
   using D = Decision;
-  static constexpr D::Field kNest[] = {D::Vector, D::Lanes, D::Transposed, D::Threads, D::Spread, D::Order, D::Unrolled, D::Tested},
+  static constexpr D::Field kNest[] = {D::Vector, D::Lanes,    D::Transposed, D::Threads, D::Spread,
+                                       D::Order,  D::Unrolled, D::Jammed,     D::Tested},
                             kDot[] = {D::Rows, D::Rest, D::Columns, D::Group, D::Depth, D::Unrolled};
   const std::span<const D::Field> fields = isDot ? std::span<const D::Field>(kDot) : kNest;
   int number = 0;
@@ -213,6 +214,7 @@ std::string nestText(const Nest& nest) {
              hasLanes ? s.axes[static_cast<size_t>(s.vectorAxis)].step() : 1,
              s.transposedAxis >= 0 ? cat(" transposed ", s.transposedAxis) : "", " threads ", listed(threads),
              s.spreadAxis >= 0 ? cat(" spread ", s.spread) : "", " order ", listed(s.order), " unrolled ", s.unrolled ? "yes" : "no",
+             s.jammed > 0 ? cat(" jammed ", s.jammed) : "",
              s.versions.tests.empty()  ? ""
              : s.versions.onlyBuffered ? " tested no"
                                        : " tested yes");

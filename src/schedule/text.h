@@ -9,8 +9,9 @@
 // A line may omit decisions, which are then the compiler's. A section begins with `kernel`; a target with several variants of a kernel has
 // several sections. `axes` has the size of each axis, the innermost of the tile's index first; an axis that a reduction or scan combines
 // ends in `r`. The other fields are decisions: the vector axis (or `none`) and its lanes, the threads along each axis, the axes as loops
-// (the outermost first), and whether the loops over a thread's elements are unrolled. A nest whose accesses may meet also says whether a
-// run-time test chooses a version (`tested`). After `#` come comments.
+// (the outermost first), and whether the loops over a thread's elements are unrolled. A reduction inside a loop over rows also says how
+// many rows run together (`jammed`), and a nest whose accesses may meet whether a run-time test chooses a version (`tested`). After `#`
+// come comments.
 #pragma once
 
 #include <map>

@@ -220,4 +220,31 @@ void NestScheduler::orderAxes(NestSchedule& s) const {
   }
 }
 
+// The axis of the innermost loop around a reduction whose iterations can run together; -1: there is none.
+int NestScheduler::jammedAxis(const Nest& nest, const NestSchedule& s) const {
+  if (threads_ > 1 || s.firstReduced == 0 || s.firstReduced == s.order.size()) return -1;
+  if (!std::all_of(nest.anchors.begin(), nest.anchors.end(), [](const Anchor& a) { return a.kind == Anchor::Combine; })) return -1;
+  const int axis = s.order[s.firstReduced - 1];
+  return axis == s.vectorAxis || s.axes[static_cast<size_t>(axis)].bits == 0 ? -1 : axis;
+}
+
+// Rows run together if they share what they load. Then fewer vectors of each hide the latency of an operation.
+void NestScheduler::chooseJammed(const Nest& nest, NestSchedule& s) {
+  const int axis = jammedAxis(nest, s);
+  s.jammed = axis < 0 ? 0 : 1;
+  if (axis < 0 || s.vectorAxis < 0 || request_->isFallback) return;
+  NestSchedule::Axis &rows = s.axes[static_cast<size_t>(axis)], &vector = s.axes[static_cast<size_t>(s.vectorAxis)];
+  const Work work = workOf(nest, s);
+  const bool isShared = std::any_of(work.accesses.begin(), work.accesses.end(), [&](const Work::Access& x) {
+    const Stride down = strideAlong(x, s, axis, rows.bits), along = strideAlong(x, s, s.vectorAxis, vector.laneBits);
+    return down.kind == Stride::Constant && down.value == 0 && !(along.kind == Stride::Constant && along.value == 0);
+  });
+  if (!isShared || work.isHuge) return;
+  int sums = 0;
+  for (const Anchor& anchor : nest.anchors) sums += static_cast<int>(anchor.inst->operands.size());
+  const int registers = machine_.vectorRegisters / 2 / sums;  // the others have what is loaded
+  s.jammed = static_cast<int>(std::min<int64_t>({machine_.maxJammed, rows.size(), int64_t{1} << log2Below(std::max(1, registers))}));
+  vector.laneBits = std::min(vector.laneBits, s.registerLaneBits + log2Below(std::max(1, registers / s.jammed)));
+}
+
 }  // namespace nereid

@@ -622,19 +622,28 @@ std::optional<Rep> Emitter::vectorInteger(const Inst& i, const std::vector<Rep>&
     case Op::ShLI:
     case Op::ShRUI:
     case Op::ShRSI: {
-      // One amount for all lanes.
-      auto bits = constantBits(i.operand(1));
-      if (!bits) return width == 32 ? std::optional(shiftByLane(i.op, x[0], x[1])) : std::nullopt;
-      uint64_t amount = zeroExtend(*bits, width), limit = static_cast<uint64_t>(width);
-      if (amount >= limit) {
-        if (i.op != Op::ShRSI) return uniform(0, lanes, width);
-        amount = limit - 1;
+      // One amount for all lanes; legalize() rewrites others of 32 bits.
+      const Value* by = i.operand(1);
+      const auto limit = static_cast<uint64_t>(width);
+      Node *amount = nullptr, *isLarge = nullptr;
+      if (auto bits = constantBits(by)) {
+        const uint64_t known = zeroExtend(*bits, width);
+        if (known >= limit && i.op != Op::ShRSI) return uniform(0, lanes, width);
+        amount = code_.i32(static_cast<int64_t>(std::min(known, limit - 1)));
+      } else if (by->def && by->def->op == Op::LoSplat && width == 32) {
+        amount = scalar(by->def->operand(0));
+        isLarge = code_.make(Ins::I32GeU, {amount, code_.i32(width)});
+        if (i.op == Op::ShRSI) amount = code_.select(isLarge, code_.i32(width - 1), amount);
+      } else {
+        return std::nullopt;
       }
       ins = i.op == Op::ShLI    ? byWidth(width, Ins::I8x16Shl, Ins::I16x8Shl, Ins::I32x4Shl, Ins::I64x2Shl)
             : i.op == Op::ShRUI ? byWidth(width, Ins::I8x16ShrU, Ins::I16x8ShrU, Ins::I32x4ShrU, Ins::I64x2ShrU)
                                 : byWidth(width, Ins::I8x16ShrS, Ins::I16x8ShrS, Ins::I32x4ShrS, Ins::I64x2ShrS);
       Rep out{lanes, width, {}};
-      for (Node* n : x[0].n) out.n.push_back(code_.make(ins, {n, code_.i32(static_cast<int64_t>(amount))}));
+      for (Node* n : x[0].n) out.n.push_back(code_.make(ins, {n, amount}));
+      for (size_t k = 0; isLarge && i.op != Op::ShRSI && k < out.n.size(); ++k)
+        out.n[k] = code_.select(isLarge, uniform(0, lanes, width).n[k], out.n[k]);
       return out;
     }
     case Op::MulHiUI: {
@@ -664,34 +673,6 @@ std::optional<Rep> Emitter::vectorInteger(const Inst& i, const std::vector<Rep>&
     return choose(map(a, b, largest ? Ins::I64x2GtS : Ins::I64x2LtS), x[0], x[1]);
   }
   return map(x[0], x[1], ins);
-}
-
-// Shifts of 32 bits by an amount of each lane: products by powers of two, which are f32 numbers.
-Rep Emitter::shiftByLane(Op op, const Rep& x, const Rep& amounts) {
-  const int lanes = x.lanes;
-  auto number = [&](uint64_t n) { return uniform(n, lanes, 32); };
-  auto shifted = [&](const Rep& r, Ins ins, int by) {
-    Rep out = r;
-    for (Node*& n : out.n) n = code_.make(ins, {n, code_.i32(by)});
-    return out;
-  };
-  // 2^exponent, or the largest number.
-  auto power = [&](const Rep& exponent) {
-    return map(shifted(map(exponent, number(127), Ins::I32x4Add), Ins::I32x4Shl, 23), Ins::I32x4TruncSatF32x4U);
-  };
-  Rep small = map(amounts, number(32), Ins::I32x4LtU), most = map(amounts, number(31), Ins::I32x4MinU);
-  if (op == Op::ShLI) return map(map(x, power(most), Ins::I32x4Mul), small, Ins::V128And);
-  Rep factor = power(map(number(31), most, Ins::I32x4Sub));
-  // A signed number is an unsigned one less 2^31.
-  Rep y = op == Op::ShRSI ? map(x, number(0x80000000), Ins::V128Xor) : x;
-  std::array<uint8_t, 16> low{};
-  for (size_t k = 0; k < 16; ++k) low[k] = static_cast<uint8_t>(k / 4 * 8 + k % 4);
-  Rep out{lanes, 32, {}};
-  for (size_t k = 0; k < y.n.size(); ++k) {
-    auto half = [&](Ins ins) { return code_.make(Ins::I64x2ShrU, {code_.make(ins, {y.n[k], factor.n[k]}), code_.i32(31)}); };
-    out.n.push_back(shuffled(half(Ins::I64x2ExtmulLowI32x4U), half(Ins::I64x2ExtmulHighI32x4U), low));
-  }
-  return op == Op::ShRSI ? map(out, factor, Ins::I32x4Sub) : map(out, small, Ins::V128And);
 }
 
 std::optional<Rep> Emitter::vectorFloat(const Inst& i, const std::vector<Rep>& x) {

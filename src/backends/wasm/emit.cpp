@@ -780,7 +780,7 @@ std::optional<Emitter::Bulk> Emitter::bulk(const Inst& loop) {
     return out;
   }
   const Value* v = store->operand(1);
-  auto bits = constantBits(v->def && v->def->op == Op::LoSplat ? v->def->operand(0) : v);
+  auto bits = constantBits(v);
   if (!bits) return std::nullopt;
   out.byte = *bits & 0xff;
   for (int k = 1; k < out.size; ++k)

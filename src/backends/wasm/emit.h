@@ -85,7 +85,6 @@ class Emitter {
   Node* library(Op op, bool isSingle, std::span<Node* const> x);
   Node* mulHigh64(Node* x, Node* y);
   Rep lanewise(const Inst& i, const std::vector<Rep>& x);
-  Rep shiftByLane(Op op, const Rep& x, const Rep& amounts);
   std::optional<Rep> vectorInteger(const Inst& i, const std::vector<Rep>& x);
   std::optional<Rep> vectorFloat(const Inst& i, const std::vector<Rep>& x);
   std::optional<Rep> vectorConvert(const Inst& i, const Rep& x);

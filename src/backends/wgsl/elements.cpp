@@ -15,15 +15,11 @@ bool isPartOf(const Value* part, const Value* v) {
   if (!v->def || (v->def->op != Op::AddF && v->def->op != Op::SubF && v->def->op != Op::Fma)) return false;
   auto alike = [&](const Value* x) {
     if (x == part) return true;
-    auto a = constantBits(x->def && x->def->op == Op::LoSplat ? x->def->operand(0) : x),
-         b = constantBits(part->def && part->def->op == Op::LoSplat ? part->def->operand(0) : part);
-    return a && a == b;
+    auto bits = constantBits(x);
+    return bits && bits == constantBits(part);
   };
   return std::any_of(v->def->operands.begin(), v->def->operands.end(), alike);
 }
-
-// Of a constant, or one in every lane.
-std::optional<uint64_t> constantOf(const Value* v) { return constantBits(v->def && v->def->op == Op::LoSplat ? v->def->operand(0) : v); }
 
 }  // namespace
 
@@ -71,7 +67,7 @@ void Emitter::select(const Inst& inst) {
   Rep r{{}, rep(inst.operand(1)).memory};
   // Narrow elements that are together stay so.
   const Rep &yes = rep(inst.operand(1)), &no = rep(inst.operand(2));
-  auto otherBits = constantOf(inst.operand(2));
+  auto otherBits = constantBits(inst.operand(2));
   if (rep(inst.operand(0)).lane.size() == 1 && !yes.words.empty() && (otherBits || !no.words.empty())) {
     int width = bitWidth(v->type.element());
     for (size_t k = 0; k < yes.words.size(); ++k)
@@ -259,7 +255,7 @@ void Emitter::compareFloats(const Inst& inst) {
   each(inst, [&](int k) {
     // Without && and ||, which are branches. A constant is known not to be one.
     auto isNan = [&](const Value* v) -> std::string {
-      auto bits = constantOf(v);
+      auto bits = constantBits(v);
       return bits && (*bits & 0x7fffffff) <= 0x7f800000 ? "" : cat(help("is_nan"), "(", at(v, k), ")");
     };
     std::string nan = isNan(inst.operand(0)), other = a(k) == b(k) ? "" : isNan(inst.operand(1));
@@ -303,7 +299,7 @@ void Emitter::floats(const Inst& inst) {
     case FloatOp::AddF: return infix("+");
     case FloatOp::SubF: {
       // Drivers take 0 - x for -x, which has another sign where x is 0.
-      if (constantOf(inst.operand(0)) == uint64_t{0}) {
+      if (constantBits(inst.operand(0)) == uint64_t{0}) {
         each(inst, [&](int k) { return cat("select(-", b(k), ", ", a(k), ", ", b(k), " == ", a(k), ")"); });
         return;
       }
@@ -321,7 +317,7 @@ void Emitter::floats(const Inst& inst) {
     case FloatOp::DivF:
     case FloatOp::PreciseDivF: {
       auto isZero = [&](size_t k) {
-        auto bits = constantOf(inst.operand(k));
+        auto bits = constantBits(inst.operand(k));
         return bits && (*bits & 0x7fffffff) == 0;
       };
       const char* op = inst.op == Op::MulF ? " * " : " / ";
@@ -335,7 +331,7 @@ void Emitter::floats(const Inst& inst) {
     case FloatOp::AbsF: each(inst, [&](int k) { return cat("bitcast<f32>(bitcast<u32>(", a(k), ") & 0x7fffffffu)"); }); return;
     case FloatOp::Fma: {
       auto hidden = [&](size_t operand, int k) {
-        auto bits = constantOf(inst.operand(operand));
+        auto bits = constantBits(inst.operand(operand));
         return bits && (*bits & 0x7fffffff) == 0 ? cat(help("rounded"), "(", at(inst.operand(operand), k), ")")
                                                  : at(inst.operand(operand), k);
       };
@@ -426,7 +422,7 @@ void Emitter::integers(const Inst& inst) {
   auto b = [&](int k) { return at(inst.operand(1), k); };
   auto s = [&](const std::string& e) { return sext(e, width); };
   auto wrapped = [&](auto&& f) { each(inst, [&](int k) { return zext(f(k), width); }); };
-  std::optional<uint64_t> known = inst.operands.size() > 1 ? constantOf(inst.operand(1)) : std::nullopt;
+  std::optional<uint64_t> known = inst.operands.size() > 1 ? constantBits(inst.operand(1)) : std::nullopt;
   if (known) known = zeroExtend(*known, width);
   switch (intOp(inst.op)) {
     case IntOp::AddI: return wrapped([&](int k) { return cat("(", a(k), " + ", b(k), ")"); });

@@ -213,8 +213,7 @@ void Emitter::readVector(const Inst& inst, Rep& r) {
   const Type element = inst.result()->type.element();
   bool chooses = mask && !inst.has(Attr::Unspecified);
   int width = bitWidth(element), perWord = 32 / width, count = wordsAtOnce(inst, inst.result()), all = lanes(inst.result()->type);
-  auto otherBits =
-      other ? constantBits(other->def && other->def->op == Op::LoSplat ? other->def->operand(0) : other) : std::optional<uint64_t>(0);
+  auto otherBits = other ? constantBits(other) : std::optional<uint64_t>(0);
   const char* get = count == 4 ? "get4" : count == 2 ? "get2" : "get";
   for (int k = 0; k < all; k += count * perWord) {
     std::string first =
