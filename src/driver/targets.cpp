@@ -18,6 +18,7 @@
 #include "schedule/advance_reductions.h"
 #include "schedule/candidates.h"
 #include "schedule/defer_reductions.h"
+#include "schedule/lazy_rescale.h"
 #include "schedule/reload_operands.h"
 #include "schedule/schedule.h"
 #include "schedule/split_dots.h"
@@ -111,6 +112,7 @@ Result<Scheduled> toLower(Module m, const Machine& machine, const KernelSchedule
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
   if (machine.hasWorkgroups()) {
     widenOperands(*m.kernel(), m);
+    if (shape.matrices) lazyRescale(*m.kernel(), m);
     if (shape.reloads) reloadOperands(*m.kernel(), m);
     splitDots(*m.kernel(), m, machine);
     deferReductions(*m.kernel(), m, machine);
@@ -353,20 +355,26 @@ std::unique_ptr<Func> copyOf(const Func& kernel, Module& m) {
   return out;
 }
 
-// `reloading` becomes the kernel with operands that are loaded again, if that is another one.
-Result<wgsl::Shader> toShader(Module& m, std::unique_ptr<Func>& reloading, const wgsl::Device* device, const wgsl::TextOptions& options,
-                              Diags& diags) {
+// The forms of a kernel that differ from the plain one.
+struct OtherForms {
+  std::unique_ptr<Func> matrices, reloading;
+  wgsl::Forms with(const Func& plain) const { return {&plain, matrices ? matrices.get() : &plain, reloading.get()}; }
+};
+
+Result<wgsl::Shader> toShader(Module& m, OtherForms& others, const wgsl::Device* device, const wgsl::TextOptions& options, Diags& diags) {
   if (!pipeline(m, diags, {.hasF64 = false, .hasPointers = false})) return std::unexpected(Failed{});
   Func& kernel = *m.kernel();
   widenOperands(kernel, m);
-  reloading = copyOf(kernel, m);
-  if (!reloadOperands(*reloading, m)) reloading.reset();
-  for (Func* f : {&kernel, reloading.get()}) {
+  others.matrices = copyOf(kernel, m);
+  if (!lazyRescale(*others.matrices, m)) others.matrices.reset();
+  others.reloading = copyOf(others.matrices ? *others.matrices : kernel, m);
+  if (!reloadOperands(*others.reloading, m)) others.reloading.reset();
+  for (Func* f : {&kernel, others.matrices.get(), others.reloading.get()}) {
     if (!f) continue;
     splitDots(*f, m, kWebGpu);
     deferReductions(*f, m, kWebGpu);
   }
-  return wgsl::write(kernel, reloading.get(), device, options, diags);
+  return wgsl::write(others.with(kernel), device, options, diags);
 }
 
 // The decisions about the kernel as a whole that a variant has.
@@ -398,8 +406,8 @@ wgsl::Device deviceOf(std::string_view text) {
 
 Result<Artefacts> writeWebgpu(Module m, std::string_view device, Diags& diags) {
   wgsl::Device known = deviceOf(device);
-  std::unique_ptr<Func> reloading;
-  auto shader = toShader(m, reloading, device.empty() ? nullptr : &known, {.schedule = m.schedule}, diags);
+  OtherForms others;
+  auto shader = toShader(m, others, device.empty() ? nullptr : &known, {.schedule = m.schedule}, diags);
   if (!shader) return std::unexpected(Failed{});
   std::string arrays = listed(shader->arrays, [](const wgsl::Array& a) {
     return cat("{\"parameter\": ", a.parameter, ", \"name\": ", jsonQuoted(a.name), ", \"writes\": ", a.isWritten ? "true" : "false", "}");
@@ -481,14 +489,14 @@ enum class Middle : uint8_t { Schedule, Candidates, Lower };
 #if NEREID_HAS_WGSL
 // All variants of a kernel.
 Result<std::string> emitMiddleOfWebgpu(Module m, Middle kind, bool lines, Diags& diags) {
-  std::unique_ptr<Func> reloading;
-  auto shader = toShader(m, reloading, nullptr, {.lines = lines, .explains = true, .schedule = m.schedule}, diags);
+  OtherForms others;
+  auto shader = toShader(m, others, nullptr, {.lines = lines, .explains = true, .schedule = m.schedule}, diags);
   if (!shader) return std::unexpected(Failed{});
   std::string text;
   for (const wgsl::Variant& v : shader->variants) {
     appendAll(text, kind == Middle::Lower ? "" : "# ", "variant wgsl", v.suffix, "\n");
     if (kind == Middle::Candidates) {
-      const Func& kernel = v.reloads ? *reloading : *m.kernel();
+      const Func& kernel = *others.with(*m.kernel()).of(shapeOf(v));
       auto schedule = scheduleOf(kernel, m.schedule, kWebGpu, shapeOf(v), diags);
       if (!schedule) return std::unexpected(Failed{});
       append(text, describeCandidates(kernel, *schedule));
@@ -538,6 +546,7 @@ constexpr struct {
     {"merge_loads", [](Func& f, Module&) { mergeLoads(f); }},
     {"widen_operands", [](Func& f, Module& m) { widenOperands(f, m); }},
     {"reload_operands", [](Func& f, Module& m) { reloadOperands(f, m); }},
+    {"lazy_rescale", [](Func& f, Module& m) { lazyRescale(f, m); }},
     {"split_dots", [](Func& f, Module& m) { splitDots(f, m, kWebGpu); }},
     {"defer_reductions", [](Func& f, Module& m) { deferReductions(f, m, kWebGpu); }},
     {"advance_reductions", [](Func& f, Module& m) { advanceReductions(f, m, kReference); }},
@@ -565,8 +574,8 @@ Result<std::string> emitPass(Module m, std::string_view name, bool lines, Diags&
 #if NEREID_HAS_WGSL
 // The variant that runs on every device is `wgsl`; `wgsl.f16` is the one with that suffix.
 Result<std::string> emitShader(Module m, std::string_view stage, bool lines, Diags& diags) {
-  std::unique_ptr<Func> reloading;
-  auto shader = toShader(m, reloading, nullptr, {.lines = lines, .schedule = m.schedule}, diags);
+  OtherForms others;
+  auto shader = toShader(m, others, nullptr, {.lines = lines, .schedule = m.schedule}, diags);
   if (!shader) return std::unexpected(Failed{});
   std::string suffixes;
   for (wgsl::Variant& v : shader->variants) {

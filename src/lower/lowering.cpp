@@ -315,7 +315,7 @@ void Lowering::emitFor(const Inst& inst) {
     const Layout* layout = layouts_.of(inst.results[i]);
     buffers[i] = allocateElements(layouts_.storedType(inst.results[i]), init->type.numel(), layout);
     if (layout && layouts_.staysInFragments(inst, i))
-      fragments_.sums[source.args[1 + i]] = {.base = beginMatrix(init, buffers[i]), .isCarried = true};
+      fragments_[source.args[1 + i]] = {.base = beginMatrix(init, buffers[i]), .isCarried = true};
     else
       copyTile(init, buffers[i]);
     auto through = schedule_.throughTemporary.find(&yield);
@@ -350,7 +350,7 @@ void Lowering::emitFor(const Inst& inst) {
   at(0).yield(yields);
   levels_ = std::move(saved);
   for (size_t i = 0; i < carried && !failed_; ++i)
-    if (auto held = fragments_.sums.find(source.args[1 + i]); held != fragments_.sums.end())
+    if (auto held = fragments_.find(source.args[1 + i]); held != fragments_.end())
       moveMatrix(held->second.base, buffers[i], inst.results[i]->type, true, false);
   for (size_t i = 0, k = 0; i < carried; ++i) {
     if (buffers[i].base)

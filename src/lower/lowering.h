@@ -190,6 +190,7 @@ class Lowering {
   void moveMatrix(Value* sums, const BufferRef& own, const Type& type, bool toRegisters, bool adds);
   Value* zeroMatrix(const Type& type);
   Value* beginMatrix(const Value* init, const BufferRef& own);
+  bool rescale(const Value* update);
   void emitMatrixDot(const Inst& dot);
 
   // ---- dot.cpp
@@ -258,10 +259,7 @@ class Lowering {
     BufferRef own;           // where they end,
     bool adds = false;       // added to what is there
   };
-  struct {
-    PtrMap<const Value*, Fragments> sums;
-    BufferRef parts[2][2];  // for each subgroup, of floats and of integers
-  } fragments_;
+  PtrMap<const Value*, Fragments> fragments_;  // by what they sum
 
   // The nest that is being emitted.
   const Nest* nest_ = nullptr;

@@ -5,7 +5,10 @@
 // The sums stay in the units' form (one lo.alloc that only lo.matrix_* touch) along a loop that does nothing else with them. Who wants
 // their elements gets them in threads' registers, dealt so that each thread's elements lie in its own subgroup's parts: part by part,
 // through 1 kB of shared memory a subgroup.
+#include <utility>
+
 #include "lower/lowering.h"
+#include "schedule/lazy_rescale.h"
 
 namespace nereid {
 
@@ -18,7 +21,6 @@ bool isZero(const Value* v) { return v->def && v->def->op == Op::Constant && isI
 // Between sums and the threads' own elements: to those (`adds`: on top of what they are), or from them.
 void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, bool toRegisters, bool adds) {
   const Type kI64 = Type::scalar(Elem::I64), sum = type.element();
-  BufferRef* parts = fragments_.parts[type.isInt()];
   int n = type.log2(1);
   FragmentLayout d = layouts_.fragments(type);
   std::vector<int64_t> bits;
@@ -28,12 +30,12 @@ void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, b
   for (int i = 0; i < d.subgroupRows; ++i) bits.push_back(n + machine_.fragmentBits + d.rows + i);
   // By turns, so that all wait once a part; where there are many threads memory is dearer.
   const int64_t turns = threads_ > machine_.doubleBufferThreads ? 1 : 2;
-  for (int64_t k = 0; k < turns; ++k)
-    if (!parts[k].base) parts[k] = allocateElements(sum, int64_t{8} * threads_);
+  std::vector<BufferRef> parts;
+  for (int64_t k = 0; k < turns; ++k) parts.push_back(allocateElements(sum, int64_t{8} * threads_));
   int64_t columns = int64_t{1} << d.columns;
   for (int64_t part = 0; part < int64_t{1} << (d.columns + d.rows); ++part) {
     int64_t first = (part % columns << machine_.fragmentBits) + (part / columns << (n + machine_.fragmentBits));
-    const BufferRef& between = parts[part % turns];
+    const BufferRef& between = parts[static_cast<size_t>(part % turns)];
     auto move = [&](Op op, Value* to, Value* from) { at(top()).create(op, {to, from}, {}, {{Attr::Lanes, bits}, {Attr::Offset, first}}); };
     if (toRegisters) move(Op::LoMatrixGet, between.base, sums);
     threadsLoop(threads_, [&](Value* t) {
@@ -74,6 +76,24 @@ Value* Lowering::beginMatrix(const Value* init, const BufferRef& own) {
   return sums;
 }
 
+// Scales carried sums, if there are any, where a condition holds.
+bool Lowering::rescale(const Value* update) {
+  const Value* sums = rescaledSums(update);
+  if (!sums || !fragments_.contains(sums)) return false;
+  const BufferRef own = buffer_.at(sums);
+  const Fragments fragments = fragments_.at(sums);
+  Inst* branch = at(top()).ifElse(scalar(update->def->operand(0)), {}, false);
+  std::vector<Block*> saved = std::exchange(levels_, {&branch->regions[0]->entry()});
+  moveMatrix(fragments.base, own, sums->type, true, false);
+  copyTile(update->def->operand(1), own);
+  moveMatrix(fragments.base, own, sums->type, false, false);
+  at(0).yield({});
+  levels_ = std::move(saved);
+  fragments_[update] = fragments;
+  buffer_[update] = own;
+  return true;
+}
+
 void Lowering::emitMatrixDot(const Inst& dot) {
   loc_ = dot.loc;
   const Value *a = dot.operand(0), *c = dot.operand(2), *d = dot.result();
@@ -89,7 +109,7 @@ void Lowering::emitMatrixDot(const Inst& dot) {
   };
   const Inst* next = layouts_.continuationOf(dot);
   Fragments sums;
-  if (auto before = fragments_.sums.find(c); before != fragments_.sums.end()) {
+  if (auto before = fragments_.find(c); before != fragments_.end()) {
     sums = before->second;
     if (sums.isCarried) buffer_[d] = buffer_.at(c);
   } else {
@@ -108,7 +128,7 @@ void Lowering::emitMatrixDot(const Inst& dot) {
   }
   multiply(sums.base);
   if (next || sums.isCarried) {
-    fragments_.sums[d] = sums;
+    fragments_[d] = sums;
     return;
   }
   const BufferRef to = buffer_.at(d), own = sums.own;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "schedule/dots.h"
+#include "schedule/lazy_rescale.h"
 #include "support/sort.h"
 
 namespace nereid {
@@ -103,17 +104,21 @@ void Layouts::layOutMatrix(const Type& type, Layout& l) const {
 bool Layouts::staysInFragments(const Inst& loop, size_t slot) const {
   const Block& body = loop.regions[0]->entry();
   const Value *arg = body.args[1 + slot], *next = body.terminator()->operand(slot);
-  // Several dots may add to the accumulators one after the other.
+  // Several dots may add to the accumulators one after the other. Before one, they may be scaled.
   std::set<const Value*> sums{arg};
-  for (const Value* sum = next; sum != arg; sum = sum->def->operand(2)) {
-    if (!sum->def || !matrixDots_.count(sum->def)) return false;
+  size_t expected = 1, uses = 0;
+  for (const Value* sum = next; sum != arg;) {
+    const Value* scaled = rescaledSums(sum);
+    if (!scaled && (!sum->def || !matrixDots_.count(sum->def))) return false;
+    if (scaled) sums.insert(sum->def->operand(1));
     sums.insert(sum);
+    expected += scaled ? 3 : 1;
+    sum = scaled ? scaled : sum->def->operand(2);
   }
-  size_t uses = 0;
   walk(kernel_.body, [&](const Inst& inst) {
     for (const Value* v : inst.operands) uses += sums.count(v);
   });
-  return uses == sums.size();
+  return uses == expected;
 }
 
 const Inst* Layouts::continuationOf(const Inst& dot) const {

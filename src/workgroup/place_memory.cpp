@@ -96,8 +96,9 @@ class Placement {
   };
   struct Life {
     int first = INT32_MAX, last = -1;
-    bool inLoop = false;  // a write is
-    bool inBranch = false;
+    bool inLoop = false;             // a write is
+    const Region* branch = nullptr;  // that all accesses are in,
+    bool isConditional = false;      // or not
     std::vector<Access> accesses{};  // in order
   };
 
@@ -108,12 +109,15 @@ class Placement {
       Life& life = lives_[alloc];
       life.first = std::min(life.first, at);
       life.last = std::max(life.last, at);
-      life.accesses.push_back({at, writes});
+      const Region* branch = nullptr;  // the innermost
       for (const Block* b = inst.parent; b && b->parent && b->parent->parent; b = b->parent->parent->parent) {
         const Inst* parent = b->parent->parent;
         life.inLoop |= writes && parent->op == Op::For && !parent->has(Attr::Threads);
-        life.inBranch |= parent->op == Op::If || parent->op == Op::While;
+        if (!branch && (parent->op == Op::If || parent->op == Op::While)) branch = b->parent;
       }
+      if (life.accesses.empty()) life.branch = branch;
+      life.isConditional |= life.branch != branch || (branch && (branch->parent->op == Op::While || (life.accesses.empty() && !writes)));
+      life.accesses.push_back({at, writes});
     };
     auto visit = [&](auto& self, const Region& region) -> void {
       for (const Block* b : region.blocks)
@@ -160,7 +164,8 @@ class Placement {
         life.first = std::min(life.first, range.first);
         life.last = std::max(life.last, range.second - 1);
       }
-      if (life.inBranch) {
+      // Some branch may write it long before it is read.
+      if (life.isConditional) {
         life.first = 0;
         life.last = next_;
       }

@@ -673,8 +673,9 @@ bool writeFor(const Func& kernel, const KernelSchedule& shape, FunctionRef<std::
 
 }  // namespace
 
-Result<Shader> write(const Func& kernel, const Func* reloading, const Device* device, const TextOptions& options, Diags& diags) {
+Result<Shader> write(const Forms& forms, const Device* device, const TextOptions& options, Diags& diags) {
   const Machine& machine = kWebGpu;
+  const Func& kernel = *forms.plain;
   Shader out;
   std::unique_ptr<std::vector<Decisions>> sections;
   std::string why;
@@ -693,7 +694,7 @@ Result<Shader> write(const Func& kernel, const Func* reloading, const Device* de
     const Decisions* section = sections ? sectionFor(*sections, machine, shape, why) : nullptr;
     if (!why.empty()) return illegal();
     isUsed |= section != nullptr;
-    const Func* source = shape.reloads ? reloading : &kernel;
+    const Func* source = forms.of(shape);
     if (!source) {
       why = "no operand can be loaded again: `reloads` must be `no`";
       return illegal();
@@ -716,11 +717,11 @@ Result<Shader> write(const Func& kernel, const Func* reloading, const Device* de
   });
   // Fewer threads need less shared memory.
   int64_t room = device ? std::min(device->workgroupBytes, machine.maxSharedBytes) : machine.maxSharedBytes;
-  for (int threads = threadsOf(kernel, machine, true); products && !lacks && threads >= machine.subgroupThreads; threads /= 2) {
+  for (int threads = threadsOf(*forms.matrices, machine, true); products && !lacks && threads >= machine.subgroupThreads; threads /= 2) {
     // Operands that do not fit in shared memory side by side are loaded again for each dot.
     bool any = false;
     for (bool reloads : {false, true}) {
-      if (reloads && (!reloading || sections)) continue;
+      if (reloads && (!forms.reloading || sections)) continue;
       out.variants.clear();
       if (!writeVariant({.threads = threads, .subgroups = true, .matrices = true, .reloads = reloads})) return std::unexpected(Failed{});
       any |= !out.variants.empty();

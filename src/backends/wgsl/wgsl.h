@@ -55,7 +55,13 @@ struct TextOptions {
   bool lines = false, explains = false;
   std::string schedule{};  // decisions as text (schedule/text.h); empty: the defaults
 };
-// `reloading` is the kernel after reload_operands, or null if that changes nothing.
-Result<Shader> write(const Func& kernel, const Func* reloading, const Device* device, const TextOptions& options, Diags& diags);
+// A kernel in the forms that variants begin with.
+struct Forms {
+  const Func* plain;
+  const Func* matrices;   // with subgroup matrices: after lazy_rescale
+  const Func* reloading;  // the same, after reload_operands; null if that changes nothing
+  const Func* of(const KernelSchedule& shape) const { return shape.reloads ? reloading : shape.matrices ? matrices : plain; }
+};
+Result<Shader> write(const Forms& forms, const Device* device, const TextOptions& options, Diags& diags);
 
 }  // namespace nereid::wgsl

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "ir/ir.h"
+
+namespace nereid {
+
+// Lets accumulators that a running maximum scales keep an older maximum until it has grown much. Returns whether there are any.
+bool lazyRescale(Func& f, Module& m);
+// Of `condition ? sums * x : sums`, for a condition that is a scalar, the sums; null of anything else.
+const Value* rescaledSums(const Value* v);
+
+}  // namespace nereid
