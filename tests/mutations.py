@@ -132,8 +132,8 @@ MUTATIONS = [
     ("cpu-atomic-order", "src/backends/cpu/emit.cpp", "case MemSem::Acquire: return llvm::AtomicOrdering::Acquire;", "case MemSem::Acquire: return llvm::AtomicOrdering::Monotonic;", "an acquiring atomic orders nothing"),
     ("cpu-cast-saturation", "src/backends/cpu/emit.cpp", "llvm::Intrinsic::fptosi_sat : llvm::Intrinsic::fptoui_sat;", "llvm::Intrinsic::fptosi_sat : llvm::Intrinsic::fptosi_sat;", "floats become unsigned integers of half the range"),
     ("cpu-print-width", "src/backends/cpu/emit.cpp", "cat(shape[d] - 1).size()", "size_t{1}", "indices of a print are not aligned"),
-    ("wasm-sext16", "src/backends/wasm/elements.cpp", "if (width == 16) return code_.make(Ins::I32Extend16S, {x});", "if (width == 16) return x;", "signed integers of 16 bits are unsigned"),
-    ("wasm-mask-order", "src/backends/wasm/elements.cpp", "if (isSignedPredicate(p)) std::swap(x[0], x[1]);", "", "signed comparisons of booleans"),
+    ("wasm-sext16", "src/backends/wasm/vectors.cpp", "if (width == 16) return code_.make(Ins::I32Extend16S, {x});", "if (width == 16) return x;", "signed integers of 16 bits are unsigned"),
+    ("wasm-mask-order", "src/backends/wasm/elements.cpp", "if (isSignedPredicate(p)) std::swap(x, y);", "", "signed comparisons of booleans"),
     ("wasm-pmin", "src/backends/wasm/elements.cpp", "return map(y, x, x.width == 64 ?", "return map(x, y, x.width == 64 ?", "minima by comparison give the other operand for NaN"),
     ("wgsl-barrier-kind", "src/backends/wgsl/emit.cpp", 'i.text(Attr::Space) == "storage" ? "storageBarrier();" : "workgroupBarrier();"', '"workgroupBarrier();"', "the barrier of the other address space"),
     # ---- front-ends
