@@ -48,10 +48,10 @@ MUTATIONS = [
     ("divisibility-xor", "src/analysis/divisibility.cpp", "case Op::XOrI: return std::min(in(0), in(1));", "case Op::XOrI: return std::max(in(0), in(1));", "sums are as aligned as their better operand"),
     ("divisibility-loop", "src/analysis/divisibility.cpp", ": std::min(of(loop->operand(2 + k)), of(body.terminator()->operand(k - 1)));", ": of(loop->operand(2 + k));", "what a loop carries is as aligned as its initial value"),
     ("index-map-join", "src/analysis/index_map.cpp", "return IndexMap(map.begin() + 1, map.end());", "return IndexMap(map.begin(), map.end() - 1);", "join alternates halves instead of elements"),
-    ("stride-sub", "src/analysis/index_map.cpp", "op == Op::SubI ? a.value - b.value : a.value + b.value", "a.value + b.value", "the stride of a difference"),
+    ("stride-sub", "src/analysis/index_map.cpp", "op == Op::SubI ? a.value - b.value : a.value + b.value", "op == Op::SubI ? a.value + b.value : a.value + b.value", "the stride of a difference"),
     ("stride-wrap", "src/analysis/index_map.cpp", "Stride{Stride::Runtime, a.value} : Stride{};", "Stride::constant(a.value) : Stride{};", "an index that wraps is not tested at run time"),
     ("group-wrap", "src/analysis/index_map.cpp", "(a.value << bits_) <=", "(a.value << bits_) / 2 <=", "a group of indices may contain a multiple of the divisor"),
-    ("group-negative", "src/analysis/index_map.cpp", "(isUnsigned || isNonNegative(i.operand(0))) && staysInGroup()", "staysInGroup()", "remainders of negative indices count as contiguous, and quotients as equal"),
+    ("group-negative", "src/analysis/index_map.cpp", "(isUnsigned || isNonNegative(i.operand(0))) && staysInGroup()", "(isUnsigned || !isNonNegative(i.operand(0)) || true) && staysInGroup()", "remainders of negative indices count as contiguous, and quotients as equal"),
     ("writes-select", "src/analysis/writes.cpp", "case Op::Select: follow(i.operands[1]); return follow(i.operands[2]);", "case Op::Select: return follow(i.operands[1]);", "an array written through a chosen pointer counts as read-only"),
     # ---- schedule
     ("keep-order", "src/schedule", "changed |= keepOrder();", "changed |= false;", "loads are read after later writes"),
