@@ -174,11 +174,22 @@ class Emitter {
   void compute(const Inst& inst);
   void compareInts(const Inst& inst);
   void compareFloats(const Inst& inst);
-  void convert(const Inst& inst);
+  void reinterpret(const Inst& inst);
+  void resizeInt(const Inst& inst);
+  void resizeFloat(const Inst& inst);
+  void intToFloat(const Inst& inst);
+  void floatToInt(const Inst& inst);
   void select(const Inst& inst);
+  std::string spelled(std::string_view text, const Inst& inst, int lane);
+  void spell(const Inst& inst, std::string_view text) {
+    each(inst, [&](int k) { return spelled(text, inst, k); });
+  }
   void floats(const Inst& inst);
+  std::string hideZero(const Inst& inst, size_t operand, int lane);
+  void subtract(const Inst& inst);
   void booleans(const Inst& inst);
   void integers(const Inst& inst);
+  std::string shifted(const Inst& inst, std::optional<uint64_t> known, int lane);
   void longs(const Inst& inst);
   static std::string u(const std::string& e) { return cat("bitcast<u32>(", e, ")"); }
   static std::string i(const std::string& e) { return cat("bitcast<i32>(", e, ")"); }
