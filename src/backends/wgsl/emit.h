@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The state of writing one shader, shared by the files of this folder:
+//   variants.cpp  which shaders a kernel has
 //   emit.cpp      the module, structure, control flow
 //   matrices.cpp  products on matrix units
 //   memory.cpp    arrays of words: loads, stores, atomics, reports
@@ -76,6 +77,11 @@ class Emitter {
  private:
   // ---- emit.cpp
   void findMemories();
+  Memory& addMemory(std::string name, Memory::Of of);
+  void addArguments();
+  void addAllocations();
+  void findAccesses();
+  void findAccess(const Inst& i);
   void addMatrices();
   Loc placeOf(const Value* v);
   static bool isPackable(const Inst& access, const Value* value);
@@ -132,9 +138,13 @@ class Emitter {
   std::string uniform(const std::string& condition);
   bool isUniform(const Value* v);
   std::string uniformIf(const Value* v);
+  void threadsLoop(const Inst& inst);
   void loop(const Inst& inst);
   void branch(const Inst& inst);
   void whileLoop(const Inst& inst);
+  void barrier(const char* text);
+  void iota(const Inst& inst);
+  void moveLanes(const Inst& inst);
 
   // ---- memory.cpp
   struct Place {
