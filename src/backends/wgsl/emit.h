@@ -52,6 +52,7 @@ struct Memory {
     return columns / unit + machine.operandPaddingBytes / (unit * byteSize(Type::scalar(element)));
   }  // of Factors: vectors from a row to the next
   std::set<std::string> accessors;
+  int64_t wordsOfElement() const;
 };
 
 class Emitter {
@@ -167,11 +168,17 @@ class Emitter {
   void load(const Inst& inst);
   void store(const Inst& inst);
   void atomic(const Inst& inst);
+  static std::string fromWord(const Type& t, const std::string& word);
+  void updateLong(const Inst& inst);
+  void updateWord(const Inst& inst, const std::string& result);
   void swap(const Inst& inst);
   void report(const Inst& inst);
   void address(const Inst& inst);
   std::string privateElement(const Value* pointer, int64_t index);
   std::string declarations(const Memory& m, int binding) const;
+  std::string factorsDeclaration(const Memory& m) const;
+  std::string partDeclaration(const Memory& m) const;
+  static std::string accessor(const Memory& m, std::string_view what);
 
   // ---- matrices.cpp
   static std::string sumsType(const Memory& m);
