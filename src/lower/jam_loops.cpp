@@ -70,7 +70,8 @@ class Jammer {
 
  private:
   bool isOutside(const Value* v) const {
-    for (const Block* block = v->def ? v->def->parent : v->block; block; block = block->parent->parent ? block->parent->parent->parent : nullptr)
+    for (const Block* block = v->def ? v->def->parent : v->block; block;
+         block = block->parent->parent ? block->parent->parent->parent : nullptr)
       if (block == &body_) return false;
     return true;
   }

@@ -29,7 +29,7 @@ class Places {
  public:
   explicit Places(const Provenance& provenance) : provenance_(provenance) {}
 
-  // Of a load, a store or an atomic operation.
+  // `access` is a load, a store or an atomic operation.
   Place of(const Inst& access);
   // Whether two accesses of different threads may be to the same byte. Both are in the same iteration of the loops around both.
   static bool mayMeet(const Place& a, const Place& b);
