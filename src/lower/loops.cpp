@@ -42,7 +42,8 @@ void Lowering::emitNestBody(const Nest& nest, const BufferRef* target) {
 }
 
 void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
-  bool reduces = std::any_of(nest_.source->anchors.begin(), nest_.source->anchors.end(), [](const Anchor& r) { return r.accumulates(); });
+  const auto& anchors = nest_.source->anchors;
+  const bool reduces = std::any_of(anchors.begin(), anchors.end(), [](const Anchor& r) { return r.accumulates(); });
   if (depth == nest_.schedule.firstReduced && reduces && acc.empty()) {
     beginReduction(acc);
     emitLoops(depth, acc);
@@ -51,61 +52,61 @@ void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
     return;
   }
   if (depth == nest_.schedule.order.size()) return nest_.schedule.transposedAxis >= 0 ? emitTransposed() : emitBody(acc);
-  int a = nest_.schedule.order[depth];
-  const Axis axis = nest_.axis(a);
-  const Type kI64 = Type::scalar(Elem::I64);
-  Value* size = index(axis.size());
-  // Where each bound of this axis lies.
-  struct Limit {
-    const NestSchedule::Bound* bound;
-    Lowval end;
-  };
+  const int a = nest_.schedule.order[depth];
+  Value* size = index(nest_.axis(a).size());
   std::vector<Limit> limits;
-  bool anyLower = false;
-  for (const NestSchedule::Bound& bound : nest_.schedule.bounds) {
-    if (bound.axis != a || nest_.facts.count({bound.compare, bound.map})) continue;
-    auto pred = static_cast<CmpIPred>(bound.compare->integer(Attr::Predicate));
-    bool less = pred == CmpIPred::Slt || pred == CmpIPred::Sle;
-    bool strict = pred == CmpIPred::Slt || pred == CmpIPred::Sgt;
-    auto l = affine(bound.compare->operand(less ? 0 : 1), bound.map);
-    auto r = affine(bound.compare->operand(less ? 1 : 0), bound.map);
-    if (!l || !r) continue;
-    // l + i < r  =>  i < r - l
-    bool known = true;
-    auto still = [&](Affine& x) {
-      std::erase_if(x.terms, [&](const Affine::Term& t) { return t.axis == a; });
-      for (const Affine::Term& t : x.terms) known &= nest_.axis(t.axis).iv != nullptr;
-    };
-    still(*l);
-    still(*r);
-    if (!known) continue;
-    if (bound.isLower) {
-      // l - i < r: true along the whole axis when l < r already; else nothing is known.
-      Lowval all = emitOp(Op::CmpI, {materialize(*l), materialize(*r)}, Type::scalar(Elem::I1),
-                          {{Attr::Predicate, static_cast<int64_t>(strict ? CmpIPred::Slt : CmpIPred::Sle)}});
-      limits.push_back({&bound, emitOp(Op::Select, {all, {size, 0}, {index(0), 0}}, kI64)});
-      anyLower = true;
-      continue;
-    }
-    const Lowval first = materialize(*l), past = materialize(*r);
-    Lowval end = emitOp(Op::SubI, {past, first}, kI64);
-    if (bitWidth(bound.compare->operand(0)->type) < 64) {
-      if (!strict) end = emitOp(Op::AddI, {end, {index(1), 0}}, kI64);
-      end = emitOp(Op::MaxSI, {emitOp(Op::MinSI, {end, {size, 0}}, kI64), {index(0), 0}}, kI64);
-    } else {
-      // The difference may overflow. If l < r, its bits are those of an unsigned number that is right.
-      Lowval any = emitOp(Op::CmpI, {first, past}, Type::scalar(Elem::I1),
-                          {{Attr::Predicate, static_cast<int64_t>(strict ? CmpIPred::Slt : CmpIPred::Sle)}});
-      end = emitOp(Op::MinUI, {end, {strict ? size : index(axis.size() - 1), 0}}, kI64);
-      if (!strict) end = emitOp(Op::AddI, {end, {index(1), 0}}, kI64);
-      end = emitOp(Op::Select, {any, end, {index(0), 0}}, kI64);
-    }
-    limits.push_back({&bound, end});
+  for (const NestSchedule::Bound& bound : nest_.schedule.bounds)
+    if (bound.axis == a && !nest_.facts.count({bound.compare, bound.map}))
+      if (auto end = limitOf(bound)) limits.push_back({&bound, *end});
+  if (limits.empty()) return emitLoop(depth, index(0), size, acc);
+  emitSegments(depth, limits, acc);
+}
+
+// Where a bound lies along its axis, from 0 to the axis's size; null if loops that it depends on are not open.
+std::optional<Lowval> Lowering::limitOf(const NestSchedule::Bound& bound) {
+  const Type kI64 = Type::scalar(Elem::I64);
+  Value* size = index(nest_.axis(bound.axis).size());
+  auto pred = static_cast<CmpIPred>(bound.compare->integer(Attr::Predicate));
+  bool less = pred == CmpIPred::Slt || pred == CmpIPred::Sle;
+  bool strict = pred == CmpIPred::Slt || pred == CmpIPred::Sgt;
+  auto l = affine(bound.compare->operand(less ? 0 : 1), bound.map);
+  auto r = affine(bound.compare->operand(less ? 1 : 0), bound.map);
+  if (!l || !r) return std::nullopt;
+  // l + i < r  =>  i < r - l
+  bool known = true;
+  auto withoutAxis = [&](Affine& x) {
+    std::erase_if(x.terms, [&](const Affine::Term& t) { return t.axis == bound.axis; });
+    for (const Affine::Term& t : x.terms) known &= nest_.axis(t.axis).iv != nullptr;
+  };
+  withoutAxis(*l);
+  withoutAxis(*r);
+  if (!known) return std::nullopt;
+  auto isLess = [&](Lowval x, Lowval y) {
+    return emitOp(Op::CmpI, {x, y}, Type::scalar(Elem::I1),
+                  {{Attr::Predicate, static_cast<int64_t>(strict ? CmpIPred::Slt : CmpIPred::Sle)}});
+  };
+  const Lowval first = materialize(*l), past = materialize(*r);
+  // l - i < r: true along the whole axis when l < r already; else nothing is known.
+  if (bound.isLower) return emitOp(Op::Select, {isLess(first, past), {size, 0}, {index(0), 0}}, kI64);
+  Lowval end = emitOp(Op::SubI, {past, first}, kI64);
+  if (bitWidth(bound.compare->operand(0)->type) < 64) {
+    if (!strict) end = emitOp(Op::AddI, {end, {index(1), 0}}, kI64);
+    return emitOp(Op::MaxSI, {emitOp(Op::MinSI, {end, {size, 0}}, kI64), {index(0), 0}}, kI64);
   }
-  if (limits.empty()) {
-    emitLoop(depth, index(0), size, acc);
-    return;
-  }
+  // The difference may overflow. If l < r, its bits are those of an unsigned number that is right.
+  const Lowval any = isLess(first, past);
+  end = emitOp(Op::MinUI, {end, {strict ? size : index(nest_.axis(bound.axis).size() - 1), 0}}, kI64);
+  if (!strict) end = emitOp(Op::AddI, {end, {index(1), 0}}, kI64);
+  return emitOp(Op::Select, {any, end, {index(0), 0}}, kI64);
+}
+
+// Inside all bounds; then up to one vector where masks are computed; then outside.
+void Lowering::emitSegments(size_t depth, const std::vector<Limit>& limits, std::vector<Value*>& acc) {
+  const Type kI64 = Type::scalar(Elem::I64);
+  Axis& open = nest_.axis(nest_.schedule.order[depth]);
+  const Axis axis = open;
+  Value* size = index(axis.size());
+  const bool anyLower = std::any_of(limits.begin(), limits.end(), [](const Limit& l) { return l.bound->isLower; });
   Lowval low = limits[0].end, high = limits[0].end;
   for (size_t i = 1; i < limits.size(); ++i) {
     low = emitOp(Op::MinSI, {low, limits[i].end}, kI64);
@@ -119,11 +120,13 @@ void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
     if (!high.v) high = {size, 0};
     low = emitOp(Op::MinSI, {low, high}, kI64);
   }
-  int64_t step = axis.step();
   const Lowval bound = high;
-  if (step > 1) {
-    low = emitOp(Op::AndI, {low, {index(-step), 0}}, kI64);
-    high = emitOp(Op::AndI, {emitOp(Op::AddI, {high, {index(step - 1), 0}}, kI64), {index(-step), 0}}, kI64);
+  auto roundedUp = [&](int64_t step) {
+    return emitOp(Op::AndI, {emitOp(Op::AddI, {bound, {index(step - 1), 0}}, kI64), {index(-step), 0}}, kI64);
+  };
+  if (axis.step() > 1) {
+    low = emitOp(Op::AndI, {low, {index(-axis.step()), 0}}, kI64);
+    high = roundedUp(axis.step());
   }
   auto segment = [&](bool fact, auto&& emit) {
     MemoScope scope = enter();
@@ -134,29 +137,15 @@ void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
     leave(scope);
   };
   segment(true, [&] { emitLoop(depth, index(0), low.v, acc); });
-  // The rest is short: one register at a time. Accumulators are folded to one register if they will be folded anyway; else they lend their
-  // first lanes.
-  Axis& open = nest_.axis(a);
   const std::vector<Value*> wide = acc;
-  bool lend = true;  // lanes without an identity may not have started
-  for (const Anchor& anchor : nest_.source->anchors)
-    lend &= acc.empty() || (anchor.kind == Anchor::Combine && combineOf(*anchor.inst)) || !anchor.accumulates();
-  const bool folds = axis.isReduced && a == nest_.schedule.vectorAxis && depth == nest_.schedule.firstReduced;
-  if (open.laneBits > nest_.schedule.registerLaneBits && lend) {
+  const bool folds = axis.isReduced && nest_.schedule.order[depth] == nest_.schedule.vectorAxis && depth == nest_.schedule.firstReduced;
+  // What remains is short: one register at a time.
+  if (open.laneBits > nest_.schedule.registerLaneBits && canNarrow(acc)) {
     open.laneBits = nest_.schedule.registerLaneBits;
-    step = open.step();
-    high = emitOp(Op::AndI, {emitOp(Op::AddI, {bound, {index(step - 1), 0}}, kI64), {index(-step), 0}}, kI64);
-    if (folds) {
-      size_t next = 0;
-      for (const Anchor& anchor : nest_.source->anchors)
-        if (anchor.accumulates())
-          for (const Lowval& v : fold(*anchor.inst, {acc[next]}, step)) acc[next++] = v.v;
-    } else {
-      for (Value*& v : acc)
-        if (v->type.isVector()) v = takeLanes(v, 0, step);
-    }
+    high = roundedUp(open.step());
+    narrow(open.step(), folds, acc);
   }
-  if (step > 1 || limits.size() > 1 || anyLower) {
+  if (open.step() > 1 || limits.size() > 1 || anyLower) {
     MemoScope scope = enter();
     emitLoop(depth, low.v, high.v, acc);
     leave(scope);
@@ -168,6 +157,26 @@ void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
   for (size_t i = 0; i < acc.size(); ++i)
     if (!folds && acc[i]->type != wide[i]->type) acc[i] = putLanes(acc[i], wide[i]);
   open.laneBits = axis.laneBits;
+}
+
+// Whether fewer lanes can go on: lanes without an identity may not have started.
+bool Lowering::canNarrow(const std::vector<Value*>& acc) const {
+  return std::all_of(nest_.source->anchors.begin(), nest_.source->anchors.end(), [&](const Anchor& anchor) {
+    return acc.empty() || !anchor.accumulates() || (anchor.kind == Anchor::Combine && combineOf(*anchor.inst));
+  });
+}
+
+// Accumulators with fewer lanes: folded if they will be folded anyway, else their first lanes.
+void Lowering::narrow(int64_t count, bool folds, std::vector<Value*>& acc) {
+  if (!folds) {
+    for (Value*& v : acc)
+      if (v->type.isVector()) v = takeLanes(v, 0, count);
+    return;
+  }
+  size_t next = 0;
+  for (const Anchor& anchor : nest_.source->anchors)
+    if (anchor.accumulates())
+      for (const Lowval& v : fold(*anchor.inst, {acc[next]}, count)) acc[next++] = v.v;
 }
 
 // `count` lanes of a vector, from `first` on.

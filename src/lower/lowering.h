@@ -128,6 +128,15 @@ class Lowering {
   void emitNest(const Nest& nest, const BufferRef* target = nullptr);
   void emitNestBody(const Nest& nest, const BufferRef* target);
   void emitLoops(size_t depth, std::vector<Value*>& acc);
+  // Where a bound of the axis lies.
+  struct Limit {
+    const NestSchedule::Bound* bound;
+    Lowval end;
+  };
+  std::optional<Lowval> limitOf(const NestSchedule::Bound& bound);
+  void emitSegments(size_t depth, const std::vector<Limit>& limits, std::vector<Value*>& acc);
+  bool canNarrow(const std::vector<Value*>& acc) const;
+  void narrow(int64_t count, bool folds, std::vector<Value*>& acc);
   void emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Value*>& acc);
   bool emitOutside(size_t depth, Value* lower, std::vector<Value*>& acc);
   void emitBody(std::vector<Value*>& acc);
