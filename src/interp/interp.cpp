@@ -126,104 +126,79 @@ bool Machine::runInst(const Inst& i) {
   if (!step(i)) return false;
   if (options_.counters) count(i);
   switch (handOp(i.op)) {
-    case HandOp::Constant: {
-      const Dense& dense = i.dense();
-      auto n = static_cast<size_t>(i.result()->type.numel());
-      set(i.result(), dense.isSplat() ? std::vector<uint64_t>(n, dense.bits[0]) : dense.bits);
-      return true;
-    }
-    case HandOp::Poison: {
-      Type t = i.result()->type;
-      set(i.result(), std::vector<uint64_t>(std::max<size_t>(static_cast<size_t>(t.numel()), 3u * t.rank + 2u), 0));
-      if (t.isScalar() || t.isTile() || t.isVector()) values_[i.result()].bits.resize(static_cast<size_t>(t.numel()));
-      return true;
-    }
-    case HandOp::GetProgramId:
-      set(i.result(), {zeroExtend(id_[static_cast<size_t>(i.integer(Attr::Axis))], bitWidth(i.result()->type))});
-      return true;
-    case HandOp::GetNumPrograms:
-      set(i.result(), {zeroExtend(grid_[static_cast<size_t>(i.integer(Attr::Axis))], bitWidth(i.result()->type))});
-      return true;
-    case HandOp::LoExclusive: set(i.result(), {1}); return true;  // programs run one after the other
-    case HandOp::Call: {
-      std::vector<Tile> args, out;
-      for (const Value* v : i.operands) args.push_back(value(v));
-      if (!call(*module_.find(i.text(Attr::Callee)), std::move(args), out)) return false;
-      for (size_t k = 0; k < out.size(); ++k) set(i.results[k], std::move(out[k]));
-      return true;
-    }
-    case HandOp::For: return forLoop(i);
+    case HandOp::Constant: return constant(i);
+    case HandOp::Poison: return poison(i);
+    case HandOp::GetProgramId: return set(i, {zeroExtend(id_[static_cast<size_t>(i.integer(Attr::Axis))], bitWidth(i.result()->type))});
+    case HandOp::GetNumPrograms: return set(i, {zeroExtend(grid_[static_cast<size_t>(i.integer(Attr::Axis))], bitWidth(i.result()->type))});
+    case HandOp::LoExclusive: return set(i, {1});  // programs run one after the other
+    case HandOp::Call: return callOp(i);
+    case HandOp::For: return i.has(Attr::Threads) ? threadsLoop(i) : forLoop(i);
     case HandOp::While: return whileLoop(i);
-    case HandOp::If: {
-      bool taken = scalar(i.operand(0)) & 1;
-      if (!taken && i.regions.size() < 2) return true;
-      std::vector<Tile> out;
-      if (!runRegion(*i.regions[taken ? 0 : 1], {}, out)) return false;
-      for (size_t k = 0; k < i.results.size(); ++k) set(i.results[k], std::move(out[k]));
-      return true;
-    }
+    case HandOp::If: return branch(i);
     case HandOp::Print:
     case HandOp::LoPrint: return printOp(i);
     case HandOp::Assert:
     case HandOp::LoAssert: return assertOp(i);
+    case HandOp::LoBarrier: workgroup_.barrier(i.text(Attr::Space) == "storage"); return true;
     case HandOp::Assume:
     case HandOp::Barrier:
     case HandOp::GridWait:
-    case HandOp::GridLaunch: return true;
+    case HandOp::GridLaunch:
     case HandOp::LoPrefetch: return true;
-    case HandOp::LoBarrier: workgroup_.barrier(i.text(Attr::Space) == "storage"); return true;
     case HandOp::InlineAsm:
       return fail(Err::Unsupported, i, "assembly text of a GPU has no meaning here: ", quoted(i.text(Attr::AsmString)));
     case HandOp::AtomicPoll:
       return fail(Err::Unsupported, i, "tt.atomic_poll waits for another program, which never runs at the same time here");
-    case HandOp::Load:
-    case HandOp::Store:
+    // memory.cpp
+    case HandOp::Load: return in(i, 0).type.form == Form::BlockPtr ? loadBlock(i) : loadTile(i);
+    case HandOp::Store: return in(i, 0).type.form == Form::BlockPtr ? storeBlock(i) : storeTile(i);
     case HandOp::AtomicRMW:
     case HandOp::AtomicCAS:
+    case HandOp::LoAtomicRMW:
+    case HandOp::LoAtomicCAS: return atomic(i);
     case HandOp::MakeTensorPtr:
-    case HandOp::MakeTensorDesc:
-    case HandOp::Advance:
+    case HandOp::MakeTensorDesc: return makeTensor(i);
+    case HandOp::Advance: return advance(i);
     case HandOp::DescLoad:
     case HandOp::DescStore:
-    case HandOp::DescReduce:
+    case HandOp::DescReduce: return descriptor(i);
     case HandOp::DescGather:
-    case HandOp::DescScatter:
-    case HandOp::LoAlloc:
-    case HandOp::LoPrivate:
+    case HandOp::DescScatter: return descriptorRows(i);
+    case HandOp::LoAlloc: return alloc(i);
+    case HandOp::LoPrivate: return privateAddress(i);
     case HandOp::LoLoad:
+    case HandOp::LoGather: return loadLanes(i);
     case HandOp::LoStore:
-    case HandOp::LoGather:
-    case HandOp::LoScatter:
-    case HandOp::LoAtomicRMW:
-    case HandOp::LoAtomicCAS:
-    case HandOp::LoMatrixDot:
-    case HandOp::LoMatrixZero:
+    case HandOp::LoScatter: return storeLanes(i);
+    case HandOp::LoMatrixDot: return matrixDot(i);
+    case HandOp::LoMatrixZero: return matrixZero(i);
     case HandOp::LoMatrixGet:
-    case HandOp::LoMatrixPut:
-    case HandOp::LoSubgroupShuffle: return memory(i);
+    case HandOp::LoMatrixPut: return matrixMove(i);
+    case HandOp::LoSubgroupShuffle: return subgroupShuffle(i);
+    // layout.cpp
     case HandOp::Splat:
+    case HandOp::LoSplat: return set(i, std::vector<uint64_t>(static_cast<size_t>(i.result()->type.numel()), scalar(i.operand(0))));
     case HandOp::Unsplat:
     case HandOp::ExpandDims:
-    case HandOp::Reshape:
-    case HandOp::Broadcast:
-    case HandOp::Cat:
-    case HandOp::Join:
-    case HandOp::Split:
-    case HandOp::Trans:
-    case HandOp::MakeRange:
-    case HandOp::Gather:
-    case HandOp::Histogram:
-    case HandOp::Reduce:
-    case HandOp::Scan:
-    case HandOp::MapElementwise:
-    case HandOp::Dot:
-    case HandOp::DotScaled:
-    case HandOp::LoSplat:
-    case HandOp::LoIota:
-    case HandOp::LoExtract:
-    case HandOp::LoInsert:
-    case HandOp::LoShuffle:
-    case HandOp::LoDotAdd: return layout(i);
+    case HandOp::Reshape: return set(i, in(i, 0).bits);
+    case HandOp::Broadcast: return broadcast(i);
+    case HandOp::Cat: return concatenate(i);
+    case HandOp::Join: return join(i);
+    case HandOp::Split: return split(i);
+    case HandOp::Trans: return transpose(i);
+    case HandOp::MakeRange: return set(i, numbers(i.integer(Attr::Start), i.integer(Attr::End), i.result()->type));
+    case HandOp::LoIota: return set(i, numbers(0, i.result()->type.numel(), i.result()->type));
+    case HandOp::Gather: return gather(i);
+    case HandOp::Histogram: return histogram(i);
+    case HandOp::Reduce: return reduce(i);
+    case HandOp::Scan: return scan(i);
+    case HandOp::MapElementwise: return mapElementwise(i);
+    case HandOp::Dot: return dot(i);
+    case HandOp::DotScaled: return dotScaled(i);
+    case HandOp::LoExtract: return set(i, {in(i, 0).bits[static_cast<size_t>(i.integer(Attr::Offset))]});
+    case HandOp::LoInsert: return insertLane(i);
+    case HandOp::LoShuffle: return shuffleLanes(i);
+    case HandOp::LoDotAdd: return dotAdd(i);
     // Ends a block: runRegion has seen to it.
     case HandOp::ReduceReturn:
     case HandOp::ScanReturn:
@@ -233,6 +208,7 @@ bool Machine::runInst(const Inst& i) {
     case HandOp::Yield:
     case HandOp::Br:
     case HandOp::CondBr: break;
+    // element.cpp
     case HandOp::CmpI:
     case HandOp::CmpF:
     case HandOp::Select:
@@ -256,13 +232,42 @@ bool Machine::runInst(const Inst& i) {
   return elementwise(i);
 }
 
+bool Machine::constant(const Inst& i) {
+  const Dense& dense = i.dense();
+  auto n = static_cast<size_t>(i.result()->type.numel());
+  return set(i, dense.isSplat() ? std::vector<uint64_t>(n, dense.bits[0]) : dense.bits);
+}
+
+bool Machine::poison(const Inst& i) {
+  const Type& t = i.result()->type;
+  const bool isPlain = t.isScalar() || t.isTile() || t.isVector();
+  return set(i, std::vector<uint64_t>(isPlain ? static_cast<size_t>(t.numel()) : 3u * t.rank + 2u, 0));
+}
+
+bool Machine::setResults(const Inst& i, std::vector<Tile> values) {
+  for (size_t k = 0; k < i.results.size(); ++k) set(i.results[k], std::move(values[k]));
+  return true;
+}
+
+bool Machine::callOp(const Inst& i) {
+  std::vector<Tile> args, out;
+  for (const Value* v : i.operands) args.push_back(value(v));
+  return call(*module_.find(i.text(Attr::Callee)), std::move(args), out) && setResults(i, std::move(out));
+}
+
+bool Machine::branch(const Inst& i) {
+  const bool taken = scalar(i.operand(0)) & 1;
+  if (!taken && i.regions.size() < 2) return true;
+  std::vector<Tile> out;
+  return runRegion(*i.regions[taken ? 0 : 1], {}, out) && setResults(i, std::move(out));
+}
+
 bool Machine::forLoop(const Inst& i) {
   int64_t lower = integer(i.operand(0)), upper = integer(i.operand(1)), step = integer(i.operand(2));
   if (step <= 0) upper = lower;  // the loop does not run
   std::vector<Tile> carried;
   for (size_t k = 3; k < i.operands.size(); ++k) carried.push_back(in(i, k));
   Type type = i.operand(0)->type;
-  if (i.has(Attr::Threads)) return threadsLoop(i);
   for (int64_t n = lower; n < upper;) {
     std::vector<Tile> args;
     args.push_back({type, {zeroExtend(static_cast<uint64_t>(n), bitWidth(type))}});
@@ -270,8 +275,7 @@ bool Machine::forLoop(const Inst& i) {
     if (!runRegion(*i.regions[0], std::move(args), carried)) return false;
     if (__builtin_add_overflow(n, step, &n)) break;
   }
-  for (size_t k = 0; k < i.results.size(); ++k) set(i.results[k], std::move(carried[k]));
-  return true;
+  return setResults(i, std::move(carried));
 }
 
 // Threads run in no order: here in a random one, so that a thread which depends on another is found out.
@@ -304,10 +308,7 @@ bool Machine::whileLoop(const Inst& i) {
     if (!runRegion(*i.regions[0], std::move(carried), tested)) return false;
     bool again = tested[0].bits[0] & 1;
     tested.erase(tested.begin());
-    if (!again) {
-      for (size_t k = 0; k < i.results.size(); ++k) set(i.results[k], std::move(tested[k]));
-      return true;
-    }
+    if (!again) return setResults(i, std::move(tested));
     if (!runRegion(*i.regions[1], std::move(tested), carried)) return false;
   }
 }

@@ -88,113 +88,95 @@ void Machine::count(const Inst& i) {
   }
 }
 
-bool Machine::layout(const Inst& i) {
-  auto numel = [](const Value* v) { return static_cast<size_t>(v->type.numel()); };
-  switch (i.op) {
-    case Op::Splat:
-    case Op::LoSplat: set(i.result(), std::vector<uint64_t>(numel(i.result()), scalar(i.operand(0)))); return true;
-    case Op::Unsplat:
-    case Op::Reshape:
-    case Op::ExpandDims: set(i.result(), in(i, 0).bits); return true;
-    case Op::Broadcast: {
-      const Tile& from = in(i, 0);
-      Type to = i.result()->type;
-      std::vector<uint64_t> out(numel(i.result()));
-      for (size_t e = 0; e < out.size(); ++e) {
-        auto at = coordinates(to, e);
-        for (int d = 0; d < to.rank; ++d)
-          if (from.type.dim(d) == 1) at[static_cast<size_t>(d)] = 0;
-        out[e] = from.bits[position(from.type, at)];
-      }
-      set(i.result(), std::move(out));
-      return true;
-    }
-    case Op::Cat: {
-      std::vector<uint64_t> out = in(i, 0).bits;
-      const auto& second = in(i, 1).bits;
-      out.insert(out.end(), second.begin(), second.end());
-      set(i.result(), std::move(out));
-      return true;
-    }
-    case Op::Join: {
-      const auto &a = in(i, 0).bits, &b = in(i, 1).bits;
-      std::vector<uint64_t> out;
-      for (size_t e = 0; e < a.size(); ++e) {
-        out.push_back(a[e]);
-        out.push_back(b[e]);
-      }
-      set(i.result(), std::move(out));
-      return true;
-    }
-    case Op::Split: {
-      std::vector<uint64_t> halves[2];
-      const auto& from = in(i, 0).bits;
-      for (size_t e = 0; e < from.size(); ++e) halves[e % 2].push_back(from[e]);
-      set(i.results[0], std::move(halves[0]));
-      set(i.results[1], std::move(halves[1]));
-      return true;
-    }
-    case Op::Trans: {
-      const Tile& from = in(i, 0);
-      auto& order = i.list(Attr::Order);
-      Type to = i.result()->type;
-      std::vector<uint64_t> out(numel(i.result()));
-      for (size_t e = 0; e < out.size(); ++e) {
-        auto at = coordinates(to, e);
-        std::vector<size_t> source(at.size());
-        for (size_t d = 0; d < at.size(); ++d) source[static_cast<size_t>(order[d])] = at[d];
-        out[e] = from.bits[position(from.type, source)];
-      }
-      set(i.result(), std::move(out));
-      return true;
-    }
-    case Op::MakeRange: {
-      std::vector<uint64_t> out;
-      for (int64_t n = i.integer(Attr::Start); n < i.integer(Attr::End); ++n)
-        out.push_back(zeroExtend(static_cast<uint64_t>(n), bitWidth(i.result()->type)));
-      set(i.result(), std::move(out));
-      return true;
-    }
-    case Op::Gather: {
-      const Tile &from = in(i, 0), &indices = in(i, 1);
-      auto axis = static_cast<size_t>(i.integer(Attr::Axis));
-      std::vector<uint64_t> out(indices.bits.size());
-      for (size_t e = 0; e < out.size(); ++e) {
-        auto at = coordinates(indices.type, e);
-        // As in stock Triton and on every target, narrow indices are unsigned.
-        int64_t index =
-            bitWidth(indices.type) < 32 ? static_cast<int64_t>(indices.bits[e]) : signExtend(indices.bits[e], bitWidth(indices.type));
-        if (index < 0 || index >= from.type.dim(static_cast<int>(axis))) {
-          if (options_.checkBounds)
-            return fail(Err::Bounds, i, program(), " gathers element ", index, " of ", from.type, " along axis ", axis);
-          continue;  // undefined; 0 here
-        }
-        at[axis] = static_cast<size_t>(index);
-        out[e] = from.bits[position(from.type, at)];
-      }
-      set(i.result(), std::move(out));
-      return true;
-    }
-    case Op::Histogram: {
-      std::vector<uint64_t> out(numel(i.result()), 0);
-      const Tile& from = in(i, 0);
-      const Value* mask = i.optional(1);
-      for (size_t e = 0; e < from.bits.size(); ++e) {
-        if (mask && !(value(mask).bits[e] & 1)) continue;
-        int64_t bin = signExtend(from.bits[e], bitWidth(from.type));
-        if (bin >= 0 && bin < static_cast<int64_t>(out.size())) ++out[static_cast<size_t>(bin)];
-      }
-      for (uint64_t& n : out) n = zeroExtend(n, bitWidth(i.result()->type));
-      set(i.result(), std::move(out));
-      return true;
-    }
-    case Op::Reduce: return reduce(i);
-    case Op::Scan: return scan(i);
-    case Op::MapElementwise: return mapElementwise(i);
-    case Op::Dot: return dot(i);
-    case Op::DotScaled: return dotScaled(i);
-    default: return lowerPure(i);
+bool Machine::broadcast(const Inst& i) {
+  const Tile& from = in(i, 0);
+  const Type& to = i.result()->type;
+  std::vector<uint64_t> out(static_cast<size_t>(to.numel()));
+  for (size_t e = 0; e < out.size(); ++e) {
+    auto at = coordinates(to, e);
+    for (int d = 0; d < to.rank; ++d)
+      if (from.type.dim(d) == 1) at[static_cast<size_t>(d)] = 0;
+    out[e] = from.bits[position(from.type, at)];
   }
+  return set(i, std::move(out));
+}
+
+bool Machine::concatenate(const Inst& i) {
+  std::vector<uint64_t> out = in(i, 0).bits;
+  const auto& second = in(i, 1).bits;
+  out.insert(out.end(), second.begin(), second.end());
+  return set(i, std::move(out));
+}
+
+bool Machine::join(const Inst& i) {
+  const auto &a = in(i, 0).bits, &b = in(i, 1).bits;
+  std::vector<uint64_t> out;
+  for (size_t e = 0; e < a.size(); ++e) {
+    out.push_back(a[e]);
+    out.push_back(b[e]);
+  }
+  return set(i, std::move(out));
+}
+
+bool Machine::split(const Inst& i) {
+  std::vector<uint64_t> halves[2];
+  const auto& from = in(i, 0).bits;
+  for (size_t e = 0; e < from.size(); ++e) halves[e % 2].push_back(from[e]);
+  set(i.results[0], std::move(halves[0]));
+  set(i.results[1], std::move(halves[1]));
+  return true;
+}
+
+bool Machine::transpose(const Inst& i) {
+  const Tile& from = in(i, 0);
+  auto& order = i.list(Attr::Order);
+  const Type& to = i.result()->type;
+  std::vector<uint64_t> out(static_cast<size_t>(to.numel()));
+  for (size_t e = 0; e < out.size(); ++e) {
+    auto at = coordinates(to, e);
+    std::vector<size_t> source(at.size());
+    for (size_t d = 0; d < at.size(); ++d) source[static_cast<size_t>(order[d])] = at[d];
+    out[e] = from.bits[position(from.type, source)];
+  }
+  return set(i, std::move(out));
+}
+
+std::vector<uint64_t> Machine::numbers(int64_t first, int64_t end, const Type& type) {
+  std::vector<uint64_t> out;
+  for (int64_t n = first; n < end; ++n) out.push_back(zeroExtend(static_cast<uint64_t>(n), bitWidth(type)));
+  return out;
+}
+
+bool Machine::gather(const Inst& i) {
+  const Tile &from = in(i, 0), &indices = in(i, 1);
+  auto axis = static_cast<size_t>(i.integer(Attr::Axis));
+  std::vector<uint64_t> out(indices.bits.size());
+  for (size_t e = 0; e < out.size(); ++e) {
+    auto at = coordinates(indices.type, e);
+    // As in stock Triton and on every target, narrow indices are unsigned.
+    int64_t index =
+        bitWidth(indices.type) < 32 ? static_cast<int64_t>(indices.bits[e]) : signExtend(indices.bits[e], bitWidth(indices.type));
+    if (index < 0 || index >= from.type.dim(static_cast<int>(axis))) {
+      if (options_.checkBounds) return fail(Err::Bounds, i, program(), " gathers element ", index, " of ", from.type, " along axis ", axis);
+      continue;  // undefined; 0 here
+    }
+    at[axis] = static_cast<size_t>(index);
+    out[e] = from.bits[position(from.type, at)];
+  }
+  return set(i, std::move(out));
+}
+
+bool Machine::histogram(const Inst& i) {
+  std::vector<uint64_t> out(static_cast<size_t>(i.result()->type.numel()), 0);
+  const Tile& from = in(i, 0);
+  const Value* mask = i.optional(1);
+  for (size_t e = 0; e < from.bits.size(); ++e) {
+    if (mask && !(value(mask).bits[e] & 1)) continue;
+    int64_t bin = signExtend(from.bits[e], bitWidth(from.type));
+    if (bin >= 0 && bin < static_cast<int64_t>(out.size())) ++out[static_cast<size_t>(bin)];
+  }
+  for (uint64_t& n : out) n = zeroExtend(n, bitWidth(i.result()->type));
+  return set(i, std::move(out));
 }
 
 // The function of a reduction or scan, applied to the accumulated and the next element: one tile per result.
@@ -408,50 +390,38 @@ bool Machine::dotScaled(const Inst& i) {
   return true;
 }
 
-bool Machine::lowerPure(const Inst& i) {
-  switch (i.op) {
-    case Op::LoIota: {
-      std::vector<uint64_t> out;
-      for (int64_t n = 0; n < i.result()->type.numel(); ++n)
-        out.push_back(zeroExtend(static_cast<uint64_t>(n), bitWidth(i.result()->type)));
-      set(i.result(), std::move(out));
-      return true;
+// ---- vectors of the lower form
+
+bool Machine::insertLane(const Inst& i) {
+  std::vector<uint64_t> out = in(i, 0).bits;
+  out[static_cast<size_t>(i.integer(Attr::Offset))] = scalar(i.operand(1));
+  return set(i, std::move(out));
+}
+
+bool Machine::shuffleLanes(const Inst& i) {
+  std::vector<uint64_t> from = in(i, 0).bits, out;
+  if (i.operands.size() > 1) from.insert(from.end(), in(i, 1).bits.begin(), in(i, 1).bits.end());
+  for (int64_t lane : i.list(Attr::Lanes)) out.push_back(lane < 0 ? 0 : from[static_cast<size_t>(lane)]);
+  return set(i, std::move(out));
+}
+
+bool Machine::dotAdd(const Inst& i) {
+  std::vector<uint64_t> sums = in(i, 0).bits;
+  const auto &x = in(i, 1).bits, &y = in(i, 2).bits;
+  const Type t = i.operand(2)->type.element();
+  const int width = bitWidth(t);
+  for (size_t k = 0; k < y.size(); ++k) {
+    const size_t group = y.size() / sums.size();
+    const uint64_t left = zeroExtend(x[k / group] >> (k % group * static_cast<size_t>(width)), width);
+    uint64_t& sum = sums[k / group];
+    if (t.isFloat()) {
+      sum = encodeFloat(Elem::F32, decodeFloat(Elem::F32, sum) + decodeFloat(t.elem, left) * decodeFloat(t.elem, y[k]));
+      continue;
     }
-    case Op::LoExtract: set(i.result(), {in(i, 0).bits[static_cast<size_t>(i.integer(Attr::Offset))]}); return true;
-    case Op::LoInsert: {
-      std::vector<uint64_t> out = in(i, 0).bits;
-      out[static_cast<size_t>(i.integer(Attr::Offset))] = scalar(i.operand(1));
-      set(i.result(), std::move(out));
-      return true;
-    }
-    case Op::LoDotAdd: {
-      std::vector<uint64_t> sums = in(i, 0).bits;
-      const auto &x = in(i, 1).bits, &y = in(i, 2).bits;
-      const Type t = i.operand(2)->type.element();
-      const int width = bitWidth(t);
-      for (size_t k = 0; k < y.size(); ++k) {
-        const size_t group = y.size() / sums.size();
-        const uint64_t left = zeroExtend(x[k / group] >> (k % group * static_cast<size_t>(width)), width);
-        uint64_t& sum = sums[k / group];
-        if (t.isFloat()) {
-          sum = encodeFloat(Elem::F32, decodeFloat(Elem::F32, sum) + decodeFloat(t.elem, left) * decodeFloat(t.elem, y[k]));
-          continue;
-        }
-        const int64_t factor = width == 8 ? static_cast<int64_t>(left) : signExtend(left, width);
-        sum = zeroExtend(sum + static_cast<uint64_t>(factor * signExtend(y[k], width)), 32);
-      }
-      set(i.result(), std::move(sums));
-      return true;
-    }
-    case Op::LoShuffle: {
-      std::vector<uint64_t> from = in(i, 0).bits, out;
-      if (i.operands.size() > 1) from.insert(from.end(), in(i, 1).bits.begin(), in(i, 1).bits.end());
-      for (int64_t lane : i.list(Attr::Lanes)) out.push_back(lane < 0 ? 0 : from[static_cast<size_t>(lane)]);
-      set(i.result(), std::move(out));
-      return true;
-    }
-    default: return fail(Err::Unsupported, i, "the interpreter has no `", info(i.op).spelling, "`");
+    const int64_t factor = width == 8 ? static_cast<int64_t>(left) : signExtend(left, width);
+    sum = zeroExtend(sum + static_cast<uint64_t>(factor * signExtend(y[k], width)), 32);
   }
+  return set(i, std::move(sums));
 }
 
 }  // namespace nereid::interp

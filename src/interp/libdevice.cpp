@@ -2,6 +2,7 @@
 // Library functions, computed with the machine's C library and, for directed roundings, its rounding modes.
 #if !defined(__wasm__)
 
+#include <algorithm>
 #include <bit>
 #include <cfenv>
 #include <cmath>
@@ -148,59 +149,99 @@ double whole(Direction direction, double x) {
   return std::nearbyint(x);
 }
 
+uint64_t bytePerm(uint64_t bytes, uint32_t selector) {
+  uint64_t out = 0;
+  for (int k = 0; k < 4; ++k) out |= (bytes >> (8 * (selector >> (4 * k) & 7)) & 0xff) << (8 * k);
+  return out;
+}
+
+uint64_t reversed(uint64_t bits, int width) {
+  uint64_t out = 0;
+  for (int k = 0; k < width; ++k) out |= (bits >> k & 1) << (width - 1 - k);
+  return out;
+}
+
+// As in CUDA: 0 and NaN give the smallest integer, infinities the largest.
+int64_t ilogb(double a) {
+  if (a == 0 || std::isnan(a)) return INT32_MIN;
+  return std::isinf(a) ? INT32_MAX : std::ilogb(a);
+}
+
+float toFloat(Direction direction, double a) {
+  return rounded(direction, [&]() -> float {
+    volatile double x = a;
+    volatile float y = static_cast<float>(x);
+    return y;
+  });
+}
+
+// Functions of numbers, before the result is rounded to its type; null for others.
+std::optional<double> realFunction(const LibFunction& f, double a, double b, double c, double d, int64_t word) {
+  switch (f.fn) {
+    case LibFn::Fdim: return std::fdim(a, b);
+    case LibFn::Rcp: return 1 / a;
+    case LibFn::RSqrt: return 1 / std::sqrt(a);
+    case LibFn::Hypot: return std::hypot(a, b);
+    case LibFn::Lgamma: return std::lgamma(a);
+    case LibFn::Erfinv: return erfinv(a);
+    case LibFn::Saturate: return std::isnan(a) || a <= 0 ? 0 : a < 1 ? a : 1;
+    case LibFn::Remainder: return std::remainder(a, b);
+    case LibFn::LogB: return std::logb(a);
+    case LibFn::SinPi: return sinPi(a);
+    case LibFn::CosPi: return cosPi(a);
+    case LibFn::Exp10: return std::pow(10.0, a);
+    case LibFn::RCbrt: return 1 / std::cbrt(a);
+    case LibFn::RHypot: return 1 / std::hypot(a, b);
+    case LibFn::Norm: return std::hypot(std::hypot(a, b), std::hypot(c, d));
+    case LibFn::RNorm: return 1 / std::hypot(std::hypot(a, b), std::hypot(c, d));
+    case LibFn::Erfcx: return erfcx(a);
+    case LibFn::Erfcinv: return erfcinv(a);
+    case LibFn::NormCdf: return static_cast<double>(std::erfc(-a / 1.41421356237309504880168872420969808L) / 2);
+    case LibFn::NormCdfInv: return normcdfinv(a);
+    case LibFn::TGamma: return tgamma(a);
+    case LibFn::J0: return ::j0(a);
+    case LibFn::J1: return ::j1(a);
+    case LibFn::Y0: return a < 0 ? kNan : ::y0(a);
+    case LibFn::Y1: return a < 0 ? kNan : ::y1(a);
+    case LibFn::Jn: return ::jn(static_cast<int>(word), b);
+    case LibFn::Yn: return b < 0 ? kNan : ::yn(static_cast<int>(word), b);
+    case LibFn::I0: return besselI(0, a);
+    case LibFn::I1: return std::copysign(besselI(1, a), a);
+    default: return std::nullopt;
+  }
+}
+
 }  // namespace
 
 uint64_t evaluateLibrary(const LibFunction& f, const Inst& inst, std::span<const uint64_t> in) {
-  Type r = inst.result()->type, t = inst.operand(0)->type;
+  const Type r = inst.result()->type, t = inst.operand(0)->type;
   auto number = [&](size_t k) {
     Type type = k < in.size() ? inst.operand(k)->type : t;
     return k < in.size() && type.isFloat() ? decodeFloat(type.elem, in[k]) : 0.0;
   };
   auto word = [&](size_t k) { return static_cast<uint32_t>(in[k]); };
   auto signedWord = [&](size_t k) { return int64_t{static_cast<int32_t>(in[k])}; };
+  auto signedNumber = [&](size_t k) { return signExtend(in[k], bitWidth(inst.operand(k)->type)); };
+  auto low24 = [&](size_t k) { return static_cast<int64_t>(static_cast<int32_t>(word(k) << 8) >> 8); };
   auto integer = [&](int64_t v) { return zeroExtend(static_cast<uint64_t>(v), bitWidth(r)); };
   auto flag = [&](bool b) { return r.isFloat() ? encodeFloat(r.elem, b) : uint64_t{b}; };
   auto real = [&](double v) { return encodeFloat(r.elem, v); };
   const double a = number(0);
+  if (auto v = realFunction(f, a, number(1), number(2), number(3), t.isInt() ? signedWord(0) : 0)) return real(*v);
   switch (f.fn) {
-    case LibFn::None: break;
     case LibFn::IsNan: return flag(std::isnan(a));
     case LibFn::IsInf: return flag(std::isinf(a));
     case LibFn::IsFinite: return flag(std::isfinite(a));
     case LibFn::SignBit: return flag((in[0] >> (bitWidth(t) - 1)) & 1);
-    case LibFn::Ffs: return in[0] == 0 ? 0 : static_cast<uint64_t>(std::countr_zero(in[0]) + 1);
     case LibFn::NextAfter: return nextAfter(t, in[0], in[1]);
-    case LibFn::Ldexp: {
-      int64_t n = signExtend(in[1], bitWidth(inst.operand(1)->type));
-      return real(std::ldexp(a, static_cast<int>(n < -10000 ? -10000 : n > 10000 ? 10000 : n)));
-    }
-    case LibFn::Fdim: return real(std::fdim(a, number(1)));
-    case LibFn::Rcp: return real(1 / a);
-    case LibFn::RSqrt: return real(1 / std::sqrt(a));
-    case LibFn::Hypot: return real(std::hypot(a, number(1)));
-    case LibFn::Lgamma: return real(std::lgamma(a));
-    case LibFn::Erfinv: return real(erfinv(a));
+    case LibFn::Ldexp: return real(std::ldexp(a, static_cast<int>(std::clamp<int64_t>(signedNumber(1), -10000, 10000))));
 
-    case LibFn::BytePerm: {
-      uint64_t bytes = uint64_t{word(1)} << 32 | word(0), out = 0;
-      for (int k = 0; k < 4; ++k) out |= (bytes >> (8 * (word(2) >> (4 * k) & 7)) & 0xff) << (8 * k);
-      return out;
-    }
-    case LibFn::Mul24: {
-      auto low = [&](size_t k) { return static_cast<int64_t>(static_cast<int32_t>(word(k) << 8) >> 8); };
-      return integer(low(0) * low(1));
-    }
+    case LibFn::Ffs: return in[0] == 0 ? 0 : static_cast<uint64_t>(std::countr_zero(in[0]) + 1);
+    case LibFn::BytePerm: return bytePerm(uint64_t{word(1)} << 32 | word(0), word(2));
+    case LibFn::Mul24: return integer(low24(0) * low24(1));
     case LibFn::UMul24: return integer(static_cast<int64_t>((in[0] & 0xffffff) * (in[1] & 0xffffff)));
-    case LibFn::MulHi: {
-      int w = bitWidth(t);
-      __int128 product = __int128{signExtend(in[0], w)} * signExtend(in[1], w);
-      return integer(static_cast<int64_t>(product >> w));
-    }
-    case LibFn::BitReverse: {
-      uint64_t out = 0;
-      for (int k = 0; k < bitWidth(t); ++k) out |= (in[0] >> k & 1) << (bitWidth(t) - 1 - k);
-      return out;
-    }
+    case LibFn::MulHi: return integer(static_cast<int64_t>((__int128{signedNumber(0)} * signedNumber(1)) >> bitWidth(t)));
+    case LibFn::BitReverse: return reversed(in[0], bitWidth(t));
     case LibFn::Sad: return integer(std::abs(signedWord(0) - signedWord(1)) + signedWord(2));
     case LibFn::USad: return integer(std::abs(int64_t{word(0)} - int64_t{word(1)}) + signedWord(2));
     case LibFn::Hadd: return integer((signedWord(0) + signedWord(1)) >> 1);
@@ -212,7 +253,6 @@ uint64_t evaluateLibrary(const LibFunction& f, const Inst& inst, std::span<const
     case LibFn::LowOfDouble: return word(0);
     case LibFn::HighOfDouble: return in[0] >> 32;
     case LibFn::Rcp64h: return std::bit_cast<uint64_t>(1 / a) >> 32 << 32;
-    case LibFn::Saturate: return real(std::isnan(a) || a <= 0 ? 0 : a < 1 ? a : 1);
 
     case LibFn::AddTo:
     case LibFn::SubTo:
@@ -226,48 +266,14 @@ uint64_t evaluateLibrary(const LibFunction& f, const Inst& inst, std::span<const
     case LibFn::FloatToInt:
       return f.isUnsigned ? toUnsigned(whole(f.direction, a), bitWidth(r)) : toSigned(whole(f.direction, a), bitWidth(r));
     case LibFn::LRound: return toSigned(std::round(a), bitWidth(r));
-    case LibFn::IntToFloat: {
-      int64_t s = signExtend(in[0], bitWidth(t));
-      if (r.elem == Elem::F64) return real(fromInteger<double>(f.direction, in[0], s, f.isUnsigned));
-      return real(double{fromInteger<float>(f.direction, in[0], s, f.isUnsigned)});
-    }
-    case LibFn::DoubleToFloat:
-      return real(double{rounded(f.direction, [&]() -> float {
-        volatile double x = a;
-        volatile float y = static_cast<float>(x);
-        return y;
-      })});
-
-    case LibFn::Remainder: return real(std::remainder(a, number(1)));
-    case LibFn::ILogB:
-      // As in CUDA: 0 and NaN give the smallest integer, infinities the largest.
-      if (a == 0 || std::isnan(a)) return integer(INT32_MIN);
-      return integer(std::isinf(a) ? INT32_MAX : std::ilogb(a));
-    case LibFn::LogB: return real(std::logb(a));
-    case LibFn::SinPi: return real(sinPi(a));
-    case LibFn::CosPi: return real(cosPi(a));
-    case LibFn::Exp10: return real(std::pow(10.0, a));
-    case LibFn::RCbrt: return real(1 / std::cbrt(a));
-    case LibFn::RHypot: return real(1 / std::hypot(a, number(1)));
-    case LibFn::Norm:
-    case LibFn::RNorm: {
-      double norm = std::hypot(std::hypot(a, number(1)), std::hypot(number(2), number(3)));
-      return real(f.fn == LibFn::Norm ? norm : 1 / norm);
-    }
-    case LibFn::Erfcx: return real(erfcx(a));
-    case LibFn::Erfcinv: return real(erfcinv(a));
-    case LibFn::NormCdf: return real(static_cast<double>(std::erfc(-a / 1.41421356237309504880168872420969808L) / 2));
-    case LibFn::NormCdfInv: return real(normcdfinv(a));
-    case LibFn::TGamma: return real(tgamma(a));
-    case LibFn::J0: return real(::j0(a));
-    case LibFn::J1: return real(::j1(a));
-    case LibFn::Y0: return real(a < 0 ? kNan : ::y0(a));
-    case LibFn::Y1: return real(a < 0 ? kNan : ::y1(a));
-    case LibFn::Jn: return real(::jn(static_cast<int>(signedWord(0)), number(1)));
-    case LibFn::Yn: return real(number(1) < 0 ? kNan : ::yn(static_cast<int>(signedWord(0)), number(1)));
-    case LibFn::I0: return real(besselI(0, a));
-    case LibFn::I1: return real(std::copysign(besselI(1, a), a));
+    case LibFn::ILogB: return integer(ilogb(a));
+    case LibFn::IntToFloat:
+      if (r.elem == Elem::F64) return real(fromInteger<double>(f.direction, in[0], signedNumber(0), f.isUnsigned));
+      return real(double{fromInteger<float>(f.direction, in[0], signedNumber(0), f.isUnsigned)});
+    case LibFn::DoubleToFloat: return real(double{toFloat(f.direction, a)});
+    default: break;
   }
+  NEREID_CHECK(false, "a library function without a meaning");
   return 0;
 }
 

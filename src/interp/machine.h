@@ -32,6 +32,10 @@ class Machine {
   bool runInst(const Inst& i);
   // Counts an instruction; false if the limit is exceeded.
   bool step(const Inst& i);
+  bool constant(const Inst& i);
+  bool poison(const Inst& i);
+  bool callOp(const Inst& i);
+  bool branch(const Inst& i);
   bool forLoop(const Inst& i);
   bool threadsLoop(const Inst& i);
   bool whileLoop(const Inst& i);
@@ -46,6 +50,12 @@ class Machine {
     tile.type = v->type;
     values_[v] = std::move(tile);
   }
+  // These return true.
+  bool set(const Inst& i, std::vector<uint64_t> bits) {
+    set(i.result(), std::move(bits));
+    return true;
+  }
+  bool setResults(const Inst& i, std::vector<Tile> values);
   template <class... Parts>
   bool fail(Err err, const Inst& i, const Parts&... parts) {
     diags_.error(err, i.loc).says(parts...);
@@ -54,7 +64,6 @@ class Machine {
   std::string program() const { return cat("program (", id_[0], ", ", id_[1], ", ", id_[2], ")"); }
 
   // ---- tiles (layout.cpp)
-  bool layout(const Inst& i);
   bool elementwise(const Inst& i);
   using Elements = std::vector<Tile>;  // one per operand, in the form that functions take
   bool combine(const Inst& i, const Elements& first, const Elements& second, Elements& out);
@@ -65,11 +74,20 @@ class Machine {
   bool mapElementwise(const Inst& i);
   bool dot(const Inst& i);
   bool dotScaled(const Inst& i);
-  bool lowerPure(const Inst& i);
+  bool broadcast(const Inst& i);
+  bool concatenate(const Inst& i);
+  bool join(const Inst& i);
+  bool split(const Inst& i);
+  bool transpose(const Inst& i);
+  static std::vector<uint64_t> numbers(int64_t first, int64_t end, const Type& type);
+  bool gather(const Inst& i);
+  bool histogram(const Inst& i);
+  bool insertLane(const Inst& i);
+  bool shuffleLanes(const Inst& i);
+  bool dotAdd(const Inst& i);
   void count(const Inst& i);
 
   // ---- memory (memory.cpp)
-  bool memory(const Inst& i);
   // Checks an access, and translates a checked address to a host address.
   bool check(const Inst& i, uint64_t& address, Type element, const char* verb);
   // The address that the kernel receives for an argument of that name, and the reverse.
@@ -97,7 +115,16 @@ class Machine {
   bool descriptor(const Inst& i);
   bool descriptorRows(const Inst& i);
   bool alloc(const Inst& i);
-  bool lowerMemory(const Inst& i);
+  bool makeTensor(const Inst& i);
+  bool advance(const Inst& i);
+  bool privateAddress(const Inst& i);
+  uint64_t laneAddress(const Inst& i, size_t lane, const Type& element) const;
+  bool loadLanes(const Inst& i);
+  bool storeLanes(const Inst& i);
+  bool matrixDot(const Inst& i);
+  bool matrixZero(const Inst& i);
+  bool matrixMove(const Inst& i);
+  bool subgroupShuffle(const Inst& i);
 
   const Module& module_;
   const Options& options_;

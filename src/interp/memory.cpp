@@ -243,46 +243,22 @@ bool Machine::store(const Inst& i, uint64_t address, Type element, uint64_t bits
   return true;
 }
 
-bool Machine::memory(const Inst& i) {
-  switch (i.op) {
-    case Op::Load: return in(i, 0).type.form == Form::BlockPtr ? loadBlock(i) : loadTile(i);
-    case Op::Store: return in(i, 0).type.form == Form::BlockPtr ? storeBlock(i) : storeTile(i);
-    case Op::AtomicRMW:
-    case Op::AtomicCAS:
-    case Op::LoAtomicRMW:
-    case Op::LoAtomicCAS: return atomic(i);
-    case Op::MakeTensorPtr:
-    case Op::MakeTensorDesc: {
-      std::vector<uint64_t> out{scalar(i.operand(0))};
-      for (size_t k = 1; k < i.operands.size(); ++k) {
-        // In descriptors sizes are in effect unsigned; strides and offsets are signed.
-        out.push_back(static_cast<uint64_t>(integer(i.operand(k))));
-      }
-      if (i.op == Op::MakeTensorDesc) out.push_back(static_cast<uint64_t>(i.integer(Attr::Padding, 1)));
-      set(i.result(), std::move(out));
-      return true;
-    }
-    case Op::Advance: {
-      std::vector<uint64_t> out = in(i, 0).bits;
-      size_t rank = i.result()->type.rank;
-      for (size_t d = 0; d < rank; ++d)
-        out[1 + 2 * rank + d] = static_cast<uint64_t>(static_cast<int64_t>(out[1 + 2 * rank + d]) + integer(i.operand(1 + d)));
-      set(i.result(), std::move(out));
-      return true;
-    }
-    case Op::DescLoad:
-    case Op::DescStore:
-    case Op::DescReduce: return descriptor(i);
-    case Op::DescGather:
-    case Op::DescScatter: return descriptorRows(i);
-    case Op::LoAlloc: return alloc(i);
-    case Op::LoPrivate: {
-      const int64_t element = integer(i.operand(1)) * i.integer(Attr::Private) + i.integer(Attr::Offset);
-      set(i.result(), {i.result()->type, {scalar(i.operand(0)) + static_cast<uint64_t>(element * byteSize(i.result()->type.pointee()))}});
-      return true;
-    }
-    default: return lowerMemory(i);
-  }
+// ---- pointers and descriptors
+
+bool Machine::makeTensor(const Inst& i) {
+  std::vector<uint64_t> out{scalar(i.operand(0))};
+  // In descriptors sizes are in effect unsigned; strides and offsets are signed.
+  for (size_t k = 1; k < i.operands.size(); ++k) out.push_back(static_cast<uint64_t>(integer(i.operand(k))));
+  if (i.op == Op::MakeTensorDesc) out.push_back(static_cast<uint64_t>(i.integer(Attr::Padding, 1)));
+  return set(i, std::move(out));
+}
+
+bool Machine::advance(const Inst& i) {
+  std::vector<uint64_t> out = in(i, 0).bits;
+  size_t rank = i.result()->type.rank;
+  for (size_t d = 0; d < rank; ++d)
+    out[1 + 2 * rank + d] = static_cast<uint64_t>(static_cast<int64_t>(out[1 + 2 * rank + d]) + integer(i.operand(1 + d)));
+  return set(i, std::move(out));
 }
 
 bool Machine::loadTile(const Inst& i) {
@@ -501,94 +477,100 @@ bool Machine::alloc(const Inst& i) {
   return true;
 }
 
-bool Machine::lowerMemory(const Inst& i) {
-  bool many = i.op == Op::LoGather || i.op == Op::LoScatter;
-  auto address = [&](size_t lane, Type element) {
-    return many ? in(i, 0).bits[lane] : scalar(i.operand(0)) + static_cast<uint64_t>(byteSize(element)) * lane;
-  };
-  switch (i.op) {
-    case Op::LoLoad:
-    case Op::LoGather: {
-      Type element = i.result()->type.element();
-      std::vector<uint64_t> out(static_cast<size_t>(i.result()->type.numel()));
-      for (size_t lane = 0; lane < out.size(); ++lane) {
-        if (i.operands.size() > 1 && !(in(i, 1).bits[lane] & 1))
-          out[lane] = i.operands.size() > 2      ? in(i, 2).bits[lane]
-                      : i.has(Attr::Unspecified) ? zeroExtend(~uint64_t{0}, bitWidth(element))
-                                                 : 0;
-        else if (!load(i, address(lane, element), element, out[lane]))
-          return false;
-      }
-      set(i.result(), std::move(out));
-      return true;
-    }
-    case Op::LoStore:
-    case Op::LoScatter: {
-      const Tile& values = in(i, 1);
-      for (size_t lane = 0; lane < values.bits.size(); ++lane)
-        if (i.operands.size() < 3 || (in(i, 2).bits[lane] & 1))
-          if (!store(i, address(lane, values.type.element()), values.type.element(), values.bits[lane])) return false;
-      return true;
-    }
-    case Op::LoMatrixDot: {
-      const auto &shape = i.list(Attr::Shape), &transposed = i.list(Attr::Transposed);
-      const Type kSum = i.operand(0)->type.pointee(), kPart = i.operand(1)->type.pointee();
-      auto element = [&](size_t operand, const Type& type, int64_t at) {
-        return scalar(i.operand(operand)) + static_cast<uint64_t>(byteSize(type) * at);
-      };
-      for (int64_t row = 0; row < shape[0]; ++row)
-        for (int64_t column = 0; column < shape[1]; ++column) {
-          uint64_t sum = 0, a, b, to = element(0, kSum, row * shape[1] + column);
-          if (!load(i, to, kSum, sum)) return false;
-          auto total = static_cast<float>(decodeFloat(Elem::F32, sum));
-          auto count = static_cast<uint32_t>(sum);
-          for (int64_t k = 0; k < shape[2]; ++k) {
-            int64_t left = transposed[0] ? k * shape[0] + row : row * shape[2] + k,
-                    right = transposed[1] ? column * shape[2] + k : k * shape[1] + column;
-            if (!load(i, element(1, kPart, left), kPart, a) || !load(i, element(2, kPart, right), kPart, b)) return false;
-            if (kSum.isInt())
-              count += static_cast<uint32_t>(static_cast<int8_t>(a) * static_cast<int8_t>(b));
-            else
-              total = std::fma(static_cast<float>(decodeFloat(Elem::F16, a)), static_cast<float>(decodeFloat(Elem::F16, b)), total);
-          }
-          if (!store(i, to, kSum, kSum.isInt() ? count : encodeFloat(Elem::F32, static_cast<double>(total)))) return false;
-        }
-      return true;
-    }
-    case Op::LoSubgroupShuffle: {
-      const Type element = i.operand(0)->type.pointee();
-      const int64_t own = i.integer(Attr::Private), other = int64_t{1} << i.integer(Attr::Bit);
-      for (int64_t k = 0; k < i.integer(Attr::Threads) * own; ++k) {
-        uint64_t v, from = static_cast<uint64_t>((k / own ^ other) * own + k % own), size = static_cast<uint64_t>(byteSize(element));
-        if (!load(i, scalar(i.operand(1)) + size * from, element, v) ||
-            !store(i, scalar(i.operand(0)) + size * static_cast<uint64_t>(k), element, v))
-          return false;
-      }
-      return true;
-    }
-    case Op::LoMatrixZero: {
-      const auto& shape = i.list(Attr::Shape);
-      for (int64_t k = 0; k < shape[0] * shape[1]; ++k)
-        if (!store(i, scalar(i.operand(0)) + static_cast<uint64_t>(4 * k), i.operand(0)->type.pointee(), 0)) return false;
-      return true;
-    }
-    case Op::LoMatrixGet:
-    case Op::LoMatrixPut: {
-      const auto& bits = i.list(Attr::Lanes);
-      const Type kSum = i.operand(0)->type.pointee();
-      for (int64_t k = 0; k < int64_t{1} << bits.size(); ++k) {
-        int64_t in_ = i.integer(Attr::Offset);
-        for (size_t bit = 0; bit < bits.size(); ++bit)
-          if (k >> bit & 1) in_ += int64_t{1} << bits[bit];
-        uint64_t v, to = scalar(i.operand(0)), from = scalar(i.operand(1));
-        (i.op == Op::LoMatrixGet ? to : from) += static_cast<uint64_t>(4 * k);
-        (i.op == Op::LoMatrixGet ? from : to) += static_cast<uint64_t>(4 * in_);
-        if (!load(i, from, kSum, v) || !store(i, to, kSum, v)) return false;
-      }
-      return true;
-    }
-    default: return fail(Err::Unsupported, i, "the interpreter has no `", info(i.op).spelling, "`");
+bool Machine::privateAddress(const Inst& i) {
+  const int64_t element = integer(i.operand(1)) * i.integer(Attr::Private) + i.integer(Attr::Offset);
+  return set(i, {scalar(i.operand(0)) + static_cast<uint64_t>(element * byteSize(i.result()->type.pointee()))});
+}
+
+// Lanes are neighbours behind one pointer, or have one each.
+uint64_t Machine::laneAddress(const Inst& i, size_t lane, const Type& element) const {
+  const bool isEach = i.op == Op::LoGather || i.op == Op::LoScatter;
+  return isEach ? in(i, 0).bits[lane] : scalar(i.operand(0)) + static_cast<uint64_t>(byteSize(element)) * lane;
+}
+
+bool Machine::loadLanes(const Inst& i) {
+  Type element = i.result()->type.element();
+  std::vector<uint64_t> out(static_cast<size_t>(i.result()->type.numel()));
+  for (size_t lane = 0; lane < out.size(); ++lane) {
+    if (i.operands.size() > 1 && !(in(i, 1).bits[lane] & 1))
+      out[lane] = i.operands.size() > 2 ? in(i, 2).bits[lane] : i.has(Attr::Unspecified) ? zeroExtend(~uint64_t{0}, bitWidth(element)) : 0;
+    else if (!load(i, laneAddress(i, lane, element), element, out[lane]))
+      return false;
   }
+  return set(i, std::move(out));
+}
+
+bool Machine::storeLanes(const Inst& i) {
+  const Tile& values = in(i, 1);
+  Type element = values.type.element();
+  for (size_t lane = 0; lane < values.bits.size(); ++lane)
+    if (i.operands.size() < 3 || (in(i, 2).bits[lane] & 1))
+      if (!store(i, laneAddress(i, lane, element), element, values.bits[lane])) return false;
+  return true;
+}
+
+// ---- subgroups
+
+bool Machine::matrixDot(const Inst& i) {
+  const auto &shape = i.list(Attr::Shape), &transposed = i.list(Attr::Transposed);
+  const Type kSum = i.operand(0)->type.pointee(), kPart = i.operand(1)->type.pointee();
+  auto element = [&](size_t operand, const Type& type, int64_t at) {
+    return scalar(i.operand(operand)) + static_cast<uint64_t>(byteSize(type) * at);
+  };
+  for (int64_t row = 0; row < shape[0]; ++row)
+    for (int64_t column = 0; column < shape[1]; ++column) {
+      uint64_t sum = 0, a, b, to = element(0, kSum, row * shape[1] + column);
+      if (!load(i, to, kSum, sum)) return false;
+      auto total = static_cast<float>(decodeFloat(Elem::F32, sum));
+      auto count = static_cast<uint32_t>(sum);
+      for (int64_t k = 0; k < shape[2]; ++k) {
+        int64_t left = transposed[0] ? k * shape[0] + row : row * shape[2] + k,
+                right = transposed[1] ? column * shape[2] + k : k * shape[1] + column;
+        if (!load(i, element(1, kPart, left), kPart, a) || !load(i, element(2, kPart, right), kPart, b)) return false;
+        if (kSum.isInt())
+          count += static_cast<uint32_t>(static_cast<int8_t>(a) * static_cast<int8_t>(b));
+        else
+          total = std::fma(static_cast<float>(decodeFloat(Elem::F16, a)), static_cast<float>(decodeFloat(Elem::F16, b)), total);
+      }
+      if (!store(i, to, kSum, kSum.isInt() ? count : encodeFloat(Elem::F32, static_cast<double>(total)))) return false;
+    }
+  return true;
+}
+
+bool Machine::matrixZero(const Inst& i) {
+  const auto& shape = i.list(Attr::Shape);
+  for (int64_t k = 0; k < shape[0] * shape[1]; ++k)
+    if (!store(i, scalar(i.operand(0)) + static_cast<uint64_t>(4 * k), i.operand(0)->type.pointee(), 0)) return false;
+  return true;
+}
+
+// Between sums in fragments and memory: an element's place in the sums has the bits of its number in memory, at `lanes`.
+bool Machine::matrixMove(const Inst& i) {
+  const auto& bits = i.list(Attr::Lanes);
+  const Type kSum = i.operand(0)->type.pointee();
+  const bool isGet = i.op == Op::LoMatrixGet;
+  for (int64_t k = 0; k < int64_t{1} << bits.size(); ++k) {
+    int64_t inSums = i.integer(Attr::Offset);
+    for (size_t bit = 0; bit < bits.size(); ++bit)
+      if (k >> bit & 1) inSums += int64_t{1} << bits[bit];
+    uint64_t v, to = scalar(i.operand(0)), from = scalar(i.operand(1));
+    (isGet ? to : from) += static_cast<uint64_t>(4 * k);
+    (isGet ? from : to) += static_cast<uint64_t>(4 * inSums);
+    if (!load(i, from, kSum, v) || !store(i, to, kSum, v)) return false;
+  }
+  return true;
+}
+
+bool Machine::subgroupShuffle(const Inst& i) {
+  const Type element = i.operand(0)->type.pointee();
+  const int64_t own = i.integer(Attr::Private), other = int64_t{1} << i.integer(Attr::Bit);
+  for (int64_t k = 0; k < i.integer(Attr::Threads) * own; ++k) {
+    uint64_t v, from = static_cast<uint64_t>((k / own ^ other) * own + k % own), size = static_cast<uint64_t>(byteSize(element));
+    if (!load(i, scalar(i.operand(1)) + size * from, element, v) ||
+        !store(i, scalar(i.operand(0)) + size * static_cast<uint64_t>(k), element, v))
+      return false;
+  }
+  return true;
 }
 
 }  // namespace nereid::interp

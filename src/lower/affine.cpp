@@ -12,7 +12,7 @@ namespace nereid {
 // Returns true if computing `v` reads a value that is private to a thread.
 bool Lowering::readsRegisters(const Value* v) const {
   return followTiles(v, [&](const Value* x) {
-    if (auto it = buffer_.find(x); it != buffer_.end()) return it->second.layout ? Follow::Found : Follow::Nothing;
+    if (auto it = buffers_.of.find(x); it != buffers_.of.end()) return it->second.layout ? Follow::Found : Follow::Nothing;
     return x->def && x->def->regions.empty() ? Follow::Operands : Follow::Nothing;
   });
 }
@@ -22,10 +22,10 @@ std::optional<Affine> Lowering::affine(const Value* v, const IndexMap& map) {
   auto isBase = [&](const Value* x, const IndexMap& m) {
     if (!x->type.isTile()) return true;
     // Loops that are not open yet must not be needed, nor the loop over threads for values that are private to a thread.
-    auto isOpen = [&](IndexBit b) { return b.isConstant() || axes_[static_cast<size_t>(b.axis)].iv; };
-    return !usesLanes(m) && std::all_of(m.begin(), m.end(), isOpen) && (thread_.number || !readsRegisters(x));
+    auto isOpen = [&](IndexBit b) { return b.isConstant() || nest_.axis(b.axis).iv; };
+    return !usesLanes(m) && std::all_of(m.begin(), m.end(), isOpen) && (workgroup_.thread.number || !readsRegisters(x));
   };
-  auto sizeOf = [&](int axis) { return axes_[static_cast<size_t>(axis)].size(); };
+  auto sizeOf = [&](int axis) { return nest_.axis(axis).size(); };
   std::vector<const Expr*> conditions;
   auto a = forms_.of(v, map, {memory, isBase, sizeOf, version_.assumes ? &conditions : nullptr});
   for (const Expr* condition : conditions) assumed(emitExpr(condition).v);
@@ -71,14 +71,14 @@ Lowval Lowering::materialize(const Affine& a, Lowval base) {
   std::vector<Term> terms;
   for (const Affine::Term& t : a.terms) {
     const Lowval scale = t.scale ? emitExpr(t.scale) : Lowval{};
-    terms.push_back({std::max(axes_[static_cast<size_t>(t.axis)].level, scale.level), t.axis, t.factor, scale});
+    terms.push_back({std::max(nest_.axis(t.axis).level, scale.level), t.axis, t.factor, scale});
   }
   sortStably(terms, [](const Term& x, const Term& y) { return std::pair(x.level, x.axis) < std::pair(y.level, y.axis); });
   Lowval sum = a.base ? emitExpr(a.base) : base;
   auto add = [&](Lowval x) { sum = sum.v ? plus(sum, x) : x; };
   if (a.constant) add({index(a.constant), 0});
   for (const Term& t : terms) {
-    const Axis& axis = axes_[static_cast<size_t>(t.axis)];
+    const Axis& axis = nest_.axis(t.axis);
     NEREID_CHECK(axis.iv, "an index of a loop that is not open");
     Lowval x = times({axis.iv, axis.level}, t.factor);
     if (t.scale.v) x = emitOp(Op::MulI, {x, t.scale}, kI64);
@@ -89,14 +89,14 @@ Lowval Lowering::materialize(const Affine& a, Lowval base) {
 
 Lowval Lowering::laneIndex(Lowval first, int64_t factor, Type element) {
   // Lanes count in the type of the result.
-  Lowval iota{Builder(m_, entry_, loc_).create(Op::LoIota, {}, {Type::vector(element, lanes())})->result(), 0};
+  Lowval iota{code_.atEntry().create(Op::LoIota, {}, {Type::vector(element, lanes())})->result(), 0};
   if (factor != 1) iota = emitOp(Op::MulI, {iota, {constant(element, static_cast<uint64_t>(factor)), 0}}, element);
   return emitOp(Op::AddI, {first, iota}, element);
 }
 
 Lowering::Address Lowering::fromAffine(const Affine& a, Lowval base) {
   Address out;
-  const Affine::Term* lane = now_.vectorAxis >= 0 ? a.of(now_.vectorAxis) : nullptr;
+  const Affine::Term* lane = nest_.schedule.vectorAxis >= 0 ? a.of(nest_.schedule.vectorAxis) : nullptr;
   out.scalar = materialize(a, base);
   if (!lane) return out;
   const Lowval scale = lane->scale ? emitExpr(lane->scale) : Lowval{};
@@ -120,9 +120,9 @@ Lowering::Address Lowering::fromAffine(const Affine& a, Lowval base) {
 
 // The value in the first lane.
 Lowval Lowering::firstLane(Value* v, const IndexMap& map) {
-  const int vectorAxis = std::exchange(now_.vectorAxis, -1);
+  const int vectorAxis = std::exchange(nest_.schedule.vectorAxis, -1);
   Lowval out = valueAt(v, map);
-  now_.vectorAxis = vectorAxis;
+  nest_.schedule.vectorAxis = vectorAxis;
   return out;
 }
 
@@ -130,7 +130,7 @@ Lowering::Address Lowering::address(Value* ptr, const IndexMap& map) {
   if (auto a = affine(ptr, map)) return fromAffine(*a);
   Address out;
   if (usesLanes(map)) {
-    Stride lane = strideOf(ptr, map, now_.vectorAxis, axes_[static_cast<size_t>(now_.vectorAxis)].laneBits, &divisibility_);
+    Stride lane = strideOf(ptr, map, nest_.schedule.vectorAxis, nest_.vectorAxis().laneBits, &divisibility_);
     if (lane.kind == Stride::Constant && (lane.value == 0 || lane.value == 1)) {
       out.scalar = firstLane(ptr, map);
       out.contiguous = lane.value == 1;

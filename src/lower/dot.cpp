@@ -60,19 +60,19 @@ Lowering::TileDot::TileDot(Lowering& lowering, const Inst& dot, const DotSchedul
       columnsOfTile_(schedule.columns),
       group_(schedule.group),
       readsInit_(schedule.restRows > 0),
-      left_(l_.buffer_.at(a)),
-      right_(l_.buffer_.at(b)),
+      left_(l_.buffers_.of.at(a)),
+      right_(l_.buffers_.of.at(b)),
       packed_(left_.element) {}
 
 void Lowering::TileDot::emit() {
   l_.beginPlain();
   // Axis 0: columns, the lanes; axis 1: groups of rows; axis 2: the batch.
-  l_.axes_.assign(3, {});
-  l_.axes_[0].bits = columnBits;
-  l_.axes_[0].laneBits = log2(columnsOfTile_);
-  l_.axes_[1].bits = readsInit_ ? 0 : rowBits - log2(schedule_.rows);
-  l_.axes_[2].bits = batchBits;
-  l_.now_.vectorAxis = columnsOfTile_ > 1 ? 0 : -1;
+  l_.nest_.axes.assign(3, {});
+  l_.nest_.axes[0].bits = columnBits;
+  l_.nest_.axes[0].laneBits = log2(columnsOfTile_);
+  l_.nest_.axes[1].bits = readsInit_ ? 0 : rowBits - log2(schedule_.rows);
+  l_.nest_.axes[2].bits = batchBits;
+  l_.nest_.schedule.vectorAxis = columnsOfTile_ > 1 ? 0 : -1;
   if (group_ > 1) {
     packLeft();
     packRight();
@@ -92,7 +92,7 @@ void Lowering::TileDot::packLeft() {
   isBiased_ = packed_.elem == Elem::I8;
   if (!packed_.isInt()) return;
   const BufferRef source = left_;
-  const int64_t count = a->type.numel(), many = std::min<int64_t>(count, l_.machine_.vectorBytes);
+  const int64_t count = a->type.numel(), many = std::min<int64_t>(count, l_.machine().vectorBytes);
   left_ = l_.allocateElements(packed_, count);
   loop(count, many, {}, [&](Lowval i, std::vector<Value*>&) {
     Lowval v = load(offset(source.base, i, 1), source.element, static_cast<int>(many));
@@ -162,7 +162,7 @@ void Lowering::TileDot::emitTile(Lowval batch, Lowval column, Lowval number, con
       multiplyAdd(in[static_cast<size_t>(r)], l_.widen(x, columnsOfTile_), y);
     }
   });
-  const BufferRef to = l_.buffer_.at(result);
+  const BufferRef to = l_.buffers_.of.at(result);
   for (int r = 0; r < tiles.rows; ++r) {
     Lowval result = l_.convert({acc[static_cast<size_t>(r)], l_.top()}, type.element());
     if (readsInit_)
@@ -176,10 +176,10 @@ void Lowering::TileDot::emitTile(Lowval batch, Lowval column, Lowval number, con
 std::vector<Value*> Lowering::TileDot::beginSums(const DotSchedule::RowTiles& tiles) {
   Lowval excess;
   if (columnSums_) {
-    const Axis &column = l_.axes_[0], &batch = l_.axes_[2];
+    const Axis &column = l_.nest_.axes[0], &batch = l_.nest_.axes[2];
     excess = load(l_.plus(offset(columnSums_, {batch.iv, batch.level}, columns), {column.iv, column.level}, l_.top()), sum, columnsOfTile_);
   }
-  const BufferRef from = l_.buffer_.at(l_.buffer_.count(init) ? init : result);
+  const BufferRef from = l_.buffers_.of.at(l_.buffers_.of.count(init) ? init : result);
   const auto constant = constantBits(init);
   std::vector<Value*> acc;
   for (int r = 0; r < tiles.rows; ++r) {
@@ -198,7 +198,7 @@ void Lowering::TileDot::multiplyAdd(Value*& sumOfRow, Lowval x, Lowval y) {
     sumOfRow = l_.at(l_.top()).create(Op::LoDotAdd, {sumOfRow, x.v, y.v}, {sumOfRow->type})->result();
   else if (sum.isInt())
     sumOfRow = l_.emitOp(Op::AddI, {old, l_.emitOp(Op::MulI, {x, y}, sum)}, sum, {}, l_.top()).v;
-  else if (l_.machine_.fma)
+  else if (l_.machine().fma)
     sumOfRow = l_.emitOp(Op::Fma, {x, y, old}, sum, {}, l_.top()).v;
   else
     sumOfRow = l_.emitOp(Op::AddF, {l_.emitOp(Op::MulF, {x, y}, sum), old}, sum, {}, l_.top()).v;
@@ -219,14 +219,14 @@ IndexMap Lowering::TileDot::mapOfRow(int row) const {
 
 // The first element of a row of the open tile; `row` counts from the first tile's.
 Lowval Lowering::TileDot::rowOf(const BufferRef& buffer, int64_t row) {
-  const Axis &column = l_.axes_[0], &number = l_.axes_[1], &batch = l_.axes_[2];
+  const Axis &column = l_.nest_.axes[0], &number = l_.nest_.axes[1], &batch = l_.nest_.axes[2];
   Lowval at = l_.plus(l_.plus(l_.times({number.iv, number.level}, rowsOfTile_ * columns), {column.iv, column.level}), row * columns);
   return l_.plus(offset(buffer.base, {batch.iv, batch.level}, columns << rowBits), at, l_.top());
 }
 
 void Lowering::TileDot::open(int axis, Lowval first) {
-  l_.axes_[static_cast<size_t>(axis)].iv = first.v;
-  l_.axes_[static_cast<size_t>(axis)].level = first.level;
+  l_.nest_.axis(axis).iv = first.v;
+  l_.nest_.axis(axis).level = first.level;
 }
 
 // A loop that carries `acc`; one iteration needs no loop.
@@ -237,45 +237,31 @@ std::vector<Value*> Lowering::TileDot::loop(int64_t size, int64_t step, std::vec
     return acc;
   }
   MemoScope scope = l_.enter();
-  Inst* inst = l_.m_.newInst(Op::For, l_.loc_);
-  inst->operands = {l_.index(0), l_.index(size), l_.index(step)};
-  inst->operands.insert(inst->operands.end(), acc.begin(), acc.end());
-  inst->regions.push_back(std::make_unique<Region>());
-  inst->regions[0]->parent = inst;
-  Block* block = l_.m_.newBlock(*inst->regions[0]);
-  Value* iv = l_.m_.addArg(*block, Type::scalar(Elem::I64));
-  std::vector<Value*> inner;
-  for (Value* v : acc) inner.push_back(l_.m_.addArg(*block, v->type));
-  l_.levels_.push_back(block);
-  body({iv, l_.top()}, inner);
-  l_.at(l_.top()).yield(inner);
-  l_.levels_.pop_back();
+  acc = l_.code_.loop(l_.index(0), l_.index(size), l_.index(step), std::move(acc),
+                      [&](Value* iv, std::vector<Value*>& inner) { body({iv, l_.top()}, inner); });
   l_.leave(scope);
-  for (Value*& v : acc) v = l_.m_.addResult(*inst, v->type);
-  inst->parent = l_.levels_.back();
-  l_.levels_.back()->insts.push_back(inst);
   return acc;
 }
 
 // Where a dot's result is kept.
 void Lowering::placeSums(Value* result) {
   if (auto carried = schedule_.inPlaceOf.find(result); carried != schedule_.inPlaceOf.end())
-    buffer_[result] = buffer_.at(carried->second);
-  else if (!buffer_.count(result))
-    buffer_[result] = allocate(result);
+    buffers_.of[result] = buffers_.of.at(carried->second);
+  else if (!buffers_.of.count(result))
+    buffers_.of[result] = allocate(result);
 }
 
 // While it lives, nests read a value from this memory.
 Lowering::StoredValue::StoredValue(Lowering& lowering, const Value* v, const BufferRef& at) : l_(lowering), v_(v) {
-  if (auto it = l_.buffer_.find(v); it != l_.buffer_.end()) before_ = it->second;
-  l_.buffer_[v] = at;
+  if (auto it = l_.buffers_.of.find(v); it != l_.buffers_.of.end()) before_ = it->second;
+  l_.buffers_.of[v] = at;
 }
 
 Lowering::StoredValue::~StoredValue() {
   if (before_)
-    l_.buffer_[v_] = *before_;
+    l_.buffers_.of[v_] = *before_;
   else
-    l_.buffer_.erase(v_);
+    l_.buffers_.of.erase(v_);
 }
 
 void Lowering::emitDot(const Inst& dot, const DotSchedule& schedule) {
@@ -283,7 +269,7 @@ void Lowering::emitDot(const Inst& dot, const DotSchedule& schedule) {
   placeSums(result);
   std::optional<StoredValue> stored;
   if (schedule.restRows > 0 && !constantBits(init)) {
-    if (!buffer_.count(init)) copyTile(init, buffer_.at(result));
+    if (!buffers_.of.count(init)) copyTile(init, buffers_.of.at(result));
   } else if (schedule.storesInit) {
     const BufferRef copy = allocate(init);
     copyTile(init, copy);
@@ -294,33 +280,23 @@ void Lowering::emitDot(const Inst& dot, const DotSchedule& schedule) {
 
 void Lowering::beginPlain() {
   memo_.forget();
-  facts_.clear();
-  now_.bounds.clear();
   memo_.splats.clear();
-  now_.vectorAxis = -1;
-  baseLevel_ = top();
+  nest_.beginPlain(top());
 }
 
 void Lowering::plainLoop(int64_t size, FunctionRef<void(Value*)> body) {
   MemoScope scope = enter();
-  Block* outer = levels_.back();
-  Inst* loop = at(top()).forLoop(index(0), index(size), index(1), {});
-  outer->insts.pop_back();  // what the body hoists goes in front of the loop
-  levels_.push_back(&loop->regions[0]->entry());
-  body(loop->regions[0]->entry().args[0]);
-  at(top()).yield({});
-  levels_.pop_back();
-  outer->insts.push_back(loop);
+  code_.loop(index(0), index(size), index(1), {}, [&](Value* iv, std::vector<Value*>&) { body(iv); });
   leave(scope);
 }
 
 // One loop an axis, all of them scalar.
 void Lowering::plainLoops(FunctionRef<void()> body, size_t depth) {
-  if (depth == axes_.size()) {
+  if (depth == nest_.axes.size()) {
     body();
     return;
   }
-  Axis& axis = axes_[axes_.size() - 1 - depth];
+  Axis& axis = nest_.axes[nest_.axes.size() - 1 - depth];
   plainLoop(axis.size(), [&](Value* iv) {
     axis.iv = iv;
     axis.level = top();
@@ -331,19 +307,19 @@ void Lowering::plainLoops(FunctionRef<void()> body, size_t depth) {
 // One bin an element, counted one after the other.
 void Lowering::emitHistogram(const Inst& inst) {
   Value* bins = inst.results[0];
-  if (!buffer_.count(bins)) buffer_[bins] = allocate(bins);
-  const BufferRef counts = buffer_.at(bins);
+  if (!buffers_.of.count(bins)) buffers_.of[bins] = allocate(bins);
+  const BufferRef counts = buffers_.of.at(bins);
   beginPlain();
   Nest nest;
   nest.shape = inst.operand(0)->type.shape();
   for (Value* v : inst.operands) nest.anchors.push_back({Anchor::Buffer, const_cast<Inst*>(&inst), v});
-  use(scheduler_.split(nest, {}));
+  nest_.use(scheduler().split(nest, {}));
   const Type kI64 = Type::scalar(Elem::I64);
   auto binAt = [&](Lowval i) { return emitOp(Op::AddPtr, {{counts.base, 0}, i}, counts.base->type, {}, top()).v; };
   auto store = [&](Value* p, Value* v) { at(top()).storeTo(p, v); };
   plainLoop(bins->type.numel(), [&](Value* i) { store(binAt({i, top()}), constant(counts.element, 0)); });
   plainLoops([&] {
-    IndexMap map = now_.identity();
+    IndexMap map = nest_.schedule.identity();
     Lowval x = valueAt(inst.operands[0], map);
     Lowval mask{constant(Type::scalar(Elem::I1), 1), 0};
     if (Value* m = inst.optional(1)) mask = valueAt(m, map);
@@ -361,13 +337,13 @@ void Lowering::emitHistogram(const Inst& inst) {
 // map_elementwise with pack > 1: the function takes `pack` neighbours of each operand.
 void Lowering::emitSequence(const Inst& inst) {
   for (Value* v : inst.results)
-    if (!buffer_.count(v)) buffer_[v] = allocate(v);
+    if (!buffers_.of.count(v)) buffers_.of[v] = allocate(v);
   beginPlain();
   int bits = inst.operand(0)->type.bits();
   auto pack = inst.integer(Attr::Pack, 1);
   int packBits = std::countr_zero(static_cast<uint64_t>(pack));
-  axes_.assign(1, {});
-  axes_[0].bits = bits - packBits;
+  nest_.axes.assign(1, {});
+  nest_.axes[0].bits = bits - packBits;
   auto mapOf = [&](int64_t p) {
     IndexMap map;
     for (int i = 0; i < bits; ++i)
@@ -378,11 +354,11 @@ void Lowering::emitSequence(const Inst& inst) {
   plainLoops([&] {
     std::vector<Lowval> args;
     for (Value* v : inst.operands)
-      for (int64_t p = 0; p < pack; ++p) args.push_back(readBuffer(buffer_.at(v), mapOf(p), v->type.element()));
+      for (int64_t p = 0; p < pack; ++p) args.push_back(readBuffer(buffers_.of.at(v), mapOf(p), v->type.element()));
     auto out = emitRegion(*inst.regions[0], args, top());
     for (size_t k = 0; k < inst.results.size(); ++k)
       for (int64_t p = 0; p < pack; ++p)
-        writeBuffer(buffer_.at(inst.results[k]), out[k * static_cast<size_t>(pack) + static_cast<size_t>(p)], mapOf(p));
+        writeBuffer(buffers_.of.at(inst.results[k]), out[k * static_cast<size_t>(pack) + static_cast<size_t>(p)], mapOf(p));
   });
 }
 

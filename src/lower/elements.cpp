@@ -13,14 +13,6 @@
 
 namespace nereid {
 
-bool Lowering::usesLanes(const IndexMap& map) const {
-  if (now_.vectorAxis < 0) return false;
-  const Axis& axis = axes_[static_cast<size_t>(now_.vectorAxis)];
-  for (IndexBit b : map)
-    if (b.axis == now_.vectorAxis && b.bit < axis.laneBits) return true;
-  return false;
-}
-
 void Lowering::leave(MemoScope scope) {
   while (memo_.journal.size() > scope.journal) {
     memo_.known.erase(memo_.journal.back());
@@ -28,20 +20,15 @@ void Lowering::leave(MemoScope scope) {
   }
 }
 
-Value* Lowering::constant(Type type, uint64_t bits) {
-  auto& slot = constants_[{Elem{type.elem}, int{type.pointerDepth}, bits}];
-  if (!slot) slot = Builder(m_, entry_).constant(type, bits);
-  return slot;
-}
-
 Lowval Lowering::widen(Lowval v, int count) {
   if (v.isVector() || count == 1) return v;
   auto key = std::pair(v.v, v.level);
   auto it = memo_.splats.find(key);
   if (it != memo_.splats.end() && it->second.v->type.dim(0) == count) return it->second;
-  Block* block = v.v->def && v.v->def->parent == entry_ ? entry_ : levels_[static_cast<size_t>(v.level)];
-  Lowval wide{Builder(m_, block, loc_).create(Op::LoSplat, {v.v}, {Type::vector(v.v->type, count)})->result(), v.level};
-  if (block == entry_) memo_.splats[key] = wide;
+  const bool isAtEntry = code_.isAtEntry(v.v);
+  Builder b = isAtEntry ? code_.atEntry() : at(v.level);
+  Lowval wide{b.create(Op::LoSplat, {v.v}, {Type::vector(v.v->type, count)})->result(), v.level};
+  if (isAtEntry) memo_.splats[key] = wide;
   return wide;
 }
 
@@ -87,7 +74,7 @@ Lowval Lowering::emitOp(Op op, List<Lowval> operands, Type element, List<Attribu
   Type type = count ? Type::vector(element, count) : element;
   if (!count && attrs.empty() && info(op).effects == Effects::Pure) {
     // The same scalar again: addresses of one array compare equal by this.
-    auto& made = memo_.made[{levels_[static_cast<size_t>(level)], op, values, Elem{type.elem}}];
+    auto& made = memo_.made[{code_.block(level), op, values, Elem{type.elem}}];
     if (!made) made = at(level).create(op, values, {type})->result();
     return {made, level};
   }
@@ -114,13 +101,13 @@ Lowval Lowering::readBuffer(const BufferRef& buffer, const IndexMap& map, Type a
   Address where = fromAffine(flatIndex(buffer, map), {buffer.base, 0});
   Lowval out;
   if (where.vector.v) {
-    int level = std::max(where.vector.level, baseLevel_);
+    int level = std::max(where.vector.level, nest_.baseLevel);
     Inst* load = at(level).create(Op::LoGather, {where.vector.v}, {Type::vector(buffer.element, lanes())});
     load->segments = {1, 0, 0};
     out = {load->result(), level};
   } else {
     Type t = where.contiguous ? Type::vector(buffer.element, lanes()) : buffer.element;
-    int level = std::max(where.scalar.level, where.contiguous ? axes_[static_cast<size_t>(now_.vectorAxis)].level : baseLevel_);
+    int level = std::max(where.scalar.level, where.contiguous ? nest_.vectorAxis().level : nest_.baseLevel);
     out = {at(level).loadFrom(where.scalar.v, t), level};
   }
   return convert(out, as);
@@ -137,7 +124,7 @@ void Lowering::writeBuffer(const BufferRef& buffer, Lowval value, const IndexMap
   value = convert(value, buffer.element);
   if (where.vector.v || where.contiguous) value = widen(value, lanes());
   Builder b = at(top());
-  const int most = machine_.maxAccessBytes / std::max(1, byteSize(buffer.element));
+  const int most = machine().maxAccessBytes / std::max(1, byteSize(buffer.element));
   if (where.vector.v) {
     b.create(Op::LoScatter, {where.vector.v, value.v}, {})->segments = {1, 1, 0};
   } else if (where.contiguous && most > 1 && lanes() > most) {
@@ -156,13 +143,13 @@ Lowval Lowering::valueAt(Value* v, const IndexMap& map) {
   auto key = memoKey(v, map);
   auto it = memo_.known.find(key);
   if (it != memo_.known.end()) return it->second;
-  Loc saved = loc_;
+  Loc saved = code_.loc;
   constexpr int kDeep = 64;
-  if (++depth_ % kDeep == 0) computeChain(v, map);
-  if (v->def) loc_ = v->def->loc;
+  if (++memo_.depth % kDeep == 0) computeChain(v, map);
+  if (v->def) code_.loc = v->def->loc;
   Lowval out = computeAt(v, map);
-  loc_ = saved;
-  --depth_;
+  code_.loc = saved;
+  --memo_.depth;
   memo_.known[key] = out;
   memo_.journal.push_back(key);
   return out;
@@ -170,17 +157,19 @@ Lowval Lowering::valueAt(Value* v, const IndexMap& map) {
 
 // `index < bound` where both are multiples of as many as there are lanes: one comparison for all of them.
 std::optional<Lowval> Lowering::compareAtOnce(const Inst& compare, const IndexMap& map) {
-  if (threads_ == 1 || !usesLanes(map)) return std::nullopt;
+  if (threadCount() == 1 || !usesLanes(map)) return std::nullopt;
   auto pred = static_cast<CmpIPred>(compare.integer(Attr::Predicate));
   if (pred != CmpIPred::Slt && pred != CmpIPred::Sge && pred != CmpIPred::Sgt && pred != CmpIPred::Sle) return std::nullopt;
   bool isLeft =
       pred == CmpIPred::Slt || pred == CmpIPred::Sge;  // which side counts up; against the other it is never equal in some lanes only
   Value *counter = compare.operand(isLeft ? 0 : 1), *bound = compare.operand(isLeft ? 1 : 0);
-  const Axis& axis = axes_[static_cast<size_t>(now_.vectorAxis)];
-  Stride up = strideOf(counter, map, now_.vectorAxis, axis.bits), still = strideOf(bound, map, now_.vectorAxis, axis.bits);
+  const Axis& axis = nest_.vectorAxis();
+  Stride up = strideOf(counter, map, nest_.schedule.vectorAxis, axis.bits),
+         still = strideOf(bound, map, nest_.schedule.vectorAxis, axis.bits);
   if (up.kind != Stride::Constant || up.value != 1 || still.kind != Stride::Constant || still.value != 0) return std::nullopt;
   for (Value* v : {counter, bound})
-    if (v->type.isPointer() || mayComeFromNegative(v) || divisibility_.along(v, map, now_.vectorAxis, axis.laneBits) < axis.laneBits)
+    if (v->type.isPointer() || mayComeFromNegative(v) ||
+        divisibility_.along(v, map, nest_.schedule.vectorAxis, axis.laneBits) < axis.laneBits)
       return std::nullopt;
   auto first = affine(counter, map), last = affine(bound, map);
   if (!first || !last) return std::nullopt;
@@ -198,7 +187,7 @@ std::optional<Lowval> Lowering::compareAtOnce(const Inst& compare, const IndexMa
 void Lowering::computeChain(Value* v, const IndexMap& map) {
   auto isLink = [&](Value* x) {
     return x->def && isElementwise(x->def->op) && x->def->op != Op::Select && x->def->op != Op::CmpI &&
-           !(x->def->op == Op::AndI && x->type.isBool()) && !buffer_.contains(x) && !memo_.known.contains(memoKey(x, map));
+           !(x->def->op == Op::AndI && x->type.isBool()) && !buffers_.of.contains(x) && !memo_.known.contains(memoKey(x, map));
   };
   std::vector<std::pair<Value*, size_t>> path{{v, 0}};
   while (!path.empty()) {
@@ -215,7 +204,7 @@ void Lowering::computeChain(Value* v, const IndexMap& map) {
 }
 
 Lowval Lowering::computeAt(Value* v, const IndexMap& map) {
-  if (auto buffer = buffer_.find(v); buffer != buffer_.end() && !(v->def && isTrivial(*v->def)))
+  if (auto buffer = buffers_.of.find(v); buffer != buffers_.of.end() && !(v->def && isTrivial(*v->def)))
     return readBuffer(buffer->second, map, v->type.element());
   NEREID_CHECK(v->def, "a tile argument without a buffer");
   const Inst& def = *v->def;
@@ -227,7 +216,7 @@ Lowval Lowering::computeAt(Value* v, const IndexMap& map) {
     case Op::Poison: return {constant(element, 0), 0};
     case Op::MakeRange: {
       auto a = affine(v, map);
-      const Affine::Term* lane = now_.vectorAxis >= 0 ? a->of(now_.vectorAxis) : nullptr;
+      const Affine::Term* lane = nest_.schedule.vectorAxis >= 0 ? a->of(nest_.schedule.vectorAxis) : nullptr;
       Lowval first = emitOp(Op::TruncI, {materialize(*a)}, element);
       return lane && lanes() > 1 ? laneIndex(first, lane->factor, element) : first;
     }
@@ -242,7 +231,8 @@ Lowval Lowering::computeAt(Value* v, const IndexMap& map) {
     case Op::Gather: return gatherAt(def, map);
     case Op::MapElementwise: return mapAt(def, v, map);
     case Op::CmpI:
-      if (auto fact = facts_.find({&def, map}); fact != facts_.end()) return {constant(Type::scalar(Elem::I1), fact->second.holds), 0};
+      if (auto fact = nest_.facts.find({&def, map}); fact != nest_.facts.end())
+        return {constant(Type::scalar(Elem::I1), fact->second.holds), 0};
       if (auto all = compareAtOnce(def, map)) return *all;
       break;
     case Op::AndI:
@@ -279,9 +269,9 @@ Lowval Lowering::selectAt(const Inst& inst, const IndexMap& map) {
   IndexMap rest = *operandMap(inst, 0, map);
   if (selector.isConstant()) return valueAt(inst.operands[selector.axis == IndexBit::kOne ? 1 : 0], rest);
   const Type kI64 = Type::scalar(Elem::I64);
-  const Axis& axis = axes_[static_cast<size_t>(selector.axis)];
+  const Axis& axis = nest_.axis(selector.axis);
   Lowval i{axis.iv, axis.level};
-  if (selector.axis == now_.vectorAxis && selector.bit < axis.laneBits) i = laneIndex(i, 1, kI64);
+  if (selector.axis == nest_.schedule.vectorAxis && selector.bit < axis.laneBits) i = laneIndex(i, 1, kI64);
   Lowval bit = emitOp(Op::AndI, {i, {index(int64_t{1} << selector.bit), 0}}, kI64);
   Lowval second = emitOp(Op::CmpI, {bit, {index(0), 0}}, Type::scalar(Elem::I1), {{Attr::Predicate, static_cast<int64_t>(CmpIPred::Ne)}});
   Lowval a = valueAt(inst.operands[0], rest), b = valueAt(inst.operands[1], rest);
@@ -290,9 +280,9 @@ Lowval Lowering::selectAt(const Inst& inst, const IndexMap& map) {
 
 // The innermost loop inside which what is known of `mask` holds: a load under it must not leave that loop, which may run no time.
 int Lowering::factLevel(Value* mask, const IndexMap& map) {
-  if (facts_.empty() || !mask->def || !mask->type.isTile() || inMemory(mask) || !isInlinable(*mask->def)) return 0;
+  if (nest_.facts.empty() || !mask->def || !mask->type.isTile() || inMemory(mask) || !isInlinable(*mask->def)) return 0;
   const Inst& def = *mask->def;
-  if (auto fact = facts_.find({&def, map}); fact != facts_.end()) return fact->second.level;
+  if (auto fact = nest_.facts.find({&def, map}); fact != nest_.facts.end()) return fact->second.level;
   int level = 0;
   for (size_t i = 0; i < def.operands.size(); ++i)
     if (auto m = operandMap(def, i, map, mask->index)) level = std::max(level, factLevel(def.operands[i], *m));
@@ -320,8 +310,8 @@ Lowval Lowering::loadAt(const Inst& load, const IndexMap& map) {
   Lowval pointer = where.vector.v ? where.vector : where.scalar;
   if (isBool) pointer = emitOp(Op::Bitcast, {pointer}, Type::pointer(Elem::I8));
   bool wide = where.vector.v || where.contiguous || mask.isVector() || (mask.v && other.v && other.isVector());
-  int level = std::max({pointer.level, minLevel, baseLevel_});
-  if (where.contiguous) level = std::max(level, axes_[static_cast<size_t>(now_.vectorAxis)].level);
+  int level = std::max({pointer.level, minLevel, nest_.baseLevel});
+  if (where.contiguous) level = std::max(level, nest_.vectorAxis().level);
   if (mask.v) level = std::max(level, mask.level);
   if (other.v) level = std::max(level, other.level);
   Op op = Op::LoLoad;
@@ -335,7 +325,7 @@ Lowval Lowering::loadAt(const Inst& load, const IndexMap& map) {
     if (isBool) other = convert(other, stored);
     operands.push_back((wide ? widen(other, lanes()) : other).v);
   }
-  if (nest_ && nest_->prefetched && op == Op::LoLoad && level == top()) prefetchNext(load, pointer, wide ? lanes() : 1);
+  if (nest_.source && nest_.source->prefetched && op == Op::LoLoad && level == top()) prefetchNext(load, pointer, wide ? lanes() : 1);
   Inst* inst = at(level).create(op, operands, {wide ? Type::vector(stored, lanes()) : stored});
   inst->segments = {1, mask.v != nullptr, other.v != nullptr};
   return convert({inst->result(), level}, element);
@@ -344,9 +334,9 @@ Lowval Lowering::loadAt(const Inst& load, const IndexMap& map) {
 // Prefetches what a load of consecutive elements will load in the next iteration of the loop around the nest.
 void Lowering::prefetchNext(const Inst& load, Lowval pointer, int count) {
   Changes known;
-  const auto change = changeOf(load.operand(0), *nest_->prefetched, known, 0);
+  const auto change = changeOf(load.operand(0), *nest_.source->prefetched, known, 0);
   if (!change || !change->v) return;
-  const int bytes = std::max(1, bitWidth(load.result()->type.element()) / 8), inLine = machine_.lineBytes / bytes;
+  const int bytes = std::max(1, bitWidth(load.result()->type.element()) / 8), inLine = machine().lineBytes / bytes;
   const Lowval next = plus(pointer, *change, top());
   for (int first = 0; first < count; first += inLine) at(top()).create(Op::LoPrefetch, {plus(next, first).v}, {});
 }
@@ -424,12 +414,12 @@ std::optional<Lowval> Lowering::findChange(const Value* v, const Inst& loop, Cha
 std::optional<Lowval> Lowering::loadInPieces(const Inst& load, const IndexMap& map) {
   Value* ptr = load.operands[0];
   const Type stored = load.result()->type.element();
-  if (threads_ > 1 || !usesLanes(map) || stored.isBool() || stored.isPointer() || affine(ptr, map)) return std::nullopt;
-  Axis& axis = axes_[static_cast<size_t>(now_.vectorAxis)];
+  if (threadCount() > 1 || !usesLanes(map) || stored.isBool() || stored.isPointer() || affine(ptr, map)) return std::nullopt;
+  Axis& axis = nest_.vectorAxis();
   Stride stride;
   int bits = axis.laneBits;
   for (; bits > 0; --bits) {
-    stride = strideOf(ptr, map, now_.vectorAxis, bits, &divisibility_);
+    stride = strideOf(ptr, map, nest_.schedule.vectorAxis, bits, &divisibility_);
     if (stride.kind == Stride::Constant && (stride.value == 0 || stride.value == 1)) break;
   }
   if (bits == 0 || bits == axis.laneBits) return std::nullopt;
@@ -476,7 +466,7 @@ std::optional<Lowval> Lowering::divideLanes(const Inst& inst, const IndexMap& ma
   const Type element = inst.result()->type.element();
   if (!usesLanes(map) || lanes() == 1) return std::nullopt;
   const auto power = powerOf(constantBits(inst.operand(1)), element);
-  const int axis = now_.vectorAxis, laneBits = axes_[static_cast<size_t>(axis)].laneBits;
+  const int axis = nest_.schedule.vectorAxis, laneBits = nest_.axis(axis).laneBits;
   if (!power || (isSignedDivision(inst) && ranges_.of(inst.operand(0)).low < 0)) return std::nullopt;
   const Stride stride = strideOf(inst.operand(0), map, axis, laneBits, &divisibility_);
   if (stride.kind != Stride::Constant || stride.value != 1) return std::nullopt;
@@ -536,13 +526,13 @@ Lowval Lowering::gatherAt(const Inst& gather, const IndexMap& map) {
     sourceBit += source.log2(d);
     resultBit += result.log2(d);
   }
-  Lowval base = materialize(a, {buffer_.at(gather.operand(0)).base, 0});
-  const Affine::Term* lane = now_.vectorAxis >= 0 ? a.of(now_.vectorAxis) : nullptr;
+  Lowval base = materialize(a, {buffers_.of.at(gather.operand(0)).base, 0});
+  const Affine::Term* lane = nest_.schedule.vectorAxis >= 0 ? a.of(nest_.schedule.vectorAxis) : nullptr;
   if (axisBit) picked = emitOp(Op::ShLI, {picked, {index(axisBit), 0}}, kI64);
   if (lane) picked = emitOp(Op::AddI, {picked, laneIndex({index(0), 0}, lane->factor, kI64)}, kI64);
   Lowval pointer = emitOp(Op::AddPtr, {base, picked}, base.v->type);
-  Type stored = buffer_.at(gather.operand(0)).element;
-  pointer.level = std::max(pointer.level, baseLevel_);
+  Type stored = buffers_.of.at(gather.operand(0)).element;
+  pointer.level = std::max(pointer.level, nest_.baseLevel);
   Inst* inst = at(pointer.level)
                    .create(pointer.isVector() ? Op::LoGather : Op::LoLoad, {pointer.v},
                            {pointer.isVector() ? Type::vector(stored, lanes()) : stored});

@@ -27,85 +27,86 @@ bool hasEffects(const Region& region) {
 }  // namespace
 
 void Lowering::emitNestBody(const Nest& nest, const BufferRef* target) {
-  nest_ = &nest;
-  target_ = target;
-  facts_.clear();
-  baseLevel_ = top();
-  for (Axis& axis : axes_) axis.iv = nullptr;
+  nest_.source = &nest;
+  nest_.target = target;
+  nest_.facts.clear();
+  nest_.baseLevel = top();
+  for (Axis& axis : nest_.axes) axis.iv = nullptr;
   std::vector<Value*> acc;
-  if (threads_ > 1)
+  if (threadCount() > 1)
     emitShared(nest);
   else
     emitLoops(0, acc);
-  nest_ = nullptr;
-  target_ = nullptr;
+  nest_.source = nullptr;
+  nest_.target = nullptr;
 }
 
 void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
-  bool reduces = std::any_of(nest_->anchors.begin(), nest_->anchors.end(), [](const Anchor& r) { return r.accumulates(); });
-  if (depth == now_.firstReduced && reduces && acc.empty()) {
+  const auto& anchors = nest_.source->anchors;
+  const bool reduces = std::any_of(anchors.begin(), anchors.end(), [](const Anchor& r) { return r.accumulates(); });
+  if (depth == nest_.schedule.firstReduced && reduces && acc.empty()) {
     beginReduction(acc);
     emitLoops(depth, acc);
     endReduction(acc);
     acc.clear();
     return;
   }
-  if (depth == now_.order.size()) return now_.transposedAxis >= 0 ? emitTransposed() : emitBody(acc);
-  int a = now_.order[depth];
-  const Axis axis = axes_[static_cast<size_t>(a)];
-  const Type kI64 = Type::scalar(Elem::I64);
-  Value* size = index(axis.size());
-  // Where each bound of this axis lies.
-  struct Limit {
-    const NestSchedule::Bound* bound;
-    Lowval end;
-  };
+  if (depth == nest_.schedule.order.size()) return nest_.schedule.transposedAxis >= 0 ? emitTransposed() : emitBody(acc);
+  const int a = nest_.schedule.order[depth];
+  Value* size = index(nest_.axis(a).size());
   std::vector<Limit> limits;
-  bool anyLower = false;
-  for (const NestSchedule::Bound& bound : now_.bounds) {
-    if (bound.axis != a || facts_.count({bound.compare, bound.map})) continue;
-    auto pred = static_cast<CmpIPred>(bound.compare->integer(Attr::Predicate));
-    bool less = pred == CmpIPred::Slt || pred == CmpIPred::Sle;
-    bool strict = pred == CmpIPred::Slt || pred == CmpIPred::Sgt;
-    auto l = affine(bound.compare->operand(less ? 0 : 1), bound.map);
-    auto r = affine(bound.compare->operand(less ? 1 : 0), bound.map);
-    if (!l || !r) continue;
-    // l + i < r  =>  i < r - l
-    bool known = true;
-    auto still = [&](Affine& x) {
-      std::erase_if(x.terms, [&](const Affine::Term& t) { return t.axis == a; });
-      for (const Affine::Term& t : x.terms) known &= axes_[static_cast<size_t>(t.axis)].iv != nullptr;
-    };
-    still(*l);
-    still(*r);
-    if (!known) continue;
-    if (bound.isLower) {
-      // l - i < r: true along the whole axis when l < r already; else nothing is known.
-      Lowval all = emitOp(Op::CmpI, {materialize(*l), materialize(*r)}, Type::scalar(Elem::I1),
-                          {{Attr::Predicate, static_cast<int64_t>(strict ? CmpIPred::Slt : CmpIPred::Sle)}});
-      limits.push_back({&bound, emitOp(Op::Select, {all, {size, 0}, {index(0), 0}}, kI64)});
-      anyLower = true;
-      continue;
-    }
-    const Lowval first = materialize(*l), past = materialize(*r);
-    Lowval end = emitOp(Op::SubI, {past, first}, kI64);
-    if (bitWidth(bound.compare->operand(0)->type) < 64) {
-      if (!strict) end = emitOp(Op::AddI, {end, {index(1), 0}}, kI64);
-      end = emitOp(Op::MaxSI, {emitOp(Op::MinSI, {end, {size, 0}}, kI64), {index(0), 0}}, kI64);
-    } else {
-      // The difference may overflow. If l < r, its bits are those of an unsigned number that is right.
-      Lowval any = emitOp(Op::CmpI, {first, past}, Type::scalar(Elem::I1),
-                          {{Attr::Predicate, static_cast<int64_t>(strict ? CmpIPred::Slt : CmpIPred::Sle)}});
-      end = emitOp(Op::MinUI, {end, {strict ? size : index(axis.size() - 1), 0}}, kI64);
-      if (!strict) end = emitOp(Op::AddI, {end, {index(1), 0}}, kI64);
-      end = emitOp(Op::Select, {any, end, {index(0), 0}}, kI64);
-    }
-    limits.push_back({&bound, end});
+  for (const NestSchedule::Bound& bound : nest_.schedule.bounds)
+    if (bound.axis == a && !nest_.facts.count({bound.compare, bound.map}))
+      if (auto end = limitOf(bound)) limits.push_back({&bound, *end});
+  if (limits.empty()) return emitLoop(depth, index(0), size, acc);
+  emitSegments(depth, limits, acc);
+}
+
+// Where a bound lies along its axis, from 0 to the axis's size; null if loops that it depends on are not open.
+std::optional<Lowval> Lowering::limitOf(const NestSchedule::Bound& bound) {
+  const Type kI64 = Type::scalar(Elem::I64);
+  Value* size = index(nest_.axis(bound.axis).size());
+  auto pred = static_cast<CmpIPred>(bound.compare->integer(Attr::Predicate));
+  bool less = pred == CmpIPred::Slt || pred == CmpIPred::Sle;
+  bool strict = pred == CmpIPred::Slt || pred == CmpIPred::Sgt;
+  auto l = affine(bound.compare->operand(less ? 0 : 1), bound.map);
+  auto r = affine(bound.compare->operand(less ? 1 : 0), bound.map);
+  if (!l || !r) return std::nullopt;
+  // l + i < r  =>  i < r - l
+  bool known = true;
+  auto withoutAxis = [&](Affine& x) {
+    std::erase_if(x.terms, [&](const Affine::Term& t) { return t.axis == bound.axis; });
+    for (const Affine::Term& t : x.terms) known &= nest_.axis(t.axis).iv != nullptr;
+  };
+  withoutAxis(*l);
+  withoutAxis(*r);
+  if (!known) return std::nullopt;
+  auto isLess = [&](Lowval x, Lowval y) {
+    return emitOp(Op::CmpI, {x, y}, Type::scalar(Elem::I1),
+                  {{Attr::Predicate, static_cast<int64_t>(strict ? CmpIPred::Slt : CmpIPred::Sle)}});
+  };
+  const Lowval first = materialize(*l), past = materialize(*r);
+  // l - i < r: true along the whole axis when l < r already; else nothing is known.
+  if (bound.isLower) return emitOp(Op::Select, {isLess(first, past), {size, 0}, {index(0), 0}}, kI64);
+  Lowval end = emitOp(Op::SubI, {past, first}, kI64);
+  if (bitWidth(bound.compare->operand(0)->type) < 64) {
+    if (!strict) end = emitOp(Op::AddI, {end, {index(1), 0}}, kI64);
+    return emitOp(Op::MaxSI, {emitOp(Op::MinSI, {end, {size, 0}}, kI64), {index(0), 0}}, kI64);
   }
-  if (limits.empty()) {
-    emitLoop(depth, index(0), size, acc);
-    return;
-  }
+  // The difference may overflow. If l < r, its bits are those of an unsigned number that is right.
+  const Lowval any = isLess(first, past);
+  end = emitOp(Op::MinUI, {end, {strict ? size : index(nest_.axis(bound.axis).size() - 1), 0}}, kI64);
+  if (!strict) end = emitOp(Op::AddI, {end, {index(1), 0}}, kI64);
+  return emitOp(Op::Select, {any, end, {index(0), 0}}, kI64);
+}
+
+// Inside all bounds; then up to one vector where masks are computed; then outside.
+void Lowering::emitSegments(size_t depth, const std::vector<Limit>& limits, std::vector<Value*>& acc) {
+  const Type kI64 = Type::scalar(Elem::I64);
+  Axis& open = nest_.axis(nest_.schedule.order[depth]);
+  const Axis axis = open;
+  Value* size = index(axis.size());
+  const bool anyLower = std::any_of(limits.begin(), limits.end(), [](const Limit& l) { return l.bound->isLower; });
   Lowval low = limits[0].end, high = limits[0].end;
   for (size_t i = 1; i < limits.size(); ++i) {
     low = emitOp(Op::MinSI, {low, limits[i].end}, kI64);
@@ -119,44 +120,32 @@ void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
     if (!high.v) high = {size, 0};
     low = emitOp(Op::MinSI, {low, high}, kI64);
   }
-  int64_t step = axis.step();
   const Lowval bound = high;
-  if (step > 1) {
-    low = emitOp(Op::AndI, {low, {index(-step), 0}}, kI64);
-    high = emitOp(Op::AndI, {emitOp(Op::AddI, {high, {index(step - 1), 0}}, kI64), {index(-step), 0}}, kI64);
+  auto roundedUp = [&](int64_t step) {
+    return emitOp(Op::AndI, {emitOp(Op::AddI, {bound, {index(step - 1), 0}}, kI64), {index(-step), 0}}, kI64);
+  };
+  if (axis.step() > 1) {
+    low = emitOp(Op::AndI, {low, {index(-axis.step()), 0}}, kI64);
+    high = roundedUp(axis.step());
   }
   auto segment = [&](bool fact, auto&& emit) {
     MemoScope scope = enter();
     for (const Limit& l : limits)
-      if (fact || !l.bound->isLower) facts_[{l.bound->compare, l.bound->map}] = {fact, top() + 1};
+      if (fact || !l.bound->isLower) nest_.facts[{l.bound->compare, l.bound->map}] = {fact, top() + 1};
     emit();
-    for (const Limit& l : limits) facts_.erase({l.bound->compare, l.bound->map});
+    for (const Limit& l : limits) nest_.facts.erase({l.bound->compare, l.bound->map});
     leave(scope);
   };
   segment(true, [&] { emitLoop(depth, index(0), low.v, acc); });
-  // The rest is short: one register at a time. Accumulators are folded to one register if they will be folded anyway; else they lend their
-  // first lanes.
-  Axis& open = axes_[static_cast<size_t>(a)];
   const std::vector<Value*> wide = acc;
-  bool lend = true;  // lanes without an identity may not have started
-  for (const Anchor& anchor : nest_->anchors)
-    lend &= acc.empty() || (anchor.kind == Anchor::Combine && combineOf(*anchor.inst)) || !anchor.accumulates();
-  const bool folds = axis.isReduced && a == now_.vectorAxis && depth == now_.firstReduced;
-  if (open.laneBits > now_.registerLaneBits && lend) {
-    open.laneBits = now_.registerLaneBits;
-    step = open.step();
-    high = emitOp(Op::AndI, {emitOp(Op::AddI, {bound, {index(step - 1), 0}}, kI64), {index(-step), 0}}, kI64);
-    if (folds) {
-      size_t next = 0;
-      for (const Anchor& anchor : nest_->anchors)
-        if (anchor.accumulates())
-          for (const Lowval& v : fold(*anchor.inst, {acc[next]}, step)) acc[next++] = v.v;
-    } else {
-      for (Value*& v : acc)
-        if (v->type.isVector()) v = takeLanes(v, 0, step);
-    }
+  const bool folds = axis.isReduced && nest_.schedule.order[depth] == nest_.schedule.vectorAxis && depth == nest_.schedule.firstReduced;
+  // What remains is short: one register at a time.
+  if (open.laneBits > nest_.schedule.registerLaneBits && canNarrow(acc)) {
+    open.laneBits = nest_.schedule.registerLaneBits;
+    high = roundedUp(open.step());
+    narrow(open.step(), folds, acc);
   }
-  if (step > 1 || limits.size() > 1 || anyLower) {
+  if (open.step() > 1 || limits.size() > 1 || anyLower) {
     MemoScope scope = enter();
     emitLoop(depth, low.v, high.v, acc);
     leave(scope);
@@ -168,6 +157,26 @@ void Lowering::emitLoops(size_t depth, std::vector<Value*>& acc) {
   for (size_t i = 0; i < acc.size(); ++i)
     if (!folds && acc[i]->type != wide[i]->type) acc[i] = putLanes(acc[i], wide[i]);
   open.laneBits = axis.laneBits;
+}
+
+// Whether fewer lanes can go on: lanes without an identity may not have started.
+bool Lowering::canNarrow(const std::vector<Value*>& acc) const {
+  return std::all_of(nest_.source->anchors.begin(), nest_.source->anchors.end(), [&](const Anchor& anchor) {
+    return acc.empty() || !anchor.accumulates() || (anchor.kind == Anchor::Combine && combineOf(*anchor.inst));
+  });
+}
+
+// Accumulators with fewer lanes: folded if they will be folded anyway, else their first lanes.
+void Lowering::narrow(int64_t count, bool folds, std::vector<Value*>& acc) {
+  if (!folds) {
+    for (Value*& v : acc)
+      if (v->type.isVector()) v = takeLanes(v, 0, count);
+    return;
+  }
+  size_t next = 0;
+  for (const Anchor& anchor : nest_.source->anchors)
+    if (anchor.accumulates())
+      for (const Lowval& v : fold(*anchor.inst, {acc[next]}, count)) acc[next++] = v.v;
 }
 
 // `count` lanes of a vector, from `first` on.
@@ -194,10 +203,10 @@ Value* Lowering::putLanes(Value* narrow, Value* wide) {
 }
 
 void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Value*>& acc) {
-  Axis& axis = axes_[static_cast<size_t>(now_.order[depth])];
+  Axis& axis = nest_.axis(nest_.schedule.order[depth]);
   const Axis saved = axis;
   bool reverse = false;
-  for (const Anchor& anchor : nest_->anchors)
+  for (const Anchor& anchor : nest_.source->anchors)
     reverse |= anchor.kind == Anchor::Scan && axis.isReduced && anchor.inst->integer(Attr::Reverse);
   auto lowerBits = constantBits(lower), upperBits = constantBits(upper);
   if (lowerBits && upperBits && static_cast<int64_t>(*lowerBits) >= static_cast<int64_t>(*upperBits)) return;
@@ -205,8 +214,8 @@ void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Va
   // The first index of this thread.
   auto begin = [&](Value* from) {
     if (!axis.thread) return from;
-    return emitOp(Op::AddI, {{from, 0}, emitOp(Op::MulI, {{axis.thread, partial_.level}, {index(axis.step()), 0}}, from->type)}, from->type,
-                  {}, top())
+    return emitOp(Op::AddI, {{from, 0}, emitOp(Op::MulI, {{axis.thread, workgroup_.partial.level}, {index(axis.step()), 0}}, from->type)},
+                  from->type, {}, top())
         .v;
   };
   if (lowerBits && upperBits && static_cast<int64_t>(*upperBits - *lowerBits) == axis.stride() &&
@@ -219,10 +228,10 @@ void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Va
     axis = saved;
     return;
   }
-  if (lowerBits && upperBits && (!acc.empty() || now_.unrolled)) {
+  if (lowerBits && upperBits && (!acc.empty() || nest_.schedule.unrolled)) {
     // A reduction of a few elements is written out, and so are a thread's own.
     auto first = static_cast<int64_t>(*lowerBits), end = static_cast<int64_t>(*upperBits);
-    if ((now_.unrolled || end - first <= machine_.unrolledIterations * axis.stride()) && (end - first) % axis.stride() == 0) {
+    if ((nest_.schedule.unrolled || end - first <= machine().unrolledIterations * axis.stride()) && (end - first) % axis.stride() == 0) {
       for (int64_t i = first; i < end; i += axis.stride()) {
         MemoScope one = enter();
         axis.iv = begin(index(reverse ? axis.size() - axis.step() - i : i));
@@ -235,53 +244,48 @@ void Lowering::emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Va
       return;
     }
   }
-  Inst* loop = m_.newInst(Op::For, loc_);
-  if (depth + 1 == now_.firstReduced && now_.jammed > 1) loop->set(Attr::Jammed, now_.jammed);
+  Inst* loop = code_.newInst(Op::For);
+  if (depth + 1 == nest_.schedule.firstReduced && nest_.schedule.jammed > 1) loop->set(Attr::Jammed, nest_.schedule.jammed);
   loop->operands = {begin(lower), upper, index(axis.stride())};
   loop->operands.insert(loop->operands.end(), acc.begin(), acc.end());
-  loop->regions.push_back(std::make_unique<Region>());
-  loop->regions[0]->parent = loop;
-  Block* body = m_.newBlock(*loop->regions[0]);
-  Value* iv = m_.addArg(*body, Type::scalar(Elem::I64));
+  Block* body = code_.open(*loop);
+  Value* iv = code_.module().addArg(*body, Type::scalar(Elem::I64));
   std::vector<Value*> inner;
-  for (Value* v : acc) inner.push_back(m_.addArg(*body, v->type));
-  levels_.push_back(body);
+  for (Value* v : acc) inner.push_back(code_.module().addArg(*body, v->type));
   axis.iv = iv;
   axis.level = top();
   if (reverse) axis.iv = emitOp(Op::SubI, {{index(axis.size() - axis.step()), 0}, {iv, top()}}, iv->type).v;
   emitLoops(depth + 1, inner);
   bool changes = hasEffects(*loop->regions[0]);
   for (size_t i = 0; i < inner.size(); ++i) changes |= inner[i] != body->args[i + 1];
-  at(top()).yield(inner);
+  code_.close(inner);
   leave(scope);
-  levels_.pop_back();
   axis = saved;
   if (!changes) return;  // stores masked off, for one
-  for (Value*& v : acc) v = m_.addResult(*loop, v->type);
-  loop->parent = levels_.back();
-  levels_.back()->insts.push_back(loop);
+  for (Value*& v : acc) v = code_.module().addResult(*loop, v->type);
+  code_.place(*loop);
 }
 
 // The part of a reduction where masks are false: its elements are often all alike, and then known combinations need no loop.
 bool Lowering::emitOutside(size_t depth, Value* lower, std::vector<Value*>& acc) {
-  Axis& axis = axes_[static_cast<size_t>(now_.order[depth])];
-  if (!axis.isReduced || depth + 1 != now_.order.size()) return false;
-  for (const Anchor& anchor : nest_->anchors)
+  Axis& axis = nest_.axis(nest_.schedule.order[depth]);
+  if (!axis.isReduced || depth + 1 != nest_.schedule.order.size()) return false;
+  for (const Anchor& anchor : nest_.source->anchors)
     if (anchor.kind != Anchor::Combine || !combineOf(*anchor.inst)) return false;
   const Axis saved = axis;
   Region nowhere;
   MemoScope scope = enter();
-  levels_.push_back(m_.newBlock(nowhere));
+  code_.open(*code_.module().newBlock(nowhere));
   axis.iv = lower;
   axis.level = top();
-  IndexMap map = now_.identity();
+  IndexMap map = nest_.schedule.identity();
   std::vector<Lowval> values;
   bool uniform = true;
-  for (const Anchor& anchor : nest_->anchors) {
+  for (const Anchor& anchor : nest_.source->anchors) {
     values.push_back(valueAt(anchor.inst->operands[0], map));
     uniform &= values.back().level < top();
   }
-  levels_.pop_back();
+  code_.drop();
   leave(scope);
   axis = saved;
   if (!uniform) return false;
@@ -289,7 +293,7 @@ bool Lowering::emitOutside(size_t depth, Value* lower, std::vector<Value*>& acc)
   Value* any = nullptr;  // whether a loop must run after all
   Value* exists = nullptr;
   for (size_t i = 0; i < values.size(); ++i) {
-    const Inst& reduce = *nest_->anchors[i].inst;
+    const Inst& reduce = *nest_.source->anchors[i].inst;
     Combine combine = *combineOf(reduce);
     Type element = reduce.operand(0)->type.element();
     uint64_t identity = identityOf(combine.op, element);
@@ -311,7 +315,7 @@ bool Lowering::emitOutside(size_t depth, Value* lower, std::vector<Value*>& acc)
 }
 
 void Lowering::beginReduction(std::vector<Value*>& acc) {
-  for (const Anchor& anchor : nest_->anchors) {
+  for (const Anchor& anchor : nest_.source->anchors) {
     if (!anchor.accumulates()) continue;
     auto combine = anchor.kind == Anchor::Combine ? combineOf(*anchor.inst) : std::nullopt;
     for (Value* v : anchor.inst->operands) {
@@ -326,8 +330,8 @@ void Lowering::beginReduction(std::vector<Value*>& acc) {
 
 bool Lowering::writesMemory(const Anchor& anchor) const {
   switch (anchor.kind) {
-    case Anchor::Buffer: return target_ ? !target_->layout : !layouts_.of(anchor.value);
-    case Anchor::Carry: return target_ ? !target_->layout : !carryTargets_.at(anchor.inst)[anchor.slot].layout;
+    case Anchor::Buffer: return nest_.target ? !nest_.target->layout : !layouts().of(anchor.value);
+    case Anchor::Carry: return nest_.target ? !nest_.target->layout : !buffers_.carried.at(anchor.inst)[anchor.slot].layout;
     case Anchor::Effect: return true;
     default: return false;
   }
@@ -335,15 +339,15 @@ bool Lowering::writesMemory(const Anchor& anchor) const {
 
 // A block of as many rows as lanes: computed row by row, transposed, and written column by column.
 void Lowering::emitTransposed() {
-  const Anchor& anchor = nest_->anchors[0];
+  const Anchor& anchor = nest_.source->anchors[0];
   const bool isStore = anchor.kind == Anchor::Effect;
   Value* value = isStore ? anchor.inst->operands[1] : anchor.value;
-  const IndexMap map = now_.identity();
+  const IndexMap map = nest_.schedule.identity();
   const int n = lanes();
   std::vector<Value*> rows;
   // For each index of a block along an axis.
   auto each = [&](int number, FunctionRef<void()> body) {
-    Axis& axis = axes_[static_cast<size_t>(number)];
+    Axis& axis = nest_.axis(number);
     Value* first = axis.iv;
     for (int i = 0; i < n; ++i) {
       MemoScope scope = enter();
@@ -353,7 +357,7 @@ void Lowering::emitTransposed() {
     }
     axis.iv = first;
   };
-  const int along = now_.transposedAxis, vectorAxis = now_.vectorAxis;
+  const int along = nest_.schedule.transposedAxis, vectorAxis = nest_.schedule.vectorAxis;
   each(along, [&] { rows.push_back(widen(isStore ? valueAt(value, map) : computeAt(value, map), n).v); });
   for (int bit = 1; bit < n; bit *= 2)
     for (int i = 0; i < n; ++i) {
@@ -371,29 +375,29 @@ void Lowering::emitTransposed() {
       y = shuffle(std::move(high));
       x = first;
     }
-  now_.vectorAxis = along;
+  nest_.schedule.vectorAxis = along;
   size_t next = 0;
   each(vectorAxis, [&] {
     Lowval row{rows[next++], top()};
     memo_.known[memoKey(value, map)] = row;
     memo_.journal.push_back(memoKey(value, map));
     if (isStore) return emitStore(*anchor.inst, map, top());
-    if (!target_ && !filling_.count(value)) filling_[value] = allocate(value);
-    writeBuffer(target_ ? *target_ : filling_.at(value), row, map);
+    if (!nest_.target && !nest_.filling.count(value)) nest_.filling[value] = allocate(value);
+    writeBuffer(nest_.target ? *nest_.target : nest_.filling.at(value), row, map);
   });
-  now_.vectorAxis = vectorAxis;
+  nest_.schedule.vectorAxis = vectorAxis;
 }
 
 void Lowering::emitBody(std::vector<Value*>& acc) {
-  IndexMap map = now_.identity();
+  IndexMap map = nest_.schedule.identity();
   // Everything is read before anything is written: what stands at the same index may be the same memory.
-  for (const Anchor& anchor : nest_->anchors) {
+  for (const Anchor& anchor : nest_.source->anchors) {
     if (anchor.kind == Anchor::Buffer || anchor.kind == Anchor::Carry) {
       if (anchor.kind == Anchor::Buffer && !memo_.known.count(memoKey(anchor.value, map))) {
-        Loc saved = loc_;
-        if (anchor.value->def) loc_ = anchor.value->def->loc;
+        Loc saved = code_.loc;
+        if (anchor.value->def) code_.loc = anchor.value->def->loc;
         Lowval v = computeAt(anchor.value, map);
-        loc_ = saved;
+        code_.loc = saved;
         memo_.known[memoKey(anchor.value, map)] = v;
         memo_.journal.push_back(memoKey(anchor.value, map));
       }
@@ -408,10 +412,10 @@ void Lowering::emitBody(std::vector<Value*>& acc) {
     }
   }
   size_t next = 0;
-  for (const Anchor& anchor : nest_->anchors) {
-    if (thread_.isFirst.v && writesMemory(anchor)) {
+  for (const Anchor& anchor : nest_.source->anchors) {
+    if (workgroup_.thread.isFirst.v && writesMemory(anchor)) {
       MemoScope scope = enter();
-      guarded(thread_.isFirst.v, [&] { emitAnchor(anchor, map, acc, next); });
+      guarded(workgroup_.thread.isFirst.v, [&] { emitAnchor(anchor, map, acc, next); });
       leave(scope);
     } else {
       emitAnchor(anchor, map, acc, next);
@@ -433,7 +437,7 @@ void Lowering::emitAnchor(const Anchor& anchor, const IndexMap& map, std::vector
         values.push_back(widen(x, lanes()));
         args.push_back(values.back());
       }
-      const bool scansLanes = anchor.kind == Anchor::Scan && lanes() > 1 && axes_[static_cast<size_t>(now_.vectorAxis)].isReduced;
+      const bool scansLanes = anchor.kind == Anchor::Scan && lanes() > 1 && nest_.vectorAxis().isReduced;
       if (scansLanes) {
         values = scanLanes(*anchor.inst, values);
         std::copy(values.begin(), values.end(), args.begin() + static_cast<long>(n));
@@ -465,20 +469,20 @@ void Lowering::emitAnchor(const Anchor& anchor, const IndexMap& map, std::vector
       }
       for (size_t i = 0; i < n && !scansLanes; ++i) acc[next + i] = out[i].v;
       if (anchor.kind == Anchor::Scan)
-        for (size_t i = 0; i < n; ++i) writeBuffer(buffer_.at(anchor.inst->results[i]), out[i], map);
+        for (size_t i = 0; i < n; ++i) writeBuffer(buffers_.of.at(anchor.inst->results[i]), out[i], map);
       next += n + (combine ? 0 : 1);
       break;
     }
     case Anchor::Buffer: {
       // The buffer becomes known to others when the nest is done; inside, the value itself is at hand.
-      if (!target_ && !filling_.count(anchor.value)) filling_[anchor.value] = allocate(anchor.value);
-      writeBuffer(target_ ? *target_ : filling_.at(anchor.value), memo_.known.at(memoKey(anchor.value, map)), map);
+      if (!nest_.target && !nest_.filling.count(anchor.value)) nest_.filling[anchor.value] = allocate(anchor.value);
+      writeBuffer(nest_.target ? *nest_.target : nest_.filling.at(anchor.value), memo_.known.at(memoKey(anchor.value, map)), map);
       break;
     }
     case Anchor::Carry: {
-      const BufferRef& to = target_ ? *target_ : carryTargets_.at(anchor.inst)[anchor.slot];
-      auto from = buffer_.find(anchor.value);
-      if (from != buffer_.end() && from->second.base == to.base) break;
+      const BufferRef& to = nest_.target ? *nest_.target : buffers_.carried.at(anchor.inst)[anchor.slot];
+      auto from = buffers_.of.find(anchor.value);
+      if (from != buffers_.of.end() && from->second.base == to.base) break;
       writeBuffer(to, valueAt(anchor.value, map), map);
       break;
     }
@@ -513,7 +517,6 @@ std::vector<Lowval> Lowering::scanLanes(const Inst& scan, std::vector<Lowval> va
 
 // Combines the lanes of each vector until `lanesLeft` are left; a single one is a scalar.
 std::vector<Lowval> Lowering::fold(const Inst& reduce, std::vector<Value*> vectors, int64_t lanesLeft) {
-  auto combine = combineOf(reduce);
   int64_t width = vectors[0]->type.isVector() ? vectors[0]->type.dim(0) : 1, all = width;
   while (width > lanesLeft) {
     int64_t half = width / 2;
@@ -531,13 +534,7 @@ std::vector<Lowval> Lowering::fold(const Inst& reduce, std::vector<Value*> vecto
         high.push_back({takeLanes(v, half, half), top()});
       }
     }
-    std::vector<Lowval> out;
-    if (combine) {
-      out.push_back(emitOp(combine->op, {low[0], high[0]}, reduce.operand(0)->type.element(), {}, top()));
-    } else {
-      low.insert(low.end(), high.begin(), high.end());
-      out = emitRegion(*reduce.regions[0], low, top());
-    }
+    const std::vector<Lowval> out = combined(reduce, low, high);
     vectors.clear();
     for (const Lowval& v : out) vectors.push_back(v.v);
     width = half;
@@ -550,8 +547,8 @@ std::vector<Lowval> Lowering::fold(const Inst& reduce, std::vector<Value*> vecto
 
 void Lowering::endReduction(std::vector<Value*>& acc) {
   size_t next = 0;
-  bool lanesReduced = now_.vectorAxis >= 0 && axes_[static_cast<size_t>(now_.vectorAxis)].isReduced;
-  for (const Anchor& anchor : nest_->anchors) {
+  bool lanesReduced = nest_.schedule.vectorAxis >= 0 && nest_.vectorAxis().isReduced;
+  for (const Anchor& anchor : nest_.source->anchors) {
     if (!anchor.accumulates()) continue;
     size_t n = anchor.inst->operands.size();
     bool flag = anchor.kind == Anchor::Scan || !combineOf(*anchor.inst);
@@ -565,19 +562,20 @@ void Lowering::endReduction(std::vector<Value*>& acc) {
       for (Value* v : parts) values.push_back({v, top()});
     }
     IndexMap map;
-    for (size_t bit = 0; bit < now_.axisOfBit.size(); ++bit) {
-      if (axes_[static_cast<size_t>(now_.axisOfBit[bit])].isReduced) continue;
-      map.push_back({static_cast<int8_t>(now_.axisOfBit[bit]), static_cast<uint8_t>(now_.bitInAxis[bit])});
+    for (size_t bit = 0; bit < nest_.schedule.axisOfBit.size(); ++bit) {
+      if (nest_.axis(nest_.schedule.axisOfBit[bit]).isReduced) continue;
+      map.push_back({static_cast<int8_t>(nest_.schedule.axisOfBit[bit]), static_cast<uint8_t>(nest_.schedule.bitInAxis[bit])});
     }
     for (size_t i = 0; i < n; ++i) {
       Value* result = anchor.inst->results[i];
-      if (auto partial = partial_.found.find(result); partial != partial_.found.end()) {
+      if (auto partial = workgroup_.partial.found.find(result); partial != workgroup_.partial.found.end()) {
         IndexMap all;
-        for (int bit = 0; bit < partial_.bits; ++bit) all.push_back({static_cast<int8_t>(partial_.axis), static_cast<uint8_t>(bit)});
+        for (int bit = 0; bit < workgroup_.partial.bits; ++bit)
+          all.push_back({static_cast<int8_t>(workgroup_.partial.axis), static_cast<uint8_t>(bit)});
         all.insert(all.end(), map.begin(), map.end());
         writeBuffer(partial->second, values[i], all);
       } else if (result->type.isTile())
-        writeBuffer(buffer_.at(result), values[i], map);
+        writeBuffer(buffers_.of.at(result), values[i], map);
       else
         scalar_[result] = values[i].v;
     }
@@ -650,7 +648,7 @@ void Lowering::emitUpdate(const Inst& inst, const IndexMap& map) {
 
 // Effects at one element: the nest has no vector axis, except for stores.
 void Lowering::emitEffect(const Inst& inst, const IndexMap& map) {
-  loc_ = inst.loc;
+  code_.loc = inst.loc;
   if (inst.op == Op::Store) return emitStore(inst, map, top());
   if (version_.isExclusive && inst.op == Op::AtomicRMW) return emitUpdate(inst, map);
   std::vector<Lowval> operands;
@@ -677,9 +675,9 @@ void Lowering::emitEffect(const Inst& inst, const IndexMap& map) {
   Value* old;
   if (mask && !constantBits(mask)) {
     Inst* branch = b.ifElse(mask, {element}, true);
-    Builder then(m_, &branch->regions[0]->entry(), loc_);
+    Builder then(code_.module(), &branch->regions[0]->entry(), code_.loc);
     then.yield({act(then)});
-    Builder otherwise(m_, &branch->regions[1]->entry(), loc_);
+    Builder otherwise(code_.module(), &branch->regions[1]->entry(), code_.loc);
     otherwise.yield({constant(element, 0)});
     old = branch->result();
   } else if (mask && !(*constantBits(mask) & 1)) {
@@ -687,7 +685,7 @@ void Lowering::emitEffect(const Inst& inst, const IndexMap& map) {
   } else {
     old = act(b);
   }
-  if (auto buffer = buffer_.find(inst.result()); buffer != buffer_.end()) writeBuffer(buffer->second, {old, top()}, map);
+  if (auto buffer = buffers_.of.find(inst.result()); buffer != buffers_.of.end()) writeBuffer(buffer->second, {old, top()}, map);
 }
 
 }  // namespace nereid

@@ -15,28 +15,19 @@ namespace nereid {
 Result<Lowered> lower(const Func& kernel, const Schedule& schedule, Diags& diags) { return Lowering(kernel, schedule, diags).run(); }
 
 bool Lowering::fail(Loc loc, std::string text, std::string hint) {
-  if (!failed_) diags_.error(Err::Unsupported, loc).says(text).hint(hint);
-  failed_ = true;
+  if (!outcome_.failed) diags_.error(Err::Unsupported, loc).says(text).hint(hint);
+  outcome_.failed = true;
   return false;
 }
 
 Result<Lowered> Lowering::run() {
-  auto func = std::make_unique<Func>();
-  out_ = func.get();
-  out_->name = kernel_.name;
-  out_->loc = kernel_.loc;
-  out_->isPublic = true;
-  out_->params = kernel_.params;
-  m_.funcs.push_back(std::move(func));
-  Block* body = m_.newBlock(out_->body);
-  Region nowhere;
-  entry_ = m_.newBlock(nowhere);
+  Block* body = code_.block(0);
   for (const Value* arg : kernel_.args()) {
     if (arg->type.form != Form::Scalar) {
       fail(arg->loc, cat("a launch cannot pass an argument of type ", arg->type));
       return std::unexpected(Failed{});
     }
-    scalar_[arg] = m_.addArg(*body, arg->type, arg->name, arg->loc);
+    scalar_[arg] = code_.module().addArg(*body, arg->type, arg->name, arg->loc);
   }
   int next = 0;
   walk(kernel_.body, [&](const Inst& inst) {
@@ -44,94 +35,91 @@ Result<Lowered> Lowering::run() {
     for (const Value* v : inst.operands) source_.used.insert(v->def);
   });
 
-  levels_ = {body};
   walk(kernel_.body, [&](const Inst& inst) {
     if (inst.op == Op::Constant && inst.result()->type.isTile() && !isInlinable(inst)) writeTable(inst);
   });
-  if (failed_) return std::unexpected(Failed{});
+  if (outcome_.failed) return std::unexpected(Failed{});
   emitBlock(kernel_.body.entry());
-  if (failed_) return std::unexpected(Failed{});
-  Builder(m_, body, kernel_.loc).create(Op::Return, {}, {});
-  for (Inst* inst : entry_->insts) inst->parent = body;
-  body->insts.insert(body->insts.begin(), entry_->insts.begin(), entry_->insts.end());
-  afterPass("lower", m_);
-  expandMath(*out_, m_, machine_);
-  afterPass("expand_math", m_);
+  if (outcome_.failed) return std::unexpected(Failed{});
+  code_.finish(kernel_.loc);
+  afterPass("lower", code_.module());
+  expandMath(code_.func(), code_.module(), machine());
+  afterPass("expand_math", code_.module());
   // Addresses and bounds were computed wherever they were asked for.
-  nereid::fold(*out_, m_);
-  afterPass("fold", m_);
-  eliminateCommon(*out_);
-  afterPass("eliminate_common", m_);
-  const bool isJammed = jamLoops(*out_, m_);
+  nereid::fold(code_.func(), code_.module());
+  afterPass("fold", code_.module());
+  eliminateCommon(code_.func());
+  afterPass("eliminate_common", code_.module());
+  const bool isJammed = jamLoops(code_.func(), code_.module());
   if (isJammed) {
-    afterPass("jam_loops", m_);
-    nereid::fold(*out_, m_);
-    eliminateCommon(*out_);
+    afterPass("jam_loops", code_.module());
+    nereid::fold(code_.func(), code_.module());
+    eliminateCommon(code_.func());
   }
   // The elements of a thread are written out one after the other, and so are jammed iterations.
-  if ((threads_ > 1 || isJammed) && mergeLoads(*out_)) {
-    afterPass("merge_loads", m_);
-    eliminateCommon(*out_);
-    afterPass("eliminate_common", m_);
+  if ((threadCount() > 1 || isJammed) && mergeLoads(code_.func())) {
+    afterPass("merge_loads", code_.module());
+    eliminateCommon(code_.func());
+    afterPass("eliminate_common", code_.module());
   }
-  eliminateDead(*out_);
-  afterPass("eliminate_dead", m_);
-  if (threads_ > 1) {
-    prefetch(*out_, m_, machine_, scratch_.own);
-    afterPass("prefetch", m_);
+  eliminateDead(code_.func());
+  afterPass("eliminate_dead", code_.module());
+  if (threadCount() > 1) {
+    prefetch(code_.func(), code_.module(), machine(), buffers_.own);
+    afterPass("prefetch", code_.module());
   }
-  int64_t shared = scratch_.bytes;
-  for (Inst* inst : scratch_.own) {
-    inst->set(Attr::Offset, scratch_.bytes);
-    scratch_.bytes += inst->integer(Attr::Bytes);
+  int64_t shared = buffers_.bytes;
+  for (Inst* inst : buffers_.own) {
+    inst->set(Attr::Offset, buffers_.bytes);
+    buffers_.bytes += inst->integer(Attr::Bytes);
   }
-  return Lowered{std::move(m_), scratch_.bytes, scratch_.bytes - shared, needsDistinct_, exclusive_ != nullptr, schedule_.isSerial};
+  return Lowered{code_.take(),      buffers_.bytes, buffers_.bytes - shared, outcome_.needsDistinct, outcome_.exclusive != nullptr,
+                 schedule_.isSerial};
 }
 
-bool Lowering::inMemory(const Value* v) const { return isInMemory(schedule_, v) || (buffer_.count(v) && !isTrivial(*v->def)); }
+bool Lowering::inMemory(const Value* v) const { return isInMemory(schedule_, v) || (buffers_.of.count(v) && !isTrivial(*v->def)); }
 
 BufferRef Lowering::allocateElements(Type element, int64_t count, const Layout* layout) {
   if (layout) count = int64_t{1} << (layout->registerBits + layout->threadBits);
   int64_t bytes = (count * byteSize(element) + 63) / 64 * 64;
   if (layout) {
-    scratch_.own.push_back(
-        Builder(m_, entry_, loc_)
-            .create(Op::LoAlloc, {}, {element.pointerTo()},
-                    {{Attr::Bytes, bytes}, {Attr::Offset, int64_t{0}}, {Attr::Private, int64_t{1} << layout->registerBits}}));
-    return {scratch_.own.back()->result(), element, layout};
+    buffers_.own.push_back(
+        code_.atEntry().create(Op::LoAlloc, {}, {element.pointerTo()},
+                               {{Attr::Bytes, bytes}, {Attr::Offset, int64_t{0}}, {Attr::Private, int64_t{1} << layout->registerBits}}));
+    return {buffers_.own.back()->result(), element, layout};
   }
-  Inst* inst =
-      Builder(m_, entry_, loc_).create(Op::LoAlloc, {}, {element.pointerTo()}, {{Attr::Bytes, bytes}, {Attr::Offset, scratch_.bytes}});
-  scratch_.bytes += bytes;
+  Inst* inst = code_.atEntry().create(Op::LoAlloc, {}, {element.pointerTo()}, {{Attr::Bytes, bytes}, {Attr::Offset, buffers_.bytes}});
+  buffers_.bytes += bytes;
   return {inst->result(), element};
 }
 
 BufferRef Lowering::allocate(const Value* v) {
   const bool isPadded = schedule_.padded.count(v) > 0;
   const int64_t rows = isPadded ? v->type.numel() / v->type.dim(v->type.rank - 1) : 0;
-  BufferRef buffer = allocateElements(layouts_.storedType(v), v->type.numel() + rows, layouts_.of(v));
+  BufferRef buffer = allocateElements(layouts().storedType(v), v->type.numel() + rows, layouts().of(v));
   if (isPadded) buffer.paddedBits = v->type.log2(v->type.rank - 1);
-  if (scheduler_.isTransposed(v)) buffer.transposed = v->type.log2(1);
+  if (scheduler().isTransposed(v)) buffer.transposed = v->type.log2(1);
   return buffer;
 }
 
 // A constant of many values goes to memory before everything else.
 void Lowering::writeTable(const Inst& inst) {
   const Dense& table = inst.dense();
-  if (static_cast<int64_t>(table.bits.size()) > machine_.maxTableElements) {
+  if (static_cast<int64_t>(table.bits.size()) > machine().maxTableElements) {
     fail(inst.loc, cat("a constant with ", table.bits.size(), " different values is too large"),
          "pass the values as an array and load them");
     return;
   }
   const Value* v = inst.result();
-  BufferRef to = buffer_[v] = allocate(v);
+  BufferRef to = buffers_.of[v] = allocate(v);
   for (size_t i = 0; i < table.bits.size(); ++i) {
     Type narrow = v->type.element();
     uint64_t bits = to.element.isFloat() && narrow != to.element ? encodeFloat(to.element.elem, decodeFloat(narrow.elem, table.bits[i]))
                                                                  : table.bits[i];
     Value* element = constant(to.element, bits);
     Value* at_ = index(static_cast<int64_t>(i));
-    Builder b(m_, entry_, inst.loc);
+    code_.loc = inst.loc;
+    Builder b = code_.atEntry();
     b.storeTo(b.addPtr(to.base, at_), element);
   }
 }
@@ -147,8 +135,8 @@ Value* Lowering::scalar(const Value* v) {
 }
 
 void Lowering::copyTile(const Value* v, const BufferRef& to) {
-  auto held = buffer_.find(v);
-  if (held != buffer_.end() && held->second.base == to.base) return;
+  auto held = buffers_.of.find(v);
+  if (held != buffers_.of.end() && held->second.base == to.base) return;
   Nest nest;
   nest.anchors.push_back({Anchor::Buffer, v->def, const_cast<Value*>(v)});
   nest.shape = v->type.shape();
@@ -163,7 +151,7 @@ void Lowering::emitBlock(const Block& block) {
     return;
   }
   for (const Step& step : scheduled->second.steps) {
-    if (failed_) return;
+    if (outcome_.failed) return;
     if (step.nest)
       emitNest(*step.nest);
     else
@@ -172,7 +160,7 @@ void Lowering::emitBlock(const Block& block) {
 }
 
 void Lowering::emitInst(const Inst& inst) {
-  loc_ = inst.loc;
+  code_.loc = inst.loc;
   Builder b = at(top());
   switch (inst.op) {
     case Op::Constant:
@@ -190,7 +178,7 @@ void Lowering::emitInst(const Inst& inst) {
     case Op::GetProgramId:
     case Op::GetNumPrograms: {
       Value*& known = (inst.op == Op::GetProgramId ? grid_.ids : grid_.counts)[inst.integer(Attr::Axis)];
-      if (!known) known = Builder(m_, entry_, loc_).create(inst.op, {}, {inst.result()->type}, inst.attrs)->result();
+      if (!known) known = code_.atEntry().create(inst.op, {}, {inst.result()->type}, inst.attrs)->result();
       scalar_[inst.result()] = known;
       return;
     }
@@ -277,9 +265,9 @@ void Lowering::emitScalarMemory(const Inst& inst) {
   scalar(inst.operand(0));
   Value* zero = constant(element, 0);
   Inst* branch = b.ifElse(mask, {element}, true);
-  Builder then(m_, &branch->regions[0]->entry(), loc_);
+  Builder then(code_.module(), &branch->regions[0]->entry(), code_.loc);
   then.yield({act(then)});
-  Builder(m_, &branch->regions[1]->entry(), loc_).yield({zero});
+  Builder(code_.module(), &branch->regions[1]->entry(), code_.loc).yield({zero});
   scalar_[inst.result()] = branch->result();
 }
 
@@ -288,15 +276,15 @@ void Lowering::finishCarries(const Inst& terminator, const std::vector<BufferRef
   for (size_t i = 0; i < terminator.operands.size(); ++i) {
     if (i >= temporaries.size() || !temporaries[i].base) continue;
     Value* v = terminator.operands[i];
-    auto held = buffer_.find(v);
+    auto held = buffers_.of.find(v);
     std::optional<BufferRef> saved;
-    if (held != buffer_.end()) saved = held->second;
-    buffer_[v] = temporaries[i];
+    if (held != buffers_.of.end()) saved = held->second;
+    buffers_.of[v] = temporaries[i];
     copyTile(v, targets[i]);
     if (saved)
-      buffer_[v] = *saved;
+      buffers_.of[v] = *saved;
     else
-      buffer_.erase(v);
+      buffers_.of.erase(v);
   }
 }
 
@@ -312,49 +300,48 @@ void Lowering::emitFor(const Inst& inst) {
       inits.push_back(scalar(init));
       continue;
     }
-    const Layout* layout = layouts_.of(inst.results[i]);
-    buffers[i] = allocateElements(layouts_.storedType(inst.results[i]), init->type.numel(), layout);
-    if (layout && layouts_.staysInFragments(inst, i))
+    const Layout* layout = layouts().of(inst.results[i]);
+    buffers[i] = allocateElements(layouts().storedType(inst.results[i]), init->type.numel(), layout);
+    if (layout && layouts().staysInFragments(inst, i))
       fragments_[source.args[1 + i]] = {.base = beginMatrix(init, buffers[i]), .isCarried = true};
     else
       copyTile(init, buffers[i]);
     auto through = schedule_.throughTemporary.find(&yield);
     bool temporary = through != schedule_.throughTemporary.end() && through->second[i];
     if (temporary) temporaries[i] = allocateElements(buffers[i].element, init->type.numel(), layout);
-    buffer_[source.args[1 + i]] = buffers[i];
+    buffers_.of[source.args[1 + i]] = buffers[i];
   }
   std::vector<BufferRef> targets(carried);
   for (size_t i = 0; i < carried; ++i) targets[i] = temporaries[i].base ? temporaries[i] : buffers[i];
-  carryTargets_[&yield] = targets;
+  buffers_.carried[&yield] = targets;
 
-  loc_ = inst.loc;
+  code_.loc = inst.loc;
   Builder b = at(top());
   Value *lower = scalar(inst.operands[0]), *upper = scalar(inst.operands[1]), *step = scalar(inst.operands[2]);
   // A loop whose step is not positive does not run.
   if (auto known = constantInt(step); !known || *known <= 0)
     lower = b.create(Op::Select, {b.cmpI(CmpIPred::Sgt, step, constant(step->type, 0)), lower, upper}, {lower->type})->result();
   Inst* loop = b.forLoop(lower, upper, step, inits);
-  if (threads_ == 1) loop->set(Attr::Source, int64_t{1});  // a loop that may never end: back-ends can make it interruptible
+  if (threadCount() == 1) loop->set(Attr::Source, int64_t{1});  // a loop that may never end: back-ends can make it interruptible
   Block& body = loop->regions[0]->entry();
   scalar_[source.args[0]] = body.args[0];
-  body.args[0]->name = m_.intern(source.args[0]->name);
+  body.args[0]->name = code_.module().intern(source.args[0]->name);
   for (size_t i = 0, k = 1; i < carried; ++i)
     if (!buffers[i].base) scalar_[source.args[1 + i]] = body.args[k++];
-  std::vector<Block*> saved = std::move(levels_);
-  levels_ = {&body};
+  code_.enter(body);
   emitBlock(source);
-  if (!failed_) finishCarries(yield, buffers, temporaries);
+  if (!outcome_.failed) finishCarries(yield, buffers, temporaries);
   std::vector<Value*> yields;
-  for (size_t i = 0; i < carried && !failed_; ++i)
+  for (size_t i = 0; i < carried && !outcome_.failed; ++i)
     if (!buffers[i].base) yields.push_back(scalar(yield.operands[i]));
   at(0).yield(yields);
-  levels_ = std::move(saved);
-  for (size_t i = 0; i < carried && !failed_; ++i)
+  code_.leave();
+  for (size_t i = 0; i < carried && !outcome_.failed; ++i)
     if (auto held = fragments_.find(source.args[1 + i]); held != fragments_.end())
       moveMatrix(held->second.base, buffers[i], inst.results[i]->type, true, false);
   for (size_t i = 0, k = 0; i < carried; ++i) {
     if (buffers[i].base)
-      buffer_[inst.results[i]] = buffers[i];
+      buffers_.of[inst.results[i]] = buffers[i];
     else
       scalar_[inst.results[i]] = loop->results[k++];
   }
@@ -372,22 +359,21 @@ void Lowering::emitIf(const Inst& inst) {
   }
   Builder b = at(top());
   Inst* out = b.ifElse(scalar(inst.operand(0)), types, inst.regions.size() > 1);
-  std::vector<Block*> saved = std::move(levels_);
   for (size_t r = 0; r < inst.regions.size(); ++r) {
     const Block& source = inst.regions[r]->entry();
-    levels_ = {&out->regions[r]->entry()};
+    code_.enter(out->regions[r]->entry());
     const Inst* yield = source.terminator();
-    carryTargets_[yield] = buffers;
+    buffers_.carried[yield] = buffers;
     emitBlock(source);
     std::vector<Value*> values;
-    for (size_t i = 0; i < inst.results.size() && !failed_; ++i)
+    for (size_t i = 0; i < inst.results.size() && !outcome_.failed; ++i)
       if (!buffers[i].base) values.push_back(scalar(yield->operands[i]));
     at(0).yield(values);
+    code_.leave();
   }
-  levels_ = std::move(saved);
   for (size_t i = 0, k = 0; i < inst.results.size(); ++i) {
     if (buffers[i].base)
-      buffer_[inst.results[i]] = buffers[i];
+      buffers_.of[inst.results[i]] = buffers[i];
     else
       scalar_[inst.results[i]] = out->results[k++];
   }
@@ -407,10 +393,10 @@ void Lowering::emitWhile(const Inst& inst) {
       inits.push_back(scalar(init));
       continue;
     }
-    carried[i] = allocateElements(layouts_.storedType(test.args[i]), init->type.numel());
+    carried[i] = allocateElements(layouts().storedType(test.args[i]), init->type.numel());
     temporaries[i] = allocateElements(carried[i].element, init->type.numel());
     copyTile(init, carried[i]);
-    buffer_[test.args[i]] = carried[i];
+    buffers_.of[test.args[i]] = carried[i];
   }
   std::vector<BufferRef> conditionTargets(condition.operands.size());
   for (size_t i = 0; i < inst.results.size(); ++i) {
@@ -419,46 +405,46 @@ void Lowering::emitWhile(const Inst& inst) {
       resultTypes.push_back(v->type);
       continue;
     }
-    auto held = buffer_.find(v);
+    auto held = buffers_.of.find(v);
     forwarded[i] =
-        held != buffer_.end() && !v->def ? held->second : allocateElements(layouts_.storedType(inst.results[i]), v->type.numel());
+        held != buffers_.of.end() && !v->def ? held->second : allocateElements(layouts().storedType(inst.results[i]), v->type.numel());
     conditionTargets[1 + i] = forwarded[i];
-    buffer_[body.args[i]] = forwarded[i];
-    buffer_[inst.results[i]] = forwarded[i];
+    buffers_.of[body.args[i]] = forwarded[i];
+    buffers_.of[inst.results[i]] = forwarded[i];
   }
-  carryTargets_[&condition] = conditionTargets;
-  carryTargets_[&yield] = temporaries;
+  buffers_.carried[&condition] = conditionTargets;
+  buffers_.carried[&yield] = temporaries;
 
-  loc_ = inst.loc;
+  code_.loc = inst.loc;
   Inst* out = at(top()).create(Op::While, inits, resultTypes);
   for (int r = 0; r < 2; ++r) {
     out->regions.push_back(std::make_unique<Region>());
     out->regions.back()->parent = out;
-    m_.newBlock(*out->regions.back());
+    code_.module().newBlock(*out->regions.back());
   }
   Block& outTest = out->regions[0]->entry();
   Block& outBody = out->regions[1]->entry();
-  std::vector<Block*> saved = std::move(levels_);
-  levels_ = {&outTest};
+  code_.enter(outTest);
   for (size_t i = 0; i < inst.operands.size(); ++i)
-    if (!carried[i].base) scalar_[test.args[i]] = m_.addArg(outTest, test.args[i]->type, test.args[i]->name);
+    if (!carried[i].base) scalar_[test.args[i]] = code_.module().addArg(outTest, test.args[i]->type, test.args[i]->name);
   emitBlock(test);
-  if (failed_) return;
+  if (outcome_.failed) return;
   std::vector<Value*> values{scalar(condition.operands[0])};
   for (size_t i = 0; i < inst.results.size(); ++i)
     if (!forwarded[i].base) values.push_back(scalar(condition.operands[1 + i]));
   at(0).create(Op::Condition, values, {});
-  levels_ = {&outBody};
+  code_.leave();
+  code_.enter(outBody);
   for (size_t i = 0; i < inst.results.size(); ++i)
-    if (!forwarded[i].base) scalar_[body.args[i]] = m_.addArg(outBody, body.args[i]->type, body.args[i]->name);
+    if (!forwarded[i].base) scalar_[body.args[i]] = code_.module().addArg(outBody, body.args[i]->type, body.args[i]->name);
   emitBlock(body);
-  if (failed_) return;
+  if (outcome_.failed) return;
   finishCarries(yield, carried, temporaries);
   std::vector<Value*> yields;
   for (size_t i = 0; i < yield.operands.size(); ++i)
     if (!carried[i].base) yields.push_back(scalar(yield.operands[i]));
   at(0).yield(yields);
-  levels_ = std::move(saved);
+  code_.leave();
   for (size_t i = 0, k = 0; i < inst.results.size(); ++i)
     if (!forwarded[i].base) scalar_[inst.results[i]] = out->results[k++];
 }

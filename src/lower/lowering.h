@@ -5,7 +5,8 @@
 //   affine.cpp    code for affine forms: addresses and bounds
 //   nest.cpp      a nest and its versions
 //   loops.cpp     its loops and accumulators, and the anchors at each index
-//   threads.cpp   its elements dealt to the threads of a workgroup, also of dots
+//   threads.cpp   its elements in the threads of a workgroup, also of dots
+//   reduce.cpp    the partial results of threads
 //   dot.cpp       register tiles of a dot; histograms
 //   scan.cpp      scans of elements in registers
 //   matrix.cpp    dots on subgroup matrices
@@ -22,21 +23,14 @@
 #include "analysis/divisibility.h"
 #include "analysis/ranges.h"
 #include "ir/builder.h"
+#include "lower/loop_writer.h"
 #include "lower/lower.h"
+#include "lower/open_nest.h"
 #include "schedule/nests.h"
 #include "support/function_ref.h"
 #include "support/ptr_map.h"
 
 namespace nereid {
-
-// A tile in scratch memory, row-major; or, dealt by a layout, each thread's own elements side by side.
-struct BufferRef {
-  Value* base = nullptr;  // lowered pointer
-  Type element;           // as stored; booleans are bytes
-  const Layout* layout = nullptr;
-  int paddedBits = 0;  // not 0: these are the bits of a row, and behind each row is one more element
-  int transposed = 0;  // not 0: columns come first, and these are the bits of a column's number
-};
 
 // A lowered value and the loop level where it is there: 0 before the nest, k inside its k-th loop.
 struct Lowval {
@@ -45,28 +39,13 @@ struct Lowval {
   bool isVector() const { return v && v->type.isVector(); }
 };
 
-// An axis of the nest that is being emitted.
-struct Axis : NestSchedule::Axis {
-  Value* thread = nullptr;  // number of this thread among those that share it, i64
-  Value* iv = nullptr;      // index of the first lane, i64; null until its loop is open
-  int level = 0;
-};
-
 // Loops around products on matrix units read ahead what the next iteration needs. `own`: allocations of threads' own elements.
 void prefetch(Func& f, Module& m, const Machine& machine, std::vector<Inst*>& own);
 
 class Lowering {
  public:
   Lowering(const Func& kernel, const Schedule& schedule, Diags& diags)
-      : kernel_(kernel),
-        schedule_(schedule),
-        machine_(schedule.machine),
-        threads_(schedule.kernel.threads),
-        subgroupBits_(log2(machine_.subgroupThreads)),
-        diags_(diags),
-        layouts_(*schedule.layouts),
-        scheduler_(*schedule.scheduler),
-        divisibility_(kernel) {}
+      : kernel_(kernel), schedule_(schedule), diags_(diags), divisibility_(kernel), code_(kernel) {}
   Result<Lowered> run();
 
  private:
@@ -85,10 +64,15 @@ class Lowering {
   void writeTable(const Inst& inst);
   void copyTile(const Value* v, const BufferRef& to);  // an ad-hoc nest that writes v to `to`
   bool inMemory(const Value* v) const;
-  Value* constant(Type type, uint64_t bits);
+  Value* constant(Type type, uint64_t bits) { return code_.constant(type, bits); }
   Value* index(int64_t value) { return constant(Type::scalar(Elem::I64), static_cast<uint64_t>(value)); }
-  Builder at(int level) { return Builder(m_, levels_[static_cast<size_t>(level)], loc_); }
-  int top() const { return static_cast<int>(levels_.size()) - 1; }
+  Builder at(int level) { return code_.at(level); }
+  int top() const { return code_.top(); }
+  const Machine& machine() const { return schedule_.machine; }
+  int threadCount() const { return schedule_.kernel.threads; }  // that share a program
+  int subgroupBits() const { return log2(machine().subgroupThreads); }
+  Layouts& layouts() const { return *schedule_.layouts; }
+  NestScheduler& scheduler() const { return *schedule_.scheduler; }
   bool fail(Loc loc, std::string text, std::string hint = {});
 
   // ---- elements.cpp
@@ -118,8 +102,8 @@ class Lowering {
   Lowval times(Lowval x, int64_t factor);
   Lowval widen(Lowval v, int lanes);       // splats a scalar
   Lowval convert(Lowval v, Type element);  // between a value's type and the type it is stored as
-  bool usesLanes(const IndexMap& map) const;
-  int lanes() const { return now_.vectorAxis < 0 ? 1 : static_cast<int>(axes_[static_cast<size_t>(now_.vectorAxis)].step()); }
+  bool usesLanes(const IndexMap& map) const { return nest_.usesLanes(map); }
+  int lanes() const { return nest_.lanes(); }
   // The function of a reduction, scan or map on scalars or vectors.
   std::vector<Lowval> emitRegion(const Region& region, const std::vector<Lowval>& args, int level);
 
@@ -142,9 +126,17 @@ class Lowering {
 
   // ---- nest.cpp and loops.cpp
   void emitNest(const Nest& nest, const BufferRef* target = nullptr);
-  void use(NestSchedule schedule);
   void emitNestBody(const Nest& nest, const BufferRef* target);
   void emitLoops(size_t depth, std::vector<Value*>& acc);
+  // Where a bound of the axis lies.
+  struct Limit {
+    const NestSchedule::Bound* bound;
+    Lowval end;
+  };
+  std::optional<Lowval> limitOf(const NestSchedule::Bound& bound);
+  void emitSegments(size_t depth, const std::vector<Limit>& limits, std::vector<Value*>& acc);
+  bool canNarrow(const std::vector<Value*>& acc) const;
+  void narrow(int64_t count, bool folds, std::vector<Value*>& acc);
   void emitLoop(size_t depth, Value* lower, Value* upper, std::vector<Value*>& acc);
   bool emitOutside(size_t depth, Value* lower, std::vector<Value*>& acc);
   void emitBody(std::vector<Value*>& acc);
@@ -170,17 +162,22 @@ class Lowering {
   void threadsLoop(int64_t count, FunctionRef<void(Value*)> body);
   void distribute(int64_t count, FunctionRef<void(Value*)> body);  // the same for more iterations than threads
   void guarded(Value* condition, FunctionRef<void()> body);
-  void combinePartials(const Inst& reduce);
   Lowval spreadOut(Lowval number, int spread);
   Value* threadField(Value* t, int first, int count);
   Lowval placeOf(const std::vector<int>& bits, Value* t, int64_t e);
   bool writesMemory(const Anchor& anchor) const;
-  void combineInSubgroups(const Inst& reduce, const std::vector<int>& partial, int threadBits);
   bool ownsBit(IndexBit bit, int place) const;
   Lowval privatePointer(const BufferRef& buffer, Lowval thread, int64_t element);  // of one of the thread's own elements
   Lowval registerPointer(const BufferRef& buffer, const IndexMap& map);
   class ThreadDot;
   void emitSharedDot(const Inst& dot, const DotSchedule& schedule);
+
+  // ---- reduce.cpp
+  class SubgroupReduction;
+  class SharedReduction;
+  // The function of a reduction, applied to two values of each operand.
+  std::vector<Lowval> combined(const Inst& reduce, std::vector<Lowval> first, const std::vector<Lowval>& second);
+  void combinePartials(const Inst& reduce, const std::vector<int>& partial, int threadBits);
 
   // ---- scan.cpp
   class Scanner;
@@ -223,35 +220,25 @@ class Lowering {
 
   const Func& kernel_;
   const Schedule& schedule_;
-  const Machine& machine_;
-  const int threads_, subgroupBits_;  // threads that share a program; log2 of the threads of a subgroup
   Diags& diags_;
-  Layouts& layouts_;
-  NestScheduler& scheduler_;
   Divisibility divisibility_;
   Ranges ranges_;  // of the kernel's values
   AffineForms forms_;
-  Module m_;
-  Func* out_ = nullptr;
-  Loc loc_;
-  bool failed_ = false, needsDistinct_ = false;
-  Value* exclusive_ = nullptr;                                   // lo.exclusive
-  Block* entry_ = nullptr;                                       // constants and scratch addresses, before everything
-  std::map<std::tuple<Elem, int, uint64_t>, Value*> constants_;  // by element type, depth of pointer and bits
+  LoopWriter code_;
+  struct {
+    bool failed = false, needsDistinct = false;
+    Value* exclusive = nullptr;  // lo.exclusive
+  } outcome_;
+
+  // ---- what the source's values have become
   PtrMap<const Value*, Value*> scalar_;
-  PtrMap<const Value*, BufferRef> buffer_;
-  PtrMap<const Inst*, std::vector<BufferRef>> carryTargets_;
+  // Tiles in memory or registers.
   struct {
-    PtrMap<const Inst*, int> number;
-    std::set<const Inst*> used;  // instructions with a result that somebody reads
-  } source_;
-  struct {
-    Value *ids[3] = {}, *counts[3] = {};
-  } grid_;
-  struct {
-    int64_t bytes = 0;
-    std::vector<Inst*> own;  // allocations of threads' own elements
-  } scratch_;
+    PtrMap<const Value*, BufferRef> of;
+    PtrMap<const Inst*, std::vector<BufferRef>> carried;  // by a terminator
+    int64_t bytes = 0;                                    // of scratch memory
+    std::vector<Inst*> own;                               // allocations of threads' own elements
+  } buffers_;
   // Accumulators in fragments.
   struct Fragments {
     Value* base = nullptr;
@@ -260,21 +247,16 @@ class Lowering {
     bool adds = false;       // added to what is there
   };
   PtrMap<const Value*, Fragments> fragments_;  // by what they sum
+  struct {
+    PtrMap<const Inst*, int> number;
+    std::set<const Inst*> used;  // instructions with a result that somebody reads
+  } source_;
+  struct {
+    Value *ids[3] = {}, *counts[3] = {};
+  } grid_;
 
-  // The nest that is being emitted.
-  const Nest* nest_ = nullptr;
-  const BufferRef *target_ = nullptr, *nestTarget_ = nullptr;
-  PtrMap<const Value*, BufferRef> filling_;  // buffers that this nest writes
-  std::vector<Block*> levels_;
-  std::vector<Axis> axes_;
-  NestSchedule now_;
-  int baseLevel_ = 0;  // where the nest stands: what reads memory stays inside
-  // Masks as bounds of loops: what holds in the current segment.
-  struct Fact {
-    bool holds;
-    int level;  // of the loop inside which
-  };
-  std::map<std::pair<const Inst*, IndexMap>, Fact> facts_;
+  // ---- the nest that is being emitted
+  OpenNest nest_;
   struct {
     // In the usual version: what it takes for granted is tested at the level before it.
     bool assumes = false;
@@ -287,18 +269,20 @@ class Lowering {
     std::vector<Value*>& all = version_.assumptions;
     if (std::find(all.begin(), all.end(), v) == all.end()) all.push_back(v);
   }
-  // In a loop over threads.
   struct {
-    Value* number = nullptr;
-    int level = 0;
-    Lowval isFirst;  // in a nest with a replicated layout: whether the thread is the one that writes to memory
-  } thread_;
-  // Partial results of a reduction, one per thread: 2^bits for each result.
-  struct {
-    std::map<const Value*, BufferRef> found;
-    int bits = 0, axis = -1;
-    int level = 0;  // of the thread's number
-  } partial_;
+    // In a loop over threads.
+    struct {
+      Value* number = nullptr;
+      int level = 0;
+      Lowval isFirst;  // in a nest with a replicated layout: whether the thread is the one that writes to memory
+    } thread;
+    // Partial results of a reduction, one per thread: 2^bits for each result.
+    struct {
+      std::map<const Value*, BufferRef> found;
+      int bits = 0, axis = -1;
+      int level = 0;  // of the thread's number
+    } partial;
+  } workgroup_;
   // Values that have been emitted, until their loop closes.
   using MemoKey = std::tuple<const Value*, IndexMap, bool>;  // the last: with lanes
   struct {
@@ -306,13 +290,13 @@ class Lowering {
     std::vector<MemoKey> journal;
     std::map<std::pair<Value*, int>, Lowval> splats;
     std::map<std::tuple<Block*, Op, std::vector<Value*>, Elem>, Value*> made;  // by emitOp, by the block they stand in
+    int depth = 0;                                                             // of valueAt()
     void forget() {
       known.clear();
       journal.clear();
     }
   } memo_;
-  MemoKey memoKey(const Value* v, const IndexMap& map) const { return {v, map, now_.vectorAxis >= 0}; }
-  int depth_ = 0;  // of valueAt()
+  MemoKey memoKey(const Value* v, const IndexMap& map) const { return {v, map, nest_.schedule.vectorAxis >= 0}; }
 };
 
 }  // namespace nereid

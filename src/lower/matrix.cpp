@@ -5,8 +5,6 @@
 // The sums stay in the units' form (one lo.alloc that only lo.matrix_* touch) along a loop that does nothing else with them. Who wants
 // their elements gets them in threads' registers, dealt so that each thread's elements lie in its own subgroup's parts: part by part,
 // through 1 kB of shared memory a subgroup.
-#include <utility>
-
 #include "lower/lowering.h"
 #include "schedule/lazy_rescale.h"
 
@@ -22,30 +20,31 @@ bool isZero(const Value* v) { return v->def && v->def->op == Op::Constant && isI
 void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, bool toRegisters, bool adds) {
   const Type kI64 = Type::scalar(Elem::I64), sum = type.element();
   int n = type.log2(1);
-  FragmentLayout d = layouts_.fragments(type);
+  FragmentLayout d = layouts().fragments(type);
   std::vector<int64_t> bits;
-  for (int i = 0; i < machine_.fragmentBits; ++i) bits.push_back(i);
-  for (int i = 0; i < machine_.fragmentBits; ++i) bits.push_back(n + i);
-  for (int i = 0; i < d.subgroupColumns; ++i) bits.push_back(machine_.fragmentBits + d.columns + i);
-  for (int i = 0; i < d.subgroupRows; ++i) bits.push_back(n + machine_.fragmentBits + d.rows + i);
+  for (int i = 0; i < machine().fragmentBits; ++i) bits.push_back(i);
+  for (int i = 0; i < machine().fragmentBits; ++i) bits.push_back(n + i);
+  for (int i = 0; i < d.subgroupColumns; ++i) bits.push_back(machine().fragmentBits + d.columns + i);
+  for (int i = 0; i < d.subgroupRows; ++i) bits.push_back(n + machine().fragmentBits + d.rows + i);
   // By turns, so that all wait once a part; where there are many threads memory is dearer.
-  const int64_t turns = threads_ > machine_.doubleBufferThreads ? 1 : 2;
+  const int64_t turns = threadCount() > machine().doubleBufferThreads ? 1 : 2;
   std::vector<BufferRef> parts;
-  for (int64_t k = 0; k < turns; ++k) parts.push_back(allocateElements(sum, int64_t{8} * threads_));
+  for (int64_t k = 0; k < turns; ++k) parts.push_back(allocateElements(sum, int64_t{8} * threadCount()));
   int64_t columns = int64_t{1} << d.columns;
   for (int64_t part = 0; part < int64_t{1} << (d.columns + d.rows); ++part) {
-    int64_t first = (part % columns << machine_.fragmentBits) + (part / columns << (n + machine_.fragmentBits));
+    int64_t first = (part % columns << machine().fragmentBits) + (part / columns << (n + machine().fragmentBits));
     const BufferRef& between = parts[static_cast<size_t>(part % turns)];
     auto move = [&](Op op, Value* to, Value* from) { at(top()).create(op, {to, from}, {}, {{Attr::Lanes, bits}, {Attr::Offset, first}}); };
     if (toRegisters) move(Op::LoMatrixGet, between.base, sums);
-    threadsLoop(threads_, [&](Value* t) {
+    threadsLoop(threadCount(), [&](Value* t) {
       Lowval thread{t, top()};
       auto field = [&](int shift, int count, int64_t scale) {
         Lowval v = emitOp(Op::AndI, {emitOp(Op::ShRUI, {thread, {index(shift), 0}}, kI64), {index((int64_t{1} << count) - 1), 0}}, kI64);
         return emitOp(Op::MulI, {v, {index(scale), 0}}, kI64);
       };
       Lowval at_ = field(0, 2, 4);
-      for (Lowval next : {field(3, 1, 16), field(2, 1, 32), field(4, 1, 64), field(subgroupBits_, log2(threads_) - subgroupBits_, 256)})
+      for (Lowval next :
+           {field(3, 1, 16), field(2, 1, 32), field(4, 1, 64), field(subgroupBits(), log2(threadCount()) - subgroupBits(), 256)})
         at_ = emitOp(Op::AddI, {at_, next}, kI64);
       for (int64_t half = 0; half < 2; ++half) {
         Lowval shared =
@@ -62,7 +61,7 @@ void Lowering::moveMatrix(Value* sums, const BufferRef& own, const Type& type, b
 }
 
 Value* Lowering::zeroMatrix(const Type& type) {
-  Value* sums = allocateElements(type.element(), type.numel(), layouts_.domain(type.shape())).base;
+  Value* sums = allocateElements(type.element(), type.numel(), layouts().domain(type.shape())).base;
   at(top()).create(Op::LoMatrixZero, {sums}, {}, {{Attr::Shape, std::vector<int64_t>{type.dim(0), type.dim(1)}}});
   return sums;
 }
@@ -80,49 +79,49 @@ Value* Lowering::beginMatrix(const Value* init, const BufferRef& own) {
 bool Lowering::rescale(const Value* update) {
   const Value* sums = rescaledSums(update);
   if (!sums || !fragments_.contains(sums)) return false;
-  const BufferRef own = buffer_.at(sums);
+  const BufferRef own = buffers_.of.at(sums);
   const Fragments fragments = fragments_.at(sums);
   Inst* branch = at(top()).ifElse(scalar(update->def->operand(0)), {}, false);
-  std::vector<Block*> saved = std::exchange(levels_, {&branch->regions[0]->entry()});
+  code_.enter(branch->regions[0]->entry());
   moveMatrix(fragments.base, own, sums->type, true, false);
   copyTile(update->def->operand(1), own);
   moveMatrix(fragments.base, own, sums->type, false, false);
   at(0).yield({});
-  levels_ = std::move(saved);
+  code_.leave();
   fragments_[update] = fragments;
-  buffer_[update] = own;
+  buffers_.of[update] = own;
   return true;
 }
 
 void Lowering::emitMatrixDot(const Inst& dot) {
-  loc_ = dot.loc;
+  code_.loc = dot.loc;
   const Value *a = dot.operand(0), *c = dot.operand(2), *d = dot.result();
   const Type type = d->type;
   const Schedule::StoredOperand stored[] = {schedule_.storedOperand(dot, 0), schedule_.storedOperand(dot, 1)};
-  const BufferRef left = buffer_.at(stored[0].value), right = buffer_.at(stored[1].value);
+  const BufferRef left = buffers_.of.at(stored[0].value), right = buffers_.of.at(stored[1].value);
   auto multiply = [&](Value* sums) {
     at(top()).create(Op::LoMatrixDot, {sums, left.base, right.base}, {},
                      {{Attr::Shape, std::vector<int64_t>{type.dim(0), type.dim(1), a->type.dim(1)}},
                       {Attr::Transposed, std::vector<int64_t>{(left.transposed != 0) != stored[0].isTransposed,
                                                               (right.transposed != 0) != stored[1].isTransposed}},
-                      {Attr::SubgroupRows, int64_t{layouts_.fragments(type).subgroupRows}}});
+                      {Attr::SubgroupRows, int64_t{layouts().fragments(type).subgroupRows}}});
   };
-  const Inst* next = layouts_.continuationOf(dot);
+  const Inst* next = layouts().continuationOf(dot);
   Fragments sums;
   if (auto before = fragments_.find(c); before != fragments_.end()) {
     sums = before->second;
-    if (sums.isCarried) buffer_[d] = buffer_.at(c);
+    if (sums.isCarried) buffers_.of[d] = buffers_.of.at(c);
   } else {
     const Value* last = d;  // of the dots that add to the same accumulators
-    for (const Inst* at_ = next; at_; at_ = layouts_.continuationOf(*at_)) last = at_->result();
+    for (const Inst* at_ = next; at_; at_ = layouts().continuationOf(*at_)) last = at_->result();
     auto inPlace = schedule_.inPlaceOf.find(last);
     if (inPlace != schedule_.inPlaceOf.end())
-      buffer_[last] = buffer_.at(inPlace->second);
-    else if (!buffer_.count(last))
-      buffer_[last] = allocate(last);
-    const BufferRef to = buffer_.at(last);
+      buffers_.of[last] = buffers_.of.at(inPlace->second);
+    else if (!buffers_.of.count(last))
+      buffers_.of[last] = allocate(last);
+    const BufferRef to = buffers_.of.at(last);
     // The threads have the initial value and add it at the end, so it does not go through memory to the fragments.
-    sums = {.own = to.layout ? to : allocateElements(type.element(), type.numel(), layouts_.domain(type.shape())), .adds = !isZero(c)};
+    sums = {.own = to.layout ? to : allocateElements(type.element(), type.numel(), layouts().domain(type.shape())), .adds = !isZero(c)};
     if (sums.adds) copyTile(c, sums.own);
     sums.base = zeroMatrix(type);
   }
@@ -131,12 +130,12 @@ void Lowering::emitMatrixDot(const Inst& dot) {
     fragments_[d] = sums;
     return;
   }
-  const BufferRef to = buffer_.at(d), own = sums.own;
+  const BufferRef to = buffers_.of.at(d), own = sums.own;
   moveMatrix(sums.base, own, type, true, sums.adds);
   if (to.layout) return;
-  buffer_[d] = own;
+  buffers_.of[d] = own;
   copyTile(d, to);
-  buffer_[d] = to;
+  buffers_.of[d] = to;
 }
 
 }  // namespace nereid

@@ -6,12 +6,6 @@
 
 namespace nereid {
 
-void Lowering::use(NestSchedule schedule) {
-  now_ = std::move(schedule);
-  axes_.clear();
-  for (const NestSchedule::Axis& axis : now_.axes) axes_.push_back({axis});
-}
-
 // Whether no accesses meet for which there is a version.
 Value* Lowering::emitTests(const NestSchedule::Versions& versions) {
   const Type kI64 = Type::scalar(Elem::I64);
@@ -37,32 +31,27 @@ Value* Lowering::emitTests(const NestSchedule::Versions& versions) {
 // Atomic operations of a call that nothing runs beside are loads and stores.
 bool Lowering::emitExclusive(const Nest& nest, const BufferRef* target) {
   if (!nest.exclusive || version_.isExclusive || version_.isShared) return false;
-  if (!exclusive_) exclusive_ = Builder(m_, entry_, loc_).create(Op::LoExclusive, {}, {Type::scalar(Elem::I1)})->result();
-  Inst* branch = m_.newInst(Op::If, loc_);
-  branch->operands = {exclusive_};
+  if (!outcome_.exclusive) outcome_.exclusive = code_.atEntry().create(Op::LoExclusive, {}, {Type::scalar(Elem::I1)})->result();
+  Inst* branch = code_.newInst(Op::If);
+  branch->operands = {outcome_.exclusive};
   for (bool exclusive : {true, false}) {
-    branch->regions.push_back(std::make_unique<Region>());
-    branch->regions.back()->parent = branch;
-    levels_.push_back(m_.newBlock(*branch->regions.back()));
+    code_.open(*branch);
     version_.isExclusive = exclusive;
     version_.isShared = !exclusive;
     emitNest(nest, target);
-    at(top()).yield({});
+    code_.close();
     version_.isExclusive = version_.isShared = false;
-    levels_.pop_back();
   }
-  branch->parent = levels_.back();
-  levels_.back()->insts.push_back(branch);
+  code_.place(*branch);
   return true;
 }
 
 void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
   if (emitExclusive(nest, target)) return;
-  loc_ = nest.anchors.back().inst ? nest.anchors.back().inst->loc : loc_;
-  nestTarget_ = target;
+  code_.loc = nest.anchors.back().inst ? nest.anchors.back().inst->loc : code_.loc;
   for (const Anchor& anchor : nest.anchors) {
-    if (anchor.kind == Anchor::Dot && layouts_.isMatrixDot(*anchor.inst)) return emitMatrixDot(*anchor.inst);
-    if (anchor.kind == Anchor::Dot) return threads_ > 1 ? emitSharedDot(*anchor.inst, nest.dot) : emitDot(*anchor.inst, nest.dot);
+    if (anchor.kind == Anchor::Dot && layouts().isMatrixDot(*anchor.inst)) return emitMatrixDot(*anchor.inst);
+    if (anchor.kind == Anchor::Dot) return threadCount() > 1 ? emitSharedDot(*anchor.inst, nest.dot) : emitDot(*anchor.inst, nest.dot);
     if (nest.isScan) return emitScan(*anchor.inst);
     if (anchor.kind == Anchor::Buffer && rescale(anchor.value)) return;
     if (anchor.kind == Anchor::Histogram) return emitHistogram(*anchor.inst);
@@ -72,34 +61,34 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
   memo_.splats.clear();
   version_.assumptions.clear();
   version_.assumes = false;
-  baseLevel_ = top();
+  nest_.baseLevel = top();
   // Result buffers first: their addresses must dominate everything.
   for (const Anchor& anchor : nest.anchors)
     if (anchor.accumulates() || (anchor.kind == Anchor::Effect && source_.used.count(anchor.inst)))
       for (Value* v : anchor.inst->results)
-        if (v->type.isTile() && !buffer_.count(v)) buffer_[v] = allocate(v);
+        if (v->type.isTile() && !buffers_.of.count(v)) buffers_.of[v] = allocate(v);
   NestScheduler::Request request{
       .isCopy = target != nullptr, .target = target ? target->layout : nullptr, .isExclusive = version_.isExclusive};
   if (target)
-    if (auto from = buffer_.find(nest.anchors[0].value); from != buffer_.end()) request.stored[from->first] = from->second.layout;
-  use(target || version_.isExclusive ? scheduler_.schedule(nest, request) : nest.loops);
+    if (auto from = buffers_.of.find(nest.anchors[0].value); from != buffers_.of.end()) request.stored[from->first] = from->second.layout;
+  nest_.use(target || version_.isExclusive ? scheduler().schedule(nest, request) : nest.loops);
 
-  needsDistinct_ |= now_.versions.needsDistinct;
-  filling_.clear();
-  if (now_.versions.onlyBuffered)
-    emitSlowly(nest, now_.versions.loads, target);
-  else if (now_.versions.mayMeet || now_.versions.testsStrides)
+  outcome_.needsDistinct |= nest_.schedule.versions.needsDistinct;
+  nest_.filling.clear();
+  if (nest_.schedule.versions.onlyBuffered)
+    emitSlowly(nest, nest_.schedule.versions.loads, target);
+  else if (nest_.schedule.versions.mayMeet || nest_.schedule.versions.testsStrides)
     emitVersions(nest, request, target);
   else
     emitNestBody(nest, target);
-  for (auto& [v, buffer] : filling_) buffer_[v] = buffer;
-  filling_.clear();
+  for (auto& [v, buffer] : nest_.filling) buffers_.of[v] = buffer;
+  nest_.filling.clear();
   memo_.forget();
 }
 
 // Two versions: what is usual, and what is right in any case. Level 0 stands before the test.
 void Lowering::emitVersions(const Nest& nest, NestScheduler::Request request, const BufferRef* target) {
-  const NestSchedule::Versions versions = now_.versions;
+  const NestSchedule::Versions versions = nest_.schedule.versions;
   Value* condition = emitTests(versions);
   memo_.forget();
   std::vector<Value*> outs;
@@ -107,11 +96,9 @@ void Lowering::emitVersions(const Nest& nest, NestScheduler::Request request, co
     if (anchor.kind == Anchor::Combine)
       for (Value* v : anchor.inst->results)
         if (!v->type.isTile()) outs.push_back(v);
-  Inst* branch = m_.newInst(Op::If, loc_);
+  Inst* branch = code_.newInst(Op::If);
   for (bool isUsual : {true, false}) {
-    branch->regions.push_back(std::make_unique<Region>());
-    branch->regions.back()->parent = branch;
-    levels_.push_back(m_.newBlock(*branch->regions.back()));
+    code_.open(*branch);
     version_.assumes = isUsual && versions.testsStrides;
     version_.isFallback = !isUsual;
     version_.level = top() - 1;
@@ -121,23 +108,21 @@ void Lowering::emitVersions(const Nest& nest, NestScheduler::Request request, co
       if (!isUsual) {
         memo_.forget();
         request.isFallback = true;
-        use(scheduler_.schedule(nest, request));
+        nest_.use(scheduler().schedule(nest, request));
       }
       emitNestBody(nest, target);
     }
-    if (failed_) return;
+    if (outcome_.failed) return;
     std::vector<Value*> values;
     for (const Value* v : outs) values.push_back(scalar(v));
-    at(top()).yield(std::move(values));
-    levels_.pop_back();
+    code_.close(std::move(values));
     version_.assumes = version_.isFallback = false;
   }
   for (Value* v : version_.assumptions) condition = condition ? at(top()).make(Op::AndI, {condition, v}) : v;
   version_.assumptions.clear();
   branch->operands = {condition ? condition : constant(Type::scalar(Elem::I1), 1)};
-  for (Value* v : outs) scalar_[v] = m_.addResult(*branch, v->type);
-  branch->parent = levels_.back();
-  levels_.back()->insts.push_back(branch);
+  for (Value* v : outs) scalar_[v] = code_.module().addResult(*branch, v->type);
+  code_.place(*branch);
 }
 
 // Reads everything into buffers first, and runs the anchors one after the other, in the order of the source.
@@ -150,11 +135,11 @@ void Lowering::emitSlowly(const Nest& nest, std::vector<const Inst*> loads, cons
   std::vector<Event> events;
   for (const Inst* load : loads) events.push_back({source_.number[load], load, nullptr});
   for (const Anchor& anchor : nest.anchors) events.push_back({source_.number[anchor.inst], nullptr, &anchor});
-  NestScheduler::Request request{.isCopy = nestTarget_ != nullptr,
-                                 .target = nestTarget_ ? nestTarget_->layout : nullptr,
+  NestScheduler::Request request{.isCopy = target != nullptr,
+                                 .target = target ? target->layout : nullptr,
                                  .isExclusive = version_.isExclusive,
                                  .isFallback = version_.isFallback};
-  const Layout* layout = now_.layout;
+  const Layout* layout = nest_.schedule.layout;
   sortStably(events, [](const Event& a, const Event& b) { return a.number < b.number; });
   for (const Event& event : events) {
     Nest one;
@@ -166,24 +151,24 @@ void Lowering::emitSlowly(const Nest& nest, std::vector<const Inst*> loads, cons
       one.anchors.push_back({Anchor::Buffer, const_cast<Inst*>(event.load), v});
       one.shape = v->type.shape();
       request.like = nullptr;
-      use(scheduler_.schedule(one, request));
+      nest_.use(scheduler().schedule(one, request));
       emitNestBody(one, &to);
-      buffer_[v] = to;
+      buffers_.of[v] = to;
       request.stored[v] = to.layout;
     } else {
       one.anchors.push_back(*event.anchor);
       one.shape = nest.shape;
       if (event.anchor->accumulates()) one.reduceAxis = nest.reduceAxis;
       request.like = layout;
-      use(scheduler_.schedule(one, request));
+      nest_.use(scheduler().schedule(one, request));
       emitNestBody(one, target);
-      if (const Value* v = event.anchor->value; event.anchor->kind == Anchor::Buffer && filling_.count(v)) {
-        buffer_[v] = filling_.at(v);
-        request.stored[v] = buffer_[v].layout;
+      if (const Value* v = event.anchor->value; event.anchor->kind == Anchor::Buffer && nest_.filling.count(v)) {
+        buffers_.of[v] = nest_.filling.at(v);
+        request.stored[v] = buffers_.of[v].layout;
       }
     }
   }
-  for (const Inst* load : loads) buffer_.erase(load->result());
+  for (const Inst* load : loads) buffers_.of.erase(load->result());
   memo_.forget();
 }
 

@@ -43,11 +43,11 @@ class Lowering::Scanner {
   Scanner(Lowering& low, const Inst& scan)
       : low_(low),
         scan_(scan),
-        layout_(*low.layouts_.of(scan.results[0])),
+        layout_(*low.layouts().of(scan.results[0])),
         isReverse_(scan.integer(Attr::Reverse)),
         n_(scan.operands.size()),
         threads_(int64_t{1} << layout_.threadBits) {
-    for (const Value* v : scan.results) results_.push_back(low.buffer_.at(v));
+    for (const Value* v : scan.results) results_.push_back(low.buffers_.of.at(v));
     for (int bit = 0; bit < layout_.registerBits; ++bit) free_.push_back(bit);
   }
 
@@ -73,10 +73,10 @@ class Lowering::Scanner {
     std::vector<Segment> segments;
     for (int i = first; i < first + type.log2(axis); ++i) {
       const int at = layout_.place[static_cast<size_t>(i)];
-      const bool inSubgroup = low_.schedule_.kernel.subgroups && at < low_.subgroupBits_;
+      const bool inSubgroup = low_.schedule_.kernel.subgroups && at < low_.subgroupBits();
       const Segment::Kind kind = at < 0 ? Segment::Registers : inSubgroup ? Segment::Subgroup : Segment::Workgroup;
       const bool isFull = !segments.empty() && kind == Segment::Workgroup &&
-                          static_cast<int>(segments.back().bits.size()) == log2(low_.machine_.combineRadix);
+                          static_cast<int>(segments.back().bits.size()) == log2(low_.machine().combineRadix);
       if (segments.empty() || segments.back().kind != kind || isFull) segments.push_back({kind, {}});
       segments.back().bits.push_back(at < 0 ? ~at : at);
     }
@@ -101,7 +101,7 @@ class Lowering::Scanner {
     for (size_t k = 0; k < n_; ++k) low_.at(low_.top()).storeTo(place(to[k], t, i), low_.convert(v[k], to[k].element).v);
   }
   Buffers registers(size_t bits) {
-    const Layout* layout = low_.layouts_.registers(static_cast<int>(bits), layout_.threadBits);
+    const Layout* layout = low_.layouts().registers(static_cast<int>(bits), layout_.threadBits);
     Buffers out;
     for (const BufferRef& b : results_) out.push_back(low_.allocateElements(b.element, 0, layout));
     return out;
@@ -329,13 +329,13 @@ class Lowering::Scanner {
 };
 
 void Lowering::emitScan(const Inst& scan) {
-  loc_ = scan.loc;
+  code_.loc = scan.loc;
   for (size_t k = 0; k < scan.operands.size(); ++k) {
     const Value* result = scan.results[k];
-    if (!buffer_.count(result)) buffer_[result] = allocate(result);
-    copyTile(scan.operand(k), buffer_.at(result));
+    if (!buffers_.of.count(result)) buffers_.of[result] = allocate(result);
+    copyTile(scan.operand(k), buffers_.of.at(result));
   }
-  loc_ = scan.loc;
+  code_.loc = scan.loc;
   Scanner(*this, scan).run();
 }
 

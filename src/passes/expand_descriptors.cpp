@@ -159,149 +159,160 @@ class Expander {
 
   Result<> expand(Inst& inst, Block* block) {
     Builder b(m_, block, inst.loc);
-    auto keep = [&] { block->insts.push_back(&inst); };
     switch (inst.op) {
       case Op::MakeTensorPtr:
-      case Op::MakeTensorDesc: {
-        Handle h;
-        h.base = inst.operand(0);
-        for (Value* v : inst.group(1)) h.shape.push_back(widened(b, v));
-        for (Value* v : inst.group(2)) h.strides.push_back(widened(b, v));
-        if (inst.op == Op::MakeTensorPtr)
-          for (Value* v : inst.group(3)) h.offsets.push_back(widened(b, v));
-        h.padNan = inst.integer(Attr::Padding) == static_cast<int64_t>(Padding::Nan);
-        handles_[inst.result()] = h;
-        return {};
-      }
-      case Op::Advance: {
-        auto h = handle(inst.operand(0), inst.loc);
-        if (!h) return std::unexpected(Failed{});
-        for (size_t d = 0; d < h->offsets.size(); ++d) h->offsets[d] = b.make(Op::AddI, {h->offsets[d], widened(b, inst.operands[1 + d])});
-        handles_[inst.result()] = *h;
-        return {};
-      }
+      case Op::MakeTensorDesc: return makeTensor(b, inst);
+      case Op::Advance: return advance(b, inst);
       case Op::Load:
-      case Op::Store: {
-        Value* p = inst.operand(0);
-        if (p->type.form != Form::BlockPtr) {
-          keep();
-          return {};
-        }
-        auto h = handle(p, inst.loc);
-        if (!h) return std::unexpected(Failed{});
-        Type tile = p->type;
-        tile.form = Form::Tile;
-        bool nan = inst.integer(Attr::Padding) == static_cast<int64_t>(Padding::Nan);
-        auto [pointers, mask] = access(b, *h, tile.shape(), h->offsets, &inst.list(Attr::BoundaryCheck));
-        if (inst.op == Op::Store) {
-          b.store(pointers, inst.operand(1), mask);
-        } else {
-          replace(inst, b.load(pointers, mask, mask ? padding(b, tile, nan) : nullptr));
-        }
-        return {};
-      }
+      case Op::Store:
+        if (inst.operand(0)->type.form == Form::BlockPtr) return accessBlock(b, inst);
+        break;
       case Op::DescLoad:
       case Op::DescStore:
-      case Op::DescReduce: {
-        auto h = handle(inst.operand(0), inst.loc);
-        if (!h) return std::unexpected(Failed{});
-        std::vector<Value*> offsets;
-        Type handleType = typeOf(inst.operand(0));
-        auto indices =
-            inst.op == Op::DescLoad ? std::span<Value* const>(inst.operands).subspan(1) : std::span<Value* const>(inst.operands).subspan(2);
-        for (Value* v : indices) offsets.push_back(widened(b, v));
-        Type tile = handleType;
-        tile.form = Form::Tile;
-        tile.sign = Sign::None;
-        auto [pointers, mask] = access(b, *h, tile.shape(), offsets, nullptr);
-        if (inst.op == Op::DescLoad) {
-          Value* v = b.load(pointers, mask, padding(b, tile, h->padNan));
-          if (v->type != inst.result()->type) v = b.reshape(v, inst.result()->type.shape());
-          replace(inst, v);
-          return {};
-        }
-        Value* value = inst.operand(1);
-        if (value->type.shape() != tile.shape()) value = b.reshape(value, tile.shape());
-        if (inst.op == Op::DescStore) {
-          b.store(pointers, value, mask);
-          return {};
-        }
-        bool isUnsigned = handleType.sign == Sign::Unsigned;
-        Rmw op;
-        switch (static_cast<DescReduceKind>(inst.integer(Attr::Kind))) {
-          case DescReduceKind::Add: op = tile.isFloat() ? Rmw::FAdd : Rmw::Add; break;
-          case DescReduceKind::Min: op = isUnsigned ? Rmw::UMin : Rmw::Min; break;
-          case DescReduceKind::Max: op = isUnsigned ? Rmw::UMax : Rmw::Max; break;
-          case DescReduceKind::And: op = Rmw::And; break;
-          case DescReduceKind::Or: op = Rmw::Or; break;
-          case DescReduceKind::Xor: op = Rmw::Xor; break;
-          default: return diags_.error(Err::Unsupported, inst.loc).says("descriptor reductions inc and dec are not supported");
-        }
-        Inst* rmw = b.create(Op::AtomicRMW, {pointers, value, mask}, {tile},
-                             {{Attr::RmwOp, static_cast<int64_t>(op)},
-                              {Attr::Sem, static_cast<int64_t>(MemSem::AcqRel)},
-                              {Attr::Scope, static_cast<int64_t>(MemScope::Gpu)}});
-        rmw->segments = {1, 1, 1};
-        return {};
-      }
+      case Op::DescReduce: return accessDescriptor(b, inst);
       case Op::DescGather:
-      case Op::DescScatter: {
-        auto h = handle(inst.operand(0), inst.loc);
-        if (!h) return std::unexpected(Failed{});
-        Value *rows = inst.operand(1), *column = widened(b, inst.operand(2));
-        Type tile = inst.op == Op::DescGather ? inst.result()->type : inst.operand(3)->type;
-        auto shape = tile.shape();
-        Value* row = b.broadcast(b.expandDims(b.cast(Op::ExtSI, rows, rows->type.withElement(Elem::I64)), 1), shape);
-        Value* col = along(b, column, shape, 1);
-        auto [pointers, mask] = at(b, *h, shape, {row, col}, nullptr);
-        if (inst.op == Op::DescGather)
-          replace(inst, b.load(pointers, mask, padding(b, tile, h->padNan)));
-        else
-          b.store(pointers, inst.operand(3), mask);
-        return {};
-      }
+      case Op::DescScatter: return accessRows(b, inst);
       case Op::For:
       case Op::If:
-      case Op::While: {
-        std::vector<bool> nans;
-        size_t first = inst.op == Op::For ? 3 : 0;
-        for (size_t k = first; k < inst.operands.size() && inst.op != Op::If; ++k) {
-          auto it = handles_.find(inst.operands[k]);
-          nans.push_back(it != handles_.end() && it->second.padNan);
-        }
-        auto operands = flat(inst.operands, inst.loc);
-        if (!operands) return std::unexpected(Failed{});
-        inst.operands = *operands;
-        if (inst.op == Op::For) {
-          std::vector<bool> shifted = nans;
-          shifted.insert(shifted.begin(), false);
-          flattenArgs(inst.regions[0]->entry(), shifted);
-        } else if (inst.op == Op::While) {
-          for (auto& r : inst.regions) flattenArgs(r->entry(), nans);
-        }
-        flattenResults(inst, nans);
-        keep();
-        for (auto& r : inst.regions)
-          if (auto done = region(*r); !done) return done;
-        return {};
-      }
+      case Op::While: return flattenControl(inst, block);
       case Op::Yield:
-      case Op::Condition: {
-        auto operands = flat(inst.operands, inst.loc);
-        if (!operands) return std::unexpected(Failed{});
-        inst.operands = *operands;
-        keep();
-        return {};
-      }
+      case Op::Condition:
+        if (!flattenOperands(inst)) return std::unexpected(Failed{});
+        break;
       default:
         for (Value* v : inst.operands)
           if (isHandle(v->type))
             return diags_.error(Err::Unsupported, inst.loc).says(info(inst.op).spelling, " of a ", v->type, " is not supported");
         for (auto& r : inst.regions)
           if (auto done = region(*r); !done) return done;
-        keep();
-        return {};
     }
+    block->insts.push_back(&inst);
+    return {};
+  }
+
+  Result<> makeTensor(Builder& b, Inst& inst) {
+    Handle h;
+    h.base = inst.operand(0);
+    for (Value* v : inst.group(1)) h.shape.push_back(widened(b, v));
+    for (Value* v : inst.group(2)) h.strides.push_back(widened(b, v));
+    if (inst.op == Op::MakeTensorPtr)
+      for (Value* v : inst.group(3)) h.offsets.push_back(widened(b, v));
+    h.padNan = inst.integer(Attr::Padding) == static_cast<int64_t>(Padding::Nan);
+    handles_[inst.result()] = h;
+    return {};
+  }
+
+  Result<> advance(Builder& b, Inst& inst) {
+    auto h = handle(inst.operand(0), inst.loc);
+    if (!h) return std::unexpected(Failed{});
+    for (size_t d = 0; d < h->offsets.size(); ++d) h->offsets[d] = b.make(Op::AddI, {h->offsets[d], widened(b, inst.operands[1 + d])});
+    handles_[inst.result()] = *h;
+    return {};
+  }
+
+  Result<> accessBlock(Builder& b, Inst& inst) {
+    Value* p = inst.operand(0);
+    auto h = handle(p, inst.loc);
+    if (!h) return std::unexpected(Failed{});
+    Type tile = p->type;
+    tile.form = Form::Tile;
+    bool nan = inst.integer(Attr::Padding) == static_cast<int64_t>(Padding::Nan);
+    auto [pointers, mask] = access(b, *h, tile.shape(), h->offsets, &inst.list(Attr::BoundaryCheck));
+    if (inst.op == Op::Store)
+      b.store(pointers, inst.operand(1), mask);
+    else
+      replace(inst, b.load(pointers, mask, mask ? padding(b, tile, nan) : nullptr));
+    return {};
+  }
+
+  Result<> accessDescriptor(Builder& b, Inst& inst) {
+    auto h = handle(inst.operand(0), inst.loc);
+    if (!h) return std::unexpected(Failed{});
+    std::vector<Value*> offsets;
+    Type handleType = typeOf(inst.operand(0));
+    for (Value* v : std::span<Value* const>(inst.operands).subspan(inst.op == Op::DescLoad ? 1 : 2)) offsets.push_back(widened(b, v));
+    Type tile = handleType;
+    tile.form = Form::Tile;
+    tile.sign = Sign::None;
+    auto [pointers, mask] = access(b, *h, tile.shape(), offsets, nullptr);
+    if (inst.op == Op::DescLoad) {
+      Value* v = b.load(pointers, mask, padding(b, tile, h->padNan));
+      if (v->type != inst.result()->type) v = b.reshape(v, inst.result()->type.shape());
+      replace(inst, v);
+      return {};
+    }
+    Value* value = inst.operand(1);
+    if (value->type.shape() != tile.shape()) value = b.reshape(value, tile.shape());
+    if (inst.op == Op::DescStore) {
+      b.store(pointers, value, mask);
+      return {};
+    }
+    auto op = atomicOf(static_cast<DescReduceKind>(inst.integer(Attr::Kind)), tile, handleType.sign == Sign::Unsigned);
+    if (!op) return diags_.error(Err::Unsupported, inst.loc).says("descriptor reductions inc and dec are not supported");
+    Inst* rmw = b.create(Op::AtomicRMW, {pointers, value, mask}, {tile},
+                         {{Attr::RmwOp, static_cast<int64_t>(*op)},
+                          {Attr::Sem, static_cast<int64_t>(MemSem::AcqRel)},
+                          {Attr::Scope, static_cast<int64_t>(MemScope::Gpu)}});
+    rmw->segments = {1, 1, 1};
+    return {};
+  }
+
+  static std::optional<Rmw> atomicOf(DescReduceKind kind, const Type& type, bool isUnsigned) {
+    switch (kind) {
+      case DescReduceKind::Add: return type.isFloat() ? Rmw::FAdd : Rmw::Add;
+      case DescReduceKind::Min: return isUnsigned ? Rmw::UMin : Rmw::Min;
+      case DescReduceKind::Max: return isUnsigned ? Rmw::UMax : Rmw::Max;
+      case DescReduceKind::And: return Rmw::And;
+      case DescReduceKind::Or: return Rmw::Or;
+      case DescReduceKind::Xor: return Rmw::Xor;
+      default: return std::nullopt;
+    }
+  }
+
+  // Rows that are selected by indices.
+  Result<> accessRows(Builder& b, Inst& inst) {
+    auto h = handle(inst.operand(0), inst.loc);
+    if (!h) return std::unexpected(Failed{});
+    Value *rows = inst.operand(1), *column = widened(b, inst.operand(2));
+    Type tile = inst.op == Op::DescGather ? inst.result()->type : inst.operand(3)->type;
+    auto shape = tile.shape();
+    Value* row = b.broadcast(b.expandDims(b.cast(Op::ExtSI, rows, rows->type.withElement(Elem::I64)), 1), shape);
+    Value* col = along(b, column, shape, 1);
+    auto [pointers, mask] = at(b, *h, shape, {row, col}, nullptr);
+    if (inst.op == Op::DescGather)
+      replace(inst, b.load(pointers, mask, padding(b, tile, h->padNan)));
+    else
+      b.store(pointers, inst.operand(3), mask);
+    return {};
+  }
+
+  bool flattenOperands(Inst& inst) {
+    auto operands = flat(inst.operands, inst.loc);
+    if (operands) inst.operands = *operands;
+    return operands.has_value();
+  }
+
+  // Loops and branches pass the parts of a handle as values.
+  Result<> flattenControl(Inst& inst, Block* block) {
+    std::vector<bool> nans;
+    size_t first = inst.op == Op::For ? 3 : 0;
+    for (size_t k = first; k < inst.operands.size() && inst.op != Op::If; ++k) {
+      auto it = handles_.find(inst.operands[k]);
+      nans.push_back(it != handles_.end() && it->second.padNan);
+    }
+    if (!flattenOperands(inst)) return std::unexpected(Failed{});
+    if (inst.op == Op::For) {
+      std::vector<bool> shifted = nans;
+      shifted.insert(shifted.begin(), false);
+      flattenArgs(inst.regions[0]->entry(), shifted);
+    } else if (inst.op == Op::While) {
+      for (auto& r : inst.regions) flattenArgs(r->entry(), nans);
+    }
+    flattenResults(inst, nans);
+    block->insts.push_back(&inst);
+    for (auto& r : inst.regions)
+      if (auto done = region(*r); !done) return done;
+    return {};
   }
 
   Type typeOf(Value* v) {

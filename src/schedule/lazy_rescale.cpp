@@ -91,7 +91,8 @@ class Rescaling {
       next.pop_back();
       if (v == next_ || v == before_) continue;
       if (of(v).kind == Weight::Free && isInside(v) && !constantBits(v)) return false;
-      if (of(v).kind == Weight::Linear && needed.insert(v->def).second) next.insert(next.end(), v->def->operands.begin(), v->def->operands.end());
+      if (of(v).kind == Weight::Linear && needed.insert(v->def).second)
+        next.insert(next.end(), v->def->operands.begin(), v->def->operands.end());
     }
     chain_.clear();
     for (Inst* inst : body_.insts)
@@ -301,7 +302,8 @@ class Rescaling {
 
   Value* any(Builder& b, Value* conditions) {
     const Type i32 = Type::scalar(Elem::I32);
-    Inst* reduce = b.create(Op::Reduce, {b.cast(Op::ExtUI, conditions, conditions->type.withElement(Elem::I32))}, {i32}, {{Attr::Axis, int64_t{0}}});
+    Inst* reduce =
+        b.create(Op::Reduce, {b.cast(Op::ExtUI, conditions, conditions->type.withElement(Elem::I32))}, {i32}, {{Attr::Axis, int64_t{0}}});
     auto& region = reduce->regions.emplace_back(std::make_unique<Region>());
     region->parent = reduce;
     Block* block = m_.newBlock(*region);
@@ -378,10 +380,10 @@ class Rescaling {
   size_t slot_ = 0;
   Value *before_ = nullptr, *next_ = nullptr;  // the old maximum, the new one
   Inst* scale_ = nullptr;
-  std::vector<Inst*> chain_;                // that its exponent is computed by
-  const Inst* unit_ = nullptr;              // an exponential: all have its base
+  std::vector<Inst*> chain_;                       // that its exponent is computed by
+  const Inst* unit_ = nullptr;                     // an exponential: all have its base
   PtrMap<const Value*, Weight> weights_, scaled_;  // the latter: carried values
-  std::vector<Inst*> products_;             // accumulators and the scale
+  std::vector<Inst*> products_;                    // accumulators and the scale
 };
 
 }  // namespace

@@ -67,70 +67,15 @@ void Emitter::flush(std::vector<Node*> pins, const std::vector<Node*>& results, 
 
 Binary Emitter::run(Text text) {
   findUses();
-  enum { kArgs, kBegin, kEnd, kScratch };
-  auto parameter = [&](int index) { return code_.local(index, ValType::I32); };
-  // Arguments, the grid, and the position of the first program.
-  Node* args = parameter(kArgs);
-  int size[3], pid[3];
-  for (int k = 0; k < 3; ++k) {
-    size[k] = code_.newLocal(ValType::I32);
-    code_.push(code_.load(Ins::I32Load, code_.make(Ins::I32Add, {args, code_.i32(4 * k)})));
-    code_.set(size[k]);
-    size_[k] = code_.local(size[k], ValType::I32);
-    pid[k] = code_.newLocal(ValType::I32);
-    pid_[k] = code_.local(pid[k], ValType::I32);
-  }
-  for (size_t k = 0; k < f_.args().size(); ++k) {
-    const Value* v = f_.args()[k];
-    const Type& t = v->type;
-    int at = static_cast<int>(16 + 8 * k);
-    Node* address = code_.make(Ins::I32Add, {args, code_.i32(at)});
-    Node* n = t.isPointer() ? code_.load(Ins::I32Load, address) : loadScalar(t.isBool() ? Type::scalar(Elem::I8) : t, address);
-    if (t.isBool()) n = code_.make(Ins::I32Ne, {n, code_.i32(0)});
-    int local = code_.newLocal(typeOf(t));
-    code_.push(n);
-    code_.set(local);
-    reps_[v] = {0, 0, {code_.local(local, typeOf(t))}};
-  }
-  Node *begin = parameter(kBegin), *x = size_[0], *y = size_[1];
+  readArguments();
   code_.raw(Ins::Block, static_cast<uint64_t>(ValType::None));
-  code_.push(code_.make(Ins::I32GeU, {begin, parameter(kEnd)}));
-  code_.raw(Ins::BrIf, 0);
-  code_.push(code_.make(Ins::I32RemU, {begin, x}));
-  code_.set(pid[0]);
-  code_.push(code_.make(Ins::I32RemU, {code_.make(Ins::I32DivU, {begin, x}), y}));
-  code_.set(pid[1]);
-  code_.push(code_.make(Ins::I32DivU, {code_.make(Ins::I32DivU, {begin, x}), y}));
-  code_.set(pid[2]);
-  code_.flush({});
+  beginPrograms();
   code_.raw(Ins::Loop, static_cast<uint64_t>(ValType::None));
   code_.enterRegion();
   block(f_.body.entry());
   flush();
   code_.leaveRegion();
-  // The next program, x fastest.
-  auto next = [&](int axis, auto&& wrapped) {
-    code_.push(code_.make(Ins::I32Add, {pid_[axis], code_.i32(1)}));
-    code_.raw(Ins::LocalTee, static_cast<uint64_t>(pid[axis]));
-    code_.push(size_[axis]);
-    code_.raw(Ins::I32Eq);
-    code_.raw(Ins::If, static_cast<uint64_t>(ValType::None));
-    code_.raw(Ins::I32Const, 0);
-    code_.set(pid[axis]);
-    wrapped();
-    code_.raw(Ins::End);
-  };
-  next(0, [&] {
-    next(1, [&] {
-      code_.push(code_.make(Ins::I32Add, {pid_[2], code_.i32(1)}));
-      code_.set(pid[2]);
-    });
-  });
-  code_.push(code_.make(Ins::I32Add, {begin, code_.i32(1)}));
-  code_.raw(Ins::LocalTee, kBegin);
-  code_.push(parameter(kEnd));
-  code_.raw(Ins::I32LtU);
-  code_.raw(Ins::BrIf, 0);
+  nextProgram();
   code_.raw(Ins::End);
   code_.raw(Ins::End);
 
@@ -141,6 +86,69 @@ Binary Emitter::run(Text text) {
   binary.scratchBytes = scratchBytes_ + (printBytes_ + 63) / 64 * 64;
   binary.sites = std::move(sites_);
   return binary;
+}
+
+// The grid, and the kernel's arguments behind it.
+void Emitter::readArguments() {
+  for (int k = 0; k < 3; ++k) {
+    const int size = code_.newLocal(ValType::I32);
+    code_.push(code_.load(Ins::I32Load, parameterPlus(kArgs, 4 * k)));
+    code_.set(size);
+    size_[k] = code_.local(size, ValType::I32);
+    pidLocal_[k] = code_.newLocal(ValType::I32);
+    pid_[k] = code_.local(pidLocal_[k], ValType::I32);
+  }
+  for (size_t k = 0; k < f_.args().size(); ++k) {
+    const Value* v = f_.args()[k];
+    const Type& t = v->type;
+    Node* address = parameterPlus(kArgs, static_cast<int64_t>(16 + 8 * k));
+    Node* n = t.isPointer() ? code_.load(Ins::I32Load, address) : loadScalar(t.isBool() ? Type::scalar(Elem::I8) : t, address);
+    if (t.isBool()) n = code_.make(Ins::I32Ne, {n, code_.i32(0)});
+    int local = code_.newLocal(typeOf(t));
+    code_.push(n);
+    code_.set(local);
+    reps_[v] = {0, 0, {code_.local(local, typeOf(t))}};
+  }
+}
+
+// The place of the first program in the grid; leaves the block if there is no program.
+void Emitter::beginPrograms() {
+  Node *begin = parameter(kBegin), *x = size_[0], *y = size_[1];
+  code_.push(code_.make(Ins::I32GeU, {begin, parameter(kEnd)}));
+  code_.raw(Ins::BrIf, 0);
+  code_.push(code_.make(Ins::I32RemU, {begin, x}));
+  code_.set(pidLocal_[0]);
+  code_.push(code_.make(Ins::I32RemU, {code_.make(Ins::I32DivU, {begin, x}), y}));
+  code_.set(pidLocal_[1]);
+  code_.push(code_.make(Ins::I32DivU, {code_.make(Ins::I32DivU, {begin, x}), y}));
+  code_.set(pidLocal_[2]);
+  code_.flush({});
+}
+
+// The next program, x fastest; continues the loop if there is one.
+void Emitter::nextProgram() {
+  auto next = [&](int axis, auto&& wrapped) {
+    code_.push(code_.make(Ins::I32Add, {pid_[axis], code_.i32(1)}));
+    code_.raw(Ins::LocalTee, static_cast<uint64_t>(pidLocal_[axis]));
+    code_.push(size_[axis]);
+    code_.raw(Ins::I32Eq);
+    code_.raw(Ins::If, static_cast<uint64_t>(ValType::None));
+    code_.raw(Ins::I32Const, 0);
+    code_.set(pidLocal_[axis]);
+    wrapped();
+    code_.raw(Ins::End);
+  };
+  next(0, [&] {
+    next(1, [&] {
+      code_.push(code_.make(Ins::I32Add, {pid_[2], code_.i32(1)}));
+      code_.set(pidLocal_[2]);
+    });
+  });
+  code_.push(code_.make(Ins::I32Add, {parameter(kBegin), code_.i32(1)}));
+  code_.raw(Ins::LocalTee, kBegin);
+  code_.push(parameter(kEnd));
+  code_.raw(Ins::I32LtU);
+  code_.raw(Ins::BrIf, 0);
 }
 
 void Emitter::block(const Block& b) {
@@ -154,99 +162,35 @@ void Emitter::block(const Block& b) {
 
 void Emitter::inst(const Inst& i) {
   code_.startLine(i.loc.file() == f_.loc.file() ? i.loc.line() : 0);
-  if (isIntOp(i.op) || isFloatOp(i.op)) {
-    define(i.result(), elementwise(i));
-    return;
-  }
+  if (isIntOp(i.op) || isFloatOp(i.op)) return define(i.result(), elementwise(i));
   switch (otherOp(i.op)) {
     case OtherOp::Yield:
     case OtherOp::Condition:
     case OtherOp::Return: return;
-    case OtherOp::Constant: define(i.result(), constant(i)); return;
-    case OtherOp::Poison: {
-      const Type& t = i.result()->type;
-      define(i.result(),
-             t.isVector() ? uniform(0, static_cast<int>(t.numel()), t.isBool() ? 32 : widthOf(t)) : Rep{0, 0, {number(typeOf(t), 0)}});
-      return;
-    }
-    case OtherOp::GetProgramId: define(i.result(), pid_[i.integer(Attr::Axis)]); return;
-    case OtherOp::GetNumPrograms: define(i.result(), size_[i.integer(Attr::Axis)]); return;
-    case OtherOp::LoAlloc:
-      define(i.result(), code_.make(Ins::I32Add, {code_.local(3, ValType::I32), code_.i32(i.integer(Attr::Offset))}));
-      return;
-    case OtherOp::LoLoad: load(i); return;
-    case OtherOp::LoStore: store(i); return;
-    case OtherOp::LoGather: gather(i); return;
-    case OtherOp::LoScatter: scatter(i); return;
-    case OtherOp::LoExclusive:
-      define(i.result(), code_.load(Ins::I32Load, code_.make(Ins::I32Add, {code_.local(0, ValType::I32), code_.i32(12)})));
-      return;
-    case OtherOp::LoDotAdd: {
-      Rep sums = rep(i.operand(0));
-      const Rep &x = rep(i.operand(1)), &y = rep(i.operand(2));
-      for (size_t k = 0; k < sums.n.size(); ++k)
-        sums.n[k] = code_.make(Ins::I32x4Add, {sums.n[k], code_.make(Ins::I32x4DotI16x8S, {x.n[k], y.n[k]})});
-      define(i.result(), std::move(sums));
-      return;
-    }
+    case OtherOp::For: return loop(i);
+    case OtherOp::If: return branch(i);
+    case OtherOp::While: return whileLoop(i);
+    case OtherOp::LoLoad: return load(i);
+    case OtherOp::LoStore: return store(i);
+    case OtherOp::LoGather: return gather(i);
+    case OtherOp::LoScatter: return scatter(i);
     case OtherOp::LoAtomicRMW:
-    case OtherOp::LoAtomicCAS: atomic(i); return;
+    case OtherOp::LoAtomicCAS: return atomic(i);
     case OtherOp::LoPrint:
-    case OtherOp::LoAssert: report(i); return;
-    case OtherOp::LoSplat: {
-      int lanes = static_cast<int>(i.result()->type.numel());
-      const Value* v = i.operand(0);
-      if (auto bits = constantBits(v))
-        define(i.result(), v->type.isBool() ? uniform(*bits & 1 ? ~uint64_t{0} : 0, lanes, 32) : uniform(*bits, lanes, widthOf(v->type)));
-      else
-        define(i.result(), vector(v, lanes));
-      return;
-    }
-    case OtherOp::LoIota: {
-      int lanes = static_cast<int>(i.result()->type.numel()), width = widthOf(i.result()->type);
-      Rep r{lanes, width, {}};
-      for (size_t k = 0; k < registers(lanes, width); ++k) {
-        uint64_t half[2] = {0, 0};
-        int per = 128 / width;
-        for (int lane = 0; lane < per; ++lane) {
-          int bit = lane * width;
-          int number = static_cast<int>(k) * per + lane;
-          half[bit / 64] |= zeroExtend(static_cast<uint64_t>(number), width) << (bit % 64);
-        }
-        r.n.push_back(code_.v128(half[0], half[1]));
-      }
-      define(i.result(), std::move(r));
-      return;
-    }
-    case OtherOp::LoExtract: {
-      const Type& t = i.operand(0)->type;
-      int index = static_cast<int>(i.integer(Attr::Offset));
-      if (t.isBool())
-        define(i.result(), code_.make(Ins::I32And, {lane(resizeMask(rep(i.operand(0)), 32), index, false), code_.i32(1)}));
-      else
-        define(i.result(), lane(rep(i.operand(0)), index, !t.isPointer() && (t.elem == Elem::F32 || t.elem == Elem::F64)));
-      return;
-    }
-    case OtherOp::LoInsert: {
-      const Type& t = i.result()->type;
-      Rep r = t.isBool() ? resizeMask(rep(i.operand(0)), 32) : rep(i.operand(0));
-      Node* n = t.isBool() ? code_.make(Ins::I32Sub, {code_.i32(0), scalar(i.operand(1))}) : scalar(i.operand(1));
-      auto index = static_cast<size_t>(i.integer(Attr::Offset)), per = static_cast<size_t>(128 / r.width);
-      Node*& reg = r.n[index / per];
-      bool isFloat = t.elem == Elem::F32 || t.elem == Elem::F64;
-      Ins ins = r.width == 8    ? Ins::I8x16ReplaceLane
-                : r.width == 16 ? Ins::I16x8ReplaceLane
-                : r.width == 32 ? (isFloat && !t.isPointer() ? Ins::F32x4ReplaceLane : Ins::I32x4ReplaceLane)
-                                : (isFloat ? Ins::F64x2ReplaceLane : Ins::I64x2ReplaceLane);
-      reg = code_.make(ins, {reg, n}, index % per);
-      define(i.result(), std::move(r));
-      return;
-    }
-    case OtherOp::LoShuffle: shuffle(i); return;
-    case OtherOp::For: loop(i); return;
-    case OtherOp::If: branch(i); return;
-    case OtherOp::While: whileLoop(i); return;
-    case OtherOp::AddPtr: addPtr(i); return;
+    case OtherOp::LoAssert: return report(i);
+    case OtherOp::LoAlloc: return define(i.result(), parameterPlus(kScratch, i.integer(Attr::Offset)));
+    case OtherOp::LoExclusive: return define(i.result(), code_.load(Ins::I32Load, parameterPlus(kArgs, 12)));
+    case OtherOp::AddPtr: return addPtr(i);
+    case OtherOp::GetProgramId: return define(i.result(), pid_[i.integer(Attr::Axis)]);
+    case OtherOp::GetNumPrograms: return define(i.result(), size_[i.integer(Attr::Axis)]);
+    case OtherOp::Constant: return define(i.result(), constant(i.result()->type, i.dense().bits[0]));
+    case OtherOp::Poison: return define(i.result(), constant(i.result()->type, 0));
+    case OtherOp::LoSplat: return define(i.result(), splat(i));
+    case OtherOp::LoIota: return define(i.result(), iota(i.result()->type));
+    case OtherOp::LoExtract: return define(i.result(), extract(i));
+    case OtherOp::LoInsert: return define(i.result(), insert(i));
+    case OtherOp::LoShuffle: return shuffle(i);
+    case OtherOp::LoDotAdd: return define(i.result(), dotAdd(i));
     case OtherOp::ClampF:
     case OtherOp::CmpI:
     case OtherOp::CmpF:
@@ -265,7 +209,7 @@ void Emitter::inst(const Inst& i) {
     case OtherOp::ArithBitcast:
     case OtherOp::Bitcast:
     case OtherOp::IntToPtr:
-    case OtherOp::PtrToInt: define(i.result(), elementwise(i)); return;
+    case OtherOp::PtrToInt: return define(i.result(), elementwise(i));
     // legalize() rewrites it.
     case OtherOp::FpToFp:
     // WebAssembly has none: `lower` emits none for this target.
@@ -280,16 +224,6 @@ void Emitter::inst(const Inst& i) {
     case OtherOp::LoSubgroupShuffle: break;
   }
   NEREID_CHECK(false, "no code for ", nereid::info(i.op).spelling);
-}
-
-Rep Emitter::constant(const Inst& i) {
-  const Type& t = i.result()->type;
-  uint64_t bits = i.dense().bits[0];
-  if (t.isVector()) {
-    int lanes = static_cast<int>(t.numel());
-    return t.isBool() ? uniform(bits & 1 ? ~uint64_t{0} : 0, lanes, 32) : uniform(bits, lanes, widthOf(t));
-  }
-  return {0, 0, {number(typeOf(t), t.isBool() ? bits & 1 : bits)}};
 }
 
 void Emitter::addPtr(const Inst& i) {
@@ -308,403 +242,6 @@ void Emitter::addPtr(const Inst& i) {
     for (Node*& n : o.n) n = code_.make(Ins::I32x4Shl, {n, code_.i32(std::countr_zero(static_cast<unsigned>(size)))});
   }
   define(i.result(), map(pointers, o, Ins::I32x4Add));
-}
-
-// ---- memory
-
-Node* Emitter::loadScalar(const Type& t, Node* address) {
-  if (t.isPointer()) return code_.make(Ins::I32WrapI64, {code_.load(Ins::I64Load, address)});  // eight bytes in memory on every target
-  switch (typeOf(t)) {
-    case ValType::I64: return code_.load(Ins::I64Load, address);
-    case ValType::F32: return code_.load(Ins::F32Load, address);
-    case ValType::F64: return code_.load(Ins::F64Load, address);
-    default: return code_.load(bitWidth(t) <= 8 ? Ins::I32Load8U : bitWidth(t) == 16 ? Ins::I32Load16U : Ins::I32Load, address);
-  }
-}
-
-void Emitter::storeScalar(const Type& t, Node* address, Node* value) {
-  if (t.isPointer()) {
-    code_.store(Ins::I64Store, address, code_.make(Ins::I64ExtendI32U, {value}));
-    return;
-  }
-  switch (typeOf(t)) {
-    case ValType::I64: code_.store(Ins::I64Store, address, value); return;
-    case ValType::F32: code_.store(Ins::F32Store, address, value); return;
-    case ValType::F64: code_.store(Ins::F64Store, address, value); return;
-    default: code_.store(bitWidth(t) <= 8 ? Ins::I32Store8 : bitWidth(t) == 16 ? Ins::I32Store16 : Ins::I32Store, address, value);
-  }
-}
-
-template <class F>
-void Emitter::when(Node* condition, F&& body) {
-  code_.push(condition);
-  code_.raw(Ins::If, static_cast<uint64_t>(ValType::None));
-  body();
-  code_.raw(Ins::End);
-}
-
-namespace {
-
-Ins laneLoad(int width) {
-  return width == 8 ? Ins::V128Load8Lane : width == 16 ? Ins::V128Load16Lane : width == 32 ? Ins::V128Load32Lane : Ins::V128Load64Lane;
-}
-Ins laneStore(int width) {
-  return width == 8 ? Ins::V128Store8Lane : width == 16 ? Ins::V128Store16Lane : width == 32 ? Ins::V128Store32Lane : Ins::V128Store64Lane;
-}
-
-}  // namespace
-
-std::vector<Node*> Emitter::maskBits(const Value* v, int lanes, int& lanesInRegister) {
-  Rep m = vector(v, lanes);
-  lanesInRegister = std::min(lanes, 128 / m.width);
-  Ins ins = m.width == 8 ? Ins::I8x16Bitmask : m.width == 16 ? Ins::I16x8Bitmask : m.width == 32 ? Ins::I32x4Bitmask : Ins::I64x2Bitmask;
-  std::vector<Node*> out;
-  for (Node* n : m.n) out.push_back(code_.make(ins, {n}));
-  return out;
-}
-
-void Emitter::load(const Inst& i) {
-  const Value* v = i.result();
-  const Type& t = v->type;
-  const Value *condition = i.optional(1), *other = i.optional(2);
-  Node* address = scalar(i.operand(0));
-  if (!t.isVector()) {
-    if (!condition) {
-      define(v, loadScalar(t, address));
-      return;
-    }
-    ValType type = typeOf(t);
-    Node *otherwise = other ? scalar(other) : number(type, 0), *test = scalar(condition);
-    int local = code_.newLocal(type);
-    flush({address, test, otherwise});
-    code_.push(test);
-    code_.raw(Ins::If, static_cast<uint64_t>(type));
-    code_.push(loadScalar(t, address));
-    code_.raw(Ins::Else);
-    code_.push(otherwise);
-    code_.raw(Ins::End);
-    code_.set(local);
-    code_.flush({});
-    define(v, code_.local(local, type));
-    return;
-  }
-  int lanes = static_cast<int>(t.numel()), width = widthOf(t);
-  int bits = lanes * width;
-  // Pointers take eight bytes in memory.
-  if (t.isPointer()) {
-    NEREID_CHECK(!condition, "a masked load of pointers");
-    Rep wide{lanes, 64, {}};
-    for (int k = 0; k * 2 < lanes; ++k) wide.n.push_back(code_.load(Ins::V128Load, code_.make(Ins::I32Add, {address, code_.i32(16 * k)})));
-    define(v, halve(wide));
-    return;
-  }
-  if (!condition) {
-    Rep r{lanes, width, {}};
-    if (bits >= 128)
-      for (int k = 0; k * 128 < bits; ++k) r.n.push_back(code_.load(Ins::V128Load, code_.make(Ins::I32Add, {address, code_.i32(16 * k)})));
-    else if (bits == 64)
-      r.n.push_back(code_.load(Ins::V128Load64Zero, address));
-    else if (bits == 32)
-      r.n.push_back(code_.load(Ins::V128Load32Zero, address));
-    else
-      r.n.push_back(code_.load(Ins::V128Load16Splat, address));
-    define(v, std::move(r));
-    return;
-  }
-  // Lane by lane, according to the mask; all at once if the mask is all true.
-  Rep otherwise = other ? vector(other, lanes) : uniform(0, lanes, width);
-  int per;
-  std::vector<Node*> tests = maskBits(condition, lanes, per);
-  std::vector<int> locals;
-  std::vector<Node*> pins = otherwise.n;
-  pins.push_back(address);
-  pins.insert(pins.end(), tests.begin(), tests.end());
-  for (size_t k = 0; k < otherwise.n.size(); ++k) locals.push_back(code_.newLocal(ValType::V128));
-  flush(pins);
-  auto inRegister = 128 / width;
-  for (size_t k = 0; k < locals.size(); ++k) {
-    code_.push(otherwise.n[k]);
-    code_.set(locals[k]);
-  }
-  for (int lane = 0; lane < lanes; ++lane) {
-    auto k = static_cast<size_t>(lane / inRegister);
-    when(code_.make(Ins::I32And, {tests[static_cast<size_t>(lane / per)], code_.i32(int64_t{1} << (lane % per))}), [&] {
-      Node* at = code_.make(Ins::I32Add, {address, code_.i32(lane * width / 8)});
-      code_.push(code_.load(laneLoad(width), at, code_.local(locals[k], ValType::V128), static_cast<uint64_t>(lane % inRegister)));
-      code_.set(locals[k]);
-    });
-  }
-  code_.flush({});
-  Rep r{lanes, width, {}};
-  for (int local : locals) r.n.push_back(code_.local(local, ValType::V128));
-  define(v, std::move(r));
-}
-
-void Emitter::store(const Inst& i) {
-  const Value* v = i.operand(1);
-  const Type& t = v->type;
-  const Value* condition = i.optional(2);
-  Node* address = scalar(i.operand(0));
-  if (!t.isVector()) {
-    if (!condition) {
-      storeScalar(t, address, scalar(v));
-      return;
-    }
-    Node *test = scalar(condition), *value = scalar(v);
-    flush({address, test, value});
-    when(test, [&] {
-      storeScalar(t, address, value);
-      code_.flush({});
-    });
-    return;
-  }
-  Rep r = rep(v);
-  int lanes = r.lanes, width = r.width;
-  if (t.isPointer()) {
-    r = extend(r, false, 64);
-    width = 64;
-  }
-  int bits = lanes * width;
-  if (!condition) {
-    if (bits >= 128)
-      for (int k = 0; k * 128 < bits; ++k)
-        code_.store(Ins::V128Store, code_.make(Ins::I32Add, {address, code_.i32(16 * k)}), r.n[static_cast<size_t>(k)]);
-    else
-      code_.store(laneStore(bits), address, r.n[0], 0);
-    return;
-  }
-  int per;
-  std::vector<Node*> tests = maskBits(condition, lanes, per);
-  std::vector<Node*> pins = r.n;
-  pins.push_back(address);
-  pins.insert(pins.end(), tests.begin(), tests.end());
-  flush(pins);
-  auto inRegister = 128 / width;
-  for (int lane = 0; lane < lanes; ++lane) {
-    when(code_.make(Ins::I32And, {tests[static_cast<size_t>(lane / per)], code_.i32(int64_t{1} << (lane % per))}), [&] {
-      code_.store(laneStore(width), code_.make(Ins::I32Add, {address, code_.i32(lane * width / 8)}),
-                  r.n[static_cast<size_t>(lane / inRegister)], static_cast<uint64_t>(lane % inRegister));
-      code_.flush({});
-    });
-  }
-}
-
-void Emitter::gather(const Inst& i) {
-  const Value* v = i.result();
-  const Type& t = v->type;
-  const Value *condition = i.optional(1), *other = i.optional(2);
-  int lanes = static_cast<int>(t.numel()), width = t.isPointer() ? 64 : widthOf(t);
-  Rep pointers = vector(i.operand(0), lanes);
-  auto inRegister = 128 / width;
-  Rep r{lanes, width, {}};
-  if (!condition) {
-    for (int k = 0; k < lanes; ++k) {
-      Node* at = lane(pointers, k, false);
-      if (k % inRegister == 0 && width >= 32) {
-        r.n.push_back(code_.load(width == 32 ? Ins::V128Load32Zero : Ins::V128Load64Zero, at));
-        continue;
-      }
-      if (k % inRegister == 0) r.n.push_back(code_.v128(0, 0));
-      r.n.back() = code_.load(laneLoad(width), at, r.n.back(), static_cast<uint64_t>(k % inRegister));
-    }
-    define(v, t.isPointer() ? halve(r) : r);
-    return;
-  }
-  Rep otherwise = other ? vector(other, lanes) : uniform(0, lanes, t.isPointer() ? 32 : width);
-  if (t.isPointer()) otherwise = extend(otherwise, false, 64);
-  int per;
-  std::vector<Node*> tests = maskBits(condition, lanes, per);
-  std::vector<Node*> pins = otherwise.n;
-  pins.insert(pins.end(), tests.begin(), tests.end());
-  pins.insert(pins.end(), pointers.n.begin(), pointers.n.end());
-  std::vector<int> locals;
-  for (size_t k = 0; k < otherwise.n.size(); ++k) locals.push_back(code_.newLocal(ValType::V128));
-  flush(pins);
-  for (size_t k = 0; k < locals.size(); ++k) {
-    code_.push(otherwise.n[k]);
-    code_.set(locals[k]);
-  }
-  for (int k = 0; k < lanes; ++k) {
-    auto reg = static_cast<size_t>(k / inRegister);
-    when(code_.make(Ins::I32And, {tests[static_cast<size_t>(k / per)], code_.i32(int64_t{1} << (k % per))}), [&] {
-      code_.push(code_.load(laneLoad(width), lane(pointers, k, false), code_.local(locals[reg], ValType::V128),
-                            static_cast<uint64_t>(k % inRegister)));
-      code_.set(locals[reg]);
-    });
-  }
-  code_.flush({});
-  for (int local : locals) r.n.push_back(code_.local(local, ValType::V128));
-  define(v, t.isPointer() ? halve(r) : r);
-}
-
-void Emitter::scatter(const Inst& i) {
-  const Value* v = i.operand(1);
-  int lanes = static_cast<int>(v->type.numel());
-  Rep pointers = vector(i.operand(0), lanes), r = rep(v);
-  if (v->type.isPointer()) r = extend(r, false, 64);
-  auto inRegister = 128 / r.width;
-  auto storeLane = [&](int k) {
-    code_.store(laneStore(r.width), lane(pointers, k, false), r.n[static_cast<size_t>(k / inRegister)],
-                static_cast<uint64_t>(k % inRegister));
-  };
-  const Value* condition = i.optional(2);
-  if (!condition) {
-    for (int k = 0; k < lanes; ++k) storeLane(k);
-    return;
-  }
-  int per;
-  std::vector<Node*> tests = maskBits(condition, lanes, per);
-  std::vector<Node*> pins = r.n;
-  pins.insert(pins.end(), tests.begin(), tests.end());
-  pins.insert(pins.end(), pointers.n.begin(), pointers.n.end());
-  flush(pins);
-  for (int k = 0; k < lanes; ++k)
-    when(code_.make(Ins::I32And, {tests[static_cast<size_t>(k / per)], code_.i32(int64_t{1} << (k % per))}), [&] {
-      storeLane(k);
-      code_.flush({});
-    });
-}
-
-// Atomics on floats have become compare-and-swap loops (lower/legalize.h); so do integer minima and maxima, which WebAssembly lacks.
-void Emitter::atomic(const Inst& i) {
-  const Value* v = i.result();
-  const Type& t = v->type;
-  int width = widthOf(t);
-  bool isLong = typeOf(t) == ValType::I64 || t.isPointer();
-  ValType type = isLong ? ValType::I64 : ValType::I32;
-  NEREID_CHECK(!t.isFloat() || i.op == Op::LoAtomicCAS, "a float atomic that was not legalized");
-  auto pick = [&](Ins i32, Ins i64, Ins i8, Ins i16) { return isLong ? i64 : width == 32 ? i32 : width == 16 ? i16 : i8; };
-  Ins exchange = pick(Ins::I32AtomicRmwCmpxchg, Ins::I64AtomicRmwCmpxchg, Ins::I32AtomicRmw8CmpxchgU, Ins::I32AtomicRmw16CmpxchgU);
-  auto bits = [&](const Value* x) {
-    Node* n = scalar(x);
-    if (x->type.isPointer()) return code_.make(Ins::I64ExtendI32U, {n});
-    if (n->type == ValType::F32) return code_.make(Ins::I32ReinterpretF32, {n});
-    if (n->type == ValType::F64) return code_.make(Ins::I64ReinterpretF64, {n});
-    return n;
-  };
-  if (t.elem == Elem::F64) {
-    type = ValType::I64;
-    exchange = Ins::I64AtomicRmwCmpxchg;
-  }
-  Node *address = scalar(i.operand(0)), *x = bits(i.operand(1));
-  Node* y = i.op == Op::LoAtomicCAS ? bits(i.operand(2)) : nullptr;
-  int local = code_.newLocal(type);
-  flush(y ? std::vector<Node*>{address, x, y} : std::vector<Node*>{address, x});
-  code_.push(address);
-  if (y) {
-    code_.push(x);
-    code_.push(y);
-    code_.raw(exchange);
-  } else {
-    Ins ins;
-    auto kind = static_cast<Rmw>(i.integer(Attr::RmwOp));
-    switch (kind) {
-      case Rmw::And: ins = pick(Ins::I32AtomicRmwAnd, Ins::I64AtomicRmwAnd, Ins::I32AtomicRmw8AndU, Ins::I32AtomicRmw16AndU); break;
-      case Rmw::Or: ins = pick(Ins::I32AtomicRmwOr, Ins::I64AtomicRmwOr, Ins::I32AtomicRmw8OrU, Ins::I32AtomicRmw16OrU); break;
-      case Rmw::Xor: ins = pick(Ins::I32AtomicRmwXor, Ins::I64AtomicRmwXor, Ins::I32AtomicRmw8XorU, Ins::I32AtomicRmw16XorU); break;
-      case Rmw::Add: ins = pick(Ins::I32AtomicRmwAdd, Ins::I64AtomicRmwAdd, Ins::I32AtomicRmw8AddU, Ins::I32AtomicRmw16AddU); break;
-      default: ins = pick(Ins::I32AtomicRmwXchg, Ins::I64AtomicRmwXchg, Ins::I32AtomicRmw8XchgU, Ins::I32AtomicRmw16XchgU); break;
-    }
-    code_.push(x);
-    code_.raw(ins);
-  }
-  code_.set(local);
-  Node* old = code_.local(local, type);
-  if (t.isPointer()) old = code_.make(Ins::I32WrapI64, {old});
-  if (typeOf(t) == ValType::F32) old = code_.make(Ins::F32ReinterpretI32, {old});
-  if (typeOf(t) == ValType::F64) old = code_.make(Ins::F64ReinterpretI64, {old});
-  define(v, old);
-}
-
-// ---- assertions and prints: the module passes numbers and a site, the runtime has the texts
-
-void Emitter::report(const Inst& i) {
-  bool isAssert = i.op == Op::LoAssert;
-  auto import = [&](std::string_view name, int params) {
-    for (size_t k = 0; k < imports_.size(); ++k)
-      if (imports_[k].name == name) return k;
-    imports_.push_back({name, params, ValType::I32, false});
-    return imports_.size() - 1;
-  };
-  size_t callee = isAssert ? import("assert", 4) : import("print", 5);
-  sites_.push_back(siteOf(i));
-  std::vector<Node*> values;
-  if (!isAssert && i.operands.size() > 1) {
-    const Type& t = i.operand(1)->type;
-    Node* n = scalar(i.operand(1));
-    bool inHex = i.integer(Attr::Hex) != 0, isSigned = printsSigned(i);
-    if (t.isFloat() && !inHex) {
-      if (n->type == ValType::F32) n = code_.make(Ins::F64PromoteF32, {n});
-    } else {
-      if (n->type == ValType::F32) n = code_.make(Ins::I32ReinterpretF32, {n});
-      if (n->type == ValType::F64) n = code_.make(Ins::I64ReinterpretF64, {n});
-      if (isSigned && n->type == ValType::I32) n = sext(n, widthOf(t));
-      if (n->type == ValType::I32) n = code_.make(isSigned && !inHex ? Ins::I64ExtendI32S : Ins::I64ExtendI32U, {n});
-    }
-    values.push_back(n);
-    if (i.operands.size() > 2) values.push_back(code_.make(Ins::I64ExtendI32U, {scalar(i.operand(2))}));
-    printBytes_ = 16;
-  }
-  std::vector<Node*> pins = values;
-  Node* condition = scalar(i.operand(0));
-  pins.push_back(condition);
-  flush(pins);
-  when(condition, [&] {
-    Node* at = code_.make(Ins::I32Add, {code_.local(3, ValType::I32), code_.i32(scratchBytes_)});
-    for (size_t k = 0; k < values.size(); ++k)
-      code_.store(values[k]->type == ValType::F64 ? Ins::F64Store : Ins::I64Store,
-                  code_.make(Ins::I32Add, {at, code_.i32(static_cast<int64_t>(8 * k))}), values[k]);
-    code_.flush({});
-    code_.raw(Ins::I32Const, sites_.size() - 1);
-    for (Node* n : pid_) code_.push(n);
-    if (!isAssert) code_.push(at);
-    code_.raw(Ins::Call, callee);
-  });
-}
-
-// ---- shuffles
-
-void Emitter::shuffle(const Inst& i) {
-  const Type& t = i.result()->type;
-  int lanes = static_cast<int>(t.numel()), sourceLanes = static_cast<int>(i.operand(0)->type.numel());
-  std::vector<Rep> sources;
-  for (const Value* v : i.operands) sources.push_back(t.isBool() ? resizeMask(rep(v), 32) : rep(v));
-  int width = sources[0].width, per = 128 / width, bytes = width / 8;
-  const auto& order = i.list(Attr::Lanes);
-  Rep out{lanes, width, {}};
-  for (int reg = 0; reg * per < lanes; ++reg) {
-    // Each shuffle takes two registers; results from more than two take several.
-    Node* result = nullptr;
-    std::vector<std::pair<Node*, std::vector<std::pair<int, int>>>> parts;  // source register, (lane out, lane in)
-    for (int k = 0; k < per && reg * per + k < lanes; ++k) {
-      int lane = reg * per + k;
-      int64_t from = order[static_cast<size_t>(lane)];
-      if (from < 0) continue;
-      const Rep& source = sources[static_cast<size_t>(from / sourceLanes)];
-      int inSource = static_cast<int>(from % sourceLanes);
-      Node* n = source.n[static_cast<size_t>(inSource / per)];
-      auto part = std::find_if(parts.begin(), parts.end(), [&](auto& p) { return p.first == n; });
-      if (part == parts.end()) part = parts.insert(part, {n, {}});
-      part->second.emplace_back(k, inSource % per);
-    }
-    std::array<uint8_t, 16> chosen{};
-    for (size_t p = 0; p < parts.size(); ++p) {
-      if (p == 0 || !result) {
-        result = parts[p].first;
-        for (auto [to, from] : parts[p].second)
-          for (int b = 0, at = to * bytes; b < bytes; ++b, ++at) chosen[static_cast<size_t>(at)] = static_cast<uint8_t>(from * bytes + b);
-        if (parts.size() == 1) result = shuffled(result, result, chosen);
-        continue;
-      }
-      for (auto [to, from] : parts[p].second)
-        for (int b = 0, at = to * bytes; b < bytes; ++b, ++at)
-          chosen[static_cast<size_t>(at)] = static_cast<uint8_t>(16 + from * bytes + b);
-      result = shuffled(result, parts[p].first, chosen);
-      for (size_t b = 0; b < 16; ++b) chosen[b] = static_cast<uint8_t>(b);
-    }
-    out.n.push_back(result ? result : code_.v128(0, 0));
-  }
-  define(i.result(), std::move(out));
 }
 
 // ---- control flow: carried values are in locals that are reassigned
@@ -788,61 +325,64 @@ std::optional<Emitter::Bulk> Emitter::bulk(const Inst& loop) {
   return out;
 }
 
+// The range that a loop fills or copies, if it does nothing else and moves enough.
+std::optional<Emitter::Move> Emitter::moveOf(const Inst& loop, Node* first, Node* last) {
+  const auto whole = bulk(loop);
+  if (!whole) return std::nullopt;
+  const int64_t most = (ranges_.of(loop.operand(1)).high - ranges_.of(loop.operand(0)).low) * whole->size;
+  if (most < machineOf(relaxed_ ? Variant::Relaxed : Variant::Strict).bulkMemoryBytes) return std::nullopt;
+  auto at = [&](const Value* p) { return code_.make(Ins::I32Add, {scalar(p), code_.make(Ins::I32Mul, {first, code_.i32(whole->size)})}); };
+  Node* count = code_.make(Ins::I32Add, {code_.make(Ins::I32Sub, {last, first}), code_.i32(whole->lanes - 1)});
+  Node* bytes = code_.make(Ins::I32Mul, {code_.make(Ins::I32And, {count, code_.i32(-whole->lanes)}), code_.i32(whole->size)});
+  Node* to = at(whole->to);
+  return Move{to, whole->from ? at(whole->from) : nullptr, bytes, whole->byte, whole->apart};
+}
+
+void Emitter::move(const Move& m) {
+  for (Node* n : {m.to, m.from ? m.from : code_.i32(static_cast<int64_t>(m.byte)), m.bytes}) code_.push(n);
+  code_.raw(m.from ? Ins::MemoryCopy : Ins::MemoryFill);
+}
+
 void Emitter::loop(const Inst& i) {
   const Block& body = i.regions[0]->entry();
   const Value *lower = i.operand(0), *upper = i.operand(1), *step = i.operand(2);
   const Value* counter = body.args[0];
-  const Range end = ranges_.of(upper), stride = ranges_.of(step);
   const int width = widthOf(counter->type);
   const bool isLong = width == 64;
   // Integers of less than 32 bits are kept zero-extended: they are counted with their sign.
-  auto number_ = [&](const Value* v) { return isLong ? scalar(v) : sext(scalar(v), width); };
+  auto signedValue = [&](const Value* v) { return isLong ? scalar(v) : sext(scalar(v), width); };
   const ValType type = typeOf(counter->type);
-  Node *first = number_(lower), *last = number_(upper), *by = number_(step);
+  Node *first = signedValue(lower), *last = signedValue(upper), *by = signedValue(step);
   std::vector<std::vector<int>> carried;
   for (const Value* v : i.results) carried.push_back(variables(v->type));
+  const auto whole = isLong ? std::nullopt : moveOf(i, first, last);
   std::vector<Node*> needed = {first, last, by};
-  auto whole = isLong ? std::nullopt : bulk(i);
-  if (whole && (end.high - ranges_.of(lower).low) * whole->size < machineOf(relaxed_ ? Variant::Relaxed : Variant::Strict).bulkMemoryBytes)
-    whole.reset();
-  Node *to = nullptr, *from = nullptr, *bytes = nullptr;
-  if (whole) {
-    auto at = [&](const Value* p) {
-      return code_.make(Ins::I32Add, {scalar(p), code_.make(Ins::I32Mul, {first, code_.i32(whole->size)})});
-    };
-    Node* count = code_.make(Ins::I32Add, {code_.make(Ins::I32Sub, {last, first}), code_.i32(whole->lanes - 1)});
-    bytes = code_.make(Ins::I32Mul, {code_.make(Ins::I32And, {count, code_.i32(-whole->lanes)}), code_.i32(whole->size)});
-    to = at(whole->to);
-    if (whole->from) from = at(whole->from);
-    for (Node* n : {to, bytes, from})
+  if (whole)
+    for (Node* n : {whole->to, whole->bytes, whole->from})
       if (n) needed.push_back(n);
-  }
   assign(std::span(i.operands).subspan(3), carried, needed);
-  auto low_ = constantInt(lower), high_ = constantInt(upper);
-  bool entered = low_ && high_ && *low_ < *high_;
-  if (!entered) {
+  const auto low = constantInt(lower), high = constantInt(upper);
+  const bool isEntered = low && high && *low < *high;
+  if (!isEntered) {
     code_.push(code_.make(isLong ? Ins::I64LtS : Ins::I32LtS, {first, last}));
     code_.raw(Ins::If, static_cast<uint64_t>(ValType::None));
   }
-  auto atOnce = [&] {
-    for (Node* n : {to, from ? from : code_.i32(static_cast<int64_t>(whole->byte)), bytes}) code_.push(n);
-    code_.raw(from ? Ins::MemoryCopy : Ins::MemoryFill);
-  };
   if (whole && whole->apart) {
-    atOnce();
-    if (!entered) code_.raw(Ins::End);
+    move(*whole);
+    if (!isEntered) code_.raw(Ins::End);
     for (const Inst* inside : body.insts)
       for (const Value* v : inside->operands) --uses_[v];
     return;
   }
-  int iv = code_.newLocal(type);
+  const int iv = code_.newLocal(type);
   code_.push(first);
   code_.set(iv);
-  if (from) {
+  const bool isCopy = whole && whole->from;
+  if (isCopy) {
     // Copying all at once differs from copying step by step if the destination starts within the source.
-    code_.push(code_.make(Ins::I32GeU, {code_.make(Ins::I32Sub, {to, from}), bytes}));
+    code_.push(code_.make(Ins::I32GeU, {code_.make(Ins::I32Sub, {whole->to, whole->from}), whole->bytes}));
     code_.raw(Ins::If, static_cast<uint64_t>(ValType::None));
-    atOnce();
+    move(*whole);
     code_.raw(Ins::Else);
   }
   code_.raw(Ins::Loop, static_cast<uint64_t>(ValType::None));
@@ -852,27 +392,32 @@ void Emitter::loop(const Inst& i) {
   for (size_t k = 0; k < carried.size(); ++k) reps_[body.args[1 + k]] = variable(body.args[1 + k]->type, carried[k]);
   block(body);
   assign(body.terminator()->operands, carried);
-  // Near the top of the type the step after the last iteration wraps: then the loop has ended.
+  countUp(count, last, by, ranges_.of(upper), ranges_.of(step));
+  code_.leaveRegion();
+  code_.raw(Ins::End);
+  if (isCopy) code_.raw(Ins::End);
+  if (!isEntered) code_.raw(Ins::End);
+  for (size_t k = 0; k < i.results.size(); ++k) define(i.results[k], variable(i.results[k]->type, carried[k]));
+}
+
+// The next iteration, if there is one. `end` and `stride` are the ranges of `last` and `by`.
+void Emitter::countUp(Node* count, Node* last, Node* by, Range end, Range stride) {
+  const bool isLong = count->type == ValType::I64;
   const int64_t top = isLong ? INT64_MAX : INT32_MAX;
+  Node* sum = code_.make(isLong ? Ins::I64Add : Ins::I32Add, {count, by});
+  code_.push(sum);
   if (stride.high > 1 && end.high > top - stride.high + 1) {
-    int next = code_.newLocal(type);
-    code_.push(code_.make(isLong ? Ins::I64Add : Ins::I32Add, {count, by}));
+    // Near the top of the type the step after the last iteration wraps: then the loop has ended.
+    const int next = code_.newLocal(count->type);
     code_.raw(Ins::LocalTee, static_cast<uint64_t>(next));
     code_.push(last);
-    code_.push(code_.make(isLong ? Ins::I64GtS : Ins::I32GtS, {code_.local(next, type), count}));
+    code_.push(code_.make(isLong ? Ins::I64GtS : Ins::I32GtS, {code_.local(next, count->type), count}));
     code_.raw(Ins::Select);
-  } else {
-    code_.push(code_.make(isLong ? Ins::I64Add : Ins::I32Add, {count, by}));
   }
-  code_.raw(Ins::LocalTee, static_cast<uint64_t>(iv));
+  code_.raw(Ins::LocalTee, count->a);
   code_.push(last);
   code_.raw(isLong ? Ins::I64LtS : Ins::I32LtS);
   code_.raw(Ins::BrIf, 0);
-  code_.leaveRegion();
-  code_.raw(Ins::End);
-  if (from) code_.raw(Ins::End);
-  if (!entered) code_.raw(Ins::End);
-  for (size_t k = 0; k < i.results.size(); ++k) define(i.results[k], variable(i.results[k]->type, carried[k]));
 }
 
 void Emitter::branch(const Inst& i) {

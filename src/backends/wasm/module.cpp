@@ -2,6 +2,7 @@
 #include "backends/wasm/module.h"
 
 #include <bit>
+#include <cmath>
 
 #include "support/text.h"
 
@@ -121,16 +122,12 @@ std::string floating(uint64_t bits, bool isDouble) {
     uint64_t payload = bits & (isDouble ? 0xfffffffffffff : 0x7fffff);
     return cat(negative ? "-" : "", "nan:", hex(payload, isDouble ? 13 : 6));
   }
-  if (v - v != 0) return negative ? "-inf" : "inf";
+  if (std::isinf(v)) return negative ? "-inf" : "inf";
   return v == 0 && negative ? "-0" : scientific(v, !isDouble);
 }
 
-}  // namespace
-
-std::string encode(const Function& f, size_t& memoryFlagAt) {
-  Bytes o;
-  o.out.assign("\0asm\1\0\0\0", 8);
-  // All modules have the same types and an import section of the same size, so the memory's flag is always at the same offset.
+// All modules have the same types.
+void encodeTypes(Bytes& o) {
   Bytes types;
   types.u(std::size(kSignatures));
   for (const Signature& s : kSignatures) {
@@ -141,7 +138,10 @@ std::string encode(const Function& f, size_t& memoryFlagAt) {
     if (s.hasResult) types.byte(static_cast<uint8_t>(s.type));
   }
   o.section(1, types);
+}
 
+// Returns the offset of the memory's flag, which is the same in all modules: the section's size has three bytes.
+size_t encodeImports(Bytes& o, const Function& f) {
   Bytes imports;
   imports.u(1 + f.imports.size());
   imports.name("nereid");
@@ -161,22 +161,13 @@ std::string encode(const Function& f, size_t& memoryFlagAt) {
   size_t size = imports.out.size();
   for (uint64_t group : {size & 0x7f, size >> 7 & 0x7f}) o.byte(group | 0x80);
   o.byte(size >> 14);
-  memoryFlagAt = o.out.size() + flag;
+  flag += o.out.size();
   o.out += imports.out;
+  return flag;
+}
 
-  Bytes functions;
-  functions.u(1);
-  functions.u(0);
-  o.section(3, functions);
-  Bytes exports;
-  exports.u(1);
-  exports.name("run");
-  exports.byte(0);
-  exports.u(f.imports.size());
-  o.section(7, exports);
-
-  Bytes body;
-  Bytes groups;
+void encodeBody(Bytes& o, const Function& f) {
+  Bytes body, groups;
   uint64_t count = 0;
   for (size_t i = 0; i < f.locals.size();) {
     size_t j = i;
@@ -195,6 +186,26 @@ std::string encode(const Function& f, size_t& memoryFlagAt) {
   code.u(body.out.size());
   code.out += body.out;
   o.section(10, code);
+}
+
+}  // namespace
+
+std::string encode(const Function& f, size_t& memoryFlagAt) {
+  Bytes o;
+  o.out.assign("\0asm\1\0\0\0", 8);
+  encodeTypes(o);
+  memoryFlagAt = encodeImports(o, f);
+  Bytes functions;
+  functions.u(1);
+  functions.u(0);
+  o.section(3, functions);
+  Bytes exports;
+  exports.u(1);
+  exports.name("run");
+  exports.byte(0);
+  exports.u(f.imports.size());
+  o.section(7, exports);
+  encodeBody(o, f);
   return std::move(o.out);
 }
 

@@ -37,22 +37,22 @@ void Emitter::elementwise(const Inst& inst) {
 
 void Emitter::compute(const Inst& inst) {
   switch (inst.op) {
-    case Op::Select: select(inst); return;
-    case Op::CmpI: compareInts(inst); return;
-    case Op::CmpF: compareFloats(inst); return;
+    case Op::Select: return select(inst);
+    case Op::CmpI: return compareInts(inst);
+    case Op::CmpF: return compareFloats(inst);
     case Op::Bitcast:
-    case Op::ArithBitcast:
+    case Op::ArithBitcast: return reinterpret(inst);
     case Op::ExtSI:
     case Op::IndexCast:
     case Op::ExtUI:
     case Op::IndexCastUI:
-    case Op::TruncI:
+    case Op::TruncI: return resizeInt(inst);
     case Op::SIToFP:
-    case Op::UIToFP:
+    case Op::UIToFP: return intToFloat(inst);
     case Op::FPToSI:
-    case Op::FPToUI:
+    case Op::FPToUI: return floatToInt(inst);
     case Op::ExtF:
-    case Op::TruncF: convert(inst); return;
+    case Op::TruncF: return resizeFloat(inst);
     default: break;
   }
   const Type& t = inst.result()->type;
@@ -82,93 +82,98 @@ void Emitter::select(const Inst& inst) {
   define(v, std::move(r));
 }
 
-void Emitter::convert(const Inst& inst) {
+void Emitter::reinterpret(const Inst& inst) {
   const Value *v = inst.result(), *x = inst.operand(0);
   const Type &t = v->type, from = x->type.element();
-  int width = bitWidth(from);
-  auto a = [&](int k) { return at(x, k); };
-  switch (inst.op) {
-    case Op::Bitcast:
-    case Op::ArithBitcast: {
-      Rep r = rep(x);
-      if (t.isPointer()) {
-        // In units of the new elements; what lies between them cannot be named.
-        int old = from.pointee().isPointer() ? 8 : byteSize(from.pointee()), now = t.pointee().isPointer() ? 8 : byteSize(t.pointee());
-        if (old != now)
-          for (std::string& e : r.lane) e = let(now < old ? cat(e, " * ", old / now) : cat(e, " / ", now / old));
-      } else if (Kind to = kindOf(t); to != kindOf(from)) {
-        for (std::string& e : r.lane)
-          e = let(to == Kind::Bool             ? cat("(", e, " & 1) != 0")
-                  : kindOf(from) == Kind::Bool ? cat("select(0, 1, ", e, ")")
-                                               : cat("bitcast<", typeName(to), ">(", e, ")"));
-      }
-      define(v, std::move(r));
-      return;
-    }
-    case Op::ExtF:
-    case Op::TruncF: {
-      // The device's own rounding, where it has f16; the way back is by bits, or drivers would take the two for nothing.
-      if (halves_ && t.elem == Elem::F16) {
-        usesHalves_ = true;
-        Rep r;
-        if (lanes(t) % 2 == 0)
-          for (int k = 0; k < lanes(t); k += 2) r.words.push_back(copy(cat(help("f16_pair"), "(", a(k), ", ", a(k + 1), ")")));
-        else
-          r.lane.push_back(copy(i(cat(help("f16_pair"), "(", a(0), ", 0.0f)"))));
-        unpack(r, t.element());
-        define(v, std::move(r));
-        return;
-      }
-      bool widens = inst.op == Op::ExtF;
-      // Two elements of a word at a time.
-      if (const Rep& packed = rep(x); widens && bitWidth(from) == 16 && 2 * packed.words.size() == static_cast<size_t>(lanes(t))) {
-        Rep r;
-        for (const std::string& word : packed.words) {
-          const std::string both = let(cat(help(from.elem == Elem::BF16 ? "bf16_values" : "f16_values"), "(", word, ")"));
-          for (const char* lane : {".x", ".y"}) r.lane.push_back(both + lane);
-        }
-        define(v, std::move(r));
-        return;
-      }
-      const char* f = (widens ? from : t).elem == Elem::BF16 ? (widens ? "bf16_value" : "bf16_bits") : widens ? "f16_value" : "f16_bits";
-      each(inst, [&](int k) { return cat(help(f), "(", a(k), ")"); });
-      return;
-    }
-    case Op::SIToFP:
-    case Op::UIToFP: {
-      bool isSigned = inst.op == Op::SIToFP;
-      each(inst, [&](int k) {
-        if (kindOf(from) == Kind::Bool) return cat("select(0.0f, ", isSigned ? "-1.0f" : "1.0f", ", ", a(k), ")");
-        if (kindOf(from) == Kind::Long) return cat(help(isSigned ? "float64s" : "float64u"), "(", a(k), ")");
-        if (isSigned) return cat("f32(", sext(a(k), width), ")");
-        return width == 32 ? cat(help("float32u"), "(", u(a(k)), ", false)") : cat("f32(", u(a(k)), ")");
-      });
-      return;
-    }
-    case Op::FPToSI:
-    case Op::FPToUI: {
-      bool isSigned = inst.op == Op::FPToSI;
-      int to = bitWidth(t);
-      each(inst, [&](int k) {
-        if (to == 64) return cat(help(isSigned ? "trunc64s" : "trunc64u"), "(", a(k), ")");
-        std::string e = isSigned ? cat(help("trunc32s"), "(", a(k), ")") : i(cat(help("trunc32u"), "(", a(k), ")"));
-        if (to == 32) return e;
-        if (to == 1) return cat(e, isSigned ? " < 0" : " != 0");
-        std::string limited =
-            isSigned ? cat("clamp(", e, ", ", number(-(int64_t{1} << (to - 1))), ", ", number((int64_t{1} << (to - 1)) - 1), ")")
-                     : i(cat("min(", u(e), ", ", (int64_t{1} << to) - 1, "u)"));
-        return zext(limited, to);
-      });
-      return;
-    }
-    default: break;
+  Rep r = rep(x);
+  if (t.isPointer()) {
+    // In units of the new elements; what lies between them cannot be named.
+    int old = from.pointee().isPointer() ? 8 : byteSize(from.pointee()), now = t.pointee().isPointer() ? 8 : byteSize(t.pointee());
+    if (old != now)
+      for (std::string& e : r.lane) e = let(now < old ? cat(e, " * ", old / now) : cat(e, " / ", now / old));
+  } else if (Kind to = kindOf(t); to != kindOf(from)) {
+    for (std::string& e : r.lane)
+      e = let(to == Kind::Bool             ? cat("(", e, " & 1) != 0")
+              : kindOf(from) == Kind::Bool ? cat("select(0, 1, ", e, ")")
+                                           : cat("bitcast<", typeName(to), ">(", e, ")"));
   }
-  bool isSigned = inst.op == Op::ExtSI || inst.op == Op::IndexCast;
+  define(v, std::move(r));
+}
+
+// Between f32 and the bits of a narrower format.
+void Emitter::resizeFloat(const Inst& inst) {
+  const Value *v = inst.result(), *x = inst.operand(0);
+  const Type &t = v->type, from = x->type.element();
+  auto a = [&](int k) { return at(x, k); };
+  // The device's own rounding, where it has f16; the way back is by bits, or drivers would take the two for nothing.
+  if (halves_ && t.elem == Elem::F16) {
+    usesHalves_ = true;
+    Rep r;
+    if (lanes(t) % 2 == 0)
+      for (int k = 0; k < lanes(t); k += 2) r.words.push_back(copy(cat(help("f16_pair"), "(", a(k), ", ", a(k + 1), ")")));
+    else
+      r.lane.push_back(copy(i(cat(help("f16_pair"), "(", a(0), ", 0.0f)"))));
+    unpack(r, t.element());
+    define(v, std::move(r));
+    return;
+  }
+  bool widens = inst.op == Op::ExtF;
+  // Two elements of a word at a time.
+  if (const Rep& packed = rep(x); widens && bitWidth(from) == 16 && 2 * packed.words.size() == static_cast<size_t>(lanes(t))) {
+    Rep r;
+    for (const std::string& word : packed.words) {
+      const std::string both = let(cat(help(from.elem == Elem::BF16 ? "bf16_values" : "f16_values"), "(", word, ")"));
+      for (const char* lane : {".x", ".y"}) r.lane.push_back(both + lane);
+    }
+    define(v, std::move(r));
+    return;
+  }
+  const char* f = (widens ? from : t).elem == Elem::BF16 ? (widens ? "bf16_value" : "bf16_bits") : widens ? "f16_value" : "f16_bits";
+  each(inst, [&](int k) { return cat(help(f), "(", a(k), ")"); });
+}
+
+void Emitter::intToFloat(const Inst& inst) {
+  const Value* x = inst.operand(0);
+  const Kind kind = kindOf(x->type);
+  const int width = bitWidth(x->type);
+  const bool isSigned = inst.op == Op::SIToFP;
+  each(inst, [&](int k) {
+    const std::string& a = at(x, k);
+    if (kind == Kind::Bool) return cat("select(0.0f, ", isSigned ? "-1.0f" : "1.0f", ", ", a, ")");
+    if (kind == Kind::Long) return cat(help(isSigned ? "float64s" : "float64u"), "(", a, ")");
+    if (isSigned) return cat("f32(", sext(a, width), ")");
+    return width == 32 ? cat(help("float32u"), "(", u(a), ", false)") : cat("f32(", u(a), ")");
+  });
+}
+
+// The nearest integer of the type, and 0 for NaN.
+void Emitter::floatToInt(const Inst& inst) {
+  const bool isSigned = inst.op == Op::FPToSI;
+  const int to = bitWidth(inst.result()->type);
+  each(inst, [&](int k) {
+    const std::string& a = at(inst.operand(0), k);
+    if (to == 64) return cat(help(isSigned ? "trunc64s" : "trunc64u"), "(", a, ")");
+    std::string e = isSigned ? cat(help("trunc32s"), "(", a, ")") : i(cat(help("trunc32u"), "(", a, ")"));
+    if (to == 32) return e;
+    if (to == 1) return cat(e, isSigned ? " < 0" : " != 0");
+    std::string limited = isSigned
+                              ? cat("clamp(", e, ", ", number(-(int64_t{1} << (to - 1))), ", ", number((int64_t{1} << (to - 1)) - 1), ")")
+                              : i(cat("min(", u(e), ", ", (int64_t{1} << to) - 1, "u)"));
+    return zext(limited, to);
+  });
+}
+
+void Emitter::resizeInt(const Inst& inst) {
+  const Value* x = inst.operand(0);
+  const Type &t = inst.result()->type, from = x->type.element();
+  const int width = bitWidth(from);
+  const bool isSigned = inst.op == Op::ExtSI || inst.op == Op::IndexCast;
   each(inst, [&](int k) -> std::string {
-    if (kindOf(from) == Kind::Long && kindOf(t) == Kind::Long) return a(k);  // between index and i64
-    std::string e = kindOf(from) == Kind::Bool   ? cat("select(0, ", isSigned ? "-1" : "1", ", ", a(k), ")")
-                    : kindOf(from) == Kind::Long ? i(a(k) + ".x")
-                                                 : a(k);
+    const std::string& a = at(x, k);
+    if (kindOf(from) == Kind::Long && kindOf(t) == Kind::Long) return a;  // between index and i64
+    std::string e = kindOf(from) == Kind::Bool   ? cat("select(0, ", isSigned ? "-1" : "1", ", ", a, ")")
+                    : kindOf(from) == Kind::Long ? i(a + ".x")
+                                                 : a;
     if (t.isBool()) return cat("(", e, " & 1) != 0");
     if (bitWidth(t) <= width) return zext(e, bitWidth(t));
     if (isSigned && width > 1) e = sext(e, width);
@@ -211,147 +216,64 @@ void Emitter::compareInts(const Inst& inst) {
 
 // NaN and infinities by their bits: a shader may be compiled as if there were none.
 void Emitter::compareFloats(const Inst& inst) {
-  auto p = static_cast<CmpFPred>(inst.integer(Attr::Predicate));
-  auto a = [&](int k) { return at(inst.operand(0), k); };
-  auto b = [&](int k) { return at(inst.operand(1), k); };
-  std::string op;
-  bool unordered = false, negated = false;
-  switch (p) {
-    case CmpFPred::False:
-    case CmpFPred::True: each(inst, [&](int) -> std::string { return p == CmpFPred::True ? "true" : "false"; }); return;
-    case CmpFPred::Oeq: op = "=="; break;
-    case CmpFPred::Ogt: op = ">"; break;
-    case CmpFPred::Oge: op = ">="; break;
-    case CmpFPred::Olt: op = "<"; break;
-    case CmpFPred::Ole: op = "<="; break;
-    case CmpFPred::One: op = "!="; break;
-    case CmpFPred::Ueq:
-      op = "==";
-      unordered = true;
-      break;
-    case CmpFPred::Ugt:
-      op = ">";
-      unordered = true;
-      break;
-    case CmpFPred::Uge:
-      op = ">=";
-      unordered = true;
-      break;
-    case CmpFPred::Ult:
-      op = "<";
-      unordered = true;
-      break;
-    case CmpFPred::Ule:
-      op = "<=";
-      unordered = true;
-      break;
-    case CmpFPred::Une:
-      op = "!=";
-      unordered = true;
-      break;
-    case CmpFPred::Ord: negated = true; break;
-    case CmpFPred::Uno: break;
-  }
+  const auto p = static_cast<CmpFPred>(inst.integer(Attr::Predicate));
+  if (p == CmpFPred::False || p == CmpFPred::True)
+    return each(inst, [&](int) { return std::string(p == CmpFPred::True ? "true" : "false"); });
+  // In the order of CmpFPred. Those from `ueq` on are true for NaN.
+  static constexpr std::string_view kOps[] = {"", "==", ">", ">=", "<", "<=", "!=", "", "==", ">", ">=", "<", "<=", "!=", "", ""};
+  const std::string_view op = kOps[static_cast<size_t>(p)];
+  const bool unordered = p >= CmpFPred::Ueq;
   each(inst, [&](int k) {
+    const std::string &a = at(inst.operand(0), k), &b = at(inst.operand(1), k);
     // Without && and ||, which are branches. A constant is known not to be one.
     auto isNan = [&](const Value* v) -> std::string {
       auto bits = constantBits(v);
       return bits && (*bits & 0x7fffffff) <= 0x7f800000 ? "" : cat(help("is_nan"), "(", at(v, k), ")");
     };
-    std::string nan = isNan(inst.operand(0)), other = a(k) == b(k) ? "" : isNan(inst.operand(1));
+    std::string nan = isNan(inst.operand(0)), other = a == b ? "" : isNan(inst.operand(1));
     if (!nan.empty() && !other.empty()) nan = cat("(", nan, " | ", other, ")");
     if (nan.empty()) nan = other.empty() ? "false" : other;
-    if (op.empty()) return negated ? cat("!", nan) : nan;
-    std::string test = cat("(", a(k), " ", op, " ", b(k), ")");
+    if (op.empty()) return unordered ? nan : cat("!", nan);
+    std::string test = cat("(", a, " ", op, " ", b, ")");
     if (nan == "false") return test;
     // Where comparisons follow IEEE 754, they are false for a NaN. Only `!=` is not WGSL's: Dawn makes it false, too.
-    if (p == CmpFPred::Une) return cat("((", nan, " & !", help("ieee"), ") | !(", a(k), " == ", b(k), "))");
+    if (p == CmpFPred::Une) return cat("((", nan, " & !", help("ieee"), ") | !(", a, " == ", b, "))");
     if (!unordered && p != CmpFPred::One) return cat("((", help("ieee"), " | !", nan, ") & ", test, ")");
     return unordered ? cat("(", nan, " | ", test, ")") : cat("(!", nan, " & ", test, ")");
   });
 }
 
-void Emitter::floats(const Inst& inst) {
-  if (inst.result()->type.elem != Elem::F32) {
-    fail(inst.loc, cat("arithmetic on ", inst.result()->type.element(), " is not supported"), "use f32");
-    return;
-  }
-  auto a = [&](int k) { return at(inst.operand(0), k); };
-  auto b = [&](int k) { return at(inst.operand(1), k); };
-  auto c = [&](int k) { return at(inst.operand(2), k); };
-  auto call = [&](std::string_view f, size_t n, bool isHelp) {
-    if (isHelp) help(std::string(f));
-    each(inst, [&](int k) {
-      std::string e = cat(f, "(", a(k));
-      if (n > 1) e += cat(", ", b(k));
-      if (n > 2) e += cat(", ", c(k));
-      return e + ")";
-    });
-  };
-  auto infix = [&](std::string_view op) { each(inst, [&](int k) { return cat(a(k), " ", op, " ", b(k)); }); };
-  if (inst.op == Op::ClampF) {
-    bool all = inst.integer(Attr::PropagateNan) == 0xFFFF;
-    std::string high = help(all ? "min_nan" : "min_num"), low_ = help(all ? "max_nan" : "max_num");
-    each(inst, [&](int k) { return cat(high, "(", low_, "(", a(k), ", ", b(k), "), ", c(k), ")"); });
-    return;
-  }
-  switch (floatOp(inst.op)) {
-    case FloatOp::AddF: return infix("+");
-    case FloatOp::SubF: {
-      // Drivers take 0 - x for -x, which has another sign where x is 0.
-      if (constantBits(inst.operand(0)) == uint64_t{0}) {
-        each(inst, [&](int k) { return cat("select(-", b(k), ", ", a(k), ", ", b(k), " == ", a(k), ")"); });
-        return;
-      }
-      // What rounding takes away is what such a difference is for (an integer by way of a large constant, Kahan's sum), and drivers compute
-      // as if there were none: (x + c) - c was x on an H100. Bits they leave alone.
-      bool left = isPartOf(inst.operand(1), inst.operand(0)),
-           right = isPartOf(inst.operand(0), inst.operand(1)) || inst.operand(0) == inst.operand(1);
-      if (!left && !right) return infix("-");
-      help("rounded");
-      each(inst, [&](int k) { return cat(left ? cat("rounded(", a(k), ")") : a(k), " - ", right ? cat("rounded(", b(k), ")") : b(k)); });
-      return;
-    }
-    // Drivers take x * 0 and 0 / x for 0, and x / x for 1, which is wrong for infinities and NaN. Their operands are hidden from them.
+// ---- spellings
+
+namespace {
+
+// $0, $1, $2 are the operands, $s0 with the sign extended, $u0 as u32; a name behind # is a function of helpers.cpp.
+std::string_view spelling(FloatOp op) {
+  switch (op) {
+    case FloatOp::AddF: return "$0 + $1";
+    case FloatOp::RemF: return "#remainder($0, $1)";
+    case FloatOp::NegF: return "bitcast<f32>(bitcast<u32>($0) ^ 0x80000000u)";
+    case FloatOp::AbsF: return "bitcast<f32>(bitcast<u32>($0) & 0x7fffffffu)";
+    case FloatOp::MinNumF: return "#min_num($0, $1)";
+    case FloatOp::MaxNumF: return "#max_num($0, $1)";
+    case FloatOp::MinimumF: return "#min_nan($0, $1)";
+    case FloatOp::MaximumF: return "#max_nan($0, $1)";
+    case FloatOp::Sqrt:
+    case FloatOp::PreciseSqrt: return "sqrt($0)";
+    case FloatOp::Rsqrt: return "inverseSqrt($0)";
+    case FloatOp::Exp2: return "#exp2_fast($0)";
+    case FloatOp::Ceil: return "ceil($0)";
+    case FloatOp::Floor: return "floor($0)";
+    case FloatOp::Trunc: return "trunc($0)";
+    case FloatOp::RoundEven: return "round($0)";
+    case FloatOp::Round: return "#round_away($0)";
+    case FloatOp::CopySign: return "#copy_sign($0, $1)";
+    // Emitter::floats()
+    case FloatOp::SubF:
     case FloatOp::MulF:
     case FloatOp::DivF:
-    case FloatOp::PreciseDivF: {
-      auto isZero = [&](size_t k) {
-        auto bits = constantBits(inst.operand(k));
-        return bits && (*bits & 0x7fffffff) == 0;
-      };
-      const char* op = inst.op == Op::MulF ? " * " : " / ";
-      bool left = isZero(0), right = isZero(1) || (inst.op != Op::MulF && inst.operand(0) == inst.operand(1));
-      if (left || right) help("rounded");
-      each(inst, [&](int k) { return cat(left ? cat("rounded(", a(k), ")") : a(k), op, right ? cat("rounded(", b(k), ")") : b(k)); });
-      return;
-    }
-    case FloatOp::RemF: return call("remainder", 2, true);
-    case FloatOp::NegF: each(inst, [&](int k) { return cat("bitcast<f32>(bitcast<u32>(", a(k), ") ^ 0x80000000u)"); }); return;
-    case FloatOp::AbsF: each(inst, [&](int k) { return cat("bitcast<f32>(bitcast<u32>(", a(k), ") & 0x7fffffffu)"); }); return;
-    case FloatOp::Fma: {
-      auto hidden = [&](size_t operand, int k) {
-        auto bits = constantBits(inst.operand(operand));
-        return bits && (*bits & 0x7fffffff) == 0 ? cat(help("rounded"), "(", at(inst.operand(operand), k), ")")
-                                                 : at(inst.operand(operand), k);
-      };
-      each(inst, [&](int k) { return cat("fma(", hidden(0, k), ", ", hidden(1, k), ", ", c(k), ")"); });
-      return;
-    }
-    case FloatOp::MinNumF: return call("min_num", 2, true);
-    case FloatOp::MaxNumF: return call("max_num", 2, true);
-    case FloatOp::MinimumF: return call("min_nan", 2, true);
-    case FloatOp::MaximumF: return call("max_nan", 2, true);
-    case FloatOp::Sqrt:
-    case FloatOp::PreciseSqrt: return call("sqrt", 1, false);
-    case FloatOp::Rsqrt: return call("inverseSqrt", 1, false);
-    case FloatOp::Exp2: return call("exp2_fast", 1, true);
-    case FloatOp::Ceil: return call("ceil", 1, false);
-    case FloatOp::Floor: return call("floor", 1, false);
-    case FloatOp::Trunc: return call("trunc", 1, false);
-    case FloatOp::RoundEven: return call("round", 1, false);
-    case FloatOp::Round: return call("round_away", 1, true);
-    case FloatOp::CopySign: return call("copy_sign", 2, true);
+    case FloatOp::PreciseDivF:
+    case FloatOp::Fma:
     // expandMath() rewrites these on f32.
     case FloatOp::Cbrt:
     case FloatOp::Exp:
@@ -378,7 +300,107 @@ void Emitter::floats(const Inst& inst) {
     case FloatOp::PowF:
     case FloatOp::LoScale: break;  // of machines with AVX-512
   }
+  return "";
+}
+
+// The same, of an integer of at most 32 bits; of 64 bits, which have two words.
+struct IntSpelling {
+  std::string_view word, twoWords;
+};
+
+IntSpelling spelling(IntOp op) {
+  switch (op) {
+    case IntOp::AddI: return {"($0 + $1)", "#add64($0, $1)"};
+    case IntOp::SubI: return {"($0 - $1)", "#sub64($0, $1)"};
+    case IntOp::MulI: return {"($0 * $1)", "#mul64($0, $1)"};
+    case IntOp::AndI: return {"($0 & $1)", "$0 & $1"};
+    case IntOp::OrI: return {"($0 | $1)", "$0 | $1"};
+    case IntOp::XOrI: return {"($0 ^ $1)", "$0 ^ $1"};
+    case IntOp::MinSI: return {"min($s0, $s1)", "select($1, $0, #less64s($0, $1))"};
+    case IntOp::MaxSI: return {"max($s0, $s1)", "select($0, $1, #less64s($0, $1))"};
+    case IntOp::MinUI: return {"bitcast<i32>(min($u0, $u1))", "select($1, $0, #less64u($0, $1))"};
+    case IntOp::MaxUI: return {"bitcast<i32>(max($u0, $u1))", "select($0, $1, #less64u($0, $1))"};
+    case IntOp::AbsI: return {"abs($s0)", "#abs64($0)"};
+    case IntOp::CtPop: return {"countOneBits($0)", "#pop64($0)"};
+    // Emitter::integers()
+    case IntOp::ShLI: return {"", "#shl64($0, $1)"};
+    case IntOp::ShRUI: return {"", "#shru64($0, $1)"};
+    case IntOp::ShRSI: return {"", "#shrs64($0, $1)"};
+    case IntOp::DivSI: return {"", "#div64s($0, $1)"};
+    case IntOp::DivUI: return {"", "#div64u($0, $1)"};
+    case IntOp::RemSI: return {"", "#rem64s($0, $1)"};
+    case IntOp::RemUI: return {"", "#rem64u($0, $1)"};
+    case IntOp::MulHiUI: return {"", "#high64($0, $1)"};
+    case IntOp::CtLZ: return {"", "#clz64($0)"};
+    case IntOp::CtTZ: return {"", "#ctz64($0)"};
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string Emitter::spelled(std::string_view text, const Inst& inst, int lane) {
+  std::string out;
+  for (size_t k = 0; k < text.size(); ++k) {
+    if (text[k] == '#') {
+      help(std::string(text.substr(k + 1, text.find('(', k) - k - 1)));
+    } else if (text[k] == '$') {
+      const char kind = text[k + 1];
+      if (kind == 's' || kind == 'u') ++k;
+      const Value* operand = inst.operand(static_cast<size_t>(text[++k] - '0'));
+      const std::string& e = at(operand, lane);
+      out += kind == 's' ? sext(e, bitWidth(operand->type)) : kind == 'u' ? u(e) : e;
+    } else {
+      out += text[k];
+    }
+  }
+  return out;
+}
+
+void Emitter::floats(const Inst& inst) {
+  if (inst.result()->type.elem != Elem::F32) {
+    fail(inst.loc, cat("arithmetic on ", inst.result()->type.element(), " is not supported"), "use f32");
+    return;
+  }
+  switch (inst.op) {
+    case Op::SubF: return subtract(inst);
+    case Op::MulF: return each(inst, [&](int k) { return cat(hideZero(inst, 0, k), " * ", hideZero(inst, 1, k)); });
+    case Op::DivF:
+    case Op::PreciseDivF:
+      return each(inst, [&](int k) {
+        const bool isSame = inst.operand(0) == inst.operand(1);
+        return cat(hideZero(inst, 0, k), " / ", isSame ? cat(help("rounded"), "(", at(inst.operand(1), k), ")") : hideZero(inst, 1, k));
+      });
+    case Op::Fma:
+      return each(inst,
+                  [&](int k) { return cat("fma(", hideZero(inst, 0, k), ", ", hideZero(inst, 1, k), ", ", at(inst.operand(2), k), ")"); });
+    case Op::ClampF: {
+      const bool all = inst.integer(Attr::PropagateNan) == 0xFFFF;
+      return spell(inst, all ? "#min_nan(#max_nan($0, $1), $2)" : "#min_num(#max_num($0, $1), $2)");
+    }
+    default: break;
+  }
+  const std::string_view text = spelling(floatOp(inst.op));
+  if (!text.empty()) return spell(inst, text);
   fail(inst.loc, cat("`", info(inst.op).spelling, "` is not supported"), "");
+}
+
+// Drivers take x * 0 and 0 / x for 0, and x / x for 1, which is wrong for infinities and NaN. Such operands are hidden from them.
+std::string Emitter::hideZero(const Inst& inst, size_t operand, int lane) {
+  auto bits = constantBits(inst.operand(operand));
+  const std::string& e = at(inst.operand(operand), lane);
+  return bits && (*bits & 0x7fffffff) == 0 ? cat(help("rounded"), "(", e, ")") : e;
+}
+
+void Emitter::subtract(const Inst& inst) {
+  const Value *x = inst.operand(0), *y = inst.operand(1);
+  // Drivers take 0 - x for -x, which has another sign where x is 0.
+  if (constantBits(x) == uint64_t{0}) return spell(inst, "select(-$1, $0, $1 == $0)");
+  // What rounding takes away is what such a difference is for (an integer by way of a large constant, Kahan's sum), and drivers compute
+  // as if there were none: (x + c) - c was x on an H100. Bits they leave alone.
+  const bool left = isPartOf(y, x), right = isPartOf(x, y) || x == y;
+  if (left) return spell(inst, right ? "#rounded($0) - #rounded($1)" : "#rounded($0) - $1");
+  spell(inst, right ? "$0 - #rounded($1)" : "$0 - $1");
 }
 
 // One bit: as a signed number, true is -1; a shift by 1 is a shift by all bits.
@@ -416,103 +438,48 @@ void Emitter::booleans(const Inst& inst) {
 }
 
 void Emitter::integers(const Inst& inst) {
-  const Type& t = inst.result()->type;
-  const int width = bitWidth(t);
-  auto a = [&](int k) { return at(inst.operand(0), k); };
-  auto b = [&](int k) { return at(inst.operand(1), k); };
-  auto s = [&](const std::string& e) { return sext(e, width); };
-  auto wrapped = [&](auto&& f) { each(inst, [&](int k) { return zext(f(k), width); }); };
+  const int width = bitWidth(inst.result()->type);
+  auto wrapped = [&](std::string_view text) { each(inst, [&](int k) { return zext(spelled(text, inst, k), width); }); };
   std::optional<uint64_t> known = inst.operands.size() > 1 ? constantBits(inst.operand(1)) : std::nullopt;
   if (known) known = zeroExtend(*known, width);
-  switch (intOp(inst.op)) {
-    case IntOp::AddI: return wrapped([&](int k) { return cat("(", a(k), " + ", b(k), ")"); });
-    case IntOp::SubI: return wrapped([&](int k) { return cat("(", a(k), " - ", b(k), ")"); });
-    case IntOp::MulI: return wrapped([&](int k) { return cat("(", a(k), " * ", b(k), ")"); });
-    case IntOp::AndI: return wrapped([&](int k) { return cat("(", a(k), " & ", b(k), ")"); });
-    case IntOp::OrI: return wrapped([&](int k) { return cat("(", a(k), " | ", b(k), ")"); });
-    case IntOp::XOrI: return wrapped([&](int k) { return cat("(", a(k), " ^ ", b(k), ")"); });
-    case IntOp::MinSI: return wrapped([&](int k) { return cat("min(", s(a(k)), ", ", s(b(k)), ")"); });
-    case IntOp::MaxSI: return wrapped([&](int k) { return cat("max(", s(a(k)), ", ", s(b(k)), ")"); });
-    case IntOp::MinUI: return wrapped([&](int k) { return i(cat("min(", u(a(k)), ", ", u(b(k)), ")")); });
-    case IntOp::MaxUI: return wrapped([&](int k) { return i(cat("max(", u(a(k)), ", ", u(b(k)), ")")); });
-    case IntOp::AbsI: return wrapped([&](int k) { return cat("abs(", s(a(k)), ")"); });
-    case IntOp::ShLI:
-    case IntOp::ShRUI:
-    case IntOp::ShRSI:
-      return wrapped([&](int k) -> std::string {
-        std::string x = inst.op == Op::ShRSI ? s(a(k)) : a(k);
-        auto shift = [&](const std::string& by) {
-          if (inst.op == Op::ShRUI) return i(cat("(", u(x), " >> ", by, ")"));
-          return cat("(", x, inst.op == Op::ShLI ? " << " : " >> ", by, ")");
-        };
-        if (known) {
-          if (*known >= static_cast<uint64_t>(width)) return inst.op == Op::ShRSI ? shift(cat(width - 1, "u")) : "0";
-          return shift(cat(*known, "u"));
-        }
-        std::string by = u(b(k)), large = cat(by, " >= ", width, "u");
-        if (inst.op == Op::ShRSI) return shift(cat("min(", by, ", ", width - 1, "u)"));
-        return cat("select(", shift(cat("(", by, " & 31u)")), ", 0, ", large, ")");
-      });
-    case IntOp::DivSI:
-    case IntOp::RemSI:
+  const bool isDivision = inst.op == Op::DivSI || inst.op == Op::DivUI;
+  switch (inst.op) {
+    case Op::ShLI:
+    case Op::ShRUI:
+    case Op::ShRSI: return each(inst, [&](int k) { return zext(shifted(inst, known, k), width); });
+    case Op::DivSI:
+    case Op::RemSI:
       // By a positive constant.
       if (known && *known > 0 && *known < (uint64_t{1} << (width - 1)))
-        return wrapped([&](int k) { return cat("(", s(a(k)), inst.op == Op::DivSI ? " / " : " % ", *known, ")"); });
-      return wrapped([&](int k) { return cat(help(inst.op == Op::DivSI ? "divide_s" : "remainder_s"), "(", s(a(k)), ", ", s(b(k)), ")"); });
-    case IntOp::DivUI:
-    case IntOp::RemUI:
-      if (known && *known > 0)
-        return wrapped([&](int k) { return i(cat("(", u(a(k)), inst.op == Op::DivUI ? " / " : " % ", *known, "u)")); });
-      return wrapped(
-          [&](int k) { return i(cat(help(inst.op == Op::DivUI ? "divide_u" : "remainder_u"), "(", u(a(k)), ", ", u(b(k)), ")")); });
-    case IntOp::MulHiUI:
-      return wrapped([&](int k) {
-        if (width == 32) return i(cat(help("high_u"), "(", u(a(k)), ", ", u(b(k)), ")"));
-        return i(cat("((", u(a(k)), " * ", u(b(k)), ") >> ", width, "u)"));
-      });
-    case IntOp::CtLZ: return wrapped([&](int k) { return cat("(countLeadingZeros(", a(k), ") - ", 32 - width, ")"); });
-    case IntOp::CtTZ: return wrapped([&](int k) { return cat("min(countTrailingZeros(", a(k), "), ", width, ")"); });
-    case IntOp::CtPop: return wrapped([&](int k) { return cat("countOneBits(", a(k), ")"); });
+        return wrapped(cat("($s0", isDivision ? " / " : " % ", *known, ")"));
+      return wrapped(isDivision ? "#divide_s($s0, $s1)" : "#remainder_s($s0, $s1)");
+    case Op::DivUI:
+    case Op::RemUI:
+      if (known && *known > 0) return wrapped(cat("bitcast<i32>(($u0", isDivision ? " / " : " % ", *known, "u))"));
+      return wrapped(isDivision ? "bitcast<i32>(#divide_u($u0, $u1))" : "bitcast<i32>(#remainder_u($u0, $u1))");
+    case Op::MulHiUI: return wrapped(width == 32 ? "bitcast<i32>(#high_u($u0, $u1))" : cat("bitcast<i32>((($u0 * $u1) >> ", width, "u))"));
+    case Op::CtLZ: return wrapped(cat("(countLeadingZeros($0) - ", 32 - width, ")"));
+    case Op::CtTZ: return wrapped(cat("min(countTrailingZeros($0), ", width, ")"));
+    default: return wrapped(spelling(intOp(inst.op)).word);
   }
 }
 
-// Two words.
-void Emitter::longs(const Inst& inst) {
-  auto a = [&](int k) { return at(inst.operand(0), k); };
-  auto b = [&](int k) { return at(inst.operand(1), k); };
-  auto call = [&](const char* h) {
-    each(inst, [&](int k) { return inst.operands.size() > 1 ? cat(help(h), "(", a(k), ", ", b(k), ")") : cat(help(h), "(", a(k), ")"); });
+// By as many bits as there are or more, the result is 0, or all copies of the sign.
+std::string Emitter::shifted(const Inst& inst, std::optional<uint64_t> known, int lane) {
+  const int width = bitWidth(inst.result()->type);
+  const bool isArithmetic = inst.op == Op::ShRSI;
+  const std::string x = spelled(isArithmetic ? "$s0" : "$0", inst, lane);
+  auto shift = [&](const std::string& by) {
+    if (inst.op == Op::ShRUI) return i(cat("(", u(x), " >> ", by, ")"));
+    return cat("(", x, inst.op == Op::ShLI ? " << " : " >> ", by, ")");
   };
-  auto infix = [&](std::string_view op) { each(inst, [&](int k) { return cat(a(k), " ", op, " ", b(k)); }); };
-  auto pick = [&](const char* less, bool first) {
-    each(inst, [&](int k) {
-      return cat("select(", first ? b(k) : a(k), ", ", first ? a(k) : b(k), ", ", help(less), "(", a(k), ", ", b(k), "))");
-    });
-  };
-  switch (intOp(inst.op)) {
-    case IntOp::AddI: return call("add64");
-    case IntOp::SubI: return call("sub64");
-    case IntOp::MulI: return call("mul64");
-    case IntOp::AndI: return infix("&");
-    case IntOp::OrI: return infix("|");
-    case IntOp::XOrI: return infix("^");
-    case IntOp::MinSI: return pick("less64s", true);
-    case IntOp::MaxSI: return pick("less64s", false);
-    case IntOp::MinUI: return pick("less64u", true);
-    case IntOp::MaxUI: return pick("less64u", false);
-    case IntOp::AbsI: return call("abs64");
-    case IntOp::ShLI: return call("shl64");
-    case IntOp::ShRUI: return call("shru64");
-    case IntOp::ShRSI: return call("shrs64");
-    case IntOp::DivSI: return call("div64s");
-    case IntOp::DivUI: return call("div64u");
-    case IntOp::RemSI: return call("rem64s");
-    case IntOp::RemUI: return call("rem64u");
-    case IntOp::MulHiUI: return call("high64");
-    case IntOp::CtLZ: return call("clz64");
-    case IntOp::CtTZ: return call("ctz64");
-    case IntOp::CtPop: return call("pop64");
-  }
+  if (known && *known >= static_cast<uint64_t>(width)) return isArithmetic ? shift(cat(width - 1, "u")) : "0";
+  if (known) return shift(cat(*known, "u"));
+  const std::string by = u(at(inst.operand(1), lane));
+  if (isArithmetic) return shift(cat("min(", by, ", ", width - 1, "u)"));
+  return cat("select(", shift(cat("(", by, " & 31u)")), ", 0, ", by, " >= ", width, "u)");
 }
+
+void Emitter::longs(const Inst& inst) { spell(inst, spelling(intOp(inst.op)).twoWords); }
 
 }  // namespace nereid::wgsl

@@ -6,11 +6,6 @@
 
 #include "ir/bits.h"
 #include "ir/lower_ops.h"
-#include "lower/legalize.h"
-#include "lower/narrow_integers.h"
-#include "schedule/text.h"
-#include "schedule/workgroups.h"
-#include "workgroup/passes.h"
 
 namespace nereid::wgsl {
 
@@ -161,12 +156,19 @@ void Emitter::findMemories() {
          "cannot tell which argument this pointer refers to", "load from each argument, and choose between the loaded values");
     return;
   }
-  auto add = [&](std::string name, Memory::Of of) -> Memory& {
-    Memory m;
-    m.name = std::move(name);
-    m.of = of;
-    return memories_.emplace_back(std::move(m));
-  };
+  addArguments();
+  addAllocations();
+  findAccesses();
+}
+
+Memory& Emitter::addMemory(std::string name, Memory::Of of) {
+  Memory m;
+  m.name = std::move(name);
+  m.of = of;
+  return memories_.emplace_back(std::move(m));
+}
+
+void Emitter::addArguments() {
   std::set<std::string> taken;
   for (size_t k = 0; k < f_.params.size(); ++k) {
     const Value* v = f_.args()[k];
@@ -174,11 +176,14 @@ void Emitter::findMemories() {
     std::string base = identifier(f_.params[k].name), name_ = base;
     for (int n = 2; !taken.insert(name_).second; ++n) name_ = cat(base, "_", n);
     memoryOf_[v] = static_cast<int>(memories_.size());
-    add(name_, Memory::Argument);
+    addMemory(name_, Memory::Argument);
     parameterOf_.push_back(k);
   }
+}
+
+void Emitter::addAllocations() {
   const int scratch = static_cast<int>(memories_.size());
-  add("scratch", Memory::Scratch);
+  addMemory("scratch", Memory::Scratch);
   int64_t vectorBytes = 0;
   walk(f_.body, [&](const Inst& i) {
     if (i.op != Op::LoAlloc) return;
@@ -191,50 +196,53 @@ void Emitter::findMemories() {
     if (space == "vectors") vectorBytes = std::max(vectorBytes, end);
     if (!i.has(Attr::Private)) return;
     memoryOf_[i.result()] = static_cast<int>(memories_.size());
-    add(cat("own", memories_.size() - static_cast<size_t>(scratch) - 1), Memory::Thread);
+    addMemory(cat("own", memories_.size() - static_cast<size_t>(scratch) - 1), Memory::Thread);
   });
   addMatrices();
   usesScratch_ |= usesMatrices_;
-  if (vectorBytes > 0) {
-    walk(f_.body, [&](const Inst& i) {
-      if (i.op == Op::LoAlloc && i.text(Attr::Space) == "vectors") memoryOf_[i.result()] = static_cast<int>(memories_.size());
-    });
-    add("tiles", Memory::Vectors).bytes = vectorBytes;
-  }
+  if (vectorBytes == 0) return;
+  walk(f_.body, [&](const Inst& i) {
+    if (i.op == Op::LoAlloc && i.text(Attr::Space) == "vectors") memoryOf_[i.result()] = static_cast<int>(memories_.size());
+  });
+  addMemory("tiles", Memory::Vectors).bytes = vectorBytes;
+}
 
+void Emitter::findAccesses() {
   for (Memory& memory : memories_) memory.isPacked = memory.of == Memory::Thread;
+  bool ordered = false;  // whether atomics order what other programs read and write: then all of it goes past the caches
   walk(f_.body, [&](const Inst& i) {
     if (i.op == Op::LoSubgroupShuffle)
       for (const Value* v : i.operands) memory(v).isPacked = false;
-  });
-  bool ordered = false;  // whether atomics order what other programs read and write: then all of it goes past the caches
-  walk(f_.body, [&](const Inst& i) {
     for (const Value* v : i.operands)
       if (v->def && info(v->def->op).effects == Effects::Atomic) used_.insert(v);
     // Constants that several operations share stand nowhere in the source.
     for (const auto* list : {&i.operands, &i.results})
       for (const Value* v : *list)
         if (v->type.elem == Elem::F64 && !v->type.isPointer() && i.op != Op::Constant) fail(i.loc, "f64 is not supported", "use f32");
-    bool isStore = i.op == Op::LoStore || i.op == Op::LoScatter, isLoad = i.op == Op::LoLoad || i.op == Op::LoGather;
-    bool isAtomic = i.op == Op::LoAtomicRMW || i.op == Op::LoAtomicCAS;
-    if (!isStore && !isAtomic && !isLoad) return;
-    if (memoryOf(i.operand(0)) < 0) {
-      fail(i.loc, "cannot tell which argument this address is in", "compute the address by adding an offset to one argument");
-      return;
-    }
-    Memory& accessed = memory(i.operand(0));
-    const Value* value = isLoad ? i.result() : i.operand(1);
-    if (value->type.isPointer() && accessed.of == Memory::Argument)
-      fail(i.loc, "pointers cannot be stored in memory", "store offsets, and add them to an argument");
-    accessed.isRead |= !isStore;
-    accessed.isWritten |= !isLoad;
-    if (accessed.of == Memory::Thread) accessed.isPacked &= isPackable(i, value);
-    bool narrow = bitWidth(value->type.element()) < 32;
-    accessed.isAtomic |= isAtomic || (isStore && narrow && accessed.of == Memory::Argument && !wordsAtOnce(i, value));
     ordered |= i.op == Op::LoAtomicCAS;
+    findAccess(i);
   });
   if (ordered)
     for (Memory& memory : memories_) memory.isAtomic |= memory.isRead && memory.isWritten && memory.of == Memory::Argument;
+}
+
+void Emitter::findAccess(const Inst& i) {
+  const bool isStore = i.op == Op::LoStore || i.op == Op::LoScatter, isLoad = i.op == Op::LoLoad || i.op == Op::LoGather;
+  const bool isAtomic = i.op == Op::LoAtomicRMW || i.op == Op::LoAtomicCAS;
+  if (!isStore && !isAtomic && !isLoad) return;
+  if (memoryOf(i.operand(0)) < 0) {
+    fail(i.loc, "cannot tell which argument this address is in", "compute the address by adding an offset to one argument");
+    return;
+  }
+  Memory& accessed = memory(i.operand(0));
+  const Value* value = isLoad ? i.result() : i.operand(1);
+  if (value->type.isPointer() && accessed.of == Memory::Argument)
+    fail(i.loc, "pointers cannot be stored in memory", "store offsets, and add them to an argument");
+  accessed.isRead |= !isStore;
+  accessed.isWritten |= !isLoad;
+  if (accessed.of == Memory::Thread) accessed.isPacked &= isPackable(i, value);
+  const bool narrow = bitWidth(value->type.element()) < 32;
+  accessed.isAtomic |= isAtomic || (isStore && narrow && accessed.of == Memory::Argument && !wordsAtOnce(i, value));
 }
 
 // Whether it takes whole words of a thread's own narrow elements.
@@ -419,19 +427,20 @@ bool Emitter::isUniform(const Value* v) {
 
 std::string Emitter::uniformIf(const Value* v) { return isUniform(v) ? at(v, 0) : uniform(at(v, 0)); }
 
+void Emitter::threadsLoop(const Inst& inst) {
+  const Block& body = inst.regions[0]->entry();
+  const int64_t count = inst.integer(Attr::Threads);
+  define(body.args[0], "i32(thread)");
+  open(count < threads_ ? cat("if (thread < ", count, "u) {") : "{");
+  inThreads_ = true;
+  block(body);
+  inThreads_ = false;
+  close();
+}
+
 void Emitter::loop(const Inst& inst) {
   const Block& body = inst.regions[0]->entry();
   const Value *lower = inst.operand(0), *upper = inst.operand(1), *step = inst.operand(2), *counter = body.args[0];
-  if (inst.has(Attr::Threads)) {
-    int64_t count = inst.integer(Attr::Threads);
-    define(counter, "i32(thread)");
-    open(count < threads_ ? cat("if (thread < ", count, "u) {") : "{");
-    inThreads_ = true;
-    block(body);
-    inThreads_ = false;
-    close();
-    return;
-  }
   hoistOperands(inst);
   Names carried = variables(inst.results);
   assign(inst.operands, 3, carried);
@@ -511,69 +520,36 @@ void Emitter::inst(const Inst& i) {
     case OtherOp::Yield:
     case OtherOp::Condition:
     case OtherOp::Return: return;
-    case OtherOp::For: loop(i); return;
-    case OtherOp::If: branch(i); return;
-    case OtherOp::While: whileLoop(i); return;
+    case OtherOp::For: return i.has(Attr::Threads) ? threadsLoop(i) : loop(i);
+    case OtherOp::If: return branch(i);
+    case OtherOp::While: return whileLoop(i);
     case OtherOp::LoLoad:
-    case OtherOp::LoGather: load(i); return;
+    case OtherOp::LoGather: return load(i);
     case OtherOp::LoStore:
-    case OtherOp::LoScatter: store(i); return;
+    case OtherOp::LoScatter: return store(i);
     case OtherOp::LoAtomicRMW:
-    case OtherOp::LoAtomicCAS: atomic(i); return;
+    case OtherOp::LoAtomicCAS: return atomic(i);
     case OtherOp::LoMatrixDot:
     case OtherOp::LoMatrixZero:
     case OtherOp::LoMatrixGet:
-    case OtherOp::LoMatrixPut: matrix(i); return;
-    case OtherOp::LoSubgroupShuffle: swap(i); return;
-    case OtherOp::LoBarrier:
-      waits_ = true;
-      line(i.text(Attr::Space) == "storage" ? "storageBarrier();" : "workgroupBarrier();");
-      return;
+    case OtherOp::LoMatrixPut: return matrix(i);
+    case OtherOp::LoSubgroupShuffle: return swap(i);
+    case OtherOp::LoBarrier: return barrier(i.text(Attr::Space) == "storage" ? "storageBarrier();" : "workgroupBarrier();");
     case OtherOp::LoPrint:
-    case OtherOp::LoAssert: report(i); return;
+    case OtherOp::LoAssert: return report(i);
     case OtherOp::LoAlloc:
     case OtherOp::AddPtr:
     case OtherOp::LoPrivate:
-    case OtherOp::PtrToInt: address(i); return;
-    case OtherOp::Constant:
-    case OtherOp::Poison: {
-      const Type t = i.result()->type.element();
-      define(i.result(), literal(t, i.op == Op::Poison ? 0 : i.dense().bits[0]));
-      return;
-    }
-    case OtherOp::GetProgramId: define(i.result(), cat("pid", i.integer(Attr::Axis))); return;
-    case OtherOp::GetNumPrograms: define(i.result(), cat("i32(params[0].", "xyz"[i.integer(Attr::Axis)], ")")); return;
-    case OtherOp::LoSplat: define(i.result(), Rep(rep(i.operand(0)))); return;
-    case OtherOp::LoIota: {
-      Rep r;
-      for (int k = 0; k < lanes(i.result()->type); ++k) r.lane.push_back(literal(i.result()->type.element(), static_cast<uint64_t>(k)));
-      define(i.result(), std::move(r));
-      return;
-    }
-    case OtherOp::LoExtract: {
-      Rep r = rep(i.operand(0));
-      r.lane = {at(i.operand(0), static_cast<int>(i.integer(Attr::Offset)))};
-      r.words.clear();
-      define(i.result(), std::move(r));
-      return;
-    }
-    case OtherOp::LoInsert: {
-      Rep r{{}, rep(i.operand(0)).memory};
-      for (int k = 0; k < lanes(i.result()->type); ++k)
-        r.lane.push_back(k == i.integer(Attr::Offset) ? at(i.operand(1), 0) : at(i.operand(0), k));
-      define(i.result(), std::move(r));
-      return;
-    }
-    case OtherOp::LoShuffle: {
-      Rep r{{}, rep(i.operand(0)).memory};
-      int n = lanes(i.operand(0)->type);
-      for (int64_t from : i.list(Attr::Lanes)) {
-        const int64_t lane = std::max<int64_t>(from, 0);
-        r.lane.push_back(at(i.operand(static_cast<size_t>(lane / n)), static_cast<int>(lane % n)));
-      }
-      define(i.result(), std::move(r));
-      return;
-    }
+    case OtherOp::PtrToInt: return address(i);
+    case OtherOp::Constant: return define(i.result(), literal(i.result()->type.element(), i.dense().bits[0]));
+    case OtherOp::Poison: return define(i.result(), literal(i.result()->type.element(), 0));
+    case OtherOp::GetProgramId: return define(i.result(), cat("pid", i.integer(Attr::Axis)));
+    case OtherOp::GetNumPrograms: return define(i.result(), cat("i32(params[0].", "xyz"[i.integer(Attr::Axis)], ")"));
+    case OtherOp::LoSplat: return define(i.result(), Rep(rep(i.operand(0))));
+    case OtherOp::LoIota: return iota(i);
+    case OtherOp::LoExtract:
+    case OtherOp::LoInsert:
+    case OtherOp::LoShuffle: return moveLanes(i);
     case OtherOp::ClampF:
     case OtherOp::CmpI:
     case OtherOp::CmpF:
@@ -590,7 +566,7 @@ void Emitter::inst(const Inst& i) {
     case OtherOp::FPToSI:
     case OtherOp::FPToUI:
     case OtherOp::ArithBitcast:
-    case OtherOp::Bitcast: elementwise(i); return;
+    case OtherOp::Bitcast: return elementwise(i);
     case OtherOp::LoDotAdd:
     case OtherOp::LoPrefetch:
     case OtherOp::LoExclusive:    // for machines without workgroups
@@ -600,163 +576,30 @@ void Emitter::inst(const Inst& i) {
   fail(i.loc, cat("`", info(i.op).spelling, "` is not supported"), "");
 }
 
-// ---- from the kernel to a shader
-
-namespace {
-
-int64_t workgroupBytes(const Variant& v) { return v.limits.empty() ? 0 : v.limits[0].second; }
-
-// Lowers and writes the kernel as planned for so many threads: texts for different arguments and for any, with and without f16. What takes
-// matrix units or subgroups is for different ones alone: compiling costs time, and the others have the plain text.
-bool writeFor(const Func& kernel, const KernelSchedule& shape, FunctionRef<std::unique_ptr<Schedule>(bool)> scheduleFor,
-              const Device* device, const TextOptions& options, Shader& out, Diags& diags) {
-  std::unique_ptr<Schedule> made;
-  const int programs = shape.programs;
-  const bool matrices = shape.matrices, subgroups = shape.subgroups;
-  std::vector<Variant> found[2];  // without f16, with it
-  std::optional<Lowered> lowered;
-  std::string described, text;
-  for (bool distinct : {true, false}) {
-    if (!distinct && subgroups) break;
-    if (distinct && device && !out.variants.empty()) continue;  // there is a better one
-    // With more programs in a workgroup it is written already.
-    if (distinct && programs == 1 && !out.variants.empty() && out.variants.back().programs > 1 && !out.variants.back().subgroups) continue;
-    if (!lowered || lowered->needsDistinct) {
-      made = scheduleFor(distinct);
-      if (!made) return false;
-      auto again = lower(kernel, *made, diags);
-      if (!again) return false;
-      lowered = std::move(*again);
-      legalize(*lowered->module.kernel(), lowered->module, made->machine);
-      narrowIntegers(*lowered->module.kernel(), lowered->module);
-      if (options.explains) {
-        described = describe(kernel, *made);
-        appendAll(described, "# threads of a program: ", made->kernel.threads, "; programs of a workgroup: ", programs,
-                  "; scratch of a program: ", lowered->scratchBytes, " bytes\n");
-      }
-    }
-    made->kernel.disjoint = distinct;
-    if (!prepareWorkgroup(lowered->module, *made)) return true;
-    if (options.explains) text = print(lowered->module, options.lines);
-    for (bool halves : {true, false}) {
-      if (halves ? device && !device->has("shader-f16") : matrices && (!device || device->has("shader-f16"))) continue;
-      Emitter emitter(*lowered->module.kernel(), *made, halves, options.lines, diags);
-      auto variant = emitter.run();
-      if (!variant) return false;
-      variant->schedule = described;
-      variant->lowered = text;
-      if ((matrices && !variant->matrices) || (subgroups && !variant->subgroups)) return true;
-      if (programs > 1 && emitter.isAlone()) break;
-      out.arrays = emitter.arrays();
-      out.sites = emitter.sites();
-      variant->aliases = !distinct;
-      bool asks = std::find(variant->features.begin(), variant->features.end(), "shader-f16") != variant->features.end();
-      found[asks].push_back(std::move(*variant));
-      if (!asks || device) break;  // it would be the same without f16, or the device has it
-    }
-  }
-  for (bool halves : {true, false}) {
-    std::vector<Variant>& variants = found[halves];
-    // What holds for all arguments needs no text of its own for different ones.
-    if (variants.size() == 2 && variants[0].text == variants[1].text) variants.erase(variants.begin());
-    for (Variant& v : variants) {
-      if (matrices)
-        v.suffix = ".matrix";
-      else
-        appendAll(v.suffix, subgroups ? ".subgroups" : "", halves ? ".f16" : "", workgroupBytes(v) > 0 ? ".shared" : "");
-      if (!v.aliases) v.suffix += ".distinct";
-      out.variants.push_back(std::move(v));
-    }
-  }
-  return true;
+void Emitter::barrier(const char* text) {
+  waits_ = true;
+  line(text);
 }
 
-}  // namespace
+void Emitter::iota(const Inst& i) {
+  Rep r;
+  for (int k = 0; k < lanes(i.result()->type); ++k) r.lane.push_back(literal(i.result()->type.element(), static_cast<uint64_t>(k)));
+  define(i.result(), std::move(r));
+}
 
-Result<Shader> write(const Forms& forms, const Device* device, const TextOptions& options, Diags& diags) {
-  const Machine& machine = kWebGpu;
-  const Func& kernel = *forms.plain;
-  Shader out;
-  std::unique_ptr<std::vector<Decisions>> sections;
-  std::string why;
-  auto illegal = [&] {
-    diags.error(Err::Unsupported, {})
-        .says("webgpu: the schedule is not legal: ", why)
-        .hint("start from what `nereid emit --target webgpu --stage schedule` prints");
-    return false;
-  };
-  if (!options.schedule.empty()) {
-    sections = parseSchedule(options.schedule, why);
-    if (!sections && !illegal()) return std::unexpected(Failed{});
-  }
-  bool isUsed = false;  // some section
-  auto writeVariant = [&](KernelSchedule shape) {
-    const Decisions* section = sections ? sectionFor(*sections, machine, shape, why) : nullptr;
-    if (!why.empty()) return illegal();
-    isUsed |= section != nullptr;
-    const Func* source = forms.of(shape);
-    if (!source) {
-      why = "no operand can be loaded again: `reloads` must be `no`";
-      return illegal();
+void Emitter::moveLanes(const Inst& i) {
+  Rep r{{}, rep(i.operand(0)).memory};
+  const int64_t offset = i.integer(Attr::Offset);
+  const int n = lanes(i.operand(0)->type);
+  if (i.op == Op::LoExtract) r.lane = {at(i.operand(0), static_cast<int>(offset))};
+  if (i.op == Op::LoInsert)
+    for (int k = 0; k < n; ++k) r.lane.push_back(k == offset ? at(i.operand(1), 0) : at(i.operand(0), k));
+  if (i.op == Op::LoShuffle)
+    for (int64_t from : i.list(Attr::Lanes)) {
+      const int64_t lane = std::max<int64_t>(from, 0);
+      r.lane.push_back(at(i.operand(static_cast<size_t>(lane / n)), static_cast<int>(lane % n)));
     }
-    auto scheduleFor = [&](bool distinct) {
-      shape.disjoint = distinct;
-      return makeSchedule(*source, machine, shape, section, &why);
-    };
-    const size_t before = out.variants.size();
-    const bool ok = writeFor(*source, shape, scheduleFor, device, options, out, diags) || (!why.empty() && illegal());
-    for (size_t k = before; k < out.variants.size(); ++k) out.variants[k].reloads = shape.reloads;
-    return ok;
-  };
-  auto has = [&](std::string_view feature) { return !device || device->has(feature); };
-  bool products = false, lacks = !has("subgroups-32");  // that matrix units may take, and whether they are not there
-  walk(kernel.body, [&](const Inst& i) {
-    if (i.op != Op::Dot || (i.operand(0)->type.elem != Elem::F16 && i.operand(0)->type.elem != Elem::I8)) return;
-    products = true;
-    lacks |= i.operand(0)->type.elem == Elem::I8 ? !has("subgroup-matrix-i8") : !has("subgroup-matrix") || !has("shader-f16");
-  });
-  // Fewer threads need less shared memory.
-  int64_t room = device ? std::min(device->workgroupBytes, machine.maxSharedBytes) : machine.maxSharedBytes;
-  for (int threads = threadsOf(*forms.matrices, machine, true); products && !lacks && threads >= machine.subgroupThreads; threads /= 2) {
-    // Operands that do not fit in shared memory side by side are loaded again for each dot.
-    bool any = false;
-    for (bool reloads : {false, true}) {
-      if (reloads && (!forms.reloading || sections)) continue;
-      out.variants.clear();
-      if (!writeVariant({.threads = threads, .subgroups = true, .matrices = true, .reloads = reloads})) return std::unexpected(Failed{});
-      any |= !out.variants.empty();
-      int64_t most = 0;
-      for (const Variant& v : out.variants) most = std::max(most, workgroupBytes(v));
-      if (most > room) out.variants.clear();
-      if (!out.variants.empty()) break;
-    }
-    if (!out.variants.empty() || !any) break;
-  }
-  // Who has subgroups but no matrix units for such a product takes the plain one.
-  bool reduces = false;
-  if (out.variants.empty() && has("subgroups-32"))
-    walk(kernel.body, [&](const Inst& i) { reduces |= i.op == Op::Reduce || i.op == Op::Scan; });
-  const int threads = threadsOf(kernel, machine, false), few = sharedThreadsOf(kernel, machine);
-  for (bool subgroups : {true, false}) {
-    if (subgroups && !reduces) continue;
-    const KernelSchedule small{.threads = few, .programs = few > 0 ? machine.smallWorkgroup / few : 1, .subgroups = subgroups};
-    if (few > 0 && !writeVariant(small)) return std::unexpected(Failed{});
-    // What can be one of several in a workgroup only with different arguments is alone with others.
-    const Variant* last = out.variants.empty() ? nullptr : &out.variants.back();
-    const bool done = last && last->programs > 1 && last->subgroups == subgroups && (subgroups || last->aliases);
-    if (done) continue;
-    // A kernel that needs more shared memory than every device has keeps all of it in storage on such a device.
-    const size_t before = out.variants.size();
-    if (!writeVariant({.threads = threads, .subgroups = subgroups, .sharedBytes = room})) return std::unexpected(Failed{});
-    const bool isLarge = out.variants.size() > before && workgroupBytes(out.variants.back()) > 0;
-    if (isLarge && !device && !writeVariant({.threads = threads, .subgroups = subgroups})) return std::unexpected(Failed{});
-  }
-  if (sections && !isUsed) {
-    why = "no section is for a variant of this kernel";
-    illegal();
-    return std::unexpected(Failed{});
-  }
-  return out;
+  define(i.result(), std::move(r));
 }
 
 }  // namespace nereid::wgsl

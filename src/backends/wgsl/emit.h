@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The state of writing one shader, shared by the files of this folder:
+//   variants.cpp  which shaders a kernel has
 //   emit.cpp      the module, structure, control flow
 //   matrices.cpp  products on matrix units
 //   memory.cpp    arrays of words: loads, stores, atomics, reports
@@ -51,6 +52,7 @@ struct Memory {
     return columns / unit + machine.operandPaddingBytes / (unit * byteSize(Type::scalar(element)));
   }  // of Factors: vectors from a row to the next
   std::set<std::string> accessors;
+  int64_t wordsOfElement() const;
 };
 
 class Emitter {
@@ -76,6 +78,11 @@ class Emitter {
  private:
   // ---- emit.cpp
   void findMemories();
+  Memory& addMemory(std::string name, Memory::Of of);
+  void addArguments();
+  void addAllocations();
+  void findAccesses();
+  void findAccess(const Inst& i);
   void addMatrices();
   Loc placeOf(const Value* v);
   static bool isPackable(const Inst& access, const Value* value);
@@ -132,9 +139,13 @@ class Emitter {
   std::string uniform(const std::string& condition);
   bool isUniform(const Value* v);
   std::string uniformIf(const Value* v);
+  void threadsLoop(const Inst& inst);
   void loop(const Inst& inst);
   void branch(const Inst& inst);
   void whileLoop(const Inst& inst);
+  void barrier(const char* text);
+  void iota(const Inst& inst);
+  void moveLanes(const Inst& inst);
 
   // ---- memory.cpp
   struct Place {
@@ -157,11 +168,17 @@ class Emitter {
   void load(const Inst& inst);
   void store(const Inst& inst);
   void atomic(const Inst& inst);
+  static std::string fromWord(const Type& t, const std::string& word);
+  void updateLong(const Inst& inst);
+  void updateWord(const Inst& inst, const std::string& result);
   void swap(const Inst& inst);
   void report(const Inst& inst);
   void address(const Inst& inst);
   std::string privateElement(const Value* pointer, int64_t index);
   std::string declarations(const Memory& m, int binding) const;
+  std::string factorsDeclaration(const Memory& m) const;
+  std::string partDeclaration(const Memory& m) const;
+  static std::string accessor(const Memory& m, std::string_view what);
 
   // ---- matrices.cpp
   static std::string sumsType(const Memory& m);
@@ -174,11 +191,22 @@ class Emitter {
   void compute(const Inst& inst);
   void compareInts(const Inst& inst);
   void compareFloats(const Inst& inst);
-  void convert(const Inst& inst);
+  void reinterpret(const Inst& inst);
+  void resizeInt(const Inst& inst);
+  void resizeFloat(const Inst& inst);
+  void intToFloat(const Inst& inst);
+  void floatToInt(const Inst& inst);
   void select(const Inst& inst);
+  std::string spelled(std::string_view text, const Inst& inst, int lane);
+  void spell(const Inst& inst, std::string_view text) {
+    each(inst, [&](int k) { return spelled(text, inst, k); });
+  }
   void floats(const Inst& inst);
+  std::string hideZero(const Inst& inst, size_t operand, int lane);
+  void subtract(const Inst& inst);
   void booleans(const Inst& inst);
   void integers(const Inst& inst);
+  std::string shifted(const Inst& inst, std::optional<uint64_t> known, int lane);
   void longs(const Inst& inst);
   static std::string u(const std::string& e) { return cat("bitcast<u32>(", e, ")"); }
   static std::string i(const std::string& e) { return cat("bitcast<i32>(", e, ")"); }

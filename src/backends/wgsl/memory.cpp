@@ -14,91 +14,100 @@ int bytesOf(const Type& t) { return t.isPointer() ? 8 : byteSize(t); }
 
 std::string plus(const std::string& offset, int lane) { return lane == 0 ? offset : cat("(", offset, " + ", lane, ")"); }
 
+const char* accessorOf(Rmw kind) {
+  return kind == Rmw::And ? "and" : kind == Rmw::Or ? "or" : kind == Rmw::Xor ? "xor" : kind == Rmw::Add ? "add" : "xchg";
+}
+
 }  // namespace
 
+// Elements of the array are as many words as every access takes, as a part of a vector must not be written while others write its
+// neighbours.
+int64_t Memory::wordsOfElement() const {
+  auto has = [&](const char* a) { return accessors.count(a) > 0; };
+  if (of == Vectors) return 4;
+  if (isAtomic || has("put")) return 1;
+  if (has("get2") || has("put2")) return 2;
+  return has("get4") || has("put4") ? 4 : 1;
+}
+
 std::string Emitter::declarations(const Memory& m, int binding) const {
-  // Elements of the array are as many words as every access takes, as a part of a vector must not be written while others write its
-  // neighbours.
-  auto has = [&](const char* a) { return m.accessors.count(a) > 0; };
-  int unit = m.of == Memory::Vectors      ? 4
-             : m.isAtomic || has("put")   ? 1
-             : has("get2") || has("put2") ? 2
-             : has("get4") || has("put4") ? 4
-                                          : 1;
-  const int64_t u = m.unit;
-  auto bits = [](int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); };
-  if (m.of == Memory::Factors) {
-    // Rows stand 16 bytes apart from a power of two: else all of a column would be in one bank.
-    const int64_t perWord = 4 / byteSize(Type::scalar(m.element)), words = u / perWord;
-    std::string type = words == 0 ? "f16" : words == 1 ? "u32" : cat("vec", words, "u");
-    const std::string& array = memories_[static_cast<size_t>(m.array)].name;
-    std::string out = m.bytes > 0 ? cat("var<workgroup> ", array, ": array<", type, ", ", m.bytes / (4 / perWord) / u, ">;\n") : "";
-    std::string at_ = cat(array, "[", m.offset, "u + (i >> ", bits(u), "u) + (i >> ", bits(m.columns), "u) * ",
-                          m.rowUnits(machine_) - m.columns / u, "u]");
-    std::string word = words > 1 ? cat(at_, "[(i >> ", bits(perWord), "u) & ", words - 1, "u]") : at_;
-    if (has("get"))
-      appendAll(out, "fn ", m.name, "_get(i: u32) -> u32 { return ",
-                words == 0 ? cat("bitcast<u32>(vec2<f16>(", at_, ", 0.0h))")
-                           : cat("extractBits(", word, ", (i & ", perWord - 1, "u) * ", 32 / perWord, "u, ", 32 / perWord, "u)"),
-                "; }\n");
-    if (has("put")) appendAll(out, "fn ", m.name, "_put(i: u32, v: u32) { ", at_, " = bitcast<vec2<f16>>(v).x; }\n");
-    // Of one or several words.
-    if (has("put1")) appendAll(out, "fn ", m.name, "_put1(i: u32, v: ", type, ") { ", at_, " = v; }\n");
-    return out;
-  }
-  if (m.of == Memory::Part) {
-    const std::string& array = memories_[static_cast<size_t>(m.array)].name;
-    std::string out = m.bytes > 0 ? cat("var<workgroup> ", array, ": array<vec4u, ", m.bytes / 16, ">;\n") : "";
-    std::string at_ = cat(array, "[", m.offset, "u + (i >> 2u) + (i >> 4u) * ", machine_.accumulatorRow / 4 - 4, "u]");
-    if (has("get4")) appendAll(out, "fn ", m.name, "_get4(i: u32) -> vec4u { return ", at_, "; }\n");
-    if (has("put4")) appendAll(out, "fn ", m.name, "_put4(i: u32, v: vec4u) { ", at_, " = v; }\n");
-    return out;
-  }
-  std::string type = m.isAtomic ? "atomic<u32>" : unit > 1 ? cat("vec", unit, "u") : "u32";
+  if (m.of == Memory::Factors) return factorsDeclaration(m);
+  if (m.of == Memory::Part) return partDeclaration(m);
+  const int64_t unit = m.wordsOfElement();
+  const std::string type = m.isAtomic ? "atomic<u32>" : unit > 1 ? cat("vec", unit, "u") : "u32";
   std::string out = m.of == Memory::Vectors
                         ? cat("var<workgroup> ", m.name, ": array<vec4u, ", m.bytes / 16, ">;\n")
                         : cat("@group(0) @binding(", binding, ") var<storage, read_write> ", m.name, ": array<", type, ">;\n");
-  auto one = [&](std::string_view name, std::string_view rest) { out += cat("fn ", m.name, "_", name, rest, "\n"); };
-  const int shift = std::countr_zero(static_cast<unsigned>(unit));
-  std::string word = unit > 1 ? cat(m.name, "[i >> ", shift, "u][i & ", unit - 1, "u]") : cat(m.name, "[i]");
-  auto all = m.accessors;
-  if (m.of == Memory::Scratch) all = {"get", "put"};
-  for (const std::string& a : all) {
-    if (a == "get")
-      one(a, cat("(i: u32) -> u32 { return ", m.isAtomic ? cat("atomicLoad(&", word, ")") : word, "; }"));
-    else if (a == "put")
-      one(a, cat("(i: u32, v: u32) { ", m.isAtomic ? cat("atomicStore(&", word, ", v)") : cat(word, " = v"), "; }"));
-    else if (a == "get2" || a == "get4" || a == "put2" || a == "put4") {
-      int count = a[3] - '0';
-      std::string parts, type_ = cat("vec", count, "u");
-      bool isGet = a[0] == 'g';
-      for (int k = 0; k < count; k += unit) {
-        std::string at_ = cat(m.name, "[",
-                              unit == 1      ? "i"
-                              : unit < count ? cat("(i >> ", shift, "u)")
-                                             : cat("i >> ", shift, "u"),
-                              k ? cat(" + ", k / unit, "u") : "", "]");
-        std::string part = unit == count ? "" : unit == 1 ? cat(".", "xyzw"[k]) : k ? ".zw" : ".xy";
-        if (isGet)
-          parts += cat(k ? ", " : "", m.isAtomic ? cat("atomicLoad(&", at_, ")") : at_);
-        else
-          parts += m.isAtomic ? cat(" atomicStore(&", at_, ", v", part, ");") : cat(" ", at_, " = v", part, ";");
-      }
-      one(a, isGet ? cat("(i: u32) -> ", type_, " { return ", unit == count ? parts : cat(type_, "(", parts, ")"), "; }")
-                   : cat("(i: u32, v: ", type_, ") {", parts, " }"));
-    } else if (a == "cas")
-      one(a, cat("(i: u32, old: u32, new_: u32) -> u32 { var seen = old; loop { let r = atomicCompareExchangeWeak(&", word,
-                 ", old, new_); seen = r.old_value; if (r.exchanged || seen != old) { break; } } return seen; }"));
-    else
-      one(a, cat("(i: u32, v: u32) -> u32 { return atomic",
-                 a == "add"   ? "Add"
-                 : a == "and" ? "And"
-                 : a == "or"  ? "Or"
-                 : a == "xor" ? "Xor"
-                              : "Exchange",
-                 "(&", word, ", v); }"));
-  }
+  const std::set<std::string> both{"get", "put"};
+  for (const std::string& a : m.of == Memory::Scratch ? both : m.accessors) appendAll(out, "fn ", m.name, "_", a, accessor(m, a), "\n");
   return out;
+}
+
+// Operands of subgroup matrices. Rows are 16 bytes apart from a power of two: else a whole column would be in one bank.
+std::string Emitter::factorsDeclaration(const Memory& m) const {
+  auto bits = [](int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); };
+  const int64_t u = m.unit, perWord = 4 / byteSize(Type::scalar(m.element)), words = u / perWord;
+  const std::string type = words == 0 ? "f16" : words == 1 ? "u32" : cat("vec", words, "u");
+  const std::string& array = memories_[static_cast<size_t>(m.array)].name;
+  std::string out = m.bytes > 0 ? cat("var<workgroup> ", array, ": array<", type, ", ", m.bytes / (4 / perWord) / u, ">;\n") : "";
+  const std::string element =
+      cat(array, "[", m.offset, "u + (i >> ", bits(u), "u) + (i >> ", bits(m.columns), "u) * ", m.rowUnits(machine_) - m.columns / u, "u]");
+  const std::string word = words > 1 ? cat(element, "[(i >> ", bits(perWord), "u) & ", words - 1, "u]") : element;
+  if (m.accessors.count("get"))
+    appendAll(out, "fn ", m.name, "_get(i: u32) -> u32 { return ",
+              words == 0 ? cat("bitcast<u32>(vec2<f16>(", element, ", 0.0h))")
+                         : cat("extractBits(", word, ", (i & ", perWord - 1, "u) * ", 32 / perWord, "u, ", 32 / perWord, "u)"),
+              "; }\n");
+  if (m.accessors.count("put")) appendAll(out, "fn ", m.name, "_put(i: u32, v: u32) { ", element, " = bitcast<vec2<f16>>(v).x; }\n");
+  // Of one or several words.
+  if (m.accessors.count("put1")) appendAll(out, "fn ", m.name, "_put1(i: u32, v: ", type, ") { ", element, " = v; }\n");
+  return out;
+}
+
+// A part of the accumulators of each subgroup.
+std::string Emitter::partDeclaration(const Memory& m) const {
+  const std::string& array = memories_[static_cast<size_t>(m.array)].name;
+  std::string out = m.bytes > 0 ? cat("var<workgroup> ", array, ": array<vec4u, ", m.bytes / 16, ">;\n") : "";
+  const std::string element = cat(array, "[", m.offset, "u + (i >> 2u) + (i >> 4u) * ", machine_.accumulatorRow / 4 - 4, "u]");
+  if (m.accessors.count("get4")) appendAll(out, "fn ", m.name, "_get4(i: u32) -> vec4u { return ", element, "; }\n");
+  if (m.accessors.count("put4")) appendAll(out, "fn ", m.name, "_put4(i: u32, v: vec4u) { ", element, " = v; }\n");
+  return out;
+}
+
+// Parameters, result and body of an accessor. `i` counts words.
+std::string Emitter::accessor(const Memory& m, std::string_view what) {
+  const int64_t unit = m.wordsOfElement();
+  const int shift = std::countr_zero(static_cast<uint64_t>(unit));
+  const std::string word = unit > 1 ? cat(m.name, "[i >> ", shift, "u][i & ", unit - 1, "u]") : cat(m.name, "[i]");
+  if (what == "get") return cat("(i: u32) -> u32 { return ", m.isAtomic ? cat("atomicLoad(&", word, ")") : word, "; }");
+  if (what == "put") return cat("(i: u32, v: u32) { ", m.isAtomic ? cat("atomicStore(&", word, ", v)") : cat(word, " = v"), "; }");
+  if (what == "cas")
+    return cat("(i: u32, old: u32, new_: u32) -> u32 { var seen = old; loop { let r = atomicCompareExchangeWeak(&", word,
+               ", old, new_); seen = r.old_value; if (r.exchanged || seen != old) { break; } } return seen; }");
+  if (what.size() == 3 || what == "xchg" || what == "or")
+    return cat("(i: u32, v: u32) -> u32 { return atomic",
+               what == "add"   ? "Add"
+               : what == "and" ? "And"
+               : what == "or"  ? "Or"
+               : what == "xor" ? "Xor"
+                               : "Exchange",
+               "(&", word, ", v); }");
+  // get2, get4, put2, put4: of one vector or several.
+  const bool isGet = what[0] == 'g';
+  const int count = what[3] - '0';
+  const std::string type = cat("vec", count, "u");
+  std::string parts;
+  for (int k = 0; k < count; k += static_cast<int>(unit)) {
+    const std::string first = unit == 1 ? "i" : unit < count ? cat("(i >> ", shift, "u)") : cat("i >> ", shift, "u");
+    const std::string element = cat(m.name, "[", first, k ? cat(" + ", k / unit, "u") : "", "]");
+    const std::string part = unit == count ? "" : unit == 1 ? cat(".", "xyzw"[k]) : k ? ".zw" : ".xy";
+    if (isGet)
+      parts += cat(k ? ", " : "", m.isAtomic ? cat("atomicLoad(&", element, ")") : element);
+    else
+      parts += m.isAtomic ? cat(" atomicStore(&", element, ", v", part, ");") : cat(" ", element, " = v", part, ";");
+  }
+  return isGet ? cat("(i: u32) -> ", type, " { return ", unit == count ? parts : cat(type, "(", parts, ")"), "; }")
+               : cat("(i: u32, v: ", type, ") {", parts, " }");
 }
 
 // ---- words and elements
@@ -392,52 +401,16 @@ void Emitter::address(const Inst& inst) {
 void Emitter::atomic(const Inst& inst) {
   const Value* v = inst.result();
   const Type& t = v->type;
-  const Rep p = rep(inst.operand(0));
-  auto kind_ = inst.op == Op::LoAtomicCAS ? Rmw::Xchg : static_cast<Rmw>(inst.integer(Attr::RmwOp));
-  bool isLong = kindOf(t) == Kind::Long, swaps = inst.op == Op::LoAtomicCAS;
-  std::string offset = at(inst.operand(0), 0);
-  Place where = place(p.memory, t, offset);
-  std::string result = name();
+  const bool isLong = kindOf(t) == Kind::Long;
+  const auto kind = inst.op == Op::LoAtomicCAS ? Rmw::Xchg : static_cast<Rmw>(inst.integer(Attr::RmwOp));
+  const std::string result = name();
   line(cat("var ", result, ": ", typeName(kindOf(t)), ";"));
-  if (isLong && (swaps || used_.count(v) || kind_ == Rmw::Xchg)) {
+  if (isLong && (used_.count(v) || kind == Rmw::Xchg)) {
     fail(inst.loc, "this atomic operation on 64-bit integers is not supported",
          "use 32-bit integers, or a sum whose old value is not read");
     return;
   }
-  const char* what = kind_ == Rmw::And ? "and" : kind_ == Rmw::Or ? "or" : kind_ == Rmw::Xor ? "xor" : kind_ == Rmw::Add ? "add" : "xchg";
-  auto bits = [&](const Value* x) { return kindOf(x->type) == Kind::Float || kindOf(x->type) == Kind::Int ? u(at(x, 0)) : at(x, 0); };
-  auto back = [&](const std::string& word) { return kindOf(t) == Kind::Float ? cat("bitcast<f32>(", word, ")") : i(word); };
-  auto body = [&] {
-    if (isLong) {
-      std::string x = let(at(inst.operand(1), 0));
-      std::string first = let(cat(access(p.memory, what), "(", where.word, ", ", x, ".x)"));
-      // What the low words carry goes to the high ones, whoever comes between.
-      std::string carry = kind_ == Rmw::Add ? cat(" + select(0u, 1u, ", first, " + ", x, ".x < ", first, ")") : "";
-      line(cat(access(p.memory, what), "(", place(p.memory, t, offset, 1).word, ", ", x, ".y", carry, ");"));
-    } else if (where.shift.empty() && swaps) {
-      line(cat(result, " = ",
-               back(cat(access(p.memory, "cas"), "(", where.word, ", ", bits(inst.operand(1)), ", ", bits(inst.operand(2)), ")")), ";"));
-    } else if (where.shift.empty()) {
-      line(cat(result, " = ", back(cat(access(p.memory, what), "(", where.word, ", ", bits(inst.operand(1)), ")")), ";"));
-    } else {
-      // A part of a word: until nobody came between.
-      int width = bytesOf(t) * 8;
-      std::string shift = let(where.shift), word = let(where.word);
-      open("loop {");
-      std::string seen = let(cat(access(p.memory, "get"), "(", word, ")"));
-      std::string old = let(cat("extractBits(", seen, ", ", shift, ", ", width, "u)"));
-      line(cat(result, " = ", i(old), ";"));
-      std::string next = bits(inst.operand(swaps ? 2 : 1));
-      if (swaps) line(cat("if (", old, " != ", bits(inst.operand(1)), ") { break; }"));
-      if (kind_ == Rmw::Add) next = cat(old, " + ", next);
-      if (kind_ == Rmw::And) next = cat(old, " & ", next);
-      if (kind_ == Rmw::Or) next = cat(old, " | ", next);
-      if (kind_ == Rmw::Xor) next = cat(old, " ^ ", next);
-      line(cat("if (", access(p.memory, "cas"), "(", word, ", ", seen, ", insertBits(", seen, ", ", next, ", ", shift, ", ", width,
-               "u)) == ", seen, ") { break; }"));
-      close();
-    }
-  };
+  auto body = [&] { isLong ? updateLong(inst) : updateWord(inst, result); };
   if (inThreads_ || (threads_ == 1 && programs_ > 1)) {
     body();
     define(v, copy(result));
@@ -450,10 +423,56 @@ void Emitter::atomic(const Inst& inst) {
     line(cat("shared_word = ", u(result), ";"));
   }
   close();
-  if (isLong)
-    define(v, result);
-  else
-    define(v, let(back("workgroupUniformLoad(&shared_word)")));
+  define(v, isLong ? result : let(fromWord(t, "workgroupUniformLoad(&shared_word)")));
+}
+
+std::string Emitter::fromWord(const Type& t, const std::string& word) {
+  return kindOf(t) == Kind::Float ? cat("bitcast<f32>(", word, ")") : i(word);
+}
+
+// A sum, or a bitwise operation, of 64 bits whose old value nobody reads.
+void Emitter::updateLong(const Inst& inst) {
+  const Type& t = inst.result()->type;
+  const Rep p = rep(inst.operand(0));
+  const std::string offset = at(inst.operand(0), 0), low = place(p.memory, t, offset).word;
+  const auto kind = static_cast<Rmw>(inst.integer(Attr::RmwOp));
+  const std::string x = let(at(inst.operand(1), 0));
+  const std::string first = let(cat(access(p.memory, accessorOf(kind)), "(", low, ", ", x, ".x)"));
+  // What the low words carry goes to the high ones, whoever comes between.
+  const std::string carry = kind == Rmw::Add ? cat(" + select(0u, 1u, ", first, " + ", x, ".x < ", first, ")") : "";
+  line(cat(access(p.memory, accessorOf(kind)), "(", place(p.memory, t, offset, 1).word, ", ", x, ".y", carry, ");"));
+}
+
+// Of a word, or of a part of one. The old value goes to the variable `result`.
+void Emitter::updateWord(const Inst& inst, const std::string& result) {
+  const Type& t = inst.result()->type;
+  const int memory = rep(inst.operand(0)).memory;
+  const Place where = place(memory, t, at(inst.operand(0), 0));
+  const bool swaps = inst.op == Op::LoAtomicCAS;
+  const auto kind = swaps ? Rmw::Xchg : static_cast<Rmw>(inst.integer(Attr::RmwOp));
+  auto bits = [&](size_t k) {
+    const Value* x = inst.operand(k);
+    return kindOf(x->type) == Kind::Float || kindOf(x->type) == Kind::Int ? u(at(x, 0)) : at(x, 0);
+  };
+  if (where.shift.empty()) {
+    const std::string call = swaps ? cat(access(memory, "cas"), "(", where.word, ", ", bits(1), ", ", bits(2), ")")
+                                   : cat(access(memory, accessorOf(kind)), "(", where.word, ", ", bits(1), ")");
+    line(cat(result, " = ", fromWord(t, call), ";"));
+    return;
+  }
+  // A part of a word: until nobody came between.
+  const int width = bytesOf(t) * 8;
+  const std::string shift = let(where.shift), word = let(where.word);
+  open("loop {");
+  const std::string seen = let(cat(access(memory, "get"), "(", word, ")"));
+  const std::string old = let(cat("extractBits(", seen, ", ", shift, ", ", width, "u)"));
+  line(cat(result, " = ", i(old), ";"));
+  if (swaps) line(cat("if (", old, " != ", bits(1), ") { break; }"));
+  const char* op = kind == Rmw::Add ? " + " : kind == Rmw::And ? " & " : kind == Rmw::Or ? " | " : kind == Rmw::Xor ? " ^ " : nullptr;
+  const std::string next = op ? cat(old, op, bits(1)) : bits(swaps ? 2 : 1);
+  line(cat("if (", access(memory, "cas"), "(", word, ", ", seen, ", insertBits(", seen, ", ", next, ", ", shift, ", ", width,
+           "u)) == ", seen, ") { break; }"));
+  close();
 }
 
 // ---- subgroups of 32 threads, which are numbered as the workgroup's
