@@ -20,6 +20,7 @@ const settings = {
   platform: "neutral",
   mainFields: ["module", "main"],
   tsconfigRaw: {},
+  loader: { ".py": "text" },
   logLevel: "warning",
 };
 
@@ -122,6 +123,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   rmSync("dist", { recursive: true, force: true });
   execFileSync(`${web}node_modules/.bin/tsc`, ["-p", "tsconfig.json"], { stdio: "inherit" });
   execFileSync(`${web}node_modules/.bin/tsc`, ["-p", "app/tsconfig.json"], { stdio: "inherit" });
-  await build({ ...settings, entryPoints: ["src/index.ts"], outfile: "dist/index.js", external: ["nereid-lang"] });
+  await build({ ...settings, entryPoints: ["src/index.ts"], outfile: "dist/index.js", external: ["nereid-lang", "nereid-lang/*"] });
   await buildApp("dist/app");
 }

@@ -215,7 +215,7 @@ def cases():
     yield Case("distances int8", "distances_int8", [a, a_scales, b, b_scales], {}, [(wide(a) @ wide(b).T) * wide(a_scales)[:, None] * wide(b_scales)], 1e-5)
 
     # Search: vectors that differ enough for int8 to find the best, among them the query; some masked.
-    for count, k, masked in ((3000, 10, True), (700, 5, False), (6, 8, True)):
+    for count, k, masked in ((3000, 10, True), (700, 5, False), (600, 200, False), (6, 8, True)):
         v, mask = normal(count, 72), (rng.uniform(size=count) < 0.7).astype(np.uint8)
         v /= np.linalg.norm(v, axis=1, keepdims=True)
         q, half = v[count // 2].copy(), v.astype(F16)

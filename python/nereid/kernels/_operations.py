@@ -437,7 +437,7 @@ def search(query, vectors, scales, k, exact=None, mask=None, candidates=None):
     if exact is not None:
         _typed("exact", exact, FLOATS)
         _shaped("exact", exact, vectors.shape)
-    known = _power(k) if exact is None else candidates or max(32, _power(2 * k))
+    known = _power(k) if exact is None else candidates or min(256, max(32, _power(2 * k)))
     if _power(known) != known or not k <= known <= 256:
         raise ValueError(f"candidates must be a power of two from {k} to 256 (got {known})")
     width = _row_block(depth)

@@ -713,7 +713,7 @@ export function search<Q extends Tensor>(
       typed("search", "exact", exact, kFloats);
       shaped("search", "exact", exact, vectors.shape);
     }
-    const K = exact ? (options.candidates ?? Math.max(32, powerOf2(2 * k))) : powerOf2(k);
+    const K = exact ? (options.candidates ?? Math.min(256, Math.max(32, powerOf2(2 * k)))) : powerOf2(k);
     if (!(powerOf2(K) === K && K >= k && K <= 256)) throw wrong("search", `candidates must be a power of two from ${k} to 256 (got ${K})`);
     const D = rowBlock(depth);
     const [q, qScale] = [scope.empty("i8", [depth]), scope.empty("f32", [1])];
