@@ -4,7 +4,7 @@ import { open, type WasmDevice } from "nereid-lang";
 import { configure } from "nereid-lang/compile";
 import { Encoder } from "../src/index.ts";
 
-const address = (name: string) => new URL(name, location.href);
+const address = (name: string) => new URL(name, location.href); // of a file next to the worker
 
 /** Opens the threads of this machine. The page's policy allows workers from files only, not from `blob:` addresses. */
 export function openDevice(threads: number): Promise<WasmDevice> {

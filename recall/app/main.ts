@@ -52,10 +52,15 @@ addEventListener("unhandledrejection", (event) => problem(String(event.reason?.m
 // ---- the workers
 
 const cores = navigator.hardwareConcurrency || 1;
-const searchWorker = new Worker("search-worker.js", { type: "module" });
+const searchWorker = new Worker(`search-worker.js${location.search}`, { type: "module" });
 let loaded = 0; // of the model
-const store = remote<SearchFunctions>(searchWorker as never, ({ model }) => {
-  loaded = model;
+const store = remote<SearchFunctions>(searchWorker as never, ({ model, graph }) => {
+  if (model !== undefined) loaded = model;
+  if (graph !== undefined && statistics) {
+    statistics.inGraph = graph;
+    statistics.approximate = graph === statistics.items;
+    showFigures();
+  }
   showStatus();
 });
 const indexWorker = new Worker("index-worker.js", { type: "module" });
@@ -87,6 +92,7 @@ async function addFiles(files: readonly File[]): Promise<void> {
   $("progress").hidden = true;
   if (wrong.length) problem(wrong.join(" · "));
   await refresh();
+  void store.build();
   const count = finished.reduce((sum, { done }) => sum + done, 0);
   const known = finished.reduce((sum, { known }) => sum + known, 0);
   if (finished.length) said = `${plural(count, "message")} added${known ? `, ${plural(known, "message")} known already` : ""}.`;
@@ -355,12 +361,25 @@ addEventListener("keydown", (event) => {
 
 // ---- the rest of the page
 
+function showFigures(): void {
+  const { messages, stored, inGraph, approximate, items } = statistics!;
+  const building = inGraph !== undefined && !approximate ? `, graph ${Math.floor((100 * inGraph) / items)} %` : "";
+  const how = approximate ? "approximate search" : `exact search${building}`;
+  $("figures").textContent = messages ? `${plural(messages, "message")} · ${how} · ${bytes(stored)}` : "";
+  $("choice").textContent = approximate
+    ? "There are so many messages that a query walks through a graph of neighbours (HNSW) instead of comparing with all of them. It may miss a few. Searches with a filter compare with all that it allows."
+    : inGraph !== undefined
+      ? `Each query is compared with every message. A graph of neighbours (HNSW) that makes this faster is being built: it has ${number.format(inGraph)} of ${number.format(items)} messages.`
+      : "Each query is compared with every message: int8 first, then the best ones again with 16-bit numbers. So nothing is missed. Above 100,000 messages, a graph of neighbours (HNSW) takes over.";
+  $("comparison").hidden = !approximate;
+}
+
 async function refresh(): Promise<void> {
   statistics = await store.statistics();
-  const { messages, people, stored, earliest, latest } = statistics;
+  const { messages, people, earliest, latest } = statistics;
   $("welcome").hidden = messages > 0;
   $("searching").hidden = $("add").hidden = $("more").hidden = messages === 0;
-  $("figures").textContent = messages ? `${plural(messages, "message")} · exact search · ${bytes(stored)}` : "";
+  showFigures();
   const chosen = person.value;
   person.replaceChildren(
     element("option", { value: "" }, "Anyone"),
@@ -391,9 +410,13 @@ $("about-button").onclick = () => {
   ];
   if (answered) facts.push(["last query", `${milliseconds(answered.answer.encoded)} + ${milliseconds(answered.answer.searched)} ms`]);
   $("facts").replaceChildren(...facts.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
-  $("choice").textContent =
-    "Each query is compared with every message: int8 first, then the best ones again with 16-bit numbers. So nothing is missed, and filters cost nothing.";
   $<HTMLDialogElement>("about").showModal();
+};
+$("compare").onclick = async () => {
+  const status = $("comparison").querySelector("span")!;
+  status.textContent = "Searching …";
+  const { queries, recall, approximate, exact } = await store.compare(100);
+  status.textContent = `${(100 * recall).toFixed(1)} % of the ten nearest found, for ${queries} messages; ${milliseconds(approximate)} ms instead of ${milliseconds(exact)} ms.`;
 };
 
 $("more").onclick = () => {
@@ -425,12 +448,13 @@ $("delete-yes").onclick = async () => {
 startTheme($<HTMLButtonElement>("theme"));
 const { port1, port2 } = new MessageChannel();
 const ready = (async () => {
-  await store.open(Math.min(4, Math.max(1, cores >> 1)));
+  await store.open(Math.min(8, cores));
   await Promise.all([store.connect(port1), indexer.connect(port2, Math.min(cores, 8))]);
   await refresh();
   void store.load().then(() => {
     loaded = 1;
     showStatus();
+    void store.build();
   });
 })();
 ready.catch((error) => problem(error.message));

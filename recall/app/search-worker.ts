@@ -6,6 +6,9 @@ import { sentences } from "./highlight.ts";
 import { serve } from "./rpc.ts";
 
 const kName = "recall-1";
+const kGraphs = ["recall-1.graph-a", "recall-1.graph-b"] as const;
+// Up to so many messages, each query is compared with all of them.
+const kExact = Number(new URL(location.href).searchParams.get("exact") ?? 100000);
 
 export interface Neighbour {
   id: number;
@@ -23,12 +26,27 @@ export interface Answer {
   encoded: number;
   searched: number;
 }
+/** How approximate searches compare with exact ones. */
+export interface Comparison {
+  queries: number;
+  /** The part of the ten nearest that was found. */
+  recall: number;
+  /** Median milliseconds of a search. */
+  approximate: number;
+  exact: number;
+}
 export interface Statistics {
   messages: number;
+  /** With deleted ones, which the graph contains. */
+  items: number;
   /** Bytes on the disk, and of memory. */
   stored: number;
   memory: number;
   threads: number;
+  /** Messages that the graph has; undefined if there are too few for one. */
+  inGraph?: number | undefined;
+  /** True if searches without a filter use the graph. */
+  approximate: boolean;
   /** Names with the number of their messages. */
   people: [string, number][];
   sources: number;
@@ -41,6 +59,7 @@ let encoder: Encoder;
 let loading: Promise<void> | undefined;
 const known = new Set<number>();
 let queries = 0;
+let builds = 0;
 let last: { text: string; vector: Float32Array } | undefined;
 
 const vectorOf = async (text: string): Promise<Float32Array> => {
@@ -63,7 +82,8 @@ const functions = {
     for (let attempt = 0; ; ++attempt) {
       try {
         const file = await openPrivateFile(kName);
-        store = await Store.open(device, { file });
+        const graphs = [await openPrivateFile(kGraphs[0]), await openPrivateFile(kGraphs[1])] as const;
+        store = await Store.open(device, { file, graphs });
         break;
       } catch (error) {
         const locked = (error as Error).name === "NoModificationAllowedError";
@@ -157,7 +177,43 @@ const functions = {
     return count;
   },
 
+  /** Builds the graph for approximate searches if there are many messages; `postMessage` reports the number of messages in it. */
+  async build(): Promise<void> {
+    if (store.length <= kExact || store.approximate) return;
+    const current = ++builds;
+    let last = 0;
+    await store.buildGraph((count) => {
+      if (performance.now() - last > 200) postMessage({ graph: count });
+      if (performance.now() - last > 200) last = performance.now();
+      return builds === current;
+    });
+    postMessage({ graph: store.inGraph });
+  },
+
+  /** Searches for messages like some of them, with the graph and without. */
+  async compare(queries: number): Promise<Comparison> {
+    const times: Record<"approximate" | "exact", number[]> = { approximate: [], exact: [] };
+    let found = 0;
+    for (let q = 0; q < queries; ++q) {
+      const id = Math.floor(((q + 0.5) / queries) * store.length);
+      if (!store.item(id)) continue;
+      const query = await store.vector(id);
+      const lists = [];
+      for (const kind of ["approximate", "exact"] as const) {
+        const start = performance.now();
+        lists.push(await store.search(query, 10, {}, { exact: kind === "exact" }));
+        times[kind].push(performance.now() - start);
+      }
+      const exact = new Set(lists[1]!.map((hit) => hit.id));
+      found += lists[0]!.filter((hit) => exact.has(hit.id)).length / exact.size;
+    }
+    const median = (list: number[]) => list.sort((a, b) => a - b)[list.length >> 1]!;
+    const count = times.exact.length;
+    return { queries: count, recall: found / count, approximate: median(times.approximate), exact: median(times.exact) };
+  },
+
   async clear(): Promise<void> {
+    ++builds;
     await store.clear();
     known.clear();
   },
@@ -180,9 +236,12 @@ const functions = {
     const device = store.device as Awaited<ReturnType<typeof openDevice>>;
     return {
       messages: store.size,
+      items: store.length,
       stored: store.bytes,
       memory: device.memory.buffer.byteLength,
       threads: device.threads,
+      ...(store.length > kExact && { inGraph: store.inGraph }),
+      approximate: store.approximate,
       people: [...people].sort((a, b) => b[1] - a[1]),
       sources: sources.size,
       ...(earliest <= latest && { earliest, latest }),

@@ -290,6 +290,21 @@ await test("after a reload, answers are the same", async () => {
   assert.ok(isDeepStrictEqual(await answers(), first), "other answers");
 });
 
+await test("with many messages, a graph is built, and finds the same", async () => {
+  await page.goto(`${address}?exact=50`);
+  await page.waitForFunction(() => document.querySelector("#figures").textContent.includes("approximate search"));
+  assert.ok(isDeepStrictEqual(await answers(), first), "other answers");
+  await page.click("#about-button");
+  assert.match(await page.textContent("#choice"), /graph of neighbours/);
+  await page.click("#compare");
+  await page.waitForFunction(() => document.querySelector("#comparison").textContent.includes("% of the ten nearest"));
+  assert.match(await page.textContent("#comparison"), /(100|9\d)\.\d % of the ten nearest found, for 100 messages/);
+  await accessible("comparison");
+  await page.keyboard.press("Escape");
+  await page.goto(address);
+  await page.waitForSelector("#searching:not([hidden])");
+});
+
 await test("without the host, answers are the same", async () => {
   server.close();
   await page.reload();
