@@ -113,7 +113,7 @@ class Encoder:
 
         def linear(x, name, **options):
             if self.precision == "int8":
-                values, scales = kernels.quantize_rows(x)
+                values, scales = kernels.quantize_rows(x, w.get(f"{name}.factors"))
                 return kernels.matmul_int8(values, scales, w[f"{name}.weight"], w[f"{name}.scales"], w[f"{name}.bias"], **options)
             return kernels.matmul(x, w[f"{name}.weight"], w[f"{name}.bias"], **options)
 

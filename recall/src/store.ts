@@ -357,6 +357,7 @@ export class Store implements Disposable {
     await exact.write(rows);
     await kernel(device, "quantize.py", "quantize_rows").launch(count, {
       x_ptr: exact,
+      factor_ptr: null,
       out_ptr: this.#vectors.subarray(first * depth, (first + count) * depth),
       scale_ptr: this.#scales.subarray(first, first + count),
       columns: depth,
@@ -414,6 +415,7 @@ export class Store implements Disposable {
       const BLOCK = powerOf2(depth);
       graph.launch(kernel(this.device, "quantize.py", "quantize_rows"), 1, {
         x_ptr: query,
+        factor_ptr: null,
         out_ptr: q,
         scale_ptr: graph.empty("f32", [1]),
         columns: depth,

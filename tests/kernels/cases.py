@@ -105,6 +105,11 @@ def cases():
     x[3] = 0
     scales = np.abs(wide(x)).max(1) / 127
     yield Case("quantize rows", "quantize_rows", [x], {}, [np.floor(np.divide(x, scales[:, None], out=np.zeros_like(wide(x)), where=scales[:, None] > 0) + 0.5).astype(np.int8), scales], 1e-6)
+    factors = rng.uniform(0.2, 5, 50).astype(F32)
+    scaled = wide(x) * wide(factors)
+    scales = np.abs(scaled).max(1) / 127
+    small = np.floor(np.divide(scaled, scales[:, None], out=np.zeros_like(scaled), where=scales[:, None] > 0) + 0.5).astype(np.int8)
+    yield Case("quantize rows with factors", "quantize_rows", [x], {"factors": factors}, [small, scales], 1e-6)
     x = normal(70, 45)
     scales = np.abs(wide(x)).max(0) / 127
     yield Case("quantize columns", "quantize_columns", [x], {}, [np.floor(x / scales + 0.5).astype(np.int8), scales], 1e-6)

@@ -207,16 +207,22 @@ export function matmulInt4<X extends Tensor, W extends Tensor>(x: X, w: W, scale
   });
 }
 
-/** Numbers from -127 to 127 and one scale for each row of x: x is about values * scale. */
-export function quantizeRows<X extends Tensor>(x: X): Results<X, "values" | "scales"> {
-  return apply("quantizeRows", [x], (scope) => {
+/** Numbers from -127 to 127 and one scale for each row of x: x * factors is about values * scale. There may be a factor for each column. */
+export function quantizeRows<X extends Tensor>(x: X, options: { factors?: Tensor | undefined } = {}): Results<X, "values" | "scales"> {
+  const { factors } = options;
+  return apply("quantizeRows", [x, factors], (scope) => {
     typed("quantizeRows", "x", x, kFloats);
     const { rows, columns } = rowsOf("quantizeRows", "x", x);
+    if (factors) {
+      typed("quantizeRows", "factors", factors, kFloats);
+      shaped("quantizeRows", "factors", factors, [columns], ", one number for each column");
+    }
     const values = scope.empty("i8", x.shape);
     const scales = scope.empty("f32", x.shape.slice(0, -1));
     const BLOCK = rowBlock(columns);
     scope.launch(kernel(scope.device, "quantize.py", "quantize_rows"), rows, {
       x_ptr: x,
+      factor_ptr: factors ?? null,
       out_ptr: values,
       scale_ptr: scales,
       columns,
@@ -719,6 +725,7 @@ export function search<Q extends Tensor>(
     const [q, qScale] = [scope.empty("i8", [depth]), scope.empty("f32", [1])];
     scope.launch(kernel(scope.device, "quantize.py", "quantize_rows"), 1, {
       x_ptr: query,
+      factor_ptr: null,
       out_ptr: q,
       scale_ptr: qScale,
       columns: depth,
