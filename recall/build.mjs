@@ -44,7 +44,7 @@ export const bundleForPage = (entry, outfile) =>
     ...settings,
     entryPoints: [entry],
     outfile,
-    external: ["node:*", "/ort/*"],
+    external: ["node:*", "/ort/*", "/modules/*"],
     plugins: [{ ...nereid, setup: (b) => inRepository(b, false) }],
   });
 
