@@ -122,6 +122,8 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   }
   rmSync("dist", { recursive: true, force: true });
   execFileSync(`${web}node_modules/.bin/tsc`, ["-p", "tsconfig.json"], { stdio: "inherit" });
+  for (const file of readdirSync("dist").filter((name) => name.endsWith(".d.ts")))
+    writeFileSync(`dist/${file}`, readFileSync(`dist/${file}`, "utf8").replace(/(from "\.\/\w+)\.ts"/g, '$1.js"'));
   execFileSync(`${web}node_modules/.bin/tsc`, ["-p", "app/tsconfig.json"], { stdio: "inherit" });
   await build({ ...settings, entryPoints: ["src/index.ts"], outfile: "dist/index.js", external: ["nereid-lang", "nereid-lang/*"] });
   await buildApp("dist/app");

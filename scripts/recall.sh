@@ -30,6 +30,7 @@ case "$command" in
     "$node" recall/test/app.mjs || failed=1
     export RECALL_STORE=$PWD/build/recall/store
     RECALL_DIR=$PWD/build/recall RECALL_FIXTURES=$PWD/recall/test/fixtures "$node" recall/node_modules/.test/all.mjs || failed=1
+    RECALL_DIR=$PWD/build/recall "$node" recall/test/package.mjs || failed=1
     PYTHONPATH=$PWD/build/python $python -m pytest -q recall/test || failed=1
     exit $failed
     ;;
