@@ -4,7 +4,7 @@
 #   scripts/recall.sh build     its npm packages, the converted weights in build/recall, and recall/dist, with the page in recall/dist/app
 #   scripts/recall.sh serve     the page on localhost; PORT=8000
 #   scripts/recall.sh test      also runs its tests; RECALL_EVERY=1 with all golden vectors
-#   scripts/recall.sh bench     in Chromium, next to ONNX Runtime Web; needs scripts/setup.sh --bench-web, and the packages onnx and onnxruntime in .venv-bench
+#   scripts/recall.sh bench [encoder | search | wordnet] ...     in Chromium, next to other libraries; options are in recall/bench/*.mjs. The encoder's needs scripts/setup.sh --bench-web
 set -eu
 cd "$(dirname "$0")/.."
 command=${1:-build}
@@ -35,9 +35,20 @@ case "$command" in
     exit $failed
     ;;
   bench)
-    [ -e build/recall/minilm.q8.onnx ] || .venv-bench/bin/python recall/bench/write_onnx.py
     shift
-    exec "$node" recall/bench/run.mjs "$@"
+    kind=${1:-encoder}
+    [ $# -eq 0 ] || shift
+    cmp -s recall/bench/package-lock.json recall/bench/node_modules/.lock || {
+      (cd recall/bench && npm ci --no-audit --no-fund --loglevel=error)
+      cp recall/bench/package-lock.json recall/bench/node_modules/.lock
+    }
+    if [ "$kind" = encoder ]; then
+      [ -x .venv-bench/bin/pip ] || python3 -m venv .venv-bench
+      .venv-bench/bin/pip install --quiet --disable-pip-version-check onnx==1.23.2 onnxruntime==1.32.0
+      [ -e build/recall/transformers ] || .venv-bench/bin/python recall/bench/write_onnx.py
+      kind=run
+    fi
+    exec "$node" "recall/bench/$kind.mjs" "$@"
     ;;
   *) echo "recall.sh: build, serve, test or bench, not $command" >&2; exit 2 ;;
 esac

@@ -58,7 +58,10 @@ export class Recall implements Disposable {
     const openFile = (name: string): LogFile | Promise<LogFile> => (isNode ? openNodeFile(name) : openPrivateFile(name));
     const store = await Store.open(used, {
       width: encoder.dimension,
-      ...(file !== undefined && { file: await openFile(file), graphs: [await openFile(`${file}.graph-a`), await openFile(`${file}.graph-b`)] as const }),
+      ...(file !== undefined && {
+        file: await openFile(file),
+        graphs: [await openFile(`${file}.graph-a`), await openFile(`${file}.graph-b`)] as const,
+      }),
       ...(graph && { graph }),
     });
     const recall = new Recall(encoder, store, device ? undefined : used, exactUpTo);

@@ -59,7 +59,15 @@ try {
     writeFileSync(join(folder, name), text);
     writeFileSync(join(folder, name.replace("mts", "mjs")), text);
   }
-  const options = { strict: true, module: "nodenext", target: "es2022", lib: ["esnext", "dom"], noEmit: true, skipLibCheck: false, types: ["node"] };
+  const options = {
+    strict: true,
+    module: "nodenext",
+    target: "es2022",
+    lib: ["esnext", "dom"],
+    noEmit: true,
+    skipLibCheck: false,
+    types: ["node"],
+  };
   cpSync(join(root, "web/node_modules/@types"), join(folder, "node_modules/@types"), { recursive: true, dereference: true });
   cpSync(join(root, "web/node_modules/undici-types"), join(folder, "node_modules/undici-types"), { recursive: true, dereference: true });
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions: options, files: ["first.mts", "second.mts"] }));
