@@ -6,7 +6,7 @@
 # node where searches begin, and its layer. The vectors have `depth` numbers from -127 to 127, a multiple of 2 * D. Scores are dot products.
 #
 # Programs are workers that take one query after the other. Each has a row of the arrays of scratch memory: `visited` has the number of the last
-# search that came to each node, and `epochs` the number of searches.
+# search that came to each node, from 1 to 255, and `epochs` that of the last search. Bytes, since they are read in no order: so they stay in the cache.
 import triton
 import triton.language as tl
 
@@ -68,7 +68,7 @@ def expand(q_ptr, v_ptr, scale_ptr, links_ptr, rows_ptr, layer, M, values_ptr, i
             m = 0
             next = tl.load(links_ptr + row * M)
             while next >= 0:
-                if tl.load(visited_ptr + next) != epoch:
+                if tl.load(visited_ptr + next).to(tl.int32) != epoch:
                     tl.store(visited_ptr + next, epoch)
                     tl.store(todo_ptr + n, next)
                     n += 1
@@ -111,13 +111,18 @@ def descend(q_ptr, v_ptr, scale_ptr, upper_ptr, rows_ptr, state_ptr, bottom, val
 
 
 @triton.jit
-def new_epoch(epochs_ptr, worker):
+def new_epoch(visited_ptr, epochs_ptr, worker, capacity):
     epoch = tl.load(epochs_ptr + worker) + 1
+    if epoch > 255:
+        for at in range(0, capacity, 64):
+            i = at + tl.arange(0, 64)
+            tl.store(visited_ptr + i, tl.zeros((64, ), tl.uint8), mask=i < capacity)
+        epoch = tl.full([], 1, tl.int32)
     tl.store(epochs_ptr + worker, epoch)
     return epoch
 
 
-# run: hnsw_search | *i8:16,*i8:16,*fp32:16,*i32:16,*i32:16,*i32:16,*i32,*fp32:16,*i32:16,*i32,*fp32,*i32,*i32,i32,i32,i32,i32,i32,i32:16 | D=16 | 2 | r[320]:-127:127,r[4800]:-127:127,r[50]:0.5:1,r[400]:0:50,r[200]:0:50,i[50],r[2]:1:2,z[40],z[40],z[16],z[16],z[100],z[2],5,50,8,8,4,64 | target=2e-6
+# run: hnsw_search | *i8:16,*i8:16,*fp32:16,*i32:16,*i32:16,*i32:16,*i32,*fp32:16,*i32:16,*i32,*fp32,*u8,*i32,i32,i32,i32,i32,i32,i32:16 | D=16 | 2 | r[320]:-127:127,r[4800]:-127:127,r[50]:0.5:1,r[400]:0:50,r[200]:0:50,i[50],r[2]:1:2,z[40],z[40],z[16],z[16],z[100],r[2]:253:256,5,50,8,8,4,64 | target=2e-6
 @triton.jit
 def hnsw_search(q_ptr, v_ptr, scale_ptr, links_ptr, upper_ptr, rows_ptr, state_ptr, values_ptr, ids_ptr, todo_ptr, scores_ptr, visited_ptr, epochs_ptr, queries, capacity, ef, M0,
                 M, depth, D: tl.constexpr):
@@ -128,8 +133,10 @@ def hnsw_search(q_ptr, v_ptr, scale_ptr, links_ptr, upper_ptr, rows_ptr, state_p
         values = values_ptr + query * ef
         ids = ids_ptr + query * ef
         descend(q, v_ptr, scale_ptr, upper_ptr, rows_ptr, state_ptr, 0, values, ids, M, depth, D)
-        count = expand(q, v_ptr, scale_ptr, links_ptr, rows_ptr, 0, M0, values, ids, todo_ptr + worker * M0, scores_ptr + worker * M0, visited_ptr + worker.to(tl.int64) * capacity,
-                       new_epoch(epochs_ptr, worker), tl.full([], 1, tl.int32), ef, depth, D, False)
+        visited = visited_ptr + worker.to(tl.int64) * capacity
+        epoch = new_epoch(visited, epochs_ptr, worker, capacity)
+        count = expand(q, v_ptr, scale_ptr, links_ptr, rows_ptr, 0, M0, values, ids, todo_ptr + worker * M0, scores_ptr + worker * M0, visited, epoch, tl.full([], 1, tl.int32),
+                       ef, depth, D, False)
         for i in range(count):
             tl.store(ids + i, tl.load(ids + i) & ID)
         for i in range(count, ef):
@@ -160,7 +167,7 @@ def choose(v_ptr, scale_ptr, values_ptr, ids_ptr, count, node, links_ptr, M, mos
         tl.store(links_ptr + j, -1)
 
 
-# run: hnsw_insert | *i8:16,*fp32:16,*i32:16,*i32:16,*i32:16,*i32:16,*i32,*fp32:16,*i32:16,*i32,*fp32,*i32,*i32,i32,i32,i32,i32,i32,i32,i32:16 | D=16 | 2 | r[4800]:-127:127,r[50]:0.5:1,r[400]:0:40,r[400]:0:40,i[50],r[50]:0:2,r[2]:1:2,z[16],z[16],z[16],z[16],z[100],z[2],40,50,50,8,8,4,64 | target=2e-6
+# run: hnsw_insert | *i8:16,*fp32:16,*i32:16,*i32:16,*i32:16,*i32:16,*i32,*fp32:16,*i32:16,*i32,*fp32,*u8,*i32,i32,i32,i32,i32,i32,i32,i32:16 | D=16 | 2 | r[4800]:-127:127,r[50]:0.5:1,r[400]:0:40,r[400]:0:40,i[50],r[50]:0:2,r[2]:1:2,z[16],z[16],z[16],z[16],z[100],r[2]:253:256,40,50,50,8,8,4,64 | target=2e-6
 @triton.jit
 def hnsw_insert(v_ptr, scale_ptr, links_ptr, upper_ptr, rows_ptr, layers_ptr, state_ptr, values_ptr, ids_ptr, todo_ptr, scores_ptr, visited_ptr, epochs_ptr, first, last, capacity, ef,
                 M0, M, depth, D: tl.constexpr):
@@ -177,10 +184,10 @@ def hnsw_insert(v_ptr, scale_ptr, links_ptr, upper_ptr, rows_ptr, layers_ptr, st
         descend(q, v_ptr, scale_ptr, upper_ptr, rows_ptr, state_ptr, layer, values, ids, M, depth, D)
         count = tl.full([], 1, tl.int32)
         while layer > 0:
-            count = expand(q, v_ptr, scale_ptr, upper_ptr, rows_ptr, layer, M, values, ids, todo, scores, visited, new_epoch(epochs_ptr, worker), count, ef, depth, D, True)
+            count = expand(q, v_ptr, scale_ptr, upper_ptr, rows_ptr, layer, M, values, ids, todo, scores, visited, new_epoch(visited, epochs_ptr, worker, capacity), count, ef, depth, D, True)
             choose(v_ptr, scale_ptr, values, ids, count, node, upper_ptr + (tl.load(rows_ptr + node) + layer - 1) * M, M, M, depth, D)
             layer -= 1
-        count = expand(q, v_ptr, scale_ptr, links_ptr, rows_ptr, 0, M0, values, ids, todo, scores, visited, new_epoch(epochs_ptr, worker), count, ef, depth, D, False)
+        count = expand(q, v_ptr, scale_ptr, links_ptr, rows_ptr, 0, M0, values, ids, todo, scores, visited, new_epoch(visited, epochs_ptr, worker, capacity), count, ef, depth, D, False)
         choose(v_ptr, scale_ptr, values, ids, count, node, links_ptr + node * M0, M0, M, depth, D)
 
 

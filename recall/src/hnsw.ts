@@ -15,7 +15,7 @@ export interface Vectors {
 export interface HnswOptions {
   /** Links of a node: twice as many on the lowest layer. Default: 16. */
   links?: number;
-  /** The length of the list of a search that inserts a node: more take longer, and make a better graph. Default: 48. */
+  /** The length of the list of a search that inserts a node: more take longer, and make a better graph. Default: 40. */
   effort?: number;
 }
 
@@ -41,7 +41,7 @@ export class Hnsw {
   #upper!: I32;
   #rows!: I32;
   #layers!: I32;
-  #visited!: I32;
+  #visited!: DeviceBuffer;
   readonly #state: I32;
   readonly #epochs: I32;
   readonly #todo: I32;
@@ -52,14 +52,14 @@ export class Hnsw {
   #slots = new Int32Array(0); // of rows of links, while links back are collected
   #batches = 1; // the size of the next batch; grows to what fits into the time asked for
 
-  constructor(device: WasmDevice, depth: number, vectors: Vectors, { links = 16, effort = 48 }: HnswOptions = {}) {
+  constructor(device: WasmDevice, depth: number, vectors: Vectors, { links = 16, effort = 40 }: HnswOptions = {}) {
     if (depth % 32 !== 0) throw new RangeError(`depth must be a multiple of 32 (got ${depth})`);
     this.device = device;
     this.depth = depth;
     this.links = links;
     this.effort = effort;
     // Several per thread: they take different times.
-    this.workers = device.threads > 1 ? 4 * device.threads : 1;
+    this.workers = device.threads > 1 ? 2 * device.threads : 1;
     this.#vectors = vectors;
     const compiled = (kernel: string) => jit(source, { path: "hnsw.py", device, kernel });
     this.#kernels = { search: compiled("hnsw_search"), insert: compiled("hnsw_insert"), link: compiled("hnsw_link") };
@@ -83,7 +83,7 @@ export class Hnsw {
 
   /** The bytes of memory. */
   get bytes(): number {
-    return [this.#lower, this.#upper, this.#rows, this.#layers, this.#visited].reduce((sum, { size }) => sum + 4 * size, 0);
+    return [this.#lower, this.#upper, this.#rows, this.#layers].reduce((sum, { size }) => sum + 4 * size, this.#visited.size);
   }
 
   /** Changes where the vectors are. */
@@ -248,7 +248,7 @@ export class Hnsw {
     this.#rows = grown(this.#rows, capacity, 0);
     this.#layers = grown(this.#layers, capacity, 0);
     this.#visited?.dispose();
-    this.#visited = this.device.buffer("i32", [this.workers * capacity]);
+    this.#visited = this.device.buffer("u8", [this.workers * capacity]) as DeviceBuffer;
     this.#epochs.view.fill(0);
     this.#slots = new Int32Array(Math.max(capacity, upper)).fill(-1);
     this.#capacity = capacity;
