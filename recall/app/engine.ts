@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What both workers need: a device and the model. All files come from the folder of the page.
+// The parts of both workers: a device and the model. All files come from the folder of the page.
 import { open, type WasmDevice } from "nereid-lang";
 import { configure } from "nereid-lang/compile";
 import { Encoder } from "../src/index.ts";

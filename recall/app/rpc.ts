@@ -3,7 +3,7 @@
 
 type Functions = Record<string, (...args: any[]) => unknown>;
 
-/** What both ends of a channel have. */
+/** A worker or a port, from either side. */
 interface End {
   postMessage(message: unknown, transfer?: Transferable[]): void;
   onmessage: ((event: MessageEvent) => void) | null;

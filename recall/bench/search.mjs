@@ -57,7 +57,7 @@ function ofStore(path, width) {
   const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) all.set(part, (at += part.length) - part.length);
-  // Neighbours in the file are alike: in random order, queries are not all from its end.
+  // Neighbours in the file are similar: in random order, queries are not all from its end.
   const rows = all.length / width;
   for (let i = rows - 1; i > 0; --i) {
     const j = Math.floor(random() * (i + 1));

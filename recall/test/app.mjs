@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The page in Chromium, from a host that sends no special headers: indexing, search, filters, dialogs, keys, accessibility, policy, reload, offline.
-//   node recall/test/app.mjs [FOLDER]     with screenshots in a folder
+//   node recall/test/app.mjs [FOLDER]     with pictures of the page in a folder
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
@@ -57,7 +57,7 @@ async function test(name, body) {
     await page.keyboard.press("Escape").catch(() => {});
   }
 }
-const picture = (name) => pictures && page.screenshot({ path: join(pictures, `${name}.png`) });
+const picture = (name) => pictures && page.screenshot({ path: join(pictures, `recall-${name}.jpg`), type: "jpeg", quality: 88 });
 const status = (text) => page.waitForFunction((t) => document.querySelector("#status").textContent.includes(t), text);
 // The results when they are those of this query: texts, people and scores.
 async function search(text) {

@@ -18,7 +18,7 @@ from nereid_recall import Encoder, Log, LogError, Recall, Store, read_weights  #
 
 FOLDER = Path(os.environ.get("RECALL_DIR", ROOT / "build/recall"))
 GOLDEN = Path(os.environ.get("RECALL_GOLDEN", ROOT / "recall/node_modules/@sap-ux/fiori-docs-embeddings/data/embeddings"))
-EVERY = int(os.environ.get("RECALL_EVERY", "8"))
+EVERY = int(os.environ.get("RECALL_EVERY", "12"))
 SENTENCES = ["The train to Lyon leaves at seven in the morning.", "When does my train depart?", "Grandma's recipe for plum cake needs six eggs.", "", "word " * 40]
 
 

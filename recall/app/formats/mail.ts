@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Mailboxes (.mbox) and single mails (.eml). A conversation is a source of its own: the subject without "Re:".
+// Mailboxes (.mbox) and single mails (.eml). The source of a mail is its conversation: the subject without "Re:".
 import PostalMime from "postal-mime";
 import { type ExportFile, type Message, split, timeOf } from "./message.ts";
 
@@ -54,7 +54,7 @@ export function textOfHtml(html: string): string {
     .trim();
 }
 
-// What the author wrote: without quoted mails and the signature. mboxrd puts ">" before "From " in texts.
+// The text that the author wrote, without quoted mails and the signature. mboxrd puts ">" before "From " in texts.
 function written(text: string): string {
   const lines = text
     .replace(/\r\n?/g, "\n")
