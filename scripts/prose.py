@@ -62,9 +62,9 @@ SUBJECT = re.compile(r"^(?:What|Who|Whose|Whatever|Whoever)\b(?!.*\?$)")
 
 COMMENT_SUBJECT = re.compile(r"^(?:What|Who|Whose|Whom|Whatever|Whoever|Of (?!fset|ten|f )|Those (?:that|who|of|whose)|That (?:it|which|there|they)|Not (?:that|what))\b(?!.*\?$)")
 
-PAGES = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs", "examples", "web/README.md", "web/examples", ".github"]
+PAGES = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs", "examples", "web/README.md", "web/examples", "recall/README.md", ".github"]
 # Sources whose comments are checked.
-SOURCES = ["src", "include", "tools", "python", "web/src", "web/playground", "web/build.mjs", "web/site.mjs", "tests", "web/test", "fuzz", "bench", "examples", "scripts/*.sh", "scripts/*.py"]
+SOURCES = ["src", "include", "tools", "python", "web/src", "web/playground", "web/build.mjs", "web/site.mjs", "tests", "web/test", "recall", "fuzz", "bench", "examples", "scripts/*.sh", "scripts/*.py"]
 # Comments of test files are part of the tests; those of the last folders of src are rewritten together with their code.
 EXCLUDED = ("tests/corpus/", "tests/errors/", "tests/ir/", "tests/lang/", "tests/ops/", "tests/passes/", "tests/prose_test.py", "src/lower/", "src/schedule/", "src/backends/wgsl/", "scripts/prose.py")
 found = 0

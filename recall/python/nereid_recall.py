@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Recall: search of texts by meaning, on kernels of Nereid: sentences to vectors by all-MiniLM-L6-v2, and exact search.
 
-    encoder = Encoder.load("build/recall", precision="f32")
-    vectors = encoder.encode(["a sentence", "another one"])  # [2, 384], of length 1
-
-    with Store("messages") as store:
-        store.add([{"text": "a sentence", "person": "Ada"}, {"text": "another one"}], vectors)
-        for hit in store.search(encoder.encode(["a question"])[0], 10, person="Ada"):
+    with Recall("build/recall", "messages") as recall:
+        recall.add(["a sentence", {"text": "another one", "person": "Ada"}])
+        for hit in recall.search("a question", 10, person="Ada"):
             print(hit.score, hit.item["text"])
+
+Its parts are an Encoder, which computes vectors, and a Store, which searches them.
 
 Needs NumPy, and the package `tokenizers` for Encoder.load. recall/convert.py writes the encoder's files.
 """
@@ -113,7 +112,7 @@ class Encoder:
 
         def linear(x, name, **options):
             if self.precision == "int8":
-                values, scales = kernels.quantize_rows(x)
+                values, scales = kernels.quantize_rows(x, w.get(f"{name}.factors"))
                 return kernels.matmul_int8(values, scales, w[f"{name}.weight"], w[f"{name}.scales"], w[f"{name}.bias"], **options)
             return kernels.matmul(x, w[f"{name}.weight"], w[f"{name}.bias"], **options)
 
@@ -221,7 +220,7 @@ class Hit:
 
 
 class Store:
-    """Texts with their vectors, in a file or in memory. An item is a dict with `text`, and with `person` and `time` (milliseconds since 1970) for filters."""
+    """Texts with their vectors, in a file or in memory. An item is a dict with `text`, and optionally `person`, `time` (milliseconds since 1970) and `source`."""
 
     def __init__(self, path=None, width=384):
         self.width = width
@@ -261,7 +260,7 @@ class Store:
             raise ValueError(f"{len(items)} items need vectors of the shape {[len(items), self.width]}, but got {list(vectors.shape)}")
         first, halves = len(self._items), vectors.astype(np.float16)
         if items:
-            text = json.dumps([{k: item[k] for k in ("text", "person", "time") if item.get(k) is not None} for item in items], ensure_ascii=False)
+            text = json.dumps([{k: item[k] for k in ("text", "person", "time", "source") if item.get(k) is not None} for item in items], ensure_ascii=False)
             self._log.append(_ITEMS, struct.pack("<II", len(items), 0) + halves.tobytes() + text.encode())
             self._items += json.loads(text)
             self._reserve(len(self._items))
@@ -299,6 +298,12 @@ class Store:
         values, ids = kernels.search(np.asarray(query, np.float32), self._vectors, self._scales, k, exact=self._exact, mask=mask)
         return [Hit(int(i), self._items[i], float(score)) for score, i in zip(values, ids) if score > -math.inf]
 
+    def vector(self, id):
+        """The vector of an item, as a query for similar ones."""
+        if not 0 <= id < len(self._items) or self._items[id] is None:
+            raise IndexError(f"there is no item {id}")
+        return self._exact[id].astype(np.float32)
+
     def close(self):
         self._log.close()
 
@@ -316,3 +321,43 @@ class Store:
         self._exact = np.concatenate([self._exact, np.zeros((more, self.width), np.float16)])
         self._vectors = np.concatenate([self._vectors, np.zeros((more, self.width), np.int8)])
         self._scales = np.concatenate([self._scales, np.zeros(more, np.float32)])
+
+
+class Recall:
+    """Texts that are searched by meaning, in a file or in memory. `model` is the folder with the files of recall/convert.py."""
+
+    def __init__(self, model, path=None, precision="int8", longest=256):
+        self.encoder = Encoder.load(model, precision, longest)
+        self.store = Store(path, self.encoder.dimension)
+
+    def __len__(self):
+        return len(self.store)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def add(self, items):
+        """Adds texts, or dicts as Store takes them. Returns the id of the first; the others follow."""
+        items = [{"text": item} if isinstance(item, str) else item for item in items]
+        return self.store.add(items, self.encoder.encode([item["text"] for item in items]))
+
+    def search(self, query, k=10, **filters):
+        """The k texts whose meanings are closest to the query's, best first. Filters are those of Store.search."""
+        return self.store.search(self.encoder.encode([query])[0], k, **filters)
+
+    def similar(self, id, k=10, **filters):
+        """The k texts closest to one of them, without itself."""
+        hits = self.store.search(self.store.vector(id), k + 1, **filters)
+        return [hit for hit in hits if hit.id != id][:k]
+
+    def delete(self, ids):
+        self.store.delete(ids)
+
+    def clear(self):
+        self.store.clear()
+
+    def close(self):
+        self.store.close()

@@ -124,7 +124,7 @@ export class Encoder implements Disposable {
     const linear = (x: Value, name: string, options: Epilogue = {}): Value => {
       const [w, bias] = [at(`${name}.weight`), at(`${name}.bias`)];
       if (w.dtype !== "i8") return matmul(x, w, { bias, ...options });
-      const { values, scales } = quantizeRows(x);
+      const { values, scales } = quantizeRows(x, { factors: tensors[`${name}.factors`] });
       return matmulInt8(values, scales, w, at(`${name}.scales`), { bias, ...options });
     };
     const norm = (x: Value, name: string): Value => layerNorm(x, at(`${name}.weight`), at(`${name}.bias`), { epsilon });

@@ -118,6 +118,11 @@ export class Log {
     this.#end = at + bytes.length;
   }
 
+  /** A copy of the file. */
+  async read(): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#file.read(0, this.#end);
+  }
+
   /** Removes all records. */
   async clear(): Promise<void> {
     await this.#file.truncate(kHeader);

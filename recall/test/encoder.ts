@@ -9,7 +9,7 @@ import { Encoder } from "../src/index.ts";
 
 const folder = process.env["RECALL_DIR"]!;
 const golden = fileURLToPath(new URL("data/embeddings/", import.meta.resolve("@sap-ux/fiori-docs-embeddings/package.json")));
-const every = Number(process.env["RECALL_EVERY"] ?? 16);
+const every = Number(process.env["RECALL_EVERY"] ?? 32);
 
 const bytesOf = (path: string): ArrayBuffer => {
   const file = readFileSync(path);

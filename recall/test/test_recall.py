@@ -14,11 +14,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "recall/python"))
-from nereid_recall import Encoder, Log, LogError, Store, read_weights  # noqa: E402
+from nereid_recall import Encoder, Log, LogError, Recall, Store, read_weights  # noqa: E402
 
 FOLDER = Path(os.environ.get("RECALL_DIR", ROOT / "build/recall"))
 GOLDEN = Path(os.environ.get("RECALL_GOLDEN", ROOT / "recall/node_modules/@sap-ux/fiori-docs-embeddings/data/embeddings"))
-EVERY = int(os.environ.get("RECALL_EVERY", "8"))
+EVERY = int(os.environ.get("RECALL_EVERY", "12"))
 SENTENCES = ["The train to Lyon leaves at seven in the morning.", "When does my train depart?", "Grandma's recipe for plum cake needs six eggs.", "", "word " * 40]
 
 
@@ -33,7 +33,7 @@ def nearest(vectors):
     return np.argsort(-(vectors @ vectors.T), axis=1, kind="stable")[:, :10]
 
 
-@pytest.mark.parametrize("precision, least, overlap", [("f32", 0.99, 0.95), ("int8", 0.99, 0.93)])
+@pytest.mark.parametrize("precision, least, overlap", [("f32", 0.99, 0.95), ("int8", 0.99, 0.95 if EVERY == 1 else 0.94)])
 def test_vectors_are_those_of_the_golden_set(golden, precision, least, overlap):
     texts, wanted = golden
     vectors = Encoder.load(FOLDER, precision, longest=512).encode(texts)
@@ -156,3 +156,19 @@ def test_the_npm_package_reads_the_same_file():
         expected = json.loads(Path(path + ".json").read_text())
         hits = store.search(np.array(expected["query"], np.float32), 20)
         assert [hit.id for hit in hits] == expected["ids"]
+
+
+def test_texts_are_found_by_meaning(tmp_path):
+    path = str(tmp_path / "texts")
+    with Recall(FOLDER, path) as recall:
+        assert recall.add([*SENTENCES[:2], {"text": SENTENCES[2], "person": "Ada"}, {"text": "Buy eggs and flour", "person": "Ben"}]) == 0
+        assert recall.search("departure of the railway", 1)[0].id in (0, 1)
+        assert [hit.id for hit in recall.search("baking", person="Ben")] == [3]
+        assert recall.similar(2, 1)[0].id == 3 and len(recall.similar(2)) == 3
+        recall.delete([3])
+    with Recall(FOLDER, path) as recall:
+        assert len(recall) == 3 and recall.search("baking", 1)[0].item == {"text": SENTENCES[2], "person": "Ada"}
+        with pytest.raises(IndexError, match="no item 3"):
+            recall.similar(3)
+        recall.clear()
+        assert len(recall) == 0

@@ -105,6 +105,11 @@ def cases():
     x[3] = 0
     scales = np.abs(wide(x)).max(1) / 127
     yield Case("quantize rows", "quantize_rows", [x], {}, [np.floor(np.divide(x, scales[:, None], out=np.zeros_like(wide(x)), where=scales[:, None] > 0) + 0.5).astype(np.int8), scales], 1e-6)
+    factors = rng.uniform(0.2, 5, 50).astype(F32)
+    scaled = wide(x) * wide(factors)
+    scales = np.abs(scaled).max(1) / 127
+    small = np.floor(np.divide(scaled, scales[:, None], out=np.zeros_like(scaled), where=scales[:, None] > 0) + 0.5).astype(np.int8)
+    yield Case("quantize rows with factors", "quantize_rows", [x], {"factors": factors}, [small, scales], 1e-6)
     x = normal(70, 45)
     scales = np.abs(wide(x)).max(0) / 127
     yield Case("quantize columns", "quantize_columns", [x], {}, [np.floor(x / scales + 0.5).astype(np.int8), scales], 1e-6)
@@ -215,7 +220,7 @@ def cases():
     yield Case("distances int8", "distances_int8", [a, a_scales, b, b_scales], {}, [(wide(a) @ wide(b).T) * wide(a_scales)[:, None] * wide(b_scales)], 1e-5)
 
     # Search: vectors that differ enough for int8 to find the best, among them the query; some masked.
-    for count, k, masked in ((3000, 10, True), (700, 5, False), (6, 8, True)):
+    for count, k, masked in ((3000, 10, True), (700, 5, False), (600, 200, False), (6, 8, True)):
         v, mask = normal(count, 72), (rng.uniform(size=count) < 0.7).astype(np.uint8)
         v /= np.linalg.norm(v, axis=1, keepdims=True)
         q, half = v[count // 2].copy(), v.astype(F16)

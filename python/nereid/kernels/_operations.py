@@ -156,13 +156,16 @@ def matmul_int4(x, w, scales, bias=None, activation="none", residual=None, *, ou
     return out
 
 
-def quantize_rows(x):
-    """Numbers from -127 to 127 and one scale for each row of x, as (values, scales): x is about values * scale."""
-    scope, x = _scope(x)
+def quantize_rows(x, factors=None):
+    """Numbers from -127 to 127 and one scale for each row of x, as (values, scales): x * factors is about values * scale. There may be a factor for each column."""
+    scope, x, factors = _scope(x, factors)
     _typed("x", x, FLOATS)
     rows, columns = _rows("x", x)
+    if factors is not None:
+        _typed("factors", factors, FLOATS)
+        _shaped("factors", factors, (columns, ), ", one number for each column")
     values, scales = scope.empty(np.int8, x.shape), scope.empty(np.float32, x.shape[:-1])
-    scope.launch(raw.quantize_rows, (rows, ), x_ptr=x, out_ptr=values, scale_ptr=scales, columns=columns, BLOCK=_row_block(columns))
+    scope.launch(raw.quantize_rows, (rows, ), x_ptr=x, factor_ptr=factors, out_ptr=values, scale_ptr=scales, columns=columns, BLOCK=_row_block(columns))
     return values, scales
 
 
@@ -437,12 +440,12 @@ def search(query, vectors, scales, k, exact=None, mask=None, candidates=None):
     if exact is not None:
         _typed("exact", exact, FLOATS)
         _shaped("exact", exact, vectors.shape)
-    known = _power(k) if exact is None else candidates or max(32, _power(2 * k))
+    known = _power(k) if exact is None else candidates or min(256, max(32, _power(2 * k)))
     if _power(known) != known or not k <= known <= 256:
         raise ValueError(f"candidates must be a power of two from {k} to 256 (got {known})")
     width = _row_block(depth)
     q, q_scale = scope.empty(np.int8, (depth, )), scope.empty(np.float32, (1, ))
-    scope.launch(raw.quantize_rows, (1, ), x_ptr=query, out_ptr=q, scale_ptr=q_scale, columns=depth, BLOCK=width)
+    scope.launch(raw.quantize_rows, (1, ), x_ptr=query, factor_ptr=None, out_ptr=q, scale_ptr=q_scale, columns=depth, BLOCK=width)
     block = min(_SEARCHED, max(2 * known, _power(count)))
     blocks = cdiv(max(count, 1), block)
     values, indices = scope.empty(np.float32, (blocks * known, )), scope.empty(np.int32, (blocks * known, ))

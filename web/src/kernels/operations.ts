@@ -207,16 +207,22 @@ export function matmulInt4<X extends Tensor, W extends Tensor>(x: X, w: W, scale
   });
 }
 
-/** Numbers from -127 to 127 and one scale for each row of x: x is about values * scale. */
-export function quantizeRows<X extends Tensor>(x: X): Results<X, "values" | "scales"> {
-  return apply("quantizeRows", [x], (scope) => {
+/** Numbers from -127 to 127 and one scale for each row of x: x * factors is about values * scale. There may be a factor for each column. */
+export function quantizeRows<X extends Tensor>(x: X, options: { factors?: Tensor | undefined } = {}): Results<X, "values" | "scales"> {
+  const { factors } = options;
+  return apply("quantizeRows", [x, factors], (scope) => {
     typed("quantizeRows", "x", x, kFloats);
     const { rows, columns } = rowsOf("quantizeRows", "x", x);
+    if (factors) {
+      typed("quantizeRows", "factors", factors, kFloats);
+      shaped("quantizeRows", "factors", factors, [columns], ", one number for each column");
+    }
     const values = scope.empty("i8", x.shape);
     const scales = scope.empty("f32", x.shape.slice(0, -1));
     const BLOCK = rowBlock(columns);
     scope.launch(kernel(scope.device, "quantize.py", "quantize_rows"), rows, {
       x_ptr: x,
+      factor_ptr: factors ?? null,
       out_ptr: values,
       scale_ptr: scales,
       columns,
@@ -713,12 +719,13 @@ export function search<Q extends Tensor>(
       typed("search", "exact", exact, kFloats);
       shaped("search", "exact", exact, vectors.shape);
     }
-    const K = exact ? (options.candidates ?? Math.max(32, powerOf2(2 * k))) : powerOf2(k);
+    const K = exact ? (options.candidates ?? Math.min(256, Math.max(32, powerOf2(2 * k)))) : powerOf2(k);
     if (!(powerOf2(K) === K && K >= k && K <= 256)) throw wrong("search", `candidates must be a power of two from ${k} to 256 (got ${K})`);
     const D = rowBlock(depth);
     const [q, qScale] = [scope.empty("i8", [depth]), scope.empty("f32", [1])];
     scope.launch(kernel(scope.device, "quantize.py", "quantize_rows"), 1, {
       x_ptr: query,
+      factor_ptr: null,
       out_ptr: q,
       scale_ptr: qScale,
       columns: depth,

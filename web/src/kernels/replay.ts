@@ -11,6 +11,8 @@ import type { GpuDevice } from "../webgpu.ts";
 import type { GpuKernel } from "../webgpu-kernel.ts";
 
 const kChunks = 8; // per thread and launch
+const kShort = 1; // ms: longer sequences always run on all threads
+const kAgain = 64; // runs, after which the other way is tried again
 
 /** A launch of a loaded kernel. */
 export interface Launch {
@@ -51,20 +53,57 @@ export function recordWasm(device: WasmDevice, launches: readonly Launch[]): Rep
   const state = new Int32Array(new SharedArrayBuffer(4 * wordsOf(steps.length)));
   pool.load({ kernel: id, state, steps: steps.map(({ kernel, args, programs, size }) => ({ kernel: kernel.id, args, programs, size })) });
   const run = sequence(pool.control, state, steps);
-  const done = (outcome: Outcome) => device.raise(steps[state[0]!]!.kernel, outcome);
+  const alone = (inline: number) => steps.forEach(({ args }) => (heap.bytes[args + 12] = inline));
+  const inPool = () => {
+    alone(0);
+    state.fill(0);
+    const { at: scratch, stride } = device.scratch;
+    const start = performance.now();
+    const done = (outcome: Outcome) => {
+      device.raise(steps[state[0]!]!.kernel, outcome);
+      ways[0]!.add(performance.now() - start);
+    };
+    const outcome = pool.run({ kernel: id, programs: threads, args: 0, scratch, stride, run, cost: NaN });
+    return outcome instanceof Promise ? outcome.then(done) : done(outcome);
+  };
+  const inThisThread = () => {
+    alone(1);
+    const start = performance.now();
+    for (const { kernel, programs, args } of steps) device.inline(kernel, 0, programs, args);
+    ways[1]!.add(performance.now() - start);
+  };
+  // Short sequences may take less time than it takes to wake the other threads: measured.
+  const ways = [new Way(inPool), new Way(inThisThread)];
+  let runs = 0;
   return {
     start: () => {
       if (steps.length === 0) return undefined;
-      state.fill(0);
-      const { at: scratch, stride } = device.scratch;
-      const outcome = pool.run({ kernel: id, programs: threads, args: 0, scratch, stride, run, cost: NaN });
-      return outcome instanceof Promise ? outcome.then(done) : done(outcome);
+      const [pooled, single] = ways as [Way, Way];
+      const worse = single.cost < pooled.cost ? pooled : single;
+      const other = ++runs % kAgain === 0 && worse.cost < kShort ? worse : undefined;
+      if (runs < 3 || pooled.cost > kShort) return pooled.run();
+      return (other ?? (single.cost < pooled.cost ? single : pooled)).run();
     },
     release: () => {
       pool.drop(id);
       free();
     },
   };
+}
+
+// A way to run a sequence, and how many ms it takes: 0 until it is known.
+class Way {
+  readonly run: () => void | Promise<void>;
+  cost = 0;
+
+  constructor(run: () => void | Promise<void>) {
+    this.run = run;
+  }
+
+  add(time: number): void {
+    // A run that took very long was interrupted.
+    this.cost = this.cost ? 0.75 * this.cost + 0.25 * Math.min(time, 2 * this.cost) : time || 0.001;
+  }
 }
 
 /** Must run in a turn of the device's queue. */

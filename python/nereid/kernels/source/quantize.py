@@ -10,13 +10,17 @@ def nearest(x):
     return tl.floor(x + 0.5)
 
 
-# run: quantize_rows | *fp32:16,*i8:16,*fp32,i32 | BLOCK=64 | 5 | r[250],z[250],z[5],50 | target=1e-6
+# run: quantize_rows | *fp32:16,*i8:16,*fp32,i32 | factor_ptr=None,BLOCK=64 | 5 | r[250],z[250],z[5],50 | target=1e-6
+# run: quantize_rows | *fp32:16,*fp32:16,*i8:16,*fp32,i32 | BLOCK=64 | 5 | r[250],r[50]:0.5:2,z[250],z[5],50 | target=1e-6
 @triton.jit
-def quantize_rows(x_ptr, out_ptr, scale_ptr, columns, BLOCK: tl.constexpr):
-    # Each row to int8 from -127 to 127, with the scale of its largest number. A row of zeros has scale 0.
+def quantize_rows(x_ptr, factor_ptr, out_ptr, scale_ptr, columns, BLOCK: tl.constexpr):
+    # Each row to int8 from -127 to 127, with the scale of its largest number. A row of zeros has scale 0. The columns are multiplied by factors first,
+    # unless `factor_ptr` is None.
     row = tl.program_id(0)
     i = tl.arange(0, BLOCK)
     x = tl.load(x_ptr + row * columns + i, mask=i < columns, other=0.0).to(tl.float32)
+    if factor_ptr is not None:
+        x *= tl.load(factor_ptr + i, mask=i < columns, other=0.0).to(tl.float32)
     largest = tl.max(tl.abs(x), axis=0)
     inverse = tl.where(largest > 0, 127.0 / largest, 0.0)
     tl.store(out_ptr + row * columns + i, nearest(x * inverse).to(tl.int8), mask=i < columns)

@@ -8,15 +8,22 @@ import triton.language as tl
 # run: search_int8 | *i8:16,*fp32,*i8:16,*fp32,*fp32,*i32,i32,i32 | mask_ptr=None,K=4,BN=32,D=64 | 4 | r[50],r[1],r[5000],r[100]:0.5:1.5,z[16],z[16],100,50 | tol=1e-6 | target=1e-6
 @triton.jit
 def search_int8(q_ptr, q_scale_ptr, v_ptr, scale_ptr, mask_ptr, values_ptr, indices_ptr, vectors, depth, K: tl.constexpr, BN: tl.constexpr, D: tl.constexpr):
-    # Each program has BN vectors of at most D int8 numbers, and finds its K best, largest first. The sums are exact: a product of two int8 fits
-    # into int16. Each vector has a scale. Vectors whose mask is 0 do not count, unless `mask_ptr` is None; -infinity fills the rest.
+    # Each program has BN vectors of at most D int8 numbers, and finds its K best, largest first. The sums are exact: two products of int8 fit into int16
+    # together, since the query has numbers from -127 to 127. Each vector has a scale. Vectors whose mask is 0 do not count, unless `mask_ptr` is None;
+    # -infinity fills the rest.
     block = tl.program_id(0)
     n = block * BN + tl.arange(0, BN)
-    d = tl.arange(0, D)
+    d = tl.arange(0, D // 2)
     inside = n < vectors
-    q = tl.load(q_ptr + d, mask=d < depth, other=0).to(tl.int16)
-    v = tl.load(v_ptr + n.to(tl.int64)[:, None] * depth + d[None, :], mask=inside[:, None] & (d[None, :] < depth), other=0).to(tl.int16)
-    scores = tl.sum((q[None, :] * v).to(tl.int32), axis=1).to(tl.float32) * (tl.load(scale_ptr + n, mask=inside, other=0.0) * tl.load(q_scale_ptr))
+    half = (depth + 1) // 2
+    first, second = d < half, d < depth - half
+    rows = v_ptr + n.to(tl.int64)[:, None] * depth + d[None, :]
+    q = tl.load(q_ptr + d, mask=first, other=0).to(tl.int16)
+    q_rest = tl.load(q_ptr + half + d, mask=second, other=0).to(tl.int16)
+    v = tl.load(rows, mask=inside[:, None] & first[None, :], other=0).to(tl.int16)
+    v_rest = tl.load(rows + half, mask=inside[:, None] & second[None, :], other=0).to(tl.int16)
+    sums = tl.sum((q[None, :] * v + q_rest[None, :] * v_rest).to(tl.int32), axis=1)
+    scores = sums.to(tl.float32) * (tl.load(scale_ptr + n, mask=inside, other=0.0) * tl.load(q_scale_ptr))
     counts = inside
     if mask_ptr is not None:
         counts = inside & (tl.load(mask_ptr + n, mask=inside, other=0) != 0)
