@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <set>
 
@@ -90,8 +91,9 @@ class Rescaling {
       const Value* v = next.back();
       next.pop_back();
       if (v == next_ || v == before_) continue;
-      if (of(v).kind == Weight::Free && isInside(v) && !constantBits(v)) return false;
-      if (of(v).kind == Weight::Linear && needed.insert(v->def).second)
+      const bool depends = of(v).kind == Weight::Linear || isTest(v);
+      if (!depends && of(v).kind == Weight::Free && isInside(v) && !constantBits(v)) return false;
+      if (depends && needed.insert(v->def).second)
         next.insert(next.end(), v->def->operands.begin(), v->def->operands.end());
     }
     chain_.clear();
@@ -175,6 +177,12 @@ class Rescaling {
 
   static Weight unknown() { return {Weight::Unknown}; }
   static bool isZero(const Value* v) { return constantBits(v) == uint64_t{0}; }
+  // Whether all of a row was masked so far: then `grows` is true of any scale, and the new maximum is kept.
+  bool isTest(const Value* v) const {
+    if (!v->def || v->def->op != Op::CmpF || v->def->operand(0) != next_) return false;
+    return v->def->integer(Attr::Predicate) == static_cast<int64_t>(CmpFPred::Oeq) &&
+           constantBits(v->def->operand(1)) == encodeFloat(Elem::F32, -std::numeric_limits<double>::infinity());
+  }
 
   Weight compute(const Inst& i) {
     bool isFree = true;
@@ -183,7 +191,7 @@ class Rescaling {
       walk(*r, [&](const Inst& inside) {
         for (const Value* v : inside.operands) isFree &= isInside(v, i) || of(v).kind == Weight::Free;
       });
-    if (isFree) return {};
+    if (isFree || (i.results.size() == 1 && isTest(i.results[0]))) return {};
     auto in = [&](size_t k) { return of(i.operand(k)); };
     switch (i.op) {
       case Op::AddF: return sum(i.operand(0), i.operand(1), 1);
@@ -209,6 +217,7 @@ class Rescaling {
         if (in(0).kind != Weight::Free) return unknown();
         if (isZero(i.operand(2)) && in(1).kind == Weight::Exponential) return in(1);
         if (isZero(i.operand(1)) && in(2).kind == Weight::Exponential) return in(2);
+        if (isTest(i.operand(0)) && isZero(i.operand(1)) && i.operand(2) == next_) return in(2);
         return in(1) == in(2) ? in(1) : unknown();
       }
       case Op::Reduce: {
