@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Builds the compiler (everything without LLVM) as WebAssembly and prints its size; more than 1.2 MB, or 465 kB with gzip, is a failure.
+# Builds the compiler (everything without LLVM) as WebAssembly and prints its size; more than 1.2 MB, or 475 kB with gzip, is a failure.
 set -eu
 cd "$(dirname "$0")/.."
 out=build-wasm
@@ -57,4 +57,4 @@ size=$(wc -c < $out/nereid.wasm)
 packed=$(gzip -9 -c $out/nereid.wasm | wc -c)
 echo "nereid.wasm: $size bytes, $packed with gzip"
 [ "$size" -le 1200000 ] || { echo "larger than 1.2 MB"; exit 1; }
-[ "$packed" -le 465000 ] || { echo "larger than 465 kB with gzip"; exit 1; }
+[ "$packed" -le 475000 ] || { echo "larger than 475 kB with gzip"; exit 1; }

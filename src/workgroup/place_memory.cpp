@@ -109,10 +109,11 @@ class Placement {
       Life& life = lives_[alloc];
       life.first = std::min(life.first, at);
       life.last = std::max(life.last, at);
-      const Region* branch = nullptr;  // the innermost
+      const Region* branch = nullptr;  // the innermost; within a loop over threads, a branch only says which of them write
       for (const Block* b = inst.parent; b && b->parent && b->parent->parent; b = b->parent->parent->parent) {
         const Inst* parent = b->parent->parent;
         life.inLoop |= writes && parent->op == Op::For && !parent->has(Attr::Threads);
+        if (parent->has(Attr::Threads)) branch = nullptr;
         if (!branch && (parent->op == Op::If || parent->op == Op::While)) branch = b->parent;
       }
       if (life.accesses.empty()) life.branch = branch;
