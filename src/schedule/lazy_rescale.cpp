@@ -93,8 +93,7 @@ class Rescaling {
       if (v == next_ || v == before_) continue;
       const bool depends = of(v).kind == Weight::Linear || isTest(v);
       if (!depends && of(v).kind == Weight::Free && isInside(v) && !constantBits(v)) return false;
-      if (depends && needed.insert(v->def).second)
-        next.insert(next.end(), v->def->operands.begin(), v->def->operands.end());
+      if (depends && needed.insert(v->def).second) next.insert(next.end(), v->def->operands.begin(), v->def->operands.end());
     }
     chain_.clear();
     for (Inst* inst : body_.insts)
