@@ -71,9 +71,17 @@ for (const worker of [searchWorker, indexWorker])
 // ---- files
 
 let busy = false; // indexing
+let adding: Promise<void> = Promise.resolve();
 
-async function addFiles(files: readonly File[]): Promise<void> {
-  if (busy) return problem("Wait until the files before are indexed, or stop them.");
+function addFiles(files: readonly File[]): Promise<void> {
+  if (busy) {
+    problem("Wait until the files before are indexed, or stop them.");
+    return adding;
+  }
+  return (adding = addAll(files));
+}
+
+async function addAll(files: readonly File[]): Promise<void> {
   problem("");
   busy = true;
   void navigator.storage.persist?.();
@@ -436,7 +444,9 @@ $("delete").onclick = () => {
 };
 $("delete-no").onclick = () => ($("confirm").hidden = true);
 $("delete-yes").onclick = async () => {
+  stopped = true;
   await indexer.cancel();
+  await adding; // messages that are on their way would be there afterwards
   await store.clear();
   $<HTMLDialogElement>("data").close();
   query.value = person.value = from.value = to.value = said = "";

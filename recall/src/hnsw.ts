@@ -15,7 +15,7 @@ export interface Vectors {
 export interface HnswOptions {
   /** Links of a node: twice as many on the lowest layer. Default: 16. */
   links?: number;
-  /** The length of the list of a search that inserts a node: more take longer, and make a better graph. Default: 40. */
+  /** The length of the list of a search that inserts a node: more take longer, and make a better graph. Default: 48. */
   effort?: number;
 }
 
@@ -52,7 +52,7 @@ export class Hnsw {
   #slots = new Int32Array(0); // of rows of links, while links back are collected
   #batches = 1; // the size of the next batch; grows to what fits into the time asked for
 
-  constructor(device: WasmDevice, depth: number, vectors: Vectors, { links = 16, effort = 40 }: HnswOptions = {}) {
+  constructor(device: WasmDevice, depth: number, vectors: Vectors, { links = 16, effort = 48 }: HnswOptions = {}) {
     if (depth % 32 !== 0) throw new RangeError(`depth must be a multiple of 32 (got ${depth})`);
     this.device = device;
     this.depth = depth;

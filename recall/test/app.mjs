@@ -328,11 +328,21 @@ await test("export, delete all, and import", async () => {
   await page.click("#delete");
   await page.click("#delete-yes");
   await page.waitForSelector("#welcome:not([hidden])");
-  const stored = await page.evaluate(async () => {
-    const file = await (await (await navigator.storage.getDirectory()).getFileHandle("recall-1")).getFile();
-    return file.size;
-  });
-  assert.equal(stored, 16, "bytes of the file");
+  const stored = () =>
+    page.evaluate(async () => {
+      const file = await (await (await navigator.storage.getDirectory()).getFileHandle("recall-1")).getFile();
+      return file.size;
+    });
+  assert.equal(await stored(), 16, "bytes of the file");
+  // Also in the middle of indexing.
+  const lines = Array.from({ length: 400 }, (_, i) => `0${1 + (i % 9)}/11/2025, 10:00 - Ada: message number ${i}`);
+  await page.setInputFiles("#files", { name: "WhatsApp Chat with Ben.txt", mimeType: "text/plain", buffer: Buffer.from(lines.join("\n")) });
+  await page.waitForSelector("#more:not([hidden])");
+  await page.click("#more");
+  await page.click("#delete");
+  await page.click("#delete-yes");
+  await page.waitForSelector("#welcome:not([hidden])");
+  assert.equal(await stored(), 16, "bytes of the file after it was deleted while indexing");
   await page.setInputFiles("#files", { name: "messages.recall", mimeType: "", buffer: index });
   await status("60 messages added");
   assert.ok(isDeepStrictEqual(await answers(), first), "other answers");
