@@ -89,7 +89,7 @@ MUTATIONS = [
     ("defer-used", "src/schedule/defer_reductions.cpp", "!uses_.count(arg) || uses_.at(arg) != 1", "!uses_.count(arg)", "sums that the loop reads are deferred"),
     ("advance-start", "src/schedule/advance_reductions.cpp", "(isSum && *bits == 0) || isIdempotent", "isSum || isIdempotent", "sums that do not begin with 0 are reduced in the loop"),
     ("advance-used", "src/schedule/advance_reductions.cpp", "!isUsedOnce(arg) || !isUsedOnce(next)", "!isUsedOnce(next)", "tiles that the loop reads are reduced in it"),
-    ("scan-lanes-order", "src/schedule/nests.cpp", "for (int a = 0; a < axis; ++a)\n    if (s.axes[static_cast<size_t>(a)].isReduced) return false;", "", "lanes along the higher part of a scanned axis"),
+    ("scan-lanes-order", "src/schedule/nests.cpp", "for (int a = 0; a < axis; ++a)\n    if (s.axes[static_cast<size_t>(a)].isReduced) return false;", "for (int a = 0; a < axis; ++a)\n    if (s.axes[static_cast<size_t>(a)].isReduced) return true;", "lanes along the higher part of a scanned axis"),
     ("scan-lanes-merge", "src/lower/loops.cpp", "merge.push_back(exists ? lane : n + lane);", "merge.push_back(lane);", "lanes without one before them are combined with themselves"),
     ("replica-writes", "src/lower/threads.cpp", "thread_.isFirst = {at(top()).cmpI(CmpIPred::Eq,", "thread_.isFirst = {at(top()).cmpI(CmpIPred::Uge,", "all threads with the same elements write them"),
     ("scan-carry", "src/lower/scan.cpp", "sum = k == 0 ? next : combine(sum, next);\n        }\n        if (!isLast)", "sum = next;\n        }\n        if (!isLast)", "elements of a thread that are apart forget the first ones"),
