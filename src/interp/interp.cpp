@@ -50,7 +50,12 @@ bool Machine::run(const Func& kernel, std::span<const uint64_t> args, std::array
     }
     values.push_back({t, {t.isPointer() ? checkedAddress(args[k], nameOf(k)) : zeroExtend(args[k], bitWidth(t))}});
   }
-  walk(kernel.body, [&](const Inst& i) { isWorkgroup_ |= i.op == Op::For && i.has(Attr::Threads); });
+  walk(kernel.body, [&](const Inst& i) {
+    isWorkgroup_ |= i.op == Op::For && i.has(Attr::Threads);
+    const auto& hoisted = i.list(Attr::Hoisted);
+    for (size_t k = 0; i.op == Op::LoMatrixDot && k < hoisted.size(); ++k)
+      if (hoisted[k]) hoisted_.insert(i.operand(1 + k));
+  });
   for (id_[2] = 0; id_[2] < grid[2]; ++id_[2])
     for (id_[1] = 0; id_[1] < grid[1]; ++id_[1])
       for (id_[0] = 0; id_[0] < grid[0]; ++id_[0]) {

@@ -114,6 +114,8 @@ class Machine {
   bool atomic(const Inst& i);
   bool descriptor(const Inst& i);
   bool descriptorRows(const Inst& i);
+  // The memory that placed allocations share: those that are not live at the same time overlap. Empty for others.
+  std::string poolOf(const Inst& alloc) const;
   bool alloc(const Inst& i);
   bool makeTensor(const Inst& i);
   bool advance(const Inst& i);
@@ -143,6 +145,9 @@ class Machine {
   std::unordered_map<const Inst*, Scratch> scratch_;
   std::map<std::string, std::vector<uint64_t>> pools_;  // memory of placed allocations, by address space
   Races races_;
+  // Operands of subgroup matrices that a loop reads, though their fragments are loaded before it: here memory of the loop must not be
+  // theirs.
+  std::unordered_set<const Value*> hoisted_;
   bool isWorkgroup_ = false;              // the kernel has loops over threads
   int32_t thread_ = Workgroup::kAll;      // whose iteration of such a loop is running
   uint64_t random_ = 0x9E3779B97F4A7C15;  // for the order of threads

@@ -450,31 +450,33 @@ bool Machine::descriptorRows(const Inst& i) {
 
 // ---- the lower form
 
+std::string Machine::poolOf(const Inst& alloc) const {
+  if (alloc.has(Attr::Array) && !hoisted_.contains(alloc.result())) return cat("array ", alloc.integer(Attr::Array));
+  const std::string_view space = alloc.text(Attr::Space);
+  return space == "scratch" || space == "vectors" || space == "storage" ? std::string(space) : "";
+}
+
 bool Machine::alloc(const Inst& i) {
   Scratch& s = scratch_[&i];
   auto bytes = static_cast<uint64_t>(i.integer(Attr::Bytes)), align = static_cast<uint64_t>(i.integer(Attr::Align, 1));
   if (!s.isPlaced) {
     if (bytes > uint64_t{1} << 32 || align > 1 << 20) return fail(Err::Runtime, i, "scratch memory of ", bytes, " bytes");
-    const std::string_view space = i.text(Attr::Space);
-    const bool isShared = space == "scratch" || space == "vectors" || space == "storage";
-    std::vector<uint64_t>& words = isShared ? pools_[std::string(space)] : s.words;
-    // Allocations of a pass that placed them overlap if they are not live at the same time.
+    const std::string pool = poolOf(i);
+    std::vector<uint64_t>& words = pool.empty() ? s.words : pools_[pool];
     uint64_t size = bytes;
-    if (isShared)
-      for (const Inst* other : i.parent->insts)
-        if (other->op == Op::LoAlloc && other->text(Attr::Space) == space)
-          size = std::max(size, static_cast<uint64_t>(other->integer(Attr::Offset) + other->integer(Attr::Bytes)));
+    for (const Inst* other : i.parent->insts)
+      if (!pool.empty() && other->op == Op::LoAlloc && poolOf(*other) == pool)
+        size = std::max(size, static_cast<uint64_t>(other->integer(Attr::Offset) + other->integer(Attr::Bytes)));
     // Not zeroed, so that reads before the first write are noticed.
     if (words.empty()) words.assign((size + align) / 8 + 1, 0xFFF7A5A5FFF7A5A5);
     auto base = static_cast<uint64_t>(reinterpret_cast<uintptr_t>(words.data()));
-    s.base = (base + align - 1) / align * align + (isShared ? static_cast<uint64_t>(i.integer(Attr::Offset)) : 0);
+    s.base = (base + align - 1) / align * align + (pool.empty() ? 0 : static_cast<uint64_t>(i.integer(Attr::Offset)));
     s.size = bytes;
     s.isPlaced = true;
     s.isPrivate = i.has(Attr::Private);
-    s.inStorage = i.text(Attr::Space) == "storage";
+    s.inStorage = pool == "storage";
   }
-  set(i.result(), {s.base});
-  return true;
+  return set(i, {s.base});
 }
 
 bool Machine::privateAddress(const Inst& i) {

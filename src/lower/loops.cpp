@@ -423,56 +423,56 @@ void Lowering::emitBody(std::vector<Value*>& acc) {
   }
 }
 
+// One more element of a reduction or scan, or a vector of them. `next`: its first accumulator.
+void Lowering::accumulate(const Anchor& anchor, const IndexMap& map, std::vector<Value*>& acc, size_t& next) {
+  const Inst& inst = *anchor.inst;
+  const auto combine = anchor.kind == Anchor::Combine ? combineOf(inst) : std::nullopt;
+  const size_t n = inst.operands.size();
+  std::vector<Lowval> before, values;
+  for (size_t i = 0; i < n; ++i) before.push_back({acc[next + i], top()});
+  for (size_t i = 0; i < n; ++i) values.push_back(widen(valueAt(inst.operands[i], map), lanes()));
+  const bool scansLanes = anchor.kind == Anchor::Scan && lanes() > 1 && nest_.vectorAxis().isReduced;
+  if (scansLanes) values = scanLanes(inst, values);
+  std::vector<Lowval> out;
+  if (combine) {
+    out.push_back(emitOp(combine->op, {before[0], values[0]}, inst.operand(0)->type.element(), {}, top()));
+  } else {
+    const Lowval started{acc[next + n], top()};
+    // Without an identity, the first element starts it.
+    auto added = [&](const std::vector<Lowval>& more) {
+      std::vector<Lowval> args = before;
+      args.insert(args.end(), more.begin(), more.end());
+      std::vector<Lowval> result = emitRegion(*inst.regions[0], args, top());
+      for (size_t i = 0; i < n; ++i) {
+        Lowval wide = widen(result[i], lanes());
+        result[i] = {at(top()).create(Op::Select, {widen(started, lanes()).v, wide.v, more[i].v}, {wide.v->type})->result(), top()};
+      }
+      return result;
+    };
+    out = added(values);
+    acc[next + n] = constant(Type::scalar(Elem::I1), 1);
+    // The last lane, for all: computed from those of both operands, so that the next vector waits for one operation only.
+    if (scansLanes) {
+      const int64_t last = inst.integer(Attr::Reverse) ? 0 : lanes() - 1;
+      const std::vector<int64_t> lasts(static_cast<size_t>(lanes()), last);
+      std::vector<Lowval> more;
+      for (const Lowval& v : values)
+        more.push_back({at(top()).create(Op::LoShuffle, {v.v}, {v.v->type}, {{Attr::Lanes, lasts}})->result(), top()});
+      const std::vector<Lowval> total = added(more);
+      for (size_t i = 0; i < n; ++i) acc[next + i] = total[i].v;
+    }
+  }
+  for (size_t i = 0; i < n && !scansLanes; ++i) acc[next + i] = out[i].v;
+  if (anchor.kind == Anchor::Scan)
+    for (size_t i = 0; i < n; ++i) writeBuffer(buffers_.of.at(inst.results[i]), out[i], map);
+  next += n + (combine ? 0 : 1);
+}
+
 // `next`: the first accumulator of the anchor.
 void Lowering::emitAnchor(const Anchor& anchor, const IndexMap& map, std::vector<Value*>& acc, size_t& next) {
   switch (anchor.kind) {
     case Anchor::Combine:
-    case Anchor::Scan: {
-      auto combine = anchor.kind == Anchor::Combine ? combineOf(*anchor.inst) : std::nullopt;
-      size_t n = anchor.inst->operands.size();
-      std::vector<Lowval> args, values;
-      for (size_t i = 0; i < n; ++i) args.push_back({acc[next + i], top()});
-      for (size_t i = 0; i < n; ++i) {
-        Lowval x = valueAt(anchor.inst->operands[i], map);
-        values.push_back(widen(x, lanes()));
-        args.push_back(values.back());
-      }
-      const bool scansLanes = anchor.kind == Anchor::Scan && lanes() > 1 && nest_.vectorAxis().isReduced;
-      if (scansLanes) {
-        values = scanLanes(*anchor.inst, values);
-        std::copy(values.begin(), values.end(), args.begin() + static_cast<long>(n));
-      }
-      std::vector<Lowval> out;
-      if (combine) {
-        out.push_back(emitOp(combine->op, {args[0], args[1]}, anchor.inst->operand(0)->type.element(), {}, top()));
-      } else {
-        const Lowval started{acc[next + n], top()};
-        auto combined = [&] {
-          std::vector<Lowval> result = emitRegion(*anchor.inst->regions[0], args, top());
-          for (size_t i = 0; i < n; ++i) {
-            Lowval wide = widen(result[i], lanes());
-            result[i] = {at(top()).create(Op::Select, {widen(started, lanes()).v, wide.v, args[n + i].v}, {wide.v->type})->result(), top()};
-          }
-          return result;
-        };
-        out = combined();
-        acc[next + n] = constant(Type::scalar(Elem::I1), 1);
-        // The last lane, for all: computed from those of both operands, so that the next vector waits for one operation only.
-        if (scansLanes) {
-          const int64_t last = anchor.inst->integer(Attr::Reverse) ? 0 : lanes() - 1;
-          const std::vector<int64_t> lasts(static_cast<size_t>(lanes()), last);
-          for (size_t i = 0; i < n; ++i)
-            args[n + i] = {at(top()).create(Op::LoShuffle, {values[i].v}, {values[i].v->type}, {{Attr::Lanes, lasts}})->result(), top()};
-          const std::vector<Lowval> total = combined();
-          for (size_t i = 0; i < n; ++i) acc[next + i] = total[i].v;
-        }
-      }
-      for (size_t i = 0; i < n && !scansLanes; ++i) acc[next + i] = out[i].v;
-      if (anchor.kind == Anchor::Scan)
-        for (size_t i = 0; i < n; ++i) writeBuffer(buffers_.of.at(anchor.inst->results[i]), out[i], map);
-      next += n + (combine ? 0 : 1);
-      break;
-    }
+    case Anchor::Scan: accumulate(anchor, map, acc, next); break;
     case Anchor::Buffer: {
       // The buffer becomes known to others when the nest is done; inside, the value itself is at hand.
       if (!nest_.target && !nest_.filling.count(anchor.value)) nest_.filling[anchor.value] = allocate(anchor.value);

@@ -141,6 +141,7 @@ class Lowering {
   bool emitOutside(size_t depth, Value* lower, std::vector<Value*>& acc);
   void emitBody(std::vector<Value*>& acc);
   void emitTransposed();
+  void accumulate(const Anchor& anchor, const IndexMap& map, std::vector<Value*>& acc, size_t& next);
   void emitAnchor(const Anchor& anchor, const IndexMap& map, std::vector<Value*>& acc, size_t& next);
   void beginReduction(std::vector<Value*>& acc);
   void endReduction(std::vector<Value*>& acc);
@@ -158,6 +159,8 @@ class Lowering {
 
   // ---- threads.cpp
   void emitShared(const Nest& nest);
+  std::vector<const Inst*> placePartials(const Nest& nest, int outer);
+  void placeThread(Value* t);
   // A loop whose iterations are threads: they may run at the same time, and all have ended when it has.
   void threadsLoop(int64_t count, FunctionRef<void(Value*)> body);
   void distribute(int64_t count, FunctionRef<void(Value*)> body);  // the same for more iterations than threads

@@ -224,71 +224,79 @@ void Lowering::emitSharedDot(const Inst& dot, const DotSchedule& schedule) {
 }
 
 void Lowering::emitShared(const Nest& nest) {
-  const Type kI64 = Type::scalar(Elem::I64);
   int bits = 0, outer = 0;
   for (const Axis& axis : nest_.axes) {
     bits += axis.threadBits;
     if (!axis.isReduced) outer += axis.bits;
   }
-  const std::vector<int>& partial = nest_.schedule.partialThreads;
-  workgroup_.partial.bits = static_cast<int>(partial.size());
-  const Layout* layout = nest_.schedule.partialLayout ? &*nest_.schedule.partialLayout : nullptr;
-  workgroup_.partial.found.clear();
-  for (const Anchor& anchor : nest.anchors) {
-    if (anchor.kind != Anchor::Combine) continue;
-    for (Value* v : anchor.inst->results)
-      if (workgroup_.partial.bits > 0 || !v->type.isTile())
-        workgroup_.partial.found[v] =
-            layout && layouts().of(v) ? BufferRef{buffers_.of.at(v).base, buffers_.of.at(v).element, layout}
-                                      : allocateElements(layouts().storedType(v), int64_t{1} << (outer + workgroup_.partial.bits), layout);
-  }
-  std::vector<const Inst*> reductions;
-  for (const Anchor& anchor : nest.anchors)
-    if (anchor.kind == Anchor::Combine && workgroup_.partial.found.count(anchor.inst->results[0])) reductions.push_back(anchor.inst);
+  const std::vector<const Inst*> reductions = placePartials(nest, outer);
   if (nest_.schedule.layout) bits = nest_.schedule.layout->threadBits;
   threadsLoop(int64_t{1} << bits, [&](Value* t) {
-    workgroup_.partial.level = top();
-    Value* reduced = nullptr;
-    int reducedBits = 0;
-    for (size_t a = 0; a < nest_.axes.size(); ++a) {
-      Axis& axis = nest_.axes[a];
-      if (axis.threadBits == 0) continue;
-      axis.thread = threadField(t, axis.firstThreadBit, axis.threadBits);
-      if (static_cast<int>(a) == nest_.schedule.spreadAxis)
-        axis.thread = spreadOut({axis.thread, workgroup_.partial.level}, nest_.schedule.spread).v;
-      if (!axis.isReduced) continue;
-      Value* moved = emitOp(Op::ShLI, {{axis.thread, workgroup_.partial.level}, {index(reducedBits), 0}}, kI64).v;
-      reduced = reduced ? emitOp(Op::OrI, {{reduced, workgroup_.partial.level}, {moved, workgroup_.partial.level}}, kI64).v : moved;
-      reducedBits += axis.threadBits;
-    }
-    workgroup_.partial.axis = static_cast<int>(nest_.axes.size());
-    Axis part_;
-    part_.bits = workgroup_.partial.bits;
-    part_.iv = reduced ? reduced : index(0);
-    part_.level = workgroup_.partial.level;
-    nest_.axes.push_back(part_);
+    placeThread(t);
     std::vector<Value*> acc;
     // One of the threads with the same values writes to memory that all threads share.
-    workgroup_.thread.isFirst = {};
-    if (int64_t others = nest_.schedule.layout ? nest_.schedule.layout->replicas() : 0)
-      workgroup_.thread.isFirst = {at(top()).cmpI(CmpIPred::Eq, emitOp(Op::AndI, {{t, top()}, {index(others), 0}}, kI64).v, index(0)),
-                                   top()};
-    const bool all = std::all_of(nest.anchors.begin(), nest.anchors.end(), [&](const Anchor& a) { return writesMemory(a); });
-    if (workgroup_.thread.isFirst.v && all) {
-      Value* first = std::exchange(workgroup_.thread.isFirst, {}).v;
-      guarded(first, [&] { emitLoops(0, acc); });
-    } else {
-      emitLoops(0, acc);
+    Lowval& isFirst = workgroup_.thread.isFirst = {};
+    if (int64_t others = nest_.schedule.layout ? nest_.schedule.layout->replicas() : 0) {
+      Value* number = emitOp(Op::AndI, {{t, top()}, {index(others), 0}}, Type::scalar(Elem::I64)).v;
+      isFirst = {at(top()).cmpI(CmpIPred::Eq, number, index(0)), top()};
     }
-    workgroup_.thread.isFirst = {};
+    const bool all = std::all_of(nest.anchors.begin(), nest.anchors.end(), [&](const Anchor& a) { return writesMemory(a); });
+    if (isFirst.v && all)
+      guarded(std::exchange(isFirst, {}).v, [&] { emitLoops(0, acc); });
+    else
+      emitLoops(0, acc);
+    isFirst = {};
     nest_.axes.pop_back();
   });
   for (Axis& axis : nest_.axes) {
     axis.threadBits = 0;
     axis.thread = nullptr;
   }
-  for (const Inst* reduce : reductions) combinePartials(*reduce, partial, bits);
+  for (const Inst* reduce : reductions) combinePartials(*reduce, nest_.schedule.partialThreads, bits);
   workgroup_.partial.found.clear();
+}
+
+// Memory or registers for the partial results of a nest. Returns its reductions that have some. `outer`: bits of the other axes.
+std::vector<const Inst*> Lowering::placePartials(const Nest& nest, int outer) {
+  auto& partial = workgroup_.partial;
+  partial.bits = static_cast<int>(nest_.schedule.partialThreads.size());
+  partial.found.clear();
+  const Layout* layout = nest_.schedule.partialLayout ? &*nest_.schedule.partialLayout : nullptr;
+  std::vector<const Inst*> reductions;
+  for (const Anchor& anchor : nest.anchors) {
+    if (anchor.kind != Anchor::Combine) continue;
+    for (Value* v : anchor.inst->results)
+      if (partial.bits > 0 || !v->type.isTile())
+        partial.found[v] = layout && layouts().of(v)
+                               ? BufferRef{buffers_.of.at(v).base, buffers_.of.at(v).element, layout}
+                               : allocateElements(layouts().storedType(v), int64_t{1} << (outer + partial.bits), layout);
+    if (partial.found.count(anchor.inst->results[0])) reductions.push_back(anchor.inst);
+  }
+  return reductions;
+}
+
+// The number of thread `t` along each axis; and an axis for partial results, at the thread's number along the reduced axes.
+void Lowering::placeThread(Value* t) {
+  const Type kI64 = Type::scalar(Elem::I64);
+  const int level = workgroup_.partial.level = top();
+  Value* reduced = nullptr;
+  int reducedBits = 0;
+  for (size_t a = 0; a < nest_.axes.size(); ++a) {
+    Axis& axis = nest_.axes[a];
+    if (axis.threadBits == 0) continue;
+    axis.thread = threadField(t, axis.firstThreadBit, axis.threadBits);
+    if (static_cast<int>(a) == nest_.schedule.spreadAxis) axis.thread = spreadOut({axis.thread, level}, nest_.schedule.spread).v;
+    if (!axis.isReduced) continue;
+    Value* moved = emitOp(Op::ShLI, {{axis.thread, level}, {index(reducedBits), 0}}, kI64).v;
+    reduced = reduced ? emitOp(Op::OrI, {{reduced, level}, {moved, level}}, kI64).v : moved;
+    reducedBits += axis.threadBits;
+  }
+  workgroup_.partial.axis = static_cast<int>(nest_.axes.size());
+  Axis axis;
+  axis.bits = workgroup_.partial.bits;
+  axis.iv = reduced ? reduced : index(0);
+  axis.level = level;
+  nest_.axes.push_back(axis);
 }
 
 // `count` bits of a thread's number.
