@@ -21,7 +21,7 @@ import numpy as np
 
 import corpus
 
-MOST_SPARE = 130  # 125 on 2026-11-30, of which 28 order atomic operations
+MOST_SPARE = 195  # 188 of 1,158 on 2026-11-30: loops that run once, branches that are not taken, the order of atomic operations
 BARRIER = re.compile(r"^ *lo\.barrier .*\n", re.M)
 
 
