@@ -104,6 +104,8 @@ Range Ranges::compute(const Value* v) {
       int64_t c = t.isBool() ? static_cast<int64_t>(i.dense().bits[0] & 1) : signExtend(i.dense().bits[0], bitWidth(t));
       return {c, c};
     }
+    case Op::GetProgramId:
+    case Op::GetNumPrograms: return {0, INT32_MAX};
     case Op::MakeRange: return {i.integer(Attr::Start), i.integer(Attr::End) - 1};
     case Op::LoIota: return {0, t.numel() - 1};
     case Op::Splat:

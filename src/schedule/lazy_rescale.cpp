@@ -24,7 +24,6 @@
 #include "analysis/combine.h"
 #include "ir/bits.h"
 #include "ir/builder.h"
-#include "passes/passes.h"
 #include "support/function_ref.h"
 #include "support/ptr_map.h"
 
@@ -411,10 +410,6 @@ bool lazyRescale(Func& f, Module& m) {
   });
   bool changed = false;
   for (Inst* loop : loops) changed |= Rescaling(f, m, *loop).run();
-  if (changed) {
-    eliminateCommon(f);
-    eliminateDead(f);
-  }
   return changed;
 }
 

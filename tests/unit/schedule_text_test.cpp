@@ -160,7 +160,7 @@ TEST(ScheduleText, ALineMayOmitDecisions) {
     return made ? textOf(*made) : why;
   };
   const std::string text = scheduled("nest 0 vector none");
-  EXPECT_NE(text.find("nest 0 axes 64r,32 vector none lanes 1 threads 1,1 order 1,0 unrolled no\n"), text.npos) << text;
+  EXPECT_NE(text.find("nest 0 axes 64r,32 vector none lanes 1 threads 1,1 order 1,0 unrolled no jammed 1\n"), text.npos) << text;
   EXPECT_EQ(scheduled("nest 0 order 1,0,0"), "line 2: nest 0: `order` has 2 items");
   EXPECT_EQ(scheduled("dot 0 rows 1"), "line 2: the kernel has no dot 0");
 }
