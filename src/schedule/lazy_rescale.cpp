@@ -191,6 +191,9 @@ class Rescaling {
       });
     if (isFree || (i.results.size() == 1 && isTest(i.results[0]))) return {};
     auto in = [&](size_t k) { return of(i.operand(k)); };
+    // Numbers that are up to 2^8 times as large may overflow in f16 where they are added or multiplied.
+    const bool moves = i.op == Op::TruncF || i.op == Op::ExpandDims || i.op == Op::Broadcast || i.op == Op::Select;
+    if (!moves && i.results.size() == 1 && i.results[0]->type.elem != Elem::F32) return unknown();
     switch (i.op) {
       case Op::AddF: return sum(i.operand(0), i.operand(1), 1);
       case Op::SubF: return sum(i.operand(0), i.operand(1), -1);
@@ -228,6 +231,7 @@ class Rescaling {
       }
       case Op::Dot: {
         // One factor of a product per row of the result, or per column.
+        if (i.results[0]->type.rank != 2) return unknown();
         Weight w = in(0).kind == Weight::Free ? in(1) : in(0);
         const bool isLeft = in(0).kind != Weight::Free;
         if (w.kind == Weight::Unknown || (isLeft && in(1).kind != Weight::Free)) return unknown();
