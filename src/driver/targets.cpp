@@ -108,8 +108,8 @@ std::unique_ptr<Schedule> scheduleOf(const Func& kernel, const std::string& deci
   return out;
 }
 
-bool rescaleLazily(Func& f, Module& m) {
-  if (!lazyRescale(f, m)) return false;
+bool rescaleLazily(Func& f, Module& m, const Machine& machine) {
+  if (!lazyRescale(f, m, machine)) return false;
   eliminateCommon(f);
   eliminateDead(f);
   return true;
@@ -119,7 +119,7 @@ Result<Scheduled> toLower(Module m, const Machine& machine, const KernelSchedule
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
   if (machine.hasWorkgroups()) {
     widenOperands(*m.kernel(), m);
-    if (shape.matrices) rescaleLazily(*m.kernel(), m);
+    if (shape.matrices) rescaleLazily(*m.kernel(), m, machine);
     if (shape.reloads) reloadOperands(*m.kernel(), m);
     splitDots(*m.kernel(), m, machine);
     deferReductions(*m.kernel(), m, machine);
@@ -373,7 +373,7 @@ Result<wgsl::Shader> toShader(Module& m, OtherForms& others, const wgsl::Device*
   Func& kernel = *m.kernel();
   widenOperands(kernel, m);
   others.matrices = copyOf(kernel, m);
-  if (!rescaleLazily(*others.matrices, m)) others.matrices.reset();
+  if (!rescaleLazily(*others.matrices, m, kWebGpu)) others.matrices.reset();
   others.reloading = copyOf(others.matrices ? *others.matrices : kernel, m);
   if (!reloadOperands(*others.reloading, m)) others.reloading.reset();
   for (Func* f : {&kernel, others.matrices.get(), others.reloading.get()}) {
@@ -553,7 +553,7 @@ constexpr struct {
     {"merge_loads", [](Func& f, Module&) { mergeLoads(f); }},
     {"widen_operands", [](Func& f, Module& m) { widenOperands(f, m); }},
     {"reload_operands", [](Func& f, Module& m) { reloadOperands(f, m); }},
-    {"lazy_rescale", [](Func& f, Module& m) { rescaleLazily(f, m); }},
+    {"lazy_rescale", [](Func& f, Module& m) { rescaleLazily(f, m, kWebGpu); }},
     {"split_dots", [](Func& f, Module& m) { splitDots(f, m, kWebGpu); }},
     {"defer_reductions", [](Func& f, Module& m) { deferReductions(f, m, kWebGpu); }},
     {"advance_reductions", [](Func& f, Module& m) { advanceReductions(f, m, kReference); }},

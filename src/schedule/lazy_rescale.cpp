@@ -31,8 +31,6 @@ namespace nereid {
 
 namespace {
 
-constexpr double kGrowth = 8;  // powers of two: in f16, sums of numbers up to 2^8 are far from overflow
-
 // How a value of the loop depends on the old and the new maximum of its row.
 struct Weight {
   enum Kind : uint8_t {
@@ -49,7 +47,8 @@ struct Weight {
 
 class Rescaling {
  public:
-  Rescaling(Func& f, Module& m, Inst& loop) : f_(f), m_(m), loop_(loop), body_(loop.regions[0]->entry()) {}
+  Rescaling(Func& f, Module& m, const Machine& machine, Inst& loop)
+      : f_(f), m_(m), machine_(machine), loop_(loop), body_(loop.regions[0]->entry()) {}
 
   bool run() {
     for (slot_ = 0; slot_ < loop_.results.size(); ++slot_)
@@ -191,7 +190,7 @@ class Rescaling {
       });
     if (isFree || (i.results.size() == 1 && isTest(i.results[0]))) return {};
     auto in = [&](size_t k) { return of(i.operand(k)); };
-    // Numbers that are up to 2^8 times as large may overflow in f16 where they are added or multiplied.
+    // Numbers that are up to 2^Machine::maxGrowth times as large may overflow in f16 where they are added or multiplied.
     const bool moves = i.op == Op::TruncF || i.op == Op::ExpandDims || i.op == Op::Broadcast || i.op == Op::Select;
     if (!moves && i.results.size() == 1 && i.results[0]->type.elem != Elem::F32) return unknown();
     switch (i.op) {
@@ -335,7 +334,7 @@ class Rescaling {
     Value* highestResult = m_.addResult(loop_, type);
     loop_.operands.push_back(init);
     insertAfter(body_, next_->def, [&](Builder& b) {
-      const double limit = scale_->op == Op::Exp2 ? kGrowth : kGrowth * std::log(2.0);
+      const double limit = machine_.maxGrowth * (scale_->op == Op::Exp2 ? 1 : std::log(2.0));
       Value* change = exponent(b, {});
       grows = any(b, b.cmpF(CmpFPred::Ult, change, b.floating(type, -limit)));
       kept = b.select(grows, next_, before_);
@@ -386,6 +385,7 @@ class Rescaling {
 
   Func& f_;
   Module& m_;
+  const Machine& machine_;
   Inst& loop_;
   Block& body_;
   size_t slot_ = 0;
@@ -407,13 +407,13 @@ const Value* rescaledSums(const Value* v) {
   return product && product->op == Op::MulF && (product->operand(0) == sums || product->operand(1) == sums) ? sums : nullptr;
 }
 
-bool lazyRescale(Func& f, Module& m) {
+bool lazyRescale(Func& f, Module& m, const Machine& machine) {
   std::vector<Inst*> loops;
   walk(f.body, [&](Inst& inst) {
     if (inst.op == Op::For) loops.push_back(&inst);
   });
   bool changed = false;
-  for (Inst* loop : loops) changed |= Rescaling(f, m, *loop).run();
+  for (Inst* loop : loops) changed |= Rescaling(f, m, machine, *loop).run();
   return changed;
 }
 
