@@ -91,6 +91,8 @@ class Rescaling {
       if (v == next_ || v == before_) continue;
       const bool depends = of(v).kind == Weight::Linear || isTest(v);
       if (!depends && of(v).kind == Weight::Free && isInside(v) && !constantBits(v)) return false;
+      // It must be 1 where the maximum stays the same.
+      if (depends && isShifted(*v->def)) return false;
       if (depends && needed.insert(v->def).second) next.insert(next.end(), v->def->operands.begin(), v->def->operands.end());
     }
     chain_.clear();
@@ -107,7 +109,7 @@ class Rescaling {
       weights_.clear();
       for (size_t i = 0; i < loop_.results.size() && !changed; ++i) {
         const Value* arg = body_.args[1 + i];
-        if (i == slot_ || scaled_.count(arg) || !arg->type.isTile() || !arg->type.isFloat()) continue;
+        if (i == slot_ || scaled_.count(arg) || !arg->type.isTile() || arg->type.elem != Elem::F32) continue;
         if (of(body_.terminator()->operand(i)).kind == Weight::Free) continue;
         scaled_[arg] = {Weight::Exponential, 0, scale.fresh, scale.factor, rowsOf(arg)};
         changed = true;
@@ -152,6 +154,11 @@ class Rescaling {
         if (const Weight w = of(otherOf(*inst, arg)); w.kind == Weight::Exponential) return w.row;
     return 0;
   }
+  // Whether something that is not in proportion to the maxima is added to them.
+  bool isShifted(const Inst& inst) {
+    if (inst.op != Op::AddF && inst.op != Op::SubF) return false;
+    return of(inst.operand(0)).kind == Weight::Free || of(inst.operand(1)).kind == Weight::Free;
+  }
   static const Value* otherOf(const Inst& inst, const Value* v) { return inst.operand(inst.operand(0) == v ? 1 : 0); }
   // Whether a value is of a region of `inst`.
   static bool isInside(const Value* v, const Inst& inst) {
@@ -181,7 +188,30 @@ class Rescaling {
            constantBits(v->def->operand(1)) == encodeFloat(Elem::F32, -std::numeric_limits<double>::infinity());
   }
 
+  // Narrow floats have room for a factor of 2^Machine::maxGrowth if they are probabilities, which only masks and dots read, but not if they
+  // are sums or multiples of those.
+  static bool hasRoom(const Inst& i, const Type& t) {
+    if (t.elem == Elem::F32 || t.elem == Elem::BF16) return true;
+    if (i.op == Op::TruncF) return bitWidth(t) == 16 && isProbability(i.operand(0));
+    return i.op == Op::Select || i.op == Op::ExpandDims || i.op == Op::Broadcast;
+  }
+  static bool isProbability(const Value* v) {
+    if (!v->def) return false;
+    switch (v->def->op) {
+      case Op::Exp:
+      case Op::Exp2: return v->def->operand(0)->type.elem == Elem::F32;
+      case Op::Select: return isProbability(v->def->operand(isZero(v->def->operand(1)) ? 2 : 1));
+      case Op::ExpandDims:
+      case Op::Broadcast: return isProbability(v->def->operand(0));
+      default: return false;
+    }
+  }
+
   Weight compute(const Inst& i) {
+    const Weight w = combine(i);
+    return w.kind == Weight::Exponential && !hasRoom(i, i.result()->type) ? unknown() : w;
+  }
+  Weight combine(const Inst& i) {
     bool isFree = true;
     for (const Value* v : i.operands) isFree &= of(v).kind == Weight::Free;
     for (auto& r : i.regions)
@@ -190,9 +220,6 @@ class Rescaling {
       });
     if (isFree || (i.results.size() == 1 && isTest(i.results[0]))) return {};
     auto in = [&](size_t k) { return of(i.operand(k)); };
-    // Numbers that are up to 2^Machine::maxGrowth times as large may overflow in f16 where they are added or multiplied.
-    const bool moves = i.op == Op::TruncF || i.op == Op::ExpandDims || i.op == Op::Broadcast || i.op == Op::Select;
-    if (!moves && i.results.size() == 1 && i.results[0]->type.elem != Elem::F32) return unknown();
     switch (i.op) {
       case Op::AddF: return sum(i.operand(0), i.operand(1), 1);
       case Op::SubF: return sum(i.operand(0), i.operand(1), -1);
@@ -234,7 +261,7 @@ class Rescaling {
         Weight w = in(0).kind == Weight::Free ? in(1) : in(0);
         const bool isLeft = in(0).kind != Weight::Free;
         if (w.kind == Weight::Unknown || (isLeft && in(1).kind != Weight::Free)) return unknown();
-        if (w.kind == Weight::Free) return in(2);
+        if (w.kind == Weight::Free) return unknown();
         if (w.kind != Weight::Exponential || w.row != (isLeft ? 0 : 1)) return unknown();
         return isZero(i.operand(2)) || in(2) == w ? w : unknown();
       }
@@ -336,6 +363,8 @@ class Rescaling {
     insertAfter(body_, next_->def, [&](Builder& b) {
       const double limit = machine_.maxGrowth * (scale_->op == Op::Exp2 ? 1 : std::log(2.0));
       Value* change = exponent(b, {});
+      // A factor may be negative.
+      if (of(scale_->operand(0)).factor) change = b.make(Op::NegF, {b.make(Op::AbsF, {change})});
       grows = any(b, b.cmpF(CmpFPred::Ult, change, b.floating(type, -limit)));
       kept = b.select(grows, next_, before_);
       Value* part = next_->def->operands[next_->def->operand(0) == before_ ? 1 : 0];

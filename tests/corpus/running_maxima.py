@@ -135,3 +135,88 @@ def narrow(q, k, v, o, n, BM: tl.constexpr, BN: tl.constexpr, D: tl.constexpr):
         top = new
     tl.store(o + i[:, None] * D + d[None, :], acc / total.to(tl.float32)[:, None])
     tl.store(o + BM * D + i, total.to(tl.float32))
+
+
+# Sums that decay in each iteration, whether the maximum grows or not.
+# run: decaying | *fp16:16,*fp16:16,*fp16:16,*fp32:16,i32 | BM=32,BN=32,D=32 | 1 | r[1024],r[4096],r[4096],z[1056],128 | target=4e-3
+@triton.jit
+def decaying(q, k, v, o, n, BM: tl.constexpr, BN: tl.constexpr, D: tl.constexpr):
+    i, d = tl.arange(0, BM), tl.arange(0, D)
+    a = tl.load(q + i[:, None] * D + d[None, :])
+    top = tl.full((BM,), float("-inf"), dtype=tl.float32)
+    total = tl.zeros((BM,), dtype=tl.float32)
+    acc = tl.zeros((BM, D), dtype=tl.float32)
+    for start in range(0, n, BN):
+        j = start + tl.arange(0, BN)
+        x = tl.dot(a, tl.load(k + j[None, :] * D + d[:, None])) * 0.1
+        new = tl.maximum(top, tl.max(x, 1))
+        e = tl.exp(x - new[:, None])
+        alpha = tl.exp(top - new - 0.5)
+        total = total * alpha + tl.sum(e, 1)
+        acc = tl.dot(e.to(tl.float16), tl.load(v + j[:, None] * D + d[None, :]), acc * alpha[:, None])
+        top = new
+    tl.store(o + i[:, None] * D + d[None, :], acc)
+    tl.store(o + BM * D + i, total)
+
+
+# Products that are not in proportion to the maximum.
+# run: unweighted | *fp16:16,*fp16:16,*fp16:16,*fp32:16,i32 | BM=32,BN=32,D=32 | 1 | r[1024],r[4096],r[4096],z[1024],128 | target=4e-3
+@triton.jit
+def unweighted(q, k, v, o, n, BM: tl.constexpr, BN: tl.constexpr, D: tl.constexpr):
+    i, d = tl.arange(0, BM), tl.arange(0, D)
+    a = tl.load(q + i[:, None] * D + d[None, :])
+    top = tl.full((BM,), float("-inf"), dtype=tl.float32)
+    acc = tl.zeros((BM, D), dtype=tl.float32)
+    for start in range(0, n, BN):
+        j = start + tl.arange(0, BN)
+        x = tl.dot(a, tl.load(k + j[None, :] * D + d[:, None])) * 0.1
+        new = tl.maximum(top, tl.max(x, 1))
+        acc = tl.dot(x.to(tl.float16), tl.load(v + j[:, None] * D + d[None, :]), acc * tl.exp(top - new)[:, None])
+        top = new
+    tl.store(o + i[:, None] * D + d[None, :], acc)
+
+
+# Multiples of probabilities, which would overflow in f16, too. The maximum grows slowly.
+# run: nearly_full | *fp16:16,*fp16:16,*fp16:16,*fp32:16,i32 | BM=32,BN=32,D=32,FACTOR=1024,HALF=False | 1 | r[1024],r[4096],r[4096],z[1056],128 | target=4e-3
+# run: nearly_full | *fp16:16,*fp16:16,*fp16:16,*fp32:16,i32 | BM=32,BN=32,D=32,FACTOR=1,HALF=True | 1 | r[1024],r[8192],r[8192],z[1056],256 | target=1e-2
+@triton.jit
+def nearly_full(q, k, v, o, n, BM: tl.constexpr, BN: tl.constexpr, D: tl.constexpr, FACTOR: tl.constexpr, HALF: tl.constexpr):
+    SUM: tl.constexpr = tl.float16 if HALF else tl.float32
+    i, d = tl.arange(0, BM), tl.arange(0, D)
+    a = tl.load(q + i[:, None] * D + d[None, :])
+    top = tl.full((BM,), float("-inf"), dtype=tl.float32)
+    total = tl.zeros((BM,), dtype=SUM)
+    acc = tl.zeros((BM, D), dtype=tl.float32)
+    for start in range(0, n, BN):
+        j = start + tl.arange(0, BN)
+        x = tl.dot(a, tl.load(k + j[None, :] * D + d[:, None])) * 0.01 + start * 0.05
+        new = tl.maximum(top, tl.max(x, 1))
+        e = tl.exp(x - new[:, None])
+        alpha = tl.exp(top - new)
+        total = total * alpha.to(SUM) + tl.sum(e.to(SUM), 1)
+        acc = tl.dot((e * FACTOR).to(tl.float16), tl.load(v + j[:, None] * D + d[None, :]), acc * alpha[:, None])
+        top = new
+    tl.store(o + i[:, None] * D + d[None, :], acc / FACTOR)
+    tl.store(o + BM * D + i, total)
+
+
+# A factor of the exponent that is negative: all of a row grows as the maximum does.
+# run: shrinking | *fp16:16,*fp16:16,*fp16:16,*fp32:16,i32,fp32 | BM=32,BN=32,D=32 | 1 | r[1024],r[4096],r[4096],z[1056],128,-1.0 | target=2e-2
+@triton.jit
+def shrinking(q, k, v, o, n, factor, BM: tl.constexpr, BN: tl.constexpr, D: tl.constexpr):
+    i, d = tl.arange(0, BM), tl.arange(0, D)
+    a = tl.load(q + i[:, None] * D + d[None, :])
+    top = tl.full((BM,), -10.0, dtype=tl.float32)
+    total = tl.zeros((BM,), dtype=tl.float32)
+    acc = tl.zeros((BM, D), dtype=tl.float32)
+    for start in range(0, n, BN):
+        j = start + tl.arange(0, BN)
+        x = tl.dot(a, tl.load(k + j[None, :] * D + d[:, None])) * 0.01 + 60
+        new = tl.maximum(top, tl.max(x, 1))
+        e = tl.exp((x - new[:, None]) * factor)
+        alpha = tl.exp((top - new) * factor)
+        total = total * alpha + tl.sum(e, 1)
+        acc = tl.dot(e.to(tl.float16), tl.load(v + j[:, None] * D + d[None, :]), acc * alpha[:, None])
+        top = new
+    tl.store(o + i[:, None] * D + d[None, :], acc)
+    tl.store(o + BM * D + i, total)
