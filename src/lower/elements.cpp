@@ -428,6 +428,7 @@ std::optional<Lowval> Lowering::loadInPieces(const Inst& load, const IndexMap& m
   for (int64_t k = 0; k < axis.step(); k += int64_t{1} << bits) {
     MemoScope scope = enter();
     axis.iv = plus({first, axis.level}, k).v;
+    memo_.lane = k;
     Lowval p = firstLane(ptr, map);
     const Type group = Type::vector(stored, 1 << bits);
     Builder b = at(top());
@@ -435,6 +436,7 @@ std::optional<Lowval> Lowering::loadInPieces(const Inst& load, const IndexMap& m
     leave(scope);
   }
   axis.iv = first;
+  memo_.lane = 0;
   for (; pieces.size() > 1; ++bits) {
     std::vector<int64_t> lanes;
     for (int64_t i = 0; i < int64_t{2} << bits; ++i) lanes.push_back(i);

@@ -287,19 +287,20 @@ class Lowering {
     } partial;
   } workgroup_;
   // Values that have been emitted, until their loop closes.
-  using MemoKey = std::tuple<const Value*, IndexMap, bool>;  // the last: with lanes
+  using MemoKey = std::tuple<const Value*, IndexMap, bool, int64_t>;  // with lanes, and else of which lane
   struct {
     std::map<MemoKey, Lowval> known;
     std::vector<MemoKey> journal;
     std::map<std::pair<Value*, int>, Lowval> splats;
     std::map<std::tuple<Block*, Op, std::vector<Value*>, Elem>, Value*> made;  // by emitOp, by the block they stand in
     int depth = 0;                                                             // of valueAt()
+    int64_t lane = 0;                                                          // of loadInPieces()
     void forget() {
       known.clear();
       journal.clear();
     }
   } memo_;
-  MemoKey memoKey(const Value* v, const IndexMap& map) const { return {v, map, nest_.schedule.vectorAxis >= 0}; }
+  MemoKey memoKey(const Value* v, const IndexMap& map) const { return {v, map, nest_.schedule.vectorAxis >= 0, memo_.lane}; }
 };
 
 }  // namespace nereid

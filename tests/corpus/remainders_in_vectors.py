@@ -24,6 +24,19 @@ def packed(w_ptr, s_ptr, y_ptr, n, G: tl.constexpr, B: tl.constexpr):
         tl.store(y_ptr + i, w.to(tl.float32) * tl.load(s_ptr + i // G))
 
 
+# All lanes share one of the first numbers, and groups of lanes one of the second.
+# run: two_groups | *i64,*fp16,*fp32,i32 | G=16,H=8,B=16 | 1 | r[2]:-9:9,r[8],z[1],32 | target=1e-5
+# run: two_groups | *i32,*fp32,*fp32,i32 | G=64,H=8,B=64 | 1 | r[4]:-9:9,r[32],z[1],250 | target=1e-5
+@triton.jit
+def two_groups(z_ptr, s_ptr, y_ptr, n, G: tl.constexpr, H: tl.constexpr, B: tl.constexpr):
+    acc = 0.0
+    for start in range(0, n, B):
+        i = start + tl.arange(0, B)
+        zero = tl.load(z_ptr + i // G, mask=i < n, other=0)
+        acc += tl.sum((i % G - zero).to(tl.float32) * tl.load(s_ptr + i // H).to(tl.float32))
+    tl.store(y_ptr, acc)
+
+
 # run: negative | *fp32:16,*fp32:16 | B=64 | 1 | r[64],z[64] | target=0
 @triton.jit
 def negative(x_ptr, y_ptr, B: tl.constexpr):
