@@ -58,8 +58,9 @@ def batched_dot(a_ptr, b_ptr, c_ptr):
     tl.store(c_ptr + z * 256 + i[None, :, None] * 16 + i[None, None, :], c)
 
 
-# run: attention | *fp16:16,*fp16:16,*fp16:16,*fp32:16,i32,fp32 | BM=16,BN=16,D=32,CAUSAL=True | 3 | r[1536],r[1536],r[1536],z[1536],48,0.2 | tol=1e-6 | target=5e-7
-# run: attention | *fp16:16,*fp16:16,*fp16:16,*fp32:16,i32,fp32 | BM=16,BN=16,D=32,CAUSAL=False | 3 | r[1536],r[1536],r[1536],z[1536],48,0.2 | tol=1e-6 | target=5e-7
+# The tolerance is for f16: with subgroup matrices, probabilities are in proportion to an older maximum, and rounded differently.
+# run: attention | *fp16:16,*fp16:16,*fp16:16,*fp32:16,i32,fp32 | BM=16,BN=16,D=32,CAUSAL=True | 3 | r[1536],r[1536],r[1536],z[1536],48,0.2 | tol=1e-6 | target=4e-3
+# run: attention | *fp16:16,*fp16:16,*fp16:16,*fp32:16,i32,fp32 | BM=16,BN=16,D=32,CAUSAL=False | 3 | r[1536],r[1536],r[1536],z[1536],48,0.2 | tol=1e-6 | target=4e-3
 @triton.jit
 def attention(q_ptr, k_ptr, v_ptr, o_ptr, n, scale, BM: tl.constexpr, BN: tl.constexpr, D: tl.constexpr, CAUSAL: tl.constexpr):
     pid = tl.program_id(0)
