@@ -49,7 +49,7 @@ def put(values_ptr, ids_ptr, count, most, score, id):
 @triton.jit
 def expand(q_ptr, v_ptr, scale_ptr, links_ptr, rows_ptr, layer, M, values_ptr, ids_ptr, todo_ptr, scores_ptr, visited_ptr, epoch, count, most, depth, D: tl.constexpr,
            UPPER: tl.constexpr):
-    # Follows the links of the best entry that was not expanded, until there is none: the list of `count` entries becomes the best `most` found.
+    # Expands the best entry that is not expanded yet, until all are. The list begins with `count` entries and ends with the best `most` found.
     for i in range(count):
         id = tl.load(ids_ptr + i) & ID
         tl.store(ids_ptr + i, id)

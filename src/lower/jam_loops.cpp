@@ -4,7 +4,7 @@
 //   for i { s = for k (a = 0) { a + x[i, k] * y[k] }; r[i] = s }
 //   =>  for i by 2 { s, t = for k (a = 0, b = 0) { a + x[i, k] * y[k], b + x[i + 1, k] * y[k] }; r[i] = s; r[i + 1] = t }
 //
-// What the iterations load from the same place is then loaded once, and none waits for the loads or the sums of another.
+// An address that several iterations load is then loaded once, and their loads and sums overlap.
 #include "lower/jam_loops.h"
 
 #include <set>
@@ -44,7 +44,7 @@ class Jammer {
     Block* front = m_.newBlock(nowhere);
     Builder b(m_, front, loop_.loc);
     Value *lower = loop_.operand(0), *upper = loop_.operand(1), *step = loop_.operand(2);
-    // What a loop of long steps leaves is for one of single steps.
+    // The main loop takes several iterations per step; the original loop runs the remaining ones.
     Value* longStep = b.make(Op::MulI, {step, b.constant(step->type, static_cast<uint64_t>(copies_))});
     Value* count = b.make(Op::MaxSI, {b.make(Op::SubI, {upper, lower}), b.constant(step->type, 0)});
     Value* last = b.make(Op::AddI, {lower, b.make(Op::SubI, {count, b.make(Op::RemSI, {count, longStep})})});

@@ -139,7 +139,7 @@ void Lowering::emitSegments(size_t depth, const std::vector<Limit>& limits, std:
   segment(true, [&] { emitLoop(depth, index(0), low.v, acc); });
   const std::vector<Value*> wide = acc;
   const bool folds = axis.isReduced && nest_.schedule.order[depth] == nest_.schedule.vectorAxis && depth == nest_.schedule.firstReduced;
-  // What remains is short: one register at a time.
+  // The remainder is short, so it uses one register at a time.
   if (open.laneBits > nest_.schedule.registerLaneBits && canNarrow(acc)) {
     open.laneBits = nest_.schedule.registerLaneBits;
     high = roundedUp(open.step());

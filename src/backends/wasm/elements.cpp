@@ -518,7 +518,7 @@ Node* Emitter::library(Op op, bool isSingle, std::span<Node* const> x) {
 
 namespace {
 
-// The instruction for lanes of a width; kNone if there is none.
+// The instruction for lanes of this width, or kNone.
 Ins laneIns(Op op, int width) {
   switch (op) {
     case Op::AddI: return byWidth(width, Ins::I8x16Add, Ins::I16x8Add, Ins::I32x4Add, Ins::I64x2Add);
@@ -587,7 +587,7 @@ std::optional<Rep> Emitter::shiftAll(Op op, Ins ins, const Rep& x, const Value* 
   return out;
 }
 
-// Full products of the low and the high lanes, of which the upper halves are kept.
+// Extended multiplication gives full products of half of the lanes; a shuffle keeps the upper halves of both results.
 Rep Emitter::mulHigh(const Rep& x, const Rep& y) {
   const Ins low = byWidth(x.width, Ins::I16x8ExtmulLowI8x16U, Ins::I32x4ExtmulLowI16x8U, Ins::I64x2ExtmulLowI32x4U, kNone);
   const Ins high = byWidth(x.width, Ins::I16x8ExtmulHighI8x16U, Ins::I32x4ExtmulHighI16x8U, Ins::I64x2ExtmulHighI32x4U, kNone);

@@ -396,8 +396,8 @@ void Emitter::subtract(const Inst& inst) {
   const Value *x = inst.operand(0), *y = inst.operand(1);
   // Drivers take 0 - x for -x, which has another sign where x is 0.
   if (constantBits(x) == uint64_t{0}) return spell(inst, "select(-$1, $0, $1 == $0)");
-  // What rounding takes away is what such a difference is for (an integer by way of a large constant, Kahan's sum), and drivers compute
-  // as if there were none: (x + c) - c was x on an H100. Bits they leave alone.
+  // Such a difference measures a rounding error, as in Kahan's sum, or rounds to an integer by adding a large constant. Drivers simplify it
+  // as if nothing were rounded: on an H100, (x + c) - c was x. They do not simplify across a bitcast.
   const bool left = isPartOf(y, x), right = isPartOf(x, y) || x == y;
   if (left) return spell(inst, right ? "#rounded($0) - #rounded($1)" : "#rounded($0) - $1");
   spell(inst, right ? "$0 - #rounded($1)" : "$0 - $1");

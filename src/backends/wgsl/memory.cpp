@@ -438,12 +438,12 @@ void Emitter::updateLong(const Inst& inst) {
   const auto kind = static_cast<Rmw>(inst.integer(Attr::RmwOp));
   const std::string x = let(at(inst.operand(1), 0));
   const std::string first = let(cat(access(p.memory, accessorOf(kind)), "(", low, ", ", x, ".x)"));
-  // What the low words carry goes to the high ones, whoever comes between.
+  // Each addition to the low word carries into the high word, also if other threads add in between.
   const std::string carry = kind == Rmw::Add ? cat(" + select(0u, 1u, ", first, " + ", x, ".x < ", first, ")") : "";
   line(cat(access(p.memory, accessorOf(kind)), "(", place(p.memory, t, offset, 1).word, ", ", x, ".y", carry, ");"));
 }
 
-// Of a word, or of a part of one. The old value goes to the variable `result`.
+// An atomic update of a word, or of a part of one. The old value goes to the variable `result`.
 void Emitter::updateWord(const Inst& inst, const std::string& result) {
   const Type& t = inst.result()->type;
   const int memory = rep(inst.operand(0)).memory;

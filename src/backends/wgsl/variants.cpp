@@ -137,7 +137,7 @@ class ShaderWriter {
       if (!fits) return true;
     }
     for (std::vector<Variant>* variants : {&texts.f16, &texts.plain}) {
-      // What holds for all arguments needs no text of its own for different ones.
+      // If the text for distinct arguments is the same as the general one, one variant is enough.
       if (variants->size() == 2 && (*variants)[0].text == (*variants)[1].text) variants->erase(variants->begin());
       for (Variant& v : *variants) {
         if (shape.matrices)
