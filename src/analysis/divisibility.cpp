@@ -82,6 +82,7 @@ int Divisibility::compute(const Value* v) {
     case Op::RemSI:
     case Op::RemUI: return std::min(in(0), in(1));
     case Op::Select: return std::min(in(1), in(2));
+    case Op::LoLoad: return powerOf(static_cast<uint64_t>(i.integer(Attr::Divisibility, 1)));
     case Op::ExtSI:
     case Op::ExtUI:
     case Op::TruncI:

@@ -18,7 +18,6 @@
 #include "schedule/advance_reductions.h"
 #include "schedule/candidates.h"
 #include "schedule/defer_reductions.h"
-#include "schedule/lazy_rescale.h"
 #include "schedule/reload_operands.h"
 #include "schedule/schedule.h"
 #include "schedule/split_dots.h"
@@ -108,18 +107,10 @@ std::unique_ptr<Schedule> scheduleOf(const Func& kernel, const std::string& deci
   return out;
 }
 
-bool rescaleLazily(Func& f, Module& m, const Machine& machine) {
-  if (!lazyRescale(f, m, machine)) return false;
-  eliminateCommon(f);
-  eliminateDead(f);
-  return true;
-}
-
 Result<Scheduled> toLower(Module m, const Machine& machine, const KernelSchedule& shape, Diags& diags) {
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
   if (machine.hasWorkgroups()) {
     widenOperands(*m.kernel(), m);
-    if (shape.matrices) rescaleLazily(*m.kernel(), m, machine);
     if (shape.reloads) reloadOperands(*m.kernel(), m);
     splitDots(*m.kernel(), m, machine);
     deferReductions(*m.kernel(), m, machine);
@@ -362,26 +353,19 @@ std::unique_ptr<Func> copyOf(const Func& kernel, Module& m) {
   return out;
 }
 
-// The forms of a kernel that differ from the plain one.
-struct OtherForms {
-  std::unique_ptr<Func> matrices, reloading;
-  wgsl::Forms with(const Func& plain) const { return {&plain, matrices ? matrices.get() : &plain, reloading.get()}; }
-};
-
-Result<wgsl::Shader> toShader(Module& m, OtherForms& others, const wgsl::Device* device, const wgsl::TextOptions& options, Diags& diags) {
+Result<wgsl::Shader> toShader(Module& m, std::unique_ptr<Func>& reloading, const wgsl::Device* device, const wgsl::TextOptions& options,
+                              Diags& diags) {
   if (!pipeline(m, diags, {.hasF64 = false, .hasPointers = false})) return std::unexpected(Failed{});
   Func& kernel = *m.kernel();
   widenOperands(kernel, m);
-  others.matrices = copyOf(kernel, m);
-  if (!rescaleLazily(*others.matrices, m, kWebGpu)) others.matrices.reset();
-  others.reloading = copyOf(others.matrices ? *others.matrices : kernel, m);
-  if (!reloadOperands(*others.reloading, m)) others.reloading.reset();
-  for (Func* f : {&kernel, others.matrices.get(), others.reloading.get()}) {
+  reloading = copyOf(kernel, m);
+  if (!reloadOperands(*reloading, m)) reloading.reset();
+  for (Func* f : {&kernel, reloading.get()}) {
     if (!f) continue;
     splitDots(*f, m, kWebGpu);
     deferReductions(*f, m, kWebGpu);
   }
-  return wgsl::write(others.with(kernel), device, options, diags);
+  return wgsl::write({&kernel, reloading.get()}, device, options, diags);
 }
 
 // The decisions about the kernel as a whole that a variant has.
@@ -413,8 +397,8 @@ wgsl::Device deviceOf(std::string_view text) {
 
 Result<Artefacts> writeWebgpu(Module m, std::string_view device, Diags& diags) {
   wgsl::Device known = deviceOf(device);
-  OtherForms others;
-  auto shader = toShader(m, others, device.empty() ? nullptr : &known, {.schedule = m.schedule}, diags);
+  std::unique_ptr<Func> reloading;
+  auto shader = toShader(m, reloading, device.empty() ? nullptr : &known, {.schedule = m.schedule}, diags);
   if (!shader) return std::unexpected(Failed{});
   std::string arrays = listed(shader->arrays, [](const wgsl::Array& a) {
     return cat("{\"parameter\": ", a.parameter, ", \"name\": ", jsonQuoted(a.name), ", \"writes\": ", a.isWritten ? "true" : "false", "}");
@@ -496,14 +480,14 @@ enum class Middle : uint8_t { Schedule, Candidates, Lower };
 #if NEREID_HAS_WGSL
 // All variants of a kernel.
 Result<std::string> emitMiddleOfWebgpu(Module m, Middle kind, bool lines, Diags& diags) {
-  OtherForms others;
-  auto shader = toShader(m, others, nullptr, {.lines = lines, .explains = true, .schedule = m.schedule}, diags);
+  std::unique_ptr<Func> reloading;
+  auto shader = toShader(m, reloading, nullptr, {.lines = lines, .explains = true, .schedule = m.schedule}, diags);
   if (!shader) return std::unexpected(Failed{});
   std::string text;
   for (const wgsl::Variant& v : shader->variants) {
     appendAll(text, kind == Middle::Lower ? "" : "# ", "variant wgsl", v.suffix, "\n");
     if (kind == Middle::Candidates) {
-      const Func& kernel = *others.with(*m.kernel()).of(shapeOf(v));
+      const Func& kernel = v.reloads ? *reloading : *m.kernel();
       auto schedule = scheduleOf(kernel, m.schedule, kWebGpu, shapeOf(v), diags);
       if (!schedule) return std::unexpected(Failed{});
       append(text, describeCandidates(kernel, *schedule));
@@ -553,7 +537,6 @@ constexpr struct {
     {"merge_loads", [](Func& f, Module&) { mergeLoads(f); }},
     {"widen_operands", [](Func& f, Module& m) { widenOperands(f, m); }},
     {"reload_operands", [](Func& f, Module& m) { reloadOperands(f, m); }},
-    {"lazy_rescale", [](Func& f, Module& m) { rescaleLazily(f, m, kWebGpu); }},
     {"split_dots", [](Func& f, Module& m) { splitDots(f, m, kWebGpu); }},
     {"defer_reductions", [](Func& f, Module& m) { deferReductions(f, m, kWebGpu); }},
     {"advance_reductions", [](Func& f, Module& m) { advanceReductions(f, m, kReference); }},
@@ -561,6 +544,11 @@ constexpr struct {
      [](Func& f, Module& m) {
        std::vector<Inst*> own;
        prefetch(f, m, kWebGpu, own);
+     }},
+    {"keep_invariants",
+     [](Func& f, Module& m) {
+       std::vector<Inst*> own;
+       keepInvariants(f, m, kWebGpu, own);
      }},
     {"hoist_fragments", [](Func& f, Module&) { hoistFragments(f, disjointWorkgroup()); }},
     {"place_memory", [](Func& f, Module&) { placeMemory(f, disjointWorkgroup()); }},
@@ -581,8 +569,8 @@ Result<std::string> emitPass(Module m, std::string_view name, bool lines, Diags&
 #if NEREID_HAS_WGSL
 // The variant that runs on every device is `wgsl`; `wgsl.f16` is the one with that suffix.
 Result<std::string> emitShader(Module m, std::string_view stage, bool lines, Diags& diags) {
-  OtherForms others;
-  auto shader = toShader(m, others, nullptr, {.lines = lines, .schedule = m.schedule}, diags);
+  std::unique_ptr<Func> reloading;
+  auto shader = toShader(m, reloading, nullptr, {.lines = lines, .schedule = m.schedule}, diags);
   if (!shader) return std::unexpected(Failed{});
   std::string suffixes;
   for (wgsl::Variant& v : shader->variants) {

@@ -67,6 +67,8 @@ Result<Lowered> Lowering::run() {
   if (threadCount() > 1) {
     prefetch(code_.func(), code_.module(), machine(), buffers_.own);
     afterPass("prefetch", code_.module());
+    keepInvariants(code_.func(), code_.module(), machine(), buffers_.own);
+    afterPass("keep_invariants", code_.module());
   }
   int64_t shared = buffers_.bytes;
   for (Inst* inst : buffers_.own) {

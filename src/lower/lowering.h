@@ -41,6 +41,8 @@ struct Lowval {
 
 // Loops around products on matrix units read ahead what the next iteration needs. `own`: allocations of threads' own elements.
 void prefetch(Func& f, Module& m, const Machine& machine, std::vector<Inst*>& own);
+// Quotients and remainders of threads that do not change in a loop are computed before it. `own`: as above.
+void keepInvariants(Func& f, Module& m, const Machine& machine, std::vector<Inst*>& own);
 
 class Lowering {
  public:
@@ -190,7 +192,6 @@ class Lowering {
   void moveMatrix(Value* sums, const BufferRef& own, const Type& type, bool toRegisters, bool adds);
   Value* zeroMatrix(const Type& type);
   Value* beginMatrix(const Value* init, const BufferRef& own);
-  bool rescale(const Value* update);
   void emitMatrixDot(const Inst& dot);
 
   // ---- dot.cpp

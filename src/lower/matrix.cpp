@@ -6,7 +6,6 @@
 // their elements gets them in threads' registers, dealt so that each thread's elements lie in its own subgroup's parts: part by part,
 // through 1 kB of shared memory a subgroup.
 #include "lower/lowering.h"
-#include "schedule/lazy_rescale.h"
 
 namespace nereid {
 
@@ -73,24 +72,6 @@ Value* Lowering::beginMatrix(const Value* init, const BufferRef& own) {
   copyTile(init, own);
   moveMatrix(sums, own, init->type, false, false);
   return sums;
-}
-
-// Scales carried sums, if there are any, where a condition holds.
-bool Lowering::rescale(const Value* update) {
-  const Value* sums = rescaledSums(update);
-  if (!sums || !fragments_.contains(sums)) return false;
-  const BufferRef own = buffers_.of.at(sums);
-  const Fragments fragments = fragments_.at(sums);
-  Inst* branch = at(top()).ifElse(scalar(update->def->operand(0)), {}, false);
-  code_.enter(branch->regions[0]->entry());
-  moveMatrix(fragments.base, own, sums->type, true, false);
-  copyTile(update->def->operand(1), own);
-  moveMatrix(fragments.base, own, sums->type, false, false);
-  at(0).yield({});
-  code_.leave();
-  fragments_[update] = fragments;
-  buffers_.of[update] = own;
-  return true;
 }
 
 void Lowering::emitMatrixDot(const Inst& dot) {

@@ -53,7 +53,6 @@ void Lowering::emitNest(const Nest& nest, const BufferRef* target) {
     if (anchor.kind == Anchor::Dot && layouts().isMatrixDot(*anchor.inst)) return emitMatrixDot(*anchor.inst);
     if (anchor.kind == Anchor::Dot) return threadCount() > 1 ? emitSharedDot(*anchor.inst, nest.dot) : emitDot(*anchor.inst, nest.dot);
     if (nest.isScan) return emitScan(*anchor.inst);
-    if (anchor.kind == Anchor::Buffer && rescale(anchor.value)) return;
     if (anchor.kind == Anchor::Histogram) return emitHistogram(*anchor.inst);
     if (anchor.kind == Anchor::Sequence) return emitSequence(*anchor.inst);
   }

@@ -114,7 +114,8 @@ Lowering::ThreadDot::ThreadDot(Lowering& lowering, const Inst& dot, const DotSch
 void Lowering::ThreadDot::emit() {
   l_.beginPlain();
   l_.nest_.schedule.layout = &layout_;
-  // Axis 0: columns, without the groups; axis 1: rows, without the thread's own; axis 2: the batch.
+  // Axis 0: columns, without the groups; axis 1: rows, without the thread's own, which are as far apart as there are others; axis 2: the
+  // batch.
   l_.nest_.axes.assign(3, {});
   l_.nest_.axes[0].bits = columnBits - (layout_.registerColumns - layout_.laneBits);
   l_.nest_.axes[0].laneBits = layout_.laneBits;
@@ -129,8 +130,7 @@ void Lowering::ThreadDot::emit() {
       for (int64_t g = 0; g < groups_; ++g) acc.push_back(l_.widen(l_.convert(l_.valueAt(init, mapOf(r, g)), sum), l_.lanes()).v);
     const Lowval row{l_.nest_.axes[1].iv, l_.nest_.axes[1].level}, batch{l_.nest_.axes[2].iv, l_.nest_.axes[2].level},
         column{l_.nest_.axes[0].iv, l_.nest_.axes[0].level};
-    left_ =
-        l_.plus({l_.buffers_.of.at(a).base, 0}, l_.plus(l_.times(batch, a->type.dim(type.rank - 2) * depth), l_.times(row, rows_ * depth)));
+    left_ = l_.plus({l_.buffers_.of.at(a).base, 0}, l_.plus(l_.times(batch, a->type.dim(type.rank - 2) * depth), l_.times(row, depth)));
     right_ = l_.plus({l_.buffers_.of.at(b).base, 0}, l_.plus(l_.times(batch, depth * columns), column));
     if (schedule_.unrolled) {
       for (int64_t k = 0; k < depth; k += schedule_.depth) multiplyAdd({l_.index(k), 0}, acc);
@@ -150,25 +150,25 @@ void Lowering::ThreadDot::emit() {
 
 // Opens the axes at the thread's first element.
 void Lowering::ThreadDot::placeThread(Value* thread) {
-  int shift = 0;
-  auto place = [&](Axis& axis, int64_t scale) {
-    const int bits = axis.bits - axis.laneBits;
-    Lowval part = l_.emitOp(Op::ShRUI, {{thread, l_.top()}, {l_.index(shift), 0}}, Type::scalar(Elem::I64));
-    part = l_.times(l_.emitOp(Op::AndI, {part, {l_.index((int64_t{1} << bits) - 1), 0}}, Type::scalar(Elem::I64)), scale);
-    shift += bits;
-    axis.iv = part.v;
-    axis.level = part.level;
+  auto place = [&](Axis& axis, int first) {
+    const auto begin = layout_.place.begin() + first;
+    std::vector<int> bits(begin, begin + axis.bits);
+    for (int& bit : bits) bit = std::max(bit, -1 - layout_.registerBits);
+    const Lowval number = l_.placeOf(bits, thread, 0);
+    axis.iv = number.v;
+    axis.level = number.level;
   };
-  place(l_.nest_.axes[0], lanes_);
-  place(l_.nest_.axes[1], 1);
-  place(l_.nest_.axes[2], 1);
+  place(l_.nest_.axes[0], 0);
+  place(l_.nest_.axes[1], columnBits);
+  place(l_.nest_.axes[2], columnBits + rowBits);
 }
 
 // The thread's sums of `depth` elements along K, from `k`.
 void Lowering::ThreadDot::multiplyAdd(Lowval k, std::vector<Value*>& acc) {
   const BufferRef left = l_.buffers_.of.at(a), right = l_.buffers_.of.at(b);
   std::vector<Lowval> x;
-  for (int64_t r = 0; r < rows_; ++r) x.push_back(read(left, left_, l_.plus(k, r * depth), a->type.elem, schedule_.depth));
+  for (int64_t r = 0; r < rows_; ++r)
+    x.push_back(read(left, left_, l_.plus(k, r * depth << l_.nest_.axes[1].bits), a->type.elem, schedule_.depth));
   for (int64_t s = 0; s < schedule_.depth; ++s)
     for (int64_t g = 0; g < groups_; ++g) {
       Lowval y = read(right, right_, l_.plus(l_.times(k, columns), s * columns + g * apart_), b->type.elem, lanes_);
@@ -186,10 +186,10 @@ void Lowering::ThreadDot::multiplyAdd(Lowval k, std::vector<Value*>& acc) {
 // From an index of the sums to the axes: this row and this group of each thread.
 IndexMap Lowering::ThreadDot::mapOf(int64_t row, int64_t group) const {
   auto bitOf = [](int64_t x, int bit) { return IndexBit{(x >> bit) & 1 ? IndexBit::kOne : IndexBit::kZero, 0}; };
-  const int own = layout_.registerRows, columns = l_.nest_.axes[0].bits;
+  const int columns = l_.nest_.axes[0].bits, rows = l_.nest_.axes[1].bits;
   IndexMap map;
   for (int i = 0; i < columnBits; ++i) map.push_back(i < columns ? IndexBit{0, static_cast<uint8_t>(i)} : bitOf(group, i - columns));
-  for (int i = 0; i < rowBits; ++i) map.push_back(i < own ? bitOf(row, i) : IndexBit{1, static_cast<uint8_t>(i - own)});
+  for (int i = 0; i < rowBits; ++i) map.push_back(i < rows ? IndexBit{1, static_cast<uint8_t>(i)} : bitOf(row, i - rows));
   for (int i = 0; i < batchBits; ++i) map.push_back({2, static_cast<uint8_t>(i)});
   return map;
 }

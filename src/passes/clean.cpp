@@ -32,7 +32,7 @@ bool isRemovable(const Inst& inst) {
   return removable;
 }
 
-// Hashes some of what same() compares.
+// Hashes some of what givesSame() compares.
 uint64_t hashOf(const Inst& inst) {
   uint64_t hash = static_cast<uint64_t>(inst.op);
   auto add = [&](uint64_t x) {
@@ -51,13 +51,6 @@ uint64_t hashOf(const Inst& inst) {
   return hash;
 }
 
-// Returns whether two operations without regions give the same results, with one executed after the other.
-bool same(const Inst& a, const Inst& b) {
-  return a.op == b.op && a.operands == b.operands && a.segments == b.segments && a.attrs == b.attrs &&
-         std::equal(a.results.begin(), a.results.end(), b.results.begin(), b.results.end(),
-                    [](const Value* x, const Value* y) { return x->type == y->type; });
-}
-
 // Operations by their hashes. Nothing iterates it: its order differs from run to run.
 using Seen = std::multimap<uint64_t, Inst*>;
 
@@ -66,7 +59,7 @@ std::pair<Inst*, Seen::iterator> findOrAdd(Seen& seen, Inst* inst) {
   uint64_t hash = hashOf(*inst);
   auto at = seen.lower_bound(hash);
   for (; at != seen.end() && at->first == hash; ++at)
-    if (same(*at->second, *inst)) return {at->second, at};
+    if (givesSame(*at->second, *inst)) return {at->second, at};
   return {nullptr, seen.emplace_hint(at, hash, inst)};
 }
 
@@ -282,6 +275,12 @@ bool hoist(Region& region) {
 }
 
 }  // namespace
+
+bool givesSame(const Inst& a, const Inst& b) {
+  return a.op == b.op && a.operands == b.operands && a.segments == b.segments && a.attrs == b.attrs &&
+         std::equal(a.results.begin(), a.results.end(), b.results.begin(), b.results.end(),
+                    [](const Value* x, const Value* y) { return x->type == y->type; });
+}
 
 bool eliminateCommon(Func& f) {
   Cse cse;

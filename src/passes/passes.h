@@ -32,6 +32,8 @@ bool mergeLoads(Func& f);
 bool eliminateDead(Func& f);
 // Loop-invariant code motion.
 bool hoistInvariants(Func& f);
+// Whether two operations without regions give the same results, with one executed after the other.
+bool givesSame(const Inst& a, const Inst& b);
 // Replaces carried tiles that move by the same amount in each iteration by base + counter * step.
 bool unrollInduction(Func& f, Module& m);
 

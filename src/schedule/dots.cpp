@@ -74,15 +74,18 @@ bool DotScheduler::storesInit(const Inst& dot, const DotSchedule& d) const {
   nest.anchors.push_back({Anchor::Buffer, shape.init->def, shape.init});
   nest.shape = shape.type.shape();
   const NestSchedule s = nests_.split(nest, {.isCopy = true, .anyLayout = d.kind == DotSchedule::Threads});
-  // Bits at which an axis may begin: of the columns of a group, of the rows in a tile and between them, of the batch.
-  int columns = shape.columnBits, rows = log2(d.rows);
+  // Bits at which an axis may begin: a thread has whole columns and rows of the others. A tile of one thread has rows that follow one
+  // another.
+  int columns = shape.columnBits, firstRow = shape.columnBits, endRow = firstRow + log2(d.rows);
   if (d.kind == DotSchedule::Threads) {
     const Layout& layout = *layouts_.domain(nest.shape);
     columns -= layout.registerColumns - layout.laneBits;
-    rows = layout.registerRows;
+    endRow = firstRow + shape.rowBits;
+    firstRow = endRow - layout.registerRows;
   }
   for (int bit = 1; bit < static_cast<int>(s.axisOfBit.size()); ++bit) {
-    const bool allowed = (bit >= columns && bit <= shape.columnBits + rows) || bit == shape.columnBits + shape.rowBits;
+    const bool allowed =
+        (bit >= columns && bit <= shape.columnBits) || (bit >= firstRow && bit <= endRow) || bit == shape.columnBits + shape.rowBits;
     if (s.bitInAxis[static_cast<size_t>(bit)] == 0 && !allowed) return true;
   }
   return false;

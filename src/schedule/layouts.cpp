@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "schedule/dots.h"
-#include "schedule/lazy_rescale.h"
 #include "support/sort.h"
 
 namespace nereid {
@@ -104,21 +103,17 @@ void Layouts::layOutMatrix(const Type& type, Layout& l) const {
 bool Layouts::staysInFragments(const Inst& loop, size_t slot) const {
   const Block& body = loop.regions[0]->entry();
   const Value *arg = body.args[1 + slot], *next = body.terminator()->operand(slot);
-  // Several dots may add to the accumulators one after the other. Before one, they may be scaled.
+  // Several dots may add to the accumulators one after the other.
   std::set<const Value*> sums{arg};
-  size_t expected = 1, uses = 0;
-  for (const Value* sum = next; sum != arg;) {
-    const Value* scaled = rescaledSums(sum);
-    if (!scaled && (!sum->def || !matrixDots_.count(sum->def))) return false;
-    if (scaled) sums.insert(sum->def->operand(1));
+  for (const Value* sum = next; sum != arg; sum = sum->def->operand(2)) {
+    if (!sum->def || !matrixDots_.count(sum->def)) return false;
     sums.insert(sum);
-    expected += scaled ? 3 : 1;
-    sum = scaled ? scaled : sum->def->operand(2);
   }
+  size_t uses = 0;
   walk(kernel_.body, [&](const Inst& inst) {
     for (const Value* v : inst.operands) uses += sums.count(v);
   });
-  return uses == expected;
+  return uses == sums.size();
 }
 
 const Inst* Layouts::continuationOf(const Inst& dot) const {
@@ -215,11 +210,16 @@ void Layouts::layOutAccumulators(const Type& type, Layout& l) const {
   l.registerRows = std::min(m, own - l.registerColumns);
   l.registerColumns = std::min(n, own - l.registerRows);
   l.registerBits = l.registerColumns + l.registerRows;
+  // Two neighbouring threads have two rows of the same columns: shared memory serves them together when they read these columns. The rows
+  // of a thread are as far apart as there are others, so that neighbours read from different banks.
+  const int threadColumns = n - l.registerColumns, threadRows = m - l.registerRows;
+  const int first = threadRows > 0 ? 1 : 0;  // bits of rows below those of columns
   for (int i = 0; i < n; ++i) {
-    int shared = n - l.registerColumns;
-    l.place.push_back(i < l.laneBits ? ~i : i < l.laneBits + shared ? l.threadBits++ : ~(i - shared));
+    const int other = i - l.laneBits;
+    l.place.push_back(other < 0 ? ~i : other < threadColumns ? first + other : ~(i - threadColumns));
   }
-  for (int i = 0; i < m; ++i) l.place.push_back(i < l.registerRows ? ~(l.registerColumns + i) : l.threadBits++);
+  for (int i = 0; i < m; ++i) l.place.push_back(i < first ? 0 : i < threadRows ? threadColumns + i : ~(l.registerColumns + i - threadRows));
+  l.threadBits = threadColumns + threadRows;
   for (int i = n + m; i < type.bits(); ++i) l.place.push_back(l.threadBits++);
 }
 

@@ -64,7 +64,7 @@ struct Machine {
   int maxResidentBits = 0;              // log2 of the elements of one value that a thread keeps in registers
   int maxResidentElements = 0;          // of all values: a thread has about 255 registers, and fewer where many threads hide latency
   size_t maxUnrolledOperations = 4000;  // for the elements of one value
-  int manyNestsBits = 2;                // log2 of the elements of one value that a thread keeps if the kernel has many nests
+  int manyNestsBits = 4;                // log2 of the elements of one value that a thread keeps if the kernel has many nests
   int maxScannedBits = 7;               // log2 of the elements of a scan that a thread keeps: otherwise one thread scans a line
   int maxPartialBits = 6;               // log2 of the partial results of other subgroups that each thread combines
 
@@ -112,13 +112,13 @@ struct Machine {
   int64_t maxResidentFragments = 8;    // of operands, that a subgroup keeps along a loop
   int64_t operandBytesPerThread = 64;  // in shared memory, of dots without subgroup matrices: more would leave room for few workgroups
   int64_t matrixDepthBytes = 64;       // of K per step of a dot: operands of 128 x 128 leave room for a second workgroup on an H200
-  int maxGrowth = 8;                 // log2 of a running maximum's growth before accumulators are scaled: in f16, 2^8 is far from overflow
-  int maxSpread = 4;                 // rows between neighbouring threads that store an operand
-  int64_t bankBytes = 128;           // that shared memory loads or stores at once, if they are of different banks: 32 words
-  int64_t operandPaddingBytes = 16;  // between rows of operands in shared memory, so that the elements of a column are in different banks
-  int64_t accumulatorRow = 24;       // elements from one row of an accumulator fragment to the next, for the same reason
-  int64_t prefetchBytes = 256;       // that a thread holds of the next iteration's operands
-  int doubleBufferThreads = 128;     // up to which fragments leave through two buffers in turn, which saves barriers
+  int maxSpread = 4;                   // rows between neighbouring threads that store an operand
+  int64_t bankBytes = 128;             // that shared memory loads or stores at once, if they are of different banks: 32 words
+  int64_t operandPaddingBytes = 16;    // between rows of operands in shared memory, so that the elements of a column are in different banks
+  int64_t accumulatorRow = 24;         // elements from one row of an accumulator fragment to the next, for the same reason
+  int64_t maxKeptInvariants = 16;      // registers of quotients and remainders that a thread keeps along a loop
+  int64_t prefetchBytes = 256;         // that a thread holds of the next iteration's operands
+  int doubleBufferThreads = 128;       // up to which fragments leave through two buffers in turn, which saves barriers
 
   // ---- code
   int64_t bulkMemoryBytes = 0;        // from which a loop that only fills or copies becomes one instruction; 0: never

@@ -10,7 +10,6 @@
 
 #include "analysis/operands.h"
 #include "schedule/dots.h"
-#include "schedule/lazy_rescale.h"
 #include "schedule/nests.h"
 #include "schedule/schedule.h"
 #include "schedule/text.h"
@@ -294,8 +293,6 @@ class Planner {
           buffer(inst.operands[i], "a dot reads each element many times");
           dotOperands_.insert(inst.operands[i]);
         }
-      if (inst.op == Op::Dot && fitsMatrices(inst, schedule_) && rescaledSums(inst.operand(2)))
-        buffer(inst.operands[2], "sums in fragments are scaled where a condition holds");
       if (inst.op == Op::MapElementwise && !isInlinable(inst))
         for (Value* v : inst.operands) buffer(v, "several elements are read at a time");
       if (inst.op == Op::Gather) buffer(inst.operands[0], "gathered from by computed indices");
@@ -409,8 +406,6 @@ class Planner {
              (r.kind == Anchor::Effect && r.inst->op == Op::Store);
     };
     if (!joins(anchor) || nest.shape != shape) return false;
-    auto rescales = [&](const Anchor& r) { return r.kind == Anchor::Buffer && rescaledSums(r.value); };
-    if (rescales(anchor) || rescales(nest.anchors[0])) return false;
     // Stores are tested against each other, pair by pair.
     auto stores = std::count_if(nest.anchors.begin(), nest.anchors.end(), [](const Anchor& r) { return r.kind == Anchor::Effect; });
     if (anchor.kind == Anchor::Effect && stores >= machine_.maxStoresPerNest) return false;
@@ -845,11 +840,10 @@ class Planner {
   }
   // A anchor's result that is only yielded can be written where the next iteration reads it, if nothing reads the old value later.
   void tryInPlace(const Inst& loop, Block& body, Value* arg, Value* v) {
-    // Dots that add to each other's results, the last one first. Before the first one, the sums may be scaled.
+    // Dots that add to each other's results, the last one first.
     std::vector<const Value*> chain;
-    for (Value* sum = v; sum != arg; sum = sum->def->operand(2)) {
-      if (!sum->def || sum->def->parent != &body || (sum != v && uses_[sum] != 1)) break;
-      if (sum->def->op != Op::Dot && !(schedule_.buffered.count(sum) && rescaledSums(sum) == arg)) break;
+    for (const Value* sum = v; sum != arg; sum = sum->def->operand(2)) {
+      if (!sum->def || sum->def->parent != &body || sum->def->op != Op::Dot || (sum != v && uses_[sum] != 1)) break;
       chain.push_back(sum);
     }
     if (chain.empty()) return;
@@ -860,7 +854,7 @@ class Planner {
     auto check = [&](const Nest& nest) {
       for (const Anchor& anchor : nest.anchors) {
         if (!contains(&loop, anchor.inst)) continue;
-        bool self = anchor.inst == first && (anchor.kind == Anchor::Dot || anchor.kind == Anchor::Buffer);
+        bool self = anchor.inst == first && anchor.kind == Anchor::Dot;
         visitInlined(anchor, memory, [&](Value* read, const IndexMap& map) {
           if (read != arg) return;
           if (self ? !isIdentity(map, arg->type.bits()) : nest.order > at) safe = false;

@@ -5,7 +5,6 @@
 #include <bit>
 
 #include "schedule/layout.h"
-#include "schedule/lazy_rescale.h"
 #include "support/ptr_map.h"
 
 namespace nereid {
@@ -60,8 +59,7 @@ int threadsOf(const Func& kernel, const Machine& machine, bool matrices) {
       const Inst* before = i.operand(2)->def;
       if (before && before->op == Op::Dot && uses[i.operand(2)] == 1) return;
       // Accumulators that a loop only adds to stay in fragments; other results have a second copy in registers, element by element.
-      const Value* scaled = rescaledSums(i.operand(2));
-      const bool isCarried = scaled ? !scaled->def && uses[scaled] == 2 : !before && uses[i.operand(2)] == 1;
+      const bool isCarried = !before && uses[i.operand(2)] == 1;
       accumulators += i.result()->type.numel() * (isCarried ? 1 : 2);
     } else if (i.op == Op::Reduce || i.op == Op::Scan) {
       wanted = std::max(wanted, i.operand(0)->type.numel() * machine.scratchElementBytes / bytesPerThread);

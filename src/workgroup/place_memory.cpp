@@ -39,7 +39,7 @@ class Placement {
     std::erase_if(scratch_, [](const Inst* i) { return i->text(Attr::Space) != "scratch"; });
     numberAccesses();
     extendLives();
-    if (shareArrays(false) > schedule_.machine.maxSharedBytes) shareArrays(true);
+    shareArrays();
     if (pack(scratch_) > room())
       for (Inst* i : scratch_) i->set(Attr::Space, std::string("storage"));
     else
@@ -60,6 +60,7 @@ class Placement {
     };
     if (i.op == Op::LoMatrixGet || i.op == Op::LoMatrixPut) {
       Inst* alloc = place(i.operand(i.op == Op::LoMatrixGet ? 0 : 1), "fragment");
+      if (i.op == Op::LoMatrixPut) loaded_.insert(alloc);
       if (std::find(fragments_.begin(), fragments_.end(), alloc) == fragments_.end()) fragments_.push_back(alloc);
     }
     if (i.op != Op::LoMatrixDot) return;
@@ -173,9 +174,29 @@ class Placement {
     }
   }
 
+  // Allocations share as few arrays as are needed for the memory of all of them to fit, and for as many workgroups as possible to run.
+  void shareArrays() {
+    const int64_t most = schedule_.machine.maxSharedBytes;
+    struct Way {
+      bool operands, fragments;
+    };
+    const Way ways[] = {{false, false}, {false, true}, {true, true}};
+    const Way* best = nullptr;
+    int64_t workgroups = 0;
+    for (const Way& way : ways)
+      if (const int64_t n = most / std::max<int64_t>(1, shareArrays(way.operands, way.fragments)); !best || n > workgroups) {
+        // Stores of operands that share an array with others may be narrower.
+        if (best && way.operands && workgroups > 0) break;
+        best = &way;
+        workgroups = n;
+      }
+    chooseUnits();
+    shareArrays(best->operands, best->fragments);
+  }
+
   // Operands whose vectors are as wide share an array, in which those that are not live at the same time overlap; with `all`, others too.
-  // Returns the bytes of all arrays.
-  int64_t shareArrays(bool all) {
+  // With `fragments`, those share them. Returns the bytes of all arrays.
+  int64_t shareArrays(bool all, bool withFragments) {
     std::vector<std::vector<Inst*>> arrays;
     auto add = [&](Inst* alloc, size_t array) {
       if (array == arrays.size()) arrays.emplace_back();
@@ -199,13 +220,15 @@ class Placement {
       }
       add(alloc, array);
     }
-    // Accumulators leave fragments through the memory of operands, if those are in vectors of 16 bytes.
+    // Accumulators leave fragments through the memory of operands, if those are in vectors of 16 bytes. They do not enter fragments through
+    // it: on an H200, the driver's compiler moved such a load past the barrier that follows it.
     for (Inst* alloc : fragments_) {
-      size_t array = 0;
-      while (array < arrays.size() && arrays[array][0]->text(Attr::Space) != "fragment" &&
-             arrays[array][0]->integer(Attr::Unit) * byteSize(arrays[array][0]->result()->type.pointee()) != 16)
-        ++array;
-      add(alloc, array);
+      auto fits = [&](const std::vector<Inst*>& array) {
+        const Inst& host = *array[0];
+        if (host.text(Attr::Space) == "fragment") return loaded_.count(&host) == loaded_.count(alloc);
+        return withFragments && !loaded_.count(alloc) && host.integer(Attr::Unit) * byteSize(host.result()->type.pointee()) == 16;
+      };
+      add(alloc, static_cast<size_t>(std::find_if(arrays.begin(), arrays.end(), fits) - arrays.begin()));
     }
     int64_t bytes = 0;
     for (const auto& array : arrays) bytes += pack(array);
@@ -266,6 +289,7 @@ class Placement {
   Provenance provenance_;
   Divisibility divisibility_;
   std::vector<Inst*> scratch_, operands_, fragments_;
+  std::set<const Inst*> loaded_;  // fragments from which accumulators are loaded
   PtrMap<const Inst*, Life> lives_;
   std::vector<std::pair<int, int>> loops_, threadLoops_;
   int next_ = 0;

@@ -161,6 +161,7 @@ class Emitter {
   std::vector<std::string> wordsOf(const Value* v);
   static void unpack(Rep& r, const Type& element);
   static uint32_t repeated(uint64_t bits, int width);
+  std::pair<Value*, int64_t> vectorsAhead(const Inst& load, int elements);
   void readVector(const Inst& inst, Rep& r);
   void writeVector(const Inst& inst);
   std::string readElement(const Type& t, int memory, const std::string& offset);

@@ -92,6 +92,7 @@ std::string Emitter::accessor(const Memory& m, std::string_view what) {
                : what == "xor" ? "Xor"
                                : "Exchange",
                "(&", word, ", v); }");
+  if (what == "ahead4") return cat("(i: u32, n: u32) -> vec4u { return ", m.name, "[(i >> ", shift, "u) + n]; }");
   // get2, get4, put2, put4: of one vector or several.
   const bool isGet = what[0] == 'g';
   const int count = what[3] - '0';
@@ -216,6 +217,22 @@ uint32_t Emitter::repeated(uint64_t bits, int width) {
   return word;
 }
 
+// A pointer to shared memory, and how many vectors of so many elements ahead of it a load begins. Drivers fold the constant into the
+// address only if it is added to the number of the vector; that number is known to be the sum if no offset is negative.
+std::pair<Value*, int64_t> Emitter::vectorsAhead(const Inst& load, int elements) {
+  Value* pointer = load.operand(0);
+  const auto none = std::pair(pointer, int64_t{0});
+  if (memory(pointer).of != Memory::Vectors || elements * bitWidth(load.result()->type.element()) != 128) return none;
+  if (!pointer->def || pointer->def->op != Op::AddPtr) return none;
+  const auto constant = constantBits(pointer->def->operand(1));
+  const int64_t ahead = constant ? static_cast<int64_t>(*constant) : 0;
+  if (ahead <= 0 || ahead > machine_.maxSharedBytes || ahead % elements != 0) return none;
+  Value* const begin = pointer->def->operand(0);
+  for (const Value* v = begin; v->def && v->def->op == Op::AddPtr; v = v->def->operand(0))
+    if (ranges_.of(v->def->operand(1)).low < 0) return none;
+  return {begin, ahead / elements};
+}
+
 void Emitter::readVector(const Inst& inst, Rep& r) {
   const Rep& p = rep(inst.operand(0));
   const Value *mask = inst.optional(1), *other = inst.optional(2);
@@ -224,12 +241,15 @@ void Emitter::readVector(const Inst& inst, Rep& r) {
   int width = bitWidth(element), perWord = 32 / width, count = wordsAtOnce(inst, inst.result()), all = lanes(inst.result()->type);
   auto otherBits = other ? constantBits(other) : std::optional<uint64_t>(0);
   const char* get = count == 4 ? "get4" : count == 2 ? "get2" : "get";
+  const auto [begin, vectors] = mask ? std::pair(inst.operand(0), int64_t{0}) : vectorsAhead(inst, count * perWord);
   for (int k = 0; k < all; k += count * perWord) {
     std::string first =
         perWord == 1 ? plus(p.lane[0], k) : cat("(", plus(p.lane[0], k), " >> ", std::countr_zero(static_cast<unsigned>(perWord)), "u)");
     std::string word = cat("u32(", first, ")");
     if (mask) word = cat("select(0u, ", word, ", ", at(mask, 0), ")");
-    std::string got = cat(access(p.memory, get), "(", word, ")");
+    std::string got = vectors > 0
+                          ? cat(access(p.memory, "ahead4"), "(u32(", rep(begin).lane[0], "), ", vectors + k / (count * perWord), "u)")
+                          : cat(access(p.memory, get), "(", word, ")");
     // Narrow elements stay together, and so do those read instead where the mask is false.
     if (perWord > 1 && chooses && otherBits) {
       std::string like = cat(repeated(*otherBits, width), "u");

@@ -65,7 +65,7 @@ class ShaderWriter {
   bool writeMatrices() {
     if (!canUseMatrices()) return true;
     // Fewer threads need less shared memory.
-    for (int threads = threadsOf(*forms_.matrices, machine_, true); threads >= machine_.subgroupThreads; threads /= 2) {
+    for (int threads = threadsOf(kernel_, machine_, true); threads >= machine_.subgroupThreads; threads /= 2) {
       // Operands that do not fit in shared memory side by side are loaded again for each dot.
       bool any = false;
       for (bool reloads : {false, true}) {

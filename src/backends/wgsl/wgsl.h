@@ -58,9 +58,8 @@ struct TextOptions {
 // A kernel in the forms that variants begin with.
 struct Forms {
   const Func* plain;
-  const Func* matrices;   // with subgroup matrices: after lazy_rescale
-  const Func* reloading;  // the same, after reload_operands; null if that changes nothing
-  const Func* of(const KernelSchedule& shape) const { return shape.reloads ? reloading : shape.matrices ? matrices : plain; }
+  const Func* reloading;  // after reload_operands; null if that changes nothing
+  const Func* of(const KernelSchedule& shape) const { return shape.reloads ? reloading : plain; }
 };
 Result<Shader> write(const Forms& forms, const Device* device, const TextOptions& options, Diags& diags);
 
