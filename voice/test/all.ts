@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+import "./decoding.ts";
+import "./whisper.ts";
+import "./language.ts";
