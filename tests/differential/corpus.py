@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The kernels that the differential tests run: tests/corpus/*.py, examples/*/*.py, the kernel library, and recall/kernels.
+"""The kernels that the differential tests run: tests/corpus/*.py, examples/*/*.py, the kernel library, recall/kernels and voice/kernels.
 
 A comment above a kernel is one case:
 
@@ -92,7 +92,7 @@ def split(text):
 
 
 def cases(paths, name=""):
-    for path in paths or sorted(path for folder in ("tests/corpus", "examples/*", "python/nereid/kernels/source", "recall/kernels") for path in ROOT.glob(f"{folder}/*.py")):
+    for path in paths or sorted(path for folder in ("tests/corpus", "examples/*", "python/nereid/kernels/source", "recall/kernels", "voice/kernels") for path in ROOT.glob(f"{folder}/*.py")):
         text = path.read_text()
         parameters = {f.name: [a.arg for a in f.args.args] for f in ast.parse(text).body if isinstance(f, ast.FunctionDef)}
         for match in re.finditer(r"^# run: (.*)$", text, re.M):

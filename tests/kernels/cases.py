@@ -25,6 +25,38 @@ class Case:
     tolerance: float = 0
 
 
+@dataclasses.dataclass
+class Packed:
+    """The bytes of a GGUF tensor, for an operand of type Blocks."""
+    raw: np.ndarray
+    format: str
+    columns: int
+    depth: int
+
+
+def in_groups(rng, format, columns, depth):
+    """A random matrix in groups, and its numbers."""
+    groups = columns * depth // 32
+    head = rng.uniform(0.5, 1.5, (groups, 2 if format == "q4_1" else 1)).astype(F16)
+    head[:, 1:] -= F16(8)
+    if format == "q8_0":
+        q = rng.integers(-127, 128, (groups, 32)).astype(np.int8)
+        data, numbers = q.view(np.uint8), wide(q) * wide(head)
+    else:
+        data = rng.integers(0, 256, (groups, 16)).astype(np.uint8)
+        q = wide(np.concatenate([data & 15, data >> 4], 1))
+        numbers = q * wide(head[:, :1]) + wide(head[:, 1:]) if format == "q4_1" else (q - 8) * wide(head)
+    return Packed(np.concatenate([head.view(np.uint8).reshape(groups, -1), data], 1).ravel(), format, columns, depth), numbers.reshape(columns, depth)
+
+
+def grouped(x):
+    """The result of quantize_groups, and the numbers that it stands for."""
+    parts = wide(x).reshape(*x.shape[:-1], -1, 32)
+    scales = np.abs(parts).max(-1) / 127
+    q = np.floor(np.divide(parts, scales[..., None], out=np.zeros_like(parts), where=scales[..., None] > 0) + 0.5)
+    return [q.reshape(x.shape).astype(np.int8), scales, q.sum(-1) * scales], (q * scales[..., None]).reshape(x.shape)
+
+
 def erf(x):
     return np.vectorize(math.erf, otypes=[np.float64])(x) if x.size else x
 
@@ -85,6 +117,8 @@ def cases():
         a, b = (rng.integers(-128, 128, shape).astype(np.int8) for shape in ((rows, depth), (depth, columns)))
         a_scales, b_scales = (rng.uniform(0.001, 0.01, n).astype(F32) for n in (rows, columns))
         options = {"bias": bias, "activation": "relu", "residual": residual}
+        yield Case(f"matmul int8 {at}, transposed", "matmul_int8", [np.maximum(a, -127), a_scales, np.maximum(b.T, -127), b_scales], {"transposed": True, **options},
+                   [product(np.maximum(a, -127) * wide(a_scales)[:, None], np.maximum(b, -127) * wide(b_scales), **options)], 1e-5)
         yield Case(f"matmul int8 {at}", "matmul_int8", [a, a_scales, b, b_scales], options, [product(a * wide(a_scales)[:, None], b * wide(b_scales), **options)], 1e-5)
     x = normal(2, 3, 64)
     w = normal(64, 20)
@@ -188,6 +222,39 @@ def cases():
     options = {"heads": 2, "lengths": np.array([31, 40], np.int32)}
     yield Case("self-attention", "self_attention", [x], options, [attend(x[..., :64], x[..., 64:128], x[..., 128:], **options)], 5e-6)
 
+    # Caches: heads that share keys, pages in any order.
+    for rows, heads, kv_heads, d, page, length in ((1, 6, 6, 64, 1, 70), (3, 4, 2, 32, 4, 90), (2, 3, 1, 16, 16, 40)):
+        pages = -(-length // page)
+        table = np.stack([rng.permutation(2 * pages)[:pages] for _ in range(rows)]).astype(np.int32)
+        positions = np.linspace(0, length - 1, rows).astype(np.int32)[::-1].copy()
+        q, cache = normal(rows, heads * d), normal(2 * pages * page, 2 * kv_heads * d)
+        options = {"heads": heads, "kv_heads": kv_heads}
+        split = lambda x, h: np.repeat(x.reshape(1, -1, h, d), heads // kv_heads, axis=2).reshape(1, -1, heads * d)
+        of = lambda row, at: attend(q[None, row:row + 1], split(cache[at, :kv_heads * d], kv_heads), split(cache[at, kv_heads * d:], kv_heads), heads)[0]
+        name = f"{rows} rows, {heads} heads of {d} for {kv_heads}, pages of {page}"
+        slots = [table[row, np.arange(p + 1) // page] * page + np.arange(p + 1) % page for row, p in enumerate(positions)]
+        expected = np.concatenate([of(row, at) for row, at in enumerate(slots)])
+        yield Case(f"attend cached, {name}", "attend_cached", [q, cache], {**options, "positions": positions, "table": table, "page": page}, [expected], 5e-6)
+        yield Case(f"attend all, {name}", "attend_cached", [q, cache], options, [np.concatenate([of(row, slice(None)) for row in range(rows)])], 5e-6)
+
+    x, cache, table = normal(2, 8 * 16), np.zeros((32, 64), F32), np.array([[1, 0], [2, 3]], np.int32)
+    yield Case("store keys", "store_keys", [x, cache], {"positions": np.array([3, 9], np.int32), "table": table, "page": 8, "heads": 4, "kv_heads": 2}, [wide(x[:, :64])], 0)
+
+    # Weights in groups.
+    for format, columns, depth in (("q4_1", 70, 96), ("q4_0", 33, 64), ("q8_0", 40, 64)):
+        w, numbers = in_groups(rng, format, columns, depth)
+        x, residual = normal(20, depth), normal(20, columns)
+        yield Case(f"matmul {format} {columns} x {depth}", "matmul_blocks", [x, w], {"residual": residual}, [wide(x) @ numbers.T + wide(residual)], 2e-5)
+        ids = rng.integers(0, columns, 5).astype(np.int32)
+        yield Case(f"embed {format}", "embed_blocks", [ids, w], {}, [numbers[ids]], 1e-6)
+    x, weight = normal(3, 160), normal(160)
+    yield Case("quantize groups", "quantize_groups", [x], {}, grouped(x)[0], 2e-6)
+    # A number close to half a step may round either way: only scales are compared.
+    both = normal(3, 192)
+    yield Case("swiglu groups", "swiglu_groups", [both], {}, [None, grouped(ACTIVATIONS["silu"](wide(both[:, :96])) * wide(both[:, 96:]))[0][1], None], 1e-5)
+    normed = wide(x) / np.sqrt((wide(x)**2).mean(-1, keepdims=True) + 1e-5) * wide(weight)
+    yield Case("rms norm groups", "rms_norm_groups", [x, weight], {"epsilon": 1e-5}, [None, grouped(normed)[0][1], None], 1e-5)
+
     # Convolution.
     for batch, channels_in, channels_out, length, width, stride, padding in ((2, 20, 33, 30, 3, 1, 1), (1, 5, 8, 141, 4, 2, 0), (2, 70, 20, 9, 1, 1, 0)):
         x, w, bias = normal(batch, channels_in, length), normal(channels_out, channels_in, width), normal(channels_out)
@@ -276,6 +343,8 @@ def write(folder):
 
     def put(value):
         nonlocal count
+        if isinstance(value, Packed):
+            return {"packed": put(value.raw), "format": value.format, "columns": value.columns, "depth": value.depth}
         if not isinstance(value, np.ndarray):
             return value
         file = f"{count}.bin"

@@ -18,7 +18,7 @@ F32 = np.float32
 
 def called(case, args, options):
     dtypes = {"f32": np.float32, "f16": np.float16}
-    args = [dtypes.get(a, a) if isinstance(a, str) else a for a in args]
+    args = [dtypes.get(a, a) if isinstance(a, str) else kernels.Blocks(a.raw, a.format, a.columns, a.depth) if isinstance(a, numpy_cases.Packed) else a for a in args]
     options = {k: dtypes.get(v, v) if k == "dtype" else v for k, v in options.items()}
     result = getattr(kernels, case.function)(*args, **options)
     return result if isinstance(result, tuple) else (result, )
@@ -51,6 +51,64 @@ def test_graph_gives_the_same(case):
     plan = graph.compile(**{f"out{n}": r for n, r in enumerate(results)})
     found = plan.run(**data)
     assert [a.tobytes() for a in found.values()] == [np.ascontiguousarray(a).tobytes() for a in called(case, case.args, case.options)]
+
+
+@pytest.mark.parametrize("format", ["q4_1", "q4_0", "q8_0"])
+def test_products_of_a_few_rows_with_weights_in_groups(format):
+    rng = np.random.default_rng(2)
+    w, numbers = numpy_cases.in_groups(rng, format, 70, 96)
+    x, residual = rng.standard_normal((3, 96), F32), rng.standard_normal((3, 70), F32)
+    blocks = kernels.Blocks(w.raw, format, 70, 96)
+    found = kernels.matmul_blocks(kernels.quantize_groups(x), blocks, residual)
+    wanted = numpy_cases.grouped(x)[1] @ numbers.T + residual
+    assert np.abs(found - wanted).max() < 1e-5 * np.abs(wanted).mean()
+    exact = x.astype(np.float64) @ numbers.T + residual
+    found = kernels.matmul_blocks(kernels.quantize_groups(x, bits=16), blocks, residual)
+    assert np.abs(found - exact).max() < 1e-4 * np.abs(exact).mean()
+    with pytest.raises(ValueError, match="raw must have the shape"):
+        kernels.Blocks(w.raw[1:], format, 70, 96)
+
+
+@pytest.mark.parametrize("angles", [False, True])
+def test_keys_and_values_go_to_their_pages(angles):
+    rng = np.random.default_rng(3)
+    rows, heads, kv_heads, size, page, length = 3, 4, 2, 16, 4, 20
+    x = rng.standard_normal((rows, (heads + 2 * kv_heads) * size), F32)
+    positions, table = np.array([0, 5, 19], np.int32), rng.permutation(15).reshape(3, 5).astype(np.int32)
+    cache = np.zeros((15 * page, 2 * kv_heads * size), F32)
+    turns = rng.standard_normal((length, size // 2))
+    cos, sin = np.cos(turns).astype(F32), np.sin(turns).astype(F32)
+    q = kernels.store_keys(x, cache, positions, table, heads, kv_heads, page, angles=(cos, sin) if angles else None)
+    parts = x.reshape(rows, -1, size).astype(np.float64)
+    if angles:
+        turned = parts[:, :heads + kv_heads, 0::2] + 1j * parts[:, :heads + kv_heads, 1::2]
+        turned = turned * np.exp(1j * turns[positions])[:, None]
+        parts[:, :heads + kv_heads, 0::2], parts[:, :heads + kv_heads, 1::2] = turned.real, turned.imag
+    assert np.allclose(q, parts[:, :heads].reshape(rows, -1), atol=1e-6)
+    wanted = np.zeros_like(cache)
+    for row, p in enumerate(positions):
+        wanted[table[row, p // page] * page + p % page] = parts[row, heads:].ravel()
+    assert np.allclose(cache, wanted, atol=1e-6)
+
+
+def test_sampling_follows_the_settings():
+    values = np.log(np.array([[8, 4, 2, 1] + 12 * [1e-6]], F32))
+    indices = np.arange(100, 116, dtype=np.int32)[None]
+
+    def chosen(temperature, top_p, top_k, count=400):
+        ids, positions, history = np.zeros(1, np.int32), np.full(1, -1, np.int32), np.zeros((1, count), np.int32)
+        settings = np.array([[temperature, top_p, top_k, 0]], F32)
+        settings.view(np.int32)[0, 3] = 7
+        for _ in range(count):
+            kernels.raw.sample[1, ](values, indices, ids, positions, history, settings, count, K=16)
+        assert positions[0] == count - 1 and ids[0] == history[0, -1]
+        return np.bincount(history[0] - 100, minlength=4)[:4] / count
+
+    assert chosen(0, 1, 16)[0] == 1
+    assert np.allclose(chosen(1, 1, 16), np.array([8, 4, 2, 1]) / 15, atol=0.08)
+    assert np.allclose(chosen(1, 1, 2), np.array([8, 4, 0, 0]) / 12, atol=0.08)
+    assert np.allclose(chosen(1, 0.75, 16), np.array([8, 4, 0, 0]) / 12, atol=0.08)
+    assert np.allclose(chosen(0.5, 1, 16), np.array([64, 16, 4, 1]) / 85, atol=0.08)
 
 
 def test_values_that_are_not_needed_together_share_memory():

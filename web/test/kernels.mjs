@@ -23,15 +23,28 @@ function load({ file, dtype }) {
 const numbers = (buffer, data) =>
   buffer.dtype === "f16" && data instanceof Uint16Array ? Array.from(data, (bits) => decode("f16", bits)) : Array.from(data, Number);
 
+const isPacked = (a) => a !== null && typeof a === "object" && "packed" in a;
+let device; // of the case
+// The operand that `packed` describes.
+async function blocks({ packed, format, columns, depth }) {
+  const raw = device.buffer("u8", packed.shape, load(packed));
+  const out = new library.Blocks(device, format, columns, depth);
+  await library.packBlocks(raw, out, 0, columns);
+  raw.dispose();
+  return out;
+}
+
 // Calls the operation with operands that `of` makes; returns its results.
 async function call(c, of) {
   const all = {};
   for (const [key, value] of Object.entries(c.options)) all[key] = isArray(value) ? of(value) : value;
-  const args = c.args.map((a) => (isArray(a) ? of(a) : a));
+  const args = [];
+  for (const a of c.args) args.push(isPacked(a) ? await blocks(a) : isArray(a) ? of(a) : a);
   if (c.function === "search") {
     const [query, vectors, scales, k] = args;
     return Object.values(await library.search(query, { vectors, scales, ...all }, k));
   }
+  if (all.kv_heads) all.kvHeads = all.kv_heads;
   const result = await library[camel(c.function)](...args, all);
   return "dtype" in result ? [result] : Object.values(result);
 }
@@ -83,7 +96,8 @@ async function inGraph(device, c) {
 }
 
 let [passed, failed] = [0, 0];
-async function all(place, device, cases, tolerance = 0) {
+async function all(place, on, cases, tolerance = 0) {
+  device = on;
   for (const c of cases)
     for (const [how, run] of [
       ["", atOnce],

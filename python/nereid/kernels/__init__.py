@@ -9,11 +9,9 @@ An operation on arrays runs at once and returns a new array, unless `out` is giv
 themselves.
 """
 from ._graph import Graph, Plan, Value
-from ._operations import (activation, attention, cast, conv1d, distances, distances_int8, embedding, gelu, layer_norm, matmul, matmul_int4, matmul_int8, pool, quantize_columns, quantize_int4,
-                          quantize_rows, relu, rms_norm, search, self_attention, silu, softmax, top_k)
+from ._operations import (Blocks, activation, attend_cached, attention, cast, conv1d, distances, distances_int8, embed_blocks, embedding, gelu, layer_norm, matmul, matmul_blocks, matmul_int4, matmul_int8, pool, quantize_columns, quantize_groups, quantize_int4, quantize_rows, relu, rms_norm, rms_norm_groups, search, self_attention, silu, softmax, store_keys, swiglu_groups, top_k)
 from ._sources import raw
 
 __all__ = [
-    "Graph", "Plan", "Value", "activation", "attention", "cast", "conv1d", "distances", "distances_int8", "embedding", "gelu", "layer_norm", "matmul", "matmul_int4", "matmul_int8", "pool",
-    "quantize_columns", "quantize_int4", "quantize_rows", "raw", "relu", "rms_norm", "search", "self_attention", "silu", "softmax", "top_k"
+    "Graph", "Plan", "Value", "Blocks", "activation", "attend_cached", "attention", "cast", "conv1d", "distances", "distances_int8", "embed_blocks", "embedding", "gelu", "layer_norm", "matmul", "matmul_blocks", "matmul_int4", "matmul_int8", "pool", "quantize_columns", "quantize_groups", "quantize_int4", "quantize_rows", "raw", "relu", "rms_norm", "rms_norm_groups", "search", "self_attention", "silu", "softmax", "store_keys", "swiglu_groups", "top_k"
 ]

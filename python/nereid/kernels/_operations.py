@@ -91,6 +91,15 @@ def _product_blocks(rows, columns, depth):
     return dict(BM=min(max(16, _power(rows)), 128), BN=min(max(16, _power(columns)), 128), BK=min(max(16, _power(depth)), 64))
 
 
+def _is_vector(rows, depth):
+    """True if each weight is used for so few rows that tiles of _product_blocks would be mostly empty."""
+    return rows <= 8 and depth <= 4096
+
+
+def _vector_blocks(depth):
+    return dict(BN=16, D=_power(depth))
+
+
 def _row_block(columns):
     return max(16, _power(columns))
 
@@ -109,28 +118,37 @@ def matmul(x, w, bias=None, activation="none", residual=None, *, transposed=Fals
     columns = first if transposed else second
     _shaped("w", w, (columns, depth) if transposed else (depth, columns), f", since x has rows of {depth}")
     out, rest = _epilogue(scope, bias, activation, residual, out, dtype, (*x.shape[:-1], columns), x.dtype)
+    if transposed and _is_vector(rows, depth):
+        blocks = _vector_blocks(depth)
+        scope.launch(raw.matvec, (rows, cdiv(columns, blocks["BN"])), x_ptr=x, w_ptr=w, columns=columns, depth=depth, **rest, **blocks)
+        return out
     strides = dict(w_stride=1, w_column_stride=depth) if transposed else dict(w_stride=columns, w_column_stride=1)
     blocks = _product_blocks(rows, columns, depth)
     scope.launch(raw.matmul, (cdiv(rows, blocks["BM"]), cdiv(columns, blocks["BN"])), x_ptr=x, w_ptr=w, rows=rows, columns=columns, depth=depth, x_stride=depth, **strides, **rest, **blocks)
     return out
 
 
-def matmul_int8(x, x_scales, w, w_scales, bias=None, activation="none", residual=None, *, out=None, dtype=None):
-    """activation(x @ w * scales + bias) + residual of int8, with exact sums. x is [..., depth] with a scale per row, as from quantize_rows; w is [depth, columns]
-    with a scale per column, as from quantize_columns. The result is f32 or f16."""
+def matmul_int8(x, x_scales, w, w_scales, bias=None, activation="none", residual=None, *, transposed=False, out=None, dtype=None):
+    """activation(x @ w * scales + bias) + residual of int8, with exact sums. x is [..., depth] with a scale per row, as from quantize_rows; w is [depth, columns],
+    or [columns, depth] with `transposed`, with a scale per column of the result, as from quantize_columns. The result is f32 or f16."""
     scope, x, x_scales, w, w_scales, bias, residual = _scope(x, x_scales, w, w_scales, bias, residual)
     _typed("x", x, (np.int8, ))
     _typed("w", w, (np.int8, ))
     rows, depth = _rows("x", x)
-    columns = _axes("w", w, 2)[1]
-    _shaped("w", w, (depth, columns), f", since x has rows of {depth}")
+    columns = _axes("w", w, 2)[0 if transposed else 1]
+    _shaped("w", w, (columns, depth) if transposed else (depth, columns), f", since x has rows of {depth}")
     for name, scales, shape in (("x_scales", x_scales, x.shape[:-1]), ("w_scales", w_scales, (columns, ))):
         _typed(name, scales, FLOATS[:1])
         _shaped(name, scales, shape)
     out, rest = _epilogue(scope, bias, activation, residual, out, dtype, (*x.shape[:-1], columns), np.float32)
+    operands = dict(x_ptr=x, x_scale_ptr=x_scales, w_ptr=w, w_scale_ptr=w_scales, columns=columns, depth=depth, **rest)
+    if transposed and _is_vector(rows, depth) and depth % 2 == 0:
+        blocks = _vector_blocks(depth)
+        scope.launch(raw.matvec_int8, (rows, cdiv(columns, blocks["BN"])), **operands, **blocks)
+        return out
+    strides = dict(w_stride=1, w_column_stride=depth) if transposed else dict(w_stride=columns, w_column_stride=1)
     blocks = _product_blocks(rows, columns, depth)
-    scope.launch(raw.matmul_int8, (cdiv(rows, blocks["BM"]), cdiv(columns, blocks["BN"])), x_ptr=x, x_scale_ptr=x_scales, w_ptr=w, w_scale_ptr=w_scales, rows=rows, columns=columns, depth=depth,
-                 **rest, **blocks)
+    scope.launch(raw.matmul_int8, (cdiv(rows, blocks["BM"]), cdiv(columns, blocks["BN"])), rows=rows, **operands, **strides, **blocks)
     return out
 
 
@@ -355,6 +373,58 @@ def _attend(scope, parts, strides, sequences, queries, keys, columns, heads, sca
     return out
 
 
+def store_keys(x, cache, positions, table, heads, kv_heads=None, page=16, angles=None):
+    """Stores keys and values in a cache, and returns the queries: [rows, heads * size]. x is [rows, (heads + 2 * kv_heads) * size], rows of queries, keys and
+    values; the cache is [positions, 2 * kv_heads * size], rows of keys and values. positions is [rows] of int32; table is [rows, pages] of int32: position p of a
+    row is row table[p // page] * page + p % page of the cache. With `angles`, the cosines and sines of each position, [positions, size / 2] of float32, queries and
+    keys are rotated."""
+    cos, sin = angles or (None, None)
+    scope, x, positions, table, cos, sin = _scope(x, positions, table, cos, sin)
+    kv_heads = kv_heads or heads
+    _typed("x", x, FLOATS)
+    _typed("cache", cache, FLOATS)
+    rows, columns = _axes("x", x, 2)
+    size = columns // (heads + 2 * kv_heads)
+    if size < 16 or _power(size) != size or size * (heads + 2 * kv_heads) != columns:
+        raise ValueError(f"{columns} columns are not {heads} + 2 * {kv_heads} heads of a power of two of at least 16")
+    _shaped("cache", cache, (cache.shape[0], 2 * kv_heads * size))
+    pages = _paged(positions, table, rows)
+    out = scope.empty(x.dtype, (rows, heads * size))
+    scope.launch(raw.store_keys, (heads + 2 * kv_heads, rows), x_ptr=x, positions_ptr=positions, table_ptr=table, cos_ptr=cos, sin_ptr=sin, q_ptr=out, cache_ptr=cache, heads=heads, kv_heads=kv_heads,
+                 table_stride=pages, PAGE=page, D=size)
+    return out
+
+
+def attend_cached(q, cache, heads, kv_heads=None, positions=None, table=None, page=16, scale=None):
+    """Attention of one query for each row: q is [rows, heads * size]. It attends to the positions of the cache up to its own. Without `positions` and `table` it
+    attends to all rows of the cache. Several heads of queries share one of keys and values."""
+    scope, q, positions, table = _scope(q, positions, table)
+    kv_heads = kv_heads or heads
+    _typed("q", q, FLOATS)
+    _typed("cache", cache, FLOATS)
+    rows, columns = _axes("q", q, 2)
+    size, (keys, stride) = columns // heads, _axes("cache", cache, 2)
+    if _power(size) != size or heads % kv_heads or stride != 2 * kv_heads * size:
+        raise ValueError(f"rows of {stride} numbers are not the keys and values of {kv_heads} heads of {size}")
+    if (positions is None) != (table is None):
+        raise ValueError("positions and table belong together")
+    pages = keys if table is None else _paged(positions, table, rows)
+    out = scope.empty(q.dtype, q.shape)
+    part = lambda begin: cache.reshape(-1)[begin:] if isinstance(cache, np.ndarray) else cache.part(begin)
+    scope.launch(raw.attend_cached, (heads, rows), q_ptr=q, k_ptr=cache, v_ptr=part(kv_heads * size), positions_ptr=positions, table_ptr=table, out_ptr=out, heads=heads, group=heads // kv_heads,
+                 kv_stride=stride, table_stride=pages, scale=size**-0.5 if scale is None else scale, PAGE=page, BN=64, D=size)
+    return out
+
+
+def _paged(positions, table, rows):
+    _typed("positions", positions, (np.int32, ))
+    _typed("table", table, (np.int32, ))
+    _shaped("positions", positions, (rows, ))
+    pages = _axes("table", table, 2)[1]
+    _shaped("table", table, (rows, pages))
+    return pages
+
+
 def conv1d(x, w, bias=None, activation="none", stride=1, padding=0, *, out=None, dtype=None):
     """activation(convolution + bias) along the last axis. x is [batch, channels, length], w is [channels of the result, channels, width]. The result is [batch, channels
     of the result, (length + 2 * padding - width) // stride + 1]."""
@@ -489,4 +559,90 @@ def distances_int8(queries, query_scales, vectors, vector_scales, *, out=None):
     blocks = _product_blocks(n, count, depth)
     scope.launch(raw.distances_int8, (cdiv(n, blocks["BM"]), cdiv(count, blocks["BN"])), q_ptr=queries, q_scale_ptr=query_scales, v_ptr=vectors, v_scale_ptr=vector_scales, out_ptr=out, queries=n,
                  vectors=count, depth=depth, **blocks)
+    return out
+
+
+# ---- weights in groups
+
+# GGUF's formats: the bytes of a group's scale (and minimum), and of its numbers.
+BLOCK_FORMATS = {"q4_0": (2, 16), "q4_1": (4, 16), "q8_0": (2, 32)}
+
+
+class Blocks:
+    """A matrix of weights in groups of 32 numbers that share a scale, with a row of `depth` numbers for each column of the result. `raw` has the bytes of a GGUF
+    tensor."""
+
+    WIDTH = 32  # columns that are neighbours in memory
+
+    def __init__(self, raw_bytes, format, columns, depth):
+        head, size = BLOCK_FORMATS[_one_of("format", format, BLOCK_FORMATS)]
+        if depth % 32:
+            raise ValueError(f"a row must have a multiple of 32 numbers (got {depth})")
+        self.format, self.columns, self.depth = format, columns, depth
+        blocks, groups = cdiv(columns, self.WIDTH), depth // 32
+        raw_bytes = np.ascontiguousarray(raw_bytes, np.uint8).reshape(-1)
+        _shaped("raw", raw_bytes, (columns * groups * (head + size), ))
+        self.values = np.empty(blocks * self.WIDTH * groups * size, np.int8 if format == "q8_0" else np.uint8)
+        self.scales = np.empty(blocks * self.WIDTH * groups, np.float16)
+        self.minimums = np.empty_like(self.scales) if format == "q4_1" else None
+        raw.pack_blocks[blocks, groups](in_ptr=raw_bytes, out_ptr=self.values, scale_ptr=self.scales, minimum_ptr=self.minimums, columns=columns, groups=groups, HEAD=head, BYTES=size, W=self.WIDTH)
+
+    @property
+    def _arguments(self):
+        return dict(w_ptr=self.values, scale_ptr=self.scales, minimum_ptr=self.minimums, groups=self.depth // 32, BITS=8 if self.format == "q8_0" else 4, W=self.WIDTH)
+
+
+def _grouped(kernel, x, depth, bits, **arguments):
+    scope, x = _scope(x)
+    _typed("x", x, FLOATS[:1])
+    rows, _ = _rows("x", x)
+    if depth % 32:
+        raise ValueError(f"rows must have a multiple of 32 numbers (got {depth})")
+    groups = depth // 32
+    integers = [scope.empty(np.int8, (rows, depth)) for _ in range(_one_of("bits", bits, (8, 16)) // 8)]
+    scales, sums = scope.empty(np.float32, (rows, groups)), scope.empty(np.float32, (rows, groups))
+    scope.launch(kernel, (rows, ), x_ptr=x, out_ptr=integers[0], low_ptr=integers[1] if bits == 16 else None, scale_ptr=scales, sum_ptr=sums, groups=groups, GROUPS=_power(groups), **arguments)
+    return integers[0], scales, sums, *integers[1:]
+
+
+def quantize_groups(x, bits=8):
+    """Each row of x, of f32, in groups of 32 integers: values from -127 to 127, a scale for each group, and the sum of its scaled integers. With 16 bits, there is a
+    fourth result, low, and the integers are 256 * values + low."""
+    return _grouped(raw.quantize_groups, x, x.shape[-1], bits)
+
+
+def rms_norm_groups(x, weight, epsilon=1e-5, bits=8):
+    """The same of x / sqrt(mean of squares + epsilon) * weight."""
+    return _grouped(raw.rms_norm_groups, x, x.shape[-1], bits, weight_ptr=weight, epsilon=epsilon)
+
+
+def swiglu_groups(x, bits=8):
+    """The same of silu(a) * b, where the first half of a row is a and the second half is b."""
+    return _grouped(raw.swiglu_groups, x, x.shape[-1] // 2, bits)
+
+
+def matmul_blocks(x, w, residual=None):
+    """x @ w^T + residual, of f32. x is [rows, depth] of f32, or in groups: the results of quantize_groups. w are Blocks. The result is [rows, columns]."""
+    groups = x if isinstance(x, tuple) else None
+    scope, whole, residual = _scope(groups[0] if groups else x, residual)
+    rows, depth = _axes("x", whole, 2)
+    _shaped("x", whole, (rows, w.depth))
+    out = scope.empty(np.float32, (rows, w.columns))
+    arguments = dict(residual_ptr=residual, out_ptr=out, columns=w.columns, **w._arguments)
+    if groups:
+        low = groups[3] if len(groups) > 3 else None
+        scope.launch(raw.matvec_blocks, (rows, cdiv(w.columns, w.WIDTH)), x_ptr=whole, x_low_ptr=low, x_scale_ptr=groups[1], x_sum_ptr=groups[2], **arguments)
+    else:
+        _typed("x", whole, FLOATS[:1])
+        block = min(64, max(16, _power(rows)))
+        scope.launch(raw.matmul_blocks, (cdiv(rows, block), cdiv(w.columns, w.WIDTH)), x_ptr=whole, rows=rows, BM=block, **arguments)
+    return out
+
+
+def embed_blocks(ids, w):
+    """The columns of Blocks with these ids, of int32, as rows of f32."""
+    scope, ids = _scope(ids)
+    _typed("ids", ids, (np.int32, ))
+    out = scope.empty(np.float32, (ids.size, w.depth))
+    scope.launch(raw.embed_blocks, (ids.size, w.depth // 32), ids_ptr=ids, out_ptr=out, entries=w.columns, **w._arguments)
     return out

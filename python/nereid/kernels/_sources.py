@@ -37,9 +37,7 @@ class Raw:
     """The kernels themselves, for launches with your own block sizes: nereid.kernels.raw.matmul[grid](...)."""
 
     _files = {
-        "activation": "activations", "attention": "attention", "cast": "quantize", "conv1d": "conv1d", "distances": "distance", "distances_int8": "distance", "embedding": "embedding",
-        "first_columns": "top_k", "layer_norm": "norm", "matmul": "matmul", "matmul_int4": "matmul", "matmul_int8": "matmul", "pool": "pool", "quantize_columns": "quantize",
-        "quantize_int4": "quantize", "quantize_rows": "quantize", "rescore": "search", "rms_norm": "norm", "search_int8": "search", "softmax": "softmax", "softmax_of_long_rows": "softmax", "top_k": "top_k"
+        "activation": "activations", "attend_cached": "cache", "attention": "attention", "cast": "quantize", "conv1d": "conv1d", "distances": "distance", "distances_int8": "distance", "embed_blocks": "blocks", "embedding": "embedding", "first_columns": "top_k", "layer_norm": "norm", "matmul": "matmul", "matmul_blocks": "blocks", "matmul_int4": "matmul", "matmul_int8": "matmul", "matvec": "matvec", "matvec_blocks": "blocks", "matvec_int8": "matvec", "pack_blocks": "blocks", "pool": "pool", "quantize_columns": "quantize", "quantize_groups": "blocks", "quantize_int4": "quantize", "quantize_rows": "quantize", "rescore": "search", "rms_norm": "norm", "rms_norm_groups": "blocks", "sample": "sample", "search_int8": "search", "softmax": "softmax", "softmax_of_long_rows": "softmax", "store_keys": "cache", "swiglu_groups": "blocks", "top_k": "top_k"
     }
 
     def __getattr__(self, name):

@@ -16,6 +16,15 @@ export function productBlocks(device: Device, rows: number, columns: number, dep
   };
 }
 
+/** True if each weight is used for so few rows that tiles of `productBlocks` would be mostly empty. */
+export const isVector = (rows: number, depth: number): boolean => rows <= 8 && depth <= 4096;
+
+/** The blocks of such a product: rows of weights, and all numbers of a row. */
+export const vectorBlocks = (device: Device, depth: number): { BN: number; D: number } => ({
+  BN: device.kind === "wasm" ? 16 : 4,
+  D: powerOf2(depth),
+});
+
 /** The block of a kernel that has one program per row. */
 export const rowBlock = (columns: number): number => Math.max(16, powerOf2(columns));
 

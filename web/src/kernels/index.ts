@@ -4,8 +4,10 @@ export { Graph, Plan } from "./graph.ts";
 export {
   type Activation,
   activation,
+  attendCached,
   attention,
   type AttentionOptions,
+  type Cached,
   cast,
   conv1d,
   distances,
@@ -30,7 +32,20 @@ export {
   selfAttention,
   silu,
   softmax,
+  storeKeys,
   topK,
 } from "./operations.ts";
+export {
+  blockFormats,
+  Blocks,
+  embedBlocks,
+  type GroupOptions,
+  type Groups,
+  matmulBlocks,
+  packBlocks,
+  quantizeGroups,
+  rmsNormGroups,
+  swigluGroups,
+} from "./packed.ts";
 export { kernel, sources } from "./scope.ts";
 export { type LaunchArguments, type Result, type Results, type Tensor, Value } from "./tensor.ts";

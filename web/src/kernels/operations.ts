@@ -4,7 +4,7 @@
 // An operation on buffers runs at once; its result is a new buffer, unless `out` is given. An operation on values of a graph is recorded.
 import { cdiv } from "../compile/jit.ts";
 import type { DType } from "../dtypes.ts";
-import { attentionBlocks, flatBlock, powerOf2, productBlocks, rowBlock } from "./blocks.ts";
+import { attentionBlocks, flatBlock, isVector, powerOf2, productBlocks, rowBlock, vectorBlocks } from "./blocks.ts";
 import { apply, kernel, wrong } from "./scope.ts";
 import type { Result, Results, Scope, Tensor } from "./tensor.ts";
 
@@ -114,6 +114,19 @@ export function matmul<X extends Tensor, W extends Tensor>(
     const columns = transposed ? first : second;
     shaped("matmul", "w", w, transposed ? [columns, depth] : [depth, columns], `, since x has rows of ${depth}`);
     const { out, args } = epilogue(scope, "matmul", options, [...x.shape.slice(0, -1), columns], x.dtype);
+    if (transposed && isVector(rows, depth)) {
+      const { BN, D } = vectorBlocks(scope.device, depth);
+      scope.launch(kernel(scope.device, "matvec.py", "matvec"), [rows, cdiv(columns, BN)], {
+        x_ptr: x,
+        w_ptr: w,
+        ...args,
+        columns,
+        depth,
+        BN,
+        D,
+      });
+      return out;
+    }
     const blocks = productBlocks(scope.device, rows, columns, depth);
     const strides = transposed ? { w_stride: 1, w_column_stride: depth } : { w_stride: columns, w_column_stride: 1 };
     scope.launch(kernel(scope.device, "matmul.py", "matmul"), [cdiv(rows, blocks.BM), cdiv(columns, blocks.BN)], {
@@ -133,35 +146,37 @@ export function matmul<X extends Tensor, W extends Tensor>(
 
 /**
  * activation(x @ w * scales + bias) + residual of int8, with exact sums. x is [..., depth] with a scale per row, as from `quantizeRows`; w is
- * [depth, columns] with a scale per column, as from `quantizeColumns`. The result is f32 or f16.
+ * [depth, columns], or [columns, depth] with `transposed`, with a scale per column of the result, as from `quantizeColumns`. The result is f32 or f16.
  */
 export function matmulInt8<X extends Tensor, W extends Tensor>(
   x: X,
   xScales: Tensor,
   w: W,
   wScales: Tensor,
-  options: Epilogue = {},
+  options: Epilogue & { transposed?: boolean | undefined } = {},
 ): Result<X | W> {
   return apply("matmulInt8", [x, xScales, w, wScales, ...operandsOf(options)], (scope) => {
     const { rows, columns: depth } = rowsOf("matmulInt8", "x", x);
-    const [, columns] = matrix("matmulInt8", "w", w);
+    const { transposed = false } = options;
+    const columns = matrix("matmulInt8", "w", w)[transposed ? 0 : 1];
     for (const [name, operand] of [["x", x] as const, ["w", w] as const]) typed("matmulInt8", name, operand, ["i8"]);
     for (const [name, operand] of [["xScales", xScales] as const, ["wScales", wScales] as const])
       typed("matmulInt8", name, operand, ["f32"]);
-    shaped("matmulInt8", "w", w, [depth, columns], `, since x has rows of ${depth}`);
+    shaped("matmulInt8", "w", w, transposed ? [columns, depth] : [depth, columns], `, since x has rows of ${depth}`);
     shaped("matmulInt8", "xScales", xScales, x.shape.slice(0, -1), ", one number for each row of x");
     shaped("matmulInt8", "wScales", wScales, [columns], ", one number for each column of w");
     const { out, args } = epilogue(scope, "matmulInt8", options, [...x.shape.slice(0, -1), columns], "f32");
+    const operands = { x_ptr: x, x_scale_ptr: xScales, w_ptr: w, w_scale_ptr: wScales, ...args, columns, depth };
+    if (transposed && isVector(rows, depth) && depth % 2 === 0) {
+      const { BN, D } = vectorBlocks(scope.device, depth);
+      scope.launch(kernel(scope.device, "matvec.py", "matvec_int8"), [rows, cdiv(columns, BN)], { ...operands, BN, D });
+      return out;
+    }
     const blocks = productBlocks(scope.device, rows, columns, depth);
     scope.launch(kernel(scope.device, "matmul.py", "matmul_int8"), [cdiv(rows, blocks.BM), cdiv(columns, blocks.BN)], {
-      x_ptr: x,
-      x_scale_ptr: xScales,
-      w_ptr: w,
-      w_scale_ptr: wScales,
-      ...args,
+      ...operands,
       rows,
-      columns,
-      depth,
+      ...(transposed ? { w_stride: 1, w_column_stride: depth } : { w_stride: columns, w_column_stride: 1 }),
       ...blocks,
     });
     return out;
@@ -551,6 +566,106 @@ function attend(
     D,
   });
   return out;
+}
+
+/** Keys and values of the positions of sequences, in pages of a cache. */
+export interface Cached {
+  /** i32: the position of each row. */
+  positions: Tensor;
+  /** i32, [rows, pages]: position p of a row is row `table[p / page] * page + p % page` of the cache, rounded down. */
+  table: Tensor;
+  /** Positions of a page. Default: 16. */
+  page?: number | undefined;
+  /** The number of heads of queries. */
+  heads: number;
+}
+
+/**
+ * Stores keys and values in a cache, and returns the queries: [rows, heads * size]. x is [rows, (heads + 2 * kvHeads) * size], rows of queries, keys and values;
+ * the cache is [positions, 2 * kvHeads * size], rows of keys and values. With `angles`, the cosines and sines for each position, [positions, size / 2],
+ * queries and keys are rotated.
+ */
+export function storeKeys<X extends Tensor>(
+  x: X,
+  cache: Tensor,
+  options: Cached & { kvHeads?: number | undefined; angles?: { cos: Tensor; sin: Tensor } | undefined },
+): Result<X> {
+  const { positions, table, page = 16, heads, kvHeads = heads, angles } = options;
+  return apply("storeKeys", [x, cache, positions, table, angles?.cos, angles?.sin], (scope) => {
+    typed("storeKeys", "x", x, kFloats);
+    typed("storeKeys", "cache", cache, kFloats);
+    const [rows, columns] = matrix("storeKeys", "x", x);
+    const D = columns / (heads + 2 * kvHeads);
+    if (!(D >= 16 && powerOf2(D) === D))
+      throw wrong("storeKeys", `${columns} columns are not ${heads} + 2 * ${kvHeads} heads of a power of two of at least 16`, "wrong-size");
+    shaped("storeKeys", "cache", cache, [cache.shape[0]!, 2 * kvHeads * D]);
+    for (const [name, operand] of [["positions", positions] as const, ["table", table] as const])
+      typed("storeKeys", name, operand, ["i32"]);
+    shaped("storeKeys", "positions", positions, [rows]);
+    shaped("storeKeys", "table", table, [rows, table.shape[1]!]);
+    const out = scope.empty(x.dtype as "f32", [rows, heads * D]);
+    scope.launch(kernel(scope.device, "cache.py", "store_keys"), [heads + 2 * kvHeads, rows], {
+      x_ptr: x,
+      positions_ptr: positions,
+      table_ptr: table,
+      cos_ptr: angles?.cos ?? null,
+      sin_ptr: angles?.sin ?? null,
+      q_ptr: out,
+      cache_ptr: cache,
+      heads,
+      kv_heads: kvHeads,
+      table_stride: table.shape[1]!,
+      PAGE: page,
+      D,
+    });
+    return out;
+  });
+}
+
+/**
+ * Attention of one query for each row: q is [rows, heads * size]. It attends to the positions of the cache up to its own. Without `positions` and `table` it
+ * attends to all rows of the cache. Several heads of queries share one of keys and values.
+ */
+export function attendCached<Q extends Tensor>(
+  q: Q,
+  cache: Tensor,
+  options: Partial<Cached> & { heads: number; kvHeads?: number | undefined; scale?: number | undefined },
+): Result<Q> {
+  const { positions, table, page = 16, heads, kvHeads = heads } = options;
+  return apply("attendCached", [q, cache, positions, table], (scope) => {
+    typed("attendCached", "q", q, kFloats);
+    typed("attendCached", "cache", cache, kFloats);
+    const [rows, columns] = matrix("attendCached", "q", q);
+    const D = columns / heads;
+    const [keys, stride] = matrix("attendCached", "cache", cache);
+    if (!(powerOf2(D) === D && Number.isInteger(heads / kvHeads)) || stride !== 2 * kvHeads * D)
+      throw wrong("attendCached", `rows of ${stride} numbers are not the keys and values of ${kvHeads} heads of ${D}`, "wrong-size");
+    if (!table !== !positions) throw wrong("attendCached", "positions and table belong together");
+    if (table && positions) {
+      for (const [name, operand] of [["positions", positions] as const, ["table", table] as const])
+        typed("attendCached", name, operand, ["i32"]);
+      shaped("attendCached", "positions", positions, [rows]);
+      shaped("attendCached", "table", table, [rows, table.shape[1]!]);
+    }
+    const out = scope.empty(q.dtype as "f32", q.shape);
+    scope.launch(kernel(scope.device, "cache.py", "attend_cached"), [heads, rows], {
+      q_ptr: q,
+      k_ptr: cache,
+      v_ptr: cache.subarray(kvHeads * D),
+      positions_ptr: positions ?? null,
+      table_ptr: table ?? null,
+      out_ptr: out,
+      heads,
+      group: heads / kvHeads,
+      kv_stride: stride,
+      table_stride: table ? table.shape[1]! : keys,
+      scale: f32(options.scale ?? D ** -0.5),
+      PAGE: page,
+      BN: scope.device.kind === "wasm" ? 64 : 32,
+      D,
+    });
+    return out;
+  });
 }
 
 /**

@@ -41,9 +41,9 @@ def matmul(x_ptr, w_ptr, bias_ptr, residual_ptr, out_ptr, rows, columns, depth, 
     finish(sum, bias_ptr, residual_ptr, out_ptr, m, n, rows, columns, ACTIVATION)
 
 
-# run: matmul_int8 | *i8:16,*fp32,*i8:16,*fp32,*fp32,*fp32:16,i32,i32,i32 | residual_ptr=None,ACTIVATION='gelu',BM=16,BN=32,BK=32 | 2,2 | r[1080],r[30]:0.001:0.01,r[1800],r[50]:0.001:0.01,r[50],z[1500],30,50,36 | tol=1e-6 | target=1e-6
+# run: matmul_int8 | *i8:16,*fp32,*i8:16,*fp32,*fp32,*fp32:16,i32,i32,i32,i32,i32 | residual_ptr=None,ACTIVATION='gelu',BM=16,BN=32,BK=32 | 2,2 | r[1080],r[30]:0.001:0.01,r[1800],r[50]:0.001:0.01,r[50],z[1500],30,50,36,50,1 | tol=1e-6 | target=1e-6
 @triton.jit
-def matmul_int8(x_ptr, x_scale_ptr, w_ptr, w_scale_ptr, bias_ptr, residual_ptr, out_ptr, rows, columns, depth,  #
+def matmul_int8(x_ptr, x_scale_ptr, w_ptr, w_scale_ptr, bias_ptr, residual_ptr, out_ptr, rows, columns, depth, w_stride, w_column_stride,  #
                 ACTIVATION: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr):
     # The sums are exact in int32; then one scale for each row of x and each column of w.
     m = tl.program_id(0) * BM + tl.arange(0, BM)
@@ -52,7 +52,7 @@ def matmul_int8(x_ptr, x_scale_ptr, w_ptr, w_scale_ptr, bias_ptr, residual_ptr, 
     sum = tl.zeros((BM, BN), tl.int32)
     for start in range(0, depth, BK):
         x = tl.load(x_ptr + m[:, None] * depth + (start + k)[None, :], mask=(m[:, None] < rows) & ((start + k)[None, :] < depth), other=0)
-        w = tl.load(w_ptr + (start + k)[:, None] * columns + n[None, :], mask=((start + k)[:, None] < depth) & (n[None, :] < columns), other=0)
+        w = tl.load(w_ptr + (start + k)[:, None] * w_stride + n[None, :] * w_column_stride, mask=((start + k)[:, None] < depth) & (n[None, :] < columns), other=0)
         sum = tl.dot(x, w, sum, out_dtype=tl.int32)
     x_scale = tl.load(x_scale_ptr + m, mask=m < rows, other=0.0)
     w_scale = tl.load(w_scale_ptr + n, mask=n < columns, other=0.0)

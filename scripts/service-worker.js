@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: MIT
 // Keeps the files of the page, so that it works offline, and answers with the headers for threads and with the page's policy.
-// VERSION, HASHES (of the files, by path) and POLICY are defined by recall/build.mjs. The model is stored when the page first loads it.
-const name = `recall-${VERSION}`;
-const kLarge = "model.safetensors";
+// NAME, VERSION, HASHES (of the files, by path), LARGE (files that are stored when the page first loads them) and POLICY are defined by application.mjs.
+const name = `${NAME}-${VERSION}`;
 
 const requestOf = (path) => new Request(new URL(path, registration.scope), { cache: "reload" });
 const pathOf = (url) => (url.startsWith(registration.scope) ? url.slice(registration.scope.length).replace(/[?#].*/, "").replace(/^index\.html$/, "") : undefined);
 
 self.addEventListener("install", (event) => {
-  const small = Object.keys(HASHES).filter((path) => path !== kLarge);
+  const small = Object.keys(HASHES).filter((path) => !LARGE.includes(path));
   event.waitUntil(caches.open(name).then((cache) => cache.addAll(small.map(requestOf))).then(() => self.skipWaiting()));
 });
 
-// A new version takes the model over if it is the same.
+// A new version takes large files over if they are the same.
 async function replaceOld() {
   const cache = await caches.open(name);
-  for (const old of (await caches.keys()).filter((n) => n.startsWith("recall-") && n !== name)) {
-    const model = await (await caches.open(old)).match(requestOf(kLarge));
-    if (model && !(await cache.match(requestOf(kLarge))) && (await isGood(kLarge, model.clone()))) await cache.put(requestOf(kLarge), model);
+  for (const old of (await caches.keys()).filter((n) => n.startsWith(`${NAME}-`) && n !== name)) {
+    for (const path of LARGE) {
+      const model = await (await caches.open(old)).match(requestOf(path));
+      if (model && !(await cache.match(requestOf(path))) && (await isGood(path, model.clone()))) await cache.put(requestOf(path), model);
+    }
     await caches.delete(old);
   }
   await self.clients.claim();
@@ -33,7 +34,7 @@ async function isGood(path, answer) {
 async function stored(path) {
   try {
     const found = await (await caches.open(name)).match(requestOf(path));
-    return found && (path === kLarge || (await isGood(path, found.clone()))) ? found : undefined;
+    return found && (LARGE.includes(path) || (await isGood(path, found.clone()))) ? found : undefined;
   } catch {
     return undefined;
   }

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+import "./decoding.ts";
+import "./download.ts";
+import "./whisper.ts";
+import "./language.ts";
