@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""nereid.info: what runs here, how fast, and what would make it faster."""
+"""nereid.info: the devices that run kernels here, their speed, and advice."""
 import platform
 import sys
 import time
@@ -23,7 +23,7 @@ class Info:
 
 
 def info(measure=True):
-    """What runs here and, with `measure`, how fast: a second or so. Print the result."""
+    """Describes the devices that run kernels here and, with `measure`, their speed, in about a second. Print the result."""
     advice = []
     native = _core.NATIVE
     what = f"native code by LLVM for {_core.processor().split()[0]}" if native else f"WebAssembly in {_core.processor().split(' ', 1)[1]}"

@@ -2,7 +2,7 @@
 """nereid.debug, nereid.trace and nereid.who_wrote: kernels run as Python, line by line, so that any Python debugger can step through them.
 
 The function of a kernel is called for one program after the other. Its tiles are NumPy arrays (Tile) whose operators, and the functions of the language, are
-evaluated by the compiler and the interpreter: each operation is a small kernel of its own, compiled once for its types. So they mean the same as in a launch,
+evaluated by the compiler and the interpreter: each operation is a small kernel, compiled once for its types. So they mean the same as in a launch,
 and nothing is defined twice. Loads and stores are done here, where they are checked and recorded.
 """
 import ast
@@ -212,7 +212,7 @@ class Run:
         return op(tiles, memory)
 
     def _spelled(self, value, operands):
-        """An argument as text: tuples are written out, so that each of their items is an operand."""
+        """An argument as text: tuples are expanded, so that each of their items is an operand."""
         if isinstance(value, (tuple, list)) and not hasattr(value, "_fields"):
             return "(" + "".join(self._spelled(v, operands) + ", " for v in value) + ")"
         operands.append(value)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the extension nereid._native has, without it: the compiler as a WebAssembly module, and kernels as WebAssembly, in wasmtime or in a page."""
+"""Replaces the extension nereid._native: the compiler as a WebAssembly module, and kernels as WebAssembly, in wasmtime or in a page."""
 import os
 
 from . import state

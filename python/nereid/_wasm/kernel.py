@@ -19,7 +19,7 @@ _WORTH_THREADS = 2e-4  # seconds that a launch must take
 
 
 class _Base:
-    """What kernels of both targets have in common."""
+    """The description of a kernel, for both targets."""
 
     def __init__(self, about):
         self.about = about if isinstance(about, str) else json.dumps(about)

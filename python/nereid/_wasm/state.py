@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the parts of this package share: errors, switches, and the engine that runs WebAssembly."""
+"""Shared by the modules of this package: errors, switches, and the engine that runs WebAssembly."""
 import functools
 import json
 import os

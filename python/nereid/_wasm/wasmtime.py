@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """WebAssembly in wasmtime.
 
-Kernels run in one memory. Each thread has a store with instances of its own; the memory is shared if there are several threads. A signal stops what runs: then
+Kernels run in one memory. Each thread has its store with instances; the memory is shared if there are several threads. A signal stops what runs: then
 Python calls the handlers, and the launch starts again unless one of them raised (its arrays are written only at its end).
 """
 import atexit
@@ -27,7 +27,7 @@ class Interrupted(Exception):
 
 
 class _Signals:
-    """While a launch runs in the main thread, a signal ends the epoch of the engine, which stops all modules. Python tells of signals by a socket."""
+    """While a launch runs in the main thread, a signal ends the epoch of the engine, which stops all modules. Python writes to a socket when one arrives."""
 
     def __init__(self, engine):
         self._engine, self._depth, self._process = engine, 0, None
@@ -199,7 +199,7 @@ class Exports:
         return Memory(self._exports["memory"], self._store)
 
     def raw(self, name):
-        """What other instances of the same store can import."""
+        """An export that other instances of the same store can import."""
         return self._exports[name]
 
     def call(self, name, *args):
