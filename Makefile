@@ -4,7 +4,7 @@ JOBS ?= $(shell nproc)
 # Warnings are errors in continuous integration.
 PRESET ?= $(if $(CI),ci,release)
 
-.PHONY: check soak mutations build python wheel demo test conformance bench bench-gpu bench-web asan fuzz wasm web site serve setup clean
+.PHONY: check soak mutations build python wheel universal demo test conformance bench bench-gpu bench-web asan fuzz wasm web site serve setup clean
 
 # The Python extension is built where setup.sh --python was.
 PYTHON := $(if $(wildcard .venv/.has-nanobind*),-DNEREID_PYTHON=ON -DPython_EXECUTABLE=$(CURDIR)/.venv/bin/python)
@@ -26,6 +26,11 @@ python: setup
 wheel: setup
 	@scripts/setup.sh --wheel
 	@scripts/wheel.sh
+
+# build/wheel-universal has a wheel for every platform.
+universal: setup
+	@scripts/setup.sh --web
+	@scripts/universal.sh
 
 demo: build
 	@scripts/setup.sh --numpy

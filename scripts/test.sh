@@ -16,7 +16,7 @@ declare -A commands # by name
 names=()            # of the steps that run, by process id
 logs=$(mktemp -d)
 # These take longest, and start first, so that none of them runs alone at the end.
-long="asan webgpu_ops webgpu_lang math_threads_1 math_threads_2 ops random_webgpu wasm_chromium python python_wheel triton_interpreter webgpu_vs_interp kernels_webgpu recall voice"
+long="asan webgpu_ops webgpu_lang math_threads_1 math_threads_2 ops random_webgpu wasm_chromium python python_universal python_wheel triton_interpreter webgpu_vs_interp kernels_webgpu recall voice"
 # Each step is a process group, so that an interrupt ends what it started.
 set -m
 trap 'for pid in "${!names[@]}"; do kill -- "-$pid"; done 2>/dev/null; rm -rf "$logs"' EXIT
@@ -186,7 +186,7 @@ done
 for script in tests/*_test.py; do
   run "$(basename "$script")" "$python" "$script"
 done
-if ls "$package"/nereid/_core.* >/dev/null 2>&1 && has "pytest, ml_dtypes"; then
+if ls "$package"/nereid/_native.* >/dev/null 2>&1 && has "pytest, ml_dtypes"; then
   in_python=(env "PYTHONPATH=$package")
   run python "${in_python[@]}" .venv/bin/python -m pytest -q tests/python --ignore=tests/python/plugin --ignore=tests/python/jax
   if has jax; then
@@ -196,6 +196,7 @@ if ls "$package"/nereid/_core.* >/dev/null 2>&1 && has "pytest, ml_dtypes"; then
   fi
   run python_corpus "${in_python[@]}" .venv/bin/python tests/python/corpus_launch.py jit
   run python_wheel scripts/wheel.sh test
+  has wasmtime && run python_universal scripts/universal.sh test
   # The plug-in, in the Triton version of the other tests and in the newest one.
   for folder in "" .venv/triton-3.9; do
     [ -z "$folder" ] || [ -d "$folder" ] || continue

@@ -1,6 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Builds the compiler (everything without LLVM) as WebAssembly and prints its size; more than 1.2 MB, or 475 kB with gzip, is a failure.
+#   scripts/wasm.sh           for pages: build-wasm/nereid.wasm
+#   scripts/wasm.sh python    for the Python package, with the interpreter: build-wasm/python.wasm, and libm.wasm with the mathematical functions
+#                             that kernels import
 set -eu
 cd "$(dirname "$0")/.."
 out=build-wasm
@@ -19,21 +22,37 @@ command -v ccache >/dev/null && clang="ccache clang++-22"
 # Compiled and linked separately: the driver would run Debian's old wasm-opt.
 {
   printf 'builddir = %s\n' "$out"
-  printf 'rule cc\n command = %s %s -MMD -MF $out.d -c $in -o $out\n depfile = $out.d\n deps = gcc\n description = wasm $in\n' "$clang" "$(echo $flags)"
+  printf 'rule cc\n command = %s %s $flags -MMD -MF $out.d -c $in -o $out\n depfile = $out.d\n deps = gcc\n description = wasm $in\n' "$clang" "$(echo $flags)"
   sysroot=/usr
   lib=$sysroot/lib/wasm32-wasi
   # Options that reduce the size with gzip.
   lto="-mllvm -enable-merge-functions -mllvm -inline-threshold=-40 -mllvm -disable-lsr -mllvm -enable-pre=false -mllvm -enable-load-pre=false"
-  printf 'rule link\n command = wasm-ld-22 --gc-sections --strip-debug --lto-O2 %s -O2 -z stack-size=1048576 --entry _initialize %s $in -L%s -lc++ -lc++abi -lc %s -o $out\n description = link $out\n' \
-    "$lto" "$lib/crt1-reactor.o" "$lib" "$(clang++-22 --target=wasm32-wasi -print-libgcc-file-name 2>/dev/null)"
+  printf 'rule link\n command = wasm-ld-22 --gc-sections --strip-debug $lto -O2 -z stack-size=1048576 --entry _initialize %s $in -L%s -lc++ -lc++abi -lc %s -o $out\n description = link $out\n' \
+    "$lib/crt1-reactor.o" "$lib" "$(clang++-22 --target=wasm32-wasi -print-libgcc-file-name 2>/dev/null)"
   objects=""
+  interpreter=""
   for file in src/support/*.cpp src/ir/*.cpp src/interp/*.cpp src/frontends/*/*.cpp src/passes/*.cpp src/analysis/*.cpp src/schedule/*.cpp \
     src/lower/*.cpp src/workgroup/*.cpp src/backends/wasm/*.cpp src/backends/wgsl/*.cpp src/driver/*.cpp src/wasm/*.cpp build/generated/tl_library.cpp; do
     [ -e "$file" ] && [ "$file" != src/driver/node.cpp ] || continue
     object=$out/$(echo "$file" | tr / _).o
     printf 'build %s: cc %s\n' "$object" "$file"
     objects="$objects $object"
+    case "$file" in
+      src/interp/element.cpp | src/interp/libdevice.cpp | src/wasm/entry.cpp)
+        printf 'build %s.python: cc %s\n flags = -DNEREID_INTERPRETS=1\n' "$object" "$file"
+        object=$object.python
+        ;;
+    esac
+    interpreter="$interpreter $object"
   done
+  # Without Binaryen, which takes a minute: a wheel is downloaded once.
+  printf 'build %s/python.wasm: link%s\n lto = --lto-O2 %s\n' "$out" "$interpreter" "$lto"
+  exports=""
+  for name in exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh erf erfc cbrt pow fmod fma; do
+    exports="$exports --export=$name"
+  done
+  printf 'rule libm\n command = wasm-ld-22 --gc-sections --strip-all -O2 --no-entry -z stack-size=16384%s -L%s -lm -lc -o $out\n description = link $out\n' "$exports" "$lib"
+  printf 'build %s/libm.wasm: libm\n' "$out"
   # Binaryen removes another sixth. The linker puts nothing below address 1024. Without locals for recomputed values the module is smaller with
   # gzip; keeping large functions separate from their only caller saves another 0.2 %, and similar functions next to each other 3 %.
   opt=web/node_modules/binaryen/bin/wasm-opt
@@ -48,10 +67,17 @@ command -v ccache >/dev/null && clang="ccache clang++-22"
     printf 'build %s/optimised.wasm: opt %s/linked.wasm\n' "$out" "$out"
     printf 'build %s/nereid.wasm: order %s/optimised.wasm | scripts/order_functions.py\n' "$out" "$out"
   fi
-  printf 'build %s/%s: link%s\n' "$out" $linked "$objects"
+  printf 'build %s/%s: link%s\n lto = --lto-O2 %s\n' "$out" $linked "$objects" "$lto"
 } > $out/build.ninja.new
 cmp -s $out/build.ninja.new $out/build.ninja || cp $out/build.ninja.new $out/build.ninja
-ninja --quiet -f $out/build.ninja
+if [ "${1:-}" = python ]; then
+  ninja --quiet -f $out/build.ninja $out/python.wasm $out/libm.wasm
+  wasm-validate --enable-all $out/python.wasm
+  wasm-validate $out/libm.wasm
+  echo "python.wasm: $(wc -c < $out/python.wasm) bytes, libm.wasm: $(wc -c < $out/libm.wasm)"
+  exit
+fi
+ninja --quiet -f $out/build.ninja $out/nereid.wasm
 wasm-validate --enable-all $out/nereid.wasm 2>/dev/null || wasm-validate $out/nereid.wasm
 size=$(wc -c < $out/nereid.wasm)
 packed=$(gzip -9 -c $out/nereid.wasm | wc -c)

@@ -41,11 +41,11 @@ PY
 cd "$place" && NEREID_CACHE_DIR="$place/cache" PYTHONPATH="" env/bin/python k.py
 env/bin/nereid emit k.py:doubled --signature '*fp32,*fp32,i32' -D BLOCK=64 | grep -q 'tt.func public @doubled'
 # Only libraries that every Debian 12, and Ubuntu from 22.04 on, provides.
-for library in $(ldd env/lib/python*/site-packages/nereid/_core*.so | awk '{print $1}'); do
+for library in $(ldd env/lib/python*/site-packages/nereid/_native*.so | awk '{print $1}'); do
   case "$library" in
     linux-vdso* | libc.so* | libm.so* | libz.so* | libzstd.so* | libstdc++.so* | libgcc_s.so* | /lib*ld-linux*) ;;
     *) echo "the wheel needs $library"; exit 1 ;;
   esac
 done
-newest=$(objdump -T env/lib/python*/site-packages/nereid/_core*.so | grep -o 'GLIBC_2\.[0-9]*' | sort -V | tail -n 1)
+newest=$(objdump -T env/lib/python*/site-packages/nereid/_native*.so | grep -o 'GLIBC_2\.[0-9]*' | sort -V | tail -n 1)
 [ "${newest#GLIBC_2.}" -le 35 ] || { echo "the wheel needs $newest"; exit 1; }

@@ -34,7 +34,7 @@ def _build():
     global _stamp
     if _stamp is None:
         try:
-            about = os.stat(_core.__file__)
+            about = os.stat(_core.FILE)
             _stamp = f"{_core.version()} {about.st_size} {about.st_mtime_ns} {_core.processor()}"
         except OSError:
             _stamp = f"{_core.version()} {_core.processor()}"

@@ -4,7 +4,7 @@ import json
 import math
 import warnings
 
-from . import _core
+from . import _core, _launch
 from .errors import CompileError, LaunchError
 
 
@@ -66,7 +66,7 @@ def _shapes(compiled, bits, values, known):
         writes = known.get(parameter["name"], False)
         *about, read_only = arrays.get(b, (b, 1, 1, [], [], False))
         if writes and read_only:
-            raise ValueError(f"`{parameter['name']}` is read-only, but the kernel writes to it: pass a writable copy, such as numpy.array({parameter['name']})")
+            _launch.refuse_read_only(parameter["name"])
         shapes.append((*about, writes))
     return shapes
 

@@ -23,14 +23,14 @@ def dump(folder, name, key, request):
     os.makedirs(place, exist_ok=True)
     request = {k: v for k, v in request.items() if k != "target"}
     for path, source, shown in request["files"]:
-        with open(os.path.join(place, path.strip("_")), "w") as f:
+        with open(os.path.join(place, path.strip("_")), "w", encoding="utf-8") as f:
             f.write(source)
     for stage in STAGES:
         try:
             result = text({**request, "print": None if stage == "ttir" else (lambda _: None)}, stage)
         except (CompileError, RuntimeError) as e:
             result = str(e)
-        with open(os.path.join(place, f"{name}.{stage}"), "w") as f:
+        with open(os.path.join(place, f"{name}.{stage}"), "w", encoding="utf-8") as f:
             f.write(result + "\n")
 
 
@@ -43,6 +43,6 @@ def html(kernel):
 
     fold("source", kernel.src)
     if kernel._last:
-        for stage, title in (("schedule", "explanation"), ("ttir", "TTIR"), ("lower", "loops"), ("asm", "assembly")):
+        for stage, title in (("schedule", "explanation"), ("ttir", "TTIR"), ("lower", "loops"), ("asm", "assembly") if _core.NATIVE else ("wat", "WebAssembly")):
             fold(title, kernel.emit(stage))
     return "".join(parts)

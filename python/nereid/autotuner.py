@@ -115,7 +115,7 @@ class Autotuner(KernelInterface):
     @staticmethod
     def _stored(place, configs):
         try:
-            with open(place) as f:
+            with open(place, encoding="utf-8") as f:
                 times = json.load(f)
             return {c: times[str(c)] for c in configs}
         except (OSError, TypeError, ValueError, KeyError):
@@ -128,7 +128,7 @@ class Autotuner(KernelInterface):
         try:
             os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)
             handle, aside = tempfile.mkstemp(dir=os.path.dirname(place))
-            with os.fdopen(handle, "w") as f:
+            with os.fdopen(handle, "w", encoding="utf-8") as f:
                 json.dump({str(c): list(t) if isinstance(t, (list, tuple)) else t for c, t in timings.items()}, f)
             os.replace(aside, place)
         except OSError:

@@ -133,11 +133,11 @@ def benchmark(kernel, *args, grid, bytes=None, flops=None, runs=None, **kwargs):
     if bytes is None:
         seen = {about[0]: about[1] for about in _checks.arrays_of(values.values())}
         bytes = sum(seen.values())
-    pairs = [(b, 0) for b in bits]
+    pairs, shapes = [(b, 0) for b in bits], kernel.describe_arrays(*args, **kwargs)
     if runs is None:
-        first = compiled.launch(grid, pairs, runs=3)
+        first = compiled.launch(grid, pairs, runs=3, shapes=shapes)
         runs = int(max(7, min(10000, 2e5 / max(min(first), 0.1))))
-    return Measurement(kernel.__name__, compiled.launch(grid, pairs, runs=runs), bytes, flops)
+    return Measurement(kernel.__name__, compiled.launch(grid, pairs, runs=runs, shapes=shapes), bytes, flops)
 
 
 # ---- files
@@ -157,7 +157,7 @@ def compile(kernel, signature=None, target="cpu", out=".", constants=None, args=
     os.makedirs(out, exist_ok=True)
     path = os.path.join(out, "manifest.json")
     try:
-        with open(path) as f:
+        with open(path, encoding="utf-8") as f:
             old = json.load(f)
         artefacts = old["artefacts"] if old["nereid"] == _core.version() else []
     except (OSError, ValueError, KeyError, TypeError):
@@ -175,11 +175,11 @@ def compile(kernel, signature=None, target="cpu", out=".", constants=None, args=
         made = json.loads(made)
         artefacts = [a for a in artefacts if (a["target"], a["kernel"]["name"]) != (made["target"], made["kernel"]["name"])] + [made]
     manifest = {"nereid": _core.version(), "artefacts": artefacts}
-    with open(path, "w") as f:
+    with open(path, "w", encoding="utf-8") as f:
         json.dump(manifest, f, indent=2)
         f.write("\n")
     if any(a["target"] != "cpu" for a in artefacts):
-        with open(os.path.join(out, "kernels.d.ts"), "w") as f:
+        with open(os.path.join(out, "kernels.d.ts"), "w", encoding="utf-8") as f:
             f.write(_types(artefacts))
     return manifest
 

@@ -81,7 +81,7 @@ class Mark:
             if save_path:
                 import os
                 os.makedirs(save_path, exist_ok=True)
-                with open(os.path.join(save_path, bench.plot_name + ".csv"), "w") as f:
+                with open(os.path.join(save_path, bench.plot_name + ".csv"), "w", encoding="utf-8") as f:
                     f.write("\n".join([",".join(table[0])] + [",".join(map(str, row.values())) for row in table]) + "\n")
             if show_plots or save_path:
                 _plot(bench, rows, show_plots, save_path)

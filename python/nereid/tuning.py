@@ -59,7 +59,7 @@ def tune(kernel, *args, grid, seconds=30, measure=None, clock=time.monotonic, **
     if len(json.loads(_core.describe(**routes[-1][1]))["parameters"]) != len(bits):
         routes.pop()
     request = routes[-1][1] if len(routes) > 2 else own  # what the launch of this kernel compiles
-    pairs = [(b, 0) for b in bits]
+    pairs, shapes = [(b, 0) for b in bits], kernel.describe_arrays(*args, **kwargs)
 
     def built(request, schedule):
         try:
@@ -73,7 +73,7 @@ def tune(kernel, *args, grid, seconds=30, measure=None, clock=time.monotonic, **
         compiled = built(request, schedule)
         if not compiled:
             return float("inf")
-        launch = lambda runs: compiled.launch(grid, pairs, runs=runs)
+        launch = lambda runs: compiled.launch(grid, pairs, runs=runs, shapes=shapes)
         return measure(launch, schedule) if measure else min(launch(_RUNS))
 
     def decisions(schedule=""):

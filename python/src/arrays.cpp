@@ -172,7 +172,7 @@ What fromDataPtr(PyObject* object, Array& out, bool shaped) {
   out.contiguous = isTrue(object, "is_contiguous", true, true);
   if (out.contiguous && !shaped) return What::Array;
   Ref shape(PyObject_GetAttrString(object, "shape"));
-  if (shape && !integers(shape.get(), out.shape)) return What::Error;
+  if (shape && shape.get() != Py_None && !integers(shape.get(), out.shape)) return What::Error;
   Ref strides(out.contiguous ? nullptr : PyObject_CallMethod(object, "stride", nullptr));
   if (strides && !integers(strides.get(), out.strides)) return What::Error;
   PyErr_Clear();

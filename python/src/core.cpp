@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The module nereid._core: the C interface for Python, and launches. The package python/nereid wraps it.
+// The module nereid._native: the C interface for Python, and launches. The package python/nereid wraps it.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
@@ -209,10 +209,10 @@ PyObject* subscript(PyObject* self, PyObject* grid) { return newBound(self, grid
 
 }  // namespace
 
-NB_MODULE(_core, m) {
+NB_MODULE(_native, m) {
   m.doc() = "The compiler and launches, for nereid's own modules.";
   nb::set_leak_warnings(false);  // kernels live as long as the modules that define them
-  compileError = nb::steal(PyErr_NewException("nereid._core.CompileErrorBase", PyExc_Exception, nullptr)).release().ptr();
+  compileError = nb::steal(PyErr_NewException("nereid._native.CompileErrorBase", PyExc_Exception, nullptr)).release().ptr();
   m.attr("CompileErrorBase") = nb::borrow(compileError);
   if (!makeBoundType()) throw nb::python_error();
   m.def(
@@ -234,6 +234,8 @@ NB_MODULE(_core, m) {
       .def("__getitem__",
            [](nb::handle self, nb::handle grid) { return nb::module_::import_("nereid.jit").attr("_launch_compiled")(self, grid); })
       .def_prop_ro("about", &Kernel::about)
+      .def_prop_ro("writes", &Kernel::writes)
+      .def_prop_ro("parameters", &Kernel::parameters)
       .def("save",
            [](const Kernel& k) {
              nereid_text bytes{}, error{};
@@ -251,64 +253,23 @@ NB_MODULE(_core, m) {
            nb::arg("shapes") = std::vector<std::optional<Shape>>(), nb::arg("unwritten").none() = nb::none());
 
   static PyType_Slot slots[] = {{Py_mp_subscript, reinterpret_cast<void*>(subscript)}, {0, nullptr}};
-  nb::class_<Launcher>(m, "Launcher", nb::type_slots(slots), nb::dynamic_attr(), nb::is_weak_referenceable())
+  nb::class_<FastPath>(m, "FastPath", nb::type_slots(slots), nb::dynamic_attr(), nb::is_weak_referenceable())
       .def(nb::init<>())
       .def(
           "add_parameter",
-          [](Launcher& l, std::string name, bool isConstexpr, bool specializes, bool aligns, std::string declared, nb::object defaultValue,
+          [](FastPath& l, std::string name, bool isConstexpr, bool specializes, bool aligns, std::string declared, nb::object defaultValue,
              bool hasDefault) {
             l.addParameter(std::move(name), isConstexpr, specializes, aligns, declared, hasDefault ? defaultValue.ptr() : nullptr);
           },
           nb::arg("name"), nb::arg("is_constexpr"), nb::arg("specializes"), nb::arg("aligns"), nb::arg("declared"),
           nb::arg("default").none(), nb::arg("has_default"))
-      .def(
-          "bind",
-          [](Launcher& l, nb::args args, nb::kwargs kwargs) {
-            Arguments a(args, kwargs);
-            return checked([&] { return l.bind(a.values.data(), a.count, a.names.get()); });
-          },
-          "{name: value} of the arguments")
-      .def(
-          "kernel_for",
-          [](nb::handle self, nb::args args, nb::kwargs kwargs) {
-            Arguments a(args, kwargs);
-            return checked([&] { return nb::inst_ptr<Launcher>(self)->kernelFor(self.ptr(), a.values.data(), a.count, a.names.get()); });
-          },
-          "the kernel for these arguments, compiled if need be")
-      .def(
-          "describe_call",
-          [](Launcher& l, nb::args args, nb::kwargs kwargs) {
-            Arguments a(args, kwargs);
-            std::vector<std::string> signature;
-            Ref constants;
-            Bound bound;
-            if (!l.describe(a.values.data(), a.count, a.names.get(), signature, constants, bound)) throw nb::python_error();
-            std::vector<uint64_t> bits;
-            for (auto& arg : bound.args) bits.push_back(arg.bits);
-            return nb::make_tuple(signature, nb::steal(constants.release()), bits, bound.debug);
-          },
-          "signature, constants, bits of the arguments, and whether to keep assertions")
-      .def("forget", &Launcher::forget)
-      .def(
-          "check_call",
-          [](Launcher& l, nb::args args, nb::kwargs kwargs) {
-            Arguments a(args, kwargs);
-            if (!l.checkCall(a.values.data(), a.count, a.names.get())) throw nb::python_error();
-          },
-          "raises where a launch does not pass the strides of an array that is not contiguous")
-      .def(
-          "refresh",
-          [](nb::handle self) {
-            if (!nb::inst_ptr<Launcher>(self)->refresh(self.ptr())) throw nb::python_error();
-          },
-          "forgets what was compiled where a function that the kernel uses has been redefined")
-      .def("watch", [](Launcher& l, nb::object holder, nb::str name, nb::object value,
+      .def("forget", &FastPath::forget)
+      .def("unwatch", &FastPath::unwatch)
+      .def("watch", [](FastPath& l, nb::object holder, nb::str name, nb::object value,
                        bool redefinable) { l.watch(holder.ptr(), name.ptr(), value.ptr(), redefinable); })
-      .def_prop_ro("compiled", &Launcher::size)
-      .def_rw("name", &Launcher::name)
-      .def_rw("slow", &Launcher::slow)
-      .def_rw("debug", &Launcher::debug)
-      .def_rw("threads", &Launcher::threads);
+      .def_rw("slow", &FastPath::slow)
+      .def_rw("debug", &FastPath::debug)
+      .def_rw("threads", &FastPath::threads);
 
   nb::class_<Wrapped>(m, "Wrapped")
       .def("data_ptr", [](const Wrapped& w) { return reinterpret_cast<uintptr_t>(w.array.data); })
@@ -409,7 +370,7 @@ NB_MODULE(_core, m) {
       "address, bytes, type, whether it is read-only and contiguous, shape, strides and element size in bytes of an array; None for other "
       "objects");
   m.def("set_checks", [](bool on) { PluginLaunch::checks = on; });
-  m.def("set_hooks", [](bool on) { Launcher::hooks = on; });
+  m.def("set_hooks", [](bool on) { FastPath::hooks = on; });
   m.def("set_num_threads", &nereid_set_num_threads);
   m.def("get_num_threads", &nereid_num_threads);
   m.def("version", &nereid_version);

@@ -14,7 +14,7 @@ namespace nereid::python {
 
 namespace nb = nanobind;
 
-bool Launcher::hooks = false;
+bool FastPath::hooks = false;
 PyObject *compileError = nullptr, *launchError = nullptr, *internalError = nullptr;
 
 namespace {
@@ -23,50 +23,17 @@ namespace {
 enum : uint8_t { kNone = 1, kConstant, kOne, kInt, kIntUnsigned64, kIntI64, kFloat, kBool, kTuple, kTupleEnd, kDescriptor, kArray = 32 };
 constexpr char kAligned = 1;
 
-// Launch options of Triton that have no effect on a CPU.
-constexpr const char* kOptions[] = {"num_warps",
-                                    "num_stages",
-                                    "num_ctas",
-                                    "maxnreg",
-                                    "enable_fp_fusion",
-                                    "launch_cooperative_grid",
-                                    "launch_pdl",
-                                    "ir_override",
-                                    "waves_per_eu",
-                                    "warp_size",
-                                    "ptx_version",
-                                    "ptx_options",
-                                    "enable_reflect_ftz",
-                                    "sched4reg",
-                                    "clc",
-                                    "min_shared_mem",
-                                    "allow_flush_denorm",
-                                    "schedule_hint",
-                                    "llvm_fn_attrs",
-                                    "wgp_cu_mode",
-                                    "num_buffers_warp_spec",
-                                    "num_consumer_groups",
-                                    "reg_dec_producer",
-                                    "reg_inc_consumer",
-                                    "sanitize_overflow",
-                                    "arch",
-                                    "matrix_instr_nonkdim",
-                                    "kpack",
-                                    "cluster_dims",
-                                    "extern_libs",
-                                    "allow_fp8e4nv",
-                                    "max_num_imprecise_acc_default",
-                                    "stream",
-                                    "instrumentation_mode"};
-
 struct Names {
   PyObject* debug = PyUnicode_InternFromString("debug");
-  PyObject* compile = PyUnicode_InternFromString("_compile");
   PyObject* run = PyUnicode_InternFromString("run");
   PyObject* grid = PyUnicode_InternFromString("grid");
   PyObject* warmup = PyUnicode_InternFromString("warmup");
   PyObject* value = PyUnicode_InternFromString("value");
-  PyObject* redefined = PyUnicode_InternFromString("_redefined");
+  PyObject* kernelFor = PyUnicode_InternFromString("kernel_for");
+  PyObject* checkCall = PyUnicode_InternFromString("check_call");
+  PyObject* checkWatched = PyUnicode_InternFromString("check_watched");
+  PyObject* refresh = PyUnicode_InternFromString("refresh");
+  PyObject* numWarps = PyUnicode_InternFromString("num_warps");
 };
 const Names& names() {
   static const auto* all = new Names;
@@ -100,7 +67,8 @@ PyTypeObject* descriptorType() {
   return type;
 }
 
-// Returns true if a kernel compiled for `a` is valid for `b`. 1, 1.0 and True differ, and so do 0.0 and -0.0.
+// As same_constant in _launch.py: returns true if a kernel compiled for `a` is valid for `b`. 1, 1.0 and True differ, and so do 0.0 and
+// -0.0.
 bool sameConstant(PyObject* a, PyObject* b) {
   if (a == b) return true;
   if (Py_TYPE(a) != Py_TYPE(b)) return false;
@@ -123,9 +91,32 @@ bool sameConstant(PyObject* a, PyObject* b) {
   return equal == 1;
 }
 
+// Returns true for a launch option of Triton that has no effect, as `harmless` in _launch.py does.
+bool isHarmless(PyObject* name, PyObject* value) {
+  static PyObject *options = nullptr, *function = nullptr;
+  if (!options) {
+    Ref module(PyImport_ImportModule("nereid._launch"));
+    function = module ? PyObject_GetAttrString(module.get(), "harmless") : nullptr;
+    options = function ? PyObject_GetAttrString(module.get(), "HARMLESS") : nullptr;
+    if (!options) return false;
+  }
+  if (PySet_Contains(options, name) == 1) return true;
+  if (PyUnicode_Compare(name, names().numWarps) == 0 && PyLong_Check(value)) {
+    int overflow = 0;
+    const long warps = PyLong_AsLongAndOverflow(value, &overflow);
+    return !overflow && warps > 0 && !(warps & (warps - 1));
+  }
+  Ref answer(PyObject_CallFunctionObjArgs(function, name, value, nullptr));
+  return answer && answer.get() == Py_True;
+}
+
 bool isFloating(DType type) { return type == DType::FP16 || type == DType::BF16 || type == DType::FP32 || type == DType::FP64; }
 
 void text(nereid_text t) { nereid_free(t); }
+
+void addBytes(std::string& out, const int64_t* numbers, size_t count) {
+  out.append(reinterpret_cast<const char*>(numbers), count * sizeof *numbers);
+}
 
 }  // namespace
 
@@ -158,7 +149,7 @@ Kernel::Kernel(nereid_kernel* kernel) : kernel_(kernel, nereid_kernel_free) {
   }
 }
 
-void Launcher::addParameter(std::string name, bool isConstexpr, bool specializes, bool aligns, const std::string& declared,
+void FastPath::addParameter(std::string name, bool isConstexpr, bool specializes, bool aligns, const std::string& declared,
                             PyObject* defaultValue) {
   Parameter p;
   p.key = Ref(PyUnicode_InternFromString(name.c_str()));
@@ -172,28 +163,11 @@ void Launcher::addParameter(std::string name, bool isConstexpr, bool specializes
   parameters_.push_back(std::move(p));
 }
 
-std::string Launcher::shown() const { return name.empty() ? "the kernel" : "kernel `" + name + "`"; }
-
-std::string Launcher::parameterNames() const {
-  std::string out;
-  for (const Parameter& p : parameters_) out += (out.empty() ? "" : ", ") + p.name;
-  return out;
-}
-
-size_t Launcher::size() const {
-  size_t n = 0;
-  for (auto& [key, list] : variants_) n += list.size();
-  return n;
-}
-
 // Binds arguments to parameters by Python's rules.
-bool Launcher::match(PyObject* const* args, size_t count, PyObject* keywords, Bound& out) const {
+bool FastPath::match(PyObject* const* args, size_t count, PyObject* keywords, Bound& out) const {
   out.values.assign(parameters_.size(), nullptr);
   out.debug = debug;
-  if (count > parameters_.size()) {
-    PyErr_Format(PyExc_TypeError, "%s takes %zu arguments, but %zu were given", shown().c_str(), parameters_.size(), count);
-    return false;
-  }
+  if (count > parameters_.size()) return false;
   std::copy(args, args + count, out.values.begin());
   Py_ssize_t n = keywords ? PyTuple_GET_SIZE(keywords) : 0;
   for (Py_ssize_t i = 0; i < n; ++i) {
@@ -204,94 +178,44 @@ bool Launcher::match(PyObject* const* args, size_t count, PyObject* keywords, Bo
     if (at == parameters_.size())  // the name was not interned
       for (at = 0; at < parameters_.size() && PyUnicode_CompareWithASCIIString(name, parameters_[at].name.c_str()) != 0;) ++at;
     if (at < parameters_.size()) {
-      if (out.values[at]) {
-        PyErr_Format(PyExc_TypeError, "%s got argument `%U` twice", shown().c_str(), name);
-        return false;
-      }
+      if (out.values[at]) return false;
       out.values[at] = value;
-      continue;
-    }
-    if (PyUnicode_Compare(name, names().debug) == 0) {
+    } else if (PyUnicode_Compare(name, names().debug) == 0) {
       out.debug = PyObject_IsTrue(value) == 1 || debug;
-      continue;
+    } else if (!isHarmless(name, value)) {
+      return false;
     }
-    bool known = false;
-    for (const char* option : kOptions) known |= PyUnicode_CompareWithASCIIString(name, option) == 0;
-    // These would change the meaning of a kernel.
-    for (const char* option : {"launch_cooperative_grid", "ir_override"})
-      if (PyUnicode_CompareWithASCIIString(name, option) == 0 && PyObject_IsTrue(value) == 1) {
-        PyErr_Format(PyExc_NotImplementedError,
-                     option[0] == 'l' ? "launch_cooperative_grid is not supported: on a CPU, programs cannot wait for each other"
-                                      : "ir_override is not supported: Nereid compiles kernels from their source only");
-        return false;
-      }
-    // As in Triton, whose message this is.
-    if (PyUnicode_CompareWithASCIIString(name, "num_warps") == 0 && PyLong_Check(value)) {
-      int overflow = 0;
-      const long warps = PyLong_AsLongAndOverflow(value, &overflow);
-      if (overflow || warps < 1 || (warps & (warps - 1))) {
-        PyErr_Format(PyExc_ValueError, "num_warps must be a power of 2 (got %S)", value);
-        return false;
-      }
-    }
-    if (known) continue;
-    PyErr_Format(PyExc_TypeError, "%s has no parameter `%U`, and there is no launch option of that name; its parameters are %s",
-                 shown().c_str(), name, parameterNames().c_str());
-    return false;
   }
   for (size_t i = 0; i < parameters_.size(); ++i) {
     if (out.values[i]) continue;
-    if (!parameters_[i].defaultValue) {
-      const char* name = parameters_[i].name.c_str();
-      if (parameters_[i].isConstexpr)
-        PyErr_Format(PyExc_TypeError, "%s: argument `%s` is missing; it is a constexpr: pass it by name, such as %s=128", shown().c_str(),
-                     name, name);
-      else
-        PyErr_Format(PyExc_TypeError, "%s: argument `%s` is missing", shown().c_str(), name);
-      return false;
-    }
+    if (!parameters_[i].defaultValue) return false;
     out.values[i] = parameters_[i].defaultValue.get();
   }
   return true;
 }
 
-// Puts the argument's name, and the index of an item in a tuple, in front of Python's error. Returns false.
-static bool nameRefused(const Parameter& p, const std::string& index) {
-  if (PyErr_ExceptionMatches(PyExc_TypeError) || PyErr_ExceptionMatches(PyExc_OverflowError)) {
-    PyObject *type, *error, *trace;
-    PyErr_Fetch(&type, &error, &trace);
-    PyErr_Format(type, "`%s%s`: %S", p.name.c_str(), index.c_str(), error);
-    Py_XDECREF(type);
-    Py_XDECREF(error);
-    Py_XDECREF(trace);
-  }
-  return false;
-}
-
-bool Launcher::addArray(const Parameter& p, PyObject*, Array&& array, Bound& out) const {
+void FastPath::addArray(const Parameter& p, Array&& array, Bound& out) {
   auto address = reinterpret_cast<uintptr_t>(array.data);
   out.key += static_cast<char>(kArray + static_cast<uint8_t>(p.declaredPointer && p.declared != DType::None ? p.declared : array.type));
   out.key += p.aligns && p.specializes && address % 16 == 0 ? kAligned : 0;
   out.arrays.push_back({out.args.size(), array.readOnly});
   out.args.push_back({address, 1});
   if (array.owner) out.owners.push_back(std::move(array.owner));
-  if (!array.contiguous) out.strided.emplace_back(p.name, std::move(array));
-  return true;
+  if (array.contiguous) return;
+  out.strided = true;
+  for (auto* numbers : {&array.shape, &array.strides}) addBytes(out.layout, numbers->data(), numbers->size());
 }
 
 // A descriptor is passed as its base, sizes and strides.
-bool Launcher::addDescriptor(PyObject* value, Bound& out) const {
+bool FastPath::addDescriptor(PyObject* value, Bound& out) {
   Ref base(PyObject_GetAttrString(value, "base")), shape(PyObject_GetAttrString(value, "shape")),
       strides(PyObject_GetAttrString(value, "strides")), block(PyObject_GetAttrString(value, "block_shape"));
   Array array;
-  if (!base || !shape || !strides || !block || toArray(base.get(), array) != What::Array) {
-    if (!PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "the base of a TensorDescriptor must be an array");
-    return false;
-  }
+  if (!base || !shape || !strides || !block || toArray(base.get(), array) != What::Array) return false;
   out.key += static_cast<char>(kDescriptor);
   out.key += static_cast<char>(array.type);
   auto each = [&](PyObject* sequence, auto&& f) {
-    Ref fast(PySequence_Fast(sequence, "the shape, strides and block_shape of a TensorDescriptor must be lists of integers"));
+    Ref fast(PySequence_Fast(sequence, ""));
     if (!fast) return false;
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(fast.get()); ++i) {
       int64_t n = PyLong_AsLongLong(PySequence_Fast_GET_ITEM(fast.get(), i));
@@ -314,12 +238,10 @@ bool Launcher::addDescriptor(PyObject* value, Bound& out) const {
   size_t before = out.args.size();
   for (PyObject* list : {shape.get(), strides.get()})
     if (!each(list, [&](int64_t n) { out.args.push_back({static_cast<uint64_t>(n), 0}); })) return false;
-  if (out.args.size() - before == 2 * rank) return true;
-  PyErr_SetString(PyExc_TypeError, "the shape, strides and block_shape of a TensorDescriptor must have the same length");
-  return false;
+  return out.args.size() - before == 2 * rank;
 }
 
-bool Launcher::addValue(const Parameter& p, PyObject* value, bool part, Bound& out) const {
+bool FastPath::addValue(const Parameter& p, PyObject* value, bool part, Bound& out) {
   DType declared = part || p.declaredPointer ? DType::None : p.declared;
   auto constant = [&] {
     out.key += static_cast<char>(kConstant);
@@ -327,24 +249,12 @@ bool Launcher::addValue(const Parameter& p, PyObject* value, bool part, Bound& o
     return true;
   };
   if (p.isConstexpr && !part) return constant();
-  if (PyList_Check(value)) {
-    if (part) {
-      PyErr_SetString(PyExc_TypeError, "a tuple argument cannot contain a list: write it as a tuple, or pass an array");
-      return false;
-    }
-    PyErr_Format(PyExc_TypeError,
-                 "cannot pass a list to a kernel: pass an array, such as numpy.array(%s, dtype=numpy.float32), or a tuple of numbers",
-                 p.name.c_str());
-    return false;
-  }
+  if (PyList_Check(value)) return false;
   if (PyTuple_Check(value)) {
     out.key += static_cast<char>(kTuple);
     Py_ssize_t n = PySequence_Fast_GET_SIZE(value);
     for (Py_ssize_t i = 0; i < n; ++i)
-      if (!addValue(p, PySequence_Fast_GET_ITEM(value, i), true, out)) {
-        out.refused.insert(0, "[" + std::to_string(i) + "]");
-        return false;
-      }
+      if (!addValue(p, PySequence_Fast_GET_ITEM(value, i), true, out)) return false;
     out.key += static_cast<char>(kTupleEnd);
     return true;
   }
@@ -360,23 +270,17 @@ bool Launcher::addValue(const Parameter& p, PyObject* value, bool part, Bound& o
     uint64_t bits = static_cast<uint64_t>(n);
     bool big = overflow > 0;
     if (big) bits = PyLong_AsUnsignedLongLong(object);
-    if (overflow < 0 || PyErr_Occurred()) {
-      PyErr_Clear();
-      PyErr_Format(PyExc_OverflowError, "%S does not fit in 64 bits", object);
-      return false;
-    }
+    if (overflow < 0 || PyErr_Occurred()) return false;
     if (isFloating(declared)) return floating(big ? static_cast<double>(bits) : static_cast<double>(n));
-    out.integers.push_back({n, &p});
+    int64_t number = n;
+    addBytes(out.layout, &number, 1);
     if (declared != DType::None) {
       int width = bytesOf(declared) * 8;
       bool isUnsigned = declared == DType::U8 || declared == DType::U16 || declared == DType::U32 || declared == DType::U64;
       bool fits = declared == DType::I1 ? bits <= 1
                   : isUnsigned          ? !(n < 0 && !big) && (width == 64 || bits >> width == 0)
                                         : !big && (width == 64 || (n >= -(1LL << (width - 1)) && n < 1LL << (width - 1)));
-      if (!fits) {
-        PyErr_Format(PyExc_OverflowError, "%S does not fit in %s, the declared type of the parameter", object, nameOf(declared));
-        return false;
-      }
+      if (!fits) return false;
     }
     if (n == 1 && p.specializes && !big && declared == DType::None) {
       out.key += static_cast<char>(kOne);
@@ -396,11 +300,7 @@ bool Launcher::addValue(const Parameter& p, PyObject* value, bool part, Bound& o
   }
   if (PyLong_Check(value)) return integer(value);
   if (PyFloat_Check(value)) {
-    if (declared != DType::None && !isFloating(declared)) {
-      PyErr_Format(PyExc_TypeError, "the parameter is declared as %s, but got the float %R: pass int(%s)", nameOf(declared), value,
-                   p.name.c_str());
-      return false;
-    }
+    if (declared != DType::None && !isFloating(declared)) return false;
     return floating(PyFloat_AS_DOUBLE(value));
   }
   if (value == Py_None) {
@@ -409,7 +309,7 @@ bool Launcher::addValue(const Parameter& p, PyObject* value, bool part, Bound& o
   }
   Array array;
   switch (toArray(value, array)) {
-    case What::Array: return addArray(p, value, std::move(array), out);
+    case What::Array: addArray(p, std::move(array), out); return true;
     case What::Error: return false;
     case What::Nothing: break;
   }
@@ -430,143 +330,6 @@ bool Launcher::addValue(const Parameter& p, PyObject* value, bool part, Bound& o
   return constant();
 }
 
-bool Launcher::add(const Parameter& p, PyObject* value, Bound& out) const {
-  return addValue(p, value, false, out) || nameRefused(p, std::exchange(out.refused, {}));
-}
-
-namespace {
-
-// The integers in a constexpr: itself, or the items of a tuple.
-void integersOf(PyObject* value, const Parameter& p, std::vector<Bound::Integer>& out) {
-  if (constexprType() && Py_TYPE(value) == constexprType()) {
-    Ref inner(PyObject_GetAttr(value, names().value));
-    if (inner) integersOf(inner.get(), p, out);
-  } else if (PyTuple_Check(value) || PyList_Check(value)) {
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(value); ++i) integersOf(PySequence_Fast_GET_ITEM(value, i), p, out);
-  } else if (PyLong_Check(value) && !PyBool_Check(value)) {
-    int overflow;
-    out.push_back({PyLong_AsLongLongAndOverflow(value, &overflow), &p});
-  }
-}
-
-// Returns whether the name of a parameter suggests a stride: x_stride, stride_am, ldb.
-bool namesStride(const Parameter& p) {
-  std::string lower = p.name;
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return lower.find("stride") != std::string::npos || lower.find("pitch") != std::string::npos || lower.starts_with("ld");
-}
-
-}  // namespace
-
-// A kernel that does not receive the strides of a non-contiguous array would read the wrong elements.
-bool Launcher::checkStrides(const Bound& bound) {
-  std::vector<Bound::Integer> known = bound.integers;
-  for (size_t k = 0; k < parameters_.size(); ++k)
-    if (parameters_[k].isConstexpr) integersOf(bound.values[k], parameters_[k], known);
-  auto passed = [&](int64_t value, bool asStride) {
-    return std::count_if(known.begin(), known.end(), [&](auto& i) { return i.value == value && (!asStride || namesStride(*i.parameter)); });
-  };
-  for (auto& [name, array] : bound.strided) {
-    std::vector<size_t> axes;  // axes with more than one element
-    for (size_t d = 0; d < array.shape.size(); ++d)
-      if (array.shape[d] > 1) axes.push_back(d);
-    if (axes.empty()) continue;
-    // Detects strides in bytes, as in NumPy, passed one after the other. Constexprs and the sizes of the array do not count.
-    int64_t bytes = bytesOf(array.type);
-    auto isSize = [&](int64_t n) { return std::find(array.shape.begin(), array.shape.end(), n) != array.shape.end(); };
-    bool allSizes = std::all_of(array.strides.begin(), array.strides.end(), [&](int64_t stride) { return isSize(stride * bytes); });
-    auto inBytes = [&](const Bound::Integer& i, int64_t stride) { return i.value == stride * bytes; };
-    if (bytes > 1 && array.strides.size() > 1 && !allSizes &&
-        std::search(bound.integers.begin(), bound.integers.end(), array.strides.begin(), array.strides.end(), inBytes) !=
-            bound.integers.end() &&
-        std::search(known.begin(), known.end(), array.strides.begin(), array.strides.end(),
-                    [](auto& i, int64_t stride) { return i.value == stride; }) == known.end()) {
-      PyErr_Format(PyExc_ValueError, "`%s`: the launch passes its strides in bytes, but kernels count elements: divide them by %lld",
-                   name.c_str(), static_cast<long long>(bytes));
-      return false;
-    }
-    // A kernel that only receives the stride of rows assumes that columns are contiguous.
-    bool permuted =
-        array.strides[axes.back()] != 1 && std::any_of(axes.begin(), axes.end(), [&](size_t d) { return array.strides[d] == 1; });
-    bool sure = !permuted || passed(1, true);
-    size_t unclear = axes.back();
-    for (size_t k = 0; k < axes.size(); ++k) {
-      size_t d = axes[k];
-      int64_t stride = array.strides[d];
-      // If the array has no gaps, this stride follows from the next axis.
-      if (stride == 1 || passed(stride, true) || (k + 1 < axes.size() && stride == array.shape[axes[k + 1]] * array.strides[axes[k + 1]]))
-        continue;
-      int64_t times = passed(stride, false);
-      auto size = std::find(array.shape.begin(), array.shape.end(), stride);
-      if (times > (size != array.shape.end())) {
-        sure = false;
-        unclear = d;
-        continue;
-      }
-      std::string why;
-      auto asBytes = std::find_if(known.begin(), known.end(),
-                                  [&](auto& i) { return bytes > 1 && i.value == stride * bytes && namesStride(*i.parameter); });
-      if (times)
-        why = " (the argument " + std::to_string(stride) + " is the size of axis " + std::to_string(size - array.shape.begin()) + ")";
-      else if (asBytes != known.end())
-        why = " (`" + asBytes->parameter->name + "` is " + std::to_string(stride * bytes) + ", the stride in bytes)";
-      PyErr_Format(
-          PyExc_ValueError,
-          "`%s` is not contiguous, and no argument is its stride along axis %zu, which is %lld elements%s: pass the stride, or pass "
-          "numpy.ascontiguousarray(%s)",
-          name.c_str(), d, static_cast<long long>(stride), why.c_str(), name.c_str());
-      return false;
-    }
-    if (sure || !warned_.insert(name).second) continue;
-    std::string strides;
-    for (int64_t s : array.strides) strides += (strides.empty() ? "" : ", ") + std::to_string(s);
-    if (PyErr_WarnFormat(PyExc_UserWarning, 1,
-                         "`%s` is not contiguous: its strides are (%s). No parameter with `stride` in its name gets the stride of axis %zu "
-                         "(%lld), so the kernel may read the wrong elements",
-                         name.c_str(), strides.c_str(), unclear, static_cast<long long>(array.strides[unclear])) < 0)
-      return false;
-  }
-  return true;
-}
-
-// For contiguous arrays, detects strides in bytes, as NumPy counts them: they would lead outside the array.
-bool Launcher::checkByteStrides(const Bound& bound) const {
-  std::vector<Bound::Integer> known = bound.integers;
-  for (size_t k = 0; k < parameters_.size(); ++k)
-    if (parameters_[k].isConstexpr) integersOf(bound.values[k], parameters_[k], known);
-  std::erase_if(known, [](auto& i) { return !namesStride(*i.parameter); });
-  if (known.empty()) return true;
-  std::vector<std::pair<const Parameter*, Array>> arrays;
-  for (size_t k = 0; k < parameters_.size(); ++k) {
-    Array array;
-    if (!parameters_[k].isConstexpr && toShapedArray(bound.values[k], array) == What::Array)
-      arrays.emplace_back(&parameters_[k], std::move(array));
-    PyErr_Clear();
-  }
-  for (auto& [parameter, array] : arrays) {
-    if (array.shape.size() < 2 || array.shape[0] == 1) continue;
-    int64_t stride = array.strides[0], inBytes = stride * bytesOf(array.type);
-    auto isStrideOf = [&](auto& other) { return std::count(other.second.strides.begin(), other.second.strides.end(), inBytes) > 0; };
-    if (stride <= 1 || inBytes == stride || std::any_of(arrays.begin(), arrays.end(), isStrideOf)) continue;
-    if (std::any_of(known.begin(), known.end(), [&](auto& i) { return i.value == stride; })) continue;
-    for (auto& i : known)
-      if (i.value == inBytes) {
-        PyErr_Format(PyExc_ValueError, "`%s`: %lld is a stride of `%s` in bytes, but kernels count elements: pass %lld",
-                     i.parameter->name.c_str(), static_cast<long long>(inBytes), parameter->name.c_str(), static_cast<long long>(stride));
-        return false;
-      }
-  }
-  return true;
-}
-
-bool Launcher::checkCall(PyObject* const* args, size_t count, PyObject* keywords) {
-  Bound bound;
-  if (!match(args, count, keywords, bound)) return false;
-  for (size_t i = 0; i < parameters_.size(); ++i)
-    if (!add(parameters_[i], bound.values[i], bound)) return false;
-  return (bound.strided.empty() || checkStrides(bound)) && checkByteStrides(bound);
-}
-
 namespace {
 
 // Returns the current binding of a name (a borrowed reference), or null if it is unbound.
@@ -574,97 +337,16 @@ PyObject* boundNow(PyObject* holder, PyObject* name) { return PyCell_Check(holde
 
 }  // namespace
 
-bool Launcher::refresh(PyObject* self) {
-  bool redefined = false;
-  for (const Watched& w : watched_) redefined |= w.redefinable && boundNow(w.holder.get(), w.name.get()) != w.value.get();
-  if (!redefined) return true;
-  watched_.clear();
-  variants_.clear();
-  Ref done(PyObject_CallMethodNoArgs(self, names().redefined));
-  return static_cast<bool>(done);
-}
-
-bool Launcher::checkWatched() const {
+bool FastPath::changed(bool redefinable) const {
   for (const Watched& w : watched_) {
+    if (w.redefinable != redefinable) continue;
     PyObject* now = boundNow(w.holder.get(), w.name.get());
-    if (w.redefinable || now == w.value.get() || (now && sameConstant(now, w.value.get()))) continue;
-    PyErr_Format(PyExc_RuntimeError,
-                 "the global `%U` has changed since %s was compiled, from %R to %R: pass it as a tl.constexpr parameter instead",
-                 w.name.get(), shown().c_str(), w.value.get(), now ? now : Py_None);
-    return false;
+    if (now != w.value.get() && (redefinable || !now || !sameConstant(now, w.value.get()))) return true;
   }
-  return true;
+  return false;
 }
 
-// ---- signatures, for the front-end
-
-bool Launcher::itemOf(const Parameter& p, PyObject* value, bool part, std::string& out) const {
-  DType declared = part ? DType::None : p.declared;
-  if (PyTuple_Check(value) || PyList_Check(value)) {
-    out += "(";
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(value); ++i) {
-      if (!itemOf(p, PySequence_Fast_GET_ITEM(value, i), true, out)) return false;
-      out += ",";
-    }
-    out += ")";
-    return true;
-  }
-  Bound bound;
-  if (!addValue(p, value, part, bound)) return nameRefused(p, bound.refused);
-  auto kind = static_cast<uint8_t>(bound.key[0]);
-  bool aligned = bound.key.size() > 1 && bound.key[1] == kAligned;
-  const char* hint = aligned ? ":16" : "";
-  switch (kind) {
-    case kNone: out += "None"; return true;
-    case kOne: out += "1"; return true;
-    case kInt: out += std::string(declared != DType::None ? nameOf(declared) : "i32") + hint; return true;
-    case kIntI64: out += std::string("i64") + hint; return true;
-    case kIntUnsigned64: out += std::string("u64") + hint; return true;
-    case kFloat: out += isFloating(declared) ? nameOf(declared) : "fp32"; return true;
-    case kBool: out += "i1"; return true;
-    case kConstant: {
-      if (!part) return true;
-      Ref literal(PyObject_Repr(value));
-      const char* text = literal ? PyUnicode_AsUTF8(literal.get()) : nullptr;
-      if (text) out += text;
-      return text;
-    }
-    case kDescriptor: {
-      out += std::string("tensordesc<") + nameOf(static_cast<DType>(bound.key[1])) + "[";
-      for (size_t at = 2; at + 8 < bound.key.size(); at += 8) {
-        int64_t n;
-        std::memcpy(&n, bound.key.data() + at, sizeof n);
-        out += (at > 2 ? "," : "") + std::to_string(n);
-      }
-      out += "]>";
-      return true;
-    }
-    default: out += std::string("*") + nameOf(static_cast<DType>(kind - kArray)) + hint; return true;
-  }
-}
-
-bool Launcher::describe(PyObject* const* args, size_t count, PyObject* keywords, std::vector<std::string>& signature, Ref& constants,
-                        Bound& bound) {
-  if (!match(args, count, keywords, bound)) return false;
-  constants = Ref(PyDict_New());
-  for (size_t i = 0; i < parameters_.size(); ++i) {
-    const Parameter& p = parameters_[i];
-    if (!add(p, bound.values[i], bound)) return false;
-    std::string& item = signature.emplace_back();
-    if (p.isConstexpr) {
-      if (PyDict_SetItem(constants.get(), p.key.get(), bound.values[i]) < 0) return false;
-      continue;
-    }
-    if (!itemOf(p, bound.values[i], false, item)) return false;
-    if (item.empty() && PyDict_SetItem(constants.get(), p.key.get(), bound.values[i]) < 0) return false;
-  }
-  return true;
-}
-
-// ---- launches
-
-std::shared_ptr<Launcher::Variant> Launcher::find(PyObject* self, const Bound& bound, PyObject* const* args, size_t count,
-                                                  PyObject* keywords) {
+std::shared_ptr<FastPath::Variant> FastPath::find(const Bound& bound) {
   auto matches = [&](const Variant& v) {
     for (size_t i = 0; i < v.constants.size(); ++i)
       if (!sameConstant(v.constants[i].get(), bound.constants[i])) return false;
@@ -673,87 +355,39 @@ std::shared_ptr<Launcher::Variant> Launcher::find(PyObject* self, const Bound& b
   // A comparison may run Python code, which may launch this kernel again.
   for (size_t i = 0;; ++i) {
     auto found = variants_.find(bound.key);
-    if (found == variants_.end() || i >= found->second.size()) break;
+    if (found == variants_.end() || i >= found->second.size()) return nullptr;
     std::shared_ptr<Variant> v = found->second[i];
     if (matches(*v)) return v;
   }
-  if (!checkByteStrides(bound)) return nullptr;
-  // Compilation is implemented in Python, which has the sources and the cache.
-  std::vector<std::string> signature;
-  Ref constants;
-  Bound again;
-  if (!describe(args, count, keywords, signature, constants, again)) return nullptr;
-  Ref items(PyList_New(0));
-  for (const std::string& s : signature) {
-    Ref item(PyUnicode_FromStringAndSize(s.data(), static_cast<Py_ssize_t>(s.size())));
-    if (!item || PyList_Append(items.get(), item.get()) < 0) return nullptr;
-  }
-  Ref kernel(PyObject_CallMethodObjArgs(self, names().compile, items.get(), constants.get(), bound.debug ? Py_True : Py_False, nullptr));
-  if (!kernel) return nullptr;
-  auto variant = std::make_shared<Variant>();
-  variant->kernel = nb::inst_ptr<Kernel>(nb::handle(kernel.get()));
-  variant->owner = std::move(kernel);
-  for (PyObject* c : bound.constants) variant->constants.push_back(Ref::to(c));
-  if (variant->kernel->count() != bound.args.size()) {
-    PyErr_Format(PyExc_SystemError, "the kernel was compiled for %zu arguments, but the launch has %zu", variant->kernel->count(),
-                 bound.args.size());
-    return nullptr;
-  }
-  return variants_[bound.key].emplace_back(std::move(variant));
-}
-
-PyObject* Launcher::kernelFor(PyObject* self, PyObject* const* args, size_t count, PyObject* keywords) {
-  Bound bound;
-  if (!match(args, count, keywords, bound)) return nullptr;
-  for (size_t i = 0; i < parameters_.size(); ++i)
-    if (!add(parameters_[i], bound.values[i], bound)) return nullptr;
-  bound.key += bound.debug ? 'd' : '-';
-  if (!refresh(self)) return nullptr;
-  auto v = find(self, bound, args, count, keywords);
-  if (!v) return nullptr;
-  Py_INCREF(v->owner.get());
-  return v->owner.get();
-}
-
-PyObject* Launcher::bind(PyObject* const* args, size_t count, PyObject* keywords) {
-  Bound bound;
-  if (!match(args, count, keywords, bound)) return nullptr;
-  Ref all(PyDict_New());
-  for (size_t i = 0; i < parameters_.size(); ++i)
-    if (PyDict_SetItem(all.get(), parameters_[i].key.get(), bound.values[i]) < 0) return nullptr;
-  return all.release();
 }
 
 bool gridOf(PyObject* grid, uint32_t out[3]) {
   out[0] = out[1] = out[2] = 1;
   auto one = [&](PyObject* item, size_t k) {
     Ref index(PyIndex_Check(item) ? PyNumber_Index(item) : nullptr);
-    if (!index) {
-      PyErr_Clear();
-      PyErr_Format(PyExc_TypeError, "the grid must be an integer or a tuple of up to three integers, but got %R%s", grid,
-                   PyFloat_Check(item) ? ": divide with nereid.cdiv(n, BLOCK), which is triton.cdiv, instead of n / BLOCK" : "");
-      return false;
-    }
-    long long n = PyLong_AsLongLong(index.get());
-    if (n == -1 && PyErr_Occurred()) return false;
-    if (n < 0 || n > UINT32_MAX) {
-      PyErr_Format(PyExc_ValueError, "each axis of the grid must be from 0 to %u, but the grid is %R", UINT32_MAX, grid);
-      return false;
-    }
+    long long n = index ? PyLong_AsLongLong(index.get()) : -1;
+    if (n < 0 || n > UINT32_MAX) return false;
     out[k] = static_cast<uint32_t>(n);
     return true;
   };
+  bool good;
   if (PyTuple_Check(grid) || PyList_Check(grid)) {
     Py_ssize_t n = PySequence_Fast_GET_SIZE(grid);
-    if (n < 1 || n > 3) {
-      PyErr_Format(PyExc_ValueError, "the grid must have one to three axes, but got %R", grid);
-      return false;
-    }
-    for (Py_ssize_t i = 0; i < n; ++i)
-      if (!one(PySequence_Fast_GET_ITEM(grid, i), static_cast<size_t>(i))) return false;
-    return true;
+    good = n >= 1 && n <= 3;
+    for (Py_ssize_t i = 0; good && i < n; ++i) good = one(PySequence_Fast_GET_ITEM(grid, i), static_cast<size_t>(i));
+  } else {
+    good = one(grid, 0);
   }
-  return one(grid, 0);
+  if (good) return true;
+  PyErr_Clear();
+  return refuse("grid_of", grid);
+}
+
+bool refuse(const char* function, PyObject* what) {
+  Ref module(PyImport_ImportModule("nereid._launch"));
+  Ref done(module ? PyObject_CallMethod(module.get(), function, "(O)", what) : nullptr);
+  if (done) PyErr_Format(PyExc_SystemError, "nereid._launch.%s accepts %R, but the extension does not", function, what);
+  return false;
 }
 
 Signals::~Signals() {
@@ -773,10 +407,9 @@ void Signals::restore() { PyErr_Restore(std::exchange(type_, nullptr), std::exch
 
 bool launch(const Kernel& kernel, const Bound& bound, const nereid_launch_options& options) {
   for (auto& a : bound.arrays)
-    if (a.readOnly && kernel.writes(a.at)) {
-      PyErr_Format(PyExc_ValueError, "`%s` is read-only, but the kernel writes to it: pass a writable copy, such as numpy.array(%s)",
-                   kernel.parameter(a.at).c_str(), kernel.parameter(a.at).c_str());
-      return false;
+    if (a.readOnly && kernel.writes()[a.at]) {
+      Ref name(PyUnicode_FromString(kernel.parameters()[a.at].c_str()));
+      return name && refuse("refuse_read_only", name.get());
     }
   if (!options.grid[0] || !options.grid[1] || !options.grid[2]) return true;
   nereid_text error{};
@@ -810,17 +443,19 @@ bool launch(const Kernel& kernel, const Bound& bound, const nereid_launch_option
   return false;
 }
 
-PyObject* Launcher::call(PyObject* self, PyObject* grid, PyObject* const* args, size_t count, PyObject* keywords) {
-  if (slow || hooks) {
+PyObject* FastPath::call(PyObject* self, PyObject* grid, PyObject* const* args, size_t count, PyObject* keywords) {
+  // Calls a method of _launch.Launcher with the arguments of this call.
+  auto method = [&](PyObject* name, bool withGrid) -> PyObject* {
     Ref positional(PyTuple_New(static_cast<Py_ssize_t>(count))), named(PyDict_New());
     for (size_t i = 0; i < count; ++i) PyTuple_SET_ITEM(positional.get(), static_cast<Py_ssize_t>(i), Ref::to(args[i]).release());
     for (Py_ssize_t i = 0; keywords && i < PyTuple_GET_SIZE(keywords); ++i)
       if (PyDict_SetItem(named.get(), PyTuple_GET_ITEM(keywords, i), args[count + static_cast<size_t>(i)]) < 0) return nullptr;
-    PyDict_SetItem(named.get(), names().grid, grid);
-    PyDict_SetItem(named.get(), names().warmup, Py_False);
-    Ref run(PyObject_GetAttr(self, names().run));
+    if (withGrid && (PyDict_SetItem(named.get(), names().grid, grid) < 0 || PyDict_SetItem(named.get(), names().warmup, Py_False) < 0))
+      return nullptr;
+    Ref run(PyObject_GetAttr(self, name));
     return run ? PyObject_Call(run.get(), positional.get(), named.get()) : nullptr;
-  }
+  };
+  if (slow || hooks) return method(names().run, true);
   // Thread-local buffers are reused by the next launch; a nested launch (from a grid function or a compiler hook) has separate ones.
   static thread_local Bound kept;
   static thread_local bool taken = false;
@@ -835,25 +470,43 @@ PyObject* Launcher::call(PyObject* self, PyObject* grid, PyObject* const* args, 
       bound.constants.clear();
       bound.args.clear();
       bound.arrays.clear();
-      bound.strided.clear();
+      bound.strided = false;
+      bound.layout.clear();
       bound.owners.clear();
-      bound.integers.clear();
       taken = nested;
     }
   } giving{bound, nested};
-  if (!match(args, count, keywords, bound)) return nullptr;
-  for (size_t i = 0; i < parameters_.size(); ++i)
-    if (!add(parameters_[i], bound.values[i], bound)) return nullptr;
+  bool good = match(args, count, keywords, bound);
+  for (size_t i = 0; good && i < parameters_.size(); ++i) good = addValue(parameters_[i], bound.values[i], false, bound);
+  if (!good) {
+    PyErr_Clear();
+    if (Ref accepted(method(names().checkCall, false)); accepted)
+      PyErr_SetString(PyExc_SystemError, "nereid._launch accepts this call, but the extension does not");
+    return nullptr;
+  }
   bound.key += bound.debug ? 'd' : '-';
-  if (!bound.strided.empty() && !checkStrides(bound)) return nullptr;
-  if (!refresh(self)) return nullptr;
-  auto variant = find(self, bound, args, count, keywords);
-  if (!variant || !checkWatched()) return nullptr;
+  if (changed(true) && !Ref(PyObject_CallMethodNoArgs(self, names().refresh))) return nullptr;
+  auto variant = find(bound);
+  // Constexprs may be strides, too; those of a variant are known.
+  bool checked = !bound.strided || (variant && variant->checked.contains(bound.layout));
+  if (!checked && !Ref(method(names().checkCall, false))) return nullptr;
+  if (!variant) {
+    Ref kernel(method(names().kernelFor, false));
+    if (!kernel) return nullptr;
+    variant = std::make_shared<Variant>();
+    variant->kernel = nb::inst_ptr<Kernel>(nb::handle(kernel.get()));
+    variant->owner = std::move(kernel);
+    for (PyObject* c : bound.constants) variant->constants.push_back(Ref::to(c));
+    variants_[bound.key].push_back(variant);
+  }
+  if (!checked && variant->checked.size() < 1024) variant->checked.insert(bound.layout);
+  if (changed(false) && !Ref(PyObject_CallMethodNoArgs(self, names().checkWatched))) return nullptr;
   const Kernel& kernel = *variant->kernel;
   Ref computed;
   if (PyCallable_Check(grid)) {
-    Ref all(bind(args, count, keywords));
-    if (!all) return nullptr;
+    Ref all(PyDict_New());
+    for (size_t i = 0; i < parameters_.size(); ++i)
+      if (PyDict_SetItem(all.get(), parameters_[i].key.get(), bound.values[i]) < 0) return nullptr;
     computed = Ref(PyObject_CallOneArg(grid, all.get()));
     if (!computed) return nullptr;
     grid = computed.get();
@@ -862,7 +515,7 @@ PyObject* Launcher::call(PyObject* self, PyObject* grid, PyObject* const* args, 
   if (!gridOf(grid, options.grid)) return nullptr;
   options.threads = threads;
   Ref held = Ref::to(variant->owner.get());
-  return launch(kernel, bound, options) ? held.release() : nullptr;
+  return nereid::python::launch(kernel, bound, options) ? held.release() : nullptr;
 }
 
 // ---- launcher[grid]
@@ -877,7 +530,7 @@ PyTypeObject* boundType = nullptr;
 
 PyObject* callBound(PyObject* self, PyObject* const* args, size_t flags, PyObject* keywords) {
   auto* b = reinterpret_cast<BoundObject*>(self);
-  auto* launcher = nb::inst_ptr<Launcher>(nb::handle(b->launcher));
+  auto* launcher = nb::inst_ptr<FastPath>(nb::handle(b->launcher));
   return launcher->call(b->launcher, b->grid, args, static_cast<size_t>(PyVectorcall_NARGS(flags)), keywords);
 }
 

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <memory>
-#include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "arrays.h"
@@ -21,9 +21,9 @@ class Kernel {
   const std::shared_ptr<nereid_kernel>& shared() const { return kernel_; }
   const std::string& about() const { return about_; }
   size_t count() const { return writes_.size(); }
-  // True if the kernel is known to write to this array argument.
-  bool writes(size_t k) const { return writes_[k]; }
-  const std::string& parameter(size_t k) const { return names_[k]; }
+  // For each argument, its parameter and whether the kernel is known to write to it.
+  const std::vector<bool>& writes() const { return writes_; }
+  const std::vector<std::string>& parameters() const { return names_; }
 
  private:
   std::shared_ptr<nereid_kernel> kernel_;
@@ -52,50 +52,30 @@ struct Bound {
     bool readOnly;
   };
   std::vector<ArrayArgument> arrays;
-  std::vector<std::pair<std::string, Array>> strided;
+  bool strided = false;  // an array is not contiguous
+  std::string layout;    // shapes and strides of such arrays, and all integers
   std::vector<Ref> owners;
-  struct Integer {
-    int64_t value;
-    const Parameter* parameter;
-  };
-  std::vector<Integer> integers;  // integer arguments that may be strides, except constexprs
   bool debug = false;
-  std::string refused;  // after an error, the indices of a tuple's item: "[1][0]"
 };
 
-class Launcher {
+// The base of _launch.Launcher, which has all rules and messages: launches without running Python where the kernel for the arguments is
+// known, and otherwise calls that class.
+class FastPath {
  public:
-  Launcher() = default;
-  Launcher(const Launcher&) = delete;
-  Launcher& operator=(const Launcher&) = delete;
+  FastPath() = default;
+  FastPath(const FastPath&) = delete;
+  FastPath& operator=(const FastPath&) = delete;
   void addParameter(std::string name, bool isConstexpr, bool specializes, bool aligns, const std::string& declared, PyObject* defaultValue);
 
   // A call with a grid. Returns null with Python's error set.
   PyObject* call(PyObject* self, PyObject* grid, PyObject* const* args, size_t count, PyObject* names);
-  // The kernel for these arguments, compiled if necessary. Returns null with Python's error set.
-  PyObject* kernelFor(PyObject* self, PyObject* const* args, size_t count, PyObject* names);
-  // {name: value} of the arguments. Returns null with Python's error set.
-  PyObject* bind(PyObject* const* args, size_t count, PyObject* names);
-  // The signature for the front-end, and {name: value} of the constants.
-  bool describe(PyObject* const* args, size_t count, PyObject* names, std::vector<std::string>& signature, Ref& constants, Bound& bound);
-
-  // Returns false with Python's error set if an array is not contiguous and the launch does not pass its strides. Warns if it is unclear
-  // which argument is a stride.
-  bool checkStrides(const Bound& bound);
-  bool checkByteStrides(const Bound& bound) const;
-  // Binds the arguments and checks their strides.
-  bool checkCall(PyObject* const* args, size_t count, PyObject* names);
 
   void forget() { variants_.clear(); }
-  // Discards all compiled kernels if a function that the kernel uses has been redefined. Returns false with Python's error set.
-  bool refresh(PyObject* self);
-  size_t size() const;
-  // `holder` is a dict, or the cell of a closure. If `redefinable`, the name may be bound to another object: then the kernel is compiled
-  // again.
+  // `holder` is a dict, or the cell of a closure.
   void watch(PyObject* holder, PyObject* name, PyObject* value, bool redefinable) {
     watched_.push_back({Ref::to(holder), Ref::to(name), Ref::to(value), redefinable});
   }
-  std::string name;   // of the kernel, for messages
+  void unwatch() { watched_.clear(); }
   bool slow = false;  // there are hooks: launches use the method `run`
   bool debug = false;
   int threads = 0;
@@ -107,27 +87,24 @@ class Launcher {
     std::vector<Ref> constants;
     Ref owner;
     const Kernel* kernel = nullptr;
+    std::unordered_set<std::string> checked;  // layouts whose strides Python has checked
   };
   struct Watched {
     Ref holder, name, value;
     bool redefinable;
   };
 
-  std::string shown() const;  // "kernel `add`"
-  std::string parameterNames() const;
+  // These return false for arguments that the rules refuse; an error may be set.
   bool match(PyObject* const* args, size_t count, PyObject* names, Bound& out) const;
-  bool add(const Parameter& p, PyObject* value, Bound& out) const;
-  bool addValue(const Parameter& p, PyObject* value, bool part, Bound& out) const;
-  bool addArray(const Parameter& p, PyObject* value, Array&& array, Bound& out) const;
-  bool addDescriptor(PyObject* value, Bound& out) const;
-  bool itemOf(const Parameter& p, PyObject* value, bool part, std::string& out) const;
-  std::shared_ptr<Variant> find(PyObject* self, const Bound& bound, PyObject* const* args, size_t count, PyObject* names);
-  bool checkWatched() const;
+  static bool addValue(const Parameter& p, PyObject* value, bool part, Bound& out);
+  static void addArray(const Parameter& p, Array&& array, Bound& out);
+  static bool addDescriptor(PyObject* value, Bound& out);
+  std::shared_ptr<Variant> find(const Bound& bound);
+  bool changed(bool redefinable) const;
 
   std::vector<Parameter> parameters_;
   std::unordered_map<std::string, std::vector<std::shared_ptr<Variant>>> variants_;
   std::vector<Watched> watched_;
-  std::set<std::string> warned_;  // arrays whose strides have caused a warning
 };
 
 // The type of `launcher[grid]`.
@@ -150,7 +127,10 @@ class Signals {
   PyObject *type_ = nullptr, *value_ = nullptr, *trace_ = nullptr;
 };
 
+// Returns false with Python's error set.
 bool gridOf(PyObject* grid, uint32_t out[3]);
+// Calls a function of _launch.py, which raises. Returns false.
+bool refuse(const char* function, PyObject* what);
 // Launches without the GIL. Returns false with Python's error set.
 bool launch(const Kernel& kernel, const Bound& bound, const nereid_launch_options& options);
 

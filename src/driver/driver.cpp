@@ -11,7 +11,7 @@ namespace nereid {
 
 namespace {
 
-// In a page the compiler writes kernels and cannot run them.
+// The WebAssembly module writes kernels and cannot run them; src/wasm/entry.cpp runs the interpreter for Python.
 #if defined(__wasm__)
 #define NEREID_RUNS(function) nullptr
 #else

@@ -77,8 +77,8 @@ double scale(double a, double b) {
 
 // ---- rows of the table, by the kind of their signature
 
-// In WebAssembly no kernel is interpreted: only constant folding, which is limited to exact operations, needs these meanings.
-#if defined(__wasm__)
+// In a page no kernel is interpreted: only constant folding, which is limited to exact operations, needs these meanings.
+#if defined(__wasm__) && !NEREID_INTERPRETS
 constexpr bool kAll = false;
 #else
 constexpr bool kAll = true;
@@ -242,7 +242,7 @@ uint64_t apply(Op op, const Inst& inst, std::span<const uint64_t> in, size_t whi
       if constexpr (!kAll) return 0;
       auto f = resolveLibdevice(inst.text(Attr::Symbol));
       if (!f) return 0;
-#if !defined(__wasm__)
+#if !defined(__wasm__) || NEREID_INTERPRETS
       return f->fn == LibFn::None ? apply(f->op, inst, in, which) : evaluateLibrary(*f, inst, in);
 #endif
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Library functions, computed with the machine's C library and, for directed roundings, its rounding modes.
-#if !defined(__wasm__)
+#if !defined(__wasm__) || NEREID_INTERPRETS
 
 #include <algorithm>
 #include <bit>
@@ -77,7 +77,11 @@ double tgamma(double x) {
 double besselI(int order, double x) {
   x = std::fabs(x);
   if (std::isnan(x) || std::isinf(x)) return x;
-  if (x < 500) return std::cyl_bessel_i(static_cast<double>(order), x);
+  if (x < 500) {
+    long double h = static_cast<long double>(x) / 2, term = order == 0 ? 1 : h, sum = term;
+    for (int k = 1; term > sum * 1e-20L; ++k) sum += term *= h * h / (static_cast<long double>(k) * (k + order));
+    return static_cast<double>(sum);
+  }
   long double z = x, sum = 1, term = 1;
   for (int k = 1; k < 12; ++k) sum += term *= ((2 * k - 1) * (2 * k - 1) - 4 * order) / (8 * k * z);
   return static_cast<double>(std::exp(z) / std::sqrt(2 * std::numbers::pi_v<long double> * z) * sum);
@@ -96,6 +100,10 @@ uint64_t nextAfter(Type type, uint64_t from, uint64_t to) {
 // Runs `compute` with that rounding mode.
 template <class F>
 auto rounded(Direction direction, F&& compute) {
+#if defined(__wasm__)
+  NEREID_CHECK(direction == Direction::Nearest, "the interpreter cannot round in another direction in WebAssembly");
+  return compute();
+#else
   int before = std::fegetround();
   std::fesetround(direction == Direction::Zero   ? FE_TOWARDZERO
                   : direction == Direction::Down ? FE_DOWNWARD
@@ -104,6 +112,7 @@ auto rounded(Direction direction, F&& compute) {
   auto out = compute();
   std::fesetround(before);
   return out;
+#endif
 }
 
 // Computes in the format itself, so that nothing is rounded twice. `volatile` keeps the compiler from moving or folding the operations.

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nereid
 import pytest
 
 HERE = Path(__file__).resolve().parents[2] / "examples" / "python"
@@ -25,7 +26,7 @@ def test_notebook(tmp_path, monkeypatch):
     """Runs its cells in order, each as a separate file, as in Jupyter."""
     monkeypatch.chdir(tmp_path)
     space, shown = {"__name__": "__main__"}, []
-    for k, cell in enumerate(json.loads((HERE / "first_kernel.ipynb").read_text())["cells"]):
+    for k, cell in enumerate(json.loads((HERE / "first_kernel.ipynb").read_text(encoding="utf-8"))["cells"]):
         if cell["cell_type"] != "code":
             continue
         text = "".join(cell["source"]) + "\n"
@@ -42,7 +43,7 @@ def test_notebook(tmp_path, monkeypatch):
         if value is not None:
             shown.append(value._repr_html_() if hasattr(value, "_repr_html_") else repr(value))
     text = "\n".join(shown)
-    assert "True" in shown[0] and "<summary>assembly</summary>" in text and "contiguous" in text
+    assert "True" in shown[0] and ("<summary>assembly</summary>" in text or not nereid._core.NATIVE) and "contiguous" in text
     assert "but the shape of `x` is (1000,)" in text
     assert "[race]" in text and "tl.store(total" in text
-    assert "softmax.wasm" in text and os.path.exists("softmax-files/softmax.o")
+    assert "softmax.wasm" in text and os.path.exists("softmax-files/softmax.wasm")

@@ -242,7 +242,7 @@ class Dlpack:
 
 class Pointer:
     def __init__(self, array):
-        self._array, self.dtype = array, "torch.float32"
+        self._array, self.dtype, self.shape = array, "torch.float32", array.shape
 
     def data_ptr(self):
         return self._array.ctypes.data
@@ -265,7 +265,8 @@ def test_arrays_of_the_standard_library():
 
 
 def test_jax_arrays():
-    jax = pytest.importorskip("jax")
+    pytest.importorskip("jax.numpy")
+    import jax
     x, o = jax.numpy.arange(16, dtype="float32"), np.zeros(16, F32)
     copy[1](x, o, N=16)
     assert np.array_equal(o, np.arange(16))
@@ -838,7 +839,7 @@ def test_processes_share_the_cache(cache):
     running = [subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True) for _ in range(4)]
     for p in running:
         assert p.communicate()[1] == "" and p.returncode == 0
-    assert len([f for f in cache.rglob("*") if f.is_file()]) == 1
+    assert len([f for f in cache.rglob("*") if f.is_file() and not f.name.startswith("compiler-")]) == 1
 
 
 TABLE = {"small": [4, 6], "large": (8, 16)}

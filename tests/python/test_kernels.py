@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import nereid
 from nereid import kernels, knobs
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "kernels"))
@@ -50,7 +51,11 @@ def test_graph_gives_the_same(case):
     results = called(case, args, options)
     plan = graph.compile(**{f"out{n}": r for n, r in enumerate(results)})
     found = plan.run(**data)
-    assert [a.tobytes() for a in found.values()] == [np.ascontiguousarray(a).tobytes() for a in called(case, case.args, case.options)]
+    wanted = called(case, case.args, case.options)
+    if nereid._core.NATIVE:
+        assert [a.tobytes() for a in found.values()] == [np.ascontiguousarray(a).tobytes() for a in wanted]
+    else:  # in WebAssembly only vectors have fused operations, and kernels for aligned arrays have more of them
+        assert all(np.allclose(a, b, rtol=1e-6, atol=1e-6) for a, b in zip(found.values(), wanted, strict=True))
 
 
 @pytest.mark.parametrize("format", ["q4_1", "q4_0", "q8_0"])

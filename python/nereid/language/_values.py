@@ -4,6 +4,9 @@ import enum
 import math
 
 
+running = None  # the launch that nereid.debug runs
+
+
 class constexpr:
     """Annotates a constant parameter, or wraps the value of a global constant."""
 
@@ -140,7 +143,9 @@ class dtype:
 
     is_const = is_block = is_void = is_ptr
 
-    def __call__(self, *_, **__):
+    def __call__(self, *args, **_):
+        if running is not None:
+            return running.cast(args[0], self)
         raise RuntimeError(f"tl.{self.attribute}(x) converts in kernels only: outside a kernel use NumPy")
 
 
@@ -267,7 +272,9 @@ class Builtin:
     def __repr__(self):
         return f"<tl.{self.__name__}, for kernels>"
 
-    def __call__(self, *_, **__):
+    def __call__(self, *args, **kwargs):
+        if running is not None:
+            return running.call(self, args, kwargs)
         raise RuntimeError(f"tl.{self.__name__} is for kernels: call it in a function decorated with @nereid.jit, and launch that as kernel[grid](...)")
 
     def __reduce__(self):

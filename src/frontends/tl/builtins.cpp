@@ -119,6 +119,7 @@ struct BuiltinTable {
   static constexpr BuiltinInfo kPython[] = {
       {"__function", "module name", &G::bPythonValue, false},
       {"__object", "number cls truth", &G::bPythonValue, false},
+      {"breakpoint", "*args", &G::bBreakpoint, false},
       {"len", "x", &G::bLen, false},
       {"range", "arg1 arg2? step?", &G::bIterator, false},
       {"isinstance", "x cls", &G::bIsInstance, false},

@@ -543,6 +543,7 @@ class CodeGen {
   Result<Val> bNumber(Bound& a);
   Result<Val> bIsInstance(Bound& a);
   Result<Val> bGetAttr(Bound& a);
+  Result<Val> bBreakpoint(Bound&) { return Val::none(); }  // it stops in Python, under nereid.debug
   Result<Val> bPyMinMax(Bound& a);
   Result<Val> bPyAbs(Bound& a);
   Result<Val> bRangeTuple(Bound& a);
