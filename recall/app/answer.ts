@@ -51,6 +51,7 @@ export function answerFrom({ cores, search, show, problem }: Parts): { ask(quest
       $("answer-text").textContent = "";
       $("answer-sources").replaceChildren();
       $("answer-stop").hidden = false;
+      scrollTo({ top: 0 });
       say("searching …");
       try {
         const { results } = await search(question);
@@ -83,7 +84,9 @@ export function answerFrom({ cores, search, show, problem }: Parts): { ask(quest
         ];
         const { text, tokens, first, speed, stopped } = await chat.answer(messages, { temperature: 0, tokens: 120 });
         $("answer-text").textContent = text.trim() || (stopped ? "(stopped)" : "(no answer)");
-        say(`${tokens} tokens · first after ${(first / 1000).toFixed(1)} s · then ${speed.toFixed(1)} per second. A small model makes mistakes: check the messages.`);
+        say(
+          `${tokens} tokens · first after ${(first / 1000).toFixed(1)} s · then ${speed.toFixed(1)} per second. A small model makes mistakes: check the messages.`,
+        );
       } catch (error) {
         say("");
         $("answer-box").hidden = true;

@@ -284,7 +284,8 @@ const chatWorker = new Worker(`chat-worker.js${location.search}`, { type: "modul
 const chat = remote<ChatFunctions>(chatWorker as never, ({ model, text }) => {
   if (model) $("chat-status").textContent = arriving(model as Arrived);
   if (text !== undefined && answering) {
-    $("messages").lastElementChild!.textContent = text as string;
+    const last = $("messages").lastElementChild;
+    if (last) last.textContent = text as string;
     $("ask").scrollIntoView({ block: "end" });
   }
 });
@@ -318,12 +319,16 @@ $("ask").onsubmit = async (event) => {
   setAnswering(true);
   try {
     const { text, tokens, first, speed, stopped } = await chat.answer(messages, { seed: messages.length });
-    messages.push({ role: "assistant", content: text });
-    $("messages").lastElementChild!.textContent = text || (stopped ? "(stopped)" : "(no answer)");
-    $("chat-status").textContent = `${plural(tokens, "token")} · first after ${(first / 1000).toFixed(1)} s · then ${speed.toFixed(1)} per second`;
+    const last = $("messages").lastElementChild;
+    if (last) {
+      messages.push({ role: "assistant", content: text });
+      last.textContent = text || (stopped ? "(stopped)" : "(no answer)");
+    }
+    $("chat-status").textContent =
+      `${plural(tokens, "token")} · first after ${(first / 1000).toFixed(1)} s · then ${speed.toFixed(1)} per second`;
   } catch (error) {
     messages.pop();
-    $("messages").lastElementChild!.remove();
+    $("messages").lastElementChild?.remove();
     problem((error as Error).message);
   }
   setAnswering(false);
@@ -375,7 +380,10 @@ addEventListener("keydown", (event) => {
 });
 
 function showFigures(): void {
-  $("figures").textContent = [notes.length ? plural(notes.length, "note") : "", plural(globalThis.crossOriginIsolated ? cores : 1, "thread")]
+  $("figures").textContent = [
+    notes.length ? plural(notes.length, "note") : "",
+    plural(globalThis.crossOriginIsolated ? cores : 1, "thread"),
+  ]
     .filter(Boolean)
     .join(" · ");
 }
