@@ -12,7 +12,7 @@ const kLength = 400; // characters of a source
 
 const kTask = "You answer questions about chat messages. Use only the messages. Answer in one or two short sentences.";
 
-/** What the model reads: the messages, oldest first, and the question. */
+/** The prompt: the messages, oldest first, and the question. */
 export function promptOf(question: string, sources: readonly Result[]): string {
   const day = new Intl.DateTimeFormat("en", { dateStyle: "medium" });
   const lines = [...sources]
