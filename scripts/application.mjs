@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const web = fileURLToPath(new URL("../web/", import.meta.url));
@@ -23,19 +23,25 @@ const nereid = (external) => ({
 });
 
 // No connection but to the host of the page; WebAssembly is compiled, but no text is run as JavaScript.
-const policy = (extra) =>
-  [
-    "default-src 'none'",
-    "script-src 'self' 'wasm-unsafe-eval'",
-    "worker-src 'self'",
-    "connect-src 'self'",
-    "style-src 'self'",
-    "img-src 'self'",
-    "manifest-src 'self'",
-    "base-uri 'none'",
-    "form-action 'none'",
-    ...extra,
-  ].join("; ");
+const kPolicy = [
+  "default-src 'none'",
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "worker-src 'self'",
+  "connect-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "manifest-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join("; ");
+
+const kChunk = 2 ** 22; // bytes of a model that have one checksum
+
+const checksums = (bytes) => ({
+  size: bytes.length,
+  chunk: kChunk,
+  hashes: Array.from({ length: Math.ceil(bytes.length / kChunk) }, (_, k) => hash(bytes.subarray(k * kChunk, (k + 1) * kChunk))),
+});
 
 const hash = (data) => createHash("sha256").update(data).digest("hex");
 
@@ -79,11 +85,12 @@ export function application(here) {
     },
 
     /**
-     * Builds the page in the folder `out`: scripts, `files` of app/ as they are, and others by name. `name` is a prefix of the service worker's stores, and
-     * `large` are files that it stores when they are first loaded; `policies` are added to the page's policy.
+     * Builds the page in a folder: scripts, `files` of app/ as they are, and others by name. `name` is a prefix of the service worker's stores, and
+     * `large` are files that it stores when they are first loaded. `models` are files that the page itself stores, in chunks whose checksums are in NAME.json.
      */
-    async page(out, { name, entries, files, others = {}, large = [], policies = [] }) {
-      const POLICY = policy(policies);
+    async page(folder, { name, entries, files, others = {}, large = [], models = {} }) {
+      const out = resolve(folder);
+      const POLICY = kPolicy;
       rmSync(out, { recursive: true, force: true });
       mkdirSync(out, { recursive: true });
       const { metafile } = await build({
@@ -104,6 +111,10 @@ export function application(here) {
       copyFileSync(`${web}dist/compile/worker.js`, join(out, "compile-worker.js"));
       copyFileSync(`${web}dist/worker.js`, join(out, "thread-worker.js"));
       for (const [to, from] of Object.entries(others)) copyFileSync(from, join(out, to));
+      for (const [to, from] of Object.entries(models).filter(([, from]) => existsSync(from))) {
+        copyFileSync(from, join(out, to));
+        writeFileSync(join(out, `${to}.json`), JSON.stringify(checksums(readFileSync(from))));
+      }
       // The licences of bundled packages are included.
       const inputs = Object.keys(metafile.inputs);
       const packages = [
@@ -112,7 +123,7 @@ export function application(here) {
       const license = (path) =>
         readFileSync(file(`node_modules/${path}/${readdirSync(file(`node_modules/${path}`)).find((f) => /^licen[cs]e/i.test(f))}`), "utf8");
       writeFileSync(join(out, "licenses.txt"), packages.map((path) => `${path}\n\n${license(path)}`).join("\n"));
-      const all = readdirSync(out);
+      const all = readdirSync(out).filter((path) => !(path in models));
       const hashes = Object.fromEntries(all.map((path) => [path === "index.html" ? "" : path, hash(readFileSync(join(out, path)))]));
       const constants = {
         NAME: name,

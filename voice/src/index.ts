@@ -3,3 +3,5 @@
 export { readWav, resample } from "./audio.ts";
 export { kRate, type Segment, type TranscribeOptions, type Transcript, Whisper } from "./whisper.ts";
 export { Conversation, type GenerateOptions, LanguageModel, type LanguageOptions, type Message } from "./language.ts";
+export { Activity, Live, type LiveEvents } from "./live.ts";
+export { Session } from "./session.ts";

@@ -3,3 +3,4 @@ import "./decoding.ts";
 import "./download.ts";
 import "./whisper.ts";
 import "./language.ts";
+import "./live.ts";

@@ -22,7 +22,26 @@ export class Blocks implements Disposable {
   readonly scales: DeviceBuffer;
   readonly minimums: DeviceBuffer | undefined;
 
-  constructor(device: Device, format: keyof typeof blockFormats, columns: number, depth: number) {
+  constructor(device: Device, format: keyof typeof blockFormats, columns: number, depth: number);
+  /** @internal */
+  constructor(whole: Blocks, first: number, columns: number);
+  constructor(
+    of: Device | Blocks,
+    second: keyof typeof blockFormats | number,
+    columns: number,
+    depth: number = of instanceof Blocks ? of.depth : 0,
+  ) {
+    if (of instanceof Blocks) {
+      const first = second as number;
+      const part = (buffer: DeviceBuffer, each: number) =>
+        buffer.subarray((first * depth * each) / 32, (cdiv(first + columns, of.width) * of.width * depth * each) / 32);
+      [this.format, this.columns, this.depth, this.width] = [of.format, columns, depth, of.width];
+      this.values = part(of.values, blockFormats[of.format].bytes);
+      this.scales = part(of.scales, 1);
+      this.minimums = of.minimums && part(of.minimums, 1);
+      return;
+    }
+    const [device, format] = [of, second as keyof typeof blockFormats];
     if (depth % 32) throw new NereidError("wrong-size", `a row must have a multiple of 32 numbers (got ${depth})`);
     this.format = format;
     this.columns = columns;
@@ -32,6 +51,16 @@ export class Blocks implements Disposable {
     this.values = device.buffer(format === "q8_0" ? "i8" : "u8", groups * blockFormats[format].bytes) as DeviceBuffer;
     this.scales = device.buffer("f16", groups) as DeviceBuffer;
     this.minimums = format === "q4_1" ? (device.buffer("f16", groups) as DeviceBuffer) : undefined;
+  }
+
+  /** The columns from `begin` up to (excluding) `end`, on the same memory; `begin` must be a multiple of `width`. */
+  subarray(begin: number, end: number = this.columns): Blocks {
+    if (begin % this.width || !(begin >= 0 && begin <= end && end <= this.columns))
+      throw new NereidError(
+        "wrong-size",
+        `columns ${begin} to ${end} of ${this.columns} cannot be a part: it must begin at a multiple of ${this.width}`,
+      );
+    return new Blocks(this, begin, end - begin);
   }
 
   get bytes(): number {
