@@ -10,7 +10,11 @@ let conversation: { model: LanguageModel; texts: Conversation } | undefined;
 
 const session = new Session(async () => {
   const device = await openChosen(threads);
-  const model = await LanguageModel.load(device, modelFile("smollm2.model", (model) => postMessage({ model })), { context: 2048 });
+  const model = await LanguageModel.load(
+    device,
+    modelFile("smollm2.model", (model) => postMessage({ model })),
+    { context: 2048 },
+  );
   return { device, model };
 });
 

@@ -10,7 +10,10 @@ let live: Live | undefined;
 
 const session = new Session(async () => {
   const device = await openChosen(threads);
-  const model = await Whisper.load(device, modelFile("whisper.model", (model) => postMessage({ model })));
+  const model = await Whisper.load(
+    device,
+    modelFile("whisper.model", (model) => postMessage({ model })),
+  );
   return { device, model };
 });
 

@@ -60,8 +60,13 @@ function random(): Uint8Array {
   }
   shapes.push(["output_norm.weight", 1, 576, 0]);
   const sizes = {
-    "llama.block_count": 30, "llama.context_length": 8192, "llama.embedding_length": 576, "llama.feed_forward_length": 1536,
-    "llama.attention.head_count": 9, "llama.attention.head_count_kv": 3, "tokenizer.ggml.eos_token_id": 2,
+    "llama.block_count": 30,
+    "llama.context_length": 8192,
+    "llama.embedding_length": 576,
+    "llama.feed_forward_length": 1536,
+    "llama.attention.head_count": 9,
+    "llama.attention.head_count_kv": 3,
+    "tokenizer.ggml.eos_token_id": 2,
   };
   integer(0x46554747, 4);
   integer(3, 4);
@@ -72,7 +77,10 @@ function random(): Uint8Array {
     integer(4, 4);
     integer(value, 4);
   }
-  for (const [key, value] of [["llama.rope.freq_base", 1e5], ["llama.attention.layer_norm_rms_epsilon", 1e-5]] as const) {
+  for (const [key, value] of [
+    ["llama.rope.freq_base", 1e5],
+    ["llama.attention.layer_norm_rms_epsilon", 1e-5],
+  ] as const) {
     text(key);
     integer(6, 4);
     float(value);
@@ -80,8 +88,17 @@ function random(): Uint8Array {
   text("general.architecture");
   integer(8, 4);
   text("llama");
-  const tokens = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", ..."\u010a" , ...Array.from("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\u0120?.,")];
-  for (const [key, list] of [["tokenizer.ggml.tokens", [...tokens, ...Array.from({ length: 49152 - tokens.length }, (_, i) => `w${i}`)]], ["tokenizer.ggml.merges", []]] as const) {
+  const tokens = [
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    ..."\u010a",
+    ...Array.from("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\u0120?.,"),
+  ];
+  for (const [key, list] of [
+    ["tokenizer.ggml.tokens", [...tokens, ...Array.from({ length: 49152 - tokens.length }, (_, i) => `w${i}`)]],
+    ["tokenizer.ggml.merges", []],
+  ] as const) {
     text(key);
     integer(9, 4);
     integer(8, 4);
@@ -163,5 +180,9 @@ for (const device of [gpu, cpu])
     );
     model.dispose();
   }
-console.log(new Set(answers).size === 1 ? "all answers are the same" : `different answers: ${answers.map((a) => JSON.stringify(a.slice(0, 200))).join("\n")}`);
+console.log(
+  new Set(answers).size === 1
+    ? "all answers are the same"
+    : `different answers: ${answers.map((a) => JSON.stringify(a.slice(0, 200))).join("\n")}`,
+);
 process.exit();

@@ -12,7 +12,11 @@ const content = Uint8Array.from({ length: 4321 }, (_, i) => (i * 7919) >> 3);
 const sums: Checksums = {
   size: content.length,
   chunk: kChunk,
-  hashes: Array.from({ length: 5 }, (_, k) => createHash("sha256").update(content.subarray(k * kChunk, (k + 1) * kChunk)).digest("hex")),
+  hashes: Array.from({ length: 5 }, (_, k) =>
+    createHash("sha256")
+      .update(content.subarray(k * kChunk, (k + 1) * kChunk))
+      .digest("hex"),
+  ),
 };
 
 function memory(bytes = new Uint8Array(0)): Store & { bytes: Uint8Array; closed: boolean } {

@@ -64,7 +64,8 @@ export async function* download(
       let problem: unknown;
       try {
         for await (const bytes of chunksFrom(address, next, chunk, lengthOf, failures > 0, signal)) {
-          if (!(await isGood(next, bytes))) throw new NereidError("wrong-argument", `chunk ${next} of ${String(address)} has another checksum`);
+          if (!(await isGood(next, bytes)))
+            throw new NereidError("wrong-argument", `chunk ${next} of ${String(address)} has another checksum`);
           await store?.write(next * chunk, bytes);
           ++next;
           progress?.(Math.min(size, next * chunk), stored);
