@@ -60,7 +60,6 @@ class Placement {
     };
     if (i.op == Op::LoMatrixGet || i.op == Op::LoMatrixPut) {
       Inst* alloc = place(i.operand(i.op == Op::LoMatrixGet ? 0 : 1), "fragment");
-      if (i.op == Op::LoMatrixPut) loaded_.insert(alloc);
       if (std::find(fragments_.begin(), fragments_.end(), alloc) == fragments_.end()) fragments_.push_back(alloc);
     }
     if (i.op != Op::LoMatrixDot) return;
@@ -220,13 +219,12 @@ class Placement {
       }
       add(alloc, array);
     }
-    // Accumulators leave fragments through the memory of operands, if those are in vectors of 16 bytes. They do not enter fragments through
-    // it: on an H200, the driver's compiler moved such a load past the barrier that follows it.
+    // Accumulators leave fragments through the memory of operands, if those are in vectors of 16 bytes.
     for (Inst* alloc : fragments_) {
       auto fits = [&](const std::vector<Inst*>& array) {
         const Inst& host = *array[0];
-        if (host.text(Attr::Space) == "fragment") return loaded_.count(&host) == loaded_.count(alloc);
-        return withFragments && !loaded_.count(alloc) && host.integer(Attr::Unit) * byteSize(host.result()->type.pointee()) == 16;
+        const int64_t unitBytes = host.integer(Attr::Unit) * byteSize(host.result()->type.pointee());
+        return host.text(Attr::Space) == "fragment" || (withFragments && unitBytes == 16);
       };
       add(alloc, static_cast<size_t>(std::find_if(arrays.begin(), arrays.end(), fits) - arrays.begin()));
     }
@@ -289,7 +287,6 @@ class Placement {
   Provenance provenance_;
   Divisibility divisibility_;
   std::vector<Inst*> scratch_, operands_, fragments_;
-  std::set<const Inst*> loaded_;  // fragments from which accumulators are loaded
   PtrMap<const Inst*, Life> lives_;
   std::vector<std::pair<int, int>> loops_, threadLoops_;
   int next_ = 0;

@@ -67,6 +67,8 @@ std::string Emitter::module() {
     out += cat("@group(0) @binding(", binding++, ") var<storage, read_write> report: array<atomic<u32>>;\n");
     help("report_put");
   }
+  // Subgroup matrices are loaded from multiples of 16 bytes, but a driver aligns an array to its elements alone. So the size of each variable
+  // is a multiple: where one had 4 bytes, an H200 loaded wrong operands from the next one.
   for (const Memory& m : memories_)
     if ((m.of == Memory::Vectors && m.bytes > 0) || m.of == Memory::Factors || m.of == Memory::Part) out += declarations(m, 0);
   if (scratchBytes_ > 0) {
@@ -75,10 +77,10 @@ std::string Emitter::module() {
     if (inStorage_)
       out += declarations(scratch, binding);
     else
-      out += cat("var<workgroup> scratch: array<u32, ", (scratchBytes_ + 3) / 4,
+      out += cat("var<workgroup> scratch: array<u32, ", (scratchBytes_ + 15) / 16 * 4,
                  ">;\nfn scratch_get(i: u32) -> u32 { return scratch[i]; }\n", "fn scratch_put(i: u32, v: u32) { scratch[i] = v; }\n");
   }
-  if (broadcasts_) out += "var<workgroup> shared_word: u32;\n";
+  if (broadcasts_) out += "var<workgroup> shared_word: vec4u;\n";
   out += "var<private> zero: u32;\n";
   out += helperText(helpers_);
   const bool several = programs_ > 1;
@@ -404,8 +406,8 @@ std::string Emitter::uniform(const std::string& condition) {
   if (programs_ > 1) return condition;  // nobody waits
   broadcasts_ = true;
   line("workgroupBarrier();");
-  line(cat("if (thread == 0u) { shared_word = select(0u, 1u, ", condition, "); }"));
-  return cat("(", let("workgroupUniformLoad(&shared_word)"), " == 1u)");
+  line(cat("if (thread == 0u) { shared_word = vec4u(select(0u, 1u, ", condition, ")); }"));
+  return cat("(", let("workgroupUniformLoad(&shared_word).x"), " == 1u)");
 }
 
 // Whether WGSL sees that it is the same for all threads: what no load, atomic or variable is part of.

@@ -440,10 +440,10 @@ void Emitter::atomic(const Inst& inst) {
   body();
   if (!isLong) {
     broadcasts_ = waits_ = true;
-    line(cat("shared_word = ", u(result), ";"));
+    line(cat("shared_word = vec4u(", u(result), ");"));
   }
   close();
-  define(v, isLong ? result : let(fromWord(t, "workgroupUniformLoad(&shared_word)")));
+  define(v, isLong ? result : let(fromWord(t, "workgroupUniformLoad(&shared_word).x")));
 }
 
 std::string Emitter::fromWord(const Type& t, const std::string& word) {
