@@ -44,8 +44,9 @@ async function speech(): Promise<void> {
       },
     ]);
   }
-  // It always uses all processors.
-  if (threads === navigator.hardwareConcurrency) {
+  {
+    // It uses so many threads.
+    Object.defineProperty(navigator, "hardwareConcurrency", { value: threads });
     const lines: string[] = [];
     await new Promise((resolve, reject) => {
       const script = document.createElement("script");
@@ -138,8 +139,7 @@ async function language(): Promise<void> {
     for (const run of engines) {
       const before = results.map(({ values }) => values.length);
       await run();
-      if (round === 0)
-        for (const [i, one] of results.entries()) one.values.length = before[i] ?? 0;
+      if (round === 0) for (const [i, one] of results.entries()) one.values.length = before[i] ?? 0;
       else {
         const from = new Float32Array(1 << 24);
         const to = new Float32Array(1 << 24).fill(1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Text while somebody speaks, and devices that are lost.
+// Text while one speaks, and devices that are lost.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { open } from "nereid-lang";
@@ -38,7 +38,10 @@ test("sentences end with pauses, and what is said meanwhile is shown", async () 
         return { ...nothing, text: `${(samples.length / 16000).toFixed(1)} s` };
       },
     },
-    { partial: (text) => events.push(`partial ${text}`), final: (text, start, end) => events.push(`${text} from ${start.toFixed(1)} to ${end.toFixed(1)}`) },
+    {
+      partial: (text) => events.push(`partial ${text}`),
+      final: (text, start, end) => events.push(`${text} from ${start.toFixed(1)} to ${end.toFixed(1)}`),
+    },
   );
   const say = async (samples: Float32Array) => {
     for (let at = 0; at < samples.length; at += 1600) {
