@@ -4,13 +4,18 @@ import { serve } from "../../recall/app/rpc.ts";
 import { type Conversation, type GenerateOptions, LanguageModel, type Message, Session } from "../src/index.ts";
 import { modelFile, openChosen } from "./device.ts";
 
+const kAnswer = 256; // tokens
+
 let threads = 1;
 let current: AbortController | undefined;
 let conversation: { model: LanguageModel; texts: Conversation } | undefined;
 
 const session = new Session(async () => {
   const device = await openChosen(threads);
-  const model = await LanguageModel.load(device, modelFile("smollm2.model", (model) => postMessage({ model })), { context: 2048 });
+  const model = await LanguageModel.load(
+    device,
+    modelFile("smollm2.model", (model) => postMessage({ model })),
+  );
   return { device, model };
 });
 
@@ -41,7 +46,11 @@ const functions = {
       await session.use(async (model) => {
         if (conversation?.model !== model) conversation = { model, texts: model.conversation() };
         [text, tokens] = ["", 0];
-        for await (const piece of model.write(conversation.texts, messages, { ...options, signal: stop.signal })) {
+        // Of a long conversation, the model reads as many of the last messages as its context has room for.
+        const read = [...messages];
+        const fixed = read[0]?.role === "system" ? 1 : 0;
+        while (read.length > fixed + 1 && model.chat(read).length + (options.tokens ?? kAnswer) > model.context) read.splice(fixed, 1);
+        for await (const piece of model.write(conversation.texts, read, { tokens: kAnswer, ...options, signal: stop.signal })) {
           if (++tokens === 1) first = performance.now() - start;
           text += piece;
           postMessage({ piece, text });
