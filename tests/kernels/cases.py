@@ -245,6 +245,8 @@ def cases():
         w, numbers = in_groups(rng, format, columns, depth)
         x, residual = normal(20, depth), normal(20, columns)
         yield Case(f"matmul {format} {columns} x {depth}", "matmul_blocks", [x, w], {"residual": residual}, [wide(x) @ numbers.T + wide(residual)], 2e-5)
+        x = normal(2, depth)
+        yield Case(f"matmul {format} of two rows, {columns} x {depth}", "matmul_blocks", [x, w], {}, [wide(x) @ numbers.T], 2e-5)
         ids = rng.integers(0, columns, 5).astype(np.int32)
         yield Case(f"embed {format}", "embed_blocks", [ids, w], {}, [numbers[ids]], 1e-6)
     x, weight = normal(3, 160), normal(160)

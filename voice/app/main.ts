@@ -180,7 +180,11 @@ $<HTMLInputElement>("files").onchange = () => {
   if (chosen.length) void transcribeFiles(chosen);
 };
 const sample = "sample.wav";
-void fetch(sample, { method: "HEAD" }).then(({ ok }) => ($("sample").hidden = !ok));
+// The page may have been built without it.
+void fetch(sample, { method: "HEAD" }).then(
+  ({ ok }) => ($("sample").hidden = !ok),
+  () => {},
+);
 $("sample").onclick = async () => transcribeFiles([new File([await (await fetch(sample)).blob()], "A sentence of 1961")]);
 let inside = 0;
 const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files");

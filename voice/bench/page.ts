@@ -44,8 +44,9 @@ async function speech(): Promise<void> {
       },
     ]);
   }
-  // It always uses all processors.
-  if (threads === navigator.hardwareConcurrency) {
+  {
+    // It uses so many threads.
+    Object.defineProperty(navigator, "hardwareConcurrency", { value: threads });
     const lines: string[] = [];
     await new Promise((resolve, reject) => {
       const script = document.createElement("script");
@@ -65,7 +66,15 @@ async function speech(): Promise<void> {
       "whisper.cpp f16",
       async () => {
         lines.length = 0;
-        module.full_default(samples, "en", false);
+        // It takes an old view of its memory if that grows at the wrong moment: then the call fails at once, and the next one works.
+        for (let attempt = 0; ; ++attempt)
+          try {
+            module.FS_createDataFile("/", `touch${performance.now()}`, new Uint8Array(1), true, true);
+            module.full_default(samples, "en", false);
+            break;
+          } catch (error) {
+            if (!(error instanceof RangeError) || attempt === 3) throw error;
+          }
         return lines.map((line) => line.replace(/^\[.*?\]\s*/, "")).join(" ");
       },
     ]);

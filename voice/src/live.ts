@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Text while somebody speaks: where speech begins and ends, and transcripts of what was said so far.
+// Text while one speaks: where speech begins and ends, and transcripts of what was said so far.
 import { kRate, type TranscribeOptions, type Transcript } from "./whisper.ts";
 
 const kFrame = kRate / 50; // samples of which the loudness is measured

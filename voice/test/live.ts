@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Text while somebody speaks, and devices that are lost.
+// Text while one speaks, and devices that are lost.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { open } from "nereid-lang";

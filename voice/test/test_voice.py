@@ -25,9 +25,11 @@ def test_text_of_a_recording(precision, tolerance):
     if precision == "f16":
         assert [(s.start, s.end) for s in found.segments] == [(0, 7.74), (7.74, 10.74)]
     assert all(abs(s.logarithm + 0.37748) < tolerance and abs(s.no_speech - 0.0628) < tolerance for s in found.segments)
-    found = whisper.transcribe(samples, beams=5)
-    assert found.text == BEAMS
-    assert all(abs(s.logarithm + 0.28995) < tolerance for s in found.segments)
+    if precision == "f16":
+        found = whisper.transcribe(samples, beams=5)
+        assert found.text == BEAMS
+        assert [(s.start, s.end) for s in found.segments] == [(0, 8), (8, 11)]
+        assert all(abs(s.logarithm + 0.28995) < tolerance for s in found.segments)
 
 
 def test_silence_and_long_recordings():

@@ -4,7 +4,7 @@ import type { DeviceBuffer } from "../buffer.ts";
 import { cdiv } from "../compile/jit.ts";
 import type { Device } from "../device.ts";
 import { NereidError } from "../errors.ts";
-import { powerOf2 } from "./blocks.ts";
+import { isVector, powerOf2 } from "./blocks.ts";
 import { apply, kernel, wrong } from "./scope.ts";
 import type { Result, Tensor, Value } from "./tensor.ts";
 
@@ -195,6 +195,12 @@ export function matmulBlocks<X extends Tensor>(
         x_scale_ptr: quantized.scales,
         x_sum_ptr: quantized.sums,
         ...shared,
+      });
+    } else if (scope.device.kind === "webgpu" && isVector(rows, depth)) {
+      scope.launch(kernel(scope.device, "blocks.py", "matvec_packed"), [rows, cdiv(columns, W)], {
+        x_ptr: whole,
+        ...shared,
+        H: powerOf2((depth * shared.BITS) / 8),
       });
     } else {
       const BM = Math.min(64, Math.max(16, powerOf2(rows)));

@@ -150,6 +150,34 @@ def matvec_blocks(x_ptr, x_low_ptr, x_scale_ptr, x_sum_ptr, w_ptr, scale_ptr, mi
     finish(total, residual_ptr, out_ptr, row, tl.program_id(1) * W + lane, columns)
 
 
+# run: matvec_packed | *fp32:16,*u8:16,*fp16:16,*fp16:16,*fp32,*fp32:16,i32,i32 | BITS=4,W=8,H=64 | 2,4 | r[192],r[1536],r[96],r[96],r[60],z[60],30,3 | tol=1e-5 | target=2e-6
+# run: matvec_packed | *fp32:16,*u8:16,*fp16:16,*fp32:16,i32,i32 | minimum_ptr=None,residual_ptr=None,BITS=4,W=8,H=64 | 2,4 | r[192],r[1536],r[96],z[60],30,3 | tol=1e-5 | target=2e-6
+# run: matvec_packed | *fp32:16,*i8:16,*fp16:16,*fp32:16,i32,i32 | minimum_ptr=None,residual_ptr=None,BITS=8,W=8,H=128 | 2,4 | r[192],r[3072],r[96],z[60],30,3 | tol=1e-5 | target=2e-6
+@triton.jit
+def matvec_packed(x_ptr, w_ptr, scale_ptr, minimum_ptr, residual_ptr, out_ptr, columns, groups, BITS: tl.constexpr, W: tl.constexpr, H: tl.constexpr):
+    # The same for GPUs, with x as f32: a program reads all bytes of W columns at once, at most H for each.
+    row = tl.program_id(0)
+    lane = tl.arange(0, W)[None, :]
+    k = tl.arange(0, H)[:, None]
+    EACH: tl.constexpr = 4 * BITS  # bytes of a group
+    inside = k < groups * EACH
+    first = tl.program_id(1) * groups
+    at = (first + k // EACH) * W + lane
+    scale = tl.load(scale_ptr + at, mask=inside, other=0.0).to(tl.float32)
+    byte = tl.load(w_ptr + (first * EACH + k) * W + lane, mask=inside, other=0).to(tl.int32)
+    x = x_ptr + (row * groups + k // EACH) * 32 + k % EACH
+    if BITS == 4:
+        low, high = tl.load(x, mask=inside, other=0.0), tl.load(x + 16, mask=inside, other=0.0)
+        if minimum_ptr is not None:
+            minimum = tl.load(minimum_ptr + at, mask=inside, other=0.0).to(tl.float32)
+        else:
+            minimum = -8.0 * scale
+        products = ((byte & 15).to(tl.float32) * scale + minimum) * low + ((byte >> 4).to(tl.float32) * scale + minimum) * high
+    else:
+        products = byte.to(tl.float32) * scale * tl.load(x, mask=inside, other=0.0)
+    finish(tl.sum(products, axis=0), residual_ptr, out_ptr, row, tl.program_id(1) * W + tl.arange(0, W), columns)
+
+
 @triton.jit
 def unpack(w_ptr, scale_ptr, minimum_ptr, block, j, lane, BITS: tl.constexpr, W: tl.constexpr):
     # Both halves of a group as f32, [16, W] each: 16 x W numbers of a matrix at a time.
