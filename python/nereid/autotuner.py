@@ -82,6 +82,8 @@ class Autotuner(KernelInterface):
         current = {**meta, **config.all_kwargs()}
         values = {**(self.nargs or {}), **current}
 
+        on_gpu = any(hasattr(type(v), "__nereid_gpu__") for v in values.values())
+
         def call():
             if config.pre_hook:
                 config.pre_hook(values)
@@ -89,6 +91,9 @@ class Autotuner(KernelInterface):
             error = None
             try:
                 self.fn.run(*args, **current)
+                if on_gpu:
+                    from . import gpu
+                    gpu.synchronize()
             except Exception as e:
                 error = e
                 raise
@@ -252,7 +257,11 @@ def _copy(array):
 
 
 def _assign(array, value):
-    if hasattr(array, "copy_") and not isinstance(value, int):
+    if hasattr(type(array), "__nereid_gpu__"):
+        old = array.numpy()
+        old[...] = 0 if isinstance(value, int) else value.numpy()
+        array.write(old)
+    elif hasattr(array, "copy_") and not isinstance(value, int):
         array.copy_(value)
     elif hasattr(array, "zero_"):
         array.zero_()

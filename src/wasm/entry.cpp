@@ -69,6 +69,7 @@ struct Interpreted {
   std::unique_ptr<Executable> executable;
 };
 
+bool usesPython = false;  // constexpr functions run in Python instead of the compiler's evaluator
 std::map<int, std::unique_ptr<Interpreted>> kernels;
 int loaded = 0;
 std::string replied;
@@ -169,11 +170,12 @@ extern "C" {
   }
   operator delete(at);
 #if NEREID_INTERPRETS
-  request.python = [](const std::string& expression, std::string& reply) {
-    bool good = hostPython(expression.data(), expression.size()) != 0;
-    reply = std::move(replied);
-    return good;
-  };
+  if (usesPython)
+    request.python = [](const std::string& expression, std::string& reply) {
+      bool good = hostPython(expression.data(), expression.size()) != 0;
+      reply = std::move(replied);
+      return good;
+    };
 #endif
   request.read = [&](const std::string& path) {
     auto found = files.find(path);
@@ -207,6 +209,8 @@ extern "C" {
   replied.assign(at, size);
   operator delete(at);
 }
+
+[[clang::export_name("usePython")]] void nereid_use_python(int on) { usesPython = on != 0; }
 
 [[clang::export_name("release")]] void nereid_release(char* at) { operator delete(at); }
 

@@ -87,7 +87,7 @@ class _Compiler:
         return len(text)
 
     def _ask_python(self, at, size):
-        good, text = self.python(self.text(at, size)) if self.python else (False, "RuntimeError\n\nthis compilation cannot run Python")
+        good, text = self.python(self.text(at, size))
         data = text.encode("utf-8", "surrogatepass")
         self.exports.call("reply", self.put(data), len(data))
         return int(bool(good))
@@ -141,12 +141,22 @@ def drop():
     _compiler = None
 
 
+def _siblings(path, source):
+    """Files beside a kernel's, which it may import."""
+    folder = os.path.dirname(path)
+    for name in sorted(os.listdir(folder or ".")):
+        stem, extension = os.path.splitext(name)
+        if extension == ".py" and stem in source and name != os.path.basename(path):
+            with open(os.path.join(folder, name), encoding="utf-8", newline="") as f:
+                yield os.path.join(folder, name), f.read(), ""
+
+
 def request_texts(command, path, files, kernel, signature, constants, debug=False, schedule=""):
     source = next((text for p, text, _ in files if p == path), None)
     if source is None:
         with open(path, encoding="utf-8", newline="") as f:
             source = f.read()
-        files = [(path, source, ""), *files]
+        files = [(path, source, ""), *_siblings(path, source), *files]
     shown = next(s for p, _, s in files if p == path)
     out = [command, path, source, kernel, "1" if debug else "", schedule, len(signature), *signature, len(constants)]
     for name, value in constants.items():
@@ -164,6 +174,7 @@ def asked_parts(command, print, python, request):
         c = compiler()
         before, c.python = c.python, python
         try:
+            c.exports.call("usePython", int(python is not None))
             good, parts = c.ask("ask", request_texts(command, **request))
         except state.engine().interrupted:  # a signal of the main thread, which stops all modules
             drop()
@@ -179,6 +190,8 @@ def asked_parts(command, print, python, request):
             raise
         finally:
             c.python = before
+            if c is _compiler:
+                c.exports.call("usePython", int(before is not None))
     printed = parts[0].decode("utf-8", "replace")
     for line in printed.splitlines():
         if print:
