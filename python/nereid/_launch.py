@@ -414,8 +414,7 @@ def _is_descriptor(value):
 def described(value):
     """As _core.array, also for arrays on a GPU."""
     if hasattr(type(value), "__nereid_gpu__"):
-        from . import gpu
-        return gpu.describe(value)
+        return value.described()
     return _core.array(value)
 
 

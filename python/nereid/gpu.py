@@ -10,6 +10,7 @@ Launches are collected in a command buffer, which is submitted when an array is 
 the compiler and this runtime.
 """
 import atexit
+import functools
 import itertools
 import json
 import math
@@ -23,6 +24,8 @@ from pathlib import Path
 from . import _cache, _core, _launch
 from ._wasm.arrays import TYPES
 from ._wasm.printing import printed
+from .errors import LaunchError
+from .jit import JITFunction, _launch_compiled
 
 _MOST = 256  # launches of a command buffer
 _SLOT = 256  # alignment of parameters, and of arrays in their buffers
@@ -98,8 +101,13 @@ class Array:
     itemsize = property(lambda self: next(size for spelled, size in TYPES.values() if spelled == self._kind))
     nbytes = property(lambda self: self.size * self.itemsize)
 
+    def described(self):
+        """As _core.array describes other arrays."""
+        strides = [math.prod(self.shape[d + 1:]) for d in range(len(self.shape))]
+        return self.data_ptr(), self.nbytes, self._kind, False, True, list(self.shape), strides, self.itemsize
+
     def data_ptr(self):
-        """A number that stands for the place of the array; it is no address in memory."""
+        """A number that stands for the place of the array; not an address in memory."""
         return self._buffer.address + self._offset
 
     def __len__(self):
@@ -190,12 +198,6 @@ def synchronize():
         d.synchronize()
 
 
-def describe(value):
-    """The description of an array, as _core.array gives it for others."""
-    strides = [math.prod(value.shape[d + 1:]) for d in range(len(value.shape))]
-    return value.data_ptr(), value.nbytes, value._kind, False, True, list(value.shape), strides, value.itemsize
-
-
 class Device:
     """A GPU."""
 
@@ -219,6 +221,10 @@ class Device:
 
     def _drop(self):
         self._encoder = self._pass = None
+
+    def compiled(self, request):
+        """The kernel of a request (JITFunction._request) for this GPU."""
+        return _compiled(request, self)
 
     # ---- command buffers
 
@@ -300,7 +306,7 @@ class Device:
         self._held.append(group)
 
     def merge(self, buffers):
-        """Moves buffers into one, for good: a kernel can have more arrays than a GPU has bindings."""
+        """Moves buffers into one, permanently: a kernel can have more arrays than a GPU has bindings."""
         merged = _Buffer(self, sum(b.size + _SLOT for b in buffers))
         at = 0
         for b in buffers:
@@ -495,7 +501,6 @@ class GpuKernel:
         self._variants = {}
 
     def __getitem__(self, grid):
-        from .jit import _launch_compiled
         return _launch_compiled(self, grid)
 
     def _chosen(self, variants):
@@ -622,7 +627,7 @@ class GpuKernel:
             where = program % grid[0], program // grid[0] % grid[1], program // grid[0] // grid[1]
             if site["kind"] == "assert":
                 place = f"{site['file']}:{site['line']}: " if site.get("file") else ""
-                raise _core_errors().LaunchError(f"{place}assertion failed in program ({', '.join(map(str, where))}): {site['text']}")
+                raise LaunchError(f"{place}assertion failed in program ({', '.join(map(str, where))}): {site['text']}")
             line = printed(site, where, lambda start, size: data[start:start + size].ljust(size, b"\0"), 4 * (at + 4))
             (print or _print)(line)
         if words[0] > len(words) - 1:
@@ -634,13 +639,8 @@ def _print(line):
     sys.stdout.write(line + "\n")
 
 
-def _core_errors():
-    from . import errors
-    return errors
-
-
-def compiled(request, device):
-    """The kernel of a request (JITFunction._request) for a GPU. Shaders are kept with the compiled kernels."""
+def _compiled(request, device):
+    """Shaders are kept with the compiled kernels."""
     request = request | {"target": "webgpu"}
     python = request["python"]
     name = _cache.key("gpu", request["path"], request["files"], request["kernel"], request["signature"], sorted(request["constants"].items()), request["debug"])
@@ -659,3 +659,37 @@ def compiled(request, device):
         if not python.asked:
             _cache._write(name, json.dumps([entry, texts]).encode())
     return GpuKernel(device, entry, texts)
+
+
+class OnGpu(JITFunction):
+    """A kernel whose launches run on a GPU. Arrays in CPU memory are copied there, and back if the kernel writes to them."""
+
+    def __init__(self, fn, device, **options):
+        super().__init__(fn, **options)
+        self.device = 0 if device == "gpu" else int(device.partition(":")[2])
+
+    def __getitem__(self, grid):
+        return functools.partial(self._copied, grid)
+
+    def _copied(self, grid, /, *args, **kwargs):
+        values = self.bind(*args, **kwargs)
+        options = {k: v for k, v in kwargs.items() if k not in values}
+        copies = {}
+
+        def there(value):
+            if isinstance(value, tuple):
+                return tuple(map(there, value))
+            if isinstance(value, Array) or isinstance(value, (bool, int, float, str)) or value is None or not _core.array(value):
+                return value
+            if id(value) not in copies:
+                copies[id(value)] = value, array(value, self.device)
+            return copies[id(value)][1]
+
+        on_gpu = {k: there(v) for k, v in values.items()}
+        kernel = self.launch(grid, (), {**on_gpu, **options})
+        written = {id(on_gpu[name]) for name, writes in zip(kernel.parameters, kernel.writes) if writes and name in on_gpu}
+        for value, copy in copies.values():
+            if id(copy) in written:
+                import numpy
+                numpy.asarray(value)[...] = copy.numpy()
+        return kernel

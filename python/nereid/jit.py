@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """nereid.jit: kernels in the Triton language that run on this processor."""
 import functools
+import importlib
 import inspect
 import os
 import textwrap
@@ -209,8 +210,7 @@ class JITFunction(_launch.Launcher, KernelInterface):
 
     def _compile_for_gpu(self, call):
         """Called by the first launch with a combination of types and constants, with arrays on a GPU."""
-        from . import gpu
-        kernel = gpu.compiled(self._request(call.items, call.constants, call.debug, "webgpu"), call.gpu)
+        kernel = call.gpu.compiled(self._request(call.items, call.constants, call.debug, "webgpu"))
         kernel.launcher, kernel.constants = weakref.ref(self), dict(call.constants)
         return kernel
 
@@ -337,41 +337,6 @@ class ConstexprFunction:
         return self.fn(*map(unwrap, args), **{k: unwrap(v) for k, v in kwargs.items()})
 
 
-class _OnGpu(JITFunction):
-    """A kernel whose launches run on a GPU. Arrays in CPU memory are copied there, and back if the kernel writes to them."""
-
-    def __init__(self, fn, device, **options):
-        super().__init__(fn, **options)
-        self.device = 0 if device == "gpu" else int(device.partition(":")[2])
-
-    def __getitem__(self, grid):
-        return functools.partial(self._copied, grid)
-
-    def _copied(self, grid, /, *args, **kwargs):
-        from . import gpu
-        values = self.bind(*args, **kwargs)
-        options = {k: v for k, v in kwargs.items() if k not in values}
-        copies = {}
-
-        def there(value):
-            if isinstance(value, tuple):
-                return tuple(map(there, value))
-            if isinstance(value, gpu.Array) or isinstance(value, (bool, int, float, str)) or value is None or not _core.array(value):
-                return value
-            if id(value) not in copies:
-                copies[id(value)] = value, gpu.array(value, self.device)
-            return copies[id(value)][1]
-
-        on_gpu = {k: there(v) for k, v in values.items()}
-        kernel = self.launch(grid, (), {**on_gpu, **options})
-        written = {id(on_gpu[name]) for name, writes in zip(kernel.parameters, kernel.writes) if writes and name in on_gpu}
-        for value, copy in copies.values():
-            if id(copy) in written:
-                import numpy
-                numpy.asarray(value)[...] = copy.numpy()
-        return kernel
-
-
 def jit(fn=None, device=None, **options):
     """Makes a function in the Triton language a kernel, or a helper that kernels call. The options are those of triton.jit; with device="gpu", or "gpu:1" for
     the second one, launches run on a GPU. Without it they run where their arrays are."""
@@ -382,7 +347,7 @@ def jit(fn=None, device=None, **options):
     if device not in (None, "cpu"):
         if not isinstance(device, str) or device.partition(":")[0] != "gpu":
             raise ValueError(f'device must be "cpu", "gpu" or "gpu:N" (got {device!r})')
-        return _OnGpu(fn, device, **options)
+        return importlib.import_module("nereid.gpu").OnGpu(fn, device, **options)  # which imports this module
     return JITFunction(fn, **options)
 
 

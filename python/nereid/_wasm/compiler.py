@@ -142,7 +142,7 @@ def drop():
 
 
 def _siblings(path, source):
-    """Files beside a kernel's, which it may import."""
+    """Files in the folder of a kernel's file, which it may import."""
     folder = os.path.dirname(path)
     for name in sorted(os.listdir(folder or ".")):
         stem, extension = os.path.splitext(name)
