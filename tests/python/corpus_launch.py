@@ -25,6 +25,9 @@ parser.add_argument("-k", default="")
 parser.add_argument("--times", action="store_true")
 options = parser.parse_args()
 
+SWIFTSHADER = "/usr/lib/chromium/vk_swiftshader_icd.json"  # an emulated GPU, if no driver was chosen
+if options.by == "gpu" and os.path.exists(SWIFTSHADER):
+    os.environ.setdefault("VK_DRIVER_FILES", SWIFTSHADER)
 os.environ["NEREID_CACHE_DIR"] = os.environ["TRITON_CACHE_DIR"] = tempfile.mkdtemp()
 import nereid
 import nereid.compat
