@@ -468,7 +468,7 @@ def compile(path, files, kernel, signature, constants, target="cpu", debug=False
         return Interpreted(loaded)
     if target != "cpu":
         raise ValueError(f"error: target `{target}` cannot run kernels; use one of: interp, cpu")
-    entry, *named = compiler.asked_parts("compile wasm", print, python, request)
+    entry, *named = compiler.asked_parts(f"compile wasm {'relaxed' if state.engine().relaxed else 'strict'}", print, python, request)
     entry = json.loads(entry)
     return Kernel.made(entry["kernel"], entry["wasm"], dict(zip((n.decode() for n in named[::2]), named[1::2])))
 
