@@ -5,7 +5,8 @@
 //   request   COMMAND, PATH, SOURCE, KERNEL, "1" to keep assertions or "", SCHEDULE (decisions, or ""), the number of signature items, the
 //             items, the number of constants, alternately their names and literals, and up to the end alternately paths and texts of
 //             other files.
-//             COMMAND is `describe`, `compile TARGET` or `compile TARGET DEVICE` (features and limits, see driver.h; of the target `wasm` the only variant), or `emit STAGE`
+//             COMMAND is `describe`, `compile TARGET` or `compile TARGET DEVICE` (features and limits, see driver.h; of the target `wasm`
+//             the only variant), or `emit STAGE`
 //   answer    the lines of tl.static_print; then for `describe` JSON, for `emit` the text, for `compile` the entry of a manifest and
 //             alternately names and bytes of its files; after a failure the errors as text and as JSON (driver/json.h)
 //
