@@ -197,7 +197,7 @@ if ls "$package"/nereid/_native.* >/dev/null 2>&1 && has "pytest, ml_dtypes"; th
   run python_corpus "${in_python[@]}" .venv/bin/python tests/python/corpus_launch.py jit
   run python_wheel scripts/wheel.sh test
   has wasmtime && run python_universal scripts/universal.sh test
-  [ -n "$chromium" ] && has wgpu && run python_gpu "${in_python[@]}" .venv/bin/python tests/python/corpus_launch.py gpu
+  [ -n "$chromium" ] && has wgpu && run python_gpu "${in_python[@]}" .venv/bin/python tests/python/corpus_launch.py gpu --every 4
   # The plug-in, in the Triton version of the other tests and in the newest one.
   for folder in "" .venv/triton-3.9; do
     [ -z "$folder" ] || [ -d "$folder" ] || continue

@@ -162,7 +162,7 @@ def _digits(value, single):
     return text
 
 
-_compiler = None
+_compiler = last_used = None
 
 
 def compiler():
@@ -207,13 +207,15 @@ def request_texts(command, path, files, kernel, signature, constants, debug=Fals
 
 
 def asked_parts(command, print, python, request):
-    """The parts of the answer to a request; raises its errors."""
+    """The parts of the answer to a request; raises its errors. `last_used` is the compiler that answered, until `lock` is free."""
+    global last_used
     with lock:
         c = compiler()
         before, c.python = c.python, python
         try:
             c.exports.call("usePython", int(python is not None))
             good, parts = c.ask("ask", request_texts(command, **request))
+            last_used = c
         except state.engine().interrupted:  # a signal of the main thread, which stops all modules
             drop()
             return asked_parts(command, print, python, request)

@@ -463,7 +463,7 @@ def compile(path, files, kernel, signature, constants, target="cpu", debug=False
         def loaded():
             with compiler.lock:
                 about, number = compiler.asked_parts("load", print, python, request)
-                return about.decode(), int(number), compiler.compiler()
+                return about.decode(), int(number), compiler.last_used
 
         return Interpreted(loaded)
     if target != "cpu":
