@@ -207,6 +207,8 @@ class Device:
         self.name = adapter.info["device"]
         self.limits = dict(self.gpu.limits)
         self.features = {f for f in wanted if f in ("shader-f16", "timestamp-query")}
+        if "shader-f16" in self.features and not self._halves():
+            self.features.discard("shader-f16")
         info = adapter.info
         sized = info.get("subgroup_min_size", info.get("stackgroup_min_size")) == info.get("subgroup_max_size", info.get("stackgroup_max_size")) == 32
         if "subgroup" in wanted and sized and self._subgroups_in_order():
@@ -373,6 +375,13 @@ class Device:
         except _wgpu().GPUError:
             return None
 
+    def _halves(self):
+        """Whether the forms of f16 that kernels have are accepted, and exact."""
+        code = """enable f16;
+@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+@compute @workgroup_size(1) fn main() { let v = x[0]; x[1] = bitcast<u32>(vec2<f16>(vec2f(bitcast<vec2<f16>>(v)) * 2.0f)); }"""
+        return self._look(for_naga(code), [0x40003C00, 0]) == (0x40003C00, 0x44004000)
+
     def _subgroups_in_order(self):
         """Whether subgroups consist of 32 consecutive threads of the workgroup, which WGSL does not guarantee."""
         found = self._look(
@@ -429,8 +438,8 @@ _SPECIALS = """@group(0) @binding(0) var<storage, read_write> x: array<u32>;
 
 
 def for_naga(text):
-    """A shader in the form that naga, the compiler of wgpu, accepts: it has subgroups without the directive, and converts no vec2<f16> to its bits."""
-    text = text.replace("enable subgroups;\n", "\n")
+    """A shader in the form that naga, the compiler of wgpu, accepts: it has subgroups without the directive, knows no rule for them, and converts no vec2<f16> to its bits."""
+    text = re.sub(r"^(enable subgroups|diagnostic\(off, subgroup_uniformity\));$", "", text, flags=re.M)
     text = re.sub(r"bitcast<vec2<f16>>\((\w+)\)", r"vec2<f16>(unpack2x16float(\1))", text)
     start = "bitcast<u32>(vec2<f16>("
     while (at := text.find(start)) >= 0:
