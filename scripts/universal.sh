@@ -7,7 +7,9 @@ unset PYTHONPATH
 cd "$(dirname "$0")/.."
 scripts/wasm.sh python
 rm -rf build/wheel-universal
-python3 scripts/universal_wheel.py build/wheel-universal
+python=python3
+[ ! -x .venv/bin/python ] || python=.venv/bin/python
+$python scripts/universal_wheel.py build/wheel-universal
 [ "${1:-}" = test ] || exit 0
 
 root=$PWD

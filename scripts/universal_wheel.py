@@ -32,6 +32,19 @@ def metadata(version, project):
     return "\n".join(lines) + "\n\n" + (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def portable_code(module):
+    """The compiler's module for wasmtime's interpreter, so that the first kernel does not wait for machine code. It suits one version of wasmtime."""
+    try:
+        import wasmtime
+    except ImportError:
+        print("no wasmtime: the first kernel on a machine will take seconds")
+        return None
+    config = wasmtime.Config()  # as in python/nereid/_wasm/wasmtime.py
+    config.epoch_interruption = True
+    config.target = "pulley64"
+    return bytes(wasmtime.Module(wasmtime.Engine(config), module.read_bytes()).serialize())
+
+
 def main():
     out = pathlib.Path(sys.argv[1])
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -43,6 +56,8 @@ def main():
             files[name.removeprefix("python/")] = path.read_bytes()
     for module in ("python.wasm", "libm.wasm"):
         files[f"nereid/_wasm/{module}"] = (ROOT / "build-wasm" / module).read_bytes()
+    if code := portable_code(ROOT / "build-wasm/python.wasm"):
+        files["nereid/_wasm/python.cwasm"] = code
     files["nereid/_wasm/version.txt"] = version.encode() + b"\n"
     info = f"nereid_lang-{version}.dist-info"
     files[f"{info}/METADATA"] = metadata(version, project).encode()

@@ -10,6 +10,12 @@ werror=""
 ! grep -qs '^NEREID_WERROR:BOOL=ON' build/CMakeCache.txt || werror="-Ccmake.define.NEREID_WERROR=ON"
 # shellcheck disable=SC2086
 .venv/bin/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation $werror -Cbuild-dir=build/wheel-tree --wheel-dir build/wheel .
+# The tag for the glibc that it needs, and a copy of libzstd, which not every system has.
+if [ -x .venv/bin/auditwheel ]; then
+  PATH=$PWD/.venv/bin:$PATH .venv/bin/auditwheel repair --plat "manylinux_2_35_$(uname -m)" --wheel-dir build/wheel/tagged build/wheel/*.whl 2>/dev/null
+  rm build/wheel/*.whl
+  mv build/wheel/tagged/*.whl build/wheel
+fi
 wheel=$(ls build/wheel/*.whl)
 size=$(stat -c %s "$wheel")
 echo "$wheel: $((size / 1000)) kB"

@@ -30,6 +30,9 @@ def __getattr__(name):
     if name in ("debug", "trace", "who_wrote"):
         from . import debugger
         return getattr(debugger, name)
+    if name == "gpu":
+        import importlib
+        return importlib.import_module("nereid.gpu")
     raise AttributeError(f"module 'nereid' has no attribute '{name}'")
 
 

@@ -69,8 +69,8 @@ def load(name):
 
 
 def store(name, kernel):
-    if directory():
-        _write(name, kernel.save())
+    if directory() and (data := kernel.save()):
+        _write(name, data)
 
 
 def schedule(name):

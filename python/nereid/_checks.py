@@ -34,7 +34,7 @@ def arrays_of(values):
     """The description by _core.array of each array in the arguments."""
     for value in values:
         for leaf in _leaves(value):
-            if leaf is not None and not isinstance(leaf, (bool, int, float, str)) and (about := _core.array(leaf)):
+            if leaf is not None and not isinstance(leaf, (bool, int, float, str)) and (about := _launch.described(leaf)):
                 yield about
 
 

@@ -8,5 +8,7 @@ if os.environ.get("NEREID_CORE") != "wasm" and importlib.util.find_spec("nereid.
     from ._native import *  # noqa: F403
     NATIVE, FILE = True, _native.__file__
 else:
+    if not os.path.exists(os.path.join(os.path.dirname(__file__), "_wasm", "python.wasm")):
+        raise ImportError("this package of nereid has no WebAssembly modules: the universal wheel has (scripts/universal.sh)")
     from ._wasm import *  # noqa: F403
     NATIVE = False

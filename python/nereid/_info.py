@@ -38,8 +38,8 @@ def info(measure=True):
             advice.append(f"there is no native wheel for {platform.system()} on {platform.machine()}: kernels are WebAssembly with 128-bit vectors")
         if not _cache.directory():
             advice.append("without a cache, each process compiles the compiler's WebAssembly, which takes seconds: set NEREID_CACHE_DIR to a folder that can be written")
-    missing = "" if native else "; arrays are copied for each launch"
-    row["what"] += missing
+    if not native and sys.platform != "emscripten":
+        row["what"] += "; arrays are copied for each launch"
     return Info(rows, advice)
 
 

@@ -57,6 +57,7 @@ class Array:
 
     def __init__(self, about):
         self.base, self.bytes, self.type, self.read_only, self.contiguous, self.shape, self.strides, self.element = about
+        self.gpu = None  # the device, of an array on a GPU
         self.owner, self.sized = getattr(about, "owner", None), getattr(about, "sized", True)
         # The base is the lowest address; with negative strides the first element is elsewhere.
         self.data = self.base - self.element * sum((n - 1) * s for n, s in zip(self.shape, self.strides) if s < 0) if self.bytes else self.base
@@ -74,9 +75,10 @@ class Call:
         self.strided = []  # (parameter, array)
         self.integers = []  # (value, parameter): they may be strides
         self.debug = False
+        self.gpu = None  # the device of the arrays
 
     def key(self):
-        return tuple(self.items), self.debug
+        return tuple(self.items), self.debug, id(self.gpu)
 
 
 class Launcher(_core.FastPath):
@@ -121,6 +123,12 @@ class Launcher(_core.FastPath):
         call = self._call(args, kwargs)
         self.refresh()
         return self._find(call)
+
+    def otherwise(self, *args, grid, warmup=False, **kwargs):
+        """A launch that the fast path does not know: with arrays on a GPU, or with an error."""
+        if self._call(args, kwargs).gpu is None:
+            raise SystemError("nereid._launch accepts this call, but the extension does not")
+        return self.launch(grid, args, kwargs)
 
     def launch(self, grid, args, kwargs):
         """The launch without a fast path."""
@@ -176,7 +184,7 @@ class Launcher(_core.FastPath):
             if len(known) == len(constants) and all(map(same_constant, known, constants)):
                 return kernel
         self._check_byte_strides(call)
-        kernel = self._compile(call.items, call.constants, call.debug)
+        kernel = self._compile_for_gpu(call) if call.gpu else self._compile(call.items, call.constants, call.debug)
         if len(kernel.writes) != len(call.bits):
             raise SystemError(f"the kernel was compiled for {len(kernel.writes)} arguments, but the launch has {len(call.bits)}")
         self._variants.setdefault(call.key(), []).append((constants, kernel))
@@ -231,6 +239,8 @@ class Launcher(_core.FastPath):
             call.items.append(item)
             if item == "":
                 call.constants[p.name] = value
+        if any(a.gpu for a in call.arrays.values()):
+            call.gpu = _one_device(self._shown(), call.arrays.values())
         return call
 
     # ---- strides
@@ -401,9 +411,28 @@ def _is_descriptor(value):
     return module is not None and isinstance(value, module.TensorDescriptor)
 
 
+def described(value):
+    """As _core.array, also for arrays on a GPU."""
+    if hasattr(type(value), "__nereid_gpu__"):
+        return value.described()
+    return _core.array(value)
+
+
 def _array(value):
-    about = _core.array(value)
-    return Array(about) if about else None
+    about = described(value)
+    if not about:
+        return None
+    out = Array(about)
+    if hasattr(type(value), "__nereid_gpu__"):
+        out.gpu = value.device
+    return out
+
+
+def _one_device(shown, arrays):
+    devices = {id(a.gpu): a.gpu for a in arrays}
+    if len(devices) > 1:
+        raise TypeError(f"{shown} got arrays in different memories: copy them to one GPU with nereid.gpu.array, or to NumPy with x.numpy()")
+    return next(iter(devices.values()))
 
 
 def encode(value, kind):

@@ -8,7 +8,7 @@ import time
 
 from . import _cache, _checks, _core, _source, inspection, knobs
 from .errors import CompileError
-from .jit import KernelInterface
+from .jit import JITFunction, KernelInterface
 from .testing import do_bench as _do_bench
 
 
@@ -55,6 +55,7 @@ class Autotuner(KernelInterface):
         by = prune_configs_by or {}
         self.perf_model, self.configs_top_k, self.early_config_prune = by.get("perf_model"), by.get("top_k", 1.0), by.get("early_config_prune")
         quick = {k: v for k, v in (("warmup", warmup), ("rep", rep)) if v is not None}
+        self._clocked = do_bench is None  # on a GPU with a clock
         self.do_bench = do_bench or (lambda call, quantiles: _do_bench(call, quantiles=quantiles, **({"warmup": 5, "rep": 20} | quick)))
         self.num_warmups, self.num_reps, self.use_cuda_graph = warmup, rep, use_cuda_graph
         self.cache_results = cache_results or os.environ.get("TRITON_CACHE_AUTOTUNING") == "1"
@@ -82,6 +83,8 @@ class Autotuner(KernelInterface):
         current = {**meta, **config.all_kwargs()}
         values = {**(self.nargs or {}), **current}
 
+        on_gpu = any(hasattr(type(v), "__nereid_gpu__") for v in values.values())
+
         def call():
             if config.pre_hook:
                 config.pre_hook(values)
@@ -89,6 +92,9 @@ class Autotuner(KernelInterface):
             error = None
             try:
                 self.fn.run(*args, **current)
+                if on_gpu:
+                    from . import gpu
+                    gpu.synchronize()
             except Exception as e:
                 error = e
                 raise
@@ -96,9 +102,23 @@ class Autotuner(KernelInterface):
                 self.post_hook(values, exception=error)
 
         try:
+            if on_gpu and isinstance(self.fn, JITFunction) and self._clocked:
+                return self._by_clock(args, current, values, config)
             return self.do_bench(call, quantiles=(0.5, 0.2, 0.8))
         except CompileError:
             return [float("inf")] * 3
+
+    def _by_clock(self, args, current, values, config):
+        """Times in ms by the clock of the GPU."""
+        if config.pre_hook:
+            config.pre_hook(values)
+        self.pre_hook(values)
+        try:
+            own = {k: v for k, v in current.items() if k in self.fn.arg_names}
+            measured = inspection.benchmark(self.fn, *args, grid=current["grid"], runs=30, **own)
+        finally:
+            self.post_hook(values, exception=None)
+        return [measured.quantile(q) / 1e3 for q in (0.5, 0.2, 0.8)]
 
     # With cache_results, measurements are stored with the compiled kernels.
 
@@ -252,7 +272,11 @@ def _copy(array):
 
 
 def _assign(array, value):
-    if hasattr(array, "copy_") and not isinstance(value, int):
+    if hasattr(type(array), "__nereid_gpu__"):
+        old = array.numpy()
+        old[...] = 0 if isinstance(value, int) else value.numpy()
+        array.write(old)
+    elif hasattr(array, "copy_") and not isinstance(value, int):
         array.copy_(value)
     elif hasattr(array, "zero_"):
         array.zero_()

@@ -155,13 +155,7 @@ def compile(kernel, signature=None, target="cpu", out=".", constants=None, args=
     else:
         items = signature_items(kernel, signature, constants)
     os.makedirs(out, exist_ok=True)
-    path = os.path.join(out, "manifest.json")
-    try:
-        with open(path, encoding="utf-8") as f:
-            old = json.load(f)
-        artefacts = old["artefacts"] if old["nereid"] == _core.version() else []
-    except (OSError, ValueError, KeyError, TypeError):
-        artefacts = []
+    entries = []
     for name in target.split(",") if isinstance(target, str) else target:
         request = kernel._request(items, constants, debug, name.strip())
         # A schedule of nereid.tune is one of the target `cpu`.
@@ -172,7 +166,21 @@ def compile(kernel, signature=None, target="cpu", out=".", constants=None, args=
             if not schedule:
                 raise
             made = _core.artefacts(**request, directory=out)
-        made = json.loads(made)
+        entries.append(made)
+    return write_manifest(out, entries)
+
+
+def write_manifest(out, entries):
+    """Adds entries, as JSON, to manifest.json in a folder, in place of those of the same kernel and target; writes the types of the kernels."""
+    os.makedirs(out, exist_ok=True)
+    path = os.path.join(out, "manifest.json")
+    try:
+        with open(path, encoding="utf-8") as f:
+            old = json.load(f)
+        artefacts = old["artefacts"] if old["nereid"] == _core.version() else []
+    except (OSError, ValueError, KeyError, TypeError):
+        artefacts = []
+    for made in map(json.loads, entries):
         artefacts = [a for a in artefacts if (a["target"], a["kernel"]["name"]) != (made["target"], made["kernel"]["name"])] + [made]
     manifest = {"nereid": _core.version(), "artefacts": artefacts}
     with open(path, "w", encoding="utf-8") as f:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """nereid.jit: kernels in the Triton language that run on this processor."""
 import functools
+import importlib
 import inspect
 import os
 import textwrap
@@ -207,6 +208,12 @@ class JITFunction(_launch.Launcher, KernelInterface):
             knobs.runtime.jit_post_compile_hook(key=request, fn=self, kernel=kernel)
         return kernel
 
+    def _compile_for_gpu(self, call):
+        """Called by the first launch with a combination of types and constants, with arrays on a GPU."""
+        kernel = call.gpu.compiled(self._request(call.items, call.constants, call.debug, "webgpu"))
+        kernel.launcher, kernel.constants = weakref.ref(self), dict(call.constants)
+        return kernel
+
     def _tuned(self, request, name):
         """Returns the kernel compiled with the schedule that nereid.tune found, or None."""
         schedule = _cache.schedule(name)
@@ -330,12 +337,17 @@ class ConstexprFunction:
         return self.fn(*map(unwrap, args), **{k: unwrap(v) for k, v in kwargs.items()})
 
 
-def jit(fn=None, **options):
-    """Makes a function in the Triton language a kernel, or a helper that kernels call. The options are those of triton.jit."""
+def jit(fn=None, device=None, **options):
+    """Makes a function in the Triton language a kernel, or a helper that kernels call. The options are those of triton.jit; with device="gpu", or "gpu:1" for
+    the second one, launches run on a GPU. Without it they run where their arrays are."""
     if fn is None:
-        return lambda f: jit(f, **options)
+        return lambda f: jit(f, device, **options)
     if isinstance(fn, JITFunction):
         return fn
+    if device not in (None, "cpu"):
+        if not isinstance(device, str) or device.partition(":")[0] != "gpu":
+            raise ValueError(f'device must be "cpu", "gpu" or "gpu:N" (got {device!r})')
+        return importlib.import_module("nereid.gpu").OnGpu(fn, device, **options)  # which imports this module
     return JITFunction(fn, **options)
 
 

@@ -30,6 +30,7 @@ struct Names {
   PyObject* warmup = PyUnicode_InternFromString("warmup");
   PyObject* value = PyUnicode_InternFromString("value");
   PyObject* kernelFor = PyUnicode_InternFromString("kernel_for");
+  PyObject* otherwise = PyUnicode_InternFromString("otherwise");
   PyObject* checkCall = PyUnicode_InternFromString("check_call");
   PyObject* checkWatched = PyUnicode_InternFromString("check_watched");
   PyObject* refresh = PyUnicode_InternFromString("refresh");
@@ -480,9 +481,7 @@ PyObject* FastPath::call(PyObject* self, PyObject* grid, PyObject* const* args, 
   for (size_t i = 0; good && i < parameters_.size(); ++i) good = addValue(parameters_[i], bound.values[i], false, bound);
   if (!good) {
     PyErr_Clear();
-    if (Ref accepted(method(names().checkCall, false)); accepted)
-      PyErr_SetString(PyExc_SystemError, "nereid._launch accepts this call, but the extension does not");
-    return nullptr;
+    return method(names().otherwise, true);
   }
   bound.key += bound.debug ? 'd' : '-';
   if (changed(true) && !Ref(PyObject_CallMethodNoArgs(self, names().refresh))) return nullptr;

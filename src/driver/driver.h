@@ -95,8 +95,9 @@ struct Artefacts {
 struct Target {
   std::string_view name, doc;
   Result<std::unique_ptr<Executable>> (*load)(Module m, Diags& diags);  // null: the target does not run in this process
-  // Null: the target has no artefacts. `device` lists the features and limits of one device, separated by spaces, as variants in a manifest
-  // require them (NAME or NAME=NUMBER); if it is empty, the artefacts are for all devices.
+  // Null: the target has no artefacts. For `wasm`, `device` is `strict` or `relaxed`, the only variant, or empty. For `webgpu` it lists the
+  // features and limits of one device, separated by spaces, as variants in a manifest require them (NAME or NAME=NUMBER); if it is empty,
+  // the artefacts are for all devices.
   Result<Artefacts> (*write)(Module m, std::string_view device, Diags& diags);
   std::string (*missing)();  // what the environment lacks to run this target, or empty; null: never lacks anything
   std::string (*found)();    // describes the relevant parts of the environment; null: nothing to describe

@@ -314,23 +314,24 @@ std::string sitesJson(const std::vector<Site>& sites) {
 
 #if NEREID_HAS_WASM
 
-Result<Artefacts> writeWasm(Module m, std::string_view, Diags& diags) {
+Result<Artefacts> writeWasm(Module m, std::string_view only, Diags& diags) {
   std::string name = m.kernel()->name;
   Artefacts out;
   if (!pipeline(m, diags)) return std::unexpected(Failed{});
   advanceReductions(*m.kernel(), m, wasm::machineOf(wasm::Variant::Relaxed));
   for (auto variant : {wasm::Variant::Strict, wasm::Variant::Relaxed}) {
+    bool strict = variant == wasm::Variant::Strict;
+    if (!only.empty() && only != (strict ? "strict" : "relaxed")) continue;
     auto schedule = scheduleOf(*m.kernel(), m.schedule, wasm::machineOf(variant), {}, diags);
     if (!schedule) return std::unexpected(Failed{});
     auto lowered = lower(*m.kernel(), *schedule, diags);
     if (!lowered) return std::unexpected(Failed{});
     auto binary = wasm::write(std::move(*lowered), variant, wasm::Text::None, diags);
     if (!binary) return std::unexpected(Failed{});
-    bool strict = variant == wasm::Variant::Strict;
     std::string file = name + (strict ? ".wasm" : ".relaxed.wasm");
-    appendAll(out.details, strict ? "{" : ", ", strict ? "\"strict\": " : "\"relaxed\": ", jsonQuoted(file));
+    appendAll(out.details, out.details.empty() ? "{" : ", ", strict ? "\"strict\": " : "\"relaxed\": ", jsonQuoted(file));
     out.files.push_back({file, std::move(binary->bytes)});
-    if (strict) continue;
+    if (strict && only.empty()) continue;
     appendAll(out.details, ", \"memoryFlagAt\": ", binary->memoryFlagAt, ", \"scratch\": ", binary->scratchBytes,
               ", \"sites\": ", sitesJson(binary->sites), "}");
   }

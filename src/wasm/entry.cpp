@@ -5,7 +5,8 @@
 //   request   COMMAND, PATH, SOURCE, KERNEL, "1" to keep assertions or "", SCHEDULE (decisions, or ""), the number of signature items, the
 //             items, the number of constants, alternately their names and literals, and up to the end alternately paths and texts of
 //             other files.
-//             COMMAND is `describe`, `compile TARGET` or `compile TARGET DEVICE` (features and limits, see driver.h), or `emit STAGE`
+//             COMMAND is `describe`, `compile TARGET` or `compile TARGET DEVICE` (features and limits, see driver.h; of the target `wasm`
+//             the only variant), or `emit STAGE`
 //   answer    the lines of tl.static_print; then for `describe` JSON, for `emit` the text, for `compile` the entry of a manifest and
 //             alternately names and bytes of its files; after a failure the errors as text and as JSON (driver/json.h)
 //
@@ -69,6 +70,7 @@ struct Interpreted {
   std::unique_ptr<Executable> executable;
 };
 
+bool usesPython = false;  // constexpr functions run in Python instead of the compiler's evaluator
 std::map<int, std::unique_ptr<Interpreted>> kernels;
 int loaded = 0;
 std::string replied;
@@ -169,11 +171,12 @@ extern "C" {
   }
   operator delete(at);
 #if NEREID_INTERPRETS
-  request.python = [](const std::string& expression, std::string& reply) {
-    bool good = hostPython(expression.data(), expression.size()) != 0;
-    reply = std::move(replied);
-    return good;
-  };
+  if (usesPython)
+    request.python = [](const std::string& expression, std::string& reply) {
+      bool good = hostPython(expression.data(), expression.size()) != 0;
+      reply = std::move(replied);
+      return good;
+    };
 #endif
   request.read = [&](const std::string& path) {
     auto found = files.find(path);
@@ -207,6 +210,8 @@ extern "C" {
   replied.assign(at, size);
   operator delete(at);
 }
+
+[[clang::export_name("usePython")]] void nereid_use_python(int on) { usesPython = on != 0; }
 
 [[clang::export_name("release")]] void nereid_release(char* at) { operator delete(at); }
 

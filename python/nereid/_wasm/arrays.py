@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Arrays of any library as an address and an element type, as python/src/arrays.cpp recognises them."""
+import ctypes
 import sys
 
 # Element types as signatures spell them: the names of libraries, and bytes.
@@ -8,6 +9,12 @@ TYPES = {
     "float16": ("fp16", 2), "bfloat16": ("bf16", 2), "float32": ("fp32", 4), "float64": ("fp64", 8), "float8_e5m2": ("fp8e5", 1), "float8_e4m3fn": ("fp8e4nv", 1),
     "float8_e4m3fnuz": ("fp8e4b8", 1), "float8_e5m2fnuz": ("fp8e5b16", 1), "float8e4b15": ("fp8e4b15", 1)}
 TYPES |= {spelled: (spelled, size) for spelled, size in list(TYPES.values())} | {"u1": ("i1", 1), "int1": ("i1", 1)}
+
+# Formats of memoryview.
+_FORMATS = {
+    "?": ("i1", 1), "b": ("i8", 1), "B": ("u8", 1), "c": ("u8", 1), "h": ("i16", 2), "H": ("u16", 2), "i": ("i32", 4), "I": ("u32", 4), "q": ("i64", 8), "Q": ("u64", 8), "e": ("fp16", 2),
+    "f": ("fp32", 4), "d": ("fp64", 8), "l": (f"i{ctypes.sizeof(ctypes.c_long) * 8}", ctypes.sizeof(ctypes.c_long)), "L": (f"u{ctypes.sizeof(ctypes.c_long) * 8}", ctypes.sizeof(ctypes.c_long))
+}
 
 _known = {}  # by dtype: (type, bytes), or None
 
@@ -103,8 +110,34 @@ def _from_interface(value):
     return _from_numpy(numpy.asarray(value), value)
 
 
+def _from_buffer(value):
+    """A buffer, without NumPy."""
+    view = memoryview(value)
+    kind = _FORMATS.get(view.format.lstrip("@=<")) if view.c_contiguous else None
+    if kind is None:
+        raise _wrong(value, "Triton has no type for its elements, or they are not contiguous: install numpy")
+    held = _Py_buffer()
+    _pythonapi.PyObject_GetBuffer(ctypes.py_object(view), ctypes.byref(held), 0)
+    address = held.buf
+    _pythonapi.PyBuffer_Release(ctypes.byref(held))
+    out = _described(address or 0, kind, view.readonly, True, view.shape, _contiguous(view.shape))
+    out.owner = view
+    return out
+
+
+class _Py_buffer(ctypes.Structure):
+    """The beginning of Python's structure, and room for the rest."""
+    _fields_ = [("buf", ctypes.c_void_p), ("rest", ctypes.c_char * 256)]
+
+
+_pythonapi = ctypes.pythonapi
+
+
 def _from_dlpack(value):
-    import numpy
+    try:
+        import numpy
+    except ImportError:
+        return _from_buffer(value)
     if hasattr(value, "__dlpack_device__") and value.__dlpack_device__()[0] != 1:
         raise _wrong(value, "it is not in CPU memory; copy it there, such as with x.cpu()")
     try:

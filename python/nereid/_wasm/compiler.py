@@ -5,10 +5,12 @@ import struct
 import sys
 import tempfile
 import threading
+import time
 
 from . import state
 
 FILE = os.path.join(os.path.dirname(__file__), "python.wasm")
+PORTABLE = os.path.join(os.path.dirname(__file__), "python.cwasm")  # the same for wasmtime's interpreter
 lock = threading.RLock()  # a constexpr function that runs while a kernel compiles may compile another
 
 
@@ -16,46 +18,81 @@ class Fault(Exception):
     """An internal fault of the compiler."""
 
 
-@state.once
-def _module():
-    """The module. Its machine code is kept on disk, since producing it takes seconds."""
-    engine = state.engine()
-    if not hasattr(engine, "save"):
-        with open(FILE, "rb") as f:
-            return engine.compile(f.read())
-    from .. import _cache
-    folder = _cache.directory()
-    about = os.stat(FILE)
-    name = f"compiler-{_cache.key('compiler', about.st_size)[:32]}"
-    place = os.path.join(folder, name) if folder else None
-    if place and os.path.exists(place):
-        try:
-            return engine.load_file(place)
-        except engine.error:  # of another version or processor, or damaged
-            pass
-    with open(FILE, "rb") as f:
-        module = engine.compile(f.read())
-    if place:
-        try:
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-            handle, aside = tempfile.mkstemp(dir=folder, prefix=".new-")
-            with os.fdopen(handle, "wb") as f:
-                f.write(engine.save(module))
-            os.replace(aside, place)
-        except OSError:
-            pass
-    return module
+class _Modules:
+    """The compiler's module, with machine code that is kept on disk, since producing it takes seconds. Until it exists, code for wasmtime's interpreter, which the
+    wheel contains, is ten times slower, and a thread produces the machine code."""
+
+    def __init__(self):
+        self._lock, self._made, self._thread, self._requests = threading.Lock(), None, None, 0
+
+    def _place(self):
+        from .. import _cache
+        folder = _cache.directory()
+        return os.path.join(folder, f"compiler-{_cache.key('compiler', os.stat(FILE).st_size)[:32]}") if folder else None
+
+    def get(self):
+        """(engine, module)"""
+        engine = state.engine()
+        if self._made is None:
+            self._made = self._kept(engine)
+        if self._made is not None:
+            return self._made
+        portable = engine.portable(PORTABLE) if hasattr(engine, "portable") else None
+        if portable is None:
+            return self._make(engine)
+        self._requests += 1
+        # Without a cache the work is lost at the end of the process: it starts if there are many kernels.
+        if self._thread is None and (self._place() or self._requests > 3):
+            self._thread = threading.Thread(target=self._make, args=(engine, 0.5), name="nereid-compiler")  # after the first kernel
+            self._thread.start()
+        return portable
+
+    def _kept(self, engine):
+        place = self._place() if hasattr(engine, "save") else None
+        if place and os.path.exists(place):
+            try:
+                return engine, engine.load_file(place)
+            except engine.error:  # of another version or processor, or damaged
+                pass
+        return None
+
+    def _make(self, engine, pause=0):
+        time.sleep(pause)
+        with self._lock:
+            if self._made is None:
+                with open(FILE, "rb") as f:
+                    module = engine.compile(f.read())
+                place = self._place() if hasattr(engine, "save") else None
+                if place:
+                    _write(place, engine.save(module))
+                self._made = engine, module
+        return self._made
+
+
+def _write(place, data):
+    folder = os.path.dirname(place)
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        handle, aside = tempfile.mkstemp(dir=folder, prefix=".new-")
+        with os.fdopen(handle, "wb") as f:
+            f.write(data)
+        os.replace(aside, place)
+    except OSError:
+        pass
+
+
+modules = _Modules()
 
 
 class _Compiler:
     """One instance of the module. After a fault its memory may be in any state, so the next request starts with a new one."""
 
-    def __init__(self):
-        self.store = state.engine().store()
+    def __init__(self, engine, module):
+        self.store, self.module = engine.store(), module
         f = self.store.function
         self.python = self.lines = None
         self.exports = self.store.instance(
-            _module(), {
+            module, {
                 "readNumber": f("ii", "d", lambda at, size: float(self.text(at, size))),
                 "writeNumber": f("dii", "i", self._write_number),
                 "fail": f("ii", "", self._fail),
@@ -87,7 +124,7 @@ class _Compiler:
         return len(text)
 
     def _ask_python(self, at, size):
-        good, text = self.python(self.text(at, size)) if self.python else (False, "RuntimeError\n\nthis compilation cannot run Python")
+        good, text = self.python(self.text(at, size))
         data = text.encode("utf-8", "surrogatepass")
         self.exports.call("reply", self.put(data), len(data))
         return int(bool(good))
@@ -125,13 +162,14 @@ def _digits(value, single):
     return text
 
 
-_compiler = None
+_compiler = last_used = None
 
 
 def compiler():
     global _compiler
-    if _compiler is None:
-        _compiler = _Compiler()
+    engine, module = modules.get()
+    if _compiler is None or _compiler.module is not module:
+        _compiler = _Compiler(engine, module)
     return _compiler
 
 
@@ -141,12 +179,22 @@ def drop():
     _compiler = None
 
 
+def _siblings(path, source):
+    """Files in the folder of a kernel's file, which it may import."""
+    folder = os.path.dirname(path)
+    for name in sorted(os.listdir(folder or ".")):
+        stem, extension = os.path.splitext(name)
+        if extension == ".py" and stem in source and name != os.path.basename(path):
+            with open(os.path.join(folder, name), encoding="utf-8", newline="") as f:
+                yield os.path.join(folder, name), f.read(), ""
+
+
 def request_texts(command, path, files, kernel, signature, constants, debug=False, schedule=""):
     source = next((text for p, text, _ in files if p == path), None)
     if source is None:
         with open(path, encoding="utf-8", newline="") as f:
             source = f.read()
-        files = [(path, source, ""), *files]
+        files = [(path, source, ""), *_siblings(path, source), *files]
     shown = next(s for p, _, s in files if p == path)
     out = [command, path, source, kernel, "1" if debug else "", schedule, len(signature), *signature, len(constants)]
     for name, value in constants.items():
@@ -159,12 +207,15 @@ def request_texts(command, path, files, kernel, signature, constants, debug=Fals
 
 
 def asked_parts(command, print, python, request):
-    """The parts of the answer to a request; raises its errors."""
+    """The parts of the answer to a request; raises its errors. `last_used` is the compiler that answered, until `lock` is free."""
+    global last_used
     with lock:
         c = compiler()
         before, c.python = c.python, python
         try:
+            c.exports.call("usePython", int(python is not None))
             good, parts = c.ask("ask", request_texts(command, **request))
+            last_used = c
         except state.engine().interrupted:  # a signal of the main thread, which stops all modules
             drop()
             return asked_parts(command, print, python, request)
@@ -179,6 +230,8 @@ def asked_parts(command, print, python, request):
             raise
         finally:
             c.python = before
+            if c is _compiler:
+                c.exports.call("usePython", int(before is not None))
     printed = parts[0].decode("utf-8", "replace")
     for line in printed.splitlines():
         if print:

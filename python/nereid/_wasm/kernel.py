@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Compiled kernels, and their launches."""
+import ctypes
 import itertools
 import json
 import math
@@ -148,12 +149,16 @@ class Kernel(_Base):
         return cls(json.dumps(info), kept, engine.compile(bytes(code)), relaxed)
 
     def save(self):
+        if not hasattr(state.engine(), "save"):  # in a page
+            return b""
         head = json.dumps([state.VERSION, state.processor(), machine().memory.shared, self.about, self._details, self._relaxed]).encode()
         return struct.pack("<I", len(head)) + head + state.engine().save(self._module)
 
     @classmethod
     def loaded(cls, saved):
         try:
+            if not hasattr(state.engine(), "load"):
+                raise ValueError("this engine keeps no machine code")
             size, = struct.unpack_from("<I", saved)
             version, processor, shared, about, details, relaxed = json.loads(saved[4:4 + size])
             if (version, processor, shared) != (state.VERSION, state.processor(), machine().memory.shared):
@@ -265,10 +270,14 @@ class Machine:
             raise state.launch_error(f"the grid {grid} has 2^32 programs or more, which WebAssembly cannot count")
         count = min(threads or state.get_num_threads(), programs) if self.memory.shared and not kernel._prints else 1
         with self._lock:
-            args = self._top
+            direct = state.engine().direct  # the arrays are in WebAssembly's memory already, which Python allocates
+            if direct:
+                own = ctypes.create_string_buffer(16 + 8 * len(bits) + kernel._scratch * count + 192)
+                args = ctypes.addressof(own) + 63 & ~63
+            else:
+                args = self._top
             scratch = args + 16 + 8 * len(bits) + 63 & ~63
             place = scratch + kernel._scratch * count
-            direct = state.engine().direct  # the arrays are in WebAssembly's memory already
             ranges = Ranges([] if direct else [(at, size, kernel._may_write[k]) for k, (at, size) in arrays.items()])
             end = place + ranges.bytes + 63 & ~63
             self.memory.grow(end + 65536)
@@ -280,7 +289,7 @@ class Machine:
                 struct.pack_into("<Q", packed, 16 + 8 * k, value & 0xFFFFFFFFFFFFFFFF)
             self.memory.view(args, len(packed))[:] = bytes(packed)
             launch = _Launch(kernel, programs, count, args, scratch, (kernel, print or _write, self.memory.view))
-            self._top = end
+            before, self._top = self._top, end
             try:
                 with state.engine().signals:
                     while True:
@@ -296,7 +305,7 @@ class Machine:
             except state.engine().trap as e:
                 raise state.launch_error(f"the kernel stopped: {str(e).splitlines()[0]}") from None
             finally:
-                self._top = args
+                self._top = before
                 for begin, stop, written, offset in ranges.parts:
                     if written:
                         self.memory.read(place + offset, begin, stop - begin)
@@ -454,12 +463,12 @@ def compile(path, files, kernel, signature, constants, target="cpu", debug=False
         def loaded():
             with compiler.lock:
                 about, number = compiler.asked_parts("load", print, python, request)
-                return about.decode(), int(number), compiler.compiler()
+                return about.decode(), int(number), compiler.last_used
 
         return Interpreted(loaded)
     if target != "cpu":
         raise ValueError(f"error: target `{target}` cannot run kernels; use one of: interp, cpu")
-    entry, *named = compiler.asked_parts("compile wasm", print, python, request)
+    entry, *named = compiler.asked_parts(f"compile wasm {'relaxed' if state.engine().relaxed else 'strict'}", print, python, request)
     entry = json.loads(entry)
     return Kernel.made(entry["kernel"], entry["wasm"], dict(zip((n.decode() for n in named[::2]), named[1::2])))
 

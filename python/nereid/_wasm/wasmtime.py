@@ -71,13 +71,19 @@ def _version():
 
 class Engine:
 
-    def __init__(self):
+    def __init__(self, interpreter=False):
         self.name = f"wasmtime {_version()}"
+        self._interpreter = None
         self.threads = self.relaxed = True
         self.direct = False  # arrays must be copied
         self.trap, self.interrupted = Trap, Interrupted
         config = wasmtime.Config()
-        config.wasm_threads = config.wasm_relaxed_simd = config.shared_memory = config.epoch_interruption = True
+        config.epoch_interruption = True
+        config.parallel_compilation = False  # a kernel would wait for the threads that compile the compiler
+        if interpreter:
+            config.target = "pulley64"  # for all 64-bit processors
+        else:
+            config.wasm_threads = config.wasm_relaxed_simd = config.shared_memory = True
         self._engine = wasmtime.Engine(config)
         self.signals = _Signals(self._engine)
         self.error = wasmtime.WasmtimeError
@@ -105,6 +111,16 @@ class Engine:
 
     def load_file(self, path):
         return self._kept(wasmtime.Module.deserialize_file(self._engine, path))
+
+    def portable(self, path):
+        """(engine, module) for the code of wasmtime's interpreter in a file; None if there is none, or it is of another version."""
+        if self._interpreter is None:
+            try:
+                other = Engine(interpreter=True)
+                self._interpreter = other, other.load_file(path)
+            except (OSError, wasmtime.WasmtimeError):
+                self._interpreter = ()
+        return self._interpreter or None
 
     def memory(self, pages, shared):
         """A memory that grows up to 4 GiB."""
