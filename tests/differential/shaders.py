@@ -20,13 +20,13 @@ BYTES = {"u32": 4, "f16": 2, "vec2u": 8, "vec4u": 16}
 
 
 def misplaced(shader):
-    """Variables after which a driver may place operands at an address that subgroup matrices cannot be loaded from: one that is no multiple of 16 bytes."""
+    """Variables after which a driver may place operands at an address that subgroup matrices cannot be loaded from: one that is not a multiple of 16 bytes."""
     text = shader.read_text()
     if "subgroupMatrixLoad" not in text:
         return []
     found = re.findall(r"var<workgroup> (\w+): (?:array<(\w+), (\d+)>|(\w+));", text)
     assert len(found) == text.count("var<workgroup>"), text
-    return [f"{shader.name}: the size of `{name}` is no multiple of 16 bytes" for name, element, count, single in found if BYTES[element or single] * int(count or 1) % 16]
+    return [f"{shader.name}: the size of `{name}` is not a multiple of 16 bytes" for name, element, count, single in found if BYTES[element or single] * int(count or 1) % 16]
 
 
 def check(case, ttir, inputs, folder, options):

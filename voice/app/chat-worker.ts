@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Writes text with the language model. Posts `piece`s of an answer, and `model` (how much of it has arrived).
 import { serve } from "../../recall/app/rpc.ts";
-import {
-  type Conversation,
-  type GenerateOptions,
-  LanguageModel,
-  type Message,
-  Session,
-} from "../src/index.ts";
+import { type Conversation, type GenerateOptions, LanguageModel, type Message, Session } from "../src/index.ts";
 import { modelFile, openChosen } from "./device.ts";
 
 const kAnswer = 256; // tokens
@@ -44,26 +38,18 @@ const functions = {
   },
 
   /** Answers the last of these messages. */
-  async answer(
-    messages: Message[],
-    options: Omit<GenerateOptions, "signal">,
-  ): Promise<Answered> {
+  async answer(messages: Message[], options: Omit<GenerateOptions, "signal">): Promise<Answered> {
     const stop = (current = new AbortController());
     const start = performance.now();
     let [text, tokens, first] = ["", 0, 0];
     try {
       await session.use(async (model) => {
-        if (conversation?.model !== model)
-          conversation = { model, texts: model.conversation() };
+        if (conversation?.model !== model) conversation = { model, texts: model.conversation() };
         [text, tokens] = ["", 0];
         // Of a long conversation, the model reads as many of the last messages as its context has room for.
         const read = [...messages];
         const fixed = read[0]?.role === "system" ? 1 : 0;
-        while (
-          read.length > fixed + 1 &&
-          model.chat(read).length + (options.tokens ?? kAnswer) > model.context
-        )
-          read.splice(fixed, 1);
+        while (read.length > fixed + 1 && model.chat(read).length + (options.tokens ?? kAnswer) > model.context) read.splice(fixed, 1);
         for await (const piece of model.write(conversation.texts, read, {
           tokens: kAnswer,
           ...options,
@@ -77,10 +63,7 @@ const functions = {
     } catch (error) {
       if (!stop.signal.aborted) throw error;
     }
-    const speed =
-      tokens > 1
-        ? ((tokens - 1) * 1000) / (performance.now() - start - first)
-        : 0;
+    const speed = tokens > 1 ? ((tokens - 1) * 1000) / (performance.now() - start - first) : 0;
     return { text, tokens, first, speed, stopped: stop.signal.aborted };
   },
 

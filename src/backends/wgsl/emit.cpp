@@ -67,8 +67,8 @@ std::string Emitter::module() {
     out += cat("@group(0) @binding(", binding++, ") var<storage, read_write> report: array<atomic<u32>>;\n");
     help("report_put");
   }
-  // Subgroup matrices are loaded from multiples of 16 bytes, but a driver aligns an array to its elements alone. So the size of each variable
-  // is a multiple: where one had 4 bytes, an H200 loaded wrong operands from the next one.
+  // Subgroup matrices are loaded from multiples of 16 bytes, but a driver aligns an array to its elements alone. So the size of each
+  // variable is a multiple: where one had 4 bytes, an H200 loaded wrong operands from the next one.
   for (const Memory& m : memories_)
     if ((m.of == Memory::Vectors && m.bytes > 0) || m.of == Memory::Factors || m.of == Memory::Part) out += declarations(m, 0);
   if (scratchBytes_ > 0) {
