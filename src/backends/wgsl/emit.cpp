@@ -46,7 +46,7 @@ Result<Variant> Emitter::run() {
     if (usesHalfMatrices_) out.features.push_back("subgroup-matrix");
     if (usesByteMatrices_) out.features.push_back("subgroup-matrix-i8");
   }
-  int64_t bytes = inStorage_ ? 0 : scratchBytes_;
+  int64_t bytes = (inStorage_ ? 0 : (scratchBytes_ + 15) / 16 * 16) + (broadcasts_ ? 16 : 0);
   for (const Memory& m : memories_)
     if (m.of == Memory::Vectors || m.of == Memory::Factors || m.of == Memory::Part) bytes += m.bytes;
   if (bytes > machine_.sharedBytes) out.limits.emplace_back("maxComputeWorkgroupStorageSize", bytes);

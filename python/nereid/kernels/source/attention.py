@@ -6,6 +6,7 @@ import triton.language as tl
 
 # run: attention | *fp32:16,*fp32:16,*fp32:16,*i32,*fp32:16,i32,i32,i32,i32,i32,i32,i32,fp32 | CAUSAL=False,BM=16,BN=16,D=16 | 3,4 | r[2880],r[2880],r[2880],r[2]:20:60,z[2880],45,45,2,32,32,32,32,0.25 | tol=3e-6 | target=5e-6
 # run: attention | *fp16:16,*fp16:16,*fp16:16,*fp16:16,i32,i32,i32,i32,i32,i32,i32,fp32 | lengths_ptr=None,CAUSAL=True,BM=16,BN=16,D=16 | 3,4 | r[2880],r[2880],r[2880],z[2880],45,45,2,32,32,32,32,0.25 | tol=1e-3 | target=1e-3
+# run: attention | *fp16:16,*fp16:16,*fp16:16,*i32:16,*fp16:16,i32,i32,i32,i32,i32,i32,i32,fp32 | CAUSAL=False,BM=32,BN=32,D=32 | 1,4 | r[4096],r[4096],r[4096],r[2]:20:32,z[4096],32,32,2,64,64,64,64,0.25 | tol=1e-3 | target=1e-3
 @triton.jit
 def attention(q_ptr, k_ptr, v_ptr, lengths_ptr, out_ptr, queries, keys, heads, q_stride, k_stride, v_stride, out_stride, scale,  #
               CAUSAL: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr, D: tl.constexpr):
