@@ -28,7 +28,7 @@ case "${1:-}" in
     ;;
   --web | --bench-web | --tests)
     packages="$packages chromium libvulkan1"
-    [ "$1" != --tests ] || packages="$packages clang-format-22 clang-tidy-22 shellcheck"
+    [ "$1" != --tests ] || packages="$packages clang-format-22 clang-tidy-22 shellcheck qemu-user libc6-dev-arm64-cross libgcc-12-dev-arm64-cross"
     command -v npm >/dev/null || packages="$packages nodejs npm"
     ;;
 esac

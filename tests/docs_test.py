@@ -30,7 +30,7 @@ def check(where, problem):
 
 
 # Blocks that need the Python package are skipped if it was not built.
-HAS_PACKAGE = bool(list(ROOT.glob("build/python/nereid/_core.*"))) and (ROOT / ".venv/bin/python").exists()
+HAS_PACKAGE = bool(list(ROOT.glob("build/python/nereid/_native.*"))) and (ROOT / ".venv/bin/python").exists()
 
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "ARCHITECTURE.md") if (ROOT / name).exists()]
 PAGES += sorted((ROOT / "docs").rglob("*.md")) + sorted((ROOT / "examples").rglob("*.md"))

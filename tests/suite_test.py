@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 KERNELS = "products.py:matmul,rows.py:cross_entropy,rows.py:top_k,attention.py:decode_paged,attention.py:attention_dq,sparse.py:grouped_matmul,sparse.py:experts_matmul"
 python = ROOT / ".venv/bin/python"
 node = ROOT / "web/node_modules/node/bin/node"
-if not python.exists() or not list(ROOT.glob("build/python/nereid/_core.*")) or subprocess.run([python, "-c", "import ml_dtypes, scipy"], capture_output=True).returncode:
+if not python.exists() or not list(ROOT.glob("build/python/nereid/_native.*")) or subprocess.run([python, "-c", "import ml_dtypes, scipy"], capture_output=True).returncode:
     print("skipped: the Python package is not built, or ml_dtypes and scipy are not in .venv (scripts/setup.sh --python)")
     sys.exit()
 

@@ -97,13 +97,72 @@ uint64_t nextAfter(Type type, uint64_t from, uint64_t to) {
   return (b > a) == (a > 0) ? from + 1 : from - 1;
 }
 
+#if defined(__wasm__)
+
+// WebAssembly rounds to nearest only: the result moves to its neighbour if the exact value is on the other side. `long double` has 113 bits
+// there, in which products of doubles are exact; `error` has the sign of the exact value minus `nearest`.
+template <class T>
+T directed(Direction direction, T nearest, long double error) {
+  const T inf = std::numeric_limits<T>::infinity();
+  if (direction == Direction::Nearest || std::isnan(nearest) || error == 0 || std::isnan(error)) return nearest;
+  const bool up = direction == Direction::Up || (direction == Direction::Zero && (std::signbit(nearest) != 0));
+  return (error > 0) == up ? std::nextafter(nearest, up ? inf : -inf) : nearest;
+}
+
+template <class T>
+T arithmetic(const LibFunction& f, T x, T y, T z) {
+  using Wide = long double;
+  const Wide a = x, b = y, c = z;
+  T r;
+  Wide error;
+  switch (f.fn) {
+    case LibFn::AddTo:
+    case LibFn::SubTo: {
+      const T other = f.fn == LibFn::AddTo ? y : -y;
+      r = x + other;
+      const T part = r - x;
+      error = (x - (r - part)) + (other - part);
+      // An exact sum of zero is negative if it is rounded down.
+      if (r == 0 && error == 0 && f.direction == Direction::Down && !(x == 0 && other == 0 && !std::signbit(x) && !std::signbit(other)))
+        return -T{0};
+      break;
+    }
+    case LibFn::MulTo: r = x * y, error = a * b - r; break;
+    case LibFn::DivTo: r = x / y, error = (a - Wide{r} * b) * (y < 0 ? -1 : 1); break;
+    case LibFn::RcpTo: r = 1 / x, error = (1 - Wide{r} * a) * (x < 0 ? -1 : 1); break;
+    case LibFn::SqrtTo: r = std::sqrt(x), error = a - Wide{r} * r; break;
+    default: {
+      r = std::fma(x, y, z);
+      const Wide product = a * b, sum = product + c, part = sum - product;
+      error = sum != r ? sum - r : (product - (sum - part)) + (c - part);
+      if (r == 0 && sum == 0 && f.direction == Direction::Down && !(product == 0 && c == 0 && !std::signbit(product) && !std::signbit(c)))
+        return -T{0};
+      break;
+    }
+  }
+  // Finite operands that overflow: the exact value is below infinity.
+  if (std::isinf(r) && std::isfinite(x) && std::isfinite(y) && std::isfinite(z))
+    error = (f.fn == LibFn::DivTo && y == 0) || (f.fn == LibFn::RcpTo && x == 0) ? 0 : r > 0 ? -1 : 1;
+  return directed(f.direction, r, error);
+}
+
+template <class T>
+T fromInteger(Direction direction, uint64_t bits, int64_t number, bool isUnsigned) {
+  const long double exact = isUnsigned ? static_cast<long double>(bits) : static_cast<long double>(number);
+  const T r = static_cast<T>(exact);
+  return directed(direction, r, exact - r);
+}
+
+float toFloat(Direction direction, double a) {
+  const float r = static_cast<float>(a);
+  return directed(direction, r, std::isinf(r) && std::isfinite(a) ? (r > 0 ? -1.0L : 1.0L) : static_cast<long double>(a) - r);
+}
+
+#else
+
 // Runs `compute` with that rounding mode.
 template <class F>
 auto rounded(Direction direction, F&& compute) {
-#if defined(__wasm__)
-  NEREID_CHECK(direction == Direction::Nearest, "the interpreter cannot round in another direction in WebAssembly");
-  return compute();
-#else
   int before = std::fegetround();
   std::fesetround(direction == Direction::Zero   ? FE_TOWARDZERO
                   : direction == Direction::Down ? FE_DOWNWARD
@@ -112,7 +171,6 @@ auto rounded(Direction direction, F&& compute) {
   auto out = compute();
   std::fesetround(before);
   return out;
-#endif
 }
 
 // Computes in the format itself, so that nothing is rounded twice. `volatile` keeps the compiler from moving or folding the operations.
@@ -148,6 +206,16 @@ T fromInteger(Direction direction, uint64_t bits, int64_t number, bool isUnsigne
   });
 }
 
+float toFloat(Direction direction, double a) {
+  return rounded(direction, [&]() -> float {
+    volatile double x = a;
+    volatile float y = static_cast<float>(x);
+    return y;
+  });
+}
+
+#endif
+
 double whole(Direction direction, double x) {
   switch (direction) {
     case Direction::Zero: return std::trunc(x);
@@ -174,14 +242,6 @@ uint64_t reversed(uint64_t bits, int width) {
 int64_t ilogb(double a) {
   if (a == 0 || std::isnan(a)) return INT32_MIN;
   return std::isinf(a) ? INT32_MAX : std::ilogb(a);
-}
-
-float toFloat(Direction direction, double a) {
-  return rounded(direction, [&]() -> float {
-    volatile double x = a;
-    volatile float y = static_cast<float>(x);
-    return y;
-  });
 }
 
 // Functions of numbers, before the result is rounded to its type; null for others.

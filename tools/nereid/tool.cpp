@@ -52,6 +52,9 @@ struct Common {
         "one type per parameter, as in Triton's AOT tool: \"*fp32:16,*fp32:16,i32,constexpr\" (run finds them from the arguments)");
     app.add_option("-D", constants, "the value of a constexpr parameter as NAME=LITERAL, such as -D BLOCK=128 or -D \"mode='relu'\"")
         ->allow_extra_args(false);
+    app.add_option_function<std::string>(
+        "--cpu", [](const std::string& name) { setenv("NEREID_CPU", name.c_str(), 1); },
+        "the processor of the target cpu, such as x86-64-v3, znver4, aarch64 or aarch64:neoverse-n1 (default: this one, or NEREID_CPU)");
     app.add_option(
         "--schedule", schedule,
         "decisions of the schedule that replace the defaults: a file in the form that --stage schedule prints, or random:SEED for "

@@ -29,9 +29,21 @@
 #include "backends/cpu/split.h"
 #include "ir/after_pass.h"
 
+// Other processors, where the LLVM that is linked has them: the shared library of the command line does, the Python wheel does not.
+extern "C" {
+[[gnu::weak]] void LLVMInitializeAArch64TargetInfo();
+[[gnu::weak]] void LLVMInitializeAArch64Target();
+[[gnu::weak]] void LLVMInitializeAArch64TargetMC();
+[[gnu::weak]] void LLVMInitializeAArch64AsmPrinter();
+}
+
 namespace nereid::cpu {
 
 namespace {
+
+// A processor named `aarch64` or `aarch64:NAME`, such as aarch64:neoverse-n1.
+constexpr std::string_view kArm = "aarch64";
+bool isArm(const Processor& p) { return p.name == kArm || p.name.starts_with(cat(kArm, ":")); }
 
 void initialise() {
   static std::once_flag once;
@@ -39,6 +51,14 @@ void initialise() {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
     llvm::InitializeNativeTargetAsmParser();
+#if !defined(__aarch64__)
+    if (LLVMInitializeAArch64TargetInfo && LLVMInitializeAArch64AsmPrinter) {
+      LLVMInitializeAArch64TargetInfo();
+      LLVMInitializeAArch64Target();
+      LLVMInitializeAArch64TargetMC();
+      LLVMInitializeAArch64AsmPrinter();
+    }
+#endif
     // Lowering emits loops with simple addresses: these passes would take a fifth of the compile time and improve nothing.
     const char* options[] = {"nereid", "-disable-lsr", "-disable-post-ra"};
     llvm::cl::ParseCommandLineOptions(std::size(options), options);
@@ -55,7 +75,8 @@ llvm::TargetMachine* machineFor(const Processor& p, std::string& error) {
   auto& machine = made[{p.name, p.features}];
   if (machine) return machine.get();
   initialise();
-  llvm::Triple triple(llvm::sys::getDefaultTargetTriple());
+  const bool arm = isArm(p);
+  llvm::Triple triple(arm ? "aarch64-unknown-linux-gnu" : llvm::sys::getDefaultTargetTriple());
   const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, error);
   if (!target) return nullptr;
   llvm::TargetOptions options;
@@ -64,11 +85,14 @@ llvm::TargetMachine* machineFor(const Processor& p, std::string& error) {
   std::string features = p.features;
 #if defined(__x86_64__)
   // Padding before an aligned loop is executed each time. 15-byte NOPs, nearly all prefixes, cost a row of softmax a sixth of its time.
-  features += cat(features.empty() ? "" : ",", "-fast-15bytenop,-fast-11bytenop");
+  if (!arm) features += cat(features.empty() ? "" : ",", "-fast-15bytenop,-fast-11bytenop");
 #endif
-  machine.reset(
-      target->createTargetMachine(triple, p.name, features, options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Less));
-  return machine.get();
+  std::string name = !arm ? p.name : p.name.size() > kArm.size() ? p.name.substr(kArm.size() + 1) : "generic";
+  machine.reset(target->createTargetMachine(triple, name, features, options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Less));
+  if (machine->getMCSubtargetInfo()->isCPUStringValid(name)) return machine.get();
+  error = cat("it does not know the processor ", name);
+  machine.reset();
+  return nullptr;
 }
 
 // The LLVM IR passes. The schedule and the passes on the lower form have done the rest: more passes here took a fifth of the compile time
@@ -176,6 +200,7 @@ Processor host() {
 
 const Machine& machineOf(const Processor& requested) {
   Processor p = resolve(requested);
+  if (isArm(p)) return kNeon;
 #if defined(__x86_64__)
   auto row = [](auto&& hasFeature) -> const Machine& {
     if (hasFeature("avx512f")) return !hasFeature("avx512vnni") ? kAvx512 : hasFeature("avx512bf16") ? kAvx512Bf16 : kAvx512Vnni;
