@@ -6,6 +6,7 @@ import { createReadStream, existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { open } from "nereid-lang";
 import { LanguageModel, readWav, Whisper } from "../src/index.ts";
+import { randomModel } from "../test/random-model.ts";
 
 const file = (name: string) => new URL(name, import.meta.url);
 const { create } = createRequire(import.meta.url)(process.env["DAWN_NODE"]!) as { create(flags: string[]): GPU };
@@ -40,109 +41,8 @@ for (const precision of ["int8", "f16"]) {
   console.log(texts[0] === texts[1] ? `the same text: ${texts[0]}` : `different texts: ${texts.join(" | ")}`);
 }
 
-// SmolLM2's shape with random weights. Groups have numbers around zero.
-function random(): Uint8Array {
-  const encoder = new TextEncoder();
-  const header: number[] = [];
-  const integer = (value: number, bytes: number) => {
-    for (let i = 0; i < bytes; ++i) header.push(Math.floor(value / 256 ** i) % 256);
-  };
-  const text = (value: string) => {
-    integer(encoder.encode(value).length, 8);
-    header.push(...encoder.encode(value));
-  };
-  const float = (value: number) => header.push(...new Uint8Array(new Float32Array([value]).buffer));
-  const shapes: [name: string, rows: number, depth: number, type: number][] = [["token_embd.weight", 49152, 576, 8]];
-  for (let i = 0; i < 30; ++i) {
-    const rows = { attn_q: 576, attn_k: 192, attn_v: 192, attn_output: 576, ffn_gate: 1536, ffn_up: 1536, ffn_down: 576 };
-    for (const name of ["attn_norm", "ffn_norm"]) shapes.push([`blk.${i}.${name}.weight`, 1, 576, 0]);
-    for (const [name, count] of Object.entries(rows)) shapes.push([`blk.${i}.${name}.weight`, count, name === "ffn_down" ? 1536 : 576, 3]);
-  }
-  shapes.push(["output_norm.weight", 1, 576, 0]);
-  const sizes = {
-    "llama.block_count": 30,
-    "llama.context_length": 8192,
-    "llama.embedding_length": 576,
-    "llama.feed_forward_length": 1536,
-    "llama.attention.head_count": 9,
-    "llama.attention.head_count_kv": 3,
-    "tokenizer.ggml.eos_token_id": 2,
-  };
-  integer(0x46554747, 4);
-  integer(3, 4);
-  integer(shapes.length, 8);
-  integer(Object.keys(sizes).length + 6, 8);
-  for (const [key, value] of Object.entries(sizes)) {
-    text(key);
-    integer(4, 4);
-    integer(value, 4);
-  }
-  for (const [key, value] of [
-    ["llama.rope.freq_base", 1e5],
-    ["llama.attention.layer_norm_rms_epsilon", 1e-5],
-  ] as const) {
-    text(key);
-    integer(6, 4);
-    float(value);
-  }
-  text("general.architecture");
-  integer(8, 4);
-  text("llama");
-  const tokens = [
-    "<|endoftext|>",
-    "<|im_start|>",
-    "<|im_end|>",
-    ..."\u010a",
-    ...Array.from("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\u0120?.,"),
-  ];
-  for (const [key, list] of [
-    ["tokenizer.ggml.tokens", [...tokens, ...Array.from({ length: 49152 - tokens.length }, (_, i) => `w${i}`)]],
-    ["tokenizer.ggml.merges", []],
-  ] as const) {
-    text(key);
-    integer(9, 4);
-    integer(8, 4);
-    integer(list.length, 8);
-    for (const one of list) text(one);
-  }
-  text("tokenizer.ggml.token_type");
-  integer(9, 4);
-  integer(5, 4);
-  integer(49152, 8);
-  for (let i = 0; i < 49152; ++i) integer(i < 3 ? 3 : 1, 4);
-  let offset = 0;
-  const bytesOf = (rows: number, depth: number, type: number) => (type === 0 ? 4 * depth : (rows * depth * (type === 3 ? 20 : 34)) / 32);
-  for (const [name, rows, depth, type] of shapes) {
-    text(name);
-    integer(type === 0 ? 1 : 2, 4);
-    integer(depth, 8);
-    if (type !== 0) integer(rows, 8);
-    integer(type, 4);
-    integer(offset, 8);
-    offset += Math.ceil(bytesOf(rows, depth, type) / 32) * 32;
-  }
-  const begin = Math.ceil(header.length / 32) * 32;
-  const out = new Uint8Array(begin + offset);
-  out.set(header);
-  const view = new DataView(out.buffer);
-  let state = 1;
-  const next = () => (state = (state * 48271) % 2147483647);
-  let at = begin;
-  for (const [, rows, depth, type] of shapes) {
-    const size = bytesOf(rows, depth, type);
-    if (type === 0) for (let i = 0; i < depth; ++i) view.setFloat32(at + 4 * i, 1, true);
-    else
-      for (let group = at; group < at + size; group += type === 3 ? 20 : 34) {
-        view.setUint16(group, type === 3 ? 0x2000 : 0x1000, true); // 2^-7, 2^-11
-        if (type === 3) view.setUint16(group + 2, 0xab80, true); // -7.5 * 2^-7
-        for (let i = type === 3 ? 4 : 2; i < (type === 3 ? 20 : 34); ++i) out[group + i] = next() >> 8;
-      }
-    at += Math.ceil(size / 32) * 32;
-  }
-  return out;
-}
 const isReal = existsSync(file("smollm2.gguf"));
-const made = isReal ? undefined : random();
+const made = isReal ? undefined : randomModel({ layers: 30, width: 576, heads: 9, kvHeads: 3, feed: 1536, tokens: 49152 });
 if (made) console.log("smollm2: random weights");
 
 const answers: string[] = [];
