@@ -5,7 +5,7 @@
 //     =>   for t in threads { kept[t] = remsi (%first + t), %m * %s }; for k { for t in threads { load %a + (kept[t] + k) } }
 //
 // Division by a number that only a launch knows takes some 30 instructions, and compilers for GPUs leave it in the loop: without this pass
-// products of f32 took 1.25 times as long on an H200. Other invariants stay where they are, because they cost less than a register.
+// products took up to 1.25 times as long on an H200. Other invariants stay where they are, because they cost less than a register.
 // Division by 0 is defined, so it may happen before a loop without iterations.
 #include <algorithm>
 #include <optional>
