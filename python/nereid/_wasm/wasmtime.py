@@ -110,7 +110,12 @@ class Engine:
         return self._kept(wasmtime.Module.deserialize(self._engine, saved))
 
     def load_file(self, path):
-        return self._kept(wasmtime.Module.deserialize_file(self._engine, path))
+        """The same from a file, which is mapped. wasmtime takes paths in UTF-8 alone: others, such as a path that a locale does not have the letters of, are read."""
+        try:
+            return self._kept(wasmtime.Module.deserialize_file(self._engine, path))
+        except UnicodeEncodeError:
+            with open(path, "rb") as file:
+                return self.load(file.read())
 
     def portable(self, path):
         """(engine, module) for the code of wasmtime's interpreter in a file; None if there is none, or it is of another version."""
