@@ -198,7 +198,7 @@ class Store:
         return wasmtime.Func(self.store, wasmtime.FuncType([types[p] for p in parameters], [types[r] for r in results]), guarded)
 
     def instance(self, module, imports):
-        """The exports of a new instance. `imports`: by name, all of them from "nereid"."""
+        """The exports of a new instance. `imports`: by name; their module is called nereid."""
         given = [imports[i.name].memory if i.name == "memory" else imports[i.name] for i in module.imports]
         try:
             made = wasmtime.Instance(self.store, module, given)
