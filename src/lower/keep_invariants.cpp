@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Keeps in registers what each thread would divide anew in every iteration of a loop, although the quotient or remainder never changes.
+// Hoists quotients and remainders that are different in each thread but invariant in a loop: threads keep them in registers.
 //
 //   for k { for t in threads { %r = remsi (%first + t), %m; load %a + (%r * %s + k) } }
 //     =>   for t in threads { kept[t] = remsi (%first + t), %m * %s }; for k { for t in threads { load %a + (kept[t] + k) } }

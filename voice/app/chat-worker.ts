@@ -46,7 +46,7 @@ const functions = {
       await session.use(async (model) => {
         if (conversation?.model !== model) conversation = { model, texts: model.conversation() };
         [text, tokens] = ["", 0];
-        // Of a long conversation, the model reads as many of the last messages as its context has room for.
+        // If a conversation is longer than the context, the model reads only the last messages.
         const read = [...messages];
         const fixed = read[0]?.role === "system" ? 1 : 0;
         while (read.length > fixed + 1 && model.chat(read).length + (options.tokens ?? kAnswer) > model.context) read.splice(fixed, 1);

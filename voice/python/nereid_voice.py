@@ -303,7 +303,7 @@ class Whisper:
                     chosen.append((beam, tokens, total))
                     if len(chosen) == size:
                         break
-            # Each beam writes its next keys to a slot of its own.
+            # Each beam has its own slot for the next keys.
             copies = []
             for beam, (source, _, _) in enumerate(chosen):
                 copies.append(tables[source].copy())

@@ -2,7 +2,7 @@
 // Text while one speaks: where speech begins and ends, and transcripts of what was said so far.
 import { kRate, type TranscribeOptions, type Transcript } from "./whisper.ts";
 
-const kFrame = kRate / 50; // samples of which the loudness is measured
+const kFrame = kRate / 50; // samples per measurement of the loudness
 const kLouder = 9; // dB above the noise are speech
 const kLeast = -58; // dB: everything below is silence
 const kRise = 0.05; // dB per frame that the noise may grow

@@ -440,7 +440,7 @@ export class Whisper implements Disposable {
         one.tokens.push(token);
       } else {
         const next = search.step(hypotheses, choices);
-        // Each beam writes its next keys to a slot of its own.
+        // Each beam has its own slot for the next keys.
         tables = next.map(({ from }, beam) => {
           const copy = tables[from]!.slice();
           copy[at + step + 1] = slots(at + step + 1, beam);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the tests read: weights, and a recording.
+// Files for the tests: weights and a recording.
 import { createReadStream, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { readWav } from "../src/index.ts";

@@ -70,7 +70,7 @@ await test("a voice note is transcribed, indexed and found by meaning", async ()
   assert.match((await search("serving one's nation"))[0], /your country/);
   assert.match(await page.textContent("#results > li:first-child .meta"), /PTT-20250301/);
   await picture("voice-note-light");
-  // Known ones are not added again, and a file that is no sound is a problem of its own.
+  // Known ones are not added again; a file that is not a recording is reported separately.
   await page.setInputFiles("#files", { name: "broken.opus", mimeType: "audio/ogg", buffer: Buffer.from("no sound") });
   await page.waitForSelector("#problem:not([hidden])");
   assert.match(await page.textContent("#problem"), /the browser cannot decode broken\.opus/);

@@ -118,7 +118,7 @@ class Engine:
                 return self.load(file.read())
 
     def portable(self, path):
-        """(engine, module) for the code of wasmtime's interpreter in a file; None if there is none, or it is of another version."""
+        """Loads code for wasmtime's interpreter from a file: (engine, module), or None if the file is missing or from another version of wasmtime."""
         if self._interpreter is None:
             try:
                 other = Engine(interpreter=True)

@@ -125,7 +125,7 @@ async function* chunksFrom(
   }
 }
 
-/** A file in the private file system of the page, for workers; undefined if there is none, or another page uses the file. */
+/** Opens a file in the page's private file system, in a worker. Returns undefined without such a file system, or while another page uses the file. */
 export async function openStore(name: string): Promise<Store | undefined> {
   try {
     const folder = await navigator.storage.getDirectory();

@@ -134,7 +134,7 @@ def sum_group(x_ptr, w_ptr, BITS: tl.constexpr, W: tl.constexpr):
 # run: matvec_blocks | *i8:16,*i8:16,*fp32,*fp32,*i8:16,*fp16:16,*fp32:16,i32,i32 | minimum_ptr=None,residual_ptr=None,BITS=8,W=16 | 2,2 | r[192]:-127:128,r[192]:-127:128,r[6],r[6],r[3072],r[96],z[60],30,3 | tol=1e-5 | target=2e-6
 @triton.jit
 def matvec_blocks(x_ptr, x_low_ptr, x_scale_ptr, x_sum_ptr, w_ptr, scale_ptr, minimum_ptr, residual_ptr, out_ptr, columns, groups, BITS: tl.constexpr, W: tl.constexpr):
-    # out = x @ w^T + residual for a few rows, of which each program computes W columns. The integers of x have 16 bits unless `x_low_ptr` is None.
+    # out = x @ w^T + residual for a few rows; each program computes W columns of them. The integers of x have 16 bits, or 8 if `x_low_ptr` is None.
     row = tl.program_id(0)
     lane = tl.arange(0, W)
     first = tl.program_id(1) * groups
