@@ -241,10 +241,12 @@ fi
 # These fetch the weights of models.
 [ -n "$wasm" ] && run recall scripts/recall.sh test
 [ -n "$wasm" ] && run voice scripts/voice.sh test
-# The universal wheel in Pyodide.
-if [ -d tests/pyodide/node_modules ] && ls build/wheel-universal/*.whl >/dev/null 2>&1; then
-  run pyodide_node web/node_modules/node/bin/node tests/pyodide/run.mjs node
-  [ -n "$chromium" ] && run pyodide_chromium web/node_modules/node/bin/node tests/pyodide/run.mjs chromium
+# The universal wheel in Pyodide: it needs the wheel that python_universal makes.
+if [ -d tests/pyodide/node_modules ] && has wasmtime; then
+  alone pyodide_node web/node_modules/node/bin/node tests/pyodide/run.mjs node
+  [ -n "$chromium" ] && alone pyodide_chromium web/node_modules/node/bin/node tests/pyodide/run.mjs chromium
+else
+  echo "pyodide skipped: no Pyodide in tests/pyodide, or no wasmtime in .venv (scripts/setup.sh --tests)"
 fi
 alone web_in_node scripts/web.sh test node
 alone web_in_chromium scripts/web.sh test chromium
